@@ -1,0 +1,42 @@
+# make            set up what main_np.py needs, and train by hand
+# make setup      set up everything (PyTorch, tests, lint)
+# make test       the everyday tests, under four minutes
+# make test-all   these and the long trainings
+# make lint       ruff
+
+PYTHON ?= python3
+BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
+
+.PHONY: np setup test test-all lint format clean
+
+np: .venv/np
+	$(BIN)/python main_np.py
+
+setup: .venv/all
+
+test: .venv/all
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: .venv/all
+	$(BIN)/python -m pytest
+
+lint: .venv/all
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/all
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv
+
+.venv/np: requirements-np.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q -r requirements-np.txt
+	touch $@
+
+.venv/all: requirements.txt requirements-np.txt requirements-dev.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q -r requirements-dev.txt
+	touch $@ .venv/np

@@ -1,0 +1,105 @@
+"""Train a network to read handwritten digits, by hand: NumPy and the derivatives in mlp_np.py.
+
+main_torch.py is the same program with PyTorch in place of our own derivatives; read the two side by side.
+"""
+
+import sys
+import time
+
+import numpy as np
+from tqdm import tqdm
+
+import data
+import plot
+import training
+from mlp_np import MLP, softmax_cross_entropy
+
+
+def main(argv=None):
+    options, checkpoint = training.parse_options("np", __doc__, argv)
+    out = training.open_folder(options.out)
+
+    # Data: 60,000 images to learn from, and 10,000 to test whether what was learned holds for others.
+    dataset = data.load(options.dataset, options.hold_out)
+    plan = training.make_plan(options, len(dataset.train_images))
+    tested = training.tested(options)
+    print(f"{options.dataset}: {len(dataset.train_images)} training and {len(dataset.test_images)} {tested} images")
+
+    # Model: random weights, each with a velocity that starts at 0.
+    model = MLP(options.hidden, options.init, options.seed, options.dtype)
+    velocity = {name: np.zeros_like(p) for name, p in model.params.items()}
+    history = training.History()
+    if checkpoint:
+        history = training.restore(checkpoint, plan, model.params, velocity)
+    size = sum(p.size for p in model.params.values())
+    print(f"784-{options.hidden}-10, {size:,} parameters, {options.init} init, seed {options.seed}, {options.dtype}")
+
+    # Training: draw a batch, ask in which direction the loss falls, go a step that way.
+    started = time.perf_counter()
+    with (
+        training.stop_on_signal() as stop,
+        tqdm(total=plan.steps, initial=history.step, unit="step", disable=None, leave=False) as bar,
+        np.errstate(over="ignore", invalid="ignore"),  # history says it better: a loss that is no longer finite
+    ):
+        for images, y in data.batches(
+            dataset.train_images, dataset.train_labels, options.batch_size, options.seed, history.step, plan.stop
+        ):
+            x = data.as_input(images, options.pixels, dataset, options.dtype)  # (B, 28, 28)
+            logits = model.forward(x)  # (B, 10)
+            loss, dlogits = softmax_cross_entropy(logits, y)
+            grads = model.backward(dlogits)
+            lr = training.learning_rate(history.step, plan.steps, options)
+            sgd_step(model.params, grads, velocity, lr, options.momentum)
+
+            history.add_step(loss, (logits.argmax(axis=1) == y).mean())
+            bar.set_postfix_str(f"loss {loss:.3f}, accuracy {history.train_accuracy[-1]:.3f}", refresh=False)
+            bar.update()
+
+            epoch_ends = history.step % plan.steps_per_epoch == 0 or history.step == plan.steps
+            if epoch_ends:
+                history.add_test(*evaluate(model, dataset, options))
+                tqdm.write(history.epoch_line(plan, tested))
+            if epoch_ends or stop.signal:
+                training.save_checkpoint(out / "checkpoint_np.npz", options, plan, model.params, velocity, history)
+            if stop.signal:
+                break
+    print(f"{history.step} of {plan.steps} steps, {time.perf_counter() - started:.1f} s")
+
+    # What remains: the curves, their numbers, the weights.
+    title = f"784-{options.hidden}-10 in NumPy"
+    plot.save(plot.loss_curve(history, title, tested), out / "loss_plot_np.png")
+    plot.save(plot.accuracy_curve(history, title, tested), out / "accuracy_plot_np.png")
+    training.save_history(out / "history_np.json", options, history, {"numpy": np.__version__})
+    print(f"see {out}: loss_plot_np.png, accuracy_plot_np.png, history_np.json, checkpoint_np.npz")
+    if stop.signal:
+        print(f"stopped; --resume {out / 'checkpoint_np.npz'} goes on", file=sys.stderr)
+        return 128 + stop.signal
+    print(f"{tested} accuracy: {history.test_accuracy[-1]:.4f}")
+
+
+def sgd_step(params, grads, velocity, lr, momentum):
+    """One step of stochastic gradient descent with momentum, in place (PyTorch's form).
+
+    v = momentum v + d loss / d p, and then p = p - lr v: a ball that rolls downhill and keeps some of its speed.
+    """
+    for name, p in params.items():
+        v, dp = velocity[name], grads[name]
+        v *= momentum
+        v += dp
+        p -= np.multiply(v, lr, out=dp)  # dp is not needed any more: its memory serves for lr v
+
+
+def evaluate(model, dataset, options):
+    """Mean loss and accuracy of the network as it is on all test images."""
+    losses, correct = [], 0
+    for i in range(0, len(dataset.test_images), 1000):  # in parts, to keep them in the processor's cache
+        x = data.as_input(dataset.test_images[i : i + 1000], options.pixels, dataset, options.dtype)
+        y = dataset.test_labels[i : i + 1000].astype(np.int64)
+        logits = model.forward(x)
+        losses.append(softmax_cross_entropy(logits, y)[0] * len(y))
+        correct += int((logits.argmax(axis=1) == y).sum())
+    return sum(losses) / len(dataset.test_images), correct / len(dataset.test_images)
+
+
+if __name__ == "__main__":
+    sys.exit(training.run(main))

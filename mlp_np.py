@@ -1,0 +1,154 @@
+"""A multi-layer perceptron by hand: every derivative of its training is a line in this file.
+
+The network maps an image x of 784 pixels to 10 logits, one score for each digit:
+
+    z1 = x W1 + b1        weighted sums of the pixels, one for each of H hidden units
+    a1 = max(z1, 0)       their activations (ReLU)
+    logits = a1 W2 + b2   weighted sums of the activations
+    p = softmax(logits)   the scores as ten probabilities
+    loss = -log p[y]      cross-entropy: how surprised the network is by the true digit y
+
+Training asks one question of each weight: if it grew a little, how would the loss change? The answer is the
+derivative d loss / d W1, which the code calls dW1, and so for every name: dz1 is d loss / d z1, of z1's shape.
+`backward` finds them all by the chain rule, walking the five lines above from the last to the first
+(Rumelhart, Hinton & Williams 1986). mlp_torch.py is the same network where PyTorch finds them.
+
+`python mlp_np.py` checks each formula against the definition of the derivative.
+
+Shapes: B images in a batch, H hidden units. Gradients have the shape of what they differentiate.
+"""
+
+import numpy as np
+
+
+def init_he(rng, fan_in, fan_out):
+    """Normal with variance 2 / fan_in, biases 0: keeps the size of the activations through ReLUs (He et al. 2015)."""
+    return rng.normal(0, np.sqrt(2 / fan_in), (fan_in, fan_out)), np.zeros(fan_out)
+
+
+def init_pytorch(rng, fan_in, fan_out):
+    """Uniform within 1 / sqrt(fan_in), biases too: what torch.nn.Linear does unless told otherwise."""
+    bound = 1 / np.sqrt(fan_in)
+    return rng.uniform(-bound, bound, (fan_in, fan_out)), rng.uniform(-bound, bound, fan_out)
+
+
+def init_geohot(rng, fan_in, fan_out):
+    """Uniform within 1 / sqrt(fan_in * fan_out), biases 0: George Hotz's notebook of 2020; small, for raw pixels."""
+    bound = 1 / np.sqrt(fan_in * fan_out)
+    return rng.uniform(-bound, bound, (fan_in, fan_out)), np.zeros(fan_out)
+
+
+INITS = {"he": init_he, "pytorch": init_pytorch, "geohot": init_geohot}
+
+
+class MLP:
+    """784 - hidden - 10 with one ReLU. `params` holds W1 (784, H), b1 (H,), W2 (H, 10), b2 (10,)."""
+
+    def __init__(self, hidden=512, init="he", seed=0, dtype=np.float32):
+        rng = np.random.default_rng(seed)
+        W1, b1 = INITS[init](rng, 784, hidden)
+        W2, b2 = INITS[init](rng, hidden, 10)
+        self.params = {name: p.astype(dtype) for name, p in [("W1", W1), ("b1", b1), ("W2", W2), ("b2", b2)]}
+
+    def forward(self, x):
+        """Images x, B of them with 784 pixels each in any shape, to logits (B, 10). Keeps what backward needs."""
+        W1, b1, W2, b2 = self.params.values()
+        self.x = x.reshape(len(x), -1)  # (B, 784)
+        self.z1 = self.x @ W1  # (B, H)
+        self.z1 += b1  # in place: the sum needs no second array
+        self.a1 = np.maximum(self.z1, 0)  # (B, H)
+        return self.a1 @ W2 + b2  # (B, 10)
+
+    def backward(self, dlogits):
+        """From d loss / d logits (B, 10) to {"W1": d loss / d W1, ...}, the keys and shapes of params."""
+        W2 = self.params["W2"]
+
+        # logits = a1 W2 + b2, that is logits[n, k] = sum_j a1[n, j] W2[j, k] + b2[k]. So W2[j, k] touches
+        # logits[n, k] with factor a1[n, j], in every example n: sum over n. b2[k] touches it with factor 1.
+        dW2 = self.a1.T @ dlogits  # (H, 10)
+        db2 = dlogits.sum(axis=0)  # (10,)
+
+        # a1[n, j] touches every logit of its own example, logits[n, k] with factor W2[j, k]: sum over k.
+        self.da1 = dlogits @ W2.T  # (B, H)
+
+        # a1 = max(z1, 0): slope 1 where z1 is positive, 0 where the unit is off (and, by choice, at 0 itself).
+        self.dz1 = self.da1 * (self.z1 > 0)  # (B, H)
+
+        # z1 = x W1 + b1: the same as for W2 and b2. The walk ends here: nobody asks for dx.
+        dW1 = self.x.T @ self.dz1  # (784, H)
+        db1 = self.dz1.sum(axis=0)  # (H,)
+        return {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
+
+
+def softmax_cross_entropy(logits, y):
+    """logits (B, 10), true digits y (B,) -> the mean over the batch of -log p[y], and its derivative dlogits (B, 10).
+
+    With p = exp(logits) / sum(exp(logits)), the loss of one example is log(sum(exp(logits))) - logits[y].
+    The first term's derivative for logits[k] is exp(logits[k]) / sum = p[k]; the second's is -1 for k = y.
+    So d loss / d logits = p - onehot(y): what the network said, minus what it should have said.
+    """
+    rows = np.arange(len(y))
+    # Adding a constant to all logits of a row changes no p; with the largest at 0, exp cannot overflow.
+    shifted = logits - logits.max(axis=1, keepdims=True)  # (B, 10)
+    exp = np.exp(shifted)  # (B, 10)
+    total = exp.sum(axis=1, keepdims=True)  # (B, 1), at least 1
+    loss = (np.log(total[:, 0]) - shifted[rows, y]).mean()
+
+    dlogits = exp / total  # (B, 10), p so far
+    dlogits[rows, y] -= 1
+    dlogits /= len(y)  # the mean's 1/B, applied here to B x 10 numbers instead of later to every gradient
+    return loss, dlogits
+
+
+def numerical_gradient(f, array, h=1e-5):
+    """d f() / d array for a function that reads `array`, by central differences: (f(+h) - f(-h)) / 2h."""
+    gradient = np.zeros_like(array)
+    for i in np.ndindex(array.shape):
+        kept = array[i]
+        array[i] = kept + h
+        above = f()
+        array[i] = kept - h
+        gradient[i] = (above - f()) / (2 * h)
+        array[i] = kept
+    return gradient
+
+
+def relative_difference(a, b):
+    """The largest |a - b|, in units of the largest |a| or |b|."""
+    largest = max(np.abs(a).max(), np.abs(b).max())
+    return np.abs(a - b).max() / largest if largest else 0.0
+
+
+def check():
+    """Print each gradient of a small float64 network, by hand beside central differences."""
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(5, 784)), rng.integers(10, size=5)
+    model = MLP(hidden=7, dtype=np.float64)
+    W1, b1, W2, b2 = model.params.values()
+
+    def loss_of(logits):
+        return softmax_cross_entropy(logits, y)[0]
+
+    logits = model.forward(x)
+    dlogits = softmax_cross_entropy(logits, y)[1]
+    grads = model.backward(dlogits)
+    z1, a1 = model.z1, model.a1
+    rows = [  # name, formula, gradient by hand, what it differentiates by, the rest of the way to the loss
+        ("dlogits", "(p - onehot(y)) / B", dlogits, logits, lambda: loss_of(logits)),
+        ("dW2", "a1.T @ dlogits", grads["W2"], W2, lambda: loss_of(model.forward(x))),
+        ("db2", "dlogits.sum(axis=0)", grads["b2"], b2, lambda: loss_of(model.forward(x))),
+        ("da1", "dlogits @ W2.T", model.da1, a1, lambda: loss_of(a1 @ W2 + b2)),
+        ("dz1", "da1 * (z1 > 0)", model.dz1, z1, lambda: loss_of(np.maximum(z1, 0) @ W2 + b2)),
+        ("dW1", "x.T @ dz1", grads["W1"], W1, lambda: loss_of(model.forward(x))),
+        ("db1", "dz1.sum(axis=0)", grads["b1"], b1, lambda: loss_of(model.forward(x))),
+    ]
+    print("each gradient by hand, and its largest relative difference from (loss(+h) - loss(-h)) / 2h")
+    for name, formula, by_hand, array, loss in rows:
+        difference = relative_difference(by_hand, numerical_gradient(loss, array))
+        print(f"{name:8} = {formula:20} {by_hand.shape!s:10} {difference:.1e}")
+        if not difference < 1e-6:
+            raise SystemExit(f"{name} is wrong")
+
+
+if __name__ == "__main__":
+    check()

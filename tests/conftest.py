@@ -1,0 +1,54 @@
+"""What several tests need: the programs as a user runs them, and a small dataset for fast runs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import data
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    return data.load("mnist")
+
+
+@pytest.fixture
+def program(tmp_path):
+    """program("main_np.py", ...) runs it in a process of its own, by default into tmp_path / "out"."""
+
+    def call(script, *arguments, env=None, cwd=ROOT, timeout=300):
+        arguments = [str(a) for a in arguments]
+        if "--out" not in arguments and script.startswith("main"):
+            arguments += ["--out", str(tmp_path / "out")]
+        return subprocess.run(
+            [sys.executable, str(ROOT / script), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            cwd=cwd,
+            env=os.environ | (env or {}),
+        )
+
+    return call
+
+
+def accuracy_of(result):
+    """The number in the last line of a program's output."""
+    assert result.returncode == 0, result.stderr
+    label, value = result.stdout.rstrip("\n").split("\n")[-1].rsplit(" ", 1)
+    assert label == "test accuracy:"
+    assert len(value) == 6
+    return float(value)
+
+
+def assert_one_line(result, *words, status=2):
+    """The program ended with that status and one line on stderr that has all the words in it."""
+    assert result.returncode == status, result.stderr
+    assert result.stderr.count("\n") == 1, result.stderr
+    for word in words:
+        assert word in result.stderr
