@@ -1,4 +1,8 @@
 # make            set up what main_np.py needs, and train by hand
+# make torch      the same run with PyTorch
+# make twins      the proof that they are the same run -> png/twins.png
+# make inits      what the published numbers compared -> a table
+# make bench      how fast a step is -> a table
 # make setup      set up everything (PyTorch, tests, lint)
 # make test       the everyday tests, under four minutes
 # make test-all   these and the long trainings
@@ -7,10 +11,22 @@
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: np setup test test-all lint format clean
+.PHONY: np torch twins inits bench setup test test-all lint format clean
 
 np: .venv/np
 	$(BIN)/python main_np.py
+
+torch: .venv/all
+	$(BIN)/python main_torch.py
+
+twins: .venv/all
+	$(BIN)/python twins.py
+
+inits: .venv/all
+	$(BIN)/python twins.py inits
+
+bench: .venv/all
+	$(BIN)/python bench.py
 
 setup: .venv/all
 

@@ -18,6 +18,7 @@ from mlp_np import MLP, softmax_cross_entropy
 def main(argv=None):
     options, checkpoint = training.parse_options("np", __doc__, argv)
     out = training.open_folder(options.out)
+    checkpoint_path = out / f"checkpoint_{options.name}.npz"
 
     # Data: 60,000 images to learn from, and 10,000 to test whether what was learned holds for others.
     dataset = data.load(options.dataset, options.hold_out)
@@ -31,8 +32,7 @@ def main(argv=None):
     history = training.History()
     if checkpoint:
         history = training.restore(checkpoint, plan, model.params, velocity)
-    size = sum(p.size for p in model.params.values())
-    print(f"784-{options.hidden}-10, {size:,} parameters, {options.init} init, seed {options.seed}, {options.dtype}")
+    print(f"{training.title(options)}: {options.init} init, seed {options.seed}, {options.dtype}")
 
     # Training: draw a batch, ask in which direction the loss falls, go a step that way.
     started = time.perf_counter()
@@ -44,15 +44,10 @@ def main(argv=None):
         for images, y in data.batches(
             dataset.train_images, dataset.train_labels, options.batch_size, options.seed, history.step, plan.stop
         ):
-            x = data.as_input(images, options.pixels, dataset, options.dtype)  # (B, 28, 28)
-            logits = model.forward(x)  # (B, 10)
-            loss, dlogits = softmax_cross_entropy(logits, y)
-            grads = model.backward(dlogits)
+            x = data.as_input(images, options.pixels, dataset, options.dtype)
             lr = training.learning_rate(history.step, plan.steps, options)
-            sgd_step(model.params, grads, velocity, lr, options.momentum)
-
-            history.add_step(loss, (logits.argmax(axis=1) == y).mean())
-            bar.set_postfix_str(f"loss {loss:.3f}, accuracy {history.train_accuracy[-1]:.3f}", refresh=False)
+            history.add_step(*train_step(model, velocity, x, y, lr, options.momentum))
+            bar.set_postfix_str(history.step_line(), refresh=False)
             bar.update()
 
             epoch_ends = history.step % plan.steps_per_epoch == 0 or history.step == plan.steps
@@ -60,33 +55,36 @@ def main(argv=None):
                 history.add_test(*evaluate(model, dataset, options))
                 tqdm.write(history.epoch_line(plan, tested))
             if epoch_ends or stop.signal:
-                training.save_checkpoint(out / "checkpoint_np.npz", options, plan, model.params, velocity, history)
+                training.save_checkpoint(checkpoint_path, options, plan, model.params, velocity, history)
             if stop.signal:
                 break
     print(f"{history.step} of {plan.steps} steps, {time.perf_counter() - started:.1f} s")
 
     # What remains: the curves, their numbers, the weights.
-    title = f"784-{options.hidden}-10 in NumPy"
-    plot.save(plot.loss_curve(history, title, tested), out / "loss_plot_np.png")
-    plot.save(plot.accuracy_curve(history, title, tested), out / "accuracy_plot_np.png")
-    training.save_history(out / "history_np.json", options, history, {"numpy": np.__version__})
-    print(f"see {out}: loss_plot_np.png, accuracy_plot_np.png, history_np.json, checkpoint_np.npz")
+    plot.learning_curves(history, training.title(options), tested, out, options.name)
+    training.save_history(out / f"history_{options.name}.json", options, history)
+    print(f"see {out}: {', '.join(f.format(options.name) for f in training.FILES)}")
     if stop.signal:
-        print(f"stopped; --resume {out / 'checkpoint_np.npz'} goes on", file=sys.stderr)
+        print(f"stopped; --resume {checkpoint_path} goes on", file=sys.stderr)
         return 128 + stop.signal
     print(f"{tested} accuracy: {history.test_accuracy[-1]:.4f}")
 
 
-def sgd_step(params, grads, velocity, lr, momentum):
-    """One step of stochastic gradient descent with momentum, in place (PyTorch's form).
+def train_step(model, velocity, x, y, lr, momentum):
+    """One step of stochastic gradient descent with momentum, in place; the batch's loss and accuracy before it.
 
-    v = momentum v + d loss / d p, and then p = p - lr v: a ball that rolls downhill and keeps some of its speed.
+    For every parameter p: v = momentum v + d loss / d p, then p = p - lr v. A ball that rolls downhill and keeps
+    some of its speed (Polyak 1964, in PyTorch's form).
     """
-    for name, p in params.items():
+    logits = model.forward(x)  # (B, 10)
+    loss, dlogits = softmax_cross_entropy(logits, y)
+    grads = model.backward(dlogits)
+    for name, p in model.params.items():
         v, dp = velocity[name], grads[name]
         v *= momentum
         v += dp
         p -= np.multiply(v, lr, out=dp)  # dp is not needed any more: its memory serves for lr v
+    return loss, (logits.argmax(axis=1) == y).mean()
 
 
 def evaluate(model, dataset, options):

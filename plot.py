@@ -15,6 +15,12 @@ def save(figure, path):
         figure.savefig(file, format="png", dpi=150)
 
 
+def learning_curves(history, title, tested, folder, name):
+    """Draw loss_plot_NAME.png and accuracy_plot_NAME.png into a folder."""
+    save(loss_curve(history, title, tested), folder / f"loss_plot_{name}.png")
+    save(accuracy_curve(history, title, tested), folder / f"accuracy_plot_{name}.png")
+
+
 def loss_curve(history, title, tested="test"):
     """The loss of every training batch (light), smoothed, and on the test set, against steps.
 
@@ -43,11 +49,67 @@ def accuracy_curve(history, title, tested="test"):
     return figure
 
 
+def twins(runs):
+    """The proof in one picture: both losses on top of each other, and how far apart the weights are.
+
+    runs: {"float64": run, "float32": run} where a run holds for every step "loss_np", "loss_torch",
+    "difference", the largest between any two weights, and "disagreeing", how many ReLUs were on in one only.
+    """
+    figure = Figure(figsize=(8, 8), layout="constrained", facecolor="white")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 5))
+
+    run = runs["float64"]
+    steps = np.arange(1, len(run["difference"]) + 1)
+    style_axes(above, "Two programs, one run: the loss at every step", "cross-entropy loss")
+    above.set_yscale("log")
+    above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    above.plot(steps, run["loss_np"], color=TRAIN, alpha=0.4, linewidth=2.5, label="NumPy, derivatives by hand")
+    above.plot(steps, run["loss_torch"], color=INK, linewidth=0.4, label="PyTorch, autograd (the thin line inside)")
+    above.set_ylim(np.percentile(run["loss_np"], 0.5) / 2, max(run["loss_np"]) * 2)
+    legend = above.legend(loc="upper right", frameon=False)
+    legend.get_lines()[1].set_linewidth(1.2)
+
+    style_axes(below, "How far apart they are: the largest difference between any two weights", "difference")
+    below.set_yscale("log")
+    below.set_xlabel("steps", color=INK)
+    for dtype, color in [("float32", TEST), ("float64", TRAIN)]:
+        unit = np.finfo(dtype).eps / 2
+        difference = np.array(runs[dtype]["difference"])
+        below.plot(steps, np.where(difference > 0, difference, np.nan), color=color, linewidth=2)
+        below.axhline(unit, color=color, linewidth=1.2, linestyle=(0, (4, 3)))
+        end = (steps[-1], difference[-1])
+        below.annotate(f"in {dtype}: {difference[-1]:.1g}", end, (0, 10), textcoords="offset points", ha="right",
+                       color=color, fontweight="bold")  # fmt: skip
+        below.annotate(f"rounding unit of {dtype}: {unit:.1g}", (steps[-1], unit), (0, -4), textcoords="offset points",
+                       ha="right", va="top", color=color)  # fmt: skip
+    difference, disagreeing = np.array(runs["float32"]["difference"]), np.array(runs["float32"]["disagreeing"])
+    # From rounding to drifting apart: the step with the steepest rise, if a ReLU tipped over there.
+    rise = np.log(difference[1:] / np.maximum(difference[:-1], 1e-30)) * (disagreeing[1:] > 0)
+    if len(rise) and rise.max() > 1:
+        tipped = 1 + int(rise.argmax())
+        below.annotate(
+            f"step {tipped + 1}: a ReLU so close to 0 that rounding\nturns it on in one program and off in the other",
+            (steps[tipped], difference[tipped]),
+            (0.4, 0.7),
+            textcoords="axes fraction",
+            va="center",
+            color=INK,
+            arrowprops={"arrowstyle": "->", "color": INK, "relpos": (0, 0.5)},
+        )
+    below.set_ylim(1e-18, 30)
+    return figure
+
+
 def new_axes(title, ylabel):
     figure = Figure(figsize=(8, 4.5), layout="constrained", facecolor="white")
     axes = figure.add_subplot()
-    axes.set_title(title, loc="left", color=INK, fontsize=14, pad=12)
+    style_axes(axes, title, ylabel)
     axes.set_xlabel("steps", color=INK)
+    return figure, axes
+
+
+def style_axes(axes, title, ylabel):
+    axes.set_title(title, loc="left", color=INK, fontsize=14, pad=12)
     axes.set_ylabel(ylabel, color=INK)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
@@ -56,7 +118,6 @@ def new_axes(title, ylabel):
     axes.set_axisbelow(True)
     for side in axes.spines.values():
         side.set_visible(False)
-    return figure, axes
 
 
 def curves(axes, train, test_step, test, tested, label):

@@ -11,7 +11,7 @@ import platform
 import signal
 import sys
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -51,7 +51,8 @@ RECIPES = {
 # In the two published programs each framework drew the first weights in its own way.
 PUBLISHED_INIT = {"np": "geohot", "torch": "pytorch"}
 
-ONLY_HERE = ("out", "stop_after", "resume")  # options of this call, not of the run: a checkpoint does not keep them
+# Options of this call, not of the run: a checkpoint does not keep them.
+ONLY_HERE = ("name", "out", "stop_after", "resume", "device")
 
 
 class UserError(Exception):
@@ -93,8 +94,8 @@ def number(low, high):
     return parse
 
 
-def make_parser(description):
-    defaults = COMMON | RECIPES["default"]
+def make_parser(framework, description):
+    defaults = COMMON | RECIPES["default"] | {"device": "auto"}
     parser = Parser(description=description, argument_default=argparse.SUPPRESS, allow_abbrev=False)
 
     def option(group, flag, help, **more):
@@ -144,6 +145,15 @@ def make_parser(description):
     option(
         files, "--stop-after", "stop after N epochs of the run; --resume goes on", type=integer(1, 100_000), metavar="N"
     )
+
+    if framework == "torch":
+        torch = parser.add_argument_group("what only PyTorch can do")
+        option(
+            torch,
+            "--device",
+            "where to compute: auto takes cuda, then mps, then cpu",
+            choices=["auto", "cpu", "cuda", "mps"],
+        )
     return parser
 
 
@@ -152,7 +162,7 @@ def parse_options(framework, description, argv=None):
 
     framework: "np" or "torch". What the user typed overrides the recipe; a resumed run keeps its own options.
     """
-    parser = make_parser(description)
+    parser = make_parser(framework, description)
     typed = vars(parser.parse_args(argv))
     checkpoint = None
     if "resume" in typed:
@@ -170,12 +180,17 @@ def parse_options(framework, description, argv=None):
         options = COMMON | {"init": PUBLISHED_INIT[framework]} | RECIPES[typed.get("recipe", "default")]
         if "epochs" in typed or "steps" in typed:
             options["epochs"] = options["steps"] = None
-    return SimpleNamespace(**options | typed), checkpoint
+    return SimpleNamespace(name=framework, **{"device": "auto"} | options | typed), checkpoint
 
 
 def as_arguments(options):
     """A checkpoint's options as if they had been typed, so that they pass the same checks."""
     return [f"--{name.replace('_', '-')}={value}" for name, value in options.items() if value is not None]
+
+
+def title(options):
+    """What a run is called in its pictures."""
+    return f"784-{options.hidden}-10 in {'NumPy' if options.name == 'np' else 'PyTorch'}"
 
 
 def tested(options):
@@ -246,6 +261,9 @@ class History:
         if not math.isfinite(loss):
             raise UserError(f"the loss is no longer a finite number at step {step}: lower --lr (or --momentum)")
 
+    def step_line(self):
+        return f"loss {self.train_loss[-1]:.3f}, accuracy {self.train_accuracy[-1]:.3f}"
+
     def epoch_line(self, plan, tested):
         """What an epoch came to, in one line; the training figures are means over its batches."""
         epoch = math.ceil(self.step / plan.steps_per_epoch)
@@ -266,6 +284,9 @@ class Checkpoint(NamedTuple):
     history: History
 
 
+# What a run leaves in its folder; {} is "np" or "torch".
+FILES = ("loss_plot_{}.png", "accuracy_plot_{}.png", "history_{}.json", "checkpoint_{}.npz")
+RESULTS = Path(__file__).resolve().parent / "results.json"
 FORMAT = 1
 MAX_CHECKPOINT = 2**29  # bytes; the largest network that the options allow needs half of it
 
@@ -340,17 +361,42 @@ def run_options(options):
     return {name: value for name, value in sorted(vars(options).items()) if name not in ONLY_HERE}
 
 
-def save_history(path, options, history, versions):
+def save_history(path, options, history):
     """Write the options, the versions and every number that the curves show as JSON, a key a line."""
     content = {
         "options": run_options(options),
-        "versions": {"python": platform.python_version(), **versions, "platform": platform.platform()},
+        "machine": machine(),
     }
     for name, values in vars(history).items():
         content[name] = [float(f"{value:.6g}") if isinstance(value, float) else value for value in values]
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in content.items())
     with data.replacing(path) as file:
         file.write(f"{{\n{lines}\n}}\n".encode())
+
+
+def save_result(section, content, path=RESULTS):
+    """Put a section into results.json, which holds every number that the README states, and leave the others."""
+    results = json.loads(path.read_text()) if path.exists() else {}
+    results[section] = content
+    with data.replacing(path) as file:
+        file.write((json.dumps(results, indent=1, sort_keys=True) + "\n").encode())
+
+
+def machine():
+    """What a measurement was made with and on."""
+    versions = {"python": platform.python_version(), "numpy": np.__version__}
+    if "torch" in sys.modules:  # asked, not imported: nothing that NumPy does alone may wait for it
+        versions["torch"] = sys.modules["torch"].__version__
+    return versions | {"processor": processor()}
+
+
+def processor():
+    """The processor's name and how many of it there are."""
+    name = platform.processor() or platform.machine()
+    with suppress(OSError):  # Linux says more than Python knows
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), name)
+    return f"{name}, {os.cpu_count()} cores"
 
 
 # --- How a run begins and ends -----------------------------------------------------------------------------------

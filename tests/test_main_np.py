@@ -215,7 +215,7 @@ def test_published_recipes_land_where_published(program, recipe, published):
 STEP_AGAINST_PRODUCTS = """
 import time
 import numpy as np
-from main_np import sgd_step
+from main_np import train_step
 from mlp_np import MLP, softmax_cross_entropy
 
 rng = np.random.default_rng(0)
@@ -230,8 +230,7 @@ def products():
     return x @ W1, model.a1 @ W2, model.a1.T @ dlogits, dlogits @ W2.T, x.T @ model.dz1
 
 def step():
-    grads = model.backward(softmax_cross_entropy(model.forward(x), y)[1])
-    sgd_step(model.params, grads, velocity, 0.01, 0.9)
+    train_step(model, velocity, x, y, 0.01, 0.9)
 
 def seconds(function):
     started = time.perf_counter()

@@ -1,0 +1,38 @@
+"""The same multi-layer perceptron in PyTorch: autograd finds the derivatives that mlp_np.py spells out.
+
+Read the two files side by side. z1, a1 and logits are the same numbers, and so are the gradients: after
+loss.backward(), layer1.weight.grad is mlp_np.py's dW1, transposed. twins.py shows that they are.
+
+Shapes: B images in a batch, H hidden units.
+"""
+
+import torch.nn.functional as F
+from torch import nn
+
+
+class MLP(nn.Module):
+    """784 - hidden - 10 with one ReLU."""
+
+    def __init__(self, hidden=512):
+        super().__init__()
+        self.layer1 = nn.Linear(784, hidden)
+        self.layer2 = nn.Linear(hidden, 10)
+
+    def forward(self, x):
+        """Images x, B of them with 784 pixels each in any shape, to logits (B, 10)."""
+        x = x.flatten(1)  # (B, 784)
+        z1 = self.layer1(x)  # (B, H)
+        a1 = F.relu(z1)  # (B, H)
+        return self.layer2(a1)  # (B, 10)
+
+    def as_in_numpy(self, tensor_of=lambda parameter: parameter.data):
+        """What tensor_of gives for each parameter, under mlp_np.py's names and in its shapes (views, no copies).
+
+        nn.Linear keeps its matrix as (outputs, inputs), so that the W are transposed.
+        """
+        return {
+            "W1": tensor_of(self.layer1.weight).T,  # (784, H)
+            "b1": tensor_of(self.layer1.bias),  # (H,)
+            "W2": tensor_of(self.layer2.weight).T,  # (H, 10)
+            "b2": tensor_of(self.layer2.bias),  # (10,)
+        }

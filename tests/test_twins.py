@@ -1,0 +1,191 @@
+"""The NumPy and the PyTorch network are the same run: in one batch, over a whole training, and across a switch."""
+
+import difflib
+import inspect
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+import main_np
+import main_torch
+import mlp_np
+import mlp_torch
+import training
+import twins
+from conftest import accuracy_of, assert_one_line
+
+SMALL = ("--hidden", 24, "--batch-size", 2000, "--epochs", 3)
+
+
+def pair(init="he", hidden=512, seed=0, dtype="float64"):
+    """Both networks with the same weights."""
+    ours = mlp_np.MLP(hidden, init, seed, dtype)
+    theirs = mlp_torch.MLP(hidden).to(getattr(torch, dtype))
+    optimizer = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=0.9)
+    velocity = {name: np.zeros_like(p) for name, p in ours.params.items()}
+    main_torch.set_arrays(theirs, optimizer, ours.params, velocity)
+    return ours, theirs, optimizer, velocity
+
+
+@pytest.mark.parametrize("init", mlp_np.INITS)
+@pytest.mark.parametrize("batch_size", [1, 128])
+def test_every_intermediate_and_gradient_of_one_batch(mnist, init, batch_size):
+    ours, theirs, *_ = pair(init)
+    x = mlp_input(mnist, batch_size)
+    y = mnist.train_labels[:batch_size].astype(np.int64)
+    logits = ours.forward(x)
+    loss, dlogits = mlp_np.softmax_cross_entropy(logits, y)
+    grads = ours.backward(dlogits)
+
+    z1 = theirs.layer1(torch.from_numpy(x).flatten(1))
+    a1 = F.relu(z1)
+    logits_torch = theirs.layer2(a1)
+    for tensor in (z1, a1, logits_torch):
+        tensor.retain_grad()
+    loss_torch = F.cross_entropy(logits_torch, torch.from_numpy(y))
+    loss_torch.backward()
+    assert torch.equal(logits_torch, theirs(torch.from_numpy(x)))  # what was taken apart is the model
+
+    pairs = {
+        "z1": (ours.z1, z1),
+        "a1": (ours.a1, a1),
+        "logits": (logits, logits_torch),
+        "loss": (np.array(loss), loss_torch),
+        "dlogits": (dlogits, logits_torch.grad),
+        "da1": (ours.da1, a1.grad),
+        "dz1": (ours.dz1, z1.grad),
+    }
+    pairs |= {f"d{name}": (grads[name], grad) for name, grad in theirs.as_in_numpy(lambda p: p.grad).items()}
+    for name, (by_hand, by_torch) in pairs.items():
+        by_torch = by_torch.detach().numpy()
+        assert by_hand.shape == by_torch.shape, name
+        assert mlp_np.relative_difference(by_hand, by_torch) < 1e-12, name
+
+
+def mlp_input(mnist, n):
+    return twins.data.as_input(mnist.train_images[:n], "standardised", mnist, "float64")
+
+
+def test_weights_go_to_pytorch_and_come_back_bit_for_bit():
+    ours, theirs, optimizer, velocity = pair("pytorch", hidden=7, dtype="float32")
+    for v in velocity.values():
+        v += np.random.default_rng(0).normal(size=v.shape).astype(np.float32)
+    main_torch.set_arrays(theirs, optimizer, ours.params, velocity)
+    params, velocity_back = main_torch.get_arrays(theirs, optimizer)
+    for there, back in ((ours.params, params), (velocity, velocity_back)):
+        assert list(there) == list(back)
+        assert all((there[name] == back[name]).all() and there[name].shape == back[name].shape for name in there)
+
+
+def test_pytorch_init_is_what_pytorch_draws():
+    """The same bounds and spread as a fresh nn.Linear, weights and biases."""
+    torch.manual_seed(0)
+    fresh = mlp_torch.MLP(512).as_in_numpy()
+    for name, array in mlp_np.MLP(512, "pytorch").params.items():
+        theirs = fresh[name].numpy()
+        assert np.abs(array).max() == pytest.approx(np.abs(theirs).max(), rel=0.25 if array.size < 100 else 0.02)
+        assert array.std() == pytest.approx(theirs.std(), rel=0.6 if array.size < 100 else 0.05)
+
+
+@pytest.mark.parametrize("momentum", ["0", "0.9"])
+def test_lockstep_on_a_few_steps(momentum):
+    options = training.parse_options(
+        "torch", "", ["--hidden", "32", "--steps", "60", "--dtype", "float64", "--momentum", momentum]
+    )[0]
+    steps = list(twins.lockstep(options))
+    assert len(steps) == 60
+    assert all(abs(s.loss_np - s.loss_torch) < 1e-12 for s in steps)
+    assert twins.largest_difference(steps[-1].params_np, steps[-1].params_torch) < 1e-13
+    assert steps[-1].loss_np < steps[0].loss_np
+
+
+def weights(path):
+    with np.load(path, allow_pickle=False) as npz:
+        return {name: npz[name] for name in npz.files if name.startswith(("params", "momentum"))}
+
+
+def test_a_run_can_change_hands(program, tmp_path):
+    """An epoch in NumPy, one in PyTorch, one in NumPy: the run that never switched, in either."""
+    for script in ("main_np.py", "main_torch.py"):
+        whole = program(script, *SMALL, "--dtype", "float64", "--out", tmp_path / "whole")
+        assert accuracy_of(whole) > 0.8
+    out = ("--out", tmp_path / "mixed")
+    program("main_np.py", *SMALL, "--dtype", "float64", "--stop-after", 1, *out)
+    part = program("main_torch.py", "--resume", tmp_path / "mixed" / "checkpoint_np.npz", "--stop-after", 2, *out)
+    assert "60 of 90 steps" in part.stdout, part.stderr
+    rest = program("main_np.py", "--resume", tmp_path / "mixed" / "checkpoint_torch.npz", *out)
+    assert accuracy_of(rest) == accuracy_of(whole)
+    mixed = weights(tmp_path / "mixed" / "checkpoint_np.npz")
+    for name in ("checkpoint_np.npz", "checkpoint_torch.npz"):
+        never_switched = weights(tmp_path / "whole" / name)
+        assert mixed.keys() == never_switched.keys()
+        assert twins.largest_difference(mixed, never_switched) < 1e-12
+
+
+def test_pytorch_goes_on_bit_for_bit(program, tmp_path):
+    program("main_torch.py", *SMALL, "--out", tmp_path / "whole")
+    program("main_torch.py", *SMALL, "--stop-after", 1, "--out", tmp_path / "part")
+    program("main_torch.py", "--resume", tmp_path / "part" / "checkpoint_torch.npz", "--out", tmp_path / "part")
+    whole, part = (weights(tmp_path / name / "checkpoint_torch.npz") for name in ("whole", "part"))
+    assert whole.keys() == part.keys()
+    assert all(whole[name].tobytes() == part[name].tobytes() for name in whole)
+    for file in ("history_torch.json", "loss_plot_torch.png"):
+        assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "part" / file).read_bytes()
+
+
+def test_a_resumed_checkpoint_must_be_whole(program, tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(b"PK\x03\x04 no")
+    for script in ("main_np.py", "main_torch.py"):
+        assert_one_line(program(script, "--resume", path), "checkpoint.npz", "not a checkpoint")
+
+
+def test_the_two_mains_differ_only_where_the_frameworks_do():
+    """Of the lines of main(), three quarters are the same to the letter and in the same order."""
+    mains = [inspect.getsource(module.main).splitlines() for module in (main_np, main_torch)]
+    assert difflib.SequenceMatcher(None, *mains).ratio() > 0.75
+
+
+# --- Slow: the whole default run, and the published numbers ---
+
+
+@pytest.mark.slow
+def test_float64_the_whole_default_run():
+    """After every epoch of the default run no two weights differ by more than 1e-12."""
+    options = training.parse_options("torch", "", ["--dtype", "float64"])[0]
+    for n, step in enumerate(twins.lockstep(options), 1):
+        if n % 468 == 0:
+            assert twins.largest_difference(step.params_np, step.params_torch) < 1e-12
+    assert n == 2340
+
+
+@pytest.mark.slow
+def test_the_programs_themselves_agree(program, tmp_path):
+    """As typed by a user: float64 to 1e-12 in every weight, float32 to 0.002 in test accuracy."""
+    for dtype in ("float64", "float32"):
+        options = ("--dtype", dtype, "--out", tmp_path / dtype)
+        by_hand, by_torch = (accuracy_of(program(script, *options)) for script in ("main_np.py", "main_torch.py"))
+        assert abs(by_hand - by_torch) <= 0.002
+        if dtype == "float64":
+            ours, theirs = (weights(tmp_path / dtype / f"checkpoint_{name}.npz") for name in ("np", "torch"))
+            assert twins.largest_difference(ours, theirs) < 1e-12
+            assert by_hand == by_torch
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "recipe", "init", "published"),
+    [
+        ("main_torch.py", "np_nn", None, 0.9633),
+        ("main_torch.py", "geohot", None, 0.9288),
+        ("main_torch.py", "np_nn", "geohot", 0.9805),
+        ("main_torch.py", "geohot", "geohot", 0.9635),
+        ("main_np.py", "np_nn", "pytorch", 0.9633),
+        ("main_np.py", "geohot", "pytorch", 0.9288),
+    ],
+)
+def test_the_first_weights_make_the_published_difference(program, script, recipe, init, published):
+    accuracy = accuracy_of(program(script, "--recipe", recipe, *(("--init", init) if init else ())))
+    assert accuracy == pytest.approx(published, abs=0.01)
