@@ -1,7 +1,9 @@
 # make            set up what main_np.py needs, and train by hand
 # make torch      the same run with PyTorch
-# make twins      the proof that they are the same run -> png/twins.png
+# make twins      the proof that they are the same run -> png/twins*.png
 # make inits      what the published numbers compared -> a table
+# make shortcut   why the residual network has shortcuts -> png/shortcut.png
+# make results    every accuracy in the README, from runs (long; can be stopped and called again)
 # make bench      how fast a step is -> a table
 # make setup      set up everything (PyTorch, tests, lint)
 # make test       the everyday tests, under four minutes
@@ -11,7 +13,7 @@
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: np torch twins inits bench setup test test-all lint format clean
+.PHONY: np torch twins inits shortcut results bench setup test test-all lint format clean
 
 np: .venv/np
 	$(BIN)/python main_np.py
@@ -21,9 +23,16 @@ torch: .venv/all
 
 twins: .venv/all
 	$(BIN)/python twins.py
+	$(BIN)/python twins.py resnet
 
 inits: .venv/all
 	$(BIN)/python twins.py inits
+
+shortcut: .venv/all
+	$(BIN)/python depth.py
+
+results: .venv/all
+	$(BIN)/python results.py
 
 bench: .venv/all
 	$(BIN)/python bench.py

@@ -11,6 +11,7 @@ import math
 import os
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -125,6 +126,7 @@ def find(name, file, sums):
     """The verified bytes of a file: bundled, or cached, or fetched into the cache."""
     cached = cache_directory() / name / file
     places = [BUNDLED / file, cached] if name == "mnist" else [cached]
+    damaged = ""
     for path in places:
         try:
             content = path.read_bytes()
@@ -132,8 +134,14 @@ def find(name, file, sums):
             continue
         if sha256(content) in sums:
             return content
-        print(f"{path} is damaged (wrong SHA-256 sum), so it is not used", file=sys.stderr)
-    return download([mirror + file for mirror in SOURCES[name].mirrors], cached, sums)
+        damaged += f"{path} is damaged (wrong SHA-256 sum) and not used; "
+    try:
+        content = download([mirror + file for mirror in SOURCES[name].mirrors], cached, sums)
+    except DataError as error:
+        raise DataError(damaged + str(error)) from None
+    if damaged:
+        print(f"{damaged}fetched it again", file=sys.stderr)
+    return content
 
 
 def cache_directory():
@@ -227,26 +235,85 @@ def replacing(path):
         raise
 
 
-def batches(images, labels, batch_size, seed, first, last):
-    """The batches of steps first, ..., last - 1: images (B, 28, 28) uint8 and labels (B,) int64.
+def batches(dataset, batch_size, seed, first, last, augment="none"):
+    """The training batches of steps first, ..., last - 1: images (B, 28, 28) uint8 and labels (B,) int64.
 
-    Each epoch visits all examples in an order of its own, a function of (seed, epoch) alone, so that a run can
-    stop after any step and go on as if it had not. The few that fill no batch are left for the next order.
+    Each epoch visits all examples in an order of its own, a function of (seed, epoch) alone, and what augment does
+    to a batch is a function of (seed, epoch, batch), so that a run can stop after any step and go on as if it had
+    not. The few examples that fill no batch are left for the next order.
     """
+    drawn = draw(dataset.train_images, dataset.train_labels, batch_size, seed, first, last, augment)
+    return drawn if augment == "none" else ahead(drawn)
+
+
+def draw(images, labels, batch_size, seed, first, last, augment):
     steps_per_epoch = len(images) // batch_size
     order = None
     for step in range(first, last):
         epoch, i = divmod(step, steps_per_epoch)
         if order is None or i == 0:
-            order = epoch_order(seed, epoch, len(images))
+            order = stream(seed, epoch).permutation(len(images))
         chosen = order[i * batch_size : (i + 1) * batch_size]
-        yield images[chosen], labels[chosen].astype(np.int64)
+        yield AUGMENT[augment](images[chosen], stream(seed, epoch, i)), labels[chosen].astype(np.int64)
 
 
-def epoch_order(seed, epoch, n):
-    """A permutation of 0, ..., n - 1."""
-    # spawn_key keeps the streams apart: (seed 1, epoch 0) is neither (seed 0, epoch 1) nor seed 1's first weights.
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(epoch,))).permutation(n)
+def stream(seed, *key):
+    """A random number generator for each key, independent of the others and of the one that draws first weights."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+
+
+def ahead(items):
+    """The same items, each made by another thread while the one before it is being used."""
+    with ThreadPoolExecutor(1) as other:
+        coming = other.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = other.submit(next, items, None)
+            yield item
+
+
+def shift(images, rng, most=2):
+    """Every image moved by up to `most` pixels each way, with background moving in."""
+    padded = np.pad(images, ((0, 0), (most, most), (most, most)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, images.shape[1:], axis=(1, 2))  # (B, 5, 5, 28, 28)
+    down, right = rng.integers(0, 2 * most + 1, (2, len(images)))
+    return windows[np.arange(len(images)), down, right]
+
+
+def affine(images, rng, turn=15, scale=0.1, slant=0.1, move=2):
+    """Every image turned by up to 15 degrees, scaled by up to a tenth, slanted and moved.
+
+    The new image at position p shows the old one at M (p - centre) + centre + t: M and t are drawn for each image.
+    """
+    n = len(images)
+    angle = np.deg2rad(rng.uniform(-turn, turn, n))
+    high, wide = 1 + rng.uniform(-scale, scale, (2, n))
+    cos, sin = np.cos(angle), np.sin(angle)
+    matrix = np.array(
+        [[cos * high, -sin * wide + rng.uniform(-slant, slant, n)], [sin * high, cos * wide]]
+    )  # (2, 2, B)
+    centre = 13.5
+    grid = np.indices((28, 28), np.float32).reshape(2, -1) - centre  # (2, 784)
+    where = matrix.transpose(2, 0, 1).astype(np.float32) @ grid  # (B, 2, 784)
+    where += (rng.uniform(-move, move, (n, 2, 1)) + centre).astype(np.float32)
+    return resample(images, where)
+
+
+def resample(images, where):
+    """Images (B, 28, 28) as seen at the points where (B, 2, 784): between pixels by bilinear interpolation."""
+    border = 2  # of background, for the points outside
+    padded = np.pad(images, ((0, 0), (border, border), (border, border)))
+    size = padded.shape[1]
+    where = np.clip(where + border, 0, size - 1.001)
+    corner = where.astype(np.int32)  # the pixel above and to the left of each point
+    down, right = (where - corner).transpose(1, 0, 2)  # (B, 784) each, how far the point is from it, 0 to 1
+    flat = padded.ravel()
+    at = (np.arange(len(images), dtype=np.int32) * size * size)[:, np.newaxis] + corner[:, 0] * size + corner[:, 1]
+    above = (1 - right) * flat[at] + right * flat[at + 1]
+    below = (1 - right) * flat[at + size] + right * flat[at + size + 1]
+    return np.rint((1 - down) * above + down * below).astype(np.uint8).reshape(images.shape)
+
+
+AUGMENT = {"none": lambda images, rng: images, "shift": shift, "affine": affine}
 
 
 def as_input(images, pixels, dataset, dtype):

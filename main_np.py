@@ -13,6 +13,7 @@ import data
 import plot
 import training
 from mlp_np import MLP, softmax_cross_entropy
+from resnet_np import ResNet
 
 
 def main(argv=None):
@@ -27,12 +28,12 @@ def main(argv=None):
     print(f"{options.dataset}: {len(dataset.train_images)} training and {len(dataset.test_images)} {tested} images")
 
     # Model: random weights, each with a velocity that starts at 0.
-    model = MLP(options.hidden, options.init, options.seed, options.dtype)
-    velocity = {name: np.zeros_like(p) for name, p in model.params.items()}
+    model, velocity = build(options)
     history = training.History()
     if checkpoint:
-        history = training.restore(checkpoint, plan, model.params, velocity)
-    print(f"{training.title(options)}: {options.init} init, seed {options.seed}, {options.dtype}")
+        history = training.restore(checkpoint, plan, *get_arrays(model, velocity))
+    size = sum(p.size for p in model.params.values())
+    print(f"{training.title(options)}: {size:,} parameters, seed {options.seed}, {options.dtype}")
 
     # Training: draw a batch, ask in which direction the loss falls, go a step that way.
     started = time.perf_counter()
@@ -42,20 +43,21 @@ def main(argv=None):
         np.errstate(over="ignore", invalid="ignore"),  # history says it better: a loss that is no longer finite
     ):
         for images, y in data.batches(
-            dataset.train_images, dataset.train_labels, options.batch_size, options.seed, history.step, plan.stop
+            dataset, options.batch_size, options.seed, history.step, plan.stop, options.augment
         ):
             x = data.as_input(images, options.pixels, dataset, options.dtype)
             lr = training.learning_rate(history.step, plan.steps, options)
-            history.add_step(*train_step(model, velocity, x, y, lr, options.momentum))
-            bar.set_postfix_str(history.step_line(), refresh=False)
+            history.add_step(*train_step(model, velocity, x, y, lr, options))
             bar.update()
+            if history.step % 20 == 0:
+                bar.set_postfix_str(history.step_line(), refresh=False)
 
             epoch_ends = history.step % plan.steps_per_epoch == 0 or history.step == plan.steps
             if epoch_ends:
                 history.add_test(*evaluate(model, dataset, options))
                 tqdm.write(history.epoch_line(plan, tested))
             if epoch_ends or stop.signal:
-                training.save_checkpoint(checkpoint_path, options, plan, model.params, velocity, history)
+                training.save_checkpoint(checkpoint_path, options, plan, *get_arrays(model, velocity), history)
             if stop.signal:
                 break
     print(f"{history.step} of {plan.steps} steps, {time.perf_counter() - started:.1f} s")
@@ -70,10 +72,19 @@ def main(argv=None):
     print(f"{tested} accuracy: {history.test_accuracy[-1]:.4f}")
 
 
-def train_step(model, velocity, x, y, lr, momentum):
+def build(options):
+    """The network that the options describe, with its first weights, and for each weight a velocity of 0."""
+    if options.model == "mlp":
+        model = MLP(options.hidden, options.init, options.seed, options.dtype)
+    else:
+        model = ResNet(options.widths, options.blocks, options.seed, options.dtype)
+    return model, {name: np.zeros_like(p) for name, p in model.params.items()}
+
+
+def train_step(model, velocity, x, y, lr, options):
     """One step of stochastic gradient descent with momentum, in place; the batch's loss and accuracy before it.
 
-    For every parameter p: v = momentum v + d loss / d p, then p = p - lr v. A ball that rolls downhill and keeps
+    For every parameter p: v = momentum v + d loss / d p, and then p = p - lr v. A ball that rolls downhill and keeps
     some of its speed (Polyak 1964, in PyTorch's form).
     """
     logits = model.forward(x)  # (B, 10)
@@ -81,7 +92,9 @@ def train_step(model, velocity, x, y, lr, momentum):
     grads = model.backward(dlogits)
     for name, p in model.params.items():
         v, dp = velocity[name], grads[name]
-        v *= momentum
+        if options.weight_decay and p.ndim > 1:  # weights, but not biases, gammas or betas
+            dp += options.weight_decay * p
+        v *= options.momentum
         v += dp
         p -= np.multiply(v, lr, out=dp)  # dp is not needed any more: its memory serves for lr v
     return loss, (logits.argmax(axis=1) == y).mean()
@@ -89,6 +102,7 @@ def train_step(model, velocity, x, y, lr, momentum):
 
 def evaluate(model, dataset, options):
     """Mean loss and accuracy of the network as it is on all test images."""
+    model.training = False  # batch normalisation then uses the statistics that it remembers
     losses, correct = [], 0
     for i in range(0, len(dataset.test_images), 1000):  # in parts, to keep them in the processor's cache
         x = data.as_input(dataset.test_images[i : i + 1000], options.pixels, dataset, options.dtype)
@@ -96,7 +110,13 @@ def evaluate(model, dataset, options):
         logits = model.forward(x)
         losses.append(softmax_cross_entropy(logits, y)[0] * len(y))
         correct += int((logits.argmax(axis=1) == y).sum())
+    model.training = True
     return sum(losses) / len(dataset.test_images), correct / len(dataset.test_images)
+
+
+def get_arrays(model, velocity):
+    """Weights, velocities and what batch normalisation remembers (an MLP has none): all that a run needs to go on."""
+    return model.params, velocity, getattr(model, "statistics", {})
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ The network maps an image x of 784 pixels to 10 logits, one score for each digit
     z1 = x W1 + b1        weighted sums of the pixels, one for each of H hidden units
     a1 = max(z1, 0)       their activations (ReLU)
     logits = a1 W2 + b2   weighted sums of the activations
-    p = softmax(logits)   the scores as ten probabilities
+    p = softmax(logits)   exp(logits) / sum(exp(logits)): the scores as ten positive numbers with sum 1
     loss = -log p[y]      cross-entropy: how surprised the network is by the true digit y
 
 Training asks one question of each weight: if it grew a little, how would the loss change? The answer is the
@@ -33,7 +33,7 @@ def init_pytorch(rng, fan_in, fan_out):
 
 
 def init_geohot(rng, fan_in, fan_out):
-    """Uniform within 1 / sqrt(fan_in * fan_out), biases 0: George Hotz's notebook of 2020; small, for raw pixels."""
+    """Uniform within 1 / sqrt(fan_in * fan_out), biases 0: from George Hotz's notebook (mnist_from_scratch); small."""
     bound = 1 / np.sqrt(fan_in * fan_out)
     return rng.uniform(-bound, bound, (fan_in, fan_out)), np.zeros(fan_out)
 
@@ -64,11 +64,13 @@ class MLP:
         W2 = self.params["W2"]
 
         # logits = a1 W2 + b2, that is logits[n, k] = sum_j a1[n, j] W2[j, k] + b2[k]. So W2[j, k] touches
-        # logits[n, k] with factor a1[n, j], in every example n: sum over n. b2[k] touches it with factor 1.
+        # logits[n, k] with factor a1[n, j], in every example n, and by the chain rule
+        # dW2[j, k] = sum_n a1[n, j] dlogits[n, k] = (a1.T @ dlogits)[j, k]. b2[k] touches them with factor 1.
         dW2 = self.a1.T @ dlogits  # (H, 10)
         db2 = dlogits.sum(axis=0)  # (10,)
 
-        # a1[n, j] touches every logit of its own example, logits[n, k] with factor W2[j, k]: sum over k.
+        # a1[n, j] touches every logit of its own example, logits[n, k] with factor W2[j, k]:
+        # da1[n, j] = sum_k dlogits[n, k] W2[j, k] = (dlogits @ W2.T)[n, j].
         self.da1 = dlogits @ W2.T  # (B, H)
 
         # a1 = max(z1, 0): slope 1 where z1 is positive, 0 where the unit is off (and, by choice, at 0 itself).

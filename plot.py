@@ -77,14 +77,15 @@ def twins(runs):
         difference = np.array(runs[dtype]["difference"])
         below.plot(steps, np.where(difference > 0, difference, np.nan), color=color, linewidth=2)
         below.axhline(unit, color=color, linewidth=1.2, linestyle=(0, (4, 3)))
-        end = (steps[-1], difference[-1])
+        end = (steps[-1], max(difference[-1], 1e-18))
         below.annotate(f"in {dtype}: {difference[-1]:.1g}", end, (0, 10), textcoords="offset points", ha="right",
                        color=color, fontweight="bold")  # fmt: skip
         below.annotate(f"rounding unit of {dtype}: {unit:.1g}", (steps[-1], unit), (0, -4), textcoords="offset points",
                        ha="right", va="top", color=color)  # fmt: skip
-    difference, disagreeing = np.array(runs["float32"]["difference"]), np.array(runs["float32"]["disagreeing"])
+    difference = np.maximum(runs["float32"]["difference"], 1e-30)
+    disagreeing = np.array(runs["float32"]["disagreeing"])
     # From rounding to drifting apart: the step with the steepest rise, if a ReLU tipped over there.
-    rise = np.log(difference[1:] / np.maximum(difference[:-1], 1e-30)) * (disagreeing[1:] > 0)
+    rise = np.log(difference[1:] / difference[:-1]) * (disagreeing[1:] > 0)
     if len(rise) and rise.max() > 1:
         tipped = 1 + int(rise.argmax())
         below.annotate(
@@ -97,6 +98,23 @@ def twins(runs):
             arrowprops={"arrowstyle": "->", "color": INK, "relpos": (0, 0.5)},
         )
     below.set_ylim(1e-18, 30)
+    return figure
+
+
+def shortcut(result):
+    """What the shortcut is for: a result of depth.py as test accuracy by depth, and gradients by layer."""
+    figure = Figure(figsize=(8, 4), layout="constrained", facecolor="white")
+    left, right = figure.subplots(1, 2)
+    style_axes(left, "After one epoch", "test accuracy")
+    style_axes(right, f"Before training, {result['layers'][-1]} layers", "size of the gradient, |dW|")
+    right.set_yscale("log")
+    left.set_xlabel("layers", color=INK)
+    right.set_xlabel("convolution, from the first to the last", color=INK)
+    for name, color in [("with", TRAIN), ("without", TEST)]:
+        gradient = result[name]["gradient"]
+        left.plot(result["layers"], result[name]["accuracy"], "o-", color=color, linewidth=2, label=f"{name} shortcuts")
+        right.plot(np.arange(1, len(gradient) + 1), gradient, color=color, linewidth=2)
+    left.legend(loc="lower left", frameon=False)
     return figure
 
 
@@ -124,7 +142,7 @@ def curves(axes, train, test_step, test, tested, label):
     steps = np.arange(1, len(train) + 1)
     axes.plot(steps, train, color=TRAIN, alpha=0.25, linewidth=0.7, label="training, each batch")
     axes.plot(steps, smooth(train), color=TRAIN, linewidth=2, label="training, smoothed")
-    axes.set_xlim(-0.02 * len(train), 1.1 * len(train) + 1)  # room for the last number
+    axes.set_xlim(-0.02 * len(train), 1.12 * len(train) + 1)  # room for the last number
     if test:
         axes.plot(test_step, test, "o-", color=TEST, linewidth=2, markersize=6, label=f"{tested}, after each epoch")
         axes.annotate(

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import platform
+import re
 import signal
 import sys
 import zipfile
@@ -25,6 +26,11 @@ import data
 COMMON = {
     "recipe": "default",
     "schedule": "linear",
+    "augment": "none",
+    "weight_decay": 0.0,
+    "pixels": "standardised",
+    "momentum": 0.9,
+    "steps": None,
     "seed": 0,
     "dtype": "float32",
     "dataset": "mnist",
@@ -35,24 +41,38 @@ COMMON = {
 # What George Hotz's notebook and the repository np_nn have in common; `init` follows below.
 PUBLISHED = {"epochs": None, "lr": 0.001, "momentum": 0.0, "schedule": "constant", "pixels": "raw"}
 RECIPES = {
-    "default": {
-        "epochs": 5,
-        "steps": None,
-        "batch_size": 128,
-        "hidden": 512,
-        "lr": 0.1,
-        "momentum": 0.9,
-        "init": "he",
-        "pixels": "standardised",
+    "mlp": {
+        "default": {"epochs": 5, "batch_size": 128, "hidden": 512, "lr": 0.1, "init": "he"},
+        "np_nn": PUBLISHED | {"steps": 4000, "batch_size": 256, "hidden": 512},
+        "geohot": PUBLISHED | {"steps": 1000, "batch_size": 128, "hidden": 128},
     },
-    "np_nn": PUBLISHED | {"steps": 4000, "batch_size": 256, "hidden": 512},
-    "geohot": PUBLISHED | {"steps": 1000, "batch_size": 128, "hidden": 128},
+    "resnet": {
+        "default": {
+            "epochs": 8,
+            "batch_size": 64,
+            "widths": (16, 32, 64),
+            "blocks": 1,
+            "lr": 0.1,
+            "weight_decay": 5e-4,
+            "augment": "shift",
+        },
+        "best": {
+            "epochs": 20,
+            "batch_size": 128,
+            "widths": (32, 64, 128),
+            "blocks": 1,
+            "lr": 0.1,
+            "weight_decay": 5e-4,
+            "augment": "affine",
+        },
+    },
 }
+NETWORK_OPTIONS = {"mlp": ("hidden", "init"), "resnet": ("widths", "blocks")}
 # In the two published programs each framework drew the first weights in its own way.
 PUBLISHED_INIT = {"np": "geohot", "torch": "pytorch"}
 
 # Options of this call, not of the run: a checkpoint does not keep them.
-ONLY_HERE = ("name", "out", "stop_after", "resume", "device")
+ONLY_HERE = ("name", "out", "stop_after", "resume", "device", "amp", "compile")
 
 
 class UserError(Exception):
@@ -94,21 +114,37 @@ def number(low, high):
     return parse
 
 
-def make_parser(framework, description):
-    defaults = COMMON | RECIPES["default"] | {"device": "auto"}
+def widths(text):
+    """An argparse type: whole numbers with commas between them."""
+    return tuple(integer(1, 1024)(part) for part in text.split(","))
+
+
+def make_parser(framework, description, argv):
+    # -h explains the run that it is typed with: `--model resnet -h` shows the defaults of a ResNet.
+    first = Parser(add_help=False, allow_abbrev=False)
+    for flag, default in (("--model", "mlp"), ("--recipe", "default")):
+        first.add_argument(flag, default=default)
+    named, _ = first.parse_known_args(argv)
+    defaults = COMMON | RECIPES.get(named.model, {}).get(named.recipe, {}) | vars(named) | {"device": "auto"}
     parser = Parser(description=description, argument_default=argparse.SUPPRESS, allow_abbrev=False)
 
     def option(group, flag, help, **more):
         default = defaults.get(flag[2:].replace("-", "_"))
+        if isinstance(default, tuple):
+            default = ",".join(map(str, default))
         if default is not None:
             help += f" (default: {default})"
         group.add_argument(flag, help=help, **more)
 
+    recipes = sorted({name for recipes in RECIPES.values() for name in recipes})
     run = parser.add_argument_group("what to train")
-    option(run, "--recipe", f"a named set of options, {', '.join(RECIPES)}; others given override it", choices=RECIPES)
+    option(run, "--model", "the multi-layer perceptron or the residual network", choices=RECIPES)
+    option(run, "--recipe", "a named set of options; others that are given override it", choices=recipes)
     option(run, "--dataset", f"{', '.join(data.SOURCES)}", choices=data.SOURCES)
-    option(run, "--hidden", "hidden units", type=integer(1, 16384), metavar="H")
-    option(run, "--init", "how the first weights are drawn: he, pytorch or geohot", choices=["he", "pytorch", "geohot"])
+    option(run, "--hidden", "mlp: hidden units", type=integer(1, 16384), metavar="H")
+    option(run, "--init", "mlp: how the first weights are drawn", choices=["he", "pytorch", "geohot"])
+    option(run, "--widths", "resnet: channels of each stage", type=widths, metavar="C,C,C")
+    option(run, "--blocks", "resnet: blocks in each stage", type=integer(1, 50))
     option(
         run,
         "--pixels",
@@ -125,6 +161,13 @@ def make_parser(framework, description):
     option(how, "--batch-size", "images in a batch", type=integer(1, 60_000), metavar="B")
     option(how, "--lr", "learning rate, at its highest", type=number(1e-30, 1e30))
     option(how, "--momentum", "how much of the last step goes into the next", type=number(0, 0.9999))
+    option(how, "--weight-decay", "how much every weight shrinks, in units of the step", type=number(0, 1))
+    option(
+        how,
+        "--augment",
+        "what happens to the training images: none, shift (by up to 2 pixels), affine (turned, scaled, slanted too)",
+        choices=["none", "shift", "affine"],
+    )
     option(
         how,
         "--schedule",
@@ -154,6 +197,11 @@ def make_parser(framework, description):
             "where to compute: auto takes cuda, then mps, then cpu",
             choices=["auto", "cpu", "cuda", "mps"],
         )
+        for flag, help in [
+            ("--amp", "multiply in bfloat16 (default: for a resnet on cuda)"),
+            ("--compile", "let torch.compile fuse the operations (default: no; it pays in long runs)"),
+        ]:
+            torch.add_argument(flag, help=help, action=argparse.BooleanOptionalAction)
     return parser
 
 
@@ -162,35 +210,59 @@ def parse_options(framework, description, argv=None):
 
     framework: "np" or "torch". What the user typed overrides the recipe; a resumed run keeps its own options.
     """
-    parser = make_parser(framework, description)
+    parser = make_parser(framework, description, argv)
     typed = vars(parser.parse_args(argv))
     checkpoint = None
     if "resume" in typed:
         checkpoint = load_checkpoint(typed["resume"])
         try:
-            options = vars(parser.parse_args(as_arguments(checkpoint.options)))
+            options = choose(framework, vars(parser.parse_args(as_arguments(checkpoint.options))))
+            missing = options.keys() - checkpoint.options.keys() - set(ONLY_HERE)
+            if missing or (options["epochs"] is None) == (options["steps"] is None):
+                raise UserError(f"some are missing: {', '.join(sorted(missing)) or 'epochs or steps'}")
         except UserError as error:
             raise UserError(f"{typed['resume']}: its options make no sense here: {error}") from None
         for name in typed.keys() - set(ONLY_HERE):
             if typed[name] != options.get(name):
                 flag = "--" + name.replace("_", "-")
-                raise UserError(f"{flag} {typed[name]} contradicts {typed['resume']}, a run with {options.get(name)}")
-        options = dict.fromkeys(("epochs", "steps")) | COMMON | options
+                has = f"a run with {options[name]}" if options.get(name) is not None else "which was run without it"
+                raise UserError(f"{flag} {typed[name]} contradicts {typed['resume']}, {has}")
+        options |= typed
     else:
-        options = COMMON | {"init": PUBLISHED_INIT[framework]} | RECIPES[typed.get("recipe", "default")]
-        if "epochs" in typed or "steps" in typed:
-            options["epochs"] = options["steps"] = None
-    return SimpleNamespace(name=framework, **{"device": "auto"} | options | typed), checkpoint
+        options = choose(framework, typed)
+    name = framework if options["model"] == "mlp" else f"{options['model']}_{framework}"
+    only_torch = {"device": "auto", "amp": None, "compile": False}
+    return SimpleNamespace(**only_torch | options, name=name), checkpoint
+
+
+def choose(framework, typed):
+    """All options of a run: those typed, and for the rest what the recipe says or is common to all."""
+    model, recipe = typed.get("model", "mlp"), typed.get("recipe", "default")
+    if recipe not in RECIPES[model]:
+        raise UserError(f"--recipe {recipe}: --model {model} has {', '.join(RECIPES[model])}")
+    for other, names in NETWORK_OPTIONS.items():
+        for name in typed.keys() & set(names):
+            if other != model:
+                raise UserError(f"--{name} is for --model {other}")
+    options = {"model": model} | COMMON | RECIPES[model][recipe]
+    if model == "mlp" and "init" not in options:
+        options["init"] = PUBLISHED_INIT[framework]
+    if "epochs" in typed or "steps" in typed:
+        options["epochs"] = options["steps"] = None
+    return options | typed
 
 
 def as_arguments(options):
     """A checkpoint's options as if they had been typed, so that they pass the same checks."""
-    return [f"--{name.replace('_', '-')}={value}" for name, value in options.items() if value is not None]
+    values = {name: ",".join(map(str, v)) if isinstance(v, list) else v for name, v in options.items()}
+    return [f"--{name.replace('_', '-')}={value}" for name, value in values.items() if value is not None]
 
 
 def title(options):
     """What a run is called in its pictures."""
-    return f"784-{options.hidden}-10 in {'NumPy' if options.name == 'np' else 'PyTorch'}"
+    sizes = (784, options.hidden, 10) if options.model == "mlp" else options.widths
+    network = ("" if options.model == "mlp" else "ResNet ") + "-".join(map(str, sizes))
+    return f"{network} in {'NumPy' if options.name.endswith('np') else 'PyTorch'}"
 
 
 def tested(options):
@@ -240,21 +312,36 @@ class History:
         self.test_loss = list(test_loss)  # ... this was the loss on all test images
         self.test_accuracy = list(test_accuracy)
 
+        self.unread = []  # (loss, accuracy) of the last steps
+
     @property
     def step(self):
         """Steps taken so far."""
-        return len(self.train_loss)
+        return len(self.train_loss) + len(self.unread)
 
     def add_step(self, loss, accuracy):
-        self.check(loss, self.step + 1)
-        self.train_loss.append(float(loss))
-        self.train_accuracy.append(float(accuracy))
+        """Both may still be being computed (by a GPU): whoever needs them waits in `read`."""
+        self.unread.append((loss, accuracy))
 
     def add_test(self, loss, accuracy):
+        self.read()
         self.check(loss, self.step)
         self.test_step.append(self.step)
         self.test_loss.append(float(loss))
         self.test_accuracy.append(float(accuracy))
+
+    def read(self):
+        """Make numbers of the last steps; UserError at the first loss that is not finite."""
+        unread, self.unread = self.unread, []
+        for loss, accuracy in unread:
+            self.check(loss, self.step + 1)
+            self.train_loss.append(float(loss))
+            self.train_accuracy.append(float(accuracy))
+
+    def numbers(self):
+        """All that is kept, by name."""
+        self.read()
+        return {name: values for name, values in vars(self).items() if name != "unread"}
 
     @staticmethod
     def check(loss, step):
@@ -262,6 +349,7 @@ class History:
             raise UserError(f"the loss is no longer a finite number at step {step}: lower --lr (or --momentum)")
 
     def step_line(self):
+        self.read()
         return f"loss {self.train_loss[-1]:.3f}, accuracy {self.train_accuracy[-1]:.3f}"
 
     def epoch_line(self, plan, tested):
@@ -271,9 +359,13 @@ class History:
         loss, accuracy = np.mean(self.train_loss[first:]), np.mean(self.train_accuracy[first:])
         return (
             f"epoch {epoch} of {math.ceil(plan.steps / plan.steps_per_epoch)}: "
-            f"training loss {loss:.4f} accuracy {accuracy:.4f}, "
-            f"{tested} loss {self.test_loss[-1]:.4f} accuracy {self.test_accuracy[-1]:.4f}"
+            f"training loss {short(loss)} accuracy {accuracy:.4f}, "
+            f"{tested} loss {short(self.test_loss[-1])} accuracy {self.test_accuracy[-1]:.4f}"
         )
+
+
+def short(loss):
+    return f"{loss:.4f}" if loss < 1000 else f"{loss:.3g}"
 
 
 class Checkpoint(NamedTuple):
@@ -281,17 +373,18 @@ class Checkpoint(NamedTuple):
     options: dict  # of the run, without ONLY_HERE
     params: dict  # name -> array
     momentum: dict  # the same names and shapes
+    statistics: dict  # what batch normalisation remembers; an MLP has none
     history: History
 
 
-# What a run leaves in its folder; {} is "np" or "torch".
+# What a run leaves in its folder; {} is "np", "torch", "resnet_np" or "resnet_torch".
 FILES = ("loss_plot_{}.png", "accuracy_plot_{}.png", "history_{}.json", "checkpoint_{}.npz")
 RESULTS = Path(__file__).resolve().parent / "results.json"
 FORMAT = 1
 MAX_CHECKPOINT = 2**29  # bytes; the largest network that the options allow needs half of it
 
 
-def save_checkpoint(path, options, plan, params, momentum, history):
+def save_checkpoint(path, options, plan, params, momentum, statistics, history):
     """Write all that a run needs to go on, as a NumPy .npz of plain arrays, in one step."""
     arrays = {
         "format": FORMAT,
@@ -300,7 +393,8 @@ def save_checkpoint(path, options, plan, params, momentum, history):
         "epoch": history.step // plan.steps_per_epoch,  # whole ones
         "step": history.step,
     }
-    for group, values in [("params", params), ("momentum", momentum), ("history", vars(history))]:
+    groups = {"params": params, "momentum": momentum, "statistics": statistics, "history": history.numbers()}
+    for group, values in groups.items():
         arrays |= {f"{group}/{name}": np.asarray(value) for name, value in values.items()}
     with data.replacing(path) as file:
         np.savez(file, **arrays)
@@ -321,12 +415,16 @@ def load_checkpoint(path):
         raise UserError(f"{path} is not a checkpoint of this project, or is damaged") from None
     if version != FORMAT:
         raise UserError(f"{path} has checkpoint format {version}; this program reads format {FORMAT}")
-    groups = {"params": {}, "momentum": {}, "history": {}}
+    groups = {"params": {}, "momentum": {}, "statistics": {}, "history": {}}
     try:
         for name, array in arrays.items():
             group, _, rest = name.partition("/")
             if rest:
-                if array.dtype.kind not in "fi" or not np.isfinite(array).all():
+                if (
+                    array.dtype.kind not in "fi"
+                    or not np.isfinite(array).all()
+                    or (group == "history" and array.ndim != 1)
+                ):
                     raise ValueError
                 groups[group][rest] = array
         history = History(**{name: array.tolist() for name, array in groups["history"].items()})
@@ -341,18 +439,25 @@ def load_checkpoint(path):
         consistent = False
     if not consistent:
         raise UserError(f"{path} is damaged: its numbers are not finite or do not fit together")
-    return Checkpoint(path, options, groups["params"], groups["momentum"], history)
+    return Checkpoint(path, options, groups["params"], groups["momentum"], groups["statistics"], history)
 
 
-def restore(checkpoint, plan, params, momentum):
+def restore(checkpoint, plan, params, momentum, statistics):
     """Copy a checkpoint's arrays into those of a new network, which they must fit, and return its history."""
-    for mine, theirs in [(params, checkpoint.params), (momentum, checkpoint.momentum)]:
+    groups = (params, checkpoint.params), (momentum, checkpoint.momentum), (statistics, checkpoint.statistics)
+    for mine, theirs in groups:
         if {k: (a.shape, a.dtype) for k, a in mine.items()} != {k: (a.shape, a.dtype) for k, a in theirs.items()}:
             raise UserError(f"{checkpoint.path} holds another network than its options say")
         for name, array in mine.items():
             array[...] = theirs[name]
-    if checkpoint.history.step > plan.steps:
-        raise UserError(f"{checkpoint.path} is at step {checkpoint.history.step} of {plan.steps}")
+    history = checkpoint.history
+    if history.step > plan.steps:
+        raise UserError(f"{checkpoint.path} is at step {history.step} of {plan.steps}")
+    epoch_ends = [*range(plan.steps_per_epoch, history.step + 1, plan.steps_per_epoch)]
+    if history.step == plan.steps and history.step % plan.steps_per_epoch:
+        epoch_ends.append(history.step)
+    if history.test_step != epoch_ends:
+        raise UserError(f"{checkpoint.path} is damaged: it has no test result for every epoch")
     return checkpoint.history
 
 
@@ -367,7 +472,7 @@ def save_history(path, options, history):
         "options": run_options(options),
         "machine": machine(),
     }
-    for name, values in vars(history).items():
+    for name, values in history.numbers().items():
         content[name] = [float(f"{value:.6g}") if isinstance(value, float) else value for value in values]
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in content.items())
     with data.replacing(path) as file:
@@ -405,6 +510,8 @@ def processor():
 def open_folder(name):
     """The folder of that name as a Path, made if need be and tried: better now than after an hour of training."""
     folder = Path(name)
+    if not name:
+        raise UserError("--out is empty: name a folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         trial = folder / f".{os.getpid()}.part"
@@ -416,12 +523,17 @@ def open_folder(name):
 
 
 @contextmanager
-def stop_on_signal():
-    """Within it, Ctrl-C and SIGTERM set `.signal` for the loop to see between two steps; a second Ctrl-C interrupts."""
-    stop = SimpleNamespace(signal=None)
+def stop_on_signal(alone=True):
+    """Within it, Ctrl-C and SIGTERM set `.signal` for the loop to see between two steps; a second Ctrl-C interrupts.
+
+    A process that is not alone sets only `.asked`: when to stop is for all of them to agree.
+    """
+    stop = SimpleNamespace(asked=None, signal=None)
 
     def ask(number, frame):
-        stop.signal = number
+        stop.asked = number
+        if alone:
+            stop.signal = number
         signal.signal(number, signal.default_int_handler)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -439,7 +551,11 @@ def run(main):
     except (UserError, data.DataError) as error:
         message = str(error)
     except MemoryError:
-        message = "not enough memory: lower --hidden or --batch-size"
+        message = "not enough memory: lower --hidden, --widths or --batch-size"
+    except RuntimeError as error:  # PyTorch's way of saying the same
+        if not re.search("out of memory|allocate memory", str(error)):
+            raise
+        message = "not enough memory: lower --hidden, --widths or --batch-size"
     except BrokenPipeError:  # whoever read our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -1,11 +1,13 @@
 """The proof that the two programs are one run, and what the published numbers compared.
 
-    python twins.py          both programs in lockstep, in float64 and in float32 -> png/twins.png
-    python twins.py inits    the published recipes with each first weights in each framework -> a table
+    python twins.py           both programs in lockstep, in float64 and in float32 -> png/twins.png
+    python twins.py resnet    the same for the residual network -> png/twins_resnet.png
+    python twins.py inits     the published recipes with each first weights in each framework -> a table
 
 Both put what they find into results.json.
 """
 
+import argparse
 import contextlib
 import io
 import json
@@ -20,8 +22,6 @@ import torch
 import data
 import main_np
 import main_torch
-import mlp_np
-import mlp_torch
 import plot
 import training
 
@@ -35,7 +35,9 @@ class Step(NamedTuple):
     loss_torch: float
     params_np: dict
     params_torch: dict
-    disagreeing: int  # ReLUs of this batch that are on in one network and off in the other
+    statistics_np: dict
+    statistics_torch: dict
+    disagreeing: int  # units of the MLP's hidden layer that are on in one network and off in the other
 
 
 def lockstep(options):
@@ -43,23 +45,23 @@ def lockstep(options):
     dataset = data.load(options.dataset)
     plan = training.make_plan(options, len(dataset.train_images))
 
-    ours = mlp_np.MLP(options.hidden, options.init, options.seed, options.dtype)
-    velocity = {name: np.zeros_like(p) for name, p in ours.params.items()}
-    theirs = mlp_torch.MLP(options.hidden).to(getattr(torch, options.dtype))
-    optimizer = torch.optim.SGD(theirs.parameters(), lr=options.lr, momentum=options.momentum)
-    main_torch.set_arrays(theirs, optimizer, ours.params, velocity)
+    ours, velocity = main_np.build(options)
+    theirs, optimizer = main_torch.build(options)
     kept = {}
-    theirs.layer1.register_forward_hook(lambda layer, inputs, z1: kept.update(z1=z1.detach().numpy()))
+    if options.model == "mlp":
+        theirs.layer1.register_forward_hook(lambda layer, inputs, z1: kept.update(z1=z1.detach().numpy()))
 
-    batches = data.batches(dataset.train_images, dataset.train_labels, options.batch_size, options.seed, 0, plan.steps)
+    batches = data.batches(dataset, options.batch_size, options.seed, 0, plan.steps, options.augment)
     for step, (images, y) in enumerate(batches):
         x = data.as_input(images, options.pixels, dataset, options.dtype)
         lr = training.learning_rate(step, plan.steps, options)
-        loss_np, _ = main_np.train_step(ours, velocity, x, y, lr, options.momentum)
-        loss_torch, _ = main_torch.train_step(theirs, optimizer, torch.from_numpy(x), torch.from_numpy(y), lr)
-        params_torch, _ = main_torch.get_arrays(theirs, optimizer)
-        disagreeing = int(((ours.z1 > 0) != (kept["z1"] > 0)).sum())
-        yield Step(float(loss_np), loss_torch, ours.params, params_torch, disagreeing)
+        loss_np, _ = main_np.train_step(ours, velocity, x, y, lr, options)
+        x, y = torch.from_numpy(x), torch.from_numpy(y)
+        loss_torch, _ = main_torch.train_step(theirs, optimizer, x, y, lr, options).tolist()
+        params_np, _, statistics_np = main_np.get_arrays(ours, velocity)
+        params_torch, _, statistics_torch = main_torch.get_arrays(theirs, optimizer)
+        disagreeing = int(((ours.z1 > 0) != (kept["z1"] > 0)).sum()) if kept else 0
+        yield Step(float(loss_np), loss_torch, params_np, params_torch, statistics_np, statistics_torch, disagreeing)
 
 
 def largest_difference(a, b):
@@ -68,8 +70,13 @@ def largest_difference(a, b):
     return max(float(np.abs(a[name] - b[name]).max()) for name in a)
 
 
-def prove(argv):
-    """Draw png/twins.png from the default run (or one with other options) in both precisions."""
+# What each proof trains: the MLP's whole default run, and the ResNet's default recipe for 500 steps.
+PROOFS = {"mlp": ("twins", []), "resnet": ("twins_resnet", ["--model", "resnet", "--steps", "500"])}
+
+
+def prove(model):
+    """Draw png/twins.png (or twins_resnet.png) from a run in both precisions."""
+    name, argv = PROOFS[model]
     runs = {}
     for dtype in ("float64", "float32"):
         options, _ = training.parse_options("torch", __doc__, [*argv, "--dtype", dtype])
@@ -81,11 +88,11 @@ def prove(argv):
             run["disagreeing"].append(step.disagreeing)
         steps, difference = len(run["difference"]), run["difference"]
         print(f"{dtype}: after {steps} steps no two weights differ by more than {difference[-1]:.1e}")
-    picture = Path(__file__).resolve().parent / "png" / "twins.png"
-    plot.save(plot.twins(runs), picture)
+    plot.save(plot.twins(runs), Path(__file__).resolve().parent / "png" / f"{name}.png")
     found = {dtype: {"final": run["difference"][-1], "largest": max(run["difference"])} for dtype, run in runs.items()}
-    made = training.machine()
-    training.save_result("twins", {"command": "python twins.py", "steps": steps, "difference": found, "machine": made})
+    command = "python twins.py" if model == "mlp" else f"python twins.py {model}"
+    made = {"command": command, "steps": steps, "difference": found, "machine": training.machine()}
+    training.save_result(name, made)
 
 
 def compare_inits():
@@ -128,10 +135,13 @@ def table(rows):
 
 
 def main():
-    if sys.argv[1:] == ["inits"]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=[*PROOFS, "inits"], default="mlp")
+    what = parser.parse_args().what
+    if what == "inits":
         compare_inits()
     else:
-        prove(sys.argv[1:])
+        prove(what)
 
 
 if __name__ == "__main__":

@@ -140,6 +140,7 @@ def test_an_out_that_cannot_be_written(program, tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     assert_one_line(program("main_np.py", *SHORT, "--out", tmp_path / "loop"), "--out", "loop")
     assert (tmp_path / "file").read_text() == "mine"
+    assert_one_line(program("main_np.py", *SHORT, "--out", ""), "--out")
 
 
 def test_a_disk_that_is_full_is_one_line_and_what_stood_stands(program, tmp_path):
@@ -217,7 +218,9 @@ import time
 import numpy as np
 from main_np import train_step
 from mlp_np import MLP, softmax_cross_entropy
+from training import parse_options
 
+options = parse_options("np", "", [])[0]
 rng = np.random.default_rng(0)
 x, y = rng.normal(size=(128, 784)).astype(np.float32), rng.integers(10, size=128)
 model = MLP()
@@ -230,7 +233,7 @@ def products():
     return x @ W1, model.a1 @ W2, model.a1.T @ dlogits, dlogits @ W2.T, x.T @ model.dz1
 
 def step():
-    train_step(model, velocity, x, y, 0.01, 0.9)
+    train_step(model, velocity, x, y, 0.01, options)
 
 def seconds(function):
     started = time.perf_counter()

@@ -16,6 +16,21 @@ def history(steps, tests=True):
     return History(loss, 1 - loss / 3, at, [0.1] * len(at), [0.97] * len(at))
 
 
+def assert_inside(figure):
+    """No text is cut off by the border of the picture."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    for axes in figure.axes:
+        legend = axes.get_legend()
+        texts = [*axes.texts, axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label]
+        for text in texts + (legend.get_texts() if legend else []):
+            box = text.get_window_extent(canvas.get_renderer())
+            assert box.x0 >= 0, text
+            assert box.y0 >= 0, text
+            assert box.x1 <= figure.bbox.x1, text
+            assert box.y1 <= figure.bbox.y1, text
+
+
 @pytest.mark.parametrize("draw", [plot.loss_curve, plot.accuracy_curve])
 @pytest.mark.parametrize("given", [history(2000), history(1, False), history(2, False), history(150)])
 def test_labels_are_inside_the_picture(draw, given, tmp_path):
@@ -23,14 +38,7 @@ def test_labels_are_inside_the_picture(draw, given, tmp_path):
     plot.save(figure, tmp_path / "curve.png")
     with Image.open(tmp_path / "curve.png") as image:
         assert image.size == (1200, 675)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    for text in [*figure.axes[0].texts, figure.axes[0].title, *figure.axes[0].get_legend().get_texts()]:
-        box = text.get_window_extent(canvas.get_renderer())
-        assert box.x0 >= 0
-        assert box.y0 >= 0
-        assert box.x1 <= figure.bbox.x1
-        assert box.y1 <= figure.bbox.y1
+    assert_inside(figure)
 
 
 def test_the_lines_are_the_numbers():
@@ -56,3 +64,23 @@ def test_smoothing_keeps_constants_and_means():
     assert plot.smooth([1.0]) == pytest.approx([1.0])
     noise = np.random.default_rng(0).normal(size=5000)
     assert plot.smooth(noise).std() < 0.2
+
+
+@pytest.mark.parametrize("difference", ["grows", "none"])
+def test_the_twins(difference):
+    steps = np.arange(1, 501)
+    loss = (2 * np.exp(-steps / 100) + 0.01).tolist()
+    runs = {}
+    for dtype, unit in (("float64", 1e-16), ("float32", 1e-8)):
+        grown = unit * np.where(steps < 200, 1, 1e5) if difference == "grows" else 0.0 * steps
+        runs[dtype] = {"loss_np": loss, "loss_torch": loss, "difference": grown, "disagreeing": (steps == 200) * 1}
+    figure = plot.twins(runs)
+    assert_inside(figure)
+    notes = [text.get_text() for text in figure.axes[1].texts]
+    assert any("rounding unit of float64: 1e-16" in note for note in notes)
+    assert any("step 200" in note for note in notes) == (difference == "grows")
+
+
+def test_the_shortcut():
+    one = {"accuracy": [0.98, 0.97, 0.9, 0.6], "gradient": [0.1, 0.01, 0.001]}
+    assert_inside(plot.shortcut({"layers": [8, 20, 32, 56], "with": one, "without": one}))

@@ -31,19 +31,29 @@ def test_recipes():
     assert (geohot.hidden, geohot.batch_size, geohot.steps, geohot.init) == (128, 128, 1000, "pytorch")
 
 
+def test_recipes_of_the_resnet():
+    options = options_of("--model", "resnet")
+    assert (options.widths, options.blocks, options.augment, options.name) == ((16, 32, 64), 1, "shift", "resnet_np")
+    assert not hasattr(options, "hidden")
+    assert options_of("--model", "resnet", "--widths", "4,8", framework="torch").widths == (4, 8)
+    assert options_of("--model", "resnet", "--recipe", "best", framework="torch").name == "resnet_torch"
+
+
 def test_what_is_typed_overrides_the_recipe():
     options = options_of("--recipe", "np_nn", "--epochs", "2", "--lr", "0.01", "--init", "he")
     assert (options.epochs, options.steps, options.lr, options.init, options.hidden) == (2, None, 0.01, "he", 512)
     assert options_of("--steps", "7").epochs is None
 
 
-def test_every_option_is_explained(capsys):
+@pytest.mark.parametrize("model", training.RECIPES)
+def test_every_option_is_explained_with_its_default(capsys, model):
     with pytest.raises(SystemExit) as exit_:
-        options_of("-h")
+        options_of("--model", model, "-h")
     assert exit_.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
-    for name, value in (training.COMMON | training.RECIPES["default"]).items():
+    for name, value in (training.COMMON | training.RECIPES[model]["default"] | {"model": model}).items():
         assert f"--{name.replace('_', '-')} " in text
+        value = ",".join(map(str, value)) if isinstance(value, tuple) else value
         assert value is None or f"(default: {value})" in text
 
 
@@ -71,7 +81,15 @@ def test_whole_numbers_have_their_ranges(flag):
 
 
 @pytest.mark.parametrize(
-    ("flag", "wrong"), [("--lr", "0"), ("--lr", "-1"), ("--momentum", "1"), ("--momentum", "-0.1")]
+    ("flag", "wrong"),
+    [
+        ("--lr", "0"),
+        ("--lr", "-1"),
+        ("--momentum", "1"),
+        ("--momentum", "-0.1"),
+        ("--weight-decay", "-1"),
+        ("--weight-decay", "2"),
+    ],
 )
 def test_numbers_have_their_ranges(flag, wrong):
     for value in (wrong, "nan", "inf", "-inf", "", "fast", "1e999"):
@@ -94,6 +112,16 @@ def test_numbers_have_their_ranges(flag, wrong):
         ["stray"],
         ["--hidden"],
         ["--resume", ""],
+        ["--model", "cnn"],
+        ["--model", "resnet", "--hidden", "5"],
+        ["--model", "resnet", "--init", "he"],
+        ["--widths", "8,8"],
+        ["--blocks", "2"],
+        ["--model", "resnet", "--recipe", "np_nn"],
+        ["--recipe", "best", "--model", "mlp"],
+        ["--model", "resnet", "--widths", "8,,8"],
+        ["--model", "resnet", "--widths", "0"],
+        ["--augment", "mirror"],
     ],
 )
 def test_unknown_names_and_contradictions(argv):
@@ -138,8 +166,10 @@ def test_the_learning_rate_rises_then_falls_to_zero(steps):
 @pytest.mark.parametrize("loss", [math.nan, math.inf, np.float32("nan"), -math.inf])
 def test_a_loss_that_is_not_finite_is_one_line(loss):
     history = training.History([1.0, 2.0], [0.1, 0.2])
+    history.add_step(loss, 0.1)
+    history.add_step(1.0, 0.1)
     with pytest.raises(UserError, match="at step 3: lower --lr"):
-        history.add_step(loss, 0.1)
+        history.read()
     with pytest.raises(UserError, match="at step 2: lower --lr"):
         history.add_test(loss, 0.1)
 
@@ -168,7 +198,7 @@ def saved(tmp_path):
     momentum = {name: 2 * p for name, p in params.items()}
     history = training.History([0.1] * 500, [0.5] * 500, [468], [0.3], [0.9])
     path = tmp_path / "checkpoint.npz"
-    training.save_checkpoint(path, options, plan, params, momentum, history)
+    training.save_checkpoint(path, options, plan, params, momentum, {}, history)
     return path, options, plan, params, momentum, history
 
 
@@ -177,8 +207,8 @@ def test_a_checkpoint_comes_back_bit_for_bit(saved):
     resumed, checkpoint = parse_options("np", "", ["--resume", str(path)])
     assert training.run_options(resumed) == training.run_options(options)
     new = {name: np.zeros_like(p) for name, p in params.items()}, {name: np.zeros_like(p) for name, p in params.items()}
-    restored = training.restore(checkpoint, plan, *new)
-    assert vars(restored) == vars(history)
+    restored = training.restore(checkpoint, plan, *new, {})
+    assert restored.numbers() == history.numbers()
     for old, back in zip((params, momentum), new, strict=True):
         assert all((old[name] == back[name]).all() for name in old)
     with np.load(path, allow_pickle=False) as npz:  # what the file says of itself
@@ -217,6 +247,8 @@ DAMAGES = {
     "an option of this call": ({"options": '{"resume": "x"}'}, "do not fit"),
     "a history cut short": ({"history__train_accuracy": np.zeros(3)}, "do not fit"),
     "an unknown history": ({"history__weather": np.zeros(3)}, "do not fit"),
+    "a history in two dimensions": ({"history__train_loss": np.zeros((500, 1))}, "do not fit"),
+    "no options at all": ({"options": "{}"}, "missing"),
     "an unknown group": ({"paramz__W1": np.zeros(3)}, "do not fit"),
 }
 
@@ -239,6 +271,7 @@ def test_a_damaged_checkpoint_is_one_line(saved, damage):
         {"params__W1": np.zeros((4, 3))},
         {"params__W2": np.zeros((4, 3), np.float32)},
         {"momentum__b1": None},
+        {"statistics__mean": np.zeros(3, np.float32)},
     ],
 )
 def test_a_checkpoint_of_another_network(saved, changes):
@@ -246,14 +279,29 @@ def test_a_checkpoint_of_another_network(saved, changes):
     rewrite(path, **changes)
     _, checkpoint = parse_options("np", "", ["--resume", str(path)])
     with pytest.raises(UserError, match="another network"):
-        training.restore(checkpoint, plan, params, momentum)
+        training.restore(checkpoint, plan, params, momentum, {})
+
+
+def test_a_checkpoint_without_its_test_results(saved):
+    path, _, plan, params, momentum, _ = saved
+    rewrite(path, **{f"history__test_{name}": np.array([]) for name in ("step", "loss", "accuracy")})
+    _, checkpoint = parse_options("np", "", ["--resume", str(path)])
+    with pytest.raises(UserError, match="no test result"):
+        training.restore(checkpoint, plan, params, momentum, {})
+
+
+def test_a_checkpoint_of_neither_epochs_nor_steps(saved):
+    options = {name: value for name, value in training.run_options(saved[1]).items() if name not in ("epochs", "steps")}
+    rewrite(saved[0], options=json.dumps(options))
+    with pytest.raises(UserError, match="missing"):
+        parse_options("np", "", ["--resume", str(saved[0])])
 
 
 def test_a_checkpoint_beyond_its_run(saved):
     path, _, plan, params, momentum, _ = saved
     _, checkpoint = parse_options("np", "", ["--resume", str(path)])
     with pytest.raises(UserError, match="step 500 of 400"):
-        training.restore(checkpoint, plan._replace(steps=400), params, momentum)
+        training.restore(checkpoint, plan._replace(steps=400), params, momentum, {})
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, 0.5, 0.99])
@@ -279,7 +327,7 @@ def test_one_wrong_bit_anywhere_is_noticed_or_harmless(saved):
         except UserError:
             continue
         assert all((got.params[name] == want.params[name]).all() for name in want.params)
-        assert vars(got.history) == vars(want.history)
+        assert got.history.numbers() == want.history.numbers()
 
 
 def test_nothing_that_executes_is_loaded(saved, tmp_path):
@@ -318,6 +366,8 @@ def test_a_checkpoint_that_is_not_there(tmp_path):
         (UserError("lower\n it"), 2, "lower it"),
         (data.DataError("none"), 2, "none"),
         (MemoryError(), 2, "not enough memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 2, "not enough memory"),
+        (RuntimeError("CUDA out of memory."), 2, "not enough memory"),
         (OSError(28, "No space left on device", "x.png"), 2, "x.png: No space left"),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],

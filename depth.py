@@ -1,0 +1,84 @@
+"""Why the shortcut: the same residual network with and without it, shallow and deep -> png/shortcut.png.
+
+Every block computes relu(second(relu(first(x))) + shortcut(x)); without its shortcut it is a plain stack of
+convolutions. Both are trained for one epoch in the same way. What is found goes into results.json.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import data
+import main_torch
+import plot
+import training
+
+BLOCKS = (1, 3, 5, 9)  # in each of the three stages: 8 to 56 layers
+
+
+class Nothing(nn.Module):
+    """A shortcut that adds nothing."""
+
+    def forward(self, x):
+        return 0
+
+
+def network(blocks, shortcuts, seed=0):
+    """A ResNet and its optimizer, and the options that they were made from."""
+    argv = ["--model", "resnet", "--blocks", str(blocks), "--batch-size", "128", "--epochs", "1", "--augment", "none"]
+    options, _ = training.parse_options("torch", __doc__, [*argv, "--seed", str(seed), "--device", "cpu"])
+    model, optimizer = main_torch.build(options)
+    if not shortcuts:
+        for block in model.blocks:
+            block.shortcut = Nothing()
+        optimizer.param_groups[0]["params"] = [p for p in model.parameters() if p.ndim > 1]
+        optimizer.param_groups[1]["params"] = [p for p in model.parameters() if p.ndim == 1]
+    return model, optimizer, options
+
+
+def gradient_norms(dataset, blocks, shortcuts):
+    """|dW| for each 3 x 3 convolution of the untrained network, from the first to the last, for one batch."""
+    model, _, options = network(blocks, shortcuts)
+    x = torch.from_numpy(data.as_input(dataset.train_images[:512], options.pixels, dataset, options.dtype))
+    y = torch.from_numpy(dataset.train_labels[:512].astype(np.int64))
+    F.cross_entropy(model(x), y).backward()
+    convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)]
+    return [float(conv.weight.grad.norm()) for conv in convolutions]
+
+
+def accuracy_after_one_epoch(dataset, blocks, shortcuts):
+    model, optimizer, options = network(blocks, shortcuts)
+    plan = training.make_plan(options, len(dataset.train_images))
+    batches = data.batches(dataset, options.batch_size, options.seed, 0, plan.steps, options.augment)
+    for step, (images, y) in enumerate(batches):
+        x = torch.from_numpy(data.as_input(images, options.pixels, dataset, options.dtype))
+        lr = training.learning_rate(step, plan.steps, options)
+        main_torch.train_step(model, optimizer, x, torch.from_numpy(y), lr, options)
+    return main_torch.evaluate(model, dataset, options, main_torch.Team(options))[1]
+
+
+def main():
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    dataset = data.load()
+    result = {
+        "command": "python depth.py",
+        "layers": [6 * blocks + 2 for blocks in BLOCKS],
+        "machine": training.machine(),
+    }
+    for name, shortcuts in [("with", True), ("without", False)]:
+        accuracies = []
+        for blocks in BLOCKS:
+            accuracies.append(accuracy_after_one_epoch(dataset, blocks, shortcuts))
+            print(f"{name} shortcuts, {6 * blocks + 2} layers: test accuracy {accuracies[-1]:.4f}", flush=True)
+        result[name] = {"accuracy": accuracies, "gradient": gradient_norms(dataset, BLOCKS[-1], shortcuts)}
+    training.save_result("shortcut", result)
+    plot.save(plot.shortcut(result), Path(__file__).resolve().parent / "png" / "shortcut.png")
+
+
+if __name__ == "__main__":
+    sys.exit(training.run(main))

@@ -1,0 +1,85 @@
+"""The same residual network in PyTorch: read it beside resnet_np.py, where every derivative is spelled out.
+
+After He, Zhang, Ren & Sun 2015 (Deep Residual Learning for Image Recognition): the stem, the basic block with its
+projection where the shape changes, the mean over all positions. Small enough for digits: one block a stage, widths
+16, 32, 64, and a stem with stride 2, which quarters the work of all that follows.
+
+Shapes: B images; PyTorch puts the channels before height and width.
+"""
+
+import torch.nn.functional as F
+from torch import nn
+
+
+class ConvNorm(nn.Module):
+    """A convolution, then batch normalisation (which has a shift of its own, so that the convolution needs none)."""
+
+    def __init__(self, inputs, outputs, size=3, stride=1):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, x):
+        return self.norm(self.conv(x))
+
+
+class Block(nn.Module):
+    """y = relu(second(relu(first(x))) + x): two convolutions that learn what to add to x.
+
+    Where the shape changes, x goes through a 1 x 1 convolution with the same stride instead (a "projection").
+    """
+
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.first = ConvNorm(inputs, outputs, stride=stride)
+        self.second = ConvNorm(outputs, outputs)
+        self.shortcut = nn.Identity()
+        if stride > 1 or inputs != outputs:
+            self.shortcut = ConvNorm(inputs, outputs, size=1, stride=stride)
+
+    def forward(self, x):
+        a1 = F.relu(self.first(x))
+        return F.relu(self.second(a1) + self.shortcut(x))
+
+
+class ResNet(nn.Module):
+    """Stem, `blocks` blocks for each of the widths, mean, linear."""
+
+    def __init__(self, widths=(16, 32, 64), blocks=1):
+        super().__init__()
+        self.stem = ConvNorm(1, widths[0], stride=2)
+        self.blocks = nn.Sequential()
+        inputs = widths[0]
+        for stage, outputs in enumerate(widths):
+            for i in range(blocks):
+                stride = 2 if stage > 0 and i == 0 else 1
+                self.blocks.append(Block(inputs, outputs, stride))
+                inputs = outputs
+        self.linear = nn.Linear(inputs, 10)
+
+    def forward(self, x):
+        """Images x (B, 28, 28) to logits (B, 10)."""
+        x = x.unsqueeze(1)  # (B, 1, 28, 28)
+        a = F.relu(self.stem(x))  # (B, 16, 14, 14)
+        a = self.blocks(a)  # (B, 64, 4, 4)
+        return self.linear(a.mean(dim=(2, 3)))  # (B, 10)
+
+    def as_in_numpy(self, tensor_of=lambda parameter: parameter.data):
+        """What tensor_of gives for each parameter, under resnet_np.py's names and in its shapes (views, no copies)."""
+        found = {}
+        for path, layer in self.named_modules():
+            if isinstance(layer, nn.Conv2d):  # (O, C, size, size) here, (size, size, C, O) there
+                found[f"{path}.W"] = tensor_of(layer.weight).permute(2, 3, 1, 0)
+            elif isinstance(layer, nn.BatchNorm2d):
+                found |= {f"{path}.gamma": tensor_of(layer.weight), f"{path}.beta": tensor_of(layer.bias)}
+            elif isinstance(layer, nn.Linear):
+                found |= {f"{path}.W": tensor_of(layer.weight).T, f"{path}.b": tensor_of(layer.bias)}
+        return found
+
+    def statistics_as_in_numpy(self):
+        """The remembered means and variances, under resnet_np.py's names."""
+        found = {}
+        for path, layer in self.named_modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                found |= {f"{path}.mean": layer.running_mean, f"{path}.var": layer.running_var}
+        return found

@@ -1,0 +1,295 @@
+"""The residual network: each layer by hand against central differences and autograd, and both twins as one run."""
+
+import inspect
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+import main_np
+import main_torch
+import mlp_np
+import resnet_np
+import resnet_torch
+import training
+import twins
+from conftest import ROOT, accuracy_of
+
+RESNET = ("--model", "resnet")
+TINY = (*RESNET, "--widths", "2,3", "--batch-size", 1000, "--steps", 90)
+SHAPES = [(2, 5, 6, 3), (1, 4, 4, 2), (3, 7, 3, 1), (1, 1, 1, 2), (2, 2, 5, 1)]
+
+
+def options_of(*argv):
+    return training.parse_options("torch", "", [str(a) for a in argv])[0]
+
+
+def agree(pairs, tolerance):
+    for name, (by_hand, by_torch) in pairs.items():
+        by_torch = by_torch.detach().numpy()
+        assert by_hand.shape == by_torch.shape, name
+        assert mlp_np.relative_difference(by_hand, by_torch) < tolerance, name
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("size", [1, 3])
+def test_convolution(shape, stride, size):
+    rng = np.random.default_rng(0)
+    layer = resnet_np.Conv(rng, shape[-1], 4, size, stride)
+    x = rng.normal(size=shape)
+    assert max(resnet_np.differences(layer, x).values()) < 1e-6
+
+    y = layer.forward(x)
+    dy = rng.normal(size=y.shape)
+    dx = layer.backward(dy)
+    x_torch = torch.from_numpy(x).permute(0, 3, 1, 2).requires_grad_()
+    W_torch = torch.from_numpy(layer.params["W"]).permute(3, 2, 0, 1).requires_grad_()
+    y_torch = F.conv2d(x_torch, W_torch, stride=stride, padding=size // 2)
+    y_torch.backward(torch.from_numpy(dy).permute(0, 3, 1, 2))
+    back = (0, 2, 3, 1)
+    agree({"y": (y, y_torch.permute(back)), "dx": (dx, x_torch.grad.permute(back))}, 1e-11)
+    agree({"dW": (layer.grads["W"], W_torch.grad.permute(2, 3, 1, 0))}, 1e-11)
+
+
+@pytest.mark.parametrize("shape", [s for s in SHAPES if s != (1, 1, 1, 2)])
+@pytest.mark.parametrize("constant", [False, True])
+def test_batch_normalisation(shape, constant):
+    """For constant input the variance is 0, and eps alone keeps the division from failing."""
+    rng = np.random.default_rng(1)
+    layer = resnet_np.BatchNorm(shape[-1])
+    for param in layer.params.values():
+        param += rng.normal(size=param.shape)
+    x = np.full(shape, 0.7) if constant else rng.normal(2, 3, size=shape)
+    if not constant:  # there the curve bends within h: test_constant_input looks closer
+        assert max(resnet_np.differences(layer, x, True).values()) < 1e-6
+
+    twin = torch.nn.BatchNorm2d(shape[-1]).double()
+    twin.weight.data, twin.bias.data = (torch.from_numpy(p.copy()) for p in layer.params.values())
+    for _ in range(3):  # the running statistics move each time
+        layer.statistics["mean"][:] = twin.running_mean.numpy()
+        layer.statistics["var"][:] = twin.running_var.numpy()
+        y = layer.forward(x, True)
+        x_torch = torch.from_numpy(x).permute(0, 3, 1, 2).requires_grad_()
+        y_torch = twin(x_torch)
+        agree({"mean": (layer.statistics["mean"], twin.running_mean)}, 1e-11)
+        agree({"var": (layer.statistics["var"], twin.running_var)}, 1e-11)
+    dy = rng.normal(size=shape)
+    dx = layer.backward(dy)
+    twin.zero_grad()
+    y_torch.backward(torch.from_numpy(dy).permute(0, 3, 1, 2))
+    back = (0, 2, 3, 1)
+    agree({"y": (y, y_torch.permute(back)), "dx": (dx, x_torch.grad.permute(back))}, 1e-11)
+    agree({"dbeta": (layer.grads["beta"], twin.bias.grad)}, 1e-11)
+    # for constant input dgamma is a sum of dy times rounding errors
+    assert np.abs(layer.grads["gamma"] - twin.weight.grad.numpy()).max() < 1e-11
+
+    twin.eval()
+    agree({"y when testing": (layer.forward(x, False), twin(x_torch).permute(back))}, 1e-11)
+
+
+def test_constant_input_to_batch_normalisation():
+    layer, x = resnet_np.BatchNorm(2), np.full((2, 3, 3, 2), 0.5)
+    r = np.random.default_rng(0).normal(size=x.shape)
+    layer.forward(x, True)
+    by_hand = layer.backward(r)
+    numerical = resnet_np.numerical_gradient(lambda: (layer.forward(x, True) * r).sum(), x, h=1e-7)
+    assert mlp_np.relative_difference(by_hand, numerical) < 1e-6
+
+
+@pytest.mark.parametrize(("inputs", "stride"), [(3, 1), (2, 1), (3, 2)])
+@pytest.mark.parametrize("batch", [1, 4])
+def test_block(inputs, stride, batch):
+    rng = np.random.default_rng(2)
+    layer = resnet_np.Block(rng, inputs, 3, stride)
+    assert max(resnet_np.differences(layer, rng.normal(size=(batch, 5, 4, inputs)), True).values()) < 1e-6
+
+
+@pytest.mark.parametrize("argv", [(), ("--widths", "3,5", "--blocks", 2), ("--widths", "4")])
+@pytest.mark.parametrize("batch", [2, 7])
+def test_the_whole_network(mnist, argv, batch):
+    """Logits, every gradient and every running statistic of one batch."""
+    options = options_of(*RESNET, *argv, "--dtype", "float64")
+    ours, _ = main_np.build(options)
+    theirs, _ = main_torch.build(options)
+    x = twins.data.as_input(mnist.train_images[:batch], "standardised", mnist, "float64")
+    y = mnist.train_labels[:batch].astype(np.int64)
+    logits = ours.forward(x)
+    _, dlogits = mlp_np.softmax_cross_entropy(logits, y)
+    grads = ours.backward(dlogits)
+    logits_torch = theirs(torch.from_numpy(x))
+    F.cross_entropy(logits_torch, torch.from_numpy(y)).backward()
+    grads_torch = theirs.as_in_numpy(lambda p: p.grad)
+    assert list(grads) == list(ours.params) == list(grads_torch)
+    agree({"logits": (logits, logits_torch)}, 1e-11)
+    agree({name: (grads[name], grads_torch[name]) for name in grads}, 1e-11)
+    agree({name: (ours.statistics[name], s) for name, s in theirs.statistics_as_in_numpy().items()}, 1e-11)
+    ours.training = False
+    theirs.eval()
+    agree({"logits when testing": (ours.forward(x), theirs(torch.from_numpy(x)))}, 1e-11)
+
+
+def test_sizes():
+    options = options_of(*RESNET)
+    (ours, _), (theirs, _) = main_np.build(options), main_torch.build(options)
+    assert sum(p.size for p in ours.params.values()) == sum(p.numel() for p in theirs.parameters()) == 77754
+    assert {a.dtype for a in (*ours.params.values(), *ours.statistics.values())} == {np.dtype(np.float32)}
+    x = np.zeros((3, 28, 28), np.float32)
+    assert ours.forward(x).dtype == np.float32
+    assert {g.dtype for g in ours.backward(np.ones((3, 10), np.float32)).values()} == {np.dtype(np.float32)}
+
+
+def test_the_twins_have_the_same_classes_in_the_same_order():
+    ours = [name for name, _ in inspect.getmembers(resnet_np, inspect.isclass)]
+    theirs = [n for n, c in inspect.getmembers(resnet_torch, inspect.isclass) if c.__module__ == "resnet_torch"]
+    assert [name for name in ours if name in theirs] == theirs == ["Block", "ConvNorm", "ResNet"]
+
+
+def test_the_file_checks_itself_and_runs_alone(tmp_path):
+    (tmp_path / "resnet_np.py").write_bytes((ROOT / "resnet_np.py").read_bytes())
+    argv = [sys.executable, str(tmp_path / "resnet_np.py")]
+    result = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert all(float(row.split()[-1]) < 1e-7 for row in result.stdout.splitlines()[1:])
+    assert len(result.stdout.splitlines()) == 30
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("shares[u * size + v]", "shares[v * size + u]"),
+        ("dx -= everywhere(dbeta / n, dy)", "pass"),
+        ("da1 *= self.a1 > 0", "pass"),
+        ("dx += shortcut.backward(dz2) if shortcut else dz2", "pass"),
+    ],
+)
+def test_the_file_notices_a_wrong_derivative(tmp_path, right, wrong):
+    source = (ROOT / "resnet_np.py").read_text(encoding="utf-8")
+    assert source.count(right) == 1
+    (tmp_path / "broken.py").write_text(source.replace(right, wrong), encoding="utf-8")
+    result = subprocess.run([sys.executable, str(tmp_path / "broken.py")], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "is wrong" in result.stderr
+
+
+# --- The programs ---
+
+
+def test_a_resnet_run_can_change_hands_and_goes_on_bit_for_bit(program, tmp_path):
+    """With augmentation, weight decay and running statistics: 60 steps in one, 30 in the other."""
+    for name, first, second in [("np", "np", "torch"), ("torch", "torch", "np")]:
+        whole = program(f"main_{name}.py", *TINY, "--dtype", "float64", "--out", tmp_path / "whole")
+        assert whole.returncode == 0, whole.stderr
+        out = tmp_path / f"{first}_{second}"
+        part = program(f"main_{first}.py", *TINY, "--dtype", "float64", "--stop-after", 1, "--out", out)
+        assert "60 of 90 steps" in part.stdout, part.stderr
+        start = out / f"checkpoint_resnet_{first}.npz"
+        for script in (first, second):
+            rest = program(f"main_{script}.py", "--resume", start, "--out", tmp_path / f"rest_{script}")
+            assert accuracy_of(rest) == accuracy_of(whole)
+        never, same, other = (
+            arrays(path)
+            for path in (
+                tmp_path / "whole" / f"checkpoint_resnet_{name}.npz",
+                tmp_path / f"rest_{first}" / f"checkpoint_resnet_{first}.npz",
+                tmp_path / f"rest_{second}" / f"checkpoint_resnet_{second}.npz",
+            )
+        )
+        assert never.keys() == same.keys() == other.keys()
+        assert any(key.startswith("statistics") for key in never)
+        assert all(never[key].tobytes() == same[key].tobytes() for key in never)
+        assert twins.largest_difference(never, other) < 1e-9
+
+
+def arrays(path):
+    with np.load(path, allow_pickle=False) as npz:
+        return {n: npz[n] for n in npz.files if n.startswith(("params", "momentum", "statistics"))}
+
+
+@pytest.mark.parametrize("augment", ["none", "shift", "affine"])
+def test_lockstep(augment):
+    argv = ("--widths", "3,4", "--batch-size", 64, "--steps", 15, "--dtype", "float64", "--augment", augment)
+    *_, last = twins.lockstep(options_of(*RESNET, *argv))
+    assert twins.largest_difference(last.params_np, last.params_torch) < 1e-11
+    assert twins.largest_difference(last.statistics_np, last.statistics_torch) < 1e-11
+
+
+@pytest.mark.slow
+def test_bfloat16_and_compile_run_on_the_cpu(program):
+    plain = accuracy_of(program("main_torch.py", *TINY))
+    assert accuracy_of(program("main_torch.py", *TINY, "--amp")) == pytest.approx(plain, abs=0.1)
+    if any(map(shutil.which, ("c++", "g++", "clang++", "cl"))):
+        assert accuracy_of(program("main_torch.py", *TINY, "--compile")) == pytest.approx(plain, abs=0.05)
+
+
+def test_compile_without_a_compiler_is_one_line(program, tmp_path):
+    result = program("main_torch.py", *TINY, "--compile", env={"PATH": str(tmp_path), "CXX": "none"})
+    assert result.returncode == 2
+    assert "C++ compiler" in result.stderr.splitlines()[-1]
+
+
+def torchrun(*argv, processes=2):
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        f"--nproc-per-node={processes}",
+        str(ROOT / "main_torch.py"),
+    ]
+    return subprocess.run([*map(str, (*command, *argv))], capture_output=True, text=True, timeout=300)
+
+
+def test_two_processes_are_one_run(program, tmp_path):
+    """The MLP in float64 after one epoch: the same weights, and all that is printed is printed once."""
+    options = ("--dtype", "float64", "--hidden", 32, "--epochs", 1)
+    one = program("main_torch.py", *options, "--out", tmp_path / "one")
+    two = torchrun(*options, "--out", tmp_path / "two")
+    assert accuracy_of(two) == accuracy_of(one)
+    assert two.stdout.count("training images") == 0 or two.stdout.count("mnist:") == 1
+    a, b = (arrays(tmp_path / name / "checkpoint_torch.npz") for name in ("one", "two"))
+    assert twins.largest_difference(a, b) < 1e-10
+    histories = [(tmp_path / name / "history_torch.json").read_text().splitlines()[3:] for name in ("one", "two")]
+    assert histories[0] == histories[1]
+
+
+def test_a_batch_that_cannot_be_split(tmp_path):
+    result = torchrun("--batch-size", 129, "--out", tmp_path / "out")
+    assert result.returncode != 0
+    assert "--batch-size 129 cannot be split evenly by 2" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_process_that_dies_ends_the_run(tmp_path):
+    """The other one neither hangs nor pretends: torchrun stops it and reports."""
+    code = (
+        "import os, sys, threading, runpy; sys.argv = sys.argv[1:]\n"
+        "if os.environ['RANK'] == '1': threading.Timer(4, os._exit, (9,)).start()\n"
+        "sys.path.insert(0, os.path.dirname(sys.argv[0])); runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
+    (tmp_path / "dies.py").write_text(code)
+    argv = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", str(tmp_path / "dies.py")]
+    argv += [str(ROOT / "main_torch.py"), "--epochs", "500", "--out", str(tmp_path / "out")]
+    result = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    assert result.returncode != 0
+    assert "exitcode  : 9" in result.stderr or "exitcode: 9" in result.stderr
+    assert "test accuracy:" not in result.stdout
+
+
+# --- Slow: the numbers that the README states ---
+
+
+@pytest.mark.slow
+def test_float64_fifty_steps_of_the_default_recipe():
+    *_, last = twins.lockstep(options_of(*RESNET, "--dtype", "float64", "--steps", 50))
+    assert twins.largest_difference(last.params_np, last.params_torch) < 1e-9
+    assert twins.largest_difference(last.statistics_np, last.statistics_torch) < 1e-9
+
+
+@pytest.mark.slow
+def test_default_recipe_in_pytorch(program):
+    """One seed, on whatever processor this is; results.json has three, and test_readme.py looks at their mean."""
+    assert accuracy_of(program("main_torch.py", *RESNET, timeout=900)) >= 0.9940
