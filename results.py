@@ -35,7 +35,10 @@ def train(command, seed):
         out = out / "others"
     words = command.replace("torchrun", "-m torch.distributed.run").split()
     argv = [sys.executable, *words, "--seed", str(seed), "--out", str(out)]
-    printed = subprocess.run(argv, cwd=HERE, check=True, stdout=subprocess.PIPE, text=True).stdout
+    ended = subprocess.run(argv, cwd=HERE, stdout=subprocess.PIPE, text=True)
+    if ended.returncode:
+        raise training.UserError(f"{command} --seed {seed} did not come to its end; what ended before is kept")
+    printed = ended.stdout
     return {
         "accuracy": float(re.search(r"^test accuracy: (0\.\d{4})$", printed, re.M)[1]),
         "seconds": float(re.search(r"steps, (\d+\.\d) s$", printed, re.M)[1]),

@@ -311,7 +311,6 @@ class History:
         self.test_step = list(test_step)  # after so many steps ...
         self.test_loss = list(test_loss)  # ... this was the loss on all test images
         self.test_accuracy = list(test_accuracy)
-
         self.unread = []  # (loss, accuracy) of the last steps
 
     @property
