@@ -165,8 +165,9 @@ def make_parser(framework, description, argv):
     option(
         how,
         "--augment",
-        "what happens to the training images: none, shift (by up to 2 pixels), affine (turned, scaled, slanted too)",
-        choices=["none", "shift", "affine"],
+        "what happens to the training images: none, shift (by up to 2 pixels), affine (turned, scaled, slanted too), "
+        "elastic (bent too)",
+        choices=data.AUGMENT,
     )
     option(
         how,

@@ -162,7 +162,7 @@ def assert_same(batches, others):
 # --- Augmentation ---
 
 
-@pytest.mark.parametrize("augment", ["shift", "affine"])
+@pytest.mark.parametrize("augment", ["shift", "affine", "elastic"])
 def test_augmentation_is_a_function_of_seed_epoch_and_batch(mnist, augment):
     images, labels = mnist.train_images[:100], mnist.train_labels[:100]
     whole = list(data.batches(training_set(images, labels), 20, 3, 0, 12, augment))
@@ -191,9 +191,21 @@ def test_shift_moves_by_whole_pixels_up_to_two():
     assert data.shift(at_the_corner, data.stream(0)).sum() < 500  # some leave, and none comes back elsewhere
 
 
-def test_affine_without_any_change_is_the_image(mnist):
+def test_affine_and_elastic_without_any_change_are_the_image(mnist):
     images = mnist.train_images[:50]
-    assert (data.affine(images, data.stream(0), turn=0, scale=0, slant=0, move=0) == images).all()
+    none = {"turn": 0, "scale": 0, "slant": 0, "move": 0}
+    assert (data.affine(images, data.stream(0), **none) == images).all()
+    assert (data.elastic(images, data.stream(0), bend=0, **none) == images).all()
+
+
+def test_elastic_bends_by_what_it_says_and_smoothly():
+    """Displacements of deviation 1 at every pixel, alike at neighbours, and unlike ten pixels away."""
+    noise = np.random.default_rng(0).standard_normal((20_000, len(data.BUMPS)), dtype=np.float32)
+    field = (noise @ data.BUMPS).reshape(-1, 28, 28)
+    assert field.std(axis=0) == pytest.approx(np.ones((28, 28)), abs=0.03)
+    centre = field[:, 14, 14]
+    assert np.corrcoef(centre, field[:, 14, 15])[0, 1] > 0.95
+    assert abs(np.corrcoef(centre, field[:, 14, 26])[0, 1]) < 0.3
 
 
 def test_resampling_a_quarter_turn_is_exact():
@@ -205,11 +217,12 @@ def test_resampling_a_quarter_turn_is_exact():
     assert (turned == np.rot90(images[0])).all() or (turned == np.rot90(images[0], -1)).all()
 
 
-def test_affine_keeps_digits_where_they_are(mnist):
-    """Neither lost over the border nor spread out: the ink stays within a few per cent, the centre within 3 pixels."""
+@pytest.mark.parametrize("augment", [data.affine, data.elastic])
+def test_digits_stay_where_they_are(mnist, augment):
+    """Neither lost over the border nor spread out: the ink stays within 5 %, its centre within 5 pixels."""
     images = mnist.train_images[:500]
-    moved = data.affine(images, data.stream(1))
-    assert moved.sum() == pytest.approx(images.sum(), rel=0.05)
+    moved = augment(images, data.stream(1))
+    assert float(moved.sum()) == pytest.approx(float(images.sum()), rel=0.05)
     ramp = np.arange(28)
     for axis in (1, 2):
         centres = [(a.sum(axis=axis) * ramp).sum(axis=1) / a.sum(axis=(1, 2)) for a in (images, moved)]
