@@ -47,9 +47,15 @@ class Conv:
         self.grads = {"W": (self.rows.T @ dy_rows).reshape(W.shape)}
         if not need_dx:
             return None
-        # x reached y once through every W[u, v]. So dx gathers a share from each of them: dy W[u, v].T, put back to
-        # the positions where that W[u, v] had read, and added up where neighbourhoods overlap.
+        # x[i, j] reached y[i + pad - u, j + pad - v] through each W[u, v] and now gathers the dy from there:
+        #     dx[i, j] = sum over u, v of dy[i + pad - u, j + pad - v] @ W[u, v].T
+        # That is a convolution again: of dy, with the kernel turned by half a circle and in and out exchanged.
         size, pad, stride = len(W), len(W) // 2, self.stride
+        if stride == 1:
+            turned = W[::-1, ::-1].swapaxes(2, 3).reshape(-1, W.shape[2])  # (size size O, C)
+            return (neighbourhoods(dy, size, 1) @ turned).reshape(self.x_shape)
+        # With a stride, most of x meets only some of W. So the other way round: every dy hands its shares dy W[u, v].T
+        # back to where W[u, v] had read, and where neighbourhoods overlap they add up.
         batch, height, width, inputs = self.x_shape
         shares = dy_rows @ W.swapaxes(2, 3).reshape(size * size, -1, inputs)  # (size size, B H' W', C)
         dx = np.zeros((batch, height + 2 * pad, width + 2 * pad, inputs), dy.dtype)
