@@ -440,7 +440,7 @@ def augmentation():
                 pixels(axes, image, x + step * seed, 90 + step * row, size)
 
     seed, row, x, size = 0, 1, 608, 132
-    bent, points = data.elastic(images, data.stream(seed)), elastic_points(len(images), seed)
+    bent, points = data.elastic(images, data.stream(seed)), data.elastic_points(len(images), data.stream(seed))
     text(axes, x + size / 2, 72, "elastic, close up", 13, TRAIN, weight="bold")
     text(axes, x + size / 2, 238, "each point of the new image", 12, GREY)
     text(axes, x + size / 2, 426, "shows this point of the original", 12, GREY)
@@ -451,13 +451,6 @@ def augmentation():
             line(axes, x + right[i], y + down[i], TEST, 0.9, zorder=4)
             line(axes, x + right[:, i], y + down[:, i], TEST, 0.9, zorder=4)
     return figure
-
-
-def elastic_points(n, seed):
-    """Where data.elastic(images, data.stream(seed)) looks in its n images: (n, 2, 784), down and right, in pixels."""
-    rng = data.stream(seed)
-    noise = 1.4 * rng.standard_normal((2 * n, len(data.BUMPS)), dtype=np.float32)
-    return data.affine_points(n, rng) + (noise @ data.BUMPS).reshape(n, 2, -1)
 
 
 def save(figure, path):

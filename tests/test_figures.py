@@ -146,12 +146,6 @@ def test_augmentation_shows_originals_and_what_data_makes_of_them(drawn, mnist):
     assert np.array_equal(shown[-2:], [data.elastic(originals, data.stream(0))[1], originals[1]])
 
 
-def test_the_displacements_are_those_of_elastic(mnist):
-    images = mnist.train_images[:20]
-    points = figures.elastic_points(20, seed=3)
-    assert np.array_equal(data.resample(images, points), data.elastic(images, data.stream(3)))
-
-
 def test_practice_makes_the_throws_land_in_the_baskets():
     def misses(rounds, baskets):
         return [abs(figures.landing(figures.throw(d, *figures.practice(rounds))) - d) for d in baskets]
