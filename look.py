@@ -1,0 +1,195 @@
+"""Look inside a trained network: one image's way through it and the gradient's way back, its weights, its mistakes.
+
+`python look.py` takes a test image, `python look.py photo.jpg --label 7` a picture of your own. The pictures are drawn
+by plot.py; here is where their numbers come from. NumPy computes, whoever trained the network.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import data
+import plot
+import predict
+import training
+from mlp_np import softmax_cross_entropy
+from resnet_np import BatchNorm, walk
+
+MOST = 64  # first-layer units to draw
+WRONG = 24  # mistakes to draw
+
+
+def main(argv=None):
+    parser = training.Parser(description=__doc__.split("\n")[0], allow_abbrev=False)
+    parser.add_argument("picture", nargs="?", help="a picture of one digit, as predict.py reads them; needs --label")
+    whole = training.integer(0, 9999)
+    parser.add_argument("--label", metavar="D", type=training.integer(0, 9), help="the digit in your picture")
+    parser.add_argument(
+        "--test", metavar="N", type=whole, help="or: test image N (default: 247, a 4 that looks like a 2)"
+    )
+    predict.add_weights(parser)
+    parser.add_argument(
+        "--out", metavar="DIR", default="learning_curves", help="the folder for the pictures (default: %(default)s)"
+    )
+    arguments = parser.parse_args(argv)
+    if arguments.picture and (arguments.label is None or arguments.test is not None):
+        parser.error("a picture of your own needs --label, the digit in it, and no --test")
+    if arguments.label is not None and not arguments.picture:
+        parser.error("--label is for a picture of your own; a test image has its label")
+
+    model, options, path = predict.load_network(arguments.weights)
+    out = training.open_folder(arguments.out)
+    dataset = data.load(options.dataset, options.hold_out)
+    if arguments.picture:
+        picture = predict.read_picture(arguments.picture)
+        image, y = predict.as_mnist(predict.find_ink(picture, arguments.picture)), arguments.label
+        what = "your picture"
+    else:
+        n = 247 if arguments.test is None else arguments.test
+        if n >= len(dataset.test_images):
+            parser.error(f"--test {n}: there are {len(dataset.test_images)} {training.tested(options)} images, from 0")
+        image, y = dataset.test_images[n], int(dataset.test_labels[n])
+        what = f"{training.tested(options)} image {n}"
+
+    name = Path(path).stem.removeprefix("checkpoint_")
+    figures = {
+        **draw_passes(model, options, image, y, what),
+        "weights": draw_weights(model, options),
+        **draw_test(model, options, dataset),
+    }
+    for kind, figure in figures.items():
+        plot.save(figure, out / f"{kind}_{name}.png")
+    print(f"{predict.describe(options)} of {path}: {what}, a {y}")
+    print(f"see {out}: {', '.join(f'{kind}_{name}.png' for kind in figures)}")
+
+
+# --- One image, there and back -------------------------------------------------------------------------------------
+
+
+def draw_passes(model, options, image, y, what):
+    """The figures of both passes of one uint8 image (28, 28), whose true digit is y."""
+    network = predict.describe(options)
+    there, back = f"{network}, forward: a {y}, {what}", f"{network}, backward: a {y}, {what}"
+    if options.model == "mlp":
+        steps = mlp_passes(model, options, image, y)
+        return {"forward": plot.forward_pass(steps, there, y), "backward": plot.backward_pass(steps, back, y)}
+    steps = resnet_passes(model, options, image, y)
+    return {
+        "forward": plot.feature_maps(steps, there, y),
+        "backward": plot.feature_gradients(steps, back, y),
+    }
+
+
+def mlp_passes(model, options, image, y):
+    """Everything that mlp_np.py computes for one image, by its name there: {"z1": (H,), ..., "dW1": (784, H)}."""
+    logits = model.forward(predict.as_input(image, options))
+    loss, dlogits = softmax_cross_entropy(logits, np.array([y]))
+    grads = model.backward(dlogits)
+    rows = {"z1": model.z1, "a1": model.a1, "logits": logits, "p": predict.softmax(logits)}
+    rows |= {"dlogits": dlogits, "da1": model.da1, "dz1": model.dz1}
+    return {"image": image, "loss": float(loss), "dW1": grads["W1"]} | {name: a[0] for name, a in rows.items()}
+
+
+def resnet_passes(model, options, image, y):
+    """The same for a ResNet: what the stem and every stage made of the image, and the gradient that returns to that.
+
+    {"maps": {"stem": (14, 14, 16), ...}, "gradients": the same, "logits": (10,), "p": (10,), "dlogits": (10,), "loss"}
+
+    The network is as in testing: batch normalisation takes the means and variances that it remembers. They are fixed
+    numbers then, and the way back through it is a multiplication: y = gamma (x - mean) inverse + beta.
+    """
+    for layer in walk(model.layers).values():
+        if isinstance(layer, BatchNorm):
+            layer.backward = lambda dy, norm=layer: dy * (norm.params["gamma"] * norm.inverse)
+    logits = model.forward(predict.as_input(image, options))
+    loss, dlogits = softmax_cross_entropy(logits, np.array([y]))
+
+    # resnet_np.ResNet.backward, with a stop after every block.
+    *body, linear = model.layers.values()
+    blocks = body[1:]
+    dmean = linear.backward(dlogits)
+    _, height, width, _ = model.last_shape
+    da = np.broadcast_to((dmean / (height * width))[:, np.newaxis, np.newaxis], model.last_shape)
+    maps, gradients = {}, {}
+    for i in reversed(range(len(blocks))):
+        if (i + 1) % options.blocks == 0:  # the last of its stage
+            stage = f"stage {(i + 1) // options.blocks}"
+            maps[stage], gradients[stage] = blocks[i].y[0], da[0]
+        da = blocks[i].backward(da)
+    maps["stem"], gradients["stem"] = model.a0[0], da[0]
+    return {
+        "image": image,
+        "maps": dict(reversed(maps.items())),  # in the order of the forward pass
+        "gradients": dict(reversed(gradients.items())),
+        "logits": logits[0],
+        "p": predict.softmax(logits)[0],
+        "dlogits": dlogits[0],
+        "loss": float(loss),
+    }
+
+
+# --- All images ----------------------------------------------------------------------------------------------------
+
+
+def draw_weights(model, options):
+    """The figure of the first layer: of an MLP the units that matter most, of a ResNet all kernels of the stem."""
+    network = predict.describe(options)
+    if options.model == "resnet":
+        kernels = np.moveaxis(model.params["stem.conv.W"][:, :, 0], 2, 0)[:MOST]  # (C, 3, 3)
+        return plot.weights(kernels, range(len(kernels)), f"{network}: the first layer's weights",
+                            "the 3 x 3 weights of every channel of the stem")  # fmt: skip
+    W1, W2 = model.params["W1"], model.params["W2"]
+    most = loudest(W2)
+    return plot.weights(
+        W1.T[most].reshape(-1, 28, 28),
+        [f"for {digit}" for digit in W2[most].argmax(axis=1)],
+        f"{network}: the first layer's weights, W1",
+        f"the {len(most)} of {len(W2)} units whose weights W2 are largest, and the digit that each speaks for most\n"
+        "(fine noise: what is left of the weights before training)",
+    )
+
+
+def loudest(W2):
+    """The units with the largest outgoing weights (H, 10), at most MOST, the largest first."""
+    return np.argsort(-np.linalg.norm(W2, axis=1), kind="stable")[:MOST]
+
+
+def draw_test(model, options, dataset):
+    """The figures of what the network makes of all test images."""
+    p, labels = probabilities(model, options, dataset), dataset.test_labels
+    counts = confusion_matrix(p, labels)
+    right, total = int(np.trace(counts)), int(counts.sum())
+    network, tested = predict.describe(options), training.tested(options)
+    wrong = worst(p, labels)
+    return {
+        "confusion": plot.confusion(counts, f"{network} reads {right:,} of {total:,} {tested} images right"),
+        "mistakes": plot.mistakes(
+            dataset.test_images[wrong], labels[wrong], p[wrong].argmax(axis=1), p[wrong].max(axis=1),
+            f"{network}: its {len(wrong)} most confident mistakes of {total - right}",
+        ),
+    }  # fmt: skip
+
+
+def probabilities(model, options, dataset):
+    """What the network says of all test images: (N, 10)."""
+    parts = []
+    for i in range(0, len(dataset.test_images), 1000):
+        x = data.as_input(dataset.test_images[i : i + 1000], options.pixels, dataset, options.dtype)
+        parts.append(predict.softmax(model.forward(x)))
+    return np.concatenate(parts)
+
+
+def confusion_matrix(p, labels):
+    """How often (true, said) occurs: (10, 10) integers."""
+    return np.bincount(10 * labels.astype(int) + p.argmax(axis=1), minlength=100).reshape(10, 10)
+
+
+def worst(p, labels):
+    """The images that are read wrong, the most confidently so first, at most WRONG of them."""
+    wrong = np.flatnonzero(p.argmax(axis=1) != labels)
+    return wrong[np.argsort(-p[wrong].max(axis=1), kind="stable")][:WRONG]
+
+
+if __name__ == "__main__":
+    sys.exit(training.run(main))

@@ -1,0 +1,231 @@
+"""look.py: the numbers drawn are the network's, and the command makes every picture or says in one line why not."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import data
+import look
+import main_np
+import predict
+from conftest import ROOT, assert_one_line
+from mlp_np import MLP, numerical_gradient, relative_difference, softmax_cross_entropy
+from resnet_np import ResNet
+from training import UserError
+
+KINDS = ("forward", "backward", "weights", "confusion", "mistakes")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A folder with the weights of a tiny network of each kind."""
+    out = tmp_path_factory.mktemp("tiny")
+    main_np.main(["--hidden", "30", "--steps", "60", "--out", str(out)])
+    main_np.main(["--model", "resnet", "--widths", "3,9", "--blocks", "2", "--steps", "20", "--out", str(out)])
+    return out
+
+
+def options_of(**more):
+    return SimpleNamespace(**{"pixels": "standardised", "dataset": "mnist", "dtype": "float64", "name": "np"} | more)
+
+
+# --- The numbers ---------------------------------------------------------------------------------------------------
+
+
+def test_the_passes_of_the_mlp_are_those_of_mlp_np(mnist):
+    model, image = MLP(hidden=20, dtype=np.float64), mnist.test_images[3]
+    steps = look.mlp_passes(model, options_of(model="mlp"), image, 5)
+
+    x = data.as_input(image[np.newaxis], "standardised", mnist, np.float64).reshape(1, 784)
+    W1, b1, W2, b2 = model.params.values()
+    z1 = x @ W1 + b1
+    logits = np.maximum(z1, 0) @ W2 + b2
+    p = np.exp(logits) / np.exp(logits).sum()
+    dlogits = p - np.eye(10)[5]
+    dz1 = dlogits @ W2.T * (z1 > 0)
+    by_hand = {"z1": z1, "a1": np.maximum(z1, 0), "logits": logits, "p": p, "dlogits": dlogits, "dz1": dz1}
+    for name, array in by_hand.items():
+        assert steps[name] == pytest.approx(array[0], rel=1e-9, abs=1e-12), name
+    assert steps["da1"] == pytest.approx((dlogits @ W2.T)[0])
+    assert steps["dW1"] == pytest.approx(x.T @ dz1)
+    assert steps["loss"] == pytest.approx(-np.log(p[0, 5]))
+
+
+def images_of(figure):
+    """Every array that is drawn as colours, by the formula, title or note at its axes."""
+    return [
+        (axes.get_title(), axes.get_xlabel(), [np.asarray(image.get_array()) for image in axes.images])
+        for axes in figure.axes
+        if axes.images
+    ]
+
+
+def test_the_numbers_of_the_mlp_are_drawn(mnist):
+    model, image = MLP(hidden=20, dtype=np.float64), mnist.test_images[3]
+    options = options_of(model="mlp", hidden=20)
+    figures = look.draw_passes(model, options, image, 5, "test image 3")
+    steps = look.mlp_passes(model, options, image, 5)
+
+    (_, _, [x]), (_, z_formula, [z1]), (_, a_formula, [a1, off]) = images_of(figures["forward"])
+    assert (x == image).all()
+    assert z_formula == "z1 = x W1 + b1"
+    assert a_formula.startswith("a1 = max(z1, 0)")
+    assert z1.shape == (4, 5)
+    assert (z1.ravel() == steps["z1"]).all()
+    assert (a1.ravel() == steps["a1"]).all()
+    assert (np.isfinite(off).ravel() == (steps["z1"] <= 0)).all()
+    logits, p = figures["forward"].axes[3:5]
+    assert [bar.get_width() for bar in logits.patches] == pytest.approx(steps["logits"])
+    assert [bar.get_width() for bar in p.patches] == pytest.approx(steps["p"])
+
+    (_, da_formula, [da1]), (_, dz_formula, [dz1, off]), *dW1 = images_of(figures["backward"])
+    assert da_formula == "da1 = dlogits @ W2.T"
+    assert dz_formula.startswith("dz1 = da1 * (z1 > 0)")
+    assert (da1.ravel() == steps["da1"]).all()
+    assert (dz1.ravel() == steps["dz1"]).all()
+    assert (np.isfinite(off).ravel() == (steps["z1"] <= 0)).all()
+    assert [bar.get_width() for bar in figures["backward"].axes[0].patches] == pytest.approx(steps["dlogits"])
+    assert len(dW1) == 8
+    affected = np.sort(np.abs(steps["dz1"]))[::-1]
+    for rank, (title, _, [drawn]) in enumerate(dW1):
+        unit = int(title.removeprefix("unit "))
+        assert abs(steps["dz1"][unit]) == affected[rank]
+        assert (drawn.ravel() == steps["dW1"][:, unit]).all()
+
+
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_the_gradients_that_return_to_the_feature_maps(blocks, mnist):
+    """Against central differences of the loss, from each stage on, in the network as it is for testing."""
+    model = ResNet(widths=(2, 3), blocks=blocks, dtype=np.float64)
+    rng = np.random.default_rng(0)
+    for name, array in model.statistics.items():  # as if trained
+        array[...] = rng.uniform(0.5, 2, array.shape) if name.endswith("var") else rng.normal(size=array.shape)
+    model.training = False
+    image, y = mnist.test_images[0], 3
+    options = options_of(model="resnet", widths=(2, 3), blocks=blocks)
+    expected = model.forward(predict.as_input(image, options))[0]
+    steps = look.resnet_passes(model, options, image, y)
+    assert steps["logits"] == pytest.approx(expected)
+    assert list(steps["maps"]) == list(steps["gradients"]) == ["stem", "stage 1", "stage 2"]
+    assert [a.shape for a in steps["maps"].values()] == [(14, 14, 2), (14, 14, 2), (7, 7, 3)]
+
+    _, *all_blocks, linear = model.layers.values()
+    for stage, (name, start) in enumerate(steps["maps"].items()):
+        start = start[np.newaxis].copy()
+
+        def loss(start=start, rest=all_blocks[stage * blocks :]):
+            a = start
+            for block in rest:
+                a = block.forward(a, False)
+            return softmax_cross_entropy(linear.forward(a.mean(axis=(1, 2))), np.array([y]))[0]
+
+        assert loss() == pytest.approx(steps["loss"])
+        by_hand = steps["gradients"][name]
+        assert np.abs(by_hand).max() > 0
+        numerical = numerical_gradient(loss, start, h=1e-6)[0]
+        # Where a ReLU stands closer to 0 than h, the difference is of two slopes: there may be a few.
+        close = np.abs(by_hand - numerical) < 1e-5 * np.abs(by_hand).max()
+        assert close.mean() > 0.99
+        assert relative_difference(by_hand[close], numerical[close]) < 1e-5
+
+
+def test_the_confusion_matrix_and_the_mistakes(tiny, mnist):
+    for name in ("np", "resnet_np"):
+        model, options, path = predict.load_network(tiny / f"checkpoint_{name}.npz")
+        p = look.probabilities(model, options, mnist)
+        counts = look.confusion_matrix(p, mnist.test_labels)
+        assert counts.sum() == 10_000
+        assert (counts.sum(axis=1) == np.bincount(mnist.test_labels)).all()
+        with np.load(path) as npz:
+            assert np.trace(counts) / 10_000 == npz["history/test_accuracy"][-1]
+
+        wrong = look.worst(p, mnist.test_labels)
+        assert len(wrong) == look.WRONG
+        said, confidence = p[wrong].argmax(axis=1), p[wrong].max(axis=1)
+        assert (said != mnist.test_labels[wrong]).all()
+        assert (np.diff(confidence) <= 0).all()
+        others = np.setdiff1d(np.flatnonzero(p.argmax(axis=1) != mnist.test_labels), wrong)
+        assert p[others].max(axis=1).max() <= confidence[-1]
+
+        figures = look.draw_test(model, options, mnist)
+        numbers = [int(text.get_text().replace(",", "")) for text in figures["confusion"].axes[0].texts]
+        assert sum(numbers) == 10_000
+        first = figures["mistakes"].axes[0]
+        assert (first.images[0].get_array() == mnist.test_images[wrong[0]]).all()
+        assert first.get_title() == f"{mnist.test_labels[wrong[0]]} read as {said[0]}: {confidence[0]:.3f}"
+
+
+def test_a_perfect_network_has_no_mistakes(mnist):
+    p = np.eye(10)[mnist.test_labels]
+    assert len(look.worst(p, mnist.test_labels)) == 0
+    assert np.trace(look.confusion_matrix(p, mnist.test_labels)) == 10_000
+
+
+def test_the_weights_drawn_are_those_of_the_loudest_units():
+    model = MLP(hidden=100)
+    figure = look.draw_weights(model, options_of(model="mlp", hidden=100))
+    drawn = [axes for axes in figure.axes if axes.images]
+    assert len(drawn) == 64
+    norms = np.linalg.norm(model.params["W2"], axis=1)
+    for axes, unit in zip(drawn, np.argsort(-norms), strict=False):
+        assert (axes.images[0].get_array().ravel() == model.params["W1"][:, unit]).all()
+        assert axes.get_xlabel() == f"for {model.params['W2'][unit].argmax()}"
+
+
+# --- The command ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["np", "resnet_np"])
+def test_the_command_draws_everything(name, tiny, tmp_path, capsys):
+    assert look.main(["--weights", str(tiny / f"checkpoint_{name}.npz"), "--out", str(tmp_path), "--test", "7"]) is None
+    said = capsys.readouterr().out
+    assert "test image 7, a 9" in said
+    for kind in KINDS:
+        assert f"{kind}_{name}.png" in said
+        with Image.open(tmp_path / f"{kind}_{name}.png") as image:
+            assert image.width == 1200
+    assert len(list(tmp_path.iterdir())) == len(KINDS)
+
+
+def test_a_picture_of_your_own(tiny, tmp_path, program, mnist):
+    Image.fromarray(255 - mnist.test_images[1]).resize((280, 280)).save(tmp_path / "2.png")
+    result = program(
+        "look.py", tmp_path / "2.png", "--label", 2, "--weights", tiny / "checkpoint_np.npz", "--out", tmp_path,
+        env={"PYTHONPATH": str(ROOT / "tests" / "no_torch"), "PYTHONWARNINGS": "error"},
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    assert "your picture, a 2" in result.stdout
+    assert all((tmp_path / f"{kind}_np.png").exists() for kind in KINDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--test", "10000"], "10000 is not in the range 0 to 9999"),
+        (["--test", "-1"], "-1 is not in the range"),
+        (["photo.png"], "needs --label"),
+        (["photo.png", "--label", "10"], "10 is not in the range 0 to 9"),
+        (["photo.png", "--label", "1", "--test", "3"], "no --test"),
+        (["photo.png", "--label", "1"], "cannot read photo.png: No such file"),
+        (["--label", "1"], "--label is for a picture of your own"),
+    ],
+)
+def test_errors(arguments, words, tiny, tmp_path):
+    with pytest.raises(UserError, match=words):
+        look.main([*arguments, "--weights", str(tiny / "checkpoint_np.npz"), "--out", str(tmp_path)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_held_out_images_are_counted(tmp_path):
+    main_np.main(["--hidden", "4", "--steps", "3", "--hold-out", "100", "--out", str(tmp_path)])
+    weights = str(tmp_path / "checkpoint_np.npz")
+    with pytest.raises(UserError, match="--test 100: there are 100 held-out images, from 0"):
+        look.main(["--test", "100", "--weights", weights, "--out", str(tmp_path)])
+
+
+def test_without_a_trained_network_it_says_what_to_run(program, tmp_path):
+    result = program("look.py", cwd=tmp_path)
+    assert_one_line(result, "look.py: no trained network in learning_curves: run `python main_np.py` first")
