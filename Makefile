@@ -2,6 +2,9 @@
 # make torch      the same run with PyTorch
 # make twins      the proof that they are the same run -> png/twins*.png
 # make inits      what the published numbers compared -> a table
+# make look       pictures of both passes, the weights and the mistakes of what was trained
+# make page       the interactive page with the network that was trained -> page/index.html
+# make figures    the drawings in the README -> png/
 # make shortcut   why the residual network has shortcuts -> png/shortcut.png
 # make results    every accuracy in the README, from runs (long; can be stopped and called again)
 # make bench      how fast a step is -> a table
@@ -13,7 +16,7 @@
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: np torch twins inits shortcut results bench setup test test-all lint format clean
+.PHONY: np torch twins inits look page figures shortcut results bench setup test test-all lint format clean
 
 np: .venv/np
 	$(BIN)/python main_np.py
@@ -27,6 +30,15 @@ twins: .venv/all
 
 inits: .venv/all
 	$(BIN)/python twins.py inits
+
+look: .venv/np
+	$(BIN)/python look.py
+
+page: .venv/np
+	$(BIN)/python page.py
+
+figures: .venv/np
+	$(BIN)/python figures.py
 
 shortcut: .venv/all
 	$(BIN)/python depth.py

@@ -1,0 +1,578 @@
+"""The page in a real browser: its numbers are NumPy's, it reads what is drawn, and hands, keys and eyes can use it."""
+
+import base64
+import json
+import os
+import re
+import shutil
+import socket
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from page_strokes import STROKES
+
+import data
+import main_np
+import page as writer
+import training
+from conftest import ROOT, assert_one_line
+from mlp_np import MLP, relative_difference, softmax_cross_entropy
+
+COMMITTED = ROOT / "page" / "index.html"
+GRADIENTS = ("dW2", "db2", "da1", "dz1", "dW1", "db1")
+NAMES = ("x", "z1", "a1", "logits", "p", "dlogits", *GRADIENTS)
+WIDTHS = (390, 768, 1440)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, driven by playwright. Who has none skips these tests; in CI it must be there."""
+    missing = pytest.fail if os.environ.get("CI") else pytest.skip
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("needs playwright: python -m pip install playwright")
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not path:
+        missing("needs a browser: apt install chromium (or have chromium-browser or google-chrome in PATH)")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    """A small network after a short training."""
+    out = tmp_path_factory.mktemp("run")
+    main_np.main(["--hidden", "48", "--steps", "300", "--lr", "0.05", "--seed", "3", "--out", str(out)])
+    return out / "checkpoint_np.npz"
+
+
+@pytest.fixture(scope="session")
+def small(checkpoint):
+    """The page of that network."""
+    out = checkpoint.with_name("index.html")
+    writer.main(["--weights", str(checkpoint), "--out", str(out)])
+    return out
+
+
+@contextmanager
+def opened(browser, path, width=1440, problems=(), blocked=(), **options):
+    """The page in a window of its own. Afterwards: it has asked for itself only, and the console shows no error."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+    try:
+        page = context.new_page()
+        seen, requests = [], []
+        page.on("console", lambda message: message.type in ("error", "warning") and seen.append(message.text))
+        page.on("pageerror", lambda error: seen.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(path.as_uri())
+        yield page
+        assert {*requests} - {*blocked} == {path.as_uri()}
+        assert [text for text in seen if not any(known in text for known in problems)] == []
+    finally:
+        context.close()
+
+
+def numbers(page, names=NAMES):
+    """The page's arrays of its last pass, as NumPy arrays."""
+    texts = page.evaluate(
+        """names => Object.fromEntries(names.map(name => {
+            const numbers = new Uint8Array(lab.now[name].buffer);
+            return [name, btoa(Array.from(numbers, (n) => String.fromCharCode(n)).join(""))];
+        }))""",
+        list(names),
+    )
+    return {name: np.frombuffer(base64.b64decode(text)) for name, text in texts.items()}
+
+
+def weights(page):
+    """The page's float32 weights, in their shapes."""
+    texts = page.evaluate(
+        """() => Object.fromEntries(Object.entries(lab.model.params).map(([name, p]) =>
+            [name, btoa(Array.from(new Uint8Array(p.buffer), (n) => String.fromCharCode(n)).join(""))]))"""
+    )
+    arrays = {name: np.frombuffer(base64.b64decode(text), np.float32) for name, text in texts.items()}
+    hidden = len(arrays["b1"])
+    return {name: a.reshape({"W1": (784, hidden), "W2": (hidden, 10)}.get(name, -1)) for name, a in arrays.items()}
+
+
+def twin(params):
+    """mlp_np.py's network with these weights, in float64."""
+    model = MLP(len(params["b1"]), dtype=np.float64)
+    model.params = {name: params[name].astype(np.float64) for name in ("W1", "b1", "W2", "b2")}
+    return model
+
+
+def one_pass(model, x, y):
+    """All that mlp_np.py computes for one image, by the page's names."""
+    logits = model.forward(x)
+    loss, dlogits = softmax_cross_entropy(logits, np.array([y]))
+    grads = {f"d{name}": value for name, value in model.backward(dlogits).items()}
+    p = np.exp(logits - logits.max())
+    kept = {name: getattr(model, name) for name in ("x", "z1", "a1", "da1", "dz1")}
+    return {"logits": logits, "p": p / p.sum(), "loss": loss, "dlogits": dlogits, **kept, **grads}
+
+
+def assert_same_pass(page, model, x, y):
+    mine, numpys = numbers(page), one_pass(model, x, y)
+    for name in NAMES:
+        assert relative_difference(mine[name], numpys[name].ravel()) < 1e-4, name
+    assert page.evaluate("lab.now.loss") == pytest.approx(numpys["loss"], rel=1e-4)
+
+
+def inputs(mnist, pixels="standardised"):
+    return data.as_input(mnist.test_images[:50], pixels, mnist, np.float64)
+
+
+# --- The third twin ------------------------------------------------------------------------------------------------
+
+
+def test_fifty_images_forwards_and_backwards(browser, small, mnist):
+    """Each with its own label, and with another: most gradients of the true one are small."""
+    with opened(browser, small) as page:
+        model = twin(weights(page))
+        for n, (x, label) in enumerate(zip(inputs(mnist), mnist.test_labels[:50].tolist(), strict=True)):
+            page.evaluate("n => lab.pick(n)", n)
+            assert page.evaluate("n => [...lab.tests[n].pixels]", n) == mnist.test_images[n].ravel().tolist()
+            for y in (label, (label + 1 + n % 9) % 10):
+                page.evaluate("y => lab.setLabel(y)", y)
+                assert_same_pass(page, model, x[np.newaxis], y)
+
+
+def test_the_committed_page_computes_the_same(browser, mnist):
+    with opened(browser, COMMITTED) as page:
+        model = twin(weights(page))
+        for n in (0, 8):
+            page.evaluate("n => lab.pick(n)", n)
+            page.evaluate("lab.setLabel(3)")
+            assert_same_pass(page, model, inputs(mnist)[n : n + 1], 3)
+
+
+def test_ten_steps(browser, small, mnist):
+    with opened(browser, small) as page:
+        before = weights(page)
+        model, x, lr = twin(before), inputs(mnist)[8:9], 0.002
+        page.evaluate("lab.pick(8); lab.setLabel(2); lab.learn(3, 0.002); lab.learn(7, 0.002)")
+        for _ in range(10):
+            grads = one_pass(model, x, 2)
+            for name, p in model.params.items():
+                p -= lr * grads[f"d{name}"]
+        after = weights(page)
+        for name, p in model.params.items():
+            assert relative_difference(after[name], p) < 1e-4, name
+            # Most weights hardly move, and would agree if the page took no step: compare the moves as well.
+            assert relative_difference(after[name] - before[name].astype(float), p - before[name]) < 1e-4, name
+        assert page.evaluate("lab.now.loss") == pytest.approx(one_pass(model, x, 2)["loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("pixels", ["unit", "raw"])
+def test_pixels_become_input_as_they_did_in_training(browser, checkpoint, mnist, tmp_path, pixels):
+    loaded = training.load_checkpoint(checkpoint)
+    path = tmp_path / "index.html"
+    path.write_text(writer.build(loaded._replace(options=loaded.options | {"pixels": pixels})), encoding="utf-8")
+    with opened(browser, path) as page:
+        page.evaluate("lab.pick(4)")
+        assert relative_difference(numbers(page, ["x"])["x"], inputs(mnist, pixels)[4].ravel()) < 1e-12
+
+
+@pytest.mark.parametrize("hidden", [1, 11])
+def test_a_network_of_any_width_has_a_page(browser, checkpoint, tmp_path, hidden):
+    loaded = training.load_checkpoint(checkpoint)
+    params = {n: p[:, :hidden] if n == "W1" else p if n == "b2" else p[:hidden] for n, p in loaded.params.items()}
+    path = tmp_path / "index.html"
+    narrow = loaded._replace(options=loaded.options | {"hidden": hidden}, params=params)
+    path.write_text(writer.build(narrow), encoding="utf-8")
+    with opened(browser, path) as page:
+        page.evaluate("lab.setLabel(1); lab.learn(10, 0.01)")
+        assert page.evaluate("lab.now.dz1.length") == hidden
+
+
+def test_a_step_lowers_the_loss_and_changes_the_answer(browser, small):
+    with opened(browser, small) as page:
+        losses = page.evaluate(
+            "() => { lab.pick(0); lab.setLabel(2); const loss = [lab.now.loss];"
+            "for (let n = 0; n < 60; n++) { lab.learn(1, 0.001); loss.push(lab.now.loss); } return loss; }"
+        )
+        assert np.all(np.diff(losses) < 0)
+        assert page.locator("#answer").inner_text() == "2"
+
+
+def test_undo_and_reset_restore_every_bit(browser, small):
+    def state():
+        return {name: p.tobytes() for name, p in weights(page).items()}, page.evaluate("lab.now.loss")
+
+    with opened(browser, small) as page:
+        page.evaluate("lab.pick(3)")
+        page.locator("#label button").nth(5).click()
+        states = [state()]
+        for button in ("#step", "#step10", "#step"):
+            page.locator(button).click()
+            states.append(state())
+        assert len({s[0]["W1"] for s in states}) == 4
+        for expected in states[-2::-1]:
+            page.locator("#undo").click()
+            assert state() == expected
+        assert page.locator("#undo").is_disabled()
+        page.locator("#step10").click()
+        page.evaluate("lab.pick(7); lab.learn(1)")
+        page.locator("#reset").click()
+        page.evaluate("lab.pick(3); lab.setLabel(5)")
+        assert state() == states[0]
+
+
+# --- Drawing -------------------------------------------------------------------------------------------------------
+
+
+def draw(page, digit, size=1.0, right=0.0, down=0.0):
+    """Draw it with the mouse, stroke by stroke; what it becomes: (28, 28), 0 to 255."""
+    page.locator("#clear").click()
+    box = page.locator("#pad").bounding_box()
+
+    def at(point):
+        return [
+            box[corner] + box["width"] * (0.5 + move + size * (p - 0.5))
+            for corner, move, p in zip("xy", (right, down), point, strict=True)
+        ]
+
+    for points in STROKES[digit]:
+        page.mouse.move(*at(points[0]))
+        page.mouse.down()
+        for point in points[1:]:
+            page.mouse.move(*at(point), steps=2)
+        page.mouse.up()
+    page.evaluate("lab.readPad()")
+    return np.array(page.evaluate("Array.from(lab.pixels())")).reshape(28, 28)
+
+
+@pytest.mark.parametrize(("width", "size", "right", "down"), [(1440, 1, 0, 0), (390, 0.45, 0.25, -0.25)])
+def test_drawn_digits_are_read(browser, width, size, right, down):
+    with opened(browser, COMMITTED, width) as page:
+        read = []
+        for digit in STROKES:
+            pixels = draw(page, digit, size, right, down)
+            rows, columns = np.nonzero(pixels)
+            assert max(np.ptp(rows), np.ptp(columns)) in (18, 19)  # 20 pixels, of which the last may be too faint
+            centre = (np.indices((28, 28)) + 0.5).reshape(2, -1) @ pixels.ravel() / pixels.sum()
+            assert np.all((centre > 13.8) & (centre < 15.2))
+            read.append(int(page.locator("#answer").inner_text()))
+        assert sum(r == d for r, d in zip(read, STROKES, strict=True)) >= 9, read
+
+
+def test_a_drawing_is_the_same_wherever_it_lies(browser, small):
+    with opened(browser, small) as page:
+        here, there = draw(page, 1, 0.7), draw(page, 1, 0.7, 0.1, -0.05)
+        assert np.abs(here - there).max() <= 40  # but for the edges: the pad's pixels are not MNIST's
+
+
+def test_a_dot_and_an_empty_pad(browser, small):
+    with opened(browser, small) as page:
+        page.locator("#clear").click()
+        assert page.locator("#answer").inner_text() == "–"
+        page.locator("#pad").click()
+        page.evaluate("lab.readPad()")
+        assert page.locator("#answer").inner_text().isdigit()
+        page.locator("#clear").click()
+        assert not any(page.evaluate("Array.from(lab.pixels())"))
+
+
+def test_drawing_by_touch(browser, small):
+    with opened(browser, small, 390, has_touch=True) as page:
+        page.locator("#pad").tap()
+        page.wait_for_timeout(100)
+        assert max(page.evaluate("Array.from(lab.pixels())")) == 255
+        assert "Your digit" in page.locator("#pad-note").inner_text()
+
+
+def test_a_stroke_event_is_answered_in_time(browser):
+    """From the event to the answer and all pictures in view: within a frame of 60 a second, on 2 cores."""
+    with opened(browser, COMMITTED) as page:
+        draw(page, 8)
+        times = page.evaluate(
+            """async () => {
+                const pad = document.getElementById("pad"), box = pad.getBoundingClientRect(), times = [];
+                pad.setPointerCapture = () => {};
+                const send = (type, n) => pad.dispatchEvent(new PointerEvent(type, {
+                    isPrimary: true, clientX: box.left + 60 + 2 * n, clientY: box.top + 90 + n}));
+                send("pointerdown", 0);
+                for (let n = 1; n <= 60; n++) {
+                    await new Promise((done) => setTimeout(done, 16)); // events come one a frame
+                    const start = performance.now();
+                    send("pointermove", n);
+                    lab.readPad();
+                    times.push(performance.now() - start);
+                }
+                send("pointerup", 60);
+                return times;
+            }"""
+        )
+        assert np.median(times) < 16, np.percentile(times, [0, 25, 50, 75, 100])
+
+
+# --- Reading the page ----------------------------------------------------------------------------------------------
+
+
+def test_every_kind_of_number_can_be_pointed_at(browser, small):
+    with opened(browser, small) as page:
+        page.evaluate("lab.pick(1); lab.setLabel(6)")
+        said = page.locator("#said")
+        for name, grid in [(g.get_attribute("data-grid"), g) for g in page.locator("[data-grid]").all()]:
+            grid.locator("canvas").hover(position={"x": 20, "y": 40})
+            assert re.match(rf"{name}\[[\d, ]+\] = -?[\d.e-]+ = ", said.inner_text()), said.inner_text()
+        for name, bars in [(b.get_attribute("data-bars"), b) for b in page.locator("[data-bars]").all()]:
+            bars.locator(".bar").nth(6).hover()
+            assert said.inner_text().startswith(f"{name.split('-')[0]}[6] = "), said.inner_text()
+        page.locator("#loss").hover()
+        assert said.inner_text().startswith("loss = ")
+        page.evaluate("lab.learn(2)")
+        page.locator("#chart svg").hover(position={"x": 5, "y": 100})
+        assert said.inner_text().endswith("after 0 steps on this digit")
+
+
+def test_the_readout_says_the_number_that_is_pointed_at(browser, small):
+    with opened(browser, small) as page:
+        page.evaluate("lab.pick(1); lab.setLabel(6)")
+        canvas = page.locator("[data-grid=dz1] canvas")
+        box = canvas.bounding_box()
+        cell = box["width"] / 10  # 48 units stand in rows of 10
+        canvas.hover(position={"x": 7.4 * cell, "y": 1.4 * cell})
+        name, _, value, *_ = page.locator("#said").inner_text().split(" ")
+        assert name == "dz1[17]"
+        dz1, z1, da1 = (numbers(page, [n])[n][17] for n in ("dz1", "z1", "da1"))
+        assert float(value) == pytest.approx(dz1, rel=0.01)
+        rest = page.locator("#said").inner_text().split(" = ", 2)[2]
+        product, on = re.fullmatch(r"da1\[17\] \* \(z1\[17\] > 0\) = (\S+) \* ([01])", rest).groups()
+        assert float(product) == pytest.approx(da1, rel=0.01)
+        assert int(on) == (z1 > 0)
+
+
+def test_all_of_it_by_keyboard(browser, small):
+    with opened(browser, small) as page:
+        stops = []
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            stop = page.evaluate(
+                """() => {
+                    const e = document.activeElement, host = e.closest("[data-grid], [data-bars], [id]") ?? e;
+                    if (e === document.body) return null;
+                    const seen = getComputedStyle(e).outlineStyle !== "none" && e.getBoundingClientRect().width > 0;
+                    return [host.dataset.grid ?? host.dataset.bars ?? host.id ?? "", seen];
+                }"""
+            )
+            if stop is None:
+                break
+            assert stop[1], f"{stop[0]} does not show that it has the focus"
+            stops.append(stop[0])
+        order = [
+            *("clear", "picker", "x", "a1", "W1", "logits", "p", "label", "loss", "dlogits", "db2", "dW2", "da1"),
+            *("dz1", "dW1", "db1", "lr", "step", "step10", "chart", "p-after"),
+        ]
+        assert [stop for stop in stops if stop in order] == order  # and each is one stop, however many are in it
+
+        page.locator("#picker button").first.focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowDown")
+        assert page.locator("#pad-note").inner_text().startswith("Test image 11,")
+        assert page.locator("#picker [aria-checked=true]").get_attribute("aria-label").startswith("test image 11, a 6")
+
+        page.locator("[data-grid=a1] canvas").focus()
+        for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowLeft"):  # the last would leave the grid
+            page.keyboard.press(key)
+        assert page.locator("#said").inner_text().startswith("a1[10] = ")
+
+        page.locator("#label button").nth(6).focus()
+        page.keyboard.press("ArrowLeft")
+        assert page.locator("#label [aria-checked=true]").inner_text() == "5"
+        page.locator("#lr").focus()
+        page.keyboard.press("Home")
+        loss = page.evaluate("lab.now.loss")
+        page.locator("#step").focus()
+        page.keyboard.press("Enter")
+        assert page.evaluate("lab.now.loss") < loss
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_is_wider_than_the_window(browser, width):
+    with opened(browser, COMMITTED, width) as page:
+        draw(page, 4)
+        page.evaluate("lab.setLabel(9); lab.learn(10); lab.learn(10)")
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        beyond = page.evaluate(
+            """() => [...document.querySelectorAll("body *")].filter((e) => {
+                const box = e.getBoundingClientRect();
+                return box.width && (box.left < -0.5 || box.right > innerWidth + 0.5);
+            }).map((e) => e.outerHTML.slice(0, 80))"""
+        )
+        assert beyond == []
+
+
+def test_no_motion_for_whoever_asked_for_none(browser, small):
+    with opened(browser, small, reduced_motion="reduce") as page:
+        assert page.locator(".play:visible").count() == 0
+        durations = page.evaluate(
+            """[...document.querySelectorAll("*")].map((e) => getComputedStyle(e).transitionDuration)"""
+        )
+        assert set(durations) == {"0s"}
+    with opened(browser, small) as page:
+        page.locator(".play").first.click()
+        assert page.locator(".stage.dim").count() >= 3
+        page.keyboard.press("Escape")
+        assert page.locator(".stage.dim").count() == 0
+
+
+def luminance(colour):
+    """Relative luminance as WCAG 2.2 defines it."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return np.dot(linear, (0.2126, 0.7152, 0.0722))
+
+
+def test_text_is_legible_in_light_and_dark():
+    css = (ROOT / "page" / "page.css").read_text(encoding="utf-8")
+    light, dark = (
+        dict(re.findall(r"--([\w-]+): (#\w{6});", block)) for block in re.findall(r":root \{(.*?)\}", css, re.S)
+    )
+    assert light.keys() == dark.keys()
+    for scheme in (light, dark):
+        pairs = [(ink, paper) for ink in ("ink", "muted", "accent", "positive-far", "negative-far")
+                 for paper in ("paper", "surface")]  # fmt: skip
+        for ink, paper in [*pairs, ("on-accent", "accent")]:
+            bright, dim = sorted((luminance(scheme[ink]), luminance(scheme[paper])), reverse=True)
+            assert (bright + 0.05) / (dim + 0.05) >= 4.5, (ink, paper)
+
+
+# --- It keeps to itself --------------------------------------------------------------------------------------------
+
+
+def test_the_policy_forbids_what_the_page_does_not_need(browser, small):
+    """Even if somebody's script came in, it could neither run nor send anything."""
+    known = ["Content Security Policy", "Failed to load", "Fetch API"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        with opened(browser, small, problems=known, blocked=[url]) as page:
+            blocked = page.evaluate(
+                """async (url) => {
+                    const blocked = [];
+                    addEventListener("securitypolicyviolation", (event) => blocked.push(event.effectiveDirective));
+                    await fetch(url).catch(() => {});
+                    new Image().src = url;
+                    const script = document.createElement("script");
+                    script.textContent = "window.hacked = true";
+                    document.body.append(script);
+                    document.body.insertAdjacentHTML("beforeend", "<i style='color: red'>styled</i>");
+                    await new Promise((done) => setTimeout(done, 300));
+                    return blocked;
+                }""",
+                url,
+            )
+            assert {"connect-src", "img-src", "script-src-elem", "style-src-attr"} <= set(blocked)
+            assert page.evaluate("window.hacked") is None
+            server.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                server.accept()
+
+
+def test_nothing_is_stored(browser, small):
+    with opened(browser, small) as page:
+        draw(page, 5)
+        page.evaluate("lab.learn(1)")
+        assert page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
+    for name in ("page.js", "mlp.js"):
+        source = (ROOT / "page" / name).read_text(encoding="utf-8")
+        assert not re.search(r"Storage|cookie|indexedDB|fetch\(|XMLHttpRequest|WebSocket|eval\(|innerHTML", source)
+
+
+# --- The file ------------------------------------------------------------------------------------------------------
+
+
+def parts(html):
+    """The run and the JSON in a page."""
+    network = re.search(r'<script type="application/json" id="network">(.*?)</script>', html, re.S)[1]
+    return re.search(r"The weights: (.*?), trained on", html)[1], network
+
+
+def test_the_committed_page_is_what_page_py_writes():
+    html = COMMITTED.read_text(encoding="utf-8")
+    assert writer.assemble(*parts(html)) == html, "run python page.py again"
+    assert COMMITTED.stat().st_size <= 1_500_000
+
+
+def test_the_committed_page_reads(browser, mnist):
+    """What it says of its accuracy is true of the weights in it, though they are rounded to 16 bits."""
+    run, network = parts(COMMITTED.read_text(encoding="utf-8"))
+    known = json.loads(network)
+    model = MLP(known["hidden"])
+    for name, p in model.params.items():
+        p[...] = writer.unpack(known["params"][name]).reshape(p.shape)
+    logits = model.forward(data.as_input(mnist.test_images, known["pixels"], mnist, np.float32))
+    stated = float(re.search(r"test accuracy (0\.\d{4})", run)[1])
+    assert (logits.argmax(axis=1) == mnist.test_labels).mean() == pytest.approx(stated, abs=5e-4)
+    assert stated > 0.98
+    with opened(browser, COMMITTED) as page:
+        assert (page.evaluate("lab.tests.slice(0, 50).map((test) => test.label)")) == mnist.test_labels[:50].tolist()
+        right = page.evaluate(
+            "lab.tests.slice(0, 50).filter((test, n) => (lab.pick(n), lab.now.answer === test.label))"
+        )
+        assert len(right) >= 45
+        assert run in page.locator("footer").inner_text()
+
+
+def test_the_formulas_are_those_of_mlp_np():
+    source = (ROOT / "mlp_np.py").read_text(encoding="utf-8").replace("self.", "")
+    html = (ROOT / "page" / "template.html").read_text(encoding="utf-8").replace("&gt;", ">")
+    shown = re.findall(r"<code>(.*?)</code>", " ".join(re.findall(r"<figcaption>.*?</figcaption>", html)))
+    assert len(shown) == 12
+    for formula in shown:
+        assert formula in source, formula
+
+
+def test_mlp_js_goes_in_the_order_of_mlp_np():
+    def order(path, start):
+        network = (ROOT / path).read_text(encoding="utf-8").partition("class MLP")[2].partition("softmax")[0]
+        return [name for name in re.findall(rf"^ +{start}(\w+) = ", network, re.M) if name in NAMES]
+
+    python, javascript = order("mlp_np.py", r"(?:self\.)?"), order("page/mlp.js", r"(?:const |this\.)")
+    assert python == javascript == ["x", "z1", "a1", *GRADIENTS]
+
+
+def test_packed_weights_are_nearly_the_weights():
+    rng = np.random.default_rng(0)
+    for array in (rng.normal(0, 0.05, (30, 7)).astype(np.float32), np.zeros(4, np.float32)):
+        packed = json.loads(json.dumps(writer.pack(array)))
+        assert np.abs(writer.unpack(packed) - array.ravel()).max() <= 0.5001 * packed["scale"] * bool(array.any())
+
+
+def test_the_page_names_its_run(checkpoint):
+    loaded = training.load_checkpoint(checkpoint)
+    accuracy = f"{loaded.history.test_accuracy[-1]:.4f}"
+    assert writer.run_line(loaded) == f"784-48-10, seed 3, 300 training steps, test accuracy {accuracy}"
+    held_out = loaded._replace(options=loaded.options | {"hold_out": 5000})
+    assert f"held-out accuracy {accuracy}" in writer.run_line(held_out)
+    loaded.history.test_step[-1] = 299  # stopped a step after the last test: what it measured is another network
+    assert "accuracy" not in writer.run_line(loaded)
+
+
+def test_wrong_weights_are_one_line(program, checkpoint, tmp_path):
+    def edit(name, options=None, **params):
+        loaded = training.load_checkpoint(checkpoint)
+        arrays = dict(np.load(checkpoint))
+        arrays["options"] = json.dumps(loaded.options | (options or {}))
+        np.savez(tmp_path / name, **arrays | {f"params/{n}": p for n, p in params.items()})
+        return tmp_path / name
+
+    out = tmp_path / "page.html"
+    for path, *words in [
+        (tmp_path / "none.npz", "main_np.py", "--weights"),
+        (Path(__file__), "not a checkpoint"),
+        (edit("a.npz", {"model": "resnet"}), "resnet", "main_np.py"),
+        (edit("b.npz", {"dataset": "kmnist"}), "kmnist"),
+        (edit("c.npz", {"hidden": 47}), "another network"),
+        (edit("d.npz", {"pixels": "loud"}), "another network"),
+        (edit("e.npz", {"hidden": 800}, W1=np.ones((784, 800)), b1=np.ones(800), W2=np.ones((800, 10))), "--hidden"),
+    ]:
+        assert_one_line(program("page.py", "--weights", path, "--out", out), *words)
+        assert not out.exists()
+    assert_one_line(program("page.py", "--wieghts", "x"), "--wieghts")
