@@ -55,9 +55,10 @@ def main(argv=None):
             epoch_ends = history.step % plan.steps_per_epoch == 0 or history.step == plan.steps
             if epoch_ends:
                 history.add_test(*evaluate(model, dataset, options))
-                tqdm.write(history.epoch_line(plan, tested))
             if epoch_ends or stop.signal:
                 training.save_checkpoint(checkpoint_path, options, plan, *get_arrays(model, velocity), history)
+            if epoch_ends:
+                tqdm.write(history.epoch_line(plan, tested))  # the epoch that is announced is saved
             if stop.signal:
                 break
     print(f"{history.step} of {plan.steps} steps, {time.perf_counter() - started:.1f} s")
@@ -104,9 +105,9 @@ def evaluate(model, dataset, options):
     """Mean loss and accuracy of the network as it is on all test images."""
     model.training = False  # batch normalisation then uses the statistics that it remembers
     losses, correct = [], 0
-    for i in range(0, len(dataset.test_images), 1000):  # in parts, to keep them in the processor's cache
-        x = data.as_input(dataset.test_images[i : i + 1000], options.pixels, dataset, options.dtype)
-        y = dataset.test_labels[i : i + 1000].astype(np.int64)
+    for i in range(0, len(dataset.test_images), 500):  # in parts, to keep them in the processor's cache
+        x = data.as_input(dataset.test_images[i : i + 500], options.pixels, dataset, options.dtype)
+        y = dataset.test_labels[i : i + 500].astype(np.int64)
         logits = model.forward(x)
         losses.append(softmax_cross_entropy(logits, y)[0] * len(y))
         correct += int((logits.argmax(axis=1) == y).sum())

@@ -68,9 +68,10 @@ def main(argv=None):
             epoch_ends = history.step % plan.steps_per_epoch == 0 or history.step == plan.steps
             if epoch_ends:
                 history.add_test(*evaluate(network, dataset, options, team))
-                tqdm.write(history.epoch_line(plan, tested))
             if team.first and (epoch_ends or stop.signal):
                 training.save_checkpoint(checkpoint_path, options, plan, *get_arrays(model, optimizer), history)
+            if epoch_ends:
+                tqdm.write(history.epoch_line(plan, tested))  # the epoch that is announced is saved
             if stop.signal:
                 break
     print(f"{history.step} of {plan.steps} steps, {time.perf_counter() - started:.1f} s")
@@ -165,6 +166,7 @@ class Team:
         self.device = choose_device(options)
         if options.batch_size % self.size:
             raise training.UserError(f"--batch-size {options.batch_size} cannot be split evenly by {self.size}")
+        training.check_batch(options, options.batch_size // self.size)
         if options.amp is None:
             options.amp = self.device.type == "cuda" and options.model == "resnet"
         if self.size > 1:
@@ -207,10 +209,15 @@ class Team:
     def prepare(self, model, options):
         """The network to call: the model, compiled if asked for, its gradients averaged over the processes."""
         if options.compile:
-            if not any(map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++", "cl"))):
+            if not has_compiler():
                 raise training.UserError("--compile needs a C++ compiler and finds none: leave --compile out")
             model = torch.compile(model)
         return DistributedDataParallel(model) if self.size > 1 else model
+
+
+def has_compiler():
+    """Whether torch.compile will find what it needs on a processor."""
+    return any(map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++", "cl")))
 
 
 def choose_device(options):

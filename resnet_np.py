@@ -69,17 +69,28 @@ class Conv:
 def neighbourhoods(x, size, stride):
     """The size x size surroundings of every stride-th position as rows: (B, H, W, C) -> (B H' W', size size C).
 
-    Beyond the border there are zeros. The windows are a view of x, in which the C channels of neighbours to the left
-    and right follow each other: size rows of size C numbers each. Only the last reshape copies.
+    Beyond the border there are zeros. The windows are a view of x, which says how far it is in memory to the next
+    image, stride rows down, stride columns on, one row down within a window, and to the next number: in a row of a
+    window, the C channels of its `size` columns follow each other. Only the last reshape copies.
     """
     pad = size // 2
     if pad:
         inner, x = x, np.zeros((len(x), x.shape[1] + 2 * pad, x.shape[2] + 2 * pad, x.shape[3]), x.dtype)
         x[:, pad:-pad, pad:-pad] = inner
-    batch, height, _, channels = x.shape
-    lines = x.reshape(batch, height, -1)
-    windows = np.lib.stride_tricks.sliding_window_view(lines, (size, size * channels), axis=(1, 2))
-    return windows[:, ::stride, :: stride * channels].reshape(-1, size * size * channels)
+    batch, height, width, channels = x.shape
+    image, row, column, number = x.strides
+    windows = np.lib.stride_tricks.as_strided(
+        x,
+        (batch, (height - size) // stride + 1, (width - size) // stride + 1, size, size * channels),
+        (image, stride * row, stride * column, row, number),
+        writeable=False,
+    )
+    return windows.reshape(-1, size * size * channels)
+
+
+def relu(x):
+    """max(x, 0), against zeros of an image's shape: for a single 0 NumPy has only a slow loop."""
+    return np.maximum(x, np.zeros_like(x[0]))
 
 
 class BatchNorm:
@@ -182,10 +193,10 @@ class Block:
 
     def forward(self, x, training):
         first, second, shortcut = (self.layers.get(name) for name in ("first", "second", "shortcut"))
-        self.a1 = np.maximum(first.forward(x, training), 0)
+        self.a1 = relu(first.forward(x, training))
         z2 = second.forward(self.a1, training)
         z2 += shortcut.forward(x, training) if shortcut else x
-        self.y = np.maximum(z2, 0)
+        self.y = relu(z2)
         return self.y
 
     def backward(self, dy):
@@ -249,7 +260,7 @@ class ResNet:
         *body, linear = self.layers.values()
         stem, *blocks = body
         x = x[..., np.newaxis]  # (B, 28, 28, 1)
-        self.a0 = np.maximum(stem.forward(x, self.training), 0)  # (B, 14, 14, 16)
+        self.a0 = relu(stem.forward(x, self.training))  # (B, 14, 14, 16)
         a = self.a0
         for block in blocks:
             a = block.forward(a, self.training)

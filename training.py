@@ -4,6 +4,7 @@ Nothing here knows a network or a framework; arrays come in and go out as NumPy'
 """
 
 import argparse
+import io
 import json
 import math
 import os
@@ -11,6 +12,7 @@ import platform
 import re
 import signal
 import sys
+import warnings
 import zipfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,6 +45,7 @@ PUBLISHED = {"epochs": None, "lr": 0.001, "momentum": 0.0, "schedule": "constant
 RECIPES = {
     "mlp": {
         "default": {"epochs": 5, "batch_size": 128, "hidden": 512, "lr": 0.1, "init": "he"},
+        "best": {"epochs": 80, "batch_size": 128, "hidden": 2048, "lr": 0.1, "init": "he", "augment": "elastic"},
         "np_nn": PUBLISHED | {"steps": 4000, "batch_size": 256, "hidden": 512},
         "geohot": PUBLISHED | {"steps": 1000, "batch_size": 128, "hidden": 128},
     },
@@ -80,6 +83,13 @@ class UserError(Exception):
 
 
 class Parser(argparse.ArgumentParser):
+    def parse_known_args(self, args=None, namespace=None):
+        args = sys.argv[1:] if args is None else args
+        for arg in args:
+            if arg.endswith("=--"):  # of which argparse makes an empty list before Python 3.13
+                self.error(f"{arg} has no value")
+        return super().parse_known_args(args, namespace)
+
     def error(self, message):
         raise UserError(f"{message} (-h explains the options)")
 
@@ -218,9 +228,9 @@ def parse_options(framework, description, argv=None):
         checkpoint = load_checkpoint(typed["resume"])
         try:
             options = choose(framework, vars(parser.parse_args(as_arguments(checkpoint.options))))
-            missing = options.keys() - checkpoint.options.keys() - set(ONLY_HERE)
-            if missing or (options["epochs"] is None) == (options["steps"] is None):
-                raise UserError(f"some are missing: {', '.join(sorted(missing)) or 'epochs or steps'}")
+            missing = {name for name in options if options[name] is not None and checkpoint.options.get(name) is None}
+            if missing := missing - set(ONLY_HERE):
+                raise UserError(f"some are missing: {', '.join(sorted(missing))}")
         except UserError as error:
             raise UserError(f"{typed['resume']}: its options make no sense here: {error}") from None
         for name in typed.keys() - set(ONLY_HERE):
@@ -281,11 +291,22 @@ class Plan(NamedTuple):
 
 
 def make_plan(options, examples):
+    """The `Plan` for so many training images; UserError where a batch cannot be drawn, or not be normalised."""
     if options.batch_size > examples:
         raise UserError(f"--batch-size {options.batch_size} is more than the {examples} training images")
+    check_batch(options, options.batch_size)
     steps_per_epoch = examples // options.batch_size
     steps = options.steps or options.epochs * steps_per_epoch
     return Plan(steps_per_epoch, steps, min(steps, (options.stop_after or steps) * steps_per_epoch))
+
+
+def check_batch(options, images):
+    """UserError if batch normalisation would see a single number of a channel: that has no variance.
+
+    So it is with one image from the fifth stage on, where 28 x 28 pixels are 14, 7, 4, 2 and at last 1 high and wide.
+    """
+    if options.model == "resnet" and len(options.widths) > 4 and images == 1:
+        raise UserError("one image at a time cannot be normalised after 5 --widths: take a larger --batch-size")
 
 
 def learning_rate(step, steps, options):
@@ -301,6 +322,9 @@ def learning_rate(step, steps, options):
 
 
 # --- History and checkpoint --------------------------------------------------------------------------------------
+
+
+LARGEST_LOSS = 1e30  # beyond that float32 ends, and so does every picture's scale
 
 
 class History:
@@ -345,8 +369,8 @@ class History:
 
     @staticmethod
     def check(loss, step):
-        if not math.isfinite(loss):
-            raise UserError(f"the loss is no longer a finite number at step {step}: lower --lr (or --momentum)")
+        if not abs(loss) < LARGEST_LOSS:  # NaN is not
+            raise UserError(f"the loss is {loss:.3g} at step {step}: lower --lr (or --momentum)")
 
     def step_line(self):
         self.read()
@@ -381,7 +405,6 @@ class Checkpoint(NamedTuple):
 FILES = ("loss_plot_{}.png", "accuracy_plot_{}.png", "history_{}.json", "checkpoint_{}.npz")
 RESULTS = Path(__file__).resolve().parent / "results.json"
 FORMAT = 1
-MAX_CHECKPOINT = 2**29  # bytes; the largest network that the options allow needs half of it
 
 
 def save_checkpoint(path, options, plan, params, momentum, statistics, history):
@@ -396,19 +419,23 @@ def save_checkpoint(path, options, plan, params, momentum, statistics, history):
     groups = {"params": params, "momentum": momentum, "statistics": statistics, "history": history.numbers()}
     for group, values in groups.items():
         arrays |= {f"{group}/{name}": np.asarray(value) for name, value in values.items()}
+    content = io.BytesIO()  # in memory first: not every version of NumPy comes away cleanly from a full disk
+    np.savez(content, **arrays)
     with data.replacing(path) as file:
-        np.savez(file, **arrays)
+        file.write(content.getbuffer())
 
 
 def load_checkpoint(path):
     """The `Checkpoint` in a file that `save_checkpoint` wrote; UserError if there is anything wrong with it."""
     try:
         with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MAX_CHECKPOINT or archive.testzip():
+            # We store and do not compress: what claims to unpack to more than the file holds is not ours.
+            if sum(entry.file_size for entry in archive.infolist()) > os.path.getsize(path) or archive.testzip():
                 raise ValueError
-        with np.load(path, allow_pickle=False) as npz:
+        with warnings.catch_warnings(), np.load(path, allow_pickle=False) as npz:
+            warnings.simplefilter("error")  # NumPy warns of what it reads but would not write
             arrays = {name: npz[name] for name in npz.files}
-        version = int(arrays["format"])
+        version = int(arrays["format"].item())
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or 'not a checkpoint'}") from None
     except Exception:  # whatever zipfile and NumPy make of a damaged file
@@ -422,20 +449,23 @@ def load_checkpoint(path):
             if rest:
                 if (
                     array.dtype.kind not in "fi"
+                    or array.dtype.itemsize > 8
                     or not np.isfinite(array).all()
                     or (group == "history" and array.ndim != 1)
                 ):
                     raise ValueError
                 groups[group][rest] = array
         history = History(**{name: array.tolist() for name, array in groups["history"].items()})
-        options = json.loads(str(arrays["options"]))
+        options = json.loads(arrays["options"].item())
         consistent = (
             isinstance(options, dict)
             and not options.keys() & set(ONLY_HERE)
-            and history.step == len(history.train_accuracy) == int(arrays["step"])
+            and history.step == len(history.train_accuracy) == arrays["step"].item()
             and len(history.test_step) == len(history.test_loss) == len(history.test_accuracy)
+            and all(abs(loss) < LARGEST_LOSS for loss in history.train_loss + history.test_loss)
+            and all(0 <= accuracy <= 1 for accuracy in history.train_accuracy + history.test_accuracy)
         )
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         consistent = False
     if not consistent:
         raise UserError(f"{path} is damaged: its numbers are not finite or do not fit together")
@@ -479,9 +509,20 @@ def save_history(path, options, history):
         file.write(f"{{\n{lines}\n}}\n".encode())
 
 
+def load_results(path=RESULTS):
+    """The sections of results.json by name; UserError if it is damaged."""
+    try:
+        results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if not isinstance(results, dict):
+            raise ValueError
+    except (ValueError, RecursionError):
+        raise UserError(f"{path} is damaged: put back the one that git has") from None
+    return results
+
+
 def save_result(section, content, path=RESULTS):
     """Put a section into results.json, which holds every number that the README states, and leave the others."""
-    results = json.loads(path.read_text()) if path.exists() else {}
+    results = load_results(path)
     results[section] = content
     with data.replacing(path) as file:
         file.write((json.dumps(results, indent=1, sort_keys=True) + "\n").encode())
@@ -508,15 +549,20 @@ def processor():
 
 
 def open_folder(name):
-    """The folder of that name as a Path, made if need be and tried: better now than after an hour of training."""
+    """The folder of that name as a Path, made if need be and tried: better now than after an hour of training.
+
+    Two runs may write into one folder at once. Those of different programs or models have files of different names;
+    those of the same both end whole, and each file is that of the run which wrote it last, as if one had followed the
+    other. Who wants to keep both names two folders.
+    """
     folder = Path(name)
     if not name:
         raise UserError("--out is empty: name a folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        trial = folder / f".{os.getpid()}.part"
+        trial = folder / ".trial.part"
         trial.touch()
-        trial.unlink()
+        trial.unlink(missing_ok=True)  # another run may have been faster
     except OSError as error:
         raise UserError(f"cannot write in --out {name}: {error.strerror}") from None
     return folder
@@ -546,8 +592,14 @@ def stop_on_signal(alone=True):
 
 def run(main):
     """Call main() and return the program's exit status: 0, or 2 or 130 with one line on stderr."""
+    if sys.stdout is None:  # closed, as by the shell's >&-
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - until the end
+    with suppress(AttributeError):  # IDLE's own can do without
+        sys.stdout.reconfigure(errors="backslashreplace")  # a folder's name may have letters that a terminal has not
     try:
-        return main() or 0
+        status = main() or 0
+        sys.stdout.flush()
+        return status
     except (UserError, data.DataError) as error:
         message = str(error)
     except MemoryError:
@@ -557,12 +609,21 @@ def run(main):
             raise
         message = "not enough memory: lower --hidden, --widths or --batch-size"
     except BrokenPipeError:  # whoever read our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_stdout()
         return 1
     except OSError as error:
+        give_up_stdout()
         message = f"{error.filename or 'error'}: {error.strerror or error}"
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     print(f"{Path(sys.argv[0]).name}: {' '.join(message.split())}", file=sys.stderr)
     return 2
+
+
+def give_up_stdout():
+    """If nothing more can be printed, drop what waits to be: at its end Python would try again, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
