@@ -1,11 +1,18 @@
-"""How fast, beside what: `python bench.py` times training steps in NumPy and in PyTorch, side by side.
+"""How fast, beside what, and how near to what the machine can do: `python bench.py` (ten minutes, on an idle machine).
 
-The programs take turns, a block of steps each, so that whatever else the machine does meets them all. The first
-steps of a block do not count: the threads of the other library are still winding down.
+Whatever is compared takes turns, a block of steps each, so that whatever else the machine does meets them all. Each
+runs in a process of its own, as when a learner runs it: in one process the threads of NumPy and of PyTorch get into
+each other's way. The first third of a block does not count, it warms up. Results go into results.json, and the picture
+into png/speed.png.
 """
 
 import argparse
+import contextlib
 import json
+import multiprocessing
+import os
+import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,37 +22,135 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import data
 import main_np
 import main_torch
 import mlp_np
+import plot
+import resnet_np
 import training
 
-ROUNDS = 15
+HERE = Path(__file__).resolve().parent
+BATCHES, HIDDEN, THREADS = (32, 128, 512, 1024, 4096), (64, 256, 512, 1024, 4096), (1, 2)
+PRODUCTS, UPDATE, NUMPY, PYTORCH, COMPILED = "products alone", "update alone", "NumPy", "PyTorch", "PyTorch, compiled"
 
 
-def steps_of(options):
-    """{name: a function that does one training step} for NumPy and PyTorch, on random images."""
+def options_of(*argv):
+    return training.parse_options("torch", "", [str(word) for word in argv])[0]
+
+
+# --- What is timed -----------------------------------------------------------------------------------------------
+
+
+def random_batch(options):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(options.batch_size, 28, 28)).astype(options.dtype)
-    y = rng.integers(10, size=options.batch_size)
-    ours, velocity = main_np.build(options)
-    theirs, optimizer = main_torch.build(options)
-    x_torch, y_torch = torch.from_numpy(x), torch.from_numpy(y)
-    return {
-        "NumPy": lambda: main_np.train_step(ours, velocity, x, y, 0.01, options),
-        "PyTorch": lambda: main_torch.train_step(theirs, optimizer, x_torch, y_torch, 0.01, options).tolist(),
-    }
+    return x, rng.integers(10, size=options.batch_size)
 
 
-def products_of_the_mlp(batch_size, hidden=512):
-    """The five matrix products of the MLP's training step, and nothing else."""
+def step_in_numpy(options):
+    """A function that does one training step."""
+    x, y = random_batch(options)
+    model, velocity = main_np.build(options)
+    return lambda: main_np.train_step(model, velocity, x, y, 0.01, options)
+
+
+def step_in_pytorch(options, compiled=False):
+    """The same."""
+    x, y = map(torch.from_numpy, random_batch(options))
+    model, optimizer = main_torch.build(options)
+    network = torch.compile(model) if compiled else model
+    return lambda: main_torch.train_step(network, optimizer, x, y, 0.01, options).tolist()
+
+
+def steps_of(options, compiled=False):
+    """Both, and the compiled one if asked for, as `take_turns` takes them."""
+    steps = {NUMPY: (step_in_numpy, options), PYTORCH: (step_in_pytorch, options)}
+    return steps | ({COMPILED: (step_in_pytorch, options, True)} if compiled else {})
+
+
+def products_of(options):
+    """The pairs of matrices that a NumPy training step multiplies."""
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(batch_size, 784)).astype(np.float32)
-    W1, _, W2, _ = mlp_np.MLP(hidden).params.values()
-    a1 = np.maximum(x @ W1, 0)
-    dlogits = mlp_np.softmax_cross_entropy(a1 @ W2, rng.integers(10, size=batch_size))[1]
-    dz1 = dlogits @ W2.T
-    return lambda: (x @ W1, a1 @ W2, a1.T @ dlogits, dlogits @ W2.T, x.T @ dz1)
+
+    def normal(*shape):
+        return rng.normal(size=shape).astype(np.float32)
+
+    batch, pairs = options.batch_size, []
+    if options.model == "mlp":
+        x, a1, dz1, dlogits = (normal(batch, n) for n in (784, options.hidden, options.hidden, 10))
+        W1, W2 = normal(784, options.hidden), normal(options.hidden, 10)
+        pairs = [(x, W1), (a1, W2), (a1.T, dlogits), (dlogits, W2.T), (x.T, dz1)]
+    else:
+        model, _ = main_np.build(options)
+        model.backward(model.forward(normal(batch, 28, 28)))
+        for path, layer in resnet_np.walk(model.layers).items():
+            if isinstance(layer, resnet_np.Conv):
+                size, _, inputs, outputs = layer.params["W"].shape
+                dy = normal(len(layer.rows), outputs)
+                pairs += [(layer.rows, layer.params["W"].reshape(-1, outputs)), (layer.rows.T, dy)]
+                if layer.stride == 1:
+                    pairs.append((normal(len(dy), size * size * outputs), normal(size * size * outputs, inputs)))
+                elif path != "stem.conv":
+                    pairs.append((dy, normal(size * size, outputs, inputs)))
+    return pairs
+
+
+def step_of_products(options):
+    """These products alone."""
+    pairs = products_of(options)
+    return lambda: [a @ b for a, b in pairs]
+
+
+def step_of_update(options):
+    """The passes over the parameters at the end of a NumPy training step: almost no arithmetic, all memory."""
+    params = [p for p in main_np.build(options)[0].params.values()]
+    arrays = [(p, np.zeros_like(p), np.full_like(p, 1e-3)) for p in params]
+
+    def update():
+        for p, v, dp in arrays:
+            v *= 0.9
+            v += dp
+            p -= np.multiply(v, 0.01, out=dp)
+
+    return update
+
+
+def step_of_the_ancestor(options):
+    """The step of np_nn, written again: pixels from 0 to 255 as they are, no biases, plain gradient descent."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(256, size=(options.batch_size, 784), dtype=np.uint8)
+    y = rng.integers(10, size=options.batch_size)
+    W1, W2 = rng.normal(size=(784, options.hidden)) / 800, rng.normal(size=(options.hidden, 10)) / 100
+    W1, W2 = W1.astype(np.float32), W2.astype(np.float32)
+
+    def step():
+        nonlocal W1, W2
+        a1 = np.maximum(images.dot(W1), 0)
+        dlogits = mlp_np.softmax_cross_entropy(a1.dot(W2), y)[1]
+        dz1 = dlogits.dot(W2.T) * (a1 > 0)
+        W1, W2 = W1 - 1e-3 * images.T.dot(dz1), W2 - 1e-3 * a1.T.dot(dlogits)
+
+    return step
+
+
+def step_by_single_examples(options):
+    """The same gradients from a loop over the batch, an example at a time, as an introduction would write it."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(options.batch_size, 784)).astype(np.float32)
+    y = rng.integers(10, size=options.batch_size)
+    model, _ = main_np.build(options)
+
+    def step():
+        total = {name: np.zeros_like(p) for name, p in model.params.items()}
+        for n in range(options.batch_size):
+            dlogits = mlp_np.softmax_cross_entropy(model.forward(x[n : n + 1]), y[n : n + 1])[1]
+            for name, gradient in model.backward(dlogits).items():
+                total[name] += gradient
+        for name, p in model.params.items():
+            p -= 0.01 / options.batch_size * total[name]
+
+    return step
 
 
 def step_of_the_usual_example(batch_size=64):
@@ -77,61 +182,286 @@ def step_of_the_usual_example(batch_size=64):
     return step
 
 
-def take_turns(steps, block=40, skip=15):
-    """{name: [median, lower quartile, upper quartile]} of the milliseconds of the steps that count."""
-    seconds = {name: [] for name in steps}
-    for _ in range(ROUNDS):
-        for name, step in steps.items():
-            for i in range(block):
-                started = time.perf_counter()
-                step()
-                if i >= skip:
-                    seconds[name].append(time.perf_counter() - started)
+# --- Timing ------------------------------------------------------------------------------------------------------
+
+
+def take_turns(steps, rounds=15, least=12):
+    """{name: [median, lower quartile, upper quartile]} of the milliseconds of the steps that count.
+
+    steps: {name: (function, arguments ...)}, where function(arguments ...) returns the step.
+    """
+    context = multiprocessing.get_context("spawn")
+    workers = {name: Worker(context, *step) for name, step in steps.items()}
+    try:
+        blocks = {name: max(least, int(0.06 / worker.seconds(3)[-1])) for name, worker in workers.items()}
+        seconds = {name: [] for name in workers}
+        for _ in range(rounds):
+            for name, worker in workers.items():
+                seconds[name] += worker.seconds(blocks[name])[blocks[name] // 3 :]
+    finally:
+        for worker in workers.values():
+            worker.end()
     return {name: (1000 * np.percentile(values, [50, 25, 75])).round(3).tolist() for name, values in seconds.items()}
 
 
-def epochs_to_99():
-    """After how many epochs the committed default run of the ResNet in PyTorch first read 99 % of the test images."""
-    path = Path(__file__).resolve().parent / "learning_curves" / "history_resnet_torch.json"
-    accuracies = json.loads(path.read_text())["test_accuracy"]
-    return 1 + next(i for i, accuracy in enumerate(accuracies) if accuracy >= 0.99)
+class Worker:
+    """A process that takes steps when it is told to, and says how long each took."""
+
+    def __init__(self, context, make, *arguments):
+        self.pipe, other = context.Pipe()
+        self.process = context.Process(target=work, args=(other, make, arguments), daemon=True)
+        self.process.start()
+        other.close()
+
+    def seconds(self, steps):
+        """The seconds of each of so many steps."""
+        try:
+            self.pipe.send(steps)
+            return self.pipe.recv()
+        except (EOFError, OSError):
+            raise training.UserError("a measurement did not come to its end (its message is above)") from None
+
+    def end(self):
+        with contextlib.suppress(OSError):  # it may have ended by itself
+            self.pipe.send(0)
+        self.process.join(10)
+        self.process.terminate()
+        self.pipe.close()
+
+
+def work(pipe, make, arguments):
+    """What a `Worker` does."""
+    step = make(*arguments)
+    while steps := pipe.recv():
+        seconds = []
+        for _ in range(steps):
+            started = time.perf_counter()
+            step()
+            seconds.append(time.perf_counter() - started)
+        pipe.send(seconds)
+
+
+def step_of_a_large_product(size):
+    a, b = np.ones((2, size, size), np.float32)
+    return lambda: a @ b
+
+
+def peak_gflops(size=2048):
+    """Billions of multiplications and additions a second in a large product: as fast as this machine multiplies."""
+    ms = take_turns({PRODUCTS: (step_of_a_large_product, size)}, rounds=3)[PRODUCTS][0]
+    return 2 * size**3 / ms / 1e6
+
+
+def measure_steps(compiled):
+    """The table of steps: both networks, both programs, and the parts of NumPy's step alone."""
+    rows = []
+    for argv in (["--batch-size", 128], ["--batch-size", 256], ["--model", "resnet"]):
+        options = options_of(*argv)
+        count = sum(len(a) * b.size for a, b in products_of(options))
+        alone = {PRODUCTS: (step_of_products, options), UPDATE: (step_of_update, options)}
+        ms = take_turns(alone | steps_of(options, compiled))
+        network = training.title(options).split(" in ")[0]
+        rows.append({"network": network, "batch_size": options.batch_size, "multiplications": count, "ms": ms})
+    return rows
+
+
+def measure_instead():
+    """What a learner could pick instead, at batch 128: milliseconds for as many images."""
+    options = options_of("--batch-size", 128)
+    ms = take_turns(
+        {
+            "main_np.py": (step_in_numpy, options),
+            "np_nn's step": (step_of_the_ancestor, options),
+            "one example at a time": (step_by_single_examples, options),
+            "PyTorch's own example (convolutions)": (step_of_the_usual_example, options.batch_size),
+        },
+        rounds=5,
+    )
+    return {"batch_size": 128, "ms": ms}
+
+
+def measure_scaling():
+    """Milliseconds of an MLP's step by batch size, hidden units and threads (which a worker takes from its start)."""
+    rows = []
+    sizes = dict.fromkeys([(batch, 512) for batch in BATCHES] + [(128, hidden) for hidden in HIDDEN])
+    for threads in THREADS:
+        with environment(OMP_NUM_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads)):
+            for batch, hidden in sizes:
+                options = options_of("--batch-size", batch, "--hidden", hidden)
+                ms = take_turns(steps_of(options), rounds=5, least=6)
+                rows.append({"threads": threads, "batch_size": batch, "hidden": hidden, "ms": ms})
+    return rows
+
+
+@contextlib.contextmanager
+def environment(**variables):
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def measure_epochs(pixels):
+    """The seconds of each epoch of the default run by hand."""
+    options = options_of("--pixels", pixels)
+    dataset = data.load()
+    plan = training.make_plan(options, len(dataset.train_images))
+    model, velocity = main_np.build(options)
+    seconds = []
+    for first in range(0, plan.steps, plan.steps_per_epoch):
+        started = time.perf_counter()
+        steps = range(first, first + plan.steps_per_epoch)
+        batches = data.batches(dataset, options.batch_size, 0, steps.start, steps.stop)
+        for step, (images, y) in zip(steps, batches, strict=True):
+            x = data.as_input(images, pixels, dataset, options.dtype)
+            main_np.train_step(model, velocity, x, y, training.learning_rate(step, plan.steps, options), options)
+        seconds.append(round(time.perf_counter() - started, 3))
+    return seconds
+
+
+def measure_process(*argv):
+    """Seconds of the training loop and of the whole program, and the most memory that it held, in MB."""
+    out = HERE / "learning_curves" / "others"
+    started = time.perf_counter()
+    command = [sys.executable, *argv, "--out", str(out)]
+    process = subprocess.Popen(command, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    with process.stdout:
+        printed = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)  # as process.wait(), and says what the process has used
+    process.returncode = status
+    if status:
+        raise training.UserError(f"{' '.join(argv)} did not come to its end")
+    seconds = time.perf_counter() - started
+    memory = usage.ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)  # Linux counts in kB, macOS in bytes
+    loop = float(re.search(r"steps, (\d+\.\d) s$", printed, re.M)[1])
+    return {"command": " ".join(argv), "loop": loop, "process": round(seconds, 1), "memory": round(memory)}
+
+
+def epochs_to(accuracy, name):
+    """After how many epochs a committed run first read so many of the test images right; None if never."""
+    history = json.loads((HERE / "learning_curves" / f"history_{name}.json").read_text())
+    reached = [epoch for epoch, a in enumerate(history["test_accuracy"], 1) if a >= accuracy]
+    return reached[0] if reached else None
+
+
+# --- Tables ------------------------------------------------------------------------------------------------------
+
+
+def markdown(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in lines)
 
 
 def table(result):
-    """A result of this file in Markdown."""
-    lines = ["| network | batch | products alone | NumPy | PyTorch | NumPy / PyTorch |", "|---|---|---|---|---|---|"]
+    """Milliseconds of a step, in NumPy and in PyTorch."""
+    names = [name for name in (PRODUCTS, NUMPY, PYTORCH, COMPILED) if name in result["rows"][0]["ms"]]
+    rows = []
     for row in result["rows"]:
         ms = row["ms"]
-        cells = [f"{ms[n][0]:.2f} ({ms[n][1]:.2f} to {ms[n][2]:.2f})" if n in ms else "" for n in (PRODUCTS, *BOTH)]
-        ratio = ms["NumPy"][0] / ms["PyTorch"][0]
-        lines.append(f"| {row['network']} | {row['batch_size']} | {' | '.join(cells)} | {ratio:.2f} |")
-    return "\n".join(lines)
+        times = [f"{ms[n][0]:.2f} ({ms[n][1]:.2f} to {ms[n][2]:.2f})" if n in ms else "" for n in names]
+        ratios = [f"{ms[NUMPY][0] / ms[n][0]:.2f}" if n in ms else "" for n in (PYTORCH, PRODUCTS)]
+        rows.append([row["network"], row["batch_size"], *times, *ratios])
+    return markdown(["network", "batch", *names, "NumPy / PyTorch", "NumPy / products"], rows)
 
 
-PRODUCTS, BOTH = "products alone", ("NumPy", "PyTorch")
+def limit_table(result):
+    """Where the time of NumPy's step goes, and how near both come to the machine's fastest multiplication."""
+    rows = []
+    for row in result["rows"]:
+        ms = {name: times[0] for name, times in row["ms"].items()}
+        parts = ms[PRODUCTS] / ms[NUMPY], ms[UPDATE] / ms[NUMPY]
+        peak = [2 * row["multiplications"] / ms[name] / 1e6 / result["gflops"] for name in (NUMPY, PYTORCH)]
+        speed = [f"{1000 * row['batch_size'] / ms[name]:,.0f}" for name in (NUMPY, PYTORCH)]
+        shares = [f"{share:.0%}" for share in (*parts, 1 - sum(parts), *peak)]
+        rows.append([row["network"], row["batch_size"], *shares, *speed])
+    head = [
+        "network",
+        "batch",
+        "products",
+        "update",
+        "the rest",
+        "of peak: NumPy",
+        "PyTorch",
+        "images/s: NumPy",
+        "PyTorch",
+    ]
+    return markdown(head, rows)
+
+
+def instead_table(result):
+    """What else a learner could run."""
+    ms = result["instead"]["ms"]
+    rows = [[name, f"{times[0]:.2f}", f"{times[0] / ms['main_np.py'][0]:.1f}"] for name, times in ms.items()]
+    return markdown(["step", f"ms for {result['instead']['batch_size']} images", "times main_np.py's"], rows)
+
+
+def scaling_table(result):
+    """Milliseconds of an MLP's step by its sizes, for each number of threads."""
+    found = {(row["batch_size"], row["hidden"], row["threads"]): row["ms"] for row in result["scaling"]}
+    threads = sorted({key[2] for key in found})
+    rows = []
+    for batch, hidden in dict.fromkeys(key[:2] for key in found):
+        cells = [f"{found[batch, hidden, n][name][0]:.2f}" for n in threads for name in (NUMPY, PYTORCH)]
+        rows.append([batch, hidden, *cells])
+    columns = [f"{name}, {n} thread{'s' * (n > 1)}" for n in threads for name in (NUMPY, PYTORCH)]
+    return markdown(["batch", "hidden", *columns], rows)
+
+
+def time_table(result):
+    """Seconds of training until a test accuracy was reached first, and what a whole program takes."""
+    rows = []
+    for row in result["times"]:
+        until = [f"{seconds:.0f} s" if seconds else "" for seconds in (row["to_98"], row["to_99"])]
+        process = row["process"]
+        ratio, memory = f"{process['process'] / process['loop']:.2f}", f"{process['memory']} MB"
+        rows.append([f"`{row['command']}`", *until, ratio, memory])
+    return markdown(["run", "to 98 %", "to 99 %", "whole program / training loop", "memory at most"], rows)
+
+
+RUNS = {  # name of the committed history: (row of measure_steps, program, command, its short form to measure)
+    "np": (0, NUMPY, "main_np.py", []),
+    "torch": (0, PYTORCH, "main_torch.py", []),
+    "resnet_np": (2, NUMPY, "main_np.py --model resnet", ["--steps", "300"]),
+    "resnet_torch": (2, PYTORCH, "main_torch.py --model resnet", ["--steps", "600"]),
+}
+
+
+def measure_times(rows):
+    """For each of RUNS the time to 98 % and 99 %, and whole programs beside their loops (short for the ResNets)."""
+    found = []
+    for name, (row, program, command, short) in RUNS.items():
+        epoch = (60_000 // rows[row]["batch_size"]) * rows[row]["ms"][program][0] / 1000  # seconds
+        epochs = {key: epochs_to(a, name) for key, a in (("to_98", 0.98), ("to_99", 0.99))}
+        times = {key: n and round(n * epoch, 1) for key, n in epochs.items()}
+        found.append(
+            {"command": command, **times, "epochs": epochs, "process": measure_process(*command.split(), *short)}
+        )
+    return found
 
 
 def main():
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    rows = []
-    for batch_size in (128, 256):
-        options, _ = training.parse_options("torch", "", ["--batch-size", str(batch_size)])
-        ms = take_turns({PRODUCTS: products_of_the_mlp(batch_size), **steps_of(options)})
-        rows.append({"network": "784-512-10", "batch_size": batch_size, "ms": ms})
-    options, _ = training.parse_options("torch", "", ["--model", "resnet"])
-    ms = take_turns(steps_of(options) | {"example": step_of_the_usual_example(options.batch_size)}, block=12, skip=4)
-    example = ms.pop("example")
-    rows.append({"network": "ResNet 16-32-64", "batch_size": options.batch_size, "ms": ms})
-
-    to_99 = epochs_to_99()
-    share = to_99 * ms["PyTorch"][0] / (14 * example[0])  # both have the same number of steps in an epoch
-    result = {"command": "python bench.py", "rows": rows, "machine": training.machine()}
+    result = {"command": "python bench.py", "machine": training.machine(), "gflops": round(peak_gflops(), 1)}
+    result["rows"] = measure_steps(compiled=main_torch.has_compiler())
+    result["instead"] = measure_instead()
+    result["epochs"] = {pixels: measure_epochs(pixels) for pixels in ("standardised", "unit")}
+    result["times"] = measure_times(result["rows"])
+    # Both have the same number of steps in an epoch: the time to 99 % as a part of what the usual example trains.
+    example = take_turns({"example": (step_of_the_usual_example, 64)}, rounds=5)["example"]
+    to_99 = result["times"][-1]["epochs"]["to_99"]
+    share = to_99 * result["rows"][2]["ms"][PYTORCH][0] / (14 * example[0])
     result["to_99"] = {"epochs": to_99, "share": round(share, 4), "example_ms": example}
+    result["scaling"] = measure_scaling()
     training.save_result("bench", result)
+    plot.save(plot.speed(result), HERE / "png" / "speed.png")
     print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
-    print("a training step in float32, milliseconds: median (middle half)\n")
-    print(table(result))
-    print(f"\nPyTorch's own MNIST example at batch {options.batch_size}: {example[0]:.1f} ms a step, 14 epochs")
+    print(f"products run at up to {result['gflops']:.0f} GFLOP/s; times are milliseconds, medians (middle half)")
+    for part in (table, limit_table, instead_table, time_table, scaling_table):
+        print(f"\n{part.__doc__}\n\n{part(result)}")
+    print(f"\nPyTorch's own MNIST example at batch 64: {example[0]:.1f} ms a step, 14 epochs")
     print(f"the ResNet reads 99 % after {to_99} epochs: {share:.1%} of that time")
 
 

@@ -1,10 +1,9 @@
-"""Every test accuracy that the README states: `python results.py` trains what is missing in results.json.
+"""Every accuracy that the README states: `python results.py` trains what is missing in results.json.
 
 It can be stopped and called again: a run that has ended is not repeated. `python results.py NAME ...` trains only
-the runs of those names (see RUNS). The runs with seed 0 leave their curves in learning_curves/.
+the runs of those names (see RUNS and CHOICES). Those with seed 0 leave their curves in learning_curves/.
 """
 
-import json
 import re
 import subprocess
 import sys
@@ -19,17 +18,38 @@ HERE = Path(__file__).resolve().parent
 RUNS = {  # name: (command, seeds)
     "MLP, NumPy": ("main_np.py", range(5)),
     "MLP, PyTorch": ("main_torch.py", range(5)),
+    "MLP for longer, NumPy": ("main_np.py --epochs 20", range(5)),
+    "MLP best, NumPy": ("main_np.py --recipe best", range(3)),
     "ResNet, PyTorch": ("main_torch.py --model resnet", range(3)),
     "ResNet best, PyTorch": ("main_torch.py --model resnet --recipe best", range(3)),
+    "ResNet in bfloat16, PyTorch": ("main_torch.py --model resnet --amp", range(3)),
     "ResNet by two processes, PyTorch": ("torchrun --nproc-per-node=2 main_torch.py --model resnet", range(1)),
     "ResNet, NumPy": ("main_np.py --model resnet", range(2)),
+}
+# What options were chosen by: the last 10,000 training images, held out. The test set has no part in it.
+CHOICES = {
+    "MLP": [
+        "main_np.py --hidden 1024 --epochs 20",
+        "main_np.py --hidden 1024 --epochs 20 --augment shift",
+        "main_np.py --hidden 1024 --epochs 20 --augment affine",
+        "main_np.py --hidden 1024 --epochs 20 --augment elastic",
+        "main_np.py --recipe best",
+    ],
+    "ResNet": [
+        "main_torch.py --model resnet",
+        "main_torch.py --model resnet --batch-size 128",
+        "main_torch.py --model resnet --augment affine",
+        "main_torch.py --model resnet --recipe best",
+        "main_torch.py --model resnet --recipe best --epochs 30",
+        "main_torch.py --model resnet --recipe best --batch-size 64 --augment elastic",
+    ],
 }
 # Of these the curves of seed 0 are kept where the README shows them.
 FOR_THE_README = {f"{main}{model}" for main in ("main_np.py", "main_torch.py") for model in ("", " --model resnet")}
 
 
 def train(command, seed):
-    """Run a program as a user would; its test accuracy, the seconds of its training loop, and its parameters."""
+    """Run a program as a user would; its accuracy, the seconds of its training loop, and its parameters."""
     out = HERE / "learning_curves"
     if seed or command not in FOR_THE_README:
         out = out / "others"
@@ -40,7 +60,7 @@ def train(command, seed):
         raise training.UserError(f"{command} --seed {seed} did not come to its end; what ended before is kept")
     printed = ended.stdout
     return {
-        "accuracy": float(re.search(r"^test accuracy: (0\.\d{4})$", printed, re.M)[1]),
+        "accuracy": float(re.search(r"^(?:test|held-out) accuracy: (0\.\d{4})$", printed, re.M)[1]),
         "seconds": float(re.search(r"steps, (\d+\.\d) s$", printed, re.M)[1]),
         "parameters": int(re.search(r"([\d,]+) parameters", printed)[1].replace(",", "")),
     }
@@ -61,19 +81,71 @@ def table(accuracies):
     return "\n".join(lines)
 
 
+def recipes_table(found):
+    """Test accuracy and sizes of every recipe, in the form of the tables that np_nn and the notebook published."""
+
+    def mean(name):
+        runs = found["accuracy"].get(name, {}).get("runs", {}).values()
+        return f"{np.mean([run['accuracy'] for run in runs]):.4f}" if runs else ""
+
+    rows = []
+    for model, title in (("mlp", "MLP"), ("resnet", "ResNet")):
+        for recipe, given in training.RECIPES[model].items():
+            batch, epochs = given["batch_size"], given.get("epochs")
+            steps = given.get("steps") or epochs * (60_000 // batch)
+            layers = f"784-{given['hidden']}-10" if model == "mlp" else "-".join(map(str, given["widths"]))
+            sizes = [batch, layers, f"{epochs or steps / (60_000 // batch):.3g}", f"{steps:,}", given["lr"]]
+            name = title if recipe == "default" else f"{title} {recipe}"
+            accuracies = mean(f"{name}, NumPy"), mean(f"{name}, PyTorch")
+            for row in found["inits"]["rows"]:  # published with another kind of first weights for each framework
+                for i, framework in enumerate(("np", "torch")):
+                    if row["recipe"] == recipe and row["init"] == training.PUBLISHED_INIT[framework]:
+                        accuracies = *accuracies[:i], f"{np.mean(row[framework]):.4f}", *accuracies[i + 1 :]
+            rows.append([f"`--model {model} --recipe {recipe}`", *accuracies, *sizes])
+            if recipe in ("np_nn", "geohot"):
+                published = [PUBLISHED[recipe, training.PUBLISHED_INIT[f], f] for f in ("np", "torch")]
+                rows.append([f"as {recipe} published it", *published, *sizes])
+    head = ["recipe", "NumPy", "PyTorch", "batch size", "layers", "epochs", "steps", "learning rate"]
+    return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in [head, ["---"] * len(head), *rows])
+
+
+# What was published, by recipe, first weights and framework.
+PUBLISHED = {("np_nn", "geohot", "np"): 0.9805, ("np_nn", "pytorch", "torch"): 0.9633}
+PUBLISHED |= {("geohot", "geohot", "np"): 0.9635, ("geohot", "pytorch", "torch"): 0.9288}
+
+
+def choices_table(choices):
+    """What was compared on held-out images, in Markdown."""
+    lines = ["| options | held-out accuracy |", "|---|---|"]
+    for command in [command for commands in CHOICES.values() for command in commands]:
+        if command in choices:
+            lines.append(f"| `python {command}` | {choices[command]['accuracy']:.4f} |")
+    return "\n".join(lines)
+
+
 def main():
-    for name in sys.argv[1:] or RUNS:
-        if name not in RUNS:
-            raise training.UserError(f"no run is called {name!r}: there are {', '.join(RUNS)}")
-        command, seeds = RUNS[name]
-        for seed in seeds:
-            found = json.loads(training.RESULTS.read_text()).get("accuracy", {}) if training.RESULTS.exists() else {}
-            entry = found.setdefault(name, {"command": command, "machine": training.machine(), "runs": {}})
-            if str(seed) not in entry["runs"]:
-                entry["runs"][str(seed)] = train(command, seed)
-                training.save_result("accuracy", found)
-                print(time.strftime("%H:%M"), name, "seed", seed, entry["runs"][str(seed)], flush=True)
-    print(table(found))
+    names = sys.argv[1:] or [*RUNS, *CHOICES]
+    for name in names:
+        if name not in RUNS | CHOICES:
+            raise training.UserError(f"no run is called {name!r}: there are {', '.join(RUNS | CHOICES)}")
+    for name in names:
+        if name in RUNS:
+            command, seeds = RUNS[name]
+            for seed in seeds:
+                found = training.load_results().get("accuracy", {})
+                entry = found.setdefault(name, {"command": command, "machine": training.machine(), "runs": {}})
+                if str(seed) not in entry["runs"]:
+                    entry["runs"][str(seed)] = train(command, seed)
+                    training.save_result("accuracy", found)
+                    print(time.strftime("%H:%M"), name, "seed", seed, entry["runs"][str(seed)], flush=True)
+        for command in CHOICES.get(name, []):
+            found = training.load_results().get("choices", {})
+            if command not in found:
+                found[command] = train(f"{command} --hold-out 10000", 0)
+                training.save_result("choices", found)
+                print(time.strftime("%H:%M"), command, found[command], flush=True)
+    print(table(training.load_results().get("accuracy", {})))
+    print(choices_table(training.load_results().get("choices", {})))
 
 
 if __name__ == "__main__":

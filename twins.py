@@ -23,6 +23,7 @@ import data
 import main_np
 import main_torch
 import plot
+import results
 import training
 
 SEEDS = range(5)
@@ -116,10 +117,6 @@ def accuracy(program, framework, recipe, init, seed):
         return json.loads((Path(out) / f"history_{framework}.json").read_text())["test_accuracy"][-1]
 
 
-PUBLISHED = {("np_nn", "geohot", "np"): 0.9805, ("np_nn", "pytorch", "torch"): 0.9633}
-PUBLISHED |= {("geohot", "geohot", "np"): 0.9635, ("geohot", "pytorch", "torch"): 0.9288}
-
-
 def table(rows):
     """The rows of `compare_inits` in Markdown: mean ± standard deviation, and what was published."""
     lines = ["| recipe | first weights | NumPy | PyTorch |", "|---|---|---|---|"]
@@ -128,7 +125,7 @@ def table(rows):
         for framework in ("np", "torch"):
             values = row[framework]
             cell = f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}"
-            published = PUBLISHED.get((row["recipe"], row["init"], framework))
+            published = results.PUBLISHED.get((row["recipe"], row["init"], framework))
             cells.append(cell + (f" (published: {published})" if published else ""))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -1,0 +1,145 @@
+"""bench.py and results.py: that they measure what they say, in a setting small enough to run here."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+from test_plot import assert_inside
+
+import bench
+import plot
+import results
+import training
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """What is put into results.json, which stays as it is."""
+    found = {}
+    monkeypatch.setattr(training, "save_result", found.__setitem__)
+    monkeypatch.setattr(training, "load_results", lambda: found)
+    return found
+
+
+def test_products_are_those_of_the_step():
+    """Their shapes are those of every parameter, of every layer's output and of what goes back."""
+    options = bench.options_of("--batch-size", 8, "--hidden", 16)
+    products = bench.step_of_products(options)()
+    assert [p.shape for p in products] == [(8, 16), (8, 10), (16, 10), (8, 16), (784, 16)]
+
+    options = bench.options_of("--model", "resnet", "--batch-size", 2, "--widths", "4,8")
+    pairs = bench.products_of(options)
+    assert len(pairs) == 3 * 6 - 1  # forward, dW and dx of six convolutions; nobody asks for the image's dx
+    stem, wide, down, narrow, shortcut = 14 * 14 * 9 * 4, 14 * 14 * 36 * 4, 49 * 36 * 8, 49 * 72 * 8, 49 * 4 * 8
+    assert sum(len(a) * b.size for a, b in pairs) == 2 * (2 * stem + 3 * (2 * wide + down + narrow + shortcut))
+
+
+@pytest.mark.parametrize("step", [bench.step_of_the_ancestor, bench.step_by_single_examples, bench.step_of_update])
+def test_what_is_timed_beside_it_runs(step):
+    step(bench.options_of("--batch-size", 4, "--hidden", 8))()
+
+
+def sleeper(seconds):
+    return lambda: time.sleep(seconds)
+
+
+def failure():
+    raise SystemExit("no step")
+
+
+def test_turns_are_taken_and_timed(capfd):
+    ms = bench.take_turns({"a": (sleeper, 0.01), "b": (sleeper, 0.02)}, rounds=2, least=3)
+    assert 10 <= ms["a"][1] <= ms["a"][0] <= ms["a"][2]
+    assert ms["b"][0] >= 20
+    with pytest.raises(training.UserError, match="did not come to its end"):
+        bench.take_turns({"a": (failure,)})
+    assert "no step" in capfd.readouterr().err
+
+
+def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
+    """python bench.py, with every step taken once."""
+
+    def take_turns(steps, **more):
+        return {name: [(make(*arguments)(), 2.0)[1], 1.0, 3.0] for name, (make, *arguments) in steps.items()}
+
+    monkeypatch.setattr(bench, "take_turns", take_turns)
+    monkeypatch.setattr(bench.main_torch, "has_compiler", lambda: False)
+    monkeypatch.setattr(bench, "measure_epochs", lambda pixels: [1.0])
+    process = {"command": "main_np.py", "loop": 2.0, "process": 3.0, "memory": 400}
+    monkeypatch.setattr(bench, "measure_process", lambda *argv: process)
+    rows = [
+        {"threads": n, "batch_size": b, "hidden": 512, "ms": {bench.NUMPY: [b, b, b], bench.PYTORCH: [b + n, b, b]}}
+        for n in (1, 2)
+        for b in bench.BATCHES
+    ]
+    monkeypatch.setattr(bench, "measure_scaling", lambda: rows)
+    drawn = []
+    monkeypatch.setattr(plot, "save", lambda figure, path: drawn.append((figure, path.name)))
+    monkeypatch.setattr("sys.argv", ["bench.py"])
+    bench.main()
+    printed = capsys.readouterr().out
+    for part in (bench.table, bench.limit_table, bench.instead_table, bench.time_table, bench.scaling_table):
+        assert part(kept["bench"]) in printed
+    assert "| 128 | 512 | 128.00 | 129.00 | 128.00 | 130.00 |" in printed
+    assert "| `main_np.py` |" in printed
+    assert [name for _, name in drawn] == ["speed.png"]
+    assert_inside(drawn[0][0])
+
+
+def test_scaling_is_measured_with_so_many_threads(monkeypatch):
+    for name, values in (("THREADS", (1, 2)), ("BATCHES", (4,)), ("HIDDEN", (8,))):
+        monkeypatch.setattr(bench, name, values)
+    seen = []
+
+    def take_turns(steps, **more):
+        seen.append(os.environ["OPENBLAS_NUM_THREADS"])
+        return {name: [1, 1, 1] for name in steps}
+
+    monkeypatch.setattr(bench, "take_turns", take_turns)
+    rows = bench.measure_scaling()
+    sizes = [(row["threads"], row["batch_size"], row["hidden"]) for row in rows]
+    assert sizes == [(1, 4, 512), (1, 128, 8), (2, 4, 512), (2, 128, 8)]
+    assert seen == ["1", "1", "2", "2"]
+
+
+def test_a_process_is_measured():
+    found = bench.measure_process("main_np.py", "--steps", "2", "--hidden", "4")
+    assert 0 <= found["loop"] < found["process"]
+    assert 30 < found["memory"] < 2000
+
+
+@pytest.mark.slow
+def test_the_residual_network_by_hand_needs_little_memory():
+    assert bench.measure_process("main_np.py", "--model", "resnet", "--steps", "20")["memory"] <= 800
+
+
+@pytest.mark.slow
+def test_later_epochs_are_not_slower():
+    """Whatever becomes of velocities that fall for ever: pixels from 0 to 1 are 0 in most images."""
+    for pixels in ("standardised", "unit"):
+        seconds = bench.measure_epochs(pixels)
+        assert seconds[-1] < 1.5 * seconds[0], pixels
+
+
+def test_results_are_trained_once(kept, monkeypatch, capsys):
+    monkeypatch.setattr(results, "RUNS", {"tiny": ("main_np.py --steps 2 --hidden 8", range(2))})
+    monkeypatch.setattr(results, "CHOICES", {"choice": ["main_np.py --steps 2 --hidden 4"]})
+    trained = []
+    train = results.train
+    monkeypatch.setattr(results, "train", lambda *run: (trained.append(run), train(*run))[1])
+    monkeypatch.setattr("sys.argv", ["results.py"])
+    results.main()
+    results.main()
+    tiny = "main_np.py --steps 2 --hidden 8"
+    assert trained == [(tiny, 0), (tiny, 1), ("main_np.py --steps 2 --hidden 4 --hold-out 10000", 0)]
+    accuracies = [run["accuracy"] for run in kept["accuracy"]["tiny"]["runs"].values()]
+    row = f"| tiny | {np.mean(accuracies):.4f} ± {np.std(accuracies, ddof=1):.4f} | 2 | 6,370 | 0 s | `python {tiny}` |"
+    assert row in capsys.readouterr().out
+    assert 0 < kept["choices"]["main_np.py --steps 2 --hidden 4"]["accuracy"] < 1
+
+
+def test_an_unknown_run_is_named(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["results.py", "MLP, FORTRAN"])
+    with pytest.raises(training.UserError, match="FORTRAN"):
+        results.main()
