@@ -1,4 +1,4 @@
-"""bench.py and results.py: that they measure what they say, in a setting small enough to run here."""
+"""bench.py, results.py, twins.py, depth.py: that they find what they say, in a setting small enough to run here."""
 
 import os
 import time
@@ -8,9 +8,12 @@ import pytest
 from test_plot import assert_inside
 
 import bench
+import data
+import depth
 import plot
 import results
 import training
+import twins
 
 
 @pytest.fixture
@@ -143,3 +146,38 @@ def test_an_unknown_run_is_named(monkeypatch):
     monkeypatch.setattr("sys.argv", ["results.py", "MLP, FORTRAN"])
     with pytest.raises(training.UserError, match="FORTRAN"):
         results.main()
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The pictures that are drawn, by name, and not saved."""
+    found = {}
+    monkeypatch.setattr(plot, "save", lambda figure, path: found.__setitem__(path.name, figure))
+    return found
+
+
+@pytest.mark.parametrize("model", ["mlp", "resnet"])
+def test_the_proof_in_small(kept, drawn, model, monkeypatch, capsys):
+    """python twins.py, for three steps."""
+    name, argv = twins.PROOFS[model]
+    monkeypatch.setattr(twins, "PROOFS", {model: (name, [*argv, "--steps", "3"])})
+    monkeypatch.setattr("sys.argv", ["twins.py", model])
+    twins.main()
+    assert "float64: after 3 steps" in capsys.readouterr().out
+    assert kept[name]["steps"] == 3
+    assert kept[name]["difference"]["float64"]["largest"] < 1e-12
+    assert list(drawn) == [f"{name}.png"]
+
+
+def test_what_the_shortcut_is_for_in_small(kept, drawn, mnist, monkeypatch):
+    """python depth.py, with 8 layers and 600 images."""
+    small = mnist._replace(train_images=mnist.train_images[:600], train_labels=mnist.train_labels[:600])
+    monkeypatch.setattr(data, "load", lambda: small)
+    monkeypatch.setattr(depth, "BLOCKS", (1,))
+    monkeypatch.setattr("sys.argv", ["depth.py"])
+    depth.main()
+    assert kept["shortcut"]["layers"] == [8]
+    for name in ("with", "without"):
+        assert len(kept["shortcut"][name]["gradient"]) == 7  # the stem and two in each of three blocks
+        assert 0 <= kept["shortcut"][name]["accuracy"][0] < 0.9
+    assert list(drawn) == ["shortcut.png"]

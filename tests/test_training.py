@@ -118,7 +118,7 @@ def test_numbers_have_their_ranges(flag, wrong):
         ["--widths", "8,8"],
         ["--blocks", "2"],
         ["--model", "resnet", "--recipe", "np_nn"],
-        ["--recipe", "best", "--model", "mlp"],
+        ["--recipe", "geohot", "--model", "resnet"],
         ["--model", "resnet", "--widths", "8,,8"],
         ["--model", "resnet", "--widths", "0"],
         ["--augment", "mirror"],
