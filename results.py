@@ -101,7 +101,8 @@ def recipes_table(found):
                 for i, framework in enumerate(("np", "torch")):
                     if row["recipe"] == recipe and row["init"] == training.PUBLISHED_INIT[framework]:
                         accuracies = *accuracies[:i], f"{np.mean(row[framework]):.4f}", *accuracies[i + 1 :]
-            rows.append([f"`--model {model} --recipe {recipe}`", *accuracies, *sizes])
+            if any(accuracies):
+                rows.append([f"`--model {model} --recipe {recipe}`", *accuracies, *sizes])
             if recipe in ("np_nn", "geohot"):
                 published = [PUBLISHED[recipe, training.PUBLISHED_INIT[f], f] for f in ("np", "torch")]
                 rows.append([f"as {recipe} published it", *published, *sizes])

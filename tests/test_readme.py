@@ -28,6 +28,8 @@ def test_tables_are_those_of_the_results():
     assert twins.table(RESULTS["inits"]["rows"]) in README
     assert bench.table(RESULTS["bench"]) in README
     assert results.table(RESULTS["accuracy"]) in README
+    assert results.recipes_table(RESULTS) in README
+    assert results.choices_table(RESULTS["choices"]) in README
     assert RESULTS["twins"]["difference"]["float64"]["largest"] <= 2e-15
     assert f"{RESULTS['twins']['steps']:,} steps" in README
 
@@ -44,6 +46,8 @@ def mean(name):
 
 def test_the_results_are_what_they_should_be():
     assert mean("MLP, NumPy") >= 0.9830
+    assert mean("MLP for longer, NumPy") >= 0.9850
+    assert mean("MLP best, NumPy") >= 0.9930
     assert mean("ResNet, PyTorch") >= 0.9955
     assert mean("ResNet, NumPy") >= 0.9945
     assert abs(mean("ResNet, NumPy") - mean("ResNet, PyTorch")) <= 0.002
