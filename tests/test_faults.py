@@ -11,7 +11,7 @@ What was tried, how often (everyday / with the slow tests), and what happens. "O
     the disk ...
       is full, at each file in turn                   7 / 11           one line; what stood before stands
       forbids to write or to read                     2 x 2            the same
-      has a file for a folder, a loop of links, a     14               the same
+      has a file for a folder, a loop of links, a     10               the same
         folder for a file, a name too long
       has names with spaces, letters of all kinds,    4                nothing special
         bytes that are no letters
@@ -44,6 +44,7 @@ Nobody reads a history but the proofs and the tests: a resumed run takes its num
 """
 
 import contextlib
+import faulthandler
 import functools
 import gzip
 import hashlib
@@ -104,14 +105,26 @@ def forks():
 
 
 @pytest.fixture(scope="module")
-def small(mnist):
-    """600 images to learn from and 100 to test."""
-    train, test = [a[:600].copy() for a in mnist[:2]], [a[:100].copy() for a in mnist[2:4]]
-    return data.Dataset(*train, *test, mnist.mean, mnist.std)
+def small(mnist, tmp_path_factory):
+    """A file of 600 images to learn from and 100 to test."""
+    path = tmp_path_factory.mktemp("small") / "small.npz"
+    np.savez(path, *(array[:n] for array, n in zip(mnist[:4], (600, 600, 100, 100), strict=True)))
+    return path
+
+
+def take(small):
+    """Let that be the data of this process."""
+
+    def load(name, hold_out):
+        with np.load(small) as npz:
+            return data.Dataset(*npz.values(), data.SOURCES[name].mean, data.SOURCES[name].std)
+
+    data.load = load
 
 
 def fork(log, before, work, *arguments):
     """In the new process: what `work` prints goes into files, and it is this process's main function."""
+    faulthandler.enable()  # on stderr: where it hangs when it is aborted
     for number, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(os.open(log / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     if before:
@@ -119,8 +132,8 @@ def fork(log, before, work, *arguments):
     sys.exit(work(*arguments))
 
 
-def train(program, dataset, argv):
-    data.load = lambda name, hold_out: dataset
+def train(program, small, argv):
+    take(small)
     main = importlib.import_module(program).main
     sys.argv = [f"{program}.py"]
     return training.run(lambda: main([str(a) for a in argv]))
@@ -138,8 +151,10 @@ class Run:
         """Wait for the end: its status (minus the signal's number if one killed it), stdout and stderr."""
         self.process.join(timeout)
         hangs = self.process.is_alive()
-        self.process.kill()
-        self.process.join()
+        if hangs:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, signal.SIGABRT)
+            self.process.join(10)
         said = [(self.log / name).read_text() if (self.log / name).exists() else "" for name in ("stdout", "stderr")]
         shutil.rmtree(self.log)
         assert not hangs, said
@@ -642,9 +657,9 @@ def checkpoint(whole_checkpoint, tmp_path):
     return path
 
 
-def go_on(path, contents, dataset):
+def go_on(path, contents, small):
     """Resume each of the contents as a checkpoint for one more epoch: ["one line", or the weights it ends with]."""
-    data.load = lambda name, hold_out: dataset
+    take(small)
     results = []
     for content in contents:
         path.write_bytes(content)
@@ -671,10 +686,10 @@ def no_pictures():
     main_np.plot.learning_curves = lambda *arguments: None
 
 
-def go_on_damaged(path, dataset, copies):
+def go_on_damaged(path, small, copies):
     no_pictures()
     whole, rng = path.read_bytes(), random.Random(2)
-    want, *results = go_on(path, [whole, *(mutate(whole, rng) for _ in range(copies))], dataset)
+    want, *results = go_on(path, [whole, *(mutate(whole, rng) for _ in range(copies))], small)
     refused = 0
     for result in results:
         if isinstance(result, str):
@@ -690,7 +705,7 @@ def test_checkpoints_with_damage_that_no_sum_betrays(forks, checkpoint, small, c
     succeeds(Run(forks, guarded, go_on_repacked, checkpoint, small, copies).end(600))
 
 
-def go_on_repacked(path, dataset, copies):
+def go_on_repacked(path, small, copies):
     no_pictures()
     with np.load(path) as npz:
         whole = {name: npz[name] for name in npz.files}
@@ -710,7 +725,7 @@ def go_on_repacked(path, dataset, copies):
             arrays[name] = rng.choice([-1, 2**63, 2**64 - 1, 1.5, "x", [], [1], 0])
         return packed(arrays)
 
-    results = go_on(path, (repacked() for _ in range(copies)), dataset)
+    results = go_on(path, (repacked() for _ in range(copies)), small)
     assert copies / 10 < sum(isinstance(result, str) for result in results) < copies
 
 
@@ -844,7 +859,7 @@ def test_checkpoints_made_by_hand(forks, checkpoint, small):
     assert not evil.exists()
 
 
-def go_on_crafted(path, dataset, evil):
+def go_on_crafted(path, small, evil):
     drawn, draw = [], main_np.plot.learning_curves
     main_np.plot.learning_curves = lambda *a: drawn or drawn.append(draw(*a))  # the first, and those that are asked for
     whole = path.read_bytes()
@@ -852,7 +867,7 @@ def go_on_crafted(path, dataset, evil):
         if "loss" in what or "accurac" in what:
             drawn.clear()
         try:
-            (result,) = go_on(path, [content], dataset)
+            (result,) = go_on(path, [content], small)
         except BaseException:
             print(what, file=sys.stderr)
             raise
