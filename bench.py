@@ -28,6 +28,7 @@ import main_torch
 import mlp_np
 import plot
 import resnet_np
+import results
 import training
 
 HERE = Path(__file__).resolve().parent
@@ -104,8 +105,8 @@ def step_of_products(options):
 
 def step_of_update(options):
     """The passes over the parameters at the end of a NumPy training step: almost no arithmetic, all memory."""
-    params = [p for p in main_np.build(options)[0].params.values()]
-    arrays = [(p, np.zeros_like(p), np.full_like(p, 1e-3)) for p in params]
+    model, velocity = main_np.build(options)
+    arrays = [(p, velocity[name], np.full_like(p, 1e-3)) for name, p in model.params.items()]
 
     def update():
         for p, v, dp in arrays:
@@ -136,9 +137,7 @@ def step_of_the_ancestor(options):
 
 def step_by_single_examples(options):
     """The same gradients from a loop over the batch, an example at a time, as an introduction would write it."""
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(options.batch_size, 784)).astype(np.float32)
-    y = rng.integers(10, size=options.batch_size)
+    x, y = random_batch(options)
     model, _ = main_np.build(options)
 
     def step():
@@ -277,7 +276,7 @@ def measure_instead():
         },
         rounds=5,
     )
-    return {"batch_size": 128, "ms": ms}
+    return {"batch_size": options.batch_size, "ms": ms}
 
 
 def measure_scaling():
@@ -350,11 +349,6 @@ def epochs_to(accuracy, name):
 # --- Tables ------------------------------------------------------------------------------------------------------
 
 
-def markdown(head, rows):
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in lines)
-
-
 def table(result):
     """Milliseconds of a step, in NumPy and in PyTorch."""
     names = [name for name in (PRODUCTS, NUMPY, PYTORCH, COMPILED) if name in result["rows"][0]["ms"]]
@@ -364,7 +358,7 @@ def table(result):
         times = [f"{ms[n][0]:.2f} ({ms[n][1]:.2f} to {ms[n][2]:.2f})" if n in ms else "" for n in names]
         ratios = [f"{ms[NUMPY][0] / ms[n][0]:.2f}" if n in ms else "" for n in (PYTORCH, PRODUCTS)]
         rows.append([row["network"], row["batch_size"], *times, *ratios])
-    return markdown(["network", "batch", *names, "NumPy / PyTorch", "NumPy / products"], rows)
+    return results.markdown(["network", "batch", *names, "NumPy / PyTorch", "NumPy / products"], rows)
 
 
 def limit_table(result):
@@ -388,14 +382,14 @@ def limit_table(result):
         "images/s: NumPy",
         "PyTorch",
     ]
-    return markdown(head, rows)
+    return results.markdown(head, rows)
 
 
 def instead_table(result):
     """What else a learner could run."""
     ms = result["instead"]["ms"]
     rows = [[name, f"{times[0]:.2f}", f"{times[0] / ms['main_np.py'][0]:.1f}"] for name, times in ms.items()]
-    return markdown(["step", f"ms for {result['instead']['batch_size']} images", "times main_np.py's"], rows)
+    return results.markdown(["step", f"ms for {result['instead']['batch_size']} images", "times main_np.py's"], rows)
 
 
 def scaling_table(result):
@@ -407,7 +401,7 @@ def scaling_table(result):
         cells = [f"{found[batch, hidden, n][name][0]:.2f}" for n in threads for name in (NUMPY, PYTORCH)]
         rows.append([batch, hidden, *cells])
     columns = [f"{name}, {n} thread{'s' * (n > 1)}" for n in threads for name in (NUMPY, PYTORCH)]
-    return markdown(["batch", "hidden", *columns], rows)
+    return results.markdown(["batch", "hidden", *columns], rows)
 
 
 def time_table(result):
@@ -418,7 +412,7 @@ def time_table(result):
         process = row["process"]
         ratio, memory = f"{process['process'] / process['loop']:.2f}", f"{process['memory']} MB"
         rows.append([f"`{row['command']}`", *until, ratio, memory])
-    return markdown(["run", "to 98 %", "to 99 %", "whole program / training loop", "memory at most"], rows)
+    return results.markdown(["run", "to 98 %", "to 99 %", "whole program / training loop", "memory at most"], rows)
 
 
 RUNS = {  # name of the committed history: (row of measure_steps, program, command, its short form to measure)

@@ -38,7 +38,7 @@ def main(argv=None):
     if arguments.label is not None and not arguments.picture:
         parser.error("--label is for a picture of your own; a test image has its label")
 
-    model, options, path = predict.load_network(arguments.weights)
+    model, options, checkpoint = predict.load_network(arguments.weights)
     out = training.open_folder(arguments.out)
     dataset = data.load(options.dataset, options.hold_out)
     if arguments.picture:
@@ -52,7 +52,7 @@ def main(argv=None):
         image, y = dataset.test_images[n], int(dataset.test_labels[n])
         what = f"{training.tested(options)} image {n}"
 
-    name = Path(path).stem.removeprefix("checkpoint_")
+    name = Path(checkpoint.path).stem.removeprefix("checkpoint_")
     figures = {
         **draw_passes(model, options, image, y, what),
         "weights": draw_weights(model, options),
@@ -60,7 +60,7 @@ def main(argv=None):
     }
     for kind, figure in figures.items():
         plot.save(figure, out / f"{kind}_{name}.png")
-    print(f"{predict.describe(options)} of {path}: {what}, a {y}")
+    print(f"{predict.describe(options)} of {checkpoint.path}: {what}, a {y}")
     print(f"see {out}: {', '.join(f'{kind}_{name}.png' for kind in figures)}")
 
 
@@ -174,8 +174,8 @@ def draw_test(model, options, dataset):
 def probabilities(model, options, dataset):
     """What the network says of all test images: (N, 10)."""
     parts = []
-    for i in range(0, len(dataset.test_images), 1000):
-        x = data.as_input(dataset.test_images[i : i + 1000], options.pixels, dataset, options.dtype)
+    for i in range(0, len(dataset.test_images), 500):
+        x = data.as_input(dataset.test_images[i : i + 500], options.pixels, dataset, options.dtype)
         parts.append(predict.softmax(model.forward(x)))
     return np.concatenate(parts)
 

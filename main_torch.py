@@ -121,9 +121,9 @@ def evaluate(network, dataset, options, team):
     """Mean loss and accuracy of the network as it is on all test images."""
     network.eval()  # batch normalisation then uses the statistics that it remembers
     sums = torch.zeros(2, device=team.device, dtype=getattr(torch, options.dtype))
-    for i in range(1000 * team.rank, len(dataset.test_images), 1000 * team.size):
-        x = data.as_input(dataset.test_images[i : i + 1000], options.pixels, dataset, options.dtype)
-        x, y = team.to_device(x, dataset.test_labels[i : i + 1000].astype("int64"))
+    for i in range(500 * team.rank, len(dataset.test_images), 500 * team.size):
+        x = data.as_input(dataset.test_images[i : i + 500], options.pixels, dataset, options.dtype)
+        x, y = team.to_device(x, dataset.test_labels[i : i + 500].astype("int64"))
         logits = network(x)
         sums += torch.stack((F.cross_entropy(logits, y, reduction="sum"), (logits.argmax(dim=1) == y).sum()))
     network.train()

@@ -35,12 +35,12 @@ def main(argv=None):
     parser.add_argument("--show", metavar="FILE.png", help="draw what was given, what the network saw, what it says")
     arguments = parser.parse_args(argv)
 
-    model, options, path = load_network(arguments.weights)
+    model, options, checkpoint = load_network(arguments.weights)
     picture = read_picture(arguments.picture)
     image = as_mnist(find_ink(picture, arguments.picture))
     p = softmax(model.forward(as_input(image, options)))[0]
 
-    print(f"{describe(options)} of {path}")
+    print(f"{describe(options)} of {checkpoint.path}")
     for digit in range(10):
         print(f"{digit} {p[digit]:7.4f} {'#' * round(40 * p[digit])}".rstrip())
     print(f"{'digit' if options.dataset == 'mnist' else 'class'}: {p.argmax()}")
@@ -65,7 +65,7 @@ def add_weights(parser):
 
 
 def load_network(path=None):
-    """(model, options, path) of the checkpoint in a file, or of the best in learning_curves; UserError without.
+    """(model, options, checkpoint) from a file, or from the best in learning_curves; UserError without.
 
     model: mlp_np.MLP or resnet_np.ResNet, set to predict and not to train.
     """
@@ -75,7 +75,7 @@ def load_network(path=None):
     plan = training.make_plan(options, 60_000 - options.hold_out)
     training.restore(checkpoint, plan, *get_arrays(model, velocity))
     model.training = False
-    return model, options, path
+    return model, options, checkpoint
 
 
 def best_weights():

@@ -66,9 +66,15 @@ def train(command, seed):
     }
 
 
+def markdown(head, rows):
+    """A table in Markdown from lists of cells."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in lines)
+
+
 def table(accuracies):
     """The runs in Markdown: mean ± standard deviation over the seeds."""
-    lines = ["| run | test accuracy | seeds | parameters | time | command |", "|---|---|---|---|---|---|"]
+    rows = []
     for name, (command, _) in RUNS.items():
         if name in accuracies:
             runs = accuracies[name]["runs"].values()
@@ -77,37 +83,8 @@ def table(accuracies):
             time_ = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
             command = command if command.startswith("torchrun") else f"python {command}"
             size = f"{next(iter(runs))['parameters']:,}"
-            lines.append(f"| {name} | {spread} | {len(values)} | {size} | {time_} | `{command}` |")
-    return "\n".join(lines)
-
-
-def recipes_table(found):
-    """Test accuracy and sizes of every recipe, in the form of the tables that np_nn and the notebook published."""
-
-    def mean(name):
-        runs = found["accuracy"].get(name, {}).get("runs", {}).values()
-        return f"{np.mean([run['accuracy'] for run in runs]):.4f}" if runs else ""
-
-    rows = []
-    for model, title in (("mlp", "MLP"), ("resnet", "ResNet")):
-        for recipe, given in training.RECIPES[model].items():
-            batch, epochs = given["batch_size"], given.get("epochs")
-            steps = given.get("steps") or epochs * (60_000 // batch)
-            layers = f"784-{given['hidden']}-10" if model == "mlp" else "-".join(map(str, given["widths"]))
-            sizes = [batch, layers, f"{epochs or steps / (60_000 // batch):.3g}", f"{steps:,}", given["lr"]]
-            name = title if recipe == "default" else f"{title} {recipe}"
-            accuracies = mean(f"{name}, NumPy"), mean(f"{name}, PyTorch")
-            for row in found["inits"]["rows"]:  # published with another kind of first weights for each framework
-                for i, framework in enumerate(("np", "torch")):
-                    if row["recipe"] == recipe and row["init"] == training.PUBLISHED_INIT[framework]:
-                        accuracies = *accuracies[:i], f"{np.mean(row[framework]):.4f}", *accuracies[i + 1 :]
-            if any(accuracies):
-                rows.append([f"`--model {model} --recipe {recipe}`", *accuracies, *sizes])
-            if recipe in ("np_nn", "geohot"):
-                published = [PUBLISHED[recipe, training.PUBLISHED_INIT[f], f] for f in ("np", "torch")]
-                rows.append([f"as {recipe} published it", *published, *sizes])
-    head = ["recipe", "NumPy", "PyTorch", "batch size", "layers", "epochs", "steps", "learning rate"]
-    return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in [head, ["---"] * len(head), *rows])
+            rows.append([name, spread, len(values), size, time_, f"`{command}`"])
+    return markdown(["run", "test accuracy", "seeds", "parameters", "time", "command"], rows)
 
 
 # What was published, by recipe, first weights and framework.
@@ -115,13 +92,40 @@ PUBLISHED = {("np_nn", "geohot", "np"): 0.9805, ("np_nn", "pytorch", "torch"): 0
 PUBLISHED |= {("geohot", "geohot", "np"): 0.9635, ("geohot", "pytorch", "torch"): 0.9288}
 
 
+def recipes_table(found):
+    """Test accuracy and sizes of every recipe, in the form of the tables that np_nn and the notebook published."""
+    again = {(row["recipe"], row["init"], f): row[f] for row in found["inits"]["rows"] for f in ("np", "torch")}
+
+    def accuracy(model, recipe, framework):
+        """The mean over the runs in NumPy or PyTorch, as text; empty if there were none."""
+        key = recipe, training.PUBLISHED_INIT[framework], framework
+        if key in PUBLISHED:  # run again by twins.py, with the first weights of the publication
+            return f"{np.mean(again[key]):.4f}"
+        name = {"mlp": "MLP", "resnet": "ResNet"}[model] + (f" {recipe}" if recipe != "default" else "")
+        runs = found["accuracy"].get(f"{name}, {'NumPy' if framework == 'np' else 'PyTorch'}", {"runs": {}})["runs"]
+        return f"{np.mean([run['accuracy'] for run in runs.values()]):.4f}" if runs else ""
+
+    rows = []
+    for model, recipes in training.RECIPES.items():
+        for recipe, given in recipes.items():
+            batch, epochs = given["batch_size"], given.get("epochs")
+            steps = given.get("steps") or epochs * (60_000 // batch)
+            layers = f"784-{given['hidden']}-10" if model == "mlp" else "-".join(map(str, given["widths"]))
+            sizes = [batch, layers, f"{epochs or steps / (60_000 // batch):.3g}", f"{steps:,}", given["lr"]]
+            accuracies = [accuracy(model, recipe, framework) for framework in ("np", "torch")]
+            if any(accuracies):
+                rows.append([f"`--model {model} --recipe {recipe}`", *accuracies, *sizes])
+            published = [value for (name, _, _), value in PUBLISHED.items() if name == recipe]
+            if published:
+                rows.append([f"as {recipe} published it", *published, *sizes])
+    return markdown(["recipe", "NumPy", "PyTorch", "batch size", "layers", "epochs", "steps", "learning rate"], rows)
+
+
 def choices_table(choices):
     """What was compared on held-out images, in Markdown."""
-    lines = ["| options | held-out accuracy |", "|---|---|"]
-    for command in [command for commands in CHOICES.values() for command in commands]:
-        if command in choices:
-            lines.append(f"| `python {command}` | {choices[command]['accuracy']:.4f} |")
-    return "\n".join(lines)
+    commands = [command for commands in CHOICES.values() for command in commands if command in choices]
+    rows = [[f"`python {command}`", f"{choices[command]['accuracy']:.4f}"] for command in commands]
+    return markdown(["options", "held-out accuracy"], rows)
 
 
 def main():

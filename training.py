@@ -488,7 +488,7 @@ def restore(checkpoint, plan, params, momentum, statistics):
         epoch_ends.append(history.step)
     if history.test_step != epoch_ends:
         raise UserError(f"{checkpoint.path} is damaged: it has no test result for every epoch")
-    return checkpoint.history
+    return history
 
 
 def run_options(options):

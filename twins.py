@@ -117,18 +117,18 @@ def accuracy(program, framework, recipe, init, seed):
         return json.loads((Path(out) / f"history_{framework}.json").read_text())["test_accuracy"][-1]
 
 
-def table(rows):
+def table(found):
     """The rows of `compare_inits` in Markdown: mean ± standard deviation, and what was published."""
-    lines = ["| recipe | first weights | NumPy | PyTorch |", "|---|---|---|---|"]
-    for row in rows:
+    rows = []
+    for row in found:
         cells = [row["recipe"], row["init"]]
         for framework in ("np", "torch"):
             values = row[framework]
             cell = f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}"
             published = results.PUBLISHED.get((row["recipe"], row["init"], framework))
             cells.append(cell + (f" (published: {published})" if published else ""))
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append(cells)
+    return results.markdown(["recipe", "first weights", "NumPy", "PyTorch"], rows)
 
 
 def main():

@@ -133,12 +133,12 @@ def test_the_gradients_that_return_to_the_feature_maps(blocks, mnist):
 
 def test_the_confusion_matrix_and_the_mistakes(tiny, mnist):
     for name in ("np", "resnet_np"):
-        model, options, path = predict.load_network(tiny / f"checkpoint_{name}.npz")
+        model, options, checkpoint = predict.load_network(tiny / f"checkpoint_{name}.npz")
         p = look.probabilities(model, options, mnist)
         counts = look.confusion_matrix(p, mnist.test_labels)
         assert counts.sum() == 10_000
         assert (counts.sum(axis=1) == np.bincount(mnist.test_labels)).all()
-        with np.load(path) as npz:
+        with np.load(checkpoint.path) as npz:
             assert np.trace(counts) / 10_000 == npz["history/test_accuracy"][-1]
 
         wrong = look.worst(p, mnist.test_labels)
