@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 import data
-import predict
 import training
 from mlp_np import MLP
 
@@ -52,11 +51,19 @@ def load_network(path):
     """The checkpoint in that file, if it is of an MLP that reads MNIST; UserError if not."""
     if not Path(path).exists():
         raise training.UserError(f"there is no {path}: run main_np.py first, or name a checkpoint with --weights")
-    _, options, checkpoint = predict.load_network(path)
-    if options.model != "mlp":
-        raise training.UserError(f"{path} is a {options.model}'s; the page shows an MLP's: run main_np.py")
-    if options.dataset != "mnist":
-        raise training.UserError(f"{path} learned {options.dataset}; the page reads digits: run main_np.py")
+    checkpoint = training.load_checkpoint(path)
+    options, shapes = checkpoint.options, {name: p.shape for name, p in checkpoint.params.items()}
+    if options.get("model") != "mlp":
+        raise training.UserError(f"{path} is a {options.get('model')}'s; the page shows an MLP's: run main_np.py")
+    if options.get("dataset") != "mnist":
+        raise training.UserError(f"{path} learned {options.get('dataset')}; the page reads digits: run main_np.py")
+    hidden = shapes.get("b1", (0,))[0]
+    if (
+        shapes != {"W1": (784, hidden), "b1": (hidden,), "W2": (hidden, 10), "b2": (10,)}
+        or hidden != options.get("hidden")
+        or options.get("pixels") not in ("standardised", "unit", "raw")
+    ):
+        raise training.UserError(f"{path} holds another network than its options say")
     return checkpoint
 
 
