@@ -52,10 +52,10 @@ bench: .venv/all
 setup: .venv/all
 
 test: .venv/all
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow"
 
 test-all: .venv/all
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: .venv/all
 	$(BIN)/ruff check .

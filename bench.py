@@ -192,10 +192,11 @@ def take_turns(steps, rounds=15, least=12):
     context = multiprocessing.get_context("spawn")
     workers = {name: Worker(context, *step) for name, step in steps.items()}
     try:
-        blocks = {name: max(least, int(0.06 / worker.seconds(3)[-1])) for name, worker in workers.items()}
+        blocks = {name: max(least, int(0.15 / worker.seconds(3)[-1])) for name, worker in workers.items()}
         seconds = {name: [] for name in workers}
         for _ in range(rounds):
             for name, worker in workers.items():
+                time.sleep(0.05)  # until the threads of the one before have given up waiting for more work
                 seconds[name] += worker.seconds(blocks[name])[blocks[name] // 3 :]
     finally:
         for worker in workers.values():
@@ -248,7 +249,7 @@ def step_of_a_large_product(size):
 def peak_gflops(size=2048):
     """Billions of multiplications and additions a second in a large product: as fast as this machine multiplies."""
     ms = take_turns({PRODUCTS: (step_of_a_large_product, size)}, rounds=3)[PRODUCTS][0]
-    return 2 * size**3 / ms / 1e6
+    return round(2 * size**3 / ms / 1e6, 1)
 
 
 def measure_steps(compiled):
@@ -257,10 +258,15 @@ def measure_steps(compiled):
     for argv in (["--batch-size", 128], ["--batch-size", 256], ["--model", "resnet"]):
         options = options_of(*argv)
         count = sum(len(a) * b.size for a, b in products_of(options))
+        network = {"network": training.title(options).split(" in ")[0], "batch_size": options.batch_size}
         alone = {PRODUCTS: (step_of_products, options), UPDATE: (step_of_update, options)}
-        ms = take_turns(alone | steps_of(options, compiled))
-        network = training.title(options).split(" in ")[0]
-        rows.append({"network": network, "batch_size": options.batch_size, "multiplications": count, "ms": ms})
+        for threads in THREADS:
+            with threads_of_workers(threads):
+                gflops = peak_gflops()
+                tries = [take_turns(alone | steps_of(options, compiled), rounds=5) for _ in range(3)]
+            # A rented machine has slow phases. What counts is the try in which the products alone were fastest.
+            ms = min(tries, key=lambda ms: ms[PRODUCTS][0])
+            rows.append(network | {"threads": threads, "gflops": gflops, "multiplications": count, "ms": ms})
     return rows
 
 
@@ -280,11 +286,11 @@ def measure_instead():
 
 
 def measure_scaling():
-    """Milliseconds of an MLP's step by batch size, hidden units and threads (which a worker takes from its start)."""
+    """Milliseconds of an MLP's step by batch size, hidden units and threads."""
     rows = []
     sizes = dict.fromkeys([(batch, 512) for batch in BATCHES] + [(128, hidden) for hidden in HIDDEN])
     for threads in THREADS:
-        with environment(OMP_NUM_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads)):
+        with threads_of_workers(threads):
             for batch, hidden in sizes:
                 options = options_of("--batch-size", batch, "--hidden", hidden)
                 ms = take_turns(steps_of(options), rounds=5, least=6)
@@ -293,9 +299,10 @@ def measure_scaling():
 
 
 @contextlib.contextmanager
-def environment(**variables):
+def threads_of_workers(threads):
+    """Workers that start meanwhile use so many threads; NumPy and PyTorch read that from the environment."""
     before = dict(os.environ)
-    os.environ.update(variables)
+    os.environ.update({f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")})
     try:
         yield
     finally:
@@ -357,8 +364,8 @@ def table(result):
         ms = row["ms"]
         times = [f"{ms[n][0]:.2f} ({ms[n][1]:.2f} to {ms[n][2]:.2f})" if n in ms else "" for n in names]
         ratios = [f"{ms[NUMPY][0] / ms[n][0]:.2f}" if n in ms else "" for n in (PYTORCH, PRODUCTS)]
-        rows.append([row["network"], row["batch_size"], *times, *ratios])
-    return results.markdown(["network", "batch", *names, "NumPy / PyTorch", "NumPy / products"], rows)
+        rows.append([row["network"], row["batch_size"], row["threads"], *times, *ratios])
+    return results.markdown(["network", "batch", "threads", *names, "NumPy / PyTorch", "NumPy / products"], rows)
 
 
 def limit_table(result):
@@ -367,13 +374,14 @@ def limit_table(result):
     for row in result["rows"]:
         ms = {name: times[0] for name, times in row["ms"].items()}
         parts = ms[PRODUCTS] / ms[NUMPY], ms[UPDATE] / ms[NUMPY]
-        peak = [2 * row["multiplications"] / ms[name] / 1e6 / result["gflops"] for name in (NUMPY, PYTORCH)]
+        peak = [2 * row["multiplications"] / ms[name] / 1e6 / row["gflops"] for name in (NUMPY, PYTORCH)]
         speed = [f"{1000 * row['batch_size'] / ms[name]:,.0f}" for name in (NUMPY, PYTORCH)]
         shares = [f"{share:.0%}" for share in (*parts, 1 - sum(parts), *peak)]
-        rows.append([row["network"], row["batch_size"], *shares, *speed])
+        rows.append([row["network"], row["batch_size"], row["threads"], *shares, *speed])
     head = [
         "network",
         "batch",
+        "threads",
         "products",
         "update",
         "the rest",
@@ -388,7 +396,10 @@ def limit_table(result):
 def instead_table(result):
     """What else a learner could run."""
     ms = result["instead"]["ms"]
-    rows = [[name, f"{times[0]:.2f}", f"{times[0] / ms['main_np.py'][0]:.1f}"] for name, times in ms.items()]
+    rows = [
+        [name, f"{times[0]:.2f}", f"{times[0] / ms['main_np.py'][0]:.1f}"]
+        for name, times in sorted(ms.items(), key=lambda item: item[1])
+    ]
     return results.markdown(["step", f"ms for {result['instead']['batch_size']} images", "times main_np.py's"], rows)
 
 
@@ -416,10 +427,10 @@ def time_table(result):
 
 
 RUNS = {  # name of the committed history: (row of measure_steps, program, command, its short form to measure)
-    "np": (0, NUMPY, "main_np.py", []),
-    "torch": (0, PYTORCH, "main_torch.py", []),
-    "resnet_np": (2, NUMPY, "main_np.py --model resnet", ["--steps", "300"]),
-    "resnet_torch": (2, PYTORCH, "main_torch.py --model resnet", ["--steps", "600"]),
+    "np": (1, NUMPY, "main_np.py", []),
+    "torch": (1, PYTORCH, "main_torch.py", []),
+    "resnet_np": (5, NUMPY, "main_np.py --model resnet", ["--steps", "300"]),
+    "resnet_torch": (5, PYTORCH, "main_torch.py --model resnet", ["--steps", "600"]),
 }
 
 
@@ -438,7 +449,7 @@ def measure_times(rows):
 
 def main():
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    result = {"command": "python bench.py", "machine": training.machine(), "gflops": round(peak_gflops(), 1)}
+    result = {"command": "python bench.py", "machine": training.machine()}
     result["rows"] = measure_steps(compiled=main_torch.has_compiler())
     result["instead"] = measure_instead()
     result["epochs"] = {pixels: measure_epochs(pixels) for pixels in ("standardised", "unit")}
@@ -446,13 +457,13 @@ def main():
     # Both have the same number of steps in an epoch: the time to 99 % as a part of what the usual example trains.
     example = take_turns({"example": (step_of_the_usual_example, 64)}, rounds=5)["example"]
     to_99 = result["times"][-1]["epochs"]["to_99"]
-    share = to_99 * result["rows"][2]["ms"][PYTORCH][0] / (14 * example[0])
+    share = to_99 * result["rows"][-1]["ms"][PYTORCH][0] / (14 * example[0])
     result["to_99"] = {"epochs": to_99, "share": round(share, 4), "example_ms": example}
     result["scaling"] = measure_scaling()
     training.save_result("bench", result)
     plot.save(plot.speed(result), HERE / "png" / "speed.png")
     print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
-    print(f"products run at up to {result['gflops']:.0f} GFLOP/s; times are milliseconds, medians (middle half)")
+    print("times are milliseconds, medians (middle half)")
     for part in (table, limit_table, instead_table, time_table, scaling_table):
         print(f"\n{part.__doc__}\n\n{part(result)}")
     print(f"\nPyTorch's own MNIST example at batch 64: {example[0]:.1f} ms a step, 14 epochs")

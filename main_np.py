@@ -66,7 +66,7 @@ def main(argv=None):
     # What remains: the curves, their numbers, the weights.
     plot.learning_curves(history, training.title(options), tested, out, options.name)
     training.save_history(out / f"history_{options.name}.json", options, history)
-    print(f"see {out}: {', '.join(f.format(options.name) for f in training.FILES)}")
+    print(f"see {out}: {training.files_of(options, out)}")
     if stop.signal:
         print(f"stopped; --resume {checkpoint_path} goes on", file=sys.stderr)
         return 128 + stop.signal

@@ -128,7 +128,7 @@ def shortcut(result):
 
 def speed(result):
     """A result of bench.py: what a step is made of, and how it grows with the batch."""
-    figure = Figure(figsize=(8, 4.2), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(9, 6), layout="constrained", facecolor="white")
     left, right = figure.subplots(1, 2, width_ratios=(5, 4))
     style_axes(left, "What a step is made of", "")
     left.grid(axis="y", visible=False)
@@ -144,7 +144,8 @@ def speed(result):
             start += part * scale
         left.barh(at + 1, 100, 0.8, color=TEST, label=None if labels else "PyTorch, the whole step")
         labels += [(at, "NumPy"), (at + 1, "PyTorch")]
-        left.annotate(f"{row['network']}, batch {row['batch_size']}", (0, at - 0.55), va="bottom", color=INK)
+        threads = f"{row['threads']} thread{'s' * (row['threads'] > 1)}"
+        left.annotate(f"{row['network']}, batch {row['batch_size']}, {threads}", (0, at - 0.5), va="bottom", color=INK)
         at += 3
     left.set_yticks([y for y, _ in labels], [label for _, label in labels])
     left.set_ylim(at - 1.2, -1.4)

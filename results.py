@@ -21,7 +21,7 @@ RUNS = {  # name: (command, seeds)
     "MLP for longer, NumPy": ("main_np.py --epochs 20", range(5)),
     "MLP best, NumPy": ("main_np.py --recipe best", range(3)),
     "ResNet, PyTorch": ("main_torch.py --model resnet", range(3)),
-    "ResNet best, PyTorch": ("main_torch.py --model resnet --recipe best", range(3)),
+    "ResNet best, PyTorch": ("main_torch.py --model resnet --recipe best --amp", range(3)),
     "ResNet in bfloat16, PyTorch": ("main_torch.py --model resnet --amp", range(3)),
     "ResNet by two processes, PyTorch": ("torchrun --nproc-per-node=2 main_torch.py --model resnet", range(1)),
     "ResNet, NumPy": ("main_np.py --model resnet", range(2)),
@@ -33,15 +33,14 @@ CHOICES = {
         "main_np.py --hidden 1024 --epochs 20 --augment shift",
         "main_np.py --hidden 1024 --epochs 20 --augment affine",
         "main_np.py --hidden 1024 --epochs 20 --augment elastic",
-        "main_np.py --recipe best",
     ],
     "ResNet": [
         "main_torch.py --model resnet",
-        "main_torch.py --model resnet --batch-size 128",
-        "main_torch.py --model resnet --augment affine",
-        "main_torch.py --model resnet --recipe best",
-        "main_torch.py --model resnet --recipe best --epochs 30",
-        "main_torch.py --model resnet --recipe best --batch-size 64 --augment elastic",
+        "main_torch.py --model resnet --recipe best --augment affine --blocks 1 --widths 32,64,128",
+        "main_torch.py --model resnet --recipe best --augment elastic --blocks 1 --widths 32,64,128"
+        " --epochs 20 --batch-size 64",
+        "main_torch.py --model resnet --recipe best --amp --augment affine --epochs 20",
+        "main_torch.py --model resnet --recipe best --amp --blocks 1 --widths 32,64,128",
     ],
 }
 # Of these the curves of seed 0 are kept where the README shows them.

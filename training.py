@@ -60,13 +60,13 @@ RECIPES = {
             "augment": "shift",
         },
         "best": {
-            "epochs": 20,
+            "epochs": 30,
             "batch_size": 128,
-            "widths": (32, 64, 128),
-            "blocks": 1,
+            "widths": (24, 48, 96),
+            "blocks": 2,
             "lr": 0.1,
             "weight_decay": 5e-4,
-            "augment": "affine",
+            "augment": "gentle",
         },
     },
 }
@@ -176,7 +176,7 @@ def make_parser(framework, description, argv):
         how,
         "--augment",
         "what happens to the training images: none, shift (by up to 2 pixels), affine (turned, scaled, slanted too), "
-        "elastic (bent too)",
+        "elastic (bent too), gentle (bent less, moved more)",
         choices=data.AUGMENT,
     )
     option(
@@ -401,10 +401,15 @@ class Checkpoint(NamedTuple):
     history: History
 
 
-# What a run leaves in its folder; {} is "np", "torch", "resnet_np" or "resnet_torch".
-FILES = ("loss_plot_{}.png", "accuracy_plot_{}.png", "history_{}.json", "checkpoint_{}.npz")
 RESULTS = Path(__file__).resolve().parent / "results.json"
 FORMAT = 1
+# What a run leaves in its folder; {} is "np", "torch", "resnet_np" or "resnet_torch".
+FILES = ("loss_plot_{}.png", "accuracy_plot_{}.png", "history_{}.json", "checkpoint_{}.npz")
+
+
+def files_of(options, out):
+    """The names of a run's files in that folder (a run that had ended, resumed into another, saves no checkpoint)."""
+    return ", ".join(name for name in (file.format(options.name) for file in FILES) if (out / name).exists())
 
 
 def save_checkpoint(path, options, plan, params, momentum, statistics, history):

@@ -5,6 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+# Tests run side by side (pytest -n auto), and threads of one would wait for those of another: one thread for each.
+# It must be set before NumPy is imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
 import pytest
 
 import data

@@ -162,7 +162,7 @@ def assert_same(batches, others):
 # --- Augmentation ---
 
 
-@pytest.mark.parametrize("augment", ["shift", "affine", "elastic"])
+@pytest.mark.parametrize("augment", ["shift", "affine", "elastic", "gentle"])
 def test_augmentation_is_a_function_of_seed_epoch_and_batch(mnist, augment):
     images, labels = mnist.train_images[:100], mnist.train_labels[:100]
     whole = list(data.batches(training_set(images, labels), 20, 3, 0, 12, augment))
@@ -206,6 +206,14 @@ def test_elastic_bends_by_what_it_says_and_smoothly():
     centre = field[:, 14, 14]
     assert np.corrcoef(centre, field[:, 14, 15])[0, 1] > 0.95
     assert abs(np.corrcoef(centre, field[:, 14, 26])[0, 1]) < 0.3
+
+
+def test_gentle_bends_by_three_fifths_of_that(mnist):
+    points = [data.elastic_points(50, data.stream(2), bend=bend, turn=12, move=2) for bend in (0, 0.6, 1)]
+    straight, less, more = points
+    assert less - straight == pytest.approx(0.6 * (more - straight), abs=1e-4)
+    images = mnist.train_images[:50]
+    assert (data.gentle(images, data.stream(2)) == data.resample(images, less)).all()
 
 
 def test_resampling_a_quarter_turn_is_exact():

@@ -193,7 +193,7 @@ def test_a_picture_of_your_own(tiny, tmp_path, program, mnist):
     Image.fromarray(255 - mnist.test_images[1]).resize((280, 280)).save(tmp_path / "2.png")
     result = program(
         "look.py", tmp_path / "2.png", "--label", 2, "--weights", tiny / "checkpoint_np.npz", "--out", tmp_path,
-        env={"PYTHONPATH": str(ROOT / "tests" / "no_torch"), "PYTHONWARNINGS": "error"},
+        env={"PYTHONPATH": str(ROOT / "tests" / "no_torch"), "PYTHONWARNINGS": "error,ignore::DeprecationWarning"},
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""

@@ -94,6 +94,11 @@ def test_a_run_that_stops_goes_on_bit_for_bit(program, tmp_path):
         assert (tmp_path / "part" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
     again = program("main_np.py", *resume)  # nothing left to do: the same answer once more
     assert accuracy_of(again) == accuracy_of(whole)
+    elsewhere = program("main_np.py", *resume[:3], tmp_path / "elsewhere")
+    assert accuracy_of(elsewhere) == accuracy_of(whole)
+    assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == sorted(
+        re.search(r"^see .*: (.+)$", elsewhere.stdout, re.M)[1].split(", ")
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -202,7 +202,7 @@ def test_the_command(trained, drawn, program, tmp_path):
     (tmp_path / "a 4.png").write_bytes(encoded(drawn, "PNG").read())
     result = program(
         "predict.py", tmp_path / "a 4.png", "--weights", trained, "--show", tmp_path / "shown.png",
-        env={"PYTHONPATH": str(ROOT / "tests" / "no_torch"), "PYTHONWARNINGS": "error"},
+        env={"PYTHONPATH": str(ROOT / "tests" / "no_torch"), "PYTHONWARNINGS": "error,ignore::DeprecationWarning"},
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""

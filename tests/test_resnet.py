@@ -210,7 +210,7 @@ def arrays(path):
         return {n: npz[n] for n in npz.files if n.startswith(("params", "momentum", "statistics"))}
 
 
-@pytest.mark.parametrize("augment", ["none", "shift", "affine", "elastic"])
+@pytest.mark.parametrize("augment", ["none", "shift", "affine", "elastic", "gentle"])
 def test_lockstep(augment):
     argv = ("--widths", "3,4", "--batch-size", 64, "--steps", 15, "--dtype", "float64", "--augment", augment)
     *_, last = twins.lockstep(options_of(*RESNET, *argv))
