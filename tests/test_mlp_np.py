@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conftest import ROOT
@@ -22,8 +22,12 @@ def gradients_agree(model, x, y, tolerance=1e-6):
     for name, param in model.params.items():
         assert grads[name].shape == param.shape
         assert grads[name].dtype == param.dtype
-        numerical = numerical_gradient_at(loss, param)
-        assert relative_difference(grads[name].ravel()[numerical[0]], numerical[1]) < tolerance, name
+        chosen, numerical = numerical_gradient_at(loss, param)
+        by_hand = grads[name].ravel()[chosen]
+        # The last digit of the loss, divided by 2h, is all that is left of gradients that are themselves near 0.
+        rounding = 10 * np.finfo(np.float64).eps * max(1, loss()) / (2 * 1e-5)
+        if np.abs(by_hand - numerical).max() > rounding:
+            assert relative_difference(by_hand, numerical) < tolerance, name
 
 
 def numerical_gradient_at(loss, param, most=300):
@@ -44,6 +48,7 @@ def numerical_gradient_at(loss, param, most=300):
     init=st.sampled_from(["he", "pytorch"]),
     seed=st.integers(0, 2**32),
 )
+@example(batch=3, hidden=1, init="he", seed=4)  # all three so well recognised that the gradients are 1e-9
 def test_gradients_for_random_shapes(batch, hidden, init, seed):
     rng = np.random.default_rng(seed)
     x, y = rng.normal(size=(batch, 28, 28)), rng.integers(10, size=batch)

@@ -106,7 +106,7 @@ def test_photographs(trained, mnist):
 def test_a_thousand_photographs_and_the_resnet_is_better(trained, mnist, program, tmp_path):
     mlp = accuracy(trained, mnist, 1000)
     assert mlp >= 0.97
-    assert program("main_torch.py", "--model", "resnet", timeout=1800).returncode == 0
+    assert program("main_torch.py", "--model", "resnet", "--epochs", 3, timeout=1800).returncode == 0
     assert accuracy(tmp_path / "out" / "checkpoint_resnet_torch.npz", mnist, 1000) > mlp
 
 

@@ -179,6 +179,7 @@ def test_the_file_notices_a_wrong_derivative(tmp_path, right, wrong):
 # --- The programs ---
 
 
+@pytest.mark.slow
 def test_a_resnet_run_can_change_hands_and_goes_on_bit_for_bit(program, tmp_path):
     """With augmentation, weight decay and running statistics: 60 steps in one, 30 in the other."""
     for name, first, second in [("np", "np", "torch"), ("torch", "torch", "np")]:
