@@ -253,21 +253,27 @@ def peak_gflops(size=2048):
 
 
 def measure_steps(compiled):
-    """The table of steps: both networks, both programs, and the parts of NumPy's step alone."""
-    rows = []
-    for argv in (["--batch-size", 128], ["--batch-size", 256], ["--model", "resnet"]):
-        options = options_of(*argv)
-        count = sum(len(a) * b.size for a, b in products_of(options))
-        network = {"network": training.title(options).split(" in ")[0], "batch_size": options.batch_size}
-        alone = {PRODUCTS: (step_of_products, options), UPDATE: (step_of_update, options)}
-        for threads in THREADS:
-            with threads_of_workers(threads):
-                gflops = peak_gflops()
-                tries = [take_turns(alone | steps_of(options, compiled), rounds=5) for _ in range(3)]
-            # A rented machine has slow phases. What counts is the try in which the products alone were fastest.
-            ms = min(tries, key=lambda ms: ms[PRODUCTS][0])
-            rows.append(network | {"threads": threads, "gflops": gflops, "multiplications": count, "ms": ms})
-    return rows
+    """The table of steps: both networks, both programs, and the parts of NumPy's step alone.
+
+    A rented machine has slow minutes. So all is measured three times, minutes apart, and of each row that time counts
+    in which the products alone were fastest: they are nobody's advantage.
+    """
+    rows = {}
+    for _ in range(3):
+        for argv in (["--batch-size", 128], ["--batch-size", 256], ["--model", "resnet"]):
+            options = options_of(*argv)
+            count = sum(len(a) * b.size for a, b in products_of(options))
+            network = {"network": training.title(options).split(" in ")[0], "batch_size": options.batch_size}
+            alone = {PRODUCTS: (step_of_products, options), UPDATE: (step_of_update, options)}
+            for threads in THREADS:
+                with threads_of_workers(threads):
+                    gflops = peak_gflops()
+                    ms = take_turns(alone | steps_of(options, compiled), rounds=5)
+                row = network | {"threads": threads, "gflops": gflops, "multiplications": count, "ms": ms}
+                before = rows.setdefault((*argv, threads), row)
+                if ms[PRODUCTS][0] < before["ms"][PRODUCTS][0]:
+                    rows[(*argv, threads)] = row
+    return list(rows.values())
 
 
 def measure_instead():

@@ -3,7 +3,7 @@
 What was tried, how often (everyday / with the slow tests), and what happens. "One line" is one on stderr, and exit 2.
 
     a run is killed (kill -9) ...
-      at a random moment, resumed, killed again       2 x 5 / 4 x 25   every file is whole, an older or a newer one;
+      at a random moment, resumed, killed again       2 x 5 / 4 x 50   every file is whole, an older or a newer one;
       before and after each file takes its place      - / 4 x 12       what is resumed ends with the bits of the run
                                                                        that was never killed (both programs and models)
       when it has announced an epoch                  1                the epoch is in the checkpoint
@@ -307,7 +307,7 @@ def test_killed_at_random_moments(story, start, tmp_path):
 
 @pytest.mark.slow
 def test_killed_at_many_random_moments(story, start, tmp_path):
-    kill(25, story, start, tmp_path / "out")
+    kill(50, story, start, tmp_path / "out")
 
 
 def test_what_a_killed_process_left_goes_an_hour_later(tmp_path):
