@@ -7,7 +7,7 @@
 # make figures    the drawings in the README -> png/
 # make shortcut   why the residual network has shortcuts -> png/shortcut.png
 # make results    every accuracy in the README, from runs (long; can be stopped and called again)
-# make bench      how fast a step is -> a table
+# make bench      how fast a step is -> tables, png/speed.png
 # make setup      set up everything (PyTorch, tests, lint)
 # make test       the everyday tests, under four minutes
 # make test-all   these and the long trainings

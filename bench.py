@@ -432,7 +432,9 @@ def time_table(result):
     return results.markdown(["run", "to 98 %", "to 99 %", "whole program / training loop", "memory at most"], rows)
 
 
-RUNS = {  # name of the committed history: (row of measure_steps, program, command, its short form to measure)
+# Name of the committed history: (row of measure_steps, program, command, its short form to measure). The rows are
+# those of the default batch sizes, on two threads.
+RUNS = {
     "np": (1, NUMPY, "main_np.py", []),
     "torch": (1, PYTORCH, "main_torch.py", []),
     "resnet_np": (5, NUMPY, "main_np.py --model resnet", ["--steps", "300"]),
