@@ -33,7 +33,9 @@ import training
 
 HERE = Path(__file__).resolve().parent
 BATCHES, HIDDEN, THREADS = (32, 128, 512, 1024, 4096), (64, 256, 512, 1024, 4096), (1, 2)
+PIXELS = ("standardised", "unit", "raw")
 PRODUCTS, UPDATE, NUMPY, PYTORCH, COMPILED = "products alone", "update alone", "NumPy", "PyTorch", "PyTorch, compiled"
+PYTORCHS_PRODUCTS = "PyTorch's products alone"
 
 
 def options_of(*argv):
@@ -103,18 +105,22 @@ def step_of_products(options):
     return lambda: [a @ b for a, b in pairs]
 
 
+def step_of_products_in_pytorch(options):
+    """The same products by PyTorch, which brings another library for them than NumPy does."""
+    pairs = [tuple(map(torch.from_numpy, pair)) for pair in products_of(options)]
+    return lambda: [a @ b for a, b in pairs]
+
+
 def step_of_update(options):
-    """The passes over the parameters at the end of a NumPy training step: almost no arithmetic, all memory."""
-    model, velocity = main_np.build(options)
-    arrays = [(p, velocity[name], np.full_like(p, 1e-3)) for name, p in model.params.items()]
+    """The passes over the parameters at the end of a NumPy training step: almost no arithmetic, all memory.
 
-    def update():
-        for p, v, dp in arrays:
-            v *= 0.9
-            v += dp
-            p -= np.multiply(v, 0.01, out=dp)
-
-    return update
+    `update` leaves lr v in the place of the gradients. With momentum 0.9 and a rate of 0.1, that is the gradient which
+    keeps v as it is: otherwise v would fall, into numbers so small that some processors are slow with them.
+    """
+    params = main_np.build(options)[0].params
+    velocity = {name: np.ones_like(p) for name, p in params.items()}
+    grads = {name: np.full_like(p, 1 - options.momentum) for name, p in params.items()}
+    return lambda: main_np.update(params, velocity, grads, 1 - options.momentum, options)
 
 
 def step_of_the_ancestor(options):
@@ -252,6 +258,11 @@ def peak_gflops(size=2048):
     return round(2 * size**3 / ms / 1e6, 1)
 
 
+def network_of(options):
+    """What a row of the table of steps is about: the network and its batch size."""
+    return training.title(options).split(" in ")[0], options.batch_size
+
+
 def measure_steps(compiled):
     """The table of steps: both networks, both programs, and the parts of NumPy's step alone.
 
@@ -263,8 +274,10 @@ def measure_steps(compiled):
         for argv in (["--batch-size", 128], ["--batch-size", 256], ["--model", "resnet"]):
             options = options_of(*argv)
             count = sum(len(a) * b.size for a, b in products_of(options))
-            network = {"network": training.title(options).split(" in ")[0], "batch_size": options.batch_size}
+            network = dict(zip(("network", "batch_size"), network_of(options), strict=True))
             alone = {PRODUCTS: (step_of_products, options), UPDATE: (step_of_update, options)}
+            if options.model == "mlp":  # PyTorch's convolutions are other products
+                alone[PYTORCHS_PRODUCTS] = (step_of_products_in_pytorch, options)
             for threads in THREADS:
                 with threads_of_workers(threads):
                     gflops = peak_gflops()
@@ -317,7 +330,8 @@ def threads_of_workers(threads):
 
 
 def measure_epochs(pixels):
-    """The seconds of each epoch of the default run by hand."""
+    """The default run by hand on such pixels: the seconds of each epoch, and how many of W1's velocities are subnormal
+    at its end (a part of 1)."""
     options = options_of("--pixels", pixels)
     dataset = data.load()
     plan = training.make_plan(options, len(dataset.train_images))
@@ -331,7 +345,9 @@ def measure_epochs(pixels):
             x = data.as_input(images, pixels, dataset, options.dtype)
             main_np.train_step(model, velocity, x, y, training.learning_rate(step, plan.steps, options), options)
         seconds.append(round(time.perf_counter() - started, 3))
-    return seconds
+    v = np.abs(velocity["W1"])
+    subnormal = (v > 0) & (v < np.finfo(v.dtype).tiny)
+    return {"seconds": seconds, "subnormal": round(float(subnormal.mean()), 4)}
 
 
 def measure_process(*argv):
@@ -383,7 +399,8 @@ def limit_table(result):
         peak = [2 * row["multiplications"] / ms[name] / 1e6 / row["gflops"] for name in (NUMPY, PYTORCH)]
         speed = [f"{1000 * row['batch_size'] / ms[name]:,.0f}" for name in (NUMPY, PYTORCH)]
         shares = [f"{share:.0%}" for share in (*parts, 1 - sum(parts), *peak)]
-        rows.append([row["network"], row["batch_size"], row["threads"], *shares, *speed])
+        theirs = f"{ms[PYTORCHS_PRODUCTS] / ms[PRODUCTS]:.2f}" if PYTORCHS_PRODUCTS in ms else ""
+        rows.append([row["network"], row["batch_size"], row["threads"], *shares, *speed, theirs])
     head = [
         "network",
         "batch",
@@ -395,6 +412,7 @@ def limit_table(result):
         "PyTorch",
         "images/s: NumPy",
         "PyTorch",
+        "products: PyTorch / NumPy",
     ]
     return results.markdown(head, rows)
 
@@ -432,21 +450,35 @@ def time_table(result):
     return results.markdown(["run", "to 98 %", "to 99 %", "whole program / training loop", "memory at most"], rows)
 
 
-# Name of the committed history: (row of measure_steps, program, command, its short form to measure). The rows are
-# those of the default batch sizes, on two threads.
+def epochs_table(result):
+    """Seconds of each epoch of the default run by hand, by the pixels that it sees."""
+    rows = [
+        [f"`--pixels {pixels}`", *(f"{seconds:.2f}" for seconds in run["seconds"]), f"{run['subnormal']:.0%}"]
+        for pixels, run in sorted(result["epochs"].items(), key=lambda item: PIXELS.index(item[0]))
+    ]
+    epochs = [f"epoch {n}" for n in range(1, len(rows[0]) - 1)]
+    return results.markdown(["", *epochs, "subnormal velocities"], rows)
+
+
+TABLES = (table, limit_table, instead_table, time_table, epochs_table, scaling_table)
+
+# Name of the committed history: (program, command, its short form to measure).
 RUNS = {
-    "np": (1, NUMPY, "main_np.py", []),
-    "torch": (1, PYTORCH, "main_torch.py", []),
-    "resnet_np": (5, NUMPY, "main_np.py --model resnet", ["--steps", "300"]),
-    "resnet_torch": (5, PYTORCH, "main_torch.py --model resnet", ["--steps", "600"]),
+    "np": (NUMPY, "main_np.py", []),
+    "torch": (PYTORCH, "main_torch.py", []),
+    "resnet_np": (NUMPY, "main_np.py --model resnet", ["--steps", "300"]),
+    "resnet_torch": (PYTORCH, "main_torch.py --model resnet", ["--steps", "600"]),
 }
 
 
 def measure_times(rows):
     """For each of RUNS the time to 98 % and 99 %, and whole programs beside their loops (short for the ResNets)."""
+    by_key = {(row["network"], row["batch_size"], row["threads"]): row for row in rows}
     found = []
-    for name, (row, program, command, short) in RUNS.items():
-        epoch = (60_000 // rows[row]["batch_size"]) * rows[row]["ms"][program][0] / 1000  # seconds
+    for name, (program, command, short) in RUNS.items():
+        options = options_of(*command.split()[1:])
+        row = by_key[(*network_of(options), THREADS[-1])]
+        epoch = (60_000 // options.batch_size) * row["ms"][program][0] / 1000  # seconds
         epochs = {key: epochs_to(a, name) for key, a in (("to_98", 0.98), ("to_99", 0.99))}
         times = {key: n and round(n * epoch, 1) for key, n in epochs.items()}
         found.append(
@@ -460,7 +492,7 @@ def main():
     result = {"command": "python bench.py", "machine": training.machine()}
     result["rows"] = measure_steps(compiled=main_torch.has_compiler())
     result["instead"] = measure_instead()
-    result["epochs"] = {pixels: measure_epochs(pixels) for pixels in ("standardised", "unit")}
+    result["epochs"] = {pixels: measure_epochs(pixels) for pixels in PIXELS}
     result["times"] = measure_times(result["rows"])
     # Both have the same number of steps in an epoch: the time to 99 % as a part of what the usual example trains.
     example = take_turns({"example": (step_of_the_usual_example, 64)}, rounds=5)["example"]
@@ -468,11 +500,12 @@ def main():
     share = to_99 * result["rows"][-1]["ms"][PYTORCH][0] / (14 * example[0])
     result["to_99"] = {"epochs": to_99, "share": round(share, 4), "example_ms": example}
     result["scaling"] = measure_scaling()
-    training.save_result("bench", result)
+    # Each processor has its own ratios, so each keeps its own results.
+    training.save_result("bench", training.load_results().get("bench", {}) | {training.processor(): result})
     plot.save(plot.speed(result), HERE / "png" / "speed.png")
     print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
     print("times are milliseconds, medians (middle half)")
-    for part in (table, limit_table, instead_table, time_table, scaling_table):
+    for part in TABLES:
         print(f"\n{part.__doc__}\n\n{part(result)}")
     print(f"\nPyTorch's own MNIST example at batch 64: {example[0]:.1f} ms a step, 14 epochs")
     print(f"the ResNet reads 99 % after {to_99} epochs: {share:.1%} of that time")

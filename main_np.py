@@ -83,22 +83,38 @@ def build(options):
 
 
 def train_step(model, velocity, x, y, lr, options):
-    """One step of stochastic gradient descent with momentum, in place; the batch's loss and accuracy before it.
+    """One step of stochastic gradient descent, in place; the batch's loss and accuracy before it."""
+    logits = model.forward(x)  # (B, 10)
+    loss, dlogits = softmax_cross_entropy(logits, y)
+    grads = model.backward(dlogits)
+    update(model.params, velocity, grads, lr, options)
+    return loss, (logits.argmax(axis=1) == y).mean()
+
+
+def update(params, velocity, grads, lr, options):
+    """Move all parameters against their gradients, with momentum; what is in `grads` is used up.
 
     For every parameter p: v = momentum v + d loss / d p, and then p = p - lr v. A ball that rolls downhill and keeps
     some of its speed (Polyak 1964, in PyTorch's form).
     """
-    logits = model.forward(x)  # (B, 10)
-    loss, dlogits = softmax_cross_entropy(logits, y)
-    grads = model.backward(dlogits)
-    for name, p in model.params.items():
-        v, dp = velocity[name], grads[name]
-        if options.weight_decay and p.ndim > 1:  # weights, but not biases, gammas or betas
-            dp += options.weight_decay * p
-        v *= options.momentum
-        v += dp
-        p -= np.multiply(v, lr, out=dp)  # dp is not needed any more: its memory serves for lr v
-    return loss, (logits.argmax(axis=1) == y).mean()
+    for name in params:
+        for p, v, dp in in_parts(params[name], velocity[name], grads[name]):
+            if options.weight_decay and p.ndim > 1:  # weights, but not biases, gammas or betas
+                dp += options.weight_decay * p
+            v *= options.momentum
+            v += dp
+            p -= np.multiply(v, lr, out=dp)  # dp is not needed any more: its memory serves for lr v
+
+
+def in_parts(*arrays, size=50_000):
+    """Arrays of one shape, a few rows of each at a time (views): at most `size` numbers, or one row.
+
+    So little arithmetic is done to each number here that fetching it takes longer. A part stays in the processor's
+    cache until its last pass; of a whole W1 the first rows would be gone again, and be fetched anew for each pass.
+    """
+    rows = max(1, size // arrays[0][0].size)
+    for i in range(0, len(arrays[0]), rows):
+        yield [array[i : i + rows] for array in arrays]
 
 
 def evaluate(model, dataset, options):

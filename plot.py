@@ -5,7 +5,7 @@ import math
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, MultipleLocator, NullFormatter
 
 from data import replacing
 
@@ -150,6 +150,8 @@ def speed(result):
     left.set_yticks([y for y, _ in labels], [label for _, label in labels])
     left.set_ylim(at - 1.2, -1.4)
     left.set_xlabel("time, in per cent of PyTorch's", color=INK)
+    left.xaxis.set_major_locator(MultipleLocator(50))
+    figure.suptitle(result["machine"]["processor"], x=0.99, ha="right", fontsize=10, color="#777777")
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
 
     style_axes(right, "784-512-10 by batch size", "milliseconds")
@@ -160,10 +162,13 @@ def speed(result):
             right.plot(sizes, ms, color=color, linestyle=line, marker="o", markersize=4, linewidth=2)
     right.set_xscale("log", base=2)
     right.set_yscale("log")
+    right.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    right.yaxis.set_minor_formatter(NullFormatter())
     right.set_xticks([32, 128, 512, 1024, 4096], ["32", "128", "512", "1024", "4096"])
     right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     right.set_xlabel("images in a batch", color=INK)
-    right.annotate("dashed: 1 thread, solid: 2", (0.03, 0.93), xycoords="axes fraction", color=INK)
+    for line, (text, color) in enumerate([("NumPy", TRAIN), ("PyTorch", TEST), ("dashed: 1 thread, solid: 2", INK)]):
+        right.annotate(text, (0.03, 0.95 - 0.05 * line), xycoords="axes fraction", color=color, va="center")
     return figure
 
 
