@@ -5,6 +5,7 @@ main_np.py is the same program with our own derivatives; read the two side by si
 """
 
 import atexit
+import contextlib
 import os
 import shutil
 import sys
@@ -91,7 +92,9 @@ def main(argv=None):
 def build(options, device="cpu"):
     """The network that the options describe, with main_np.py's first weights, and what will move them."""
     model = MLP(options.hidden) if options.model == "mlp" else ResNet(options.widths, options.blocks)
-    model.to(device, getattr(torch, options.dtype), memory_format=torch.channels_last)
+    model.to(device, getattr(torch, options.dtype))
+    if torch.device(device).type != "mps":  # PyTorch's convolutions are faster so, but not all right on mps
+        model.to(memory_format=torch.channels_last)
     weights = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim == 1]  # biases, gammas and betas do not decay
     groups = [{"params": weights, "weight_decay": options.weight_decay}, {"params": others}]
@@ -104,7 +107,7 @@ def build(options, device="cpu"):
 
 def train_step(network, optimizer, x, y, lr, options, team=None):
     """One step of stochastic gradient descent with momentum; the batch's loss and accuracy before it, as a tensor."""
-    with torch.autocast(x.device.type, torch.bfloat16, enabled=bool(options.amp)):
+    with torch.autocast(x.device.type, torch.bfloat16) if options.amp else contextlib.nullcontext():
         logits = network(x)  # (B, 10)
         loss = F.cross_entropy(logits, y)
     optimizer.zero_grad()
@@ -121,9 +124,10 @@ def evaluate(network, dataset, options, team):
     """Mean loss and accuracy of the network as it is on all test images."""
     network.eval()  # batch normalisation then uses the statistics that it remembers
     sums = torch.zeros(2, device=team.device, dtype=getattr(torch, options.dtype))
-    for i in range(500 * team.rank, len(dataset.test_images), 500 * team.size):
-        x = data.as_input(dataset.test_images[i : i + 500], options.pixels, dataset, options.dtype)
-        x, y = team.to_device(x, dataset.test_labels[i : i + 500].astype("int64"))
+    part = min(500, len(dataset.test_images) // team.size)  # so that none of the processes goes without
+    for i in range(part * team.rank, len(dataset.test_images), part * team.size):
+        x = data.as_input(dataset.test_images[i : i + part], options.pixels, dataset, options.dtype)
+        x, y = team.to_device(x, dataset.test_labels[i : i + part].astype("int64"))
         logits = network(x)
         sums += torch.stack((F.cross_entropy(logits, y, reduction="sum"), (logits.argmax(dim=1) == y).sum()))
     network.train()
@@ -163,15 +167,25 @@ class Team:
         self.rank, self.size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
         self.first = self.rank == 0
         self.quiet = None if self.first else True  # tqdm's None: quiet unless on a terminal
-        self.device = choose_device(options)
+        self.device = choose_device(options, alone=self.size == 1)
         if options.batch_size % self.size:
             raise training.UserError(f"--batch-size {options.batch_size} cannot be split evenly by {self.size}")
+        if 0 < options.hold_out < self.size:
+            raise training.UserError(f"--hold-out {options.hold_out} cannot be split by {self.size} processes")
         training.check_batch(options, options.batch_size // self.size)
         if options.amp is None:
             options.amp = self.device.type == "cuda" and options.model == "resnet"
+        if options.amp:
+            try:
+                torch.autocast(self.device.type, torch.bfloat16)
+            except RuntimeError:  # as on mps before PyTorch 2.5
+                raise training.UserError(f"--amp: this PyTorch has none for {self.device}; leave --amp out") from None
         if self.size > 1:
             if self.device.type == "cuda":
-                self.device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+                local_rank, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+                if local_rank >= gpus:
+                    raise training.UserError(f"--nproc-per-node: {gpus} GPU{'s' * (gpus > 1)} here; or --device cpu")
+                self.device = torch.device("cuda", local_rank)
                 torch.cuda.set_device(self.device)
             dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
             atexit.register(dist.destroy_process_group)
@@ -190,8 +204,8 @@ class Team:
         """Arrays as tensors on the device; a GPU copies them while the processor goes on."""
         tensors = [torch.from_numpy(array) for array in arrays]
         if self.device.type == "cuda":
-            tensors = [tensor.pin_memory() for tensor in tensors]
-        return [tensor.to(self.device, non_blocking=True) for tensor in tensors]
+            return [tensor.pin_memory().to(self.device, non_blocking=True) for tensor in tensors]
+        return [tensor.to(self.device) for tensor in tensors]
 
     def sum(self, tensor):
         """The sum of a tensor over the processes."""
@@ -217,12 +231,16 @@ class Team:
 
 def has_compiler():
     """Whether torch.compile will find what it needs on a processor."""
-    return any(map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++", "cl")))
+    usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
+    return shutil.which(os.environ.get("CXX") or usual) is not None
 
 
-def choose_device(options):
-    """The torch.device that --device means on this machine; UserError if it is not there."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+def choose_device(options, alone=True):
+    """The torch.device that --device means on this machine; UserError if it is not there.
+
+    alone: whether this is the only process; several cannot talk to each other from mps.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": alone and torch.backends.mps.is_available(), "cpu": True}
     if options.dtype == "float64" and options.device in ("auto", "mps"):
         if options.device == "mps":
             raise training.UserError("--device mps has no float64: take --dtype float32 or --device cpu")
@@ -231,7 +249,8 @@ def choose_device(options):
     if name == "auto":
         name = next(name for name, is_there in there.items() if is_there)
     if not there[name]:
-        raise training.UserError(f"--device {name}: PyTorch finds none on this machine; leave --device out")
+        where = "on this machine" if alone else "for several processes on this machine"
+        raise training.UserError(f"--device {name}: PyTorch finds none {where}; leave --device out")
     return torch.device(name)
 
 

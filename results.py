@@ -4,6 +4,7 @@ It can be stopped and called again: a run that has ended is not repeated. `pytho
 the runs of those names (see RUNS and CHOICES). Those with seed 0 leave their curves in learning_curves/.
 """
 
+import json
 import re
 import subprocess
 import sys
@@ -48,7 +49,7 @@ FOR_THE_README = {f"{main}{model}" for main in ("main_np.py", "main_torch.py") f
 
 
 def train(command, seed):
-    """Run a program as a user would; its accuracy, the seconds of its training loop, and its parameters."""
+    """Run a program as a user would; its accuracy, the seconds of its training loop, its parameters, its machine."""
     out = HERE / "learning_curves"
     if seed or command not in FOR_THE_README:
         out = out / "others"
@@ -58,7 +59,9 @@ def train(command, seed):
     if ended.returncode:
         raise training.UserError(f"{command} --seed {seed} did not come to its end; what ended before is kept")
     printed = ended.stdout
+    name = ("resnet_" if "resnet" in command else "") + ("np" if "main_np" in command else "torch")
     return {
+        "machine": json.loads((out / f"history_{name}.json").read_text())["machine"],
         "accuracy": float(re.search(r"^(?:test|held-out) accuracy: (0\.\d{4})$", printed, re.M)[1]),
         "seconds": float(re.search(r"steps, (\d+\.\d) s$", printed, re.M)[1]),
         "parameters": int(re.search(r"([\d,]+) parameters", printed)[1].replace(",", "")),
@@ -110,6 +113,7 @@ def recipes_table(found):
             batch, epochs = given["batch_size"], given.get("epochs")
             steps = given.get("steps") or epochs * (60_000 // batch)
             layers = f"784-{given['hidden']}-10" if model == "mlp" else "-".join(map(str, given["widths"]))
+            layers += f" × {given['blocks']}" if given.get("blocks", 1) > 1 else ""
             sizes = [batch, layers, f"{epochs or steps / (60_000 // batch):.3g}", f"{steps:,}", given["lr"]]
             accuracies = [accuracy(model, recipe, framework) for framework in ("np", "torch")]
             if any(accuracies):
@@ -137,7 +141,7 @@ def main():
             command, seeds = RUNS[name]
             for seed in seeds:
                 found = training.load_results().get("accuracy", {})
-                entry = found.setdefault(name, {"command": command, "machine": training.machine(), "runs": {}})
+                entry = found.setdefault(name, {"command": command, "runs": {}})
                 if str(seed) not in entry["runs"]:
                     entry["runs"][str(seed)] = train(command, seed)
                     training.save_result("accuracy", found)

@@ -273,6 +273,8 @@ def title(options):
     """What a run is called in its pictures."""
     sizes = (784, options.hidden, 10) if options.model == "mlp" else options.widths
     network = ("" if options.model == "mlp" else "ResNet ") + "-".join(map(str, sizes))
+    if options.model == "resnet" and options.blocks > 1:
+        network += f" × {options.blocks}"  # so many blocks for each width
     return f"{network} in {'NumPy' if options.name.endswith('np') else 'PyTorch'}"
 
 
@@ -358,9 +360,10 @@ class History:
         """Make numbers of the last steps; UserError at the first loss that is not finite."""
         unread, self.unread = self.unread, []
         for loss, accuracy in unread:
+            loss, accuracy = float(loss), float(accuracy)  # here a GPU is waited for
             self.check(loss, self.step + 1)
-            self.train_loss.append(float(loss))
-            self.train_accuracy.append(float(accuracy))
+            self.train_loss.append(loss)
+            self.train_accuracy.append(accuracy)
 
     def numbers(self):
         """All that is kept, by name."""
@@ -610,7 +613,7 @@ def run(main):
     except MemoryError:
         message = "not enough memory: lower --hidden, --widths or --batch-size"
     except RuntimeError as error:  # PyTorch's way of saying the same
-        if not re.search("out of memory|allocate memory", str(error)):
+        if not re.search("out of memory|not enough memory|allocate memory", str(error)):
             raise
         message = "not enough memory: lower --hidden, --widths or --batch-size"
     except BrokenPipeError:  # whoever read our output has gone

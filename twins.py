@@ -113,7 +113,8 @@ def compare_inits():
 def accuracy(program, framework, recipe, init, seed):
     """The test accuracy of a run of main_np or main_torch."""
     with tempfile.TemporaryDirectory() as out, contextlib.redirect_stdout(io.StringIO()):
-        program.main(["--recipe", recipe, "--init", init, "--seed", str(seed), "--out", out])
+        if program.main(["--recipe", recipe, "--init", init, "--seed", str(seed), "--out", out]):
+            raise KeyboardInterrupt  # a run that was stopped says nothing
         return json.loads((Path(out) / f"history_{framework}.json").read_text())["test_accuracy"][-1]
 
 

@@ -437,7 +437,10 @@ def test_something_else_where_a_file_or_a_folder_should_be(run, tmp_path):
 
 def test_folders_of_any_name(run, tmp_path):
     argv = (*MODELS["mlp"], "--epochs", 4)
-    for epoch, name in enumerate(("with spaces", "数字 büro 👍", os.fsdecode(b"not utf-8 \xff"), "--[a]*?%s{}"), 1):
+    names = ["with spaces", "数字 büro 👍", "--[a]*?%s{}", os.fsdecode(b"not utf-8 \xff")]
+    if sys.platform == "darwin":  # whose folders have names in UTF-8
+        del names[-1]
+    for epoch, name in enumerate(names, 1):
         succeeds(run("main_np", *argv, "--stop-after", epoch, "--out", tmp_path / name))
         assert len(files(tmp_path / name)) == 4
         argv = ("--resume", tmp_path / name / "checkpoint_np.npz")
@@ -612,7 +615,7 @@ def guarded(work, *arguments):
     training.machine()  # asks `uname` once
     sys.addaudithook(forbid)
     work(*arguments)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 2**20  # kB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > (2**20 if sys.platform == "linux" else 2**30)  # kB, B
 
 
 def forbid(event, arguments):

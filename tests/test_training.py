@@ -39,6 +39,13 @@ def test_recipes_of_the_resnet():
     assert options_of("--model", "resnet", "--recipe", "best", framework="torch").name == "resnet_torch"
 
 
+def test_a_title_tells_networks_apart():
+    assert training.title(options_of("--hidden", "16")) == "784-16-10 in NumPy"
+    resnet = ("--model", "resnet", "--widths", "4,8")
+    assert training.title(options_of(*resnet, framework="torch")) == "ResNet 4-8 in PyTorch"
+    assert training.title(options_of(*resnet, "--blocks", "3")) == "ResNet 4-8 × 3 in NumPy"
+
+
 def test_what_is_typed_overrides_the_recipe():
     options = options_of("--recipe", "np_nn", "--epochs", "2", "--lr", "0.01", "--init", "he")
     assert (options.epochs, options.steps, options.lr, options.init, options.hidden) == (2, None, 0.01, "he", 512)
@@ -368,6 +375,7 @@ def test_a_checkpoint_that_is_not_there(tmp_path):
         (MemoryError(), 2, "not enough memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 2, "not enough memory"),
         (RuntimeError("CUDA out of memory."), 2, "not enough memory"),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate"), 2, "lower --hidden"),
         (OSError(28, "No space left on device", "x.png"), 2, "x.png: No space left"),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],

@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -159,6 +160,12 @@ def test_float64_the_whole_default_run():
         if n % 468 == 0:
             assert twins.largest_difference(step.params_np, step.params_torch) < 1e-12
     assert n == 2340
+
+
+def test_a_run_that_was_stopped_is_no_result():
+    program = SimpleNamespace(main=lambda argv: 130)
+    with pytest.raises(KeyboardInterrupt):
+        twins.accuracy(program, "np", "np_nn", "geohot", 0)
 
 
 @pytest.mark.slow
