@@ -104,8 +104,8 @@ def analogy():
             text(axes, left + scale * new, ground + 15, "test: a basket never practised", 12, GREY)
 
     for i, (name, *note) in enumerate([
-        ("gradient", "which change of the", "rule would help most"),
-        ("step", "make that change,", "but only a little"),
+        ("gradient", "how the loss grows with", "each number of the rule"),
+        ("step", "change them the other", "way, but only a little"),
         ("learning rate", "how much: with too much,", "the next throw is worse"),
         ("epoch", "one round: a throw", "at every basket"),
     ]):  # fmt: skip

@@ -166,7 +166,7 @@ def draw_test(model, options, dataset):
         "confusion": plot.confusion(counts, f"{network} reads {right:,} of {total:,} {tested} images right"),
         "mistakes": plot.mistakes(
             dataset.test_images[wrong], labels[wrong], p[wrong].argmax(axis=1), p[wrong].max(axis=1),
-            f"{network}: its {len(wrong)} most confident mistakes of {total - right}",
+            f"{network}: the {len(wrong)} most confident of its {total - right} mistakes",
         ),
     }  # fmt: skip
 

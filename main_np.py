@@ -95,7 +95,7 @@ def update(params, velocity, grads, lr, options):
     """Move all parameters against their gradients, with momentum; what is in `grads` is used up.
 
     For every parameter p: v = momentum v + d loss / d p, and then p = p - lr v. A ball that rolls downhill and keeps
-    some of its speed (Polyak 1964, in PyTorch's form).
+    some of its speed (Polyak 1964, in PyTorch's form). Weight decay adds weight_decay p to the gradients of weights.
     """
     for name in params:
         for p, v, dp in in_parts(params[name], velocity[name], grads[name]):
@@ -107,10 +107,11 @@ def update(params, velocity, grads, lr, options):
 
 
 def in_parts(*arrays, size=50_000):
-    """Arrays of one shape, a few rows of each at a time (views): at most `size` numbers, or one row.
+    """Arrays of one shape, some rows of each at a time (views): at most `size` numbers, or one row.
 
-    So little arithmetic is done to each number here that fetching it takes longer. A part stays in the processor's
-    cache until its last pass; of a whole W1 the first rows would be gone again, and be fetched anew for each pass.
+    Each line of `update` goes over its arrays once, and does so little to each number that fetching it from memory
+    takes longer. A part of this size stays in the processor's cache until all lines are done with it; of a whole W1 the
+    first rows would be pushed out by the last, and be fetched anew for every line.
     """
     rows = max(1, size // arrays[0][0].size)
     for i in range(0, len(arrays[0]), rows):

@@ -86,7 +86,7 @@ def softmax_cross_entropy(logits, y):
     """logits (B, 10), true digits y (B,) -> the mean over the batch of -log p[y], and its derivative dlogits (B, 10).
 
     With p = exp(logits) / sum(exp(logits)), the loss of one example is log(sum(exp(logits))) - logits[y].
-    The first term's derivative for logits[k] is exp(logits[k]) / sum = p[k]; the second's is -1 for k = y.
+    The first term's derivative by logits[k] is exp(logits[k]) / sum = p[k]; the second's is -1 for k = y.
     So d loss / d logits = p - onehot(y): what the network said, minus what it should have said.
     """
     rows = np.arange(len(y))

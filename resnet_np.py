@@ -4,13 +4,13 @@ After He, Zhang, Ren & Sun 2015 (Deep Residual Learning for Image Recognition), 
 
     stem      convolution with stride 2, normalisation, ReLU      (B, 28, 28, 1)  -> (B, 14, 14, 16)
     block 1   two convolutions and a shortcut past them           (B, 14, 14, 16) -> (B, 14, 14, 16)
-    block 2   the same with stride 2: half as high and wide,      (B, 14, 14, 16) -> (B, 7, 7, 32)
-    block 3   but twice as many channels                          (B, 7, 7, 32)   -> (B, 4, 4, 64)
+    block 2   with stride 2: half the size, twice the channels    (B, 14, 14, 16) -> (B, 7, 7, 32)
+    block 3   the same again (7 / 2, rounded up)                  (B, 7, 7, 32)   -> (B, 4, 4, 64)
     mean      over all positions                                  (B, 4, 4, 64)   -> (B, 64)
     linear    logits, as in mlp_np.py                             (B, 64)         -> (B, 10)
 
-What is new against mlp_np.py is the layers; the chain rule is the same. Each layer has a `forward` that keeps what
-it will need, and under it a `backward` that takes d loss / d output (called dy), leaves d loss / d parameter in
+What is new compared with mlp_np.py are the layers; the chain rule is the same. Each layer has a `forward` that keeps
+what it will need, and under it a `backward` that takes d loss / d output (called dy), leaves d loss / d parameter in
 `grads`, and returns d loss / d input (dx). resnet_torch.py is the same network in PyTorch.
 
 `python resnet_np.py` checks every layer against the definition of the derivative.
@@ -120,7 +120,7 @@ class BatchNorm:
         """dy -> dx, both (B, H, W, C).
 
         With xhat = (x - mean) inverse we have y = gamma xhat + beta, so dbeta = sum dy and dgamma = sum dy xhat.
-        x reaches y on three ways. Directly: dy gamma inverse. Through the mean, which is subtracted everywhere: if it
+        x reaches y in three ways. Directly: dy gamma inverse. Through the mean, which is subtracted everywhere: if it
         grows, all xhat fall by inverse, and each x has a part of 1/n in it. Through the variance, which scales all
         xhat: d xhat / d var = -xhat inverse^2 / 2, and d var / d x = 2 (x - mean) / n. Added up:
 
@@ -197,8 +197,9 @@ class Block:
 
     def backward(self, dy):
         first, second, shortcut = (self.layers.get(name) for name in ("first", "second", "shortcut"))
-        # z2 is a sum, so dz2 goes to both of its terms whole. That is the point of the shortcut: however small the
-        # gradient becomes on its way through the convolutions, x also receives dz2 as it is.
+        # z2 is a sum, so dz2 goes to both of its terms whole. That is the point of the shortcut: however distorted the
+        # gradient becomes on its way through the convolutions, x also receives dz2 as it is (where the shape changes,
+        # through a single small convolution).
         dz2 = dy * (self.y > 0)
         da1 = second.backward(dz2)
         da1 *= self.a1 > 0  # dz1

@@ -75,13 +75,13 @@ def markdown(head, rows):
 
 
 def table(accuracies):
-    """The runs in Markdown: mean ± standard deviation over the seeds."""
+    """The runs in Markdown: mean ± standard deviation over the seeds (of two, the mean alone)."""
     rows = []
     for name, (command, _) in RUNS.items():
         if name in accuracies:
             runs = accuracies[name]["runs"].values()
             values, seconds = [run["accuracy"] for run in runs], np.median([run["seconds"] for run in runs])
-            spread = f"{np.mean(values):.4f}" + (f" ± {np.std(values, ddof=1):.4f}" if len(values) > 1 else "")
+            spread = f"{np.mean(values):.4f}" + (f" ± {np.std(values, ddof=1):.4f}" if len(values) > 2 else "")
             time_ = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
             command = command if command.startswith("torchrun") else f"python {command}"
             size = f"{next(iter(runs))['parameters']:,}"
@@ -121,7 +121,9 @@ def recipes_table(found):
             published = [value for (name, _, _), value in PUBLISHED.items() if name == recipe]
             if published:
                 rows.append([f"as {recipe} published it", *published, *sizes])
-    return markdown(["recipe", "NumPy", "PyTorch", "batch size", "layers", "epochs", "steps", "learning rate"], rows)
+    return markdown(
+        ["recipe", "NumPy", "PyTorch", "batch size", "layers", "epochs", "steps", "highest learning rate"], rows
+    )
 
 
 def choices_table(choices):

@@ -157,7 +157,7 @@ def test_subnormal_velocities_are_found():
 
 
 def test_results_are_trained_once(kept, monkeypatch, capsys):
-    monkeypatch.setattr(results, "RUNS", {"tiny": ("main_np.py --steps 2 --hidden 8", range(2))})
+    monkeypatch.setattr(results, "RUNS", {"tiny": ("main_np.py --steps 2 --hidden 8", range(3))})
     monkeypatch.setattr(results, "CHOICES", {"choice": ["main_np.py --steps 2 --hidden 4"]})
     trained = []
     train = results.train
@@ -166,9 +166,9 @@ def test_results_are_trained_once(kept, monkeypatch, capsys):
     results.main()
     results.main()
     tiny = "main_np.py --steps 2 --hidden 8"
-    assert trained == [(tiny, 0), (tiny, 1), ("main_np.py --steps 2 --hidden 4 --hold-out 10000", 0)]
+    assert trained == [(tiny, 0), (tiny, 1), (tiny, 2), ("main_np.py --steps 2 --hidden 4 --hold-out 10000", 0)]
     accuracies = [run["accuracy"] for run in kept["accuracy"]["tiny"]["runs"].values()]
-    row = f"| tiny | {np.mean(accuracies):.4f} ± {np.std(accuracies, ddof=1):.4f} | 2 | 6,370 | 0 s | `python {tiny}` |"
+    row = f"| tiny | {np.mean(accuracies):.4f} ± {np.std(accuracies, ddof=1):.4f} | 3 | 6,370 | 0 s | `python {tiny}` |"
     assert row in capsys.readouterr().out
     assert 0 < kept["choices"]["main_np.py --steps 2 --hidden 4"]["accuracy"] < 1
 

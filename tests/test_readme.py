@@ -71,18 +71,19 @@ def test_the_results_are_what_they_should_be():
     assert abs(mean("ResNet by two processes, PyTorch") - mean("ResNet, PyTorch")) <= 0.002
 
 
-@pytest.mark.parametrize("processor", RESULTS["bench"])
-def test_the_benchmark_is_what_it_should_be(processor):
-    measured = RESULTS["bench"][processor]
-    assert measured["to_99"]["share"] <= 0.1
-    for row in measured["rows"]:
-        ms = {name: times[0] for name, times in row["ms"].items()}
-        if "ResNet" in row["network"]:
-            assert ms["NumPy"] <= 2 * ms["PyTorch"], row
-        else:
-            assert ms["NumPy"] <= (0.92 if "EPYC" in processor else 1.05) * ms["PyTorch"], row
-            assert ms["NumPy"] <= 1.2 * (ms["products alone"] + ms["update alone"]) or row["threads"] > 1, row
-    assert measured["epochs"]["standardised"]["seconds"][-1] <= 1.1 * measured["epochs"]["standardised"]["seconds"][0]
+def test_the_benchmark_is_what_the_readme_says():
+    """The ResNet by hand takes at most twice as long as PyTorch's, and on one thread the MLP is no slower than its."""
+    for network, at_most in (("784", 1), ("ResNet", 2)):
+        ratios = []
+        for row in (row for measured in RESULTS["bench"].values() for row in measured["rows"]):
+            if network in row["network"]:
+                ratios.append(row["ms"]["NumPy"][0] / row["ms"]["PyTorch"][0])
+                assert ratios[-1] <= at_most or (network == "784" and row["threads"] > 1), row
+        assert f"{min(ratios):.2f} to {max(ratios):.2f}" in README
+    for measured in RESULTS["bench"].values():
+        assert measured["to_99"]["share"] <= 0.1
+    found = RESULTS["bench"][PROCESSOR]["epochs"]
+    assert found["standardised"]["subnormal"] == 0 < found["unit"]["subnormal"] < found["raw"]["subnormal"]
 
 
 @pytest.mark.parametrize("name", ["np", "torch", "resnet_torch"])
