@@ -237,6 +237,7 @@ def torchrun(*argv, processes=2, timeout=300):
         sys.executable,
         "-m",
         "torch.distributed.run",
+        "--standalone",  # at a port of its own: several tests may run at once
         f"--nproc-per-node={processes}",
         str(ROOT / "main_torch.py"),
     ]
@@ -278,8 +279,8 @@ def test_a_process_that_dies_ends_the_run(tmp_path):
         "sys.path.insert(0, os.path.dirname(sys.argv[0])); runpy.run_path(sys.argv[0], run_name='__main__')\n"
     )
     (tmp_path / "dies.py").write_text(code)
-    argv = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", str(tmp_path / "dies.py")]
-    argv += [str(ROOT / "main_torch.py"), "--epochs", "500", "--out", str(tmp_path / "out")]
+    argv = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    argv += [str(tmp_path / "dies.py"), str(ROOT / "main_torch.py"), "--epochs", "500", "--out", str(tmp_path / "out")]
     result = subprocess.run(argv, capture_output=True, text=True, timeout=120)
     assert result.returncode != 0
     assert "exitcode  : 9" in result.stderr or "exitcode: 9" in result.stderr
