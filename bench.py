@@ -275,7 +275,7 @@ def measure_steps(compiled):
         for argv in (["--batch-size", 128], ["--batch-size", 256], ["--model", "resnet"]):
             options = options_of(*argv)
             count = sum(len(a) * b.size for a, b in products_of(options))
-            network = dict(zip(("network", "batch_size"), network_of(options), strict=True))
+            network, batch_size = network_of(options)
             alone = {PRODUCTS: (step_of_products, options), UPDATE: (step_of_update, options)}
             if options.model == "mlp":  # PyTorch's convolutions are other products
                 alone[PYTORCHS_PRODUCTS] = (step_of_products_in_pytorch, options)
@@ -283,8 +283,9 @@ def measure_steps(compiled):
                 with threads_of_workers(threads):
                     gflops = peak_gflops()
                     ms = take_turns(alone | steps_of(options, compiled), rounds=5)
-                row = network | {"threads": threads, "gflops": gflops, "multiplications": count, "ms": ms}
-                rows.setdefault((*argv, threads), []).append(row)
+                row = {"network": network, "batch_size": batch_size, "threads": threads, "gflops": gflops}
+                row |= {"multiplications": count, "ms": ms}
+                rows.setdefault((network, batch_size, threads), []).append(row)
     return [min(tries, key=lambda row: sum(times[0] for times in row["ms"].values())) for tries in rows.values()]
 
 
@@ -464,7 +465,7 @@ def epochs_table(result):
     """Seconds of each epoch of the default run by hand, by the pixels that it sees."""
     rows = [
         [f"`--pixels {pixels}`", *(f"{seconds:.2f}" for seconds in run["seconds"]), f"{run['subnormal']:.0%}"]
-        for pixels, run in sorted(result["epochs"].items(), key=lambda item: PIXELS.index(item[0]))
+        for pixels, run in ((pixels, result["epochs"][pixels]) for pixels in PIXELS)
     ]
     epochs = [f"epoch {n}" for n in range(1, len(rows[0]) - 1)]
     return results.markdown(["", *epochs, "subnormal velocities"], rows)

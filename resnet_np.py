@@ -71,7 +71,8 @@ def neighbourhoods(x, size, stride):
 
     Beyond the border there are zeros. The windows are a view of x, which says how far it is in memory to the next
     image, stride rows down, stride columns on, one row down within a window, and to the next number: in a row of a
-    window, the C channels of its `size` columns follow each other. Only the last reshape copies.
+    window, the C channels of its `size` columns follow each other. Only the last reshape copies. (np.ndarray makes the
+    view and, unlike as_strided, refuses to look beyond the end of x.)
     """
     pad = size // 2
     if pad:
@@ -155,7 +156,7 @@ def channel_sum(x):
 def everywhere(channels, x):
     """A number for each channel (C,), repeated at every position of x: (H, W, C).
 
-    Broadcasting would do that by itself, but in loops of length C; over whole images it is five times faster.
+    Broadcasting would do that by itself, but in loops of length C; over whole images it is faster.
     """
     return np.full(x.shape[1:], channels)
 

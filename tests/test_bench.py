@@ -1,6 +1,7 @@
 """bench.py, results.py, twins.py, depth.py: that they find what they say, in a setting small enough to run here."""
 
 import os
+import sys
 import time
 
 import numpy as np
@@ -142,6 +143,26 @@ def test_a_process_is_measured():
 @pytest.mark.slow
 def test_the_residual_network_by_hand_needs_little_memory():
     assert bench.measure_process("main_np.py", "--model", "resnet", "--steps", "20")["memory"] <= 800
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "darwin", reason="Apple's products are so fast that all else weighs more")
+def test_a_step_costs_little_more_than_its_products_and_the_update():
+    """Both are needed whoever computes: the products are limited by arithmetic, the update by memory, and how these two
+    compare is the processor's affair.
+
+    On one BLAS thread: idle ones of OpenBLAS spin for a while after each product, and on a busy machine that slows down
+    whatever comes next by chance. Noise only adds, so the best of three tries counts.
+    """
+    options = bench.options_of()
+    steps = {"step": bench.step_in_numpy, "products": bench.step_of_products, "update": bench.step_of_update}
+    tries = []
+    with bench.threads_of_workers(1):
+        for _ in range(3):
+            ms = bench.take_turns({name: (step, options) for name, step in steps.items()}, rounds=5)
+            tries.append(ms["step"][0] / (ms["products"][0] + ms["update"][0]))
+    print(tries)
+    assert min(tries) <= 1.2
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 """`python main_np.py` as a user runs it: what it prints, writes and learns, and how it ends."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -247,58 +246,3 @@ def test_default_accuracy_over_five_seeds(program):
 @pytest.mark.parametrize(("recipe", "published"), [("np_nn", 0.9805), ("geohot", 0.9635)])
 def test_published_recipes_land_where_published(program, recipe, published):
     assert accuracy_of(program("main_np.py", "--recipe", recipe)) == pytest.approx(published, abs=0.01)
-
-
-STEP_AGAINST_ITS_PARTS = """
-import time
-import numpy as np
-from main_np import train_step, update
-from mlp_np import MLP, softmax_cross_entropy
-from training import parse_options
-
-options = parse_options("np", "", [])[0]
-rng = np.random.default_rng(0)
-x, y = rng.normal(size=(128, 784)).astype(np.float32), rng.integers(10, size=128)
-model, other = MLP(), MLP()
-velocity = {name: np.zeros_like(p) for name, p in model.params.items()}
-velocities = {name: np.ones_like(p) for name, p in model.params.items()}
-grads = {name: np.full_like(p, 0.1) for name, p in model.params.items()}  # with a rate of 0.1 they and v stay so
-W1, _, W2, _ = model.params.values()
-dlogits = softmax_cross_entropy(model.forward(x), y)[1]
-model.backward(dlogits)
-
-def products():
-    return x @ W1, model.a1 @ W2, model.a1.T @ dlogits, dlogits @ W2.T, x.T @ model.dz1
-
-def parts():
-    products()
-    update(other.params, velocities, grads, 0.1, options)
-
-def step():
-    train_step(model, velocity, x, y, 0.01, options)
-
-def seconds(function):
-    started = time.perf_counter()
-    function()
-    return time.perf_counter() - started
-
-pairs = np.array([(seconds(step), seconds(parts)) for _ in range(300)])
-print(np.median(pairs[:, 0]) / np.median(pairs[:, 1]))
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "darwin", reason="Apple's products are so fast that all else weighs more")
-def test_a_step_costs_little_more_than_its_products_and_the_update():
-    """The ratio of medians over 300 interleaved runs.
-
-    Both are needed whoever computes: the products are limited by arithmetic, the update by memory, and how these two
-    compare is the processor's affair. On one BLAS thread: idle ones of OpenBLAS spin for a while after each product,
-    and on a busy machine that slows down whatever comes next by chance. Noise only adds, so the best of three tries
-    counts.
-    """
-    one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
-    argv = [sys.executable, "-c", STEP_AGAINST_ITS_PARTS]
-    tries = [float(subprocess.check_output(argv, cwd=ROOT, env=os.environ | one)) for _ in range(3)]
-    print(tries)
-    assert min(tries) <= 1.2
