@@ -25,11 +25,11 @@ torch: .venv/all
 	$(BIN)/python main_torch.py
 
 twins: .venv/all
-	$(BIN)/python twins.py
-	$(BIN)/python twins.py resnet
+	$(BIN)/python -m lab.twins
+	$(BIN)/python -m lab.twins resnet
 
 inits: .venv/all
-	$(BIN)/python twins.py inits
+	$(BIN)/python -m lab.twins inits
 
 look: .venv/np
 	$(BIN)/python look.py
@@ -38,16 +38,16 @@ page: .venv/np
 	$(BIN)/python page.py
 
 figures: .venv/np
-	$(BIN)/python figures.py
+	$(BIN)/python -m lab.figures
 
 shortcut: .venv/all
-	$(BIN)/python depth.py
+	$(BIN)/python -m lab.depth
 
 results: .venv/all
-	$(BIN)/python results.py
+	$(BIN)/python -m lab.results
 
 bench: .venv/all
-	$(BIN)/python bench.py
+	$(BIN)/python -m lab.bench
 
 setup: .venv/all
 

@@ -1,7 +1,7 @@
 """Look inside a trained network: one image's way through it and the gradient's way back, its weights, its mistakes.
 
 `python look.py` takes a test image, `python look.py photo.jpg --label 7` a picture of your own. The pictures are drawn
-by plot.py; here is where their numbers come from. NumPy computes, whoever trained the network.
+by support/drawing.py; here is where their numbers come from. NumPy computes, whoever trained the network.
 """
 
 import sys
@@ -10,21 +10,22 @@ from pathlib import Path
 import numpy as np
 
 import data
-import plot
 import predict
-import training
 from mlp_np import softmax_cross_entropy
 from resnet_np import BatchNorm, walk
+from support import drawing, program
+from support.files import open_folder
+from support.options import Parser, integer, test_set_name
 
 MOST = 64  # first-layer units to draw
 WRONG = 24  # mistakes to draw
 
 
 def main(argv=None):
-    parser = training.Parser(description=__doc__.split("\n")[0], allow_abbrev=False)
+    parser = Parser(description=__doc__.split("\n")[0], allow_abbrev=False)
     parser.add_argument("picture", nargs="?", help="a picture of one digit, as predict.py reads them; needs --label")
-    whole = training.integer(0, 9999)
-    parser.add_argument("--label", metavar="D", type=training.integer(0, 9), help="the digit in your picture")
+    whole = integer(0, 9999)
+    parser.add_argument("--label", metavar="D", type=integer(0, 9), help="the digit in your picture")
     parser.add_argument(
         "--test", metavar="N", type=whole, help="or: test image N (default: 247, a 4 that looks like a 2)"
     )
@@ -39,7 +40,7 @@ def main(argv=None):
         parser.error("--label is for a picture of your own; a test image has its label")
 
     model, options, checkpoint = predict.load_network(arguments.weights)
-    out = training.open_folder(arguments.out)
+    out = open_folder(arguments.out)
     dataset = data.load(options.dataset, options.hold_out)
     if arguments.picture:
         picture = predict.read_picture(arguments.picture)
@@ -48,9 +49,9 @@ def main(argv=None):
     else:
         n = 247 if arguments.test is None else arguments.test
         if n >= len(dataset.test_images):
-            parser.error(f"--test {n}: there are {len(dataset.test_images)} {training.tested(options)} images, from 0")
+            parser.error(f"--test {n}: there are {len(dataset.test_images)} {test_set_name(options)} images, from 0")
         image, y = dataset.test_images[n], int(dataset.test_labels[n])
-        what = f"{training.tested(options)} image {n}"
+        what = f"{test_set_name(options)} image {n}"
 
     name = Path(checkpoint.path).stem.removeprefix("checkpoint_")
     figures = {
@@ -59,7 +60,7 @@ def main(argv=None):
         **draw_test(model, options, dataset),
     }
     for kind, figure in figures.items():
-        plot.save(figure, out / f"{kind}_{name}.png")
+        drawing.save(figure, out / f"{kind}_{name}.png")
     print(f"{predict.describe(options)} of {checkpoint.path}: {what}, a {y}")
     print(f"see {out}: {', '.join(f'{kind}_{name}.png' for kind in figures)}")
 
@@ -73,11 +74,11 @@ def draw_passes(model, options, image, y, what):
     there, back = f"{network}, forward: a {y}, {what}", f"{network}, backward: a {y}, {what}"
     if options.model == "mlp":
         steps = mlp_passes(model, options, image, y)
-        return {"forward": plot.forward_pass(steps, there, y), "backward": plot.backward_pass(steps, back, y)}
+        return {"forward": drawing.forward_pass(steps, there, y), "backward": drawing.backward_pass(steps, back, y)}
     steps = resnet_passes(model, options, image, y)
     return {
-        "forward": plot.feature_maps(steps, there, y),
-        "backward": plot.feature_gradients(steps, back, y),
+        "forward": drawing.feature_maps(steps, there, y),
+        "backward": drawing.feature_gradients(steps, back, y),
     }
 
 
@@ -137,11 +138,11 @@ def draw_weights(model, options):
     network = predict.describe(options)
     if options.model == "resnet":
         kernels = np.moveaxis(model.params["stem.conv.W"][:, :, 0], 2, 0)[:MOST]  # (C, 3, 3)
-        return plot.weights(kernels, range(len(kernels)), f"{network}: the first layer's weights",
+        return drawing.weights(kernels, range(len(kernels)), f"{network}: the first layer's weights",
                             "the 3 x 3 weights of every channel of the stem")  # fmt: skip
     W1, W2 = model.params["W1"], model.params["W2"]
     most = loudest(W2)
-    return plot.weights(
+    return drawing.weights(
         W1.T[most].reshape(-1, 28, 28),
         [f"for {digit}" for digit in W2[most].argmax(axis=1)],
         f"{network}: the first layer's weights, W1",
@@ -160,11 +161,11 @@ def draw_test(model, options, dataset):
     p, labels = probabilities(model, options, dataset), dataset.test_labels
     counts = confusion_matrix(p, labels)
     right, total = int(np.trace(counts)), int(counts.sum())
-    network, tested = predict.describe(options), training.tested(options)
+    network, tested = predict.describe(options), test_set_name(options)
     wrong = worst(p, labels)
     return {
-        "confusion": plot.confusion(counts, f"{network} reads {right:,} of {total:,} {tested} images right"),
-        "mistakes": plot.mistakes(
+        "confusion": drawing.confusion(counts, f"{network} reads {right:,} of {total:,} {tested} images right"),
+        "mistakes": drawing.mistakes(
             dataset.test_images[wrong], labels[wrong], p[wrong].argmax(axis=1), p[wrong].max(axis=1),
             f"{network}: the {len(wrong)} most confident of its {total - right} mistakes",
         ),
@@ -173,11 +174,8 @@ def draw_test(model, options, dataset):
 
 def probabilities(model, options, dataset):
     """What the network says of all test images: (N, 10)."""
-    parts = []
-    for i in range(0, len(dataset.test_images), 500):
-        x = data.as_input(dataset.test_images[i : i + 500], options.pixels, dataset, options.dtype)
-        parts.append(predict.softmax(model.forward(x)))
-    return np.concatenate(parts)
+    parts = (data.as_input(images, options.pixels, dataset, options.dtype) for images, _ in data.test_batches(dataset))
+    return np.concatenate([predict.softmax(model.forward(x)) for x in parts])
 
 
 def confusion_matrix(p, labels):
@@ -192,4 +190,4 @@ def worst(p, labels):
 
 
 if __name__ == "__main__":
-    sys.exit(training.run(main))
+    sys.exit(program.run(main))

@@ -24,15 +24,3 @@ class MLP(nn.Module):
         z1 = self.layer1(x)  # (B, H)
         a1 = F.relu(z1)  # (B, H)
         return self.layer2(a1)  # (B, 10)
-
-    def as_in_numpy(self, tensor_of=lambda parameter: parameter.data):
-        """What tensor_of gives for each parameter, under mlp_np.py's names and in its shapes (views, no copies).
-
-        nn.Linear keeps its matrix as (outputs, inputs), so that the W are transposed.
-        """
-        return {
-            "W1": tensor_of(self.layer1.weight).T,  # (784, H)
-            "b1": tensor_of(self.layer1.bias),  # (H,)
-            "W2": tensor_of(self.layer2.weight).T,  # (H, 10)
-            "b2": tensor_of(self.layer2.bias),  # (10,)
-        }

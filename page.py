@@ -16,8 +16,12 @@ from pathlib import Path
 import numpy as np
 
 import data
-import training
 from mlp_np import MLP
+from support import program
+from support.checkpoint import load_checkpoint
+from support.errors import UserError
+from support.files import replacing
+from support.options import Parser
 
 FOLDER = Path(__file__).resolve().parent / "page"
 MAX_BYTES = 1_500_000  # of the page: a photograph's size
@@ -25,7 +29,7 @@ READ, MISREAD = 50, 10  # the test images on the page: the first ones, then the 
 
 
 def main(argv=None):
-    parser = training.Parser(description=__doc__, allow_abbrev=False)
+    parser = Parser(description=__doc__, allow_abbrev=False)
     parser.add_argument(
         "--weights",
         metavar="FILE",
@@ -38,11 +42,11 @@ def main(argv=None):
     options = parser.parse_args(argv)
     page = build(load_network(options.weights)).encode()
     if len(page) > MAX_BYTES:
-        raise training.UserError(
+        raise UserError(
             f"the page of {options.weights} would have {len(page):,} bytes, more than {MAX_BYTES:,}: "
             "train with fewer --hidden units (600 fit)"
         )
-    with data.replacing(options.out) as file:
+    with replacing(options.out) as file:
         file.write(page)
     print(f"see {options.out}: {len(page):,} bytes")
 
@@ -50,20 +54,20 @@ def main(argv=None):
 def load_network(path):
     """The checkpoint in that file, if it is of an MLP that reads MNIST; UserError if not."""
     if not Path(path).exists():
-        raise training.UserError(f"there is no {path}: run main_np.py first, or name a checkpoint with --weights")
-    checkpoint = training.load_checkpoint(path)
+        raise UserError(f"there is no {path}: run main_np.py first, or name a checkpoint with --weights")
+    checkpoint = load_checkpoint(path)
     options, shapes = checkpoint.options, {name: p.shape for name, p in checkpoint.params.items()}
     if options.get("model") != "mlp":
-        raise training.UserError(f"{path} is a {options.get('model')}'s; the page shows an MLP's: run main_np.py")
+        raise UserError(f"{path} is a {options.get('model')}'s; the page shows an MLP's: run main_np.py")
     if options.get("dataset") != "mnist":
-        raise training.UserError(f"{path} learned {options.get('dataset')}; the page reads digits: run main_np.py")
+        raise UserError(f"{path} learned {options.get('dataset')}; the page reads digits: run main_np.py")
     hidden = shapes.get("b1", (0,))[0]
     if (
         shapes != {"W1": (784, hidden), "b1": (hidden,), "W2": (hidden, 10), "b2": (10,)}
         or hidden != options.get("hidden")
         or options.get("pixels") not in ("standardised", "unit", "raw")
     ):
-        raise training.UserError(f"{path} holds another network than its options say")
+        raise UserError(f"{path} holds another network than its options say")
     return checkpoint
 
 
@@ -145,4 +149,4 @@ def text(array):
 
 
 if __name__ == "__main__":
-    sys.exit(training.run(main))
+    sys.exit(program.run(main))

@@ -16,9 +16,12 @@ import numpy as np
 from PIL import Image, ImageOps
 
 import data
-import plot
-import training
-from main_np import build, get_arrays
+from main_np import build
+from support import drawing, program
+from support.checkpoint import load_checkpoint
+from support.download import SOURCES
+from support.errors import UserError
+from support.options import Parser, resume, title
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 MAX_PIXELS = 50_000_000
@@ -29,7 +32,7 @@ WEIGHTS = (("resnet_np", "resnet_torch"), ("np", "torch"))  # the better network
 
 
 def main(argv=None):
-    parser = training.Parser(description=__doc__.split("\n")[0], allow_abbrev=False)
+    parser = Parser(description=__doc__.split("\n")[0], allow_abbrev=False)
     parser.add_argument("picture", help=f"a picture of one digit: {', '.join(FORMATS)}")
     add_weights(parser)
     parser.add_argument("--show", metavar="FILE.png", help="draw what was given, what the network saw, what it says")
@@ -46,9 +49,9 @@ def main(argv=None):
     print(f"{'digit' if options.dataset == 'mnist' else 'class'}: {p.argmax()}")
     if arguments.show:
         try:
-            plot.save(plot.prediction(picture, image, p), arguments.show)
+            drawing.save(drawing.prediction(picture, image, p), arguments.show)
         except OSError as error:
-            raise training.UserError(f"cannot write --show {arguments.show}: {error.strerror}") from None
+            raise UserError(f"cannot write --show {arguments.show}: {error.strerror}") from None
 
 
 # --- The network ---------------------------------------------------------------------------------------------------
@@ -70,10 +73,9 @@ def load_network(path=None):
     model: mlp_np.MLP or resnet_np.ResNet, set to predict and not to train.
     """
     path = path or best_weights()
-    options, checkpoint = training.parse_options("np", "", [f"--resume={path}"])
-    model, velocity = build(options)
-    plan = training.make_plan(options, 60_000 - options.hold_out)
-    training.restore(checkpoint, plan, *get_arrays(model, velocity))
+    checkpoint = load_checkpoint(path)
+    options = resume("np", checkpoint.options, {"resume": path})
+    model, _ = build(options, checkpoint)
     model.training = False
     return model, options, checkpoint
 
@@ -83,17 +85,17 @@ def best_weights():
         there = [path for name in names if (path := FOLDER / f"checkpoint_{name}.npz").exists()]
         if there:
             return max(there, key=lambda path: path.stat().st_mtime)
-    raise training.UserError(f"no trained network in {FOLDER}: run `python main_np.py` first, or give --weights FILE")
+    raise UserError(f"no trained network in {FOLDER}: run `python main_np.py` first, or give --weights FILE")
 
 
 def describe(options):
     """The network in a few words: "784-512-10"; which framework trained it makes no difference here."""
-    return training.title(options).rsplit(" in ", 1)[0]
+    return title(options).rsplit(" in ", 1)[0]
 
 
 def as_input(image, options):
     """One uint8 image (28, 28) as the network's input (1, 28, 28)."""
-    return data.as_input(image[np.newaxis], options.pixels, data.SOURCES[options.dataset], options.dtype)
+    return data.as_input(image[np.newaxis], options.pixels, SOURCES[options.dataset], options.dtype)
 
 
 def softmax(logits):
@@ -116,7 +118,7 @@ def read_picture(path):
             warnings.simplefilter("ignore")  # whatever Pillow finds strange, it can read
             size = image.width * image.height
             return shades(image) if size <= MAX_PIXELS else too_large(path)
-    except training.UserError:
+    except UserError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         too_large(path)
@@ -124,11 +126,11 @@ def read_picture(path):
         reason = error.strerror or "not a picture that can be read (" + ", ".join(FORMATS) + "), or damaged"
     except Exception:  # whatever else Pillow makes of a damaged file
         reason = "damaged"
-    raise training.UserError(f"cannot read {path}: {reason}")
+    raise UserError(f"cannot read {path}: {reason}")
 
 
 def too_large(path):
-    raise training.UserError(f"{path} has more than {MAX_PIXELS // 10**6} million pixels: make it smaller")
+    raise UserError(f"{path} has more than {MAX_PIXELS // 10**6} million pixels: make it smaller")
 
 
 def shades(image):
@@ -177,7 +179,7 @@ def find_ink(picture, name="the picture"):
     ink = np.clip((ink / max(strength, FAINTEST) - 0.2) / 0.5, 0, 1)  # in the shade ink stands out less
     ink *= soften(ink, max(height, width) / 40) > 0.05  # specks have too little ink around them
     if strength < FAINTEST or ink.max() <= 0.5:
-        raise training.UserError(f"no digit to be seen in {name}: it should be darker or lighter than the paper")
+        raise UserError(f"no digit to be seen in {name}: it should be darker or lighter than the paper")
     return crop(ink, 0.5)
 
 
@@ -232,4 +234,4 @@ def as_mnist(ink):
 
 
 if __name__ == "__main__":
-    sys.exit(training.run(main))
+    sys.exit(program.run(main))

@@ -63,23 +63,3 @@ class ResNet(nn.Module):
         a = F.relu(self.stem(x))  # (B, 16, 14, 14)
         a = self.blocks(a)  # (B, 64, 4, 4)
         return self.linear(a.mean(dim=(2, 3)))  # (B, 10)
-
-    def as_in_numpy(self, tensor_of=lambda parameter: parameter.data):
-        """What tensor_of gives for each parameter, under resnet_np.py's names and in its shapes (views, no copies)."""
-        found = {}
-        for path, layer in self.named_modules():
-            if isinstance(layer, nn.Conv2d):  # (O, C, size, size) here, (size, size, C, O) there
-                found[f"{path}.W"] = tensor_of(layer.weight).permute(2, 3, 1, 0)
-            elif isinstance(layer, nn.BatchNorm2d):
-                found |= {f"{path}.gamma": tensor_of(layer.weight), f"{path}.beta": tensor_of(layer.bias)}
-            elif isinstance(layer, nn.Linear):
-                found |= {f"{path}.W": tensor_of(layer.weight).T, f"{path}.b": tensor_of(layer.bias)}
-        return found
-
-    def statistics_as_in_numpy(self):
-        """The remembered means and variances, under resnet_np.py's names."""
-        found = {}
-        for path, layer in self.named_modules():
-            if isinstance(layer, nn.BatchNorm2d):
-                found |= {f"{path}.mean": layer.running_mean, f"{path}.var": layer.running_var}
-        return found

@@ -24,14 +24,18 @@ def mnist():
 
 @pytest.fixture
 def program(tmp_path):
-    """program("main_np.py", ...) runs it in a process of its own, by default into tmp_path / "out"."""
+    """program("main_np.py", ...) or program("lab.figures", ...) runs it in a process of its own.
+
+    The main programs write into tmp_path / "out" unless told otherwise.
+    """
 
     def call(script, *arguments, env=None, cwd=ROOT, timeout=300):
         arguments = [str(a) for a in arguments]
-        if "--out" not in arguments and script.startswith("main"):
+        if "--out" not in arguments and str(script).startswith("main"):
             arguments += ["--out", str(tmp_path / "out")]
+        script_or_module = [str(ROOT / script)] if str(script).endswith(".py") else ["-m", script]
         return subprocess.run(
-            [sys.executable, str(ROOT / script), *arguments],
+            [sys.executable, *script_or_module, *arguments],
             capture_output=True,
             text=True,
             timeout=timeout,

@@ -13,7 +13,7 @@ import predict
 from conftest import ROOT, assert_one_line
 from mlp_np import MLP, numerical_gradient, relative_difference, softmax_cross_entropy
 from resnet_np import ResNet
-from training import UserError
+from support.errors import UserError
 
 KINDS = ("forward", "backward", "weights", "confusion", "mistakes")
 

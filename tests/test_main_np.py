@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import main_np
-import training
 from conftest import ROOT, accuracy_of, assert_one_line
 from mlp_np import MLP, softmax_cross_entropy
+from support.options import parse_options
 
 SHORT = ("--hidden", "16", "--steps", "30")
 
@@ -192,7 +192,7 @@ def test_hold_out_never_shows_the_test_set(program):
 
 
 def test_evaluation_counts_every_image(mnist):
-    options = main_np.training.parse_options("np", "", ["--hidden", "4"])[0]
+    options = parse_options("np", "--hidden", "4")
     model = MLP(4)
     few = mnist._replace(test_images=mnist.test_images[:1234], test_labels=mnist.test_labels[:1234])
     loss, accuracy = main_np.evaluate(model, few, options)
@@ -204,7 +204,6 @@ def test_evaluation_counts_every_image(mnist):
 
 def test_the_update_is_its_formula_whatever_the_parts():
     """v = momentum v + dp, p = p - lr v, to the last bit, for arrays of many parts, of one, and of less than a row."""
-    options = training.parse_options("np", "", ["--momentum", "0.9", "--weight-decay", "0.01"])[0]
     rng = np.random.default_rng(0)
     shapes = {"W": (784, 200), "wide": (3, 60_000), "kernel": (3, 3, 8, 4), "b": (70_000,), "one": (1,)}
     params, velocity, grads = (
@@ -212,23 +211,23 @@ def test_the_update_is_its_formula_whatever_the_parts():
     )
     expected = {}
     for name, p in params.items():
-        dp = grads[name] + (options.weight_decay * p if p.ndim > 1 else 0)
-        v = options.momentum * velocity[name] + dp
+        dp = grads[name] + (0.01 * p if p.ndim > 1 else 0)
+        v = 0.9 * velocity[name] + dp
         expected[name] = p - 0.1 * v, v
-    main_np.update(params, velocity, grads, 0.1, options)
+    main_np.update(params, velocity, grads, lr=0.1, momentum=0.9, weight_decay=0.01)
     for name, (p, v) in expected.items():
         np.testing.assert_array_equal(params[name], p, err_msg=name)
         np.testing.assert_array_equal(velocity[name], v, err_msg=name)
 
 
 def test_parts_are_views_of_every_row_once():
-    a = np.zeros((10, 7, 3))
-    parts = list(main_np.in_parts(a, a.copy(), size=70))
-    assert [len(part) for part, _ in parts] == [3, 3, 3, 1]
-    for part, _ in parts:
-        part += 1
-    assert (a == 1).all()
-    assert [len(part) for (part,) in main_np.in_parts(a, size=1)] == [1] * 10
+    a, b = {"a": np.zeros((10, 7, 3)), "b": np.zeros(2)}, {"a": np.ones((10, 7, 3)), "b": np.ones(2)}
+    parts = list(main_np.in_parts(a, b, size=70))
+    assert [len(mine) for mine, _ in parts] == [3, 3, 3, 1, 2]
+    for mine, theirs in parts:
+        mine += theirs
+    assert all((array == 1).all() for array in a.values())
+    assert [len(mine) for mine, _ in main_np.in_parts(a, b, size=1)] == [1] * 12
 
 
 # --- Slow: the numbers that the README states ---

@@ -16,9 +16,9 @@ from page_strokes import STROKES
 import data
 import main_np
 import page as writer
-import training
 from conftest import ROOT, assert_one_line
 from mlp_np import MLP, relative_difference, softmax_cross_entropy
+from support.checkpoint import load_checkpoint
 
 COMMITTED = ROOT / "page" / "index.html"
 GRADIENTS = ("dW2", "db2", "da1", "dz1", "dW1", "db1")
@@ -171,7 +171,7 @@ def test_ten_steps(browser, small, mnist):
 
 @pytest.mark.parametrize("pixels", ["unit", "raw"])
 def test_pixels_become_input_as_they_did_in_training(browser, checkpoint, mnist, tmp_path, pixels):
-    loaded = training.load_checkpoint(checkpoint)
+    loaded = load_checkpoint(checkpoint)
     path = tmp_path / "index.html"
     path.write_text(writer.build(loaded._replace(options=loaded.options | {"pixels": pixels})), encoding="utf-8")
     with opened(browser, path) as page:
@@ -181,7 +181,7 @@ def test_pixels_become_input_as_they_did_in_training(browser, checkpoint, mnist,
 
 @pytest.mark.parametrize("hidden", [1, 11])
 def test_a_network_of_any_width_has_a_page(browser, checkpoint, tmp_path, hidden):
-    loaded = training.load_checkpoint(checkpoint)
+    loaded = load_checkpoint(checkpoint)
     params = {n: p[:, :hidden] if n == "W1" else p if n == "b2" else p[:hidden] for n, p in loaded.params.items()}
     path = tmp_path / "index.html"
     narrow = loaded._replace(options=loaded.options | {"hidden": hidden}, params=params)
@@ -546,7 +546,7 @@ def test_packed_weights_are_nearly_the_weights():
 
 
 def test_the_page_names_its_run(checkpoint):
-    loaded = training.load_checkpoint(checkpoint)
+    loaded = load_checkpoint(checkpoint)
     accuracy = f"{loaded.history.test_accuracy[-1]:.4f}"
     assert writer.run_line(loaded) == f"784-48-10, seed 3, 300 training steps, test accuracy {accuracy}"
     held_out = loaded._replace(options=loaded.options | {"hold_out": 5000})
@@ -557,7 +557,7 @@ def test_the_page_names_its_run(checkpoint):
 
 def test_wrong_weights_are_one_line(program, checkpoint, tmp_path):
     def edit(name, options=None, **params):
-        loaded = training.load_checkpoint(checkpoint)
+        loaded = load_checkpoint(checkpoint)
         arrays = dict(np.load(checkpoint))
         arrays["options"] = json.dumps(loaded.options | (options or {}))
         np.savez(tmp_path / name, **arrays | {f"params/{n}": p for n, p in params.items()})

@@ -15,7 +15,7 @@ import data
 import main_np
 import predict
 from conftest import ROOT, assert_one_line
-from training import UserError
+from support.errors import UserError
 
 # --- Pictures to read ----------------------------------------------------------------------------------------------
 
@@ -82,7 +82,7 @@ def accuracy(weights, mnist, n):
 def trained(tmp_path_factory):
     """The weights of a default run of main_np.py."""
     out = tmp_path_factory.mktemp("trained")
-    assert main_np.main(["--out", str(out)]) is None
+    assert main_np.main(["--out", str(out)]) == 0
     return out / "checkpoint_np.npz"
 
 
@@ -332,8 +332,9 @@ def test_memory_is_bounded(side, most, trained, tmp_path, program):
     """In MB, of which Python with NumPy and matplotlib takes some 100; 49 million pixels have 200 as RGBA."""
     (tmp_path / "bomb.png").write_bytes(bomb(side))
     code = (
-        "import pathlib, re, predict, training\n"
-        "status = training.run(lambda: predict.main(sys.argv[1:]))\n"
+        "import pathlib, re, predict\n"
+        "from support import program\n"
+        "status = program.run(lambda: predict.main(sys.argv[1:]))\n"
         "status_of_process = pathlib.Path('/proc/self/status').read_text()\n"
         "print(int(re.search(r'VmHWM:\\s+(\\d+) kB', status_of_process)[1]) // 1024)\n"
         "sys.exit(status)"

@@ -7,11 +7,11 @@ import subprocess
 import numpy as np
 import pytest
 
-import bench
-import results
-import training
-import twins
 from conftest import ROOT, assert_one_line
+from lab import bench, results, twins
+from support.history import History
+from support.options import parse_options
+from support.run import Plan
 
 
 def on_disk(path):
@@ -33,7 +33,7 @@ def committed(path):
 
 PROCESSOR = "Intel(R) Xeon(R) Processor, 2 cores"  # whose benchmark the README shows whole
 README = on_disk("README.md")
-RESULTS = json.loads(committed("results.json"))
+RESULTS = json.loads(committed("lab/results.json"))
 
 
 def test_tables_are_those_of_the_results():
@@ -90,12 +90,12 @@ def test_the_benchmark_is_what_the_readme_says():
 def test_the_printed_runs_are_the_committed_ones(name):
     """The lines that the README shows of each run are made of the numbers in the committed history."""
     content = json.loads(committed(f"learning_curves/history_{name}.json"))
-    fields = {field: content[field] for field in training.History().numbers()}
+    fields = {field: content[field] for field in History().numbers()}
     steps = fields["test_step"]
-    plan = training.Plan(steps[0], steps[-1], steps[-1])
+    plan = Plan(steps[0], steps[-1], steps[-1])
     for epoch, end in enumerate(steps, 1):
         cut = {n: v[:end] if n.startswith("train") else v[:epoch] for n, v in fields.items()}
-        assert training.History(**cut).epoch_line(plan, "test") in README
+        assert History(**cut).epoch_line(plan, "test") in README
     assert f"test accuracy: {content['test_accuracy'][-1]:.4f}" in README
 
 
@@ -132,7 +132,7 @@ def commands():
     blocks = "\n".join(re.findall(r"^```sh\n(.+?)^```", README, re.M | re.S)).splitlines()
     inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.+?^```", "", README, flags=re.M | re.S))
     found = [re.sub(r"^\.venv/bin/", "", line) for line in blocks + inline]
-    return sorted({line for line in found if re.match(r"(python|torchrun) (?!-m pip|-m pytest).*\w+\.py", line)})
+    return sorted({line for line in found if re.match(r"(python|torchrun) (?!-m).*\w+\.py", line)})
 
 
 def arguments(command):
@@ -144,14 +144,13 @@ def test_the_options_in_the_readme_are_understood(tmp_path):
     for command in commands():
         main = re.search(r"main_(np|torch)\.py", command)
         if main and not {"--resume", "-h"} & set(command.split()):
-            training.parse_options(main[1], "", arguments(command))
+            parse_options(main[1], *arguments(command))
             checked += 1
     assert checked >= 20
 
 
 # Programs that are not mains: the tests that run them.
-TESTED = {"mlp_np": "mlp_np", "resnet_np": "resnet", "twins": "bench", "depth": "bench", "figures": "figures"}
-TESTED |= {"bench": "bench", "results": "bench", "predict": "predict", "look": "look", "page": "page"}
+TESTED = {"mlp_np": "mlp_np", "resnet_np": "resnet", "predict": "predict", "look": "look", "page": "page"}
 
 
 def test_the_other_programs_in_the_readme_have_tests():

@@ -9,14 +9,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import data
 import main_np
 import main_torch
 import mlp_np
 import resnet_np
 import resnet_torch
-import training
-import twins
 from conftest import ROOT, accuracy_of
+from lab import twins
+from support.names import get_arrays, parameters
+from support.options import parse_options
+from support.place import has_compiler
 
 RESNET = ("--model", "resnet")
 TINY = (*RESNET, "--widths", "2,3", "--batch-size", 1000, "--steps", 90)
@@ -24,7 +27,7 @@ SHAPES = [(2, 5, 6, 3), (1, 4, 4, 2), (3, 7, 3, 1), (1, 1, 1, 2), (2, 2, 5, 1)]
 
 
 def options_of(*argv):
-    return training.parse_options("torch", "", [str(a) for a in argv])[0]
+    return parse_options("torch", *argv)
 
 
 def agree(pairs, tolerance):
@@ -114,19 +117,20 @@ def test_the_whole_network(mnist, argv, batch):
     """Logits, every gradient and every running statistic of one batch."""
     options = options_of(*RESNET, *argv, "--dtype", "float64")
     ours, _ = main_np.build(options)
-    theirs, _ = main_torch.build(options)
-    x = twins.data.as_input(mnist.train_images[:batch], "standardised", mnist, "float64")
+    theirs, optimizer = main_torch.build(options)
+    x = data.as_input(mnist.train_images[:batch], "standardised", mnist, "float64")
     y = mnist.train_labels[:batch].astype(np.int64)
     logits = ours.forward(x)
     _, dlogits = mlp_np.softmax_cross_entropy(logits, y)
     grads = ours.backward(dlogits)
     logits_torch = theirs(torch.from_numpy(x))
     F.cross_entropy(logits_torch, torch.from_numpy(y)).backward()
-    grads_torch = theirs.as_in_numpy(lambda p: p.grad)
+    grads_torch = {name: turn(p.grad) for name, p, turn in parameters(theirs)}
     assert list(grads) == list(ours.params) == list(grads_torch)
     agree({"logits": (logits, logits_torch)}, 1e-11)
     agree({name: (grads[name], grads_torch[name]) for name in grads}, 1e-11)
-    agree({name: (ours.statistics[name], s) for name, s in theirs.statistics_as_in_numpy().items()}, 1e-11)
+    statistics = get_arrays(theirs, optimizer)[2]
+    agree({name: (ours.statistics[name], torch.from_numpy(s)) for name, s in statistics.items()}, 1e-11)
     ours.training = False
     theirs.eval()
     agree({"logits when testing": (ours.forward(x), theirs(torch.from_numpy(x)))}, 1e-11)
@@ -222,7 +226,7 @@ def test_lockstep(augment):
 def test_bfloat16_and_compile_run_on_the_cpu(program):
     plain = accuracy_of(program("main_torch.py", *TINY))
     assert accuracy_of(program("main_torch.py", *TINY, "--amp")) == pytest.approx(plain, abs=0.1)
-    if main_torch.has_compiler():
+    if has_compiler():
         assert accuracy_of(program("main_torch.py", *TINY, "--compile")) == pytest.approx(plain, abs=0.05)
 
 

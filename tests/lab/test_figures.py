@@ -9,9 +9,10 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 from PIL import Image
 
 import data
-import figures
 import mlp_np
 from conftest import ROOT, assert_one_line
+from lab import figures
+from support import augment
 
 DRAWN = pytest.mark.parametrize("name", figures.FIGURES)
 
@@ -142,8 +143,8 @@ def test_augmentation_shows_originals_and_what_data_makes_of_them(drawn, mnist):
     for image in originals:
         assert (mnist.train_images == image).all(axis=(1, 2)).any()
     for i, (name, seed) in enumerate([(name, seed) for name in ("shift", "affine", "elastic") for seed in (0, 1)]):
-        assert np.array_equal(shown[5 + 5 * i :][:5], data.AUGMENT[name](originals, data.stream(seed)))
-    assert np.array_equal(shown[-2:], [data.elastic(originals, data.stream(0))[1], originals[1]])
+        assert np.array_equal(shown[5 + 5 * i :][:5], augment.AUGMENT[name](originals, data.stream(seed)))
+    assert np.array_equal(shown[-2:], [augment.elastic(originals, data.stream(0))[1], originals[1]])
 
 
 def test_practice_makes_the_throws_land_in_the_baskets():
@@ -167,7 +168,7 @@ def test_the_example_of_machine_learning_adds_up(drawn):
 
 
 def test_the_command_draws_what_it_is_asked_for(program, tmp_path):
-    result = program("figures.py", "mnist", "network", "mnist", "--out", tmp_path / "new")
+    result = program("lab.figures", "mnist", "network", "mnist", "--out", tmp_path / "new")
     assert result.returncode == 0, result.stderr
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["mnist.png", "network.png"]
 
@@ -180,6 +181,6 @@ def test_without_a_name_it_draws_them_all(monkeypatch, tmp_path):
 
 
 def test_an_unknown_name_is_one_line_and_draws_nothing(program, tmp_path):
-    result = program("figures.py", "mnist", "cat", "--out", tmp_path / "new")
+    result = program("lab.figures", "mnist", "cat", "--out", tmp_path / "new")
     assert_one_line(result, "'cat'", *figures.FIGURES)
     assert not (tmp_path / "new").exists()

@@ -1,4 +1,4 @@
-"""bench.py, results.py, twins.py, depth.py: that they find what they say, in a setting small enough to run here."""
+"""The lab: its programs find what they say, in a setting small enough to run here."""
 
 import os
 import sys
@@ -8,31 +8,30 @@ import numpy as np
 import pytest
 from test_plot import assert_inside
 
-import bench
 import data
-import depth
-import plot
-import results
-import training
-import twins
+from lab import bench, depth, results, twins
+from support import drawing
+from support.errors import UserError
+from support.history import processor
+from support.options import parse_options
 
 
 @pytest.fixture
 def kept(monkeypatch):
     """What is put into results.json, which stays as it is."""
     found = {}
-    monkeypatch.setattr(training, "save_result", found.__setitem__)
-    monkeypatch.setattr(training, "load_results", lambda: found)
+    monkeypatch.setattr(results, "save_result", found.__setitem__)
+    monkeypatch.setattr(results, "load_results", lambda: found)
     return found
 
 
 def test_products_are_those_of_the_step():
     """Their shapes are those of every parameter, of every layer's output and of what goes back."""
-    options = bench.options_of("--batch-size", 8, "--hidden", 16)
+    options = parse_options("torch", "--batch-size", 8, "--hidden", 16)
     products = bench.step_of_products(options)()
     assert [p.shape for p in products] == [(8, 16), (8, 10), (16, 10), (8, 16), (784, 16)]
 
-    options = bench.options_of("--model", "resnet", "--batch-size", 2, "--widths", "4,8")
+    options = parse_options("torch", "--model", "resnet", "--batch-size", 2, "--widths", "4,8")
     pairs = bench.products_of(options)
     assert len(pairs) == 3 * 6 - 1  # forward, dW and dx of six convolutions; nobody asks for the image's dx
     stem, wide, down, narrow, shortcut = 14 * 14 * 9 * 4, 14 * 14 * 36 * 4, 49 * 36 * 8, 49 * 72 * 8, 49 * 4 * 8
@@ -40,7 +39,7 @@ def test_products_are_those_of_the_step():
 
 
 def test_pytorch_multiplies_the_same():
-    options = bench.options_of("--batch-size", 4, "--hidden", 8)
+    options = parse_options("torch", "--batch-size", 4, "--hidden", 8)
     pairs = zip(bench.step_of_products(options)(), bench.step_of_products_in_pytorch(options)(), strict=True)
     for ours, theirs in pairs:
         np.testing.assert_allclose(theirs.numpy(), ours, rtol=1e-4, atol=1e-4)
@@ -48,7 +47,7 @@ def test_pytorch_multiplies_the_same():
 
 @pytest.mark.parametrize("step", [bench.step_of_the_ancestor, bench.step_by_single_examples, bench.step_of_update])
 def test_what_is_timed_beside_it_runs(step):
-    step(bench.options_of("--batch-size", 4, "--hidden", 8))()
+    step(parse_options("torch", "--batch-size", 4, "--hidden", 8))()
 
 
 def test_the_update_that_is_timed_keeps_its_velocities(monkeypatch):
@@ -61,7 +60,7 @@ def test_the_update_that_is_timed_keeps_its_velocities(monkeypatch):
         seen.append((velocity, grads))
 
     monkeypatch.setattr(bench.main_np, "update", watched)
-    step = bench.step_of_update(bench.options_of("--hidden", 8))
+    step = bench.step_of_update(parse_options("torch", "--hidden", 8))
     for _ in range(2000):
         step()
     velocity, grads = seen[-1]
@@ -82,19 +81,19 @@ def test_turns_are_taken_and_timed(capfd):
     ms = bench.take_turns({"a": (sleeper, 0.01), "b": (sleeper, 0.02)}, rounds=2, least=3)
     assert 10 <= ms["a"][1] <= ms["a"][0] <= ms["a"][2]
     assert ms["b"][0] >= 20
-    with pytest.raises(training.UserError, match="did not come to its end"):
+    with pytest.raises(UserError, match="did not come to its end"):
         bench.take_turns({"a": (failure,)})
     assert "no step" in capfd.readouterr().err
 
 
 def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
-    """python bench.py, with every step taken once."""
+    """python -m lab.bench, with every step taken once."""
 
     def take_turns(steps, **more):
         return {name: [(make(*arguments)(), 2.0)[1], 1.0, 3.0] for name, (make, *arguments) in steps.items()}
 
     monkeypatch.setattr(bench, "take_turns", take_turns)
-    monkeypatch.setattr(bench.main_torch, "has_compiler", lambda: False)
+    monkeypatch.setattr(bench, "has_compiler", lambda: False)
     monkeypatch.setattr(bench, "measure_epochs", lambda pixels: {"seconds": [1.0, 2.0], "subnormal": 0.25})
     process = {"command": "main_np.py", "loop": 2.0, "process": 3.0, "memory": 400}
     monkeypatch.setattr(bench, "measure_process", lambda *argv: process)
@@ -105,12 +104,12 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
     ]
     monkeypatch.setattr(bench, "measure_scaling", lambda: rows)
     drawn = []
-    monkeypatch.setattr(plot, "save", lambda figure, path: drawn.append((figure, path.name)))
-    monkeypatch.setattr("sys.argv", ["bench.py"])
+    monkeypatch.setattr(drawing, "save", lambda figure, path: drawn.append((figure, path.name)))
+    monkeypatch.setattr("sys.argv", ["lab/bench.py"])
     bench.main()
     printed = capsys.readouterr().out
     for part in bench.TABLES:
-        assert part(kept["bench"][training.processor()]) in printed
+        assert part(kept["bench"][processor()]) in printed
     assert "| 128 | 512 | 128.00 | 129.00 | 128.00 | 130.00 |" in printed
     assert "| `main_np.py` |" in printed
     assert "| `--pixels raw` | 1.00 | 2.00 | 25% |" in printed
@@ -154,7 +153,7 @@ def test_a_step_costs_little_more_than_its_products_and_the_update():
     On one BLAS thread: idle ones of OpenBLAS spin for a while after each product, and on a busy machine that slows down
     whatever comes next by chance. Noise only adds, so the best of three tries counts.
     """
-    options = bench.options_of()
+    options = parse_options("torch")
     steps = {"step": bench.step_in_numpy, "products": bench.step_of_products, "update": bench.step_of_update}
     tries = []
     with bench.threads_of_workers(1):
@@ -183,7 +182,7 @@ def test_results_are_trained_once(kept, monkeypatch, capsys):
     trained = []
     train = results.train
     monkeypatch.setattr(results, "train", lambda *run: (trained.append(run), train(*run))[1])
-    monkeypatch.setattr("sys.argv", ["results.py"])
+    monkeypatch.setattr("sys.argv", ["lab/results.py"])
     results.main()
     results.main()
     tiny = "main_np.py --steps 2 --hidden 8"
@@ -195,8 +194,8 @@ def test_results_are_trained_once(kept, monkeypatch, capsys):
 
 
 def test_an_unknown_run_is_named(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["results.py", "MLP, FORTRAN"])
-    with pytest.raises(training.UserError, match="FORTRAN"):
+    monkeypatch.setattr("sys.argv", ["lab/results.py", "MLP, FORTRAN"])
+    with pytest.raises(UserError, match="FORTRAN"):
         results.main()
 
 
@@ -204,16 +203,16 @@ def test_an_unknown_run_is_named(monkeypatch):
 def drawn(monkeypatch):
     """The pictures that are drawn, by name, and not saved."""
     found = {}
-    monkeypatch.setattr(plot, "save", lambda figure, path: found.__setitem__(path.name, figure))
+    monkeypatch.setattr(drawing, "save", lambda figure, path: found.__setitem__(path.name, figure))
     return found
 
 
 @pytest.mark.parametrize("model", ["mlp", "resnet"])
 def test_the_proof_in_small(kept, drawn, model, monkeypatch, capsys):
-    """python twins.py, for three steps."""
+    """python -m lab.twins, for three steps."""
     name, argv = twins.PROOFS[model]
     monkeypatch.setattr(twins, "PROOFS", {model: (name, [*argv, "--steps", "3"])})
-    monkeypatch.setattr("sys.argv", ["twins.py", model])
+    monkeypatch.setattr("sys.argv", ["lab/twins.py", model])
     twins.main()
     assert "float64: after 3 steps" in capsys.readouterr().out
     assert kept[name]["steps"] == 3
@@ -221,12 +220,17 @@ def test_the_proof_in_small(kept, drawn, model, monkeypatch, capsys):
     assert list(drawn) == [f"{name}.png"]
 
 
+def test_the_shortcut():
+    one = {"accuracy": [0.98, 0.97, 0.9, 0.6], "gradient": [0.1, 0.01, 0.001]}
+    assert_inside(depth.picture({"layers": [8, 20, 32, 56], "with": one, "without": one}))
+
+
 def test_what_the_shortcut_is_for_in_small(kept, drawn, mnist, monkeypatch):
-    """python depth.py, with 8 layers and 600 images."""
+    """python -m lab.depth, with 8 layers and 600 images."""
     small = mnist._replace(train_images=mnist.train_images[:600], train_labels=mnist.train_labels[:600])
     monkeypatch.setattr(data, "load", lambda: small)
     monkeypatch.setattr(depth, "BLOCKS", (1,))
-    monkeypatch.setattr("sys.argv", ["depth.py"])
+    monkeypatch.setattr("sys.argv", ["lab/depth.py"])
     depth.main()
     assert kept["shortcut"]["layers"] == [8]
     for name in ("with", "without"):

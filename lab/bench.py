@@ -1,4 +1,4 @@
-"""How fast, beside what, and how near to what the machine can do: `python bench.py` (ten minutes, on an idle machine).
+"""How fast, and beside what: `python -m lab.bench` (ten minutes, on an idle machine).
 
 Whatever is compared takes turns, a block of steps each, so that whatever else the machine does meets them all. Each
 runs in a process of its own, as when a learner runs it: in one process the threads of NumPy and of PyTorch get into
@@ -15,32 +15,33 @@ import re
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullFormatter
 from torch import nn
 
 import data
 import main_np
 import main_torch
 import mlp_np
-import plot
 import resnet_np
-import results
-import training
+from lab import results
+from support import drawing, program
+from support.drawing import INK, TEST, TRAIN, style_axes
+from support.errors import UserError
+from support.history import machine, processor
+from support.options import Parser, parse_options, title
+from support.place import has_compiler
+from support.run import learning_rate, make_plan
 
-HERE = Path(__file__).resolve().parent
 BATCHES, HIDDEN, THREADS = (32, 128, 512, 1024, 4096), (64, 256, 512, 1024, 4096), (1, 2)
 PIXELS = ("standardised", "unit", "raw")
 PRODUCTS, UPDATE, NUMPY, PYTORCH, COMPILED = "products alone", "update alone", "NumPy", "PyTorch", "PyTorch, compiled"
 PYTORCHS_PRODUCTS = "PyTorch's products alone"
 THREADS_OF_LIBRARIES = [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL")] + ["VECLIB_MAXIMUM_THREADS"]
-
-
-def options_of(*argv):
-    return training.parse_options("torch", "", [str(word) for word in argv])[0]
 
 
 # --- What is timed -----------------------------------------------------------------------------------------------
@@ -64,7 +65,7 @@ def step_in_pytorch(options, compiled=False):
     x, y = map(torch.from_numpy, random_batch(options))
     model, optimizer = main_torch.build(options)
     network = torch.compile(model) if compiled else model
-    return lambda: main_torch.train_step(network, optimizer, x, y, 0.01, options).tolist()
+    return lambda: main_torch.train_step(network, optimizer, x, y, 0.01)[0].item()
 
 
 def steps_of(options, compiled=False):
@@ -115,13 +116,13 @@ def step_of_products_in_pytorch(options):
 def step_of_update(options):
     """The passes over the parameters at the end of a NumPy training step: almost no arithmetic, all memory.
 
-    `update` leaves lr v in the place of the gradients. With momentum 0.9 and a rate of 0.1, that is the gradient which
-    keeps v as it is: otherwise v would fall, into numbers so small that some processors are slow with them.
+    The gradients are those that keep the velocities as they are: otherwise these would fall, into numbers so small that
+    some processors are slow with them.
     """
     params = main_np.build(options)[0].params
     velocity = {name: np.ones_like(p) for name, p in params.items()}
     grads = {name: np.full_like(p, 1 - options.momentum) for name, p in params.items()}
-    return lambda: main_np.update(params, velocity, grads, 1 - options.momentum, options)
+    return lambda: main_np.update(params, velocity, grads, 1e-9, options.momentum)
 
 
 def step_of_the_ancestor(options):
@@ -226,7 +227,7 @@ class Worker:
             self.pipe.send(steps)
             return self.pipe.recv()
         except (EOFError, OSError):
-            raise training.UserError("a measurement did not come to its end (its message is above)") from None
+            raise UserError("a measurement did not come to its end (its message is above)") from None
 
     def end(self):
         with contextlib.suppress(OSError):  # it may have ended by itself
@@ -261,7 +262,7 @@ def peak_gflops(size=2048):
 
 def network_of(options):
     """What a row of the table of steps is about: the network and its batch size."""
-    return training.title(options).split(" in ")[0], options.batch_size
+    return title(options).split(" in ")[0], options.batch_size
 
 
 def measure_steps(compiled):
@@ -273,7 +274,7 @@ def measure_steps(compiled):
     rows = {}
     for _ in range(3):
         for argv in (["--batch-size", 128], ["--batch-size", 256], ["--model", "resnet"]):
-            options = options_of(*argv)
+            options = parse_options("torch", *argv)
             count = sum(len(a) * b.size for a, b in products_of(options))
             network, batch_size = network_of(options)
             alone = {PRODUCTS: (step_of_products, options), UPDATE: (step_of_update, options)}
@@ -291,7 +292,7 @@ def measure_steps(compiled):
 
 def measure_instead():
     """What a learner could pick instead, at batch 128: milliseconds for as many images."""
-    options = options_of("--batch-size", 128)
+    options = parse_options("torch", "--batch-size", 128)
     ms = take_turns(
         {
             "main_np.py": (step_in_numpy, options),
@@ -311,7 +312,7 @@ def measure_scaling():
     for threads in THREADS:
         with threads_of_workers(threads):
             for batch, hidden in sizes:
-                options = options_of("--batch-size", batch, "--hidden", hidden)
+                options = parse_options("torch", "--batch-size", batch, "--hidden", hidden)
                 ms = take_turns(steps_of(options), rounds=5, least=6)
                 rows.append({"threads": threads, "batch_size": batch, "hidden": hidden, "ms": ms})
     return rows
@@ -337,9 +338,9 @@ def measure_epochs(pixels):
 
 
 def train_by_hand(pixels):
-    options = options_of("--pixels", pixels)
+    options = parse_options("torch", "--pixels", pixels)
     dataset = data.load()
-    plan = training.make_plan(options, len(dataset.train_images))
+    plan = make_plan(options, len(dataset.train_images))
     model, velocity = main_np.build(options)
     seconds = []
     for first in range(0, plan.steps, plan.steps_per_epoch):
@@ -348,7 +349,7 @@ def train_by_hand(pixels):
         batches = data.batches(dataset, options.batch_size, 0, steps.start, steps.stop)
         for step, (images, y) in zip(steps, batches, strict=True):
             x = data.as_input(images, pixels, dataset, options.dtype)
-            main_np.train_step(model, velocity, x, y, training.learning_rate(step, plan.steps, options), options)
+            main_np.train_step(model, velocity, x, y, learning_rate(step, plan.steps, options), options)
         seconds.append(round(time.perf_counter() - started, 3))
     v = np.abs(velocity["W1"])
     subnormal = (v > 0) & (v < np.finfo(v.dtype).tiny)
@@ -369,10 +370,18 @@ sys.exit(status)
 
 def measure_process(*argv):
     """Seconds of the training loop and of the whole program, and the most memory that it held, in MB."""
-    command = [sys.executable, "-c", MEASURE, sys.executable, *argv, "--out", HERE / "learning_curves" / "others"]
-    ended = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    command = [
+        sys.executable,
+        "-c",
+        MEASURE,
+        sys.executable,
+        *argv,
+        "--out",
+        results.ROOT / "learning_curves" / "others",
+    ]
+    ended = subprocess.run(command, cwd=results.ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     if ended.returncode:
-        raise training.UserError(f"{' '.join(argv)} did not come to its end")
+        raise UserError(f"{' '.join(argv)} did not come to its end")
     loop = float(re.search(r"steps, (\d+\.\d) s$", ended.stdout, re.M)[1])
     seconds, memory = map(float, re.search(r"^(.+) s, (\d+) at most$", ended.stdout, re.M).groups())
     megabyte = 1024 if sys.platform == "linux" else 1024**2  # Linux counts in kB, macOS in bytes
@@ -381,7 +390,7 @@ def measure_process(*argv):
 
 def epochs_to(accuracy, name):
     """After how many epochs a committed run first read so many of the test images right; None if never."""
-    history = json.loads((HERE / "learning_curves" / f"history_{name}.json").read_text())
+    history = json.loads((results.ROOT / "learning_curves" / f"history_{name}.json").read_text())
     reached = [epoch for epoch, a in enumerate(history["test_accuracy"], 1) if a >= accuracy]
     return reached[0] if reached else None
 
@@ -471,6 +480,52 @@ def epochs_table(result):
     return results.markdown(["", *epochs, "subnormal velocities"], rows)
 
 
+def picture(result):
+    """A result: what a step is made of, and how it grows with the batch."""
+    figure = Figure(figsize=(9, 6), layout="constrained", facecolor="white")
+    left, right = figure.subplots(1, 2, width_ratios=(5, 4))
+    style_axes(left, "What a step is made of", "")
+    left.grid(axis="y", visible=False)
+    labels, at = [], 0
+    for row in result["rows"]:
+        ms = {name: times[0] for name, times in row["ms"].items()}
+        scale = 100 / ms["PyTorch"]
+        parts = [("products", ms["products alone"], TRAIN), ("update of the weights", ms["update alone"], "#8db3dc")]
+        parts.append(("the rest", ms["NumPy"] - sum(part[1] for part in parts), "#d5e3f2"))
+        start = 0
+        for name, part, color in parts:
+            left.barh(at, part * scale, 0.8, start, color=color, label=name if not labels else None)
+            start += part * scale
+        left.barh(at + 1, 100, 0.8, color=TEST, label=None if labels else "PyTorch, the whole step")
+        labels += [(at, "NumPy"), (at + 1, "PyTorch")]
+        threads = f"{row['threads']} thread{'s' * (row['threads'] > 1)}"
+        left.annotate(f"{row['network']}, batch {row['batch_size']}, {threads}", (0, at - 0.5), va="bottom", color=INK)
+        at += 3
+    left.set_yticks([y for y, _ in labels], [label for _, label in labels])
+    left.set_ylim(at - 1.2, -1.4)
+    left.set_xlabel("time, in per cent of PyTorch's", color=INK)
+    left.xaxis.set_major_locator(MultipleLocator(50))
+    figure.suptitle(result["machine"]["processor"], x=0.99, ha="right", fontsize=10, color="#777777")
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+
+    style_axes(right, "784-512-10 by batch size", "milliseconds")
+    for threads, line in ((1, (0, (4, 2))), (2, "-")):
+        rows = [row for row in result["scaling"] if row["hidden"] == 512 and row["threads"] == threads]
+        for name, color in (("NumPy", TRAIN), ("PyTorch", TEST)):
+            sizes, ms = [row["batch_size"] for row in rows], [row["ms"][name][0] for row in rows]
+            right.plot(sizes, ms, color=color, linestyle=line, marker="o", markersize=4, linewidth=2)
+    right.set_xscale("log", base=2)
+    right.set_yscale("log")
+    right.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    right.yaxis.set_minor_formatter(NullFormatter())
+    right.set_xticks([32, 128, 512, 1024, 4096], ["32", "128", "512", "1024", "4096"])
+    right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    right.set_xlabel("images in a batch", color=INK)
+    for line, (text, color) in enumerate([("NumPy", TRAIN), ("PyTorch", TEST), ("dashed: 1 thread, solid: 2", INK)]):
+        right.annotate(text, (0.03, 0.95 - 0.05 * line), xycoords="axes fraction", color=color, va="center")
+    return figure
+
+
 TABLES = (table, limit_table, instead_table, time_table, epochs_table, scaling_table)
 
 # Name of the committed history: (program, command, its short form to measure).
@@ -486,10 +541,10 @@ def measure_times(rows):
     """For each of RUNS the time to 98 % and 99 %, and whole programs beside their loops (short for the ResNets)."""
     by_key = {(row["network"], row["batch_size"], row["threads"]): row for row in rows}
     found = []
-    for name, (program, command, short) in RUNS.items():
-        options = options_of(*command.split()[1:])
+    for name, (numpy_or_pytorch, command, short) in RUNS.items():
+        options = parse_options("torch", *command.split()[1:])
         row = by_key[(*network_of(options), THREADS[-1])]
-        epoch = (60_000 // options.batch_size) * row["ms"][program][0] / 1000  # seconds
+        epoch = (60_000 // options.batch_size) * row["ms"][numpy_or_pytorch][0] / 1000  # seconds
         epochs = {key: epochs_to(a, name) for key, a in (("to_98", 0.98), ("to_99", 0.99))}
         times = {key: n and round(n * epoch, 1) for key, n in epochs.items()}
         found.append(
@@ -499,14 +554,14 @@ def measure_times(rows):
 
 
 def main():
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     if sys.platform == "win32":
-        raise training.UserError("Windows does not say how much memory a program needed: run this on Linux or macOS")
+        raise UserError("Windows does not say how much memory a program needed: run this on Linux or macOS")
     to_99 = epochs_to(0.99, "resnet_torch")
     if to_99 is None:
-        raise training.UserError("history_resnet_torch.json is not of the README's run: put back the one that git has")
-    result = {"command": "python bench.py", "machine": training.machine()}
-    result["rows"] = measure_steps(compiled=main_torch.has_compiler())
+        raise UserError("history_resnet_torch.json is not of the README's run: put back the one that git has")
+    result = {"command": "python -m lab.bench", "machine": machine()}
+    result["rows"] = measure_steps(compiled=has_compiler())
     with threads_of_workers(THREADS[-1]):
         result["instead"] = measure_instead()
         result["epochs"] = {pixels: measure_epochs(pixels) for pixels in PIXELS}
@@ -517,8 +572,8 @@ def main():
     result["to_99"] = {"epochs": to_99, "share": round(share, 4), "example_ms": example}
     result["scaling"] = measure_scaling()
     # Each processor has its own ratios, so each keeps its own results.
-    training.save_result("bench", training.load_results().get("bench", {}) | {training.processor(): result})
-    plot.save(plot.speed(result), HERE / "png" / "speed.png")
+    results.save_result("bench", results.load_results().get("bench", {}) | {processor(): result})
+    drawing.save(picture(result), results.ROOT / "png" / "speed.png")
     print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
     print("times are milliseconds, medians (middle half)")
     for part in TABLES:
@@ -528,4 +583,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(training.run(main))
+    sys.exit(program.run(main))

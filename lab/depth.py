@@ -6,17 +6,22 @@ convolutions. Both are trained for one epoch in the same way. What is found goes
 
 import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from matplotlib.figure import Figure
 from torch import nn
 
 import data
 import main_torch
-import plot
-import training
+from lab import results
+from support import drawing, program
+from support.drawing import INK, TEST, TRAIN, style_axes
+from support.history import machine
+from support.options import Parser, parse_options
+from support.place import Place
+from support.run import learning_rate, make_plan
 
 BLOCKS = (1, 3, 5, 9)  # in each of the three stages: 8 to 56 layers
 
@@ -31,7 +36,7 @@ class Nothing(nn.Module):
 def network(blocks, shortcuts, seed=0):
     """A ResNet and its optimizer, and the options that they were made from."""
     argv = ["--model", "resnet", "--blocks", str(blocks), "--batch-size", "128", "--epochs", "1", "--augment", "none"]
-    options, _ = training.parse_options("torch", __doc__, [*argv, "--seed", str(seed), "--device", "cpu"])
+    options = parse_options("torch", *argv, "--seed", seed, "--device", "cpu")
     model, optimizer = main_torch.build(options)
     if not shortcuts:
         for block in model.blocks:
@@ -53,22 +58,39 @@ def gradient_norms(dataset, blocks, shortcuts):
 
 def accuracy_after_one_epoch(dataset, blocks, shortcuts):
     model, optimizer, options = network(blocks, shortcuts)
-    plan = training.make_plan(options, len(dataset.train_images))
+    plan = make_plan(options, len(dataset.train_images))
     batches = data.batches(dataset, options.batch_size, options.seed, 0, plan.steps, options.augment)
     for step, (images, y) in enumerate(batches):
         x = torch.from_numpy(data.as_input(images, options.pixels, dataset, options.dtype))
-        lr = training.learning_rate(step, plan.steps, options)
-        main_torch.train_step(model, optimizer, x, torch.from_numpy(y), lr, options)
-    return main_torch.evaluate(model, dataset, options, main_torch.Team(options))[1]
+        lr = learning_rate(step, plan.steps, options)
+        main_torch.train_step(model, optimizer, x, torch.from_numpy(y), lr)
+    return float(main_torch.evaluate(model, dataset, options, Place(options))[1])
+
+
+def picture(result):
+    """What the shortcut is for: a result as test accuracy by depth, and gradients by layer."""
+    figure = Figure(figsize=(8, 4), layout="constrained", facecolor="white")
+    left, right = figure.subplots(1, 2)
+    style_axes(left, "After one epoch", "test accuracy")
+    style_axes(right, f"Before training, {result['layers'][-1]} layers", "size of the gradient, |dW|")
+    right.set_yscale("log")
+    left.set_xlabel("layers", color=INK)
+    right.set_xlabel("convolution, from the first to the last", color=INK)
+    for name, color in [("with", TRAIN), ("without", TEST)]:
+        gradient = result[name]["gradient"]
+        left.plot(result["layers"], result[name]["accuracy"], "o-", color=color, linewidth=2, label=f"{name} shortcuts")
+        right.plot(np.arange(1, len(gradient) + 1), gradient, color=color, linewidth=2)
+    left.legend(loc="lower left", frameon=False)
+    return figure
 
 
 def main():
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     dataset = data.load()
     result = {
-        "command": "python depth.py",
+        "command": "python -m lab.depth",
         "layers": [6 * blocks + 2 for blocks in BLOCKS],
-        "machine": training.machine(),
+        "machine": machine(),
     }
     for name, shortcuts in [("with", True), ("without", False)]:
         accuracies = []
@@ -76,9 +98,9 @@ def main():
             accuracies.append(accuracy_after_one_epoch(dataset, blocks, shortcuts))
             print(f"{name} shortcuts, {6 * blocks + 2} layers: test accuracy {accuracies[-1]:.4f}", flush=True)
         result[name] = {"accuracy": accuracies, "gradient": gradient_norms(dataset, BLOCKS[-1], shortcuts)}
-    training.save_result("shortcut", result)
-    plot.save(plot.shortcut(result), Path(__file__).resolve().parent / "png" / "shortcut.png")
+    results.save_result("shortcut", result)
+    drawing.save(picture(result), results.ROOT / "png" / "shortcut.png")
 
 
 if __name__ == "__main__":
-    sys.exit(training.run(main))
+    sys.exit(program.run(main))

@@ -1,6 +1,6 @@
-"""Every accuracy that the README states: `python results.py` trains what is missing in results.json.
+"""Every accuracy that the README states: `python -m lab.results` trains what is missing in results.json.
 
-It can be stopped and called again: a run that has ended is not repeated. `python results.py NAME ...` trains only
+It can be stopped and called again: a run that has ended is not repeated. `python -m lab.results NAME ...` trains only
 the runs of those names (see RUNS and CHOICES). Those with seed 0 leave their curves in learning_curves/.
 """
 
@@ -13,9 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-import training
+from support import program
+from support.errors import UserError
+from support.files import replacing
+from support.options import PUBLISHED_INIT, RECIPES
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "lab" / "results.json"
 RUNS = {  # name: (command, seeds)
     "MLP, NumPy": ("main_np.py", range(5)),
     "MLP, PyTorch": ("main_torch.py", range(5)),
@@ -48,16 +52,35 @@ CHOICES = {
 FOR_THE_README = {f"{main}{model}" for main in ("main_np.py", "main_torch.py") for model in ("", " --model resnet")}
 
 
+def load_results(path=RESULTS):
+    """The sections of results.json by name; UserError if it is damaged."""
+    try:
+        results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if not isinstance(results, dict):
+            raise ValueError
+    except (ValueError, RecursionError):
+        raise UserError(f"{path} is damaged: put back the one that git has") from None
+    return results
+
+
+def save_result(section, content, path=RESULTS):
+    """Put a section into results.json, which holds every number that the docs state, and leave the others."""
+    results = load_results(path)
+    results[section] = content
+    with replacing(path) as file:
+        file.write((json.dumps(results, indent=1, sort_keys=True) + "\n").encode())
+
+
 def train(command, seed):
     """Run a program as a user would; its accuracy, the seconds of its training loop, its parameters, its machine."""
-    out = HERE / "learning_curves"
+    out = ROOT / "learning_curves"
     if seed or command not in FOR_THE_README:
         out = out / "others"
     words = command.replace("torchrun", "-m torch.distributed.run").split()
     argv = [sys.executable, *words, "--seed", str(seed), "--out", str(out)]
-    ended = subprocess.run(argv, cwd=HERE, stdout=subprocess.PIPE, text=True)
+    ended = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if ended.returncode:
-        raise training.UserError(f"{command} --seed {seed} did not come to its end; what ended before is kept")
+        raise UserError(f"{command} --seed {seed} did not come to its end; what ended before is kept")
     printed = ended.stdout
     name = ("resnet_" if "resnet" in command else "") + ("np" if "main_np" in command else "torch")
     return {
@@ -100,7 +123,7 @@ def recipes_table(found):
 
     def accuracy(model, recipe, framework):
         """The mean over the runs in NumPy or PyTorch, as text; empty if there were none."""
-        key = recipe, training.PUBLISHED_INIT[framework], framework
+        key = recipe, PUBLISHED_INIT[framework], framework
         if key in PUBLISHED:  # run again by twins.py, with the first weights of the publication
             return f"{np.mean(again[key]):.4f}"
         name = {"mlp": "MLP", "resnet": "ResNet"}[model] + (f" {recipe}" if recipe != "default" else "")
@@ -108,7 +131,7 @@ def recipes_table(found):
         return f"{np.mean([run['accuracy'] for run in runs.values()]):.4f}" if runs else ""
 
     rows = []
-    for model, recipes in training.RECIPES.items():
+    for model, recipes in RECIPES.items():
         for recipe, given in recipes.items():
             batch, epochs = given["batch_size"], given.get("epochs")
             steps = given.get("steps") or epochs * (60_000 // batch)
@@ -137,26 +160,26 @@ def main():
     names = sys.argv[1:] or [*RUNS, *CHOICES]
     for name in names:
         if name not in RUNS | CHOICES:
-            raise training.UserError(f"no run is called {name!r}: there are {', '.join(RUNS | CHOICES)}")
+            raise UserError(f"no run is called {name!r}: there are {', '.join(RUNS | CHOICES)}")
     for name in names:
         if name in RUNS:
             command, seeds = RUNS[name]
             for seed in seeds:
-                found = training.load_results().get("accuracy", {})
+                found = load_results().get("accuracy", {})
                 entry = found.setdefault(name, {"command": command, "runs": {}})
                 if str(seed) not in entry["runs"]:
                     entry["runs"][str(seed)] = train(command, seed)
-                    training.save_result("accuracy", found)
+                    save_result("accuracy", found)
                     print(time.strftime("%H:%M"), name, "seed", seed, entry["runs"][str(seed)], flush=True)
         for command in CHOICES.get(name, []):
-            found = training.load_results().get("choices", {})
+            found = load_results().get("choices", {})
             if command not in found:
                 found[command] = train(f"{command} --hold-out 10000", 0)
-                training.save_result("choices", found)
+                save_result("choices", found)
                 print(time.strftime("%H:%M"), command, found[command], flush=True)
-    print(table(training.load_results().get("accuracy", {})))
-    print(choices_table(training.load_results().get("choices", {})))
+    print(table(load_results().get("accuracy", {})))
+    print(choices_table(load_results().get("choices", {})))
 
 
 if __name__ == "__main__":
-    sys.exit(training.run(main))
+    sys.exit(program.run(main))

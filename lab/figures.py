@@ -1,4 +1,4 @@
-"""The README's pictures: `python figures.py` draws them all into png/, `python figures.py NAME ...` only those named.
+"""The drawings in the README and docs: `python -m lab.figures [NAME ...]` draws all of them, or those named, into png/.
 
 Each is one function that returns a figure. Nothing here is trained; the digits are real ones.
 """
@@ -15,9 +15,13 @@ from matplotlib.patches import Circle, Ellipse, FancyArrowPatch, FancyBboxPatch,
 from PIL import Image
 
 import data
-import training
+from lab.results import ROOT
 from mlp_np import MLP
-from plot import INK, TEST, TRAIN
+from support import augment, program
+from support.drawing import INK, TEST, TRAIN
+from support.errors import UserError
+from support.files import replacing
+from support.options import Parser
 
 WIDTH = 800  # of every picture, in points, which are the units of all positions and sizes here
 GREY, BLUISH, REDDISH, GREYISH = "#737373", "#e9f1f9", "#fcecee", "#f6f6f6"
@@ -436,11 +440,11 @@ def augmentation():
         middle = x + (step * (seeds - 1) + size) / 2
         text(axes, middle, 72, "original" if name == "none" else name, 13, TRAIN, family=MONO, weight="bold")
         for seed in range(seeds):
-            for row, image in enumerate(data.AUGMENT[name](images, data.stream(seed))):
+            for row, image in enumerate(augment.AUGMENT[name](images, data.stream(seed))):
                 pixels(axes, image, x + step * seed, 90 + step * row, size)
 
     seed, row, x, size = 0, 1, 608, 132
-    bent, points = data.elastic(images, data.stream(seed)), data.elastic_points(len(images), data.stream(seed))
+    bent, points = augment.elastic(images, data.stream(seed)), augment.elastic_points(len(images), data.stream(seed))
     text(axes, x + size / 2, 72, "elastic, close up", 13, TRAIN, weight="bold")
     text(axes, x + size / 2, 238, "each point of the new image", 12, GREY)
     text(axes, x + size / 2, 426, "shows this point of the original", 12, GREY)
@@ -457,7 +461,7 @@ def save(figure, path):
     """Write a picture as PNG, in one step: with 256 colours it is a third as long, and looks the same."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi="figure")
-    with data.replacing(path) as file, Image.open(drawn) as image:
+    with replacing(path) as file, Image.open(drawn) as image:
         image.convert("RGB").quantize(256).save(file, "PNG", optimize=True)
 
 
@@ -547,17 +551,17 @@ def thrower(axes, x, y):
 
 
 def main():
-    parser = training.Parser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(FIGURES)}; all unless told otherwise")
-    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent / "png", help="folder to write to")
+    parser.add_argument("--out", type=Path, default=ROOT / "png", help="folder to write to")
     options = parser.parse_args()
     for name in options.names:
         if name not in FIGURES:
-            raise training.UserError(f"no picture is called {name!r}: there are {', '.join(FIGURES)}")
+            raise UserError(f"no picture is called {name!r}: there are {', '.join(FIGURES)}")
     options.out.mkdir(parents=True, exist_ok=True)
     for name in dict.fromkeys(options.names or FIGURES):
         save(FIGURES[name](), options.out / f"{name}.png")
 
 
 if __name__ == "__main__":
-    sys.exit(training.run(main))
+    sys.exit(program.run(main))

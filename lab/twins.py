@@ -1,0 +1,206 @@
+"""The proof that the two programs are one run, and what the published numbers compared.
+
+    python -m lab.twins           both programs in lockstep, in float64 and in float32 -> png/twins.png
+    python -m lab.twins resnet    the same for the residual network -> png/twins_resnet.png
+    python -m lab.twins inits     the published recipes with each first weights in each framework -> a table
+
+Both put what they find into results.json.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+import data
+import main_np
+import main_torch
+from lab import results
+from support import drawing, program
+from support.drawing import INK, TEST, TRAIN, style_axes
+from support.history import machine
+from support.names import get_arrays
+from support.options import Parser, parse_options
+from support.run import learning_rate, make_plan
+
+SEEDS = range(5)
+
+
+class Step(NamedTuple):
+    """Where both networks are after a step."""
+
+    loss_np: float
+    loss_torch: float
+    params_np: dict
+    params_torch: dict
+    statistics_np: dict
+    statistics_torch: dict
+    disagreeing: int  # units of the MLP's hidden layer that are on in one network and off in the other
+
+
+def lockstep(options):
+    """Train both networks side by side on the same batches and yield a `Step` for each."""
+    dataset = data.load(options.dataset)
+    plan = make_plan(options, len(dataset.train_images))
+
+    ours, velocity = main_np.build(options)
+    theirs, optimizer = main_torch.build(options)
+    kept = {}
+    if options.model == "mlp":
+        theirs.layer1.register_forward_hook(lambda layer, inputs, z1: kept.update(z1=z1.detach().numpy()))
+
+    batches = data.batches(dataset, options.batch_size, options.seed, 0, plan.steps, options.augment)
+    for step, (images, y) in enumerate(batches):
+        x = data.as_input(images, options.pixels, dataset, options.dtype)
+        lr = learning_rate(step, plan.steps, options)
+        loss_np, _ = main_np.train_step(ours, velocity, x, y, lr, options)
+        x, y = torch.from_numpy(x), torch.from_numpy(y)
+        loss_torch, _ = main_torch.train_step(theirs, optimizer, x, y, lr)
+        params_np, _, statistics_np = main_np.get_arrays(ours, velocity)
+        params_torch, _, statistics_torch = get_arrays(theirs, optimizer)
+        disagreeing = int(((ours.z1 > 0) != (kept["z1"] > 0)).sum()) if kept else 0
+        yield Step(
+            float(loss_np), float(loss_torch), params_np, params_torch, statistics_np, statistics_torch, disagreeing
+        )
+
+
+def largest_difference(a, b):
+    """The largest |a - b| over all entries of two dicts of arrays."""
+    assert a.keys() == b.keys()
+    return max(float(np.abs(a[name] - b[name]).max()) for name in a)
+
+
+# What each proof trains: the MLP's whole default run, and the ResNet's default recipe for 500 steps.
+PROOFS = {"mlp": ("twins", []), "resnet": ("twins_resnet", ["--model", "resnet", "--steps", "500"])}
+
+
+def prove(model):
+    """Draw png/twins.png (or twins_resnet.png) from a run in both precisions."""
+    name, argv = PROOFS[model]
+    runs = {}
+    for dtype in ("float64", "float32"):
+        options = parse_options("torch", *argv, "--dtype", dtype)
+        run = runs[dtype] = {"loss_np": [], "loss_torch": [], "difference": [], "disagreeing": []}
+        for step in lockstep(options):
+            run["loss_np"].append(step.loss_np)
+            run["loss_torch"].append(step.loss_torch)
+            run["difference"].append(largest_difference(step.params_np, step.params_torch))
+            run["disagreeing"].append(step.disagreeing)
+        steps, difference = len(run["difference"]), run["difference"]
+        print(f"{dtype}: after {steps} steps no two weights differ by more than {difference[-1]:.1e}")
+    drawing.save(picture(runs), results.ROOT / "png" / f"{name}.png")
+    found = {dtype: {"final": run["difference"][-1], "largest": max(run["difference"])} for dtype, run in runs.items()}
+    command = "python -m lab.twins" if model == "mlp" else f"python -m lab.twins {model}"
+    made = {"command": command, "steps": steps, "difference": found, "machine": machine()}
+    results.save_result(name, made)
+
+
+def picture(runs):
+    """The proof in one picture: both losses on top of each other, and how far apart the weights are.
+
+    runs: {"float64": run, "float32": run} where a run holds for every step "loss_np", "loss_torch",
+    "difference", the largest between any two weights, and "disagreeing", how many ReLUs were on in one only.
+    """
+    figure = Figure(figsize=(8, 8), layout="constrained", facecolor="white")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 5))
+
+    run = runs["float64"]
+    steps = np.arange(1, len(run["difference"]) + 1)
+    style_axes(above, "Two programs, one run: the loss at every step", "cross-entropy loss")
+    above.set_yscale("log")
+    above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    above.plot(steps, run["loss_np"], color=TRAIN, alpha=0.4, linewidth=2.5, label="NumPy, derivatives by hand")
+    above.plot(steps, run["loss_torch"], color=INK, linewidth=0.4, label="PyTorch, autograd (the thin line inside)")
+    above.set_ylim(np.percentile(run["loss_np"], 0.5) / 2, max(run["loss_np"]) * 2)
+    legend = above.legend(loc="upper right", frameon=False)
+    legend.get_lines()[1].set_linewidth(1.2)
+
+    style_axes(below, "How far apart they are: the largest difference between any two weights", "difference")
+    below.set_yscale("log")
+    below.set_xlabel("steps", color=INK)
+    for dtype, color in [("float32", TEST), ("float64", TRAIN)]:
+        unit = np.finfo(dtype).eps / 2
+        difference = np.array(runs[dtype]["difference"])
+        below.plot(steps, np.where(difference > 0, difference, np.nan), color=color, linewidth=2)
+        below.axhline(unit, color=color, linewidth=1.2, linestyle=(0, (4, 3)))
+        end = (steps[-1], max(difference[-1], 1e-18))
+        below.annotate(f"in {dtype}: {difference[-1]:.1g}", end, (0, 10), textcoords="offset points", ha="right",
+                       color=color, fontweight="bold")  # fmt: skip
+        below.annotate(f"rounding unit of {dtype}: {unit:.1g}", (steps[-1], unit), (0, -4), textcoords="offset points",
+                       ha="right", va="top", color=color)  # fmt: skip
+    difference = np.maximum(runs["float32"]["difference"], 1e-30)
+    disagreeing = np.array(runs["float32"]["disagreeing"])
+    # From rounding to drifting apart: the step with the steepest rise, if a ReLU tipped over there.
+    rise = np.log(difference[1:] / difference[:-1]) * (disagreeing[1:] > 0)
+    if len(rise) and rise.max() > 1:
+        tipped = 1 + int(rise.argmax())
+        below.annotate(
+            f"step {tipped + 1}: a ReLU so close to 0 that rounding\nturns it on in one program and off in the other",
+            (steps[tipped], difference[tipped]),
+            (0.4, 0.7),
+            textcoords="axes fraction",
+            va="center",
+            color=INK,
+            arrowprops={"arrowstyle": "->", "color": INK, "relpos": (0, 0.5)},
+        )
+    below.set_ylim(1e-18, 30)
+    return figure
+
+
+def compare_inits():
+    """Train both published recipes with both inits in both frameworks, and print the table."""
+    rows = []
+    for recipe in ("np_nn", "geohot"):
+        for init in ("geohot", "pytorch"):
+            row = {"recipe": recipe, "init": init}
+            for framework, main in (("np", main_np), ("torch", main_torch)):
+                row[framework] = [accuracy(main, framework, recipe, init, seed) for seed in SEEDS]
+            rows.append(row)
+            print(table([row]).splitlines()[-1], flush=True)
+    made = machine()
+    results.save_result("inits", {"command": "python -m lab.twins inits", "rows": rows, "machine": made})
+
+
+def accuracy(main, framework, recipe, init, seed):
+    """The test accuracy of a run of main_np or main_torch."""
+    with tempfile.TemporaryDirectory() as out, contextlib.redirect_stdout(io.StringIO()):
+        if main.main(["--recipe", recipe, "--init", init, "--seed", str(seed), "--out", out]):
+            raise KeyboardInterrupt  # a run that was stopped says nothing
+        return json.loads((Path(out) / f"history_{framework}.json").read_text())["test_accuracy"][-1]
+
+
+def table(found):
+    """The rows of `compare_inits` in Markdown: mean ± standard deviation, and what was published."""
+    rows = []
+    for row in found:
+        cells = [row["recipe"], row["init"]]
+        for framework in ("np", "torch"):
+            values = row[framework]
+            cell = f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}"
+            published = results.PUBLISHED.get((row["recipe"], row["init"], framework))
+            cells.append(cell + (f" (published: {published})" if published else ""))
+        rows.append(cells)
+    return results.markdown(["recipe", "first weights", "NumPy", "PyTorch"], rows)
+
+
+def main():
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=[*PROOFS, "inits"], default="mlp")
+    what = parser.parse_args().what
+    if what == "inits":
+        compare_inits()
+    else:
+        prove(what)
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(main))

@@ -1,0 +1,1 @@
+"""What the lesson stands on: options, files, checkpoints, the bookkeeping around a loop. Skip it when you learn."""

@@ -1,0 +1,92 @@
+"""Checkpoints: all that a run needs to go on, as plain arrays in a NumPy .npz that both twins read."""
+
+import io
+import json
+import os
+import warnings
+import zipfile
+from typing import NamedTuple
+
+import numpy as np
+
+from support.errors import UserError
+from support.files import replacing
+from support.history import LARGEST_LOSS, History
+
+FORMAT = 1
+
+
+class Checkpoint(NamedTuple):
+    path: str
+    options: dict  # of the run, not of the call that made it
+    params: dict  # name -> array
+    momentum: dict  # the same names and shapes
+    statistics: dict  # what batch normalisation remembers; an MLP has none
+    history: History
+
+    def copy_to(self, params, momentum, statistics):
+        """Copy its arrays into those of a new network, which they must fit."""
+        groups = (params, self.params), (momentum, self.momentum), (statistics, self.statistics)
+        for mine, theirs in groups:
+            if {k: (a.shape, a.dtype) for k, a in mine.items()} != {k: (a.shape, a.dtype) for k, a in theirs.items()}:
+                raise UserError(f"{self.path} holds another network than its options say")
+            for name, array in mine.items():
+                array[...] = theirs[name]
+
+
+def save_checkpoint(path, options, params, momentum, statistics, history):
+    """Write all that a run needs to go on, in one step. options: a dict; the groups: dicts of arrays."""
+    arrays = {"format": FORMAT, "options": json.dumps(options), "step": history.step}
+    groups = {"params": params, "momentum": momentum, "statistics": statistics, "history": history.numbers()}
+    for group, values in groups.items():
+        arrays |= {f"{group}/{name}": np.asarray(value) for name, value in values.items()}
+    content = io.BytesIO()  # in memory first: not every version of NumPy comes away cleanly from a full disk
+    np.savez(content, **arrays)
+    with replacing(path) as file:
+        file.write(content.getbuffer())
+
+
+def load_checkpoint(path):
+    """The `Checkpoint` in a file that `save_checkpoint` wrote; UserError if there is anything wrong with it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # We store and do not compress: what claims to unpack to more than the file holds is not ours.
+            if sum(entry.file_size for entry in archive.infolist()) > os.path.getsize(path) or archive.testzip():
+                raise ValueError
+        with warnings.catch_warnings(), np.load(path, allow_pickle=False) as npz:
+            warnings.simplefilter("error")  # NumPy warns of what it reads but would not write
+            arrays = {name: npz[name] for name in npz.files}
+        version = int(arrays["format"].item())
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or 'not a checkpoint'}") from None
+    except Exception:  # whatever zipfile and NumPy make of a damaged file
+        raise UserError(f"{path} is not a checkpoint of this project, or is damaged") from None
+    if version != FORMAT:
+        raise UserError(f"{path} has checkpoint format {version}; this program reads format {FORMAT}")
+    groups = {"params": {}, "momentum": {}, "statistics": {}, "history": {}}
+    try:
+        for name, array in arrays.items():
+            group, _, rest = name.partition("/")
+            if rest:
+                if (
+                    array.dtype.kind not in "fi"
+                    or array.dtype.itemsize > 8
+                    or not np.isfinite(array).all()
+                    or (group == "history" and array.ndim != 1)
+                ):
+                    raise ValueError
+                groups[group][rest] = array
+        history = History(**{name: array.tolist() for name, array in groups["history"].items()})
+        options = json.loads(arrays["options"].item())
+        consistent = (
+            isinstance(options, dict)
+            and history.step == len(history.train_accuracy) == arrays["step"].item()
+            and len(history.test_step) == len(history.test_loss) == len(history.test_accuracy)
+            and all(abs(loss) < LARGEST_LOSS for loss in history.train_loss + history.test_loss)
+            and all(0 <= accuracy <= 1 for accuracy in history.train_accuracy + history.test_accuracy)
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        consistent = False
+    if not consistent:
+        raise UserError(f"{path} is damaged: its numbers are not finite or do not fit together")
+    return Checkpoint(path, options, groups["params"], groups["momentum"], groups["statistics"], history)

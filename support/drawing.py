@@ -1,0 +1,292 @@
+"""How this project's pictures look, and those of what happens inside a network. Each function returns a figure."""
+
+import math
+
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from support.files import replacing
+
+TRAIN, TEST, INK, GRID = "#2f6fb3", "#d1495b", "#2b2b2b", "#e3e3e3"
+SIGNED = LinearSegmentedColormap.from_list("signed", [TEST, "white", TRAIN])  # below 0, 0, above 0
+OFF = ListedColormap(["#cfcfcf"])
+MONO = "DejaVu Sans Mono"
+DLOGITS = "dlogits = (p - onehot(y)) / B\n(one image: B = 1)"
+MEANING = "blue: more of it would raise the loss; red: more would lower it"
+
+
+def save(figure, path):
+    """Write a figure as PNG, in one step."""
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=150)
+
+
+def new_axes(title, ylabel):
+    figure = Figure(figsize=(8, 4.5), layout="constrained", facecolor="white")
+    axes = figure.add_subplot()
+    style_axes(axes, title, ylabel)
+    axes.set_xlabel("steps", color=INK)
+    return figure, axes
+
+
+def style_axes(axes, title, ylabel):
+    axes.set_title(title, loc="left", color=INK, fontsize=14, pad=12)
+    axes.set_ylabel(ylabel, color=INK)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.tick_params(which="both", colors=INK, length=0)
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    for side in axes.spines.values():
+        side.set_visible(False)
+
+
+# --- Inside a network ----------------------------------------------------------------------------------------------
+
+
+def prediction(picture, image, p):
+    """What predict.py was given (H, W), what the network saw of it (28, 28), and the ten probabilities it gave."""
+    figure = new_figure(8, 3.4, None)
+    given, seen, said = figure.subplots(1, 3, width_ratios=(3, 3, 4))
+    picture_axes(given, "what was given", " ").imshow(picture, cmap="gray", vmin=0, vmax=255)
+    picture_axes(seen, "what the network saw", "28 x 28 pixels").imshow(image, cmap="gray", vmin=0, vmax=255)
+    bars(said, p, "what it says", "probabilities", "{:.3f}")
+    return figure
+
+
+def forward_pass(steps, title, y):
+    """The forward pass of one image through an MLP, under the names and formulas of mlp_np.py.
+
+    steps: {"image": (28, 28), "z1": (H,), "a1": (H,), "logits": (10,), "p": (10,), "loss"}; y: the true digit.
+    """
+    figure = new_figure(8, 7.2, title)
+    axes = figure.subplot_mosaic("xxzzaa;lllppp", height_ratios=(5, 6))
+    z1, a1 = steps["z1"], steps["a1"]
+    picture_axes(axes["x"], "pixels", "x").imshow(steps["image"], cmap="gray_r", vmin=0, vmax=255)
+    limit = largest(z1)
+    units(axes["z"], z1, limit, f"{len(z1)} hidden units", "z1 = x W1 + b1")
+    drawn = units(axes["a"], a1, limit, "their activations", "a1 = max(z1, 0)\ngrey: the unit is off", off=z1 <= 0)
+    scale(figure, drawn, [axes["z"], axes["a"]], limit)
+    bars(axes["l"], steps["logits"], "logits", "logits = a1 W2 + b2", "{:.1f}", y)
+    bars(axes["p"], steps["p"], "probabilities", p_formula(steps, y), "{:.3f}", y)
+    return figure
+
+
+def backward_pass(steps, title, y):
+    """The backward pass of the same image, from the loss back to W1.
+
+    steps: {"dlogits": (10,), "da1": (H,), "dz1": (H,), "z1": (H,), "dW1": (784, H)}.
+    """
+    figure = new_figure(8, 5.9, title)
+    shown = min(8, len(steps["dz1"]))
+    above, below = figure.subfigures(2, 1, height_ratios=(5, 3))
+    left, middle, right = above.subplots(1, 3)
+    bars(left, steps["dlogits"], "from the loss to the logits", DLOGITS, "{:.2g}", y)
+    limit = largest(steps["da1"])
+    units(middle, steps["da1"], limit, "to the activations", "da1 = dlogits @ W2.T")
+    formula = "dz1 = da1 * (z1 > 0)\ngrey: the unit is off"
+    drawn = units(right, steps["dz1"], limit, "to the weighted sums", formula, off=steps["z1"] <= 0)
+    scale(above, drawn, [middle, right], limit)
+
+    most = np.argsort(-np.abs(steps["dz1"]), kind="stable")[:shown]
+    below.suptitle(f"and to the weights: the {shown} most affected units", x=0.015, ha="left", color=INK, fontsize=11)
+    limit = largest(steps["dW1"][:, most])
+    images = below.subplots(1, shown, squeeze=False)[0]
+    for axes, unit in zip(images, most, strict=True):
+        drawn = signed(picture_axes(axes, f"unit {unit}"), steps["dW1"][:, unit].reshape(28, 28), limit)
+    scale(below, drawn, list(images), limit)
+    below.supxlabel(f"dW1 = x.T @ dz1\n{MEANING}", color=INK, fontsize=10, family=MONO)
+    return figure
+
+
+def feature_maps(steps, title, y):
+    """The forward pass of one image through a ResNet: some channels of the stem and of every stage, and the logits.
+
+    steps: {"image": (28, 28), "maps": {"stem": (14, 14, 16), ...}, "logits": (10,), "p": (10,), "loss"}.
+    """
+    maps = steps["maps"]
+    figure = new_figure(8, 1.9 + 1.4 * len(maps) + 3.2, title)
+    above, middle, below = figure.subfigures(3, 1, height_ratios=(1.9, 1.4 * len(maps), 3))
+    pixels, words = above.subplots(1, 2, width_ratios=(1, 4))
+    picture_axes(pixels, "pixels", "x").imshow(steps["image"], cmap="gray_r", vmin=0, vmax=255)
+    words.set_axis_off()
+    words.text(0, 0.5, "stem    a0 = relu(norm(conv(x)))\n\n"
+               "block   a1 = relu(norm(conv(x)))\n        z2 = norm(conv(a1)) + x  (the shortcut)\n"
+               "        y  = relu(z2), the x of the next block",
+               transform=words.transAxes, va="center", color=INK, fontsize=10, family=MONO)  # fmt: skip
+    rows_of_channels(middle, maps, maps, "{}: {} x {}, {} of its {} channels")
+    left, right = below.subplots(1, 2)
+    bars(left, steps["logits"], "logits", "logits = mean(y) W + b", "{:.1f}", y)
+    bars(right, steps["p"], "probabilities", p_formula(steps, y), "{:.3f}", y)
+    return figure
+
+
+def feature_gradients(steps, title, y):
+    """The backward pass of the same image: the gradients that return to the same channels, from the last to the first.
+
+    steps: {"maps", "gradients": {"stem": (14, 14, 16), ...} of the same names and shapes, "dlogits": (10,)}.
+    """
+    maps, gradients = steps["maps"], steps["gradients"]
+    figure = new_figure(8, 3.2 + 1.4 * len(maps), title)
+    above, middle = figure.subfigures(2, 1, height_ratios=(3, 1.4 * len(maps)))
+    left, words = above.subplots(1, 2)
+    bars(left, steps["dlogits"], "from the loss to the logits", DLOGITS, "{:.2g}", y)
+    words.set_axis_off()
+    words.text(0, 0.5, "mean   every position: dmean / (H W)\n\nblock  dz2 = dy * (y > 0)\n"
+               "       dx  = from norm and conv\n             + dz2  (the shortcut)\n\n" + MEANING.replace("; ", "\n"),
+               transform=words.transAxes, va="center", color=INK, fontsize=10, family=MONO)  # fmt: skip
+    backward = dict(reversed(gradients.items()))
+    rows_of_channels(middle, backward, maps, "d loss / d {}: {} x {}, the same {} of {} channels")
+    return figure
+
+
+def rows_of_channels(figure, arrays, maps, label, shown=8):
+    """For every name in arrays, {name: (H, W, C)}, a row with the channels that are most active in maps[name]."""
+    for part, (name, array) in zip(np.atleast_1d(figure.subfigures(len(arrays), 1)), arrays.items(), strict=True):
+        height, width, channels = array.shape
+        most = np.argsort(-maps[name].sum(axis=(0, 1)), kind="stable")[:shown]
+        part.suptitle(
+            label.format(name, height, width, len(most), channels), x=0.015, ha="left", color=INK, fontsize=11
+        )
+        limit = largest(array[..., most])
+        row = part.subplots(1, shown, squeeze=False)[0]
+        for axes in row[len(most) :]:
+            axes.set_axis_off()
+        for axes, channel in zip(row, most, strict=False):
+            drawn = signed(picture_axes(axes), array[..., channel], limit)
+            axes.set_xlabel(f"{channel}", color=INK, fontsize=9)
+        scale(part, drawn, list(row), limit)
+
+
+def weights(images, labels, title, note):
+    """First-layer weights as images: (n, h, w), with a label under each."""
+    columns = 8
+    rows = math.ceil(len(images) / columns)
+    figure = new_figure(8, 0.95 * rows + 1.2, title)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    limit = largest(images)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, image, label in zip(grid.flat, images, labels, strict=False):
+        axes.set_axis_on()
+        drawn = signed(picture_axes(axes), image, limit)
+        axes.set_xlabel(label, color=INK, fontsize=9, labelpad=2)
+    scale(figure, drawn, list(grid.flat), limit, min(0.7, 2.4 / rows))
+    figure.supxlabel(note, color=INK, fontsize=10)
+    return figure
+
+
+def confusion(counts, title):
+    """How often each digit was taken for each: counts (10, 10), the true digit down, what was said across."""
+    figure = new_figure(8, 7.6, title)
+    axes = figure.add_subplot()
+    mistakes = counts * (1 - np.eye(10, dtype=int))
+    # What is right is blue and what is wrong red, each on its own scale: else the mistakes would be too pale to see.
+    shade = 0.35 * np.diag(np.diag(counts)) / largest(np.diag(counts)) - 0.8 * mistakes / largest(mistakes)
+    axes.imshow(shade, cmap=SIGNED, vmin=-1, vmax=1)
+    for true, said in np.argwhere(counts):
+        axes.text(said, true, f"{counts[true, said]:,}", ha="center", va="center", color=INK, fontsize=11,
+                  fontweight="bold" if true == said else "normal")  # fmt: skip
+    axes.set_xticks(range(10))
+    axes.set_yticks(range(10))
+    axes.set_xlabel("what the network says", color=INK, fontsize=11)
+    axes.set_ylabel("the true digit", color=INK, fontsize=11)
+    axes.set_xticks(np.arange(0.5, 9), minor=True)
+    axes.set_yticks(np.arange(0.5, 9), minor=True)
+    axes.grid(which="minor", color=GRID, linewidth=0.8)
+    axes.tick_params(which="both", colors=INK, length=0, labelsize=11)
+    for side in axes.spines.values():
+        side.set_visible(False)
+    return figure
+
+
+def mistakes(images, true, said, p, title):
+    """Images (n, 28, 28) that were read wrong, with the true digits, what was said, and with what probability."""
+    columns = 6
+    rows = max(1, math.ceil(len(images) / columns))
+    figure = new_figure(8, 1.6 * rows + 0.7, title)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, image, *caption in zip(grid.flat, images, true, said, p, strict=False):
+        axes.set_axis_on()
+        picture_axes(axes, "{} read as {}: {:.3f}".format(*caption)).imshow(image, cmap="gray_r", vmin=0, vmax=255)
+    return figure
+
+
+def p_formula(steps, y):
+    return f"p = softmax(logits)\nloss = -log p[{y}] = {steps['loss']:.3g}"
+
+
+def new_figure(width, height, title):
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+    if title:
+        figure.suptitle(title, x=0.015, ha="left", color=INK, fontsize=14)
+    return figure
+
+
+def picture_axes(axes, title="", formula=""):
+    """Axes for a picture: no ticks, a thin frame, its formula under it."""
+    axes.set_title(title, color=INK, fontsize=11 if formula else 9)
+    axes.set_xlabel(formula, color=INK, fontsize=10, family=MONO)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for side in axes.spines.values():
+        side.set_color(GRID)
+    return axes
+
+
+def signed(axes, array, limit):
+    """Numbers as colours: blue above 0, white at 0, red below, full colour at plus and minus `limit`."""
+    return axes.imshow(array, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
+
+
+def units(axes, values, limit, title, formula, off=None):
+    """A number for each hidden unit (H,) as a cell of a square, row by row; grey where `off` is true."""
+    drawn = signed(picture_axes(axes, title, formula), square(values), limit)
+    if off is not None:
+        axes.imshow(square(np.where(off, 0.0, np.nan)), cmap=OFF, interpolation="nearest")
+    return drawn
+
+
+def square(values):
+    """(H,) as the rows of a square, the end of the last row filled with NaN, which is drawn as nothing."""
+    side = math.ceil(math.sqrt(len(values)))
+    rows = math.ceil(len(values) / side)
+    return np.append(values, np.full(rows * side - len(values), np.nan)).reshape(rows, side)
+
+
+def scale(figure, drawn, axes, limit, shrink=0.7):
+    """The colours of `drawn` as a bar beside the axes."""
+    bar = figure.colorbar(drawn, ax=axes, ticks=[-limit, 0, limit], shrink=shrink, aspect=14, pad=0.02)
+    bar.ax.set_yticklabels([f"{value:.2g}" for value in (-limit, 0, limit)])
+    bar.ax.tick_params(colors=INK, length=0, labelsize=9)
+    bar.outline.set_visible(False)
+
+
+def bars(axes, values, title, formula, label, y=None):
+    """A number for each digit as a bar; the true digit's name is bold."""
+    axes.barh(range(10), values, color=np.where(np.asarray(values) < 0, TEST, TRAIN), height=0.7)
+    low, high = min(0, *values), max(0, *values)
+    room = (high - low or 1) * 0.09 * max(len(label.format(value)) for value in values)  # for the numbers
+    axes.set_xlim(low - room * (low < 0), high + room)
+    for digit, value in enumerate(values):
+        axes.annotate(label.format(value), (value, digit), (-3 if value < 0 else 3, 0), textcoords="offset points",
+                      ha="right" if value < 0 else "left", va="center", color=INK, fontsize=9)  # fmt: skip
+    picture_axes(axes, title, formula)
+    axes.set_yticks(range(10))
+    axes.tick_params(colors=INK, length=0, labelsize=10)
+    axes.set_ylim(9.6, -0.6)
+    axes.axvline(0, color=INK, linewidth=0.8)
+    for digit, name in enumerate(axes.get_yticklabels()):
+        name.set_fontweight("bold" if digit == y else "normal")
+    for side in axes.spines.values():
+        side.set_visible(False)
+
+
+def largest(array):
+    """The largest absolute value, to scale by: 1 if there is none."""
+    return float(np.abs(array).max(initial=0)) or 1.0

@@ -1,0 +1,109 @@
+"""What a run keeps of itself: every number that its curves show, and what it was made with."""
+
+import json
+import math
+import os
+import platform
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from support.errors import UserError
+from support.files import replacing
+
+LARGEST_LOSS = 1e30  # beyond that float32 ends, and so does every picture's scale
+
+
+class History:
+    """All that the curves show: loss and accuracy of every training batch, and on the test set now and then."""
+
+    def __init__(self, train_loss=(), train_accuracy=(), test_step=(), test_loss=(), test_accuracy=()):
+        self.train_loss = list(train_loss)  # one a step
+        self.train_accuracy = list(train_accuracy)
+        self.test_step = list(test_step)  # after so many steps ...
+        self.test_loss = list(test_loss)  # ... this was the loss on all test images
+        self.test_accuracy = list(test_accuracy)
+        self.unread = []  # (loss, accuracy) of the last steps
+
+    @property
+    def step(self):
+        """Steps taken so far."""
+        return len(self.train_loss) + len(self.unread)
+
+    def add_step(self, loss, accuracy):
+        """Both may still be being computed (by a GPU): `read` waits for them."""
+        self.unread.append((loss, accuracy))
+
+    def add_test(self, loss, accuracy):
+        self.read()
+        self.check(loss, self.step)
+        self.test_step.append(self.step)
+        self.test_loss.append(float(loss))
+        self.test_accuracy.append(float(accuracy))
+
+    def read(self):
+        """Make numbers of the last steps; UserError at the first loss that is not finite."""
+        unread, self.unread = self.unread, []
+        for loss, accuracy in unread:
+            loss, accuracy = float(loss), float(accuracy)  # here a GPU is waited for
+            self.check(loss, self.step + 1)
+            self.train_loss.append(loss)
+            self.train_accuracy.append(accuracy)
+
+    def numbers(self):
+        """All that is kept, by name."""
+        self.read()
+        return {name: values for name, values in vars(self).items() if name != "unread"}
+
+    @staticmethod
+    def check(loss, step):
+        if not abs(loss) < LARGEST_LOSS:  # NaN fails this too
+            raise UserError(f"the loss is {loss:.3g} at step {step}: lower --lr (or --momentum)")
+
+    def step_line(self):
+        self.read()
+        return f"loss {self.train_loss[-1]:.3f}, accuracy {self.train_accuracy[-1]:.3f}"
+
+    def epoch_line(self, plan, tested):
+        """What an epoch came to, in one line; the training figures are means over its batches."""
+        epoch = math.ceil(self.step / plan.steps_per_epoch)
+        first = (epoch - 1) * plan.steps_per_epoch
+        loss, accuracy = np.mean(self.train_loss[first:]), np.mean(self.train_accuracy[first:])
+        return (
+            f"epoch {epoch} of {math.ceil(plan.steps / plan.steps_per_epoch)}: "
+            f"training loss {short(loss)} accuracy {accuracy:.4f}, "
+            f"{tested} loss {short(self.test_loss[-1])} accuracy {self.test_accuracy[-1]:.4f}"
+        )
+
+
+def short(loss):
+    return f"{loss:.4f}" if loss < 1000 else f"{loss:.3g}"
+
+
+def save_history(path, options, history):
+    """Write the options (a dict), the versions and every number that the curves show as JSON, a key a line."""
+    content = {"options": options, "machine": machine()}
+    for name, values in history.numbers().items():
+        content[name] = [float(f"{value:.6g}") if isinstance(value, float) else value for value in values]
+    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in content.items())
+    with replacing(path) as file:
+        file.write(f"{{\n{lines}\n}}\n".encode())
+
+
+def machine():
+    """What a measurement was made with and on."""
+    versions = {"python": platform.python_version(), "numpy": np.__version__}
+    if "torch" in sys.modules:  # asked, not imported: nothing that NumPy does alone may wait for it
+        versions["torch"] = sys.modules["torch"].__version__
+    return versions | {"processor": processor()}
+
+
+def processor():
+    """The processor's name and how many of it there are."""
+    name = platform.processor() or platform.machine()
+    with suppress(OSError):  # Linux says more than Python knows
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), name)
+    return f"{name}, {os.cpu_count()} cores"

@@ -1,0 +1,129 @@
+"""Where PyTorch computes: the device, the precision, and how several processes share the work."""
+
+import atexit
+import os
+import shutil
+import sys
+from contextlib import nullcontext
+
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from support.errors import UserError
+from support.run import check_batch
+
+FULL_PRECISION = nullcontext()
+
+
+class Place:
+    """The processes that torchrun started, each with its device and its share of every batch; or this one alone."""
+
+    def __init__(self, options):
+        self.rank, self.size = from_environment("RANK", 0), from_environment("WORLD_SIZE", 1)
+        check_shares(options, self.size)
+        self.first = self.rank == 0
+        self.device = choose_device(options.device, options.dtype, alone=self.size == 1)
+        self.precision = choose_precision(options, self.device)
+        self.compile = options.compile
+        if self.compile and not has_compiler():
+            raise UserError("--compile needs a C++ compiler and finds none: leave --compile out")
+        self.where = f", on {self.device}" if self.size == 1 else f", on {self.size} x {self.device.type}"
+        if self.size > 1:
+            self.join()
+
+    def join(self):
+        """Meet the other processes, and take a GPU of its own if there are any."""
+        if self.device.type == "cuda":
+            local_rank, gpus = from_environment("LOCAL_RANK", 0), torch.cuda.device_count()
+            if local_rank >= gpus:
+                raise UserError(f"--nproc-per-node: {gpus} GPU{'s' * (gpus > 1)} here; or --device cpu")
+            self.device = torch.device("cuda", local_rank)
+            torch.cuda.set_device(self.device)
+        dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+        atexit.register(dist.destroy_process_group)
+
+    def prepare(self, model):
+        """The network to call: the model, compiled if asked for, its gradients averaged over the processes."""
+        network = torch.compile(model) if self.compile else model
+        return DistributedDataParallel(network) if self.size > 1 else network
+
+    def share(self, *arrays):
+        """This process's part of a batch, as tensors on its device."""
+        n = len(arrays[0]) // self.size
+        return self.to_device(*(array[self.rank * n : (self.rank + 1) * n] for array in arrays))
+
+    def to_device(self, *arrays):
+        """Arrays as tensors on the device; a GPU copies them while the processor goes on."""
+        tensors = [torch.from_numpy(array) for array in arrays]
+        if self.device.type == "cuda":
+            return [tensor.pin_memory().to(self.device, non_blocking=True) for tensor in tensors]
+        return [tensor.to(self.device) for tensor in tensors]
+
+    def sum(self, *numbers):
+        """The sum of each number (a tensor) over the processes."""
+        if self.size == 1:
+            return numbers
+        total = torch.stack(numbers)
+        dist.all_reduce(total)
+        return total.unbind()
+
+    def mean(self, *numbers):
+        """The mean of each number (a tensor) over the processes."""
+        return [total / self.size for total in self.sum(*numbers)]
+
+    def agree(self, signal):
+        """A signal that one of the processes has got stops all of them, after the same step."""
+        if self.size == 1:
+            return signal
+        largest = torch.tensor(signal or 0, device=self.device)
+        dist.all_reduce(largest, dist.ReduceOp.MAX)
+        return int(largest) or None
+
+
+def from_environment(name, default):
+    """A whole number that torchrun puts into the environment."""
+    return int(os.environ.get(name, default))
+
+
+def check_shares(options, processes):
+    """UserError if so many processes cannot share the work of these options."""
+    if options.batch_size % processes:
+        raise UserError(f"--batch-size {options.batch_size} cannot be split evenly by {processes}")
+    if 0 < options.hold_out < processes:
+        raise UserError(f"--hold-out {options.hold_out} cannot be split by {processes} processes")
+    check_batch(options, options.batch_size // processes)
+
+
+def choose_device(name, dtype="float32", alone=True):
+    """The torch.device that --device NAME means on this machine; UserError if it is not there.
+
+    alone: whether this is the only process; several cannot talk to each other from mps.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": alone and torch.backends.mps.is_available(), "cpu": True}
+    if dtype == "float64" and name == "mps":
+        raise UserError("--device mps has no float64: take --dtype float32 or --device cpu")
+    if name == "auto":
+        there["mps"] &= dtype != "float64"
+        name = next(name for name, is_there in there.items() if is_there)
+    if not there[name]:
+        where = "on this machine" if alone else "for several processes on this machine"
+        raise UserError(f"--device {name}: PyTorch finds none {where}; leave --device out")
+    return torch.device(name)
+
+
+def choose_precision(options, device):
+    """The context in which to compute: bfloat16 with --amp, and by default for a ResNet on cuda."""
+    amp = device.type == "cuda" and options.model == "resnet" if options.amp is None else options.amp
+    if not amp:
+        return FULL_PRECISION
+    try:
+        return torch.autocast(device.type, torch.bfloat16)
+    except RuntimeError:  # as on mps before PyTorch 2.5
+        raise UserError(f"--amp: this PyTorch has none for {device}; leave --amp out") from None
+
+
+def has_compiler():
+    """Whether torch.compile will find what it needs on a processor."""
+    usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
+    return shutil.which(os.environ.get("CXX") or usual) is not None

@@ -1,0 +1,190 @@
+"""Checkpoints: all that was learned comes back to the bit, and whatever else a file holds is refused in one line."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from support.checkpoint import load_checkpoint, save_checkpoint
+from support.errors import UserError
+from support.history import History
+from support.options import parse_options, run_options
+from support.run import begin, check_history, make_plan
+
+
+def options_of(*argv):
+    return parse_options("np", *argv)
+
+
+def resume(path, *argv):
+    return begin("np", "", ["--resume", str(path), *argv])
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A small checkpoint: (path, options, plan, params, momentum, history)."""
+    options = options_of("--hidden", "3", "--epochs", "4", "--seed", str(2**63 + 1))
+    plan = make_plan(options, 60000)
+    rng = np.random.default_rng(0)
+    params = {"W1": rng.normal(size=(4, 3)).astype(np.float32), "b1": rng.normal(size=3).astype(np.float32)}
+    momentum = {name: 2 * p for name, p in params.items()}
+    history = History([0.1] * 500, [0.5] * 500, [468], [0.3], [0.9])
+    path = tmp_path / "checkpoint.npz"
+    save_checkpoint(path, run_options(options), params, momentum, {}, history)
+    return path, options, plan, params, momentum, history
+
+
+def test_a_checkpoint_comes_back_bit_for_bit(saved):
+    path, options, plan, params, momentum, history = saved
+    resumed, checkpoint = resume(path)
+    assert run_options(resumed) == run_options(options)
+    new = {name: np.zeros_like(p) for name, p in params.items()}, {name: np.zeros_like(p) for name, p in params.items()}
+    checkpoint.copy_to(*new, {})
+    assert check_history(checkpoint, plan).numbers() == history.numbers()
+    for old, back in zip((params, momentum), new, strict=True):
+        assert all((old[name] == back[name]).all() for name in old)
+    with np.load(path, allow_pickle=False) as npz:  # what the file says of itself
+        assert (npz["step"], npz["format"]) == (500, 1)
+
+
+def test_a_resumed_run_keeps_its_options(saved):
+    path = str(saved[0])
+    assert resume(path, "--out", "there", "--hidden", "3")[0].out == "there"
+    for argv in (["--hidden", "4"], ["--lr", "0.2"], ["--epochs", "5"], ["--steps", "9"], ["--recipe", "geohot"]):
+        with pytest.raises(UserError, match=f"{argv[0]} {argv[1]} contradicts"):
+            resume(path, *argv)
+
+
+def rewrite(path, **changes):
+    """The same checkpoint with some of its arrays replaced, or dropped where None."""
+    with np.load(path, allow_pickle=False) as npz:
+        arrays = dict(npz) | {name.replace("__", "/"): value for name, value in changes.items()}
+    np.savez(path, **{name: value for name, value in arrays.items() if value is not None})
+
+
+DAMAGES = {
+    "NaN": ({"params__W1": np.full((4, 3), np.nan, np.float32)}, "not finite"),
+    "infinite momentum": ({"momentum__b1": np.full(3, np.inf, np.float32)}, "not finite"),
+    "NaN in the history": ({"history__train_loss": np.full(500, np.nan)}, "not finite"),
+    "text for numbers": ({"params__W1": np.array("W1")}, "not finite"),
+    "newer": ({"format": 99}, "format 99"),
+    "no format": ({"format": None}, "not a checkpoint"),
+    "no step": ({"step": None}, "do not fit"),
+    "another step": ({"step": 499}, "do not fit"),
+    "no options": ({"options": None}, "do not fit"),
+    "options that are no JSON": ({"options": "{"}, "do not fit"),
+    "options that are no dict": ({"options": "[]"}, "do not fit"),
+    "an option out of range": ({"options": '{"hidden": -3}'}, "--hidden"),
+    "an unknown option": ({"options": '{"hiden": 3}'}, "hiden"),
+    "an option of this call": ({"options": '{"resume": "x"}'}, "resume is not of a run"),
+    "a history cut short": ({"history__train_accuracy": np.zeros(3)}, "do not fit"),
+    "an unknown history": ({"history__weather": np.zeros(3)}, "do not fit"),
+    "a history in two dimensions": ({"history__train_loss": np.zeros((500, 1))}, "do not fit"),
+    "no options at all": ({"options": "{}"}, "missing"),
+    "an unknown group": ({"paramz__W1": np.zeros(3)}, "do not fit"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_one_line(saved, damage):
+    path = saved[0]
+    changes, word = DAMAGES[damage]
+    rewrite(path, **changes)
+    with pytest.raises(UserError, match=word) as caught:
+        resume(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"params__W1": np.zeros((4, 2), np.float32)},
+        {"params__W1": np.zeros((4, 3))},
+        {"params__W2": np.zeros((4, 3), np.float32)},
+        {"momentum__b1": None},
+        {"statistics__mean": np.zeros(3, np.float32)},
+    ],
+)
+def test_a_checkpoint_of_another_network(saved, changes):
+    path, _, _, params, momentum, _ = saved
+    rewrite(path, **changes)
+    _, checkpoint = resume(path)
+    with pytest.raises(UserError, match="another network"):
+        checkpoint.copy_to(params, momentum, {})
+
+
+def test_a_checkpoint_without_its_test_results(saved):
+    path, _, plan, *_ = saved
+    rewrite(path, **{f"history__test_{name}": np.array([]) for name in ("step", "loss", "accuracy")})
+    _, checkpoint = resume(path)
+    with pytest.raises(UserError, match="no test result"):
+        check_history(checkpoint, plan)
+
+
+def test_a_checkpoint_of_neither_epochs_nor_steps(saved):
+    options = {name: value for name, value in run_options(saved[1]).items() if name not in ("epochs", "steps")}
+    rewrite(saved[0], options=json.dumps(options))
+    with pytest.raises(UserError, match="missing"):
+        resume(saved[0])
+
+
+def test_a_checkpoint_beyond_its_run(saved):
+    path, _, plan, *_ = saved
+    _, checkpoint = resume(path)
+    with pytest.raises(UserError, match="step 500 of 400"):
+        check_history(checkpoint, plan._replace(steps=400))
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 0.5, 0.99])
+def test_a_truncated_checkpoint(saved, size):
+    path = saved[0]
+    content = path.read_bytes()
+    path.write_bytes(content[: size if isinstance(size, int) else int(size * len(content))])
+    with pytest.raises(UserError, match="not a checkpoint"):
+        load_checkpoint(path)
+
+
+def test_one_wrong_bit_anywhere_is_noticed_or_harmless(saved):
+    path = saved[0]
+    content = path.read_bytes()
+    want = load_checkpoint(path)
+    rng = np.random.default_rng(0)
+    for position in rng.integers(len(content), size=200):
+        path.write_bytes(
+            content[:position] + bytes([content[position] ^ 1 << rng.integers(8)]) + content[position + 1 :]
+        )
+        try:
+            got = load_checkpoint(path)
+        except UserError:
+            continue
+        assert all((got.params[name] == want.params[name]).all() for name in want.params)
+        assert got.history.numbers() == want.history.numbers()
+
+
+def test_nothing_that_executes_is_loaded(saved, tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (tmp_path.joinpath("executed").touch, ())
+
+    rewrite(saved[0], params__W1=np.array([Evil()], dtype=object))
+    with pytest.raises(UserError, match="not a checkpoint"):
+        load_checkpoint(saved[0])
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_zip_bomb_is_not_unpacked(tmp_path):
+    path = tmp_path / "bomb.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("format.npy", "w") as file:
+        for _ in range(512):
+            file.write(bytes(2**20))
+    assert path.stat().st_size < 2**20
+    with pytest.raises(UserError, match="not a checkpoint"):
+        load_checkpoint(path)
+
+
+def test_a_checkpoint_that_is_not_there(tmp_path):
+    for path in (tmp_path / "none.npz", tmp_path, ""):
+        with pytest.raises(UserError, match="cannot read"):
+            resume(path)

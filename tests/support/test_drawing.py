@@ -1,0 +1,130 @@
+"""Pictures of what happens inside a network: every text is legible, whatever the network."""
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+
+from support import drawing
+
+
+def assert_legible(figure):
+    """Every text, in whatever part of the figure, is inside the picture, large enough, and on no other text."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    boxes = {}
+    for text in figure.findobj(Text):
+        if text.get_text().strip() and text.get_visible() and (text.axes is None or text.axes.axison):
+            box = text.get_window_extent(canvas.get_renderer())
+            assert box.x0 >= 0, text
+            assert box.y0 >= 0, text
+            assert box.x1 <= figure.bbox.x1, text
+            assert box.y1 <= figure.bbox.y1, text
+            assert text.get_fontsize() >= 9, text
+            for other, its in boxes.items():
+                assert not box.padded(-1).overlaps(its.padded(-1)), (text, other)
+            boxes[text] = box
+    assert boxes
+
+
+def random_steps(hidden=512, size=1.0, p=None):
+    rng = np.random.default_rng(0)
+    z1 = rng.normal(size=hidden)
+    p = rng.dirichlet(np.ones(10)) if p is None else np.asarray(p, float)
+    da1 = size * rng.normal(size=hidden)
+    dz1 = da1 * (z1 > 0)
+    image = rng.integers(256, size=(28, 28), dtype=np.uint8)
+    return {
+        "image": image, "z1": z1, "a1": np.maximum(z1, 0), "logits": 100 * size * rng.normal(size=10), "p": p,
+        "loss": 1.2345e-7, "dlogits": min(size, 1) * (p - np.eye(10)[3]), "da1": da1, "dz1": dz1,
+        "dW1": image.reshape(784, 1) * dz1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("hidden", "size", "p"),
+    [
+        (512, 1.0, None),
+        (512, 1.0, np.eye(10)[3] * (1 - 3.6e-4)),  # nearly right: its numbers have many digits
+        (512, 123.45, np.eye(10)[7]),  # quite wrong
+        (512, 0.0, np.eye(10)[3]),  # quite right: no gradient at all
+        (7, 1.2345e-12, None),
+        (1, 1.0, None),
+    ],
+)
+def test_both_passes_of_an_mlp(hidden, size, p):
+    steps = random_steps(hidden, size, p)
+    assert_legible(drawing.forward_pass(steps, "784-512-10, forward: a 3, held-out image 9999", 3))
+    assert_legible(drawing.backward_pass(steps, "784-512-10, backward: a 3, held-out image 9999", 3))
+
+
+@pytest.mark.parametrize("widths", [(4,), (16, 32, 64), (8, 8, 8, 8, 8)])
+def test_both_passes_of_a_resnet(widths):
+    rng = np.random.default_rng(0)
+    shapes = {"stem": (14, 14, widths[0])}
+    for i, width in enumerate(widths):
+        side = -(-14 // 2**i)
+        shapes[f"stage {i + 1}"] = (side, side, width)
+    steps = random_steps() | {
+        "maps": {name: np.maximum(rng.normal(size=shape), 0) for name, shape in shapes.items()},
+        "gradients": {name: 1e-5 * rng.normal(size=shape) for name, shape in shapes.items()},
+    }
+    forward, backward = drawing.feature_maps(steps, "ResNet, forward: a 3", 3), drawing.feature_gradients(steps, "R", 3)
+    assert_legible(forward)
+    assert_legible(backward)
+
+    def drawn(figure):  # the channels' numbers and arrays, without the scales and the image
+        return [
+            (int(axes.get_xlabel()), axes.images[0].get_array())
+            for axes in figure.axes
+            if axes.images and axes.get_xlabel().isdigit()
+        ]
+
+    there, back = drawn(forward), drawn(backward)
+    assert sorted(channel for channel, _ in there) == sorted(channel for channel, _ in back)
+    channel, array = there[0]
+    assert channel == steps["maps"]["stem"].sum(axis=(0, 1)).argmax()
+    assert (array == steps["maps"]["stem"][..., channel]).all()
+    channel, array = back[0]
+    last = f"stage {len(widths)}"
+    assert channel == steps["maps"][last].sum(axis=(0, 1)).argmax()
+    assert (array == steps["gradients"][last][..., channel]).all()
+
+
+def test_zero_is_white_and_the_signs_are_blue_and_red():
+    red, white, blue = drawing.SIGNED([0.0, 0.5, 1.0])
+    assert white[:3] == pytest.approx(1, abs=0.01)
+    assert blue[2] > blue[0]
+    assert red[0] > red[2]
+
+
+@pytest.mark.parametrize("n", [1, 9, 64])
+def test_weights(n):
+    images = np.random.default_rng(0).normal(size=(n, 28, 28))
+    figure = drawing.weights(images, [f"for {i % 10}" for i in range(n)], "784-512-10: W1", "a note\nof two lines")
+    assert_legible(figure)
+    assert len([axes for axes in figure.axes if axes.images]) == n
+
+
+@pytest.mark.parametrize("perfect", [True, False])
+def test_confusion(perfect):
+    counts = np.diag(np.full(10, 1000)) if perfect else np.full((10, 10), 1234)
+    figure = drawing.confusion(counts, "784-512-10 reads 10,000 of 10,000 test images right")
+    assert_legible(figure)
+    assert len(figure.axes[0].texts) == np.count_nonzero(counts)
+    shade = figure.axes[0].images[0].get_array()
+    assert (np.diag(shade) > 0).all()
+    assert (shade[~np.eye(10, dtype=bool)] < 0).all() == (not perfect)
+
+
+@pytest.mark.parametrize("n", [0, 1, 24])
+def test_mistakes(n):
+    images = np.zeros((n, 28, 28), np.uint8)
+    assert_legible(drawing.mistakes(images, [1] * n, [7] * n, [0.99999] * n, f"its {n} most confident mistakes of {n}"))
+
+
+@pytest.mark.parametrize("shape", [(320, 200), (1, 320), (320, 1), (28, 28)])
+def test_prediction(shape):
+    figure = drawing.prediction(np.full(shape, 99.0), np.zeros((28, 28), np.uint8), np.eye(10)[4])
+    assert_legible(figure)
+    assert [axes.images[0].get_array().shape for axes in figure.axes[:2]] == [shape, (28, 28)]
