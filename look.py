@@ -7,13 +7,16 @@ by support/drawing.py; here is where their numbers come from. NumPy computes, wh
 import sys
 from pathlib import Path
 
+from support import program  # first: it sees to Ctrl-C
+
+# isort: split
 import numpy as np
 
 import data
 import predict
 from mlp_np import softmax_cross_entropy
 from resnet_np import BatchNorm, walk
-from support import drawing, program
+from support import drawing
 from support.files import open_folder
 from support.options import Parser, integer, test_set_name
 
@@ -21,8 +24,9 @@ MOST = 64  # first-layer units to draw
 WRONG = 24  # mistakes to draw
 
 
+@np.errstate(over="raise", invalid="raise")  # one line, where the weights are too large to compute with
 def main(argv=None):
-    parser = Parser(description=__doc__.split("\n")[0], allow_abbrev=False)
+    parser = Parser(description=(__doc__ or "").split("\n")[0], allow_abbrev=False)
     parser.add_argument("picture", nargs="?", help="a picture of one digit, as predict.py reads them; needs --label")
     whole = integer(0, 9999)
     parser.add_argument("--label", metavar="D", type=integer(0, 9), help="the digit in your picture")

@@ -5,13 +5,15 @@ main_torch.py is the same program with PyTorch in place of our own derivatives; 
 
 import sys
 
+from support import program  # first: it sees to Ctrl-C
+
+# isort: split
 import numpy as np
 
 import data
 import plot
 from mlp_np import MLP, softmax_cross_entropy
 from resnet_np import ResNet
-from support import program
 from support.run import Run, begin
 
 

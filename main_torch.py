@@ -6,6 +6,9 @@ main_np.py is the same program with our own derivatives; read the two side by si
 
 import sys
 
+from support import program  # first: it sees to Ctrl-C
+
+# isort: split
 import torch
 import torch.nn.functional as F
 
@@ -14,7 +17,6 @@ import main_np
 import plot
 from mlp_torch import MLP
 from resnet_torch import ResNet
-from support import program
 from support.names import get_arrays, set_arrays
 from support.place import FULL_PRECISION, Place
 from support.run import Run, begin

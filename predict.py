@@ -8,20 +8,24 @@ changes softly does no harm.
 The network computes in NumPy, whoever trained it.
 """
 
+import os
 import sys
 import warnings
 from pathlib import Path
 
+from support import program  # first: it sees to Ctrl-C
+
+# isort: split
 import numpy as np
 from PIL import Image, ImageOps
 
 import data
 from main_np import build
-from support import drawing, program
-from support.checkpoint import load_checkpoint
+from support import drawing
+from support.checkpoint import resume_run
 from support.download import SOURCES
 from support.errors import UserError
-from support.options import Parser, resume, title
+from support.options import Parser, title
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 MAX_PIXELS = 50_000_000
@@ -31,12 +35,15 @@ FOLDER = Path("learning_curves")
 WEIGHTS = (("resnet_np", "resnet_torch"), ("np", "torch"))  # the better network first, and the newer of the two
 
 
+@np.errstate(over="raise", invalid="raise")  # one line, where the weights are too large to compute with
 def main(argv=None):
-    parser = Parser(description=__doc__.split("\n")[0], allow_abbrev=False)
+    parser = Parser(description=(__doc__ or "").split("\n")[0], allow_abbrev=False)
     parser.add_argument("picture", help=f"a picture of one digit: {', '.join(FORMATS)}")
     add_weights(parser)
     parser.add_argument("--show", metavar="FILE.png", help="draw what was given, what the network saw, what it says")
     arguments = parser.parse_args(argv)
+    if arguments.show and os.path.exists(arguments.show) and os.path.samefile(arguments.show, arguments.picture):
+        parser.error("--show would overwrite the picture itself")
 
     model, options, checkpoint = load_network(arguments.weights)
     picture = read_picture(arguments.picture)
@@ -73,8 +80,7 @@ def load_network(path=None):
     model: mlp_np.MLP or resnet_np.ResNet, set to predict and not to train.
     """
     path = path or best_weights()
-    checkpoint = load_checkpoint(path)
-    options = resume("np", checkpoint.options, {"resume": path})
+    options, checkpoint = resume_run("np", {"resume": path})
     model, _ = build(options, checkpoint)
     model.training = False
     return model, options, checkpoint
@@ -114,10 +120,10 @@ def read_picture(path):
     the memory.
     """
     try:
-        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as image:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # whatever Pillow finds strange, it can read
-            size = image.width * image.height
-            return shades(image) if size <= MAX_PIXELS else too_large(path)
+            with Image.open(path, formats=FORMATS) as image:
+                return shades(image) if image.width * image.height <= MAX_PIXELS else too_large(path)
     except UserError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):

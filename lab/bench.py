@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -238,7 +239,8 @@ class Worker:
 
 
 def work(pipe, make, arguments):
-    """What a `Worker` does."""
+    """What a `Worker` does. Ctrl-C is for the program that started it, which then ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     step = make(*arguments)
     while steps := pipe.recv():
         seconds = []

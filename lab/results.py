@@ -56,9 +56,11 @@ def load_results(path=RESULTS):
     """The sections of results.json by name; UserError if it is damaged."""
     try:
         results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        if not isinstance(results, dict):
-            raise ValueError
-    except (ValueError, RecursionError):
+        sections = {name: dict(section) for name, section in results.items()}
+        runs = [run for entry in sections.get("accuracy", {}).values() for run in dict(entry["runs"]).values()]
+        for run in [*runs, *sections.get("choices", {}).values()]:
+            dict(run), float(run["accuracy"]), float(run["seconds"]), int(run["parameters"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise UserError(f"{path} is damaged: put back the one that git has") from None
     return results
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import stat
 import warnings
 import zipfile
 from typing import NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 from support.errors import UserError
 from support.files import replacing
 from support.history import LARGEST_LOSS, History
+from support.options import resume
 
 FORMAT = 1
 
@@ -35,7 +37,13 @@ class Checkpoint(NamedTuple):
 
 
 def save_checkpoint(path, options, params, momentum, statistics, history):
-    """Write all that a run needs to go on, in one step. options: a dict; the groups: dicts of arrays."""
+    """Write all that a run needs to go on, in one step. options: a dict; the groups: dicts of arrays.
+
+    UserError, and nothing is written, if any number is not finite: load_checkpoint would refuse it.
+    """
+    for array in (array for group in (params, momentum, statistics) for array in group.values()):
+        if not np.isfinite(array).all():
+            raise UserError(f"the network's numbers are no longer finite at step {history.step}: lower --lr")
     arrays = {"format": FORMAT, "options": json.dumps(options), "step": history.step}
     groups = {"params": params, "momentum": momentum, "statistics": statistics, "history": history.numbers()}
     for group, values in groups.items():
@@ -49,14 +57,20 @@ def save_checkpoint(path, options, params, momentum, statistics, history):
 def load_checkpoint(path):
     """The `Checkpoint` in a file that `save_checkpoint` wrote; UserError if there is anything wrong with it."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a device may have no end
+            raise UserError(f"cannot read {path}: not a checkpoint")
         with zipfile.ZipFile(path) as archive:
-            # We store and do not compress: what claims to unpack to more than the file holds is not ours.
-            if sum(entry.file_size for entry in archive.infolist()) > os.path.getsize(path) or archive.testzip():
+            # We store and do not compress. What is packed, or claims more bytes than the file holds, is not ours.
+            stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
+            claimed = sum(max(entry.file_size, entry.compress_size) for entry in archive.infolist())
+            if not stored or claimed > os.path.getsize(path) or archive.testzip():
                 raise ValueError
         with warnings.catch_warnings(), np.load(path, allow_pickle=False) as npz:
             warnings.simplefilter("error")  # NumPy warns of what it reads but would not write
             arrays = {name: npz[name] for name in npz.files}
         version = int(arrays["format"].item())
+    except UserError:
+        raise
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or 'not a checkpoint'}") from None
     except Exception:  # whatever zipfile and NumPy make of a damaged file
@@ -73,6 +87,7 @@ def load_checkpoint(path):
                     or array.dtype.itemsize > 8
                     or not np.isfinite(array).all()
                     or (group == "history" and array.ndim != 1)
+                    or (group == "statistics" and rest.endswith("var") and (array < 0).any())
                 ):
                     raise ValueError
                 groups[group][rest] = array
@@ -90,3 +105,22 @@ def load_checkpoint(path):
     if not consistent:
         raise UserError(f"{path} is damaged: its numbers are not finite or do not fit together")
     return Checkpoint(path, options, groups["params"], groups["momentum"], groups["statistics"], history)
+
+
+def resume_run(framework, typed):
+    """The options of the run that typed["resume"] names, with those typed that are of this call, and its `Checkpoint`.
+
+    UserError if there is anything wrong with the file, or if its options are not those of its arrays: that is found
+    before any network is built, so that no file can ask for more memory than a few times its own size.
+    """
+    checkpoint = load_checkpoint(typed["resume"])
+    options = resume(framework, checkpoint.options, typed)
+    shapes = {name: array.shape for name, array in checkpoint.params.items()}
+    if options.model == "mlp":
+        expected = {"W1": (784, options.hidden)}
+    else:
+        widths = [width for width in options.widths for _ in range(options.blocks)]
+        expected = {f"blocks.{i}.second.conv.W": (3, 3, width, width) for i, width in enumerate(widths)}
+    if any(shapes.get(name) != shape for name, shape in expected.items()):
+        raise UserError(f"{typed['resume']} holds another network than its options say")
+    return options, checkpoint

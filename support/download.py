@@ -7,6 +7,8 @@ right: neither a bundled file, nor a cached one, nor a download.
 import hashlib
 import os
 import sys
+import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +24,7 @@ FILES = (
     "t10k-labels-idx1-ubyte.gz",
 )
 TIMEOUT = (10, 30)  # seconds to connect, and between two reads
+GRACE, SLOWEST = 30, 10_000  # seconds in which a mirror may be slow, and bytes a second from then on
 MAX_BYTES = 32 * 2**20  # the largest of these files has 26 MB; a server that sends more sends something else
 
 
@@ -91,8 +94,8 @@ SOURCES = {
 
 def find(name, file, sums):
     """The verified bytes of a file: bundled, or cached, or fetched into the cache."""
-    cached = cache_directory() / name / file
-    places = [BUNDLED / file, cached] if name == "mnist" else [cached]
+    bundled, cached = BUNDLED / file, cache_directory() / name / file
+    places = [bundled, cached] if name == "mnist" else [cached]
     damaged = ""
     for path in places:
         try:
@@ -113,7 +116,9 @@ def find(name, file, sums):
 
 def cache_directory():
     """Where this user's programs keep what can be fetched again (XDG_CACHE_HOME, on Windows LOCALAPPDATA)."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or os.path.expanduser("~/.cache")
+    if base.startswith("~"):  # a user without a home
+        base = tempfile.gettempdir()
     return Path(base) / "written-twice"
 
 
@@ -146,7 +151,7 @@ def fetch(url):
     import urllib3
     from tqdm import tqdm
 
-    content = bytearray()
+    content, started = bytearray(), time.monotonic()
     try:
         # The raw stream, undecoded: what is counted and verified is what was sent.
         headers = {"Accept-Encoding": "identity"}
@@ -155,11 +160,15 @@ def fetch(url):
             total = int(response.headers.get("Content-Length", 0)) or None
             bar = tqdm(total=total, desc=url.rsplit("/", 1)[-1], unit="B", unit_scale=True, disable=None, leave=False)
             with bar:
-                for chunk in response.raw.stream(2**16, decode_content=False):
+                # read1 returns what has come so far, so that the clock is looked at however slowly it comes.
+                read = getattr(response.raw, "read1", response.raw.read)
+                while chunk := read(2**16, decode_content=False):
                     content += chunk
                     bar.update(len(chunk))
                     if len(content) > MAX_BYTES:
                         raise UserError(f"more than {MAX_BYTES:,} bytes")
+                    if time.monotonic() > started + GRACE + len(content) / SLOWEST:
+                        raise UserError(f"slower than {SLOWEST:,} bytes a second")
     except requests.HTTPError as error:
         raise UserError(f"HTTP {error.response.status_code}") from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:

@@ -1,6 +1,7 @@
 """Files out: each takes its place in one step, so that nobody ever finds half of one."""
 
 import os
+import stat
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -13,11 +14,17 @@ from support.errors import UserError
 def replacing(path):
     """A binary file that takes the place of `path` in one step, at the end, if nothing went wrong.
 
-    Whatever interrupts the writing, `path` holds either all that it held before or all of the new. Of two that write
-    at once, the last to end wins. A process that is killed leaves its part of a file behind, under a name that starts
-    with a dot; the next to write the same file an hour later (no file takes that long to write) removes it.
+    Only a regular file is ever replaced, or nothing; of a symbolic link, what it points to. UserError for a device, a
+    pipe and the like. Whatever interrupts the writing, `path` holds either all that it held before or all of the new.
+    Of two that write at once, the last to end wins. A process that is killed leaves its part of a file behind, under a
+    name that starts with a dot; the next to write the same file an hour later (no file takes that long) removes it.
     """
-    path = Path(path)
+    given, path = path, Path(os.path.realpath(path))
+    try:
+        if not stat.S_ISREG(mode := os.stat(given).st_mode) and not stat.S_ISDIR(mode):
+            raise UserError(f"cannot write {given}: it is not a regular file")
+    except FileNotFoundError:
+        pass
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         for part in path.parent.glob(f".{path.name}.*.part"):
@@ -30,7 +37,7 @@ def replacing(path):
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        error.filename = str(path)  # the name that the user knows
+        error.filename = str(given)  # the name that the user knows
         raise
     finally:
         temporary.unlink(missing_ok=True)

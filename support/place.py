@@ -20,7 +20,8 @@ class Place:
     """The processes that torchrun started, each with its device and its share of every batch; or this one alone."""
 
     def __init__(self, options):
-        self.rank, self.size = from_environment("RANK", 0), from_environment("WORLD_SIZE", 1)
+        self.size = from_environment("WORLD_SIZE", 1, low=1)
+        self.rank = from_environment("RANK", 0, below=self.size)
         check_shares(options, self.size)
         self.first = self.rank == 0
         self.device = choose_device(options.device, options.dtype, alone=self.size == 1)
@@ -35,7 +36,7 @@ class Place:
     def join(self):
         """Meet the other processes, and take a GPU of its own if there are any."""
         if self.device.type == "cuda":
-            local_rank, gpus = from_environment("LOCAL_RANK", 0), torch.cuda.device_count()
+            local_rank, gpus = from_environment("LOCAL_RANK", 0, below=self.size), torch.cuda.device_count()
             if local_rank >= gpus:
                 raise UserError(f"--nproc-per-node: {gpus} GPU{'s' * (gpus > 1)} here; or --device cpu")
             self.device = torch.device("cuda", local_rank)
@@ -81,9 +82,12 @@ class Place:
         return int(largest) or None
 
 
-def from_environment(name, default):
-    """A whole number that torchrun puts into the environment."""
-    return int(os.environ.get(name, default))
+def from_environment(name, default, low=0, below=2**31):
+    """A whole number that torchrun puts into the environment; UserError if it is left over from something else."""
+    value = os.environ.get(name, str(default))
+    if not (value.isascii() and value.isdigit() and low <= int(value[:20]) < below):
+        raise UserError(f"the environment's {name}={value} is not what torchrun sets: unset {name}, or use torchrun")
+    return int(value)
 
 
 def check_shares(options, processes):

@@ -1,26 +1,44 @@
-"""How a program ends: with an exit status, and at most one line on stderr."""
+"""How a program ends: with an exit status, and at most one line on stderr.
+
+A main program imports this first: from then on Ctrl-C is one line, even while NumPy or PyTorch is being imported.
+"""
 
 import os
 import re
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 from support.errors import UserError
 
+os.environ["MPLBACKEND"] = "agg"  # all pictures are drawn into files, whatever backend the user has chosen
+
+
+def say_interrupted(kind, error, traceback):
+    """What Python does with an error that nobody catches, without a traceback after Ctrl-C."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, traceback)
+
+
+sys.excepthook = say_interrupted
+
 
 def run(main):
     """Call main() and return the program's exit status: 0, or 2 or 130 with one line on stderr."""
-    if sys.stdout is None:  # closed, as by the shell's >&-
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - until the end
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed, as by the shell's >&- and 2>&-
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - until the end
     with suppress(AttributeError):  # IDLE's own can do without
         sys.stdout.reconfigure(errors="backslashreplace")  # a folder's name may have letters that a terminal has not
     try:
-        status = main() or 0
-        sys.stdout.flush()
-        return status
+        return end_of(main)
     except UserError as error:
         message = str(error)
+    except FloatingPointError:
+        message = "the numbers grow beyond all bounds: the network's weights are damaged, or its training diverged"
     except MemoryError:
         message = "not enough memory: lower --hidden, --widths or --batch-size"
     except RuntimeError as error:  # PyTorch's way of saying the same
@@ -36,8 +54,22 @@ def run(main):
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    print(f"{Path(sys.argv[0]).name}: {' '.join(message.split())}", file=sys.stderr)
+    finally:
+        with suppress(ValueError):  # not in the main thread
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # too late to stop anything
+    message = re.sub(r"(\S{100})\S{300,}", r"\1...", " ".join(message.split()))  # no argument is echoed at length
+    print(f"{Path(sys.argv[0]).name}: {message[:2000]}", file=sys.stderr)
     return 2
+
+
+def end_of(main):
+    """The status that main() returns, or with which argparse exits after -h, when all that it printed has arrived."""
+    try:
+        status = main() or 0
+    except SystemExit as end:
+        status = end.code or 0
+    sys.stdout.flush()
+    return status
 
 
 def give_up_stdout():

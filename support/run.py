@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from support import options as opt
-from support.checkpoint import load_checkpoint, save_checkpoint
+from support.checkpoint import resume_run, save_checkpoint
 from support.errors import UserError
 from support.files import open_folder
 from support.history import History, save_history
@@ -30,10 +30,7 @@ def begin(framework, description, argv=None):
     framework: "np" or "torch". A resumed run keeps its own options.
     """
     typed = opt.parse_arguments(framework, description, argv)
-    if "resume" not in typed:
-        return opt.choose(framework, typed), None
-    checkpoint = load_checkpoint(typed["resume"])
-    return opt.resume(framework, checkpoint.options, typed), checkpoint
+    return resume_run(framework, typed) if "resume" in typed else (opt.choose(framework, typed), None)
 
 
 class Alone:

@@ -419,3 +419,21 @@ def test_softening_keeps_constants_and_smooths():
 def test_the_probabilities():
     p = predict.softmax(np.array([[1e4, 0.0, -1e4], [0.0, 0.0, np.log(2)]]))
     assert p == pytest.approx(np.array([[1, 0, 0], [0.25, 0.25, 0.5]]))
+
+
+def test_show_never_overwrites_its_own_picture(trained, tmp_path, program):
+    path = tmp_path / "digit.png"
+    photo = Image.new("L", (40, 40), 255)
+    photo.paste(0, (18, 5, 22, 35))
+    photo.save(path)
+    before = path.read_bytes()
+    (tmp_path / "link.png").symlink_to(path)
+    for show in (path, tmp_path / "link.png"):
+        assert_one_line(program("predict.py", path, "--weights", trained, "--show", show), "overwrite the picture")
+    assert path.read_bytes() == before
+
+
+def test_a_broken_exif_block_is_no_warning(tmp_path):
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\xff\xff\xff\xff\x06\0\0\0"
+    Image.new("L", (40, 40), 255).save(tmp_path / "p.jpg", exif=exif)
+    assert predict.read_picture(tmp_path / "p.jpg").shape == (40, 40)  # a warning would be an error here

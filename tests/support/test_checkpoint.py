@@ -1,6 +1,7 @@
 """Checkpoints: all that was learned comes back to the bit, and whatever else a file holds is refused in one line."""
 
 import json
+import os
 import zipfile
 
 import numpy as np
@@ -27,7 +28,7 @@ def saved(tmp_path):
     options = options_of("--hidden", "3", "--epochs", "4", "--seed", str(2**63 + 1))
     plan = make_plan(options, 60000)
     rng = np.random.default_rng(0)
-    params = {"W1": rng.normal(size=(4, 3)).astype(np.float32), "b1": rng.normal(size=3).astype(np.float32)}
+    params = {"W1": rng.normal(size=(784, 3)).astype(np.float32), "b1": rng.normal(size=3).astype(np.float32)}
     momentum = {name: 2 * p for name, p in params.items()}
     history = History([0.1] * 500, [0.5] * 500, [468], [0.3], [0.9])
     path = tmp_path / "checkpoint.npz"
@@ -64,7 +65,7 @@ def rewrite(path, **changes):
 
 
 DAMAGES = {
-    "NaN": ({"params__W1": np.full((4, 3), np.nan, np.float32)}, "not finite"),
+    "NaN": ({"params__W1": np.full((784, 3), np.nan, np.float32)}, "not finite"),
     "infinite momentum": ({"momentum__b1": np.full(3, np.inf, np.float32)}, "not finite"),
     "NaN in the history": ({"history__train_loss": np.full(500, np.nan)}, "not finite"),
     "text for numbers": ({"params__W1": np.array("W1")}, "not finite"),
@@ -82,6 +83,7 @@ DAMAGES = {
     "an unknown history": ({"history__weather": np.zeros(3)}, "do not fit"),
     "a history in two dimensions": ({"history__train_loss": np.zeros((500, 1))}, "do not fit"),
     "no options at all": ({"options": "{}"}, "missing"),
+    "a variance below 0": ({"statistics__norm.var": np.full(3, -1.0)}, "not finite"),
     "an unknown group": ({"paramz__W1": np.zeros(3)}, "do not fit"),
 }
 
@@ -100,9 +102,9 @@ def test_a_damaged_checkpoint_is_one_line(saved, damage):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"params__W1": np.zeros((4, 2), np.float32)},
-        {"params__W1": np.zeros((4, 3))},
-        {"params__W2": np.zeros((4, 3), np.float32)},
+        {"params__b1": np.zeros(4, np.float32)},
+        {"params__W1": np.zeros((784, 3))},
+        {"params__W2": np.zeros((3, 10), np.float32)},
         {"momentum__b1": None},
         {"statistics__mean": np.zeros(3, np.float32)},
     ],
@@ -182,6 +184,52 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path):
     assert path.stat().st_size < 2**20
     with pytest.raises(UserError, match="not a checkpoint"):
         load_checkpoint(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_is_packed_is_refused_before_it_is_unpacked(saved, method, monkeypatch):
+    """Even where it lies about its size, so that only unpacking would tell."""
+    path, content = saved[0], bytes(2**20)
+    with zipfile.ZipFile(path, "a", method) as archive:
+        archive.writestr("params/bomb.npy", content)
+        archive.infolist()[-1].file_size = 10  # what the directory will say
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *arguments, **more: pytest.fail("an entry was opened"))
+    with pytest.raises(UserError, match="not a checkpoint"):
+        load_checkpoint(path)
+
+
+def test_a_pipe_is_refused_before_it_is_read(tmp_path):
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("needs a named pipe, which Windows lacks")
+    os.mkfifo(tmp_path / "pipe")  # opening it would wait for a writer
+    with pytest.raises(UserError, match="cannot read"):
+        load_checkpoint(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--hidden", "16384"],
+        ["--model", "resnet", "--widths", ",".join(["1024"] * 400), "--blocks", "50"],
+        ["--model", "resnet", "--widths", "1024", "--blocks", "50"],
+    ],
+)
+def test_options_of_a_larger_network_than_its_arrays(saved, argv):
+    """They are refused before anybody builds such a network, which would fill the memory."""
+    rewrite(saved[0], options=json.dumps(run_options(options_of(*argv))))
+    with pytest.raises(UserError, match="another network than its options say"):
+        resume(saved[0])
+
+
+@pytest.mark.parametrize("group", ["params", "momentum", "statistics"])
+def test_what_would_be_refused_is_not_saved(saved, group):
+    path, options, _, params, momentum, history = saved
+    before = path.read_bytes()
+    groups = {"params": params, "momentum": momentum, "statistics": {"norm.var": np.ones(3, np.float32)}}
+    groups[group] = {name: np.full_like(array, np.inf) for name, array in groups[group].items()}
+    with pytest.raises(UserError, match="no longer finite at step 500: lower --lr"):
+        save_checkpoint(path, run_options(options), **groups, history=history)
+    assert path.read_bytes() == before
 
 
 def test_a_checkpoint_that_is_not_there(tmp_path):

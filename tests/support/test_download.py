@@ -48,6 +48,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if kind == "truncated":
             content = content[: len(content) // 2]
+        if kind == "slow":
+            for byte in content:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                if self.server.released.wait(0.1):
+                    return None
         if kind == "half_then_stall":
             self.wfile.write(content[: len(content) // 2])
             self.wfile.flush()
@@ -69,6 +75,7 @@ def server(monkeypatch):
     server.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setattr(download, "TIMEOUT", (2, 0.5))
+    monkeypatch.setattr(download, "GRACE", 1)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     yield server
     server.released.set()
@@ -227,6 +234,13 @@ def test_nobody_listening(tmp_path):
 def test_a_cache_that_cannot_be_written_costs_only_the_cache(server, tmp_path):
     (tmp_path / "cache").write_text("a file where the folder should be")
     assert fetch_from(server, tmp_path, "good") == CONTENT
+
+
+def test_a_mirror_that_sends_a_byte_at_a_time_is_left(server, tmp_path):
+    started = time.monotonic()
+    assert fetch_from(server, tmp_path, "slow", "good") == CONTENT
+    assert time.monotonic() - started < 4
+    assert len(CONTENT) * 0.1 > 3  # or it would have come to its end
 
 
 def test_two_fetches_at_once_leave_one_whole_file(server, tmp_path):

@@ -96,3 +96,15 @@ def test_the_compiler_is_the_one_that_pytorch_takes(monkeypatch, platform, there
     assert has_compiler() == found
     monkeypatch.setenv("CXX", there)
     assert has_compiler()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("RANK", "1"), ("RANK", "abc"), ("RANK", ""), ("RANK", "-1"), ("WORLD_SIZE", "0"), ("WORLD_SIZE", "٣")],
+)
+def test_what_another_program_left_in_the_environment(monkeypatch, name, value):
+    for variable in ("RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=f"the environment's {name}={value} is not what torchrun sets: unset {name}"):
+        Place(parse_options("torch"))
