@@ -12,6 +12,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+import data
 from conftest import ROOT
 from lab import bench, results, twins
 from support.history import History
@@ -109,7 +110,7 @@ def test_the_ratios_of_speed_are_measured():
         assert f"| {processor.split(',')[0]} | {' | '.join(cells)} |" in TEXT["docs/speed.md"]
 
 
-def test_the_sentences_of_speed_are_measured():
+def test_the_sentences_of_speed_are_measured(mnist):
     text = " ".join(TEXT["docs/speed.md"].split())
     instead = {name: times[0] for name, times in RESULTS["bench"][PROCESSOR]["instead"]["ms"].items()}
     assert f"128 images one at a time take {instead['one example at a time']:.0f} ms" in text
@@ -120,6 +121,8 @@ def test_the_sentences_of_speed_are_measured():
     assert f"{seconds[-1]:.2f} s for the last epoch, {seconds[0]:.2f} s for the first" in text
     assert f"{epochs['raw']['subnormal']:.0%} of the velocities" in text
     assert epochs["standardised"]["subnormal"] == 0
+    paper = data.as_input(np.zeros((1, 28, 28), np.uint8), "standardised", mnist, "float32")[0, 0, 0]
+    assert f"empty paper is {paper:.2f}, not 0".replace("-", "−") in text
 
 
 def bench_name(word):
@@ -266,6 +269,15 @@ def test_mathematics_survives_markdown(path):
             assert not re.search(r"\\[^A-Za-z]", formula), formula
             assert formula == formula.strip() and "\n" not in formula, formula
             assert formula.count("{") == formula.count("}"), formula
+
+
+@pytest.mark.parametrize("path", TEXT)
+def test_tables_hold_together(path):
+    """Each has a head, a line under it, and rows of as many cells: an empty line within would end it."""
+    for table in re.findall(r"(?:^\|.*\n)+", without_blocks(path), re.M):
+        lines = table.splitlines()
+        assert len(lines) >= 3 and re.fullmatch(r"\|( --- \|)+", lines[1]), table
+        assert len({line.count("|") for line in lines}) == 1, table
 
 
 @pytest.mark.parametrize("path", [path for path in TEXT if blocks(path, "python")])
