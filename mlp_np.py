@@ -9,9 +9,9 @@ The network maps an image x of 784 pixels to 10 logits, one score for each digit
     loss = -log p[y]      cross-entropy: how surprised the network is by the true digit y
 
 Training asks one question of each weight: if it grew a little, how would the loss change? The answer is the
-derivative d loss / d W1, which the code calls dW1, and so for every name: dz1 is d loss / d z1, of z1's shape.
-`backward` finds them all by the chain rule, walking the five lines above from the last to the first
-(Rumelhart, Hinton & Williams 1986). mlp_torch.py is the same network where PyTorch finds them.
+derivative d loss / d W1, which the code calls dW1. All names work this way: dz1 is d loss / d z1, in z1's shape.
+`backward` finds them all by the chain rule, walking through the five lines above from the last to the first
+(Rumelhart, Hinton & Williams 1986). mlp_torch.py is the same network, and there PyTorch finds them.
 
 `python mlp_np.py` checks each formula against the definition of the derivative.
 
@@ -51,7 +51,7 @@ class MLP:
         self.params = {name: p.astype(dtype) for name, p in [("W1", W1), ("b1", b1), ("W2", W2), ("b2", b2)]}
 
     def forward(self, x):
-        """Images x, B of them with 784 pixels each in any shape, to logits (B, 10). Keeps what backward needs."""
+        """From B images x, 784 pixels each in any shape, to logits (B, 10). Keeps what backward needs."""
         W1, b1, W2, b2 = self.params.values()
         self.x = x.reshape(len(x), -1)  # (B, 784)
         self.z1 = self.x @ W1  # (B, H)
@@ -63,20 +63,20 @@ class MLP:
         """From d loss / d logits (B, 10) to {"W1": d loss / d W1, ...}, the keys and shapes of params."""
         W2 = self.params["W2"]
 
-        # logits = a1 W2 + b2, that is logits[n, k] = sum_j a1[n, j] W2[j, k] + b2[k]. So W2[j, k] touches
-        # logits[n, k] with factor a1[n, j], in every example n, and by the chain rule
-        # dW2[j, k] = sum_n a1[n, j] dlogits[n, k] = (a1.T @ dlogits)[j, k]. b2[k] touches them with factor 1.
+        # logits = a1 W2 + b2, that is logits[n, k] = sum_j a1[n, j] W2[j, k] + b2[k]. So W2[j, k] affects
+        # logits[n, k] with the factor a1[n, j], for every image n, and by the chain rule
+        # dW2[j, k] = sum_n a1[n, j] dlogits[n, k] = (a1.T @ dlogits)[j, k]. b2[k] has the factor 1.
         dW2 = self.a1.T @ dlogits  # (H, 10)
         db2 = dlogits.sum(axis=0)  # (10,)
 
-        # a1[n, j] touches every logit of its own example, logits[n, k] with factor W2[j, k]:
+        # a1[n, j] affects every logit of its own image, logits[n, k] with the factor W2[j, k]:
         # da1[n, j] = sum_k dlogits[n, k] W2[j, k] = (dlogits @ W2.T)[n, j].
         self.da1 = dlogits @ W2.T  # (B, H)
 
         # a1 = max(z1, 0): slope 1 where z1 is positive, 0 where the unit is off (and, by choice, at 0 itself).
         self.dz1 = self.da1 * (self.z1 > 0)  # (B, H)
 
-        # z1 = x W1 + b1: the same as for W2 and b2. The walk ends here: nobody asks for dx.
+        # z1 = x W1 + b1: the same as for W2 and b2. The walk ends here: nobody needs dx.
         dW1 = self.x.T @ self.dz1  # (784, H)
         db1 = self.dz1.sum(axis=0)  # (H,)
         return {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
@@ -85,8 +85,8 @@ class MLP:
 def softmax_cross_entropy(logits, y):
     """logits (B, 10), true digits y (B,) -> the mean over the batch of -log p[y], and its derivative dlogits (B, 10).
 
-    With p = exp(logits) / sum(exp(logits)), the loss of one example is log(sum(exp(logits))) - logits[y].
-    The first term's derivative by logits[k] is exp(logits[k]) / sum = p[k]; the second's is -1 for k = y.
+    With p = exp(logits) / sum(exp(logits)), the loss of one image is log(sum(exp(logits))) - logits[y].
+    With respect to logits[k], the first term has the derivative exp(logits[k]) / sum = p[k], the second -1 if k = y.
     So d loss / d logits = p - onehot(y): what the network said, minus what it should have said.
     """
     rows = np.arange(len(y))
@@ -135,7 +135,7 @@ def check():
     dlogits = softmax_cross_entropy(logits, y)[1]
     grads = model.backward(dlogits)
     z1, a1 = model.z1, model.a1
-    rows = [  # name, formula, gradient by hand, what it differentiates by, the rest of the way to the loss
+    rows = [  # name, formula, gradient by hand, the array that it belongs to, the loss computed from there
         ("dlogits", "(p - onehot(y)) / B", dlogits, logits, lambda: loss_of(logits)),
         ("dW2", "a1.T @ dlogits", grads["W2"], W2, lambda: loss_of(model.forward(x))),
         ("db2", "dlogits.sum(axis=0)", grads["b2"], b2, lambda: loss_of(model.forward(x))),

@@ -19,7 +19,7 @@ class MLP(nn.Module):
         self.layer2 = nn.Linear(hidden, 10)
 
     def forward(self, x):
-        """Images x, B of them with 784 pixels each in any shape, to logits (B, 10)."""
+        """From B images x, 784 pixels each in any shape, to logits (B, 10)."""
         x = x.flatten(1)  # (B, 784)
         z1 = self.layer1(x)  # (B, H)
         a1 = F.relu(z1)  # (B, H)

@@ -9,7 +9,7 @@ After He, Zhang, Ren & Sun 2015 (Deep Residual Learning for Image Recognition), 
     mean      over all positions                                  (B, 4, 4, 64)   -> (B, 64)
     linear    logits, as in mlp_np.py                             (B, 64)         -> (B, 10)
 
-What is new compared with mlp_np.py are the layers; the chain rule is the same. Each layer has a `forward` that keeps
+Compared with mlp_np.py the layers are new; the chain rule is the same. Each layer has a `forward` that keeps
 what it will need, and under it a `backward` that takes d loss / d output (called dy), leaves d loss / d parameter in
 `grads`, and returns d loss / d input (dx). resnet_torch.py is the same network in PyTorch.
 
@@ -54,7 +54,7 @@ class Conv:
         if stride == 1:
             turned = W[::-1, ::-1].swapaxes(2, 3).reshape(-1, W.shape[2])  # (size size O, C)
             return (neighbourhoods(dy, size, 1) @ turned).reshape(self.x_shape)
-        # With a stride, most of x meets only some of W. So the other way round: every dy hands its shares dy W[u, v].T
+        # With a stride, most of x meets only part of W, so we go the other way: every dy hands its shares dy W[u, v].T
         # back to where W[u, v] had read, and where neighbourhoods overlap they add up.
         batch, height, width, inputs = self.x_shape
         shares = dy_rows @ W.swapaxes(2, 3).reshape(size * size, -1, inputs)  # (size size, B H' W', C)
@@ -63,7 +63,7 @@ class Conv:
             for v in range(size):
                 read = dx[:, u : u + stride * dy.shape[1] : stride, v : v + stride * dy.shape[2] : stride]
                 read += shares[u * size + v].reshape(read.shape)
-        return dx[:, pad : pad + height, pad : pad + width]  # what fell on the border has no x
+        return dx[:, pad : pad + height, pad : pad + width]  # what fell on the border belongs to no x
 
 
 def neighbourhoods(x, size, stride):
@@ -86,7 +86,7 @@ def neighbourhoods(x, size, stride):
 
 
 def relu(x):
-    """max(x, 0), against zeros of an image's shape: for a single 0 NumPy has only a slow loop."""
+    """max(x, 0), compared with zeros in the shape of an image: with a single 0, NumPy runs a slower loop."""
     return np.maximum(x, np.zeros_like(x[0]))
 
 
@@ -122,7 +122,7 @@ class BatchNorm:
 
         With xhat = (x - mean) inverse we have y = gamma xhat + beta, so dbeta = sum dy and dgamma = sum dy xhat.
         x reaches y in three ways. Directly: dy gamma inverse. Through the mean, which is subtracted everywhere: if it
-        grows, all xhat fall by inverse, and each x has a part of 1/n in it. Through the variance, which scales all
+        grows, all xhat fall by inverse, and each x contributes 1/n of it. Through the variance, which scales all
         xhat: d xhat / d var = -xhat inverse^2 / 2, and d var / d x = 2 (x - mean) / n. Added up:
 
             dx = gamma inverse (dy - dbeta / n - xhat dgamma / n)
@@ -156,7 +156,7 @@ def channel_sum(x):
 def everywhere(channels, x):
     """A number for each channel (C,), repeated at every position of x: (H, W, C).
 
-    Broadcasting would do that by itself, but in loops of length C; over whole images it is faster.
+    Broadcasting would do this by itself, but in short loops of length C; whole images are faster.
     """
     return np.full(x.shape[1:], channels)
 
@@ -270,7 +270,7 @@ class ResNet:
         *body, linear = self.layers.values()
         stem, *blocks = body
         dmean = linear.backward(dlogits)  # (B, 64)
-        # Each of the 16 positions has a 16th part in the mean.
+        # Each of the 16 positions contributes a sixteenth of the mean.
         positions = self.last_shape[1] * self.last_shape[2]
         da = np.broadcast_to((dmean / positions)[:, np.newaxis, np.newaxis], self.last_shape)
         for block in reversed(blocks):

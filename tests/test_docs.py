@@ -1,0 +1,432 @@
+"""README and docs: they say what was measured, their links lead somewhere, and their commands run as they are typed."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+import data
+from conftest import ROOT
+from lab import bench, results, twins
+from support.history import History
+from support.options import parse_options
+from support.run import Plan
+
+README, CONTRIBUTING = "README.md", "CONTRIBUTING.md"
+# In the order in which one reads them; each ends with a link to the next.
+PAGES = ["backprop", "resnet", "transformer", "results", "speed", "experiments", "teaching"]
+ORDER = [README, *(f"docs/{name}.md" for name in PAGES)]
+TEXT = {path: (ROOT / path).read_text(encoding="utf-8") for path in [*ORDER, CONTRIBUTING]}
+PROCESSOR = "Intel(R) Xeon(R) Processor, 2 cores"  # whose benchmark docs/speed.md shows whole
+
+
+def committed(path):
+    """A file as it was committed: a learner's own runs rewrite curves and results, and that is no mistake.
+
+    Who changes the docs too means what is there now.
+    """
+    changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", *TEXT], cwd=ROOT).returncode
+    shown = subprocess.run(["git", "show", f"HEAD:{path}"], cwd=ROOT, capture_output=True)
+    if changed or shown.returncode:
+        return (ROOT / path).read_text(encoding="utf-8")
+    return shown.stdout.decode()
+
+
+RESULTS = json.loads(committed("lab/results.json"))
+HISTORIES = {
+    path.stem.removeprefix("history_"): json.loads(committed(f"learning_curves/{path.name}"))
+    for path in sorted((ROOT / "learning_curves").glob("history_*.json"))
+}
+
+
+def blocks(path, language):
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT[path], re.M | re.S)
+    return [content for name, content in found if name == language]
+
+
+def without_blocks(path):
+    return re.sub(r"^ *```.*?^ *```", "", TEXT[path], flags=re.M | re.S)
+
+
+# --- Length ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("path", "most"), [(README, 2400), ("docs/speed.md", 900), (CONTRIBUTING, 700)])
+def test_it_is_read_to_its_end(path, most):
+    assert len(TEXT[path].split()) <= most
+    assert path != README or len(TEXT[path].encode()) <= 18_000
+
+
+# --- Numbers -----------------------------------------------------------------------------------------------------
+
+
+def test_tables_are_those_of_the_results():
+    measured = RESULTS["bench"][PROCESSOR]
+    for path, tables in {
+        README: [results.recipes_table(RESULTS)],
+        "docs/results.md": [
+            results.table(RESULTS["accuracy"]),
+            results.recipes_table(RESULTS),
+            twins.table(RESULTS["inits"]["rows"]),
+            results.choices_table(RESULTS["choices"]),
+        ],
+        "docs/speed.md": [part(measured) for part in (bench.table, bench.limit_table, bench.time_table)],
+    }.items():
+        for table in tables:
+            assert table in TEXT[path], f"{path} should have\n{table}"
+
+
+def test_the_columns_of_the_benchmark_are_what_their_heads_say():
+    ms = {"PyTorch": [3, 3, 3], "products alone": [1, 1, 1], "NumPy": [2, 2, 2]}
+    row = bench.table({"rows": [{"network": "n", "batch_size": 8, "threads": 1, "ms": ms}]}).splitlines()[-1]
+    assert row == "| n | 8 | 1 | 1.00 (1.00 to 1.00) | 2.00 (2.00 to 2.00) | 3.00 (3.00 to 3.00) | 0.67 | 2.00 |"
+
+
+def ratios(network, other, processors):
+    """The smallest and the largest ratio of NumPy's step to another column, as the docs write them."""
+    found = [
+        row["ms"]["NumPy"][0] / row["ms"][other][0]
+        for processor in processors
+        for row in RESULTS["bench"][processor]["rows"]
+        if network in row["network"]
+    ]
+    return f"{min(found):.2f} to {max(found):.2f}"
+
+
+def test_the_ratios_of_speed_are_measured():
+    for network in ("784", "ResNet"):
+        assert ratios(network, "PyTorch", RESULTS["bench"]) in TEXT[README]
+    for processor in RESULTS["bench"]:
+        cells = [
+            ratios(net, other, [processor]) for net in ("784", "ResNet") for other in ("PyTorch", "products alone")
+        ]
+        assert f"| {processor.split(',')[0]} | {' | '.join(cells)} |" in TEXT["docs/speed.md"]
+
+
+def test_the_sentences_of_speed_are_measured(mnist):
+    text = " ".join(TEXT["docs/speed.md"].split())
+    instead = {name: times[0] for name, times in RESULTS["bench"][PROCESSOR]["instead"]["ms"].items()}
+    assert f"128 images one at a time take {instead['one example at a time']:.0f} ms" in text
+    assert f"PyTorch's own MNIST example takes {instead[bench_name('example')]:.0f} ms" in text
+    assert f"np_nn's step {instead[bench_name('np_nn')]:.2f} ms, and ours {instead['main_np.py']:.2f} ms" in text
+    epochs = RESULTS["bench"][PROCESSOR]["epochs"]
+    seconds = epochs["raw"]["seconds"]
+    assert f"{seconds[-1]:.2f} s for the last epoch, {seconds[0]:.2f} s for the first" in text
+    assert f"{epochs['raw']['subnormal']:.0%} of the velocities" in text
+    assert epochs["standardised"]["subnormal"] == 0
+    paper = data.as_input(np.zeros((1, 28, 28), np.uint8), "standardised", mnist, "float32")[0, 0, 0]
+    assert f"empty paper is {paper:.2f}, not 0".replace("-", "−") in text
+
+
+def bench_name(word):
+    return next(name for name in RESULTS["bench"][PROCESSOR]["instead"]["ms"] if word in name and name[0] != "o")
+
+
+def known_numbers():
+    """Every accuracy and loss that a run of ours produced or that was published, with four decimals."""
+    found = [*results.PUBLISHED.values()]
+    for entry in RESULTS["accuracy"].values():
+        values = [run["accuracy"] for run in entry["runs"].values()]
+        found += [*values, np.mean(values)] + ([np.std(values, ddof=1)] if len(values) > 2 else [])
+    for row in RESULTS["inits"]["rows"]:
+        for framework in ("np", "torch"):
+            found += [np.mean(row[framework]), np.std(row[framework], ddof=1)]
+    found += [choice["accuracy"] for choice in RESULTS["choices"].values()]
+    found += [accuracy for kind in ("with", "without") for accuracy in RESULTS["shortcut"][kind]["accuracy"]]
+    return {f"{value:.4f}" for value in found}
+
+
+@pytest.mark.parametrize("path", [path for path in ORDER if path not in ("docs/backprop.md", "docs/teaching.md")])
+def test_every_accuracy_was_measured(path):
+    """Outside the outputs of programs, which have a test of their own."""
+    unknown = set(re.findall(r"(?<![\d.])0\.\d{4}(?!\d)", without_blocks(path))) - known_numbers()
+    assert not unknown, f"{path}: no run of ours has these: {sorted(unknown)}"
+
+
+def epoch_lines(name):
+    """The lines that a committed run printed after each epoch."""
+    content = HISTORIES[name]
+    fields = {field: content[field] for field in History().numbers()}
+    steps = fields["test_step"]
+    for epoch, end in enumerate(steps, 1):
+        cut = {n: v[:end] if n.startswith("train") else v[:epoch] for n, v in fields.items()}
+        yield History(**cut).epoch_line(Plan(steps[0], steps[-1], steps[-1]), "test")
+
+
+@pytest.mark.parametrize(("path", "name"), [(README, "np"), ("docs/resnet.md", "resnet_torch")])
+def test_the_printed_runs_are_the_committed_ones(path, name):
+    for line in epoch_lines(name):
+        assert line in TEXT[path]
+    assert f"test accuracy: {HISTORIES[name]['test_accuracy'][-1]:.4f}" in TEXT[path]
+
+
+def test_every_printed_epoch_is_of_a_committed_run():
+    known = {line for name in HISTORIES for line in epoch_lines(name)}
+    for path in TEXT:
+        assert set(re.findall(r"^epoch \d.+$", TEXT[path], re.M)) <= known, path
+
+
+def mean(name):
+    return np.mean([run["accuracy"] for run in RESULTS["accuracy"][name]["runs"].values()])
+
+
+def test_the_results_are_what_they_should_be():
+    assert mean("MLP, NumPy") >= 0.9830
+    assert mean("MLP for longer, NumPy") >= 0.9850
+    assert mean("MLP best, NumPy") >= 0.9930
+    assert mean("ResNet, PyTorch") >= 0.9955
+    assert mean("ResNet best, PyTorch") >= 0.9965
+    assert abs(mean("ResNet in bfloat16, PyTorch") - mean("ResNet, PyTorch")) <= 0.001
+    assert mean("ResNet, NumPy") >= 0.9945
+    assert abs(mean("ResNet, NumPy") - mean("ResNet, PyTorch")) <= 0.002
+    assert abs(mean("ResNet by two processes, PyTorch") - mean("ResNet, PyTorch")) <= 0.002
+
+
+def test_the_proof_is_what_the_docs_say():
+    assert RESULTS["twins"]["difference"]["float64"]["largest"] <= 2e-15
+    assert f"{RESULTS['twins']['steps']:,} steps in float64" in " ".join(TEXT[README].split())
+    assert RESULTS["twins_resnet"]["difference"]["float64"]["largest"] < 1e-13
+    assert f"Over {RESULTS['twins_resnet']['steps']} steps in float64 it stays below 1e-13" in TEXT["docs/resnet.md"]
+
+
+def test_the_benchmark_is_what_it_should_be():
+    """The ResNet by hand takes at most twice as long as PyTorch's, and on one thread the MLP is no slower than its."""
+    for measured in RESULTS["bench"].values():
+        for row in measured["rows"]:
+            ratio = row["ms"]["NumPy"][0] / row["ms"]["PyTorch"][0]
+            assert ratio <= (2 if "ResNet" in row["network"] else 1) or ("784" in row["network"] and row["threads"] > 1)
+        assert measured["to_99"]["share"] <= 0.1
+
+
+# --- Links -------------------------------------------------------------------------------------------------------
+
+
+def anchors(path):
+    headings = re.findall(r"^#+ (.+)$", without_blocks(path), re.M)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", TEXT)
+def test_every_link_leads_somewhere(path):
+    links = re.findall(r"\]\(([^)]+)\)", TEXT[path])
+    assert links
+    for link in links:
+        if link.startswith(("https://", "http://")):
+            continue
+        target, _, part = link.partition("#")
+        found = (ROOT / path).parent / target if target else ROOT / path
+        assert found.exists(), link
+        if part and not part.startswith("L"):
+            assert part in anchors(found.resolve().relative_to(ROOT).as_posix()), link
+
+
+def test_every_link_to_a_line_leads_to_the_code_that_it_names():
+    total = 0
+    for path in TEXT:
+        found = re.findall(r"\[`([^`]+)`\]\(([\w./]+)#L(\d+)\)", TEXT[path])
+        assert len(found) == TEXT[path].count("#L"), path
+        for code, target, line in found:
+            lines = ((ROOT / path).parent / target).read_text(encoding="utf-8").splitlines()
+            assert lines[int(line) - 1].strip().startswith(code), (path, code, line)
+        total += len(found)
+    assert total >= 8
+
+
+@pytest.mark.parametrize("path", ORDER)
+def test_every_page_says_where_to_go_next(path):
+    last = re.split(r"^## ", TEXT[path], flags=re.M)[-1]
+    following = ORDER[(ORDER.index(path) + 1) % len(ORDER)]
+    assert Path(os.path.relpath(following, Path(path).parent)).as_posix() in last, f"{path} should end with {following}"
+
+
+def test_the_readme_lists_the_root():
+    """Every program that lies there, and no other; a newcomer finds nothing that is not explained."""
+    listed = re.search(r"\*\*What is where\*\*\n(.+?)\n\*\*", TEXT[README], re.S)[1]
+    assert set(re.findall(r"\]\((\w+\.py)\)", listed)) == {path.name for path in ROOT.glob("*.py")}
+
+
+# --- Mathematics and Python ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", TEXT)
+def test_mathematics_survives_markdown(path):
+    """GitHub reads inline mathematics as Markdown first, which takes a backslash before punctuation away."""
+    assert TEXT[path].count("```") % 2 == 0
+    for block in blocks(path, "math"):
+        assert block.count("{") == block.count("}")
+        assert block.count(r"\begin") == block.count(r"\end")
+    text = re.sub(r"`[^`\n]+`", "", without_blocks(path))
+    for paragraph in re.split(r"\n\s*\n", text):
+        assert paragraph.count("$") % 2 == 0, paragraph
+        for formula in re.findall(r"\$([^$]+)\$", paragraph):
+            assert not re.search(r"\\[^A-Za-z]", formula), formula
+            assert formula == formula.strip() and "\n" not in formula, formula
+            assert formula.count("{") == formula.count("}"), formula
+
+
+@pytest.mark.parametrize("path", TEXT)
+def test_tables_hold_together(path):
+    """Each has a head, a line under it, and rows of as many cells: an empty line within would end it."""
+    for table in re.findall(r"(?:^\|.*\n)+", without_blocks(path), re.M):
+        lines = table.splitlines()
+        assert len(lines) >= 3 and re.fullmatch(r"\|( --- \|)+", lines[1]), table
+        assert len({line.count("|") for line in lines}) == 1, table
+
+
+@pytest.mark.parametrize("path", [path for path in TEXT if blocks(path, "python")])
+def test_the_code_in_the_docs_prints_what_they_show(path, capsys):
+    pattern = r"^```python\n(.+?)^```\n(?:<[^\n]+>|\s)*^```\n(.+?)^```"
+    pairs = re.findall(pattern, TEXT[path], re.M | re.S)
+    assert len(pairs) == len(blocks(path, "python"))
+    for code, shown in pairs:
+        exec(compile(code, path, "exec"), {})
+        assert capsys.readouterr().out == shown
+
+
+def test_the_check_prints_what_the_docs_show(program):
+    def without_differences(text):
+        return re.sub(r"\d\.\de-\d+", "", text)
+
+    printed = without_differences(program("mlp_np.py").stdout)
+    assert printed in [without_differences(block) for block in blocks("docs/backprop.md", "")]
+
+
+# --- Commands ----------------------------------------------------------------------------------------------------
+
+
+def commands(path):
+    """Every command line in a doc that starts one of our programs."""
+    lines = "\n".join(blocks(path, "sh")).splitlines()
+    lines += re.findall(r"`([^`\n]+)`", without_blocks(path))
+    return sorted({line for line in lines if re.match(r"(python|torchrun|make|uv) ", line)})
+
+
+ALL_COMMANDS = sorted({command for path in TEXT for command in commands(path)})
+
+
+def test_the_options_in_the_docs_are_understood():
+    checked = 0
+    for command in ALL_COMMANDS:
+        main = re.search(r"main_(np|torch)\.py", command)
+        if main and not {"--resume", "-h"} & set(command.split()):
+            parse_options(main[1], *command.partition(".py")[2].split())
+            checked += 1
+    assert checked >= 20
+
+
+def test_the_programs_in_the_docs_exist():
+    for command in ALL_COMMANDS:
+        for script in re.findall(r"[\w/-]+\.(?:py|txt)\b", command):
+            assert script == "FILE_np.py" or (ROOT / script).exists(), command
+        for module in re.findall(r"-m ((?:lab|page)\.\w+)", command):
+            assert (ROOT / f"{module.replace('.', '/')}.py").exists(), command
+
+
+def test_every_make_target_in_the_docs_exists():
+    makefile = (ROOT / "Makefile").read_text()
+    for command in ALL_COMMANDS:
+        if command.startswith("make "):
+            assert re.search(rf"^{command.split()[1]}:", makefile, re.M), command
+
+
+def test_windows_differs_only_where_windows_does():
+    (linux, *_), (windows, *others) = blocks(README, "sh"), blocks(README, "powershell")
+    assert not others
+    pairs = list(zip(linux.splitlines(), windows.splitlines(), strict=True))
+    assert pairs[0] == ("python3 -m venv .venv", "py -m venv .venv")
+    assert pairs[1] == ("source .venv/bin/activate", r".venv\Scripts\Activate.ps1")
+    assert all(ours == theirs for ours, theirs in pairs[2:])
+    for path in TEXT:  # with the environment active every later line is the same on every system
+        later = "\n".join(blocks(path, "sh")).replace(linux, "", 1)
+        assert "python3" not in later and ".venv" not in later, path
+
+
+# Stands for python, pip, make, ruff while a test types the docs' lines: our programs run for two steps, what belongs
+# to others (installing, testing) or takes minutes is only looked at.
+SHORT = """#!{python}
+import importlib.util, os, pathlib, subprocess, sys
+name, words = pathlib.Path(sys.argv[0]).name, sys.argv[1:]
+sys.path.insert(0, "")
+if name == "pip" or words[:2] == ["-m", "pip"]:
+    sys.exit(not pathlib.Path(words[-1]).exists())
+if name == "make":
+    text = pathlib.Path("Makefile").read_text()
+    sys.exit(any(f"\\n{{word}}:" not in text for word in words))
+if name == "ruff" or words[:2] == ["-m", "pytest"]:
+    sys.exit(0)
+if words[:2] == ["-m", "venv"]:
+    pathlib.Path(words[2], "bin").mkdir(parents=True)
+    pathlib.Path(words[2], "bin", "activate").write_text("active=yes\\n")
+    sys.exit(0)
+if words[0] == "-m" and words[1].startswith("lab."):
+    sys.exit(importlib.util.find_spec(words[1]) is None)
+if words[0].startswith("main_") and "-h" not in words and "--resume" not in words:
+    if "--epochs" in words:
+        del words[words.index("--epochs") : words.index("--epochs") + 2]
+    words += ["--batch-size", "20000"] if "--stop-after" in words else ["--steps", "2"]
+    words = ["mnist" if word == "fashion_mnist" else word for word in words]  # test_data.py tests its download
+ended = subprocess.run([sys.executable, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+sys.stderr.write(ended.stderr)
+ok = ended.returncode == 0 or (words[0] == "practice.py" and "Traceback" not in ended.stderr)
+sys.exit(0 if ok else ended.returncode)
+"""
+
+
+@pytest.fixture
+def typed(tmp_path):
+    """typed(lines) types them into bash, in a fresh clone with a photo of a digit."""
+    pytest.importorskip("torch")
+    clone, programs = tmp_path / "clone", tmp_path / "programs"
+    subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
+    programs.mkdir()
+    for name in ("python", "python3", "pip", "make", "ruff"):
+        (programs / name).write_text(SHORT.format(python=sys.executable))
+        (programs / name).chmod(0o755)
+    photo = np.full((200, 200), 240, np.uint8)
+    photo[40:160, 95:110] = 20  # a 1
+    matplotlib.image.imsave(clone / "photo.jpg", photo, cmap="gray", vmin=0, vmax=255)
+
+    def type_(lines):
+        path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+        ended = subprocess.run(
+            [shutil.which("bash"), "-euxc", lines],
+            cwd=clone,
+            env=os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert ended.returncode == 0, ended.stderr[-3000:]
+        return subprocess.run(["git", "status", "--short"], cwd=clone, capture_output=True, text=True).stdout
+
+    return type_
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="the lines are those for bash")
+@pytest.mark.parametrize("path", [path for path in TEXT if blocks(path, "sh")])
+def test_the_commands_run_as_they_are_typed(path, typed):
+    """All of a page, from top to bottom; only the curves of a learner's own runs differ from the clone then."""
+    lines = blocks(README, "sh")[0] + "\n".join(blocks(path, "sh")) if path != README else "\n".join(blocks(path, "sh"))
+    changed = [line[3:] for line in typed(lines).splitlines()]
+    assert all(name.startswith("learning_curves/") for name in changed), changed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command", [c for c in ALL_COMMANDS if c.startswith(("torchrun", "python main")) and "HOST" not in c]
+)
+def test_the_commands_in_the_text_run(command, typed):
+    """Those in tables and sentences too."""
+    if command.startswith("torchrun"):
+        command = command.replace("torchrun", f"{sys.executable} -m torch.distributed.run") + " --steps 2"
+    if "--resume" in command:
+        command = f"python main_np.py --stop-after 2\n{command}"
+    typed(command)
