@@ -57,7 +57,7 @@ def main(argv=None):
 
 
 def load_mlp(path):
-    """(model, options, history) of the checkpoint in that file if it is of an MLP that reads MNIST; UserError if not."""
+    """(model, options, history) of the MLP in that checkpoint; UserError if it is no MLP, or does not read digits."""
     if not Path(path).exists():
         raise UserError(f"there is no {path}: run main_np.py first, or name a checkpoint with --weights")
     model, options, checkpoint = load_network(path)
@@ -122,7 +122,7 @@ def network(model, options):
     p = softmax(model.forward(x))
     wrong = np.flatnonzero(p.argmax(axis=1) != dataset.test_labels)
     chosen = [*range(READ), *wrong[wrong >= READ][:MISREAD].tolist()]
-    belief = np.where(p[chosen].argmax(axis=1) != dataset.test_labels[chosen], p[chosen, dataset.test_labels[chosen]], 1)
+    belief = p[chosen, dataset.test_labels[chosen]] + ~np.isin(chosen, wrong)  # of the misread, in the true digit
     images = dataset.test_images[chosen], dataset.train_images[:TRAINING], dataset.test_images[:TESTING]
     content = b"".join([*packed, *(array.tobytes() for array in images)])
     return {
@@ -133,7 +133,7 @@ def network(model, options):
         "scales": scales,
         "numbers": chosen,  # which of the test images
         "labels": dataset.test_labels[chosen].tolist(),
-        "opens": int(belief.argmin()),  # on the one that surprises the network most
+        "opens": int(belief.argmin()),  # on the misread one that surprises the network most
         "trainingLabels": dataset.train_labels[:TRAINING].tolist(),
         "testingLabels": dataset.test_labels[:TESTING].tolist(),
         "packed": base64.b64encode(gzip.compress(content, 9, mtime=0)).decode(),

@@ -186,7 +186,7 @@ class Curves extends Canvas {
   }
 
   paint() {
-    const { width, learning: { training: run, before } } = this, height = 190;
+    const { width, learning: { training: run, before } } = this, height = 164;
     if (!width || !this.visible || !run) return;
     const values = run[this.training], tests = run.tested.map((test) => ({ step: test.step, v: test[this.tested] }));
     const old = before?.tested.map((test) => ({ step: test.step, v: test[this.tested] })) ?? [];
@@ -262,7 +262,7 @@ class Units extends Canvas {
     const { width, small, learning: { training: run } } = this;
     if (!width || !this.visible || !run) return;
     const { W1 } = run.model.params, hidden = W1.length / 784, gap = 6;
-    const across = Math.min(hidden, Math.max(4, Math.min(16, Math.floor((width + gap) / (width < 500 ? 46 : 62)))));
+    const across = [16, 8, 4].find((n) => n <= hidden && (width + gap) / n - gap >= 36) ?? 4;
     const side = Math.min(Math.floor((width + gap) / across) - gap, 84), down = Math.ceil(hidden / across);
     const squares = W1.reduce((sum, w) => sum + w * w, 0);
     const scale = 3.5 * Math.sqrt(squares / W1.length) || 1;
@@ -416,7 +416,7 @@ class Learning {
       $(id).setAttribute("aria-valuetext", value);
     }
     for (const card of document.querySelectorAll("[data-mistake]")) card.classList.toggle("on", this.mistakes.has(card.dataset.mistake));
-    for (const picture of pictures) if (picture instanceof Canvas || picture.name === "p-new") picture.paint();
+    paintAll((picture) => picture instanceof Canvas || picture.name === "p-new");
     if (atLearning) showDock();
   }
 

@@ -20,7 +20,7 @@ const GRIDS = {
   da1: { ...UNITS, kind: "both", label: "the derivatives of the activations" },
   dz1: { ...UNITS, kind: "both", off: true, label: "the derivatives of the sums" },
   dW1: {
-    ...PIXELS, kind: "both", blocks: MOST, across: [3, 4, 6], label: "for the units most affected, the derivatives of their weights",
+    ...PIXELS, kind: "both", blocks: MOST, across: [4, 4, 6], label: "for the units most affected, the derivatives of their weights",
     at: (n, b) => ({ i: n, j: most[b] }), where: ({ i, j }, b) => (j === undefined || j === most[b] ? i : undefined),
     caption: (b) => `[:, ${most[b]}]`,
   },

@@ -167,8 +167,8 @@ function whenInView(picture, host) {
   }, { rootMargin: "100px" }).observe(host);
 }
 
-function paintAll() {
-  for (const picture of pictures) if (picture.visible) picture.paint();
+function paintAll(which = () => true) {
+  for (const picture of pictures) if (picture.visible && which(picture)) picture.paint();
   clearTimeout(later);
   later = setTimeout(paintHidden, 200);
 }
@@ -231,7 +231,7 @@ class Bars {
       fill.style.width = `${100 * Math.abs(share)}%`;
       fill.style.background = this.scale ? `var(--${v < 0 ? "negative" : "positive"})` : "var(--accent)";
       if (mark) mark.style.left = `calc(${100 * this.before(k)}% - ${2 * this.before(k)}px)`;
-      value.textContent = this.scale ? text(v) : percent(v);
+      value.textContent = !this.scale ? percent(v) : v && Math.abs(v) < 5e-4 ? "0.000" : text(v);
       bar.setAttribute("aria-label", `${explain({ name: this.name, at: { k } }).join("")}`);
       bar.classList.toggle("said", k === (this.answer?.() ?? now.answer));
       bar.classList.toggle("true", k === y && labelled);
