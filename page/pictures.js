@@ -210,7 +210,7 @@ class Bars {
     };
     this.bars = Array.from({ length: 10 }, (_, k) => {
       const fill = part("fill"), mark = this.before ? part("before") : "", value = part("value");
-      const bar = part("bar", part("digit", String(k)), part("track", fill, mark), value);
+      const bar = part("bar", part("digit", String(k)), part("track", fill, mark), " ", value); // read out as "4 97.5%"
       bar.setAttribute("role", "option");
       bar.tabIndex = k ? -1 : 0;
       host.append(bar);
@@ -232,7 +232,6 @@ class Bars {
       fill.style.background = this.scale ? `var(--${v < 0 ? "negative" : "positive"})` : "var(--accent)";
       if (mark) mark.style.left = `calc(${100 * this.before(k)}% - ${2 * this.before(k)}px)`;
       value.textContent = !this.scale ? percent(v) : v && Math.abs(v) < 5e-4 ? "0.000" : text(v);
-      bar.setAttribute("aria-label", `${explain({ name: this.name, at: { k } }).join("")}`);
       bar.classList.toggle("said", k === (this.answer?.() ?? now.answer));
       bar.classList.toggle("true", k === y && labelled);
     });

@@ -3,7 +3,6 @@
 /** Compute, and show. same: only the weights have changed, not the digit; weights: they have. */
 function update({ same = false, weights = false } = {}) {
   compute();
-  learning.read();
   setScales(same);
   if (pointed.name === "") unit = argmax(now.a1);
   showUnit();
@@ -11,6 +10,7 @@ function update({ same = false, weights = false } = {}) {
   showReadout();
   if (weights) showScore();
   showWords();
+  learning.show();
 }
 
 function showWords() {
@@ -88,7 +88,6 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
 showRate();
 for (const pad of pads) pad.show(thumbnail(pixels));
 update({ weights: true });
-learning.show();
 $("picker").scrollTop = $("picker").children[picked].offsetTop;
 $("starting").remove();
 

@@ -3,6 +3,8 @@
 import base64
 import os
 import shutil
+import subprocess
+import tarfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from page_strokes import STROKES
 
 COMMITTED = Path(__file__).resolve().parent.parent.parent / "page" / "index.html"
 WIDTHS = (390, 768, 1440)
+AXE = "axe-core@4.14.1"
 
 
 @pytest.fixture(scope="session")
@@ -115,3 +118,20 @@ def draw(page, digit, size=1.0, right=0.0, down=0.0):
         page.mouse.up()
     page.evaluate("lab.readPad()")
     return np.array(page.evaluate("Array.from(lab.pixels())")).reshape(28, 28)
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory, request):
+    """The source of axe-core, which finds what keeps people out (Deque Systems; from npm, kept in pytest's cache)."""
+    kept = request.config.cache.mkdir("axe") / f"{AXE.replace('@', '-')}.js"
+    if not kept.exists():
+        missing = pytest.fail if os.environ.get("CI") else pytest.skip
+        npm, folder = shutil.which("npm"), tmp_path_factory.mktemp("axe")
+        if not npm:
+            missing("needs npm, for axe-core")
+        packed = subprocess.run([npm, "pack", "--silent", AXE], cwd=folder, capture_output=True, text=True)
+        if packed.returncode:
+            missing(f"npm cannot get {AXE}: {packed.stderr.strip()}")
+        with tarfile.open(folder / packed.stdout.split()[-1]) as archive:
+            kept.write_bytes(archive.extractfile("package/axe.min.js").read())
+    return kept.read_text(encoding="utf-8")

@@ -395,3 +395,136 @@ def test_nothing_is_stored(browser, small):
     for name in build.SCRIPTS:
         source = (ROOT / "page" / f"{name}.js").read_text(encoding="utf-8")
         assert not re.search(r"Storage|cookie|indexedDB|fetch\(|XMLHttpRequest|WebSocket|eval\(|innerHTML", source)
+
+
+# --- At first sight ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["small", "committed"])
+def test_it_opens_on_a_misread_digit_and_ten_steps_help(browser, small, which):
+    with opened(browser, small if which == "small" else COMMITTED) as page:
+        number, truth = re.fullmatch(r"Test image (\d+), a (\d)", page.locator("#pad-note").inner_text()).groups()
+        assert int(truth) == page.evaluate("n => lab.tests.find((test) => test.number === n).label", int(number))
+        assert page.locator("#answer").inner_text() != truth
+        assert page.locator("#verdict").inner_text() == f"Wrong: it is a {truth}."
+        assert page.locator("#meant [aria-checked=true]").inner_text() == truth
+        loss = page.evaluate("lab.now.loss")
+        assert loss > 1
+        for name in GRADIENTS:  # every picture has something to say
+            assert np.abs(numbers(page, [name])[name]).max() > 1e-3, name
+        page.locator("#step10").click()
+        assert page.evaluate("lab.now.loss") < loss / 4
+        assert page.locator("#answer").inner_text() == truth
+        assert page.locator("#verdict").inner_text() == "Right."
+
+
+def test_probabilities_are_percentages(browser, small):
+    with opened(browser, small) as page:
+        page.evaluate("lab.pick(0)")
+        page.wait_for_timeout(400)
+        for name in ("p", "p-after", "p-new"):
+            for value in page.locator(f"[data-bars={name}] .value").all_inner_texts():
+                assert re.fullmatch(r"[<>]?\d+\.\d%", value), value
+        shown = [float(v.strip("<>%")) for v in page.locator("[data-bars=p] .value").all_inner_texts()]
+        assert shown == pytest.approx(100 * numbers(page, ["p"])["p"], abs=0.11)
+        page.locator("[data-bars=p] .bar").nth(7).hover()
+        assert re.match(r"p\[7\] = [<>]?\d+\.\d% = exp", page.locator("#said").inner_text())
+
+
+def test_the_true_digit_is_asked_where_one_draws(browser, small):
+    with opened(browser, small) as page:
+        draw(page, 3)
+        assert page.locator("#h-meant").inner_text() == "Which digit did you mean?"
+        assert page.locator("#meant [aria-checked=true]").count() == 0
+        page.locator("#meant button").nth(8).click()
+        assert page.evaluate("lab.now.dlogits[8]") < 0
+        assert page.locator("#label [aria-checked=true]").inner_text() == "8"  # section 3 knows it too
+
+
+def test_what_is_out_of_view_is_not_of_the_digit_before(browser, small):
+    """So that a picture of the whole page, or a print of it, shows one digit."""
+    look = """() => [...document.querySelectorAll("[data-grid] canvas")].map((c) => c.toDataURL())"""
+    with opened(browser, small, color_scheme="dark", problems=["Canvas2D"]) as page:  # the test reads much
+        page.wait_for_timeout(400)
+        before = page.evaluate(look)
+        page.evaluate("lab.pick(0); lab.setLabel(3)")
+        page.wait_for_timeout(400)
+        after = page.evaluate(look)
+        assert len(before) == 8
+        assert all(a != b for a, b in zip(before, after, strict=True))
+        # A print is light, whatever the screen is, and is up to date at once.
+        corner = """() => [...document.querySelector("[data-grid=x] canvas").getContext("2d")
+            .getImageData(2, 2, 1, 1).data]"""
+        assert sum(page.evaluate(corner)[:3]) < 150
+        page.evaluate("lab.pick(5); dispatchEvent(new Event('beforeprint'))")
+        assert sum(page.evaluate(corner)[:3]) > 600
+        printed = page.evaluate(look)
+        assert all(a != b for a, b in zip(after, printed, strict=True))
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        page.wait_for_timeout(400)
+        assert sum(page.evaluate(corner)[:3]) < 150
+        page.emulate_media(media="print")
+        assert not page.locator("#dock").is_visible()
+
+
+# --- On a phone ----------------------------------------------------------------------------------------------------
+
+
+def phone(browser, path):
+    return opened(browser, path, 390, has_touch=True, is_mobile=True)
+
+
+def test_fingers_find_what_they_need(browser, small):
+    with phone(browser, small) as page:
+        for switch in page.locator("[data-mistake] label").all():
+            switch.click()
+        sizes = page.evaluate(
+            """() => [...document.querySelectorAll("button, select, input, .pad")].map((e) => {
+                const box = (e.type === "checkbox" ? e.parentElement : e).getBoundingClientRect();
+                return [e.id || e.textContent || e.className, box.width, box.height];
+            })"""
+        )
+        assert len(sizes) > 90
+        assert [size for size in sizes if size[1] < 44 or size[2] < 44] == []
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        words = page.locator("main").inner_text()
+        assert "Tap" in words
+        assert "oint at" not in words + page.locator("#said").inner_text()
+
+
+def test_the_digit_the_answer_and_a_step_stay_within_reach(browser, small):
+    with phone(browser, small) as page:
+        answer = page.locator("#dock-answer")
+        for section in ("#h-digit", "#h-forward", "#f-dW2", "#h-step"):
+            page.locator(section).scroll_into_view_if_needed()
+            for part in ("#dock-picture", "#dock-answer", "#dock-step"):
+                box = page.locator(part).bounding_box()
+                assert box["y"] >= 0 and box["y"] + box["height"] <= 900, (section, part)
+            assert answer.inner_text() == page.locator("#answer").inner_text()
+            loss = page.evaluate("lab.now.loss")
+            page.locator("#dock-step").tap()
+            assert page.evaluate("lab.now.loss") < loss
+        page.locator("#dock-digit").tap()
+        page.locator("#units").evaluate("(e) => e.scrollIntoView({block: 'center'})")
+        page.wait_for_timeout(100)
+        assert page.locator("#dock-step").inner_text() == "Start"
+        page.locator("#dock-step").tap()
+        assert page.locator("#dock-step").inner_text() == "Pause"
+        page.locator("#dock-step").tap()
+        assert page.evaluate("lab.learning.training.step") > 0
+        assert answer.inner_text() == page.locator("#new-answer").inner_text()
+
+
+# --- For everybody -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(browser, axe, small, width, scheme):
+    with opened(browser, small, width, color_scheme=scheme, reduced_motion="reduce") as page:
+        page.evaluate("lab.learn(3); lab.learning.takeStep()")
+        page.locator("[data-mistake=zeros] input").check()
+        page.locator("#check").click()
+        page.evaluate(axe)
+        found = page.evaluate("axe.run().then((result) => result.violations)")
+        assert [(rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in found] == []
