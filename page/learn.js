@@ -412,6 +412,7 @@ class Learning {
       "units-note": !off ? "" : `${off} of the ${this.hidden} units, shown pale, ${off === 1 ? "is" : "are"} off for every test image.`,
     };
     for (const id in words) if ($(id).textContent !== String(words[id])) $(id).textContent = words[id];
+    $("start").disabled = $("one").disabled = $("check").disabled = training.broken();
     for (const [id, value] of [["new-lr", this.lr], ["new-batch", this.batchSize], ["new-hidden", this.hidden]]) {
       $(id).setAttribute("aria-valuetext", value);
     }
@@ -421,12 +422,15 @@ class Learning {
   }
 
   check() {
+    if (this.training.broken()) return;
     const rows = this.training.check(this.batchSize);
     const apart = ({ byHand, measured }) => Math.abs(byHand - measured) / Math.max(Math.abs(byHand), Math.abs(measured), 1e-9);
     const worst = rows.reduce((a, b) => (apart(b) > apart(a) ? b : a)), ratio = worst.byHand / worst.measured;
     const both = `dW1[${worst.i}, ${worst.j}] is ${text(worst.byHand)} by hand and ${text(worst.measured)} measured`;
     $("checked").textContent = rows.every(({ byHand }) => byHand === 0)
-      ? "By hand and measured, every dW1 is 0: the formulas agree, but no weight of the first layer will ever move."
+      ? this.training.step
+        ? "By hand and measured, every dW1 is 0: hardly any unit is on. Start over, and check before the first step."
+        : "By hand and measured, every dW1 is 0: no weight of the first layer can ever move."
       : apart(worst) < 1e-3
         ? `They agree: ${both}, and no other of eight is farther apart. The backward pass is right; if something is wrong, it is elsewhere.`
         : `They disagree: ${both}` +

@@ -9,6 +9,7 @@ function text(v) {
 
 /** A probability: "97.5%". */
 function percent(p) {
+  if (!Number.isFinite(p)) return "–";
   return p > 0.999 && p < 1 ? ">99.9%" : p < 0.001 && p > 0 ? "<0.1%" : `${(100 * p).toFixed(1)}%`;
 }
 

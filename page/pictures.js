@@ -225,7 +225,7 @@ class Bars {
   paint() {
     if (!this.visible) return;
     this.bars.forEach(({ bar, fill, mark, value }, k) => {
-      const v = this.value(k), share = this.scale ? v / this.scale() / 2 : v;
+      const v = this.value(k), share = (this.scale ? v / this.scale() / 2 : v) || 0;
       const from = this.scale ? 0.5 : 0;
       fill.style.left = `${100 * Math.min(from, from + share)}%`;
       fill.style.width = `${100 * Math.abs(share)}%`;

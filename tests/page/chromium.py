@@ -114,7 +114,7 @@ def draw(page, digit, size=1.0, right=0.0, down=0.0):
         page.mouse.move(*at(points[0]))
         page.mouse.down()
         for point in points[1:]:
-            page.mouse.move(*at(point), steps=2)
+            page.mouse.move(*at(point))
         page.mouse.up()
     page.evaluate("lab.readPad()")
     return np.array(page.evaluate("Array.from(lab.pixels())")).reshape(28, 28)

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import html
+import io
 import json
 import re
 import socket
@@ -13,13 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import data
 import training
 from chromium import COMMITTED, opened
 from conftest import ROOT, assert_one_line
 from mlp_np import MLP
-from page import build
+from page import build, screenshot
 from predict import load_network
 
 GROUPS = ("params", "momentum")
@@ -125,6 +127,14 @@ def test_the_page_names_its_run(checkpoint):
     assert f"held-out accuracy {accuracy}" in build.run_line(options, history)
     history.test_step[-1] = 299  # stopped a step after the last test: what it measured is another network
     assert "accuracy" not in build.run_line(options, history)
+
+
+def test_the_picture_for_the_readme(browser):
+    with Image.open(io.BytesIO(screenshot.take(browser))) as picture:
+        assert picture.width == 1200
+        assert 600 < picture.height < 1000
+        assert len(picture.getcolors()) > 100
+    assert (ROOT / "png" / "page.png").stat().st_size < 250_000
 
 
 # --- What is refused -----------------------------------------------------------------------------------------------
