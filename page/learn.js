@@ -394,12 +394,16 @@ class Learning {
     return test ? `test ${(100 * test.accuracy).toFixed(1)}%` : "not trained yet";
   }
 
+  verb() {
+    return this.running ? "Pause" : this.training.step ? "Go on" : "Start";
+  }
+
   show() {
-    const { training, running } = this, test = training.tested.at(-1), blank = empty();
+    const { training } = this, test = training.tested.at(-1), blank = empty();
     this.read();
     const off = training.off?.filter((is) => is).length ?? 0;
     const words = {
-      start: running ? "Pause" : training.step ? "Go on" : "Start",
+      start: this.verb(),
       "new-lr-value": `${+this.lr.toPrecision(1)}${this.mistakes.has("rate") ? " × 100" : ""}`,
       "new-batch-value": this.batchSize,
       "new-hidden-value": this.hidden,
@@ -432,7 +436,7 @@ class Learning {
         ? "By hand and measured, every dW1 is 0: hardly any unit is on. Start over, and check before the first step."
         : "By hand and measured, every dW1 is 0: no weight of the first layer can ever move."
       : apart(worst) < 1e-3
-        ? `They agree: ${both}, and no other of eight is farther apart. The backward pass is right; if something is wrong, it is elsewhere.`
+        ? `They agree: ${both}, and none of the eight that were checked differs more. The backward pass is right; whatever is wrong is elsewhere.`
         : `They disagree: ${both}` +
           (Math.abs(ratio - Math.round(ratio)) < 0.01 * ratio && ratio > 1.5 ? `, ${Math.round(ratio)} times as large.` : ".") +
           " The backward pass is wrong.";

@@ -61,7 +61,7 @@ function showDock() {
   $("dock-answer").textContent = blank ? "–" : answer;
   $("dock-sure").textContent = blank ? "" : percent(p[answer]);
   $("dock-more").textContent = atLearning ? learning.summary() : `loss ${text(now.loss)}`;
-  $("dock-step").textContent = atLearning ? (learning.running ? "Pause" : "Start") : "Take a step";
+  $("dock-step").textContent = atLearning ? learning.verb() : "Take a step";
 }
 
 $("dock-step").addEventListener("click", () => (atLearning ? learning.toggle() : learn(1)));
