@@ -42,12 +42,12 @@ def main(argv=None):
     print(f"see {arguments.out}: {len(picture):,} bytes")
 
 
-def take(browser):
+def take(browser, steps=STEPS):
     """The PNG of section 5, down to the pictures of the hidden units."""
     page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
     page.goto((FOLDER / "index.html").as_uri())
     page.wait_for_selector("#starting", state="detached")  # the script has unpacked the page
-    page.evaluate(f"for (let n = 0; n < {STEPS}; n++) lab.learning.takeStep()")
+    page.evaluate(f"for (let n = 0; n < {steps}; n++) lab.learning.takeStep()")
     page.locator("#learn").evaluate("(section) => section.scrollIntoView()")
     draw(page, three())
     page.mouse.move(0, 0)

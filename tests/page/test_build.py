@@ -130,7 +130,7 @@ def test_the_page_names_its_run(checkpoint):
 
 
 def test_the_picture_for_the_readme(browser):
-    with Image.open(io.BytesIO(screenshot.take(browser))) as picture:
+    with Image.open(io.BytesIO(screenshot.take(browser, steps=20))) as picture:
         assert picture.width == 1200
         assert 600 < picture.height < 1000
         assert len(picture.getcolors()) > 100
