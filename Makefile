@@ -35,7 +35,7 @@ look: .venv/np
 	$(BIN)/python look.py
 
 page: .venv/np
-	$(BIN)/python page.py
+	$(BIN)/python -m page.build
 
 figures: .venv/np
 	$(BIN)/python -m lab.figures

@@ -15,6 +15,7 @@ import pytest
 import data
 
 ROOT = Path(__file__).resolve().parent.parent
+pytest_plugins = ["chromium"]  # the fixtures of tests/page
 
 
 @pytest.fixture(scope="session")

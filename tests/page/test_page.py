@@ -1,110 +1,25 @@
 """The page in a real browser: its numbers are NumPy's, it reads what is drawn, and hands, keys and eyes can use it."""
 
-import base64
-import json
-import os
 import re
-import shutil
 import socket
-from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
-from page_strokes import STROKES
 
 import data
-import main_np
-import page as writer
-from conftest import ROOT, assert_one_line
-from mlp_np import MLP, relative_difference, softmax_cross_entropy
-from support.checkpoint import load_checkpoint
+from chromium import COMMITTED, WIDTHS, arrays_of, draw, opened, twin, weights
+from conftest import ROOT
+from mlp_np import relative_difference, softmax_cross_entropy
+from page import build
+from page_strokes import STROKES
 
-COMMITTED = ROOT / "page" / "index.html"
 GRADIENTS = ("dW2", "db2", "da1", "dz1", "dW1", "db1")
 NAMES = ("x", "z1", "a1", "logits", "p", "dlogits", *GRADIENTS)
-WIDTHS = (390, 768, 1440)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Chromium, driven by playwright. Who has none skips these tests; in CI it must be there."""
-    missing = pytest.fail if os.environ.get("CI") else pytest.skip
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing("needs playwright: python -m pip install playwright")
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if not path:
-        missing("needs a browser: apt install chromium (or have chromium-browser or google-chrome in PATH)")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory):
-    """A small network after a short training."""
-    out = tmp_path_factory.mktemp("run")
-    main_np.main(["--hidden", "48", "--steps", "300", "--lr", "0.05", "--seed", "3", "--out", str(out)])
-    return out / "checkpoint_np.npz"
-
-
-@pytest.fixture(scope="session")
-def small(checkpoint):
-    """The page of that network."""
-    out = checkpoint.with_name("index.html")
-    writer.main(["--weights", str(checkpoint), "--out", str(out)])
-    return out
-
-
-@contextmanager
-def opened(browser, path, width=1440, problems=(), blocked=(), **options):
-    """The page in a window of its own. Afterwards: it has asked for itself only, and the console shows no error."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-    try:
-        page = context.new_page()
-        seen, requests = [], []
-        page.on("console", lambda message: message.type in ("error", "warning") and seen.append(message.text))
-        page.on("pageerror", lambda error: seen.append(str(error)))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(path.as_uri())
-        yield page
-        assert {*requests} - {*blocked} == {path.as_uri()}
-        assert [text for text in seen if not any(known in text for known in problems)] == []
-    finally:
-        context.close()
 
 
 def numbers(page, names=NAMES):
     """The page's arrays of its last pass, as NumPy arrays."""
-    texts = page.evaluate(
-        """names => Object.fromEntries(names.map(name => {
-            const numbers = new Uint8Array(lab.now[name].buffer);
-            return [name, btoa(Array.from(numbers, (n) => String.fromCharCode(n)).join(""))];
-        }))""",
-        list(names),
-    )
-    return {name: np.frombuffer(base64.b64decode(text)) for name, text in texts.items()}
-
-
-def weights(page):
-    """The page's float32 weights, in their shapes."""
-    texts = page.evaluate(
-        """() => Object.fromEntries(Object.entries(lab.model.params).map(([name, p]) =>
-            [name, btoa(Array.from(new Uint8Array(p.buffer), (n) => String.fromCharCode(n)).join(""))]))"""
-    )
-    arrays = {name: np.frombuffer(base64.b64decode(text), np.float32) for name, text in texts.items()}
-    hidden = len(arrays["b1"])
-    return {name: a.reshape({"W1": (784, hidden), "W2": (hidden, 10)}.get(name, -1)) for name, a in arrays.items()}
-
-
-def twin(params):
-    """mlp_np.py's network with these weights, in float64."""
-    model = MLP(len(params["b1"]), dtype=np.float64)
-    model.params = {name: params[name].astype(np.float64) for name in ("W1", "b1", "W2", "b2")}
-    return model
+    return arrays_of(page, f"{{{', '.join(f'{name}: lab.now.{name}' for name in names)}}}", np.float64)
 
 
 def one_pass(model, x, y):
@@ -171,9 +86,10 @@ def test_ten_steps(browser, small, mnist):
 
 @pytest.mark.parametrize("pixels", ["unit", "raw"])
 def test_pixels_become_input_as_they_did_in_training(browser, checkpoint, mnist, tmp_path, pixels):
-    loaded = load_checkpoint(checkpoint)
+    model, options, history = build.load_mlp(checkpoint)
+    options.pixels = pixels
     path = tmp_path / "index.html"
-    path.write_text(writer.build(loaded._replace(options=loaded.options | {"pixels": pixels})), encoding="utf-8")
+    path.write_text(build.build(model, options, history), encoding="utf-8")
     with opened(browser, path) as page:
         page.evaluate("lab.pick(4)")
         assert relative_difference(numbers(page, ["x"])["x"], inputs(mnist, pixels)[4].ravel()) < 1e-12
@@ -181,11 +97,11 @@ def test_pixels_become_input_as_they_did_in_training(browser, checkpoint, mnist,
 
 @pytest.mark.parametrize("hidden", [1, 11])
 def test_a_network_of_any_width_has_a_page(browser, checkpoint, tmp_path, hidden):
-    loaded = load_checkpoint(checkpoint)
-    params = {n: p[:, :hidden] if n == "W1" else p if n == "b2" else p[:hidden] for n, p in loaded.params.items()}
+    model, options, history = build.load_mlp(checkpoint)
+    for name, p in model.params.items():
+        model.params[name] = p[:, :hidden] if name == "W1" else p if name == "b2" else p[:hidden]
     path = tmp_path / "index.html"
-    narrow = loaded._replace(options=loaded.options | {"hidden": hidden}, params=params)
-    path.write_text(writer.build(narrow), encoding="utf-8")
+    path.write_text(build.build(model, options, history), encoding="utf-8")
     with opened(browser, path) as page:
         page.evaluate("lab.setLabel(1); lab.learn(10, 0.01)")
         assert page.evaluate("lab.now.dz1.length") == hidden
@@ -227,27 +143,6 @@ def test_undo_and_reset_restore_every_bit(browser, small):
 # --- Drawing -------------------------------------------------------------------------------------------------------
 
 
-def draw(page, digit, size=1.0, right=0.0, down=0.0):
-    """Draw it with the mouse, stroke by stroke; what it becomes: (28, 28), 0 to 255."""
-    page.locator("#clear").click()
-    box = page.locator("#pad").bounding_box()
-
-    def at(point):
-        return [
-            box[corner] + box["width"] * (0.5 + move + size * (p - 0.5))
-            for corner, move, p in zip("xy", (right, down), point, strict=True)
-        ]
-
-    for points in STROKES[digit]:
-        page.mouse.move(*at(points[0]))
-        page.mouse.down()
-        for point in points[1:]:
-            page.mouse.move(*at(point), steps=2)
-        page.mouse.up()
-    page.evaluate("lab.readPad()")
-    return np.array(page.evaluate("Array.from(lab.pixels())")).reshape(28, 28)
-
-
 @pytest.mark.parametrize(("width", "size", "right", "down"), [(1440, 1, 0, 0), (390, 0.45, 0.25, -0.25)])
 def test_drawn_digits_are_read(browser, width, size, right, down):
     with opened(browser, COMMITTED, width) as page:
@@ -270,12 +165,12 @@ def test_a_drawing_is_the_same_wherever_it_lies(browser, small):
 
 def test_a_dot_and_an_empty_pad(browser, small):
     with opened(browser, small) as page:
-        page.locator("#clear").click()
+        page.locator(".clear").first.click()
         assert page.locator("#answer").inner_text() == "–"
         page.locator("#pad").click()
         page.evaluate("lab.readPad()")
         assert page.locator("#answer").inner_text().isdigit()
-        page.locator("#clear").click()
+        page.locator(".clear").first.click()
         assert not any(page.evaluate("Array.from(lab.pixels())"))
 
 
@@ -321,7 +216,7 @@ def test_every_kind_of_number_can_be_pointed_at(browser, small):
         said = page.locator("#said")
         for name, grid in [(g.get_attribute("data-grid"), g) for g in page.locator("[data-grid]").all()]:
             grid.locator("canvas").hover(position={"x": 20, "y": 40})
-            assert re.match(rf"{name}\[[\d, ]+\] = -?[\d.e-]+ = ", said.inner_text()), said.inner_text()
+            assert re.match(rf"{name}\[[\d, ]+\] = -?[\d.e-]+%? = ", said.inner_text()), said.inner_text()
         for name, bars in [(b.get_attribute("data-bars"), b) for b in page.locator("[data-bars]").all()]:
             bars.locator(".bar").nth(6).hover()
             assert said.inner_text().startswith(f"{name.split('-')[0]}[6] = "), said.inner_text()
@@ -352,14 +247,15 @@ def test_the_readout_says_the_number_that_is_pointed_at(browser, small):
 def test_all_of_it_by_keyboard(browser, small):
     with opened(browser, small) as page:
         stops = []
-        for _ in range(60):
+        for _ in range(80):
             page.keyboard.press("Tab")
             stop = page.evaluate(
                 """() => {
-                    const e = document.activeElement, host = e.closest("[data-grid], [data-bars], [id]") ?? e;
+                    const e = document.activeElement;
+                    const host = e.closest("[data-grid], [data-bars], [data-mistake], [id]") ?? e;
                     if (e === document.body) return null;
                     const seen = getComputedStyle(e).outlineStyle !== "none" && e.getBoundingClientRect().width > 0;
-                    return [host.dataset.grid ?? host.dataset.bars ?? host.id ?? "", seen];
+                    return [host.dataset.grid ?? host.dataset.bars ?? host.dataset.mistake ?? host.id ?? "", seen];
                 }"""
             )
             if stop is None:
@@ -367,8 +263,24 @@ def test_all_of_it_by_keyboard(browser, small):
             assert stop[1], f"{stop[0]} does not show that it has the focus"
             stops.append(stop[0])
         order = [
-            *("clear", "picker", "x", "a1", "W1", "logits", "p", "label", "loss", "dlogits", "db2", "dW2", "da1"),
-            *("dz1", "dW1", "db1", "lr", "step", "step10", "chart", "p-after"),
+            *("meant", "picker", "x", "a1", "W1", "logits", "p", "label", "loss", "dlogits", "db2", "dW2", "da1"),
+            *(
+                "dz1",
+                "dW1",
+                "db1",
+                "lr",
+                "step",
+                "step10",
+                "chart",
+                "p-after",
+                "start",
+                "one",
+                "anew",
+                "new-lr",
+                "new-batch",
+            ),
+            *("new-hidden", "new-init", "reseed", "p-new", "mask", "mean", "zeros", "shuffled", "rate", "check"),
+            *("dock-digit", "dock-step"),
         ]
         assert [stop for stop in stops if stop in order] == order  # and each is one stop, however many are in it
 
@@ -409,7 +321,7 @@ def test_nothing_is_wider_than_the_window(browser, width):
         assert beyond == []
 
 
-def test_no_motion_for_whoever_asked_for_none(browser, small):
+def test_no_motion_for_those_who_asked_for_none(browser, small):
     with opened(browser, small, reduced_motion="reduce") as page:
         assert page.locator(".play:visible").count() == 0
         durations = page.evaluate(
@@ -480,99 +392,139 @@ def test_nothing_is_stored(browser, small):
         draw(page, 5)
         page.evaluate("lab.learn(1)")
         assert page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
-    for name in ("page.js", "mlp.js"):
-        source = (ROOT / "page" / name).read_text(encoding="utf-8")
+    for name in build.SCRIPTS:
+        source = (ROOT / "page" / f"{name}.js").read_text(encoding="utf-8")
         assert not re.search(r"Storage|cookie|indexedDB|fetch\(|XMLHttpRequest|WebSocket|eval\(|innerHTML", source)
 
 
-# --- The file ------------------------------------------------------------------------------------------------------
+# --- At first sight ------------------------------------------------------------------------------------------------
 
 
-def parts(html):
-    """The run and the JSON in a page."""
-    network = re.search(r'<script type="application/json" id="network">(.*?)</script>', html, re.S)[1]
-    return re.search(r"The weights: (.*?), trained on", html)[1], network
+@pytest.mark.parametrize("which", ["small", "committed"])
+def test_it_opens_on_a_misread_digit_and_ten_steps_help(browser, small, which):
+    with opened(browser, small if which == "small" else COMMITTED) as page:
+        number, truth = re.fullmatch(r"Test image (\d+), a (\d)", page.locator("#pad-note").inner_text()).groups()
+        assert int(truth) == page.evaluate("n => lab.tests.find((test) => test.number === n).label", int(number))
+        assert page.locator("#answer").inner_text() != truth
+        assert page.locator("#verdict").inner_text() == f"Wrong: it is a {truth}."
+        assert page.locator("#meant [aria-checked=true]").inner_text() == truth
+        loss = page.evaluate("lab.now.loss")
+        assert loss > 1
+        for name in GRADIENTS:  # every picture has something to say
+            assert np.abs(numbers(page, [name])[name]).max() > 1e-3, name
+        page.locator("#step10").click()
+        assert page.evaluate("lab.now.loss") < loss / 4
+        assert page.locator("#answer").inner_text() == truth
+        assert page.locator("#verdict").inner_text() == "Right."
 
 
-def test_the_committed_page_is_what_page_py_writes():
-    html = COMMITTED.read_text(encoding="utf-8")
-    assert writer.assemble(*parts(html)) == html, "run python page.py again"
-    assert COMMITTED.stat().st_size <= 1_500_000
+def test_probabilities_are_percentages(browser, small):
+    with opened(browser, small) as page:
+        page.evaluate("lab.pick(0)")
+        page.wait_for_timeout(400)
+        for name in ("p", "p-after", "p-new"):
+            for value in page.locator(f"[data-bars={name}] .value").all_inner_texts():
+                assert re.fullmatch(r"[<>]?\d+\.\d%", value), value
+        shown = [float(v.strip("<>%")) for v in page.locator("[data-bars=p] .value").all_inner_texts()]
+        assert shown == pytest.approx(100 * numbers(page, ["p"])["p"], abs=0.11)
+        page.locator("[data-bars=p] .bar").nth(7).hover()
+        assert re.match(r"p\[7\] = [<>]?\d+\.\d% = exp", page.locator("#said").inner_text())
 
 
-def test_the_committed_page_reads(browser, mnist):
-    """What it says of its accuracy is true of the weights in it, though they are rounded to 16 bits."""
-    run, network = parts(COMMITTED.read_text(encoding="utf-8"))
-    known = json.loads(network)
-    model = MLP(known["hidden"])
-    for name, p in model.params.items():
-        p[...] = writer.unpack(known["params"][name]).reshape(p.shape)
-    logits = model.forward(data.as_input(mnist.test_images, known["pixels"], mnist, np.float32))
-    stated = float(re.search(r"test accuracy (0\.\d{4})", run)[1])
-    assert (logits.argmax(axis=1) == mnist.test_labels).mean() == pytest.approx(stated, abs=5e-4)
-    assert stated > 0.98
-    with opened(browser, COMMITTED) as page:
-        assert (page.evaluate("lab.tests.slice(0, 50).map((test) => test.label)")) == mnist.test_labels[:50].tolist()
-        right = page.evaluate(
-            "lab.tests.slice(0, 50).filter((test, n) => (lab.pick(n), lab.now.answer === test.label))"
+def test_the_true_digit_is_asked_where_one_draws(browser, small):
+    with opened(browser, small) as page:
+        draw(page, 3)
+        assert page.locator("#h-meant").inner_text() == "Which digit did you mean?"
+        assert page.locator("#meant [aria-checked=true]").count() == 0
+        page.locator("#meant button").nth(8).click()
+        assert page.evaluate("lab.now.dlogits[8]") < 0
+        assert page.locator("#label [aria-checked=true]").inner_text() == "8"  # section 3 knows it too
+
+
+def test_what_is_out_of_view_is_not_of_the_digit_before(browser, small):
+    """So that a picture of the whole page, or a print of it, shows one digit."""
+    look = """() => [...document.querySelectorAll("[data-grid] canvas")].map((c) => c.toDataURL())"""
+    with opened(browser, small, color_scheme="dark", problems=["Canvas2D"]) as page:  # the test reads much
+        page.wait_for_timeout(400)
+        before = page.evaluate(look)
+        page.evaluate("lab.pick(0); lab.setLabel(3)")
+        page.wait_for_timeout(400)
+        after = page.evaluate(look)
+        assert len(before) == 8
+        assert all(a != b for a, b in zip(before, after, strict=True))
+        # A print is light, whatever the screen is, and is up to date at once.
+        corner = """() => [...document.querySelector("[data-grid=x] canvas").getContext("2d")
+            .getImageData(2, 2, 1, 1).data]"""
+        assert sum(page.evaluate(corner)[:3]) < 150
+        page.evaluate("lab.pick(5); dispatchEvent(new Event('beforeprint'))")
+        assert sum(page.evaluate(corner)[:3]) > 600
+        printed = page.evaluate(look)
+        assert all(a != b for a, b in zip(after, printed, strict=True))
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        page.wait_for_timeout(400)
+        assert sum(page.evaluate(corner)[:3]) < 150
+        page.emulate_media(media="print")
+        assert not page.locator("#dock").is_visible()
+
+
+# --- On a phone ----------------------------------------------------------------------------------------------------
+
+
+def phone(browser, path):
+    return opened(browser, path, 390, has_touch=True, is_mobile=True)
+
+
+def test_fingers_find_what_they_need(browser, small):
+    with phone(browser, small) as page:
+        for switch in page.locator("[data-mistake] label").all():
+            switch.click()
+        sizes = page.evaluate(
+            """() => [...document.querySelectorAll("button, select, input, .pad")].map((e) => {
+                const box = (e.type === "checkbox" ? e.parentElement : e).getBoundingClientRect();
+                return [e.id || e.textContent || e.className, box.width, box.height];
+            })"""
         )
-        assert len(right) >= 45
-        assert run in page.locator("footer").inner_text()
+        assert len(sizes) > 90
+        assert [size for size in sizes if size[1] < 44 or size[2] < 44] == []
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        words = page.locator("main").inner_text()
+        assert "Tap" in words
+        assert "oint at" not in words + page.locator("#said").inner_text()
 
 
-def test_the_formulas_are_those_of_mlp_np():
-    source = (ROOT / "mlp_np.py").read_text(encoding="utf-8").replace("self.", "")
-    html = (ROOT / "page" / "template.html").read_text(encoding="utf-8").replace("&gt;", ">")
-    shown = re.findall(r"<code>(.*?)</code>", " ".join(re.findall(r"<figcaption>.*?</figcaption>", html)))
-    assert len(shown) == 12
-    for formula in shown:
-        assert formula in source, formula
+def test_the_digit_the_answer_and_a_step_stay_within_reach(browser, small):
+    with phone(browser, small) as page:
+        answer = page.locator("#dock-answer")
+        for section in ("#h-digit", "#h-forward", "#f-dW2", "#h-step"):
+            page.locator(section).scroll_into_view_if_needed()
+            for part in ("#dock-picture", "#dock-answer", "#dock-step"):
+                box = page.locator(part).bounding_box()
+                assert box["y"] >= 0 and box["y"] + box["height"] <= 900, (section, part)
+            assert answer.inner_text() == page.locator("#answer").inner_text()
+            loss = page.evaluate("lab.now.loss")
+            page.locator("#dock-step").tap()
+            assert page.evaluate("lab.now.loss") < loss
+        page.locator("#dock-digit").tap()
+        page.locator("#units").evaluate("(e) => e.scrollIntoView({block: 'center'})")
+        page.wait_for_timeout(100)
+        assert page.locator("#dock-step").inner_text() == "Start"
+        page.locator("#dock-step").tap()
+        assert page.locator("#dock-step").inner_text() == "Pause"
+        page.locator("#dock-step").tap()
+        assert page.evaluate("lab.learning.training.step") > 0
+        assert answer.inner_text() == page.locator("#new-answer").inner_text()
 
 
-def test_mlp_js_goes_in_the_order_of_mlp_np():
-    def order(path, start):
-        network = (ROOT / path).read_text(encoding="utf-8").partition("class MLP")[2].partition("softmax")[0]
-        return [name for name in re.findall(rf"^ +{start}(\w+) = ", network, re.M) if name in NAMES]
-
-    python, javascript = order("mlp_np.py", r"(?:self\.)?"), order("page/mlp.js", r"(?:const |this\.)")
-    assert python == javascript == ["x", "z1", "a1", *GRADIENTS]
+# --- For everybody -------------------------------------------------------------------------------------------------
 
 
-def test_packed_weights_are_nearly_the_weights():
-    rng = np.random.default_rng(0)
-    for array in (rng.normal(0, 0.05, (30, 7)).astype(np.float32), np.zeros(4, np.float32)):
-        packed = json.loads(json.dumps(writer.pack(array)))
-        assert np.abs(writer.unpack(packed) - array.ravel()).max() <= 0.5001 * packed["scale"] * bool(array.any())
-
-
-def test_the_page_names_its_run(checkpoint):
-    loaded = load_checkpoint(checkpoint)
-    accuracy = f"{loaded.history.test_accuracy[-1]:.4f}"
-    assert writer.run_line(loaded) == f"784-48-10, seed 3, 300 training steps, test accuracy {accuracy}"
-    held_out = loaded._replace(options=loaded.options | {"hold_out": 5000})
-    assert f"held-out accuracy {accuracy}" in writer.run_line(held_out)
-    loaded.history.test_step[-1] = 299  # stopped a step after the last test: what it measured is another network
-    assert "accuracy" not in writer.run_line(loaded)
-
-
-def test_wrong_weights_are_one_line(program, checkpoint, tmp_path):
-    def edit(name, options=None, **params):
-        loaded = load_checkpoint(checkpoint)
-        arrays = dict(np.load(checkpoint))
-        arrays["options"] = json.dumps(loaded.options | (options or {}))
-        np.savez(tmp_path / name, **arrays | {f"params/{n}": p for n, p in params.items()})
-        return tmp_path / name
-
-    out = tmp_path / "page.html"
-    for path, *words in [
-        (tmp_path / "none.npz", "main_np.py", "--weights"),
-        (Path(__file__), "not a checkpoint"),
-        (edit("a.npz", {"model": "resnet"}), "resnet", "main_np.py"),
-        (edit("b.npz", {"dataset": "kmnist"}), "kmnist"),
-        (edit("c.npz", {"hidden": 47}), "another network"),
-        (edit("d.npz", {"pixels": "loud"}), "another network"),
-        (edit("e.npz", {"hidden": 800}, W1=np.ones((784, 800)), b1=np.ones(800), W2=np.ones((800, 10))), "--hidden"),
-    ]:
-        assert_one_line(program("page.py", "--weights", path, "--out", out), *words)
-        assert not out.exists()
-    assert_one_line(program("page.py", "--wieghts", "x"), "--wieghts")
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(browser, axe, small, width, scheme):
+    with opened(browser, small, width, color_scheme=scheme, reduced_motion="reduce") as page:
+        page.evaluate("lab.learn(3); lab.learning.takeStep()")
+        page.locator("[data-mistake=zeros] input").check()
+        page.locator("#check").click()
+        page.evaluate(axe)
+        found = page.evaluate("axe.run().then((result) => result.violations)")
+        assert [(rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in found] == []

@@ -1,0 +1,163 @@
+"""Write the interactive page: one HTML file in which a trained network can be drawn for, looked into and taught.
+
+`python -m page.build` puts the weights of a run of main_np.py (or of main_torch.py: --weights), and some of MNIST's
+images, into page/template.html, together with page/page.css and the scripts. The result opens from the disk and asks
+nothing of any server: its content security policy names the SHA-256 of its own script and style, and forbids all else.
+What enters the page is a number, or is escaped.
+"""
+
+import base64
+import gzip
+import hashlib
+import html
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import data
+from predict import load_network, softmax
+from support.errors import UserError
+from support.files import replacing
+from support.options import Parser, test_set_name
+from support.program import run
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "page"
+MAX_BYTES = 1_600_000  # of the page: a photograph's size
+READ, MISREAD = 50, 10  # the test images to pick from: the first ones, then the first that the network reads wrong
+TRAINING, TESTING = 1500, 500  # the images that a new network learns from in section 5, and is tested on
+# The script, in the order in which its parts go into the page.
+SCRIPTS = ("mlp", "state", "numbers", "pictures", "digit", "passes", "step", "learn", "start")
+
+
+def main(argv=None):
+    parser = Parser(prog="python -m page.build", description=__doc__, allow_abbrev=False)
+    parser.add_argument(
+        "--weights",
+        metavar="FILE",
+        default="learning_curves/checkpoint_np.npz",
+        help="the checkpoint of an MLP (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--out", metavar="FILE", default=str(FOLDER / "index.html"), help="where to write (default: page/index.html)"
+    )
+    arguments = parser.parse_args(argv)
+    if not arguments.out or Path(arguments.out).is_dir():
+        raise UserError(f"--out {arguments.out or 'is empty: it'} must be the name of a file")
+    page = build(*load_mlp(arguments.weights)).encode()
+    if len(page) > MAX_BYTES:
+        raise UserError(
+            f"the page of {arguments.weights} would have {len(page):,} bytes, more than {MAX_BYTES:,}: "
+            "train with fewer --hidden units (540 fit)"
+        )
+    with replacing(arguments.out) as file:
+        file.write(page)
+    print(f"see {arguments.out}: {len(page):,} bytes")
+
+
+def load_mlp(path):
+    """(model, options, history) of the MLP in that checkpoint; UserError if it is no MLP, or does not read digits."""
+    if not Path(path).exists():
+        raise UserError(f"there is no {path}: run main_np.py first, or name a checkpoint with --weights")
+    model, options, checkpoint = load_network(path)
+    if options.model != "mlp":
+        raise UserError(f"{path} is a {options.model}'s; the page shows an MLP's: run main_np.py")
+    if options.dataset != "mnist":
+        raise UserError(f"{path} learned {options.dataset}; the page reads digits: run main_np.py")
+    return model, options, checkpoint.history
+
+
+def build(model, options, history):
+    """The whole page as text."""
+    return assemble(run_line(options, history), network(model, options))
+
+
+def assemble(run, network):
+    """page/template.html with everything in it: which run it shows, what it knows, style and script."""
+    read = {name: (FOLDER / name).read_text(encoding="utf-8") for name in ("template.html", "page.css")}
+    script = "\n".join((FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    parts = {"policy": policy(script, read["page.css"]), "style": read["page.css"], "script": script}
+    parts |= {"run": html.escape(run), "network": json.dumps(network).replace("<", "\\u003c")}
+    parts |= {f"{name}_lines": html.escape(lines(name)) for name in ("forward", "backward", "softmax_cross_entropy")}
+    return re.sub(r"\{\{(\w+)\}\}", lambda hole: parts[hole[1]], read["template.html"])
+
+
+def policy(script, style):
+    """A content security policy under which exactly this inline script and this style run, and nothing is fetched."""
+    script, style = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (script, style))
+    return (
+        f"default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def lines(function):
+    """Where that function stands in mlp_np.py, as the end of a link: "L71-L78"."""
+    source = (ROOT / "mlp_np.py").read_text(encoding="utf-8").splitlines()
+    first = next(n for n, line in enumerate(source) if re.match(rf" *def {function}\(", line))
+    indent = len(source[first]) - len(source[first].lstrip())
+    inside = [n for n in range(first + 1, len(source)) if source[n].strip()]
+    last = next((n for n in inside if len(source[n]) - len(source[n].lstrip()) <= indent), len(source))
+    return f"L{first + 1}-L{max(n for n in inside if n < last) + 1}"
+
+
+def run_line(options, history):
+    """Which run the weights are from, and how well it reads, in the words of its history."""
+    line = f"784-{options.hidden}-10, seed {options.seed}, {history.step:,} training steps"
+    if history.test_step and history.test_step[-1] == history.step:
+        line += f", {test_set_name(options)} accuracy {history.test_accuracy[-1]:.4f}"
+    return line
+
+
+def network(model, options):
+    """What the page knows: the weights, how pixels become input, and images to pick, to learn from and to test on."""
+    dataset = data.load(options.dataset)
+    scales, packed = zip(*map(pack, model.params.values()), strict=True)
+    model.params = {  # as the page will have them, so that its mistakes are the page's
+        name: unpack(whole, scale).reshape(p.shape)
+        for (name, p), scale, whole in zip(model.params.items(), scales, packed, strict=True)
+    }
+    x = data.as_input(dataset.test_images, options.pixels, dataset, np.float32)
+    p = softmax(model.forward(x))
+    wrong = np.flatnonzero(p.argmax(axis=1) != dataset.test_labels)
+    chosen = [*range(READ), *wrong[wrong >= READ][:MISREAD].tolist()]
+    belief = p[chosen, dataset.test_labels[chosen]] + ~np.isin(chosen, wrong)  # of the misread, in the true digit
+    images = dataset.test_images[chosen], dataset.train_images[:TRAINING], dataset.test_images[:TESTING]
+    content = b"".join([*packed, *(array.tobytes() for array in images)])
+    return {
+        "hidden": len(model.params["b1"]),
+        "pixels": options.pixels,
+        "mean": dataset.mean,
+        "std": dataset.std,
+        "scales": scales,
+        "numbers": chosen,  # which of the test images
+        "labels": dataset.test_labels[chosen].tolist(),
+        "opens": int(belief.argmin()),  # on the misread one that surprises the network most
+        "trainingLabels": dataset.train_labels[:TRAINING].tolist(),
+        "testingLabels": dataset.test_labels[:TESTING].tolist(),
+        "packed": base64.b64encode(gzip.compress(content, 9, mtime=0)).decode(),
+    }
+
+
+def pack(array):
+    """A float array as whole numbers from -32767 to 32767, and the scale that makes them weights again.
+
+    No weight moves by more than half a scale: 1/65534 of the largest. First all low bytes, then all high ones, which
+    are alike and compress well.
+    """
+    scale = float(np.abs(array).max()) / 32767 or 1.0
+    whole = np.rint(array / scale).astype("<i2")
+    return scale, whole.reshape(-1, 1).view(np.uint8).T.tobytes()
+
+
+def unpack(packed, scale):
+    """The float32 weights that the page computes with, bit for bit, as a flat array."""
+    low, high = np.frombuffer(packed, np.uint8).reshape(2, -1).astype(np.uint16)
+    return ((low | high << 8).astype(np.int16).astype(np.float64) * scale).astype(np.float32)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

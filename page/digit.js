@@ -1,0 +1,184 @@
+/* Section 1: a digit, drawn or picked. */
+
+function pick(n) {
+  picked = n;
+  pixels = tests[n].pixels;
+  y = tests[n].label;
+  labelled = true;
+  digit++;
+  for (const pad of pads) pad.show(thumbnail(pixels));
+  update();
+}
+
+function setLabel(k) {
+  y = k;
+  labelled = true;
+  update();
+}
+
+// --- The pads: one here, one in section 5; both show the same digit ------------------------------------------------
+
+const SIDE = 420; // pixels of a pad, both ways
+const pads = [];
+const empty = () => !pixels.some((v) => v);
+
+class Pad {
+  constructor(canvas) {
+    this.canvas = canvas;
+    canvas.width = canvas.height = SIDE;
+    this.ink = canvas.getContext("2d", { willReadFrequently: true });
+    this.ink.lineWidth = SIDE / 12;
+    this.ink.lineCap = this.ink.lineJoin = "round";
+    this.last = null; // where the pen was
+    pads.push(this);
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || !event.isPrimary) return;
+      canvas.setPointerCapture(event.pointerId);
+      const { left, top, width } = canvas.getBoundingClientRect();
+      this.box = { left: left + scrollX, top: top + scrollY, width };
+      if (picked !== null) clearPads();
+      this.last = null;
+      this.stroke(event);
+      this.drawn();
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (!this.last || !event.isPrimary) return;
+      const events = event.getCoalescedEvents?.() ?? [];
+      (events.length ? events : [event]).forEach((e) => this.stroke(e));
+      this.drawn();
+    });
+    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (this.last = null));
+  }
+
+  show(picture) {
+    this.ink.clearRect(0, 0, SIDE, SIDE);
+    this.ink.imageSmoothingEnabled = false;
+    this.ink.drawImage(picture, 0, 0, SIDE, SIDE);
+  }
+
+  stroke(event) {
+    const { ink, box } = this, scale = SIDE / box.width;
+    const to = [(event.pageX - box.left) * scale, (event.pageY - box.top) * scale];
+    ink.beginPath();
+    ink.moveTo(...(this.last ?? to));
+    ink.lineTo(to[0] + 0.01, to[1]); // a line of no length at all leaves no dot
+    ink.stroke();
+    this.last = to;
+  }
+
+  /** Read the pad, once for each frame on the screen. */
+  drawn() {
+    drawnOn = this;
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(readPad);
+  }
+}
+
+let drawnOn = null; // the pad that was last drawn on
+let waiting = false;
+
+function readPad() {
+  waiting = false;
+  if (picked !== null) return; // a test image was picked meanwhile
+  pixels = toMnist(drawnOn.ink.getImageData(0, 0, SIDE, SIDE).data);
+  for (const pad of pads) if (pad !== drawnOn) pad.show(drawnOn.canvas);
+  digit++;
+  update();
+}
+
+function clearPads() {
+  for (const pad of pads) pad.ink.clearRect(0, 0, SIDE, SIDE);
+  pixels = new Uint8Array(784);
+  picked = null;
+  labelled = false;
+  digit++;
+}
+
+function thumbnail(pixels, canvas = document.createElement("canvas")) {
+  canvas.width = canvas.height = 28;
+  const image = new ImageData(28, 28);
+  pixels.forEach((v, i) => (image.data[4 * i + 3] = v)); // black, more or less opaque
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
+}
+
+for (const canvas of document.querySelectorAll("canvas.pad")) new Pad(canvas);
+for (const button of document.querySelectorAll(".clear")) {
+  button.addEventListener("click", () => {
+    clearPads();
+    update();
+  });
+}
+
+/** A drawing in the form of MNIST's images, made as LeCun, Bottou, Bengio & Haffner 1998 describe theirs: the digit
+    fills a box of 20 x 20 pixels, its proportions kept, in greys that say how much of a pixel the ink covers; and the
+    box lies so in the 28 x 28 image that the digit's centre of mass is at the centre.
+
+    rgba: SIDE x SIDE pixels, ink is what is opaque. Returns 784 pixels, 0 to 255. */
+function toMnist(rgba) {
+  let left = SIDE, right = -1, top = SIDE, bottom = -1;
+  const dots = new Uint32Array(rgba.buffer); // a pixel of no ink is 0
+  for (let v = 0; v < SIDE; v++) {
+    for (let u = 0; u < SIDE; u++) {
+      if (dots[v * SIDE + u]) {
+        left = Math.min(left, u);
+        right = Math.max(right, u);
+        top = Math.min(top, v);
+        bottom = v;
+      }
+    }
+  }
+  const pixels = new Uint8Array(784);
+  if (right < 0) return pixels;
+
+  const wide = right + 1 - left, high = bottom + 1 - top, scale = 20 / Math.max(wide, high);
+  const columns = Math.min(20, Math.ceil(wide * scale)), rows = Math.min(20, Math.ceil(high * scale));
+  const small = new Float64Array(21 * 21); // one more than the box, for what rounding lets through
+  let mass = 0, across = 0, down = 0;
+  for (let v = top; v <= bottom; v++) {
+    for (let u = left; u <= right; u++) {
+      const opacity = rgba[4 * (v * SIDE + u) + 3];
+      if (!opacity) continue;
+      const c0 = (u - left) * scale, c1 = c0 + scale, r0 = (v - top) * scale, r1 = r0 + scale;
+      for (let r = Math.floor(r0); r < r1; r++) {
+        for (let c = Math.floor(c0); c < c1; c++) {
+          const shared = (Math.min(r + 1, r1) - Math.max(r, r0)) * (Math.min(c + 1, c1) - Math.max(c, c0));
+          small[r * 21 + c] += opacity * shared;
+        }
+      }
+      mass += opacity;
+      across += (opacity * (c0 + c1)) / 2;
+      down += (opacity * (r0 + r1)) / 2;
+    }
+  }
+  // In MNIST the centre of mass of every digit lies in the pixel of row 14 and column 14, between 14 and 15.
+  const place = (centre, width) => Math.min(Math.max(Math.ceil(14 - centre), 0), 28 - width);
+  const startColumn = place(across / mass, columns), startRow = place(down / mass, rows);
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) {
+      pixels[(startRow + r) * 28 + startColumn + c] = Math.min(255, Math.round(small[r * 21 + c]));
+    }
+  }
+  return pixels;
+}
+
+// --- The test images to pick from, and the true digit --------------------------------------------------------------
+
+const showPicked = radios($("picker"), tests.length, 10, pick, (button, n) => button.append(thumbnail(tests[n].pixels)));
+const showLabels = ["meant", "label"].map((id) => radios($(id), 10, 10, setLabel, (button, k) => (button.textContent = k)));
+
+/** Which of them it reads right, with the weights as they are now. */
+function showScore() {
+  right = 0;
+  const reader = new MLP(model.params); // leaves alone what `model` keeps of its pass
+  tests.forEach((test, n) => {
+    const logits = reader.forward(asInput(test.pixels));
+    const wrong = argmax(logits) !== test.label;
+    right += !wrong;
+    const button = $("picker").children[n];
+    button.classList.toggle("wrong", wrong);
+    button.setAttribute("aria-label", `test image ${test.number}, a ${test.label}${wrong ? ", misread" : ""}`);
+  });
+  $("score").textContent = `it reads ${right} of these ${tests.length} right`;
+}

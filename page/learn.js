@@ -1,0 +1,444 @@
+/* Section 5: a new network learns from the images that the page carries, and can be made to learn wrongly. */
+
+// --- Random numbers: the same ones for the same seed ----------------------------------------------------------------
+
+/** A function that returns random numbers from 0 to 1 (xorshift, Marsaglia 2003). */
+function randomNumbers(seed) {
+  let state = seed;
+  const next = () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32;
+  };
+  for (let n = 0; n < 20; n++) next(); // the first ones resemble the seed
+  return next;
+}
+
+/** Normal with mean 0 and standard deviation 1 (Box & Muller 1958). */
+const normal = (random) => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+const uniform = (random, bound) => (2 * random() - 1) * bound;
+
+/** Put `items` into a random order, in place (Fisher & Yates 1938). */
+function shuffle(items, random) {
+  for (let n = items.length - 1; n > 0; n--) {
+    const m = Math.floor(random() * (n + 1));
+    [items[n], items[m]] = [items[m], items[n]];
+  }
+  return items;
+}
+
+/* mlp_np.py's ways to draw first weights: a weight, and a bias, of a layer with that many inputs and outputs. */
+const INITS = {
+  he: [(random, fanIn) => normal(random) * Math.sqrt(2 / fanIn), () => 0],
+  pytorch: [(random, fanIn) => uniform(random, 1 / Math.sqrt(fanIn)), (random, fanIn) => uniform(random, 1 / Math.sqrt(fanIn))],
+  geohot: [(random, fanIn, fanOut) => uniform(random, 1 / Math.sqrt(fanIn * fanOut)), () => 0],
+  zeros: [() => 0, () => 0],
+};
+
+function firstWeights(init, hidden, random) {
+  const [weight, bias] = INITS[init];
+  const draw = (count, one, fanIn, fanOut) => Float32Array.from({ length: count }, () => one(random, fanIn, fanOut));
+  return {
+    W1: draw(784 * hidden, weight, 784, hidden), b1: draw(hidden, bias, 784, hidden),
+    W2: draw(hidden * 10, weight, hidden, 10), b2: draw(10, bias, hidden, 10),
+  };
+}
+
+// --- A training run -------------------------------------------------------------------------------------------------
+
+const rows = (images) => {
+  const x = new Float64Array(784 * images.length);
+  images.forEach((image, n) => x.set(asInput(image.pixels), 784 * n));
+  return x;
+};
+const trainingRows = rows(trainingImages), testingRows = rows(testingImages);
+const testingLabels = testingImages.map((image) => image.label);
+
+/** How many of the rows of `logits` (B, 10) are largest at y. */
+const countRight = (logits, y) => y.filter((label, n) => argmax(logits.subarray(10 * n, 10 * n + 10)) === label).length;
+
+/** mistakes: a Set of mask, mean, zeros, shuffled, rate; each is one line that goes wrong below. */
+class Training {
+  constructor({ hidden, init, seed, mistakes = new Set() }) {
+    this.mistakes = mistakes;
+    this.random = randomNumbers(seed);
+    this.model = new MLP(firstWeights(mistakes.has("zeros") ? "zeros" : init, hidden, this.random));
+    this.labels = trainingImages.map((image) => image.label);
+    if (mistakes.has("shuffled")) shuffle(this.labels, this.random);
+    this.order = shuffle([...this.labels.keys()], this.random);
+    this.at = 0; // in that order
+    this.step = 0;
+    this.seen = 0; // images, counting each as often as it came
+    this.losses = []; // for each step, the training loss and accuracy of about the last twenty batches
+    this.accuracies = [];
+    this.tested = []; // {step, loss, accuracy, off} on the test images
+  }
+
+  /** Which images come next. Each epoch has an order of its own; the few that fill no batch are left out. */
+  next(batchSize) {
+    if (this.at + batchSize > this.order.length) {
+      shuffle(this.order, this.random);
+      this.at = 0;
+    }
+    return this.order.slice(this.at, (this.at += batchSize));
+  }
+
+  /** These images as x (B, 784) and y (B). */
+  batch(chosen) {
+    const x = new Float64Array(784 * chosen.length);
+    chosen.forEach((n, row) => x.set(trainingRows.subarray(784 * n, 784 * n + 784), 784 * row));
+    return { x, y: chosen.map((n) => this.labels[n]) };
+  }
+
+  /** The forward pass and the backward pass of a batch. */
+  pass({ x, y }) {
+    const logits = this.model.forward(x), { loss, dlogits } = softmaxCrossEntropy(logits, y);
+    return { loss, accuracy: countRight(logits, y) / y.length, grads: this.backward(dlogits) };
+  }
+
+  backward(dlogits) {
+    const { model, mistakes } = this, { z1 } = model, B = dlogits.length / 10;
+    if (mistakes.has("mean")) dlogits = dlogits.map((d) => d * B);
+    if (mistakes.has("mask")) model.z1 = z1.map(() => 1); // as if every unit were on
+    const grads = model.backward(dlogits);
+    model.z1 = z1;
+    return grads;
+  }
+
+  takeStep(batchSize, lr) {
+    const { loss, accuracy, grads } = this.pass(this.batch(this.next(batchSize)));
+    sgdStep(this.model.params, grads, this.mistakes.has("rate") ? 100 * lr : lr);
+    this.step++;
+    this.seen += batchSize;
+    const share = Math.max(1 / this.step, 1 / 20);
+    const blend = (values, value) => values.push((values.at(-1) ?? 0) * (1 - share) + value * share);
+    blend(this.losses, loss);
+    blend(this.accuracies, accuracy);
+    if (this.step % 10 === 0) this.test();
+  }
+
+  test() {
+    if (this.tested.at(-1)?.step === this.step) return;
+    const model = new MLP(this.model.params), logits = model.forward(testingRows), hidden = model.params.b1.length;
+    const on = new Set();
+    model.a1.forEach((a, n) => a > 0 && on.add(n % hidden));
+    this.off = Array.from({ length: hidden }, (_, j) => !on.has(j)); // which units are off for every test image
+    const { loss } = softmaxCrossEntropy(logits, testingLabels);
+    this.tested.push({ step: this.step, loss, accuracy: countRight(logits, testingLabels) / testingLabels.length });
+  }
+
+  broken() {
+    return !Number.isFinite(this.losses.at(-1) ?? 0) || !this.model.params.W1.every(Number.isFinite);
+  }
+
+  /** d loss / d W1 by hand and measured, (loss(+h) - loss(-h)) / 2h: of eight units, where it is largest. */
+  check(batchSize, h = 1e-5) {
+    const batch = this.batch(this.order.slice(0, batchSize)), { W1: dW1 } = this.pass(batch).grads;
+    const params = Object.fromEntries(Object.entries(this.model.params).map(([name, p]) => [name, Float64Array.from(p)]));
+    const { W1 } = params, hidden = params.b1.length, exact = new MLP(params);
+    const lossAt = (n, w) => {
+      const kept = W1[n];
+      W1[n] = w;
+      const { loss } = softmaxCrossEntropy(exact.forward(batch.x), batch.y);
+      W1[n] = kept;
+      return loss;
+    };
+    const most = Array.from({ length: hidden }, (_, j) => j); // for each unit, where in dW1 its largest number is
+    dW1.forEach((d, n) => Math.abs(d) > Math.abs(dW1[most[n % hidden]]) && (most[n % hidden] = n));
+    return most.sort((a, b) => Math.abs(dW1[b]) - Math.abs(dW1[a])).slice(0, 8).map((n) => ({
+      i: Math.floor(n / hidden), j: n % hidden, byHand: dW1[n], measured: (lossAt(n, W1[n] + h) - lossAt(n, W1[n] - h)) / (2 * h),
+    }));
+  }
+}
+
+// --- Pictures of it -------------------------------------------------------------------------------------------------
+
+/** A canvas as wide as its host, in pixels of the screen; `paint` draws it anew. */
+function fit(canvas, width, height) {
+  const ratio = window.devicePixelRatio, w = Math.round(width * ratio), h = Math.round(height * ratio);
+  if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
+  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
+class Canvas {
+  constructor(host) {
+    this.canvas = document.createElement("canvas");
+    this.canvas.setAttribute("role", "img");
+    host.append(this.canvas);
+    new ResizeObserver(() => {
+      this.width = host.clientWidth;
+      this.paint();
+    }).observe(host);
+    whenInView(this, host);
+  }
+}
+
+/** Two curves, of the batches and of the test images, and faintly those of the run before. */
+class Curves extends Canvas {
+  constructor(host, learning, { name, training, tested, least, most, format }) {
+    super(host);
+    Object.assign(this, { learning, name, training, tested, least, most, format });
+  }
+
+  paint() {
+    const { width, learning: { training: run, before } } = this, height = 164;
+    if (!width || !this.visible || !run) return;
+    const values = run[this.training], tests = run.tested.map((test) => ({ step: test.step, v: test[this.tested] }));
+    const old = before?.tested.map((test) => ({ step: test.step, v: test[this.tested] })) ?? [];
+    const finite = [...values, ...tests.map((test) => test.v)].filter(Number.isFinite);
+    const high = Math.min(finite.reduce((a, b) => Math.max(a, b), this.least), this.most);
+    const steps = Math.max(run.step, 100), context = fit(this.canvas, width, height);
+    const left = 40, right = width - 92, top = 14, bottom = height - 26;
+    const x = (step) => left + ((right - left) * step) / steps;
+    const y = (v) => bottom - (bottom - top) * Math.min(v / high, 1.02);
+    context.font = `12px ${colours.mono}`;
+    context.lineJoin = "round";
+    context.textBaseline = "middle";
+    for (const share of [0, 0.5, 1]) {
+      context.fillStyle = colours.line;
+      context.fillRect(left, Math.round(y(share * high)), right - left, 1);
+      context.fillStyle = colours.muted;
+      context.textAlign = "right";
+      context.fillText(this.format(share * high), left - 6, y(share * high));
+    }
+    context.textAlign = "left";
+    context.fillText("0", left, height - 8);
+    context.textAlign = "right";
+    context.fillText(`step ${steps.toLocaleString("en")}`, right, height - 8);
+    context.textAlign = "left";
+
+    const line = (points, colour, thick, dash = []) => {
+      context.strokeStyle = colour;
+      context.lineWidth = thick;
+      context.setLineDash(dash);
+      context.beginPath();
+      for (const { step, v } of points) if (Number.isFinite(v) && step <= steps) context.lineTo(x(step), y(v));
+      context.stroke();
+      context.setLineDash([]);
+    };
+    const stride = Math.max(1, Math.floor(values.length / 400));
+    const trail = values.flatMap((v, n) => (n % stride && n < values.length - 1 ? [] : [{ step: n + 1, v }]));
+    line(old, colours.off, 2, [2, 4]);
+    line(trail, colours.muted, 1.25);
+    line(tests, colours.accent, 2.5);
+
+    const labels = [
+      { words: "training", v: trail.at(-1)?.v, colour: colours.muted },
+      { words: "test", v: tests.at(-1)?.v, colour: colours.accent },
+    ].filter((label) => label.v !== undefined);
+    for (const label of labels) label.y = Math.min(Math.max(y(Number.isFinite(label.v) ? label.v : high), top + 7), bottom - 7);
+    if (labels.length === 2 && Math.abs(labels[0].y - labels[1].y) < 30) {
+      const middle = Math.min(Math.max((labels[0].y + labels[1].y) / 2, top + 22), bottom - 22);
+      const up = labels[0].v > labels[1].v ? -15 : 15;
+      [labels[0].y, labels[1].y] = [middle + up, middle - up];
+    }
+    for (const { words, v, y, colour } of labels) {
+      context.fillStyle = colour;
+      context.font = `600 13px ${colours.mono}`;
+      context.fillText(this.format(v), right + 8, y - 7);
+      context.font = `12px ${colours.mono}`;
+      context.fillText(words, right + 8, y + 7);
+    }
+    const last = labels.map(({ words, v }) => `${words} ${this.format(v)}`).join(", ");
+    this.canvas.setAttribute("aria-label", `${this.name} up to step ${run.step}: ${last || "nothing yet"}`);
+  }
+}
+
+/** The weights from all pixels to each hidden unit, a picture for each. */
+class Units extends Canvas {
+  constructor(host, learning) {
+    super(host);
+    this.learning = learning;
+    this.small = document.createElement("canvas");
+    this.small.width = 28;
+  }
+
+  paint() {
+    const { width, small, learning: { training: run } } = this;
+    if (!width || !this.visible || !run) return;
+    const { W1 } = run.model.params, hidden = W1.length / 784, gap = 6;
+    const across = [16, 8, 4].find((n) => n <= hidden && (width + gap) / n - gap >= 36) ?? 4;
+    const side = Math.min(Math.floor((width + gap) / across) - gap, 84), down = Math.ceil(hidden / across);
+    const squares = W1.reduce((sum, w) => sum + w * w, 0);
+    const scale = 3.5 * Math.sqrt(squares / W1.length) || 1;
+    small.height = 28 * hidden;
+    this.image = this.image?.height === small.height ? this.image : new ImageData(28, small.height);
+    const { data } = this.image;
+    for (let n = 0; n < W1.length; n++) {
+      const i = Math.floor(n / hidden), j = n % hidden, share = 255 + Math.round((255 * W1[n]) / scale);
+      const colour = ramps.both[Math.min(Math.max(share || 0, 0), 510)], at = 4 * (784 * j + i);
+      data[at] = colour[0];
+      data[at + 1] = colour[1];
+      data[at + 2] = colour[2];
+      data[at + 3] = run.off?.[j] ? 90 : 255; // pale, if nothing turns it on
+    }
+    small.getContext("2d").putImageData(this.image, 0, 0);
+    const context = fit(this.canvas, width, down * (side + gap) - gap);
+    context.imageSmoothingEnabled = side < 56;
+    for (let j = 0; j < hidden; j++) {
+      const u = (j % across) * (side + gap), v = Math.floor(j / across) * (side + gap);
+      context.drawImage(small, 0, 28 * j, 28, 28, u, v, side, side);
+    }
+    this.canvas.setAttribute("aria-label", `${hidden} pictures: for each hidden unit, its weights from all pixels`);
+  }
+}
+
+// --- The controls ---------------------------------------------------------------------------------------------------
+
+const LEARNING_RATES = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1].map((lr) => (given.pixels === "raw" ? lr / 1e4 : lr));
+const BATCH_SIZES = [1, 8, 32, 128];
+const HIDDEN = [8, 16, 32, 64];
+const PAUSES = 3000; // steps: then it waits to be started again
+
+class Learning {
+  constructor() {
+    this.running = false;
+    this.seed = 1;
+    this.restart();
+    const percents = (v) => (Number.isFinite(v) ? `${Math.round(100 * v)}%` : "–");
+    const short = (v) => (!Number.isFinite(v) ? "∞" : v < 10 ? v.toFixed(2) : v < 1e5 ? String(Math.round(v)) : v.toExponential(0));
+    new Curves($("losses"), this, { name: "The loss", training: "losses", tested: "loss", least: 2.5, most: 10, format: short });
+    new Curves($("accuracies"), this, { name: "The accuracy", training: "accuracies", tested: "accuracy", least: 1, most: 1, format: percents });
+    new Units($("units"), this);
+
+    $("start").addEventListener("click", () => this.toggle());
+    $("one").addEventListener("click", () => {
+      this.pause();
+      this.takeStep();
+      this.training.test();
+      this.show();
+    });
+    $("anew").addEventListener("click", () => {
+      this.pause();
+      this.restart();
+      this.show();
+    });
+    $("reseed").addEventListener("click", () => {
+      this.seed++;
+      this.restart();
+      this.show();
+    });
+    $("check").addEventListener("click", () => this.check());
+    for (const id of ["new-lr", "new-batch"]) $(id).addEventListener("input", () => this.show());
+    for (const id of ["new-hidden", "new-init"]) {
+      $(id).addEventListener("input", () => {
+        this.restart();
+        this.show();
+      });
+    }
+    for (const box of document.querySelectorAll("[data-mistake] input")) {
+      box.addEventListener("change", () => {
+        this.restart();
+        this.show();
+      });
+    }
+  }
+
+  get lr() { return LEARNING_RATES[$("new-lr").value]; }
+  get batchSize() { return BATCH_SIZES[$("new-batch").value]; }
+  get hidden() { return HIDDEN[$("new-hidden").value]; }
+  get mistakes() {
+    return new Set([...document.querySelectorAll("[data-mistake]")].filter((card) => card.querySelector("input").checked)
+      .map((card) => card.dataset.mistake));
+  }
+
+  /** A new network; what the last one did stays as a faint line. */
+  restart() {
+    if (this.training?.tested.length > 1) this.before = this.training;
+    this.training = new Training({ hidden: this.hidden, init: $("new-init").value, seed: this.seed, mistakes: this.mistakes });
+    $("checked").textContent = "";
+    this.read();
+  }
+
+  takeStep() {
+    this.training.takeStep(this.batchSize, this.lr);
+    if (this.training.step % PAUSES === 0 || this.training.broken()) this.pause();
+  }
+
+  toggle() {
+    if (this.running) this.pause();
+    else if (!this.training.broken()) {
+      this.running = true;
+      requestAnimationFrame(() => this.frame());
+    }
+    this.show();
+  }
+
+  pause() {
+    this.running = false;
+  }
+
+  /** As many steps as fit into less than half a frame, but at least one; then show where that led. */
+  frame() {
+    if (!this.running) return;
+    const began = performance.now();
+    do this.takeStep(); while (this.running && performance.now() - began < 6);
+    this.show();
+    if (this.running) requestAnimationFrame(() => this.frame());
+  }
+
+  /** The digit on the pad. */
+  read() {
+    const { p } = softmaxCrossEntropy(new MLP(this.training.model.params).forward(asInput(pixels)), [0]);
+    this.p = p;
+    this.answer = argmax(p);
+  }
+
+  summary() {
+    const test = this.training.tested.at(-1);
+    return test ? `test ${(100 * test.accuracy).toFixed(1)}%` : "not trained yet";
+  }
+
+  verb() {
+    return this.running ? "Pause" : this.training.step ? "Go on" : "Start";
+  }
+
+  show() {
+    const { training } = this, test = training.tested.at(-1), blank = empty();
+    this.read();
+    const off = training.off?.filter((is) => is).length ?? 0;
+    const words = {
+      start: this.verb(),
+      "new-lr-value": `${+this.lr.toPrecision(1)}${this.mistakes.has("rate") ? " × 100" : ""}`,
+      "new-batch-value": this.batchSize,
+      "new-hidden-value": this.hidden,
+      "new-answer": blank || this.answer < 0 ? "–" : this.answer,
+      "new-sure": blank || this.answer < 0 ? "" : `with ${percent(this.p[this.answer])}`,
+      progress: !training.step ? "Not a single step yet."
+        : `${plural(training.step, "step")}: each image seen about ${(training.seen / trainingImages.length).toFixed(1)} times. ` +
+          (training.broken() ? "The numbers have grown beyond all bounds: start over."
+            : test ? `It reads ${(100 * test.accuracy).toFixed(1)}% of the test images.` : ""),
+      "units-note": !off ? "" : `${off} of the ${this.hidden} units, shown pale, ${off === 1 ? "is" : "are"} off for every test image.`,
+    };
+    for (const id in words) if ($(id).textContent !== String(words[id])) $(id).textContent = words[id];
+    $("start").disabled = $("one").disabled = $("check").disabled = training.broken();
+    for (const [id, value] of [["new-lr", this.lr], ["new-batch", this.batchSize], ["new-hidden", this.hidden]]) {
+      $(id).setAttribute("aria-valuetext", value);
+    }
+    for (const card of document.querySelectorAll("[data-mistake]")) card.classList.toggle("on", this.mistakes.has(card.dataset.mistake));
+    paintAll((picture) => picture instanceof Canvas || picture.name === "p-new");
+    if (atLearning) showDock();
+  }
+
+  check() {
+    if (this.training.broken()) return;
+    const rows = this.training.check(this.batchSize);
+    const apart = ({ byHand, measured }) => Math.abs(byHand - measured) / Math.max(Math.abs(byHand), Math.abs(measured), 1e-9);
+    const worst = rows.reduce((a, b) => (apart(b) > apart(a) ? b : a)), ratio = worst.byHand / worst.measured;
+    const both = `dW1[${worst.i}, ${worst.j}] is ${text(worst.byHand)} by hand and ${text(worst.measured)} measured`;
+    $("checked").textContent = rows.every(({ byHand }) => byHand === 0)
+      ? this.training.step
+        ? "By hand and measured, every dW1 is 0: hardly any unit is on. Start over, and check before the first step."
+        : "By hand and measured, every dW1 is 0: no weight of the first layer can ever move."
+      : apart(worst) < 1e-3
+        ? `They agree: ${both}, and none of the eight that were checked differs more. The backward pass is right; whatever is wrong is elsewhere.`
+        : `They disagree: ${both}` +
+          (Math.abs(ratio - Math.round(ratio)) < 0.01 * ratio && ratio > 1.5 ? `, ${Math.round(ratio)} times as large.` : ".") +
+          " The backward pass is wrong.";
+  }
+}

@@ -1,0 +1,106 @@
+/* What each number is and where it comes from: what the line at the bottom of the window says, and the colours. */
+
+function text(v) {
+  const size = Math.abs(v);
+  if (Number.isInteger(v)) return String(v);
+  if (size < 1e-4 || size >= 1e5) return v.toExponential(2);
+  return size < 100 ? v.toPrecision(3) : v.toFixed(1);
+}
+
+/** A probability: "97.5%". */
+function percent(p) {
+  if (!Number.isFinite(p)) return "–";
+  return p > 0.999 && p < 1 ? ">99.9%" : p < 0.001 && p > 0 ? "<0.1%" : `${(100 * p).toFixed(1)}%`;
+}
+
+const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
+const sum = (a, b) => `${text(a)} ${b < 0 ? "-" : "+"} ${text(Math.abs(b))}`;
+const W1 = (i, j) => model.params.W1[i * H + j];
+const total = () => now.logits.reduce((sum, z) => sum + Math.exp(z), 0);
+
+function fromPixel(i) {
+  const v = pixels[i];
+  return { standardised: `(${v} / 255 - ${given.mean}) / ${given.std}`, unit: `${v} / 255`, raw: `pixel ${v}` }[given.pixels];
+}
+
+/* For each name: the value at pixel i, unit j, digit k, and where it comes from. */
+const NUMBERS = {
+  x: [({ i }) => now.x[i], ({ i }) => `${fromPixel(i)}, row ${Math.floor(i / 28)}, column ${i % 28}`],
+  W1: [({ i, j }) => W1(i, j), ({ i, j }) => `the weight from pixel ${i} to unit ${j}; times x[${i}] = ${text(now.x[i])} ` +
+    `it adds ${text(now.x[i] * W1(i, j))} to z1[${j}]`],
+  a1: [({ j }) => now.a1[j], ({ j }) => `max(z1[${j}], 0), where z1[${j}] = x @ W1[:, ${j}] + b1[${j}] = ` +
+    `${sum(now.z1[j] - model.params.b1[j], model.params.b1[j])} = ${text(now.z1[j])}`],
+  logits: [({ k }) => now.logits[k], ({ k }) => `a1 @ W2[:, ${k}] + b2[${k}] = ` +
+    sum(now.logits[k] - model.params.b2[k], model.params.b2[k])],
+  p: [({ k }) => percent(now.p[k]), ({ k }) => `exp(logits[${k}]) / sum(exp(logits)) = exp(${text(now.logits[k])}) / ${text(total())}`],
+  loss: [() => now.loss, () => `-log p[${y}] = -log ${text(now.p[y])}`],
+  dlogits: [({ k }) => now.dlogits[k], ({ k }) => `p[${k}] - onehot(${y})[${k}] = ${text(now.p[k])} - ${Number(k === y)}`],
+  dW2: [({ j, k }) => now.dW2[j * 10 + k], ({ j, k }) => `a1[${j}] * dlogits[${k}] = ${text(now.a1[j])} * ${text(now.dlogits[k])}`],
+  db2: [({ k }) => now.db2[k], ({ k }) => `dlogits[${k}]`],
+  da1: [({ j }) => now.da1[j], ({ j }) => `dlogits @ W2[${j}, :]`],
+  dz1: [({ j }) => now.dz1[j], ({ j }) => `da1[${j}] * (z1[${j}] > 0) = ${text(now.da1[j])} * ${Number(now.z1[j] > 0)}`],
+  dW1: [({ i, j }) => now.dW1[i * H + j], ({ i, j }) => `x[${i}] * dz1[${j}] = ${text(now.x[i])} * ${text(now.dz1[j])}`],
+  db1: [({ j }) => now.db1[j], ({ j }) => `dz1[${j}]`],
+};
+
+/* What a reader does who wants to know what a number is. */
+const POINT = matchMedia("(hover: none)").matches ? "Tap" : "Point at";
+let pointed = { name: "", at: {} };
+let unit = 0; // the one whose weights are shown: the last that was pointed at
+
+/** "dz1[17] = -0.0123 = da1[17] * (z1[17] > 0) = -0.0123 * 1" as [name and value, the rest]. */
+function explain({ name, at }) {
+  if (name === "p-after") return [`p[${at.k}] = ${percent(now.p[at.k])}`, `, before the steps ${percent(before()[at.k])}`];
+  if (name === "p-new") return [`p[${at.k}] = ${percent(learning.p[at.k])}`, " says the new network"];
+  if (name === "after") return [`loss = ${text(losses()[at.step])}`, ` after ${plural(at.step, "step")} on this digit`];
+  if (!name) return ["", `${POINT} any number to see what it is and where it comes from.`];
+  const [value, origin] = NUMBERS[name];
+  const where = [at.i, at.j, at.k].filter((index) => index !== undefined).join(", ");
+  const v = value(at);
+  return [`${name}${where && `[${where}]`} = ${typeof v === "string" ? v : text(v)}`, ` = ${origin(at)}`];
+}
+
+function point(name, at) {
+  pointed = { name, at };
+  if (at.j !== undefined && at.j !== unit) {
+    unit = at.j;
+    showUnit();
+  }
+  showReadout();
+  for (const grid of grids) grid.draw();
+  for (const bars of allBars) bars.mark();
+}
+
+function showReadout() {
+  const [what, rest] = explain(pointed);
+  const strong = document.createElement("b");
+  strong.textContent = what;
+  $("said").replaceChildren(strong, rest);
+}
+
+function showUnit() {
+  for (const place of document.querySelectorAll("[data-unit]")) place.textContent = unit;
+  grids.find((grid) => grid.name === "W1")?.paint();
+}
+
+// --- Colours -------------------------------------------------------------------------------------------------------
+
+let ramps = {}; // for each kind, 511 colours as [r, g, b]: from the least, through 0, to the most
+let colours = {};
+
+/** The colours of the screen, or of paper: those that page.css names first. */
+function readColours(onPaper = false) {
+  const style = onPaper ? document.styleSheets[0].cssRules[0].style : getComputedStyle(document.documentElement);
+  const names = ["negative-far", "negative", "zero", "positive", "positive-far", "ink", "paper", "off", "muted", "line", "accent", "mono"];
+  colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  const rgb = (name) => [1, 3, 5].map((at) => parseInt(colours[name].slice(at, at + 2), 16));
+  const ramp = (...names) => {
+    const stops = names.map(rgb);
+    return Array.from({ length: 511 }, (_, n) => {
+      const at = (n / 510) * (stops.length - 1), left = Math.min(Math.floor(at), stops.length - 2);
+      return stops[left].map((from, c) => from + (stops[left + 1][c] - from) * (at - left));
+    });
+  };
+  ramps.both = ramps.up = ramp("negative-far", "negative", "zero", "positive", "positive-far");
+  ramps.ink = ramp("paper", "ink");
+}

@@ -1,0 +1,282 @@
+/* Numbers as pictures: grids of colours, bars, and the groups of buttons that belong to them. */
+
+class Grid {
+  constructor(host) {
+    this.name = host.dataset.grid;
+    Object.assign(this, { blocks: 1, across: [1, 1, 1] }, GRIDS[this.name]);
+    this.host = host;
+    this.rows = Math.ceil(this.count / this.columns);
+    this.cursor = [0, 0]; // block, cell
+    this.canvas = document.createElement("canvas");
+    this.canvas.tabIndex = 0;
+    this.canvas.setAttribute("role", "application");
+    this.canvas.setAttribute("aria-roledescription", "grid of numbers");
+    this.canvas.setAttribute("aria-label", `${this.name}: ${this.label}. Arrow keys move from number to number.`);
+    this.legend = document.createElement("div");
+    this.legend.className = "scale";
+    const strip = document.createElement("i");
+    strip.className = this.kind;
+    this.legend.append(document.createElement("span"), strip, document.createElement("span"));
+    host.append(this.canvas, this.legend);
+    // One pixel a number, block below block; drawn larger from here.
+    this.small = document.createElement("canvas");
+    this.small.width = this.columns;
+    this.small.height = this.rows * this.blocks;
+    this.image = new ImageData(this.small.width, this.small.height);
+    new ResizeObserver(() => this.layout()).observe(host);
+    whenInView(this, host);
+    for (const type of ["pointerdown", "pointermove"]) this.canvas.addEventListener(type, (event) => this.point(event));
+    this.canvas.addEventListener("focus", () => this.canvas.matches(":focus-visible") && this.say());
+    this.canvas.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  /** As many blocks side by side as the width has room for, in cells of whole pixels of the screen. */
+  layout() {
+    const width = this.host.clientWidth, ratio = window.devicePixelRatio;
+    if (!width) return;
+    this.ratio = ratio;
+    this.columnsOfBlocks = Math.min(this.across[width < 480 ? 0 : width < 700 ? 1 : 2], this.blocks);
+    const n = this.columnsOfBlocks;
+    this.gap = Math.round((n > 1 ? 10 : 0) * ratio);
+    this.head = this.caption ? Math.round(20 * ratio) : 0;
+    this.cell = Math.max(1, Math.floor((width * ratio - this.gap * (n - 1)) / (this.columns * n)));
+    this.canvas.width = n * this.columns * this.cell + (n - 1) * this.gap;
+    this.canvas.height = Math.ceil(this.blocks / n) * (this.head + this.rows * this.cell + this.gap) - this.gap;
+    this.canvas.style.width = `${this.canvas.width / ratio}px`;
+    this.paint();
+  }
+
+  /** The upper left corner of a block. */
+  corner(b) {
+    const n = this.columnsOfBlocks;
+    return [
+      (b % n) * (this.columns * this.cell + this.gap),
+      this.head + Math.floor(b / n) * (this.head + this.rows * this.cell + this.gap),
+    ];
+  }
+
+  /** New numbers: colour them. */
+  paint() {
+    if (!this.cell || !this.visible) return;
+    const [value] = NUMBERS[this.name], ramp = ramps[this.kind];
+    let scale = scales[this.name];
+    if (this.name === "W1") scale = largest(Float64Array.from(PIXEL_RANGE, (i) => W1(i, unit)));
+    const [low, high] = this.kind === "ink" ? asInput([0, 255]) : [-scale, scale];
+    for (let b = 0; b < this.blocks; b++) {
+      for (let n = 0; n < this.count; n++) {
+        const share = (value(this.at(n, b)) - low) / (high - low);
+        const colour = ramp[Math.round(510 * Math.min(Math.max(share, 0), 1))];
+        const at = 4 * (b * this.rows * this.columns + n);
+        this.image.data[at] = colour[0];
+        this.image.data[at + 1] = colour[1];
+        this.image.data[at + 2] = colour[2];
+        this.image.data[at + 3] = 255;
+      }
+    }
+    this.small.getContext("2d").putImageData(this.image, 0, 0);
+    this.legend.firstChild.textContent = this.kind === "up" ? "0" : text(low);
+    this.legend.lastChild.textContent = text(high);
+    this.draw();
+  }
+
+  /** The colours, large, and what is pointed at. */
+  draw() {
+    if (!this.cell || !this.visible) return;
+    const { cell, columns, rows, ratio } = this, canvas = this.canvas.getContext("2d");
+    canvas.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    canvas.imageSmoothingEnabled = false;
+    const line = Math.max(1, Math.round(ratio));
+    for (let b = 0; b < this.blocks; b++) {
+      const [left, top] = this.corner(b);
+      canvas.drawImage(this.small, 0, b * rows, columns, rows, left, top, columns * cell, rows * cell);
+      if (this.gaps && cell >= 6 * ratio) {
+        canvas.fillStyle = colours.paper;
+        for (let c = 1; c <= columns; c++) canvas.fillRect(left + c * cell - line, top, line, rows * cell);
+        for (let r = 1; r <= rows; r++) canvas.fillRect(left, top + r * cell - line, columns * cell, line);
+      }
+      if (this.off) {
+        canvas.fillStyle = colours.off;
+        const dot = Math.max(2, Math.round(cell / 5)), inset = Math.floor((cell - line - dot) / 2);
+        for (let n = 0; n < H; n++) {
+          if (now.z1[n] > 0) continue;
+          canvas.fillRect(left + (n % columns) * cell + inset, top + Math.floor(n / columns) * cell + inset, dot, dot);
+        }
+      }
+      if (this.caption) {
+        canvas.fillStyle = colours.muted;
+        canvas.font = `${12 * ratio}px ${colours.mono}`;
+        canvas.fillText(this.caption(b), left, top - 6 * ratio);
+      }
+      const n = this.where(pointed.at, b);
+      if (n !== undefined) {
+        const x = left + (n % columns) * cell, y = top + Math.floor(n / columns) * cell;
+        for (const [colour, wide] of [[colours.paper, 2 * line], [colours.ink, line]]) {
+          canvas.strokeStyle = colour;
+          canvas.lineWidth = 2 * line;
+          canvas.strokeRect(x - wide, y - wide, cell + 2 * wide - (this.gaps ? line : 0), cell + 2 * wide - (this.gaps ? line : 0));
+        }
+      }
+    }
+  }
+
+  point(event) {
+    const box = this.canvas.getBoundingClientRect(), scale = this.canvas.width / box.width;
+    const u = (event.clientX - box.left) * scale, v = (event.clientY - box.top) * scale;
+    for (let b = 0; b < this.blocks; b++) {
+      const [left, top] = this.corner(b);
+      const c = Math.floor((u - left) / this.cell), r = Math.floor((v - top) / this.cell);
+      const n = r * this.columns + c;
+      if (c >= 0 && c < this.columns && r >= 0 && n < this.count) {
+        this.cursor = [b, n];
+        this.say();
+        return;
+      }
+    }
+  }
+
+  key(event) {
+    const move = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    if (!move) return;
+    event.preventDefault();
+    const [b, n] = this.cursor, across = this.columnsOfBlocks;
+    const r = Math.floor(b / across) * this.rows + Math.floor(n / this.columns) + move[0];
+    const c = (b % across) * this.columns + (n % this.columns) + move[1];
+    const block = Math.floor(r / this.rows) * across + Math.floor(c / this.columns);
+    const cell = (r % this.rows) * this.columns + (c % this.columns);
+    if (r < 0 || c < 0 || c >= across * this.columns || block >= this.blocks || cell >= this.count) return;
+    this.cursor = [block, cell];
+    this.say();
+  }
+
+  say() {
+    const [b, n] = this.cursor;
+    point(this.name, this.at(n, b));
+  }
+}
+
+/** What is in view, or nearly, is painted at once; the rest as soon as nothing has changed for a moment. */
+const pictures = [];
+let later;
+
+function whenInView(picture, host) {
+  picture.visible = true;
+  pictures.push(picture);
+  new IntersectionObserver((entries) => {
+    picture.visible = entries.at(-1).isIntersecting;
+    if (picture.visible) picture.paint();
+  }, { rootMargin: "100px" }).observe(host);
+}
+
+function paintAll(which = () => true) {
+  for (const picture of pictures) if (picture.visible && which(picture)) picture.paint();
+  clearTimeout(later);
+  later = setTimeout(paintHidden, 200);
+}
+
+function paintHidden() {
+  for (const picture of pictures) {
+    const { visible } = picture;
+    picture.visible = true;
+    if (!visible) picture.paint();
+    picture.visible = visible;
+  }
+}
+
+/* Paper is light, and shows all of the page. */
+addEventListener("beforeprint", () => {
+  readColours(true);
+  for (const picture of pictures) if (picture.visible) picture.paint();
+  paintHidden();
+});
+addEventListener("afterprint", () => {
+  readColours();
+  paintAll();
+});
+
+const PIXEL_RANGE = Array.from({ length: 784 }, (_, i) => i);
+const largest = (values) => values.reduce((most, v) => Math.max(most, Math.abs(v)), 0) || 1;
+
+class Bars {
+  constructor(host) {
+    this.name = host.dataset.bars;
+    Object.assign(this, BARS[this.name]);
+    host.setAttribute("role", "listbox");
+    host.setAttribute("aria-label", `${this.name.slice(0, this.name.indexOf("-") + 1 || undefined)}: ${this.label}`);
+    const part = (name, ...inside) => {
+      const element = document.createElement("span");
+      element.className = name;
+      element.append(...inside);
+      return element;
+    };
+    this.bars = Array.from({ length: 10 }, (_, k) => {
+      const fill = part("fill"), mark = this.before ? part("before") : "", value = part("value");
+      const bar = part("bar", part("digit", String(k)), part("track", fill, mark), " ", value); // read out as "4 97.5%"
+      bar.setAttribute("role", "option");
+      bar.tabIndex = k ? -1 : 0;
+      host.append(bar);
+      for (const type of ["pointerdown", "pointermove"]) bar.addEventListener(type, () => point(this.name, { k }));
+      bar.addEventListener("focus", () => point(this.name, { k }));
+      return { bar, fill, mark, value };
+    });
+    rove(this.bars.map(({ bar }) => bar), 1);
+    whenInView(this, host);
+  }
+
+  paint() {
+    if (!this.visible) return;
+    this.bars.forEach(({ bar, fill, mark, value }, k) => {
+      const v = this.value(k), share = (this.scale ? v / this.scale() / 2 : v) || 0;
+      const from = this.scale ? 0.5 : 0;
+      fill.style.left = `${100 * Math.min(from, from + share)}%`;
+      fill.style.width = `${100 * Math.abs(share)}%`;
+      fill.style.background = this.scale ? `var(--${v < 0 ? "negative" : "positive"})` : "var(--accent)";
+      if (mark) mark.style.left = `calc(${100 * this.before(k)}% - ${2 * this.before(k)}px)`;
+      value.textContent = !this.scale ? percent(v) : v && Math.abs(v) < 5e-4 ? "0.000" : text(v);
+      bar.classList.toggle("said", k === (this.answer?.() ?? now.answer));
+      bar.classList.toggle("true", k === y && labelled);
+    });
+  }
+
+  mark() {
+    this.bars.forEach(({ bar }, k) => bar.classList.toggle("pointed", k === pointed.at.k));
+  }
+}
+
+/** One tab stop for all of `items`; arrow keys go from one to the next, up and down by `columns`. */
+function rove(items, columns, choose = () => {}) {
+  items.forEach((item, n) => {
+    item.addEventListener("keydown", (event) => {
+      const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+      const next = { Home: 0, End: items.length - 1 }[event.key] ?? n + by;
+      if (!(next in items)) return;
+      event.preventDefault();
+      stop(items, next);
+      items[next].focus();
+      choose(next);
+    });
+    item.addEventListener("focus", () => stop(items, n));
+  });
+}
+
+const stop = (items, n) => items.forEach((item, m) => (item.tabIndex = m === n ? 0 : -1));
+
+/** A group of buttons of which one is chosen. */
+function radios(host, count, columns, choose, fill) {
+  const buttons = Array.from({ length: count }, (_, n) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.setAttribute("role", "radio");
+    fill(button, n);
+    button.addEventListener("click", () => choose(n));
+    host.append(button);
+    return button;
+  });
+  rove(buttons, columns, choose);
+  let shown;
+  return (chosen) => {
+    if (chosen === shown) return;
+    shown = chosen;
+    buttons.forEach((button, n) => button.setAttribute("aria-checked", n === chosen));
+    stop(buttons, chosen ?? 0);
+  };
+}
