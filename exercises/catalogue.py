@@ -1,0 +1,13 @@
+"""All exercises in their order."""
+
+from exercises import chapter1
+
+CHAPTERS = {
+    "1. The MLP, a derivative at a time": chapter1.CHAPTER,
+}
+EXERCISES = tuple(exercise for chapter in CHAPTERS.values() for exercise in chapter)
+BY_NAME = {exercise.name: exercise for exercise in EXERCISES}
+
+
+def number(exercise):
+    return EXERCISES.index(exercise) + 1

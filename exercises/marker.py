@@ -1,0 +1,284 @@
+"""The marker: runs a file in a process of its own, compares, and names the mistake.
+
+judge() is the comparison alone. A known mistake is named when what was returned is, to rounding, what a function with
+that mistake returns for the same inputs: never by a ratio or a threshold.
+"""
+
+import base64
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from exercises.house import ROOT
+
+ROUNDING = 1e-9  # of the largest entry: float64 keeps 16 digits, and sums of a few thousand terms lose three or four
+SECONDS = 8  # that a function may take
+WORDS = {0: "a single number", 1: "one axis", 2: "two axes", 3: "three axes", 4: "four axes"}
+
+
+class Verdict(NamedTuple):
+    passed: bool
+    name: str  # in a few words, as in the teacher's table
+    text: str  # for the learner; paragraphs
+    printed: str = ""  # what the learner's own code printed
+
+
+def mark(exercise, file, seed, seconds=None):
+    """The `Verdict` on a file. Never raises for what is in it, and never takes much longer than `seconds`."""
+    outcome = run(exercise, file, seed, seconds or (60 if exercise.needs_torch or exercise.diagnosis else SECONDS))
+    try:
+        verdict = judge(exercise, seed, outcome)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):  # the file wrote its result by itself
+        verdict = Verdict(False, "no result", "The program left a result that makes no sense.")
+    return verdict._replace(printed=str(outcome.get("printed", ""))[:2000])
+
+
+def run(exercise, file, seed, seconds):
+    """What the process of its own reported: a dict as exercises.runner.run makes it."""
+    with tempfile.TemporaryDirectory(prefix="practice", ignore_cleanup_errors=True) as folder:
+        result = Path(folder) / "result.json"
+        command = [sys.executable, "-m", "exercises.runner", exercise.name, str(Path(file).resolve()), str(seed)]
+        one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        process = subprocess.Popen(
+            [*command, str(result), str(seconds)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            env=os.environ | one_thread | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+            start_new_session=True,  # so that it can be ended with all that it has started
+        )
+        try:
+            process.wait(seconds + 5)
+        except subprocess.TimeoutExpired:
+            return {"stuck": None, "seconds": seconds}
+        finally:
+            end(process)
+        stuck = result.with_name("result.json.stuck")
+        try:
+            if result.stat().st_size < 2**25:
+                outcome = json.loads(result.read_bytes())
+                return outcome if isinstance(outcome, dict) else {"died": process.returncode}
+        except (OSError, ValueError, RecursionError):
+            pass
+        with suppress(OSError):
+            where = re.findall(r'File "(.*)", line (\d+)', stuck.read_text(errors="replace")[:20000])
+            own = [int(line) for name, line in where if Path(name).name == Path(file).name]
+            if where:
+                return {"stuck": own[0] if own else None, "seconds": seconds}
+        return {"died": process.returncode}
+
+
+def end(process):
+    """End a process and whatever it has started."""
+    with suppress(OSError, AttributeError):
+        os.killpg(process.pid, signal.SIGKILL)  # not on Windows
+    with suppress(OSError):
+        process.kill()
+    process.wait()
+
+
+@np.errstate(all="ignore")  # some mistakes overflow
+def judge(exercise, seed, outcome):
+    """The `Verdict` on what a file's functions returned for the inputs of that seed."""
+    if "missing" in outcome:
+        text = f"The file has no function `{exercise.function}` any more. `python practice.py reset` brings the stub back."
+        return Verdict(False, "no function", text)
+    if "error" in outcome:
+        return judge_error(outcome["error"])
+    if "stuck" in outcome:
+        where = f"in line {outcome['stuck']}" if outcome["stuck"] else "somewhere"
+        text = f"Stopped after {outcome['seconds']:g} seconds, {where}. Is there a loop that never ends?"
+        return Verdict(False, "does not end", text)
+    if "died" in outcome:
+        text = f"Python itself ended, with status {outcome['died']}, before there was a result. Too large an array?"
+        return Verdict(False, "no result", text)
+
+    candidates = exercise.mistakes
+    given = list(exercise.inputs(seed))
+    for g, trial in zip(given, outcome["trials"], strict=True):
+        results, expected = trial["results"], len(exercise.gives)
+        if all(result["type"] == "ellipsis" for result in results):
+            return not_written(exercise)
+        if len(results) != expected:
+            names = " and ".join(exercise.gives)
+            text = f"`{exercise.function}` should return {names}: {expected} in all. Yours returns {len(results)}."
+            if results[0]["type"] == "None":
+                text += " It is None: is the last line still `return ...`?"
+            return Verdict(False, "wrong number of results", text)
+        for name, result in zip(exercise.gives, results, strict=True):
+            verdict = judge_result(exercise, g, name, result, candidates)
+            if verdict:
+                return verdict
+        if trial["changed"]:
+            return changed(exercise, trial["changed"])
+        # What is left for the next trial: the mistakes that this one cannot show.
+        candidates = [m for m in candidates if agree(m.value(g), getattr(g, m.output))]
+    if exercise.diagnosis:
+        return judge_diagnosis(exercise, outcome["diagnosis"])
+    return Verdict(True, "passed", "")
+
+
+def not_written(exercise, name=None):
+    what = f"`{name}` is" if name else "Nothing is"
+    written = "not written yet: put your own expression in place of the three dots." if name else (
+        "written yet, and that is how it starts. Put your own expression in place of the three dots."
+    )
+    return Verdict(False, "not written", f"{what} {written}")
+
+
+def judge_error(error):
+    line = f"Line {error['line']}: {error['text']}\n" if error["line"] else ""
+    message = error["message"]
+    return Verdict(False, f"error: {error['name'][:40]}", line + message[:1].upper() + message[1:])
+
+
+def changed(exercise, names):
+    names = ", ".join(names)
+    text = (
+        f"The result is right. But your function has changed {names}, which it was only given to read: the caller still "
+        f"needs {'it' if ',' not in names else 'them'} as before. Which of your lines writes into an array that it did "
+        "not make? (`.copy()` makes one.)"
+    )
+    return Verdict(False, "changes its input", text)
+
+
+def judge_diagnosis(exercise, said):
+    raise NotImplementedError
+
+
+def judge_result(exercise, g, name, result, candidates):
+    """The `Verdict` on one result, or None if it is right. Shape first, then type and finiteness, then values."""
+    reference = np.asarray(getattr(g, name), np.float64)
+    if result["type"] == "ellipsis":
+        return not_written(exercise, name)
+    if result["type"] == "None":
+        text = f"{name} is None. Does `{exercise.function}` end with a `return`?"
+        return Verdict(False, "returns None", text)
+    if result["type"] != "array":
+        wanted = "an array of float64" if reference.ndim else "a number"
+        return Verdict(False, "wrong type", f"{name} should be {wanted}; yours is of type {result['type']}.")
+    shape, dtype = tuple(result["shape"]), result["dtype"]
+    mine = decode(result) if "data" in result else None
+    known = None if mine is None else recognise(g, name, mine, candidates)
+    if shape != reference.shape:
+        return wrong_shape(g, name, shape, reference.shape, known)
+    if dtype != "float64":
+        text = f"{name} should be of type float64; yours is {dtype}."
+        text += " Is something rounded on the way?" if "float" in dtype else " Is a comparison or a rounding the last step?"
+        return known if known and dtype in ("bool", "int64") else Verdict(False, "wrong type", text)
+    if agree(mine, reference):
+        return None
+    if known:
+        return known
+    bad = np.argwhere(~np.isfinite(mine))
+    if len(bad):
+        at, value = place(bad[0]), mine[tuple(bad[0])]
+        text = f"{name}{at} is {value}, and so {count(len(bad), 'entry', 'entries')} of {mine.size} {'are' if len(bad) > 1 else 'is'} no finite number."
+        return Verdict(False, "not finite", text + " Where does a 0 get divided, or exp get too large a number?")
+    return unknown(exercise, g, name, mine, reference)
+
+
+def decode(result):
+    return np.frombuffer(base64.b64decode(result["data"]), np.float64).reshape(result["shape"])
+
+
+def agree(a, b):
+    """Whether two arrays are equal to rounding, relative to the largest entry; inf and NaN in the same places."""
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if a.shape != b.shape:
+        return False
+    finite = np.isfinite(b)
+    if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
+        return False
+    a, b = a[finite], b[finite]
+    return bool(np.isfinite(a).all()) and (not b.size or np.abs(a - b).max() <= ROUNDING * np.abs(b).max())
+
+
+def recognise(g, name, mine, candidates):
+    """The `Verdict` that names the known mistake which gives just these numbers, or None."""
+    reference = getattr(g, name)
+    for mistake in candidates:
+        if mistake.output == name:
+            value = mistake.value(g)
+            if agree(mine, value) and not agree(value, reference):
+                shape = np.shape(reference)
+                about = f" {shape_sentence(name, shape, mine.shape)}" if shape != mine.shape else ""
+                text = f"{name}: this looks like {mistake.name}.{about}\n{mistake.question}"
+                return Verdict(False, mistake.name, text)
+    return None
+
+
+def shape_sentence(name, wanted, shape):
+    whose = f"{name[1:]}'s shape" if name.startswith("d") else "the shape"
+    wanted = f"{whose} {wanted}" if wanted else "a single number"
+    return f"{name} should have {wanted}; yours is {shape if shape else 'a single number'}."
+
+
+def wrong_shape(g, name, shape, wanted, known):
+    if known:
+        return known
+    text = shape_sentence(name, wanted, shape)
+    if shape == wanted[::-1] and len(wanted) > 1:
+        return Verdict(False, "transposed", f"{text} Transposed?")
+    if [n for n in shape if n != 1] == [n for n in wanted if n != 1]:
+        return Verdict(False, "wrong shape", f"{text} An axis of length 1 is too many or too few: is it keepdims?")
+    return Verdict(False, "wrong shape", f"{text} Which letters should be left, and over which is the sum?")
+
+
+def unknown(exercise, g, name, mine, reference):
+    """The mistake is none of those that are known: show as much as helps to find it."""
+    for other, value in vars(g).items():
+        if isinstance(value, np.ndarray) and agree(mine, value):
+            text = f"{name}: what you return is {other} as it is. How does {name} come of it?"
+            return Verdict(False, f"{other} returned", text)
+    scale = np.abs(reference).max()
+    right = np.abs(mine - reference) <= ROUNDING * scale
+    first = tuple(np.argwhere(~right)[0])
+    at = place(first)
+    text = f"{name} has the right shape, and {right.sum()} of its {mine.size} entries are right. "
+    if not mine.ndim:
+        text = f"{name} is not right. "
+    ratios = mine[reference != 0] / reference[reference != 0]
+    if np.abs(mine - reference).max() < 1e-5 * scale:
+        text += (
+            f"It is close: no entry is off by more than {np.abs(mine - reference).max() / scale:.0e} of the largest. Has "
+            "something been added that is not in the formula (a small number, perhaps), or rounded?"
+        )
+    elif mine.ndim and mine.size > 1 and np.abs(ratios - ratios[0]).max() < 1e-9 * abs(ratios[0]) and ratios[0]:
+        sizes = {"B": getattr(g, "B", None), "H": getattr(g, "H", None)}
+        here = ", ".join(f"{letter} is {n}" for letter, n in sizes.items() if n)
+        text += f"Every entry is {ratios[0]:.6g} times the true one. " + (f"(Here {here}.)" if here else "")
+    text += f"\nThe first that is not right is {name}{at}: yours is {mine[first]:.6g}, it should be {reference[first]:.6g}."
+    if exercise.nudges and name in exercise.nudges:
+        text += "\n" + nudge(g, *exercise.nudges[name], first, reference[first], mine[first])
+    return Verdict(False, "not right", text)
+
+
+def nudge(g, array_name, loss, at, true, yours, h=1e-3):
+    """What the loss does if one entry of an array grows by h."""
+    array = getattr(g, array_name).copy()
+    before = loss(g, array)
+    array[at] += h
+    after = loss(g, array)
+    return (
+        f"Try it: if {array_name}{place(at)} grows by {h:g}, the loss goes from {before:.8f} to {after:.8f}. That is "
+        f"{(after - before) / h:.4g} for each unit; your {yours:.4g} is not."
+    )
+
+
+def place(index):
+    return f"[{', '.join(str(int(i)) for i in index)}]" if len(index) else ""
+
+
+def count(n, one, many):
+    return f"{n} {one if n == 1 else many}"
