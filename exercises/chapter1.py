@@ -625,10 +625,10 @@ DA1 = Exercise(
         ),
     ),
     hints=(
-        "Go back to logits[n, k] = sum over j of a1[n, j] W2[j, k]. If a1[n, j] grows by 1, which logits change, and by "
-        "how much each?",
-        "a1[n, j] moves each of the ten logits of its image, logits[n, k] by W2[j, k]. The chain rule adds up all ways: "
-        "da1[n, j] = sum over k of dlogits[n, k] W2[j, k].",
+        "Go back to logits[n, k] = sum over j of a1[n, j] W2[j, k]. If a1[n, j] grows by 1, which logits change, and "
+        "by how much each?",
+        "a1[n, j] moves each of the ten logits of its image, logits[n, k] by W2[j, k]. The chain rule adds up all "
+        "ways: da1[n, j] = sum over k of dlogits[n, k] W2[j, k].",
         "The sum runs over the last index of both: (B, 10) and (H, 10). To make a matrix product of them, one must be "
         "turned.",
     ),
@@ -701,10 +701,10 @@ DZ1 = Exercise(
         ),
     ),
     hints=(
-        "Draw max(z, 0). What is its slope for z = 2? For z = -2? The chain rule multiplies da1 by that slope, entry by "
-        "entry.",
-        "The slope is 1 where z1 is positive and 0 elsewhere. In NumPy, z1 > 0 is an array of True and False, which count "
-        "as 1 and 0.",
+        "Draw max(z, 0). What is its slope for z = 2? For z = -2? The chain rule multiplies da1 by that slope, "
+        "entry by entry.",
+        "The slope is 1 where z1 is positive and 0 elsewhere. In NumPy, z1 > 0 is an array of True and False, which "
+        "count as 1 and 0.",
         "Multiply da1 with the array that says where z1 is positive. Entry by entry: `*`, not `@`.",
     ),
     sources=(Source("mlp_np.py", r"self\.dz1 = ", r"self\.dz1 = "),),
@@ -998,7 +998,9 @@ NUMERICAL = Exercise(
             "What does a / 2 * h mean in Python? Where do the parentheses belong?",
             lambda g: g.gradient * g.h * g.h,
         ),
-        Mistake("gradient", "not divided", "A slope is rise over run. Where is the run?", lambda g: g.gradient * 2 * g.h),
+        Mistake(
+            "gradient", "not divided", "A slope is rise over run. Where is the run?", lambda g: g.gradient * 2 * g.h
+        ),
         Mistake("gradient", "the sign", "Which of the two values do you subtract from which?", lambda g: -g.gradient),
         Mistake(
             "gradient",
@@ -1032,8 +1034,8 @@ NUMERICAL = Exercise(
         ),
     ),
     hints=(
-        "f() reads `array` whenever it is called. How do you find out what f() is if one entry were a little larger? And "
-        "a little smaller? And what must you do before you go on to the next entry?",
+        "f() reads `array` whenever it is called. How do you find out what f() is if one entry were a little larger? "
+        "And a little smaller? And what must you do before you go on to the next entry?",
         "For each index i (np.ndindex(array.shape) gives them all): keep array[i], set it h higher, call f(), set it h "
         "lower, call f() again, put it back. A slope is rise over run.",
         "The two points are 2h apart: (above - below) / (2 * h). Collect the slopes in np.zeros_like(array).",

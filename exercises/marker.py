@@ -91,7 +91,9 @@ def end(process):
 def judge(exercise, seed, outcome):
     """The `Verdict` on what a file's functions returned for the inputs of that seed."""
     if "missing" in outcome:
-        text = f"The file has no function `{exercise.function}` any more. `python practice.py reset` brings the stub back."
+        text = (
+            f"The file has no function `{exercise.function}` any more. `python practice.py reset` brings the stub back."
+        )
         return Verdict(False, "no function", text)
     if "error" in outcome:
         return judge_error(outcome["error"])
@@ -130,8 +132,10 @@ def judge(exercise, seed, outcome):
 
 def not_written(exercise, name=None):
     what = f"`{name}` is" if name else "Nothing is"
-    written = "not written yet: put your own expression in place of the three dots." if name else (
-        "written yet, and that is how it starts. Put your own expression in place of the three dots."
+    written = (
+        "not written yet: put your own expression in place of the three dots."
+        if name
+        else ("written yet, and that is how it starts. Put your own expression in place of the three dots.")
     )
     return Verdict(False, "not written", f"{what} {written}")
 
@@ -145,8 +149,8 @@ def judge_error(error):
 def changed(exercise, names):
     names = ", ".join(names)
     text = (
-        f"The result is right. But your function has changed {names}, which it was only given to read: the caller still "
-        f"needs {'it' if ',' not in names else 'them'} as before. Which of your lines writes into an array that it did "
+        f"The result is right. But your function has changed {names}, which it was only given to read: the "
+        f"caller still needs {'it' if ',' not in names else 'them'} as before. Which of your lines writes into an array that it did "
         "not make? (`.copy()` makes one.)"
     )
     return Verdict(False, "changes its input", text)
@@ -174,7 +178,9 @@ def judge_result(exercise, g, name, result, candidates):
         return wrong_shape(g, name, shape, reference.shape, known)
     if dtype != "float64":
         text = f"{name} should be of type float64; yours is {dtype}."
-        text += " Is something rounded on the way?" if "float" in dtype else " Is a comparison or a rounding the last step?"
+        text += (
+            " Is something rounded on the way?" if "float" in dtype else " Is a comparison or a rounding the last step?"
+        )
         return known if known and dtype in ("bool", "int64") else Verdict(False, "wrong type", text)
     if agree(mine, reference):
         return None
@@ -183,7 +189,7 @@ def judge_result(exercise, g, name, result, candidates):
     bad = np.argwhere(~np.isfinite(mine))
     if len(bad):
         at, value = place(bad[0]), mine[tuple(bad[0])]
-        text = f"{name}{at} is {value}, and so {count(len(bad), 'entry', 'entries')} of {mine.size} {'are' if len(bad) > 1 else 'is'} no finite number."
+        text = f"{name}{at} is {value}; of {mine.size} entries, {len(bad)} are not finite."
         return Verdict(False, "not finite", text + " Where does a 0 get divided, or exp get too large a number?")
     return unknown(exercise, g, name, mine, reference)
 
@@ -249,16 +255,19 @@ def unknown(exercise, g, name, mine, reference):
     if not mine.ndim:
         text = f"{name} is not right. "
     ratios = mine[reference != 0] / reference[reference != 0]
-    if np.abs(mine - reference).max() < 1e-5 * scale:
+    off = np.abs(mine - reference).max() / scale
+    if off < 1e-5:
         text += (
-            f"It is close: no entry is off by more than {np.abs(mine - reference).max() / scale:.0e} of the largest. Has "
-            "something been added that is not in the formula (a small number, perhaps), or rounded?"
+            f"It is close: no entry is off by more than {off:.0e} of the largest. Has something "
+            " been added that is not in the formula (a small number, perhaps), or rounded?"
         )
     elif mine.ndim and mine.size > 1 and np.abs(ratios - ratios[0]).max() < 1e-9 * abs(ratios[0]) and ratios[0]:
         sizes = {"B": getattr(g, "B", None), "H": getattr(g, "H", None)}
         here = ", ".join(f"{letter} is {n}" for letter, n in sizes.items() if n)
         text += f"Every entry is {ratios[0]:.6g} times the true one. " + (f"(Here {here}.)" if here else "")
-    text += f"\nThe first that is not right is {name}{at}: yours is {mine[first]:.6g}, it should be {reference[first]:.6g}."
+    text += (
+        f"\nThe first that is not right is {name}{at}: yours is {mine[first]:.6g}, it should be {reference[first]:.6g}."
+    )
     if exercise.nudges and name in exercise.nudges:
         text += "\n" + nudge(g, *exercise.nudges[name], first, reference[first], mine[first])
     return Verdict(False, "not right", text)
@@ -278,7 +287,3 @@ def nudge(g, array_name, loss, at, true, yours, h=1e-3):
 
 def place(index):
     return f"[{', '.join(str(int(i)) for i in index)}]" if len(index) else ""
-
-
-def count(n, one, many):
-    return f"{n} {one if n == 1 else many}"

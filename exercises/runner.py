@@ -175,7 +175,9 @@ def misfit(operation, names):
     """What is wrong with the shapes of an operation's two sides, or None if they fit."""
     left, sign, right = operation
     try:
-        a, b = (np.shape(eval(compile(ast.Expression(load_form(side)), "", "eval"), dict(names))) for side in (left, right))
+        a, b = (
+            np.shape(eval(compile(ast.Expression(load_form(side)), "", "eval"), dict(names))) for side in (left, right)
+        )
     except BaseException:
         return None
     wrote = f"{ast.unparse(left)} {sign} {ast.unparse(right)}"
@@ -190,10 +192,7 @@ def misfit(operation, names):
     try:
         np.broadcast_shapes(a, b)
     except ValueError:
-        return (
-            f"{wrote}. Entry by entry, shapes must agree from the right: "
-            "equal numbers, or a 1, or nothing."
-        )
+        return f"{wrote}. Entry by entry, shapes must agree from the right: equal numbers, or a 1, or nothing."
     return None
 
 

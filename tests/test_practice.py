@@ -7,7 +7,6 @@ import pytest
 
 from exercises import marker, runner
 from exercises.catalogue import EXERCISES
-from exercises.house import STUBS
 
 WRITTEN = [exercise for exercise in EXERCISES if not exercise.diagnosis]
 
@@ -44,7 +43,9 @@ def test_each_mistake_is_named_by_its_own_name_for_20_seeds(exercise):
         for mistake in exercise.mistakes:
 
             def answer(g, mistake=mistake):
-                return tuple(mistake.value(g) if name == mistake.output else getattr(g, name) for name in exercise.gives)
+                return tuple(
+                    mistake.value(g) if name == mistake.output else getattr(g, name) for name in exercise.gives
+                )
 
             verdict = judged(exercise, seed, answer)
             assert (verdict.passed, verdict.name) == (False, mistake.name), verdict.text

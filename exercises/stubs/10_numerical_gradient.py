@@ -1,6 +1,6 @@
 """Exercise 10: the judge, central differences.
 
-Is a gradient right? There is a judge who knows no formula. Move one entry of an array by h up, and by h down, and see by
+Is a gradient right? There is a judge who knows no formula. Move one entry of an array up by h, and down by h, and see
 how much the loss changes: the slope between these two points is very nearly the derivative with respect to that entry.
 It takes two forward passes for each number, so nobody trains with it. But it is how you check what you have derived.
 
