@@ -1,9 +1,10 @@
 """All exercises in their order."""
 
-from exercises import chapter1
+from exercises import chapter1, chapter2
 
 CHAPTERS = {
     "1. The MLP, a derivative at a time": chapter1.CHAPTER,
+    "2. Further: other layers, and PyTorch": chapter2.CHAPTER,
 }
 EXERCISES = tuple(exercise for chapter in CHAPTERS.values() for exercise in chapter)
 BY_NAME = {exercise.name: exercise for exercise in EXERCISES}

@@ -150,8 +150,8 @@ def changed(exercise, names):
     names = ", ".join(names)
     text = (
         f"The result is right. But your function has changed {names}, which it was only given to read: the "
-        f"caller still needs {'it' if ',' not in names else 'them'} as before. Which of your lines writes into an array that it did "
-        "not make? (`.copy()` makes one.)"
+        f"caller still needs {'it' if ',' not in names else 'them'} as before. Which of your lines writes into an "
+        "array that it did not make? (`.copy()` makes one.)"
     )
     return Verdict(False, "changes its input", text)
 

@@ -40,6 +40,60 @@ RIGHT = {
                 array[i] = kept
         """
     },
+    "11_tanh": {"dz1": "da1 * (1 - a1**2)"},
+    "12_second_hidden_layer": {
+        "dz2": "(dlogits @ W3.T) * (z2 > 0)",
+        "dW2": "a1.T @ dz2",
+        "dz1": "(dz2 @ W2.T) * (z1 > 0)",
+        "dW1": "x.T @ dz1",
+    },
+    "13_weight_decay": {
+        "v": "momentum * old_v + dp + (weight_decay * old_p if old_p.ndim > 1 else 0)",
+        "p": "old_p - lr * v",
+    },
+    "14_torch_gradient": {
+        "dz1": """
+            W1 = torch.from_numpy(W1).requires_grad_()
+            z1 = torch.from_numpy(x) @ W1 + torch.from_numpy(b1)
+            z1.retain_grad()
+            logits = torch.relu(z1) @ torch.from_numpy(W2) + torch.from_numpy(b2)
+            F.cross_entropy(logits, torch.from_numpy(y)).backward()
+            dz1 = z1.grad.numpy()
+        """,
+        "dW1": "W1.grad.numpy()",
+    },
+    "15_batch_norm_dx": {
+        "dx": """
+            axes = (0, 1, 2)
+            dx = gamma * inverse * (dy - dy.mean(axis=axes) - xhat * (dy * xhat).mean(axis=axes))
+        """
+    },
+    "16_conv_dW": {
+        "dW": """
+            B, height, width, O = dy.shape
+            dW = np.zeros((3, 3, padded.shape[3], O))
+            for u in range(3):
+                for v in range(3):
+                    seen = padded[:, u : u + height, v : v + width].reshape(-1, padded.shape[3])
+                    dW[u, v] = seen.T @ dy.reshape(-1, O)
+        """
+    },
+    "17_conv_dx": {
+        "dx": """
+            B, height, width, O = dy.shape
+            padded_dy = np.pad(dy, ((0, 0), (1, 1), (1, 1), (0, 0)))
+            dx = np.zeros((B, height, width, W.shape[2]))
+            for u in range(3):
+                for v in range(3):
+                    dx += padded_dy[:, 2 - u : 2 - u + height, 2 - v : 2 - v + width] @ W[u, v].T
+        """
+    },
+    "18_shortcut": {
+        "dx": """
+            dz2 = dy * (y > 0)
+            dx = branch(dz2) + dz2
+        """
+    },
 }
 
 

@@ -122,3 +122,11 @@ def test_an_input_returned_never_passes(exercise):
 def test_a_right_answer_among_too_few_or_too_many_does_not_pass(exercise):
     assert not judged(exercise, 0, lambda g: (*right(exercise, g), 1.0)).passed
     assert not judged(exercise, 0, lambda g: right(exercise, g)[:-1] or (None, None)).passed
+
+
+@pytest.mark.parametrize("exercise", **names(WRITTEN))
+def test_stubs_are_not_written_yet_and_answers_pass(exercise, tmp_path):
+    """In a process of its own, from the file that a learner has."""
+    assert marker.mark(exercise, STUBS / f"{exercise.name}.py", 0).name == "not written"
+    verdict = marker.mark(exercise, write(tmp_path, exercise.name), 1)
+    assert verdict.passed, verdict.text
