@@ -953,9 +953,9 @@ def not_put_back(g, back):
     return found
 
 
-def call_numerical_gradient(function, g):
+def call_numerical_gradient(module, g):
     array = g.array.copy()
-    result = function(lambda: g.value(array), array, g.h)
+    result = module.numerical_gradient(lambda: g.value(array), array, g.h)
     return result, [] if np.allclose(array, g.array, rtol=0, atol=1e-12) else ["array"]
 
 

@@ -67,7 +67,12 @@ def two_hidden(rng):
     while True:
         g = network(rng)
         lower = MLP(g.H, dtype=np.float64)
-        lower.params = {"W1": g.W1, "b1": g.b1, "W2": rng.normal(0, np.sqrt(2 / g.H), (g.H, 6)), "b2": rng.normal(0, 0.3, 6)}
+        lower.params = {
+            "W1": g.W1,
+            "b1": g.b1,
+            "W2": rng.normal(0, np.sqrt(2 / g.H), (g.H, 6)),
+            "b2": rng.normal(0, 0.3, 6),
+        }
         z2 = lower.forward(g.x)
         upper = MLP(6, dtype=np.float64)
         upper.params = {"W1": lower.params["W2"], "b1": lower.params["b2"],
@@ -289,7 +294,10 @@ def normalised(rng):
     """A batch normalisation in the middle of a network: resnet_np.BatchNorm itself."""
     shape = rng.choice([2, 3, 4, 5, 7], 4, replace=False).tolist()
     layer = BatchNorm(shape[-1])
-    layer.params = {"gamma": rng.uniform(0.5, 2, shape[-1]) * rng.choice([-1, 1], shape[-1]), "beta": rng.normal(size=shape[-1])}
+    layer.params = {
+        "gamma": rng.uniform(0.5, 2, shape[-1]) * rng.choice([-1, 1], shape[-1]),
+        "beta": rng.normal(size=shape[-1]),
+    }
     x = rng.normal(rng.normal(0, 2, shape[-1]), rng.uniform(0.5, 3, shape[-1]), shape)
     layer.forward(x, True)
     dy = rng.normal(0.5, 1, shape)
@@ -362,7 +370,11 @@ BATCH_NORM = Exercise(
 
 def convolution(rng):
     """A 3 x 3 convolution with stride 1: resnet_np.Conv itself. All numbers differ."""
-    B, height, width, C, O = [2, *rng.choice([4, 5, 6, 7], 2, replace=False).tolist(), *rng.permutation([3, 5])[:2].tolist()]
+    B, height, width, C, O = [
+        2,
+        *rng.choice([4, 5, 6, 7], 2, replace=False).tolist(),
+        *rng.permutation([3, 5])[:2].tolist(),
+    ]
     height, width = (height, width + 4) if {height, width} & {C, O} else (height, width)
     layer = Conv(rng, C, O)
     x, dy = rng.normal(size=(B, height, width, C)), rng.normal(size=(B, height, width, O))

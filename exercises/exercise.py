@@ -6,6 +6,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+ROUNDING = 1e-9  # of the largest entry: float64 keeps 16 digits, and sums of a few thousand terms lose three or four
+
+
+def agree(a, b):
+    """Whether two arrays are equal to rounding, relative to the largest entry; inf and NaN in the same places."""
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if a.shape != b.shape:
+        return False
+    finite = np.isfinite(b)
+    if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
+        return False
+    a, b = a[finite], b[finite]
+    return bool(np.isfinite(a).all()) and (not b.size or np.abs(a - b).max() <= ROUNDING * np.abs(b).max())
+
 
 class Mistake(NamedTuple):
     """One way to go wrong. value(g) is what a function with this mistake returns for the inputs g."""
@@ -46,8 +60,11 @@ class Exercise:
     nudges: Any = None  # {output: (the array's name, loss(g, array))}: what a gradient is the derivative of
     call: Callable | None = None  # how to call what was written, if not as function(*takes)
     needs_torch: bool = False
-    diagnosis: str = ""  # of a detective's case: what is wrong
-    evidence: str = ""  # of a detective's case: how one sees it next time
+    # Of a detective's case only:
+    diagnosis: str = ""  # what is wrong, a key of chapter3.SUSPECTS
+    still: str = ""  # what to measure, for somebody who knows the cause and has not mended it
+    evidence: str = ""  # how one sees it next time
+    healthy: float = 0.0  # the test accuracy that a mended program reaches
 
     def inputs(self, seed):
         """For each trial, the inputs and the right results. The same seed makes the same."""

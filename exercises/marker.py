@@ -18,9 +18,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from exercises import chapter3
+from exercises.exercise import ROUNDING, agree
 from exercises.house import ROOT
 
-ROUNDING = 1e-9  # of the largest entry: float64 keeps 16 digits, and sums of a few thousand terms lose three or four
 SECONDS = 8  # that a function may take
 WORDS = {0: "a single number", 1: "one axis", 2: "two axes", 3: "three axes", 4: "four axes"}
 
@@ -47,6 +48,7 @@ def run(exercise, file, seed, seconds):
     with tempfile.TemporaryDirectory(prefix="practice", ignore_cleanup_errors=True) as folder:
         result = Path(folder) / "result.json"
         command = [sys.executable, "-m", "exercises.runner", exercise.name, str(Path(file).resolve()), str(seed)]
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         process = subprocess.Popen(
             [*command, str(result), str(seconds)],
@@ -54,7 +56,7 @@ def run(exercise, file, seed, seconds):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=folder,
-            env=os.environ | one_thread | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+            env=os.environ | one_thread | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
             start_new_session=True,  # so that it can be ended with all that it has started
         )
         try:
@@ -105,6 +107,8 @@ def judge(exercise, seed, outcome):
         text = f"Python itself ended, with status {outcome['died']}, before there was a result. Too large an array?"
         return Verdict(False, "no result", text)
 
+    if exercise.diagnosis:
+        return judge_case(exercise, seed, outcome)
     candidates = exercise.mistakes
     given = list(exercise.inputs(seed))
     for g, trial in zip(given, outcome["trials"], strict=True):
@@ -125,8 +129,6 @@ def judge(exercise, seed, outcome):
             return changed(exercise, trial["changed"])
         # What is left for the next trial: the mistakes that this one cannot show.
         candidates = [m for m in candidates if agree(m.value(g), getattr(g, m.output))]
-    if exercise.diagnosis:
-        return judge_diagnosis(exercise, outcome["diagnosis"])
     return Verdict(True, "passed", "")
 
 
@@ -156,8 +158,41 @@ def changed(exercise, names):
     return Verdict(False, "changes its input", text)
 
 
-def judge_diagnosis(exercise, said):
-    raise NotImplementedError
+def judge_case(exercise, seed, outcome):
+    """The `Verdict` on a detective's case: what was said to be wrong, whether it is mended, and whether it then learns."""
+    said = outcome["diagnosis"]
+    g = next(iter(exercise.inputs(seed)))
+    *results, accuracy = outcome["trials"][0]["results"]
+    mended = len(results) == len(exercise.gives) - 1 and all(
+        "data" in result and agree(decode(result), getattr(g, name))
+        for name, result in zip(exercise.gives, results, strict=False)
+    )
+    accuracy = float(decode(accuracy)) if mended else None
+    if said and said not in chapter3.SUSPECTS:
+        text = f"DIAGNOSIS is {said!r}. It should be one of: {', '.join(chapter3.SUSPECTS)}."
+        return Verdict(False, "no diagnosis", text)
+    if said and said != exercise.diagnosis:
+        text = f"You say: {chapter3.SUSPECTS[said]}. {chapter3.SIGNS[said]} Is it so here?"
+        return Verdict(False, f"diagnosis: {said}", text)
+    if not mended:
+        if said:
+            text = f"Right, that is what is wrong: {chapter3.SUSPECTS[said]}. But it still is. {exercise.still}"
+            return Verdict(False, "not mended", text)
+        text = (
+            "Nothing is mended yet, and that is how it starts. Run it, print what you want to know, say in DIAGNOSIS "
+            "what is wrong, and mend it. (More epochs or a smaller step may make the numbers nicer. It is the cause "
+            "that is looked for.)"
+        )
+        return Verdict(False, "not written", text)
+    if not accuracy >= exercise.healthy:
+        text = (
+            f"The cause is mended, but the program reads only {accuracy:.3f} of the test digits right; without any other "
+            f"change it is over {exercise.healthy:.2f}. What else have you changed?"
+        )
+        return Verdict(False, "mended, but does not learn", text)
+    if not said:
+        return Verdict(False, "no diagnosis", f"Mended: {accuracy:.3f}. Now say in DIAGNOSIS what it was.")
+    return Verdict(True, "passed", f"{accuracy:.3f} of the test digits are read right.\n{exercise.evidence}")
 
 
 def judge_result(exercise, g, name, result, candidates):
@@ -196,18 +231,6 @@ def judge_result(exercise, g, name, result, candidates):
 
 def decode(result):
     return np.frombuffer(base64.b64decode(result["data"]), np.float64).reshape(result["shape"])
-
-
-def agree(a, b):
-    """Whether two arrays are equal to rounding, relative to the largest entry; inf and NaN in the same places."""
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    if a.shape != b.shape:
-        return False
-    finite = np.isfinite(b)
-    if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
-        return False
-    a, b = a[finite], b[finite]
-    return bool(np.isfinite(a).all()) and (not b.size or np.abs(a - b).max() <= ROUNDING * np.abs(b).max())
 
 
 def recognise(g, name, mine, candidates):

@@ -39,7 +39,8 @@ def run(exercise, file, seed):
         with redirect_stdout(printed), redirect_stderr(printed), np.errstate(all="ignore"):
             module = load(file)
             trials = [call(exercise, module, g) for g in exercise.inputs(seed)]
-        outcome = {"trials": trials, "diagnosis": str(getattr(module, "DIAGNOSIS", "") or "")[:40]}
+        said = getattr(module, "DIAGNOSIS", ...)
+        outcome = {"trials": trials, "diagnosis": "" if said is ... else str(said)[:40]}
     except Missing:
         outcome = {"missing": True}
     except BaseException as error:
@@ -62,7 +63,7 @@ def call(exercise, module, g):
     if not callable(function):
         raise Missing
     if exercise.call:
-        results, changed = exercise.call(function, g)
+        results, changed = exercise.call(module, g)
     else:
         given = {name: getattr(g, name) for name in exercise.takes}
         copies = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in given.items()}
@@ -150,7 +151,7 @@ def plain(error, names, node):
     if isinstance(error, MemoryError):
         return "the array is too large for the memory. Look at the shapes."
     if isinstance(error, ImportError) and getattr(error, "name", "") == "torch":
-        return "PyTorch is missing."
+        return "PyTorch is missing. To get it: python -m pip install -r requirements.txt (large), then try again."
     if isinstance(error, TypeError) and "ellipsis" in str(error):
         return "the three dots are still in this calculation: put your own expression there."
     message = str(error).strip().split("\n")[0][:300] or "no message"

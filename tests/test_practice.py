@@ -7,6 +7,8 @@ import pytest
 
 from exercises import marker, runner
 from exercises.catalogue import EXERCISES
+from exercises.house import STUBS
+from practice_answers import write
 
 WRITTEN = [exercise for exercise in EXERCISES if not exercise.diagnosis]
 
