@@ -23,7 +23,7 @@ import sys
 import time
 from pathlib import Path
 
-from exercises import house, marker
+from exercises import cases, house, marker
 from exercises.catalogue import CHAPTERS, EXERCISES, number
 from exercises.house import ROOT, UserError
 from exercises.solution import excerpt
@@ -87,7 +87,7 @@ def choose(work, command):
     return exercise
 
 
-def show(work, exercise, seed=None):
+def show(work, exercise, seed=None, again=False):
     """Say what the exercise is, mark it, and say how to go on."""
     path = work.path(exercise)
     if work.new:
@@ -98,6 +98,8 @@ def show(work, exercise, seed=None):
         )
     say(f"Exercise {number(exercise)} of {len(EXERCISES)}: {exercise.title}", "strong")
     say(f"{near(path)}\n", "quiet")
+    if exercise.diagnosis and not again:
+        cases.tell(exercise)
     seed = secrets.randbelow(10**6) if seed is None else seed
     verdict = marker.mark(exercise, path, seed)
     if verdict.printed.strip():
@@ -122,7 +124,8 @@ def show(work, exercise, seed=None):
 def after(work, exercise):
     """How to go on."""
     n = number(exercise)
-    say(f"\n`python practice.py solution {n}`  how the project writes it, and why")
+    what = "what mends it" if exercise.diagnosis else "how the project writes it, and why"
+    say(f"\n`python practice.py solution {n}`  {what}")
     chapter = next(chapter for chapter in CHAPTERS.values() if exercise in chapter)
     if chapter is CHAPTERS[next(iter(CHAPTERS))] and all(work.passed(e) for e in chapter):
         say("`python practice.py train`  now let your ten functions learn to read", "good")
@@ -132,14 +135,14 @@ def after(work, exercise):
 
 def watch(work, exercise, seed):
     """Mark the file whenever it changes, until Ctrl-C."""
-    path, marked = work.path(exercise), None
+    path, marked, again = work.path(exercise), None, False
     while True:
         changed = path.stat().st_mtime_ns if path.exists() else None
         if changed != marked and changed is not None:
             marked = changed
             say(f"\n-- {time.strftime('%H:%M:%S')} {'-' * 60}", "quiet")
-            show(work, exercise, seed)
-            work.new = False
+            show(work, exercise, seed, again)
+            work.new, again = False, True
             say("\nWaiting until you save the file again. Ctrl-C ends.", "quiet")
         time.sleep(0.1)
 
@@ -187,6 +190,9 @@ def solution(work, exercise):
     if not work.passed(exercise):
         raise UserError(f"exercise {n} has not passed yet (as the file is now): `practice.py hint` gives a hint")
     say(f"Exercise {n}: {exercise.title}", "strong")
+    if exercise.diagnosis:
+        print(f"\n{cases.mend(exercise)}")
+        say(exercise.evidence)
     for source in exercise.sources:
         line, text = excerpt(source)
         say(f"\n{source.file}, line {line}:\n", "quiet")

@@ -45,7 +45,8 @@ TANH = Exercise(
              lambda g: g.da1 * (1 - g.a1)),
             ("the square around it all", "At z = -3 tanh is nearly flat. Is your slope there near 0?",
              lambda g: g.da1 * (1 - g.a1) ** 2),
-            ("the slope of the sigmoid", "Which function has the slope a (1 - a)?", lambda g: g.da1 * g.a1 * (1 - g.a1)),
+            ("the slope of the sigmoid", "Which function has the slope a (1 - a)?",
+             lambda g: g.da1 * g.a1 * (1 - g.a1)),
             ("tanh in place of its slope", "Which of the two is this: the function or its slope?",
              lambda g: g.da1 * g.a1),
             ("only the slope", "This is d a1 / d z1. What does the chain rule multiply it by?", lambda g: 1 - g.a1**2),
@@ -136,13 +137,13 @@ TWO_HIDDEN = Exercise(
     ),
     hints=(
         "Walk back: logits, a2, z2, a1, z1. Which exercise of chapter 1 is each of these steps?",
-        "dz2 is made of dlogits as dz1 was in exercises 6 and 7, with W3 and z2. And then the same once more, from dz2, "
-        "with W2 and z1.",
+        "dz2 is made of dlogits as dz1 was in exercises 6 and 7, with W3 and z2. And then the same once more, from "
+        "dz2, with W2 and z1.",
         "da2 = dlogits @ W3.T, then the mask of z2. dW2 = a1.T @ dz2. da1 = dz2 @ W2.T, then the mask of z1.",
     ),
     sources=(Source("mlp_np.py", r"self\.da1 = ", r"dW1 = self\.x\.T"),),
-    why="The same lines once more: what dlogits is for the last layer, dz2 is for the layer below it. So it goes on for "
-    "any number of layers.",
+    why="The same lines once more: what dlogits is for the last layer, dz2 is for the layer below it. So it goes on "
+    "for any number of layers.",
     nudges={
         "dz2": ("z2", loss_from_z2),
         "dW2": ("W2", lambda g, W2: loss_from_z2(g, g.a1 @ W2 + g.b2)),
@@ -217,18 +218,14 @@ DECAY = Exercise(
         ),
     ),
     hints=(
-        "The loss gets one more term, weight_decay / 2 times the sum of the squares of all weights. What does that add to "
-        "the derivative with respect to one weight?",
+        "The loss gets one more term, weight_decay / 2 times the sum of the squares of all weights. What does that "
+        "add to the derivative with respect to one weight?",
         "It adds weight_decay times the weight to dp; the rest is exercise 9. A bias has one axis, and gets nothing.",
         "if old_p.ndim > 1, use dp + weight_decay * old_p in place of dp.",
     ),
     sources=(Source("main_np.py", r"weight_decay and p\.ndim", r"^\s*p -= "),),
     why="d/dp of weight_decay / 2 p^2 is weight_decay p. A bias only shifts, and is left alone.",
 )  # fmt: skip
-
-
-def torch_network(rng):
-    return network(rng)
 
 
 def own_softmax(g):
@@ -239,48 +236,48 @@ def own_softmax(g):
     return {"dz1": dz1, "dW1": g.x.T @ dz1}
 
 
+def no_relu(g):
+    dlogits = softmax_cross_entropy(g.z1 @ g.W2 + g.b2, g.y)[1]
+    return g.x.T @ (dlogits @ g.W2.T)
+
+
+def torch_mistakes(output):
+    """What can go wrong with the loss goes into all gradients."""
+    return (
+        *scaled(
+            output,
+            times_B=("a sum where a mean belongs", "What does your loss do with the B images: add, or average?"),
+            sign="Is the loss that you differentiate the one to be made small?",
+            twice=("counted twice", "backward() adds to what is in .grad. Have you called it twice?"),
+        ),
+        *mistakes(
+            output,
+            ("the mean over all entries", "Over how many numbers is the mean of the loss: B, or 10 B?",
+             lambda g: getattr(g, output) / 10),
+            ("softmax twice", "Does cross_entropy want probabilities, or logits?", lambda g: own_softmax(g)[output]),
+        ),
+    )  # fmt: skip
+
+
 TORCH = Exercise(
     name="14_torch_gradient",
     title="The same gradient in PyTorch",
     function="gradients",
     takes=("x", "y", "W1", "b1", "W2", "b2"),
     gives=("dz1", "dW1"),
-    givens=(torch_network,),
+    givens=(network,),
     needs_torch=True,
-    mistakes=tuple(
-        mistake
-        for name in ("dz1", "dW1")
-        for mistake in (
-            *scaled(
-                name,
-                times_B=("a sum where a mean belongs", "What does your loss do with the B images: add, or average?"),
-                sign="Is the loss you differentiate the one to be made small?",
-                twice=("counted twice", "backward() adds to what is in .grad. Have you called it twice?"),
-            ),
-            Mistake(
-                name,
-                "the mean over all entries",
-                "Over how many numbers is the mean of the loss: B, or 10 B?",
-                lambda g, name=name: getattr(g, name) / 10,
-            ),
-            Mistake(
-                name,
-                "softmax twice",
-                "Does cross_entropy want probabilities, or logits?",
-                lambda g, name=name: own_softmax(g)[name],
-            ),
-        )
-    )
-    + (
+    mistakes=(
+        *torch_mistakes("dz1"),
         Mistake("dz1", "a1's gradient", "On which side of the ReLU do you keep the gradient?", lambda g: g.da1),
-        Mistake("dW1", "no ReLU", "Which line of the forward pass is missing?",
-                lambda g: g.x.T @ (lambda d: d @ g.W2.T)(softmax_cross_entropy(g.z1 @ g.W2 + g.b2, g.y)[1])),
+        *torch_mistakes("dW1"),
+        Mistake("dW1", "no ReLU", "Which line of the forward pass is missing?", no_relu),
     ),
     hints=(
         "Make tensors of the arrays (torch.from_numpy keeps float64). Of which ones does PyTorch have to know that you "
         "want a gradient? Then write the forward pass as it stands in mlp_np.py, with torch.relu.",
-        "W1 needs requires_grad_(). z1 is no leaf: PyTorch forgets its gradient unless you call z1.retain_grad() before "
-        "backward(). The loss is torch.nn.functional.cross_entropy(logits, y).",
+        "W1 needs requires_grad_(). z1 is no leaf: PyTorch forgets its gradient unless you call z1.retain_grad() "
+        "before backward(). The loss is torch.nn.functional.cross_entropy(logits, y).",
         "After loss.backward(), the gradients are z1.grad and W1.grad; .numpy() makes arrays of them.",
     ),
     sources=(Source("mlp_torch.py", r"def forward", r"return"),),
@@ -303,7 +300,8 @@ def normalised(rng):
     dy = rng.normal(0.5, 1, shape)
     dx = layer.backward(dy)
     return SimpleNamespace(B=shape[0], n=x.size // shape[-1], x=x, dy=dy, xhat=layer.centred * layer.inverse, dx=dx,
-                           gamma=layer.params["gamma"], inverse=layer.inverse, **{f"d{k}": v for k, v in layer.grads.items()})  # fmt: skip
+                           gamma=layer.params["gamma"], inverse=layer.inverse,
+                           dgamma=layer.grads["gamma"], dbeta=layer.grads["beta"])  # fmt: skip
 
 
 def norm_dx(g, mean=1.0, variance=1.0, scale=None):
@@ -329,13 +327,15 @@ BATCH_NORM = Exercise(
             "dx",
             ("the path through the mean lost", "If one x grows, the mean grows. What does that do to all xhat?",
              lambda g: norm_dx(g, mean=0)),
-            ("the path through the variance lost", "If one x grows, the variance changes. What does that do to all xhat?",
+            ("the path through the variance lost", "If one x grows, the variance changes. What does that do to all "
+            "xhat?",
              lambda g: norm_dx(g, variance=0)),
             ("both indirect paths lost", "Do the mean and the variance depend on x?", lambda g: norm_dx(g, 0, 0)),
             ("gamma forgotten", "y = gamma xhat + beta: what is d y / d xhat?", lambda g: norm_dx(g, scale=g.inverse)),
             ("inverse forgotten", "If the inputs were all ten times as large, how would dx change?",
              lambda g: norm_dx(g, scale=g.gamma)),
-            ("inverse squared", "Is there an inverse in xhat already?", lambda g: norm_dx(g, scale=g.gamma * g.inverse**2)),
+            ("inverse squared", "Is there an inverse in xhat already?",
+             lambda g: norm_dx(g, scale=g.gamma * g.inverse**2)),
             ("sums where means belong", "By how much does the mean grow if one of n values grows by 1?",
              lambda g: norm_dx(g, g.n, g.n)),
             ("averaged over the images only", "Over how many values of a channel are the mean and variance taken?",
@@ -344,7 +344,8 @@ BATCH_NORM = Exercise(
              lambda g: norm_dx(g, mean=-1)),
             ("the sign of the path through the variance", "If the variance grows, do the xhat get longer or shorter?",
              lambda g: norm_dx(g, variance=-1)),
-            ("a factor 2 in the path through the variance", "The 2 of the square and the 1/2 of the root: what do they make?",
+            ("a factor 2 in the path through the variance", "The 2 of the square and the 1/2 of the root: what do "
+            "they make?",
              lambda g: norm_dx(g, variance=2)),
             ("a factor 1/2 in the path through the variance", "The 2 of the square and the 1/2 of the root?",
              lambda g: norm_dx(g, variance=0.5)),
@@ -370,14 +371,10 @@ BATCH_NORM = Exercise(
 
 def convolution(rng):
     """A 3 x 3 convolution with stride 1: resnet_np.Conv itself. All numbers differ."""
-    B, height, width, C, O = [
-        2,
-        *rng.choice([4, 5, 6, 7], 2, replace=False).tolist(),
-        *rng.permutation([3, 5])[:2].tolist(),
-    ]
-    height, width = (height, width + 4) if {height, width} & {C, O} else (height, width)
-    layer = Conv(rng, C, O)
-    x, dy = rng.normal(size=(B, height, width, C)), rng.normal(size=(B, height, width, O))
+    B, height, width = rng.permutation([4, 6, 7]).tolist()
+    inputs, outputs = rng.permutation([2, 5]).tolist()
+    layer = Conv(rng, inputs, outputs)
+    x, dy = rng.normal(size=(B, height, width, inputs)), rng.normal(size=(B, height, width, outputs))
     y = layer.forward(x)
     dx = layer.backward(dy)
     g = SimpleNamespace(B=B, x=x, W=layer.params["W"], y=y, dy=dy, dx=dx, dW=layer.grads["W"])
@@ -430,12 +427,14 @@ CONV_DW = Exercise(
             ("rows and columns exchanged", "Which of u and v moves down, and which across?",
              lambda g: g.dW.swapaxes(0, 1)),
             ("upside down", "Does W[0, 1] look at the neighbour above, or below?", lambda g: g.dW[::-1]),
-            ("left and right exchanged", "Does W[1, 0] look at the left neighbour, or the right?", lambda g: g.dW[:, ::-1]),
+            ("left and right exchanged", "Does W[1, 0] look at the left neighbour, or the right?",
+             lambda g: g.dW[:, ::-1]),
             ("in and out exchanged", "W is (3, 3, C, O): which comes first, x's channels or y's?",
              lambda g: g.dW.swapaxes(2, 3)),
             ("only the first image", "W is shared by all images. Have all of them a share in dW?",
              lambda g: shares(g, slice(0, 1))),
-            ("only the last image", "Does the loop add up what each image contributes?", lambda g: shares(g, slice(-1, None))),
+            ("only the last image", "Does the loop add up what each image contributes?",
+             lambda g: shares(g, slice(-1, None))),
             ("averaged over the images", "The mean's 1/B is in dy already. What is left to do with the images?",
              lambda g: g.dW / g.B),
             ("averaged over all positions", "A weight moves the output at every position. Do the effects add up?",
@@ -530,7 +529,8 @@ SHORTCUT = Exercise(
     mistakes=(
         *mistakes(
             "dx",
-            ("the shortcut forgotten", "x reaches z2 in two ways. Which one is missing?", lambda g: g.branch(g.dy * (g.y > 0))),
+            ("the shortcut forgotten", "x reaches z2 in two ways. Which one is missing?",
+             lambda g: g.branch(g.dy * (g.y > 0))),
             ("only the shortcut", "x reaches z2 in two ways. Which one is missing?", lambda g: g.dy * (g.y > 0)),
             ("the last ReLU forgotten", "y = max(z2, 0): what is dz2?", lambda g: g.branch(g.dy) + g.dy),
             ("the shortcut taken before the ReLU", "What goes along the shortcut: dy, or dz2?",
@@ -546,7 +546,8 @@ SHORTCUT = Exercise(
              lambda g: (lambda d: g.branch(d) + d)(g.dy * (g.dy > 0))),
             ("x added in place of its gradient", "What is d (f(x) + x) / d x: is it f' + x?",
              lambda g: g.branch(g.dy * (g.y > 0)) + g.x),
-            ("1 added in place of the gradient", "d (f(x) + x) / d x = f' + 1. What does the chain rule multiply the 1 by?",
+            ("1 added in place of the gradient", "d (f(x) + x) / d x = f' + 1. What does the chain rule multiply the "
+            "1 by?",
              lambda g: g.branch(g.dy * (g.y > 0)) + 1),
         ),
     ),

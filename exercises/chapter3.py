@@ -28,19 +28,23 @@ SUSPECTS = {  # what the learner may write into DIAGNOSIS
 }
 
 SIGNS = {  # how each would show
-    "epochs": "Then the loss would still be falling at the end, and more epochs alone would bring it to the healthy one.",
-    "gradients": "Then each step would go along the sum of all gradients so far: the loss falls at first, and later rises.",
+    "epochs": "Then the loss would still be falling at the end, and more epochs alone would bring it to the healthy "
+    "one.",
+    "gradients": "Then each step would go along the sum of all gradients so far: the loss falls at first, and later "
+    "rises.",
     "in place": "Then a gradient would disagree with central differences, and two arrays would share their memory.",
     "labels": "Then the network would do no better than a guess, on the very batches it is trained on; and a picture "
     "printed beside its label would not fit.",
     "mask": "Then the gradients of all layers but the last would disagree with central differences.",
-    "pixels": "Then the network would be good on the training images, and x.mean() and x.std() would differ between the two.",
+    "pixels": "Then the network would be good on the training images, and x.mean() and x.std() would differ between "
+    "the two.",
     "rate": "Then the loss would jump in the first steps, most of the activations be 0 for every image, and a tenth of "
     "the learning rate would do.",
     "size": "Then more hidden units alone would make it as good as the healthy one.",
     "softmax": "Then the loss could not fall below 1.46, however right the answers: -log(e / (e + 9)).",
     "statistics": "Then the answer for an image would depend on which others are read together with it.",
-    "sum": "Then a batch of the same image a hundred times would have a hundred times the gradient of that image alone.",
+    "sum": "Then a batch of the same image a hundred times would have a hundred times the gradient of that image "
+    "alone.",
     "zeros": "Then all hidden units would be the same, and all gradients but that of the last bias 0.",
 }
 
@@ -231,9 +235,9 @@ MASK = Exercise(
     ),
     diagnosis="mask",
     still="Compare the gradients of the first layer with central differences: they should agree to 1e-6.",
-    evidence="Next time: a gradient that lacks a mask still points roughly downhill, so shallow networks hide it. Deeper "
-    "ones, where the error grows from layer to layer, do not. Central differences on a tiny network show it in a "
-    "second, and the layer where they begin to disagree is the place.",
+    evidence="Next time: a gradient that lacks a mask still points roughly downhill, so shallow networks hide it. "
+    "Deeper ones, where the error grows from layer to layer, do not. Central differences on a tiny network show it "
+    "in a second, and the layer where they begin to disagree is the place.",
     healthy=0.83,
 )
 
@@ -248,15 +252,15 @@ SUM = Exercise(
     mistakes=(),
     hints=(
         "Set BATCH to 10, and then to 1000. What changes? Should the size of a step depend on the size of the batch?",
-        "Print the size of dlogits for a batch of one image, and for a batch of that same image a hundred times. The loss "
-        "is the same in both.",
+        "Print the size of dlogits for a batch of one image, and for a batch of that same image a hundred times. The "
+        "loss is the same in both.",
         "The loss is a mean over the batch. Is the derivative that cross_entropy returns that of a mean?",
     ),
     diagnosis="sum",
     still="A batch of the same image a hundred times should give the gradient of that image. (A smaller learning rate "
     "would fit one batch size, and no other.)",
-    evidence="Next time: if the best learning rate changes when the batch size does, in proportion, look for a sum where "
-    "a mean belongs. The loss that is printed and the gradient that is used must be of the same thing.",
+    evidence="Next time: if the best learning rate changes when the batch size does, in proportion, look for a sum "
+    "where a mean belongs. The loss that is printed and the gradient that is used must be of the same thing.",
     healthy=0.78,
 )
 
@@ -272,7 +276,8 @@ ZEROS = Exercise(
     hints=(
         "2.303 is log(10): every digit gets p = 0.1. Print the gradients after the first batch. Which are 0?",
         "All are 0 but the last bias. Follow dW2 = a1.T @ dlogits and da1 = dlogits @ W2.T: which factor makes them 0?",
-        "Print model.params before the first step. If all units of a layer start alike, what could make them different?",
+        "Print model.params before the first step. If all units of a layer start alike, what could make them "
+        "different?",
     ),
     diagnosis="zeros",
     still="Print W1 and W2 before the first step: no two hidden units should be alike.",
@@ -315,15 +320,16 @@ CLEARED = Exercise(
     mistakes=(),
     needs_torch=True,
     hints=(
-        "Print the size of a gradient, model[0].weight.grad.norm(), after each of the first twenty steps. What does it do?",
+        "Print the size of a gradient, model[0].weight.grad.norm(), after each of the first twenty steps. What does "
+        "it do?",
         "It grows and grows, though the loss falls at first. What does backward() do with what is in .grad already?",
         "backward() adds to .grad. Who takes away the last batch's?",
     ),
     diagnosis="gradients",
-    still="After a step, .grad should be the gradient of that step's batch alone. (A smaller learning rate only makes it "
-    "last longer.)",
-    evidence="Next time: print the norm of the gradient. If it grows while the loss falls, something adds up. In PyTorch, "
-    "every step needs optimizer.zero_grad() before backward().",
+    still="After a step, .grad should be the gradient of that step's batch alone. (A smaller learning rate only "
+    "makes it last longer.)",
+    evidence="Next time: print the norm of the gradient. If it grows while the loss falls, something adds up. In "
+    "PyTorch, every step needs optimizer.zero_grad() before backward().",
     healthy=0.84,
 )
 
@@ -339,13 +345,13 @@ SOFTMAX_TWICE = Exercise(
     needs_torch=True,
     hints=(
         "Train longer. Where does the training loss stop? What would the loss be if every answer were right and sure?",
-        "A sure and right answer should have a loss of 0. Give cross_entropy the row [1, 0, 0, ...] with the label 0: what "
-        "does it return?",
+        "A sure and right answer should have a loss of 0. Give cross_entropy the row [1, 0, 0, ...] with the label "
+        "0: what does it return?",
         "cross_entropy wants logits. What does the model end with?",
     ),
     diagnosis="softmax",
-    still="For answers that are sure and right, loss_of should come near 0. (A larger step or more epochs do not remove "
-    "the floor.)",
+    still="For answers that are sure and right, loss_of should come near 0. (A larger step or more epochs do not "
+    "remove the floor.)",
     evidence="Next time: -log(e / (e + 9)) = 1.46. A cross-entropy of ten classes that gets stuck there has been given "
     "probabilities where it wants logits. And always ask what the loss of a perfect answer would be.",
     healthy=0.84,
@@ -368,9 +374,10 @@ STATISTICS = Exercise(
         "reads, and how is it told?",
     ),
     diagnosis="statistics",
-    still="Read one image alone, and then among others: its logits should be the same. (Mixed test batches only hide it.)",
-    evidence="Next time: read the same image in two different batches. If its logits differ, a layer is still learning: "
-    "model.eval() for the test, and model.train() before going on.",
+    still="Read one image alone, and then among others: its logits should be the same. (Mixed test batches only hide "
+    "it.)",
+    evidence="Next time: read the same image in two different batches. If its logits differ, a layer is still "
+    "learning: model.eval() for the test, and model.train() before going on.",
     healthy=0.83,
 )
 
@@ -391,8 +398,8 @@ RATE = Exercise(
     diagnosis="rate",
     still="After the training, print (model.z1 > 0).any(axis=0).mean(): nearly all units should be on for some image. "
     "(Fewer epochs or more units do not bring the dead ones back.)",
-    evidence="Next time: if the loss leaps first and is then stuck at log(number of classes), count the units that are on "
-    "for no image at all. A ReLU that is off for every image gets no gradient, and never comes back. Divide the "
+    evidence="Next time: if the loss leaps first and is then stuck at log(number of classes), count the units that "
+    "are on for no image at all. A ReLU that is off for every image gets no gradient, and never comes back. Divide the "
     "learning rate by 10 until the first ten steps are calm.",
     healthy=0.80,
 )
@@ -407,16 +414,17 @@ IN_PLACE = Exercise(
     call=case(probe_deep),
     mistakes=(),
     hints=(
-        "The formulas of backward are right: compare them with mlp_np.py. And yet central differences disagree. What else "
-        "goes into a gradient?",
+        "The formulas of backward are right: compare them with mlp_np.py. And yet central differences disagree. What "
+        "else goes into a gradient?",
         "The activations. After forward(), print activations[1] and activations[2]. Are they what you expect?",
         "They are equal: np.shares_memory says why. Which line writes into an array that has been put away?",
     ),
     diagnosis="in place",
-    still="After forward(), no two entries of `activations` should share their memory. (More epochs or wider layers make "
-    "up for it a little, and leave it wrong.)",
-    evidence="Next time: if all formulas are right and central differences still disagree, look at what backward is given. "
-    "`out=`, `+=` and slices write into memory that somebody may have kept. PyTorch counts such writes, and refuses.",
+    still="After forward(), no two entries of `activations` should share their memory. (More epochs or wider layers "
+    "make up for it a little, and leave it wrong.)",
+    evidence="Next time: if all formulas are right and central differences still disagree, look at what backward is "
+    "given. `out=`, `+=` and slices write into memory that somebody may have kept. PyTorch counts such writes, and "
+    "refuses.",
     healthy=0.84,
 )
 

@@ -1,10 +1,13 @@
 """Little data for short programs: the first 4,000 training and 2,000 test images of MNIST."""
 
+from functools import cache
+
 import numpy as np
 
 import data
 
 
+@cache
 def few_images():
     """Images (N, 28, 28) uint8 and labels (N,): to train with, and to test with."""
     digits = data.load("mnist")

@@ -159,7 +159,7 @@ def changed(exercise, names):
 
 
 def judge_case(exercise, seed, outcome):
-    """The `Verdict` on a detective's case: what was said to be wrong, whether it is mended, and whether it then learns."""
+    """The `Verdict` on a detective's case: what was said to be wrong, whether it is mended, whether it then learns."""
     said = outcome["diagnosis"]
     g = next(iter(exercise.inputs(seed)))
     *results, accuracy = outcome["trials"][0]["results"]
@@ -186,8 +186,8 @@ def judge_case(exercise, seed, outcome):
         return Verdict(False, "not written", text)
     if not accuracy >= exercise.healthy:
         text = (
-            f"The cause is mended, but the program reads only {accuracy:.3f} of the test digits right; without any other "
-            f"change it is over {exercise.healthy:.2f}. What else have you changed?"
+            f"The cause is mended, but the program reads only {accuracy:.3f} of the test digits right; without any "
+            f"other change it is over {exercise.healthy:.2f}. What else have you changed?"
         )
         return Verdict(False, "mended, but does not learn", text)
     if not said:

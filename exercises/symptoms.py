@@ -13,10 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from exercises.cases import FOLDER
 from exercises.house import ROOT, STUBS, replacing, run
 from exercises.mends import MENDS
-
-FOLDER = Path(__file__).resolve().parent / "pictures"
 
 
 def main():

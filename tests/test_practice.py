@@ -4,11 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+from practice_answers import write
 
 from exercises import marker, runner
 from exercises.catalogue import EXERCISES
 from exercises.house import STUBS
-from practice_answers import write
 
 WRITTEN = [exercise for exercise in EXERCISES if not exercise.diagnosis]
 

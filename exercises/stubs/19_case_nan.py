@@ -30,16 +30,16 @@ def backward(layers, activations, dlogits):
 
 def train():
     (x, y, x_test, y_test), rng = few_digits(), np.random.default_rng(0)
-    layers = [[p.astype(np.float32) for p in init_he(rng, *sizes)] for sizes in zip(SIZES, SIZES[1:])]
+    layers = [[p.astype(np.float32) for p in init_he(rng, *sizes)] for sizes in zip(SIZES[:-1], SIZES[1:], strict=True)]
     for epoch in range(1, EPOCHS + 1):
         losses = []
         for batch in rng.permutation(len(x)).reshape(-1, BATCH):
             activations = forward(layers, x[batch])
             loss, dlogits = softmax_cross_entropy(activations[-1], y[batch])
             losses.append(loss)
-            for layer, gradients in zip(layers, backward(layers, activations, dlogits), strict=True):
-                for p, dp in zip(layer, gradients, strict=True):
-                    p -= LR * dp
+            for (W, b), (dW, db) in zip(layers, backward(layers, activations, dlogits), strict=True):
+                W -= LR * dW
+                b -= LR * db
         accuracy = (forward(layers, x_test)[-1].argmax(axis=1) == y_test).mean()
         print(f"epoch {epoch}: training loss {np.mean(losses):.3f}, test accuracy {accuracy:.3f}")
     return accuracy
