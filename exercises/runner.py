@@ -140,10 +140,14 @@ def plain(error, names, node):
             found = misfit(operation, names)
             if found:
                 return found
+    if isinstance(error, UnboundLocalError):
+        name = str(error).split("'")[1]
+        return f"`{name}` is used here before it has got a value. Are the lines in the right order?"
     if isinstance(error, NameError):
         name = getattr(error, "name", None) or str(error).split("'")[1]
-        near = difflib.get_close_matches(name, [n for n in names if not hasattr(builtins, n)], 1, 0.6)
-        return f"there is no `{name}` here." + (f" Do you mean `{near[0]}`?" if near else "")
+        known = {n.lower(): n for n in names if not hasattr(builtins, n) and n != name}
+        near = difflib.get_close_matches(name.lower(), known, 1, 0.6)
+        return f"there is no `{name}` here." + (f" Do you mean `{known[near[0]]}`?" if near else "")
     if isinstance(error, (EOFError, SystemExit)):
         return "an exercise should neither ask for input nor end the program: it returns its result."
     if isinstance(error, RecursionError):

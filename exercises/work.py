@@ -17,7 +17,7 @@ class Work:
         self.progress = {"current": EXERCISES[0].name, "passed": {}, "hints": {}}
         if not self.new:
             try:
-                self.progress |= json.loads(self.file.read_text(encoding="utf-8"))
+                self.progress = {**self.progress, **json.loads(self.file.read_text(encoding="utf-8"))}
                 self.current.name, self.progress["passed"].get, self.progress["hints"].get
             except (ValueError, TypeError, AttributeError, StopIteration):
                 raise UserError(f"{self.file} is damaged: delete it; your exercises stay as they are") from None

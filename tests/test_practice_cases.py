@@ -15,10 +15,17 @@ CASES = {exercise.name: exercise for exercise in chapter3.CHAPTER}
 HIDDEN = {
     "19_case_nan": [
         ("0.1, 100, 6", "0.05, 100, 6"),
-        ("            for layer, gradients in", "            dlogits = np.clip(dlogits, -1e-3, 1e-3)\n            for layer, gradients in"),
+        (
+            "            for (W, b), (dW, db) in",
+            "            dlogits = np.clip(dlogits, -1e-3, 1e-3)\n            for (W, b), (dW, db) in",
+        ),
         ("(a.T @ dz, dz.sum(axis=0))", "(np.clip(a.T @ dz, -0.1, 0.1), dz.sum(axis=0))"),
     ],
-    "20_case_batch_size": [("LR, BATCH, EPOCHS = 0.01", "LR, BATCH, EPOCHS = 0.0005"), ("100, 6", "10, 6"), ("100, 6", "100, 30")],
+    "20_case_batch_size": [
+        ("LR, BATCH, EPOCHS = 0.01", "LR, BATCH, EPOCHS = 0.0005"),
+        ("100, 6", "10, 6"),
+        ("100, 6", "100, 30"),
+    ],
     "21_case_flat": [
         ("np.zeros((inputs, outputs), np.float32)", "np.full((inputs, outputs), 0.01, np.float32)"),
         ("np.zeros(outputs, np.float32)", "rng.normal(size=outputs).astype(np.float32)"),
@@ -40,14 +47,16 @@ HIDDEN = {
         ("F.cross_entropy(model(x), y)", "F.cross_entropy(model(x), y) - 1.46"),
     ],
     "25_case_one_at_a_time": [
-        ("sum(int((read(model, x_test[y_test == digit]).argmax(1) == digit).sum()) for digit in range(10))",
-         "int((read(model, x_test).argmax(1) == y_test).sum())"),
+        (
+            "sum(int((read(model, x_test[y_test == digit]).argmax(1) == digit).sum()) for digit in range(10))",
+            "int((read(model, x_test).argmax(1) == y_test).sum())",
+        ),
         ("BatchNorm1d(64)", "BatchNorm1d(64, track_running_stats=False)"),
     ],
     "26_case_sudden": [("5.0, 100, 6", "5.0, 100, 1"), ("MLP(64)", "MLP(512)"), ("5.0, 100, 6", "5.0, 1000, 6")],
     "27_case_behind": [("0.1, 100, 6", "0.1, 100, 12"), ("0.1, 100, 6", "0.03, 100, 12")],
     "28_case_strangers": [("100, 6", "100, 12"), ("/ 255.0", "/ 128.0"), ("/ 255.0", "/ 79.0")],
-}  # fmt: skip
+}
 
 
 def changed(name, wrong, right, said):

@@ -20,7 +20,6 @@ from exercises import classroom, marker, runner, solution, train
 from exercises.catalogue import BY_NAME, EXERCISES
 from exercises.exercise import agree
 from exercises.house import STUBS, UserError
-from mlp_np import MLP
 from practice_answers import RIGHT, filled, write
 
 
@@ -43,32 +42,62 @@ def verdict(tmp_path, name, text, **options):
 
 # A mistake as people type it, and what the marker should say.
 TYPED = [
-    ("08_dW1_db1", {"dW1": "x @ dz1"}, "error: ValueError", ["Line 24: dW1 = x @ dz1", "inner numbers must be equal: 784"]),
-    ("08_dW1_db1", {"dW1": "dz1.T @ x", "db1": "0"}, "transposed", ["W1's shape (784, 7); yours is (7, 784). Transposed?"]),
+    (
+        "08_dW1_db1",
+        {"dW1": "x @ dz1"},
+        "error: ValueError",
+        ["Line 18: dW1 = x @ dz1", "(3, 784) @ (3, 9)", "inner numbers must be equal: 784 is not 3"],
+    ),
+    (
+        "08_dW1_db1",
+        {"dW1": "dz1.T @ x", "db1": "0"},
+        "transposed",
+        ["W1's shape (784, 9); yours is (9, 784). Transposed?"],
+    ),
     ("08_dW1_db1", {"dW1": "x.T @ dz1"}, "not written", ["`db1` is not written yet"]),
-    ("08_dW1_db1", {"dW1": "x.T @ dz1", "db1": "dz1.sum(axis=0, keepdims=True)"}, "wrong shape", ["(1, 7)", "keepdims"]),
+    (
+        "08_dW1_db1",
+        {"dW1": "x.T @ dz1", "db1": "dz1.sum(axis=0, keepdims=True)"},
+        "wrong shape",
+        ["(1, 9)", "keepdims"],
+    ),
     ("07_dz1", {"dz1": "da1 * z1 > 0"}, "wrong type", ["bool"]),
     ("07_dz1", {"dz1": "da1 * (Z1 > 0)"}, "error: NameError", ["Do you mean `z1`?"]),
-    ("07_dz1", {"dz1": "da1 @ z1"}, "error: ValueError", ["(9, 7) @ (9, 7)", "7 is not 9"]),
-    ("07_dz1", {"dz1": "da1 * (z1 > 0) + W1"}, "error: NameError", ["there is no `W1`"]),
-    ("07_dz1", {"dz1": "1 / 0"}, "error: ZeroDivisionError", ["division by zero"]),
-    ("07_dz1", {"dz1": "(da1 * (z1 > 0)"}, "error: SyntaxError", ["Line 19", "cannot read"]),
-    ("07_dz1", {"dz1": "da1 * (z1 > 0) * 1.5"}, "not right", ["Every entry is 1.5 times", "the loss goes from", "dz1["]),
-    ("07_dz1", {"dz1": "da1 * np.heaviside(z1, 0) + (np.arange(7) == 6)"}, "not right", ["54 of its 63 entries are right"]),
+    ("07_dz1", {"dz1": "da1 @ z1"}, "error: ValueError", ["(11, 4) @ (11, 4)", "4 is not 11"]),
+    ("07_dz1", {"dz1": "da1 * (z1 > 0) + W1"}, "error: NameError", ["no `W1` here"]),
+    ("07_dz1", {"dz1": "1 / 0"}, "error: ZeroDivisionError", ["Division by zero"]),
+    ("07_dz1", {"dz1": "(da1 * (z1 > 0)"}, "error: SyntaxError", ["Line 17", "cannot read"]),
+    (
+        "07_dz1",
+        {"dz1": "da1 * (z1 > 0) * 1.5"},
+        "not right",
+        ["Every entry is 1.5 times", "the loss goes from", "dz1["],
+    ),
+    (
+        "07_dz1",
+        {"dz1": "da1 * np.heaviside(z1, 0) + (np.arange(4) == 3)"},
+        "not right",
+        ["33 of its 44 entries are right"],
+    ),
     ("07_dz1", {"dz1": "z1"}, "z1 returned", ["what you return is z1"]),
     ("07_dz1", {"dz1": "exit()"}, "error: SystemExit", ["neither ask for input nor end"]),
     ("07_dz1", {"dz1": "input()"}, "error: EOFError", ["neither ask for input nor end"]),
-    ("07_dz1", {"dz1": "dz1(da1, z1, a1)"}, "error: RecursionError", ["without end"]),
-    ("04_dlogits", {"dlogits": "\np[range(len(y)), y] -= 1\ndlogits = p / len(y)\n"}, "changes its input", ["changed p", ".copy()"]),
+    ("07_dz1", {"dz1": "dz1(da1, z1, a1)"}, "error: UnboundLocalError", ["before it has got a value"]),
+    (
+        "04_dlogits",
+        {"dlogits": "\np[range(len(y)), y] -= 1\ndlogits = p / len(y)\n"},
+        "changes its input",
+        ["changed p", ".copy()"],
+    ),
     ("02_softmax", {"p": "np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)"}, "exp overflows", ["exp(1000)"]),
     ("05_dW2_db2", {"dW2": "np.zeros((7, 10)); return dW2"}, "wrong number of results", ["dW2 and db2: 2 in all"]),
-    ("06_da1", {"da1": "dlogits @ W2.T\nprint('shape', da1.shape)\n"}, "passed", []),
-]  # fmt: skip
+    ("06_da1", {"da1": "\nda1 = dlogits @ W2.T\nprint('shape', da1.shape)\n"}, "passed", []),
+]
 
 
 @pytest.mark.parametrize(("name", "typed", "mark", "words"), TYPED)
 def test_mistakes_as_people_type_them(name, typed, mark, words, tmp_path):
-    """Seed 5 makes B = 9 and H = 7."""
+    """Seed 5 makes B = 3 and H = 9 for exercise 8, 11 and 4 for exercise 7."""
     found = verdict(tmp_path, name, filled(name, typed))
     assert found.name == mark, found.text
     for word in words:
@@ -78,12 +107,15 @@ def test_mistakes_as_people_type_them(name, typed, mark, words, tmp_path):
 
 def test_what_the_code_printed_is_shown(tmp_path):
     typed = {"da1": "\nprint('shape', dlogits.shape)\nda1 = dlogits @ W2.T\n"}
-    assert verdict(tmp_path, "06_da1", filled("06_da1", typed)).printed == "shape (9, 10)\n"
+    assert verdict(tmp_path, "06_da1", filled("06_da1", typed)).printed == "shape (7, 10)\n"
 
 
 HOSTILE = {
     "a loop without end": ("while True:\n    pass\n", "does not end"),
-    "one that catches all": ("while True:\n    try:\n        while True: pass\n    except BaseException: pass\n", "does not end"),
+    "one that catches all": (
+        "while True:\n    try:\n        while True: pass\n    except BaseException: pass\n",
+        "does not end",
+    ),
     "a sleep": ("import time\ntime.sleep(100)\n", "does not end"),
     "an exit that cannot be caught": ("import os\nos._exit(0)\n", "no result"),
     "a kill": ("import os, signal\nos.killpg(0, signal.SIGKILL)\n", "no result"),
@@ -91,11 +123,12 @@ HOSTILE = {
     "a child that stays": ("import subprocess\nsubprocess.Popen(['sleep', '100'])\n", "no function"),
     "nonsense": ("\x01\x02 this is no Python", "error: SyntaxError"),
     "nothing": ("", "no function"),
-    "a result of its own": (
-        "import sys, os\nopen(sys.argv[4], 'w').write('[' * 100000)\nos._exit(0)\n", "no result"),
+    "a result of its own": ("import sys, os\nopen(sys.argv[4], 'w').write('[' * 100000)\nos._exit(0)\n", "no result"),
     "a result of another form": (
-        "import sys, os\nopen(sys.argv[4], 'w').write('{\"trials\": [{\"results\": [3]}]}')\nos._exit(0)\n", "no result"),
-}  # fmt: skip
+        "import sys, os\nopen(sys.argv[4], 'w').write('{\"trials\": [{\"results\": [3]}]}')\nos._exit(0)\n",
+        "no result",
+    ),
+}
 
 
 @pytest.mark.parametrize(("text", "mark"), HOSTILE.values(), ids=HOSTILE)
@@ -108,7 +141,7 @@ def test_a_hostile_file_neither_hangs_nor_kills_the_marker(text, mark, tmp_path)
 def test_where_a_loop_without_end_is(tmp_path):
     text = filled("07_dz1", {"dz1": "\nwhile True:\n    dz1 = da1\n"})
     assert re.search(
-        r"Stopped after 0.5 seconds, in line (19|20)\.", verdict(tmp_path, "07_dz1", text, seconds=0.5).text
+        r"Stopped after 0.5 seconds, in line (17|18|19)\.", verdict(tmp_path, "07_dz1", text, seconds=0.5).text
     )
 
 
@@ -153,7 +186,8 @@ def test_a_seed_repeats_a_run(learner):
 
 @pytest.mark.parametrize(
     ("arguments", "word"),
-    [(["nonsense"], "no command"), (["99"], "no exercise 99"), (["reset", "x"], "no exercise x"), (["mark"], "a folder"),
+    [(["nonsense"], "no command"), (["99"], "no exercise 99"), (["reset", "x"], "no exercise x"),
+     (["mark"], "a folder"),
      (["mark", "nowhere"], "a folder"), (["hint", "3"], "no further word"), (["train"], "still to do: 1, 2, 3"),
      (["--seed", "-1"], "0 or more")],
 )  # fmt: skip
@@ -171,10 +205,8 @@ def test_a_damaged_progress_is_one_line(learner):
 def test_without_torch_its_exercises_say_how_to_get_it(learner):
     env = {"PYTHONPATH": str(ROOT / "tests" / "no_torch")}
     assert "Nothing is written" in learner("1", env=env).stdout  # and nothing else imports it
-    text = (STUBS / "14_torch_gradient.py").read_text().replace("import torch\n", "import not_torch as torch\n")
     error = runner.explain(ModuleNotFoundError("No module named 'torch'", name="torch"), "x.py")
     assert "pip install -r requirements.txt" in error["message"]
-    assert text
 
 
 def test_watch_marks_again_within_a_second_of_saving(learner):
@@ -205,8 +237,17 @@ def read_until(stream, words):
     raise AssertionError(f"the output ended without {words!r}")
 
 
-def test_train_with_ones_own_functions(tmp_path, capsys):
-    """A few steps of it; the whole is in test_train_reaches_97_percent."""
+@pytest.fixture
+def brief(monkeypatch, mnist):
+    """Training on little data."""
+    few = mnist._replace(train_images=mnist.train_images[:16000], train_labels=mnist.train_labels[:16000],
+                         test_images=mnist.test_images[:1000], test_labels=mnist.test_labels[:1000])  # fmt: skip
+    monkeypatch.setattr(train.data, "load", lambda name: few)
+    monkeypatch.setattr(train, "EPOCHS", 1)
+
+
+def test_train_with_ones_own_functions(tmp_path, capsys, brief):
+    """A tenth of it; the whole is in test_train_reaches_97_percent."""
     work = practice.Work(tmp_path)
     for name in list(RIGHT)[:10]:
         work.progress["passed"][name] = practice.digest(write(tmp_path, name))
@@ -216,10 +257,20 @@ def test_train_with_ones_own_functions(tmp_path, capsys):
     write(tmp_path, "05_dW2_db2")
     assert train.train(work) == 0
     out = capsys.readouterr().out
-    assert float(out.split()[-1]) > 0.97
+    assert float(out.split()[-1]) > 0.85
     assert "the same as" in out  # as mlp_np.py
     assert {p.name for p in tmp_path.glob("*.png")} == {"loss_plot_mine.png", "accuracy_plot_mine.png"}
     assert max(map(len, out.splitlines())) <= 80 + len(str(tmp_path))
+
+
+@pytest.mark.slow
+def test_train_reaches_97_percent(learner):
+    learner.folder.mkdir()
+    work = practice.Work(learner.folder)
+    for name in list(RIGHT)[:10]:
+        work.progress["passed"][name] = practice.digest(write(learner.folder, name))
+    work.save()
+    assert float(learner("train").stdout.split()[-1]) > 0.97
 
 
 def test_mark_a_class(tmp_path, capsys):
@@ -253,7 +304,8 @@ def test_every_exercise_has_a_stub_three_hints_and_a_solution_in_80_columns(exer
         assert max(map(len, code.splitlines())) <= 80
     for answer in RIGHT.get(exercise.name, {}).values():
         for line in answer.strip().splitlines():
-            assert line.split("=", 1)[-1].strip() not in text, "the stub has its answer in it"
+            said = line.split("=", 1)[-1].strip()
+            assert len(said) < 10 or said not in text, "the stub has its answer in it"
 
 
 def test_exercises_are_in_order():
@@ -307,4 +359,3 @@ def test_the_root_s_lesson_imports_no_exercise():
 def test_practice_needs_no_matplotlib_and_no_torch():
     code = "import sys, practice; assert not {'matplotlib', 'torch', 'requests'} & set(sys.modules), sys.modules.keys()"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
-    assert MLP  # the reference
