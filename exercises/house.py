@@ -5,8 +5,9 @@ The references come from mlp_np.py and resnet_np.py: chapter1.py and chapter2.py
 
 from pathlib import Path
 
-from data import replacing
-from training import UserError, run
+from support.errors import UserError
+from support.files import replacing
+from support.program import run
 
 ROOT = Path(__file__).resolve().parent.parent
 STUBS = Path(__file__).resolve().parent / "stubs"

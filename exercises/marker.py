@@ -73,10 +73,11 @@ def run(exercise, file, seed, seconds):
         except (OSError, ValueError, RecursionError):
             pass
         with suppress(OSError):
-            where = re.findall(r'File "(.*)", line (\d+)', stuck.read_text(errors="replace")[:20000])
-            own = [int(line) for name, line in where if Path(name).name == Path(file).name]
-            if where:
-                return {"stuck": own[0] if own else None, "seconds": seconds}
+            # faulthandler reads the frames while they run: sometimes it has the word, and no line.
+            said = stuck.read_text(errors="replace")[:20000]
+            own = re.findall(rf'{re.escape(Path(file).name)}", line (\d+)', said)
+            if said.startswith("Timeout"):
+                return {"stuck": int(own[0]) if own else None, "seconds": seconds}
         return {"died": process.returncode}
 
 

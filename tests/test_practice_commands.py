@@ -320,9 +320,7 @@ def test_exercises_are_in_order():
 def test_the_update_is_that_of_main_np(name):
     for g in BY_NAME[name].inputs(1):
         params, velocity = {"p": g.old_p.copy()}, {"p": g.old_v.copy()}
-        decay = getattr(g, "weight_decay", 0)
-        options = SimpleNamespace(momentum=g.momentum, weight_decay=decay)
-        main_np.update(params, velocity, {"p": g.dp.copy()}, g.lr, options)
+        main_np.update(params, velocity, {"p": g.dp.copy()}, g.lr, g.momentum, getattr(g, "weight_decay", 0))
         assert agree(params["p"], g.p)
         assert agree(velocity["p"], g.v)
 
