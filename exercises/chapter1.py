@@ -294,7 +294,7 @@ LOSS = Exercise(
         Mistake(
             "loss",
             "columns where pairs belong",
-            "What shape has p[:, y]? How many numbers do you need?",
+            "What is the shape of p[:, y]? How many numbers do you need?",
             lambda g: minus_log(g.p[:, g.y]).mean(),
         ),
         Mistake(
@@ -338,6 +338,12 @@ LOSS = Exercise(
             "divided by 10",
             "Over how many numbers is the mean to be taken: one for each image, or ten?",
             lambda g: g.loss / 10,
+        ),
+        Mistake(
+            "loss",
+            "divided by 10 instead of B",
+            "Over how many numbers is the mean to be taken: one for each image, or ten?",
+            lambda g: g.loss * g.B / 10,
         ),
         Mistake(
             "loss",
@@ -396,7 +402,7 @@ DLOGITS = Exercise(
     mistakes=(
         *scaled(
             "dlogits",
-            sign="If the true digit's logit grows, does the loss rise or fall? What sign has its entry in yours?",
+            sign="If the true digit's logit grows, does the loss rise or fall? What is the sign of its entry in yours?",
             times_B=(
                 "not divided by B",
                 "The loss is a mean over B images. By how much does it change if the loss of one of them changes by 1?",
@@ -420,7 +426,7 @@ DLOGITS = Exercise(
         Mistake(
             "dlogits",
             "onehot added",
-            "If the true digit's logit grows, does the loss rise or fall? What sign has its entry in yours?",
+            "If the true digit's logit grows, does the loss rise or fall? What is the sign of its entry in yours?",
             lambda g: onehot_less(g, g.p + 2 * g.onehot),
         ),
         Mistake(
@@ -468,7 +474,7 @@ DLOGITS = Exercise(
     ),
     hints=(
         "For one image the loss is log(sum(exp(logits))) - logits[y]. What is the derivative of each of the two terms "
-        "with respect to logits[k]? The second one depends on whether k is y.",
+        "with respect to logits[k]? (The derivative of log u is u'/u.) The second one depends on whether k is y.",
         "The first term's derivative is exp(logits[k]) / sum = p[k]; the second's is -1 for k = y and 0 otherwise. And "
         "the mean over the batch?",
         "Take a copy of p, subtract 1 at [np.arange(len(y)), y], and divide by the number of images.",
@@ -549,7 +555,7 @@ DW2_DB2 = Exercise(
         Mistake(
             "db2",
             "summed over everything",
-            "How many biases are there? How many numbers has yours?",
+            "How many biases are there? How many numbers does yours have?",
             lambda g: g.dlogits.sum(),
         ),
         Mistake(
@@ -689,7 +695,7 @@ DZ1 = Exercise(
         Mistake(
             "dz1",
             "the gradient only where both are positive",
-            "May a derivative be negative? Which of the two conditions belongs to the ReLU?",
+            "Can a derivative be negative? Which of the two conditions belongs to the ReLU?",
             lambda g: g.da1 * (g.z1 > 0) * (g.da1 > 0),
         ),
         *scaled(
@@ -789,7 +795,7 @@ DW1_DB1 = Exercise(
         Mistake(
             "db1",
             "summed over everything",
-            "How many biases are there? How many numbers has yours?",
+            "How many biases are there? How many numbers does yours have?",
             lambda g: g.dz1.sum(),
         ),
         *scaled(
@@ -858,7 +864,7 @@ UPDATE = Exercise(
         Mistake(
             "v",
             "the gradient weighed with 1 - momentum",
-            "That is an average of gradients, as Adam keeps it. Which factor has dp in the formula?",
+            "That is an average of gradients, as Adam keeps it. By what is dp multiplied in the formula?",
             lambda g: g.momentum * g.old_v + (1 - g.momentum) * g.dp,
         ),
         Mistake(
@@ -931,12 +937,12 @@ def curve(rng):
     return g
 
 
-def differences(g, formula):
-    """formula(plus, here, minus, h) at every entry."""
+def differences(g, formula, rows=False):
+    """formula(plus, here, minus, h) at every entry; with rows, the row of each entry is moved as a whole."""
     found = np.zeros_like(g.array)
     for i in np.ndindex(g.array.shape):
         step = np.zeros_like(g.array)
-        step[i] = g.h
+        step[i[:1] if rows else i] = g.h
         found[i] = formula(g.value(g.array + step), g.value(g.array), g.value(g.array - step), g.h)
     return found
 
@@ -955,7 +961,11 @@ def not_put_back(g, back):
 
 def call_numerical_gradient(module, g):
     array = g.array.copy()
-    result = module.numerical_gradient(lambda: g.value(array), array, g.h)
+
+    def f():
+        return g.value(array)
+
+    result = module.numerical_gradient(f, array, g.h)
     return result, [] if np.allclose(array, g.array, rtol=0, atol=1e-12) else ["array"]
 
 
@@ -1019,6 +1029,12 @@ NUMERICAL = Exercise(
             "entries not put back: each stays h too high",
             "After one entry has been done, what does `array` hold there?",
             lambda g: not_put_back(g, 1),
+        ),
+        Mistake(
+            "gradient",
+            "a whole row moved at once",
+            "What is array[i] if i is a single number and the array has two axes? How many entries do you move?",
+            lambda g: differences(g, lambda plus, here, minus, h: (plus - minus) / (2 * h), rows=True),
         ),
         Mistake(
             "gradient",

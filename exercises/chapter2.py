@@ -45,7 +45,7 @@ TANH = Exercise(
              lambda g: g.da1 * (1 - g.a1)),
             ("the square around it all", "At z = -3 tanh is nearly flat. Is your slope there near 0?",
              lambda g: g.da1 * (1 - g.a1) ** 2),
-            ("the slope of the sigmoid", "Which function has the slope a (1 - a)?",
+            ("the slope of the sigmoid", "a (1 - a) is the slope of which function?",
              lambda g: g.da1 * g.a1 * (1 - g.a1)),
             ("tanh in place of its slope", "Which of the two is this: the function or its slope?",
              lambda g: g.da1 * g.a1),
@@ -202,7 +202,7 @@ DECAY = Exercise(
              lambda g: decayed(g, g.momentum * g.weight_decay)),
             ("the penalty in place of its derivative", "What is the derivative of weight_decay / 2 times p^2?",
              lambda g: undecayed(g) + g.weight_decay / 2 * g.old_p**2 * (g.old_p.ndim > 1)),
-            ("the sign of p in place of p", "Which penalty has the derivative sign(p)?",
+            ("the sign of p in place of p", "sign(p) is the derivative of which penalty?",
              lambda g: undecayed(g) + g.weight_decay * np.sign(g.old_p) * (g.old_p.ndim > 1)),
             ("the bias decays, too", "Yours is right for weights. Is a bias a weight? (`old_p.ndim` tells them apart.)",
              lambda g: undecayed(g) + g.weight_decay * g.old_p),
@@ -355,7 +355,7 @@ BATCH_NORM = Exercise(
             ("the means over the images alone", "Over which axes does a channel's mean run?",
              lambda g: g.gamma * g.inverse * (g.dy - g.dy.mean(axis=0) - g.xhat * (g.dy * g.xhat).mean(axis=0))),
         ),
-        *scaled("dx", sign="Which sign has the direct path?"),
+        *scaled("dx", sign="What is the sign of the direct path?"),
     ),
     hints=(
         "x reaches y in three ways: directly, through the mean, and through the variance. The direct one gives "

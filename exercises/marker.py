@@ -124,6 +124,10 @@ def judge(exercise, seed, outcome):
             return Verdict(False, "wrong number of results", text)
         for name, result in zip(exercise.gives, results, strict=True):
             verdict = judge_result(exercise, g, name, result, candidates)
+            if verdict and trial["changed"]:
+                what = ", ".join(trial["changed"])
+                text = f"Besides, your function changes {what}, which it should leave as it was."
+                return verdict._replace(text=f"{verdict.text}\n{text}")
             if verdict:
                 return verdict
         if trial["changed"]:
@@ -146,7 +150,9 @@ def not_written(exercise, name=None):
 def judge_error(error):
     line = f"Line {error['line']}: {error['text']}\n" if error["line"] else ""
     message = error["message"]
-    return Verdict(False, f"error: {error['name'][:40]}", line + message[:1].upper() + message[1:])
+    if re.match("[a-z]+ ", message):  # and not a name, such as f()
+        message = message[:1].upper() + message[1:]
+    return Verdict(False, f"error: {error['name'][:40]}", line + message)
 
 
 def changed(exercise, names):
@@ -243,7 +249,7 @@ def recognise(g, name, mine, candidates):
             if agree(mine, value) and not agree(value, reference):
                 shape = np.shape(reference)
                 about = f" {shape_sentence(name, shape, mine.shape)}" if shape != mine.shape else ""
-                text = f"{name}: this looks like {mistake.name}.{about}\n{mistake.question}"
+                text = f"{name}: {mistake.name}, it seems.{about}\n{mistake.question}"
                 return Verdict(False, mistake.name, text)
     return None
 
@@ -271,33 +277,31 @@ def unknown(exercise, g, name, mine, reference):
         if isinstance(value, np.ndarray) and agree(mine, value):
             text = f"{name}: what you return is {other} as it is. How does {name} come of it?"
             return Verdict(False, f"{other} returned", text)
-    scale = np.abs(reference).max()
-    right = np.abs(mine - reference) <= ROUNDING * scale
-    first = tuple(np.argwhere(~right)[0])
-    at = place(first)
-    text = f"{name} has the right shape, and {right.sum()} of its {mine.size} entries are right. "
     if not mine.ndim:
-        text = f"{name} is not right. "
-    ratios = mine[reference != 0] / reference[reference != 0]
-    off = np.abs(mine - reference).max() / scale
-    if off < 1e-5:
+        return Verdict(False, "not right", f"{name} is {mine:.6g}; it should be {reference:.6g}.")
+    off, scale = np.abs(mine - reference), np.abs(reference).max()
+    right = off <= ROUNDING * scale
+    text = f"{name} has the right shape, and {right.sum()} of its {mine.size} entries are right."
+    factor = (mine * reference).sum() / (reference * reference).sum()
+    if off.max() < 1e-5 * scale:
         text += (
-            f"It is close: no entry is off by more than {off:.0e} of the largest. Has something "
-            " been added that is not in the formula (a small number, perhaps), or rounded?"
+            f" It is close: no entry is off by more than {off.max() / scale:.0e} of the largest. Has something been "
+            "added that is not in the formula (a small number, perhaps), or rounded?"
         )
-    elif mine.ndim and mine.size > 1 and np.abs(ratios - ratios[0]).max() < 1e-9 * abs(ratios[0]) and ratios[0]:
-        sizes = {"B": getattr(g, "B", None), "H": getattr(g, "H", None)}
-        here = ", ".join(f"{letter} is {n}" for letter, n in sizes.items() if n)
-        text += f"Every entry is {ratios[0]:.6g} times the true one. " + (f"(Here {here}.)" if here else "")
+    elif agree(mine, factor * reference) and factor:
+        sizes = ", ".join(f"{letter} is {getattr(g, letter)}" for letter in "BH" if hasattr(g, letter))
+        text += f" Every entry is {factor:.6g} times the true one." + (f" (Here {sizes}.)" if sizes else "")
+    first = tuple(np.argwhere(~right)[0])
     text += (
-        f"\nThe first that is not right is {name}{at}: yours is {mine[first]:.6g}, it should be {reference[first]:.6g}."
+        f"\nThe first that is not right is {name}{place(first)}: yours is {mine[first]:.6g}, "
+        f"it should be {reference[first]:.6g}."
     )
     if exercise.nudges and name in exercise.nudges:
-        text += "\n" + nudge(g, *exercise.nudges[name], first, reference[first], mine[first])
+        text += "\n" + nudge(g, *exercise.nudges[name], first, mine[first])
     return Verdict(False, "not right", text)
 
 
-def nudge(g, array_name, loss, at, true, yours, h=1e-3):
+def nudge(g, array_name, loss, at, yours, h=1e-3):
     """What the loss does if one entry of an array grows by h."""
     array = getattr(g, array_name).copy()
     before = loss(g, array)

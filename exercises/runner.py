@@ -11,6 +11,7 @@ import difflib
 import faulthandler
 import io
 import json
+import re
 import sys
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from types import SimpleNamespace
@@ -158,7 +159,18 @@ def plain(error, names, node):
         return "PyTorch is missing. To get it: python -m pip install -r requirements.txt (large), then try again."
     if isinstance(error, TypeError) and "ellipsis" in str(error):
         return "the three dots are still in this calculation: put your own expression there."
-    message = str(error).strip().split("\n")[0][:300] or "no message"
+    message = re.sub(r"\S*<locals>\.", "", str(error).strip().split("\n")[0])[:300] or "no message"
+    shapes = re.match(r"shapes (\(.*?\)) and (\(.*?\)) not aligned: (\d+) .* != (\d+)", message)
+    if shapes:
+        a, b, m, n = shapes.groups()
+        return f"the shapes are {a} @ {b}. In a matrix product the inner numbers must be equal: {m} is not {n}."
+    if "truth value of an array" in message:
+        return (
+            "`if`, `and`, `or` and `not` need a single True or False, and here is a whole array of them. But an array "
+            "of True and False can be multiplied, entry by entry: they count as 1 and 0."
+        )
+    if isinstance(error, IndexError):
+        return f"{message}. (Indices start at 0.) Is this the index that you mean, on the axis that you mean?"
     return f"{message} ({type(error).__name__})"
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from exercises import chapter3, marker, runner
+from exercises import cases, chapter3, marker, runner
 from exercises.house import STUBS
 from exercises.mends import MENDS
 
@@ -82,6 +82,15 @@ def test_every_case_has_a_mend_a_disguise_and_signs():
     assert list(MENDS) == list(HIDDEN) == list(CASES)
     assert len(CASES) >= 8
     assert set(chapter3.SUSPECTS) == set(chapter3.SIGNS) > {case.diagnosis for case in CASES.values()}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_symptoms_are_from_runs_of_both(name):
+    """python -m exercises.symptoms makes them."""
+    printed = json.loads((cases.FOLDER / "printed.json").read_text(encoding="utf-8"))[name]
+    last = {kind: float(lines[-1].split()[-1]) for kind, lines in printed.items()}
+    assert last["as it is"] < CASES[name].healthy <= last["healthy"]
+    assert (cases.FOLDER / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
 
 
 @pytest.mark.parametrize("name", CASES)
