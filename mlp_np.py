@@ -146,6 +146,8 @@ def check():
     ]
     print("each gradient by hand, and its largest relative difference from (loss(+h) - loss(-h)) / 2h")
     for name, formula, by_hand, array, loss in rows:
+        if by_hand.shape != array.shape:  # a (1, H) in place of an (H,) would still compare well
+            raise SystemExit(f"{name} has the shape {by_hand.shape}; it should be {array.shape}")
         difference = relative_difference(by_hand, numerical_gradient(loss, array))
         print(f"{name:8} = {formula:20} {by_hand.shape!s:10} {difference:.1e}")
         if not difference < 1e-6:

@@ -170,13 +170,14 @@ def test_the_file_notices_a_wrong_derivative(tmp_path):
         ("self.da1 * (self.z1 > 0)", "self.da1"),
         ("dlogits[rows, y] -= 1", "dlogits[rows, y] -= 1.001"),
         ("self.dz1.sum(axis=0)", "self.dz1.mean(axis=0)"),
+        ("db1 = self.dz1.sum(axis=0)", "db1 = self.dz1.sum(axis=0, keepdims=True)"),  # (1, H), and compares well
     ]:
         source = (ROOT / "mlp_np.py").read_text(encoding="utf-8")
         assert source.count(right + "\n") + source.count(right + "  #") == 1
         (tmp_path / "broken.py").write_text(source.replace(right, wrong), encoding="utf-8")
         result = subprocess.run([sys.executable, str(tmp_path / "broken.py")], capture_output=True, text=True)
         assert result.returncode == 1, wrong
-        assert "is wrong" in result.stderr
+        assert "is wrong" in result.stderr or "has the shape (1, 7); it should be (7,)" in result.stderr
 
 
 def test_numerical_gradient_knows_a_gradient():

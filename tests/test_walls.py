@@ -33,6 +33,8 @@ def imports(name):
 
 IMPORTS = {name: imports(name) for name in MODULES}
 NETWORKS = {name for name in MODULES if name.endswith(("_np", "_torch")) and not name.startswith("main")}
+# practice.py hands out some exercises about PyTorch, which import it only then: tests/test_practice_commands.py runs it.
+WITH_TORCH = {"main_torch", "practice"} | {name for name in NETWORKS if name.endswith("torch")}
 ROOT_MODULES = {name for name, path in MODULES.items() if "/" not in path}
 
 
@@ -57,7 +59,7 @@ def test_there_is_a_house():
     assert "torch" in reached("main_torch")
 
 
-@pytest.mark.parametrize("name", sorted(ROOT_MODULES - {"main_torch"} - {n for n in NETWORKS if n.endswith("torch")}))
+@pytest.mark.parametrize("name", sorted(ROOT_MODULES - WITH_TORCH))
 def test_the_numpy_side_never_reaches_torch(name):
     assert not {found for found in reached(name) if found.split(".")[0] == "torch"}
 
@@ -72,6 +74,11 @@ def test_a_network_stands_alone(name):
 def test_the_root_never_imports_the_lab():
     for name in ROOT_MODULES | {name for name in MODULES if room(name) == "support"}:
         assert not {found for found in reached(name) if room(found) == "lab"}, name
+
+
+def test_the_lesson_never_imports_an_exercise():
+    for name in ROOT_MODULES - {"practice"}:
+        assert not {found for found in reached(name) if room(found) == "exercises"}, name
 
 
 def test_support_knows_nothing_of_the_root():

@@ -1,0 +1,35 @@
+"""What practice.py says about a detective's case: the symptom beside a healthy run, and the suspects."""
+
+import json
+from pathlib import Path
+
+from exercises.chapter3 import SUSPECTS
+from exercises.mends import MENDS
+from exercises.terminal import near, say
+
+FOLDER = Path(__file__).resolve().parent / "pictures"
+
+
+def tell(exercise):
+    """The symptom, and what may be the cause."""
+    printed = json.loads((FOLDER / "printed.json").read_text(encoding="utf-8"))[exercise.name]
+    say(f"{'It prints:':38}A healthy run prints:", "quiet")
+    for sick, healthy in zip(printed["as it is"], printed["healthy"], strict=True):
+        print(f"{shorter(sick):38}{shorter(healthy)}")
+    say(f"\nThe curves: {near(FOLDER / exercise.name)}.png")
+    say("Run it with `python practice.py run`. The suspects, for DIAGNOSIS:\n")
+    for word, meaning in SUSPECTS.items():
+        quoted = f'"{word}"'
+        say(f"  {quoted:13} {meaning}")
+    print()
+
+
+def shorter(line):
+    """A line that a program printed, in half a terminal's width."""
+    return line.replace("epoch ", "").replace("training ", "").replace("test accuracy", "test")
+
+
+def mend(exercise):
+    """The lines that mend a program."""
+    wrong, right = MENDS[exercise.name]
+    return f"Instead of\n\n{wrong}\nit should be\n\n{right}"

@@ -1,0 +1,23 @@
+"""Little data for short programs: the first 4,000 training and 2,000 test images of MNIST."""
+
+from functools import cache
+
+import numpy as np
+
+import data
+
+
+@cache
+def few_images():
+    """Images (N, 28, 28) uint8 and labels (N,): to train with, and to test with."""
+    digits = data.load("mnist")
+    train = digits.train_images[:4000], digits.train_labels[:4000].astype(np.int64)
+    return *train, digits.test_images[:2000], digits.test_labels[:2000].astype(np.int64)
+
+
+def few_digits():
+    """The same as inputs x (N, 784), float32, with mean 0 and standard deviation 1, and labels y (N,)."""
+    images, y, test_images, y_test = few_images()
+    mean, std = images.mean(), images.std()
+    x, x_test = (((i - mean) / std).astype(np.float32).reshape(-1, 784) for i in (images, test_images))
+    return x, y, x_test, y_test

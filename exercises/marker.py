@@ -1,0 +1,317 @@
+"""The marker: runs a file in a process of its own, compares, and names the mistake.
+
+judge() is the comparison alone. A known mistake is named when what was returned is, to rounding, what a function with
+that mistake returns for the same inputs: never by a ratio or a threshold.
+"""
+
+import base64
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from exercises import chapter3
+from exercises.exercise import ROUNDING, agree
+from exercises.house import ROOT
+
+SECONDS = 8  # that a function may take
+WORDS = {0: "a single number", 1: "one axis", 2: "two axes", 3: "three axes", 4: "four axes"}
+
+
+class Verdict(NamedTuple):
+    passed: bool
+    name: str  # in a few words, as in the teacher's table
+    text: str  # for the learner; paragraphs
+    printed: str = ""  # what the learner's own code printed
+
+
+def mark(exercise, file, seed, seconds=None):
+    """The `Verdict` on a file. Never raises for what is in it, and never takes much longer than `seconds`."""
+    outcome = run(exercise, file, seed, seconds or (60 if exercise.needs_torch or exercise.diagnosis else SECONDS))
+    try:
+        verdict = judge(exercise, seed, outcome)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):  # the file wrote its result by itself
+        verdict = Verdict(False, "no result", "The program left a result that makes no sense.")
+    return verdict._replace(printed=str(outcome.get("printed", ""))[:2000])
+
+
+def run(exercise, file, seed, seconds):
+    """What the process of its own reported: a dict as exercises.runner.run makes it."""
+    with tempfile.TemporaryDirectory(prefix="practice", ignore_cleanup_errors=True) as folder:
+        result = Path(folder) / "result.json"
+        command = [sys.executable, "-m", "exercises.runner", exercise.name, str(Path(file).resolve()), str(seed)]
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        process = subprocess.Popen(
+            [*command, str(result), str(seconds)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            env=os.environ | one_thread | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+            start_new_session=True,  # so that it can be ended with all that it has started
+        )
+        try:
+            process.wait(seconds + 5)
+        except subprocess.TimeoutExpired:
+            return {"stuck": None, "seconds": seconds}
+        finally:
+            end(process)
+        stuck = result.with_name("result.json.stuck")
+        try:
+            if result.stat().st_size < 2**25:
+                outcome = json.loads(result.read_bytes())
+                return outcome if isinstance(outcome, dict) else {"died": process.returncode}
+        except (OSError, ValueError, RecursionError):
+            pass
+        with suppress(OSError):
+            # faulthandler reads the frames while they run: sometimes it has the word, and no line.
+            said = stuck.read_text(errors="replace")[:20000]
+            own = re.findall(rf'{re.escape(Path(file).name)}", line (\d+)', said)
+            if said.startswith("Timeout"):
+                return {"stuck": int(own[0]) if own else None, "seconds": seconds}
+        return {"died": process.returncode}
+
+
+def end(process):
+    """End a process and whatever it has started."""
+    with suppress(OSError, AttributeError):
+        os.killpg(process.pid, signal.SIGKILL)  # not on Windows
+    with suppress(OSError):
+        process.kill()
+    process.wait()
+
+
+@np.errstate(all="ignore")  # some mistakes overflow
+def judge(exercise, seed, outcome):
+    """The `Verdict` on what a file's functions returned for the inputs of that seed."""
+    if "missing" in outcome:
+        text = (
+            f"The file has no function `{exercise.function}` any more. `python practice.py reset` brings the stub back."
+        )
+        return Verdict(False, "no function", text)
+    if "error" in outcome:
+        return judge_error(outcome["error"])
+    if "stuck" in outcome:
+        where = f"in line {outcome['stuck']}" if outcome["stuck"] else "somewhere"
+        text = f"Stopped after {outcome['seconds']:g} seconds, {where}. Is there a loop that never ends?"
+        return Verdict(False, "does not end", text)
+    if "died" in outcome:
+        text = f"Python itself ended, with status {outcome['died']}, before there was a result. Too large an array?"
+        return Verdict(False, "no result", text)
+
+    if exercise.diagnosis:
+        return judge_case(exercise, seed, outcome)
+    candidates = exercise.mistakes
+    given = list(exercise.inputs(seed))
+    for g, trial in zip(given, outcome["trials"], strict=True):
+        results, expected = trial["results"], len(exercise.gives)
+        if all(result["type"] == "ellipsis" for result in results):
+            return not_written(exercise)
+        if len(results) != expected:
+            names = " and ".join(exercise.gives)
+            text = f"`{exercise.function}` should return {names}: {expected} in all. Yours returns {len(results)}."
+            if results[0]["type"] == "None":
+                text += " It is None: is the last line still `return ...`?"
+            return Verdict(False, "wrong number of results", text)
+        for name, result in zip(exercise.gives, results, strict=True):
+            verdict = judge_result(exercise, g, name, result, candidates)
+            if verdict and trial["changed"]:
+                what = ", ".join(trial["changed"])
+                text = f"Besides, your function changes {what}, which it should leave as it was."
+                return verdict._replace(text=f"{verdict.text}\n{text}")
+            if verdict:
+                return verdict
+        if trial["changed"]:
+            return changed(exercise, trial["changed"])
+        # What is left for the next trial: the mistakes that this one cannot show.
+        candidates = [m for m in candidates if agree(m.value(g), getattr(g, m.output))]
+    return Verdict(True, "passed", "")
+
+
+def not_written(exercise, name=None):
+    what = f"`{name}` is" if name else "Nothing is"
+    written = (
+        "not written yet: put your own expression in place of the three dots."
+        if name
+        else ("written yet, and that is how it starts. Put your own expression in place of the three dots.")
+    )
+    return Verdict(False, "not written", f"{what} {written}")
+
+
+def judge_error(error):
+    line = f"Line {error['line']}: {error['text']}\n" if error["line"] else ""
+    message = error["message"]
+    if re.match("[a-z]+ ", message):  # and not a name, such as f()
+        message = message[:1].upper() + message[1:]
+    return Verdict(False, f"error: {error['name'][:40]}", line + message)
+
+
+def changed(exercise, names):
+    names = ", ".join(names)
+    text = (
+        f"The result is right. But your function has changed {names}, which it was only given to read: the "
+        f"caller still needs {'it' if ',' not in names else 'them'} as before. Which of your lines writes into an "
+        "array that it did not make? (`.copy()` makes one.)"
+    )
+    return Verdict(False, "changes its input", text)
+
+
+def judge_case(exercise, seed, outcome):
+    """The `Verdict` on a detective's case: what was said to be wrong, whether it is mended, whether it then learns."""
+    said = outcome["diagnosis"]
+    g = next(iter(exercise.inputs(seed)))
+    *results, accuracy = outcome["trials"][0]["results"]
+    mended = len(results) == len(exercise.gives) - 1 and all(
+        "data" in result and agree(decode(result), getattr(g, name))
+        for name, result in zip(exercise.gives, results, strict=False)
+    )
+    accuracy = float(decode(accuracy)) if mended else None
+    if said and said not in chapter3.SUSPECTS:
+        text = f"DIAGNOSIS is {said!r}. It should be one of: {', '.join(chapter3.SUSPECTS)}."
+        return Verdict(False, "no diagnosis", text)
+    if said and said != exercise.diagnosis:
+        text = f"You say: {chapter3.SUSPECTS[said]}. {chapter3.SIGNS[said]} Is it so here?"
+        return Verdict(False, f"diagnosis: {said}", text)
+    if not mended:
+        if said:
+            text = f"Right, that is what is wrong: {chapter3.SUSPECTS[said]}. But it still is. {exercise.still}"
+            return Verdict(False, "not mended", text)
+        text = (
+            "Nothing is mended yet, and that is how it starts. Run it, print what you want to know, say in DIAGNOSIS "
+            "what is wrong, and mend it. (More epochs or a smaller step may make the numbers nicer. It is the cause "
+            "that is looked for.)"
+        )
+        return Verdict(False, "not written", text)
+    if not accuracy >= exercise.healthy:
+        text = (
+            f"The cause is mended, but the program reads only {accuracy:.3f} of the test digits right; without any "
+            f"other change it is over {exercise.healthy:.2f}. What else have you changed?"
+        )
+        return Verdict(False, "mended, but does not learn", text)
+    if not said:
+        return Verdict(False, "no diagnosis", f"Mended: {accuracy:.3f}. Now say in DIAGNOSIS what it was.")
+    return Verdict(True, "passed", f"{accuracy:.3f} of the test digits are read right.\n{exercise.evidence}")
+
+
+def judge_result(exercise, g, name, result, candidates):
+    """The `Verdict` on one result, or None if it is right. Shape first, then type and finiteness, then values."""
+    reference = np.asarray(getattr(g, name), np.float64)
+    if result["type"] == "ellipsis":
+        return not_written(exercise, name)
+    if result["type"] == "None":
+        text = f"{name} is None. Does `{exercise.function}` end with a `return`?"
+        return Verdict(False, "returns None", text)
+    if result["type"] != "array":
+        wanted = "an array of float64" if reference.ndim else "a number"
+        return Verdict(False, "wrong type", f"{name} should be {wanted}; yours is of type {result['type']}.")
+    shape, dtype = tuple(result["shape"]), result["dtype"]
+    mine = decode(result) if "data" in result else None
+    known = None if mine is None else recognise(g, name, mine, candidates)
+    if shape != reference.shape:
+        return wrong_shape(g, name, shape, reference.shape, known)
+    if dtype != "float64":
+        text = f"{name} should be of type float64; yours is {dtype}."
+        text += (
+            " Is something rounded on the way?" if "float" in dtype else " Is a comparison or a rounding the last step?"
+        )
+        return known if known and dtype in ("bool", "int64") else Verdict(False, "wrong type", text)
+    if agree(mine, reference):
+        return None
+    if known:
+        return known
+    bad = np.argwhere(~np.isfinite(mine))
+    if len(bad):
+        at, value = place(bad[0]), mine[tuple(bad[0])]
+        text = f"{name}{at} is {value}; of {mine.size} entries, {len(bad)} are not finite."
+        return Verdict(False, "not finite", text + " Where does a 0 get divided, or exp get too large a number?")
+    return unknown(exercise, g, name, mine, reference)
+
+
+def decode(result):
+    return np.frombuffer(base64.b64decode(result["data"]), np.float64).reshape(result["shape"])
+
+
+def recognise(g, name, mine, candidates):
+    """The `Verdict` that names the known mistake which gives just these numbers, or None."""
+    reference = getattr(g, name)
+    for mistake in candidates:
+        if mistake.output == name:
+            value = mistake.value(g)
+            if agree(mine, value) and not agree(value, reference):
+                shape = np.shape(reference)
+                about = f" {shape_sentence(name, shape, mine.shape)}" if shape != mine.shape else ""
+                text = f"{name}: {mistake.name}, it seems.{about}\n{mistake.question}"
+                return Verdict(False, mistake.name, text)
+    return None
+
+
+def shape_sentence(name, wanted, shape):
+    whose = f"{name[1:]}'s shape" if name.startswith("d") else "the shape"
+    wanted = f"{whose} {wanted}" if wanted else "a single number"
+    return f"{name} should have {wanted}; yours is {shape if shape else 'a single number'}."
+
+
+def wrong_shape(g, name, shape, wanted, known):
+    if known:
+        return known
+    text = shape_sentence(name, wanted, shape)
+    if shape == wanted[::-1] and len(wanted) > 1:
+        return Verdict(False, "transposed", f"{text} Transposed?")
+    if [n for n in shape if n != 1] == [n for n in wanted if n != 1]:
+        return Verdict(False, "wrong shape", f"{text} An axis of length 1 is too many or too few: is it keepdims?")
+    return Verdict(False, "wrong shape", f"{text} Which letters should be left, and over which is the sum?")
+
+
+def unknown(exercise, g, name, mine, reference):
+    """The mistake is none of those that are known: show as much as helps to find it."""
+    for other, value in vars(g).items():
+        if isinstance(value, np.ndarray) and agree(mine, value):
+            text = f"{name}: what you return is {other} as it is. How does {name} come of it?"
+            return Verdict(False, f"{other} returned", text)
+    if not mine.ndim:
+        return Verdict(False, "not right", f"{name} is {mine:.6g}; it should be {reference:.6g}.")
+    off, scale = np.abs(mine - reference), np.abs(reference).max()
+    right = off <= ROUNDING * scale
+    text = f"{name} has the right shape, and {right.sum()} of its {mine.size} entries are right."
+    factor = (mine * reference).sum() / (reference * reference).sum()
+    if off.max() < 1e-5 * scale:
+        text += (
+            f" It is close: no entry is off by more than {off.max() / scale:.0e} of the largest. Has something been "
+            "added that is not in the formula (a small number, perhaps), or rounded?"
+        )
+    elif agree(mine, factor * reference) and factor:
+        sizes = ", ".join(f"{letter} is {getattr(g, letter)}" for letter in "BH" if hasattr(g, letter))
+        text += f" Every entry is {factor:.6g} times the true one." + (f" (Here {sizes}.)" if sizes else "")
+    first = tuple(np.argwhere(~right)[0])
+    text += (
+        f"\nThe first that is not right is {name}{place(first)}: yours is {mine[first]:.6g}, "
+        f"it should be {reference[first]:.6g}."
+    )
+    if exercise.nudges and name in exercise.nudges:
+        text += "\n" + nudge(g, *exercise.nudges[name], first, mine[first])
+    return Verdict(False, "not right", text)
+
+
+def nudge(g, array_name, loss, at, yours, h=1e-3):
+    """What the loss does if one entry of an array grows by h."""
+    array = getattr(g, array_name).copy()
+    before = loss(g, array)
+    array[at] += h
+    after = loss(g, array)
+    return (
+        f"Try it: if {array_name}{place(at)} grows by {h:g}, the loss goes from {before:.8f} to {after:.8f}. That is "
+        f"{(after - before) / h:.4g} for each unit; your {yours:.4g} is not."
+    )
+
+
+def place(index):
+    return f"[{', '.join(str(int(i)) for i in index)}]" if len(index) else ""

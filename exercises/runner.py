@@ -1,0 +1,245 @@
+"""Runs what a learner wrote, in a process of its own: python -m exercises.runner NAME FILE SEED RESULT SECONDS.
+
+It leaves a small JSON file, RESULT: what the functions returned, or what went wrong and in which line. Nothing that
+the learner's file does can reach the process that marks it, except through that file.
+"""
+
+import ast
+import base64
+import builtins
+import difflib
+import faulthandler
+import io
+import json
+import re
+import sys
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from types import SimpleNamespace
+
+import numpy as np
+
+from exercises import catalogue
+
+MOST_PRINTED = 2000  # characters of the learner's own prints
+MOST_BYTES = 2**20  # of one result; every right one is far smaller
+
+
+def load(file):
+    """The names that a file defines. Compiled here rather than imported, so that no stale .pyc is ever used."""
+    with open(file, "rb") as opened:
+        code = compile(opened.read(), str(file), "exec")
+    module = {"__name__": "practice", "__file__": str(file)}
+    exec(code, module)
+    return SimpleNamespace(**module)
+
+
+def run(exercise, file, seed):
+    """What became of one file, as plain data that JSON can hold."""
+    printed = Printed()
+    try:
+        with redirect_stdout(printed), redirect_stderr(printed), np.errstate(all="ignore"):
+            module = load(file)
+            trials = [call(exercise, module, g) for g in exercise.inputs(seed)]
+        said = getattr(module, "DIAGNOSIS", ...)
+        outcome = {"trials": trials, "diagnosis": "" if said is ... else str(said)[:40]}
+    except Missing:
+        outcome = {"missing": True}
+    except BaseException as error:
+        outcome = {"error": explain(error, str(file))}
+    return outcome | {"printed": printed.getvalue()}
+
+
+class Printed(io.StringIO):
+    def write(self, text):
+        return super().write(text[: max(0, MOST_PRINTED - self.tell())]) if self.tell() < MOST_PRINTED else 0
+
+
+class Missing(Exception):
+    """The file does not define the function that it should."""
+
+
+def call(exercise, module, g):
+    """The results of one trial, and the names of the inputs that were changed though they should not be."""
+    function = getattr(module, exercise.function, None)
+    if not callable(function):
+        raise Missing
+    if exercise.call:
+        results, changed = exercise.call(module, g)
+    else:
+        given = {name: getattr(g, name) for name in exercise.takes}
+        copies = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in given.items()}
+        results = function(*copies.values())
+        changed = [
+            name
+            for name, value in given.items()
+            if isinstance(value, np.ndarray) and name not in exercise.may_change and not same(value, copies[name])
+        ]
+    if len(exercise.gives) == 1 and not (isinstance(results, tuple) and len(results) == 1):
+        results = (results,)
+    many = isinstance(results, (tuple, list))
+    return {"results": [describe(result) for result in results] if many else [describe(results)], "changed": changed}
+
+
+def same(a, b):
+    return a.shape == b.shape and np.array_equal(a, b)
+
+
+def describe(value):
+    """A result as plain data: an array with its numbers, or the name of what it is."""
+    if value is ...:
+        return {"type": "ellipsis"}
+    if value is None:
+        return {"type": "None"}
+    if isinstance(value, (float, np.generic)):
+        value = np.asarray(value)
+    if type(value) is not np.ndarray:
+        return {"type": type(value).__name__}
+    about = {"type": "array", "dtype": str(value.dtype), "shape": value.shape}
+    if value.dtype.kind in "biuf" and value.nbytes <= MOST_BYTES:
+        about["data"] = base64.b64encode(np.ascontiguousarray(value).astype(np.float64).tobytes()).decode()
+    return about
+
+
+def explain(error, file):
+    """The learner's own line, and the complaint in plain words."""
+    if isinstance(error, SyntaxError) and error.filename == file:
+        text = (error.text or "").strip()
+        message = f"Python cannot read this line: {error.msg}. Look at its end, and at the line before it, too."
+        return {"name": type(error).__name__, "line": error.lineno, "text": text, "message": message}
+    frame, traceback = None, error.__traceback__
+    while traceback:
+        if traceback.tb_frame.f_code.co_filename == file:
+            frame, line = traceback.tb_frame, traceback.tb_lineno
+        traceback = traceback.tb_next
+    if frame is None:
+        return {"name": type(error).__name__, "line": None, "text": "", "message": plain(error, {}, "")}
+    with open(file, encoding="utf-8", errors="replace") as opened:
+        lines = opened.read().splitlines()
+    names = {**vars(builtins), **frame.f_globals, **frame.f_locals}
+    message = plain(error, names, statement(lines, line))
+    return {"name": type(error).__name__, "line": line, "text": lines[line - 1].strip(), "message": message}
+
+
+def statement(lines, line):
+    """The smallest whole statement around a line, for one that goes over several."""
+    with suppress(SyntaxError, ValueError):
+        around = [
+            node
+            for node in ast.walk(ast.parse("\n".join(lines)))
+            if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr))
+            and node.lineno <= line <= node.end_lineno
+        ]
+        if around:
+            return min(around, key=lambda node: node.end_lineno - node.lineno)
+    return None
+
+
+def plain(error, names, node):
+    """An exception in words for people."""
+    if node:
+        for operation in operations(node):
+            found = misfit(operation, names)
+            if found:
+                return found
+    if isinstance(error, UnboundLocalError):
+        name = str(error).split("'")[1]
+        return f"`{name}` is used here before it has got a value. Are the lines in the right order?"
+    if isinstance(error, NameError):
+        name = getattr(error, "name", None) or str(error).split("'")[1]
+        known = {n.lower(): n for n in names if not hasattr(builtins, n) and n != name}
+        near = difflib.get_close_matches(name.lower(), known, 1, 0.6)
+        return f"there is no `{name}` here." + (f" Do you mean `{known[near[0]]}`?" if near else "")
+    if isinstance(error, (EOFError, SystemExit)):
+        return "an exercise should neither ask for input nor end the program: it returns its result."
+    if isinstance(error, RecursionError):
+        return "the function calls itself without end."
+    if isinstance(error, MemoryError):
+        return "the array is too large for the memory. Look at the shapes."
+    if isinstance(error, ImportError) and getattr(error, "name", "") == "torch":
+        return "PyTorch is missing. To get it: python -m pip install -r requirements.txt (large), then try again."
+    if isinstance(error, TypeError) and "ellipsis" in str(error):
+        return "the three dots are still in this calculation: put your own expression there."
+    message = re.sub(r"\S*<locals>\.", "", str(error).strip().split("\n")[0])[:300] or "no message"
+    shapes = re.match(r"shapes (\(.*?\)) and (\(.*?\)) not aligned: (\d+) .* != (\d+)", message)
+    if shapes:
+        a, b, m, n = shapes.groups()
+        return f"the shapes are {a} @ {b}. In a matrix product the inner numbers must be equal: {m} is not {n}."
+    if "truth value of an array" in message:
+        return (
+            "`if`, `and`, `or` and `not` need a single True or False, and here is a whole array of them. But an array "
+            "of True and False can be multiplied, entry by entry: they count as 1 and 0."
+        )
+    if isinstance(error, IndexError):
+        return f"{message}. (Indices start at 0.) Is this the index that you mean, on the axis that you mean?"
+    return f"{message} ({type(error).__name__})"
+
+
+OPERATORS = {ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.Gt: ">"}
+
+
+def operations(node):
+    """The operations of a statement as (left, sign, right), the innermost first."""
+    found = []
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.BinOp) and type(inner.op) in OPERATORS:
+            found.append((inner.left, OPERATORS[type(inner.op)], inner.right))
+        elif isinstance(inner, ast.AugAssign) and type(inner.op) in OPERATORS:
+            found.append((inner.target, OPERATORS[type(inner.op)], inner.value))
+    return reversed(found)
+
+
+def misfit(operation, names):
+    """What is wrong with the shapes of an operation's two sides, or None if they fit."""
+    left, sign, right = operation
+    try:
+        a, b = (
+            np.shape(eval(compile(ast.Expression(load_form(side)), "", "eval"), dict(names))) for side in (left, right)
+        )
+    except BaseException:
+        return None
+    wrote = f"{ast.unparse(left)} {sign} {ast.unparse(right)}"
+    wrote = f"in {wrote}, the shapes are {a} {sign} {b}" if len(wrote) < 60 else f"the shapes are {a} {sign} {b}"
+    if sign == "@":
+        if not a or not b:
+            return f"{wrote}: @ needs arrays, and one side is a single number."
+        inner = a[-1], b[-2] if len(b) > 1 else b[0]
+        if inner[0] != inner[1]:
+            return f"{wrote}. In a matrix product the inner numbers must be equal: {inner[0]} is not {inner[1]}."
+        return None
+    try:
+        np.broadcast_shapes(a, b)
+    except ValueError:
+        return f"{wrote}. Entry by entry, shapes must agree from the right: equal numbers, or a 1, or nothing."
+    return None
+
+
+def load_form(node):
+    """The expression for reading, where the statement writes to it (W1 in W1 += ...)."""
+    copied = ast.parse(ast.unparse(node), mode="eval")
+    return copied.body
+
+
+def limit_memory(gigabytes=8):
+    with suppress(ImportError, ValueError, OSError):
+        import resource  # not on Windows
+
+        resource.setrlimit(resource.RLIMIT_AS, (gigabytes * 2**30,) * 2)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2**28,) * 2)
+
+
+def main():
+    name, file, seed, result, seconds = sys.argv[1:]
+    exercise = catalogue.BY_NAME[name]
+    if not exercise.needs_torch:
+        limit_memory()
+    # A loop without end: say in which line, and end. (Whoever started this process ends it, should that fail.)
+    with open(result + ".stuck", "w") as stuck:
+        faulthandler.dump_traceback_later(float(seconds), exit=True, file=stuck)
+        outcome = run(exercise, file, int(seed))
+        faulthandler.cancel_dump_traceback_later()
+    with open(result, "w", encoding="utf-8") as opened:
+        json.dump(outcome, opened)
+
+
+if __name__ == "__main__":
+    main()

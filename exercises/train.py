@@ -1,0 +1,159 @@
+"""The reward of chapter 1: a network of the learner's own ten functions learns to read MNIST's digits."""
+
+import time
+from types import SimpleNamespace
+
+import numpy as np
+
+import data
+from exercises import chapter1, runner
+from exercises.catalogue import number
+from exercises.house import UserError
+from exercises.terminal import near, say
+from mlp_np import MLP, relative_difference, softmax_cross_entropy
+
+HIDDEN, BATCH, EPOCHS, LR, MOMENTUM = 128, 128, 3, 0.1, 0.9
+TWINS = 100  # steps that mlp_np.py takes beside
+
+
+def train(work):
+    """Train, test, draw the curves into the learner's folder; UserError where functions are missing."""
+    missing = [number(e) for e in chapter1.CHAPTER if not work.passed(e)]
+    if missing:
+        which = ", ".join(map(str, missing))
+        raise UserError(f"train needs all ten functions of chapter 1 as they have passed; still to do: {which}")
+    yours = SimpleNamespace(**{e.function: getattr(runner.load(work.path(e)), e.function) for e in chapter1.CHAPTER})
+    dataset = data.load("mnist")
+    params = MLP(HIDDEN, seed=0).params
+    say("Your functions, and no others, train a network: 784 pixels, 128 hidden units, 10 digits.\n", "strong")
+    try:
+        judge(yours, dataset)
+        say(f"Training on {len(dataset.train_images):,} images, {EPOCHS} times over each ...")
+        history = learn(yours, params, dataset)
+        figures(yours, params, dataset)
+    except (ValueError, IndexError, TypeError, AttributeError) as error:
+        raise UserError(f"one of your functions fails on larger batches, though it has passed: {error}") from None
+    accuracy = history.test_accuracy[-1]
+    import plot  # matplotlib takes a moment, and the digits above need none
+
+    title = "784-128-10, every derivative written by yourself"
+    plot.learning_curves(history, title, "test", work.folder, "mine")
+    say(f"Your curves: {near(work.folder / 'loss_plot_mine.png')}, {near(work.folder / 'accuracy_plot_mine.png')}")
+    say(
+        f"\nOf 10,000 digits that it has never seen, your network reads {round(accuracy * 10_000):,} right. Nobody has "
+        "told it what a 7 looks like. It has only followed the derivatives, and you wrote every one of them.",
+        "good",
+    )
+    print(f"test accuracy: {accuracy:.4f}")
+    return 0
+
+
+def forward(yours, params, x):
+    """x (B, 784) -> z1, a1, p."""
+    z1 = yours.logits(x, params["W1"], params["b1"])  # the first layer is the same formula
+    a1 = np.maximum(z1, 0)
+    return z1, a1, yours.softmax(yours.logits(a1, params["W2"], params["b2"]))
+
+
+def backward(yours, params, x, y, z1, a1, p):
+    """The gradients, with the names of params."""
+    dlogits = yours.dlogits(p, y)
+    dW2, db2 = yours.dW2_db2(z1, a1, dlogits)
+    da1 = yours.da1(dlogits, params["W2"], z1)
+    dz1 = yours.dz1(da1, z1, a1)
+    dW1, db1 = yours.dW1_db1(x, z1, da1, dz1)
+    return {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
+
+
+def judge(yours, dataset):
+    """The learner's central differences against the learner's gradient, on real digits."""
+    params = MLP(12, seed=1, dtype=np.float64).params
+    x = as_input(dataset.train_images[:20], dataset, np.float64)
+    y = dataset.train_labels[:20].astype(np.int64)
+
+    def loss():
+        return yours.loss(forward(yours, params, x)[2], y)
+
+    slopes = yours.numerical_gradient(loss, params["b1"], 1e-6)
+    gradient = backward(yours, params, x, y, *forward(yours, params, x))["b1"]
+    apart = relative_difference(slopes, gradient)
+    if not apart < 1e-5:
+        raise UserError(
+            f"your db1 and your central differences are {apart:.1e} apart on real digits: mark 1 to 10 again"
+        )
+    say(f"Your judge first: your db1 and your central differences agree to {apart:.0e}.")
+
+
+def learn(yours, params, dataset):
+    """Train params in place. What was recorded, as plot.learning_curves wants it."""
+    history = SimpleNamespace(train_loss=[], train_accuracy=[], test_step=[], test_loss=[], test_accuracy=[])
+    velocity = {name: np.zeros_like(p) for name, p in params.items()}
+    beside = Project(params)
+    per_epoch, started = len(dataset.train_images) // BATCH, time.perf_counter()
+    steps = EPOCHS * per_epoch
+    for step, (images, y) in enumerate(data.batches(dataset, BATCH, 0, 0, steps)):
+        lr = np.float32(LR * min(1, (step + 1) / 100) * (1 - step / steps))  # rises at first, then falls to 0
+        x = as_input(images, dataset)
+        z1, a1, p = forward(yours, params, x)
+        history.train_loss.append(float(yours.loss(p, y)))
+        history.train_accuracy.append((p.argmax(axis=1) == y).mean())
+        grads = backward(yours, params, x, y, z1, a1, p)
+        for name in params:
+            velocity[name], params[name] = yours.update(params[name], velocity[name], grads[name], lr, MOMENTUM)
+        if step < TWINS:
+            beside.step(x, y, lr)
+        if step == TWINS - 1:
+            apart = beside.apart(params)
+            apart = f"at most {apart:.0e} away from yours" if apart else "the same as yours, to the last bit"
+            say(f"After {TWINS} steps, all weights of mlp_np.py, trained beside, are {apart}.")
+        if (step + 1) % per_epoch == 0:
+            test(yours, params, dataset, history)
+            seconds = time.perf_counter() - started
+            say(f"{seconds:4.1f} s: {history.test_accuracy[-1]:.2%} of the test digits are read right")
+    return history
+
+
+class Project:
+    """mlp_np.py, trained from the same weights on the same batches: the two should be one run."""
+
+    def __init__(self, params):
+        self.model = MLP(HIDDEN)
+        self.model.params = {name: p.copy() for name, p in params.items()}
+        self.velocity = {name: np.zeros_like(p) for name, p in params.items()}
+
+    def step(self, x, y, lr):
+        grads = self.model.backward(softmax_cross_entropy(self.model.forward(x), y)[1])
+        for name, p in self.model.params.items():
+            self.velocity[name] = np.float32(MOMENTUM) * self.velocity[name] + grads[name]
+            p -= lr * self.velocity[name]
+
+    def apart(self, params):
+        return max(np.abs(p - params[name]).max() for name, p in self.model.params.items())
+
+
+def test(yours, params, dataset, history):
+    """Record the loss and accuracy on all test images."""
+    loss = correct = 0
+    for i in range(0, len(dataset.test_images), 1000):
+        y = dataset.test_labels[i : i + 1000].astype(np.int64)
+        p = forward(yours, params, as_input(dataset.test_images[i : i + 1000], dataset))[2]
+        loss += float(yours.loss(p, y)) * len(y)
+        correct += (p.argmax(axis=1) == y).sum()
+    history.test_step.append(len(history.train_loss))
+    history.test_loss.append(loss / len(dataset.test_images))
+    history.test_accuracy.append(correct / len(dataset.test_images))
+
+
+def figures(yours, params, dataset, n=5):
+    """Print some test digits, and what the network says they are."""
+    images = dataset.test_images[:n]
+    p = forward(yours, params, as_input(images, dataset))[2]
+    print()
+    for row in range(4, 26, 2):  # a character for 2 x 2 pixels
+        ink = images[:, row : row + 2].reshape(n, 2, 14, 2).mean(axis=(1, 3))
+        print("  ".join("".join(" .:*#"[int(v * 4.99 / 256)] for v in line) for line in ink).rstrip())
+    print("  ".join(f"{'it is a ' + str(digit):14}" for digit in p.argmax(axis=1)).rstrip() + "\n")
+
+
+def as_input(images, dataset, dtype=np.float32):
+    return data.as_input(images, "standardised", dataset, dtype).reshape(len(images), -1)

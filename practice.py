@@ -1,0 +1,205 @@
+"""Write the derivatives yourself, and have your mistake named.
+
+    python practice.py              the current exercise: what to write and where; marks it
+    python practice.py --watch      marks it again whenever you save the file
+    python practice.py next         on to the next exercise (it never moves on by itself)
+    python practice.py 7            to exercise 7
+    python practice.py hint         one more hint; there are three for each exercise
+    python practice.py list         all exercises, and what is done
+    python practice.py run          runs the current file as a program (for the detective's cases)
+    python practice.py reset 7      the stub again; what you had is kept beside it
+    python practice.py solution 7   after you have passed: how the project does it, and why
+    python practice.py train        trains on MNIST with the functions that you wrote
+    python practice.py mark FOLDER  for a teacher: the work of a class as a table (CSV)
+
+Your files are in my_practice, which git ignores: an update of the repository never touches them.
+"""
+
+import argparse
+import os
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from exercises import cases, house, marker
+from exercises.catalogue import CHAPTERS, EXERCISES, number
+from exercises.house import ROOT, UserError
+from exercises.solution import excerpt
+from exercises.terminal import near, say
+from exercises.work import Work, digest
+
+COMMANDS = ("next", "hint", "list", "run", "reset", "solution", "train", "mark")
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", nargs="?", help=f"{', '.join(COMMANDS)}, or the number of an exercise")
+    parser.add_argument("which", nargs="?", help="the number of an exercise (reset, solution), or a folder (mark)")
+    parser.add_argument("--watch", action="store_true", help="mark again whenever the file is saved")
+    parser.add_argument("--seed", type=int, help="the inputs of an earlier run; it said which")
+    parser.add_argument("--folder", default=ROOT / "my_practice", type=Path, help="where your files are (my_practice)")
+    options = parser.parse_args(argv)
+    if options.seed is not None and options.seed < 0:
+        raise UserError("--seed should be 0 or more")
+    command, which = options.command, options.which
+    if command == "mark":
+        from exercises import classroom
+
+        return classroom.mark_all(which, options.seed)
+    if which is not None and command not in ("reset", "solution"):
+        raise UserError(f"{command} takes no further word; -h lists the commands")
+    work = Work(options.folder)
+    if command is None or command == "next" or command.isdecimal():
+        exercise = choose(work, command)
+        return watch(work, exercise, options.seed) if options.watch else show(work, exercise, options.seed)
+    if command not in COMMANDS:
+        raise UserError(f"there is no command {command!r}; -h lists them")
+    if command == "list":
+        return list_all(work)
+    if command == "train":
+        from exercises import train
+
+        return train.train(work)
+    exercise = find(which) if which else work.current
+    return {"hint": hint, "run": run_file, "reset": reset, "solution": solution}[command](work, exercise)
+
+
+def find(text):
+    """The exercise with that number."""
+    if not text.isdecimal() or not 1 <= int(text) <= len(EXERCISES):
+        raise UserError(f"there is no exercise {text}: they are numbered 1 to {len(EXERCISES)}")
+    return EXERCISES[int(text) - 1]
+
+
+def choose(work, command):
+    """The exercise that is asked for; it becomes the current one."""
+    exercise = work.current
+    if command == "next":
+        if exercise is EXERCISES[-1]:
+            raise UserError("this was the last one; `practice.py list` shows what is left")
+        exercise = EXERCISES[number(exercise)]
+    elif command:
+        exercise = find(command)
+    work.progress["current"] = exercise.name
+    work.save()
+    return exercise
+
+
+def show(work, exercise, seed=None, again=False):
+    """Say what the exercise is, mark it, and say how to go on."""
+    path = work.path(exercise)
+    if work.new:
+        say(
+            "Welcome. Each exercise is a short file with three dots in it, in place of which you write a line or two. "
+            "It is meant to fail at first: nothing is broken. Open the file in your editor, write, save, and "
+            "call `python practice.py` again.\n"
+        )
+    say(f"Exercise {number(exercise)} of {len(EXERCISES)}: {exercise.title}", "strong")
+    say(f"{near(path)}\n", "quiet")
+    if exercise.diagnosis and not again:
+        cases.tell(exercise)
+    seed = secrets.randbelow(10**6) if seed is None else seed
+    verdict = marker.mark(exercise, path, seed)
+    if verdict.printed.strip():
+        say("Your code printed:", "quiet")
+        print(verdict.printed.rstrip() + "\n")
+    if verdict.passed:
+        say("Passed.", "good")
+        work.progress["passed"][exercise.name] = digest(path)
+        work.save()
+        if verdict.text:
+            say(verdict.text)
+        after(work, exercise)
+        return 0
+    say(verdict.text, None if verdict.name == "not written" else "bad")
+    if verdict.name == "not written":
+        say("\nStuck? `python practice.py hint`")
+    else:
+        say(f"\nStuck? `python practice.py hint`  (The same inputs again: --seed {seed})", "quiet")
+    return 0
+
+
+def after(work, exercise):
+    """How to go on."""
+    n = number(exercise)
+    what = "what mends it" if exercise.diagnosis else "how the project writes it, and why"
+    say(f"\n`python practice.py solution {n}`  {what}")
+    chapter = next(chapter for chapter in CHAPTERS.values() if exercise in chapter)
+    if chapter is CHAPTERS[next(iter(CHAPTERS))] and all(work.passed(e) for e in chapter):
+        say("`python practice.py train`  now let your ten functions learn to read", "good")
+    if n < len(EXERCISES):
+        say(f"`python practice.py next`  on to exercise {n + 1}: {EXERCISES[n].title}")
+
+
+def watch(work, exercise, seed):
+    """Mark the file whenever it changes, until Ctrl-C."""
+    path, marked, again = work.path(exercise), None, False
+    while True:
+        changed = path.stat().st_mtime_ns if path.exists() else None
+        if changed != marked and changed is not None:
+            marked = changed
+            say(f"\n-- {time.strftime('%H:%M:%S')} {'-' * 60}", "quiet")
+            show(work, exercise, seed, again)
+            work.new, again = False, True
+            say("\nWaiting until you save the file again. Ctrl-C ends.", "quiet")
+        time.sleep(0.1)
+
+
+def hint(work, exercise):
+    """One more hint than last time."""
+    shown = min(work.progress["hints"].get(exercise.name, 0) + 1, len(exercise.hints))
+    say(f"Exercise {number(exercise)}: {exercise.title}\n", "strong")
+    for i, text in enumerate(exercise.hints[:shown]):
+        say(f"Hint {i + 1} of {len(exercise.hints)}: {text}\n", None if i == shown - 1 else "quiet")
+    work.progress["hints"][exercise.name] = shown
+    work.save()
+
+
+def list_all(work):
+    for title, chapter in CHAPTERS.items():
+        say(f"\n{title}", "strong")
+        for exercise in chapter:
+            done = "passed" if work.passed(exercise) else ""
+            if not done and exercise.name in work.progress["passed"]:
+                done = "changed since it passed"
+            arrow = ">" if exercise is work.current else " "
+            say(f"{arrow} {number(exercise):2}  {exercise.title:50} {done}", "good" if done == "passed" else None)
+
+
+def run_file(work, exercise):
+    """Run a learner's file as a program of its own."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, str(work.path(exercise))], env=environment, check=False).returncode
+
+
+def reset(work, exercise):
+    """The stub again. The file as it was gets a number."""
+    path = work.folder / f"{exercise.name}.py"
+    if path.exists():
+        kept = next(p for i in range(1, 10**6) if not (p := path.with_name(f"{exercise.name}.{i}.py")).exists())
+        path.rename(kept)
+        say(f"What you had is kept in {near(kept)}")
+    say(f"{near(work.path(exercise))} is as it was at first.")
+
+
+def solution(work, exercise):
+    """The project's own lines, for those who have passed."""
+    n = number(exercise)
+    if not work.passed(exercise):
+        raise UserError(f"exercise {n} has not passed yet (as the file is now): `practice.py hint` gives a hint")
+    say(f"Exercise {n}: {exercise.title}", "strong")
+    if exercise.diagnosis:
+        print(f"\n{cases.mend(exercise)}")
+        say(exercise.evidence)
+    for source in exercise.sources:
+        line, text = excerpt(source)
+        say(f"\n{source.file}, line {line}:\n", "quiet")
+        print(text)
+    if exercise.why:
+        say(f"\n{exercise.why}")
+
+
+if __name__ == "__main__":
+    sys.exit(house.run(main))

@@ -1,0 +1,359 @@
+"""practice.py as a learner calls it, and the process of its own in which their files run."""
+
+import csv
+import io
+import os
+import re
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import main_np
+import practice
+from conftest import ROOT, assert_one_line
+from exercises import classroom, marker, runner, solution, train
+from exercises.catalogue import BY_NAME, EXERCISES
+from exercises.exercise import agree
+from exercises.house import STUBS, UserError
+from practice_answers import RIGHT, filled, write
+
+
+@pytest.fixture
+def learner(tmp_path, program):
+    """learner("hint") calls practice.py with a folder of its own."""
+
+    def call(*arguments, **options):
+        return program("practice.py", "--folder", tmp_path / "mine", *arguments, **options)
+
+    call.folder = tmp_path / "mine"
+    return call
+
+
+def verdict(tmp_path, name, text, **options):
+    path = tmp_path / f"{name}.py"
+    path.write_text(text, encoding="utf-8")
+    return marker.mark(BY_NAME[name], path, 5, **options)
+
+
+# A mistake as people type it, and what the marker should say.
+TYPED = [
+    (
+        "08_dW1_db1",
+        {"dW1": "x @ dz1"},
+        "error: ValueError",
+        ["Line 18: dW1 = x @ dz1", "(3, 784) @ (3, 9)", "inner numbers must be equal: 784 is not 3"],
+    ),
+    (
+        "08_dW1_db1",
+        {"dW1": "dz1.T @ x", "db1": "0"},
+        "transposed",
+        ["W1's shape (784, 9); yours is (9, 784). Transposed?"],
+    ),
+    ("08_dW1_db1", {"dW1": "x.T @ dz1"}, "not written", ["`db1` is not written yet"]),
+    (
+        "08_dW1_db1",
+        {"dW1": "x.T @ dz1", "db1": "dz1.sum(axis=0, keepdims=True)"},
+        "wrong shape",
+        ["(1, 9)", "keepdims"],
+    ),
+    ("07_dz1", {"dz1": "da1 * z1 > 0"}, "wrong type", ["bool"]),
+    ("07_dz1", {"dz1": "da1 * (Z1 > 0)"}, "error: NameError", ["Do you mean `z1`?"]),
+    ("07_dz1", {"dz1": "da1 @ z1"}, "error: ValueError", ["(11, 4) @ (11, 4)", "4 is not 11"]),
+    ("07_dz1", {"dz1": "da1 * (z1 > 0) + W1"}, "error: NameError", ["no `W1` here"]),
+    ("07_dz1", {"dz1": "1 / 0"}, "error: ZeroDivisionError", ["Division by zero"]),
+    ("07_dz1", {"dz1": "(da1 * (z1 > 0)"}, "error: SyntaxError", ["Line 17", "cannot read"]),
+    (
+        "07_dz1",
+        {"dz1": "da1 * (z1 > 0) * 1.5"},
+        "not right",
+        ["Every entry is 1.5 times", "the loss goes from", "dz1["],
+    ),
+    (
+        "07_dz1",
+        {"dz1": "da1 * np.heaviside(z1, 0) + (np.arange(4) == 3)"},
+        "not right",
+        ["33 of its 44 entries are right"],
+    ),
+    ("07_dz1", {"dz1": "z1"}, "z1 returned", ["what you return is z1"]),
+    ("07_dz1", {"dz1": "exit()"}, "error: SystemExit", ["neither ask for input nor end"]),
+    ("07_dz1", {"dz1": "input()"}, "error: EOFError", ["neither ask for input nor end"]),
+    ("07_dz1", {"dz1": "dz1(da1, z1, a1)"}, "error: UnboundLocalError", ["before it has got a value"]),
+    (
+        "04_dlogits",
+        {"dlogits": "\np[range(len(y)), y] -= 1\ndlogits = p / len(y)\n"},
+        "changes its input",
+        ["changed p", ".copy()"],
+    ),
+    ("02_softmax", {"p": "np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)"}, "exp overflows", ["exp(1000)"]),
+    ("05_dW2_db2", {"dW2": "np.zeros((7, 10)); return dW2"}, "wrong number of results", ["dW2 and db2: 2 in all"]),
+    ("06_da1", {"da1": "\nda1 = dlogits @ W2.T\nprint('shape', da1.shape)\n"}, "passed", []),
+]
+
+
+@pytest.mark.parametrize(("name", "typed", "mark", "words"), TYPED)
+def test_mistakes_as_people_type_them(name, typed, mark, words, tmp_path):
+    """Seed 5 makes B = 3 and H = 9 for exercise 8, 11 and 4 for exercise 7."""
+    found = verdict(tmp_path, name, filled(name, typed))
+    assert found.name == mark, found.text
+    for word in words:
+        assert word in found.text
+    assert "Traceback" not in found.text
+
+
+def test_what_the_code_printed_is_shown(tmp_path):
+    typed = {"da1": "\nprint('shape', dlogits.shape)\nda1 = dlogits @ W2.T\n"}
+    assert verdict(tmp_path, "06_da1", filled("06_da1", typed)).printed == "shape (7, 10)\n"
+
+
+HOSTILE = {
+    "a loop without end": ("while True:\n    pass\n", "does not end"),
+    "one that catches all": (
+        "while True:\n    try:\n        while True: pass\n    except BaseException: pass\n",
+        "does not end",
+    ),
+    "a sleep": ("import time\ntime.sleep(100)\n", "does not end"),
+    "an exit that cannot be caught": ("import os\nos._exit(0)\n", "no result"),
+    "a kill": ("import os, signal\nos.killpg(0, signal.SIGKILL)\n", "no result"),
+    "a flood": ("while True:\n    print('x' * 1000)\n", "does not end"),
+    "a child that stays": ("import subprocess\nsubprocess.Popen(['sleep', '100'])\n", "no function"),
+    "nonsense": ("\x01\x02 this is no Python", "error: SyntaxError"),
+    "nothing": ("", "no function"),
+    "a result of its own": ("import sys, os\nopen(sys.argv[4], 'w').write('[' * 100000)\nos._exit(0)\n", "no result"),
+    "a result of another form": (
+        "import sys, os\nopen(sys.argv[4], 'w').write('{\"trials\": [{\"results\": [3]}]}')\nos._exit(0)\n",
+        "no result",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "mark"), HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_file_neither_hangs_nor_kills_the_marker(text, mark, tmp_path):
+    started = time.perf_counter()
+    assert verdict(tmp_path, "07_dz1", text, seconds=0.5).name == mark
+    assert time.perf_counter() - started < 15
+
+
+def test_where_a_loop_without_end_is(tmp_path):
+    text = filled("07_dz1", {"dz1": "\nwhile True:\n    dz1 = da1\n"})
+    assert re.search(
+        r"Stopped after 0.5 seconds, in line (17|18|19)\.", verdict(tmp_path, "07_dz1", text, seconds=0.5).text
+    )
+
+
+def test_a_first_day(learner):
+    first = learner()
+    assert first.returncode == 0, first.stderr
+    for words in ("meant to fail at first", "Exercise 1 of", "01_logits.py", "Nothing is written yet", "hint"):
+        assert words in first.stdout
+    assert max(map(len, first.stdout.splitlines())) <= max(80, len(str(learner.folder)) + 20)
+    assert "\x1b" not in first.stdout
+    assert [p.name for p in learner.folder.glob("*.py")] == ["01_logits.py"]
+    assert "Hint 1 of 3" in learner("hint").stdout
+    assert "Hint 2 of 3" in learner("hint").stdout
+    assert_one_line(learner("solution", 1), "has not passed yet")
+    write(learner.folder, "01_logits")
+    passed = learner().stdout
+    assert "Passed." in passed
+    assert "practice.py next" in passed
+    assert "Exercise 1 of" in learner().stdout  # it does not move on by itself
+    assert "return self.a1 @ W2 + b2" in learner("solution").stdout
+    assert "Exercise 2 of" in learner("next").stdout
+    listed = learner("list").stdout
+    assert re.search(r"  1  The logits of a layer +passed", listed)
+    assert ">  2 " in listed
+    write(learner.folder, "01_logits", {"logits": "a1 @ W2"})
+    assert "changed since it passed" in learner("list").stdout
+    assert "01_logits.1.py" in learner("reset", 1).stdout
+    assert (learner.folder / "01_logits.1.py").read_text() == filled("01_logits", {"logits": "a1 @ W2"})
+    assert (learner.folder / "01_logits.py").read_bytes() == (STUBS / "01_logits.py").read_bytes()
+    learner("reset", 1)
+    assert (learner.folder / "01_logits.2.py").exists()
+
+
+def test_a_seed_repeats_a_run(learner):
+    write(learner.folder, "01_logits", {"logits": "a1 @ W2 + 1.5 * b2"})
+    first = learner("1").stdout
+    seed = re.search(r"--seed (\d+)", first)[1]
+    again = learner("1", "--seed", seed).stdout
+    assert first[first.index("Exercise") :] == again[again.index("Exercise") :]
+    assert learner("1", "--seed", int(seed) + 1).stdout != again
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [(["nonsense"], "no command"), (["99"], "no exercise 99"), (["reset", "x"], "no exercise x"),
+     (["mark"], "a folder"),
+     (["mark", "nowhere"], "a folder"), (["hint", "3"], "no further word"), (["train"], "still to do: 1, 2, 3"),
+     (["--seed", "-1"], "0 or more")],
+)  # fmt: skip
+def test_wrong_calls_end_in_one_line(learner, arguments, word):
+    assert_one_line(learner(*arguments), word)
+
+
+def test_a_damaged_progress_is_one_line(learner):
+    learner.folder.mkdir()
+    for damage in ("{", "[]", '{"current": 3}', '{"passed": 3}'):
+        (learner.folder / "progress.json").write_text(damage)
+        assert_one_line(learner(), "progress.json")
+
+
+def test_without_torch_its_exercises_say_how_to_get_it(learner):
+    env = {"PYTHONPATH": str(ROOT / "tests" / "no_torch")}
+    assert "Nothing is written" in learner("1", env=env).stdout  # and nothing else imports it
+    error = runner.explain(ModuleNotFoundError("No module named 'torch'", name="torch"), "x.py")
+    assert "pip install -r requirements.txt" in error["message"]
+
+
+def test_watch_marks_again_within_a_second_of_saving(learner):
+    learner()
+    command = [sys.executable, str(ROOT / "practice.py"), "--watch", "--folder", str(learner.folder)]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            read_until(process.stdout, "Waiting until you save")
+            started = time.perf_counter()
+            write(learner.folder, "01_logits")
+            read_until(process.stdout, "Passed.")
+            seconds = time.perf_counter() - started
+            process.send_signal(2)
+            assert process.wait(10) == 130
+            assert "Traceback" not in process.stderr.read()
+        finally:
+            process.kill()
+    assert seconds < 5  # on a busy machine; alone it takes a third of a second
+
+
+def read_until(stream, words):
+    for line in stream:
+        if words in line:
+            return
+    raise AssertionError(f"the output ended without {words!r}")
+
+
+@pytest.fixture
+def brief(monkeypatch, mnist):
+    """Training on little data."""
+    few = mnist._replace(train_images=mnist.train_images[:16000], train_labels=mnist.train_labels[:16000],
+                         test_images=mnist.test_images[:1000], test_labels=mnist.test_labels[:1000])  # fmt: skip
+    monkeypatch.setattr(train.data, "load", lambda name: few)
+    monkeypatch.setattr(train, "EPOCHS", 1)
+
+
+def test_train_with_ones_own_functions(tmp_path, capsys, brief):
+    """A tenth of it; the whole is in test_train_reaches_97_percent."""
+    work = practice.Work(tmp_path)
+    for name in list(RIGHT)[:10]:
+        work.progress["passed"][name] = practice.digest(write(tmp_path, name))
+    (tmp_path / "05_dW2_db2.py").write_text("changed")
+    with pytest.raises(UserError, match="still to do: 5"):
+        train.train(work)
+    write(tmp_path, "05_dW2_db2")
+    assert train.train(work) == 0
+    out = capsys.readouterr().out
+    assert float(out.split()[-1]) > 0.85
+    assert "the same as" in out  # as mlp_np.py
+    assert {p.name for p in tmp_path.glob("*.png")} == {"loss_plot_mine.png", "accuracy_plot_mine.png"}
+    assert max(map(len, out.splitlines())) <= 80 + len(str(tmp_path))
+
+
+@pytest.mark.slow
+def test_train_reaches_97_percent(learner):
+    learner.folder.mkdir()
+    work = practice.Work(learner.folder)
+    for name in list(RIGHT)[:10]:
+        work.progress["passed"][name] = practice.digest(write(learner.folder, name))
+    work.save()
+    assert float(learner("train").stdout.split()[-1]) > 0.97
+
+
+def test_mark_a_class(tmp_path, capsys):
+    ada, bob = tmp_path / "class" / "ada", tmp_path / "class" / "=bob"
+    write(ada, "07_dz1")
+    write(ada, "06_da1", {"da1": "-dlogits @ W2.T"})
+    write(bob / "my_practice", "07_dz1", {"dz1": "da1"})
+    write(bob / "my_practice", "01_logits", {})
+    write(bob / "my_practice", "08_dW1_db1").write_text("import os\nos._exit(3)\n")
+    os.mkfifo(bob / "06_da1.py")
+    (bob / "04_dlogits.py").write_text("#" * 2**21)
+    assert classroom.mark_all(str(tmp_path / "class")) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["name"] for row in rows] == ["'=bob", "ada"]
+    bob, ada = rows
+    assert (ada["07_dz1"], ada["06_da1"], ada["01_logits"], ada["passed"]) == ("passed", "the sign", "", "1")
+    assert (bob["07_dz1"], bob["01_logits"], bob["08_dW1_db1"]) == ("the mask forgotten", "not written", "no result")
+    assert (bob["06_da1"], bob["04_dlogits"], bob["passed"]) == ("", "file too large", "0")
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=[e.name for e in EXERCISES])
+def test_every_exercise_has_a_stub_three_hints_and_a_solution_in_80_columns(exercise):
+    assert len(exercise.hints) == 3
+    text = (STUBS / f"{exercise.name}.py").read_text(encoding="utf-8")
+    assert "..." in text
+    assert text.isascii()
+    assert exercise.sources or exercise.why or exercise.diagnosis
+    for source in exercise.sources:
+        line, code = solution.excerpt(source)
+        assert line > 0
+        assert max(map(len, code.splitlines())) <= 80
+    for answer in RIGHT.get(exercise.name, {}).values():
+        for line in answer.strip().splitlines():
+            said = line.split("=", 1)[-1].strip()
+            assert len(said) < 10 or said not in text, "the stub has its answer in it"
+
+
+def test_exercises_are_in_order():
+    numbers = [int(exercise.name[:2]) for exercise in EXERCISES]
+    assert numbers == list(range(1, len(EXERCISES) + 1))
+    assert {p.stem for p in STUBS.glob("*.py")} == set(BY_NAME)
+    for first, second in pairwise(EXERCISES):
+        assert first.name < second.name
+
+
+@pytest.mark.parametrize("name", ["09_update", "13_weight_decay"])
+def test_the_update_is_that_of_main_np(name):
+    for g in BY_NAME[name].inputs(1):
+        params, velocity = {"p": g.old_p.copy()}, {"p": g.old_v.copy()}
+        main_np.update(params, velocity, {"p": g.dp.copy()}, g.lr, g.momentum, getattr(g, "weight_decay", 0))
+        assert agree(params["p"], g.p)
+        assert agree(velocity["p"], g.v)
+
+
+def test_tanh_s_reference_is_its_derivative():
+    (g,) = BY_NAME["11_tanh"].inputs(0)
+    h = 1e-6
+    numerical = g.da1 * (np.tanh(g.z1 + h) - np.tanh(g.z1 - h)) / (2 * h)
+    assert np.abs(numerical - g.dz1).max() < 1e-8
+
+
+def test_colour_only_on_a_terminal(monkeypatch):
+    from exercises import terminal
+
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert terminal.has_colour()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not terminal.has_colour()
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setattr(terminal.os, "name", "nt")
+    for name in ("WT_SESSION", "ANSICON", "TERM_PROGRAM"):
+        monkeypatch.delenv(name, raising=False)
+    assert not terminal.has_colour()
+
+
+def test_the_root_s_lesson_imports_no_exercise():
+    for path in ROOT.glob("*.py"):
+        if path.name != "practice.py":
+            assert "exercises" not in path.read_text(encoding="utf-8"), path.name
+
+
+def test_practice_needs_no_matplotlib_and_no_torch():
+    code = "import sys, practice; assert not {'matplotlib', 'torch', 'requests'} & set(sys.modules), sys.modules.keys()"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
