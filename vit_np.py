@@ -46,7 +46,7 @@ class Linear:
         dy_rows = dy.reshape(-1, dy.shape[-1])  # (B T, outputs)
         self.grads = {"W": self.rows.T @ dy_rows}
         if "b" in self.params:
-            self.grads["b"] = dy_rows.sum(axis=0)
+            self.grads["b"] = column_sum(dy_rows)
         return (dy_rows @ self.params["W"].T).reshape(*dy.shape[:-1], -1)
 
 
@@ -84,11 +84,14 @@ class LayerNorm:
     def forward(self, x):
         """x (B, T, C) -> y of the same shape. The means run over the C channels of each patch."""
         gamma, beta = self.params.values()
-        centred = x - channel_mean(x)
-        self.inverse = 1 / np.sqrt(channel_mean(centred * centred) + self.eps)  # (B, T, 1)
-        self.xhat = centred
+        mean = row_sum(x) / len(gamma)  # (B, T, 1)
+        self.xhat = x - mean  # so far without its scale
+        var = row_sum(self.xhat * self.xhat) / len(gamma)  # (B, T, 1)
+        self.inverse = 1 / np.sqrt(var + self.eps)  # (B, T, 1)
         self.xhat *= self.inverse
-        return self.xhat * gamma + beta
+        y = self.xhat * gamma
+        y += beta
+        return y
 
     def backward(self, dy):
         """dy -> dx, both (B, T, C).
@@ -104,17 +107,30 @@ class LayerNorm:
         channels, each of which has a gamma of its own: it must be multiplied first.
         """
         gamma = self.params["gamma"]
-        self.grads = {"gamma": (dy * self.xhat).sum(axis=(0, 1)), "beta": dy.sum(axis=(0, 1))}
-        dxhat = dy * gamma
-        dx = dxhat - channel_mean(dxhat)
-        dx -= self.xhat * channel_mean(dxhat * self.xhat)
+        self.grads = {"gamma": column_sum(dy * self.xhat), "beta": column_sum(dy)}
+        dx = dy * gamma  # dxhat so far
+        along_xhat = row_sum(dx * self.xhat) / len(gamma)  # (B, T, 1)
+        dx -= row_sum(dx) / len(gamma)
+        dx -= self.xhat * along_xhat
         dx *= self.inverse
         return dx
 
 
-def channel_mean(x):
-    """The mean over the last axis, which is kept: (B, T, C) -> (B, T, 1)."""
-    return x.mean(axis=-1, keepdims=True)
+def row_sum(x):
+    """The sum over the last axis: (..., C) -> (..., 1). As a product with ones it is fast."""
+    return (x.reshape(-1, x.shape[-1]) @ np.ones(x.shape[-1], x.dtype)).reshape(*x.shape[:-1], 1)
+
+
+def column_sum(x):
+    """The sum over all other axes: (..., C) -> (C,), in the same way."""
+    x = x.reshape(-1, x.shape[-1])
+    return np.ones(len(x), x.dtype) @ x
+
+
+def row_max(x):
+    """The largest along the last axis: (..., T) -> (..., 1). NumPy is slow at it along short rows, but not down the
+    columns of a copy that is turned on its side."""
+    return x.reshape(-1, x.shape[-1]).T.copy().max(axis=0).reshape(*x.shape[:-1], 1)
 
 
 class Softmax:
@@ -124,8 +140,9 @@ class Softmax:
         """scores (..., T) -> weights of the same shape."""
         # As in mlp_np.py: a constant added to all scores of a row changes nothing, and with the largest at 0, exp
         # cannot overflow.
-        exp = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        self.weights = exp / exp.sum(axis=-1, keepdims=True)
+        shifted = scores - row_max(scores)
+        self.weights = np.exp(shifted, out=shifted)
+        self.weights /= row_sum(self.weights)
         return self.weights
 
     def backward(self, dweights):
@@ -144,8 +161,9 @@ class Softmax:
         and the sum is the same number for the whole row: the mean of dweights, weighted by the weights. A score should
         grow if its weight is worth more than that mean. The dscores of a row add up to mean - mean = 0.
         """
-        mean = (dweights * self.weights).sum(axis=-1, keepdims=True)
-        return self.weights * (dweights - mean)
+        dscores = dweights - row_sum(dweights * self.weights)
+        dscores *= self.weights
+        return dscores
 
 
 class Attention:
@@ -236,14 +254,16 @@ class MLP:
     def forward(self, x):
         """x (B, T, C) -> y of the same shape."""
         first, second = self.layers.values()
-        self.a = np.maximum(first.forward(x), 0)  # (B, T, 4 C)
+        z = first.forward(x)  # (B, T, 4 C)
+        self.a = np.maximum(z, 0, out=z)
         return second.forward(self.a)
 
     def backward(self, dy):
         """dy -> dx, both (B, T, C)."""
         first, second = self.layers.values()
         da = second.backward(dy)  # (B, T, 4 C)
-        return first.backward(da * (self.a > 0))
+        da *= self.a > 0  # dz
+        return first.backward(da)
 
 
 class Block:
@@ -264,16 +284,22 @@ class Block:
     def forward(self, x):
         """x (B, T, C) -> y of the same shape."""
         norm1, attention, norm2, mlp = self.layers.values()
-        u = x + attention.forward(norm1.forward(x))
-        return u + mlp.forward(norm2.forward(u))
+        u = attention.forward(norm1.forward(x))
+        u += x
+        y = mlp.forward(norm2.forward(u))
+        y += u
+        return y
 
     def backward(self, dy):
         """dy -> dx, both (B, T, C)."""
         norm1, attention, norm2, mlp = self.layers.values()
         # A sum hands dy to both of its terms whole, as in resnet_np.py. u reached y twice: as it is, and through the
         # MLP. So du = dy + what comes back through the MLP; and dx in the same way from du.
-        du = dy + norm2.backward(mlp.backward(dy))
-        return du + norm1.backward(attention.backward(du))
+        du = norm2.backward(mlp.backward(dy))
+        du += dy
+        dx = norm1.backward(attention.backward(du))
+        dx += du
+        return dx
 
 
 class ViT:
