@@ -122,14 +122,14 @@ def row_sum(x):
 
 
 def column_sum(x):
-    """The sum over all other axes: (..., C) -> (C,), in the same way."""
+    """The sum over all but the last axis: (..., C) -> (C,), in the same way."""
     x = x.reshape(-1, x.shape[-1])
     return np.ones(len(x), x.dtype) @ x
 
 
 def row_max(x):
-    """The largest along the last axis: (..., T) -> (..., 1). NumPy is slow at it along short rows, but not down the
-    columns of a copy that is turned on its side."""
+    """The largest along the last axis: (..., T) -> (..., 1). NumPy is slow along short rows, but fast down the columns
+    of a copy that is turned on its side."""
     return x.reshape(-1, x.shape[-1]).T.copy().max(axis=0).reshape(*x.shape[:-1], 1)
 
 
@@ -158,8 +158,8 @@ class Softmax:
             dscores[j] = sum over i of dweights[i] d weights[i] / d scores[j]
                        = weights[j] (dweights[j] - sum over i of dweights[i] weights[i])
 
-        and the sum is the same number for the whole row: the mean of dweights, weighted by the weights. A score should
-        grow if its weight is worth more than that mean. The dscores of a row add up to mean - mean = 0.
+        and the sum is the same number for the whole row: the mean of dweights, weighted by the weights. To raise a
+        score raises the loss where its dweights lies above that mean. The dscores of a row add up to mean - mean = 0.
         """
         dscores = dweights - row_sum(dweights * self.weights)
         dscores *= self.weights
@@ -269,8 +269,8 @@ class MLP:
 class Block:
     """y = u + mlp(norm(u)) with u = x + attention(norm(x)): look around, then think; each adds its result to x.
 
-    The norm stands before attention and MLP, not after the sum (Xiong et al. 2020, "pre-norm"): thus a path without any
-    layer leads from the logits' end back to the patches.
+    The norm stands before attention and MLP, not after the sum ("pre-norm", Xiong et al. 2020). That leaves nothing but
+    sums on the straight way through all blocks, and the gradient comes back along it as it is.
     """
 
     def __init__(self, rng, width, heads):

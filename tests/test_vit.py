@@ -276,6 +276,7 @@ def test_the_whole_network(mnist, size, batch):
 def test_sizes():
     ours, theirs = vit_np.ViT(), vit_torch.ViT()
     assert sum(p.size for p in ours.params.values()) == sum(p.numel() for p in theirs.parameters()) == 154_762
+    assert "154,762" in (ROOT / "docs" / "transformer.md").read_text(encoding="utf-8")
     assert {a.dtype for a in ours.params.values()} == {np.dtype(np.float32)}
     assert ours.forward(np.zeros((3, 28, 28), np.float32)).dtype == np.float32
     assert {g.dtype for g in ours.backward(np.ones((3, 10), np.float32)).values()} == {np.dtype(np.float32)}
