@@ -33,7 +33,7 @@ def imports(name):
 
 IMPORTS = {name: imports(name) for name in MODULES}
 NETWORKS = {name for name in MODULES if name.endswith(("_np", "_torch")) and not name.startswith("main")}
-# practice.py hands out some exercises about PyTorch, which import it only then: tests/test_practice_commands.py runs it.
+# Some exercises of practice.py are about PyTorch, and import it only then: tests/test_practice_commands.py holds that.
 WITH_TORCH = {"main_torch", "practice"} | {name for name in NETWORKS if name.endswith("torch")}
 ROOT_MODULES = {name for name, path in MODULES.items() if "/" not in path}
 
