@@ -14,7 +14,7 @@ TEXT = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
 
 def test_the_pencil_exercise_is_right():
     names = {}
-    for block in re.findall(r"```python\n(.*?)```", TEXT, re.S):
+    for block in re.findall(r"```py\n(.*?)```", TEXT, re.S):
         exec(block, names)
     d = {name: np.array(value, float) for name, value in names.items() if not name.startswith("__")}
     model, y = MLP(2, dtype=np.float64), d["y"].astype(int)
