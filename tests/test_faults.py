@@ -11,25 +11,28 @@ What was tried, how often (everyday / with the slow tests), and what happens. "O
     the disk ...
       is full, at each file in turn                   7 / 11           one line; what stood before stands
       forbids to write or to read                     2 x 2            the same
-      has a file for a folder, a loop of links, a     10               the same
-        folder for a file, a name too long
+      has a folder, a pipe or a loop of links where   12               the same; only a regular file is ever replaced,
+        a file should be, or a name too long                           and of a link, what it points to
       has names with spaces, letters of all kinds,    4                nothing special
         bytes that are no letters
-    the output is full, or its reader gone, or closed 3                the run is saved; one line, or silence
+    stdout is full, closed, or its reader gone,       5                the run is saved; one line, or silence
+      with -h too; stderr is closed
+    Ctrl-C comes while NumPy is being imported        2                "interrupted"
     the network ...
       sends gigabytes, compressed                     1                never unpacked: not the right SHA-256 sum
       does not encrypt, or with its own certificate   2                refused; no byte is kept
       damages head or body                            100 / 1,000      the right bytes or none
       serves four processes at once                   1                one whole file
-      stalls, breaks off, goes in circles, lies, ...  (test_data.py)
+      stalls, breaks off, goes in circles, lies,      (test_download.py)
+        sends a byte a second, ...
     a file is damaged ...
       IDX                                             104 / 1,004      one line, or the array that its bytes say
       checkpoint                                      100 / 1,000      one line, or the same run as with the whole one
       checkpoint, with sums that are right            100 / 1,000      one line, or a run that goes on from there
       checkpoint made by hand: terabytes, pickles,    some 330         the same; nothing is executed, no more than 1 GB
         bombs, other types, NaN, nonsense for options
-      results.json                                    106 / 1,006      one line, and the file as it was; or it is read
-    an option is nonsense                             some 5,300       one line, or a value in its range
+      results.json                                    some 110 / 1,010 one line, and the file as it was; or it is read
+    an option is nonsense                             some 5,000       one line, or a value in its range
     two runs write into one folder ...
       of two programs                                 1                all files as if each had been alone
       of one program                                  2                both end whole; each file is that of one of them
@@ -37,8 +40,10 @@ What was tried, how often (everyday / with the slow tests), and what happens. "O
       seeds of 2**63 and 2**64 - 1                    2                kept exactly
       all hidden units dead                           2                ends, at the loss of a guess
       learning rates up to 1e30                       8 / 16           one line that says what the loss is, or an end
+                                                                       whose checkpoint can be read
+      weights that overflow when they are looked at   2                one line
       one image in a batch                            3 / 6            normalised, or one line where that cannot be
-    any warning of NumPy, PyTorch or matplotlib       in the last four an error here
+    any warning of NumPy, PyTorch or matplotlib       in the last five an error here
 
 Nobody reads a history but the proofs and the tests: a resumed run takes its numbers from the checkpoint.
 """
@@ -888,7 +893,9 @@ def test_damaged_results(forks, tmp_path, copies):
 
 def add_to_damaged_results(path, copies):
     whole, rng = path.read_bytes(), random.Random(4)
-    bad = (b"", b"[]", b"null", b"[" * 100_000, b"\xff\xfe", b"1" * 5000)
+    bad = [b"", b"[]", b"null", b"[" * 100_000, b"\xff\xfe", b"1" * 5000]
+    for section in ("accuracy", "choices"):  # right JSON of the wrong shape
+        bad += [json.dumps({section: wrong}).encode() for wrong in (1, [], {"a": 1}, {"a": {"runs": {"0": []}}})]
     for content in (*bad, *(mutate(whole, rng) for _ in range(copies))):
         path.write_bytes(content)
         try:
