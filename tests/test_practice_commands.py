@@ -222,6 +222,9 @@ def test_watch_marks_again_within_a_second_of_saving(learner):
             write(learner.folder, "01_logits")
             read_until(process.stdout, "Passed.")
             seconds = time.perf_counter() - started
+            read_until(process.stdout, "Waiting until you save")
+            learner("next")
+            read_until(process.stdout, "Exercise 2 of")
             process.send_signal(2)
             assert process.wait(10) == 130
             assert "Traceback" not in process.stderr.read()
@@ -280,7 +283,8 @@ def test_mark_a_class(tmp_path, capsys):
     write(bob / "my_practice", "07_dz1", {"dz1": "da1"})
     write(bob / "my_practice", "01_logits", {})
     write(bob / "my_practice", "08_dW1_db1").write_text("import os\nos._exit(3)\n")
-    os.mkfifo(bob / "06_da1.py")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(bob / "06_da1.py")
     (bob / "04_dlogits.py").write_text("#" * 2**21)
     assert classroom.mark_all(str(tmp_path / "class")) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
