@@ -1,6 +1,6 @@
 """The symptoms of the detective's cases: python -m exercises.symptoms runs each as it is, and mended, and draws both.
 
-Writes exercises/pictures/NAME.png, and what the programs printed into exercises/pictures/printed.json.
+Writes exercises/pictures/NAME.png, and what the programs printed into exercises/pictures/cases.json.
 """
 
 import json
@@ -22,14 +22,15 @@ from support import drawing
 
 def main():
     FOLDER.mkdir(exist_ok=True)
-    printed = {}
+    found = {}
     for name, (wrong, right) in MENDS.items():
         text = (STUBS / f"{name}.py").read_text(encoding="utf-8")
-        printed[name] = {"as it is": lines_of(text), "healthy": lines_of(text.replace(wrong, right))}
-        drawing.save(draw(printed[name]), FOLDER / f"{name}.png")
+        printed = {"as it is": lines_of(text), "healthy": lines_of(text.replace(wrong, right))}
+        found[name] = printed | {"wrong": wrong, "right": right}
+        drawing.save(draw(printed), FOLDER / f"{name}.png")
         print(name)
-    with replacing(FOLDER / "printed.json") as file:
-        file.write((json.dumps(printed, indent=1) + "\n").encode())
+    with replacing(FOLDER / "cases.json") as file:
+        file.write((json.dumps(found, indent=1) + "\n").encode())
 
 
 def lines_of(text):
