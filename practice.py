@@ -53,7 +53,7 @@ def main(argv=None):
     work = Work(options.folder)
     if command is None or command == "next" or command.isdecimal():
         exercise = choose(work, command)
-        return watch(work, exercise, options.seed) if options.watch else show(work, exercise, options.seed)
+        return watch(work, options.seed) if options.watch else show(work, exercise, options.seed)
     if command not in COMMANDS:
         raise UserError(f"there is no command {command!r}; -h lists them")
     if command == "list":
@@ -133,18 +133,25 @@ def after(work, exercise):
         say(f"`python practice.py next`  on to exercise {n + 1}: {EXERCISES[n].title}")
 
 
-def watch(work, exercise, seed):
-    """Mark the file whenever it changes, until Ctrl-C."""
-    path, marked, again = work.path(exercise), None, False
+def watch(work, seed):
+    """Mark the current file whenever it changes, until Ctrl-C. `practice.py next` in another window is followed."""
+    exercise, marked = None, None
     while True:
-        changed = path.stat().st_mtime_ns if path.exists() else None
-        if changed != marked and changed is not None:
+        again = exercise is work.current
+        if not again:
+            exercise = work.current
+            path = work.path(exercise)
+        try:
+            changed = path.stat().st_mtime_ns
+        except FileNotFoundError:  # an editor is just replacing it
+            changed = None
+        if changed and changed != marked:
             marked = changed
             say(f"\n-- {time.strftime('%H:%M:%S')} {'-' * 60}", "quiet")
             show(work, exercise, seed, again)
-            work.new, again = False, True
             say("\nWaiting until you save the file again. Ctrl-C ends.", "quiet")
         time.sleep(0.1)
+        work = Work(work.folder)
 
 
 def hint(work, exercise):

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 from exercises.chapter3 import SUSPECTS
-from exercises.mends import MENDS
 from exercises.terminal import near, say
 
 FOLDER = Path(__file__).resolve().parent / "pictures"
@@ -12,7 +11,7 @@ FOLDER = Path(__file__).resolve().parent / "pictures"
 
 def tell(exercise):
     """The symptom, and what may be the cause."""
-    printed = json.loads((FOLDER / "printed.json").read_text(encoding="utf-8"))[exercise.name]
+    printed = known(exercise)
     say(f"{'It prints:':38}A healthy run prints:", "quiet")
     for sick, healthy in zip(printed["as it is"], printed["healthy"], strict=True):
         print(f"{shorter(sick):38}{shorter(healthy)}")
@@ -31,5 +30,10 @@ def shorter(line):
 
 def mend(exercise):
     """The lines that mend a program."""
-    wrong, right = MENDS[exercise.name]
-    return f"Instead of\n\n{wrong}\nit should be\n\n{right}"
+    lines = known(exercise)
+    return f"Instead of\n\n{lines['wrong']}\nit should be\n\n{lines['right']}"
+
+
+def known(exercise):
+    """What exercises/symptoms.py has written down of a case."""
+    return json.loads((FOLDER / "cases.json").read_text(encoding="utf-8"))[exercise.name]

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from exercises.exercise import Exercise, Mistake, Source, scaled
+from exercises.exercise import Exercise, Source, mistakes, scaled
 from mlp_np import MLP, numerical_gradient, softmax_cross_entropy
 
 
@@ -62,42 +62,20 @@ LOGITS = Exercise(
     gives=("logits",),
     givens=(network,),
     mistakes=(
-        Mistake("logits", "the bias forgotten", "Which of the three arrays have you not used?", lambda g: g.a1 @ g.W2),
-        Mistake(
+        *mistakes(
             "logits",
-            "the bias subtracted",
-            "If b2[k] grows by 1, does logits[n, k] rise or fall?",
-            lambda g: g.a1 @ g.W2 - g.b2,
-        ),
-        Mistake(
-            "logits",
-            "the bias inside the product",
-            "How often does b2[k] enter logits[n, k]: once, or once for each hidden unit?",
-            lambda g: g.a1 @ (g.W2 + g.b2),
-        ),
-        Mistake(
-            "logits",
-            "the bias multiplied",
-            "Is b2 a factor of each sum, or one more term?",
-            lambda g: g.a1 @ g.W2 * g.b2,
-        ),
-        Mistake(
-            "logits",
-            "the mean over the hidden units",
-            "Is a logit the sum of the weighted activations, or their mean?",
-            lambda g: g.a1 @ g.W2 / g.H + g.b2,
-        ),
-        Mistake(
-            "logits",
-            "a ReLU on top",
-            "May a logit be negative? Look at what comes after logits in the table of mlp_np.py.",
-            lambda g: np.maximum(g.logits, 0),
-        ),
-        Mistake(
-            "logits",
-            "a softmax on top",
-            "Do the scores have to add up to 1 already here?",
-            lambda g: g.p,
+            ("the bias forgotten", "Which of the three arrays have you not used?", lambda g: g.a1 @ g.W2),
+            ("the bias subtracted", "If b2[k] grows by 1, does logits[n, k] rise or fall?",
+             lambda g: g.a1 @ g.W2 - g.b2),
+            ("the bias inside the product",
+             "How often does b2[k] enter logits[n, k]: once, or once for each hidden unit?",
+             lambda g: g.a1 @ (g.W2 + g.b2)),
+            ("the bias multiplied", "Is b2 a factor of each sum, or one more term?", lambda g: g.a1 @ g.W2 * g.b2),
+            ("the mean over the hidden units", "Is a logit the sum of the weighted activations, or their mean?",
+             lambda g: g.a1 @ g.W2 / g.H + g.b2),
+            ("a ReLU on top", "May a logit be negative? Look at what comes after logits in the table of mlp_np.py.",
+             lambda g: np.maximum(g.logits, 0)),
+            ("a softmax on top", "Do the scores have to add up to 1 already here?", lambda g: g.p),
         ),
         *scaled("logits", sign="If a1 and W2 are all positive, what is the sign of a sum of their products?"),
     ),
@@ -111,7 +89,7 @@ LOGITS = Exercise(
     sources=(Source("mlp_np.py", r"return self\.a1 @ W2", r"return self\.a1 @ W2"),),
     why="Each logit is a weighted sum, and a matrix product is all weighted sums at once: row n of a1 with column k of "
     "W2. b2 is stretched over the B rows (broadcasting).",
-)
+)  # fmt: skip
 
 
 def far_apart(rng):
@@ -138,104 +116,49 @@ SOFTMAX = Exercise(
     gives=("softmax",),
     givens=(network, far_apart),
     mistakes=(
-        Mistake(
+        *mistakes(
             "softmax",
-            "the wrong axis",
-            "Which numbers should add up to 1: those of one image, or those of one digit?",
-            lambda g: normalised(np.exp(g.logits), axis=0),
-        ),
-        Mistake(
-            "softmax",
-            "one sum for the whole batch",
-            "What should each row of p add up to? What does yours?",
-            lambda g: normalised(np.exp(g.logits), axis=None),
-        ),
-        Mistake(
-            "softmax",
-            "not divided by the sum",
-            "What should each row of p add up to? What does yours?",
-            lambda g: np.exp(g.logits),
-        ),
-        Mistake(
-            "softmax",
-            "not divided by the sum, after the shift",
-            "The largest entry of each row is 1 now. What should the whole row add up to?",
-            lambda g: np.exp(g.logits - g.logits.max(axis=1, keepdims=True)),
-        ),
-        Mistake(
-            "softmax",
-            "exp forgotten",
-            "Can a probability be negative? What makes every score positive before you divide?",
-            lambda g: normalised(g.logits),
-        ),
-        Mistake(
-            "softmax",
-            "exp forgotten, after the shift",
-            "You have shifted and divided. What makes every score positive in between?",
-            lambda g: normalised(g.logits - g.logits.max(axis=1, keepdims=True)),
-        ),
-        Mistake(
-            "softmax",
-            "the largest of each column subtracted",
-            "A shift changes nothing if all logits of one image get the same. Do they?",
-            lambda g: normalised(np.exp(g.logits - g.logits.max(axis=0))),
-        ),
-        Mistake(
-            "softmax",
-            "the logarithm of the softmax",
-            "Should p be between 0 and 1, or below 0?",
-            lambda g: np.log(g.p),
-        ),
-        Mistake(
-            "softmax",
-            "a sigmoid",
-            "Does each entry know about the other nine? What should a row add up to?",
-            lambda g: 1 / (1 + np.exp(-g.logits)),
-        ),
-        Mistake(
-            "softmax",
-            "the sign in the exponent",
-            "Which digit has the largest p: the one with the largest logit, or the smallest?",
-            lambda g: normalised(np.exp(-g.logits)),
-        ),
-        Mistake(
-            "softmax",
-            "powers of 2",
-            "Which number is raised to the power of the logit?",
-            lambda g: normalised(np.exp(g.logits * np.log(2))),
-        ),
-        Mistake(
-            "softmax",
-            "the hard maximum",
-            "Should the second-best digit get nothing at all?",
-            lambda g: np.eye(10)[g.logits.argmax(axis=1)],
-        ),
-        Mistake(
-            "softmax",
-            "divided by the mean",
-            "A row of yours adds up to 10. To what should it?",
-            lambda g: 10 * g.p,
-        ),
-        Mistake(
-            "softmax",
-            "exp overflows",
-            "For ordinary logits yours is right. Now one image has logits near 1000. What is exp(1000) on a computer, "
-            "and which number can you subtract from all logits of an image without changing its p?",
-            lambda g: normalised(np.exp(g.logits)),
-        ),
-        Mistake(
-            "softmax",
-            "one maximum for the whole batch",
-            "For ordinary logits yours is right. Now one image has logits near 1000 and another near -1000. Which "
-            "maximum have you subtracted, and what is left of the second image?",
-            lambda g: normalised(np.exp(g.logits - g.logits.max())),
-        ),
-        Mistake(
-            "softmax",
-            "the mean subtracted",
-            "For ordinary logits yours is right. Now the logits of one image lie 1000 apart. After your shift, how "
-            "large can the largest still be?",
-            lambda g: normalised(np.exp(g.logits - g.logits.mean(axis=1, keepdims=True))),
+            ("the wrong axis", "Which numbers should add up to 1: those of one image, or those of one digit?",
+             lambda g: normalised(np.exp(g.logits), axis=0)),
+            ("one sum for the whole batch", "What should each row of p add up to? What does yours?",
+             lambda g: normalised(np.exp(g.logits), axis=None)),
+            ("not divided by the sum", "What should each row of p add up to? What does yours?",
+             lambda g: np.exp(g.logits)),
+            ("not divided by the sum, after the shift",
+             "The largest entry of each row is 1 now. What should the whole row add up to?",
+             lambda g: np.exp(g.logits - g.logits.max(axis=1, keepdims=True))),
+            ("exp forgotten", "Can a probability be negative? What makes every score positive before you divide?",
+             lambda g: normalised(g.logits)),
+            ("exp forgotten, after the shift",
+             "You have shifted and divided. What makes every score positive in between?",
+             lambda g: normalised(g.logits - g.logits.max(axis=1, keepdims=True))),
+            ("the largest of each column subtracted",
+             "A shift changes nothing if all logits of one image get the same. Do they?",
+             lambda g: normalised(np.exp(g.logits - g.logits.max(axis=0)))),
+            ("the logarithm of the softmax", "Should p be between 0 and 1, or below 0?", lambda g: np.log(g.p)),
+            ("a sigmoid", "Does each entry know about the other nine? What should a row add up to?",
+             lambda g: 1 / (1 + np.exp(-g.logits))),
+            ("the sign in the exponent",
+             "Which digit has the largest p: the one with the largest logit, or the smallest?",
+             lambda g: normalised(np.exp(-g.logits))),
+            ("powers of 2", "Which number is raised to the power of the logit?",
+             lambda g: normalised(np.exp(g.logits * np.log(2)))),
+            ("the hard maximum", "Should the second-best digit get nothing at all?",
+             lambda g: np.eye(10)[g.logits.argmax(axis=1)]),
+            ("divided by the mean", "A row of yours adds up to 10. To what should it?", lambda g: 10 * g.p),
+            ("exp overflows",
+             "For ordinary logits yours is right. Now one image has logits near 1000. What is exp(1000) on "
+             "a computer, and which number can you subtract from all logits of an image without changing "
+             "its p?",
+             lambda g: normalised(np.exp(g.logits))),
+            ("one maximum for the whole batch",
+             "For ordinary logits yours is right. Now one image has logits near 1000 and another near "
+             "-1000. Which maximum have you subtracted, and what is left of the second image?",
+             lambda g: normalised(np.exp(g.logits - g.logits.max()))),
+            ("the mean subtracted",
+             "For ordinary logits yours is right. Now the logits of one image lie 1000 apart. After your "
+             "shift, how large can the largest still be?",
+             lambda g: normalised(np.exp(g.logits - g.logits.mean(axis=1, keepdims=True)))),
         ),
     ),
     hints=(
@@ -251,7 +174,7 @@ SOFTMAX = Exercise(
         Source("mlp_np.py", r"dlogits = exp / total", r"dlogits = exp / total"),
     ),
     why="exp(l - m) = exp(l) / exp(m), and the factor 1 / exp(m) is in the numerator and in the denominator.",
-)
+)  # fmt: skip
 
 
 def minus_log(p, base=np.e):
@@ -266,114 +189,50 @@ LOSS = Exercise(
     gives=("loss",),
     givens=(network,),
     mistakes=(
-        Mistake(
+        *mistakes(
             "loss",
-            "a sum where a mean belongs",
-            "Would your loss double if every image came twice? Should it?",
-            lambda g: minus_log(g.p[range(g.B), g.y]).sum(),
-        ),
-        Mistake("loss", "the sign", "Is log p of a p below 1 positive? And a loss?", lambda g: -g.loss),
-        Mistake(
-            "loss",
-            "not averaged",
-            "You have a loss for each image. How does one number come of them?",
-            lambda g: minus_log(g.p[range(g.B), g.y]),
-        ),
-        Mistake(
-            "loss",
-            "all ten digits counted",
-            "Of the ten p of an image, which one should the loss look at?",
-            lambda g: minus_log(g.p).mean(),
-        ),
-        Mistake(
-            "loss",
-            "all ten digits added up",
-            "Of the ten p of an image, which one should the loss look at?",
-            lambda g: minus_log(g.p).sum(axis=1).mean(),
-        ),
-        Mistake(
-            "loss",
-            "columns where pairs belong",
-            "What is the shape of p[:, y]? How many numbers do you need?",
-            lambda g: minus_log(g.p[:, g.y]).mean(),
-        ),
-        Mistake(
-            "loss",
-            "the logarithm of the mean",
-            "What comes first: the logarithm of each image's p, or the mean?",
-            lambda g: minus_log(g.p[range(g.B), g.y].mean()),
-        ),
-        Mistake(
-            "loss",
-            "the logarithm forgotten",
-            "How surprised should the network be if it gave the true digit p = 0: a little, or without limit?",
-            lambda g: 1 - g.p[range(g.B), g.y].mean(),
-        ),
-        Mistake(
-            "loss",
-            "the logarithm forgotten, and a minus",
-            "Where has the logarithm gone?",
-            lambda g: -g.p[range(g.B), g.y].mean(),
-        ),
-        Mistake(
-            "loss",
-            "the logarithm to base 10",
-            "A network that guesses should have a loss of 2.303. Which logarithm of 10 is that?",
-            lambda g: minus_log(g.p[range(g.B), g.y], 10).mean(),
-        ),
-        Mistake(
-            "loss",
-            "the logarithm to base 2",
-            "A network that guesses should have a loss of 2.303. Which logarithm of 10 is that?",
-            lambda g: minus_log(g.p[range(g.B), g.y], 2).mean(),
-        ),
-        Mistake(
-            "loss",
-            "divided by B twice",
-            "How often do you divide by the number of images? A mean has done it already.",
-            lambda g: g.loss / g.B,
-        ),
-        Mistake(
-            "loss",
-            "divided by 10",
-            "Over how many numbers is the mean to be taken: one for each image, or ten?",
-            lambda g: g.loss / 10,
-        ),
-        Mistake(
-            "loss",
-            "divided by 10 instead of B",
-            "Over how many numbers is the mean to be taken: one for each image, or ten?",
-            lambda g: g.loss * g.B / 10,
-        ),
-        Mistake(
-            "loss",
-            "the largest p in place of the true digit's",
-            "Does your loss know which digit is the true one?",
-            lambda g: minus_log(g.p.max(axis=1)).mean(),
-        ),
-        Mistake(
-            "loss",
-            "the entropy",
-            "Where do the true digits y enter your formula?",
-            lambda g: (g.p * minus_log(g.p)).sum(axis=1).mean(),
-        ),
-        Mistake(
-            "loss",
-            "the loss of the wrong digits",
-            "Is your loss small if the true digit has p = 1?",
-            lambda g: minus_log((1 - g.p)[range(g.B), g.y]).mean(),
-        ),
-        Mistake(
-            "loss",
-            "squared errors",
-            "Which loss does the table at the top of mlp_np.py name?",
-            lambda g: ((g.p - g.onehot) ** 2).sum(axis=1).mean(),
-        ),
-        Mistake(
-            "loss",
-            "squared errors, averaged over all entries",
-            "Which loss does the table at the top of mlp_np.py name?",
-            lambda g: ((g.p - g.onehot) ** 2).mean(),
+            ("a sum where a mean belongs", "Would your loss double if every image came twice? Should it?",
+             lambda g: minus_log(g.p[range(g.B), g.y]).sum()),
+            ("the sign", "Is log p of a p below 1 positive? And a loss?", lambda g: -g.loss),
+            ("not averaged", "You have a loss for each image. How does one number come of them?",
+             lambda g: minus_log(g.p[range(g.B), g.y])),
+            ("all ten digits counted", "Of the ten p of an image, which one should the loss look at?",
+             lambda g: minus_log(g.p).mean()),
+            ("all ten digits added up", "Of the ten p of an image, which one should the loss look at?",
+             lambda g: minus_log(g.p).sum(axis=1).mean()),
+            ("columns where pairs belong", "What is the shape of p[:, y]? How many numbers do you need?",
+             lambda g: minus_log(g.p[:, g.y]).mean()),
+            ("the logarithm of the mean", "What comes first: the logarithm of each image's p, or the mean?",
+             lambda g: minus_log(g.p[range(g.B), g.y].mean())),
+            ("the logarithm forgotten",
+             "How surprised should the network be if it gave the true digit p = 0: a little, or without "
+             "limit?",
+             lambda g: 1 - g.p[range(g.B), g.y].mean()),
+            ("the logarithm forgotten, and a minus", "Where has the logarithm gone?",
+             lambda g: -g.p[range(g.B), g.y].mean()),
+            ("the logarithm to base 10",
+             "A network that guesses should have a loss of 2.303. Which logarithm of 10 is that?",
+             lambda g: minus_log(g.p[range(g.B), g.y], 10).mean()),
+            ("the logarithm to base 2",
+             "A network that guesses should have a loss of 2.303. Which logarithm of 10 is that?",
+             lambda g: minus_log(g.p[range(g.B), g.y], 2).mean()),
+            ("divided by B twice", "How often do you divide by the number of images? A mean has done it already.",
+             lambda g: g.loss / g.B),
+            ("divided by 10", "Over how many numbers is the mean to be taken: one for each image, or ten?",
+             lambda g: g.loss / 10),
+            ("divided by 10 instead of B",
+             "Over how many numbers is the mean to be taken: one for each image, or ten?",
+             lambda g: g.loss * g.B / 10),
+            ("the largest p in place of the true digit's", "Does your loss know which digit is the true one?",
+             lambda g: minus_log(g.p.max(axis=1)).mean()),
+            ("the entropy", "Where do the true digits y enter your formula?",
+             lambda g: (g.p * minus_log(g.p)).sum(axis=1).mean()),
+            ("the loss of the wrong digits", "Is your loss small if the true digit has p = 1?",
+             lambda g: minus_log((1 - g.p)[range(g.B), g.y]).mean()),
+            ("squared errors", "Which loss does the table at the top of mlp_np.py name?",
+             lambda g: ((g.p - g.onehot) ** 2).sum(axis=1).mean()),
+            ("squared errors, averaged over all entries", "Which loss does the table at the top of mlp_np.py name?",
+             lambda g: ((g.p - g.onehot) ** 2).mean()),
         ),
     ),
     hints=(
@@ -385,7 +244,7 @@ LOSS = Exercise(
     sources=(Source("mlp_np.py", r"loss = \(np\.log\(total", r"loss = \(np\.log\(total", doc=True),),
     why="The project takes the logarithm of p without computing p first: -log(exp(s) / total) = log(total) - s. The "
     "number is the same, and a p that is too small for the computer does no harm.",
-)
+)  # fmt: skip
 
 
 def onehot_less(g, p):
@@ -411,65 +270,39 @@ DLOGITS = Exercise(
             twice="A 2 comes from the derivative of a square. Is there a square in this loss?",
             half="Where does the 1/2 come from?",
         ),
-        Mistake(
+        *mistakes(
             "dlogits",
-            "onehot not subtracted",
-            "log(sum(exp(logits))) has the derivative p. Which other term does the loss of an image have?",
-            lambda g: g.p / g.B,
-        ),
-        Mistake(
-            "dlogits",
-            "onehot not subtracted, and not divided by B",
-            "This is p as it was. Where does the true digit enter, and where the mean?",
-            lambda g: g.p,
-        ),
-        Mistake(
-            "dlogits",
-            "onehot added",
-            "If the true digit's logit grows, does the loss rise or fall? What is the sign of its entry in yours?",
-            lambda g: onehot_less(g, g.p + 2 * g.onehot),
-        ),
-        Mistake(
-            "dlogits",
-            "p forgotten",
-            "All logits stand in the sum below the fraction. Can a wrong digit's logit have the derivative 0?",
-            lambda g: -g.onehot / g.B,
-        ),
-        Mistake(
-            "dlogits",
-            "the mean over all entries",
-            "How many losses are averaged: one for each image, or one for each entry of logits?",
-            lambda g: g.dlogits / 10,
-        ),
-        Mistake(
-            "dlogits",
-            "divided by 10 instead of B",
-            "What is the loss a mean over: images, or digits?",
-            lambda g: g.dlogits * g.B / 10,
-        ),
-        Mistake(
-            "dlogits",
-            "1 subtracted in whole columns",
-            "From how many entries of p should 1 be subtracted? From how many does p[:, y] -= 1?",
-            lambda g: (g.p - g.onehot.max(axis=0)) / g.B,
-        ),
-        Mistake(
-            "dlogits",
-            "the derivative with respect to p",
-            "-1/p is how the loss changes with p. But how does each logit change the p?",
-            lambda g: -g.onehot / g.p / g.B,
-        ),
-        Mistake(
-            "dlogits",
-            "the derivative of a sigmoid",
-            "p (1 - p) is how one p changes with its own logit. Where is the loss, and where is the true digit?",
-            lambda g: g.p * (1 - g.p) / g.B,
-        ),
-        Mistake(
-            "dlogits",
-            "the derivative of squared errors",
-            "Which loss is this the derivative of?",
-            lambda g: (lambda d: 2 * g.p * (d - (d * g.p).sum(axis=1, keepdims=True)) / g.B)(g.p - g.onehot),
+            ("onehot not subtracted",
+             "log(sum(exp(logits))) has the derivative p. Which other term does the loss of an image have?",
+             lambda g: g.p / g.B),
+            ("onehot not subtracted, and not divided by B",
+             "This is p as it was. Where does the true digit enter, and where the mean?",
+             lambda g: g.p),
+            ("onehot added",
+             "If the true digit's logit grows, does the loss rise or fall? What is the sign of its entry "
+             "in yours?",
+             lambda g: onehot_less(g, g.p + 2 * g.onehot)),
+            ("p forgotten",
+             "All logits stand in the sum below the fraction. Can a wrong digit's logit have the "
+             "derivative 0?",
+             lambda g: -g.onehot / g.B),
+            ("the mean over all entries",
+             "How many losses are averaged: one for each image, or one for each entry of logits?",
+             lambda g: g.dlogits / 10),
+            ("divided by 10 instead of B", "What is the loss a mean over: images, or digits?",
+             lambda g: g.dlogits * g.B / 10),
+            ("1 subtracted in whole columns",
+             "From how many entries of p should 1 be subtracted? From how many does p[:, y] -= 1?",
+             lambda g: (g.p - g.onehot.max(axis=0)) / g.B),
+            ("the derivative with respect to p",
+             "-1/p is how the loss changes with p. But how does each logit change the p?",
+             lambda g: -g.onehot / g.p / g.B),
+            ("the derivative of a sigmoid",
+             "p (1 - p) is how one p changes with its own logit. Where is the loss, and where is the true "
+             "digit?",
+             lambda g: g.p * (1 - g.p) / g.B),
+            ("the derivative of squared errors", "Which loss is this the derivative of?",
+             lambda g: (lambda d: 2 * g.p * (d - (d * g.p).sum(axis=1, keepdims=True)) / g.B)(g.p - g.onehot)),
         ),
     ),
     hints=(
@@ -481,7 +314,7 @@ DLOGITS = Exercise(
     ),
     sources=(Source("mlp_np.py", r"dlogits = exp / total", r"dlogits /= len\(y\)", doc=True),),
     nudges=NUDGES,
-)
+)  # fmt: skip
 
 DW2_DB2 = Exercise(
     name="05_dW2_db2",
@@ -498,71 +331,32 @@ DW2_DB2 = Exercise(
             over_B=("averaged once more", "The mean's 1/B is already in dlogits. Is there another mean here?"),
             twice="Where does the 2 come from?",
         ),
-        Mistake(
+        *mistakes(
             "dW2",
-            "z1 where a1 belongs",
-            "What does W2 multiply in the forward pass?",
-            lambda g: g.z1.T @ g.dlogits,
+            ("z1 where a1 belongs", "What does W2 multiply in the forward pass?", lambda g: g.z1.T @ g.dlogits),
+            ("reshaped, not transposed", "Does reshape turn rows into columns? Print a small array both ways.",
+             lambda g: g.a1.reshape(g.H, g.B) @ g.dlogits),
+            ("the mask where a1 belongs",
+             "If W2[j, k] grows by 1, by how much does logits[n, k] grow: by 1, or by the activation?",
+             lambda g: (g.z1 > 0).T @ g.dlogits),
+            ("only the last image counted", "Does the loop add up what each image contributes?",
+             lambda g: np.outer(g.a1[-1], g.dlogits[-1])),
+            ("only the first image counted", "Does the sum run over all images?",
+             lambda g: np.outer(g.a1[0], g.dlogits[0])),
+            ("not summed over the images", "W2 is shared by all images. What do their contributions become?",
+             lambda g: g.a1[:, :, np.newaxis] * g.dlogits[:, np.newaxis]),
         ),
-        Mistake(
-            "dW2",
-            "reshaped, not transposed",
-            "Does reshape turn rows into columns? Print a small array both ways.",
-            lambda g: g.a1.reshape(g.H, g.B) @ g.dlogits,
-        ),
-        Mistake(
-            "dW2",
-            "the mask where a1 belongs",
-            "If W2[j, k] grows by 1, by how much does logits[n, k] grow: by 1, or by the activation?",
-            lambda g: (g.z1 > 0).T @ g.dlogits,
-        ),
-        Mistake(
-            "dW2",
-            "only the last image counted",
-            "Does the loop add up what each image contributes?",
-            lambda g: np.outer(g.a1[-1], g.dlogits[-1]),
-        ),
-        Mistake(
-            "dW2",
-            "only the first image counted",
-            "Does the sum run over all images?",
-            lambda g: np.outer(g.a1[0], g.dlogits[0]),
-        ),
-        Mistake(
-            "dW2",
-            "not summed over the images",
-            "W2 is shared by all images. What do their contributions become?",
-            lambda g: g.a1[:, :, np.newaxis] * g.dlogits[:, np.newaxis],
-        ),
-        Mistake(
+        *mistakes(
             "db2",
-            "not summed",
-            "There is one b2[k] for all images. What do the B entries of dlogits[:, k] become?",
-            lambda g: g.dlogits,
-        ),
-        Mistake(
-            "db2",
-            "averaged",
-            "The mean's 1/B is already in dlogits. What is left to do with the B rows?",
-            lambda g: g.dlogits.mean(axis=0),
-        ),
-        Mistake(
-            "db2",
-            "summed over the digits",
-            "Which letter must remain: n, the image, or k, the digit?",
-            lambda g: g.dlogits.sum(axis=1),
-        ),
-        Mistake(
-            "db2",
-            "summed over everything",
-            "How many biases are there? How many numbers does yours have?",
-            lambda g: g.dlogits.sum(),
-        ),
-        Mistake(
-            "db2",
-            "the row of one image",
-            "Which image's row is this, and where are the others?",
-            lambda g: g.dlogits[0],
+            ("not summed", "There is one b2[k] for all images. What do the B entries of dlogits[:, k] become?",
+             lambda g: g.dlogits),
+            ("averaged", "The mean's 1/B is already in dlogits. What is left to do with the B rows?",
+             lambda g: g.dlogits.mean(axis=0)),
+            ("summed over the digits", "Which letter must remain: n, the image, or k, the digit?",
+             lambda g: g.dlogits.sum(axis=1)),
+            ("summed over everything", "How many biases are there? How many numbers does yours have?",
+             lambda g: g.dlogits.sum()),
+            ("the row of one image", "Which image's row is this, and where are the others?", lambda g: g.dlogits[0]),
         ),
         *scaled(
             "db2",
@@ -582,7 +376,7 @@ DW2_DB2 = Exercise(
     ),
     sources=(Source("mlp_np.py", r"dW2 = self\.a1\.T", r"db2 = "),),
     nudges=NUDGES,
-)
+)  # fmt: skip
 
 DA1 = Exercise(
     name="06_da1",
@@ -599,35 +393,22 @@ DA1 = Exercise(
             over_B=("averaged once more", "The mean's 1/B is already in dlogits. Is there another mean here?"),
             twice="Where does the 2 come from?",
         ),
-        Mistake(
+        *mistakes(
             "da1",
-            "reshaped, not transposed",
-            "Does reshape turn rows into columns? Print a small array both ways.",
-            lambda g: g.dlogits @ g.W2.reshape(10, g.H),
-        ),
-        Mistake(
-            "da1",
-            "the mask came too early",
-            "a1 is what comes out of the ReLU. Which derivative has the mask in it: da1, or the one before it?",
-            lambda g: g.dz1,
-        ),
-        Mistake(
-            "da1",
-            "sums multiplied where products belong summed",
-            "sum of (a b) and (sum of a)(sum of b): which of the two is it?",
-            lambda g: g.dlogits.sum(axis=1, keepdims=True) * g.W2.sum(axis=1),
-        ),
-        Mistake(
-            "da1",
-            "averaged over the digits",
-            "An activation touches ten logits. Do its effects on them add up, or average?",
-            lambda g: g.da1 / 10,
-        ),
-        Mistake(
-            "da1",
-            "only one digit followed",
-            "An activation touches ten logits. Which of them have you followed?",
-            lambda g: np.outer(g.dlogits[:, 0], g.W2[:, 0]),
+            ("reshaped, not transposed", "Does reshape turn rows into columns? Print a small array both ways.",
+             lambda g: g.dlogits @ g.W2.reshape(10, g.H)),
+            ("the mask came too early",
+             "a1 is what comes out of the ReLU. Which derivative has the mask in it: da1, or the one "
+             "before it?",
+             lambda g: g.dz1),
+            ("sums multiplied where products belong summed",
+             "sum of (a b) and (sum of a)(sum of b): which of the two is it?",
+             lambda g: g.dlogits.sum(axis=1, keepdims=True) * g.W2.sum(axis=1)),
+            ("averaged over the digits",
+             "An activation touches ten logits. Do its effects on them add up, or average?",
+             lambda g: g.da1 / 10),
+            ("only one digit followed", "An activation touches ten logits. Which of them have you followed?",
+             lambda g: np.outer(g.dlogits[:, 0], g.W2[:, 0])),
         ),
     ),
     hints=(
@@ -640,7 +421,7 @@ DA1 = Exercise(
     ),
     sources=(Source("mlp_np.py", r"self\.da1 = ", r"self\.da1 = "),),
     nudges=NUDGES,
-)
+)  # fmt: skip
 
 DZ1 = Exercise(
     name="07_dz1",
@@ -650,53 +431,27 @@ DZ1 = Exercise(
     gives=("dz1",),
     givens=(network,),
     mistakes=(
-        Mistake(
+        *mistakes(
             "dz1",
-            "the mask forgotten",
-            "A unit that is off gives 0, and if its z1 grows a little it still gives 0. What is its derivative?",
-            lambda g: g.da1,
-        ),
-        Mistake(
-            "dz1",
-            "the mask taken from da1",
-            "What decides whether a unit is on: what came in on the way forward, or the gradient?",
-            lambda g: g.da1 * (g.da1 > 0),
-        ),
-        Mistake(
-            "dz1",
-            "the mask turned round",
-            "Which units let the gradient through: those that are on, or those that are off?",
-            lambda g: g.da1 * (g.z1 <= 0),
-        ),
-        Mistake(
-            "dz1",
-            "multiplied by z1",
-            "The slope of max(z, 0) at z = 3: is it 3?",
-            lambda g: g.da1 * g.z1,
-        ),
-        Mistake(
-            "dz1",
-            "multiplied by a1",
-            "The slope of max(z, 0) at z = 3: is it 3?",
-            lambda g: g.da1 * g.a1,
-        ),
-        Mistake(
-            "dz1",
-            "only the mask",
-            "This is d a1 / d z1. What does the chain rule multiply it by?",
-            lambda g: (g.z1 > 0) * 1.0,
-        ),
-        Mistake(
-            "dz1",
-            "the ReLU of z1 again",
-            "This is the forward pass. What is asked for is a derivative: where is da1?",
-            lambda g: g.a1,
-        ),
-        Mistake(
-            "dz1",
-            "the gradient only where both are positive",
-            "Can a derivative be negative? Which of the two conditions belongs to the ReLU?",
-            lambda g: g.da1 * (g.z1 > 0) * (g.da1 > 0),
+            ("the mask forgotten",
+             "A unit that is off gives 0, and if its z1 grows a little it still gives 0. What is its "
+             "derivative?",
+             lambda g: g.da1),
+            ("the mask taken from da1",
+             "What decides whether a unit is on: what came in on the way forward, or the gradient?",
+             lambda g: g.da1 * (g.da1 > 0)),
+            ("the mask turned round",
+             "Which units let the gradient through: those that are on, or those that are off?",
+             lambda g: g.da1 * (g.z1 <= 0)),
+            ("multiplied by z1", "The slope of max(z, 0) at z = 3: is it 3?", lambda g: g.da1 * g.z1),
+            ("multiplied by a1", "The slope of max(z, 0) at z = 3: is it 3?", lambda g: g.da1 * g.a1),
+            ("only the mask", "This is d a1 / d z1. What does the chain rule multiply it by?",
+             lambda g: (g.z1 > 0) * 1.0),
+            ("the ReLU of z1 again", "This is the forward pass. What is asked for is a derivative: where is da1?",
+             lambda g: g.a1),
+            ("the gradient only where both are positive",
+             "Can a derivative be negative? Which of the two conditions belongs to the ReLU?",
+             lambda g: g.da1 * (g.z1 > 0) * (g.da1 > 0)),
         ),
         *scaled(
             "dz1",
@@ -715,7 +470,7 @@ DZ1 = Exercise(
     ),
     sources=(Source("mlp_np.py", r"self\.dz1 = ", r"self\.dz1 = "),),
     nudges=NUDGES,
-)
+)  # fmt: skip
 
 DW1_DB1 = Exercise(
     name="08_dW1_db1",
@@ -725,23 +480,13 @@ DW1_DB1 = Exercise(
     gives=("dW1", "db1"),
     givens=(network,),
     mistakes=(
-        Mistake(
+        *mistakes(
             "dW1",
-            "the mask forgotten: da1 where dz1 belongs",
-            "W1 makes z1. Which derivative belongs to z1?",
-            lambda g: g.x.T @ g.da1,
-        ),
-        Mistake(
-            "dW1",
-            "z1 where dz1 belongs",
-            "Where is a derivative in your product?",
-            lambda g: g.x.T @ g.z1,
-        ),
-        Mistake(
-            "dW1",
-            "reshaped, not transposed",
-            "Does reshape turn rows into columns? Print a small array both ways.",
-            lambda g: g.x.reshape(784, g.B) @ g.dz1,
+            ("the mask forgotten: da1 where dz1 belongs", "W1 makes z1. Which derivative belongs to z1?",
+             lambda g: g.x.T @ g.da1),
+            ("z1 where dz1 belongs", "Where is a derivative in your product?", lambda g: g.x.T @ g.z1),
+            ("reshaped, not transposed", "Does reshape turn rows into columns? Print a small array both ways.",
+             lambda g: g.x.reshape(784, g.B) @ g.dz1),
         ),
         *scaled(
             "dW1",
@@ -750,53 +495,26 @@ DW1_DB1 = Exercise(
             times_B="Where do you multiply by the number of images?",
             twice="Where does the 2 come from?",
         ),
-        Mistake(
+        *mistakes(
             "dW1",
-            "only the last image counted",
-            "Does the loop add up what each image contributes?",
-            lambda g: np.outer(g.x[-1], g.dz1[-1]),
+            ("only the last image counted", "Does the loop add up what each image contributes?",
+             lambda g: np.outer(g.x[-1], g.dz1[-1])),
+            ("only the first image counted", "Does the sum run over all images?",
+             lambda g: np.outer(g.x[0], g.dz1[0])),
         ),
-        Mistake(
-            "dW1",
-            "only the first image counted",
-            "Does the sum run over all images?",
-            lambda g: np.outer(g.x[0], g.dz1[0]),
-        ),
-        Mistake(
+        *mistakes(
             "db1",
-            "the mask forgotten: da1 where dz1 belongs",
-            "b1 is part of z1. Which derivative belongs to z1?",
-            lambda g: g.da1.sum(axis=0),
-        ),
-        Mistake(
-            "db1",
-            "z1 where dz1 belongs",
-            "Where is a derivative in your sum?",
-            lambda g: g.z1.sum(axis=0),
-        ),
-        Mistake(
-            "db1",
-            "not summed",
-            "There is one b1[j] for all images. What do the B entries of dz1[:, j] become?",
-            lambda g: g.dz1,
-        ),
-        Mistake(
-            "db1",
-            "averaged",
-            "The mean's 1/B is already in dlogits. What is left to do with the B rows?",
-            lambda g: g.dz1.mean(axis=0),
-        ),
-        Mistake(
-            "db1",
-            "summed over the hidden units",
-            "Which letter must remain: n, the image, or j, the hidden unit?",
-            lambda g: g.dz1.sum(axis=1),
-        ),
-        Mistake(
-            "db1",
-            "summed over everything",
-            "How many biases are there? How many numbers does yours have?",
-            lambda g: g.dz1.sum(),
+            ("the mask forgotten: da1 where dz1 belongs", "b1 is part of z1. Which derivative belongs to z1?",
+             lambda g: g.da1.sum(axis=0)),
+            ("z1 where dz1 belongs", "Where is a derivative in your sum?", lambda g: g.z1.sum(axis=0)),
+            ("not summed", "There is one b1[j] for all images. What do the B entries of dz1[:, j] become?",
+             lambda g: g.dz1),
+            ("averaged", "The mean's 1/B is already in dlogits. What is left to do with the B rows?",
+             lambda g: g.dz1.mean(axis=0)),
+            ("summed over the hidden units", "Which letter must remain: n, the image, or j, the hidden unit?",
+             lambda g: g.dz1.sum(axis=1)),
+            ("summed over everything", "How many biases are there? How many numbers does yours have?",
+             lambda g: g.dz1.sum()),
         ),
         *scaled(
             "db1",
@@ -813,7 +531,7 @@ DW1_DB1 = Exercise(
     ),
     sources=(Source("mlp_np.py", r"dW1 = self\.x\.T", r"db1 = "),),
     nudges=NUDGES,
-)
+)  # fmt: skip
 
 
 def one_step(rng):
@@ -822,10 +540,6 @@ def one_step(rng):
     old_p, old_v, dp = rng.normal(size=(3, int(rng.integers(3, 6)), int(rng.integers(6, 9))))
     v = momentum * old_v + dp
     return SimpleNamespace(old_p=old_p, old_v=old_v, dp=dp, lr=lr, momentum=momentum, v=v, p=old_p - lr * v)
-
-
-def against_old(name, question, value):
-    return Mistake("p", name, question, value)
 
 
 UPDATE = Exercise(
@@ -837,80 +551,46 @@ UPDATE = Exercise(
     givens=(one_step,),
     may_change=("old_p", "old_v"),
     mistakes=(
-        Mistake(
+        *mistakes(
             "v",
-            "no momentum",
-            "What is left of the old velocity in yours?",
-            lambda g: g.dp,
+            ("no momentum", "What is left of the old velocity in yours?", lambda g: g.dp),
+            ("the old velocity kept whole", "What does `momentum` multiply?", lambda g: g.old_v + g.dp),
+            ("the learning rate inside the velocity",
+             "In the formula of this exercise, where does lr come in: when the velocity changes, or when p "
+             "moves?",
+             lambda g: g.momentum * g.old_v + g.lr * g.dp),
+            ("the learning rate inside the velocity, with a minus",
+             "In the formula of this exercise, where do lr and the minus come in?",
+             lambda g: g.momentum * g.old_v - g.lr * g.dp),
+            ("the gradient weighed with 1 - momentum",
+             "That is an average of gradients, as Adam keeps it. By what is dp multiplied in the formula?",
+             lambda g: g.momentum * g.old_v + (1 - g.momentum) * g.dp),
+            ("the gradient subtracted", "The formula has one minus. In which of its two lines?",
+             lambda g: g.momentum * g.old_v - g.dp),
+            ("momentum on the gradient", "Which of the two does `momentum` multiply: what was, or what is new?",
+             lambda g: g.old_v + g.momentum * g.dp),
+            ("momentum on both", "Does `momentum` multiply the sum, or only one of its terms?",
+             lambda g: g.momentum * (g.old_v + g.dp)),
+            ("the velocity not changed", "Where does dp come in?", lambda g: g.old_v),
+            ("the gradient forgotten", "Where does dp come in?", lambda g: g.momentum * g.old_v),
         ),
-        Mistake(
-            "v",
-            "the old velocity kept whole",
-            "What does `momentum` multiply?",
-            lambda g: g.old_v + g.dp,
+        *mistakes(
+            "p",
+            ("uphill", "Should a step make the loss larger, or smaller?", lambda g: g.old_p + g.lr * g.v),
+            ("the learning rate forgotten", "How far does p move?", lambda g: g.old_p - g.v),
+            ("the gradient in place of the velocity", "You have computed a velocity. Does p move with it?",
+             lambda g: g.old_p - g.lr * g.dp),
+            ("the old velocity", "In which order: does p move first, or does the velocity change first?",
+             lambda g: g.old_p - g.lr * g.old_v),
+            ("Nesterov's step",
+             "That is another method: it looks ahead by one more `momentum`. What does the formula here "
+             "say?",
+             lambda g: g.old_p - g.lr * (g.dp + g.momentum * g.v)),
+            ("momentum twice", "v has the momentum in it already. What multiplies v when p moves?",
+             lambda g: g.old_p - g.lr * g.momentum * g.v),
+            ("p not moved", "Where does p change?", lambda g: g.old_p),
+            ("p replaced by the step", "Where has the old p gone?", lambda g: -g.lr * g.v),
         ),
-        Mistake(
-            "v",
-            "the learning rate inside the velocity",
-            "In the formula of this exercise, where does lr come in: when the velocity changes, or when p moves?",
-            lambda g: g.momentum * g.old_v + g.lr * g.dp,
-        ),
-        Mistake(
-            "v",
-            "the learning rate inside the velocity, with a minus",
-            "In the formula of this exercise, where do lr and the minus come in?",
-            lambda g: g.momentum * g.old_v - g.lr * g.dp,
-        ),
-        Mistake(
-            "v",
-            "the gradient weighed with 1 - momentum",
-            "That is an average of gradients, as Adam keeps it. By what is dp multiplied in the formula?",
-            lambda g: g.momentum * g.old_v + (1 - g.momentum) * g.dp,
-        ),
-        Mistake(
-            "v",
-            "the gradient subtracted",
-            "The formula has one minus. In which of its two lines?",
-            lambda g: g.momentum * g.old_v - g.dp,
-        ),
-        Mistake(
-            "v",
-            "momentum on the gradient",
-            "Which of the two does `momentum` multiply: what was, or what is new?",
-            lambda g: g.old_v + g.momentum * g.dp,
-        ),
-        Mistake(
-            "v",
-            "momentum on both",
-            "Does `momentum` multiply the sum, or only one of its terms?",
-            lambda g: g.momentum * (g.old_v + g.dp),
-        ),
-        Mistake("v", "the velocity not changed", "Where does dp come in?", lambda g: g.old_v),
-        Mistake("v", "the gradient forgotten", "Where does dp come in?", lambda g: g.momentum * g.old_v),
-        against_old("uphill", "Should a step make the loss larger, or smaller?", lambda g: g.old_p + g.lr * g.v),
-        against_old("the learning rate forgotten", "How far does p move?", lambda g: g.old_p - g.v),
-        against_old(
-            "the gradient in place of the velocity",
-            "You have computed a velocity. Does p move with it?",
-            lambda g: g.old_p - g.lr * g.dp,
-        ),
-        against_old(
-            "the old velocity",
-            "In which order: does p move first, or does the velocity change first?",
-            lambda g: g.old_p - g.lr * g.old_v,
-        ),
-        against_old(
-            "Nesterov's step",
-            "That is another method: it looks ahead by one more `momentum`. What does the formula here say?",
-            lambda g: g.old_p - g.lr * (g.dp + g.momentum * g.v),
-        ),
-        against_old(
-            "momentum twice",
-            "v has the momentum in it already. What multiplies v when p moves?",
-            lambda g: g.old_p - g.lr * g.momentum * g.v,
-        ),
-        against_old("p not moved", "Where does p change?", lambda g: g.old_p),
-        against_old("p replaced by the step", "Where has the old p gone?", lambda g: -g.lr * g.v),
     ),
     hints=(
         "A ball rolls downhill: it keeps a share of its speed (which number is the share?), and the slope adds to it. "
@@ -921,7 +601,7 @@ UPDATE = Exercise(
     sources=(Source("main_np.py", r"^\s*v \*= ", r"^\s*p -= "),),
     why="dp is d loss / d p. Polyak 1964, in PyTorch's form: the learning rate is outside the velocity. The project "
     "changes v and p in place, to make no new arrays.",
-)
+)  # fmt: skip
 
 
 def curve(rng):
@@ -978,75 +658,39 @@ NUMERICAL = Exercise(
     givens=(curve,),
     call=call_numerical_gradient,
     mistakes=(
-        Mistake(
+        *mistakes(
             "gradient",
-            "forward differences",
-            "From which two points do you take the loss: from both sides, or from here and one side?",
-            lambda g: differences(g, lambda plus, here, minus, h: (plus - here) / h),
-        ),
-        Mistake(
-            "gradient",
-            "backward differences",
-            "From which two points do you take the loss: from both sides, or from here and one side?",
-            lambda g: differences(g, lambda plus, here, minus, h: (here - minus) / h),
-        ),
-        Mistake(
-            "gradient",
-            "forward differences over 2h",
-            "How far apart are your two points?",
-            lambda g: differences(g, lambda plus, here, minus, h: (plus - here) / (2 * h)),
-        ),
-        Mistake(
-            "gradient",
-            "divided by h",
-            "How far apart are the two points: h, or 2h?",
-            lambda g: 2 * g.gradient,
-        ),
-        Mistake(
-            "gradient",
-            "divided by 2 and multiplied by h",
-            "What does a / 2 * h mean in Python? Where do the parentheses belong?",
-            lambda g: g.gradient * g.h * g.h,
-        ),
-        Mistake(
-            "gradient", "not divided", "A slope is rise over run. Where is the run?", lambda g: g.gradient * 2 * g.h
-        ),
-        Mistake("gradient", "the sign", "Which of the two values do you subtract from which?", lambda g: -g.gradient),
-        Mistake(
-            "gradient",
-            "a fixed h",
-            "What is `h` for? Have you used it?",
-            lambda g: numerical_gradient(lambda: g.value(g.array), g.array, 1e-5),
-        ),
-        Mistake(
-            "gradient",
-            "entries not put back: each stays h too low",
-            "After one entry has been done, what does `array` hold there?",
-            lambda g: not_put_back(g, -1),
-        ),
-        Mistake(
-            "gradient",
-            "entries not put back: each stays h too high",
-            "After one entry has been done, what does `array` hold there?",
-            lambda g: not_put_back(g, 1),
-        ),
-        Mistake(
-            "gradient",
-            "a whole row moved at once",
-            "What is array[i] if i is a single number and the array has two axes? How many entries do you move?",
-            lambda g: differences(g, lambda plus, here, minus, h: (plus - minus) / (2 * h), rows=True),
-        ),
-        Mistake(
-            "gradient",
-            "all entries moved at once",
-            "Which derivative do you get if every entry of the array moves by h together?",
-            lambda g: np.full_like(g.array, (g.value(g.array + g.h) - g.value(g.array - g.h)) / (2 * g.h)),
-        ),
-        Mistake(
-            "gradient",
-            "one number, of all entries moved at once",
-            "How many derivatives does an array of this shape have?",
-            lambda g: (g.value(g.array + g.h) - g.value(g.array - g.h)) / (2 * g.h),
+            ("forward differences",
+             "From which two points do you take the loss: from both sides, or from here and one side?",
+             lambda g: differences(g, lambda plus, here, minus, h: (plus - here) / h)),
+            ("backward differences",
+             "From which two points do you take the loss: from both sides, or from here and one side?",
+             lambda g: differences(g, lambda plus, here, minus, h: (here - minus) / h)),
+            ("forward differences over 2h", "How far apart are your two points?",
+             lambda g: differences(g, lambda plus, here, minus, h: (plus - here) / (2 * h))),
+            ("divided by h", "How far apart are the two points: h, or 2h?", lambda g: 2 * g.gradient),
+            ("divided by 2 and multiplied by h",
+             "What does a / 2 * h mean in Python? Where do the parentheses belong?",
+             lambda g: g.gradient * g.h * g.h),
+            ("not divided", "A slope is rise over run. Where is the run?", lambda g: g.gradient * 2 * g.h),
+            ("the sign", "Which of the two values do you subtract from which?", lambda g: -g.gradient),
+            ("a fixed h", "What is `h` for? Have you used it?",
+             lambda g: numerical_gradient(lambda: g.value(g.array), g.array, 1e-5)),
+            ("entries not put back: each stays h too low",
+             "After one entry has been done, what does `array` hold there?",
+             lambda g: not_put_back(g, -1)),
+            ("entries not put back: each stays h too high",
+             "After one entry has been done, what does `array` hold there?",
+             lambda g: not_put_back(g, 1)),
+            ("a whole row moved at once",
+             "What is array[i] if i is a single number and the array has two axes? How many entries do you "
+             "move?",
+             lambda g: differences(g, lambda plus, here, minus, h: (plus - minus) / (2 * h), rows=True)),
+            ("all entries moved at once",
+             "Which derivative do you get if every entry of the array moves by h together?",
+             lambda g: np.full_like(g.array, (g.value(g.array + g.h) - g.value(g.array - g.h)) / (2 * g.h))),
+            ("one number, of all entries moved at once", "How many derivatives does an array of this shape have?",
+             lambda g: (g.value(g.array + g.h) - g.value(g.array - g.h)) / (2 * g.h)),
         ),
     ),
     hints=(
@@ -1059,6 +703,6 @@ NUMERICAL = Exercise(
     sources=(Source("mlp_np.py", r"gradient = np\.zeros_like", r"return gradient"),),
     why="f(a + h) and f(a - h) both have the terms f(a), h^2 f''(a) / 2 and so on for even powers: in the difference "
     "these cancel, and the error falls with h^2. A difference from one side alone keeps h f''(a) / 2.",
-)
+)  # fmt: skip
 
 CHAPTER = (LOGITS, SOFTMAX, LOSS, DLOGITS, DW2_DB2, DA1, DZ1, DW1_DB1, UPDATE, NUMERICAL)

@@ -5,15 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from exercises.chapter1 import NUDGES, network
-from exercises.exercise import Exercise, Mistake, Source, scaled
+from exercises.exercise import Exercise, Mistake, Source, mistakes, scaled
 from mlp_np import MLP, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv
-
-
-def mistakes(output, *rows):
-    """Mistakes of one output, from (name, question, value)."""
-    return tuple(Mistake(output, *row) for row in rows)
-
 
 SIGN = "Does a step go against the gradient here, or later, in the update?"
 

@@ -143,9 +143,7 @@ def probe_labels(module, g):
 
 def probe_cleared(module, g):
     """Three steps: does each go along its own batch's gradient alone?"""
-    import torch
-    from torch.nn import functional as F
-
+    torch, F = module.torch, module.torch.nn.functional
     torch.manual_seed(0)
     model = torch.nn.Linear(784, 10).double()
     own = torch.nn.Linear(784, 10).double()
@@ -164,9 +162,7 @@ def probe_cleared(module, g):
 
 def probe_softmax(module, g):
     """Is the loss the cross-entropy of what the last linear layer gives?"""
-    import torch
-    from torch.nn import functional as F
-
+    torch, F = module.torch, module.torch.nn.functional
     torch.manual_seed(0)
     model, logits = module.new_model().double(), []
     for layer in model.modules():
@@ -179,8 +175,7 @@ def probe_softmax(module, g):
 
 def probe_statistics(module, g):
     """During a whole training: is every image that is only read, and not learned from, normalised as remembered?"""
-    import torch
-
+    torch = module.torch  # as the program has imported it: nothing of ours does
     seen, forward = set(), torch.nn.BatchNorm1d.forward
 
     def watched(layer, x):

@@ -73,6 +73,11 @@ class Exercise:
             yield given(np.random.default_rng(key))
 
 
+def mistakes(output, *rows):
+    """Mistakes of one output, from (name, question, value)."""
+    return tuple(Mistake(output, *row) for row in rows)
+
+
 def scaled(output, *, sign=None, times_B=None, over_B=None, twice=None, half=None):
     """The mistakes that change every entry of a gradient by one factor; each given as its question, or (name, it)."""
     factors = [

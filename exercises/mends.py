@@ -1,4 +1,4 @@
-"""What mends each detective's case: lines of its program, and what they should be. For symptoms.py and `solution`."""
+"""What mends each case: lines of its program, and what they should be. symptoms.py writes them into cases.json."""
 
 MENDS = {
     "19_case_nan": ("        dz = dz @ W.T\n", "        dz = (dz @ W.T) * (a > 0)\n"),

@@ -1,6 +1,6 @@
 """The symptoms of the detective's cases: python -m exercises.symptoms runs each as it is, and mended, and draws both.
 
-Writes exercises/pictures/NAME.png, and what the programs printed into exercises/pictures/printed.json.
+Writes exercises/pictures/NAME.png, and what the programs printed into exercises/pictures/cases.json.
 """
 
 import json
@@ -12,24 +12,25 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from exercises.cases import FOLDER
 from exercises.house import ROOT, STUBS, replacing, run
 from exercises.mends import MENDS
+from support import drawing
 
 
 def main():
-    import plot
-
     FOLDER.mkdir(exist_ok=True)
-    printed = {}
+    found = {}
     for name, (wrong, right) in MENDS.items():
         text = (STUBS / f"{name}.py").read_text(encoding="utf-8")
-        printed[name] = {"as it is": lines_of(text), "healthy": lines_of(text.replace(wrong, right))}
-        plot.save(draw(plot, printed[name]), FOLDER / f"{name}.png")
+        printed = {"as it is": lines_of(text), "healthy": lines_of(text.replace(wrong, right))}
+        found[name] = printed | {"wrong": wrong, "right": right}
+        drawing.save(draw(printed), FOLDER / f"{name}.png")
         print(name)
-    with replacing(FOLDER / "printed.json") as file:
-        file.write((json.dumps(printed, indent=1) + "\n").encode())
+    with replacing(FOLDER / "cases.json") as file:
+        file.write((json.dumps(found, indent=1) + "\n").encode())
 
 
 def lines_of(text):
@@ -44,15 +45,13 @@ def lines_of(text):
         ).stdout.splitlines()
 
 
-def draw(plot, printed):
+def draw(printed):
     """The training loss and the test accuracy of both runs, epoch by epoch."""
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(8, 3.2), layout="constrained", facecolor="white")
     for axes, what, i in zip(figure.subplots(1, 2), ("training loss", "test accuracy"), (0, 1), strict=True):
-        plot.style_axes(axes, what, "")
-        axes.set_xlabel("epochs", color=plot.INK)
-        for name, color, width in (("healthy", plot.TRAIN, 5), ("as it is", plot.TEST, 2)):
+        drawing.style_axes(axes, what, "")
+        axes.set_xlabel("epochs", color=drawing.INK)
+        for name, color, width in (("healthy", drawing.TRAIN, 5), ("as it is", drawing.TEST, 2)):
             values = np.array([re.findall(r"(?:loss|accuracy) (\S+?)(?:,|$)", line) for line in printed[name]], float)
             label = name if np.isfinite(values[:, i]).all() else f"{name} (nan)"
             axes.plot(range(1, len(values) + 1), values[:, i], "o-", color=color, linewidth=width, label=label)
