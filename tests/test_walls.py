@@ -33,8 +33,7 @@ def imports(name):
 
 IMPORTS = {name: imports(name) for name in MODULES}
 NETWORKS = {name for name in MODULES if name.endswith(("_np", "_torch")) and not name.startswith("main")}
-# Some exercises of practice.py are about PyTorch, and import it only then: tests/test_practice_commands.py holds that.
-WITH_TORCH = {"main_torch", "practice"} | {name for name in NETWORKS if name.endswith("torch")}
+WITH_TORCH = {"main_torch"} | {name for name in NETWORKS if name.endswith("torch")}
 ROOT_MODULES = {name for name, path in MODULES.items() if "/" not in path}
 
 
@@ -77,8 +76,10 @@ def test_the_root_never_imports_the_lab():
 
 
 def test_the_lesson_never_imports_an_exercise():
+    """practice.py hands them out, but does not know their solutions."""
     for name in ROOT_MODULES - {"practice"}:
         assert not {found for found in reached(name) if room(found) == "exercises"}, name
+    assert "exercises.mends" in MODULES and "exercises.mends" not in reached("practice")
 
 
 def test_support_knows_nothing_of_the_root():
