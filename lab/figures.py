@@ -30,7 +30,7 @@ MONO = "DejaVu Sans Mono"  # comes with matplotlib, like the font of all other t
 
 
 def machine_learning():
-    """Input, model, output, and the error that comes back to the parameters."""
+    """Input, model, output, and the loss that comes back to the parameters."""
     figure, axes = page(352, "Machine learning: a model adjusted by examples")
     images, labels = data.load()[:2]
     y = int(labels[0])
@@ -41,7 +41,7 @@ def machine_learning():
         pixels(axes, images[i], 32 + 8 * i, 132 - 8 * i, 100, order=3 - i / 2)
     arrow(axes, (160, 174), (206, 174), color=TRAIN)
 
-    heading(axes, 304, 70, "model", "a formula, its parameters as knobs")
+    heading(axes, 304, 70, "model", "a formula with knobs: its parameters")
     box(axes, 216, 108, 176, 132, BLUISH, TRAIN)
     turns = np.random.default_rng(3).uniform(-130, 130, 15)
     for i, turn in enumerate(turns):
@@ -60,13 +60,13 @@ def machine_learning():
     text(axes, 708, 175, str(y), 40)
 
     box(axes, 540, 284, 150, 44, REDDISH, TEST)
-    text(axes, 615, 299, "error", 14, TEST, weight="bold")
+    text(axes, 615, 299, "loss", 14, TEST, weight="bold")
     text(axes, 615, 316, f"-log {p[y]} = {-np.log(p[y]):.2f}", 11, TEST, family=MONO)
     arrow(axes, (556, 248), (588, 276), color=GREY)
     arrow(axes, (700, 218), (646, 276), color=GREY)
     arrow(axes, (532, 306), (304, 306), (304, 250), color=TEST, width=2.2)
-    text(axes, 418, 287, "turn every knob a little,", 12, TEST)
-    text(axes, 418, 325, "so that the error shrinks", 12, TEST)
+    text(axes, 418, 287, "turn every knob a little", 12, TEST)
+    text(axes, 418, 325, "so that the loss shrinks", 12, TEST)
     text(axes, 90, 266, "then the next example,", 12, GREY)
     text(axes, 90, 283, "many thousand times", 12, GREY)
     return figure
@@ -77,7 +77,7 @@ def analogy():
     figure, axes = page(640, "Learning is like practising a throw")
     scale, left, new, rounds = 92, 110, 4.75, 20
     for ground, rule, distances, color, head, note in [
-        (262, practice(0), BASKETS, TEST, "The first throws", "the rule of the arm, its parameters, is a guess:"),
+        (262, practice(0), BASKETS, TEST, "The first throws", "the child's rule starts as a guess:"),
         (500, practice(rounds), (*BASKETS, new), TRAIN, f"After {rounds} rounds",
          "the same rule, adjusted after every throw"),
     ]:  # fmt: skip
@@ -110,7 +110,7 @@ def analogy():
     for i, (name, *note) in enumerate([
         ("gradient", "how the loss grows with", "each number of the rule"),
         ("step", "change them the other", "way, but only a little"),
-        ("learning rate", "how much: with too much,", "the next throw is worse"),
+        ("learning rate", "how far a step goes; too far,", "and the next throw is worse"),
         ("epoch", "one round: a throw", "at every basket"),
     ]):  # fmt: skip
         text(axes, 26 + 196 * i, 562, name, 14, ha="left", weight="bold")
@@ -155,7 +155,7 @@ def mnist():
     """The first images of each digit in the training set."""
     figure, axes = page(480, "MNIST: handwritten digits, 28 × 28 pixels each")
     dataset = data.load()
-    counts = f"{len(dataset.train_labels):,} to learn from, {len(dataset.test_labels):,} to be tested on"
+    counts = f"{len(dataset.train_labels):,} for training, {len(dataset.test_labels):,} for testing"
     text(axes, 774, 33, counts, 12, GREY, "right")
     size, step = 68, 75.6
     for digit in range(10):
@@ -236,7 +236,7 @@ def network():
 
 def applications():
     """Six tasks, each as input, network, output."""
-    figure, axes = page(416, "The same idea elsewhere: another input, another output")
+    figure, axes = page(416, "The same idea with other inputs and outputs")
     panels = [
         ("see", photo, "photo", words("cat"), "what it shows"),
         ("listen", sound, "sound", words("good", "morning"), "the words"),
@@ -424,15 +424,15 @@ def backprop():
     text(axes, 700, 465, "every parameter moves", 12)
     text(axes, 700, 483, "against its gradient.", 12)
     line(axes, [26, 62], [530, 530], kept["color"], kept["width"], kept["style"])
-    text(axes, 70, 530, "kept for the way back", 12, GREY, "left")
-    text(axes, 774, 530, "B images in a batch, H hidden units; dz1 is d loss / d z1, and so for every name", 12, GREY,
+    text(axes, 70, 530, "kept for the backward pass", 12, GREY, "left")
+    text(axes, 774, 530, "B images, H hidden units; dz1 means d loss / d z1, and likewise for every name", 12, GREY,
          "right")  # fmt: skip
     return figure
 
 
 def augmentation():
     """Images as training sees them with --augment, and what elastic does to one of them."""
-    figure, axes = page(446, "Augmentation: the same digit, never twice the same image")
+    figure, axes = page(446, "Augmentation: the same digit, never the same image twice")
     images, labels = data.load()[:2]
     images = np.array([images[labels == digit][0] for digit in (2, 3, 4, 5, 7)])
     size, step = 62, 67

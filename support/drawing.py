@@ -14,7 +14,7 @@ SIGNED = LinearSegmentedColormap.from_list("signed", [TEST, "white", TRAIN])  # 
 OFF = ListedColormap(["#cfcfcf"])
 MONO = "DejaVu Sans Mono"
 DLOGITS = "dlogits = (p - onehot(y)) / B\n(one image: B = 1)"
-MEANING = "blue: more of it would raise the loss; red: more would lower it"
+MEANING = "blue: increasing it raises the loss; red: lowers it"
 
 
 def save(figure, path):

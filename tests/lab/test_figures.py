@@ -134,7 +134,7 @@ def test_mnist_shows_the_first_images_of_each_digit(drawn, mnist):
         assert np.array_equal(of_it, first)
         label = next(text for text, _ in texts(drawn["mnist"]) if text.get_text() == str(digit))
         assert label.get_position()[0] == column + 34
-    assert "60,000 to learn from, 10,000 to be tested on" in strings(drawn["mnist"])
+    assert "60,000 for training, 10,000 for testing" in strings(drawn["mnist"])
 
 
 def test_augmentation_shows_originals_and_what_data_makes_of_them(drawn, mnist):
