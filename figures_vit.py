@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from figures import BLUISH, GREY, MONO, arrow, box, line, node, page, save, text
 from matplotlib.patches import Circle
 
-from figures import BLUISH, GREY, MONO, arrow, box, line, node, page, save, text
 from plot import INK, TEST, TRAIN
 
 

@@ -1,9 +1,28 @@
-"""Curves out: how the loss and the accuracy of a run went. Nothing here trains."""
+"""Curves out: how the loss and the accuracy of a run went. Nothing here trains.
+
+`python plot.py A B ...` draws several runs into one picture: their folders, or their history_*.json.
+"""
+
+import sys
+
+from support import program  # first: it sees to Ctrl-C
+
+# isort: split
+from glob import glob
+from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from support.drawing import TEST, TRAIN, new_axes, save
+from support.drawing import INK, TEST, TRAIN, new_axes, save, style_axes
+from support.errors import UserError
+from support.files import open_folder
+from support.history import load_history
+from support.options import Parser
+
+# One colour a run, told apart by the colour-blind too (Okabe & Ito 2008).
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#7f7f7f")
 
 
 def learning_curves(history, title, tested, folder, name):
@@ -15,7 +34,7 @@ def learning_curves(history, title, tested, folder, name):
 def loss_curve(history, title, tested="test"):
     """The loss of every training batch (light), smoothed, and on the test set, against steps.
 
-    history: a `training.History`; tested: what the test images are called.
+    history: a `support.history.History`; tested: what the test images are called.
     """
     figure, axes = new_axes(f"{title}: loss", "cross-entropy loss")
     axes.set_yscale("log")
@@ -62,3 +81,85 @@ def smooth(values):
     """The mean of each value's neighbours, nearer ones weighing more; at the ends, of those that are there."""
     kernel = np.hanning(max(1, len(values) // 50) * 2 + 1)[1:-1]  # a 25th of the curve wide, as a bell
     return np.convolve(values, kernel, "same") / np.convolve(np.ones(len(values)), kernel, "same")
+
+
+# --- Several runs --------------------------------------------------------------------------------------------------
+
+
+def main(argv=None):
+    parser = Parser(description="Draw several runs into one picture.", allow_abbrev=False)
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="the folder of a run (its --out), or its history_*.json")
+    parser.add_argument("--out", default="experiments/comparison.png", help="the picture (default: %(default)s)")
+    arguments = parser.parse_args(argv)
+    paths = list(dict.fromkeys(path for name in arguments.runs for path in histories(name)))
+    if len(paths) > len(COLOURS):
+        parser.error(f"{len(paths)} runs are too many for one picture: name at most {len(COLOURS)}")
+    out = Path(arguments.out)
+    open_folder(str(out.parent))
+    runs = [load_history(path) for path in paths]
+    save(comparison(dict(zip(labels(paths, [options for options, _ in runs]), runs, strict=True))), out)
+    print(f"see {out}")
+
+
+def histories(name):
+    """The history files in a folder, or the file of that name; of a pattern that the shell has left, all that match."""
+    found = []
+    for path in map(Path, sorted(glob(name)) or [name]):
+        inside = sorted(path.glob("history_*.json")) if path.is_dir() else [path]
+        if not inside:
+            raise UserError(f"there is no history_*.json in {path}: name the --out of a run that has ended")
+        found += inside
+    return found
+
+
+def labels(paths, runs):
+    """What to call each run: the options in which they differ, and NumPy or PyTorch if that does.
+
+    runs: their options, dicts. Where that tells a run from no other, it is called by its path.
+    """
+    runs = [
+        run | {"": "PyTorch" if path.stem.endswith("torch") else "NumPy"} for path, run in zip(paths, runs, strict=True)
+    ]
+    differing = [
+        name for name in {name: None for run in runs for name in run} if len({str(r.get(name)) for r in runs}) > 1
+    ]
+    described = [
+        ", ".join(f"{name.replace('_', ' ')} {run[name]}".strip() for name in differing if run.get(name) is not None)
+        for run in runs
+    ]
+    return [label if described.count(label) == 1 else str(path) for label, path in zip(described, paths, strict=True)]
+
+
+def comparison(runs):
+    """Loss above accuracy, against epochs. runs: {label: (options, `History`)}.
+
+    Thin: the training batches, smoothed. Thick, with dots: the test images after each epoch.
+    """
+    figure = Figure(figsize=(8, 8 + 0.25 * len(runs)), layout="constrained", facecolor="white")
+    above, below = figure.subplots(2, 1, sharex=True)
+    style_axes(above, "Loss", "cross-entropy loss")
+    style_axes(below, "Accuracy", "accuracy")
+    above.set_yscale("log")
+    above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    above.yaxis.set_minor_formatter(NullFormatter())
+    below.set_xlabel("epochs", color=INK)
+    for (label, (options, history)), colour in zip(runs.items(), COLOURS, strict=False):
+        steps_per_epoch = (60_000 - options["hold_out"]) // options["batch_size"]
+        epochs = np.arange(1, history.step + 1) / steps_per_epoch
+        tested = np.array(history.test_step) / steps_per_epoch
+        loss = np.maximum(smooth(history.train_loss), 1e-6)
+        above.plot(epochs, loss, color=colour, linewidth=0.8, alpha=0.7)
+        below.plot(epochs, smooth(history.train_accuracy), color=colour, linewidth=0.8, alpha=0.7)
+        end = f": {history.test_accuracy[-1]:.4f}" if history.test_accuracy else ""
+        above.plot(tested, np.maximum(history.test_loss, 1e-6), "o-", color=colour, linewidth=2, markersize=4)
+        below.plot(
+            tested, history.test_accuracy, "o-", color=colour, linewidth=2, markersize=4, label=label[:100] + end
+        )
+    low = min(accuracy for _, history in runs.values() for accuracy in history.test_accuracy or history.train_accuracy)
+    below.set_ylim(max(0, low - 0.1 * (1 - low) - 0.01), 1.002)
+    figure.legend(loc="outside lower center", frameon=False, title="dots: on the test images, and the last accuracy")
+    return figure
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(main))

@@ -13,6 +13,7 @@ import numpy as np
 from support.errors import UserError
 from support.files import replacing
 
+LARGEST_FILE = 2**28  # bytes of a history: some ten million steps
 LARGEST_LOSS = 1e30  # beyond that float32 ends, and so does every picture's scale
 
 
@@ -90,6 +91,30 @@ def save_history(path, options, history):
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in content.items())
     with replacing(path) as file:
         file.write(f"{{\n{lines}\n}}\n".encode())
+
+
+def load_history(path):
+    """(options, `History`) from a file that save_history wrote; UserError if there is anything wrong with it."""
+    try:
+        with open(path, "rb") as file:
+            content = json.loads(file.read(LARGEST_FILE))
+        history = History(**{name: np.asarray(content[name], float).tolist() for name in History().numbers()})
+        losses, accuracies = history.train_loss + history.test_loss, history.train_accuracy + history.test_accuracy
+        whole = (
+            1 <= len(history.train_loss) == len(history.train_accuracy)
+            and len(history.test_step) == len(history.test_loss) == len(history.test_accuracy)
+            and all(abs(loss) < LARGEST_LOSS for loss in losses)
+            and all(0 <= accuracy <= 1 for accuracy in accuracies)
+            and all(1 <= step <= history.step for step in history.test_step)
+            and 1 <= content["options"]["batch_size"] <= 60_000 - content["options"]["hold_out"] <= 60_000
+        )
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        whole = False
+    if not whole:
+        raise UserError(f"{path} is not the history of a run, or is damaged")
+    return content["options"], history
 
 
 def machine():

@@ -417,6 +417,8 @@ def test_the_commands_run_as_they_are_typed(path, typed):
     lines = blocks(README, "sh")[0] + "\n".join(blocks(path, "sh")) if path != README else "\n".join(blocks(path, "sh"))
     changed = [line[3:] for line in typed(lines).splitlines()]
     assert all(name.startswith("learning_curves/") for name in changed), changed
+    if "plot.py" in lines:
+        assert (typed.clone / "experiments" / "comparison.png").exists()
 
 
 @pytest.mark.slow

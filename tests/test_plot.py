@@ -1,5 +1,7 @@
 """The curves: what they show is what was given, and every label is inside the picture."""
 
+import json
+
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -7,7 +9,11 @@ from matplotlib.text import Text
 from PIL import Image
 
 import plot
-from support.history import History
+from conftest import assert_one_line
+from support.drawing import save
+from support.errors import UserError
+from support.history import History, load_history, save_history
+from support.options import parse_options, run_options
 
 
 def history(steps, tests=True):
@@ -36,7 +42,7 @@ def assert_inside(figure):
 @pytest.mark.parametrize("given", [history(2000), history(1, False), history(2, False), history(150)])
 def test_labels_are_inside_the_picture(draw, given, tmp_path):
     figure = draw(given, "784-512-10 in NumPy", "held-out")
-    plot.save(figure, tmp_path / "curve.png")
+    save(figure, tmp_path / "curve.png")
     with Image.open(tmp_path / "curve.png") as image:
         assert image.size == (1200, 675)
     assert_inside(figure)
@@ -65,3 +71,73 @@ def test_smoothing_keeps_constants_and_means():
     assert plot.smooth([1.0]) == pytest.approx([1.0])
     noise = np.random.default_rng(0).normal(size=5000)
     assert plot.smooth(noise).std() < 0.2
+
+
+# --- Several runs --------------------------------------------------------------------------------------------------
+
+
+def write(path, given, *argv):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_history(path, run_options(parse_options("np", *argv)), given)
+    return path
+
+
+def test_runs_are_called_by_what_they_differ_in(tmp_path):
+    default, small = tmp_path / "default", tmp_path / "small"
+    write(default / "history_np.json", history(936), "--steps", 936)
+    write(default / "history_torch.json", history(468), "--steps", 936)
+    write(small / "history_np.json", history(20), "--steps", 936, "--hidden", 16, "--batch-size", 6000)
+    paths = [path for name in (str(tmp_path / "*"),) for path in plot.histories(name)]
+    runs = [load_history(path) for path in paths]
+    names = plot.labels(paths, [options for options, _ in runs])
+    assert names == [
+        "batch size 128, hidden 512, NumPy",
+        "batch size 128, hidden 512, PyTorch",
+        "batch size 6000, hidden 16, NumPy",
+    ]
+    assert plot.labels(paths[:1] * 2, [runs[0][0]] * 2) == [str(paths[0])] * 2
+    figure = plot.comparison(dict(zip(names, runs, strict=True)))
+    assert_inside(figure)
+    ends = [line.get_xdata()[-1] for line in figure.axes[0].get_lines()[::2]]
+    assert ends == [2, 1, 2]  # epochs, so that batches of any size can be compared
+    assert list(figure.axes[1].get_lines()[1].get_ydata()) == runs[0][1].test_accuracy
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        f"{name}: 0.9700" for name in names[:2]
+    ] + names[2:]
+
+
+def test_the_command(tmp_path, program):
+    path = write(tmp_path / "run" / "history_np.json", history(150))
+    result = program("plot.py", path, tmp_path / "run", "--out", tmp_path / "new" / "c.png")
+    assert (result.returncode, result.stderr) == (0, "")
+    with Image.open(tmp_path / "new" / "c.png") as image:
+        assert image.width == 1200
+    assert_one_line(program("plot.py", tmp_path / "nowhere"), "cannot read", "nowhere")
+    assert_one_line(program("plot.py", tmp_path), "there is no history_*.json in")
+    assert_one_line(program("plot.py"), "RUN")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"train_loss": [float("nan")] * 150},
+        {"train_loss": ["low"] * 150},
+        {"train_loss": []},
+        {"train_accuracy": [2] * 150},
+        {"test_step": [1e9]},
+        {"test_loss": {}},
+        {"options": []},
+        {"options": {"batch_size": 0, "hold_out": 0}},
+        {"options": {"batch_size": 1e9, "hold_out": 0}},
+        {"options": {"batch_size": "128", "hold_out": 0}},
+    ],
+)
+def test_a_damaged_history_is_one_line(tmp_path, change):
+    path = write(tmp_path / "history_np.json", history(150))
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(UserError, match="not the history of a run, or is damaged"):
+        load_history(path)
+    for content in (b"", b"[]", b"[" * 100_000, b"\xff"):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match="not the history of a run, or is damaged"):
+            load_history(path)
