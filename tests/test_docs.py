@@ -406,6 +406,7 @@ def typed(tmp_path):
         assert ended.returncode == 0, ended.stderr[-3000:]
         return subprocess.run(["git", "status", "--short"], cwd=clone, capture_output=True, text=True).stdout
 
+    type_.clone = clone
     return type_
 
 
