@@ -52,8 +52,8 @@ def lockstep(options):
     dataset = data.load(options.dataset)
     plan = make_plan(options, len(dataset.train_images))
 
-    ours, velocity = main_np.build(options)
-    theirs, optimizer = main_torch.build(options)
+    ours, our_optimizer = main_np.build(options)
+    theirs, their_optimizer = main_torch.build(options)
     kept = {}
     if options.model == "mlp":
         theirs.layer1.register_forward_hook(lambda layer, inputs, z1: kept.update(z1=z1.detach().numpy()))
@@ -62,15 +62,15 @@ def lockstep(options):
     for step, (images, y) in enumerate(batches):
         x = data.as_input(images, options.pixels, dataset, options.dtype)
         lr = learning_rate(step, plan.steps, options)
-        loss_np, _ = main_np.train_step(ours, velocity, x, y, lr, options)
+        loss_np, _ = main_np.train_step(ours, our_optimizer, x, y, lr)
         x, y = torch.from_numpy(x), torch.from_numpy(y)
-        loss_torch, _ = main_torch.train_step(theirs, optimizer, x, y, lr)
-        params_np, _, statistics_np = main_np.get_arrays(ours, velocity)
-        params_torch, _, statistics_torch = get_arrays(theirs, optimizer)
+        loss_torch, _ = main_torch.train_step(theirs, their_optimizer, x, y, lr)
+        by_hand, by_torch = main_np.get_arrays(ours, our_optimizer), get_arrays(theirs, their_optimizer)
         disagreeing = int(((ours.z1 > 0) != (kept["z1"] > 0)).sum()) if kept else 0
         yield Step(
-            float(loss_np), float(loss_torch), params_np, params_torch, statistics_np, statistics_torch, disagreeing
-        )
+            float(loss_np), float(loss_torch), by_hand["params"], by_torch["params"],
+            by_hand["statistics"], by_torch["statistics"], disagreeing,
+        )  # fmt: skip
 
 
 def largest_difference(a, b):

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import nn
 
 import data
+import main_np
 import mlp_np
 import vit_np
 import vit_torch
-from adamw_draft import update_adamw
 from conftest import ROOT
 
 SHAPES = [(2, 5, 6), (1, 4, 4), (3, 7, 3), (1, 1, 4), (2, 2, 9)]  # B, T, C
@@ -341,7 +341,7 @@ def test_adamw_is_pytorchs():
         for name, p in theirs.items():
             p.grad = torch.from_numpy(grads[name].copy())
         optimizer_step(optimizer, lr)
-        update_adamw(params, m, s, grads, lr, step, weight_decay=0.1)
+        main_np.update_adamw(params, m, s, grads, lr, step, weight_decay=0.1)
         for name, p in theirs.items():
             assert np.abs(params[name] - p.detach().numpy()).max() < 1e-14
     assert np.abs(params["W"]).max() > 0
@@ -381,7 +381,7 @@ def lockstep(mnist, steps, batch_size, size, lr, key_bias=False):
         x = data.as_input(images, "standardised", mnist, "float64")
         rate = lr * min(10 * step / steps, 1.1 * (1 - step / (steps + 1)))
         loss, dlogits = mlp_np.softmax_cross_entropy(ours.forward(x), y)
-        update_adamw(ours.params, m, s, ours.backward(dlogits), rate, step, 0.05)
+        main_np.update_adamw(ours.params, m, s, ours.backward(dlogits), rate, step, weight_decay=0.05)
         optimizer.zero_grad()
         F.cross_entropy(theirs(torch.from_numpy(x)), torch.from_numpy(y)).backward()
         optimizer_step(optimizer, rate)

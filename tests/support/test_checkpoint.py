@@ -32,7 +32,7 @@ def saved(tmp_path):
     momentum = {name: 2 * p for name, p in params.items()}
     history = History([0.1] * 500, [0.5] * 500, [468], [0.3], [0.9])
     path = tmp_path / "checkpoint.npz"
-    save_checkpoint(path, run_options(options), params, momentum, {}, history)
+    save_checkpoint(path, run_options(options), {"params": params, "momentum": momentum, "statistics": {}}, history)
     return path, options, plan, params, momentum, history
 
 
@@ -41,7 +41,7 @@ def test_a_checkpoint_comes_back_bit_for_bit(saved):
     resumed, checkpoint = resume(path)
     assert run_options(resumed) == run_options(options)
     new = {name: np.zeros_like(p) for name, p in params.items()}, {name: np.zeros_like(p) for name, p in params.items()}
-    checkpoint.copy_to(*new, {})
+    checkpoint.copy_to(dict(zip(("params", "momentum"), new, strict=True)))
     assert check_history(checkpoint, plan).numbers() == history.numbers()
     for old, back in zip((params, momentum), new, strict=True):
         assert all((old[name] == back[name]).all() for name in old)
@@ -114,7 +114,7 @@ def test_a_checkpoint_of_another_network(saved, changes):
     rewrite(path, **changes)
     _, checkpoint = resume(path)
     with pytest.raises(UserError, match="another network"):
-        checkpoint.copy_to(params, momentum, {})
+        checkpoint.copy_to({"params": params, "momentum": momentum})
 
 
 def test_a_checkpoint_without_its_test_results(saved):
@@ -161,7 +161,7 @@ def test_one_wrong_bit_anywhere_is_noticed_or_harmless(saved):
             got = load_checkpoint(path)
         except UserError:
             continue
-        assert all((got.params[name] == want.params[name]).all() for name in want.params)
+        assert all((got.groups["params"][name] == p).all() for name, p in want.groups["params"].items())
         assert got.history.numbers() == want.history.numbers()
 
 
@@ -228,7 +228,7 @@ def test_what_would_be_refused_is_not_saved(saved, group):
     groups = {"params": params, "momentum": momentum, "statistics": {"norm.var": np.ones(3, np.float32)}}
     groups[group] = {name: np.full_like(array, np.inf) for name, array in groups[group].items()}
     with pytest.raises(UserError, match="no longer finite at step 500: lower --lr"):
-        save_checkpoint(path, run_options(options), **groups, history=history)
+        save_checkpoint(path, run_options(options), groups, history)
     assert path.read_bytes() == before
 
 
