@@ -191,7 +191,7 @@ def ink_and_frame(axes, image, side, patch, faint=0.9):
     axes.add_patch(Rectangle((column * size, row * size), size, size, fill=False, edgecolor=TEST, linewidth=1.8))
 
 
-def patch_gradients(steps, title, y, shown=8):
+def patch_gradients(steps, title, y, shown=6):
     """The backward pass of the same image: how large a gradient returns to each patch, and to the pixels.
 
     steps: {"image", "gradients": {"embedded": (T, C), "block 1": (T, C), ...}, "dx": (28, 28), "dlogits": (10,)}.
@@ -222,7 +222,7 @@ def patch_gradients(steps, title, y, shown=8):
         drawn = picture_axes(axes).imshow(size.reshape(side, side), cmap=POSITIVE, vmin=0, vmax=limit, extent=WHOLE)
         axes.imshow(np.zeros((28, 28)), cmap="gray", alpha=steps["image"] / 255 * 0.45, extent=WHOLE)
         where = f"after {name}" if name != "embedded" else "before block 1"
-        axes.set_xlabel(f"{where}: up to {size.max():.2g}", color=INK, fontsize=9)
+        axes.set_xlabel(f"{where}\nup to {size.max():.1g}", color=INK, fontsize=9)
     scale(middle, drawn, list(grid.flat), limit, low=0)
     pixels, gradient = below.subplots(1, 2)
     picture_axes(pixels, "pixels", "x").imshow(steps["image"], cmap="gray_r", vmin=0, vmax=255)

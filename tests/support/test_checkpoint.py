@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
+import main_np
 from support.checkpoint import load_checkpoint, save_checkpoint
 from support.errors import UserError
 from support.history import History
@@ -84,6 +85,7 @@ DAMAGES = {
     "a history in two dimensions": ({"history__train_loss": np.zeros((500, 1))}, "do not fit"),
     "no options at all": ({"options": "{}"}, "missing"),
     "a variance below 0": ({"statistics__norm.var": np.full(3, -1.0)}, "not finite"),
+    "a mean square below 0": ({"squares__b1": np.full(3, -1.0)}, "not finite"),
     "an unknown group": ({"paramz__W1": np.zeros(3)}, "do not fit"),
 }
 
@@ -212,6 +214,7 @@ def test_a_pipe_is_refused_before_it_is_read(tmp_path):
         ["--hidden", "16384"],
         ["--model", "resnet", "--widths", ",".join(["1024"] * 400), "--blocks", "50"],
         ["--model", "resnet", "--widths", "1024", "--blocks", "50"],
+        ["--model", "vit", "--width", "1024", "--blocks", "50"],
     ],
 )
 def test_options_of_a_larger_network_than_its_arrays(saved, argv):
@@ -221,11 +224,42 @@ def test_options_of_a_larger_network_than_its_arrays(saved, argv):
         resume(saved[0])
 
 
-@pytest.mark.parametrize("group", ["params", "momentum", "statistics"])
+def words(sizes):
+    return [word for name, size in sizes.items() for word in (f"--{name}", str(size))]
+
+
+@pytest.mark.parametrize("larger", [{"blocks": 50}, {"width": 8}, {"patch": 2}, {"patch": 28}])
+def test_options_of_a_larger_transformer_than_its_arrays(tmp_path, larger):
+    """The same where the file is a transformer's, and only one of the sizes is another."""
+    small = {"width": 4, "blocks": 1, "heads": 2, "patch": 14}
+    small, large = (options_of("--model", "vit", *words(sizes)) for sizes in (small, small | larger))
+    model, optimizer = main_np.build(small)
+    path = tmp_path / "checkpoint.npz"
+    save_checkpoint(path, run_options(small), main_np.get_arrays(model, optimizer), History([], [], [], [], []))
+    assert resume(path)[0].width == small.width
+    rewrite(path, options=json.dumps(run_options(large)))
+    with pytest.raises(UserError, match="another network than its options say"):
+        resume(path)
+
+
+def test_a_file_from_before_there_was_a_choice_of_optimizers(saved):
+    """Its options name none. It was SGD with momentum, and it goes on."""
+    path, options, _, params, _, _ = saved
+    rewrite(path, options=json.dumps({n: value for n, value in run_options(options).items() if n != "optimizer"}))
+    resumed, checkpoint = resume(path)
+    assert run_options(resumed) == run_options(options)
+    assert resumed.optimizer == "sgd"
+    checkpoint.copy_to({"params": params, "momentum": {name: np.zeros_like(p) for name, p in params.items()}})
+    with pytest.raises(UserError, match="--optimizer adamw contradicts"):
+        resume(path, "--optimizer", "adamw")
+
+
+@pytest.mark.parametrize("group", ["params", "momentum", "squares", "statistics"])
 def test_what_would_be_refused_is_not_saved(saved, group):
     path, options, _, params, momentum, history = saved
     before = path.read_bytes()
-    groups = {"params": params, "momentum": momentum, "statistics": {"norm.var": np.ones(3, np.float32)}}
+    groups = {"params": params, "momentum": momentum, "squares": momentum}
+    groups["statistics"] = {"norm.var": np.ones(3, np.float32)}
     groups[group] = {name: np.full_like(array, np.inf) for name, array in groups[group].items()}
     with pytest.raises(UserError, match="no longer finite at step 500: lower --lr"):
         save_checkpoint(path, run_options(options), groups, history)
