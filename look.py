@@ -75,7 +75,7 @@ def main(argv=None):
     }
     for kind, figure in figures.items():
         drawing.save(figure, out / f"{kind}_{name}.png")
-    print(f"{predict.describe(options)} of {checkpoint.path}: {what}, a {y}")
+    print(f"{predict.describe(options)} of {checkpoint.path}: {what}, {with_article(y)}")
     print(f"see {out}: {', '.join(f'{kind}_{name}.png' for kind in figures)}")
 
 
@@ -85,14 +85,14 @@ def main(argv=None):
 def draw_passes(model, options, image, y, what, patch=None):
     """The figures of both passes of one uint8 image (28, 28), whose true digit is y. patch: a ViT's, or None."""
     network = predict.describe(options)
-    there, back = f"{network}, forward: a {y}, {what}", f"{network}, backward: a {y}, {what}"
+    there, back = f"{network}, forward: {with_article(y)}, {what}", f"{network}, backward: {with_article(y)}, {what}"
     if options.model == "mlp":
         steps = mlp_passes(model, options, image, y)
         return {"forward": drawing.forward_pass(steps, there, y), "backward": drawing.backward_pass(steps, back, y)}
     if options.model == "vit":
         steps = vit_passes(model, options, image, y)
         patch = most_ink(image, options.patch) if patch is None else patch
-        title = f"{network}: attention to a {y}, {what}"
+        title = f"{network}: attention to {with_article(y)}, {what}"
         return {
             "attention": drawing.attention(steps, title, y, patch),
             "backward": drawing.patch_gradients(steps, back, y),
@@ -197,6 +197,11 @@ def most_ink(image, size):
 def number_of_patches(options):
     """How many patches the network cuts an image into; 0 if it is no ViT."""
     return (28 // options.patch) ** 2 if options.model == "vit" else 0
+
+
+def with_article(y):
+    """A digit with its article."""
+    return f"an {y}" if y == 8 else f"a {y}"
 
 
 # --- All images ----------------------------------------------------------------------------------------------------

@@ -49,6 +49,12 @@ CHOICES = {
         "main_torch.py --model resnet --recipe best --amp --augment affine --epochs 20",
         "main_torch.py --model resnet --recipe best --amp --blocks 1 --widths 32,64,128",
     ],
+    "ViT": [
+        "main_torch.py --model vit",
+        "main_torch.py --model vit --optimizer sgd --lr 0.03 --weight-decay 5e-4",
+        "main_torch.py --model vit --optimizer sgd --lr 0.1 --weight-decay 5e-4",
+        "main_torch.py --model vit --optimizer sgd --lr 0.3 --weight-decay 5e-4",
+    ],
 }
 # Of these the curves of seed 0 are kept where the README shows them.
 FOR_THE_README = {
