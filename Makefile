@@ -27,6 +27,7 @@ torch: .venv/all
 twins: .venv/all
 	$(BIN)/python -m lab.twins
 	$(BIN)/python -m lab.twins resnet
+	$(BIN)/python -m lab.twins vit
 
 inits: .venv/all
 	$(BIN)/python -m lab.twins inits

@@ -4,6 +4,7 @@
 by support/drawing.py; here is where their numbers come from. NumPy computes, whoever trained the network.
 """
 
+import math
 import sys
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from resnet_np import BatchNorm, walk
 from support import drawing
 from support.files import open_folder
 from support.options import Parser, integer, test_set_name
+from vit_np import patches
 
 MOST = 64  # first-layer units to draw
 WRONG = 24  # mistakes to draw
@@ -35,6 +37,12 @@ def main(argv=None):
     )
     predict.add_weights(parser)
     parser.add_argument(
+        "--patch",
+        metavar="N",
+        type=integer(0, 195),
+        help="vit: the patch whose attention to draw, counted row by row from 0 (default: the one with the most ink)",
+    )
+    parser.add_argument(
         "--out", metavar="DIR", default="learning_curves", help="the folder for the pictures (default: %(default)s)"
     )
     arguments = parser.parse_args(argv)
@@ -44,6 +52,8 @@ def main(argv=None):
         parser.error("--label is for a picture of your own; a test image has its label")
 
     model, options, checkpoint = predict.load_network(arguments.weights)
+    if arguments.patch is not None and arguments.patch >= (count := number_of_patches(options)):
+        parser.error(f"--patch {arguments.patch}: " + (f"there are {count}, from 0" if count else "only a ViT has any"))
     out = open_folder(arguments.out)
     dataset = data.load(options.dataset, options.hold_out)
     if arguments.picture:
@@ -59,26 +69,34 @@ def main(argv=None):
 
     name = Path(checkpoint.path).stem.removeprefix("checkpoint_")
     figures = {
-        **draw_passes(model, options, image, y, what),
+        **draw_passes(model, options, image, y, what, arguments.patch),
         "weights": draw_weights(model, options),
         **draw_test(model, options, dataset),
     }
     for kind, figure in figures.items():
         drawing.save(figure, out / f"{kind}_{name}.png")
-    print(f"{predict.describe(options)} of {checkpoint.path}: {what}, a {y}")
+    print(f"{predict.describe(options)} of {checkpoint.path}: {what}, {with_article(y)}")
     print(f"see {out}: {', '.join(f'{kind}_{name}.png' for kind in figures)}")
 
 
 # --- One image, there and back -------------------------------------------------------------------------------------
 
 
-def draw_passes(model, options, image, y, what):
-    """The figures of both passes of one uint8 image (28, 28), whose true digit is y."""
+def draw_passes(model, options, image, y, what, patch=None):
+    """The figures of both passes of one uint8 image (28, 28), whose true digit is y. patch: a ViT's, or None."""
     network = predict.describe(options)
-    there, back = f"{network}, forward: a {y}, {what}", f"{network}, backward: a {y}, {what}"
+    there, back = f"{network}, forward: {with_article(y)}, {what}", f"{network}, backward: {with_article(y)}, {what}"
     if options.model == "mlp":
         steps = mlp_passes(model, options, image, y)
         return {"forward": drawing.forward_pass(steps, there, y), "backward": drawing.backward_pass(steps, back, y)}
+    if options.model == "vit":
+        steps = vit_passes(model, options, image, y)
+        patch = most_ink(image, options.patch) if patch is None else patch
+        title = f"{network}: attention to {with_article(y)}, {what}"
+        return {
+            "attention": drawing.attention(steps, title, y, patch),
+            "backward": drawing.patch_gradients(steps, back, y),
+        }
     steps = resnet_passes(model, options, image, y)
     return {
         "forward": drawing.feature_maps(steps, there, y),
@@ -134,12 +152,68 @@ def resnet_passes(model, options, image, y):
     }
 
 
+def vit_passes(model, options, image, y):
+    """The same for a ViT: every block's attention, and the gradient that returns to what stands between the layers.
+
+    {"attention": {"block 1": (h, T, T), ...}, "gradients": {"embedded": (T, C), "block 1": (T, C), ...},
+    "dx": (28, 28), "logits": (10,), "p": (10,), "dlogits": (10,), "loss"}
+    """
+    logits = model.forward(predict.as_input(image, options))
+    loss, dlogits = softmax_cross_entropy(logits, np.array([y]))
+
+    # vit_np.ViT.backward, with a stop after every block, and on to the pixels.
+    *body, linear = model.layers.values()
+    embed, _, *blocks, norm = body
+    dmean = linear.backward(dlogits)
+    da = norm.backward(np.broadcast_to((dmean / model.last_shape[1])[:, np.newaxis], model.last_shape))
+    attention, gradients = {}, {}
+    for i in reversed(range(len(blocks))):
+        attention[f"block {i + 1}"], gradients[f"block {i + 1}"] = blocks[i].layers["attention"].weights[0], da[0]
+        da = blocks[i].backward(da)
+    gradients["embedded"] = da[0]
+    return {
+        "image": image,
+        "attention": dict(reversed(attention.items())),  # in the order of the forward pass
+        "gradients": dict(reversed(gradients.items())),
+        "dx": laid_out(embed.backward(da)[0]),
+        "logits": logits[0],
+        "p": predict.softmax(logits)[0],
+        "dlogits": dlogits[0],
+        "loss": float(loss),
+    }
+
+
+def laid_out(rows):
+    """What vit_np.patches cut, put together again: (T, size size) -> (28, 28)."""
+    size, side = math.isqrt(rows.shape[1]), math.isqrt(len(rows))
+    return rows.reshape(side, side, size, size).swapaxes(1, 2).reshape(28, 28)
+
+
+def most_ink(image, size):
+    """The number of the patch with the most ink."""
+    return int(patches(image[np.newaxis].astype(int), size)[0].sum(axis=1).argmax())
+
+
+def number_of_patches(options):
+    """How many patches the network cuts an image into; 0 if it is no ViT."""
+    return (28 // options.patch) ** 2 if options.model == "vit" else 0
+
+
+def with_article(y):
+    """A digit with its article."""
+    return f"an {y}" if y == 8 else f"a {y}"
+
+
 # --- All images ----------------------------------------------------------------------------------------------------
 
 
 def draw_weights(model, options):
-    """The figure of the first layer: of an MLP the units that matter most, of a ResNet all kernels of the stem."""
+    """The figure of the first layer: of an MLP the units that matter most, of the others a kernel for each channel."""
     network = predict.describe(options)
+    if options.model == "vit":
+        kernels = model.params["embed.W"].T.reshape(-1, options.patch, options.patch)[:MOST]
+        return drawing.weights(kernels, range(len(kernels)), f"{network}: the first layer's weights",
+                            "what each channel of the embedding multiplies a patch by")  # fmt: skip
     if options.model == "resnet":
         kernels = np.moveaxis(model.params["stem.conv.W"][:, :, 0], 2, 0)[:MOST]  # (C, 3, 3)
         return drawing.weights(kernels, range(len(kernels)), f"{network}: the first layer's weights",

@@ -1,4 +1,4 @@
-"""Train a network to read handwritten digits, by hand: NumPy and the derivatives in mlp_np.py.
+"""Train a network to read handwritten digits, by hand: NumPy, and the derivatives in mlp_np.py.
 
 main_torch.py is the same program with PyTorch in place of our own derivatives; read the two side by side.
 """
@@ -15,31 +15,50 @@ import plot
 from mlp_np import MLP, softmax_cross_entropy
 from resnet_np import ResNet
 from support.run import Run, begin
+from vit_np import ViT
 
 
 def main(argv=None):
     options, checkpoint = begin("np", __doc__, argv)
     dataset = data.load(options.dataset, options.hold_out)  # 60,000 images to learn from, 10,000 to test with
-    model, velocity = build(options, checkpoint)  # random weights, or those of the checkpoint
+    model, optimizer = build(options, checkpoint)  # random weights, or those of the checkpoint
 
-    run = Run(options, dataset, lambda: get_arrays(model, velocity), checkpoint)
+    run = Run(options, dataset, lambda: get_arrays(model, optimizer), checkpoint)
     batches = data.batches(dataset, options.batch_size, options.seed, run.step, run.plan.stop, options.augment)
     for images, y in run.watch(batches):  # (B, 28, 28) and (B,)
         x = data.as_input(images, options.pixels, dataset, options.dtype)  # (B, 28, 28)
-        loss, accuracy = train_step(model, velocity, x, y, run.learning_rate, options)
+        loss, accuracy = train_step(model, optimizer, x, y, run.learning_rate)
         run.record(loss, accuracy)
         if run.epoch_ends:
             run.record_test(*evaluate(model, dataset, options))
     return run.end(plot.learning_curves)
 
 
-def train_step(model, velocity, x, y, lr, options):
-    """One step of stochastic gradient descent, in place; the batch's loss and accuracy before it."""
+def train_step(model, optimizer, x, y, lr):
+    """One step of training, in place; the batch's loss and accuracy before it."""
     logits = model.forward(x)  # (B, 10)
     loss, dlogits = softmax_cross_entropy(logits, y)
     grads = model.backward(dlogits)
-    update(model.params, velocity, grads, lr, options.momentum, options.weight_decay)
+    optimizer.step(model.params, grads, lr)
     return loss, (logits.argmax(axis=1) == y).mean()
+
+
+class Optimizer:
+    """Moves the parameters, by one of the two rules below, and keeps what the rule remembers from step to step."""
+
+    def __init__(self, params, options):
+        self.options, self.steps = options, 0
+        names = {"sgd": ["momentum"], "adamw": ["momentum", "squares"]}[options.optimizer]
+        self.state = {name: {key: np.zeros_like(p) for key, p in params.items()} for name in names}
+
+    def step(self, params, grads, lr):
+        """Move all parameters against their gradients, in place."""
+        self.steps += 1
+        state, momentum, decay = self.state, self.options.momentum, self.options.weight_decay
+        if self.options.optimizer == "sgd":
+            update(params, state["momentum"], grads, lr, momentum, decay)
+        else:
+            update_adamw(params, state["momentum"], state["squares"], grads, lr, self.steps, momentum, decay)
 
 
 def update(params, velocity, grads, lr, momentum, weight_decay=0.0):
@@ -55,10 +74,32 @@ def update(params, velocity, grads, lr, momentum, weight_decay=0.0):
         p -= lr * v  # p = p - lr v
 
 
+def update_adamw(params, m, s, grads, lr, step, beta1=0.9, weight_decay=0.0, beta2=0.999, eps=1e-8):
+    """Move all parameters against their gradients, each with a step length of its own, in place: AdamW.
+
+    Where a gradient keeps its sign from batch to batch, the step is about lr, however small the gradient is; where the
+    sign changes, the step is shorter. m is a running mean of the gradient, and s of its square. Both start at 0: after
+    n steps their shares of the gradients add up to 1 - beta^n, by which they are divided. Weight decay shrinks the
+    weights beside all that, untouched by the division. Kingma & Ba 2015 (Adam); Loshchilov & Hutter 2019 (AdamW); in
+    PyTorch's form.
+
+    step: 1 for the first. m, s: dicts of arrays with the keys and shapes of params, 0 before the first step.
+    """
+    m_share, s_share = 1 - beta1**step, 1 - beta2**step
+    for p, m_p, s_p, dp in in_parts(params, m, s, grads):
+        if weight_decay and p.ndim > 1:
+            p *= 1 - lr * weight_decay
+        m_p *= beta1  # m = beta1 m + (1 - beta1) dp
+        m_p += (1 - beta1) * dp
+        s_p *= beta2  # s = beta2 s + (1 - beta2) dp^2
+        s_p += (1 - beta2) * dp * dp
+        p -= lr / m_share * m_p / (np.sqrt(s_p / s_share) + eps)  # p = p - lr mean / (sqrt(mean square) + eps)
+
+
 def in_parts(*groups, size=50_000):
     """The arrays of each name in dicts of arrays, some rows at a time (views): at most `size` numbers, or one row.
 
-    Each line of `update` goes over its arrays once, and does so little to each number that fetching it from memory
+    Each line of an update goes over its arrays once, and does so little to each number that fetching it from memory
     takes longer. A part of this size stays in the processor's cache until all lines are done with it; of a whole W1 the
     first rows would be pushed out by the last, and be fetched anew for every line.
     """
@@ -81,20 +122,24 @@ def evaluate(model, dataset, options):
 
 
 def build(options, checkpoint=None):
-    """The network that the options describe, and a velocity of 0 for each weight; or both as a checkpoint has them."""
+    """The network that the options describe and its optimizer, both as new, or as a checkpoint has them."""
     if options.model == "mlp":
         model = MLP(options.hidden, options.init, options.seed, options.dtype)
-    else:
+    elif options.model == "resnet":
         model = ResNet(options.widths, options.blocks, options.seed, options.dtype)
-    velocity = {name: np.zeros_like(p) for name, p in model.params.items()}
+    else:
+        model = ViT(options.width, options.blocks, options.heads, options.patch, options.seed, options.dtype)
+    optimizer = Optimizer(model.params, options)
     if checkpoint:
-        checkpoint.copy_to(*get_arrays(model, velocity))
-    return model, velocity
+        checkpoint.copy_to(get_arrays(model, optimizer))
+        optimizer.steps = checkpoint.history.step
+    return model, optimizer
 
 
-def get_arrays(model, velocity):
-    """Weights, velocities and what batch normalisation remembers (an MLP has none): all that a run needs to go on."""
-    return model.params, velocity, getattr(model, "statistics", {})
+def get_arrays(model, optimizer):
+    """All that a run needs to go on, as dicts of arrays: weights, what the optimizer remembers, and what batch
+    normalisation does (only a ResNet has any)."""
+    return {"params": model.params, **optimizer.state, "statistics": getattr(model, "statistics", {})}
 
 
 if __name__ == "__main__":

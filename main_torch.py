@@ -20,6 +20,7 @@ from resnet_torch import ResNet
 from support.names import get_arrays, set_arrays
 from support.place import FULL_PRECISION, Place
 from support.run import Run, begin
+from vit_torch import ViT
 
 
 def main(argv=None):
@@ -42,7 +43,7 @@ def main(argv=None):
 
 
 def train_step(network, optimizer, x, y, lr, precision=FULL_PRECISION):
-    """One step of stochastic gradient descent with momentum; the batch's loss and accuracy before it, as tensors."""
+    """One step of training; the batch's loss and accuracy before it, as tensors."""
     with precision:
         logits = network(x)  # (B, 10)
         loss = F.cross_entropy(logits, y)
@@ -70,19 +71,30 @@ def evaluate(network, dataset, options, place):
 
 
 def build(options, checkpoint=None, device="cpu"):
-    """The network that the options describe and its optimizer, with the weights and velocities of main_np.build."""
-    model = MLP(options.hidden) if options.model == "mlp" else ResNet(options.widths, options.blocks)
+    """The network that the options describe and its optimizer, with all the numbers of main_np.build."""
+    if options.model == "mlp":
+        model = MLP(options.hidden)
+    elif options.model == "resnet":
+        model = ResNet(options.widths, options.blocks)
+    else:
+        model = ViT(options.width, options.blocks, options.heads, options.patch)
     model.to(device, getattr(torch, options.dtype))
     if torch.device(device).type != "mps":  # PyTorch's convolutions are faster this way, but some are wrong on mps
         model.to(memory_format=torch.channels_last)
+    optimizer = make_optimizer(model, options)
+    ours, its_optimizer = main_np.build(options, checkpoint)
+    set_arrays(model, optimizer, main_np.get_arrays(ours, its_optimizer), its_optimizer.steps)
+    return model, optimizer
+
+
+def make_optimizer(model, options):
+    """PyTorch's own, before its first step."""
     weights = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim == 1]  # biases, gammas and betas do not decay
-    groups = [{"params": weights, "weight_decay": options.weight_decay}, {"params": others}]
-    optimizer = torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum)
-    for p in model.parameters():
-        optimizer.state[p]["momentum_buffer"] = torch.zeros_like(p)
-    set_arrays(model, optimizer, *main_np.get_arrays(*main_np.build(options, checkpoint)))
-    return model, optimizer
+    groups = [{"params": weights, "weight_decay": options.weight_decay}, {"params": others, "weight_decay": 0}]
+    if options.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum)
+    return torch.optim.AdamW(groups, lr=options.lr, betas=(options.momentum, 0.999))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,11 @@ MAX_PIXELS = 50_000_000
 SIDE = 320  # pixels; more would tell nothing more about a digit
 FAINTEST = 16  # of 255 shades, between the ink and the paper: less is the noise of a JPEG or a camera
 FOLDER = Path("learning_curves")
-WEIGHTS = (("resnet_np", "resnet_torch"), ("np", "torch"))  # the better network first, and the newer of the two
+WEIGHTS = (
+    ("resnet_np", "resnet_torch"),
+    ("vit_np", "vit_torch"),
+    ("np", "torch"),
+)  # the better network first, and the newer of the two
 
 
 @np.errstate(over="raise", invalid="raise")  # one line, where the weights are too large to compute with
@@ -69,15 +73,15 @@ def add_weights(parser):
     parser.add_argument(
         "--weights",
         metavar="FILE",
-        help="the checkpoint of a network (default: in learning_curves, that of a ResNet if there is one, or of an "
-        "MLP; from NumPy or PyTorch, whichever is newer)",
+        help="the checkpoint of a network (default: in learning_curves, that of a ResNet if there is one, or of a "
+        "ViT, or of an MLP; from NumPy or PyTorch, whichever is newer)",
     )
 
 
 def load_network(path=None):
     """(model, options, checkpoint) from a file, or from the best in learning_curves; UserError without.
 
-    model: mlp_np.MLP or resnet_np.ResNet, set to predict and not to train.
+    model: an MLP, ResNet or ViT by hand, set to predict and not to train.
     """
     path = path or best_weights()
     options, checkpoint = resume_run("np", {"resume": path})

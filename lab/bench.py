@@ -57,8 +57,8 @@ def random_batch(options):
 def step_in_numpy(options):
     """A function that does one training step."""
     x, y = random_batch(options)
-    model, velocity = main_np.build(options)
-    return lambda: main_np.train_step(model, velocity, x, y, 0.01, options)
+    model, optimizer = main_np.build(options)
+    return lambda: main_np.train_step(model, optimizer, x, y, 0.01)
 
 
 def step_in_pytorch(options, compiled=False):
@@ -343,7 +343,7 @@ def train_by_hand(pixels):
     options = parse_options("torch", "--pixels", pixels)
     dataset = data.load()
     plan = make_plan(options, len(dataset.train_images))
-    model, velocity = main_np.build(options)
+    model, optimizer = main_np.build(options)
     seconds = []
     for first in range(0, plan.steps, plan.steps_per_epoch):
         started = time.perf_counter()
@@ -351,9 +351,9 @@ def train_by_hand(pixels):
         batches = data.batches(dataset, options.batch_size, 0, steps.start, steps.stop)
         for step, (images, y) in zip(steps, batches, strict=True):
             x = data.as_input(images, pixels, dataset, options.dtype)
-            main_np.train_step(model, velocity, x, y, learning_rate(step, plan.steps, options), options)
+            main_np.train_step(model, optimizer, x, y, learning_rate(step, plan.steps, options))
         seconds.append(round(time.perf_counter() - started, 3))
-    v = np.abs(velocity["W1"])
+    v = np.abs(optimizer.state["momentum"]["W1"])
     subnormal = (v > 0) & (v < np.finfo(v.dtype).tiny)
     return {"seconds": seconds, "subnormal": round(float(subnormal.mean()), 4)}
 

@@ -30,6 +30,8 @@ RUNS = {  # name: (command, seeds)
     "ResNet in bfloat16, PyTorch": ("main_torch.py --model resnet --amp", range(3)),
     "ResNet by two processes, PyTorch": ("torchrun --nproc-per-node=2 main_torch.py --model resnet", range(1)),
     "ResNet, NumPy": ("main_np.py --model resnet", range(2)),
+    "ViT, NumPy": ("main_np.py --model vit", range(3)),
+    "ViT, PyTorch": ("main_torch.py --model vit", range(1)),
 }
 # What options were chosen by: the last 10,000 training images, held out. The test set has no part in it.
 CHOICES = {
@@ -47,9 +49,17 @@ CHOICES = {
         "main_torch.py --model resnet --recipe best --amp --augment affine --epochs 20",
         "main_torch.py --model resnet --recipe best --amp --blocks 1 --widths 32,64,128",
     ],
+    "ViT": [
+        "main_torch.py --model vit",
+        "main_torch.py --model vit --optimizer sgd --lr 0.03 --weight-decay 5e-4",
+        "main_torch.py --model vit --optimizer sgd --lr 0.1 --weight-decay 5e-4",
+        "main_torch.py --model vit --optimizer sgd --lr 0.3 --weight-decay 5e-4",
+    ],
 }
 # Of these the curves of seed 0 are kept where the README shows them.
-FOR_THE_README = {f"{main}{model}" for main in ("main_np.py", "main_torch.py") for model in ("", " --model resnet")}
+FOR_THE_README = {
+    f"{main}{model}" for main in ("main_np.py", "main_torch.py") for model in ("", " --model resnet", " --model vit")
+}
 
 
 def load_results(path=RESULTS):
@@ -84,7 +94,8 @@ def train(command, seed):
     if ended.returncode:
         raise UserError(f"{command} --seed {seed} did not come to its end; what ended before is kept")
     printed = ended.stdout
-    name = ("resnet_" if "resnet" in command else "") + ("np" if "main_np" in command else "torch")
+    model = re.search(r"--model (\w+)", command)
+    name = (f"{model[1]}_" if model else "") + ("np" if "main_np" in command else "torch")
     return {
         "machine": json.loads((out / f"history_{name}.json").read_text())["machine"],
         "accuracy": float(re.search(r"^(?:test|held-out) accuracy: (0\.\d{4})$", printed, re.M)[1]),
@@ -128,7 +139,7 @@ def recipes_table(found):
         key = recipe, PUBLISHED_INIT[framework], framework
         if key in PUBLISHED:  # run again by twins.py, with the first weights of the publication
             return f"{np.mean(again[key]):.4f}"
-        name = {"mlp": "MLP", "resnet": "ResNet"}[model] + (f" {recipe}" if recipe != "default" else "")
+        name = {"mlp": "MLP", "resnet": "ResNet", "vit": "ViT"}[model] + (f" {recipe}" if recipe != "default" else "")
         runs = found["accuracy"].get(f"{name}, {'NumPy' if framework == 'np' else 'PyTorch'}", {"runs": {}})["runs"]
         return f"{np.mean([run['accuracy'] for run in runs.values()]):.4f}" if runs else ""
 
@@ -137,7 +148,8 @@ def recipes_table(found):
         for recipe, given in recipes.items():
             batch, epochs = given["batch_size"], given.get("epochs")
             steps = given.get("steps") or epochs * (60_000 // batch)
-            layers = f"784-{given['hidden']}-10" if model == "mlp" else "-".join(map(str, given["widths"]))
+            widths = (784, given["hidden"], 10) if model == "mlp" else given.get("widths") or (given["width"],)
+            layers = "-".join(map(str, widths))
             layers += f" × {given['blocks']}" if given.get("blocks", 1) > 1 else ""
             sizes = [batch, layers, f"{epochs or steps / (60_000 // batch):.3g}", f"{steps:,}", given["lr"]]
             accuracies = [accuracy(model, recipe, framework) for framework in ("np", "torch")]

@@ -2,9 +2,10 @@
 
     python -m lab.twins           both programs in lockstep, in float64 and in float32 -> png/twins.png
     python -m lab.twins resnet    the same for the residual network -> png/twins_resnet.png
+    python -m lab.twins vit       and for the transformer, also with a bias in its keys -> png/twins_vit.png
     python -m lab.twins inits     the published recipes with each first weights in each framework -> a table
 
-Both put what they find into results.json.
+All put what they find into results.json.
 """
 
 import argparse
@@ -19,16 +20,17 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 import data
 import main_np
 import main_torch
+import vit_np
 from lab import results
 from support import drawing, program
 from support.drawing import INK, TEST, TRAIN, style_axes
 from support.history import machine
-from support.names import get_arrays
+from support.names import get_arrays, set_arrays
 from support.options import Parser, parse_options
 from support.run import learning_rate, make_plan
 
@@ -47,13 +49,18 @@ class Step(NamedTuple):
     disagreeing: int  # units of the MLP's hidden layer that are on in one network and off in the other
 
 
-def lockstep(options):
-    """Train both networks side by side on the same batches and yield a `Step` for each."""
+def lockstep(options, key_bias=False):
+    """Train both networks side by side on the same batches and yield a `Step` for each.
+
+    key_bias: give a transformer's keys a bias, which vit_np.py proves to be of no use.
+    """
     dataset = data.load(options.dataset)
     plan = make_plan(options, len(dataset.train_images))
 
-    ours, velocity = main_np.build(options)
-    theirs, optimizer = main_torch.build(options)
+    ours, our_optimizer = main_np.build(options)
+    theirs, their_optimizer = main_torch.build(options)
+    if key_bias:
+        our_optimizer, their_optimizer = add_key_biases(ours, theirs, options)
     kept = {}
     if options.model == "mlp":
         theirs.layer1.register_forward_hook(lambda layer, inputs, z1: kept.update(z1=z1.detach().numpy()))
@@ -62,15 +69,28 @@ def lockstep(options):
     for step, (images, y) in enumerate(batches):
         x = data.as_input(images, options.pixels, dataset, options.dtype)
         lr = learning_rate(step, plan.steps, options)
-        loss_np, _ = main_np.train_step(ours, velocity, x, y, lr, options)
+        loss_np, _ = main_np.train_step(ours, our_optimizer, x, y, lr)
         x, y = torch.from_numpy(x), torch.from_numpy(y)
-        loss_torch, _ = main_torch.train_step(theirs, optimizer, x, y, lr)
-        params_np, _, statistics_np = main_np.get_arrays(ours, velocity)
-        params_torch, _, statistics_torch = get_arrays(theirs, optimizer)
+        loss_torch, _ = main_torch.train_step(theirs, their_optimizer, x, y, lr)
+        by_hand, by_torch = main_np.get_arrays(ours, our_optimizer), get_arrays(theirs, their_optimizer)
         disagreeing = int(((ours.z1 > 0) != (kept["z1"] > 0)).sum()) if kept else 0
         yield Step(
-            float(loss_np), float(loss_torch), params_np, params_torch, statistics_np, statistics_torch, disagreeing
-        )
+            float(loss_np), float(loss_torch), by_hand["params"], by_torch["params"],
+            by_hand["statistics"], by_torch["statistics"], disagreeing,
+        )  # fmt: skip
+
+
+def add_key_biases(ours, theirs, options):
+    """Give every key of both transformers a bias of 0, before the first step. The optimizers that move these too."""
+    for path, layer in theirs.named_modules():
+        if path.endswith("attention"):
+            layer.key.bias = torch.nn.Parameter(torch.zeros_like(layer.query.bias))
+            inner = vit_np.walk(ours.layers)[f"{path}.key"]
+            inner.params["b"] = np.zeros_like(inner.params["W"][0])
+    ours.params = ours.collect("params")
+    our_optimizer, their_optimizer = main_np.Optimizer(ours.params, options), main_torch.make_optimizer(theirs, options)
+    set_arrays(theirs, their_optimizer, main_np.get_arrays(ours, our_optimizer))
+    return our_optimizer, their_optimizer
 
 
 def largest_difference(a, b):
@@ -79,26 +99,31 @@ def largest_difference(a, b):
     return max(float(np.abs(a[name] - b[name]).max()) for name in a)
 
 
-# What each proof trains: the MLP's whole default run, and the ResNet's default recipe for 500 steps.
-PROOFS = {"mlp": ("twins", []), "resnet": ("twins_resnet", ["--model", "resnet", "--steps", "500"])}
+# What each proof trains: the MLP's whole default run, and 500 steps of the others' default recipes.
+PROOFS = {
+    "mlp": ("twins", []),
+    "resnet": ("twins_resnet", ["--model", "resnet", "--steps", "500"]),
+    "vit": ("twins_vit", ["--model", "vit", "--steps", "500"]),
+}
+KEY_BIAS = "float64, with a key bias"
 
 
 def prove(model):
-    """Draw png/twins.png (or twins_resnet.png) from a run in both precisions."""
+    """Draw png/twins.png (or twins_resnet.png, twins_vit.png) from a run in both precisions."""
     name, argv = PROOFS[model]
     runs = {}
-    for dtype in ("float64", "float32"):
-        options = parse_options("torch", *argv, "--dtype", dtype)
-        run = runs[dtype] = {"loss_np": [], "loss_torch": [], "difference": [], "disagreeing": []}
-        for step in lockstep(options):
+    for kind in ("float64", "float32", *([KEY_BIAS] if model == "vit" else [])):
+        options = parse_options("torch", *argv, "--dtype", kind[:7])
+        run = runs[kind] = {"loss_np": [], "loss_torch": [], "difference": [], "disagreeing": []}
+        for step in lockstep(options, key_bias=kind == KEY_BIAS):
             run["loss_np"].append(step.loss_np)
             run["loss_torch"].append(step.loss_torch)
             run["difference"].append(largest_difference(step.params_np, step.params_torch))
             run["disagreeing"].append(step.disagreeing)
         steps, difference = len(run["difference"]), run["difference"]
-        print(f"{dtype}: after {steps} steps no two weights differ by more than {difference[-1]:.1e}")
+        print(f"{kind}: after {steps} steps no two weights differ by more than {difference[-1]:.1e}")
     drawing.save(picture(runs), results.ROOT / "png" / f"{name}.png")
-    found = {dtype: {"final": run["difference"][-1], "largest": max(run["difference"])} for dtype, run in runs.items()}
+    found = {kind: {"final": run["difference"][-1], "largest": max(run["difference"])} for kind, run in runs.items()}
     command = "python -m lab.twins" if model == "mlp" else f"python -m lab.twins {model}"
     made = {"command": command, "steps": steps, "difference": found, "machine": machine()}
     results.save_result(name, made)
@@ -107,8 +132,9 @@ def prove(model):
 def picture(runs):
     """The proof in one picture: both losses on top of each other, and how far apart the weights are.
 
-    runs: {"float64": run, "float32": run} where a run holds for every step "loss_np", "loss_torch",
-    "difference", the largest between any two weights, and "disagreeing", how many ReLUs were on in one only.
+    runs: {"float64": run, "float32": run}, for a transformer also {KEY_BIAS: run}, where a run holds for every step
+    "loss_np", "loss_torch", "difference", the largest between any two weights, and "disagreeing", how many ReLUs were
+    on in one only.
     """
     figure = Figure(figsize=(8, 8), layout="constrained", facecolor="white")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 5))
@@ -117,7 +143,9 @@ def picture(runs):
     steps = np.arange(1, len(run["difference"]) + 1)
     style_axes(above, "Two programs, one run: the loss at every step", "cross-entropy loss")
     above.set_yscale("log")
+    above.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
     above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    above.yaxis.set_minor_formatter(NullFormatter())
     above.plot(steps, run["loss_np"], color=TRAIN, alpha=0.4, linewidth=2.5, label="NumPy, derivatives by hand")
     above.plot(steps, run["loss_torch"], color=INK, linewidth=0.4, label="PyTorch, autograd (the thin line inside)")
     above.set_ylim(np.percentile(run["loss_np"], 0.5) / 2, max(run["loss_np"]) * 2)
@@ -127,14 +155,17 @@ def picture(runs):
     style_axes(below, "How far apart they are: the largest difference between any two weights", "difference")
     below.set_yscale("log")
     below.set_xlabel("steps", color=INK)
+    for kind, color in [("float32", TEST), ("float64", TRAIN), (KEY_BIAS, INK)]:
+        if kind not in runs:
+            continue
+        difference = np.array(runs[kind]["difference"])
+        below.plot(steps, np.where(difference > 0, difference, np.nan), color=color, linewidth=2)
+        end = (steps[-1], max(difference[-1], 1e-18))
+        below.annotate(f"in {kind}: {difference[-1]:.1g}", end, (0, 10), textcoords="offset points", ha="right",
+                       color=color, fontweight="bold")  # fmt: skip
     for dtype, color in [("float32", TEST), ("float64", TRAIN)]:
         unit = np.finfo(dtype).eps / 2
-        difference = np.array(runs[dtype]["difference"])
-        below.plot(steps, np.where(difference > 0, difference, np.nan), color=color, linewidth=2)
         below.axhline(unit, color=color, linewidth=1.2, linestyle=(0, (4, 3)))
-        end = (steps[-1], max(difference[-1], 1e-18))
-        below.annotate(f"in {dtype}: {difference[-1]:.1g}", end, (0, 10), textcoords="offset points", ha="right",
-                       color=color, fontweight="bold")  # fmt: skip
         below.annotate(f"rounding unit of {dtype}: {unit:.1g}", (steps[-1], unit), (0, -4), textcoords="offset points",
                        ha="right", va="top", color=color)  # fmt: skip
     difference = np.maximum(runs["float32"]["difference"], 1e-30)

@@ -16,37 +16,37 @@ from support.history import LARGEST_LOSS, History
 from support.options import resume
 
 FORMAT = 1
+# The weights; what the optimizer remembers of them, with the same names and shapes (AdamW has squares, SGD has none);
+# what batch normalisation remembers, which only a ResNet has.
+GROUPS = ("params", "momentum", "squares", "statistics")
 
 
 class Checkpoint(NamedTuple):
     path: str
     options: dict  # of the run, not of the call that made it
-    params: dict  # name -> array
-    momentum: dict  # the same names and shapes
-    statistics: dict  # what batch normalisation remembers; an MLP has none
+    groups: dict  # those of GROUPS, each with its arrays by their names
     history: History
 
-    def copy_to(self, params, momentum, statistics):
-        """Copy its arrays into those of a new network, which they must fit."""
-        groups = (params, self.params), (momentum, self.momentum), (statistics, self.statistics)
-        for mine, theirs in groups:
+    def copy_to(self, groups):
+        """Copy its arrays into those of a new network and its optimizer (as main_np.get_arrays gives them)."""
+        for group in GROUPS:
+            mine, theirs = groups.get(group, {}), self.groups[group]
             if {k: (a.shape, a.dtype) for k, a in mine.items()} != {k: (a.shape, a.dtype) for k, a in theirs.items()}:
                 raise UserError(f"{self.path} holds another network than its options say")
             for name, array in mine.items():
                 array[...] = theirs[name]
 
 
-def save_checkpoint(path, options, params, momentum, statistics, history):
-    """Write all that a run needs to go on, in one step. options: a dict; the groups: dicts of arrays.
+def save_checkpoint(path, options, groups, history):
+    """Write all that a run needs to go on, in one step. options: a dict; groups: {one of GROUPS: {name: array}}.
 
     UserError, and nothing is written, if any number is not finite: load_checkpoint would refuse it.
     """
-    for array in (array for group in (params, momentum, statistics) for array in group.values()):
+    for array in (array for group in groups.values() for array in group.values()):
         if not np.isfinite(array).all():
             raise UserError(f"the network's numbers are no longer finite at step {history.step}: lower --lr")
     arrays = {"format": FORMAT, "options": json.dumps(options), "step": history.step}
-    groups = {"params": params, "momentum": momentum, "statistics": statistics, "history": history.numbers()}
-    for group, values in groups.items():
+    for group, values in {**groups, "history": history.numbers()}.items():
         arrays |= {f"{group}/{name}": np.asarray(value) for name, value in values.items()}
     content = io.BytesIO()  # in memory first: not every version of NumPy comes away cleanly from a full disk
     np.savez(content, **arrays)
@@ -77,7 +77,7 @@ def load_checkpoint(path):
         raise UserError(f"{path} is not a checkpoint of this project, or is damaged") from None
     if version != FORMAT:
         raise UserError(f"{path} has checkpoint format {version}; this program reads format {FORMAT}")
-    groups = {"params": {}, "momentum": {}, "statistics": {}, "history": {}}
+    groups = {group: {} for group in (*GROUPS, "history")}
     try:
         for name, array in arrays.items():
             group, _, rest = name.partition("/")
@@ -88,10 +88,11 @@ def load_checkpoint(path):
                     or not np.isfinite(array).all()
                     or (group == "history" and array.ndim != 1)
                     or (group == "statistics" and rest.endswith("var") and (array < 0).any())
+                    or (group == "squares" and (array < 0).any())
                 ):
                     raise ValueError
                 groups[group][rest] = array
-        history = History(**{name: array.tolist() for name, array in groups["history"].items()})
+        history = History(**{name: array.tolist() for name, array in groups.pop("history").items()})
         options = json.loads(arrays["options"].item())
         consistent = (
             isinstance(options, dict)
@@ -104,7 +105,7 @@ def load_checkpoint(path):
         consistent = False
     if not consistent:
         raise UserError(f"{path} is damaged: its numbers are not finite or do not fit together")
-    return Checkpoint(path, options, groups["params"], groups["momentum"], groups["statistics"], history)
+    return Checkpoint(path, options, groups, history)
 
 
 def resume_run(framework, typed):
@@ -115,9 +116,14 @@ def resume_run(framework, typed):
     """
     checkpoint = load_checkpoint(typed["resume"])
     options = resume(framework, checkpoint.options, typed)
-    shapes = {name: array.shape for name, array in checkpoint.params.items()}
+    shapes = {name: array.shape for name, array in checkpoint.groups["params"].items()}
     if options.model == "mlp":
         expected = {"W1": (784, options.hidden)}
+    elif options.model == "vit":
+        width, patch = options.width, options.patch
+        expected = {"embed.W": (patch**2, width), "positions.P": ((28 // patch) ** 2, width)}
+        expected |= {f"blocks.{i}.mlp.first.W": (width, 4 * width) for i in range(options.blocks)}
+        expected |= {f"blocks.{i}.mlp.second.W": (4 * width, width) for i in range(options.blocks)}
     else:
         widths = [width for width in options.widths for _ in range(options.blocks)]
         expected = {f"blocks.{i}.second.conv.W": (3, 3, width, width) for i, width in enumerate(widths)}

@@ -5,13 +5,16 @@ import math
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from support.files import replacing
 
 TRAIN, TEST, INK, GRID = "#2f6fb3", "#d1495b", "#2b2b2b", "#e3e3e3"
 SIGNED = LinearSegmentedColormap.from_list("signed", [TEST, "white", TRAIN])  # below 0, 0, above 0
+POSITIVE = LinearSegmentedColormap.from_list("positive", ["white", TRAIN])  # from 0
 OFF = ListedColormap(["#cfcfcf"])
+WHOLE = (0, 28, 28, 0)  # where an image's pixels lie, so that larger cells can lie under them
 MONO = "DejaVu Sans Mono"
 DLOGITS = "dlogits = (p - onehot(y)) / B\n(one image: B = 1)"
 MEANING = "blue: increasing it raises the loss; red: lowers it"
@@ -142,6 +145,93 @@ def feature_gradients(steps, title, y):
     return figure
 
 
+def attention(steps, title, y, patch, shown=8):
+    """What one patch looks at, in every block and head of a ViT, over the digit; and the logits.
+
+    steps: {"image": (28, 28), "attention": {"block 1": (h, T, T), ...}, "logits": (10,), "p": (10,), "loss"}.
+    patch: its number among the T. Of more than `shown` heads the first are drawn.
+    """
+    blocks = steps["attention"]
+    heads, patches, _ = next(iter(blocks.values())).shape
+    side, columns = math.isqrt(patches), min(heads, shown)
+    cell = 7.2 / max(columns, 4)
+    figure = new_figure(8, 2 + (cell + 0.5) * len(blocks) + 3.2, title)
+    above, middle, below = figure.subfigures(3, 1, height_ratios=(2, (cell + 0.5) * len(blocks), 3))
+    pixels, words = above.subplots(1, 2, width_ratios=(1, 3))
+    ink_and_frame(picture_axes(pixels, f"patch {patch}", "x"), steps["image"], side, patch)
+    words.set_axis_off()
+    words.text(0, 0.5, "in each block and head, with x = norm1(stream):\n\nq = x Wq + bq   k = x Wk   v = x Wv + bv\n"
+               "scores  = q @ k.T / √d\nweights = softmax(scores)\nmixed   = weights @ v\n\n"
+               f"Below, row {patch} of weights: what the framed\npatch takes from each patch. It adds up to 1.",
+               transform=words.transAxes, va="center", color=INK, fontsize=10, family=MONO)  # fmt: skip
+    for part, (name, weights) in zip(np.atleast_1d(middle.subfigures(len(blocks), 1)), blocks.items(), strict=True):
+        rows = weights[:columns, patch]
+        limit = largest(rows)
+        part.suptitle(f"{name}: what patch {patch} looks at", x=0.015, ha="left", color=INK, fontsize=11)
+        row = part.subplots(1, max(columns, 4), squeeze=False)[0]
+        for axes in row[columns:]:
+            axes.set_axis_off()
+        for head, (axes, weight) in enumerate(zip(row, rows, strict=False), 1):
+            shares = weight.reshape(side, side)
+            drawn = picture_axes(axes).imshow(shares, cmap=POSITIVE, vmin=0, vmax=limit, extent=WHOLE)
+            ink_and_frame(axes, steps["image"], side, patch, faint=0.45)
+            axes.set_xlabel(f"head {head}", color=INK, fontsize=9)
+        scale(part, drawn, list(row), limit, low=0)
+    left, right = below.subplots(1, 2)
+    bars(left, steps["logits"], "logits", "logits = mean(norm(stream)) W + b", "{:.1f}", y)
+    bars(right, steps["p"], "probabilities", p_formula(steps, y), "{:.3f}", y)
+    return figure
+
+
+def ink_and_frame(axes, image, side, patch, faint=0.9):
+    """The digit as ink that lets through what is below, with a frame around one of the side x side patches."""
+    axes.imshow(np.zeros((28, 28)), cmap="gray", alpha=image / 255 * faint, extent=WHOLE)
+    row, column = divmod(patch, side)
+    size = 28 / side
+    axes.add_patch(Rectangle((column * size, row * size), size, size, fill=False, edgecolor=TEST, linewidth=1.8))
+
+
+def patch_gradients(steps, title, y, shown=6):
+    """The backward pass of the same image: how large a gradient returns to each patch, and to the pixels.
+
+    steps: {"image", "gradients": {"embedded": (T, C), "block 1": (T, C), ...}, "dx": (28, 28), "dlogits": (10,)}.
+    """
+    backward = dict(reversed(steps["gradients"].items()))
+    sizes = {name: np.linalg.norm(gradient, axis=1) for name, gradient in backward.items()}
+    rows = math.ceil(len(sizes) / shown)
+    columns = math.ceil(len(sizes) / rows)
+    side = math.isqrt(len(sizes["embedded"]))
+    cell = 7.0 / max(columns, 4)
+    figure = new_figure(8, 3.2 + (cell + 0.45) * rows + 3.6, title)
+    above, middle, below = figure.subfigures(3, 1, height_ratios=(3, (cell + 0.45) * rows + 0.4, 3.2))
+    left, words = above.subplots(1, 2)
+    bars(left, steps["dlogits"], "from the loss to the logits", DLOGITS, "{:.2g}", y)
+    words.set_axis_off()
+    words.text(0, 0.5, "mean   every patch: dmean / T\n\nblock  du = dy + from norm2 and mlp\n"
+               "       dx = du + from norm1 and attention\n\nThe terms dy and du come back as they are:\n"
+               "the sums of the forward pass.",
+               transform=words.transAxes, va="center", color=INK, fontsize=10, family=MONO)  # fmt: skip
+    middle.suptitle("to what each block hands on, patch by patch: |d loss / d y|, over the channels",
+                    x=0.015, ha="left", color=INK, fontsize=11)  # fmt: skip
+    grid = middle.subplots(rows, max(columns, 4), squeeze=False)
+    limit = largest(np.array([*sizes.values()]))
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, (name, size) in zip(grid.flat, sizes.items(), strict=False):
+        axes.set_axis_on()
+        drawn = picture_axes(axes).imshow(size.reshape(side, side), cmap=POSITIVE, vmin=0, vmax=limit, extent=WHOLE)
+        axes.imshow(np.zeros((28, 28)), cmap="gray", alpha=steps["image"] / 255 * 0.45, extent=WHOLE)
+        where = f"after {name}" if name != "embedded" else "before block 1"
+        axes.set_xlabel(f"{where}\nup to {size.max():.1g}", color=INK, fontsize=9)
+    scale(middle, drawn, list(grid.flat), limit, low=0)
+    pixels, gradient = below.subplots(1, 2)
+    picture_axes(pixels, "pixels", "x").imshow(steps["image"], cmap="gray_r", vmin=0, vmax=255)
+    limit = largest(steps["dx"])
+    picture_axes(gradient, "and to the pixels", "dx, where x is the image\n" + MEANING.replace("; ", "\n"))
+    scale(below, signed(gradient, steps["dx"], limit), [pixels, gradient], limit)
+    return figure
+
+
 def rows_of_channels(figure, arrays, maps, label, shown=8):
     """For every name in arrays, {name: (H, W, C)}, a row with the channels that are most active in maps[name]."""
     for part, (name, array) in zip(np.atleast_1d(figure.subfigures(len(arrays), 1)), arrays.items(), strict=True):
@@ -259,10 +349,11 @@ def square(values):
     return np.append(values, np.full(rows * side - len(values), np.nan)).reshape(rows, side)
 
 
-def scale(figure, drawn, axes, limit, shrink=0.7):
-    """The colours of `drawn` as a bar beside the axes."""
-    bar = figure.colorbar(drawn, ax=axes, ticks=[-limit, 0, limit], shrink=shrink, aspect=14, pad=0.02)
-    bar.ax.set_yticklabels([f"{value:.2g}" for value in (-limit, 0, limit)])
+def scale(figure, drawn, axes, limit, shrink=0.7, low=None):
+    """The colours of `drawn` as a bar beside the axes, from `low`, or minus `limit`, to `limit`."""
+    ticks = [-limit, 0, limit] if low is None else [low, limit]
+    bar = figure.colorbar(drawn, ax=axes, ticks=ticks, shrink=shrink, aspect=14, pad=0.02)
+    bar.ax.set_yticklabels([f"{value:.2g}" for value in ticks])
     bar.ax.tick_params(colors=INK, length=0, labelsize=9)
     bar.outline.set_visible(False)
 

@@ -9,29 +9,45 @@ import re
 import torch
 from torch import nn
 
+# What PyTorch's optimizers remember for each parameter, under the names of main_np.Optimizer.state.
+STATE = {
+    torch.optim.SGD: {"momentum": "momentum_buffer"},
+    torch.optim.AdamW: {"momentum": "exp_avg", "squares": "exp_avg_sq"},
+}
+
 
 def get_arrays(model, optimizer):
-    """(weights, velocities, remembered statistics) of a model, as dicts of NumPy arrays.
+    """The groups of main_np.get_arrays, as dicts of NumPy arrays: weights, the optimizer's state, statistics.
 
-    (Without momentum PyTorch keeps no velocities: they stay 0 where NumPy's are the last gradients.)
+    (Without momentum, SGD keeps no velocities: they stay 0 where NumPy's are the last gradients.)
     """
-    return tuple({n: t.detach().cpu().numpy() for n, t in group.items()} for group in tensors(model, optimizer))
+    return {
+        group: {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
+        for group, tensors in all_tensors(model, optimizer).items()
+    }
 
 
-def set_arrays(model, optimizer, *groups):
-    """The reverse: copy weights, velocities and statistics from NumPy."""
-    for mine, theirs in zip(tensors(model, optimizer), groups, strict=True):
-        for name, tensor in mine.items():
-            tensor.copy_(torch.from_numpy(theirs[name]))
+def set_arrays(model, optimizer, groups, steps=0):
+    """The reverse: copy the groups from NumPy. steps: how many the optimizer has taken."""
+    for p in model.parameters():
+        state = {theirs: torch.zeros_like(p) for theirs in STATE[type(optimizer)].values()}
+        if isinstance(optimizer, torch.optim.AdamW):
+            state["step"] = torch.tensor(float(steps))
+        optimizer.state[p] = state
+    for group, tensors in all_tensors(model, optimizer).items():
+        for name, tensor in tensors.items():
+            tensor.copy_(torch.from_numpy(groups[group][name]))
 
 
-def tensors(model, optimizer):
-    """The three groups as dicts of tensors."""
-    weights = {name: turn(p.data) for name, p, turn in parameters(model)}
-    velocities = {name: turn(optimizer.state[p]["momentum_buffer"]) for name, p, turn in parameters(model)}
+def all_tensors(model, optimizer):
+    """The groups as dicts of tensors."""
+    found = {"params": {name: turn(p.data) for name, p, turn in parameters(model)}}
+    for ours, theirs in STATE[type(optimizer)].items():
+        found[ours] = {name: turn(optimizer.state[p][theirs]) for name, p, turn in parameters(model)}
     norms = [(path, layer) for path, layer in model.named_modules() if isinstance(layer, nn.BatchNorm2d)]
-    means = {f"{path}.mean": layer.running_mean for path, layer in norms}
-    return weights, velocities, means | {f"{path}.var": layer.running_var for path, layer in norms}
+    found["statistics"] = {f"{path}.mean": layer.running_mean for path, layer in norms}
+    found["statistics"] |= {f"{path}.var": layer.running_var for path, layer in norms}
+    return found
 
 
 def parameters(model):
@@ -39,12 +55,16 @@ def parameters(model):
     for path, layer in model.named_modules():
         if isinstance(layer, nn.Linear):
             yield numpy_name(f"{path}.W"), layer.weight, lambda t: t.T
-            yield numpy_name(f"{path}.b"), layer.bias, lambda t: t
+            if layer.bias is not None:
+                yield numpy_name(f"{path}.b"), layer.bias, lambda t: t
         elif isinstance(layer, nn.Conv2d):
             yield f"{path}.W", layer.weight, lambda t: t.permute(2, 3, 1, 0)
-        elif isinstance(layer, nn.BatchNorm2d):
+        elif isinstance(layer, (nn.BatchNorm2d, nn.LayerNorm)):
             yield f"{path}.gamma", layer.weight, lambda t: t
             yield f"{path}.beta", layer.bias, lambda t: t
+        else:  # a layer of our own: its parameters have the names that they have in NumPy
+            for name, p in layer.named_parameters(recurse=False):
+                yield f"{path}.{name}", p, lambda t: t
 
 
 def numpy_name(name):

@@ -13,6 +13,7 @@ COMMON = {
     "augment": "none",
     "weight_decay": 0.0,
     "pixels": "standardised",
+    "optimizer": "sgd",
     "momentum": 0.9,
     "steps": None,
     "seed": 0,
@@ -49,8 +50,26 @@ RECIPES = {
             "augment": "gentle",
         },
     },
+    "vit": {
+        "default": {
+            "epochs": 8,
+            "batch_size": 128,
+            "width": 64,
+            "blocks": 3,
+            "heads": 4,
+            "patch": 7,
+            "optimizer": "adamw",
+            "lr": 0.003,
+            "weight_decay": 0.05,
+            "augment": "shift",
+        },
+    },
 }
-NETWORK_OPTIONS = {"mlp": ("hidden", "init"), "resnet": ("widths", "blocks")}
+NETWORK_OPTIONS = {
+    "mlp": ("hidden", "init"),
+    "resnet": ("widths", "blocks"),
+    "vit": ("width", "blocks", "heads", "patch"),
+}
 # In the two published programs each framework drew the first weights in its own way.
 PUBLISHED_INIT = {"np": "geohot", "torch": "pytorch"}
 
@@ -64,6 +83,9 @@ ONLY_HERE = {
     "amp": None,
     "compile": False,
 }
+
+
+PATCHES = (2, 4, 7, 14, 28)  # those that 28 pixels can be cut into
 
 
 class Parser(argparse.ArgumentParser):
@@ -130,13 +152,16 @@ def make_parser(framework, description, argv):
 
     recipes = sorted({name for recipes in RECIPES.values() for name in recipes})
     run = parser.add_argument_group("what to train")
-    option(run, "--model", "the multi-layer perceptron or the residual network", choices=RECIPES)
+    option(run, "--model", "the multi-layer perceptron, the residual network or the transformer", choices=RECIPES)
     option(run, "--recipe", "a named set of options; others that are given override it", choices=recipes)
     option(run, "--dataset", f"{', '.join(SOURCES)}", choices=SOURCES)
     option(run, "--hidden", "mlp: hidden units", type=integer(1, 16384), metavar="H")
     option(run, "--init", "mlp: how the first weights are drawn", choices=["he", "pytorch", "geohot"])
     option(run, "--widths", "resnet: channels of each stage", type=widths, metavar="C,C,C")
-    option(run, "--blocks", "resnet: blocks in each stage", type=integer(1, 50))
+    option(run, "--width", "vit: channels of each patch", type=integer(1, 1024), metavar="C")
+    option(run, "--heads", "vit: heads of each attention, which share the channels", type=integer(1, 1024))
+    option(run, "--patch", "vit: pixels along a patch's side", type=int, choices=PATCHES)
+    option(run, "--blocks", "resnet: blocks in each stage; vit: blocks", type=integer(1, 50))
     option(
         run,
         "--pixels",
@@ -152,7 +177,13 @@ def make_parser(framework, description, argv):
     option(length, "--steps", "or: how many batches to learn from", type=integer(1, 10_000_000))
     option(how, "--batch-size", "images in a batch", type=integer(1, 60_000), metavar="B")
     option(how, "--lr", "learning rate, at its highest", type=number(1e-30, 1e30))
-    option(how, "--momentum", "how much of the last step goes into the next", type=number(0, 0.9999))
+    option(
+        how,
+        "--optimizer",
+        "sgd: gradient descent with momentum; adamw: a step length for each parameter",
+        choices=["sgd", "adamw"],
+    )
+    option(how, "--momentum", "how much of the last step goes into the next (adamw: beta1)", type=number(0, 0.9999))
     option(how, "--weight-decay", "how much every weight shrinks, in units of the step", type=number(0, 1))
     option(
         how,
@@ -208,17 +239,20 @@ def choose(framework, typed):
     model, recipe = typed.get("model", "mlp"), typed.get("recipe", "default")
     if recipe not in RECIPES[model]:
         raise UserError(f"--recipe {recipe}: --model {model} has {', '.join(RECIPES[model])}")
-    for other, names in NETWORK_OPTIONS.items():
-        for name in typed.keys() & set(names):
-            if other != model:
-                raise UserError(f"--{name} is for --model {other}")
+    for name in typed:
+        owners = [owner for owner, names in NETWORK_OPTIONS.items() if name in names]
+        if owners and model not in owners:
+            raise UserError(f"--{name} is for --model {' or '.join(owners)}")
     options = {"model": model, "init": PUBLISHED_INIT[framework]} | COMMON | RECIPES[model][recipe]
     if model != "mlp":
         del options["init"]
     if "epochs" in typed or "steps" in typed:
         options["epochs"] = options["steps"] = None
     name = framework if model == "mlp" else f"{model}_{framework}"
-    return SimpleNamespace(**ONLY_HERE | options | typed | {"name": name})
+    chosen = SimpleNamespace(**ONLY_HERE | options | typed | {"name": name})
+    if model == "vit" and chosen.width % chosen.heads:
+        raise UserError(f"--width {chosen.width} cannot be split evenly by {chosen.heads} --heads")
+    return chosen
 
 
 def resume(framework, kept, typed):
@@ -227,6 +261,7 @@ def resume(framework, kept, typed):
     UserError if what it kept makes no sense here, or what was typed contradicts it.
     """
     path = typed["resume"]
+    kept = {"optimizer": "sgd"} | kept  # the files of earlier versions, which had no other
     try:
         if foreign := kept.keys() & ONLY_HERE.keys():
             raise UserError(f"{', '.join(sorted(foreign))} is not of a run")
@@ -262,10 +297,13 @@ def as_arguments(options):
 
 def title(options):
     """What a run is called in its pictures."""
-    sizes = (784, options.hidden, 10) if options.model == "mlp" else options.widths
-    network = ("" if options.model == "mlp" else "ResNet ") + "-".join(map(str, sizes))
-    if options.model == "resnet" and options.blocks > 1:
-        network += f" × {options.blocks}"  # so many blocks for each width
+    if options.model == "mlp":
+        network = f"784-{options.hidden}-10"
+    elif options.model == "resnet":
+        network = f"ResNet {'-'.join(map(str, options.widths))}"
+        network += f" × {options.blocks}" if options.blocks > 1 else ""  # so many blocks for each width
+    else:
+        network = f"ViT {options.width} × {options.blocks}, {options.heads} heads, patch {options.patch}"
     return f"{network} in {'NumPy' if options.name.endswith('np') else 'PyTorch'}"
 
 

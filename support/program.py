@@ -12,6 +12,7 @@ from pathlib import Path
 
 from support.errors import UserError
 
+NO_MEMORY = "not enough memory: lower --hidden, --width, --widths or --batch-size"
 os.environ["MPLBACKEND"] = "agg"  # all pictures are drawn into files, whatever backend the user has chosen
 
 
@@ -40,11 +41,11 @@ def run(main):
     except FloatingPointError:
         message = "the numbers grow beyond all bounds: the network's weights are damaged, or its training diverged"
     except MemoryError:
-        message = "not enough memory: lower --hidden, --widths or --batch-size"
+        message = NO_MEMORY
     except RuntimeError as error:  # PyTorch's way of saying the same
         if not re.search("out of memory|not enough memory|allocate memory", str(error)):
             raise
-        message = "not enough memory: lower --hidden, --widths or --batch-size"
+        message = NO_MEMORY
     except BrokenPipeError:  # the reader of our output has gone
         give_up_stdout()
         return 1

@@ -20,7 +20,7 @@ from support.errors import UserError
 from support.files import open_folder
 from support.history import History, save_history
 
-# What a run leaves in its folder; {} is "np", "torch", "resnet_np" or "resnet_torch".
+# What a run leaves in its folder; {} is "np", "torch", "resnet_np", "vit_torch" ...
 FILES = ("loss_plot_{}.png", "accuracy_plot_{}.png", "history_{}.json", "checkpoint_{}.npz")
 
 
@@ -59,7 +59,7 @@ class Run:
     """
 
     def __init__(self, options, dataset, arrays, checkpoint=None, team=None):
-        """arrays(): (weights, momentum, statistics), all that a checkpoint keeps, as dicts of NumPy arrays."""
+        """arrays(): all that a checkpoint keeps, as {group: {name: NumPy array}} (see checkpoint.GROUPS)."""
         self.options, self.arrays, self.team = options, arrays, team or Alone()
         self.plan = make_plan(options, len(dataset.train_images))
         self.history = check_history(checkpoint, self.plan) if checkpoint else History()
@@ -69,7 +69,7 @@ class Run:
         self.title, self.tested = opt.title(options), opt.test_set_name(options)
         images = f"{len(dataset.train_images)} training and {len(dataset.test_images)} {self.tested} images"
         self.say(f"{options.dataset}: {images}")
-        size = sum(p.size for p in arrays()[0].values())
+        size = sum(p.size for p in arrays()["params"].values())
         self.say(f"{self.title}: {size:,} parameters, seed {options.seed}, {options.dtype}{self.team.where}")
 
     @property
@@ -121,7 +121,7 @@ class Run:
 
     def save(self):
         """Write the checkpoint."""
-        save_checkpoint(self.checkpoint_path, opt.run_options(self.options), *self.arrays(), self.history)
+        save_checkpoint(self.checkpoint_path, opt.run_options(self.options), self.arrays(), self.history)
 
     def end(self, draw):
         """Draw the curves, write their numbers, print the closing lines, and return the program's exit status."""

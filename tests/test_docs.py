@@ -160,7 +160,9 @@ def epoch_lines(name):
         yield History(**cut).epoch_line(Plan(steps[0], steps[-1], steps[-1]), "test")
 
 
-@pytest.mark.parametrize(("path", "name"), [(README, "np"), ("docs/resnet.md", "resnet_torch")])
+@pytest.mark.parametrize(
+    ("path", "name"), [(README, "np"), ("docs/resnet.md", "resnet_torch"), ("docs/transformer.md", "vit_np")]
+)
 def test_the_printed_runs_are_the_committed_ones(path, name):
     for line in epoch_lines(name):
         assert line in TEXT[path]
@@ -185,6 +187,8 @@ def test_the_results_are_what_they_should_be():
     assert mean("ResNet best, PyTorch") >= 0.9965
     assert abs(mean("ResNet in bfloat16, PyTorch") - mean("ResNet, PyTorch")) <= 0.001
     assert mean("ResNet, NumPy") >= 0.9945
+    assert mean("ViT, NumPy") >= 0.9890
+    assert abs(mean("ViT, NumPy") - mean("ViT, PyTorch")) <= 0.002
     assert abs(mean("ResNet, NumPy") - mean("ResNet, PyTorch")) <= 0.002
     assert abs(mean("ResNet by two processes, PyTorch") - mean("ResNet, PyTorch")) <= 0.002
 
@@ -194,6 +198,14 @@ def test_the_proof_is_what_the_docs_say():
     assert f"{RESULTS['twins']['steps']:,} steps in float64" in " ".join(TEXT[README].split())
     assert RESULTS["twins_resnet"]["difference"]["float64"]["largest"] < 1e-13
     assert f"Over {RESULTS['twins_resnet']['steps']} steps in float64 it stays below 1e-13" in TEXT["docs/resnet.md"]
+
+
+def test_the_proof_of_the_transformer_is_what_the_docs_say():
+    steps, found = RESULTS["twins_vit"]["steps"], RESULTS["twins_vit"]["difference"]
+    assert f"Over {steps} steps in float64 it stays below 2e-15" in TEXT["docs/transformer.md"]
+    assert found["float64"]["largest"] < 2e-15
+    assert 5_000 < found[twins.KEY_BIAS]["largest"] / found["float64"]["largest"] < 20_000
+    assert "some ten thousand times further apart" in TEXT["docs/transformer.md"]
 
 
 def test_the_benchmark_is_what_it_should_be():

@@ -680,7 +680,7 @@ def go_on(path, contents, small):
             said = errors.getvalue()
             assert (status == 2 and said.count("\n") == 1) or (status, said) == (0, ""), said
             if status == 0 and (ended := Path(out) / path.name).exists():
-                results.append(load_checkpoint(ended).params)
+                results.append(load_checkpoint(ended).groups["params"])
             else:
                 results.append(said)
     return results
@@ -1045,8 +1045,8 @@ def test_a_network_that_is_dead(run, checkpoint, tmp_path, program):
     (path,) = (tmp_path / "out").glob("*.npz")
     end = load_checkpoint(path)
     for name in ("W1", "b1", "W2"):
-        assert (end.params[name] == arrays[f"params/{name}"]).all()
-    assert (end.params["b2"] != arrays["params/b2"]).all()
+        assert (end.groups["params"][name] == arrays[f"params/{name}"]).all()
+    assert (end.groups["params"]["b2"] != arrays["params/b2"]).all()
     assert end.history.train_loss[-1] == pytest.approx(np.log(10), abs=0.1)
 
 

@@ -14,6 +14,7 @@ from conftest import ROOT, assert_one_line
 from mlp_np import MLP, numerical_gradient, relative_difference, softmax_cross_entropy
 from resnet_np import ResNet
 from support.errors import UserError
+from vit_np import ViT, patches
 
 KINDS = ("forward", "backward", "weights", "confusion", "mistakes")
 
@@ -24,6 +25,8 @@ def tiny(tmp_path_factory):
     out = tmp_path_factory.mktemp("tiny")
     main_np.main(["--hidden", "30", "--steps", "60", "--out", str(out)])
     main_np.main(["--model", "resnet", "--widths", "3,9", "--blocks", "2", "--steps", "20", "--out", str(out)])
+    vit = ["--model", "vit", "--width", "6", "--blocks", "2", "--heads", "2", "--steps", "20"]
+    main_np.main([*vit, "--out", str(out)])
     return out
 
 
@@ -131,6 +134,65 @@ def test_the_gradients_that_return_to_the_feature_maps(blocks, mnist):
         assert relative_difference(by_hand[close], numerical[close]) < 1e-5
 
 
+VIT = {"model": "vit", "width": 6, "blocks": 2, "heads": 3, "patch": 7}
+
+
+@pytest.fixture
+def vit(mnist):
+    """A ViT whose numbers are not 0 or 1 as at first, and what look.py finds in it: (model, options, image, steps)."""
+    model, image = ViT(6, 2, 3, 7, dtype=np.float64), mnist.test_images[0]
+    for array in model.params.values():
+        array += np.random.default_rng(0).normal(0, 0.3, array.shape)
+    options = options_of(**VIT)
+    return model, options, image, look.vit_passes(model, options, image, 3)
+
+
+def test_the_gradients_that_return_to_the_patches(vit):
+    """Against central differences of the loss, from after each block on, and from the pixels on."""
+    model, options, image, steps = vit
+    x = predict.as_input(image, options)
+    assert steps["logits"] == pytest.approx(model.forward(x)[0])
+    assert list(steps["gradients"]) == ["embedded", "block 1", "block 2"]
+    embed, positions, *rest, linear = model.layers.values()
+    a = positions.forward(embed.forward(patches(x, 7)))
+    for i, by_hand in enumerate(steps["gradients"].values()):
+
+        def loss(start=a, rest=rest[i:]):
+            for layer in rest:
+                start = layer.forward(start)
+            return softmax_cross_entropy(linear.forward(start.mean(axis=1)), np.array([3]))[0]
+
+        assert loss() == pytest.approx(steps["loss"])
+        assert relative_difference(by_hand, numerical_gradient(loss, a)[0]) < 1e-5
+        a = rest[i].forward(a)
+    numerical = numerical_gradient(lambda: softmax_cross_entropy(model.forward(x), np.array([3]))[0], x)[0]
+    assert relative_difference(steps["dx"], numerical) < 1e-5
+
+
+def test_the_attention_that_is_drawn(vit):
+    """That of the patch which is framed, in every block and head; or of the one with the most ink."""
+    model, options, image, steps = vit
+    weights = [block.layers["attention"].weights[0] for block in list(model.layers.values())[2:4]]
+    ink = image.reshape(4, 7, 4, 7).sum(axis=(1, 3)).ravel()
+    for chosen, patch in ((None, ink.argmax()), (4, 4)):
+        figure = look.draw_passes(model, options, image, 3, "test image 0", chosen)["attention"]
+        drawn = [np.asarray(a.images[0].get_array()) for a in figure.axes if len(a.images) == 2]
+        expected = [of_head[patch].reshape(4, 4) for of_block in weights for of_head in of_block]
+        assert len(drawn) == 2 * 3
+        assert all((mine == theirs).all() for mine, theirs in zip(drawn, expected, strict=True))
+        frame = figure.axes[0].patches[0]
+        assert frame.get_xy() == (7 * (patch % 4), 7 * (patch // 4))
+    for name, attention in steps["attention"].items():
+        assert attention.sum(axis=-1) == pytest.approx(np.ones((3, 16))), name
+
+
+def test_the_weights_of_a_vit_are_those_of_its_embedding(vit):
+    model, options, *_ = vit
+    drawn = [axes.images[0].get_array() for axes in look.draw_weights(model, options).axes if axes.images]
+    assert len(drawn) == 6
+    assert all((of.ravel() == model.params["embed.W"][:, i]).all() for i, of in enumerate(drawn))
+
+
 def test_the_confusion_matrix_and_the_mistakes(tiny, mnist):
     for name in ("np", "resnet_np"):
         model, options, checkpoint = predict.load_network(tiny / f"checkpoint_{name}.npz")
@@ -177,12 +239,12 @@ def test_the_weights_drawn_are_those_of_the_loudest_units():
 # --- The command ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["np", "resnet_np"])
+@pytest.mark.parametrize("name", ["np", "resnet_np", "vit_np"])
 def test_the_command_draws_everything(name, tiny, tmp_path, capsys):
     assert look.main(["--weights", str(tiny / f"checkpoint_{name}.npz"), "--out", str(tmp_path), "--test", "7"]) is None
     said = capsys.readouterr().out
     assert "test image 7, a 9" in said
-    for kind in KINDS:
+    for kind in KINDS if name != "vit_np" else ("attention", *KINDS[1:]):
         assert f"{kind}_{name}.png" in said
         with Image.open(tmp_path / f"{kind}_{name}.png") as image:
             assert image.width == 1200
@@ -211,11 +273,15 @@ def test_a_picture_of_your_own(tiny, tmp_path, program, mnist):
         (["photo.png", "--label", "1", "--test", "3"], "no --test"),
         (["photo.png", "--label", "1"], "cannot read photo.png: No such file"),
         (["--label", "1"], "--label is for a picture of your own"),
+        (["--patch", "3"], "--patch 3: only a ViT has any"),
+        (["--patch", "16", "--weights", "vit"], "--patch 16: there are 16, from 0"),
     ],
 )
 def test_errors(arguments, words, tiny, tmp_path):
     with pytest.raises(UserError, match=words):
-        look.main([*arguments, "--weights", str(tiny / "checkpoint_np.npz"), "--out", str(tmp_path)])
+        name = "vit_np" if arguments[-1] == "vit" else "np"
+        arguments = [word for word in arguments if word not in ("--weights", "vit")]
+        look.main([*arguments, "--weights", str(tiny / f"checkpoint_{name}.npz"), "--out", str(tmp_path)])
     assert not list(tmp_path.iterdir())
 
 

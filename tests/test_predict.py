@@ -226,7 +226,8 @@ def test_the_default_weights_are_those_of_the_best_network(tmp_path, monkeypatch
     for name, time, best in [
         ("np", 200, "np"),
         ("torch", 100, "np"),  # older
-        ("resnet_torch", 50, "resnet_torch"),  # a better network
+        ("vit_np", 55, "vit_np"),  # a better network
+        ("resnet_torch", 50, "resnet_torch"),  # a better one still
         ("resnet_np", 60, "resnet_np"),  # newer
     ]:
         path = tmp_path / "learning_curves" / f"checkpoint_{name}.npz"

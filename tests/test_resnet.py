@@ -129,7 +129,7 @@ def test_the_whole_network(mnist, argv, batch):
     assert list(grads) == list(ours.params) == list(grads_torch)
     agree({"logits": (logits, logits_torch)}, 1e-11)
     agree({name: (grads[name], grads_torch[name]) for name in grads}, 1e-11)
-    statistics = get_arrays(theirs, optimizer)[2]
+    statistics = get_arrays(theirs, optimizer)["statistics"]
     agree({name: (ours.statistics[name], torch.from_numpy(s)) for name, s in statistics.items()}, 1e-11)
     ours.training = False
     theirs.eval()

@@ -11,14 +11,24 @@ import torch.nn.functional as F
 from torch import nn
 
 import data
+import main_np
+import main_torch
 import mlp_np
 import vit_np
 import vit_torch
-from adamw_draft import update_adamw
 from conftest import ROOT
+from lab import twins
+from support.options import parse_options
+from support.place import has_compiler
 
 SHAPES = [(2, 5, 6), (1, 4, 4), (3, 7, 3), (1, 1, 4), (2, 2, 9)]  # B, T, C
 TINY = {"width": 12, "blocks": 2, "heads": 3}
+VIT = ("--model", "vit", "--width", 12, "--blocks", 2, "--heads", 3)  # the same, to be typed
+WITH_SGD = ("--optimizer", "sgd", "--lr", 0.1, "--weight-decay", 5e-4)
+
+
+def options_of(*argv, model=("--model", "vit")):
+    return parse_options("torch", *(() if "--model" in argv else model), *argv)
 
 
 def in_numpy(module):
@@ -327,87 +337,126 @@ def test_the_file_notices_a_wrong_derivative(right, wrong, capsys):
 # --- AdamW ---
 
 
-def test_adamw_is_pytorchs():
+@pytest.mark.parametrize("beta1", [0.9, 0.5, 0.0])
+def test_adamw_is_pytorchs(beta1):
     """Random gradients of all sizes, also 0; a matrix decays, a vector does not."""
+    options = options_of("--weight-decay", 0.1, "--momentum", beta1)
     rng = np.random.default_rng(11)
     params = {"W": rng.normal(size=(5, 3)), "b": rng.normal(size=3)}
-    theirs = {name: nn.Parameter(torch.from_numpy(p.copy())) for name, p in params.items()}
-    optimizer = adamw(theirs.values(), weight_decay=0.1)
-    m, s = zeros(params), zeros(params)
+    theirs = nn.ParameterDict({name: nn.Parameter(torch.from_numpy(p.copy())) for name, p in params.items()})
+    ours, torchs = main_np.Optimizer(params, options), main_torch.make_optimizer(theirs, options)
+    assert isinstance(torchs, torch.optim.AdamW)
     for step in range(1, 51):
         lr = 0.01 / step
         grads = {n: rng.normal(size=p.shape) * 10.0 ** rng.integers(-12, 5, p.shape) for n, p in params.items()}
         grads["b"][0] = 0
         for name, p in theirs.items():
             p.grad = torch.from_numpy(grads[name].copy())
-        optimizer_step(optimizer, lr)
-        update_adamw(params, m, s, grads, lr, step, weight_decay=0.1)
+        for group in torchs.param_groups:
+            group["lr"] = lr
+        torchs.step()
+        ours.step(params, grads, lr)
         for name, p in theirs.items():
             assert np.abs(params[name] - p.detach().numpy()).max() < 1e-14
-    assert np.abs(params["W"]).max() > 0
+    assert ours.steps == 50
 
 
-def adamw(parameters, weight_decay):
-    """As main_torch.py builds it."""
-    parameters = list(parameters)
-    weights, others = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim == 1]
-    return torch.optim.AdamW([{"params": weights}, {"params": others, "weight_decay": 0}], weight_decay=weight_decay)
+@pytest.mark.parametrize("argv", [("--hidden", 16), ("--model", "resnet", "--widths", "2,3"), (*VIT, *WITH_SGD)])
+def test_the_other_optimizer_of_every_model(argv):
+    """The recipe chooses one; with the other the twins are one run too."""
+    other = () if "--optimizer" in argv else ("--optimizer", "adamw", "--lr", 0.003, "--weight-decay", 0.05)
+    options = options_of(*argv, *other, "--batch-size", 64, "--steps", 20, "--dtype", "float64", model=())
+    *_, last = twins.lockstep(options)
+    assert twins.largest_difference(last.params_np, last.params_torch) < 1e-12
 
 
-def optimizer_step(optimizer, lr):
-    for group in optimizer.param_groups:
-        group["lr"] = lr
-    optimizer.step()
-
-
-def zeros(params):
-    return {name: np.zeros_like(p) for name, p in params.items()}
-
-
-def lockstep(mnist, steps, batch_size, size, lr, key_bias=False):
-    """{name: largest difference between the twins} after so many steps of AdamW in float64, and all losses.
-
-    With augmentation, weight decay, and the learning rate rising and falling as in the recipes.
-    """
-    ours, theirs = vit_np.ViT(**size, dtype=np.float64), vit_torch.ViT(**size)
-    if key_bias:
-        for i, block in enumerate(theirs.blocks):
-            block.attention.key = nn.Linear(size["width"], size["width"])
-            ours.layers[f"blocks.{i}"].layers["attention"].layers["key"].params["b"] = np.zeros(size["width"])
-        ours.params = ours.collect("params")
-    copy_weights(ours.params, theirs)
-    optimizer, m, s, losses = adamw(theirs.parameters(), 0.05), zeros(ours.params), zeros(ours.params), []
-    for step, (images, y) in enumerate(data.batches(mnist, batch_size, 0, 0, steps, "shift"), 1):
-        x = data.as_input(images, "standardised", mnist, "float64")
-        rate = lr * min(10 * step / steps, 1.1 * (1 - step / (steps + 1)))
-        loss, dlogits = mlp_np.softmax_cross_entropy(ours.forward(x), y)
-        update_adamw(ours.params, m, s, ours.backward(dlogits), rate, step, 0.05)
-        optimizer.zero_grad()
-        F.cross_entropy(theirs(torch.from_numpy(x)), torch.from_numpy(y)).backward()
-        optimizer_step(optimizer, rate)
-        losses.append(loss)
-    weights = arrays_of(theirs)
-    return {name: np.abs(p - weights[name]).max() for name, p in ours.params.items()}, losses
-
-
-def test_300_steps_in_lockstep(mnist):
+def test_300_steps_in_lockstep():
     """A small network that learns meanwhile: its weights are PyTorch's to rounding."""
-    differences, losses = lockstep(mnist, 300, 64, {"width": 24, "blocks": 2, "heads": 3}, lr=0.01)
-    assert max(differences.values()) < 1e-13
-    assert np.mean(losses[-20:]) < np.log(10) / 2  # who knows nothing has a loss of log(10)
+    argv = ("--width", 24, "--blocks", 2, "--heads", 3, "--lr", 0.01, "--batch-size", 64, "--steps", 300)
+    steps = list(twins.lockstep(options_of(*argv, "--dtype", "float64")))
+    assert twins.largest_difference(steps[-1].params_np, steps[-1].params_torch) < 1e-13
+    # who knows nothing has a loss of log(10)
+    assert np.mean([step.loss_np for step in steps[-20:]]) < np.log(10) / 2
 
 
-def test_adamw_makes_steps_of_noise_where_a_gradient_is_zero(mnist):
+def test_adamw_makes_steps_of_noise_where_a_gradient_is_zero():
     """Why the key goes without a bias. In exact arithmetic its gradient is 0 and it never moves; rounding makes that
     1e-17 or so, and AdamW divides by it. The twins' biases are then noise, each its own. Nothing else notices."""
-    differences, _ = lockstep(mnist, 100, 32, TINY, lr=0.003, key_bias=True)
-    biases = [differences.pop(f"blocks.{i}.attention.key.b") for i in range(TINY["blocks"])]
+    options = options_of(*VIT, "--batch-size", 32, "--steps", 100, "--dtype", "float64")
+    *_, last = twins.lockstep(options, key_bias=True)
+    differences = {name: np.abs(p - last.params_torch[name]).max() for name, p in last.params_np.items()}
+    biases = [differences.pop(f"blocks.{i}.attention.key.b") for i in range(2)]
     assert min(biases) > 100 * max(differences.values())
     assert max(differences.values()) < 1e-13
 
 
 @pytest.mark.slow
-def test_300_steps_of_the_whole_size_in_lockstep(mnist):
-    differences, losses = lockstep(mnist, 300, 128, {"width": 64, "blocks": 3, "heads": 4}, lr=0.003)
-    assert max(differences.values()) < 1e-13
-    assert np.mean(losses[-20:]) < np.log(10) / 2
+def test_500_steps_of_the_default_recipe():
+    *_, last = twins.lockstep(options_of("--dtype", "float64", "--steps", 500))
+    assert twins.largest_difference(last.params_np, last.params_torch) < 1e-13
+
+
+# --- The programs ---
+
+
+MAINS = {"np": main_np.main, "torch": main_torch.main}
+RUN = (*VIT, "--batch-size", 60, "--epochs", 3, "--augment", "shift")
+
+
+@pytest.fixture
+def few(mnist, monkeypatch):
+    """600 images to learn from and 100 to be tested on: a run of ten steps an epoch."""
+    short = mnist._replace(train_images=mnist.train_images[:600], train_labels=mnist.train_labels[:600])
+    short = short._replace(test_images=mnist.test_images[:100], test_labels=mnist.test_labels[:100])
+    monkeypatch.setattr(data, "load", lambda *arguments: short)
+
+
+def train(framework, *argv):
+    """Run a main program, and return the arrays of its checkpoint."""
+    out = argv[argv.index("--out") + 1]
+    assert MAINS[framework]([str(word) for word in argv]) == 0
+    with np.load(out / f"checkpoint_vit_{framework}.npz", allow_pickle=False) as npz:
+        return {name: npz[name] for name in npz.files if name.startswith(("params", "momentum", "squares"))}
+
+
+@pytest.mark.parametrize(("first", "second"), [("np", "torch"), ("torch", "np")])
+def test_a_run_goes_on_bit_for_bit_and_can_change_hands(first, second, few, tmp_path):
+    run = (*RUN, "--dtype", "float64")
+    whole = train(first, *run, "--out", tmp_path / "whole")
+    train(first, *run, "--stop-after", 1, "--out", tmp_path / "part")
+    resume = ("--resume", tmp_path / "part" / f"checkpoint_vit_{first}.npz")
+    same, other = (train(name, *resume, "--out", tmp_path / "rest") for name in (first, second))
+    assert {name.split("/")[0] for name in whole} == {"params", "momentum", "squares"}
+    assert whole.keys() == same.keys() == other.keys()
+    assert all(whole[name].tobytes() == same[name].tobytes() for name in whole)
+    assert twins.largest_difference(whole, other) < 1e-12
+    whole_history, rest_history = (
+        (tmp_path / name / f"history_vit_{first}.json").read_bytes() for name in ("whole", "rest")
+    )
+    assert whole_history == rest_history
+
+
+@pytest.mark.slow
+def test_the_commands(program, tmp_path):
+    """As a user types them: without PyTorch by hand, in bfloat16 and compiled with it."""
+    argv = (*VIT, "--steps", 20, "--hold-out", 500)
+    by_hand = program("main_np.py", *argv, env={"PYTHONPATH": str(ROOT / "tests" / "no_torch")})
+    for result in [by_hand, program("main_torch.py", *argv), program("main_torch.py", *argv, "--amp")]:
+        assert (result.returncode, result.stderr) == (0, "")
+        assert "ViT 12 × 2, 3 heads, patch 7 in" in result.stdout
+        assert result.stdout.splitlines()[-1].startswith("held-out accuracy: 0.")
+    if has_compiler():
+        assert program("main_torch.py", *argv, "--compile").returncode == 0
+    plots = {f"{kind}_plot_vit_{name}.png" for kind in ("loss", "accuracy") for name in MAINS}
+    assert plots <= {path.name for path in (tmp_path / "out").iterdir()}
+
+
+@pytest.mark.slow
+def test_two_processes_are_one_run(tmp_path):
+    run = (*VIT, "--steps", 20, "--dtype", "float64")
+    one = train("torch", *run, "--out", tmp_path / "one")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += [str(ROOT / "main_torch.py"), *map(str, run), "--out", str(tmp_path / "two")]
+    assert subprocess.run(command, capture_output=True, timeout=300).returncode == 0
+    with np.load(tmp_path / "two" / "checkpoint_vit_torch.npz", allow_pickle=False) as npz:
+        assert twins.largest_difference(one, {name: npz[name] for name in one}) < 1e-10

@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
+import main_np
 from support.checkpoint import load_checkpoint, save_checkpoint
 from support.errors import UserError
 from support.history import History
@@ -32,7 +33,7 @@ def saved(tmp_path):
     momentum = {name: 2 * p for name, p in params.items()}
     history = History([0.1] * 500, [0.5] * 500, [468], [0.3], [0.9])
     path = tmp_path / "checkpoint.npz"
-    save_checkpoint(path, run_options(options), params, momentum, {}, history)
+    save_checkpoint(path, run_options(options), {"params": params, "momentum": momentum, "statistics": {}}, history)
     return path, options, plan, params, momentum, history
 
 
@@ -41,7 +42,7 @@ def test_a_checkpoint_comes_back_bit_for_bit(saved):
     resumed, checkpoint = resume(path)
     assert run_options(resumed) == run_options(options)
     new = {name: np.zeros_like(p) for name, p in params.items()}, {name: np.zeros_like(p) for name, p in params.items()}
-    checkpoint.copy_to(*new, {})
+    checkpoint.copy_to(dict(zip(("params", "momentum"), new, strict=True)))
     assert check_history(checkpoint, plan).numbers() == history.numbers()
     for old, back in zip((params, momentum), new, strict=True):
         assert all((old[name] == back[name]).all() for name in old)
@@ -84,6 +85,7 @@ DAMAGES = {
     "a history in two dimensions": ({"history__train_loss": np.zeros((500, 1))}, "do not fit"),
     "no options at all": ({"options": "{}"}, "missing"),
     "a variance below 0": ({"statistics__norm.var": np.full(3, -1.0)}, "not finite"),
+    "a mean square below 0": ({"squares__b1": np.full(3, -1.0)}, "not finite"),
     "an unknown group": ({"paramz__W1": np.zeros(3)}, "do not fit"),
 }
 
@@ -114,7 +116,7 @@ def test_a_checkpoint_of_another_network(saved, changes):
     rewrite(path, **changes)
     _, checkpoint = resume(path)
     with pytest.raises(UserError, match="another network"):
-        checkpoint.copy_to(params, momentum, {})
+        checkpoint.copy_to({"params": params, "momentum": momentum})
 
 
 def test_a_checkpoint_without_its_test_results(saved):
@@ -161,7 +163,7 @@ def test_one_wrong_bit_anywhere_is_noticed_or_harmless(saved):
             got = load_checkpoint(path)
         except UserError:
             continue
-        assert all((got.params[name] == want.params[name]).all() for name in want.params)
+        assert all((got.groups["params"][name] == p).all() for name, p in want.groups["params"].items())
         assert got.history.numbers() == want.history.numbers()
 
 
@@ -212,6 +214,7 @@ def test_a_pipe_is_refused_before_it_is_read(tmp_path):
         ["--hidden", "16384"],
         ["--model", "resnet", "--widths", ",".join(["1024"] * 400), "--blocks", "50"],
         ["--model", "resnet", "--widths", "1024", "--blocks", "50"],
+        ["--model", "vit", "--width", "1024", "--blocks", "50"],
     ],
 )
 def test_options_of_a_larger_network_than_its_arrays(saved, argv):
@@ -221,14 +224,45 @@ def test_options_of_a_larger_network_than_its_arrays(saved, argv):
         resume(saved[0])
 
 
-@pytest.mark.parametrize("group", ["params", "momentum", "statistics"])
+def words(sizes):
+    return [word for name, size in sizes.items() for word in (f"--{name}", str(size))]
+
+
+@pytest.mark.parametrize("larger", [{"blocks": 50}, {"width": 8}, {"patch": 2}, {"patch": 28}])
+def test_options_of_a_larger_transformer_than_its_arrays(tmp_path, larger):
+    """The same where the file is a transformer's, and only one of the sizes is another."""
+    small = {"width": 4, "blocks": 1, "heads": 2, "patch": 14}
+    small, large = (options_of("--model", "vit", *words(sizes)) for sizes in (small, small | larger))
+    model, optimizer = main_np.build(small)
+    path = tmp_path / "checkpoint.npz"
+    save_checkpoint(path, run_options(small), main_np.get_arrays(model, optimizer), History([], [], [], [], []))
+    assert resume(path)[0].width == small.width
+    rewrite(path, options=json.dumps(run_options(large)))
+    with pytest.raises(UserError, match="another network than its options say"):
+        resume(path)
+
+
+def test_a_file_from_before_there_was_a_choice_of_optimizers(saved):
+    """Its options name none. It was SGD with momentum, and it goes on."""
+    path, options, _, params, _, _ = saved
+    rewrite(path, options=json.dumps({n: value for n, value in run_options(options).items() if n != "optimizer"}))
+    resumed, checkpoint = resume(path)
+    assert run_options(resumed) == run_options(options)
+    assert resumed.optimizer == "sgd"
+    checkpoint.copy_to({"params": params, "momentum": {name: np.zeros_like(p) for name, p in params.items()}})
+    with pytest.raises(UserError, match="--optimizer adamw contradicts"):
+        resume(path, "--optimizer", "adamw")
+
+
+@pytest.mark.parametrize("group", ["params", "momentum", "squares", "statistics"])
 def test_what_would_be_refused_is_not_saved(saved, group):
     path, options, _, params, momentum, history = saved
     before = path.read_bytes()
-    groups = {"params": params, "momentum": momentum, "statistics": {"norm.var": np.ones(3, np.float32)}}
+    groups = {"params": params, "momentum": momentum, "squares": momentum}
+    groups["statistics"] = {"norm.var": np.ones(3, np.float32)}
     groups[group] = {name: np.full_like(array, np.inf) for name, array in groups[group].items()}
     with pytest.raises(UserError, match="no longer finite at step 500: lower --lr"):
-        save_checkpoint(path, run_options(options), **groups, history=history)
+        save_checkpoint(path, run_options(options), groups, history)
     assert path.read_bytes() == before
 
 

@@ -75,7 +75,6 @@ def server(monkeypatch):
     server.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setattr(download, "TIMEOUT", (2, 0.5))
-    monkeypatch.setattr(download, "GRACE", 1)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     yield server
     server.released.set()
@@ -236,7 +235,8 @@ def test_a_cache_that_cannot_be_written_costs_only_the_cache(server, tmp_path):
     assert fetch_from(server, tmp_path, "good") == CONTENT
 
 
-def test_a_mirror_that_sends_a_byte_at_a_time_is_left(server, tmp_path):
+def test_a_mirror_that_sends_a_byte_at_a_time_is_left(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "GRACE", 1)
     started = time.monotonic()
     assert fetch_from(server, tmp_path, "slow", "good") == CONTENT
     assert time.monotonic() - started < 4

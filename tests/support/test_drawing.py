@@ -41,6 +41,21 @@ def random_steps(hidden=512, size=1.0, p=None):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("patches", "heads", "blocks"), [(16, 4, 3), (196, 1, 1), (1, 3, 12), (4, 16, 9)])
+@pytest.mark.parametrize("size", [1.0, 0.0])
+def test_both_passes_of_a_vit(patches, heads, blocks, size):
+    rng = np.random.default_rng(0)
+    names = [f"block {i + 1}" for i in range(blocks)]
+    steps = random_steps() | {
+        "attention": {name: rng.dirichlet(np.ones(patches), size=(heads, patches)) for name in names},
+        "gradients": {name: size * rng.normal(size=(patches, 8)) for name in ["embedded", *names]},
+        "dx": size * rng.normal(size=(28, 28)),
+    }
+    title = "ViT 64 × 3, 4 heads, patch 7"
+    assert_legible(drawing.attention(steps, f"{title}: attention to a 3, held-out image 9999", 3, patches - 1))
+    assert_legible(drawing.patch_gradients(steps, f"{title}, backward: a 3, held-out image 9999", 3))
+
+
 @pytest.mark.parametrize(
     ("hidden", "size", "p"),
     [

@@ -29,11 +29,30 @@ def test_recipes_of_the_resnet():
     assert options_of("--model", "resnet", "--recipe", "best", framework="torch").name == "resnet_torch"
 
 
+def test_recipes_of_the_transformer():
+    options = options_of("--model", "vit")
+    assert (options.width, options.blocks, options.heads, options.patch) == (64, 3, 4, 7)
+    assert (options.optimizer, options.lr, options.weight_decay, options.epochs) == ("adamw", 0.003, 0.05, 8)
+    assert options.name == "vit_np"
+    for other in ("mlp", "resnet"):
+        assert options_of("--model", other).optimizer == "sgd"
+        assert options_of("--model", other, "--optimizer", "adamw").optimizer == "adamw"
+    assert options_of("--model", "vit", "--optimizer", "sgd").optimizer == "sgd"
+
+
+def test_heads_share_the_channels_evenly():
+    assert options_of("--model", "vit", "--width", "6", "--heads", "3").heads == 3
+    with pytest.raises(UserError, match="--width 64 cannot be split evenly by 5 --heads"):
+        options_of("--model", "vit", "--heads", "5")
+
+
 def test_a_title_tells_networks_apart():
     assert title(options_of("--hidden", "16")) == "784-16-10 in NumPy"
     resnet = ("--model", "resnet", "--widths", "4,8")
     assert title(options_of(*resnet, framework="torch")) == "ResNet 4-8 in PyTorch"
     assert title(options_of(*resnet, "--blocks", "3")) == "ResNet 4-8 × 3 in NumPy"
+    vit = ("--model", "vit", "--patch", "4")
+    assert title(options_of(*vit, framework="torch")) == "ViT 64 × 3, 4 heads, patch 4 in PyTorch"
 
 
 def test_what_is_typed_overrides_the_recipe():
@@ -118,6 +137,15 @@ def test_numbers_have_their_ranges(flag, wrong):
         ["--model", "resnet", "--widths", "8,,8"],
         ["--model", "resnet", "--widths", "0"],
         ["--augment", "mirror"],
+        ["--optimizer", "adam"],
+        ["--width", "64"],
+        ["--heads", "2"],
+        ["--model", "resnet", "--patch", "7"],
+        ["--model", "vit", "--widths", "8,8"],
+        ["--model", "vit", "--hidden", "8"],
+        ["--model", "vit", "--patch", "5"],
+        ["--model", "vit", "--patch", "1"],
+        ["--model", "vit", "--recipe", "geohot"],
     ],
 )
 def test_unknown_names_and_contradictions(argv):
