@@ -91,6 +91,8 @@ def main(argv=None):
     parser.add_argument("runs", nargs="+", metavar="RUN", help="the folder of a run (its --out), or its history_*.json")
     parser.add_argument("--out", default="experiments/comparison.png", help="the picture (default: %(default)s)")
     arguments = parser.parse_args(argv)
+    if not arguments.out.endswith(".png"):  # so that it never is one of the histories
+        parser.error(f"--out {arguments.out}: the picture is a PNG, and so its name must end in .png")
     paths = list(dict.fromkeys(path for name in arguments.runs for path in histories(name)))
     if len(paths) > len(COLOURS):
         parser.error(f"{len(paths)} runs are too many for one picture: name at most {len(COLOURS)}")
@@ -144,6 +146,7 @@ def comparison(runs):
     above.yaxis.set_minor_formatter(NullFormatter())
     below.set_xlabel("epochs", color=INK)
     for (label, (options, history)), colour in zip(runs.items(), COLOURS, strict=False):
+        label = " " + label[:99].replace("$", r"\$")  # $ starts mathematics in matplotlib, and _ a label that it hides
         steps_per_epoch = (60_000 - options["hold_out"]) // options["batch_size"]
         epochs = np.arange(1, history.step + 1) / steps_per_epoch
         tested = np.array(history.test_step) / steps_per_epoch

@@ -115,6 +115,9 @@ def test_the_command(tmp_path, program):
     assert_one_line(program("plot.py", tmp_path / "nowhere"), "cannot read", "nowhere")
     assert_one_line(program("plot.py", tmp_path), "there is no history_*.json in")
     assert_one_line(program("plot.py"), "RUN")
+    before = path.read_bytes()
+    assert_one_line(program("plot.py", path, "--out", path), "must end in .png")
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize(
