@@ -434,10 +434,12 @@ def test_the_commands_run_as_they_are_typed(path, typed):
         assert (typed.clone / "experiments" / "comparison.png").exists()
 
 
+TYPED = {line for path in TEXT for line in "\n".join(blocks(path, "sh")).splitlines()}  # by the test above
+IN_THE_TEXT = [c for c in ALL_COMMANDS if c.startswith(("torchrun", "python main")) and "HOST" not in c]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "command", [c for c in ALL_COMMANDS if c.startswith(("torchrun", "python main")) and "HOST" not in c]
-)
+@pytest.mark.parametrize("command", [command for command in IN_THE_TEXT if command not in TYPED])
 def test_the_commands_in_the_text_run(command, typed):
     """Those in tables and sentences too."""
     if command.startswith("torchrun"):
