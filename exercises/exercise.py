@@ -79,7 +79,7 @@ def mistakes(output, *rows):
 
 
 def scaled(output, *, sign=None, times_B=None, over_B=None, twice=None, half=None):
-    """Mistakes that multiply every entry of a gradient by one factor, each given as its question or (name, question)."""
+    """Mistakes that multiply every entry of a gradient by one factor, each given as a question or (name, question)."""
     factors = [
         ("the sign", sign, lambda g: -1),
         ("times B", times_B, lambda g: g.B),
