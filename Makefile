@@ -1,16 +1,16 @@
 # make            set up what main_np.py needs, and train by hand
 # make torch      the same run with PyTorch
 # make twins      the proof that they are the same run -> png/twins*.png
-# make inits      what the published numbers compared -> a table
-# make look       pictures of both passes, the weights and the mistakes of what was trained
-# make page       the interactive page with the network that was trained -> page/index.html
+# make inits      the comparison behind the published numbers -> a table
+# make look       pictures of the trained network: both passes, its weights, its mistakes
+# make page       the interactive page, with the trained network -> page/index.html
 # make figures    the drawings in the README -> png/
 # make shortcut   why the residual network has shortcuts -> png/shortcut.png
-# make results    every accuracy in the README, from runs (long; can be stopped and called again)
+# make results    every accuracy in the README and docs, from runs (long; can be stopped and resumed)
 # make bench      how fast a step is -> tables, png/speed.png
 # make setup      set up everything (PyTorch, tests, lint)
 # make test       the everyday tests, under four minutes
-# make test-all   these and the long trainings
+# make test-all   the same, plus the long trainings
 # make lint       ruff
 
 PYTHON ?= python3

@@ -1,4 +1,4 @@
-"""MNIST in: load it, draw batches from it, and make a network's input of them.
+"""Load MNIST, draw batches from it, and turn them into a network's input.
 
 Images stay uint8 in memory (47 MB instead of 188); a batch becomes floating point when it is drawn.
 """
@@ -25,10 +25,10 @@ class Dataset(NamedTuple):
 
 
 def load(name="mnist", hold_out=0):
-    """The `Dataset` of that name (a key of SOURCES); UserError if it cannot be had.
+    """The `Dataset` of that name (a key of SOURCES); UserError if it cannot be obtained.
 
-    With hold_out, the last so many training images stand in for the test set. Whatever is chosen by comparing
-    results (a learning rate, a width) is chosen on these: a test set that has helped to choose tests nothing.
+    With hold_out, the last `hold_out` training images stand in for the test set. Anything chosen by comparing
+    results (a learning rate, a width) is chosen on these: a test set that helped to choose no longer tests anything.
     """
     source = SOURCES[name]
     arrays = [
@@ -48,16 +48,16 @@ def parse_idx(content):
     shape = np.frombuffer(content[4:start], ">u4").tolist()
     values = np.frombuffer(memoryview(content)[start:], np.uint8)
     if len(shape) > 32 or not 0 < math.prod(shape) == values.size:
-        raise UserError(f"an IDX file of {values.size} values where its head says {shape}")
+        raise UserError(f"an IDX file of {values.size} values whose header says {shape}")
     return values.reshape(shape)  # a view: nothing was copied
 
 
 def batches(dataset, batch_size, seed, first, last, augment="none"):
     """The training batches of steps first, ..., last - 1: images (B, 28, 28) uint8 and labels (B,) int64.
 
-    Each epoch visits all examples in an order of its own, a function of (seed, epoch) alone, and what augment does
-    to a batch is a function of (seed, epoch, batch), so that a run can stop after any step and go on as if it had
-    not. The few examples that fill no batch are left for the next order.
+    Each epoch visits the examples in its own order, a function of (seed, epoch) alone; what augment does to a batch
+    is a function of (seed, epoch, batch). So a run can stop after any step and go on as if it had never stopped. An
+    epoch skips the last few examples of its order if they do not fill a batch.
     """
     drawn = draw(dataset.train_images, dataset.train_labels, batch_size, seed, first, last, augment)
     return drawn if augment == "none" else ahead(drawn)
@@ -75,12 +75,12 @@ def draw(images, labels, batch_size, seed, first, last, augment):
 
 
 def stream(seed, *key):
-    """A random number generator for each key, independent of the others and of the one that draws first weights."""
+    """A random number generator for each key, independent of the others and of the one that draws the first weights."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
 def ahead(items):
-    """The same items, each made by another thread while the one before it is being used."""
+    """The same items, each made by another thread while the one before it is in use."""
     with ThreadPoolExecutor(1) as other:
         coming = other.submit(next, items, None)
         while (item := coming.result()) is not None:
@@ -91,9 +91,9 @@ def ahead(items):
 def test_batches(dataset, size=500, share=0, shares=1):
     """All test images in parts: images (B, 28, 28) uint8 and labels (B,) int64, where B is at most `size`.
 
-    Of several processes each takes its share: every part whose number leaves the remainder `share`.
+    With several processes, number `share` of them takes every `shares`-th part, starting with part `share`.
     """
-    size = min(size, len(dataset.test_images) // shares)  # so that no process goes without
+    size = min(size, len(dataset.test_images) // shares)  # so that every process gets a part
     for i in range(share * size, len(dataset.test_images), shares * size):
         yield dataset.test_images[i : i + size], dataset.test_labels[i : i + size].astype(np.int64)
 

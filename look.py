@@ -1,14 +1,14 @@
-"""Look inside a trained network: one image's way through it and the gradient's way back, its weights, its mistakes.
+"""Look inside a trained network: an image's path through it, the gradient's path back, its weights, its mistakes.
 
-`python look.py` takes a test image, `python look.py photo.jpg --label 7` a picture of your own. The pictures are drawn
-by support/drawing.py; here is where their numbers come from. NumPy computes, whoever trained the network.
+`python look.py` takes a test image; `python look.py photo.jpg --label 7` takes your own picture. This file computes the
+numbers; support/drawing.py draws them. NumPy runs the network, whichever framework trained it.
 """
 
 import math
 import sys
 from pathlib import Path
 
-from support import program  # first: it sees to Ctrl-C
+from support import program  # first: it handles Ctrl-C
 
 # isort: split
 import numpy as np
@@ -26,10 +26,10 @@ MOST = 64  # first-layer units to draw
 WRONG = 24  # mistakes to draw
 
 
-@np.errstate(over="raise", invalid="raise")  # one line, where the weights are too large to compute with
+@np.errstate(over="raise", invalid="raise")  # one line if the weights are too large to compute with
 def main(argv=None):
     parser = Parser(description=(__doc__ or "").split("\n")[0], allow_abbrev=False)
-    parser.add_argument("picture", nargs="?", help="a picture of one digit, as predict.py reads them; needs --label")
+    parser.add_argument("picture", nargs="?", help="a picture of one digit, as for predict.py; needs --label")
     whole = integer(0, 9999)
     parser.add_argument("--label", metavar="D", type=integer(0, 9), help="the digit in your picture")
     parser.add_argument(
@@ -47,9 +47,9 @@ def main(argv=None):
     )
     arguments = parser.parse_args(argv)
     if arguments.picture and (arguments.label is None or arguments.test is not None):
-        parser.error("a picture of your own needs --label, the digit in it, and no --test")
+        parser.error("a picture of your own needs --label (the digit in it) and takes no --test")
     if arguments.label is not None and not arguments.picture:
-        parser.error("--label is for a picture of your own; a test image has its label")
+        parser.error("--label is for a picture of your own; a test image already has one")
 
     model, options, checkpoint = predict.load_network(arguments.weights)
     if arguments.patch is not None and arguments.patch >= (count := number_of_patches(options)):
@@ -115,12 +115,12 @@ def mlp_passes(model, options, image, y):
 
 
 def resnet_passes(model, options, image, y):
-    """The same for a ResNet: what the stem and every stage made of the image, and the gradient that returns to that.
+    """The same for a ResNet: the output of the stem and of each stage, and the gradient that returns to it.
 
     {"maps": {"stem": (14, 14, 16), ...}, "gradients": the same, "logits": (10,), "p": (10,), "dlogits": (10,), "loss"}
 
-    The network is as in testing: batch normalisation takes the means and variances that it remembers. They are fixed
-    numbers then, and the way back through it is a multiplication: y = gamma (x - mean) inverse + beta.
+    The network runs as in testing: batch normalisation uses the means and variances that it remembers. They are
+    constants then, so the way back is a multiplication: y = gamma (x - mean) inverse + beta.
     """
     for layer in walk(model.layers).values():
         if isinstance(layer, BatchNorm):
@@ -208,7 +208,7 @@ def with_article(y):
 
 
 def draw_weights(model, options):
-    """The figure of the first layer: of an MLP the units that matter most, of the others a kernel for each channel."""
+    """The figure of the first layer: an MLP's units that matter most, or a kernel for each channel of the others."""
     network = predict.describe(options)
     if options.model == "vit":
         kernels = model.params["embed.W"].T.reshape(-1, options.patch, options.patch)[:MOST]
@@ -235,7 +235,7 @@ def loudest(W2):
 
 
 def draw_test(model, options, dataset):
-    """The figures of what the network makes of all test images."""
+    """The figures of the network's answers to all test images."""
     p, labels = probabilities(model, options, dataset), dataset.test_labels
     counts = confusion_matrix(p, labels)
     right, total = int(np.trace(counts)), int(counts.sum())
@@ -251,18 +251,18 @@ def draw_test(model, options, dataset):
 
 
 def probabilities(model, options, dataset):
-    """What the network says of all test images: (N, 10)."""
+    """The network's probabilities for all test images: (N, 10)."""
     parts = (data.as_input(images, options.pixels, dataset, options.dtype) for images, _ in data.test_batches(dataset))
     return np.concatenate([predict.softmax(model.forward(x)) for x in parts])
 
 
 def confusion_matrix(p, labels):
-    """How often (true, said) occurs: (10, 10) integers."""
+    """How often each pair (true digit, answer) occurs: (10, 10) integers."""
     return np.bincount(10 * labels.astype(int) + p.argmax(axis=1), minlength=100).reshape(10, 10)
 
 
 def worst(p, labels):
-    """The images that are read wrong, the most confidently so first, at most WRONG of them."""
+    """The misread images, the most confident mistake first, at most WRONG of them."""
     wrong = np.flatnonzero(p.argmax(axis=1) != labels)
     return wrong[np.argsort(-p[wrong].max(axis=1), kind="stable")][:WRONG]
 

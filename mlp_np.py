@@ -11,7 +11,7 @@ The network maps an image x of 784 pixels to 10 logits, one score for each digit
 Training asks one question of each weight: if it grew a little, how would the loss change? The answer is the
 derivative d loss / d W1, which the code calls dW1. All names work this way: dz1 is d loss / d z1, in z1's shape.
 `backward` finds them all by the chain rule, walking through the five lines above from the last to the first
-(Rumelhart, Hinton & Williams 1986). mlp_torch.py is the same network, and there PyTorch finds them.
+(Rumelhart, Hinton & Williams 1986). mlp_torch.py is the same network; there PyTorch finds them.
 
 `python mlp_np.py` checks each formula against the definition of the derivative.
 
@@ -27,7 +27,7 @@ def init_he(rng, fan_in, fan_out):
 
 
 def init_pytorch(rng, fan_in, fan_out):
-    """Uniform within 1 / sqrt(fan_in), biases too: what torch.nn.Linear does unless told otherwise."""
+    """Uniform within 1 / sqrt(fan_in), biases too: what torch.nn.Linear does by default."""
     bound = 1 / np.sqrt(fan_in)
     return rng.uniform(-bound, bound, (fan_in, fan_out)), rng.uniform(-bound, bound, fan_out)
 
@@ -76,7 +76,7 @@ class MLP:
         # a1 = max(z1, 0): slope 1 where z1 is positive, 0 where the unit is off (and, by choice, at 0 itself).
         self.dz1 = self.da1 * (self.z1 > 0)  # (B, H)
 
-        # z1 = x W1 + b1: the same as for W2 and b2. The walk ends here: nobody needs dx.
+        # z1 = x W1 + b1: the same as for W2 and b2. The walk ends here: dx is not needed.
         dW1 = self.x.T @ self.dz1  # (784, H)
         db1 = self.dz1.sum(axis=0)  # (H,)
         return {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
@@ -146,7 +146,7 @@ def check():
     ]
     print("each gradient by hand, and its largest relative difference from (loss(+h) - loss(-h)) / 2h")
     for name, formula, by_hand, array, loss in rows:
-        if by_hand.shape != array.shape:  # a (1, H) in place of an (H,) would still compare well
+        if by_hand.shape != array.shape:  # a (1, H) instead of an (H,) would broadcast, and pass
             raise SystemExit(f"{name} has the shape {by_hand.shape}; it should be {array.shape}")
         difference = relative_difference(by_hand, numerical_gradient(loss, array))
         print(f"{name:8} = {formula:20} {by_hand.shape!s:10} {difference:.1e}")

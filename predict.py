@@ -1,11 +1,11 @@
 """Read a digit from a picture of your own: `python predict.py photo.jpg`.
 
-A network knows only what it was shown, so the picture first becomes what MNIST's are (LeCun, Bottou, Bengio &
-Haffner 1998, Gradient-Based Learning Applied to Document Recognition): light ink on black ground, as high or as wide
-as 20 pixels, with its centre of mass in the middle of 28 x 28. One digit, dark on light or light on dark; shade that
-changes softly does no harm.
+A network knows only what it was shown, so the picture is first turned into one like MNIST's (LeCun, Bottou, Bengio &
+Haffner 1998, Gradient-Based Learning Applied to Document Recognition): light ink on a black background, fitted into
+20 x 20 pixels, with its centre of mass in the middle of 28 x 28. The picture should show one digit, dark on light or
+light on dark; soft shadows do no harm.
 
-The network computes in NumPy, whoever trained it.
+NumPy runs the network, whichever framework trained it.
 """
 
 import os
@@ -13,7 +13,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from support import program  # first: it sees to Ctrl-C
+from support import program  # first: it handles Ctrl-C
 
 # isort: split
 import numpy as np
@@ -29,22 +29,22 @@ from support.options import Parser, title
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 MAX_PIXELS = 50_000_000
-SIDE = 320  # pixels; more would tell nothing more about a digit
-FAINTEST = 16  # of 255 shades, between the ink and the paper: less is the noise of a JPEG or a camera
+SIDE = 320  # pixels; more would add nothing about a digit
+FAINTEST = 16  # shades (of 255) between ink and paper; less is noise from a JPEG or a camera
 FOLDER = Path("learning_curves")
 WEIGHTS = (
     ("resnet_np", "resnet_torch"),
     ("vit_np", "vit_torch"),
     ("np", "torch"),
-)  # the better network first, and the newer of the two
+)  # the better network first; the newer of each pair
 
 
-@np.errstate(over="raise", invalid="raise")  # one line, where the weights are too large to compute with
+@np.errstate(over="raise", invalid="raise")  # one line if the weights are too large to compute with
 def main(argv=None):
     parser = Parser(description=(__doc__ or "").split("\n")[0], allow_abbrev=False)
     parser.add_argument("picture", help=f"a picture of one digit: {', '.join(FORMATS)}")
     add_weights(parser)
-    parser.add_argument("--show", metavar="FILE.png", help="draw what was given, what the network saw, what it says")
+    parser.add_argument("--show", metavar="FILE.png", help="draw the picture, what the network saw, and its answer")
     arguments = parser.parse_args(argv)
     if arguments.show and os.path.exists(arguments.show) and os.path.samefile(arguments.show, arguments.picture):
         parser.error("--show would overwrite the picture itself")
@@ -69,19 +69,19 @@ def main(argv=None):
 
 
 def add_weights(parser):
-    """The option --weights, which look.py has too."""
+    """The option --weights, shared with look.py."""
     parser.add_argument(
         "--weights",
         metavar="FILE",
-        help="the checkpoint of a network (default: in learning_curves, that of a ResNet if there is one, or of a "
-        "ViT, or of an MLP; from NumPy or PyTorch, whichever is newer)",
+        help="the checkpoint of a network (default: the one in learning_curves; a ResNet's if there is one, else a "
+        "ViT's, else an MLP's; NumPy's or PyTorch's, whichever is newer)",
     )
 
 
 def load_network(path=None):
-    """(model, options, checkpoint) from a file, or from the best in learning_curves; UserError without.
+    """(model, options, checkpoint) from a file, or from the best in learning_curves; UserError if there is none.
 
-    model: an MLP, ResNet or ViT by hand, set to predict and not to train.
+    model: an MLP, ResNet or ViT in NumPy, set to predict, not to train.
     """
     path = path or best_weights()
     options, checkpoint = resume_run("np", {"resume": path})
@@ -118,14 +118,14 @@ def softmax(logits):
 
 
 def read_picture(path):
-    """The picture in a file in shades of grey: (H, W) float32, 0 black to 255 white, no side longer than SIDE.
+    """A picture file in shades of grey: (H, W) float32, 0 black to 255 white, no side longer than SIDE.
 
-    UserError if it is none, damaged, or has more than MAX_PIXELS pixels, which may be a few bytes that unpack to fill
-    the memory.
+    UserError if it is not a picture, is damaged, or has more than MAX_PIXELS pixels: a few bytes may unpack to fill the
+    memory.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # whatever Pillow finds strange, it can read
+            warnings.simplefilter("ignore")  # where Pillow only warns, it can still read the picture
             with Image.open(path, formats=FORMATS) as image:
                 return shades(image) if image.width * image.height <= MAX_PIXELS else too_large(path)
     except UserError:
@@ -134,7 +134,7 @@ def read_picture(path):
         too_large(path)
     except OSError as error:
         reason = error.strerror or "not a picture that can be read (" + ", ".join(FORMATS) + "), or damaged"
-    except Exception:  # whatever else Pillow makes of a damaged file
+    except Exception:  # anything else that Pillow raises for a damaged file
         reason = "damaged"
     raise UserError(f"cannot read {path}: {reason}")
 
@@ -144,7 +144,7 @@ def too_large(path):
 
 
 def shades(image):
-    if image.mode.startswith("I"):  # 16 bits a pixel
+    if image.mode.startswith("I"):  # 16 bits per pixel
         image = Image.fromarray((np.asarray(image.convert("I")) // 256).astype(np.uint8))
     elif image.format != "JPEG":  # a JPEG has no transparency, and shrinks best as it is
         image = image.convert("RGBA")
@@ -152,8 +152,8 @@ def shades(image):
     image = ImageOps.exif_transpose(image)  # as the photographer held the camera
     if image.mode != "RGBA":
         return np.asarray(image.convert("L"), np.float32)
-    # Behind what is transparent lies paper: the commonest shade if most of the picture is there, else the one of black
-    # and white that is farther from what is there.
+    # Behind transparent pixels lies paper: in the median shade of the opaque ones, if they are most of the picture;
+    # otherwise black or white, whichever is farther from what is there.
     grey, opacity = np.moveaxis(np.asarray(image.convert("LA"), np.float32), 2, 0)
     opaque = opacity > 127
     if opaque.mean() > 0.5:
@@ -164,17 +164,17 @@ def shades(image):
 
 
 def find_ink(picture, name="the picture"):
-    """What is written in a picture (H, W): 0 paper to 1 ink, float32, no larger than the ink; UserError without ink.
+    """The ink in a picture (H, W): float32, 0 paper to 1 ink, cropped to the ink; UserError if there is none.
 
-    Paper is what the border shows, and what goes on softly from there; ink stands out, darker or lighter.
+    Paper is what the border shows and what continues smoothly from there; ink stands out, darker or lighter.
     """
     height, width = picture.shape
     border = np.ones((height, width), bool)
     margin = 1 + min(height, width) // 12
     border[margin:-margin, margin:-margin] = False
     paper = quadratic(picture, border)
-    # That follows an even slope of light, but not a shadow. So where nothing stands out from it, take the paper as it
-    # is, and spread that softly over the rest.
+    # That follows an even gradient of light, but not a shadow. So where nothing stands out from it, take the picture
+    # itself as paper, and spread that smoothly over the rest.
     difference = np.abs(picture - paper)
     blank = soften((difference > otsu(difference)).astype(np.float32), max(height, width) / 100) < 0.05
     radius = max(height, width) / 10
@@ -186,10 +186,10 @@ def find_ink(picture, name="the picture"):
         ink = -ink
     ink = np.maximum(ink, 0)
     strength = np.median(ink[ink >= otsu(ink)]) if ink.any() else 0
-    ink = np.clip((ink / max(strength, FAINTEST) - 0.2) / 0.5, 0, 1)  # in the shade ink stands out less
+    ink = np.clip((ink / max(strength, FAINTEST) - 0.2) / 0.5, 0, 1)  # in shadow, ink stands out less
     ink *= soften(ink, max(height, width) / 40) > 0.05  # specks have too little ink around them
     if strength < FAINTEST or ink.max() <= 0.5:
-        raise UserError(f"no digit to be seen in {name}: it should be darker or lighter than the paper")
+        raise UserError(f"no digit found in {name}: it should be darker or lighter than the paper")
     return crop(ink, 0.5)
 
 
@@ -201,7 +201,7 @@ def quadratic(picture, where):
 
 
 def soften(array, radius):
-    """Every value becomes a mean of those around it, weighted by a Gaussian (within the picture)."""
+    """Each value becomes the Gaussian-weighted mean of the values around it (within the picture)."""
     down, across = (
         np.exp(-((np.subtract.outer(np.arange(n), np.arange(n)) / radius) ** 2) / 2).astype(np.float32)
         for n in array.shape
@@ -210,7 +210,7 @@ def soften(array, radius):
 
 
 def otsu(values):
-    """The threshold that splits values >= 0 best in two: the largest variance between the two (Otsu 1979)."""
+    """The threshold that best splits values >= 0 in two: it maximises the variance between the two (Otsu 1979)."""
     counts, edges = np.histogram(values, 256, range=(0, values.max() or 1))
     middles = (edges[:-1] + edges[1:]) / 2
     n, total = counts.cumsum()[:-1], (counts * middles).cumsum()  # below each possible threshold
@@ -232,11 +232,11 @@ def as_mnist(ink):
     ink = crop(ink, 0)
     scale = 20 / max(ink.shape)
     height, width = (max(1, round(n * scale)) for n in ink.shape)
-    # BOX gives every pixel the mean of what lies in it: the grey levels of MNIST, whose originals were black and white.
+    # BOX gives each pixel the mean of what it covers. MNIST's grey levels are such means of black and white.
     ink = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BOX))
     down = ink.sum(axis=1) @ np.arange(height) / ink.sum()
     right = ink.sum(axis=0) @ np.arange(width) / ink.sum()
-    # Whatever is all at one end has its middle as near to there as the border allows.
+    # If the mass is all at one end, it comes as close to the middle as the border allows.
     top, left = min(max(round(14 - down), 0), 28 - height), min(max(round(14 - right), 0), 28 - width)
     image = np.zeros((28, 28), np.uint8)
     image[top : top + height, left : left + width] = np.rint(255 * ink)

@@ -33,7 +33,7 @@ class Conv:
         """x (B, H, W, C) -> y (B, H', W', O), where H' = H / stride, rounded up."""
         W = self.params["W"]  # (size, size, C, O)
         # y[b, i, j, o] = sum over u, v, c of x[b, stride i + u - pad, stride j + v - pad, c] W[u, v, c, o]. With each
-        # neighbourhood laid out as a row, a single matrix product ("im2col", Chellapilla, Puri & Simard 2006).
+        # neighbourhood laid out as a row, this is one matrix product ("im2col", Chellapilla, Puri & Simard 2006).
         self.x_shape = x.shape
         self.rows = neighbourhoods(x, len(W), self.stride)  # (B H' W', size size C)
         y = self.rows @ W.reshape(-1, W.shape[-1])  # (B H' W', O)
@@ -49,13 +49,13 @@ class Conv:
             return None
         # x[i, j] reached y[i + pad - u, j + pad - v] through each W[u, v] and now gathers the dy from there:
         #     dx[i, j] = sum over u, v of dy[i + pad - u, j + pad - v] @ W[u, v].T
-        # That is a convolution again: of dy, with the kernel turned by half a circle and in and out exchanged.
+        # That is a convolution again: of dy, with the kernel turned by 180 degrees and its channels in and out swapped.
         size, pad, stride = len(W), len(W) // 2, self.stride
         if stride == 1:
             turned = W[::-1, ::-1].swapaxes(2, 3).reshape(-1, W.shape[2])  # (size size O, C)
             return (neighbourhoods(dy, size, 1) @ turned).reshape(self.x_shape)
         # With a stride, most of x meets only part of W, so we go the other way: every dy hands its shares dy W[u, v].T
-        # back to where W[u, v] had read, and where neighbourhoods overlap they add up.
+        # back to where W[u, v] had read. Where neighbourhoods overlap, the shares add up.
         batch, height, width, inputs = self.x_shape
         shares = dy_rows @ W.swapaxes(2, 3).reshape(size * size, -1, inputs)  # (size size, B H' W', C)
         dx = np.zeros((batch, height + 2 * pad, width + 2 * pad, inputs), dy.dtype)
@@ -63,16 +63,16 @@ class Conv:
             for v in range(size):
                 read = dx[:, u : u + stride * dy.shape[1] : stride, v : v + stride * dy.shape[2] : stride]
                 read += shares[u * size + v].reshape(read.shape)
-        return dx[:, pad : pad + height, pad : pad + width]  # what fell on the border belongs to no x
+        return dx[:, pad : pad + height, pad : pad + width]  # the border belongs to no x
 
 
 def neighbourhoods(x, size, stride):
     """The size x size surroundings of every stride-th position as rows: (B, H, W, C) -> (B H' W', size size C).
 
-    Beyond the border there are zeros. The windows are a view of x, which says how far it is in memory to the next
-    image, stride rows down, stride columns on, one row down within a window, and to the next number: in a row of a
-    window, the C channels of its `size` columns follow each other. Only the last reshape copies. (np.ndarray makes the
-    view and, unlike as_strided, refuses to look beyond the end of x.)
+    Beyond the border, x counts as 0. The windows are a view of x: its strides say how far to go in memory to the next
+    image, stride rows down, stride columns on, one row down within a window, and to the next number. Within a row of a
+    window, the C channels of its `size` columns follow one another. Only the last reshape copies. (np.ndarray makes the
+    view and, unlike as_strided, refuses to reach beyond the end of x.)
     """
     pad = size // 2
     if pad:
@@ -91,8 +91,8 @@ def relu(x):
 
 
 class BatchNorm:
-    """Batch normalisation (Ioffe & Szegedy 2015): every channel with mean 0 and variance 1 over the batch, then
-    scaled by gamma and shifted by beta. For testing, the mean and variance are those of training, remembered."""
+    """Batch normalisation (Ioffe & Szegedy 2015): every channel gets mean 0 and variance 1 over the batch, then
+    is scaled by gamma and shifted by beta. Testing uses a mean and variance remembered from training."""
 
     eps, momentum = 1e-5, 0.1  # PyTorch's
 
@@ -141,14 +141,14 @@ class BatchNorm:
         return dx
 
     def remember(self, mean, var, n):
-        """Move the remembered statistics a tenth of the way; PyTorch remembers the unbiased variance."""
+        """Move the remembered statistics a tenth of the way; like PyTorch, remember the unbiased variance."""
         for old, new in zip(self.statistics.values(), (mean, var * (n / max(n - 1, 1))), strict=True):
             old *= 1 - self.momentum
             old += self.momentum * new
 
 
 def channel_sum(x):
-    """The sum over all but the last axis: (B, H, W, C) -> (C,). As a product with ones it is fast."""
+    """The sum over all but the last axis: (B, H, W, C) -> (C,). A product with ones is the fast way."""
     x = x.reshape(-1, x.shape[-1])
     return np.ones(len(x), x.dtype) @ x
 
@@ -156,13 +156,13 @@ def channel_sum(x):
 def everywhere(channels, x):
     """A number for each channel (C,), repeated at every position of x: (H, W, C).
 
-    Broadcasting would do this by itself, but in short loops of length C; whole images are faster.
+    Broadcasting would do this by itself, but in short loops of length C; loops over whole images are faster.
     """
     return np.full(x.shape[1:], channels)
 
 
 class ConvNorm:
-    """A convolution, then batch normalisation (which has a shift of its own, so that the convolution needs none)."""
+    """A convolution, then batch normalisation, whose shift beta makes a bias in the convolution redundant."""
 
     def __init__(self, rng, inputs, outputs, size=3, stride=1):
         self.layers = {"conv": Conv(rng, inputs, outputs, size, stride), "norm": BatchNorm(outputs)}
@@ -198,8 +198,8 @@ class Block:
 
     def backward(self, dy):
         first, second, shortcut = (self.layers.get(name) for name in ("first", "second", "shortcut"))
-        # z2 is a sum, so dz2 goes to both of its terms whole. That is the point of the shortcut: however distorted the
-        # gradient becomes on its way through the convolutions, x also receives dz2 as it is (where the shape changes,
+        # z2 is a sum, so both of its terms receive dz2 whole. That is the point of the shortcut: however distorted the
+        # gradient becomes on its way through the convolutions, x also receives dz2 unchanged (where the shape changes,
         # through a single small convolution).
         dz2 = dy * (self.y > 0)
         da1 = second.backward(dz2)
@@ -225,8 +225,8 @@ class Linear:
 
 
 class ResNet:
-    """The network at the top of this file. `params` has a name like "blocks.2.first.conv.W" for each array;
-    `statistics` the remembered means and variances."""
+    """The network at the top of this file. `params` holds each array under a name like
+    "blocks.2.first.conv.W", `statistics` the remembered means and variances."""
 
     def __init__(self, widths=(16, 32, 64), blocks=1, seed=0, dtype=np.float32):
         rng = np.random.default_rng(seed)

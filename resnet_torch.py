@@ -1,8 +1,8 @@
 """The same residual network in PyTorch: read it beside resnet_np.py, where every derivative is spelled out.
 
 After He, Zhang, Ren & Sun 2015 (Deep Residual Learning for Image Recognition): the stem, the basic block with its
-projection where the shape changes, the mean over all positions. Small enough for digits: one block a stage, widths
-16, 32, 64, and a stem with stride 2, which quarters the work of all that follows.
+projection where the shape changes, the mean over all positions. Small enough for digits: one block per stage, widths
+16, 32, 64, and a stem with stride 2, which quarters the work of all later layers.
 
 Shapes: B images; PyTorch puts the channels before height and width.
 """
@@ -12,7 +12,7 @@ from torch import nn
 
 
 class ConvNorm(nn.Module):
-    """A convolution, then batch normalisation (which has a shift of its own, so that the convolution needs none)."""
+    """A convolution, then batch normalisation, whose shift beta makes a bias in the convolution redundant."""
 
     def __init__(self, inputs, outputs, size=3, stride=1):
         super().__init__()

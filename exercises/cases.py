@@ -10,7 +10,7 @@ FOLDER = Path(__file__).resolve().parent / "pictures"
 
 
 def tell(exercise):
-    """The symptom, and what may be the cause."""
+    """The symptom, and the possible causes."""
     printed = known(exercise)
     say(f"{'It prints:':38}A healthy run prints:", "quiet")
     for sick, healthy in zip(printed["as it is"], printed["healthy"], strict=True):
@@ -35,5 +35,5 @@ def mend(exercise):
 
 
 def known(exercise):
-    """What exercises/symptoms.py has written down of a case."""
+    """What exercises/symptoms.py has recorded about a case."""
     return json.loads((FOLDER / "cases.json").read_text(encoding="utf-8"))[exercise.name]

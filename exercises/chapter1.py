@@ -73,18 +73,18 @@ LOGITS = Exercise(
             ("the bias multiplied", "Is b2 a factor of each sum, or one more term?", lambda g: g.a1 @ g.W2 * g.b2),
             ("the mean over the hidden units", "Is a logit the sum of the weighted activations, or their mean?",
              lambda g: g.a1 @ g.W2 / g.H + g.b2),
-            ("a ReLU on top", "May a logit be negative? Look at what comes after logits in the table of mlp_np.py.",
+            ("a ReLU on top", "Can a logit be negative? See what follows logits in the table at the top of mlp_np.py.",
              lambda g: np.maximum(g.logits, 0)),
-            ("a softmax on top", "Do the scores have to add up to 1 already here?", lambda g: g.p),
+            ("a softmax on top", "Do the scores have to add up to 1 yet?", lambda g: g.p),
         ),
         *scaled("logits", sign="If a1 and W2 are all positive, what is the sign of a sum of their products?"),
     ),
     hints=(
-        "One logit first: for image n and digit k, which numbers are multiplied, and over which letter do you sum?",
+        "One logit first: for image n and digit k, which numbers do you multiply, and over which letter do you sum?",
         "logits[n, k] = sum over j of a1[n, j] W2[j, k], plus b2[k]. Which operation of NumPy computes such a sum "
         "for all n and k at once?",
-        "`@` is the matrix product: (B, H) @ (H, 10) has shape (B, 10). A (10,) array that is added to it is added to "
-        "every row.",
+        "`@` is the matrix product: (B, H) @ (H, 10) has shape (B, 10). Adding a (10,) array to it adds that to every "
+        "row.",
     ),
     sources=(Source("mlp_np.py", r"return self\.a1 @ W2", r"return self\.a1 @ W2"),),
     why="Each logit is a weighted sum, and a matrix product is all weighted sums at once: row n of a1 with column k of "
@@ -133,7 +133,7 @@ SOFTMAX = Exercise(
              "You have shifted and divided. What makes every score positive in between?",
              lambda g: normalised(g.logits - g.logits.max(axis=1, keepdims=True))),
             ("the largest of each column subtracted",
-             "A shift changes nothing if all logits of one image get the same. Do they?",
+             "A shift changes nothing if it is the same for all logits of an image. Is it?",
              lambda g: normalised(np.exp(g.logits - g.logits.max(axis=0)))),
             ("the logarithm of the softmax", "Should p be between 0 and 1, or below 0?", lambda g: np.log(g.p)),
             ("a sigmoid", "Does each entry know about the other nine? What should a row add up to?",
@@ -145,7 +145,7 @@ SOFTMAX = Exercise(
              lambda g: normalised(np.exp(g.logits * np.log(2)))),
             ("the hard maximum", "Should the second-best digit get nothing at all?",
              lambda g: np.eye(10)[g.logits.argmax(axis=1)]),
-            ("divided by the mean", "A row of yours adds up to 10. To what should it?", lambda g: 10 * g.p),
+            ("divided by the mean", "Each of your rows adds up to 10. What should it add up to?", lambda g: 10 * g.p),
             ("exp overflows",
              "For ordinary logits yours is right. Now one image has logits near 1000. What is exp(1000) on "
              "a computer, and which number can you subtract from all logits of an image without changing "
@@ -164,7 +164,7 @@ SOFTMAX = Exercise(
     hints=(
         "p[n, k] = exp(logits[n, k]) / (the sum of exp(logits[n, :])). Why is exp(1000) a problem, and what happens to "
         "p if all logits of one image fall by the same number?",
-        "Subtract from every row its own largest logit: then the largest exponent is 0. For a number per row, NumPy's "
+        "From every row, subtract its own largest logit: then the largest exponent is 0. For a number per row, NumPy's "
         "max and sum need axis=1, and keepdims=True to keep the shape (B, 1).",
         "Three lines: shifted = logits - (the largest of each row), e = np.exp(shifted), and e divided by (the sum of "
         "each row).",
@@ -173,7 +173,7 @@ SOFTMAX = Exercise(
         Source("mlp_np.py", r"shifted = logits - ", r"total = exp\.sum", doc=True),
         Source("mlp_np.py", r"dlogits = exp / total", r"dlogits = exp / total"),
     ),
-    why="exp(l - m) = exp(l) / exp(m), and the factor 1 / exp(m) is in the numerator and in the denominator.",
+    why="exp(l - m) = exp(l) / exp(m), and the factor 1 / exp(m) cancels between the numerator and the denominator.",
 )  # fmt: skip
 
 
@@ -193,12 +193,12 @@ LOSS = Exercise(
             "loss",
             ("a sum where a mean belongs", "Would your loss double if every image came twice? Should it?",
              lambda g: minus_log(g.p[range(g.B), g.y]).sum()),
-            ("the sign", "Is log p of a p below 1 positive? And a loss?", lambda g: -g.loss),
-            ("not averaged", "You have a loss for each image. How does one number come of them?",
+            ("the sign", "Is the log of a p below 1 positive? Is a loss?", lambda g: -g.loss),
+            ("not averaged", "You have a loss for each image. How do they become one number?",
              lambda g: minus_log(g.p[range(g.B), g.y])),
-            ("all ten digits counted", "Of the ten p of an image, which one should the loss look at?",
+            ("all ten digits counted", "Which of an image's ten p should the loss look at?",
              lambda g: minus_log(g.p).mean()),
-            ("all ten digits added up", "Of the ten p of an image, which one should the loss look at?",
+            ("all ten digits added up", "Which of an image's ten p should the loss look at?",
              lambda g: minus_log(g.p).sum(axis=1).mean()),
             ("columns where pairs belong", "What is the shape of p[:, y]? How many numbers do you need?",
              lambda g: minus_log(g.p[:, g.y]).mean()),
@@ -216,12 +216,12 @@ LOSS = Exercise(
             ("the logarithm to base 2",
              "A network that guesses should have a loss of 2.303. Which logarithm of 10 is that?",
              lambda g: minus_log(g.p[range(g.B), g.y], 2).mean()),
-            ("divided by B twice", "How often do you divide by the number of images? A mean has done it already.",
+            ("divided by B twice", "How often do you divide by the number of images? A mean already does it once.",
              lambda g: g.loss / g.B),
-            ("divided by 10", "Over how many numbers is the mean to be taken: one for each image, or ten?",
+            ("divided by 10", "Over how many numbers is the mean: one for each image, or ten?",
              lambda g: g.loss / 10),
             ("divided by 10 instead of B",
-             "Over how many numbers is the mean to be taken: one for each image, or ten?",
+             "Over how many numbers is the mean: one for each image, or ten?",
              lambda g: g.loss * g.B / 10),
             ("the largest p in place of the true digit's", "Does your loss know which digit is the true one?",
              lambda g: minus_log(g.p.max(axis=1)).mean()),
@@ -276,14 +276,14 @@ DLOGITS = Exercise(
              "log(sum(exp(logits))) has the derivative p. Which other term does the loss of an image have?",
              lambda g: g.p / g.B),
             ("onehot not subtracted, and not divided by B",
-             "This is p as it was. Where does the true digit enter, and where the mean?",
+             "This is p unchanged. Where does the true digit enter, and where the mean?",
              lambda g: g.p),
             ("onehot added",
              "If the true digit's logit grows, does the loss rise or fall? What is the sign of its entry "
              "in yours?",
              lambda g: onehot_less(g, g.p + 2 * g.onehot)),
             ("p forgotten",
-             "All logits stand in the sum below the fraction. Can a wrong digit's logit have the "
+             "Every logit is in the sum in the denominator. Can a wrong digit's logit have the "
              "derivative 0?",
              lambda g: -g.onehot / g.B),
             ("the mean over all entries",
@@ -292,10 +292,10 @@ DLOGITS = Exercise(
             ("divided by 10 instead of B", "What is the loss a mean over: images, or digits?",
              lambda g: g.dlogits * g.B / 10),
             ("1 subtracted in whole columns",
-             "From how many entries of p should 1 be subtracted? From how many does p[:, y] -= 1?",
+             "From how many entries of p should you subtract 1? From how many does p[:, y] -= 1 do it?",
              lambda g: (g.p - g.onehot.max(axis=0)) / g.B),
             ("the derivative with respect to p",
-             "-1/p is how the loss changes with p. But how does each logit change the p?",
+             "-1/p is how the loss changes with p. But how does each logit change p?",
              lambda g: -g.onehot / g.p / g.B),
             ("the derivative of a sigmoid",
              "p (1 - p) is how one p changes with its own logit. Where is the loss, and where is the true "
@@ -371,8 +371,8 @@ DW2_DB2 = Exercise(
         "W2[j, k] moves logits[n, k] by a1[n, j], in every image n: so "
         "dW2[j, k] = sum over n of a1[n, j] dlogits[n, k]. Which matrix product is that? Look at the shapes: (H, 10) "
         "from (B, H) and (B, 10).",
-        "The sum runs over the first index of both, so one of them must be turned (.T) to put B inside. b2[k] moves "
-        "logits[n, k] by 1: a sum over the first axis.",
+        "The sum runs over the first index of both, so one of them must be transposed (.T) to put B inside. b2[k] "
+        "moves logits[n, k] by 1: a sum over the first axis.",
     ),
     sources=(Source("mlp_np.py", r"dW2 = self\.a1\.T", r"db2 = "),),
     nudges=NUDGES,
@@ -402,12 +402,12 @@ DA1 = Exercise(
              "before it?",
              lambda g: g.dz1),
             ("sums multiplied where products belong summed",
-             "sum of (a b) and (sum of a)(sum of b): which of the two is it?",
+             "Which of the two is it: the sum of (a b), or (the sum of a)(the sum of b)?",
              lambda g: g.dlogits.sum(axis=1, keepdims=True) * g.W2.sum(axis=1)),
             ("averaged over the digits",
-             "An activation touches ten logits. Do its effects on them add up, or average?",
+             "An activation affects ten logits. Do its effects on them add up, or average?",
              lambda g: g.da1 / 10),
-            ("only one digit followed", "An activation touches ten logits. Which of them have you followed?",
+            ("only one digit followed", "An activation affects ten logits. Which of them have you followed?",
              lambda g: np.outer(g.dlogits[:, 0], g.W2[:, 0])),
         ),
     ),
@@ -415,9 +415,9 @@ DA1 = Exercise(
         "Go back to logits[n, k] = sum over j of a1[n, j] W2[j, k]. If a1[n, j] grows by 1, which logits change, and "
         "by how much each?",
         "a1[n, j] moves each of the ten logits of its image, logits[n, k] by W2[j, k]. The chain rule adds up all "
-        "ways: da1[n, j] = sum over k of dlogits[n, k] W2[j, k].",
-        "The sum runs over the last index of both: (B, 10) and (H, 10). To make a matrix product of them, one must be "
-        "turned.",
+        "paths: da1[n, j] = sum over k of dlogits[n, k] W2[j, k].",
+        "The sum runs over the last index of both: (B, 10) and (H, 10). For a matrix product, one of them must be "
+        "transposed.",
     ),
     sources=(Source("mlp_np.py", r"self\.da1 = ", r"self\.da1 = "),),
     nudges=NUDGES,
@@ -438,16 +438,16 @@ DZ1 = Exercise(
              "derivative?",
              lambda g: g.da1),
             ("the mask taken from da1",
-             "What decides whether a unit is on: what came in on the way forward, or the gradient?",
+             "What decides whether a unit is on: what came in on the forward pass, or the gradient?",
              lambda g: g.da1 * (g.da1 > 0)),
             ("the mask turned round",
              "Which units let the gradient through: those that are on, or those that are off?",
              lambda g: g.da1 * (g.z1 <= 0)),
-            ("multiplied by z1", "The slope of max(z, 0) at z = 3: is it 3?", lambda g: g.da1 * g.z1),
-            ("multiplied by a1", "The slope of max(z, 0) at z = 3: is it 3?", lambda g: g.da1 * g.a1),
+            ("multiplied by z1", "What is the slope of max(z, 0) at z = 3? Is it 3?", lambda g: g.da1 * g.z1),
+            ("multiplied by a1", "What is the slope of max(z, 0) at z = 3? Is it 3?", lambda g: g.da1 * g.a1),
             ("only the mask", "This is d a1 / d z1. What does the chain rule multiply it by?",
              lambda g: (g.z1 > 0) * 1.0),
-            ("the ReLU of z1 again", "This is the forward pass. What is asked for is a derivative: where is da1?",
+            ("the ReLU of z1 again", "This is the forward pass. You need a derivative: where is da1?",
              lambda g: g.a1),
             ("the gradient only where both are positive",
              "Can a derivative be negative? Which of the two conditions belongs to the ReLU?",
@@ -466,7 +466,7 @@ DZ1 = Exercise(
         "entry by entry.",
         "The slope is 1 where z1 is positive and 0 elsewhere. In NumPy, z1 > 0 is an array of True and False, which "
         "count as 1 and 0.",
-        "Multiply da1 with the array that says where z1 is positive. Entry by entry: `*`, not `@`.",
+        "Multiply da1 by the array that says where z1 is positive. Entry by entry: `*`, not `@`.",
     ),
     sources=(Source("mlp_np.py", r"self\.dz1 = ", r"self\.dz1 = "),),
     nudges=NUDGES,
@@ -524,8 +524,8 @@ DW1_DB1 = Exercise(
         ),
     ),
     hints=(
-        "z1 = x W1 + b1, and logits = a1 W2 + b2: the same formula. What plays the part of a1 here, and what that of "
-        "dlogits?",
+        "z1 = x W1 + b1, and logits = a1 W2 + b2: the same formula. What plays the part of a1 here, and what the "
+        "part of dlogits?",
         "dW1[i, j] = sum over n of x[n, i] dz1[n, j], and db1[j] = sum over n of dz1[n, j].",
         "The lines of exercise 5 with x for a1 and dz1 for dlogits.",
     ),
@@ -535,7 +535,7 @@ DW1_DB1 = Exercise(
 
 
 def one_step(rng):
-    """A parameter in the middle of a training: it has a velocity already."""
+    """A parameter in the middle of training: it already has a velocity."""
     lr, momentum = rng.uniform(0.05, 0.3), rng.uniform(0.6, 0.95)
     old_p, old_v, dp = rng.normal(size=(3, int(rng.integers(3, 6)), int(rng.integers(6, 9))))
     v = momentum * old_v + dp
@@ -562,12 +562,12 @@ UPDATE = Exercise(
             ("the learning rate inside the velocity, with a minus",
              "In the formula of this exercise, where do lr and the minus come in?",
              lambda g: g.momentum * g.old_v - g.lr * g.dp),
-            ("the gradient weighed with 1 - momentum",
-             "That is an average of gradients, as Adam keeps it. By what is dp multiplied in the formula?",
+            ("the gradient weighted with 1 - momentum",
+             "That is an average of gradients, as Adam keeps it. What multiplies dp in the formula?",
              lambda g: g.momentum * g.old_v + (1 - g.momentum) * g.dp),
             ("the gradient subtracted", "The formula has one minus. In which of its two lines?",
              lambda g: g.momentum * g.old_v - g.dp),
-            ("momentum on the gradient", "Which of the two does `momentum` multiply: what was, or what is new?",
+            ("momentum on the gradient", "Which of the two does `momentum` multiply: the old or the new?",
              lambda g: g.old_v + g.momentum * g.dp),
             ("momentum on both", "Does `momentum` multiply the sum, or only one of its terms?",
              lambda g: g.momentum * (g.old_v + g.dp)),
@@ -580,13 +580,13 @@ UPDATE = Exercise(
             ("the learning rate forgotten", "How far does p move?", lambda g: g.old_p - g.v),
             ("the gradient in place of the velocity", "You have computed a velocity. Does p move with it?",
              lambda g: g.old_p - g.lr * g.dp),
-            ("the old velocity", "In which order: does p move first, or does the velocity change first?",
+            ("the old velocity", "Which comes first: does p move, or does the velocity change?",
              lambda g: g.old_p - g.lr * g.old_v),
             ("Nesterov's step",
              "That is another method: it looks ahead by one more `momentum`. What does the formula here "
              "say?",
              lambda g: g.old_p - g.lr * (g.dp + g.momentum * g.v)),
-            ("momentum twice", "v has the momentum in it already. What multiplies v when p moves?",
+            ("momentum twice", "v already has the momentum in it. What multiplies v when p moves?",
              lambda g: g.old_p - g.lr * g.momentum * g.v),
             ("p not moved", "Where does p change?", lambda g: g.old_p),
             ("p replaced by the step", "Where has the old p gone?", lambda g: -g.lr * g.v),
@@ -600,12 +600,12 @@ UPDATE = Exercise(
     ),
     sources=(Source("main_np.py", r"^\s*v \*= ", r"^\s*p -= "),),
     why="dp is d loss / d p. Polyak 1964, in PyTorch's form: the learning rate is outside the velocity. The project "
-    "changes v and p in place, to make no new arrays.",
+    "changes v and p in place, so that it makes no new arrays.",
 )  # fmt: skip
 
 
 def curve(rng):
-    """A function with curvature: its central differences for a large h are no derivatives, but well-defined numbers."""
+    """A function with curvature: its central differences for a large h are not derivatives, but well defined."""
     array = rng.normal(size=(int(rng.integers(2, 4)), int(rng.integers(4, 6))))
     a, b, c = rng.normal(size=(3, *array.shape))
 
@@ -618,7 +618,7 @@ def curve(rng):
 
 
 def differences(g, formula, rows=False):
-    """formula(plus, here, minus, h) at every entry; with rows, the row of each entry is moved as a whole."""
+    """formula(plus, here, minus, h) at every entry; with rows, each entry's row is moved as a whole."""
     found = np.zeros_like(g.array)
     for i in np.ndindex(g.array.shape):
         step = np.zeros_like(g.array)
@@ -628,7 +628,7 @@ def differences(g, formula, rows=False):
 
 
 def not_put_back(g, back):
-    """Central differences by somebody who leaves each entry `back` times h from where it was."""
+    """Central differences that leave each entry `back` times h from where it was."""
     array, found = g.array.copy(), np.zeros_like(g.array)
     for i in np.ndindex(array.shape):
         array[i] += g.h
@@ -661,10 +661,10 @@ NUMERICAL = Exercise(
         *mistakes(
             "gradient",
             ("forward differences",
-             "From which two points do you take the loss: from both sides, or from here and one side?",
+             "At which two points do you take the loss: on both sides, or here and on one side?",
              lambda g: differences(g, lambda plus, here, minus, h: (plus - here) / h)),
             ("backward differences",
-             "From which two points do you take the loss: from both sides, or from here and one side?",
+             "At which two points do you take the loss: on both sides, or here and on one side?",
              lambda g: differences(g, lambda plus, here, minus, h: (here - minus) / h)),
             ("forward differences over 2h", "How far apart are your two points?",
              lambda g: differences(g, lambda plus, here, minus, h: (plus - here) / (2 * h))),
@@ -677,10 +677,10 @@ NUMERICAL = Exercise(
             ("a fixed h", "What is `h` for? Have you used it?",
              lambda g: numerical_gradient(lambda: g.value(g.array), g.array, 1e-5)),
             ("entries not put back: each stays h too low",
-             "After one entry has been done, what does `array` hold there?",
+             "Once an entry is done, what does `array` hold there?",
              lambda g: not_put_back(g, -1)),
             ("entries not put back: each stays h too high",
-             "After one entry has been done, what does `array` hold there?",
+             "Once an entry is done, what does `array` hold there?",
              lambda g: not_put_back(g, 1)),
             ("a whole row moved at once",
              "What is array[i] if i is a single number and the array has two axes? How many entries do you "
@@ -694,15 +694,15 @@ NUMERICAL = Exercise(
         ),
     ),
     hints=(
-        "f() reads `array` whenever it is called. How do you find out what f() is if one entry were a little larger? "
-        "And a little smaller? And what must you do before you go on to the next entry?",
+        "f() reads `array` whenever it is called. How do you find out what f() would be if one entry were a little "
+        "larger? Or a little smaller? And what must you do before you go on to the next entry?",
         "For each index i (np.ndindex(array.shape) gives them all): keep array[i], set it h higher, call f(), set it h "
         "lower, call f() again, put it back. A slope is rise over run.",
         "The two points are 2h apart: (above - below) / (2 * h). Collect the slopes in np.zeros_like(array).",
     ),
     sources=(Source("mlp_np.py", r"gradient = np\.zeros_like", r"return gradient"),),
-    why="f(a + h) and f(a - h) both have the terms f(a), h^2 f''(a) / 2 and so on for even powers: in the difference "
-    "these cancel, and the error falls with h^2. A difference from one side alone keeps h f''(a) / 2.",
+    why="f(a + h) and f(a - h) share the terms f(a), h^2 f''(a) / 2 and so on for even powers: in the difference "
+    "these cancel, and the error falls with h^2. A difference on one side alone keeps the error h f''(a) / 2.",
 )  # fmt: skip
 
 CHAPTER = (LOGITS, SOFTMAX, LOSS, DLOGITS, DW2_DB2, DA1, DZ1, DW1_DB1, UPDATE, NUMERICAL)

@@ -58,7 +58,7 @@ TANH = Exercise(
 
 
 def two_hidden(rng):
-    """A network with two hidden layers. Its upper half is an MLP on a1, its lower half one that ends at z2."""
+    """A network with two hidden layers. Its upper half is an MLP on a1, its lower half an MLP that ends at z2."""
     while True:
         g = network(rng)
         lower = MLP(g.H, dtype=np.float64)
@@ -131,13 +131,13 @@ TWO_HIDDEN = Exercise(
     ),
     hints=(
         "Walk back: logits, a2, z2, a1, z1. Which exercise of chapter 1 is each of these steps?",
-        "dz2 is made of dlogits as dz1 was in exercises 6 and 7, with W3 and z2. And then the same once more, from "
+        "dz2 comes from dlogits as dz1 did in exercises 6 and 7, with W3 and z2. Then do the same again, from "
         "dz2, with W2 and z1.",
         "da2 = dlogits @ W3.T, then the mask of z2. dW2 = a1.T @ dz2. da1 = dz2 @ W2.T, then the mask of z1.",
     ),
     sources=(Source("mlp_np.py", r"self\.da1 = ", r"dW1 = self\.x\.T"),),
-    why="The same lines once more: what dlogits is for the last layer, dz2 is for the layer below it. So it goes on "
-    "for any number of layers.",
+    why="The same lines again: what dlogits is for the last layer, dz2 is for the layer below it. That works for any "
+    "number of layers.",
     nudges={
         "dz2": ("z2", loss_from_z2),
         "dW2": ("W2", lambda g, W2: loss_from_z2(g, g.a1 @ W2 + g.b2)),
@@ -166,7 +166,7 @@ def undecayed(g):
 
 
 def decayed(g, factor):
-    """v with another factor of p than weight_decay; of a bias, whatever it is, none."""
+    """v with a factor of p other than weight_decay; a bias never decays."""
     return undecayed(g) + factor * g.old_p * (g.old_p.ndim > 1)
 
 
@@ -186,7 +186,7 @@ DECAY = Exercise(
              lambda g: decayed(g, 2 * g.weight_decay)),
             ("a factor 1/2", "The penalty is weight_decay / 2 times the square. What is its derivative?",
              lambda g: decayed(g, g.weight_decay / 2)),
-            ("growth in place of decay", "Against which direction should the weights go: to 0, or away from it?",
+            ("growth in place of decay", "Which way should the weights go: towards 0, or away from it?",
              lambda g: decayed(g, -g.weight_decay)),
             ("the learning rate in the decay", "Does the penalty's derivative know the learning rate?",
              lambda g: decayed(g, g.lr * g.weight_decay)),
@@ -204,7 +204,7 @@ DECAY = Exercise(
         ),
         *mistakes(
             "p",
-            ("decayed twice", "The decay is in v already. Where do you subtract it again?",
+            ("decayed twice", "The decay is already in v. Where do you subtract it again?",
              lambda g: g.old_p - g.lr * g.v - g.lr * g.weight_decay * g.old_p * (g.old_p.ndim > 1)),
             ("uphill", "Should a step make the loss larger, or smaller?", lambda g: g.old_p + g.lr * g.v),
             ("the learning rate forgotten", "How far does p move?", lambda g: g.old_p - g.v),
@@ -223,7 +223,7 @@ DECAY = Exercise(
 
 
 def own_softmax(g):
-    """The gradients of somebody who puts a softmax in front of a cross-entropy that has its own."""
+    """The gradients with a softmax in front of a cross-entropy that has its own."""
     q = np.exp(g.p) / np.exp(g.p).sum(axis=1, keepdims=True)
     dp = (q - g.onehot) / g.B
     dz1 = (g.p * (dp - (dp * g.p).sum(axis=1, keepdims=True))) @ g.W2.T * (g.z1 > 0)
@@ -236,12 +236,12 @@ def no_relu(g):
 
 
 def torch_mistakes(output):
-    """What can go wrong with the loss goes into all gradients."""
+    """A mistake in the loss shows in all gradients."""
     return (
         *scaled(
             output,
             times_B=("a sum where a mean belongs", "What does your loss do with the B images: add, or average?"),
-            sign="Is the loss that you differentiate the one to be made small?",
+            sign="Is the loss that you differentiate the one to minimise?",
             twice=("counted twice", "backward() adds to what is in .grad. Have you called it twice?"),
         ),
         *mistakes(
@@ -268,14 +268,14 @@ TORCH = Exercise(
         Mistake("dW1", "no ReLU", "Which line of the forward pass is missing?", no_relu),
     ),
     hints=(
-        "Make tensors of the arrays (torch.from_numpy keeps float64). Of which ones does PyTorch have to know that you "
-        "want a gradient? Then write the forward pass as it stands in mlp_np.py, with torch.relu.",
-        "W1 needs requires_grad_(). z1 is no leaf: PyTorch forgets its gradient unless you call z1.retain_grad() "
+        "Make tensors of the arrays (torch.from_numpy keeps float64). For which of them must PyTorch know that you "
+        "want a gradient? Then write the forward pass as it is in mlp_np.py, with torch.relu.",
+        "W1 needs requires_grad_(). z1 is not a leaf: PyTorch discards its gradient unless you call z1.retain_grad() "
         "before backward(). The loss is torch.nn.functional.cross_entropy(logits, y).",
-        "After loss.backward(), the gradients are z1.grad and W1.grad; .numpy() makes arrays of them.",
+        "After loss.backward(), the gradients are z1.grad and W1.grad; .numpy() turns them into arrays.",
     ),
     sources=(Source("mlp_torch.py", r"def forward", r"return"),),
-    why="The forward pass is all that has to be written. `loss.backward()` walks back through it and leaves each "
+    why="The forward pass is all that you have to write. `loss.backward()` walks back through it and leaves each "
     "derivative in .grad: the numbers that mlp_np.py finds by hand, to rounding.",
     nudges=NUDGES,
 )  # fmt: skip
@@ -299,7 +299,7 @@ def normalised(rng):
 
 
 def norm_dx(g, mean=1.0, variance=1.0, scale=None):
-    """dx with other shares of the two indirect paths."""
+    """dx with other shares for the two indirect paths."""
     inner = g.dy - mean * g.dbeta / g.n - variance * g.xhat * g.dgamma / g.n
     return (g.gamma * g.inverse if scale is None else scale) * inner
 
@@ -328,7 +328,7 @@ BATCH_NORM = Exercise(
             ("gamma forgotten", "y = gamma xhat + beta: what is d y / d xhat?", lambda g: norm_dx(g, scale=g.inverse)),
             ("inverse forgotten", "If the inputs were all ten times as large, how would dx change?",
              lambda g: norm_dx(g, scale=g.gamma)),
-            ("inverse squared", "Is there an inverse in xhat already?",
+            ("inverse squared", "Is there already an inverse in xhat?",
              lambda g: norm_dx(g, scale=g.gamma * g.inverse**2)),
             ("sums where means belong", "By how much does the mean grow if one of n values grows by 1?",
              lambda g: norm_dx(g, g.n, g.n)),
@@ -338,10 +338,10 @@ BATCH_NORM = Exercise(
              lambda g: norm_dx(g, mean=-1)),
             ("the sign of the path through the variance", "If the variance grows, do the xhat get longer or shorter?",
              lambda g: norm_dx(g, variance=-1)),
-            ("a factor 2 in the path through the variance", "The 2 of the square and the 1/2 of the root: what do "
-            "they make?",
+            ("a factor 2 in the path through the variance", "The square gives a 2, the root a 1/2: what do they "
+            "make?",
              lambda g: norm_dx(g, variance=2)),
-            ("a factor 1/2 in the path through the variance", "The 2 of the square and the 1/2 of the root?",
+            ("a factor 1/2 in the path through the variance", "The square gives a 2, the root a 1/2. Are both there?",
              lambda g: norm_dx(g, variance=0.5)),
             ("the means of each image alone", "Over which axes does a channel's mean run?",
              lambda g: g.gamma * g.inverse * (g.dy - g.dy.mean(axis=(1, 2), keepdims=True)
@@ -393,7 +393,7 @@ def shares(g, images=slice(None)):
 
 
 def middle(W):
-    """The kernel with nothing but its centre."""
+    """The kernel with only its centre."""
     W0 = np.zeros_like(W)
     W0[1, 1] = W[1, 1]
     return W0
@@ -425,17 +425,17 @@ CONV_DW = Exercise(
              lambda g: g.dW[:, ::-1]),
             ("in and out exchanged", "W is (3, 3, C, O): which comes first, x's channels or y's?",
              lambda g: g.dW.swapaxes(2, 3)),
-            ("only the first image", "W is shared by all images. Have all of them a share in dW?",
+            ("only the first image", "W is shared by all images. Do all of them contribute to dW?",
              lambda g: shares(g, slice(0, 1))),
             ("only the last image", "Does the loop add up what each image contributes?",
              lambda g: shares(g, slice(-1, None))),
-            ("averaged over the images", "The mean's 1/B is in dy already. What is left to do with the images?",
+            ("averaged over the images", "The mean's 1/B is already in dy. What is left to do with the images?",
              lambda g: g.dW / g.B),
             ("averaged over all positions", "A weight moves the output at every position. Do the effects add up?",
              lambda g: g.dW / (g.dy[..., 0].size)),
             ("the border left out", "Does y have a border that W does not reach?",
              lambda g: (lambda h: shares(h))(SimpleNamespace(x=g.x, W=g.W, dy=inner(g.dy)))),
-            ("only the centre", "W[0, 0] sees another part of x than W[1, 1]. Which?", lambda g: middle(g.dW)),
+            ("only the centre", "W[0, 0] sees a different part of x than W[1, 1]. Which?", lambda g: middle(g.dW)),
             ("the same for all neighbours", "Does your slice of x depend on u and v?",
              lambda g: np.broadcast_to(g.dW[1, 1], g.dW.shape).copy()),
         ),
@@ -446,8 +446,8 @@ CONV_DW = Exercise(
         "W[u, v, c, o] move, and by how much each?",
         "dW[u, v, c, o] = sum over b, i, j of padded[b, i + u, j + v, c] dy[b, i, j, o]. For one u and v: a slice of "
         "padded, as high and wide as dy, and then the dW of exercise 8.",
-        "Two loops over u and v. In them, the slice padded[:, u : u + height, v : v + width] and dy, both reshaped to "
-        "(-1, channels), make a product of one turned with the other.",
+        "Two loops over u and v. In them, reshape the slice padded[:, u : u + height, v : v + width] and dy "
+        "to (-1, channels), transpose one, and multiply.",
     ),
     sources=(Source("resnet_np.py", r"dy_rows = ", r"self\.grads = \{\"W\": \(self\.rows"),),
     why="The project lays all neighbourhoods out as rows first; then dW is a single product.",
@@ -475,21 +475,21 @@ CONV_DX = Exercise(
              lambda g: conv(g.dy, g.W[::-1].swapaxes(2, 3))),
             ("the kernel turned left to right only", "Two axes of the kernel have a direction. Which have you turned?",
              lambda g: conv(g.dy, g.W[:, ::-1].swapaxes(2, 3))),
-            ("the kernel transposed", "Half a circle, or a reflection at the diagonal?",
+            ("the kernel transposed", "Is it a half turn, or a reflection in the diagonal?",
              lambda g: conv(g.dy, g.W.swapaxes(0, 1).swapaxes(2, 3))),
-            ("only the centre", "How many y has one x a part in?", lambda g: conv(g.dy, turned(middle(g.W)))),
-            ("the border left out", "Has the x at the border a part in fewer y? Have those y no dy?",
+            ("only the centre", "How many y does one x contribute to?", lambda g: conv(g.dy, turned(middle(g.W)))),
+            ("the border left out", "Does an x at the border contribute to fewer y? Do those y have no dy?",
              lambda g: conv(inner(g.dy), turned(g.W))),
-            ("y's channels not kept apart", "Each y channel has weights of its own. Are they all used?",
+            ("y's channels not kept apart", "Each channel of y has its own weights. Are they all used?",
              lambda g: conv(g.dy.sum(axis=3, keepdims=True), turned(g.W).sum(axis=2, keepdims=True))),
-            ("averaged over the neighbours", "Do the nine ways from x to y add up, or average?", lambda g: g.dx / 9),
+            ("averaged over the neighbours", "Do the nine paths from x to y add up, or average?", lambda g: g.dx / 9),
             ("shifted", "Is the padding the same on both sides?", lambda g: np.roll(g.dx, 1, axis=1)),
         ),
         *scaled("dx", sign=SIGN),
     ),
     hints=(
-        "y[i, j] = sum over u, v of x[i + u - 1, j + v - 1] W[u, v]. Turn it round: which y has x[i, j] a part in, and "
-        "through which weight?",
+        "y[i, j] = sum over u, v of x[i + u - 1, j + v - 1] W[u, v]. Turn it round: which y does x[i, j] contribute "
+        "to, and through which weight?",
         "dx[i, j] = sum over u, v of dy[i + 1 - u, j + 1 - v] @ W[u, v].T. Give dy a border of zeros (np.pad), so that "
         "the slices do not run over the edge.",
         "Start with np.zeros of the right shape. For each u and v, add padded_dy[:, 2 - u : 2 - u + height, "
@@ -523,16 +523,16 @@ SHORTCUT = Exercise(
     mistakes=(
         *mistakes(
             "dx",
-            ("the shortcut forgotten", "x reaches z2 in two ways. Which one is missing?",
+            ("the shortcut forgotten", "x reaches z2 along two paths. Which one is missing?",
              lambda g: g.branch(g.dy * (g.y > 0))),
-            ("only the shortcut", "x reaches z2 in two ways. Which one is missing?", lambda g: g.dy * (g.y > 0)),
+            ("only the shortcut", "x reaches z2 along two paths. Which one is missing?", lambda g: g.dy * (g.y > 0)),
             ("the last ReLU forgotten", "y = max(z2, 0): what is dz2?", lambda g: g.branch(g.dy) + g.dy),
             ("the shortcut taken before the ReLU", "What goes along the shortcut: dy, or dz2?",
              lambda g: g.branch(g.dy * (g.y > 0)) + g.dy),
             ("the branch taken before the ReLU", "What goes into the branch: dy, or dz2?",
              lambda g: g.branch(g.dy) + g.dy * (g.y > 0)),
-            ("the two ways averaged", "Do two ways add up, or average?", lambda g: g.dx / 2),
-            ("the two ways multiplied", "Do two ways add up, or multiply?",
+            ("the two paths averaged", "Do two paths add up, or average?", lambda g: g.dx / 2),
+            ("the two paths multiplied", "Do two paths add up, or multiply?",
              lambda g: g.branch(g.dy * (g.y > 0)) * (g.dy * (g.y > 0))),
             ("the mask taken from x", "Which array went into the last ReLU?",
              lambda g: (lambda d: g.branch(d) + d)(g.dy * (g.x > 0))),
@@ -546,7 +546,7 @@ SHORTCUT = Exercise(
         ),
     ),
     hints=(
-        "y = max(z2, 0) and z2 = f(x) + x. What is dz2? And a sum hands its gradient to which of its terms?",
+        "y = max(z2, 0) and z2 = f(x) + x. What is dz2? And to which of its terms does a sum pass its gradient?",
         "dz2 is dy with a mask: y says where it is on. It goes back through the branch, branch(dz2), and along the "
         "shortcut as it is.",
         "dz2 = dy times (y > 0), and then the sum of branch(dz2) and dz2.",

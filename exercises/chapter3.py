@@ -21,36 +21,36 @@ SUSPECTS = {  # what the learner may write into DIAGNOSIS
     "pixels": "pixels are scaled differently for training and for testing",
     "rate": "the learning rate is too large: the hidden units die",
     "size": "the network has too few hidden units",
-    "softmax": "a softmax stands in front of a loss that has its own",
+    "softmax": "there is a softmax in front of a loss that has its own",
     "statistics": "the test uses the batch's own mean and variance",
     "sum": "the gradient is a sum over the batch where a mean belongs",
     "zeros": "all weights start at 0",
 }
 
-SIGNS = {  # how each would show
+SIGNS = {  # how each would show itself
     "epochs": "Then the loss would still be falling at the end, and more epochs alone would bring it to the healthy "
     "one.",
     "gradients": "Then each step would go along the sum of all gradients so far: the loss falls at first, and later "
     "rises.",
     "in place": "Then a gradient would disagree with central differences, and two arrays would share their memory.",
     "labels": "Then the network would do no better than a guess, on the very batches it is trained on; and a picture "
-    "printed beside its label would not fit.",
+    "printed beside its label would not match it.",
     "mask": "Then the gradients of all layers but the last would disagree with central differences.",
     "pixels": "Then the network would be good on the training images, and x.mean() and x.std() would differ between "
     "the two.",
-    "rate": "Then the loss would jump in the first steps, most of the activations be 0 for every image, and a tenth of "
-    "the learning rate would do.",
+    "rate": "Then the loss would jump in the first steps, most activations would be 0 for every image, and a tenth of "
+    "the learning rate would cure it.",
     "size": "Then more hidden units alone would make it as good as the healthy one.",
     "softmax": "Then the loss could not fall below 1.46, however right the answers: -log(e / (e + 9)).",
-    "statistics": "Then the answer for an image would depend on which others are read together with it.",
+    "statistics": "Then the answer for an image would depend on which others are read with it.",
     "sum": "Then a batch of the same image a hundred times would have a hundred times the gradient of that image "
     "alone.",
-    "zeros": "Then all hidden units would be the same, and all gradients but that of the last bias 0.",
+    "zeros": "Then all hidden units would be the same, and every gradient but the last bias's would be 0.",
 }
 
 
 def case(probe):
-    """How to call a program: its probe first, and only if that is right, its training."""
+    """How to call a program: its probe first and then, only if that is right, its training."""
 
     def call(module, g):
         results = probe(module, g)
@@ -133,7 +133,7 @@ def numbered(rng):
 
 
 def probe_labels(module, g):
-    """Images that are their own number: does each come with its label, and does each come once?"""
+    """Each image is its own number: does each come with its label, and does each come once?"""
     images, labels = np.arange(float(g.n)).reshape(-1, 1), np.arange(g.n)
     pairs = list(module.batches(images, labels, np.random.default_rng(1)))
     seen = np.concatenate([np.asarray(x)[:, 0] for x, _ in pairs])
@@ -174,7 +174,7 @@ def probe_softmax(module, g):
 
 
 def probe_statistics(module, g):
-    """During a whole training: is every image that is only read, and not learned from, normalised as remembered?"""
+    """During a whole training: is every image that is only read, not learned from, normalised as remembered?"""
     torch = module.torch  # as the program has imported it: nothing of ours does
     seen, forward = set(), torch.nn.BatchNorm1d.forward
 
@@ -206,14 +206,14 @@ def images(rng):
 
 
 def probe_pixels(module, g):
-    """Does the same image make the same input in both?"""
+    """Does the same image give the same input in both?"""
     a, b = (np.asarray(f(g.images.copy()), float) for f in (module.training_input, module.test_input))
     return (float(a.shape == b.shape and np.abs(a - b).max() < 1e-5 * np.abs(a).max() and a.std() > 1e-3),)
 
 
 MASK = Exercise(
     name="19_case_nan",
-    title="Case: the loss is no number any more",
+    title="Case: the loss is no longer a number",
     function="backward",
     takes=(),
     gives=gives(4),
@@ -221,10 +221,10 @@ MASK = Exercise(
     call=case(probe_deep),
     mistakes=(),
     hints=(
-        "With a tenth of the learning rate it does learn, and falls short. Which is worse: a large step, or a wrong "
+        "With a tenth of the learning rate it does learn, but falls short. Which is worse: a large step, or a wrong "
         "direction? There is a judge for directions.",
         "Compare the gradients with central differences, layer by layer (a small x, float64, numerical_gradient of "
-        "mlp_np.py). Which layer's agrees, and from which one on is it wrong?",
+        "mlp_np.py). Which layer's agrees, and where do they start to be wrong?",
         "Only the last layer's gradient agrees. What does a gradient pass on its way from one layer to the one below, "
         "besides W?",
     ),
@@ -232,7 +232,7 @@ MASK = Exercise(
     still="Compare the gradients of the first layer with central differences: they should agree to 1e-6.",
     evidence="Next time: a gradient that lacks a mask still points roughly downhill, so shallow networks hide it. "
     "Deeper ones, where the error grows from layer to layer, do not. Central differences on a tiny network show it "
-    "in a second, and the layer where they begin to disagree is the place.",
+    "in a second, and the layer where they begin to disagree is the place to look.",
     healthy=0.83,
 )
 
@@ -255,7 +255,7 @@ SUM = Exercise(
     still="A batch of the same image a hundred times should give the gradient of that image. (A smaller learning rate "
     "would fit one batch size, and no other.)",
     evidence="Next time: if the best learning rate changes when the batch size does, in proportion, look for a sum "
-    "where a mean belongs. The loss that is printed and the gradient that is used must be of the same thing.",
+    "where a mean belongs. The loss that is printed and the gradient that is used must belong to the same quantity.",
     healthy=0.78,
 )
 
@@ -318,12 +318,12 @@ CLEARED = Exercise(
         "Print the size of a gradient, model[0].weight.grad.norm(), after each of the first twenty steps. What does "
         "it do?",
         "It grows and grows, though the loss falls at first. What does backward() do with what is in .grad already?",
-        "backward() adds to .grad. Who takes away the last batch's?",
+        "backward() adds to .grad. What removes the last batch's?",
     ),
     diagnosis="gradients",
     still="After a step, .grad should be the gradient of that step's batch alone. (A smaller learning rate only "
     "makes it last longer.)",
-    evidence="Next time: print the norm of the gradient. If it grows while the loss falls, something adds up. In "
+    evidence="Next time: print the norm of the gradient. If it grows while the loss falls, something is adding up. In "
     "PyTorch, every step needs optimizer.zero_grad() before backward().",
     healthy=0.84,
 )
@@ -348,7 +348,7 @@ SOFTMAX_TWICE = Exercise(
     still="For answers that are sure and right, loss_of should come near 0. (A larger step or more epochs do not "
     "remove the floor.)",
     evidence="Next time: -log(e / (e + 9)) = 1.46. A cross-entropy of ten classes that gets stuck there has been given "
-    "probabilities where it wants logits. And always ask what the loss of a perfect answer would be.",
+    "probabilities where it wants logits. Always ask what the loss of a perfect answer would be.",
     healthy=0.84,
 )
 
@@ -363,7 +363,7 @@ STATISTICS = Exercise(
     mistakes=(),
     needs_torch=True,
     hints=(
-        "Read all test images at once, in place of first all zeros, then all ones. What changes, and should it?",
+        "Read all test images at once, instead of first all zeros, then all ones. What changes, and should it?",
         "The answer for an image depends on the others in its batch. Which layer mixes the images of a batch?",
         "Batch normalisation uses the batch's own mean and variance while it learns. What should it use when it only "
         "reads, and how is it told?",
@@ -387,13 +387,13 @@ RATE = Exercise(
     mistakes=(),
     hints=(
         "2.303 again. But look at the loss of the first steps, one by one: print it.",
-        "It leaps, and then stays at log(10). Print (model.z1 > 0).mean() after each of the first ten steps.",
-        "No unit is ever on again, so no gradient reaches W1. What threw them there?",
+        "It jumps, and then stays at log(10). Print (model.z1 > 0).mean() after each of the first ten steps.",
+        "No unit is ever on again, so no gradient reaches W1. What switched them off?",
     ),
     diagnosis="rate",
     still="After the training, print (model.z1 > 0).any(axis=0).mean(): nearly all units should be on for some image. "
     "(Fewer epochs or more units do not bring the dead ones back.)",
-    evidence="Next time: if the loss leaps first and is then stuck at log(number of classes), count the units that "
+    evidence="Next time: if the loss first jumps and is then stuck at log(number of classes), count the units that "
     "are on for no image at all. A ReLU that is off for every image gets no gradient, and never comes back. Divide the "
     "learning rate by 10 until the first ten steps are calm.",
     healthy=0.80,
@@ -412,13 +412,13 @@ IN_PLACE = Exercise(
         "The formulas of backward are right: compare them with mlp_np.py. And yet central differences disagree. What "
         "else goes into a gradient?",
         "The activations. After forward(), print activations[1] and activations[2]. Are they what you expect?",
-        "They are equal: np.shares_memory says why. Which line writes into an array that has been put away?",
+        "They are equal: np.shares_memory says why. Which line writes into an array that has already been stored?",
     ),
     diagnosis="in place",
     still="After forward(), no two entries of `activations` should share their memory. (More epochs or wider layers "
-    "make up for it a little, and leave it wrong.)",
+    "make up for it a little, but leave it wrong.)",
     evidence="Next time: if all formulas are right and central differences still disagree, look at what backward is "
-    "given. `out=`, `+=` and slices write into memory that somebody may have kept. PyTorch counts such writes, and "
+    "given. `out=`, `+=` and slices write into memory that may still be needed. PyTorch counts such writes, and "
     "refuses.",
     healthy=0.84,
 )
@@ -438,9 +438,9 @@ PIXELS = Exercise(
         "Print x.mean() and x.std() for training and for testing.",
     ),
     diagnosis="pixels",
-    still="The same image should make the same input, in training_input and in test_input.",
+    still="The same image should give the same input in training_input and in test_input.",
     evidence="Next time: before you blame the network, print the mean, the standard deviation, the smallest and the "
-    "largest number of what it gets in training and in the test. One function for both cannot come apart.",
+    "largest number of its input in training and in the test. If one function serves both, they cannot differ.",
     healthy=0.86,
 )
 

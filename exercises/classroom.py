@@ -1,8 +1,8 @@
 """For a teacher: the work of a class as a table.
 
 FOLDER has a folder for each person, with that person's files (or with their my_practice in it). Each file runs in a
-process of its own, with a time limit; whatever is in it, the others are marked. That guards against accidents, not
-against malice: such a process may do what the account may do that runs it.
+process of its own, with a time limit; whatever it contains, the others are marked. That guards against accidents, not
+against malice: such a process may do anything that the account running it may do.
 """
 
 import csv
@@ -16,17 +16,17 @@ from exercises import marker
 from exercises.catalogue import EXERCISES
 from exercises.house import STUBS, UserError
 
-LARGEST = 2**20  # bytes that a file may have
+LARGEST = 2**20  # bytes; a larger file is not marked
 SEED = 0
 
 
 def mark_all(name, seed=None, out=None):
     """Print a row for each person: passed, the name of the mistake, or "not written", for each exercise."""
     if not name or not Path(name).is_dir():
-        raise UserError("mark needs a folder that holds a folder for each person: practice.py mark FOLDER")
+        raise UserError("mark needs a folder with a folder for each person in it: practice.py mark FOLDER")
     people = sorted(p for p in Path(name).iterdir() if p.is_dir() and not p.name.startswith("."))
     if not people:
-        raise UserError(f"{name} holds no folders: each person's files belong into a folder of their own")
+        raise UserError(f"{name} holds no folders: each person's files belong in a folder of their own")
     table = csv.writer(out or sys.stdout, lineterminator="\n")
     table.writerow(["name", *(exercise.name for exercise in EXERCISES), "passed"])
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:

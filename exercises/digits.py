@@ -1,4 +1,4 @@
-"""Little data for short programs: the first 4,000 training and 2,000 test images of MNIST."""
+"""A little data for short programs: the first 4,000 training and 2,000 test images of MNIST."""
 
 from functools import cache
 
@@ -9,7 +9,7 @@ import data
 
 @cache
 def few_images():
-    """Images (N, 28, 28) uint8 and labels (N,): to train with, and to test with."""
+    """Images (N, 28, 28) uint8 and labels (N,): for training and for testing."""
     digits = data.load("mnist")
     train = digits.train_images[:4000], digits.train_labels[:4000].astype(np.int64)
     return *train, digits.test_images[:2000], digits.test_labels[:2000].astype(np.int64)

@@ -1,4 +1,4 @@
-"""What an exercise is made of: inputs, the function to write, its reference, the mistakes that are known, and hints."""
+"""What an exercise is made of: inputs, the function to write, its reference, known mistakes, and hints."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Mistake(NamedTuple):
 class Source(NamedTuple):
     """Lines of the project: from the first that matches `first` to the next that matches `last` (regular expressions).
 
-    Comments directly above belong to them; with `doc`, so does the docstring of the function around them.
+    Comments directly above belong to them and, with `doc`, so does the docstring of the function around them.
     """
 
     file: str
@@ -55,19 +55,19 @@ class Exercise:
     mistakes: tuple
     hints: tuple  # from a question to nearly the line
     sources: tuple = ()  # where the project does it
-    why: str = ""  # what to say with the solution; the derivation stands in the sources
+    why: str = ""  # what to say with the solution; the derivation is in the sources
     may_change: tuple = ()  # the arguments that the function may change in place
     nudges: Any = None  # {output: (the array's name, loss(g, array))}: what a gradient is the derivative of
     call: Callable | None = None  # how to call what was written, if not as function(*takes)
     needs_torch: bool = False
-    # Of a detective's case only:
+    # For a detective's case only:
     diagnosis: str = ""  # what is wrong, a key of chapter3.SUSPECTS
-    still: str = ""  # what to measure, for somebody who knows the cause and has not mended it
-    evidence: str = ""  # how one sees it next time
+    still: str = ""  # what to measure, for a learner who knows the cause and has not mended it
+    evidence: str = ""  # how to see it next time
     healthy: float = 0.0  # the test accuracy that a mended program reaches
 
     def inputs(self, seed):
-        """For each trial, the inputs and the right results. The same seed makes the same."""
+        """For each trial, the inputs and the right results. The same seed gives the same ones."""
         for trial, given in enumerate(self.givens):
             key = [seed, trial, *self.name.encode()]
             yield given(np.random.default_rng(key))
@@ -79,7 +79,7 @@ def mistakes(output, *rows):
 
 
 def scaled(output, *, sign=None, times_B=None, over_B=None, twice=None, half=None):
-    """The mistakes that change every entry of a gradient by one factor; each given as its question, or (name, it)."""
+    """Mistakes that multiply every entry of a gradient by one factor, each given as a question or (name, question)."""
     factors = [
         ("the sign", sign, lambda g: -1),
         ("times B", times_B, lambda g: g.B),

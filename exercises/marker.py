@@ -22,7 +22,7 @@ from exercises import chapter3
 from exercises.exercise import ROUNDING, agree
 from exercises.house import ROOT
 
-SECONDS = 8  # that a function may take; programs that train, and PyTorch, get longer
+SECONDS = 8  # that a function may take; programs that train, or need PyTorch, get longer
 
 
 class Verdict(NamedTuple):
@@ -44,7 +44,7 @@ def mark(exercise, file, seed, seconds=None):
 
 
 def run(exercise, file, seed, seconds):
-    """What the process of its own reported: a dict as exercises.runner.run makes it."""
+    """What the file's own process reported: a dict as exercises.runner.run makes it."""
     with tempfile.TemporaryDirectory(prefix="practice", ignore_cleanup_errors=True) as folder:
         result = Path(folder) / "result.json"
         command = [sys.executable, "-m", "exercises.runner", exercise.name, str(Path(file).resolve()), str(seed)]
@@ -57,7 +57,7 @@ def run(exercise, file, seed, seconds):
             stderr=subprocess.DEVNULL,
             cwd=folder,
             env=os.environ | one_thread | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
-            start_new_session=True,  # so that it can be ended with all that it has started
+            start_new_session=True,  # so that it can be ended with everything that it started
         )
         try:
             process.wait(seconds + 5)
@@ -73,7 +73,7 @@ def run(exercise, file, seed, seconds):
         except (OSError, ValueError, RecursionError):
             pass
         with suppress(OSError):
-            # faulthandler reads the frames while they run: sometimes it has the word, and no line.
+            # faulthandler reads the frames while they run: sometimes it prints its heading, but no line.
             said = stuck.read_text(errors="replace")[:20000]
             own = re.findall(rf'{re.escape(Path(file).name)}", line (\d+)', said)
             if said.startswith("Timeout"):
@@ -95,17 +95,17 @@ def judge(exercise, seed, outcome):
     """The `Verdict` on what a file's functions returned for the inputs of that seed."""
     if "missing" in outcome:
         text = (
-            f"The file has no function `{exercise.function}` any more. `python practice.py reset` brings the stub back."
+            f"The file no longer has a function `{exercise.function}`. `python practice.py reset` brings the stub back."
         )
         return Verdict(False, "no function", text)
     if "error" in outcome:
         return judge_error(outcome["error"])
     if "stuck" in outcome:
-        where = f"in line {outcome['stuck']}" if outcome["stuck"] else "somewhere"
+        where = f"in line {outcome['stuck']}" if outcome["stuck"] else "in an unknown line"
         text = f"Stopped after {outcome['seconds']:g} seconds, {where}. Is there a loop that never ends?"
         return Verdict(False, "does not end", text)
     if "died" in outcome:
-        text = f"Python itself ended, with status {outcome['died']}, before there was a result. Too large an array?"
+        text = f"Python itself ended with status {outcome['died']} before there was a result. Was an array too large?"
         return Verdict(False, "no result", text)
 
     if exercise.diagnosis:
@@ -126,7 +126,7 @@ def judge(exercise, seed, outcome):
             verdict = judge_result(exercise, g, name, result, candidates)
             if verdict and trial["changed"]:
                 what = ", ".join(trial["changed"])
-                text = f"Besides, your function changes {what}, which it should leave as it was."
+                text = f"Your function also changes {what}, which it should leave as it was."
                 return verdict._replace(text=f"{verdict.text}\n{text}")
             if verdict:
                 return verdict
@@ -142,7 +142,7 @@ def not_written(exercise, name=None):
     written = (
         "not written yet: put your own expression in place of the three dots."
         if name
-        else ("written yet, and that is how it starts. Put your own expression in place of the three dots.")
+        else ("written yet: that is how every exercise starts. Put your own expression in place of the three dots.")
     )
     return Verdict(False, "not written", f"{what} {written}")
 
@@ -160,7 +160,7 @@ def changed(exercise, names):
     text = (
         f"The result is right. But your function has changed {names}, which it was only given to read: the "
         f"caller still needs {'it' if ',' not in names else 'them'} as before. Which of your lines writes into an "
-        "array that it did not make? (`.copy()` makes one.)"
+        "array that your function did not make? (`.copy()` makes a new one.)"
     )
     return Verdict(False, "changes its input", text)
 
@@ -179,22 +179,22 @@ def judge_case(exercise, seed, outcome):
         text = f"DIAGNOSIS is {said!r}. It should be one of: {', '.join(chapter3.SUSPECTS)}."
         return Verdict(False, "no diagnosis", text)
     if said and said != exercise.diagnosis:
-        text = f"You say: {chapter3.SUSPECTS[said]}. {chapter3.SIGNS[said]} Is it so here?"
+        text = f"You say: {chapter3.SUSPECTS[said]}. {chapter3.SIGNS[said]} Is that so here?"
         return Verdict(False, f"diagnosis: {said}", text)
     if not mended:
         if said:
-            text = f"Right, that is what is wrong: {chapter3.SUSPECTS[said]}. But it still is. {exercise.still}"
+            text = f"Right, that is what is wrong: {chapter3.SUSPECTS[said]}. But it is still there. {exercise.still}"
             return Verdict(False, "not mended", text)
         text = (
-            "Nothing is mended yet, and that is how it starts. Run it, print what you want to know, say in DIAGNOSIS "
-            "what is wrong, and mend it. (More epochs or a smaller step may make the numbers nicer. It is the cause "
-            "that is looked for.)"
+            "Nothing is mended yet: that is how every case starts. Run it, print what you want to know, say in "
+            "DIAGNOSIS what is wrong, and mend it. (More epochs or a smaller step may improve the numbers, but it is "
+            "the cause that you are looking for.)"
         )
         return Verdict(False, "not written", text)
     if not accuracy >= exercise.healthy:
         text = (
             f"The cause is mended, but the program reads only {accuracy:.3f} of the test digits right; without any "
-            f"other change it is over {exercise.healthy:.2f}. What else have you changed?"
+            f"other change it reads over {exercise.healthy:.2f}. What else have you changed?"
         )
         return Verdict(False, "mended, but does not learn", text)
     if not said:
@@ -221,7 +221,7 @@ def judge_result(exercise, g, name, result, candidates):
     if dtype != "float64":
         text = f"{name} should be of type float64; yours is {dtype}."
         text += (
-            " Is something rounded on the way?" if "float" in dtype else " Is a comparison or a rounding the last step?"
+            " Is something rounded on the way?" if "float" in dtype else " Is the last step a comparison or a rounding?"
         )
         return known if known and dtype in ("bool", "int64") else Verdict(False, "wrong type", text)
     if agree(mine, reference):
@@ -232,7 +232,7 @@ def judge_result(exercise, g, name, result, candidates):
     if len(bad):
         at, value = place(bad[0]), mine[tuple(bad[0])]
         text = f"{name}{at} is {value}; of {mine.size} entries, {len(bad)} are not finite."
-        return Verdict(False, "not finite", text + " Where does a 0 get divided, or exp get too large a number?")
+        return Verdict(False, "not finite", text + " Where do you divide by 0, or give exp too large a number?")
     return unknown(exercise, g, name, mine, reference)
 
 
@@ -267,15 +267,15 @@ def wrong_shape(g, name, shape, wanted, known):
     if shape == wanted[::-1] and len(wanted) > 1:
         return Verdict(False, "transposed", f"{text} Transposed?")
     if [n for n in shape if n != 1] == [n for n in wanted if n != 1]:
-        return Verdict(False, "wrong shape", f"{text} An axis of length 1 is too many or too few: is it keepdims?")
-    return Verdict(False, "wrong shape", f"{text} Which letters should be left, and over which is the sum?")
+        return Verdict(False, "wrong shape", f"{text} An axis of length 1 is missing, or one too many: is it keepdims?")
+    return Verdict(False, "wrong shape", f"{text} Which letters should remain, and over which do you sum?")
 
 
 def unknown(exercise, g, name, mine, reference):
-    """The mistake is none of those that are known: show as much as helps to find it."""
+    """The mistake is not a known one: show as much as helps to find it."""
     for other, value in vars(g).items():
         if isinstance(value, np.ndarray) and agree(mine, value):
-            text = f"{name}: what you return is {other} as it is. How does {name} come of it?"
+            text = f"{name}: what you return is {other} itself, unchanged. How do you get {name} from it?"
             return Verdict(False, f"{other} returned", text)
     if not mine.ndim:
         return Verdict(False, "not right", f"{name} is {mine:.6g}; it should be {reference:.6g}.")
@@ -293,7 +293,7 @@ def unknown(exercise, g, name, mine, reference):
         text += f" Every entry is {factor:.6g} times the true one." + (f" (Here {sizes}.)" if sizes else "")
     first = tuple(np.argwhere(~right)[0])
     text += (
-        f"\nThe first that is not right is {name}{place(first)}: yours is {mine[first]:.6g}, "
+        f"\nThe first wrong entry is {name}{place(first)}: yours is {mine[first]:.6g}, "
         f"it should be {reference[first]:.6g}."
     )
     if exercise.nudges and name in exercise.nudges:
@@ -309,7 +309,7 @@ def nudge(g, array_name, loss, at, yours, h=1e-3):
     after = loss(g, array)
     return (
         f"Try it: if {array_name}{place(at)} grows by {h:g}, the loss goes from {before:.8f} to {after:.8f}. That is "
-        f"{(after - before) / h:.4g} for each unit; your {yours:.4g} is not."
+        f"a slope of {(after - before) / h:.4g}; yours is {yours:.4g}."
     )
 
 

@@ -25,7 +25,7 @@ MOST_BYTES = 2**20  # of one result; every right one is far smaller
 
 
 def load(file):
-    """The names that a file defines. Compiled here rather than imported, so that no stale .pyc is ever used."""
+    """The names that a file defines. It is compiled here rather than imported, so that no stale .pyc is ever used."""
     with open(file, "rb") as opened:
         code = compile(opened.read(), str(file), "exec")
     module = {"__name__": "practice", "__file__": str(file)}
@@ -59,7 +59,7 @@ class Missing(Exception):
 
 
 def call(exercise, module, g):
-    """The results of one trial, and the names of the inputs that were changed though they should not be."""
+    """The results of one trial, and the names of the inputs that were changed but should not have been."""
     function = getattr(module, exercise.function, None)
     if not callable(function):
         raise Missing
@@ -104,7 +104,7 @@ def explain(error, file):
     """The learner's own line, and the complaint in plain words."""
     if isinstance(error, SyntaxError) and error.filename == file:
         text = (error.text or "").strip()
-        message = f"Python cannot read this line: {error.msg}. Look at its end, and at the line before it, too."
+        message = f"Python cannot read this line: {error.msg}. Look at its end, and at the line before it."
         return {"name": type(error).__name__, "line": error.lineno, "text": text, "message": message}
     frame, traceback = None, error.__traceback__
     while traceback:
@@ -143,14 +143,14 @@ def plain(error, names, node):
                 return found
     if isinstance(error, UnboundLocalError):
         name = str(error).split("'")[1]
-        return f"`{name}` is used here before it has got a value. Are the lines in the right order?"
+        return f"`{name}` is used here before it has a value. Are the lines in the right order?"
     if isinstance(error, NameError):
         name = getattr(error, "name", None) or str(error).split("'")[1]
         known = {n.lower(): n for n in names if not hasattr(builtins, n) and n != name}
         near = difflib.get_close_matches(name.lower(), known, 1, 0.6)
         return f"there is no `{name}` here." + (f" Do you mean `{known[near[0]]}`?" if near else "")
     if isinstance(error, (EOFError, SystemExit)):
-        return "an exercise should neither ask for input nor end the program: it returns its result."
+        return "an exercise should neither ask for input nor end the program; it should return its result."
     if isinstance(error, RecursionError):
         return "the function calls itself without end."
     if isinstance(error, MemoryError):
@@ -166,11 +166,11 @@ def plain(error, names, node):
         return f"the shapes are {a} @ {b}. In a matrix product the inner numbers must be equal: {m} is not {n}."
     if "truth value of an array" in message:
         return (
-            "`if`, `and`, `or` and `not` need a single True or False, and here is a whole array of them. But an array "
-            "of True and False can be multiplied, entry by entry: they count as 1 and 0."
+            "`if`, `and`, `or` and `not` need a single True or False, and this is a whole array of them. But you can "
+            "multiply by an array of True and False, entry by entry: they count as 1 and 0."
         )
     if isinstance(error, IndexError):
-        return f"{message}. (Indices start at 0.) Is this the index that you mean, on the axis that you mean?"
+        return f"{message}. (Indices start at 0.) Is this the index that you want, on the axis that you want?"
     return f"{message} ({type(error).__name__})"
 
 
@@ -178,7 +178,7 @@ OPERATORS = {ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Di
 
 
 def operations(node):
-    """The operations of a statement as (left, sign, right), the innermost first."""
+    """The operations of a statement as (left, sign, right), innermost first."""
     found = []
     for inner in ast.walk(node):
         if isinstance(inner, ast.BinOp) and type(inner.op) in OPERATORS:
@@ -214,7 +214,7 @@ def misfit(operation, names):
 
 
 def load_form(node):
-    """The expression for reading, where the statement writes to it (W1 in W1 += ...)."""
+    """The expression as one to read, where the statement writes to it (W1 in W1 += ...)."""
     copied = ast.parse(ast.unparse(node), mode="eval")
     return copied.body
 
@@ -232,7 +232,7 @@ def main():
     exercise = catalogue.BY_NAME[name]
     if not exercise.needs_torch:
         limit_memory()
-    # A loop without end: say in which line, and end. (Whoever started this process ends it, should that fail.)
+    # In an endless loop: report the line, and exit. (If that fails, the process that started this one ends it.)
     with open(result + ".stuck", "w") as stuck:
         faulthandler.dump_traceback_later(float(seconds), exit=True, file=stuck)
         outcome = run(exercise, file, int(seed))

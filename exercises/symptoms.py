@@ -1,4 +1,4 @@
-"""The symptoms of the detective's cases: python -m exercises.symptoms runs each as it is, and mended, and draws both.
+"""The symptoms of the detective's cases: python -m exercises.symptoms runs each as it is and mended, and draws both.
 
 Writes exercises/pictures/NAME.png, and what the programs printed into exercises/pictures/cases.json.
 """

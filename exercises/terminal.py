@@ -1,4 +1,4 @@
-"""Words on a terminal: 80 columns, ASCII of our own, and colour only where it is shown as colour."""
+"""Text on a terminal: 80 columns, nothing but ASCII of our own, and colour only where the terminal shows it."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ COLOURS = {"good": "32", "bad": "31", "strong": "1", "quiet": "2"}
 
 
 def near(path):
-    """A path as it is typed from here, where that is shorter."""
+    """A path as you would type it from here, if it is below the current folder."""
     try:
         return os.path.relpath(path) if not os.path.relpath(path).startswith("..") else path
     except ValueError:  # another drive of Windows

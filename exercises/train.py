@@ -1,4 +1,4 @@
-"""The reward of chapter 1: a network of the learner's own ten functions learns to read MNIST's digits."""
+"""The reward of chapter 1: a network made of the learner's own ten functions learns to read MNIST's digits."""
 
 import time
 from types import SimpleNamespace
@@ -13,35 +13,35 @@ from exercises.terminal import near, say
 from mlp_np import MLP, relative_difference, softmax_cross_entropy
 
 HIDDEN, BATCH, EPOCHS, LR, MOMENTUM = 128, 128, 3, 0.1, 0.9
-TWINS = 100  # steps that mlp_np.py takes beside
+TWINS = 100  # steps that mlp_np.py takes alongside
 
 
 def train(work):
-    """Train, test, draw the curves into the learner's folder; UserError where functions are missing."""
+    """Train, test, and draw the curves into the learner's folder; UserError if functions are missing."""
     missing = [number(e) for e in chapter1.CHAPTER if not work.passed(e)]
     if missing:
         which = ", ".join(map(str, missing))
-        raise UserError(f"train needs all ten functions of chapter 1 as they have passed; still to do: {which}")
+        raise UserError(f"train needs all ten functions of chapter 1, passed and unchanged since; still to do: {which}")
     yours = SimpleNamespace(**{e.function: getattr(runner.load(work.path(e)), e.function) for e in chapter1.CHAPTER})
     dataset = data.load("mnist")
     params = MLP(HIDDEN, seed=0).params
     say("Your functions, and no others, train a network: 784 pixels, 128 hidden units, 10 digits.\n", "strong")
     try:
         judge(yours, dataset)
-        say(f"Training on {len(dataset.train_images):,} images, {EPOCHS} times over each ...")
+        say(f"Training on {len(dataset.train_images):,} images, {EPOCHS} times on each ...")
         history = learn(yours, params, dataset)
         figures(yours, params, dataset)
     except (ValueError, IndexError, TypeError, AttributeError) as error:
-        raise UserError(f"one of your functions fails on larger batches, though it has passed: {error}") from None
+        raise UserError(f"one of your functions has passed, but fails on larger batches: {error}") from None
     accuracy = history.test_accuracy[-1]
     import plot  # matplotlib takes a moment, and the digits above need none
 
-    title = "784-128-10, every derivative written by yourself"
+    title = "784-128-10, every derivative written by you"
     plot.learning_curves(history, title, "test", work.folder, "mine")
     say(f"Your curves: {near(work.folder / 'loss_plot_mine.png')}, {near(work.folder / 'accuracy_plot_mine.png')}")
     say(
-        f"\nOf 10,000 digits that it has never seen, your network reads {round(accuracy * 10_000):,} right. Nobody has "
-        "told it what a 7 looks like. It has only followed the derivatives, and you wrote every one of them.",
+        f"\nOf 10,000 digits that it has never seen, your network reads {round(accuracy * 10_000):,} right. Nobody "
+        "told it what a 7 looks like. It only followed the derivatives, and you wrote every one of them.",
         "good",
     )
     print(f"test accuracy: {accuracy:.4f}")
@@ -81,11 +81,11 @@ def judge(yours, dataset):
         raise UserError(
             f"your db1 and your central differences are {apart:.1e} apart on real digits: mark 1 to 10 again"
         )
-    say(f"Your judge first: your db1 and your central differences agree to {apart:.0e}.")
+    say(f"First, your judge: your db1 and your central differences agree to {apart:.0e}.")
 
 
 def learn(yours, params, dataset):
-    """Train params in place. What was recorded, as plot.learning_curves wants it."""
+    """Train params in place. The record, as plot.learning_curves expects it."""
     history = SimpleNamespace(train_loss=[], train_accuracy=[], test_step=[], test_loss=[], test_accuracy=[])
     velocity = {name: np.zeros_like(p) for name, p in params.items()}
     beside = Project(params)
@@ -105,7 +105,7 @@ def learn(yours, params, dataset):
         if step == TWINS - 1:
             apart = beside.apart(params)
             apart = f"at most {apart:.0e} away from yours" if apart else "the same as yours, to the last bit"
-            say(f"After {TWINS} steps, all weights of mlp_np.py, trained beside, are {apart}.")
+            say(f"After {TWINS} steps, all weights of mlp_np.py, trained alongside, are {apart}.")
         if (step + 1) % per_epoch == 0:
             test(yours, params, dataset, history)
             seconds = time.perf_counter() - started
@@ -145,11 +145,11 @@ def test(yours, params, dataset, history):
 
 
 def figures(yours, params, dataset, n=5):
-    """Print some test digits, and what the network says they are."""
+    """Print some test digits, and what the network reads."""
     images = dataset.test_images[:n]
     p = forward(yours, params, as_input(images, dataset))[2]
     print()
-    for row in range(4, 26, 2):  # a character for 2 x 2 pixels
+    for row in range(4, 26, 2):  # one character for 2 x 2 pixels
         ink = images[:, row : row + 2].reshape(n, 2, 14, 2).mean(axis=(1, 3))
         print("  ".join("".join(" .:*#"[int(v * 4.99 / 256)] for v in line) for line in ink).rstrip())
     print("  ".join(f"{'it is a ' + str(digit):14}" for digit in p.argmax(axis=1)).rstrip() + "\n")

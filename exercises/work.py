@@ -1,4 +1,4 @@
-"""A learner's folder: the files that they write, and how far they are."""
+"""A learner's folder: the files that they write, and how far they have got."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from exercises.house import STUBS, UserError, replacing
 
 
 class Work:
-    """A learner's folder: the files that they write, and how far they are."""
+    """A learner's folder: the files that they write, and how far they have got."""
 
     def __init__(self, folder):
         self.folder, self.file = folder, folder / "progress.json"
@@ -20,7 +20,7 @@ class Work:
                 self.progress = {**self.progress, **json.loads(self.file.read_text(encoding="utf-8"))}
                 self.current.name, self.progress["passed"].get, self.progress["hints"].get
             except (ValueError, TypeError, AttributeError, StopIteration):
-                raise UserError(f"{self.file} is damaged: delete it; your exercises stay as they are") from None
+                raise UserError(f"{self.file} is damaged: delete it; your exercises are not affected") from None
 
     @property
     def current(self):

@@ -1,9 +1,9 @@
-"""How fast, and beside what: `python -m lab.bench` (ten minutes, on an idle machine).
+"""How fast a training step is, and compared with what: `python -m lab.bench` (ten minutes, on an idle machine).
 
-Whatever is compared takes turns, a block of steps each, so that whatever else the machine does meets them all. Each
-runs in a process of its own, as when a learner runs it: in one process the threads of NumPy and of PyTorch get into
-each other's way. The first third of a block does not count, it warms up. Results go into results.json, and the picture
-into png/speed.png.
+The programs that are compared take turns, a block of steps each, so that anything else the machine does affects them
+all. Each runs in its own process, as when a learner runs it: in one process, the threads of NumPy and of PyTorch get in
+each other's way. The first third of each block is a warm-up and does not count. The results go into results.json, the
+picture into png/speed.png.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def step_in_numpy(options):
 
 
 def step_in_pytorch(options, compiled=False):
-    """The same."""
+    """The same in PyTorch."""
     x, y = map(torch.from_numpy, random_batch(options))
     model, optimizer = main_torch.build(options)
     network = torch.compile(model) if compiled else model
@@ -70,7 +70,7 @@ def step_in_pytorch(options, compiled=False):
 
 
 def steps_of(options, compiled=False):
-    """Both, and the compiled one if asked for, as `take_turns` takes them."""
+    """Both, and the compiled one if asked for, in the form that `take_turns` expects."""
     steps = {NUMPY: (step_in_numpy, options), PYTORCH: (step_in_pytorch, options)}
     return steps | ({COMPILED: (step_in_pytorch, options, True)} if compiled else {})
 
@@ -109,7 +109,7 @@ def step_of_products(options):
 
 
 def step_of_products_in_pytorch(options):
-    """The same products by PyTorch, which brings another library for them than NumPy does."""
+    """The same products in PyTorch, which brings a different library for them than NumPy."""
     pairs = [tuple(map(torch.from_numpy, pair)) for pair in products_of(options)]
     return lambda: [a @ b for a, b in pairs]
 
@@ -117,8 +117,8 @@ def step_of_products_in_pytorch(options):
 def step_of_update(options):
     """The passes over the parameters at the end of a NumPy training step: almost no arithmetic, all memory.
 
-    The gradients are those that keep the velocities as they are: otherwise these would fall, into numbers so small that
-    some processors are slow with them.
+    The gradients are chosen to keep the velocities constant. Otherwise the velocities would decay to numbers so small
+    that some processors are slow with them.
     """
     params = main_np.build(options)[0].params
     velocity = {name: np.ones_like(p) for name, p in params.items()}
@@ -127,7 +127,7 @@ def step_of_update(options):
 
 
 def step_of_the_ancestor(options):
-    """The step of np_nn, written again: pixels from 0 to 255 as they are, no biases, plain gradient descent."""
+    """The step of np_nn, rewritten: raw pixels from 0 to 255, no biases, plain gradient descent."""
     rng = np.random.default_rng(0)
     images = rng.integers(256, size=(options.batch_size, 784), dtype=np.uint8)
     y = rng.integers(10, size=options.batch_size)
@@ -145,7 +145,7 @@ def step_of_the_ancestor(options):
 
 
 def step_by_single_examples(options):
-    """The same gradients from a loop over the batch, an example at a time, as an introduction would write it."""
+    """The same gradients from a loop over the batch, one example at a time, as an introduction would write it."""
     x, y = random_batch(options)
     model, _ = main_np.build(options)
 
@@ -162,7 +162,7 @@ def step_by_single_examples(options):
 
 
 def step_of_the_usual_example(batch_size=64):
-    """A training step of the network in PyTorch's own MNIST example, written again: two convolutions, pooling,
+    """A training step of the network in PyTorch's own MNIST example, rewritten: two convolutions, pooling,
     dropout, two linear layers, Adadelta. It trains for 14 epochs."""
     network = nn.Sequential(
         nn.Conv2d(1, 32, 3),
@@ -194,7 +194,7 @@ def step_of_the_usual_example(batch_size=64):
 
 
 def take_turns(steps, rounds=15, least=12):
-    """{name: [median, lower quartile, upper quartile]} of the milliseconds of the steps that count.
+    """{name: [median, lower quartile, upper quartile]} of the milliseconds per step, warm-up excluded.
 
     steps: {name: (function, arguments ...)}, where function(arguments ...) returns the step.
     """
@@ -205,7 +205,7 @@ def take_turns(steps, rounds=15, least=12):
         seconds = {name: [] for name in workers}
         for _ in range(rounds):
             for name, worker in workers.items():
-                time.sleep(0.05)  # until the threads of the one before have given up waiting for more work
+                time.sleep(0.05)  # until the previous worker's threads no longer wait for more work
                 seconds[name] += worker.seconds(blocks[name])[blocks[name] // 3 :]
     finally:
         for worker in workers.values():
@@ -214,7 +214,7 @@ def take_turns(steps, rounds=15, least=12):
 
 
 class Worker:
-    """A process that takes steps when it is told to, and says how long each took."""
+    """A process that takes steps when told to, and reports how long each took."""
 
     def __init__(self, context, make, *arguments):
         self.pipe, other = context.Pipe()
@@ -223,15 +223,15 @@ class Worker:
         other.close()
 
     def seconds(self, steps):
-        """The seconds of each of so many steps."""
+        """The seconds that each of this many steps took."""
         try:
             self.pipe.send(steps)
             return self.pipe.recv()
         except (EOFError, OSError):
-            raise UserError("a measurement did not come to its end (its message is above)") from None
+            raise UserError("a measurement failed (its message is above)") from None
 
     def end(self):
-        with contextlib.suppress(OSError):  # it may have ended by itself
+        with contextlib.suppress(OSError):  # it may have ended already
             self.pipe.send(0)
         self.process.join(10)
         self.process.terminate()
@@ -239,7 +239,7 @@ class Worker:
 
 
 def work(pipe, make, arguments):
-    """What a `Worker` does. Ctrl-C is for the program that started it, which then ends it."""
+    """What a `Worker` does. It leaves Ctrl-C to the program that started it, which then ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     step = make(*arguments)
     while steps := pipe.recv():
@@ -257,21 +257,21 @@ def step_of_a_large_product(size):
 
 
 def peak_gflops(size=2048):
-    """Billions of multiplications and additions a second in a large product: as fast as this machine multiplies."""
+    """Billions of multiplications and additions per second in a large product: the most that this machine can do."""
     ms = take_turns({PRODUCTS: (step_of_a_large_product, size)}, rounds=3)[PRODUCTS][0]
     return round(2 * size**3 / ms / 1e6, 1)
 
 
 def network_of(options):
-    """What a row of the table of steps is about: the network and its batch size."""
+    """The network and the batch size of a row in the table of steps."""
     return title(options).split(" in ")[0], options.batch_size
 
 
 def measure_steps(compiled):
     """The table of steps: both networks, both programs, and the parts of NumPy's step alone.
 
-    A rented machine has slow minutes. So all is measured three times, minutes apart, and of each row that time counts
-    in which everything together took least.
+    A rented machine has slow minutes. So everything is measured three times, minutes apart, and each row keeps the
+    measurement with the smallest total.
     """
     rows = {}
     for _ in range(3):
@@ -280,7 +280,7 @@ def measure_steps(compiled):
             count = sum(len(a) * b.size for a, b in products_of(options))
             network, batch_size = network_of(options)
             alone = {PRODUCTS: (step_of_products, options), UPDATE: (step_of_update, options)}
-            if options.model == "mlp":  # PyTorch's convolutions are other products
+            if options.model == "mlp":  # PyTorch's convolutions use other products
                 alone[PYTORCHS_PRODUCTS] = (step_of_products_in_pytorch, options)
             for threads in THREADS:
                 with threads_of_workers(threads):
@@ -293,7 +293,7 @@ def measure_steps(compiled):
 
 
 def measure_instead():
-    """What a learner could pick instead, at batch 128: milliseconds for as many images."""
+    """What a learner could run instead, at batch size 128: milliseconds for that many images."""
     options = parse_options("torch", "--batch-size", 128)
     ms = take_turns(
         {
@@ -322,7 +322,7 @@ def measure_scaling():
 
 @contextlib.contextmanager
 def threads_of_workers(threads):
-    """Processes that start meanwhile use so many threads; NumPy and PyTorch read that from the environment."""
+    """Processes started inside use this many threads; NumPy and PyTorch read the number from the environment."""
     before = dict(os.environ)
     os.environ.update({name: str(threads) for name in THREADS_OF_LIBRARIES})
     try:
@@ -333,8 +333,8 @@ def threads_of_workers(threads):
 
 
 def measure_epochs(pixels):
-    """The default run by hand on such pixels, in a process of its own: the seconds of each epoch, and how many of W1's
-    velocities are subnormal at its end (a part of 1)."""
+    """The default run by hand with these pixels, in its own process: the seconds of each epoch, and the fraction of
+    W1's velocities that are subnormal at the end."""
     with multiprocessing.get_context("spawn").Pool(1) as other:
         return other.apply(train_by_hand, [pixels])
 
@@ -358,8 +358,8 @@ def train_by_hand(pixels):
     return {"seconds": seconds, "subnormal": round(float(subnormal.mean()), 4)}
 
 
-# A small program between us and the one that is measured: on Linux a new process's peak of memory starts with that of
-# the one which started it.
+# A small program between this one and the one that is measured: on Linux, a new process's peak memory starts at that of
+# its parent.
 MEASURE = """
 import resource, subprocess, sys, time
 started = time.perf_counter()
@@ -371,7 +371,7 @@ sys.exit(status)
 
 
 def measure_process(*argv):
-    """Seconds of the training loop and of the whole program, and the most memory that it held, in MB."""
+    """Seconds of the training loop and of the whole program, and its peak memory in MB."""
     command = [
         sys.executable,
         "-c",
@@ -383,7 +383,7 @@ def measure_process(*argv):
     ]
     ended = subprocess.run(command, cwd=results.ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     if ended.returncode:
-        raise UserError(f"{' '.join(argv)} did not come to its end")
+        raise UserError(f"{' '.join(argv)} failed")
     loop = float(re.search(r"steps, (\d+\.\d) s$", ended.stdout, re.M)[1])
     seconds, memory = map(float, re.search(r"^(.+) s, (\d+) at most$", ended.stdout, re.M).groups())
     megabyte = 1024 if sys.platform == "linux" else 1024**2  # Linux counts in kB, macOS in bytes
@@ -391,7 +391,7 @@ def measure_process(*argv):
 
 
 def epochs_to(accuracy, name):
-    """After how many epochs a committed run first read so many of the test images right; None if never."""
+    """The epochs after which a committed run first reached this test accuracy; None if it never did."""
     history = json.loads((results.ROOT / "learning_curves" / f"history_{name}.json").read_text())
     reached = [epoch for epoch, a in enumerate(history["test_accuracy"], 1) if a >= accuracy]
     return reached[0] if reached else None
@@ -401,7 +401,7 @@ def epochs_to(accuracy, name):
 
 
 def table(result):
-    """Milliseconds of a step, in NumPy and in PyTorch."""
+    """Milliseconds per step in NumPy and in PyTorch."""
     names = [name for name in (PRODUCTS, NUMPY, PYTORCH, COMPILED) if name in result["rows"][0]["ms"]]
     rows = []
     for row in result["rows"]:
@@ -413,7 +413,7 @@ def table(result):
 
 
 def limit_table(result):
-    """Where the time of NumPy's step goes, and how near both come to the machine's fastest multiplication."""
+    """Where the time of NumPy's step goes, and how close both come to the machine's fastest multiplication."""
     rows = []
     for row in result["rows"]:
         ms = {name: times[0] for name, times in row["ms"].items()}
@@ -450,7 +450,7 @@ def instead_table(result):
 
 
 def scaling_table(result):
-    """Milliseconds of an MLP's step by its sizes, for each number of threads."""
+    """Milliseconds per step of an MLP, by its sizes and the number of threads."""
     found = {(row["batch_size"], row["hidden"], row["threads"]): row["ms"] for row in result["scaling"]}
     threads = sorted({key[2] for key in found})
     rows = []
@@ -462,7 +462,7 @@ def scaling_table(result):
 
 
 def time_table(result):
-    """Seconds of training until a test accuracy was reached first, and what a whole program takes."""
+    """Seconds of training until a test accuracy was first reached, and what a whole program takes."""
     rows = []
     for row in result["times"]:
         until = [f"{seconds:.0f} s" if seconds else "" for seconds in (row["to_98"], row["to_99"])]
@@ -473,7 +473,7 @@ def time_table(result):
 
 
 def epochs_table(result):
-    """Seconds of each epoch of the default run by hand, by the pixels that it sees."""
+    """Seconds per epoch of the default run by hand, by its pixels."""
     rows = [
         [f"`--pixels {pixels}`", *(f"{seconds:.2f}" for seconds in run["seconds"]), f"{run['subnormal']:.0%}"]
         for pixels, run in ((pixels, result["epochs"][pixels]) for pixels in PIXELS)
@@ -530,7 +530,7 @@ def picture(result):
 
 TABLES = (table, limit_table, instead_table, time_table, epochs_table, scaling_table)
 
-# Name of the committed history: (program, command, its short form to measure).
+# Name of the committed history: (program, command, options that make it short enough to measure).
 RUNS = {
     "np": (NUMPY, "main_np.py", []),
     "torch": (PYTORCH, "main_torch.py", []),
@@ -540,7 +540,7 @@ RUNS = {
 
 
 def measure_times(rows):
-    """For each of RUNS the time to 98 % and 99 %, and whole programs beside their loops (short for the ResNets)."""
+    """For each of RUNS, the time to 98 % and 99 %, and the whole program beside its loop (short for the ResNets)."""
     by_key = {(row["network"], row["batch_size"], row["threads"]): row for row in rows}
     found = []
     for name, (numpy_or_pytorch, command, short) in RUNS.items():
@@ -558,17 +558,17 @@ def measure_times(rows):
 def main():
     Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     if sys.platform == "win32":
-        raise UserError("Windows does not say how much memory a program needed: run this on Linux or macOS")
+        raise UserError("Windows does not report how much memory a program used: run this on Linux or macOS")
     to_99 = epochs_to(0.99, "resnet_torch")
     if to_99 is None:
-        raise UserError("history_resnet_torch.json is not of the README's run: put back the one that git has")
+        raise UserError("history_resnet_torch.json is not from the README's run: restore it from git")
     result = {"command": "python -m lab.bench", "machine": machine()}
     result["rows"] = measure_steps(compiled=has_compiler())
     with threads_of_workers(THREADS[-1]):
         result["instead"] = measure_instead()
         result["epochs"] = {pixels: measure_epochs(pixels) for pixels in PIXELS}
         result["times"] = measure_times(result["rows"])
-        # Both have the same number of steps in an epoch: the time to 99 % as a part of what the usual example trains.
+        # Both have the same number of steps per epoch: the time to 99 % as a fraction of the usual example's training.
         example = take_turns({"example": (step_of_the_usual_example, 64)}, rounds=5)["example"]
     share = to_99 * result["rows"][-1]["ms"][PYTORCH][0] / (14 * example[0])
     result["to_99"] = {"epochs": to_99, "share": round(share, 4), "example_ms": example}
@@ -580,7 +580,7 @@ def main():
     print("times are milliseconds, medians (middle half)")
     for part in TABLES:
         print(f"\n{part.__doc__}\n\n{part(result)}")
-    print(f"\nPyTorch's own MNIST example at batch 64: {example[0]:.1f} ms a step, 14 epochs")
+    print(f"\nPyTorch's own MNIST example at batch 64: {example[0]:.1f} ms per step, 14 epochs")
     print(f"the ResNet reads 99 % after {to_99} epochs: {share:.1%} of that time")
 
 

@@ -1,7 +1,7 @@
 """Why the shortcut: the same residual network with and without it, shallow and deep -> png/shortcut.png.
 
 Every block computes relu(second(relu(first(x))) + shortcut(x)); without its shortcut it is a plain stack of
-convolutions. Both are trained for one epoch in the same way. What is found goes into results.json.
+convolutions. Both are trained for one epoch in the same way. The results go into results.json.
 """
 
 import argparse
@@ -34,7 +34,7 @@ class Nothing(nn.Module):
 
 
 def network(blocks, shortcuts, seed=0):
-    """A ResNet and its optimizer, and the options that they were made from."""
+    """A ResNet, its optimizer, and the options that both were built from."""
     argv = ["--model", "resnet", "--blocks", str(blocks), "--batch-size", "128", "--epochs", "1", "--augment", "none"]
     options = parse_options("torch", *argv, "--seed", seed, "--device", "cpu")
     model, optimizer = main_torch.build(options)
@@ -68,7 +68,7 @@ def accuracy_after_one_epoch(dataset, blocks, shortcuts):
 
 
 def picture(result):
-    """What the shortcut is for: a result as test accuracy by depth, and gradients by layer."""
+    """What the shortcut is for: a result as two plots, test accuracy by depth and gradients by layer."""
     figure = Figure(figsize=(8, 4), layout="constrained", facecolor="white")
     left, right = figure.subplots(1, 2)
     style_axes(left, "After one epoch", "test accuracy")

@@ -1,7 +1,7 @@
-"""Every accuracy that the README states: `python -m lab.results` trains what is missing in results.json.
+"""Every accuracy that README and docs state: `python -m lab.results` trains what is missing from results.json.
 
-It can be stopped and called again: a run that has ended is not repeated. `python -m lab.results NAME ...` trains only
-the runs of those names (see RUNS and CHOICES). Those with seed 0 leave their curves in learning_curves/.
+It can be stopped and started again: finished runs are not repeated. `python -m lab.results NAME ...` trains only the
+runs with those names (see RUNS and CHOICES). Those with seed 0 leave their curves in learning_curves/.
 """
 
 import json
@@ -33,7 +33,7 @@ RUNS = {  # name: (command, seeds)
     "ViT, NumPy": ("main_np.py --model vit", range(3)),
     "ViT, PyTorch": ("main_torch.py --model vit", range(1)),
 }
-# What options were chosen by: the last 10,000 training images, held out. The test set has no part in it.
+# The runs by which options were chosen, on the last 10,000 training images, held out. The test set plays no part.
 CHOICES = {
     "MLP": [
         "main_np.py --hidden 1024 --epochs 20",
@@ -56,7 +56,7 @@ CHOICES = {
         "main_torch.py --model vit --optimizer sgd --lr 0.3 --weight-decay 5e-4",
     ],
 }
-# Of these the curves of seed 0 are kept where the README shows them.
+# For these, the curves of seed 0 are kept where the README shows them.
 FOR_THE_README = {
     f"{main}{model}" for main in ("main_np.py", "main_torch.py") for model in ("", " --model resnet", " --model vit")
 }
@@ -71,12 +71,12 @@ def load_results(path=RESULTS):
         for run in [*runs, *sections.get("choices", {}).values()]:
             dict(run), float(run["accuracy"]), float(run["seconds"]), int(run["parameters"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise UserError(f"{path} is damaged: put back the one that git has") from None
+        raise UserError(f"{path} is damaged: restore it from git") from None
     return results
 
 
 def save_result(section, content, path=RESULTS):
-    """Put a section into results.json, which holds every number that the docs state, and leave the others."""
+    """Replace one section of results.json, which holds every number that the docs state, and keep the others."""
     results = load_results(path)
     results[section] = content
     with replacing(path) as file:
@@ -84,7 +84,7 @@ def save_result(section, content, path=RESULTS):
 
 
 def train(command, seed):
-    """Run a program as a user would; its accuracy, the seconds of its training loop, its parameters, its machine."""
+    """Run a program as a user would. Its accuracy, the seconds of its training loop, its parameters, its machine."""
     out = ROOT / "learning_curves"
     if seed or command not in FOR_THE_README:
         out = out / "others"
@@ -92,7 +92,7 @@ def train(command, seed):
     argv = [sys.executable, *words, "--seed", str(seed), "--out", str(out)]
     ended = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if ended.returncode:
-        raise UserError(f"{command} --seed {seed} did not come to its end; what ended before is kept")
+        raise UserError(f"{command} --seed {seed} failed; the runs that finished are kept")
     printed = ended.stdout
     model = re.search(r"--model (\w+)", command)
     name = (f"{model[1]}_" if model else "") + ("np" if "main_np" in command else "torch")
@@ -111,7 +111,7 @@ def markdown(head, rows):
 
 
 def table(accuracies):
-    """The runs in Markdown: mean ± standard deviation over the seeds (of two, the mean alone)."""
+    """The runs in Markdown: mean ± standard deviation over the seeds (for two, the mean alone)."""
     rows = []
     for name, (command, _) in RUNS.items():
         if name in accuracies:
@@ -131,13 +131,13 @@ PUBLISHED |= {("geohot", "geohot", "np"): 0.9635, ("geohot", "pytorch", "torch")
 
 
 def recipes_table(found):
-    """Test accuracy and sizes of every recipe, in the form of the tables that np_nn and the notebook published."""
+    """Test accuracy and sizes of every recipe, in the form of the tables published by np_nn and the notebook."""
     again = {(row["recipe"], row["init"], f): row[f] for row in found["inits"]["rows"] for f in ("np", "torch")}
 
     def accuracy(model, recipe, framework):
         """The mean over the runs in NumPy or PyTorch, as text; empty if there were none."""
         key = recipe, PUBLISHED_INIT[framework], framework
-        if key in PUBLISHED:  # run again by twins.py, with the first weights of the publication
+        if key in PUBLISHED:  # run again by twins.py, with the published run's first weights
             return f"{np.mean(again[key]):.4f}"
         name = {"mlp": "MLP", "resnet": "ResNet", "vit": "ViT"}[model] + (f" {recipe}" if recipe != "default" else "")
         runs = found["accuracy"].get(f"{name}, {'NumPy' if framework == 'np' else 'PyTorch'}", {"runs": {}})["runs"]

@@ -1,9 +1,9 @@
-"""Write the interactive page: one HTML file in which a trained network can be drawn for, looked into and taught.
+"""Write the interactive page: one HTML file in which you can draw for a trained network, look inside and teach it.
 
 `python -m page.build` puts the weights of a run of main_np.py (or of main_torch.py: --weights), and some of MNIST's
-images, into page/template.html, together with page/page.css and the scripts. The result opens from the disk and asks
-nothing of any server: its content security policy names the SHA-256 of its own script and style, and forbids all else.
-What enters the page is a number, or is escaped.
+images, into page/template.html, together with page/page.css and the scripts. The result opens from disk and contacts no
+server: its content security policy names the SHA-256 of its own script and style, and forbids everything else. Whatever
+enters the page is a number, or is escaped.
 """
 
 import base64
@@ -26,11 +26,11 @@ from support.program import run
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "page"
-MAX_BYTES = 1_600_000  # of the page: a photograph's size
-READ, MISREAD = 50, 10  # the test images to pick from: the first ones, then the first that the network reads wrong
-# The images that a new network learns from in section 5, and is tested on. How many, and the settings with which the
-# page opens, were judged by held-out training images (tests/page/test_learn.py does it again): 1,000 are enough for
-# 85 %, and 1,500 leave some margin.
+MAX_BYTES = 1_600_000  # of the page: the size of a photograph
+READ, MISREAD = 50, 10  # the test images to pick from: the first ones, then the first that the network misreads
+# The images that a new network learns from in section 5, and those that test it. Their number, and the settings that
+# the page opens with, were chosen on held-out training images (tests/page/test_learn.py repeats it): 1,000 are enough
+# for 85 %, and 1,500 leave some margin.
 TRAINING, TESTING = 1500, 500
 # The script, in the order in which its parts go into the page.
 SCRIPTS = ("mlp", "state", "numbers", "pictures", "digit", "passes", "step", "learn", "start")
@@ -62,7 +62,7 @@ def main(argv=None):
 
 
 def load_mlp(path):
-    """(model, options, history) of the MLP in that checkpoint; UserError if it is no MLP, or does not read digits."""
+    """(model, options, history) of the MLP in that checkpoint; UserError if it is not an MLP that reads digits."""
     if not Path(path).exists():
         raise UserError(f"there is no {path}: run main_np.py first, or name a checkpoint with --weights")
     model, options, checkpoint = load_network(path)
@@ -79,7 +79,7 @@ def build(model, options, history):
 
 
 def assemble(run, network):
-    """page/template.html with everything in it: which run it shows, what it knows, style and script."""
+    """page/template.html with its holes filled: which run it shows, what it knows, style and script."""
     read = {name: (FOLDER / name).read_text(encoding="utf-8") for name in ("template.html", "page.css")}
     script = "\n".join((FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
     parts = {"policy": policy(script, read["page.css"]), "style": read["page.css"], "script": script}
@@ -98,7 +98,7 @@ def policy(script, style):
 
 
 def lines(function):
-    """Where that function stands in mlp_np.py, as the end of a link: "L71-L78"."""
+    """Where that function is in mlp_np.py, as the end of a link: "L71-L78"."""
     source = (ROOT / "mlp_np.py").read_text(encoding="utf-8").splitlines()
     first = next(n for n, line in enumerate(source) if re.match(rf" *def {function}\(", line))
     indent = len(source[first]) - len(source[first].lstrip())
@@ -108,7 +108,7 @@ def lines(function):
 
 
 def run_line(options, history):
-    """Which run the weights are from, and how well it reads, in the words of its history."""
+    """Which run the weights are from, and how well it reads, according to its history."""
     line = f"784-{options.hidden}-10, seed {options.seed}, {history.step:,} training steps"
     if history.test_step and history.test_step[-1] == history.step:
         line += f", {test_set_name(options)} accuracy {history.test_accuracy[-1]:.4f}"
@@ -119,7 +119,7 @@ def network(model, options):
     """What the page knows: the weights, how pixels become input, and images to pick, to learn from and to test on."""
     dataset = data.load(options.dataset)
     scales, packed = zip(*map(pack, model.params.values()), strict=True)
-    model.params = {  # as the page will have them, so that its mistakes are the page's
+    model.params = {  # as the page will have them, so that the model's mistakes are the page's
         name: unpack(whole, scale).reshape(p.shape)
         for (name, p), scale, whole in zip(model.params.items(), scales, packed, strict=True)
     }
@@ -127,7 +127,7 @@ def network(model, options):
     p = softmax(model.forward(x))
     wrong = np.flatnonzero(p.argmax(axis=1) != dataset.test_labels)
     chosen = [*range(READ), *wrong[wrong >= READ][:MISREAD].tolist()]
-    belief = p[chosen, dataset.test_labels[chosen]] + ~np.isin(chosen, wrong)  # of the misread, in the true digit
+    belief = p[chosen, dataset.test_labels[chosen]] + ~np.isin(chosen, wrong)  # in the true digit, of the misread
     images = dataset.test_images[chosen], dataset.train_images[:TRAINING], dataset.test_images[:TESTING]
     content = b"".join([*packed, *(array.tobytes() for array in images)])
     return {
@@ -138,7 +138,7 @@ def network(model, options):
         "scales": scales,
         "numbers": chosen,  # which of the test images
         "labels": dataset.test_labels[chosen].tolist(),
-        "opens": int(belief.argmin()),  # on the misread one that surprises the network most
+        "opens": int(belief.argmin()),  # on the misread image that surprises the network most
         "trainingLabels": dataset.train_labels[:TRAINING].tolist(),
         "testingLabels": dataset.test_labels[:TESTING].tolist(),
         "packed": base64.b64encode(gzip.compress(content, 9, mtime=0)).decode(),
@@ -146,10 +146,10 @@ def network(model, options):
 
 
 def pack(array):
-    """A float array as whole numbers from -32767 to 32767, and the scale that makes them weights again.
+    """A float array as whole numbers from -32767 to 32767, and the scale that turns them back into weights.
 
-    No weight moves by more than half a scale: 1/65534 of the largest. First all low bytes, then all high ones, which
-    are alike and compress well.
+    No weight changes by more than half a scale: 1/65534 of the largest. The low bytes come first, then the high bytes,
+    which are similar and compress well.
     """
     scale = float(np.abs(array).max()) / 32767 or 1.0
     whole = np.rint(array / scale).astype("<i2")

@@ -75,7 +75,7 @@ class Pad {
   }
 }
 
-let drawnOn = null; // the pad that was last drawn on
+let drawnOn = null; // the pad last drawn on
 let waiting = false;
 
 function readPad() {
@@ -113,9 +113,9 @@ for (const button of document.querySelectorAll(".clear")) {
 
 /** A drawing in the form of MNIST's images, made as LeCun, Bottou, Bengio & Haffner 1998 describe theirs: the digit
     fills a box of 20 x 20 pixels, its proportions kept, in greys that say how much of a pixel the ink covers; and the
-    box lies so in the 28 x 28 image that the digit's centre of mass is at the centre.
+    box is placed in the 28 x 28 image so that the digit's centre of mass is at the centre.
 
-    rgba: SIDE x SIDE pixels, ink is what is opaque. Returns 784 pixels, 0 to 255. */
+    rgba: SIDE x SIDE pixels; what is opaque is ink. Returns 784 pixels, 0 to 255. */
 function toMnist(rgba) {
   let left = SIDE, right = -1, top = SIDE, bottom = -1;
   const dots = new Uint32Array(rgba.buffer); // a pixel of no ink is 0

@@ -28,7 +28,7 @@ function shuffle(items, random) {
   return items;
 }
 
-/* mlp_np.py's ways to draw first weights: a weight, and a bias, of a layer with that many inputs and outputs. */
+/* mlp_np.py's ways to draw first weights: a weight, and a bias, of a layer with the given numbers of inputs and outputs. */
 const INITS = {
   he: [(random, fanIn) => normal(random) * Math.sqrt(2 / fanIn), () => 0],
   pytorch: [(random, fanIn) => uniform(random, 1 / Math.sqrt(fanIn)), (random, fanIn) => uniform(random, 1 / Math.sqrt(fanIn))],
@@ -91,7 +91,7 @@ class Training {
     return { x, y: chosen.map((n) => this.labels[n]) };
   }
 
-  /** The forward pass and the backward pass of a batch. */
+  /** The forward and the backward pass of a batch. */
   pass({ x, y }) {
     const logits = this.model.forward(x), { loss, dlogits } = softmaxCrossEntropy(logits, y);
     return { loss, accuracy: countRight(logits, y) / y.length, grads: this.backward(dlogits) };
@@ -132,7 +132,7 @@ class Training {
     return !Number.isFinite(this.losses.at(-1) ?? 0) || !this.model.params.W1.every(Number.isFinite);
   }
 
-  /** d loss / d W1 by hand and measured, (loss(+h) - loss(-h)) / 2h: of eight units, where it is largest. */
+  /** d loss / d W1 by hand and measured, (loss(+h) - loss(-h)) / 2h: for eight units, where it is largest. */
   check(batchSize, h = 1e-5) {
     const batch = this.batch(this.order.slice(0, batchSize)), { W1: dW1 } = this.pass(batch).grads;
     const params = Object.fromEntries(Object.entries(this.model.params).map(([name, p]) => [name, Float64Array.from(p)]));
@@ -144,7 +144,7 @@ class Training {
       W1[n] = kept;
       return loss;
     };
-    const most = Array.from({ length: hidden }, (_, j) => j); // for each unit, where in dW1 its largest number is
+    const most = Array.from({ length: hidden }, (_, j) => j); // for each unit, where dW1 has its largest number
     dW1.forEach((d, n) => Math.abs(d) > Math.abs(dW1[most[n % hidden]]) && (most[n % hidden] = n));
     return most.sort((a, b) => Math.abs(dW1[b]) - Math.abs(dW1[a])).slice(0, 8).map((n) => ({
       i: Math.floor(n / hidden), j: n % hidden, byHand: dW1[n], measured: (lossAt(n, W1[n] + h) - lossAt(n, W1[n] - h)) / (2 * h),
@@ -178,7 +178,7 @@ class Canvas {
   }
 }
 
-/** Two curves, of the batches and of the test images, and faintly those of the run before. */
+/** Two curves, for the batches and the test images, and faintly those of the previous run. */
 class Curves extends Canvas {
   constructor(host, learning, { name, training, tested, least, most, format }) {
     super(host);
@@ -275,7 +275,7 @@ class Units extends Canvas {
       data[at] = colour[0];
       data[at + 1] = colour[1];
       data[at + 2] = colour[2];
-      data[at + 3] = run.off?.[j] ? 90 : 255; // pale, if nothing turns it on
+      data[at + 3] = run.off?.[j] ? 90 : 255; // pale if nothing turns it on
     }
     small.getContext("2d").putImageData(this.image, 0, 0);
     const context = fit(this.canvas, width, down * (side + gap) - gap);
@@ -293,7 +293,7 @@ class Units extends Canvas {
 const LEARNING_RATES = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1].map((lr) => (given.pixels === "raw" ? lr / 1e4 : lr));
 const BATCH_SIZES = [1, 8, 32, 128];
 const HIDDEN = [8, 16, 32, 64];
-const PAUSES = 3000; // steps: then it waits to be started again
+const PAUSES = 3000; // steps, after which it waits to be started again
 
 class Learning {
   constructor() {
@@ -395,7 +395,7 @@ class Learning {
   }
 
   verb() {
-    return this.running ? "Pause" : this.training.step ? "Go on" : "Start";
+    return this.running ? "Pause" : this.training.step ? "Continue" : "Start";
   }
 
   show() {
@@ -409,9 +409,9 @@ class Learning {
       "new-hidden-value": this.hidden,
       "new-answer": blank || this.answer < 0 ? "–" : this.answer,
       "new-sure": blank || this.answer < 0 ? "" : `with ${percent(this.p[this.answer])}`,
-      progress: !training.step ? "Not a single step yet."
+      progress: !training.step ? "No steps yet."
         : `${plural(training.step, "step")}: each image seen about ${(training.seen / trainingImages.length).toFixed(1)} times. ` +
-          (training.broken() ? "The numbers have grown beyond all bounds: start over."
+          (training.broken() ? "The numbers have overflowed: start over."
             : test ? `It reads ${(100 * test.accuracy).toFixed(1)}% of the test images.` : ""),
       "units-note": !off ? "" : `${off} of the ${this.hidden} units, shown pale, ${off === 1 ? "is" : "are"} off for every test image.`,
     };
@@ -436,7 +436,7 @@ class Learning {
         ? "By hand and measured, every dW1 is 0: hardly any unit is on. Start over, and check before the first step."
         : "By hand and measured, every dW1 is 0: no weight of the first layer can ever move."
       : apart(worst) < 1e-3
-        ? `They agree: ${both}, and none of the eight that were checked differs more. The backward pass is right; whatever is wrong is elsewhere.`
+        ? `They agree: ${both}, and none of the eight that were checked differs more. The backward pass is right; if something is wrong, it is elsewhere.`
         : `They disagree: ${both}` +
           (Math.abs(ratio - Math.round(ratio)) < 0.01 * ratio && ratio > 1.5 ? `, ${Math.round(ratio)} times as large.` : ".") +
           " The backward pass is wrong.";

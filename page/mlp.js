@@ -1,10 +1,10 @@
-/* The network of mlp_np.py once more, in JavaScript: the same names, the same formulas in the same order.
+/* The network of mlp_np.py again, in JavaScript: the same names, the same formulas in the same order.
 
    A matrix of shape (n, m) is a flat array, row after row: W1[i, j] is W1[i * H + j]. Weights are Float32Array, as
    main_np.py keeps them; all that is computed from them is Float64Array, because JavaScript calculates in double
    precision.
 
-   Each derivative's reason stands in mlp_np.py, beside the line that computes it. */
+   The derivation of each derivative is in mlp_np.py, beside the line that computes it. */
 
 /** 784 - H - 10 with one ReLU. `params` holds W1 (784, H), b1 (H), W2 (H, 10), b2 (10). */
 class MLP {
@@ -29,7 +29,7 @@ class MLP {
     this.da1 = timesTransposed(dlogits, W2, 10); // (B, H), dlogits @ W2.T
     this.dz1 = this.da1.map((d, n) => d * (this.z1[n] > 0)); // (B, H)
     const dW1 = transposedTimes(this.x, this.dz1, B, this.memory); // (784, H), x.T @ dz1
-    this.memory = dW1; // up to 3 MB, which the next pass may have
+    this.memory = dW1; // up to 3 MB, which the next pass may reuse
     const db1 = sumOfRows(this.dz1, B); // (H)
     return { W1: dW1, b1: db1, W2: dW2, b2: db2 };
   }
@@ -42,7 +42,7 @@ function softmaxCrossEntropy(logits, y) {
   for (let n = 0; n < B; n++) {
     const row = p.subarray(10 * n, 10 * n + 10);
     const largest = row.reduce((most, z) => Math.max(most, z));
-    const shifted = row[y[n]] - largest; // subtracting the same from all changes no p, and exp cannot overflow
+    const shifted = row[y[n]] - largest; // subtracting the same number from all changes no p, and exp cannot overflow
     row.forEach((z, k) => (row[k] = Math.exp(z - largest)));
     const total = row.reduce((sum, e) => sum + e, 0);
     row.forEach((e, k) => (row[k] = e / total));

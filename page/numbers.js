@@ -1,4 +1,4 @@
-/* What each number is and where it comes from: what the line at the bottom of the window says, and the colours. */
+/* What each number is and where it comes from, for the line at the bottom of the window; and the colours. */
 
 function text(v) {
   const size = Math.abs(v);
@@ -43,15 +43,15 @@ const NUMBERS = {
   db1: [({ j }) => now.db1[j], ({ j }) => `dz1[${j}]`],
 };
 
-/* What a reader does who wants to know what a number is. */
+/* How a reader asks what a number is. */
 const POINT = matchMedia("(hover: none)").matches ? "Tap" : "Point at";
 let pointed = { name: "", at: {} };
-let unit = 0; // the one whose weights are shown: the last that was pointed at
+let unit = 0; // the one whose weights are shown: the last one pointed at
 
 /** "dz1[17] = -0.0123 = da1[17] * (z1[17] > 0) = -0.0123 * 1" as [name and value, the rest]. */
 function explain({ name, at }) {
-  if (name === "p-after") return [`p[${at.k}] = ${percent(now.p[at.k])}`, `, before the steps ${percent(before()[at.k])}`];
-  if (name === "p-new") return [`p[${at.k}] = ${percent(learning.p[at.k])}`, " says the new network"];
+  if (name === "p-after") return [`p[${at.k}] = ${percent(now.p[at.k])}`, `, before the steps: ${percent(before()[at.k])}`];
+  if (name === "p-new") return [`p[${at.k}] = ${percent(learning.p[at.k])}`, ", says the new network"];
   if (name === "after") return [`loss = ${text(losses()[at.step])}`, ` after ${plural(at.step, "step")} on this digit`];
   if (!name) return ["", `${POINT} any number to see what it is and where it comes from.`];
   const [value, origin] = NUMBERS[name];
@@ -88,7 +88,7 @@ function showUnit() {
 let ramps = {}; // for each kind, 511 colours as [r, g, b]: from the least, through 0, to the most
 let colours = {};
 
-/** The colours of the screen, or of paper: those that page.css names first. */
+/** The colours for the screen, or for paper (those that page.css names first). */
 function readColours(onPaper = false) {
   const style = onPaper ? document.styleSheets[0].cssRules[0].style : getComputedStyle(document.documentElement);
   const names = ["negative-far", "negative", "zero", "positive", "positive-far", "ink", "paper", "off", "muted", "line", "accent", "mono"];

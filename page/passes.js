@@ -1,7 +1,7 @@
-/* Sections 2 and 3: the forward pass and the backward pass of the digit, number by number. */
+/* Sections 2 and 3: the forward and the backward pass of the digit, number by number. */
 
 const UNIT_COLUMNS = Math.min(32, Math.ceil(Math.sqrt(2 * H)));
-let most = []; // the units with the largest dz1, of which dW1 is shown
+let most = []; // the units with the largest dz1, whose dW1 is shown
 const MOST = Math.min(12, H);
 let scales = {}; // for each name, the number that gets the strongest colour
 
@@ -27,7 +27,7 @@ const GRIDS = {
   db1: { ...UNITS, kind: "both", label: "the derivatives of the biases" },
 };
 
-/** The strongest colours go to the largest numbers, and stay there during steps, so that one sees gradients fade. */
+/** The largest numbers get the strongest colours; the scale stays during steps, so that gradients are seen to fade. */
 function setScales(same) {
   const sizes = {
     a1: largest(now.a1), logits: largest(now.logits), da1: largest(now.da1), dz1: largest(now.da1), db1: largest(now.da1),

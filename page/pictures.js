@@ -18,7 +18,7 @@ class Grid {
     strip.className = this.kind;
     this.legend.append(document.createElement("span"), strip, document.createElement("span"));
     host.append(this.canvas, this.legend);
-    // One pixel a number, block below block; drawn larger from here.
+    // One pixel per number, block below block; drawn larger from here.
     this.small = document.createElement("canvas");
     this.small.width = this.columns;
     this.small.height = this.rows * this.blocks;
@@ -260,7 +260,7 @@ function rove(items, columns, choose = () => {}) {
 
 const stop = (items, n) => items.forEach((item, m) => (item.tabIndex = m === n ? 0 : -1));
 
-/** A group of buttons of which one is chosen. */
+/** A group of buttons, one of which is chosen. */
 function radios(host, count, columns, choose, fill) {
   const buttons = Array.from({ length: count }, (_, n) => {
     const button = document.createElement("button");

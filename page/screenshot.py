@@ -1,7 +1,7 @@
 """Take the README's picture of the page at work: `python -m page.screenshot` -> png/page.png.
 
-A digit is drawn into section 5 with the mouse, and a new network learns for a while before the picture is taken. It
-needs playwright and Chromium, like the tests of the page.
+The mouse draws a digit in section 5, and a new network learns for a while before the picture is taken. This needs
+playwright and Chromium, like the tests of the page.
 """
 
 import io
@@ -53,7 +53,7 @@ def take(browser, steps=STEPS):
     page.locator("#learn").evaluate("(section) => section.scrollIntoView()")
     draw(page, three())
     page.mouse.move(0, 0)
-    page.wait_for_timeout(500)  # until all that is out of view is drawn too
+    page.wait_for_timeout(500)  # until everything out of view is drawn, too
     top = page.locator("#learn").bounding_box()
     bottom = page.locator(".lab").bounding_box()
     clip = {"x": 0, "y": top["y"] + 1, "width": WIDTH, "height": bottom["y"] + bottom["height"] - top["y"] + 20}
@@ -62,7 +62,7 @@ def take(browser, steps=STEPS):
 
 
 def palette(png):
-    """The same picture in 256 colours: less than half as many bytes, and no difference that the eye sees."""
+    """The same picture in 256 colours: less than half the bytes, and no visible difference."""
     content = io.BytesIO()
     Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
         content, "PNG", optimize=True

@@ -1,4 +1,4 @@
-/* Showing it all: what follows from the state, wherever it stands on the page. */
+/* Showing it all: what follows from the state, wherever it is on the page. */
 
 /** Compute, and show. same: only the weights have changed, not the digit; weights: they have. */
 function update({ same = false, weights = false } = {}) {
@@ -32,7 +32,7 @@ function showWords() {
     "a1-note": `${on} of the ${H} units are on.`,
     "dz1-note": `Only units that are on pass anything back. The ${H - on} that are off, each marked with a dot, learn nothing from this digit.`,
     "dW1-count": MOST,
-    "dW1-note": given.pixels === "standardised" ? `Paper is not 0 but ${text(asInput([0])[0])}, and so it is tinted too, with the opposite sign.` : "",
+    "dW1-note": given.pixels === "standardised" ? `Paper is not 0 but ${text(asInput([0])[0])}, so it is tinted too, with the opposite sign.` : "",
     loss: text(loss),
     "label-note": !labelled ? "the network’s own answer, until you say which digit you meant"
       : answer === y && loss < 0.01
@@ -52,9 +52,9 @@ function showWords() {
   showDock();
 }
 
-// --- The dock: at the bottom of the window, wherever one is ---------------------------------------------------------
+// --- The dock: at the bottom of the window, wherever you are ---------------------------------------------------------
 
-let atLearning = false; // section 5 is what is being looked at
+let atLearning = false; // section 5 is in view
 
 function showDock() {
   const { p, answer } = atLearning ? learning : now, blank = empty() || answer < 0;

@@ -36,7 +36,7 @@ const model = new MLP(copy(trained));
 let picked = given.opens; // which test image, or null for a drawing
 let pixels = tests[picked].pixels;
 let y = tests[picked].label;
-let labelled = true; // somebody has said what y is; if not, y is the network's own answer
+let labelled = true; // y is known; if not, y is the network's own answer
 let digit = 0; // counts the digits that have been on the pad: steps on the same one share a number
 let steps = []; // every step taken: what it learned from, and loss and p before it
 let right = 0; // how many of the test images the network reads
@@ -50,7 +50,7 @@ function asInput(pixels) {
 
 const argmax = (values) => values.indexOf(values.reduce((most, v) => Math.max(most, v)));
 
-/** The forward pass and the backward pass of the digit on the pad. */
+/** The forward and the backward pass of the digit on the pad. */
 function compute() {
   const x = asInput(pixels);
   const logits = model.forward(x);

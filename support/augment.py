@@ -7,7 +7,7 @@ import numpy as np
 
 
 def shift(images, rng, most=2):
-    """Every image moved by up to `most` pixels each way, with background moving in."""
+    """Every image moved by up to `most` pixels along each axis, with background moving in."""
     padded = np.pad(images, ((0, 0), (most, most), (most, most)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, images.shape[1:], axis=(1, 2))  # (B, 5, 5, 28, 28)
     down, right = rng.integers(0, 2 * most + 1, (2, len(images)))
@@ -20,23 +20,23 @@ def affine(images, rng, turn=15, scale=0.1, slant=0.1, move=2):
 
 
 def elastic(images, rng, **most):
-    """Every image bent as if it were drawn on rubber, by 1 pixel (root mean square), and a little affine as well.
+    """Every image bent as if drawn on rubber, by 1 pixel (root mean square), with a small affine map on top.
 
-    After Simard, Steinkraus & Platt 2003, whose displacements are noise smoothed by a Gaussian of 4 pixels, and 1.4
-    pixels strong. We draw noise for the bumps of a coarse grid only, which looks the same and costs a tenth.
+    After Simard, Steinkraus & Platt 2003, whose displacements are noise smoothed by a Gaussian of 4 pixels, 1.4 pixels
+    strong. We draw noise only for bumps on a coarse grid, which looks the same at a tenth of the cost.
     """
     return resample(images, elastic_points(len(images), rng, **most))
 
 
 def gentle(images, rng):
-    """`elastic` for a network of convolutions: bent less and moved more."""
+    """`elastic` for a convolutional network: bent less and moved more."""
     return elastic(images, rng, bend=0.6, turn=12, move=2)
 
 
 def affine_points(n, rng, turn, scale, slant, move):
-    """Where n new images look in the old ones: (n, 2, 784), down and right, in pixels.
+    """Where in the old images the pixels of n new ones lie: (n, 2, 784), down and right, in pixels.
 
-    The new image at position p shows the old one at M (p - centre) + centre + t: M and t are drawn for each image.
+    The new image at position p shows the old one at M (p - centre) + centre + t, with M and t drawn for each image.
     """
     angle = np.deg2rad(rng.uniform(-turn, turn, n))
     high, wide = 1 + rng.uniform(-scale, scale, (2, n))
@@ -59,7 +59,7 @@ def elastic_points(n, rng, bend=1, turn=10, scale=0.1, slant=0.1, move=1):
 
 
 def bumps(points=7, width=4):
-    """Gaussians of that width (in pixels) on a grid of 7 x 7 points, as images: (49, 784) float32.
+    """Gaussians of the given width (in pixels) on a grid of 7 x 7 points, as images: (49, 784) float32.
 
     They are scaled so that the sum of all of them, each times standard normal noise, has variance 1 at every pixel.
     """
@@ -73,7 +73,7 @@ BUMPS = bumps()
 
 
 def resample(images, where):
-    """Images (B, 28, 28) as seen at the points where (B, 2, 784): between pixels by bilinear interpolation."""
+    """Images (B, 28, 28) sampled at the points `where` (B, 2, 784), with bilinear interpolation between pixels."""
     border = 2  # of background, for the points outside
     padded = np.pad(images, ((0, 0), (border, border), (border, border)))
     size = padded.shape[1]

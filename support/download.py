@@ -1,7 +1,7 @@
-"""MNIST and its relatives: where their files come from, how to know them, and how to fetch what is missing.
+"""MNIST and its relatives: where their files come from, how to verify them, and how to fetch what is missing.
 
-The four MNIST files lie in `mnist/`, so the first run needs no network. Nothing is used before its SHA-256 sum is
-right: neither a bundled file, nor a cached one, nor a download.
+The four MNIST files are in `mnist/`, so the first run needs no network. No file is used unless its SHA-256 sum is
+right, whether bundled, cached or downloaded.
 """
 
 import hashlib
@@ -24,21 +24,21 @@ FILES = (
     "t10k-labels-idx1-ubyte.gz",
 )
 TIMEOUT = (10, 30)  # seconds to connect, and between two reads
-GRACE, SLOWEST = 30, 10_000  # seconds in which a mirror may be slow, and bytes a second from then on
-MAX_BYTES = 32 * 2**20  # the largest of these files has 26 MB; a server that sends more sends something else
+GRACE, SLOWEST = 30, 10_000  # seconds for which a mirror may be slow, and the bytes per second required after that
+MAX_BYTES = 32 * 2**20  # the largest of these files is 26 MB; a server that sends more than this sends something else
 
 
 class Source(NamedTuple):
-    """Where a dataset comes from, and how to know it."""
+    """Where a dataset comes from, and how to verify it."""
 
     mirrors: tuple[str, ...]  # folders, tried one after the other
-    sha256: tuple[tuple[str, ...], ...]  # for each of FILES, the sums that are right (of the .gz)
+    sha256: tuple[tuple[str, ...], ...]  # for each of FILES, the accepted sums (of the .gz)
     mean: float  # of all training pixels, 0 to 1
     std: float
 
 
 SOURCES = {
-    # LeCun, Cortes & Burges 1998. Two sums a file: the bundled .gz (packed tighter), then the published one.
+    # LeCun, Cortes & Burges 1998. Two sums per file: the bundled .gz (compressed better), then the published one.
     "mnist": Source(
         mirrors=(
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -65,7 +65,7 @@ SOURCES = {
         mean=0.1307,
         std=0.3081,
     ),
-    # Xiao, Rasul & Vollgraf 2017: ten kinds of clothes.
+    # Xiao, Rasul & Vollgraf 2017: ten kinds of clothing.
     "fashion_mnist": Source(
         mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
         sha256=(
@@ -115,7 +115,7 @@ def find(name, file, sums):
 
 
 def cache_directory():
-    """Where this user's programs keep what can be fetched again (XDG_CACHE_HOME, on Windows LOCALAPPDATA)."""
+    """The folder for files that can be fetched again, in the user's cache (XDG_CACHE_HOME, on Windows LOCALAPPDATA)."""
     base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or os.path.expanduser("~/.cache")
     if base.startswith("~"):  # a user without a home
         base = tempfile.gettempdir()
@@ -125,8 +125,8 @@ def cache_directory():
 def download(urls, target, sums):
     """Fetch `target` from the first of `urls` that sends the right bytes, and return them.
 
-    The bytes are verified in memory and only then written, so the cache never holds a part of a file.
-    UserError names every address with what was wrong with it.
+    The bytes are verified in memory and only then written, so the cache never holds part of a file.
+    The UserError names every address and what was wrong with it.
     """
     tried = []
     for url in urls:
@@ -137,7 +137,7 @@ def download(urls, target, sums):
         except UserError as error:
             tried.append(f"{url} ({error})")
             continue
-        with suppress(OSError):  # a cache that cannot be written is no reason not to go on
+        with suppress(OSError):  # a cache that cannot be written is no reason to stop
             target.parent.mkdir(parents=True, exist_ok=True)
             with replacing(target) as file:
                 file.write(content)
@@ -160,7 +160,7 @@ def fetch(url):
             total = int(response.headers.get("Content-Length", 0)) or None
             bar = tqdm(total=total, desc=url.rsplit("/", 1)[-1], unit="B", unit_scale=True, disable=None, leave=False)
             with bar:
-                # read1 returns what has come so far, so that the clock is looked at however slowly it comes.
+                # read1 returns what has arrived so far, so the clock is checked however slowly the bytes arrive.
                 read = getattr(response.raw, "read1", response.raw.read)
                 while chunk := read(2**16, decode_content=False):
                     content += chunk

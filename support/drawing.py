@@ -1,4 +1,4 @@
-"""How this project's pictures look, and those of what happens inside a network. Each function returns a figure."""
+"""The style of all pictures, and the pictures of what happens inside a network: each function returns a figure."""
 
 import math
 
@@ -50,7 +50,7 @@ def style_axes(axes, title, ylabel):
 
 
 def prediction(picture, image, p):
-    """What predict.py was given (H, W), what the network saw of it (28, 28), and the ten probabilities it gave."""
+    """The picture given to predict.py (H, W), what the network saw of it (28, 28), and its ten probabilities."""
     figure = new_figure(8, 3.4, None)
     given, seen, said = figure.subplots(1, 3, width_ratios=(3, 3, 4))
     picture_axes(given, "what was given", " ").imshow(picture, cmap="gray", vmin=0, vmax=255)
@@ -60,7 +60,7 @@ def prediction(picture, image, p):
 
 
 def forward_pass(steps, title, y):
-    """The forward pass of one image through an MLP, under the names and formulas of mlp_np.py.
+    """The forward pass of one image through an MLP, with the names and formulas of mlp_np.py.
 
     steps: {"image": (28, 28), "z1": (H,), "a1": (H,), "logits": (10,), "p": (10,), "loss"}; y: the true digit.
     """
@@ -129,7 +129,7 @@ def feature_maps(steps, title, y):
 def feature_gradients(steps, title, y):
     """The backward pass of the same image: the gradients that return to the same channels, from the last to the first.
 
-    steps: {"maps", "gradients": {"stem": (14, 14, 16), ...} of the same names and shapes, "dlogits": (10,)}.
+    steps: {"maps", "gradients": {"stem": (14, 14, 16), ...} with the same names and shapes, "dlogits": (10,)}.
     """
     maps, gradients = steps["maps"], steps["gradients"]
     figure = new_figure(8, 3.2 + 1.4 * len(maps), title)
@@ -233,7 +233,7 @@ def patch_gradients(steps, title, y, shown=6):
 
 
 def rows_of_channels(figure, arrays, maps, label, shown=8):
-    """For every name in arrays, {name: (H, W, C)}, a row with the channels that are most active in maps[name]."""
+    """For every name in arrays, {name: (H, W, C)}, a row of the channels that are most active in maps[name]."""
     for part, (name, array) in zip(np.atleast_1d(figure.subfigures(len(arrays), 1)), arrays.items(), strict=True):
         height, width, channels = array.shape
         most = np.argsort(-maps[name].sum(axis=(0, 1)), kind="stable")[:shown]
@@ -269,11 +269,11 @@ def weights(images, labels, title, note):
 
 
 def confusion(counts, title):
-    """How often each digit was taken for each: counts (10, 10), the true digit down, what was said across."""
+    """How often each digit was read as each: counts (10, 10), the true digits down, the answers across."""
     figure = new_figure(8, 7.6, title)
     axes = figure.add_subplot()
     mistakes = counts * (1 - np.eye(10, dtype=int))
-    # What is right is blue and what is wrong red, each on its own scale: else the mistakes would be too pale to see.
+    # Right answers are blue and mistakes red, each on its own scale; otherwise the mistakes would be too pale to see.
     shade = 0.35 * np.diag(np.diag(counts)) / largest(np.diag(counts)) - 0.8 * mistakes / largest(mistakes)
     axes.imshow(shade, cmap=SIGNED, vmin=-1, vmax=1)
     for true, said in np.argwhere(counts):
@@ -293,7 +293,7 @@ def confusion(counts, title):
 
 
 def mistakes(images, true, said, p, title):
-    """Images (n, 28, 28) that were read wrong, with the true digits, what was said, and with what probability."""
+    """Misread images (n, 28, 28), with the true digits, the answers and their probabilities."""
     columns = 6
     rows = max(1, math.ceil(len(images) / columns))
     figure = new_figure(8, 1.6 * rows + 0.7, title)
@@ -343,7 +343,7 @@ def units(axes, values, limit, title, formula, off=None):
 
 
 def square(values):
-    """(H,) as the rows of a square, the end of the last row filled with NaN, which is drawn as nothing."""
+    """(H,) as the rows of a square; the last row is filled up with NaN, which stays blank."""
     side = math.ceil(math.sqrt(len(values)))
     rows = math.ceil(len(values) / side)
     return np.append(values, np.full(rows * side - len(values), np.nan)).reshape(rows, side)
@@ -379,5 +379,5 @@ def bars(axes, values, title, formula, label, y=None):
 
 
 def largest(array):
-    """The largest absolute value, to scale by: 1 if there is none."""
+    """The largest absolute value, to scale by, or 1 if that is 0."""
     return float(np.abs(array).max(initial=0)) or 1.0

@@ -1,4 +1,4 @@
-"""Files out: each takes its place in one step, so that nobody ever finds half of one."""
+"""Writing files: each takes its place in one step, so that no reader ever finds half of one."""
 
 import os
 import stat
@@ -14,10 +14,10 @@ from support.errors import UserError
 def replacing(path):
     """A binary file that takes the place of `path` in one step, at the end, if nothing went wrong.
 
-    Only a regular file is ever replaced, or nothing; of a symbolic link, what it points to. UserError for a device, a
-    pipe and the like. Whatever interrupts the writing, `path` holds either all that it held before or all of the new.
-    Of two that write at once, the last to end wins. A process that is killed leaves its part of a file behind, under a
-    name that starts with a dot; the next to write the same file an hour later (no file takes that long) removes it.
+    `path` may be new or a regular file; a symbolic link is followed. UserError for a device, a pipe and the like.
+    Whatever interrupts the writing, `path` holds either all of its old content or all of the new. If two write at once,
+    the last to finish wins. A killed process leaves its partial file behind, under a name that starts with a dot; the
+    next process to write the same file, an hour later or more (no file takes that long), removes it.
     """
     given, path = path, Path(os.path.realpath(path))
     try:
@@ -44,10 +44,10 @@ def replacing(path):
 
 
 def open_folder(name):
-    """The folder of that name as a Path, made if need be and tried: better now than after an hour of training.
+    """The folder of that name as a Path, created if necessary and tested: better now than after an hour of training.
 
-    Two runs may write into one folder at once. Files of different programs or models have different names. Of two runs
-    of the same program each file is whole, and is the one that was written last. To keep both, use two folders.
+    Two runs may write into one folder at once. Different programs or models use different file names. With two runs of
+    the same program, each file is whole, and is the last one written. To keep both, use two folders.
     """
     folder = Path(name)
     if not name:
@@ -56,7 +56,7 @@ def open_folder(name):
         folder.mkdir(parents=True, exist_ok=True)
         trial = folder / ".trial.part"
         trial.touch()
-        trial.unlink(missing_ok=True)  # another run may have been faster
+        trial.unlink(missing_ok=True)  # another run may have removed it
     except OSError as error:
         raise UserError(f"cannot write in --out {name}: {error.strerror}") from None
     return folder

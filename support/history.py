@@ -1,4 +1,4 @@
-"""What a run keeps of itself: every number that its curves show, and what it was made with."""
+"""A run's record: every number that its curves show, and what produced them."""
 
 import json
 import math
@@ -21,12 +21,12 @@ class History:
     """All that the curves show: loss and accuracy of every training batch, and on the test set now and then."""
 
     def __init__(self, train_loss=(), train_accuracy=(), test_step=(), test_loss=(), test_accuracy=()):
-        self.train_loss = list(train_loss)  # one a step
+        self.train_loss = list(train_loss)  # one per step
         self.train_accuracy = list(train_accuracy)
-        self.test_step = list(test_step)  # after so many steps ...
+        self.test_step = list(test_step)  # after this many steps ...
         self.test_loss = list(test_loss)  # ... this was the loss on all test images
         self.test_accuracy = list(test_accuracy)
-        self.unread = []  # (loss, accuracy) of the last steps
+        self.unread = []  # (loss, accuracy) of the latest steps
 
     @property
     def step(self):
@@ -34,7 +34,7 @@ class History:
         return len(self.train_loss) + len(self.unread)
 
     def add_step(self, loss, accuracy):
-        """Both may still be being computed (by a GPU): `read` waits for them."""
+        """A GPU may still be computing both; `read` waits for them."""
         self.unread.append((loss, accuracy))
 
     def add_test(self, loss, accuracy):
@@ -45,16 +45,16 @@ class History:
         self.test_accuracy.append(float(accuracy))
 
     def read(self):
-        """Make numbers of the last steps; UserError at the first loss that is not finite."""
+        """Turn the latest steps into numbers; UserError at the first loss that is not finite."""
         unread, self.unread = self.unread, []
         for loss, accuracy in unread:
-            loss, accuracy = float(loss), float(accuracy)  # here a GPU is waited for
+            loss, accuracy = float(loss), float(accuracy)  # waits for a GPU
             self.check(loss, self.step + 1)
             self.train_loss.append(loss)
             self.train_accuracy.append(accuracy)
 
     def numbers(self):
-        """All that is kept, by name."""
+        """Everything recorded, by name."""
         self.read()
         return {name: values for name, values in vars(self).items() if name != "unread"}
 
@@ -68,7 +68,7 @@ class History:
         return f"loss {self.train_loss[-1]:.3f}, accuracy {self.train_accuracy[-1]:.3f}"
 
     def epoch_line(self, plan, tested):
-        """What an epoch came to, in one line; the training figures are means over its batches."""
+        """The result of the latest epoch in one line; the training figures are means over its batches."""
         epoch = math.ceil(self.step / plan.steps_per_epoch)
         first = (epoch - 1) * plan.steps_per_epoch
         loss, accuracy = np.mean(self.train_loss[first:]), np.mean(self.train_accuracy[first:])
@@ -84,7 +84,7 @@ def short(loss):
 
 
 def save_history(path, options, history):
-    """Write the options (a dict), the versions and every number that the curves show as JSON, a key a line."""
+    """Write the options (a dict), the versions and every number that the curves show as JSON, one key per line."""
     content = {"options": options, "machine": machine()}
     for name, values in history.numbers().items():
         content[name] = [float(f"{value:.6g}") if isinstance(value, float) else value for value in values]
@@ -118,15 +118,15 @@ def load_history(path):
 
 
 def machine():
-    """What a measurement was made with and on."""
+    """The versions and the processor that a measurement was made with."""
     versions = {"python": platform.python_version(), "numpy": np.__version__}
-    if "torch" in sys.modules:  # asked, not imported: nothing that NumPy does alone may wait for it
+    if "torch" in sys.modules:  # looked up, not imported: a run in NumPy alone must not wait for it
         versions["torch"] = sys.modules["torch"].__version__
     return versions | {"processor": processor()}
 
 
 def processor():
-    """The processor's name and how many of it there are."""
+    """The processor's name and its number of cores."""
     name = platform.processor() or platform.machine()
     with suppress(OSError):  # Linux says more than Python knows
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -34,11 +34,11 @@ class Place:
             self.join()
 
     def join(self):
-        """Meet the other processes, and take a GPU of its own if there are any."""
+        """Join the other processes; with GPUs, take one for this process alone."""
         if self.device.type == "cuda":
             local_rank, gpus = from_environment("LOCAL_RANK", 0, below=self.size), torch.cuda.device_count()
             if local_rank >= gpus:
-                raise UserError(f"--nproc-per-node: {gpus} GPU{'s' * (gpus > 1)} here; or --device cpu")
+                raise UserError(f"--nproc-per-node: only {gpus} GPU{'s' * (gpus > 1)} here; or use --device cpu")
             self.device = torch.device("cuda", local_rank)
             torch.cuda.set_device(self.device)
         dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
@@ -55,7 +55,7 @@ class Place:
         return self.to_device(*(array[self.rank * n : (self.rank + 1) * n] for array in arrays))
 
     def to_device(self, *arrays):
-        """Arrays as tensors on the device; a GPU copies them while the processor goes on."""
+        """Arrays as tensors on the device; a GPU copies them while the CPU goes on."""
         tensors = [torch.from_numpy(array) for array in arrays]
         if self.device.type == "cuda":
             return [tensor.pin_memory().to(self.device, non_blocking=True) for tensor in tensors]
@@ -74,7 +74,7 @@ class Place:
         return [total / self.size for total in self.sum(*numbers)]
 
     def agree(self, signal):
-        """A signal that one of the processes has got stops all of them, after the same step."""
+        """If one of the processes has received a signal, all of them stop after the same step."""
         if self.size == 1:
             return signal
         largest = torch.tensor(signal or 0, device=self.device)
@@ -83,7 +83,7 @@ class Place:
 
 
 def from_environment(name, default, low=0, below=2**31):
-    """A whole number that torchrun puts into the environment; UserError if it is left over from something else."""
+    """A whole number that torchrun sets in the environment; UserError if it is not one that torchrun would set."""
     value = os.environ.get(name, str(default))
     if not (value.isascii() and value.isdigit() and low <= int(value[:20]) < below):
         raise UserError(f"the environment's {name}={value} is not what torchrun sets: unset {name}, or use torchrun")
@@ -91,22 +91,22 @@ def from_environment(name, default, low=0, below=2**31):
 
 
 def check_shares(options, processes):
-    """UserError if so many processes cannot share the work of these options."""
+    """UserError if this many processes cannot share the work of these options."""
     if options.batch_size % processes:
-        raise UserError(f"--batch-size {options.batch_size} cannot be split evenly by {processes}")
+        raise UserError(f"--batch-size {options.batch_size} cannot be split evenly among {processes} processes")
     if 0 < options.hold_out < processes:
-        raise UserError(f"--hold-out {options.hold_out} cannot be split by {processes} processes")
+        raise UserError(f"--hold-out {options.hold_out} cannot be split among {processes} processes")
     check_batch(options, options.batch_size // processes)
 
 
 def choose_device(name, dtype="float32", alone=True):
-    """The torch.device that --device NAME means on this machine; UserError if it is not there.
+    """The torch.device that --device NAME means on this machine; UserError if there is none.
 
-    alone: whether this is the only process; several cannot talk to each other from mps.
+    alone: whether this is the only process; several cannot communicate on mps.
     """
     there = {"cuda": torch.cuda.is_available(), "mps": alone and torch.backends.mps.is_available(), "cpu": True}
     if dtype == "float64" and name == "mps":
-        raise UserError("--device mps has no float64: take --dtype float32 or --device cpu")
+        raise UserError("--device mps has no float64: use --dtype float32 or --device cpu")
     if name == "auto":
         there["mps"] &= dtype != "float64"
         name = next(name for name, is_there in there.items() if is_there)
@@ -124,10 +124,10 @@ def choose_precision(options, device):
     try:
         return torch.autocast(device.type, torch.bfloat16)
     except RuntimeError:  # as on mps before PyTorch 2.5
-        raise UserError(f"--amp: this PyTorch has none for {device}; leave --amp out") from None
+        raise UserError(f"--amp: this PyTorch does not support it on {device}; leave --amp out") from None
 
 
 def has_compiler():
-    """Whether torch.compile will find what it needs on a processor."""
+    """Whether torch.compile will find the compiler that it needs on a CPU."""
     usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
     return shutil.which(os.environ.get("CXX") or usual) is not None

@@ -1,6 +1,6 @@
 """How a program ends: with an exit status, and at most one line on stderr.
 
-A main program imports this first: from then on Ctrl-C is one line, even while NumPy or PyTorch is being imported.
+A main program imports this first: from then on, Ctrl-C prints one line, even while NumPy or PyTorch is being imported.
 """
 
 import os
@@ -17,7 +17,7 @@ os.environ["MPLBACKEND"] = "agg"  # all pictures are drawn into files, whatever 
 
 
 def say_interrupted(kind, error, traceback):
-    """What Python does with an error that nobody catches, without a traceback after Ctrl-C."""
+    """What Python does with an uncaught error, but without a traceback after Ctrl-C."""
     if issubclass(kind, KeyboardInterrupt):
         print("interrupted", file=sys.stderr)
     else:
@@ -32,14 +32,14 @@ def run(main):
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed, as by the shell's >&- and 2>&-
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - until the end
-    with suppress(AttributeError):  # IDLE's own can do without
-        sys.stdout.reconfigure(errors="backslashreplace")  # a folder's name may have letters that a terminal has not
+    with suppress(AttributeError):  # IDLE's own needs no such thing
+        sys.stdout.reconfigure(errors="backslashreplace")  # for folder names that the terminal cannot show
     try:
         return end_of(main)
     except UserError as error:
         message = str(error)
     except FloatingPointError:
-        message = "the numbers grow beyond all bounds: the network's weights are damaged, or its training diverged"
+        message = "the numbers overflow: the network's weights are damaged, or its training diverged"
     except MemoryError:
         message = NO_MEMORY
     except RuntimeError as error:  # PyTorch's way of saying the same
@@ -64,7 +64,7 @@ def run(main):
 
 
 def end_of(main):
-    """The status that main() returns, or with which argparse exits after -h, when all that it printed has arrived."""
+    """The status that main() returns, or that argparse exits with after -h, once all that it printed has arrived."""
     try:
         status = main() or 0
     except SystemExit as end:
@@ -74,7 +74,7 @@ def end_of(main):
 
 
 def give_up_stdout():
-    """Drop what cannot be printed any more: otherwise Python tries again at its end, and complains."""
+    """Drop what can no longer be printed; otherwise Python tries again when it exits, and complains."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -1,51 +1,51 @@
-"""What can happen to a run: nothing is lost, and nothing is wrong in silence.
+"""What can happen to a run: nothing is lost, and nothing goes wrong silently.
 
-What was tried, how often (everyday / with the slow tests), and what happens. "One line" is one on stderr, and exit 2.
+What is tried, how often (everyday / with the slow tests), and what happens. "One line" is one on stderr, and exit 2.
 
     a run is killed (kill -9) ...
       at a random moment, resumed, killed again       2 x 5 / 4 x 50   every file is whole, an older or a newer one;
-      before and after each file takes its place      - / 4 x 12       what is resumed ends with the bits of the run
-                                                                       that was never killed (both programs and models)
-      when it has announced an epoch                  1                the epoch is in the checkpoint
-      and leaves a part of a file                     1, and above     the next run takes it away, an hour later
+      before and after each file takes its place      - / 4 x 12       a resumed run ends with the bits of one that was
+                                                                       never killed (both programs and models)
+      just after announcing an epoch                  1                the epoch is in the checkpoint
+      and leaves part of a file behind                1, and above     the next run removes it, an hour later
     the disk ...
-      is full, at each file in turn                   7 / 11           one line; what stood before stands
-      forbids to write or to read                     2 x 2            the same
+      is full, at each file in turn                   7 / 11           one line; existing files are untouched
+      forbids writing or reading                      2 x 2            the same
       has a folder, a pipe or a loop of links where   12               the same; only a regular file is ever replaced,
-        a file should be, or a name too long                           and of a link, what it points to
+        a file should be, or a name too long                           or the one that a link points to
       has names with spaces, letters of all kinds,    4                nothing special
-        bytes that are no letters
-    stdout is full, closed, or its reader gone,       5                the run is saved; one line, or silence
-      with -h too; stderr is closed
+        bytes that are not letters
+    stdout is full, closed, or has lost its reader,   5                the run is saved; one line, or silence
+      also with -h; stderr is closed
     Ctrl-C comes while NumPy is being imported        2                "interrupted"
     the network ...
       sends gigabytes, compressed                     1                never unpacked: not the right SHA-256 sum
-      does not encrypt, or with its own certificate   2                refused; no byte is kept
-      damages head or body                            100 / 1,000      the right bytes or none
+      has no encryption, or its own certificate       2                refused; no byte is kept
+      damages header or body                          100 / 1,000      the right bytes or none
       serves four processes at once                   1                one whole file
       stalls, breaks off, goes in circles, lies,      (test_download.py)
         sends a byte a second, ...
     a file is damaged ...
-      IDX                                             104 / 1,004      one line, or the array that its bytes say
-      checkpoint                                      100 / 1,000      one line, or the same run as with the whole one
-      checkpoint, with sums that are right            100 / 1,000      one line, or a run that goes on from there
+      IDX                                             104 / 1,004      one line, or the array that its bytes describe
+      checkpoint                                      100 / 1,000      one line, or the same run as with an intact one
+      checkpoint, with correct sums                   100 / 1,000      one line, or a run that goes on from there
       checkpoint made by hand: terabytes, pickles,    some 330         the same; nothing is executed, no more than 1 GB
         bombs, other types, NaN, nonsense for options
       results.json                                    some 110 / 1,010 one line, and the file as it was; or it is read
     an option is nonsense                             some 5,000       one line, or a value in its range
     two runs write into one folder ...
       of two programs                                 1                all files as if each had been alone
-      of one program                                  2                both end whole; each file is that of one of them
+      of one program                                  2                both finish; each file is whole, from one of them
     numbers ...
       seeds of 2**63 and 2**64 - 1                    2                kept exactly
-      all hidden units dead                           2                ends, at the loss of a guess
-      learning rates up to 1e30                       8 / 16           one line that says what the loss is, or an end
+      all hidden units dead                           2                finishes, at the loss of a guess
+      learning rates up to 1e30                       8 / 16           one line that states the loss, or a finished run
                                                                        whose checkpoint can be read
-      weights that overflow when they are looked at   2                one line
+      weights that overflow in look.py or predict.py  2                one line
       one image in a batch                            3 / 6            normalised, or one line where that cannot be
     any warning of NumPy, PyTorch or matplotlib       in the last five an error here
 
-Nobody reads a history but the proofs and the tests: a resumed run takes its numbers from the checkpoint.
+Only the proofs and the tests read a history: a resumed run takes its numbers from the checkpoint.
 """
 
 import contextlib
@@ -130,7 +130,7 @@ def small(mnist):
 
 
 def take(small):
-    """Let that be the data of this process."""
+    """Make this file the data of this process."""
 
     def load(name, hold_out):
         with np.load(small) as npz:
@@ -189,7 +189,7 @@ def run(start):
 
 
 def strict():
-    """Every warning is an error but those that Python does not show to users anyway."""
+    """Every warning is an error, except those that Python hides from users anyway."""
     warnings.simplefilter("error")
     warnings.simplefilter("ignore", DeprecationWarning)
 
@@ -247,7 +247,7 @@ def check_folder(folder, allowed):
 
 
 def die_at(moment):
-    """Make this process kill itself at its so manieth moment of writing, counted before and after os.replace."""
+    """Make this process kill itself at that moment of writing; one is before, one after each os.replace."""
     moments = iter(range(10**6))
 
     def maybe():
@@ -282,7 +282,7 @@ def test_killed_before_and_after_every_file_takes_its_place(story, start, tmp_pa
 
 
 def resume(start, program, argv, out, old, checkpoint, kill_after=None):
-    """Go on with what stands in the folder; from the start if that is still the older run. Has it ended?"""
+    """Go on with what is in the folder; from the start if that is still the older run. Has it ended?"""
     if (out / checkpoint).read_bytes() != old[checkpoint]:
         argv = ["--resume", out / checkpoint]
     run = start(program, *argv, "--out", out)
@@ -331,7 +331,7 @@ def test_killed_at_many_random_moments(story, start, tmp_path):
 
 
 def limit_files(size):
-    """No file may have more bytes than that, as if the disk were full there."""
+    """No file may have more bytes than this, as if the disk were full there."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 

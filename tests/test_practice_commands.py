@@ -79,10 +79,10 @@ TYPED = [
         "not right",
         ["33 of its 44 entries are right"],
     ),
-    ("07_dz1", {"dz1": "z1"}, "z1 returned", ["what you return is z1"]),
+    ("07_dz1", {"dz1": "z1"}, "z1 returned", ["what you return is z1 itself"]),
     ("07_dz1", {"dz1": "exit()"}, "error: SystemExit", ["neither ask for input nor end"]),
     ("07_dz1", {"dz1": "input()"}, "error: EOFError", ["neither ask for input nor end"]),
-    ("07_dz1", {"dz1": "dz1(da1, z1, a1)"}, "error: UnboundLocalError", ["before it has got a value"]),
+    ("07_dz1", {"dz1": "dz1(da1, z1, a1)"}, "error: UnboundLocalError", ["before it has a value"]),
     (
         "04_dlogits",
         {"dlogits": "\np[range(len(y)), y] -= 1\ndlogits = p / len(y)\n"},

@@ -264,7 +264,7 @@ def test_two_processes_are_one_run(program, tmp_path):
 def test_a_batch_that_cannot_be_split(tmp_path):
     result = torchrun("--batch-size", 129, "--out", tmp_path / "out")
     assert result.returncode != 0
-    assert "--batch-size 129 cannot be split evenly by 2" in result.stderr
+    assert "--batch-size 129 cannot be split evenly among 2" in result.stderr
     assert not (tmp_path / "out").exists()
 
 

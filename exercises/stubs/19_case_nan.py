@@ -1,4 +1,4 @@
-"""Case 19: the loss is no number any more.
+"""Case 19: the loss is no longer a number.
 `python practice.py` shows the symptom; `python practice.py run` runs this file."""
 
 import numpy as np

@@ -277,7 +277,7 @@ def test_numbers_beyond_all_bounds_stop_it(browser, small):
         assert set(page.locator("[data-bars=p-new] .value").all_inner_texts()) == {"–"}
         assert "NaN" not in page.locator("#learn").inner_text()
         page.locator("#anew").click()
-        assert "Not a single step" in page.locator("#progress").inner_text()
+        assert "No steps yet" in page.locator("#progress").inner_text()
 
 
 # --- In a reader's hands -------------------------------------------------------------------------------------------

@@ -47,9 +47,9 @@ def team_of(monkeypatch, *argv, gpus=0, mps=False):
 @pytest.mark.parametrize(
     ("argv", "machine", "words"),
     [
-        (["--hold-out", "1"], {}, "--hold-out 1 cannot be split by 2"),
+        (["--hold-out", "1"], {}, "--hold-out 1 cannot be split among 2"),
         (["--batch-size", "3"], {}, "--batch-size 3 cannot be split"),
-        ([], {"gpus": 1}, "--nproc-per-node: 1 GPU here"),
+        ([], {"gpus": 1}, "--nproc-per-node: only 1 GPU here"),
         (["--device", "mps"], {"mps": True}, "--device mps: PyTorch finds none for several processes"),
     ],
 )
@@ -75,7 +75,7 @@ def test_without_amp_nothing_asks_for_autocast(monkeypatch):
     x, y = torch.zeros(8, 28, 28), torch.zeros(8, dtype=torch.long)
     loss, _ = main_torch.train_step(model, optimizer, x, y, 0.1)
     assert float(loss) == pytest.approx(2.3026, abs=1e-3)
-    with pytest.raises(UserError, match="--amp: this PyTorch has none"):
+    with pytest.raises(UserError, match="--amp: this PyTorch does not support it"):
         Place(parse_options("torch", "--amp", "--device", "cpu"))
 
 

@@ -16,7 +16,7 @@ from support.errors import UserError
     ("error", "status", "words"),
     [
         (UserError("lower\n it"), 2, "lower it"),
-        (FloatingPointError("overflow"), 2, "beyond all bounds"),
+        (FloatingPointError("overflow"), 2, "the numbers overflow"),
         (MemoryError(), 2, "not enough memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 2, "not enough memory"),
         (RuntimeError("CUDA out of memory."), 2, "not enough memory"),
