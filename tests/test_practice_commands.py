@@ -89,7 +89,7 @@ TYPED = [
         "changes its input",
         ["changed p", ".copy()"],
     ),
-    ("07_dz1", {"dz1": "da1 @ (z1 > 0)"}, "error: ValueError", ["in da1 @ (z1 > 0), the shapes are (11, 4) @ (11, 4)"]),
+    ("07_dz1", {"dz1": "da1 @ (z1 > 0)"}, "error: ValueError", ["In da1 @ (z1 > 0), the shapes are (11, 4) @ (11, 4)"]),
     (
         "07_dz1",
         {"dz1": "(da1 *\n        (z1.sum(axis=1)))"},
@@ -100,7 +100,6 @@ TYPED = [
     ("04_dlogits", {"dlogits": "p.sum(axis=1)"}, "wrong shape", ["one number for each entry of `logits`"]),
     ("05_dW2_db2", {"dW2": "a1.sum(axis=0)"}, "wrong shape", ["over which is the sum?"]),
     ("03_loss", {"loss": "-np.log(p[y]).mean()"}, "whole rows where pairs belong", ["its row n and its column y[n]"]),
-    ("20_case_batch_size", {"DIAGNOSIS": "rate"}, "error: NameError", ['Put it in quotes: "rate".']),
     ("02_softmax", {"p": "np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)"}, "exp overflows", ["exp(1000)"]),
     ("05_dW2_db2", {"dW2": "np.zeros((7, 10)); return dW2"}, "wrong number of results", ["dW2 and db2: 2 in all"]),
     ("06_da1", {"da1": "\nda1 = dlogits @ W2.T\nprint('shape', da1.shape)\n"}, "passed", []),
@@ -227,6 +226,14 @@ def test_practice_has_one_thread_before_numpy():
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, text=True, stdout=-1, check=False)
     assert "threads 1" in done.stdout
+
+
+def test_a_suspect_without_quotes_is_told_so(tmp_path):
+    stub = (STUBS / "26_case_sudden.py").read_text(encoding="utf-8")
+    found = verdict(tmp_path, "26_case_sudden", stub.replace("DIAGNOSIS = ...", "DIAGNOSIS = rate"))
+    assert (found.name, 'Put it in quotes: "rate".' in found.text) == ("error: NameError", True), found.text
+    found = verdict(tmp_path, "26_case_sudden", stub.replace("DIAGNOSIS = ...", "DIAGNOSIS = sum"))  # Python's own
+    assert (found.name, "in quotes" in found.text) == ("no diagnosis", True), found.text
 
 
 def test_suspects_are_listed_until_one_is_named(learner):
