@@ -23,9 +23,13 @@ import sys
 import time
 from pathlib import Path
 
+from exercises.house import ONE_THREAD, ROOT, UserError
+
+if __name__ == "__main__":
+    os.environ.update(ONE_THREAD)  # before NumPy is imported
+
 from exercises import cases, house, marker
 from exercises.catalogue import CHAPTERS, EXERCISES, number
-from exercises.house import ROOT, UserError
 from exercises.solution import excerpt
 from exercises.terminal import near, say
 from exercises.work import Work, digest
@@ -92,14 +96,14 @@ def show(work, exercise, seed=None, again=False):
     path = work.path(exercise)
     if work.new:
         say(
-            "Welcome. Each exercise is a short file with three dots in it, in place of which you write a line or two. "
+            "Welcome. Each exercise is a short file with three dots in it, in place of which you write a few lines. "
             "It is meant to fail at first: nothing is broken. Open the file in your editor, write, save, and "
             "call `python practice.py` again.\n"
         )
-    say(f"Exercise {number(exercise)} of {len(EXERCISES)}: {exercise.title}", "strong")
+    say(f"{numbered(exercise)}: {exercise.title}", "strong")
     say(f"{near(path)}\n", "quiet")
     if exercise.diagnosis and not again:
-        cases.tell(exercise)
+        cases.tell(exercise, path)
     seed = secrets.randbelow(10**6) if seed is None else seed
     verdict = marker.mark(exercise, path, seed)
     if verdict.printed.strip():
@@ -114,10 +118,9 @@ def show(work, exercise, seed=None, again=False):
         after(work, exercise)
         return 0
     say(verdict.text, None if verdict.name == "not written" else "bad")
-    if verdict.name == "not written":
-        say("\nStuck? `python practice.py hint`")
-    else:
-        say(f"\nStuck? `python practice.py hint`  (The same inputs again: --seed {seed})", "quiet")
+    say("\nStuck? `python practice.py hint`", None if verdict.name == "not written" else "quiet")
+    if verdict.drawn:
+        say(f"(Each call draws new inputs. For these again: python practice.py --seed {seed})", "quiet")
     return 0
 
 
@@ -131,6 +134,18 @@ def after(work, exercise):
         say("`python practice.py train`  now let your ten functions learn to read", "good")
     if n < len(EXERCISES):
         say(f"`python practice.py next`  on to exercise {n + 1}: {EXERCISES[n].title}")
+
+
+def numbered(exercise):
+    """Which exercise it is: of all, and of its chapter."""
+    for c, chapter in enumerate(CHAPTERS.values(), 1):
+        if exercise in chapter:
+            n, i = number(exercise), chapter.index(exercise) + 1
+            return (
+                f"Exercise {n} of {len(chapter)} in chapter {c}"
+                if n == i
+                else f"Exercise {n} ({i} of {len(chapter)} in chapter {c})"
+            )
 
 
 def watch(work, seed):
@@ -156,10 +171,13 @@ def watch(work, seed):
 
 def hint(work, exercise):
     """One more hint than last time."""
-    shown = min(work.progress["hints"].get(exercise.name, 0) + 1, len(exercise.hints))
+    before = work.progress["hints"].get(exercise.name, 0)
+    shown = min(before + 1, len(exercise.hints))
     say(f"Exercise {number(exercise)}: {exercise.title}\n", "strong")
     for i, text in enumerate(exercise.hints[:shown]):
         say(f"Hint {i + 1} of {len(exercise.hints)}: {text}\n", None if i == shown - 1 else "quiet")
+    if shown == before:
+        say("That was the last one.")
     work.progress["hints"][exercise.name] = shown
     work.save()
 
@@ -177,8 +195,12 @@ def list_all(work):
 
 def run_file(work, exercise):
     """Run a learner's file as a program of its own."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, str(work.path(exercise))], env=environment, check=False).returncode
+    environment = os.environ | ONE_THREAD | {"PYTHONPATH": str(ROOT)}
+    status = subprocess.run([sys.executable, str(work.path(exercise))], env=environment, check=False).returncode
+    if not exercise.diagnosis and status == 0:
+        n = number(exercise)
+        say(f"Exercise {n} is a function and prints nothing by itself; `python practice.py` marks it.")
+    return status
 
 
 def reset(work, exercise):

@@ -1,6 +1,7 @@
 """What practice.py says about a detective's case: the symptom beside a healthy run, and the suspects."""
 
 import json
+import re
 from pathlib import Path
 
 from exercises.chapter3 import SUSPECTS
@@ -9,14 +10,18 @@ from exercises.terminal import near, say
 FOLDER = Path(__file__).resolve().parent / "pictures"
 
 
-def tell(exercise):
-    """The symptom, and the possible causes."""
+def tell(exercise, path):
+    """The symptom; and, until the file at `path` names one, the suspects."""
     printed = known(exercise)
-    say(f"{'It prints:':38}A healthy run prints:", "quiet")
+    say(f"{'It printed at first:':38}A healthy run prints:", "quiet")
     for sick, healthy in zip(printed["as it is"], printed["healthy"], strict=True):
         print(f"{shorter(sick):38}{shorter(healthy)}")
     say(f"\nThe curves: {near(FOLDER / exercise.name)}.png")
-    say("Run it with `python practice.py run`. The suspects, for DIAGNOSIS:\n")
+    say("Run it with `python practice.py run`.")
+    if not re.search(r"^DIAGNOSIS *= *\.\.\.", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE):
+        print()
+        return
+    say("The suspects, for DIAGNOSIS:\n")
     for word, meaning in SUSPECTS.items():
         quoted = f'"{word}"'
         say(f"  {quoted:13} {meaning}")

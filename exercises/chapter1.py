@@ -54,6 +54,9 @@ NUDGES = {
     "db1": ("b1", lambda g, b1: loss_of(np.maximum(g.x @ g.W1 + b1, 0) @ g.W2 + g.b2, g.y)),
 }
 
+# In the docstring of softmax_cross_entropy, from here on is the answer to exercise 4.
+DERIVATIVE = r"With respect to logits\[k\]"
+
 LOGITS = Exercise(
     name="01_logits",
     title="The logits of a layer",
@@ -170,11 +173,22 @@ SOFTMAX = Exercise(
         "each row).",
     ),
     sources=(
-        Source("mlp_np.py", r"shifted = logits - ", r"total = exp\.sum", doc=True),
+        Source("mlp_np.py", r"shifted = logits - ", r"total = exp\.sum", doc=True, until=DERIVATIVE),
         Source("mlp_np.py", r"dlogits = exp / total", r"dlogits = exp / total"),
     ),
     why="exp(l - m) = exp(l) / exp(m), and the factor 1 / exp(m) cancels between the numerator and the denominator.",
 )  # fmt: skip
+
+
+def few_digits(rng):
+    """A network whose labels are numbers of rows, too: p[y] is whole rows, neither an error nor every row once."""
+    while True:
+        g = network(rng)
+        if g.y.max() < g.B and 1 < len(np.unique(g.y)) < g.B:
+            return g
+
+
+WHOLE_ROWS = "What is the shape of p[y]? One number is needed for each image: its row n and its column y[n]."
 
 
 def minus_log(p, base=np.e):
@@ -187,7 +201,7 @@ LOSS = Exercise(
     function="loss",
     takes=("p", "y"),
     gives=("loss",),
-    givens=(network,),
+    givens=(few_digits,),
     mistakes=(
         *mistakes(
             "loss",
@@ -202,6 +216,11 @@ LOSS = Exercise(
              lambda g: minus_log(g.p).sum(axis=1).mean()),
             ("columns where pairs belong", "What is the shape of p[:, y]? How many numbers do you need?",
              lambda g: minus_log(g.p[:, g.y]).mean()),
+            ("whole rows where pairs belong", WHOLE_ROWS, lambda g: minus_log(g.p[g.y]).mean()),
+            ("whole rows where pairs belong, each added up", WHOLE_ROWS,
+             lambda g: minus_log(g.p[g.y]).sum(axis=1).mean()),
+            ("whole rows where pairs belong, all added up", WHOLE_ROWS, lambda g: minus_log(g.p[g.y]).sum()),
+            ("whole rows where pairs belong, not averaged", WHOLE_ROWS, lambda g: minus_log(g.p[g.y])),
             ("the logarithm of the mean", "What comes first: the logarithm of each image's p, or the mean?",
              lambda g: minus_log(g.p[range(g.B), g.y].mean())),
             ("the logarithm forgotten",
@@ -241,7 +260,7 @@ LOSS = Exercise(
         "two arrays at once: p[rows, columns].",
         "With rows = np.arange(len(y)), p[rows, y] has shape (B,). Then np.log, a sign, and .mean().",
     ),
-    sources=(Source("mlp_np.py", r"loss = \(np\.log\(total", r"loss = \(np\.log\(total", doc=True),),
+    sources=(Source("mlp_np.py", r"loss = \(np\.log\(total", r"loss = \(np\.log\(total", doc=True, until=DERIVATIVE),),
     why="The project takes the logarithm of p without computing p first: -log(exp(s) / total) = log(total) - s. The "
     "number is the same, and a p that is too small for the computer does no harm.",
 )  # fmt: skip
@@ -257,6 +276,7 @@ DLOGITS = Exercise(
     function="dlogits",
     takes=("p", "y"),
     gives=("dlogits",),
+    entrywise="logits",
     givens=(network,),
     mistakes=(
         *scaled(
@@ -399,7 +419,7 @@ DA1 = Exercise(
              lambda g: g.dlogits @ g.W2.reshape(10, g.H)),
             ("the mask came too early",
              "a1 is what comes out of the ReLU. Which derivative has the mask in it: da1, or the one "
-             "before it?",
+             "before it? (The array of zeros and ones [z1 > 0] is called the ReLU's mask.)",
              lambda g: g.dz1),
             ("sums multiplied where products belong summed",
              "Which of the two is it: the sum of (a b), or (the sum of a)(the sum of b)?",
@@ -429,6 +449,7 @@ DZ1 = Exercise(
     function="dz1",
     takes=("da1", "z1", "a1"),
     gives=("dz1",),
+    entrywise="z1",
     givens=(network,),
     mistakes=(
         *mistakes(
@@ -465,7 +486,7 @@ DZ1 = Exercise(
         "Draw max(z, 0). What is its slope for z = 2? For z = -2? The chain rule multiplies da1 by that slope, "
         "entry by entry.",
         "The slope is 1 where z1 is positive and 0 elsewhere. In NumPy, z1 > 0 is an array of True and False, which "
-        "count as 1 and 0.",
+        "count as 1 and 0: the ReLU's mask.",
         "Multiply da1 by the array that says where z1 is positive. Entry by entry: `*`, not `@`.",
     ),
     sources=(Source("mlp_np.py", r"self\.dz1 = ", r"self\.dz1 = "),),
@@ -655,6 +676,7 @@ NUMERICAL = Exercise(
     function="numerical_gradient",
     takes=("f", "array", "h"),
     gives=("gradient",),
+    entrywise="array",
     givens=(curve,),
     call=call_numerical_gradient,
     mistakes=(
@@ -674,6 +696,10 @@ NUMERICAL = Exercise(
              lambda g: g.gradient * g.h * g.h),
             ("not divided", "A slope is rise over run. Where is the run?", lambda g: g.gradient * 2 * g.h),
             ("the sign", "Which of the two values do you subtract from which?", lambda g: -g.gradient),
+            ("only a copy moved",
+             "`array.flatten()` is a copy, which f() does not see; `array.copy()` is one, too. Which array do you "
+             "change?",
+             lambda g: np.zeros_like(g.array)),
             ("a fixed h", "What is `h` for? Have you used it?",
              lambda g: numerical_gradient(lambda: g.value(g.array), g.array, 1e-5)),
             ("entries not put back: each stays h too low",

@@ -1,7 +1,7 @@
 """What an exercise is made of: inputs, the function to write, its reference, known mistakes, and hints."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,13 +33,15 @@ class Mistake(NamedTuple):
 class Source(NamedTuple):
     """Lines of the project: from the first that matches `first` to the next that matches `last` (regular expressions).
 
-    Comments directly above belong to them and, with `doc`, so does the docstring of the function around them.
+    Comments directly above belong to them; with `doc`, so does the docstring of the function around them, with `until`
+    only to the line before the one that matches it: what follows would give a later exercise away.
     """
 
     file: str
     first: str
     last: str
     doc: bool = False
+    until: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,12 @@ class Exercise:
     nudges: Any = None  # {output: (the array's name, loss(g, array))}: what a gradient is the derivative of
     call: Callable | None = None  # how to call what was written, if not as function(*takes)
     needs_torch: bool = False
+    entrywise: str = ""  # the array whose entries the result has one number for each of, where nothing is summed
     # For a detective's case only:
     diagnosis: str = ""  # what is wrong, a key of chapter3.SUSPECTS
     still: str = ""  # what to measure, for a learner who knows the cause and has not mended it
+    against: dict = field(default_factory=dict)  # {a wrong suspect: what to say, rather than ask whether it is so}
+    or_else: str = ""  # what else may be wrong if it is mended and still does not learn
     evidence: str = ""  # how to see it next time
     healthy: float = 0.0  # the test accuracy that a mended program reaches
 

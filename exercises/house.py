@@ -10,6 +10,10 @@ from support.files import replacing
 from support.program import run
 
 ROOT = Path(__file__).resolve().parent.parent
+# For programs this small, threads cost more than they save. NumPy reads these when it is imported.
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
 STUBS = Path(__file__).resolve().parent / "stubs"
 
-__all__ = ["ROOT", "STUBS", "UserError", "replacing", "run"]
+__all__ = ["ONE_THREAD", "ROOT", "STUBS", "UserError", "replacing", "run"]

@@ -20,7 +20,7 @@ import numpy as np
 
 from exercises import chapter3
 from exercises.exercise import ROUNDING, agree
-from exercises.house import ROOT
+from exercises.house import ONE_THREAD, ROOT
 
 SECONDS = 8  # that a function may take; programs that train, or need PyTorch, get longer
 
@@ -30,6 +30,7 @@ class Verdict(NamedTuple):
     name: str  # in a few words, as in the teacher's table
     text: str  # for the learner; paragraphs
     printed: str = ""  # what the learner's own code printed
+    drawn: bool = False  # whether it speaks of the numbers that were drawn
 
 
 def mark(exercise, file, seed, seconds=None):
@@ -49,14 +50,13 @@ def run(exercise, file, seed, seconds):
         result = Path(folder) / "result.json"
         command = [sys.executable, "-m", "exercises.runner", exercise.name, str(Path(file).resolve()), str(seed)]
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         process = subprocess.Popen(
             [*command, str(result), str(seconds)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=folder,
-            env=os.environ | one_thread | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+            env=os.environ | ONE_THREAD | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
             start_new_session=True,  # so that it can be ended with everything that it started
         )
         try:
@@ -176,10 +176,11 @@ def judge_case(exercise, seed, outcome):
     )
     accuracy = float(decode(accuracy)) if mended else None
     if said and said not in chapter3.SUSPECTS:
-        text = f"DIAGNOSIS is {said!r}. It should be one of: {', '.join(chapter3.SUSPECTS)}."
+        words = ", ".join(f'"{word}"' for word in chapter3.SUSPECTS)
+        text = f"DIAGNOSIS is {said!r}. It should be one of these, in quotes: {words}."
         return Verdict(False, "no diagnosis", text)
     if said and said != exercise.diagnosis:
-        text = f"You say: {chapter3.SUSPECTS[said]}. {chapter3.SIGNS[said]} Is that so here?"
+        text = f"You say: {chapter3.SUSPECTS[said]}. {chapter3.SIGNS[said]} {exercise.against.get(said, 'Is that so here?')}"
         return Verdict(False, f"diagnosis: {said}", text)
     if not mended:
         if said:
@@ -196,6 +197,7 @@ def judge_case(exercise, seed, outcome):
             f"The cause is mended, but the program reads only {accuracy:.3f} of the test digits right; without any "
             f"other change it reads over {exercise.healthy:.2f}. What else have you changed?"
         )
+        text += f" {exercise.or_else}" if exercise.or_else else ""
         return Verdict(False, "mended, but does not learn", text)
     if not said:
         return Verdict(False, "no diagnosis", f"Mended: {accuracy:.3f}. Now say in DIAGNOSIS what it was.")
@@ -217,7 +219,7 @@ def judge_result(exercise, g, name, result, candidates):
     mine = decode(result) if "data" in result else None
     known = None if mine is None else recognise(g, name, mine, candidates)
     if shape != reference.shape:
-        return wrong_shape(g, name, shape, reference.shape, known)
+        return wrong_shape(exercise, name, shape, reference.shape, known)
     if dtype != "float64":
         text = f"{name} should be of type float64; yours is {dtype}."
         text += (
@@ -232,7 +234,8 @@ def judge_result(exercise, g, name, result, candidates):
     if len(bad):
         at, value = place(bad[0]), mine[tuple(bad[0])]
         text = f"{name}{at} is {value}; of {mine.size} entries, {len(bad)} are not finite."
-        return Verdict(False, "not finite", text + " Where do you divide by 0, or give exp too large a number?")
+        text += " Where do you divide by 0, or give exp too large a number?"
+        return Verdict(False, "not finite", text, drawn=True)
     return unknown(exercise, g, name, mine, reference)
 
 
@@ -250,7 +253,7 @@ def recognise(g, name, mine, candidates):
                 shape = np.shape(reference)
                 about = f" {shape_sentence(name, shape, mine.shape)}" if shape != mine.shape else ""
                 text = f"{name}: {mistake.name}, it seems.{about}\n{mistake.question}"
-                return Verdict(False, mistake.name, text)
+                return Verdict(False, mistake.name, text, drawn=True)
     return None
 
 
@@ -260,7 +263,7 @@ def shape_sentence(name, wanted, shape):
     return f"{name} should have {wanted}; yours is {shape if shape else 'a single number'}."
 
 
-def wrong_shape(g, name, shape, wanted, known):
+def wrong_shape(exercise, name, shape, wanted, known):
     if known:
         return known
     text = shape_sentence(name, wanted, shape)
@@ -268,6 +271,10 @@ def wrong_shape(g, name, shape, wanted, known):
         return Verdict(False, "transposed", f"{text} Transposed?")
     if [n for n in shape if n != 1] == [n for n in wanted if n != 1]:
         return Verdict(False, "wrong shape", f"{text} An axis of length 1 is missing, or one too many: is it keepdims?")
+    if exercise.entrywise:
+        return Verdict(
+            False, "wrong shape", f"{text} There should be one number for each entry of `{exercise.entrywise}`."
+        )
     return Verdict(False, "wrong shape", f"{text} Which letters should remain, and over which do you sum?")
 
 
@@ -276,9 +283,9 @@ def unknown(exercise, g, name, mine, reference):
     for other, value in vars(g).items():
         if isinstance(value, np.ndarray) and agree(mine, value):
             text = f"{name}: what you return is {other} itself, unchanged. How do you get {name} from it?"
-            return Verdict(False, f"{other} returned", text)
+            return Verdict(False, f"{other} returned", text, drawn=True)
     if not mine.ndim:
-        return Verdict(False, "not right", f"{name} is {mine:.6g}; it should be {reference:.6g}.")
+        return Verdict(False, "not right", f"{name} is {mine:.6g}; it should be {reference:.6g}.", drawn=True)
     off, scale = np.abs(mine - reference), np.abs(reference).max()
     right = off <= ROUNDING * scale
     text = f"{name} has the right shape, and {right.sum()} of its {mine.size} entries are right."
@@ -298,7 +305,7 @@ def unknown(exercise, g, name, mine, reference):
     )
     if exercise.nudges and name in exercise.nudges:
         text += "\n" + nudge(g, *exercise.nudges[name], first, mine[first])
-    return Verdict(False, "not right", text)
+    return Verdict(False, "not right", text, drawn=True)
 
 
 def nudge(g, array_name, loss, at, yours, h=1e-3):

@@ -112,11 +112,11 @@ def explain(error, file):
             frame, line = traceback.tb_frame, traceback.tb_lineno
         traceback = traceback.tb_next
     if frame is None:
-        return {"name": type(error).__name__, "line": None, "text": "", "message": plain(error, {}, "")}
+        return {"name": type(error).__name__, "line": None, "text": "", "message": plain(error, {})}
     with open(file, encoding="utf-8", errors="replace") as opened:
         lines = opened.read().splitlines()
     names = {**vars(builtins), **frame.f_globals, **frame.f_locals}
-    message = plain(error, names, statement(lines, line))
+    message = plain(error, names, statement(lines, line), "\n".join(lines))
     return {"name": type(error).__name__, "line": line, "text": lines[line - 1].strip(), "message": message}
 
 
@@ -134,11 +134,11 @@ def statement(lines, line):
     return None
 
 
-def plain(error, names, node):
-    """An exception in words for people."""
+def plain(error, names, node=None, source=""):
+    """An exception in words for people; `node` is the statement of `source` that raised it."""
     if node:
         for operation in operations(node):
-            found = misfit(operation, names)
+            found = misfit(operation, names, source)
             if found:
                 return found
     if isinstance(error, UnboundLocalError):
@@ -146,6 +146,8 @@ def plain(error, names, node):
         return f"`{name}` is used here before it has a value. Are the lines in the right order?"
     if isinstance(error, NameError):
         name = getattr(error, "name", None) or str(error).split("'")[1]
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DIAGNOSIS":
+            return f'Put it in quotes: "{name}".'
         known = {n.lower(): n for n in names if not hasattr(builtins, n) and n != name}
         near = difflib.get_close_matches(name.lower(), known, 1, 0.6)
         return f"there is no `{name}` here." + (f" Do you mean `{known[near[0]]}`?" if near else "")
@@ -178,26 +180,26 @@ OPERATORS = {ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Di
 
 
 def operations(node):
-    """The operations of a statement as (left, sign, right), innermost first."""
+    """The operations of a statement as (the whole, left, sign, right), innermost first."""
     found = []
     for inner in ast.walk(node):
         if isinstance(inner, ast.BinOp) and type(inner.op) in OPERATORS:
-            found.append((inner.left, OPERATORS[type(inner.op)], inner.right))
+            found.append((inner, inner.left, OPERATORS[type(inner.op)], inner.right))
         elif isinstance(inner, ast.AugAssign) and type(inner.op) in OPERATORS:
-            found.append((inner.target, OPERATORS[type(inner.op)], inner.value))
+            found.append((inner, inner.target, OPERATORS[type(inner.op)], inner.value))
     return reversed(found)
 
 
-def misfit(operation, names):
+def misfit(operation, names, source):
     """What is wrong with the shapes of an operation's two sides, or None if they fit."""
-    left, sign, right = operation
+    whole, left, sign, right = operation
     try:
         a, b = (
             np.shape(eval(compile(ast.Expression(load_form(side)), "", "eval"), dict(names))) for side in (left, right)
         )
     except BaseException:
         return None
-    wrote = f"{ast.unparse(left)} {sign} {ast.unparse(right)}"
+    wrote = " ".join(ast.get_source_segment(source, whole).split())  # as it was typed, with its parentheses
     wrote = f"in {wrote}, the shapes are {a} {sign} {b}" if len(wrote) < 60 else f"the shapes are {a} {sign} {b}"
     if sign == "@":
         if not a or not b:
@@ -209,7 +211,10 @@ def misfit(operation, names):
     try:
         np.broadcast_shapes(a, b)
     except ValueError:
-        return f"{wrote}. Entry by entry, shapes must agree from the right: equal numbers, or a 1, or nothing."
+        text = f"{wrote}. Entry by entry, shapes must agree from the right: equal numbers, or a 1, or nothing."
+        if sorted((len(a), len(b))) == [1, 2] and a[0] == b[0]:
+            text += f" A sum or max with keepdims=True keeps ({a[0]}, 1), which agrees."
+        return text
     return None
 
 

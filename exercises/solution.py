@@ -17,6 +17,8 @@ def excerpt(source):
     if source.doc:
         start = next(i for i in range(first, -1, -1) if lines[i].lstrip().startswith("def "))
         text = textwrap.dedent("    " + "\n".join(lines[start:]).split('"""')[1]).strip()
+        if source.until:
+            text = text[: re.search(source.until, text).start()].strip()
         about = [line for paragraph in text.split("\n\n") for line in (*fill(paragraph), "")]
     while lines[first - 1].lstrip().startswith("#"):
         first -= 1

@@ -1,6 +1,7 @@
 """The detective's cases: each falls short as it is, passes when mended, and not when its symptom is only hidden."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -125,3 +126,35 @@ def test_a_symptom_that_is_only_hidden_does_not_pass(name, wrong, right, verdict
 def test_as_it_is_it_falls_short(name):
     with np.errstate(all="ignore"):
         assert runner.load(STUBS / f"{name}.py").train() < CASES[name].healthy
+
+
+def rerun(name, **settings):
+    """The test accuracy of a case as it is, with other settings."""
+    train = runner.load(STUBS / f"{name}.py").train
+    train.__globals__.update(settings)
+    with np.errstate(all="ignore"):
+        return float(train())
+
+
+def test_a_small_rate_hides_case_19_and_falls_short_by_what_is_said(verdict):
+    said = verdict("19_case_nan", changed("19_case_nan", "DIAGNOSIS", "DIAGNOSIS", "rate")).text
+    stays, possible = map(float, re.search(r"stays at (\S+) where (\S+) is possible", said).groups())
+    healthy = float(cases.known(CASES["19_case_nan"])["healthy"][-1].split()[-1])
+    assert rerun("19_case_nan", LR=0.01) == pytest.approx(stays, abs=0.01)
+    assert healthy == pytest.approx(possible, abs=0.01)
+
+
+def test_the_best_rate_of_case_20_changes_with_the_batch(verdict):
+    said = verdict("20_case_batch_size", changed("20_case_batch_size", "DIAGNOSIS", "DIAGNOSIS", "rate")).text
+    small, large = map(int, re.search(r"batches of (\d+) and of (\d+)", said).groups())
+    found = {(B, lr): rerun("20_case_batch_size", BATCH=B, LR=lr) for B in (small, large) for lr in (0.0003, 0.01)}
+    assert found[small, 0.01] > found[small, 0.0003]
+    assert found[large, 0.01] < found[large, 0.0003]
+
+
+def test_weights_drawn_too_large_are_hinted_at(verdict):
+    wrong, right = MENDS["21_case_flat"]
+    text = changed("21_case_flat", wrong, right.replace("np.sqrt(2 / inputs)", "1"), "zeros")
+    found = verdict("21_case_flat", text)
+    assert found.name == "mended, but does not learn", found.text
+    assert "Compare their size with init_he's." in found.text

@@ -66,7 +66,7 @@ TYPED = [
     ("07_dz1", {"dz1": "da1 @ z1"}, "error: ValueError", ["(11, 4) @ (11, 4)", "4 is not 11"]),
     ("07_dz1", {"dz1": "da1 * (z1 > 0) + W1"}, "error: NameError", ["no `W1` here"]),
     ("07_dz1", {"dz1": "1 / 0"}, "error: ZeroDivisionError", ["Division by zero"]),
-    ("07_dz1", {"dz1": "(da1 * (z1 > 0)"}, "error: SyntaxError", ["Line 17", "cannot read"]),
+    ("07_dz1", {"dz1": "(da1 * (z1 > 0)"}, "error: SyntaxError", ["Line 19", "cannot read"]),
     (
         "07_dz1",
         {"dz1": "da1 * (z1 > 0) * 1.5"},
@@ -89,6 +89,17 @@ TYPED = [
         "changes its input",
         ["changed p", ".copy()"],
     ),
+    ("07_dz1", {"dz1": "da1 @ (z1 > 0)"}, "error: ValueError", ["In da1 @ (z1 > 0), the shapes are (11, 4) @ (11, 4)"]),
+    (
+        "07_dz1",
+        {"dz1": "(da1 *\n        (z1.sum(axis=1)))"},
+        "error: ValueError",
+        ["keepdims=True keeps (11, 1), which"],
+    ),
+    ("07_dz1", {"dz1": "da1.sum(axis=1)"}, "wrong shape", ["one number for each entry of `z1`"]),
+    ("04_dlogits", {"dlogits": "p.sum(axis=1)"}, "wrong shape", ["one number for each entry of `logits`"]),
+    ("05_dW2_db2", {"dW2": "a1.sum(axis=0)"}, "wrong shape", ["over which is the sum?"]),
+    ("03_loss", {"loss": "-np.log(p[y]).mean()"}, "whole rows where pairs belong", ["its row n and its column y[n]"]),
     ("02_softmax", {"p": "np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)"}, "exp overflows", ["exp(1000)"]),
     ("05_dW2_db2", {"dW2": "np.zeros((7, 10)); return dW2"}, "wrong number of results", ["dW2 and db2: 2 in all"]),
     ("06_da1", {"da1": "\nda1 = dlogits @ W2.T\nprint('shape', da1.shape)\n"}, "passed", []),
@@ -141,7 +152,7 @@ def test_a_hostile_file_neither_hangs_nor_kills_the_marker(text, mark, tmp_path)
 def test_where_a_loop_without_end_is(tmp_path):
     text = filled("07_dz1", {"dz1": "\nwhile True:\n    dz1 = da1\n"})
     assert re.search(
-        r"Stopped after 0.5 seconds, in line (17|18|19)\.", verdict(tmp_path, "07_dz1", text, seconds=0.5).text
+        r"Stopped after 0.5 seconds, in line (19|20|21)\.", verdict(tmp_path, "07_dz1", text, seconds=0.5).text
     )
 
 
@@ -155,12 +166,14 @@ def test_a_first_day(learner):
     assert [p.name for p in learner.folder.glob("*.py")] == ["01_logits.py"]
     assert "Hint 1 of 3" in learner("hint").stdout
     assert "Hint 2 of 3" in learner("hint").stdout
+    assert "That was the last one." not in learner("hint").stdout
+    assert "That was the last one." in learner("hint").stdout
     assert_one_line(learner("solution", 1), "has not passed yet")
     write(learner.folder, "01_logits")
     passed = learner().stdout
     assert "Passed." in passed
     assert "practice.py next" in passed
-    assert "Exercise 1 of" in learner().stdout  # it does not move on by itself
+    assert "Exercise 1 of 10 in chapter 1: " in learner().stdout  # it does not move on by itself
     assert "return self.a1 @ W2 + b2" in learner("solution").stdout
     assert "Exercise 2 of" in learner("next").stdout
     listed = learner("list").stdout
@@ -182,6 +195,62 @@ def test_a_seed_repeats_a_run(learner):
     again = learner("1", "--seed", seed).stdout
     assert first[first.index("Exercise") :] == again[again.index("Exercise") :]
     assert learner("1", "--seed", int(seed) + 1).stdout != again
+
+
+def test_a_seed_is_offered_only_where_numbers_were_drawn(learner):
+    for typed, offered in ({"logits": "a1 @ W2"}, True), ({"logits": "a1 @ w2"}, False), ({}, False):
+        write(learner.folder, "01_logits", typed)
+        assert ("For these again: python practice.py --seed" in learner("1").stdout) == offered, typed
+
+
+def test_later_chapters_count_from_one_too():
+    assert practice.numbered(EXERCISES[10]) == "Exercise 11 (1 of 8 in chapter 2)"
+
+
+def test_run_has_one_thread_and_says_that_a_function_prints_nothing(learner):
+    path = write(learner.folder, "11_tanh")
+    path.write_text(path.read_text() + "\nimport os\nprint(os.environ['OMP_NUM_THREADS'])\n")
+    learner("11")
+    out = learner("run", env={"OMP_NUM_THREADS": "2"}).stdout
+    assert out.startswith("1\n")
+    assert "Exercise 11 is a function and prints nothing by itself" in out
+
+
+def test_practice_has_one_thread_before_numpy():
+    code = (
+        "import os, sys, runpy\nsys.argv = ['practice.py', '-h']\n"
+        "class Watch:\n    def find_spec(self, name, *rest):\n"
+        "        if name == 'numpy': print('threads', os.environ.get('OPENBLAS_NUM_THREADS'))\n"
+        "sys.meta_path.insert(0, Watch())\nrunpy.run_path('practice.py', run_name='__main__')"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, text=True, stdout=-1, check=False)
+    assert "threads 1" in done.stdout
+
+
+def test_a_suspect_without_quotes_is_told_so(tmp_path):
+    stub = (STUBS / "26_case_sudden.py").read_text(encoding="utf-8")
+    found = verdict(tmp_path, "26_case_sudden", stub.replace("DIAGNOSIS = ...", "DIAGNOSIS = rate"))
+    assert (found.name, 'Put it in quotes: "rate".' in found.text) == ("error: NameError", True), found.text
+    found = verdict(tmp_path, "26_case_sudden", stub.replace("DIAGNOSIS = ...", "DIAGNOSIS = sum"))  # Python's own
+    assert (found.name, "in quotes" in found.text) == ("no diagnosis", True), found.text
+
+
+def test_suspects_are_listed_until_one_is_named(learner):
+    case = BY_NAME["21_case_flat"]
+    first = learner("21").stdout
+    assert "It printed at first:" in first
+    assert '"zeros"' in first
+    path = learner.folder / f"{case.name}.py"
+    path.write_text(path.read_text().replace("DIAGNOSIS = ...", 'DIAGNOSIS = "epochs"'))
+    assert "The suspects" not in learner("21").stdout
+
+
+@pytest.mark.parametrize("name", ["02_softmax", "03_loss"])
+def test_a_solution_keeps_the_next_derivative_to_itself(name):
+    shown = "\n".join(solution.excerpt(source)[1] for source in BY_NAME[name].sources)
+    assert "log(sum(exp(logits))) - logits[y]" in shown
+    assert "onehot" not in shown
 
 
 @pytest.mark.parametrize(
@@ -258,8 +327,16 @@ def test_train_with_ones_own_functions(tmp_path, capsys, brief):
     with pytest.raises(UserError, match="still to do: 5"):
         train.train(work)
     write(tmp_path, "05_dW2_db2")
+    for name in ("01_logits", "10_numerical_gradient"):  # one that is called by another of them, and that one
+        path = tmp_path / f"{name}.py"
+        text = path.read_text().replace("    return ", "    print('forgotten')\n    return ")
+        path.write_text("print('forgotten')\n" * (name == "01_logits") + text)
+        work.progress["passed"][name] = practice.digest(path)
     assert train.train(work) == 0
     out = capsys.readouterr().out
+    assert "forgotten" not in out
+    assert out.count("prints") == 2
+    assert "01_logits.py prints something; train leaves it out." in " ".join(out.split())
     assert float(out.split()[-1]) > 0.85
     assert "the same as" in out  # as mlp_np.py
     assert {p.name for p in tmp_path.glob("*.png")} == {"loss_plot_mine.png", "accuracy_plot_mine.png"}

@@ -4,8 +4,8 @@ Softmax makes probabilities of the logits of each image:
 
     p[n, k] = exp(logits[n, k]) / (the sum over m of exp(logits[n, m]))
 
-Each row of p adds up to 1. Written down like that it fails for large logits: exp(1000) is more than a computer can
-hold. Yours should work for those, too.
+Here m runs over the ten digits, as k does: each row of p adds up to 1. Written down like that it fails for large
+logits: exp(1000) is more than a computer can hold. Yours should work for those, too.
 
     logits (B, 10)
 """

@@ -10,7 +10,9 @@ p has a velocity v, an array of the same shape. In each step,
     old_v    the same        its velocity so far
     dp       the same        the derivative of the loss with respect to p
     lr       a number        the learning rate
-    momentum a number        0.9, for example
+    momentum a number        different in each call
+
+p is a parameter here, not a probability.
 """
 
 import numpy as np

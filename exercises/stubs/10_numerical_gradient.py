@@ -8,7 +8,8 @@ It takes two forward passes for each number, so nobody trains with it. But it is
     array   any shape, float64
     h       a number: how far to move
 
-Change the entries of `array` in place, one at a time, and leave the array as you found it.
+Change the entries of `array` in place, one at a time, and leave the array as you found it. np.ndindex(array.shape)
+gives the index of every entry, whatever the shape. `array.flatten()` is a copy, which f() does not see.
 """
 
 import numpy as np

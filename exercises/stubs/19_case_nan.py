@@ -1,5 +1,5 @@
 """Case 19: the loss is no longer a number.
-`python practice.py` shows the symptom; `python practice.py run` runs this file."""
+`python practice.py` shows the symptom. Start it with `python practice.py run`, not directly."""
 
 import numpy as np
 

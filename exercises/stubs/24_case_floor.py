@@ -1,5 +1,5 @@
 """Case 24: the loss has a floor.
-`python practice.py` shows the symptom; `python practice.py run` runs this file."""
+`python practice.py` shows the symptom. Start it with `python practice.py run`, not directly."""
 
 import torch
 from torch.nn import functional as F

@@ -1,5 +1,5 @@
 """Case 26: after the first steps nothing happens any more.
-`python practice.py` shows the symptom; `python practice.py run` runs this file."""
+`python practice.py` shows the symptom. Start it with `python practice.py run`, not directly."""
 
 import numpy as np
 

@@ -1,5 +1,5 @@
 """Case 27: it learns, but stays behind.
-`python practice.py` shows the symptom; `python practice.py run` runs this file."""
+`python practice.py` shows the symptom. Start it with `python practice.py run`, not directly."""
 
 import numpy as np
 
