@@ -98,7 +98,7 @@ TYPED = [
     ),
     ("07_dz1", {"dz1": "da1.sum(axis=1)"}, "wrong shape", ["one number for each entry of `z1`"]),
     ("04_dlogits", {"dlogits": "p.sum(axis=1)"}, "wrong shape", ["one number for each entry of `logits`"]),
-    ("05_dW2_db2", {"dW2": "a1.sum(axis=0)"}, "wrong shape", ["over which is the sum?"]),
+    ("05_dW2_db2", {"dW2": "a1.sum(axis=0)"}, "wrong shape", ["over which do you sum?"]),
     ("03_loss", {"loss": "-np.log(p[y]).mean()"}, "whole rows where pairs belong", ["its row n and its column y[n]"]),
     ("02_softmax", {"p": "np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)"}, "exp overflows", ["exp(1000)"]),
     ("05_dW2_db2", {"dW2": "np.zeros((7, 10)); return dW2"}, "wrong number of results", ["dW2 and db2: 2 in all"]),
