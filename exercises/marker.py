@@ -180,7 +180,8 @@ def judge_case(exercise, seed, outcome):
         text = f"DIAGNOSIS is {said!r}. It should be one of these, in quotes: {words}."
         return Verdict(False, "no diagnosis", text)
     if said and said != exercise.diagnosis:
-        text = f"You say: {chapter3.SUSPECTS[said]}. {chapter3.SIGNS[said]} {exercise.against.get(said, 'Is that so here?')}"
+        answer = exercise.against.get(said, "Is that so here?")
+        text = f"You say: {chapter3.SUSPECTS[said]}. {chapter3.SIGNS[said]} {answer}"
         return Verdict(False, f"diagnosis: {said}", text)
     if not mended:
         if said:
