@@ -295,3 +295,17 @@ def test_held_out_images_are_counted(tmp_path):
 def test_without_a_trained_network_it_says_what_to_run(program, tmp_path):
     result = program("look.py", cwd=tmp_path)
     assert_one_line(result, "look.py: no trained network in learning_curves: run `python main_np.py` first")
+
+
+@pytest.mark.parametrize("name", ["np", "resnet_np", "vit_np"])
+def test_weights_that_are_too_large_to_compute_with_are_one_line(tiny, tmp_path, program, name):
+    """Finite, so that they are read, but not their products; predict.py says the same."""
+    with np.load(tiny / f"checkpoint_{name}.npz", allow_pickle=False) as npz:
+        arrays = {n: a * np.float32(1e38) if n.startswith("params/") and a.ndim > 1 else a for n, a in npz.items()}
+    weights = tmp_path / f"checkpoint_{name}.npz"
+    np.savez(weights, **{n: np.nan_to_num(a) if a.dtype.kind == "f" else a for n, a in arrays.items()})
+    picture = Image.new("L", (40, 40), 255)
+    picture.paste(0, (18, 5, 22, 35))
+    picture.save(tmp_path / "digit.png")
+    for argv in (("look.py", "--out", tmp_path / "out"), ("predict.py", tmp_path / "digit.png")):
+        assert_one_line(program(*argv, "--weights", weights), "numbers overflow")

@@ -91,6 +91,19 @@ def assert_zero(result):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
+@pytest.mark.parametrize("script", ["resnet_np.py", "vit_np.py"])
+def test_ctrl_c_while_a_network_checks_itself(script):
+    code = (
+        "import numpy as np, os, runpy, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # which a job in the background does not have
+        "np.ndindex = lambda *shape: os.kill(os.getpid(), signal.SIGINT)\n"
+        "runpy.run_path(sys.argv[1], run_name='__main__')"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, script], capture_output=True, text=True, cwd=ROOT)
+    assert (ended.returncode, ended.stderr) == (1, "interrupted\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
 @pytest.mark.parametrize("script", ["main_np.py", "predict.py"])
 def test_ctrl_c_while_it_is_being_imported(script):
     """NumPy's import is made to last, and Ctrl-C comes in the middle of it."""
