@@ -102,7 +102,7 @@ def test_a_run_that_stops_goes_on_bit_for_bit(program, tmp_path):
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_signal_in_mid_training_saves_what_was_learned(program, tmp_path, number):
     out = tmp_path / "out"
     argv = [sys.executable, "-u", str(ROOT / "main_np.py"), "--hidden", "32", "--epochs", "50", "--out", str(out)]

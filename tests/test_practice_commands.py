@@ -1,9 +1,11 @@
 """practice.py as a learner calls it, and the process of its own in which their files run."""
 
 import csv
+import functools
 import io
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -278,13 +280,14 @@ def test_without_torch_its_exercises_say_how_to_get_it(learner):
     assert "pip install -r requirements.txt" in error["message"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
 def test_watch_marks_again_within_a_second_of_saving(learner):
     learner()
     command = [sys.executable, str(ROOT / "practice.py"), "--watch", "--folder", str(learner.folder)]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as process:
+    attended = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores Ctrl-C
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, preexec_fn=attended, **pipes) as process:
         try:
             read_until(process.stdout, "Waiting until you save")
             started = time.perf_counter()

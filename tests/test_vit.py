@@ -370,6 +370,7 @@ def test_the_other_optimizer_of_every_model(argv):
     assert twins.largest_difference(last.params_np, last.params_torch) < 1e-12
 
 
+@pytest.mark.slow
 def test_300_steps_in_lockstep():
     """A small network that learns meanwhile: its weights are PyTorch's to rounding."""
     argv = ("--width", 24, "--blocks", 2, "--heads", 3, "--lr", 0.01, "--batch-size", 64, "--steps", 300)
