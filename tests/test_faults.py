@@ -1077,7 +1077,10 @@ def test_batches_of_one_image(run, tmp_path, program):
     succeeds(run(program, *argv, "--widths", "2,2,2,2,2", "--batch-size", 2, before=strict))
 
 
-@pytest.mark.parametrize(("script", "model"), [("main_np.py", "mlp"), ("main_torch.py", "resnet")])
+@pytest.mark.parametrize(
+    ("script", "model"),
+    [("main_np.py", "mlp"), pytest.param("main_torch.py", "resnet", marks=pytest.mark.slow)],
+)
 def test_no_program_warns(program, script, model):
     argv = ("--hidden", 8) if model == "mlp" else ("--model", "resnet", "--widths", "2")
     strict = {"PYTHONWARNINGS": "error,ignore::DeprecationWarning"}

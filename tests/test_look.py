@@ -297,7 +297,7 @@ def test_without_a_trained_network_it_says_what_to_run(program, tmp_path):
     assert_one_line(result, "look.py: no trained network in learning_curves: run `python main_np.py` first")
 
 
-@pytest.mark.parametrize("name", ["np", "resnet_np", "vit_np"])
+@pytest.mark.parametrize("name", ["np", pytest.param("resnet_np", marks=pytest.mark.slow)])
 def test_weights_that_are_too_large_to_compute_with_are_one_line(tiny, tmp_path, program, name):
     """Finite, so that they are read, but not their products; predict.py says the same."""
     with np.load(tiny / f"checkpoint_{name}.npz", allow_pickle=False) as npz:

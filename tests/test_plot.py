@@ -113,10 +113,10 @@ def test_the_command(tmp_path, program):
     with Image.open(tmp_path / "new" / "c.png") as image:
         assert image.width == 1200
     assert_one_line(program("plot.py", tmp_path / "nowhere"), "cannot read", "nowhere")
-    assert_one_line(program("plot.py", tmp_path), "there is no history_*.json in")
-    assert_one_line(program("plot.py"), "RUN")
     before = path.read_bytes()
-    assert_one_line(program("plot.py", path, "--out", path), "must end in .png")
+    for argv, words in [([tmp_path], r"there is no history_\*.json in"), ([], "RUN"), ([path, "--out", path], ".png")]:
+        with pytest.raises(UserError, match=words):
+            plot.main([str(word) for word in argv])
     assert path.read_bytes() == before
 
 

@@ -268,6 +268,7 @@ def test_a_batch_that_cannot_be_split(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_few_test_images_for_two_processes(tmp_path):
     """Each of them has some: who had none would wait for the other at another place."""
     result = torchrun(*TINY, "--steps", 2, "--hold-out", 30, "--out", tmp_path / "out", timeout=60)
@@ -275,6 +276,7 @@ def test_few_test_images_for_two_processes(tmp_path):
     assert result.stdout.splitlines()[-1].startswith("held-out accuracy: 0.")
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_ends_the_run(tmp_path):
     """The other one neither hangs nor pretends: torchrun stops it and reports."""
     code = (

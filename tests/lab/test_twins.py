@@ -108,17 +108,29 @@ def weights(path):
         return {name: npz[name] for name in npz.files if name.startswith(("params", "momentum"))}
 
 
-def test_a_run_can_change_hands(program, tmp_path):
+@pytest.fixture
+def run(capsys):
+    """run(main_np, ...) calls its main function, and returns the number in the last line and all that it printed."""
+
+    def call(program, *argv):
+        assert program.main([str(word) for word in argv]) == 0
+        printed = capsys.readouterr().out
+        return float(printed.split()[-1]), printed
+
+    return call
+
+
+def test_a_run_can_change_hands(run, tmp_path):
     """An epoch in NumPy, one in PyTorch, one in NumPy: the run that never switched, in either."""
-    for script in ("main_np.py", "main_torch.py"):
-        whole = program(script, *SMALL, "--dtype", "float64", "--out", tmp_path / "whole")
-        assert accuracy_of(whole) > 0.8
+    for program in (main_np, main_torch):
+        whole, _ = run(program, *SMALL, "--dtype", "float64", "--out", tmp_path / "whole")
+        assert whole > 0.8
     out = ("--out", tmp_path / "mixed")
-    program("main_np.py", *SMALL, "--dtype", "float64", "--stop-after", 1, *out)
-    part = program("main_torch.py", "--resume", tmp_path / "mixed" / "checkpoint_np.npz", "--stop-after", 2, *out)
-    assert "60 of 90 steps" in part.stdout, part.stderr
-    rest = program("main_np.py", "--resume", tmp_path / "mixed" / "checkpoint_torch.npz", *out)
-    assert accuracy_of(rest) == accuracy_of(whole)
+    run(main_np, *SMALL, "--dtype", "float64", "--stop-after", 1, *out)
+    _, printed = run(main_torch, "--resume", tmp_path / "mixed" / "checkpoint_np.npz", "--stop-after", 2, *out)
+    assert "60 of 90 steps" in printed
+    rest, _ = run(main_np, "--resume", tmp_path / "mixed" / "checkpoint_torch.npz", *out)
+    assert rest == whole
     mixed = weights(tmp_path / "mixed" / "checkpoint_np.npz")
     for name in ("checkpoint_np.npz", "checkpoint_torch.npz"):
         never_switched = weights(tmp_path / "whole" / name)
@@ -126,10 +138,10 @@ def test_a_run_can_change_hands(program, tmp_path):
         assert twins.largest_difference(mixed, never_switched) < 1e-12
 
 
-def test_pytorch_goes_on_bit_for_bit(program, tmp_path):
-    program("main_torch.py", *SMALL, "--out", tmp_path / "whole")
-    program("main_torch.py", *SMALL, "--stop-after", 1, "--out", tmp_path / "part")
-    program("main_torch.py", "--resume", tmp_path / "part" / "checkpoint_torch.npz", "--out", tmp_path / "part")
+def test_pytorch_goes_on_bit_for_bit(run, tmp_path):
+    run(main_torch, *SMALL, "--out", tmp_path / "whole")
+    run(main_torch, *SMALL, "--stop-after", 1, "--out", tmp_path / "part")
+    run(main_torch, "--resume", tmp_path / "part" / "checkpoint_torch.npz", "--out", tmp_path / "part")
     whole, part = (weights(tmp_path / name / "checkpoint_torch.npz") for name in ("whole", "part"))
     assert whole.keys() == part.keys()
     assert all(whole[name].tobytes() == part[name].tobytes() for name in whole)
