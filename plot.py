@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from support.drawing import INK, TEST, TRAIN, new_axes, save, style_axes
+from support.drawing import INK, TEST, TRAIN, logarithmic, new_axes, save, style_axes
 from support.errors import UserError
 from support.files import open_folder
 from support.history import load_history
@@ -37,10 +36,7 @@ def loss_curve(history, title, tested="test"):
     history: a `support.history.History`; tested: what the test images are called.
     """
     figure, axes = new_axes(f"{title}: loss", "cross-entropy loss")
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    logarithmic(axes)
     loss = np.maximum(history.train_loss, 1e-9)  # a batch known by heart may have 0, which has no logarithm
     curves(axes, loss, history.test_step, history.test_loss, tested, "{:.3f}")
     # A few batches without a mistake would fill the picture, so the lowest hundredth may leave it.
@@ -91,8 +87,8 @@ def main(argv=None):
     parser.add_argument("runs", nargs="+", metavar="RUN", help="the folder of a run (its --out), or its history_*.json")
     parser.add_argument("--out", default="experiments/comparison.png", help="the picture (default: %(default)s)")
     arguments = parser.parse_args(argv)
-    if not arguments.out.endswith(".png"):  # so that it never is one of the histories
-        parser.error(f"--out {arguments.out}: the picture is a PNG, and so its name must end in .png")
+    if not arguments.out.endswith(".png"):  # so that it can never be one of the histories
+        parser.error(f"--out {arguments.out}: the picture is a PNG: its name must end in .png")
     paths = list(dict.fromkeys(path for name in arguments.runs for path in histories(name)))
     if len(paths) > len(COLOURS):
         parser.error(f"{len(paths)} runs are too many for one picture: name at most {len(COLOURS)}")
@@ -104,7 +100,7 @@ def main(argv=None):
 
 
 def histories(name):
-    """The history files in a folder, or the file of that name; of a pattern that the shell has left, all that match."""
+    """The history files in a folder, the file of that name, or those of a pattern that the shell did not expand."""
     found = []
     for path in map(Path, sorted(glob(name)) or [name]):
         inside = sorted(path.glob("history_*.json")) if path.is_dir() else [path]
@@ -115,16 +111,14 @@ def histories(name):
 
 
 def labels(paths, runs):
-    """What to call each run: the options in which they differ, and NumPy or PyTorch if that does.
+    """What to call each run: the options in which they differ, and NumPy or PyTorch if they differ in that.
 
-    runs: their options, dicts. Where that tells a run from no other, it is called by its path.
+    runs: their options, dicts. A run that this does not distinguish from the others is called by its path.
     """
-    runs = [
-        run | {"": "PyTorch" if path.stem.endswith("torch") else "NumPy"} for path, run in zip(paths, runs, strict=True)
-    ]
-    differing = [
-        name for name in {name: None for run in runs for name in run} if len({str(r.get(name)) for r in runs}) > 1
-    ]
+    frameworks = ["PyTorch" if path.stem.endswith("torch") else "NumPy" for path in paths]
+    runs = [run | {"": framework} for run, framework in zip(runs, frameworks, strict=True)]
+    names = {name: None for run in runs for name in run}  # in their order, each once
+    differing = [name for name in names if len({str(run.get(name)) for run in runs}) > 1]
     described = [
         ", ".join(f"{name.replace('_', ' ')} {run[name]}".strip() for name in differing if run.get(name) is not None)
         for run in runs
@@ -141,9 +135,7 @@ def comparison(runs):
     above, below = figure.subplots(2, 1, sharex=True)
     style_axes(above, "Loss", "cross-entropy loss")
     style_axes(below, "Accuracy", "accuracy")
-    above.set_yscale("log")
-    above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    above.yaxis.set_minor_formatter(NullFormatter())
+    logarithmic(above)
     below.set_xlabel("epochs", color=INK)
     for (label, (options, history)), colour in zip(runs.items(), COLOURS, strict=False):
         label = " " + label[:99].replace("$", r"\$")  # $ starts mathematics in matplotlib, and _ a label that it hides
@@ -155,12 +147,12 @@ def comparison(runs):
         below.plot(epochs, smooth(history.train_accuracy), color=colour, linewidth=0.8, alpha=0.7)
         end = f": {history.test_accuracy[-1]:.4f}" if history.test_accuracy else ""
         above.plot(tested, np.maximum(history.test_loss, 1e-6), "o-", color=colour, linewidth=2, markersize=4)
-        below.plot(
-            tested, history.test_accuracy, "o-", color=colour, linewidth=2, markersize=4, label=label[:100] + end
-        )
+        below.plot(tested, history.test_accuracy, "o-", color=colour, linewidth=2, markersize=4, label=label + end)
     low = min(accuracy for _, history in runs.values() for accuracy in history.test_accuracy or history.train_accuracy)
     below.set_ylim(max(0, low - 0.1 * (1 - low) - 0.01), 1.002)
-    figure.legend(loc="outside lower center", frameon=False, title="dots: on the test images, and the last accuracy")
+    figure.legend(
+        loc="outside lower center", frameon=False, title="dots: test images; the number: the last test accuracy"
+    )
     return figure
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullFormatter
+from matplotlib.ticker import MultipleLocator
 from torch import nn
 
 import data
@@ -31,7 +31,7 @@ import mlp_np
 import resnet_np
 from lab import results
 from support import drawing, program
-from support.drawing import INK, TEST, TRAIN, style_axes
+from support.drawing import INK, TEST, TRAIN, logarithmic, style_axes
 from support.errors import UserError
 from support.history import machine, processor
 from support.options import Parser, parse_options, title
@@ -517,11 +517,8 @@ def picture(result):
             sizes, ms = [row["batch_size"] for row in rows], [row["ms"][name][0] for row in rows]
             right.plot(sizes, ms, color=color, linestyle=line, marker="o", markersize=4, linewidth=2)
     right.set_xscale("log", base=2)
-    right.set_yscale("log")
-    right.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-    right.yaxis.set_minor_formatter(NullFormatter())
+    logarithmic(right)
     right.set_xticks([32, 128, 512, 1024, 4096], ["32", "128", "512", "1024", "4096"])
-    right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     right.set_xlabel("images in a batch", color=INK)
     for line, (text, color) in enumerate([("NumPy", TRAIN), ("PyTorch", TEST), ("dashed: 1 thread, solid: 2", INK)]):
         right.annotate(text, (0.03, 0.95 - 0.05 * line), xycoords="axes fraction", color=color, va="center")

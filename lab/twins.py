@@ -20,7 +20,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 import data
 import main_np
@@ -28,7 +27,7 @@ import main_torch
 import vit_np
 from lab import results
 from support import drawing, program
-from support.drawing import INK, TEST, TRAIN, style_axes
+from support.drawing import INK, TEST, TRAIN, logarithmic, style_axes
 from support.history import machine
 from support.names import get_arrays, set_arrays
 from support.options import Parser, parse_options
@@ -142,10 +141,7 @@ def picture(runs):
     run = runs["float64"]
     steps = np.arange(1, len(run["difference"]) + 1)
     style_axes(above, "Two programs, one run: the loss at every step", "cross-entropy loss")
-    above.set_yscale("log")
-    above.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-    above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    above.yaxis.set_minor_formatter(NullFormatter())
+    logarithmic(above)
     above.plot(steps, run["loss_np"], color=TRAIN, alpha=0.4, linewidth=2.5, label="NumPy, derivatives by hand")
     above.plot(steps, run["loss_torch"], color=INK, linewidth=0.4, label="PyTorch, autograd (the thin line inside)")
     above.set_ylim(np.percentile(run["loss_np"], 0.5) / 2, max(run["loss_np"]) * 2)

@@ -12,7 +12,7 @@ import numpy as np
 
 from support.errors import UserError
 from support.files import replacing
-from support.history import LARGEST_LOSS, History
+from support.history import History
 from support.options import resume
 
 FORMAT = 1
@@ -94,13 +94,7 @@ def load_checkpoint(path):
                 groups[group][rest] = array
         history = History(**{name: array.tolist() for name, array in groups.pop("history").items()})
         options = json.loads(arrays["options"].item())
-        consistent = (
-            isinstance(options, dict)
-            and history.step == len(history.train_accuracy) == arrays["step"].item()
-            and len(history.test_step) == len(history.test_loss) == len(history.test_accuracy)
-            and all(abs(loss) < LARGEST_LOSS for loss in history.train_loss + history.test_loss)
-            and all(0 <= accuracy <= 1 for accuracy in history.train_accuracy + history.test_accuracy)
-        )
+        consistent = isinstance(options, dict) and history.step == arrays["step"].item() and history.is_consistent()
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         consistent = False
     if not consistent:
@@ -111,8 +105,8 @@ def load_checkpoint(path):
 def resume_run(framework, typed):
     """The options of the run that typed["resume"] names, with those typed that are of this call, and its `Checkpoint`.
 
-    UserError if there is anything wrong with the file, or if its options are not those of its arrays: that is found
-    before any network is built, so that no file can ask for more memory than a few times its own size.
+    UserError if there is anything wrong with the file, or if its options do not fit its arrays. This is checked before
+    any network is built, so that no file can ask for more than a few times its own size in memory.
     """
     checkpoint = load_checkpoint(typed["resume"])
     options = resume(framework, checkpoint.options, typed)

@@ -63,6 +63,16 @@ class History:
         if not abs(loss) < LARGEST_LOSS:  # NaN fails this too
             raise UserError(f"the loss is {loss:.3g} at step {step}: lower --lr (or --momentum)")
 
+    def is_consistent(self):
+        """Whether all numbers belong together and are in their ranges, as in every history that a run has left."""
+        losses, accuracies = self.train_loss + self.test_loss, self.train_accuracy + self.test_accuracy
+        return (
+            len(self.train_loss) == len(self.train_accuracy)
+            and len(self.test_step) == len(self.test_loss) == len(self.test_accuracy)
+            and all(abs(loss) < LARGEST_LOSS for loss in losses)
+            and all(0 <= accuracy <= 1 for accuracy in accuracies)
+        )
+
     def step_line(self):
         self.read()
         return f"loss {self.train_loss[-1]:.3f}, accuracy {self.train_accuracy[-1]:.3f}"
@@ -99,12 +109,9 @@ def load_history(path):
         with open(path, "rb") as file:
             content = json.loads(file.read(LARGEST_FILE))
         history = History(**{name: np.asarray(content[name], float).tolist() for name in History().numbers()})
-        losses, accuracies = history.train_loss + history.test_loss, history.train_accuracy + history.test_accuracy
         whole = (
-            1 <= len(history.train_loss) == len(history.train_accuracy)
-            and len(history.test_step) == len(history.test_loss) == len(history.test_accuracy)
-            and all(abs(loss) < LARGEST_LOSS for loss in losses)
-            and all(0 <= accuracy <= 1 for accuracy in accuracies)
+            history.is_consistent()
+            and history.step > 0
             and all(1 <= step <= history.step for step in history.test_step)
             and 1 <= content["options"]["batch_size"] <= 60_000 - content["options"]["hold_out"] <= 60_000
         )

@@ -43,7 +43,7 @@ class Alone:
         return numbers
 
     def agree(self, signal):
-        """The signal that stops all processes, or None, from the one that this process has got."""
+        """The signal that stops all processes, or None, given the one that this process received."""
         return signal
 
 
