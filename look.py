@@ -120,11 +120,11 @@ def resnet_passes(model, options, image, y):
     {"maps": {"stem": (14, 14, 16), ...}, "gradients": the same, "logits": (10,), "p": (10,), "dlogits": (10,), "loss"}
 
     The network runs as in testing: batch normalisation uses the means and variances that it remembers. They are
-    constants then, so the way back is a multiplication: y = gamma (x - mean) inverse + beta.
+    constants then, and so is its factor: y = scale x + constant, dx = scale dy.
     """
     for layer in walk(model.layers).values():
         if isinstance(layer, BatchNorm):
-            layer.backward = lambda dy, norm=layer: dy * (norm.params["gamma"] * norm.inverse)
+            layer.backward = lambda dy, norm=layer: dy * norm.scale
     logits = model.forward(predict.as_input(image, options))
     loss, dlogits = softmax_cross_entropy(logits, np.array([y]))
 

@@ -103,15 +103,17 @@ class BatchNorm:
     def forward(self, x, training):
         """x (B, H, W, C) -> y of the same shape. The sums run over the n = B H W values of each channel."""
         gamma, beta = self.params.values()
-        if training:
-            n = x.size // len(gamma)
-            mean = channel_sum(x) / n  # (C,)
-            self.centred = x - everywhere(mean, x)
-            var = channel_sum(self.centred * self.centred) / n  # (C,)
-            self.remember(mean, var, n)
-        else:
+        if not training:  # mean and variance are constants, which leaves a factor and a summand for each channel
             mean, var = self.statistics.values()
-            self.centred = x - everywhere(mean, x)
+            self.scale = gamma / np.sqrt(var + self.eps)  # (C,)
+            y = x * everywhere(self.scale, x)
+            y += everywhere(beta - mean * self.scale, x)
+            return y
+        n = x.size // len(gamma)
+        mean = channel_sum(x) / n  # (C,)
+        self.centred = x - everywhere(mean, x)
+        var = channel_sum(self.centred * self.centred) / n  # (C,)
+        self.remember(mean, var, n)
         self.inverse = 1 / np.sqrt(var + self.eps)  # (C,)
         y = self.centred * everywhere(gamma * self.inverse, x)
         y += everywhere(beta, x)

@@ -141,7 +141,7 @@ def test_a_process_is_measured():
 
 @pytest.mark.slow
 def test_the_residual_network_by_hand_needs_little_memory():
-    assert bench.measure_process("main_np.py", "--model", "resnet", "--steps", "20")["memory"] <= 800
+    assert bench.measure_process("main_np.py", "--model", "resnet", "--steps", "20")["memory"] <= 450
 
 
 @pytest.mark.slow
