@@ -1,6 +1,6 @@
 """What practice.py takes from the rest of the project, in one place.
 
-The references come from mlp_np.py and resnet_np.py: chapter1.py and chapter2.py import those themselves.
+The references come from mlp_np.py, resnet_np.py and vit_np.py: the chapters import those themselves.
 """
 
 from pathlib import Path

@@ -115,15 +115,16 @@ def judge(exercise, seed, outcome):
     for g, trial in zip(given, outcome["trials"], strict=True):
         results, expected = trial["results"], len(exercise.gives)
         if all(result["type"] == "ellipsis" for result in results):
-            return not_written(exercise)
+            return not_written()
         if len(results) != expected:
             names = " and ".join(exercise.gives)
             text = f"`{exercise.function}` should return {names}: {expected} in all. Yours returns {len(results)}."
             if results[0]["type"] == "None":
                 text += " It is None: is the last line still `return ...`?"
             return Verdict(False, "wrong number of results", text)
+        missing = [name for name, result in zip(exercise.gives, results, strict=True) if result["type"] == "ellipsis"]
         for name, result in zip(exercise.gives, results, strict=True):
-            verdict = judge_result(exercise, g, name, result, candidates)
+            verdict = None if name in missing else judge_result(exercise, g, name, result, candidates)
             if verdict and trial["changed"]:
                 what = ", ".join(trial["changed"])
                 text = f"Your function also changes {what}, which it should leave as it was."
@@ -132,19 +133,22 @@ def judge(exercise, seed, outcome):
                 return verdict
         if trial["changed"]:
             return changed(exercise, trial["changed"])
+        if missing:
+            return not_written(missing[0])
         # What is left for the next trial: the mistakes that this one cannot show.
         candidates = [m for m in candidates if agree(m.value(g), getattr(g, m.output))]
     return Verdict(True, "passed", "")
 
 
-def not_written(exercise, name=None):
-    what = f"`{name}` is" if name else "Nothing is"
-    written = (
-        "not written yet: put your own expression in place of the three dots."
-        if name
-        else ("written yet: that is how every exercise starts. Put your own expression in place of the three dots.")
-    )
-    return Verdict(False, "not written", f"{what} {written}")
+def not_written(name=None):
+    if name:
+        text = f"Right so far. `{name}` is not written yet: put your own expression in place of the three dots."
+    else:
+        text = (
+            "Nothing is written yet: that is how every exercise starts. Put your own expression in place of the three "
+            "dots."
+        )
+    return Verdict(False, "not written", text)
 
 
 def judge_error(error):
@@ -208,8 +212,6 @@ def judge_case(exercise, seed, outcome):
 def judge_result(exercise, g, name, result, candidates):
     """The `Verdict` on one result, or None if it is right. Shape first, then type and finiteness, then values."""
     reference = np.asarray(getattr(g, name), np.float64)
-    if result["type"] == "ellipsis":
-        return not_written(exercise, name)
     if result["type"] == "None":
         text = f"{name} is None. Does `{exercise.function}` end with a `return`?"
         return Verdict(False, "returns None", text)
@@ -259,7 +261,9 @@ def recognise(g, name, mine, candidates):
 
 
 def shape_sentence(name, wanted, shape):
-    whose = f"{name[1:]}'s shape" if name.startswith("d") else "the shape"
+    whose = "the shape"
+    if name.startswith("d"):
+        whose = f"{name[1:]}'{'' if name.endswith('s') else 's'} shape"
     wanted = f"{whose} {wanted}" if wanted else "a single number"
     return f"{name} should have {wanted}; yours is {shape if shape else 'a single number'}."
 
@@ -268,7 +272,7 @@ def wrong_shape(exercise, name, shape, wanted, known):
     if known:
         return known
     text = shape_sentence(name, wanted, shape)
-    if shape == wanted[::-1] and len(wanted) > 1:
+    if len(wanted) > 1 and shape in (wanted[::-1], (*wanted[:-2], wanted[-1], wanted[-2])):
         return Verdict(False, "transposed", f"{text} Transposed?")
     if [n for n in shape if n != 1] == [n for n in wanted if n != 1]:
         return Verdict(False, "wrong shape", f"{text} An axis of length 1 is missing, or one too many: is it keepdims?")
@@ -297,7 +301,7 @@ def unknown(exercise, g, name, mine, reference):
             "added that is not in the formula (a small number, perhaps), or rounded?"
         )
     elif agree(mine, factor * reference) and factor:
-        sizes = ", ".join(f"{letter} is {getattr(g, letter)}" for letter in "BH" if hasattr(g, letter))
+        sizes = ", ".join(f"{letter} is {getattr(g, letter):g}" for letter in "BHhTCd" if hasattr(g, letter))
         text += f" Every entry is {factor:.6g} times the true one." + (f" (Here {sizes}.)" if sizes else "")
     first = tuple(np.argwhere(~right)[0])
     text += (

@@ -205,17 +205,30 @@ def misfit(operation, names, source):
         if not a or not b:
             return f"{wrote}: @ needs arrays, and one side is a single number."
         inner = a[-1], b[-2] if len(b) > 1 else b[0]
+        text = ""
         if inner[0] != inner[1]:
-            return f"{wrote}. In a matrix product the inner numbers must be equal: {inner[0]} is not {inner[1]}."
+            text = f"{wrote}. In a matrix product the inner numbers must be equal: {inner[0]} is not {inner[1]}."
+        elif not fit(a[:-2], b[:-2]):
+            text = f"{wrote}. The axes before the last two must agree: @ multiplies a matrix with a matrix in each."
+        sides = ((left, a), (right, b))
+        if text and any(isinstance(side, ast.Attribute) and side.attr == "T" and len(s) > 2 for side, s in sides):
+            text += " (.T turns all axes round; .swapaxes(-1, -2) exchanges the last two.)"
+        return text or None
+    if fit(a, b):
         return None
+    text = f"{wrote}. Entry by entry, shapes must agree from the right: equal numbers, or a 1, or nothing."
+    short, long = sorted((a, b), key=len)
+    if short and short == long[:-1]:
+        text += f" A sum or max with keepdims=True keeps {(*short, 1)}, which agrees."
+    return text
+
+
+def fit(a, b):
     try:
         np.broadcast_shapes(a, b)
     except ValueError:
-        text = f"{wrote}. Entry by entry, shapes must agree from the right: equal numbers, or a 1, or nothing."
-        if sorted((len(a), len(b))) == [1, 2] and a[0] == b[0]:
-            text += f" A sum or max with keepdims=True keeps ({a[0]}, 1), which agrees."
-        return text
-    return None
+        return False
+    return True
 
 
 def load_form(node):

@@ -1,5 +1,6 @@
 """The project's own lines, cut out of its files: what a solution shows cannot drift from what runs."""
 
+import inspect
 import itertools
 import re
 import textwrap
@@ -16,14 +17,26 @@ def excerpt(source):
     about = []
     if source.doc:
         start = next(i for i in range(first, -1, -1) if lines[i].lstrip().startswith("def "))
-        text = textwrap.dedent("    " + "\n".join(lines[start:]).split('"""')[1]).strip()
+        text = inspect.cleandoc("\n".join(lines[start:]).split('"""')[1])
         if source.until:
             text = text[: re.search(source.until, text).start()].strip()
-        about = [line for paragraph in text.split("\n\n") for line in (*fill(paragraph), "")]
+        about = [line for paragraph in text.split("\n\n") for line in (*prose_or_formula(paragraph), "")]
     while lines[first - 1].lstrip().startswith("#"):
         first -= 1
     code = textwrap.dedent("\n".join(lines[first : last + 1])).splitlines()
     return first + 1, "\n".join(narrow([*about, *code]))
+
+
+def prose_or_formula(paragraph):
+    """A paragraph of a docstring at 80 columns. An indented one is a formula: its lines and its spaces are meant."""
+    if not paragraph.startswith(" "):
+        return fill(paragraph)
+    found = []
+    for line in paragraph.splitlines():
+        indent, text = re.match("( *)(.*)", line).groups()
+        parts = [text] if len(line) <= COLUMNS else re.split(" {3,}", text)  # several formulas side by side
+        found += [short for part in parts for short in fill(part, indent)]
+    return found
 
 
 def narrow(lines):

@@ -94,7 +94,144 @@ RIGHT = {
             dx = branch(dz2) + dz2
         """
     },
+    "29_softmax_backward": {
+        "dscores": """
+            mean = (dweights * weights).sum(axis=-1, keepdims=True)
+            dscores = weights * (dweights - mean)
+        """
+    },
+    "30_layer_norm_dx": {
+        "dx": """
+            dxhat = dy * gamma
+            mean = dxhat.mean(axis=-1, keepdims=True)
+            along_xhat = (dxhat * xhat).mean(axis=-1, keepdims=True)
+            dx = inverse * (dxhat - mean - xhat * along_xhat)
+        """
+    },
+    "31_attention": {
+        "dq": """
+            dweights = dmixed @ v.swapaxes(2, 3)
+            dscores = weights * (dweights - (dweights * weights).sum(axis=-1, keepdims=True))
+            dscores /= np.sqrt(q.shape[-1])
+            dq = dscores @ k
+        """,
+        "dk": "dscores.swapaxes(2, 3) @ q",
+        "dv": "weights.swapaxes(2, 3) @ dmixed",
+    },
 }
+
+# Other ways to write the same, as learners do: with loops, einsum, reshape, or the Jacobian itself.
+ALSO_RIGHT = [
+    (
+        "29_softmax_backward",
+        {
+            "dscores": """
+                dscores = np.zeros_like(weights)
+                for b in range(weights.shape[0]):
+                    for i in range(weights.shape[1]):
+                        p = weights[b, i]
+                        dscores[b, i] = (np.diag(p) - np.outer(p, p)) @ dweights[b, i]
+            """
+        },
+    ),
+    (
+        "29_softmax_backward",
+        {
+            "dscores": """
+                jacobian = -np.einsum("bij,bik->bijk", weights, weights)
+                T = weights.shape[-1]
+                jacobian[..., range(T), range(T)] += weights
+                dscores = np.einsum("bijk,bij->bik", jacobian, dweights)
+            """
+        },
+    ),
+    (
+        "29_softmax_backward",
+        {"dscores": "weights * dweights - weights * np.einsum('bij,bij->bi', weights, dweights)[:, :, None]"},
+    ),
+    (
+        "30_layer_norm_dx",
+        {
+            "dx": """
+                B, T, C = dy.shape
+                rows, dxhat = xhat.reshape(B * T, C), (dy * gamma).reshape(B * T, C)
+                dx = C * dxhat - dxhat.sum(axis=1)[:, None] - rows * (dxhat * rows).sum(axis=1)[:, None]
+                dx = (dx * inverse.reshape(B * T, 1) / C).reshape(B, T, C)
+            """
+        },
+    ),
+    (
+        "30_layer_norm_dx",
+        {
+            "dx": """
+                dx = np.zeros_like(dy)
+                for b in range(dy.shape[0]):
+                    for t in range(dy.shape[1]):
+                        d, h = dy[b, t] * gamma, xhat[b, t]
+                        dx[b, t] = inverse[b, t] * (d - np.mean(d) - h * np.mean(d * h))
+            """
+        },
+    ),
+    (
+        "30_layer_norm_dx",
+        {
+            "dx": """
+                C = dy.shape[-1]
+                jacobian = np.eye(C) - 1 / C - np.einsum("bti,btj->btij", xhat, xhat) / C
+                dx = inverse * np.einsum("bti,btij->btj", dy * gamma, jacobian)
+            """
+        },
+    ),
+    (
+        "31_attention",
+        {
+            "dq": """
+                d = q.shape[3]
+                dweights = np.einsum("bhid,bhjd->bhij", dmixed, v)
+                dscores = weights * (dweights - np.einsum("bhij,bhij->bhi", dweights, weights)[..., None])
+                dq = np.einsum("bhij,bhjd->bhid", dscores, k) / d**0.5
+            """,
+            "dk": "np.einsum('bhij,bhid->bhjd', dscores, q) / d**0.5",
+            "dv": "np.einsum('bhij,bhid->bhjd', weights, dmixed)",
+        },
+    ),
+    (
+        "31_attention",
+        {
+            "dq": "np.zeros_like(q)",
+            "dk": "np.zeros_like(k)",
+            "dv": """
+                dv = np.zeros_like(v)
+                B, h, T, d = q.shape
+                for b in range(B):
+                    for i in range(h):
+                        p = weights[b, i]
+                        dv[b, i] = p.T @ dmixed[b, i]
+                        dp = dmixed[b, i] @ v[b, i].T
+                        ds = np.zeros((T, T))
+                        for t in range(T):
+                            ds[t] = (np.diag(p[t]) - np.outer(p[t], p[t])) @ dp[t]
+                        dq[b, i] = ds @ k[b, i] / np.sqrt(d)
+                        dk[b, i] = ds.T @ q[b, i] / np.sqrt(d)
+            """,
+        },
+    ),
+    (
+        "31_attention",
+        {
+            "dq": """
+                B, h, T, d = q.shape
+                q, k, v, dmixed = (a.reshape(B * h, T, d) for a in (q, k, v, dmixed))
+                weights = weights.reshape(B * h, T, T)
+                dweights = dmixed @ v.transpose(0, 2, 1)
+                dscores = weights * (dweights - (dmixed * (weights @ v)).sum(axis=2, keepdims=True))
+                dq = (dscores @ (k / np.sqrt(d))).reshape(B, h, T, d)
+            """,
+            "dk": "(dscores.transpose(0, 2, 1) @ (q / np.sqrt(d))).reshape(B, h, T, d)",
+            "dv": "(weights.transpose(0, 2, 1) @ dmixed).reshape(B, h, T, d)",
+        },
+    ),
+]
 
 
 def filled(name, answers):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from exercises import marker, runner
-from exercises.catalogue import EXERCISES
+from exercises.catalogue import BY_NAME, EXERCISES
 from exercises.house import STUBS
-from practice_answers import write
+from practice_answers import ALSO_RIGHT, write
 
 WRITTEN = [exercise for exercise in EXERCISES if not exercise.diagnosis]
 
@@ -134,3 +134,10 @@ def test_stubs_are_not_written_yet_and_answers_pass(exercise, tmp_path):
         outcome = json.loads(json.dumps(runner.run(exercise, path, 1)))
         verdict = marker.judge(exercise, 1, outcome)
         assert verdict.name == name, verdict.text
+
+
+@pytest.mark.parametrize(("name", "answers"), ALSO_RIGHT)
+def test_other_ways_to_write_it_pass(name, answers, tmp_path):
+    for seed in range(5):
+        verdict = marker.judge(BY_NAME[name], seed, runner.run(BY_NAME[name], write(tmp_path, name, answers), seed))
+        assert verdict.passed, verdict.text

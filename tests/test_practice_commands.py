@@ -18,7 +18,7 @@ import pytest
 import main_np
 import practice
 from conftest import ROOT, assert_one_line
-from exercises import classroom, marker, runner, solution, train
+from exercises import chapter4, classroom, marker, runner, solution, train
 from exercises.catalogue import BY_NAME, EXERCISES
 from exercises.exercise import agree
 from exercises.house import STUBS, UserError
@@ -105,12 +105,72 @@ TYPED = [
     ("02_softmax", {"p": "np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)"}, "exp overflows", ["exp(1000)"]),
     ("05_dW2_db2", {"dW2": "np.zeros((7, 10)); return dW2"}, "wrong number of results", ["dW2 and db2: 2 in all"]),
     ("06_da1", {"da1": "\nda1 = dlogits @ W2.T\nprint('shape', da1.shape)\n"}, "passed", []),
+    (
+        "10_numerical_gradient",
+        {"gradient": RIGHT["10_numerical_gradient"]["gradient"] + "    gradient *= 3 * h"},
+        "not right",
+        ["times the true one. (Here h is 0."],
+    ),
+    ("05_dW2_db2", {"db2": "dlogits.sum(axis=0)"}, "not written", ["Right so far. `dW2` is not written yet"]),
+    ("05_dW2_db2", {"db2": "-dlogits.sum(axis=0)"}, "the sign", ["db2: the sign"]),
+    (
+        "29_softmax_backward",
+        {"dscores": "weights * (dweights - (dweights * weights).sum(axis=-1))"},
+        "error: ValueError",
+        ["(4, 7, 7) - (4, 7)", "keepdims=True keeps (4, 7, 1), which agrees"],
+    ),
+    ("29_softmax_backward", {"dscores": "weights.sum(axis=-1)"}, "wrong shape", ["scores' shape (4, 7, 7)"]),
+    ("29_softmax_backward", {"dscores": "weights"}, "weights returned", ["what you return is weights itself"]),
+    (
+        "30_layer_norm_dx",
+        {"dx": "gamma * inverse * (dy - dy.mean(axis=(0, 1)) - xhat * (dy * xhat).mean(axis=(0, 1)))"},
+        "the means over images and patches",
+        ["batch normalisation's means"],
+    ),
+    (
+        "30_layer_norm_dx",
+        {"dx": RIGHT["30_layer_norm_dx"]["dx"].replace("dxhat = dy * gamma", "dxhat = dy; dxhat *= gamma")},
+        "changes its input",
+        ["changed dy", ".copy()"],
+    ),
+    (
+        "30_layer_norm_dx",
+        {"dx": RIGHT["30_layer_norm_dx"]["dx"] + "    dx = dx.swapaxes(1, 2)"},
+        "transposed",
+        ["Transposed?"],
+    ),
+    (
+        "31_attention",
+        {"dv": "weights.T @ dmixed"},
+        "error: ValueError",
+        ["inner numbers must be equal", ".swapaxes(-1, -2) exchanges the last two"],
+    ),
+    (
+        "31_attention",
+        {"dv": "weights @ dmixed.swapaxes(0, 1)"},
+        "error: ValueError",
+        ["The axes before the last two must agree"],
+    ),
+    ("31_attention", {"dv": "weights @ dmixed"}, "the weights not transposed", ["over which letter is the sum"]),
+    ("31_attention", {"dv": RIGHT["31_attention"]["dv"]}, "not written", ["Right so far. `dq` is not written"]),
+    (
+        "31_attention",
+        RIGHT["31_attention"] | {"dq": RIGHT["31_attention"]["dq"].replace("np.sqrt(q.shape[-1])", "q.shape[1]")},
+        "not right",
+        ["times the true one", "h is ", "T is ", "d is ", "if q[0, 0, 0, 0] grows"],
+    ),
+    (
+        "31_attention",
+        RIGHT["31_attention"] | {"dk": "q.swapaxes(2, 3) @ dscores"},
+        "transposed",
+        ["k's shape (2, 3, 5, 7); yours is (2, 3, 7, 5). Transposed?"],
+    ),
 ]
 
 
 @pytest.mark.parametrize(("name", "typed", "mark", "words"), TYPED)
 def test_mistakes_as_people_type_them(name, typed, mark, words, tmp_path):
-    """Seed 5 makes B = 3 and H = 9 for exercise 8, 11 and 4 for exercise 7."""
+    """Seed 5 makes B = 3 and H = 9 for exercise 8, 11 and 4 for exercise 7, (B, h, T, d) = (2, 3, 5, 7) for 31."""
     found = verdict(tmp_path, name, filled(name, typed))
     assert found.name == mark, found.text
     for word in words:
@@ -207,6 +267,7 @@ def test_a_seed_is_offered_only_where_numbers_were_drawn(learner):
 
 def test_later_chapters_count_from_one_too():
     assert practice.numbered(EXERCISES[10]) == "Exercise 11 (1 of 8 in chapter 2)"
+    assert practice.numbered(EXERCISES[28]) == "Exercise 29 (1 of 3 in chapter 4)"
 
 
 def test_run_has_one_thread_and_says_that_a_function_prints_nothing(learner):
@@ -407,6 +468,39 @@ def test_the_update_is_that_of_main_np(name):
         main_np.update(params, velocity, {"p": g.dp.copy()}, g.lr, g.momentum, getattr(g, "weight_decay", 0))
         assert agree(params["p"], g.p)
         assert agree(velocity["p"], g.v)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=[e.name for e in EXERCISES])
+def test_a_nudge_of_the_array_changes_the_loss_as_the_reference_says(exercise):
+    """What the marker shows for a mistake that it does not know: the reference and its loss must fit together."""
+    for output, (name, loss) in (exercise.nudges or {}).items():
+        if output not in exercise.gives:
+            continue
+        for seed in range(3):
+            g = next(iter(exercise.inputs(seed)))
+            array, reference, h = getattr(g, name), getattr(g, output), 1e-6
+            for at in [tuple(i) for i in np.random.default_rng(seed).integers(array.shape, size=(5, array.ndim))]:
+                step = np.zeros_like(array)
+                step[at] = h
+                slope = (loss(g, array + step) - loss(g, array - step)) / (2 * h)
+                assert slope == pytest.approx(reference[at], abs=1e-6 * np.abs(reference).max()), (output, at)
+
+
+def test_softmax_s_way_back_gives_exercise_4_s_derivative():
+    """As its solution says."""
+    g = next(iter(BY_NAME["04_dlogits"].inputs(0)))
+    assert agree(chapter4.softmax_back(g.p, -g.onehot / g.p / g.B), g.dlogits)
+
+
+def test_a_solution_keeps_a_formula_s_lines_and_fills_its_prose():
+    _, text = solution.excerpt(BY_NAME["29_softmax_backward"].sources[0])
+    assert "\n    dscores[j] = sum over i of dweights[i] d weights[i] / d scores[j]\n               = weights" in text
+    _, text = solution.excerpt(BY_NAME["31_attention"].sources[0])
+    assert "\n    dweights = dmixed v.T\n    dv = weights.T dmixed\n" in text  # side by side in the file
+    for exercise in EXERCISES:
+        for source in exercise.sources:
+            prose = [line for line in solution.excerpt(source)[1].splitlines() if not line.startswith((" ", "#"))]
+            assert not [line for line in prose if re.search(r"\w   ", line.partition("  #")[0])]
 
 
 def test_tanh_s_reference_is_its_derivative():
