@@ -129,7 +129,7 @@ def labels(paths, runs):
 def comparison(runs):
     """Loss above accuracy, against epochs. runs: {label: (options, `History`)}.
 
-    Thin: the training batches, smoothed. Thick, with dots: the test images after each epoch.
+    Thin: the training batches, smoothed. Thick, with dots: the test images, or those held out, after each epoch.
     """
     figure = Figure(figsize=(8, 8 + 0.25 * len(runs)), layout="constrained", facecolor="white")
     above, below = figure.subplots(2, 1, sharex=True)
@@ -150,9 +150,8 @@ def comparison(runs):
         below.plot(tested, history.test_accuracy, "o-", color=colour, linewidth=2, markersize=4, label=label + end)
     low = min(accuracy for _, history in runs.values() for accuracy in history.test_accuracy or history.train_accuracy)
     below.set_ylim(max(0, low - 0.1 * (1 - low) - 0.01), 1.002)
-    figure.legend(
-        loc="outside lower center", frameon=False, title="dots: test images; the number: the last test accuracy"
-    )
+    tested = " or ".join(sorted({"held-out" if options["hold_out"] else "test" for options, _ in runs.values()}))
+    figure.legend(loc="outside lower center", frameon=False, title=f"dots: {tested} images; numbers: the last accuracy")
     return figure
 
 

@@ -103,7 +103,10 @@ def test_runs_are_called_by_what_they_differ_in(tmp_path):
     assert list(figure.axes[1].get_lines()[1].get_ydata()) == runs[0][1].test_accuracy
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == [f" {names[0]}: 0.9700", f" {names[1]}: 0.9700", f" {names[2]}"]  # the last has no test yet
-    assert_inside(plot.comparison({"_$x^": runs[0]}))
+    assert "dots: test images" in figure.legends[0].get_title().get_text()
+    held_out = plot.comparison({"_$x^": (runs[0][0] | {"hold_out": 10_000}, runs[0][1])})
+    assert "dots: held-out images" in held_out.legends[0].get_title().get_text()
+    assert_inside(held_out)
 
 
 def test_the_command(tmp_path, program):

@@ -14,7 +14,8 @@ import main_torch
 import mlp_np
 import mlp_torch
 from conftest import accuracy_of, assert_one_line
-from lab import twins
+from lab import bench, depth, figures, results, twins
+from support.errors import UserError
 from support.names import get_arrays, parameters, set_arrays
 from support.options import parse_options
 
@@ -234,3 +235,10 @@ def test_the_programs_themselves_agree(program, tmp_path):
 def test_the_first_weights_make_the_published_difference(program, script, recipe, init, published):
     accuracy = accuracy_of(program(script, "--recipe", recipe, *(("--init", init) if init else ())))
     assert accuracy == pytest.approx(published, abs=0.01)
+
+
+@pytest.mark.parametrize("program", [bench, depth, figures, results, twins])
+def test_the_lab_says_in_a_line_what_it_does_not_know(program, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["", "nonsense"])
+    with pytest.raises(UserError, match=r"^[^\n]*nonsense[^\n]*$"):
+        program.main()
