@@ -293,7 +293,7 @@ def runs_table(rounds):
         found = [median(rounds, "run", argv, name, form=".1f") for name in (NUMPY, PYTORCH)]
         found += [ratios(rounds, ("run", argv))]
         found += [median(rounds, "memory", argv, name, form=".0f") for name in (NUMPY, PYTORCH)]
-        rows.append([f"`{argv}`" if argv else "", *found])
+        rows.append([f"`{argv}`" if argv else "default", *found])
     head = ["options", "main_np.py", "main_torch.py", "NumPy / PyTorch", "main_np.py, MB", "main_torch.py, MB"]
     return results.markdown(head, rows)
 

@@ -165,6 +165,20 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
         bench.main()
 
 
+def test_the_columns_are_what_their_heads_say(monkeypatch):
+    """Medians, the extremes of the ratio, and nothing for what was not measured."""
+    for name, value in (("STEPS", {"": [bench.COMPILED]}), ("THREADS", (1,)), ("RUNS", ("",))):
+        monkeypatch.setattr(bench, name, value)
+    numpy, pytorch = {}, {}
+    for rounds, name, values in ((numpy, bench.NUMPY, [2, 9, 3]), (pytorch, bench.PYTORCH, [4, 6, 5])):
+        for n, key in enumerate(["step |  | 1", "goal | 1", "epochs | 1", "run | ", "memory | "]):
+            rounds[f"{key} | {name}"] = [10 * n + value for value in values]
+    last = [table(numpy | pytorch).splitlines()[-1] for table in bench.TABLES]
+    assert last[0] == "| 784-512-10 | 128 | 1 |  | 3.00 | 5.00 |  | 0.50 to 1.50 |"
+    assert last[1] == "| PyTorch | 5.00 | 15.0 | 25 |"
+    assert last[2] == "| default | 33.0 | 35.0 | 0.94 to 1.08 | 43 | 45 |"
+
+
 def test_a_program_is_measured():
     seconds, memory = bench.run_program("main_np.py", "--steps", "2", "--hidden", "4")
     assert 0 <= seconds < 60
