@@ -43,10 +43,10 @@ STEPS = {
 }
 RUNS = ("", "--pixels raw", "--model resnet --steps 300", "--model vit --steps 300")
 GOAL = 0.98
-AT_ONCE = 20  # batches in a call of scikit-learn, which looks through all of them before it begins
+AT_ONCE = 20  # batches in a call of scikit-learn, which checks its input in every call
 
 
-# --- The same network in several tools: functions step(x, y, lr), which returns the loss first, and logits(x) ---------
+# --- The same network in several tools: functions step(x, y, lr), which returns the loss first, and logits(x) --------
 
 
 def in_numpy(options):
@@ -151,7 +151,7 @@ def step_of_products(options):
     return lambda: [x @ W1, a1 @ W2, a1.T @ dlogits, dlogits @ W2.T, x.T @ dz1]
 
 
-# --- What is measured -----------------------------------------------------------------------------------------
+# --- What is measured ------------------------------------------------------------------------------------------------
 
 
 def reach_goal(name):
@@ -168,7 +168,8 @@ def reach_goal(name):
     seconds = 0
     for epoch in range(epochs):
         started = time.perf_counter()
-        for i, (images, y) in zip(range(epoch * length, (epoch + 1) * length), batches, strict=False):
+        steps = range(epoch * length, (epoch + 1) * length)
+        for i, (images, y) in zip(steps, batches, strict=False):  # the steps end before another batch is drawn
             x = data.as_input(images, options.pixels, dataset, options.dtype)
             loss, *_ = step(x, y, learning_rate(i, epochs * length, options))
         float(loss)  # to read its loss is to wait for JAX
@@ -236,7 +237,7 @@ def measure():
     return {"command": "python -m lab.bench", "machine": machine() | versions, "rounds": found}
 
 
-# --- Tables ------------------------------------------------------------------------------------------------------
+# --- Tables ----------------------------------------------------------------------------------------------------------
 
 
 def key_of(*parts):
@@ -304,14 +305,14 @@ TABLES = (steps_table, tools_table, runs_table)
 def picture(result):
     """The MLP's step in NumPy and in PyTorch, by the batch's size."""
     figure, axes = drawing.new_axes("784-512-10 by batch size", "milliseconds per step")
-    sizes = {batch_size: argv for argv in STEPS for network, batch_size in [network_of(argv)] if network[0] == "7"}
+    sizes, argvs = zip(*sorted((network_of(argv)[1], argv) for argv in STEPS if "model" not in argv), strict=True)
     for threads, line in zip(THREADS, ((0, (4, 2)), "-"), strict=True):
         for name, color in ((NUMPY, TRAIN), (PYTORCH, TEST)):
-            ms = [np.median(result["rounds"][key_of("step", sizes[size], threads, name)]) for size in sorted(sizes)]
-            axes.plot(sorted(sizes), ms, color=color, linestyle=line, marker="o", markersize=4, linewidth=2)
+            ms = [np.median(result["rounds"][key_of("step", argv, threads, name)]) for argv in argvs]
+            axes.plot(sizes, ms, color=color, linestyle=line, marker="o", markersize=4, linewidth=2)
     axes.set_xscale("log", base=2)
     drawing.logarithmic(axes)
-    axes.set_xticks(sorted(sizes), map(str, sorted(sizes)))
+    axes.set_xticks(sizes, map(str, sizes))
     axes.set_xlabel("images in a batch", color=INK)
     for line, (text, color) in enumerate([(NUMPY, TRAIN), (PYTORCH, TEST), ("dashed: 1 thread, solid: 2", INK)]):
         axes.annotate(text, (0.03, 0.95 - 0.07 * line), xycoords="axes fraction", color=color, va="center")
