@@ -7,7 +7,7 @@
 # make figures    the drawings in the README -> png/
 # make shortcut   why the residual network has shortcuts -> png/shortcut.png
 # make results    every accuracy in the README and docs, from runs (long; can be stopped and resumed)
-# make bench      how fast a step is -> tables, png/speed.png
+# make bench      how fast a step is, here and in other tools -> tables, png/speed.png (half an hour)
 # make setup      set up everything (PyTorch, tests, lint)
 # make test       the everyday tests, under four minutes
 # make test-all   the same, plus the long trainings
@@ -47,7 +47,7 @@ shortcut: .venv/all
 results: .venv/all
 	$(BIN)/python -m lab.results
 
-bench: .venv/all
+bench: .venv/bench
 	$(BIN)/python -m lab.bench
 
 setup: .venv/all
@@ -78,3 +78,7 @@ clean:
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q -r requirements-dev.txt
 	touch $@ .venv/np
+
+.venv/bench: .venv/all requirements-bench.txt
+	$(BIN)/python -m pip install -q -r requirements-bench.txt
+	touch $@

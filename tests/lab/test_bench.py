@@ -1,15 +1,17 @@
 """The lab: its programs find what they say, in a setting small enough to run here."""
 
+import json
 import os
+import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 from test_plot import assert_inside
 
 import data
-from lab import bench, depth, results, twins
+import main_np
+from lab import bench, depth, results, turns, twins
 from support import drawing
 from support.errors import UserError
 from support.history import processor
@@ -27,121 +29,174 @@ def kept(monkeypatch):
 
 def test_products_are_those_of_the_step():
     """Their shapes are those of every parameter, of every layer's output and of what goes back."""
-    options = parse_options("torch", "--batch-size", 8, "--hidden", 16)
-    products = bench.step_of_products(options)()
+    products = bench.step_of_products(parse_options("torch", "--batch-size", 8, "--hidden", 16))()
     assert [p.shape for p in products] == [(8, 16), (8, 10), (16, 10), (8, 16), (784, 16)]
 
-    options = parse_options("torch", "--model", "resnet", "--batch-size", 2, "--widths", "4,8")
-    pairs = bench.products_of(options)
-    assert len(pairs) == 3 * 6 - 1  # forward, dW and dx of six convolutions; nobody asks for the image's dx
-    stem, wide, down, narrow, shortcut = 14 * 14 * 9 * 4, 14 * 14 * 36 * 4, 49 * 36 * 8, 49 * 72 * 8, 49 * 4 * 8
-    assert sum(len(a) * b.size for a, b in pairs) == 2 * (2 * stem + 3 * (2 * wide + down + narrow + shortcut))
+
+@pytest.mark.parametrize("name", [bench.PYTORCH, bench.JAX])
+def test_the_tools_train_the_same_network(name):
+    """The same losses, accuracies and, after three steps, logits, to float32."""
+    if name == bench.JAX:
+        pytest.importorskip("jax")
+    options = parse_options("torch", "--batch-size", 64)
+    (ours, our_logits), (theirs, their_logits) = bench.TOOLS[bench.NUMPY](options), bench.TOOLS[name](options)
+    x, y = bench.random_batch(options)
+    for lr in (0.1, 0.01, 0.05):
+        np.testing.assert_allclose([float(n) for n in theirs(x, y, lr)], ours(x, y, lr), rtol=1e-5)
+    np.testing.assert_allclose(their_logits(x), our_logits(x), rtol=1e-5, atol=1e-5)
 
 
-def test_pytorch_multiplies_the_same():
-    options = parse_options("torch", "--batch-size", 4, "--hidden", 8)
-    pairs = zip(bench.step_of_products(options)(), bench.step_of_products_in_pytorch(options)(), strict=True)
-    for ours, theirs in pairs:
-        np.testing.assert_allclose(theirs.numpy(), ours, rtol=1e-4, atol=1e-4)
+def test_scikit_learn_trains_the_same_network(monkeypatch):
+    """Its third step is ours, from the weights after its second, with the velocity between those and its first."""
+    neural_network = pytest.importorskip("sklearn.neural_network")
+    networks, classifier = [], neural_network.MLPClassifier
+    monkeypatch.setattr(
+        neural_network, "MLPClassifier", lambda *a, **more: networks.append(classifier(*a, **more)) or networks[0]
+    )
+    options = parse_options("torch", "--batch-size", 64, "--hidden", 32, "--dtype", "float64")
+    x, y = bench.random_batch(options)
+    step, logits = bench.in_scikit_learn(options)
+    lr, weights = networks[0].learning_rate_init, []
+    for _ in range(3):
+        loss = step(x, y, None)
+        (W1, W2), (b1, b2) = networks[0].coefs_, networks[0].intercepts_
+        weights.append({"W1": W1.copy(), "b1": b1.copy(), "W2": W2.copy(), "b2": b2.copy()})
+    model, optimizer = main_np.build(options)
+    for name, p in model.params.items():
+        p[...] = weights[1][name]
+        optimizer.state["momentum"][name][...] = (weights[0][name] - weights[1][name]) / lr
+    assert main_np.train_step(model, optimizer, x, y, lr)[0] == pytest.approx(loss[0], rel=1e-9)
+    for name, p in model.params.items():
+        np.testing.assert_allclose(weights[2][name], p, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(logits(x).argmax(axis=1), model.forward(x).argmax(axis=1))
 
 
-@pytest.mark.parametrize("step", [bench.step_of_the_ancestor, bench.step_by_single_examples, bench.step_of_update])
-def test_what_is_timed_beside_it_runs(step):
-    step(parse_options("torch", "--batch-size", 4, "--hidden", 8))()
+def test_what_is_missing_is_left_out(monkeypatch, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(bench, "has_compiler", lambda: False)
+    assert bench.find_tools() == [bench.NUMPY, bench.PYTORCH]
+    assert capsys.readouterr().out == (
+        "PyTorch, compiled needs a C++ compiler: left out\n"
+        "JAX is not installed: left out (pip install -r requirements-bench.txt)\n"
+        "scikit-learn is not installed: left out (pip install -r requirements-bench.txt)\n"
+    )
 
 
-def test_the_update_that_is_timed_keeps_its_velocities(monkeypatch):
-    """If they fell, they would become subnormal, with which some processors are ten times as slow."""
-    seen = []
-    update = bench.main_np.update
-
-    def watched(params, velocity, grads, *more):
-        update(params, velocity, grads, *more)
-        seen.append((velocity, grads))
-
-    monkeypatch.setattr(bench.main_np, "update", watched)
-    step = bench.step_of_update(parse_options("torch", "--hidden", 8))
-    for _ in range(2000):
-        step()
-    velocity, grads = seen[-1]
-    for name in velocity:
-        np.testing.assert_allclose(velocity[name], 1, rtol=1e-3)
-        np.testing.assert_allclose(grads[name], 0.1, rtol=1e-3)
+THREADS_OF_JAX = """
+import jax, pathlib
+(jax.numpy.ones((512, 512)) @ jax.numpy.ones((512, 512))).block_until_ready()
+print(sum("Eigen" in path.read_text() for path in pathlib.Path("/proc/self/task").glob("*/comm")))
+"""
 
 
-def sleeper(seconds):
-    return lambda: time.sleep(seconds)
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what its threads are called")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_jax_uses_so_many_threads(threads):
+    pytest.importorskip("jax")
+    with turns.threads_of_workers(threads):
+        assert int(subprocess.check_output([sys.executable, "-c", THREADS_OF_JAX])) == threads
 
 
-def failure():
-    raise SystemExit("no step")
+@pytest.fixture
+def small(mnist, monkeypatch):
+    """A dataset for the default recipe's five epochs in a second."""
+    few = mnist._replace(train_images=mnist.train_images[:2000], train_labels=mnist.train_labels[:2000])
+    few = few._replace(test_images=mnist.test_images[:1000], test_labels=mnist.test_labels[:1000])
+    monkeypatch.setattr(data, "load", lambda *name: few)
 
 
-def test_turns_are_taken_and_timed(capfd):
-    ms = bench.take_turns({"a": (sleeper, 0.01), "b": (sleeper, 0.02)}, rounds=2, least=3)
-    assert 10 <= ms["a"][1] <= ms["a"][0] <= ms["a"][2]
-    assert ms["b"][0] >= 20
-    with pytest.raises(UserError, match="a measurement failed"):
-        bench.take_turns({"a": (failure,)})
-    assert "no step" in capfd.readouterr().err
+@pytest.mark.parametrize("name", [bench.NUMPY, bench.PYTORCH, bench.JAX])
+def test_the_goal_is_reached_when_the_default_run_reaches_it(name, small, tmp_path, monkeypatch):
+    if name == bench.JAX:
+        pytest.importorskip("jax")
+    main_np.main(["--out", str(tmp_path)])
+    accuracies = json.loads((tmp_path / "history_np.json").read_text())["test_accuracy"]
+    assert accuracies[2] + 0.005 < accuracies[3], "rounding could decide"
+    monkeypatch.setattr(bench, "GOAL", (accuracies[2] + accuracies[3]) / 2)
+    seconds, epochs = bench.reach_goal(name)
+    assert seconds > 0
+    assert epochs == 4
+
+
+def test_scikit_learn_reaches_it_too(small, monkeypatch):
+    pytest.importorskip("sklearn")
+    monkeypatch.setattr(bench, "GOAL", 0.8)
+    assert bench.reach_goal(bench.SCIKIT_LEARN)[1] < 10
+
+
+def test_a_goal_that_is_not_reached(small, monkeypatch):
+    monkeypatch.setattr(bench, "GOAL", 1.01)
+    with pytest.raises(UserError, match="NumPy does not reach 101% in 5 epochs"):
+        bench.reach_goal(bench.NUMPY)
 
 
 def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
-    """python -m lab.bench, with every step taken once."""
+    """python -m lab.bench, with every step taken once. Each round takes longer than the one before."""
+    ms = iter(range(1, 10_000))
 
-    def take_turns(steps, **more):
-        return {name: [(make(*arguments)(), 2.0)[1], 1.0, 3.0] for name, (make, *arguments) in steps.items()}
+    def take_turns(steps):
+        seen.add(os.environ["OPENBLAS_NUM_THREADS"])
+        return {name: (make(*arguments)(), next(ms))[1] for name, (make, *arguments) in steps.items()}
 
+    seen, drawn = set(), {}
+    monkeypatch.setattr(bench, "STEPS", {argv: others for argv, others in bench.STEPS.items() if "4096" not in argv})
+    monkeypatch.setattr(bench, "find_tools", lambda: [bench.NUMPY, bench.PYTORCH])
     monkeypatch.setattr(bench, "take_turns", take_turns)
-    monkeypatch.setattr(bench, "has_compiler", lambda: False)
-    monkeypatch.setattr(bench, "measure_epochs", lambda pixels: {"seconds": [1.0, 2.0], "subnormal": 0.25})
-    process = {"command": "main_np.py", "loop": 2.0, "process": 3.0, "memory": 400}
-    monkeypatch.setattr(bench, "measure_process", lambda *argv: process)
-    rows = [
-        {"threads": n, "batch_size": b, "hidden": 512, "ms": {bench.NUMPY: [b, b, b], bench.PYTORCH: [b + n, b, b]}}
-        for n in (1, 2)
-        for b in bench.BATCHES
-    ]
-    monkeypatch.setattr(bench, "measure_scaling", lambda: rows)
-    drawn = []
-    monkeypatch.setattr(drawing, "save", lambda figure, path: drawn.append((figure, path.name)))
+    monkeypatch.setattr(bench, "call_elsewhere", lambda function, name: (next(ms), 3))
+    monkeypatch.setattr(bench, "run_program", lambda *argv: (next(ms), 400))
+    monkeypatch.setattr(drawing, "save", lambda figure, path: drawn.setdefault(path.name, figure))
     monkeypatch.setattr("sys.argv", ["lab/bench.py"])
     bench.main()
     printed = capsys.readouterr().out
-    for part in bench.TABLES:
-        assert part(kept["bench"][processor()]) in printed
-    assert "| 128 | 512 | 128.00 | 129.00 | 128.00 | 130.00 |" in printed
-    assert "| `main_np.py` |" in printed
-    assert "| `--pixels raw` | 1.00 | 2.00 | 25% |" in printed
-    assert [name for _, name in drawn] == ["speed.png"]
-    assert_inside(drawn[0][0])
+    rounds = kept["bench"][processor()]["rounds"]
+    assert all(table(rounds) in printed for table in bench.TABLES)
+    assert seen == {"1", "2"}
+    assert {len(values) for values in rounds.values()} == {3}
+    ours, theirs = (rounds[f"step | --model vit | 2 | {name}"] for name in (bench.NUMPY, bench.PYTORCH))
+    row = f"|  | {ours[1]:.2f} | {theirs[1]:.2f} |  | {ours[0] / theirs[0]:.2f} to {ours[2] / theirs[2]:.2f} |"
+    assert f"| ViT 64 × 3, 4 heads, patch 7 | 128 | 2 {row}" in printed
+    assert_inside(drawn["speed.png"])
+
+    monkeypatch.setattr("sys.argv", ["lab/bench.py", "--print"])
+    bench.main()
+    assert printed.endswith(capsys.readouterr().out)
+    kept["bench"].clear()
+    with pytest.raises(UserError, match="was not measured: leave --print out"):
+        bench.main()
 
 
-def test_scaling_is_measured_with_so_many_threads(monkeypatch):
-    for name, values in (("THREADS", (1, 2)), ("BATCHES", (4,)), ("HIDDEN", (8,))):
-        monkeypatch.setattr(bench, name, values)
-    seen = []
-
-    def take_turns(steps, **more):
-        seen.append(os.environ["OPENBLAS_NUM_THREADS"])
-        return {name: [1, 1, 1] for name in steps}
-
-    monkeypatch.setattr(bench, "take_turns", take_turns)
-    rows = bench.measure_scaling()
-    sizes = [(row["threads"], row["batch_size"], row["hidden"]) for row in rows]
-    assert sizes == [(1, 4, 512), (1, 128, 8), (2, 4, 512), (2, 128, 8)]
-    assert seen == ["1", "1", "2", "2"]
+def test_the_columns_are_what_their_heads_say(monkeypatch):
+    """Medians, the extremes of the ratio, and nothing for what was not measured."""
+    for name, value in (("STEPS", {"": [bench.COMPILED]}), ("THREADS", (1,)), ("RUNS", ("",))):
+        monkeypatch.setattr(bench, name, value)
+    numpy, pytorch = {}, {}
+    for rounds, name, values in ((numpy, bench.NUMPY, [2, 9, 3]), (pytorch, bench.PYTORCH, [4, 6, 5])):
+        for n, key in enumerate(["step |  | 1", "goal | 1", "epochs | 1", "run | ", "memory | "]):
+            rounds[f"{key} | {name}"] = [10 * n + value for value in values]
+    last = [table(numpy | pytorch).splitlines()[-1] for table in bench.TABLES]
+    assert last[0] == "| 784-512-10 | 128 | 1 |  | 3.00 | 5.00 |  | 0.50 to 1.50 |"
+    assert last[1] == "| PyTorch | 5.00 | 15.0 | 25 |"
+    assert last[2] == "| default | 33.0 | 35.0 | 0.94 to 1.08 | 43 | 45 |"
 
 
-def test_a_process_is_measured():
-    found = bench.measure_process("main_np.py", "--steps", "2", "--hidden", "4")
-    assert 0 <= found["loop"] < found["process"]
-    assert 30 < found["memory"] < 2000
+def test_a_program_is_measured():
+    seconds, memory = bench.run_program("main_np.py", "--steps", "2", "--hidden", "4")
+    assert 0 <= seconds < 60
+    assert 30 < memory < 2000
 
 
 @pytest.mark.slow
 def test_the_residual_network_by_hand_needs_little_memory():
-    assert bench.measure_process("main_np.py", "--model", "resnet", "--steps", "20")["memory"] <= 450
+    assert bench.run_program("main_np.py", "--model", "resnet", "--steps", "20")[1] <= 450
+
+
+def step_of_update(options):
+    """The passes over the parameters at the end of a step. These gradients keep the velocities as they are; without
+    any, they would decay to numbers so small that some processors are slow with them."""
+    params = main_np.build(options)[0].params
+    velocity = {name: np.ones_like(p) for name, p in params.items()}
+    grads = {name: np.full_like(p, 1 - options.momentum) for name, p in params.items()}
+    return lambda: main_np.update(params, velocity, grads, 1e-9, options.momentum)
 
 
 @pytest.mark.slow
@@ -154,26 +209,25 @@ def test_a_step_costs_little_more_than_its_products_and_the_update():
     whatever comes next by chance. Noise only adds, so the best of three tries counts.
     """
     options = parse_options("torch")
-    steps = {"step": bench.step_in_numpy, "products": bench.step_of_products, "update": bench.step_of_update}
-    tries = []
-    with bench.threads_of_workers(1):
-        for _ in range(3):
-            ms = bench.take_turns({name: (step, options) for name, step in steps.items()}, rounds=5)
-            tries.append(ms["step"][0] / (ms["products"][0] + ms["update"][0]))
-    print(tries)
-    assert min(tries) <= 1.2
+    steps = {"step": (bench.step_of, bench.NUMPY, options), "update": (step_of_update, options)}
+    steps["products"] = bench.step_of_products, options
+    with turns.threads_of_workers(1):
+        tries = [turns.take_turns(steps) for _ in range(3)]
+    found = [ms["step"] / (ms["products"] + ms["update"]) for ms in tries]
+    print(found)
+    assert min(found) <= 1.2
 
 
 @pytest.mark.slow
-def test_later_epochs_are_not_slower():
-    """Velocities that fall for ever become subnormal, with which some processors are slow. By default none does."""
-    assert bench.measure_epochs("standardised")["subnormal"] == 0
+@pytest.mark.parametrize(("pixels", "least", "most"), [("standardised", 0, 0), ("unit", 0.005, 0.1), ("raw", 0.5, 0.9)])
+def test_later_epochs_are_slower_only_without_standardising(pixels, least, most, tmp_path):
+    """Velocities that fall for ever become subnormal, below 1e-38, with which some processors are slow.
 
-
-@pytest.mark.slow
-def test_subnormal_velocities_are_found():
-    """Pixels from 0 to 1 are 0 in most images, some of them for so long that a velocity falls below 1e-38."""
-    assert 0.005 < bench.measure_epochs("unit")["subnormal"] < 0.1
+    By default none does. Pixels from 0 to 1 are 0 in most images, some of them for so long that a velocity gets there.
+    """
+    main_np.main(["--pixels", pixels, "--out", str(tmp_path)])
+    v = np.abs(np.load(tmp_path / "checkpoint_np.npz")["momentum/W1"])
+    assert least <= ((v > 0) & (v < np.finfo(v.dtype).tiny)).mean() <= most
 
 
 def test_results_are_trained_once(kept, monkeypatch, capsys):
