@@ -63,6 +63,18 @@ RECIPES = {
             "weight_decay": 0.05,
             "augment": "shift",
         },
+        "best": {
+            "epochs": 40,
+            "batch_size": 128,
+            "width": 64,
+            "blocks": 6,
+            "heads": 4,
+            "patch": 7,
+            "optimizer": "adamw",
+            "lr": 0.003,
+            "weight_decay": 0.05,
+            "augment": "gentle",
+        },
     },
 }
 NETWORK_OPTIONS = {

@@ -170,22 +170,29 @@ def test_the_proof_is_what_the_docs_say():
 
 def test_the_proof_of_the_transformer_is_what_the_docs_say():
     steps, found = RESULTS["twins_vit"]["steps"], RESULTS["twins_vit"]["difference"]
-    assert f"Over {steps} steps in float64 it stays below 2e-15" in TEXT["docs/transformer.md"]
-    assert found["float64"]["largest"] < 2e-15
-    assert 5_000 < found[twins.KEY_BIAS]["largest"] / found["float64"]["largest"] < 20_000
-    assert "some ten thousand times further apart" in TEXT["docs/transformer.md"]
+    text = " ".join(TEXT["docs/transformer.md"].split())
+    at_500, at_1000, *_ = found["float64"]["every 500 steps"]
+    assert "the first 500 steps in float64 it stays below 1e-13" in text
+    assert at_500 < 1e-13
+    assert f"after all {steps:,} it is {found['float64']['final']:.0e}" in text
+    assert "doubles a difference about every hundred steps" in text
+    assert 4 < np.log2(at_1000 / at_500) < 6
+    assert "some two thousand times further apart" in text
+    assert 1_000 < found[twins.KEY_BIAS]["every 500 steps"][0] / at_500 < 4_000
 
 
 def test_the_benchmark_is_what_it_should_be():
-    """By hand, a step takes at most twice as long, and on one thread the MLP's no longer. Raw pixels cost time."""
+    """On one thread, the MLP and the ViT are faster by hand. JAX is less than a tenth ahead. Raw pixels cost time."""
 
     def mean(*key):
         return np.mean(ROUNDS[bench.key_of(*key)])
 
-    for argv in bench.IN_TABLE:
-        for threads in bench.THREADS:
-            ratio = mean("step", argv, threads, bench.NUMPY) / mean("step", argv, threads, bench.PYTORCH)
-            assert ratio <= (1 if "model" not in argv and threads == 1 else 2), (argv, threads)
+    for argv in ("", "--batch-size 256", "--model vit"):
+        assert mean("step", argv, 1, bench.NUMPY) < mean("step", argv, 1, bench.PYTORCH)
+    for threads in bench.THREADS:
+        fastest = min(mean("step", "", threads, name) for name in bench.TOOLS)
+        assert fastest == mean("step", "", threads, bench.JAX)
+        assert mean("step", "", threads, bench.NUMPY) < 1.1 * fastest
     for name in (bench.NUMPY, bench.PYTORCH):
         assert mean("run", "--pixels raw", name) > 1.2 * mean("run", "", name)
 
