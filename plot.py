@@ -150,8 +150,8 @@ def comparison(runs):
         below.plot(tested, history.test_accuracy, "o-", color=colour, linewidth=2, markersize=4, label=label + end)
     low = min(accuracy for _, history in runs.values() for accuracy in history.test_accuracy or history.train_accuracy)
     below.set_ylim(max(0, low - 0.1 * (1 - low) - 0.01), 1.002)
-    tested = " or ".join(sorted({"held-out" if options["hold_out"] else "test" for options, _ in runs.values()}))
-    figure.legend(loc="outside lower center", frameon=False, title=f"dots: {tested} images; numbers: the last accuracy")
+    images = " or ".join(sorted({"held-out" if options["hold_out"] else "test" for options, _ in runs.values()}))
+    figure.legend(loc="outside lower center", frameon=False, title=f"dots: {images} images; numbers: the last accuracy")
     return figure
 
 
