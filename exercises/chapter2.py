@@ -304,6 +304,28 @@ def norm_dx(g, mean=1.0, variance=1.0, scale=None):
     return (g.gamma * g.inverse if scale is None else scale) * inner
 
 
+def indirect_paths(norm_dx):
+    """Mistakes on the ways through mean and variance. norm_dx(g, mean, variance) is dx with these shares of them."""
+    return mistakes(
+        "dx",
+        ("the path through the mean lost",
+         "If one x grows, so does its mean. What does that do to all the xhat that share this mean?",
+         lambda g: norm_dx(g, 0, 1)),
+        ("the path through the variance lost",
+         "If one x grows, its variance changes. What does that do to all the xhat that share this variance?",
+         lambda g: norm_dx(g, 1, 0)),
+        ("both indirect paths lost", "Do the mean and the variance depend on x?", lambda g: norm_dx(g, 0, 0)),
+        ("the sign of the path through the mean", "The mean is subtracted. If it grows, do the xhat rise or fall?",
+         lambda g: norm_dx(g, -1, 1)),
+        ("the sign of the path through the variance", "If the variance grows, do the xhat get longer or shorter?",
+         lambda g: norm_dx(g, 1, -1)),
+        ("a factor 2 in the path through the variance", "The square gives a 2, the root a 1/2: what do they make?",
+         lambda g: norm_dx(g, 1, 2)),
+        ("a factor 1/2 in the path through the variance", "The square gives a 2, the root a 1/2. Are both there?",
+         lambda g: norm_dx(g, 1, 0.5)),
+    )  # fmt: skip
+
+
 def norm_loss(g, x):
     mean, var = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
     return (g.gamma * (x - mean) / np.sqrt(var + BatchNorm.eps) * g.dy).sum()
@@ -317,14 +339,9 @@ BATCH_NORM = Exercise(
     gives=("dx",),
     givens=(normalised,),
     mistakes=(
+        *indirect_paths(norm_dx),
         *mistakes(
             "dx",
-            ("the path through the mean lost", "If one x grows, the mean grows. What does that do to all xhat?",
-             lambda g: norm_dx(g, mean=0)),
-            ("the path through the variance lost", "If one x grows, the variance changes. What does that do to all "
-            "xhat?",
-             lambda g: norm_dx(g, variance=0)),
-            ("both indirect paths lost", "Do the mean and the variance depend on x?", lambda g: norm_dx(g, 0, 0)),
             ("gamma forgotten", "y = gamma xhat + beta: what is d y / d xhat?", lambda g: norm_dx(g, scale=g.inverse)),
             ("inverse forgotten", "If the inputs were all ten times as large, how would dx change?",
              lambda g: norm_dx(g, scale=g.gamma)),
@@ -334,15 +351,6 @@ BATCH_NORM = Exercise(
              lambda g: norm_dx(g, g.n, g.n)),
             ("averaged over the images only", "Over how many values of a channel are the mean and variance taken?",
              lambda g: norm_dx(g, g.n / g.B, g.n / g.B)),
-            ("the sign of the path through the mean", "The mean is subtracted. If it grows, do the xhat rise or fall?",
-             lambda g: norm_dx(g, mean=-1)),
-            ("the sign of the path through the variance", "If the variance grows, do the xhat get longer or shorter?",
-             lambda g: norm_dx(g, variance=-1)),
-            ("a factor 2 in the path through the variance", "The square gives a 2, the root a 1/2: what do they "
-            "make?",
-             lambda g: norm_dx(g, variance=2)),
-            ("a factor 1/2 in the path through the variance", "The square gives a 2, the root a 1/2. Are both there?",
-             lambda g: norm_dx(g, variance=0.5)),
             ("the means of each image alone", "Over which axes does a channel's mean run?",
              lambda g: g.gamma * g.inverse * (g.dy - g.dy.mean(axis=(1, 2), keepdims=True)
                                               - g.xhat * (g.dy * g.xhat).mean(axis=(1, 2), keepdims=True))),
