@@ -53,9 +53,11 @@ def affine_points(n, rng, turn, scale, slant, move):
 
 def elastic_points(n, rng, bend=1, turn=10, scale=0.1, slant=0.1, move=1):
     """The same for `elastic`."""
-    noise = rng.standard_normal((2 * n, len(BUMPS)), dtype=np.float32)
+    noise = rng.standard_normal((n, 2, len(BUMPS)), dtype=np.float32)
     noise *= bend
-    return affine_points(n, rng, turn, scale, slant, move) + (noise @ BUMPS).reshape(n, 2, -1)
+    # A product for each image. One for all would wake OpenBLAS's threads, which then wait for more in a busy loop and
+    # take the cores away from PyTorch's.
+    return affine_points(n, rng, turn, scale, slant, move) + noise @ BUMPS
 
 
 def bumps(points=7, width=4):

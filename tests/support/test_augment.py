@@ -1,8 +1,13 @@
 """Training images shifted, turned, scaled, slanted and bent."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
+from conftest import ROOT
 from data import stream
 from support import augment
 
@@ -74,3 +79,20 @@ def test_resampling_between_pixels_is_the_mean():
     where[0, :, 1] = (3.5, 4)
     where[0, :, 2] = (-50, 99)
     assert augment.resample(images, where).ravel()[:3].tolist() == [150, 50, 0]
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has no other thread")
+def test_bending_leaves_the_other_cores_alone():
+    """OpenBLAS's threads, once woken, spin while PyTorch's want the cores: training took two to eight times as long."""
+    code = (
+        "import time, numpy as np; from support import augment\n"
+        "images, rng = np.zeros((128, 28, 28), np.uint8), np.random.default_rng(0)\n"
+        "time.sleep(0.5)  # they also spin when NumPy has just been imported\n"
+        "all_threads, this_one = time.process_time(), time.thread_time()\n"
+        "for _ in range(50): augment.elastic(images, rng)\n"
+        "this_one = time.thread_time() - this_one\n"
+        "print((time.process_time() - all_threads - this_one) / this_one)"
+    )
+    env = os.environ | {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, stdout=subprocess.PIPE, check=True)
+    assert float(ended.stdout) < 0.1
