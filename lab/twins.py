@@ -8,6 +8,11 @@
 All put what they find into results.json.
 """
 
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's threads wait in a busy loop and slow PyTorch's down
+
+# isort: split
 import argparse
 import contextlib
 import io
