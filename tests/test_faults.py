@@ -3,7 +3,7 @@
 What is tried, how often (everyday / with the slow tests), and what happens. "One line" is one on stderr, and exit 2.
 
     a run is killed (kill -9) ...
-      at a random moment, resumed, killed again       2 x 5 / 4 x 50   every file is whole, an older or a newer one;
+      at a random moment, resumed, killed again           5 / 4 x 50   every file is whole, an older or a newer one;
       before and after each file takes its place      - / 4 x 12       a resumed run ends with the bits of one that was
                                                                        never killed (both programs and models)
       just after announcing an epoch                  1                the epoch is in the checkpoint
@@ -102,7 +102,7 @@ RUNS = [
     pytest.param(("main_np", "mlp"), id="main_np-mlp"),
     pytest.param(("main_np", "resnet"), id="main_np-resnet", marks=pytest.mark.slow),
     pytest.param(("main_torch", "mlp"), id="main_torch-mlp", marks=pytest.mark.slow),
-    pytest.param(("main_torch", "resnet"), id="main_torch-resnet"),
+    pytest.param(("main_torch", "resnet"), id="main_torch-resnet", marks=pytest.mark.slow),
 ]
 
 

@@ -41,8 +41,9 @@ def random_steps(hidden=512, size=1.0, p=None):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("patches", "heads", "blocks"), [(16, 4, 3), (196, 1, 1), (1, 3, 12), (4, 16, 9)])
-@pytest.mark.parametrize("size", [1.0, 0.0])
+@pytest.mark.parametrize(
+    ("patches", "heads", "blocks", "size"), [(16, 4, 3, 1.0), (196, 1, 1, 0.0), (1, 3, 12, 1.0), (4, 16, 9, 0.0)]
+)
 def test_both_passes_of_a_vit(patches, heads, blocks, size):
     rng = np.random.default_rng(0)
     names = [f"block {i + 1}" for i in range(blocks)]
