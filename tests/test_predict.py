@@ -80,9 +80,9 @@ def accuracy(weights, mnist, n):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """The weights of a default run of main_np.py."""
+    """The weights of a short run of main_np.py."""
     out = tmp_path_factory.mktemp("trained")
-    assert main_np.main(["--out", str(out)]) == 0
+    assert main_np.main(["--hidden", "128", "--epochs", "3", "--out", str(out)]) == 0
     return out / "checkpoint_np.npz"
 
 
@@ -98,8 +98,8 @@ def drawn():
 
 
 def test_photographs(trained, mnist):
-    # 0.98 of 1,000 are read right. Of 200 then, 196 with a standard deviation of 2: 190 is three of those lower.
-    assert accuracy(trained, mnist, 200) >= 0.95
+    # 0.98 of 1,000 are read right. Of 100 then, 98 with a standard deviation of 1.4: 94 is three of those lower.
+    assert accuracy(trained, mnist, 100) >= 0.94
 
 
 @pytest.mark.slow
@@ -207,7 +207,7 @@ def test_the_command(trained, drawn, program, tmp_path):
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     first, *rows, last = result.stdout.splitlines()
-    assert first == f"784-512-10 of {trained}"
+    assert first == f"784-128-10 of {trained}"
     assert last == "digit: 4"
     p = [float(re.fullmatch(rf"{digit}  ([01]\.\d{{4}})( #+)?", row)[1]) for digit, row in enumerate(rows)]
     assert len(p) == 10
