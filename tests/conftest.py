@@ -18,6 +18,12 @@ ROOT = Path(__file__).resolve().parent.parent
 pytest_plugins = ["chromium"]  # the fixtures of tests/page
 
 
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_auto_num_workers(config):
+    """One more than there are cores: often a test waits, for a browser, a server or another process."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(scope="session")
 def mnist():
     return data.load("mnist")
