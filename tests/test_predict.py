@@ -103,11 +103,8 @@ def test_photographs(trained, mnist):
 
 
 @pytest.mark.slow
-def test_a_thousand_photographs_and_the_resnet_is_better(trained, mnist, program, tmp_path):
-    mlp = accuracy(trained, mnist, 1000)
-    assert mlp >= 0.97
-    assert program("main_torch.py", "--model", "resnet", "--epochs", 3, timeout=1800).returncode == 0
-    assert accuracy(tmp_path / "out" / "checkpoint_resnet_torch.npz", mnist, 1000) > mlp
+def test_a_thousand_photographs(trained, mnist):
+    assert accuracy(trained, mnist, 1000) >= 0.97
 
 
 def test_images_of_mnist_come_out_as_they_went_in(mnist):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from test_predict import accuracy as read_right
 
 import data
 import main_np
@@ -182,33 +183,6 @@ def test_the_file_notices_a_wrong_derivative(tmp_path, right, wrong):
 # --- The programs ---
 
 
-@pytest.mark.slow
-def test_a_resnet_run_can_change_hands_and_goes_on_bit_for_bit(program, tmp_path):
-    """With augmentation, weight decay and running statistics: 60 steps in one, 30 in the other."""
-    for name, first, second in [("np", "np", "torch"), ("torch", "torch", "np")]:
-        whole = program(f"main_{name}.py", *TINY, "--dtype", "float64", "--out", tmp_path / "whole")
-        assert whole.returncode == 0, whole.stderr
-        out = tmp_path / f"{first}_{second}"
-        part = program(f"main_{first}.py", *TINY, "--dtype", "float64", "--stop-after", 1, "--out", out)
-        assert "60 of 90 steps" in part.stdout, part.stderr
-        start = out / f"checkpoint_resnet_{first}.npz"
-        for script in (first, second):
-            rest = program(f"main_{script}.py", "--resume", start, "--out", tmp_path / f"rest_{script}")
-            assert accuracy_of(rest) == accuracy_of(whole)
-        never, same, other = (
-            arrays(path)
-            for path in (
-                tmp_path / "whole" / f"checkpoint_resnet_{name}.npz",
-                tmp_path / f"rest_{first}" / f"checkpoint_resnet_{first}.npz",
-                tmp_path / f"rest_{second}" / f"checkpoint_resnet_{second}.npz",
-            )
-        )
-        assert never.keys() == same.keys() == other.keys()
-        assert any(key.startswith("statistics") for key in never)
-        assert all(never[key].tobytes() == same[key].tobytes() for key in never)
-        assert twins.largest_difference(never, other) < 1e-9
-
-
 def arrays(path):
     with np.load(path, allow_pickle=False) as npz:
         return {n: npz[n] for n in npz.files if n.startswith(("params", "momentum", "statistics"))}
@@ -304,6 +278,8 @@ def test_float64_fifty_steps_of_the_default_recipe():
 
 
 @pytest.mark.slow
-def test_default_recipe_in_pytorch(program):
-    """One seed, on whatever processor this is; results.json has three, and test_readme.py looks at their mean."""
+def test_default_recipe_in_pytorch(program, mnist, tmp_path):
+    """One seed, on whatever processor this is: results.json has three. It also reads photographs, better than the MLP's
+    0.98 (test_predict.py)."""
     assert accuracy_of(program("main_torch.py", *RESNET, timeout=900)) >= 0.9940
+    assert read_right(tmp_path / "out" / "checkpoint_resnet_torch.npz", mnist, 1000) >= 0.99
