@@ -49,6 +49,9 @@ CHOICES = {
         " --epochs 20 --batch-size 64",
         "main_torch.py --model resnet --recipe best --amp --augment affine --epochs 20",
         "main_torch.py --model resnet --recipe best --amp --blocks 1 --widths 32,64,128",
+        "main_torch.py --model resnet --recipe best --amp",
+        "main_torch.py --model resnet --recipe best --amp --widths 32,64,128",
+        "main_torch.py --model resnet --recipe best --amp --epochs 60",
     ],
     "ViT": [
         "main_torch.py --model vit",
