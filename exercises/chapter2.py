@@ -305,7 +305,7 @@ def norm_dx(g, mean=1.0, variance=1.0, scale=None):
 
 
 def indirect_paths(norm_dx):
-    """Mistakes on the ways through mean and variance. norm_dx(g, mean, variance) is dx with these shares of them."""
+    """Mistakes on the paths through mean and variance. norm_dx(g, mean, variance): dx with these shares of the two."""
     return mistakes(
         "dx",
         ("the path through the mean lost",

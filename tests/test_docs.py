@@ -412,26 +412,3 @@ def test_the_commands_run_as_they_are_typed(path, typed):
     assert all(name.startswith("learning_curves/") for name in changed), changed
     if "plot.py" in lines:
         assert (typed.clone / "experiments" / "comparison.png").exists()
-
-
-TYPED = {line for path in TEXT for line in "\n".join(blocks(path, "sh")).splitlines()}  # by the test above
-# The tables are made of runs of their commands, and test_resnet.py compiles.
-IN_TABLES = [*results.CHOICES["MLP"], *results.CHOICES["ResNet"], *results.CHOICES["ViT"], *dict(results.RUNS.values())]
-IN_THE_TEXT = [
-    command
-    for command in ALL_COMMANDS
-    if command.startswith(("torchrun", "python main"))
-    and command.removeprefix("python ") not in IN_TABLES
-    and not re.search("HOST|--compile", command)
-]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("command", [command for command in IN_THE_TEXT if command not in TYPED])
-def test_the_commands_in_the_text_run(command, typed):
-    """Those in sentences and other tables too."""
-    if command.startswith("torchrun"):
-        command = command.replace("torchrun", f"{sys.executable} -m torch.distributed.run") + " --steps 2"
-    if "--resume" in command:
-        command = f"python main_np.py --stop-after 2\n{command}"
-    typed(command)

@@ -83,7 +83,7 @@ def test_resampling_between_pixels_is_the_mean():
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has no other thread")
 def test_bending_leaves_the_other_cores_alone():
-    """OpenBLAS's threads, once woken, spin while PyTorch's want the cores: training took two to eight times as long."""
+    """Once woken, OpenBLAS's threads spin on the cores that PyTorch needs, and training takes several times as long."""
     code = (
         "import time, numpy as np; from support import augment\n"
         "images, rng = np.zeros((128, 28, 28), np.uint8), np.random.default_rng(0)\n"
