@@ -4,16 +4,13 @@
 """
 
 import sys
-
-from support import program  # first: it sees to Ctrl-C
-
-# isort: split
 from glob import glob
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from support import program
 from support.drawing import INK, TEST, TRAIN, logarithmic, new_axes, save, style_axes
 from support.errors import UserError
 from support.files import open_folder
@@ -24,10 +21,12 @@ from support.options import Parser
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#7f7f7f")
 
 
-def learning_curves(history, title, tested, folder, name):
-    """Draw loss_plot_NAME.png and accuracy_plot_NAME.png into a folder."""
-    save(loss_curve(history, title, tested), folder / f"loss_plot_{name}.png")
-    save(accuracy_curve(history, title, tested), folder / f"accuracy_plot_{name}.png")
+def learning_curves(run):
+    """Draw loss_plot_NAME.png and accuracy_plot_NAME.png into its folder. run: a `support.run.Run`."""
+    if run.first:  # of several processes, one draws
+        for kind, curve in (("loss", loss_curve), ("accuracy", accuracy_curve)):
+            picture = curve(run.history, run.title, run.tested)
+            save(picture, run.folder / f"{kind}_plot_{run.name}.png")
 
 
 def loss_curve(history, title, tested="test"):

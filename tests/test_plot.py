@@ -10,10 +10,11 @@ from PIL import Image
 
 import plot
 from conftest import assert_one_line
+from networks import parse_options
 from support.drawing import save
 from support.errors import UserError
 from support.history import History, load_history, save_history
-from support.options import parse_options, run_options
+from support.options import run_options
 
 
 def history(steps, tests=True):
