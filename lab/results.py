@@ -1,7 +1,8 @@
 """Every accuracy that README and docs state: `python -m lab.results` trains what is missing from results.json.
 
 It can be stopped and started again: finished runs are not repeated. `python -m lab.results NAME ...` trains only the
-runs with those names (see RUNS and CHOICES). Those with seed 0 leave their curves in learning_curves/.
+runs with those names (see RUNS and CHOICES). Those of
+seed 0 that the README shows leave their curves in learning_curves/published/.
 """
 
 import json
@@ -104,9 +105,8 @@ def save_result(section, content, path=RESULTS):
 
 def train(command, seed):
     """Run a program as a user would. Its accuracy, the seconds of its training loop, its parameters, its machine."""
-    out = ROOT / "learning_curves"
-    if seed or command not in FOR_THE_README:
-        out = out / "others"
+    shown = seed == 0 and command in FOR_THE_README
+    out = ROOT / "learning_curves" / ("published" if shown else "others")
     words = command.replace("torchrun", "-m torch.distributed.run").split()
     argv = [sys.executable, *words, "--seed", str(seed), "--out", str(out)]
     ended = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)
