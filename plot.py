@@ -117,18 +117,21 @@ def histories(name):
 
 
 def labels(paths, runs):
-    """What to call each run: the options in which they differ, and NumPy or PyTorch if they differ in that.
+    """What to call each run: its model, if they differ, and the options in which it differs from others of that model.
 
     runs: their options, dicts. A run that this does not distinguish from the others is called by its path.
     """
     frameworks = ["PyTorch" if path.stem.endswith("torch") else "NumPy" for path in paths]
     runs = [run | {"": framework} for run, framework in zip(runs, frameworks, strict=True)]
-    names = {name: None for run in runs for name in run}  # in their order, each once
-    differing = [name for name in names if len({str(run.get(name)) for run in runs}) > 1]
-    described = [
-        ", ".join(f"{name.replace('_', ' ')} {run[name]}".strip() for name in differing if run.get(name) is not None)
-        for run in runs
-    ]
+    models = {str(run.get("model")) for run in runs}
+    described = []
+    for run in runs:
+        words = [str(run.get("model"))] if len(models) > 1 else []
+        alike = [other for other in runs if other.get("model") == run.get("model")]
+        for name, value in run.items():
+            if value is not None and len({str(other.get(name)) for other in alike}) > 1:
+                words.append(f"{name.replace('_', ' ')} {value}".strip())
+        described.append(", ".join(words))
     return [label if described.count(label) == 1 else str(path) for label, path in zip(described, paths, strict=True)]
 
 
@@ -144,6 +147,7 @@ def comparison(runs):
     logarithmic(above)
     below.set_xlabel("epochs", color=INK)
     for (label, (options, history)), colour in zip(runs.items(), COLOURS, strict=False):
+        label = " ".join(label.encode(errors="replace").decode().split())  # a folder's name may hold anything
         label = " " + label[:99].replace("$", r"\$")  # $ starts mathematics in matplotlib, and _ a label that it hides
         steps_per_epoch = (60_000 - options["hold_out"]) // options["batch_size"]
         epochs = np.arange(1, history.step + 1) / steps_per_epoch
