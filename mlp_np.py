@@ -127,7 +127,7 @@ def compare(name, by_hand, array, loss):
         raise SystemExit(f"{name} has the shape {by_hand.shape}; it should be {array.shape}")
     difference = relative_difference(by_hand, numerical_gradient(loss, array))
     if not difference < 1e-6:
-        raise SystemExit(f"{name} is wrong: its relative difference from (loss(+h) - loss(-h)) / 2h is {difference:.1e}")
+        raise SystemExit(f"{name} is wrong: it differs from (loss(+h) - loss(-h)) / 2h by {difference:.1e} of its size")
     return difference
 
 

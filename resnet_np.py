@@ -79,7 +79,8 @@ def neighbourhoods(x, size, stride):
     """
     pad = size // 2
     if pad:
-        x = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+        inner, x = x, np.zeros((len(x), x.shape[1] + 2 * pad, x.shape[2] + 2 * pad, x.shape[3]), x.dtype)
+        x[:, pad:-pad, pad:-pad] = inner
     batch, height, width, channels = x.shape
     image, row, column, number = x.strides
     shape = (batch, (height - size) // stride + 1, (width - size) // stride + 1, size, size * channels)
@@ -256,7 +257,7 @@ class Linear:
         dy_rows = dy.reshape(-1, dy.shape[-1])  # (N, outputs)
         self.grads = {"W": self.rows.T @ dy_rows}
         if "b" in self.params:
-            self.grads["b"] = channel_sum(dy_rows)
+            self.grads["b"] = dy_rows.sum(axis=0)
         return (dy_rows @ self.params["W"].T).reshape(*dy.shape[:-1], -1)
 
 
@@ -361,7 +362,7 @@ def check():
     testing = BatchNorm(3)
     testing.training, testing.statistics = False, {"mean": rng.normal(size=3), "var": rng.uniform(0.5, 2, 3)}
     layers = [
-        ("Conv 3 x 3", Conv(rng, 2, 3), (2, 5, 6, 2)),
+        ("Conv 3 x 3", Conv(rng, 2, 4), (2, 5, 6, 2)),
         ("Conv 3 x 3, stride 2", Conv(rng, 2, 3, stride=2), (2, 5, 6, 2)),
         ("Conv 1 x 1, stride 2", Conv(rng, 2, 3, size=1, stride=2), (2, 5, 6, 2)),
         ("BatchNorm", BatchNorm(3), (2, 4, 3, 3)),

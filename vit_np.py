@@ -12,9 +12,9 @@ enough for digits. An image is read as a sequence of patches:
     linear     logits, as in mlp_np.py                               (B, 64)      -> (B, 10)
 
 Attention is the only layer in which patches see each other; all others treat each patch alone. The linear layer, the
-mean, and the network that holds the layers together are those of resnet_np.py. As there, each layer has a `forward` that
-keeps what it will need, and under it a `backward` that takes d loss / d output (called dy), leaves d loss / d parameter
-in `grads`, and returns d loss / d input (dx). vit_torch.py is the same network in PyTorch.
+mean and the class Network are those of resnet_np.py. As there, each layer has a `forward` that keeps what it will need,
+and under it a `backward` that takes d loss / d output (called dy), leaves d loss / d parameter in `grads`, and returns
+d loss / d input (dx). vit_torch.py is the same network in PyTorch.
 
 `python vit_np.py` checks every layer against the definition of the derivative.
 
