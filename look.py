@@ -14,11 +14,12 @@ from support import program  # first: it handles Ctrl-C
 import numpy as np
 
 import data
-import predict
 from mlp_np import softmax_cross_entropy
+from predict import add_weights, as_input, describe, load_network, softmax
 from resnet_np import BatchNorm, walk
 from support import drawing
 from support.files import open_folder
+from support.ink import read_digit
 from support.options import Parser, integer, test_set_name
 from vit_np import patches
 
@@ -35,7 +36,7 @@ def main(argv=None):
     parser.add_argument(
         "--test", metavar="N", type=whole, help="or: test image N (default: 247, a 4 that looks like a 2)"
     )
-    predict.add_weights(parser)
+    add_weights(parser)
     parser.add_argument(
         "--patch",
         metavar="N",
@@ -51,14 +52,13 @@ def main(argv=None):
     if arguments.label is not None and not arguments.picture:
         parser.error("--label is for a picture of your own; a test image already has one")
 
-    model, options, checkpoint = predict.load_network(arguments.weights)
+    model, options, checkpoint = load_network(arguments.weights)
     if arguments.patch is not None and arguments.patch >= (count := number_of_patches(options)):
         parser.error(f"--patch {arguments.patch}: " + (f"there are {count}, from 0" if count else "only a ViT has any"))
     out = open_folder(arguments.out)
     dataset = data.load(options.dataset, options.hold_out)
     if arguments.picture:
-        picture = predict.read_picture(arguments.picture)
-        image, y = predict.as_mnist(predict.find_ink(picture, arguments.picture)), arguments.label
+        (_, image), y = read_digit(arguments.picture), arguments.label
         what = "your picture"
     else:
         n = 247 if arguments.test is None else arguments.test
@@ -75,7 +75,7 @@ def main(argv=None):
     }
     for kind, figure in figures.items():
         drawing.save(figure, out / f"{kind}_{name}.png")
-    print(f"{predict.describe(options)} of {checkpoint.path}: {what}, {with_article(y)}")
+    print(f"{describe(options)} of {checkpoint.path}: {what}, {with_article(y)}")
     print(f"see {out}: {', '.join(f'{kind}_{name}.png' for kind in figures)}")
 
 
@@ -84,7 +84,7 @@ def main(argv=None):
 
 def draw_passes(model, options, image, y, what, patch=None):
     """The figures of both passes of one uint8 image (28, 28), whose true digit is y. patch: a ViT's, or None."""
-    network = predict.describe(options)
+    network = describe(options)
     there, back = f"{network}, forward: {with_article(y)}, {what}", f"{network}, backward: {with_article(y)}, {what}"
     if options.model == "mlp":
         steps = mlp_passes(model, options, image, y)
@@ -106,10 +106,10 @@ def draw_passes(model, options, image, y, what, patch=None):
 
 def mlp_passes(model, options, image, y):
     """Everything that mlp_np.py computes for one image, by its name there: {"z1": (H,), ..., "dW1": (784, H)}."""
-    logits = model.forward(predict.as_input(image, options))
+    logits = model.forward(as_input(image, options))
     loss, dlogits = softmax_cross_entropy(logits, np.array([y]))
     grads = model.backward(dlogits)
-    rows = {"z1": model.z1, "a1": model.a1, "logits": logits, "p": predict.softmax(logits)}
+    rows = {"z1": model.z1, "a1": model.a1, "logits": logits, "p": softmax(logits)}
     rows |= {"dlogits": dlogits, "da1": model.da1, "dz1": model.dz1}
     return {"image": image, "loss": float(loss), "dW1": grads["W1"]} | {name: a[0] for name, a in rows.items()}
 
@@ -125,7 +125,7 @@ def resnet_passes(model, options, image, y):
     for layer in walk(model.layers).values():
         if isinstance(layer, BatchNorm):
             layer.backward = lambda dy, norm=layer: dy * norm.scale
-    logits = model.forward(predict.as_input(image, options))
+    logits = model.forward(as_input(image, options))
     loss, dlogits = softmax_cross_entropy(logits, np.array([y]))
 
     # resnet_np.ResNet.backward, with a stop after every block.
@@ -146,7 +146,7 @@ def resnet_passes(model, options, image, y):
         "maps": dict(reversed(maps.items())),  # in the order of the forward pass
         "gradients": dict(reversed(gradients.items())),
         "logits": logits[0],
-        "p": predict.softmax(logits)[0],
+        "p": softmax(logits)[0],
         "dlogits": dlogits[0],
         "loss": float(loss),
     }
@@ -158,7 +158,7 @@ def vit_passes(model, options, image, y):
     {"attention": {"block 1": (h, T, T), ...}, "gradients": {"embedded": (T, C), "block 1": (T, C), ...},
     "dx": (28, 28), "logits": (10,), "p": (10,), "dlogits": (10,), "loss"}
     """
-    logits = model.forward(predict.as_input(image, options))
+    logits = model.forward(as_input(image, options))
     loss, dlogits = softmax_cross_entropy(logits, np.array([y]))
 
     # vit_np.ViT.backward, with a stop after every block, and on to the pixels.
@@ -177,7 +177,7 @@ def vit_passes(model, options, image, y):
         "gradients": dict(reversed(gradients.items())),
         "dx": laid_out(embed.backward(da)[0]),
         "logits": logits[0],
-        "p": predict.softmax(logits)[0],
+        "p": softmax(logits)[0],
         "dlogits": dlogits[0],
         "loss": float(loss),
     }
@@ -209,7 +209,7 @@ def with_article(y):
 
 def draw_weights(model, options):
     """The figure of the first layer: an MLP's units that matter most, or a kernel for each channel of the others."""
-    network = predict.describe(options)
+    network = describe(options)
     if options.model == "vit":
         kernels = model.params["embed.W"].T.reshape(-1, options.patch, options.patch)[:MOST]
         return drawing.weights(kernels, range(len(kernels)), f"{network}: the first layer's weights",
@@ -239,7 +239,7 @@ def draw_test(model, options, dataset):
     p, labels = probabilities(model, options, dataset), dataset.test_labels
     counts = confusion_matrix(p, labels)
     right, total = int(np.trace(counts)), int(counts.sum())
-    network, tested = predict.describe(options), test_set_name(options)
+    network, tested = describe(options), test_set_name(options)
     wrong = worst(p, labels)
     return {
         "confusion": drawing.confusion(counts, f"{network} reads {right:,} of {total:,} {tested} images right"),
@@ -253,7 +253,7 @@ def draw_test(model, options, dataset):
 def probabilities(model, options, dataset):
     """The network's probabilities for all test images: (N, 10)."""
     parts = (data.as_input(images, options.pixels, dataset, options.dtype) for images, _ in data.test_batches(dataset))
-    return np.concatenate([predict.softmax(model.forward(x)) for x in parts])
+    return np.concatenate([softmax(model.forward(x)) for x in parts])
 
 
 def confusion_matrix(p, labels):
