@@ -44,21 +44,20 @@ def read_picture(path):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # where Pillow only warns, it can still read the picture
             with Image.open(path, formats=FORMATS) as image:
-                if image.width * image.height <= MAX_PIXELS:
-                    return shades(image)
-        reason = None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        reason = None
+                if image.width * image.height > MAX_PIXELS:
+                    raise Image.DecompressionBombError
+                return shades(image)
+    except Image.DecompressionBombError:  # ours, or Pillow's
+        reason = f"it has more than {MAX_PIXELS // 10**6} million pixels; make it smaller"
     except OSError as error:
         reason = error.strerror or "not a picture that can be read (" + ", ".join(FORMATS) + "), or damaged"
     except Exception:  # anything else that Pillow raises for a damaged file
         reason = "damaged"
-    if reason is None:
-        raise UserError(f"{path} has more than {MAX_PIXELS // 10**6} million pixels: make it smaller")
     raise UserError(f"cannot read {path}: {reason}")
 
 
 def shades(image):
+    """An open image in shades of grey: (H, W) uint8, upright, no side longer than SIDE."""
     if image.mode.startswith("I"):  # 16 bits per pixel
         image = Image.fromarray((np.asarray(image.convert("I")) // 256).astype(np.uint8))
     elif image.format != "JPEG":  # a JPEG has no transparency, and shrinks best as it is
@@ -115,7 +114,7 @@ def quadratic(picture, where):
 
 def soften(values, radius):
     """Each value, 0 to 255, becomes the Gaussian-weighted mean of the values around it, to a shade."""
-    image = Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
+    image = Image.fromarray(np.clip(values, 0, 255).round().astype(np.uint8))
     return np.asarray(image.filter(ImageFilter.GaussianBlur(radius)), np.float32)
 
 
