@@ -11,11 +11,18 @@ from support import program  # first: it sees to Ctrl-C
 import numpy as np
 
 import data
+import mlp_autograd
+import mlp_np
 import plot
-from mlp_np import MLP, softmax_cross_entropy
-from resnet_np import ResNet
+import resnet_autograd
+import resnet_np
+import vit_autograd
+import vit_np
+from mlp_np import softmax_cross_entropy
 from support.run import Run, begin
-from vit_np import ViT
+
+BY_HAND = {"mlp": mlp_np.MLP, "resnet": resnet_np.ResNet, "vit": vit_np.ViT}
+ON_TAPE = {"mlp": mlp_autograd.MLP, "resnet": resnet_autograd.ResNet, "vit": vit_autograd.ViT}
 
 
 def main(argv=None):
@@ -123,12 +130,13 @@ def evaluate(model, dataset, options):
 
 def build(options, checkpoint=None):
     """The network that the options describe and its optimizer, both as new, or as a checkpoint has them."""
+    network = (ON_TAPE if options.autograd else BY_HAND)[options.model]
     if options.model == "mlp":
-        model = MLP(options.hidden, options.init, options.seed, options.dtype)
+        model = network(options.hidden, options.init, options.seed, options.dtype)
     elif options.model == "resnet":
-        model = ResNet(options.widths, options.blocks, options.seed, options.dtype)
+        model = network(options.widths, options.blocks, options.seed, options.dtype)
     else:
-        model = ViT(options.width, options.blocks, options.heads, options.patch, options.seed, options.dtype)
+        model = network(options.width, options.blocks, options.heads, options.patch, options.seed, options.dtype)
     optimizer = Optimizer(model.params, options)
     if checkpoint:
         checkpoint.copy_to(get_arrays(model, optimizer))

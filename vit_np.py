@@ -307,7 +307,7 @@ class ViT:
 
     def __init__(self, width=64, blocks=3, heads=4, patch=7, seed=0, dtype=np.float32):
         rng = np.random.default_rng(seed)
-        self.patch = patch
+        self.patch, self.heads = patch, heads
         self.layers = {
             "embed": Linear(rng, patch * patch, width),
             "positions": Positions(rng, (28 // patch) ** 2, width),

@@ -91,6 +91,7 @@ ONLY_HERE = {
     "out": "learning_curves",
     "resume": None,
     "stop_after": None,
+    "autograd": False,
     "device": "auto",
     "amp": None,
     "compile": False,
@@ -225,6 +226,9 @@ def make_parser(framework, description, argv):
         files, "--stop-after", "stop after N epochs of the run; --resume goes on", type=integer(1, 100_000), metavar="N"
     )
 
+    if framework == "np":
+        help = "let the tape of autograd_np.py find the derivatives, in place of those by hand (default: no)"
+        how.add_argument("--autograd", help=help, action="store_true")
     if framework == "torch":
         torch = parser.add_argument_group("what only PyTorch can do")
         option(
