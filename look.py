@@ -8,16 +8,13 @@ import math
 import sys
 from pathlib import Path
 
-from support import program  # first: it handles Ctrl-C
-
-# isort: split
 import numpy as np
 
 import data
 import predict
 from mlp_np import softmax_cross_entropy
 from resnet_np import BatchNorm, walk
-from support import drawing
+from support import drawing, program
 from support.files import open_folder
 from support.options import Parser, integer, test_set_name
 from vit_np import patches
@@ -252,7 +249,7 @@ def draw_test(model, options, dataset):
 
 def probabilities(model, options, dataset):
     """The network's probabilities for all test images: (N, 10)."""
-    parts = (data.as_input(images, options.pixels, dataset, options.dtype) for images, _ in data.test_batches(dataset))
+    parts = (data.as_input(images, options) for images, _ in data.test_batches(dataset))
     return np.concatenate([predict.softmax(model.forward(x)) for x in parts])
 
 

@@ -5,24 +5,14 @@ main_torch.py is the same program with PyTorch in place of our own derivatives; 
 
 import sys
 
-from support import program  # first: it sees to Ctrl-C
-
-# isort: split
 import numpy as np
 
 import data
-import mlp_autograd
-import mlp_np
 import plot
-import resnet_autograd
-import resnet_np
-import vit_autograd
-import vit_np
 from mlp_np import softmax_cross_entropy
-from support.run import Run, begin
-
-BY_HAND = {"mlp": mlp_np.MLP, "resnet": resnet_np.ResNet, "vit": vit_np.ViT}
-ON_TAPE = {"mlp": mlp_autograd.MLP, "resnet": resnet_autograd.ResNet, "vit": vit_autograd.ViT}
+from networks import begin, make
+from support import program
+from support.run import Run
 
 
 def main(argv=None):
@@ -30,15 +20,23 @@ def main(argv=None):
     dataset = data.load(options.dataset, options.hold_out)  # 60,000 images to learn from, 10,000 to test with
     model, optimizer = build(options, checkpoint)  # random weights, or those of the checkpoint
 
-    run = Run(options, dataset, lambda: get_arrays(model, optimizer), checkpoint)
-    batches = data.batches(dataset, options.batch_size, options.seed, run.step, run.plan.stop, options.augment)
-    for images, y in run.watch(batches):  # (B, 28, 28) and (B,)
-        x = data.as_input(images, options.pixels, dataset, options.dtype)  # (B, 28, 28)
-        loss, accuracy = train_step(model, optimizer, x, y, run.learning_rate)
-        run.record(loss, accuracy)
-        if run.epoch_ends:
-            run.record_test(*evaluate(model, dataset, options))
-    return run.end(plot.learning_curves)
+    run = Run(options, dataset, model.params, checkpoint)
+    with run.watch():  # a progress bar; Ctrl-C waits until a step is done
+        for images, y in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
+            x = data.as_input(images, options)  # (B, 28, 28)
+            loss, accuracy = train_step(model, optimizer, x, y, run.learning_rate)
+            run.record(loss, accuracy)
+            if run.epoch_ends:
+                run.record_test(*evaluate(model, dataset, options))
+            if run.epoch_ends or run.interrupted:
+                run.save(get_arrays(model, optimizer))
+            if run.epoch_ends:
+                run.say_epoch()
+            if run.interrupted:
+                break
+    run.save_history()
+    plot.learning_curves(run)
+    return run.end()
 
 
 def train_step(model, optimizer, x, y, lr):
@@ -121,7 +119,7 @@ def evaluate(model, dataset, options):
     model.training = False  # batch normalisation then uses the statistics that it remembers
     loss = correct = 0
     for images, y in data.test_batches(dataset):
-        logits = model.forward(data.as_input(images, options.pixels, dataset, options.dtype))
+        logits = model.forward(data.as_input(images, options))
         loss += softmax_cross_entropy(logits, y)[0] * len(y)
         correct += (logits.argmax(axis=1) == y).sum()
     model.training = True
@@ -130,13 +128,7 @@ def evaluate(model, dataset, options):
 
 def build(options, checkpoint=None):
     """The network that the options describe and its optimizer, both as new, or as a checkpoint has them."""
-    network = (ON_TAPE if options.autograd else BY_HAND)[options.model]
-    if options.model == "mlp":
-        model = network(options.hidden, options.init, options.seed, options.dtype)
-    elif options.model == "resnet":
-        model = network(options.widths, options.blocks, options.seed, options.dtype)
-    else:
-        model = network(options.width, options.blocks, options.heads, options.patch, options.seed, options.dtype)
+    model = make("autograd" if options.autograd else "np", options)
     optimizer = Optimizer(model.params, options)
     if checkpoint:
         checkpoint.copy_to(get_arrays(model, optimizer))

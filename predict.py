@@ -13,19 +13,14 @@ import sys
 import warnings
 from pathlib import Path
 
-from support import program  # first: it handles Ctrl-C
-
-# isort: split
 import numpy as np
 from PIL import Image, ImageOps
 
 import data
-from main_np import build
-from support import drawing
-from support.checkpoint import resume_run
-from support.download import SOURCES
+import networks
+from support import drawing, program
 from support.errors import UserError
-from support.options import Parser, title
+from support.options import Parser
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 MAX_PIXELS = 50_000_000
@@ -83,11 +78,7 @@ def load_network(path=None):
 
     model: an MLP, ResNet or ViT in NumPy, set to predict, not to train.
     """
-    path = path or best_weights()
-    options, checkpoint = resume_run("np", {"resume": path})
-    model, _ = build(options, checkpoint)
-    model.training = False
-    return model, options, checkpoint
+    return networks.load(path or best_weights())
 
 
 def best_weights():
@@ -100,12 +91,12 @@ def best_weights():
 
 def describe(options):
     """The network in a few words: "784-512-10"; which framework trained it makes no difference here."""
-    return title(options).rsplit(" in ", 1)[0]
+    return options.network.title(options)
 
 
 def as_input(image, options):
     """One uint8 image (28, 28) as the network's input (1, 28, 28)."""
-    return data.as_input(image[np.newaxis], options.pixels, SOURCES[options.dataset], options.dtype)
+    return data.as_input(image[np.newaxis], options)
 
 
 def softmax(logits):

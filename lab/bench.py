@@ -22,11 +22,12 @@ import main_np
 import main_torch
 from lab import results
 from lab.turns import call_elsewhere, take_turns, threads_of_workers
+from networks import parse_options
 from support import drawing, program
 from support.drawing import INK, TEST, TRAIN
 from support.errors import UserError
 from support.history import machine, processor
-from support.options import Parser, parse_options, title
+from support.options import Parser
 from support.place import has_compiler
 from support.run import learning_rate
 
@@ -164,20 +165,21 @@ def reach_goal(name):
     examples = len(dataset.train_images)
     batch_size, epochs = (examples, 20) if name == SCIKIT_LEARN else (options.batch_size, options.epochs)
     length = examples // batch_size
-    batches = data.batches(dataset, batch_size, options.seed, 0, epochs * length)
+    options.batch_size = batch_size
+    batches = data.batches(dataset, options, 0, epochs * length)
     step, logits = TOOLS[name](options)
     seconds = 0
     for epoch in range(epochs):
         started = time.perf_counter()
         steps = range(epoch * length, (epoch + 1) * length)
         for i, (images, y) in zip(steps, batches, strict=False):  # the steps end before another batch is drawn
-            x = data.as_input(images, options.pixels, dataset, options.dtype)
+            x = data.as_input(images, options)
             loss, *_ = step(x, y, learning_rate(i, epochs * length, options))
         float(loss)  # to read its loss is to wait for JAX
         seconds += time.perf_counter() - started
         correct = 0
         for images, y in data.test_batches(dataset):
-            x = data.as_input(images, options.pixels, dataset, options.dtype)
+            x = data.as_input(images, options)
             correct += (np.asarray(logits(x)).argmax(axis=1) == y).sum()
         if correct >= GOAL * len(dataset.test_images):
             return seconds, epoch + 1
@@ -261,7 +263,7 @@ def ratios(rounds, *keys):
 def network_of(argv):
     """The network and the batch size of these options."""
     options = parse_options("torch", *argv.split())
-    return title(options).split(" in ")[0], options.batch_size
+    return options.network.title(options), options.batch_size
 
 
 def on_threads(what):

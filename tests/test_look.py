@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import data
 import look
 import main_np
 import predict
-from conftest import ROOT, assert_one_line
+from conftest import ROOT, as_input, assert_one_line
 from mlp_np import MLP, numerical_gradient, relative_difference, softmax_cross_entropy
 from resnet_np import ResNet
 from support.errors import UserError
@@ -41,7 +40,7 @@ def test_the_passes_of_the_mlp_are_those_of_mlp_np(mnist):
     model, image = MLP(hidden=20, dtype=np.float64), mnist.test_images[3]
     steps = look.mlp_passes(model, options_of(model="mlp"), image, 5)
 
-    x = data.as_input(image[np.newaxis], "standardised", mnist, np.float64).reshape(1, 784)
+    x = as_input(image[np.newaxis]).reshape(1, 784)
     W1, b1, W2, b2 = model.params.values()
     z1 = x @ W1 + b1
     logits = np.maximum(z1, 0) @ W2 + b2

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps, features
 
-import data
 import main_np
 import predict
-from conftest import ROOT, assert_one_line
+from conftest import ROOT, as_input, assert_one_line
 from support.errors import UserError
 
 # --- Pictures to read ----------------------------------------------------------------------------------------------
@@ -74,7 +73,7 @@ def accuracy(weights, mnist, n):
         [seen(encoded(photograph(mnist.test_images[i], rng), quality=int(rng.integers(40, 91)))) for i in chosen]
     )
     model, options, _ = predict.load_network(weights)
-    logits = model.forward(data.as_input(images, options.pixels, mnist, options.dtype))
+    logits = model.forward(as_input(images, options.pixels, options.dtype))
     return (logits.argmax(axis=1) == mnist.test_labels[chosen]).mean()
 
 
@@ -236,7 +235,7 @@ def test_the_default_weights_are_those_of_the_best_network(tmp_path, monkeypatch
 def test_the_network_is_the_one_that_was_trained(trained, mnist):
     model, options, _ = predict.load_network(trained)
     for i in (0, 1, 2):
-        x = data.as_input(mnist.test_images[i : i + 1], "standardised", mnist, "float32")
+        x = as_input(mnist.test_images[i : i + 1], dtype="float32")
         assert (predict.as_input(mnist.test_images[i], options) == x).all()
     with np.load(trained) as npz:
         assert all((npz[f"params/{name}"] == p).all() for name, p in model.params.items())

@@ -12,10 +12,10 @@ from test_plot import assert_inside
 import data
 import main_np
 from lab import bench, depth, results, turns, twins
+from networks import parse_options
 from support import drawing
 from support.errors import UserError
 from support.history import processor
-from support.options import parse_options
 
 
 @pytest.fixture
