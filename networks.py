@@ -1,7 +1,8 @@
 """What can be trained, with which options, by which recipes: an entry for each network.
 
-To add a network, write its files (as mlp_np.py, mlp_autograd.py and mlp_torch.py) and add an entry to NETWORKS. To add a recipe, add
-a line to an entry. The options that every run has are in support/options.py; `python main_np.py -h` explains all.
+To add a network, write its three files (as mlp_np.py, mlp_autograd.py and mlp_torch.py) and add an entry to NETWORKS.
+To add a recipe, add a line to an entry. The options that every run has are in support/options.py; `python main_np.py
+-h` explains all.
 """
 
 import importlib
@@ -17,8 +18,8 @@ from support.options import Option, integer, integers, one_of
 
 class Network(NamedTuple):
     name: str  # in tables
-    # Where it is written: {"np": "FILE.CLASS", "autograd": ..., "torch": ...}. A file is imported when it is used, because no
-    # program in NumPy should wait for PyTorch. A class gets those options that its constructor names.
+    # Where it is written: {"np": "FILE.CLASS", "autograd": "FILE.CLASS", "torch": "FILE.CLASS"}. A file is imported
+    # when it is used: no program in NumPy should wait for PyTorch. A class gets the options that its constructor names.
     classes: dict[str, str]
     options: dict[str, Option]  # its own, beside those that every run has
     recipes: dict[str, dict]  # {recipe: {option: value}}; a value may be {"np": value, "torch": value}

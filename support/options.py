@@ -133,10 +133,8 @@ OF_A_CALL = {
     },
 }
 OF_A_NUMPY_CALL = {
-    "what only NumPy can do": {
-        "autograd": Option(
-            None, "let autograd_np.py find the derivatives (default: no, they are written by hand)", False
-        ),
+    "who finds the derivatives": {
+        "autograd": Option(None, "the tape of autograd_np.py (default: no, they are written by hand)", False),
     },
 }
 OF_A_PYTORCH_CALL = {
