@@ -156,7 +156,7 @@ class Tensor:
 def softmax_cross_entropy(logits, y):
     """logits (B, 10), true digits y (B,) -> the mean loss. Its derivative is derived in mlp_np.py."""
     loss, dlogits = mlp_np.softmax_cross_entropy(logits.value, y)
-    return Tensor(loss, (logits, lambda dloss: dloss * dlogits))
+    return Tensor(loss, (logits, lambda dy: dy * dlogits))
 
 
 def differences(function, *operands):

@@ -32,11 +32,8 @@ class ViT(vit_np.ViT):
         return y.reshape(*x.shape[:-1], -1)
 
     def norm(self, name, x):
-        """Every patch with mean 0 and variance 1 over its channels, then scaled and shifted: x (B, T, C) -> y."""
-        centred = x - x.mean(axis=-1, keepdims=True)
-        var = (centred * centred).mean(axis=-1, keepdims=True)  # (B, T, 1)
-        xhat = centred * (1 / (var + 1e-5).sqrt())
-        return xhat * self.tensors[f"{name}.gamma"] + self.tensors[f"{name}.beta"]
+        """Layer normalisation with the gamma and beta of this name: x (B, T, C) -> y."""
+        return layer_norm(x, self.tensors[f"{name}.gamma"], self.tensors[f"{name}.beta"])
 
     def attention(self, name, x):
         """Every patch takes a weighted mean from all patches, whose weights the patches choose: x (B, T, C) -> y."""
@@ -56,6 +53,14 @@ class ViT(vit_np.ViT):
         """From d loss / d logits (B, 10) to the gradients, with the keys and shapes of params."""
         self.logits.backward(dlogits)
         return {name: tensor.grad for name, tensor in self.tensors.items()}
+
+
+def layer_norm(x, gamma, beta):
+    """Every patch with mean 0 and variance 1 over its channels, then scaled and shifted."""
+    centred = x - x.mean(axis=-1, keepdims=True)
+    var = (centred * centred).mean(axis=-1, keepdims=True)  # (B, T, 1)
+    xhat = centred * (1 / (var + vit_np.LayerNorm.eps).sqrt())
+    return xhat * gamma + beta
 
 
 def softmax(scores):
