@@ -134,7 +134,7 @@ def softmax_by_hand(scores, dweights):
     layer = vit_np.Softmax()
     weights = layer.forward(scores)
     yield weights
-    yield layer.backward(dweights)
+    yield [layer.backward(dweights)]
 
 
 def network(model, x, y):

@@ -90,7 +90,7 @@ def test_the_file_notices_a_derivative_that_is_missing_or_wrong(number, wrong):
 )
 def test_the_file_notices_a_wrong_walk(right, wrong):
     assert SOURCE.count(right) == 1
-    with pytest.raises((SystemExit, TypeError)):
+    with pytest.raises((SystemExit, TypeError, AttributeError)):
         check_of(SOURCE.replace(right, wrong))
 
 
