@@ -17,10 +17,13 @@ class ViT(vit_np.ViT):
     def forward(self, x):
         """Images x (B, 28, 28) to logits (B, 10). The tape keeps what backward needs."""
         self.tensors = {name: Tensor(p) for name, p in self.params.items()}
-        a = self.linear("embed", vit_np.patches(x, self.patch)) + self.tensors["positions.P"]  # (B, T, C)
-        for block in (name for name in self.layers if name.startswith("blocks")):
-            u = a + self.attention(f"{block}.attention", self.norm(f"{block}.norm1", a))
-            a = u + self.mlp(f"{block}.mlp", self.norm(f"{block}.norm2", u))
+        patches = self.layers["patches"].forward(x)  # (B, T, size size), an array: x is a constant
+        a = self.linear("embed", patches) + self.tensors["positions.P"]  # (B, T, C)
+        for name, block in self.layers.items():
+            if name.startswith("blocks"):
+                heads = block.layers["attention"].heads
+                u = a + self.attention(f"{name}.attention", self.norm(f"{name}.norm1", a), heads)
+                a = u + self.mlp(f"{name}.mlp", self.norm(f"{name}.norm2", u))
         self.logits = self.linear("linear", self.norm("norm", a).mean(axis=1))
         return self.logits.value
 
@@ -35,10 +38,10 @@ class ViT(vit_np.ViT):
         """Layer normalisation with the gamma and beta of this name: x (B, T, C) -> y."""
         return layer_norm(x, self.tensors[f"{name}.gamma"], self.tensors[f"{name}.beta"])
 
-    def attention(self, name, x):
+    def attention(self, name, x, heads):
         """Every patch takes a weighted mean from all patches, whose weights the patches choose: x (B, T, C) -> y."""
         q, k, v = (
-            self.linear(f"{name}.{layer}", x).reshape(*x.shape[:2], self.heads, -1).swapaxes(1, 2)  # (B, h, T, d)
+            self.linear(f"{name}.{layer}", x).reshape(*x.shape[:2], heads, -1).swapaxes(1, 2)  # (B, h, T, d)
             for layer in ("query", "key", "value")
         )
         scores = q @ k.swapaxes(2, 3) * q.shape[-1] ** -0.5  # (B, h, T, T): q k.T / sqrt(d)
