@@ -128,7 +128,7 @@ def evaluate(model, dataset, options):
 
 def build(options, checkpoint=None):
     """The network that the options describe and its optimizer, both as new, or as a checkpoint has them."""
-    model = make("np", options)
+    model = make("autograd" if options.autograd else "np", options)
     optimizer = Optimizer(model.params, options)
     if checkpoint:
         checkpoint.copy_to(get_arrays(model, optimizer))

@@ -1,7 +1,8 @@
 """What can be trained, with which options, by which recipes: an entry for each network.
 
-To add a network, write its two files (as mlp_np.py and mlp_torch.py) and add an entry to NETWORKS. To add a recipe, add
-a line to an entry. The options that every run has are in support/options.py; `python main_np.py -h` explains all.
+To add a network, write its three files (as mlp_np.py, mlp_autograd.py and mlp_torch.py) and add an entry to NETWORKS.
+To add a recipe, add a line to an entry. The options that every run has are in support/options.py; `python main_np.py
+-h` explains all.
 """
 
 import importlib
@@ -17,8 +18,8 @@ from support.options import Option, integer, integers, one_of
 
 class Network(NamedTuple):
     name: str  # in tables
-    # Where it is written: {"np": "FILE.CLASS", "torch": "FILE.CLASS"}. A file is imported when it is used, because no
-    # program in NumPy should wait for PyTorch. A class gets those options that its constructor names.
+    # Where it is written: {"np": "FILE.CLASS", "autograd": "FILE.CLASS", "torch": "FILE.CLASS"}. A file is imported
+    # when it is used: no program in NumPy should wait for PyTorch. A class gets the options that its constructor names.
     classes: dict[str, str]
     options: dict[str, Option]  # its own, beside those that every run has
     recipes: dict[str, dict]  # {recipe: {option: value}}; a value may be {"np": value, "torch": value}
@@ -39,7 +40,7 @@ PUBLISHED |= {"init": {"np": "geohot", "torch": "pytorch"}}
 
 MLP = Network(
     name="MLP",
-    classes={"np": "mlp_np.MLP", "torch": "mlp_torch.MLP"},
+    classes={"np": "mlp_np.MLP", "autograd": "mlp_autograd.MLP", "torch": "mlp_torch.MLP"},
     options={
         "hidden": Option(integer(1, 16384), "hidden units", metavar="H"),
         "init": Option(one_of("he", "pytorch", "geohot"), "how the first weights are drawn"),
@@ -64,7 +65,7 @@ def resnet_arrays(options):
 RESNET_TRAINING = {"lr": 0.1, "weight_decay": 5e-4}
 RESNET = Network(
     name="ResNet",
-    classes={"np": "resnet_np.ResNet", "torch": "resnet_torch.ResNet"},
+    classes={"np": "resnet_np.ResNet", "autograd": "resnet_autograd.ResNet", "torch": "resnet_torch.ResNet"},
     options={
         "widths": Option(integers(1, 1024), "channels of each stage", metavar="C,C,C"),
         "blocks": Option(integer(1, 50), "blocks in each stage"),
@@ -101,7 +102,7 @@ def check_vit(options):
 VIT_TRAINING = {"batch_size": 128, "optimizer": "adamw", "lr": 0.003, "weight_decay": 0.05}
 VIT = Network(
     name="ViT",
-    classes={"np": "vit_np.ViT", "torch": "vit_torch.ViT"},
+    classes={"np": "vit_np.ViT", "autograd": "vit_autograd.ViT", "torch": "vit_torch.ViT"},
     options={
         "width": Option(integer(1, 1024), "channels of each patch", metavar="C"),
         "blocks": Option(integer(1, 50), "blocks"),

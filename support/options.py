@@ -132,6 +132,11 @@ OF_A_CALL = {
         "stop_after": Option(integer(1, 100_000), "stop after N epochs of the run; --resume goes on", metavar="N"),
     },
 }
+OF_A_NUMPY_CALL = {
+    "who finds the derivatives": {
+        "autograd": Option(None, "the tape of autograd_np.py (default: no, they are written by hand)", False),
+    },
+}
 OF_A_PYTORCH_CALL = {
     "what only PyTorch can do": {
         "device": Option(
@@ -149,7 +154,7 @@ def flat(groups):
 
 
 COMMON = flat(OF_A_RUN)
-NOT_KEPT = flat(OF_A_CALL | OF_A_PYTORCH_CALL)
+NOT_KEPT = flat(OF_A_CALL | OF_A_NUMPY_CALL | OF_A_PYTORCH_CALL)
 
 
 def flag(name):
@@ -179,8 +184,7 @@ def make_parser(networks, framework, description="", argv=None):
     defaults |= for_framework(recipes.get(named.recipe, {}), framework) | vars(named)
 
     groups = {title: dict(options) for title, options in (OF_A_RUN | OF_A_CALL).items()}
-    if framework == "torch":
-        groups |= OF_A_PYTORCH_CALL
+    groups |= OF_A_PYTORCH_CALL if framework == "torch" else OF_A_NUMPY_CALL
     names = sorted({name for network in networks.values() for name in network.recipes})
     what, *_ = groups
     groups[what] = {"model": model} | groups[what] | options_of_networks(networks)

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from conftest import ROOT, as_input
-from lab import bench, results, twins
+from lab import bench, results, tape, twins
 from networks import parse_options
 from support.history import History
 from support.run import Plan
 
 README, CONTRIBUTING = "README.md", "CONTRIBUTING.md"
 # In the order in which one reads them; each ends with a link to the next.
-PAGES = ["backprop", "resnet", "transformer", "results", "speed", "experiments", "teaching"]
+PAGES = ["backprop", "autograd", "resnet", "transformer", "results", "speed", "experiments", "teaching"]
 ORDER = [README, *(f"docs/{name}.md" for name in PAGES)]
 TEXT = {path: (ROOT / path).read_text(encoding="utf-8") for path in [*ORDER, CONTRIBUTING]}
 PROCESSOR = "Intel(R) Xeon(R) Processor, 2 cores"  # whose benchmark docs/speed.md shows whole
@@ -77,6 +77,7 @@ def test_tables_are_those_of_the_results():
             results.choices_table(RESULTS["choices"]),
         ],
         "docs/speed.md": [table(ROUNDS) for table in bench.TABLES],
+        "docs/autograd.md": [tape.table(RESULTS["tape"]["found"])],
     }.items():
         for table in tables:
             assert table in TEXT[path], f"{path} should have\n{table}"
@@ -196,6 +197,17 @@ def test_the_benchmark_is_what_it_should_be():
         assert mean("run", "--pixels raw", name) > 1.2 * mean("run", "", name)
 
 
+def test_the_tape_costs_what_the_docs_say():
+    """A step of the MLP costs the same; where a derivation found a shorter formula, by hand is much faster."""
+
+    def ratio(what):
+        return RESULTS["tape"]["found"][what]["on the tape"]["ms"] / RESULTS["tape"]["found"][what]["by hand"]["ms"]
+
+    assert ratio("MLP") <= 1.15
+    assert ratio("transformer") <= 1.6
+    assert min(ratio("softmax"), ratio("layer normalisation")) > 2
+
+
 # --- Links -------------------------------------------------------------------------------------------------------
 
 
@@ -281,12 +293,13 @@ def test_the_code_in_the_docs_prints_what_they_show(path, capsys):
         assert capsys.readouterr().out == shown
 
 
-def test_the_check_prints_what_the_docs_show(program):
+@pytest.mark.parametrize(("lesson", "path"), [("mlp_np", "docs/backprop.md"), ("autograd_np", "docs/autograd.md")])
+def test_the_check_prints_what_the_docs_show(program, lesson, path):
     def without_differences(text):
         return re.sub(r"\d\.\de-\d+", "", text)
 
-    printed = without_differences(program("mlp_np.py").stdout)
-    assert printed in [without_differences(block) for block in blocks("docs/backprop.md", "")]
+    printed = without_differences(program(f"{lesson}.py").stdout)
+    assert printed in [without_differences(block) for block in blocks(path, "")]
 
 
 # --- Commands ----------------------------------------------------------------------------------------------------

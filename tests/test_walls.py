@@ -2,6 +2,7 @@
 
 import ast
 import subprocess
+import sys
 
 import pytest
 
@@ -34,7 +35,7 @@ def imports(name):
 
 IMPORTS = {name: imports(name) for name in MODULES}
 LESSONS = ["mlp_np", "autograd_np", "resnet_np", "vit_np"]  # in the order in which they are read
-NETWORKS = {name for name in MODULES if name.endswith(("_np", "_torch")) and not name.startswith("main")}
+NETWORKS = {n for n in MODULES if n.endswith(("_np", "_autograd", "_torch")) and not n.startswith("main")}
 WITH_TORCH = {"main_torch"} | {name for name in NETWORKS if name.endswith("torch")}
 ROOT_MODULES = {name for name, path in MODULES.items() if "/" not in path}
 
@@ -67,11 +68,13 @@ def test_the_numpy_side_never_reaches_torch(name):
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_lessons_build_on_earlier_lessons_and_on_nothing_else_of_ours(name):
-    """A twin in PyTorch contains the network and nothing else."""
-    earlier = LESSONS[: LESSONS.index(name)] if name in LESSONS else []
-    assert {found.split(".")[0] for found in IMPORTS[name]} - set(earlier) == {
-        name.rpartition("_")[2].replace("np", "numpy")
-    }
+    """A twin in PyTorch contains the network and nothing else; one on the tape takes first weights from a lesson."""
+    network, _, way = name.rpartition("_")
+    earlier = {"np": LESSONS[: LESSONS.index(name)] if way == "np" else [], "torch": []}
+    earlier["autograd"] = ["autograd_np", f"{network}_np"]
+    library = "torch" if way == "torch" else "numpy"
+    imported = {found.split(".")[0] for found in IMPORTS[name]} - sys.stdlib_module_names
+    assert imported <= {library, *earlier[way]}
 
 
 def test_only_the_table_and_the_lessons_ask_which_network_it_is():
