@@ -21,6 +21,8 @@ import numpy as np
 from exercises import ONE_THREAD, ROOT
 from exercises.chapter3 import SUSPECTS
 from exercises.exercise import ROUNDING, agree, every_formula
+from support.errors import UserError
+from support.files import read_file
 
 SECONDS = 8  # that a function may take; programs that train, or need PyTorch, get longer
 
@@ -31,27 +33,28 @@ class Verdict(NamedTuple):
     text: str  # for the learner; paragraphs
     printed: str = ""  # what the learner's own code printed
     drawn: bool = False  # whether it speaks of the numbers that were drawn
+    typed: str = ""  # the learner's own lines
 
 
-def mark(exercise, file, seed, seconds=None):
-    """The `Verdict` on a file. Never raises for what is in it, and never takes much longer than `seconds`."""
+def mark(exercise, file, seed, seconds=None, memory=8):
+    """The `Verdict` on a file. Never raises for what is in it, or takes much more than `seconds` or `memory` (GB)."""
     limit = 60 if exercise.needs_torch else 20 if exercise.case else SECONDS
-    outcome = run(exercise, file, seed, seconds or limit)
+    outcome = run(exercise, file, seed, seconds or limit, memory)
     try:
         verdict = judge(exercise, seed, outcome)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):  # the file wrote its result by itself
-        verdict = Verdict(False, "no result", "The program left a result that makes no sense.")
-    return verdict._replace(printed=str(outcome.get("printed", ""))[:2000])
+    except Exception:  # the file wrote its result by itself
+        verdict, outcome = Verdict(False, "no result", "The program left a result that makes no sense."), {}
+    return verdict._replace(printed=str(outcome.get("printed", ""))[:2000], typed=str(outcome.get("typed", ""))[:2000])
 
 
-def run(exercise, file, seed, seconds):
+def run(exercise, file, seed, seconds, memory=8):
     """What the file's own process reported: a dict as exercises.runner.run makes it."""
     with tempfile.TemporaryDirectory(prefix="practice", ignore_cleanup_errors=True) as folder:
         result = Path(folder) / "result.json"
         command = [sys.executable, "-m", "exercises.runner", exercise.name, str(Path(file).resolve()), str(seed)]
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         process = subprocess.Popen(
-            [*command, str(result), str(seconds)],
+            [*command, str(result), str(seconds), str(memory)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -66,15 +69,12 @@ def run(exercise, file, seed, seconds):
         finally:
             end(process)
         stuck = result.with_name("result.json.stuck")
-        try:
-            if result.stat().st_size < 2**25:
-                outcome = json.loads(result.read_bytes())
-                return outcome if isinstance(outcome, dict) else {"died": process.returncode}
-        except (OSError, ValueError, RecursionError):
-            pass
-        with suppress(OSError):
+        with suppress(UserError, ValueError, RecursionError):  # a pipe or a device in its place, or too much of it
+            outcome = json.loads(read_file(result, 2**25))
+            return outcome if isinstance(outcome, dict) else {"died": process.returncode}
+        with suppress(UserError):
             # faulthandler reads the frames while they run: sometimes it prints its heading, but no line.
-            said = stuck.read_text(errors="replace")[:20000]
+            said = read_file(stuck, 2**20).decode(errors="replace")[:20000]
             own = re.findall(rf'{re.escape(Path(file).name)}", line (\d+)', said)
             if said.startswith("Timeout"):
                 return {"stuck": int(own[0]) if own else None, "seconds": seconds}
@@ -121,7 +121,7 @@ def judge_trials(exercise, seed, outcome):
             return of_sizes(verdict, t)
     if "error" in outcome:
         return of_sizes(judge_error(outcome["error"]), len(outcome["trials"]))
-    if exercise.needs_torch and not outcome.get("autograd", True):
+    if exercise.needs_torch and not outcome.get("autograd"):
         text = "The numbers are right. But PyTorch's backward() was not called: here it should find the gradients."
         return Verdict(False, "without autograd", text)
     return passed

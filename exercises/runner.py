@@ -1,4 +1,4 @@
-"""Runs what a learner wrote, in a process of its own: python -m exercises.runner NAME FILE SEED RESULT SECONDS.
+"""Runs what a learner wrote, in a process of its own: python -m exercises.runner NAME FILE SEED RESULT SECONDS MEMORY.
 
 It leaves a small JSON file, RESULT: what the functions returned, or what went wrong and in which line. Nothing that
 the learner's file does can reach the process that marks it, except through that file.
@@ -71,11 +71,10 @@ def typed(exercise, file):
 @contextmanager
 def autograd_watched(needs_torch):
     """A list that gets an entry for each call of autograd."""
-    calls = []
-    if not needs_torch:
+    calls, torch = [], sys.modules.get("torch")  # as the learner's file has imported it: nothing of ours does
+    if not needs_torch or not torch:
         yield calls
         return
-    import torch
 
     def note(original, *arguments, **options):
         calls.append(1)
@@ -344,19 +343,19 @@ def load_form(node):
     return copied.body
 
 
-def limit_memory(gigabytes=8):
+def limit_memory(gigabytes):
     with suppress(ImportError, ValueError, OSError):
         import resource  # not on Windows
 
-        resource.setrlimit(resource.RLIMIT_AS, (gigabytes * 2**30,) * 2)
+        resource.setrlimit(resource.RLIMIT_AS, (int(gigabytes * 2**30),) * 2)
         resource.setrlimit(resource.RLIMIT_FSIZE, (2**28,) * 2)
 
 
 def main():
-    name, file, seed, result, seconds = sys.argv[1:]
+    name, file, seed, result, seconds, memory = sys.argv[1:]
     exercise = BY_NAME[name]
     if not exercise.needs_torch:
-        limit_memory()
+        limit_memory(float(memory))
     # In an endless loop: report the line, and exit. (If that fails, the process that started this one ends it.)
     with open(result + ".stuck", "w") as stuck:
         faulthandler.dump_traceback_later(float(seconds), exit=True, file=stuck)
