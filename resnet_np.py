@@ -2,8 +2,7 @@
 
 After He, Zhang, Ren & Sun 2015 (Deep Residual Learning for Image Recognition), small enough for digits:
 
-    stem      convolution with stride 2 and normalisation         (B, 28, 28, 1)  -> (B, 14, 14, 16)
-    relu      max(x, 0)                                           (B, 14, 14, 16) -> (B, 14, 14, 16)
+    stem      convolution with stride 2, normalisation, ReLU      (B, 28, 28)     -> (B, 14, 14, 16)
     block 1   two convolutions and a shortcut past them           (B, 14, 14, 16) -> (B, 14, 14, 16)
     block 2   with stride 2: half the size, twice the channels    (B, 14, 14, 16) -> (B, 7, 7, 32)
     block 3   the same again (7 / 2, rounded up)                  (B, 7, 7, 32)   -> (B, 4, 4, 64)
@@ -134,7 +133,8 @@ class BatchNorm:
         if not self.training:
             return gamma * self.inverse * dy
         n = dy.size // len(gamma)
-        return gamma * self.inverse * (dy - self.centred * (self.inverse * dgamma / n) - dbeta / n)
+        along_xhat = self.centred * (self.inverse * dgamma / n)  # xhat dgamma / N
+        return gamma * self.inverse * (dy - along_xhat - dbeta / n)
 
     def remember(self, mean, var, n):
         """Move the remembered statistics a tenth of the way; like PyTorch, remember the unbiased variance."""
@@ -239,7 +239,7 @@ class Mean:
 class Linear:
     """y = x W + b, as in mlp_np.py, for each of the rows that x consists of. Without bias, y = x W."""
 
-    def __init__(self, rng, inputs, outputs, gain=1, bias=True):
+    def __init__(self, rng, inputs, outputs, bias=True, gain=1):
         # Variance 1 / inputs: inputs of variance 1 give outputs of variance 1 (LeCun et al. 1998). A gain of 2, as in
         # mlp_np.py, is for inputs that a ReLU has halved.
         self.params = {"W": rng.normal(0, np.sqrt(gain / inputs), (inputs, outputs))}

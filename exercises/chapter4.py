@@ -100,7 +100,7 @@ SOFTMAX_BACKWARD = Exercise(
         "weights times (dweights - the sum over each row of dweights * weights), entry by entry. For a number per row, "
         "axis=-1 and keepdims=True.",
     ),
-    sources=(Source("vit_np.py", r"dscores = dweights - ", r"return dscores", doc=True),),
+    sources=(Source("vit_np.py", r"mean = row_sum\(dweights", r"return self\.weights \* ", doc=True),),
     why="Compare exercise 4: with dweights = -onehot / p / B, the derivative of the cross-entropy, these lines give "
     "(p - onehot) / B.",
     nudges={"dscores": ("scores", lambda g, scores: (Softmax().forward(scores) * g.dweights).sum())},
@@ -201,7 +201,7 @@ LAYER_NORM = Exercise(
         "inverse * (dxhat - mean of dxhat - xhat * mean of (dxhat * xhat)), with axis=-1 and keepdims=True for the "
         "means.",
     ),
-    sources=(Source("vit_np.py", r"dx = dy \* gamma", r"dx \*= self\.inverse", doc=True),),
+    sources=(Source("vit_np.py", r"dxhat = dy \* gamma", r"return self\.inverse \* ", doc=True),),
     nudges={"dx": ("x", lambda g, x: (g.layer.forward(x) * g.dy).sum())},
 )  # fmt: skip
 
@@ -386,8 +386,8 @@ ATTENTION = Exercise(
         "swapped, times q.",
     ),
     sources=(
-        Source("vit_np.py", r"dweights = dmixed @", r"dk = dscores\.swapaxes", doc=True),
-        Source("vit_np.py", r"def scale", r"return self\.q\.shape"),
+        Source("vit_np.py", r"dweights = dmixed @", r"dk = dproducts\.swapaxes", doc=True),
+        Source("vit_np.py", r"self\.scale = ", r"self\.scale = "),
     ),
     why="Both products follow exercises 5 and 6: each factor's gradient is the other factor times the gradient of the "
     "product. Only softmax lies between them.",

@@ -251,6 +251,12 @@ def test_the_command_draws_everything(name, tiny, tmp_path, capsys):
     assert len(list(tmp_path.iterdir())) == len(KINDS)
 
 
+def test_a_network_that_nothing_is_said_about_has_its_answers_drawn(tiny, tmp_path, monkeypatch):
+    monkeypatch.delitem(look.INSIDE, "vit")
+    look.main(["--weights", str(tiny / "checkpoint_vit_np.npz"), "--out", str(tmp_path)])
+    assert {path.name for path in tmp_path.iterdir()} == {"confusion_vit_np.png", "mistakes_vit_np.png"}
+
+
 def test_a_picture_of_your_own(tiny, tmp_path, program, mnist):
     Image.fromarray(255 - mnist.test_images[1]).resize((280, 280)).save(tmp_path / "2.png")
     result = program(
