@@ -111,7 +111,9 @@ class BatchNorm:
             mean, var = self.statistics.values()
             self.centred = x - mean
         self.inverse = 1 / np.sqrt(var + self.eps)  # (C,)
-        return gamma * self.inverse * self.centred + beta
+        y = self.centred * (gamma * self.inverse)
+        y += beta  # in place, as in mlp_np.py: the sum needs no second array
+        return y
 
     def backward(self, dy):
         """dy -> dx, both (B, height, width, C).
@@ -133,8 +135,11 @@ class BatchNorm:
         if not self.training:
             return gamma * self.inverse * dy
         n = dy.size // len(gamma)
-        along_xhat = self.centred * (self.inverse * dgamma / n)  # xhat dgamma / N
-        return gamma * self.inverse * (dy - along_xhat - dbeta / n)
+        dx = self.centred * (-self.inverse * dgamma / n)  # -xhat dgamma / N, and the rest of the formula in place
+        dx += dy
+        dx -= dbeta / n
+        dx *= gamma * self.inverse
+        return dx
 
     def remember(self, mean, var, n):
         """Move the remembered statistics a tenth of the way; like PyTorch, remember the unbiased variance."""
@@ -217,8 +222,8 @@ class Block:
         # gradient becomes on its way through the convolutions, x also receives dz2 unchanged (where the shape changes,
         # through a single small convolution).
         dz2 = dy * (self.y > 0)
-        da1 = second.backward(dz2)
-        dz1 = da1 * (self.a1 > 0)
+        dz1 = second.backward(dz2)  # da1 so far
+        dz1 *= self.a1 > 0
         return first.backward(dz1) + shortcut.backward(dz2)
 
 
@@ -249,7 +254,9 @@ class Linear:
     def forward(self, x):
         """x (..., inputs) -> y (..., outputs)."""
         self.rows = x.reshape(-1, x.shape[-1])  # (N, inputs): all rows of all images, one below the other
-        y = self.rows @ self.params["W"] + self.params.get("b", 0)  # (N, outputs)
+        y = self.rows @ self.params["W"]  # (N, outputs)
+        if "b" in self.params:
+            y += self.params["b"]
         return y.reshape(*x.shape[:-1], -1)
 
     def backward(self, dy):
@@ -257,7 +264,7 @@ class Linear:
         dy_rows = dy.reshape(-1, dy.shape[-1])  # (N, outputs)
         self.grads = {"W": self.rows.T @ dy_rows}
         if "b" in self.params:
-            self.grads["b"] = dy_rows.sum(axis=0)
+            self.grads["b"] = channel_sum(dy_rows)
         return (dy_rows @ self.params["W"].T).reshape(*dy.shape[:-1], -1)
 
 

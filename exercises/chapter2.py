@@ -366,7 +366,7 @@ BATCH_NORM = Exercise(
         "dy xhat. Means run over the first three axes.",
         "gamma * inverse * (dy - mean of dy - xhat * mean of (dy * xhat)), with axis=(0, 1, 2) for the means.",
     ),
-    sources=(Source("resnet_np.py", r"n = dy\.size", r"return gamma \* self\.inverse \* \(dy - ", doc=True),),
+    sources=(Source("resnet_np.py", r"n = dy\.size", r"dx \*= gamma", doc=True),),
     nudges={"dx": ("x", norm_loss)},
 )  # fmt: skip
 

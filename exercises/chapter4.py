@@ -201,7 +201,7 @@ LAYER_NORM = Exercise(
         "inverse * (dxhat - mean of dxhat - xhat * mean of (dxhat * xhat)), with axis=-1 and keepdims=True for the "
         "means.",
     ),
-    sources=(Source("vit_np.py", r"dxhat = dy \* gamma", r"return self\.inverse \* ", doc=True),),
+    sources=(Source("vit_np.py", r"dxhat = dy \* gamma", r"dx \*= self\.inverse", doc=True),),
     nudges={"dx": ("x", lambda g, x: (g.layer.forward(x) * g.dy).sum())},
 )  # fmt: skip
 
