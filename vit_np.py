@@ -81,10 +81,10 @@ class LayerNorm:
     def forward(self, x):
         """x (B, T, C) -> y of the same shape. The means run over the C channels of each patch."""
         gamma, beta = self.params.values()
-        centred = x - row_sum(x) / len(gamma)  # (B, T, C)
-        var = row_sum(centred * centred) / len(gamma)  # (B, T, 1)
+        self.xhat = x - row_sum(x) / len(gamma)  # (B, T, C), x - mean: its scale comes below, in place
+        var = row_sum(self.xhat * self.xhat) / len(gamma)  # (B, T, 1)
         self.inverse = 1 / np.sqrt(var + self.eps)  # (B, T, 1)
-        self.xhat = centred * self.inverse
+        self.xhat *= self.inverse
         y = self.xhat * gamma
         y += beta
         return y
@@ -304,6 +304,7 @@ class ViT(Network):
 
 
 def check():
+    """Every layer of this file, and a small network of them."""
     rng = np.random.default_rng(1)
     layers = [
         ("Patches", Patches(2), (2, 4, 4)),

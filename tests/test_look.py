@@ -144,6 +144,7 @@ def vit(mnist):
     for array in model.params.values():
         array += np.random.default_rng(0).normal(0, 0.3, array.shape)
     options = options_of(**VIT)
+    model.training = False
     return model, options, image, look.vit_passes(model, options, image, 3)
 
 
