@@ -380,7 +380,7 @@ def check():
         ("Block, stride 2", Block(rng, 2, 3, stride=2), (2, 5, 4, 2)),
         ("Mean", Mean(), (2, 3, 4, 2)),
         ("Linear", Linear(rng, 4, 3), (5, 4)),
-        ("Linear without bias", Linear(rng, 4, 3, bias=False), (2, 3, 4)),
+        ("Linear without bias", Linear(rng, 4, 5, bias=False), (2, 3, 4)),
         ("ResNet", ResNet(widths=(2,), dtype=np.float64), (2, 6, 7)),
     ]
     check_layers(layers, rng)

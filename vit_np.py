@@ -239,7 +239,8 @@ class MLP:
     def forward(self, x):
         """x (B, T, C) -> y of the same shape."""
         first, second = self.layers.values()
-        self.a = np.maximum(first.forward(x), 0)  # (B, T, 4 C)
+        z = first.forward(x)  # (B, T, 4 C)
+        self.a = np.maximum(z, 0, out=z)  # in place of z, which nobody needs
         return second.forward(self.a)
 
     def backward(self, dy):
