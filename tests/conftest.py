@@ -13,6 +13,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import pytest
 
 import data
+from networks import parse_options
 
 ROOT = Path(__file__).resolve().parent.parent
 pytest_plugins = ["chromium"]  # the fixtures of tests/page
@@ -68,3 +69,8 @@ def assert_one_line(result, *words, status=2):
     assert result.stderr.count("\n") == 1, result.stderr
     for word in words:
         assert word in result.stderr
+
+
+def as_input(images, pixels="standardised", dtype="float64"):
+    """uint8 images as a network's input."""
+    return data.as_input(images, parse_options("np", "--pixels", pixels, "--dtype", dtype))

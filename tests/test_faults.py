@@ -82,14 +82,13 @@ import data
 import main_np
 from conftest import ROOT, assert_one_line
 from lab.results import save_result
+from networks import NETWORKS, begin, parse_options
 from support import download
 from support import program as ending
 from support.checkpoint import load_checkpoint
-from support.download import SOURCES
 from support.errors import UserError
 from support.history import machine
-from support.options import make_parser, parse_options
-from support.run import begin
+from support.options import make_parser
 
 resource = pytest.importorskip("resource", reason="processes are killed and limited in Unix's way")
 
@@ -134,7 +133,7 @@ def take(small):
 
     def load(name, hold_out):
         with np.load(small) as npz:
-            return data.Dataset(*npz.values(), SOURCES[name].mean, SOURCES[name].std)
+            return data.Dataset(*npz.values())
 
     data.load = load
 
@@ -945,7 +944,7 @@ NONSENSE += ["9" * 30, "9" * 5000, "1" + ",1" * 20000, "a" * 100_000]
 
 def flags(framework):
     """Every option of a program with its actions, from its own parser: a new one is tried at once."""
-    parser = make_parser(framework, "", [])
+    parser = make_parser(NETWORKS, framework, "", [])
     return {flag: action for action in parser._actions for flag in action.option_strings if action.dest != "help"}
 
 

@@ -10,16 +10,15 @@ import torch
 import torch.nn.functional as F
 from test_predict import accuracy as read_right
 
-import data
 import main_np
 import main_torch
 import mlp_np
 import resnet_np
 import resnet_torch
-from conftest import ROOT, accuracy_of
+from conftest import ROOT, accuracy_of, as_input
 from lab import twins
+from networks import parse_options
 from support.names import get_arrays, parameters
-from support.options import parse_options
 from support.place import has_compiler
 
 RESNET = ("--model", "resnet")
@@ -126,7 +125,7 @@ def test_the_whole_network(mnist, argv, batch):
     options = options_of(*RESNET, *argv, "--dtype", "float64")
     ours, _ = main_np.build(options)
     theirs, optimizer = main_torch.build(options)
-    x = data.as_input(mnist.train_images[:batch], "standardised", mnist, "float64")
+    x = as_input(mnist.train_images[:batch])
     y = mnist.train_labels[:batch].astype(np.int64)
     logits = ours.forward(x)
     _, dlogits = mlp_np.softmax_cross_entropy(logits, y)

@@ -10,17 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-import data
 import main_np
 import main_torch
 import mlp_np
 import vit_np
 import vit_torch
-from conftest import ROOT
+from conftest import ROOT, as_input
 from lab import twins
+from networks import parse_options
 from resnet_np import differences, walk
 from support.checkpoint import load_checkpoint
-from support.options import parse_options
 from support.place import has_compiler
 
 SHAPES = [(2, 5, 6), (1, 4, 4), (3, 7, 3), (1, 1, 4), (2, 2, 9)]  # B, T, C
@@ -275,7 +274,7 @@ def test_the_whole_network(mnist, size, batch):
     """Logits and every gradient of one batch."""
     ours = vit_np.ViT(**size, dtype=np.float64)
     theirs = copy_weights(ours.params, vit_torch.ViT(**size))
-    x = data.as_input(mnist.train_images[:batch], "standardised", mnist, "float64")
+    x = as_input(mnist.train_images[:batch])
     y = mnist.train_labels[:batch].astype(np.int64)
     logits = ours.forward(x)
     grads = ours.backward(mlp_np.softmax_cross_entropy(logits, y)[1])
