@@ -30,6 +30,13 @@ def test_images_of_mnist_come_out_as_they_went_in(mnist):
     assert sum(map(ink.several, mnist.test_images)) <= 6
 
 
+def test_large_ink_shrinks_to_the_mean_of_what_each_pixel_covers():
+    y, x = np.mgrid[-99.5:100, -99.5:100]
+    disc = 255 * np.uint8(x * x + y * y < 100 * 100)
+    means = disc.reshape(20, 10, 20, 10).mean(axis=(1, 3))
+    assert ink.as_mnist(disc)[4:24, 4:24] == pytest.approx(means, abs=1.5)  # rounded down the columns, then along rows
+
+
 def same_pictures():
     """Files that show what DRAWN shows, by name; each after its own fashion."""
     image, opacity, nothing = Image.fromarray(DRAWN), 255 - DRAWN, np.zeros_like(DRAWN)
@@ -43,10 +50,11 @@ def same_pictures():
         "frame of paper": np.pad(DRAWN, ((300, 10), (20, 250)), constant_values=235),
         "large": image.resize((1200, 1600)),
         "specks": specks,
+        "shadow": (DRAWN * (1 - 0.6 / (1 + np.exp((200 - x) / 9)))).astype(np.uint8),
         "shade": (DRAWN * (1 - 0.5 * (x / 300) * (y / 400))).astype(np.uint8),
         "palette": image.convert("P"),
         "1 bit": image.convert("1", dither=Image.Dither.NONE),
-        "16 bits": DRAWN.astype(np.uint16) * 257,
+        "16 bits": DRAWN.astype(np.uint16) * 256 + 7,
         "rgb": image.convert("RGB"),
         "black on nothing": np.stack([nothing, nothing, nothing, opacity], axis=2),
         "white on nothing": np.stack([nothing + 255] * 3 + [opacity], axis=2),
@@ -91,6 +99,8 @@ def test_two_digits_are_not_one(pen):
         picture = np.pad(np.hstack([a, np.zeros((300, 30)), b]), 40)
         with pytest.raises(UserError, match="more than one digit"):
             seen(encoded(photograph(picture, rng), "PNG"))
+    y, x = np.mgrid[:200, :200]
+    assert ink.several(255 * np.uint8(np.abs(np.abs(x + 0.3 * y - 120) - 30) < 5))  # //, one above the other's foot
 
 
 # --- What cannot be read -------------------------------------------------------------------------------------------
@@ -190,6 +200,16 @@ def test_damaged_files_are_an_error_or_a_picture(n):
             assert image.shape == (28, 28) and image.max() > 100
             read += 1
     assert n / 20 < read < n  # so that both are tried
+
+
+# --- Its parts -----------------------------------------------------------------------------------------------------
+
+
+def test_the_surface_is_the_quadratic_that_was_there():
+    y, x = np.meshgrid(np.linspace(-1, 1, 40), np.linspace(-1, 1, 30), indexing="ij")
+    picture = 100 + 20 * x - 30 * y + 5 * x * x - 4 * x * y + 3 * y * y
+    border = (abs(x) > 0.8) | (abs(y) > 0.8)
+    assert ink.quadratic(picture + 50 * ~border, border) == pytest.approx(picture, abs=1e-3)
 
 
 def test_otsu_splits_where_the_gap_is():
