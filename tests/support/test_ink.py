@@ -37,6 +37,11 @@ def test_large_ink_shrinks_to_the_mean_of_what_each_pixel_covers():
     assert ink.as_mnist(disc)[4:24, 4:24] == pytest.approx(means, abs=1.5)  # rounded down the columns, then along rows
 
 
+def test_a_thin_stroke_gets_the_width_of_a_pen_and_no_other_does():
+    sizes = [ink.widen(Image.new("L", (pen, 200), 255)).size for pen in (2, 9, 17, 40)]
+    assert sizes == [(16, 214), (17, 208), (17, 200), (40, 200)]
+
+
 def same_pictures():
     """Files that show what DRAWN shows, by name; each after its own fashion."""
     image, opacity, nothing = Image.fromarray(DRAWN), 255 - DRAWN, np.zeros_like(DRAWN)
