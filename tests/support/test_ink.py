@@ -215,10 +215,3 @@ def test_the_surface_is_the_quadratic_that_was_there():
     picture = 100 + 20 * x - 30 * y + 5 * x * x - 4 * x * y + 3 * y * y
     border = (abs(x) > 0.8) | (abs(y) > 0.8)
     assert ink.quadratic(picture + 50 * ~border, border) == pytest.approx(picture, abs=1e-3)
-
-
-def test_otsu_splits_where_the_gap_is():
-    rng = np.random.default_rng(0)
-    values = np.concatenate([rng.uniform(0, 10, 500), rng.uniform(60, 80, 100)])
-    assert ((values >= ink.otsu(values)) == (values > 30)).mean() > 0.99  # to the width of its bins
-    assert ink.otsu(np.zeros((3, 3))) > 0
