@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 import data
-import predict
 from mlp_np import softmax_cross_entropy
+from predict import add_weights, load_network, softmax
 from support import drawing, program
 from support.files import open_folder
+from support.ink import read_digit
 from support.options import Parser, integer, test_set_name
 from vit_np import Patches
 
@@ -30,7 +31,7 @@ def main(argv=None):
     parser.add_argument(
         "--test", metavar="N", type=whole, help="or: test image N (default: 247, a 4 that looks like a 2)"
     )
-    predict.add_weights(parser)
+    add_weights(parser)
     parser.add_argument(
         "--patch",
         metavar="N",
@@ -46,15 +47,14 @@ def main(argv=None):
     if arguments.label is not None and not arguments.picture:
         parser.error("--label is for a picture of your own; a test image already has one")
 
-    model, options, checkpoint = predict.load_network(arguments.weights)
+    model, options, checkpoint = load_network(arguments.weights)
     count = (28 // options.patch) ** 2 if hasattr(options, "patch") else 0
     if arguments.patch is not None and arguments.patch >= count:
         parser.error(f"--patch {arguments.patch}: " + (f"there are {count}, from 0" if count else "only a ViT has any"))
     out = open_folder(arguments.out)
     dataset = data.load(options.dataset, options.hold_out)
     if arguments.picture:
-        picture = predict.read_picture(arguments.picture)
-        image, y = predict.as_mnist(predict.find_ink(picture, arguments.picture)), arguments.label
+        (_, image), y = read_digit(arguments.picture), arguments.label
         what = "your picture"
     else:
         n = 247 if arguments.test is None else arguments.test
@@ -71,7 +71,7 @@ def main(argv=None):
         figures = {**passes, "weights": draw_weights(model, options), **figures}
     for kind, figure in figures.items():
         drawing.save(figure, out / f"{kind}_{name}.png")
-    print(f"{predict.describe(options)} of {checkpoint.path}: {what}, {with_article(y)}")
+    print(f"{options.network.title(options)} of {checkpoint.path}: {what}, {with_article(y)}")
     print(f"see {out}: {', '.join(f'{kind}_{name}.png' for kind in figures)}")
 
 
@@ -83,9 +83,9 @@ def both_passes(model, options, image, y):
 
     (steps, grads): {"image", "loss", "logits": (10,), "p": (10,), "dlogits": (10,)}, and the model's gradients.
     """
-    logits = model.forward(predict.as_input(image, options))
+    logits = model.forward(data.as_input(image[np.newaxis], options))
     loss, dlogits = softmax_cross_entropy(logits, np.array([y]))
-    rows = {"logits": logits, "p": predict.softmax(logits), "dlogits": dlogits}
+    rows = {"logits": logits, "p": softmax(logits), "dlogits": dlogits}
     return {"image": image, "loss": float(loss)} | {name: a[0] for name, a in rows.items()}, model.backward(dlogits)
 
 
@@ -96,7 +96,7 @@ def mlp_passes(model, options, image, y):
 
 
 def draw_mlp(model, options, image, y, what, patch):
-    steps, network = mlp_passes(model, options, image, y), predict.describe(options)
+    steps, network = mlp_passes(model, options, image, y), options.network.title(options)
     return {
         "forward": drawing.forward_pass(steps, f"{network}, forward: {what}", y),
         "backward": drawing.backward_pass(steps, f"{network}, backward: {what}", y),
@@ -119,7 +119,7 @@ def resnet_passes(model, options, image, y):
 
 
 def draw_resnet(model, options, image, y, what, patch):
-    steps, network = resnet_passes(model, options, image, y), predict.describe(options)
+    steps, network = resnet_passes(model, options, image, y), options.network.title(options)
     return {
         "forward": drawing.feature_maps(steps, f"{network}, forward: {what}", y),
         "backward": drawing.feature_gradients(steps, f"{network}, backward: {what}", y),
@@ -144,7 +144,7 @@ def vit_passes(model, options, image, y):
 
 def draw_vit(model, options, image, y, what, patch):
     """patch: the one whose attention to draw, or None for that with the most ink."""
-    steps, network = vit_passes(model, options, image, y), predict.describe(options)
+    steps, network = vit_passes(model, options, image, y), options.network.title(options)
     patch = most_ink(image, options.patch) if patch is None else patch
     return {
         "attention": drawing.attention(steps, f"{network}: attention to {what}", y, patch),
@@ -172,7 +172,7 @@ def mlp_weights(model, options):
     return drawing.weights(
         W1.T[most].reshape(-1, 28, 28),
         [f"for {digit}" for digit in W2[most].argmax(axis=1)],
-        f"{predict.describe(options)}: the first layer's weights, W1",
+        f"{options.network.title(options)}: the first layer's weights, W1",
         f"the {len(most)} of {len(W2)} units whose weights W2 are largest, and the digit that each speaks for most\n"
         "(fine noise: what is left of the weights before training)",
     )
@@ -192,7 +192,7 @@ def vit_weights(model, options):
 
 def draw_kernels(kernels, options, note):
     shown = kernels[:MOST]
-    title = f"{predict.describe(options)}: the first layer's weights"
+    title = f"{options.network.title(options)}: the first layer's weights"
     return drawing.weights(shown, range(len(shown)), title, note)
 
 
@@ -206,7 +206,7 @@ def draw_test(model, options, dataset):
     p, labels = probabilities(model, options, dataset), dataset.test_labels
     counts = confusion_matrix(p, labels)
     right, total = int(np.trace(counts)), int(counts.sum())
-    network, tested = predict.describe(options), test_set_name(options)
+    network, tested = options.network.title(options), test_set_name(options)
     wrong = worst(p, labels)
     return {
         "confusion": drawing.confusion(counts, f"{network} reads {right:,} of {total:,} {tested} images right"),
@@ -220,7 +220,7 @@ def draw_test(model, options, dataset):
 def probabilities(model, options, dataset):
     """The network's probabilities for all test images: (N, 10)."""
     parts = (data.as_input(images, options) for images, _ in data.test_batches(dataset))
-    return np.concatenate([predict.softmax(model.forward(x)) for x in parts])
+    return np.concatenate([softmax(model.forward(x)) for x in parts])
 
 
 def confusion_matrix(p, labels):

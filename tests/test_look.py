@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import data
 import look
 import main_np
 import predict
 from conftest import ROOT, as_input, assert_one_line
 from mlp_np import MLP, numerical_gradient, relative_difference, softmax_cross_entropy
+from networks import NETWORKS
 from resnet_np import ResNet
 from support.errors import UserError
 from vit_np import ViT
@@ -30,7 +32,8 @@ def tiny(tmp_path_factory):
 
 
 def options_of(**more):
-    return SimpleNamespace(**{"pixels": "standardised", "dataset": "mnist", "dtype": "float64", "name": "np"} | more)
+    kept = {"pixels": "standardised", "dataset": "mnist", "dtype": "float64", "name": "np"} | more
+    return SimpleNamespace(**kept, network=NETWORKS[kept["model"]])
 
 
 # --- The numbers ---------------------------------------------------------------------------------------------------
@@ -107,7 +110,7 @@ def test_the_gradients_that_return_to_the_feature_maps(blocks, mnist):
     model.training = False
     image, y = mnist.test_images[0], 3
     options = options_of(model="resnet", widths=(2, 3), blocks=blocks)
-    expected = model.forward(predict.as_input(image, options))[0]
+    expected = model.forward(data.as_input(image[np.newaxis], options))[0]
     steps = look.resnet_passes(model, options, image, y)
     assert steps["logits"] == pytest.approx(expected)
     assert list(steps["maps"]) == list(steps["gradients"]) == ["stem", "stage 1", "stage 2"]
@@ -149,7 +152,7 @@ def vit(mnist):
 def test_the_gradients_that_return_to_the_patches(vit):
     """Against central differences of the loss, from after each block on, and from the pixels on."""
     model, options, image, steps = vit
-    x = predict.as_input(image, options)
+    x = data.as_input(image[np.newaxis], options)
     assert steps["logits"] == pytest.approx(model.forward(x)[0])
     assert list(steps["gradients"]) == ["embedded", "block 1", "block 2"]
     patches, embed, positions, *rest = model.layers.values()
