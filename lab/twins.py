@@ -174,9 +174,7 @@ def picture(runs):
     legend = above.legend(loc="upper right", frameon=False)
     legend.get_lines()[1].set_linewidth(1.2)
 
-    style_axes(
-        below, "How far apart by hand and PyTorch are: the largest difference between any two weights", "difference"
-    )
+    style_axes(below, "How far apart they are: the largest difference between any two weights", "difference")
     below.set_yscale("log")
     below.set_xlabel("steps", color=INK)
     for kind, color in [("float32", TEST), ("float64", TRAIN), (KEY_BIAS, INK)]:
@@ -191,9 +189,10 @@ def picture(runs):
     tape = np.array(run["tape"])
     below.plot(steps, np.where(tape > 0, tape, np.nan), color=TRAIN, linewidth=1, linestyle=(0, (1, 1)))
     equal = [kind for kind in ("float32", "float64") if not any(runs[kind]["tape"])]
-    note = f"0 at every step in {' and '.join(equal)}" if equal else f"{tape[-1]:.1g} in float64 (dotted)"
-    below.annotate(f"by hand and on the tape: {note}", (0.01, 0.03), xycoords="axes fraction", color=TRAIN,
+    apart = f"0 at every step in {' and '.join(equal)}" if equal else f"{tape[-1]:.1g} in float64 (dotted)"
+    below.annotate(f"on the tape and by hand: {apart}", (0.01, 0.94), xycoords="axes fraction", color=TRAIN,
                    fontweight="bold")  # fmt: skip
+    below.annotate("in PyTorch and by hand: the lines", (0.01, 0.88), xycoords="axes fraction", color=INK)
     for dtype, color in [("float32", TEST), ("float64", TRAIN)]:
         unit = np.finfo(dtype).eps / 2
         below.axhline(unit, color=color, linewidth=1.2, linestyle=(0, (4, 3)))
