@@ -11,10 +11,9 @@ import numpy as np
 import data
 import networks
 from exercises import chapter1, runner
-from exercises.catalogue import number
-from exercises.house import UserError
-from exercises.terminal import near, say
+from exercises.show import near, say
 from mlp_np import MLP, relative_difference, softmax_cross_entropy
+from support.errors import UserError
 
 HIDDEN, BATCH, EPOCHS, LR, MOMENTUM = 128, 128, 3, 0.1, 0.9
 OPTIONS = networks.parse_options("np", "--batch-size", BATCH)  # seed 0, and all else as in main_np.py
@@ -23,11 +22,11 @@ TWINS = 100  # steps that mlp_np.py takes alongside
 
 def train(work):
     """Train, test, and draw the curves into the learner's folder; UserError if functions are missing."""
-    missing = [number(e) for e in chapter1.CHAPTER if not work.passed(e)]
+    missing = [e.name for e in chapter1.EXERCISES if not work.passed(e)]
     if missing:
-        which = ", ".join(map(str, missing))
+        which = ", ".join(missing)
         raise UserError(f"train needs all ten functions of chapter 1, passed and unchanged since; still to do: {which}")
-    yours = SimpleNamespace(**{e.function: quiet(work.path(e), e.function) for e in chapter1.CHAPTER})
+    yours = SimpleNamespace(**{e.function.name: quiet(work.path(e), e.function.name) for e in chapter1.EXERCISES})
     dataset = data.load("mnist")
     params = MLP(HIDDEN, seed=0).params
     say("Your functions, and no others, train a network: 784 pixels, 128 hidden units, 10 digits.\n", "strong")

@@ -176,7 +176,7 @@ def test_wrong_weights_are_one_line(edited, refuse, tmp_path):
     refuse(Path(__file__), "not a checkpoint")
     refuse(tmp_path, "cannot read")
     refuse(edited({"hidden": 47}), "another network")
-    refuse(edited({"dataset": "kmnist"}), "kmnist")
+    refuse(edited({"dataset": "fashion_mnist"}), "fashion_mnist")
     refuse(edited({"pixels": "loud"}), "make no sense")
     refuse(edited({"seed": "<meta http-equiv=refresh content='0;url=http://127.0.0.1/'>"}), "make no sense")
     refuse(edited({"model": ["mlp", "resnet"]}), "make no sense")
