@@ -198,14 +198,15 @@ def test_the_benchmark_is_what_it_should_be():
 
 
 def test_the_tape_costs_what_the_docs_say():
-    """A step of the MLP costs the same; where a derivation found a shorter formula, by hand is much faster."""
+    """The MLP costs about the same; where a derivation found a shorter formula, by hand is faster."""
 
     def ratio(what):
         return RESULTS["tape"]["found"][what]["on the tape"]["ms"] / RESULTS["tape"]["found"][what]["by hand"]["ms"]
 
     assert ratio("MLP") <= 1.15
     assert ratio("transformer") <= 1.6
-    assert min(ratio("softmax"), ratio("layer normalisation")) > 2
+    assert ratio("softmax") > 1.5
+    assert ratio("layer normalisation") > 1.2
 
 
 # --- Links -------------------------------------------------------------------------------------------------------
