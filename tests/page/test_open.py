@@ -8,8 +8,8 @@ import zipfile
 import numpy as np
 import pytest
 
-import data
 from chromium import arrays_of, opened, weights
+from conftest import as_input
 from mlp_np import MLP, relative_difference
 from support.checkpoint import load_checkpoint
 
@@ -63,7 +63,7 @@ def test_a_network_opened_here_is_numpys(page, mnist, dtype, order):
     model.params = {name: np.ascontiguousarray(arrays[f"params__{name}"]) for name in SHAPES}
     for n in range(5):
         page.evaluate("n => lab.pick(n)", n)
-        x = data.as_input(mnist.test_images[n : n + 1], "unit", mnist, dtype)
+        x = as_input(mnist.test_images[n : n + 1], "unit", dtype)
         logits = arrays_of(page, "{logits: lab.now.logits}", np.float64)["logits"]
         assert relative_difference(logits, model.forward(x).ravel()) < (1e-6 if dtype == np.float32 else 1e-12)
     page.locator("#teach").click()

@@ -359,7 +359,7 @@ def test_the_pixels_move_against_dx_until_the_answer_tips(browser, mnist):
             page.locator("#limit").evaluate("(e) => { e.value = 7; e.dispatchEvent(new Event('input')); }")
             page.locator("#fool-on").click()
             changed = np.array(page.evaluate("Array.from(lab.fool.pixels)"))
-            x = data.as_input(changed.astype(np.uint8).reshape(1, 28, 28), "standardised", mnist, np.float64)
+            x = as_input(changed.astype(np.uint8).reshape(1, 28, 28))
             assert page.locator("#fool-after").inner_text() == str(model.forward(x).argmax()) == str(goal)
             assert page.locator("#answer").inner_text() == page.locator("#fool-before").inner_text() != str(goal)
             most = re.search(r"changed by more than (\d+) of 255", page.locator("#fool-words").inner_text())[1]
