@@ -132,7 +132,7 @@ EXERCISES = (
     Exercise(
         "batch_norm_dx",
         (normalised,),
-        (Source("resnet_np.py", r"gamma = self\.params\[", r"return gamma \* self\.inverse \* \(dy", doc=True),),
+        (Source("resnet_np.py", r"n = dy\.size", r"dx \*= gamma", doc=True),),
         {"dx": ("x", norm_loss)},
     ),
     Exercise(
@@ -150,7 +150,7 @@ EXERCISES = (
     Exercise(
         "shortcut",
         (residual,),
-        (Source("resnet_np.py", r"dz2 = dy \* \(self\.y > 0\)", r"shortcut\.backward\(dz2\)"),),
+        (Source("resnet_np.py", r"dz2 = dy \* \(self\.y > 0\)", r"return first\.backward"),),
         {"dx": ("x", lambda g, x: (g.block.forward(x) * g.dy).sum())},
     ),
 )
