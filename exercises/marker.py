@@ -197,7 +197,7 @@ def judge_case(exercise, outcome):
     """The `Verdict` on a case: what was said to be wrong, whether the cause is gone, whether it then learns."""
     case, notes, said = exercise.case, exercise.text.notes, str(outcome["said"])
     if "unfit" in outcome:
-        text = f"The marker cannot use the program: {outcome['unfit']} Let what its first lines name stay as it was."
+        text = f"The marker cannot use the program: {outcome['unfit']} Its first lines say what has to stay as it was."
         return Verdict(False, "does not fit", text)
     fixed, accuracy = outcome["fixed"], float(outcome["accuracy"])
     if said and said not in SUSPECTS:
