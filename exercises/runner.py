@@ -43,9 +43,10 @@ def load(file):
 
 def run(exercise, file, seed):
     """What became of one file, as plain data that JSON can hold."""
-    printed, outcome = Printed(), {"trials": [], "typed": typed(exercise, file)}
+    printed, outcome = Printed(), {"trials": []}
     try:
         with redirect_stdout(printed), redirect_stderr(printed), np.errstate(all="ignore"):
+            outcome["typed"] = typed(exercise, file)
             module = load(file)
             function = getattr(module, exercise.function.name, None)
             if exercise.case:

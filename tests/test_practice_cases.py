@@ -114,6 +114,16 @@ def test_a_case_passes_only_if_it_is_fixed_and_named(name, verdict):
     assert verdict(name, changed(name, "epochs", FIX[name])).name == "diagnosis: epochs"
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_nobody_learns_from_twelve_guesses_which_suspect_it_is(name):
+    said = {}
+    for word, (meaning, sign) in chapter3.SUSPECTS.items():
+        outcome = {"said": word, "fixed": False, "changed": False, "accuracy": 0}
+        said[word] = marker.judge(CASES[name], 0, outcome).text.replace(meaning, "").replace(sign, "")
+    ordinary = [word for word in said if f"Against {word}" not in CASES[name].text.notes]
+    assert len({said[word] for word in ordinary}) == 1 and len(ordinary) > 10
+
+
 @pytest.fixture
 def little(monkeypatch):
     """A quarter of the images, where no accuracy is asked for."""
