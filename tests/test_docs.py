@@ -164,6 +164,9 @@ def test_the_results_are_what_they_should_be():
 def test_the_proof_is_what_the_docs_say():
     assert RESULTS["twins"]["difference"]["float64"]["largest"] <= 2e-15
     assert f"{RESULTS['twins']['steps']:,} steps in float64" in " ".join(TEXT[README].split())
+    tape = [RESULTS["twins"]["difference"][dtype]["tape"]["largest"] for dtype in ("float32", "float64")]
+    assert tape == [0, 0]
+    assert f"over all {RESULTS['twins']['steps']:,} steps" in " ".join(TEXT["docs/autograd.md"].split())
     assert RESULTS["twins_resnet"]["difference"]["float64"]["largest"] < 1e-13
     assert f"Over {RESULTS['twins_resnet']['steps']} steps in float64 it stays below 1e-13" in TEXT["docs/resnet.md"]
 
