@@ -30,9 +30,9 @@ from matplotlib.figure import Figure
 import data
 import main_np
 import main_torch
-import resnet_np
 from lab import results
 from networks import parse_options
+from resnet_np import walk
 from support import drawing, program
 from support.drawing import INK, TEST, TRAIN, logarithmic, style_axes
 from support.history import machine
@@ -96,7 +96,7 @@ def add_key_biases(ours, theirs, options):
     for path, layer in theirs.named_modules():
         if path.endswith("attention"):
             layer.key.bias = torch.nn.Parameter(torch.zeros_like(layer.query.bias))
-            inner = resnet_np.walk(ours.layers)[f"{path}.key"]
+            inner = walk(ours.layers)[f"{path}.key"]
             inner.params["b"] = np.zeros_like(inner.params["W"][0])
     ours.params = ours.collect("params")
     our_optimizer, their_optimizer = main_np.Optimizer(ours.params, options), main_torch.make_optimizer(theirs, options)
