@@ -20,8 +20,6 @@ class Dataset(NamedTuple):
     train_labels: np.ndarray  # (60000,) uint8, 0 to 9
     test_images: np.ndarray  # (10000, 28, 28) uint8
     test_labels: np.ndarray  # (10000,) uint8
-    mean: float  # of all training pixels, 0 to 1
-    std: float
 
 
 def load(name="mnist", hold_out=0):
@@ -37,7 +35,7 @@ def load(name="mnist", hold_out=0):
     if hold_out:
         images, labels = arrays[:2]
         arrays = [images[:-hold_out], labels[:-hold_out], images[-hold_out:], labels[-hold_out:]]
-    return Dataset(*arrays, source.mean, source.std)
+    return Dataset(*arrays)
 
 
 def parse_idx(content):
@@ -52,18 +50,20 @@ def parse_idx(content):
     return values.reshape(shape)  # a view: nothing was copied
 
 
-def batches(dataset, batch_size, seed, first, last, augment="none"):
+def batches(dataset, options, first, last):
     """The training batches of steps first, ..., last - 1: images (B, 28, 28) uint8 and labels (B,) int64.
 
-    Each epoch visits the examples in its own order, a function of (seed, epoch) alone; what augment does to a batch
-    is a function of (seed, epoch, batch). So a run can stop after any step and go on as if it had never stopped. An
-    epoch skips the last few examples of its order if they do not fill a batch.
+    options: of the run; batch_size, seed and augment count. Each epoch visits the examples in its own order, a function
+    of (seed, epoch) alone; what augment does to a batch is a function of (seed, epoch, batch). So a run can stop after
+    any step and go on as if it had never stopped. An epoch skips the last few examples of its order if they do not fill
+    a batch.
     """
-    drawn = draw(dataset.train_images, dataset.train_labels, batch_size, seed, first, last, augment)
-    return drawn if augment == "none" else ahead(drawn)
+    drawn = draw(dataset.train_images, dataset.train_labels, options, first, last)
+    return drawn if options.augment == "none" else ahead(drawn)
 
 
-def draw(images, labels, batch_size, seed, first, last, augment):
+def draw(images, labels, options, first, last):
+    batch_size, seed = options.batch_size, options.seed
     steps_per_epoch = len(images) // batch_size
     order = None
     for step in range(first, last):
@@ -71,7 +71,7 @@ def draw(images, labels, batch_size, seed, first, last, augment):
         if order is None or i == 0:
             order = stream(seed, epoch).permutation(len(images))
         chosen = order[i * batch_size : (i + 1) * batch_size]
-        yield AUGMENT[augment](images[chosen], stream(seed, epoch, i)), labels[chosen].astype(np.int64)
+        yield AUGMENT[options.augment](images[chosen], stream(seed, epoch, i)), labels[chosen].astype(np.int64)
 
 
 def stream(seed, *key):
@@ -99,16 +99,16 @@ def test_batches(dataset, size=50, share=0, shares=1):
         yield dataset.test_images[i : i + size], dataset.test_labels[i : i + size].astype(np.int64)
 
 
-def as_input(images, pixels, dataset, dtype):
-    """uint8 images (B, 28, 28) as a network's input, of the same shape.
+def as_input(images, options):
+    """uint8 images (B, 28, 28) as a network's input, of the same shape, as the options say (dataset, pixels, dtype).
 
     pixels: "raw" 0 to 255; "unit" 0 to 1; "standardised" with mean 0 and standard deviation 1 over the
     training set, so that the first layer sees numbers around zero (LeCun et al. 1998, Efficient BackProp).
     """
-    x = images.astype(dtype)
-    if pixels == "standardised":
-        x -= 255 * dataset.mean
-        x /= 255 * dataset.std
-    elif pixels == "unit":
+    x = images.astype(options.dtype)
+    if options.pixels == "standardised":
+        x -= 255 * SOURCES[options.dataset].mean
+        x /= 255 * SOURCES[options.dataset].std
+    elif options.pixels == "unit":
         x /= 255
     return x

@@ -4,23 +4,19 @@
 numbers; support/drawing.py draws them. NumPy runs the network, whichever framework trained it.
 """
 
-import math
 import sys
 from pathlib import Path
 
-from support import program  # first: it handles Ctrl-C
-
-# isort: split
 import numpy as np
 
 import data
-import predict
 from mlp_np import softmax_cross_entropy
-from resnet_np import BatchNorm, walk
-from support import drawing
+from predict import add_weights, load_network, softmax
+from support import drawing, program
 from support.files import open_folder
+from support.ink import read_digit
 from support.options import Parser, integer, test_set_name
-from vit_np import patches
+from vit_np import Patches
 
 MOST = 64  # first-layer units to draw
 WRONG = 24  # mistakes to draw
@@ -35,7 +31,7 @@ def main(argv=None):
     parser.add_argument(
         "--test", metavar="N", type=whole, help="or: test image N (default: 247, a 4 that looks like a 2)"
     )
-    predict.add_weights(parser)
+    add_weights(parser)
     parser.add_argument(
         "--patch",
         metavar="N",
@@ -51,14 +47,14 @@ def main(argv=None):
     if arguments.label is not None and not arguments.picture:
         parser.error("--label is for a picture of your own; a test image already has one")
 
-    model, options, checkpoint = predict.load_network(arguments.weights)
-    if arguments.patch is not None and arguments.patch >= (count := number_of_patches(options)):
+    model, options, checkpoint = load_network(arguments.weights)
+    count = (28 // options.patch) ** 2 if hasattr(options, "patch") else 0
+    if arguments.patch is not None and arguments.patch >= count:
         parser.error(f"--patch {arguments.patch}: " + (f"there are {count}, from 0" if count else "only a ViT has any"))
     out = open_folder(arguments.out)
     dataset = data.load(options.dataset, options.hold_out)
     if arguments.picture:
-        picture = predict.read_picture(arguments.picture)
-        image, y = predict.as_mnist(predict.find_ink(picture, arguments.picture)), arguments.label
+        (_, image), y = read_digit(arguments.picture), arguments.label
         what = "your picture"
     else:
         n = 247 if arguments.test is None else arguments.test
@@ -68,135 +64,97 @@ def main(argv=None):
         what = f"{test_set_name(options)} image {n}"
 
     name = Path(checkpoint.path).stem.removeprefix("checkpoint_")
-    figures = {
-        **draw_passes(model, options, image, y, what, arguments.patch),
-        "weights": draw_weights(model, options),
-        **draw_test(model, options, dataset),
-    }
+    figures = draw_test(model, options, dataset)
+    if options.model in INSIDE:
+        draw_passes, draw_weights = INSIDE[options.model]
+        passes = draw_passes(model, options, image, y, f"{with_article(y)}, {what}", arguments.patch)
+        figures = {**passes, "weights": draw_weights(model, options), **figures}
     for kind, figure in figures.items():
         drawing.save(figure, out / f"{kind}_{name}.png")
-    print(f"{predict.describe(options)} of {checkpoint.path}: {what}, {with_article(y)}")
+    print(f"{options.network.title(options)} of {checkpoint.path}: {what}, {with_article(y)}")
     print(f"see {out}: {', '.join(f'{kind}_{name}.png' for kind in figures)}")
 
 
 # --- One image, there and back -------------------------------------------------------------------------------------
 
 
-def draw_passes(model, options, image, y, what, patch=None):
-    """The figures of both passes of one uint8 image (28, 28), whose true digit is y. patch: a ViT's, or None."""
-    network = predict.describe(options)
-    there, back = f"{network}, forward: {with_article(y)}, {what}", f"{network}, backward: {with_article(y)}, {what}"
-    if options.model == "mlp":
-        steps = mlp_passes(model, options, image, y)
-        return {"forward": drawing.forward_pass(steps, there, y), "backward": drawing.backward_pass(steps, back, y)}
-    if options.model == "vit":
-        steps = vit_passes(model, options, image, y)
-        patch = most_ink(image, options.patch) if patch is None else patch
-        title = f"{network}: attention to {with_article(y)}, {what}"
-        return {
-            "attention": drawing.attention(steps, title, y, patch),
-            "backward": drawing.patch_gradients(steps, back, y),
-        }
-    steps = resnet_passes(model, options, image, y)
-    return {
-        "forward": drawing.feature_maps(steps, there, y),
-        "backward": drawing.feature_gradients(steps, back, y),
-    }
+def both_passes(model, options, image, y):
+    """Forward and backward for one uint8 image (28, 28), whose true digit is y.
+
+    (steps, grads): {"image", "loss", "logits": (10,), "p": (10,), "dlogits": (10,)}, and the model's gradients.
+    """
+    logits = model.forward(data.as_input(image[np.newaxis], options))
+    loss, dlogits = softmax_cross_entropy(logits, np.array([y]))
+    rows = {"logits": logits, "p": softmax(logits), "dlogits": dlogits}
+    return {"image": image, "loss": float(loss)} | {name: a[0] for name, a in rows.items()}, model.backward(dlogits)
 
 
 def mlp_passes(model, options, image, y):
-    """Everything that mlp_np.py computes for one image, by its name there: {"z1": (H,), ..., "dW1": (784, H)}."""
-    logits = model.forward(predict.as_input(image, options))
-    loss, dlogits = softmax_cross_entropy(logits, np.array([y]))
-    grads = model.backward(dlogits)
-    rows = {"z1": model.z1, "a1": model.a1, "logits": logits, "p": predict.softmax(logits)}
-    rows |= {"dlogits": dlogits, "da1": model.da1, "dz1": model.dz1}
-    return {"image": image, "loss": float(loss), "dW1": grads["W1"]} | {name: a[0] for name, a in rows.items()}
+    """Everything that mlp_np.py computes for one image, by its name there: also {"z1": (H,), ..., "dW1": (784, H)}."""
+    steps, grads = both_passes(model, options, image, y)
+    return steps | {name: getattr(model, name)[0] for name in ("z1", "a1", "da1", "dz1")} | {"dW1": grads["W1"]}
+
+
+def draw_mlp(model, options, image, y, what, patch):
+    steps, network = mlp_passes(model, options, image, y), options.network.title(options)
+    return {
+        "forward": drawing.forward_pass(steps, f"{network}, forward: {what}", y),
+        "backward": drawing.backward_pass(steps, f"{network}, backward: {what}", y),
+    }
 
 
 def resnet_passes(model, options, image, y):
     """The same for a ResNet: the output of the stem and of each stage, and the gradient that returns to it.
 
-    {"maps": {"stem": (14, 14, 16), ...}, "gradients": the same, "logits": (10,), "p": (10,), "dlogits": (10,), "loss"}
-
-    The network runs as in testing: batch normalisation uses the means and variances that it remembers. They are
-    constants then, and so is its factor: y = scale x + constant, dx = scale dy.
+    Also {"maps": {"stem": (14, 14, 16), ...}, "gradients": the same}. The network runs as in testing: batch
+    normalisation uses the means and variances that it remembers.
     """
-    for layer in walk(model.layers).values():
-        if isinstance(layer, BatchNorm):
-            layer.backward = lambda dy, norm=layer: dy * norm.scale
-    logits = model.forward(predict.as_input(image, options))
-    loss, dlogits = softmax_cross_entropy(logits, np.array([y]))
+    steps, _ = both_passes(model, options, image, y)
+    last = {f"stage {i + 1}": f"blocks.{(i + 1) * options.blocks - 1}" for i in range(len(options.widths))}
+    shown = {"stem": "stem"} | last  # of each stage, its last block
+    return steps | {
+        "maps": {stage: model.outputs[layer][0] for stage, layer in shown.items()},
+        "gradients": {stage: model.gradients[layer][0] for stage, layer in shown.items()},
+    }
 
-    # resnet_np.ResNet.backward, with a stop after every block.
-    *body, linear = model.layers.values()
-    blocks = body[1:]
-    dmean = linear.backward(dlogits)
-    _, height, width, _ = model.last_shape
-    da = np.broadcast_to((dmean / (height * width))[:, np.newaxis, np.newaxis], model.last_shape)
-    maps, gradients = {}, {}
-    for i in reversed(range(len(blocks))):
-        if (i + 1) % options.blocks == 0:  # the last of its stage
-            stage = f"stage {(i + 1) // options.blocks}"
-            maps[stage], gradients[stage] = blocks[i].y[0], da[0]
-        da = blocks[i].backward(da)
-    maps["stem"], gradients["stem"] = model.a0[0], da[0]
+
+def draw_resnet(model, options, image, y, what, patch):
+    steps, network = resnet_passes(model, options, image, y), options.network.title(options)
     return {
-        "image": image,
-        "maps": dict(reversed(maps.items())),  # in the order of the forward pass
-        "gradients": dict(reversed(gradients.items())),
-        "logits": logits[0],
-        "p": predict.softmax(logits)[0],
-        "dlogits": dlogits[0],
-        "loss": float(loss),
+        "forward": drawing.feature_maps(steps, f"{network}, forward: {what}", y),
+        "backward": drawing.feature_gradients(steps, f"{network}, backward: {what}", y),
     }
 
 
 def vit_passes(model, options, image, y):
     """The same for a ViT: every block's attention, and the gradient that returns to what stands between the layers.
 
-    {"attention": {"block 1": (h, T, T), ...}, "gradients": {"embedded": (T, C), "block 1": (T, C), ...},
-    "dx": (28, 28), "logits": (10,), "p": (10,), "dlogits": (10,), "loss"}
+    Also {"attention": {"block 1": (h, T, T), ...}, "gradients": {"embedded": (T, C), "block 1": (T, C), ...},
+    "dx": (28, 28)}.
     """
-    logits = model.forward(predict.as_input(image, options))
-    loss, dlogits = softmax_cross_entropy(logits, np.array([y]))
-
-    # vit_np.ViT.backward, with a stop after every block, and on to the pixels.
-    *body, linear = model.layers.values()
-    embed, _, *blocks, norm = body
-    dmean = linear.backward(dlogits)
-    da = norm.backward(np.broadcast_to((dmean / model.last_shape[1])[:, np.newaxis], model.last_shape))
-    attention, gradients = {}, {}
-    for i in reversed(range(len(blocks))):
-        attention[f"block {i + 1}"], gradients[f"block {i + 1}"] = blocks[i].layers["attention"].weights[0], da[0]
-        da = blocks[i].backward(da)
-    gradients["embedded"] = da[0]
-    return {
-        "image": image,
-        "attention": dict(reversed(attention.items())),  # in the order of the forward pass
-        "gradients": dict(reversed(gradients.items())),
-        "dx": laid_out(embed.backward(da)[0]),
-        "logits": logits[0],
-        "p": predict.softmax(logits)[0],
-        "dlogits": dlogits[0],
-        "loss": float(loss),
+    steps, _ = both_passes(model, options, image, y)
+    blocks = {f"block {i + 1}": f"blocks.{i}" for i in range(options.blocks)}
+    returned = {"embedded": "positions"} | blocks
+    return steps | {
+        "attention": {block: model.layers[layer].layers["attention"].weights[0] for block, layer in blocks.items()},
+        "gradients": {place: model.gradients[layer][0] for place, layer in returned.items()},
+        "dx": model.gradients["x"][0],
     }
 
 
-def laid_out(rows):
-    """What vit_np.patches cut, put together again: (T, size size) -> (28, 28)."""
-    size, side = math.isqrt(rows.shape[1]), math.isqrt(len(rows))
-    return rows.reshape(side, side, size, size).swapaxes(1, 2).reshape(28, 28)
+def draw_vit(model, options, image, y, what, patch):
+    """patch: the one whose attention to draw, or None for that with the most ink."""
+    steps, network = vit_passes(model, options, image, y), options.network.title(options)
+    patch = most_ink(image, options.patch) if patch is None else patch
+    return {
+        "attention": drawing.attention(steps, f"{network}: attention to {what}", y, patch),
+        "backward": drawing.patch_gradients(steps, f"{network}, backward: {what}", y),
+    }
 
 
 def most_ink(image, size):
     """The number of the patch with the most ink."""
-    return int(patches(image[np.newaxis].astype(int), size)[0].sum(axis=1).argmax())
-
-
-def number_of_patches(options):
-    """How many patches the network cuts an image into; 0 if it is no ViT."""
-    return (28 // options.patch) ** 2 if options.model == "vit" else 0
+    return int(Patches(size).forward(image[np.newaxis].astype(int))[0].sum(axis=1).argmax())
 
 
 def with_article(y):
@@ -204,29 +162,38 @@ def with_article(y):
     return f"an {y}" if y == 8 else f"a {y}"
 
 
-# --- All images ----------------------------------------------------------------------------------------------------
+# --- The first layer, and all images --------------------------------------------------------------------------------
 
 
-def draw_weights(model, options):
-    """The figure of the first layer: an MLP's units that matter most, or a kernel for each channel of the others."""
-    network = predict.describe(options)
-    if options.model == "vit":
-        kernels = model.params["embed.W"].T.reshape(-1, options.patch, options.patch)[:MOST]
-        return drawing.weights(kernels, range(len(kernels)), f"{network}: the first layer's weights",
-                            "what each channel of the embedding multiplies a patch by")  # fmt: skip
-    if options.model == "resnet":
-        kernels = np.moveaxis(model.params["stem.conv.W"][:, :, 0], 2, 0)[:MOST]  # (C, 3, 3)
-        return drawing.weights(kernels, range(len(kernels)), f"{network}: the first layer's weights",
-                            "the 3 x 3 weights of every channel of the stem")  # fmt: skip
+def mlp_weights(model, options):
+    """The figure of the units that matter most."""
     W1, W2 = model.params["W1"], model.params["W2"]
     most = loudest(W2)
     return drawing.weights(
         W1.T[most].reshape(-1, 28, 28),
         [f"for {digit}" for digit in W2[most].argmax(axis=1)],
-        f"{network}: the first layer's weights, W1",
+        f"{options.network.title(options)}: the first layer's weights, W1",
         f"the {len(most)} of {len(W2)} units whose weights W2 are largest, and the digit that each speaks for most\n"
         "(fine noise: what is left of the weights before training)",
     )
+
+
+def resnet_weights(model, options):
+    """The figure of the stem's kernels, one for each channel."""
+    kernels = np.moveaxis(model.params["stem.conv.W"][:, :, 0], 2, 0)  # (C, 3, 3)
+    return draw_kernels(kernels, options, "the 3 x 3 weights of every channel of the stem")
+
+
+def vit_weights(model, options):
+    """The figure of the embedding's kernels, one for each channel."""
+    kernels = model.params["embed.W"].T.reshape(-1, options.patch, options.patch)  # (C, size, size)
+    return draw_kernels(kernels, options, "what each channel of the embedding multiplies a patch by")
+
+
+def draw_kernels(kernels, options, note):
+    shown = kernels[:MOST]
+    title = f"{options.network.title(options)}: the first layer's weights"
+    return drawing.weights(shown, range(len(shown)), title, note)
 
 
 def loudest(W2):
@@ -239,7 +206,7 @@ def draw_test(model, options, dataset):
     p, labels = probabilities(model, options, dataset), dataset.test_labels
     counts = confusion_matrix(p, labels)
     right, total = int(np.trace(counts)), int(counts.sum())
-    network, tested = predict.describe(options), test_set_name(options)
+    network, tested = options.network.title(options), test_set_name(options)
     wrong = worst(p, labels)
     return {
         "confusion": drawing.confusion(counts, f"{network} reads {right:,} of {total:,} {tested} images right"),
@@ -252,8 +219,8 @@ def draw_test(model, options, dataset):
 
 def probabilities(model, options, dataset):
     """The network's probabilities for all test images: (N, 10)."""
-    parts = (data.as_input(images, options.pixels, dataset, options.dtype) for images, _ in data.test_batches(dataset))
-    return np.concatenate([predict.softmax(model.forward(x)) for x in parts])
+    parts = (data.as_input(images, options) for images, _ in data.test_batches(dataset))
+    return np.concatenate([softmax(model.forward(x)) for x in parts])
 
 
 def confusion_matrix(p, labels):
@@ -265,6 +232,10 @@ def worst(p, labels):
     """The misread images, the most confident mistake first, at most WRONG of them."""
     wrong = np.flatnonzero(p.argmax(axis=1) != labels)
     return wrong[np.argsort(-p[wrong].max(axis=1), kind="stable")][:WRONG]
+
+
+# What to draw of the inside of a network: of one image's two passes, and of the first layer's weights.
+INSIDE = {"mlp": (draw_mlp, mlp_weights), "resnet": (draw_resnet, resnet_weights), "vit": (draw_vit, vit_weights)}
 
 
 if __name__ == "__main__":

@@ -5,41 +5,48 @@ main_torch.py is the same program with PyTorch in place of our own derivatives; 
 
 import sys
 
-from support import program  # first: it sees to Ctrl-C
-
-# isort: split
 import numpy as np
 
 import data
 import plot
-from mlp_np import MLP, softmax_cross_entropy
-from resnet_np import ResNet
-from support.run import Run, begin
-from vit_np import ViT
+from mlp_np import softmax_cross_entropy
+from networks import begin, make
+from support import program
+from support.halves import Halves
+from support.run import Run
 
 
 def main(argv=None):
     options, checkpoint = begin("np", __doc__, argv)
     dataset = data.load(options.dataset, options.hold_out)  # 60,000 images to learn from, 10,000 to test with
     model, optimizer = build(options, checkpoint)  # random weights, or those of the checkpoint
+    network = Halves(model, options.network.in_halves)  # for two threads: each gets half of a batch
 
-    run = Run(options, dataset, lambda: get_arrays(model, optimizer), checkpoint)
-    batches = data.batches(dataset, options.batch_size, options.seed, run.step, run.plan.stop, options.augment)
-    for images, y in run.watch(batches):  # (B, 28, 28) and (B,)
-        x = data.as_input(images, options.pixels, dataset, options.dtype)  # (B, 28, 28)
-        loss, accuracy = train_step(model, optimizer, x, y, run.learning_rate)
-        run.record(loss, accuracy)
-        if run.epoch_ends:
-            run.record_test(*evaluate(model, dataset, options))
-    return run.end(plot.learning_curves)
+    run = Run(options, dataset, model.params, checkpoint)
+    with run.watch():  # a progress bar; Ctrl-C waits until a step is done
+        for images, y in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
+            x = data.as_input(images, options)  # (B, 28, 28)
+            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate)
+            run.record(loss, accuracy)
+            if run.epoch_ends:
+                run.record_test(*evaluate(network, dataset, options))
+            if run.epoch_ends or run.interrupted:
+                run.save(get_arrays(model, optimizer))
+            if run.epoch_ends:
+                run.say_epoch()
+            if run.interrupted:
+                break
+    run.save_history()
+    plot.learning_curves(run)
+    return run.end()
 
 
-def train_step(model, optimizer, x, y, lr):
+def train_step(network, optimizer, x, y, lr):
     """One step of training, in place; the batch's loss and accuracy before it."""
-    logits = model.forward(x)  # (B, 10)
+    logits = network.forward(x)  # (B, 10)
     loss, dlogits = softmax_cross_entropy(logits, y)
-    grads = model.backward(dlogits)
-    optimizer.step(model.params, grads, lr)
+    grads = network.backward(dlogits)
+    optimizer.step(network.params, grads, lr)
     return loss, (logits.argmax(axis=1) == y).mean()
 
 
@@ -109,26 +116,21 @@ def in_parts(*groups, size=50_000):
             yield [group[name][i : i + rows] for group in groups]
 
 
-def evaluate(model, dataset, options):
+def evaluate(network, dataset, options):
     """Mean loss and accuracy of the network as it is on all test images."""
-    model.training = False  # batch normalisation then uses the statistics that it remembers
+    network.training = False  # batch normalisation then uses the statistics that it remembers
     loss = correct = 0
-    for images, y in data.test_batches(dataset):
-        logits = model.forward(data.as_input(images, options.pixels, dataset, options.dtype))
+    for images, y in data.test_batches(dataset, 100):
+        logits = network.forward(data.as_input(images, options))
         loss += softmax_cross_entropy(logits, y)[0] * len(y)
         correct += (logits.argmax(axis=1) == y).sum()
-    model.training = True
+    network.training = True
     return loss / len(dataset.test_images), correct / len(dataset.test_images)
 
 
 def build(options, checkpoint=None):
     """The network that the options describe and its optimizer, both as new, or as a checkpoint has them."""
-    if options.model == "mlp":
-        model = MLP(options.hidden, options.init, options.seed, options.dtype)
-    elif options.model == "resnet":
-        model = ResNet(options.widths, options.blocks, options.seed, options.dtype)
-    else:
-        model = ViT(options.width, options.blocks, options.heads, options.patch, options.seed, options.dtype)
+    model = make("autograd" if options.autograd else "np", options)
     optimizer = Optimizer(model.params, options)
     if checkpoint:
         checkpoint.copy_to(get_arrays(model, optimizer))

@@ -6,21 +6,17 @@ main_np.py is the same program with our own derivatives; read the two side by si
 
 import sys
 
-from support import program  # first: it sees to Ctrl-C
-
-# isort: split
 import torch
 import torch.nn.functional as F
 
 import data
 import main_np
 import plot
-from mlp_torch import MLP
-from resnet_torch import ResNet
+from networks import begin, make
+from support import program
 from support.names import get_arrays, set_arrays
 from support.place import FULL_PRECISION, Place
-from support.run import Run, begin
-from vit_torch import ViT
+from support.run import Run
 
 
 def main(argv=None):
@@ -30,16 +26,24 @@ def main(argv=None):
     model, optimizer = build(options, checkpoint, place.device)  # main_np.py's first weights, or the checkpoint's
     network = place.prepare(model)
 
-    run = Run(options, dataset, lambda: get_arrays(model, optimizer), checkpoint, place)
-    batches = data.batches(dataset, options.batch_size, options.seed, run.step, run.plan.stop, options.augment)
-    for images, y in run.watch(batches):  # (B, 28, 28) and (B,)
-        x = data.as_input(images, options.pixels, dataset, options.dtype)  # (B, 28, 28)
-        x, y = place.share(x, y)  # as tensors where they are computed with
-        loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, place.precision)
-        run.record(loss, accuracy)
-        if run.epoch_ends:
-            run.record_test(*evaluate(network, dataset, options, place))
-    return run.end(plot.learning_curves)
+    run = Run(options, dataset, get_arrays(model, optimizer)["params"], checkpoint, place)
+    with run.watch():  # a progress bar; Ctrl-C waits until a step is done
+        for images, y in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
+            x = data.as_input(images, options)  # (B, 28, 28)
+            x, y = place.share(x, y)  # as tensors where they are computed with
+            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, place.precision)
+            run.record(loss, accuracy)
+            if run.epoch_ends:
+                run.record_test(*evaluate(network, dataset, options, place))
+            if run.epoch_ends or run.interrupted:
+                run.save(get_arrays(model, optimizer))
+            if run.epoch_ends:
+                run.say_epoch()
+            if run.interrupted:
+                break
+    run.save_history()
+    plot.learning_curves(run)
+    return run.end()
 
 
 def train_step(network, optimizer, x, y, lr, precision=FULL_PRECISION):
@@ -61,7 +65,7 @@ def evaluate(network, dataset, options, place):
     network.eval()  # batch normalisation then uses the statistics that it remembers
     loss = correct = 0
     for images, y in data.test_batches(dataset, 500, place.rank, place.size):
-        x, y = place.to_device(data.as_input(images, options.pixels, dataset, options.dtype), y)
+        x, y = place.to_device(data.as_input(images, options), y)
         logits = network(x)
         loss += F.cross_entropy(logits, y, reduction="sum")
         correct += (logits.argmax(dim=1) == y).sum()
@@ -72,12 +76,7 @@ def evaluate(network, dataset, options, place):
 
 def build(options, checkpoint=None, device="cpu"):
     """The network that the options describe and its optimizer, with all the numbers of main_np.build."""
-    if options.model == "mlp":
-        model = MLP(options.hidden)
-    elif options.model == "resnet":
-        model = ResNet(options.widths, options.blocks)
-    else:
-        model = ViT(options.width, options.blocks, options.heads, options.patch)
+    model = make("torch", options)
     model.to(device, getattr(torch, options.dtype))
     if torch.device(device).type != "mps":  # PyTorch's convolutions are faster this way, but some are wrong on mps
         model.to(memory_format=torch.channels_last)

@@ -121,6 +121,16 @@ def relative_difference(a, b):
     return np.abs(a - b).max() / largest if largest else 0.0
 
 
+def compare(name, by_hand, array, loss):
+    """The relative difference of d loss() / d array by hand from central differences; SystemExit if it is wrong."""
+    if by_hand.shape != array.shape:  # a (1, H) instead of an (H,) would broadcast, and pass
+        raise SystemExit(f"{name} has the shape {by_hand.shape}; it should be {array.shape}")
+    difference = relative_difference(by_hand, numerical_gradient(loss, array))
+    if not difference < 1e-6:
+        raise SystemExit(f"{name} is wrong: it differs from (loss(+h) - loss(-h)) / 2h by {difference:.1e} of its size")
+    return difference
+
+
 def check():
     """Print each gradient of a small float64 network, by hand beside central differences."""
     rng = np.random.default_rng(1)
@@ -146,12 +156,8 @@ def check():
     ]
     print("each gradient by hand, and its largest relative difference from (loss(+h) - loss(-h)) / 2h")
     for name, formula, by_hand, array, loss in rows:
-        if by_hand.shape != array.shape:  # a (1, H) instead of an (H,) would broadcast, and pass
-            raise SystemExit(f"{name} has the shape {by_hand.shape}; it should be {array.shape}")
-        difference = relative_difference(by_hand, numerical_gradient(loss, array))
+        difference = compare(name, by_hand, array, loss)
         print(f"{name:8} = {formula:20} {by_hand.shape!s:10} {difference:.1e}")
-        if not difference < 1e-6:
-            raise SystemExit(f"{name} is wrong")
 
 
 if __name__ == "__main__":

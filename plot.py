@@ -4,16 +4,13 @@
 """
 
 import sys
-
-from support import program  # first: it sees to Ctrl-C
-
-# isort: split
 from glob import glob
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from support import program
 from support.drawing import INK, TEST, TRAIN, logarithmic, new_axes, save, style_axes
 from support.errors import UserError
 from support.files import open_folder
@@ -24,10 +21,12 @@ from support.options import Parser
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#7f7f7f")
 
 
-def learning_curves(history, title, tested, folder, name):
-    """Draw loss_plot_NAME.png and accuracy_plot_NAME.png into a folder."""
-    save(loss_curve(history, title, tested), folder / f"loss_plot_{name}.png")
-    save(accuracy_curve(history, title, tested), folder / f"accuracy_plot_{name}.png")
+def learning_curves(run):
+    """Draw loss_plot_NAME.png and accuracy_plot_NAME.png into its folder. run: a `support.run.Run`."""
+    if run.first:  # of several processes, one draws
+        for kind, curve in (("loss", loss_curve), ("accuracy", accuracy_curve)):
+            picture = curve(run.history, run.title, run.tested)
+            save(picture, run.folder / f"{kind}_plot_{run.name}.png")
 
 
 def loss_curve(history, title, tested="test"):
@@ -73,10 +72,17 @@ def curves(axes, train, test_step, test, tested, label):
         )
 
 
-def smooth(values):
-    """The mean of each value's neighbours, nearer ones weighing more; at the ends, of those that are there."""
-    kernel = np.hanning(max(1, len(values) // 50) * 2 + 1)[1:-1]  # a 25th of the curve wide, as a bell
-    return np.convolve(values, kernel, "same") / np.convolve(np.ones(len(values)), kernel, "same")
+def smooth(values, most=10_000):
+    """The mean of each value's neighbours, nearer ones weighing more; at the ends, of those that are there.
+
+    A long curve is smoothed at `most` points, means of as many values each, and drawn straight between them: a picture
+    has fewer pixels, and the time would grow with the square of the length.
+    """
+    ends = np.linspace(0, len(values), min(len(values), most) + 1).astype(int)
+    points = np.add.reduceat(values, ends[:-1]) / np.diff(ends)
+    kernel = np.hanning(max(1, len(points) // 50) * 2 + 1)[1:-1]  # a 25th of the curve wide, as a bell
+    points = np.convolve(points, kernel, "same") / np.convolve(np.ones(len(points)), kernel, "same")
+    return np.interp(np.arange(len(values)), (ends[:-1] + ends[1:] - 1) / 2, points)
 
 
 # --- Several runs --------------------------------------------------------------------------------------------------
@@ -111,18 +117,21 @@ def histories(name):
 
 
 def labels(paths, runs):
-    """What to call each run: the options in which they differ, and NumPy or PyTorch if they differ in that.
+    """What to call each run: its model, if they differ, and the options in which it differs from others of that model.
 
     runs: their options, dicts. A run that this does not distinguish from the others is called by its path.
     """
     frameworks = ["PyTorch" if path.stem.endswith("torch") else "NumPy" for path in paths]
     runs = [run | {"": framework} for run, framework in zip(runs, frameworks, strict=True)]
-    names = {name: None for run in runs for name in run}  # in their order, each once
-    differing = [name for name in names if len({str(run.get(name)) for run in runs}) > 1]
-    described = [
-        ", ".join(f"{name.replace('_', ' ')} {run[name]}".strip() for name in differing if run.get(name) is not None)
-        for run in runs
-    ]
+    models = {str(run.get("model")) for run in runs}
+    described = []
+    for run in runs:
+        words = [str(run.get("model"))] if len(models) > 1 else []
+        alike = [other for other in runs if other.get("model") == run.get("model")]
+        for name, value in run.items():
+            if value is not None and len({str(other.get(name)) for other in alike}) > 1:
+                words.append(f"{name.replace('_', ' ')} {value}".strip())
+        described.append(", ".join(words))
     return [label if described.count(label) == 1 else str(path) for label, path in zip(described, paths, strict=True)]
 
 
@@ -138,6 +147,7 @@ def comparison(runs):
     logarithmic(above)
     below.set_xlabel("epochs", color=INK)
     for (label, (options, history)), colour in zip(runs.items(), COLOURS, strict=False):
+        label = " ".join(label.encode(errors="replace").decode().split())  # a folder's name may hold anything
         label = " " + label[:99].replace("$", r"\$")  # $ starts mathematics in matplotlib, and _ a label that it hides
         steps_per_epoch = (60_000 - options["hold_out"]) // options["batch_size"]
         epochs = np.arange(1, history.step + 1) / steps_per_epoch

@@ -3,7 +3,7 @@
     python practice.py              the current exercise: what to write and where; marks it
     python practice.py --watch      marks it again whenever you save the file
     python practice.py next         on to the next exercise (it never moves on by itself)
-    python practice.py 7            to exercise 7
+    python practice.py 7            to exercise 7; its name, dz1, does as well
     python practice.py hint         one more hint; there are three for each exercise
     python practice.py list         all exercises, and what is done
     python practice.py run          runs the current file as a program (for the detective's cases)
@@ -23,24 +23,24 @@ import sys
 import time
 from pathlib import Path
 
-from exercises.house import ONE_THREAD, ROOT, UserError
+from exercises import ONE_THREAD, ROOT
 
 if __name__ == "__main__":
     os.environ.update(ONE_THREAD)  # before NumPy is imported
 
-from exercises import cases, house, marker
-from exercises.catalogue import CHAPTERS, EXERCISES, number
-from exercises.solution import excerpt
-from exercises.terminal import near, say
-from exercises.work import Work, digest
+from exercises import marker
+from exercises.show import excerpt, near, recorded, say, symptom
+from exercises.work import BY_NAME, CHAPTERS, EXERCISES, Work, bare, digest, file_in, find, number
+from support import program
+from support.errors import UserError
 
 COMMANDS = ("next", "hint", "list", "run", "reset", "solution", "train", "mark")
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", nargs="?", help=f"{', '.join(COMMANDS)}, or the number of an exercise")
-    parser.add_argument("which", nargs="?", help="the number of an exercise (reset, solution), or a folder (mark)")
+    parser.add_argument("command", nargs="?", help=f"{', '.join(COMMANDS)}, or the number or name of an exercise")
+    parser.add_argument("which", nargs="?", help="an exercise (reset, solution), or a folder (mark)")
     parser.add_argument("--watch", action="store_true", help="mark again whenever the file is saved")
     parser.add_argument("--seed", type=int, help="the inputs of an earlier run; it said which")
     parser.add_argument("--folder", default=ROOT / "my_practice", type=Path, help="where your files are (my_practice)")
@@ -55,11 +55,11 @@ def main(argv=None):
     if which is not None and command not in ("reset", "solution"):
         raise UserError(f"{command} takes no further word; -h lists the commands")
     work = Work(options.folder)
-    if command is None or command == "next" or command.isdecimal():
+    if command is None or command == "next" or command.isdecimal() or bare(command) in BY_NAME:
         exercise = choose(work, command)
         return watch(work, options.seed) if options.watch else show(work, exercise, options.seed)
     if command not in COMMANDS:
-        raise UserError(f"there is no command {command!r}; -h lists them")
+        raise UserError(f"there is no command and no exercise {command!r}; -h lists the commands")
     if command == "list":
         return list_all(work)
     if command == "train":
@@ -68,13 +68,6 @@ def main(argv=None):
         return train.train(work)
     exercise = find(which) if which else work.current
     return {"hint": hint, "run": run_file, "reset": reset, "solution": solution}[command](work, exercise)
-
-
-def find(text):
-    """The exercise with that number."""
-    if not text.isdecimal() or not 1 <= int(text) <= len(EXERCISES):
-        raise UserError(f"there is no exercise {text}: they are numbered 1 to {len(EXERCISES)}")
-    return EXERCISES[int(text) - 1]
 
 
 def choose(work, command):
@@ -102,8 +95,8 @@ def show(work, exercise, seed=None, again=False):
         )
     say(f"{numbered(exercise)}: {exercise.title}", "strong")
     say(f"{near(path)}\n", "quiet")
-    if exercise.diagnosis and not again:
-        cases.tell(exercise, path)
+    if exercise.case and not again:
+        symptom(exercise, path)
     seed = secrets.randbelow(10**6) if seed is None else seed
     verdict = marker.mark(exercise, path, seed)
     if verdict.printed.strip():
@@ -127,7 +120,7 @@ def show(work, exercise, seed=None, again=False):
 def after(work, exercise):
     """How to go on."""
     n = number(exercise)
-    what = "what mends it" if exercise.diagnosis else "how the project writes it, and why"
+    what = "what fixes it" if exercise.case else "how the project writes it, and why"
     say(f"\n`python practice.py solution {n}`  {what}")
     chapter = next(chapter for chapter in CHAPTERS.values() if exercise in chapter)
     if chapter is CHAPTERS[next(iter(CHAPTERS))] and all(work.passed(e) for e in chapter):
@@ -172,10 +165,10 @@ def watch(work, seed):
 def hint(work, exercise):
     """One more hint than last time."""
     before = work.progress["hints"].get(exercise.name, 0)
-    shown = min(before + 1, len(exercise.hints))
+    shown = min(before + 1, len(exercise.text.hints))
     say(f"Exercise {number(exercise)}: {exercise.title}\n", "strong")
-    for i, text in enumerate(exercise.hints[:shown]):
-        say(f"Hint {i + 1} of {len(exercise.hints)}: {text}\n", None if i == shown - 1 else "quiet")
+    for i, text in enumerate(exercise.text.hints[:shown]):
+        say(f"Hint {i + 1} of {len(exercise.text.hints)}: {text}\n", None if i == shown - 1 else "quiet")
     if shown == before:
         say("That was the last one.")
     work.progress["hints"][exercise.name] = shown
@@ -197,7 +190,7 @@ def run_file(work, exercise):
     """Run a learner's file as a program of its own."""
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": str(ROOT)}
     status = subprocess.run([sys.executable, str(work.path(exercise))], env=environment, check=False).returncode
-    if not exercise.diagnosis and status == 0:
+    if not exercise.case and status == 0:
         n = number(exercise)
         say(f"Exercise {n} is a function and prints nothing by itself; `python practice.py` marks it.")
     return status
@@ -205,9 +198,9 @@ def run_file(work, exercise):
 
 def reset(work, exercise):
     """The stub again. The file as it was gets a number."""
-    path = work.folder / f"{exercise.name}.py"
+    path = file_in(work.folder, exercise)
     if path.exists():
-        kept = next(p for i in range(1, 10**6) if not (p := path.with_name(f"{exercise.name}.{i}.py")).exists())
+        kept = next(p for i in range(1, 10**6) if not (p := path.with_name(f"{path.stem}.{i}.py")).exists())
         path.rename(kept)
         say(f"What you had is kept in {near(kept)}")
     say(f"{near(work.path(exercise))} is as it was at first.")
@@ -219,16 +212,17 @@ def solution(work, exercise):
     if not work.passed(exercise):
         raise UserError(f"exercise {n} has not passed yet (as the file is now): `practice.py hint` gives a hint")
     say(f"Exercise {n}: {exercise.title}", "strong")
-    if exercise.diagnosis:
-        print(f"\n{cases.mend(exercise)}")
-        say(exercise.evidence)
+    if exercise.case:
+        lines = recorded(exercise)
+        print(f"\nInstead of\n\n{lines['wrong']}\nit should be\n\n{lines['right']}")
+        say(exercise.text.notes["Evidence"])
     for source in exercise.sources:
         line, text = excerpt(source)
         say(f"\n{source.file}, line {line}:\n", "quiet")
         print(text)
-    if exercise.why:
-        say(f"\n{exercise.why}")
+    if "Why" in exercise.text.notes:
+        say(f"\n{exercise.text.notes['Why']}")
 
 
 if __name__ == "__main__":
-    sys.exit(house.run(main))
+    sys.exit(program.run(main))

@@ -11,43 +11,40 @@ enough for digits. An image is read as a sequence of patches:
     mean       over the patches                                      (B, 16, 64)  -> (B, 64)
     linear     logits, as in mlp_np.py                               (B, 64)      -> (B, 10)
 
-Attention is the only layer in which patches see each other; all others treat each patch alone. As in resnet_np.py, each
-layer has a `forward` that keeps what it will need, and under it a `backward` that takes d loss / d output (called dy),
-leaves d loss / d parameter in `grads`, and returns d loss / d input (dx). vit_torch.py is the same network in PyTorch.
+Attention is the only layer in which patches see each other; all others treat each patch alone. The linear layer, the
+mean and the class Network are those of resnet_np.py. As there, each layer has a `forward` that keeps what it will need,
+and under it a `backward` that takes d loss / d output (called dy), leaves d loss / d parameter in `grads`, and returns
+d loss / d input (dx). vit_torch.py is the same network in PyTorch.
 
 `python vit_np.py` checks every layer against the definition of the derivative.
 
 Shapes: B images, T patches (tokens) in each, C channels, that is numbers for each patch; h heads of d = C / h channels.
 """
 
+import math
+
 import numpy as np
 
+from resnet_np import Linear, Mean, Network, channel_sum, check_layers
 
-class Linear:
-    """y = x W + b, as in mlp_np.py, for each patch. Without bias, y = x W."""
 
-    def __init__(self, rng, inputs, outputs, bias=True):
-        # Variance 1 / inputs: inputs of variance 1 give outputs of variance 1 (LeCun et al. 1998). Most of these
-        # layers have no ReLU after them, so He's factor of 2 is not needed.
-        self.params = {"W": rng.normal(0, np.sqrt(1 / inputs), (inputs, outputs))}
-        if bias:
-            self.params["b"] = np.zeros(outputs)
+class Patches:
+    """Cuts images into squares, and lays each out as a row."""
+
+    def __init__(self, size):
+        self.size = size
 
     def forward(self, x):
-        """x (..., inputs) -> y (..., outputs)."""
-        self.rows = x.reshape(-1, x.shape[-1])  # (B T, inputs): all patches of all images, one after the other
-        y = self.rows @ self.params["W"]  # (B T, outputs)
-        if "b" in self.params:
-            y += self.params["b"]
-        return y.reshape(*x.shape[:-1], -1)
+        """x (B, 28, 28) -> y (B, T, size size), T = (28 / size)^2."""
+        batch, side = len(x), x.shape[1] // self.size  # 4 squares on each side, for a size of 7
+        squares = x.reshape(batch, side, self.size, side, self.size).swapaxes(2, 3)  # (B, side, side, size, size)
+        return squares.reshape(batch, side * side, -1)
 
     def backward(self, dy):
-        """dy (..., outputs) -> dx (..., inputs). Every patch of every image adds its share to dW and db."""
-        dy_rows = dy.reshape(-1, dy.shape[-1])  # (B T, outputs)
-        self.grads = {"W": self.rows.T @ dy_rows}
-        if "b" in self.params:
-            self.grads["b"] = column_sum(dy_rows)
-        return (dy_rows @ self.params["W"].T).reshape(*dy.shape[:-1], -1)
+        """dy (B, T, size size) -> dx (B, 28, 28): every number goes back to where it was."""
+        batch, side = len(dy), math.isqrt(dy.shape[1])
+        squares = dy.reshape(batch, side, side, self.size, self.size).swapaxes(2, 3)
+        return squares.reshape(batch, side * self.size, -1)
 
 
 class Positions:
@@ -84,14 +81,11 @@ class LayerNorm:
     def forward(self, x):
         """x (B, T, C) -> y of the same shape. The means run over the C channels of each patch."""
         gamma, beta = self.params.values()
-        mean = row_sum(x) / len(gamma)  # (B, T, 1)
-        self.xhat = x - mean  # so far without its scale
-        var = row_sum(self.xhat * self.xhat) / len(gamma)  # (B, T, 1)
+        centred = x - x.mean(axis=-1, keepdims=True)  # (B, T, C)
+        var = (centred * centred).mean(axis=-1, keepdims=True)  # (B, T, 1)
         self.inverse = 1 / np.sqrt(var + self.eps)  # (B, T, 1)
-        self.xhat *= self.inverse
-        y = self.xhat * gamma
-        y += beta
-        return y
+        self.xhat = centred * self.inverse
+        return gamma * self.xhat + beta
 
     def backward(self, dy):
         """dy -> dx, both (B, T, C).
@@ -107,30 +101,11 @@ class LayerNorm:
         channels, each of which has a gamma of its own: it must be multiplied first.
         """
         gamma = self.params["gamma"]
-        self.grads = {"gamma": column_sum(dy * self.xhat), "beta": column_sum(dy)}
-        dx = dy * gamma  # dxhat so far
-        along_xhat = row_sum(dx * self.xhat) / len(gamma)  # (B, T, 1)
-        dx -= row_sum(dx) / len(gamma)
-        dx -= self.xhat * along_xhat
-        dx *= self.inverse
-        return dx
-
-
-def row_sum(x):
-    """The sum over the last axis: (..., C) -> (..., 1). As a product with ones it is fast."""
-    return (x.reshape(-1, x.shape[-1]) @ np.ones(x.shape[-1], x.dtype)).reshape(*x.shape[:-1], 1)
-
-
-def column_sum(x):
-    """The sum over all but the last axis: (..., C) -> (C,), in the same way."""
-    x = x.reshape(-1, x.shape[-1])
-    return np.ones(len(x), x.dtype) @ x
-
-
-def row_max(x):
-    """The largest along the last axis: (..., T) -> (..., 1). NumPy is slow along short rows, but fast down the columns
-    of a copy that is turned on its side."""
-    return x.reshape(-1, x.shape[-1]).T.copy().max(axis=0).reshape(*x.shape[:-1], 1)
+        self.grads = {"gamma": channel_sum(dy * self.xhat), "beta": channel_sum(dy)}
+        dxhat = dy * gamma
+        mean = dxhat.mean(axis=-1, keepdims=True)  # (B, T, 1)
+        along_xhat = (dxhat * self.xhat).mean(axis=-1, keepdims=True)  # (B, T, 1)
+        return self.inverse * (dxhat - mean - self.xhat * along_xhat)
 
 
 class Softmax:
@@ -140,9 +115,8 @@ class Softmax:
         """scores (..., T) -> weights of the same shape."""
         # As in mlp_np.py: a constant added to all scores of a row changes nothing, and with the largest at 0, exp
         # cannot overflow.
-        shifted = scores - row_max(scores)
-        self.weights = np.exp(shifted, out=shifted)
-        self.weights /= row_sum(self.weights)
+        exp = np.exp(scores - row_max(scores))
+        self.weights = exp / row_sum(exp)
         return self.weights
 
     def backward(self, dweights):
@@ -161,9 +135,19 @@ class Softmax:
         and the sum is the same number for the whole row: the mean of dweights, weighted by the weights. To raise a
         score raises the loss where its dweights lies above that mean. The dscores of a row add up to mean - mean = 0.
         """
-        dscores = dweights - row_sum(dweights * self.weights)
-        dscores *= self.weights
-        return dscores
+        mean = row_sum(dweights * self.weights)  # (..., 1)
+        return self.weights * (dweights - mean)
+
+
+def row_sum(x):
+    """The sum over the last axis: (..., T) -> (..., 1). A product with ones is faster than x.sum."""
+    return (x.reshape(-1, x.shape[-1]) @ np.ones(x.shape[-1], x.dtype)).reshape(*x.shape[:-1], 1)
+
+
+def row_max(x):
+    """The largest along the last axis: (..., T) -> (..., 1). NumPy is slow along short rows, but fast down the columns
+    of a copy that is turned on its side."""
+    return x.reshape(-1, x.shape[-1]).T.copy().max(axis=0).reshape(*x.shape[:-1], 1)
 
 
 class Attention:
@@ -186,7 +170,7 @@ class Attention:
     """
 
     def __init__(self, rng, width, heads):
-        self.heads = heads
+        self.heads, self.scale = heads, (width // heads) ** -0.5  # 1 / sqrt(d)
         self.layers = {
             "query": Linear(rng, width, width),
             "key": Linear(rng, width, width, bias=False),
@@ -199,8 +183,7 @@ class Attention:
         """x (B, T, C) -> y of the same shape."""
         query, key, value, out = self.layers.values()
         self.q, self.k, self.v = (split(layer.forward(x), self.heads) for layer in (query, key, value))  # (B, h, T, d)
-        scores = self.q @ self.k.swapaxes(2, 3)  # (B, h, T, T): every query with every key
-        scores *= self.scale()
+        scores = self.q @ self.k.swapaxes(2, 3) * self.scale  # (B, h, T, T): every query with every key
         self.weights = self.softmax.forward(scores)  # (B, h, T, T): row i has the weights for patch i
         return out.forward(merge(self.weights @ self.v))
 
@@ -223,16 +206,10 @@ class Attention:
         dweights = dmixed @ self.v.swapaxes(2, 3)  # (B, h, T, T)
         dv = self.weights.swapaxes(2, 3) @ dmixed  # (B, h, T, d)
         dscores = self.softmax.backward(dweights)  # (B, h, T, T)
-        dscores *= self.scale()
-        dq = dscores @ self.k  # (B, h, T, d)
-        dk = dscores.swapaxes(2, 3) @ self.q  # (B, h, T, d)
-        dx = query.backward(merge(dq))
-        dx += key.backward(merge(dk))
-        dx += value.backward(merge(dv))
-        return dx
-
-    def scale(self):
-        return self.q.shape[-1] ** -0.5  # 1 / sqrt(d)
+        dproducts = dscores * self.scale  # (B, h, T, T), where the products are q k.T
+        dq = dproducts @ self.k  # (B, h, T, d)
+        dk = dproducts.swapaxes(2, 3) @ self.q  # (B, h, T, d)
+        return query.backward(merge(dq)) + key.backward(merge(dk)) + value.backward(merge(dv))
 
 
 def split(x, heads):
@@ -254,16 +231,15 @@ class MLP:
     def forward(self, x):
         """x (B, T, C) -> y of the same shape."""
         first, second = self.layers.values()
-        z = first.forward(x)  # (B, T, 4 C)
-        self.a = np.maximum(z, 0, out=z)
+        self.a = np.maximum(first.forward(x), 0)  # (B, T, 4 C)
         return second.forward(self.a)
 
     def backward(self, dy):
         """dy -> dx, both (B, T, C)."""
         first, second = self.layers.values()
         da = second.backward(dy)  # (B, T, 4 C)
-        da *= self.a > 0  # dz
-        return first.backward(da)
+        dz = da * (self.a > 0)
+        return first.backward(dz)
 
 
 class Block:
@@ -284,123 +260,39 @@ class Block:
     def forward(self, x):
         """x (B, T, C) -> y of the same shape."""
         norm1, attention, norm2, mlp = self.layers.values()
-        u = attention.forward(norm1.forward(x))
-        u += x
-        y = mlp.forward(norm2.forward(u))
-        y += u
-        return y
+        u = x + attention.forward(norm1.forward(x))
+        return u + mlp.forward(norm2.forward(u))
 
     def backward(self, dy):
         """dy -> dx, both (B, T, C)."""
         norm1, attention, norm2, mlp = self.layers.values()
         # A sum hands dy to both of its terms whole, as in resnet_np.py. u reached y twice: as it is, and through the
         # MLP. So du = dy + what comes back through the MLP; and dx in the same way from du.
-        du = norm2.backward(mlp.backward(dy))
-        du += dy
-        dx = norm1.backward(attention.backward(du))
-        dx += du
-        return dx
+        du = dy + norm2.backward(mlp.backward(dy))
+        return du + norm1.backward(attention.backward(du))
 
 
-class ViT:
-    """The network at the top of this file. `params` has a name like "blocks.2.attention.query.W" for each array."""
+class ViT(Network):
+    """The network at the top of this file."""
 
     def __init__(self, width=64, blocks=3, heads=4, patch=7, seed=0, dtype=np.float32):
         rng = np.random.default_rng(seed)
-        self.patch = patch
-        self.layers = {
+        layers = {
+            "patches": Patches(patch),
             "embed": Linear(rng, patch * patch, width),
             "positions": Positions(rng, (28 // patch) ** 2, width),
             **{f"blocks.{i}": Block(rng, width, heads) for i in range(blocks)},
             "norm": LayerNorm(width),
+            "mean": Mean(),
             "linear": Linear(rng, width, 10),
         }
-        for layer in walk(self.layers).values():
-            layer.params = {name: a.astype(dtype) for name, a in layer.params.items()}
-        self.params = self.collect("params")
-
-    def collect(self, kind):
-        """All layers' params or grads in one dict (the arrays themselves, no copies)."""
-        return {
-            f"{path}.{name}": array
-            for path, layer in walk(self.layers).items()
-            for name, array in getattr(layer, kind).items()
-        }
-
-    def forward(self, x):
-        """Images x (B, 28, 28) to logits (B, 10). Keeps what backward needs."""
-        *body, linear = self.layers.values()
-        a = patches(x, self.patch)  # (B, 16, 49)
-        for layer in body:
-            a = layer.forward(a)  # (B, 16, 64)
-        self.last_shape = a.shape
-        return linear.forward(a.mean(axis=1))
-
-    def backward(self, dlogits):
-        """From d loss / d logits (B, 10) to the gradients, with the keys and shapes of params."""
-        *body, linear = self.layers.values()
-        dmean = linear.backward(dlogits)  # (B, 64)
-        # Each of the T patches has a T-th part in the mean.
-        da = np.broadcast_to((dmean / self.last_shape[1])[:, np.newaxis], self.last_shape)
-        for layer in reversed(body):
-            da = layer.backward(da)
-        return self.collect("grads")
-
-
-def patches(x, size):
-    """Images cut into squares, each laid out as a row: (B, 28, 28) -> (B, T, size size), T = (28 / size)^2."""
-    batch, height, width = x.shape
-    squares = x.reshape(batch, height // size, size, width // size, size).swapaxes(2, 3)  # (B, 4, 4, size, size)
-    return squares.reshape(batch, -1, size * size)
-
-
-def walk(layers, path=""):
-    """The innermost layers of a dict of layers, by their paths."""
-    found = {}
-    for name, layer in layers.items():
-        found |= walk(layer.layers, f"{path}{name}.") if hasattr(layer, "layers") else {path + name: layer}
-    return found
-
-
-def numerical_gradient(f, array, h=1e-6):
-    """d f() / d array by central differences, as in mlp_np.py."""
-    gradient = np.zeros_like(array)
-    for i in np.ndindex(array.shape):
-        kept = array[i]
-        array[i] = kept + h
-        above = f()
-        array[i] = kept - h
-        gradient[i] = (above - f()) / (2 * h)
-        array[i] = kept
-    return gradient
-
-
-def differences(layer, x):
-    """{name: relative difference} between layer.backward and central differences, for x and every parameter.
-
-    The loss is sum(y * r) with random r, so that dy = r.
-    """
-    y = layer.forward(x)
-    r = np.random.default_rng(0).normal(size=y.shape)
-    arrays, by_hand = {"x": x}, {"x": layer.backward(r)}
-    for path, inner in walk({"": layer}).items():
-        for name, param in getattr(inner, "params", {}).items():
-            arrays[f"{path}.{name}".strip(".")], by_hand[f"{path}.{name}".strip(".")] = param, inner.grads[name]
-    found = {}
-    for name, array in arrays.items():
-        numerical = numerical_gradient(lambda: (layer.forward(x) * r).sum(), array)
-        largest = max(np.abs(numerical).max(), np.abs(by_hand[name]).max())
-        found[name] = np.abs(numerical - by_hand[name]).max() / largest if largest else 0.0
-    return found
+        super().__init__(layers, dtype)
 
 
 def check():
-    """Print every layer's largest relative difference from central differences, in float64."""
     rng = np.random.default_rng(1)
-    print("each layer's gradients by hand, and their largest relative difference from (loss(+h) - loss(-h)) / 2h")
-    for title, layer, shape in [
-        ("Linear", Linear(rng, 4, 3), (2, 3, 4)),
-        ("Linear without bias", Linear(rng, 4, 3, bias=False), (2, 3, 4)),
+    layers = [
+        ("Patches", Patches(2), (2, 4, 4)),
         ("Positions", Positions(rng, 3, 4), (2, 3, 4)),
         ("LayerNorm", LayerNorm(5), (2, 3, 5)),
         ("Softmax", Softmax(), (2, 3, 5)),
@@ -408,14 +300,9 @@ def check():
         ("Attention, 2 heads", Attention(rng, 6, heads=2), (2, 5, 6)),
         ("MLP", MLP(rng, 3), (2, 3, 3)),
         ("Block", Block(rng, 6, heads=3), (2, 4, 6)),
-    ]:
-        for inner in walk({"": layer}).values():  # a gamma of 1 and a bias of 0 would hide that they were forgotten
-            for param in getattr(inner, "params", {}).values():
-                param += rng.normal(0, 0.3, param.shape)
-        for name, difference in differences(layer, rng.normal(size=shape)).items():
-            print(f"{title:21} d{name:22} {difference:.1e}")
-            if not difference < 1e-6:
-                raise SystemExit(f"{title}: d{name} is wrong")
+        ("ViT", ViT(width=4, blocks=1, heads=2, patch=14, dtype=np.float64), (1, 28, 28)),
+    ]
+    check_layers(layers, rng)
 
 
 if __name__ == "__main__":

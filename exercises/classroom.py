@@ -12,9 +12,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from exercises import marker
-from exercises.catalogue import EXERCISES
-from exercises.house import STUBS, UserError
+from exercises import STUBS, marker
+from exercises.work import EXERCISES, file_in
+from support.errors import UserError
 
 LARGEST = 2**20  # bytes; a larger file is not marked
 SEED = 0
@@ -40,13 +40,13 @@ def mark_all(name, seed=None, out=None):
 def mark(person, exercise, seed):
     """A verdict in a few words."""
     for folder in (person, person / "my_practice"):
-        path = folder / f"{exercise.name}.py"
+        path = file_in(folder, exercise)
         try:
             if not path.is_file():  # a named pipe, say, would never end
                 continue
             if path.stat().st_size > LARGEST:
                 return "file too large"
-            if filecmp.cmp(path, STUBS / path.name, shallow=False):
+            if filecmp.cmp(path, STUBS / f"{exercise.name}.py", shallow=False):
                 return "not written"
             return marker.mark(exercise, path, seed).name
         except OSError:

@@ -1,10 +1,22 @@
-"""What an exercise is made of: inputs, the function to write, its reference, known mistakes, and hints."""
+"""What an exercise is made of: a stub, inputs and their right results, and what is said about it.
 
+What is said stands in chapter1.md to chapter4.md: a right answer, three hints, and the mistakes that have a name. A
+mistake is a change of the right answer, as a learner would type it. So the marker knows what a function with this
+mistake returns, for any inputs, without a function for each of them.
+"""
+
+import ast
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache, cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from exercises import ROOT, STUBS
 
 ROUNDING = 1e-9  # of the largest entry: float64 keeps 16 digits, and sums of a few thousand terms lose three or four
 
@@ -22,26 +34,34 @@ def agree(a, b):
 
 
 class Mistake(NamedTuple):
-    """One way to go wrong. value(g) is what a function with this mistake returns for the inputs g."""
+    """One way to go wrong: the name, a question that leads to it, and the formula with this mistake in it."""
 
-    output: str
     name: str
     question: str
-    value: Callable
+    code: Any
 
 
 class Source(NamedTuple):
     """Lines of the project: from the first that matches `first` to the next that matches `last` (regular expressions).
 
-    Comments directly above belong to them; with `doc`, so does the docstring of the function around them, with `until`
-    only to the line before the one that matches it: what follows would give a later exercise away.
+    Without `last` it is one line. Comments directly above belong to them; with `doc`, so does the docstring of the
+    function around them, with `until` only to where that matches: what follows would give a later exercise away.
     """
 
     file: str
     first: str
-    last: str
+    last: str = ""
     doc: bool = False
     until: str = ""
+
+
+class Text(NamedTuple):
+    """What a chapter says about an exercise."""
+
+    formula: str = ""  # a right answer, of which the mistakes are changes
+    hints: tuple = ()  # from a question to nearly the line
+    mistakes: tuple = ()  # (name, change, question)
+    notes: Any = MappingProxyType({})  # paragraphs that begin with a word and a colon, by that word
 
 
 @dataclass(frozen=True)
@@ -49,52 +69,149 @@ class Exercise:
     """One exercise. Its stub is the file `name`.py in exercises/stubs."""
 
     name: str
-    title: str
-    function: str  # what the learner writes
-    takes: tuple  # the names of its arguments ...
-    gives: tuple  # ... and of its results: attributes of what `givens` make
-    givens: tuple  # functions of a random generator, each for one trial, that return the inputs and the references
-    mistakes: tuple
-    hints: tuple  # from a question to nearly the line
+    givens: tuple = ()  # functions of a random generator that return the inputs, and the right results, as attributes
     sources: tuple = ()  # where the project does it
-    why: str = ""  # what to say with the solution; the derivation is in the sources
-    may_change: tuple = ()  # the arguments that the function may change in place
     nudges: Any = None  # {output: (the array's name, loss(g, array))}: what a gradient is the derivative of
-    call: Callable | None = None  # how to call what was written, if not as function(*takes)
-    needs_torch: bool = False
     entrywise: str = ""  # the array whose entries the result has one number for each of, where nothing is summed
-    # For a detective's case only:
-    diagnosis: str = ""  # what is wrong, a key of chapter3.SUSPECTS
-    still: str = ""  # what to measure, for a learner who knows the cause and has not mended it
-    against: dict = field(default_factory=dict)  # {a wrong suspect: what to say, rather than ask whether it is so}
-    or_else: str = ""  # what else may be wrong if it is mended and still does not learn
-    evidence: str = ""  # how to see it next time
-    healthy: float = 0.0  # the test accuracy that a mended program reaches
+    may_change: tuple = ()  # the arguments that the function may change in place
+    arguments: Callable | None = None  # arguments(g), a dict, if they are not simply attributes of g
+    needs_torch: bool = False
+    case: Any = None  # a chapter3.Case, if this is one
+
+    @cached_property
+    def stub(self):
+        return ast.parse((STUBS / f"{self.name}.py").read_text(encoding="utf-8"))
+
+    @cached_property
+    def title(self):
+        title = ast.get_docstring(self.stub).split("\n")[0].rstrip(".")
+        torch = " (PyTorch)" if self.needs_torch else ""
+        return f"Case: {title[0].lower()}{title[1:]}{torch}" if self.case else title
+
+    @cached_property
+    def function(self):
+        """The name of what the learner writes, in the stub."""
+        return next(node for node in self.stub.body if isinstance(node, ast.FunctionDef))
+
+    @cached_property
+    def takes(self):
+        """The names of its arguments: attributes of what `givens` make."""
+        return tuple(argument.arg for argument in self.function.args.args)
+
+    @cached_property
+    def gives(self):
+        """The names of its results: attributes of what `givens` make."""
+        return tuple(node.id for node in ast.walk(self.function.body[-1]) if isinstance(node, ast.Name))
+
+    @cached_property
+    def text(self):
+        return next(texts[self.name] for texts in chapters().values() if self.name in texts)
 
     def inputs(self, seed):
-        """For each trial, the inputs and the right results. The same seed gives the same ones."""
+        """For each trial, the inputs and the right results: two trials of different sizes from each of `givens`.
+
+        The same seed gives the same ones.
+        """
         for trial, given in enumerate(self.givens):
-            key = [seed, trial, *self.name.encode()]
-            yield given(np.random.default_rng(key))
+            rng = np.random.default_rng([seed, trial, *self.name.encode()])
+            first, second = given(rng), given(rng)
+            while sizes(first).items() & sizes(second).items():
+                second = given(rng)
+            yield from (first, second)
+
+    def given(self, g):
+        """The arguments of one call: arrays of its own, which it may do with what it likes."""
+        if self.arguments:
+            return self.arguments(g)
+        values = {name: getattr(g, name) for name in self.takes}
+        return {name: v.copy() if isinstance(v, np.ndarray) else v for name, v in values.items()}
+
+    @cached_property
+    def known(self):
+        """All mistakes that have a name, this exercise's own first."""
+        formula, (factors, parts) = self.text.formula, every_formula()
+        found = [(name, question, change(formula, to, self.gives[0])) for name, to, question in self.text.mistakes]
+        for name, part, becomes, question in parts:
+            for match in re.finditer(part, formula):
+                changed = formula[: match.start()] + match.expand(becomes) + formula[match.end() :]
+                found.append((name, question, changed))
+        for output in self.gives:
+            found += [(name, question, f"{formula}\n{output} = {output} * ({k})") for name, k, question in factors]
+        return tuple(Mistake(name, question, compile(code, name, "exec")) for name, question, code in found)
+
+    def values(self, mistake, g):
+        """{output: what a function with this mistake returns for it}, where that differs from what is right."""
+        computed = vars(g).setdefault("computed", {})
+        if mistake not in computed:
+            names = {"np": np, **vars(g), **self.given(g)}
+            with suppress(NameError, ValueError, IndexError), np.errstate(all="ignore"):
+                exec(mistake.code, names)
+            # (Some of every formula's mistakes cannot be made here; then all is right, or an input.)
+            computed[mistake] = {o: names[o] for o in self.gives if not agree(names[o], getattr(g, o))}
+        return computed[mistake]
 
 
-def mistakes(output, *rows):
-    """Mistakes of one output, from (name, question, value)."""
-    return tuple(Mistake(output, *row) for row in rows)
+def sizes(g):
+    """B, H and so on."""
+    return {name: value for name, value in vars(g).items() if type(value) is int}
 
 
-def scaled(output, *, sign=None, times_B=None, over_B=None, twice=None, half=None):
-    """Mistakes that multiply every entry of a gradient by one factor, each given as a question or (name, question)."""
-    factors = [
-        ("the sign", sign, lambda g: -1),
-        ("times B", times_B, lambda g: g.B),
-        ("divided by B once too often", over_B, lambda g: 1 / g.B),
-        ("a factor 2", twice, lambda g: 2),
-        ("a factor 1/2", half, lambda g: 0.5),
-    ]
-    found = []
-    for name, question, factor in factors:
-        if question is not None:
-            name, question = question if isinstance(question, tuple) else (name, question)
-            found.append(Mistake(output, name, question, lambda g, factor=factor: factor(g) * getattr(g, output)))
-    return tuple(found)
+def change(formula, to, output):
+    """A formula with one change.
+
+    "old -> new" edits it (" & " between two edits), "name = ..." comes after it, an expression is the output's value.
+    """
+    if " ->" not in to:
+        return f"{formula}\n{to}" if re.match(r"[\w, ]+ = ", to) else f"{formula}\n{output} = {to}"
+    for edit in to.split(" & "):
+        old, new = re.split(r" -> ?", edit)
+        assert old in formula, f"there is no {old!r} in the formula"
+        formula = formula.replace(old, new)
+    return formula
+
+
+@cache
+def chapters():
+    """What chapter1.md to chapter4.md say, in their order: {a chapter's title: {an exercise's name: its `Text`}}."""
+    found = {}
+    for path in sorted((ROOT / "exercises").glob("chapter?.md")):
+        title, *sections = path.read_text(encoding="utf-8").split("\n## ")
+        found[title.split("\n")[0].strip("# ")] = dict(map(section, sections))
+    return found
+
+
+def section(text):
+    """An exercise's name, and its `Text`."""
+    name, *blocks = text.strip().split("\n\n")
+    known = {"notes": {}}
+    for block in blocks:
+        if block.startswith("```"):
+            known["formula"] = block.strip("`py\n")
+        elif block.startswith("|"):
+            known["mistakes"] = table(block)
+        elif block.startswith("1. "):
+            known["hints"] = tuple(" ".join(hint.split()) for hint in re.split(r"^\d\. ", block, flags=re.M)[1:])
+        else:
+            word, paragraph = block.split(": ", 1)
+            known["notes"][word] = " ".join(paragraph.split())
+    return name, Text(**known)
+
+
+def suspects():
+    """The table of chapter3.md: what may be wrong with a case, what it means, and how it would show itself."""
+    return table((ROOT / "exercises/chapter3.md").read_text(encoding="utf-8").split("\n\n")[1])
+
+
+@cache
+def every_formula():
+    """The tables of mistakes.md: factors, and parts of a formula."""
+    return [table(block) for block in (ROOT / "exercises/mistakes.md").read_text(encoding="utf-8").split("\n\n")[2:]]
+
+
+def table(text):
+    """The rows of a Markdown table, as lists of cells. An empty last cell stands for that of the row above."""
+    rows = []
+    for line in text.strip().splitlines()[2:]:
+        *cells, last = (cell.strip().strip("`") for cell in re.split(r" \|(?= |$)", line.removeprefix("|"))[:-1])
+        rows.append([*cells, last or rows[-1][-1]])
+    return rows

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exercises import chapter3
+from exercises import ONE_THREAD, ROOT
+from exercises.chapter3 import SUSPECTS
 from exercises.exercise import ROUNDING, agree
-from exercises.house import ONE_THREAD, ROOT
 
 SECONDS = 8  # that a function may take; programs that train, or need PyTorch, get longer
 
@@ -35,7 +35,7 @@ class Verdict(NamedTuple):
 
 def mark(exercise, file, seed, seconds=None):
     """The `Verdict` on a file. Never raises for what is in it, and never takes much longer than `seconds`."""
-    limit = 60 if exercise.needs_torch else 20 if exercise.diagnosis else SECONDS
+    limit = 60 if exercise.needs_torch else 20 if exercise.case else SECONDS
     outcome = run(exercise, file, seed, seconds or limit)
     try:
         verdict = judge(exercise, seed, outcome)
@@ -94,12 +94,9 @@ def end(process):
 def judge(exercise, seed, outcome):
     """The `Verdict` on what a file's functions returned for the inputs of that seed."""
     if "missing" in outcome:
-        text = (
-            f"The file no longer has a function `{exercise.function}`. `python practice.py reset` brings the stub back."
-        )
+        name = exercise.function.name
+        text = f"The file no longer has a function `{name}`. `python practice.py reset` brings the stub back."
         return Verdict(False, "no function", text)
-    if "error" in outcome:
-        return judge_error(outcome["error"])
     if "stuck" in outcome:
         where = f"in line {outcome['stuck']}" if outcome["stuck"] else "in an unknown line"
         text = f"Stopped after {outcome['seconds']:g} seconds, {where}. Is there a loop that never ends?"
@@ -107,37 +104,43 @@ def judge(exercise, seed, outcome):
     if "died" in outcome:
         text = f"Python itself ended with status {outcome['died']} before there was a result. Was an array too large?"
         return Verdict(False, "no result", text)
-
-    if exercise.diagnosis:
-        return judge_case(exercise, seed, outcome)
-    candidates = exercise.mistakes
+    if exercise.case and "error" not in outcome:
+        return judge_case(exercise, outcome)
     given = list(exercise.inputs(seed))
-    for g, trial in zip(given, outcome["trials"], strict=True):
-        results, expected = trial["results"], len(exercise.gives)
-        if all(result["type"] == "ellipsis" for result in results):
-            return not_written()
-        if len(results) != expected:
-            names = " and ".join(exercise.gives)
-            text = f"`{exercise.function}` should return {names}: {expected} in all. Yours returns {len(results)}."
-            if results[0]["type"] == "None":
-                text += " It is None: is the last line still `return ...`?"
-            return Verdict(False, "wrong number of results", text)
-        missing = [name for name, result in zip(exercise.gives, results, strict=True) if result["type"] == "ellipsis"]
-        for name, result in zip(exercise.gives, results, strict=True):
-            verdict = None if name in missing else judge_result(exercise, g, name, result, candidates)
-            if verdict and trial["changed"]:
-                what = ", ".join(trial["changed"])
-                text = f"Your function also changes {what}, which it should leave as it was."
-                return verdict._replace(text=f"{verdict.text}\n{text}")
-            if verdict:
-                return verdict
-        if trial["changed"]:
-            return changed(exercise, trial["changed"])
-        if missing:
-            return not_written(missing[0])
-        # What is left for the next trial: the mistakes that this one cannot show.
-        candidates = [m for m in candidates if agree(m.value(g), getattr(g, m.output))]
+    for t, trial in enumerate(outcome["trials"]):
+        verdict = judge_trial(exercise, given, outcome["trials"], t)
+        if verdict and trial["changed"] and verdict.name not in ("not written", "changes its input"):
+            text = f"Your function also changes {', '.join(trial['changed'])}, which it should leave as it was."
+            verdict = verdict._replace(text=f"{verdict.text}\n{text}")
+        if verdict and verdict.drawn and t % 2:
+            text = "(A batch of other sizes was right before. Is one of its sizes written in your file as a number?)"
+            verdict = verdict._replace(text=f"{verdict.text}\n{text}")
+        if verdict:
+            return verdict
+    if "error" in outcome:
+        return judge_error(outcome["error"])
     return Verdict(True, "passed", "")
+
+
+def judge_trial(exercise, given, trials, t):
+    """The `Verdict` on the results of one trial, or None if they are right."""
+    results, expected = trials[t]["results"], len(exercise.gives)
+    if all(result["type"] == "ellipsis" for result in results):
+        return not_written()
+    if len(results) != expected:
+        names = " and ".join(exercise.gives)
+        text = f"`{exercise.function.name}` should return {names}: {expected} in all. Yours returns {len(results)}."
+        if results[0]["type"] == "None":
+            text += " It is None: is the last line still `return ...`?"
+        return Verdict(False, "wrong number of results", text)
+    missing = [name for name, result in zip(exercise.gives, results, strict=True) if result["type"] == "ellipsis"]
+    for name, result in zip(exercise.gives, results, strict=True):
+        verdict = None if name in missing else judge_result(exercise, given, trials, t, name, result)
+        if verdict:
+            return verdict
+    if trials[t]["changed"]:
+        return changed(exercise, trials[t]["changed"])
+    return not_written(missing[0]) if missing else None
 
 
 def not_written(name=None):
@@ -169,58 +172,53 @@ def changed(exercise, names):
     return Verdict(False, "changes its input", text)
 
 
-def judge_case(exercise, seed, outcome):
-    """The `Verdict` on a detective's case: what was said to be wrong, whether it is mended, whether it then learns."""
-    said = outcome["diagnosis"]
-    g = next(iter(exercise.inputs(seed)))
-    *results, accuracy = outcome["trials"][0]["results"]
-    mended = len(results) == len(exercise.gives) - 1 and all(
-        "data" in result and agree(decode(result), getattr(g, name))
-        for name, result in zip(exercise.gives, results, strict=False)
-    )
-    accuracy = float(decode(accuracy)) if mended else None
-    if said and said not in chapter3.SUSPECTS:
-        words = ", ".join(f'"{word}"' for word in chapter3.SUSPECTS)
+def judge_case(exercise, outcome):
+    """The `Verdict` on a case: what was said to be wrong, whether the cause is gone, whether it then learns."""
+    case, notes = exercise.case, exercise.text.notes
+    said, fixed, accuracy = str(outcome["said"]), outcome["fixed"], float(outcome["accuracy"])
+    if said and said not in SUSPECTS:
+        words = ", ".join(f'"{word}"' for word in SUSPECTS)
         text = f"DIAGNOSIS is {said!r}. It should be one of these, in quotes: {words}."
         return Verdict(False, "no diagnosis", text)
-    if said and said != exercise.diagnosis:
-        answer = exercise.against.get(said, "Is that so here?")
-        text = f"You say: {chapter3.SUSPECTS[said]}. {chapter3.SIGNS[said]} {answer}"
+    if said and said != case.diagnosis:
+        meaning, sign = SUSPECTS[said]
+        text = f"You say: {meaning}. Then {sign} {notes.get(f'Against {said}', 'Is that so here?')}"
         return Verdict(False, f"diagnosis: {said}", text)
-    if not mended:
+    if not fixed:
         if said:
-            text = f"Right, that is what is wrong: {chapter3.SUSPECTS[said]}. But it is still there. {exercise.still}"
-            return Verdict(False, "not mended", text)
+            text = f"Right, that is what is wrong: {SUSPECTS[said][0]}. But it is still there. {notes['Still']}"
+            return Verdict(False, "not fixed", text)
         text = (
-            "Nothing is mended yet: that is how every case starts. Run it, print what you want to know, say in "
-            "DIAGNOSIS what is wrong, and mend it. (More epochs or a smaller step may improve the numbers, but it is "
+            "Nothing is fixed yet: that is how every case starts. Run it, print what you want to know, say in "
+            "DIAGNOSIS what is wrong, and fix it. (More epochs or a smaller step may improve the numbers, but it is "
             "the cause that you are looking for.)"
         )
         return Verdict(False, "not written", text)
-    if not accuracy >= exercise.healthy:
+    if not accuracy >= case.healthy:
         text = (
-            f"The cause is mended, but the program reads only {accuracy:.3f} of the test digits right; without any "
-            f"other change it reads over {exercise.healthy:.2f}. What else have you changed?"
+            f"The cause is gone, but the program reads only {accuracy:.3f} of the test digits right; without any "
+            f"other change it reads over {case.healthy:.2f}. What else have you changed?"
         )
-        text += f" {exercise.or_else}" if exercise.or_else else ""
-        return Verdict(False, "mended, but does not learn", text)
+        text += f" {notes['Or else']}" if "Or else" in notes else ""
+        return Verdict(False, "fixed, but does not learn", text)
     if not said:
-        return Verdict(False, "no diagnosis", f"Mended: {accuracy:.3f}. Now say in DIAGNOSIS what it was.")
-    return Verdict(True, "passed", f"{accuracy:.3f} of the test digits are read right.\n{exercise.evidence}")
+        return Verdict(False, "no diagnosis", f"Fixed: {accuracy:.3f}. Now say in DIAGNOSIS what it was.")
+    return Verdict(True, "passed", f"{accuracy:.3f} of the test digits are read right.\n{notes['Evidence']}")
 
 
-def judge_result(exercise, g, name, result, candidates):
+def judge_result(exercise, given, trials, t, name, result):
     """The `Verdict` on one result, or None if it is right. Shape first, then type and finiteness, then values."""
+    g = given[t]
     reference = np.asarray(getattr(g, name), np.float64)
     if result["type"] == "None":
-        text = f"{name} is None. Does `{exercise.function}` end with a `return`?"
+        text = f"{name} is None. Does `{exercise.function.name}` end with a `return`?"
         return Verdict(False, "returns None", text)
     if result["type"] != "array":
         wanted = "an array of float64" if reference.ndim else "a number"
         return Verdict(False, "wrong type", f"{name} should be {wanted}; yours is of type {result['type']}.")
     shape, dtype = tuple(result["shape"]), result["dtype"]
     mine = decode(result) if "data" in result else None
-    known = None if mine is None else recognise(g, name, mine, candidates)
+    known = None if mine is None or agree(mine, reference) else recognise(exercise, given, trials, t, name)
     if shape != reference.shape:
         return wrong_shape(exercise, name, shape, reference.shape, known)
     if dtype != "float64":
@@ -246,18 +244,40 @@ def decode(result):
     return np.frombuffer(base64.b64decode(result["data"]), np.float64).reshape(result["shape"])
 
 
-def recognise(g, name, mine, candidates):
-    """The `Verdict` that names the known mistake which gives just these numbers, or None."""
-    reference = getattr(g, name)
-    for mistake in candidates:
-        if mistake.output == name:
-            value = mistake.value(g)
-            if agree(mine, value) and not agree(value, reference):
-                shape = np.shape(reference)
-                about = f" {shape_sentence(name, shape, mine.shape)}" if shape != mine.shape else ""
-                text = f"{name}: {mistake.name}, it seems.{about}\n{mistake.question}"
-                return Verdict(False, mistake.name, text, drawn=True)
+def recognise(exercise, given, trials, t, name):
+    """The `Verdict` that names the known mistake which gives just these numbers, or None.
+
+    Of several, it is the one that explains the most results, in all trials; and none that had shown in an earlier one.
+    """
+    found, most = None, 0
+    for mistake in exercise.known:
+        values = exercise.values(mistake, given[t])
+        if name not in values or not agree(returned(exercise, trials[t])[name], values[name]):
+            continue
+        if any(name in exercise.values(mistake, g) for g in given[:t]):
+            continue
+        explained = sum(
+            agree(result, exercise.values(mistake, g).get(output, getattr(g, output)))
+            for g, trial in zip(given, trials, strict=False)
+            for output, result in returned(exercise, trial).items()
+        )
+        if explained > most:
+            found, most = mistake, explained
+    mine, wanted = returned(exercise, trials[t])[name], np.shape(getattr(given[t], name))
+    if found:
+        about = f" {shape_sentence(name, wanted, mine.shape)}" if wanted != mine.shape else ""
+        return Verdict(False, found.name, f"{name}: {found.name}, it seems.{about}\n{found.question}", drawn=True)
+    for other in exercise.gives:
+        if agree(mine, getattr(given[t], other)):
+            text = f"{name}: these numbers are {other}. In which order does the function return its results?"
+            return Verdict(False, f"{other} in the place of {name}", text, drawn=True)
     return None
+
+
+def returned(exercise, trial):
+    """{output: its numbers}, of those results that are any."""
+    results = zip(exercise.gives, trial["results"], strict=False)
+    return {name: decode(result) for name, result in results if "data" in result}
 
 
 def shape_sentence(name, wanted, shape):

@@ -14,11 +14,12 @@ import json
 import re
 import sys
 from contextlib import redirect_stderr, redirect_stdout, suppress
-from types import SimpleNamespace
+from functools import cache
+from types import ModuleType
 
 import numpy as np
 
-from exercises import catalogue
+from exercises.work import BY_NAME
 
 MOST_PRINTED = 2000  # characters of the learner's own prints
 MOST_BYTES = 2**20  # of one result; every right one is far smaller
@@ -28,25 +29,36 @@ def load(file):
     """The names that a file defines. It is compiled here rather than imported, so that no stale .pyc is ever used."""
     with open(file, "rb") as opened:
         code = compile(opened.read(), str(file), "exec")
-    module = {"__name__": "practice", "__file__": str(file)}
-    exec(code, module)
-    return SimpleNamespace(**module)
+    module = ModuleType("practice")
+    module.__file__ = str(file)
+    exec(code, vars(module))
+    return module
 
 
 def run(exercise, file, seed):
     """What became of one file, as plain data that JSON can hold."""
-    printed = Printed()
+    printed, outcome = Printed(), {"trials": []}
     try:
         with redirect_stdout(printed), redirect_stderr(printed), np.errstate(all="ignore"):
             module = load(file)
-            trials = [call(exercise, module, g) for g in exercise.inputs(seed)]
-        said = getattr(module, "DIAGNOSIS", ...)
-        outcome = {"trials": trials, "diagnosis": "" if said is ... else str(said)[:40]}
-    except Missing:
-        outcome = {"missing": True}
+            if not callable(function := getattr(module, exercise.function.name, None)):
+                outcome["missing"] = True
+            elif exercise.case:
+                outcome |= investigate(exercise, module, seed)
+            else:
+                for g in exercise.inputs(seed):
+                    outcome["trials"].append(call(exercise, function, g))
     except BaseException as error:
-        outcome = {"error": explain(error, str(file))}
+        outcome["error"] = explain(error, str(file))
     return outcome | {"printed": printed.getvalue()}
+
+
+def investigate(exercise, module, seed):
+    """What became of a case: what the learner says, whether the cause is gone, and how well the program learns."""
+    train = cache(module.train)
+    fixed = bool(exercise.case.probe(module, np.random.default_rng(seed), train))
+    said = getattr(module, "DIAGNOSIS", ...)
+    return {"fixed": fixed, "accuracy": float(train()) if fixed else 0, "said": "" if said is ... else str(said)[:40]}
 
 
 class Printed(io.StringIO):
@@ -54,26 +66,12 @@ class Printed(io.StringIO):
         return super().write(text[: max(0, MOST_PRINTED - self.tell())]) if self.tell() < MOST_PRINTED else 0
 
 
-class Missing(Exception):
-    """The file does not define the function that it should."""
-
-
-def call(exercise, module, g):
+def call(exercise, function, g):
     """The results of one trial, and the names of the inputs that were changed but should not have been."""
-    function = getattr(module, exercise.function, None)
-    if not callable(function):
-        raise Missing
-    if exercise.call:
-        results, changed = exercise.call(module, g)
-    else:
-        given = {name: getattr(g, name) for name in exercise.takes}
-        copies = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in given.items()}
-        results = function(*copies.values())
-        changed = [
-            name
-            for name, value in given.items()
-            if isinstance(value, np.ndarray) and name not in exercise.may_change and not same(value, copies[name])
-        ]
+    given = exercise.given(g)
+    before = {name: value.copy() for name, value in given.items() if isinstance(value, np.ndarray)}
+    results = function(*given.values())
+    changed = [name for name in before if name not in exercise.may_change and not same(before[name], given[name])]
     if len(exercise.gives) == 1 and not (isinstance(results, tuple) and len(results) == 1):
         results = (results,)
     many = isinstance(results, (tuple, list))
@@ -81,7 +79,8 @@ def call(exercise, module, g):
 
 
 def same(a, b):
-    return a.shape == b.shape and np.array_equal(a, b)
+    """Whether an array is as it was: an entry that was moved by h and put back may have lost its last digit."""
+    return a.shape == b.shape and np.allclose(a, b, rtol=0, atol=1e-12, equal_nan=True)
 
 
 def describe(value):
@@ -247,7 +246,7 @@ def limit_memory(gigabytes=8):
 
 def main():
     name, file, seed, result, seconds = sys.argv[1:]
-    exercise = catalogue.BY_NAME[name]
+    exercise = BY_NAME[name]
     if not exercise.needs_torch:
         limit_memory()
     # In an endless loop: report the line, and exit. (If that fails, the process that started this one ends it.)

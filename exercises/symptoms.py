@@ -1,8 +1,11 @@
-"""The symptoms of the detective's cases: python -m exercises.symptoms runs each as it is and mended, and draws both.
+"""The symptoms of the detective's cases: python -m exercises.symptoms [NAME FIXED.py]
 
-Writes exercises/pictures/NAME.png, and what the programs printed into exercises/pictures/cases.json.
+It runs each case as it is and fixed, draws both into exercises/pictures/NAME.png, and keeps what they printed in
+exercises/pictures/cases.json, beside the fix. For a new case, or a new fix, give its name and the fixed program: the
+lines in which that differs from the stub are the fix, and are written nowhere else.
 """
 
+import difflib
 import json
 import os
 import re
@@ -14,23 +17,41 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from exercises.cases import FOLDER
-from exercises.house import ROOT, STUBS, replacing, run
-from exercises.mends import MENDS
+from exercises import ONE_THREAD, PICTURES, ROOT, STUBS, chapter3
+from exercises.show import recorded
 from support import drawing
+from support.errors import UserError
+from support.files import replacing
+from support.program import run
 
 
 def main():
-    FOLDER.mkdir(exist_ok=True)
-    found = {}
-    for name, (wrong, right) in MENDS.items():
-        text = (STUBS / f"{name}.py").read_text(encoding="utf-8")
-        printed = {"as it is": lines_of(text), "healthy": lines_of(text.replace(wrong, right))}
-        found[name] = printed | {"wrong": wrong, "right": right}
-        drawing.save(draw(printed), FOLDER / f"{name}.png")
-        print(name)
-    with replacing(FOLDER / "cases.json") as file:
+    if len(sys.argv) not in (1, 3):
+        raise UserError("give a case's name and a fixed program, or nothing")
+    new, found = sys.argv[1:], {}
+    for exercise in chapter3.EXERCISES:
+        stub = (STUBS / f"{exercise.name}.py").read_text(encoding="utf-8")
+        if exercise.name in new:
+            wrong, right = difference(stub, Path(new[1]).read_text(encoding="utf-8"))
+        else:
+            wrong, right = (recorded(exercise)[kind] for kind in ("wrong", "right"))
+        printed = {"as it is": lines_of(stub), "healthy": lines_of(stub.replace(wrong, right))}
+        found[exercise.name] = printed | {"wrong": wrong, "right": right}
+        drawing.save(draw(printed), PICTURES / f"{exercise.name}.png")
+        print(exercise.name)
+    with replacing(PICTURES / "cases.json") as file:
         file.write((json.dumps(found, indent=1) + "\n").encode())
+
+
+def difference(old, new):
+    """The lines from the first to the last that differ, in the old text and in the new."""
+    old, new = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    codes = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    changes = [code for code in codes if code[0] != "equal"]
+    (_, first, _, new_first, _), (_, _, last, _, new_last) = changes[0], changes[-1]
+    if first == last:  # lines were only added: keep the one that they come before, so that their place is known
+        last, new_last = last + 1, new_last + 1
+    return "".join(old[first:last]), "".join(new[new_first:new_last])
 
 
 def lines_of(text):
@@ -38,11 +59,9 @@ def lines_of(text):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "case.py"
         path.write_text(text, encoding="utf-8")
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        command = [sys.executable, "-W", "ignore", str(path)]
-        return subprocess.run(
-            command, env=environment, stdout=subprocess.PIPE, text=True, check=True
-        ).stdout.splitlines()
+        command = [sys.executable, "-W", "ignore", path]
+        environment = os.environ | ONE_THREAD | {"PYTHONPATH": str(ROOT)}
+        return subprocess.run(command, env=environment, stdout=-1, text=True, check=True).stdout.splitlines()
 
 
 def draw(printed):

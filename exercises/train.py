@@ -9,23 +9,24 @@ from types import SimpleNamespace
 import numpy as np
 
 import data
+import networks
 from exercises import chapter1, runner
-from exercises.catalogue import number
-from exercises.house import UserError
-from exercises.terminal import near, say
+from exercises.show import near, say
 from mlp_np import MLP, relative_difference, softmax_cross_entropy
+from support.errors import UserError
 
 HIDDEN, BATCH, EPOCHS, LR, MOMENTUM = 128, 128, 3, 0.1, 0.9
+OPTIONS = networks.parse_options("np", "--batch-size", BATCH)  # seed 0, and all else as in main_np.py
 TWINS = 100  # steps that mlp_np.py takes alongside
 
 
 def train(work):
     """Train, test, and draw the curves into the learner's folder; UserError if functions are missing."""
-    missing = [number(e) for e in chapter1.CHAPTER if not work.passed(e)]
+    missing = [e.name for e in chapter1.EXERCISES if not work.passed(e)]
     if missing:
-        which = ", ".join(map(str, missing))
+        which = ", ".join(missing)
         raise UserError(f"train needs all ten functions of chapter 1, passed and unchanged since; still to do: {which}")
-    yours = SimpleNamespace(**{e.function: quiet(work.path(e), e.function) for e in chapter1.CHAPTER})
+    yours = SimpleNamespace(**{e.function.name: quiet(work.path(e), e.function.name) for e in chapter1.EXERCISES})
     dataset = data.load("mnist")
     params = MLP(HIDDEN, seed=0).params
     say("Your functions, and no others, train a network: 784 pixels, 128 hidden units, 10 digits.\n", "strong")
@@ -40,7 +41,9 @@ def train(work):
     import plot  # matplotlib takes a moment, and the digits above need none
 
     title = "784-128-10, every derivative written by you"
-    plot.learning_curves(history, title, "test", work.folder, "mine")
+    plot.learning_curves(
+        SimpleNamespace(history=history, title=title, tested="test", folder=work.folder, name="mine", first=True)
+    )
     say(f"Your curves: {near(work.folder / 'loss_plot_mine.png')}, {near(work.folder / 'accuracy_plot_mine.png')}")
     say(
         f"\nOf 10,000 digits that it has never seen, your network reads {round(accuracy * 10_000):,} right. Nobody "
@@ -87,7 +90,7 @@ def backward(yours, params, x, y, z1, a1, p):
 def judge(yours, dataset):
     """The learner's central differences against the learner's gradient, on real digits."""
     params = MLP(12, seed=1, dtype=np.float64).params
-    x = as_input(dataset.train_images[:20], dataset, np.float64)
+    x = as_input(dataset.train_images[:20]).astype(np.float64)
     y = dataset.train_labels[:20].astype(np.int64)
 
     def loss():
@@ -110,9 +113,9 @@ def learn(yours, params, dataset):
     beside = Project(params)
     per_epoch, started = len(dataset.train_images) // BATCH, time.perf_counter()
     steps = EPOCHS * per_epoch
-    for step, (images, y) in enumerate(data.batches(dataset, BATCH, 0, 0, steps)):
+    for step, (images, y) in enumerate(data.batches(dataset, OPTIONS, 0, steps)):
         lr = np.float32(LR * min(1, (step + 1) / 100) * (1 - step / steps))  # rises at first, then falls to 0
-        x = as_input(images, dataset)
+        x = as_input(images)
         z1, a1, p = forward(yours, params, x)
         history.train_loss.append(float(yours.loss(p, y)))
         history.train_accuracy.append((p.argmax(axis=1) == y).mean())
@@ -155,7 +158,7 @@ def test(yours, params, dataset, history):
     loss = correct = 0
     for i in range(0, len(dataset.test_images), 1000):
         y = dataset.test_labels[i : i + 1000].astype(np.int64)
-        p = forward(yours, params, as_input(dataset.test_images[i : i + 1000], dataset))[2]
+        p = forward(yours, params, as_input(dataset.test_images[i : i + 1000]))[2]
         loss += float(yours.loss(p, y)) * len(y)
         correct += (p.argmax(axis=1) == y).sum()
     history.test_step.append(len(history.train_loss))
@@ -166,7 +169,7 @@ def test(yours, params, dataset, history):
 def figures(yours, params, dataset, n=5):
     """Print some test digits, and what the network reads."""
     images = dataset.test_images[:n]
-    p = forward(yours, params, as_input(images, dataset))[2]
+    p = forward(yours, params, as_input(images))[2]
     print()
     for row in range(4, 26, 2):  # one character for 2 x 2 pixels
         ink = images[:, row : row + 2].reshape(n, 2, 14, 2).mean(axis=(1, 3))
@@ -174,5 +177,5 @@ def figures(yours, params, dataset, n=5):
     print("  ".join(f"{'it is a ' + str(digit):14}" for digit in p.argmax(axis=1)).rstrip() + "\n")
 
 
-def as_input(images, dataset, dtype=np.float32):
-    return data.as_input(images, "standardised", dataset, dtype).reshape(len(images), -1)
+def as_input(images):
+    return data.as_input(images, OPTIONS).reshape(len(images), -1)

@@ -1,11 +1,45 @@
-"""A learner's folder: the files that they write, and how far they have got."""
+"""All exercises in their order; and a learner's folder: the files that they write, and how far they have got."""
 
 import hashlib
 import json
+import re
 import shutil
 
-from exercises.catalogue import EXERCISES
-from exercises.house import STUBS, UserError, replacing
+from exercises import STUBS, chapter1, chapter2, chapter3, chapter4
+from exercises.exercise import chapters
+from support.errors import UserError
+from support.files import replacing
+
+BY_NAME = {e.name: e for chapter in (chapter1, chapter2, chapter3, chapter4) for e in chapter.EXERCISES}
+CHAPTERS = {
+    f"{i}. {title}": tuple(BY_NAME[name] for name in texts) for i, (title, texts) in enumerate(chapters().items(), 1)
+}
+EXERCISES = tuple(exercise for chapter in CHAPTERS.values() for exercise in chapter)
+
+
+def number(exercise):
+    return EXERCISES.index(exercise) + 1
+
+
+def find(text):
+    """The exercise of that number or name; a name may have the number in front that files had at first."""
+    if text.isdecimal() and len(text) < 5 and 1 <= int(text) <= len(EXERCISES):
+        return EXERCISES[int(text) - 1]
+    if (name := bare(text)) not in BY_NAME:
+        raise UserError(f"there is no exercise {text}: `practice.py list` shows their numbers and names")
+    return BY_NAME[name]
+
+
+def bare(name):
+    """07_dz1, as exercises were called at first, is dz1."""
+    return re.sub(r"^\d\d_", "", name)
+
+
+def file_in(folder, exercise):
+    """The file of an exercise in a folder: the one with a number in front, where it is the only one there."""
+    path = folder / f"{exercise.name}.py"
+    older = sorted(folder.glob(f"[0-9][0-9]_{exercise.name}.py"))
+    return older[0] if older and not path.exists() else path
 
 
 class Work:
@@ -17,26 +51,28 @@ class Work:
         self.progress = {"current": EXERCISES[0].name, "passed": {}, "hints": {}}
         if not self.new:
             try:
-                self.progress = {**self.progress, **json.loads(self.file.read_text(encoding="utf-8"))}
-                self.current.name, self.progress["passed"].get, self.progress["hints"].get
-            except (ValueError, TypeError, AttributeError, StopIteration):
+                read = json.loads(self.file.read_text(encoding="utf-8"))
+                self.progress["current"] = BY_NAME[bare(read["current"])].name
+                for what in ("passed", "hints"):
+                    self.progress[what] = {bare(name): value for name, value in read[what].items()}
+            except (ValueError, TypeError, AttributeError, KeyError):
                 raise UserError(f"{self.file} is damaged: delete it; your exercises are not affected") from None
 
     @property
     def current(self):
-        return next(exercise for exercise in EXERCISES if exercise.name == self.progress["current"])
+        return BY_NAME[self.progress["current"]]
 
     def path(self, exercise):
         """The learner's file. On first use it is a copy of the stub."""
-        path = self.folder / f"{exercise.name}.py"
+        path = file_in(self.folder, exercise)
         if not path.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(STUBS / path.name, path)
+            shutil.copyfile(STUBS / f"{exercise.name}.py", path)
         return path
 
     def passed(self, exercise):
         """Whether the file as it is now has passed."""
-        path = self.folder / f"{exercise.name}.py"
+        path = file_in(self.folder, exercise)
         return path.is_file() and self.progress["passed"].get(exercise.name) == digest(path)
 
     def save(self):

@@ -16,10 +16,11 @@ from torch import nn
 import data
 import main_torch
 from lab import results
+from networks import parse_options
 from support import drawing, program
 from support.drawing import INK, TEST, TRAIN, style_axes
 from support.history import machine
-from support.options import Parser, parse_options
+from support.options import Parser
 from support.place import Place
 from support.run import learning_rate, make_plan
 
@@ -49,7 +50,7 @@ def network(blocks, shortcuts, seed=0):
 def gradient_norms(dataset, blocks, shortcuts):
     """|dW| for each 3 x 3 convolution of the untrained network, from the first to the last, for one batch."""
     model, _, options = network(blocks, shortcuts)
-    x = torch.from_numpy(data.as_input(dataset.train_images[:512], options.pixels, dataset, options.dtype))
+    x = torch.from_numpy(data.as_input(dataset.train_images[:512], options))
     y = torch.from_numpy(dataset.train_labels[:512].astype(np.int64))
     F.cross_entropy(model(x), y).backward()
     convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)]
@@ -59,9 +60,9 @@ def gradient_norms(dataset, blocks, shortcuts):
 def accuracy_after_one_epoch(dataset, blocks, shortcuts):
     model, optimizer, options = network(blocks, shortcuts)
     plan = make_plan(options, len(dataset.train_images))
-    batches = data.batches(dataset, options.batch_size, options.seed, 0, plan.steps, options.augment)
+    batches = data.batches(dataset, options, 0, plan.steps)
     for step, (images, y) in enumerate(batches):
-        x = torch.from_numpy(data.as_input(images, options.pixels, dataset, options.dtype))
+        x = torch.from_numpy(data.as_input(images, options))
         lr = learning_rate(step, plan.steps, options)
         main_torch.train_step(model, optimizer, x, torch.from_numpy(y), lr)
     return float(main_torch.evaluate(model, dataset, options, Place(options))[1])

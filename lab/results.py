@@ -1,7 +1,8 @@
 """Every accuracy that README and docs state: `python -m lab.results` trains what is missing from results.json.
 
 It can be stopped and started again: finished runs are not repeated. `python -m lab.results NAME ...` trains only the
-runs with those names (see RUNS and CHOICES). Those with seed 0 leave their curves in learning_curves/.
+runs with those names (see RUNS and CHOICES). Those of
+seed 0 that the README shows leave their curves in learning_curves/published/.
 """
 
 import json
@@ -13,14 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
+from networks import NETWORKS, parse_options
 from support import program
 from support.errors import UserError
 from support.files import replacing
-from support.options import PUBLISHED_INIT, RECIPES
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "lab" / "results.json"
-RUNS = {  # name: (command, seeds)
+RUNS = {  # name: (command, seeds); a recipe that is not among them is added below
     "MLP, NumPy": ("main_np.py", range(5)),
     "MLP, PyTorch": ("main_torch.py", range(5)),
     "MLP for longer, NumPy": ("main_np.py --epochs 20", range(5)),
@@ -34,6 +35,20 @@ RUNS = {  # name: (command, seeds)
     "ViT, PyTorch": ("main_torch.py --model vit", range(3)),
     "ViT best, PyTorch": ("main_torch.py --model vit --recipe best", range(3)),
 }
+PUBLISHED_RECIPES = ("np_nn", "geohot")  # run by lab.twins, with each framework's first weights in both
+
+
+def run_name(network, recipe, framework):
+    """What a recipe's run is called in RUNS: "MLP best, NumPy"."""
+    name = f"{network.name} {recipe}".removesuffix(" default")
+    return f"{name}, {'NumPy' if framework == 'np' else 'PyTorch'}"
+
+
+for model, network in NETWORKS.items():
+    for recipe in network.recipes.keys() - PUBLISHED_RECIPES:
+        by_hand, by_torch = (run_name(network, recipe, framework) for framework in ("np", "torch"))
+        if by_hand not in RUNS and by_torch not in RUNS:
+            RUNS[by_torch] = f"main_torch.py --model {model} --recipe {recipe}", range(3)
 # The runs by which options were chosen, on the last 10,000 training images, held out. The test set plays no part.
 CHOICES = {
     "MLP": [
@@ -90,17 +105,16 @@ def save_result(section, content, path=RESULTS):
 
 def train(command, seed):
     """Run a program as a user would. Its accuracy, the seconds of its training loop, its parameters, its machine."""
-    out = ROOT / "learning_curves"
-    if seed or command not in FOR_THE_README:
-        out = out / "others"
+    shown = seed == 0 and command in FOR_THE_README
+    out = ROOT / "learning_curves" / ("published" if shown else "others")
     words = command.replace("torchrun", "-m torch.distributed.run").split()
     argv = [sys.executable, *words, "--seed", str(seed), "--out", str(out)]
     ended = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if ended.returncode:
         raise UserError(f"{command} --seed {seed} failed; the runs that finished are kept")
     printed = ended.stdout
-    model = re.search(r"--model (\w+)", command)
-    name = (f"{model[1]}_" if model else "") + ("np" if "main_np" in command else "torch")
+    framework = "np" if "main_np" in command else "torch"
+    name = parse_options(framework, *command.partition(".py")[2].split()).name
     return {
         "machine": json.loads((out / f"history_{name}.json").read_text())["machine"],
         "accuracy": float(re.search(r"^(?:test|held-out) accuracy: (0\.\d{4})$", printed, re.M)[1]),
@@ -139,32 +153,31 @@ def recipes_table(found):
     """Test accuracy and sizes of every recipe, in the form of the tables published by np_nn and the notebook."""
     again = {(row["recipe"], row["init"], f): row[f] for row in found["inits"]["rows"] for f in ("np", "torch")}
 
-    def accuracy(model, recipe, framework):
+    def accuracy(network, recipe, framework):
         """The mean over the runs in NumPy or PyTorch, as text; empty if there were none."""
-        key = recipe, PUBLISHED_INIT[framework], framework
-        if key in PUBLISHED:  # run again by twins.py, with the published run's first weights
-            return f"{np.mean(again[key]):.4f}"
-        name = {"mlp": "MLP", "resnet": "ResNet", "vit": "ViT"}[model] + (f" {recipe}" if recipe != "default" else "")
-        runs = found["accuracy"].get(f"{name}, {'NumPy' if framework == 'np' else 'PyTorch'}", {"runs": {}})["runs"]
+        if recipe in PUBLISHED_RECIPES:  # with the published run's first weights
+            return f"{np.mean(again[recipe, network.recipes[recipe]['init'][framework], framework]):.4f}"
+        runs = found["accuracy"].get(run_name(network, recipe, framework), {"runs": {}})["runs"]
         return f"{np.mean([run['accuracy'] for run in runs.values()]):.4f}" if runs else ""
 
     rows = []
-    for model, recipes in RECIPES.items():
-        for recipe, given in recipes.items():
-            batch, epochs = given["batch_size"], given.get("epochs")
-            steps = given.get("steps") or epochs * (60_000 // batch)
-            widths = (784, given["hidden"], 10) if model == "mlp" else given.get("widths") or (given["width"],)
-            layers = "-".join(map(str, widths))
-            layers += f" × {given['blocks']}" if given.get("blocks", 1) > 1 else ""
-            sizes = [batch, layers, f"{epochs or steps / (60_000 // batch):.3g}", f"{steps:,}", given["lr"]]
-            accuracies = [accuracy(model, recipe, framework) for framework in ("np", "torch")]
+    for model, network in NETWORKS.items():
+        for recipe in network.recipes:
+            options = parse_options("np", "--model", model, "--recipe", recipe)
+            per_epoch = 60_000 // options.batch_size
+            steps = options.steps or options.epochs * per_epoch
+            epochs = f"{options.epochs or steps / per_epoch:.3g}"
+            sizes = [network.title(options), options.batch_size, epochs, f"{steps:,}", options.lr]
+            accuracies = [accuracy(network, recipe, framework) for framework in ("np", "torch")]
             if any(accuracies):
-                rows.append([f"`--model {model} --recipe {recipe}`", *accuracies, *sizes])
+                amp = RUNS.get(run_name(network, recipe, "torch"), ("",))[0].endswith("--amp")
+                command = f"--model {model} --recipe {recipe}".removeprefix("--model mlp ") + " --amp" * amp
+                rows.append([f"`{command}`", *accuracies, *sizes])
             published = [value for (name, _, _), value in PUBLISHED.items() if name == recipe]
             if published:
                 rows.append([f"as {recipe} published it", *published, *sizes])
     return markdown(
-        ["recipe", "NumPy", "PyTorch", "batch size", "layers", "epochs", "steps", "highest learning rate"], rows
+        ["recipe", "NumPy", "PyTorch", "network", "batch size", "epochs", "steps", "highest learning rate"], rows
     )
 
 
@@ -197,8 +210,10 @@ def main():
             run = train(f"{command} --hold-out 10000", 0)
             save_result("choices", load_results().get("choices", {}) | {command: run})
             print(time.strftime("%H:%M"), command, run, flush=True)
-    print(table(load_results().get("accuracy", {})))
-    print(choices_table(load_results().get("choices", {})))
+    found = load_results()
+    if "inits" in found:  # by lab.twins
+        print(recipes_table(found), end="\n\n")
+    print(table(found.get("accuracy", {})), choices_table(found.get("choices", {})), sep="\n\n")
 
 
 if __name__ == "__main__":

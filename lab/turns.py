@@ -6,10 +6,14 @@ warm-up and does not count.
 """
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import signal
 import time
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from unittest import mock
 
 import numpy as np
 
@@ -22,74 +26,49 @@ THREADS_OF_LIBRARIES += ["VECLIB_MAXIMUM_THREADS", "NPROC"]  # Apple's library; 
 def take_turns(steps, turns=5, least=12):
     """{name: median of the milliseconds per step}, warm-up excluded.
 
-    steps: {name: (function, arguments ...)}, where function(arguments ...) returns the step.
+    steps: {name: (function, arguments ...)}, where function(arguments ...) returns the step. A block has as many steps
+    as fit into 0.15 seconds, but `least` at least.
     """
-    context = multiprocessing.get_context("spawn")
-    workers = {name: Worker(context, *step) for name, step in steps.items()}
-    try:
-        blocks = {name: max(least, int(0.15 / worker.seconds(3)[-1])) for name, worker in workers.items()}
-        seconds = {name: [] for name in workers}
-        for _ in range(turns):
-            for name, worker in workers.items():
-                time.sleep(0.05)  # until the previous worker's threads no longer wait for more work
-                seconds[name] += worker.seconds(blocks[name])[blocks[name] // 3 :]
-    finally:
-        for worker in workers.values():
-            worker.end()
+    seconds = {name: [] for name in steps}
+    with contextlib.ExitStack() as stack:
+        workers = {name: stack.enter_context(another_process()) for name in steps}
+        for first in [workers[name].submit(take_steps, 1, *step) for name, step in steps.items()]:
+            first.result()  # all start at the same time
+        for name, step in list(steps.items()) * turns:
+            time.sleep(0.05)  # until the previous worker's threads no longer wait for more work
+            block = workers[name].submit(take_steps, least, *step, enough=0.15).result()
+            seconds[name] += block[len(block) // 3 :]
     return {name: 1000 * np.median(values) for name, values in seconds.items()}
 
 
-class Worker:
-    """A process that takes steps when told to, and reports how long each took."""
-
-    def __init__(self, context, make, *arguments):
-        self.pipe, other = context.Pipe()
-        self.process = context.Process(target=work, args=(other, make, arguments), daemon=True)
-        self.process.start()
-        other.close()
-
-    def seconds(self, steps):
-        """The seconds that each of this many steps took."""
-        try:
-            self.pipe.send(steps)
-            return self.pipe.recv()
-        except (EOFError, OSError):
-            raise UserError("a measurement failed (its message is above)") from None
-
-    def end(self):
-        with contextlib.suppress(OSError):  # it may have ended already
-            self.pipe.send(0)
-        self.process.join(10)
-        self.process.terminate()
-        self.pipe.close()
-
-
-def work(pipe, make, arguments):
-    """What a `Worker` does. It leaves Ctrl-C to the program that started it, which then ends it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    step = make(*arguments)
-    while steps := pipe.recv():
-        seconds = []
-        for _ in range(steps):
-            started = time.perf_counter()
-            step()
-            seconds.append(time.perf_counter() - started)
-        pipe.send(seconds)
-
-
 @contextlib.contextmanager
+def another_process():
+    """An executor with one process, which leaves Ctrl-C to the program that started it."""
+    spawn = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(1, spawn, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as worker:
+            yield worker
+    except BrokenProcessPool:
+        raise UserError("a measurement failed: its process was ended") from None
+
+
+def take_steps(least, *step, enough=0.0):
+    """The seconds that each of so many steps takes, or of as many as take `enough` seconds in all.
+
+    The step is made at the first call, and then kept.
+    """
+    take_step, times = make_once(*step), [time.perf_counter()]
+    while len(times) <= least or times[-1] < times[0] + enough:
+        take_step()
+        times.append(time.perf_counter())
+    return np.diff(times).tolist()
+
+
+@functools.cache
+def make_once(make, *arguments):
+    return make(*arguments)
+
+
 def threads_of_workers(threads):
     """Processes started inside use this many threads; every library reads the number from the environment."""
-    before = dict(os.environ)
-    os.environ.update({name: str(threads) for name in THREADS_OF_LIBRARIES})
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def call_elsewhere(function, *arguments):
-    """function(*arguments), in a process of its own."""
-    with multiprocessing.get_context("spawn").Pool(1) as other:
-        return other.apply(function, arguments)
+    return mock.patch.dict(os.environ, dict.fromkeys(THREADS_OF_LIBRARIES, str(threads)))

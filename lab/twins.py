@@ -31,11 +31,12 @@ import main_np
 import main_torch
 import vit_np
 from lab import results
+from networks import parse_options
 from support import drawing, program
 from support.drawing import INK, TEST, TRAIN, logarithmic, style_axes
 from support.history import machine
 from support.names import get_arrays, set_arrays
-from support.options import Parser, parse_options
+from support.options import Parser
 from support.run import learning_rate, make_plan
 
 SEEDS = range(5)
@@ -66,12 +67,12 @@ def lockstep(options, key_bias=False):
     if key_bias:
         our_optimizer, their_optimizer = add_key_biases(ours, theirs, options)
     kept = {}
-    if options.model == "mlp":
+    if hasattr(theirs, "layer1"):
         theirs.layer1.register_forward_hook(lambda layer, inputs, z1: kept.update(z1=z1.detach().numpy()))
 
-    batches = data.batches(dataset, options.batch_size, options.seed, 0, plan.steps, options.augment)
+    batches = data.batches(dataset, options, 0, plan.steps)
     for step, (images, y) in enumerate(batches):
-        x = data.as_input(images, options.pixels, dataset, options.dtype)
+        x = data.as_input(images, options)
         lr = learning_rate(step, plan.steps, options)
         loss_np, _ = main_np.train_step(ours, our_optimizer, x, y, lr)
         x, y = torch.from_numpy(x), torch.from_numpy(y)
@@ -103,13 +104,13 @@ def largest_difference(a, b):
     return max(float(np.abs(a[name] - b[name]).max()) for name in a)
 
 
-# What each proof trains: the whole default run, or its beginning, where the whole would take an hour.
-PROOFS = {
-    "mlp": ("twins", []),
-    "resnet": ("twins_resnet", ["--model", "resnet", "--steps", "500"]),
-    "vit": ("twins_vit", ["--model", "vit"]),
-}
 KEY_BIAS = "float64, with a key bias"
+# What each proof trains, and how: the whole default run, or its beginning, where the whole would take an hour.
+PROOFS = {
+    "mlp": ("twins", [], ("float64", "float32")),
+    "resnet": ("twins_resnet", ["--model", "resnet", "--steps", "500"], ("float64", "float32")),
+    "vit": ("twins_vit", ["--model", "vit"], ("float64", "float32", KEY_BIAS)),
+}
 
 
 def record(options, key_bias=False):
@@ -125,16 +126,16 @@ def record(options, key_bias=False):
 
 def prove(model):
     """Draw png/twins.png (or twins_resnet.png, twins_vit.png) from a run in both precisions."""
-    name, argv = PROOFS[model]
+    name, argv, kinds = PROOFS[model]
     runs, found = {}, {}
-    for kind in ("float64", "float32", *([KEY_BIAS] if model == "vit" else [])):
+    for kind in kinds:
         options = parse_options("torch", *argv, "--dtype", kind[:7])
         runs[kind] = record(options, key_bias=kind == KEY_BIAS)
         difference = runs[kind]["difference"]
         print(f"{kind}: after {len(difference)} steps no two weights differ by more than {difference[-1]:.1e}")
         found[kind] = {"final": difference[-1], "largest": max(difference), "every 500 steps": difference[499::500]}
     drawing.save(picture(runs), results.ROOT / "png" / f"{name}.png")
-    command = "python -m lab.twins" if model == "mlp" else f"python -m lab.twins {model}"
+    command = f"python -m lab.twins {model}".removesuffix(" mlp")
     made = {"command": command, "steps": len(difference), "difference": found, "machine": machine()}
     results.save_result(name, made)
 

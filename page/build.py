@@ -19,6 +19,7 @@ import numpy as np
 
 import data
 from predict import load_network, softmax
+from support.download import SOURCES
 from support.errors import UserError
 from support.files import replacing
 from support.options import Parser, test_set_name
@@ -123,7 +124,7 @@ def network(model, options):
         name: unpack(whole, scale).reshape(p.shape)
         for (name, p), scale, whole in zip(model.params.items(), scales, packed, strict=True)
     }
-    x = data.as_input(dataset.test_images, options.pixels, dataset, np.float32)
+    x = data.as_input(dataset.test_images, options).astype(np.float32)
     p = softmax(model.forward(x))
     wrong = np.flatnonzero(p.argmax(axis=1) != dataset.test_labels)
     chosen = [*range(READ), *wrong[wrong >= READ][:MISREAD].tolist()]
@@ -133,8 +134,8 @@ def network(model, options):
     return {
         "hidden": len(model.params["b1"]),
         "pixels": options.pixels,
-        "mean": dataset.mean,
-        "std": dataset.std,
+        "mean": SOURCES[options.dataset].mean,
+        "std": SOURCES[options.dataset].std,
         "scales": scales,
         "numbers": chosen,  # which of the test images
         "labels": dataset.test_labels[chosen].tolist(),

@@ -13,11 +13,10 @@ import numpy as np
 from support.errors import UserError
 from support.files import replacing
 from support.history import History
-from support.options import resume
 
 FORMAT = 1
 # The weights; what the optimizer remembers of them, with the same names and shapes (AdamW has squares, SGD has none);
-# what batch normalisation remembers, which only a ResNet has.
+# what batch normalisation remembers, if there is any.
 GROUPS = ("params", "momentum", "squares", "statistics")
 
 
@@ -28,13 +27,19 @@ class Checkpoint(NamedTuple):
     history: History
 
     def copy_to(self, groups):
-        """Copy its arrays into those of a new network and its optimizer (as main_np.get_arrays gives them)."""
-        for group in GROUPS:
-            mine, theirs = groups.get(group, {}), self.groups[group]
+        """Copy its arrays into those of a new network, and perhaps of its optimizer (main_np.get_arrays gives them)."""
+        for group, mine in groups.items():
+            theirs = self.groups[group]
             if {k: (a.shape, a.dtype) for k, a in mine.items()} != {k: (a.shape, a.dtype) for k, a in theirs.items()}:
                 raise UserError(f"{self.path} holds another network than its options say")
             for name, array in mine.items():
                 array[...] = theirs[name]
+
+    def check_shapes(self, shapes):
+        """UserError if its weights of these names have other shapes, or are missing."""
+        params = self.groups["params"]
+        if any(name not in params or params[name].shape != shape for name, shape in shapes.items()):
+            raise UserError(f"{self.path} holds another network than its options say")
 
 
 def save_checkpoint(path, options, groups, history):
@@ -63,7 +68,8 @@ def load_checkpoint(path):
             # We store and do not compress. What is packed, or claims more bytes than the file holds, is not ours.
             stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
             claimed = sum(max(entry.file_size, entry.compress_size) for entry in archive.infolist())
-            if not stored or claimed > os.path.getsize(path) or archive.testzip():
+            once = len(set(archive.namelist())) == len(archive.namelist())
+            if not stored or not once or claimed > os.path.getsize(path) or archive.testzip():
                 raise ValueError
         with warnings.catch_warnings(), np.load(path, allow_pickle=False) as npz:
             warnings.simplefilter("error")  # NumPy warns of what it reads but would not write
@@ -100,27 +106,3 @@ def load_checkpoint(path):
     if not consistent:
         raise UserError(f"{path} is damaged: its numbers are not finite or do not fit together")
     return Checkpoint(path, options, groups, history)
-
-
-def resume_run(framework, typed):
-    """The options of the run that typed["resume"] names, with those typed that are of this call, and its `Checkpoint`.
-
-    UserError if there is anything wrong with the file, or if its options do not fit its arrays. This is checked before
-    any network is built, so that no file can ask for more than a few times its own size in memory.
-    """
-    checkpoint = load_checkpoint(typed["resume"])
-    options = resume(framework, checkpoint.options, typed)
-    shapes = {name: array.shape for name, array in checkpoint.groups["params"].items()}
-    if options.model == "mlp":
-        expected = {"W1": (784, options.hidden)}
-    elif options.model == "vit":
-        width, patch = options.width, options.patch
-        expected = {"embed.W": (patch**2, width), "positions.P": ((28 // patch) ** 2, width)}
-        expected |= {f"blocks.{i}.mlp.first.W": (width, 4 * width) for i in range(options.blocks)}
-        expected |= {f"blocks.{i}.mlp.second.W": (4 * width, width) for i in range(options.blocks)}
-    else:
-        widths = [width for width in options.widths for _ in range(options.blocks)]
-        expected = {f"blocks.{i}.second.conv.W": (3, 3, width, width) for i, width in enumerate(widths)}
-    if any(shapes.get(name) != shape for name, shape in expected.items()):
-        raise UserError(f"{typed['resume']} holds another network than its options say")
-    return options, checkpoint

@@ -1,7 +1,11 @@
-"""The style of all pictures, and the pictures of what happens inside a network: each function returns a figure."""
+"""The style of all pictures, and the pictures of what happens inside a network: each function returns a figure.
+
+All figures come from new_figure, so they have matplotlib's default style, whatever the user's matplotlibrc says.
+"""
 
 import math
 
+import matplotlib
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
@@ -10,6 +14,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from support.files import replacing
 
+matplotlib.rcdefaults()
+
 TRAIN, TEST, INK, GRID = "#2f6fb3", "#d1495b", "#2b2b2b", "#e3e3e3"
 SIGNED = LinearSegmentedColormap.from_list("signed", [TEST, "white", TRAIN])  # below 0, 0, above 0
 POSITIVE = LinearSegmentedColormap.from_list("positive", ["white", TRAIN])  # from 0
@@ -17,7 +23,35 @@ OFF = ListedColormap(["#cfcfcf"])
 WHOLE = (0, 28, 28, 0)  # where an image's pixels lie, so that larger cells can lie under them
 MONO = "DejaVu Sans Mono"
 DLOGITS = "dlogits = (p - onehot(y)) / B\n(one image: B = 1)"
-MEANING = "blue: increasing it raises the loss; red: lowers it"
+MEANING = "blue: increasing it raises the loss\nred: lowers it"
+FORWARD_RESNET = """stem    a0 = relu(norm(conv(x)))
+
+block   a1 = relu(norm(conv(x)))
+        z2 = norm(conv(a1)) + x  (the shortcut)
+        y  = relu(z2), the x of the next block"""
+BACKWARD_RESNET = f"""mean   every position: dmean / (H W)
+
+block  dz2 = dy * (y > 0)
+       dx  = from norm and conv
+             + dz2  (the shortcut)
+
+{MEANING}"""
+FORWARD_VIT = """in each block and head, with x = norm1(stream):
+
+q = x Wq + bq   k = x Wk   v = x Wv + bv
+scores  = q @ k.T / √d
+weights = softmax(scores)
+mixed   = weights @ v
+
+Below, row {patch} of weights: what the framed
+patch takes from each patch. It adds up to 1."""
+BACKWARD_VIT = """mean   every patch: dmean / T
+
+block  du = dy + from norm2 and mlp
+       dx = du + from norm1 and attention
+
+The terms dy and du come back as they are:
+the sums of the forward pass."""
 
 
 def save(figure, path):
@@ -26,8 +60,23 @@ def save(figure, path):
         figure.savefig(file, format="png", dpi=150)
 
 
+def new_figure(width, height, title="", layout="constrained", dpi=None):
+    """An empty white figure, in inches, with a title at the upper left or without."""
+    figure = Figure(figsize=(width, height), layout=layout, dpi=dpi, facecolor="white")
+    if layout:
+        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+    if title:
+        head(figure, title, 14)
+    return figure
+
+
+def head(figure, title, size=11):
+    """A title at the upper left of a figure, or of a part of one."""
+    figure.suptitle(title, x=0.015, ha="left", color=INK, fontsize=size)
+
+
 def new_axes(title, ylabel):
-    figure = Figure(figsize=(8, 4.5), layout="constrained", facecolor="white")
+    figure = new_figure(8, 4.5)
     axes = figure.add_subplot()
     style_axes(axes, title, ylabel)
     axes.set_xlabel("steps", color=INK)
@@ -42,8 +91,7 @@ def style_axes(axes, title, ylabel):
     axes.tick_params(which="both", colors=INK, length=0)
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
-    for side in axes.spines.values():
-        side.set_visible(False)
+    axes.spines[:].set_visible(False)
 
 
 def logarithmic(axes):
@@ -59,7 +107,7 @@ def logarithmic(axes):
 
 def prediction(picture, image, p):
     """The picture given to predict.py (H, W), what the network saw of it (28, 28), and its ten probabilities."""
-    figure = new_figure(8, 3.4, None)
+    figure = new_figure(8, 3.4)
     given, seen, said = figure.subplots(1, 3, width_ratios=(3, 3, 4))
     picture_axes(given, "what was given", " ").imshow(picture, cmap="gray", vmin=0, vmax=255)
     picture_axes(seen, "what the network saw", "28 x 28 pixels").imshow(image, cmap="gray", vmin=0, vmax=255)
@@ -75,13 +123,12 @@ def forward_pass(steps, title, y):
     figure = new_figure(8, 7.2, title)
     axes = figure.subplot_mosaic("xxzzaa;lllppp", height_ratios=(5, 6))
     z1, a1 = steps["z1"], steps["a1"]
-    picture_axes(axes["x"], "pixels", "x").imshow(steps["image"], cmap="gray_r", vmin=0, vmax=255)
+    show_pixels(axes["x"], steps)
     limit = largest(z1)
     units(axes["z"], z1, limit, f"{len(z1)} hidden units", "z1 = x W1 + b1")
     drawn = units(axes["a"], a1, limit, "their activations", "a1 = max(z1, 0)\ngrey: the unit is off", off=z1 <= 0)
     scale(figure, drawn, [axes["z"], axes["a"]], limit)
-    bars(axes["l"], steps["logits"], "logits", "logits = a1 W2 + b2", "{:.1f}", y)
-    bars(axes["p"], steps["p"], "probabilities", p_formula(steps, y), "{:.3f}", y)
+    show_answer([axes["l"], axes["p"]], steps, "logits = a1 W2 + b2", y)
     return figure
 
 
@@ -102,13 +149,13 @@ def backward_pass(steps, title, y):
     scale(above, drawn, [middle, right], limit)
 
     most = np.argsort(-np.abs(steps["dz1"]), kind="stable")[:shown]
-    below.suptitle(f"and to the weights: the {shown} most affected units", x=0.015, ha="left", color=INK, fontsize=11)
+    head(below, f"and to the weights: the {shown} most affected units")
     limit = largest(steps["dW1"][:, most])
-    images = below.subplots(1, shown, squeeze=False)[0]
+    images = places(below, 1, shown, shown)
     for axes, unit in zip(images, most, strict=True):
         drawn = signed(picture_axes(axes, f"unit {unit}"), steps["dW1"][:, unit].reshape(28, 28), limit)
-    scale(below, drawn, list(images), limit)
-    below.supxlabel(f"dW1 = x.T @ dz1\n{MEANING}", color=INK, fontsize=10, family=MONO)
+    scale(below, drawn, images, limit)
+    below.supxlabel("dW1 = x.T @ dz1\n" + MEANING.replace("\n", "; "), color=INK, fontsize=10, family=MONO)
     return figure
 
 
@@ -121,16 +168,10 @@ def feature_maps(steps, title, y):
     figure = new_figure(8, 1.9 + 1.4 * len(maps) + 3.2, title)
     above, middle, below = figure.subfigures(3, 1, height_ratios=(1.9, 1.4 * len(maps), 3))
     pixels, words = above.subplots(1, 2, width_ratios=(1, 4))
-    picture_axes(pixels, "pixels", "x").imshow(steps["image"], cmap="gray_r", vmin=0, vmax=255)
-    words.set_axis_off()
-    words.text(0, 0.5, "stem    a0 = relu(norm(conv(x)))\n\n"
-               "block   a1 = relu(norm(conv(x)))\n        z2 = norm(conv(a1)) + x  (the shortcut)\n"
-               "        y  = relu(z2), the x of the next block",
-               transform=words.transAxes, va="center", color=INK, fontsize=10, family=MONO)  # fmt: skip
+    show_pixels(pixels, steps)
+    write(words, FORWARD_RESNET)
     rows_of_channels(middle, maps, maps, "{}: {} x {}, {} of its {} channels")
-    left, right = below.subplots(1, 2)
-    bars(left, steps["logits"], "logits", "logits = mean(y) W + b", "{:.1f}", y)
-    bars(right, steps["p"], "probabilities", p_formula(steps, y), "{:.3f}", y)
+    show_answer(below.subplots(1, 2), steps, "logits = mean(y) W + b", y)
     return figure
 
 
@@ -144,10 +185,7 @@ def feature_gradients(steps, title, y):
     above, middle = figure.subfigures(2, 1, height_ratios=(3, 1.4 * len(maps)))
     left, words = above.subplots(1, 2)
     bars(left, steps["dlogits"], "from the loss to the logits", DLOGITS, "{:.2g}", y)
-    words.set_axis_off()
-    words.text(0, 0.5, "mean   every position: dmean / (H W)\n\nblock  dz2 = dy * (y > 0)\n"
-               "       dx  = from norm and conv\n             + dz2  (the shortcut)\n\n" + MEANING.replace("; ", "\n"),
-               transform=words.transAxes, va="center", color=INK, fontsize=10, family=MONO)  # fmt: skip
+    write(words, BACKWARD_RESNET)
     backward = dict(reversed(gradients.items()))
     rows_of_channels(middle, backward, maps, "d loss / d {}: {} x {}, the same {} of {} channels")
     return figure
@@ -167,27 +205,19 @@ def attention(steps, title, y, patch, shown=8):
     above, middle, below = figure.subfigures(3, 1, height_ratios=(2, (cell + 0.5) * len(blocks), 3))
     pixels, words = above.subplots(1, 2, width_ratios=(1, 3))
     ink_and_frame(picture_axes(pixels, f"patch {patch}", "x"), steps["image"], side, patch)
-    words.set_axis_off()
-    words.text(0, 0.5, "in each block and head, with x = norm1(stream):\n\nq = x Wq + bq   k = x Wk   v = x Wv + bv\n"
-               "scores  = q @ k.T / √d\nweights = softmax(scores)\nmixed   = weights @ v\n\n"
-               f"Below, row {patch} of weights: what the framed\npatch takes from each patch. It adds up to 1.",
-               transform=words.transAxes, va="center", color=INK, fontsize=10, family=MONO)  # fmt: skip
+    write(words, FORWARD_VIT.format(patch=patch))
     for part, (name, weights) in zip(np.atleast_1d(middle.subfigures(len(blocks), 1)), blocks.items(), strict=True):
         rows = weights[:columns, patch]
         limit = largest(rows)
-        part.suptitle(f"{name}: what patch {patch} looks at", x=0.015, ha="left", color=INK, fontsize=11)
-        row = part.subplots(1, max(columns, 4), squeeze=False)[0]
-        for axes in row[columns:]:
-            axes.set_axis_off()
-        for head, (axes, weight) in enumerate(zip(row, rows, strict=False), 1):
+        head(part, f"{name}: what patch {patch} looks at")
+        row = places(part, 1, max(columns, 4), columns)
+        for number, (axes, weight) in enumerate(zip(row, rows, strict=False), 1):
             shares = weight.reshape(side, side)
             drawn = picture_axes(axes).imshow(shares, cmap=POSITIVE, vmin=0, vmax=limit, extent=WHOLE)
             ink_and_frame(axes, steps["image"], side, patch, faint=0.45)
-            axes.set_xlabel(f"head {head}", color=INK, fontsize=9)
-        scale(part, drawn, list(row), limit, low=0)
-    left, right = below.subplots(1, 2)
-    bars(left, steps["logits"], "logits", "logits = mean(norm(stream)) W + b", "{:.1f}", y)
-    bars(right, steps["p"], "probabilities", p_formula(steps, y), "{:.3f}", y)
+            axes.set_xlabel(f"head {number}", color=INK, fontsize=9)
+        scale(part, drawn, row, limit, low=0)
+    show_answer(below.subplots(1, 2), steps, "logits = mean(norm(stream)) W + b", y)
     return figure
 
 
@@ -214,28 +244,20 @@ def patch_gradients(steps, title, y, shown=6):
     above, middle, below = figure.subfigures(3, 1, height_ratios=(3, (cell + 0.45) * rows + 0.4, 3.2))
     left, words = above.subplots(1, 2)
     bars(left, steps["dlogits"], "from the loss to the logits", DLOGITS, "{:.2g}", y)
-    words.set_axis_off()
-    words.text(0, 0.5, "mean   every patch: dmean / T\n\nblock  du = dy + from norm2 and mlp\n"
-               "       dx = du + from norm1 and attention\n\nThe terms dy and du come back as they are:\n"
-               "the sums of the forward pass.",
-               transform=words.transAxes, va="center", color=INK, fontsize=10, family=MONO)  # fmt: skip
-    middle.suptitle("to what each block hands on, patch by patch: |d loss / d y|, over the channels",
-                    x=0.015, ha="left", color=INK, fontsize=11)  # fmt: skip
-    grid = middle.subplots(rows, max(columns, 4), squeeze=False)
+    write(words, BACKWARD_VIT)
+    head(middle, "to what each block hands on, patch by patch: |d loss / d y|, over the channels")
+    grid = places(middle, rows, max(columns, 4), len(sizes))
     limit = largest(np.array([*sizes.values()]))
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for axes, (name, size) in zip(grid.flat, sizes.items(), strict=False):
-        axes.set_axis_on()
+    for axes, (name, size) in zip(grid, sizes.items(), strict=False):
         drawn = picture_axes(axes).imshow(size.reshape(side, side), cmap=POSITIVE, vmin=0, vmax=limit, extent=WHOLE)
         axes.imshow(np.zeros((28, 28)), cmap="gray", alpha=steps["image"] / 255 * 0.45, extent=WHOLE)
         where = f"after {name}" if name != "embedded" else "before block 1"
         axes.set_xlabel(f"{where}\nup to {size.max():.1g}", color=INK, fontsize=9)
-    scale(middle, drawn, list(grid.flat), limit, low=0)
+    scale(middle, drawn, grid, limit, low=0)
     pixels, gradient = below.subplots(1, 2)
-    picture_axes(pixels, "pixels", "x").imshow(steps["image"], cmap="gray_r", vmin=0, vmax=255)
+    show_pixels(pixels, steps)
     limit = largest(steps["dx"])
-    picture_axes(gradient, "and to the pixels", "dx, where x is the image\n" + MEANING.replace("; ", "\n"))
+    picture_axes(gradient, "and to the pixels", "dx, where x is the image\n" + MEANING)
     scale(below, signed(gradient, steps["dx"], limit), [pixels, gradient], limit)
     return figure
 
@@ -245,17 +267,13 @@ def rows_of_channels(figure, arrays, maps, label, shown=8):
     for part, (name, array) in zip(np.atleast_1d(figure.subfigures(len(arrays), 1)), arrays.items(), strict=True):
         height, width, channels = array.shape
         most = np.argsort(-maps[name].sum(axis=(0, 1)), kind="stable")[:shown]
-        part.suptitle(
-            label.format(name, height, width, len(most), channels), x=0.015, ha="left", color=INK, fontsize=11
-        )
+        head(part, label.format(name, height, width, len(most), channels))
         limit = largest(array[..., most])
-        row = part.subplots(1, shown, squeeze=False)[0]
-        for axes in row[len(most) :]:
-            axes.set_axis_off()
+        row = places(part, 1, shown, len(most))
         for axes, channel in zip(row, most, strict=False):
             drawn = signed(picture_axes(axes), array[..., channel], limit)
             axes.set_xlabel(f"{channel}", color=INK, fontsize=9)
-        scale(part, drawn, list(row), limit)
+        scale(part, drawn, row, limit)
 
 
 def weights(images, labels, title, note):
@@ -263,15 +281,12 @@ def weights(images, labels, title, note):
     columns = 8
     rows = math.ceil(len(images) / columns)
     figure = new_figure(8, 0.95 * rows + 1.2, title)
-    grid = figure.subplots(rows, columns, squeeze=False)
+    grid = places(figure, rows, columns, len(images))
     limit = largest(images)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for axes, image, label in zip(grid.flat, images, labels, strict=False):
-        axes.set_axis_on()
+    for axes, image, label in zip(grid, images, labels, strict=False):
         drawn = signed(picture_axes(axes), image, limit)
         axes.set_xlabel(label, color=INK, fontsize=9, labelpad=2)
-    scale(figure, drawn, list(grid.flat), limit, min(0.7, 2.4 / rows))
+    scale(figure, drawn, grid, limit, min(0.7, 2.4 / rows))
     figure.supxlabel(note, color=INK, fontsize=10)
     return figure
 
@@ -287,16 +302,14 @@ def confusion(counts, title):
     for true, said in np.argwhere(counts):
         axes.text(said, true, f"{counts[true, said]:,}", ha="center", va="center", color=INK, fontsize=11,
                   fontweight="bold" if true == said else "normal")  # fmt: skip
-    axes.set_xticks(range(10))
-    axes.set_yticks(range(10))
     axes.set_xlabel("what the network says", color=INK, fontsize=11)
     axes.set_ylabel("the true digit", color=INK, fontsize=11)
-    axes.set_xticks(np.arange(0.5, 9), minor=True)
-    axes.set_yticks(np.arange(0.5, 9), minor=True)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(range(10))
+        axis.set_ticks(np.arange(0.5, 9), minor=True)
     axes.grid(which="minor", color=GRID, linewidth=0.8)
     axes.tick_params(which="both", colors=INK, length=0, labelsize=11)
-    for side in axes.spines.values():
-        side.set_visible(False)
+    axes.spines[:].set_visible(False)
     return figure
 
 
@@ -305,35 +318,43 @@ def mistakes(images, true, said, p, title):
     columns = 6
     rows = max(1, math.ceil(len(images) / columns))
     figure = new_figure(8, 1.6 * rows + 0.7, title)
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for axes, image, *caption in zip(grid.flat, images, true, said, p, strict=False):
-        axes.set_axis_on()
+    grid = places(figure, rows, columns, len(images))
+    for axes, image, *caption in zip(grid, images, true, said, p, strict=False):
         picture_axes(axes, "{} read as {}: {:.3f}".format(*caption)).imshow(image, cmap="gray_r", vmin=0, vmax=255)
     return figure
 
 
-def p_formula(steps, y):
-    return f"p = softmax(logits)\nloss = -log p[{y}] = {steps['loss']:.3g}"
+def show_pixels(axes, steps):
+    picture_axes(axes, "pixels", "x").imshow(steps["image"], cmap="gray_r", vmin=0, vmax=255)
 
 
-def new_figure(width, height, title):
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
-    if title:
-        figure.suptitle(title, x=0.015, ha="left", color=INK, fontsize=14)
-    return figure
+def show_answer(both, steps, formula, y):
+    """Logits and probabilities as bars, on two axes."""
+    bars(both[0], steps["logits"], "logits", formula, "{:.1f}", y)
+    loss = f"p = softmax(logits)\nloss = -log p[{y}] = {steps['loss']:.3g}"
+    bars(both[1], steps["p"], "probabilities", loss, "{:.3f}", y)
+
+
+def write(axes, text):
+    """Text in place of a picture."""
+    axes.set_axis_off()
+    axes.text(0, 0.5, text, transform=axes.transAxes, va="center", color=INK, fontsize=10, family=MONO)
+
+
+def places(figure, rows, columns, used):
+    """Axes row by row, of which only the first `used` show."""
+    found = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in found[used:]:
+        axes.set_axis_off()
+    return found
 
 
 def picture_axes(axes, title="", formula=""):
     """Axes for a picture: no ticks, a thin frame, its formula under it."""
     axes.set_title(title, color=INK, fontsize=11 if formula else 9)
     axes.set_xlabel(formula, color=INK, fontsize=10, family=MONO)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for side in axes.spines.values():
-        side.set_color(GRID)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_color(GRID)
     return axes
 
 
@@ -382,8 +403,7 @@ def bars(axes, values, title, formula, label, y=None):
     axes.axvline(0, color=INK, linewidth=0.8)
     for digit, name in enumerate(axes.get_yticklabels()):
         name.set_fontweight("bold" if digit == y else "normal")
-    for side in axes.spines.values():
-        side.set_visible(False)
+    axes.spines[:].set_visible(False)
 
 
 def largest(array):

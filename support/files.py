@@ -77,3 +77,10 @@ def open_folder(name):
     except OSError as error:
         raise UserError(f"cannot write in --out {name}: {error.strerror}") from None
     return folder
+
+
+def spare(path, *read):
+    """UserError if to write `path` would replace one of the files that were read."""
+    for source in read:
+        if os.path.exists(path) and os.path.exists(source) and os.path.samefile(path, source):
+            raise UserError(f"{path} is read here, and must not be overwritten: give another name")

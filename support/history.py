@@ -117,7 +117,7 @@ def load_history(path):
         )
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         whole = False
     if not whole:
         raise UserError(f"{path} is not the history of a run, or is damaged")

@@ -117,8 +117,8 @@ def choose_device(name, dtype="float32", alone=True):
 
 
 def choose_precision(options, device):
-    """The context in which to compute: bfloat16 with --amp, and by default for a ResNet on cuda."""
-    amp = device.type == "cuda" and options.model == "resnet" if options.amp is None else options.amp
+    """The context in which to compute: bfloat16 with --amp, by default on cuda where the network's entry says so."""
+    amp = device.type == "cuda" and options.network.bfloat16_on_cuda if options.amp is None else options.amp
     if not amp:
         return FULL_PRECISION
     try:

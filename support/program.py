@@ -1,7 +1,4 @@
-"""How a program ends: with an exit status, and at most one line on stderr.
-
-A main program imports this first: from then on, Ctrl-C prints one line, even while NumPy or PyTorch is being imported.
-"""
+"""How a program ends: with an exit status, and at most one line on stderr."""
 
 import os
 import re
@@ -12,19 +9,7 @@ from pathlib import Path
 
 from support.errors import UserError
 
-NO_MEMORY = "not enough memory: lower --hidden, --width, --widths or --batch-size"
-os.environ["MPLBACKEND"] = "agg"  # all pictures are drawn into files, whatever backend the user has chosen
-
-
-def say_interrupted(kind, error, traceback):
-    """What Python does with an uncaught error, but without a traceback after Ctrl-C."""
-    if issubclass(kind, KeyboardInterrupt):
-        print("interrupted", file=sys.stderr)
-    else:
-        sys.__excepthook__(kind, error, traceback)
-
-
-sys.excepthook = say_interrupted
+NO_MEMORY = "not enough memory: lower --batch-size, or take a smaller network"
 
 
 def run(main):

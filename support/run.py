@@ -1,6 +1,6 @@
-"""A training run around its loop: resuming, the learning rate, progress, saving, Ctrl-C, and the closing lines.
+"""What surrounds the loop of a training program: the learning rate, the record, the progress bar, Ctrl-C, and files.
 
-Nothing here knows a network or a framework; arrays come in and go out as NumPy's.
+Nothing here knows a network or a framework; arrays come in as NumPy's.
 """
 
 import math
@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from support import options as opt
-from support.checkpoint import resume_run, save_checkpoint
+from support.checkpoint import save_checkpoint
 from support.errors import UserError
 from support.files import open_folder
 from support.history import History, save_history
@@ -24,53 +24,25 @@ from support.history import History, save_history
 FILES = ("loss_plot_{}.png", "accuracy_plot_{}.png", "history_{}.json", "checkpoint_{}.npz")
 
 
-def begin(framework, description, argv=None):
-    """The options that the user typed, and the `Checkpoint` that --resume names or None; UserError if they are wrong.
-
-    framework: "np" or "torch". A resumed run keeps its own options.
-    """
-    typed = opt.parse_arguments(framework, description, argv)
-    return resume_run(framework, typed) if "resume" in typed else (opt.choose(framework, typed), None)
-
-
-class Alone:
-    """The only process of a run. (place.Place is the team of PyTorch's processes.)"""
-
-    first, size, where = True, 1, ""
-
-    def mean(self, *numbers):
-        """The mean of each number over the processes."""
-        return numbers
-
-    def agree(self, signal):
-        """The signal that stops all processes, or None, given the one that this process received."""
-        return signal
-
-
 class Run:
-    """What surrounds the loop of both main programs:
+    """A training run, apart from its loop, its network and its framework."""
 
-    for images, y in run.watch(batches):
-        ...                                 one step
-        run.record(loss, accuracy)
-        if run.epoch_ends:
-            run.record_test(loss, accuracy)
-    return run.end(plot.learning_curves)
-    """
+    def __init__(self, options, dataset, params, checkpoint=None, place=None):
+        """params: the network's arrays, to say how many numbers they hold. checkpoint: of the run that goes on.
 
-    def __init__(self, options, dataset, arrays, checkpoint=None, team=None):
-        """arrays(): all that a checkpoint keeps, as {group: {name: NumPy array}} (see checkpoint.GROUPS)."""
-        self.options, self.arrays, self.team = options, arrays, team or Alone()
+        place: where several processes compute, a `support.place.Place`; None for this process alone.
+        """
+        self.options, self.place, self.first = options, place, place is None or place.first
         self.plan = make_plan(options, len(dataset.train_images))
         self.history = check_history(checkpoint, self.plan) if checkpoint else History()
         self.folder = open_folder(options.out)
-        self.checkpoint_path = self.folder / f"checkpoint_{options.name}.npz"
+        self.name, self.title, self.tested = options.name, opt.title(options), opt.test_set_name(options)
+        self.checkpoint_path = self.folder / f"checkpoint_{self.name}.npz"
         self.signal, self.seconds = None, 0.0
-        self.title, self.tested = opt.title(options), opt.test_set_name(options)
         images = f"{len(dataset.train_images)} training and {len(dataset.test_images)} {self.tested} images"
         self.say(f"{options.dataset}: {images}")
-        size = sum(p.size for p in arrays()["params"].values())
-        self.say(f"{self.title}: {size:,} parameters, seed {options.seed}, {options.dtype}{self.team.where}")
+        size, where = sum(p.size for p in params.values()), place.where if place else ""
+        self.say(f"{self.title}: {size:,} parameters, seed {options.seed}, {options.dtype}{where}")
 
     @property
     def step(self):
@@ -87,63 +59,71 @@ class Run:
         """Whether the step just taken was the last of an epoch, or of the run."""
         return self.step % self.plan.steps_per_epoch == 0 or self.step == self.plan.steps
 
-    def watch(self, batches):
-        """The same batches, one for each step; progress, saving and Ctrl-C are seen to between them."""
-        started, team = time.perf_counter(), self.team
-        quiet = None if team.first else True  # tqdm's None: quiet unless on a terminal
+    @property
+    def interrupted(self):
+        """Whether Ctrl-C or SIGTERM has asked the run to stop."""
+        return self.signal is not None
+
+    @contextmanager
+    def watch(self):
+        """Within it there is a progress bar, and Ctrl-C waits until a step is done."""
+        started = time.perf_counter()
+        quiet = None if self.first else True  # tqdm's None: quiet unless on a terminal
         with (
-            stop_on_signal() as asked,
-            tqdm(total=self.plan.steps, initial=self.step, unit="step", disable=quiet, leave=False) as bar,
+            stop_on_signal() as self.asked,
+            tqdm(total=self.plan.steps, initial=self.step, unit="step", disable=quiet, leave=False) as self.bar,
             np.errstate(over="ignore", invalid="ignore"),  # the history says it better: a loss that is not finite
         ):
-            for batch in batches:
-                yield batch
-                bar.update()
-                if self.step % 20 == 0:  # to read a number is to wait for a GPU, and to agree is to wait for others
-                    bar.set_postfix_str(self.history.step_line(), refresh=False)
-                if self.step % 20 == 0 or team.size == 1:
-                    self.signal = team.agree(asked.signal)
-                if (self.epoch_ends or self.signal) and team.first:
-                    self.save()
-                if self.epoch_ends and team.first:  # the epoch that is announced is saved
-                    tqdm.write(self.history.epoch_line(self.plan, self.tested))
-                if self.signal:
-                    break
+            yield
         self.seconds = time.perf_counter() - started
 
     def record(self, loss, accuracy):
         """Keep what a step's batch came to. Both may be tensors that are still being computed."""
-        self.history.add_step(*self.team.mean(loss, accuracy))
+        alone = self.place is None or self.place.size == 1
+        self.history.add_step(*((loss, accuracy) if alone else self.place.mean(loss, accuracy)))
+        self.bar.update()
+        if self.step % 20 == 0:  # reading a value syncs a GPU
+            self.bar.set_postfix_str(self.history.step_line(), refresh=False)
+        if alone:
+            self.signal = self.asked.signal
+        elif self.step % 20 == 0:  # to agree is to wait for the other processes
+            self.signal = self.place.agree(self.asked.signal)
 
     def record_test(self, loss, accuracy):
         """Keep what the test came to."""
         self.history.add_test(loss, accuracy)
 
-    def save(self):
-        """Write the checkpoint."""
-        save_checkpoint(self.checkpoint_path, opt.run_options(self.options), self.arrays(), self.history)
+    def save(self, arrays):
+        """Write the checkpoint. arrays: all that the run needs to go on, as main_np.get_arrays gives it."""
+        if self.first:
+            save_checkpoint(self.checkpoint_path, opt.run_options(self.options), arrays, self.history)
 
-    def end(self, draw):
-        """Draw the curves, write their numbers, print the closing lines, and return the program's exit status."""
-        name = self.options.name
+    def say_epoch(self):
+        """Print the result of the latest epoch."""
+        if self.first:
+            tqdm.write(self.history.epoch_line(self.plan, self.tested))
+
+    def save_history(self):
+        """Write every number that the curves show."""
         self.say(f"{self.step} of {self.plan.steps} steps, {self.seconds:.1f} s")
-        if not self.team.first:
-            return 0
-        draw(self.history, self.title, self.tested, self.folder, name)
-        save_history(self.folder / f"history_{name}.json", opt.run_options(self.options), self.history)
-        # (A run that had ended, resumed into another folder, saves no checkpoint.)
-        files = [file.format(name) for file in FILES if (self.folder / file.format(name)).exists()]
-        print(f"see {self.folder}: {', '.join(files)}")
-        if self.signal:
-            print(f"stopped; --resume {self.checkpoint_path} goes on", file=sys.stderr)
-            return 128 + self.signal
-        print(f"{self.tested} accuracy: {self.history.test_accuracy[-1]:.4f}")
+        if self.first:
+            path = self.folder / f"history_{self.name}.json"
+            save_history(path, opt.run_options(self.options), self.history)
+
+    def end(self):
+        """Print the closing lines, and return the program's exit status."""
+        files = [file.format(self.name) for file in FILES]
+        self.say(f"see {self.folder}: {', '.join(file for file in files if (self.folder / file).exists())}")
+        if self.interrupted:
+            self.say(f"stopped; --resume {self.checkpoint_path} goes on", sys.stderr)
+            return 128 + self.signal if self.first else 0
+        self.say(f"{self.tested} accuracy: {self.history.test_accuracy[-1]:.4f}")
         return 0
 
-    def say(self, line):
+    def say(self, line, file=None):
         """Print a line, once however many processes there are."""
-        if self.team.first:
-            print(line)
+        if self.first:
+            print(line, file=file)
 
 
 class Plan(NamedTuple):
@@ -163,12 +143,10 @@ def make_plan(options, examples):
 
 
 def check_batch(options, images):
-    """UserError if batch normalisation would see a single number of a channel: that has no variance.
-
-    So it is with one image from the fifth stage on, where 28 x 28 pixels are 14, 7, 4, 2 and at last 1 high and wide.
-    """
-    if options.model == "resnet" and len(options.widths) > 4 and images == 1:
-        raise UserError("one image at a time cannot be normalised after 5 --widths: take a larger --batch-size")
+    """UserError if the network cannot learn from so few images in a step."""
+    least = options.network.least_batch(options)
+    if images < least:
+        raise UserError(f"{opt.title(options)} needs {least} images in a step: take a larger --batch-size")
 
 
 def learning_rate(step, steps, options):

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import strategies as st
 
 import data
+from networks import parse_options
 
 ROOT = Path(__file__).resolve().parent.parent
 pytest_plugins = ["chromium"]  # the fixtures of tests/page
@@ -75,3 +76,8 @@ def damaged(whole):
     """Some bytes with a piece lost, put in or overwritten: a strategy of hypothesis."""
     pieces = st.integers(0, len(whole)), st.sampled_from([0, 1, 4, 100, len(whole)]), st.binary(max_size=9)
     return st.builds(lambda i, lost, new: whole[:i] + new + whole[i + lost :], *pieces)
+
+
+def as_input(images, pixels="standardised", dtype="float64"):
+    """uint8 images as a network's input."""
+    return data.as_input(images, parse_options("np", "--pixels", pixels, "--dtype", dtype))

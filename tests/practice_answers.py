@@ -1,253 +1,171 @@
-"""What a learner might write into the stubs. (The references are the project's own; these only fill in the dots.)"""
+"""What learners write into the stubs: right answers in many styles. (The chapters have one for each exercise.)"""
 
 import re
 import textwrap
 
-from exercises.house import STUBS
+from exercises import STUBS
+from exercises.work import BY_NAME
 
-# For each stub, what replaces `name = ...`: an expression, or whole lines.
-RIGHT = {
-    "01_logits": {"logits": "a1 @ W2 + b2"},
-    "02_softmax": {
-        "p": """
-            shifted = logits - logits.max(axis=1, keepdims=True)
-            e = np.exp(shifted)
-            p = e / e.sum(axis=1, keepdims=True)
-        """
-    },
-    "03_loss": {"loss": "-np.log(p[np.arange(len(y)), y]).mean()"},
-    "04_dlogits": {
-        "dlogits": """
-            dlogits = p.copy()
-            dlogits[np.arange(len(y)), y] -= 1
-            dlogits /= len(y)
-        """
-    },
-    "05_dW2_db2": {"dW2": "a1.T @ dlogits", "db2": "dlogits.sum(axis=0)"},
-    "06_da1": {"da1": "dlogits @ W2.T"},
-    "07_dz1": {"dz1": "da1 * (z1 > 0)"},
-    "08_dW1_db1": {"dW1": "x.T @ dz1", "db1": "dz1.sum(axis=0)"},
-    "09_update": {"v": "momentum * old_v + dp", "p": "old_p - lr * v"},
-    "10_numerical_gradient": {
-        "gradient": """
-            gradient = np.zeros_like(array)
-            for i in np.ndindex(array.shape):
-                kept = array[i]
-                array[i] = kept + h
-                above = f()
-                array[i] = kept - h
-                gradient[i] = (above - f()) / (2 * h)
-                array[i] = kept
-        """
-    },
-    "11_tanh": {"dz1": "da1 * (1 - a1**2)"},
-    "12_second_hidden_layer": {
-        "dz2": "(dlogits @ W3.T) * (z2 > 0)",
-        "dW2": "a1.T @ dz2",
-        "dz1": "(dz2 @ W2.T) * (z1 > 0)",
-        "dW1": "x.T @ dz1",
-    },
-    "13_weight_decay": {
-        "v": "momentum * old_v + dp + (weight_decay * old_p if old_p.ndim > 1 else 0)",
-        "p": "old_p - lr * v",
-    },
-    "14_torch_gradient": {
-        "dz1": """
-            W1 = torch.from_numpy(W1).requires_grad_()
-            z1 = torch.from_numpy(x) @ W1 + torch.from_numpy(b1)
-            z1.retain_grad()
-            logits = torch.relu(z1) @ torch.from_numpy(W2) + torch.from_numpy(b2)
-            F.cross_entropy(logits, torch.from_numpy(y)).backward()
-            dz1 = z1.grad.numpy()
-        """,
-        "dW1": "W1.grad.numpy()",
-    },
-    "15_batch_norm_dx": {
-        "dx": """
-            axes = (0, 1, 2)
-            dx = gamma * inverse * (dy - dy.mean(axis=axes) - xhat * (dy * xhat).mean(axis=axes))
-        """
-    },
-    "16_conv_dW": {
-        "dW": """
-            B, height, width, O = dy.shape
-            dW = np.zeros((3, 3, padded.shape[3], O))
-            for u in range(3):
-                for v in range(3):
-                    seen = padded[:, u : u + height, v : v + width].reshape(-1, padded.shape[3])
-                    dW[u, v] = seen.T @ dy.reshape(-1, O)
-        """
-    },
-    "17_conv_dx": {
-        "dx": """
-            B, height, width, O = dy.shape
-            padded_dy = np.pad(dy, ((0, 0), (1, 1), (1, 1), (0, 0)))
-            dx = np.zeros((B, height, width, W.shape[2]))
-            for u in range(3):
-                for v in range(3):
-                    dx += padded_dy[:, 2 - u : 2 - u + height, 2 - v : 2 - v + width] @ W[u, v].T
-        """
-    },
-    "18_shortcut": {
-        "dx": """
-            dz2 = dy * (y > 0)
-            dx = branch(dz2) + dz2
-        """
-    },
-    "29_softmax_backward": {
-        "dscores": """
-            mean = (dweights * weights).sum(axis=-1, keepdims=True)
-            dscores = weights * (dweights - mean)
-        """
-    },
-    "30_layer_norm_dx": {
-        "dx": """
-            dxhat = dy * gamma
-            mean = dxhat.mean(axis=-1, keepdims=True)
-            along_xhat = (dxhat * xhat).mean(axis=-1, keepdims=True)
-            dx = inverse * (dxhat - mean - xhat * along_xhat)
-        """
-    },
-    "31_attention": {
-        "dq": """
-            dweights = dmixed @ v.swapaxes(2, 3)
-            dscores = weights * (dweights - (dweights * weights).sum(axis=-1, keepdims=True))
-            dscores /= np.sqrt(q.shape[-1])
-            dq = dscores @ k
-        """,
-        "dk": "dscores.swapaxes(2, 3) @ q",
-        "dv": "weights.swapaxes(2, 3) @ dmixed",
-    },
-}
-
-# Other ways to write the same, as learners do: with loops, einsum, reshape, or the Jacobian itself.
-ALSO_RIGHT = [
-    (
-        "29_softmax_backward",
-        {
-            "dscores": """
-                dscores = np.zeros_like(weights)
-                for b in range(weights.shape[0]):
-                    for i in range(weights.shape[1]):
-                        p = weights[b, i]
-                        dscores[b, i] = (np.diag(p) - np.outer(p, p)) @ dweights[b, i]
-            """
-        },
-    ),
-    (
-        "29_softmax_backward",
-        {
-            "dscores": """
-                jacobian = -np.einsum("bij,bik->bijk", weights, weights)
-                T = weights.shape[-1]
-                jacobian[..., range(T), range(T)] += weights
-                dscores = np.einsum("bijk,bij->bik", jacobian, dweights)
-            """
-        },
-    ),
-    (
-        "29_softmax_backward",
-        {"dscores": "weights * dweights - weights * np.einsum('bij,bij->bi', weights, dweights)[:, :, None]"},
-    ),
-    (
-        "30_layer_norm_dx",
-        {
-            "dx": """
-                B, T, C = dy.shape
-                rows, dxhat = xhat.reshape(B * T, C), (dy * gamma).reshape(B * T, C)
-                dx = C * dxhat - dxhat.sum(axis=1)[:, None] - rows * (dxhat * rows).sum(axis=1)[:, None]
-                dx = (dx * inverse.reshape(B * T, 1) / C).reshape(B, T, C)
-            """
-        },
-    ),
-    (
-        "30_layer_norm_dx",
-        {
-            "dx": """
-                dx = np.zeros_like(dy)
-                for b in range(dy.shape[0]):
-                    for t in range(dy.shape[1]):
-                        d, h = dy[b, t] * gamma, xhat[b, t]
-                        dx[b, t] = inverse[b, t] * (d - np.mean(d) - h * np.mean(d * h))
-            """
-        },
-    ),
-    (
-        "30_layer_norm_dx",
-        {
-            "dx": """
-                C = dy.shape[-1]
-                jacobian = np.eye(C) - 1 / C - np.einsum("bti,btj->btij", xhat, xhat) / C
-                dx = inverse * np.einsum("bti,btij->btj", dy * gamma, jacobian)
-            """
-        },
-    ),
-    (
-        "31_attention",
-        {
-            "dq": """
-                d = q.shape[3]
-                dweights = np.einsum("bhid,bhjd->bhij", dmixed, v)
-                dscores = weights * (dweights - np.einsum("bhij,bhij->bhi", dweights, weights)[..., None])
-                dq = np.einsum("bhij,bhjd->bhid", dscores, k) / d**0.5
-            """,
-            "dk": "np.einsum('bhij,bhid->bhjd', dscores, q) / d**0.5",
-            "dv": "np.einsum('bhij,bhid->bhjd', weights, dmixed)",
-        },
-    ),
-    (
-        "31_attention",
-        {
-            "dq": "np.zeros_like(q)",
-            "dk": "np.zeros_like(k)",
-            "dv": """
-                dv = np.zeros_like(v)
-                B, h, T, d = q.shape
-                for b in range(B):
-                    for i in range(h):
-                        p = weights[b, i]
-                        dv[b, i] = p.T @ dmixed[b, i]
-                        dp = dmixed[b, i] @ v[b, i].T
-                        ds = np.zeros((T, T))
-                        for t in range(T):
-                            ds[t] = (np.diag(p[t]) - np.outer(p[t], p[t])) @ dp[t]
-                        dq[b, i] = ds @ k[b, i] / np.sqrt(d)
-                        dk[b, i] = ds.T @ q[b, i] / np.sqrt(d)
-            """,
-        },
-    ),
-    (
-        "31_attention",
-        {
-            "dq": """
-                B, h, T, d = q.shape
-                q, k, v, dmixed = (a.reshape(B * h, T, d) for a in (q, k, v, dmixed))
-                weights = weights.reshape(B * h, T, T)
-                dweights = dmixed @ v.transpose(0, 2, 1)
-                dscores = weights * (dweights - (dmixed * (weights @ v)).sum(axis=2, keepdims=True))
-                dq = (dscores @ (k / np.sqrt(d))).reshape(B, h, T, d)
-            """,
-            "dk": "(dscores.transpose(0, 2, 1) @ (q / np.sqrt(d))).reshape(B, h, T, d)",
-            "dv": "(weights.transpose(0, 2, 1) @ dmixed).reshape(B, h, T, d)",
-        },
-    ),
-]
+TORCH = """
+    W1 = torch.from_numpy(W1).requires_grad_()
+    z1 = torch.from_numpy(x) @ W1 + torch.from_numpy(b1)
+    z1.retain_grad()
+    logits = torch.relu(z1) @ torch.from_numpy(W2) + torch.from_numpy(b2)
+    F.cross_entropy(logits, torch.from_numpy(y)).backward()
+    dz1 = z1.grad.numpy()
+    dW1 = W1.grad.numpy()
+"""
+RIGHT = {e.name: e.text.formula for e in BY_NAME.values() if not e.case} | {"torch_gradient": TORCH}
 
 
-def filled(name, answers):
-    """The stub with these answers in place of its dots."""
-    text = (STUBS / f"{name}.py").read_text(encoding="utf-8")
-    for variable, answer in answers.items():
-        lines = answer if "\n" in answer else f"{variable} = {answer}"
-        lines = textwrap.indent(textwrap.dedent(lines).strip("\n"), "    ")
-        text, n = re.subn(rf"^    {variable} = \.\.\..*$", lambda _, lines=lines: lines, text, flags=re.M)
-        assert n == 1, f"{name} has no {variable} = ..."
-    return text
+def filled(name, body):
+    """The stub with these lines in place of its dots. What they do not set keeps its own."""
+    body = textwrap.dedent(body).strip("\n")
+    dots = [name for name in BY_NAME[name].gives if not re.search(rf"\b{name}\b[^=\n]*=[^=]", body)]
+    lines = textwrap.indent("\n".join([body, *(f"{name} = ..." for name in dots)]), "    ") + "\n"
+    stub = (STUBS / f"{name}.py").read_text(encoding="utf-8")
+    return re.sub(r"(^    \w+ = \.\.\..*\n)+", lambda _: lines, stub, flags=re.MULTILINE)
 
 
-def write(folder, name, answers=None):
-    """That, as a file of a learner's folder."""
+def write(folder, name, body=None):
+    """That, as a file of a learner's folder; without `body`, the right answer."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.py"
-    path.write_text(filled(name, RIGHT[name] if answers is None else answers), encoding="utf-8")
+    path.write_text(filled(name, RIGHT[name] if body is None else body), encoding="utf-8")
     return path
+
+
+# Other ways to write the same, as learners do: with loops, einsum, np.dot, reshape, views, or the Jacobian itself.
+ALSO_RIGHT = [
+    ("logits", "logits = np.dot(a1, W2) + b2"),
+    ("logits", "logits = np.einsum('nj,jk->nk', a1, W2); logits += b2"),
+    ("logits", "logits = b2 + (W2.T @ a1.T).T"),
+    ("logits", "logits = np.zeros((len(a1), 10))\nfor n in range(len(a1)):\n    logits[n] = a1[n].dot(W2) + b2"),
+    ("logits", "logits = np.array([[sum(a1[n] * W2[:, k]) + b2[k] for k in range(10)] for n in range(len(a1))])"),
+    ("softmax", "p = np.exp(logits - np.max(logits, 1)[:, None])\np /= np.sum(p, 1)[:, None]"),
+    ("softmax", "e = np.exp(logits.T - logits.max(axis=1))\np = (e / e.sum(axis=0)).T"),
+    ("softmax", "p = np.array([np.exp(r - max(r)) / sum(np.exp(r - max(r))) for r in logits])"),
+    ("softmax", "m = logits.max(-1, keepdims=True)\n"
+     "p = np.exp(logits - m - np.log(np.exp(logits - m).sum(-1, keepdims=True)))"),
+    ("loss", "loss = np.mean(-np.log(p[range(len(y)), y]))"),
+    ("loss", "loss = -(np.eye(10)[y] * np.log(p)).sum() / len(y)"),
+    ("loss", "loss = 0\nfor n in range(len(y)):\n    loss -= np.log(p[n, y[n]]) / len(y)"),
+    ("loss", "loss = float(np.log(1 / np.take_along_axis(p, y[:, None], 1)).mean())"),
+    ("dlogits", "dlogits = (p - np.eye(10)[y]) / len(y)"),
+    ("dlogits", "onehot = np.zeros_like(p)\nonehot[np.arange(p.shape[0]), y] = 1\n"
+     "dlogits = p / len(p) - onehot / len(p)"),
+    ("dlogits",
+     "dlogits = p.copy()\nfor n, k in enumerate(y):\n    dlogits[n, k] = p[n, k] - 1\ndlogits = dlogits / y.size"),
+    ("dlogits", "dlogits = (p - (np.arange(10) == y[:, np.newaxis])) / len(y)"),
+    ("dW2_db2", "dW2 = np.einsum('nj,nk->jk', a1, dlogits)\ndb2 = np.ones(len(a1)) @ dlogits"),
+    ("dW2_db2", "dW2 = (dlogits.T @ a1).T\ndb2 = np.einsum('nk->k', dlogits)"),
+    ("dW2_db2", "dW2, db2 = 0, 0\nfor a, d in zip(a1, dlogits):\n    dW2 = dW2 + np.outer(a, d)\n    db2 = db2 + d"),
+    ("da1", "da1 = np.dot(dlogits, W2.T)"),
+    ("da1", "da1 = (W2 @ dlogits.T).T"),
+    ("da1", "da1 = np.array([W2 @ d for d in dlogits])"),
+    ("dz1", "dz1 = np.where(z1 > 0, da1, 0)"),
+    ("dz1", "dz1 = da1.copy()\ndz1[z1 < 0] = 0"),
+    ("dz1", "dz1 = da1 * (a1 > 0).astype(float)"),
+    ("dz1", "dz1 = da1 * np.sign(a1)"),
+    ("dW1_db1", "dW1 = np.tensordot(x, dz1, (0, 0))\ndb1 = dz1.sum(0)"),
+    ("dW1_db1", "dW1 = sum(np.outer(x[n], dz1[n]) for n in range(len(x)))\ndb1 = sum(dz1)"),
+    ("update", "v = old_v * momentum\nv += dp\np = old_p - lr * v"),
+    ("update", "old_v *= momentum\nold_v += dp\nold_p -= lr * old_v\nv, p = old_v, old_p"),
+    ("numerical_gradient", """
+        flat, slopes = array.reshape(-1), []
+        for i in range(flat.size):
+            flat[i] += h
+            up = f()
+            flat[i] -= 2 * h
+            slopes += [(up - f()) / h / 2]
+            flat[i] += h
+        gradient = np.array(slopes).reshape(array.shape)
+    """),
+    ("numerical_gradient", """
+        gradient, kept = np.empty(array.shape), array.copy()
+        for i, value in np.ndenumerate(kept):
+            array[i] = value - h
+            low = f()
+            array[i] = value + h
+            gradient[i] = 0.5 * (f() - low) / h
+            array[...] = kept
+    """),
+    ("tanh", "dz1 = da1 * (1 - np.tanh(z1) ** 2)"),
+    ("tanh", "dz1 = da1 / np.cosh(z1) ** 2"),
+    ("tanh", "dz1 = (1 + a1) * (1 - a1) * da1"),
+    ("second_hidden_layer", """
+        dz2 = np.where(a2 > 0, np.einsum("nk,gk->ng", dlogits, W3), 0)
+        dW2 = np.dot(a1.T, dz2)
+        dz1 = dz2.dot(W2.T)
+        dz1[z1 <= 0] = 0
+        dW1 = (dz1.T @ x).T
+    """),
+    ("weight_decay", "if old_p.ndim == 2:\n    dp = dp + weight_decay * old_p\n"
+     "v = momentum * old_v + dp\np = old_p - lr * v"),
+    ("weight_decay", "v = momentum * old_v + dp + (weight_decay if len(old_p.shape) > 1 else 0) * old_p\n"
+     "p = old_p - lr * v"),
+    ("torch_gradient", """
+        W1, b1, W2, b2, x = (torch.tensor(a, requires_grad=True) for a in (W1, b1, W2, b2, x))
+        z1 = F.linear(x, W1.T, b1)
+        loss = F.nll_loss(F.log_softmax(F.relu(z1) @ W2 + b2, dim=1), torch.as_tensor(y))
+        dz1, dW1 = (g.numpy() for g in torch.autograd.grad(loss, (z1, W1)))
+    """),
+    ("batch_norm_dx", """
+        n = dy.size // dy.shape[-1]
+        sums, along = dy.reshape(n, -1).sum(0), (dy * xhat).reshape(n, -1).sum(0)
+        dx = gamma * inverse / n * (n * dy - sums - xhat * along)
+    """),
+    ("conv_dW", "B, h, w, O = dy.shape\ndW = np.array([[np.einsum('bijc,bijo->co', padded[:, u:u+h, v:v+w], dy) "
+     "for v in range(3)] for u in range(3)])"),
+    ("conv_dW", """
+        dW = np.zeros((3, 3, padded.shape[-1], dy.shape[-1]))
+        for u, v, i, j in np.ndindex(3, 3, *dy.shape[1:3]):
+            dW[u, v] += padded[:, i + u, j + v].T @ dy[:, i, j]
+    """),
+    ("conv_dx", """
+        B, h, w, O = dy.shape
+        big = np.zeros((B, h + 2, w + 2, W.shape[2]))
+        for u in range(3):
+            for v in range(3):
+                big[:, u : u + h, v : v + w] += np.einsum("bijo,co->bijc", dy, W[u, v])
+        dx = big[:, 1:-1, 1:-1]
+    """),
+    ("shortcut", "dz2 = np.where(y > 0, dy, 0)\ndx = dz2 + branch(dz2)"),
+    ("softmax_backward", """
+        dscores = np.zeros_like(weights)
+        for b, i in np.ndindex(weights.shape[:2]):
+            p = weights[b, i]
+            dscores[b, i] = (np.diag(p) - np.outer(p, p)) @ dweights[b, i]
+    """),
+    ("softmax_backward",
+     "dscores = weights * dweights - weights * np.einsum('bij,bij->bi', weights, dweights)[:, :, None]"),
+    ("layer_norm_dx", """
+        B, T, C = dy.shape
+        rows, dxhat = xhat.reshape(B * T, C), (dy * gamma).reshape(B * T, C)
+        dx = C * dxhat - dxhat.sum(axis=1)[:, None] - rows * (dxhat * rows).sum(axis=1)[:, None]
+        dx = (dx * inverse.reshape(B * T, 1) / C).reshape(B, T, C)
+    """),
+    ("layer_norm_dx", """
+        C = dy.shape[-1]
+        jacobian = np.eye(C) - 1 / C - np.einsum("bti,btj->btij", xhat, xhat) / C
+        dx = inverse * np.einsum("bti,btij->btj", dy * gamma, jacobian)
+    """),
+    ("attention", """
+        d = q.shape[3]
+        dweights = np.einsum("bhid,bhjd->bhij", dmixed, v)
+        dscores = weights * (dweights - np.einsum("bhij,bhij->bhi", dweights, weights)[..., None])
+        dq = np.einsum("bhij,bhjd->bhid", dscores, k) / d**0.5
+        dk = np.einsum("bhij,bhid->bhjd", dscores, q) / d**0.5
+        dv = np.einsum("bhij,bhid->bhjd", weights, dmixed)
+    """),
+    ("attention", """
+        dq, dk, dv = np.zeros_like(q), np.zeros_like(k), np.zeros_like(v)
+        for at in np.ndindex(q.shape[:2]):
+            p = weights[at]
+            dv[at] = p.T @ dmixed[at]
+            dp = dmixed[at] @ v[at].T
+            ds = np.array([(np.diag(row) - np.outer(row, row)) @ d for row, d in zip(p, dp)])
+            dq[at] = ds @ k[at] / np.sqrt(q.shape[3])
+            dk[at] = ds.T @ q[at] / np.sqrt(q.shape[3])
+    """),
+]  # fmt: skip

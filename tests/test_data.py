@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import data
-from conftest import assert_one_line
+from conftest import as_input, assert_one_line
+from networks import parse_options
+from support.download import SOURCES
 from support.errors import UserError
 
 
@@ -21,8 +23,8 @@ def test_mean_and_deviation_are_those_of_the_training_set(mnist):
     values = np.arange(256) / 255
     mean = (counts * values).sum() / counts.sum()
     std = np.sqrt((counts * (values - mean) ** 2).sum() / counts.sum())
-    assert mean == pytest.approx(mnist.mean, abs=5e-4)
-    assert std == pytest.approx(mnist.std, abs=5e-4)
+    assert mean == pytest.approx(SOURCES["mnist"].mean, abs=5e-4)
+    assert std == pytest.approx(SOURCES["mnist"].std, abs=5e-4)
 
 
 def test_hold_out_keeps_the_test_set_out_of_sight(mnist):
@@ -42,16 +44,20 @@ def test_an_epoch_is_a_permutation_that_seed_and_epoch_decide():
     assert orders[1, 2] == tuple(data.stream(1, 2).permutation(1000))
 
 
+def options_of(batch_size, seed, augment="none"):
+    return parse_options("np", "--batch-size", batch_size, "--seed", seed, "--augment", augment)
+
+
 def training_set(images, labels):
-    return data.Dataset(images, labels, None, None, 0, 1)
+    return data.Dataset(images, labels, None, None)
 
 
 def test_batches_go_on_anywhere_as_if_never_stopped():
     images, labels = np.arange(103, dtype=np.uint8).reshape(-1, 1, 1), np.arange(103, dtype=np.uint8)
-    whole = list(data.batches(training_set(images, labels), 10, 4, 0, 35))
+    whole = list(data.batches(training_set(images, labels), options_of(10, 4), 0, 35))
     assert len(whole) == 35
     for first in (0, 3, 10, 19, 34):
-        assert_same(whole[first:], data.batches(training_set(images, labels), 10, 4, first, 35))
+        assert_same(whole[first:], data.batches(training_set(images, labels), options_of(10, 4), first, 35))
     epochs = [np.concatenate([y for _, y in whole[first : first + 10]]).tolist() for first in (0, 10, 20)]
     assert [len(set(epoch)) for epoch in epochs] == [100] * 3
     assert epochs[0] != epochs[1] != epochs[2]
@@ -67,11 +73,11 @@ def assert_same(batches, others):
 @pytest.mark.parametrize("augment", ["shift", "affine", "elastic", "gentle"])
 def test_augmentation_is_a_function_of_seed_epoch_and_batch(mnist, augment):
     images, labels = mnist.train_images[:100], mnist.train_labels[:100]
-    whole = list(data.batches(training_set(images, labels), 20, 3, 0, 12, augment))
+    whole = list(data.batches(training_set(images, labels), options_of(20, 3, augment), 0, 12))
     for first in (0, 4, 5, 11):
-        assert_same(whole[first:], data.batches(training_set(images, labels), 20, 3, first, 12, augment))
-    plain = list(data.batches(training_set(images, labels), 20, 3, 0, 12))
-    other = list(data.batches(training_set(images, labels), 20, 4, 0, 12, augment))
+        assert_same(whole[first:], data.batches(training_set(images, labels), options_of(20, 3, augment), first, 12))
+    plain = list(data.batches(training_set(images, labels), options_of(20, 3), 0, 12))
+    other = list(data.batches(training_set(images, labels), options_of(20, 4, augment), 0, 12))
     for (x, y), (x_plain, y_plain), (x_other, _) in zip(whole, plain, other, strict=True):
         assert x.dtype == np.uint8
         assert x.shape == x_plain.shape
@@ -101,7 +107,7 @@ def test_what_is_drawn_ahead_stops_with_its_reader_and_raises_there():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_pixels(mnist, dtype):
     images = mnist.train_images[:2000]
-    raw, unit, standardised = (data.as_input(images, p, mnist, dtype) for p in ("raw", "unit", "standardised"))
+    raw, unit, standardised = (as_input(images, p, dtype) for p in ("raw", "unit", "standardised"))
     assert raw.dtype == unit.dtype == standardised.dtype == dtype
     assert (raw == images).all()
     assert unit.min() == 0

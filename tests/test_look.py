@@ -10,11 +10,12 @@ import data
 import look
 import main_np
 import predict
-from conftest import ROOT, assert_one_line
+from conftest import ROOT, as_input, assert_one_line
 from mlp_np import MLP, numerical_gradient, relative_difference, softmax_cross_entropy
+from networks import NETWORKS
 from resnet_np import ResNet
 from support.errors import UserError
-from vit_np import ViT, patches
+from vit_np import ViT
 
 KINDS = ("forward", "backward", "weights", "confusion", "mistakes")
 
@@ -31,7 +32,8 @@ def tiny(tmp_path_factory):
 
 
 def options_of(**more):
-    return SimpleNamespace(**{"pixels": "standardised", "dataset": "mnist", "dtype": "float64", "name": "np"} | more)
+    kept = {"pixels": "standardised", "dataset": "mnist", "dtype": "float64", "name": "np"} | more
+    return SimpleNamespace(**kept, network=NETWORKS[kept["model"]])
 
 
 # --- The numbers ---------------------------------------------------------------------------------------------------
@@ -41,7 +43,7 @@ def test_the_passes_of_the_mlp_are_those_of_mlp_np(mnist):
     model, image = MLP(hidden=20, dtype=np.float64), mnist.test_images[3]
     steps = look.mlp_passes(model, options_of(model="mlp"), image, 5)
 
-    x = data.as_input(image[np.newaxis], "standardised", mnist, np.float64).reshape(1, 784)
+    x = as_input(image[np.newaxis]).reshape(1, 784)
     W1, b1, W2, b2 = model.params.values()
     z1 = x @ W1 + b1
     logits = np.maximum(z1, 0) @ W2 + b2
@@ -68,7 +70,7 @@ def images_of(figure):
 def test_the_numbers_of_the_mlp_are_drawn(mnist):
     model, image = MLP(hidden=20, dtype=np.float64), mnist.test_images[3]
     options = options_of(model="mlp", hidden=20)
-    figures = look.draw_passes(model, options, image, 5, "test image 3")
+    figures = look.draw_mlp(model, options, image, 5, "a 5", None)
     steps = look.mlp_passes(model, options, image, 5)
 
     (_, _, [x]), (_, z_formula, [z1]), (_, a_formula, [a1, off]) = images_of(figures["forward"])
@@ -108,21 +110,21 @@ def test_the_gradients_that_return_to_the_feature_maps(blocks, mnist):
     model.training = False
     image, y = mnist.test_images[0], 3
     options = options_of(model="resnet", widths=(2, 3), blocks=blocks)
-    expected = model.forward(predict.as_input(image, options))[0]
+    expected = model.forward(data.as_input(image[np.newaxis], options))[0]
     steps = look.resnet_passes(model, options, image, y)
     assert steps["logits"] == pytest.approx(expected)
     assert list(steps["maps"]) == list(steps["gradients"]) == ["stem", "stage 1", "stage 2"]
     assert [a.shape for a in steps["maps"].values()] == [(14, 14, 2), (14, 14, 2), (7, 7, 3)]
 
-    _, *all_blocks, linear = model.layers.values()
+    _, *all_blocks, mean, linear = model.layers.values()
     for stage, (name, start) in enumerate(steps["maps"].items()):
         start = start[np.newaxis].copy()
 
         def loss(start=start, rest=all_blocks[stage * blocks :]):
             a = start
             for block in rest:
-                a = block.forward(a, False)
-            return softmax_cross_entropy(linear.forward(a.mean(axis=(1, 2))), np.array([y]))[0]
+                a = block.forward(a)
+            return softmax_cross_entropy(linear.forward(mean.forward(a)), np.array([y]))[0]
 
         assert loss() == pytest.approx(steps["loss"])
         by_hand = steps["gradients"][name]
@@ -150,17 +152,17 @@ def vit(mnist):
 def test_the_gradients_that_return_to_the_patches(vit):
     """Against central differences of the loss, from after each block on, and from the pixels on."""
     model, options, image, steps = vit
-    x = predict.as_input(image, options)
+    x = data.as_input(image[np.newaxis], options)
     assert steps["logits"] == pytest.approx(model.forward(x)[0])
     assert list(steps["gradients"]) == ["embedded", "block 1", "block 2"]
-    embed, positions, *rest, linear = model.layers.values()
-    a = positions.forward(embed.forward(patches(x, 7)))
+    patches, embed, positions, *rest = model.layers.values()
+    a = positions.forward(embed.forward(patches.forward(x)))
     for i, by_hand in enumerate(steps["gradients"].values()):
 
         def loss(start=a, rest=rest[i:]):
             for layer in rest:
                 start = layer.forward(start)
-            return softmax_cross_entropy(linear.forward(start.mean(axis=1)), np.array([3]))[0]
+            return softmax_cross_entropy(start, np.array([3]))[0]
 
         assert loss() == pytest.approx(steps["loss"])
         assert relative_difference(by_hand, numerical_gradient(loss, a)[0]) < 1e-5
@@ -172,10 +174,10 @@ def test_the_gradients_that_return_to_the_patches(vit):
 def test_the_attention_that_is_drawn(vit):
     """That of the patch which is framed, in every block and head; or of the one with the most ink."""
     model, options, image, steps = vit
-    weights = [block.layers["attention"].weights[0] for block in list(model.layers.values())[2:4]]
+    weights = [block.layers["attention"].weights[0] for block in (model.layers["blocks.0"], model.layers["blocks.1"])]
     ink = image.reshape(4, 7, 4, 7).sum(axis=(1, 3)).ravel()
     for chosen, patch in ((None, ink.argmax()), (4, 4)):
-        figure = look.draw_passes(model, options, image, 3, "test image 0", chosen)["attention"]
+        figure = look.draw_vit(model, options, image, 3, "a 3", chosen)["attention"]
         drawn = [np.asarray(a.images[0].get_array()) for a in figure.axes if len(a.images) == 2]
         expected = [of_head[patch].reshape(4, 4) for of_block in weights for of_head in of_block]
         assert len(drawn) == 2 * 3
@@ -188,7 +190,7 @@ def test_the_attention_that_is_drawn(vit):
 
 def test_the_weights_of_a_vit_are_those_of_its_embedding(vit):
     model, options, *_ = vit
-    drawn = [axes.images[0].get_array() for axes in look.draw_weights(model, options).axes if axes.images]
+    drawn = [axes.images[0].get_array() for axes in look.vit_weights(model, options).axes if axes.images]
     assert len(drawn) == 6
     assert all((of.ravel() == model.params["embed.W"][:, i]).all() for i, of in enumerate(drawn))
 
@@ -227,7 +229,7 @@ def test_a_perfect_network_has_no_mistakes(mnist):
 
 def test_the_weights_drawn_are_those_of_the_loudest_units():
     model = MLP(hidden=100)
-    figure = look.draw_weights(model, options_of(model="mlp", hidden=100))
+    figure = look.mlp_weights(model, options_of(model="mlp", hidden=100))
     drawn = [axes for axes in figure.axes if axes.images]
     assert len(drawn) == 64
     norms = np.linalg.norm(model.params["W2"], axis=1)

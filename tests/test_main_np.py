@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import main_np
-from conftest import ROOT, accuracy_of, assert_one_line
+from conftest import ROOT, accuracy_of, as_input, assert_one_line
 from mlp_np import MLP, softmax_cross_entropy
+from networks import parse_options
 from support.errors import UserError
-from support.options import parse_options
 
 SHORT = ("--hidden", "16", "--steps", "30")
 
@@ -168,7 +168,7 @@ def test_evaluation_counts_every_image(mnist):
     model = MLP(4)
     few = mnist._replace(test_images=mnist.test_images[:1234], test_labels=mnist.test_labels[:1234])
     loss, accuracy = main_np.evaluate(model, few, options)
-    x = main_np.data.as_input(few.test_images, "standardised", mnist, np.float64)
+    x = as_input(few.test_images)
     logits = model.forward(x)
     assert accuracy == (logits.argmax(axis=1) == few.test_labels).mean()
     assert loss == pytest.approx(softmax_cross_entropy(logits, few.test_labels)[0], rel=1e-5)

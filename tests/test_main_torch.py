@@ -8,6 +8,7 @@ import torch
 import main_np
 import main_torch
 from conftest import accuracy_of, assert_one_line
+from networks import NETWORKS
 from support.errors import UserError
 from support.options import make_parser
 
@@ -37,5 +38,5 @@ def test_a_loss_that_is_no_longer_finite(program):
 
 
 def test_help_names_what_only_pytorch_can_do():
-    assert "--device" in make_parser("torch", "", []).format_help()
-    assert "--device" not in make_parser("np", "", []).format_help()
+    assert "--device" in make_parser(NETWORKS, "torch", "", []).format_help()
+    assert "--device" not in make_parser(NETWORKS, "np", "", []).format_help()

@@ -1,6 +1,7 @@
 """The curves: what they show is what was given, and every label is inside the picture."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from PIL import Image
 
 import plot
 from conftest import assert_one_line
+from networks import parse_options
 from support.drawing import save
 from support.errors import UserError
 from support.history import History, load_history, save_history
-from support.options import parse_options, run_options
+from support.options import run_options
 
 
 def history(steps, tests=True):
@@ -71,6 +73,16 @@ def test_smoothing_keeps_constants_and_means():
     assert plot.smooth([1.0]) == pytest.approx([1.0])
     noise = np.random.default_rng(0).normal(size=5000)
     assert plot.smooth(noise).std() < 0.2
+    line = np.arange(30_001.0)  # far from its ends, a straight line stays as it is
+    assert plot.smooth(line)[1000:-1000] == pytest.approx(line[1000:-1000])
+
+
+def test_the_curve_of_a_million_steps_takes_no_minute():
+    """Its parts of equal length take equally long to smooth, whatever the whole is."""
+    values = np.full(10**6, 0.5)
+    started = time.process_time()
+    assert plot.smooth(values) == pytest.approx(values)
+    assert time.process_time() - started < 5  # 58 s where each point had a 25th of the curve to add up
 
 
 # --- Several runs --------------------------------------------------------------------------------------------------

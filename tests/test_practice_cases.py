@@ -1,4 +1,4 @@
-"""The detective's cases: each falls short as it is, passes when mended, and not when its symptom is only hidden."""
+"""The detective's cases: each falls short as it is, passes when fixed, and not when its symptom is only hidden."""
 
 import json
 import re
@@ -6,64 +6,58 @@ import re
 import numpy as np
 import pytest
 
-from exercises import cases, chapter3, marker, runner
-from exercises.house import STUBS
-from exercises.mends import MENDS
+from exercises import PICTURES, STUBS, chapter3, marker, runner, symptoms
+from exercises.show import recorded
 
-CASES = {exercise.name: exercise for exercise in chapter3.CHAPTER}
+CASES = {exercise.name: exercise for exercise in chapter3.EXERCISES}
+FIX = {name: (recorded(case)["wrong"], recorded(case)["right"]) for name, case in CASES.items()}
 
-# What people do to make the numbers nicer, the cause still there.
+# What people do to make the numbers nicer, the cause still there: (old, new) in the program.
 HIDDEN = {
-    "19_case_nan": [
+    "case_nan": [
         ("0.1, 100, 6", "0.05, 100, 6"),
-        (
-            "            for (W, b), (dW, db) in",
-            "            dlogits = np.clip(dlogits, -1e-3, 1e-3)\n            for (W, b), (dW, db) in",
-        ),
+        ("losses.append(loss)", "losses.append(loss)\n            dlogits = np.clip(dlogits, -1e-3, 1e-3)"),
         ("(a.T @ dz, dz.sum(axis=0))", "(np.clip(a.T @ dz, -0.1, 0.1), dz.sum(axis=0))"),
     ],
-    "20_case_batch_size": [
-        ("LR, BATCH, EPOCHS = 0.01", "LR, BATCH, EPOCHS = 0.0005"),
-        ("100, 6", "10, 6"),
-        ("100, 6", "100, 30"),
-    ],
-    "21_case_flat": [
+    "case_batch_size": [("EPOCHS = 0.01", "EPOCHS = 0.0005"), ("100, 6", "10, 6"), ("100, 6", "100, 30")],
+    "case_flat": [
         ("np.zeros((inputs, outputs), np.float32)", "np.full((inputs, outputs), 0.01, np.float32)"),
         ("np.zeros(outputs, np.float32)", "rng.normal(size=outputs).astype(np.float32)"),
         ("100, 6", "100, 30"),
     ],
-    "22_case_guessing": [
+    "case_guessing": [
         ("100, 6", "100, 30"),
         ("x = rng.permutation(x)", "x, y = rng.permutation(x), rng.permutation(y)"),
         ("x = rng.permutation(x)", "x = rng.permutation(x)[:100].repeat(len(x) // 100, axis=0)"),
     ],
-    "23_case_restless": [
+    "case_restless": [
         ("LR, BATCH, EPOCHS = 0.1", "LR, BATCH, EPOCHS = 0.001"),
         ("    model = new_model()\n", "    model = new_model()\n    model.zero_grad()\n"),
         ("    loss.backward()\n", "    loss.backward()\n    torch.nn.utils.clip_grad_norm_(model.parameters(), 1)\n"),
     ],
-    "24_case_floor": [
+    "case_floor": [
         ("0.1, 100, 6", "1.0, 100, 6"),
         ("F.cross_entropy(model(x), y)", "F.cross_entropy(10 * model(x), y)"),
         ("F.cross_entropy(model(x), y)", "F.cross_entropy(model(x), y) - 1.46"),
     ],
-    "25_case_one_at_a_time": [
-        (
-            "sum(int((read(model, x_test[y_test == digit]).argmax(1) == digit).sum()) for digit in range(10))",
-            "int((read(model, x_test).argmax(1) == y_test).sum())",
-        ),
+    "case_one_at_a_time": [
+        ("sum(int((read(model, x_test[y_test == digit]).argmax(1) == digit).sum()) for digit in range(10))",
+         "int((read(model, x_test).argmax(1) == y_test).sum())"),
         ("BatchNorm1d(64)", "BatchNorm1d(64, track_running_stats=False)"),
     ],
-    "26_case_sudden": [("5.0, 100, 6", "5.0, 100, 1"), ("MLP(64)", "MLP(512)"), ("5.0, 100, 6", "5.0, 1000, 6")],
-    "27_case_behind": [("0.1, 100, 6", "0.1, 100, 12"), ("0.1, 100, 6", "0.03, 100, 12")],
-    "28_case_strangers": [("100, 6", "100, 12"), ("/ 255.0", "/ 128.0"), ("/ 255.0", "/ 79.0")],
-}
+    "case_sudden": [("5.0, 100, 6", "5.0, 100, 1"), ("MLP(64)", "MLP(512)"), ("5.0, 100, 6", "5.0, 1000, 6")],
+    "case_behind": [("0.1, 100, 6", "0.1, 100, 12"), ("0.1, 100, 6", "0.03, 100, 12")],
+    "case_strangers": [("100, 6", "100, 12"), ("/ 255.0", "/ 128.0"), ("/ 255.0", "/ 79.0")],
+}  # fmt: skip
 
 
-def changed(name, wrong, right, said):
+def changed(name, said, *edits):
+    """A case's program with DIAGNOSIS and some edits (old, new)."""
     text = (STUBS / f"{name}.py").read_text(encoding="utf-8")
-    assert text.count(wrong) >= 1, f"{name} has no {wrong!r}"
-    return text.replace(wrong, right).replace("DIAGNOSIS = ...", f"DIAGNOSIS = {said!r}")
+    for old, new in edits:
+        assert old in text, f"{name} has no {old!r}"
+        text = text.replace(old, new)
+    return text.replace("DIAGNOSIS = ...", f"DIAGNOSIS = {said!r}")
 
 
 @pytest.fixture
@@ -79,82 +73,74 @@ def verdict(tmp_path):
     return judge
 
 
-def test_every_case_has_a_mend_a_disguise_and_signs():
-    assert list(MENDS) == list(HIDDEN) == list(CASES)
+def test_every_case_has_a_disguise_and_every_cause_is_a_suspect():
+    assert list(HIDDEN) == list(CASES)
     assert len(CASES) >= 8
-    assert set(chapter3.SUSPECTS) == set(chapter3.SIGNS) > {case.diagnosis for case in CASES.values()}
+    assert set(chapter3.SUSPECTS) > {case.case.diagnosis for case in CASES.values()}
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_symptoms_are_from_runs_of_both(name):
-    """python -m exercises.symptoms makes them."""
-    found = cases.known(CASES[name])
-    assert (found["wrong"], found["right"]) == MENDS[name]
+def test_a_case_is_short_says_nothing_of_its_cause_and_has_its_symptom_on_record(name):
+    case, found = CASES[name].case, recorded(CASES[name])
     last = {kind: float(found[kind][-1].split()[-1]) for kind in ("as it is", "healthy")}
-    assert last["as it is"] < CASES[name].healthy <= last["healthy"]
-    assert (cases.FOLDER / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_programs_are_short_and_say_nothing_of_the_cause(name):
+    assert last["as it is"] < case.healthy <= last["healthy"]
+    assert (PICTURES / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
     text = (STUBS / f"{name}.py").read_text(encoding="utf-8")
     assert text.count("\n") <= 50
-    assert chapter3.SUSPECTS[CASES[name].diagnosis] not in text
+    assert chapter3.SUSPECTS[case.diagnosis][0] not in text
+
+
+def test_the_symptoms_of_a_case_are_recorded_with_the_lines_that_fix_it(tmp_path, monkeypatch):
+    """The program with the fix is all that one has to write; the tool finds its lines."""
+    for name in CASES:
+        text = (STUBS / f"{name}.py").read_text(encoding="utf-8")
+        wrong, right = symptoms.difference(text, text.replace(*FIX[name]))
+        assert text.replace(wrong, right) == text.replace(*FIX[name])
+        assert text.count(wrong) == text.count(FIX[name][0]) == 1
+    assert symptoms.lines_of("print('epoch 1: training loss 0.5, test accuracy 0.9')") == [
+        "epoch 1: training loss 0.5, test accuracy 0.9"
+    ]
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_as_it_is_it_is_not_written_and_with_the_diagnosis_alone_not_mended(name, verdict):
+def test_a_case_passes_only_if_it_is_fixed_and_named(name, verdict):
+    case, notes = CASES[name].case, CASES[name].text.notes
     assert verdict(name, (STUBS / f"{name}.py").read_text(encoding="utf-8")).name == "not written"
-    assert verdict(name, changed(name, "DIAGNOSIS", "DIAGNOSIS", CASES[name].diagnosis)).name == "not mended"
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_mended_it_passes_and_a_wrong_diagnosis_does_not(name, verdict):
-    passed = verdict(name, changed(name, *MENDS[name], CASES[name].diagnosis))
+    assert verdict(name, changed(name, case.diagnosis)).name == "not fixed"
+    passed = verdict(name, changed(name, case.diagnosis, FIX[name]))
     assert passed.passed, passed.text
-    assert CASES[name].evidence in passed.text
-    assert verdict(name, changed(name, *MENDS[name], "epochs")).name == "diagnosis: epochs"
+    assert notes["Evidence"] in passed.text
+    assert verdict(name, changed(name, "epochs", FIX[name])).name == "diagnosis: epochs"
 
 
-@pytest.mark.parametrize(("name", "wrong", "right"), [(n, *pair) for n, pairs in HIDDEN.items() for pair in pairs])
-def test_a_symptom_that_is_only_hidden_does_not_pass(name, wrong, right, verdict):
-    found = verdict(name, changed(name, wrong, right, CASES[name].diagnosis))
-    assert found.name == "not mended", found.text
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_as_it_is_it_falls_short(name):
-    with np.errstate(all="ignore"):
-        assert runner.load(STUBS / f"{name}.py").train() < CASES[name].healthy
+@pytest.mark.parametrize(("name", "edit"), [(name, edit) for name, edits in HIDDEN.items() for edit in edits])
+def test_a_symptom_that_is_only_hidden_does_not_pass(name, edit, verdict):
+    found = verdict(name, changed(name, CASES[name].case.diagnosis, edit))
+    assert found.name == "not fixed", found.text
 
 
 def rerun(name, **settings):
     """The test accuracy of a case as it is, with other settings."""
-    train = runner.load(STUBS / f"{name}.py").train
-    train.__globals__.update(settings)
+    module = runner.load(STUBS / f"{name}.py")
+    vars(module).update(settings)
     with np.errstate(all="ignore"):
-        return float(train())
+        return float(module.train())
 
 
-def test_a_small_rate_hides_case_19_and_falls_short_by_what_is_said(verdict):
-    said = verdict("19_case_nan", changed("19_case_nan", "DIAGNOSIS", "DIAGNOSIS", "rate")).text
+def test_what_is_said_against_a_wrong_suspect_is_so():
+    said = CASES["case_nan"].text.notes["Against rate"]
     stays, possible = map(float, re.search(r"stays at (\S+) where (\S+) is possible", said).groups())
-    healthy = float(cases.known(CASES["19_case_nan"])["healthy"][-1].split()[-1])
-    assert rerun("19_case_nan", LR=0.01) == pytest.approx(stays, abs=0.01)
-    assert healthy == pytest.approx(possible, abs=0.01)
-
-
-def test_the_best_rate_of_case_20_changes_with_the_batch(verdict):
-    said = verdict("20_case_batch_size", changed("20_case_batch_size", "DIAGNOSIS", "DIAGNOSIS", "rate")).text
+    assert rerun("case_nan", LR=0.01) == pytest.approx(stays, abs=0.01)
+    assert float(recorded(CASES["case_nan"])["healthy"][-1].split()[-1]) == pytest.approx(possible, abs=0.01)
+    said = CASES["case_batch_size"].text.notes["Against rate"]
     small, large = map(int, re.search(r"batches of (\d+) and of (\d+)", said).groups())
-    found = {(B, lr): rerun("20_case_batch_size", BATCH=B, LR=lr) for B in (small, large) for lr in (0.0003, 0.01)}
+    found = {(B, lr): rerun("case_batch_size", BATCH=B, LR=lr) for B in (small, large) for lr in (0.0003, 0.01)}
     assert found[small, 0.01] > found[small, 0.0003]
     assert found[large, 0.01] < found[large, 0.0003]
 
 
 def test_weights_drawn_too_large_are_hinted_at(verdict):
-    wrong, right = MENDS["21_case_flat"]
-    text = changed("21_case_flat", wrong, right.replace("np.sqrt(2 / inputs)", "1"), "zeros")
-    found = verdict("21_case_flat", text)
-    assert found.name == "mended, but does not learn", found.text
+    wrong, right = FIX["case_flat"]
+    found = verdict("case_flat", changed("case_flat", "zeros", (wrong, right.replace("np.sqrt(2 / inputs)", "1"))))
+    assert found.name == "fixed, but does not learn", found.text
     assert "Compare their size with init_he's." in found.text

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from exercises.catalogue import BY_NAME
+from exercises.work import BY_NAME, CHAPTERS
 from mlp_np import MLP, softmax_cross_entropy
 
 TEXT = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
@@ -37,13 +37,21 @@ def test_the_pencil_exercise_is_right():
 
 def test_it_is_short_and_knows_the_marks():
     assert len(TEXT.split()) <= 1200
-    for column in ("04_dlogits", "07_dz1", "08_dW1_db1", "10_numerical_gradient"):
-        assert column in BY_NAME
-    known = {mistake.name for exercise in BY_NAME.values() for mistake in exercise.mistakes}
-    table = TEXT[TEXT.index("| name |") :]
-    row = next(line for line in table.splitlines() if line.startswith("| ben"))
-    assert set(row.split("|")[3:5]) - {" not written "} <= {f" {name} " for name in known}
-    assert "averaged" in known
+    names, _, _, ben = (line.split("|")[2:-2] for line in TEXT[TEXT.index("| name |") :].splitlines()[:4])
+    for column, mark in zip(names, ben, strict=True):
+        assert mark.strip() in {"", "not written", *(mistake.name for mistake in BY_NAME[column.strip()].known)}
+
+
+@pytest.mark.parametrize(
+    ("name", "paragraph"),
+    [("backprop", "practice.py dlogits"), ("transformer", "`layer_norm_dx`"), ("teaching", "| day |")],
+)
+def test_the_docs_name_exercises_that_exist_and_number_none(name, paragraph):
+    text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    (found,) = (part for part in text.split("\n\n") if paragraph in part)
+    assert set(re.findall(r"`(?:python practice\.py )?(\w+)`", found)) <= {*BY_NAME, "train"}
+    assert not re.search(r"(exercises?|cases?) \d", text)
+    assert (name != "teaching") or (len(next(iter(CHAPTERS.values()))) == 10 and "Ten exercises" in text)
 
 
 def test_the_options_that_it_names_exist(program):

@@ -2,10 +2,12 @@
 
 import ast
 import subprocess
+import sys
 
 import pytest
 
 from conftest import ROOT
+from networks import NETWORKS as TABLE
 
 TRACKED = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 FILES = [path for path in TRACKED.split() if not path.startswith("tests/") and (ROOT / path).exists()]
@@ -32,7 +34,8 @@ def imports(name):
 
 
 IMPORTS = {name: imports(name) for name in MODULES}
-NETWORKS = {name for name in MODULES if name.endswith(("_np", "_torch")) and not name.startswith("main")}
+LESSONS = ["mlp_np", "autograd_np", "resnet_np", "vit_np"]  # in the order in which they are read
+NETWORKS = {n for n in MODULES if n.endswith(("_np", "_autograd", "_torch")) and not n.startswith("main")}
 WITH_TORCH = {"main_torch"} | {name for name in NETWORKS if name.endswith("torch")}
 ROOT_MODULES = {name for name, path in MODULES.items() if "/" not in path}
 
@@ -64,10 +67,23 @@ def test_the_numpy_side_never_reaches_torch(name):
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
-def test_a_network_stands_alone(name):
-    """NumPy or PyTorch, and nothing of ours: each can be read, copied and run alone."""
-    framework = "numpy" if name.endswith("np") else "torch"
-    assert {found.split(".")[0] for found in IMPORTS[name]} == {framework}
+def test_lessons_build_on_earlier_lessons_and_on_nothing_else_of_ours(name):
+    """A twin in PyTorch contains the network and nothing else; one on the tape takes first weights from a lesson."""
+    network, _, way = name.rpartition("_")
+    earlier = {"np": LESSONS[: LESSONS.index(name)] if way == "np" else [], "torch": []}
+    earlier["autograd"] = ["autograd_np", f"{network}_np"]
+    library = "torch" if way == "torch" else "numpy"
+    imported = {found.split(".")[0] for found in IMPORTS[name]} - sys.stdlib_module_names
+    assert imported <= {library, *earlier[way]}
+
+
+def test_only_the_table_and_the_lessons_ask_which_network_it_is():
+    """Elsewhere no comparison names one. The page shows an MLP, and says so of any other."""
+    for name in MODULES.keys() - NETWORKS - {"networks", "page.build"}:
+        for node in ast.walk(ast.parse((ROOT / MODULES[name]).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Compare):
+                compared = {c.value for c in (node.left, *node.comparators) if isinstance(c, ast.Constant)}
+                assert not compared & TABLE.keys(), f"{MODULES[name]}:{node.lineno}"
 
 
 def test_the_root_never_imports_the_lab():
@@ -76,10 +92,10 @@ def test_the_root_never_imports_the_lab():
 
 
 def test_the_lesson_never_imports_an_exercise():
-    """practice.py hands them out, but does not know their solutions."""
+    """practice.py hands them out, but does not know what fixes a case: that stands in no module at all."""
     for name in ROOT_MODULES - {"practice"}:
         assert not {found for found in reached(name) if room(found) == "exercises"}, name
-    assert "exercises.mends" in MODULES and "exercises.mends" not in reached("practice")
+    assert "exercises.symptoms" in MODULES and "exercises.symptoms" not in reached("practice")
 
 
 def test_support_knows_nothing_of_the_root():

@@ -1,17 +1,18 @@
 """The README's pictures: nothing clipped or overlapping, and what they say is what the code does."""
 
 import inspect
+import re
 
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.patches import BoxStyle, FancyBboxPatch
 from PIL import Image
 
 import data
 import mlp_np
 from conftest import ROOT, assert_one_line
-from lab import figures
+from lab import figures, shapes
 from support import augment
 
 DRAWN = pytest.mark.parametrize("name", figures.FIGURES)
@@ -61,7 +62,7 @@ def test_no_text_crosses_the_border_of_a_box(name, drawn):
 
 @DRAWN
 def test_the_file_is_white_and_light_and_the_committed_one(name, drawn, tmp_path):
-    figures.save(drawn[name], tmp_path / "one.png")
+    shapes.save(drawn[name], tmp_path / "one.png")
     assert (tmp_path / "one.png").stat().st_size < 200_000
     with Image.open(tmp_path / "one.png") as image, Image.open(ROOT / "png" / f"{name}.png") as committed:
         assert image.width == 1666
@@ -74,8 +75,8 @@ def test_the_file_is_white_and_light_and_the_committed_one(name, drawn, tmp_path
 
 @pytest.mark.parametrize("name", ["machine_learning", "augmentation"])  # these draw random numbers
 def test_the_file_is_always_the_same(name, drawn, tmp_path):
-    figures.save(drawn[name], tmp_path / "one.png")
-    figures.save(figures.FIGURES[name](), tmp_path / "two.png")
+    shapes.save(drawn[name], tmp_path / "one.png")
+    shapes.save(figures.FIGURES[name](), tmp_path / "two.png")
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
 
@@ -93,12 +94,12 @@ def test_the_sizes_of_the_network(drawn):
 def test_the_formulas_are_those_of_the_code(drawn):
     shown = strings(drawn["backprop"])
     source = inspect.getsource(mlp_np)
-    for name, formula, _ in figures.FORWARD[1:]:
+    for name, formula, *_ in figures.FORWARD[1:]:
         assert f" {name} = {formula} " in mlp_np.__doc__.replace("\n", " ")
-    for name, formula, _ in figures.BACKWARD:
+    for name, formula, *_ in figures.BACKWARD:
         assert f'("{name}", "{formula}", ' in source
     for row in figures.FORWARD + figures.BACKWARD:
-        assert set(row) <= set(shown)
+        assert set(row[:3]) <= set(shown)
 
 
 def test_the_formulas_are_right():
@@ -114,11 +115,11 @@ def test_the_formulas_are_right():
     names |= model.params | {"onehot": lambda y: np.eye(10)[y]}
     right = {"dlogits": dlogits, "da1": model.da1, "dz1": model.dz1} | {f"d{name}": grads[name] for name in grads}
 
-    for name, _, shape in figures.FORWARD[:-1]:
+    for name, _, shape, *_ in figures.FORWARD[:-1]:
         assert names[name].shape == eval(shape, {}, names), name
     assert loss == pytest.approx(-np.log(softmax[range(B), y]).mean())
-    assert {name for name, _, _ in figures.BACKWARD} == set(right)
-    for name, formula, shape in figures.BACKWARD:  # each uses only what stands before it
+    assert {row[0] for row in figures.BACKWARD} == set(right)
+    for name, formula, shape, *_ in figures.BACKWARD:  # each uses only what stands before it
         names[name] = eval(formula, {}, names)
         assert names[name].shape == eval(shape, {}, names), name
         assert names[name] == pytest.approx(right[name], rel=1e-9, abs=1e-15), name
@@ -160,11 +161,26 @@ def test_practice_makes_the_throws_land_in_the_baskets():
 
 def test_the_example_of_machine_learning_adds_up(drawn):
     shown = strings(drawn["machine_learning"])
-    bars = [patch for patch in drawn["machine_learning"].axes[0].patches if type(patch) is Rectangle and patch.fill]
+    boxes = [patch for patch in drawn["machine_learning"].axes[0].patches if isinstance(patch, FancyBboxPatch)]
+    bars = [box for box in boxes if isinstance(box.get_boxstyle(), BoxStyle.Square)]
     p = [bar.get_width() / grey.get_width() for grey, bar in zip(bars[::2], bars[1::2], strict=True)]
     assert len(p) == 10
     assert sum(p) == pytest.approx(1)
     assert f"-log {p[5]:.2f} = {-np.log(p[5]):.2f}" in shown
+
+
+def test_the_convolution_in_the_docs_is_the_one_that_is_drawn(drawn):
+    """The code in docs/resnet.md (whose output test_docs.py compares) computes the tables of the drawing."""
+    names, shown = {}, strings(drawn["convolution"])
+    exec(re.search(r"^```python\n(.*?)^```", (ROOT / "docs/resnet.md").read_text(), re.M | re.S)[1], names)
+    for name, drawn_from in (("x", figures.IMAGE), ("W", figures.KERNEL), ("dy", figures.GRADIENT)):
+        assert np.array_equal(names[name].squeeze(), drawn_from)
+    # Row by row, as the drawing has them: x with its border, W, y; dy, two neighbourhoods, dW, W twice, dx.
+    x, W, y, dy, dW, dx = (names[name].squeeze().astype(int) for name in ("x", "W", "y", "dy", "dW", "dx"))
+    border = np.pad(x, 1)
+    tables = [border, W, y, dy, border[1:4, 2:5], border[2:5, 1:4], dW, W, W, dx]
+    numbers = [string.replace("−", "-") for string in shown if re.fullmatch(r"−?\d", string)]
+    assert [int(number) for number in numbers] == [n for table in tables for n in table.flat]
 
 
 def test_the_command_draws_what_it_is_asked_for(program, tmp_path):
@@ -175,7 +191,7 @@ def test_the_command_draws_what_it_is_asked_for(program, tmp_path):
 
 def test_without_a_name_it_draws_them_all(monkeypatch, tmp_path):
     monkeypatch.setattr("sys.argv", ["figures.py", "--out", str(tmp_path)])
-    monkeypatch.setattr(figures, "FIGURES", {"one": figures.mnist, "two": figures.mnist})
+    monkeypatch.setattr(figures, "FIGURES", dict.fromkeys(("one", "two"), figures.FIGURES["mnist"]))
     figures.main()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.png", "two.png"]
 

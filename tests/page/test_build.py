@@ -16,9 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import data
 from chromium import COMMITTED, opened
-from conftest import ROOT, assert_one_line
+from conftest import ROOT, as_input, assert_one_line
 from mlp_np import MLP
 from page import build, screenshot
 from predict import load_network
@@ -56,7 +55,7 @@ def test_the_committed_page_holds_what_it_says(mnist):
     """Its accuracy is that of the weights in it, though they are rounded; its images are MNIST's, bit for bit."""
     run, known = parts(COMMITTED.read_text(encoding="utf-8"))
     model, picked, learned, tested = unpacked(known)
-    logits = model.forward(data.as_input(mnist.test_images, known["pixels"], mnist, np.float32))
+    logits = model.forward(as_input(mnist.test_images, known["pixels"], "float32"))
     stated = float(re.search(r"test accuracy (0\.\d{4})", run)[1])
     assert (logits.argmax(axis=1) == mnist.test_labels).mean() == pytest.approx(stated, abs=5e-4)
     assert stated > 0.98
@@ -177,7 +176,7 @@ def test_wrong_weights_are_one_line(edited, refuse, tmp_path):
     refuse(Path(__file__), "not a checkpoint")
     refuse(tmp_path, "cannot read")
     refuse(edited({"hidden": 47}), "another network")
-    refuse(edited({"dataset": "kmnist"}), "kmnist")
+    refuse(edited({"dataset": "fashion_mnist"}), "fashion_mnist")
     refuse(edited({"pixels": "loud"}), "make no sense")
     refuse(edited({"seed": "<meta http-equiv=refresh content='0;url=http://127.0.0.1/'>"}), "make no sense")
     refuse(edited({"model": ["mlp", "resnet"]}), "make no sense")

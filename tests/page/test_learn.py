@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-import data
 from chromium import COMMITTED, arrays_of, opened, twin, weights
+from conftest import as_input
 from mlp_np import MLP, relative_difference, softmax_cross_entropy
 from page import build
 
@@ -46,7 +46,7 @@ def take_steps(page, count, batch_size=32, lr=0.1):
 
 
 def inputs(mnist, chosen):
-    return data.as_input(mnist.train_images[chosen], "standardised", mnist, np.float64)
+    return as_input(mnist.train_images[chosen])
 
 
 def gradients(model, x, y, mistakes=()):
@@ -111,7 +111,7 @@ def test_what_it_states_of_the_test_images_is_true(page, mnist):
     count = page.evaluate("JSON.parse(document.getElementById('network').textContent).testingLabels.length")
     off = page.evaluate(f"{TRAINING}.off")
     y = mnist.test_labels[:count].astype(int)
-    logits = model.forward(data.as_input(mnist.test_images[:count], "standardised", mnist, np.float64))
+    logits = model.forward(as_input(mnist.test_images[:count]))
     assert [test["step"] for test in tested] == [10, 20, 30, 40]
     assert tested[-1]["loss"] == pytest.approx(softmax_cross_entropy(logits, y)[0], rel=1e-6)
     assert tested[-1]["accuracy"] == (logits.argmax(axis=1) == y).mean()
@@ -121,8 +121,8 @@ def test_what_it_states_of_the_test_images_is_true(page, mnist):
 @pytest.mark.parametrize("count", [1000, build.TRAINING])
 def test_as_it_opens_it_reads_over_85_percent_of_held_out_images(mnist, count):
     """In NumPy, on training images that the page does not carry: the mean of three runs of 600 steps."""
-    x = data.as_input(mnist.train_images[:count], "standardised", mnist, np.float32)
-    held_out = data.as_input(mnist.train_images[-10_000:], "standardised", mnist, np.float32)
+    x = as_input(mnist.train_images[:count], dtype="float32")
+    held_out = as_input(mnist.train_images[-10_000:], dtype="float32")
     accuracies = []
     for seed in range(3):
         model, rng = MLP(32, "geohot", seed), np.random.default_rng(seed)

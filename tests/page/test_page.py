@@ -6,9 +6,8 @@ import socket
 import numpy as np
 import pytest
 
-import data
 from chromium import COMMITTED, WIDTHS, arrays_of, draw, opened, twin, weights
-from conftest import ROOT
+from conftest import ROOT, as_input
 from mlp_np import relative_difference, softmax_cross_entropy
 from page import build
 from page_strokes import STROKES
@@ -40,7 +39,7 @@ def assert_same_pass(page, model, x, y):
 
 
 def inputs(mnist, pixels="standardised"):
-    return data.as_input(mnist.test_images[:50], pixels, mnist, np.float64)
+    return as_input(mnist.test_images[:50], pixels)
 
 
 # --- The third twin ------------------------------------------------------------------------------------------------

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 import main_np
+from networks import begin, parse_options
 from support.checkpoint import load_checkpoint, save_checkpoint
 from support.errors import UserError
 from support.history import History
-from support.options import parse_options, run_options
-from support.run import begin, check_history, make_plan
+from support.options import run_options
+from support.run import check_history, make_plan
 
 
 def options_of(*argv):
@@ -116,7 +117,7 @@ def test_a_checkpoint_of_another_network(saved, changes):
     rewrite(path, **changes)
     _, checkpoint = resume(path)
     with pytest.raises(UserError, match="another network"):
-        checkpoint.copy_to({"params": params, "momentum": momentum})
+        checkpoint.copy_to({"params": params, "momentum": momentum, "statistics": {}})
 
 
 def test_a_checkpoint_without_its_test_results(saved):

@@ -144,3 +144,13 @@ def test_prediction(shape):
     figure = drawing.prediction(np.full(shape, 99.0), np.zeros((28, 28), np.uint8), np.eye(10)[4])
     assert_legible(figure)
     assert [axes.images[0].get_array().shape for axes in figure.axes[:2]] == [shape, (28, 28)]
+
+
+def test_the_users_matplotlibrc_changes_nothing(program, tmp_path):
+    """TeX that is not installed, a font that nobody has: the picture is the same, without a word."""
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\nfont.family: Nobody Has This\naxes.facecolor: black\n")
+    for folder, env in (("plain", {}), ("styled", {"MATPLOTLIBRC": str(tmp_path / "matplotlibrc")})):
+        result = program("main_np.py", "--steps", 2, "--hidden", 4, "--out", tmp_path / folder, env=env)
+        assert (result.returncode, result.stderr) == (0, "")
+    plain, styled = (tmp_path / folder / "accuracy_plot_np.png" for folder in ("plain", "styled"))
+    assert plain.read_bytes() == styled.read_bytes()

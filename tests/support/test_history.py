@@ -6,9 +6,10 @@ import math
 import numpy as np
 import pytest
 
+from networks import parse_options
 from support.errors import UserError
 from support.history import History, save_history
-from support.options import parse_options, run_options
+from support.options import run_options
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, np.float32("nan"), -math.inf])

@@ -2,8 +2,9 @@
 
 import pytest
 
+from networks import NETWORKS, parse_options
 from support.errors import UserError
-from support.options import COMMON, RECIPES, parse_options, title
+from support.options import COMMON, title
 
 
 def options_of(*argv, framework="np"):
@@ -61,13 +62,14 @@ def test_what_is_typed_overrides_the_recipe():
     assert options_of("--steps", "7").epochs is None
 
 
-@pytest.mark.parametrize("model", RECIPES)
+@pytest.mark.parametrize("model", NETWORKS)
 def test_every_option_is_explained_with_its_default(capsys, model):
     with pytest.raises(SystemExit) as exit_:
         options_of("--model", model, "-h")
     assert exit_.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
-    for name, value in (COMMON | RECIPES[model]["default"] | {"model": model}).items():
+    defaults = {name: option.default for name, option in COMMON.items()}
+    for name, value in (defaults | NETWORKS[model].recipes["default"] | {"model": model}).items():
         assert f"--{name.replace('_', '-')} " in text
         value = ",".join(map(str, value)) if isinstance(value, tuple) else value
         assert value is None or f"(default: {value})" in text

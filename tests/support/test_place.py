@@ -4,9 +4,9 @@ import pytest
 import torch
 
 import main_torch
+from networks import parse_options
 from support import place
 from support.errors import UserError
-from support.options import parse_options
 from support.place import Place, choose_device, has_compiler
 
 

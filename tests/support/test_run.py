@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
+from networks import parse_options
 from support.errors import UserError
-from support.options import parse_options
 from support.run import learning_rate, make_plan
 
 

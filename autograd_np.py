@@ -1,0 +1,198 @@
+"""Autograd by hand: an array that remembers how it was made, and one walk back that finds every derivative.
+
+In mlp_np.py each line of `forward` has its derivative in `backward`. But there are only a few operations, such as +, @
+and relu, and each can know its own derivative, whatever it is used for. The rest is the chain rule: multiply along each
+path, add over all paths. So each operation records which values went in, its parents, and for each of them its share:
+what a gradient dy of the result adds to the gradient of the parent. Then one walk back from the loss finds them all.
+
+    W1, b1, W2, b2 = (Tensor(p) for p in params.values())
+    loss = softmax_cross_entropy((x @ W1 + b1).relu() @ W2 + b2, y)
+    loss.backward()    # W1.grad is now d loss / d W1, which mlp_np.py calls dW1
+
+A plain array or number in a formula, such as x here, is a constant, and gets no gradient. mlp_autograd.py and its like
+are this project's networks without a derivative in them. docs/autograd.md explains the walk, with numbers.
+`python autograd_np.py` checks each derivative against its definition.
+"""
+
+from itertools import count
+
+import numpy as np
+
+import mlp_np
+
+
+class Node:
+    """All that the way back knows of a value: its shape, its parents and their shares, and in the end its gradient."""
+
+    numbers = count()
+
+    def __init__(self, shape, edges):
+        """edges: (parent's node, share) for each parent; share(dy) is what dy adds to the gradient of the parent."""
+        self.shape, self.edges, self.grad = shape, edges, None
+        self.number = next(Node.numbers)  # younger nodes have larger numbers; parents are older
+
+    def ancestors(self):
+        """This node, its parents, theirs and so on, the oldest first. No recursion: a graph may be deep."""
+        found, waiting = {self}, [self]
+        while waiting:
+            edges = waiting.pop().edges
+            if edges is None:
+                raise RuntimeError("backward was here before and kept nothing: compute the loss again")
+            new = {parent for parent, _ in edges} - found
+            found |= new
+            waiting += new
+        return sorted(found, key=lambda node: node.number)
+
+
+def unbroadcast(dy, shape):
+    """The gradient of an array of this shape that was broadcast to the shape of dy: the sum over its copies.
+
+    In x @ W1 + b1, b1 (H,) is added to each of B rows, and so reaches the loss along B paths. Over all paths we add:
+    db1 = dy.sum(axis=0). What is repeated on the way forward is summed on the way back.
+    """
+    if dy.shape == shape:
+        return dy
+    padded = (1,) * (dy.ndim - len(shape)) + shape  # broadcasting lines up the last axes
+    repeated = tuple(axis for axis, length in enumerate(padded) if length == 1)
+    return dy.sum(axis=repeated, keepdims=True).reshape(shape)
+
+
+def value_of(operand):
+    """The array of a Tensor; a constant as it is."""
+    return operand.value if isinstance(operand, Tensor) else operand
+
+
+class Tensor:
+    """An array, `value`, and its node. Each operation computes its result y, and under it the shares of a and b."""
+
+    __array_ufunc__ = None  # array @ Tensor: NumPy then leaves it to __rmatmul__
+
+    def __init__(self, value, *edges):
+        """edges: (operand, share) for each operand; constants are left out."""
+        edges = [(operand.node, share) for operand, share in edges if isinstance(operand, Tensor)]
+        self.value, self.node = value, Node(value.shape, edges)
+
+    shape, grad = property(lambda self: self.value.shape), property(lambda self: self.node.grad)
+
+    def backward(self, dy=1.0):
+        """Add d loss / d value to the `grad` of every parameter. dy: d loss / d this, which is 1 for the loss.
+
+        A node can hand its gradient on when that is complete: when every node that used it has added its share, and
+        not before. What used it is younger. So the walk takes the youngest first, and each node once.
+        """
+        self.node.grad = dy * np.ones_like(self.value)
+        waiting = self.node.ancestors()
+        while waiting:
+            node = waiting.pop()  # the youngest
+            for parent, share in node.edges:
+                dparent = unbroadcast(share(node.grad), parent.shape)
+                # Not +=, which works in place: the array may be the gradient of another node too (see __add__).
+                parent.grad = dparent if parent.grad is None else parent.grad + dparent
+            if node.edges:  # no parameter: nobody needs its gradient any more, nor what its shares kept
+                node.grad = node.edges = None
+
+    def __add__(self, other):  # y = a + b: if a grows, y grows as much, and so it does with b
+        a, b = value_of(self), value_of(other)
+        return Tensor(a + b, (self, lambda dy: dy), (other, lambda dy: dy))
+
+    def __sub__(self, other):  # y = a - b: if b grows, y shrinks as much
+        a, b = value_of(self), value_of(other)
+        return Tensor(a - b, (self, lambda dy: dy), (other, lambda dy: -dy))
+
+    def __mul__(self, other):  # y = a b: if a grows, y grows b times as much
+        a, b = value_of(self), value_of(other)
+        return Tensor(a * b, (self, lambda dy: dy * b), (other, lambda dy: dy * a))
+
+    def __truediv__(self, other):  # y = a / b: d y / d a = 1 / b, and d y / d b = -a / b^2 = -y / b
+        a, b = value_of(self), value_of(other)
+        y = a / b
+        return Tensor(y, (self, lambda dy: dy / b), (other, lambda dy: -dy * y / b))
+
+    def __matmul__(self, other):  # y = a b, matrices or stacks of them: as for da1 and dW2 in mlp_np.py
+        a, b = value_of(self), value_of(other)
+        return Tensor(a @ b, (self, lambda dy: dy @ b.swapaxes(-1, -2)), (other, lambda dy: a.swapaxes(-1, -2) @ dy))
+
+    # What Python calls if the first operand is a constant.
+    __radd__, __rsub__, __rmul__ = __add__, lambda b, a: Tensor.__sub__(a, b), __mul__
+    __rtruediv__, __rmatmul__ = lambda b, a: Tensor.__truediv__(a, b), lambda b, a: Tensor.__matmul__(a, b)
+
+    def relu(self):  # y = max(a, 0): slope 1 where y is positive, 0 where it is not
+        y = np.maximum(self.value, 0)
+        return Tensor(y, (self, lambda dy: dy * (y > 0)))
+
+    def exp(self):  # y = e^a: the derivative is y again
+        y = np.exp(self.value)
+        return Tensor(y, (self, lambda dy: dy * y))
+
+    def sqrt(self):  # y = a^(1/2): d y / d a = a^(-1/2) / 2 = 1 / (2 y)
+        y = np.sqrt(self.value)
+        return Tensor(y, (self, lambda dy: dy / (2 * y)))
+
+    def sum(self, axis=None, keepdims=False):  # every a is in one sum y, and gets the gradient of that y
+        y, shape = self.value.sum(axis=axis, keepdims=True), self.shape
+        share = (self, lambda dy: np.broadcast_to(dy.reshape(y.shape), shape))
+        return Tensor(y if keepdims else y.squeeze(axis), share)
+
+    def mean(self, axis=None, keepdims=False):  # made of operations, it needs no derivative of its own
+        y = self.sum(axis, keepdims)
+        return y / (self.value.size / y.value.size)
+
+    def reshape(self, *shape):  # the numbers stay the same, and so does the gradient
+        before = self.shape
+        return Tensor(self.value.reshape(*shape), (self, lambda dy: dy.reshape(before)))
+
+    def swapaxes(self, i, j):  # swapped again, the axes are as before
+        return Tensor(self.value.swapaxes(i, j), (self, lambda dy: dy.swapaxes(i, j)))
+
+    def __getitem__(self, index):  # what was read twice gets both gradients, what was not read gets none
+        def share(dy, shape=self.shape):
+            da = np.zeros(shape, dy.dtype)
+            np.add.at(da, index, dy)  # da[index] += dy would keep one of two gradients for the same place
+            return da
+
+        return Tensor(self.value[index], (self, share))
+
+
+def softmax_cross_entropy(logits, y):
+    """logits (B, 10), true digits y (B,) -> the mean loss. Its derivative is derived in mlp_np.py."""
+    loss, dlogits = mlp_np.softmax_cross_entropy(logits.value, y)
+    return Tensor(loss, (logits, lambda dy: dy * dlogits))
+
+
+def differences(title, function, *operands):
+    """Each operand's relative difference from central differences; SystemExit if a gradient is wrong."""
+    y = function(*operands)
+    r = np.random.default_rng(0).normal(size=y.shape)
+    y.backward(r)  # the loss is sum(y * r), so that dy = r
+    return [
+        mlp_np.compare(f"{title}: d{name}", a.grad, a.value, lambda: (function(*operands).value * r).sum())
+        for name, a in zip("ab"[: len(operands)], operands, strict=True)
+    ]
+
+
+def check():
+    """Print every operation's largest relative difference, in float64."""
+    rng, y = np.random.default_rng(1), np.array([1, 0, 3])
+    print("each operation's gradients, and their largest relative difference from (loss(+h) - loss(-h)) / 2h")
+    for name, function, *shapes in [
+        ("a + b", lambda a, b: a + b, (2, 3, 4), (3, 4)),
+        ("a - b", lambda a, b: a - b, (3, 1), (2, 3, 4)),
+        ("a * b", lambda a, b: a * b, (2, 3, 4), (2, 1, 4)),
+        ("a / b", lambda a, b: a / b, (3, 4), (4,)),
+        ("a @ b", lambda a, b: a @ b, (2, 5, 3, 4), (2, 1, 4, 3)),
+        ("a.mean(axis=1)", lambda a: a.mean(axis=1), (2, 3, 4)),
+        ("a.reshape(2, -1)", lambda a: a.reshape(2, -1), (2, 3, 2)),
+        ("a.swapaxes(0, 2)", lambda a: a.swapaxes(0, 2), (2, 3, 4)),
+        ("a[[0, 2, 2]]", lambda a: a[[0, 2, 2]], (3, 4)),
+        ("(a - 1).relu()", lambda a: (a - 1).relu(), (3, 4)),
+        ("a.exp()", Tensor.exp, (3, 4)),
+        ("a.sqrt()", Tensor.sqrt, (3, 4)),
+        ("loss of logits a", lambda a: softmax_cross_entropy(a, y), (3, 4)),
+        ("u = 2 a, u u u + a", lambda a: (u := 2 * a) * u * u + a, (3, 4)),
+    ]:
+        operands = [Tensor(rng.uniform(0.5, 1.5, shape)) for shape in shapes]
+        print(f"{name:18} {max(differences(name, function, *operands)):.1e}")
+
+
+if __name__ == "__main__":
+    check()

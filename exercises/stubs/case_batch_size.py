@@ -1,0 +1,44 @@
+"""Larger batches learn worse.
+`python practice.py` shows the symptom. Start it with `python practice.py run`, not directly."""
+
+import numpy as np
+
+from exercises.digits import few_digits
+from mlp_np import MLP
+
+DIAGNOSIS = ...  # in place of the dots a word in quotes, from the list that practice.py shows
+LR, BATCH, EPOCHS = 0.01, 100, 6
+
+
+def cross_entropy(logits, y):
+    """The mean loss of a batch, and its derivative with respect to the logits."""
+    rows = np.arange(len(y))
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    p = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
+    loss = -np.log(np.maximum(p[rows, y], 1e-12)).mean()
+    p[rows, y] -= 1
+    return loss, p
+
+
+def step(model, x, y, lr):
+    """One step of gradient descent; the loss before it."""
+    loss, dlogits = cross_entropy(model.forward(x), y)
+    for name, gradient in model.backward(dlogits).items():
+        model.params[name] -= lr * gradient
+    return loss
+
+
+def train():
+    x, y, x_test, y_test = few_digits()
+    rng = np.random.default_rng(0)
+    model = MLP(64)
+    for epoch in range(1, EPOCHS + 1):
+        batches = rng.permutation(len(x)).reshape(-1, BATCH)
+        losses = [step(model, x[batch], y[batch], LR) for batch in batches]
+        accuracy = (model.forward(x_test).argmax(axis=1) == y_test).mean()
+        print(f"epoch {epoch}: training loss {np.mean(losses):.3f}, test accuracy {accuracy:.3f}")
+    return accuracy
+
+
+if __name__ == "__main__":
+    train()

@@ -1,0 +1,231 @@
+"""What docs/autograd.md shows of the tape in autograd_np.py: a graph, mistakes, and what it costs.
+
+python -m lab.tape          the graph that the MLP's five lines record, drawn from the tape -> png/autograd.png
+python -m lab.tape cost     time and memory by hand and on the tape -> results.json (a minute, on an idle machine)
+"""
+
+import argparse
+import ast
+import gc
+import inspect
+import sys
+import textwrap
+import time
+import tracemalloc
+from types import SimpleNamespace
+
+import numpy as np
+
+import autograd_np
+import data
+import mlp_autograd
+import mlp_np
+import vit_autograd
+import vit_np
+from autograd_np import Tensor, softmax_cross_entropy
+from lab.figures import BLUISH, GREY, MONO, REDDISH, arrow, box, node, page, text
+from lab.results import ROOT, markdown, save_result
+from support import drawing, program
+from support.drawing import TEST, TRAIN
+from support.history import machine
+from support.options import Parser
+
+
+def changed(right, wrong):
+    """autograd_np with one piece of its text replaced, to see what goes wrong."""
+    source = inspect.getsource(autograd_np)
+    assert source.count(right) == 1, right
+    found = {"__name__": "changed"}
+    exec(compile(source.replace(right, wrong), "autograd_np.py, changed", "exec"), found)
+    return SimpleNamespace(**found)
+
+
+# --- The graph ---------------------------------------------------------------------------------------------------
+
+# What the five lines call their results, in the order of time. All else in the picture is read from the tape.
+CALLED = ["x @ W1", "z1", "a1", "a1 @ W2", "logits", "loss"]
+SIGNS = {"__matmul__": "@", "__add__": "+", "softmax_cross_entropy": "softmax, log"}
+
+
+def graph():
+    """The MLP's graph, from a tape of 128 images: operations above, and below how each hands its gradient on."""
+    model = mlp_autograd.MLP()
+    model.forward(np.zeros((128, 784), np.float32))
+    loss = softmax_cross_entropy(model.logits, np.zeros(128, int))
+    leaves = {tensor.node: name for name, tensor in model.tensors.items()}
+    operations = [found for found in loss.node.ancestors() if found not in leaves]
+    names = leaves | dict(zip(operations, CALLED, strict=True))
+
+    figure, axes = page(420, "What the tape records of the five lines, and the walk back")
+    middles = {found: 76 + 129.6 * i for i, found in enumerate(operations)}
+    for number, found in enumerate(reversed(loss.node.ancestors())):
+        if found in leaves:
+            user = next(other for other in operations if found in dict(other.edges))
+            x = middles[user]
+            box(axes, x - 40, 66, 80, 44, "white", TRAIN)
+            text(axes, x, 80, names[found], 13, TRAIN, family=MONO, weight="bold")
+            text(axes, x, 98, shape_of(found), 10, GREY, family=MONO)
+            arrow(axes, (x, 112), (x, 142), color=TRAIN)
+            continue
+        x = middles[found]
+        node(axes, x, 144, 110, names[found], operation_of(found), shape_of(found), TRAIN, BLUISH)
+        box(axes, x - 58, 256, 116, 104, REDDISH, TEST)
+        text(axes, x, 272, f"visit {number + 1}", 12, TEST, weight="bold")
+        for i, (parent, share) in enumerate(found.edges):
+            formula = formula_of(share) + (", summed" if parent in leaves and len(parent.shape) == 1 else "")
+            text(axes, x, 292 + 34 * i, f"{names[parent]}: {formula}", 9, family=MONO)
+            text(axes, x, 307 + 34 * i, kept_by(share), 8, GREY, family=MONO)
+            if parent in middles:
+                arrow(axes, (middles[parent] + 56, 177), (x - 57, 177), color=TRAIN, width=2)
+                arrow(axes, (x - 59, 308), (middles[parent] + 60, 308), color=TEST, width=2)
+    text(axes, 26, 230, "forward: blue, each value is made after its parents", 11, TRAIN, "left")
+    text(axes, 774, 230, "backward: red, the youngest first", 11, TEST, "right")
+    text(axes, 26, 388, "under each visit: what dy adds to the gradient of each parent, and what is kept for that", 11,
+         GREY, "left")  # fmt: skip
+    return figure
+
+
+def operation_of(found):
+    """The name of the operation that made a node, from where its shares were written."""
+    name = found.edges[0][1].__qualname__.split(".<locals>")[0].split(".")[-1]
+    return SIGNS.get(name, name)
+
+
+def formula_of(share):
+    """The expression of a share, as it stands in autograd_np.py."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(share).strip()))
+    lambdas = [found for found in ast.walk(tree) if isinstance(found, ast.Lambda)]
+    names = {*share.__code__.co_freevars, *share.__code__.co_varnames}
+    body = next(f.body for f in lambdas if {n.id for n in ast.walk(f.body) if isinstance(n, ast.Name)} == names)
+    return ast.unparse(body).replace(".swapaxes(-1, -2)", ".T")
+
+
+def kept_by(share):
+    """The arrays that a share keeps until its visit."""
+    cells = zip(share.__code__.co_freevars, share.__closure__ or (), strict=True)
+    return ", ".join(f"keeps {name} {shape_of(cell.cell_contents)}" for name, cell in cells) or "keeps nothing"
+
+
+def shape_of(array):
+    return str(array.shape) if array.shape else "a number"
+
+
+# --- What it costs -----------------------------------------------------------------------------------------------
+
+
+def layer_norm_by_hand(x, gamma, beta, dy):
+    layer = vit_np.LayerNorm(len(gamma))
+    layer.params = {"gamma": gamma, "beta": beta}
+    y = layer.forward(x)
+    yield y
+    yield layer.backward(dy), *layer.grads.values()
+
+
+def on_tape(function, dy, *operands):
+    """An operation forward, and backward."""
+    operands = [Tensor(operand) for operand in operands]
+    y = function(*operands)
+    yield y
+    y.backward(dy)
+    yield [operand.grad for operand in operands]
+
+
+def softmax_by_hand(scores, dweights):
+    layer = vit_np.Softmax()
+    weights = layer.forward(scores)
+    yield weights
+    yield [layer.backward(dweights)]
+
+
+def network(model, x, y):
+    """A network's pass forward, and backward, without the update."""
+    logits = model.forward(x)
+    yield logits
+    yield model.backward(mlp_np.softmax_cross_entropy(logits, y)[1])
+
+
+def compared():
+    """{what: (by hand, on the tape)}, each a function that starts a generator: forward, and backward."""
+    rng = np.random.default_rng(0)
+
+    def normal(*shape):
+        return rng.normal(size=shape).astype(np.float32)
+
+    images, y = normal(128, 28, 28), rng.integers(10, size=128)
+    norm = normal(128, 16, 64), normal(64), normal(64), normal(128, 16, 64)
+    scores, dweights = normal(128, 4, 16, 16), normal(128, 4, 16, 16)
+    vits = vit_np.ViT(), vit_autograd.ViT()
+    mlps = mlp_np.MLP(), mlp_autograd.MLP()
+    return {
+        "MLP": [lambda model=model: network(model, images, y) for model in mlps],
+        "transformer": [lambda model=model: network(model, images, y) for model in vits],
+        "layer normalisation": [
+            lambda: layer_norm_by_hand(*norm),
+            lambda: on_tape(vit_autograd.layer_norm, norm[3], *norm[:3]),
+        ],
+        "softmax": [
+            lambda: softmax_by_hand(scores, dweights),
+            lambda: on_tape(vit_autograd.softmax, dweights, scores),
+        ],
+    }
+
+
+def seconds(make):
+    """The processor's time for one pass forward and backward."""
+    started = time.process_time()
+    for _ in make():
+        pass
+    return time.process_time() - started
+
+
+def kept(make):
+    """Bytes that the way forward leaves for the way back."""
+    gc.collect()
+    tracemalloc.start()
+    passes = make()
+    next(passes)
+    found, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return found
+
+
+def cost(turns=7, steps=20):
+    """{what: {"by hand": ..., "on the tape": ...}}, each with milliseconds and megabytes. They take turns."""
+    data.load()  # as in a run: without it, the memory of large arrays is returned and fetched anew at every step
+    found = {}
+    for what, both in compared().items():
+        times = [], []
+        for _ in range(turns):
+            for make, measured in zip(both, times, strict=True):
+                measured += [seconds(make) for _ in range(steps)][steps // 3 :]
+        found[what] = {
+            how: {"ms": 1000 * float(np.median(measured)), "MB": kept(make) / 1e6}
+            for how, make, measured in zip(("by hand", "on the tape"), both, times, strict=True)
+        }
+    return found
+
+
+def table(found):
+    """What `cost` found, in Markdown."""
+    rows = []
+    for what, row in found.items():
+        (hand, hand_MB), (tape, tape_MB) = ((row[how]["ms"], row[how]["MB"]) for how in ("by hand", "on the tape"))
+        cells = [f"{hand:.2f}", f"{tape:.2f}", f"{tape / hand:.2f}", f"{hand_MB:.1f}", f"{tape_MB:.1f}"]
+        rows.append([what, *cells])
+    head = ["forward and backward", "ms by hand", "ms on the tape", "ratio", "MB kept by hand", "MB kept on the tape"]
+    return markdown(head, rows)
+
+
+def main():
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=["graph", "cost"], default="graph")
+    if parser.parse_args().what == "graph":
+        drawing.save(graph(), ROOT / "png" / "autograd.png")
+        return
+    found = cost()
+    save_result("tape", {"command": "python -m lab.tape cost", "found": found, "machine": machine()})
+    print(table(found))
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(main))

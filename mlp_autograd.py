@@ -1,0 +1,29 @@
+"""The multi-layer perceptron of mlp_np.py on a tape: the forward pass, and no derivative; autograd_np.py finds them.
+
+Read it between mlp_np.py, where every derivative is written out, and mlp_torch.py. The numbers are those of mlp_np.py
+to the last bit: the tape does the same operations in the same order.
+
+Shapes: B images in a batch, H hidden units.
+"""
+
+import mlp_np
+from autograd_np import Tensor
+
+
+class MLP(mlp_np.MLP):
+    """784 - hidden - 10 with one ReLU. From mlp_np.MLP it takes the first weights, `params`, and nothing else."""
+
+    def forward(self, x):
+        """From B images x, 784 pixels each in any shape, to logits (B, 10). The tape keeps what backward needs."""
+        self.tensors = {name: Tensor(p) for name, p in self.params.items()}
+        W1, b1, W2, b2 = self.tensors.values()
+        x = x.reshape(len(x), -1)  # (B, 784)
+        z1 = x @ W1 + b1  # (B, H)
+        a1 = z1.relu()  # (B, H)
+        self.logits = a1 @ W2 + b2  # (B, 10)
+        return self.logits.value
+
+    def backward(self, dlogits):
+        """From d loss / d logits (B, 10) to {"W1": d loss / d W1, ...}, the keys and shapes of params."""
+        self.logits.backward(dlogits)
+        return {name: tensor.grad for name, tensor in self.tensors.items()}

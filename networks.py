@@ -1,0 +1,170 @@
+"""What can be trained, with which options, by which recipes: an entry for each network.
+
+To add a network, write its three files (as mlp_np.py, mlp_autograd.py and mlp_torch.py) and add an entry to NETWORKS.
+To add a recipe, add a line to an entry. The options that every run has are in support/options.py; `python main_np.py
+-h` explains all.
+"""
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import NamedTuple
+
+from support import options as opt
+from support.checkpoint import load_checkpoint
+from support.errors import UserError
+from support.options import Option, integer, integers, one_of
+
+
+class Network(NamedTuple):
+    name: str  # in tables
+    # Where it is written: {"np": "FILE.CLASS", "autograd": "FILE.CLASS", "torch": "FILE.CLASS"}. A file is imported
+    # when it is used: no program in NumPy should wait for PyTorch. A class gets the options that its constructor names.
+    classes: dict[str, str]
+    options: dict[str, Option]  # its own, beside those that every run has
+    recipes: dict[str, dict]  # {recipe: {option: value}}; a value may be {"np": value, "torch": value}
+    title: Callable  # its options -> what it is called in pictures and tables
+    # Its options -> names and shapes of some of its arrays, enough to see from a file's arrays, before anything is
+    # built, that its options do not ask for more memory than they hold.
+    arrays: Callable
+    prefix: str  # of the names of its files: "", "resnet_" ...
+    check: Callable = lambda options: None  # UserError if its options do not go together
+    least_batch: Callable = lambda options: 1  # its options -> the fewest images that it can learn from in a step
+    in_halves: bool = False  # whether two threads share a batch in training by hand: where it is right, and pays
+    bfloat16_on_cuda: bool = False  # whether --amp is the default there
+
+
+# What George Hotz's notebook and the repository np_nn have in common. Each framework drew the first weights in its own
+# way: https://github.com/geohot/ai-notebooks, https://github.com/willxxy/np_nn.
+PUBLISHED = {"epochs": None, "lr": 0.001, "momentum": 0.0, "schedule": "constant", "pixels": "raw"}
+PUBLISHED |= {"init": {"np": "geohot", "torch": "pytorch"}}
+
+MLP = Network(
+    name="MLP",
+    classes={"np": "mlp_np.MLP", "autograd": "mlp_autograd.MLP", "torch": "mlp_torch.MLP"},
+    options={
+        "hidden": Option(integer(1, 16384), "hidden units", metavar="H"),
+        "init": Option(one_of("he", "pytorch", "geohot"), "how the first weights are drawn"),
+    },
+    recipes={
+        "default": {"epochs": 5, "batch_size": 128, "hidden": 512, "lr": 0.1, "init": "he"},
+        "best": {"epochs": 80, "batch_size": 128, "hidden": 2048, "lr": 0.1, "init": "he", "augment": "elastic"},
+        "np_nn": PUBLISHED | {"steps": 4000, "batch_size": 256, "hidden": 512},
+        "geohot": PUBLISHED | {"steps": 1000, "batch_size": 128, "hidden": 128},
+    },
+    title=lambda options: f"784-{options.hidden}-10",
+    arrays=lambda options: {"W1": (784, options.hidden)},
+    prefix="",
+)
+
+
+def resnet_arrays(options):
+    widths = [width for width in options.widths for _ in range(options.blocks)]
+    return {f"blocks.{i}.second.conv.W": (3, 3, width, width) for i, width in enumerate(widths)}
+
+
+RESNET_TRAINING = {"lr": 0.1, "weight_decay": 5e-4}
+RESNET = Network(
+    name="ResNet",
+    classes={"np": "resnet_np.ResNet", "autograd": "resnet_autograd.ResNet", "torch": "resnet_torch.ResNet"},
+    options={
+        "widths": Option(integers(1, 1024), "channels of each stage", metavar="C,C,C"),
+        "blocks": Option(integer(1, 50), "blocks in each stage"),
+    },
+    recipes={
+        "default": RESNET_TRAINING
+        | {"epochs": 8, "batch_size": 64, "widths": (16, 32, 64), "blocks": 1, "augment": "shift"},
+        "best": RESNET_TRAINING
+        | {"epochs": 30, "batch_size": 128, "widths": (24, 48, 96), "blocks": 2, "augment": "gentle"},
+    },
+    title=lambda options: (
+        f"ResNet {'-'.join(map(str, options.widths))}" + (f" × {options.blocks}" if options.blocks > 1 else "")
+    ),  # so many blocks for each width
+    arrays=resnet_arrays,
+    prefix="resnet_",
+    # From the fifth stage on, 28 x 28 pixels are a single one: one image alone then has no variance to normalise by.
+    least_batch=lambda options: 2 if len(options.widths) > 4 else 1,
+    bfloat16_on_cuda=True,
+)
+
+
+def vit_arrays(options):
+    width, patch = options.width, options.patch
+    arrays = {"embed.W": (patch**2, width), "positions.P": ((28 // patch) ** 2, width)}
+    arrays |= {f"blocks.{i}.mlp.first.W": (width, 4 * width) for i in range(options.blocks)}
+    return arrays | {f"blocks.{i}.mlp.second.W": (4 * width, width) for i in range(options.blocks)}
+
+
+def check_vit(options):
+    if options.width % options.heads:
+        raise UserError(f"--width {options.width} cannot be split evenly by {options.heads} --heads")
+
+
+VIT_TRAINING = {"batch_size": 128, "optimizer": "adamw", "lr": 0.003, "weight_decay": 0.05}
+VIT = Network(
+    name="ViT",
+    classes={"np": "vit_np.ViT", "autograd": "vit_autograd.ViT", "torch": "vit_torch.ViT"},
+    options={
+        "width": Option(integer(1, 1024), "channels of each patch", metavar="C"),
+        "blocks": Option(integer(1, 50), "blocks"),
+        "heads": Option(integer(1, 1024), "heads of each attention, which share the channels"),
+        "patch": Option(one_of(2, 4, 7, 14, 28), "pixels along a patch's side"),  # 28 can be cut into these
+    },
+    recipes={
+        "default": VIT_TRAINING | {"epochs": 8, "width": 64, "blocks": 3, "heads": 4, "patch": 7, "augment": "shift"},
+        "best": VIT_TRAINING | {"epochs": 40, "width": 64, "blocks": 6, "heads": 4, "patch": 7, "augment": "gentle"},
+    },
+    title=lambda options: f"ViT {options.width} × {options.blocks}, {options.heads} heads, patch {options.patch}",
+    arrays=vit_arrays,
+    prefix="vit_",
+    check=check_vit,
+    in_halves=True,
+)
+
+NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT}
+
+
+def make(framework, options):
+    """The network that the options describe, with its first weights. framework: a key of its classes."""
+    file, name = options.network.classes[framework].split(".")
+    network = getattr(importlib.import_module(file), name)
+    return network(**{name: getattr(options, name) for name in inspect.signature(network).parameters})
+
+
+def begin(framework, description, argv=None):
+    """The options that the user typed, and the `Checkpoint` that --resume names or None; UserError if they are wrong.
+
+    framework: "np" or "torch". A resumed run keeps its own options.
+    """
+    typed = opt.parse_arguments(NETWORKS, framework, description, argv)
+    if "resume" not in typed:
+        return opt.choose(NETWORKS, framework, typed), None
+    options, checkpoint = read(framework, typed["resume"])
+    return opt.resumed(options, typed, typed["resume"]), checkpoint
+
+
+def load(path):
+    """(model, options, checkpoint): the trained network in a checkpoint, in NumPy, set to predict and not to train.
+
+    UserError if there is anything wrong with the file.
+    """
+    options, checkpoint = read("np", path)
+    model = make("np", options)
+    checkpoint.copy_to({"params": model.params, "statistics": getattr(model, "statistics", {})})
+    model.training = False
+    return model, options, checkpoint
+
+
+def read(framework, path):
+    """The options of the run in a checkpoint, and the `Checkpoint`. No file can ask for more than a few times its own
+    size in memory: its options are compared with its arrays before any network is built."""
+    checkpoint = load_checkpoint(path)
+    options = opt.restore(NETWORKS, framework, checkpoint.options, path)
+    checkpoint.check_shapes(options.network.arrays(options))
+    return options, checkpoint
+
+
+def parse_options(framework, *argv):
+    """The options of a new run with these arguments."""
+    typed = opt.parse_arguments(NETWORKS, framework, "", [str(word) for word in argv])
+    return opt.choose(NETWORKS, framework, typed)

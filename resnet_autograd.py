@@ -1,0 +1,76 @@
+"""The residual network of resnet_np.py on a tape: the forward pass, and no derivative; autograd_np.py finds them.
+
+Read it between resnet_np.py, where every derivative is written out, and resnet_torch.py. Convolution and batch
+normalisation are made here of indexing, products and sums, and nobody has to know a derivative of the whole.
+
+Shapes: B images, H x W positions, C channels in, O channels out; channels come last.
+"""
+
+import numpy as np
+
+import resnet_np
+from autograd_np import Tensor
+
+
+class ResNet(resnet_np.ResNet):
+    """Stem, blocks, mean, linear. From resnet_np.ResNet it takes the first weights, `params`, and `statistics`; a layer
+    is called by the name that its params begin with."""
+
+    def forward(self, x):
+        """Images x (B, 28, 28) to logits (B, 10). The tape keeps what backward needs."""
+        self.tensors = {name: Tensor(p) for name, p in self.params.items()}
+        a = self.conv_norm("stem", x[..., np.newaxis], stride=2).relu()  # (B, 14, 14, 16)
+        for name, block in self.layers.items():
+            if name.startswith("blocks"):
+                a = self.block(name, a, block.layers["first"].layers["conv"].stride)
+        self.logits = a.mean(axis=(1, 2)) @ self.tensors["linear.W"] + self.tensors["linear.b"]
+        return self.logits.value
+
+    def block(self, name, x, stride):
+        """y = relu(second(relu(first(x))) + x), where the shape changes with a 1 x 1 convolution of x in place of x."""
+        a1 = self.conv_norm(f"{name}.first", x, stride).relu()
+        z2 = self.conv_norm(f"{name}.second", a1)
+        projected = f"{name}.shortcut.conv.W" in self.tensors
+        return (z2 + (self.conv_norm(f"{name}.shortcut", x, stride) if projected else x)).relu()
+
+    def conv_norm(self, name, x, stride=1):
+        """A convolution, then batch normalisation."""
+        return self.norm(f"{name}.norm", self.conv(f"{name}.conv", x, stride))
+
+    def conv(self, name, x, stride):
+        """y = x convolved with W: x (B, H, W, C) -> y (B, H', W', O), where H' = H / stride, rounded up."""
+        W = self.tensors[f"{name}.W"]
+        size, _, inputs, outputs = W.shape
+        rows = neighbourhoods(x, size, stride)  # (B, H', W', size, size, C)
+        y = rows.reshape(-1, size * size * inputs) @ W.reshape(-1, outputs)  # (B H' W', O)
+        return y.reshape(*rows.shape[:3], outputs)
+
+    def norm(self, name, x):
+        """Every channel with mean 0 and variance 1 over batch and positions, then scaled and shifted."""
+        gamma, beta = self.tensors[f"{name}.gamma"], self.tensors[f"{name}.beta"]
+        norm = resnet_np.walk(self.layers)[name]
+        if not self.training:
+            mean, var = norm.statistics.values()
+            return (x - mean) * (gamma / np.sqrt(var + norm.eps)) + beta
+        mean = x.mean(axis=(0, 1, 2))  # (C,)
+        centred = x - mean
+        var = (centred * centred).mean(axis=(0, 1, 2))  # (C,)
+        norm.remember(mean.value, var.value, x.value[..., 0].size)  # the arrays alone: this is no step to the loss
+        return centred * (gamma / (var + norm.eps).sqrt()) + beta
+
+    def backward(self, dlogits):
+        """From d loss / d logits (B, 10) to the gradients, with the keys and shapes of params."""
+        self.logits.backward(dlogits)
+        return {name: tensor.grad for name, tensor in self.tensors.items()}
+
+
+def neighbourhoods(x, size, stride):
+    """The size x size surroundings of every stride-th position: x (B, H, W, C) -> (B, H', W', size, size, C).
+
+    Beyond the border x counts as 0: there, what is read at the border is multiplied by 0.
+    """
+    height, width = x.shape[1:3]
+    i = stride * np.arange(-(-height // stride))[:, None, None, None] + np.arange(size)[:, None] - size // 2
+    j = stride * np.arange(-(-width // stride))[:, None, None] + np.arange(size) - size // 2
+    inside = (i >= 0) & (i < height) & (j >= 0) & (j < width)  # (H', W', size, size)
+    return x[:, i.clip(0, height - 1), j.clip(0, width - 1)] * inside[..., None]

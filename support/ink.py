@@ -1,0 +1,182 @@
+"""A picture of a digit, as people make them, turned into an image like MNIST's.
+
+MNIST's images (LeCun, Bottou, Bengio & Haffner 1998, Gradient-Based Learning Applied to Document Recognition) show
+light ink on a black background, fitted into 20 x 20 pixels, with its centre of mass in the middle of 28 x 28.
+"""
+
+import warnings
+
+import numpy as np
+from PIL import Image, ImageFilter, ImageOps
+
+from support.errors import UserError
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
+MAX_PIXELS = 50_000_000
+SIDE = 320  # pixels; more would add nothing about a digit
+FAINTEST = 16  # shades (of 255) between ink and paper; less is noise from a JPEG or a camera
+PEN = 0.085  # the width of a stroke by the digit's size; thinner ones are widened to it
+GAP = 0.1  # the space between two digits, by their height; of MNIST's 10,000 test images, 6 have such a space inside
+
+
+def read_digit(path):
+    """The picture in a file (H, W), and what a network is shown of it (28, 28); both uint8, 0 black to 255 white.
+
+    The picture should show one digit, dark on light or light on dark; soft shadows do no harm. UserError if it cannot
+    be read, or if it shows no digit or several.
+    """
+    picture = read_picture(path)
+    ink = find_ink(picture)
+    if ink is None:
+        raise UserError(f"no digit found in {path}: it should be darker or lighter than the paper")
+    if several(ink):
+        raise UserError(f"there is more than one digit in {path}, or a digit in pieces: cut out one, in one piece")
+    return picture, as_mnist(ink)
+
+
+def read_picture(path):
+    """A picture file in shades of grey: (H, W) uint8, 0 black to 255 white, no side longer than SIDE.
+
+    UserError if it is not a picture, is damaged, or has more than MAX_PIXELS pixels: a few bytes may unpack to fill the
+    memory.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # where Pillow only warns, it can still read the picture
+            with Image.open(path, formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise Image.DecompressionBombError
+                return shades(image)
+    except Image.DecompressionBombError:  # ours, or Pillow's
+        reason = f"it has more than {MAX_PIXELS // 10**6} million pixels; make it smaller"
+    except OSError as error:
+        reason = error.strerror or "not a picture that can be read (" + ", ".join(FORMATS) + "), or damaged"
+    except Exception:  # anything else that Pillow raises for a damaged file
+        reason = "damaged"
+    raise UserError(f"cannot read {path}: {reason}")
+
+
+def shades(image):
+    """An open image in shades of grey: (H, W) uint8, upright, no side longer than SIDE."""
+    if image.mode.startswith("I"):  # 16 bits per pixel
+        image = Image.fromarray((np.asarray(image.convert("I")) // 256).astype(np.uint8))
+    elif image.format != "JPEG":  # a JPEG has no transparency, and shrinks best as it is
+        image = image.convert("RGBA")
+    image.thumbnail((SIDE, SIDE), reducing_gap=3)
+    image = ImageOps.exif_transpose(image)  # as the photographer held the camera
+    if image.mode != "RGBA":
+        return np.asarray(image.convert("L"))
+    # Behind transparent pixels lies paper: in the median shade of the opaque ones, if they are most of the picture;
+    # otherwise black or white, whichever is farther from what is there.
+    grey, opacity = image.convert("LA").split()
+    shade, weight = np.asarray(grey, float), np.asarray(opacity, float)
+    if (weight > 127).mean() > 0.5:
+        paper = np.median(shade[weight > 127])
+    else:
+        paper = 0 if (shade * weight).sum() > 127 * weight.sum() else 255
+    return np.asarray(Image.composite(grey, Image.new("L", grey.size, int(paper)), opacity))
+
+
+def find_ink(picture):
+    """The ink in a picture (H, W) uint8: (h, w) uint8, 0 paper to 255 ink, cropped to the ink; None if there is none.
+
+    Paper is what the border shows and what continues smoothly from there; ink stands out, darker or lighter.
+    """
+    height, width = picture.shape
+    size = max(height, width)
+    border = np.ones((height, width), bool)
+    margin = 1 + min(height, width) // 12
+    border[margin:-margin, margin:-margin] = False
+    paper = quadratic(picture, border)
+    # That follows an even gradient of light, but not a shadow. So where nothing stands out from it, take the picture
+    # itself as paper, and spread that smoothly over the rest.
+    difference = np.abs(picture - paper)
+    blank = soften(255 * (difference > otsu(difference)), size / 100) < 13
+    for _ in range(3):
+        paper = soften(np.where(blank, picture, paper), size / 10)
+
+    ink = picture - paper
+    if (ink**3).sum() < 0:  # what stands out most is darker than the paper
+        ink = -ink
+    ink = np.maximum(ink, 0)
+    strength = np.median(ink[ink >= otsu(ink)]) if ink.any() else 0
+    ink = 255 * np.clip((ink / max(strength, FAINTEST) - 0.2) / 0.5, 0, 1)  # in shadow, ink stands out less
+    ink *= soften(ink, size / 40) > 13  # specks have too little ink around them
+    return crop(ink.astype(np.uint8), 127) if strength >= FAINTEST and ink.max() >= 128 else None
+
+
+def quadratic(picture, where):
+    """The surface a + b x + c y + d x^2 + e x y + f y^2 that fits the picture best where `where` is true."""
+    y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in picture.shape), indexing="ij")
+    terms = np.stack([x**0, x, y, x * x, x * y, y * y], axis=-1)
+    return (terms @ np.linalg.lstsq(terms[where], picture[where], rcond=None)[0]).astype(np.float32)
+
+
+def soften(values, radius):
+    """Each value, 0 to 255, becomes the Gaussian-weighted mean of the values around it, to a shade."""
+    image = Image.fromarray(np.clip(values, 0, 255).round().astype(np.uint8))
+    return np.asarray(image.filter(ImageFilter.GaussianBlur(radius)), np.float32)
+
+
+def otsu(values):
+    """The threshold that best splits values >= 0 in two: it maximises the variance between the two (Otsu 1979)."""
+    counts, edges = np.histogram(values, 256, range=(0, values.max() or 1))
+    middles = (edges[:-1] + edges[1:]) / 2
+    n, total = counts.cumsum()[:-1], (counts * middles).cumsum()  # below each possible threshold
+    between = (total[-1] * n / values.size - total[:-1]) ** 2 / np.maximum(n * (values.size - n), 1)
+    return edges[1 + between.argmax()]
+
+
+def crop(ink, above):
+    """The rows and columns from the first to the last that has more ink than `above`."""
+    left, top, right, bottom = Image.fromarray(ink > above).getbbox()
+    return ink[top:bottom, left:right]
+
+
+def several(ink):
+    """Whether a strip of paper, upright or leaning as handwriting does, parts the ink into two that are tall enough.
+
+    Tall enough for a digit is half of the whole: the bar of a 5 is not. The strip is GAP of the height wide.
+    """
+    y, x = np.nonzero(ink > 127)
+    height = np.ptp(y) + 1
+    for lean in (0, 0.2, 0.4):
+        along = x + lean * y
+        order = along.argsort()
+        for i in 1 + np.flatnonzero(np.diff(along[order]) > 1 + GAP * height):
+            if min(np.ptp(y[order[:i]]), np.ptp(y[order[i:]])) >= height / 2:
+                return True
+    return False
+
+
+def as_mnist(ink):
+    """Ink (h, w) uint8 -> (28, 28) uint8: fitted into 20 x 20, centre of mass in the middle.
+
+    The middle is the pixel (14, 14), counted from 0, as in MNIST: its images come out as they went in.
+    """
+    # BOX gives each pixel the mean of what it covers. MNIST's grey levels are such means of black and white.
+    ink = ImageOps.contain(widen(Image.fromarray(crop(ink, 0))), (20, 20), Image.Resampling.BOX)
+    mass = np.asarray(ink, float)
+    down = mass.sum(axis=1) @ np.arange(ink.height) / mass.sum()
+    right = mass.sum(axis=0) @ np.arange(ink.width) / mass.sum()
+    # If the mass is all at one end, it comes as close to the middle as the border allows.
+    place = (min(max(round(14 - right), 0), 28 - ink.width), min(max(round(14 - down), 0), 28 - ink.height))
+    image = Image.new("L", (28, 28))
+    image.paste(ink, place)
+    return np.asarray(image)
+
+
+def widen(ink):
+    """Strokes thinner than PEN of the digit's size get that width, to a pixel: shrinking would make them faint.
+
+    A stroke's width is twice its area by the length of its outline; the outline is what a step outwards adds.
+    """
+    wanted = PEN * max(ink.size)
+    ink = ImageOps.expand(ink, 1)
+    area = np.asarray(ink, float).sum()
+    outline = np.asarray(ink.filter(ImageFilter.MaxFilter(3)), float).sum() - area
+    steps = max(0, int((wanted - 2 * area / outline) / 2))
+    ink = ImageOps.expand(ink, steps)
+    for _ in range(steps):
+        ink = ink.filter(ImageFilter.MaxFilter(3))
+    return ink.crop(ink.getbbox())

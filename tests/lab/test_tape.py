@@ -1,0 +1,41 @@
+"""What docs/autograd.md shows of the tape. (The code in the page itself is run by tests/test_docs.py.)"""
+
+import numpy as np
+import pytest
+
+from autograd_np import Tensor
+from lab import tape
+from support import drawing
+
+
+def test_the_picture_is_made_from_a_tape(tmp_path):
+    figure = tape.graph()
+    written = [text.get_text() for text in figure.axes[0].texts]
+    assert [word for word in written if word.startswith("visit")] == [f"visit {i}" for i in range(1, 7)]
+    for formula in ("W1: a.T @ dy", "b1: dy, summed", "z1: dy * (y > 0)", "a1: dy @ b.T", "logits: dy * dlogits"):
+        assert formula in written
+    assert "keeps a (128, 784)" in written
+    drawing.save(figure, tmp_path / "autograd.png")
+
+
+def test_a_change_leaves_the_tape_itself_alone():
+    assert tape.changed("dy * (y > 0)", "dy * (y < 0)").Tensor is not Tensor
+    with pytest.raises(AssertionError):
+        tape.changed("not in the text", "")
+
+
+def test_both_ways_compute_the_same():
+    """Otherwise their times would not be comparable."""
+    for what, both in tape.compared().items():
+        (y, grads), (y_tape, grads_tape) = (list(make()) for make in both)
+        if isinstance(grads, dict):
+            grads, grads_tape = grads.values(), grads_tape.values()
+        assert np.allclose(y, getattr(y_tape, "value", y_tape), atol=1e-4), what
+        for gradient, other in zip(grads, grads_tape, strict=True):
+            assert np.allclose(gradient, other, atol=1e-3), what
+
+
+def test_the_cost_is_measured_and_tabled():
+    found = tape.cost(turns=1, steps=3)
+    assert tape.table(found).count("\n") == 1 + len(found)
+    assert all(numbers["ms"] > 0 < numbers["MB"] for row in found.values() for numbers in row.values())

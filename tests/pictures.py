@@ -1,0 +1,95 @@
+"""Pictures of digits as people make them: written with pens of any width, photographed, in any kind of file."""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+# A digit's strokes, from corner to corner, in a square from (0, 0) at the top left to (1, 1); ~ rounds the corners.
+STROKES = {
+    "0": ["~.5 0 .1 .1 0 .5 .1 .9 .5 1 .9 .9 1 .5 .9 .1 .5 0"],
+    "1": [".5 0 .5 1"],
+    "2": ["~0 .25 .1 0 .6 -.05 1 .1 .9 .45 .3 .8 0 1", "0 1 1 1"],
+    "3": ["~0 .1 .3 0 .9 0 1 .25 .8 .5 .35 .48", "~.35 .48 .9 .5 1 .75 .9 1 .3 1.02 0 .88"],
+    "4": [".7 1 .7 0 0 .65 1 .65"],
+    "5": [".9 0 .2 0 .1 .45", "~.1 .45 .5 .33 1 .45 1 .95 .5 1.03 0 .92"],
+    "6": ["~.8 0 .3 .15 0 .6 .05 .95 .5 1.02 .95 .95 .95 .55 .5 .48 .1 .6 .05 .75"],
+    "7": ["0 0 1 0 .4 1"],
+    "8": ["~.5 .47 .1 .4 .1 .05 .5 -.02 .9 .05 .9 .4 .5 .47 0 .58 0 .95 .5 1.02 1 .95 1 .58 .5 .47"],
+    "9": ["~.95 .25 .85 .02 .4 -.04 .02 .1 .05 .5 .5 .55 .9 .45 .95 .2", "~.95 .2 .95 .6 .85 1"],
+    # Other ways: a 1 with a flag, a 2 with a loop, an open 4, a 5 whose bar came off, a 7 with a bar, a 9 with a hook.
+    "1b": [".27 .3 .55 0 .55 1"],
+    "2b": ["~0 .2 .2 0 .8 0 .95 .25 .6 .65 .15 .95 0 .95 .1 .8 .4 .9 .7 1 1 .92"],
+    "4b": ["~.1 0 .05 .3 0 .55", "0 .55 .95 .55", ".75 .1 .7 1"],
+    "5b": [".4 0 1 0", ".12 .05 .1 .45", "~.1 .45 .5 .33 1 .45 1 .95 .5 1.03 0 .92"],
+    "7b": ["0 .05 1 0 .45 1", ".3 .5 .85 .5"],
+    "9b": ["~.9 .25 .8 .02 .4 -.04 .02 .1 .05 .5 .5 .55 .9 .45 .95 .2", "~.95 .2 .97 .7 .85 .98 .4 1.03 .1 .92"],
+}
+STYLES = [(0.62, 0, ""), (0.6, 0.25, ""), (0.45, 0.1, "b"), (0.8, 0, "b"), (0.6, 0.25, "b")]  # width, lean, which way
+PENS = (2, 3, 5, 8, 12, 16, 20, 24, 30, 36, 40)  # widths in pixels of 300
+
+
+def written(digit, style, pen, rng):
+    """That digit's ink, 0 to 1, as somebody writes it: (300, 300), 165 to 225 pixels high."""
+    wide, lean, way = STYLES[style]
+    image, height = Image.new("L", (1200, 1200)), rng.uniform(165, 225) - pen
+    move = rng.uniform(-25, 25, 2)
+    for stroke in STROKES.get(f"{digit}{way}", STROKES[str(digit)]):
+        points = np.array(stroke.strip("~").split(), float).reshape(-1, 2)
+        for _ in range(3 * stroke.startswith("~")):  # cut the corners, three times (Chaikin 1974)
+            near, far = 0.75 * points[:-1] + 0.25 * points[1:], 0.25 * points[:-1] + 0.75 * points[1:]
+            points = np.concatenate([points[:1], np.stack([near, far], axis=1).reshape(-1, 2), points[-1:]])
+        points = (points - 0.5 + rng.normal(0, 0.004, points.shape)) @ [[wide, 0], [-lean, 1]]
+        points = 4 * (150 + move + height * points)
+        ImageDraw.Draw(image).line([tuple(point) for point in points], 255, 4 * pen, joint="curve")
+        for end in points[[0, -1]]:
+            ImageDraw.Draw(image).ellipse([*(end - 2 * pen), *(end + 2 * pen)], 255)
+    return np.asarray(image.resize((300, 300), Image.Resampling.BOX)) / 255
+
+
+def placed(image, rng):
+    """A test image's ink, 0 to 1, somewhere in a picture of 200 to 600 pixels, of any size."""
+    height, width = rng.integers(200, 601, 2)
+    side = int(min(height, width) * rng.uniform(0.4, 1))
+    top, left = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
+    whole = np.zeros((height, width))
+    digit = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+    whole[top : top + side, left : left + side] = np.asarray(digit) / 255
+    return whole
+
+
+def photograph(ink, rng):
+    """Ink (H, W), 0 to 1, as a photo of it might be: (H, W) uint8.
+
+    Pen on paper, light that falls off to one side or a shadow with a soft edge, noise; in half of them, light ink on a
+    dark ground.
+    """
+    height, width = ink.shape
+    y, x = np.mgrid[0:height, 0:width]
+    angle = rng.uniform(0, 2 * np.pi)
+    along = np.cos(angle) * (x / width - 0.5) + np.sin(angle) * (y / height - 0.5)  # within -0.71 and 0.71
+    if rng.random() < 0.5:
+        light = 1 - rng.uniform(0, 0.5) * (along / 1.42 + 0.5)
+    else:
+        light = 1 - rng.uniform(0.1, 0.4) / (1 + np.exp(-(along - rng.uniform(-0.3, 0.3)) / rng.uniform(0.02, 0.1)))
+    paper, pen = rng.uniform(190, 255), rng.uniform(10, 90)
+    picture = light * (paper + (pen - paper) * ink) + rng.normal(0, rng.uniform(0, 4), ink.shape)
+    if rng.random() < 0.5:
+        picture = 255 - picture
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def encoded(picture, kind="JPEG", **options):
+    """A file in memory, as Pillow's Image.open takes it too."""
+    file = io.BytesIO()
+    picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    picture.save(file, kind, **options)
+    file.seek(0)
+    return file
+
+
+def drawn():
+    """A clean drawing of a 4, 300 x 400: dark on light, of straight strokes."""
+    picture = np.full((400, 300), 235, np.uint8)
+    picture[60:220, 60:85] = picture[200:225, 60:230] = picture[60:340, 180:205] = 25
+    return picture

@@ -1,0 +1,199 @@
+"""From a picture as people make them to an image like MNIST's; or one line that says what is wrong with it."""
+
+import io
+import struct
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps, features
+
+from conftest import ROOT
+from pictures import drawn, encoded, photograph, written
+from support import ink
+from support.errors import UserError
+
+DRAWN = drawn()
+
+
+def seen(file):
+    """What the network is shown of a picture file: (28, 28) uint8."""
+    return ink.read_digit(file)[1]
+
+
+def test_images_of_mnist_come_out_as_they_went_in(mnist):
+    """Exactly; three of the 10,000 are 19 pixels high and would grow. Hardly any is taken for two digits."""
+    for image in mnist.test_images[2000:3000]:
+        assert (ink.as_mnist(image) == image).all()
+    assert np.flatnonzero(ink.as_mnist(mnist.test_images[4530]).any(axis=1)).size == 20
+    assert sum(map(ink.several, mnist.test_images)) <= 6
+
+
+def same_pictures():
+    """Files that show what DRAWN shows, by name; each after its own fashion."""
+    image, opacity, nothing = Image.fromarray(DRAWN), 255 - DRAWN, np.zeros_like(DRAWN)
+    card = np.full_like(DRAWN, 255)
+    card[:30, :30] = card[-30:, -30:] = 0  # corners that are not there
+    specks = DRAWN.copy()
+    specks[10:14, 280:284] = specks[380:384, 10:13] = 30
+    y, x = np.mgrid[0:400, 0:300]
+    png = {
+        "negative": 255 - DRAWN,
+        "frame of paper": np.pad(DRAWN, ((300, 10), (20, 250)), constant_values=235),
+        "large": image.resize((1200, 1600)),
+        "specks": specks,
+        "shade": (DRAWN * (1 - 0.5 * (x / 300) * (y / 400))).astype(np.uint8),
+        "palette": image.convert("P"),
+        "1 bit": image.convert("1", dither=Image.Dither.NONE),
+        "16 bits": DRAWN.astype(np.uint16) * 257,
+        "rgb": image.convert("RGB"),
+        "black on nothing": np.stack([nothing, nothing, nothing, opacity], axis=2),
+        "white on nothing": np.stack([nothing + 255] * 3 + [opacity], axis=2),
+        "card": np.stack([DRAWN] * 3 + [card], axis=2),
+    }
+    files = {name: encoded(picture, "PNG") for name, picture in png.items()} | {
+        "transparent grey": encoded(image, "PNG", transparency=235),
+        "jpeg": encoded(image, quality=60),
+        "progressive jpeg": encoded(image.convert("RGB"), progressive=True),
+        "cmyk jpeg": encoded(image.convert("CMYK")),
+        "gif": encoded(image, "GIF"),
+        "bmp": encoded(image.convert("RGB"), "BMP"),
+    }
+    if features.check("webp"):
+        files["webp"] = encoded(image.convert("RGB"), "WEBP")
+    turns = ["FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_90", "TRANSVERSE", "ROTATE_270"]
+    for orientation, back in enumerate(turns, start=2):
+        held, exif = image.transpose(Image.Transpose[back]), Image.Exif()
+        exif[0x0112] = orientation
+        assert (np.asarray(ImageOps.exif_transpose(Image.open(encoded(held, "PNG", exif=exif)))) == DRAWN).all()
+        files |= {f"{kind} held the way {orientation}": encoded(held, kind, exif=exif) for kind in ("PNG", "JPEG")}
+    return files
+
+
+def test_pictures_of_the_same_show_the_same():
+    expected = seen(encoded(DRAWN, "PNG"))
+    assert (expected > 128).sum() > 60
+    for name, file in same_pictures().items():
+        image = seen(file)
+        # It may lie a pixel off: the centre of mass is a rounded number.
+        moved = [np.roll(image, (down, right), axis=(0, 1)) for down in (0, 1, -1) for right in (0, 1, -1)]
+        assert min(np.abs(expected.astype(int) - image).mean() for image in moved) < 1, name
+
+
+@pytest.mark.parametrize("pen", [3, 20])
+def test_two_digits_are_not_one(pen):
+    rng = np.random.default_rng(pen)
+    for left in range(10):
+        style, right = left % 5, (3 * left + 1) % 10
+        pair = [written(digit, style, pen, rng) for digit in (left, right)]
+        a, b = (part[:, part.any(axis=0)] for part in pair)
+        picture = np.pad(np.hstack([a, np.zeros((300, 30)), b]), 40)
+        with pytest.raises(UserError, match="more than one digit"):
+            seen(encoded(photograph(picture, rng), "PNG"))
+
+
+# --- What cannot be read -------------------------------------------------------------------------------------------
+
+
+def chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def bomb(side):
+    """A PNG of side x side black pixels, a thousandth of them in bytes."""
+    lines = zlib.compressobj(9)
+    body = b"".join(lines.compress(bytes(1 + side // 8)) for _ in range(side)) + lines.flush()
+    head = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def grey(picture, kind="PNG"):
+    return encoded(np.asarray(picture, np.uint8), kind).read()
+
+
+PNG, JPEG = grey(DRAWN), grey(DRAWN, "JPEG")
+SLOPE = np.tile(np.linspace(50, 220, 300), (300, 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("empty.png", b"", "not a picture that can be read"),
+        ("text.png", b"not an image\n" * 9, "not a picture that can be read"),
+        ("vector.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture that can be read"),
+        ("tiff.png", grey(DRAWN, "TIFF"), "not a picture that can be read"),
+        ("truncated.png", PNG[: len(PNG) // 2], "damaged"),
+        ("truncated.jpg", JPEG[: len(JPEG) // 2], "damaged"),
+        ("headless.jpg", JPEG[:20], "damaged"),
+        ("white.png", grey(np.full((200, 300), 255)), "no digit found"),
+        ("black.jpg", grey(np.zeros((200, 300)), "JPEG"), "no digit found"),
+        ("nothing.png", grey(np.zeros((20, 30, 4))), "no digit found"),
+        ("slope.png", grey(SLOPE), "no digit found"),
+        ("noise.png", grey(np.random.default_rng(0).normal(200, 6, (300, 300))), "no digit found"),
+        ("point.png", grey(np.zeros((1, 1))), "no digit found"),
+        ("thread.png", grey(np.zeros((1, 9000))), "no digit found"),
+        ("large.png", bomb(8000), "more than 50 million pixels"),
+        ("huge.png", bomb(16000), "more than 50 million pixels"),
+        ("missing.png", None, "cannot read .*: No such file"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and "." in value[-4:] else "",
+)
+def test_what_cannot_be_read_is_one_line(name, content, words, tmp_path):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=words) as caught:
+        seen(tmp_path / name)
+    assert name in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_is_bounded(tmp_path, program):
+    """In MB, of which Python with NumPy and Pillow takes some 50; 49 million pixels have 200 as RGBA."""
+    (tmp_path / "huge.png").write_bytes(bomb(20000))
+    (tmp_path / "large.png").write_bytes(bomb(7000))
+    (tmp_path / "measure.py").write_text(
+        f"import pathlib, re, sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from support import errors, ink\n"
+        "for path in sys.argv[1:]:\n"
+        "    try: ink.read_digit(path)\n"
+        "    except errors.UserError: pass\n"
+        "    print(int(re.search(r'VmHWM:\\s+(\\d+) kB', pathlib.Path('/proc/self/status').read_text())[1]) // 1024)\n"
+    )
+    result = program(tmp_path / "measure.py", tmp_path / "huge.png", tmp_path / "large.png")
+    huge, large = map(int, result.stdout.split())
+    assert huge < 150 and large < 650
+
+
+@pytest.mark.parametrize("n", [200, pytest.param(2000, marks=pytest.mark.slow)])
+def test_damaged_files_are_an_error_or_a_picture(n):
+    """Never a traceback, and no warning: the settings of pytest make those errors."""
+    rng = np.random.default_rng(n)
+    small = Image.fromarray(DRAWN).resize((60, 80))
+    files = [encoded(small, kind).read() for kind in ("PNG", "JPEG", "JPEG", "GIF", "BMP")]
+    files.append(encoded(small.convert("P"), "PNG", transparency=3).read())
+    files.append(encoded(small.convert("RGBA"), "PNG", exif=small.getexif()).read())
+    # An EXIF block that says how the camera was held, six million times.
+    files.append(encoded(small, exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\xff\xff\xff\xff\x06\0\0\0").read())
+    read = 0
+    for i in range(n):
+        content = bytearray(files[i % len(files)])
+        for _ in range(rng.integers(4)):  # other bytes, missing bytes, bytes too many, an early end
+            at, length = rng.integers(8, len(content)), int(rng.integers(30))
+            till = len(content) if rng.random() < 0.2 else at + length * rng.integers(2)
+            content[at:till] = rng.bytes(length)
+        try:
+            image = seen(io.BytesIO(content))
+        except UserError as error:
+            assert "\n" not in str(error)
+        else:
+            assert image.shape == (28, 28) and image.max() > 100
+            read += 1
+    assert n / 20 < read < n  # so that both are tried
+
+
+def test_otsu_splits_where_the_gap_is():
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.uniform(0, 10, 500), rng.uniform(60, 80, 100)])
+    assert ((values >= ink.otsu(values)) == (values > 30)).mean() > 0.99  # to the width of its bins
+    assert ink.otsu(np.zeros((3, 3))) > 0

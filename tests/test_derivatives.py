@@ -1,0 +1,80 @@
+"""Whatever goes wrong in a backward pass, the file's own check notices.
+
+Every operation in every `backward` of the lessons is spoilt, one at a time: a sign changed, a term or a factor left
+out, a product a little too large, a mean in place of a sum, a matrix not turned on its side.
+"""
+
+import ast
+
+import numpy as np
+import pytest
+
+from conftest import ROOT
+
+# What changes no derivative: {file: {(as it is, as it then is)}}.
+HARMLESS = {
+    "mlp_np": {
+        # a row's probabilities do not change if all its logits grow by the same number
+        ("logits - logits.max(axis=1, keepdims=True)", "logits"),
+        ("logits - logits.max(axis=1, keepdims=True)", "logits + logits.max(axis=1, keepdims=True)"),
+        ("total[:, 0]", "total"),  # (B, 1) - (B,) is every pair of images, with the same mean
+    },
+    "resnet_np": {("2 * pad", "2")},  # a border where none is needed, which is cut off again
+}
+
+
+def spoil(node):
+    """The nodes that could stand in this one's place by mistake."""
+    match node:
+        case ast.BinOp(left, ast.Add() | ast.Sub() as op, right):
+            yield from (left, right, ast.BinOp(left, ast.Sub() if isinstance(op, ast.Add) else ast.Add(), right))
+        case ast.BinOp(left, ast.Mult(), right):
+            yield from (left, right)
+        case ast.BinOp(left, ast.Div() | ast.FloorDiv(), _) | ast.UnaryOp(ast.USub(), left):
+            yield left
+        case ast.BinOp(_, ast.MatMult(), _):
+            yield ast.BinOp(node, ast.Mult(), ast.Constant(1.001))
+        case ast.Call(ast.Attribute(array, "sum" | "mean" as name), arguments, keywords):
+            yield ast.Call(ast.Attribute(array, "mean" if name == "sum" else "sum", ast.Load()), arguments, keywords)
+        case ast.Call(ast.Name("channel_sum" | "row_sum"), _):
+            yield ast.BinOp(node, ast.Mult(), ast.Constant(1.001))
+        case ast.Call(ast.Attribute(array, "swapaxes")) | ast.Attribute(array, "T") | ast.Subscript(array):
+            yield array
+        case ast.AugAssign():
+            yield ast.Pass()
+
+
+def spoilt(source):
+    """(as it is, as it then is, the code of the whole file) for each way to spoil one operation of a backward pass."""
+    tree = ast.parse(source)
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef) and function.name in ("backward", "softmax_cross_entropy"):
+            for parent in ast.walk(function):
+                for field, child in ast.iter_fields(parent):
+                    for i, node in enumerate(children := child if isinstance(child, list) else [child]):
+                        for wrong in spoil(node):
+                            changed = [*children[:i], wrong, *children[i + 1 :]]
+                            setattr(parent, field, changed if isinstance(child, list) else wrong)
+                            yield ast.unparse(node), ast.unparse(wrong), ast.unparse(tree)
+                            setattr(parent, field, child)
+
+
+def passes_its_check(code):
+    file = {"__name__": "spoilt"}
+    try:
+        with np.errstate(all="ignore"):
+            exec(code, file)
+            file["check"]()
+    except (SystemExit, Exception):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", ["mlp_np", "resnet_np", "vit_np"])
+def test_a_file_notices_whatever_is_wrong_in_a_derivative(name):
+    source = (ROOT / f"{name}.py").read_text(encoding="utf-8")
+    assert passes_its_check(source)
+    ways = list(spoilt(source))
+    assert len(ways) > 10
+    unnoticed = {(right, wrong) for right, wrong, code in ways if passes_its_check(code)}
+    assert unnoticed == HARMLESS.get(name, set())
