@@ -72,12 +72,12 @@ def assert_one_line(result, *words, status=2):
         assert word in result.stderr
 
 
+def as_input(images, pixels="standardised", dtype="float64"):
+    """uint8 images as a network's input."""
+    return data.as_input(images, parse_options("np", "--pixels", pixels, "--dtype", dtype))
+
+
 def damaged(whole):
     """Some bytes with a piece lost, put in or overwritten: a strategy of hypothesis."""
     pieces = st.integers(0, len(whole)), st.sampled_from([0, 1, 4, 100, len(whole)]), st.binary(max_size=9)
     return st.builds(lambda i, lost, new: whole[:i] + new + whole[i + lost :], *pieces)
-
-
-def as_input(images, pixels="standardised", dtype="float64"):
-    """uint8 images as a network's input."""
-    return data.as_input(images, parse_options("np", "--pixels", pixels, "--dtype", dtype))
