@@ -130,7 +130,8 @@ def test_the_tape_costs_what_the_docs_say():
     ratio = {what: ms["on the tape"] / ms["by hand"] for what, ms in kinds.items()}
     assert ratio["MLP"] <= 1.15
     assert ratio["transformer"] <= 1.6
-    assert min(ratio["softmax"], ratio["layer normalisation"]) > 2
+    assert ratio["softmax"] > 2
+    assert ratio["layer normalisation"] > 1.3
 
 
 def known_numbers():

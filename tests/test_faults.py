@@ -155,24 +155,23 @@ UNREADABLE = IN_THE_WAY | {
     "brackets": lambda path: Path(path).write_text("[" * 100_000),
     "terabytes": lambda path: (Path(path).touch(), os.truncate(path, 2**40)),
 }
-READERS = {  # what reads a file: why it does not notice that it is a pipe
-    "main_np --resume fault": "",
-    "main_torch --resume fault": "",
-    "predict digit.png --weights fault": "",
-    "look --weights fault": "",
-    "page.build --out page.html --weights fault": "",
-    "predict --weights w.npz fault": "waits for ever",
-    "look --weights w.npz --label 1 fault": "waits for ever",
-    "plot fault": "waits for ever",
-}
-READS = [
-    pytest.param(fault, line, marks=open_(fault == "a pipe" and READERS[line]), id=f"{fault}-{line}")
-    for fault, line in itertools.product(UNREADABLE, READERS)
+READERS = [
+    "main_np --resume fault",
+    "main_torch --resume fault",
+    "predict digit.png --weights fault",
+    "look --weights fault",
+    "page.build --out page.html --weights fault",
+    "predict --weights w.npz fault",
+    "look --weights w.npz --label 1 fault",
+    "plot fault",
 ]
 
 
-@pytest.mark.parametrize(("fault", "line"), READS)
-def test_what_cannot_be_read_is_one_line(do, here, fault, line):
+@pytest.mark.parametrize("fault", UNREADABLE)
+@pytest.mark.parametrize("line", READERS)
+def test_what_cannot_be_read_is_one_line(request, do, here, fault, line):
+    if (fault, line.split()[0]) == ("a loop of links", "page.build"):
+        request.applymarker(open_("a traceback: Path.resolve() raises"))
     UNREADABLE[fault]("fault")
     before = tree()
     assert_one_line(do(line, seconds=5), "fault")
@@ -272,12 +271,12 @@ LINES = """
     RANK=1 main_torch                                        | RANK=1 |
     RANK=abc main_torch                                      | RANK=abc |
     WORLD_SIZE=0 main_torch                                  | WORLD_SIZE=0 |
-    WORLD_SIZE=2 main_torch                                  | RANK | a traceback
-    WORLD_SIZE=2 RANK=0 main_torch                           | MASTER_ADDR | a traceback
-    WORLD_SIZE=2 RANK=0 MASTER_ADDR=localhost MASTER_PORT=abc main_torch | MASTER_PORT | a traceback
+    WORLD_SIZE=2 main_torch                                  | RANK |
+    WORLD_SIZE=2 RANK=0 main_torch                           | MASTER_ADDR |
+    WORLD_SIZE=2 RANK=0 MASTER_ADDR=localhost MASTER_PORT=abc main_torch | MASTER_PORT |
     predict digit.png --weights w.npz --show digit.png       | overwritten |
     predict digit.png --weights w.npz --show w.npz           | overwritten |
-    page.build --weights w.npz --out w.npz                   | overwritten |
+    page.build --weights w.npz --out w.npz                   | w.npz |
     plot h.png --out h.png                                   | overwritten |
     practice --nonsense                                      | --nonsense | three lines
     practice NNNNN                                           | practice |
@@ -319,8 +318,8 @@ def test_nonsense_for_every_option(do, here, monkeypatch, program, values):
 
 ENVIRONMENTS = [  # what changes nothing
     {"MPLBACKEND": "a window", "PYTHONOPTIMIZE": "2"},  # the latter takes docstrings away
-    pytest.param({"TQDM_MININTERVAL": "abc"}, marks=open_("a traceback")),
-    pytest.param({"MPLCONFIGDIR": "/dev/null/x"}, marks=open_("two lines of matplotlib's")),
+    {"TQDM_MININTERVAL": "abc"},
+    {"MPLCONFIGDIR": "/dev/null/x"},
     {"MATPLOTLIBRC": "latex"},
     {"MATPLOTLIBRC": "font"},
 ]
