@@ -272,7 +272,7 @@ LINES = """
     page.build --weights w.npz --out w.npz                   | --out |
     plot h.png --out h.png                                   | --out |
     practice --nonsense                                      | --nonsense | three lines
-    practice NNNNN                                           | practice | a traceback
+    practice NNNNN                                           | practice |
 """
 
 
@@ -450,18 +450,18 @@ def test_a_damaged_history_or_results_json(do, here, examples, monkeypatch):
     fuzz(examples, st.tuples(damaged(history), damaged(results)), check)
 
 
-HAND = {  # what is in a learner's progress.json, or in a history after the rest: why the program does not cope yet
-    '{"current": 3}': "",
-    '{"hints": {"01_logits": "x"}}': "a traceback",
-    '{"passed": {"01_logits": 3}, "hints": []}': "",
-    ', "options": {"batch_size": 60, "hold_out": 0, "init": "a\\nb"}}': "",
-    ', "options": {"batch_size": 60, "hold_out": 0, "init": "$x^"}}': "",
-    ', "options": {"batch_size": 60, "hold_out": 0, "init": "\\udcff"}}': "",
-    f', "train_loss": [{"1" + 400 * "0"}]}}': "",
-}
+HAND = [  # a learner's progress.json, or the end of a history
+    '{"current": 3}',
+    '{"hints": {"01_logits": "x"}}',
+    '{"passed": {"01_logits": 3}, "hints": []}',
+    ', "options": {"batch_size": 60, "hold_out": 0, "init": "a\\nb"}}',
+    ', "options": {"batch_size": 60, "hold_out": 0, "init": "$x^"}}',
+    ', "options": {"batch_size": 60, "hold_out": 0, "init": "\\udcff"}}',
+    f', "train_loss": [{"1" + 400 * "0"}]}}',
+]
 
 
-@pytest.mark.parametrize("end", [pytest.param(end, marks=open_(why), id=end[:60]) for end, why in HAND.items()])
+@pytest.mark.parametrize("end", HAND)
 def test_json_written_by_hand(do, here, end):
     os.mkdir("mine")
     Path("mine/progress.json").write_text(end)
@@ -716,11 +716,11 @@ def story(request, start, tmp_path):
     return tell
 
 
-@pytest.mark.parametrize("times", [2, pytest.param(20, marks=pytest.mark.slow)])
-def test_killed_at_random_moments_it_goes_on_bit_for_bit(story, times):
+@pytest.mark.parametrize("deaths", [4, pytest.param(50, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_it_goes_on_bit_for_bit(story, deaths):
     rng = random.Random(0)
-    for _ in range(times):
-        assert len([*story([{"kill_after": rng.uniform(0.01, 0.8) * story.seconds} for _ in range(3)])]) > 0
+    while deaths > 0:
+        deaths -= len([*story([{"kill_after": rng.uniform(0.01, 0.8) * story.seconds} for _ in range(3)])])
 
 
 @pytest.mark.slow
