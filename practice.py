@@ -8,8 +8,9 @@
     python practice.py list         all exercises, and what is done
     python practice.py run          runs the current file as a program (for the detective's cases)
     python practice.py reset 7      the stub again; what you had is kept beside it
-    python practice.py solution 7   after you have passed: how the project does it, and why
-    python practice.py train        trains on MNIST with the functions that you wrote
+    python practice.py solution 7   after you have passed, or after the third hint: how the project does it, and why
+    python practice.py train        trains on MNIST with the functions that you wrote; `train tanh` and
+                                    `train second_hidden_layer` with those of chapter 2, too
     python practice.py mark FOLDER  for a teacher: the work of a class as a table (CSV)
 
 Your files are in my_practice, which git ignores: an update of the repository never touches them.
@@ -33,26 +34,26 @@ from exercises.show import excerpt, near, recorded, say, symptom
 from exercises.work import BY_NAME, CHAPTERS, EXERCISES, Work, bare, digest, file_in, find, number
 from support import program
 from support.errors import UserError
+from support.options import Parser, integer
 
 COMMANDS = ("next", "hint", "list", "run", "reset", "solution", "train", "mark")
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     parser.add_argument("command", nargs="?", help=f"{', '.join(COMMANDS)}, or the number or name of an exercise")
-    parser.add_argument("which", nargs="?", help="an exercise (reset, solution), or a folder (mark)")
+    parser.add_argument("which", nargs="?", help="an exercise (reset, solution, train), or a folder (mark)")
     parser.add_argument("--watch", action="store_true", help="mark again whenever the file is saved")
-    parser.add_argument("--seed", type=int, help="the inputs of an earlier run; it said which")
+    seeds = integer(0, 2**64 - 1)
+    parser.add_argument("--seed", type=seeds, metavar="N", help="the inputs of an earlier run; it said which")
     parser.add_argument("--folder", default=ROOT / "my_practice", type=Path, help="where your files are (my_practice)")
     options = parser.parse_args(argv)
-    if options.seed is not None and options.seed < 0:
-        raise UserError("--seed should be 0 or more")
     command, which = options.command, options.which
     if command == "mark":
         from exercises import classroom
 
-        return classroom.mark_all(which, options.seed)
-    if which is not None and command not in ("reset", "solution"):
+        return classroom.mark_all(which, options.seed or 0)
+    if which is not None and command not in ("reset", "solution", "train"):
         raise UserError(f"{command} takes no further word; -h lists the commands")
     work = Work(options.folder)
     if command is None or command == "next" or command.isdecimal() or bare(command) in BY_NAME:
@@ -65,7 +66,7 @@ def main(argv=None):
     if command == "train":
         from exercises import train
 
-        return train.train(work)
+        return train.train(work, which)
     exercise = find(which) if which else work.current
     return {"hint": hint, "run": run_file, "reset": reset, "solution": solution}[command](work, exercise)
 
@@ -103,13 +104,19 @@ def show(work, exercise, seed=None, again=False):
         say("Your code printed:", "quiet")
         print(verdict.printed.rstrip() + "\n")
     if verdict.passed:
-        say("Passed.", "good")
         work.progress["passed"][exercise.name] = digest(path)
         work.save()
+        say(f"Passed. That makes {sum(map(work.passed, EXERCISES))} of {len(EXERCISES)}.", "good")
         if verdict.text:
             say(verdict.text)
+        first = work.progress["first"].get(exercise.name)
+        if first and first != verdict.typed:
+            print(f"\nYou wrote first\n\n{first}\n\nand now\n\n{verdict.typed}")
         after(work, exercise)
         return 0
+    if verdict.drawn and not exercise.case and exercise.name not in work.progress["first"]:
+        work.progress["first"][exercise.name] = verdict.typed
+        work.save()
     say(verdict.text, None if verdict.name == "not written" else "bad")
     say("\nStuck? `python practice.py hint`", None if verdict.name == "not written" else "quiet")
     if verdict.drawn:
@@ -170,7 +177,9 @@ def hint(work, exercise):
     for i, text in enumerate(exercise.text.hints[:shown]):
         say(f"Hint {i + 1} of {len(exercise.text.hints)}: {text}\n", None if i == shown - 1 else "quiet")
     if shown == before:
-        say("That was the last one.")
+        docs = exercise.text.notes.get("Docs")
+        say("That was the last one." + (f" The derivation is in {docs}." if docs else ""))
+        say("`python practice.py solution` shows how it is done. (The list will say that you have seen it.)")
     work.progress["hints"][exercise.name] = shown
     work.save()
 
@@ -182,8 +191,11 @@ def list_all(work):
             done = "passed" if work.passed(exercise) else ""
             if not done and exercise.name in work.progress["passed"]:
                 done = "changed since it passed"
+            if exercise.name in work.progress["seen"]:
+                done = "seen"
             arrow = ">" if exercise is work.current else " "
             say(f"{arrow} {number(exercise):2}  {exercise.title:50} {done}", "good" if done == "passed" else None)
+    say(f"\n{sum(map(work.passed, EXERCISES))} of {len(EXERCISES)} passed", "strong")
 
 
 def run_file(work, exercise):
@@ -207,10 +219,13 @@ def reset(work, exercise):
 
 
 def solution(work, exercise):
-    """The project's own lines, for those who have passed."""
+    """The project's own lines, for those who have passed or seen all hints."""
     n = number(exercise)
     if not work.passed(exercise):
-        raise UserError(f"exercise {n} has not passed yet (as the file is now): `practice.py hint` gives a hint")
+        if work.progress["hints"].get(exercise.name, 0) < len(exercise.text.hints):
+            raise UserError(f"exercise {n} has not passed yet (as the file is now): `practice.py hint` gives a hint")
+        work.progress["seen"][exercise.name] = True
+        work.save()
     say(f"Exercise {n}: {exercise.title}", "strong")
     if exercise.case:
         lines = recorded(exercise)

@@ -29,7 +29,8 @@ def network(rng):
         loss, dlogits = softmax_cross_entropy(logits, y)
         grads = model.backward(dlogits)
         on, positive = model.z1 > 0, model.da1 > 0
-        if 0.25 < on.mean() < 0.75 and positive[on].any() and positive[~on].any() and not positive[on].all():
+        mixed = positive[on].any() and positive[~on].any() and not positive[on].all()
+        if mixed and 0.25 < on.mean() < 0.75 and len(set(y)) > 1:
             break
     g = SimpleNamespace(B=B, H=H, x=x, y=y, **model.params, z1=model.z1, a1=model.a1, logits=logits, loss=loss)
     g.onehot = np.eye(10)[y]
@@ -60,15 +61,20 @@ DERIVATIVE = r"With respect to logits\[k\]"
 
 
 def far_apart(rng):
-    """Logits as an untrained network never has them, but a bad step may make: too large and too small for exp."""
-    g = network(rng)
-    logits = g.logits.copy()
+    """Logits as an untrained network never has them, but a bad step may make: too large and too small for exp.
+
+    Whatever is subtracted from a row, if it is not its largest logit, fails for some rows and not for others: so what
+    it was can be told. Nothing is special about the first and the last column.
+    """
+    logits = rng.normal(size=(int(rng.choice([6, 7, 8, 9, 11])), 10))
     logits[0] += 1000
     logits[1] -= 1000
-    logits[2, rng.integers(10)] += 2000
-    loss, dlogits = softmax_cross_entropy(logits, g.y)
-    p = dlogits * g.B + g.onehot
-    return SimpleNamespace(B=g.B, logits=logits, y=g.y, p=p, loss=loss)
+    logits[2, rng.integers(1, 9)] += 2000  # the mean, the median and so on are all more than 1000 below the largest
+    logits[3, rng.integers(1, 9)] -= 2000  # the smallest is
+    logits[4, 0] -= 2000  # the smallest and the first are
+    logits[5, 1:7] += 3000  # all are, but for the median
+    _, dlogits = softmax_cross_entropy(logits, np.zeros(len(logits), int))
+    return SimpleNamespace(B=len(logits), logits=logits, p=dlogits * len(logits) + np.eye(10)[[0] * len(logits)])
 
 
 def few_digits(rng):

@@ -151,7 +151,7 @@ def probe_units(module, rng, train):
     return bool(model) and (model.forward(x).argmax(axis=1) == y).mean() > 0.5 and on(model) > MOST_UNITS
 
 
-MOST_UNITS = 0.5
+MOST_UNITS = 1 / 3  # with a learning rate that is only just too large, it is 1 in 7; healthy ones begin at a half
 
 
 def on(model):

@@ -129,7 +129,7 @@ class Exercise:
     @cached_property
     def known(self):
         """All mistakes that have a name, this exercise's own first."""
-        formula, (factors, parts) = self.text.formula, every_formula()
+        formula, (factors, parts, _) = self.text.formula, every_formula()
         found = [(name, question, change(formula, to, self.gives[0])) for name, to, question in self.text.mistakes]
         for name, part, becomes, question in parts:
             for match in re.finditer(part, formula):
@@ -204,7 +204,7 @@ def suspects():
 
 @cache
 def every_formula():
-    """The tables of mistakes.md: factors, and parts of a formula."""
+    """The tables of mistakes.md: factors, parts of a formula, and what a learner's own lines say."""
     return [table(block) for block in (ROOT / "exercises/mistakes.md").read_text(encoding="utf-8").split("\n\n")[2:]]
 
 
@@ -212,6 +212,7 @@ def table(text):
     """The rows of a Markdown table, as lists of cells. An empty last cell stands for that of the row above."""
     rows = []
     for line in text.strip().splitlines()[2:]:
-        *cells, last = (cell.strip().strip("`") for cell in re.split(r" \|(?= |$)", line.removeprefix("|"))[:-1])
+        cells = (cell.strip() for cell in re.split(r" \|(?= |$)", line.removeprefix("|"))[:-1])
+        *cells, last = (re.sub("^`([^`]*)`$", r"\1", cell) for cell in cells)
         rows.append([*cells, last or rows[-1][-1]])
     return rows

@@ -20,7 +20,9 @@ import numpy as np
 
 from exercises import ONE_THREAD, ROOT
 from exercises.chapter3 import SUSPECTS
-from exercises.exercise import ROUNDING, agree
+from exercises.exercise import ROUNDING, agree, every_formula
+from support.errors import UserError
+from support.files import read_file
 
 SECONDS = 8  # that a function may take; programs that train, or need PyTorch, get longer
 
@@ -31,27 +33,28 @@ class Verdict(NamedTuple):
     text: str  # for the learner; paragraphs
     printed: str = ""  # what the learner's own code printed
     drawn: bool = False  # whether it speaks of the numbers that were drawn
+    typed: str = ""  # the learner's own lines
 
 
-def mark(exercise, file, seed, seconds=None):
-    """The `Verdict` on a file. Never raises for what is in it, and never takes much longer than `seconds`."""
+def mark(exercise, file, seed, seconds=None, memory=8):
+    """The `Verdict` on a file. Never raises for what is in it, or takes much more than `seconds` or `memory` (GB)."""
     limit = 60 if exercise.needs_torch else 20 if exercise.case else SECONDS
-    outcome = run(exercise, file, seed, seconds or limit)
+    outcome = run(exercise, file, seed, seconds or limit, memory)
     try:
         verdict = judge(exercise, seed, outcome)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):  # the file wrote its result by itself
-        verdict = Verdict(False, "no result", "The program left a result that makes no sense.")
-    return verdict._replace(printed=str(outcome.get("printed", ""))[:2000])
+    except Exception:  # the file wrote its result by itself
+        verdict, outcome = Verdict(False, "no result", "The program left a result that makes no sense."), {}
+    return verdict._replace(printed=str(outcome.get("printed", ""))[:2000], typed=str(outcome.get("typed", ""))[:2000])
 
 
-def run(exercise, file, seed, seconds):
+def run(exercise, file, seed, seconds, memory=8):
     """What the file's own process reported: a dict as exercises.runner.run makes it."""
     with tempfile.TemporaryDirectory(prefix="practice", ignore_cleanup_errors=True) as folder:
         result = Path(folder) / "result.json"
         command = [sys.executable, "-m", "exercises.runner", exercise.name, str(Path(file).resolve()), str(seed)]
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         process = subprocess.Popen(
-            [*command, str(result), str(seconds)],
+            [*command, str(result), str(seconds), str(memory)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -66,15 +69,12 @@ def run(exercise, file, seed, seconds):
         finally:
             end(process)
         stuck = result.with_name("result.json.stuck")
-        try:
-            if result.stat().st_size < 2**25:
-                outcome = json.loads(result.read_bytes())
-                return outcome if isinstance(outcome, dict) else {"died": process.returncode}
-        except (OSError, ValueError, RecursionError):
-            pass
-        with suppress(OSError):
+        with suppress(UserError, ValueError, RecursionError):  # a pipe or a device in its place, or too much of it
+            outcome = json.loads(read_file(result, 2**25))
+            return outcome if isinstance(outcome, dict) else {"died": process.returncode}
+        with suppress(UserError):
             # faulthandler reads the frames while they run: sometimes it prints its heading, but no line.
-            said = stuck.read_text(errors="replace")[:20000]
+            said = read_file(stuck, 2**20).decode(errors="replace")[:20000]
             own = re.findall(rf'{re.escape(Path(file).name)}", line (\d+)', said)
             if said.startswith("Timeout"):
                 return {"stuck": int(own[0]) if own else None, "seconds": seconds}
@@ -106,20 +106,41 @@ def judge(exercise, seed, outcome):
         return Verdict(False, "no result", text)
     if exercise.case and "error" not in outcome:
         return judge_case(exercise, outcome)
-    given = list(exercise.inputs(seed))
+    return renamed(judge_trials(exercise, seed, outcome), str(outcome.get("typed", "")))
+
+
+def judge_trials(exercise, seed, outcome):
+    """The `Verdict` on the results of all trials, and on what has gone wrong in between."""
+    given, passed = list(exercise.inputs(seed)), Verdict(True, "passed", "")
     for t, trial in enumerate(outcome["trials"]):
         verdict = judge_trial(exercise, given, outcome["trials"], t)
         if verdict and trial["changed"] and verdict.name not in ("not written", "changes its input"):
             text = f"Your function also changes {', '.join(trial['changed'])}, which it should leave as it was."
             verdict = verdict._replace(text=f"{verdict.text}\n{text}")
-        if verdict and verdict.drawn and t % 2:
-            text = "(A batch of other sizes was right before. Is one of its sizes written in your file as a number?)"
-            verdict = verdict._replace(text=f"{verdict.text}\n{text}")
         if verdict:
-            return verdict
+            return of_sizes(verdict, t)
     if "error" in outcome:
-        return judge_error(outcome["error"])
-    return Verdict(True, "passed", "")
+        return of_sizes(judge_error(outcome["error"]), len(outcome["trials"]))
+    if exercise.needs_torch and not outcome.get("autograd"):
+        text = "The numbers are right. But PyTorch's backward() was not called: here it should find the gradients."
+        return Verdict(False, "without autograd", text)
+    return passed
+
+
+def of_sizes(verdict, t):
+    """The `Verdict` on trial t, if that may be the first whose sizes are not those that are written in the file."""
+    if t % 2 and (verdict.name in ("not right", "wrong shape", "transposed") or verdict.name.startswith("error")):
+        text = "A batch of other sizes was right. Is one of its sizes written in your file as a number?"
+        return verdict._replace(name="a size written as a number", text=f"{verdict.text}\n{text}")
+    return verdict
+
+
+def renamed(verdict, typed):
+    """The `Verdict` in the light of the learner's own lines, where those say what the numbers alone cannot."""
+    for name, pattern, instead, question in every_formula()[2] if not verdict.passed else ():
+        if re.search(instead, verdict.name) and re.search(pattern, typed, re.MULTILINE):
+            return Verdict(False, name, f"It is {name}, it seems.\n{question}", drawn=verdict.drawn)
+    return verdict
 
 
 def judge_trial(exercise, given, trials, t):
@@ -174,20 +195,30 @@ def changed(exercise, names):
 
 def judge_case(exercise, outcome):
     """The `Verdict` on a case: what was said to be wrong, whether the cause is gone, whether it then learns."""
-    case, notes = exercise.case, exercise.text.notes
-    said, fixed, accuracy = str(outcome["said"]), outcome["fixed"], float(outcome["accuracy"])
+    case, notes, said = exercise.case, exercise.text.notes, str(outcome["said"])
+    if "unfit" in outcome:
+        text = f"The marker cannot use the program: {outcome['unfit']} Let what its first lines name stay as it was."
+        return Verdict(False, "does not fit", text)
+    fixed, accuracy = outcome["fixed"], float(outcome["accuracy"])
     if said and said not in SUSPECTS:
         words = ", ".join(f'"{word}"' for word in SUSPECTS)
         text = f"DIAGNOSIS is {said!r}. It should be one of these, in quotes: {words}."
         return Verdict(False, "no diagnosis", text)
     if said and said != case.diagnosis:
-        meaning, sign = SUSPECTS[said]
-        text = f"You say: {meaning}. Then {sign} {notes.get(f'Against {said}', 'Is that so here?')}"
+        text = f"{meaning(said)} {notes.get(f'Against {said}', 'Is that so here?')}"
         return Verdict(False, f"diagnosis: {said}", text)
+    if not fixed and (said or outcome["changed"]):
+        text = (
+            f"{meaning(said)} Is that so here? If it is, it is still to be fixed. {notes['Still']}"
+            if said
+            else (
+                "You have changed the program, but what is wrong is still there. Say in DIAGNOSIS what you think it is."
+            )
+        )
+        if outcome["changed"]:
+            text += f"\n(It now reads {accuracy:.3f} of the test digits right; a healthy one, over {case.healthy:.2f}.)"
+        return Verdict(False, "not fixed", text)
     if not fixed:
-        if said:
-            text = f"Right, that is what is wrong: {SUSPECTS[said][0]}. But it is still there. {notes['Still']}"
-            return Verdict(False, "not fixed", text)
         text = (
             "Nothing is fixed yet: that is how every case starts. Run it, print what you want to know, say in "
             "DIAGNOSIS what is wrong, and fix it. (More epochs or a smaller step may improve the numbers, but it is "
@@ -206,16 +237,27 @@ def judge_case(exercise, outcome):
     return Verdict(True, "passed", f"{accuracy:.3f} of the test digits are read right.\n{notes['Evidence']}")
 
 
+def meaning(suspect):
+    what, sign = SUSPECTS[suspect]
+    return f"You say: {what}. Then {sign}"
+
+
 def judge_result(exercise, given, trials, t, name, result):
     """The `Verdict` on one result, or None if it is right. Shape first, then type and finiteness, then values."""
     g = given[t]
     reference = np.asarray(getattr(g, name), np.float64)
+    if result["type"] == "None" and exercise.needs_torch:
+        text = f"{name} is None, as .grad is of a tensor whose gradient PyTorch does not keep. "
+        text += "Of one that was computed, such as z1, it keeps it after z1.retain_grad(); W1 needs requires_grad_()."
+        return Verdict(False, "no gradient kept", text)
     if result["type"] == "None":
         text = f"{name} is None. Does `{exercise.function.name}` end with a `return`?"
         return Verdict(False, "returns None", text)
     if result["type"] != "array":
         wanted = "an array of float64" if reference.ndim else "a number"
-        return Verdict(False, "wrong type", f"{name} should be {wanted}; yours is of type {result['type']}.")
+        text = f"{name} should be {wanted}; yours is of type {result['type']}."
+        text += " Does a line end with a comma? That makes a tuple." if result["type"] == "tuple" else ""
+        return Verdict(False, "wrong type", text)
     shape, dtype = tuple(result["shape"]), result["dtype"]
     mine = decode(result) if "data" in result else None
     known = None if mine is None or agree(mine, reference) else recognise(exercise, given, trials, t, name)
@@ -309,28 +351,41 @@ def unknown(exercise, g, name, mine, reference):
         if isinstance(value, np.ndarray) and agree(mine, value):
             text = f"{name}: what you return is {other} itself, unchanged. How do you get {name} from it?"
             return Verdict(False, f"{other} returned", text, drawn=True)
-    if not mine.ndim:
-        return Verdict(False, "not right", f"{name} is {mine:.6g}; it should be {reference:.6g}.", drawn=True)
     off, scale = np.abs(mine - reference), np.abs(reference).max()
+    if not mine.ndim:
+        text = f"{name} is {different(mine, reference)}; it should be {different(reference, mine)}."
+        return Verdict(False, *close(off, scale, text), drawn=True)
     right = off <= ROUNDING * scale
     text = f"{name} has the right shape, and {right.sum()} of its {mine.size} entries are right."
     factor = (mine * reference).sum() / (reference * reference).sum()
-    if off.max() < 1e-5 * scale:
-        text += (
-            f" It is close: no entry is off by more than {off.max() / scale:.0e} of the largest. Has something been "
-            "added that is not in the formula (a small number, perhaps), or rounded?"
-        )
-    elif agree(mine, factor * reference) and factor:
+    mark, text = close(off, scale, text)
+    if mark == "not right" and agree(mine, factor * reference) and factor:
         sizes = ", ".join(f"{letter} is {getattr(g, letter):g}" for letter in "BHhTCd" if hasattr(g, letter))
         text += f" Every entry is {factor:.6g} times the true one." + (f" (Here {sizes}.)" if sizes else "")
     first = tuple(np.argwhere(~right)[0])
     text += (
-        f"\nThe first wrong entry is {name}{place(first)}: yours is {mine[first]:.6g}, "
-        f"it should be {reference[first]:.6g}."
+        f"\nThe first wrong entry is {name}{place(first)}: yours is {different(mine[first], reference[first])}, "
+        f"it should be {different(reference[first], mine[first])}."
     )
     if exercise.nudges and name in exercise.nudges:
         text += "\n" + nudge(g, *exercise.nudges[name], first, mine[first])
-    return Verdict(False, "not right", text, drawn=True)
+    return Verdict(False, mark, text, drawn=True)
+
+
+def different(a, b):
+    """The number a, with as many digits as set it off from b."""
+    return next(text for digits in range(6, 18) if (text := f"{a:.{digits}g}") != f"{b:.{digits}g}")
+
+
+def close(off, scale, text):
+    """The mark and the text of a result that is not right, with a remark if it is so by very little."""
+    if off.max() < 1e-5 * scale:
+        text += (
+            f" It is close: nothing is off by more than {off.max() / scale:.0e} of the largest. Has something been "
+            "added that is not in the formula (a small number, perhaps), or rounded?"
+        )
+        return "close, and not equal", text
+    return "not right", text
 
 
 def nudge(g, array_name, loss, at, yours, h=1e-3):

@@ -1,4 +1,4 @@
-"""Runs what a learner wrote, in a process of its own: python -m exercises.runner NAME FILE SEED RESULT SECONDS.
+"""Runs what a learner wrote, in a process of its own: python -m exercises.runner NAME FILE SEED RESULT SECONDS MEMORY.
 
 It leaves a small JSON file, RESULT: what the functions returned, or what went wrong and in which line. Nothing that
 the learner's file does can reach the process that marks it, except through that file.
@@ -13,22 +13,28 @@ import io
 import json
 import re
 import sys
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from functools import cache
 from types import ModuleType
 
 import numpy as np
 
+from exercises import STUBS
+from exercises.chapter3 import watched
 from exercises.work import BY_NAME
 
 MOST_PRINTED = 2000  # characters of the learner's own prints
+MOST_TYPED = 2**20  # characters of a learner's file
 MOST_BYTES = 2**20  # of one result; every right one is far smaller
 
 
 def load(file):
     """The names that a file defines. It is compiled here rather than imported, so that no stale .pyc is ever used."""
     with open(file, "rb") as opened:
-        code = compile(opened.read(), str(file), "exec")
+        text = opened.read()
+    if b"\0" in text:
+        raise SyntaxError("it is not saved as UTF-8: choose that encoding in your editor, under `Save as`")
+    code = compile(text, str(file), "exec")
     module = ModuleType("practice")
     module.__file__ = str(file)
     exec(code, vars(module))
@@ -37,28 +43,63 @@ def load(file):
 
 def run(exercise, file, seed):
     """What became of one file, as plain data that JSON can hold."""
-    printed, outcome = Printed(), {"trials": []}
+    printed, outcome = Printed(), {"trials": [], "typed": typed(exercise, file)}
     try:
         with redirect_stdout(printed), redirect_stderr(printed), np.errstate(all="ignore"):
             module = load(file)
-            if not callable(function := getattr(module, exercise.function.name, None)):
+            function = getattr(module, exercise.function.name, None)
+            if exercise.case:
+                outcome |= investigate(exercise, module, seed, outcome["typed"])
+            elif not callable(function):
                 outcome["missing"] = True
-            elif exercise.case:
-                outcome |= investigate(exercise, module, seed)
             else:
-                for g in exercise.inputs(seed):
-                    outcome["trials"].append(call(exercise, function, g))
+                with autograd_watched(exercise.needs_torch) as outcome["autograd"]:
+                    for g in exercise.inputs(seed):
+                        outcome["trials"].append(call(exercise, function, g))
     except BaseException as error:
         outcome["error"] = explain(error, str(file))
     return outcome | {"printed": printed.getvalue()}
 
 
-def investigate(exercise, module, seed):
+def typed(exercise, file):
+    """The lines of a file that its stub does not have."""
+    stub = (STUBS / f"{exercise.name}.py").read_text(encoding="utf-8").splitlines()
+    with open(file, encoding="utf-8", errors="replace") as opened:
+        return "\n".join(line for line in opened.read(MOST_TYPED).splitlines() if line.strip() and line not in stub)
+
+
+@contextmanager
+def autograd_watched(needs_torch):
+    """A list that gets an entry for each call of autograd."""
+    calls, torch = [], sys.modules.get("torch")  # as the learner's file has imported it: nothing of ours does
+    if not needs_torch or not torch:
+        yield calls
+        return
+
+    def note(original, *arguments, **options):
+        calls.append(1)
+        return original(*arguments, **options)
+
+    with watched(torch.Tensor, "backward", note), watched(torch.autograd, "grad", note):
+        yield calls
+
+
+def investigate(exercise, module, seed, lines):
     """What became of a case: what the learner says, whether the cause is gone, and how well the program learns."""
     train = cache(module.train)
-    fixed = bool(exercise.case.probe(module, np.random.default_rng(seed), train))
     said = getattr(module, "DIAGNOSIS", ...)
-    return {"fixed": fixed, "accuracy": float(train()) if fixed else 0, "said": "" if said is ... else str(said)[:40]}
+    said = "" if said is ... else said[:40] if isinstance(said, str) else f"of type {type(said).__name__}"
+    try:
+        fixed = bool(exercise.case.probe(module, np.random.default_rng(seed), train))
+        changed = any(not line.startswith("DIAGNOSIS") for line in lines.splitlines())
+        accuracy = train() if fixed or changed else 0
+    except (AttributeError, TypeError, ValueError, IndexError) as error:
+        if own_frame(error, module.__file__):
+            raise  # the learner's own line is to blame
+        return {"said": said, "unfit": plain(error, {})}
+    if not isinstance(accuracy, (int, float, np.number)) and not hasattr(accuracy, "item"):
+        return {"said": said, "unfit": "train() should return the test accuracy, as it did in the beginning."}
+    return {"said": said, "fixed": fixed, "changed": changed, "accuracy": float(accuracy)}
 
 
 class Printed(io.StringIO):
@@ -72,7 +113,7 @@ def call(exercise, function, g):
     before = {name: value.copy() for name, value in given.items() if isinstance(value, np.ndarray)}
     results = function(*given.values())
     changed = [name for name in before if name not in exercise.may_change and not same(before[name], given[name])]
-    if len(exercise.gives) == 1 and not (isinstance(results, tuple) and len(results) == 1):
+    if len(exercise.gives) == 1:
         results = (results,)
     many = isinstance(results, (tuple, list))
     return {"results": [describe(result) for result in results] if many else [describe(results)], "changed": changed}
@@ -103,20 +144,37 @@ def explain(error, file):
     """The learner's own line, and the complaint in plain words."""
     if isinstance(error, SyntaxError) and error.filename == file:
         text = (error.text or "").strip()
-        message = f"Python cannot read this line: {error.msg}. Look at its end, and at the line before it."
+        message = f"Python cannot read this line: {error.msg}. {unreadable(error, text)}"
         return {"name": type(error).__name__, "line": error.lineno, "text": text, "message": message}
-    frame, traceback = None, error.__traceback__
-    while traceback:
-        if traceback.tb_frame.f_code.co_filename == file:
-            frame, line = traceback.tb_frame, traceback.tb_lineno
-        traceback = traceback.tb_next
-    if frame is None:
+    if not (found := own_frame(error, file)):
         return {"name": type(error).__name__, "line": None, "text": "", "message": plain(error, {})}
+    frame, line = found
     with open(file, encoding="utf-8", errors="replace") as opened:
         lines = opened.read().splitlines()
     names = {**vars(builtins), **frame.f_globals, **frame.f_locals}
     message = plain(error, names, statement(lines, line), "\n".join(lines))
     return {"name": type(error).__name__, "line": line, "text": lines[line - 1].strip(), "message": message}
+
+
+def own_frame(error, file):
+    """The innermost frame in the learner's file and its line, or None."""
+    frame, traceback = None, error.__traceback__
+    while traceback:
+        if traceback.tb_frame.f_code.co_filename == file:
+            frame = traceback.tb_frame, traceback.tb_lineno
+        traceback = traceback.tb_next
+    return frame
+
+
+def unreadable(error, text):
+    """Advice for a line that Python cannot read."""
+    if isinstance(error, IndentationError):
+        return "The lines of a function begin with four spaces each, in line with those around them."
+    if "\u00d7" in text or "\u00b7" in text:
+        return "`*` multiplies entry by entry, `@` is the matrix product."
+    if re.search(r"[\w\])] +(?!(?:if|else|for|in|is|and|or|not|lambda|import|as)\b)[A-Za-z_(\[]", text):
+        return "Is an operator missing, `@` or `*`?"
+    return "Look at its end, and at the line before it."
 
 
 def statement(lines, line):
@@ -147,6 +205,10 @@ def plain(error, names, node=None, source=""):
         name = getattr(error, "name", None) or str(error).split("'")[1]
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DIAGNOSIS":
             return f'Put it in quotes: "{name}".'
+        if name in NAMES:
+            return f"there is no `{name}` here. {NAMES[name]}"
+        if hasattr(np, name) and name.islower():
+            return f"there is no `{name}` here. Do you mean `np.{name}`?"
         known = {n.lower(): n for n in names if not hasattr(builtins, n) and n != name}
         near = difflib.get_close_matches(name.lower(), known, 1, 0.6)
         return f"there is no `{name}` here." + (f" Do you mean `{known[near[0]]}`?" if near else "")
@@ -160,11 +222,26 @@ def plain(error, names, node=None, source=""):
         return "PyTorch is missing. To get it: python -m pip install -r requirements.txt (large), then try again."
     if isinstance(error, TypeError) and "ellipsis" in str(error):
         return "the three dots are still in this calculation: put your own expression there."
-    message = re.sub(r"\S*<locals>\.", "", str(error).strip().split("\n")[0])[:300] or "no message"
+    try:
+        message = re.sub(r"\S*<locals>\.", "", str(error).strip().split("\n")[0])[:300] or "no message"
+    except Exception:  # an error of the learner's own, whose __str__ fails
+        message = "no message"
     shapes = re.match(r"shapes (\(.*?\)) and (\(.*?\)) not aligned: (\d+) .* != (\d+)", message)
     if shapes:
         a, b, m, n = shapes.groups()
         return f"the shapes are {a} @ {b}. In a matrix product the inner numbers must be equal: {m} is not {n}."
+    wrote = ast.unparse(node) if node else ""
+    if "bitwise_xor" in message or ("^" in wrote and isinstance(error, TypeError)):
+        return "a power is `**` in Python: a**2. (`^` is another operation, on bits.)"
+    if "math." in wrote and isinstance(error, TypeError):
+        return "the functions of `math` take a single number. Those of NumPy take arrays: np.exp, np.log, np.sqrt."
+    if "NoneType" in message and ".grad" in wrote:
+        return (
+            ".grad is None: PyTorch keeps a gradient only for tensors with requires_grad_() that nothing computed. "
+            "For one that was computed, such as z1, call z1.retain_grad() before backward()."
+        )
+    if "truth value of an array" in message and re.search(r"(?<![.\w])(max|min)\(", wrote):
+        return "max and min of Python compare two numbers. np.maximum and np.minimum compare arrays, entry by entry."
     if "truth value of an array" in message:
         return (
             "`if`, `and`, `or` and `not` need a single True or False, and this is a whole array of them. But you can "
@@ -175,6 +252,17 @@ def plain(error, names, node=None, source=""):
     return f"{message} ({type(error).__name__})"
 
 
+REDUCTIONS = {"sum", "mean", "max", "min", "amax", "amin", "median", "prod", "std", "var", "norm"}
+NAMES = {  # of the text, and not of Python
+    "B": "B is the number of images: len(y), or the first number of an array's shape.",
+    "H": "H is the number of hidden units: the last number of z1.shape.",
+    "T": "T is the number of patches: a number of an array's shape.",
+    "C": "C is the number of channels: the last number of an array's shape.",
+    "n": "n is the number of values of a channel: the size of an array, divided by its channels.",
+    "onehot": "The one-hot rows of y are np.eye(10)[y].",
+    "numpy": "NumPy is called np here.",
+    "math": "NumPy has the same for arrays: np.exp, np.log, np.sqrt.",
+}
 OPERATORS = {ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.Gt: ">"}
 
 
@@ -216,10 +304,29 @@ def misfit(operation, names, source):
     if fit(a, b):
         return None
     text = f"{wrote}. Entry by entry, shapes must agree from the right: equal numbers, or a 1, or nothing."
-    short, long = sorted((a, b), key=len)
-    if short and short == long[:-1]:
+    if any(isinstance(side, ast.Name) and side.id == "y" for side in (left, right)):
+        return f"{text} y holds the digits themselves. Their one-hot rows, (B, 10), are np.eye(10)[y]."
+    (short, side), (long, _) = sorted(((a, left), (b, right)), key=lambda pair: len(pair[0]))
+    if short and short == long[:-1] and reduces(side, source):
         text += f" A sum or max with keepdims=True keeps {(*short, 1)}, which agrees."
+    if sign == "*" and len(a) == len(b) == 2 and (a[0] == b[0] or a[1] in b):
+        text += " (`*` multiplies entry by entry; the matrix product is `@`.)"
     return text
+
+
+def reduces(side, source):
+    """Whether an expression, or what a name was last set to, sums or takes a maximum over an axis."""
+    if isinstance(side, ast.Name):
+        values = [
+            node.value
+            for node in ast.walk(ast.parse(source))
+            if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == side.id for t in node.targets)
+        ]
+        return bool(values) and reduces(values[-1], "")
+    return any(
+        isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in REDUCTIONS
+        for node in ast.walk(side)
+    )
 
 
 def fit(a, b):
@@ -236,19 +343,19 @@ def load_form(node):
     return copied.body
 
 
-def limit_memory(gigabytes=8):
+def limit_memory(gigabytes):
     with suppress(ImportError, ValueError, OSError):
         import resource  # not on Windows
 
-        resource.setrlimit(resource.RLIMIT_AS, (gigabytes * 2**30,) * 2)
+        resource.setrlimit(resource.RLIMIT_AS, (int(gigabytes * 2**30),) * 2)
         resource.setrlimit(resource.RLIMIT_FSIZE, (2**28,) * 2)
 
 
 def main():
-    name, file, seed, result, seconds = sys.argv[1:]
+    name, file, seed, result, seconds, memory = sys.argv[1:]
     exercise = BY_NAME[name]
     if not exercise.needs_torch:
-        limit_memory()
+        limit_memory(float(memory))
     # In an endless loop: report the line, and exit. (If that fails, the process that started this one ends it.)
     with open(result + ".stuck", "w") as stuck:
         faulthandler.dump_traceback_later(float(seconds), exit=True, file=stuck)

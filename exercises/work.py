@@ -8,13 +8,18 @@ import shutil
 from exercises import STUBS, chapter1, chapter2, chapter3, chapter4
 from exercises.exercise import chapters
 from support.errors import UserError
-from support.files import replacing
+from support.files import read_file, replacing
 
 BY_NAME = {e.name: e for chapter in (chapter1, chapter2, chapter3, chapter4) for e in chapter.EXERCISES}
 CHAPTERS = {
     f"{i}. {title}": tuple(BY_NAME[name] for name in texts) for i, (title, texts) in enumerate(chapters().items(), 1)
 }
 EXERCISES = tuple(exercise for chapter in CHAPTERS.values() for exercise in chapter)
+
+
+# What is kept about an exercise: the digest of the file that passed, how many hints were shown, whether the solution
+# was, and the lines that were wrong first.
+KINDS = {"passed": str, "hints": int, "seen": bool, "first": str}
 
 
 def number(exercise):
@@ -48,14 +53,16 @@ class Work:
     def __init__(self, folder):
         self.folder, self.file = folder, folder / "progress.json"
         self.new = not self.file.exists()
-        self.progress = {"current": EXERCISES[0].name, "passed": {}, "hints": {}}
+        self.progress = {"current": EXERCISES[0].name, **{what: {} for what in KINDS}}
         if not self.new:
             try:
-                read = json.loads(self.file.read_text(encoding="utf-8"))
+                read = json.loads(read_file(self.file, 2**20))
                 self.progress["current"] = BY_NAME[bare(read["current"])].name
-                for what in ("passed", "hints"):
-                    self.progress[what] = {bare(name): value for name, value in read[what].items()}
-            except (ValueError, TypeError, AttributeError, KeyError):
+                for what, kind in KINDS.items():
+                    self.progress[what] = {bare(name): value for name, value in read.get(what, {}).items()}
+                    if not all(isinstance(value, kind) for value in self.progress[what].values()):
+                        raise ValueError
+            except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
                 raise UserError(f"{self.file} is damaged: delete it; your exercises are not affected") from None
 
     @property

@@ -15,6 +15,7 @@ TORCH = """
     dz1 = z1.grad.numpy()
     dW1 = W1.grad.numpy()
 """
+RIGHT_IN_NUMPY = BY_NAME["torch_gradient"].text.formula.replace("onehot", "np.eye(10)[y]").replace("/ B", "/ len(y)")
 RIGHT = {e.name: e.text.formula for e in BY_NAME.values() if not e.case} | {"torch_gradient": TORCH}
 
 
@@ -169,3 +170,82 @@ ALSO_RIGHT = [
             dk[at] = ds.T @ q[at] / np.sqrt(q.shape[3])
     """),
 ]  # fmt: skip
+
+# Wrong answers as learners write them, and the mark that each must get, whatever the numbers that are drawn.
+LOOP = RIGHT["numerical_gradient"]
+SHIFTED = "e = np.exp(logits - {})\np = e / e.sum(axis=1, keepdims=True)"
+UPDATE = "v = momentum * old_v + dp\np = old_p - lr * v"
+DECAY = RIGHT["weight_decay"]
+NORM = RIGHT["batch_norm_dx"]
+WRONG = [
+    ("logits", "logits = a1 @ W2 + b2,", "wrong type"),
+    ("loss", "loss = -np.log(p[np.arange(len(y)), y]).mean(),", "wrong type"),
+    ("dlogits", "dlogits = (p - np.eye(10)[y]) / len(y),", "wrong type"),
+    ("softmax", SHIFTED.format("logits.min(axis=1, keepdims=True)"), "the smallest subtracted"),
+    ("softmax", SHIFTED.format("np.median(logits, axis=1, keepdims=True)"), "the median subtracted"),
+    ("softmax", SHIFTED.format("logits.mean(axis=1, keepdims=True)"), "the mean subtracted"),
+    ("softmax", SHIFTED.format("logits[:, 0:1]"), "the first logit subtracted"),
+    ("softmax", SHIFTED.format("logits.max()"), "one maximum for the whole batch"),
+    ("loss", "loss = -np.log(p[np.arange(len(y)), y] + 1e-8).mean()", "close, and not equal"),
+    ("loss", "for n in range(len(y)):\n    loss = -np.log(p[n, y[n]])", "only the last image counted"),
+    ("dlogits", "dlogits = p - y", "error: ValueError"),
+    ("dlogits", "dlogits = (p - y[:, None]) / len(y)", "the digit itself subtracted, not its one-hot row"),
+    ("dlogits", "dlogits = p - np.eye(10)[y] / len(y)", "only the one-hot divided by B"),
+    ("dlogits", "dlogits = np.eye(10)[y] - p", "the sign, and not divided by B"),
+    ("dlogits", "dlogits = p.copy()\ndlogits[:, y] -= 1\ndlogits /= len(y)", "1 subtracted in whole columns"),
+    ("dlogits", "dlogits = np.zeros_like(p)\nfor n in range(len(y)):\n    dlogits[n, y[n]] = (p[n, y[n]] - 1) / len(y)",
+     "only the true digit's entry filled"),
+    ("dW2_db2", "dW2 = np.outer(a1.sum(axis=0), dlogits.sum(axis=0)); db2 = dlogits.sum(axis=0)",
+     "sums multiplied where products belong summed"),
+    ("dW2_db2", "dW2 = dlogits.sum(axis=0); db2 = a1.T @ dlogits", "db2 in the place of dW2"),
+    ("dW2_db2", "for n in range(len(a1)):\n    dW2 = np.outer(a1[n], dlogits[n])\n    db2 = dlogits[n]",
+     "only the last image counted"),
+    ("dW1_db1", "dW1 = dz1.sum(axis=0); db1 = x.T @ dz1", "db1 in the place of dW1"),
+    ("dW1_db1", "dW1 = x.T @ dz1\nfor row in dz1:\n    db1 = row", "the row of one image"),
+    ("da1", "da1 = np.zeros((len(z1), len(W2)))\nda1[-1] = dlogits[-1] @ W2.T", "only the last image's row"),
+    ("dz1", "dz1 = da1 * (a1 >= 0)", "a mask that is true everywhere"),
+    ("dz1", "dz1 = da1 * (z1 != 0)", "a mask that is true everywhere"),
+    ("dz1", "dz1 = np.zeros_like(z1)\ndz1[:, :4] = (da1 * (z1 > 0))[:, :4]", "not right"),
+    ("update", UPDATE.replace("= momentum * old_v + dp", "= lr * (momentum * old_v + dp)"),
+     "the learning rate on the whole velocity"),
+    ("update", UPDATE.replace("momentum *", "0.9 *"), "0.9 in place of `momentum`"),
+    ("update", "p = momentum * old_v + dp\nv = old_p - lr * p", "p in the place of v"),
+    ("update", "v, p = old_v.copy(), old_p.copy()\nfor i in range(len(v)):\n    for j in range(v.shape[1]):\n"
+     "        v[i, j] = momentum * v[i, j] + dp[i, j]\n        p[i, j] -= lr * v[i, j]", "error: IndexError"),
+    ("numerical_gradient", LOOP.replace("gradient[i] =", "gradient[i] =="), "== where = belongs"),
+    ("numerical_gradient", LOOP.replace("gradient[i] =", "gradient +="), "all slopes added into every entry"),
+    ("numerical_gradient", LOOP.replace("np.ndindex(array.shape)", "np.ndindex(*array.shape[:1], array.shape[1])"),
+     "error: IndexError"),
+    ("second_hidden_layer", RIGHT["second_hidden_layer"] + "\ndz1, dz2 = dz2, dz1", "dz1 in the place of dz2"),
+    ("second_hidden_layer", RIGHT["second_hidden_layer"].replace("(z2 > 0)", "(a2 >= 0)"),
+     "a mask that is true everywhere"),
+    ("second_hidden_layer",
+     RIGHT["second_hidden_layer"] + "\nfor n in range(len(x)):\n    dW2 = np.outer(a1[n], dz2[n])",
+     "only the last image counted"),
+    ("weight_decay", DECAY.replace("dp + decay", "dp").replace("- lr * v", "- lr * v - lr * decay"),
+     "the decay in p, not in v"),
+    ("weight_decay", DECAY.replace("> 1", "== 1"), "only the biases decay"),
+    ("weight_decay", DECAY.replace("lr * v", "lr * (dp + decay + momentum * v)"), "Nesterov's step"),
+    ("weight_decay", DECAY.replace("= momentum *", "= 0.9 *"), "0.9 in place of `momentum`"),
+    ("torch_gradient", TORCH.replace("z1.retain_grad()", ""), "error: AttributeError"),
+    ("torch_gradient", TORCH.replace("z1.retain_grad()", "").replace("z1.grad.numpy()", "z1.grad"), "no gradient kept"),
+    ("torch_gradient", RIGHT_IN_NUMPY, "without autograd"),
+    ("batch_norm_dx", NORM.replace("(dy * xhat)", "dy"), "xhat forgotten inside the second mean"),
+    ("batch_norm_dx", NORM.replace("xhat * along", "along"), "the second mean not multiplied by xhat"),
+    ("batch_norm_dx", NORM.replace("mean(axis=(0, 1, 2))", "sum(axis=(0, 1, 2)) / (dy.size / dy.shape[3] - 1)"),
+     "divided by n - 1"),
+    ("layer_norm_dx", RIGHT["layer_norm_dx"].replace("mean(axis=-1, keepdims=True)",
+     "sum(axis=-1, keepdims=True) / (dy.shape[2] - 1)"), "divided by C - 1"),
+    ("conv_dx", RIGHT["conv_dx"].replace("dx +=", "dx ="), "= where += belongs"),
+    ("shortcut", RIGHT["shortcut"].replace("y > 0", "y >= 0"), "a mask that is true everywhere"),
+]  # fmt: skip
+
+# A size of the first batch, written as a number. `{}` stands for it.
+SIZES = [
+    ("loss", "B", "loss = -np.log(p[range(len(y)), y]).sum() / {}"),
+    ("dlogits", "B", "dlogits = (p - np.eye(10)[y]) / {}"),
+    ("dW2_db2", "B", "dW2 = sum(np.outer(a1[n], dlogits[n]) for n in range({})); db2 = dlogits.sum(axis=0)"),
+    ("da1", "H", "da1 = (dlogits @ W2.T).reshape(-1, {})"),
+    ("batch_norm_dx", "n", NORM.replace("mean(axis=(0, 1, 2))", "sum(axis=(0, 1, 2)) / {}")),
+    ("attention", "d", RIGHT["attention"].replace("q.shape[-1]", "{}")),
+]

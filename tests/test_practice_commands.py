@@ -10,12 +10,14 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import main_np
+import practice
 from conftest import ROOT, assert_one_line
 from exercises import STUBS, classroom, marker, runner, show, train
 from exercises.exercise import agree
@@ -83,16 +85,21 @@ def test_a_first_day(learner):
     hints = [learner("hint").stdout for _ in range(4)]
     assert all(f"Hint {i} of 3" in hints[i - 1] for i in (1, 2, 3))
     assert ["That was the last one." in hint for hint in hints] == [False, False, False, True]
-    assert_one_line(learner("solution", 1), "has not passed yet")
+    assert 'The derivation is in docs/backprop.md, "The forward pass".' in " ".join(hints[3].split())
+    assert_one_line(learner("solution", 2), "has not passed yet")
+    write(learner.folder, "logits", "logits = a1 @ W2 - b2")
+    assert "the bias subtracted" in learner().stdout
     write(learner.folder, "logits")
     passed = learner().stdout
-    assert "Passed." in passed
+    assert "Passed. That makes 1 of 31." in passed
+    assert passed.index("    logits = a1 @ W2 - b2\n") < passed.index("    logits = a1 @ W2 + b2\n")  # first, and now
     assert "practice.py next" in passed
     assert "Exercise 1 of 10 in chapter 1: " in learner().stdout  # it does not move on by itself
     assert "return self.a1 @ W2 + b2" in learner("solution").stdout
     assert "Exercise 2 of" in learner("next").stdout
     listed = learner("list").stdout
     assert re.search(r"  1  The logits of a layer +passed", listed)
+    assert "1 of 31 passed" in listed
     assert ">  2 " in listed
     write(learner.folder, "logits", "logits = a1 @ W2")
     assert "changed since it passed" in learner("list").stdout
@@ -112,7 +119,7 @@ def test_files_and_progress_with_the_names_of_before_are_found(tmp_path):
     assert (work.current.name, work.progress["hints"]) == ("dz1", {"dlogits": 2})
     assert work.passed(BY_NAME["dz1"])
     assert work.path(BY_NAME["dz1"]).name == "07_dz1.py"
-    assert classroom.mark(tmp_path, BY_NAME["dz1"], 0) == "passed"
+    assert classroom.find_files(tmp_path)[0] == {"dz1": tmp_path / "07_dz1.py"}
     assert find("07_dz1") is find("dz1") is find(str(number(BY_NAME["dz1"])))
 
 
@@ -167,15 +174,35 @@ def test_suspects_are_listed_until_one_is_named_and_want_quotes(learner):
     ("arguments", "word"),
     [(["nonsense"], "no command"), (["99"], "no exercise 99"), (["reset", "x"], "no exercise x"),
      (["mark"], "a folder"), (["mark", "nowhere"], "a folder"), (["hint", "3"], "no further word"),
-     (["train"], "still to do: logits, softmax"), (["--seed", "-1"], "0 or more")],
+     (["train"], "still to do: logits, softmax"), (["train", "dz1"], "train goes with"), (["9" * 5000], "no exercise"),
+     (["--seed", "-1"], "-1 is not in the range"), (["--seed", "9" * 5000], "--seed"), (["--nonsense"], "--nonsense")],
 )  # fmt: skip
 def test_wrong_calls_end_in_one_line(learner, arguments, word):
     assert_one_line(learner(*arguments), word)
 
 
-@pytest.mark.parametrize("damage", ["{", "[]", '{"current": 3}', '{"passed": 3}'])
+def test_who_gives_up_sees_the_solution_and_has_not_passed(tmp_path, capsys):
+    folder = ["--folder", str(tmp_path)]
+    for _ in range(3):
+        practice.main([*folder, "hint"])
+    practice.main([*folder, "solution"])
+    assert "return self.a1 @ W2 + b2" in capsys.readouterr().out
+    write(tmp_path, "logits")
+    practice.main([*folder, "1"])
+    practice.main([*folder, "list"])
+    assert re.search(r"  1  The logits of a layer +seen", capsys.readouterr().out)
+
+
+DAMAGED = ["{", "[]", '{"current": 3}', '{"passed": 3}', "[" * 10**5, '{"current": "dz1", "passed": {"dz1": 3}}',
+           '{"current": "dz1", "passed": {}, "hints": {"dz1": "x"}}', '{"current": "dz1", "first": []}']  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", [*DAMAGED, "a pipe"])
 def test_a_damaged_progress_is_one_line(damage, tmp_path):
-    (tmp_path / "progress.json").write_text(damage)
+    if damage == "a pipe":
+        os.mkfifo(tmp_path / "progress.json")
+    else:
+        (tmp_path / "progress.json").write_text(damage)
     with pytest.raises(UserError, match=r"progress\.json"):
         Work(tmp_path)
 
@@ -260,29 +287,80 @@ def test_train_with_ones_own_functions(tmp_path, capsys, brief):
     assert max(map(len, out.splitlines())) <= 80 + len(str(tmp_path))
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["raise ValueError('x')", "raise SystemExit", "return None", "return 'x'", "1 / 0", "{}['x']", "assert False",
+     "dz1(da1, z1, a1)", "class E(Exception): __str__ = None\n        raise E", "return (1, 2, 3)"],
+)  # fmt: skip
+def test_a_function_that_passed_and_then_fails_is_one_line(line, tmp_path, brief):
+    """It has passed on small batches, and train has larger ones."""
+    work = with_passed(tmp_path)
+    path = write(tmp_path, "dz1", f"if len(z1) > 15:\n    {line}\ndz1 = da1 * (z1 > 0)".replace("\n    \n", "\n"))
+    work.progress["passed"]["dz1"] = digest(path)
+    with pytest.raises(UserError, match=r"has passed, but fails here"):
+        train.train(work)
+
+
+@pytest.mark.parametrize("further", train.FURTHER)
+def test_train_with_the_functions_of_chapter_2(further, tmp_path, capsys, brief):
+    with pytest.raises(UserError, match=f"still to do: {further}"):
+        train.train(with_passed(tmp_path), further)
+    assert train.train(with_passed(tmp_path, [*list(RIGHT)[:10], further]), further) == 0
+    assert float(capsys.readouterr().out.split()[-1]) > 0.85
+
+
 @pytest.mark.slow
 def test_train_reaches_97_percent(learner):
     with_passed(learner.folder).save()
     assert float(learner("train").stdout.split()[-1]) > 0.97
 
 
-def test_mark_a_class(tmp_path, capsys):
-    ada, bob = tmp_path / "class" / "ada", tmp_path / "class" / "=bob"
-    write(ada, "dz1")
-    write(ada, "da1", "da1 = -dlogits @ W2.T")
-    write(bob / "my_practice", "dz1", "dz1 = 1 * da1")
-    write(bob / "my_practice", "logits", "")
-    write(bob / "my_practice", "dW1_db1").write_text("import os\nos._exit(3)\n")
-    if hasattr(os, "mkfifo"):
-        os.mkfifo(bob / "da1.py")
-    (bob / "dlogits.py").write_text("#" * 2**21)
-    assert classroom.mark_all(str(tmp_path / "class")) == 0
-    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert [row["name"] for row in rows] == ["'=bob", "ada"]
-    bob, ada = rows
-    assert (ada["dz1"], ada["da1"], ada["logits"], ada["passed"]) == ("passed", "the sign", "", "1")
-    assert (bob["dz1"], bob["logits"], bob["dW1_db1"]) == ("the mask forgotten", "not written", "no result")
-    assert (bob["da1"], bob["dlogits"], bob["passed"]) == ("", "file too large", "0")
+def test_a_class_of_30_with_hostile_files_is_marked_to_the_end(tmp_path, capsys):
+    everybody = tmp_path / "class"
+    result = "import os, sys\npath = sys.argv[4]\n{}\nos._exit(0)\n"
+    to_device = "os.remove(path + '.stuck'); os.symlink('/dev/zero', path + '.stuck')"
+    programs = {  # in the place of dz1; and its mark
+        "a fifo": (result.format("os.mkfifo(path)"), "no result"),
+        "a device": (result.format("os.symlink('/dev/zero', path)"), "no result"),
+        "a device twice": (result.format(to_device), "no result"),
+        "a huge number": (result.format("open(path, 'w').write('9' * 10**5)"), "no result"),
+        "a huge float": (filled("dz1", "dz1 = 10.0**308 * 10 * da1"), "not finite"),
+        "an exit": ("import os\nos._exit(3)\n", "no result"),
+        "a str": ("class E(Exception):\n    __str__ = None\nraise E\n", "error: E"),
+        "much memory": ("x = bytearray(10 * 2**30)\n", "error: MemoryError"),
+        "utf16": (filled("dz1", "dz1 = da1").encode("utf-16"), "error: SyntaxError"),
+        "=bob": (filled("dz1", "dz1 = 1 * da1"), "the mask forgotten"),
+        "\u00e9va": (filled("dz1", RIGHT["dz1"]), "passed"),
+    }
+    for name, (text, _) in programs.items():
+        (everybody / name / "practice-main" / "my_practice").mkdir(parents=True)
+        path = everybody / name / "practice-main" / "my_practice" / "07_dz1 (1).py"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    unread = {"link": lambda path: path.symlink_to("/dev/zero"), "pipe": os.mkfifo, "folder": lambda path: path.mkdir()}
+    unread |= {"large": lambda path: path.write_text("#" * 2**21), "gone": lambda path: path.symlink_to("nowhere")}
+    for name, make in unread.items():
+        (everybody / name).mkdir()
+        make(everybody / name / "dz1.py")
+    (everybody / "damaged.zip").write_bytes(b"PK")
+    with zipfile.ZipFile(everybody / "zipped.zip", "w") as archive:
+        archive.writestr("../../my_practice/dz1.py", filled("dz1", RIGHT["dz1"]))
+        archive.writestr("../../my_practice/dW2_db2.py", filled("dW2_db2", "dW2 = -a1.T @ dlogits; db2 = 0"))
+        archive.writestr("my_practice/progress.json", '{"seen": {"dz1": true}}')
+    for i in range(12):
+        write(everybody / f"stub {i}", "dz1", "")
+    assert classroom.mark_all(str(everybody)) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("\ufeff")
+    rows = {row["name"]: row for row in csv.DictReader(io.StringIO(out[1:]))}
+    assert len(rows) == 30
+    for name, (_, mark) in programs.items():
+        assert rows["'=bob" if name == "=bob" else name]["dz1"] == mark, name
+    assert all(row["dz1"] == "not written" for name, row in rows.items() if name.startswith("stub"))
+    assert [rows[name]["dz1"][:14] for name in ("link", "pipe", "large", "gone")] == ["cannot be read"] * 4
+    assert rows["folder"]["logits"] == "no exercise found"
+    assert rows["damaged.zip"]["dz1"].startswith("cannot be read")
+    assert (rows["zipped.zip"]["dz1"], rows["zipped.zip"]["dW2_db2"]) == ("seen", "dW2: the sign")
+    assert (rows["\u00e9va"]["passed"], rows["zipped.zip"]["passed"]) == ("1", "0")
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=[e.name for e in EXERCISES])
@@ -293,6 +371,9 @@ def test_every_exercise_has_a_stub_three_hints_and_a_solution_in_80_columns(exer
     assert len(exercise.text.hints) == 3
     assert all(text.isascii() for text in (*exercise.text.hints, *exercise.text.notes.values()))
     assert exercise.sources or exercise.text.notes
+    if not exercise.case:
+        path, heading = re.fullmatch(r'(docs/\w+\.md), "(.*)"', exercise.text.notes["Docs"]).groups()
+        assert re.search(rf"^##+ {re.escape(heading)}$", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
     for source in exercise.sources:
         line, code = show.excerpt(source)
         assert line > 0
