@@ -94,6 +94,11 @@ class Exercise:
         return next(node for node in self.stub.body if isinstance(node, ast.FunctionDef))
 
     @cached_property
+    def is_program(self):
+        """Whether the stub does something when it is run, as every case does."""
+        return any(isinstance(node, ast.If) and "__main__" in ast.unparse(node.test) for node in self.stub.body)
+
+    @cached_property
     def takes(self):
         """The names of its arguments: attributes of what `givens` make."""
         return tuple(argument.arg for argument in self.function.args.args)
@@ -144,10 +149,10 @@ class Exercise:
         computed = vars(g).setdefault("computed", {})
         if mistake not in computed:
             names = {"np": np, **vars(g), **self.given(g)}
-            with suppress(NameError, ValueError, IndexError), np.errstate(all="ignore"):
+            computed[mistake] = {}
+            with suppress(NameError, ValueError, IndexError), np.errstate(all="ignore"):  # some cannot be made here
                 exec(mistake.code, names)
-            # (Some of every formula's mistakes cannot be made here; then all is right, or an input.)
-            computed[mistake] = {o: names[o] for o in self.gives if not agree(names[o], getattr(g, o))}
+                computed[mistake] = {o: names[o] for o in self.gives if not agree(names[o], getattr(g, o))}
         return computed[mistake]
 
 

@@ -33,11 +33,17 @@ def play(operands, dy, y):
     if y is ...:
         return (...,) * (1 + len(operands))
     if not hasattr(y, "edges"):
-        raise ValueError(f"y should be a Tensor(value, (parent, share), ...); it is a {type(y).__name__}")
+        kind = "an array" if isinstance(y, np.ndarray) else f"of type {type(y).__name__}"
+        raise ValueError(f"play wants a Tensor, made by Tensor(value, (parent, share), ...). What it got is {kind}")
     arrived = [np.zeros_like(value_of(operand)) for operand in operands]
     for edge in y.edges:
         if not (isinstance(edge, (tuple, list)) and len(edge) == 2 and callable(edge[1])):
-            raise ValueError("an edge should be a pair (parent, share), and a share is a function: lambda dy: ...")
+            raise ValueError(
+                "after the value come pairs (parent, share), each for itself and not in a list; and a share is a "
+                "function of dy: lambda dy: ..."
+            )
+        if any(isinstance(operand, Tensor) and operand.value is edge[0] for operand in operands):
+            raise ValueError("the parent in a pair should be the Tensor itself, and not its array")
         for i, operand in enumerate(operands):
             if operand is edge[0]:
                 arrived[i] = edge[1](dy)
@@ -48,9 +54,11 @@ def walk(loss, leaves, order):
     """Visit the nodes in this order; the gradients that arrive at the leaves. Dots, while the order is dots."""
     if order is ...:
         return (...,) * len(leaves)
-    order = list(order)
+    order = list(order) if np.iterable(order) else [None]
     if not all(isinstance(node, Tensor) for node in order):
-        raise ValueError("the order should hold nodes, and nothing else: the loss, and those that edges lead to")
+        raise ValueError(
+            "the order should be a list of nodes and of nothing else: the loss, and those that edges lead to"
+        )
     for node in youngest_first(loss):
         node.grad = None
     loss.grad = np.ones(())

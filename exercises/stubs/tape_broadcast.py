@@ -2,10 +2,10 @@
 
 In x @ W1 + b1, NumPy adds the biases (H,) to each of B rows. It stretches them to (B, H), and that is the shape of the
 gradient that comes back. But the bias has the shape (H,), and so should its gradient. Write this for every operation at
-once: an array of some shape was stretched to the shape of dy; what is its gradient?
+once: an array `a` was stretched to the shape of dy. What is its gradient?
 
     dy     any shape    the derivative of the loss with respect to the stretched array
-    shape  a tuple      the shape of the array before
+    shape  a tuple      the shape of `a`, before it was stretched
 
 NumPy lines shapes up from the right. An array is repeated along the axes that it does not have, and along those where
 it has length 1:
@@ -18,6 +18,6 @@ import numpy as np
 
 
 def unbroadcast(dy, shape):
-    """Return da, an array of this shape."""
+    """Return da, an array of that shape."""
     da = ...  # this may take several lines
     return da
