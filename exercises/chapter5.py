@@ -30,20 +30,11 @@ def product(rng):
     return SimpleNamespace(B=B, H=H, a=a, b=b, dy=dy, **right_gradients(lambda a, b: a * b, dy, a=a, b=b))
 
 
-def broadcast(rng, shape):
-    """An array that was stretched to the shape of dy. `shape` is its own: letters of B, T and C, and 1."""
-    sizes = dict(zip("BTC", rng.permutation([2, 3, 4, 5, 7])[:3].tolist(), strict=True))
-    whole = "BC" if shape in ("C", "B1", "BC") else "BTC"
-    a, dy = (rng.normal(size=[sizes.get(letter, 1) for letter in letters]) for letters in (shape, whole))
-    right = right_gradients(lambda a, other: a + other, dy, a=a, other=np.zeros(dy.shape))
-    return SimpleNamespace(**sizes, a=a, dy=dy, shape=a.shape, da=right["da"])
-
-
 def used_often(rng):
     """The gradients of K values that were made from one, u. The first of them is u + something, and hands on dy."""
     K, (B, H) = int(rng.choice([3, 4, 5, 6])), two_sizes(rng)
     slopes, dys = rng.normal(size=(K - 1, B, H)), rng.normal(size=(K, B, H))
-    shares = [lambda dy: dy, *(partial(np.multiply, slope) for slope in slopes)]
+    shares = [lambda dy: dy, *map(times, slopes)]
     return SimpleNamespace(K=K, B=B, H=H, dys=dys, shares=shares, du=dys[0] + (dys[1:] * slopes).sum(axis=0))
 
 
@@ -99,6 +90,15 @@ def to_order(g):
 def to_walk(g):
     loss, a, b = g.build(g)
     return {"loss": loss, "order": youngest_first(loss), "a": a, "b": b}
+
+
+def broadcast(rng, shape):
+    """An array that was stretched to the shape of dy. `shape` is its own: letters of B, T and C, and 1."""
+    sizes = dict(zip("BTC", rng.permutation([2, 3, 4, 5, 7])[:3].tolist(), strict=True))
+    whole = "BC" if shape in ("C", "B1", "BC") else "BTC"
+    a, dy = (rng.normal(size=[sizes.get(letter, 1) for letter in letters]) for letters in (shape, whole))
+    right = right_gradients(lambda a, other: a + other, dy, a=a, other=np.zeros(dy.shape))
+    return SimpleNamespace(**sizes, a=a, dy=dy, shape=a.shape, da=right["da"])
 
 
 def relu(rng):
@@ -168,15 +168,9 @@ EXERCISES = (
         entrywise="a",
     ),
     Exercise(
-        "tape_broadcast",
-        tuple(partial(broadcast, shape=shape) for shape in ("C", "B1", "BC", "T1", "B1C")),
-        (Source("autograd_np.py", r"padded = \(1,\)", r"return dy\.sum", doc=True),),
-        {"da": ("a", lambda g, a: ((a + np.zeros(g.dy.shape)) * g.dy).sum())},
-    ),
-    Exercise(
         "tape_accumulate",
         (used_often,),
-        (Source("autograd_np.py", r"for parent, share in node\.edges", r"parent\.grad = "),),
+        (Source("autograd_np.py", r"parent\.grad = dparent"),),
     ),
     Exercise(
         "tape_order",
@@ -191,6 +185,12 @@ EXERCISES = (
         (Source("autograd_np.py", r"self\.node\.grad = dy", r"node\.grad = node\.edges = None", doc=True),),
         GRAPH_NUDGES,
         arguments=to_walk,
+    ),
+    Exercise(
+        "tape_broadcast",
+        tuple(partial(broadcast, shape=shape) for shape in ("C", "B1", "BC", "T1", "B1C")),
+        (Source("autograd_np.py", r"padded = \(1,\)", r"return dy\.sum", doc=True),),
+        {"da": ("a", lambda g, a: ((a + np.zeros(g.dy.shape)) * g.dy).sum())},
     ),
     Exercise(
         "tape_relu",
