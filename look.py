@@ -113,7 +113,7 @@ def resnet_passes(model, options, image, y):
     last = {f"stage {i + 1}": f"blocks.{(i + 1) * options.blocks - 1}" for i in range(len(options.widths))}
     shown = {"stem": "stem"} | last  # of each stage, its last block
     return steps | {
-        "maps": {stage: model.outputs[layer][0] for stage, layer in shown.items()},
+        "maps": {stage: model.layers[layer].y[0] for stage, layer in shown.items()},
         "gradients": {stage: model.gradients[layer][0] for stage, layer in shown.items()},
     }
 

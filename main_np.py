@@ -12,6 +12,7 @@ import plot
 from mlp_np import softmax_cross_entropy
 from networks import begin, make
 from support import program
+from support.halves import Halves
 from support.run import Run
 
 
@@ -19,15 +20,16 @@ def main(argv=None):
     options, checkpoint = begin("np", __doc__, argv)
     dataset = data.load(options.dataset, options.hold_out)  # 60,000 images to learn from, 10,000 to test with
     model, optimizer = build(options, checkpoint)  # random weights, or those of the checkpoint
+    network = Halves(model, options.network.in_halves)  # for two threads: each gets half of a batch
 
     run = Run(options, dataset, model.params, checkpoint)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
         for images, y in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
             x = data.as_input(images, options)  # (B, 28, 28)
-            loss, accuracy = train_step(model, optimizer, x, y, run.learning_rate)
+            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate)
             run.record(loss, accuracy)
             if run.epoch_ends:
-                run.record_test(*evaluate(model, dataset, options))
+                run.record_test(*evaluate(network, dataset, options))
             if run.epoch_ends or run.interrupted:
                 run.save(get_arrays(model, optimizer))
             if run.epoch_ends:
@@ -39,12 +41,12 @@ def main(argv=None):
     return run.end()
 
 
-def train_step(model, optimizer, x, y, lr):
+def train_step(network, optimizer, x, y, lr):
     """One step of training, in place; the batch's loss and accuracy before it."""
-    logits = model.forward(x)  # (B, 10)
+    logits = network.forward(x)  # (B, 10)
     loss, dlogits = softmax_cross_entropy(logits, y)
-    grads = model.backward(dlogits)
-    optimizer.step(model.params, grads, lr)
+    grads = network.backward(dlogits)
+    optimizer.step(network.params, grads, lr)
     return loss, (logits.argmax(axis=1) == y).mean()
 
 
@@ -114,15 +116,15 @@ def in_parts(*groups, size=50_000):
             yield [group[name][i : i + rows] for group in groups]
 
 
-def evaluate(model, dataset, options):
+def evaluate(network, dataset, options):
     """Mean loss and accuracy of the network as it is on all test images."""
-    model.training = False  # batch normalisation then uses the statistics that it remembers
+    network.training = False  # batch normalisation then uses the statistics that it remembers
     loss = correct = 0
-    for images, y in data.test_batches(dataset):
-        logits = model.forward(data.as_input(images, options))
+    for images, y in data.test_batches(dataset, 100):
+        logits = network.forward(data.as_input(images, options))
         loss += softmax_cross_entropy(logits, y)[0] * len(y)
         correct += (logits.argmax(axis=1) == y).sum()
-    model.training = True
+    network.training = True
     return loss / len(dataset.test_images), correct / len(dataset.test_images)
 
 

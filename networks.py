@@ -30,6 +30,7 @@ class Network(NamedTuple):
     prefix: str  # of the names of its files: "", "resnet_" ...
     check: Callable = lambda options: None  # UserError if its options do not go together
     least_batch: Callable = lambda options: 1  # its options -> the fewest images that it can learn from in a step
+    in_halves: bool = False  # whether two threads share a batch in training by hand: where it is right, and pays
     bfloat16_on_cuda: bool = False  # whether --amp is the default there
 
 
@@ -117,6 +118,7 @@ VIT = Network(
     arrays=vit_arrays,
     prefix="vit_",
     check=check_vit,
+    in_halves=True,
 )
 
 NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT}

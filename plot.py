@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from support import program
 from support.drawing import INK, TEST, TRAIN, logarithmic, new_axes, save, style_axes
 from support.errors import UserError
-from support.files import open_folder
+from support.files import open_folder, spare
 from support.history import load_history
 from support.options import Parser
 
@@ -99,6 +99,7 @@ def main(argv=None):
     if len(paths) > len(COLOURS):
         parser.error(f"{len(paths)} runs are too many for one picture: name at most {len(COLOURS)}")
     out = Path(arguments.out)
+    spare(out, *paths)
     open_folder(str(out.parent))
     runs = [load_history(path) for path in paths]
     save(comparison(dict(zip(labels(paths, [options for options, _ in runs]), runs, strict=True))), out)

@@ -2,8 +2,7 @@
 
 After He, Zhang, Ren & Sun 2015 (Deep Residual Learning for Image Recognition), small enough for digits:
 
-    stem      convolution with stride 2 and normalisation         (B, 28, 28, 1)  -> (B, 14, 14, 16)
-    relu      max(x, 0)                                           (B, 14, 14, 16) -> (B, 14, 14, 16)
+    stem      convolution with stride 2, normalisation, ReLU      (B, 28, 28)     -> (B, 14, 14, 16)
     block 1   two convolutions and a shortcut past them           (B, 14, 14, 16) -> (B, 14, 14, 16)
     block 2   with stride 2: half the size, twice the channels    (B, 14, 14, 16) -> (B, 7, 7, 32)
     block 3   the same again (7 / 2, rounded up)                  (B, 7, 7, 32)   -> (B, 4, 4, 64)
@@ -112,7 +111,9 @@ class BatchNorm:
             mean, var = self.statistics.values()
             self.centred = x - mean
         self.inverse = 1 / np.sqrt(var + self.eps)  # (C,)
-        return gamma * self.inverse * self.centred + beta
+        y = self.centred * (gamma * self.inverse)
+        y += beta  # in place, as in mlp_np.py: the sum needs no second array
+        return y
 
     def backward(self, dy):
         """dy -> dx, both (B, height, width, C).
@@ -134,7 +135,11 @@ class BatchNorm:
         if not self.training:
             return gamma * self.inverse * dy
         n = dy.size // len(gamma)
-        return gamma * self.inverse * (dy - self.centred * (self.inverse * dgamma / n) - dbeta / n)
+        dx = self.centred * (-self.inverse * dgamma / n)  # -xhat dgamma / N, and the rest of the formula in place
+        dx += dy
+        dx -= dbeta / n
+        dx *= gamma * self.inverse
+        return dx
 
     def remember(self, mean, var, n):
         """Move the remembered statistics a tenth of the way; like PyTorch, remember the unbiased variance."""
@@ -217,8 +222,8 @@ class Block:
         # gradient becomes on its way through the convolutions, x also receives dz2 unchanged (where the shape changes,
         # through a single small convolution).
         dz2 = dy * (self.y > 0)
-        da1 = second.backward(dz2)
-        dz1 = da1 * (self.a1 > 0)
+        dz1 = second.backward(dz2)  # da1 so far
+        dz1 *= self.a1 > 0
         return first.backward(dz1) + shortcut.backward(dz2)
 
 
@@ -239,7 +244,7 @@ class Mean:
 class Linear:
     """y = x W + b, as in mlp_np.py, for each of the rows that x consists of. Without bias, y = x W."""
 
-    def __init__(self, rng, inputs, outputs, gain=1, bias=True):
+    def __init__(self, rng, inputs, outputs, bias=True, gain=1):
         # Variance 1 / inputs: inputs of variance 1 give outputs of variance 1 (LeCun et al. 1998). A gain of 2, as in
         # mlp_np.py, is for inputs that a ReLU has halved.
         self.params = {"W": rng.normal(0, np.sqrt(gain / inputs), (inputs, outputs))}
@@ -249,7 +254,9 @@ class Linear:
     def forward(self, x):
         """x (..., inputs) -> y (..., outputs)."""
         self.rows = x.reshape(-1, x.shape[-1])  # (N, inputs): all rows of all images, one below the other
-        y = self.rows @ self.params["W"] + self.params.get("b", 0)  # (N, outputs)
+        y = self.rows @ self.params["W"]  # (N, outputs)
+        if "b" in self.params:
+            y += self.params["b"]
         return y.reshape(*x.shape[:-1], -1)
 
     def backward(self, dy):
@@ -257,7 +264,7 @@ class Linear:
         dy_rows = dy.reshape(-1, dy.shape[-1])  # (N, outputs)
         self.grads = {"W": self.rows.T @ dy_rows}
         if "b" in self.params:
-            self.grads["b"] = dy_rows.sum(axis=0)
+            self.grads["b"] = channel_sum(dy_rows)
         return (dy_rows @ self.params["W"].T).reshape(*dy.shape[:-1], -1)
 
 
@@ -284,22 +291,23 @@ class Network:
         }
 
     def forward(self, x):
-        """Images x (B, 28, 28) to logits (B, 10). Keeps what backward needs, and each layer's output."""
+        """Images x (B, 28, 28) to logits (B, 10). Keeps what backward needs."""
         for layer in walk(self.layers).values():
             layer.training = self.training
-        self.outputs = {}
-        for name, layer in self.layers.items():
-            x = self.outputs[name] = layer.forward(x)
+        for layer in self.layers.values():
+            x = layer.forward(x)
         return x
 
     def backward(self, dlogits):
         """From d loss / d logits (B, 10) to the gradients, with the keys and shapes of params.
 
-        Keeps d loss / d output of each layer in `gradients`, and d loss / d images as its "x".
+        Keeps d loss / d images in `gradients` as "x", and when testing d loss / d output of each layer by its name;
+        when training, memory that is used again is faster.
         """
         self.gradients, dy = {}, dlogits
         for name, layer in reversed(self.layers.items()):
-            self.gradients[name] = dy
+            if not self.training:
+                self.gradients[name] = dy
             dy = layer.backward(dy)
         self.gradients["x"] = dy  # (B, 28, 28)
         return self.collect("grads")
@@ -354,10 +362,11 @@ def check_layers(layers, rng):
             for param in getattr(inner, "params", {}).values():
                 param += rng.normal(0, 0.3, param.shape)  # a gamma of 1 would hide that it was forgotten
         for name, difference in differences(layer, rng.normal(size=shape), title).items():
-            print(f"{title:21} d{name:22} {difference:.1e}")
+            print(f"{title:21} d{name:27} {difference:.1e}")
 
 
 def check():
+    """Every layer of this file, and a small network of them."""
     rng = np.random.default_rng(1)
     testing = BatchNorm(3)
     testing.training, testing.statistics = False, {"mean": rng.normal(size=3), "var": rng.uniform(0.5, 2, 3)}
@@ -371,7 +380,7 @@ def check():
         ("Block, stride 2", Block(rng, 2, 3, stride=2), (2, 5, 4, 2)),
         ("Mean", Mean(), (2, 3, 4, 2)),
         ("Linear", Linear(rng, 4, 3), (5, 4)),
-        ("Linear without bias", Linear(rng, 4, 3, bias=False), (2, 3, 4)),
+        ("Linear without bias", Linear(rng, 4, 5, bias=False), (2, 3, 4)),
         ("ResNet", ResNet(widths=(2,), dtype=np.float64), (2, 6, 7)),
     ]
     check_layers(layers, rng)

@@ -81,11 +81,13 @@ class LayerNorm:
     def forward(self, x):
         """x (B, T, C) -> y of the same shape. The means run over the C channels of each patch."""
         gamma, beta = self.params.values()
-        centred = x - x.mean(axis=-1, keepdims=True)  # (B, T, C)
-        var = (centred * centred).mean(axis=-1, keepdims=True)  # (B, T, 1)
+        self.xhat = x - row_sum(x) / len(gamma)  # (B, T, C), x - mean: its scale comes below, in place
+        var = row_sum(self.xhat * self.xhat) / len(gamma)  # (B, T, 1)
         self.inverse = 1 / np.sqrt(var + self.eps)  # (B, T, 1)
-        self.xhat = centred * self.inverse
-        return gamma * self.xhat + beta
+        self.xhat *= self.inverse
+        y = self.xhat * gamma
+        y += beta
+        return y
 
     def backward(self, dy):
         """dy -> dx, both (B, T, C).
@@ -103,9 +105,17 @@ class LayerNorm:
         gamma = self.params["gamma"]
         self.grads = {"gamma": channel_sum(dy * self.xhat), "beta": channel_sum(dy)}
         dxhat = dy * gamma
-        mean = dxhat.mean(axis=-1, keepdims=True)  # (B, T, 1)
-        along_xhat = (dxhat * self.xhat).mean(axis=-1, keepdims=True)  # (B, T, 1)
-        return self.inverse * (dxhat - mean - self.xhat * along_xhat)
+        mean = row_sum(dxhat) / len(gamma)  # (B, T, 1)
+        along_xhat = row_sum(dxhat * self.xhat) / len(gamma)  # (B, T, 1)
+        dx = dxhat - mean  # and the rest of the formula in place
+        dx -= self.xhat * along_xhat
+        dx *= self.inverse
+        return dx
+
+
+def row_sum(x):
+    """The sum over the last axis: (..., C) -> (..., 1). A product with ones is faster than x.sum."""
+    return (x.reshape(-1, x.shape[-1]) @ np.ones(x.shape[-1], x.dtype)).reshape(*x.shape[:-1], 1)
 
 
 class Softmax:
@@ -137,11 +147,6 @@ class Softmax:
         """
         mean = row_sum(dweights * self.weights)  # (..., 1)
         return self.weights * (dweights - mean)
-
-
-def row_sum(x):
-    """The sum over the last axis: (..., T) -> (..., 1). A product with ones is faster than x.sum."""
-    return (x.reshape(-1, x.shape[-1]) @ np.ones(x.shape[-1], x.dtype)).reshape(*x.shape[:-1], 1)
 
 
 def row_max(x):
@@ -209,7 +214,10 @@ class Attention:
         dproducts = dscores * self.scale  # (B, h, T, T), where the products are q k.T
         dq = dproducts @ self.k  # (B, h, T, d)
         dk = dproducts.swapaxes(2, 3) @ self.q  # (B, h, T, d)
-        return query.backward(merge(dq)) + key.backward(merge(dk)) + value.backward(merge(dv))
+        dx = query.backward(merge(dq))
+        dx += key.backward(merge(dk))
+        dx += value.backward(merge(dv))
+        return dx
 
 
 def split(x, heads):
@@ -231,14 +239,15 @@ class MLP:
     def forward(self, x):
         """x (B, T, C) -> y of the same shape."""
         first, second = self.layers.values()
-        self.a = np.maximum(first.forward(x), 0)  # (B, T, 4 C)
+        z = first.forward(x)  # (B, T, 4 C)
+        self.a = np.maximum(z, 0, out=z)  # in place of z, which nobody needs
         return second.forward(self.a)
 
     def backward(self, dy):
         """dy -> dx, both (B, T, C)."""
         first, second = self.layers.values()
-        da = second.backward(dy)  # (B, T, 4 C)
-        dz = da * (self.a > 0)
+        dz = second.backward(dy)  # (B, T, 4 C), da so far
+        dz *= self.a > 0
         return first.backward(dz)
 
 
@@ -260,16 +269,22 @@ class Block:
     def forward(self, x):
         """x (B, T, C) -> y of the same shape."""
         norm1, attention, norm2, mlp = self.layers.values()
-        u = x + attention.forward(norm1.forward(x))
-        return u + mlp.forward(norm2.forward(u))
+        u = attention.forward(norm1.forward(x))
+        u += x
+        y = mlp.forward(norm2.forward(u))
+        y += u
+        return y
 
     def backward(self, dy):
         """dy -> dx, both (B, T, C)."""
         norm1, attention, norm2, mlp = self.layers.values()
         # A sum hands dy to both of its terms whole, as in resnet_np.py. u reached y twice: as it is, and through the
         # MLP. So du = dy + what comes back through the MLP; and dx in the same way from du.
-        du = dy + norm2.backward(mlp.backward(dy))
-        return du + norm1.backward(attention.backward(du))
+        du = norm2.backward(mlp.backward(dy))
+        du += dy
+        dx = norm1.backward(attention.backward(du))
+        dx += du
+        return dx
 
 
 class ViT(Network):
@@ -290,6 +305,7 @@ class ViT(Network):
 
 
 def check():
+    """Every layer of this file, and a small network of them."""
     rng = np.random.default_rng(1)
     layers = [
         ("Patches", Patches(2), (2, 4, 4)),

@@ -75,14 +75,14 @@ EXERCISES = (
     Exercise(
         "softmax_backward",
         (weighted,),
-        (Source("vit_np.py", r"dscores = dweights - ", r"return dscores", doc=True),),
+        (Source("vit_np.py", r"mean = row_sum\(dweights", r"return self\.weights \* ", doc=True),),
         {"dscores": ("scores", lambda g, scores: (Softmax().forward(scores) * g.dweights).sum())},
         entrywise="scores",
     ),
     Exercise(
         "layer_norm_dx",
         (layer_normalised,),
-        (Source("vit_np.py", r"dx = dy \* gamma", r"dx \*= self\.inverse", doc=True),),
+        (Source("vit_np.py", r"dxhat = dy \* gamma", r"dx \*= self\.inverse", doc=True),),
         {"dx": ("x", lambda g, x: (g.layer.forward(x) * g.dy).sum())},
         entrywise="x",
     ),
@@ -90,8 +90,8 @@ EXERCISES = (
         "attention",
         (attended,),
         (
-            Source("vit_np.py", r"dweights = dmixed @", r"dk = dscores\.swapaxes", doc=True),
-            Source("vit_np.py", r"def scale", r"return self\.q\.shape"),
+            Source("vit_np.py", r"dweights = dmixed @", r"dk = dproducts\.swapaxes", doc=True),
+            Source("vit_np.py", r"self\.scale = ", r"self\.scale = "),
         ),
         {f"d{name}": (name, lambda g, array, name=name: attention_loss(g, **{name: array})) for name in "qkv"},
     ),

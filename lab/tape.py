@@ -23,9 +23,9 @@ import mlp_np
 import vit_autograd
 import vit_np
 from autograd_np import Tensor, softmax_cross_entropy
-from lab.figures import BLUISH, GREY, MONO, REDDISH, arrow, box, node, page, text
 from lab.results import ROOT, markdown, save_result
-from support import drawing, program
+from lab.shapes import BLUE, CODE, NOTE, RED, Page, save
+from support import program
 from support.drawing import TEST, TRAIN
 from support.history import machine
 from support.options import Parser
@@ -56,33 +56,29 @@ def graph():
     operations = [found for found in loss.node.ancestors() if found not in leaves]
     names = leaves | dict(zip(operations, CALLED, strict=True))
 
-    figure, axes = page(420, "What the tape records of the five lines, and the walk back")
+    page = Page(420, "What the tape records of the five lines, and the walk back")
     middles = {found: 76 + 129.6 * i for i, found in enumerate(operations)}
-    for number, found in enumerate(reversed(loss.node.ancestors())):
-        if found in leaves:
-            user = next(other for other in operations if found in dict(other.edges))
-            x = middles[user]
-            box(axes, x - 40, 66, 80, 44, "white", TRAIN)
-            text(axes, x, 80, names[found], 13, TRAIN, family=MONO, weight="bold")
-            text(axes, x, 98, shape_of(found), 10, GREY, family=MONO)
-            arrow(axes, (x, 112), (x, 142), color=TRAIN)
-            continue
+    for number, found in enumerate(reversed(operations), 1):
         x = middles[found]
-        node(axes, x, 144, 110, names[found], operation_of(found), shape_of(found), TRAIN, BLUISH)
-        box(axes, x - 58, 256, 116, 104, REDDISH, TEST)
-        text(axes, x, 272, f"visit {number + 1}", 12, TEST, weight="bold")
+        page.node((names[found], operation_of(found), shape_of(found), x, 144, 110), **BLUE)
+        page.box((x - 58, 256, 116, 104), **RED)
+        page.text((x, 272, f"visit {number}"), color=TEST, weight="bold")
         for i, (parent, share) in enumerate(found.edges):
             formula = formula_of(share) + (", summed" if parent in leaves and len(parent.shape) == 1 else "")
-            text(axes, x, 292 + 34 * i, f"{names[parent]}: {formula}", 9, family=MONO)
-            text(axes, x, 307 + 34 * i, kept_by(share), 8, GREY, family=MONO)
-            if parent in middles:
-                arrow(axes, (middles[parent] + 56, 177), (x - 57, 177), color=TRAIN, width=2)
-                arrow(axes, (x - 59, 308), (middles[parent] + 60, 308), color=TEST, width=2)
-    text(axes, 26, 230, "forward: blue, each value is made after its parents", 11, TRAIN, "left")
-    text(axes, 774, 230, "backward: red, the youngest first", 11, TEST, "right")
-    text(axes, 26, 388, "under each visit: what dy adds to the gradient of each parent, and what is kept for that", 11,
-         GREY, "left")  # fmt: skip
-    return figure
+            page.text((x, 292 + 34 * i, f"{names[parent]}: {formula}"), size=9, **CODE)
+            page.text((x, 307 + 34 * i, kept_by(share)), size=8, **NOTE, **CODE)
+            if parent in leaves:
+                page.node((names[parent], shape_of(parent), x, 66, 86), fill="white", edge=TRAIN)
+                page.arrow(f"{x},110 {x},142")
+            else:
+                before = middles[parent]
+                page.arrow(f"{before + 55},177 {x - 57},177", width=2)
+                page.arrow(f"{x - 58},308 {before + 60},308", TEST, 2)
+    page.text((26, 230, "forward: blue, each value is made after its parents"), size=11, color=TRAIN, ha="left")
+    page.text((774, 230, "backward: red, the youngest first"), size=11, color=TEST, ha="right")
+    note = "under each visit: what dy adds to the gradient of each parent, and what is kept for that"
+    page.text((26, 388, note), size=11, ha="left", **NOTE)
+    return page.figure
 
 
 def operation_of(found):
@@ -220,7 +216,7 @@ def main():
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="?", choices=["graph", "cost"], default="graph")
     if parser.parse_args().what == "graph":
-        drawing.save(graph(), ROOT / "png" / "autograd.png")
+        save(graph(), ROOT / "png" / "autograd.png")
         return
     found = cost()
     save_result("tape", {"command": "python -m lab.tape cost", "found": found, "machine": machine()})

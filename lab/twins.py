@@ -1,6 +1,6 @@
-"""The proof that the two programs are one run, and what the published numbers compared.
+"""The proof that by hand, on the tape and in PyTorch it is one run, and what the published numbers compared.
 
-    python -m lab.twins           both programs in lockstep, in float64 and in float32 -> png/twins.png
+    python -m lab.twins           all three in lockstep, in float64 and in float32 -> png/twins.png
     python -m lab.twins resnet    the same for the residual network -> png/twins_resnet.png
     python -m lab.twins vit       and for the transformer, also with a bias in its keys -> png/twins_vit.png
     python -m lab.twins inits     the published recipes with each first weights in each framework -> a table
@@ -20,6 +20,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -29,9 +30,9 @@ from matplotlib.figure import Figure
 import data
 import main_np
 import main_torch
-import vit_np
 from lab import results
 from networks import parse_options
+from resnet_np import walk
 from support import drawing, program
 from support.drawing import INK, TEST, TRAIN, logarithmic, style_axes
 from support.history import machine
@@ -43,11 +44,13 @@ SEEDS = range(5)
 
 
 class Step(NamedTuple):
-    """Where both networks are after a step."""
+    """Where the networks are after a step: by hand, on the tape (None with key biases) and in PyTorch."""
 
     loss_np: float
+    loss_tape: float | None
     loss_torch: float
     params_np: dict
+    params_tape: dict | None
     params_torch: dict
     statistics_np: dict
     statistics_torch: dict
@@ -55,7 +58,7 @@ class Step(NamedTuple):
 
 
 def lockstep(options, key_bias=False):
-    """Train both networks side by side on the same batches and yield a `Step` for each.
+    """Train the networks side by side on the same batches and yield a `Step` for each.
 
     key_bias: give a transformer's keys a bias, which vit_np.py proves to be of no use.
     """
@@ -64,6 +67,7 @@ def lockstep(options, key_bias=False):
 
     ours, our_optimizer = main_np.build(options)
     theirs, their_optimizer = main_torch.build(options)
+    tape = main_np.build(SimpleNamespace(**vars(options) | {"autograd": True})) if not key_bias else None
     if key_bias:
         our_optimizer, their_optimizer = add_key_biases(ours, theirs, options)
     kept = {}
@@ -75,12 +79,14 @@ def lockstep(options, key_bias=False):
         x = data.as_input(images, options)
         lr = learning_rate(step, plan.steps, options)
         loss_np, _ = main_np.train_step(ours, our_optimizer, x, y, lr)
+        loss_tape = float(main_np.train_step(*tape, x, y, lr)[0]) if tape else None
         x, y = torch.from_numpy(x), torch.from_numpy(y)
         loss_torch, _ = main_torch.train_step(theirs, their_optimizer, x, y, lr)
         by_hand, by_torch = main_np.get_arrays(ours, our_optimizer), get_arrays(theirs, their_optimizer)
         disagreeing = int(((ours.z1 > 0) != (kept["z1"] > 0)).sum()) if kept else 0
         yield Step(
-            float(loss_np), float(loss_torch), by_hand["params"], by_torch["params"],
+            float(loss_np), loss_tape, float(loss_torch),
+            by_hand["params"], tape and tape[0].params, by_torch["params"],
             by_hand["statistics"], by_torch["statistics"], disagreeing,
         )  # fmt: skip
 
@@ -90,7 +96,7 @@ def add_key_biases(ours, theirs, options):
     for path, layer in theirs.named_modules():
         if path.endswith("attention"):
             layer.key.bias = torch.nn.Parameter(torch.zeros_like(layer.query.bias))
-            inner = vit_np.walk(ours.layers)[f"{path}.key"]
+            inner = walk(ours.layers)[f"{path}.key"]
             inner.params["b"] = np.zeros_like(inner.params["W"][0])
     ours.params = ours.collect("params")
     our_optimizer, their_optimizer = main_np.Optimizer(ours.params, options), main_torch.make_optimizer(theirs, options)
@@ -115,9 +121,12 @@ PROOFS = {
 
 def record(options, key_bias=False):
     """What `picture` draws of a run, a number for every step."""
-    run = {"loss_np": [], "loss_torch": [], "difference": [], "disagreeing": []}
+    run = {"loss_np": [], "loss_tape": [], "loss_torch": [], "tape": [], "difference": [], "disagreeing": []}
     for step in lockstep(options, key_bias):
         run["loss_np"].append(step.loss_np)
+        if step.params_tape:
+            run["loss_tape"].append(step.loss_tape)
+            run["tape"].append(largest_difference(step.params_np, step.params_tape))
         run["loss_torch"].append(step.loss_torch)
         run["difference"].append(largest_difference(step.params_np, step.params_torch))
         run["disagreeing"].append(step.disagreeing)
@@ -134,6 +143,9 @@ def prove(model):
         difference = runs[kind]["difference"]
         print(f"{kind}: after {len(difference)} steps no two weights differ by more than {difference[-1]:.1e}")
         found[kind] = {"final": difference[-1], "largest": max(difference), "every 500 steps": difference[499::500]}
+        if tape := runs[kind]["tape"]:
+            print(f"{kind}: by hand and on the tape, they differ by {tape[-1]:.1e}")
+            found[kind]["tape"] = {"final": tape[-1], "largest": max(tape), "every 500 steps": tape[499::500]}
     drawing.save(picture(runs), results.ROOT / "png" / f"{name}.png")
     command = f"python -m lab.twins {model}".removesuffix(" mlp")
     made = {"command": command, "steps": len(difference), "difference": found, "machine": machine()}
@@ -144,18 +156,20 @@ def picture(runs):
     """The proof in one picture: both losses on top of each other, and how far apart the weights are.
 
     runs: {"float64": run, "float32": run}, for a transformer also {KEY_BIAS: run}, where a run holds for every step
-    "loss_np", "loss_torch", "difference", the largest between any two weights, and "disagreeing", how many ReLUs were
-    on in one only.
+    "loss_np", "loss_tape", "loss_torch", "difference", the largest between any two weights by hand and in PyTorch,
+    "tape", the same between by hand and on the tape, and "disagreeing", how many ReLUs were on in one only.
     """
     figure = Figure(figsize=(8, 8), layout="constrained", facecolor="white")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 5))
 
     run = runs["float64"]
     steps = np.arange(1, len(run["difference"]) + 1)
-    style_axes(above, "Two programs, one run: the loss at every step", "cross-entropy loss")
+    style_axes(above, "Three ways to the derivatives, one run: the loss at every step", "cross-entropy loss")
     logarithmic(above)
     above.plot(steps, run["loss_np"], color=TRAIN, alpha=0.4, linewidth=2.5, label="NumPy, derivatives by hand")
     above.plot(steps, run["loss_torch"], color=INK, linewidth=0.4, label="PyTorch, autograd (the thin line inside)")
+    some = slice(len(steps) // 40, None, max(1, len(steps) // 20))
+    above.plot(steps[some], run["loss_tape"][some], ".", color=TEST, markersize=5, label="NumPy, a tape (the dots)")
     above.set_ylim(np.percentile(run["loss_np"], 0.5) / 2, max(run["loss_np"]) * 2)
     legend = above.legend(loc="upper right", frameon=False)
     legend.get_lines()[1].set_linewidth(1.2)
@@ -172,6 +186,13 @@ def picture(runs):
         under = KEY_BIAS in runs and kind == "float64"  # above its line runs the other
         below.annotate(f"in {kind}: {difference[-1]:.1g}", end, (0, -10 if under else 10), textcoords="offset points",
                        ha="right", va="top" if under else "baseline", color=color, fontweight="bold")  # fmt: skip
+    tape = np.array(run["tape"])
+    below.plot(steps, np.where(tape > 0, tape, np.nan), color=TRAIN, linewidth=1, linestyle=(0, (1, 1)))
+    equal = [kind for kind in ("float32", "float64") if not any(runs[kind]["tape"])]
+    apart = f"0 at every step in {' and '.join(equal)}" if equal else f"{tape[-1]:.1g} in float64 (dotted)"
+    below.annotate(f"on the tape and by hand: {apart}", (0.01, 0.94), xycoords="axes fraction", color=TRAIN,
+                   fontweight="bold")  # fmt: skip
+    below.annotate("in PyTorch and by hand: the lines", (0.01, 0.88), xycoords="axes fraction", color=INK)
     for dtype, color in [("float32", TEST), ("float64", TRAIN)]:
         unit = np.finfo(dtype).eps / 2
         below.axhline(unit, color=color, linewidth=1.2, linestyle=(0, (4, 3)))

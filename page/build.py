@@ -27,14 +27,33 @@ from support.program import run
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "page"
-MAX_BYTES = 1_600_000  # of the page: the size of a photograph
+MAX_BYTES = 1_700_000  # of the page: the size of a photograph
 READ, MISREAD = 50, 10  # the test images to pick from: the first ones, then the first that the network misreads
 # The images that a new network learns from in section 5, and those that test it. Their number, and the settings that
 # the page opens with, were chosen on held-out training images (tests/page/test_learn.py repeats it): 1,000 are enough
 # for 85 %, and 1,500 leave some margin.
 TRAINING, TESTING = 1500, 500
 # The script, in the order in which its parts go into the page.
-SCRIPTS = ("mlp", "state", "numbers", "pictures", "digit", "passes", "step", "learn", "start")
+SCRIPTS = (
+    "mlp",
+    "state",
+    "numbers",
+    "pictures",
+    "digit",
+    "passes",
+    "network",
+    "step",
+    "fool",
+    "open",
+    "learn",
+    "start",
+)
+FUNCTIONS = ("forward", "softmax_cross_entropy", "backward")  # of mlp_np.py, whose lines the page shows
+# How the lines begin that compute what page/network.js shows.
+COMPUTED = {
+    name: rf"(self\.)?{name} [+]?= " for name in ("x", "z1", "a1", "loss", "dW2", "db2", "da1", "dz1", "dW1", "db1")
+}
+COMPUTED |= {"logits": r"return self\.a1", "p": "(shifted|exp|total|dlogits) = ", "dlogits": r"dlogits(\[| /=)"}
 
 
 def main(argv=None):
@@ -51,15 +70,22 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     if not arguments.out or Path(arguments.out).is_dir():
         raise UserError(f"--out {arguments.out or 'is empty: it'} must be the name of a file")
+    if Path(arguments.out).resolve() in read_from(arguments.weights):
+        raise UserError(f"--out {arguments.out} is what the page is made from: give it another name")
     page = build(*load_mlp(arguments.weights)).encode()
     if len(page) > MAX_BYTES:
         raise UserError(
             f"the page of {arguments.weights} would have {len(page):,} bytes, more than {MAX_BYTES:,}: "
-            "train with fewer --hidden units (540 fit)"
+            "train with fewer --hidden units (560 fit)"
         )
     with replacing(arguments.out) as file:
         file.write(page)
     print(f"see {arguments.out}: {len(page):,} bytes")
+
+
+def read_from(weights):
+    """The files that the page is made from, which it must not replace."""
+    return {Path(weights).resolve(), ROOT / "mlp_np.py", *FOLDER.iterdir()} - {FOLDER / "index.html"}
 
 
 def load_mlp(path):
@@ -85,8 +111,11 @@ def assemble(run, network):
     script = "\n".join((FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
     parts = {"policy": policy(script, read["page.css"]), "style": read["page.css"], "script": script}
     parts |= {"run": html.escape(run), "network": json.dumps(network).replace("<", "\\u003c")}
-    parts |= {f"{name}_lines": html.escape(lines(name)) for name in ("forward", "backward", "softmax_cross_entropy")}
-    return re.sub(r"\{\{(\w+)\}\}", lambda hole: parts[hole[1]], read["template.html"])
+    parts |= {f"{name}_lines": "L{}-L{}".format(*lines(name)) for name in FUNCTIONS}
+    parts["last_line"] = f"L{lines('backward')[1] - 1}"  # the line before `return`: after it, dx would follow
+    parts["code"] = "".join(map(code, FUNCTIONS))
+    template = read["template.html"].replace('href="../', 'target="_blank" rel="noopener" href="../')  # keep the work
+    return re.sub(r"\{\{(\w+)\}\}", lambda hole: parts[hole[1]], template)
 
 
 def policy(script, style):
@@ -99,13 +128,25 @@ def policy(script, style):
 
 
 def lines(function):
-    """Where that function is in mlp_np.py, as the end of a link: "L71-L78"."""
+    """The first and the last line of that function in mlp_np.py, counted from 1."""
     source = (ROOT / "mlp_np.py").read_text(encoding="utf-8").splitlines()
     first = next(n for n, line in enumerate(source) if re.match(rf" *def {function}\(", line))
     indent = len(source[first]) - len(source[first].lstrip())
     inside = [n for n in range(first + 1, len(source)) if source[n].strip()]
     last = next((n for n in inside if len(source[n]) - len(source[n].lstrip()) <= indent), len(source))
-    return f"L{first + 1}-L{max(n for n in inside if n < last) + 1}"
+    return first + 1, max(n for n in inside if n < last) + 1
+
+
+def code(function):
+    """Those lines of that function that compute something, as HTML: each with the name of what it computes."""
+    first, last = lines(function)
+    items = []
+    for line in (ROOT / "mlp_np.py").read_text(encoding="utf-8").splitlines()[first:last]:
+        statement = line.partition("  #")[0].strip()
+        for name, start in COMPUTED.items():
+            if re.match(start, statement):
+                items.append(f'<div role="option" data-stage="{name}"><code>{html.escape(statement)}</code></div>')
+    return f'<h3>{function}</h3><div role="listbox" aria-label="the lines of {function}">{"".join(items)}</div>'
 
 
 def run_line(options, history):
@@ -125,7 +166,11 @@ def network(model, options):
         for (name, p), scale, whole in zip(model.params.items(), scales, packed, strict=True)
     }
     x = data.as_input(dataset.test_images, options).astype(np.float32)
-    p = softmax(model.forward(x))
+    with np.errstate(over="ignore", invalid="ignore"):
+        logits = model.forward(x)
+    if not np.isfinite(logits).all():
+        raise UserError("the network's weights are too large to compute with: train again with a lower --lr")
+    p = softmax(logits)
     wrong = np.flatnonzero(p.argmax(axis=1) != dataset.test_labels)
     chosen = [*range(READ), *wrong[wrong >= READ][:MISREAD].tolist()]
     belief = p[chosen, dataset.test_labels[chosen]] + ~np.isin(chosen, wrong)  # in the true digit, of the misread

@@ -1,4 +1,4 @@
-/* Section 5: a new network learns from the images that the page carries, and can be made to learn wrongly. */
+/* Learn from nothing: a new network learns from the images that the page carries, and can be made to learn wrongly. */
 
 // --- Random numbers: the same ones for the same seed ----------------------------------------------------------------
 
@@ -49,7 +49,7 @@ function firstWeights(init, hidden, random) {
 
 const rows = (images) => {
   const x = new Float64Array(784 * images.length);
-  images.forEach((image, n) => x.set(asInput(image.pixels), 784 * n));
+  images.forEach((image, n) => x.set(asInput(image.pixels, "standardised"), 784 * n));
   return x;
 };
 const trainingRows = rows(trainingImages), testingRows = rows(testingImages);
@@ -180,36 +180,39 @@ class Canvas {
 
 /** Two curves, for the batches and the test images, and faintly those of the previous run. */
 class Curves extends Canvas {
-  constructor(host, learning, { name, training, tested, least, most, format }) {
+  constructor(host, learning, { name, training, tested, least, most, guess, format }) {
     super(host);
-    Object.assign(this, { learning, name, training, tested, least, most, format });
+    Object.assign(this, { learning, name, training, tested, least, most, guess, format });
   }
 
   paint() {
-    const { width, learning: { training: run, before } } = this, height = 164;
+    const { width, learning: { training: run, before } } = this, narrow = width < 240, height = narrow ? 110 : 190;
     if (!width || !this.visible || !run) return;
     const values = run[this.training], tests = run.tested.map((test) => ({ step: test.step, v: test[this.tested] }));
     const old = before?.tested.map((test) => ({ step: test.step, v: test[this.tested] })) ?? [];
     const finite = [...values, ...tests.map((test) => test.v)].filter(Number.isFinite);
-    const high = Math.min(finite.reduce((a, b) => Math.max(a, b), this.least), this.most);
+    const latest = Math.max(...[values.at(-1), tests.at(-1)?.v].filter(Number.isFinite), 0); // never out of sight
+    const high = Math.max(Math.min(finite.reduce((a, b) => Math.max(a, b), this.least), this.most), 1.2 * latest * (latest > this.most));
     const steps = Math.max(run.step, 100), context = fit(this.canvas, width, height);
-    const left = 40, right = width - 92, top = 14, bottom = height - 26;
+    const left = narrow ? 34 : 40, right = width - (narrow ? 46 : 84), top = 14, bottom = height - 26;
     const x = (step) => left + ((right - left) * step) / steps;
     const y = (v) => bottom - (bottom - top) * Math.min(v / high, 1.02);
-    context.font = `12px ${colours.mono}`;
+    context.font = colours.small;
     context.lineJoin = "round";
     context.textBaseline = "middle";
-    for (const share of [0, 0.5, 1]) {
-      context.fillStyle = colours.line;
-      context.fillRect(left, Math.round(y(share * high)), right - left, 1);
+    for (const value of [0, this.guess, high]) { // what guessing would give stands between nothing and the most
+      if (value === this.guess && y(0) - y(value) < 12) continue;
+      context.fillStyle = value === this.guess ? colours.muted : colours.line;
+      context.fillRect(left, Math.round(y(value)), right - left, 1);
       context.fillStyle = colours.muted;
       context.textAlign = "right";
-      context.fillText(this.format(share * high), left - 6, y(share * high));
+      if (value === high && y(this.guess) - y(high) < 12) continue;
+      context.fillText(this.format(value), left - 6, y(value));
     }
     context.textAlign = "left";
     context.fillText("0", left, height - 8);
     context.textAlign = "right";
-    context.fillText(`step ${steps.toLocaleString("en")}`, right, height - 8);
+    context.fillText(`${narrow ? "" : "step "}${steps.toLocaleString("en")}`, right, height - 8);
     context.textAlign = "left";
 
     const line = (points, colour, thick, dash = []) => {
@@ -223,7 +226,7 @@ class Curves extends Canvas {
     };
     const stride = Math.max(1, Math.floor(values.length / 400));
     const trail = values.flatMap((v, n) => (n % stride && n < values.length - 1 ? [] : [{ step: n + 1, v }]));
-    line(old, colours.off, 2, [2, 4]);
+    line(old, colours.muted, 2, [2, 4]);
     line(trail, colours.muted, 1.25);
     line(tests, colours.accent, 2.5);
 
@@ -239,10 +242,10 @@ class Curves extends Canvas {
     }
     for (const { words, v, y, colour } of labels) {
       context.fillStyle = colour;
-      context.font = `600 13px ${colours.mono}`;
-      context.fillText(this.format(v), right + 8, y - 7);
-      context.font = `12px ${colours.mono}`;
-      context.fillText(words, right + 8, y + 7);
+      context.font = `600 ${colours.small}`;
+      context.fillText(this.format(v), right + 6, y - 7);
+      context.font = colours.small;
+      context.fillText(narrow ? words.slice(0, 5) : words, right + 6, y + 7);
     }
     const last = labels.map(({ words, v }) => `${words} ${this.format(v)}`).join(", ");
     this.canvas.setAttribute("aria-label", `${this.name} up to step ${run.step}: ${last || "nothing yet"}`);
@@ -290,7 +293,7 @@ class Units extends Canvas {
 
 // --- The controls ---------------------------------------------------------------------------------------------------
 
-const LEARNING_RATES = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1].map((lr) => (given.pixels === "raw" ? lr / 1e4 : lr));
+const LEARNING_RATES = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1];
 const BATCH_SIZES = [1, 8, 32, 128];
 const HIDDEN = [8, 16, 32, 64];
 const PAUSES = 3000; // steps, after which it waits to be started again
@@ -302,8 +305,8 @@ class Learning {
     this.restart();
     const percents = (v) => (Number.isFinite(v) ? `${Math.round(100 * v)}%` : "–");
     const short = (v) => (!Number.isFinite(v) ? "∞" : v < 10 ? v.toFixed(2) : v < 1e5 ? String(Math.round(v)) : v.toExponential(0));
-    new Curves($("losses"), this, { name: "The loss", training: "losses", tested: "loss", least: 2.5, most: 10, format: short });
-    new Curves($("accuracies"), this, { name: "The accuracy", training: "accuracies", tested: "accuracy", least: 1, most: 1, format: percents });
+    new Curves($("losses"), this, { name: "The loss", training: "losses", tested: "loss", least: 2.5, most: 10, guess: Math.log(10), format: short });
+    new Curves($("accuracies"), this, { name: "The accuracy", training: "accuracies", tested: "accuracy", least: 1, most: 1, guess: 0.1, format: percents });
     new Units($("units"), this);
 
     $("start").addEventListener("click", () => this.toggle());
@@ -313,30 +316,16 @@ class Learning {
       this.training.test();
       this.show();
     });
-    $("anew").addEventListener("click", () => {
-      this.pause();
-      this.restart();
-      this.show();
-    });
-    $("reseed").addEventListener("click", () => {
-      this.seed++;
-      this.restart();
-      this.show();
-    });
     $("check").addEventListener("click", () => this.check());
     for (const id of ["new-lr", "new-batch"]) $(id).addEventListener("input", () => this.show());
-    for (const id of ["new-hidden", "new-init"]) {
-      $(id).addEventListener("input", () => {
-        this.restart();
-        this.show();
-      });
-    }
-    for (const box of document.querySelectorAll("[data-mistake] input")) {
-      box.addEventListener("change", () => {
-        this.restart();
-        this.show();
-      });
-    }
+    const again = (event) => {
+      if (event.currentTarget.id === "anew") this.pause();
+      if (event.currentTarget.id === "reseed") this.seed++;
+      this.restart();
+      this.show();
+    };
+    for (const id of ["anew", "reseed"]) $(id).addEventListener("click", again);
+    for (const control of [$("new-hidden"), $("new-init"), ...document.querySelectorAll("[data-mistake] input")]) control.addEventListener("input", again);
   }
 
   get lr() { return LEARNING_RATES[$("new-lr").value]; }
@@ -370,6 +359,7 @@ class Learning {
   }
 
   pause() {
+    if (this.running) announce(`Paused. ${$("progress").textContent}`);
     this.running = false;
   }
 
@@ -384,7 +374,7 @@ class Learning {
 
   /** The digit on the pad. */
   read() {
-    const { p } = softmaxCrossEntropy(new MLP(this.training.model.params).forward(asInput(pixels)), [0]);
+    const { p } = softmaxCrossEntropy(new MLP(this.training.model.params).forward(asInput(pixels, "standardised")), [0]);
     this.p = p;
     this.answer = argmax(p);
   }
@@ -429,7 +419,8 @@ class Learning {
     if (this.training.broken()) return;
     const rows = this.training.check(this.batchSize);
     const apart = ({ byHand, measured }) => Math.abs(byHand - measured) / Math.max(Math.abs(byHand), Math.abs(measured), 1e-9);
-    const worst = rows.reduce((a, b) => (apart(b) > apart(a) ? b : a)), ratio = worst.byHand / worst.measured;
+    const worst = rows.reduce((a, b) => (apart(b) > apart(a) ? b : a)), factor = Math.round(worst.byHand / worst.measured);
+    const allTimes = factor > 1 && rows.every(({ byHand, measured }) => Math.abs(byHand / measured / factor - 1) < 0.01);
     const both = `dW1[${worst.i}, ${worst.j}] is ${text(worst.byHand)} by hand and ${text(worst.measured)} measured`;
     $("checked").textContent = rows.every(({ byHand }) => byHand === 0)
       ? this.training.step
@@ -438,7 +429,7 @@ class Learning {
       : apart(worst) < 1e-3
         ? `They agree: ${both}, and none of the eight that were checked differs more. The backward pass is right; if something is wrong, it is elsewhere.`
         : `They disagree: ${both}` +
-          (Math.abs(ratio - Math.round(ratio)) < 0.01 * ratio && ratio > 1.5 ? `, ${Math.round(ratio)} times as large.` : ".") +
+          (allTimes ? `, and all eight that were checked are ${factor} times as large.` : ".") +
           " The backward pass is wrong.";
   }
 }

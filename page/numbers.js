@@ -15,7 +15,7 @@ function percent(p) {
 
 const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 const sum = (a, b) => `${text(a)} ${b < 0 ? "-" : "+"} ${text(Math.abs(b))}`;
-const W1 = (i, j) => model.params.W1[i * H + j];
+const W1 = (i, j) => model.params.W1[i * H + j], W2 = (j, k) => model.params.W2[j * 10 + k];
 const total = () => now.logits.reduce((sum, z) => sum + Math.exp(z), 0);
 
 function fromPixel(i) {
@@ -28,8 +28,11 @@ const NUMBERS = {
   x: [({ i }) => now.x[i], ({ i }) => `${fromPixel(i)}, row ${Math.floor(i / 28)}, column ${i % 28}`],
   W1: [({ i, j }) => W1(i, j), ({ i, j }) => `the weight from pixel ${i} to unit ${j}; times x[${i}] = ${text(now.x[i])} ` +
     `it adds ${text(now.x[i] * W1(i, j))} to z1[${j}]`],
+  z1: [({ j }) => now.z1[j], ({ j }) => `x @ W1[:, ${j}] + b1[${j}] = ${sum(now.z1[j] - model.params.b1[j], model.params.b1[j])}`],
   a1: [({ j }) => now.a1[j], ({ j }) => `max(z1[${j}], 0), where z1[${j}] = x @ W1[:, ${j}] + b1[${j}] = ` +
     `${sum(now.z1[j] - model.params.b1[j], model.params.b1[j])} = ${text(now.z1[j])}`],
+  W2: [({ j, k }) => W2(j, k), ({ j, k }) => `the weight from unit ${j} to digit ${k}; times a1[${j}] = ${text(now.a1[j])} ` +
+    `it adds ${text(now.a1[j] * W2(j, k))} to logits[${k}]`],
   logits: [({ k }) => now.logits[k], ({ k }) => `a1 @ W2[:, ${k}] + b2[${k}] = ` +
     sum(now.logits[k] - model.params.b2[k], model.params.b2[k])],
   p: [({ k }) => percent(now.p[k]), ({ k }) => `exp(logits[${k}]) / sum(exp(logits)) = exp(${text(now.logits[k])}) / ${text(total())}`],
@@ -40,6 +43,7 @@ const NUMBERS = {
   da1: [({ j }) => now.da1[j], ({ j }) => `dlogits @ W2[${j}, :]`],
   dz1: [({ j }) => now.dz1[j], ({ j }) => `da1[${j}] * (z1[${j}] > 0) = ${text(now.da1[j])} * ${Number(now.z1[j] > 0)}`],
   dW1: [({ i, j }) => now.dW1[i * H + j], ({ i, j }) => `x[${i}] * dz1[${j}] = ${text(now.x[i])} * ${text(now.dz1[j])}`],
+  dx: [({ i }) => fool.dx[i], ({ i }) => `dz1 @ W1[${i}, :], for the loss of reading ${fool.goal}; this pixel is ${fool.pixels[i]} of 255`],
   db1: [({ j }) => now.db1[j], ({ j }) => `dz1[${j}]`],
 };
 
@@ -69,6 +73,8 @@ function point(name, at) {
   showReadout();
   for (const grid of grids) grid.draw();
   for (const bars of allBars) bars.mark();
+  network.look();
+  showDock();
 }
 
 function showReadout() {
@@ -81,6 +87,7 @@ function showReadout() {
 function showUnit() {
   for (const place of document.querySelectorAll("[data-unit]")) place.textContent = unit;
   grids.find((grid) => grid.name === "W1")?.paint();
+  allBars.find((bars) => bars.name === "W2")?.paint();
 }
 
 // --- Colours -------------------------------------------------------------------------------------------------------
@@ -91,8 +98,9 @@ let colours = {};
 /** The colours for the screen, or for paper (those that page.css names first). */
 function readColours(onPaper = false) {
   const style = onPaper ? document.styleSheets[0].cssRules[0].style : getComputedStyle(document.documentElement);
-  const names = ["negative-far", "negative", "zero", "positive", "positive-far", "ink", "paper", "off", "muted", "line", "accent", "mono"];
+  const names = ["negative-far", "negative", "zero", "positive", "positive-far", "ink", "paper", "off", "muted", "line", "accent", "back", "mono"];
   colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  colours.small = `${0.75 * parseFloat(getComputedStyle(document.documentElement).fontSize)}px ${colours.mono}`; // of the reader's size
   const rgb = (name) => [1, 3, 5].map((at) => parseInt(colours[name].slice(at, at + 2), 16));
   const ramp = (...names) => {
     const stops = names.map(rgb);

@@ -1,17 +1,18 @@
-/* Sections 2 and 3: the forward and the backward pass of the digit, number by number. */
+/* The forward and the backward pass of the digit, number by number. */
 
-const UNIT_COLUMNS = Math.min(32, Math.ceil(Math.sqrt(2 * H)));
-let most = []; // the units with the largest dz1, whose dW1 is shown
-const MOST = Math.min(12, H);
+const MOST = 12;
+let most = []; // the units with the largest dz1, at most so many, whose dW1 is shown
 let scales = {}; // for each name, the number that gets the strongest colour
 
 /* at: from the n-th cell of a block to pixel i, unit j, digit k. where: in which cells (of block b) these are. */
-const UNITS = { count: H, columns: UNIT_COLUMNS, at: (n) => ({ j: n }), where: ({ j }) => j, gaps: true };
+const UNITS = { ofUnits: true, at: (n) => ({ j: n }), where: ({ j }) => j, gaps: true };
 const PIXELS = { count: 784, columns: 28, at: (n) => ({ i: n }), where: ({ i }) => i };
 const GRIDS = {
-  x: { ...PIXELS, kind: "ink", label: "the pixels" },
+  x: { ...PIXELS, kind: "ink", tint: () => network.tint(), label: "the pixels" },
+  dx: { ...PIXELS, kind: "both", ink: (n) => fool.pixels[n], tint: () => fool.dx, scale: () => largest(fool.dx), label: "the derivatives of the pixels" },
+  z1: { ...UNITS, kind: "both", label: "the sums of the hidden units" },
   a1: { ...UNITS, kind: "up", off: true, label: "the activations of the hidden units" },
-  W1: { ...PIXELS, kind: "both", at: (n) => ({ i: n, j: unit }), label: "the weights from all pixels to one unit" },
+  W1: { ...PIXELS, kind: "both", at: (n) => ({ i: n, j: unit }), scale: () => largest(PIXEL_RANGE.map((i) => W1(i, unit))), label: "the weights from all pixels to one unit" },
   dW2: {
     ...UNITS, kind: "both", gaps: false, blocks: 10, across: [2, 5, 5], label: "for each digit, the derivatives of its weights",
     at: (n, b) => ({ j: n, k: b }), where: ({ j, k }, b) => (k === undefined || k === b ? j : undefined),
@@ -20,7 +21,7 @@ const GRIDS = {
   da1: { ...UNITS, kind: "both", label: "the derivatives of the activations" },
   dz1: { ...UNITS, kind: "both", off: true, label: "the derivatives of the sums" },
   dW1: {
-    ...PIXELS, kind: "both", blocks: MOST, across: [4, 4, 6], label: "for the units most affected, the derivatives of their weights",
+    ...PIXELS, kind: "both", ofMost: true, across: [4, 4, 6], label: "for the units most affected, the derivatives of their weights",
     at: (n, b) => ({ i: n, j: most[b] }), where: ({ i, j }, b) => (j === undefined || j === most[b] ? i : undefined),
     caption: (b) => `[:, ${most[b]}]`,
   },
@@ -30,7 +31,7 @@ const GRIDS = {
 /** The largest numbers get the strongest colours; the scale stays during steps, so that gradients are seen to fade. */
 function setScales(same) {
   const sizes = {
-    a1: largest(now.a1), logits: largest(now.logits), da1: largest(now.da1), dz1: largest(now.da1), db1: largest(now.da1),
+    z1: largest(now.z1), a1: largest(now.a1), logits: largest(now.logits), da1: largest(now.da1), dz1: largest(now.da1), db1: largest(now.da1),
     dW2: largest(now.a1) * largest(now.dlogits), dW1: largest(now.x) * largest(now.dz1),
   };
   for (const name in sizes) scales[name] = same ? Math.max(scales[name], sizes[name]) : sizes[name];
@@ -40,32 +41,13 @@ function setScales(same) {
 
 const BARS = {
   logits: { value: (k) => now.logits[k], scale: () => scales.logits, label: "one score for each digit" },
+  W2: {
+    value: (k) => W2(unit, k), scale: () => largest(DIGITS.map((k) => W2(unit, k))), where: (k) => ({ j: unit, k }),
+    label: "the weights from one unit to all digits",
+  },
   p: { value: (k) => now.p[k], label: "one probability for each digit" },
   dlogits: { value: (k) => now.dlogits[k], scale: () => 1, label: "the derivatives of the logits" },
   db2: { value: (k) => now.db2[k], scale: () => 1, label: "the derivatives of the biases" },
   "p-new": { value: (k) => learning.p[k], answer: () => learning.answer, label: "the probabilities that the new network gives" },
   "p-after": { value: (k) => now.p[k], before: (k) => before()[k], label: "the probabilities after the steps" },
 };
-
-// --- Step by step: the stages of a pass light up one after the other ---------------------------------------------------------
-
-let playing = 0;
-for (const button of document.querySelectorAll(".play")) {
-  button.addEventListener("click", async () => {
-    const me = ++playing, stages = [...button.closest("section").querySelectorAll(".stage")];
-    stages.forEach((stage) => stage.classList.add("dim"));
-    for (const stage of stages) {
-      stage.classList.remove("dim");
-      const box = stage.getBoundingClientRect();
-      if (box.bottom > innerHeight - 90 || box.top < 0) stage.scrollIntoView({ block: "center", behavior: "smooth" });
-      await new Promise((done) => setTimeout(done, 1100));
-      if (me !== playing) return;
-    }
-  });
-}
-for (const type of ["pointerdown", "keydown", "wheel"]) {
-  addEventListener(type, () => {
-    playing++;
-    for (const stage of document.querySelectorAll(".dim")) stage.classList.remove("dim");
-  }, { capture: true, passive: true });
-}

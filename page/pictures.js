@@ -2,27 +2,19 @@
 
 class Grid {
   constructor(host) {
-    this.name = host.dataset.grid;
-    Object.assign(this, { blocks: 1, across: [1, 1, 1] }, GRIDS[this.name]);
     this.host = host;
-    this.rows = Math.ceil(this.count / this.columns);
     this.cursor = [0, 0]; // block, cell
     this.canvas = document.createElement("canvas");
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "application");
     this.canvas.setAttribute("aria-roledescription", "grid of numbers");
-    this.canvas.setAttribute("aria-label", `${this.name}: ${this.label}. Arrow keys move from number to number.`);
     this.legend = document.createElement("div");
     this.legend.className = "scale";
     const strip = document.createElement("i");
-    strip.className = this.kind;
     this.legend.append(document.createElement("span"), strip, document.createElement("span"));
     host.append(this.canvas, this.legend);
-    // One pixel per number, block below block; drawn larger from here.
-    this.small = document.createElement("canvas");
-    this.small.width = this.columns;
-    this.small.height = this.rows * this.blocks;
-    this.image = new ImageData(this.small.width, this.small.height);
+    this.small = document.createElement("canvas"); // one pixel per number, block below block; drawn larger from here
+    this.become(host.dataset.grid);
     new ResizeObserver(() => this.layout()).observe(host);
     whenInView(this, host);
     for (const type of ["pointerdown", "pointermove"]) this.canvas.addEventListener(type, (event) => this.point(event));
@@ -30,10 +22,24 @@ class Grid {
     this.canvas.addEventListener("keydown", (event) => this.key(event));
   }
 
+  /** Show these numbers from now on: a name of GRIDS. */
+  become(name) {
+    Object.assign(this, { blocks: 1, across: [1, 1, 1], off: false, gaps: false, caption: null, tint: null, scale: null }, GRIDS[name], { name });
+    this.canvas.setAttribute("aria-label", `${name}: ${this.label}. Arrow keys move from number to number.`);
+    this.legend.children[1].className = this.kind;
+    this.layout();
+  }
+
   /** As many blocks side by side as the width has room for, in cells of whole pixels of the screen. */
   layout() {
     const width = this.host.clientWidth, ratio = window.devicePixelRatio;
     if (!width) return;
+    if (this.ofUnits) Object.assign(this, { count: H, columns: Math.ceil(Math.sqrt(width < 240 ? H / 2 : 2 * H)) });
+    if (this.ofMost) this.blocks = Math.min(MOST, H);
+    this.rows = Math.ceil(this.count / this.columns);
+    this.small.width = this.columns;
+    this.small.height = this.rows * this.blocks;
+    this.image = new ImageData(this.small.width, this.small.height);
     this.ratio = ratio;
     this.columnsOfBlocks = Math.min(this.across[width < 480 ? 0 : width < 700 ? 1 : 2], this.blocks);
     const n = this.columnsOfBlocks;
@@ -55,17 +61,24 @@ class Grid {
     ];
   }
 
+  /** Where the n-th cell of the first block is in the window. */
+  centre(n) {
+    const box = this.canvas.getBoundingClientRect(), { cell, columns, ratio } = this;
+    return [box.left + (((n % columns) + 0.5) * cell) / ratio, box.top + ((Math.floor(n / columns) + 0.5) * cell) / ratio];
+  }
+
   /** New numbers: colour them. */
   paint() {
-    if (!this.cell || !this.visible) return;
+    if (!this.cell || !this.visible || !now.p) return;
     const [value] = NUMBERS[this.name], ramp = ramps[this.kind];
-    let scale = scales[this.name];
-    if (this.name === "W1") scale = largest(Float64Array.from(PIXEL_RANGE, (i) => W1(i, unit)));
+    const scale = this.scale?.() ?? scales[this.name];
     const [low, high] = this.kind === "ink" ? asInput([0, 255]) : [-scale, scale];
+    const tint = this.tint?.(), most = tint && largest(tint); // what each pixel adds, instead of the paper's white
     for (let b = 0; b < this.blocks; b++) {
       for (let n = 0; n < this.count; n++) {
         const share = (value(this.at(n, b)) - low) / (high - low);
-        const colour = ramp[Math.round(510 * Math.min(Math.max(share, 0), 1))];
+        let colour = this.ink ? ramps.ink[2 * this.ink(n)] : ramp[Math.round(510 * Math.min(Math.max(share, 0), 1))];
+        if (tint) colour = blend(colour, tint[n] / most);
         const at = 4 * (b * this.rows * this.columns + n);
         this.image.data[at] = colour[0];
         this.image.data[at + 1] = colour[1];
@@ -104,7 +117,7 @@ class Grid {
       }
       if (this.caption) {
         canvas.fillStyle = colours.muted;
-        canvas.font = `${12 * ratio}px ${colours.mono}`;
+        canvas.font = colours.small.replace(/^[\d.]+/, (size) => size * ratio);
         canvas.fillText(this.caption(b), left, top - 6 * ratio);
       }
       const n = this.where(pointed.at, b);
@@ -193,15 +206,20 @@ addEventListener("afterprint", () => {
   paintAll();
 });
 
+/** The colour of some ink, faint, under that of a number from -1 to 1. */
+function blend(ink, number) {
+  const [paper] = ramps.ink, over = ramps.both[Math.round(255 * (1 + number))], share = Math.sqrt(Math.abs(number));
+  return ink.map((c, n) => (paper[n] + 0.3 * (c - paper[n])) * (1 - share) + over[n] * share);
+}
+
 const PIXEL_RANGE = Array.from({ length: 784 }, (_, i) => i);
 const largest = (values) => values.reduce((most, v) => Math.max(most, Math.abs(v)), 0) || 1;
 
 class Bars {
   constructor(host) {
     this.name = host.dataset.bars;
-    Object.assign(this, BARS[this.name]);
+    this.host = host;
     host.setAttribute("role", "listbox");
-    host.setAttribute("aria-label", `${this.name.slice(0, this.name.indexOf("-") + 1 || undefined)}: ${this.label}`);
     const part = (name, ...inside) => {
       const element = document.createElement("span");
       element.className = name;
@@ -209,21 +227,29 @@ class Bars {
       return element;
     };
     this.bars = Array.from({ length: 10 }, (_, k) => {
-      const fill = part("fill"), mark = this.before ? part("before") : "", value = part("value");
+      const fill = part("fill"), mark = BARS[this.name].before ? part("before") : "", value = part("value");
       const bar = part("bar", part("digit", String(k)), part("track", fill, mark), " ", value); // read out as "4 97.5%"
       bar.setAttribute("role", "option");
       bar.tabIndex = k ? -1 : 0;
       host.append(bar);
-      for (const type of ["pointerdown", "pointermove"]) bar.addEventListener(type, () => point(this.name, { k }));
-      bar.addEventListener("focus", () => point(this.name, { k }));
+      for (const type of ["pointerdown", "pointermove"]) bar.addEventListener(type, () => point(this.name, this.where(k)));
+      bar.addEventListener("focus", () => point(this.name, this.where(k)));
       return { bar, fill, mark, value };
     });
-    rove(this.bars.map(({ bar }) => bar), 1);
+    rove(this.bars.map(({ bar }) => bar));
     whenInView(this, host);
+    this.become(this.name);
+  }
+
+  /** Show these numbers from now on: a name of BARS. */
+  become(name) {
+    Object.assign(this, { scale: null, where: (k) => ({ k }) }, BARS[name], { name });
+    this.host.setAttribute("aria-label", `${name.split("-")[0]}: ${this.label}`);
+    this.paint();
   }
 
   paint() {
-    if (!this.visible) return;
+    if (!this.visible || !now.p) return;
     this.bars.forEach(({ bar, fill, mark, value }, k) => {
       const v = this.value(k), share = (this.scale ? v / this.scale() / 2 : v) || 0;
       const from = this.scale ? 0.5 : 0;
@@ -242,10 +268,11 @@ class Bars {
   }
 }
 
-/** One tab stop for all of `items`; arrow keys go from one to the next, up and down by `columns`. */
-function rove(items, columns, choose = () => {}) {
+/** One tab stop for all of `items`; arrow keys go from one to the next, and from row to row. */
+function rove(items, choose = () => {}) {
   items.forEach((item, n) => {
     item.addEventListener("keydown", (event) => {
+      const columns = items.filter(({ offsetTop }) => offsetTop === items[0].offsetTop).length;
       const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
       const next = { Home: 0, End: items.length - 1 }[event.key] ?? n + by;
       if (!(next in items)) return;
@@ -261,7 +288,7 @@ function rove(items, columns, choose = () => {}) {
 const stop = (items, n) => items.forEach((item, m) => (item.tabIndex = m === n ? 0 : -1));
 
 /** A group of buttons, one of which is chosen. */
-function radios(host, count, columns, choose, fill) {
+function radios(host, count, choose, fill) {
   const buttons = Array.from({ length: count }, (_, n) => {
     const button = document.createElement("button");
     button.type = "button";
@@ -271,7 +298,7 @@ function radios(host, count, columns, choose, fill) {
     host.append(button);
     return button;
   });
-  rove(buttons, columns, choose);
+  rove(buttons, choose);
   let shown;
   return (chosen) => {
     if (chosen === shown) return;

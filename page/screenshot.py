@@ -1,11 +1,10 @@
-"""Take the README's picture of the page at work: `python -m page.screenshot` -> png/page.png.
+"""Take the README's picture of the page: `python -m page.screenshot` -> png/page.png.
 
-The mouse draws a digit in section 5, and a new network learns for a while before the picture is taken. This needs
-playwright and Chromium, like the tests of the page.
+It shows the network at the digit that the page opens on, and why it misreads it. This needs playwright and Chromium,
+like the tests of the page.
 """
 
 import io
-import math
 import shutil
 import sys
 
@@ -18,8 +17,7 @@ from support.options import Parser
 from support.program import run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-WIDTH, HEIGHT = 1200, 1000
-STEPS = 400  # of the new network, before the picture
+WIDTH, HEIGHT = 1200, 1200
 
 
 def main(argv=None):
@@ -44,20 +42,17 @@ def main(argv=None):
     print(f"see {arguments.out}: {len(picture):,} bytes")
 
 
-def take(browser, steps=STEPS):
-    """The PNG of section 5, down to the pictures of the hidden units."""
+def take(browser):
+    """The PNG of the network as a picture, down to the units that speak for its answer and against it."""
     page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
     page.goto((FOLDER / "index.html").as_uri())
     page.wait_for_selector("#starting", state="detached")  # the script has unpacked the page
-    page.evaluate(f"for (let n = 0; n < {steps}; n++) lab.learning.takeStep()")
-    page.locator("#learn").evaluate("(section) => section.scrollIntoView()")
-    draw(page, three())
-    page.mouse.move(0, 0)
-    page.wait_for_timeout(500)  # until everything out of view is drawn, too
-    top = page.locator("#learn").bounding_box()
-    bottom = page.locator(".lab").bounding_box()
-    clip = {"x": 0, "y": top["y"] + 1, "width": WIDTH, "height": bottom["y"] + bottom["height"] - top["y"] + 20}
-    page.locator("#dock").evaluate("(dock) => dock.remove()")
+    page.locator("#inside").evaluate("(section) => section.scrollIntoView()")
+    page.locator("#dock").evaluate("(dock) => { dock.style.display = 'none' }")
+    page.wait_for_timeout(2000)  # until everything has flowed and is drawn
+    top = page.locator("#inside").bounding_box()["y"] + 1
+    bottom = page.locator("#against").bounding_box()
+    clip = {"x": 0, "y": top, "width": WIDTH, "height": bottom["y"] + bottom["height"] - top + 20}
     return palette(page.screenshot(clip=clip))
 
 
@@ -68,26 +63,6 @@ def palette(png):
         content, "PNG", optimize=True
     )
     return content.getvalue()
-
-
-def three():
-    """A 3 as points from 0 to 1: two arcs."""
-
-    def arc(y, across, down, start, end):
-        angles = [math.radians(start + (end - start) * n / 15) for n in range(16)]
-        return [(0.46 + across * math.cos(a), y + down * math.sin(a)) for a in angles]
-
-    return arc(0.31, 0.2, 0.18, -150, 80) + arc(0.67, 0.23, 0.19, -80, 150)
-
-
-def draw(page, points):
-    page.locator(".clear").last.click()
-    box = page.locator("#pad2").bounding_box()
-    for n, (x, y) in enumerate(points):
-        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=2)
-        if n == 0:
-            page.mouse.down()
-    page.mouse.up()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-/* What the page knows, and the one digit that sections 1 to 4 are about.
+/* What the page knows, and the one digit that it is about.
 
    State: the image on the pad, its true digit y, the weights, and the list of steps taken with them. `update`
    (start.js) computes all the rest from these and shows it. `now` holds the last result under the names of mlp_np.py. */
 
 const $ = (id) => document.getElementById(id);
 const given = JSON.parse($("network").textContent); // written by page/build.py
-const H = given.hidden;
+let H = given.hidden;
 
 // --- Unpacking -----------------------------------------------------------------------------------------------------
 
@@ -23,7 +23,7 @@ function takeWeights(count, scale) {
 }
 
 const SHAPES = { W1: 784 * H, b1: H, W2: H * 10, b2: 10 };
-const trained = Object.fromEntries(Object.keys(SHAPES).map((name, n) => [name, takeWeights(SHAPES[name], given.scales[n])]));
+let trained = Object.fromEntries(Object.keys(SHAPES).map((name, n) => [name, takeWeights(SHAPES[name], given.scales[n])]));
 const images = (labels) => labels.map((label) => ({ label, pixels: take(784) }));
 const tests = images(given.labels).map((test, n) => ({ ...test, number: given.numbers[n] })); // to pick from
 const trainingImages = images(given.trainingLabels), testingImages = images(given.testingLabels); // for section 5
@@ -39,13 +39,13 @@ let y = tests[picked].label;
 let labelled = true; // y is known; if not, y is the network's own answer
 let digit = 0; // counts the digits that have been on the pad: steps on the same one share a number
 let steps = []; // every step taken: what it learned from, and loss and p before it
-let right = 0; // how many of the test images the network reads
+let right = 0; // how many of the first fifty test images the network reads
 const now = {}; // x, z1, a1, logits, p, loss, dlogits, dW2, db2, da1, dz1, dW1, db1, and answer
 
 /** Pixels 0 to 255 as the network's input: data.as_input. */
-function asInput(pixels) {
+function asInput(pixels, kind = given.pixels) {
   const scale = { standardised: (v) => (v - 255 * given.mean) / (255 * given.std), unit: (v) => v / 255, raw: (v) => v };
-  return Float64Array.from(pixels, scale[given.pixels]);
+  return Float64Array.from(pixels, scale[kind]);
 }
 
 const argmax = (values) => values.indexOf(values.reduce((most, v) => Math.max(most, v)));

@@ -1,33 +1,41 @@
-/* Section 4: steps on this one digit. */
+/* Steps on this one digit. */
 
-function takeStep({ x, y, lr }) {
+const KEPT = 8, EVERY = 50; // how many states of the weights are kept, and how many steps lie between them
+let kept = []; // {count, params}: the weights after so many steps
+
+function takeStep({ x, y, lr }, count) {
+  if (count % EVERY === 0) kept = [...kept.filter((state) => state.count < count), { count, params: copy(model.params) }].slice(-KEPT);
   const { dlogits } = softmaxCrossEntropy(model.forward(x), [y]);
   sgdStep(model.params, model.backward(dlogits), lr);
 }
 
 function learn(count, lr = rate()) {
+  if (empty() || !labelled) return; // nothing, or nobody has said which digit it is
   const press = steps.length ? steps.at(-1).press + 1 : 0;
   for (let n = 0; n < count; n++) {
     compute();
     const step = { x: now.x, y, lr, digit, press, loss: now.loss, p: now.p };
-    takeStep(step);
+    takeStep(step, steps.length);
     steps.push(step);
   }
   update({ same: true, weights: true });
 }
 
-/** Take back what the last press of a button did: all weights anew, from the first ones, by the steps before it. */
+/** Take back what the last press of a button did: the weights anew, from the last ones kept, by the steps since. */
 function undo() {
   if (!steps.length) return;
   const last = steps.at(-1).press;
   steps = steps.filter((step) => step.press < last);
-  model.params = copy(trained);
-  steps.forEach(takeStep);
+  kept = kept.filter(({ count }) => count <= steps.length);
+  const { count, params } = kept.at(-1) ?? { count: 0, params: trained };
+  model.params = copy(params);
+  steps.slice(count).forEach((step, n) => takeStep(step, count + n));
   update({ same: true, weights: true });
 }
 
 function reset() {
   steps = [];
+  kept = [];
   model.params = copy(trained);
   update({ weights: true });
 }
@@ -40,13 +48,13 @@ function trail() {
 }
 
 // A digit's numbers grow with the square of its pixels, so raw ones need smaller steps.
-const RATES = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1].map((lr) => (given.pixels === "raw" ? lr / 1e4 : lr));
-const rate = () => RATES[$("lr").value];
+const RATES = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1];
+const rate = () => RATES[$("lr").value] / (given.pixels === "raw" ? 1e4 : 1);
 const showRate = () => ($("lr-value").textContent = String(+rate().toPrecision(1)));
 $("lr").addEventListener("input", showRate);
-$("step").addEventListener("click", () => learn(1));
+for (const id of ["step", "teach"]) $(id).addEventListener("click", () => learn(1));
 $("step10").addEventListener("click", () => learn(10));
-$("undo").addEventListener("click", undo);
+for (const id of ["undo", "teach-undo"]) $(id).addEventListener("click", undo);
 $("reset").addEventListener("click", reset);
 for (const type of ["pointerenter", "pointerdown", "focus"]) $("loss").addEventListener(type, () => point("loss", {}));
 

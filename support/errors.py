@@ -2,4 +2,4 @@
 
 
 class UserError(Exception):
-    """Something the user can mend; the message is one line that says what is wrong and what to do."""
+    """Something the user can fix; the message is one line that says what is wrong and what to do."""

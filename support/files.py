@@ -1,4 +1,4 @@
-"""Writing files: each takes its place in one step, so that no reader ever finds half of one."""
+"""Files in and out: what is read has an end, and what is written takes its place in one step."""
 
 import os
 import stat
@@ -8,6 +8,23 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from support.errors import UserError
+
+
+def read_file(path, most):
+    """The bytes of a regular file that has at most `most` of them.
+
+    UserError for anything else, before it is opened: a pipe may wait for ever, and a device may have no end.
+    """
+    try:
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):
+            raise UserError(f"cannot read {path}: it is not a regular file")
+        if found.st_size > most:
+            raise UserError(f"cannot read {path}: it has more than {most:,} bytes")
+        with open(path, "rb") as file:
+            return file.read(most)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
 
 
 @contextmanager
@@ -27,9 +44,9 @@ def replacing(path):
         pass
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
-        for part in path.parent.glob(f".{path.name}.*.part"):
+        for part in path.parent.glob(".*.part"):
             with suppress(OSError):
-                if part.stat().st_mtime < time.time() - 3600:
+                if part.name.startswith(f".{path.name}.") and part.stat().st_mtime < time.time() - 3600:
                     part.unlink()
         with open(temporary, "w+b") as file:
             yield file

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from support.errors import UserError
-from support.files import replacing
+from support.files import read_file, replacing
 
 LARGEST_FILE = 2**28  # bytes of a history: some ten million steps
 LARGEST_LOSS = 1e30  # beyond that float32 ends, and so does every picture's scale
@@ -106,8 +106,7 @@ def save_history(path, options, history):
 def load_history(path):
     """(options, `History`) from a file that save_history wrote; UserError if there is anything wrong with it."""
     try:
-        with open(path, "rb") as file:
-            content = json.loads(file.read(LARGEST_FILE))
+        content = json.loads(read_file(path, LARGEST_FILE))
         history = History(**{name: np.asarray(content[name], float).tolist() for name in History().numbers()})
         whole = (
             history.is_consistent()
@@ -115,8 +114,6 @@ def load_history(path):
             and all(1 <= step <= history.step for step in history.test_step)
             and 1 <= content["options"]["batch_size"] <= 60_000 - content["options"]["hold_out"] <= 60_000
         )
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         whole = False
     if not whole:

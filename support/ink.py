@@ -4,15 +4,17 @@ MNIST's images (LeCun, Bottou, Bengio & Haffner 1998, Gradient-Based Learning Ap
 light ink on a black background, fitted into 20 x 20 pixels, with its centre of mass in the middle of 28 x 28.
 """
 
+import io
 import warnings
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
 from support.errors import UserError
+from support.files import read_file
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
-MAX_PIXELS = 50_000_000
+MAX_PIXELS, MAX_BYTES = 50_000_000, 2**27
 SIDE = 320  # pixels; more would add nothing about a digit
 FAINTEST = 16  # shades (of 255) between ink and paper; less is noise from a JPEG or a camera
 PEN = 0.085  # the width of a stroke by the digit's size; thinner ones are widened to it
@@ -43,10 +45,12 @@ def read_picture(path):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # where Pillow only warns, it can still read the picture
-            with Image.open(path, formats=FORMATS) as image:
+            with Image.open(io.BytesIO(read_file(path, MAX_BYTES)), formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise Image.DecompressionBombError
                 return shades(image)
+    except UserError:
+        raise
     except Image.DecompressionBombError:  # ours, or Pillow's
         reason = f"it has more than {MAX_PIXELS // 10**6} million pixels; make it smaller"
     except OSError as error:

@@ -22,6 +22,13 @@ class Place:
     def __init__(self, options):
         self.size = from_environment("WORLD_SIZE", 1, low=1)
         self.rank = from_environment("RANK", 0, below=self.size)
+        if self.size > 1:  # all that the processes need to find each other
+            from_environment("MASTER_PORT", 29500, low=1, below=2**16)
+            for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+                if not os.environ.get(name):
+                    raise UserError(
+                        f"the environment has a WORLD_SIZE but no {name}: unset WORLD_SIZE, or use torchrun"
+                    )
         check_shares(options, self.size)
         self.first = self.rank == 0
         self.device = choose_device(options.device, options.dtype, alone=self.size == 1)

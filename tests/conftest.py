@@ -11,6 +11,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 import pytest
+from hypothesis import strategies as st
 
 import data
 from networks import parse_options
@@ -74,3 +75,9 @@ def assert_one_line(result, *words, status=2):
 def as_input(images, pixels="standardised", dtype="float64"):
     """uint8 images as a network's input."""
     return data.as_input(images, parse_options("np", "--pixels", pixels, "--dtype", dtype))
+
+
+def damaged(whole):
+    """Some bytes with a piece lost, put in or overwritten: a strategy of hypothesis."""
+    pieces = st.integers(0, len(whole)), st.sampled_from([0, 1, 4, 100, len(whole)]), st.binary(max_size=9)
+    return st.builds(lambda i, lost, new: whole[:i] + new + whole[i + lost :], *pieces)

@@ -58,9 +58,9 @@ def test_batches_go_on_anywhere_as_if_never_stopped():
     assert len(whole) == 35
     for first in (0, 3, 10, 19, 34):
         assert_same(whole[first:], data.batches(training_set(images, labels), options_of(10, 4), first, 35))
-    for epoch in range(3):
-        seen = np.concatenate([y for _, y in whole[10 * epoch : 10 * epoch + 10]])
-        assert len(set(seen.tolist())) == 100
+    epochs = [np.concatenate([y for _, y in whole[first : first + 10]]).tolist() for first in (0, 10, 20)]
+    assert [len(set(epoch)) for epoch in epochs] == [100] * 3
+    assert epochs[0] != epochs[1] != epochs[2]
     assert all((x.ravel() == y).all() and y.dtype == np.int64 for x, y in whole)
 
 

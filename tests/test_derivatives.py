@@ -38,7 +38,11 @@ def spoil(node):
             yield ast.Call(ast.Attribute(array, "mean" if name == "sum" else "sum", ast.Load()), arguments, keywords)
         case ast.Call(ast.Name("channel_sum" | "row_sum"), _):
             yield ast.BinOp(node, ast.Mult(), ast.Constant(1.001))
-        case ast.Call(ast.Attribute(array, "swapaxes")) | ast.Attribute(array, "T") | ast.Subscript(array):
+        case (
+            ast.Call(ast.Attribute(array, "swapaxes"))
+            | ast.Attribute(array, "T")
+            | ast.Subscript(array, ctx=ast.Load())
+        ):
             yield array
         case ast.AugAssign():
             yield ast.Pass()

@@ -146,6 +146,7 @@ def vit(mnist):
     for array in model.params.values():
         array += np.random.default_rng(0).normal(0, 0.3, array.shape)
     options = options_of(**VIT)
+    model.training = False
     return model, options, image, look.vit_passes(model, options, image, 3)
 
 
@@ -251,6 +252,12 @@ def test_the_command_draws_everything(name, tiny, tmp_path, capsys):
         with Image.open(tmp_path / f"{kind}_{name}.png") as image:
             assert image.width == 1200
     assert len(list(tmp_path.iterdir())) == len(KINDS)
+
+
+def test_a_network_that_nothing_is_said_about_has_its_answers_drawn(tiny, tmp_path, monkeypatch):
+    monkeypatch.delitem(look.INSIDE, "vit")
+    look.main(["--weights", str(tiny / "checkpoint_vit_np.npz"), "--out", str(tmp_path)])
+    assert {path.name for path in tmp_path.iterdir()} == {"confusion_vit_np.png", "mistakes_vit_np.png"}
 
 
 def test_a_picture_of_your_own(tiny, tmp_path, program, mnist):

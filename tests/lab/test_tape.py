@@ -5,7 +5,7 @@ import pytest
 
 from autograd_np import Tensor
 from lab import tape
-from support import drawing
+from lab.shapes import save
 
 
 def test_the_picture_is_made_from_a_tape(tmp_path):
@@ -15,7 +15,7 @@ def test_the_picture_is_made_from_a_tape(tmp_path):
     for formula in ("W1: a.T @ dy", "b1: dy, summed", "z1: dy * (y > 0)", "a1: dy @ b.T", "logits: dy * dlogits"):
         assert formula in written
     assert "keeps a (128, 784)" in written
-    drawing.save(figure, tmp_path / "autograd.png")
+    save(figure, tmp_path / "autograd.png")
 
 
 def test_a_change_leaves_the_tape_itself_alone():

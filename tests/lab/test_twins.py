@@ -101,6 +101,8 @@ def test_lockstep_on_a_few_steps(momentum):
     assert len(steps) == 60
     assert all(abs(s.loss_np - s.loss_torch) < 1e-12 for s in steps)
     assert twins.largest_difference(steps[-1].params_np, steps[-1].params_torch) < 1e-13
+    assert all(s.loss_np == s.loss_tape for s in steps)
+    assert twins.largest_difference(steps[-1].params_np, steps[-1].params_tape) == 0
     assert steps[-1].loss_np < steps[0].loss_np
 
 
@@ -181,12 +183,15 @@ def test_the_picture_of_the_proof(difference):
     runs = {}
     for dtype, unit in (("float64", 1e-16), ("float32", 1e-8)):
         grown = unit * np.where(steps < 200, 1, 1e5) if difference == "grows" else 0.0 * steps
-        runs[dtype] = {"loss_np": loss, "loss_torch": loss, "difference": grown, "disagreeing": (steps == 200) * 1}
+        runs[dtype] = {"loss_np": loss, "loss_tape": loss, "loss_torch": loss, "tape": grown / 10}
+        runs[dtype] |= {"difference": grown, "disagreeing": (steps == 200) * 1}
     figure = twins.picture(runs)
     assert_inside(figure)
     notes = [text.get_text() for text in figure.axes[1].texts]
     assert any("rounding unit of float64: 1e-16" in note for note in notes)
     assert any("step 200" in note for note in notes) == (difference == "grows")
+    tape = "0 at every step in float32 and float64" if difference == "none" else "1e-12 in float64 (dotted)"
+    assert f"on the tape and by hand: {tape}" in notes
 
 
 # --- Slow: the whole default run, and the published numbers ---

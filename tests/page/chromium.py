@@ -11,28 +11,41 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from page_strokes import STROKES
+from page.screenshot import BROWSERS
+from page_strokes import strokes
 
 COMMITTED = Path(__file__).resolve().parent.parent.parent / "page" / "index.html"
 WIDTHS = (390, 768, 1440)
 AXE = "axe-core@4.14.1"
+PEN = """window.penTo = (pad, type, x, y) => { // from 0 to 1 of the pad
+    const box = pad.getBoundingClientRect();
+    pad.setPointerCapture = () => {}; // which only a real pen can have
+    pad.dispatchEvent(new PointerEvent(type, {
+        isPrimary: true, view: window, clientX: box.left + x * box.width, clientY: box.top + y * box.height}));
+}"""
 
 
 @pytest.fixture(scope="session")
 def browser():
-    """Chromium, driven by playwright. Without it these tests are skipped; in CI it must be there."""
+    """Chromium, driven by playwright. Without it these tests are skipped; in CI it must be there.
+
+    PAGE_BROWSER=/usr/bin/firefox runs them in that Firefox, over WebDriver BiDi, as far as it knows what they ask.
+    """
     missing = pytest.fail if os.environ.get("CI") else pytest.skip
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
         missing("needs playwright: python -m pip install playwright")
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not path:
-        missing("needs a browser: apt install chromium (or have chromium-browser or google-chrome in PATH)")
+        missing(f"needs a browser in PATH: one of {', '.join(BROWSERS)}")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+        if firefox := os.environ.get("PAGE_BROWSER"):
+            launched = playwright.firefox.launch(executable_path=firefox, channel="moz-firefox")
+        else:
+            launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield launched
+        launched.close()
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +74,7 @@ def opened(browser, path, width=1440, problems=(), blocked=(), **options):
     context = browser.new_context(viewport={"width": width, "height": 900}, **options)
     try:
         page = context.new_page()
+        page.add_init_script(PEN)
         seen, requests = [], []
         page.on("console", lambda message: message.type in ("error", "warning") and seen.append(message.text))
         page.on("pageerror", lambda error: seen.append(str(error)))
@@ -99,25 +113,22 @@ def twin(params):
     return model
 
 
-def draw(page, digit, size=1.0, right=0.0, down=0.0):
-    """Draw it with the mouse, stroke by stroke; what it becomes: (28, 28), 0 to 255."""
-    page.locator(".clear").first.click()
-    box = page.locator("#pad").bounding_box()
-
-    def at(point):
-        return [
-            box[corner] + box["width"] * (0.5 + move + size * (p - 0.5))
-            for corner, move, p in zip("xy", (right, down), point, strict=True)
-        ]
-
-    for points in STROKES[digit]:
-        page.mouse.move(*at(points[0]))
-        page.mouse.down()
-        for point in points[1:]:
-            page.mouse.move(*at(point))
-        page.mouse.up()
-    page.evaluate("lab.readPad()")
-    return np.array(page.evaluate("Array.from(lab.pixels())")).reshape(28, 28)
+def draw(page, *digit, **how):
+    """Draw page_strokes.strokes(...) on the pad, by the events of a pen; what it becomes: (28, 28), 0 to 255."""
+    pixels = page.evaluate(
+        """(strokes) => {
+            const pad = document.getElementById("pad");
+            document.querySelector(".clear").click();
+            for (const points of strokes) {
+                points.forEach(([x, y], n) => penTo(pad, n ? "pointermove" : "pointerdown", x, y));
+                penTo(pad, "pointerup", 0, 0);
+            }
+            lab.readPad();
+            return Array.from(lab.pixels());
+        }""",
+        strokes(*digit, **how),
+    )
+    return np.array(pixels).reshape(28, 28)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Ten digits as a hand draws them: for each, its strokes, each a list of points (x, y) from 0 to 1, y downwards."""
+"""Ten digits as hands draw them, in five styles: for each, its strokes, each a list of points (x, y), y downwards."""
 
 import math
 
@@ -30,3 +30,26 @@ STROKES = {
     ],
     9: [[*arc(0.48, 0.34, 0.18, 0.19, -10, -350, 22), (0.66, 0.34), (0.64, 0.58), (0.58, 0.88)]],
 }
+
+
+def wavy(x, y):
+    return x + 0.02 * math.sin(9 * y), y + 0.015 * math.sin(11 * x)
+
+
+STYLES = {  # what a hand does to each point
+    "plain": lambda x, y: (x, y),
+    "slanted": lambda x, y: (x + 0.25 * (0.5 - y), y),
+    "narrow": lambda x, y: (0.5 + 0.72 * (x - 0.5), y),
+    "wide": lambda x, y: (x, 0.5 + 0.75 * (y - 0.5)),
+    "shaky": wavy,
+}
+
+
+def strokes(digit, style="plain", size=1.0, right=0.0, down=0.0):
+    """The strokes of that digit, as large a share of the pad, moved by these shares of it."""
+
+    def at(point):
+        x, y = STYLES[style](*point)
+        return 0.5 + right + size * (x - 0.5), 0.5 + down + size * (y - 0.5)
+
+    return [[at(point) for point in points] for points in STROKES[digit]]

@@ -1,28 +1,28 @@
-"""Files out: all or nothing."""
+"""Files in and out: what is read has an end, and what is written is all there or not at all."""
 
 import os
-import stat
 import time
 
 import pytest
 
 from support.errors import UserError
-from support.files import replacing
+from support.files import read_file, replacing
 
 
-def test_replacing_is_all_or_nothing(tmp_path):
-    path = tmp_path / "file"
+@pytest.mark.parametrize("name", ["file", "**", "[a]*?%s{}", "数字 👍"])
+def test_replacing_is_all_or_nothing(tmp_path, name):
+    path = tmp_path / name
     path.write_bytes(b"before")
     with pytest.raises(KeyboardInterrupt), replacing(path) as file:
         file.write(b"half of the n")
         raise KeyboardInterrupt
     assert path.read_bytes() == b"before"
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+    assert [*tmp_path.iterdir()] == [path]
     with replacing(path) as file:
         file.write(b"the new")
         assert path.read_bytes() == b"before"
     assert path.read_bytes() == b"the new"
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+    assert [*tmp_path.iterdir()] == [path]
 
 
 def test_what_a_killed_process_left_goes_an_hour_later(tmp_path):
@@ -40,19 +40,23 @@ def test_what_a_killed_process_left_goes_an_hour_later(tmp_path):
     }
 
 
-@pytest.fixture
-def pipe(tmp_path):
-    if not hasattr(os, "mkfifo"):
-        pytest.skip("needs a named pipe, which Windows lacks")
-    os.mkfifo(tmp_path / "pipe")
-    return tmp_path / "pipe"
-
-
-def test_only_a_regular_file_is_replaced(pipe):
-    with pytest.raises(UserError, match="pipe: it is not a regular file"), replacing(pipe):
-        pass
-    assert stat.S_ISFIFO(pipe.lstat().st_mode)
-    assert [path.name for path in pipe.parent.iterdir()] == ["pipe"]
+@pytest.mark.parametrize("make", ["mkdir", "mkfifo", "none", "device", "larger"])
+def test_only_a_regular_file_of_bounded_size_is_read_or_replaced(tmp_path, make):
+    path = tmp_path / "x"
+    if make == "larger":
+        path.write_bytes(b"12345")
+        assert read_file(path, 5) == b"12345"
+    elif make == "device":
+        path.symlink_to("/dev/zero")
+    elif make != "none":
+        getattr(os, make, lambda path: pytest.skip("Windows has no pipes of this kind"))(path)
+    before = [*tmp_path.iterdir()], path.is_file()
+    with pytest.raises(UserError, match=r"cannot read .*x: (it is not a regular file|it has more|No such file)"):
+        read_file(path, 4)
+    if make in ("mkfifo", "device"):
+        with pytest.raises(UserError, match="x: it is not a regular file"), replacing(path):
+            pass
+    assert before == ([*tmp_path.iterdir()], path.is_file())
 
 
 def test_of_a_link_the_target_is_written_and_the_link_stays(tmp_path):

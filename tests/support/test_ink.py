@@ -30,6 +30,18 @@ def test_images_of_mnist_come_out_as_they_went_in(mnist):
     assert sum(map(ink.several, mnist.test_images)) <= 6
 
 
+def test_large_ink_shrinks_to_the_mean_of_what_each_pixel_covers():
+    y, x = np.mgrid[-99.5:100, -99.5:100]
+    disc = 255 * np.uint8(x * x + y * y < 100 * 100)
+    means = disc.reshape(20, 10, 20, 10).mean(axis=(1, 3))
+    assert ink.as_mnist(disc)[4:24, 4:24] == pytest.approx(means, abs=1.5)  # rounded down the columns, then along rows
+
+
+def test_a_thin_stroke_gets_the_width_of_a_pen_and_no_other_does():
+    sizes = [ink.widen(Image.new("L", (pen, 200), 255)).size for pen in (2, 9, 17, 40)]
+    assert sizes == [(16, 214), (17, 208), (17, 200), (40, 200)]
+
+
 def same_pictures():
     """Files that show what DRAWN shows, by name; each after its own fashion."""
     image, opacity, nothing = Image.fromarray(DRAWN), 255 - DRAWN, np.zeros_like(DRAWN)
@@ -43,10 +55,11 @@ def same_pictures():
         "frame of paper": np.pad(DRAWN, ((300, 10), (20, 250)), constant_values=235),
         "large": image.resize((1200, 1600)),
         "specks": specks,
+        "shadow": (DRAWN * (1 - 0.6 / (1 + np.exp((200 - x) / 9)))).astype(np.uint8),
         "shade": (DRAWN * (1 - 0.5 * (x / 300) * (y / 400))).astype(np.uint8),
         "palette": image.convert("P"),
         "1 bit": image.convert("1", dither=Image.Dither.NONE),
-        "16 bits": DRAWN.astype(np.uint16) * 257,
+        "16 bits": DRAWN.astype(np.uint16) * 256 + 7,
         "rgb": image.convert("RGB"),
         "black on nothing": np.stack([nothing, nothing, nothing, opacity], axis=2),
         "white on nothing": np.stack([nothing + 255] * 3 + [opacity], axis=2),
@@ -91,6 +104,8 @@ def test_two_digits_are_not_one(pen):
         picture = np.pad(np.hstack([a, np.zeros((300, 30)), b]), 40)
         with pytest.raises(UserError, match="more than one digit"):
             seen(encoded(photograph(picture, rng), "PNG"))
+    y, x = np.mgrid[:200, :200]
+    assert ink.several(255 * np.uint8(np.abs(np.abs(x + 0.3 * y - 120) - 30) < 5))  # //, one above the other's foot
 
 
 # --- What cannot be read -------------------------------------------------------------------------------------------
@@ -192,8 +207,11 @@ def test_damaged_files_are_an_error_or_a_picture(n):
     assert n / 20 < read < n  # so that both are tried
 
 
-def test_otsu_splits_where_the_gap_is():
-    rng = np.random.default_rng(0)
-    values = np.concatenate([rng.uniform(0, 10, 500), rng.uniform(60, 80, 100)])
-    assert ((values >= ink.otsu(values)) == (values > 30)).mean() > 0.99  # to the width of its bins
-    assert ink.otsu(np.zeros((3, 3))) > 0
+# --- Its parts -----------------------------------------------------------------------------------------------------
+
+
+def test_the_surface_is_the_quadratic_that_was_there():
+    y, x = np.meshgrid(np.linspace(-1, 1, 40), np.linspace(-1, 1, 30), indexing="ij")
+    picture = 100 + 20 * x - 30 * y + 5 * x * x - 4 * x * y + 3 * y * y
+    border = (abs(x) > 0.8) | (abs(y) > 0.8)
+    assert ink.quadratic(picture + 50 * ~border, border) == pytest.approx(picture, abs=1e-3)

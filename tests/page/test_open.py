@@ -1,0 +1,163 @@
+"""Your own network, opened in the browser: the same numbers as in NumPy, and a sentence for what is no checkpoint."""
+
+import base64
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from chromium import arrays_of, opened, weights
+from conftest import as_input
+from mlp_np import MLP, relative_difference
+from support.checkpoint import load_checkpoint
+
+SHAPES = {"W1": (784, 11), "b1": (11,), "W2": (11, 10), "b2": (10,)}
+
+
+@pytest.fixture(scope="module")
+def page(browser, small):
+    with opened(browser, small) as page:
+        yield page
+
+
+def open_file(page, content):
+    """Drop a file with these bytes on the page; what it says."""
+    page.evaluate(
+        """async (content) => {
+            const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0)), files = new DataTransfer();
+            files.items.add(new File([bytes], "own.npz"));
+            document.getElementById("opened").textContent = "";
+            dispatchEvent(new DragEvent("drop", { dataTransfer: files, cancelable: true }));
+        }""",
+        base64.b64encode(content).decode(),
+    )
+    page.wait_for_selector("#opened:not(:empty)")
+    return page.locator("#opened").inner_text()
+
+
+def saved(save=np.savez, **arrays):
+    content = io.BytesIO()
+    save(content, **{name.replace("__", "/"): array for name, array in arrays.items()})
+    return content.getvalue()
+
+
+def own(options=None, dtype=np.float32, order="C", **other):
+    """The arrays of a checkpoint with 11 hidden units."""
+    rng = np.random.default_rng(0)
+    arrays = {f"params__{n}": np.array(rng.normal(0, 0.1, s), dtype, order=order) for n, s in SHAPES.items()}
+    options = {"model": "mlp", "dataset": "mnist", "hidden": 11, "pixels": "unit", "seed": 7} | (options or {})
+    history = {"test_step": np.array([40]), "test_accuracy": np.array([0.9])}
+    arrays |= {f"history__{name}": array for name, array in history.items()}
+    return {"format": 1, "step": 40, "options": json.dumps(options), **arrays} | other
+
+
+@pytest.mark.parametrize(("dtype", "order"), [(np.float32, "C"), (np.float32, "F"), (np.float64, "C")])
+def test_a_network_opened_here_is_numpys(page, mnist, dtype, order):
+    arrays = own(dtype=dtype, order=order)
+    said = open_file(page, saved(**arrays))
+    assert "784-11-10, seed 7, 40 training steps, test accuracy 0.9000" in said
+    assert page.locator("#run").inner_text() in said
+    model = MLP(11, dtype=dtype)
+    model.params = {name: np.ascontiguousarray(arrays[f"params__{name}"]) for name in SHAPES}
+    for n in range(5):
+        page.evaluate("n => lab.pick(n)", n)
+        x = as_input(mnist.test_images[n : n + 1], "unit", dtype)
+        logits = arrays_of(page, "{logits: lab.now.logits}", np.float64)["logits"]
+        assert relative_difference(logits, model.forward(x).ravel()) < (1e-6 if dtype == np.float32 else 1e-12)
+    page.locator("#teach").click()
+    page.locator("#undo").click()
+    assert page.locator("#f-a1 .note").inner_text().startswith("11 units")
+
+
+def test_a_run_of_main_np_by_the_button_and_back(browser, small, checkpoint, tmp_path):
+    with opened(browser, small) as page:
+        before = weights(page)
+        page.set_input_files("#file", checkpoint)
+        page.locator("#opened", has_text="now shows").wait_for()
+        params = load_checkpoint(checkpoint).groups["params"]
+        assert all(np.array_equal(p, params[name]) for name, p in weights(page).items())
+        assert not np.array_equal(before["W1"], params["W1"])  # the page's own are rounded
+        page.locator("#original").click()
+        assert all(np.array_equal(p, before[name]) for name, p in weights(page).items())
+
+
+def damaged(at, by=b"\xff"):
+    content = bytearray(saved(**own()))
+    at = at % len(content)
+    content[at : at + len(by)] = by
+    return bytes(content)
+
+
+def twice():
+    content = io.BytesIO(saved(**own()))
+    with zipfile.ZipFile(content, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("step.npy", archive.read("step.npy"))
+    return content.getvalue()
+
+
+NAN = np.full(SHAPES["b1"], np.nan, np.float32)
+REFUSED = {
+    "empty": (b"", "is not a checkpoint"),
+    "a picture": (b"\x89PNG\r\n" + bytes(100), "is not a checkpoint"),
+    "cut": (saved(**own())[:-400], "damaged"),
+    "a bit flipped in W1": (damaged(20_000), "damaged"),
+    "a local header": (damaged(0), "is not a checkpoint"),
+    "the directory's place": (damaged(-6, b"\xff\xff\xff"), "damaged"),
+    "more members than there are": (damaged(-12, b"\xff\xff"), "damaged"),
+    "a name that comes twice": (twice(), "damaged"),
+    "compressed": (saved(np.savez_compressed, **own()), "compressed"),
+    "other arrays": (saved(a=np.ones(3)), "is not a checkpoint"),
+    "objects": (saved(**own(options=None) | {"options": np.array([{}], object)}), "is not a checkpoint"),
+    "another format": (saved(**own(format=2)), "another format"),
+    "no JSON": (saved(**own(options=None) | {"options": "{"}), "damaged"),
+    "null": (saved(**own() | {"options": "null"}), "damaged"),
+    "a transformer": (saved(**own({"model": "vit"})), "no MLP"),
+    "letters": (saved(**own({"dataset": "kmnist"})), "MNIST"),
+    "loud pixels": (saved(**own({"pixels": "loud"})), "damaged"),
+    "no whole number of units": (saved(**own({"hidden": 1e400})), "damaged"),
+    "too many units": (saved(**own({"hidden": 5000})), "4096"),
+    "other shapes": (saved(**own({"hidden": 12})), "another network"),
+    "whole numbers": (saved(**own(params__b1=np.ones(11, np.int64))), "is not a checkpoint"),
+    "big-endian": (saved(**own(params__b1=np.ones(11, ">f4"))), "is not a checkpoint"),
+    "not finite": (saved(**own(params__b1=NAN)), "no numbers"),
+    "1e30": (saved(**own(params__W1=np.full(SHAPES["W1"], 1e30, np.float32))), "too large"),
+    "70 MiB": (bytes(70 << 20), "opens up to 64"),
+}
+
+
+def test_whatever_is_no_checkpoint_gets_a_sentence_and_changes_nothing(page):
+    open_file(page, saved(**own()))
+    before, run = weights(page), page.locator("#run").inner_text()
+    for name, (content, words) in REFUSED.items():
+        said = open_file(page, content)
+        assert said.startswith("own.npz ") and said.endswith(".") and words in said, (name, said)
+        assert all(np.array_equal(p, before[key]) for key, p in weights(page).items()), name
+    assert page.locator("#run").inner_text() == run
+
+
+def test_random_damage_is_refused_or_harmless(page):
+    """400 times one byte changed: what is opened after all has the same weights."""
+    content, rng = saved(**own()), np.random.default_rng(0)
+    open_file(page, content)
+    before = weights(page)
+    opened_after_all = page.evaluate(
+        """async ([content, places, bits]) => {
+            let opened = 0;
+            for (let n = 0; n < places.length; n++) {
+                const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+                bytes[places[n]] ^= bits[n];
+                await lab.openFile(new File([bytes], "own.npz"));
+                opened += document.getElementById("opened").textContent.includes("now shows");
+            }
+            return opened;
+        }""",
+        [
+            base64.b64encode(content).decode(),
+            rng.integers(len(content), size=400).tolist(),
+            rng.integers(1, 256, size=400).tolist(),
+        ],
+    )
+    assert opened_after_all < 40  # a date, say
+    assert all(np.array_equal(p, before[key]) for key, p in weights(page).items())
