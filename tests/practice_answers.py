@@ -6,15 +6,6 @@ import textwrap
 from exercises import STUBS
 from exercises.work import BY_NAME
 
-TORCH = """
-    W1 = torch.from_numpy(W1).requires_grad_()
-    z1 = torch.from_numpy(x) @ W1 + torch.from_numpy(b1)
-    z1.retain_grad()
-    logits = torch.relu(z1) @ torch.from_numpy(W2) + torch.from_numpy(b2)
-    F.cross_entropy(logits, torch.from_numpy(y)).backward()
-    dz1 = z1.grad.numpy()
-    dW1 = W1.grad.numpy()
-"""
 # With Tensors made anew in each step, an order by recursion, and a sum for any broadcast.
 TAPE = """
     def matmul(a, b):
@@ -46,6 +37,15 @@ TAPE = """
         backward(cross_entropy(logits, y))
         W1, b1 = W1 - lr * w1.grad, b1 - lr * c1.grad
         W2, b2 = W2 - lr * w2.grad, b2 - lr * c2.grad
+"""
+TORCH = """
+    W1 = torch.from_numpy(W1).requires_grad_()
+    z1 = torch.from_numpy(x) @ W1 + torch.from_numpy(b1)
+    z1.retain_grad()
+    logits = torch.relu(z1) @ torch.from_numpy(W2) + torch.from_numpy(b2)
+    F.cross_entropy(logits, torch.from_numpy(y)).backward()
+    dz1 = z1.grad.numpy()
+    dW1 = W1.grad.numpy()
 """
 RIGHT = {e.name: e.text.formula for e in BY_NAME.values() if not e.case} | {"torch_gradient": TORCH}
 
