@@ -119,7 +119,7 @@ def test_a_resnet_predicts_as_in_testing(tmp_path, mnist):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((".",), "cannot read .: .*directory"),
+        ((".",), "cannot read .: it is not a regular file"),
         ((), "required: picture .*-h explains"),
         (("README.md",), "cannot read README.md: not a picture"),
         (("PICTURE", "--weights", "README.md"), "README.md is not a checkpoint"),
