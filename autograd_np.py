@@ -70,7 +70,8 @@ class Tensor:
     def __init__(self, value, *edges):
         """edges: (operand, share) for each operand; constants are left out."""
         edges = [(operand.node, share) for operand, share in edges if isinstance(operand, Tensor)]
-        self.value, self.node = value, Node(value.shape, edges)
+        self.value = np.asarray(value)
+        self.node = Node(self.value.shape, edges)
 
     shape, grad = property(lambda self: self.value.shape), property(lambda self: self.node.grad)
 

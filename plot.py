@@ -99,7 +99,7 @@ def main(argv=None):
     if len(paths) > len(COLOURS):
         parser.error(f"{len(paths)} runs are too many for one picture: name at most {len(COLOURS)}")
     out = Path(arguments.out)
-    spare(out, *paths)
+    spare("--out", out, *paths)
     open_folder(str(out.parent))
     runs = [load_history(path) for path in paths]
     save(comparison(dict(zip(labels(paths, [options for options, _ in runs]), runs, strict=True))), out)

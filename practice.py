@@ -133,6 +133,8 @@ def after(work, exercise):
     chapter = next(chapter for chapter in CHAPTERS.values() if exercise in chapter)
     if chapter is CHAPTERS[next(iter(CHAPTERS))] and all(work.passed(e) for e in chapter):
         say("`python practice.py train`  now let your ten functions learn to read", "good")
+    if exercise.is_program and not exercise.case:
+        say("`python practice.py run`  now let it learn to read", "good")
     if n < len(EXERCISES):
         say(f"`python practice.py next`  on to exercise {n + 1}: {EXERCISES[n].title}")
 
@@ -203,7 +205,7 @@ def run_file(work, exercise):
     """Run a learner's file as a program of its own."""
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": str(ROOT)}
     status = subprocess.run([sys.executable, str(work.path(exercise))], env=environment, check=False).returncode
-    if not exercise.case and status == 0:
+    if not exercise.is_program and status == 0:
         n = number(exercise)
         say(f"Exercise {n} is a function and prints nothing by itself; `python practice.py` marks it.")
     return status

@@ -30,7 +30,7 @@ def main(argv=None):
 
     model, options, checkpoint = load_network(arguments.weights)
     if arguments.show:
-        spare(arguments.show, arguments.picture, checkpoint.path)
+        spare("--show", arguments.show, arguments.picture, checkpoint.path)
     picture, image = read_digit(arguments.picture)
     p = softmax(model.forward(data.as_input(image[np.newaxis], options)))[0]
 

@@ -1,6 +1,6 @@
 """What an exercise is made of: a stub, inputs and their right results, and what is said about it.
 
-What is said stands in chapter1.md to chapter4.md: a right answer, three hints, and the mistakes that have a name. A
+What is said stands in chapter1.md to chapter5.md: a right answer, three hints, and the mistakes that have a name. A
 mistake is a change of the right answer, as a learner would type it. So the marker knows what a function with this
 mistake returns, for any inputs, without a function for each of them.
 """
@@ -94,6 +94,11 @@ class Exercise:
         return next(node for node in self.stub.body if isinstance(node, ast.FunctionDef))
 
     @cached_property
+    def is_program(self):
+        """Whether the stub does something when it is run, as every case does."""
+        return any(isinstance(node, ast.If) and "__main__" in ast.unparse(node.test) for node in self.stub.body)
+
+    @cached_property
     def takes(self):
         """The names of its arguments: attributes of what `givens` make."""
         return tuple(argument.arg for argument in self.function.args.args)
@@ -144,10 +149,10 @@ class Exercise:
         computed = vars(g).setdefault("computed", {})
         if mistake not in computed:
             names = {"np": np, **vars(g), **self.given(g)}
-            with suppress(NameError, ValueError, IndexError), np.errstate(all="ignore"):
+            computed[mistake] = {}
+            with suppress(NameError, ValueError, IndexError), np.errstate(all="ignore"):  # some cannot be made here
                 exec(mistake.code, names)
-            # (Some of every formula's mistakes cannot be made here; then all is right, or an input.)
-            computed[mistake] = {o: names[o] for o in self.gives if not agree(names[o], getattr(g, o))}
+                computed[mistake] = {o: names[o] for o in self.gives if not agree(names[o], getattr(g, o))}
         return computed[mistake]
 
 
@@ -172,7 +177,7 @@ def change(formula, to, output):
 
 @cache
 def chapters():
-    """What chapter1.md to chapter4.md say, in their order: {a chapter's title: {an exercise's name: its `Text`}}."""
+    """What chapter1.md to chapter5.md say, in their order: {a chapter's title: {an exercise's name: its `Text`}}."""
     found = {}
     for path in sorted((ROOT / "exercises").glob("chapter?.md")):
         title, *sections = path.read_text(encoding="utf-8").split("\n## ")
@@ -182,12 +187,11 @@ def chapters():
 
 def section(text):
     """An exercise's name, and its `Text`."""
-    name, *blocks = text.strip().split("\n\n")
-    known = {"notes": {}}
+    text, *formula = re.split(r"\n\n```py\n(.*?)\n```", text.strip(), maxsplit=1, flags=re.S)
+    name, *blocks = (text + formula.pop() if formula else text).split("\n\n")
+    known = {"formula": "".join(formula), "notes": {}}
     for block in blocks:
-        if block.startswith("```"):
-            known["formula"] = block.strip("`py\n")
-        elif block.startswith("|"):
+        if block.startswith("|"):
             known["mistakes"] = table(block)
         elif block.startswith("1. "):
             known["hints"] = tuple(" ".join(hint.split()) for hint in re.split(r"^\d\. ", block, flags=re.M)[1:])

@@ -246,7 +246,11 @@ def judge_result(exercise, given, trials, t, name, result):
         text += "Of one that was computed, such as z1, it keeps it after z1.retain_grad(); W1 needs requires_grad_()."
         return Verdict(False, "no gradient kept", text)
     if result["type"] == "None":
-        text = f"{name} is None. Does `{exercise.function.name}` end with a `return`?"
+        text = f"{name} is None. " + (
+            "Has it got a value before the `return`?"
+            if len(exercise.gives) > 1
+            else f"Does `{exercise.function.name}` end with a `return`?"
+        )
         return Verdict(False, "returns None", text)
     if result["type"] != "array":
         wanted = "an array of float64" if reference.ndim else "a number"

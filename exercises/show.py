@@ -99,10 +99,12 @@ def narrow(lines):
             continue
         for line in group:
             code, mark, comment = line.partition("  # ")
+            indent = re.match(" *", line)[0]
             if len(line) > COLUMNS and mark:
-                yield from fill(comment, re.match(" *", code)[0] + "# ")
+                yield from fill(comment, f"{indent}# ")
                 line = code
-            yield from fill(line) if len(line) > COLUMNS else [line]
+            if line.strip() or not mark:
+                yield from textwrap.wrap(line, subsequent_indent=f"{indent}    ", **WRAP) or [line]
 
 
 def fill(text, indent=""):

@@ -5,12 +5,12 @@ import json
 import re
 import shutil
 
-from exercises import STUBS, chapter1, chapter2, chapter3, chapter4
+from exercises import STUBS, chapter1, chapter2, chapter3, chapter4, chapter5
 from exercises.exercise import chapters
 from support.errors import UserError
 from support.files import read_file, replacing
 
-BY_NAME = {e.name: e for chapter in (chapter1, chapter2, chapter3, chapter4) for e in chapter.EXERCISES}
+BY_NAME = {e.name: e for chapter in (chapter1, chapter2, chapter3, chapter4, chapter5) for e in chapter.EXERCISES}
 CHAPTERS = {
     f"{i}. {title}": tuple(BY_NAME[name] for name in texts) for i, (title, texts) in enumerate(chapters().items(), 1)
 }

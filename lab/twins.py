@@ -213,7 +213,7 @@ def picture(runs):
             color=INK,
             arrowprops={"arrowstyle": "->", "color": INK, "relpos": (0, 0.5)},
         )
-    below.set_ylim(1e-18, 30)
+    below.set_ylim(1e-18, 1e4)
     return figure
 
 

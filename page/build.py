@@ -21,7 +21,7 @@ import data
 from predict import load_network, softmax
 from support.download import SOURCES
 from support.errors import UserError
-from support.files import replacing
+from support.files import replacing, spare
 from support.options import Parser, test_set_name
 from support.program import run
 
@@ -70,8 +70,8 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     if not arguments.out or Path(arguments.out).is_dir():
         raise UserError(f"--out {arguments.out or 'is empty: it'} must be the name of a file")
-    if Path(arguments.out).resolve() in read_from(arguments.weights):
-        raise UserError(f"--out {arguments.out} is what the page is made from: give it another name")
+    sources = [path for path in FOLDER.iterdir() if path.name != "index.html"]
+    spare("--out", arguments.out, arguments.weights, ROOT / "mlp_np.py", *sources)
     page = build(*load_mlp(arguments.weights)).encode()
     if len(page) > MAX_BYTES:
         raise UserError(
@@ -81,11 +81,6 @@ def main(argv=None):
     with replacing(arguments.out) as file:
         file.write(page)
     print(f"see {arguments.out}: {len(page):,} bytes")
-
-
-def read_from(weights):
-    """The files that the page is made from, which it must not replace."""
-    return {Path(weights).resolve(), ROOT / "mlp_np.py", *FOLDER.iterdir()} - {FOLDER / "index.html"}
 
 
 def load_mlp(path):
@@ -169,7 +164,7 @@ def network(model, options):
     with np.errstate(over="ignore", invalid="ignore"):
         logits = model.forward(x)
     if not np.isfinite(logits).all():
-        raise UserError("the network's weights are too large to compute with: train again with a lower --lr")
+        raise UserError("the numbers overflow: the network's weights are too large; train again with a lower --lr")
     p = softmax(logits)
     wrong = np.flatnonzero(p.argmax(axis=1) != dataset.test_labels)
     chosen = [*range(READ), *wrong[wrong >= READ][:MISREAD].tolist()]

@@ -127,13 +127,11 @@ for (const button of document.querySelectorAll(".clear")) {
     update();
   });
 }
-for (const button of document.querySelectorAll(".undo-stroke")) {
-  button.addEventListener("click", () => {
-    strokes.pop();
-    labelled = false;
-    readPad();
-  });
-}
+$("undo-stroke").addEventListener("click", () => {
+  strokes.pop();
+  labelled = false;
+  readPad();
+});
 
 /** A drawing in the form of MNIST's images, made as LeCun, Bottou, Bengio & Haffner 1998 describe theirs: the digit
     fills a box of 20 x 20 pixels, its proportions kept, in greys that say how much of a pixel the ink covers; and the

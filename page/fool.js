@@ -81,21 +81,24 @@ const LETTERS = [
   { name: "an A", strokes: [[[0.2, 0.85], [0.5, 0.15], [0.8, 0.85]], [[0.32, 0.6], [0.68, 0.6]]] },
   { name: "an X", strokes: [[[0.2, 0.15], [0.8, 0.85]], [[0.8, 0.15], [0.2, 0.85]]] },
   { name: "a face", strokes: [circle(0.5, 0.5, 0.38), [[0.37, 0.4], [0.37, 0.42]], [[0.63, 0.4], [0.63, 0.42]], [[0.35, 0.63], [0.5, 0.7], [0.65, 0.63]]] },
-].map(({ name, strokes }) => {
-  const button = document.createElement("button"), words = document.createElement("span"), canvas = document.createElement("canvas");
-  const scaled = strokes.map((points) => points.map(([u, v]) => [SIDE * u, SIDE * v]));
-  canvas.width = canvas.height = SIDE;
-  const image = drawStrokes(canvas.getContext("2d", { willReadFrequently: true }), scaled);
-  button.type = "button";
-  button.append(thumbnail(image), `${name}: `, words);
-  $("letters").append(button);
-  button.addEventListener("click", () => putOnPad(scaled));
-  return { image, words };
-});
+];
 
+/** Their images, and what the network makes of them. */
 function showLetters() {
-  for (const { image, words } of LETTERS) {
-    const { p } = softmaxCrossEntropy(new MLP(model.params).forward(asInput(image)), [0]);
-    words.textContent = `${argmax(p)} with ${percent(Math.max(...p))}`;
+  for (const letter of LETTERS) {
+    if (!letter.words) makeLetter(letter);
+    const { p } = softmaxCrossEntropy(new MLP(model.params).forward(asInput(letter.image)), [0]);
+    letter.words.textContent = `${argmax(p)} with ${percent(Math.max(...p))}`;
   }
+}
+
+function makeLetter(letter) {
+  const button = document.createElement("button"), words = document.createElement("span"), canvas = document.createElement("canvas");
+  const strokes = letter.strokes.map((points) => points.map(([u, v]) => [SIDE * u, SIDE * v]));
+  canvas.width = canvas.height = SIDE;
+  Object.assign(letter, { words, image: drawStrokes(canvas.getContext("2d", { willReadFrequently: true }), strokes) });
+  button.type = "button";
+  button.append(thumbnail(letter.image), `${letter.name}: `, words);
+  button.addEventListener("click", () => putOnPad(strokes));
+  $("letters").append(button);
 }

@@ -201,13 +201,11 @@ class Curves extends Canvas {
     context.lineJoin = "round";
     context.textBaseline = "middle";
     for (const value of [0, this.guess, high]) { // what guessing would give stands between nothing and the most
-      if (value === this.guess && y(0) - y(value) < 12) continue;
       context.fillStyle = value === this.guess ? colours.muted : colours.line;
       context.fillRect(left, Math.round(y(value)), right - left, 1);
       context.fillStyle = colours.muted;
       context.textAlign = "right";
-      if (value === high && y(this.guess) - y(high) < 12) continue;
-      context.fillText(this.format(value), left - 6, y(value));
+      if (value === this.guess ? y(0) - y(value) >= 12 : value !== high || y(this.guess) - y(high) >= 12) context.fillText(this.format(value), left - 6, y(value));
     }
     context.textAlign = "left";
     context.fillText("0", left, height - 8);
@@ -304,7 +302,7 @@ class Learning {
     this.seed = 1;
     this.restart();
     const percents = (v) => (Number.isFinite(v) ? `${Math.round(100 * v)}%` : "–");
-    const short = (v) => (!Number.isFinite(v) ? "∞" : v < 10 ? v.toFixed(2) : v < 1e5 ? String(Math.round(v)) : v.toExponential(0));
+    const short = (v) => (!Number.isFinite(v) ? "∞" : v < 10 ? v.toFixed(2) : v < 1e4 ? String(Math.round(v)) : v < 1e6 ? `${Math.round(v / 1000)}k` : v.toExponential(0));
     new Curves($("losses"), this, { name: "The loss", training: "losses", tested: "loss", least: 2.5, most: 10, guess: Math.log(10), format: short });
     new Curves($("accuracies"), this, { name: "The accuracy", training: "accuracies", tested: "accuracy", least: 1, most: 1, guess: 0.1, format: percents });
     new Units($("units"), this);

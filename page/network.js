@@ -50,7 +50,8 @@ class Network {
     $("back").addEventListener("click", () => this.go(Math.max(this.at, 0) - 1));
     addEventListener("keydown", (event) => event.key === "Escape" && this.go(-1));
     new ResizeObserver(() => this.paint()).observe(this.host);
-    whenInView(this, this.host);
+    whenInView(this, $("inside"));
+    this.visible = false; // until it is: at first there is more to do than can be seen
   }
 
   get stage() { return STAGES[this.at] ?? AT_REST; }
@@ -91,9 +92,9 @@ class Network {
 
   show(n) {
     this.at = n in STAGES ? n : -1;
-    const began = performance.now(), calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const began = performance.now(), calm = this.at < 0 || matchMedia("(prefers-reduced-motion: reduce)").matches;
     const frame = () => {
-      this.share = calm ? 1 : Math.min((performance.now() - began) / 900, 1);
+      this.share = Math.min((performance.now() - began) / 900, 1);
       this.draw();
       if (this.share < 1) this.frame = requestAnimationFrame(frame);
     };
@@ -109,9 +110,10 @@ class Network {
     $("stage-line").textContent = chosen.at(-1)?.textContent ?? "";
     $("stage-words").textContent = words?.() ?? "See it line by line: forwards to the answer, then backwards to what should change.";
     $("play").textContent = this.playing && this.at >= 0 ? "Stop" : "Play";
-    this.carried = this.wires();
     cancelAnimationFrame(this.frame);
-    frame();
+    this.share = Number(calm);
+    this.paint();
+    if (!calm) frame();
   }
 
   // --- Wires ---------------------------------------------------------------------------------------------------------
@@ -141,20 +143,19 @@ class Network {
   }
 
   paint() {
+    if (!this.visible || !this.x.cell) return;
     this.carried = this.wires();
     this.draw();
+    this.explain();
   }
 
   draw() {
-    const { host, visible, share } = this;
-    if (!visible || !host.clientWidth || !this.x.cell) return;
+    const { host, visible, share, carried } = this;
+    if (!visible || !carried || !host.clientWidth || !this.x.cell) return;
     const box = host.getBoundingClientRect(), context = fit(this.canvas, box.width, box.height);
-    const [left, right] = this.carried, { back } = this.stage, x = this.x.centre(0), units = this.units.centre(0);
+    const [left, right] = carried, { back } = this.stage, x = this.x.centre(0), units = this.units.centre(0);
     const across = units[0] - x[0] > 100; // one beside the other; on a phone one below the other
-    const digitAt = (k) => {
-      const bar = this.digits.bars[k].bar.getBoundingClientRect();
-      return [bar.left + 4, bar.top + bar.height / 2];
-    };
+    const bars = this.digits.bars.map(({ bar }) => bar.getBoundingClientRect());
     const draw = (wires, from, to) => {
       const high = wires.reduce((most, [, , v]) => Math.max(most, Math.abs(v)), 0) || 1;
       for (const [a, b, v] of wires.filter(([, , v]) => v).sort((one, other) => Math.abs(one[2]) - Math.abs(other[2]))) {
@@ -164,18 +165,17 @@ class Network {
       }
     };
     draw(left, (i) => this.x.centre(i), (j) => this.units.centre(j));
-    draw(right, (j) => this.units.centre(j), digitAt);
+    draw(right, (j) => this.units.centre(j), (k) => [bars[k].left + 4, bars[k].top + bars[k].height / 2]);
   }
 
   /** What is pointed at has changed, or the numbers have. */
   look() {
-    const { unit, digit } = this.focus;
+    const { unit } = this.focus;
     if (unit !== this.tinted) {
       this.tinted = unit;
       this.x.paint();
     }
     this.paint();
-    this.explain(digit);
   }
 
   // --- Which units speak for a digit, and which against it -----------------------------------------------------------
@@ -194,8 +194,8 @@ class Network {
     return chip;
   }
 
-  explain(k) {
-    const { answer, logits, p } = now, { b2 } = model.params;
+  explain() {
+    const { digit: k } = this.focus, { answer, logits, p } = now, { b2 } = model.params;
     const second = top(10, 2, (digit) => p[digit])[1];
     const other = k !== answer ? answer : labelled && y !== answer ? y : second;
     const signed = (v) => (v < 0 ? "" : "+") + text(v);

@@ -57,7 +57,7 @@ function explain({ name, at }) {
   if (name === "p-after") return [`p[${at.k}] = ${percent(now.p[at.k])}`, `, before the steps: ${percent(before()[at.k])}`];
   if (name === "p-new") return [`p[${at.k}] = ${percent(learning.p[at.k])}`, ", says the new network"];
   if (name === "after") return [`loss = ${text(losses()[at.step])}`, ` after ${plural(at.step, "step")} on this digit`];
-  if (!name) return ["", `${POINT} any number to see what it is and where it comes from.`];
+  if (!name) return ["", atLearning ? "" : `${POINT} any number to see what it is and where it comes from.`];
   const [value, origin] = NUMBERS[name];
   const where = [at.i, at.j, at.k].filter((index) => index !== undefined).join(", ");
   const v = value(at);

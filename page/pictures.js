@@ -27,7 +27,7 @@ class Grid {
     Object.assign(this, { blocks: 1, across: [1, 1, 1], off: false, gaps: false, caption: null, tint: null, scale: null }, GRIDS[name], { name });
     this.canvas.setAttribute("aria-label", `${name}: ${this.label}. Arrow keys move from number to number.`);
     this.legend.children[1].className = this.kind;
-    this.layout();
+    if (this.cell) this.layout();
   }
 
   /** As many blocks side by side as the width has room for, in cells of whole pixels of the screen. */

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from support.errors import UserError
-from support.files import replacing
+from support.files import replacing, spare
 from support.program import run
 
 PAGE = Path(__file__).resolve().parent / "index.html"
@@ -26,8 +26,9 @@ def main(argv=None):
     if not re.fullmatch(r"https?://[^\s/]+/\S*", arguments.code):
         raise UserError(f"--code {arguments.code} is not an address, such as https://github.com/OWNER/NAME/blob/main")
     out = Path(arguments.out)
-    if out.resolve() == PAGE or out.is_dir():
-        raise UserError(f"--out {arguments.out} must be the name of another file")
+    spare("--out", out, PAGE)
+    if out.is_dir():
+        raise UserError(f"--out {arguments.out} is a folder: name a file")
     code = html.escape(arguments.code.rstrip("/"))
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as file:

@@ -59,7 +59,7 @@ function showWords() {
   $("loss").setAttribute("aria-label", explain({ name: "loss", at: {} }).join(""));
   for (const id of ["undo", "reset", "teach-undo"]) $(id).disabled = !steps.length;
   for (const id of ["step", "step10", "teach"]) $(id).disabled = blank || !labelled;
-  for (const button of document.querySelectorAll(".undo-stroke")) button.disabled = picked !== null || !strokes.length;
+  $("undo-stroke").disabled = picked !== null || !strokes.length;
   beliefs.forEach((column, k) => {
     column.style.setProperty("--p", blank ? 0 : p[k]);
     column.className = !blank && k === answer ? "most" : "";
@@ -120,6 +120,7 @@ $("dock-digit").addEventListener("click", () => {
 });
 new IntersectionObserver((entries) => {
   atLearning = entries.at(-1).isIntersecting;
+  showReadout();
   showDock();
 }, { rootMargin: "-50% 0px -50% 0px" }).observe($("learn"));
 new IntersectionObserver((entries) => {
@@ -147,8 +148,9 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
 });
 showRate();
 for (const pad of pads) pad.show(thumbnail(pixels));
-update({ weights: true });
+update();
 network.show(-1);
+setTimeout(() => update({ same: true, weights: true }), 300); // what can wait until the page is there
 $("picker").scrollTop = $("picker").children[picked].offsetTop;
 $("starting").remove();
 

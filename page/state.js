@@ -9,7 +9,7 @@ let H = given.hidden;
 
 // --- Unpacking -----------------------------------------------------------------------------------------------------
 
-const packed = Uint8Array.from(atob(given.packed), (c) => c.charCodeAt(0));
+const packedText = atob(given.packed), packed = new Uint8Array(packedText.length).map((_, n) => packedText.charCodeAt(n));
 const content = new Uint8Array(
   await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer(),
 );
@@ -19,7 +19,7 @@ const take = (count) => content.subarray(taken, (taken += count));
 /** Weights as page/build.py packs them: 16-bit whole numbers, all their low bytes first, times a scale. */
 function takeWeights(count, scale) {
   const low = take(count), high = take(count);
-  return Float32Array.from(low, (byte, n) => (((high[n] << 24) >> 16) | byte) * scale);
+  return new Float32Array(low).map((byte, n) => (((high[n] << 24) >> 16) | byte) * scale);
 }
 
 const SHAPES = { W1: 784 * H, b1: H, W2: H * 10, b2: 10 };
@@ -45,7 +45,7 @@ const now = {}; // x, z1, a1, logits, p, loss, dlogits, dW2, db2, da1, dz1, dW1,
 /** Pixels 0 to 255 as the network's input: data.as_input. */
 function asInput(pixels, kind = given.pixels) {
   const scale = { standardised: (v) => (v - 255 * given.mean) / (255 * given.std), unit: (v) => v / 255, raw: (v) => v };
-  return Float64Array.from(pixels, scale[kind]);
+  return new Float64Array(pixels).map(scale[kind]);
 }
 
 const argmax = (values) => values.indexOf(values.reduce((most, v) => Math.max(most, v)));

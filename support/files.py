@@ -79,8 +79,8 @@ def open_folder(name):
     return folder
 
 
-def spare(path, *read):
-    """UserError if to write `path` would replace one of the files that were read."""
+def spare(option, path, *read):
+    """UserError if to write `path`, which an option names, would replace one of the files that are read."""
     for source in read:
         if os.path.exists(path) and os.path.exists(source) and os.path.samefile(path, source):
-            raise UserError(f"{path} is read here, and must not be overwritten: give another name")
+            raise UserError(f"{option} {path} would replace a file that is read here: give another name")

@@ -6,6 +6,7 @@ light ink on a black background, fitted into 20 x 20 pixels, with its centre of 
 
 import io
 import warnings
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
@@ -22,10 +23,10 @@ GAP = 0.1  # the space between two digits, by their height; of MNIST's 10,000 te
 
 
 def read_digit(path):
-    """The picture in a file (H, W), and what a network is shown of it (28, 28); both uint8, 0 black to 255 white.
+    """The picture in a file, and what a network is shown of it: (H, W) and (28, 28) uint8, 0 black to 255 white.
 
-    The picture should show one digit, dark on light or light on dark; soft shadows do no harm. UserError if it cannot
-    be read, or if it shows no digit or several.
+    path: a name, or an open file. The picture should show one digit, dark on light or light on dark; soft shadows do no
+    harm. UserError if it cannot be read, or if it shows no digit or several.
     """
     picture = read_picture(path)
     ink = find_ink(picture)
@@ -45,7 +46,8 @@ def read_picture(path):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # where Pillow only warns, it can still read the picture
-            with Image.open(io.BytesIO(read_file(path, MAX_BYTES)), formats=FORMATS) as image:
+            file = io.BytesIO(read_file(path, MAX_BYTES)) if isinstance(path, (str, Path)) else path
+            with Image.open(file, formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise Image.DecompressionBombError
                 return shades(image)

@@ -178,10 +178,10 @@ def make_parser(networks, framework, description="", argv=None):
     model = Option(one_of(*networks), "the network", next(iter(networks)))
     for name, default in (("model", model.default), ("recipe", "default")):
         first.add_argument(flag(name), default=default)
-    named, _ = first.parse_known_args(argv)
-    recipes = networks[named.model].recipes if named.model in networks else {}
+    named = {name: str(value) for name, value in vars(first.parse_known_args(argv)[0]).items()}
+    recipes = networks[named["model"]].recipes if named["model"] in networks else {}
     defaults = {name: option.default for name, option in (COMMON | NOT_KEPT).items()}
-    defaults |= for_framework(recipes.get(named.recipe, {}), framework) | vars(named)
+    defaults |= for_framework(recipes.get(named["recipe"], {}), framework) | named
 
     groups = {title: dict(options) for title, options in (OF_A_RUN | OF_A_CALL).items()}
     groups |= OF_A_PYTORCH_CALL if framework == "torch" else OF_A_NUMPY_CALL

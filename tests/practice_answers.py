@@ -6,6 +6,38 @@ import textwrap
 from exercises import STUBS
 from exercises.work import BY_NAME
 
+# With Tensors made anew in each step, an order by recursion, and a sum for any broadcast.
+TAPE = """
+    def matmul(a, b):
+        array = a.value if isinstance(a, Tensor) else a
+        return Tensor(array @ b.value, (a, lambda dy: dy @ b.value.T), (b, lambda dy: array.T @ dy))
+    def unbroadcast(dy, shape):
+        while dy.ndim > len(shape):
+            dy = dy.sum(axis=0)
+        return dy
+    def add(a, b):
+        shares = [(t, lambda dy, t=t: unbroadcast(dy, t.value.shape)) for t in (a, b)]
+        return Tensor(a.value + b.value, *shares)
+    def relu(a):
+        return Tensor(np.maximum(a.value, 0), (a, lambda dy: dy * (a.value > 0)))
+    def backward(loss):
+        order = []
+        def visit(node):
+            if node not in order:
+                [visit(parent) for parent, _ in node.edges]
+                order.insert(0, node)
+        visit(loss)
+        loss.grad = 1.0
+        for node in order:
+            for parent, share in node.edges:
+                parent.grad = (0 if parent.grad is None else parent.grad) + share(node.grad)
+    for step in range(steps):
+        w1, c1, w2, c2 = Tensor(W1), Tensor(b1), Tensor(W2), Tensor(b2)
+        logits = add(matmul(relu(add(matmul(x, w1), c1)), w2), c2)
+        backward(cross_entropy(logits, y))
+        W1, b1 = W1 - lr * w1.grad, b1 - lr * c1.grad
+        W2, b2 = W2 - lr * w2.grad, b2 - lr * c2.grad
+"""
 TORCH = """
     W1 = torch.from_numpy(W1).requires_grad_()
     z1 = torch.from_numpy(x) @ W1 + torch.from_numpy(b1)
@@ -169,6 +201,104 @@ ALSO_RIGHT = [
             dq[at] = ds @ k[at] / np.sqrt(q.shape[3])
             dk[at] = ds.T @ q[at] / np.sqrt(q.shape[3])
     """),
+    ("tape_product", "da = np.multiply(b, dy)\ndb = a * dy"),
+    ("tape_product", "da, db = b.copy(), a.copy()\nda *= dy\ndb *= dy"),
+    ("tape_broadcast", """
+        da = dy
+        while da.ndim > len(shape):
+            da = da.sum(axis=0)
+        for axis, length in enumerate(shape):
+            if length == 1:
+                da = da.sum(axis=axis, keepdims=True)
+    """),
+    ("tape_broadcast", """
+        padded = (1,) * (dy.ndim - len(shape)) + shape
+        da = dy.sum(axis=tuple(i for i, n in enumerate(padded) if n == 1), keepdims=True).reshape(shape)
+    """),
+    ("tape_broadcast", """
+        da = np.zeros(shape)
+        for at in np.ndindex(dy.shape):
+            own = at[dy.ndim - len(shape) :]
+            da[tuple(0 if n == 1 else i for i, n in zip(own, shape))] += dy[at]
+    """),
+    ("tape_accumulate", "du = sum(share(dy) for dy, share in zip(dys, shares))"),
+    ("tape_accumulate", "du = np.zeros(dys.shape[1:])\nfor i in range(len(shares)):\n    du += shares[i](dys[i])"),
+    ("tape_accumulate", "du = None\nfor dy, share in zip(dys, shares):\n"
+     "    du = share(dy) if du is None else du + share(dy)"),
+    ("tape_accumulate", "du = np.sum([f(dy) for f, dy in zip(shares, dys)], axis=0)"),
+    ("tape_order", """
+        order = []
+        def visit(node):
+            if node not in order:
+                for parent, share in node.edges:
+                    visit(parent)
+                order.append(node)
+        visit(loss)
+        order.reverse()
+    """),
+    ("tape_order", """
+        nodes = set()
+        def collect(node):
+            nodes.add(node)
+            for parent, _ in node.edges:
+                collect(parent)
+        collect(loss)
+        order = reversed(sorted(nodes, key=lambda node: node.number))
+    """),
+    ("tape_order", """
+        users = {loss: 0}
+        todo = [loss]
+        while todo:
+            for parent, _ in todo.pop().edges:
+                if parent not in users:
+                    todo.append(parent)
+                users[parent] = users.get(parent, 0) + 1
+        order, ready = [], [loss]
+        while ready:
+            order.append(ready.pop())
+            for parent, _ in order[-1].edges:
+                users[parent] -= 1
+                if not users[parent]:
+                    ready.append(parent)
+    """),
+    ("tape_backward", """
+        for node in order:
+            node.grad = 0
+        loss.grad = 1
+        for node in order:
+            for parent, share in node.edges:
+                parent.grad = parent.grad + share(node.grad)
+        da = a.grad
+        db = b.grad
+    """),
+    ("tape_backward", """
+        grads = {node: np.zeros(node.value.shape) for node in order}
+        grads[loss] = np.array(1.0)
+        while order:
+            node = order.pop(0)
+            for parent, share in node.edges:
+                grads[parent] += share(grads[node])
+        da, db = grads[a], grads[b]
+    """),
+    ("tape_relu", "array = np.where(a.value > 0, a.value, 0)\ny = Tensor(array, (a, lambda dy: dy * (array > 0)))"),
+    ("tape_relu", "def share(dy):\n    da = dy.copy()\n    da[a.value < 0] = 0\n    return da\n"
+     "y = Tensor(a.value.clip(0), (a, share))"),
+    ("tape_relu", "y = Tensor(np.maximum(a.value, 0))\ny.edges = [(a, lambda dy: np.where(a.value > 0, dy, 0))]"),
+    ("tape_matmul", """
+        product = np.dot(value_of(a), b.value)
+        share_of_b = (b, lambda dy: value_of(a).T @ dy)
+        if isinstance(a, Tensor):
+            y = Tensor(product, (a, lambda dy: dy @ b.value.T), share_of_b)
+        else:
+            y = Tensor(product, share_of_b)
+    """),
+    ("tape_matmul", """
+        pairs = [(b, lambda dy: np.einsum("nj,nk->jk", value_of(a), dy))]
+        if isinstance(a, Tensor):
+            pairs.append((a, lambda dy: (b.value @ dy.T).T))
+        y = Tensor(value_of(a) @ b.value, *pairs)
+    """),
+    ("tape_train", TAPE),
 ]  # fmt: skip
 
 # Wrong answers as learners write them, and the mark that each must get, whatever the numbers that are drawn.

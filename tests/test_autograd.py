@@ -144,12 +144,12 @@ def test_numbers_keep_their_precision(dtype):
 
 
 def test_a_value_that_was_used_twice_waits_for_both_shares():
-    u = Tensor(np.array(2.0))
+    u = Tensor(2.0)
     v1, v2 = 3 * u, u * u
     loss = v1 * v2
     loss.backward()
     assert u.grad == 36
-    t = Tensor(np.array(1.0))
+    t = Tensor(1.0)
     u = 2 * t
     (3 * u * (u * u)).backward()
     assert t.grad == 72

@@ -199,6 +199,27 @@ TYPED = [
      "times the true one", "h is ", "T is ", "d is ", "if q[0, 0, 0, 0] grows"),
     ("attention", RIGHT["attention"].replace("dk = dscores.swapaxes(2, 3) @ q", "dk = q.swapaxes(2, 3) @ dscores"),
      "transposed", "k's shape (2, 3, 7, 5); yours is (2, 3, 5, 7). Transposed?"),
+    ("tape_product", "da = dy * b\ndb = dy * b", "the parents swapped", "by a or by b?"),
+    ("tape_broadcast", "da = dy\nwhile da.ndim > len(shape):\n    da = da.sum(axis=0)", "axes of length 1 forgotten",
+     "Right where the array lacks an axis"),
+    ("tape_accumulate", "du = shares[0](dys[0])\nfor i in range(1, len(dys)):\n    du += shares[i](dys[i])",
+     "changes its input", "changed dys"),
+    ("tape_order", "order = [loss]\nfor node in order:\n    for parent, _ in node.edges:\n"
+     "        if parent not in order:\n            order.append(parent)", "visited too early", "p should come after w"),
+    ("tape_order", "order = [loss]\nfor node in order:\n    for parent, _ in node.edges:\n"
+     "        order.append(parent)", "visited twice", "hands on all that it has"),
+    ("tape_order", "order = loss", "error: ValueError", "a list of nodes"),
+    ("tape_backward", "for node in order:\n    for parent, share in node.edges:\n"
+     "        parent.grad = share(node.grad)", "error: ValueError", "this node has no gradient yet"),
+    ("tape_backward", "da = a.grad; db = b.grad", "returns None", "a value before the `return`"),
+    ("tape_relu", "y = np.maximum(a.value, 0)", "error: ValueError", "What it got is an array"),
+    ("tape_relu", "y = Tensor(np.maximum(a.value, 0), [(a, lambda dy: dy)])", "error: ValueError", "not in a list"),
+    ("tape_relu", "y = Tensor(np.maximum(a.value, 0), (a.value, lambda dy: dy))", "error: ValueError",
+     "the Tensor itself"),
+    ("tape_matmul", "y = Tensor(value_of(a) @ b.value, (b, lambda dy: dy.T @ value_of(a)))", "transposed", "db"),
+    ("tape_train", "W1 = matmul(x, Tensor(W1)); b1 = 1 * b1; W2 = 1 * W2; b2 = 1 * b2",
+     "error: NotImplementedError", "lines of tape_matmul.py here"),
+    ("tape_train", "W1 = 1 * W1; b1 = 1 * b1; W2 = 1 * W2; b2 = 1 * b2", "nothing has moved", "Who changes them"),
 ]  # fmt: skip
 
 

@@ -384,7 +384,7 @@ def test_every_exercise_has_a_stub_three_hints_and_a_solution_in_80_columns(exer
         assert not [line for line in prose if re.search(r"\w   ", line.partition("  #")[0])]  # no formula was filled
     for line in RIGHT.get(exercise.name, "").strip().splitlines():
         said = line.split("=", 1)[-1].strip()
-        assert len(said) < 10 or said not in text, "the stub has its answer in it"
+        assert len(said) < 10 or said.endswith(":") or said not in text, "the stub has its answer in it"
 
 
 def test_every_stub_is_an_exercise_and_a_solution_keeps_the_next_to_itself():

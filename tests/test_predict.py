@@ -119,16 +119,16 @@ def test_a_resnet_predicts_as_in_testing(tmp_path, mnist):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((".",), "cannot read .: .*directory"),
+        ((".",), "cannot read .: it is not a regular file"),
         ((), "required: picture .*-h explains"),
         (("README.md",), "cannot read README.md: not a picture"),
         (("PICTURE", "--weights", "README.md"), "README.md is not a checkpoint"),
         (("PICTURE", "--weights", "missing.npz"), "cannot read missing.npz: No such file"),
         (("PICTURE", "--weight", "x"), "unrecognized arguments: --weight"),
         (("PICTURE", "--show", "no/s.png"), "cannot write --show no/s.png: No such"),
-        (("PICTURE", "--show", "PICTURE"), "is read here, and must not be overwritten"),
-        (("PICTURE", "--show", "link.png"), "link.png is read here, and must not be overwritten"),
-        (("PICTURE", "--show", "TRAINED"), "is read here, and must not be overwritten"),
+        (("PICTURE", "--show", "PICTURE"), "would replace a file that is read here"),
+        (("PICTURE", "--show", "link.png"), "--show link.png would replace a file that is read here"),
+        (("PICTURE", "--show", "TRAINED"), "would replace a file that is read here"),
     ],
 )
 def test_errors(trained, picture, arguments, words, tmp_path, monkeypatch):

@@ -274,8 +274,8 @@ def drawn(monkeypatch):
 @pytest.mark.parametrize("model", ["mlp", "resnet"])
 def test_the_proof_in_small(kept, drawn, model, monkeypatch, capsys):
     """python -m lab.twins, for three steps."""
-    name, argv = twins.PROOFS[model]
-    monkeypatch.setattr(twins, "PROOFS", {model: (name, [*argv, "--steps", "3"])})
+    name, argv, kinds = twins.PROOFS[model]
+    monkeypatch.setattr(twins, "PROOFS", {model: (name, [*argv, "--steps", "3"], kinds)})
     monkeypatch.setattr("sys.argv", ["lab/twins.py", model])
     twins.main()
     assert "float64: after 3 steps" in capsys.readouterr().out

@@ -138,26 +138,11 @@ def test_whatever_is_no_checkpoint_gets_a_sentence_and_changes_nothing(page):
 
 
 def test_random_damage_is_refused_or_harmless(page):
-    """400 times one byte changed: what is opened after all has the same weights."""
+    """100 times one byte changed: what is opened after all, because it is a date, say, has the same weights."""
     content, rng = saved(**own()), np.random.default_rng(0)
     open_file(page, content)
     before = weights(page)
-    opened_after_all = page.evaluate(
-        """async ([content, places, bits]) => {
-            let opened = 0;
-            for (let n = 0; n < places.length; n++) {
-                const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
-                bytes[places[n]] ^= bits[n];
-                await lab.openFile(new File([bytes], "own.npz"));
-                opened += document.getElementById("opened").textContent.includes("now shows");
-            }
-            return opened;
-        }""",
-        [
-            base64.b64encode(content).decode(),
-            rng.integers(len(content), size=400).tolist(),
-            rng.integers(1, 256, size=400).tolist(),
-        ],
-    )
-    assert opened_after_all < 40  # a date, say
-    assert all(np.array_equal(p, before[key]) for key, p in weights(page).items())
+    for at, by in rng.integers((len(content), 255), size=(100, 2)):
+        said = open_file(page, content[:at] + bytes([content[at] ^ (by + 1)]) + content[at + 1 :])
+        assert "now shows" in said or said.startswith("own.npz ")
+        assert all(np.array_equal(p, before[name]) for name, p in weights(page).items())

@@ -158,46 +158,22 @@ def test_a_drawing_is_the_same_wherever_it_lies_and_however_large(page):
     assert np.abs(here - draw(page, 1, size=0.3)).mean() < 6  # with the same pen: 30
 
 
-def test_drawing_with_a_mouse_a_finger_and_second_thoughts(browser, small):
+def test_drawing_by_touch_and_with_second_thoughts(browser, small):
+    seen = "Array.from(lab.pixels())"
     with opened(browser, small, 390, has_touch=True) as page:
+        one = draw(page, 4).ravel()  # two strokes
         page.locator("#pad").tap()
         page.wait_for_timeout(100)
-        assert max(page.evaluate("Array.from(lab.pixels())")) == 255
-        assert page.locator("#answer").inner_text().isdigit()
-        one = draw(page, 4)  # two strokes
-        box = page.locator("#pad").bounding_box()
-        page.mouse.move(box["x"] + 20, box["y"] + 20)
-        page.mouse.down()
-        page.mouse.move(box["x"] + 60, box["y"] + 20)
-        page.mouse.up()
-        page.wait_for_timeout(100)
-        assert not np.array_equal(page.evaluate("Array.from(lab.pixels())"), one.ravel())
-        page.locator(".undo-stroke").click()
-        assert np.array_equal(page.evaluate("Array.from(lab.pixels())"), one.ravel())
+        assert not np.array_equal(page.evaluate(seen), one)
+        page.locator("#undo-stroke").click()
+        assert np.array_equal(page.evaluate(seen), one)
         for _ in range(2):
-            page.locator(".undo-stroke").click()
-        assert not any(page.evaluate("Array.from(lab.pixels())"))
+            page.locator("#undo-stroke").click()
+        assert not any(page.evaluate(seen))
         assert page.locator("#answer").inner_text() == "–"
-
-
-def test_a_stroke_event_is_answered_in_time(browser):
-    """From the event to the answer and all pictures in view: within a frame of 60 a second, on 2 cores."""
-    with opened(browser, COMMITTED) as page:
-        draw(page, 8)
-        times = page.evaluate(
-            """async () => {
-                const pad = document.getElementById("pad"), times = [];
-                for (let n = 0; n <= 60; n++) {
-                    await new Promise((done) => setTimeout(done, 16)); // events come one a frame
-                    const start = performance.now();
-                    penTo(pad, n ? "pointermove" : "pointerdown", 0.2 + n / 150, 0.3 + n / 300);
-                    lab.readPad();
-                    times.push(performance.now() - start);
-                }
-                return times;
-            }"""
-        )
-        assert np.percentile(times, 20) < 16, times  # the other times others had the processor
+        page.locator("#pad").tap()  # a dot is something
+        page.wait_for_timeout(100)
+        assert page.locator("#answer").inner_text().isdigit()
 
 
 # --- The opening ---------------------------------------------------------------------------------------------------
@@ -247,12 +223,10 @@ def test_a_step_waits_until_somebody_has_said_which_digit_it_is(page):
 def test_a_large_step_makes_it_forget_other_digits(browser):
     """As the page says below its steps."""
     with opened(browser, COMMITTED) as page:
-        others = "Number(document.getElementById('steps').textContent.match(/reads (\\d+) of the first fifty/)[1])"
-        small, large = page.evaluate(
-            f"[[0.001], [0.1]].map(([lr]) => {{ lab.learn(1, lr); const n = {others}; lab.reset(); return n; }})"
-        )
-        assert small >= 48
-        assert large <= 40
+        for lr, least, most in ((0.001, 48, 50), (0.1, 0, 40)):
+            page.evaluate("lr => { lab.reset(); lab.learn(1, lr); }", lr)
+            right = int(re.search(r"reads (\d+) of the first fifty", page.locator("#steps").inner_text())[1])
+            assert least <= right <= most
 
 
 # --- The network as one picture ------------------------------------------------------------------------------------
@@ -488,21 +462,19 @@ def test_it_keeps_to_itself(browser, small):
         assert page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
         blocked = page.evaluate(
             """async (url) => {
-                const blocked = [];
+                const blocked = [], script = document.createElement("script");
                 addEventListener("securitypolicyviolation", (event) => blocked.push(event.effectiveDirective));
                 await fetch(url).catch(() => {});
                 new Image().src = url;
-                const script = document.createElement("script");
                 script.textContent = "window.hacked = true";
                 document.body.append(script);
                 document.body.insertAdjacentHTML("beforeend", "<i style='color: red'>styled</i>");
                 await new Promise((done) => setTimeout(done, 300));
-                return blocked;
+                return [window.hacked ?? "no", ...blocked];
             }""",
             url,
         )
-        assert {"connect-src", "img-src", "script-src-elem", "style-src-attr"} <= set(blocked)
-        assert page.evaluate("window.hacked") is None
+        assert {"no", "connect-src", "img-src", "script-src-elem", "style-src-attr"} <= set(blocked)
     for name in build.SCRIPTS:
         source = (ROOT / "page" / f"{name}.js").read_text(encoding="utf-8")
         assert not re.search(r"Storage|cookie|indexedDB|fetch\(|XMLHttpRequest|WebSocket|eval\(|innerHTML", source)
