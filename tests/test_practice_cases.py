@@ -104,14 +104,17 @@ def test_the_symptoms_of_a_case_are_recorded_with_the_lines_that_fix_it(tmp_path
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_case_passes_only_if_it_is_fixed_and_named(name, verdict):
+def test_a_case_passes_only_if_it_is_fixed_and_named(name, verdict, tmp_path):
     case, notes = CASES[name].case, CASES[name].text.notes
     assert verdict(name, (STUBS / f"{name}.py").read_text(encoding="utf-8")).name == "not written"
-    assert verdict(name, changed(name, case.diagnosis)).name == "not fixed"
-    passed = verdict(name, changed(name, case.diagnosis, FIX[name]))
+    (tmp_path / "fixed.py").write_text(changed(name, case.diagnosis, FIX[name]), encoding="utf-8")
+    outcome = runner.run(CASES[name], tmp_path / "fixed.py", 3)
+    passed = marker.judge(CASES[name], 3, outcome)
     assert passed.passed, passed.text
     assert notes["Evidence"] in passed.text
-    assert verdict(name, changed(name, "epochs", FIX[name])).name == "diagnosis: epochs"
+    changes = {"no diagnosis": {"said": ""}, "diagnosis: epochs": {"said": "epochs"}, "not fixed": {"fixed": False}}
+    for mark, change in (changes | {"fixed, but does not learn": {"accuracy": 0.5}}).items():
+        assert marker.judge(CASES[name], 3, outcome | change).name == mark
 
 
 @pytest.mark.parametrize("name", CASES)

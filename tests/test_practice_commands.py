@@ -27,11 +27,18 @@ from support.errors import UserError
 
 
 @pytest.fixture
-def learner(tmp_path, program):
-    """learner("hint") calls practice.py with a folder of its own."""
+def learner(tmp_path, capfd):
+    """learner("hint") is `python practice.py hint` with a folder of its own: here, for speed, and not in a process."""
 
-    def call(*arguments, **options):
-        return program("practice.py", "--folder", tmp_path / "mine", *arguments, **options)
+    def call(*arguments):
+        capfd.readouterr()
+        try:
+            status = practice.main(["--folder", str(tmp_path / "mine"), *map(str, arguments)]) or 0
+        except UserError as error:
+            status = 2
+            print(f"practice.py: {error}", file=sys.stderr)
+        out, err = capfd.readouterr()
+        return SimpleNamespace(stdout=out, stderr=err, returncode=status)
 
     call.folder = tmp_path / "mine"
     return call
@@ -131,12 +138,13 @@ def test_a_seed_repeats_a_run_and_is_offered_only_where_numbers_were_drawn(learn
     assert "For these again" not in learner("1").stdout
 
 
-def test_run_has_one_thread_and_says_that_a_function_prints_nothing(learner):
+def test_run_has_one_thread_and_says_that_a_function_prints_nothing(learner, monkeypatch):
     path = write(learner.folder, "tanh")
     path.write_text(path.read_text() + "\nimport os\nprint(os.environ['OMP_NUM_THREADS'])\n")
     n, more = number(BY_NAME["tanh"]), len(list(CHAPTERS.values())[1])
     assert f"Exercise {n} (1 of {more} in chapter 2)" in learner("tanh").stdout
-    out = learner("run", env={"OMP_NUM_THREADS": "2"}).stdout
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    out = learner("run").stdout
     assert out.startswith("1\n")
     assert f"Exercise {n} is a function and prints nothing by itself" in out
 
@@ -179,18 +187,18 @@ def test_wrong_calls_end_in_one_line(learner, arguments, word):
     assert_one_line(learner(*arguments), word)
 
 
-def test_who_gives_up_sees_the_solution_and_has_not_passed(tmp_path, capsys):
-    folder = ["--folder", str(tmp_path)]
+def test_a_wrong_call_of_the_program_ends_in_one_line(program):
+    assert_one_line(program("practice.py", "--seed", "x"), "practice.py: argument --seed", "-h")
+
+
+def test_who_gives_up_sees_the_solution_and_has_not_passed(learner):
     for _ in range(3):
-        practice.main([*folder, "hint"])
-    practice.main([*folder, "solution"])
-    assert "return self.a1 @ W2 + b2" in capsys.readouterr().out
-    write(tmp_path, "logits")
-    practice.main([*folder, "1"])
-    practice.main([*folder, "list"])
-    out = capsys.readouterr().out
+        learner("hint")
+    assert "return self.a1 @ W2 + b2" in learner("solution").stdout
+    write(learner.folder, "logits")
+    assert "Passed, after a look at the solution." in learner().stdout
+    out = learner("list").stdout
     assert re.search(r"  1  The logits of a layer +seen", out)
-    assert "Passed, after a look at the solution." in out
     assert f"0 of {len(EXERCISES)} passed" in out
 
 
@@ -208,13 +216,14 @@ def test_a_damaged_progress_is_one_line(damage, tmp_path):
         Work(tmp_path)
 
 
-def test_without_torch_its_exercises_say_how_to_get_it(learner, monkeypatch):
+def test_without_torch_its_exercises_say_how_to_get_it(tmp_path, program, monkeypatch):
     env = {"PYTHONPATH": str(ROOT / "tests" / "no_torch")}
-    assert "Nothing is written" in learner("1", env=env).stdout  # and nothing else imports it
+    first = program("practice.py", "--folder", tmp_path, "1", env=env)
+    assert "Nothing is written" in first.stdout  # and nothing else imports it
     error = runner.explain(ModuleNotFoundError("No module named 'torch'", name="torch"), "x.py")
     assert "pip install -r requirements.txt" in error["message"]
     monkeypatch.setattr(classroom.importlib.util, "find_spec", lambda name: None)
-    assert classroom.mark(write(learner.folder, "torch_gradient"), BY_NAME["torch_gradient"], 0) == "no PyTorch"
+    assert classroom.mark(write(tmp_path, "torch_gradient"), BY_NAME["torch_gradient"], 0) == "no PyTorch"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
@@ -313,9 +322,9 @@ def test_train_with_the_functions_of_chapter_2(further, tmp_path, capsys, brief)
 
 
 @pytest.mark.slow
-def test_train_reaches_97_percent(learner):
-    with_passed(learner.folder).save()
-    assert float(learner("train").stdout.split()[-1]) > 0.97
+def test_train_reaches_97_percent(tmp_path, program):
+    with_passed(tmp_path).save()
+    assert float(program("practice.py", "--folder", tmp_path, "train").stdout.split()[-1]) > 0.97
 
 
 def test_a_class_of_30_with_hostile_files_is_marked_to_the_end(tmp_path, capsys):
