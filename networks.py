@@ -1,8 +1,8 @@
 """What can be trained, with which options, by which recipes: an entry for each network.
 
-To add a network, write its three files (as mlp_np.py, mlp_autograd.py and mlp_torch.py) and add an entry to NETWORKS.
-To add a recipe, add a line to an entry. The options that every run has are in support/options.py; `python main_np.py
--h` explains all.
+To add a network, write its files (as mlp_np.py and mlp_torch.py, and perhaps mlp_autograd.py) and add an entry to
+NETWORKS. To add a recipe, add a line to an entry. The options that every run has are in support/options.py; `python
+main_np.py -h` explains all.
 """
 
 import importlib
@@ -126,6 +126,10 @@ NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT}
 
 def make(framework, options):
     """The network that the options describe, with its first weights. framework: a key of its classes."""
+    if framework not in options.network.classes:
+        raise UserError(
+            f"--{framework} is not for --model {options.model}: it has {', '.join(options.network.classes)}"
+        )
     file, name = options.network.classes[framework].split(".")
     network = getattr(importlib.import_module(file), name)
     return network(**{name: getattr(options, name) for name in inspect.signature(network).parameters})
