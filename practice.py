@@ -106,7 +106,8 @@ def show(work, exercise, seed=None, again=False):
     if verdict.passed:
         work.progress["passed"][exercise.name] = digest(path)
         work.save()
-        say(f"Passed. That makes {sum(map(work.passed, EXERCISES))} of {len(EXERCISES)}.", "good")
+        seen = exercise.name in work.progress["seen"]
+        say("Passed, after a look at the solution." if seen else f"Passed. That makes {work.score()}.", "good")
         if verdict.text:
             say(verdict.text)
         first = work.progress["first"].get(exercise.name)
@@ -197,7 +198,7 @@ def list_all(work):
                 done = "seen"
             arrow = ">" if exercise is work.current else " "
             say(f"{arrow} {number(exercise):2}  {exercise.title:50} {done}", "good" if done == "passed" else None)
-    say(f"\n{sum(map(work.passed, EXERCISES))} of {len(EXERCISES)} passed", "strong")
+    say(f"\n{work.score()} passed", "strong")
 
 
 def run_file(work, exercise):

@@ -121,6 +121,8 @@ def judge_trials(exercise, seed, outcome):
             return of_sizes(verdict, t)
     if "error" in outcome:
         return of_sizes(judge_error(outcome["error"]), len(outcome["trials"]))
+    if len(outcome["trials"]) < len(given):
+        raise ValueError("a trial is missing: the file wrote its result by itself")
     if exercise.needs_torch and not outcome.get("autograd"):
         text = "The numbers are right. But PyTorch's backward() was not called: here it should find the gradients."
         return Verdict(False, "without autograd", text)
@@ -197,27 +199,25 @@ def judge_case(exercise, outcome):
     """The `Verdict` on a case: what was said to be wrong, whether the cause is gone, whether it then learns."""
     case, notes, said = exercise.case, exercise.text.notes, str(outcome["said"])
     if "unfit" in outcome:
-        text = f"The marker cannot use the program: {outcome['unfit']} Let what its first lines name stay as it was."
+        text = f"The marker cannot use the program: {outcome['unfit']} Its first lines say what has to stay as it was."
         return Verdict(False, "does not fit", text)
     fixed, accuracy = outcome["fixed"], float(outcome["accuracy"])
     if said and said not in SUSPECTS:
         words = ", ".join(f'"{word}"' for word in SUSPECTS)
         text = f"DIAGNOSIS is {said!r}. It should be one of these, in quotes: {words}."
         return Verdict(False, "no diagnosis", text)
-    if said and said != case.diagnosis:
-        text = f"{meaning(said)} {notes.get(f'Against {said}', 'Is that so here?')}"
-        return Verdict(False, f"diagnosis: {said}", text)
-    if not fixed and (said or outcome["changed"]):
-        text = (
-            f"{meaning(said)} Is that so here? If it is, it is still to be fixed. {notes['Still']}"
-            if said
-            else (
-                "You have changed the program, but what is wrong is still there. Say in DIAGNOSIS what you think it is."
-            )
-        )
-        if outcome["changed"]:
-            text += f"\n(It now reads {accuracy:.3f} of the test digits right; a healthy one, over {case.healthy:.2f}.)"
-        return Verdict(False, "not fixed", text)
+    numbers = f"\n(It now reads {accuracy:.3f} of the test digits right; a healthy one, over {case.healthy:.2f}.)"
+    if said and (said != case.diagnosis or not fixed):
+        what, sign = SUSPECTS[said]
+        text = f"The cause is gone, but it was another. You say: {what}. " if fixed else f"You say: {what}. "
+        ask = "Was that so?" if fixed else "Is that so here? If it is, it is still to be fixed."
+        text += f"Then {sign} {notes.get(f'Against {said}', ask)}"
+        if outcome["changed"] and not fixed:  # nobody learns from guesses alone which suspect is the right one
+            text += f" {notes['Still']}{numbers}" if said == case.diagnosis else numbers
+        return Verdict(False, "not fixed" if said == case.diagnosis else f"diagnosis: {said}", text)
+    if not fixed and outcome["changed"]:
+        text = "You have changed the program, but what is wrong is still there. Say in DIAGNOSIS what you think it is."
+        return Verdict(False, "not fixed", text + numbers)
     if not fixed:
         text = (
             "Nothing is fixed yet: that is how every case starts. Run it, print what you want to know, say in "
@@ -235,11 +235,6 @@ def judge_case(exercise, outcome):
     if not said:
         return Verdict(False, "no diagnosis", f"Fixed: {accuracy:.3f}. Now say in DIAGNOSIS what it was.")
     return Verdict(True, "passed", f"{accuracy:.3f} of the test digits are read right.\n{notes['Evidence']}")
-
-
-def meaning(suspect):
-    what, sign = SUSPECTS[suspect]
-    return f"You say: {what}. Then {sign}"
 
 
 def judge_result(exercise, given, trials, t, name, result):

@@ -43,13 +43,14 @@ def load(file):
 
 def run(exercise, file, seed):
     """What became of one file, as plain data that JSON can hold."""
-    printed, outcome = Printed(), {"trials": [], "typed": typed(exercise, file)}
+    printed, outcome = Printed(), {"trials": []}
     try:
         with redirect_stdout(printed), redirect_stderr(printed), np.errstate(all="ignore"):
+            outcome["typed"] = typed(exercise, file)
             module = load(file)
             function = getattr(module, exercise.function.name, None)
             if exercise.case:
-                outcome |= investigate(exercise, module, seed, outcome["typed"])
+                outcome |= investigate(exercise, module, seed)
             elif not callable(function):
                 outcome["missing"] = True
             else:
@@ -63,9 +64,15 @@ def run(exercise, file, seed):
 
 def typed(exercise, file):
     """The lines of a file that its stub does not have."""
-    stub = (STUBS / f"{exercise.name}.py").read_text(encoding="utf-8").splitlines()
+    stub = lines_of(STUBS / f"{exercise.name}.py")
+    return "\n".join(line for line in lines_of(file) if line not in stub)
+
+
+def lines_of(file):
+    """A file's lines, but for the text at the top and empty ones."""
     with open(file, encoding="utf-8", errors="replace") as opened:
-        return "\n".join(line for line in opened.read(MOST_TYPED).splitlines() if line.strip() and line not in stub)
+        text = re.sub(r'\A""".*?"""', "", opened.read(MOST_TYPED), flags=re.DOTALL)
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
 
 
 @contextmanager
@@ -84,14 +91,18 @@ def autograd_watched(needs_torch):
         yield calls
 
 
-def investigate(exercise, module, seed, lines):
+def investigate(exercise, module, seed):
     """What became of a case: what the learner says, whether the cause is gone, and how well the program learns."""
     train = cache(module.train)
     said = getattr(module, "DIAGNOSIS", ...)
     said = "" if said is ... else said[:40] if isinstance(said, str) else f"of type {type(said).__name__}"
     try:
         fixed = bool(exercise.case.probe(module, np.random.default_rng(seed), train))
-        changed = any(not line.startswith("DIAGNOSIS") for line in lines.splitlines())
+        mine, stub = (
+            [line for line in lines_of(path) if not line.startswith("DIAGNOSIS")]
+            for path in (module.__file__, STUBS / f"{exercise.name}.py")
+        )
+        changed = mine != stub
         accuracy = train() if fixed or changed else 0
     except (AttributeError, TypeError, ValueError, IndexError) as error:
         if own_frame(error, module.__file__):

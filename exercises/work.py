@@ -82,6 +82,11 @@ class Work:
         path = file_in(self.folder, exercise)
         return path.is_file() and self.progress["passed"].get(exercise.name) == digest(path)
 
+    def score(self):
+        """How many have passed without a look at the solution."""
+        passed = [e for e in EXERCISES if self.passed(e) and e.name not in self.progress["seen"]]
+        return f"{len(passed)} of {len(EXERCISES)}"
+
     def save(self):
         self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self.file) as file:

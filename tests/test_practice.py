@@ -11,7 +11,7 @@ import pytest
 from exercises import STUBS, marker, runner
 from exercises.exercise import Exercise, agree
 from exercises.work import BY_NAME, EXERCISES
-from practice_answers import ALSO_RIGHT, RIGHT, SIZES, filled
+from practice_answers import ALSO_RIGHT, RIGHT, SIZES, TORCH, filled
 from practice_answers import WRONG as WRONG_ANSWERS
 
 WRITTEN = [exercise for exercise in EXERCISES if not exercise.case]
@@ -158,6 +158,21 @@ TYPED = [
     ("dlogits", "p[range(len(y)), y] -= 1\ndlogits = p / len(y)", "changes its input", "changed p", ".copy()"),
     ("dz1", "dz1 = da1 @ (z1 > 0)", "error: ValueError", "In da1 @ (z1 > 0), the shapes are (9, 11) @ (9, 11)"),
     ("dz1", "dz1 = (da1 *\n    (z1.sum(axis=1)))", "error: ValueError", "keepdims=True keeps (9, 1), which"),
+    ("dz1", "dz1 = da1 * (z1 > 0)^2", "error: TypeError", "power is `**` in Python"),
+    ("dz1", "import math\ndz1 = da1 * math.exp(z1)", "error: TypeError", "take a single number"),
+    ("dz1", "dz1 = da1 (z1 > 0) z1", "error: SyntaxError", "Is an operator missing"),
+    ("dz1", "dz1 = da1 × (z1 > 0)", "error: SyntaxError", "`@` is the matrix product"),
+    ("dz1", "dz1 = 1\n  dz1 = da1", "error: IndentationError", "four spaces"),
+    ("dz1", "dz1 = da1 / B", "error: NameError", "the number of images: len(y)"),
+    ("dz1", "dz1 = numpy.maximum(z1, 0)", "error: NameError", "NumPy is called np here"),
+    ("dz1", "dz1 = heaviside(z1, 0)", "error: NameError", "Do you mean `np.heaviside`?"),
+    ("dz1", "dz1 = max(da1, 0)", "error: ValueError", "np.maximum and np.minimum compare arrays"),
+    ("dz1", "s = z1.sum(axis=1)\ndz1 = da1 * s", "error: ValueError", "keepdims=True keeps (9, 1), which"),
+    ("dlogits", "dlogits = (p - onehot) / len(y)", "error: NameError", "np.eye(10)[y]"),
+    ("dlogits", "dlogits = p - y", "error: ValueError", "y holds the digits themselves"),
+    ("da1", "da1 = dlogits * W2", "error: ValueError", "the matrix product is `@`"),
+    ("loss", "loss = -np.log(p[range(len(y)), y]).mean() * (1 + 1e-8)", "close, and not equal", "It is close"),
+    ("torch_gradient", TORCH.replace("z1.retain_grad()", ""), "error: AttributeError", "call z1.retain_grad()"),
     ("dz1", "dz1 = da1.sum(axis=1)", "wrong shape", "one number for each entry of `z1`"),
     ("dlogits", "dlogits = p.sum(axis=1)", "wrong shape", "one number for each entry of `logits`"),
     ("dW2_db2", "dW2 = a1.sum(axis=0)", "wrong shape", "over which do you sum?"),
@@ -208,6 +223,7 @@ TYPED = [
 ]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("name", "typed", "mark", "words"), [(name, typed, mark, words) for name, typed, mark, *words in TYPED]
 )

@@ -1,5 +1,6 @@
 """The loss has a floor.
-`python practice.py` shows the symptom. Start it with `python practice.py run`, not directly."""
+`python practice.py` shows the symptom. Start it with `python practice.py run`, not directly.
+The marker calls `new_model` and `loss_of` with these arguments, and `train`, which returns the test accuracy."""
 
 import torch
 from torch.nn import functional as F

@@ -1,5 +1,6 @@
 """It trains and trains, and only guesses.
-`python practice.py` shows the symptom. Start it with `python practice.py run`, not directly."""
+`python practice.py` shows the symptom. Start it with `python practice.py run`, not directly.
+The marker calls `batches` with these arguments, and `train`, which returns the test accuracy."""
 
 import numpy as np
 

@@ -1,5 +1,6 @@
 """The loss is no longer a number.
-`python practice.py` shows the symptom. Start it with `python practice.py run`, not directly."""
+`python practice.py` shows the symptom. Start it with `python practice.py run`, not directly.
+The marker calls `forward` and `backward` with these arguments, and `train`, which returns the test accuracy."""
 
 import numpy as np
 

@@ -1,5 +1,6 @@
 """One digit at a time.
-`python practice.py` shows the symptom. Start it with `python practice.py run`, not directly."""
+`python practice.py` shows the symptom. Start it with `python practice.py run`, not directly.
+The marker calls `train`, which returns the test accuracy."""
 
 import torch
 from torch.nn import functional as F

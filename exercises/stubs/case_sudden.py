@@ -1,5 +1,6 @@
 """After the first steps nothing happens any more.
-`python practice.py` shows the symptom. Start it with `python practice.py run`, not directly."""
+`python practice.py` shows the symptom. Start it with `python practice.py run`, not directly.
+The marker calls `train`, which returns the test accuracy."""
 
 import numpy as np
 
