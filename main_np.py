@@ -1,6 +1,7 @@
 """Train a network to read handwritten digits, by hand: NumPy, and the derivatives in mlp_np.py.
 
-main_torch.py is the same program with PyTorch in place of our own derivatives; read the two side by side.
+main_torch.py is the same program with PyTorch in place of our own derivatives; read the two side by side. With
+--autograd, the tape in autograd_np.py finds the derivatives.
 """
 
 import sys
