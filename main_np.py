@@ -1,6 +1,7 @@
 """Train a network to read handwritten digits, by hand: NumPy, and the derivatives in mlp_np.py.
 
-main_torch.py is the same program with PyTorch in place of our own derivatives; read the two side by side.
+main_torch.py is the same program with PyTorch in place of our own derivatives; read the two side by side. With
+--autograd, the tape in autograd_np.py finds the derivatives.
 """
 
 import sys
@@ -20,7 +21,7 @@ def main(argv=None):
     options, checkpoint = begin("np", __doc__, argv)
     dataset = data.load(options.dataset, options.hold_out)  # 60,000 images to learn from, 10,000 to test with
     model, optimizer = build(options, checkpoint)  # random weights, or those of the checkpoint
-    network = Halves(model, options.network.in_halves)  # for two threads: each gets half of a batch
+    network = Halves(model, options)  # for two threads, each of which gets half of a batch
 
     run = Run(options, dataset, model.params, checkpoint)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done

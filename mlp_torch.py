@@ -1,7 +1,7 @@
 """The same multi-layer perceptron in PyTorch: autograd finds the derivatives that mlp_np.py spells out.
 
 Read the two files side by side. z1, a1 and logits are the same numbers, and so are the gradients: after
-loss.backward(), layer1.weight.grad is mlp_np.py's dW1, transposed. twins.py shows that they are.
+loss.backward(), layer1.weight.grad is mlp_np.py's dW1, transposed. `python -m lab.twins` shows it.
 
 Shapes: B images in a batch, H hidden units.
 """

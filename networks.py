@@ -1,8 +1,8 @@
 """What can be trained, with which options, by which recipes: an entry for each network.
 
-To add a network, write its three files (as mlp_np.py, mlp_autograd.py and mlp_torch.py) and add an entry to NETWORKS.
-To add a recipe, add a line to an entry. The options that every run has are in support/options.py; `python main_np.py
--h` explains all.
+To add a network, write its files (as mlp_np.py and mlp_torch.py, and perhaps mlp_autograd.py) and add an entry to
+NETWORKS. To add a recipe, add a line to an entry. The options that every run has are in support/options.py; `python
+main_np.py -h` explains all.
 """
 
 import importlib
@@ -30,7 +30,7 @@ class Network(NamedTuple):
     prefix: str  # of the names of its files: "", "resnet_" ...
     check: Callable = lambda options: None  # UserError if its options do not go together
     least_batch: Callable = lambda options: 1  # its options -> the fewest images that it can learn from in a step
-    in_halves: bool = False  # whether two threads share a batch in training by hand: where it is right, and pays
+    in_halves: bool = False  # whether two threads share a batch in training by hand: where it pays
     bfloat16_on_cuda: bool = False  # whether --amp is the default there
 
 
@@ -84,6 +84,7 @@ RESNET = Network(
     prefix="resnet_",
     # From the fifth stage on, 28 x 28 pixels are a single one: one image alone then has no variance to normalise by.
     least_batch=lambda options: 2 if len(options.widths) > 4 else 1,
+    in_halves=True,
     bfloat16_on_cuda=True,
 )
 
@@ -126,6 +127,10 @@ NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT}
 
 def make(framework, options):
     """The network that the options describe, with its first weights. framework: a key of its classes."""
+    if framework not in options.network.classes:
+        raise UserError(
+            f"--{framework} is not for --model {options.model}: it has {', '.join(options.network.classes)}"
+        )
     file, name = options.network.classes[framework].split(".")
     network = getattr(importlib.import_module(file), name)
     return network(**{name: getattr(options, name) for name in inspect.signature(network).parameters})

@@ -93,6 +93,8 @@ class BatchNorm:
 
     eps, momentum = 1e-5, 0.1  # PyTorch's
     training = True
+    # If two threads share a batch, each has half of the values, and `add_up` adds the other's sums (support/halves.py).
+    parts, add_up = 1, staticmethod(lambda *sums: sums)
 
     def __init__(self, channels):
         self.params = {"gamma": np.ones(channels), "beta": np.zeros(channels)}
@@ -102,10 +104,12 @@ class BatchNorm:
         """x (B, height, width, C) -> y of the same shape. The sums run over the N values of each channel."""
         gamma, beta = self.params.values()
         if self.training:
-            n = x.size // len(gamma)
-            mean = channel_sum(x) / n  # (C,)
+            n = self.parts * x.size // len(gamma)
+            (total,) = self.add_up(channel_sum(x))
+            mean = total / n  # (C,)
             self.centred = x - mean
-            var = channel_sum(self.centred * self.centred) / n  # (C,)
+            (total,) = self.add_up(channel_sum(self.centred * self.centred))
+            var = total / n  # (C,)
             self.remember(mean, var, n)
         else:
             mean, var = self.statistics.values()
@@ -134,7 +138,8 @@ class BatchNorm:
         self.grads = {"gamma": dgamma, "beta": dbeta}
         if not self.training:
             return gamma * self.inverse * dy
-        n = dy.size // len(gamma)
+        n = self.parts * dy.size // len(gamma)
+        dbeta, dgamma = self.add_up(dbeta, dgamma)
         dx = self.centred * (-self.inverse * dgamma / n)  # -xhat dgamma / N, and the rest of the formula in place
         dx += dy
         dx -= dbeta / n

@@ -29,9 +29,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "page"
 MAX_BYTES = 1_700_000  # of the page: the size of a photograph
 READ, MISREAD = 50, 10  # the test images to pick from: the first ones, then the first that the network misreads
-# The images that a new network learns from in section 5, and those that test it. Their number, and the settings that
-# the page opens with, were chosen on held-out training images (tests/page/test_learn.py repeats it): 1,000 are enough
-# for 85 %, and 1,500 leave some margin.
+# The images that a new network learns from, and those that test it. Their number, and the settings that the page opens
+# with, were chosen on held-out training images: 1,000 are enough for 85 %, and 1,500 leave some margin.
 TRAINING, TESTING = 1500, 500
 # The script, in the order in which its parts go into the page.
 SCRIPTS = (

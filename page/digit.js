@@ -96,13 +96,6 @@ function drawStrokes(ink, strokes) {
   return toMnist(ink.getImageData(0, 0, SIDE, SIDE).data);
 }
 
-/** As if somebody had drawn these. */
-function putOnPad(drawn) {
-  clearPads();
-  strokes = [...drawn];
-  readPad();
-}
-
 function clearPads() {
   for (const pad of pads) pad.ink.clearRect(0, 0, SIDE, SIDE);
   strokes = [];

@@ -94,11 +94,15 @@ function showLetters() {
 
 function makeLetter(letter) {
   const button = document.createElement("button"), words = document.createElement("span"), canvas = document.createElement("canvas");
-  const strokes = letter.strokes.map((points) => points.map(([u, v]) => [SIDE * u, SIDE * v]));
+  const drawn = letter.strokes.map((points) => points.map(([u, v]) => [SIDE * u, SIDE * v]));
   canvas.width = canvas.height = SIDE;
-  Object.assign(letter, { words, image: drawStrokes(canvas.getContext("2d", { willReadFrequently: true }), strokes) });
+  Object.assign(letter, { words, image: drawStrokes(canvas.getContext("2d", { willReadFrequently: true }), drawn) });
   button.type = "button";
   button.append(thumbnail(letter.image), `${letter.name}: `, words);
-  button.addEventListener("click", () => putOnPad(strokes));
+  button.addEventListener("click", () => {
+    clearPads();
+    strokes = [...drawn];
+    readPad();
+  });
   $("letters").append(button);
 }

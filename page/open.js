@@ -93,30 +93,32 @@ function readCheckpoint(bytes) {
   return { params, pixels, run: `784-${hidden}-10${seed}, ${Number(step).toLocaleString("en")} training steps${tested}` };
 }
 
-/** Show this network from now on. */
+/** Show this network from now on: first its numbers, then all that depends on how many there are. */
 function show({ params, pixels: kind, run }) {
-  H = params.b1.length;
-  given.pixels = kind;
-  trained = params;
-  point("", {});
-  reset();
+  [H, trained, given.pixels] = [params.b1.length, params, kind];
+  [steps, kept, model.params, pointed] = [[], [], copy(trained), { name: "", at: {} }];
+  compute();
+  setScales(false);
+  unit = argmax(now.a1);
   for (const grid of grids) grid.layout();
   network.show(-1);
+  update({ weights: true });
   showRate();
   $("run").textContent = run;
   $("original").hidden = params === original.params;
 }
 
 async function openFile(file) {
+  let read;
   try {
     if (file.size > MOST_BYTES) refuse(`has ${Math.round(file.size / 2 ** 20)} MiB; this page opens up to ${MOST_BYTES / 2 ** 20}`);
-    const read = readCheckpoint(new Uint8Array(await file.arrayBuffer()));
-    show(read);
-    $("opened").textContent = `This page now shows ${file.name}: ${read.run}. All of it, from the pad on, is that network’s.`;
-  } catch (error) {
-    // Whatever DataView, JSON and typed arrays make of a damaged file.
+    read = readCheckpoint(new Uint8Array(await file.arrayBuffer()));
+  } catch (error) { // a Refused, or whatever DataView, JSON and typed arrays make of a damaged file
     $("opened").textContent = `${file.name} ${error instanceof Refused ? error.message : DAMAGED}.`;
+    return;
   }
+  show(read);
+  $("opened").textContent = `This page now shows ${file.name}: ${read.run}. All of it, from the pad on, is that network’s.`;
 }
 
 const original = { params: trained, pixels: given.pixels, run: $("run").textContent };

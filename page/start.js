@@ -46,9 +46,9 @@ function showWords() {
       : answer === y && loss < 0.01
         ? "It is sure, and right: there is little to change. Choose another y, or a digit that it misreads, to see more." : "",
     "teach-words": blank ? "Draw a digit first." : !labelled ? "Which digit did you mean? Say it, and it can learn."
-      : turned() ? `It changed its mind: it reads ${answer} now.${answer === y ? " Only its weights have changed." : ""}`
+      : turned() ? `It changed its mind: it reads ${answer} now. Further down you can see what changed inside.`
       : answer === y ? `It is right. Steps make it surer${loss < 0.1 ? "; there is little left to learn here. Draw a digit of yours" : ""}.`
-      : `It should say ${y}. A step changes every weight a little, so that ${y} becomes likelier.`,
+      : `It should say ${y}. A step changes what it has learned a little, so that ${y} becomes likelier.`,
     steps: !steps.length ? "No steps yet: these are the weights of the finished run."
       : `${plural(steps.length, "step")} taken${here < steps.length ? `, ${here} of them on this digit` : ""}. ` +
         `It reads ${right} of the first fifty test images.`,

@@ -27,10 +27,14 @@ def run(main):
         message = "the numbers overflow: the network's weights are damaged, or its training diverged"
     except MemoryError:
         message = NO_MEMORY
-    except RuntimeError as error:  # PyTorch's way of saying the same
-        if not re.search("out of memory|not enough memory|allocate memory", str(error)):
+    except RuntimeError as error:
+        if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            reason = str(error).partition("\n")[0][:300]
+            message = f"--compile: PyTorch's compiler fails here ({reason}): leave --compile out"
+        elif re.search("out of memory|not enough memory|allocate memory", str(error)):  # PyTorch's way to say it
+            message = NO_MEMORY
+        else:
             raise
-        message = NO_MEMORY
     except BrokenPipeError:  # the reader of our output has gone
         give_up_stdout()
         return 1
