@@ -83,7 +83,8 @@ def main(argv=None):
 
 def read_from(weights):
     """The files that the page is made from, which it must not replace."""
-    return {Path(weights).resolve(), ROOT / "mlp_np.py", *FOLDER.iterdir()} - {FOLDER / "index.html"}
+    parts = {*FOLDER.glob("*"), *(ROOT / "mnist").glob("*"), ROOT / "mlp_np.py"} - {FOLDER / "index.html"}
+    return parts | {Path(weights).resolve()}
 
 
 def load_mlp(path):
