@@ -69,7 +69,7 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     if not arguments.out or Path(arguments.out).is_dir():
         raise UserError(f"--out {arguments.out or 'is empty: it'} must be the name of a file")
-    sources = [path for path in FOLDER.iterdir() if path.name != "index.html"]
+    sources = [path for path in (*FOLDER.iterdir(), *(ROOT / "mnist").iterdir()) if path.name != "index.html"]
     spare("--out", arguments.out, arguments.weights, ROOT / "mlp_np.py", *sources)
     page = build(*load_mlp(arguments.weights)).encode()
     if len(page) > MAX_BYTES:
