@@ -32,6 +32,12 @@ def mnist():
     return data.load("mnist")
 
 
+@pytest.fixture(scope="session")
+def small(mnist):
+    """600 images to learn from and 300 to test."""
+    return mnist._make(array[:n] for array, n in zip(mnist, (600, 600, 300, 300), strict=True))
+
+
 @pytest.fixture
 def program(tmp_path):
     """program("main_np.py", ...) or program("lab.figures", ...) runs it in a process of its own.
