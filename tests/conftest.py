@@ -11,6 +11,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import data
@@ -29,6 +30,12 @@ def pytest_xdist_auto_num_workers(config):
 @pytest.fixture(scope="session")
 def mnist():
     return data.load("mnist")
+
+
+@pytest.fixture(scope="session")
+def small(mnist):
+    """600 images to learn from and 300 to test."""
+    return mnist._make(array[:n] for array, n in zip(mnist, (600, 600, 300, 300), strict=True))
 
 
 @pytest.fixture
@@ -81,3 +88,16 @@ def damaged(whole):
     """Some bytes with a piece lost, put in or overwritten: a strategy of hypothesis."""
     pieces = st.integers(0, len(whole)), st.sampled_from([0, 1, 4, 100, len(whole)]), st.binary(max_size=9)
     return st.builds(lambda i, lost, new: whole[:i] + new + whole[i + lost :], *pieces)
+
+
+def fuzz(examples, strategy, check):
+    """Call check with so many values, the same ones every time."""
+    options = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
+    settings(max_examples=examples, **options)(given(strategy)(check))()
+
+
+def rows(text):
+    """A table, a row on each line, its cells between |."""
+    for row in text.strip().splitlines():
+        cells = [cell.strip() for cell in row.strip().removesuffix("|").split("|")]
+        yield pytest.param(*cells, id=cells[0][:60])

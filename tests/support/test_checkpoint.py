@@ -1,7 +1,9 @@
-"""Checkpoints: all that was learned comes back to the bit, and whatever else a file holds is refused in one line."""
+"""Checkpoints: all that was learned comes back to the bit, and what does not fit together is refused in one line.
+
+tests/test_faults.py has files that are no checkpoints at all, or that were made to do harm.
+"""
 
 import json
-import os
 import zipfile
 
 import numpy as np
@@ -16,258 +18,135 @@ from support.options import run_options
 from support.run import check_history, make_plan
 
 
-def options_of(*argv):
-    return parse_options("np", *argv)
+def save(path, *argv):
+    """A checkpoint after one of four epochs of 10 steps, of a run with these options; what it holds."""
+    options = parse_options("np", *argv, "--epochs", 4, "--batch-size", 6000, "--seed", 2**63 + 1)
+    groups = main_np.get_arrays(*main_np.build(options))
+    rng = np.random.default_rng(0)
+    for array in (array for group in groups.values() for array in group.values()):
+        array[...] = rng.uniform(1, 2, array.shape)
+    history = History([0.1] * 10, [0.5] * 10, [10], [0.3], [0.9])
+    save_checkpoint(path, run_options(options), groups, history)
+    return options, groups, history
 
 
 def resume(path, *argv):
-    return begin("np", "", ["--resume", str(path), *argv])
+    options, checkpoint = begin("np", "", ["--resume", str(path), *argv])
+    history = check_history(checkpoint, make_plan(options, 60000))
+    return options, main_np.get_arrays(*main_np.build(options, checkpoint)), history
+
+
+def rewrite(path, changes):
+    """The same checkpoint with some of its arrays replaced, or dropped where None; of its options, a dict, likewise."""
+    with np.load(path, allow_pickle=False) as npz:
+        arrays = dict(npz)
+    if isinstance(changes.get("options"), dict):
+        options = json.loads(str(arrays["options"])) | changes["options"]
+        changes = {"options": json.dumps({name: value for name, value in options.items() if value is not None})}
+    np.savez(path, **{name: value for name, value in (arrays | changes).items() if value is not None})
 
 
 @pytest.fixture
-def saved(tmp_path):
-    """A small checkpoint: (path, options, plan, params, momentum, history)."""
-    options = options_of("--hidden", "3", "--epochs", "4", "--seed", str(2**63 + 1))
-    plan = make_plan(options, 60000)
-    rng = np.random.default_rng(0)
-    params = {"W1": rng.normal(size=(784, 3)).astype(np.float32), "b1": rng.normal(size=3).astype(np.float32)}
-    momentum = {name: 2 * p for name, p in params.items()}
-    history = History([0.1] * 500, [0.5] * 500, [468], [0.3], [0.9])
-    path = tmp_path / "checkpoint.npz"
-    save_checkpoint(path, run_options(options), {"params": params, "momentum": momentum, "statistics": {}}, history)
-    return path, options, plan, params, momentum, history
+def path(tmp_path):
+    """A checkpoint with arrays of every group."""
+    save(tmp_path / "checkpoint.npz", "--model", "resnet", "--widths", "2,3", "--optimizer", "adamw")
+    return tmp_path / "checkpoint.npz"
 
 
-def test_a_checkpoint_comes_back_bit_for_bit(saved):
-    path, options, plan, params, momentum, history = saved
-    resumed, checkpoint = resume(path)
-    assert run_options(resumed) == run_options(options)
-    new = {name: np.zeros_like(p) for name, p in params.items()}, {name: np.zeros_like(p) for name, p in params.items()}
-    checkpoint.copy_to(dict(zip(("params", "momentum"), new, strict=True)))
-    assert check_history(checkpoint, plan).numbers() == history.numbers()
-    for old, back in zip((params, momentum), new, strict=True):
-        assert all((old[name] == back[name]).all() for name in old)
-    with np.load(path, allow_pickle=False) as npz:  # what the file says of itself
-        assert (npz["step"], npz["format"]) == (500, 1)
+@pytest.mark.parametrize("argv", [[], ["--optimizer", "adamw"], ["--model", "resnet", "--optimizer", "adamw"]])
+def test_a_checkpoint_comes_back_bit_for_bit(tmp_path, argv):
+    options, groups, history = save(tmp_path / "c.npz", *argv)
+    if not argv:  # as in files from before there was a choice of optimizers
+        rewrite(tmp_path / "c.npz", {"options": {"optimizer": None}})
+    resumed, arrays, recorded = resume(tmp_path / "c.npz", "--out", "there", "--seed", str(2**63 + 1))
+    assert (run_options(resumed), resumed.out) == (run_options(options), "there")
+    assert arrays.keys() == groups.keys()
+    for name, group in groups.items():
+        np.testing.assert_equal(arrays[name], group)
+    assert recorded.numbers() == history.numbers()
+    with np.load(tmp_path / "c.npz", allow_pickle=False) as npz:  # what the file says of itself
+        assert (npz["step"], npz["format"]) == (10, 1)
 
 
-def test_a_resumed_run_keeps_its_options(saved):
-    path = str(saved[0])
-    assert resume(path, "--out", "there", "--hidden", "3")[0].out == "there"
-    for argv in (["--hidden", "4"], ["--lr", "0.2"], ["--epochs", "5"], ["--steps", "9"], ["--recipe", "geohot"]):
-        with pytest.raises(UserError, match=f"{argv[0]} {argv[1]} contradicts"):
-            resume(path, *argv)
-
-
-def rewrite(path, **changes):
-    """The same checkpoint with some of its arrays replaced, or dropped where None."""
-    with np.load(path, allow_pickle=False) as npz:
-        arrays = dict(npz) | {name.replace("__", "/"): value for name, value in changes.items()}
-    np.savez(path, **{name: value for name, value in arrays.items() if value is not None})
-
-
+NOT_FINITE, NO_FIT, OTHER = "not finite", "do not fit", "another network than its options say"
 DAMAGES = {
-    "NaN": ({"params__W1": np.full((784, 3), np.nan, np.float32)}, "not finite"),
-    "infinite momentum": ({"momentum__b1": np.full(3, np.inf, np.float32)}, "not finite"),
-    "NaN in the history": ({"history__train_loss": np.full(500, np.nan)}, "not finite"),
-    "text for numbers": ({"params__W1": np.array("W1")}, "not finite"),
-    "newer": ({"format": 99}, "format 99"),
-    "no format": ({"format": None}, "not a checkpoint"),
-    "no step": ({"step": None}, "do not fit"),
-    "another step": ({"step": 499}, "do not fit"),
-    "no options": ({"options": None}, "do not fit"),
-    "options that are no JSON": ({"options": "{"}, "do not fit"),
-    "options that are no dict": ({"options": "[]"}, "do not fit"),
-    "an option out of range": ({"options": '{"hidden": -3}'}, "--hidden"),
-    "an unknown option": ({"options": '{"hiden": 3}'}, "hiden"),
-    "an option of this call": ({"options": '{"resume": "x"}'}, "resume is not of a run"),
-    "a history cut short": ({"history__train_accuracy": np.zeros(3)}, "do not fit"),
-    "an unknown history": ({"history__weather": np.zeros(3)}, "do not fit"),
-    "a history in two dimensions": ({"history__train_loss": np.zeros((500, 1))}, "do not fit"),
-    "no options at all": ({"options": "{}"}, "missing"),
-    "a variance below 0": ({"statistics__norm.var": np.full(3, -1.0)}, "not finite"),
-    "a mean square below 0": ({"squares__b1": np.full(3, -1.0)}, "not finite"),
-    "an unknown group": ({"paramz__W1": np.zeros(3)}, "do not fit"),
+    "NaN": (NOT_FINITE, {"params/linear.b": np.full(10, np.nan, np.float32)}),
+    "infinite momentum": (NOT_FINITE, {"momentum/linear.b": np.full(10, np.inf, np.float32)}),
+    "NaN in the history": (NOT_FINITE, {"history/train_loss": np.full(10, np.nan)}),
+    "text for numbers": (NOT_FINITE, {"params/linear.b": np.array("W1")}),
+    "a variance below 0": (NOT_FINITE, {"statistics/stem.norm.var": np.full(2, -1, np.float32)}),
+    "a mean square below 0": (NOT_FINITE, {"squares/linear.b": np.full(10, -1, np.float32)}),
+    "newer": ("format 99", {"format": 99}),
+    "no format": ("not a checkpoint", {"format": None}),
+    "no step": (NO_FIT, {"step": None}),
+    "another step": (NO_FIT, {"step": 9}),
+    "an unknown group": (NO_FIT, {"paramz/linear.b": np.zeros(3)}),
+    "a history cut short": (NO_FIT, {"history/train_accuracy": np.zeros(3)}),
+    "an unknown history": (NO_FIT, {"history/weather": np.zeros(3)}),
+    "a history in two dimensions": (NO_FIT, {"history/train_loss": np.zeros((10, 1))}),
+    "an accuracy of 2": (NO_FIT, {"history/test_accuracy": np.array([2.0])}),
+    "no tests": ("no test result", {f"history/test_{name}": np.array([]) for name in ("step", "loss", "accuracy")}),
+    "an array of another shape": (OTHER, {"params/linear.b": np.zeros(9, np.float32)}),
+    "an array of another type": (OTHER, {"params/linear.b": np.zeros(10)}),
+    "an array too many": (OTHER, {"params/b1": np.zeros(9, np.float32)}),
+    "an array too few": (OTHER, {"momentum/linear.b": None}),
+    "no options": (NO_FIT, {"options": None}),
+    "options that are no dict": (NO_FIT, {"options": "[]"}),
+    "no options at all": ("missing", {"options": "{}"}),
+    "options out of range": ("--blocks", {"options": {"blocks": -3}}),
+    "an unknown option": ("hiden", {"options": {"hiden": 3}}),
+    "an option of this call": ("resume is not of a run", {"options": {"resume": "x"}}),
+    "neither epochs nor steps": ("missing", {"options": {"epochs": None}}),
+    "fewer steps": ("step 10 of 9", {"options": {"epochs": None, "steps": 9}}),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_checkpoint_is_one_line(saved, damage):
-    path = saved[0]
-    changes, word = DAMAGES[damage]
-    rewrite(path, **changes)
-    with pytest.raises(UserError, match=word) as caught:
+def test_what_does_not_fit_together_is_one_line(path, damage):
+    words, changes = DAMAGES[damage]
+    rewrite(path, changes)
+    with pytest.raises(UserError, match=words) as caught:
         resume(path)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+VIT = {"model": "vit", "width": 4, "blocks": 1, "heads": 2, "patch": 14}
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("small", "larger"),
     [
-        {"params__b1": np.zeros(4, np.float32)},
-        {"params__W1": np.zeros((784, 3))},
-        {"params__W2": np.zeros((3, 10), np.float32)},
-        {"momentum__b1": None},
-        {"statistics__mean": np.zeros(3, np.float32)},
+        ({"hidden": 2}, {"hidden": 16384}),
+        ({"model": "resnet", "widths": "2"}, {"widths": [2, *[1024] * 400]}),
+        ({"model": "resnet", "widths": "2"}, {"blocks": 50}),
+        *((VIT, larger) for larger in ({"blocks": 50}, {"width": 8}, {"patch": 2}, {"patch": 28})),
     ],
 )
-def test_a_checkpoint_of_another_network(saved, changes):
-    path, _, _, params, momentum, _ = saved
-    rewrite(path, **changes)
-    _, checkpoint = resume(path)
-    with pytest.raises(UserError, match="another network"):
-        checkpoint.copy_to({"params": params, "momentum": momentum, "statistics": {}})
-
-
-def test_a_checkpoint_without_its_test_results(saved):
-    path, _, plan, *_ = saved
-    rewrite(path, **{f"history__test_{name}": np.array([]) for name in ("step", "loss", "accuracy")})
-    _, checkpoint = resume(path)
-    with pytest.raises(UserError, match="no test result"):
-        check_history(checkpoint, plan)
-
-
-def test_a_checkpoint_of_neither_epochs_nor_steps(saved):
-    options = {name: value for name, value in run_options(saved[1]).items() if name not in ("epochs", "steps")}
-    rewrite(saved[0], options=json.dumps(options))
-    with pytest.raises(UserError, match="missing"):
-        resume(saved[0])
-
-
-def test_a_checkpoint_beyond_its_run(saved):
-    path, _, plan, *_ = saved
-    _, checkpoint = resume(path)
-    with pytest.raises(UserError, match="step 500 of 400"):
-        check_history(checkpoint, plan._replace(steps=400))
-
-
-@pytest.mark.parametrize("size", [0, 1, 100, 0.5, 0.99])
-def test_a_truncated_checkpoint(saved, size):
-    path = saved[0]
-    content = path.read_bytes()
-    path.write_bytes(content[: size if isinstance(size, int) else int(size * len(content))])
-    with pytest.raises(UserError, match="not a checkpoint"):
-        load_checkpoint(path)
-
-
-def test_one_wrong_bit_anywhere_is_noticed_or_harmless(saved):
-    path = saved[0]
-    content = path.read_bytes()
-    want = load_checkpoint(path)
-    rng = np.random.default_rng(0)
-    for position in rng.integers(len(content), size=200):
-        path.write_bytes(
-            content[:position] + bytes([content[position] ^ 1 << rng.integers(8)]) + content[position + 1 :]
-        )
-        try:
-            got = load_checkpoint(path)
-        except UserError:
-            continue
-        assert all((got.groups["params"][name] == p).all() for name, p in want.groups["params"].items())
-        assert got.history.numbers() == want.history.numbers()
-
-
-def test_nothing_that_executes_is_loaded(saved, tmp_path):
-    class Evil:
-        def __reduce__(self):
-            return (tmp_path.joinpath("executed").touch, ())
-
-    rewrite(saved[0], params__W1=np.array([Evil()], dtype=object))
-    with pytest.raises(UserError, match="not a checkpoint"):
-        load_checkpoint(saved[0])
-    assert not (tmp_path / "executed").exists()
-
-
-def test_a_zip_bomb_is_not_unpacked(tmp_path):
-    path = tmp_path / "bomb.npz"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("format.npy", "w") as file:
-        for _ in range(512):
-            file.write(bytes(2**20))
-    assert path.stat().st_size < 2**20
-    with pytest.raises(UserError, match="not a checkpoint"):
-        load_checkpoint(path)
+def test_options_of_a_larger_network_than_its_arrays(tmp_path, small, larger):
+    """They are refused before anybody builds such a network, which would fill the memory."""
+    save(tmp_path / "c.npz", *(word for name, value in small.items() for word in (f"--{name}", value)))
+    begin("np", "", ["--resume", str(tmp_path / "c.npz")])
+    rewrite(tmp_path / "c.npz", {"options": larger})
+    with pytest.raises(UserError, match=OTHER):
+        begin("np", "", ["--resume", str(tmp_path / "c.npz")])
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_what_is_packed_is_refused_before_it_is_unpacked(saved, method, monkeypatch):
+def test_what_is_packed_is_refused_before_it_is_unpacked(path, method, monkeypatch):
     """Even where it lies about its size, so that only unpacking would tell."""
-    path, content = saved[0], bytes(2**20)
     with zipfile.ZipFile(path, "a", method) as archive:
-        archive.writestr("params/bomb.npy", content)
+        archive.writestr("params/bomb.npy", bytes(2**20))
         archive.infolist()[-1].file_size = 10  # what the directory will say
     monkeypatch.setattr(zipfile.ZipFile, "open", lambda *arguments, **more: pytest.fail("an entry was opened"))
     with pytest.raises(UserError, match="not a checkpoint"):
         load_checkpoint(path)
 
 
-def test_a_pipe_is_refused_before_it_is_read(tmp_path):
-    if not hasattr(os, "mkfifo"):
-        pytest.skip("needs a named pipe, which Windows lacks")
-    os.mkfifo(tmp_path / "pipe")  # opening it would wait for a writer
-    with pytest.raises(UserError, match="cannot read"):
-        load_checkpoint(tmp_path / "pipe")
-
-
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ["--hidden", "16384"],
-        ["--model", "resnet", "--widths", ",".join(["1024"] * 400), "--blocks", "50"],
-        ["--model", "resnet", "--widths", "1024", "--blocks", "50"],
-        ["--model", "vit", "--width", "1024", "--blocks", "50"],
-    ],
-)
-def test_options_of_a_larger_network_than_its_arrays(saved, argv):
-    """They are refused before anybody builds such a network, which would fill the memory."""
-    rewrite(saved[0], options=json.dumps(run_options(options_of(*argv))))
-    with pytest.raises(UserError, match="another network than its options say"):
-        resume(saved[0])
-
-
-def words(sizes):
-    return [word for name, size in sizes.items() for word in (f"--{name}", str(size))]
-
-
-@pytest.mark.parametrize("larger", [{"blocks": 50}, {"width": 8}, {"patch": 2}, {"patch": 28}])
-def test_options_of_a_larger_transformer_than_its_arrays(tmp_path, larger):
-    """The same where the file is a transformer's, and only one of the sizes is another."""
-    small = {"width": 4, "blocks": 1, "heads": 2, "patch": 14}
-    small, large = (options_of("--model", "vit", *words(sizes)) for sizes in (small, small | larger))
-    model, optimizer = main_np.build(small)
-    path = tmp_path / "checkpoint.npz"
-    save_checkpoint(path, run_options(small), main_np.get_arrays(model, optimizer), History([], [], [], [], []))
-    assert resume(path)[0].width == small.width
-    rewrite(path, options=json.dumps(run_options(large)))
-    with pytest.raises(UserError, match="another network than its options say"):
-        resume(path)
-
-
-def test_a_file_from_before_there_was_a_choice_of_optimizers(saved):
-    """Its options name none. It was SGD with momentum, and it goes on."""
-    path, options, _, params, _, _ = saved
-    rewrite(path, options=json.dumps({n: value for n, value in run_options(options).items() if n != "optimizer"}))
-    resumed, checkpoint = resume(path)
-    assert run_options(resumed) == run_options(options)
-    assert resumed.optimizer == "sgd"
-    checkpoint.copy_to({"params": params, "momentum": {name: np.zeros_like(p) for name, p in params.items()}})
-    with pytest.raises(UserError, match="--optimizer adamw contradicts"):
-        resume(path, "--optimizer", "adamw")
-
-
-@pytest.mark.parametrize("group", ["params", "momentum", "squares", "statistics"])
-def test_what_would_be_refused_is_not_saved(saved, group):
-    path, options, _, params, momentum, history = saved
+def test_what_would_be_refused_is_not_saved(path):
+    options, groups, history = resume(path)
     before = path.read_bytes()
-    groups = {"params": params, "momentum": momentum, "squares": momentum}
-    groups["statistics"] = {"norm.var": np.ones(3, np.float32)}
-    groups[group] = {name: np.full_like(array, np.inf) for name, array in groups[group].items()}
-    with pytest.raises(UserError, match="no longer finite at step 500: lower --lr"):
-        save_checkpoint(path, run_options(options), groups, history)
-    assert path.read_bytes() == before
-
-
-def test_a_checkpoint_that_is_not_there(tmp_path):
-    for path in (tmp_path / "none.npz", tmp_path, ""):
-        with pytest.raises(UserError, match="cannot read"):
-            resume(path)
+    for name in groups:
+        bad = {key: np.full_like(array, np.inf) for key, array in groups[name].items()}
+        with pytest.raises(UserError, match="no longer finite at step 10: lower --lr"):
+            save_checkpoint(path, run_options(options), groups | {name: bad}, history)
+        assert path.read_bytes() == before

@@ -1,66 +1,58 @@
-"""Where PyTorch computes."""
+"""Where PyTorch computes. What several processes do together is tested in tests/test_resnet.py and test_vit.py."""
 
 import pytest
 import torch
 
 import main_torch
+from conftest import rows
 from networks import parse_options
 from support import place
 from support.errors import UserError
 from support.place import Place, choose_device, has_compiler
 
 
-@pytest.mark.parametrize(
-    ("cuda", "mps", "argv", "chosen"),
-    [
-        (True, True, [], "cuda"),
-        (False, True, [], "mps"),
-        (False, True, ["--dtype", "float64"], "cpu"),
-        (False, False, [], "cpu"),
-        (True, True, ["--device", "cpu"], "cpu"),
-        (True, True, ["--device", "mps"], "mps"),
-    ],
-)
-def test_auto_takes_the_best_device(monkeypatch, cuda, mps, argv, chosen):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    options = parse_options("torch", *argv)
-    assert choose_device(options.device, options.dtype).type == chosen
+@pytest.fixture
+def machine(monkeypatch):
+    """machine("cuda mps") -> PyTorch finds these, and one GPU of each."""
+
+    def has(devices):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in devices)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: "mps" in devices)
+
+    return has
 
 
-def test_mps_has_no_float64(monkeypatch):
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    with pytest.raises(UserError, match="float64"):
-        choose_device("mps", "float64")
+DEVICES = """
+    cuda mps | auto float32 alone   | cuda
+    mps      | auto float32 alone   | mps
+    mps      | auto float64 alone   | cpu
+    mps      | auto float32 several | cpu
+             | auto float32 alone   | cpu
+    cuda mps | cpu float32 alone    | cpu
+    cuda mps | mps float32 alone    | mps
+    mps      | mps float64 alone    | --device mps has no float64
+    mps      | mps float32 several  | --device mps: PyTorch finds none for several processes
+             | cuda float32 alone   | --device cuda: PyTorch finds none on this machine
+"""
 
 
-def team_of(monkeypatch, *argv, gpus=0, mps=False):
-    """What the second of two processes makes of the options, as far as it comes before it looks for the first."""
-    for name, value in {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2"}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    return Place(parse_options("torch", *argv))
+@pytest.mark.parametrize(("devices", "asked", "answer"), [*rows(DEVICES)])
+def test_auto_takes_the_best_device(machine, devices, asked, answer):
+    machine(devices)
+    name, dtype, processes = asked.split()
+    try:
+        assert choose_device(name, dtype, processes == "alone").type == answer
+    except UserError as error:
+        assert answer in str(error)
 
 
-@pytest.mark.parametrize(
-    ("argv", "machine", "words"),
-    [
-        (["--hold-out", "1"], {}, "--hold-out 1 cannot be split among 2"),
-        (["--batch-size", "3"], {}, "--batch-size 3 cannot be split"),
-        ([], {"gpus": 1}, "--nproc-per-node: only 1 GPU here"),
-        (["--device", "mps"], {"mps": True}, "--device mps: PyTorch finds none for several processes"),
-    ],
-)
-def test_what_several_processes_cannot_share(monkeypatch, argv, machine, words):
-    with pytest.raises(UserError, match=words):
-        team_of(monkeypatch, *argv, **machine)
-
-
-def test_several_processes_on_apple_silicon_take_the_processor(monkeypatch):
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    assert choose_device("auto", alone=False).type == "cpu"
+def test_more_processes_than_gpus(machine, monkeypatch):
+    machine("cuda")
+    for name, value in {"RANK": 1, "LOCAL_RANK": 1, "WORLD_SIZE": 2, "MASTER_ADDR": "here", "MASTER_PORT": 1}.items():
+        monkeypatch.setenv(name, str(value))
+    with pytest.raises(UserError, match="--nproc-per-node: only 1 GPU here"):
+        Place(parse_options("torch"))
 
 
 def test_without_amp_nothing_asks_for_autocast(monkeypatch):
@@ -70,10 +62,9 @@ def test_without_amp_nothing_asks_for_autocast(monkeypatch):
         raise RuntimeError("unsupported autocast device_type")
 
     monkeypatch.setattr(torch, "autocast", refuse)
-    options = parse_options("torch", "--hidden", "4")
-    model, optimizer = main_torch.build(options)
+    options = parse_options("torch", "--hidden", "4", "--device", "cpu")
     x, y = torch.zeros(8, 28, 28), torch.zeros(8, dtype=torch.long)
-    loss, _ = main_torch.train_step(model, optimizer, x, y, 0.1)
+    loss, _ = main_torch.train_step(*main_torch.build(options), x, y, 0.1, Place(options).precision)
     assert float(loss) == pytest.approx(2.3026, abs=1e-3)
     with pytest.raises(UserError, match="--amp: this PyTorch does not support it"):
         Place(parse_options("torch", "--amp", "--device", "cpu"))
@@ -81,13 +72,7 @@ def test_without_amp_nothing_asks_for_autocast(monkeypatch):
 
 @pytest.mark.parametrize(
     ("platform", "there", "found"),
-    [
-        ("linux", "g++", True),
-        ("linux", "clang++", False),
-        ("darwin", "clang++", True),
-        ("win32", "cl", True),
-        ("win32", "g++", False),
-    ],
+    [("linux", "g++", True), ("linux", "clang++", False), ("darwin", "clang++", True), ("win32", "cl", True)],
 )
 def test_the_compiler_is_the_one_that_pytorch_takes(monkeypatch, platform, there, found):
     monkeypatch.setattr(place.sys, "platform", platform)
@@ -96,15 +81,3 @@ def test_the_compiler_is_the_one_that_pytorch_takes(monkeypatch, platform, there
     assert has_compiler() == found
     monkeypatch.setenv("CXX", there)
     assert has_compiler()
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("RANK", "1"), ("RANK", "abc"), ("RANK", ""), ("RANK", "-1"), ("WORLD_SIZE", "0"), ("WORLD_SIZE", "٣")],
-)
-def test_what_another_program_left_in_the_environment(monkeypatch, name, value):
-    for variable in ("RANK", "WORLD_SIZE"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv(name, value)
-    with pytest.raises(UserError, match=f"the environment's {name}={value} is not what torchrun sets: unset {name}"):
-        Place(parse_options("torch"))
