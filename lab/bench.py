@@ -26,6 +26,7 @@ from lab.turns import another_process, take_steps, take_turns, threads_of_worker
 from networks import parse_options
 from support import program
 from support.errors import UserError
+from support.halves import Halves
 from support.history import machine, processor
 from support.options import Parser
 from support.place import Place
@@ -45,8 +46,9 @@ BATCHES = {SCIKIT_LEARN: AT_ONCE}  # in a call, 1 unless said here: scikit-learn
 
 def in_numpy(options):
     model, optimizer = main_np.build(options)
-    step = functools.partial(main_np.train_step, model, optimizer)
-    return step, lambda dataset: main_np.evaluate(model, dataset, options)
+    network = Halves(model, options)
+    step = functools.partial(main_np.train_step, network, optimizer)
+    return step, lambda dataset: main_np.evaluate(network, dataset, options)
 
 
 def in_pytorch(options):
