@@ -10,7 +10,6 @@ import sys
 import numpy as np
 import torch
 import torch.nn.functional as F
-from matplotlib.figure import Figure
 from torch import nn
 
 import data
@@ -18,20 +17,13 @@ import main_torch
 from lab import results
 from networks import parse_options
 from support import drawing, program
-from support.drawing import INK, TEST, TRAIN, style_axes
+from support.drawing import INK, TEST, TRAIN, new_figure, style_axes
 from support.history import machine
 from support.options import Parser
 from support.place import Place
 from support.run import learning_rate, make_plan
 
 BLOCKS = (1, 3, 5, 9)  # in each of the three stages: 8 to 56 layers
-
-
-class Nothing(nn.Module):
-    """A shortcut that adds nothing."""
-
-    def forward(self, x):
-        return 0
 
 
 def network(blocks, shortcuts, seed=0):
@@ -41,9 +33,9 @@ def network(blocks, shortcuts, seed=0):
     model, optimizer = main_torch.build(options)
     if not shortcuts:
         for block in model.blocks:
-            block.shortcut = Nothing()
-        optimizer.param_groups[0]["params"] = [p for p in model.parameters() if p.ndim > 1]
-        optimizer.param_groups[1]["params"] = [p for p in model.parameters() if p.ndim == 1]
+            del block.shortcut
+            block.shortcut = lambda x: 0
+        optimizer = main_torch.make_optimizer(model, options)
     return model, optimizer, options
 
 
@@ -70,7 +62,7 @@ def accuracy_after_one_epoch(dataset, blocks, shortcuts):
 
 def picture(result):
     """What the shortcut is for: a result as two plots, test accuracy by depth and gradients by layer."""
-    figure = Figure(figsize=(8, 4), layout="constrained", facecolor="white")
+    figure = new_figure(8, 4)
     left, right = figure.subplots(1, 2)
     style_axes(left, "After one epoch", "test accuracy")
     style_axes(right, f"Before training, {result['layers'][-1]} layers", "size of the gradient, |dW|")
@@ -88,11 +80,8 @@ def picture(result):
 def main():
     Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     dataset = data.load()
-    result = {
-        "command": "python -m lab.depth",
-        "layers": [6 * blocks + 2 for blocks in BLOCKS],
-        "machine": machine(),
-    }
+    layers = [6 * blocks + 2 for blocks in BLOCKS]
+    result = {"command": "python -m lab.depth", "layers": layers, "machine": machine()}
     for name, shortcuts in [("with", True), ("without", False)]:
         accuracies = []
         for blocks in BLOCKS:

@@ -129,18 +129,22 @@ def markdown(head, rows):
     return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in lines)
 
 
+def spread(values):
+    """Mean ± standard deviation; of two values, the mean alone."""
+    return f"{np.mean(values):.4f}" + (f" ± {np.std(values, ddof=1):.4f}" if len(values) > 2 else "")
+
+
 def table(accuracies):
-    """The runs in Markdown: mean ± standard deviation over the seeds (for two, the mean alone)."""
+    """The runs in Markdown, with the spread over their seeds."""
     rows = []
     for name, (command, _) in RUNS.items():
         if name in accuracies:
             runs = accuracies[name]["runs"].values()
             values, seconds = [run["accuracy"] for run in runs], np.median([run["seconds"] for run in runs])
-            spread = f"{np.mean(values):.4f}" + (f" ± {np.std(values, ddof=1):.4f}" if len(values) > 2 else "")
             time_ = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
             command = command if command.startswith("torchrun") else f"python {command}"
             size = f"{next(iter(runs))['parameters']:,}"
-            rows.append([name, spread, len(values), size, time_, f"`{command}`"])
+            rows.append([name, spread(values), len(values), size, time_, f"`{command}`"])
     return markdown(["run", "test accuracy", "seeds", "parameters", "time", "command"], rows)
 
 

@@ -12,6 +12,7 @@ import sys
 import textwrap
 import time
 import tracemalloc
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -109,12 +110,10 @@ def shape_of(array):
 # --- What it costs -----------------------------------------------------------------------------------------------
 
 
-def layer_norm_by_hand(x, gamma, beta, dy):
-    layer = vit_np.LayerNorm(len(gamma))
-    layer.params = {"gamma": gamma, "beta": beta}
-    y = layer.forward(x)
-    yield y
-    yield layer.backward(dy), *layer.grads.values()
+def by_hand(layer, dy, x):
+    """A layer forward, and backward."""
+    yield layer.forward(x)
+    yield layer.backward(dy), *getattr(layer, "grads", {}).values()
 
 
 def on_tape(function, dy, *operands):
@@ -124,13 +123,6 @@ def on_tape(function, dy, *operands):
     yield y
     y.backward(dy)
     yield [operand.grad for operand in operands]
-
-
-def softmax_by_hand(scores, dweights):
-    layer = vit_np.Softmax()
-    weights = layer.forward(scores)
-    yield weights
-    yield [layer.backward(dweights)]
 
 
 def network(model, x, y):
@@ -148,20 +140,20 @@ def compared():
         return rng.normal(size=shape).astype(np.float32)
 
     images, y = normal(128, 28, 28), rng.integers(10, size=128)
-    norm = normal(128, 16, 64), normal(64), normal(64), normal(128, 16, 64)
-    scores, dweights = normal(128, 4, 16, 16), normal(128, 4, 16, 16)
-    vits = vit_np.ViT(), vit_autograd.ViT()
-    mlps = mlp_np.MLP(), mlp_autograd.MLP()
+    x, dy, scores, dweights = normal(128, 16, 64), normal(128, 16, 64), normal(128, 4, 16, 16), normal(128, 4, 16, 16)
+    norm = vit_np.LayerNorm(64)
+    norm.params = {"gamma": normal(64), "beta": normal(64)}
+    mlps, vits = (mlp_np.MLP(), mlp_autograd.MLP()), (vit_np.ViT(), vit_autograd.ViT())
     return {
-        "MLP": [lambda model=model: network(model, images, y) for model in mlps],
-        "transformer": [lambda model=model: network(model, images, y) for model in vits],
+        "MLP": [partial(network, model, images, y) for model in mlps],
+        "transformer": [partial(network, model, images, y) for model in vits],
         "layer normalisation": [
-            lambda: layer_norm_by_hand(*norm),
-            lambda: on_tape(vit_autograd.layer_norm, norm[3], *norm[:3]),
+            partial(by_hand, norm, dy, x),
+            partial(on_tape, vit_autograd.layer_norm, dy, x, *norm.params.values()),
         ],
         "softmax": [
-            lambda: softmax_by_hand(scores, dweights),
-            lambda: on_tape(vit_autograd.softmax, dweights, scores),
+            partial(by_hand, vit_np.Softmax(), dweights, scores),
+            partial(on_tape, vit_autograd.softmax, dweights, scores),
         ],
     }
 
@@ -205,9 +197,9 @@ def table(found):
     """What `cost` found, in Markdown."""
     rows = []
     for what, row in found.items():
-        (hand, hand_MB), (tape, tape_MB) = ((row[how]["ms"], row[how]["MB"]) for how in ("by hand", "on the tape"))
-        cells = [f"{hand:.2f}", f"{tape:.2f}", f"{tape / hand:.2f}", f"{hand_MB:.1f}", f"{tape_MB:.1f}"]
-        rows.append([what, *cells])
+        hand, tape = row["by hand"], row["on the tape"]
+        ms = [hand["ms"], tape["ms"], tape["ms"] / hand["ms"]]
+        rows.append([what, *(f"{value:.2f}" for value in ms), f"{hand['MB']:.1f}", f"{tape['MB']:.1f}"])
     head = ["forward and backward", "ms by hand", "ms on the tape", "ratio", "MB kept by hand", "MB kept on the tape"]
     return markdown(head, rows)
 

@@ -15,6 +15,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's threads wait in a 
 # isort: split
 import argparse
 import contextlib
+import functools
 import io
 import json
 import sys
@@ -25,7 +26,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 
 import data
 import main_np
@@ -34,7 +34,7 @@ from lab import results
 from networks import parse_options
 from resnet_np import walk
 from support import drawing, program
-from support.drawing import INK, TEST, TRAIN, logarithmic, style_axes
+from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style_axes
 from support.history import machine
 from support.names import get_arrays, set_arrays
 from support.options import Parser
@@ -159,7 +159,7 @@ def picture(runs):
     "loss_np", "loss_tape", "loss_torch", "difference", the largest between any two weights by hand and in PyTorch,
     "tape", the same between by hand and on the tape, and "disagreeing", how many ReLUs were on in one only.
     """
-    figure = Figure(figsize=(8, 8), layout="constrained", facecolor="white")
+    figure = new_figure(8, 8)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 5))
 
     run = runs["float64"]
@@ -177,15 +177,15 @@ def picture(runs):
     style_axes(below, "How far apart they are: the largest difference between any two weights", "difference")
     below.set_yscale("log")
     below.set_xlabel("steps", color=INK)
-    for kind, color in [("float32", TEST), ("float64", TRAIN), (KEY_BIAS, INK)]:
-        if kind not in runs:
-            continue
+    note = functools.partial(below.annotate, textcoords="offset points", ha="right")  # left of its point
+    colors = {"float32": TEST, "float64": TRAIN, KEY_BIAS: INK}
+    for kind in [kind for kind in colors if kind in runs]:
         difference = np.array(runs[kind]["difference"])
-        below.plot(steps, np.where(difference > 0, difference, np.nan), color=color, linewidth=2)
-        end = (steps[-1], max(difference[-1], 1e-18))
+        below.plot(steps, np.where(difference > 0, difference, np.nan), color=colors[kind], linewidth=2)
         under = KEY_BIAS in runs and kind == "float64"  # above its line runs the other
-        below.annotate(f"in {kind}: {difference[-1]:.1g}", end, (0, -10 if under else 10), textcoords="offset points",
-                       ha="right", va="top" if under else "baseline", color=color, fontweight="bold")  # fmt: skip
+        place = {"xytext": (0, -10), "va": "top"} if under else {"xytext": (0, 10), "va": "baseline"}
+        end = (steps[-1], max(difference[-1], 1e-18))
+        note(f"in {kind}: {difference[-1]:.1g}", end, color=colors[kind], fontweight="bold", **place)
     tape = np.array(run["tape"])
     below.plot(steps, np.where(tape > 0, tape, np.nan), color=TRAIN, linewidth=1, linestyle=(0, (1, 1)))
     equal = [kind for kind in ("float32", "float64") if not any(runs[kind]["tape"])]
@@ -193,26 +193,20 @@ def picture(runs):
     below.annotate(f"on the tape and by hand: {apart}", (0.01, 0.94), xycoords="axes fraction", color=TRAIN,
                    fontweight="bold")  # fmt: skip
     below.annotate("in PyTorch and by hand: the lines", (0.01, 0.88), xycoords="axes fraction", color=INK)
-    for dtype, color in [("float32", TEST), ("float64", TRAIN)]:
-        unit = np.finfo(dtype).eps / 2
+    for dtype in ("float32", "float64"):
+        unit, color = np.finfo(dtype).eps / 2, colors[dtype]
         below.axhline(unit, color=color, linewidth=1.2, linestyle=(0, (4, 3)))
-        below.annotate(f"rounding unit of {dtype}: {unit:.1g}", (steps[-1], unit), (0, -4), textcoords="offset points",
-                       ha="right", va="top", color=color)  # fmt: skip
+        note(f"rounding unit of {dtype}: {unit:.1g}", (steps[-1], unit), (0, -4), va="top", color=color)
     difference = np.maximum(runs["float32"]["difference"], 1e-30)
     disagreeing = np.array(runs["float32"]["disagreeing"])
     # From rounding to drifting apart: the step with the steepest rise, if a ReLU tipped over there.
     rise = np.log(difference[1:] / difference[:-1]) * (disagreeing[1:] > 0)
     if len(rise) and rise.max() > 1:
         tipped = 1 + int(rise.argmax())
-        below.annotate(
-            f"step {tipped + 1}: a ReLU so close to 0 that rounding\nturns it on in one program and off in the other",
-            (steps[tipped], difference[tipped]),
-            (0.4, 0.7),
-            textcoords="axes fraction",
-            va="center",
-            color=INK,
-            arrowprops={"arrowstyle": "->", "color": INK, "relpos": (0, 0.5)},
-        )
+        words = "a ReLU so close to 0 that rounding\nturns it on in one program and off in the other"
+        arrow = {"arrowstyle": "->", "color": INK, "relpos": (0, 0.5)}
+        below.annotate(f"step {tipped + 1}: {words}", (steps[tipped], difference[tipped]), (0.4, 0.7), va="center",
+                       textcoords="axes fraction", color=INK, arrowprops=arrow)  # fmt: skip
     below.set_ylim(1e-18, 1e4)
     return figure
 
@@ -227,8 +221,7 @@ def compare_inits():
                 row[framework] = [accuracy(main, framework, recipe, init, seed) for seed in SEEDS]
             rows.append(row)
             print(table([row]).splitlines()[-1], flush=True)
-    made = machine()
-    results.save_result("inits", {"command": "python -m lab.twins inits", "rows": rows, "machine": made})
+    results.save_result("inits", {"command": "python -m lab.twins inits", "rows": rows, "machine": machine()})
 
 
 def accuracy(main, framework, recipe, init, seed):
@@ -245,8 +238,7 @@ def table(found):
     for row in found:
         cells = [row["recipe"], row["init"]]
         for framework in ("np", "torch"):
-            values = row[framework]
-            cell = f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}"
+            cell = results.spread(row[framework])
             published = results.PUBLISHED.get((row["recipe"], row["init"], framework))
             cells.append(cell + (f" (published: {published})" if published else ""))
         rows.append(cells)

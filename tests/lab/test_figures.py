@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.patches import FancyBboxPatch
 from PIL import Image
-from test_plot import assert_inside, shown_texts
+from test_plot import assert_legible
 
 import mlp_np
 from conftest import ROOT
@@ -27,9 +27,10 @@ def strings(figure):
 
 @pytest.mark.parametrize("name", figures.FIGURES)
 def test_texts_are_legible_and_the_file_is_light_and_the_committed_one(name, drawn, tmp_path):
-    assert_inside(drawn[name], margin=12 * drawn[name].dpi / 72, size=11)  # 800 pixels wide, a point is a pixel
+    point = drawn[name].dpi / 72  # a pixel, as the README shows it
+    written = assert_legible(drawn[name], margin=12 * point, size=11)
     boxes = [patch.get_window_extent() for patch in drawn[name].axes[0].patches if isinstance(patch, FancyBboxPatch)]
-    for text, its in shown_texts(drawn[name]).items():
+    for text, its in written.items():
         for box in boxes:  # no border crosses a text
             inside = box.x0 < its.x0 and its.x1 < box.x1 and box.y0 < its.y0 and its.y1 < box.y1
             assert inside or not box.overlaps(its), text

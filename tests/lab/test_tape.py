@@ -40,4 +40,4 @@ def test_the_cost_is_measured_and_tabled(monkeypatch):
     monkeypatch.setattr(tape, "compared", lambda: {"softmax": both})
     found = tape.cost(turns=1, steps=3)
     assert tape.table(found).count("\n") == 2
-    assert all(numbers["ms"] > 0 < numbers["MB"] for numbers in found["softmax"].values())
+    assert all(numbers["ms"] > 0 and numbers["MB"] > 0.5 for numbers in found["softmax"].values())  # (128, 4, 16, 16)

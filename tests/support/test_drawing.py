@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_plot import assert_inside
+from test_plot import assert_legible
 
 from support import drawing
 
@@ -31,8 +31,8 @@ def test_both_passes_of_a_vit(patches, heads, blocks, size):
         "dx": size * rng.normal(size=(28, 28)),
     }
     title = "ViT 64 × 3, 4 heads, patch 7"
-    assert_inside(drawing.attention(steps, f"{title}: attention to a 3, held-out image 9999", 3, patches - 1))
-    assert_inside(drawing.patch_gradients(steps, f"{title}, backward: a 3, held-out image 9999", 3))
+    assert_legible(drawing.attention(steps, f"{title}: attention to a 3, held-out image 9999", 3, patches - 1))
+    assert_legible(drawing.patch_gradients(steps, f"{title}, backward: a 3, held-out image 9999", 3))
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def test_both_passes_of_a_vit(patches, heads, blocks, size):
 )
 def test_both_passes_of_an_mlp(hidden, size, p):
     steps = random_steps(hidden, size, p)
-    assert_inside(drawing.forward_pass(steps, "784-512-10, forward: a 3, held-out image 9999", 3))
-    assert_inside(drawing.backward_pass(steps, "784-512-10, backward: a 3, held-out image 9999", 3))
+    assert_legible(drawing.forward_pass(steps, "784-512-10, forward: a 3, held-out image 9999", 3))
+    assert_legible(drawing.backward_pass(steps, "784-512-10, backward: a 3, held-out image 9999", 3))
 
 
 @pytest.mark.parametrize("widths", [(4,), (16, 32, 64)])
@@ -65,7 +65,7 @@ def test_both_passes_of_a_resnet(widths):
         (drawing.feature_maps(steps, "ResNet, forward: a 3", 3), maps, [*maps]),
         (drawing.feature_gradients(steps, "R", 3), gradients, [*maps][::-1]),
     ]:
-        assert_inside(figure)
+        assert_legible(figure)
         drawn = [axes for axes in figure.axes if axes.images and axes.get_xlabel().isdigit()]
         expected = [(channel, arrays[name][..., channel]) for name in names for channel in active[name]]
         for axes, (channel, array) in zip(drawn, expected, strict=True):
@@ -83,7 +83,7 @@ def test_zero_is_white_and_the_signs_are_blue_and_red():
 def test_weights(n):
     images = np.random.default_rng(0).normal(size=(n, 28, 28))
     figure = drawing.weights(images, [f"for {i % 10}" for i in range(n)], "784-512-10: W1", "a note\nof two lines")
-    assert_inside(figure)
+    assert_legible(figure)
     assert len([axes for axes in figure.axes if axes.images]) == n
 
 
@@ -91,7 +91,7 @@ def test_weights(n):
 def test_confusion(perfect):
     counts = np.diag(np.full(10, 1000)) if perfect else np.full((10, 10), 1234)
     figure = drawing.confusion(counts, "784-512-10 reads 10,000 of 10,000 test images right")
-    assert_inside(figure)
+    assert_legible(figure)
     assert len(figure.axes[0].texts) == np.count_nonzero(counts)
     shade = figure.axes[0].images[0].get_array()
     assert (np.diag(shade) > 0).all()
@@ -101,13 +101,13 @@ def test_confusion(perfect):
 @pytest.mark.parametrize("n", [0, 1, 24])
 def test_mistakes(n):
     images = np.zeros((n, 28, 28), np.uint8)
-    assert_inside(drawing.mistakes(images, [1] * n, [7] * n, [0.99999] * n, f"its {n} most confident mistakes of {n}"))
+    assert_legible(drawing.mistakes(images, [1] * n, [7] * n, [0.99999] * n, f"its {n} most confident mistakes of {n}"))
 
 
 @pytest.mark.parametrize("shape", [(320, 200), (1, 320), (320, 1)])
 def test_prediction(shape):
     figure = drawing.prediction(np.full(shape, 99.0), np.zeros((28, 28), np.uint8), np.eye(10)[4])
-    assert_inside(figure)
+    assert_legible(figure)
     assert [axes.images[0].get_array().shape for axes in figure.axes[:2]] == [shape, (28, 28)]
 
 
