@@ -93,8 +93,7 @@ def load_checkpoint(path):
                     or array.dtype.itemsize > 8
                     or not np.isfinite(array).all()
                     or (group == "history" and array.ndim != 1)
-                    or (group == "statistics" and rest.endswith("var") and (array < 0).any())
-                    or (group == "squares" and (array < 0).any())
+                    or ((group == "squares" or name.endswith(".var")) and (array < 0).any())
                 ):
                     raise ValueError
                 groups[group][rest] = array

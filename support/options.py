@@ -16,8 +16,7 @@ from support.errors import UserError
 # --- Kinds of values: each is a function that takes a typed word, or a value from a file, and returns the value ---
 
 
-class Wrong(argparse.ArgumentTypeError):
-    """This is no value for the option; argparse says which option."""
+Wrong = argparse.ArgumentTypeError  # this is no value for the option; argparse says which option
 
 
 def integer(low, high):
@@ -174,9 +173,8 @@ class Parser(argparse.ArgumentParser):
 def make_parser(networks, framework, description="", argv=None):
     """The parser of a main program. framework: "np" or "torch"."""
     # -h explains the run that it is typed with: with --model or --recipe, it shows their defaults.
-    first = Parser(add_help=False, allow_abbrev=False)
-    model = Option(one_of(*networks), "the network", next(iter(networks)))
-    for name, default in (("model", model.default), ("recipe", "default")):
+    first, own = Parser(add_help=False, allow_abbrev=False), options_of_networks(networks)
+    for name, default in (("model", own["model"].default), ("recipe", "default")):
         first.add_argument(flag(name), default=default)
     named = {name: str(value) for name, value in vars(first.parse_known_args(argv)[0]).items()}
     recipes = networks[named["model"]].recipes if named["model"] in networks else {}
@@ -187,7 +185,7 @@ def make_parser(networks, framework, description="", argv=None):
     groups |= OF_A_PYTORCH_CALL if framework == "torch" else OF_A_NUMPY_CALL
     names = sorted({name for network in networks.values() for name in network.recipes})
     what, *_ = groups
-    groups[what] = {"model": model} | groups[what] | options_of_networks(networks)
+    groups[what] = {"model": own["model"]} | groups[what] | own
     groups[what]["recipe"] = groups[what]["recipe"]._replace(kind=one_of(*names))
 
     parser = Parser(description=description, argument_default=argparse.SUPPRESS, allow_abbrev=False)
@@ -207,8 +205,8 @@ def make_parser(networks, framework, description="", argv=None):
 
 
 def options_of_networks(networks):
-    """Their own options by name. Where several have one of a name, the first says what may be typed."""
-    found = {}
+    """Which network, and their own options. Where several have one of a name, the first says what may be typed."""
+    found = {"model": Option(one_of(*networks), "the network", next(iter(networks)))}
     for model, network in networks.items():
         for name, option in network.options.items():
             others = f"{found[name].help}; " if name in found else ""
@@ -224,7 +222,7 @@ def for_framework(recipe, framework):
 def parse_arguments(networks, framework, description="", argv=None):
     """What the user typed, as a dict; UserError if it makes no sense."""
     typed = vars(make_parser(networks, framework, description, argv).parse_args(argv))
-    return checked(typed, options_of_networks(networks) | {"model": Option(one_of(*networks), "")})
+    return checked(typed, options_of_networks(networks))
 
 
 def checked(values, more):
@@ -270,9 +268,7 @@ def restore(networks, framework, kept, path):
     try:
         if foreign := given.keys() & NOT_KEPT.keys():
             raise UserError(f"{', '.join(sorted(foreign))} is not of a run")
-        own = {"model": Option(one_of(*networks), "")}
-        own |= networks[checked({"model": given.get("model", next(iter(networks)))}, own)["model"]].options
-        options = choose(networks, framework, checked(given, own))
+        options = choose(networks, framework, checked(given, options_of_networks(networks)))
         missing = [name for name, value in run_options(options).items() if value is not None and name not in given]
         if missing:
             raise UserError(f"some are missing: {', '.join(missing)}")

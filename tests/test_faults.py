@@ -255,10 +255,10 @@ LINES = """
     SECOND main_torch --batch-size 3                         | --batch-size 3 cannot be split evenly among 2 |
     SECOND main_torch --hold-out 1                           | --hold-out 1 cannot be split among 2 |
     main_np --resume=                                        | cannot read |
-    LOUD main_np --lr 1e30 --steps 1                         | at step 1: lower --lr |
-    LOUD main_torch --lr 1e30 --steps 1                      | at step 1: lower --lr |
-    LOUD main_np --lr 1e30 --steps 4 --dtype float64         | the loss is |
-    LOUD main_torch --lr 1e30 --steps 4 --dtype float64      | the loss is |
+    main_np LOUD --lr 1e30 --steps 1                         | at step 1: lower --lr |
+    main_torch LOUD --lr 1e30 --steps 1                      | at step 1: lower --lr |
+    main_np LOUD --lr 1e30 --steps 4 --dtype float64         | the loss is |
+    main_torch LOUD --lr 1e30 --steps 4 --dtype float64      | the loss is |
     predict                                                  | required: picture |
     predict digit.png --weight x                             | unrecognized arguments: --weight |
     predict digit.png --weights w.npz --show no/s.png        | cannot write --show no/s.png: No such |
@@ -274,8 +274,7 @@ LINES = """
 SHORT = {
     "LONG": 5000 * "9",
     "SECOND": "RANK=1 WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT=1",
-    "LOUD main_np": "main_np --hidden 32 --batch-size 60 --schedule constant --out out",
-    "LOUD main_torch": "main_torch --hidden 32 --batch-size 60 --schedule constant --out out",
+    "LOUD": "--hidden 32 --batch-size 60 --schedule constant --out out",
 }
 
 

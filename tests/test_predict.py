@@ -104,7 +104,8 @@ def test_the_default_weights_are_those_of_the_newest_run(tmp_path, monkeypatch, 
 def test_a_resnet_predicts_as_in_testing(tmp_path, monkeypatch, small):
     monkeypatch.setattr(data, "load", lambda *_: small)
     main_np.main(["--model", "resnet", "--widths", "2,3", "--steps", "5", "--pixels", "unit", "--out", str(tmp_path)])
-    model, options, _ = predict.load_network(tmp_path / "checkpoint_resnet_np.npz")
+    model, options, checkpoint = predict.load_network(tmp_path / "checkpoint_resnet_np.npz")
+    np.testing.assert_equal(model.statistics, checkpoint.groups["statistics"])
     x = [data.as_input(image[np.newaxis], options) for image in small.test_images[:2]]
     alone, together = model.forward(x[0])[0], model.forward(np.concatenate(x))[0]
     assert alone == pytest.approx(together, rel=1e-5)  # no statistics of the batch
