@@ -652,7 +652,7 @@ RUNS += [f"{main} --model resnet --widths 2,3 --batch-size 60 --epochs 2" for ma
 def story(request, do, start, tmp_path):
     """story(deaths): a run in the folder of an older one dies so, is resumed, dies ... and is resumed until its end."""
     line, out = f"{request.param} --seed 2", tmp_path / "out"
-    succeeds(do(f"{line} --seed 1 --out", tmp_path / "old"))
+    assert start(f"{line} --seed 1 --out {tmp_path / 'old'}")()  # the server starts too: no part of the time below
     succeeds(do(f"{line} --stop-after 1 --out", tmp_path / "half"))
     started = time.monotonic()
     assert start(f"{line} --out {tmp_path / 'new'}")()
