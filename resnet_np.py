@@ -138,8 +138,8 @@ class BatchNorm:
         self.grads = {"gamma": dgamma, "beta": dbeta}
         if not self.training:
             return gamma * self.inverse * dy
-        n = self.parts * dy.size // len(gamma)
         dbeta, dgamma = self.add_up(dbeta, dgamma)
+        n = self.parts * dy.size // len(gamma)
         dx = self.centred * (-self.inverse * dgamma / n)  # -xhat dgamma / N, and the rest of the formula in place
         dx += dy
         dx -= dbeta / n

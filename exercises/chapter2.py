@@ -132,7 +132,7 @@ EXERCISES = (
     Exercise(
         "batch_norm_dx",
         (normalised,),
-        (Source("resnet_np.py", r"n = dy\.size", r"dx \*= gamma", doc=True),),
+        (Source("resnet_np.py", r"dx = self\.centred", r"dx \*= gamma", doc=True),),
         {"dx": ("x", norm_loss)},
     ),
     Exercise(

@@ -59,7 +59,7 @@ def checkpoint(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def small(checkpoint):
+def small_page(checkpoint):
     """The page of that network."""
     from page import build
 

@@ -12,9 +12,9 @@ TRAINING = "lab.learning.training"
 
 
 @pytest.fixture(scope="module")
-def page(browser, small):
+def page(browser, small_page):
     """One page for all tests that begin a run of their own."""
-    with opened(browser, small) as page:
+    with opened(browser, small_page) as page:
         yield page
 
 
@@ -247,8 +247,8 @@ def test_a_loss_of_hundreds_stays_on_its_chart(page):
     assert page.evaluate(above)
 
 
-def test_a_switch_starts_over_and_says_how_to_recognise_it(browser, small):
-    with opened(browser, small) as page:
+def test_a_switch_starts_over_and_says_how_to_recognise_it(browser, small_page):
+    with opened(browser, small_page) as page:
         for mistake in MISTAKES:
             page.locator("#one").click()
             card = page.locator(f"[data-mistake={mistake}]")
@@ -259,8 +259,8 @@ def test_a_switch_starts_over_and_says_how_to_recognise_it(browser, small):
             card.locator("input").uncheck()
 
 
-def test_numbers_beyond_all_bounds_stop_it(browser, small):
-    with opened(browser, small) as page:
+def test_numbers_beyond_all_bounds_stop_it(browser, small_page):
+    with opened(browser, small_page) as page:
         page.evaluate(f"{TRAINING}.takeStep(32, 1e45)")
         page.evaluate("lab.learning.show()")
         page.wait_for_timeout(400)
@@ -280,8 +280,8 @@ def bits(page):
     return {name: p.tobytes() for name, p in weights(page, f"{TRAINING}.model").items()}
 
 
-def test_pausing_and_starting_over_are_exact(browser, small):
-    with opened(browser, small) as page:
+def test_pausing_and_starting_over_are_exact(browser, small_page):
+    with opened(browser, small_page) as page:
         first = bits(page)
         for _ in range(2):
             page.locator("#start").click()
@@ -298,8 +298,8 @@ def test_pausing_and_starting_over_are_exact(browser, small):
         assert bits(page) == paused  # whether it paused on the way makes no difference
 
 
-def test_the_digit_is_read_anew_after_every_step(browser, small):
-    with opened(browser, small) as page:
+def test_the_digit_is_read_anew_after_every_step(browser, small_page):
+    with opened(browser, small_page) as page:
         x = arrays_of(page, "{x: lab.now.x}", np.float64)["x"].reshape(1, 784)
         for _ in range(3):
             page.locator("#one").click()

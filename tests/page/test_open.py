@@ -15,8 +15,8 @@ from support.checkpoint import load_checkpoint
 
 
 @pytest.fixture(scope="module")
-def page(browser, small):
-    with opened(browser, small) as page:
+def page(browser, small_page):
+    with opened(browser, small_page) as page:
         yield page
 
 
@@ -82,8 +82,8 @@ def test_a_network_opened_here_is_numpys(page, mnist, dtype, order, hidden, pixe
     assert page.locator("#f-a1 .note").inner_text().startswith(f"{hidden} unit")
 
 
-def test_a_run_of_main_np_by_the_button_and_back(browser, small, checkpoint, tmp_path):
-    with opened(browser, small) as page:
+def test_a_run_of_main_np_by_the_button_and_back(browser, small_page, checkpoint, tmp_path):
+    with opened(browser, small_page) as page:
         before = weights(page)
         page.set_input_files("#file", checkpoint)
         page.locator("#opened", has_text="now shows").wait_for()

@@ -45,9 +45,9 @@ def inputs(mnist, pixels="standardised"):
 
 
 @pytest.fixture(scope="module")
-def page(browser, small):
+def page(browser, small_page):
     """One page for all tests that pick a digit of their own first, and leave the weights as they were."""
-    with opened(browser, small, problems=["Canvas2D"]) as page:
+    with opened(browser, small_page, problems=["Canvas2D"]) as page:
         yield page
 
 
@@ -121,9 +121,9 @@ def test_fifty_drawn_digits_are_read(browser, size):
         assert len(wrong) <= 3, wrong
 
 
-def test_drawing_by_touch_and_with_second_thoughts(browser, small):
+def test_drawing_by_touch_and_with_second_thoughts(browser, small_page):
     seen = "Array.from(lab.pixels())"
-    with opened(browser, small, 390, has_touch=True) as page:
+    with opened(browser, small_page, 390, has_touch=True) as page:
         one = draw(page, 4).ravel()  # two strokes
         page.locator("#pad").tap()
         page.wait_for_timeout(100)
@@ -143,8 +143,8 @@ def test_drawing_by_touch_and_with_second_thoughts(browser, small):
 
 
 @pytest.mark.parametrize("which", ["small", "committed"])
-def test_it_opens_on_a_misread_digit_and_steps_turn_the_answer(browser, small, which):
-    with opened(browser, small if which == "small" else COMMITTED) as page:
+def test_it_opens_on_a_misread_digit_and_steps_turn_the_answer(browser, small_page, which):
+    with opened(browser, small_page if which == "small" else COMMITTED) as page:
         number, truth = re.match(r"Test image (\d+), a (\d)", page.locator("#pad-note").inner_text()).groups()
         assert int(truth) == page.evaluate("n => lab.tests.find((test) => test.number === n).label", int(number))
         assert page.locator("#verdict").inner_text() == f"Wrong: it is a {truth}."
@@ -218,9 +218,9 @@ def test_what_speaks_for_a_digit_is_numpys(page, mnist):
     assert page.locator(".unit h3").inner_text() == f"W1[:, {j}] and W2[{j}, :]"
 
 
-def test_the_lines_of_mlp_np_light_up_one_after_the_other(browser, small):
+def test_the_lines_of_mlp_np_light_up_one_after_the_other(browser, small_page):
     look = "[...document.querySelectorAll('#wires, [data-grid=a1] canvas')].map((c) => c.toDataURL()).join()"
-    with opened(browser, small, reduced_motion="reduce") as page:  # the same in steps
+    with opened(browser, small_page, reduced_motion="reduce") as page:  # the same in steps
         page.locator("#inside").scroll_into_view_if_needed()
         page.wait_for_timeout(300)
         assert not page.locator("#play").is_visible()
@@ -242,7 +242,7 @@ def test_the_lines_of_mlp_np_light_up_one_after_the_other(browser, small):
         assert page.locator("#f-a1 b").inner_text() == "a1"
         durations = "[...document.querySelectorAll('*')].map((e) => getComputedStyle(e).transitionDuration)"
         assert set(page.evaluate(durations)) == {"0s"}
-    with opened(browser, small) as page:
+    with opened(browser, small_page) as page:
         page.locator("#play").click()
         for line in ("self.x", "self.z1"):
             page.locator("#stage-line", has_text=line).wait_for()
@@ -320,8 +320,8 @@ def test_no_digit_is_named_a_digit_too(browser):
 # --- Reading the page ----------------------------------------------------------------------------------------------
 
 
-def test_all_of_it_by_keyboard(browser, small):
-    with opened(browser, small) as page:
+def test_all_of_it_by_keyboard(browser, small_page):
+    with opened(browser, small_page) as page:
         stops = []
         for _ in range(120):
             page.keyboard.press("Tab")
@@ -381,12 +381,12 @@ def test_nothing_is_wider_than_the_window(browser, width, font):
         assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
-def test_what_is_out_of_view_or_printed_is_not_of_the_digit_before(browser, small):
+def test_what_is_out_of_view_or_printed_is_not_of_the_digit_before(browser, small_page):
     """A print is light, whatever the screen is, up to date at once, and nothing in it lies over anything else."""
     look = """() => [...document.querySelectorAll("[data-grid] canvas")].map((c) => c.toDataURL())"""
     corner = """() => [...document.querySelector("[data-grid=x] canvas").getContext("2d")
         .getImageData(2, 2, 1, 1).data.subarray(0, 3)].reduce((a, b) => a + b)"""
-    with opened(browser, small, color_scheme="dark", problems=["Canvas2D"]) as page:  # the test reads much
+    with opened(browser, small_page, color_scheme="dark", problems=["Canvas2D"]) as page:  # the test reads much
         page.wait_for_timeout(400)
         shown = [page.evaluate(look)]
         assert page.evaluate(corner) < 150
@@ -416,10 +416,10 @@ def test_what_is_out_of_view_or_printed_is_not_of_the_digit_before(browser, smal
         assert overlapping == []
 
 
-def test_it_keeps_to_itself(browser, small):
+def test_it_keeps_to_itself(browser, small_page):
     """Nothing is stored; and even if somebody's script came in, it could neither run nor send anything."""
     known, url = ["Content Security Policy", "Failed to load", "Fetch API"], "http://127.0.0.1:9/"
-    with opened(browser, small, problems=known, blocked=[url]) as page:
+    with opened(browser, small_page, problems=known, blocked=[url]) as page:
         draw(page, 5)
         page.evaluate("lab.setLabel(5); lab.learn(1)")
         assert page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
@@ -446,8 +446,8 @@ def test_it_keeps_to_itself(browser, small):
 # --- On a phone, and for everybody ---------------------------------------------------------------------------------
 
 
-def test_a_phone_shows_what_it_needs(browser, small):
-    with opened(browser, small, 390, has_touch=True, is_mobile=True) as page:
+def test_a_phone_shows_what_it_needs(browser, small_page):
+    with opened(browser, small_page, 390, has_touch=True, is_mobile=True) as page:
         for part in ("#pad", "#answer", "#meant", "#teach"):  # the first screen: of 844 pixels, as on many phones
             box = page.locator(part).bounding_box()
             assert box["y"] >= 0 and box["y"] + box["height"] <= 844, part
@@ -494,8 +494,8 @@ DARK, FORCED = {"color_scheme": "dark"}, {"forced_colors": "active"}
 @pytest.mark.parametrize(
     ("width", "options"), [(390, {}), (390, DARK), (768, {}), (1440, {}), (1440, DARK), (1440, FORCED), (390, FORCED)]
 )
-def test_axe_finds_no_violation(browser, axe, small, width, options):
-    with opened(browser, small, width, reduced_motion="reduce", **options) as page:
+def test_axe_finds_no_violation(browser, axe, small_page, width, options):
+    with opened(browser, small_page, width, reduced_motion="reduce", **options) as page:
         page.evaluate("lab.learn(3); lab.learning.takeStep()")
         page.locator("[data-mistake=zeros] input").check()
         page.locator("#check").click()
@@ -505,9 +505,9 @@ def test_axe_finds_no_violation(browser, axe, small, width, options):
         assert [(rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in found] == []
 
 
-def test_forced_colours_leave_nothing_white_on_white(browser, small):
+def test_forced_colours_leave_nothing_white_on_white(browser, small_page):
     """What carries a meaning by its colour alone still has one, beside those of its letters and lines."""
-    with opened(browser, small, forced_colors="active", reduced_motion="reduce") as page:
+    with opened(browser, small_page, forced_colors="active", reduced_motion="reduce") as page:
         page.locator("[data-mistake=mask] input").check()
         for part in ["#belief", "[data-bars=p]", "[data-bars=logits]", ".on label", "#meant", "#picker"]:
             with Image.open(io.BytesIO(page.locator(part).screenshot())) as picture:
