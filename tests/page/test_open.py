@@ -74,7 +74,7 @@ def test_a_network_opened_here_is_numpys(page, mnist, dtype, order, hidden, pixe
     model.params = {name: np.ascontiguousarray(arrays[f"params__{name}"]) for name in model.params}
     for n in range(5):
         page.evaluate("n => lab.pick(n)", n)
-        x = as_input(mnist.test_images[n : n + 1], pixels, dtype)
+        x = as_input(mnist.test_images[n : n + 1], pixels, np.dtype(dtype).name)
         logits = arrays_of(page, "{logits: lab.now.logits}", np.float64)["logits"]
         assert relative_difference(logits, model.forward(x).ravel()) < (1e-6 if dtype == np.float32 else 1e-12)
     page.locator("#teach").click()
