@@ -79,7 +79,7 @@ def test_sentences_say_what_was_measured():
     with_bias = vit["difference"][twins.KEY_BIAS]["every 500 steps"][0]
     paper = as_input(np.zeros((1, 28, 28), np.uint8), dtype="float32")[0, 0, 0]
     for path, sentence, is_true in [
-        (README, f"({ratios('', '--batch-size 256')} times), a ResNet step {ratios('--model resnet')} times", True),
+        (README, f"({ratios('')} times), a ResNet step {ratios('--model resnet')} times", True),
         (README, f"{mlp['steps']:,} steps in float64", mlp["difference"]["float64"]["largest"] <= 2e-15),
         ("docs/autograd.md", f"over all {mlp['steps']:,} steps, in float32 and in float64",
          all(mlp["difference"][dtype]["tape"]["largest"] == 0 for dtype in ("float32", "float64"))),
@@ -113,7 +113,7 @@ def test_the_results_are_what_they_should_be():
 
 
 def test_the_times_are_what_they_should_be():
-    """On one thread, the MLP and the ViT are faster by hand. JAX is less than a tenth ahead. Raw pixels cost time.
+    """On two threads the MLP and the ViT take about as long as in PyTorch. JAX is less than a tenth ahead of the MLP.
 
     On the tape, the MLP costs about the same; where a derivation found a shorter formula, by hand is faster.
     """
@@ -121,14 +121,12 @@ def test_the_times_are_what_they_should_be():
     def time(*key):
         return np.mean(ROUNDS[bench.key_of(*key)])
 
-    for argv in ("", "--batch-size 256", "--model vit"):
-        assert time("step", argv, 1, bench.NUMPY) < time("step", argv, 1, bench.PYTORCH)
+    for argv, most in {"": 1.1, "--model resnet": 2.6, "--model vit": 1.2}.items():
+        assert time("step", argv, 2, bench.NUMPY) < most * time("step", argv, 2, bench.PYTORCH), argv
     for threads in bench.THREADS:
         tools = {name: time("step", "", threads, name) for name in bench.TOOLS}
         assert min(tools, key=tools.get) == bench.JAX
         assert tools[bench.NUMPY] < 1.1 * tools[bench.JAX]
-    for name in (bench.NUMPY, bench.PYTORCH):
-        assert time("run", "--pixels raw", name) > 1.2 * time("run", "", name)
     tape_costs = {"MLP": (0.9, 1.15), "transformer": (1, 1.6), "softmax": (1.5, 4), "layer normalisation": (1.2, 4)}
     for what, (least, most) in tape_costs.items():
         by_hand, on_tape = (RESULTS["tape"]["found"][what][how]["ms"] for how in ("by hand", "on the tape"))
