@@ -30,7 +30,7 @@ class Network(NamedTuple):
     prefix: str  # of the names of its files: "", "resnet_" ...
     check: Callable = lambda options: None  # UserError if its options do not go together
     least_batch: Callable = lambda options: 1  # its options -> the fewest images that it can learn from in a step
-    in_halves: bool = False  # whether two threads share a batch in training by hand: where it pays
+    in_halves: bool = False  # whether two threads share a batch by hand: where it pays
     bfloat16_on_cuda: bool = False  # whether --amp is the default there
 
 

@@ -16,14 +16,15 @@ from threadpoolctl import ThreadpoolController
 
 
 class Halves:
-    """A network that works on batches in two halves: in testing always, in training where that pays (networks.py).
+    """A network that works on batches in two halves, where networks.py says that it pays.
 
     Its weights are those of the network that it is given. On the tape, batch normalisation sees the whole batch.
     """
 
     def __init__(self, model, options):
         self.params, self.training = model.params, True
-        self.in_training = options.network.in_halves and not options.autograd
+        self.in_testing = options.network.in_halves
+        self.in_training = self.in_testing and not options.autograd
         # What a layer keeps for its backward pass must not be overwritten by the other thread. So each thread has a
         # network of its own, and both have the same weights.
         self.models = model, copy.deepcopy(model, {id(array): array for array in model.params.values()})
@@ -38,7 +39,8 @@ class Halves:
     def forward(self, x):
         """From B images x (B, 28, 28) to logits (B, 10)."""
         # Halves of equal size, so that every sum over the batch is of as many numbers in both.
-        split = not (self.alone or len(x) % 2 or (self.training and not self.in_training))
+        pays = self.in_training if self.training else self.in_testing
+        split = pays and not self.alone and len(x) % 2 == 0
         self.parts = 2 if split else 1
         for model, norms in zip(self.models, self.norms, strict=True):
             model.training = self.training
