@@ -21,7 +21,6 @@ HARMLESS = {
     },
     "resnet_np": {
         ("2 * pad", "2"),  # a border where none is needed, which is cut off again
-        ("self.parts * dy.size", "dy.size"),  # there is one part here; test_halves has two
     },
 }
 
