@@ -359,7 +359,8 @@ def unknown(exercise, g, name, mine, reference):
     factor = (mine * reference).sum() / (reference * reference).sum()
     mark, text = close(off, scale, text)
     if mark == "not right" and agree(mine, factor * reference) and factor:
-        sizes = ", ".join(f"{letter} is {getattr(g, letter):g}" for letter in "BHhTCd" if hasattr(g, letter))
+        numbers = [(letter, vars(g)[letter]) for letter in "BHhTCd" if np.ndim(vars(g).get(letter, ())) == 0]
+        sizes = ", ".join(f"{letter} is {number:g}" for letter, number in numbers)
         text += f" Every entry is {factor:.6g} times the true one." + (f" (Here {sizes}.)" if sizes else "")
     first = tuple(np.argwhere(~right)[0])
     text += (
