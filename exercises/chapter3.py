@@ -13,10 +13,11 @@ import numpy as np
 
 from exercises import digits
 from exercises.chapter1 import network
-from exercises.exercise import Exercise, agree, suspects
+from exercises.exercise import Exercise, agree, tables
 from mlp_np import MLP, init_he, softmax_cross_entropy
 
-SUSPECTS = {word: (meaning, sign) for word, meaning, sign in suspects()}  # what the learner may write into DIAGNOSIS
+# What the learner may write into DIAGNOSIS: what may be wrong, what it means, and how it would show itself.
+SUSPECTS = {word: (meaning, sign) for word, meaning, sign in tables("chapter3.md")[0]}
 
 
 class Case(NamedTuple):

@@ -134,7 +134,7 @@ class Exercise:
     @cached_property
     def known(self):
         """All mistakes that have a name, this exercise's own first."""
-        formula, (factors, parts, _) = self.text.formula, every_formula()
+        formula, (factors, parts, _) = self.text.formula, tables("mistakes.md")
         found = [(name, question, change(formula, to, self.gives[0])) for name, to, question in self.text.mistakes]
         for name, part, becomes, question in parts:
             for match in re.finditer(part, formula):
@@ -201,22 +201,18 @@ def section(text):
     return name, Text(**known)
 
 
-def suspects():
-    """The table of chapter3.md: what may be wrong with a case, what it means, and how it would show itself."""
-    return table((ROOT / "exercises/chapter3.md").read_text(encoding="utf-8").split("\n\n")[1])
-
-
 @cache
-def every_formula():
-    """The tables of mistakes.md: factors, parts of a formula, and what a learner's own lines say."""
-    return [table(block) for block in (ROOT / "exercises/mistakes.md").read_text(encoding="utf-8").split("\n\n")[2:]]
+def tables(file):
+    """The tables of a Markdown file of this folder, in their order."""
+    blocks = (ROOT / "exercises" / file).read_text(encoding="utf-8").split("\n\n")
+    return [table(block) for block in blocks if block.startswith("|")]
 
 
 def table(text):
     """The rows of a Markdown table, as lists of cells. An empty last cell stands for that of the row above."""
     rows = []
     for line in text.strip().splitlines()[2:]:
-        cells = (cell.strip() for cell in re.split(r" \|(?= |$)", line.removeprefix("|"))[:-1])
+        cells = (cell.strip().replace(r"\|", "|") for cell in re.split(r" \|(?= |$)", line.removeprefix("|"))[:-1])
         *cells, last = (re.sub("^`([^`]*)`$", r"\1", cell) for cell in cells)
         rows.append([*cells, last or rows[-1][-1]])
     return rows
