@@ -141,14 +141,9 @@ def after(work, exercise):
 
 def numbered(exercise):
     """Which exercise it is: of all, and of its chapter."""
-    for c, chapter in enumerate(CHAPTERS.values(), 1):
-        if exercise in chapter:
-            n, i = number(exercise), chapter.index(exercise) + 1
-            return (
-                f"Exercise {n} of {len(chapter)} in chapter {c}"
-                if n == i
-                else f"Exercise {n} ({i} of {len(chapter)} in chapter {c})"
-            )
+    c, chapter = next((c, chapter) for c, chapter in enumerate(CHAPTERS.values(), 1) if exercise in chapter)
+    n, i, within = number(exercise), chapter.index(exercise) + 1, f"{len(chapter)} in chapter {c}"
+    return f"Exercise {n} of {within}" if n == i else f"Exercise {n} ({i} of {within})"
 
 
 def watch(work, seed):
@@ -236,7 +231,7 @@ def solution(work, exercise):
         say(exercise.text.notes["Evidence"])
     for source in exercise.sources:
         line, text = excerpt(source)
-        say(f"\n{source.file}, line {line}:\n", "quiet")
+        say(f"\n{source[-1]}, line {line}:\n", "quiet")
         print(text)
     if "Why" in exercise.text.notes:
         say(f"\n{exercise.text.notes['Why']}")

@@ -41,20 +41,6 @@ class Mistake(NamedTuple):
     code: Any
 
 
-class Source(NamedTuple):
-    """Lines of the project: from the first that matches `first` to the next that matches `last` (regular expressions).
-
-    Without `last` it is one line. Comments directly above belong to them; with `doc`, so does the docstring of the
-    function around them, with `until` only to where that matches: what follows would give a later exercise away.
-    """
-
-    file: str
-    first: str
-    last: str = ""
-    doc: bool = False
-    until: str = ""
-
-
 class Text(NamedTuple):
     """What a chapter says about an exercise."""
 
@@ -70,7 +56,6 @@ class Exercise:
 
     name: str
     givens: tuple = ()  # functions of a random generator that return the inputs, and the right results, as attributes
-    sources: tuple = ()  # where the project does it
     nudges: Any = None  # {output: (the array's name, loss(g, array))}: what a gradient is the derivative of
     entrywise: str = ""  # the array whose entries the result has one number for each of, where nothing is summed
     may_change: tuple = ()  # the arguments that the function may change in place
@@ -81,6 +66,11 @@ class Exercise:
     @cached_property
     def stub(self):
         return ast.parse((STUBS / f"{self.name}.py").read_text(encoding="utf-8"))
+
+    @property
+    def sources(self):
+        """Where the project does it: rows of sources.md, (docstring, from, to, file)."""
+        return [row for name, *row in tables("sources.md")[0] if name == self.name]
 
     @cached_property
     def title(self):

@@ -306,10 +306,8 @@ def unknown(exercise, g, name, mine, reference):
         sizes = ", ".join(f"{letter} is {number:g}" for letter, number in numbers)
         text += f" Every entry is {factor:.6g} times the true one." + (f" (Here {sizes}.)" if sizes else "")
     first = tuple(np.argwhere(~right)[0])
-    text += (
-        f"\nThe first wrong entry is {name}{place(first)}: yours is {different(mine[first], reference[first])}, "
-        f"it should be {different(reference[first], mine[first])}."
-    )
+    is_, should = different(mine[first], reference[first]), different(reference[first], mine[first])
+    text += f"\nThe first wrong entry is {name}{place(first)}: yours is {is_}, it should be {should}."
     if exercise.nudges and name in exercise.nudges:
         text += "\n" + nudge(g, *exercise.nudges[name], first, mine[first])
     return Verdict(False, mark, text, drawn=True)
@@ -323,24 +321,18 @@ def different(a, b):
 def close(off, scale, text):
     """The mark and the text of a result that is not right, with a remark if it is so by very little."""
     if off.max() < 1e-5 * scale:
-        text += (
-            f" It is close: nothing is off by more than {off.max() / scale:.0e} of the largest. Has something been "
-            "added that is not in the formula (a small number, perhaps), or rounded?"
-        )
-        return "close, and not equal", text
+        return "close, and not equal", f"{text} {SAID['close, and not equal'].format(off=off.max() / scale)}"
     return "not right", text
 
 
-def nudge(g, array_name, loss, at, yours, h=1e-3):
+def nudge(g, name, loss, at, yours, h=1e-3):
     """What the loss does if one entry of an array grows by h."""
-    array = getattr(g, array_name).copy()
+    array = getattr(g, name).copy()
     before = loss(g, array)
     array[at] += h
     after = loss(g, array)
-    return (
-        f"Try it: if {array_name}{place(at)} grows by {h:g}, the loss goes from {before:.8f} to {after:.8f}. That is "
-        f"a slope of {(after - before) / h:.4g}; yours is {yours:.4g}."
-    )
+    values = {"at": place(at), "h": h, "before": before, "after": after, "slope": (after - before) / h, "yours": yours}
+    return SAID["not right: the slope"].format(name=name, **values)
 
 
 def place(index):
