@@ -35,7 +35,7 @@ def write(folder, name, body=None):
     return path
 
 
-# Other ways to write the same, as learners do: with loops, einsum, reshape, views, or the Jacobian itself.
+# Other ways to write the same, as learners do: with loops, einsum, views, or the Jacobian itself.
 ALSO_RIGHT = """
 logits: logits = np.einsum('nj,jk->nk', a1, W2); logits += b2
 logits: logits = b2 + (W2.T @ a1.T).T
@@ -46,11 +46,7 @@ loss: loss = -(np.eye(10)[y] * np.log(p)).sum() / len(y)
 loss: loss = float(np.log(1 / np.take_along_axis(p, y[:, None], 1)).mean())
 dlogits: dlogits = (p - (np.arange(10) == y[:, np.newaxis])) / len(y)
 dW2_db2: dW2 = (dlogits.T @ a1).T; db2 = np.ones(len(a1)) @ dlogits
-dW2_db2:
-    dW2, db2 = 0, 0
-    for a, d in zip(a1, dlogits):
-        dW2 = dW2 + np.outer(a, d)
-        db2 = db2 + d
+dW2_db2: dW2 = sum(map(np.outer, a1, dlogits)); db2 = sum(dlogits)
 da1: da1 = (W2 @ dlogits.T).T
 da1: da1 = np.array([W2 @ d for d in dlogits])
 dz1: dz1 = np.where(z1 > 0, da1, 0)
@@ -70,11 +66,7 @@ numerical_gradient:
     gradient = np.array(slopes).reshape(array.shape)
 tanh: dz1 = da1 / np.cosh(z1) ** 2
 tanh: dz1 = (1 + a1) * (1 - a1) * da1
-weight_decay:
-    if old_p.ndim == 2:
-        dp = dp + weight_decay * old_p
-    v = momentum * old_v + dp
-    p = old_p - lr * v
+weight_decay: dp = dp + (weight_decay if old_p.ndim > 1 else 0) * old_p; v = momentum * old_v + dp; p = old_p - lr * v
 torch_gradient:
     W1, b1, W2, b2, x = (torch.tensor(a, requires_grad=True) for a in (W1, b1, W2, b2, x))
     z1 = F.linear(x, W1.T, b1)
@@ -90,10 +82,6 @@ tape_broadcast:
     padded = (1,) * (dy.ndim - len(shape)) + shape
     da = dy.sum(axis=tuple(i for i, n in enumerate(padded) if n == 1), keepdims=True).reshape(shape)
 tape_accumulate: du = sum(share(dy) for dy, share in zip(dys, shares))
-tape_accumulate:
-    du = np.zeros(dys.shape[1:])
-    for i in range(len(shares)):
-        du += shares[i](dys[i])
 tape_order:
     order = []
     def visit(node):
@@ -129,12 +117,6 @@ tape_backward:
     da, db = grads[a], grads[b]
 tape_relu: array = np.where(a.value > 0, a.value, 0); y = Tensor(array, (a, lambda dy: dy * (array > 0)))
 tape_relu: y = Tensor(np.maximum(a.value, 0)); y.edges = [(a, lambda dy: np.where(a.value > 0, dy, 0))]
-tape_relu:
-    def share(dy):
-        da = dy.copy()
-        da[a.value < 0] = 0
-        return da
-    y = Tensor(a.value.clip(0), (a, share))
 tape_matmul:
     pairs = [(b, lambda dy: np.einsum("nj,nk->jk", value_of(a), dy))]
     if isinstance(a, Tensor):

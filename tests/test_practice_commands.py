@@ -51,7 +51,7 @@ def test_a_process_of_its_own_says_where_it_is_stuck_and_which_file_is_no_utf8(t
     assert "not saved as UTF-8" in marker.mark(BY_NAME["dz1"], path, 5).text
 
 
-# Days of a learner: what is typed (or the text of a file, before a call without a word) and what is then said; not what
+# Days of a learner: what is typed (or an exercise, and what is written into its file) and what is then said; not what
 # stands behind a ~.
 DAYS = f"""
 - | meant to fail at first | Exercise 1 of | logits.py | Nothing is written yet | hint
@@ -68,7 +68,7 @@ logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: sha
 solution | return self.a1 @ W2 + b2
 next | Exercise 2 of
 list | 1 The logits of a layer passed | > 2 | 1 of {len(EXERCISES)} passed
-logits: logits = a1 @ w2 | there is no | ~For these again
+logits: logits = a1 @ w2 | Do you mean `W2`? | ~For these again
 list | changed since it passed
 reset logits | logits.1.py
 reset 1 | logits.2.py
@@ -114,7 +114,7 @@ def test_a_day_of_a_learner(day, learner, monkeypatch):
         if colon:
             path = write(learner.folder, name, body)
             path.write_text(path.read_text().replace("DIAGNOSIS = ...", body))
-        found = learner(*([] if typed == "-" else [name] if name == "case_flat" else [] if colon else typed.split()))
+        found = learner(*([] if typed == "-" else [name] if colon else typed.split()))
         said = " ".join((found.stdout + found.stderr).split())
         assert "\x1b" not in said
         assert max(map(len, found.stdout.splitlines()), default=0) <= max(80, len(str(learner.folder)) + 22), typed
@@ -361,8 +361,7 @@ def test_every_exercise_has_a_stub_three_hints_and_a_solution_in_80_columns(exer
 
 
 def test_every_stub_is_an_exercise_and_a_solution_keeps_the_next_to_itself():
-    assert sorted(BY_NAME) == sorted(path.stem for path in STUBS.glob("*.py"))
-    assert {exercise.name for exercise in EXERCISES} == set(BY_NAME)
+    assert sorted(BY_NAME) == sorted(path.stem for path in STUBS.glob("*.py")) == sorted(e.name for e in EXERCISES)
     for name in ("softmax", "loss"):
         shown = "\n".join(show.excerpt(source)[1] for source in BY_NAME[name].sources)
         assert "log(sum(exp(logits))) - logits[y]" in shown
