@@ -62,8 +62,8 @@ batch_size | not fixed | 100, 6 -> 10, 6
 batch_size | does not fit | return accuracy -> 1
 flat | not fixed | np.zeros((inputs, outputs), np.float32) -> np.full((inputs, outputs), 0.01, np.float32)
 flat | not fixed | np.zeros(outputs, np.float32) -> rng.normal(size=outputs).astype(np.float32)
-flat | not fixed | def init(rng, inputs, outputs): -> def init(rng, inputs, outputs):\n    if inputs == 784: \
-return rng.normal(0, 0.1, (784, 64)).astype('f'), np.zeros(64, 'f')
+flat | not fixed | np.zeros((inputs, outputs), np.float32) -> rng.normal(0, 0.1, (inputs, outputs) if inputs == 784 \
+else outputs) + np.zeros((inputs, 1))
 flat | does not fit | def new_model -> def model_of & new_model(rng) -> model_of(rng)
 flat | error: TypeError | def train(): -> def train():\n    None + 1
 flat | fixed, but does not learn | np.zeros((inputs, outputs), np.float32) -> rng.normal(size=(inputs, outputs))
