@@ -36,8 +36,7 @@ def network(rng):
     g.onehot = np.eye(10)[y]
     g.p = dlogits * B + g.onehot
     g.dlogits, g.da1, g.dz1 = dlogits, model.da1, model.dz1
-    for name, gradient in grads.items():
-        setattr(g, f"d{name}", gradient)
+    vars(g).update({f"d{name}": gradient for name, gradient in grads.items()})
     return g
 
 

@@ -28,8 +28,7 @@ from exercises.work import BY_NAME
 MOST_PRINTED = 2000  # characters of the learner's own prints
 MOST_TYPED = 2**20  # characters of a learner's file
 MOST_BYTES = 2**20  # of one result; every right one is far smaller
-_, ERRORS, NAMES = tables("said.md")
-NAMES = dict(NAMES)
+ERRORS, NAMES = tables("said.md")[1], dict(tables("said.md")[2])
 
 
 def load(file):
@@ -194,9 +193,7 @@ def statement(lines, line):
             if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr))
             and node.lineno <= line <= node.end_lineno
         ]
-        if around:
-            return min(around, key=lambda node: node.end_lineno - node.lineno)
-    return None
+        return min(around, key=lambda node: node.end_lineno - node.lineno, default=None)
 
 
 def plain(error, names, node=None, source=""):

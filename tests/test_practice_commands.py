@@ -316,7 +316,7 @@ def test_a_class_with_hostile_files_is_marked_to_the_end(tmp_path, capsys, monke
         (tmp_path / name).mkdir()
         make(tmp_path / name / "dz1.py")
     write(tmp_path / "folder" / ".trash", "logits")
-    (tmp_path / "link" / "progress.json").write_text("[")
+    (tmp_path / "\u00e9va" / "progress.json").write_text("[")
     (tmp_path / "damaged.zip").write_bytes(b"PK")
     with zipfile.ZipFile(tmp_path / "zipped.zip", "w") as archive:
         archive.writestr("../../my_practice/dz1.py", filled("dz1", RIGHT["dz1"]))
