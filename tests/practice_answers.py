@@ -157,7 +157,8 @@ dz1 | dz1 = da1 × (z1 > 0) | error: SyntaxError | `@` is the matrix product
 dz1 | dz1 = 1\n  dz1 = da1 | error: IndentationError | four spaces
 dz1 | dz1 = da1 * (z1 > 0) * 1.5 | not right | Every entry is 1.5 times | a slope of -0.003675; yours is -0.005515
 dz1 | dz1 = da1 * (z1 > 0) + (np.arange(z1.shape[1]) == 0) | not right | 90 of its 99 entries are right
-dz1 | dz1 = z1 | z1 returned | what you return is z1 itself
+dz1 | dz1 = z1 | z1 returned | what you return is z1 itself | ~also changes
+dz1 | z1 *= 2; dz1 = 1 * da1 | the mask forgotten | Your function also changes z1, which
 dz1 | dz1 = exit() | error: SystemExit | neither ask for input nor end
 dz1 | dz1 = input() | error: EOFError | neither ask for input nor end
 dz1 | dz1 = dz1(da1, z1, a1) | error: UnboundLocalError | before it has a value
