@@ -118,8 +118,9 @@ def show(work, exercise, seed=None, again=False):
     if verdict.drawn and not exercise.case and exercise.name not in work.progress["first"]:
         work.progress["first"][exercise.name] = verdict.typed
         work.save()
-    say(verdict.text, None if verdict.name == "not written" else "bad")
-    say("\nStuck? `python practice.py hint`", None if verdict.name == "not written" else "quiet")
+    begun = verdict.name != "not written"
+    say(verdict.text, "bad" if begun else None)
+    say("\nStuck? `python practice.py hint`", "quiet" if begun else None)
     if verdict.drawn:
         say(f"(Each call draws new inputs. For these again: python practice.py --seed {seed})", "quiet")
     return 0
@@ -130,8 +131,8 @@ def after(work, exercise):
     n = number(exercise)
     what = "what fixes it" if exercise.case else "how the project writes it, and why"
     say(f"\n`python practice.py solution {n}`  {what}")
-    chapter = next(chapter for chapter in CHAPTERS.values() if exercise in chapter)
-    if chapter is CHAPTERS[next(iter(CHAPTERS))] and all(work.passed(e) for e in chapter):
+    first, *_ = CHAPTERS.values()
+    if exercise in first and all(map(work.passed, first)):
         say("`python practice.py train`  now let your ten functions learn to read", "good")
     if exercise.is_program and not exercise.case:
         say("`python practice.py run`  now let it learn to read", "good")
@@ -141,14 +142,9 @@ def after(work, exercise):
 
 def numbered(exercise):
     """Which exercise it is: of all, and of its chapter."""
-    for c, chapter in enumerate(CHAPTERS.values(), 1):
-        if exercise in chapter:
-            n, i = number(exercise), chapter.index(exercise) + 1
-            return (
-                f"Exercise {n} of {len(chapter)} in chapter {c}"
-                if n == i
-                else f"Exercise {n} ({i} of {len(chapter)} in chapter {c})"
-            )
+    c, chapter = next((c, chapter) for c, chapter in enumerate(CHAPTERS.values(), 1) if exercise in chapter)
+    n, i, within = number(exercise), chapter.index(exercise) + 1, f"{len(chapter)} in chapter {c}"
+    return f"Exercise {n} of {within}" if n == i else f"Exercise {n} ({i} of {within})"
 
 
 def watch(work, seed):
@@ -236,7 +232,7 @@ def solution(work, exercise):
         say(exercise.text.notes["Evidence"])
     for source in exercise.sources:
         line, text = excerpt(source)
-        say(f"\n{source.file}, line {line}:\n", "quiet")
+        say(f"\n{source[-1]}, line {line}:\n", "quiet")
         print(text)
     if "Why" in exercise.text.notes:
         say(f"\n{exercise.text.notes['Why']}")

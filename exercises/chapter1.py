@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from exercises.exercise import Exercise, Source
+from exercises.exercise import Exercise
 from mlp_np import MLP, numerical_gradient, softmax_cross_entropy
 
 
@@ -36,8 +36,7 @@ def network(rng):
     g.onehot = np.eye(10)[y]
     g.p = dlogits * B + g.onehot
     g.dlogits, g.da1, g.dz1 = dlogits, model.da1, model.dz1
-    for name, gradient in grads.items():
-        setattr(g, f"d{name}", gradient)
+    vars(g).update({f"d{name}": gradient for name, gradient in grads.items()})
     return g
 
 
@@ -55,9 +54,6 @@ NUDGES = {
     "dW1": ("W1", lambda g, W1: loss_of(np.maximum(g.x @ W1 + g.b1, 0) @ g.W2 + g.b2, g.y)),
     "db1": ("b1", lambda g, b1: loss_of(np.maximum(g.x @ g.W1 + b1, 0) @ g.W2 + g.b2, g.y)),
 }
-
-# In the docstring of softmax_cross_entropy, from here on is the answer to `dlogits`.
-DERIVATIVE = r"With respect to logits\[k\]"
 
 
 def far_apart(rng):
@@ -115,38 +111,14 @@ def moving(g):
 
 
 EXERCISES = (
-    Exercise("logits", (network,), (Source("mlp_np.py", r"return self\.a1 @ W2"),)),
-    Exercise(
-        "softmax",
-        (network, far_apart),
-        (
-            Source("mlp_np.py", r"shifted = logits - ", r"total = exp\.sum", doc=True, until=DERIVATIVE),
-            Source("mlp_np.py", r"dlogits = exp / total"),
-        ),
-    ),
-    Exercise("loss", (few_digits,), (Source("mlp_np.py", r"loss = \(np\.log\(total", doc=True, until=DERIVATIVE),)),
-    Exercise(
-        "dlogits",
-        (network,),
-        (Source("mlp_np.py", r"dlogits = exp / total", r"dlogits /= len\(y\)", doc=True),),
-        NUDGES,
-        entrywise="logits",
-    ),
-    Exercise("dW2_db2", (network,), (Source("mlp_np.py", r"dW2 = self\.a1\.T", r"db2 = "),), NUDGES),
-    Exercise("da1", (network,), (Source("mlp_np.py", r"self\.da1 = "),), NUDGES),
-    Exercise("dz1", (network,), (Source("mlp_np.py", r"self\.dz1 = "),), NUDGES, entrywise="z1"),
-    Exercise("dW1_db1", (network,), (Source("mlp_np.py", r"dW1 = self\.x\.T", r"db1 = "),), NUDGES),
-    Exercise(
-        "update",
-        (one_step, partial(one_step, axes=1)),
-        (Source("main_np.py", r"^\s*v \*= ", r"^\s*p -= "),),
-        may_change=("old_p", "old_v"),
-    ),
-    Exercise(
-        "numerical_gradient",
-        (curve, partial(curve, axes=1)),
-        (Source("mlp_np.py", r"gradient = np\.zeros_like", r"return gradient"),),
-        entrywise="array",
-        arguments=moving,
-    ),
+    Exercise("logits", (network,)),
+    Exercise("softmax", (network, far_apart)),
+    Exercise("loss", (few_digits,)),
+    Exercise("dlogits", (network,), nudges=NUDGES, entrywise="logits"),
+    Exercise("dW2_db2", (network,), nudges=NUDGES),
+    Exercise("da1", (network,), nudges=NUDGES),
+    Exercise("dz1", (network,), nudges=NUDGES, entrywise="z1"),
+    Exercise("dW1_db1", (network,), nudges=NUDGES),
+    Exercise("update", (one_step, partial(one_step, axes=1)), may_change=("old_p", "old_v")),
+    Exercise("numerical_gradient", (curve, partial(curve, axes=1)), entrywise="array", arguments=moving),
 )

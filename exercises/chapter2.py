@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from exercises.chapter1 import NUDGES, network, one_step
-from exercises.exercise import Exercise, Source
+from exercises.exercise import Exercise
 from mlp_np import MLP, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv
 
@@ -112,8 +112,7 @@ EXERCISES = (
     Exercise(
         "second_hidden_layer",
         (two_hidden,),
-        (Source("mlp_np.py", r"self\.da1 = ", r"dW1 = self\.x\.T"),),
-        {
+        nudges={
             "dz2": ("z2", loss_from_z2),
             "dW2": ("W2", lambda g, W2: loss_from_z2(g, g.a1 @ W2 + g.b2)),
             "dz1": ("z1", lambda g, z1: loss_from_z2(g, np.maximum(z1, 0) @ g.W2 + g.b2)),
@@ -123,34 +122,11 @@ EXERCISES = (
     Exercise(
         "weight_decay",
         (partial(one_step, decays=True), partial(one_step, axes=1, decays=True)),
-        (Source("main_np.py", r"weight_decay and p\.ndim", r"^\s*p -= "),),
         may_change=("old_p", "old_v"),
     ),
-    Exercise(
-        "torch_gradient", (network,), (Source("mlp_torch.py", r"def forward", r"return"),), NUDGES, needs_torch=True
-    ),
-    Exercise(
-        "batch_norm_dx",
-        (normalised,),
-        (Source("resnet_np.py", r"dx = self\.centred", r"dx \*= gamma", doc=True),),
-        {"dx": ("x", norm_loss)},
-    ),
-    Exercise(
-        "conv_dW",
-        (convolution,),
-        (Source("resnet_np.py", r"dy_rows = ", r"self\.grads = \{\"W\": \(self\.rows"),),
-        {"dW": ("W", lambda g, W: (conv(g.x, W) * g.dy).sum())},
-    ),
-    Exercise(
-        "conv_dx",
-        (convolution,),
-        (Source("resnet_np.py", r"size, pad, stride = len\(W\)", r"return \(neighbourhoods\(dy"),),
-        {"dx": ("x", lambda g, x: (conv(x, g.W) * g.dy).sum())},
-    ),
-    Exercise(
-        "shortcut",
-        (residual,),
-        (Source("resnet_np.py", r"dz2 = dy \* \(self\.y > 0\)", r"return first\.backward"),),
-        {"dx": ("x", lambda g, x: (g.block.forward(x) * g.dy).sum())},
-    ),
+    Exercise("torch_gradient", (network,), nudges=NUDGES, needs_torch=True),
+    Exercise("batch_norm_dx", (normalised,), nudges={"dx": ("x", norm_loss)}),
+    Exercise("conv_dW", (convolution,), nudges={"dW": ("W", lambda g, W: (conv(g.x, W) * g.dy).sum())}),
+    Exercise("conv_dx", (convolution,), nudges={"dx": ("x", lambda g, x: (conv(x, g.W) * g.dy).sum())}),
+    Exercise("shortcut", (residual,), nudges={"dx": ("x", lambda g, x: (g.block.forward(x) * g.dy).sum())}),
 )

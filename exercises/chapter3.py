@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from autograd_np import Tensor
 from exercises import digits
 from exercises.chapter1 import network
-from exercises.exercise import Exercise, agree, suspects
+from exercises.exercise import Exercise, agree, tables
 from mlp_np import MLP, init_he, softmax_cross_entropy
 
-SUSPECTS = {word: (meaning, sign) for word, meaning, sign in suspects()}  # what the learner may write into DIAGNOSIS
+# What the learner may write into DIAGNOSIS: what may be wrong, what it means, and how it would show itself.
+SUSPECTS = {word: (meaning, sign) for word, meaning, sign in tables("chapter3.md")[0]}
 
 
 class Case(NamedTuple):
@@ -39,24 +41,20 @@ def watched(owner, name, around):
 
 
 def probe_deep(module, rng, train):
-    """Are all gradients of four layers right? Each pair of neighbours is an MLP, which finds the lower one's."""
+    """Are all gradients of four layers right? The tape of autograd_np.py finds them, too."""
     sizes = ((784, 64), (64, 64), (64, 64), (64, 10))
     layers = [[W, rng.normal(0, 0.3, len(b))] for W, b in (init_he(rng, *s) for s in sizes)]
     x, y = rng.normal(size=(7, 784)), rng.integers(10, size=7)
-    activations = [x]
-    for W, b in layers[:-1]:
-        activations.append(np.maximum(activations[-1] @ W + b, 0))
-    dlogits = dz = softmax_cross_entropy(activations[-1] @ layers[-1][0] + layers[-1][1], y)[1]
-    right = [activations[-1].T @ dz]
-    for i in (2, 1, 0):
-        pair = MLP(64, dtype=np.float64)
-        pair.params = {"W1": layers[i][0], "b1": layers[i][1], "W2": layers[i + 1][0], "b2": layers[i + 1][1]}
-        pair.forward(activations[i])
-        right.insert(0, pair.backward(dz)["W1"])
-        dz = pair.dz1
+    tensors = [[Tensor(p) for p in layer] for layer in layers]
+    a = Tensor(x)
+    for W, b in tensors[:-1]:
+        a = (a @ W + b).relu()
+    logits = a @ tensors[-1][0] + tensors[-1][1]
+    dlogits = softmax_cross_entropy(logits.value, y)[1]
+    logits.backward(dlogits)
     own = [[p.copy() for p in layer] for layer in layers]
     found = [dW for dW, _ in module.backward(own, module.forward(own, x.copy()), dlogits.copy())]
-    return len(found) == 4 and all(map(agree, found, right))
+    return len(found) == 4 and all(agree(dW, W.grad) for dW, (W, _) in zip(found, tensors, strict=True))
 
 
 def probe_step(module, rng, train):
@@ -178,10 +176,8 @@ def probe_pixels(module, rng, train):
         return images, y, images[: len(images) // 2], y[: len(images) // 2]
 
     places = [place for place in (module, digits) if hasattr(place, "few_images")]
-    with ExitStack() as stack:
+    with ExitStack() as stack, watched(MLP, "forward", forward), watched(MLP, "backward", backward):
         stack.enter_context(redirect_stdout(io.StringIO()))
-        for owner, name, around in ((MLP, "forward", forward), (MLP, "backward", backward)):
-            stack.enter_context(watched(owner, name, around))
         for owner in places:
             stack.enter_context(watched(owner, "few_images", same))
         module.train()

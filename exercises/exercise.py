@@ -41,20 +41,6 @@ class Mistake(NamedTuple):
     code: Any
 
 
-class Source(NamedTuple):
-    """Lines of the project: from the first that matches `first` to the next that matches `last` (regular expressions).
-
-    Without `last` it is one line. Comments directly above belong to them; with `doc`, so does the docstring of the
-    function around them, with `until` only to where that matches: what follows would give a later exercise away.
-    """
-
-    file: str
-    first: str
-    last: str = ""
-    doc: bool = False
-    until: str = ""
-
-
 class Text(NamedTuple):
     """What a chapter says about an exercise."""
 
@@ -70,7 +56,6 @@ class Exercise:
 
     name: str
     givens: tuple = ()  # functions of a random generator that return the inputs, and the right results, as attributes
-    sources: tuple = ()  # where the project does it
     nudges: Any = None  # {output: (the array's name, loss(g, array))}: what a gradient is the derivative of
     entrywise: str = ""  # the array whose entries the result has one number for each of, where nothing is summed
     may_change: tuple = ()  # the arguments that the function may change in place
@@ -81,6 +66,11 @@ class Exercise:
     @cached_property
     def stub(self):
         return ast.parse((STUBS / f"{self.name}.py").read_text(encoding="utf-8"))
+
+    @property
+    def sources(self):
+        """Where the project does it: rows of sources.md, (docstring, from, to, file)."""
+        return [row for name, *row in tables("sources.md")[0] if name == self.name]
 
     @cached_property
     def title(self):
@@ -134,7 +124,7 @@ class Exercise:
     @cached_property
     def known(self):
         """All mistakes that have a name, this exercise's own first."""
-        formula, (factors, parts, _) = self.text.formula, every_formula()
+        formula, (factors, parts, _) = self.text.formula, tables("mistakes.md")
         found = [(name, question, change(formula, to, self.gives[0])) for name, to, question in self.text.mistakes]
         for name, part, becomes, question in parts:
             for match in re.finditer(part, formula):
@@ -201,22 +191,18 @@ def section(text):
     return name, Text(**known)
 
 
-def suspects():
-    """The table of chapter3.md: what may be wrong with a case, what it means, and how it would show itself."""
-    return table((ROOT / "exercises/chapter3.md").read_text(encoding="utf-8").split("\n\n")[1])
-
-
 @cache
-def every_formula():
-    """The tables of mistakes.md: factors, parts of a formula, and what a learner's own lines say."""
-    return [table(block) for block in (ROOT / "exercises/mistakes.md").read_text(encoding="utf-8").split("\n\n")[2:]]
+def tables(file):
+    """The tables of a Markdown file of this folder, in their order."""
+    blocks = (ROOT / "exercises" / file).read_text(encoding="utf-8").split("\n\n")
+    return [table(block) for block in blocks if block.startswith("|")]
 
 
 def table(text):
     """The rows of a Markdown table, as lists of cells. An empty last cell stands for that of the row above."""
     rows = []
     for line in text.strip().splitlines()[2:]:
-        cells = (cell.strip() for cell in re.split(r" \|(?= |$)", line.removeprefix("|"))[:-1])
+        cells = (cell.strip().replace(r"\|", "|") for cell in re.split(r" \|(?= |$)", line.removeprefix("|"))[:-1])
         *cells, last = (re.sub("^`([^`]*)`$", r"\1", cell) for cell in cells)
         rows.append([*cells, last or rows[-1][-1]])
     return rows

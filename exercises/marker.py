@@ -20,10 +20,11 @@ import numpy as np
 
 from exercises import ONE_THREAD, ROOT
 from exercises.chapter3 import SUSPECTS
-from exercises.exercise import ROUNDING, agree, every_formula
+from exercises.exercise import ROUNDING, agree, tables
 from support.errors import UserError
 from support.files import read_file
 
+SAID = dict(tables("said.md")[0])
 SECONDS = 8  # that a function may take; programs that train, or need PyTorch, get longer
 
 
@@ -36,6 +37,11 @@ class Verdict(NamedTuple):
     typed: str = ""  # the learner's own lines
 
 
+def wrong(mark, drawn=False, **values):
+    """The `Verdict` on what has not passed: said.md has its text, with these values in it."""
+    return Verdict(False, mark.partition(": ")[0], SAID[mark].format(**values), drawn=drawn)
+
+
 def mark(exercise, file, seed, seconds=None, memory=8):
     """The `Verdict` on a file. Never raises for what is in it, or takes much more than `seconds` or `memory` (GB)."""
     limit = 60 if exercise.needs_torch else 20 if exercise.case else SECONDS
@@ -43,7 +49,7 @@ def mark(exercise, file, seed, seconds=None, memory=8):
     try:
         verdict = judge(exercise, seed, outcome)
     except Exception:  # the file wrote its result by itself
-        verdict, outcome = Verdict(False, "no result", "The program left a result that makes no sense."), {}
+        verdict, outcome = wrong("no result: senseless"), {}
     return verdict._replace(printed=str(outcome.get("printed", ""))[:2000], typed=str(outcome.get("typed", ""))[:2000])
 
 
@@ -94,24 +100,25 @@ def end(process):
 def judge(exercise, seed, outcome):
     """The `Verdict` on what a file's functions returned for the inputs of that seed."""
     if "missing" in outcome:
-        name = exercise.function.name
-        text = f"The file no longer has a function `{name}`. `python practice.py reset` brings the stub back."
-        return Verdict(False, "no function", text)
+        return wrong("no function", function=exercise.function.name)
     if "stuck" in outcome:
-        where = f"in line {outcome['stuck']}" if outcome["stuck"] else "in an unknown line"
-        text = f"Stopped after {outcome['seconds']:g} seconds, {where}. Is there a loop that never ends?"
-        return Verdict(False, "does not end", text)
+        where = f"line {outcome['stuck']}" if outcome["stuck"] else "an unknown line"
+        return wrong("does not end", seconds=outcome["seconds"], where=where)
     if "died" in outcome:
-        text = f"Python itself ended with status {outcome['died']} before there was a result. Was an array too large?"
-        return Verdict(False, "no result", text)
+        return wrong("no result", died=outcome["died"])
     if exercise.case and "error" not in outcome:
         return judge_case(exercise, outcome)
-    return renamed(judge_trials(exercise, seed, outcome), str(outcome.get("typed", "")))
+    verdict = judge_trials(exercise, seed, outcome)
+    # The learner's own lines may say what the numbers alone cannot.
+    for name, pattern, instead, question in tables("mistakes.md")[2] if not verdict.passed else ():
+        if re.search(instead, verdict.name) and re.search(pattern, str(outcome.get("typed", "")), re.MULTILINE):
+            return Verdict(False, name, f"It is {name}, it seems.\n{question}", drawn=verdict.drawn)
+    return verdict
 
 
 def judge_trials(exercise, seed, outcome):
     """The `Verdict` on the results of all trials, and on what has gone wrong in between."""
-    given, passed = list(exercise.inputs(seed)), Verdict(True, "passed", "")
+    given = list(exercise.inputs(seed))
     for t, trial in enumerate(outcome["trials"]):
         verdict = judge_trial(exercise, given, outcome["trials"], t)
         if verdict and trial["changed"] and verdict.name not in ("not written", "changes its input"):
@@ -124,9 +131,8 @@ def judge_trials(exercise, seed, outcome):
     if len(outcome["trials"]) < len(given):
         raise ValueError("a trial is missing: the file wrote its result by itself")
     if exercise.needs_torch and not outcome.get("autograd"):
-        text = "The numbers are right. But PyTorch's backward() was not called: here it should find the gradients."
-        return Verdict(False, "without autograd", text)
-    return passed
+        return wrong("without autograd")
+    return Verdict(True, "passed", "")
 
 
 def of_sizes(verdict, t):
@@ -137,44 +143,22 @@ def of_sizes(verdict, t):
     return verdict
 
 
-def renamed(verdict, typed):
-    """The `Verdict` in the light of the learner's own lines, where those say what the numbers alone cannot."""
-    for name, pattern, instead, question in every_formula()[2] if not verdict.passed else ():
-        if re.search(instead, verdict.name) and re.search(pattern, typed, re.MULTILINE):
-            return Verdict(False, name, f"It is {name}, it seems.\n{question}", drawn=verdict.drawn)
-    return verdict
-
-
 def judge_trial(exercise, given, trials, t):
     """The `Verdict` on the results of one trial, or None if they are right."""
-    results, expected = trials[t]["results"], len(exercise.gives)
+    results, expected, changed = trials[t]["results"], len(exercise.gives), trials[t]["changed"]
     if all(result["type"] == "ellipsis" for result in results):
-        return not_written()
+        return wrong("not written")
     if len(results) != expected:
-        names = " and ".join(exercise.gives)
-        text = f"`{exercise.function.name}` should return {names}: {expected} in all. Yours returns {len(results)}."
-        if results[0]["type"] == "None":
-            text += " It is None: is the last line still `return ...`?"
-        return Verdict(False, "wrong number of results", text)
+        about = " It is None: is the last line still `return ...`?" if results[0]["type"] == "None" else ""
+        values = {"names": " and ".join(exercise.gives), "expected": expected, "count": len(results), "about": about}
+        return wrong("wrong number of results", function=exercise.function.name, **values)
     missing = [name for name, result in zip(exercise.gives, results, strict=True) if result["type"] == "ellipsis"]
     for name, result in zip(exercise.gives, results, strict=True):
-        verdict = None if name in missing else judge_result(exercise, given, trials, t, name, result)
-        if verdict:
+        if name not in missing and (verdict := judge_result(exercise, given, trials, t, name, result)):
             return verdict
-    if trials[t]["changed"]:
-        return changed(exercise, trials[t]["changed"])
-    return not_written(missing[0]) if missing else None
-
-
-def not_written(name=None):
-    if name:
-        text = f"Right so far. `{name}` is not written yet: put your own expression in place of the three dots."
-    else:
-        text = (
-            "Nothing is written yet: that is how every exercise starts. Put your own expression in place of the three "
-            "dots."
-        )
-    return Verdict(False, "not written", text)
+    if changed:
+        return wrong("changes its input", names=", ".join(changed), them="them" if len(changed) > 1 else "it")
+    return wrong("not written: the rest", name=missing[0]) if missing else None
 
 
 def judge_error(error):
@@ -185,27 +169,14 @@ def judge_error(error):
     return Verdict(False, f"error: {error['name'][:40]}", line + message)
 
 
-def changed(exercise, names):
-    names = ", ".join(names)
-    text = (
-        f"The result is right. But your function has changed {names}, which it was only given to read: the "
-        f"caller still needs {'it' if ',' not in names else 'them'} as before. Which of your lines writes into an "
-        "array that your function did not make? (`.copy()` makes a new one.)"
-    )
-    return Verdict(False, "changes its input", text)
-
-
 def judge_case(exercise, outcome):
     """The `Verdict` on a case: what was said to be wrong, whether the cause is gone, whether it then learns."""
     case, notes, said = exercise.case, exercise.text.notes, str(outcome["said"])
     if "unfit" in outcome:
-        text = f"The marker cannot use the program: {outcome['unfit']} Its first lines say what has to stay as it was."
-        return Verdict(False, "does not fit", text)
+        return wrong("does not fit", unfit=outcome["unfit"])
     fixed, accuracy = outcome["fixed"], float(outcome["accuracy"])
     if said and said not in SUSPECTS:
-        words = ", ".join(f'"{word}"' for word in SUSPECTS)
-        text = f"DIAGNOSIS is {said!r}. It should be one of these, in quotes: {words}."
-        return Verdict(False, "no diagnosis", text)
+        return wrong("no diagnosis: no suspect", said=said, words=", ".join(f'"{word}"' for word in SUSPECTS))
     numbers = f"\n(It now reads {accuracy:.3f} of the test digits right; a healthy one, over {case.healthy:.2f}.)"
     if said and (said != case.diagnosis or not fixed):
         what, sign = SUSPECTS[said]
@@ -215,69 +186,47 @@ def judge_case(exercise, outcome):
         if outcome["changed"] and not fixed:  # nobody learns from guesses alone which suspect is the right one
             text += f" {notes['Still']}{numbers}" if said == case.diagnosis else numbers
         return Verdict(False, "not fixed" if said == case.diagnosis else f"diagnosis: {said}", text)
-    if not fixed and outcome["changed"]:
-        text = "You have changed the program, but what is wrong is still there. Say in DIAGNOSIS what you think it is."
-        return Verdict(False, "not fixed", text + numbers)
     if not fixed:
-        text = (
-            "Nothing is fixed yet: that is how every case starts. Run it, print what you want to know, say in "
-            "DIAGNOSIS what is wrong, and fix it. (More epochs or a smaller step may improve the numbers, but it is "
-            "the cause that you are looking for.)"
-        )
-        return Verdict(False, "not written", text)
+        return wrong("not fixed: no diagnosis", numbers=numbers) if outcome["changed"] else wrong("not written: a case")
     if not accuracy >= case.healthy:
-        text = (
-            f"The cause is gone, but the program reads only {accuracy:.3f} of the test digits right; without any "
-            f"other change it reads over {case.healthy:.2f}. What else have you changed?"
-        )
-        text += f" {notes['Or else']}" if "Or else" in notes else ""
-        return Verdict(False, "fixed, but does not learn", text)
+        about = f" {notes['Or else']}" if "Or else" in notes else ""
+        return wrong("fixed, but does not learn", accuracy=accuracy, healthy=case.healthy, about=about)
     if not said:
-        return Verdict(False, "no diagnosis", f"Fixed: {accuracy:.3f}. Now say in DIAGNOSIS what it was.")
+        return wrong("no diagnosis", accuracy=accuracy)
     return Verdict(True, "passed", f"{accuracy:.3f} of the test digits are read right.\n{notes['Evidence']}")
 
 
 def judge_result(exercise, given, trials, t, name, result):
     """The `Verdict` on one result, or None if it is right. Shape first, then type and finiteness, then values."""
-    g = given[t]
+    g, kind = given[t], result["type"]
     reference = np.asarray(getattr(g, name), np.float64)
-    if result["type"] == "None" and exercise.needs_torch:
-        text = f"{name} is None, as .grad is of a tensor whose gradient PyTorch does not keep. "
-        text += "Of one that was computed, such as z1, it keeps it after z1.retain_grad(); W1 needs requires_grad_()."
-        return Verdict(False, "no gradient kept", text)
-    if result["type"] == "None":
-        text = f"{name} is None. " + (
-            "Has it got a value before the `return`?"
-            if len(exercise.gives) > 1
-            else f"Does `{exercise.function.name}` end with a `return`?"
-        )
-        return Verdict(False, "returns None", text)
-    if result["type"] != "array":
+    if kind == "None" and exercise.needs_torch:
+        return wrong("no gradient kept", name=name)
+    if kind == "None":
+        mark = "returns None: of several" if len(exercise.gives) > 1 else "returns None"
+        return wrong(mark, name=name, function=exercise.function.name)
+    if kind != "array":
         wanted = "an array of float64" if reference.ndim else "a number"
-        text = f"{name} should be {wanted}; yours is of type {result['type']}."
-        text += " Does a line end with a comma? That makes a tuple." if result["type"] == "tuple" else ""
-        return Verdict(False, "wrong type", text)
+        about = " Does a line end with a comma? That makes a tuple." if kind == "tuple" else ""
+        return wrong("wrong type", name=name, wanted=wanted, type=kind, about=about)
     shape, dtype = tuple(result["shape"]), result["dtype"]
     mine = decode(result) if "data" in result else None
     known = None if mine is None or agree(mine, reference) else recognise(exercise, given, trials, t, name)
+    if known and (shape != reference.shape or dtype in ("bool", "int64")):
+        return known
     if shape != reference.shape:
-        return wrong_shape(exercise, name, shape, reference.shape, known)
+        return wrong_shape(exercise, name, shape, reference.shape)
     if dtype != "float64":
-        text = f"{name} should be of type float64; yours is {dtype}."
-        text += (
-            " Is something rounded on the way?" if "float" in dtype else " Is the last step a comparison or a rounding?"
-        )
-        return known if known and dtype in ("bool", "int64") else Verdict(False, "wrong type", text)
+        about = "something rounded on the way" if "float" in dtype else "the last step a comparison or a rounding"
+        return wrong("wrong type: of numbers", name=name, type=dtype, about=about)
     if agree(mine, reference):
         return None
     if known:
         return known
     bad = np.argwhere(~np.isfinite(mine))
     if len(bad):
-        at, value = place(bad[0]), mine[tuple(bad[0])]
-        text = f"{name}{at} is {value}; of {mine.size} entries, {len(bad)} are not finite."
-        text += " Where do you divide by 0, or give exp too large a number?"
-        return Verdict(False, "not finite", text, drawn=True)
+        values = {"at": place(bad[0]), "value": mine[tuple(bad[0])], "size": mine.size, "count": len(bad)}
+        return wrong("not finite", drawn=True, name=name, **values)
     return unknown(exercise, g, name, mine, reference)
 
 
@@ -329,19 +278,13 @@ def shape_sentence(name, wanted, shape):
     return f"{name} should have {wanted}; yours is {shape if shape else 'a single number'}."
 
 
-def wrong_shape(exercise, name, shape, wanted, known):
-    if known:
-        return known
+def wrong_shape(exercise, name, shape, wanted):
     text = shape_sentence(name, wanted, shape)
     if len(wanted) > 1 and shape in (wanted[::-1], (*wanted[:-2], wanted[-1], wanted[-2])):
-        return Verdict(False, "transposed", f"{text} Transposed?")
+        return wrong("transposed", text=text)
     if [n for n in shape if n != 1] == [n for n in wanted if n != 1]:
-        return Verdict(False, "wrong shape", f"{text} An axis of length 1 is missing, or one too many: is it keepdims?")
-    if exercise.entrywise:
-        return Verdict(
-            False, "wrong shape", f"{text} There should be one number for each entry of `{exercise.entrywise}`."
-        )
-    return Verdict(False, "wrong shape", f"{text} Which letters should remain, and over which do you sum?")
+        return wrong("wrong shape: axes", text=text)
+    return wrong(f"wrong shape: {'entries' if exercise.entrywise else 'sums'}", text=text, entrywise=exercise.entrywise)
 
 
 def unknown(exercise, g, name, mine, reference):
@@ -359,13 +302,12 @@ def unknown(exercise, g, name, mine, reference):
     factor = (mine * reference).sum() / (reference * reference).sum()
     mark, text = close(off, scale, text)
     if mark == "not right" and agree(mine, factor * reference) and factor:
-        sizes = ", ".join(f"{letter} is {getattr(g, letter):g}" for letter in "BHhTCd" if hasattr(g, letter))
+        numbers = [(letter, vars(g)[letter]) for letter in "BHhTCd" if np.ndim(vars(g).get(letter, ())) == 0]
+        sizes = ", ".join(f"{letter} is {number:g}" for letter, number in numbers)
         text += f" Every entry is {factor:.6g} times the true one." + (f" (Here {sizes}.)" if sizes else "")
     first = tuple(np.argwhere(~right)[0])
-    text += (
-        f"\nThe first wrong entry is {name}{place(first)}: yours is {different(mine[first], reference[first])}, "
-        f"it should be {different(reference[first], mine[first])}."
-    )
+    is_, should = different(mine[first], reference[first]), different(reference[first], mine[first])
+    text += f"\nThe first wrong entry is {name}{place(first)}: yours is {is_}, it should be {should}."
     if exercise.nudges and name in exercise.nudges:
         text += "\n" + nudge(g, *exercise.nudges[name], first, mine[first])
     return Verdict(False, mark, text, drawn=True)
@@ -379,24 +321,18 @@ def different(a, b):
 def close(off, scale, text):
     """The mark and the text of a result that is not right, with a remark if it is so by very little."""
     if off.max() < 1e-5 * scale:
-        text += (
-            f" It is close: nothing is off by more than {off.max() / scale:.0e} of the largest. Has something been "
-            "added that is not in the formula (a small number, perhaps), or rounded?"
-        )
-        return "close, and not equal", text
+        return "close, and not equal", f"{text} {SAID['close, and not equal'].format(off=off.max() / scale)}"
     return "not right", text
 
 
-def nudge(g, array_name, loss, at, yours, h=1e-3):
+def nudge(g, name, loss, at, yours, h=1e-3):
     """What the loss does if one entry of an array grows by h."""
-    array = getattr(g, array_name).copy()
+    array = getattr(g, name).copy()
     before = loss(g, array)
     array[at] += h
     after = loss(g, array)
-    return (
-        f"Try it: if {array_name}{place(at)} grows by {h:g}, the loss goes from {before:.8f} to {after:.8f}. That is "
-        f"a slope of {(after - before) / h:.4g}; yours is {yours:.4g}."
-    )
+    values = {"at": place(at), "h": h, "before": before, "after": after, "slope": (after - before) / h, "yours": yours}
+    return SAID["not right: the slope"].format(name=name, **values)
 
 
 def place(index):

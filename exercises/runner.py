@@ -13,6 +13,7 @@ import io
 import json
 import re
 import sys
+import traceback
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from functools import cache
 from types import ModuleType
@@ -21,11 +22,13 @@ import numpy as np
 
 from exercises import STUBS
 from exercises.chapter3 import watched
+from exercises.exercise import tables
 from exercises.work import BY_NAME
 
 MOST_PRINTED = 2000  # characters of the learner's own prints
 MOST_TYPED = 2**20  # characters of a learner's file
 MOST_BYTES = 2**20  # of one result; every right one is far smaller
+ERRORS, NAMES = tables("said.md")[1], dict(tables("said.md")[2])
 
 
 def load(file):
@@ -121,24 +124,22 @@ class Printed(io.StringIO):
 def call(exercise, function, g):
     """The results of one trial, and the names of the inputs that were changed but should not have been."""
     given = exercise.given(g)
-    before = {name: value.copy() for name, value in given.items() if isinstance(value, np.ndarray)}
+    arrays = {name: value for name, value in given.items() if isinstance(value, np.ndarray)}
+    before = {name: array.copy() for name, array in arrays.items() if name not in exercise.may_change}
     results = function(*given.values())
-    changed = [name for name in before if name not in exercise.may_change and not same(before[name], given[name])]
-    if len(exercise.gives) == 1:
+    # An entry that was moved by h and put back may have lost its last digit.
+    changed = [
+        name
+        for name, array in before.items()
+        if array.shape != arrays[name].shape or not np.allclose(array, arrays[name], rtol=0, atol=1e-12, equal_nan=True)
+    ]
+    if len(exercise.gives) == 1 or not isinstance(results, (tuple, list)):
         results = (results,)
-    many = isinstance(results, (tuple, list))
-    return {"results": [describe(result) for result in results] if many else [describe(results)], "changed": changed}
-
-
-def same(a, b):
-    """Whether an array is as it was: an entry that was moved by h and put back may have lost its last digit."""
-    return a.shape == b.shape and np.allclose(a, b, rtol=0, atol=1e-12, equal_nan=True)
+    return {"results": [describe(result) for result in results], "changed": changed}
 
 
 def describe(value):
     """A result as plain data: an array with its numbers, or the name of what it is."""
-    if value is ...:
-        return {"type": "ellipsis"}
     if value is None:
         return {"type": "None"}
     if isinstance(value, (float, np.generic)):
@@ -153,39 +154,34 @@ def describe(value):
 
 def explain(error, file):
     """The learner's own line, and the complaint in plain words."""
+    line, text = None, ""
     if isinstance(error, SyntaxError) and error.filename == file:
-        text = (error.text or "").strip()
-        message = f"Python cannot read this line: {error.msg}. {unreadable(error, text)}"
-        return {"name": type(error).__name__, "line": error.lineno, "text": text, "message": message}
-    if not (found := own_frame(error, file)):
-        return {"name": type(error).__name__, "line": None, "text": "", "message": plain(error, {})}
-    frame, line = found
-    with open(file, encoding="utf-8", errors="replace") as opened:
-        lines = opened.read().splitlines()
-    names = {**vars(builtins), **frame.f_globals, **frame.f_locals}
-    message = plain(error, names, statement(lines, line), "\n".join(lines))
-    return {"name": type(error).__name__, "line": line, "text": lines[line - 1].strip(), "message": message}
+        line, text = error.lineno, (error.text or "").strip()
+        kinds = [f"unreadable {kind.__name__}" for kind in type(error).__mro__]
+        message = f"Python cannot read this line: {error.msg}. {advice(kinds, '', text)}"
+    elif found := own_frame(error, file):
+        frame, line = found
+        with open(file, encoding="utf-8", errors="replace") as opened:
+            lines = opened.read().splitlines()
+        names, text = {**vars(builtins), **frame.f_globals, **frame.f_locals}, lines[line - 1].strip()
+        message = plain(error, names, statement(lines, line), "\n".join(lines))
+    else:
+        message = plain(error, {})
+    return {"name": type(error).__name__, "line": line, "text": text, "message": message}
 
 
 def own_frame(error, file):
     """The innermost frame in the learner's file and its line, or None."""
-    frame, traceback = None, error.__traceback__
-    while traceback:
-        if traceback.tb_frame.f_code.co_filename == file:
-            frame = traceback.tb_frame, traceback.tb_lineno
-        traceback = traceback.tb_next
-    return frame
+    frames = [at for at in traceback.walk_tb(error.__traceback__) if at[0].f_code.co_filename == file]
+    return frames[-1] if frames else None
 
 
-def unreadable(error, text):
-    """Advice for a line that Python cannot read."""
-    if isinstance(error, IndentationError):
-        return "The lines of a function begin with four spaces each, in line with those around them."
-    if "\u00d7" in text or "\u00b7" in text:
-        return "`*` multiplies entry by entry, `@` is the matrix product."
-    if re.search(r"[\w\])] +(?!(?:if|else|for|in|is|and|or|not|lambda|import|as)\b)[A-Za-z_(\[]", text):
-        return "Is an operator missing, `@` or `*`?"
-    return "Look at its end, and at the line before it."
+def advice(kinds, message, wrote):
+    """What said.md says about an error of one of these kinds, with that message, in what was written there; or None."""
+    for kind, in_message, in_wrote, text in ERRORS:
+        if kind in kinds and (found := re.search(in_message, message)) and re.search(in_wrote, wrote):
+            return found.expand(text)
+    return None
 
 
 def statement(lines, line):
@@ -197,9 +193,7 @@ def statement(lines, line):
             if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr))
             and node.lineno <= line <= node.end_lineno
         ]
-        if around:
-            return min(around, key=lambda node: node.end_lineno - node.lineno)
-    return None
+        return min(around, key=lambda node: node.end_lineno - node.lineno, default=None)
 
 
 def plain(error, names, node=None, source=""):
@@ -209,11 +203,8 @@ def plain(error, names, node=None, source=""):
             found = misfit(operation, names, source)
             if found:
                 return found
-    if isinstance(error, UnboundLocalError):
-        name = str(error).split("'")[1]
-        return f"`{name}` is used here before it has a value. Are the lines in the right order?"
-    if isinstance(error, NameError):
-        name = getattr(error, "name", None) or str(error).split("'")[1]
+    if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
+        name = getattr(error, "name", None) or ""
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DIAGNOSIS":
             return f'Put it in quotes: "{name}".'
         if name in NAMES:
@@ -223,57 +214,16 @@ def plain(error, names, node=None, source=""):
         known = {n.lower(): n for n in names if not hasattr(builtins, n) and n != name}
         near = difflib.get_close_matches(name.lower(), known, 1, 0.6)
         return f"there is no `{name}` here." + (f" Do you mean `{known[near[0]]}`?" if near else "")
-    if isinstance(error, (EOFError, SystemExit)):
-        return "an exercise should neither ask for input nor end the program; it should return its result."
-    if isinstance(error, RecursionError):
-        return "the function calls itself without end."
-    if isinstance(error, MemoryError):
-        return "the array is too large for the memory. Look at the shapes."
-    if isinstance(error, ImportError) and getattr(error, "name", "") == "torch":
-        return "PyTorch is missing. To get it: python -m pip install -r requirements.txt (large), then try again."
-    if isinstance(error, TypeError) and "ellipsis" in str(error):
-        return "the three dots are still in this calculation: put your own expression there."
     try:
         message = re.sub(r"\S*<locals>\.", "", str(error).strip().split("\n")[0])[:300] or "no message"
     except Exception:  # an error of the learner's own, whose __str__ fails
         message = "no message"
-    shapes = re.match(r"shapes (\(.*?\)) and (\(.*?\)) not aligned: (\d+) .* != (\d+)", message)
-    if shapes:
-        a, b, m, n = shapes.groups()
-        return f"the shapes are {a} @ {b}. In a matrix product the inner numbers must be equal: {m} is not {n}."
     wrote = ast.unparse(node) if node else ""
-    if "bitwise_xor" in message or ("^" in wrote and isinstance(error, TypeError)):
-        return "a power is `**` in Python: a**2. (`^` is another operation, on bits.)"
-    if "math." in wrote and isinstance(error, TypeError):
-        return "the functions of `math` take a single number. Those of NumPy take arrays: np.exp, np.log, np.sqrt."
-    if "NoneType" in message and ".grad" in wrote:
-        return (
-            ".grad is None: PyTorch keeps a gradient only for tensors with requires_grad_() that nothing computed. "
-            "For one that was computed, such as z1, call z1.retain_grad() before backward()."
-        )
-    if "truth value of an array" in message and re.search(r"(?<![.\w])(max|min)\(", wrote):
-        return "max and min of Python compare two numbers. np.maximum and np.minimum compare arrays, entry by entry."
-    if "truth value of an array" in message:
-        return (
-            "`if`, `and`, `or` and `not` need a single True or False, and this is a whole array of them. But you can "
-            "multiply by an array of True and False, entry by entry: they count as 1 and 0."
-        )
-    if isinstance(error, IndexError):
-        return f"{message}. (Indices start at 0.) Is this the index that you want, on the axis that you want?"
-    return f"{message} ({type(error).__name__})"
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    return advice(kinds, message, wrote) or f"{message} ({type(error).__name__})"
 
 
 REDUCTIONS = {"sum", "mean", "max", "min", "amax", "amin", "median", "prod", "std", "var", "norm"}
-NAMES = {  # of the text, and not of Python
-    "B": "B is the number of images: len(y), or the first number of an array's shape.",
-    "H": "H is the number of hidden units: the last number of z1.shape.",
-    "T": "T is the number of patches: a number of an array's shape.",
-    "C": "C is the number of channels: the last number of an array's shape.",
-    "n": "n is the number of values of a channel: the size of an array, divided by its channels.",
-    "onehot": "The one-hot rows of y are np.eye(10)[y].",
-    "numpy": "NumPy is called np here.",
-    "math": "NumPy has the same for arrays: np.exp, np.log, np.sqrt.",
-}
 OPERATORS = {ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.Gt: ">"}
 
 
@@ -281,10 +231,9 @@ def operations(node):
     """The operations of a statement as (the whole, left, sign, right), innermost first."""
     found = []
     for inner in ast.walk(node):
-        if isinstance(inner, ast.BinOp) and type(inner.op) in OPERATORS:
-            found.append((inner, inner.left, OPERATORS[type(inner.op)], inner.right))
-        elif isinstance(inner, ast.AugAssign) and type(inner.op) in OPERATORS:
-            found.append((inner, inner.target, OPERATORS[type(inner.op)], inner.value))
+        if isinstance(inner, (ast.BinOp, ast.AugAssign)) and type(inner.op) in OPERATORS:
+            left, right = inner._fields[0], inner._fields[2]  # W1 and dW1, in W1 - dW1 and in W1 -= dW1
+            found.append((inner, getattr(inner, left), OPERATORS[type(inner.op)], getattr(inner, right)))
     return reversed(found)
 
 
@@ -292,9 +241,7 @@ def misfit(operation, names, source):
     """What is wrong with the shapes of an operation's two sides, or None if they fit."""
     whole, left, sign, right = operation
     try:
-        a, b = (
-            np.shape(eval(compile(ast.Expression(load_form(side)), "", "eval"), dict(names))) for side in (left, right)
-        )
+        a, b = (np.shape(eval(ast.unparse(side), dict(names))) for side in (left, right))
     except BaseException:
         return None
     wrote = " ".join(ast.get_source_segment(source, whole).split())  # as it was typed, with its parentheses
@@ -302,20 +249,19 @@ def misfit(operation, names, source):
     if sign == "@":
         if not a or not b:
             return f"{wrote}: @ needs arrays, and one side is a single number."
-        inner = a[-1], b[-2] if len(b) > 1 else b[0]
-        text = ""
-        if inner[0] != inner[1]:
-            text = f"{wrote}. In a matrix product the inner numbers must be equal: {inner[0]} is not {inner[1]}."
-        elif not fit(a[:-2], b[:-2]):
+        m, n = a[-1], b[-2:][0]
+        if m != n:
+            text = f"{wrote}. In a matrix product the inner numbers must be equal: {m} is not {n}."
+        elif fit(a[:-2], b[:-2]):
+            return None
+        else:
             text = f"{wrote}. The axes before the last two must agree: @ multiplies a matrix with a matrix in each."
-        sides = ((left, a), (right, b))
-        if text and any(isinstance(side, ast.Attribute) and side.attr == "T" and len(s) > 2 for side, s in sides):
-            text += " (.T turns all axes round; .swapaxes(-1, -2) exchanges the last two.)"
-        return text or None
+        turned = any(getattr(side, "attr", "") == "T" and len(shape) > 2 for side, shape in ((left, a), (right, b)))
+        return text + " (.T turns all axes round; .swapaxes(-1, -2) exchanges the last two.)" * turned
     if fit(a, b):
         return None
     text = f"{wrote}. Entry by entry, shapes must agree from the right: equal numbers, or a 1, or nothing."
-    if any(isinstance(side, ast.Name) and side.id == "y" for side in (left, right)):
+    if "y" in (ast.unparse(left), ast.unparse(right)):
         return f"{text} y holds the digits themselves. Their one-hot rows, (B, 10), are np.eye(10)[y]."
     (short, side), (long, _) = sorted(((a, left), (b, right)), key=lambda pair: len(pair[0]))
     if short and short == long[:-1] and reduces(side, source):
@@ -346,12 +292,6 @@ def fit(a, b):
     except ValueError:
         return False
     return True
-
-
-def load_form(node):
-    """The expression as one to read, where the statement writes to it (W1 in W1 += ...)."""
-    copied = ast.parse(ast.unparse(node), mode="eval")
-    return copied.body
 
 
 def limit_memory(gigabytes):

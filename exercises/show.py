@@ -61,16 +61,16 @@ def symptom(exercise, path):
 
 
 def excerpt(source):
-    """(line number, text) of a `Source`, at 80 columns."""
-    lines = (ROOT / source.file).read_text(encoding="utf-8").splitlines()
-    first = next(i for i, line in enumerate(lines) if re.search(source.first, line))
-    last = next(i for i, line in enumerate(lines[first:], first) if re.search(source.last or source.first, line))
+    """(line number, text) of a row of sources.md, at 80 columns."""
+    doc, begin, end, file = source
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    first = next(i for i, line in enumerate(lines) if re.search(begin, line))
+    last = next(i for i, line in enumerate(lines[first:], first) if re.search(end or begin, line))
     about = []
-    if source.doc:
+    if doc:
         start = next(i for i in range(first, -1, -1) if lines[i].lstrip().startswith("def "))
         text = inspect.cleandoc("\n".join(lines[start:]).split('"""')[1])
-        if source.until:
-            text = text[: re.search(source.until, text).start()].strip()
+        text = text[: re.search(doc, text).start()].strip()
         about = [line for paragraph in text.split("\n\n") for line in (*prose_or_formula(paragraph), "")]
     while lines[first - 1].lstrip().startswith("#"):
         first -= 1

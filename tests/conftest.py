@@ -1,6 +1,7 @@
 """What several tests need: the programs as a user runs them, and a small dataset for fast runs."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -97,7 +98,7 @@ def fuzz(examples, strategy, check):
 
 
 def rows(text):
-    """A table, a row on each line, its cells between |."""
-    for row in text.strip().splitlines():
+    """A table, a row on each line (a \\ at its end: the next belongs to it), its cells between |."""
+    for row in re.sub(r" *\\\n *", " ", text).strip().splitlines():
         cells = [cell.strip() for cell in row.strip().removesuffix("|").split("|")]
         yield pytest.param(*cells, id=cells[0][:60])
