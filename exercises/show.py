@@ -92,7 +92,7 @@ def prose_or_formula(paragraph):
 
 def narrow(lines):
     """Prose, comments and code at 80 columns. A comment that is too long for its line goes above it."""
-    for kind, group in itertools.groupby(lines, lambda line: line.startswith("# ")):
+    for kind, group in itertools.groupby(lines, lambda line: bool(re.match(r"# \S", line))):  # a formula is indented
         group = list(group)
         if kind and max(map(len, group)) > COLUMNS:
             yield from fill(" ".join(line[2:] for line in group), "# ")
