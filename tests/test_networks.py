@@ -181,9 +181,9 @@ LOCKSTEP = [  # what is trained, and how far apart PyTorch and the tape may be: 
     (f"{VIT} 12 --blocks 2 --heads 3 --steps 20 --optimizer sgd --lr 0.1 --weight-decay 5e-4", 1e-12, 1e-12),
     ("vit --steps 3", 1e-13, 1e-12),
 ]
-LONG = [  # whole recipes, or their beginning
-    ("mlp", 1e-12, 0),
-    ("mlp --dtype float32", 1, 0),
+LONG = [  # a whole run, whose W1 is updated in two parts; and the beginning of default runs
+    ("mlp --hidden 64", 1e-12, 0),
+    ("mlp --hidden 64 --dtype float32", 1, 0),
     ("resnet --steps 50", 1e-9, 1e-12),
     ("vit --steps 200", 1e-13, 1e-12),
     (f"{VIT} 24 --blocks 2 --heads 3 --lr 0.01 --steps 300", 1e-13, 1e-12),
