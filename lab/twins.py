@@ -43,17 +43,17 @@ from support.run import learning_rate, make_plan
 SEEDS = range(5)
 
 
-class Step(NamedTuple):
-    """Where the networks are after a step: by hand, on the tape (None with key biases) and in PyTorch."""
+class Network(NamedTuple):
+    """Where a network is after a step."""
 
-    loss_np: float
-    loss_tape: float | None
-    loss_torch: float
-    params_np: dict
-    params_tape: dict | None
-    params_torch: dict
-    statistics_np: dict
-    statistics_torch: dict
+    loss: float  # of the batch, before the step
+    arrays: dict  # the groups that main_np.get_arrays gives
+
+
+class Step(NamedTuple):
+    by_hand: Network
+    on_tape: Network | None  # None with key biases
+    by_torch: Network
     disagreeing: int  # units of the MLP's hidden layer that are on in one network and off in the other
 
 
@@ -65,34 +65,27 @@ def lockstep(options, key_bias=False):
     dataset = data.load(options.dataset)
     plan = make_plan(options, len(dataset.train_images))
 
-    ours, our_optimizer = main_np.build(options)
-    theirs, their_optimizer = main_torch.build(options)
-    tape = main_np.build(SimpleNamespace(**vars(options) | {"autograd": True})) if not key_bias else None
+    ours, theirs = main_np.build(options), main_torch.build(options)  # each a network and its optimizer
+    tape = None if key_bias else main_np.build(SimpleNamespace(**vars(options) | {"autograd": True}))
     if key_bias:
-        our_optimizer, their_optimizer = add_key_biases(ours, theirs, options)
+        ours, theirs = add_key_biases(ours[0], theirs[0], options)
     kept = {}
-    if hasattr(theirs, "layer1"):
-        theirs.layer1.register_forward_hook(lambda layer, inputs, z1: kept.update(z1=z1.detach().numpy()))
+    if hasattr(theirs[0], "layer1"):
+        theirs[0].layer1.register_forward_hook(lambda layer, inputs, z1: kept.update(z1=z1.detach().numpy()))
 
-    batches = data.batches(dataset, options, 0, plan.steps)
-    for step, (images, y) in enumerate(batches):
-        x = data.as_input(images, options)
-        lr = learning_rate(step, plan.steps, options)
-        loss_np, _ = main_np.train_step(ours, our_optimizer, x, y, lr)
-        loss_tape = float(main_np.train_step(*tape, x, y, lr)[0]) if tape else None
-        x, y = torch.from_numpy(x), torch.from_numpy(y)
-        loss_torch, _ = main_torch.train_step(theirs, their_optimizer, x, y, lr)
-        by_hand, by_torch = main_np.get_arrays(ours, our_optimizer), get_arrays(theirs, their_optimizer)
-        disagreeing = int(((ours.z1 > 0) != (kept["z1"] > 0)).sum()) if kept else 0
-        yield Step(
-            float(loss_np), loss_tape, float(loss_torch),
-            by_hand["params"], tape and tape[0].params, by_torch["params"],
-            by_hand["statistics"], by_torch["statistics"], disagreeing,
-        )  # fmt: skip
+    def after_a_step(network, *batch):
+        return Network(float(main_np.train_step(*network, *batch)[0]), main_np.get_arrays(*network))
+
+    for step, (images, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
+        x, lr = data.as_input(images, options), learning_rate(step, plan.steps, options)
+        by_hand, on_tape = after_a_step(ours, x, y, lr), tape and after_a_step(tape, x, y, lr)
+        loss, _ = main_torch.train_step(*theirs, torch.from_numpy(x), torch.from_numpy(y), lr)
+        disagreeing = int(((ours[0].z1 > 0) != (kept["z1"] > 0)).sum()) if kept else 0
+        yield Step(by_hand, on_tape, Network(float(loss), get_arrays(*theirs)), disagreeing)
 
 
 def add_key_biases(ours, theirs, options):
-    """Give every key of both transformers a bias of 0, before the first step. The optimizers that move these too."""
+    """Give every key of both transformers a bias of 0, before the first step. Returns both with new optimizers."""
     for path, layer in theirs.named_modules():
         if path.endswith("attention"):
             layer.key.bias = torch.nn.Parameter(torch.zeros_like(layer.query.bias))
@@ -101,7 +94,7 @@ def add_key_biases(ours, theirs, options):
     ours.params = ours.collect("params")
     our_optimizer, their_optimizer = main_np.Optimizer(ours.params, options), main_torch.make_optimizer(theirs, options)
     set_arrays(theirs, their_optimizer, main_np.get_arrays(ours, our_optimizer))
-    return our_optimizer, their_optimizer
+    return (ours, our_optimizer), (theirs, their_optimizer)
 
 
 def largest_difference(a, b):
@@ -122,14 +115,14 @@ PROOFS = {
 def record(options, key_bias=False):
     """What `picture` draws of a run, a number for every step."""
     run = {"loss_np": [], "loss_tape": [], "loss_torch": [], "tape": [], "difference": [], "disagreeing": []}
-    for step in lockstep(options, key_bias):
-        run["loss_np"].append(step.loss_np)
-        if step.params_tape:
-            run["loss_tape"].append(step.loss_tape)
-            run["tape"].append(largest_difference(step.params_np, step.params_tape))
-        run["loss_torch"].append(step.loss_torch)
-        run["difference"].append(largest_difference(step.params_np, step.params_torch))
-        run["disagreeing"].append(step.disagreeing)
+    for hand, tape, theirs, disagreeing in lockstep(options, key_bias):
+        run["loss_np"].append(hand.loss)
+        if tape:
+            run["loss_tape"].append(tape.loss)
+            run["tape"].append(largest_difference(hand.arrays["params"], tape.arrays["params"]))
+        run["loss_torch"].append(theirs.loss)
+        run["difference"].append(largest_difference(hand.arrays["params"], theirs.arrays["params"]))
+        run["disagreeing"].append(disagreeing)
     return run
 
 

@@ -52,9 +52,3 @@ def test_the_docs_name_exercises_that_exist_and_number_none(name, paragraph):
     assert set(re.findall(r"`(?:python practice\.py )?(\w+)`", found)) <= {*BY_NAME, "train"}
     assert not re.search(r"(exercises?|cases?) \d", text)
     assert (name != "teaching") or (len(next(iter(CHAPTERS.values()))) == 10 and "Ten exercises" in text)
-
-
-def test_the_options_that_it_names_exist(program):
-    said = program("main_np.py", "-h").stdout
-    for option in re.findall(r"--(?:hidden|lr|schedule|init|augment|out)\b", TEXT):
-        assert option in said

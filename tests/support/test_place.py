@@ -1,4 +1,4 @@
-"""Where PyTorch computes. What several processes do together is tested in tests/test_resnet.py and test_vit.py."""
+"""Where PyTorch computes. What several processes do together is tested in tests/test_main.py."""
 
 import pytest
 import torch

@@ -1,0 +1,255 @@
+"""The two main programs: what a run prints, writes, learns and costs; their update rules; and several processes."""
+
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from test_predict import accuracy as read_right
+from torch import nn
+
+import main_np
+import main_torch
+from conftest import ROOT, accuracy_of, as_input
+from lab import twins
+from mlp_np import softmax_cross_entropy
+from networks import parse_options
+from support.checkpoint import load_checkpoint
+from support.errors import UserError
+from support.place import Place, has_compiler
+
+NO_TORCH = {"PYTHONPATH": str(ROOT / "tests" / "no_torch")}  # whose torch fails when it is imported
+RESNET = "--model resnet --widths 2,3 --batch-size 1000 --steps 90"
+VIT = "--model vit --width 12 --blocks 2 --heads 3 --steps 20"
+
+
+@pytest.fixture(scope="session")
+def default_run(tmp_path_factory):
+    """One run of main_np.py with nothing but defaults, without PyTorch: (result, folder, peak memory in MB)."""
+    out = tmp_path_factory.mktemp("default")
+    code = (
+        "import resource, subprocess, sys\n"
+        "status = subprocess.call(sys.argv[1:])\n"
+        "megabyte = 1024 if sys.platform == 'linux' else 1024**2\n"  # Linux counts in kB, macOS in bytes
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // megabyte, file=sys.stderr)\n"
+        "sys.exit(status)"
+    )
+    argv = [sys.executable, "-c", code, sys.executable, str(ROOT / "main_np.py"), "--out", str(out)]
+    result = subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, env=os.environ | NO_TORCH)
+    return result, out, int(result.stderr)
+
+
+def test_the_default_run_learns_writes_what_it_says_and_needs_little_memory(default_run):
+    result, out, megabytes = default_run
+    assert accuracy_of(result) >= 0.98
+    assert megabytes <= 350
+    names = ["accuracy_plot_np.png", "checkpoint_np.npz", "history_np.json", "loss_plot_np.png"]
+    assert sorted(p.name for p in out.iterdir()) == names
+    assert all(name in result.stdout for name in names)
+    assert len(re.findall(r"^epoch \d of 5: training loss", result.stdout, re.M)) == 5
+    history = json.loads((out / "history_np.json").read_text())
+    assert len(history["train_loss"]) == len(history["train_accuracy"]) == 2340
+    assert history["test_step"] == [468, 936, 1404, 1872, 2340]
+    assert history["test_accuracy"][-1] == accuracy_of(result)
+    assert history["options"]["batch_size"] == 128
+    assert "torch" not in history["machine"]
+    # the loss that is reported is the loss that is differentiated: log 10 for a guess, or somewhat more
+    assert 2 < history["train_loss"][0] < 5
+
+
+def test_hold_out_never_shows_the_test_set(capsys, tmp_path):
+    for main in (main_np, main_torch):
+        main.main(["--hidden", "16", "--steps", "30", "--hold-out", "10000", "--out", str(tmp_path)])
+        first, *_, last = capsys.readouterr().out.splitlines()
+        assert first == "mnist: 50000 training and 10000 held-out images"
+        assert 0.1 < float(last.removeprefix("held-out accuracy: ")) < 1
+    assert json.loads((tmp_path / "history_torch.json").read_text())["machine"]["torch"] == torch.__version__
+
+
+def test_evaluation_counts_every_image(mnist):
+    options = parse_options("torch", "--hidden", "4", "--device", "cpu")
+    (ours, _), (theirs, _) = main_np.build(options), main_torch.build(options)
+    few = mnist._replace(test_images=mnist.test_images[:1234], test_labels=mnist.test_labels[:1234])
+    logits = ours.forward(as_input(few.test_images))
+    right = softmax_cross_entropy(logits, few.test_labels)[0], (logits.argmax(axis=1) == few.test_labels).mean()
+    assert main_np.evaluate(ours, few, options) == pytest.approx(right, rel=1e-5)
+    assert [*map(float, main_torch.evaluate(theirs, few, options, Place(options)))] == pytest.approx(right, rel=1e-5)
+
+
+def test_the_two_loops_differ_only_where_the_frameworks_do():
+    """A loop of at most 18 lines; all that PyTorch adds is the line that says where it computes."""
+    loops = []
+    for main in (main_np.main, main_torch.main):
+        lines = inspect.getsource(main).splitlines()
+        start = next(i for i, line in enumerate(lines) if line.startswith("    with run.watch()"))
+        loops.append(lines[start:])
+        assert len(loops[-1]) <= 18
+    by_hand, by_torch = ("\n".join(loop).replace("network", "model") for loop in loops)
+    by_torch = by_torch.replace(", place)", ")").replace(", place.precision)", ")")
+    added = "            x, y = place.share(x, y)  # as tensors where they are computed with\n"
+    assert by_torch.count(added) == 1
+    assert by_torch.replace(added, "") == by_hand
+
+
+# --- The update rules -----------------------------------------------------------------------------------------------
+
+
+def test_the_update_is_its_formula_whatever_the_parts():
+    """v = momentum v + dp, p = p - lr v, to the last bit, for arrays of many parts, of one, and of less than a row."""
+    rng = np.random.default_rng(0)
+    shapes = {"W": (784, 200), "wide": (3, 60_000), "kernel": (3, 3, 8, 4), "b": (70_000,), "one": (1,)}
+    params, velocity, grads = (
+        {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()} for _ in range(3)
+    )
+    expected = {}
+    for name, p in params.items():
+        dp = grads[name] + (0.01 * p if p.ndim > 1 else 0)
+        v = 0.9 * velocity[name] + dp
+        expected[name] = p - 0.1 * v, v
+    main_np.update(params, velocity, grads, lr=0.1, momentum=0.9, weight_decay=0.01)
+    for name, (p, v) in expected.items():
+        np.testing.assert_array_equal(params[name], p, err_msg=name)
+        np.testing.assert_array_equal(velocity[name], v, err_msg=name)
+
+
+def test_parts_are_views_of_every_row_once():
+    a, b = {"a": np.zeros((10, 7, 3)), "b": np.zeros(2)}, {"a": np.ones((10, 7, 3)), "b": np.ones(2)}
+    parts = list(main_np.in_parts(a, b, size=70))
+    assert [len(mine) for mine, _ in parts] == [3, 3, 3, 1, 2]
+    for mine, theirs in parts:
+        mine += theirs
+    assert all((array == 1).all() for array in a.values())
+    assert [len(mine) for mine, _ in main_np.in_parts(a, b, size=1)] == [1] * 12
+
+
+@pytest.mark.parametrize("beta1", [0.9, 0.5, 0.0])
+def test_adamw_is_pytorchs(beta1):
+    """Random gradients of all sizes, also 0; a matrix decays, a vector does not."""
+    options = parse_options("torch", "--optimizer", "adamw", "--weight-decay", 0.1, "--momentum", beta1)
+    rng = np.random.default_rng(11)
+    params = {"W": rng.normal(size=(5, 3)), "b": rng.normal(size=3)}
+    theirs = nn.ParameterDict({name: nn.Parameter(torch.from_numpy(p.copy())) for name, p in params.items()})
+    ours, torchs = main_np.Optimizer(params, options), main_torch.make_optimizer(theirs, options)
+    for step in range(1, 51):
+        grads = {n: rng.normal(size=p.shape) * 10.0 ** rng.integers(-12, 5, p.shape) for n, p in params.items()}
+        grads["b"][0] = 0
+        for name, p in theirs.items():
+            p.grad = torch.from_numpy(grads[name].copy())
+        for group in torchs.param_groups:
+            group["lr"] = 0.01 / step
+        torchs.step()
+        ours.step(params, grads, 0.01 / step)
+        for name, p in theirs.items():
+            assert np.abs(params[name] - p.detach().numpy()).max() < 1e-14
+    assert ours.steps == 50
+
+
+# --- What only PyTorch can do ---------------------------------------------------------------------------------------
+
+
+def test_what_is_not_there_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CXX", "none")
+    rows = [(main_np, "--out= |--out"), (main_np, "--device cpu"), (main_torch, "--device tpu")]
+    rows += [(main_torch, "--compile|compiler")]
+    rows += [] if torch.cuda.is_available() else [(main_torch, "--device cuda")]
+    for main, row in rows:
+        words, _, said = row.partition("|")
+        with pytest.raises(UserError, match=f"^[^\n]*{said or words.replace(' ', '.*')}[^\n]*$"):
+            main.main(["--out", str(tmp_path / "out"), *words.split()])
+    assert not (tmp_path / "out").exists()
+
+
+def torchrun(script, *argv, timeout=300):
+    """Two processes. (At a port of their own: several tests may run at once.)"""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", script, *argv]
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=timeout)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--hidden 32 --batch-size 2000 --epochs 2",
+        pytest.param(f"{VIT} --hold-out 30", marks=pytest.mark.slow),  # of which each process has some
+    ],
+)
+def test_two_processes_are_one_run(words, tmp_path, capsys):
+    """The same weights in float64, the same result, and all that is printed is printed once."""
+    argv, name = (*words.split(), "--dtype", "float64"), "vit_torch" if "vit" in words else "torch"
+    main_torch.main([*argv, "--out", str(tmp_path / "one")])
+    two = torchrun(ROOT / "main_torch.py", *argv, "--out", tmp_path / "two")
+    assert two.stdout.splitlines()[-1] == capsys.readouterr().out.splitlines()[-1]  # the accuracy
+    assert two.stdout.count("mnist:") == two.stdout.count("parameters, seed") == 1
+    a, b = (load_checkpoint(tmp_path / out / f"checkpoint_{name}.npz").groups for out in ("one", "two"))
+    assert all(twins.largest_difference(a[group], b[group]) < 1e-10 for group in a if a[group])
+    histories = [(tmp_path / out / f"history_{name}.json").read_text().splitlines()[3:] for out in ("one", "two")]
+    assert histories[0] == histories[1]
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_ends_the_run(tmp_path):
+    """The other one neither hangs nor pretends: torchrun stops it and reports."""
+    code = (
+        "import os, sys, threading, runpy; sys.argv = sys.argv[1:]\n"
+        "if os.environ['RANK'] == '1': threading.Timer(4, os._exit, (9,)).start()\n"
+        "sys.path.insert(0, os.path.dirname(sys.argv[0])); runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
+    (tmp_path / "dies.py").write_text(code)
+    argv = (tmp_path / "dies.py", ROOT / "main_torch.py", "--epochs", "500", "--out", tmp_path / "out")
+    result = torchrun(*argv, timeout=120)
+    assert result.returncode != 0
+    assert "exitcode  : 9" in result.stderr or "exitcode: 9" in result.stderr
+    assert "test accuracy:" not in result.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [RESNET, VIT])
+def test_the_commands(program, words):
+    """As a user types them: without PyTorch by hand, in bfloat16 and compiled with it."""
+    right = accuracy_of(program("main_np.py", *words.split(), env=NO_TORCH))
+    for more, apart in [("", 0.01), ("--amp", 0.1), *([("--compile", 0.05)] if has_compiler() else [])]:
+        found = program("main_torch.py", *words.split(), *more.split())
+        assert accuracy_of(found) == pytest.approx(right, abs=apart)
+        assert more == "--compile" or found.stderr == ""
+
+
+# --- Slow: the numbers that the README states -----------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_default_accuracy_over_seeds_and_in_both_programs(default_run, program):  # results.json has five seeds
+    first = accuracy_of(default_run[0])
+    accuracies = [first, *(accuracy_of(program("main_np.py", "--seed", seed)) for seed in (1, 2))]
+    assert np.mean(accuracies) >= 0.9830
+    assert min(accuracies) >= 0.98
+    assert accuracy_of(program("main_torch.py")) == pytest.approx(first, abs=0.002)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("main", "recipe", "init", "published"),
+    [
+        (main_np, "np_nn", "geohot", 0.9805),
+        (main_torch, "np_nn", "pytorch", 0.9633),
+        (main_np, "geohot", "geohot", 0.9635),
+        (main_torch, "geohot", "pytorch", 0.9288),
+        (main_torch, "geohot", "geohot", 0.9635),
+        (main_np, "geohot", "pytorch", 0.9288),
+    ],
+)
+def test_the_first_weights_make_the_published_difference(main, recipe, init, published):
+    found = twins.accuracy(main, main.__name__.removeprefix("main_"), recipe, init, 0)
+    assert found == pytest.approx(published, abs=0.01)
+
+
+@pytest.mark.slow
+def test_default_recipe_of_the_resnet_in_pytorch(program, mnist, tmp_path):
+    """One seed, on whatever processor this is: results.json has three. It also reads photographs, better than the MLP's
+    0.98 (test_predict.py)."""
+    assert accuracy_of(program("main_torch.py", "--model", "resnet", timeout=900)) >= 0.9940
+    assert read_right(tmp_path / "out" / "checkpoint_resnet_torch.npz", mnist, 1000) >= 0.99

@@ -1,0 +1,246 @@
+"""What holds for every network: by hand, on the tape and in PyTorch it is one network, and one run."""
+
+import ast
+import inspect
+from importlib import import_module
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import strategies as st
+
+import data
+import main_np
+import main_torch
+import mlp_np
+from conftest import ROOT, as_input, fuzz
+from lab import twins
+from networks import NETWORKS, parse_options
+from support.checkpoint import load_checkpoint
+from support.names import get_arrays, parameters, set_arrays
+from support.run import FILES
+
+TINY = {
+    "mlp": "mlp --hidden 24",
+    "resnet": "resnet --widths 2,3",
+    "vit": "vit --width 12 --blocks 2 --heads 3",
+}
+
+
+def build(words):
+    """(options, by hand, on the tape, in PyTorch), each of the three a network and its optimizer."""
+    options = parse_options("torch", "--model", *words.split())
+    tape = SimpleNamespace(**vars(options) | {"autograd": True})
+    return options, main_np.build(options), main_np.build(tape), main_torch.build(options)
+
+
+def farthest(a, b):
+    """The largest difference between two dicts of dicts of arrays."""
+    assert a.keys() == b.keys()
+    return max(twins.largest_difference(a[group], b[group]) for group in a if a[group] or b[group])
+
+
+# --- One network ----------------------------------------------------------------------------------------------------
+
+
+def by_numpy(model, x, y):
+    """All that one batch comes to: logits, gradients, statistics, and the logits in testing."""
+    logits = model.forward(x)
+    grads = model.backward(mlp_np.softmax_cross_entropy(logits, y)[1])
+    assert list(grads) == list(model.params)
+    model.training = False
+    statistics = sorted(getattr(model, "statistics", {}).items())
+    return {"logits": logits, **grads, **dict(statistics), "when testing": model.forward(x)}
+
+
+def by_pytorch(model, optimizer, x, y):
+    x = torch.from_numpy(x)
+    logits = model(x)
+    F.cross_entropy(logits, torch.from_numpy(y)).backward()
+    grads = {name: turn(p.grad).numpy() for name, p, turn in parameters(model)}
+    statistics = sorted(get_arrays(model.eval(), optimizer)["statistics"].items())
+    return {"logits": logits.detach().numpy(), **grads, **dict(statistics), "when testing": model(x).detach().numpy()}
+
+
+def compare(words, x, y, absolute=1e-12, relative=np.inf):
+    """By hand and on the tape everything is what PyTorch says."""
+    _, (by_hand, _), (on_tape, _), (theirs, optimizer) = build(f"{words} --dtype float64")
+    right = by_pytorch(theirs, optimizer, x, y)
+    found = by_numpy(by_hand, x, y), by_numpy(on_tape, x, y)
+    assert list(found[0]) == list(found[1]) == list(right)
+    for name, array in right.items():
+        for ours in found:
+            assert ours[name].shape == array.shape, name
+            assert np.abs(ours[name] - array).max() < absolute, name
+            assert mlp_np.relative_difference(ours[name], array) < relative, name
+        assert (
+            not words.startswith("mlp") or (found[0][name] == found[1][name]).all()
+        )  # the tape is the same to the bit
+
+
+WHOLE = [
+    ("mlp", 1e-12), ("mlp --init pytorch", 1e-12), ("mlp --init geohot", 1e-12), ("mlp --hidden 9", 1e-12),
+    ("resnet", 1e-11), ("resnet --widths 3,5 --blocks 2", 1e-11), ("resnet --widths 4", 1e-11),
+    *((f"vit{more}", 1e-11) for more in ("", " --width 12 --blocks 2 --heads 3", " --width 12 --heads 1 --patch 4",
+                                         " --width 12 --heads 3 --patch 14")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7, 128])
+@pytest.mark.parametrize(("words", "relative"), WHOLE)
+def test_every_gradient_is_that_of_pytorch(mnist, words, relative, batch):
+    compare(words, as_input(mnist.train_images[:batch]), mnist.train_labels[:batch].astype(np.int64), relative=relative)
+
+
+FEW = st.integers(1, 3)
+HEADS = st.builds(lambda heads, d: f"--heads {heads} --width {heads * d}", FEW, FEW)
+RANDOM = {
+    "mlp": st.builds("mlp --hidden {} --init {}".format, st.integers(1, 12), st.sampled_from([*mlp_np.INITS])),
+    "resnet": st.builds("resnet --widths {},{} --blocks {}".format, FEW, FEW, FEW),
+    "vit": st.builds("vit {} --blocks {} --patch {}".format, HEADS, FEW, st.sampled_from([7, 14, 28])),
+}
+
+
+@pytest.mark.parametrize("model", RANDOM)
+def test_random_shapes(model):
+    def check(drawn):
+        words, batch, seed = drawn
+        rng = np.random.default_rng(seed)
+        compare(
+            f"{words} --seed {seed}", rng.normal(size=(batch, 28, 28)), rng.integers(10, size=batch), absolute=1e-11
+        )
+
+    fuzz(40, st.tuples(RANDOM[model], st.integers(1, 9), st.integers(0, 2**32)), check)
+
+
+@pytest.mark.parametrize(("model", "size"), [("mlp", 407_050), ("resnet", 77_754), ("vit", 154_762)])
+def test_sizes_precision_defaults_and_seeds(model, size):
+    options, *networks, (theirs, _) = build(model)
+    assert sum(p.numel() for p in theirs.parameters()) == size
+    for ours, optimizer in networks:
+        assert sum(p.size for p in ours.params.values()) == size
+        logits = ours.forward(np.ones((3, 28, 28), np.float32))
+        _, dlogits = mlp_np.softmax_cross_entropy(logits, np.array([1, 2, 3]))
+        groups = main_np.get_arrays(ours, optimizer) | {"": {"logits": logits, "dlogits": dlogits}}
+        groups["grads"] = ours.backward(dlogits)
+        assert {a.dtype for group in groups.values() for a in group.values()} == {np.dtype(np.float32)}
+    for path in options.network.classes.values():
+        file, name = path.split(".")
+        for option in inspect.signature(getattr(import_module(file), name)).parameters.values():
+            assert option.name in ("seed", "dtype") or option.default == getattr(options, option.name)
+    first, again, other = (main_np.build(build(f"{model} --seed {n}")[0])[0].params for n in (1, 1, 2))
+    assert all((first[name] == again[name]).all() for name in first)
+    assert all((first[name] != other[name]).any() for name in first if first[name].ndim > 1)
+
+
+@pytest.mark.parametrize("words", [*TINY.values(), "mlp --optimizer adamw"])
+def test_all_arrays_go_to_pytorch_and_come_back_bit_for_bit(words):
+    _, by_hand, _, by_torch = build(words)
+    rng, groups = np.random.default_rng(0), main_np.get_arrays(*by_hand)
+    groups = {g: {n: rng.random(a.shape, np.float32) for n, a in arrays.items()} for g, arrays in groups.items()}
+    set_arrays(*by_torch, groups)
+    assert farthest(groups, get_arrays(*by_torch)) == 0
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_the_twins_have_the_same_classes_in_the_same_order(model):
+    ours, theirs = (
+        [name for name, c in vars(module).items() if inspect.isclass(c) and c.__module__ == module.__name__]
+        for module in (import_module(f"{model}_np"), import_module(f"{model}_torch"))
+    )
+    assert [name for name in ours if name in theirs] == theirs != []
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_a_network_on_the_tape_has_no_derivative_in_it(model):
+    """Its backward is the two lines that start the walk and collect what it found."""
+    tree = ast.parse((ROOT / f"{model}_autograd.py").read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    (backward,) = (node for node in functions if node.name == "backward")
+    assert ast.unparse(backward.body[1:]).splitlines() == [
+        "self.logits.backward(dlogits)",
+        "return {name: tensor.grad for name, tensor in self.tensors.items()}",
+    ]
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
+
+
+# --- One run --------------------------------------------------------------------------------------------------------
+
+VIT = "vit --batch-size 64 --width"
+ADAMW = "--optimizer adamw --lr 0.003 --weight-decay 0.05 --batch-size 64 --steps 20"
+LOCKSTEP = [  # what is trained, and how far apart PyTorch and the tape may be: in weights, and all else that is kept
+    ("mlp --hidden 32 --steps 60", 1e-13, 0),
+    ("mlp --hidden 32 --steps 60 --augment elastic --momentum 0", 1e-13, 0),
+    ("mlp --steps 60 --dtype float32", 1e-4, 0),
+    (f"mlp --hidden 16 {ADAMW}", 1e-12, 0),
+    ("resnet --widths 3,4 --batch-size 64 --steps 15", 1e-11, 1e-11),
+    ("resnet --steps 3", 1e-11, 1e-12),
+    (f"resnet --widths 2,3 {ADAMW}", 1e-12, 1e-12),
+    (f"{VIT} 12 --blocks 2 --heads 3 --steps 20 --optimizer sgd --lr 0.1 --weight-decay 5e-4", 1e-12, 1e-12),
+    ("vit --steps 3", 1e-13, 1e-12),
+]
+LONG = [  # a whole run, whose W1 is updated in two parts; and the beginning of default runs
+    ("mlp --hidden 64", 1e-12, 0),
+    ("mlp --hidden 64 --dtype float32", 1, 0),
+    ("resnet --steps 50", 1e-9, 1e-12),
+    ("vit --steps 200", 1e-13, 1e-12),
+    (f"{VIT} 24 --blocks 2 --heads 3 --lr 0.01 --steps 300", 1e-13, 1e-12),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "torch_apart", "tape_apart"), LOCKSTEP + [pytest.param(*row, marks=pytest.mark.slow) for row in LONG]
+)
+def test_lockstep(words, torch_apart, tape_apart):
+    options = build(words if "--dtype" in words else f"{words} --dtype float64")[0]
+    losses = []
+    for n, (by_hand, on_tape, by_torch, _) in enumerate(twins.lockstep(options), 1):
+        losses.append(by_hand.loss)
+        assert abs(by_hand.loss - by_torch.loss) < max(torch_apart, 1e-12)
+        assert abs(by_hand.loss - on_tape.loss) <= tape_apart
+        if n % 468 == 0 or n == options.steps:
+            assert farthest(by_hand.arrays, on_tape.arrays) <= tape_apart
+            if options.momentum == 0:  # PyTorch then keeps no velocities
+                by_torch.arrays["momentum"] = by_hand.arrays["momentum"]
+            assert farthest(by_hand.arrays, by_torch.arrays) < torch_apart
+    assert n == (options.steps or 2340)
+    assert n < 50 or np.mean(losses[-20:]) < np.log(10) / 2  # who knows nothing has a loss of log(10)
+
+
+PROGRAMS = {"by hand": (main_np, []), "on the tape": (main_np, ["--autograd"]), "in PyTorch": (main_torch, [])}
+
+
+@pytest.mark.parametrize("model", TINY)
+@pytest.mark.parametrize("first", PROGRAMS)
+def test_a_run_goes_on_bit_for_bit_and_can_change_hands(model, first, small, monkeypatch, tmp_path, capsys):
+    """One epoch in one program and two in each: the run that was never stopped, augmentation and all."""
+    monkeypatch.setattr(data, "load", lambda *_: small)
+
+    def run(which, name, *argv):
+        """(what its checkpoint holds, the other files, what was printed last)"""
+        program, more = PROGRAMS[which]
+        assert program.main([*argv, *more, "--out", str(tmp_path / name)]) == 0
+        framework = "torch" if program is main_torch else "np"
+        names = [file.format(NETWORKS[model].prefix + framework) for file in FILES]
+        assert {path.name for path in (tmp_path / name).iterdir()} == {*names}
+        *_, see, last = capsys.readouterr().out.splitlines()
+        assert see == f"see {tmp_path / name}: {', '.join(names)}" and last.startswith("test accuracy: ")
+        *others, checkpoint = (tmp_path / name / file for file in names)
+        return load_checkpoint(checkpoint), [file.read_bytes() for file in others], last, str(checkpoint)
+
+    argv = f"--model {TINY[model]} --batch-size 60 --epochs 3 --augment shift --dtype float64".split()
+    whole, files, accuracy, end = run(first, "whole", *argv)
+    *_, stopped = run(first, "part", *argv, "--stop-after", "1")
+    kept = {"mlp": "", "resnet": "statistics", "vit": "squares"}[model]
+    assert {group for group, arrays in whole.groups.items() if arrays} - {kept} == {"params", "momentum"}
+    assert not kept or whole.groups[kept]
+    assert not {"autograd", "device", "out"} & whole.options.keys()  # of a call, and not of the run
+    for second in PROGRAMS:
+        found, its_files, its_accuracy, _ = run(second, second, "--resume", stopped)
+        assert (found.options, its_accuracy) == (whole.options, accuracy)
+        same = {first, second} <= ({*PROGRAMS} - {"in PyTorch"} if model == "mlp" else {first})
+        assert farthest(whole.groups, found.groups) == 0 if same else farthest(whole.groups, found.groups) < 1e-12
+        assert its_files == files or not same
+    assert run(first, "whole", "--resume", end)[1:3] == (files, accuracy)  # nothing is left to do
