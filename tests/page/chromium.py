@@ -4,7 +4,6 @@ import base64
 import os
 import shutil
 import subprocess
-import tarfile
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,9 +11,9 @@ import pytest
 
 import main_np
 from mlp_np import MLP
-from page import build
-from page.screenshot import BROWSERS
+from page import build, screenshot
 from pictures import strokes
+from support.errors import UserError
 
 COMMITTED = build.FOLDER / "index.html"
 AXE = "axe-core@4.14.1"
@@ -28,29 +27,16 @@ PEN = """window.penTo = (pad, type, x, y) => { // from 0 to 1 of the pad
 
 def missing(what):
     """Without it a test is skipped; in CI it must be there."""
-    (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {what}")
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(str(what))
 
 
 @pytest.fixture(scope="session")
 def browser():
-    """Chromium, driven by playwright.
-
-    PAGE_BROWSER=/usr/bin/firefox runs them in that Firefox, over WebDriver BiDi, as far as it knows what they ask.
-    """
     try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing("playwright: python -m pip install playwright")
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not path:
-        missing(f"a browser in PATH: one of {', '.join(BROWSERS)}")
-    with sync_playwright() as playwright:
-        if firefox := os.environ.get("PAGE_BROWSER"):
-            launched = playwright.firefox.launch(executable_path=firefox, channel="moz-firefox")
-        else:
-            launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield launched
-        launched.close()
+        with screenshot.chromium() as launched:
+            yield launched
+    except UserError as error:
+        missing(error)
 
 
 @pytest.fixture(scope="session")
@@ -105,6 +91,17 @@ def opened(browser, path, width=1440, problems=(), blocked=(), **options):
 def text(page, selector):
     """What that part of the page says."""
     return page.locator(selector).inner_text()
+
+
+def boxes(page, selector):
+    """(name, left, top, right, bottom), in the window, of each part of the page that the selector finds and shows."""
+    return page.evaluate(
+        """(selector) => [...document.querySelectorAll(selector)].map((e) => {
+            const { left, top, right, bottom } = (e.type === "checkbox" ? e.parentElement : e).getBoundingClientRect();
+            return [e.id || e.className || e.outerHTML.slice(0, 80), left, top, right, bottom];
+        }).filter(([, left, , right]) => left < right)""",
+        selector,
+    )
 
 
 def arrays(page, expression):
@@ -162,10 +159,9 @@ def axe(tmp_path_factory, request):
     """The source of axe-core, which finds what keeps people out (Deque Systems; from npm, kept in pytest's cache)."""
     kept = request.config.cache.mkdir("axe") / f"{AXE.replace('@', '-')}.js"
     if not kept.exists():
-        npm, folder = shutil.which("npm") or missing("npm, for axe-core"), tmp_path_factory.mktemp("axe")
-        packed = subprocess.run([npm, "pack", "--silent", AXE], cwd=folder, capture_output=True, text=True)
-        if packed.returncode:
-            missing(f"{AXE}, which npm cannot get: {packed.stderr.strip()}")
-        with tarfile.open(folder / packed.stdout.split()[-1]) as archive:
-            kept.write_bytes(archive.extractfile("package/axe.min.js").read())
+        npm, folder = shutil.which("npm") or missing("needs npm, for axe-core"), tmp_path_factory.mktemp("axe")
+        ended = subprocess.run([npm, "install", "--prefix", folder, AXE], capture_output=True, text=True)
+        if ended.returncode:
+            missing(f"npm cannot get {AXE}: {ended.stderr.strip()}")
+        kept.write_bytes((folder / "node_modules" / "axe-core" / "axe.min.js").read_bytes())
     return kept.read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chromium import COMMITTED, opened
+from chromium import COMMITTED, draw, opened, text
 from conftest import ROOT, as_input, assert_one_line
 from mlp_np import MLP
 from page import build, publish, screenshot
@@ -177,8 +177,11 @@ def test_where_no_page_can_be_written(checkpoint):
         assert_one_line(subprocess.run(command, capture_output=True, text=True, cwd=ROOT), name)
 
 
-def test_nothing_in_a_checkpoint_can_act(browser, checkpoint, tmp_path):
-    """Were every check on the way in to fail: what is hostile is shown as text, and no request leaves the page."""
+def test_nothing_acts_is_sent_or_stored(browser, checkpoint, tmp_path):
+    """Were every check on the way in to fail: what is hostile is shown as text, and no request leaves the page.
+
+    Even if somebody's script came in, it could neither run nor send anything.
+    """
     url = "http://127.0.0.1:9/"
     hostile = (
         f"</script></p><meta http-equiv=refresh content='0;url={url}'><script>window.hacked = true</script>"
@@ -186,13 +189,36 @@ def test_nothing_in_a_checkpoint_can_act(browser, checkpoint, tmp_path):
         f"<link rel=stylesheet href={url}><style>body {{ display: none }}</style><!--{{{{script}}}}"
     )
     model, options, _ = build.load_mlp(checkpoint)
-    known = build.network(model, options)
     path = tmp_path / "hostile.html"
-    path.write_text(build.assemble(hostile, known | {"note": hostile}), encoding="utf-8")
+    path.write_text(build.assemble(hostile, build.network(model, options) | {"note": hostile}), encoding="utf-8")
     with opened(browser, path) as page:
         page.wait_for_timeout(300)
         assert page.url == path.as_uri()
         assert page.evaluate("window.hacked") is None
-        assert hostile in page.locator("footer").inner_text()
+        assert hostile in text(page, "footer")
         assert page.evaluate("JSON.parse(document.getElementById('network').textContent).note") == hostile
         assert page.locator("meta[http-equiv=refresh], iframe, base, link, img").count() == 0
+    with opened(
+        browser, path, problems=["Content Security Policy", "Failed to load", "Fetch API"], blocked=[url]
+    ) as page:
+        draw(page, [5])
+        page.evaluate("lab.setLabel(5); lab.learn(1)")
+        assert page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
+        blocked = page.evaluate(
+            """async (url) => {
+                const blocked = [], script = document.createElement("script");
+                addEventListener("securitypolicyviolation", (event) => blocked.push(event.effectiveDirective));
+                await fetch(url).catch(() => {});
+                new Image().src = url;
+                script.textContent = "window.hacked = true";
+                document.body.append(script);
+                document.body.insertAdjacentHTML("beforeend", "<i style='color: red'>styled</i>");
+                await new Promise((done) => setTimeout(done, 300));
+                return [window.hacked ?? "no", ...blocked];
+            }""",
+            url,
+        )
+        assert {"no", "connect-src", "img-src", "script-src-elem", "style-src-attr"} <= set(blocked)
+    for name in build.SCRIPTS:
+        source = (ROOT / "page" / f"{name}.js").read_text(encoding="utf-8")
+        assert not re.search(r"Storage|cookie|indexedDB|fetch\(|XMLHttpRequest|WebSocket|eval\(|innerHTML", source)
