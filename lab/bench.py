@@ -10,8 +10,6 @@ import argparse
 import functools
 import importlib.metadata
 import math
-import re
-import subprocess
 import sys
 from itertools import product
 from types import SimpleNamespace
@@ -127,11 +125,7 @@ def begin(name, argv, what="step"):
 
 def run_program(script, argv):
     """The seconds that a main program prints for its training loop."""
-    command = [sys.executable, script, *argv.split(), "--out", results.ROOT / "learning_curves" / "others"]
-    ended = subprocess.run(command, cwd=results.ROOT, stdout=subprocess.PIPE, text=True)
-    if ended.returncode:
-        raise UserError(f"{script} {argv} failed (its message is above)")
-    return float(re.search(r"steps, (\d+\.\d) s$", ended.stdout, re.M)[1])
+    return results.seconds_in(results.run_program(f"{script} {argv}", results.ROOT / "learning_curves" / "others"))
 
 
 def measure_round():
