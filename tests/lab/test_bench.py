@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 import data
 import main_np
 from conftest import ROOT
-from lab import bench, depth, results, turns, twins
+from lab import bench, depth, results, twins
 from networks import parse_options
 from support import drawing
 from support.errors import UserError
@@ -142,12 +142,12 @@ def failure(error):
 
 def test_programs_take_turns_in_processes_of_their_own(capfd):
     with pytest.raises(UserError, match="no step"):
-        turns.take_turns({"a": (failure, UserError("no step"))})
+        bench.take_turns({"a": (failure, UserError("no step"))})
     with pytest.raises(UserError, match="a measurement failed: its process was ended"):
-        turns.take_turns({"a": (os._exit, 1)})
+        bench.take_turns({"a": (os._exit, 1)})
     assert capfd.readouterr().err == ""
     before = dict(os.environ)
-    with turns.threads_of_workers(3), turns.another_process() as worker:
+    with bench.threads_of_workers(3), bench.another_process() as worker:
         assert worker.submit(os.getenv, "OMP_NUM_THREADS").result() == "3"
         assert worker.submit(os.getpid).result() != os.getpid()
     assert os.environ == before
