@@ -55,7 +55,7 @@ THREADS_OF_LIBRARIES += ["VECLIB_MAXIMUM_THREADS", "NPROC"]  # Apple's library; 
 
 
 def take_turns(steps, turns=5, least=12):
-    """{name: median of the milliseconds per step}. steps: {name: (function, its arguments ...)}, which returns the step.
+    """{name: median of the milliseconds per step}. steps: {name: (function that returns the step, its arguments ...)}.
 
     A block has as many steps as fit into 0.15 seconds, but `least` at least.
     """
