@@ -1,20 +1,26 @@
 """How fast a training step is, and compared with what: `python -m lab.bench` (twenty minutes, on an idle machine).
 
 A step is timed where users have it: the data loaded, real batches, the program's own loop. The tools that are compared
-take turns (turns.py), in three rounds, because a rented machine has slow minutes; the tables state the medians. The
-numbers go into results.json, unless they contradict each other: the steps and the testing of a whole program have to
-add up to the time that it prints. `python -m lab.bench --print` makes the tables from results.json.
+take turns, in three rounds, because a rented machine has slow minutes; the tables state the medians. The numbers go
+into results.json, unless they contradict each other: the steps and the testing of a whole program have to add up to the
+time that it prints. `python -m lab.bench --print` makes the tables from results.json.
 """
 
 import argparse
+import contextlib
 import functools
 import importlib.metadata
 import math
-import re
-import subprocess
+import multiprocessing
+import os
+import signal
 import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import product
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 
@@ -22,7 +28,6 @@ import data
 import main_np
 import main_torch
 from lab import results
-from lab.turns import another_process, take_steps, take_turns, threads_of_workers
 from networks import parse_options
 from support import program
 from support.errors import UserError
@@ -39,6 +44,64 @@ RUNS = ("", "--model resnet --steps 300", "--model vit --steps 300")  # the opti
 TOLERANCE = 0.15  # between a whole program's time and its parts
 AT_ONCE = 20
 BATCHES = {SCIKIT_LEARN: AT_ONCE}  # in a call, 1 unless said here: scikit-learn checks its input in every call
+THREADS_OF_LIBRARIES = [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL")]
+THREADS_OF_LIBRARIES += ["VECLIB_MAXIMUM_THREADS", "NPROC"]  # Apple's library; JAX
+
+
+# --- Turns: a block of steps of each program, then the next block of each, and so on ---------------------------------
+# In this way, anything else that the machine does affects them all. Each runs in its own process, as when a learner
+# runs it: in one process, the threads of NumPy and of PyTorch get in each other's way. The first third of each block is
+# a warm-up and does not count.
+
+
+def take_turns(steps, turns=5, least=12):
+    """{name: median of the milliseconds per step}. steps: {name: (function that returns the step, its arguments ...)}.
+
+    A block has as many steps as fit into 0.15 seconds, but `least` at least.
+    """
+    seconds = {name: [] for name in steps}
+    with contextlib.ExitStack() as stack:
+        workers = {name: stack.enter_context(another_process()) for name in steps}
+        for first in [workers[name].submit(take_steps, 1, *step) for name, step in steps.items()]:
+            first.result()  # all start at the same time
+        for name, step in list(steps.items()) * turns:
+            time.sleep(0.05)  # until the previous worker's threads no longer wait for more work
+            block = workers[name].submit(take_steps, least, *step, enough=0.15).result()
+            seconds[name] += block[len(block) // 3 :]
+    return {name: 1000 * np.median(values) for name, values in seconds.items()}
+
+
+@contextlib.contextmanager
+def another_process():
+    """An executor with one process, which leaves Ctrl-C to the program that started it."""
+    spawn = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(1, spawn, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as worker:
+            yield worker
+    except BrokenProcessPool:
+        raise UserError("a measurement failed: its process was ended") from None
+
+
+def take_steps(least, *step, enough=0.0):
+    """The seconds that each of so many steps takes, or of as many as take `enough` seconds in all.
+
+    The step is made at the first call, and then kept.
+    """
+    take_step, times = make_once(*step), [time.perf_counter()]
+    while len(times) <= least or times[-1] < times[0] + enough:
+        take_step()
+        times.append(time.perf_counter())
+    return np.diff(times).tolist()
+
+
+@functools.cache
+def make_once(make, *arguments):
+    return make(*arguments)
+
+
+def threads_of_workers(threads):
+    """Processes started inside use this many threads; every library reads the number from the environment."""
+    return mock.patch.dict(os.environ, dict.fromkeys(THREADS_OF_LIBRARIES, str(threads)))
 
 
 # --- The same network in several tools: step(x, y, lr), which returns the loss first, and test(dataset) or None -------
@@ -127,11 +190,7 @@ def begin(name, argv, what="step"):
 
 def run_program(script, argv):
     """The seconds that a main program prints for its training loop."""
-    command = [sys.executable, script, *argv.split(), "--out", results.ROOT / "learning_curves" / "others"]
-    ended = subprocess.run(command, cwd=results.ROOT, stdout=subprocess.PIPE, text=True)
-    if ended.returncode:
-        raise UserError(f"{script} {argv} failed (its message is above)")
-    return float(re.search(r"steps, (\d+\.\d) s$", ended.stdout, re.M)[1])
+    return results.seconds_in(results.run_program(f"{script} {argv}", results.ROOT / "learning_curves" / "others"))
 
 
 def measure_round():

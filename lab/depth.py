@@ -26,10 +26,10 @@ from support.run import learning_rate, make_plan
 BLOCKS = (1, 3, 5, 9)  # in each of the three stages: 8 to 56 layers
 
 
-def network(blocks, shortcuts, seed=0):
+def network(blocks, shortcuts):
     """A ResNet, its optimizer, and the options that both were built from."""
-    argv = ["--model", "resnet", "--blocks", str(blocks), "--batch-size", "128", "--epochs", "1", "--augment", "none"]
-    options = parse_options("torch", *argv, "--seed", seed, "--device", "cpu")
+    argv = ["--model", "resnet", "--blocks", blocks, "--batch-size", 128, "--epochs", 1, "--augment", "none"]
+    options = parse_options("torch", *argv, "--device", "cpu")
     model, optimizer = main_torch.build(options)
     if not shortcuts:
         for block in model.blocks:
@@ -52,8 +52,7 @@ def gradient_norms(dataset, blocks, shortcuts):
 def accuracy_after_one_epoch(dataset, blocks, shortcuts):
     model, optimizer, options = network(blocks, shortcuts)
     plan = make_plan(options, len(dataset.train_images))
-    batches = data.batches(dataset, options, 0, plan.steps)
-    for step, (images, y) in enumerate(batches):
+    for step, (images, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         x = torch.from_numpy(data.as_input(images, options))
         lr = learning_rate(step, plan.steps, options)
         main_torch.train_step(model, optimizer, x, torch.from_numpy(y), lr)

@@ -1,8 +1,8 @@
 """Every accuracy that README and docs state: `python -m lab.results` trains what is missing from results.json.
 
 It can be stopped and started again: finished runs are not repeated. `python -m lab.results NAME ...` trains only the
-runs with those names (see RUNS and CHOICES). Those of
-seed 0 that the README shows leave their curves in learning_curves/published/.
+runs with those names (see RUNS and CHOICES). Those of seed 0 that the README shows leave their curves in
+learning_curves/published/.
 """
 
 import json
@@ -51,35 +51,23 @@ for model, network in NETWORKS.items():
             RUNS[by_torch] = f"main_torch.py --model {model} --recipe {recipe}", range(3)
 # The runs by which options were chosen, on the last 10,000 training images, held out. The test set plays no part.
 CHOICES = {
-    "MLP": [
-        "main_np.py --hidden 1024 --epochs 20",
-        "main_np.py --hidden 1024 --epochs 20 --augment shift",
-        "main_np.py --hidden 1024 --epochs 20 --augment affine",
-        "main_np.py --hidden 1024 --epochs 20 --augment elastic",
-    ],
-    "ResNet": [
-        "main_torch.py --model resnet",
-        "main_torch.py --model resnet --recipe best --augment affine --blocks 1 --widths 32,64,128",
-        "main_torch.py --model resnet --recipe best --augment elastic --blocks 1 --widths 32,64,128"
-        " --epochs 20 --batch-size 64",
-        "main_torch.py --model resnet --recipe best --amp --augment affine --epochs 20",
-        "main_torch.py --model resnet --recipe best --amp --blocks 1 --widths 32,64,128",
-        "main_torch.py --model resnet --recipe best --amp",
-        "main_torch.py --model resnet --recipe best --amp --widths 32,64,128",
-        "main_torch.py --model resnet --recipe best --amp --epochs 60",
-    ],
-    "ViT": [
-        "main_torch.py --model vit",
-        "main_torch.py --model vit --optimizer sgd --lr 0.03 --weight-decay 5e-4",
-        "main_torch.py --model vit --optimizer sgd --lr 0.1 --weight-decay 5e-4",
-        "main_torch.py --model vit --optimizer sgd --lr 0.3 --weight-decay 5e-4",
-        "main_torch.py --model vit --recipe best",
-    ],
-}
+    "MLP": ["main_np.py --hidden 1024 --epochs 20" + more
+            for more in ("", " --augment shift", " --augment affine", " --augment elastic")],
+    "ResNet": ["main_torch.py --model resnet" + more for more in (
+        "",
+        " --recipe best --augment affine --blocks 1 --widths 32,64,128",
+        " --recipe best --augment elastic --blocks 1 --widths 32,64,128 --epochs 20 --batch-size 64",
+        " --recipe best --amp --augment affine --epochs 20",
+        " --recipe best --amp --blocks 1 --widths 32,64,128",
+        " --recipe best --amp",
+        " --recipe best --amp --widths 32,64,128",
+        " --recipe best --amp --epochs 60",
+    )],
+    "ViT": ["main_torch.py --model vit" + more for more in (
+        "", *(f" --optimizer sgd --lr {lr} --weight-decay 5e-4" for lr in ("0.03", "0.1", "0.3")), " --recipe best")],
+}  # fmt: skip
 # For these, the curves of seed 0 are kept where the README shows them.
-FOR_THE_README = {
-    f"{main}{model}" for main in ("main_np.py", "main_torch.py") for model in ("", " --model resnet", " --model vit")
-}
+FOR_THE_README = {f"main_{f}.py{model}" for f in ("np", "torch") for model in ("", " --model resnet", " --model vit")}
 
 
 def load_results(path=RESULTS):
@@ -103,22 +91,31 @@ def save_result(section, content, path=RESULTS):
         file.write((json.dumps(results, indent=1, sort_keys=True) + "\n").encode())
 
 
-def train(command, seed):
-    """Run a program as a user would. Its accuracy, the seconds of its training loop, its parameters, its machine."""
-    shown = seed == 0 and command in FOR_THE_README
-    out = ROOT / "learning_curves" / ("published" if shown else "others")
+def run_program(command, out):
+    """What a program prints, run as a user would; UserError if it fails."""
     words = command.replace("torchrun", "-m torch.distributed.run").split()
-    argv = [sys.executable, *words, "--seed", str(seed), "--out", str(out)]
+    argv = [sys.executable, *words, "--out", str(out)]
     ended = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if ended.returncode:
-        raise UserError(f"{command} --seed {seed} failed; the runs that finished are kept")
-    printed = ended.stdout
+        raise UserError(f"{command} failed (its message is above); the runs that finished are kept")
+    return ended.stdout
+
+
+def seconds_in(printed):
+    """The seconds that a main program prints for its training loop."""
+    return float(re.search(r"steps, (\d+\.\d) s$", printed, re.M)[1])
+
+
+def train(command, seed):
+    """Its accuracy, the seconds of its training loop, its parameters, its machine."""
+    out = ROOT / "learning_curves" / ("published" if seed == 0 and command in FOR_THE_README else "others")
+    printed = run_program(f"{command} --seed {seed}", out)
     framework = "np" if "main_np" in command else "torch"
     name = parse_options(framework, *command.partition(".py")[2].split()).name
     return {
         "machine": json.loads((out / f"history_{name}.json").read_text())["machine"],
         "accuracy": float(re.search(r"^(?:test|held-out) accuracy: (0\.\d{4})$", printed, re.M)[1]),
-        "seconds": float(re.search(r"steps, (\d+\.\d) s$", printed, re.M)[1]),
+        "seconds": seconds_in(printed),
         "parameters": int(re.search(r"([\d,]+) parameters", printed)[1].replace(",", "")),
     }
 
@@ -160,9 +157,11 @@ def recipes_table(found):
     def accuracy(network, recipe, framework):
         """The mean over the runs in NumPy or PyTorch, as text; empty if there were none."""
         if recipe in PUBLISHED_RECIPES:  # with the published run's first weights
-            return f"{np.mean(again[recipe, network.recipes[recipe]['init'][framework], framework]):.4f}"
-        runs = found["accuracy"].get(run_name(network, recipe, framework), {"runs": {}})["runs"]
-        return f"{np.mean([run['accuracy'] for run in runs.values()]):.4f}" if runs else ""
+            values = again[recipe, network.recipes[recipe]["init"][framework], framework]
+        else:
+            runs = found["accuracy"].get(run_name(network, recipe, framework), {"runs": {}})["runs"]
+            values = [run["accuracy"] for run in runs.values()]
+        return f"{np.mean(values):.4f}" if values else ""
 
     rows = []
     for model, network in NETWORKS.items():
@@ -180,9 +179,8 @@ def recipes_table(found):
             published = [value for (name, _, _), value in PUBLISHED.items() if name == recipe]
             if published:
                 rows.append([f"as {recipe} published it", *published, *sizes])
-    return markdown(
-        ["recipe", "NumPy", "PyTorch", "network", "batch size", "epochs", "steps", "highest learning rate"], rows
-    )
+    head = ["recipe", "NumPy", "PyTorch", "network", "batch size", "epochs", "steps", "highest learning rate"]
+    return markdown(head, rows)
 
 
 def choices_table(choices):
@@ -198,22 +196,19 @@ def main():
         if name not in RUNS | CHOICES:
             raise UserError(f"no run is called {name!r}: there are {', '.join(RUNS | CHOICES)}")
     for name in names:
-        if name in RUNS:
-            command, seeds = RUNS[name]
-            for seed in seeds:
-                if str(seed) in load_results().get("accuracy", {}).get(name, {"runs": {}})["runs"]:
-                    continue
+        command, seeds = RUNS.get(name, ("", ()))
+        for seed in seeds:
+            if str(seed) not in load_results().get("accuracy", {}).get(name, {"runs": {}})["runs"]:
                 run = train(command, seed)
                 found = load_results().get("accuracy", {})  # now: another process may have added to it
                 found.setdefault(name, {"command": command, "runs": {}})["runs"][str(seed)] = run
                 save_result("accuracy", found)
                 print(time.strftime("%H:%M"), name, "seed", seed, run, flush=True)
         for command in CHOICES.get(name, []):
-            if command in load_results().get("choices", {}):
-                continue
-            run = train(f"{command} --hold-out 10000", 0)
-            save_result("choices", load_results().get("choices", {}) | {command: run})
-            print(time.strftime("%H:%M"), command, run, flush=True)
+            if command not in load_results().get("choices", {}):
+                run = train(f"{command} --hold-out 10000", 0)
+                save_result("choices", load_results().get("choices", {}) | {command: run})
+                print(time.strftime("%H:%M"), command, run, flush=True)
     found = load_results()
     if "inits" in found:  # by lab.twins
         print(recipes_table(found), end="\n\n")

@@ -10,6 +10,7 @@ import base64
 import gzip
 import hashlib
 import html
+import inspect
 import json
 import re
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 import data
+from mlp_np import MLP, softmax_cross_entropy
 from predict import load_network, softmax
 from support.download import SOURCES
 from support.errors import UserError
@@ -33,39 +35,20 @@ READ, MISREAD = 50, 10  # the test images to pick from: the first ones, then the
 # with, were chosen on held-out training images: 1,000 are enough for 85 %, and 1,500 leave some margin.
 TRAINING, TESTING = 1500, 500
 # The script, in the order in which its parts go into the page.
-SCRIPTS = (
-    "mlp",
-    "state",
-    "numbers",
-    "pictures",
-    "digit",
-    "passes",
-    "network",
-    "step",
-    "fool",
-    "open",
-    "learn",
-    "start",
-)
-FUNCTIONS = ("forward", "softmax_cross_entropy", "backward")  # of mlp_np.py, whose lines the page shows
+SCRIPTS = ("mlp", "state", "numbers", "pictures", "digit", "passes",
+           "network", "step", "fool", "open", "learn", "start")  # fmt: skip
+FUNCTIONS = {f.__name__: f for f in (MLP.forward, softmax_cross_entropy, MLP.backward)}  # whose lines the page shows
 # How the lines begin that compute what page/network.js shows.
-COMPUTED = {
-    name: rf"(self\.)?{name} [+]?= " for name in ("x", "z1", "a1", "loss", "dW2", "db2", "da1", "dz1", "dW1", "db1")
-}
+NAMES = ("x", "z1", "a1", "loss", "dW2", "db2", "da1", "dz1", "dW1", "db1")
+COMPUTED = {name: rf"(self\.)?{name} [+]?= " for name in NAMES}
 COMPUTED |= {"logits": r"return self\.a1", "p": "(shifted|exp|total|dlogits) = ", "dlogits": r"dlogits(\[| /=)"}
 
 
 def main(argv=None):
     parser = Parser(prog="python -m page.build", description=__doc__, allow_abbrev=False)
-    parser.add_argument(
-        "--weights",
-        metavar="FILE",
-        default="learning_curves/checkpoint_np.npz",
-        help="the checkpoint of an MLP (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--out", metavar="FILE", default=str(FOLDER / "index.html"), help="where to write (default: page/index.html)"
-    )
+    weights, out = "learning_curves/checkpoint_np.npz", str(FOLDER / "index.html")
+    parser.add_argument("--weights", metavar="FILE", default=weights, help=f"an MLP's checkpoint (default: {weights})")
+    parser.add_argument("--out", metavar="FILE", default=out, help="where to write (default: page/index.html)")
     arguments = parser.parse_args(argv)
     if not arguments.out or Path(arguments.out).is_dir():
         raise UserError(f"--out {arguments.out or 'is empty: it'} must be the name of a file")
@@ -101,41 +84,34 @@ def build(model, options, history):
 
 def assemble(run, network):
     """page/template.html with its holes filled: which run it shows, what it knows, style and script."""
-    read = {name: (FOLDER / name).read_text(encoding="utf-8") for name in ("template.html", "page.css")}
-    script = "\n".join((FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
-    parts = {"policy": policy(script, read["page.css"]), "style": read["page.css"], "script": script}
+    names = ["template.html", "page.css", *(f"{name}.js" for name in SCRIPTS)]
+    template, style, *scripts = ((FOLDER / name).read_text(encoding="utf-8") for name in names)
+    script = "\n".join(scripts)
+    parts = {"policy": policy(script, style), "style": style, "script": script, "code": "".join(map(code, FUNCTIONS))}
     parts |= {"run": html.escape(run), "network": json.dumps(network).replace("<", "\\u003c")}
     parts |= {f"{name}_lines": "L{}-L{}".format(*lines(name)) for name in FUNCTIONS}
     parts["last_line"] = f"L{lines('backward')[1] - 1}"  # the line before `return`: after it, dx would follow
-    parts["code"] = "".join(map(code, FUNCTIONS))
-    template = read["template.html"].replace('href="../', 'target="_blank" rel="noopener" href="../')  # keep the work
+    template = template.replace('href="../', 'target="_blank" rel="noopener" href="../')  # keep the work
     return re.sub(r"\{\{(\w+)\}\}", lambda hole: parts[hole[1]], template)
 
 
-def policy(script, style):
+def policy(*texts):
     """A content security policy under which exactly this inline script and this style run, and nothing is fetched."""
-    script, style = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (script, style))
-    return (
-        f"default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    script, style = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
+    sources = f"default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; "
+    return sources + "base-uri 'none'; form-action 'none'"
 
 
 def lines(function):
     """The first and the last line of that function in mlp_np.py, counted from 1."""
-    source = (ROOT / "mlp_np.py").read_text(encoding="utf-8").splitlines()
-    first = next(n for n, line in enumerate(source) if re.match(rf" *def {function}\(", line))
-    indent = len(source[first]) - len(source[first].lstrip())
-    inside = [n for n in range(first + 1, len(source)) if source[n].strip()]
-    last = next((n for n in inside if len(source[n]) - len(source[n].lstrip()) <= indent), len(source))
-    return first + 1, max(n for n in inside if n < last) + 1
+    source, first = inspect.getsourcelines(FUNCTIONS[function])
+    return first, first + len(source) - 1
 
 
 def code(function):
     """Those lines of that function that compute something, as HTML: each with the name of what it computes."""
-    first, last = lines(function)
     items = []
-    for line in (ROOT / "mlp_np.py").read_text(encoding="utf-8").splitlines()[first:last]:
+    for line in inspect.getsource(FUNCTIONS[function]).splitlines()[1:]:
         statement = line.partition("  #")[0].strip()
         for name, start in COMPUTED.items():
             if re.match(start, statement):
@@ -155,10 +131,8 @@ def network(model, options):
     """What the page knows: the weights, how pixels become input, and images to pick, to learn from and to test on."""
     dataset = data.load(options.dataset)
     scales, packed = zip(*map(pack, model.params.values()), strict=True)
-    model.params = {  # as the page will have them, so that the model's mistakes are the page's
-        name: unpack(whole, scale).reshape(p.shape)
-        for (name, p), scale, whole in zip(model.params.items(), scales, packed, strict=True)
-    }
+    for (name, p), scale, whole in zip(model.params.items(), scales, packed, strict=True):
+        model.params[name] = unpack(whole, scale).reshape(p.shape)  # as the page has them: so are the model's mistakes
     x = data.as_input(dataset.test_images, options).astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         logits = model.forward(x)

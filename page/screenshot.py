@@ -7,6 +7,7 @@ like the tests of the page.
 import io
 import shutil
 import sys
+from contextlib import contextmanager
 
 from PIL import Image
 
@@ -22,10 +23,19 @@ WIDTH, HEIGHT = 1200, 1200
 
 def main(argv=None):
     parser = Parser(prog="python -m page.screenshot", description=__doc__, allow_abbrev=False)
-    parser.add_argument(
-        "--out", metavar="FILE", default=str(ROOT / "png" / "page.png"), help="where to write (default: png/page.png)"
-    )
+    out = str(ROOT / "png" / "page.png")
+    parser.add_argument("--out", metavar="FILE", default=out, help="where to write (default: png/page.png)")
     arguments = parser.parse_args(argv)
+    with chromium() as browser:
+        picture = take(browser)
+    with replacing(arguments.out) as file:
+        file.write(picture)
+    print(f"see {arguments.out}: {len(picture):,} bytes")
+
+
+@contextmanager
+def chromium():
+    """Chromium, driven by playwright; UserError if either is missing."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -35,15 +45,15 @@ def main(argv=None):
         raise UserError(f"needs a browser in PATH: one of {', '.join(BROWSERS)}")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        picture = take(browser)
+        yield browser
         browser.close()
-    with replacing(arguments.out) as file:
-        file.write(picture)
-    print(f"see {arguments.out}: {len(picture):,} bytes")
 
 
 def take(browser):
-    """The PNG of the network as a picture, down to the units that speak for its answer and against it."""
+    """The PNG of the network as a picture, down to the units that speak for its answer and against it.
+
+    In 256 colours: less than half the bytes, and no visible difference.
+    """
     page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
     page.goto((FOLDER / "index.html").as_uri())
     page.wait_for_selector("#starting", state="detached")  # the script has unpacked the page
@@ -53,15 +63,8 @@ def take(browser):
     top = page.locator("#inside").bounding_box()["y"] + 1
     bottom = page.locator("#against").bounding_box()
     clip = {"x": 0, "y": top, "width": WIDTH, "height": bottom["y"] + bottom["height"] - top + 20}
-    return palette(page.screenshot(clip=clip))
-
-
-def palette(png):
-    """The same picture in 256 colours: less than half the bytes, and no visible difference."""
-    content = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
-        content, "PNG", optimize=True
-    )
+    taken, content = Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB"), io.BytesIO()
+    taken.quantize(256, dither=Image.Dither.NONE).save(content, "PNG", optimize=True)
     return content.getvalue()
 
 

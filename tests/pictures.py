@@ -29,17 +29,22 @@ STYLES = [(0.62, 0, ""), (0.6, 0.25, ""), (0.45, 0.1, "b"), (0.8, 0, "b"), (0.6,
 PENS = (2, 3, 5, 8, 12, 16, 20, 24, 30, 36, 40)  # widths in pixels of 300
 
 
-def written(digit, style, pen, rng):
-    """That digit's ink, 0 to 1, as somebody writes it: (300, 300), 165 to 225 pixels high."""
+def strokes(digit, style, rng):
+    """That digit's strokes as somebody draws them: arrays of points (n, 2), all within about 0.5 of (0, 0)."""
     wide, lean, way = STYLES[style]
-    image, height = Image.new("L", (1200, 1200)), rng.uniform(165, 225) - pen
-    move = rng.uniform(-25, 25, 2)
     for stroke in STROKES.get(f"{digit}{way}", STROKES[str(digit)]):
         points = np.array(stroke.strip("~").split(), float).reshape(-1, 2)
         for _ in range(3 * stroke.startswith("~")):  # cut the corners, three times (Chaikin 1974)
             near, far = 0.75 * points[:-1] + 0.25 * points[1:], 0.25 * points[:-1] + 0.75 * points[1:]
             points = np.concatenate([points[:1], np.stack([near, far], axis=1).reshape(-1, 2), points[-1:]])
-        points = (points - 0.5 + rng.normal(0, 0.004, points.shape)) @ [[wide, 0], [-lean, 1]]
+        yield (points - 0.5 + rng.normal(0, 0.004, points.shape)) @ [[wide, 0], [-lean, 1]]
+
+
+def written(digit, style, pen, rng):
+    """That digit's ink, 0 to 1, as somebody writes it: (300, 300), 165 to 225 pixels high."""
+    image, height = Image.new("L", (1200, 1200)), rng.uniform(165, 225) - pen
+    move = rng.uniform(-25, 25, 2)
+    for points in strokes(digit, style, rng):
         points = 4 * (150 + move + height * points)
         ImageDraw.Draw(image).line([tuple(point) for point in points], 255, 4 * pen, joint="curve")
         for end in points[[0, -1]]:

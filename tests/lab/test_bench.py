@@ -1,6 +1,7 @@
 """The lab: its programs find what they say, in a setting small enough to run here."""
 
 import functools
+import inspect
 import json
 import os
 import subprocess
@@ -62,21 +63,14 @@ def test_a_step_is_the_programs(name, tmp_path):
         assert 0.05 < bench.begin(name, " ".join(argv), "test")()[1] < 0.2  # 10,000 images, an untrained network
 
 
-def test_scikit_learn_trains_the_same_network(monkeypatch):
+def test_scikit_learn_trains_the_same_network():
     """From its weights and velocity after a first step, two more steps are ours."""
-    neural_network = pytest.importorskip("sklearn.neural_network")
-    networks, classifier = [], neural_network.MLPClassifier
-
-    def make(*arguments, **more):
-        networks.append(classifier(*arguments, **more))
-        return networks[0]
-
-    monkeypatch.setattr(neural_network, "MLPClassifier", make)
+    pytest.importorskip("sklearn")
     options = parse_options("torch", "--batch-size", 64, "--hidden", 32, "--dtype", "float64")
     x, y = a_batch(options)
     step, _ = bench.in_scikit_learn(options)
     step(x, y, None)
-    (network,), (model, optimizer) = networks, main_np.build(options)
+    network, (model, optimizer) = inspect.getclosurevars(step).nonlocals["network"], main_np.build(options)
     lr, theirs = network.learning_rate_init, [*network.coefs_, *network.intercepts_]
     for name, p, velocity in zip(("W1", "W2", "b1", "b2"), theirs, network._optimizer.velocities, strict=True):
         model.params[name][...] = p
@@ -89,9 +83,9 @@ def consistent(change=1.0, whole=8.18):
     """Rounds whose whole programs take exactly the time of their parts; or other steps, or another whole program."""
     rounds = {}
     for name in BOTH:
-        for network, ms, test in (("", 2.0, 0.1), ("--model resnet", 20.0, 1.0), ("--model vit", 25.6, 0.5)):
+        for network, ms, test in (("", 2.0, 0.5), ("--model resnet", 20.0, 1.0), ("--model vit", 25.6, 0.5)):
             rounds[f"step | {network} | 2 | {name}"], rounds[f"test | {network} | 2 | {name}"] = [ms], [test]
-        rounds |= {f"run |  | {name}": [2340 * 0.002 + 5 * 0.1], f"run | --model resnet --steps 300 | {name}": [7.0]}
+        rounds |= {f"run |  | {name}": [2340 * 0.002 + 5 * 0.5], f"run | --model resnet --steps 300 | {name}": [7.0]}
         rounds[f"run | --model vit --steps 300 | {name}"] = [whole if name == bench.PYTORCH else 8.18]
     rounds[f"step | --model vit | 2 | {bench.PYTORCH}"] = [25.6 * change]
     return rounds
@@ -99,6 +93,7 @@ def consistent(change=1.0, whole=8.18):
 
 def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
     """Every step is taken, with as many threads as it says; what contradicts itself is not kept."""
+    assert 0 <= bench.run_program("main_np.py", "--steps 2 --hidden 4") < 60
     seen, times = [], consistent()
     first_loss = functools.cache(lambda make, name, argv: make(name, argv)())
 
@@ -113,36 +108,49 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
         name = bench.NUMPY if script == "main_np.py" else bench.PYTORCH
         return times[f"run | {argv.removeprefix('--device cpu').strip()} | {name}"][0]
 
+    def main(*argv):
+        monkeypatch.setattr("sys.argv", ["lab/bench.py", *argv])
+        bench.main()
+        return capsys.readouterr().out
+
     for name, value in {
         "TOOLS": {name: bench.TOOLS[name] for name in BOTH}, "take_turns": take_turns, "run_program": run_program,
         "another_process": lambda: ThreadPoolExecutor(1), "take_steps": lambda *arguments: [0.5, 0.25],
     }.items():  # fmt: skip
         monkeypatch.setattr(bench, name, value)
     monkeypatch.setattr("importlib.metadata.version", lambda name: "1")
-    monkeypatch.setattr("sys.argv", ["lab/bench.py"])
-    bench.main()
-    printed, rounds = capsys.readouterr().out, kept["bench"][processor()]["rounds"]
+    printed, rounds = main(), kept["bench"][processor()]["rounds"]
     assert all(table(rounds) in printed for table in bench.TABLES)
     once = [(kind, argv, threads, name, [kind] * (kind == "test"))
             for kind, argv, threads, name in product(("step", "test"), bench.NETWORKS, "12", BOTH)]  # fmt: skip
     assert sorted(seen) == sorted(3 * once)
     assert {len(values) for values in rounds.values()} == {3}
-    monkeypatch.setattr("sys.argv", ["lab/bench.py", "--print"])
-    bench.main()
-    assert printed == capsys.readouterr().out
+    assert printed == main("--print")
     kept["bench"].clear()
     with pytest.raises(UserError, match="was not measured: leave --print out"):
-        bench.main()
+        main("--print")
     times |= consistent(whole=6.4)  # once it said 25.6 ms for a step of PyTorch's, and 6.4 s for 300 of them and a test
-    monkeypatch.setattr("sys.argv", ["lab/bench.py"])
     with pytest.raises(UserError, match=r"300 steps of 25.60 ms .* are 8.2 s, but PyTorch took 6.4 s \(--model vit"):
-        bench.main()
+        main()
     assert not kept["bench"]
     assert [len(bench.contradictions(consistent(change))) for change in (1, 0.9, 0.7)] == [0, 0, 1]
 
 
-def test_a_program_is_measured():
-    assert 0 <= bench.run_program("main_np.py", "--steps 2 --hidden 4") < 60
+def failure(error):
+    raise error
+
+
+def test_programs_take_turns_in_processes_of_their_own(capfd):
+    with pytest.raises(UserError, match="no step"):
+        bench.take_turns({"a": (failure, UserError("no step"))})
+    with pytest.raises(UserError, match="a measurement failed: its process was ended"):
+        bench.take_turns({"a": (os._exit, 1)})
+    assert capfd.readouterr().err == ""
+    before = dict(os.environ)
+    with bench.threads_of_workers(3), bench.another_process() as worker:
+        assert worker.submit(os.getenv, "OMP_NUM_THREADS").result() == "3"
+        assert worker.submit(os.getpid).result() != os.getpid()
+    assert os.environ == before
 
 
 # Between this program and the one that is measured: on Linux, a new process's peak memory starts at its parent's.
@@ -163,9 +171,7 @@ def test_the_residual_network_by_hand_needs_little_memory(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "darwin", reason="Apple's products are so fast that all else weighs more")
 def test_a_step_costs_little_more_than_its_products_and_the_update():
-    """Both are needed whoever computes: the products are limited by arithmetic, the update by memory, and how these two
-    compare is the processor's affair. On one BLAS thread, because idle ones of OpenBLAS spin for a while after each
-    product. Noise only adds, so the least of many rounds counts."""
+    """On one BLAS thread: idle ones of OpenBLAS spin after each product. Noise only adds: the least of many counts."""
     options = parse_options("torch")
     model, optimizer = main_np.build(options)
     x, y = a_batch(options)
@@ -197,12 +203,13 @@ def test_later_epochs_are_slower_only_without_standardising(pixels, least, most,
 
 def test_results_train_what_is_missing(kept, monkeypatch):
     tiny, choice = "main_np.py --steps 2 --hidden 8", "main_np.py --steps 2 --hidden 4"
-    monkeypatch.setattr(results, "RUNS", {"tiny": (tiny, range(2))})
-    monkeypatch.setattr(results, "CHOICES", {"choice": [choice]})
-    first = {"accuracy": 0.5, "seconds": 1.0, "parameters": 1}
+    first, trained, train = {"accuracy": 0.5, "seconds": 1.0, "parameters": 1}, [], results.train
     kept["accuracy"] = {"tiny": {"command": tiny, "runs": {"0": first}}}
-    trained, train = [], results.train
-    monkeypatch.setattr(results, "train", lambda *run: (trained.append(run), train(*run))[1])
+    for name, value in {
+        "RUNS": {"tiny": (tiny, range(2))}, "CHOICES": {"choice": [choice]},
+        "train": lambda *run: (trained.append(run), train(*run))[1],
+    }.items():  # fmt: skip
+        monkeypatch.setattr(results, name, value)
     monkeypatch.setattr("sys.argv", ["lab/results.py"])
     results.main()
     results.main()

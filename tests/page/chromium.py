@@ -4,18 +4,18 @@ import base64
 import os
 import shutil
 import subprocess
-import tarfile
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from page.screenshot import BROWSERS
-from page_strokes import strokes
+import main_np
+from mlp_np import MLP
+from page import build, screenshot
+from pictures import strokes
+from support.errors import UserError
 
-COMMITTED = Path(__file__).resolve().parent.parent.parent / "page" / "index.html"
-WIDTHS = (390, 768, 1440)
+COMMITTED = build.FOLDER / "index.html"
 AXE = "axe-core@4.14.1"
 PEN = """window.penTo = (pad, type, x, y) => { // from 0 to 1 of the pad
     const box = pad.getBoundingClientRect();
@@ -25,34 +25,23 @@ PEN = """window.penTo = (pad, type, x, y) => { // from 0 to 1 of the pad
 }"""
 
 
+def missing(what):
+    """Without it a test is skipped; in CI it must be there."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(str(what))
+
+
 @pytest.fixture(scope="session")
 def browser():
-    """Chromium, driven by playwright. Without it these tests are skipped; in CI it must be there.
-
-    PAGE_BROWSER=/usr/bin/firefox runs them in that Firefox, over WebDriver BiDi, as far as it knows what they ask.
-    """
-    missing = pytest.fail if os.environ.get("CI") else pytest.skip
     try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing("needs playwright: python -m pip install playwright")
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not path:
-        missing(f"needs a browser in PATH: one of {', '.join(BROWSERS)}")
-    with sync_playwright() as playwright:
-        if firefox := os.environ.get("PAGE_BROWSER"):
-            launched = playwright.firefox.launch(executable_path=firefox, channel="moz-firefox")
-        else:
-            launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield launched
-        launched.close()
+        with screenshot.chromium() as launched:
+            yield launched
+    except UserError as error:
+        missing(error)
 
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory):
     """A small network after a short training."""
-    import main_np
-
     out = tmp_path_factory.mktemp("run")
     main_np.main(["--hidden", "48", "--steps", "300", "--lr", "0.05", "--seed", "3", "--out", str(out)])
     return out / "checkpoint_np.npz"
@@ -61,11 +50,22 @@ def checkpoint(tmp_path_factory):
 @pytest.fixture(scope="session")
 def small_page(checkpoint):
     """The page of that network."""
-    from page import build
-
     out = checkpoint.with_name("index.html")
     build.main(["--weights", str(checkpoint), "--out", str(out)])
     return out
+
+
+@pytest.fixture(scope="module")
+def one_page(browser, small_page):
+    with opened(browser, small_page, problems=["Canvas2D"]) as page:
+        yield page
+
+
+@pytest.fixture
+def page(one_page):
+    """One page for all tests of a file that begin with a digit or a run of their own, with its first weights."""
+    one_page.evaluate("lab.reset(); lab.learning.pause(); lab.learning.restart(); lab.learning.show()")
+    return one_page
 
 
 @contextmanager
@@ -88,47 +88,70 @@ def opened(browser, path, width=1440, problems=(), blocked=(), **options):
         context.close()
 
 
+def text(page, selector):
+    """What that part of the page says."""
+    return page.locator(selector).inner_text()
+
+
+def boxes(page, selector):
+    """(name, left, top, right, bottom), in the window, of each part of the page that the selector finds and shows."""
+    return page.evaluate(
+        """(selector) => [...document.querySelectorAll(selector)].map((e) => {
+            const { left, top, right, bottom } = (e.type === "checkbox" ? e.parentElement : e).getBoundingClientRect();
+            return [e.id || e.className || e.outerHTML.slice(0, 80), left, top, right, bottom];
+        }).filter(([, left, , right]) => left < right)""",
+        selector,
+    )
+
+
+def arrays(page, expression):
+    """{name: flat array} of the floating-point arrays in a JavaScript object, bit for bit."""
+    found = page.evaluate(
+        f"""() => Object.entries({expression}).filter(([, p]) => p?.BYTES_PER_ELEMENT > 1).map(([name, p]) => [
+            name, 8 * p.BYTES_PER_ELEMENT,
+            btoa(Array.from(new Uint8Array(p.buffer), (n) => String.fromCharCode(n)).join(""))])"""
+    )
+    return {name: np.frombuffer(base64.b64decode(content), f"float{bits}") for name, bits, content in found}
+
+
 def weights(page, model="lab.model"):
     """The float32 weights of one of the page's networks, in their shapes."""
-    arrays = arrays_of(page, f"{model}.params", np.float32)
-    hidden = len(arrays["b1"])
-    return {name: a.reshape({"W1": (784, hidden), "W2": (hidden, 10)}.get(name, -1)) for name, a in arrays.items()}
-
-
-def arrays_of(page, expression, dtype):
-    """{name: flat array} of a JavaScript object of typed arrays, bit for bit."""
-    texts = page.evaluate(
-        f"""() => Object.fromEntries(Object.entries({expression}).map(([name, p]) => [name,
-            btoa(Array.from(new Uint8Array(p.buffer), (n) => String.fromCharCode(n)).join(""))]))"""
-    )
-    return {name: np.frombuffer(base64.b64decode(text), dtype) for name, text in texts.items()}
+    params = arrays(page, f"{model}.params")
+    hidden = len(params["b1"])
+    return {name: p.reshape({"W1": (784, hidden), "W2": (hidden, 10)}.get(name, -1)) for name, p in params.items()}
 
 
 def twin(params):
     """mlp_np.py's network with these weights, in float64."""
-    from mlp_np import MLP
-
     model = MLP(len(params["b1"]), dtype=np.float64)
-    model.params = {name: params[name].astype(np.float64) for name in ("W1", "b1", "W2", "b2")}
+    model.params = {name: params[name].astype(np.float64) for name in model.params}
     return model
 
 
-def draw(page, *digit, **how):
-    """Draw page_strokes.strokes(...) on the pad, by the events of a pen; what it becomes: (28, 28), 0 to 255."""
-    pixels = page.evaluate(
-        """(strokes) => {
-            const pad = document.getElementById("pad");
-            document.querySelector(".clear").click();
-            for (const points of strokes) {
-                points.forEach(([x, y], n) => penTo(pad, n ? "pointermove" : "pointerdown", x, y));
-                penTo(pad, "pointerup", 0, 0);
+def draw(page, digits, style=0, size=0.8, right=0.0, down=0.0):
+    """Draw each of these digits (pictures.strokes), as large a share of the pad and moved by these, by a pen's events.
+
+    What each becomes, (n, 28, 28) from 0 to 255, and what the page reads.
+    """
+    rng = np.random.default_rng(0)
+    pixels, answers = page.evaluate(
+        """(drawings) => {
+            const pad = document.getElementById("pad"), pixels = [], answers = [];
+            for (const strokes of drawings) {
+                document.querySelector(".clear").click();
+                for (const points of strokes) {
+                    points.forEach(([x, y], n) => penTo(pad, n ? "pointermove" : "pointerdown", x, y));
+                    penTo(pad, "pointerup", 0, 0);
+                }
+                lab.readPad();
+                pixels.push(Array.from(lab.pixels()));
+                answers.push(document.getElementById("answer").innerText);
             }
-            lab.readPad();
-            return Array.from(lab.pixels());
+            return [pixels, answers];
         }""",
-        strokes(*digit, **how),
+        [[((0.5 + right, 0.5 + down) + size * p).tolist() for p in strokes(n, style, rng)] for n in digits],
     )
-    return np.array(pixels).reshape(28, 28)
+    return np.reshape(pixels, (-1, 28, 28)), answers
 
 
 @pytest.fixture(scope="session")
@@ -136,13 +159,9 @@ def axe(tmp_path_factory, request):
     """The source of axe-core, which finds what keeps people out (Deque Systems; from npm, kept in pytest's cache)."""
     kept = request.config.cache.mkdir("axe") / f"{AXE.replace('@', '-')}.js"
     if not kept.exists():
-        missing = pytest.fail if os.environ.get("CI") else pytest.skip
-        npm, folder = shutil.which("npm"), tmp_path_factory.mktemp("axe")
-        if not npm:
-            missing("needs npm, for axe-core")
-        packed = subprocess.run([npm, "pack", "--silent", AXE], cwd=folder, capture_output=True, text=True)
-        if packed.returncode:
-            missing(f"npm cannot get {AXE}: {packed.stderr.strip()}")
-        with tarfile.open(folder / packed.stdout.split()[-1]) as archive:
-            kept.write_bytes(archive.extractfile("package/axe.min.js").read())
+        npm, folder = shutil.which("npm") or missing("needs npm, for axe-core"), tmp_path_factory.mktemp("axe")
+        ended = subprocess.run([npm, "install", "--prefix", folder, AXE], capture_output=True, text=True)
+        if ended.returncode:
+            missing(f"npm cannot get {AXE}: {ended.stderr.strip()}")
+        kept.write_bytes((folder / "node_modules" / "axe-core" / "axe.min.js").read_bytes())
     return kept.read_text(encoding="utf-8")

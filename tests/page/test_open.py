@@ -8,51 +8,46 @@ import zipfile
 import numpy as np
 import pytest
 
-from chromium import arrays_of, opened, weights
+from chromium import arrays, text, weights
 from conftest import as_input
 from mlp_np import MLP, relative_difference
 from support.checkpoint import load_checkpoint
 
 
-@pytest.fixture(scope="module")
-def page(browser, small_page):
-    with opened(browser, small_page) as page:
-        yield page
-
-
 def open_file(page, content):
-    """Drop a file with these bytes on the page; what it says."""
+    """Drop a file with these bytes, or so many zeros, on the page; what it says."""
     page.evaluate(
         """async (content) => {
-            const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0)), files = new DataTransfer();
+            const files = new DataTransfer(), zeros = typeof content === "number";
+            const bytes = zeros ? new Uint8Array(content) : Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
             files.items.add(new File([bytes], "own.npz"));
             document.getElementById("opened").textContent = "";
             dispatchEvent(new DragEvent("drop", { dataTransfer: files, cancelable: true }));
         }""",
-        base64.b64encode(content).decode(),
+        content if isinstance(content, int) else base64.b64encode(content).decode(),
     )
     page.wait_for_selector("#opened:not(:empty)")
-    return page.locator("#opened").inner_text()
+    return text(page, "#opened")
 
 
 def same(these, those):
     return all(np.array_equal(p, those[name]) for name, p in these.items())
 
 
-def saved(save=np.savez, **arrays):
-    content = io.BytesIO()
-    save(content, **{name.replace("__", "/"): array for name, array in arrays.items()})
-    return content.getvalue()
-
-
-def own(options=None, dtype=np.float32, order="C", hidden=11, **other):
+def own(options=None, dtype=np.float32, order="C", hidden=11):
     """The arrays of a checkpoint."""
     rng, shapes = np.random.default_rng(0), {"W1": (784, hidden), "b1": hidden, "W2": (hidden, 10), "b2": 10}
-    arrays = {f"params__{n}": np.array(rng.normal(0, 0.1, s), dtype, order=order) for n, s in shapes.items()}
+    arrays = {f"params/{n}": np.array(rng.normal(0, 0.1, s), dtype, order=order) for n, s in shapes.items()}
     options = {"model": "mlp", "dataset": "mnist", "hidden": hidden, "pixels": "unit", "seed": 7} | (options or {})
-    history = {"test_step": np.array([40]), "test_accuracy": np.array([0.9])}
-    arrays |= {f"history__{name}": array for name, array in history.items()}
-    return {"format": 1, "step": 40, "options": json.dumps(options), **arrays} | other
+    history = {"history/test_step": np.array([40]), "history/test_accuracy": np.array([0.9])}
+    return {"format": 1, "step": 40, "options": json.dumps(options), **arrays, **history}
+
+
+def saved(arrays=None, save=np.savez, **options):
+    """The bytes of a checkpoint with these options, and these arrays in place of its own."""
+    content = io.BytesIO()
+    save(content, **own(options) | (arrays or {}))
+    return content.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -65,94 +60,88 @@ def own(options=None, dtype=np.float32, order="C", hidden=11, **other):
     ],
 )
 def test_a_network_opened_here_is_numpys(page, mnist, dtype, order, hidden, pixels):
-    arrays = own({"pixels": pixels}, dtype, order, hidden)
     page.evaluate("lab.pick(2); lab.setLabel(8)")
-    said = open_file(page, saved(**arrays))
+    given = own({"pixels": pixels}, dtype, order, hidden)
+    said = open_file(page, saved(given))
     assert f"784-{hidden}-10, seed 7, 40 training steps, test accuracy 0.9000" in said
-    assert page.locator("#run").inner_text() in said
+    assert text(page, "#run") in said
     model = MLP(hidden, dtype=dtype)
-    model.params = {name: np.ascontiguousarray(arrays[f"params__{name}"]) for name in model.params}
+    model.params = {name: np.ascontiguousarray(given[f"params/{name}"]) for name in model.params}
     for n in range(5):
         page.evaluate("n => lab.pick(n)", n)
         x = as_input(mnist.test_images[n : n + 1], pixels, np.dtype(dtype).name)
-        logits = arrays_of(page, "{logits: lab.now.logits}", np.float64)["logits"]
+        logits = arrays(page, "({logits: lab.now.logits})")["logits"]
         assert relative_difference(logits, model.forward(x).ravel()) < (1e-6 if dtype == np.float32 else 1e-12)
     page.locator("#teach").click()
     page.locator("#undo").click()
-    assert page.locator("#f-a1 .note").inner_text().startswith(f"{hidden} unit")
+    assert text(page, "#f-a1 .note").startswith(f"{hidden} unit")
 
 
-def test_a_run_of_main_np_by_the_button_and_back(browser, small_page, checkpoint, tmp_path):
-    with opened(browser, small_page) as page:
-        before = weights(page)
-        page.set_input_files("#file", checkpoint)
-        page.locator("#opened", has_text="now shows").wait_for()
-        params = load_checkpoint(checkpoint).groups["params"]
-        assert same(weights(page), params)
-        assert not np.array_equal(before["W1"], params["W1"])  # the page's own are rounded
-        page.locator("#original").click()
-        assert same(weights(page), before)
+def test_a_run_of_main_np_by_the_button_and_back(page, checkpoint):
+    page.evaluate("document.getElementById('original').click()")  # whatever was opened here before
+    before = weights(page)
+    page.set_input_files("#file", checkpoint)
+    page.locator("#opened", has_text="now shows").wait_for()
+    params = load_checkpoint(checkpoint).groups["params"]
+    assert same(weights(page), params)
+    assert not np.array_equal(before["W1"], params["W1"])  # the page's own are rounded
+    page.locator("#original").click()
+    assert same(weights(page), before)
 
 
 def damaged(at, by=b"\xff"):
-    content = bytearray(saved(**own()))
+    content = bytearray(saved())
     at = at % len(content)
     content[at : at + len(by)] = by
     return bytes(content)
 
 
 def twice():
-    content = io.BytesIO(saved(**own()))
+    content = io.BytesIO(saved())
     with zipfile.ZipFile(content, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr("step.npy", archive.read("step.npy"))
     return content.getvalue()
 
 
-NAN = np.full(11, np.nan, np.float32)
 REFUSED = {
     "empty": (b"", "is not a checkpoint"),
     "a picture": (b"\x89PNG\r\n" + bytes(100), "is not a checkpoint"),
-    "cut": (saved(**own())[:-400], "damaged"),
+    "cut": (saved()[:-400], "damaged"),
     "a bit flipped in W1": (damaged(20_000), "damaged"),
     "a local header": (damaged(0), "is not a checkpoint"),
     "the directory's place": (damaged(-6, b"\xff\xff\xff"), "damaged"),
     "more members than there are": (damaged(-12, b"\xff\xff"), "damaged"),
     "a name that comes twice": (twice(), "damaged"),
-    "compressed": (saved(np.savez_compressed, **own()), "compressed"),
-    "other arrays": (saved(a=np.ones(3)), "is not a checkpoint"),
-    "objects": (saved(**own(options=None) | {"options": np.array([{}], object)}), "is not a checkpoint"),
-    "another format": (saved(**own(format=2)), "another format"),
-    "no JSON": (saved(**own(options=None) | {"options": "{"}), "damaged"),
-    "null": (saved(**own() | {"options": "null"}), "damaged"),
-    "a transformer": (saved(**own({"model": "vit"})), "no MLP"),
-    "letters": (saved(**own({"dataset": "kmnist"})), "MNIST"),
-    "loud pixels": (saved(**own({"pixels": "loud"})), "damaged"),
-    "no whole number of units": (saved(**own({"hidden": 1e400})), "damaged"),
-    "too many units": (saved(**own({"hidden": 5000})), "4096"),
-    "other shapes": (saved(**own({"hidden": 12})), "another network"),
-    "whole numbers": (saved(**own(params__b1=np.ones(11, np.int64))), "is not a checkpoint"),
-    "big-endian": (saved(**own(params__b1=np.ones(11, ">f4"))), "is not a checkpoint"),
-    "not finite": (saved(**own(params__b1=NAN)), "no numbers"),
-    "1e30": (saved(**own(params__W1=np.full((784, 11), 1e30, np.float32))), "too large"),
-    "70 MiB": (bytes(70 << 20), "opens up to 64"),
+    "compressed": (saved(save=np.savez_compressed), "compressed"),
+    "other arrays": (saved(save=lambda file, **own: np.savez(file, a=np.ones(3))), "is not a checkpoint"),
+    "objects": (saved({"options": np.array([{}])}), "is not a checkpoint"),
+    "another format": (saved({"format": 2}), "another format"),
+    "no JSON": (saved({"options": "{"}), "damaged"),
+    "null": (saved({"options": "null"}), "damaged"),
+    "a transformer": (saved(model="vit"), "no MLP"),
+    "letters": (saved(dataset="kmnist"), "MNIST"),
+    "loud pixels": (saved(pixels="loud"), "damaged"),
+    "no whole number of units": (saved(hidden=1e400), "damaged"),
+    "too many units": (saved(hidden=5000), "4096"),
+    "other shapes": (saved(hidden=12), "another network"),
+    "whole numbers": (saved({"params/b1": np.ones(11, np.int64)}), "is not a checkpoint"),
+    "big-endian": (saved({"params/b1": np.ones(11, ">f4")}), "is not a checkpoint"),
+    "not finite": (saved({"params/b1": np.full(11, np.nan, np.float32)}), "no numbers"),
+    "1e30": (saved({"params/W1": np.full((784, 11), 1e30, np.float32)}), "too large"),
+    "70 MiB": (70 << 20, "opens up to 64"),
 }
 
 
 def test_whatever_is_no_checkpoint_gets_a_sentence_and_changes_nothing(page):
-    open_file(page, saved(**own()))
-    before, run = weights(page), page.locator("#run").inner_text()
-    for name, (content, words) in REFUSED.items():
-        said = open_file(page, content)
-        assert said.startswith("own.npz ") and said.endswith(".") and words in said, (name, said)
-        assert page.locator("#run").inner_text() == run
-    assert same(weights(page), before)
-
-
-def test_random_damage_is_refused_or_harmless(page):
-    """100 times one byte changed: what is opened after all, because it is a date, say, has the same weights."""
-    content, rng = saved(**own()), np.random.default_rng(0)
+    """And 100 times one byte changed: what is opened after all, because it is a date, say, has the same weights."""
+    content, rng = saved(), np.random.default_rng(0)
     open_file(page, content)
-    before = weights(page)
+    before, run = weights(page), text(page, "#run")
+    for name, (refused, words) in REFUSED.items():
+        said = open_file(page, refused)
+        assert said.startswith("own.npz ") and said.endswith(".") and words in said, (name, said)
+        assert text(page, "#run") == run
+    assert same(weights(page), before)
     for at, by in rng.integers((len(content), 255), size=(100, 2)):
         said = open_file(page, content[:at] + bytes([content[at] ^ (by + 1)]) + content[at + 1 :])
         assert said.startswith("own.npz ") or same(weights(page), before)
