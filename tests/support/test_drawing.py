@@ -7,29 +7,34 @@ from test_plot import assert_legible
 from support import drawing
 
 
-def random_steps(hidden=512, size=1.0, p=None):
+def steps_of(hidden=512, size=1.0, p=None, heads=4, patches=16, blocks=3):
+    """What look.py finds in a network of these sizes, with random numbers."""
     rng = np.random.default_rng(0)
-    z1 = rng.normal(size=hidden)
-    p = rng.dirichlet(np.ones(10)) if p is None else np.asarray(p, float)
-    da1 = size * rng.normal(size=hidden)
+    p = rng.dirichlet(np.ones(10)) if p is None else p
+    z1, da1, image = rng.normal(size=hidden), size * rng.normal(size=hidden), rng.integers(256, size=(28, 28))
     dz1 = da1 * (z1 > 0)
-    image = rng.integers(256, size=(28, 28), dtype=np.uint8)
+    names = ["embedded", *(f"block {i + 1}" for i in range(blocks))]
     return {
         "image": image, "z1": z1, "a1": np.maximum(z1, 0), "logits": 100 * size * rng.normal(size=10), "p": p,
         "loss": 1.2345e-7, "dlogits": min(size, 1) * (p - np.eye(10)[3]), "da1": da1, "dz1": dz1,
-        "dW1": image.reshape(784, 1) * dz1,
+        "dW1": image.reshape(784, 1) * dz1, "dx": size * rng.normal(size=(28, 28)),
+        "attention": {name: rng.dirichlet(np.ones(patches), size=(heads, patches)) for name in names[1:]},
+        "gradients": {name: size * rng.normal(size=(patches, 8)) for name in names},
     }  # fmt: skip
+
+
+def maps_of(*widths):
+    """The same for a ResNet."""
+    rng = np.random.default_rng(0)
+    shapes = {"stem": (14, 14, widths[0])}
+    shapes |= {f"stage {i + 1}": (-(-14 // 2**i), -(-14 // 2**i), width) for i, width in enumerate(widths)}
+    maps = {name: np.maximum(rng.normal(size=shape), 0) for name, shape in shapes.items()}
+    return steps_of() | {"maps": maps, "gradients": {name: 1e-5 * rng.normal(size=s) for name, s in shapes.items()}}
 
 
 @pytest.mark.parametrize(("patches", "heads", "blocks", "size"), [(16, 4, 3, 1.0), (196, 1, 1, 0.0), (4, 16, 9, 0.0)])
 def test_both_passes_of_a_vit(patches, heads, blocks, size):
-    rng = np.random.default_rng(0)
-    names = [f"block {i + 1}" for i in range(blocks)]
-    steps = random_steps() | {
-        "attention": {name: rng.dirichlet(np.ones(patches), size=(heads, patches)) for name in names},
-        "gradients": {name: size * rng.normal(size=(patches, 8)) for name in ["embedded", *names]},
-        "dx": size * rng.normal(size=(28, 28)),
-    }
+    steps = steps_of(patches=patches, heads=heads, blocks=blocks, size=size)
     title = "ViT 64 × 3, 4 heads, patch 7"
     assert_legible(drawing.attention(steps, f"{title}: attention to a 3, held-out image 9999", 3, patches - 1))
     assert_legible(drawing.patch_gradients(steps, f"{title}, backward: a 3, held-out image 9999", 3))
@@ -46,7 +51,7 @@ def test_both_passes_of_a_vit(patches, heads, blocks, size):
     ],
 )
 def test_both_passes_of_an_mlp(hidden, size, p):
-    steps = random_steps(hidden, size, p)
+    steps = steps_of(hidden, size, p)
     assert_legible(drawing.forward_pass(steps, "784-512-10, forward: a 3, held-out image 9999", 3))
     assert_legible(drawing.backward_pass(steps, "784-512-10, backward: a 3, held-out image 9999", 3))
 
@@ -54,16 +59,11 @@ def test_both_passes_of_an_mlp(hidden, size, p):
 @pytest.mark.parametrize("widths", [(4,), (16, 32, 64)])
 def test_both_passes_of_a_resnet(widths):
     """The channels that are most active, and the gradients that return to these."""
-    rng = np.random.default_rng(0)
-    shapes = {"stem": (14, 14, widths[0])}
-    shapes |= {f"stage {i + 1}": (-(-14 // 2**i), -(-14 // 2**i), width) for i, width in enumerate(widths)}
-    maps = {name: np.maximum(rng.normal(size=shape), 0) for name, shape in shapes.items()}
-    gradients = {name: 1e-5 * rng.normal(size=shape) for name, shape in shapes.items()}
-    steps = random_steps() | {"maps": maps, "gradients": gradients}
-    active = {name: np.argsort(-array.sum(axis=(0, 1)))[:8] for name, array in maps.items()}
+    steps = maps_of(*widths)
+    active = {name: np.argsort(-array.sum(axis=(0, 1)))[:8] for name, array in steps["maps"].items()}
     for figure, arrays, names in [
-        (drawing.feature_maps(steps, "ResNet, forward: a 3", 3), maps, [*maps]),
-        (drawing.feature_gradients(steps, "R", 3), gradients, [*maps][::-1]),
+        (drawing.feature_maps(steps, "ResNet, forward: a 3", 3), steps["maps"], [*active]),
+        (drawing.feature_gradients(steps, "R", 3), steps["gradients"], [*active][::-1]),
     ]:
         assert_legible(figure)
         drawn = [axes for axes in figure.axes if axes.images and axes.get_xlabel().isdigit()]
@@ -79,12 +79,16 @@ def test_zero_is_white_and_the_signs_are_blue_and_red():
     assert blue[2] > blue[0] and red[0] > red[2]
 
 
-@pytest.mark.parametrize("n", [1, 9, 64])
-def test_weights(n):
-    images = np.random.default_rng(0).normal(size=(n, 28, 28))
-    figure = drawing.weights(images, [f"for {i % 10}" for i in range(n)], "784-512-10: W1", "a note\nof two lines")
-    assert_legible(figure)
-    assert len([axes for axes in figure.axes if axes.images]) == n
+def test_pictures_of_any_number_of_images():
+    rng = np.random.default_rng(0)
+    for n in (1, 9, 64):
+        labels = [f"for {i % 10}" for i in range(n)]
+        assert_legible(drawing.weights(rng.normal(size=(n, 28, 28)), labels, "784-512-10: W1", "a note\nof two lines"))
+    for n in (0, 1, 24):
+        words = [1] * n, [7] * n, [0.99999] * n, f"its {n} most confident mistakes of {n}"
+        assert_legible(drawing.mistakes(np.zeros((n, 28, 28), np.uint8), *words))
+    for shape in ((320, 200), (1, 320), (320, 1)):
+        assert_legible(drawing.prediction(np.full(shape, 99.0), np.zeros((28, 28), np.uint8), np.eye(10)[4]))
 
 
 @pytest.mark.parametrize("perfect", [True, False])
@@ -96,26 +100,3 @@ def test_confusion(perfect):
     shade = figure.axes[0].images[0].get_array()
     assert (np.diag(shade) > 0).all()
     assert (shade[~np.eye(10, dtype=bool)] < 0).all() == (not perfect)
-
-
-@pytest.mark.parametrize("n", [0, 1, 24])
-def test_mistakes(n):
-    images = np.zeros((n, 28, 28), np.uint8)
-    assert_legible(drawing.mistakes(images, [1] * n, [7] * n, [0.99999] * n, f"its {n} most confident mistakes of {n}"))
-
-
-@pytest.mark.parametrize("shape", [(320, 200), (1, 320), (320, 1)])
-def test_prediction(shape):
-    figure = drawing.prediction(np.full(shape, 99.0), np.zeros((28, 28), np.uint8), np.eye(10)[4])
-    assert_legible(figure)
-    assert [axes.images[0].get_array().shape for axes in figure.axes[:2]] == [shape, (28, 28)]
-
-
-def test_the_users_matplotlibrc_changes_nothing(program, tmp_path):
-    """TeX that is not installed, a font that nobody has: the picture is the same, without a word."""
-    (tmp_path / "matplotlibrc").write_text("text.usetex: True\nfont.family: Nobody Has This\naxes.facecolor: black\n")
-    for folder, env in (("plain", {}), ("styled", {"MATPLOTLIBRC": str(tmp_path / "matplotlibrc")})):
-        result = program("main_np.py", "--steps", 2, "--hidden", 4, "--out", tmp_path / folder, env=env)
-        assert (result.returncode, result.stderr) == (0, "")
-    plain, styled = (tmp_path / folder / "accuracy_plot_np.png" for folder in ("plain", "styled"))
-    assert plain.read_bytes() == styled.read_bytes()
