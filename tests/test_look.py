@@ -20,7 +20,7 @@ from vit_np import ViT
 KINDS = ("forward", "backward", "weights", "confusion", "mistakes")
 TRAINED = {
     "np": "--hidden 30 --steps 60 --hold-out 60",
-    "resnet_np": "--model resnet --widths 3,9 --blocks 2 --steps 20",
+    "resnet_np": "--model resnet --widths 3,9 --blocks 2 --steps 20 --pixels unit",
     "vit_np": "--model vit --width 6 --blocks 2 --heads 2 --steps 20",
 }
 
