@@ -57,7 +57,7 @@ def images_of(figure):
 
 def test_the_numbers_of_the_mlp_are_drawn(mnist):
     model, image = MLP(hidden=20, dtype=np.float64), mnist.test_images[3]
-    figures = look.draw_mlp(model, options_of(model="mlp", hidden=20), image, 5, "a 5", None)
+    figures = look.draw_inside(model, options_of(model="mlp", hidden=20), image, 5, "a 5")
 
     x = as_input(image[np.newaxis]).reshape(1, 784)
     W1, b1, W2, b2 = model.params.values()
@@ -147,7 +147,7 @@ def test_the_attention_that_is_drawn(vit, mnist):
     (model, options), image = vit, mnist.test_images[0]
     ink = image.reshape(4, 7, 4, 7).sum(axis=(1, 3)).ravel()
     for chosen, patch in ((None, ink.argmax()), (4, 4)):
-        figure = look.draw_vit(model, options, image, 3, "a 3", chosen)["attention"]
+        figure = look.draw_inside(model, options, image, 3, "a 3", chosen)["attention"]
         drawn = [np.asarray(a.images[0].get_array()).ravel() for a in figure.axes if len(a.images) == 2]
         blocks = [model.layers[f"blocks.{i}"].layers["attention"].weights[0] for i in range(2)]
         np.testing.assert_array_equal(drawn, [of_head[patch] for of_block in blocks for of_head in of_block])

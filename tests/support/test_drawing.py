@@ -16,7 +16,7 @@ def steps_of(hidden=512, size=1.0, p=None, heads=4, patches=16, blocks=3):
     names = ["embedded", *(f"block {i + 1}" for i in range(blocks))]
     return {
         "image": image, "z1": z1, "a1": np.maximum(z1, 0), "logits": 100 * size * rng.normal(size=10), "p": p,
-        "loss": 1.2345e-7, "dlogits": min(size, 1) * (p - np.eye(10)[3]), "da1": da1, "dz1": dz1,
+        "loss": 1.2345e-7, "patch": patches - 1, "dlogits": min(size, 1) * (p - np.eye(10)[3]), "da1": da1, "dz1": dz1,
         "dW1": image.reshape(784, 1) * dz1, "dx": size * rng.normal(size=(28, 28)),
         "attention": {name: rng.dirichlet(np.ones(patches), size=(heads, patches)) for name in names[1:]},
         "gradients": {name: size * rng.normal(size=(patches, 8)) for name in names},
@@ -36,7 +36,7 @@ def maps_of(*widths):
 def test_both_passes_of_a_vit(patches, heads, blocks, size):
     steps = steps_of(patches=patches, heads=heads, blocks=blocks, size=size)
     title = "ViT 64 × 3, 4 heads, patch 7"
-    assert_legible(drawing.attention(steps, f"{title}: attention to a 3, held-out image 9999", 3, patches - 1))
+    assert_legible(drawing.attention(steps, f"{title}: attention to a 3, held-out image 9999", 3))
     assert_legible(drawing.patch_gradients(steps, f"{title}, backward: a 3, held-out image 9999", 3))
 
 
