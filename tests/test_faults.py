@@ -103,11 +103,10 @@ def tree(folder="."):
 @pytest.fixture(scope="module")
 def good(do, mnist, tmp_path_factory):
     """A folder with a checkpoint after the first of two epochs, its history, and a picture of a digit."""
-    folder = tmp_path_factory.mktemp("good")
-    succeeds(do(f"main_np {RUN} --stop-after 1 --out", folder / "out"))
-    (folder / "out" / "checkpoint_np.npz").rename(folder / "w.npz")
-    (folder / "out" / "history_np.json").rename(folder / "h.json")
-    shutil.rmtree(folder / "out")
+    folder, out = tmp_path_factory.mktemp("good"), tmp_path_factory.mktemp("out")
+    succeeds(do(f"main_np {RUN} --stop-after 1 --out", out))
+    shutil.copy(out / "checkpoint_np.npz", folder / "w.npz")
+    shutil.copy(out / "history_np.json", folder / "h.json")
     (folder / "h.png").symlink_to("h.json")
     Image.fromarray(255 - mnist.test_images[0]).resize((280, 280)).save(folder / "digit.png")
     return folder
@@ -505,8 +504,7 @@ def test_checkpoints_made_by_hand(go_on, kind):
 
 
 EDGES = f"""
-    --hidden 8 --seed {2**63}                             | a seed is kept to the last bit
-    --hidden 8 --seed {2**64 - 1}                         | likewise
+    --hidden 8 --seed {2**64 - 1}                         | a seed is kept to the last bit
     --model resnet --batch-size 1 --widths 2,2,2,2        | there is something to normalise in one image ...
     --model resnet --batch-size 2 --widths 2,2,2,2,2      | ... until one position is left
     --hidden 32 --batch-size 60 --schedule constant --lr 1e5 | a loss that grows can be drawn

@@ -5,15 +5,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from test_plot import assert_legible
 
 import data
 import look
 import main_np
 import predict
-from conftest import as_input
+from conftest import as_input, rows
 from mlp_np import MLP, numerical_gradient, relative_difference, softmax_cross_entropy
-from networks import NETWORKS
+from networks import NETWORKS, make, parse_options
 from resnet_np import ResNet
+from support import drawing
 from support.errors import UserError
 from vit_np import ViT
 
@@ -137,6 +139,21 @@ def test_the_gradients_that_return_to_the_feature_maps(blocks, mnist):
         assert (steps["maps"][place] == model.layers[layer].y[0]).all()
 
 
+def test_the_channels_that_are_drawn(mnist):
+    """Those that are most active, and the gradients that return to these."""
+    options = options_of(model="resnet", widths=(4, 16), blocks=1)
+    model = ResNet(widths=(4, 16), dtype=np.float64)
+    model.training = False
+    steps = look.resnet_passes(model, options, mnist.test_images[0], 3)
+    figures = look.draw_inside(model, options, mnist.test_images[0], 3, "a 3")
+    for kind, arrays, order in (("forward", "maps", 1), ("backward", "gradients", -1)):
+        drawn = [axes for axes in figures[kind].axes if axes.images and axes.get_xlabel().isdigit()]
+        active = {place: np.argsort(-array.sum(axis=(0, 1)))[:8] for place, array in steps["maps"].items()}
+        for axes, (place, channel) in zip(drawn, ((p, c) for p in [*active][::order] for c in active[p]), strict=True):
+            assert axes.get_xlabel() == str(channel)
+            assert (axes.images[0].get_array() == steps[arrays][place][..., channel]).all()
+
+
 def test_the_gradients_that_return_to_the_patches(vit, mnist):
     image, layers = mnist.test_images[0], {"embedded": "positions", "block 1": "blocks.0", "block 2": "blocks.1"}
     assert_gradients(vit[0], data.as_input(image[np.newaxis], vit[1]), 3, look.vit_passes(*vit, image, 3), layers)
@@ -191,6 +208,60 @@ def test_the_confusion_matrix_and_the_mistakes(name, tiny, small):
     first, i = figures["mistakes"].axes[0], wrong[0]
     assert (first.images[0].get_array() == images[i]).all()
     assert first.get_title() == f"{labels[i]} read as {said[i]}: {confidence[i]:.3f}"
+
+
+# --- Whatever the network, every text is legible --------------------------------------------------------------------
+
+EXTREMES = """
+    --hidden 512                                                  | 1    | 3 | its numbers have many digits
+    --hidden 512                                                  | 30   | 3 | quite wrong
+    --hidden 512                                                  | 30   | - | quite right: hardly any gradient
+    --hidden 512                                                  | 0    | 3 | none at all
+    --hidden 7                                                    | 1e-6 | 3 | hardly any numbers
+    --hidden 1                                                    | 1    | 3 | one unit
+    --model resnet --widths 4                                     | 1    | 3 | one stage
+    --model resnet                                                | 1    | 3 | three
+    --model vit                                                   | 1    | 3 | as usual
+    --model vit --width 16 --heads 16 --blocks 9 --patch 14       | 1    | 3 | many heads and blocks
+    --model vit --heads 1 --blocks 1 --patch 2                    | 0    | 3 | many patches, and no gradient
+"""
+
+
+@pytest.mark.parametrize(("words", "size", "digit", "why"), [*rows(EXTREMES)])
+def test_every_text_is_legible(words, size, digit, why, mnist):
+    options = parse_options("np", *words.split(), "--dtype", "float64", "--hold-out", "1")
+    model, image = make("np", options), mnist.test_images[0]
+    for array in model.params.values():
+        array *= float(size)
+    model.training = False
+    y = int(digit) if digit != "-" else int(model.forward(data.as_input(image[np.newaxis], options)).argmax())
+    for figure in look.draw_inside(model, options, image, y, f"a {y}, held-out image 9999").values():
+        assert_legible(figure)
+
+
+@pytest.mark.parametrize("perfect", [True, False])
+def test_confusion(perfect):
+    counts = np.diag(np.full(10, 1000)) if perfect else np.full((10, 10), 1234)
+    figure = drawing.confusion(counts, "784-512-10 reads 10,000 of 10,000 test images right")
+    assert_legible(figure)
+    assert len(figure.axes[0].texts) == np.count_nonzero(counts)
+    shade = figure.axes[0].images[0].get_array()
+    assert (np.diag(shade) > 0).all()
+    assert (shade[~np.eye(10, dtype=bool)] < 0).all() == (not perfect)
+
+
+def test_pictures_of_any_shape_and_number():
+    for n in (0, 1, 24):
+        words = [1] * n, [7] * n, [0.99999] * n, f"its {n} most confident mistakes of {n}"
+        assert_legible(drawing.mistakes(np.zeros((n, 28, 28), np.uint8), *words))
+    for shape in ((320, 200), (1, 320), (320, 1)):
+        assert_legible(drawing.prediction(np.full(shape, 99.0), np.zeros((28, 28), np.uint8), np.eye(10)[4]))
+
+
+def test_zero_is_white_and_the_signs_are_blue_and_red():
+    red, white, blue = drawing.SIGNED([0.0, 0.5, 1.0])
+    assert white[:3] == pytest.approx(1, abs=0.01)
+    assert blue[2] > blue[0] and red[0] > red[2]
 
 
 # --- The command ---------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from hypothesis import strategies as st
-from PIL import Image, ImageOps, features
+from PIL import Image, features
 
 from conftest import ROOT, damaged, fuzz
 from pictures import drawn, encoded, photograph, written
@@ -53,14 +53,12 @@ def same_pictures():
     png = {
         "negative": 255 - DRAWN,
         "frame of paper": np.pad(DRAWN, ((300, 10), (20, 250)), constant_values=235),
-        "large": image.resize((1200, 1600)),
         "specks": specks,
         "shadow": (DRAWN * (1 - 0.6 / (1 + np.exp((200 - x) / 9)))).astype(np.uint8),
         "shade": (DRAWN * (1 - 0.5 * (x / 300) * (y / 400))).astype(np.uint8),
         "palette": image.convert("P"),
         "1 bit": image.convert("1", dither=Image.Dither.NONE),
         "16 bits": DRAWN.astype(np.uint16) * 256 + 7,
-        "rgb": image.convert("RGB"),
         "black on nothing": np.stack([nothing, nothing, nothing, opacity], axis=2),
         "white on nothing": np.stack([nothing + 255] * 3 + [opacity], axis=2),
         "card": np.stack([DRAWN] * 3 + [card], axis=2),
@@ -68,7 +66,6 @@ def same_pictures():
     files = {name: encoded(picture, "PNG") for name, picture in png.items()} | {
         "transparent grey": encoded(image, "PNG", transparency=235),
         "jpeg": encoded(image, quality=60),
-        "progressive jpeg": encoded(image.convert("RGB"), progressive=True),
         "cmyk jpeg": encoded(image.convert("CMYK")),
         "gif": encoded(image, "GIF"),
         "bmp": encoded(image.convert("RGB"), "BMP"),
@@ -79,7 +76,6 @@ def same_pictures():
     for orientation, back in enumerate(turns, start=2):
         held, exif = image.transpose(Image.Transpose[back]), Image.Exif()
         exif[0x0112] = orientation
-        assert (np.asarray(ImageOps.exif_transpose(Image.open(encoded(held, "PNG", exif=exif)))) == DRAWN).all()
         files |= {f"{kind} held the way {orientation}": encoded(held, kind, exif=exif) for kind in ("PNG", "JPEG")}
     return files
 
