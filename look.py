@@ -25,22 +25,14 @@ WRONG = 24  # mistakes to draw
 @np.errstate(over="raise", invalid="raise")  # one line if the weights are too large to compute with
 def main(argv=None):
     parser = Parser(description=(__doc__ or "").split("\n")[0], allow_abbrev=False)
-    parser.add_argument("picture", nargs="?", help="a picture of one digit, as for predict.py; needs --label")
-    whole = integer(0, 9999)
-    parser.add_argument("--label", metavar="D", type=integer(0, 9), help="the digit in your picture")
-    parser.add_argument(
-        "--test", metavar="N", type=whole, help="or: test image N (default: 247, a 4 that looks like a 2)"
-    )
+    add = parser.add_argument
+    add("picture", nargs="?", help="a picture of one digit, as for predict.py; needs --label")
+    add("--label", metavar="D", type=integer(0, 9), help="the digit in your picture")
+    add("--test", metavar="N", type=integer(0, 9999), help="or: test image N (default: 247, a 4 that looks like a 2)")
     add_weights(parser)
-    parser.add_argument(
-        "--patch",
-        metavar="N",
-        type=integer(0, 195),
-        help="vit: the patch whose attention to draw, counted row by row from 0 (default: the one with the most ink)",
-    )
-    parser.add_argument(
-        "--out", metavar="DIR", default="learning_curves", help="the folder for the pictures (default: %(default)s)"
-    )
+    which = "vit: the patch whose attention to draw, counted row by row from 0 (default: the one with the most ink)"
+    add("--patch", metavar="N", type=integer(0, 195), help=which)
+    add("--out", metavar="DIR", default="learning_curves", help="the folder for the pictures (default: %(default)s)")
     arguments = parser.parse_args(argv)
     if arguments.picture and (arguments.label is None or arguments.test is not None):
         parser.error("a picture of your own needs --label (the digit in it) and takes no --test")
@@ -52,26 +44,22 @@ def main(argv=None):
     if arguments.patch is not None and arguments.patch >= count:
         parser.error(f"--patch {arguments.patch}: " + (f"there are {count}, from 0" if count else "only a ViT has any"))
     out = open_folder(arguments.out)
-    dataset = data.load(options.dataset, options.hold_out)
+    dataset, tested = data.load(options.dataset, options.hold_out), test_set_name(options)
     if arguments.picture:
-        (_, image), y = read_digit(arguments.picture), arguments.label
-        what = "your picture"
+        (_, image), y, what = read_digit(arguments.picture), arguments.label, "your picture"
     else:
         n = 247 if arguments.test is None else arguments.test
         if n >= len(dataset.test_images):
-            parser.error(f"--test {n}: there are {len(dataset.test_images)} {test_set_name(options)} images, from 0")
-        image, y = dataset.test_images[n], int(dataset.test_labels[n])
-        what = f"{test_set_name(options)} image {n}"
+            parser.error(f"--test {n}: there are {len(dataset.test_images)} {tested} images, from 0")
+        image, y, what = dataset.test_images[n], int(dataset.test_labels[n]), f"{tested} image {n}"
 
-    name = Path(checkpoint.path).stem.removeprefix("checkpoint_")
+    name, digit = Path(checkpoint.path).stem.removeprefix("checkpoint_"), f"an {y}" if y == 8 else f"a {y}"
     figures = draw_test(model, options, dataset)
     if options.model in INSIDE:
-        draw_passes, draw_weights = INSIDE[options.model]
-        passes = draw_passes(model, options, image, y, f"{with_article(y)}, {what}", arguments.patch)
-        figures = {**passes, "weights": draw_weights(model, options), **figures}
+        figures = draw_inside(model, options, image, y, f"{digit}, {what}", arguments.patch) | figures
     for kind, figure in figures.items():
         drawing.save(figure, out / f"{kind}_{name}.png")
-    print(f"{options.network.title(options)} of {checkpoint.path}: {what}, {with_article(y)}")
+    print(f"{options.network.title(options)} of {checkpoint.path}: {what}, {digit}")
     print(f"see {out}: {', '.join(f'{kind}_{name}.png' for kind in figures)}")
 
 
@@ -95,14 +83,6 @@ def mlp_passes(model, options, image, y):
     return steps | {name: getattr(model, name)[0] for name in ("z1", "a1", "da1", "dz1")} | {"dW1": grads["W1"]}
 
 
-def draw_mlp(model, options, image, y, what, patch):
-    steps, network = mlp_passes(model, options, image, y), options.network.title(options)
-    return {
-        "forward": drawing.forward_pass(steps, f"{network}, forward: {what}", y),
-        "backward": drawing.backward_pass(steps, f"{network}, backward: {what}", y),
-    }
-
-
 def resnet_passes(model, options, image, y):
     """The same for a ResNet: the output of the stem and of each stage, and the gradient that returns to it.
 
@@ -118,57 +98,31 @@ def resnet_passes(model, options, image, y):
     }
 
 
-def draw_resnet(model, options, image, y, what, patch):
-    steps, network = resnet_passes(model, options, image, y), options.network.title(options)
-    return {
-        "forward": drawing.feature_maps(steps, f"{network}, forward: {what}", y),
-        "backward": drawing.feature_gradients(steps, f"{network}, backward: {what}", y),
-    }
-
-
 def vit_passes(model, options, image, y):
     """The same for a ViT: every block's attention, and the gradient that returns to what stands between the layers.
 
     Also {"attention": {"block 1": (h, T, T), ...}, "gradients": {"embedded": (T, C), "block 1": (T, C), ...},
-    "dx": (28, 28)}.
+    "dx": (28, 28), "patch": the number of the one with the most ink}.
     """
     steps, _ = both_passes(model, options, image, y)
+    ink = Patches(options.patch).forward(image[np.newaxis].astype(int))[0].sum(axis=1)
     blocks = {f"block {i + 1}": f"blocks.{i}" for i in range(options.blocks)}
     returned = {"embedded": "positions"} | blocks
     return steps | {
         "attention": {block: model.layers[layer].layers["attention"].weights[0] for block, layer in blocks.items()},
         "gradients": {place: model.gradients[layer][0] for place, layer in returned.items()},
         "dx": model.gradients["x"][0],
+        "patch": int(ink.argmax()),
     }
-
-
-def draw_vit(model, options, image, y, what, patch):
-    """patch: the one whose attention to draw, or None for that with the most ink."""
-    steps, network = vit_passes(model, options, image, y), options.network.title(options)
-    patch = most_ink(image, options.patch) if patch is None else patch
-    return {
-        "attention": drawing.attention(steps, f"{network}: attention to {what}", y, patch),
-        "backward": drawing.patch_gradients(steps, f"{network}, backward: {what}", y),
-    }
-
-
-def most_ink(image, size):
-    """The number of the patch with the most ink."""
-    return int(Patches(size).forward(image[np.newaxis].astype(int))[0].sum(axis=1).argmax())
-
-
-def with_article(y):
-    """A digit with its article."""
-    return f"an {y}" if y == 8 else f"a {y}"
 
 
 # --- The first layer, and all images --------------------------------------------------------------------------------
 
 
 def mlp_weights(model, options):
-    """The figure of the units that matter most."""
+    """The figure of the units that matter most: those with the largest outgoing weights, the largest first."""
     W1, W2 = model.params["W1"], model.params["W2"]
-    most = loudest(W2)
+    most = np.argsort(-np.linalg.norm(W2, axis=1), kind="stable")[:MOST]
     return drawing.weights(
         W1.T[most].reshape(-1, 28, 28),
         [f"for {digit}" for digit in W2[most].argmax(axis=1)],
@@ -194,11 +148,6 @@ def draw_kernels(kernels, options, note):
     shown = kernels[:MOST]
     title = f"{options.network.title(options)}: the first layer's weights"
     return drawing.weights(shown, range(len(shown)), title, note)
-
-
-def loudest(W2):
-    """The units with the largest outgoing weights (H, 10), at most MOST, the largest first."""
-    return np.argsort(-np.linalg.norm(W2, axis=1), kind="stable")[:MOST]
 
 
 def draw_test(model, options, dataset):
@@ -234,8 +183,23 @@ def worst(p, labels):
     return wrong[np.argsort(-p[wrong].max(axis=1), kind="stable")][:WRONG]
 
 
-# What to draw of the inside of a network: of one image's two passes, and of the first layer's weights.
-INSIDE = {"mlp": (draw_mlp, mlp_weights), "resnet": (draw_resnet, resnet_weights), "vit": (draw_vit, vit_weights)}
+# What to draw of the inside of a network: one image's two passes, and the first layer's weights.
+INSIDE = {
+    "mlp": (mlp_passes, {"forward": drawing.forward_pass, "backward": drawing.backward_pass}, mlp_weights),
+    "resnet": (resnet_passes, {"forward": drawing.feature_maps, "backward": drawing.feature_gradients}, resnet_weights),
+    "vit": (vit_passes, {"attention": drawing.attention, "backward": drawing.patch_gradients}, vit_weights),
+}
+TITLES = {"forward": "{}, forward: {}", "backward": "{}, backward: {}", "attention": "{}: attention to {}"}
+
+
+def draw_inside(model, options, image, y, what, patch=None):
+    """The figures of one image and of the weights. patch: whose attention to draw, or None for that with most ink."""
+    passes, pictures, draw_weights = INSIDE[options.model]
+    steps, network = passes(model, options, image, y), options.network.title(options)
+    if patch is not None:
+        steps["patch"] = patch
+    figures = {kind: draw(steps, TITLES[kind].format(network, what), y) for kind, draw in pictures.items()}
+    return figures | {"weights": draw_weights(model, options)}
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from support import program
-from support.drawing import INK, TEST, TRAIN, logarithmic, new_axes, save, style_axes
+from support.drawing import INK, TEST, TRAIN, aside, logarithmic, new_axes, save, style_axes
 from support.errors import UserError
 from support.files import open_folder, spare
 from support.history import load_history
@@ -61,15 +61,7 @@ def curves(axes, train, test_step, test, tested, label):
     axes.set_xlim(-0.02 * len(train), 1.12 * len(train) + 1)  # room for the last number
     if test:
         axes.plot(test_step, test, "o-", color=TEST, linewidth=2, markersize=6, label=f"{tested}, after each epoch")
-        axes.annotate(
-            label.format(test[-1]),
-            (test_step[-1], test[-1]),
-            (8, 0),
-            textcoords="offset points",
-            va="center",
-            color=TEST,
-            fontweight="bold",
-        )
+        aside(axes, label.format(test[-1]), (test_step[-1], test[-1]), 8, color=TEST, fontweight="bold")
 
 
 def smooth(values, most=10_000):

@@ -47,9 +47,8 @@ def main(argv=None):
 
 def add_weights(parser):
     """The option --weights, shared with look.py."""
-    parser.add_argument(
-        "--weights", metavar="FILE", help=f"the checkpoint of a network (default: the newest in {FOLDER})"
-    )
+    what = f"the checkpoint of a network (default: the newest in {FOLDER})"
+    parser.add_argument("--weights", metavar="FILE", help=what)
 
 
 def load_network(path=None):

@@ -40,11 +40,8 @@ def affine_points(n, rng, turn, scale, slant, move):
     """
     angle = np.deg2rad(rng.uniform(-turn, turn, n))
     high, wide = 1 + rng.uniform(-scale, scale, (2, n))
-    cos, sin = np.cos(angle), np.sin(angle)
-    matrix = np.array(
-        [[cos * high, -sin * wide + rng.uniform(-slant, slant, n)], [sin * high, cos * wide]]
-    )  # (2, 2, n)
-    centre = 13.5
+    cos, sin, centre = np.cos(angle), np.sin(angle), 13.5
+    matrix = np.array([[cos * high, rng.uniform(-slant, slant, n) - sin * wide], [sin * high, cos * wide]])  # (2, 2, n)
     grid = np.indices((28, 28), np.float32).reshape(2, -1) - centre  # (2, 784)
     where = matrix.transpose(2, 0, 1).astype(np.float32) @ grid  # (n, 2, 784)
     where += (rng.uniform(-move, move, (n, 2, 1)) + centre).astype(np.float32)

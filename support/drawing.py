@@ -150,11 +150,8 @@ def backward_pass(steps, title, y):
 
     most = np.argsort(-np.abs(steps["dz1"]), kind="stable")[:shown]
     head(below, f"and to the weights: the {shown} most affected units")
-    limit = largest(steps["dW1"][:, most])
-    images = places(below, 1, shown, shown)
-    for axes, unit in zip(images, most, strict=True):
-        drawn = signed(picture_axes(axes, f"unit {unit}"), steps["dW1"][:, unit].reshape(28, 28), limit)
-    scale(below, drawn, images, limit)
+    for axes, unit in zip(show_signed(below, 1, shown, steps["dW1"].T[most].reshape(-1, 28, 28)), most, strict=True):
+        axes.set_title(f"unit {unit}", color=INK, fontsize=9)
     below.supxlabel("dW1 = x.T @ dz1\n" + MEANING.replace("\n", "; "), color=INK, fontsize=10, family=MONO)
     return figure
 
@@ -191,13 +188,13 @@ def feature_gradients(steps, title, y):
     return figure
 
 
-def attention(steps, title, y, patch, shown=8):
+def attention(steps, title, y, shown=8):
     """What one patch looks at, in every block and head of a ViT, over the digit; and the logits.
 
-    steps: {"image": (28, 28), "attention": {"block 1": (h, T, T), ...}, "logits": (10,), "p": (10,), "loss"}.
-    patch: its number among the T. Of more than `shown` heads the first are drawn.
+    steps: {"image": (28, 28), "attention": {"block 1": (h, T, T), ...}, "patch", "logits": (10,), "p": (10,), "loss"}.
+    "patch" is its number among the T. Of more than `shown` heads the first are drawn.
     """
-    blocks = steps["attention"]
+    blocks, patch = steps["attention"], steps["patch"]
     heads, patches, _ = next(iter(blocks.values())).shape
     side, columns = math.isqrt(patches), min(heads, shown)
     cell = 7.2 / max(columns, 4)
@@ -268,25 +265,16 @@ def rows_of_channels(figure, arrays, maps, label, shown=8):
         height, width, channels = array.shape
         most = np.argsort(-maps[name].sum(axis=(0, 1)), kind="stable")[:shown]
         head(part, label.format(name, height, width, len(most), channels))
-        limit = largest(array[..., most])
-        row = places(part, 1, shown, len(most))
-        for axes, channel in zip(row, most, strict=False):
-            drawn = signed(picture_axes(axes), array[..., channel], limit)
-            axes.set_xlabel(f"{channel}", color=INK, fontsize=9)
-        scale(part, drawn, row, limit)
+        for axes, channel in zip(show_signed(part, 1, shown, np.moveaxis(array[..., most], 2, 0)), most, strict=False):
+            axes.set_xlabel(channel, color=INK, fontsize=9)
 
 
 def weights(images, labels, title, note):
     """First-layer weights as images: (n, h, w), with a label under each."""
-    columns = 8
-    rows = math.ceil(len(images) / columns)
+    rows = math.ceil(len(images) / 8)
     figure = new_figure(8, 0.95 * rows + 1.2, title)
-    grid = places(figure, rows, columns, len(images))
-    limit = largest(images)
-    for axes, image, label in zip(grid, images, labels, strict=False):
-        drawn = signed(picture_axes(axes), image, limit)
+    for axes, label in zip(show_signed(figure, rows, 8, images, min(0.7, 2.4 / rows)), labels, strict=False):
         axes.set_xlabel(label, color=INK, fontsize=9, labelpad=2)
-    scale(figure, drawn, grid, limit, min(0.7, 2.4 / rows))
     figure.supxlabel(note, color=INK, fontsize=10)
     return figure
 
@@ -302,9 +290,8 @@ def confusion(counts, title):
     for true, said in np.argwhere(counts):
         axes.text(said, true, f"{counts[true, said]:,}", ha="center", va="center", color=INK, fontsize=11,
                   fontweight="bold" if true == said else "normal")  # fmt: skip
-    axes.set_xlabel("what the network says", color=INK, fontsize=11)
-    axes.set_ylabel("the true digit", color=INK, fontsize=11)
-    for axis in (axes.xaxis, axes.yaxis):
+    for axis, name in ((axes.xaxis, "what the network says"), (axes.yaxis, "the true digit")):
+        axis.set_label_text(name, color=INK, fontsize=11)
         axis.set_ticks(range(10))
         axis.set_ticks(np.arange(0.5, 9), minor=True)
     axes.grid(which="minor", color=GRID, linewidth=0.8)
@@ -315,11 +302,9 @@ def confusion(counts, title):
 
 def mistakes(images, true, said, p, title):
     """Misread images (n, 28, 28), with the true digits, the answers and their probabilities."""
-    columns = 6
-    rows = max(1, math.ceil(len(images) / columns))
+    rows = max(1, math.ceil(len(images) / 6))
     figure = new_figure(8, 1.6 * rows + 0.7, title)
-    grid = places(figure, rows, columns, len(images))
-    for axes, image, *caption in zip(grid, images, true, said, p, strict=False):
+    for axes, image, *caption in zip(places(figure, rows, 6, len(images)), images, true, said, p, strict=False):
         picture_axes(axes, "{} read as {}: {:.3f}".format(*caption)).imshow(image, cmap="gray_r", vmin=0, vmax=255)
     return figure
 
@@ -363,6 +348,14 @@ def signed(axes, array, limit):
     return axes.imshow(array, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
 
 
+def show_signed(figure, rows, columns, images, shrink=0.7):
+    """Numbers as colours in pictures (n, h, w), row by row, on one scale. Returns their axes."""
+    grid, limit = places(figure, rows, columns, len(images)), largest(images)
+    drawn = [signed(picture_axes(axes), image, limit) for axes, image in zip(grid, images, strict=False)]
+    scale(figure, drawn[0], grid, limit, shrink)
+    return grid
+
+
 def units(axes, values, limit, title, formula, off=None):
     """A number for each hidden unit (H,) as a cell of a square, row by row; grey where `off` is true."""
     drawn = signed(picture_axes(axes, title, formula), square(values), limit)
@@ -394,16 +387,20 @@ def bars(axes, values, title, formula, label, y=None):
     room = (high - low or 1) * 0.09 * max(len(label.format(value)) for value in values)  # for the numbers
     axes.set_xlim(low - room * (low < 0), high + room)
     for digit, value in enumerate(values):
-        axes.annotate(label.format(value), (value, digit), (-3 if value < 0 else 3, 0), textcoords="offset points",
-                      ha="right" if value < 0 else "left", va="center", color=INK, fontsize=9)  # fmt: skip
+        aside(axes, label.format(value), (value, digit), -3 if value < 0 else 3, color=INK, fontsize=9)
     picture_axes(axes, title, formula)
-    axes.set_yticks(range(10))
+    axes.set(yticks=range(10), ylim=(9.6, -0.6))
     axes.tick_params(colors=INK, length=0, labelsize=10)
-    axes.set_ylim(9.6, -0.6)
     axes.axvline(0, color=INK, linewidth=0.8)
-    for digit, name in enumerate(axes.get_yticklabels()):
-        name.set_fontweight("bold" if digit == y else "normal")
+    if y is not None:
+        axes.get_yticklabels()[y].set_fontweight("bold")
     axes.spines[:].set_visible(False)
+
+
+def aside(axes, text, at, points, **style):
+    """Text beside a point, so many points to the right of it, or to the left if there are less than 0."""
+    style |= {"textcoords": "offset points", "ha": "left" if points > 0 else "right", "va": "center"}
+    axes.annotate(text, at, (points, 0), **style)
 
 
 def largest(array):

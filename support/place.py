@@ -24,11 +24,10 @@ class Place:
         self.rank = from_environment("RANK", 0, below=self.size)
         if self.size > 1:  # all that the processes need to find each other
             from_environment("MASTER_PORT", 29500, low=1, below=2**16)
-            for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
-                if not os.environ.get(name):
-                    raise UserError(
-                        f"the environment has a WORLD_SIZE but no {name}: unset WORLD_SIZE, or use torchrun"
-                    )
+            missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if not os.environ.get(name)]
+            if missing:
+                words = f"the environment has a WORLD_SIZE but no {missing[0]}"
+                raise UserError(f"{words}: unset WORLD_SIZE, or use torchrun")
         check_shares(options, self.size)
         self.first = self.rank == 0
         self.device = choose_device(options.device, options.dtype, alone=self.size == 1)

@@ -5,29 +5,41 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from test_plot import assert_legible
 
 import data
 import look
 import main_np
 import predict
-from conftest import ROOT, as_input, assert_one_line
+from conftest import as_input, rows
 from mlp_np import MLP, numerical_gradient, relative_difference, softmax_cross_entropy
-from networks import NETWORKS
+from networks import NETWORKS, make, parse_options
 from resnet_np import ResNet
+from support import drawing
 from support.errors import UserError
 from vit_np import ViT
 
 KINDS = ("forward", "backward", "weights", "confusion", "mistakes")
+TRAINED = {
+    "np": "--hidden 30 --steps 60 --hold-out 60",
+    "resnet_np": "--model resnet --widths 3,9 --blocks 2 --steps 20 --pixels unit",
+    "vit_np": "--model vit --width 6 --blocks 2 --heads 2 --steps 20",
+}
+
+
+@pytest.fixture(autouse=True)
+def few(small, monkeypatch):
+    monkeypatch.setattr(data, "load", lambda *_: small)
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
+def tiny(small, tmp_path_factory):
     """A folder with the weights of a tiny network of each kind."""
     out = tmp_path_factory.mktemp("tiny")
-    main_np.main(["--hidden", "30", "--steps", "60", "--out", str(out)])
-    main_np.main(["--model", "resnet", "--widths", "3,9", "--blocks", "2", "--steps", "20", "--out", str(out)])
-    vit = ["--model", "vit", "--width", "6", "--blocks", "2", "--heads", "2", "--steps", "20"]
-    main_np.main([*vit, "--out", str(out)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "load", lambda *_: small)
+        for words in TRAINED.values():
+            main_np.main([*words.split(), "--out", str(out)])
     return out
 
 
@@ -39,9 +51,15 @@ def options_of(**more):
 # --- The numbers ---------------------------------------------------------------------------------------------------
 
 
-def test_the_passes_of_the_mlp_are_those_of_mlp_np(mnist):
+def images_of(figure):
+    """Every array that is drawn as colours, by the formula or title at its axes; those of one place together."""
+    names = ((axes.get_xlabel().split(" ")[0] or axes.get_title(), axes) for axes in figure.axes)
+    return {name: [np.asarray(image.get_array()) for image in axes.images] for name, axes in names if axes.images}
+
+
+def test_the_numbers_of_the_mlp_are_drawn(mnist):
     model, image = MLP(hidden=20, dtype=np.float64), mnist.test_images[3]
-    steps = look.mlp_passes(model, options_of(model="mlp"), image, 5)
+    figures = look.draw_inside(model, options_of(model="mlp", hidden=20), image, 5, "a 5")
 
     x = as_input(image[np.newaxis]).reshape(1, 784)
     W1, b1, W2, b2 = model.params.values()
@@ -49,209 +67,221 @@ def test_the_passes_of_the_mlp_are_those_of_mlp_np(mnist):
     logits = np.maximum(z1, 0) @ W2 + b2
     p = np.exp(logits) / np.exp(logits).sum()
     dlogits = p - np.eye(10)[5]
-    dz1 = dlogits @ W2.T * (z1 > 0)
-    by_hand = {"z1": z1, "a1": np.maximum(z1, 0), "logits": logits, "p": p, "dlogits": dlogits, "dz1": dz1}
-    for name, array in by_hand.items():
-        assert steps[name] == pytest.approx(array[0], rel=1e-9, abs=1e-12), name
-    assert steps["da1"] == pytest.approx((dlogits @ W2.T)[0])
-    assert steps["dW1"] == pytest.approx(x.T @ dz1)
-    assert steps["loss"] == pytest.approx(-np.log(p[0, 5]))
+    da1 = dlogits @ W2.T
+    dz1 = da1 * (z1 > 0)
 
-
-def images_of(figure):
-    """Every array that is drawn as colours, by the formula, title or note at its axes."""
-    return [
-        (axes.get_title(), axes.get_xlabel(), [np.asarray(image.get_array()) for image in axes.images])
-        for axes in figure.axes
-        if axes.images
-    ]
-
-
-def test_the_numbers_of_the_mlp_are_drawn(mnist):
-    model, image = MLP(hidden=20, dtype=np.float64), mnist.test_images[3]
-    options = options_of(model="mlp", hidden=20)
-    figures = look.draw_mlp(model, options, image, 5, "a 5", None)
-    steps = look.mlp_passes(model, options, image, 5)
-
-    (_, _, [x]), (_, z_formula, [z1]), (_, a_formula, [a1, off]) = images_of(figures["forward"])
-    assert (x == image).all()
-    assert z_formula == "z1 = x W1 + b1"
-    assert a_formula.startswith("a1 = max(z1, 0)")
-    assert z1.shape == (4, 5)
-    assert (z1.ravel() == steps["z1"]).all()
-    assert (a1.ravel() == steps["a1"]).all()
-    assert (np.isfinite(off).ravel() == (steps["z1"] <= 0)).all()
-    logits, p = figures["forward"].axes[3:5]
-    assert [bar.get_width() for bar in logits.patches] == pytest.approx(steps["logits"])
-    assert [bar.get_width() for bar in p.patches] == pytest.approx(steps["p"])
-
-    (_, da_formula, [da1]), (_, dz_formula, [dz1, off]), *dW1 = images_of(figures["backward"])
-    assert da_formula == "da1 = dlogits @ W2.T"
-    assert dz_formula.startswith("dz1 = da1 * (z1 > 0)")
-    assert (da1.ravel() == steps["da1"]).all()
-    assert (dz1.ravel() == steps["dz1"]).all()
-    assert (np.isfinite(off).ravel() == (steps["z1"] <= 0)).all()
-    assert [bar.get_width() for bar in figures["backward"].axes[0].patches] == pytest.approx(steps["dlogits"])
-    assert len(dW1) == 8
-    affected = np.sort(np.abs(steps["dz1"]))[::-1]
-    for rank, (title, _, [drawn]) in enumerate(dW1):
-        unit = int(title.removeprefix("unit "))
-        assert abs(steps["dz1"][unit]) == affected[rank]
-        assert (drawn.ravel() == steps["dW1"][:, unit]).all()
-
-
-@pytest.mark.parametrize("blocks", [1, 2])
-def test_the_gradients_that_return_to_the_feature_maps(blocks, mnist):
-    """Against central differences of the loss, from each stage on, in the network as it is for testing."""
-    model = ResNet(widths=(2, 3), blocks=blocks, dtype=np.float64)
-    rng = np.random.default_rng(0)
-    for name, array in model.statistics.items():  # as if trained
-        array[...] = rng.uniform(0.5, 2, array.shape) if name.endswith("var") else rng.normal(size=array.shape)
-    model.training = False
-    image, y = mnist.test_images[0], 3
-    options = options_of(model="resnet", widths=(2, 3), blocks=blocks)
-    expected = model.forward(data.as_input(image[np.newaxis], options))[0]
-    steps = look.resnet_passes(model, options, image, y)
-    assert steps["logits"] == pytest.approx(expected)
-    assert list(steps["maps"]) == list(steps["gradients"]) == ["stem", "stage 1", "stage 2"]
-    assert [a.shape for a in steps["maps"].values()] == [(14, 14, 2), (14, 14, 2), (7, 7, 3)]
-
-    _, *all_blocks, mean, linear = model.layers.values()
-    for stage, (name, start) in enumerate(steps["maps"].items()):
-        start = start[np.newaxis].copy()
-
-        def loss(start=start, rest=all_blocks[stage * blocks :]):
-            a = start
-            for block in rest:
-                a = block.forward(a)
-            return softmax_cross_entropy(linear.forward(mean.forward(a)), np.array([y]))[0]
-
-        assert loss() == pytest.approx(steps["loss"])
-        by_hand = steps["gradients"][name]
-        assert np.abs(by_hand).max() > 0
-        numerical = numerical_gradient(loss, start, h=1e-6)[0]
-        # Where a ReLU stands closer to 0 than h, the difference is of two slopes: there may be a few.
-        close = np.abs(by_hand - numerical) < 1e-5 * np.abs(by_hand).max()
-        assert close.mean() > 0.99
-        assert relative_difference(by_hand[close], numerical[close]) < 1e-5
+    forward, backward = images_of(figures["forward"]), images_of(figures["backward"])
+    assert (forward["x"][0] == image).all()
+    for drawn, name, array in [
+        (forward, "z1", z1), (forward, "a1", np.maximum(z1, 0)), (backward, "da1", da1), (backward, "dz1", dz1),
+    ]:  # fmt: skip
+        assert drawn[name][0] == pytest.approx(array.reshape(4, 5), rel=1e-9, abs=1e-12), name
+    for _, off in (forward["a1"], backward["dz1"]):
+        assert (np.isfinite(off) == (z1.reshape(4, 5) <= 0)).all()
+    bars = [figures["forward"].axes[3], figures["forward"].axes[4], figures["backward"].axes[0]]
+    for axes, array in zip(bars, (logits, p, dlogits), strict=True):
+        assert [bar.get_width() for bar in axes.patches] == pytest.approx(array[0])
+    assert f"loss = -log p[5] = {-np.log(p[0, 5]):.3g}" in bars[1].get_xlabel()
+    most = np.argsort(-np.abs(dz1[0]))[:8]
+    assert [name for name in backward if name.startswith("unit")] == [f"unit {unit}" for unit in most]
+    for unit in most:
+        assert backward[f"unit {unit}"][0].ravel() == pytest.approx((x.T @ dz1)[:, unit])
 
 
 VIT = {"model": "vit", "width": 6, "blocks": 2, "heads": 3, "patch": 7}
 
 
 @pytest.fixture
-def vit(mnist):
-    """A ViT whose numbers are not 0 or 1 as at first, and what look.py finds in it: (model, options, image, steps)."""
-    model, image = ViT(6, 2, 3, 7, dtype=np.float64), mnist.test_images[0]
+def vit():
+    """A ViT whose numbers are not 0 or 1 as at first, and its options."""
+    model = ViT(6, 2, 3, 7, dtype=np.float64)
     for array in model.params.values():
         array += np.random.default_rng(0).normal(0, 0.3, array.shape)
-    options = options_of(**VIT)
     model.training = False
-    return model, options, image, look.vit_passes(model, options, image, 3)
+    return model, options_of(**VIT)
 
 
-def test_the_gradients_that_return_to_the_patches(vit):
-    """Against central differences of the loss, from after each block on, and from the pixels on."""
-    model, options, image, steps = vit
-    x = data.as_input(image[np.newaxis], options)
+def assert_gradients(model, x, y, steps, layers, agree=1.0):
+    """Against central differences of the loss, from the output of each of the layers on. agree: how many do."""
+    forward = [*model.layers.values()]
     assert steps["logits"] == pytest.approx(model.forward(x)[0])
-    assert list(steps["gradients"]) == ["embedded", "block 1", "block 2"]
-    patches, embed, positions, *rest = model.layers.values()
-    a = positions.forward(embed.forward(patches.forward(x)))
-    for i, by_hand in enumerate(steps["gradients"].values()):
+    assert steps["gradients"].keys() == layers.keys()
+    returned = {layers[place]: by_hand for place, by_hand in steps["gradients"].items()} | {"x": steps.get("dx")}
+    for i, name in enumerate(["x", *model.layers][:-2]):
 
-        def loss(start=a, rest=rest[i:]):
+        def loss(start=x, rest=forward[i:]):
             for layer in rest:
                 start = layer.forward(start)
-            return softmax_cross_entropy(start, np.array([3]))[0]
+            return softmax_cross_entropy(start, np.array([y]))[0]
 
         assert loss() == pytest.approx(steps["loss"])
-        assert relative_difference(by_hand, numerical_gradient(loss, a)[0]) < 1e-5
-        a = rest[i].forward(a)
-    numerical = numerical_gradient(lambda: softmax_cross_entropy(model.forward(x), np.array([3]))[0], x)[0]
-    assert relative_difference(steps["dx"], numerical) < 1e-5
+        if returned.get(name) is not None:
+            by_hand, numerical = returned[name], numerical_gradient(loss, x, h=1e-6)[0]
+            close = np.abs(by_hand - numerical) < 1e-5 * np.abs(by_hand).max()
+            assert close.mean() >= agree and relative_difference(by_hand[close], numerical[close]) < 1e-5
+        x = forward[i].forward(x).copy()
 
 
-def test_the_attention_that_is_drawn(vit):
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_the_gradients_that_return_to_the_feature_maps(blocks, mnist):
+    model = ResNet(widths=(2, 3), blocks=blocks, dtype=np.float64)
+    rng = np.random.default_rng(0)
+    for name, array in model.statistics.items():  # as if trained
+        array[...] = rng.uniform(0.5, 2, array.shape) if name.endswith("var") else rng.normal(size=array.shape)
+    model.training = False
+    image, options = mnist.test_images[0], options_of(model="resnet", widths=(2, 3), blocks=blocks)
+    steps = look.resnet_passes(model, options, image, 3)
+    assert [a.shape for a in steps["maps"].values()] == [(14, 14, 2), (14, 14, 2), (7, 7, 3)]
+    layers = {"stem": "stem", "stage 1": f"blocks.{blocks - 1}", "stage 2": f"blocks.{2 * blocks - 1}"}
+    # Where a ReLU stands closer to 0 than h, the difference is of two slopes: there may be a few.
+    assert_gradients(model, data.as_input(image[np.newaxis], options), 3, steps, layers, agree=0.99)
+    for place, layer in layers.items():
+        assert (steps["maps"][place] == model.layers[layer].y[0]).all()
+
+
+def test_the_channels_that_are_drawn(mnist):
+    """Those that are most active, and the gradients that return to these."""
+    options = options_of(model="resnet", widths=(4, 16), blocks=1)
+    model = ResNet(widths=(4, 16), dtype=np.float64)
+    model.training = False
+    steps = look.resnet_passes(model, options, mnist.test_images[0], 3)
+    figures = look.draw_inside(model, options, mnist.test_images[0], 3, "a 3")
+    for kind, arrays, order in (("forward", "maps", 1), ("backward", "gradients", -1)):
+        drawn = [axes for axes in figures[kind].axes if axes.images and axes.get_xlabel().isdigit()]
+        active = {place: np.argsort(-array.sum(axis=(0, 1)))[:8] for place, array in steps["maps"].items()}
+        for axes, (place, channel) in zip(drawn, ((p, c) for p in [*active][::order] for c in active[p]), strict=True):
+            assert axes.get_xlabel() == str(channel)
+            assert (axes.images[0].get_array() == steps[arrays][place][..., channel]).all()
+
+
+def test_the_gradients_that_return_to_the_patches(vit, mnist):
+    image, layers = mnist.test_images[0], {"embedded": "positions", "block 1": "blocks.0", "block 2": "blocks.1"}
+    assert_gradients(vit[0], data.as_input(image[np.newaxis], vit[1]), 3, look.vit_passes(*vit, image, 3), layers)
+
+
+def test_the_attention_that_is_drawn(vit, mnist):
     """That of the patch which is framed, in every block and head; or of the one with the most ink."""
-    model, options, image, steps = vit
-    weights = [block.layers["attention"].weights[0] for block in (model.layers["blocks.0"], model.layers["blocks.1"])]
+    (model, options), image = vit, mnist.test_images[0]
     ink = image.reshape(4, 7, 4, 7).sum(axis=(1, 3)).ravel()
     for chosen, patch in ((None, ink.argmax()), (4, 4)):
-        figure = look.draw_vit(model, options, image, 3, "a 3", chosen)["attention"]
-        drawn = [np.asarray(a.images[0].get_array()) for a in figure.axes if len(a.images) == 2]
-        expected = [of_head[patch].reshape(4, 4) for of_block in weights for of_head in of_block]
-        assert len(drawn) == 2 * 3
-        assert all((mine == theirs).all() for mine, theirs in zip(drawn, expected, strict=True))
-        frame = figure.axes[0].patches[0]
-        assert frame.get_xy() == (7 * (patch % 4), 7 * (patch // 4))
-    for name, attention in steps["attention"].items():
-        assert attention.sum(axis=-1) == pytest.approx(np.ones((3, 16))), name
+        figure = look.draw_inside(model, options, image, 3, "a 3", chosen)["attention"]
+        drawn = [np.asarray(a.images[0].get_array()).ravel() for a in figure.axes if len(a.images) == 2]
+        blocks = [model.layers[f"blocks.{i}"].layers["attention"].weights[0] for i in range(2)]
+        np.testing.assert_array_equal(drawn, [of_head[patch] for of_block in blocks for of_head in of_block])
+        assert figure.axes[0].patches[0].get_xy() == (7 * (patch % 4), 7 * (patch // 4))
 
 
-def test_the_weights_of_a_vit_are_those_of_its_embedding(vit):
-    model, options, *_ = vit
-    drawn = [axes.images[0].get_array() for axes in look.vit_weights(model, options).axes if axes.images]
-    assert len(drawn) == 6
-    assert all((of.ravel() == model.params["embed.W"][:, i]).all() for i, of in enumerate(drawn))
-
-
-def test_the_confusion_matrix_and_the_mistakes(tiny, mnist):
-    for name in ("np", "resnet_np"):
-        model, options, checkpoint = predict.load_network(tiny / f"checkpoint_{name}.npz")
-        p = look.probabilities(model, options, mnist)
-        counts = look.confusion_matrix(p, mnist.test_labels)
-        assert counts.sum() == 10_000
-        assert (counts.sum(axis=1) == np.bincount(mnist.test_labels)).all()
-        with np.load(checkpoint.path) as npz:
-            assert np.trace(counts) / 10_000 == npz["history/test_accuracy"][-1]
-
-        wrong = look.worst(p, mnist.test_labels)
-        assert len(wrong) == look.WRONG
-        said, confidence = p[wrong].argmax(axis=1), p[wrong].max(axis=1)
-        assert (said != mnist.test_labels[wrong]).all()
-        assert (np.diff(confidence) <= 0).all()
-        others = np.setdiff1d(np.flatnonzero(p.argmax(axis=1) != mnist.test_labels), wrong)
-        assert p[others].max(axis=1).max() <= confidence[-1]
-
-        figures = look.draw_test(model, options, mnist)
-        numbers = [int(text.get_text().replace(",", "")) for text in figures["confusion"].axes[0].texts]
-        assert sum(numbers) == 10_000
-        first = figures["mistakes"].axes[0]
-        assert (first.images[0].get_array() == mnist.test_images[wrong[0]]).all()
-        assert first.get_title() == f"{mnist.test_labels[wrong[0]]} read as {said[0]}: {confidence[0]:.3f}"
-
-
-def test_a_perfect_network_has_no_mistakes(mnist):
-    p = np.eye(10)[mnist.test_labels]
-    assert len(look.worst(p, mnist.test_labels)) == 0
-    assert np.trace(look.confusion_matrix(p, mnist.test_labels)) == 10_000
-
-
-def test_the_weights_drawn_are_those_of_the_loudest_units():
+def test_the_weights_that_are_drawn(vit):
+    """Of an MLP those of the loudest units; of a ViT those of its embedding."""
+    drawn = images_of_weights(look.vit_weights(*vit))
+    np.testing.assert_array_equal([of for _, of in drawn], vit[0].params["embed.W"].T)
     model = MLP(hidden=100)
-    figure = look.mlp_weights(model, options_of(model="mlp", hidden=100))
-    drawn = [axes for axes in figure.axes if axes.images]
-    assert len(drawn) == 64
-    norms = np.linalg.norm(model.params["W2"], axis=1)
-    for axes, unit in zip(drawn, np.argsort(-norms), strict=False):
-        assert (axes.images[0].get_array().ravel() == model.params["W1"][:, unit]).all()
-        assert axes.get_xlabel() == f"for {model.params['W2'][unit].argmax()}"
+    W1, W2 = model.params["W1"], model.params["W2"]
+    loudest = np.argsort(-np.linalg.norm(W2, axis=1))[:64]
+    drawn = images_of_weights(look.mlp_weights(model, options_of(model="mlp", hidden=100)))
+    np.testing.assert_array_equal([of for _, of in drawn], W1.T[loudest])
+    assert [label for label, _ in drawn] == [f"for {digit}" for digit in W2[loudest].argmax(axis=1)]
+
+
+def images_of_weights(figure):
+    return [(axes.get_xlabel(), axes.images[0].get_array().ravel()) for axes in figure.axes if axes.images]
+
+
+@pytest.mark.parametrize("name", ["np", "resnet_np"])
+def test_the_confusion_matrix_and_the_mistakes(name, tiny, small):
+    model, options, checkpoint = predict.load_network(tiny / f"checkpoint_{name}.npz")
+    images, labels = small.test_images, small.test_labels
+    p = look.probabilities(model, options, small)
+    counts = look.confusion_matrix(p, labels)
+    assert (counts.sum(axis=1) == np.bincount(labels)).all()
+    assert np.trace(counts) / len(labels) == checkpoint.history.test_accuracy[-1]
+
+    wrong = look.worst(p, labels)
+    said, confidence = p.argmax(axis=1), p.max(axis=1)
+    assert len(wrong) == look.WRONG and (said[wrong] != labels[wrong]).all()
+    assert (np.diff(confidence[wrong]) <= 0).all()
+    others = np.setdiff1d(np.flatnonzero(said != labels), wrong)
+    assert confidence[others].max() <= confidence[wrong[-1]]
+
+    figures = look.draw_test(model, options, small)
+    assert sum(int(text.get_text()) for text in figures["confusion"].axes[0].texts) == len(labels)
+    first, i = figures["mistakes"].axes[0], wrong[0]
+    assert (first.images[0].get_array() == images[i]).all()
+    assert first.get_title() == f"{labels[i]} read as {said[i]}: {confidence[i]:.3f}"
+
+
+# --- Whatever the network, every text is legible --------------------------------------------------------------------
+
+EXTREMES = """
+    --hidden 512                                                  | 1    | 3 | its numbers have many digits
+    --hidden 512                                                  | 30   | 3 | quite wrong
+    --hidden 512                                                  | 30   | - | quite right: hardly any gradient
+    --hidden 512                                                  | 0    | 3 | none at all
+    --hidden 7                                                    | 1e-6 | 3 | hardly any numbers
+    --hidden 1                                                    | 1    | 3 | one unit
+    --model resnet --widths 4                                     | 1    | 3 | one stage
+    --model resnet                                                | 1    | 3 | three
+    --model vit                                                   | 1    | 3 | as usual
+    --model vit --width 16 --heads 16 --blocks 9 --patch 14       | 1    | 3 | many heads and blocks
+    --model vit --heads 1 --blocks 1 --patch 2                    | 0    | 3 | many patches, and no gradient
+"""
+
+
+@pytest.mark.parametrize(("words", "size", "digit", "why"), [*rows(EXTREMES)])
+def test_every_text_is_legible(words, size, digit, why, mnist):
+    options = parse_options("np", *words.split(), "--dtype", "float64", "--hold-out", "1")
+    model, image = make("np", options), mnist.test_images[0]
+    for array in model.params.values():
+        array *= float(size)
+    model.training = False
+    y = int(digit) if digit != "-" else int(model.forward(data.as_input(image[np.newaxis], options)).argmax())
+    for figure in look.draw_inside(model, options, image, y, f"a {y}, held-out image 9999").values():
+        assert_legible(figure)
+
+
+@pytest.mark.parametrize("perfect", [True, False])
+def test_confusion(perfect):
+    counts = np.diag(np.full(10, 1000)) if perfect else np.full((10, 10), 1234)
+    figure = drawing.confusion(counts, "784-512-10 reads 10,000 of 10,000 test images right")
+    assert_legible(figure)
+    assert len(figure.axes[0].texts) == np.count_nonzero(counts)
+    shade = figure.axes[0].images[0].get_array()
+    assert (np.diag(shade) > 0).all()
+    assert (shade[~np.eye(10, dtype=bool)] < 0).all() == (not perfect)
+
+
+def test_pictures_of_any_shape_and_number():
+    for n in (0, 1, 24):
+        words = [1] * n, [7] * n, [0.99999] * n, f"its {n} most confident mistakes of {n}"
+        assert_legible(drawing.mistakes(np.zeros((n, 28, 28), np.uint8), *words))
+    for shape in ((320, 200), (1, 320), (320, 1)):
+        assert_legible(drawing.prediction(np.full(shape, 99.0), np.zeros((28, 28), np.uint8), np.eye(10)[4]))
+
+
+def test_zero_is_white_and_the_signs_are_blue_and_red():
+    red, white, blue = drawing.SIGNED([0.0, 0.5, 1.0])
+    assert white[:3] == pytest.approx(1, abs=0.01)
+    assert blue[2] > blue[0] and red[0] > red[2]
 
 
 # --- The command ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["np", "resnet_np", "vit_np"])
-def test_the_command_draws_everything(name, tiny, tmp_path, capsys):
-    assert look.main(["--weights", str(tiny / f"checkpoint_{name}.npz"), "--out", str(tmp_path), "--test", "7"]) is None
-    said = capsys.readouterr().out
-    assert "test image 7, a 9" in said
-    for kind in KINDS if name != "vit_np" else ("attention", *KINDS[1:]):
-        assert f"{kind}_{name}.png" in said
-        with Image.open(tmp_path / f"{kind}_{name}.png") as image:
+@pytest.mark.parametrize("name", TRAINED)
+def test_the_command_draws_everything(name, tiny, tmp_path, capsys, mnist):
+    """Of a picture of your own, or of a test image."""
+    words, said, out = ["--test", "7"], "test image 7, a 9", tmp_path / "out"
+    if name == "np":
+        Image.fromarray(255 - mnist.test_images[1]).resize((280, 280)).save(tmp_path / "2.png")
+        words, said = [str(tmp_path / "2.png"), "--label", "2"], "your picture, a 2"
+    assert look.main([*words, "--weights", str(tiny / f"checkpoint_{name}.npz"), "--out", str(out)]) is None
+    printed = capsys.readouterr().out
+    assert said in printed
+    files = {f"{kind}_{name}.png" for kind in (KINDS if name != "vit_np" else ("attention", *KINDS[1:]))}
+    assert {path.name for path in out.iterdir()} == files and all(file in printed for file in files)
+    for file in files:
+        with Image.open(out / file) as image:
             assert image.width == 1200
-    assert len(list(tmp_path.iterdir())) == len(KINDS)
 
 
 def test_a_network_that_nothing_is_said_about_has_its_answers_drawn(tiny, tmp_path, monkeypatch):
@@ -260,61 +290,21 @@ def test_a_network_that_nothing_is_said_about_has_its_answers_drawn(tiny, tmp_pa
     assert {path.name for path in tmp_path.iterdir()} == {"confusion_vit_np.png", "mistakes_vit_np.png"}
 
 
-def test_a_picture_of_your_own(tiny, tmp_path, program, mnist):
-    Image.fromarray(255 - mnist.test_images[1]).resize((280, 280)).save(tmp_path / "2.png")
-    result = program(
-        "look.py", tmp_path / "2.png", "--label", 2, "--weights", tiny / "checkpoint_np.npz", "--out", tmp_path,
-        env={"PYTHONPATH": str(ROOT / "tests" / "no_torch"), "PYTHONWARNINGS": "error,ignore::DeprecationWarning"},
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    assert result.stderr == ""
-    assert "your picture, a 2" in result.stdout
-    assert all((tmp_path / f"{kind}_np.png").exists() for kind in KINDS)
-
-
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("words", "said"),
     [
-        (["--test", "10000"], "10000 is not in the range 0 to 9999"),
-        (["--test", "-1"], "-1 is not in the range"),
-        (["photo.png"], "needs --label"),
-        (["photo.png", "--label", "10"], "10 is not in the range 0 to 9"),
-        (["photo.png", "--label", "1", "--test", "3"], "no --test"),
-        (["photo.png", "--label", "1"], "cannot read photo.png: No such file"),
-        (["--label", "1"], "--label is for a picture of your own"),
-        (["--patch", "3"], "--patch 3: only a ViT has any"),
-        (["--patch", "16", "--weights", "vit"], "--patch 16: there are 16, from 0"),
+        ("--test 10000", "10000 is not in the range 0 to 9999"),
+        ("photo.png", "needs --label"),
+        ("photo.png --label 10", "10 is not in the range 0 to 9"),
+        ("photo.png --label 1 --test 3", "no --test"),
+        ("--label 1", "--label is for a picture of your own"),
+        ("--patch 3", "--patch 3: only a ViT has any"),
+        ("--patch 16", "--patch 16: there are 16, from 0"),
+        ("--test 300", "--test 300: there are 300 held-out images, from 0"),
     ],
 )
-def test_errors(arguments, words, tiny, tmp_path):
-    with pytest.raises(UserError, match=words):
-        name = "vit_np" if arguments[-1] == "vit" else "np"
-        arguments = [word for word in arguments if word not in ("--weights", "vit")]
-        look.main([*arguments, "--weights", str(tiny / f"checkpoint_{name}.npz"), "--out", str(tmp_path)])
+def test_errors(words, said, tiny, tmp_path):
+    name = "vit_np" if "16" in words else "np"
+    with pytest.raises(UserError, match=said):
+        look.main([*words.split(), "--weights", str(tiny / f"checkpoint_{name}.npz"), "--out", str(tmp_path)])
     assert not list(tmp_path.iterdir())
-
-
-def test_held_out_images_are_counted(tmp_path):
-    main_np.main(["--hidden", "4", "--steps", "3", "--hold-out", "100", "--out", str(tmp_path)])
-    weights = str(tmp_path / "checkpoint_np.npz")
-    with pytest.raises(UserError, match="--test 100: there are 100 held-out images, from 0"):
-        look.main(["--test", "100", "--weights", weights, "--out", str(tmp_path)])
-
-
-def test_without_a_trained_network_it_says_what_to_run(program, tmp_path):
-    result = program("look.py", cwd=tmp_path)
-    assert_one_line(result, "look.py: no trained network in learning_curves: run `python main_np.py` first")
-
-
-@pytest.mark.parametrize("name", ["np", pytest.param("resnet_np", marks=pytest.mark.slow)])
-def test_weights_that_are_too_large_to_compute_with_are_one_line(tiny, tmp_path, program, name):
-    """Finite, so that they are read, but not their products; predict.py says the same."""
-    with np.load(tiny / f"checkpoint_{name}.npz", allow_pickle=False) as npz:
-        arrays = {n: a * np.float32(1e38) if n.startswith("params/") and a.ndim > 1 else a for n, a in npz.items()}
-    weights = tmp_path / f"checkpoint_{name}.npz"
-    np.savez(weights, **{n: np.nan_to_num(a) if a.dtype.kind == "f" else a for n, a in arrays.items()})
-    picture = Image.new("L", (40, 40), 255)
-    picture.paste(0, (18, 5, 22, 35))
-    picture.save(tmp_path / "digit.png")
-    for argv in (("look.py", "--out", tmp_path / "out"), ("predict.py", tmp_path / "digit.png")):
-        assert_one_line(program(*argv, "--weights", weights), "numbers overflow")

@@ -11,7 +11,6 @@ from matplotlib.text import Text
 from PIL import Image
 
 import plot
-from conftest import assert_one_line
 from networks import parse_options
 from support.drawing import save
 from support.errors import UserError
@@ -108,11 +107,8 @@ def test_runs_are_called_by_what_they_differ_in(tmp_path):
     paths = plot.histories(str(tmp_path / "*"))
     runs = [load_history(path) for path in paths]
     names = plot.labels(paths, [options for options, _ in runs])
-    assert names == [
-        "batch size 128, hidden 512, NumPy",
-        "batch size 128, hidden 512, PyTorch",
-        "batch size 6000, hidden 16, NumPy",
-    ]
+    same = "batch size 128, hidden 512"
+    assert names == [f"{same}, NumPy", f"{same}, PyTorch", "batch size 6000, hidden 16, NumPy"]
     assert plot.labels(paths[:1] * 2, [runs[0][0]] * 2) == [str(paths[0])] * 2
     figure = plot.comparison(dict(zip(names, runs, strict=True)))
     held_out = plot.comparison({"_$x^": (runs[0][0] | {"hold_out": 10_000}, runs[0][1])})
@@ -126,30 +122,24 @@ def test_runs_are_called_by_what_they_differ_in(tmp_path):
     assert legend == [f" {names[0]}: 0.9700", f" {names[1]}: 0.9700", f" {names[2]}"]  # the last has no test yet
 
 
-def test_the_command(tmp_path, program):
+def test_the_command(tmp_path):
     path = write(tmp_path / "run" / "history_np.json", history(150))
     plot.main([str(path), str(tmp_path / "run"), "--out", str(tmp_path / "new" / "c.png")])
     with Image.open(tmp_path / "new" / "c.png") as image:
         assert image.width == 1200
-    assert_one_line(program("plot.py", tmp_path / "nowhere"), "cannot read", "nowhere")
-    before = path.read_bytes()
-    for argv, words in [([tmp_path], r"there is no history_\*.json in"), ([], "RUN"), ([path, "--out", path], ".png")]:
+    for argv, words in [([tmp_path], r"there is no history_\*.json in"), ([path, "--out", path], ".png")]:
         with pytest.raises(UserError, match=words):
             plot.main([str(word) for word in argv])
-    assert path.read_bytes() == before
 
 
 def test_a_damaged_history_is_one_line(tmp_path):
     path = write(tmp_path / "history_np.json", history(150))
     whole = json.loads(path.read_text())
-    contents = [b"", b"[]", b"[" * 100_000, b"\xff"]
     for change in [
         {"train_loss": [float("nan")] * 150}, {"train_loss": ["low"] * 150}, {"train_loss": []},
         {"train_accuracy": [2] * 150}, {"test_step": [1e9]}, {"test_loss": {}}, {"options": []},
         *({"options": {"batch_size": size, "hold_out": 0}} for size in (0, 1e9, "128")),
     ]:  # fmt: skip
-        contents.append(json.dumps(whole | change).encode())
-    for content in contents:
-        path.write_bytes(content)
+        path.write_text(json.dumps(whole | change))
         with pytest.raises(UserError, match="not the history of a run, or is damaged"):
             load_history(path)

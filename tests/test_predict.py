@@ -80,9 +80,7 @@ def test_the_command(trained, program, tmp_path):
     assert first == f"784-128-10 of {trained}"
     assert last == "digit: 4"
     p = [float(re.fullmatch(rf"{digit}  ([01]\.\d{{4}})( #+)?", row)[1]) for digit, row in enumerate(rows)]
-    assert len(p) == 10
-    assert sum(p) == pytest.approx(1, abs=1e-3)
-    assert np.argmax(p) == 4
+    assert (len(p), sum(p), np.argmax(p)) == (10, pytest.approx(1, abs=1e-3), 4)
     assert rows[4].count("#") == round(40 * p[4])
     with Image.open(tmp_path / "shown.png") as shown:
         assert shown.size == (1200, 510)
@@ -99,17 +97,6 @@ def test_the_default_weights_are_those_of_the_newest_run(tmp_path, monkeypatch, 
     assert predict.load_network()[1].hidden == 9
     os.utime(other, (2**31, 2**31))
     assert predict.load_network()[1].hidden == 8
-
-
-def test_a_resnet_predicts_as_in_testing(tmp_path, monkeypatch, small):
-    monkeypatch.setattr(data, "load", lambda *_: small)
-    main_np.main(["--model", "resnet", "--widths", "2,3", "--steps", "5", "--pixels", "unit", "--out", str(tmp_path)])
-    model, options, checkpoint = predict.load_network(tmp_path / "checkpoint_resnet_np.npz")
-    np.testing.assert_equal(model.statistics, checkpoint.groups["statistics"])
-    x = [data.as_input(image[np.newaxis], options) for image in small.test_images[:2]]
-    alone, together = model.forward(x[0])[0], model.forward(np.concatenate(x))[0]
-    assert alone == pytest.approx(together, rel=1e-5)  # no statistics of the batch
-    assert x[0].max() == 1
 
 
 def test_the_probabilities():

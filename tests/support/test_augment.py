@@ -26,16 +26,12 @@ def test_shift_moves_by_whole_pixels_up_to_two():
 def test_bending_is_smooth_as_strong_as_it_says_and_nothing_where_nothing_changes(mnist):
     """Displacements of deviation 1 at every pixel, alike at neighbours, and unlike ten pixels away."""
     images, none = mnist.train_images[:50], {"turn": 0, "scale": 0, "slant": 0, "move": 0}
-    assert (augment.affine(images, stream(0), **none) == images).all()
     assert (augment.elastic(images, stream(0), bend=0, **none) == images).all()
-
     noise = np.random.default_rng(0).standard_normal((20_000, len(augment.BUMPS)), dtype=np.float32)
     field = (noise @ augment.BUMPS).reshape(-1, 28, 28)
     assert field.std(axis=0) == pytest.approx(np.ones((28, 28)), abs=0.03)
-    centre = field[:, 14, 14]
-    assert np.corrcoef(centre, field[:, 14, 15])[0, 1] > 0.95
-    assert abs(np.corrcoef(centre, field[:, 14, 26])[0, 1]) < 0.3
-
+    alike = np.corrcoef(field[:, 14, [14, 15, 26]].T)[0]
+    assert alike[1] > 0.95 and abs(alike[2]) < 0.3
     straight, less, more = (augment.elastic_points(50, stream(2), bend=bend, turn=12, move=2) for bend in (0, 0.6, 1))
     assert less - straight == pytest.approx(0.6 * (more - straight), abs=1e-4)
     assert (augment.gentle(images, stream(2)) == augment.resample(images, less)).all()

@@ -1,60 +1,79 @@
-"""The plan of a run, its learning rate, and its record."""
+"""The learning rate, the history, files, and how a program ends. Whole programs are in tests/test_faults.py."""
 
 import json
 import math
+import os
+import re
+import runpy
+import time
 from itertools import pairwise
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
+from conftest import ROOT
 from networks import parse_options
+from support import program as ending
 from support.errors import UserError
+from support.files import read_file, replacing
 from support.history import History, save_history
 from support.options import run_options
-from support.run import learning_rate, make_plan
-
-
-def test_plan():
-    for argv, plan in [
-        (["--stop-after", "2"], (468, 2340, 936)),
-        (["--stop-after", "9"], (468, 2340, 2340)),
-        (["--steps", "10"], (468, 10, 10)),
-    ]:
-        assert make_plan(parse_options("np", *argv), 60000) == plan
-    with pytest.raises(UserError, match="--batch-size 200 is more than the 100"):
-        make_plan(parse_options("np", "--batch-size", "200"), 100)
+from support.run import learning_rate
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 11, 2340])
 def test_the_learning_rate_rises_then_falls_to_zero(steps):
     options = parse_options("np", "--lr", "0.5")
-    rates = [learning_rate(s, steps, options) for s in range(steps)]
+    *rates, after = (learning_rate(s, steps, options) for s in range(steps + 1))
     top = math.ceil(steps / 10) - 1
     assert max(rates) == rates[top] == pytest.approx(0.5)
-    assert all(b > a for a, b in pairwise(rates[: top + 1]))
-    assert all(b < a for a, b in pairwise(rates[top:]))
-    assert min(rates) > 0 and (steps == 1 or learning_rate(steps, steps, options) == 0)  # the next one would be 0
+    assert all(b > a for a, b in pairwise(rates[: top + 1])) and all(b < a for a, b in pairwise(rates[top:]))
+    assert min(rates) > after == 0
     constant = parse_options("np", "--lr", "0.5", "--schedule", "constant")
     assert {learning_rate(s, steps, constant) for s in range(steps)} == {0.5}
-
-
-@pytest.mark.parametrize("loss", [math.nan, math.inf, np.float32("nan"), -math.inf])
-def test_a_loss_that_is_not_finite_is_one_line(loss):
-    history = History([1.0, 2.0], [0.1, 0.2])
-    history.add_step(loss, 0.1)
-    history.add_step(1.0, 0.1)
-    with pytest.raises(UserError, match="at step 3: lower --lr"):
-        history.read()
-    with pytest.raises(UserError, match="at step 2: lower --lr"):
-        history.add_test(loss, 0.1)
 
 
 def test_the_history_file(tmp_path):
     history = History([1.23456789, 0.5], [0.5, 0.75], [2], [0.4], [0.9876])
     save_history(tmp_path / "h.json", run_options(parse_options("np", "--out", "x")), history)
     content = json.loads((tmp_path / "h.json").read_text())
-    assert content["train_loss"] == [1.23457, 0.5]
-    assert (content["test_step"], content["test_accuracy"]) == ([2], [0.9876])
-    assert content["options"]["hidden"] == 512
-    assert "out" not in content["options"]
+    assert (content["train_loss"], content["test_step"], content["test_accuracy"]) == ([1.23457, 0.5], [2], [0.9876])
+    assert content["options"]["hidden"] == 512 and "out" not in content["options"]
     assert content["machine"]["numpy"] == np.__version__
+
+
+def test_replacing_is_all_or_nothing(tmp_path):
+    """What a killed process left goes an hour later, and nothing else does."""
+    path, old, *others = (tmp_path / name for name in ("**", ".**.1-1.part", ".**.2-2.part", ".else.1-1.part"))
+    for part in (path, old, *others):
+        part.write_bytes(b"before")
+        os.utime(part, (time.time() - (0 if part is others[0] else 3700),) * 2)
+    with pytest.raises(KeyboardInterrupt), replacing(path) as file:
+        file.write(b"half of the n")
+        file.flush()
+        assert path.read_bytes() == b"before"
+        raise KeyboardInterrupt
+    assert {*tmp_path.iterdir()} == {path, *others} and path.read_bytes() == b"before"
+
+
+def test_a_file_has_its_bytes_and_no_more(tmp_path):
+    (tmp_path / "x").write_bytes(b"12345")
+    assert read_file(tmp_path / "x", 5) == b"12345"
+    with pytest.raises(UserError, match=r"cannot read .*x: it has more than 4 bytes"):
+        read_file(tmp_path / "x", 4)
+
+
+def test_too_little_memory_is_one_line_and_our_own_mistakes_are_not_hidden(capsys):
+    for words in ("DefaultCPUAllocator: can't allocate memory", "CUDA out of memory.", "A: not enough memory: you", ""):
+        assert ending.run(Mock(side_effect=RuntimeError(words) if words else MemoryError)) == 2
+        assert re.fullmatch(".*: not enough memory: lower --batch-size.*\n", capsys.readouterr().err)
+    with pytest.raises(RuntimeError, match="ours"):
+        ending.run(Mock(side_effect=RuntimeError("ours")))
+
+
+@pytest.mark.parametrize("script", ["resnet_np.py", "vit_np.py"])
+def test_ctrl_c_while_a_network_checks_itself(script, monkeypatch):
+    monkeypatch.setattr(np, "ndindex", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(SystemExit, match="interrupted"):
+        runpy.run_path(ROOT / script, run_name="__main__")
