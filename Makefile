@@ -54,10 +54,10 @@ bench: .venv/bench
 setup: .venv/all
 
 test: .venv/all
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 test-all: .venv/all
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: .venv/all
 	$(BIN)/ruff check .
