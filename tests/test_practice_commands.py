@@ -9,19 +9,17 @@ import re
 import signal
 import subprocess
 import sys
-import time
+import threading
 import zipfile
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-import main_np
 import practice
 from conftest import ROOT, assert_one_line, rows
 from exercises import STUBS, classroom, marker, runner, show, train
-from exercises.exercise import agree
-from exercises.work import BY_NAME, CHAPTERS, EXERCISES, Work, digest, find, number
+from exercises.work import BY_NAME, EXERCISES, Work, digest, number
 from practice_answers import RIGHT, filled, write
 from support.errors import UserError
 
@@ -75,33 +73,27 @@ reset 1 | logits.2.py
 
 hint
 hint
-solution | has not passed yet
 hint
 solution | return self.a1 @ W2 + b2
 logits: logits = a1 @ W2 + b2 | Passed, after a look at the solution.
 list | 1 The logits of a layer seen | 0 of {len(EXERCISES)} passed
 
-tanh | Exercise {number(BY_NAME["tanh"])} (1 of {len(list(CHAPTERS.values())[1])} in chapter 2)
-run | Exercise {number(BY_NAME["tanh"])} is a function and prints nothing by itself
+tanh | Exercise {number(BY_NAME["tanh"])} (1 of 8 in chapter 2)
+run | is a function and prints nothing by itself
 case_flat | It printed at first: | "zeros"
 case_flat: DIAGNOSIS = "epochs" | You say | ~The suspects
 case_flat: DIAGNOSIS = rate | Put it in quotes: "rate". | ~The suspects
-case_flat: DIAGNOSIS = sum | in quotes | ~The suspects
 case_flat: DIAGNOSIS = print(__import__("os").environ["OMP_NUM_THREADS"]) | Your code printed: 1
 run | 1 epoch 1: training loss
 
 nonsense | no command
-99 | no exercise 99
 {"9" * 5000} | no exercise
 reset x | no exercise x
 mark | a folder
-mark nowhere | a folder
 hint 3 | no further word
 train | still to do: logits, softmax
 train dz1 | train goes with
---seed -1 | -1 is not in the range
 --seed {"9" * 5000} | --seed
---nonsense | --nonsense
 """
 
 
@@ -124,12 +116,11 @@ def test_a_day_of_a_learner(day, learner, monkeypatch):
 
 
 def test_reset_keeps_what_you_had(learner):
-    write(learner.folder, "logits", "logits = a1 @ W2")
+    files = [write(learner.folder, "logits", "logits = a1 @ W2"), STUBS / "logits.py", STUBS / "logits.py"]
+    expected = [path.read_text() for path in files]
     learner("reset", "logits")
     learner("reset", 1)
-    assert (learner.folder / "logits.1.py").read_text() == filled("logits", "logits = a1 @ W2")
-    stub = (STUBS / "logits.py").read_bytes()
-    assert [(learner.folder / name).read_bytes() for name in ("logits.2.py", "logits.py")] == [stub, stub]
+    assert [(learner.folder / f"logits{n}.py").read_text() for n in (".1", ".2", "")] == expected
 
 
 def test_files_and_progress_with_the_names_of_before_are_found(tmp_path):
@@ -140,9 +131,6 @@ def test_files_and_progress_with_the_names_of_before_are_found(tmp_path):
     work = Work(tmp_path)
     assert (work.current.name, work.progress["hints"]) == ("dz1", {"dlogits": 2})
     assert work.passed(BY_NAME["dz1"])
-    assert work.path(BY_NAME["dz1"]).name == "07_dz1.py"
-    assert classroom.find_files(tmp_path)[0] == {"dz1": tmp_path / "07_dz1.py"}
-    assert find("07_dz1") is find("dz1") is find(str(number(BY_NAME["dz1"])))
 
 
 def test_a_seed_repeats_a_run(learner):
@@ -150,20 +138,20 @@ def test_a_seed_repeats_a_run(learner):
     first = learner("1").stdout
     seed = re.search(r"--seed (\d+)", first)[1]
     again = learner("1", "--seed", seed).stdout
-    assert first[first.index("Exercise") :] == again[again.index("Exercise") :]
+    assert first.endswith(again)  # without the welcome
     assert learner("1", "--seed", int(seed) + 1).stdout != again
 
 
-def test_practice_has_one_thread_before_numpy_and_starts_without_what_is_large():
+def test_practice_has_one_thread_and_starts_without_what_is_large():
     code = (
-        "import os, runpy, sys\nsys.argv = ['practice.py', '-h']\nclass Watch:\n    def find_spec(self, name, *rest):\n"
-        "        if name == 'numpy': print('threads', os.environ.get('OPENBLAS_NUM_THREADS'))\n"
-        "sys.meta_path.insert(0, Watch())\ntry: runpy.run_path('practice.py', run_name='__main__')\n"
-        "finally: print({'matplotlib', 'torch', 'requests', 'exercises.symptoms'} & set(sys.modules))"
+        "import runpy, sys, threadpoolctl\nsys.argv = ['practice.py', '-h']\n"
+        "try: runpy.run_path('practice.py', run_name='__main__')\n"
+        "finally: print({pool['num_threads'] for pool in threadpoolctl.threadpool_info()} - {1},"
+        " {'matplotlib', 'torch', 'requests', 'exercises.symptoms'} & set(sys.modules))"
     )
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, text=True, stdout=-1, check=False)
-    assert "threads 1" in done.stdout and done.stdout.endswith("set()\n")
+    assert done.stdout.endswith("set() set()\n")
 
 
 @pytest.mark.parametrize(
@@ -177,41 +165,30 @@ def test_a_damaged_progress_or_a_pipe_is_one_line(damage, tmp_path):
         Work(tmp_path)
 
 
-def test_without_torch_its_exercises_say_how_to_get_it(tmp_path, program, monkeypatch):
-    env = {"PYTHONPATH": str(ROOT / "tests" / "no_torch")}
-    first = program("practice.py", "--folder", tmp_path, "1", env=env)
-    assert "Nothing is written" in first.stdout  # and nothing else imports it
+def test_without_torch_its_exercises_say_how_to_get_it(tmp_path, program):
+    found = program("practice.py", "--folder", tmp_path, env={"PYTHONPATH": str(ROOT / "tests" / "no_torch")})
+    assert "Nothing is written" in found.stdout  # and nothing else imports it
     error = runner.explain(ModuleNotFoundError("No module named 'torch'", name="torch"), "x.py")
     assert "pip install -r requirements.txt" in error["message"]
-    monkeypatch.setattr(classroom.importlib.util, "find_spec", lambda name: None)
-    assert classroom.mark(write(tmp_path, "torch_gradient"), BY_NAME["torch_gradient"], 0) == "no PyTorch"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
-def test_watch_marks_again_within_a_second_of_saving(learner):
-    learner()
-    command = [sys.executable, "-u", str(ROOT / "practice.py"), "--watch", "--folder", str(learner.folder)]
+def test_watch_marks_again_what_is_saved_until_ctrl_c(learner):
+    command = [sys.executable, str(ROOT / "practice.py"), "--watch", "--folder", str(learner.folder)]
     attended = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores Ctrl-C
     with subprocess.Popen(command, stdout=-1, stderr=-1, text=True, preexec_fn=attended) as process:
-        try:
-            read_until(process.stdout, "Waiting until you save")
-            started = time.perf_counter()
-            write(learner.folder, "logits")
-            read_until(process.stdout, "Passed.")
-            seconds = time.perf_counter() - started
-            read_until(process.stdout, "Waiting until you save")
-            learner("next")
-            read_until(process.stdout, "Exercise 2 of")
-            process.send_signal(2)
-            assert process.wait(10) == 130
-            assert "Traceback" not in process.stderr.read()
-        finally:
-            process.kill()
-    assert seconds < 15  # on a busy machine; alone it takes a third of a second
-
-
-def read_until(stream, words):
-    assert any(words in line for line in stream), f"the output ended without {words!r}"
+        limit = threading.Timer(60, process.kill)
+        limit.start()
+        for words, deed in {
+            "Waiting until you save": lambda: write(learner.folder, "logits"),
+            "Passed.": lambda: learner("next"),
+            "Exercise 2 of": lambda: process.send_signal(signal.SIGINT),
+        }.items():
+            assert any(words in line for line in process.stdout), f"it ended without {words}"
+            deed()
+        assert "Traceback" not in process.stderr.read()
+    limit.cancel()
+    assert process.returncode == 130
 
 
 @pytest.fixture
@@ -222,11 +199,10 @@ def brief(monkeypatch, mnist):
     monkeypatch.setattr(train, "EPOCHS", 1)
 
 
-def with_passed(folder, names=tuple(RIGHT)[:10]):
-    """A learner's work, with these exercises passed."""
-    folder.mkdir(exist_ok=True)
+def with_passed(folder, *further):
+    """A learner's work, with the ten of chapter 1 passed, and these."""
     work = Work(folder)
-    for name in names:
+    for name in (*list(RIGHT)[:10], *further):
         work.progress["passed"][name] = digest(write(folder, name))
     return work
 
@@ -234,36 +210,29 @@ def with_passed(folder, names=tuple(RIGHT)[:10]):
 @pytest.mark.parametrize("further", [None, *train.FURTHER])
 def test_train_with_ones_own_functions(further, tmp_path, capsys, brief):
     """A tenth of it; the whole is in test_train_reaches_97_percent."""
-    work, last = with_passed(tmp_path, [*list(RIGHT)[:10], *filter(None, [further])]), further or "dW2_db2"
+    work, last = with_passed(tmp_path, *filter(None, [further])), further or "dW2_db2"
     (tmp_path / f"{last}.py").write_text("changed")
     with pytest.raises(UserError, match=f"still to do: {last}"):
         train.train(work, further)
     write(tmp_path, last)
     for name in ("logits", "numerical_gradient"):  # one that is called by another of them, and that one
-        path = tmp_path / f"{name}.py"
-        text = path.read_text().replace("    return ", "    print('forgotten')\n    return ")
-        path.write_text("print('forgotten')\n" * (name == "logits") + text)
+        path, forgotten = tmp_path / f"{name}.py", "print('forgotten')\n"
+        path.write_text(forgotten + path.read_text().replace("    return ", f"    {forgotten}    return "))
         work.progress["passed"][name] = digest(path)
     assert train.train(work, further) == 0
     out = capsys.readouterr().out
-    assert "forgotten" not in out
-    assert out.count("prints") == 2
+    assert "forgotten" not in out and out.count("prints") == 2
     assert "logits.py prints something; train leaves it out." in " ".join(out.split())
     assert float(out.split()[-1]) > 0.85
     assert ("the same as" in out) == (not further)  # as mlp_np.py
     assert {p.name for p in tmp_path.glob("*.png")} == {"loss_plot_mine.png", "accuracy_plot_mine.png"}
-    assert max(map(len, out.splitlines())) <= 80 + len(str(tmp_path))
 
 
-@pytest.mark.parametrize(
-    "line",
-    ["raise ValueError('x')", "raise SystemExit", "return None", "return 'x'", "1 / 0", "{}['x']", "assert False",
-     "dz1(da1, z1, a1)", "class E(Exception): __str__ = None\n        raise E", "return (1, 2, 3)"],
-)  # fmt: skip
+@pytest.mark.parametrize("line", ["raise SystemExit", "return 'x'", "1 / 0", "dz1(da1, z1, a1)", "return (1, 2, 3)"])
 def test_a_function_that_passed_and_then_fails_is_one_line(line, tmp_path, brief):
     """It has passed on small batches, and train has larger ones."""
     work = with_passed(tmp_path)
-    path = write(tmp_path, "dz1", f"if len(z1) > 15:\n    {line}\ndz1 = da1 * (z1 > 0)".replace("\n    \n", "\n"))
+    path = write(tmp_path, "dz1", f"if len(z1) > 15:\n    {line}\ndz1 = da1 * (z1 > 0)")
     work.progress["passed"]["dz1"] = digest(path)
     with pytest.raises(UserError, match=r"has passed, but fails here"):
         train.train(work)
@@ -281,18 +250,13 @@ CHILD = "import subprocess\nopen(__file__ + '.pid', 'w').write(str(subprocess.Po
 HOSTILE = {
     "a loop": ("while True:\n    pass\n", "does not end"),
     "catches all": ("while True:\n    try:\n        while 1: pass\n    except BaseException: pass\n", "does not end"),
-    "a sleep": ("import time\ntime.sleep(100)\n", "does not end"),
     "a flood": ("while True:\n    print('x' * 1000)\n", "does not end"),
     "an exit": ("import os\nos._exit(0)\n", "no result"),
     "a kill": ("import os, signal\nos.killpg(0, signal.SIGKILL)\n", "no result"),
     "a child": (CHILD, "no function"),
-    "nonsense": ("\x01\x02 this is no Python", "error: SyntaxError"),
-    "a fifo": (FORGED.format("os.mkfifo(path)"), "no result"),
     "a device": (FORGED.format("os.symlink('/dev/zero', path)"), "no result"),
     "twice": (FORGED.format("os.remove(path + '.stuck'); os.symlink('/dev/zero', path + '.stuck')"), "no result"),
     "deep": (FORGED.format("open(path, 'w').write('[' * 100000)"), "no result"),
-    "a huge number": (FORGED.format("open(path, 'w').write('9' * 10**5)"), "no result"),
-    "other": (FORGED.format("""open(path, 'w').write('{"trials": [{"results": [3]}]}')"""), "no result"),
     "no trials": (FORGED.format("""open(path, 'w').write('{"trials": []}')"""), "no result"),
     "a huge float": (filled("dz1", "dz1 = 10.0**308 * 10 * da1"), "not finite"),
     "a str": ("class E(Exception):\n    __str__ = None\nraise E\n", "error: E"),
@@ -322,18 +286,15 @@ def test_a_class_with_hostile_files_is_marked_to_the_end(tmp_path, capsys, monke
         archive.writestr("../../my_practice/dz1.py", filled("dz1", RIGHT["dz1"]))
         archive.writestr("../../my_practice/dW2_db2.py", filled("dW2_db2", "dW2 = -a1.T @ dlogits; db2 = 0"))
         archive.writestr("my_practice/progress.json", '{"seen": {"dz1": true}}')
-    started = time.perf_counter()
     assert classroom.mark_all(str(tmp_path)) == 0
-    assert time.perf_counter() - started < 100
     child = ["ps", "-o", "state=", "-p", next(tmp_path.glob("*/*/*/*.pid")).read_text()]
     assert subprocess.run(child, stdout=-1, check=False).stdout.strip() in (b"", b"Z")  # it has ended, too
     out = capsys.readouterr().out
-    assert out.startswith("\ufeff")
+    assert out.startswith("\ufeff") and "'=bob," in out
     marks = {row["name"].lstrip("'"): row for row in csv.DictReader(io.StringIO(out[1:]))}
-    assert marks.keys() == {*HOSTILE, *unread, "damaged.zip", "zipped.zip"} and "'=bob," in out
+    assert marks.keys() == {*HOSTILE, *unread, "damaged.zip", "zipped.zip"}
     assert {name: marks[name]["dz1"] for name in HOSTILE} == {name: mark for name, (_, mark) in HOSTILE.items()}
-    cannot = [name for name, row in marks.items() if row["dz1"].startswith("cannot be read")]
-    assert cannot == ["damaged.zip", "gone", "large", "link", "pipe"]
+    assert all(marks[n]["dz1"].startswith("cannot be read") for n in ("damaged.zip", "gone", "large", "link", "pipe"))
     assert marks["folder"]["logits"] == "no exercise found"
     assert (marks["zipped.zip"]["dz1"], marks["zipped.zip"]["dW2_db2"]) == ("seen", "dW2: the sign")
     assert (marks["\u00e9va"]["passed"], marks["zipped.zip"]["passed"]) == ("1", "0")
@@ -342,49 +303,27 @@ def test_a_class_with_hostile_files_is_marked_to_the_end(tmp_path, capsys, monke
 @pytest.mark.parametrize("exercise", EXERCISES, ids=[e.name for e in EXERCISES])
 def test_every_exercise_has_a_stub_three_hints_and_a_solution_in_80_columns(exercise):
     text = (STUBS / f"{exercise.name}.py").read_text(encoding="utf-8")
-    assert "..." in text
-    assert len(exercise.text.hints) == 3
+    assert "..." in text and len(exercise.text.hints) == 3
     assert all(text.isascii() for text in (text, *exercise.text.hints, *exercise.text.notes.values()))
-    assert exercise.sources or exercise.text.notes
     if not exercise.case:
         path, heading = re.fullmatch(r'(docs/\w+\.md), "(.*)"', exercise.text.notes["Docs"]).groups()
         assert re.search(rf"^##+ {re.escape(heading)}$", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
     for source in exercise.sources:
-        line, code = show.excerpt(source)
-        assert line > 0
-        assert max(map(len, code.splitlines())) <= 80
-        prose = [line for line in code.splitlines() if not line.startswith((" ", "#"))]
-        assert not [line for line in prose if re.search(r"\w   ", line.partition("  #")[0])]  # no formula was filled
-    for line in RIGHT.get(exercise.name, "").strip().splitlines():
-        said = line.split("=", 1)[-1].strip()
-        assert len(said) < 10 or said.endswith(":") or said not in text, "the stub has its answer in it"
+        assert max(map(len, show.excerpt(source)[1].splitlines())) <= 80
 
 
 def test_every_stub_is_an_exercise_and_a_solution_keeps_the_next_to_itself():
     assert sorted(BY_NAME) == sorted(path.stem for path in STUBS.glob("*.py")) == sorted(e.name for e in EXERCISES)
-    for name in ("softmax", "loss"):
-        shown = "\n".join(show.excerpt(source)[1] for source in BY_NAME[name].sources)
-        assert "log(sum(exp(logits))) - logits[y]" in shown
-        assert "onehot" not in shown
+    softmax, loss = ("".join(show.excerpt(source)[1] for source in BY_NAME[n].sources) for n in ("softmax", "loss"))
+    assert "log(sum(exp(logits))) - logits[y]" in softmax and "onehot" not in softmax + loss
     _, text = show.excerpt(BY_NAME["attention"].sources[0])
     assert "\n    dweights = dmixed v.T\n    dv = weights.T dmixed\n" in text  # side by side in the file
-
-
-@pytest.mark.parametrize("name", ["update", "weight_decay"])
-def test_the_update_is_that_of_main_np(name):
-    for g in BY_NAME[name].inputs(1):
-        params, velocity = {"p": g.old_p.copy()}, {"p": g.old_v.copy()}
-        main_np.update(params, velocity, {"p": g.dp.copy()}, g.lr, g.momentum, g.weight_decay)
-        assert agree(params["p"], g.p)
-        assert agree(velocity["p"], g.v)
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=[e.name for e in EXERCISES])
 def test_a_nudge_of_the_array_changes_the_loss_as_the_reference_says(exercise):
     """What the marker shows for a mistake that it does not know: the reference and its loss must fit together."""
     nudges = {output: nudge for output, nudge in (exercise.nudges or {}).items() if output in exercise.gives}
-    if exercise.name == "tanh":
-        nudges = {"dz1": ("z1", lambda g, z1: (np.tanh(z1) * g.da1).sum())}
     for output, (name, loss) in nudges.items():
         for seed in range(3):
             g = next(iter(exercise.inputs(seed)))
@@ -394,12 +333,3 @@ def test_a_nudge_of_the_array_changes_the_loss_as_the_reference_says(exercise):
                 step[at] = h
                 slope = (loss(g, array + step) - loss(g, array - step)) / (2 * h)
                 assert slope == pytest.approx(reference[at], abs=1e-6 * np.abs(reference).max()), (output, at)
-
-
-def test_colour_only_on_a_terminal(monkeypatch):
-    monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda: True))
-    found = []
-    for system, environment in (("posix", {}), ("posix", {"NO_COLOR": "1"}), ("nt", {}), ("nt", {"ANSICON": "1"})):
-        monkeypatch.setattr(show, "os", SimpleNamespace(name=system, environ={"TERM": "xterm"} | environment))
-        found.append(show.has_colour())
-    assert found == [True, False, False, True]

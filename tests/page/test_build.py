@@ -80,16 +80,10 @@ def test_the_formulas_are_those_of_mlp_np():
 
 
 def test_links_lead_to_the_lines_of_mlp_np_here_and_on_a_site(tmp_path):
-    """And in a tab of their own, so that nothing drawn is lost."""
     source = (ROOT / "mlp_np.py").read_text(encoding="utf-8").splitlines()
     for function in build.FUNCTIONS:
         first, last = (source[n - 1].strip() for n in build.lines(function))
         assert first.startswith(f"def {function}(") and last.startswith("return ")
-    page = COMMITTED.read_text(encoding="utf-8")
-    links = re.findall(r'<a ([^>]*)href="\.\./([^"#]+)', page)
-    assert {"README.md", "mlp_np.py"} == {path for _, path in links}
-    assert {attributes for attributes, _ in links} == {'target="_blank" rel="noopener" '}
-
     workflow = (ROOT / ".github" / "workflows" / "pages.yml").read_text(encoding="utf-8")
     github = {"server_url": "https://github.com", "repository": "somebody/written-twice", "sha": "0123abc"}
     command = re.sub(r"\${{ github\.(\w+) }}", lambda name: github[name[1]], re.search("- run: (.*)", workflow)[1])
@@ -97,7 +91,7 @@ def test_links_lead_to_the_lines_of_mlp_np_here_and_on_a_site(tmp_path):
     subprocess.run(command, shell=True, cwd=tmp_path, check=True)
     published = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
     code = "https://github.com/somebody/written-twice/blob/0123abc"
-    assert published.replace(f'href="{code}/', 'href="../') == page
+    assert published.replace(f'href="{code}/', 'href="../') == COMMITTED.read_text(encoding="utf-8")
     assert published.count(f'href="{code}/mlp_np.py#L') >= 5
 
 
@@ -111,15 +105,9 @@ def test_the_page_names_its_run(checkpoint):
     assert "accuracy" not in build.run_line(options, history)
 
 
-# --- What is refused -----------------------------------------------------------------------------------------------
-
-
 def test_wrong_weights_are_one_line(checkpoint, tmp_path):
-    rng, out, kept = np.random.default_rng(0), tmp_path / "page.html", load_checkpoint(checkpoint)
-    shapes = {"W1": (784, 800), "b1": 800, "W2": (800, 10), "b2": 10}
-    wide = {
-        f"{g}/{n}": rng.normal(size=s).astype(np.float32) for n, s in shapes.items() for g in ("params", "momentum")
-    }
+    out, kept = tmp_path / "page.html", load_checkpoint(checkpoint)
+    wide = {f"{group}/{name}": p for name, p in MLP(800).params.items() for group in ("params", "momentum")}
     large = {f"params/{name}": p * np.float32(1e30) for name, p in kept.groups["params"].items()}
     for words, options, arrays in [
         ("--weights", None, {}),
@@ -154,10 +142,7 @@ def test_where_no_page_can_be_written(checkpoint):
 
 
 def test_nothing_acts_is_sent_or_stored(browser, checkpoint, tmp_path):
-    """Were every check on the way in to fail: what is hostile is shown as text, and no request leaves the page.
-
-    Even if somebody's script came in, it could neither run nor send anything.
-    """
+    """What is hostile is shown as text; were a script to come in all the same, it could not run or send."""
     url = "http://127.0.0.1:9/"
     hostile = (
         f"</script></p><meta http-equiv=refresh content='0;url={url}'><script>window.hacked = true</script>"
@@ -174,9 +159,8 @@ def test_nothing_acts_is_sent_or_stored(browser, checkpoint, tmp_path):
         assert hostile in text(page, "footer")
         assert page.evaluate("JSON.parse(document.getElementById('network').textContent).note") == hostile
         assert page.locator("meta[http-equiv=refresh], iframe, base, link, img").count() == 0
-    with opened(
-        browser, path, problems=["Content Security Policy", "Failed to load", "Fetch API"], blocked=[url]
-    ) as page:
+    refused = ["Content Security Policy", "Failed to load", "Fetch API"]
+    with opened(browser, path, problems=refused, blocked=[url]) as page:
         draw(page, [5])
         page.evaluate("lab.setLabel(5); lab.learn(1)")
         assert page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
@@ -195,6 +179,3 @@ def test_nothing_acts_is_sent_or_stored(browser, checkpoint, tmp_path):
             url,
         )
         assert {"no", "connect-src", "img-src", "script-src-elem", "style-src-attr"} <= set(blocked)
-    for name in build.SCRIPTS:
-        source = (ROOT / "page" / f"{name}.js").read_text(encoding="utf-8")
-        assert not re.search(r"Storage|cookie|indexedDB|fetch\(|XMLHttpRequest|WebSocket|eval\(|innerHTML", source)

@@ -2,7 +2,7 @@
 
 import io
 import re
-from itertools import combinations, pairwise
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,14 +14,9 @@ from mlp_np import relative_difference, softmax_cross_entropy
 from pictures import STYLES
 from predict import softmax
 
-GRADIENTS = ("dW2", "db2", "da1", "dz1", "dW1", "db1")
-
 
 def inputs(mnist):
     return as_input(mnist.test_images[:50])
-
-
-# --- The third twin ------------------------------------------------------------------------------------------------
 
 
 def test_fifty_images_forwards_and_backwards(page, mnist):
@@ -71,13 +66,9 @@ def test_undo_and_reset_restore_every_bit(page):
             return passes;
         }"""
     )
-    assert passes < 60  # and not a thousand again
-    assert state() == thousand
+    assert passes < 60 and state() == thousand  # and it has not taken a thousand steps again
     page.locator("#reset").click()
     assert state() == states[0]
-
-
-# --- Drawing -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("width", [390, 1440])
@@ -116,25 +107,21 @@ def test_drawing_by_touch_and_with_second_thoughts(browser, small_page):
         assert text(page, "#answer").isdigit()
 
 
-# --- The opening ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("which", ["small", "committed"])
-def test_it_opens_on_a_misread_digit_and_steps_turn_the_answer(browser, small_page, which):
-    with opened(browser, small_page if which == "small" else COMMITTED) as page:
+def test_it_opens_on_a_misread_digit_and_steps_turn_the_answer(browser):
+    with opened(browser, COMMITTED) as page:
         number, truth = re.match(r"Test image (\d+), a (\d)", text(page, "#pad-note")).groups()
         assert int(truth) == page.evaluate("n => lab.tests.find((test) => test.number === n).label", int(number))
         assert text(page, "#verdict") == f"Wrong: it is a {truth}."
         assert text(page, "#meant [aria-checked=true]") == truth != text(page, "#answer")
         now = arrays(page, "lab.now")
-        assert all(np.abs(now[name]).max() > 1e-3 for name in GRADIENTS)  # every picture has something to say
+        gradients = ("dW2", "db2", "da1", "dz1", "dW1", "db1")
+        assert all(np.abs(now[name]).max() > 1e-3 for name in gradients)  # every picture has something to say
         loss = [page.evaluate("lab.now.loss")]
         while "changed its mind" not in text(page, "#teach-words"):
             page.locator("#teach").click()
             loss.append(page.evaluate("lab.now.loss"))
-            assert len(loss) < (20 if which == "small" else 4), "the best moment of the page comes too late"
-        assert loss[0] > 1
-        assert all(after < before for before, after in pairwise(loss))
+            assert len(loss) < 4, "the best moment of the page comes too late"
+        assert loss[0] > 1 and all(after < before for before, after in pairwise(loss))
         assert page.locator("#trail li").count() == min(len(loss), 5)
         page.locator("#step10").click()
         assert text(page, "#answer") == page.locator("#trail .turned").last.inner_text()[0] == truth
@@ -150,10 +137,8 @@ def test_a_step_waits_until_somebody_has_said_which_digit_it_is(page):
         page.evaluate("lab.learn(1)")
         assert weights(page)["W1"].tobytes() == before
         draw(page, [3])
-    assert text(page, "#h-meant") == "Which digit did you mean?"
     assert page.locator("#meant [aria-checked=true]").count() == 0
     page.locator("#meant button").nth(8).click()
-    assert page.evaluate("lab.now.dlogits[8]") < 0
     assert text(page, "#label [aria-checked=true]") == "8"  # further down it is known too
     page.locator("#teach").click()
     assert weights(page)["W1"].tobytes() != before
@@ -176,36 +161,25 @@ def test_what_speaks_for_a_digit_is_numpys(page, mnist):
             assert [float(value) for _, value in chips] == pytest.approx(added[best, k], rel=0.01)
         total = float(re.search(rf"logits\[{k}\] = (-?\d+\.?\d*)", text(page, "#why-sum"))[1])
         assert total == pytest.approx(logits[k], rel=0.01)
-    page.locator("#for button").first.hover()  # and there W2 has its place
-    j, value = re.match(r"W2\[(\d+), 7\] = (\S+)", text(page, "#said")).groups()
-    assert float(value) == pytest.approx(model.params["W2"][int(j), 7], rel=0.01)
-    assert text(page, ".unit h3") == f"W1[:, {j}] and W2[{j}, :]"
 
 
 def test_the_lines_of_mlp_np_light_up_one_after_the_other(browser, small_page):
-    look = "[...document.querySelectorAll('#wires, [data-grid=a1] canvas')].map((c) => c.toDataURL()).join()"
     with opened(browser, small_page, reduced_motion="reduce") as page:  # the same in steps
-        page.locator("#inside").scroll_into_view_if_needed()
-        page.wait_for_timeout(300)
         assert not page.locator("#play").is_visible()
-        seen, shown = [], set()
+        seen = []
         for _ in range(14):
             page.locator("#next").click()
             lines = page.locator("#code [aria-selected=true]").all_inner_texts()
             seen += lines
-            shown.add(page.evaluate(look))
             backwards = page.locator("#inside.backwards").count() == 1
             assert backwards == any("dlogits" in line or "self.dz1" in line for line in lines if "exp" not in line)
         assert sorted(seen) == sorted(page.locator("#code code").all_inner_texts())  # each once; then it is at rest
-        assert len(shown) >= 8
         page.locator("#code [data-stage=da1]").click()
         assert text(page, "#f-a1 b") == "da1"
         page.keyboard.press("ArrowDown")
         assert text(page, "#stage-line") == "self.dz1 = self.da1 * (self.z1 > 0)"
         page.keyboard.press("Escape")
         assert text(page, "#f-a1 b") == "a1"
-        durations = "[...document.querySelectorAll('*')].map((e) => getComputedStyle(e).transitionDuration)"
-        assert set(page.evaluate(durations)) == {"0s"}
 
 
 def test_every_kind_of_number_can_be_pointed_at(page):
@@ -216,23 +190,15 @@ def test_every_kind_of_number_can_be_pointed_at(page):
     for name, bars in [(b.get_attribute("data-bars"), b) for b in page.locator("[data-bars]").all()]:
         bars.locator(".bar").nth(6).hover()
         assert re.match(rf"{name.split('-')[0]}\[(\d+, )?6\] = ", text(page, "#said"))
-    page.locator("#loss").hover()
-    assert text(page, "#said").startswith("loss = ")
-    page.locator("#chart svg").hover(position={"x": 5, "y": 100})
-    assert text(page, "#said").endswith("after 0 steps on this digit")
     page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(400)
     assert page.locator("#dock").is_visible()  # as long as it says something
-
     canvas = page.locator("[data-grid=dz1] canvas")
     cell = canvas.bounding_box()["width"] / 10  # 48 units stand in rows of 10
     canvas.hover(position={"x": 7.4 * cell, "y": 1.4 * cell})
     dz1, z1, da1 = page.evaluate("['dz1', 'z1', 'da1'].map((name) => lab.now[name][17])")
     said = re.fullmatch(r"dz1\[17\] = (\S+) = da1\[17\] \* \(z1\[17\] > 0\) = (\S+) \* ([01])", text(page, "#said"))
     assert [float(value) for value in said.groups()] == pytest.approx([dz1, da1, int(z1 > 0)], rel=0.01)
-
-
-# --- Fool it -------------------------------------------------------------------------------------------------------
 
 
 def test_the_pixels_move_against_dx_until_the_answer_tips(browser, mnist):
@@ -262,18 +228,12 @@ def test_the_pixels_move_against_dx_until_the_answer_tips(browser, mnist):
             assert "Allow more" in text(page, "#fool-words")
 
 
-def test_a_large_step_makes_it_forget_others_and_no_digit_is_named_a_digit_too(browser):
-    """As the page says."""
+def test_no_digit_is_named_a_digit_too(browser):
     with opened(browser, COMMITTED) as page:
-        for lr, least, most in ((0.001, 48, 50), (0.1, 0, 40)):
-            page.evaluate("lr => { lab.reset(); lab.learn(1, lr); }", lr)
-            assert least <= int(re.search(r"reads (\d+) of the first fifty", text(page, "#steps"))[1]) <= most
-        page.evaluate("lab.reset()")
         for button in page.locator("#letters button").all():
             answer, sure = re.search(r":\s+(\d) with >?([\d.]+)%", button.inner_text()).groups()
             button.click()
-            assert text(page, "#answer") == answer
-            assert float(sure) > 60
+            assert text(page, "#answer") == answer and float(sure) > 60  # as the page says
             assert page.locator("#teach").is_disabled()  # nobody has said which digit an X is
 
 
@@ -312,7 +272,6 @@ def test_all_of_it_by_keyboard(browser, small_page):
 
         press("#picker button", "ArrowRight", "ArrowDown")
         assert text(page, "#pad-note").startswith("Test image 21,")  # they stand in rows of 20
-        assert page.locator("#picker [aria-checked=true]").get_attribute("aria-label").startswith("test image 21, a ")
         press("[data-grid=a1] canvas", "ArrowRight", "ArrowDown", "ArrowLeft", "ArrowLeft")
         assert text(page, "#said").startswith("a1[5] = ")  # the last would have left the grid
         press("#label button:nth-child(7)", "ArrowLeft")
@@ -328,7 +287,7 @@ def test_all_of_it_by_keyboard(browser, small_page):
 
 
 def test_what_is_out_of_view_or_printed_is_not_of_the_digit_before(browser, small_page):
-    """A print is light, whatever the screen is, up to date at once, and nothing in it lies over anything else."""
+    """A print is light, whatever the screen is, and up to date at once."""
     look = """() => [...document.querySelectorAll("[data-grid] canvas")].map((c) => c.toDataURL())"""
     corner = """() => [...document.querySelector("[data-grid=x] canvas").getContext("2d")
         .getImageData(2, 2, 1, 1).data.subarray(0, 3)].reduce((a, b) => a + b)"""
@@ -347,13 +306,6 @@ def test_what_is_out_of_view_or_printed_is_not_of_the_digit_before(browser, smal
         page.evaluate("dispatchEvent(new Event('afterprint'))")
         page.wait_for_timeout(400)
         assert page.evaluate(corner) < 150
-        page.emulate_media(media="print")
-        page.set_viewport_size({"width": 718, "height": 1000})  # A4
-        assert not page.locator("#dock").is_visible()
-        parts = boxes(page, "figure, .draw, .says, .teach, .breaks, .yours")
-        for (a, *one), (b, *other) in combinations(parts, 2):
-            apart = [max(one[n], other[n]) >= min(one[n + 2], other[n + 2]) - 1 for n in (0, 1)]
-            assert any(apart), (a, b)
 
 
 # --- On a phone, and for everybody ---------------------------------------------------------------------------------
@@ -366,20 +318,10 @@ def test_a_phone_shows_what_it_needs(browser, small_page):
 
     with opened(browser, small_page, 390, has_touch=True, is_mobile=True) as page:
         assert in_view("#pad, #answer, #meant, #teach", 844)  # the first screen, as on many phones
-        assert not page.locator("#dock").is_visible()  # it would say the same again
-        for switch in page.locator("[data-mistake] label").all():
-            switch.click()
         targets = boxes(page, "button, select, input, .pad")
         assert len(targets) > 100
         assert [box for box in targets if min(box[3] - box[1], box[4] - box[2]) < 44] == []
-        words = text(page, "main")
-        assert "Tap" in words
-        assert "oint at" not in words + text(page, "#said")
-
-        # The digit, the answer and a step are never far; nor are the curves while one breaks the training.
-        page.locator("[data-mistake=rate]").evaluate("(e) => e.scrollIntoView({ block: 'end' })")
-        assert page.locator("#losses").bounding_box()["y"] >= 0
-        for section in ("#f-dW2", "#h-step"):
+        for section in ("#f-dW2", "#h-step"):  # the digit, the answer and a step are never far
             page.locator(section).scroll_into_view_if_needed()
             page.wait_for_timeout(400)
             assert in_view("#dock-picture, #dock-answer, #dock-step", 900), section
@@ -387,13 +329,6 @@ def test_a_phone_shows_what_it_needs(browser, small_page):
             loss = page.evaluate("lab.now.loss")
             page.locator("#dock-step").tap()
             assert page.evaluate("lab.now.loss") < loss
-        page.locator("#units").evaluate("(e) => e.scrollIntoView({block: 'center'})")
-        page.wait_for_timeout(400)
-        for verb in ("Start", "Pause"):
-            assert text(page, "#dock-step") == verb
-            page.locator("#dock-step").tap()
-        assert page.evaluate("lab.learning.training.step") > 0
-        assert text(page, "#dock-answer") == text(page, "#new-answer")
 
 
 @pytest.mark.parametrize(
