@@ -23,6 +23,7 @@ from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 import data
 import main_np
@@ -226,6 +227,9 @@ def measure():
         print(f"round {n} of {ROUNDS}", file=sys.stderr)
         for key, value in measure_round():
             found.setdefault(key_of(*key), []).append(round(float(value), 3))
+    # For which processors NumPy's products are written: OPENBLAS_CORETYPE in the environment may say an older one.
+    kernels = [library["architecture"] for library in threadpool_info() if "architecture" in library]
+    versions["kernels"] = " ".join(kernels)
     return {"command": "python -m lab.bench", "machine": machine() | versions, "rounds": found}
 
 
