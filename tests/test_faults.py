@@ -1,37 +1,31 @@
 """What can happen to a run and its files: nothing is lost, nothing goes wrong silently, and what is said is one line.
 
-Command lines are typed into this process, with a limit of seconds and of 1 GB each, and every warning is an error.
-Only what needs a process (kill -9, two runs at once, a shell's streams, an environment) has one.
+Command lines are typed into this process, with a limit of seconds and of 1 GB each, unless they need one of their own.
 """
 
 import contextlib
-import functools
 import importlib
 import io
 import itertools
 import json
 import multiprocessing
 import os
-import pickle
 import random
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import strategies as st
 from PIL import Image
 
 import data
 import plot
 from conftest import ROOT, assert_one_line, damaged, fuzz, rows
-from lab.results import save_result
 from support import program as ending
 
 resource = pytest.importorskip("resource", reason="processes are killed and limited in Unix's way")
@@ -42,24 +36,20 @@ executed = []  # what a program has unpickled or started
 sys.addaudithook(lambda event, _: executed.append(event) if event in ("pickle.find_class", "os.system") else None)
 
 
-# --- A command line, typed into this process ------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def do(small):
     """do("NAME=value main_np --hidden 8", *more words) -> how the program ended."""
-    return functools.partial(typed, small)
+    return lambda *line, **limits: typed(small, *line, **limits)
 
 
-def typed(small, line, *more, main=None, seconds=20):
+def typed(small, line, *more, seconds=20):
     words, out, err = [*line.split(), *map(str, more)], io.StringIO(), io.StringIO()
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGALRM)}
     limit = resource.getrlimit(resource.RLIMIT_AS)
     executed.clear()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         while "=" in words[0]:
             patch.setenv(*words.pop(0).split("="))
-        main = main or importlib.import_module(words[0]).main
+        main = importlib.import_module(words[0]).main
         patch.setattr(sys, "argv", [f"{words[0]}.py", *words[1:]])
         patch.setattr(data, "load", lambda *_: small)
         patch.setattr("support.place.Place.join", lambda _: pytest.fail("waits for other processes"))
@@ -73,9 +63,8 @@ def typed(small, line, *more, main=None, seconds=20):
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             resource.setrlimit(resource.RLIMIT_AS, limit)
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-    assert "not enough memory" not in err.getvalue()
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert "not enough memory" not in err.getvalue() and len(err.getvalue()) < 3000
     assert not executed
     return subprocess.CompletedProcess(line, status, out.getvalue(), err.getvalue())
 
@@ -90,14 +79,14 @@ def one_line_or_none(result):
 
 def tree(folder="."):
     """What is below a folder, but for folders: {path: its bytes; where it leads; None if it is no file, or is huge}."""
-
-    def content(path):
+    found = {}
+    for path in Path(folder).rglob("*"):
         if path.is_symlink():
-            return os.readlink(path)
-        return path.read_bytes() if path.is_file() and path.stat().st_size < 2**24 else None
-
-    paths = [path for path in Path(folder).rglob("*") if path.is_symlink() or not path.is_dir()]
-    return {str(path.relative_to(folder)): content(path) for path in paths}
+            found[str(path.relative_to(folder))] = os.readlink(path)
+        elif not path.is_dir():
+            small = path.is_file() and path.stat().st_size < 2**24
+            found[str(path.relative_to(folder))] = path.read_bytes() if small else None
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -184,34 +173,26 @@ def test_a_full_disk_costs_no_file_that_was_there(do, here, path):
     succeeds(do(WRITERS[path]))
     os.rename(path, "elsewhere")
     os.symlink(here / "elsewhere", path)
-    before = tree()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (os.stat(path).st_size - 1, limits[1]))
-    try:
-        assert_one_line(do(WRITERS[path]), "File too large", path.split("/")[0])
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert tree() == before
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", no_space)
-        assert_one_line(do(WRITERS[path]), "No space left", path.split("/")[0])
-    assert tree() == before
+    before, limits = tree(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    limit = os.stat(path).st_size - 1
+    for most, fsync, said in ((limit, os.fsync, "File too large"), (limits[0], no_space, "No space left")):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "fsync", fsync)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
+            try:
+                assert_one_line(do(WRITERS[path]), said, path.split("/")[0])
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert tree() == before
     succeeds(do(WRITERS[path]))
     assert tree() == before
-
-
-def test_a_picture_that_cannot_be_drawn_costs_no_result(do, here, monkeypatch):
-    monkeypatch.setattr(plot, "learning_curves", no_space)
-    assert_one_line(do(f"main_np {RUN} --out out"), "No space left")
-    assert tree("out").keys() == {"checkpoint_np.npz", "history_np.json"}
 
 
 @pytest.mark.parametrize("line", [f"main_np {RUN} --out", f"main_torch {RUN} --out", "look --weights w.npz --out"])
 @pytest.mark.parametrize(
     ("fault", "out"),
-    [("a text", "fault"), ("a text", "fault/in"), ("a pipe", "fault"), ("a loop of links", "fault"),
-     ("a loop of links", "fault/in"), ("nothing", "a/" + 300 * "n"), ("nothing", "/proc/self/fault")],
-)  # fmt: skip
+    [("a text", "fault/in"), ("a pipe", "fault"), ("a loop of links", "fault"), ("nothing", "/proc/self/fault")],
+)
 def test_a_folder_that_cannot_be_written_in(do, here, line, fault, out):
     UNREADABLE[fault]("fault")
     before = tree()
@@ -219,60 +200,40 @@ def test_a_folder_that_cannot_be_written_in(do, here, line, fault, out):
     assert tree() == before
 
 
-def test_folders_of_any_name(do, here):
-    resume = [f"main_np {RUN} --epochs 9"]
-    for n, name in enumerate(["with spaces", "数字 büro 👍", "**", "--[a]*?%s{}", "a\nb", os.fsdecode(b"\xff")], 1):
-        succeeds(do(*resume, "--stop-after", n, "--out", f"./{name}"))
-        assert tree(name).keys() == FILES
-        resume = ["main_np --resume", f"./{name}/checkpoint_np.npz"]
-
-
 # --- What is wrong with a command line, or around it ----------------------------------------------------------------
 
 LINES = """
     main_np --batch-size 601                                 | --batch-size 601 is more than the 600 training images |
     main_np --resume w.npz --hidden 9                        | --hidden 9 contradicts w.npz |
-    main_torch --resume w.npz --model resnet                 | --model resnet contradicts w.npz |
     main_np --resume w.npz --recipe best                     | --recipe best contradicts w.npz |
     main_np --model resnet --widths 2,2,2,2,2 --batch-size 1 | --batch-size |
-    main_torch --model resnet --widths 2,2,2,2,2 --batch-size 1 | --batch-size |
     RANK=1 main_torch                                        | RANK=1 |
     RANK=-1 main_torch                                       | RANK=-1 is not what torchrun sets: unset RANK |
-    RANK= main_torch                                         | RANK= |
-    WORLD_SIZE=0 main_torch                                  | WORLD_SIZE=0 |
-    WORLD_SIZE=٣ main_torch                                  | WORLD_SIZE=٣ |
     WORLD_SIZE=2 main_torch                                  | RANK |
     WORLD_SIZE=2 RANK=0 main_torch                           | MASTER_ADDR |
     WORLD_SIZE=2 RANK=0 MASTER_ADDR=localhost MASTER_PORT=abc main_torch | MASTER_PORT |
-    SECOND main_torch --batch-size 3                         | --batch-size 3 cannot be split evenly among 2 |
-    SECOND main_torch --hold-out 1                           | --hold-out 1 cannot be split among 2 |
-    main_np --resume=                                        | cannot read |
-    main_np LOUD --lr 1e30 --steps 1                         | at step 1: lower --lr |
-    main_torch LOUD --lr 1e30 --steps 4 --dtype float64      | at step 2: lower --lr |
+    RANK=1 WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT=1 main_torch --batch-size 3 | 3 cannot be split evenly |
+    RANK=1 WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT=1 main_torch --hold-out 1 | 1 cannot be split among 2 |
+    main_np --hidden 32 --batch-size 60 --schedule constant --lr 1e30 --steps 1 | at step 1: lower --lr |
+    main_torch --hidden 32 --batch-size 60 --schedule constant --lr 1e30 --steps 4 --dtype float64 | at step 2: |
     predict digit.png --weight x                             | unrecognized arguments: --weight |
     predict digit.png --weights w.npz --show no/s.png        | cannot write --show no/s.png: No such |
     predict digit.png --weights w.npz --show digit.png       | would replace a file that is read here |
-    predict digit.png --weights w.npz --show w.npz           | would replace a file that is read here |
     page.build --weights w.npz --out w.npz                   | --out |
     plot h.png --out h.png                                   | --out |
-    practice LONG                                            | practice |
-    main_np --hidden LONG                                    | --hidden |
+    look --test 10000                                        | 10000 is not in the range 0 to 9999 |
+    look digit.png                                           | needs --label |
+    look digit.png --label 1 --test 3                        | no --test |
+    look --label 1                                           | --label is for a picture of your own |
+    look --weights w.npz --patch 3                           | --patch 3: only a ViT has any |
+    look --weights w.npz --test 300 --out .                  | --test 300: there are 300 test images, from 0 |
 """
-SHORT = {
-    "LONG": 5000 * "9",
-    "SECOND": "RANK=1 WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT=1",
-    "LOUD": "--hidden 32 --batch-size 60 --schedule constant --out out",
-}
 
 
 @pytest.mark.parametrize(("line", "words"), [*rows(LINES)])
 def test_a_command_line_that_makes_no_sense(do, here, line, words):
     before = tree()
-    for word, meaning in SHORT.items():
-        line = line.replace(word, meaning)
-    result = do(line)
-    assert_one_line(result, words)
-    assert len(result.stderr) < 3000
+    assert_one_line(do(line), words)
     assert tree() == before
 
 
@@ -300,38 +261,26 @@ def test_nonsense_for_every_option(do, here, monkeypatch, program):
             shutil.rmtree("out")
 
 
-ENVIRONMENTS = [  # what changes nothing; PYTHONOPTIMIZE takes docstrings away
-    {},
-    {"MPLBACKEND": "a window", "PYTHONOPTIMIZE": "2", "TQDM_MININTERVAL": "abc", "MATPLOTLIBRC": "latex"},
-    {"MPLCONFIGDIR": "/dev/null/x", "MATPLOTLIBRC": "font"},
-]
-
-
 def test_what_the_environment_does_not_change(here):
-    Path("latex").write_text("text.usetex: True")
-    Path("font").write_text("font.family: No Such Font\naxes.facecolor: black")
+    """PYTHONOPTIMIZE takes docstrings away."""
+    Path("mine").write_text("text.usetex: True\nfont.family: No Such Font\naxes.facecolor: black")
+    odd = {"MPLBACKEND": "a window", "PYTHONOPTIMIZE": "2", "TQDM_MININTERVAL": "abc", "MATPLOTLIBRC": "mine"}
     command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", ROOT / "main_np.py"]
     command += ["--hidden", "8", "--batch-size", "6000", "--steps", "5", "--out"]
-    for n, environment in enumerate(ENVIRONMENTS):
-        env = os.environ | environment
-        succeeds(subprocess.run([*command, str(n)], capture_output=True, text=True, env=env))
-    assert tree("0") == tree("1") == tree("2") and tree("0").keys() == FILES
-
-
-STREAMS = [
-    ("> /dev/full", 2, "main_np.py: error: No space left on device\n"),
-    ("| true", 1, ""), (">&-", 0, ""), ("2>&-", 0, ""),
-]  # fmt: skip
+    for out, more in (("0", {}), ("1", odd | {"MPLCONFIGDIR": "/dev/null/x"})):
+        succeeds(subprocess.run([*command, out], capture_output=True, text=True, env=os.environ | more))
+    assert tree("0") == tree("1") and tree("0").keys() == FILES
 
 
 @pytest.mark.parametrize("words", ["--hidden 8 --steps 9 --out out", "-h"])
-@pytest.mark.parametrize(("stream", "status", "said"), STREAMS)
-def test_a_stream_that_takes_no_more(here, words, stream, status, said):
+@pytest.mark.parametrize("stream", ["> /dev/full", "| true", ">&-", "2>&-"])
+def test_a_stream_that_takes_no_more(here, words, stream):
     """What is printed is lost, but not the run."""
+    ends = {"> /dev/full": (2, "main_np.py: error: No space left on device\n"), "| true": (1, "")}
     command = f"set -o pipefail; '{sys.executable}' '{ROOT}/main_np.py' {words} {stream}"
     env = os.environ | {"PYTHONUNBUFFERED": ""}
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=env)
-    assert (result.returncode, result.stderr) == (status, said)
+    assert (result.returncode, result.stderr) == ends.get(stream, (0, ""))
     assert words == "-h" or tree("out").keys() == FILES
 
 
@@ -380,56 +329,23 @@ def test_a_damaged_checkpoint_is_one_line_or_no_other_run(go_on, examples):
 
 
 @EXAMPLES
-def test_a_checkpoint_with_damage_that_no_sum_betrays(go_on, examples):
-    """Its arrays and options are damaged, and packed again: one line, or a run."""
-    arrays = unpacked(go_on.whole)
-    pieces = {name: str(a).encode() if name == "options" else a.tobytes() for name, a in arrays.items()}
-
-    def check(damage):
-        name, content = damage
-        new = content.decode(errors="replace")
-        if name != "options":
-            new = np.frombuffer(content[: len(content) // 8 * 8], arrays[name].dtype)
-            new = new.reshape(arrays[name].shape) if new.size == arrays[name].size else new
-        go_on(packed(arrays | {name: new}))
-
-    names = st.sampled_from([*arrays, *["options"] * 9])
-    fuzz(examples, names.flatmap(lambda name: st.tuples(st.just(name), damaged(pieces[name]))), check)
-
-
-@EXAMPLES
-def test_a_damaged_history_or_results_json(do, here, examples, monkeypatch):
-    """One line, or it is read; results.json stays as it was, or is added to."""
-    monkeypatch.setattr(plot, "save", lambda *_: None)
-    monkeypatch.setattr(plot, "comparison", lambda *_: None)
-
-    def check(contents):
-        for path, content in zip(("h.json", "results.json"), contents, strict=True):
-            Path(path).write_bytes(content)
+def test_a_damaged_history_is_one_line_or_drawn(do, here, examples):
+    def check(content):
+        Path("h.json").write_bytes(content)
         one_line_or_none(do("plot h.json --out a.png"))
-        result = do("lab.results", main=lambda: save_result("new", [1], Path("results.json")))
-        one_line_or_none(result)
-        after = Path("results.json").read_bytes()
-        assert after == contents[1] if result.returncode else json.loads(after)["new"] == [1]
 
-    history, results = Path("h.json").read_bytes(), (ROOT / "lab" / "results.json").read_bytes()
-    for content in (b"", b"[]", b"null", b"\xff\xfe", b"1" * 5000, b'{"accuracy": 1}', b'{"choices": {"a": 3}}'):
-        check((content, content))
-    fuzz(examples, st.tuples(damaged(history), damaged(results)), check)
-
-
-@pytest.mark.parametrize("end", ["a\\nb", "$x^", "\\udcff", f'"}}, "train_loss": [{10**400}], "a": {{"b": "'])
-def test_a_history_that_was_written_by_hand(do, here, end):
-    options = f', "options": {{"batch_size": 60, "hold_out": 0, "init": "{end}"}}}}'
-    Path("mine.json").write_text(Path("h.json").read_text().rstrip()[:-1] + options)
-    one_line_or_none(do("plot h.json mine.json --out a.png"))
+    whole = Path("h.json").read_bytes()
+    for content in (b"", b"[]", b"null", b"\xff\xfe", b"1" * 5000, b'{"accuracy": 1}'):
+        check(content)
+    for end in ("a\\nb", "$x^", "\\udcff", f'"}}, "train_loss": [{10**400}], "a": {{"b": "'):
+        options = f', "options": {{"batch_size": 60, "hold_out": 0, "init": "{end}"}}}}'
+        check(whole.rstrip()[:-1] + options.encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plot, "save", lambda *_: None)
+        fuzz(examples, damaged(whole), check)
 
 
-class Evil:
-    """Unpickling this starts a program."""
-
-    def __reduce__(self):
-        return os.system, ("true",)
+EVIL = b"cos\nsystem\n(S'true'\ntR."  # unpickling this starts a program
 
 
 def npy(header, content=b""):
@@ -457,50 +373,48 @@ VALUES = [-1, 0, 9, 11, 2**63, 10.0, np.nan, np.inf, "10", [10], [], [[1, 2]], T
 OPTIONS = ["--", True, {}, "x", 1e999, -1, 1.5, 10**400, [[1]], "\udcff", 10**9]
 
 
-def crafted(kind, whole):
-    """Checkpoints made by hand: pairs of what is done and a content."""
-    arrays = unpacked(whole)
-    options, b1 = json.loads(str(arrays["options"])), "params/b1"
-    if kind == "entries":
-        headers = [array_of(shape) for shape in SHAPES.split()] + [array_of(descr=f"'{t}'") for t in TYPES.split()]
-        for content in (*headers, npy("__import__('os').system('true')"), pickle.dumps(Evil()), b""):
-            yield content[10:60], zipped(whole, [(f"{b1}.npy", content)], without=f"{b1}.npy")
-        for name in NAMES:
-            yield name[:40], zipped(whole, [(name, array_of())])
-        for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
-            bomb = array_of("(10**8,)", "'|i1'", bytes(10**8))
-            yield method, zipped(whole, [("history/bomb.npy", bomb)], compression=method)
-        yield "a pickle", packed(arrays | {b1: np.array([Evil()], dtype=object)})
-        yield "only a pickle", pickle.dumps(Evil())
-        yield "twice", zipped(whole, [(f"{b1}.npy", array_of(f"{arrays[b1].shape}"))])
-        yield "59,000 times", zipped(whole, [("params/x.npy", array_of())] * 59_000)
-    elif kind == "numbers":
-        for name, value in itertools.product(arrays, VALUES):
-            single = np.ndim(value) or name in ("step", "format", "options")
-            array = np.array(value) if single else np.full(arrays[name].shape, value)
-            yield f"{name} {value!s:.40}", packed(arrays | {name: array})
-        for dtype in ("float64", "float16", "longdouble", "complex64", "int64", "bool", "U8", "datetime64[s]"):
-            yield f"weights in {dtype}", packed(arrays | {b1: arrays[b1].astype("int64").astype(dtype)})
-    else:
-        values = itertools.product(options, OPTIONS)
-        others = [(name, 1) for name in ("help", "h", "", "out", "resume", "-x", "hidden=3 --lr", "a" * 10000, "\0")]
-        texts = [json.dumps(options | {name: value}, ensure_ascii=False) for name, value in (*values, *others)]
-        for text in [*texts, "", "null", "1", "[" * 100_000, '{"a":' * 100_000, "{} {}", "NaN", "\ufeff{}"]:
-            yield text[:999], packed(arrays | {"options": text.encode(errors="replace").decode()})
+def entries(whole, arrays):
+    """Files in a checkpoint that NumPy or zipfile might trip over."""
+    b1 = "params/b1.npy"
+    headers = [array_of(shape) for shape in SHAPES.split()] + [array_of(descr=f"'{t}'") for t in TYPES.split()]
+    for content in (*headers, npy("__import__('os').system('true')"), array_of(descr="'|O'", content=EVIL), EVIL, b""):
+        yield content[10:60], zipped(whole, [(b1, content)], without=b1)
+    for name in NAMES:
+        yield name[:40], zipped(whole, [(name, array_of())])
+    bomb = [("history/bomb.npy", array_of("(10**8,)", "'|i1'", bytes(10**8)))]
+    for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        yield method, zipped(whole, bomb, compression=method)
+    yield "only a pickle", EVIL
+    yield "twice", zipped(whole, [(b1, array_of(f"{arrays['params/b1'].shape}"))])
+    yield "59,000 times", zipped(whole, [("params/x.npy", array_of())] * 59_000)
 
 
-@pytest.mark.parametrize("kind", ["entries", "numbers", "options"])
-def test_checkpoints_made_by_hand(go_on, kind):
+def numbers(whole, arrays):
+    for name, value in itertools.product(arrays, VALUES):
+        single = np.ndim(value) or name in ("step", "format", "options")
+        array = np.array(value) if single else np.full(arrays[name].shape, value)
+        yield f"{name} {value!s:.40}", packed(arrays | {name: array})
+    for dtype in ("float16", "longdouble", "complex64", "int64", "bool", "U8", "datetime64[s]"):
+        yield dtype, packed(arrays | {"params/b1": arrays["params/b1"].astype("int64").astype(dtype)})
+
+
+def options(whole, arrays):
+    right = json.loads(str(arrays["options"]))
+    more = [*itertools.product(right, OPTIONS), ("help", 1), ("", 1), ("hidden=3 --lr", 1), ("a" * 10000, 1), ("\0", 1)]
+    texts = [json.dumps(right | {name: value}, ensure_ascii=False) for name, value in more]
+    for text in [*texts, "", "null", "1", "[" * 100_000, '{"a":' * 100_000, "{} {}", "NaN", "\ufeff{}"]:
+        yield text[:999], packed(arrays | {"options": text.encode(errors="replace").decode()})
+
+
+@pytest.mark.parametrize("crafted", [entries, numbers, options])
+def test_checkpoints_made_by_hand(go_on, crafted):
     """One line, or a run that goes on. Nothing is executed, and nothing fills the memory."""
-    for what, content in crafted(kind, go_on.whole):
+    for what, content in crafted(go_on.whole, unpacked(go_on.whole)):
         try:
             end = go_on(content, seconds=5)
         except BaseException as error:
             raise AssertionError(what) from error
-        assert kind != "entries" or end in (None, go_on.end), what
-
-
-# --- Numbers --------------------------------------------------------------------------------------------------------
+        assert crafted is not entries or end in (None, go_on.end), what
 
 
 EDGES = f"""
@@ -508,7 +422,6 @@ EDGES = f"""
     --model resnet --batch-size 1 --widths 2,2,2,2        | there is something to normalise in one image ...
     --model resnet --batch-size 2 --widths 2,2,2,2,2      | ... until one position is left
     --hidden 32 --batch-size 60 --schedule constant --lr 1e5 | a loss that grows can be drawn
-    --hidden 8 --stop-after 9                             | after its end
 """
 
 
@@ -520,24 +433,15 @@ def test_numbers_at_the_edge(do, here, program, words, why):
     succeeds(do(f"{program} --resume {next(here.glob('out/*.npz'))} {words} --out out"))
 
 
-@pytest.mark.parametrize("line", [line for line in READERS if line.endswith("--weights fault")])
-def test_weights_too_large_to_compute_with(do, here, line):
+def test_weights_too_large_to_compute_with(do, here):
     arrays = unpacked(Path("w.npz").read_bytes())
     Path("fault").write_bytes(packed(arrays | {"params/W1": np.full_like(arrays["params/W1"], 3e38)}))
-    assert_one_line(do(line), "overflow")
+    for line in READERS:
+        if line.endswith("--weights fault"):
+            assert_one_line(do(line), "overflow")
 
 
 # --- What happens while a run is on its way -------------------------------------------------------------------------
-
-
-def test_an_epoch_that_is_announced_is_saved(do, here, monkeypatch):
-    def write(line):
-        said.append((line[:7], unpacked(Path("out/checkpoint_np.npz").read_bytes())["step"]))
-
-    said = []
-    monkeypatch.setattr("support.run.tqdm.write", write)
-    succeeds(do(f"main_np {RUN} --out out"))
-    assert said == [("epoch 1", 10), ("epoch 2", 20)]
 
 
 @pytest.mark.parametrize("program", ["main_np", "main_torch"])
@@ -594,9 +498,8 @@ def start(small):
 
         def end():
             process.join(kill_after)
-            if kill_after:
-                process.kill()
-                process.join()
+            process.kill()
+            process.join()
             assert process.exitcode in (0, -signal.SIGKILL)  # otherwise, it has said why
             return process.exitcode == 0
 
@@ -605,19 +508,12 @@ def start(small):
     return begin
 
 
-RUNS = [f"main_np {RUN}", f"main_torch {RUN}"]
-RUNS += [f"{main} --model resnet --widths 2,3 --batch-size 60 --epochs 2" for main in ("main_np", "main_torch")]
-
-
-@pytest.fixture(params=[RUNS[0], *(pytest.param(run, marks=pytest.mark.slow) for run in RUNS[1:])])
+@pytest.fixture(params=["main_np", pytest.param("main_torch", marks=pytest.mark.slow)])
 def story(request, do, start, tmp_path):
-    """story(deaths): a run in the folder of an older one dies so, is resumed, dies ... and is resumed until its end."""
-    line, out = f"{request.param} --seed 2", tmp_path / "out"
-    assert start(f"{line} --seed 1 --out {tmp_path / 'old'}")()  # the server starts too: no part of the time below
-    succeeds(do(f"{line} --stop-after 1 --out", tmp_path / "half"))
-    started = time.monotonic()
-    assert start(f"{line} --out {tmp_path / 'new'}")()
-    seconds = time.monotonic() - started
+    """A run in the folder of an older one dies so, is resumed, dies ... to its end: each time, what partial files."""
+    line, out = f"{request.param} {RUN} --seed 2", tmp_path / "out"
+    for name, words in (("old", "--seed 1"), ("half", "--stop-after 1"), ("new", "")):
+        succeeds(do(f"{line} {words} --out", tmp_path / name))
     old, half, new = (tree(tmp_path / name) for name in ("old", "half", "new"))
     checkpoint = next(name for name in new if name.startswith("checkpoint"))
     half = {checkpoint: half[checkpoint]}
@@ -626,7 +522,7 @@ def story(request, do, start, tmp_path):
         shutil.rmtree(out, ignore_errors=True)
         shutil.copytree(tmp_path / "old", out)
         for death in (*deaths, {}):
-            resume = f"{line.split()[0]} --resume {out / checkpoint}"
+            resume = f"{request.param} --resume {out / checkpoint}"
             finished = start(f"{resume if tree(out)[checkpoint] != old[checkpoint] else line} --out {out}", **death)()
             found = tree(out)
             parts = [name for name in found if re.fullmatch(r"\..*\.part", name)]
@@ -637,15 +533,14 @@ def story(request, do, start, tmp_path):
                 break
             yield parts
 
-    tell.seconds = seconds
     return tell
 
 
 @pytest.mark.parametrize("deaths", [4, pytest.param(50, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_it_goes_on_bit_for_bit(story, deaths):
     rng = random.Random(0)
-    while deaths > 0:
-        deaths -= len([*story([{"kill_after": rng.uniform(0.01, 0.8) * story.seconds} for _ in range(3)])])
+    while deaths > 0:  # after 10 ms to 3 s: some before the first step, some after the last, whatever the machine
+        deaths -= len([*story([{"kill_after": 10 ** rng.uniform(-2, 0.5)} for _ in range(3)])])
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """look.py: the numbers drawn are the network's, and the command makes every picture or says in one line why not."""
 
+import functools
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,7 @@ import look
 import main_np
 import predict
 from conftest import as_input, rows
-from mlp_np import MLP, numerical_gradient, relative_difference, softmax_cross_entropy
+from mlp_np import MLP, softmax_cross_entropy
 from networks import NETWORKS, make, parse_options
 from resnet_np import ResNet
 from support import drawing
@@ -101,24 +102,20 @@ def vit():
     return model, options_of(**VIT)
 
 
-def assert_gradients(model, x, y, steps, layers, agree=1.0):
-    """Against central differences of the loss, from the output of each of the layers on. agree: how many do."""
-    forward = [*model.layers.values()]
-    assert steps["logits"] == pytest.approx(model.forward(x)[0])
+def assert_gradients(model, x, y, steps, layers):
+    """Along random directions, the loss changes as they say: from the output of each of the layers on, and from x."""
     assert steps["gradients"].keys() == layers.keys()
+    assert steps["logits"] == pytest.approx(model.forward(x)[0])
+    forward, rng = [*model.layers.values()], np.random.default_rng(0)
     returned = {layers[place]: by_hand for place, by_hand in steps["gradients"].items()} | {"x": steps.get("dx")}
     for i, name in enumerate(["x", *model.layers][:-2]):
-
-        def loss(start=x, rest=forward[i:]):
-            for layer in rest:
-                start = layer.forward(start)
-            return softmax_cross_entropy(start, np.array([y]))[0]
-
-        assert loss() == pytest.approx(steps["loss"])
-        if returned.get(name) is not None:
-            by_hand, numerical = returned[name], numerical_gradient(loss, x, h=1e-6)[0]
-            close = np.abs(by_hand - numerical) < 1e-5 * np.abs(by_hand).max()
-            assert close.mean() >= agree and relative_difference(by_hand[close], numerical[close]) < 1e-5
+        for _ in range(5 if returned.get(name) is not None else 0):
+            direction, losses = rng.normal(size=x.shape), []
+            for h in (1e-6, -1e-6):
+                y_pred = functools.reduce(lambda a, layer: layer.forward(a), forward[i:], x + h * direction)
+                losses.append(softmax_cross_entropy(y_pred, np.array([y]))[0])
+            along = (losses[0] - losses[1]) / 2e-6
+            assert along == pytest.approx((returned[name] * direction).sum(), rel=1e-5), name
         x = forward[i].forward(x).copy()
 
 
@@ -131,10 +128,8 @@ def test_the_gradients_that_return_to_the_feature_maps(blocks, mnist):
     model.training = False
     image, options = mnist.test_images[0], options_of(model="resnet", widths=(2, 3), blocks=blocks)
     steps = look.resnet_passes(model, options, image, 3)
-    assert [a.shape for a in steps["maps"].values()] == [(14, 14, 2), (14, 14, 2), (7, 7, 3)]
     layers = {"stem": "stem", "stage 1": f"blocks.{blocks - 1}", "stage 2": f"blocks.{2 * blocks - 1}"}
-    # Where a ReLU stands closer to 0 than h, the difference is of two slopes: there may be a few.
-    assert_gradients(model, data.as_input(image[np.newaxis], options), 3, steps, layers, agree=0.99)
+    assert_gradients(model, data.as_input(image[np.newaxis], options), 3, steps, layers)
     for place, layer in layers.items():
         assert (steps["maps"][place] == model.layers[layer].y[0]).all()
 
@@ -196,13 +191,9 @@ def test_the_confusion_matrix_and_the_mistakes(name, tiny, small):
     assert (counts.sum(axis=1) == np.bincount(labels)).all()
     assert np.trace(counts) / len(labels) == checkpoint.history.test_accuracy[-1]
 
-    wrong = look.worst(p, labels)
     said, confidence = p.argmax(axis=1), p.max(axis=1)
-    assert len(wrong) == look.WRONG and (said[wrong] != labels[wrong]).all()
-    assert (np.diff(confidence[wrong]) <= 0).all()
-    others = np.setdiff1d(np.flatnonzero(said != labels), wrong)
-    assert confidence[others].max() <= confidence[wrong[-1]]
-
+    wrong = sorted(np.flatnonzero(said != labels), key=lambda i: -confidence[i])
+    assert len(wrong) > look.WRONG and look.worst(p, labels).tolist() == wrong[: look.WRONG]
     figures = look.draw_test(model, options, small)
     assert sum(int(text.get_text()) for text in figures["confusion"].axes[0].texts) == len(labels)
     first, i = figures["mistakes"].axes[0], wrong[0]
@@ -213,17 +204,12 @@ def test_the_confusion_matrix_and_the_mistakes(name, tiny, small):
 # --- Whatever the network, every text is legible --------------------------------------------------------------------
 
 EXTREMES = """
-    --hidden 512                                                  | 1    | 3 | its numbers have many digits
-    --hidden 512                                                  | 30   | 3 | quite wrong
-    --hidden 512                                                  | 30   | - | quite right: hardly any gradient
-    --hidden 512                                                  | 0    | 3 | none at all
-    --hidden 7                                                    | 1e-6 | 3 | hardly any numbers
-    --hidden 1                                                    | 1    | 3 | one unit
-    --model resnet --widths 4                                     | 1    | 3 | one stage
-    --model resnet                                                | 1    | 3 | three
-    --model vit                                                   | 1    | 3 | as usual
-    --model vit --width 16 --heads 16 --blocks 9 --patch 14       | 1    | 3 | many heads and blocks
-    --model vit --heads 1 --blocks 1 --patch 2                    | 0    | 3 | many patches, and no gradient
+    --hidden 512                                            | 30   | 3 | quite wrong: its numbers have many digits
+    --hidden 512                                            | 30   | - | quite right: hardly any gradient
+    --hidden 1                                              | 1    | 3 | one unit
+    --model resnet --widths 4                               | 1    | 3 | one stage
+    --model vit --width 16 --heads 16 --blocks 9 --patch 14 | 1    | 3 | many heads and blocks
+    --model vit --heads 1 --blocks 1 --patch 2              | 0    | 3 | many patches, and no gradient
 """
 
 
@@ -239,29 +225,20 @@ def test_every_text_is_legible(words, size, digit, why, mnist):
         assert_legible(figure)
 
 
-@pytest.mark.parametrize("perfect", [True, False])
-def test_confusion(perfect):
-    counts = np.diag(np.full(10, 1000)) if perfect else np.full((10, 10), 1234)
-    figure = drawing.confusion(counts, "784-512-10 reads 10,000 of 10,000 test images right")
-    assert_legible(figure)
-    assert len(figure.axes[0].texts) == np.count_nonzero(counts)
-    shade = figure.axes[0].images[0].get_array()
-    assert (np.diag(shade) > 0).all()
-    assert (shade[~np.eye(10, dtype=bool)] < 0).all() == (not perfect)
-
-
-def test_pictures_of_any_shape_and_number():
+def test_answers_and_mistakes_of_any_number():
+    for counts in (np.diag(np.full(10, 1000)), np.full((10, 10), 1234)):
+        figure = drawing.confusion(counts, "784-512-10 reads 10,000 of 10,000 test images right")
+        assert_legible(figure)
+        assert len(figure.axes[0].texts) == np.count_nonzero(counts)
+        blue, red = figure.axes[0].images[0].get_array() > 0, figure.axes[0].images[0].get_array() < 0
+        assert (blue == np.eye(10)).all() and (red == (counts > 0) - np.eye(10)).all()
     for n in (0, 1, 24):
         words = [1] * n, [7] * n, [0.99999] * n, f"its {n} most confident mistakes of {n}"
         assert_legible(drawing.mistakes(np.zeros((n, 28, 28), np.uint8), *words))
     for shape in ((320, 200), (1, 320), (320, 1)):
         assert_legible(drawing.prediction(np.full(shape, 99.0), np.zeros((28, 28), np.uint8), np.eye(10)[4]))
-
-
-def test_zero_is_white_and_the_signs_are_blue_and_red():
     red, white, blue = drawing.SIGNED([0.0, 0.5, 1.0])
-    assert white[:3] == pytest.approx(1, abs=0.01)
-    assert blue[2] > blue[0] and red[0] > red[2]
+    assert white[:3] == pytest.approx(1, abs=0.01) and blue[2] > blue[0] and red[0] > red[2]
 
 
 # --- The command ---------------------------------------------------------------------------------------------------
@@ -284,27 +261,6 @@ def test_the_command_draws_everything(name, tiny, tmp_path, capsys, mnist):
             assert image.width == 1200
 
 
-def test_a_network_that_nothing_is_said_about_has_its_answers_drawn(tiny, tmp_path, monkeypatch):
-    monkeypatch.delitem(look.INSIDE, "vit")
-    look.main(["--weights", str(tiny / "checkpoint_vit_np.npz"), "--out", str(tmp_path)])
-    assert {path.name for path in tmp_path.iterdir()} == {"confusion_vit_np.png", "mistakes_vit_np.png"}
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ("--test 10000", "10000 is not in the range 0 to 9999"),
-        ("photo.png", "needs --label"),
-        ("photo.png --label 10", "10 is not in the range 0 to 9"),
-        ("photo.png --label 1 --test 3", "no --test"),
-        ("--label 1", "--label is for a picture of your own"),
-        ("--patch 3", "--patch 3: only a ViT has any"),
-        ("--patch 16", "--patch 16: there are 16, from 0"),
-        ("--test 300", "--test 300: there are 300 held-out images, from 0"),
-    ],
-)
-def test_errors(words, said, tiny, tmp_path):
-    name = "vit_np" if "16" in words else "np"
-    with pytest.raises(UserError, match=said):
-        look.main([*words.split(), "--weights", str(tiny / f"checkpoint_{name}.npz"), "--out", str(tmp_path)])
-    assert not list(tmp_path.iterdir())
+def test_a_patch_that_is_not_there(tiny):
+    with pytest.raises(UserError, match="--patch 16: there are 16, from 0"):
+        look.main(["--patch", "16", "--weights", str(tiny / "checkpoint_vit_np.npz")])

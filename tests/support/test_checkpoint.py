@@ -53,7 +53,7 @@ def saved(tmp_path):
 
 def test_a_checkpoint_comes_back_bit_for_bit(saved, tmp_path):
     before = save(tmp_path / "c.npz")
-    rewrite(before[0], {"options": {"optimizer": None}})  # as in files from before there was a choice of optimizers
+    rewrite(before[0], {"options": {"optimizer": None}})  # as in older files
     for path, options, groups, history in (saved, before):
         resumed, arrays, recorded = resume(path, "--out", "there", "--seed", str(2**63 + 1))
         assert (run_options(resumed), resumed.out) == (run_options(options), "there")
@@ -64,28 +64,22 @@ def test_a_checkpoint_comes_back_bit_for_bit(saved, tmp_path):
 NOT_FINITE, NO_FIT, OTHER = "not finite", "do not fit", "another network than its options say"
 DAMAGES = {
     "NaN": (NOT_FINITE, {"params/linear.b": np.full(10, np.nan, np.float32)}),
-    "infinite momentum": (NOT_FINITE, {"momentum/linear.b": np.full(10, np.inf, np.float32)}),
     "NaN in the history": (NOT_FINITE, {"history/train_loss": np.full(10, np.nan)}),
     "text for numbers": (NOT_FINITE, {"params/linear.b": np.array("W1")}),
     "a variance below 0": (NOT_FINITE, {"statistics/stem.norm.var": np.full(2, -1, np.float32)}),
     "a mean square below 0": (NOT_FINITE, {"squares/linear.b": np.full(10, -1, np.float32)}),
     "newer": ("format 99", {"format": 99}),
     "no format": ("not a checkpoint", {"format": None}),
-    "no step": (NO_FIT, {"step": None}),
     "another step": (NO_FIT, {"step": 9}),
     "an unknown group": (NO_FIT, {"paramz/linear.b": np.zeros(3)}),
     "a history cut short": (NO_FIT, {"history/train_accuracy": np.zeros(3)}),
-    "an unknown history": (NO_FIT, {"history/weather": np.zeros(3)}),
     "a history in two dimensions": (NO_FIT, {"history/train_loss": np.zeros((10, 1))}),
     "an accuracy of 2": (NO_FIT, {"history/test_accuracy": np.array([2.0])}),
     "no tests": ("no test result", {f"history/test_{name}": np.array([]) for name in ("step", "loss", "accuracy")}),
     "an array of another shape": (OTHER, {"params/linear.b": np.zeros(9, np.float32)}),
     "an array of another type": (OTHER, {"params/linear.b": np.zeros(10)}),
-    "an array too many": (OTHER, {"params/b1": np.zeros(9, np.float32)}),
     "an array too few": (OTHER, {"momentum/linear.b": None}),
     "no options": (NO_FIT, {"options": None}),
-    "options that are no dict": (NO_FIT, {"options": "[]"}),
-    "no options at all": ("missing", {"options": "{}"}),
     "options out of range": ("--blocks", {"options": {"blocks": -3}}),
     "an unknown option": ("hiden", {"options": {"hiden": 3}}),
     "an option of this call": ("resume is not of a run", {"options": {"resume": "x"}}),
@@ -103,20 +97,17 @@ def test_what_does_not_fit_together_is_one_line(saved, damage):
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-LARGER = {
-    "": {"hidden": [16384]},
-    "--model resnet --widths 2": {"widths": [[2, *[1024] * 400]], "blocks": [50]},
-    "--model vit --width 4 --blocks 1 --heads 2 --patch 14": {"blocks": [50], "width": [8], "patch": [2, 28]},
-}
+VIT = "--model vit --width 4 --blocks 1 --heads 2 --patch 14"
+LARGER = [("", {"hidden": 16384}), (VIT, {"blocks": 50}), (VIT, {"width": 8}), (VIT, {"patch": 2})]
+LARGER += [("--model resnet --widths 2", larger) for larger in ({"widths": [2, *[1024] * 400]}, {"blocks": 50})]
 
 
-@pytest.mark.parametrize("words", LARGER)
-def test_options_of_a_larger_network_than_its_arrays(tmp_path, words):
+def test_options_of_a_larger_network_than_its_arrays(tmp_path):
     """They are refused before anybody builds such a network, which would fill the memory."""
-    for name, value in ((name, value) for name, values in LARGER[words].items() for value in values):
+    for words, larger in LARGER:
         path, *_ = save(tmp_path / "c.npz", *words.split())
         begin("np", "", ["--resume", str(path)])
-        rewrite(path, {"options": {name: value}})
+        rewrite(path, {"options": larger})
         with pytest.raises(UserError, match=OTHER):
             begin("np", "", ["--resume", str(path)])
 

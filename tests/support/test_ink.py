@@ -30,14 +30,11 @@ def test_images_of_mnist_come_out_as_they_went_in(mnist):
     assert sum(map(ink.several, mnist.test_images)) <= 6
 
 
-def test_large_ink_shrinks_to_the_mean_of_what_each_pixel_covers():
+def test_large_ink_shrinks_to_means_and_only_a_thin_stroke_is_widened():
     y, x = np.mgrid[-99.5:100, -99.5:100]
     disc = 255 * np.uint8(x * x + y * y < 100 * 100)
     means = disc.reshape(20, 10, 20, 10).mean(axis=(1, 3))
     assert ink.as_mnist(disc)[4:24, 4:24] == pytest.approx(means, abs=1.5)  # rounded down the columns, then along rows
-
-
-def test_a_thin_stroke_gets_the_width_of_a_pen_and_no_other_does():
     sizes = [ink.widen(Image.new("L", (pen, 200), 255)).size for pen in (2, 9, 17, 40)]
     assert sizes == [(16, 214), (17, 208), (17, 200), (40, 200)]
 
@@ -139,36 +136,30 @@ def test_what_cannot_be_read_is_one_line(words):
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_is_bounded(tmp_path):
     """In MB, of which Python with NumPy and Pillow takes some 50; 49 million pixels have 200 as RGBA."""
-    code = (
-        "import contextlib, sys; from support import errors, ink\n"
-        "with contextlib.suppress(errors.UserError): ink.read_digit(sys.argv[1])\n"
-        "print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])"
-    )
+    code = "import contextlib, sys; from support import errors, ink\nwith contextlib.suppress(errors.UserError): "
+    code += "ink.read_digit('{}')\nprint(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])"
     for side, most in ((14000, 150), (7000, 650)):
-        (tmp_path / "black.png").write_bytes(blank(side).read())
-        run = [sys.executable, "-c", code, tmp_path / "black.png"]
-        assert int(subprocess.check_output(run, cwd=ROOT)) // 1024 < most
+        (file := tmp_path / "black.png").write_bytes(blank(side).read())
+        assert int(subprocess.check_output([sys.executable, "-c", code.format(file)], cwd=ROOT)) // 1024 < most
 
 
 @pytest.mark.parametrize("n", [200, pytest.param(2000, marks=pytest.mark.slow)])
 def test_damaged_files_are_an_error_or_a_picture(n):
     """Never a traceback, and no warning: the settings of pytest make those errors."""
     small, read = Image.fromarray(DRAWN).resize((60, 80)), []
-    files = [encoded(small, kind).read() for kind in ("PNG", "JPEG", "GIF", "BMP")]
-    files.append(encoded(small.convert("P"), "PNG", transparency=3).read())
-    files.append(encoded(small.convert("RGBA"), "PNG", exif=small.getexif()).read())
+    files = [encoded(small, kind) for kind in ("PNG", "JPEG", "GIF", "BMP")]
+    files += [encoded(small.convert("P"), "PNG", transparency=3), encoded(small.convert("RGBA"), "PNG")]
     # An EXIF block that says how the camera was held, six million times.
-    files.append(encoded(small, exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\xff\xff\xff\xff\x06\0\0\0").read())
+    files.append(encoded(small, exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\xff\xff\xff\xff\x06\0\0\0"))
 
     def check(content):
         try:
             image = seen(io.BytesIO(content))
-        except UserError as error:
-            read.append(False)
-            assert "\n" not in str(error)
-        else:
-            read.append(True)
             assert image.shape == (28, 28) and image.max() > 100
+            read.append(True)
+        except UserError as error:
+            assert "\n" not in str(error)
+            read.append(False)
 
-    fuzz(n, st.sampled_from(files).flatmap(damaged), check)
+    fuzz(n, st.sampled_from([file.read() for file in files]).flatmap(damaged), check)
     assert 0.05 < np.mean(read) < 1  # so that both are tried
