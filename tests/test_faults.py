@@ -536,7 +536,7 @@ def story(request, do, start, tmp_path):
     return tell
 
 
-@pytest.mark.parametrize("deaths", [4, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("deaths", [4, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_it_goes_on_bit_for_bit(story, deaths):
     rng = random.Random(0)
     while deaths > 0:  # after 10 ms to 3 s: some before the first step, some after the last, whatever the machine

@@ -185,7 +185,7 @@ LONG = [  # a whole run, whose W1 is updated in two parts; and the beginning of 
     ("mlp --hidden 64", 1e-12, 0),
     ("mlp --hidden 64 --dtype float32", 1, 0),
     ("resnet --steps 50", 1e-9, 1e-12),
-    ("vit --steps 100", 1e-13, 1e-12),
+    ("vit --steps 150", 1e-13, 1e-12),
     (f"{VIT} 24 --blocks 2 --heads 3 --lr 0.01 --steps 300", 1e-13, 1e-12),
 ]
 
