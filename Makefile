@@ -7,7 +7,7 @@
 # make figures    the drawings in the README -> png/
 # make shortcut   why the residual network has shortcuts -> png/shortcut.png
 # make results    every accuracy in the README and docs, from runs (long; can be stopped and resumed)
-# make bench      how fast a step is, here and in other tools -> tables (20 minutes, on an idle machine)
+# make bench      how fast a step is, here and in other tools -> tables (15 minutes, on an idle machine)
 # make setup      set up everything (PyTorch, tests, lint)
 # make test       the everyday tests, under three minutes
 # make test-all   the same, plus the long trainings
