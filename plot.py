@@ -124,7 +124,7 @@ def labels(paths, runs):
         for name, value in run.items():
             if value is not None and len({str(other.get(name)) for other in alike}) > 1:
                 words.append(f"{name.replace('_', ' ')} {value}".strip())
-        described.append(", ".join(words))
+        described.append(", ".join(words) or run[""])  # a single run differs in nothing
     return [label if described.count(label) == 1 else str(path) for label, path in zip(described, paths, strict=True)]
 
 

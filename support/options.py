@@ -296,8 +296,9 @@ def run_options(options):
 
 
 def title(options):
-    """What a run is called in its pictures."""
-    return f"{options.network.title(options)} in {'NumPy' if options.name.endswith('np') else 'PyTorch'}"
+    """What a run is called in its header and pictures."""
+    written = "on the tape" if getattr(options, "autograd", False) else "in NumPy"
+    return f"{options.network.title(options)} {written if options.name.endswith('np') else 'in PyTorch'}"
 
 
 def test_set_name(options):

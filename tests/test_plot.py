@@ -93,6 +93,7 @@ def test_runs_are_called_by_what_they_differ_in(tmp_path):
     names = plot.labels(paths, [options for options, _ in runs])
     same = "batch size 128, hidden 512"
     assert names == [f"{same}, NumPy", f"{same}, PyTorch", "batch size 6000, hidden 16, NumPy"]
+    assert plot.labels(paths[:1], [runs[0][0]]) == ["NumPy"]
     assert plot.labels(paths[:1] * 2, [runs[0][0]] * 2) == [str(paths[0])] * 2
     figure = plot.comparison(dict(zip(names, runs, strict=True)))
     held_out = plot.comparison({"_$x^": (runs[0][0] | {"hold_out": 10_000}, runs[0][1])})

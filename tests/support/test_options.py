@@ -13,6 +13,7 @@ CHOSEN = """
     np --recipe np_nn                         | batch_size=256 steps=4000 epochs=None init=geohot pixels=raw
     np --recipe np_nn --epochs 2 --init he    | epochs=2 steps=None init=he hidden=512
     torch --recipe geohot                     | hidden=128 steps=1000 init=pytorch name=torch
+    np --autograd                             | title=784-512-10.on.the.tape
     np --model resnet                         | widths=(16,32,64) augment=shift optimizer=sgd name=resnet_np hidden=
     np --model resnet --widths 4,8            | widths=(4,8) title=ResNet.4-8
     np --model resnet --widths 4,8 --blocks 3 | title=ResNet.4-8.×.3
@@ -23,8 +24,8 @@ CHOSEN = """
 @pytest.mark.parametrize(("line", "values"), [*rows(CHOSEN)])
 def test_what_is_typed_overrides_the_recipe_and_that_the_rest(line, values):
     options = parse_options(*line.split())
-    called, framework = title(options).split(" in ")
-    assert framework == {"np": "NumPy", "torch": "PyTorch"}[line.split()[0]]
+    called, _, framework = title(options).partition(" in ")
+    assert framework == ("PyTorch" if line.startswith("torch") else "" if options.autograd else "NumPy")
     found = vars(options) | {"title": called.replace(" ", ".")}
     for name, value in (pair.split("=") for pair in values.split()):
         assert str(found.get(name, "")).replace(", ", ",") == value, name
