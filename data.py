@@ -88,10 +88,10 @@ def ahead(items):
             yield item
 
 
-def test_batches(dataset, size=50, share=0, shares=1):
+def test_batches(dataset, size=200, share=0, shares=1):
     """All test images in parts: images (B, 28, 28) uint8 and labels (B,) int64, where B is at most `size`.
 
-    By hand, small parts are faster: what a layer computes is still in the processor's cache when the next one needs it.
+    In parts, because layers keep what they compute: for all images at once, that may fill the memory.
     With several processes, number `share` of them takes every `shares`-th part, starting with part `share`.
     """
     size = min(size, len(dataset.test_images) // shares)  # so that every process gets a part

@@ -121,7 +121,7 @@ def evaluate(network, dataset, options):
     """Mean loss and accuracy of the network as it is on all test images."""
     network.training = False  # batch normalisation then uses the statistics that it remembers
     loss = correct = 0
-    for images, y in data.test_batches(dataset, 200):
+    for images, y in data.test_batches(dataset):
         logits = network.forward(data.as_input(images, options))
         loss += softmax_cross_entropy(logits, y)[0] * len(y)
         correct += (logits.argmax(axis=1) == y).sum()
@@ -130,7 +130,7 @@ def evaluate(network, dataset, options):
 
 
 def build(options, checkpoint=None):
-    """The network that the options describe and its optimizer, both as new, or as a checkpoint has them."""
+    """The network that the options describe and its optimizer: new, or restored from a checkpoint."""
     model = make("autograd" if options.autograd else "np", options)
     optimizer = Optimizer(model.params, options)
     if checkpoint:
@@ -140,8 +140,8 @@ def build(options, checkpoint=None):
 
 
 def get_arrays(model, optimizer):
-    """All that a run needs to go on, as dicts of arrays: weights, what the optimizer remembers, and what batch
-    normalisation does (only a ResNet has any)."""
+    """All that a run needs to continue, as dicts of arrays: weights, what the optimizer remembers, and batch
+    normalisation's running statistics (only a ResNet has any)."""
     return {"params": model.params, **optimizer.state, "statistics": getattr(model, "statistics", {})}
 
 

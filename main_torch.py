@@ -30,7 +30,7 @@ def main(argv=None):
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
         for images, y in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
             x = data.as_input(images, options)  # (B, 28, 28)
-            x, y = place.share(x, y)  # as tensors where they are computed with
+            x, y = place.share(x, y)  # as tensors on the computing device
             loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, place.precision)
             run.record(loss, accuracy)
             if run.epoch_ends:

@@ -53,7 +53,7 @@ def save_checkpoint(path, options, groups, history):
     arrays = {"format": FORMAT, "options": json.dumps(options), "step": history.step}
     for group, values in {**groups, "history": history.numbers()}.items():
         arrays |= {f"{group}/{name}": np.asarray(value) for name, value in values.items()}
-    content = io.BytesIO()  # in memory first: not every version of NumPy comes away cleanly from a full disk
+    content = io.BytesIO()  # in memory first: not every version of NumPy recovers cleanly from a full disk
     np.savez(content, **arrays)
     with replacing(path) as file:
         file.write(content.getbuffer())

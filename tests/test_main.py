@@ -90,7 +90,7 @@ def test_the_two_loops_differ_only_where_the_frameworks_do():
         assert len(loops[-1]) <= 18
     by_hand, by_torch = ("\n".join(loop).replace("network", "model") for loop in loops)
     by_torch = by_torch.replace(", place)", ")").replace(", place.precision)", ")")
-    added = "            x, y = place.share(x, y)  # as tensors where they are computed with\n"
+    added = "            x, y = place.share(x, y)  # as tensors on the computing device\n"
     assert by_torch.count(added) == 1
     assert by_torch.replace(added, "") == by_hand
 

@@ -1,6 +1,7 @@
 """The walls of the house: which file may import which. They are read from the code, and nothing is run."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -78,6 +79,17 @@ def test_lessons_build_on_earlier_lessons_and_on_nothing_else_of_ours(name):
     library = "torch" if way == "torch" else "numpy"
     imported = {found.split(".")[0] for found in IMPORTS[name]} - sys.stdlib_module_names
     assert imported <= {library, *earlier[way]}
+
+
+def test_what_is_imported_is_required():
+    """By whatever runs without PyTorch; and uv and pip read the same list."""
+    needed = {line.partition("  #")[0] for line in (ROOT / "requirements-np.txt").read_text().splitlines()[1:]}
+    names = {re.split("[<>=]", line)[0] for line in needed}
+    alone = [name for name in MODULES if room(name) not in ("lab", "page") and "torch" not in REACHED[name]]
+    imported = {found.partition(".")[0].replace("PIL", "pillow") for name in alone for found in IMPORTS[name]}
+    assert imported - {room(name) for name in MODULES} - sys.stdlib_module_names - {"urllib3"} == names  # requests' own
+    project = (ROOT / "pyproject.toml").read_text()
+    assert needed == set(re.findall('"(.*?)"', re.search(r"(?m)^dependencies = \[(.*)\]", project)[1]))
 
 
 def test_only_the_table_and_the_lessons_ask_which_network_it_is():
