@@ -4,6 +4,7 @@ import base64
 import os
 import shutil
 import subprocess
+import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -86,6 +87,23 @@ def opened(browser, path, width=1440, problems=(), blocked=(), **options):
         assert [text for text in seen if not any(known in text for known in problems)] == []
     finally:
         context.close()
+
+
+def until(is_so, seconds=60):
+    """Wait until that is so, however slow the machine.
+
+    Playwright's own wait_for_function asks a second time from within the page, where its policy forbids to evaluate.
+    """
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"not so after {seconds} seconds"
+        time.sleep(0.02)
+
+
+def frames(page, count=2):
+    """Wait until the browser has drawn: for what it does in its next frame, or sees in it (what is in view)."""
+    for _ in range(count):
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
 
 
 def text(page, selector):

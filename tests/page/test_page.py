@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chromium import COMMITTED, arrays, boxes, draw, opened, text, twin, weights
+from chromium import COMMITTED, arrays, boxes, draw, frames, opened, text, twin, until, weights
 from conftest import as_input
 from mlp_np import relative_difference, softmax_cross_entropy
 from pictures import STYLES
@@ -94,7 +94,7 @@ def test_drawing_by_touch_and_with_second_thoughts(browser, small_page):
     with opened(browser, small_page, 390, has_touch=True) as page:
         one = draw(page, [4], style=2)[0].ravel()  # two strokes or more
         page.locator("#pad").tap()
-        page.wait_for_timeout(100)
+        frames(page)
         assert not np.array_equal(page.evaluate(seen), one)
         page.locator("#undo-stroke").click()
         assert np.array_equal(page.evaluate(seen), one)
@@ -103,7 +103,7 @@ def test_drawing_by_touch_and_with_second_thoughts(browser, small_page):
             assert any(page.evaluate(seen)) == left
         assert text(page, "#answer") == "–"
         page.locator("#pad").tap()  # a dot is something
-        page.wait_for_timeout(100)
+        frames(page)
         assert text(page, "#answer").isdigit()
 
 
@@ -191,8 +191,8 @@ def test_every_kind_of_number_can_be_pointed_at(page):
         bars.locator(".bar").nth(6).hover()
         assert re.match(rf"{name.split('-')[0]}\[(\d+, )?6\] = ", text(page, "#said"))
     page.evaluate("scrollTo(0, 0)")
-    page.wait_for_timeout(400)
-    assert page.locator("#dock").is_visible()  # as long as it says something
+    frames(page)
+    assert "away" not in page.locator("#dock").get_attribute("class")  # as long as it says something
     canvas = page.locator("[data-grid=dz1] canvas")
     cell = canvas.bounding_box()["width"] / 10  # 48 units stand in rows of 10
     canvas.hover(position={"x": 7.4 * cell, "y": 1.4 * cell})
@@ -292,20 +292,20 @@ def test_what_is_out_of_view_or_printed_is_not_of_the_digit_before(browser, smal
     corner = """() => [...document.querySelector("[data-grid=x] canvas").getContext("2d")
         .getImageData(2, 2, 1, 1).data.subarray(0, 3)].reduce((a, b) => a + b)"""
     with opened(browser, small_page, color_scheme="dark", problems=["Canvas2D"]) as page:  # the test reads much
-        shown = []
-        for change, wait, light in [
-            ("0", 400, False),
-            ("lab.pick(0); lab.setLabel(3)", 400, False),
-            ("lab.pick(5); dispatchEvent(new Event('beforeprint'))", 0, True),
-        ]:
-            page.evaluate(change)
-            page.wait_for_timeout(wait)
-            shown.append(page.evaluate(look))
-            assert (page.evaluate(corner) > 600) if light else (page.evaluate(corner) < 150)
-        assert all(len(set(pictures)) == 3 for pictures in zip(*shown, strict=True))
+        def all_new(before):
+            return all(old != new for old, new in zip(before, page.evaluate(look), strict=True))
+
+        until(lambda: page.evaluate(corner) < 150)
+        before = page.evaluate(look.replace("c.toDataURL", "c.cloneNode().toDataURL"))  # the same, blank
+        until(lambda: all_new(before))
+        before = page.evaluate(look)
+        page.evaluate("lab.pick(0); lab.setLabel(3)")
+        until(lambda: all_new(before))
+        before = page.evaluate(look)
+        page.evaluate("lab.pick(5); dispatchEvent(new Event('beforeprint'))")
+        assert all_new(before) and page.evaluate(corner) > 600
         page.evaluate("dispatchEvent(new Event('afterprint'))")
-        page.wait_for_timeout(400)
-        assert page.evaluate(corner) < 150
+        until(lambda: page.evaluate(corner) < 150)
 
 
 # --- On a phone, and for everybody ---------------------------------------------------------------------------------
@@ -323,8 +323,7 @@ def test_a_phone_shows_what_it_needs(browser, small_page):
         assert [box for box in targets if min(box[3] - box[1], box[4] - box[2]) < 44] == []
         for section in ("#f-dW2", "#h-step"):  # the digit, the answer and a step are never far
             page.locator(section).scroll_into_view_if_needed()
-            page.wait_for_timeout(400)
-            assert in_view("#dock-picture, #dock-answer, #dock-step", 900), section
+            until(lambda: in_view("#dock-picture, #dock-answer, #dock-step", 900))
             assert text(page, "#dock-answer") == text(page, "#answer")
             loss = page.evaluate("lab.now.loss")
             page.locator("#dock-step").tap()
@@ -347,7 +346,7 @@ def test_axe_finds_no_violation_and_nothing_is_wider_than_the_window(browser, re
         page.locator("[data-mistake=zeros] input").check()
         page.locator("#check").click()
         page.locator("#code [data-stage=da1]").click()
-        page.wait_for_timeout(300)
+        until(lambda: text(page, "#score"))  # what waits until the page is there
         assert [box for box in boxes(page, "body *") if box[1] < -0.5 or box[3] > width + 0.5] == []
         assert page.evaluate("document.documentElement.scrollWidth") == width
         page.evaluate(request.getfixturevalue("axe"))
