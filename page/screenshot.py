@@ -17,7 +17,7 @@ from support.files import replacing
 from support.options import Parser
 from support.program import run
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")  # in PATH; or Chrome where its installer puts it
 WIDTH, HEIGHT = 1200, 1200
 
 
@@ -37,14 +37,16 @@ def main(argv=None):
 def chromium():
     """Chromium, driven by playwright; UserError if either is missing."""
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import Error, sync_playwright
     except ImportError:
         raise UserError("needs playwright: python -m pip install playwright") from None
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not path:
-        raise UserError(f"needs a browser in PATH: one of {', '.join(BROWSERS)}")
+    which = {"executable_path": path} if path else {"channel": "chrome"}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        try:
+            browser = playwright.chromium.launch(**which, args=["--no-sandbox"])
+        except Error as error:
+            raise UserError(f"needs Chromium or Chrome: {str(error).splitlines()[0]}") from None
         yield browser
         browser.close()
 

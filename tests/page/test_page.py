@@ -292,6 +292,7 @@ def test_what_is_out_of_view_or_printed_is_not_of_the_digit_before(browser, smal
     corner = """() => [...document.querySelector("[data-grid=x] canvas").getContext("2d")
         .getImageData(2, 2, 1, 1).data.subarray(0, 3)].reduce((a, b) => a + b)"""
     with opened(browser, small_page, color_scheme="dark", problems=["Canvas2D"]) as page:  # the test reads much
+
         def all_new(before):
             return all(old != new for old, new in zip(before, page.evaluate(look), strict=True))
 
