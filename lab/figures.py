@@ -211,53 +211,6 @@ def applications(page):
             draw(panel.at(x, 82))
 
 
-# The forward pass as mlp_np.py's docstring has it, the backward pass as its `check` has it: name, formula, shape. Then
-# where the box stands: the middle, the top, the width.
-GIVEN = [("W1", "(784, H)", 156, 66, 62), ("b1", "(H,)", 225, 66, 62), ("y", "(B,)", 748, 306, 52),
-         ("W2", "(H, 10)", 420, 66, 62), ("b2", "(10,)", 489, 66, 62)]  # fmt: skip
-FORWARD = [
-    ("x", "B images", "(B, 784)", 60, 158, 76),
-    ("z1", "x W1 + b1", "(B, H)", 190, 158, 104),
-    ("a1", "max(z1, 0)", "(B, H)", 318, 158, 100),
-    ("logits", "a1 W2 + b2", "(B, 10)", 454, 158, 108),
-    ("p", "softmax(logits)", "(B, 10)", 596, 158, 124),
-    ("loss", "-log p[y]", "mean over B", 728, 158, 92),
-]
-BACKWARD = [
-    ("dlogits", "(p - onehot(y)) / B", "(B, 10)", 484, 298, 148),
-    ("da1", "dlogits @ W2.T", "(B, H)", 318, 298, 112),
-    ("dz1", "da1 * (z1 > 0)", "(B, H)", 188, 298, 112),
-    ("dW2", "a1.T @ dlogits", "(H, 10)", 412, 432, 112),
-    ("db2", "dlogits.sum(axis=0)", "(10,)", 548, 432, 148),
-    ("dW1", "x.T @ dz1", "(784, H)", 136, 432, 100),
-    ("db1", "dz1.sum(axis=0)", "(H,)", 250, 432, 116),
-]
-
-
-def backprop(page):
-    """Backpropagation: forward for the loss, backward for every derivative"""
-    kept = {"color": "#8a8a8a", "width": 1.1, "style": (0, (4, 2))}
-    for_dW1, for_dz1, for_dlogits = "40,224 40,464 84,464", "188,224 188,296", "544,224 544,296; 722,342 561,342"
-    for_dW2, for_da1 = "350,224 350,250 396,250 396,430", "389,88 384,88 384,270 336,270 336,296"
-    page.arrow("; ".join([for_dW1, for_dz1, for_dW2, for_da1, for_dlogits]), **kept)
-    page.arrow("156,110 156,156; 225,110 225,156; 420,110 420,156; 489,110 489,156; 748,306 748,226", width=1.3)
-    page.arrow("98,191 136,191; 242,191 266,191; 368,191 398,191; 508,191 532,191; 658,191 680,191", width=2)
-    page.arrow("700,224 700,318 561,318; 410,331 377,331; 262,331 247,331", TEST, 2)
-    page.arrow("440,364 440,429; 520,364 520,429; 160,364 160,429; 220,364 220,429", TEST, 2)
-    page.node(*GIVEN, fill="white", edge=TRAIN)
-    page.node(*FORWARD, **BLUE)
-    page.node(*BACKWARD, **RED)
-    page.text((60, 138, "forward"), size=13, color=TRAIN, weight="bold")
-    page.text((88, 331, "backward"), size=13, color=TEST, weight="bold")
-    page.text((628, 284, "softmax and log\nin one derivative"), size=11, color=TEST)
-    page.text((676, 372, "what the network said, minus\nwhat it should have said"), size=11, **NOTE)
-    page.text((700, 447, "Then a step:\nevery parameter moves\nagainst its gradient."))
-    page.line([(26, 530), (62, 530)], **kept)
-    page.text((70, 530, "kept for the backward pass"), ha="left", **NOTE)
-    note = "B images, H hidden units; dz1 means d loss / d z1, and likewise for every name"
-    page.text((774, 530, note), ha="right", **NOTE)
-
-
 def augmentation(page):
     """Augmentation: the same digit, never the same image twice"""
     images, labels = data.load()[:2]
@@ -368,7 +321,7 @@ def on_page(draw, height):
     return page.figure
 
 
-HEIGHTS = {machine_learning: 352, analogy: 640, mnist: 480, network: 548, applications: 416, backprop: 556,
+HEIGHTS = {machine_learning: 352, analogy: 640, mnist: 480, network: 548, applications: 416,
            augmentation: 446, transformer: 560, convolution: 528}  # fmt: skip
 FIGURES = {draw.__name__: functools.partial(on_page, draw, height) for draw, height in HEIGHTS.items()}
 

@@ -2,6 +2,8 @@
 
 import inspect
 import re
+from itertools import combinations
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -12,6 +14,9 @@ import mlp_np
 from conftest import ROOT
 from lab import figures, shapes
 from predict import softmax
+
+SVG = "{http://www.w3.org/2000/svg}"
+SVGS = sorted((ROOT / "png").glob("*.svg"))
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +43,46 @@ def test_texts_are_legible_and_the_file_is_light_and_the_committed_one(name, dra
         assert np.abs(new - old).max() < 64
 
 
-def test_the_formulas_are_those_of_the_code_and_right(drawn):
+@pytest.fixture
+def written(browser):
+    """[(string, size, left, top, right, bottom)] of the texts in an SVG, and of the card that they stand on."""
+
+    def read(path):
+        page = browser.new_page()
+        page.set_content(path.read_text(encoding="utf-8"))
+        found = page.evaluate("""[...document.querySelectorAll(".card, text")].map((e) => {
+            const { left, top, right, bottom } = e.getBoundingClientRect(), style = getComputedStyle(e);
+            return [e.textContent, parseFloat(style.fontSize), left, top, right, bottom]})""")
+        page.close()
+        return found
+
+    return read
+
+
+@pytest.mark.parametrize("path", SVGS, ids=lambda path: path.stem)
+def test_an_svg_is_legible_everywhere(path, written):
+    """On a dark page by its white card, in words for who does not see it, and with no text on another or too small."""
+    root = ElementTree.parse(path).getroot()
+    assert root.get("role") == "img" and root.get("aria-labelledby").split() == [root[0].get("id"), root[1].get("id")]
+    assert root[0].text and len(root[1].text) > 40
+    assert not {element.tag.removeprefix(SVG) for element in root.iter()} & {"script", "foreignObject", "image"}
+    (_, _, *card), *texts = written(path)
+    for string, size, left, top, right, bottom in texts:
+        assert size >= 11 and card[0] + 10 <= left and card[1] + 10 <= top, string
+        assert right <= card[2] - 10 and bottom <= card[3] - 10, string
+    for (one, _, *a), (other, _, *b) in combinations(texts, 2):
+        apart = a[2] <= b[0] + 1 or b[2] <= a[0] + 1 or a[3] <= b[1] + 3 or b[3] <= a[1] + 3  # rows may be close
+        assert apart, (one, other)
+
+
+def graph(name):
+    """{node: [what its group says besides its name]} of a computation graph, {pass: ...} as the SVG has them."""
+    groups = ElementTree.parse(ROOT / "png" / f"{name}.svg").iter(f"{SVG}g")
+    nodes = [g for g in groups if "node" in g.get("class", "")]
+    return {node.get("id"): [text.text for text in node.iter(f"{SVG}text")] for node in nodes}
+
+
+def test_the_formulas_are_those_of_the_code_and_right():
     """Worked out as the picture shows them, they give what mlp_np.py gives, in the shapes that the picture shows."""
     B, H, rng = 4, 6, np.random.default_rng(0)
     x, y = rng.normal(size=(B, 784)), rng.integers(10, size=B)
@@ -49,19 +93,19 @@ def test_the_formulas_are_those_of_the_code_and_right(drawn):
     right |= {"dlogits": dlogits, "da1": model.da1, "dz1": model.dz1}
     names = {"x": x, "z1": model.z1, "a1": model.a1, "logits": logits, "p": softmax(logits), "y": y, "B": B, "H": H}
     names |= model.params | {"onehot": lambda y: np.eye(10)[y]}
-
-    assert {cell for row in figures.FORWARD + figures.BACKWARD for cell in row[:3]} <= set(strings(drawn["backprop"]))
-    for name, formula, *_ in figures.FORWARD[1:]:
-        assert f" {name} = {formula} " in mlp_np.__doc__.replace("\n", " ")
-    for name, _, shape, *_ in figures.FORWARD[:-1]:
-        assert names[name].shape == eval(shape, {}, names), name
     assert loss == pytest.approx(-np.log(names["p"][range(B), y]).mean())
-    assert {row[0] for row in figures.BACKWARD} == set(right)
-    for name, formula, shape, *_ in figures.BACKWARD:  # each uses only what stands before it
-        assert f'("{name}", "{formula}", ' in inspect.getsource(mlp_np)
-        names[name] = eval(formula, {}, names)
-        assert names[name].shape == eval(shape, {}, names), name
-        assert names[name] == pytest.approx(right[name], rel=1e-9, abs=1e-15), name
+
+    forward, both = graph("backprop_forward"), graph("backprop")
+    assert {name: texts[:3] for name, texts in forward.items()} == {n: both[n] for n in both if n not in right}
+    assert right.keys() < both.keys() and all(name == texts[0] for name, texts in both.items())
+    for name, (_, *formula, shape) in both.items():
+        if name in right:  # each uses only what stands before it
+            assert f'("{name}", "{formula[0]}", ' in inspect.getsource(mlp_np)
+            names[name] = eval(formula[0], {}, names)
+            assert names[name] == pytest.approx(right[name], rel=1e-9, abs=1e-15), name
+        elif formula and name != "x":
+            assert f" {name} = {formula[0]} " in mlp_np.__doc__.replace("\n", " ")
+        assert name == "loss" or names[name].shape == eval(shape, {}, names), name
 
 
 def test_practice_makes_the_throws_land_in_the_baskets():
