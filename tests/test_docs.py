@@ -10,6 +10,7 @@ import look
 import plot
 import predict
 from conftest import ROOT, as_input
+from exercises.work import BY_NAME
 from lab import bench, results, tape, twins
 from networks import parse_options
 from support.history import History
@@ -134,6 +135,38 @@ def test_every_accuracy_was_measured_and_every_printed_run_is_a_committed_one():
         assert [line for line in epoch_lines(name) if line not in TEXT[path]] == [], path
 
 
+# --- Questions, and their answers ----------------------------------------------------------------------------------
+
+FOLD = re.compile(r"^<details>\n<summary>[^\n]+</summary>\n\n(.+?)\n\n</details>$", re.M | re.S)
+STEP = re.compile(r"^Write it: `python practice\.py (\w+)`\n\n(?=" + FOLD.pattern + ")", re.M | re.S)
+LESSONS = [path for path in TEXT if "Write it:" in TEXT[path]]
+
+
+def dense(code):
+    """Code without what a sentence may write differently."""
+    return re.sub(r"\s|self\.", "", code)
+
+
+@pytest.mark.parametrize("path", LESSONS)
+def test_every_step_asks_before_it_answers(path):
+    """Neither the line that an exercise asks for nor the project's, to which the fold links, stands open before it."""
+    steps = [*STEP.finditer(TEXT[path])]
+    assert len(steps) == TEXT[path].count("Write it:")
+    for step in steps:
+        name, answer = step.groups()
+        before = TEXT[path][: step.start()]
+        above = re.findall(r"^##+ (.+)$", before[before.rindex("\n## ") :], re.M)
+        assert BY_NAME[name].text.notes["Docs"] in (f'{path}, "{heading}"' for heading in (above[0], above[-1])), name
+        shown = dense(FOLD.sub("", before))
+        formula = "" if BY_NAME[name].needs_torch else BY_NAME[name].text.formula  # which is in NumPy, and no secret
+        for line in [*formula.splitlines(), *re.findall(r"\[`([^`]+)`\]", answer)]:
+            _, *right = re.split(
+                r" [-+*]?= |^return ", line, maxsplit=1
+            )  # what is assigned or returned, if anything is
+            right = [dense(part) for part in right if len(dense(part)) > 1]
+            assert not [part for part in right if part in shown], f"{name}: {line} stands before its question"
+
+
 # --- Links, mathematics --------------------------------------------------------------------------------------------
 
 
@@ -176,8 +209,9 @@ def test_mathematics_survives_markdown(path):
 def test_the_code_in_the_docs_prints_what_they_show(path, capsys):
     pairs = re.findall(r"^```python\n(.+?)^```\n(?:<[^\n]+>|\s)*^```\n(.+?)^```", TEXT[path], re.M | re.S)
     assert len(pairs) == len(blocks(path, "python"))
+    session = {}
     for code, shown in pairs:
-        exec(compile(code, path, "exec"), {})
+        exec(compile(code, path, "exec"), session)
         assert capsys.readouterr().out == shown
 
 
