@@ -56,7 +56,10 @@ let unit = 0; // the one whose weights are shown: the last one pointed at
 function explain({ name, at }) {
   if (name === "p-after") return [`p[${at.k}] = ${percent(now.p[at.k])}`, `, before the steps: ${percent(before()[at.k])}`];
   if (name === "p-new") return [`p[${at.k}] = ${percent(learning.p[at.k])}`, ", says the new network"];
-  if (name === "after") return [`loss = ${text(losses()[at.step])}`, ` after ${plural(at.step, "step")} on this digit`];
+  if (name === "after") {
+    const step = Math.min(at.step, losses().length - 1); // some may have been taken back
+    return [`loss = ${text(losses()[step])}`, ` after ${plural(step, "step")} on this digit`];
+  }
   if (!name) return ["", atLearning ? "" : `${POINT} any number to see what it is and where it comes from.`];
   const [value, origin] = NUMBERS[name];
   const where = [at.i, at.j, at.k].filter((index) => index !== undefined).join(", ");

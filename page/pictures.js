@@ -181,7 +181,7 @@ function whenInView(picture, host) {
 }
 
 function paintAll(which = () => true) {
-  for (const picture of pictures) if (picture.visible && which(picture)) picture.paint();
+  for (const picture of pictures) if (picture.visible && which(picture)) attempt(() => picture.paint());
   clearTimeout(later);
   later = setTimeout(paintHidden, 200);
 }
@@ -190,7 +190,7 @@ function paintHidden() {
   for (const picture of pictures) {
     const { visible } = picture;
     picture.visible = true;
-    if (!visible) picture.paint();
+    if (!visible) attempt(() => picture.paint());
     picture.visible = visible;
   }
 }
@@ -198,7 +198,7 @@ function paintHidden() {
 /* Paper is light, and shows all of the page. */
 addEventListener("beforeprint", () => {
   readColours(true);
-  for (const picture of pictures) if (picture.visible) picture.paint();
+  for (const picture of pictures) if (picture.visible) attempt(() => picture.paint());
   paintHidden();
 });
 addEventListener("afterprint", () => {

@@ -7,18 +7,18 @@ function update({ same = false, weights = false } = {}) {
   if (fool.from !== digit || (!fool.rounds && fool.answer === fool.goal)) startFool();
   setScales(same);
   if (pointed.name === "") unit = argmax(now.a1);
-  showUnit();
-  paintAll();
-  network.look();
-  showReadout();
-  if (weights) {
-    showScore();
-    showLetters();
+  const parts = [showWords, showUnit, paintAll, () => network.look(), showReadout, showFool, () => learning.show(), announce];
+  if (weights) parts.unshift(showScore, showLetters);
+  for (const part of parts) attempt(part);
+}
+
+/** Do this; if it fails, say so in the console, and go on with the other parts. */
+function attempt(part) {
+  try {
+    part();
+  } catch (error) {
+    reportError(error);
   }
-  showWords();
-  showFool();
-  learning.show();
-  announce();
 }
 
 function showWords() {

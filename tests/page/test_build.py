@@ -42,7 +42,7 @@ def test_the_committed_page_is_what_build_writes_and_holds_what_it_says(browser,
     page = COMMITTED.read_text(encoding="utf-8")
     run, known = parts(page)
     assert build.assemble(run, known) == page, "run python -m page.build again"
-    assert COMMITTED.stat().st_size <= build.MAX_BYTES == 1_700_000
+    assert COMMITTED.stat().st_size <= build.MAX_BYTES == 1_600_000
     model, found = unpacked(known)
     logits = model.forward(as_input(mnist.test_images, known["pixels"], "float32"))
     stated = float(re.search(r"test accuracy (0\.\d{4})", run)[1])

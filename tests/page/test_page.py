@@ -237,6 +237,58 @@ def test_no_digit_is_named_a_digit_too(browser):
             assert page.locator("#teach").is_disabled()  # nobody has said which digit an X is
 
 
+def test_nothing_stays_stale_whatever_one_does(page):
+    """After each of 300 random acts the page states what a new pass of its network gives, and no part has failed."""
+    failed = page.evaluate(
+        """() => {
+            const $ = (selector) => [...document.querySelectorAll(selector)];
+            let state = 1;
+            const random = (below) => (state = (state * 48271) % 2147483647) % below; // Park & Miller 1988
+            const one = (selector) => $(selector)[random($(selector).length)];
+            const point = (element) => {
+                const { left, top, width, height } = element.getBoundingClientRect();
+                const [clientX, clientY] = [left + (random(100) / 100) * width, top + (random(100) / 100) * height];
+                element.dispatchEvent(new PointerEvent("pointermove", { clientX, clientY, bubbles: true }));
+            };
+            const acts = {
+                pick: () => lab.pick(random(60)),
+                label: () => one("#label button").click(),
+                draw: () => {
+                    for (const type of ["pointerdown", "pointermove", "pointerup"]) {
+                        penTo($("#pad")[0], type, random(10) / 10, random(10) / 10);
+                    }
+                    lab.readPad();
+                },
+                press: () => one("#opening .row button, #backward button, .step button, .fool button").click(),
+                teach: () => one("#teach, #step, #step10, #undo").click(),
+                chart: () => point($("#chart svg")[0]),
+                number: () => point(one("[data-grid] canvas, [data-bars] .bar")),
+                unit: () => one(".chips button").click(),
+                line: () => one(".transport .row :not(#play), #code [data-stage]").click(),
+                train: () => one("#one, #anew, #reseed, #check").click(),
+                slide: () => {
+                    const slider = one("input[type=range]");
+                    slider.value = random(10);
+                    slider.dispatchEvent(new Event("input"));
+                },
+            };
+            const names = Object.keys(acts), done = [];
+            for (let n = 0; n < 300; n++) {
+                done.push(names[random(names.length)]);
+                acts[done.at(-1)]();
+                const pixels = lab.pixels(), { params } = lab.model, reader = new lab.model.constructor(params);
+                const { mean, std } = JSON.parse(document.getElementById("network").textContent);
+                const logits = reader.forward(Float64Array.from(pixels, (v) => (v / 255 - mean) / std));
+                const answer = pixels.some((v) => v) ? String(logits.indexOf(Math.max(...logits))) : "–";
+                const away = Math.max(...logits.map((z, k) => Math.abs(z - lab.now.logits[k])));
+                const said = $("#answer")[0].textContent, odd = /NaN|undefined|Infinity/.exec(document.body.innerText);
+                if (away > 1e-9 || said !== answer || odd) return { away, said, answer, odd, done: done.slice(-9) };
+            }
+        }"""
+    )
+    assert failed is None, failed
+
+
 # --- Reading the page ----------------------------------------------------------------------------------------------
 
 
