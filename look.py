@@ -24,7 +24,7 @@ WRONG = 24  # mistakes to draw
 
 @np.errstate(over="raise", invalid="raise")  # one line if the weights are too large to compute with
 def main(argv=None):
-    parser = Parser(description=(__doc__ or "").split("\n")[0], allow_abbrev=False)
+    parser = Parser(description=(__doc__ or "").split("\n")[0])
     add = parser.add_argument
     add("picture", nargs="?", help="a picture of one digit, as for predict.py; needs --label")
     add("--label", metavar="D", type=integer(0, 9), help="the digit in your picture")

@@ -6,22 +6,21 @@ main_np.py -h` explains all.
 """
 
 import importlib
-import inspect
 from collections.abc import Callable
 from typing import NamedTuple
 
 from support import options as opt
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
-from support.options import Option, integer, integers, one_of
+from support.options import integer, integers
 
 
 class Network(NamedTuple):
     name: str  # in tables
     # Where it is written: {"np": "FILE.CLASS", "autograd": "FILE.CLASS", "torch": "FILE.CLASS"}. A file is imported
-    # when it is used: no program in NumPy should wait for PyTorch. A class gets the options that its constructor names.
+    # when it is used: no program in NumPy should wait for PyTorch. A class gets its network's options, seed and dtype.
     classes: dict[str, str]
-    options: dict[str, Option]  # its own, beside those that every run has
+    options: dict[str, dict]  # its own, beside those that every run has, as the arguments of argparse's add_argument
     recipes: dict[str, dict]  # {recipe: {option: value}}; a value may be {"np": value, "torch": value}
     title: Callable  # its options -> what it is called in pictures and tables
     # Its options -> names and shapes of some of its arrays, enough to see from a file's arrays, before anything is
@@ -43,8 +42,8 @@ MLP = Network(
     name="MLP",
     classes={"np": "mlp_np.MLP", "autograd": "mlp_autograd.MLP", "torch": "mlp_torch.MLP"},
     options={
-        "hidden": Option(integer(1, 16384), "hidden units", metavar="H"),
-        "init": Option(one_of("he", "pytorch", "geohot"), "how the first weights are drawn"),
+        "hidden": {"type": integer(1, 16384), "metavar": "H", "help": "hidden units"},
+        "init": {"choices": ["he", "pytorch", "geohot"], "help": "how the first weights are drawn"},
     },
     recipes={
         "default": {"epochs": 5, "batch_size": 128, "hidden": 512, "lr": 0.1, "init": "he"},
@@ -68,8 +67,8 @@ RESNET = Network(
     name="ResNet",
     classes={"np": "resnet_np.ResNet", "autograd": "resnet_autograd.ResNet", "torch": "resnet_torch.ResNet"},
     options={
-        "widths": Option(integers(1, 1024), "channels of each stage", metavar="C,C,C"),
-        "blocks": Option(integer(1, 50), "blocks in each stage"),
+        "widths": {"type": integers(1, 1024), "metavar": "C,C,C", "help": "channels of each stage"},
+        "blocks": {"type": integer(1, 50), "help": "blocks in each stage"},
     },
     recipes={
         "default": RESNET_TRAINING
@@ -106,10 +105,10 @@ VIT = Network(
     name="ViT",
     classes={"np": "vit_np.ViT", "autograd": "vit_autograd.ViT", "torch": "vit_torch.ViT"},
     options={
-        "width": Option(integer(1, 1024), "channels of each patch", metavar="C"),
-        "blocks": Option(integer(1, 50), "blocks"),
-        "heads": Option(integer(1, 1024), "heads of each attention, which share the channels"),
-        "patch": Option(one_of(2, 4, 7, 14, 28), "pixels along a patch's side"),  # 28 can be cut into these
+        "width": {"type": integer(1, 1024), "metavar": "C", "help": "channels of each patch"},
+        "blocks": {"type": integer(1, 50), "help": "blocks"},
+        "heads": {"type": integer(1, 1024), "help": "heads of each attention, which share the channels"},
+        "patch": {"type": int, "choices": [2, 4, 7, 14, 28], "help": "pixels along a patch's side"},  # 28 by them
     },
     recipes={
         "default": VIT_TRAINING | {"epochs": 8, "width": 64, "blocks": 3, "heads": 4, "patch": 7, "augment": "shift"},
@@ -133,7 +132,10 @@ def make(framework, options):
         )
     file, name = options.network.classes[framework].split(".")
     network = getattr(importlib.import_module(file), name)
-    return network(**{name: getattr(options, name) for name in inspect.signature(network).parameters})
+    names = {*options.network.options, "seed", "dtype"}
+    if framework == "torch":
+        names -= {"seed", "dtype", "init"}  # its first weights are NumPy's
+    return network(**{name: getattr(options, name) for name in names})
 
 
 def begin(framework, description, argv=None):

@@ -81,7 +81,7 @@ def smooth(values, most=10_000):
 
 
 def main(argv=None):
-    parser = Parser(description="Draw several runs into one picture.", allow_abbrev=False)
+    parser = Parser(description="Draw several runs into one picture.")
     parser.add_argument("runs", nargs="+", metavar="RUN", help="the folder of a run (its --out), or its history_*.json")
     parser.add_argument("--out", default="experiments/comparison.png", help="the picture (default: %(default)s)")
     arguments = parser.parse_args(argv)

@@ -40,7 +40,7 @@ COMMANDS = ("next", "hint", "list", "run", "reset", "solution", "train", "mark")
 
 
 def main(argv=None):
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", nargs="?", help=f"{', '.join(COMMANDS)}, or the number or name of an exercise")
     parser.add_argument("which", nargs="?", help="an exercise (reset, solution, train), or a folder (mark)")
     parser.add_argument("--watch", action="store_true", help="mark again whenever the file is saved")

@@ -45,7 +45,7 @@ COMPUTED |= {"logits": r"return self\.a1", "p": "(shifted|exp|total|dlogits) = "
 
 
 def main(argv=None):
-    parser = Parser(prog="python -m page.build", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="python -m page.build", description=__doc__)
     weights, out = "learning_curves/checkpoint_np.npz", str(FOLDER / "index.html")
     parser.add_argument("--weights", metavar="FILE", default=weights, help=f"an MLP's checkpoint (default: {weights})")
     parser.add_argument("--out", metavar="FILE", default=out, help="where to write (default: page/index.html)")

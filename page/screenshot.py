@@ -22,7 +22,7 @@ WIDTH, HEIGHT = 1200, 1200
 
 
 def main(argv=None):
-    parser = Parser(prog="python -m page.screenshot", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="python -m page.screenshot", description=__doc__)
     out = str(ROOT / "png" / "page.png")
     parser.add_argument("--out", metavar="FILE", default=out, help="where to write (default: png/page.png)")
     arguments = parser.parse_args(argv)

@@ -1,242 +1,168 @@
-"""The options of a run: their kinds, the command line, recipes, and what a resumed run may change.
+"""The options of a run: the command line, recipes, and what a resumed run may change.
 
 What a network adds of its own stands in the table of networks (networks.py), which the functions here are given:
 {name: Network}.
 """
 
 import argparse
-from collections.abc import Callable
+import sys
 from types import SimpleNamespace
-from typing import NamedTuple
 
 from support.augment import AUGMENT
 from support.download import SOURCES
 from support.errors import UserError
 
-# --- Kinds of values: each is a function that takes a typed word, or a value from a file, and returns the value ---
+# The default of every option that all runs have; None: the recipe says.
+OF_A_RUN = {
+    "recipe": "default", "dataset": "mnist", "pixels": "standardised", "dtype": "float32", "seed": 0, "epochs": None,
+    "steps": None, "batch_size": None, "lr": None, "optimizer": "sgd", "momentum": 0.9, "weight_decay": 0.0,
+    "augment": "none", "schedule": "linear", "hold_out": 0,
+}  # fmt: skip
+# The same of this call's options, which are not the run's: a checkpoint does not keep them.
+OF_A_CALL = {
+    "out": "learning_curves", "resume": None, "stop_after": None, "autograd": False, "device": "auto", "amp": None,
+    "compile": False,
+}  # fmt: skip
 
 
-Wrong = argparse.ArgumentTypeError  # this is no value for the option; argparse says which option
+class Parser(argparse.ArgumentParser):
+    """A parser that says in one line what is wrong, and takes no abbreviations."""
+
+    def __init__(self, **more):
+        super().__init__(**more, allow_abbrev=False)
+
+    def error(self, message):
+        raise UserError(f"{message} (-h explains the options)")
+
+    def parse_known_args(self, args=None, namespace=None):
+        for word in sys.argv[1:] if args is None else args:
+            if word.startswith("-") and word.endswith("=--"):  # before Python 3.13, argparse loses the --
+                self.error(f"{word}: -- is not a value")
+        return super().parse_known_args(args, namespace)
+
+
+def number(low, high, kind=float, what="a number"):
+    """The type, for argparse, of numbers from low to high."""
+
+    def parse(word):
+        try:
+            value = kind(word)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{word!r} is not {what}") from None
+        if not low <= value <= high:  # NaN fails this too
+            raise argparse.ArgumentTypeError(f"{word} is not in the range {low:g} to {high:g}")
+        return value
+
+    return parse
 
 
 def integer(low, high):
-    """Whole numbers from low to high."""
-    return lambda value: within(low, high, value, int, "a whole number", (str, int))
-
-
-def number(low, high):
-    """Finite numbers from low to high."""
-    return lambda value: within(low, high, value, float, "a number", (str, int, float))
-
-
-def within(low, high, value, convert, what, types):
-    try:
-        if not isinstance(value, types) or isinstance(value, bool):
-            raise ValueError
-        found = convert(value)
-    except (ValueError, OverflowError):
-        raise Wrong(f"{value!r} is not {what}") from None
-    if not low <= found <= high:  # NaN fails this too
-        raise Wrong(f"{value} is not in the range {low:g} to {high:g}")
-    return found
+    return number(low, high, int, "a whole number")
 
 
 def integers(low, high):
     """Whole numbers with commas between them, as a tuple."""
-    one = integer(low, high)
-
-    def several(value):
-        found = tuple(one(part) for part in (value.split(",") if isinstance(value, str) else value))
-        return found or one(None)
-
-    return several
-
-
-def one_of(*names):
-    """One of these words, or of these whole numbers."""
-
-    def choose(value):
-        found = [name for name in names if type(value) in (str, type(name)) and str(name) == str(value)]
-        if not found:
-            raise Wrong(f"{value!r} is not one of {', '.join(map(str, names))}")
-        return found[0]
-
-    choose.metavar = f"{{{','.join(map(str, names))}}}"
-    return choose
-
-
-def text(value):
-    if not isinstance(value, str):
-        raise Wrong(f"{value!r} is not a text")
-    return value
-
-
-class Option(NamedTuple):
-    kind: Callable | None  # None: --NAME and --no-NAME
-    help: str
-    default: object = None
-    metavar: str | None = None
-
-
-# --- The options that every run has, in the groups of -h ---
-
-OF_A_RUN = {
-    "what to train": {
-        "recipe": Option(text, "a named set of options; others that are given override it", "default"),
-        "dataset": Option(one_of(*SOURCES), "what to learn", "mnist"),
-        "pixels": Option(
-            one_of("standardised", "unit", "raw"),
-            "what the network sees: standardised (mean 0, deviation 1), unit (0 to 1) or raw (0 to 255)",
-            "standardised",
-        ),
-        "dtype": Option(one_of("float32", "float64"), "the numbers to compute with", "float32"),
-        "seed": Option(integer(0, 2**64 - 1), "decides the first weights and the order of the examples", 0),
-    },
-    "how to train": {
-        "epochs": Option(integer(1, 100_000), "how often to see every training image"),
-        "steps": Option(integer(1, 10_000_000), "or: how many batches to learn from"),
-        "batch_size": Option(integer(1, 60_000), "images in a batch", metavar="B"),
-        "lr": Option(number(1e-30, 1e30), "learning rate, at its highest"),
-        "optimizer": Option(
-            one_of("sgd", "adamw"),
-            "sgd: gradient descent with momentum; adamw: a step length for each parameter",
-            "sgd",
-        ),
-        "momentum": Option(number(0, 0.9999), "how much of the last step goes into the next (adamw: beta1)", 0.9),
-        "weight_decay": Option(number(0, 1), "how much every weight shrinks, in units of the step", 0.0),
-        "augment": Option(
-            one_of(*AUGMENT),
-            "what happens to the training images: none, shift (by up to 2 pixels), affine (turned, scaled, slanted "
-            "too), elastic (bent too), gentle (bent less, moved more)",
-            "none",
-        ),
-        "schedule": Option(
-            one_of("linear", "constant"),
-            "linear: the learning rate rises for a tenth of the steps, then falls to 0; or constant",
-            "linear",
-        ),
-        "hold_out": Option(
-            integer(0, 30_000),
-            "keep the last N training images for testing, to choose options without looking at the test set",
-            0,
-            "N",
-        ),
-    },
-}
-# Options of this call, not of the run: a checkpoint does not keep them.
-OF_A_CALL = {
-    "where it goes": {
-        "out": Option(text, "the folder for curves, history and checkpoint", "learning_curves", "DIR"),
-        "resume": Option(text, "go on with the run of a checkpoint, in its options", metavar="FILE"),
-        "stop_after": Option(integer(1, 100_000), "stop after N epochs of the run; --resume goes on", metavar="N"),
-    },
-}
-OF_A_NUMPY_CALL = {
-    "who finds the derivatives": {
-        "autograd": Option(None, "the tape of autograd_np.py (default: no, they are written by hand)", False),
-    },
-}
-OF_A_PYTORCH_CALL = {
-    "what only PyTorch can do": {
-        "device": Option(
-            one_of("auto", "cpu", "cuda", "mps"), "where to compute: auto takes cuda, then mps, then cpu", "auto"
-        ),
-        "amp": Option(None, "multiply in bfloat16 (default: on cuda, where the network gains by it)"),
-        "compile": Option(None, "let torch.compile fuse the operations (default: no; it pays in long runs)", False),
-    },
-}
-
-
-def flat(groups):
-    """The options of all groups, by name."""
-    return {name: option for group in groups.values() for name, option in group.items()}
-
-
-COMMON = flat(OF_A_RUN)
-NOT_KEPT = flat(OF_A_CALL | OF_A_NUMPY_CALL | OF_A_PYTORCH_CALL)
+    return lambda words: tuple(map(integer(low, high), words.split(",")))
 
 
 def flag(name):
     return "--" + name.replace("_", "-")
 
 
-# --- From words to options ---
+def as_typed(value):
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser that says in one line what is wrong."""
-
-    def error(self, message):
-        raise UserError(f"{message} (-h explains the options)")
+# --- The command line -------------------------------------------------------------------------------------------------
 
 
-def make_parser(networks, framework, description="", argv=None):
-    """The parser of a main program. framework: "np" or "torch"."""
-    # -h explains the run that it is typed with: with --model or --recipe, it shows their defaults.
-    first, own = Parser(add_help=False, allow_abbrev=False), options_of_networks(networks)
-    for name, default in (("model", own["model"].default), ("recipe", "default")):
-        first.add_argument(flag(name), default=default)
-    named = {name: str(value) for name, value in vars(first.parse_known_args(argv)[0]).items()}
-    recipes = networks[named["model"]].recipes if named["model"] in networks else {}
-    defaults = {name: option.default for name, option in (COMMON | NOT_KEPT).items()}
-    defaults |= for_framework(recipes.get(named["recipe"], {}), framework) | named
+def run_parser(networks, model, description=""):
+    """The parser of the options that belong to a run of this model. What is not typed is not in its result."""
+    style = argparse.ArgumentDefaultsHelpFormatter
+    parser = Parser(description=description, argument_default=argparse.SUPPRESS, formatter_class=style)
+    add = parser.add_argument_group("what to train").add_argument
+    add("--model", choices=[*networks], help="the network")
+    recipes = sorted({name for network in networks.values() for name in network.recipes})
+    add("--recipe", choices=recipes, help="a named set of options; others that are given override it")
+    add("--dataset", choices=[*SOURCES], help="what to learn")
+    pixels = "what the network sees: standardised (mean 0, deviation 1), unit (0 to 1) or raw (0 to 255)"
+    add("--pixels", choices=["standardised", "unit", "raw"], help=pixels)
+    add("--dtype", choices=["float32", "float64"], help="the numbers to compute with")
+    add("--seed", type=integer(0, 2**64 - 1), help="decides the first weights and the order of the examples")
+    for name in dict.fromkeys(name for network in networks.values() for name in network.options):
+        owners = {owner: network.options[name] for owner, network in networks.items() if name in network.options}
+        how = owners.get(model) or next(iter(owners.values()))
+        help = "; ".join(f"{owner}: {option['help']}" for owner, option in owners.items())
+        add(flag(name), **how | {"help": help, "default": argparse.SUPPRESS})
 
-    groups = {title: dict(options) for title, options in (OF_A_RUN | OF_A_CALL).items()}
-    groups |= OF_A_PYTORCH_CALL if framework == "torch" else OF_A_NUMPY_CALL
-    names = sorted({name for network in networks.values() for name in network.recipes})
-    what, *_ = groups
-    groups[what] = {"model": own["model"]} | groups[what] | own
-    groups[what]["recipe"] = groups[what]["recipe"]._replace(kind=one_of(*names))
-
-    parser = Parser(description=description, argument_default=argparse.SUPPRESS, allow_abbrev=False)
-    for title, options in groups.items():
-        group = parser.add_argument_group(title)
-        for name, option in options.items():
-            default = defaults.get(name)
-            if isinstance(default, tuple):
-                default = ",".join(map(str, default))
-            if option.kind is None:
-                group.add_argument(flag(name), help=option.help, action=argparse.BooleanOptionalAction)
-            else:
-                help = option.help + (f" (default: {default})" if default is not None else "")
-                metavar = option.metavar or getattr(option.kind, "metavar", None)
-                group.add_argument(flag(name), help=help, type=option.kind, metavar=metavar)
+    add = parser.add_argument_group("how to train").add_argument
+    add("--epochs", type=integer(1, 100_000), help="how many times to go through the training images")
+    add("--steps", type=integer(1, 10_000_000), help="or: how many batches to learn from")
+    add("--batch-size", type=integer(1, 60_000), metavar="B", help="images in a batch")
+    add("--lr", type=number(1e-30, 1e30), help="learning rate, at its highest")
+    optimizer = "sgd: gradient descent with momentum; adamw: a step length for each parameter"
+    add("--optimizer", choices=["sgd", "adamw"], help=optimizer)
+    momentum = "how much of the last step goes into the next (adamw: beta1)"
+    add("--momentum", type=number(0, 0.9999), help=momentum)
+    add("--weight-decay", type=number(0, 1), help="how much every weight shrinks, in units of the step")
+    augment = (
+        "what happens to the training images: none, shift (by up to 2 pixels), affine (turned, scaled, slanted too), "
+        "elastic (bent too), gentle (bent less, moved more)"
+    )
+    add("--augment", choices=[*AUGMENT], help=augment)
+    schedule = "linear: the learning rate rises for a tenth of the steps, then falls to 0; or constant"
+    add("--schedule", choices=["linear", "constant"], help=schedule)
+    hold_out = "keep the last N training images for testing, to choose options without looking at the test set"
+    add("--hold-out", type=integer(0, 30_000), metavar="N", help=hold_out)
     return parser
 
 
-def options_of_networks(networks):
-    """Which network, and their own options. Where several have one of a name, the first says what may be typed."""
-    found = {"model": Option(one_of(*networks), "the network", next(iter(networks)))}
-    for model, network in networks.items():
-        for name, option in network.options.items():
-            others = f"{found[name].help}; " if name in found else ""
-            found[name] = found.get(name, option)._replace(help=f"{others}{model}: {option.help}")
-    return found
-
-
-def for_framework(recipe, framework):
-    """A recipe's options. Where NumPy and PyTorch differ, the recipe says {"np": ..., "torch": ...}."""
-    return {name: value[framework] if isinstance(value, dict) else value for name, value in recipe.items()}
+def make_parser(networks, model, framework, description=""):
+    """The parser of a main program. framework: "np" or "torch"."""
+    parser, switch = run_parser(networks, model, description), argparse.BooleanOptionalAction
+    add = parser.add_argument_group("where it goes").add_argument
+    add("--out", metavar="DIR", help="the folder for curves, history and checkpoint")
+    add("--resume", metavar="FILE", help="continue the run in a checkpoint, with its options")
+    stop_after = "stop after N epochs of the run; --resume continues it"
+    add("--stop-after", type=integer(1, 100_000), metavar="N", help=stop_after)
+    if framework == "np":
+        add = parser.add_argument_group("who finds the derivatives").add_argument
+        add("--autograd", action=switch, help="the tape of autograd_np.py (default: no, they are written by hand)")
+    else:
+        add = parser.add_argument_group("what only PyTorch can do").add_argument
+        device = "where to compute: auto takes cuda, then mps, then cpu"
+        add("--device", choices=["auto", "cpu", "cuda", "mps"], help=device)
+        add("--amp", action=switch, help="multiply in bfloat16 (default: on cuda, where the network gains by it)")
+        compile = "let torch.compile fuse the operations (default: no; it pays in long runs)"
+        add("--compile", action=switch, help=compile)
+    return parser
 
 
 def parse_arguments(networks, framework, description="", argv=None):
     """What the user typed, as a dict; UserError if it makes no sense."""
-    typed = vars(make_parser(networks, framework, description, argv).parse_args(argv))
-    return checked(typed, options_of_networks(networks))
+    first = Parser(add_help=False)
+    first.add_argument("-h", "--help", action="store_true")
+    first.add_argument("--model", default=next(iter(networks)))
+    first.add_argument("--recipe", default="default")
+    typed, _ = first.parse_known_args(argv)
+    parser = make_parser(networks, typed.model, framework, description)
+    if typed.help and typed.model in networks:  # it explains the run that it is typed with
+        shown = defaults(networks[typed.model], typed.recipe, framework)
+        shown |= {"model": typed.model, "recipe": typed.recipe}
+        parser.set_defaults(**{name: as_typed(v) for name, v in shown.items() if not isinstance(v, (bool, type(None)))})
+    return vars(parser.parse_args(argv))
 
 
-def checked(values, more):
-    """These values by name, each checked by its option's kind. more: options beside those that every run has."""
-    options, found = COMMON | NOT_KEPT | more, {}
-    for name, value in values.items():
-        if name not in options:
-            raise UserError(f"{name!r} is no option")
-        kind = options[name].kind
-        try:
-            found[name] = kind(value) if kind else value
-        except (Wrong, TypeError) as error:
-            raise UserError(f"{flag(name)}: {error}") from None
-    return found
+# --- From words to options --------------------------------------------------------------------------------------------
+
+
+def defaults(network, recipe, framework):
+    """The options of a network's run with that recipe in which nothing is typed, as a dict."""
+    own = {name: option.get("default") for name, option in network.options.items()}
+    # Where NumPy and PyTorch differ, the recipe says {"np": ..., "torch": ...}.
+    values = network.recipes.get(recipe, {}).items()
+    of_recipe = {name: value[framework] if isinstance(value, dict) else value for name, value in values}
+    return OF_A_CALL | OF_A_RUN | own | of_recipe
 
 
 def choose(networks, framework, given):
@@ -249,32 +175,32 @@ def choose(networks, framework, given):
         owners = [owner for owner, other in networks.items() if name in other.options]
         if owners and model not in owners:
             raise UserError(f"{flag(name)} is for --model {' or '.join(owners)}")
-    options = {name: option.default for name, option in (COMMON | NOT_KEPT).items()}
-    options |= {"model": model} | for_framework(network.recipes[recipe], framework)
+    options = defaults(network, recipe, framework)
     if "epochs" in given and "steps" in given:
         raise UserError("--epochs and --steps say the same thing: give one of them")
     if "epochs" in given or "steps" in given:
         options["epochs"] = options["steps"] = None
-    options |= given | checked({name: given[name] for name in given if name in network.options}, network.options)
-    chosen = SimpleNamespace(**options, network=network, name=network.prefix + framework)
+    chosen = SimpleNamespace(**options | {"model": model} | given, network=network, name=network.prefix + framework)
     network.check(chosen)
     return chosen
 
 
 def restore(networks, framework, kept, path):
-    """The options that a checkpoint kept (a dict), as a namespace; UserError if they make no sense here."""
-    kept = {"optimizer": "sgd"} | kept  # the files of earlier versions, which had no other
+    """The options that a checkpoint kept (a dict), as a namespace; UserError if they make no sense here.
+
+    They take the way of all options, through the parser. One that the file does not have, because it is older than the
+    option, is its default.
+    """
+    known = OF_A_RUN.keys() | {"model"}.union(*(network.options for network in networks.values()))
     given = {name: value for name, value in kept.items() if value is not None}
     try:
-        if foreign := given.keys() & NOT_KEPT.keys():
-            raise UserError(f"{', '.join(sorted(foreign))} is not of a run")
-        options = choose(networks, framework, checked(given, options_of_networks(networks)))
-        missing = [name for name, value in run_options(options).items() if value is not None and name not in given]
-        if missing:
-            raise UserError(f"some are missing: {', '.join(missing)}")
+        if unknown := sorted(given.keys() - known):
+            raise UserError(f"unknown option {unknown[0]!r}")
+        parser = run_parser(networks, as_typed(given.get("model")))
+        words = [f"{flag(name)}={as_typed(value)}" for name, value in given.items()]
+        return choose(networks, framework, vars(parser.parse_args(words)))
     except UserError as error:
         raise UserError(f"{path}: its options make no sense here: {error}") from None
-    return options
 
 
 def resumed(options, typed, path):
@@ -282,17 +208,17 @@ def resumed(options, typed, path):
 
     UserError if what was typed contradicts the run.
     """
-    for name in typed.keys() - NOT_KEPT.keys():
-        if typed[name] != getattr(options, name, None):
-            value = getattr(options, name, None)
-            has = f"a run with {value}" if value is not None else "which was run without it"
+    for name in typed.keys() - OF_A_CALL.keys():
+        value = getattr(options, name, None)
+        if typed[name] != value:
+            has = f"a run with {value}" if value is not None else "which did not use it"
             raise UserError(f"{flag(name)} {typed[name]} contradicts {path}, {has}")
     return SimpleNamespace(**vars(options) | typed)
 
 
 def run_options(options):
     """The options that belong to the run and not to this call, in a fixed order."""
-    return {name: value for name, value in sorted(vars(options).items()) if name not in {*NOT_KEPT, "network", "name"}}
+    return {name: value for name, value in sorted(vars(options).items()) if name not in {*OF_A_CALL, "network", "name"}}
 
 
 def title(options):

@@ -221,6 +221,7 @@ LINES = """
     predict digit.png --weights w.npz --show digit.png       | would replace a file that is read here |
     page.build --weights w.npz --out w.npz                   | --out |
     plot h.png --out h.png                                   | --out |
+    look --weights w.npz --out=--                            | --out=--: -- is not a value |
     look --test 10000                                        | 10000 is not in the range 0 to 9999 |
     look digit.png                                           | needs --label |
     look digit.png --label 1 --test 3                        | no --test |

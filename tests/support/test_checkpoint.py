@@ -81,9 +81,8 @@ DAMAGES = {
     "an array too few": (OTHER, {"momentum/linear.b": None}),
     "no options": (NO_FIT, {"options": None}),
     "options out of range": ("--blocks", {"options": {"blocks": -3}}),
-    "an unknown option": ("hiden", {"options": {"hiden": 3}}),
-    "an option of this call": ("resume is not of a run", {"options": {"resume": "x"}}),
-    "neither epochs nor steps": ("missing", {"options": {"epochs": None}}),
+    "an unknown option": ("unknown option 'hiden'", {"options": {"hiden": 3}}),
+    "an option of a call": ("unknown option 'out'", {"options": {"out": "x"}}),
     "fewer steps": ("step 10 of 9", {"options": {"epochs": None, "steps": 9}}),
 }
 

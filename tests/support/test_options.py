@@ -1,11 +1,13 @@
 """Options: recipes, ranges, and what contradicts what."""
 
+import re
+
 import pytest
 
 from conftest import rows
-from networks import NETWORKS, parse_options
+from networks import NETWORKS, make, parse_options
 from support.errors import UserError
-from support.options import COMMON, title
+from support.options import OF_A_CALL, OF_A_RUN, choose, restore, run_options, title
 
 CHOSEN = """
     np                                        | hidden=512 epochs=5 steps=None init=he name=np title=784-512-10
@@ -33,15 +35,30 @@ def test_what_is_typed_overrides_the_recipe_and_that_the_rest(line, values):
 
 @pytest.mark.parametrize("model", NETWORKS)
 def test_every_option_is_explained_with_its_default(capsys, model):
-    with pytest.raises(SystemExit) as exit_:
-        parse_options("np", "--model", model, "-h")
-    assert exit_.value.code == 0
-    text = " ".join(capsys.readouterr().out.split())
-    defaults = {name: option.default for name, option in COMMON.items()}
-    for name, value in (defaults | NETWORKS[model].recipes["default"] | {"model": model}).items():
-        assert f"--{name.replace('_', '-')} " in text
+    explained = {}
+    for framework in ("np", "torch"):
+        with pytest.raises(SystemExit, match="0"):
+            parse_options(framework, "--model", model, "-h")
+        found = re.findall(r"(?s)\n  --([a-z-]+)(.*?)(?=\n  --|\n\n|\n$)", capsys.readouterr().out)
+        explained |= {name.replace("-", "_"): " ".join(words.split()) for name, words in found}
+    own = {name for network in NETWORKS.values() for name in network.options}
+    assert explained.keys() == OF_A_RUN.keys() | OF_A_CALL.keys() | own | {"model"}
+    for name, value in (OF_A_RUN | NETWORKS[model].recipes["default"] | {"model": model}).items():
         value = ",".join(map(str, value)) if isinstance(value, tuple) else value
-        assert value is None or f"(default: {value})" in text
+        assert explained[name].endswith(f"(default: {value})") == (value is not None), name
+
+
+def test_an_option_that_is_new():
+    """It has its own default, also in the runs of older checkpoints, and no network is made without it."""
+    new = {"dropout": {"type": float, "default": 0.3, "help": "the share of units to leave out"}}
+    table = {"mlp": NETWORKS["mlp"]._replace(options=NETWORKS["mlp"].options | new)}
+    kept = run_options(parse_options("np", "--lr", 0.2))
+    for options in (choose(table, "np", {}), restore(table, "np", kept, "w.npz")):
+        assert options.dropout == 0.3
+        for framework in table["mlp"].classes:
+            with pytest.raises(TypeError, match="'dropout'"):
+                make(framework, options)
+    assert options.lr == 0.2
 
 
 VALUES = """
