@@ -1,4 +1,4 @@
-"""What docs/autograd.md shows of the tape in autograd_np.py: a graph, mistakes, and what it costs.
+"""What docs/autograd.md shows of the tape in autograd_np.py: a graph, and what it costs.
 
 python -m lab.tape          the graph that the MLP's five lines record, drawn from the tape -> png/autograd.png
 python -m lab.tape cost     time and memory by hand and on the tape -> results.json (a minute, on an idle machine)
@@ -13,11 +13,9 @@ import textwrap
 import time
 import tracemalloc
 from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 
-import autograd_np
 import data
 import mlp_autograd
 import mlp_np
@@ -30,16 +28,6 @@ from support import program
 from support.drawing import TEST, TRAIN
 from support.history import machine
 from support.options import Parser
-
-
-def changed(right, wrong):
-    """autograd_np with one piece of its text replaced, to see what goes wrong."""
-    source = inspect.getsource(autograd_np)
-    assert source.count(right) == 1, right
-    found = {"__name__": "changed"}
-    exec(compile(source.replace(right, wrong), "autograd_np.py, changed", "exec"), found)
-    return SimpleNamespace(**found)
-
 
 # --- The graph ---------------------------------------------------------------------------------------------------
 

@@ -157,7 +157,7 @@ def test_every_step_asks_before_it_answers(path):
         before = TEXT[path][: step.start()]
         above = re.findall(r"^##+ (.+)$", before[before.rindex("\n## ") :], re.M)
         assert BY_NAME[name].text.notes["Docs"] in (f'{path}, "{heading}"' for heading in (above[0], above[-1])), name
-        shown = dense(FOLD.sub("", before))
+        shown = dense(re.sub(r"^```math.*?^```|\$[^$\n]+\$", "", FOLD.sub("", before), flags=re.M | re.S))
         formula = "" if BY_NAME[name].needs_torch else BY_NAME[name].text.formula  # which is in NumPy, and no secret
         for line in [*formula.splitlines(), *re.findall(r"\[`([^`]+)`\]", answer)]:
             _, *right = re.split(
