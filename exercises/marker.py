@@ -44,13 +44,21 @@ def wrong(mark, drawn=False, **values):
 
 def mark(exercise, file, seed, seconds=None, memory=8):
     """The `Verdict` on a file. Never raises for what is in it, or takes much more than `seconds` or `memory` (GB)."""
-    limit = 60 if exercise.needs_torch else 20 if exercise.case else SECONDS
-    outcome = run(exercise, file, seed, seconds or limit, memory)
+    return verdict(exercise, seed, run(exercise, file, seed, seconds or limit(exercise), memory))
+
+
+def limit(exercise):
+    """The seconds that a file may take."""
+    return 60 if exercise.needs_torch else 20 if exercise.case else SECONDS
+
+
+def verdict(exercise, seed, outcome):
+    """The `Verdict` on what `run` reported, whatever it is."""
     try:
-        verdict = judge(exercise, seed, outcome)
+        found = judge(exercise, seed, outcome)
     except Exception:  # the file wrote its result by itself
-        verdict, outcome = wrong("no result: senseless"), {}
-    return verdict._replace(printed=str(outcome.get("printed", ""))[:2000], typed=str(outcome.get("typed", ""))[:2000])
+        found, outcome = wrong("no result: senseless"), {}
+    return found._replace(printed=str(outcome.get("printed", ""))[:2000], typed=str(outcome.get("typed", ""))[:2000])
 
 
 def run(exercise, file, seed, seconds, memory=8):
@@ -74,17 +82,21 @@ def run(exercise, file, seed, seconds, memory=8):
             return {"stuck": None, "seconds": seconds}
         finally:
             end(process)
-        stuck = result.with_name("result.json.stuck")
-        with suppress(UserError, ValueError, RecursionError):  # a pipe or a device in its place, or too much of it
-            outcome = json.loads(read_file(result, 2**25))
-            return outcome if isinstance(outcome, dict) else {"died": process.returncode}
-        with suppress(UserError):
-            # faulthandler reads the frames while they run: sometimes it prints its heading, but no line.
-            said = read_file(stuck, 2**20).decode(errors="replace")[:20000]
-            own = re.findall(rf'{re.escape(Path(file).name)}", line (\d+)', said)
-            if said.startswith("Timeout"):
-                return {"stuck": int(own[0]) if own else None, "seconds": seconds}
-        return {"died": process.returncode}
+        return left(result, file, seconds, process.returncode)
+
+
+def left(result, file, seconds, status):
+    """What the runner left in the file `result`, or beside it when it was stuck; what is known if it left nothing."""
+    with suppress(UserError, ValueError, RecursionError):  # a pipe or a device in its place, or too much of it
+        outcome = json.loads(read_file(result, 2**25))
+        return outcome if isinstance(outcome, dict) else {"died": status}
+    with suppress(UserError):
+        # faulthandler reads the frames while they run: sometimes it prints its heading, but no line.
+        said = read_file(result.with_name(f"{result.name}.stuck"), 2**20).decode(errors="replace")[:20000]
+        own = re.findall(rf'{re.escape(Path(file).name)}", line (\d+)', said)
+        if said.startswith("Timeout"):
+            return {"stuck": int(own[0]) if own else None, "seconds": seconds}
+    return {"died": status}
 
 
 def end(process):
