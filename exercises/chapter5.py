@@ -7,8 +7,8 @@ import numpy as np
 
 import autograd_np
 from exercises.exercise import Exercise
-from exercises.tape import Tensor, play, times, value_of, walk, youngest_first
-from mlp_np import MLP, softmax_cross_entropy
+from exercises.tape import Recorded, Tensor, play, value_of, walk, youngest_first
+from mlp_np import softmax_cross_entropy
 
 
 def right_gradients(function, dy, **operands):
@@ -34,44 +34,42 @@ def used_often(rng):
     """The gradients of K values that were made from one, u. The first of them is u + something, and hands on dy."""
     K, (B, H) = int(rng.choice([3, 4, 5, 6])), two_sizes(rng)
     slopes, dys = rng.normal(size=(K - 1, B, H)), rng.normal(size=(K, B, H))
-    shares = [lambda dy: dy, *map(times, slopes)]
+    shares = [lambda dy: dy, *(lambda dy, slope=slope: dy * slope for slope in slopes)]
     return SimpleNamespace(K=K, B=B, H=H, dys=dys, shares=shares, du=dys[0] + (dys[1:] * slopes).sum(axis=0))
 
 
-def diamond(g):
-    """loss = sum(p w q), where p = c a, q = d b and w = p q: the loss uses p and q, and so does w."""
-    a, b = Tensor(g.a.copy()), Tensor(g.b.copy())
-    p, q = Tensor(g.c * a.value, (a, times(g.c))), Tensor(g.d * b.value, (b, times(g.d)))
-    w = Tensor(p.value * q.value, (p, times(q.value)), (q, times(p.value)))
-    edges = (p, times(w.value * q.value)), (w, times(p.value * q.value)), (q, times(p.value * w.value))
-    return Tensor((p.value * w.value * q.value).sum(), *edges), a, b
+def diamond(g, a, b):
+    """The product w is made of p and q, and all three are used again."""
+    p, q = a * g.c, b * g.d
+    w = p * q
+    return (p * w * q).sum()
 
 
-def sums(g):
-    """loss = sum(w v), where p = c a, q = d b, v = c p and w = p + q: the shares of a sum are dy itself."""
-    a, b = Tensor(g.a.copy()), Tensor(g.b.copy())
-    p, q = Tensor(g.c * a.value, (a, times(g.c))), Tensor(g.d * b.value, (b, times(g.d)))
-    v = Tensor(g.c * p.value, (p, times(g.c)))
-    w = Tensor(p.value + q.value, (p, lambda dy: dy), (q, lambda dy: dy))
-    return Tensor((w.value * v.value).sum(), (w, times(v.value)), (v, times(w.value))), a, b
+def fork(g, a, b):
+    """A sum hands the same gradient to p and q, and p gets another. Then a matrix product."""
+    p, q = a * g.c, b * g.d
+    v = p * g.c
+    return ((p + q) * v @ g.W).sum()
 
 
-def diamond_loss(g, a, b):
-    p, q = g.c * a, g.d * b
-    return (p * (p * q) * q).sum()
+def tangle(g, a, b):
+    """Values of values, drawn by chance, and all of them used at the end."""
+    values = [a, b]
+    for i, j in g.pairs:
+        values.append(values[i] * g.c + values[j] * g.d)
+    total = values[2]
+    for value in values[3:]:
+        total = total + value * values[-1]
+    return (total @ g.W).sum()
 
 
-def sums_loss(g, a, b):
-    p, q = g.c * a, g.d * b
-    return ((p + q) * (g.c * p)).sum()
-
-
-def graph(rng, build, loss):
+def graph(rng, formula):
     """A graph with the leaves a and b."""
     B, H = two_sizes(rng)
     a, b, c, d = rng.uniform(0.5, 1.5, (4, B, H)) * rng.choice([-1, 1], (4, B, H))
-    g = SimpleNamespace(B=B, H=H, a=a, b=b, c=c, d=d, build=build, calls=calls)
-    g.function = partial(loss, g)
+    pairs = [(0, 1), *((int(rng.integers(n)), int(rng.integers(n))) for n in range(3, 7))]
+    g = SimpleNamespace(B=B, H=H, a=a, b=b, c=c, d=d, W=rng.normal(size=(H, 6)), pairs=pairs, calls=calls)
+    g.function = partial(formula, g)
     right = right_gradients(g.function, 1.0, a=a, b=b)
     g.da, g.db = right["da"], right["db"]
     return g
@@ -83,19 +81,23 @@ def calls(loss, step=1):
 
 
 def to_order(g):
-    loss, a, b = g.build(g)
+    loss, a, b = leaves_and_loss(g)
     return {"loss": loss, "walk": partial(walk, loss, (a, b))}
 
 
 def to_walk(g):
-    loss, a, b = g.build(g)
+    loss, a, b = leaves_and_loss(g)
     return {"loss": loss, "order": youngest_first(loss), "a": a, "b": b}
 
 
-def broadcast(rng, shape):
-    """An array that was stretched to the shape of dy. `shape` is its own: letters of B, T and C, and 1."""
+def leaves_and_loss(g):
+    a, b = Recorded(g.a.copy()), Recorded(g.b.copy())
+    return g.function(a, b), a, b
+
+
+def broadcast(rng, shape, whole):
+    """An array that was stretched to the shape of dy, which is `whole`: letters of B, T and C, and 1."""
     sizes = dict(zip("BTC", rng.permutation([2, 3, 4, 5, 7])[:3].tolist(), strict=True))
-    whole = "BC" if shape in ("C", "B1", "BC") else "BTC"
     a, dy = (rng.normal(size=[sizes.get(letter, 1) for letter in letters]) for letters in (shape, whole))
     right = right_gradients(lambda a, other: a + other, dy, a=a, other=np.zeros(dy.shape))
     return SimpleNamespace(**sizes, a=a, dy=dy, shape=a.shape, da=right["da"])
@@ -134,19 +136,19 @@ def cross_entropy(logits, y):
 
 
 def few_steps(rng):
-    """A small network, and its weights after some steps of mlp_np.MLP."""
+    """A small network whose z1 is used twice, and its weights after some steps."""
     B, H = two_sizes(rng)
     D, steps = rng.choice([6, 8, 11, 13], 2, replace=False).tolist()
-    weights = {"W1": rng.normal(size=(D, H)) / np.sqrt(D), "b1": rng.normal(0, 0.5, H),
-               "W2": rng.normal(size=(H, 10)) / np.sqrt(H), "b2": rng.normal(0, 0.5, 10)}  # fmt: skip
-    model, lr = MLP(H, dtype=np.float64), rng.uniform(0.1, 0.3)
-    model.params = {name: p.copy() for name, p in weights.items()}
-    x, y = rng.normal(size=(B, D)), rng.integers(10, size=B)
+    first = {"W1": rng.normal(size=(D, H)) / np.sqrt(D), "b1": rng.normal(0, 0.5, H),
+             "W2": rng.normal(size=(H, 10)) / np.sqrt(H), "b2": rng.normal(0, 0.5, 10)}  # fmt: skip
+    x, y, lr, weights = rng.normal(size=(B, D)), rng.integers(10, size=B), rng.uniform(0.1, 0.3), first
     for _ in range(steps):
-        for name, gradient in model.backward(softmax_cross_entropy(model.forward(x), y)[1]).items():
-            model.params[name] -= lr * gradient
-    return SimpleNamespace(B=B, H=H, D=D, x=x, y=y, lr=lr, steps=steps, first=weights, Tensor=Tensor,
-                           cross_entropy=cross_entropy, **model.params)  # fmt: skip
+        W1, b1, W2, b2 = tensors = [autograd_np.Tensor(p) for p in weights.values()]
+        z1 = x @ W1 + b1
+        autograd_np.softmax_cross_entropy((z1.relu() + z1) @ W2 + b2, y).backward()
+        weights = {name: p.value - lr * p.grad for name, p in zip(first, tensors, strict=True)}
+    return SimpleNamespace(B=B, H=H, D=D, x=x, y=y, lr=lr, steps=steps, first=first, Tensor=Tensor,
+                           cross_entropy=cross_entropy, **weights)  # fmt: skip
 
 
 def to_train(g):
@@ -154,6 +156,8 @@ def to_train(g):
     return {"x": g.x.copy(), "y": g.y.copy(), **first, "lr": g.lr, "steps": g.steps}
 
 
+GRAPHS = tuple(partial(graph, formula=formula) for formula in (diamond, fork, tangle))
+STRETCHED = (("C", "BC"), ("B1", "BC"), ("BC", "BC"), ("T1", "BTC"), ("B1C", "BTC"), ("11", "BC"), ("C", "BTC"))
 GRAPH_NUDGES = {"da": ("a", lambda g, a: g.function(a, g.b)), "db": ("b", lambda g, b: g.function(g.a, b))}
 
 EXERCISES = (
@@ -164,18 +168,11 @@ EXERCISES = (
         entrywise="a",
     ),
     Exercise("tape_accumulate", (used_often,)),
-    Exercise(
-        "tape_order", (partial(graph, build=diamond, loss=diamond_loss),), nudges=GRAPH_NUDGES, arguments=to_order
-    ),
-    Exercise(
-        "tape_backward",
-        (partial(graph, build=sums, loss=sums_loss), partial(graph, build=diamond, loss=diamond_loss)),
-        nudges=GRAPH_NUDGES,
-        arguments=to_walk,
-    ),
+    Exercise("tape_order", GRAPHS, nudges=GRAPH_NUDGES, arguments=to_order),
+    Exercise("tape_backward", GRAPHS, nudges=GRAPH_NUDGES, arguments=to_walk),
     Exercise(
         "tape_broadcast",
-        tuple(partial(broadcast, shape=shape) for shape in ("C", "B1", "BC", "T1", "B1C")),
+        tuple(partial(broadcast, shape=shape, whole=whole) for shape, whole in STRETCHED),
         nudges={"da": ("a", lambda g, a: ((a + np.zeros(g.dy.shape)) * g.dy).sum())},
     ),
     Exercise(

@@ -178,7 +178,7 @@ def judge_error(error):
     message = error["message"]
     if re.match("[a-z]+ ", message):  # and not a name, such as f()
         message = message[:1].upper() + message[1:]
-    return Verdict(False, f"error: {error['name'][:40]}", line + message)
+    return Verdict(False, error["name"][:50], line + message)
 
 
 def judge_case(exercise, outcome):

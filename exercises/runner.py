@@ -23,6 +23,7 @@ import numpy as np
 from exercises import STUBS
 from exercises.chapter3 import watched
 from exercises.exercise import tables
+from exercises.tape import Misuse, Tensor, value_of
 from exercises.work import BY_NAME
 
 MOST_PRINTED = 2000  # characters of the learner's own prints
@@ -124,18 +125,24 @@ class Printed(io.StringIO):
 def call(exercise, function, g):
     """The results of one trial, and the names of the inputs that were changed but should not have been."""
     given = exercise.given(g)
-    arrays = {name: value for name, value in given.items() if isinstance(value, np.ndarray)}
-    before = {name: array.copy() for name, array in arrays.items() if name not in exercise.may_change}
+    before = {name: a.copy() for name, a in arrays_in(given).items() if name not in exercise.may_change}
     results = function(*given.values())
+    after = arrays_in(given)
     # An entry that was moved by h and put back may have lost its last digit.
     changed = [
         name
-        for name, array in before.items()
-        if array.shape != arrays[name].shape or not np.allclose(array, arrays[name], rtol=0, atol=1e-12, equal_nan=True)
+        for name, a in before.items()
+        if a.shape != np.shape(after.get(name)) or not np.allclose(a, after[name], rtol=0, atol=1e-12, equal_nan=True)
     ]
     if len(exercise.gives) == 1 or not isinstance(results, (tuple, list)):
         results = (results,)
     return {"results": [describe(result) for result in results], "changed": changed}
+
+
+def arrays_in(given):
+    """The arrays among the inputs of a call, and those of its Tensors, by name."""
+    found = {f"{name}.value" if isinstance(v, Tensor) else name: value_of(v) for name, v in given.items()}
+    return {name: a for name, a in found.items() if isinstance(a, np.ndarray)}
 
 
 def describe(value):
@@ -167,7 +174,8 @@ def explain(error, file):
         message = plain(error, names, statement(lines, line), "\n".join(lines))
     else:
         message = plain(error, {})
-    return {"name": type(error).__name__, "line": line, "text": text, "message": message}
+    name = getattr(error, "mark", f"error: {type(error).__name__}")
+    return {"name": name, "line": line, "text": text, "message": message}
 
 
 def own_frame(error, file):
@@ -218,6 +226,8 @@ def plain(error, names, node=None, source=""):
         message = re.sub(r"\S*<locals>\.", "", str(error).strip().split("\n")[0])[:300] or "no message"
     except Exception:  # an error of the learner's own, whose __str__ fails
         message = "no message"
+    if isinstance(error, Misuse):
+        return message
     wrote = ast.unparse(node) if node else ""
     kinds = [kind.__name__ for kind in type(error).__mro__]
     return advice(kinds, message, wrote) or f"{message} ({type(error).__name__})"

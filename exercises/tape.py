@@ -4,9 +4,18 @@ Results are compared as arrays. So a Tensor, or an order, that the learner makes
 the gradients that it brings.
 """
 
+from functools import partial
 from itertools import count
 
 import numpy as np
+
+
+class Misuse(ValueError):
+    """A mistake that shows before there are numbers: its name, and what to say."""
+
+    def __init__(self, name, text):
+        super().__init__(text)
+        self.mark = name
 
 
 class Tensor:
@@ -20,6 +29,41 @@ class Tensor:
         self.number = next(Tensor.numbers)
 
 
+class Recorded(Tensor):
+    """A Tensor with operations: what the graphs that learners walk over are made of. Constants get no edge."""
+
+    def __add__(self, other):
+        return recorded(self.value + value_of(other), (self, lambda dy: dy), (other, lambda dy: dy))
+
+    def __mul__(self, other):
+        a, b = self.value, value_of(other)
+        return recorded(a * b, (self, lambda dy: dy * b), (other, lambda dy: dy * a))
+
+    def __matmul__(self, other):
+        a, b = self.value, value_of(other)
+        return recorded(a @ b, (self, lambda dy: dy @ b.T), (other, lambda dy: a.T @ dy))
+
+    def sum(self):
+        return recorded(self.value.sum(), (self, lambda dy: dy * np.ones(self.value.shape)))
+
+
+def recorded(value, *edges):
+    """A Tensor whose shares take nothing but the gradient of their own result."""
+    edges = [(parent, share) for parent, share in edges if isinstance(parent, Tensor)]
+    return Recorded(value, *((parent, partial(strict, share, value.shape)) for parent, share in edges))
+
+
+def strict(share, shape, dy):
+    """share(dy), if dy can be the gradient of a value of this shape."""
+    if dy is None:
+        text = "a share got None: this node has no gradient yet. Which nodes should come before it?"
+        raise Misuse("visited before a gradient has arrived", text)
+    if np.size(dy) != np.prod(shape):
+        text = f"a share got an array of shape {np.shape(dy)}. It takes the gradient of its own node's value, {shape}"
+        raise Misuse("a share called with another gradient", text)
+    return share(dy)
+
+
 def value_of(operand):
     """The array of a Tensor; a constant as it is."""
     return operand.value if isinstance(operand, Tensor) else operand
@@ -28,26 +72,37 @@ def value_of(operand):
 def play(operands, dy, y):
     """The value of y, and what its gradient dy brings to each of the operands: 0 if no edge leads there.
 
-    While the learner has not written y, dots. ValueError for what is no Tensor, or has other edges than a Tensor has.
+    While the learner has not written y, dots. `Misuse` of what is no Tensor, or has other edges than it should.
     """
     if y is ...:
         return (...,) * (1 + len(operands))
     if not hasattr(y, "edges"):
         kind = "an array" if isinstance(y, np.ndarray) else f"of type {type(y).__name__}"
-        raise ValueError(f"play wants a Tensor, made by Tensor(value, (parent, share), ...). What it got is {kind}")
-    arrived = [np.zeros_like(value_of(operand)) for operand in operands]
+        text = f"play wants a Tensor, made by Tensor(value, (parent, share), ...). What it got is {kind}"
+        raise Misuse("no Tensor made", text)
+    arrived = [None] * len(operands)
     for edge in y.edges:
         if not (isinstance(edge, (tuple, list)) and len(edge) == 2 and callable(edge[1])):
-            raise ValueError(
+            text = (
                 "after the value come pairs (parent, share), each for itself and not in a list; and a share is a "
                 "function of dy: lambda dy: ..."
             )
-        if any(isinstance(operand, Tensor) and operand.value is edge[0] for operand in operands):
-            raise ValueError("the parent in a pair should be the Tensor itself, and not its array")
-        for i, operand in enumerate(operands):
-            if operand is edge[0]:
-                arrived[i] = edge[1](dy)
-    return (y.value, *arrived)
+            raise Misuse("no pair of a parent and a share", text)
+        parent, share = edge
+        if any(value_of(parent) is operand for operand in operands if not isinstance(operand, Tensor)):
+            text = "here a is a plain array, such as the images. Nobody needs its gradient, so it gets no pair"
+            raise Misuse("the gradient of a constant kept", text)
+        at = [i for i, operand in enumerate(operands) if operand is parent]
+        if parent is y or not at:
+            raise Misuse("another parent", "the parent in a pair should be the Tensor itself that was handed in")
+        given = dy.copy()
+        dparent = share(given)
+        if not np.array_equal(given, dy):
+            text = "your share has changed dy, which may be the gradient of other nodes, too. `*` makes a new array"
+            raise Misuse("changes dy", text)
+        arrived[at[0]] = dparent if arrived[at[0]] is None else arrived[at[0]] + dparent
+    pairs = zip(arrived, operands, strict=True)
+    return (y.value, *(np.zeros_like(value_of(operand)) if da is None else da for da, operand in pairs))
 
 
 def walk(loss, leaves, order):
@@ -56,9 +111,8 @@ def walk(loss, leaves, order):
         return (...,) * len(leaves)
     order = list(order) if np.iterable(order) else [None]
     if not all(isinstance(node, Tensor) for node in order):
-        raise ValueError(
-            "the order should be a list of nodes and of nothing else: the loss, and those that edges lead to"
-        )
+        text = "the order should be a list of nodes and of nothing else: the loss, and those that edges lead to"
+        raise Misuse("no list of nodes", text)
     for node in youngest_first(loss):
         node.grad = None
     loss.grad = np.ones(())
@@ -75,14 +129,3 @@ def youngest_first(loss):
     while more := {parent for node in found for parent, _ in node.edges} - found:
         found |= more
     return sorted(found, key=lambda node: -node.number)
-
-
-def times(slope):
-    """The share of a factor; ValueError for the gradient of a node that has none yet."""
-
-    def share(dy):
-        if dy is None:
-            raise ValueError("a share got None: this node has no gradient yet. Which nodes should come before it?")
-        return dy * slope
-
-    return share

@@ -191,17 +191,45 @@ attention | q.shape[-1] -> {d} | a size written as a number
 tape_accumulate | du = shares[0](dys[0])\nfor i in range(1, len(dys)): du += shares[i](dys[i]) \
     | changes its input | changed dys
 tape_order | order = [loss]\nfor node in order:\n    for parent, _ in node.edges:\n        if parent not in order: \
-order.append(parent) | visited too early | p should come after w
+order.append(parent) | visited too early | p and q should come after w
 tape_order | order = [loss]\nfor node in order: order += [parent for parent, _ in node.edges] | visited twice \
     | hands on all that it has
-tape_order | order = loss | error: ValueError | a list of nodes
+tape_order | order = [loss, *(parent for parent, _ in loss.edges)] | nothing arrives | are all the others there?
+tape_order | order = []\nwhile order != (order := [loss] * (not order) + order + [p for n in order for p, _ in n.edges \
+if p not in order]): pass\norder.sort(key=lambda node: -len(node.edges)) | nothing arrives
+tape_order | order = loss | no list of nodes | a list of nodes
 tape_backward | for node in order:\n    for parent, share in node.edges: parent.grad = share(node.grad) \
-    | error: ValueError | this node has no gradient yet
+    | visited before a gradient has arrived | this node has no gradient yet
 tape_backward | da = a.grad; db = b.grad | returns None | a value before the `return`
-tape_relu | y = np.maximum(a.value, 0) | error: ValueError | What it got is an array
-tape_relu | y = Tensor(np.maximum(a.value, 0), [(a, lambda dy: dy)]) | error: ValueError | not in a list
-tape_relu | y = Tensor(np.maximum(a.value, 0), (a.value, lambda dy: dy)) | error: ValueError | the Tensor itself
+tape_backward | share(node.grad) -> share(1) * node.grad | a share called with another gradient \
+    | got an array of shape ()
+tape_backward | share(node.grad) -> share(loss.grad) | a share called with another gradient | its own node's value
+tape_backward | share(node.grad) -> share(np.ones_like(node.value)) * node.grad | error: ValueError
+tape_broadcast | da = dy.sum(axis=0) if len(shape) < dy.ndim else dy\nfor i, n in enumerate(shape): \
+da = da.sum(axis=i, keepdims=True) if n == 1 else da | wrong shape
+tape_broadcast | da = dy\nwhile da.ndim > len(shape): da = da.sum(axis=0)\nif 1 in shape: \
+da = da.sum(axis=shape.index(1), keepdims=True) | wrong shape | (1, 1)
+tape_relu | y = np.maximum(a.value, 0) | no Tensor made | What it got is an array
+tape_relu | y = Tensor(np.maximum(a.value, 0), [(a, lambda dy: dy)]) | no pair of a parent and a share | not in a list
+tape_relu | y = Tensor(np.maximum(a.value, 0), (a.value, lambda dy: dy)) | another parent | the Tensor itself
+tape_relu | a.value, 0), ( -> a.value, 0, out=a.value), ( | changes its input | changed a.value
+tape_relu | mask = a.value > 0; a.value *= mask; y = Tensor(a.value, (a, lambda dy: dy * mask)) | changes its input
+tape_relu | lambda dy: dy * (a.value > 0) -> lambda dy: np.copyto(dy, 0, where=a.value <= 0) or dy | changes dy \
+    | new array
+tape_relu | y = Tensor(np.maximum(a.value, 0), *[(a, lambda dy: dy * (a.value > 0))] * 2) | a factor 2
+tape_relu | (a.value > 0)) -> (a.value > 0))); y.edges = (*y.edges, (y, lambda dy: dy) | another parent
 tape_matmul | y = Tensor(value_of(a) @ b.value, (b, lambda dy: dy.T @ value_of(a))) | transposed | db
+tape_matmul | (edge for edge in edges if isinstance(edge[0], Tensor)) -> edges | the gradient of a constant kept \
+    | no pair
+tape_matmul | left, right = -> a = a if isinstance(a, Tensor) else Tensor(a); left, right = \
+    | the gradient of a constant kept
+tape_matmul | (a, lambda dy: dy @ right.T) -> (a, lambda dy: dy @ right.T if isinstance(a, Tensor) else 0) \
+    & if isinstance(edge[0], Tensor) -> | the gradient of a constant kept
 tape_train | W1 = matmul(x, Tensor(W1)); b1 = 1 * b1; W2 = 1 * W2; b2 = 1 * b2 | error: NotImplementedError \
     | lines of tape_matmul.py here
+tape_train | model = mlp_np.MLP(len(b1), dtype=float); \
+model.params = {"W1": W1, "b1": b1, "W2": W2, "b2": b2}\nfor _ in range(steps): \
+grads = model.backward(mlp_np.softmax_cross_entropy(model.forward(x), y)[1]); \
+model.params = {name: p - lr * grads[name] for name, p in model.params.items()}\nW1, b1, W2, b2 = \
+model.params.values() | the second use of z1 forgotten
 """
