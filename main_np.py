@@ -13,15 +13,15 @@ import plot
 from mlp_np import softmax_cross_entropy
 from networks import begin, make
 from support import program
-from support.halves import Halves
 from support.run import Run
+from support.threads import share_work
 
 
 def main(argv=None):
     options, checkpoint = begin("np", __doc__, argv)
     dataset = data.load(options.dataset, options.hold_out)  # 60,000 images to learn from, 10,000 to test with
     model, optimizer = build(options, checkpoint)  # random weights, or those of the checkpoint
-    network = Halves(model, options)  # for two threads, each of which gets half of a batch
+    network = share_work(model, options)  # the same network; threads share its work
 
     run = Run(options, dataset, model.params, checkpoint)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
@@ -74,7 +74,8 @@ def update(params, velocity, grads, lr, momentum, weight_decay=0.0):
 
     A ball that rolls downhill and keeps some of its speed (Polyak 1964, in PyTorch's form).
     """
-    for p, v, dp in in_parts(params, velocity, grads):
+    for name, p in params.items():
+        v, dp = velocity[name], grads[name]
         if weight_decay and p.ndim > 1:  # weights shrink, but not biases, gammas or betas
             dp = dp + weight_decay * p
         v *= momentum  # v = momentum v + dp
@@ -94,7 +95,8 @@ def update_adamw(params, m, s, grads, lr, step, beta1=0.9, weight_decay=0.0, bet
     step: 1 for the first. m, s: dicts of arrays with the keys and shapes of params, 0 before the first step.
     """
     m_share, s_share = 1 - beta1**step, 1 - beta2**step
-    for p, m_p, s_p, dp in in_parts(params, m, s, grads):
+    for name, p in params.items():
+        m_p, s_p, dp = m[name], s[name], grads[name]
         if weight_decay and p.ndim > 1:
             p *= 1 - lr * weight_decay
         m_p *= beta1  # m = beta1 m + (1 - beta1) dp
@@ -102,19 +104,6 @@ def update_adamw(params, m, s, grads, lr, step, beta1=0.9, weight_decay=0.0, bet
         s_p *= beta2  # s = beta2 s + (1 - beta2) dp^2
         s_p += (1 - beta2) * dp * dp
         p -= lr / m_share * m_p / (np.sqrt(s_p / s_share) + eps)  # p = p - lr mean / (sqrt(mean square) + eps)
-
-
-def in_parts(*groups, size=50_000):
-    """The arrays of each name in dicts of arrays, some rows at a time (views): at most `size` numbers, or one row.
-
-    Each line of an update goes over its arrays once, and does so little to each number that fetching it from memory
-    takes longer. A part of this size stays in the processor's cache until all lines are done with it; of a whole W1 the
-    first rows would be pushed out by the last, and be fetched anew for every line.
-    """
-    for name, first in groups[0].items():
-        rows = max(1, size // first[0].size)
-        for i in range(0, len(first), rows):
-            yield [group[name][i : i + rows] for group in groups]
 
 
 def evaluate(network, dataset, options):

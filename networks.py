@@ -29,7 +29,9 @@ class Network(NamedTuple):
     prefix: str  # of the names of its files: "", "resnet_" ...
     check: Callable = lambda options: None  # UserError if its options do not go together
     least_batch: Callable = lambda options: 1  # its options -> the fewest images that it can learn from in a step
-    in_halves: bool = False  # whether two threads share a batch by hand: where it pays
+    # How threads share a step (support/threads.py): by "images", by hidden units ({array: the axis of its units}), or
+    # not at all.
+    cut: str | dict | None = None
     bfloat16_on_cuda: bool = False  # whether --amp is the default there
 
 
@@ -54,6 +56,7 @@ MLP = Network(
     title=lambda options: f"784-{options.hidden}-10",
     arrays=lambda options: {"W1": (784, options.hidden)},
     prefix="",
+    cut={"W1": 1, "b1": 0, "W2": 0},
 )
 
 
@@ -83,7 +86,7 @@ RESNET = Network(
     prefix="resnet_",
     # From the fifth stage on, 28 x 28 pixels are a single one: one image alone then has no variance to normalise by.
     least_batch=lambda options: 2 if len(options.widths) > 4 else 1,
-    in_halves=True,
+    cut="images",
     bfloat16_on_cuda=True,
 )
 
@@ -118,7 +121,7 @@ VIT = Network(
     arrays=vit_arrays,
     prefix="vit_",
     check=check_vit,
-    in_halves=True,
+    cut="images",
 )
 
 NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT}

@@ -1,4 +1,4 @@
-"""How fast a training step is, and compared with what: `python -m lab.bench` (15 minutes, on an idle machine).
+"""How fast a training step is, and compared with what: `python -m lab.bench` (20 minutes, on an idle machine).
 
 A step is timed where users have it: the data loaded, real batches, the program's own loop. The tools that are compared
 take turns, in three rounds, because a rented machine has slow minutes; the tables state the medians. The numbers go
@@ -14,6 +14,7 @@ import math
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -32,11 +33,11 @@ from lab import results
 from networks import parse_options
 from support import program
 from support.errors import UserError
-from support.halves import Halves
 from support.history import machine, processor
 from support.options import Parser
 from support.place import Place
 from support.run import make_plan
+from support.threads import share_work
 
 ROUNDS, THREADS = 3, (1, 2)
 NUMPY, PYTORCH, COMPILED, JAX, SCIKIT_LEARN = "NumPy", "PyTorch", "PyTorch, compiled", "JAX", "scikit-learn"
@@ -44,6 +45,7 @@ NETWORKS = ("", "--model resnet", "--model vit")  # the options of a step
 RUNS = ("", "--model resnet --steps 300", "--model vit --steps 300")  # the options of a whole program
 TOLERANCE = 0.15  # between a whole program's time and its parts
 SMALL = 0.5  # seconds that are no contradiction: a program also writes its files, and its first test may be a slow one
+BUSY_STEPS = 110  # beside a busy process; the first 10 are a warm-up
 AT_ONCE = 20
 BATCHES = {SCIKIT_LEARN: AT_ONCE}  # in a call, 1 unless said here: scikit-learn checks its input in every call
 THREADS_OF_LIBRARIES = [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL")]
@@ -111,7 +113,7 @@ def threads_of_workers(threads):
 
 def in_numpy(options):
     model, optimizer = main_np.build(options)
-    network = Halves(model, options)
+    network = share_work(model, options)
     step = functools.partial(main_np.train_step, network, optimizer)
     return step, lambda dataset: main_np.evaluate(network, dataset, options)
 
@@ -195,6 +197,16 @@ def run_program(script, argv):
     return results.seconds_in(results.run_program(f"{script} {argv}", results.ROOT / "learning_curves" / "others"))
 
 
+@contextlib.contextmanager
+def busy_process():
+    """Inside, another process keeps one core busy."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
 def measure_round():
     """Everything once: pairs of a number's name, in parts, and the number."""
     for threads in THREADS:
@@ -206,6 +218,10 @@ def measure_round():
                 tests = {name: (begin, name, argv, "test") for name in (NUMPY, PYTORCH)}
                 for name, ms in take_turns(tests, least=3).items():
                     yield ("test", argv, threads, name), ms / 1000
+                for name in (NUMPY, PYTORCH):  # the mean: a crawl is made of few, slow steps
+                    with busy_process(), another_process() as worker:
+                        steps = worker.submit(take_steps, BUSY_STEPS, begin, name, argv).result()
+                    yield ("busy", argv, threads, name), 1000 * np.mean(steps[10:])
     with threads_of_workers(THREADS[-1]):
         for name in TOOLS:
             with another_process() as worker:
@@ -295,7 +311,17 @@ def runs_table(rounds):
     return results.markdown(["options", "main_np.py", "main_torch.py", "ratio"], rows)
 
 
-TABLES = (steps_table, tools_table, runs_table)
+def busy_table(rounds):
+    """Milliseconds for one step beside a process that keeps one of two cores busy."""
+    rows = []
+    for argv in NETWORKS:
+        cells = [cell for threads in THREADS for cell in compared(rounds, "busy", argv, threads)]
+        rows.append([parse_options("torch", *argv.split()).network.name, *cells])
+    heads = [f"{n} thread{'s' * (n > 1)}: {name}" for n in THREADS for name in (NUMPY, PYTORCH, "ratio")]
+    return results.markdown(["network", *heads], rows)
+
+
+TABLES = (steps_table, busy_table, tools_table, runs_table)
 
 
 def main():

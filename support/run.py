@@ -7,8 +7,7 @@ import math
 import signal
 import sys
 import time
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -75,7 +74,6 @@ class Run:
             tqdm(total=self.plan.steps, initial=self.step, unit="step", disable=quiet, leave=False) as self.bar,
             np.errstate(over="ignore", invalid="ignore"),  # the history says it better: a loss that is not finite
         ):
-            self.waited, self.look_at = waited(), self.step + 100
             yield
         self.seconds = time.perf_counter() - started
 
@@ -86,23 +84,10 @@ class Run:
         self.bar.update()
         if self.step % 20 == 0:  # reading a value syncs a GPU
             self.bar.set_postfix_str(self.history.step_line(), refresh=False)
-        if self.step == self.look_at and not self.bar.disable:
-            self.warn_of_other_jobs(time.perf_counter() - self.bar.start_t)
         if alone:
             self.signal = self.asked.signal
         elif self.step % 20 == 0:  # to agree is to wait for the other processes
             self.signal = self.place.agree(self.asked.signal)
-
-    def warn_of_other_jobs(self, seconds):
-        """Say so if this process has waited for a processor for a fifth of this time.
-
-        NumPy's threads wait for each other in a busy loop. If another job has taken the processor from one of them, the
-        others burn theirs, and a step takes 10 times as long.
-        """
-        share = (waited() - self.waited) / seconds
-        if share > 0.2:
-            line = f"other jobs keep the processor busy: {share:.0%} of the time, this run waits"
-            tqdm.write(f"{line}; with OMP_NUM_THREADS=1 it may be faster", file=sys.stderr)
 
     def record_test(self, loss, accuracy):
         """Keep what the test came to."""
@@ -139,13 +124,6 @@ class Run:
         """Print a line, once however many processes there are."""
         if self.first:
             print(line, file=file)
-
-
-def waited():
-    """The seconds for which this thread could have computed but had no processor, as Linux counts them; elsewhere 0."""
-    with suppress(OSError, ValueError, IndexError):
-        return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
-    return 0.0
 
 
 class Plan(NamedTuple):

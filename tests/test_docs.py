@@ -47,6 +47,7 @@ def test_tables_are_those_of_the_results():
     for path, table in [
         (README, results.recipes_table(RESULTS)),
         ("docs/results.md", results.table(RESULTS["accuracy"])),
+        ("docs/results.md", results.recipes_table(RESULTS)),
         ("docs/results.md", twins.table(RESULTS["inits"]["rows"])),
         ("docs/results.md", results.choices_table(RESULTS["choices"])),
         ("docs/autograd.md", tape.table(RESULTS["tape"]["found"])),
@@ -130,7 +131,8 @@ def test_every_accuracy_was_measured_and_every_printed_run_is_a_committed_one():
             unknown = set(re.findall(r"(?<![\d.])0\.\d{4}(?!\d)", PROSE[path])) - known
             assert not unknown, f"{path}: no run of ours has these: {sorted(unknown)}"
         assert set(re.findall(r"^epoch \d.+$", text, re.M)) <= printed, path
-    assert [line for line in epoch_lines("np") if line not in TEXT[README]] == []
+    for path, name in [(README, "np"), ("docs/resnet.md", "resnet_torch"), ("docs/transformer.md", "vit_np")]:
+        assert [line for line in epoch_lines(name) if line not in TEXT[path]] == [], path
 
 
 # --- Questions, and their answers ----------------------------------------------------------------------------------

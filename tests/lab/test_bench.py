@@ -99,6 +99,10 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
             seen.append((kind, arguments[1], os.environ["OPENBLAS_NUM_THREADS"], arguments[0], arguments[2:]))
         return {name: scale * times[f"{kind} | {argv} | 2 | {name}"][0] for name, (_, _, argv, *_) in steps.items()}
 
+    def take_steps(least, make, name, argv):
+        seen.extend([("busy", argv, os.environ["OPENBLAS_NUM_THREADS"], name, [])] * (least == bench.BUSY_STEPS))
+        return [0.5] * 20
+
     def run_program(script, argv):
         name = bench.NUMPY if script == "main_np.py" else bench.PYTORCH
         return times[f"run | {argv.removeprefix('--device cpu').strip()} | {name}"][0]
@@ -110,14 +114,14 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
 
     for name, value in {
         "TOOLS": {name: bench.TOOLS[name] for name in BOTH}, "take_turns": take_turns, "run_program": run_program,
-        "another_process": lambda: ThreadPoolExecutor(1), "take_steps": lambda *arguments: [0.5, 0.25],
+        "another_process": lambda: ThreadPoolExecutor(1), "take_steps": take_steps,
     }.items():  # fmt: skip
         monkeypatch.setattr(bench, name, value)
     monkeypatch.setattr("importlib.metadata.version", lambda name: "1")
     printed, rounds = main(), kept["bench"][processor()]["rounds"]
     assert all(table(rounds) in printed for table in bench.TABLES)
     once = [(kind, argv, threads, name, [kind] * (kind == "test"))
-            for kind, argv, threads, name in product(("step", "test"), bench.NETWORKS, "12", BOTH)]  # fmt: skip
+            for kind, argv, threads, name in product(("step", "test", "busy"), bench.NETWORKS, "12", BOTH)]  # fmt: skip
     assert sorted(seen) == sorted(3 * once)
     assert {len(values) for values in rounds.values()} == {3}
     assert printed == main("--print")

@@ -7,7 +7,6 @@ import re
 import runpy
 import time
 from itertools import pairwise
-from types import SimpleNamespace
 from unittest.mock import Mock
 
 import numpy as np
@@ -20,7 +19,7 @@ from support.errors import UserError
 from support.files import read_file, replacing
 from support.history import History, save_history
 from support.options import run_options
-from support.run import Run, learning_rate
+from support.run import learning_rate
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 11, 2340])
@@ -33,14 +32,6 @@ def test_the_learning_rate_rises_then_falls_to_zero(steps):
     assert min(rates) > after == 0
     constant = parse_options("np", "--lr", "0.5", "--schedule", "constant")
     assert {learning_rate(s, steps, constant) for s in range(steps)} == {0.5}
-
-
-def test_a_run_says_so_if_it_waits_for_a_processor(monkeypatch, capsys):
-    for seconds, said in ((2.0, ""), (5.0, ": 40% of the time, this run waits; with OMP_NUM_THREADS=1 ")):
-        monkeypatch.setattr("support.run.waited", lambda seconds=seconds: 1 + seconds)
-        Run.warn_of_other_jobs(SimpleNamespace(waited=2), 10)
-        err = capsys.readouterr().err
-        assert said in err and bool(said) == bool(err)
 
 
 def test_the_history_file(tmp_path):
