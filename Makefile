@@ -6,7 +6,7 @@
 # make page       the interactive page, with the trained network -> page/index.html
 # make figures    the drawings in the README -> png/
 # make shortcut   why the residual network has shortcuts -> png/shortcut.png
-# make results    every accuracy in the README and docs, from runs (long; can be stopped and resumed)
+# make results    the accuracies of the recipes in the README and docs (long; can be stopped and resumed)
 # make bench      how fast a step is, here and in other tools -> tables (15 minutes, on an idle machine)
 # make setup      set up everything (PyTorch, tests, lint)
 # make test       the everyday tests, under three minutes

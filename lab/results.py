@@ -1,4 +1,4 @@
-"""Every accuracy that README and docs state: `python -m lab.results` trains what is missing from results.json.
+"""The runs whose accuracies README and docs state: `python -m lab.results` trains those missing from results.json.
 
 It can be stopped and started again: finished runs are not repeated. `python -m lab.results NAME ...` trains only the
 runs with those names (see RUNS and CHOICES). Those of seed 0 that the README shows leave their curves in
@@ -44,11 +44,16 @@ def run_name(network, recipe, framework):
     return f"{name}, {'NumPy' if framework == 'np' else 'PyTorch'}"
 
 
-for model, network in NETWORKS.items():
-    for recipe in network.recipes.keys() - PUBLISHED_RECIPES:
-        by_hand, by_torch = (run_name(network, recipe, framework) for framework in ("np", "torch"))
-        if by_hand not in RUNS and by_torch not in RUNS:
-            RUNS[by_torch] = f"main_torch.py --model {model} --recipe {recipe}", range(3)
+def add_recipes(runs, networks):
+    """Add the recipes that are in no run yet, in the order of the table of networks."""
+    for model, network in networks.items():
+        for recipe in network.recipes:
+            by_hand, by_torch = (run_name(network, recipe, framework) for framework in ("np", "torch"))
+            if recipe not in PUBLISHED_RECIPES and by_hand not in runs and by_torch not in runs:
+                runs[by_torch] = f"main_torch.py --model {model} --recipe {recipe}", range(3)
+
+
+add_recipes(RUNS, NETWORKS)
 # The runs by which options were chosen, on the last 10,000 training images, held out. The test set plays no part.
 CHOICES = {
     "MLP": ["main_np.py --hidden 1024 --epochs 20" + more
@@ -84,7 +89,7 @@ def load_results(path=RESULTS):
 
 
 def save_result(section, content, path=RESULTS):
-    """Replace one section of results.json, which holds every number that the docs state, and keep the others."""
+    """Replace one section of results.json, where the docs' measurements are, and keep the others."""
     results = load_results(path)
     results[section] = content
     with replacing(path) as file:

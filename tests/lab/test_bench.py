@@ -18,7 +18,7 @@ import data
 import main_np
 from conftest import ROOT
 from lab import bench, depth, results, twins
-from networks import parse_options
+from networks import NETWORKS, parse_options
 from support import drawing
 from support.errors import UserError
 from support.history import processor
@@ -173,6 +173,13 @@ def test_results_train_what_is_missing(kept, monkeypatch):
     assert kept["accuracy"]["tiny"]["runs"]["0"] == first
     for run, parameters in ((kept["accuracy"]["tiny"]["runs"]["1"], 6370), (kept["choices"][choice], 3190)):
         assert 0 < run["accuracy"] < 1 and run["seconds"] < 60 and run["parameters"] == parameters
+
+
+def test_new_recipes_are_run_in_the_order_of_the_table():
+    network, runs = NETWORKS["vit"], {}
+    results.add_recipes(runs, {"vit": network._replace(recipes=network.recipes | {f"new{n}": {} for n in range(9)})})
+    names = ["ViT", "ViT best", *(f"ViT new{n}" for n in range(9))]
+    assert list(runs) == [f"{name}, PyTorch" for name in names]
 
 
 @pytest.mark.parametrize("model", ["mlp", "resnet"])
