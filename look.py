@@ -1,6 +1,6 @@
 """Look inside a trained network: an image's path through it, the gradient's path back, its weights, its mistakes.
 
-`python look.py` takes a test image; `python look.py photo.jpg --label 7` takes your own picture. This file computes the
+`python look.py` takes a test image; `python look.py png/photo.jpg --label 5` takes a picture. This file computes the
 numbers; support/drawing.py draws them. NumPy runs the network, whichever framework trained it.
 """
 

@@ -1,4 +1,4 @@
-"""Read a digit from a picture of your own: `python predict.py photo.jpg`.
+"""Read a digit from a picture: `python predict.py png/photo.jpg`, or one of your own.
 
 A network knows only what it was shown, so support/ink.py first turns the picture into one like MNIST's. NumPy runs the
 network, whichever framework trained it.

@@ -242,7 +242,7 @@ def test_every_command_in_the_docs_is_understood(capsys):
     for command in commands:
         read = [word for word in command.split() if word.startswith(("learning_curves/", "experiments/"))]
         assert {*read} <= written, command
-        paths = re.findall(r"[\w/-]+\.(?:py|txt)\b", command)
+        paths = re.findall(r"[\w/-]+\.(?:py|txt|jpg)\b", command)
         paths += [f"{module.replace('.', '/')}.py" for module in re.findall(r"-m ((?:lab|page)\.\w+)", command)]
         assert [path for path in paths if path != "FILE_np.py" and not (ROOT / path).exists()] == [], command
         target = re.match(r"make (\w+)", command)

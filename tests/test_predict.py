@@ -51,6 +51,7 @@ def trained(tmp_path_factory):
 
 
 def test_photographs_and_pens(trained, mnist):
+    assert answers(trained, [read_digit(ROOT / "png" / "photo.jpg")[1]]) == [5]  # the README's
     # 0.98 of 1,000 are read right. Of 100 then, 98 with a standard deviation of 1.4: 94 is three of those lower.
     assert accuracy(trained, mnist, 100) >= 0.94
     shares = pens(trained, (2, 5, 40), (0, 4), np.random.default_rng(0))
