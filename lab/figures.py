@@ -272,7 +272,7 @@ def transformer(page):
     page.text((320, 505, "a weighted mean of the v"))
 
 
-# The example in docs/resnet.md: an image, a kernel that answers to the left edge of a stroke, and a gradient.
+# An image, a kernel that answers to the left edge of a stroke, and a gradient; none of a question in docs/resnet.md.
 IMAGE = np.array([[0, 0, 2, 0], [0, 1, 2, 0], [0, 0, 2, 0], [0, 0, 2, 0]])
 KERNEL = np.array([[0, 1, 0], [-1, 2, 0], [0, 1, 0]])
 GRADIENT = np.array([[0, 0, 0, 0], [0, 0, 1, 0], [0, 2, 0, 0], [0, 0, 0, 0]])
