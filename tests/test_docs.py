@@ -47,7 +47,6 @@ def test_tables_are_those_of_the_results():
     for path, table in [
         (README, results.recipes_table(RESULTS)),
         ("docs/results.md", results.table(RESULTS["accuracy"])),
-        ("docs/results.md", results.recipes_table(RESULTS)),
         ("docs/results.md", twins.table(RESULTS["inits"]["rows"])),
         ("docs/results.md", results.choices_table(RESULTS["choices"])),
         ("docs/autograd.md", tape.table(RESULTS["tape"]["found"])),
