@@ -4,7 +4,7 @@
 # make inits      the comparison behind the published numbers -> a table
 # make look       pictures of the trained network: both passes, its weights, its mistakes
 # make page       the interactive page, with the trained network -> page/index.html
-# make figures    the drawings in the README -> png/
+# make figures    the docs' pictures of images and computed numbers -> png/
 # make shortcut   why the residual network has shortcuts -> png/shortcut.png
 # make results    the accuracies of the recipes in the README and docs (long; can be stopped and resumed)
 # make bench      how fast a step is, here and in other tools -> tables (15 minutes, on an idle machine)

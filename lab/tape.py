@@ -49,20 +49,20 @@ def graph():
     middles = {found: 76 + 129.6 * i for i, found in enumerate(operations)}
     for number, found in enumerate(reversed(operations), 1):
         x = middles[found]
-        page.node((names[found], operation_of(found), shape_of(found), x, 144, 110), **BLUE)
-        page.box((x - 58, 256, 116, 104), **RED)
+        page.node(names[found], operation_of(found), shape_of(found), x=x, y=144, width=110, **BLUE)
+        page.box(x - 58, 256, 116, 104, **RED)
         page.text((x, 272, f"visit {number}"), color=TEST, weight="bold")
         for i, (parent, share) in enumerate(found.edges):
             formula = formula_of(share) + (", summed" if parent in leaves and len(parent.shape) == 1 else "")
             page.text((x, 292 + 34 * i, f"{names[parent]}: {formula}"), size=9, **CODE)
             page.text((x, 307 + 34 * i, kept_by(share)), size=8, **NOTE, **CODE)
             if parent in leaves:
-                page.node((names[parent], shape_of(parent), x, 66, 86), fill="white", edge=TRAIN)
-                page.arrow(f"{x},110 {x},142")
+                page.node(names[parent], shape_of(parent), x=x, y=66, width=86, fill="white", edge=TRAIN)
+                page.arrow((x, 110), (x, 142))
             else:
                 before = middles[parent]
-                page.arrow(f"{before + 55},177 {x - 57},177", width=2)
-                page.arrow(f"{x - 58},308 {before + 60},308", TEST, 2)
+                page.arrow((before + 55, 177), (x - 57, 177), width=2)
+                page.arrow((x - 58, 308), (before + 60, 308), TEST, 2)
     page.text((26, 230, "forward: blue, each value is made after its parents"), size=11, color=TRAIN, ha="left")
     page.text((774, 230, "backward: red, the youngest first"), size=11, color=TEST, ha="right")
     note = "under each visit: what dy adds to the gradient of each parent, and what is kept for that"
