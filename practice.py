@@ -3,12 +3,13 @@
     python practice.py              the current exercise: what to write and where; marks it
     python practice.py --watch      marks it again whenever you save the file
     python practice.py next         on to the next exercise (it never moves on by itself)
-    python practice.py 7            to exercise 7; its name, dz1, does as well
-    python practice.py hint         one more hint; there are three for each exercise
+    python practice.py 7            to exercise 7; its name, dz1, works too
+    python practice.py hint         one more hint; there are three for each exercise (hint, run, reset and solution
+                                    take the number or name of an exercise; without one, it is the current one)
     python practice.py list         all exercises, and what is done
     python practice.py run          runs the current file as a program (for the detective's cases)
-    python practice.py reset 7      the stub again; what you had is kept beside it
-    python practice.py solution 7   after you have passed, or after the third hint: how the project does it, and why
+    python practice.py reset        the stub again; what you had is kept beside it
+    python practice.py solution     after you have passed, or after the third hint: the lines, and why
     python practice.py train        trains on MNIST with the functions that you wrote; `train tanh` and
                                     `train second_hidden_layer` with those of chapter 2, too
     python practice.py mark FOLDER  for a teacher: the work of a class as a table (CSV)
@@ -30,8 +31,8 @@ if __name__ == "__main__":
     os.environ.update(ONE_THREAD)  # before NumPy is imported
 
 from exercises import marker
-from exercises.show import excerpt, near, recorded, say, symptom
-from exercises.work import BY_NAME, CHAPTERS, EXERCISES, Work, bare, digest, file_in, find, number
+from exercises.show import near, say, solved, symptom
+from exercises.work import CHAPTERS, EXERCISES, Work, digest, find, number
 from support import program
 from support.errors import UserError
 from support.options import Parser, integer
@@ -42,7 +43,7 @@ COMMANDS = ("next", "hint", "list", "run", "reset", "solution", "train", "mark")
 def main(argv=None):
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", nargs="?", help=f"{', '.join(COMMANDS)}, or the number or name of an exercise")
-    parser.add_argument("which", nargs="?", help="an exercise (reset, solution, train), or a folder (mark)")
+    parser.add_argument("which", nargs="?", help="an exercise, or a folder (mark)")
     parser.add_argument("--watch", action="store_true", help="mark again whenever the file is saved")
     seeds = integer(0, 2**64 - 1)
     parser.add_argument("--seed", type=seeds, metavar="N", help="the inputs of an earlier run; it said which")
@@ -53,22 +54,20 @@ def main(argv=None):
         from exercises import classroom
 
         return classroom.mark_all(which, options.seed or 0)
-    if which is not None and command not in ("reset", "solution", "train"):
+    actions = {"hint": hint, "run": run_file, "reset": reset, "solution": solution}
+    if which is not None and command not in (*actions, "train"):
         raise UserError(f"{command} takes no further word; -h lists the commands")
     work = Work(options.folder)
-    if command is None or command == "next" or command.isdecimal() or bare(command) in BY_NAME:
-        exercise = choose(work, command)
-        return watch(work, options.seed) if options.watch else show(work, exercise, options.seed)
-    if command not in COMMANDS:
-        raise UserError(f"there is no command and no exercise {command!r}; -h lists the commands")
     if command == "list":
         return list_all(work)
     if command == "train":
         from exercises import train
 
         return train.train(work, which)
-    exercise = find(which) if which else work.current
-    return {"hint": hint, "run": run_file, "reset": reset, "solution": solution}[command](work, exercise)
+    if command in actions:
+        return actions[command](work, find(which) if which else work.current)
+    exercise = choose(work, command)
+    return watch(work, options.seed) if options.watch else show(work, exercise, options.seed)
 
 
 def choose(work, command):
@@ -129,8 +128,7 @@ def show(work, exercise, seed=None, again=False):
 def after(work, exercise):
     """How to go on."""
     n = number(exercise)
-    what = "what fixes it" if exercise.case else "how the project writes it, and why"
-    say(f"\n`python practice.py solution {n}`  {what}")
+    say(f"\n`python practice.py solution`  {'what fixes it' if exercise.case else 'the lines once more, and why'}")
     first, *_ = CHAPTERS.values()
     if exercise in first and all(map(work.passed, first)):
         say("`python practice.py train`  now let your ten functions learn to read", "good")
@@ -209,7 +207,7 @@ def run_file(work, exercise):
 
 def reset(work, exercise):
     """The stub again. The file as it was gets a number."""
-    path = file_in(work.folder, exercise)
+    path = work.folder / f"{exercise.name}.py"
     if path.exists():
         kept = next(p for i in range(1, 10**6) if not (p := path.with_name(f"{path.stem}.{i}.py")).exists())
         path.rename(kept)
@@ -218,24 +216,15 @@ def reset(work, exercise):
 
 
 def solution(work, exercise):
-    """The project's own lines, for those who have passed or seen all hints."""
+    """The right lines, for those who have passed or seen all hints."""
     n = number(exercise)
     if not work.passed(exercise):
         if work.progress["hints"].get(exercise.name, 0) < len(exercise.text.hints):
             raise UserError(f"exercise {n} has not passed yet (as the file is now): `practice.py hint` gives a hint")
         work.progress["seen"][exercise.name] = True
         work.save()
-    say(f"Exercise {n}: {exercise.title}", "strong")
-    if exercise.case:
-        lines = recorded(exercise)
-        print(f"\nInstead of\n\n{lines['wrong']}\nit should be\n\n{lines['right']}")
-        say(exercise.text.notes["Evidence"])
-    for source in exercise.sources:
-        line, text = excerpt(source)
-        say(f"\n{source[-1]}, line {line}:\n", "quiet")
-        print(text)
-    if "Why" in exercise.text.notes:
-        say(f"\n{exercise.text.notes['Why']}")
+    say(f"Exercise {n}: {exercise.title}\n", "strong")
+    say(solved(exercise))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from exercises import STUBS, marker
-from exercises.work import BY_NAME, EXERCISES, bare
+from exercises.work import BY_NAME, EXERCISES
 from support.errors import UserError
 from support.files import read_file
 
@@ -92,7 +92,7 @@ def unpacked(path, folder):
 def find_files(folder):
     """{exercise: its file}, wherever it is below the folder; and the exercises whose solutions were shown.
 
-    Of several, it is the least deep, and of those the first. "dz1 (1).py" and "07_dz1.py" are dz1, too.
+    Of several, it is the least deep, and of those the first. "dz1 (1).py" is dz1, too.
     """
     files, seen, looked = {}, set(), 0
     waiting = [Path(folder)]
@@ -101,14 +101,14 @@ def find_files(folder):
         looked += len(found)
         waiting = [path for path in found if path.is_dir() and not path.is_symlink() and path.name[0] not in "._"]
         for path in found:
-            name = bare(re.sub(r"( ?\(\d+\)| ?- ?[Cc]op(y|ie))+$", "", path.stem))
+            name = re.sub(r"( ?\(\d+\)| ?- ?[Cc]op(y|ie))+$", "", path.stem)
             if path.suffix == ".py" and name in BY_NAME and not path.is_dir():
                 exact = path.stem == name
                 if name not in files or (exact and files[name].parent == path.parent):
                     files[name] = path
             if path.name == "progress.json":
                 with suppress(UserError, ValueError, TypeError, AttributeError, RecursionError):
-                    seen |= set(map(bare, json.loads(read_file(path, LARGEST)).get("seen", {})))
+                    seen |= set(json.loads(read_file(path, LARGEST)).get("seen", {}))
     return files, seen
 
 

@@ -45,6 +45,7 @@ class Text(NamedTuple):
     """What a chapter says about an exercise."""
 
     formula: str = ""  # a right answer, of which the mistakes are changes
+    answer: str = ""  # what the learner should write: the formula, or a second one that says the same in PyTorch
     hints: tuple = ()  # from a question to nearly the line
     mistakes: tuple = ()  # (name, change, question)
     notes: Any = MappingProxyType({})  # paragraphs that begin with a word and a colon, by that word
@@ -67,11 +68,6 @@ class Exercise:
     def stub(self):
         return ast.parse((STUBS / f"{self.name}.py").read_text(encoding="utf-8"))
 
-    @property
-    def sources(self):
-        """Where the project does it: rows of sources.md, (docstring, from, to, file)."""
-        return [row for name, *row in tables("sources.md")[0] if name == self.name]
-
     @cached_property
     def title(self):
         title = ast.get_docstring(self.stub).split("\n")[0].rstrip(".")
@@ -80,7 +76,7 @@ class Exercise:
 
     @cached_property
     def function(self):
-        """The name of what the learner writes, in the stub."""
+        """What the learner writes, in the stub: an `ast.FunctionDef`."""
         return next(node for node in self.stub.body if isinstance(node, ast.FunctionDef))
 
     @cached_property
@@ -115,7 +111,7 @@ class Exercise:
             yield from (first, second)
 
     def given(self, g):
-        """The arguments of one call: arrays of its own, which it may do with what it likes."""
+        """The arguments of one call: arrays of its own, which it may modify freely."""
         if self.arguments:
             return self.arguments(g)
         values = {name: getattr(g, name) for name in self.takes}
@@ -177,9 +173,10 @@ def chapters():
 
 def section(text):
     """An exercise's name, and its `Text`."""
-    text, *formula = re.split(r"\n\n```py\n(.*?)\n```", text.strip(), maxsplit=1, flags=re.S)
-    name, *blocks = (text + formula.pop() if formula else text).split("\n\n")
-    known = {"formula": "".join(formula), "notes": {}}
+    code = re.compile(r"\n\n```py\n(.*?)\n```", re.S)
+    name, *blocks = code.sub("", text.strip()).split("\n\n")
+    formulas = code.findall(text) or [""]
+    known = {"formula": formulas[0], "answer": formulas[-1], "notes": {}}
     for block in blocks:
         if block.startswith("|"):
             known["mistakes"] = table(block)

@@ -1,10 +1,5 @@
-"""What practice.py shows: text at 80 columns, nothing but ASCII of our own; the project's own lines; a case's symptom.
+"""What practice.py shows: text at 80 columns, nothing but ASCII of our own; a case's symptom; a solution."""
 
-The project's lines are cut out of its files: what a solution shows cannot drift from what runs.
-"""
-
-import inspect
-import itertools
 import json
 import os
 import re
@@ -14,9 +9,8 @@ import textwrap
 from exercises import PICTURES, ROOT
 from exercises.chapter3 import SUSPECTS
 
-COLUMNS = 80
 COLOURS = {"good": "32", "bad": "31", "strong": "1", "quiet": "2"}
-WRAP = {"width": COLUMNS, "break_on_hyphens": False, "break_long_words": False}
+WRAP = {"width": 80, "break_on_hyphens": False, "break_long_words": False}
 
 
 def near(path):
@@ -28,8 +22,9 @@ def near(path):
 
 
 def say(text, style=None):
-    """Print paragraphs at 80 columns, with colour where a terminal shows it."""
-    wrapped = "\n".join(textwrap.fill(line, **WRAP) for line in str(text).split("\n"))
+    """Print paragraphs at 80 columns, and code (indented) as it is, with colour where a terminal shows it."""
+    lines = str(text).split("\n")
+    wrapped = "\n".join(line if line.startswith("    ") else textwrap.fill(line, **WRAP) for line in lines)
     print(f"\033[{COLOURS[style]}m{wrapped}\033[0m" if style and has_colour() else wrapped, flush=True)
 
 
@@ -60,52 +55,26 @@ def symptom(exercise, path):
     print()
 
 
-def excerpt(source):
-    """(line number, text) of a row of sources.md, at 80 columns."""
-    doc, begin, end, file = source
-    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
-    first = next(i for i, line in enumerate(lines) if re.search(begin, line))
-    last = next(i for i, line in enumerate(lines[first:], first) if re.search(end or begin, line))
-    about = []
-    if doc:
-        start = next(i for i in range(first, -1, -1) if lines[i].lstrip().startswith("def "))
-        text = inspect.cleandoc("\n".join(lines[start:]).split('"""')[1])
-        text = text[: re.search(doc, text).start()].strip()
-        about = [line for paragraph in text.split("\n\n") for line in (*prose_or_formula(paragraph), "")]
-    while lines[first - 1].lstrip().startswith("#"):
-        first -= 1
-    code = textwrap.dedent("\n".join(lines[first : last + 1])).splitlines()
-    return first + 1, "\n".join(narrow([*about, *code]))
+def solved(exercise):
+    """How an exercise is solved, as text: the lines as they stand in the learner's file, why, and where to read on.
 
-
-def prose_or_formula(paragraph):
-    """A paragraph of a docstring at 80 columns. An indented one is a formula: its lines and its spaces are meant."""
-    if not paragraph.startswith(" "):
-        return textwrap.wrap(paragraph, **WRAP)
-    found = []
-    for line in paragraph.splitlines():
-        indent, text = re.match("( *)(.*)", line).groups()
-        parts = [text] if len(line) <= COLUMNS else re.split(" {3,}", text)  # several formulas side by side
-        found += [short for part in parts for short in fill(part, indent)]
-    return found
-
-
-def narrow(lines):
-    """Prose, comments and code at 80 columns. A comment that is too long for its line goes above it."""
-    for kind, group in itertools.groupby(lines, lambda line: bool(re.match(r"# \S", line))):  # a formula is indented
-        group = list(group)
-        if kind and max(map(len, group)) > COLUMNS:
-            yield from fill(" ".join(line[2:] for line in group), "# ")
-            continue
-        for line in group:
-            code, mark, comment = line.partition("  # ")
-            indent = re.match(" *", line)[0]
-            if len(line) > COLUMNS and mark:
-                yield from fill(comment, f"{indent}# ")
-                line = code
-            if line.strip() or not mark:
-                yield from textwrap.wrap(line, subsequent_indent=f"{indent}    ", **WRAP) or [line]
-
-
-def fill(text, indent=""):
-    return textwrap.wrap(text, initial_indent=indent, subsequent_indent=indent, **WRAP)
+    Lines of code are indented. The project's own line is named as FILE:LINE.
+    """
+    notes, parts = exercise.text.notes, [textwrap.indent(exercise.text.answer, "    ")]
+    if exercise.case:
+        parts = [
+            "Instead of",
+            recorded(exercise)["wrong"],
+            "it should be",
+            recorded(exercise)["right"],
+            notes["Evidence"],
+        ]
+    if "Why" in notes:
+        parts.append(notes["Why"])
+    if "Docs" in notes:
+        parts.append(f"The derivation: {notes['Docs']}")
+    if "Line" in notes:
+        file, code = notes["Line"].split(": ", 1)
+        lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+        parts.append(f"In the project: {file}:{next(i for i, line in enumerate(lines, 1) if code in line)}")
+    return "\n\n".join(part.strip("\n") for part in parts)

@@ -16,7 +16,7 @@ import data
 import networks
 from exercises import chapter1, runner
 from exercises.show import near, say
-from exercises.work import BY_NAME, bare
+from exercises.work import BY_NAME
 from mlp_np import MLP, init_he, relative_difference, softmax_cross_entropy
 from support.errors import UserError
 
@@ -28,9 +28,9 @@ FURTHER = ("tanh", "second_hidden_layer")  # the exercises of chapter 2 that a n
 
 def train(work, further=None):
     """Train, test, and draw the curves into the learner's folder; UserError if functions are missing."""
-    if further and bare(further) not in FURTHER:
+    if further and further not in FURTHER:
         raise UserError(f"train goes with {' or '.join(FURTHER)}, not with {further}")
-    exercises = [*chapter1.EXERCISES, *([BY_NAME[bare(further)]] if further else [])]
+    exercises = [*chapter1.EXERCISES, *([BY_NAME[further]] if further else [])]
     missing = [e.name for e in exercises if not work.passed(e)]
     if missing:
         raise UserError(f"train needs functions that have passed, unchanged since; still to do: {', '.join(missing)}")

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import shutil
 
 from exercises import STUBS, chapter1, chapter2, chapter3, chapter4, chapter5
@@ -27,24 +26,13 @@ def number(exercise):
 
 
 def find(text):
-    """The exercise of that number or name; a name may have the number in front that files had at first."""
+    """The exercise of that number or name. `DZ1` and `dz1.py` are dz1, too."""
     if text.isdecimal() and len(text) < 5 and 1 <= int(text) <= len(EXERCISES):
         return EXERCISES[int(text) - 1]
-    if (name := bare(text)) not in BY_NAME:
-        raise UserError(f"there is no exercise {text}: `practice.py list` shows their numbers and names")
-    return BY_NAME[name]
-
-
-def bare(name):
-    """07_dz1, as exercises were called at first, is dz1."""
-    return re.sub(r"^\d\d_", "", name)
-
-
-def file_in(folder, exercise):
-    """The file of an exercise in a folder: the one with a number in front, where it is the only one there."""
-    path = folder / f"{exercise.name}.py"
-    older = sorted(folder.glob(f"[0-9][0-9]_{exercise.name}.py"))
-    return older[0] if older and not path.exists() else path
+    for exercise in EXERCISES:
+        if exercise.name.lower() == text.lower().removesuffix(".py"):
+            return exercise
+    raise UserError(f"there is no exercise {text}: `practice.py list` shows all of them, and -h the commands")
 
 
 class Work:
@@ -57,9 +45,9 @@ class Work:
         if not self.new:
             try:
                 read = json.loads(read_file(self.file, 2**20))
-                self.progress["current"] = BY_NAME[bare(read["current"])].name
+                self.progress["current"] = BY_NAME[read["current"]].name
                 for what, kind in KINDS.items():
-                    self.progress[what] = {bare(name): value for name, value in read.get(what, {}).items()}
+                    self.progress[what] = read.get(what, {})
                     if not all(isinstance(value, kind) for value in self.progress[what].values()):
                         raise ValueError
             except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
@@ -71,7 +59,7 @@ class Work:
 
     def path(self, exercise):
         """The learner's file. On first use it is a copy of the stub."""
-        path = file_in(self.folder, exercise)
+        path = self.folder / f"{exercise.name}.py"
         if not path.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(STUBS / f"{exercise.name}.py", path)
@@ -79,7 +67,7 @@ class Work:
 
     def passed(self, exercise):
         """Whether the file as it is now has passed."""
-        path = file_in(self.folder, exercise)
+        path = self.folder / f"{exercise.name}.py"
         return path.is_file() and self.progress["passed"].get(exercise.name) == digest(path)
 
     def score(self):
