@@ -121,13 +121,18 @@ class Exercise:
     def known(self):
         """All mistakes that have a name, this exercise's own first."""
         formula, (factors, parts, _) = self.text.formula, tables("mistakes.md")
-        found = [(name, question, change(formula, to, self.gives[0])) for name, to, question in self.text.mistakes]
+        rows = [(name, question, change(formula, to, self.gives[0])) for name, to, question in self.text.mistakes]
+        own = [row for row in rows if not row[0].startswith("and ")]
+        found = list(own)
         for name, part, becomes, question in parts:
             for match in re.finditer(part, formula):
                 changed = formula[: match.start()] + match.expand(becomes) + formula[match.end() :]
                 found.append((name, question, changed))
         for output in self.gives:
             found += [(name, question, f"{formula}\n{output} = {output} * ({k})") for name, k, question in factors]
+        for further, ask, last in rows[len(own) :]:  # two mistakes at once
+            last = last.removeprefix(formula)
+            found += [(f"{name}, {further}", f"{question} {ask}", code + last) for name, question, code in own]
         return tuple(Mistake(name, question, compile(code, name, "exec")) for name, question, code in found)
 
     def values(self, mistake, g):

@@ -165,7 +165,7 @@ def explain(error, file):
     if isinstance(error, SyntaxError) and error.filename == file:
         line, text = error.lineno, (error.text or "").strip()
         kinds = [f"unreadable {kind.__name__}" for kind in type(error).__mro__]
-        message = f"Python cannot read this line: {error.msg}. {advice(kinds, '', text)}"
+        message = f"Python cannot read this line: {error.msg}. {advice(kinds, error.msg, text)}"
     elif found := own_frame(error, file):
         frame, line = found
         with open(file, encoding="utf-8", errors="replace") as opened:
@@ -229,7 +229,7 @@ def plain(error, names, node=None, source=""):
     if isinstance(error, Misuse):
         return message
     wrote = ast.unparse(node) if node else ""
-    kinds = [kind.__name__ for kind in type(error).__mro__]
+    kinds = [kind.__name__ for kind in type(error).__mro__] + ["PyTorch"] * ("torch" in names)
     return advice(kinds, message, wrote) or f"{message} ({type(error).__name__})"
 
 
@@ -251,8 +251,11 @@ def misfit(operation, names, source):
     """What is wrong with the shapes of an operation's two sides, or None if they fit."""
     whole, left, sign, right = operation
     try:
-        a, b = (np.shape(eval(ast.unparse(side), dict(names))) for side in (left, right))
+        values = [eval(ast.unparse(side), dict(names)) for side in (left, right)]
+        a, b = map(np.shape, values)
     except BaseException:
+        return None
+    if any(value is None or hasattr(value, "edges") for value in values):
         return None
     wrote = " ".join(ast.get_source_segment(source, whole).split())  # as it was typed, with its parentheses
     wrote = f"in {wrote}, the shapes are {a} {sign} {b}" if len(wrote) < 60 else f"the shapes are {a} {sign} {b}"

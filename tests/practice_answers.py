@@ -179,6 +179,24 @@ attention | dv = weights.T @ dmixed | error: ValueError | inner numbers | .swapa
 attention | dv = weights @ dmixed.swapaxes(0, 1) | error: ValueError | The axes before the last two
 attention | np.sqrt(q.shape[-1]) -> q.shape[1] | not right | times the true one | h is | d is | if q[0, 0, 0, 0] grows
 attention | q.shape[-1] -> {d} | a size written as a number
+dz1 | dz1 = da1 * [z1 > 0] | a list in place of the mask | a list with the mask in it
+dz1 | dz1 = da1[z1 > 0] | only the entries that are on | at the others
+dz1 | breakpoint(); dz1 = da1 | error: BdbQuit | Take it out
+dz1 | dz1 = da1 *\u00a0(z1 > 0) | error: SyntaxError | a space in it that is none
+dz1 | ```py\ndz1 = da1 * (z1 > 0)\n``` | error: SyntaxError | Markdown
+dz1 | dz1 = da1 (z1 > 0) | error: TypeError | Is an operator missing
+loss | loss = -p[range(len(y)), y].mean() | the logarithm forgotten | ~minus
+loss | q = np.eye(10)[y]; loss = -(q * np.log(p) + (1 - q) * np.log(1 - p)).mean() \
+    | binary cross-entropy, and averaged over the digits
+loss | loss = 0\nfor n in range(len(y)):\n    loss -= np.log(p[n, y[n]]) / len(y)\n    return loss \
+    | only the first image counted | return inside the loop
+dlogits | dlogits = p.copy(); dlogits[:, y] -= 1 | 1 subtracted in whole columns, and not divided by B
+dW2_db2 | dW2 = a1.T() @ dlogits | error: TypeError | no parentheses
+dW2_db2 | dW2 = None @ dlogits | error: ValueError | Is one side None?
+conv_dW | (B, h, w, _), dW = dy.shape, np.zeros((3, 3, padded.shape[3], dy.shape[3]))\nfor u, v, i, j in \
+np.ndindex(3, 3, h, w): dW[u, v] = padded[:, i + u, j + v].T @ dy[:, i, j] | only the last position
+conv_dx | (B, h, w, _), dx = dy.shape, np.zeros((len(dy), dy.shape[1] + 2, dy.shape[2] + 2, W.shape[2]))\nfor u, v in \
+np.ndindex(3, 3): dx[:, u : u + h, v : v + w] = dy @ W[u, v].T\ndx = dx[:, 1:-1, 1:-1] | = where += belongs
 tape_accumulate | du = shares[0](dys[0])\nfor i in range(1, len(dys)): du += shares[i](dys[i]) \
     | changes its input | changed dys
 tape_order | order = [loss]\nfor node in order:\n    for parent, _ in node.edges:\n        if parent not in order: \
@@ -191,6 +209,8 @@ if p not in order]): pass\norder.sort(key=lambda node: -len(node.edges)) | nothi
 tape_order | order = loss | no list of nodes | a list of nodes
 tape_backward | for node in order:\n    for parent, share in node.edges: parent.grad = share(node.grad) \
     | visited before a gradient has arrived | this node has no gradient yet
+tape_backward | dparent if parent.grad is None else parent.grad + dparent -> parent.grad + dparent \
+    | error: TypeError | nothing has arrived there yet | ~PyTorch
 tape_backward | da = a.grad; db = b.grad | returns None | a value before the `return`
 tape_backward | share(node.grad) -> share(1) * node.grad | a share called with another gradient \
     | got an array of shape ()
@@ -209,6 +229,9 @@ tape_relu | lambda dy: dy * (a.value > 0) -> lambda dy: np.copyto(dy, 0, where=a
     | new array
 tape_relu | y = Tensor(np.maximum(a.value, 0), *[(a, lambda dy: dy * (a.value > 0))] * 2) | a factor 2
 tape_relu | (a.value > 0)) -> (a.value > 0))); y.edges = (*y.edges, (y, lambda dy: dy) | another parent
+tape_matmul | y = a @ b | error: ValueError | Or a Tensor?
+tape_matmul | y = Tensor(a.value @ b.value) | error: AttributeError | `value_of` gives
+tape_relu | y = np.maximum(a, 0) | error: TypeError | no operations of its own
 tape_matmul | y = Tensor(value_of(a) @ b.value, (b, lambda dy: dy.T @ value_of(a))) | transposed | db
 tape_matmul | (edge for edge in edges if isinstance(edge[0], Tensor)) -> edges | the gradient of a constant kept \
     | no pair
