@@ -5,6 +5,7 @@ out, a product a little too large, a mean in place of a sum, a matrix not turned
 """
 
 import ast
+import re
 import subprocess
 import sys
 
@@ -62,7 +63,7 @@ def spoilt(source):
     """(as it is, as it then is, the code of the whole file) for each way to spoil one operation of a backward pass."""
     tree = ast.parse(source)
     for function in ast.walk(tree):
-        if isinstance(function, ast.FunctionDef) and function.name in ("backward", "softmax_cross_entropy"):
+        if isinstance(function, ast.FunctionDef) and re.match("backward|softmax_cross_entropy", function.name):
             for parent in ast.walk(function):
                 for field, child in ast.iter_fields(parent):
                     for i, node in enumerate(children := child if isinstance(child, list) else [child]):

@@ -116,16 +116,6 @@ def test_the_update_is_its_formula_whatever_the_parts():
         np.testing.assert_array_equal(velocity[name], v, err_msg=name)
 
 
-def test_parts_are_views_of_every_row_once():
-    a, b = {"a": np.zeros((10, 7, 3)), "b": np.zeros(2)}, {"a": np.ones((10, 7, 3)), "b": np.ones(2)}
-    parts = list(main_np.in_parts(a, b, size=70))
-    assert [len(mine) for mine, _ in parts] == [3, 3, 3, 1, 2]
-    for mine, theirs in parts:
-        mine += theirs
-    assert all((array == 1).all() for array in a.values())
-    assert [len(mine) for mine, _ in main_np.in_parts(a, b, size=1)] == [1] * 12
-
-
 @pytest.mark.parametrize("beta1", [0.9, 0.5, 0.0])
 def test_adamw_is_pytorchs(beta1):
     """Random gradients of all sizes, also 0; a matrix decays, a vector does not."""
