@@ -10,8 +10,7 @@
     python practice.py run          runs the current file as a program (for the detective's cases)
     python practice.py reset        the stub again; what you had is kept beside it
     python practice.py solution     after you have passed, or after the third hint: the lines, and why
-    python practice.py train        trains on MNIST with the functions that you wrote; `train tanh` and
-                                    `train second_hidden_layer` with those of chapter 2, too
+    python practice.py train        makes one program of your lines of chapter 1, my_practice/my_network.py, and runs it
     python practice.py mark FOLDER  for a teacher: the work of a class as a table (CSV)
 
 Your files are in my_practice, which git ignores: an update of the repository never touches them.
@@ -23,6 +22,7 @@ import secrets
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from exercises import ONE_THREAD, ROOT
@@ -30,7 +30,7 @@ from exercises import ONE_THREAD, ROOT
 if __name__ == "__main__":
     os.environ.update(ONE_THREAD)  # before NumPy is imported
 
-from exercises import marker
+from exercises import marker, network
 from exercises.show import near, say, solved, symptom
 from exercises.work import CHAPTERS, EXERCISES, Work, digest, find, number
 from support import program
@@ -55,15 +55,13 @@ def main(argv=None):
 
         return classroom.mark_all(which, options.seed or 0)
     actions = {"hint": hint, "run": run_file, "reset": reset, "solution": solution}
-    if which is not None and command not in (*actions, "train"):
+    if which is not None and command not in actions:
         raise UserError(f"{command} takes no further word; -h lists the commands")
     work = Work(options.folder)
     if command == "list":
         return list_all(work)
     if command == "train":
-        from exercises import train
-
-        return train.train(work, which)
+        return train(work)
     if command in actions:
         return actions[command](work, find(which) if which else work.current)
     exercise = choose(work, command)
@@ -112,6 +110,7 @@ def show(work, exercise, seed=None, again=False):
         first = work.progress["first"].get(exercise.name)
         if first and first != verdict.typed:
             print(f"\nYou wrote first\n\n{first}\n\nand now\n\n{verdict.typed}")
+        say(brought(work, exercise))
         after(work, exercise)
         return 0
     if verdict.drawn and not exercise.case and exercise.name not in work.progress["first"]:
@@ -129,13 +128,51 @@ def after(work, exercise):
     """How to go on."""
     n = number(exercise)
     say(f"\n`python practice.py solution`  {'what fixes it' if exercise.case else 'the lines once more, and why'}")
-    first, *_ = CHAPTERS.values()
-    if exercise in first and all(map(work.passed, first)):
-        say("`python practice.py train`  now let your ten functions learn to read", "good")
+    if exercise.name in network.EXERCISES and not missing(work):
+        say("`python practice.py train`  now let your lines learn to read", "good")
     if exercise.is_program and not exercise.case:
         say("`python practice.py run`  now let it learn to read", "good")
     if n < len(EXERCISES):
         say(f"`python practice.py next`  on to exercise {n + 1}: {EXERCISES[n].title}")
+
+
+def brought(work, exercise):
+    """What the lines of an exercise of chapter 1 have brought to a network: text, and nothing where that fails."""
+    if exercise.name not in network.EXERCISES:
+        return ""
+    paths = [work.path(e) for e in network.EXERCISES.values() if work.passed(e)]
+    command = [sys.executable, "-m", "exercises.network", exercise.name, *(path.resolve() for path in paths)]
+    with suppress(subprocess.TimeoutExpired):
+        done = subprocess.run(command, cwd=ROOT, stdout=-1, stderr=-3, text=True, timeout=10, check=False)
+        return "" if done.returncode else f"\n{done.stdout.rstrip()}"
+    return ""
+
+
+def missing(work):
+    """The names of the exercises that train still needs."""
+    return [name for name in network.USED if not work.passed(network.EXERCISES[name])]
+
+
+def train(work):
+    """Write my_network.py out of the learner's lines, and run it."""
+    if missing(work):
+        raise UserError(f"train needs lines that have passed, unchanged since; still to do: {', '.join(missing(work))}")
+    files = {name: work.path(network.EXERCISES[name]).read_text(encoding="utf-8") for name in network.USED}
+    program = network.program({name: network.lines_of(name, text) for name, text in files.items()}).encode()
+    path = work.folder / "my_network.py"
+    if path.exists() and path.read_bytes() != program:
+        keep(path)
+    path.write_bytes(program)
+    say(f"{near(path)} is a whole network now, and every derivative in it is yours. It runs:\n", "strong")
+    status = subprocess.run([sys.executable, path.resolve()], cwd=ROOT, check=False).returncode
+    if status == 0:
+        say(
+            "\nNobody told it what a 7 looks like. It only followed the derivatives. The file needs nothing of this "
+            "project but the images: open it, change a line, guess what happens, and run it again: "
+            f"`python {near(path)}`",
+            "good",
+        )
+    return status
 
 
 def numbered(exercise):
@@ -198,7 +235,7 @@ def list_all(work):
 def run_file(work, exercise):
     """Run a learner's file as a program of its own."""
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": str(ROOT)}
-    status = subprocess.run([sys.executable, str(work.path(exercise))], env=environment, check=False).returncode
+    status = subprocess.run([sys.executable, work.path(exercise)], env=environment, check=False).returncode
     if not exercise.is_program and status == 0:
         n = number(exercise)
         say(f"Exercise {n} is a function and prints nothing by itself; `python practice.py` marks it.")
@@ -209,10 +246,15 @@ def reset(work, exercise):
     """The stub again. The file as it was gets a number."""
     path = work.folder / f"{exercise.name}.py"
     if path.exists():
-        kept = next(p for i in range(1, 10**6) if not (p := path.with_name(f"{path.stem}.{i}.py")).exists())
-        path.rename(kept)
-        say(f"What you had is kept in {near(kept)}")
+        keep(path)
     say(f"{near(work.path(exercise))} is as it was at first.")
+
+
+def keep(path):
+    """Rename a file of the learner's: a number is put into its name."""
+    kept = next(p for i in range(1, 10**6) if not (p := path.with_name(f"{path.stem}.{i}.py")).exists())
+    path.rename(kept)
+    say(f"What you had is kept in {near(kept)}")
 
 
 def solution(work, exercise):

@@ -115,6 +115,13 @@ tape_matmul:
     y = Tensor(value_of(a) @ b.value, *pairs)
 """
 
+
+def also_right():
+    """(exercise, what stands in the place of its dots)."""
+    blocks = (block.partition(":")[::2] for block in re.split(r"\n(?=\w)", ALSO_RIGHT.strip()))
+    return [(name, body.strip(" ")) for name, body in blocks]
+
+
 # What learners write, its mark whatever is drawn, and what is said (not: ~) of the inputs of seed 5. "old -> new" is an
 # edit of the right answer; {B} stands for that size of the first batch.
 MARKS = r"""
