@@ -2,16 +2,22 @@
 
 import json
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 import look
+import main_np
 import plot
 import predict
+import resnet_np
+import vit_np
+from autograd_np import Tensor
 from conftest import ROOT, as_input
 from exercises.work import BY_NAME
 from lab import bench, results, tape, twins
+from mlp_np import numerical_gradient
 from networks import parse_options
 from support.history import History
 from support.run import Plan
@@ -163,6 +169,50 @@ def test_every_step_asks_before_it_answers(path):
             )  # what is assigned or returned, if anything is
             right = [dense(part) for part in right if len(dense(part)) > 1]
             assert not [part for part in right if part in shown], f"{name}: {line} stands before its question"
+
+
+def small_cases():
+    """Those that no code on the page computes: the page, a sentence that ends with numbers, and what they should be."""
+    params, velocity, a = {"p": np.array([2.0])}, {"p": np.array([1.0])}, np.array([2.0])
+    main_np.update(params, velocity, {"p": np.array([0.5])}, lr=0.1, momentum=0.9)
+    yield (
+        "docs/backprop.md",
+        r"p = 1.4 \\ p &\leftarrow p - \mathrm{lr} \cdot v = 1.86",
+        [velocity["p"][0], params["p"][0]],
+    )
+    yield "docs/backprop.md", r"^2) = 2 \cdot 0.64 = 1.28", [2 * (1 - 0.6**2)]
+    slopes = [numerical_gradient(lambda: a[0] ** 3, a, 0.1)[0], (2.1**3 - 2**3) / 0.1]
+    yield "docs/backprop.md", "= 12.01$; from one side it would be 12.61", slopes
+    t, v1, v2, row = (Tensor(np.array(value)) for value in (1.0, 6.0, 4.0, [3.0, -2.0]))
+    u = Tensor(2 * t.value)
+    for loss in (v1 * v2, 3 * u * (u * u), 3 * (2 * t) * ((2 * t) * (2 * t))):
+        loss.backward()
+    row.relu().backward(np.array([5, 7]))
+    yield "docs/autograd.md", "Then 4, 6, 36 and 72", [v1.grad, v2.grad, u.grad, t.grad]
+    yield "docs/autograd.md", "here it returns [5, 0]", row.grad
+    norm, layer, softmax = resnet_np.BatchNorm(1), vit_np.LayerNorm(4), vit_np.Softmax()
+    norm.eps = layer.eps = 0
+    norm.forward(np.reshape([-1, -1, 1, 1], (4, 1, 1, 1)))
+    yield "docs/resnet.md", "so dx = (2, −2, 0, 0)", norm.backward(np.reshape([4, 0, 0, 0], (4, 1, 1, 1)))
+    layer.forward(np.array([[[1, -1, 1, -1]]]))
+    outside = layer.backward(np.array([[[0, 2, 0, 0]]])) * [1, 2, 1, 1]
+    layer.params["gamma"] = np.array([1, 2, 1, 1])
+    yield "docs/transformer.md", "so `dx` = (0, 2, 0, −2)", layer.backward(np.array([[[0, 2, 0, 0]]]))
+    yield "docs/transformer.md", "the last entry would be −1", outside[0, 0, -1:]
+    softmax.forward(np.log([[2, 1, 1]]))
+    yield "docs/transformer.md", "j = 0 that is (1/4, −1/8, −1/8)", softmax.backward(np.eye(3))[:, 0]
+    yield "docs/transformer.md", "so `dscores` = (1, −1/2, −1/2)", softmax.backward(np.array([[4, 0, 0]]))
+    weights = softmax.forward(np.outer([0, 1], [0, np.log(3)]))
+    shown = "`weights` = [[1/2, 1/2], [1/4, 3/4]] and `mixed` = (4, 2)"
+    yield "docs/transformer.md", shown, [*weights.flat, *(weights @ [8, 0])]
+
+
+def test_the_answers_to_small_cases_are_right():
+    for path, sentence, found in small_cases():
+        assert sentence in WORDS[path], sentence
+        said = re.findall(r"−?\d+(?:[./]\d+)?", sentence)[-np.size(found) :]
+        said = [float(Fraction(number.replace("−", "-"))) for number in said]
+        assert said == pytest.approx(np.ravel(found), abs=0.005), sentence
 
 
 # --- Links, mathematics --------------------------------------------------------------------------------------------
