@@ -111,6 +111,19 @@ def relu(rng):
     return SimpleNamespace(B=B, H=H, a=a, dy=dy, constant=False, Tensor=Tensor, **right)
 
 
+def maximum(rng):
+    """An array in whose first rows two and three entries are equal, and the largest; a third has no positive entry."""
+    B, H = two_sizes(rng, (4, 5, 7, 9))
+    a, dy = rng.normal(size=(B, H)), rng.normal(size=B)
+    for row, equal in enumerate((2, 3)):
+        a[row, rng.choice(H, equal, replace=False)] = a[row].max() + rng.uniform(0.5, 1)
+    a[2] -= 9
+    is_largest = a == a.max(axis=1, keepdims=True)
+    parts = is_largest / is_largest.sum(axis=1, keepdims=True)
+    right = right_gradients(lambda a: (a * parts).sum(axis=1), dy, a=a)  # the mean of the largest is the largest
+    return SimpleNamespace(B=B, H=H, a=a, dy=dy, constant=False, Tensor=Tensor, **right)
+
+
 def matmul(rng, constant):
     """Two matrices; the first of them is a constant, as the images are, or is not."""
     B, H, K = rng.choice([3, 4, 5, 7], 3, replace=False).tolist()
@@ -182,6 +195,7 @@ EXERCISES = (
         entrywise="a",
         arguments=to_record,
     ),
+    Exercise("tape_max", (maximum,), entrywise="a", arguments=to_record),
     Exercise(
         "tape_matmul",
         (partial(matmul, constant=True), partial(matmul, constant=False)),

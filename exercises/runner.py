@@ -234,16 +234,18 @@ def plain(error, names, node=None, source=""):
 
 
 REDUCTIONS = {"sum", "mean", "max", "min", "amax", "amin", "median", "prod", "std", "var", "norm"}
-OPERATORS = {ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.Gt: ">"}
+OPERATORS = {ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**",
+             ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.Eq: "=="}  # fmt: skip
 
 
 def operations(node):
     """The operations of a statement as (the whole, left, sign, right), innermost first."""
     found = []
     for inner in ast.walk(node):
-        if isinstance(inner, (ast.BinOp, ast.AugAssign)) and type(inner.op) in OPERATORS:
-            left, right = inner._fields[0], inner._fields[2]  # W1 and dW1, in W1 - dW1 and in W1 -= dW1
-            found.append((inner, getattr(inner, left), OPERATORS[type(inner.op)], getattr(inner, right)))
+        match inner:
+            case ast.BinOp(left, op, right) | ast.AugAssign(left, op, right) | ast.Compare(left, [op], [right]):
+                if type(op) in OPERATORS:
+                    found.append((inner, left, OPERATORS[type(op)], right))
     return reversed(found)
 
 

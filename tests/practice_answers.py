@@ -108,6 +108,14 @@ tape_backward:
     da, db = grads[a], grads[b]
 tape_relu: array = np.where(a.value > 0, a.value, 0); y = Tensor(array, (a, lambda dy: dy * (array > 0)))
 tape_relu: y = Tensor(np.maximum(a.value, 0)); y.edges = [(a, lambda dy: np.where(a.value > 0, dy, 0))]
+tape_max:
+    def share(dy):
+        da = np.zeros(a.value.shape)
+        for n, row in enumerate(a.value):
+            best = np.flatnonzero(row == max(row))
+            da[n, best] = dy[n] / len(best)
+        return da
+    y = Tensor(np.array([max(row) for row in a.value]), (a, share))
 tape_matmul:
     pairs = [(b, lambda dy: np.einsum("nj,nk->jk", value_of(a), dy))]
     if isinstance(a, Tensor):
@@ -236,6 +244,8 @@ tape_relu | lambda dy: dy * (a.value > 0) -> lambda dy: np.copyto(dy, 0, where=a
     | new array
 tape_relu | y = Tensor(np.maximum(a.value, 0), *[(a, lambda dy: dy * (a.value > 0))] * 2) | a factor 2
 tape_relu | (a.value > 0)) -> (a.value > 0))); y.edges = (*y.edges, (y, lambda dy: dy) | another parent
+tape_max | value, da = play(y) -> a.value -= top; value, da = play(y) | changes its input | changed a.value
+tape_max | , keepdims=True) -> ) | error: ValueError | keepdims=True keeps
 tape_matmul | y = a @ b | error: ValueError | Or a Tensor?
 tape_matmul | y = Tensor(a.value @ b.value) | error: AttributeError | `value_of` gives
 tape_relu | y = np.maximum(a, 0) | error: TypeError | no operations of its own
