@@ -25,9 +25,7 @@ torch: .venv/all
 	$(BIN)/python main_torch.py
 
 twins: .venv/all
-	$(BIN)/python -m lab.twins
-	$(BIN)/python -m lab.twins resnet
-	$(BIN)/python -m lab.twins vit
+	$(BIN)/python -m lab.twins all
 
 inits: .venv/all
 	$(BIN)/python -m lab.twins inits

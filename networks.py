@@ -1,8 +1,8 @@
 """What can be trained, with which options, by which recipes: an entry for each network.
 
-To add a network, write its files (as mlp_np.py and mlp_torch.py, and perhaps mlp_autograd.py) and add an entry to
-NETWORKS. To add a recipe, add a line to an entry. The options that every run has are in support/options.py; `python
-main_np.py -h` explains all.
+To add a network, write its files (as mlp_np.py, mlp_autograd.py and mlp_torch.py) and add an entry to NETWORKS, after
+those that it builds on. To add a recipe, add a line to an entry. The options that every run has are in
+support/options.py; `python main_np.py -h` explains all. What look.py draws of a network's inside stands there.
 """
 
 import importlib
@@ -27,6 +27,8 @@ class Network(NamedTuple):
     # built, that its options do not ask for more memory than they hold.
     arrays: Callable
     prefix: str  # of the names of its files: "", "resnet_" ...
+    small: str  # options of a small one, which the tests train
+    proof: str = ""  # options of the run that lab.twins proves, if the default run would take an hour
     check: Callable = lambda options: None  # UserError if its options do not go together
     least_batch: Callable = lambda options: 1  # its options -> the fewest images that it can learn from in a step
     # How threads share a step (support/threads.py): by "images", by hidden units ({array: the axis of its units}), or
@@ -56,6 +58,7 @@ MLP = Network(
     title=lambda options: f"784-{options.hidden}-10",
     arrays=lambda options: {"W1": (784, options.hidden)},
     prefix="",
+    small="--hidden 24",
     cut={"W1": 1, "b1": 0, "W2": 0},
 )
 
@@ -84,6 +87,8 @@ RESNET = Network(
     ),  # so many blocks for each width
     arrays=resnet_arrays,
     prefix="resnet_",
+    small="--widths 2,3",
+    proof="--steps 500",
     # From the fifth stage on, 28 x 28 pixels are a single one: one image alone then has no variance to normalise by.
     least_batch=lambda options: 2 if len(options.widths) > 4 else 1,
     cut="images",
@@ -120,6 +125,7 @@ VIT = Network(
     title=lambda options: f"ViT {options.width} × {options.blocks}, {options.heads} heads, patch {options.patch}",
     arrays=vit_arrays,
     prefix="vit_",
+    small="--width 12 --blocks 2 --heads 3",
     check=check_vit,
     cut="images",
 )

@@ -3,6 +3,7 @@
     python -m lab.twins           all three in lockstep, in float64 and in float32 -> png/twins.png
     python -m lab.twins resnet    the same for the residual network -> png/twins_resnet.png
     python -m lab.twins vit       and for the transformer, also with a bias in its keys -> png/twins_vit.png
+    python -m lab.twins all       one after the other
     python -m lab.twins inits     the published recipes with each first weights in each framework -> a table
 
 All put what they find into results.json.
@@ -31,7 +32,7 @@ import data
 import main_np
 import main_torch
 from lab import results
-from networks import parse_options
+from networks import NETWORKS, parse_options
 from resnet_np import walk
 from support import drawing, program
 from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style_axes
@@ -104,12 +105,6 @@ def largest_difference(a, b):
 
 
 KEY_BIAS = "float64, with a key bias"
-# What each proof trains, and how: the whole default run, or its beginning, where the whole would take an hour.
-PROOFS = {
-    "mlp": ("twins", [], ("float64", "float32")),
-    "resnet": ("twins_resnet", ["--model", "resnet", "--steps", "500"], ("float64", "float32")),
-    "vit": ("twins_vit", ["--model", "vit"], ("float64", "float32", KEY_BIAS)),
-}
 
 
 def record(options, key_bias=False):
@@ -128,9 +123,11 @@ def record(options, key_bias=False):
 
 def prove(model):
     """Draw png/twins.png (or twins_resnet.png, twins_vit.png) from a run in both precisions."""
-    name, argv, kinds = PROOFS[model]
-    runs, found = {}, {}
-    for kind in kinds:
+    network, runs, found = NETWORKS[model], {}, {}
+    name, argv = f"twins_{network.prefix}".removesuffix("_"), ["--model", model, *network.proof.split()]
+    layers = main_torch.build(parse_options("torch", *argv))[0].named_modules()
+    with_keys = any(path.endswith("attention") for path, _ in layers)
+    for kind in ("float64", "float32", *[KEY_BIAS] * with_keys):
         options = parse_options("torch", *argv, "--dtype", kind[:7])
         runs[kind] = record(options, key_bias=kind == KEY_BIAS)
         difference = runs[kind]["difference"]
@@ -240,12 +237,13 @@ def table(found):
 
 def main():
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=[*PROOFS, "inits"], default="mlp")
+    parser.add_argument("what", nargs="?", choices=[*NETWORKS, "all", "inits"], default="mlp")
     what = parser.parse_args().what
     if what == "inits":
         compare_inits()
     else:
-        prove(what)
+        for model in NETWORKS if what == "all" else [what]:
+            prove(model)
 
 
 if __name__ == "__main__":

@@ -15,18 +15,14 @@ import data
 import main_np
 import main_torch
 import mlp_np
-from conftest import ROOT, as_input, fuzz
-from lab import twins
+from conftest import as_input, fuzz
+from lab import results, twins
 from networks import NETWORKS, parse_options
 from support.checkpoint import load_checkpoint
 from support.names import get_arrays, parameters, set_arrays
 from support.run import FILES
 
-TINY = {
-    "mlp": "mlp --hidden 24",
-    "resnet": "resnet --widths 2,3",
-    "vit": "vit --width 12 --blocks 2 --heads 3",
-}
+SMALL = [f"{model} {network.small}" for model, network in NETWORKS.items()]
 
 
 def build(words):
@@ -40,6 +36,11 @@ def farthest(a, b):
     """The largest difference between two dicts of dicts of arrays."""
     assert a.keys() == b.keys()
     return max(twins.largest_difference(a[group], b[group]) for group in a if a[group] or b[group])
+
+
+def module_of(model, way):
+    """The file where a network is written."""
+    return import_module(NETWORKS[model].classes[way].split(".")[0])
 
 
 # --- One network ----------------------------------------------------------------------------------------------------
@@ -81,22 +82,21 @@ def compare(words, x, y, absolute=1e-12, relative=np.inf):
 
 
 WHOLE = [
-    ("mlp", 1e-12), ("mlp --init pytorch", 1e-12), ("mlp --init geohot", 1e-12), ("mlp --hidden 9", 1e-12),
-    ("resnet", 1e-11), ("resnet --widths 3,5 --blocks 2", 1e-11), ("resnet --widths 4", 1e-11),
-    *((f"vit{more}", 1e-11) for more in ("", " --width 12 --blocks 2 --heads 3", " --width 12 --heads 1 --patch 4",
-                                         " --width 12 --heads 3 --patch 14")),
+    *NETWORKS, *SMALL, "mlp --init pytorch", "mlp --init geohot", "resnet --widths 3,5 --blocks 2",
+    "resnet --widths 4", "vit --width 12 --heads 1 --patch 4", "vit --width 12 --heads 3 --patch 14",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7, 128])
-@pytest.mark.parametrize(("words", "relative"), WHOLE)
-def test_every_gradient_is_that_of_pytorch(mnist, words, relative, batch):
-    compare(words, as_input(mnist.train_images[:batch]), mnist.train_labels[:batch].astype(np.int64), relative=relative)
+@pytest.mark.parametrize("words", WHOLE)
+def test_every_gradient_is_that_of_pytorch(mnist, words, batch):
+    x, y = as_input(mnist.train_images[:batch]), mnist.train_labels[:batch].astype(np.int64)
+    compare(words, x, y, relative=1e-12 if words.startswith("mlp") else 1e-11)
 
 
 FEW = st.integers(1, 3)
 HEADS = st.builds(lambda heads, d: f"--heads {heads} --width {heads * d}", FEW, FEW)
-RANDOM = {
+RANDOM = {model: st.just(words) for model, words in zip(NETWORKS, SMALL, strict=True)} | {
     "mlp": st.builds("mlp --hidden {} --init {}".format, st.integers(1, 12), st.sampled_from([*mlp_np.INITS])),
     "resnet": st.builds("resnet --widths {},{} --blocks {}".format, FEW, FEW, FEW),
     "vit": st.builds("vit {} --blocks {} --patch {}".format, HEADS, FEW, st.sampled_from([7, 14, 28])),
@@ -115,10 +115,12 @@ def test_random_shapes(model):
     fuzz(40, st.tuples(RANDOM[model], st.integers(1, 9), st.integers(0, 2**32)), check)
 
 
-@pytest.mark.parametrize(("model", "size"), [("mlp", 407_050), ("resnet", 77_754), ("vit", 154_762)])
-def test_sizes_precision_defaults_and_seeds(model, size):
+@pytest.mark.parametrize("model", NETWORKS)
+def test_sizes_precision_defaults_and_seeds(model):
     options, *networks, (theirs, _) = build(model)
-    assert sum(p.numel() for p in theirs.parameters()) == size
+    size = sum(p.numel() for p in theirs.parameters())
+    runs = results.load_results()["accuracy"].get(f"{options.network.name}, NumPy", {"runs": {}})["runs"]
+    assert {run["parameters"] for run in runs.values()} <= {size}
     for ours, optimizer in networks:
         assert sum(p.size for p in ours.params.values()) == size
         logits = ours.forward(np.ones((3, 28, 28), np.float32))
@@ -135,7 +137,7 @@ def test_sizes_precision_defaults_and_seeds(model, size):
     assert all((first[name] != other[name]).any() for name in first if first[name].ndim > 1)
 
 
-@pytest.mark.parametrize("words", [*TINY.values(), "mlp --optimizer adamw"])
+@pytest.mark.parametrize("words", [*SMALL, "mlp --optimizer adamw"])
 def test_all_arrays_go_to_pytorch_and_come_back_bit_for_bit(words):
     _, by_hand, _, by_torch = build(words)
     rng, groups = np.random.default_rng(0), main_np.get_arrays(*by_hand)
@@ -148,7 +150,7 @@ def test_all_arrays_go_to_pytorch_and_come_back_bit_for_bit(words):
 def test_the_twins_have_the_same_classes_in_the_same_order(model):
     ours, theirs = (
         [name for name, c in vars(module).items() if inspect.isclass(c) and c.__module__ == module.__name__]
-        for module in (import_module(f"{model}_np"), import_module(f"{model}_torch"))
+        for module in (module_of(model, "np"), module_of(model, "torch"))
     )
     assert [name for name in ours if name in theirs] == theirs != []
 
@@ -156,7 +158,7 @@ def test_the_twins_have_the_same_classes_in_the_same_order(model):
 @pytest.mark.parametrize("model", NETWORKS)
 def test_a_network_on_the_tape_has_no_derivative_in_it(model):
     """Its backward is the two lines that start the walk and collect what it found."""
-    tree = ast.parse((ROOT / f"{model}_autograd.py").read_text(encoding="utf-8"))
+    tree = ast.parse(inspect.getsource(module_of(model, "autograd")))
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     (backward,) = (node for node in functions if node.name == "backward")
     assert ast.unparse(backward.body[1:]).splitlines() == [
@@ -171,11 +173,11 @@ def test_a_network_on_the_tape_has_no_derivative_in_it(model):
 VIT = "vit --batch-size 64 --width"
 ADAMW = "--optimizer adamw --lr 0.003 --weight-decay 0.05 --batch-size 64 --steps 20"
 LOCKSTEP = [  # what is trained, and how far apart PyTorch and the tape may be: in weights, and all else that is kept
+    *((f"{words} --batch-size 64 --steps 15", 1e-11, 1e-11) for words in SMALL),
     ("mlp --hidden 32 --steps 60", 1e-13, 0),
     ("mlp --hidden 32 --steps 60 --augment elastic --momentum 0", 1e-13, 0),
     ("mlp --steps 60 --dtype float32", 1e-4, 0),
     (f"mlp --hidden 16 {ADAMW}", 1e-12, 0),
-    ("resnet --widths 3,4 --batch-size 64 --steps 15", 1e-11, 1e-11),
     ("resnet --steps 3", 1e-11, 1e-12),
     (f"resnet --widths 2,3 {ADAMW}", 1e-12, 1e-12),
     (f"{VIT} 12 --blocks 2 --heads 3 --steps 20 --optimizer sgd --lr 0.1 --weight-decay 5e-4", 1e-12, 1e-12),
@@ -212,7 +214,7 @@ def test_lockstep(words, torch_apart, tape_apart):
 PROGRAMS = {"by hand": (main_np, []), "on the tape": (main_np, ["--autograd"]), "in PyTorch": (main_torch, [])}
 
 
-@pytest.mark.parametrize("model", TINY)
+@pytest.mark.parametrize("model", NETWORKS)
 @pytest.mark.parametrize("first", PROGRAMS)
 def test_a_run_goes_on_bit_for_bit_and_can_change_hands(model, first, small, monkeypatch, tmp_path, capsys):
     """One epoch in one program and two in each: the run that was never stopped, augmentation and all."""
@@ -230,12 +232,12 @@ def test_a_run_goes_on_bit_for_bit_and_can_change_hands(model, first, small, mon
         *others, checkpoint = (tmp_path / name / file for file in names)
         return load_checkpoint(checkpoint), [file.read_bytes() for file in others], last, str(checkpoint)
 
-    argv = f"--model {TINY[model]} --batch-size 60 --epochs 3 --augment shift --dtype float64".split()
+    argv = f"--model {model} {NETWORKS[model].small} --batch-size 60 --epochs 3 --augment shift --dtype float64".split()
     whole, files, accuracy, end = run(first, "whole", *argv)
     *_, stopped = run(first, "part", *argv, "--stop-after", "1")
-    kept = {"mlp": "", "resnet": "statistics", "vit": "squares"}[model]
-    assert {group for group, arrays in whole.groups.items() if arrays} - {kept} == {"params", "momentum"}
-    assert not kept or whole.groups[kept]
+    built = main_np.get_arrays(*main_np.build(parse_options("np", *argv)))
+    names = [{group: a.keys() for group, a in groups.items() if a} for groups in (whole.groups, built)]
+    assert names[0] == names[1] and {"params", "momentum"} <= names[0].keys()
     assert not {"autograd", "device", "out"} & whole.options.keys()  # of a call, and not of the run
     for second in PROGRAMS:
         found, its_files, its_accuracy, _ = run(second, second, "--resume", stopped)

@@ -46,8 +46,10 @@ def room(name):
 
 IMPORTS = {name: imports(name) for name in MODULES}
 REACHED = {name: reached(name) for name in MODULES}
-LESSONS = ["mlp_np", "autograd_np", "resnet_np", "vit_np"]  # in the order in which they are read
-NETWORKS = {n for n in MODULES if n.endswith(("_np", "_autograd", "_torch")) and not n.startswith("main")}
+WRITTEN = [{way: path.split(".")[0] for way, path in network.classes.items()} for network in TABLE.values()]
+LESSONS = [files["np"] for files in WRITTEN]  # in the order in which they are read
+LESSONS.insert(1, "autograd_np")
+NETWORKS = {*LESSONS, *(file for files in WRITTEN for file in files.values())}
 WITH_TORCH = {"main_torch"} | {name for name in NETWORKS if name.endswith("torch")}
 IN_ROOT = {name for name, path in MODULES.items() if "/" not in path}
 SUPPORT = {name for name in MODULES if room(name) == "support"}

@@ -182,17 +182,18 @@ def test_new_recipes_are_run_in_the_order_of_the_table():
     assert list(runs) == [f"{name}, PyTorch" for name in names]
 
 
-@pytest.mark.parametrize("model", ["mlp", "resnet"])
-def test_the_proof_in_small(kept, drawn, model, monkeypatch, capsys):
-    """python -m lab.twins, for three steps."""
-    name, argv, kinds = twins.PROOFS[model]
-    monkeypatch.setattr(twins, "PROOFS", {model: (name, [*argv, "--steps", "3"], kinds)})
-    monkeypatch.setattr("sys.argv", ["lab/twins.py", model])
+def test_the_proofs_in_small(kept, drawn, monkeypatch, capsys):
+    """python -m lab.twins all, for three steps each."""
+    for model, network in NETWORKS.items():
+        monkeypatch.setitem(NETWORKS, model, network._replace(proof=f"{network.small} --steps 3"))
+    monkeypatch.setattr("sys.argv", ["lab/twins.py", "all"])
     twins.main()
-    assert "float64: after 3 steps" in capsys.readouterr().out
-    assert kept[name]["steps"] == 3
-    assert kept[name]["difference"]["float64"]["largest"] < 1e-12
-    assert list(drawn) == [f"{name}.png"]
+    assert capsys.readouterr().out.count("float64: after 3 steps") == len(NETWORKS)
+    names = [f"twins_{model}".removesuffix("_mlp") for model in NETWORKS]
+    assert list(drawn) == [f"{name}.png" for name in names]
+    for name in names:
+        assert kept[name]["steps"] == 3 and kept[name]["difference"]["float64"]["largest"] < 1e-12
+    assert twins.KEY_BIAS in kept["twins_vit"]["difference"] and len(kept["twins"]["difference"]) == 2
 
 
 def test_what_the_shortcut_is_for_in_small(kept, drawn, mnist, monkeypatch):
