@@ -36,7 +36,7 @@ READ, MISREAD = 50, 10  # the test images to pick from: the first ones, then the
 TRAINING, TESTING = 1500, 500
 # The script, in the order in which its parts go into the page.
 SCRIPTS = ("mlp", "state", "numbers", "pictures", "digit", "passes",
-           "network", "step", "fool", "open", "learn", "start")  # fmt: skip
+           "network", "step", "changes", "fool", "open", "learn", "start")  # fmt: skip
 FUNCTIONS = {f.__name__: f for f in (MLP.forward, softmax_cross_entropy, MLP.backward)}  # whose lines the page shows
 # How the lines begin that compute what page/network.js shows.
 NAMES = ("x", "z1", "a1", "loss", "dW2", "db2", "da1", "dz1", "dW1", "db1")

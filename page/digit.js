@@ -2,18 +2,18 @@
 
 function pick(n) {
   clearPads();
-  picked = n;
-  pixels = tests[n].pixels;
-  y = tests[n].label;
-  labelled = true;
-  for (const pad of pads) pad.show(thumbnail(pixels));
+  state.picked = n;
+  state.pixels = tests[n].pixels;
+  state.y = tests[n].label;
+  state.labelled = true;
+  for (const pad of pads) pad.show(thumbnail(state.pixels));
   update();
 }
 
 function setLabel(k) {
   if (empty()) return;
-  y = k;
-  labelled = true;
+  state.y = k;
+  state.labelled = true;
   update();
 }
 
@@ -21,8 +21,7 @@ function setLabel(k) {
 
 const SIDE = 420; // pixels of a pad, both ways
 const pads = [];
-const empty = () => !pixels.some((v) => v);
-let strokes = []; // of the drawing: each a list of points [x, y], from 0 to SIDE
+const empty = () => !state.pixels.some((v) => v);
 
 class Pad {
   constructor(canvas) {
@@ -36,8 +35,8 @@ class Pad {
       canvas.setPointerCapture(event.pointerId);
       const { left, top, width } = canvas.getBoundingClientRect();
       this.box = { left: left + scrollX, top: top + scrollY, width };
-      if (picked !== null) clearPads();
-      strokes.push((this.stroke = []));
+      if (state.picked !== null) clearPads();
+      state.strokes.push((this.stroke = []));
       this.extend(event);
     });
     canvas.addEventListener("pointermove", (event) => {
@@ -45,7 +44,11 @@ class Pad {
       const events = event.getCoalescedEvents?.() ?? [];
       (events.length ? events : [event]).forEach((e) => this.extend(e));
     });
-    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (this.stroke = null));
+    canvas.addEventListener("pointerup", () => (this.stroke = null));
+    canvas.addEventListener("pointercancel", () => { // the first of two fingers that pinch
+      if (this.stroke) undoStroke();
+      this.stroke = null;
+    });
   }
 
   show(picture) {
@@ -58,22 +61,19 @@ class Pad {
   extend(event) {
     const { box } = this, scale = SIDE / box.width;
     this.stroke.push([(event.pageX - box.left) * scale, (event.pageY - box.top) * scale]);
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(readPad);
+    cancelAnimationFrame(Pad.frame);
+    Pad.frame = requestAnimationFrame(readPad);
   }
 }
 
-let waiting = false;
-
 /** Read the strokes, and show them on all pads. */
 function readPad() {
-  waiting = false;
-  if (picked !== null) return; // a test image was picked meanwhile
+  cancelAnimationFrame(Pad.frame);
+  if (state.picked !== null) return; // a test image was picked meanwhile
   const { ink } = pads[0];
-  pixels = drawStrokes(ink, strokes);
+  state.pixels = drawStrokes(ink, state.strokes);
   for (const pad of pads.slice(1)) pad.show(pads[0].canvas);
-  digit++;
+  state.digit++;
   update();
 }
 
@@ -98,14 +98,14 @@ function drawStrokes(ink, strokes) {
 
 function clearPads() {
   for (const pad of pads) pad.ink.clearRect(0, 0, SIDE, SIDE);
-  strokes = [];
-  pixels = new Uint8Array(784);
-  picked = null;
-  labelled = false;
-  digit++;
+  state.strokes = [];
+  state.pixels = new Uint8Array(784);
+  state.picked = null;
+  state.labelled = false;
+  state.digit++;
 }
 
-function thumbnail(pixels, canvas = document.createElement("canvas")) {
+function thumbnail(pixels, canvas = make("canvas")) {
   canvas.width = canvas.height = 28;
   const image = new ImageData(28, 28);
   pixels.forEach((v, i) => (image.data[4 * i + 3] = v)); // black, more or less opaque
@@ -120,11 +120,13 @@ for (const button of document.querySelectorAll(".clear")) {
     update();
   });
 }
-$("undo-stroke").addEventListener("click", () => {
-  strokes.pop();
-  labelled = false;
+function undoStroke() {
+  state.strokes.pop();
+  state.labelled = false;
   readPad();
-});
+}
+
+$("undo-stroke").addEventListener("click", undoStroke);
 
 /** A drawing in the form of MNIST's images, made as LeCun, Bottou, Bengio & Haffner 1998 describe theirs: the digit
     fills a box of 20 x 20 pixels, its proportions kept, in greys that say how much of a pixel the ink covers; and the
@@ -180,19 +182,19 @@ function toMnist(rgba) {
 
 // --- The test images to pick from, and the true digit --------------------------------------------------------------
 
-const showPicked = radios($("picker"), tests.length, pick, (button, n) => button.append(thumbnail(tests[n].pixels)));
-const showLabels = ["meant", "label"].map((id) => radios($(id), 10, setLabel, (button, k) => (button.textContent = k)));
+const showPicked = radios($("picker"), tests.length, pick, (n) => thumbnail(tests[n].pixels));
+const showLabels = ["meant", "label"].map((id) => radios($(id), 10, setLabel, String));
 
 /** Which of them it reads right, with the weights as they are now. */
 function showScore() {
   let total = 0;
-  right = 0;
+  now.right = 0;
   const reader = new MLP(model.params); // leaves alone what `model` keeps of its pass
   tests.forEach((test, n) => {
     const logits = reader.forward(asInput(test.pixels));
     const wrong = argmax(logits) !== test.label;
     total += !wrong;
-    right += !wrong && n < 50; // the others were chosen because it misread them
+    now.right += !wrong && n < 50; // the others were chosen because it misread them
     const button = $("picker").children[n];
     button.classList.toggle("wrong", wrong);
     button.setAttribute("aria-label", `test image ${test.number}, a ${test.label}${wrong ? ", misread" : ""}`);

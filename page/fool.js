@@ -4,7 +4,7 @@ const LIMITS = [1, 2, 4, 8, 12, 16, 24, 32, 48, 64];
 
 /* from: the digit, counted as in state.js, that was changed; pixels: what has become of it; goal: what the network is to
    read; dx (784): d loss / d x, for the loss of the goal; logits, p, answer: what it reads now. */
-const fool = { from: -1, rounds: 0 };
+const fool = { from: -1, rounds: 0, stale: true };
 const limit = () => LIMITS[$("limit").value];
 
 /** Forwards and backwards for the changed pixels, and one product further than mlp_np.py goes. */
@@ -13,19 +13,28 @@ function passFool() {
   fool.logits = mlp.forward(asInput(fool.pixels));
   const { p, dlogits } = softmaxCrossEntropy(fool.logits, [fool.goal]);
   const dz1 = timesTransposed(dlogits, model.params.W2, 10).map((d, j) => d * (mlp.z1[j] > 0));
-  fool.dx = timesTransposed(dz1, model.params.W1, H); // dz1 @ W1.T
+  fool.dx = timesTransposed(dz1, model.params.W1, model.hidden); // dz1 @ W1.T
   Object.assign(fool, { p, answer: argmax(p) });
 }
 
+/** `fool`, up to date with the digit and the weights. */
+function fooled() {
+  if (!fool.stale) return fool;
+  fool.stale = false;
+  if (fool.from === state.digit) passFool();
+  if (fool.from !== state.digit || (!fool.rounds && fool.answer === fool.goal)) startFool();
+  return fool;
+}
+
 function startFool(goal = top(10, 2, (k) => now.p[k])[1]) {
-  Object.assign(fool, { from: digit, pixels: pixels.slice(), rounds: 0, goal });
+  Object.assign(fool, { from: state.digit, pixels: state.pixels.slice(), rounds: 0, goal });
   passFool();
 }
 
 /** Every pixel moves by one grey level against the sign of its derivative, if paper, ink and the limit allow. */
 function changePixels() {
   fool.pixels.forEach((v, i) => {
-    const low = Math.max(pixels[i] - limit(), 0), high = Math.min(pixels[i] + limit(), 255);
+    const low = Math.max(state.pixels[i] - limit(), 0), high = Math.min(state.pixels[i] + limit(), 255);
     fool.pixels[i] = Math.min(Math.max(v - Math.sign(fool.dx[i]), low), high);
   });
   fool.rounds++;
@@ -33,8 +42,8 @@ function changePixels() {
 }
 
 function showFool() {
-  const blank = empty(), { p, answer, goal, rounds } = fool;
-  const most = fool.pixels.reduce((most, v, i) => Math.max(most, Math.abs(v - pixels[i])), 0);
+  const { p, answer, goal, rounds, dx } = fooled(), blank = empty();
+  const most = fool.pixels.reduce((most, v, i) => Math.max(most, Math.abs(v - state.pixels[i])), 0);
   const words = {
     "limit-value": `${limit()} of 255`,
     "fool-before": blank ? "–" : now.answer,
@@ -43,35 +52,39 @@ function showFool() {
     "fool-after-sure": blank ? "" : `with ${percent(p[answer])}`,
     "fool-words": blank ? "Draw a digit first."
       : answer === goal && !rounds ? `It reads ${goal} already.`
+      : dx.every((d) => d === 0) ? "Here dx is 0: no unit that is on passes anything back, so no pixel can change the answer."
       : !rounds ? `It reads ${now.answer}. Which pixels would make it read ${goal}?`
       : `${plural(rounds, "round")}, and no pixel has changed by more than ${most} of 255 grey levels: ` +
         (answer === goal ? `it reads ${answer}.` : `it still reads ${answer}${most >= limit() ? ". Allow more" : ""}.`),
   };
   for (const id in words) $(id).textContent = words[id];
-  for (const id of ["fool-once", "fool-on"]) $(id).disabled = blank || answer === goal;
-  $("fool-back").disabled = !rounds;
-  thumbnail(pixels, $("fool-before-picture"));
+  for (const id of ["fool-back", "fool-once", "fool-on"]) enable(id, id === "fool-back" ? rounds : !blank && answer !== goal);
+  thumbnail(state.pixels, $("fool-before-picture"));
   thumbnail(fool.pixels, $("fool-after-picture"));
   showGoal(goal);
+}
+
+function showRounds() {
   paintAll((picture) => picture.name === "dx");
+  showFool();
+  announce($("fool-words").textContent);
 }
 
 function again(goal = fool.goal) {
   startFool(goal);
-  showFool();
+  showRounds();
 }
 
-const showGoal = radios($("goal"), 10, again, (button, k) => (button.textContent = k));
+const showGoal = radios($("goal"), 10, again, String);
 $("limit").addEventListener("input", () => again());
 $("fool-back").addEventListener("click", () => again());
 $("fool-once").addEventListener("click", () => {
   changePixels();
-  showFool();
+  showRounds();
 });
 $("fool-on").addEventListener("click", () => {
   for (let n = 0; n < 2 * limit() && fool.answer !== fool.goal; n++) changePixels();
-  showFool();
-  announce($("fool-words").textContent);
+  showRounds();
 });
 
 // --- It must always name a digit ------------------------------------------------------------------------------------
@@ -93,15 +106,13 @@ function showLetters() {
 }
 
 function makeLetter(letter) {
-  const button = document.createElement("button"), words = document.createElement("span"), canvas = document.createElement("canvas");
+  const words = make("span"), canvas = make("canvas", { width: SIDE, height: SIDE });
   const drawn = letter.strokes.map((points) => points.map(([u, v]) => [SIDE * u, SIDE * v]));
-  canvas.width = canvas.height = SIDE;
   Object.assign(letter, { words, image: drawStrokes(canvas.getContext("2d", { willReadFrequently: true }), drawn) });
-  button.type = "button";
-  button.append(thumbnail(letter.image), `${letter.name}: `, words);
+  const button = make("button", { type: "button" }, thumbnail(letter.image), `${letter.name}: `, words);
   button.addEventListener("click", () => {
     clearPads();
-    strokes = [...drawn];
+    state.strokes = [...drawn];
     readPad();
   });
   $("letters").append(button);

@@ -167,7 +167,7 @@ function fit(canvas, width, height) {
 
 class Canvas {
   constructor(host) {
-    this.canvas = document.createElement("canvas");
+    this.canvas = make("canvas");
     this.canvas.setAttribute("role", "img");
     host.append(this.canvas);
     new ResizeObserver(() => {
@@ -255,8 +255,7 @@ class Units extends Canvas {
   constructor(host, learning) {
     super(host);
     this.learning = learning;
-    this.small = document.createElement("canvas");
-    this.small.width = 28;
+    this.small = make("canvas", { width: 28 });
   }
 
   paint() {
@@ -315,6 +314,7 @@ class Learning {
       this.show();
     });
     $("check").addEventListener("click", () => this.check());
+    $("look-inside").addEventListener("click", () => this.lookInside());
     for (const id of ["new-lr", "new-batch"]) $(id).addEventListener("input", () => this.show());
     const again = (event) => {
       if (event.currentTarget.id === "anew") this.pause();
@@ -372,9 +372,18 @@ class Learning {
 
   /** The digit on the pad. */
   read() {
-    const { p } = softmaxCrossEntropy(new MLP(this.training.model.params).forward(asInput(pixels, "standardised")), [0]);
+    const { p } = softmaxCrossEntropy(new MLP(this.training.model.params).forward(asInput(state.pixels, "standardised")), [0]);
     this.p = p;
     this.answer = argmax(p);
+  }
+
+  /** Show this network, as it is now, in all that stands above. */
+  lookInside() {
+    const { model, step } = this.training;
+    const run = `784-${model.hidden}-10 from “Learn from nothing”, ${step.toLocaleString("en")} training steps, ${this.summary()}`;
+    show({ params: copy(model.params), pixels: "standardised", run });
+    $("inside").scrollIntoView();
+    announce("The picture of the network now shows the one that you train.");
   }
 
   summary() {
@@ -387,6 +396,12 @@ class Learning {
   }
 
   show() {
+    this.showWords();
+    paintAll((picture) => picture instanceof Canvas || picture.name === "p-new");
+    if (state.inView.learn) showDock();
+  }
+
+  showWords() {
     const { training } = this, test = training.tested.at(-1), blank = empty();
     this.read();
     const off = training.off?.filter((is) => is).length ?? 0;
@@ -404,13 +419,11 @@ class Learning {
       "units-note": !off ? "" : `${off} of the ${this.hidden} units, shown pale, ${off === 1 ? "is" : "are"} off for every test image.`,
     };
     for (const id in words) if ($(id).textContent !== String(words[id])) $(id).textContent = words[id];
-    $("start").disabled = $("one").disabled = $("check").disabled = training.broken();
+    for (const id of ["start", "one", "check", "look-inside"]) enable(id, !training.broken());
     for (const [id, value] of [["new-lr", this.lr], ["new-batch", this.batchSize], ["new-hidden", this.hidden]]) {
       $(id).setAttribute("aria-valuetext", value);
     }
     for (const card of document.querySelectorAll("[data-mistake]")) card.classList.toggle("on", this.mistakes.has(card.dataset.mistake));
-    paintAll((picture) => picture instanceof Canvas || picture.name === "p-new");
-    if (atLearning) showDock();
   }
 
   check() {

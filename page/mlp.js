@@ -12,6 +12,8 @@ class MLP {
     this.params = params;
   }
 
+  get hidden() { return this.params.b1.length; } // H
+
   /** Images x (B, 784) to logits (B, 10). Keeps what backward needs. */
   forward(x) {
     const { W1, b1, W2, b2 } = this.params;

@@ -11,13 +11,13 @@ const STAGES = [
   { ...FORWARD, line: "a1", lit: 2, words: () => "A unit whose sum is negative is off, and passes 0." },
   { ...FORWARD, line: "logits", lit: 3, right: spoken, words: () => "Each digit adds up all units, with weights again: ten scores." },
   { ...FORWARD, line: "p", lit: 4, words: () => `The scores as probabilities. The largest is the answer: ${now.answer}.` },
-  { ...FORWARD, line: "loss", lit: 4, words: () => `How much did the true digit, ${y}, surprise it? ${text(now.loss)}: 0 would be not at all.` },
+  { ...FORWARD, line: "loss", lit: 4, words: () => `How much did the true digit, ${state.y}, surprise it? ${text(now.loss)}: 0 would be not at all.` },
   { ...BACKWARD, line: "dlogits", words: () => "Now backwards. What it said, minus what it should have said." },
   { ...BACKWARD, line: "dW2", right: (j, k) => now.dW2[j * 10 + k], words: () => "To each weight of the second layer: what came through it, times the error at its end." },
   { ...BACKWARD, line: "db2", words: () => "To the biases: the errors themselves." },
   { ...BACKWARD, line: "da1", units: "da1", right: (j, k) => now.dlogits[k] * W2(j, k), words: () => "The errors go back through the same weights." },
   { ...BACKWARD, line: "dz1", units: "dz1", words: () => "Units that are off pass nothing back." },
-  { ...BACKWARD, line: "dW1", units: "dz1", left: (i, j) => now.dW1[i * H + j], words: () => "To each weight of the first layer: its pixel, times the error of its unit." },
+  { ...BACKWARD, line: "dW1", units: "dz1", left: (i, j) => now.dW1[i * model.hidden + j], words: () => "To each weight of the first layer: its pixel, times the error of its unit." },
   { ...BACKWARD, line: "db1", units: "dz1", words: () => "To the biases again. Every derivative is known: now take a step against them." },
 ];
 const AT_REST = { ...FORWARD, lit: 4 };
@@ -51,7 +51,6 @@ class Network {
     addEventListener("keydown", (event) => event.key === "Escape" && this.go(-1));
     new ResizeObserver(() => this.paint()).observe(this.host);
     whenInView(this, $("inside"));
-    this.visible = false; // until it is: at first there is more to do than can be seen
   }
 
   get stage() { return STAGES[this.at] ?? AT_REST; }
@@ -64,7 +63,7 @@ class Network {
 
   /** What the picture is about: the unit pointed at, or the pixel, or else a digit. */
   get focus() {
-    const { i, j, k } = pointed.at;
+    const { i, j, k } = state.pointed.at;
     return { pixel: j === undefined ? i : undefined, unit: i === undefined ? j : undefined, digit: k ?? now.answer };
   }
 
@@ -123,15 +122,15 @@ class Network {
     const { left, right, back } = this.stage, { pixel, unit, digit } = this.focus;
     const size = (value) => (n) => Math.abs(value(n));
     if (this.at >= 0) {
-      const js = back ? most : top(H, 12, (j) => Math.abs(spoken(j, digit)));
+      const js = back ? now.most : top(model.hidden, 12, (j) => Math.abs(spoken(j, digit)));
       return [
         left ? js.flatMap((j) => top(784, 6, size((i) => left(i, j))).map((i) => [i, j, left(i, j)])) : [],
-        right ? top(H * 10, 70, size((n) => right(Math.floor(n / 10), n % 10)))
+        right ? top(model.hidden * 10, 70, size((n) => right(Math.floor(n / 10), n % 10)))
           .map((n) => [Math.floor(n / 10), n % 10, right(Math.floor(n / 10), n % 10)]) : [],
       ];
     }
     const pixelsOf = (j, count) => top(784, count, size((i) => added(i, j))).map((i) => [i, j, added(i, j)]);
-    if (pixel !== undefined) return [top(H, 24, size((j) => added(pixel, j))).map((j) => [pixel, j, added(pixel, j)]), []];
+    if (pixel !== undefined) return [top(model.hidden, 24, size((j) => added(pixel, j))).map((j) => [pixel, j, added(pixel, j)]), []];
     if (unit !== undefined) return [pixelsOf(unit, 40), DIGITS.map((k) => [unit, k, spoken(unit, k)])];
     const [pro, contra] = this.speakers(digit);
     return [pro.slice(0, 4).flatMap((j) => pixelsOf(j, 8)), [...pro, ...contra].map((j) => [j, digit, spoken(j, digit)])];
@@ -139,7 +138,7 @@ class Network {
 
   /** The units that speak most for a digit, and most against it. */
   speakers(k) {
-    return [1, -1].map((sign) => top(H, CHIPS, (j) => sign * spoken(j, k)).filter((j) => sign * spoken(j, k) > 0));
+    return [1, -1].map((sign) => top(model.hidden, CHIPS, (j) => sign * spoken(j, k)).filter((j) => sign * spoken(j, k) > 0));
   }
 
   paint() {
@@ -153,10 +152,10 @@ class Network {
     const { host, visible, share, carried } = this;
     if (!visible || !carried || !host.clientWidth || !this.x.cell) return;
     const box = host.getBoundingClientRect(), context = fit(this.canvas, box.width, box.height);
-    const [left, right] = carried, { back } = this.stage, x = this.x.centre(0), units = this.units.centre(0);
-    const across = units[0] - x[0] > 100; // one beside the other; on a phone one below the other
+    const [left, right] = carried, { back } = this.stage;
     const bars = this.digits.bars.map(({ bar }) => bar.getBoundingClientRect());
-    const draw = (wires, from, to) => {
+    const beside = bars[0].left > this.units.canvas.getBoundingClientRect().right; // on a phone the digits are below
+    const draw = (wires, across, from, to) => {
       const high = wires.reduce((most, [, , v]) => Math.max(most, Math.abs(v)), 0) || 1;
       for (const [a, b, v] of wires.filter(([, , v]) => v).sort((one, other) => Math.abs(one[2]) - Math.abs(other[2]))) {
         const colour = this.at < 0 ? colours[v < 0 ? "negative" : "positive"] : colours[back ? "back" : "accent"];
@@ -164,8 +163,8 @@ class Network {
         wire(context, back ? ends.reverse() : ends, { share, colour, across, size: Math.abs(v) / high });
       }
     };
-    draw(left, (i) => this.x.centre(i), (j) => this.units.centre(j));
-    draw(right, (j) => this.units.centre(j), (k) => [bars[k].left + 4, bars[k].top + bars[k].height / 2]);
+    draw(left, true, (i) => this.x.centre(i), (j) => this.units.centre(j));
+    draw(right, beside, (j) => this.units.centre(j), (k) => [bars[k].left + 4, bars[k].top + bars[k].height / 2]);
   }
 
   /** What is pointed at has changed, or the numbers have. */
@@ -181,11 +180,8 @@ class Network {
   // --- Which units speak for a digit, and which against it -----------------------------------------------------------
 
   chip(host) {
-    const button = document.createElement("button"), picture = document.createElement("canvas");
-    const [name, adds, rival] = ["b", "span", "small"].map((tag) => document.createElement(tag));
-    button.type = "button";
-    picture.width = picture.height = 28;
-    button.append(picture, name, adds, rival);
+    const picture = make("canvas", { width: 28, height: 28 }), [name, adds, rival] = ["b", "span", "small"].map((tag) => make(tag));
+    const button = make("button", { type: "button" }, picture, name, adds, rival);
     host.append(button);
     const chip = { button, picture, name, adds, rival };
     for (const type of ["pointerenter", "click", "focus"]) {
@@ -197,10 +193,12 @@ class Network {
   explain() {
     const { digit: k } = this.focus, { answer, logits, p } = now, { b2 } = model.params;
     const second = top(10, 2, (digit) => p[digit])[1];
-    const other = k !== answer ? answer : labelled && y !== answer ? y : second;
+    const other = k !== answer ? answer : state.labelled && state.y !== answer ? state.y : second;
     const signed = (v) => (v < 0 ? "" : "+") + text(v);
     const total = (sign, k) => now.a1.reduce((sum, _, j) => sum + Math.max(sign * spoken(j, k), 0), 0);
     $("h-why").textContent = empty() ? "Draw something first" : k === answer ? `Why ${k}, and not ${other}?` : `Why not ${k}, but ${other}?`;
+    const drawn = this.carried.flat().length, wires = (784 + 10) * model.hidden;
+    $("wires-note").textContent = `Drawn are the ${drawn} strongest of its ${wires.toLocaleString("en")} wires.`;
     $("why-sum").textContent = [k, other].map((k) => `To ${k} all units add ${signed(total(1, k))} and ${signed(-total(-1, k))}` +
       `; with the bias, ${text(b2[k])}, that is logits[${k}] = ${text(logits[k])}.`).join(" ");
     this.speakers(k).forEach((units, side) => {
@@ -216,15 +214,15 @@ class Network {
         chip.adds.textContent = signed(spoken(j, k));
         chip.rival.textContent = `to ${other}: ${signed(spoken(j, other))}`;
         chip.button.className = side ? "negative" : "positive";
-        paintWeights(chip.picture, j);
+        paintWeights(chip.picture, PIXEL_RANGE.map((i) => W1(i, j)));
       });
     });
   }
 }
 
-/** The weights from all pixels to unit j, in colours. */
-function paintWeights(canvas, j) {
-  const weights = PIXEL_RANGE.map((i) => W1(i, j)), high = largest(weights), image = new ImageData(28, 28);
+/** Weights from all pixels, in colours. */
+function paintWeights(canvas, weights) {
+  const high = largest(weights), image = new ImageData(28, 28);
   weights.forEach((w, i) => image.data.set([...ramps.both[Math.round(255 + (255 * w) / high)], 255], 4 * i));
   canvas.getContext("2d").putImageData(image, 0, 0);
 }

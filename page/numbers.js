@@ -13,14 +13,16 @@ function percent(p) {
   return p > 0.999 && p < 1 ? ">99.9%" : p < 0.001 && p > 0 ? "<0.1%" : `${(100 * p).toFixed(1)}%`;
 }
 
+/** "an 8", "a 7". */
+const a = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
 const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 const sum = (a, b) => `${text(a)} ${b < 0 ? "-" : "+"} ${text(Math.abs(b))}`;
-const W1 = (i, j) => model.params.W1[i * H + j], W2 = (j, k) => model.params.W2[j * 10 + k];
+const W1 = (i, j) => model.params.W1[i * model.hidden + j], W2 = (j, k) => model.params.W2[j * 10 + k];
 const total = () => now.logits.reduce((sum, z) => sum + Math.exp(z), 0);
 
 function fromPixel(i) {
-  const v = pixels[i];
-  return { standardised: `(${v} / 255 - ${given.mean}) / ${given.std}`, unit: `${v} / 255`, raw: `pixel ${v}` }[given.pixels];
+  const v = state.pixels[i];
+  return { standardised: `(${v} / 255 - ${given.mean}) / ${given.std}`, unit: `${v} / 255`, raw: `pixel ${v}` }[state.shown.pixels];
 }
 
 /* For each name: the value at pixel i, unit j, digit k, and where it comes from. */
@@ -36,21 +38,19 @@ const NUMBERS = {
   logits: [({ k }) => now.logits[k], ({ k }) => `a1 @ W2[:, ${k}] + b2[${k}] = ` +
     sum(now.logits[k] - model.params.b2[k], model.params.b2[k])],
   p: [({ k }) => percent(now.p[k]), ({ k }) => `exp(logits[${k}]) / sum(exp(logits)) = exp(${text(now.logits[k])}) / ${text(total())}`],
-  loss: [() => now.loss, () => `-log p[${y}] = -log ${text(now.p[y])}`],
-  dlogits: [({ k }) => now.dlogits[k], ({ k }) => `p[${k}] - onehot(${y})[${k}] = ${text(now.p[k])} - ${Number(k === y)}`],
+  loss: [() => now.loss, () => `-log p[${state.y}] = -log ${text(now.p[state.y])}`],
+  dlogits: [({ k }) => now.dlogits[k], ({ k }) => `p[${k}] - onehot(${state.y})[${k}] = ${text(now.p[k])} - ${Number(k === state.y)}`],
   dW2: [({ j, k }) => now.dW2[j * 10 + k], ({ j, k }) => `a1[${j}] * dlogits[${k}] = ${text(now.a1[j])} * ${text(now.dlogits[k])}`],
   db2: [({ k }) => now.db2[k], ({ k }) => `dlogits[${k}]`],
   da1: [({ j }) => now.da1[j], ({ j }) => `dlogits @ W2[${j}, :]`],
   dz1: [({ j }) => now.dz1[j], ({ j }) => `da1[${j}] * (z1[${j}] > 0) = ${text(now.da1[j])} * ${Number(now.z1[j] > 0)}`],
-  dW1: [({ i, j }) => now.dW1[i * H + j], ({ i, j }) => `x[${i}] * dz1[${j}] = ${text(now.x[i])} * ${text(now.dz1[j])}`],
-  dx: [({ i }) => fool.dx[i], ({ i }) => `dz1 @ W1[${i}, :], for the loss of reading ${fool.goal}; this pixel is ${fool.pixels[i]} of 255`],
+  dW1: [({ i, j }) => now.dW1[i * model.hidden + j], ({ i, j }) => `x[${i}] * dz1[${j}] = ${text(now.x[i])} * ${text(now.dz1[j])}`],
+  dx: [({ i }) => fooled().dx[i], ({ i }) => `dz1 @ W1[${i}, :], for the loss of reading ${fool.goal}; this pixel is ${fool.pixels[i]} of 255`],
   db1: [({ j }) => now.db1[j], ({ j }) => `dz1[${j}]`],
 };
 
 /* How a reader asks what a number is. */
 const POINT = matchMedia("(hover: none)").matches ? "Tap" : "Point at";
-let pointed = { name: "", at: {} };
-let unit = 0; // the one whose weights are shown: the last one pointed at
 
 /** "dz1[17] = -0.0123 = da1[17] * (z1[17] > 0) = -0.0123 * 1" as [name and value, the rest]. */
 function explain({ name, at }) {
@@ -60,7 +60,7 @@ function explain({ name, at }) {
     const step = Math.min(at.step, losses().length - 1); // some may have been taken back
     return [`loss = ${text(losses()[step])}`, ` after ${plural(step, "step")} on this digit`];
   }
-  if (!name) return ["", atLearning ? "" : `${POINT} any number to see what it is and where it comes from.`];
+  if (!name) return ["", state.inView.learn ? "" : `${POINT} any number to see what it is and where it comes from.`];
   const [value, origin] = NUMBERS[name];
   const where = [at.i, at.j, at.k].filter((index) => index !== undefined).join(", ");
   const v = value(at);
@@ -68,9 +68,9 @@ function explain({ name, at }) {
 }
 
 function point(name, at) {
-  pointed = { name, at };
-  if (at.j !== undefined && at.j !== unit) {
-    unit = at.j;
+  state.pointed = { name, at };
+  if (at.j !== undefined && at.j !== state.unit) {
+    state.unit = at.j;
     showUnit();
   }
   showReadout();
@@ -81,28 +81,26 @@ function point(name, at) {
 }
 
 function showReadout() {
-  const [what, rest] = explain(pointed);
-  const strong = document.createElement("b");
-  strong.textContent = what;
-  $("said").replaceChildren(strong, rest);
+  const [what, rest] = explain(state.pointed);
+  $("said").replaceChildren(make("b", {}, what), rest);
 }
 
 function showUnit() {
-  for (const place of document.querySelectorAll("[data-unit]")) place.textContent = unit;
+  for (const place of document.querySelectorAll("[data-unit]")) place.textContent = state.unit;
   grids.find((grid) => grid.name === "W1")?.paint();
   allBars.find((bars) => bars.name === "W2")?.paint();
 }
 
 // --- Colours -------------------------------------------------------------------------------------------------------
 
-let ramps = {}; // for each kind, 511 colours as [r, g, b]: from the least, through 0, to the most
-let colours = {};
+const ramps = {}; // for each kind, 511 colours as [r, g, b]: from the least, through 0, to the most
+const colours = {};
 
 /** The colours for the screen, or for paper (those that page.css names first). */
 function readColours(onPaper = false) {
   const style = onPaper ? document.styleSheets[0].cssRules[0].style : getComputedStyle(document.documentElement);
-  const names = ["negative-far", "negative", "zero", "positive", "positive-far", "ink", "paper", "off", "muted", "line", "accent", "back", "mono"];
-  colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  const names = ["negative-far", "negative", "zero", "positive", "positive-far", "better-far", "better", "worse", "worse-far", "ink", "paper", "off", "muted", "line", "accent", "back", "mono"];
+  for (const name of names) colours[name] = style.getPropertyValue(`--${name}`).trim();
   colours.small = `${0.75 * parseFloat(getComputedStyle(document.documentElement).fontSize)}px ${colours.mono}`; // of the reader's size
   const rgb = (name) => [1, 3, 5].map((at) => parseInt(colours[name].slice(at, at + 2), 16));
   const ramp = (...names) => {
@@ -113,5 +111,6 @@ function readColours(onPaper = false) {
     });
   };
   ramps.both = ramps.up = ramp("negative-far", "negative", "zero", "positive", "positive-far");
+  ramps.slope = ramp("better-far", "better", "zero", "worse", "worse-far"); // a derivative: less loss, more loss
   ramps.ink = ramp("paper", "ink");
 }

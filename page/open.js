@@ -94,18 +94,18 @@ function readCheckpoint(bytes) {
 }
 
 /** Show this network from now on: first its numbers, then all that depends on how many there are. */
-function show({ params, pixels: kind, run }) {
-  [H, trained, given.pixels] = [params.b1.length, params, kind];
-  [steps, kept, model.params, pointed] = [[], [], copy(trained), { name: "", at: {} }];
+function show(shown) {
+  Object.assign(state, { shown, steps: [], kept: [], pointed: { name: "", at: {} } });
+  model.params = copy(shown.params);
   compute();
   setScales(false);
-  unit = argmax(now.a1);
+  state.unit = argmax(now.a1);
   for (const grid of grids) grid.layout();
   network.show(-1);
   update({ weights: true });
   showRate();
-  $("run").textContent = run;
-  $("original").hidden = params === original.params;
+  for (const place of document.querySelectorAll("#run, .run")) place.textContent = shown.run;
+  for (const host of document.querySelectorAll(".other")) host.hidden = shown === original;
 }
 
 async function openFile(file) {
@@ -121,11 +121,14 @@ async function openFile(file) {
   $("opened").textContent = `This page now shows ${file.name}: ${read.run}. All of it, from the pad on, is that network’s.`;
 }
 
-const original = { params: trained, pixels: given.pixels, run: $("run").textContent };
-$("original").addEventListener("click", () => {
-  show(original);
-  $("opened").textContent = "";
-});
+const original = state.shown;
+for (const button of document.querySelectorAll(".other button")) {
+  button.addEventListener("click", () => {
+    show(original);
+    $("opened").textContent = "";
+    button.closest("section").querySelector("input, button").focus(); // this one is hidden now
+  });
+}
 $("file").addEventListener("change", async () => {
   const [file] = $("file").files;
   if (file) await openFile(file);

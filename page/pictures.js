@@ -4,16 +4,12 @@ class Grid {
   constructor(host) {
     this.host = host;
     this.cursor = [0, 0]; // block, cell
-    this.canvas = document.createElement("canvas");
-    this.canvas.tabIndex = 0;
+    this.canvas = make("canvas", { tabIndex: 0 });
     this.canvas.setAttribute("role", "application");
     this.canvas.setAttribute("aria-roledescription", "grid of numbers");
-    this.legend = document.createElement("div");
-    this.legend.className = "scale";
-    const strip = document.createElement("i");
-    this.legend.append(document.createElement("span"), strip, document.createElement("span"));
+    this.legend = make("div", { className: "scale" }, make("span"), make("i"), make("span"));
     host.append(this.canvas, this.legend);
-    this.small = document.createElement("canvas"); // one pixel per number, block below block; drawn larger from here
+    this.small = make("canvas"); // one pixel per number, block below block; drawn larger from here
     this.become(host.dataset.grid);
     new ResizeObserver(() => this.layout()).observe(host);
     whenInView(this, host);
@@ -34,8 +30,10 @@ class Grid {
   layout() {
     const width = this.host.clientWidth, ratio = window.devicePixelRatio;
     if (!width) return;
-    if (this.ofUnits) Object.assign(this, { count: H, columns: Math.ceil(Math.sqrt(width < 240 ? H / 2 : 2 * H)) });
-    if (this.ofMost) this.blocks = Math.min(MOST, H);
+    const narrow = matchMedia("(max-width: 46em)").matches;
+    const shape = !this.host.closest(".network") ? 2 : narrow ? 1 : 0.5; // how much wider than high
+    if (this.ofUnits) Object.assign(this, { count: model.hidden, columns: Math.ceil(Math.sqrt(shape * model.hidden)) });
+    if (this.ofMost) this.blocks = Math.min(MOST, model.hidden);
     this.rows = Math.ceil(this.count / this.columns);
     this.small.width = this.columns;
     this.small.height = this.rows * this.blocks;
@@ -71,14 +69,14 @@ class Grid {
   paint() {
     if (!this.cell || !this.visible || !now.p) return;
     const [value] = NUMBERS[this.name], ramp = ramps[this.kind];
-    const scale = this.scale?.() ?? scales[this.name];
+    const scale = this.scale?.() ?? now.scales[this.name];
     const [low, high] = this.kind === "ink" ? asInput([0, 255]) : [-scale, scale];
     const tint = this.tint?.(), most = tint && largest(tint); // what each pixel adds, instead of the paper's white
     for (let b = 0; b < this.blocks; b++) {
       for (let n = 0; n < this.count; n++) {
         const share = (value(this.at(n, b)) - low) / (high - low);
         let colour = this.ink ? ramps.ink[2 * this.ink(n)] : ramp[Math.round(510 * Math.min(Math.max(share, 0), 1))];
-        if (tint) colour = blend(colour, tint[n] / most);
+        if (tint) colour = blend(colour, tint[n] / most, ramps[this.kind === "ink" ? "both" : this.kind]);
         const at = 4 * (b * this.rows * this.columns + n);
         this.image.data[at] = colour[0];
         this.image.data[at + 1] = colour[1];
@@ -110,7 +108,7 @@ class Grid {
       if (this.off) {
         canvas.fillStyle = colours.off;
         const dot = Math.max(2, Math.round(cell / 5)), inset = Math.floor((cell - line - dot) / 2);
-        for (let n = 0; n < H; n++) {
+        for (let n = 0; n < model.hidden; n++) {
           if (now.z1[n] > 0) continue;
           canvas.fillRect(left + (n % columns) * cell + inset, top + Math.floor(n / columns) * cell + inset, dot, dot);
         }
@@ -120,7 +118,7 @@ class Grid {
         canvas.font = colours.small.replace(/^[\d.]+/, (size) => size * ratio);
         canvas.fillText(this.caption(b), left, top - 6 * ratio);
       }
-      const n = this.where(pointed.at, b);
+      const n = this.where(state.pointed.at, b);
       if (n !== undefined) {
         const x = left + (n % columns) * cell, y = top + Math.floor(n / columns) * cell;
         for (const [colour, wide] of [[colours.paper, 2 * line], [colours.ink, line]]) {
@@ -207,8 +205,8 @@ addEventListener("afterprint", () => {
 });
 
 /** The colour of some ink, faint, under that of a number from -1 to 1. */
-function blend(ink, number) {
-  const [paper] = ramps.ink, over = ramps.both[Math.round(255 * (1 + number))], share = Math.sqrt(Math.abs(number));
+function blend(ink, number, ramp) {
+  const [paper] = ramps.ink, over = ramp[Math.round(255 * (1 + number))], share = Math.sqrt(Math.abs(number));
   return ink.map((c, n) => (paper[n] + 0.3 * (c - paper[n])) * (1 - share) + over[n] * share);
 }
 
@@ -220,12 +218,7 @@ class Bars {
     this.name = host.dataset.bars;
     this.host = host;
     host.setAttribute("role", "listbox");
-    const part = (name, ...inside) => {
-      const element = document.createElement("span");
-      element.className = name;
-      element.append(...inside);
-      return element;
-    };
+    const part = (className, ...inside) => make("span", { className }, ...inside);
     this.bars = Array.from({ length: 10 }, (_, k) => {
       const fill = part("fill"), mark = BARS[this.name].before ? part("before") : "", value = part("value");
       const bar = part("bar", part("digit", String(k)), part("track", fill, mark), " ", value); // read out as "4 97.5%"
@@ -243,7 +236,7 @@ class Bars {
 
   /** Show these numbers from now on: a name of BARS. */
   become(name) {
-    Object.assign(this, { scale: null, where: (k) => ({ k }) }, BARS[name], { name });
+    Object.assign(this, { scale: null, signs: ["negative", "positive"], where: (k) => ({ k }) }, BARS[name], { name });
     this.host.setAttribute("aria-label", `${name.split("-")[0]}: ${this.label}`);
     this.paint();
   }
@@ -255,16 +248,16 @@ class Bars {
       const from = this.scale ? 0.5 : 0;
       fill.style.left = `${100 * Math.min(from, from + share)}%`;
       fill.style.width = `${100 * Math.abs(share)}%`;
-      fill.style.background = this.scale ? `var(--${v < 0 ? "negative" : "positive"})` : "var(--accent)";
+      fill.style.background = this.scale ? `var(--${this.signs[Number(v > 0)]})` : "var(--accent)";
       if (mark) mark.style.left = `calc(${100 * this.before(k)}% - ${2 * this.before(k)}px)`;
       value.textContent = !this.scale ? percent(v) : v && Math.abs(v) < 5e-4 ? "0.000" : text(v);
       bar.classList.toggle("said", k === (this.answer?.() ?? now.answer));
-      bar.classList.toggle("true", k === y && labelled);
+      bar.classList.toggle("true", k === state.y && state.labelled);
     });
   }
 
   mark() {
-    this.bars.forEach(({ bar }, k) => bar.classList.toggle("pointed", k === pointed.at.k));
+    this.bars.forEach(({ bar }, k) => bar.classList.toggle("pointed", k === state.pointed.at.k));
   }
 }
 
@@ -290,10 +283,8 @@ const stop = (items, n) => items.forEach((item, m) => (item.tabIndex = m === n ?
 /** A group of buttons, one of which is chosen. */
 function radios(host, count, choose, fill) {
   const buttons = Array.from({ length: count }, (_, n) => {
-    const button = document.createElement("button");
-    button.type = "button";
+    const button = make("button", { type: "button" }, fill(n));
     button.setAttribute("role", "radio");
-    fill(button, n);
     button.addEventListener("click", () => choose(n));
     host.append(button);
     return button;

@@ -1,11 +1,12 @@
-/* What the page knows, and the one digit that it is about.
-
-   State: the image on the pad, its true digit y, the weights, and the list of steps taken with them. `update`
-   (start.js) computes all the rest from these and shows it. `now` holds the last result under the names of mlp_np.py. */
+/* What the page knows: the network that it carries, images, and the state from which all that it shows follows. */
 
 const $ = (id) => document.getElementById(id);
+const make = (tag, properties = {}, ...inside) => {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...inside);
+  return element;
+};
 const given = JSON.parse($("network").textContent); // written by page/build.py
-let H = given.hidden;
 
 // --- Unpacking -----------------------------------------------------------------------------------------------------
 
@@ -22,28 +23,37 @@ function takeWeights(count, scale) {
   return new Float32Array(low).map((byte, n) => (((high[n] << 24) >> 16) | byte) * scale);
 }
 
-const SHAPES = { W1: 784 * H, b1: H, W2: H * 10, b2: 10 };
-let trained = Object.fromEntries(Object.keys(SHAPES).map((name, n) => [name, takeWeights(SHAPES[name], given.scales[n])]));
+const SIZES = { W1: 784 * given.hidden, b1: given.hidden, W2: given.hidden * 10, b2: 10 };
+const carried = Object.fromEntries(Object.keys(SIZES).map((name, n) => [name, takeWeights(SIZES[name], given.scales[n])]));
 const images = (labels) => labels.map((label) => ({ label, pixels: take(784) }));
 const tests = images(given.labels).map((test, n) => ({ ...test, number: given.numbers[n] })); // to pick from
-const trainingImages = images(given.trainingLabels), testingImages = images(given.testingLabels); // for section 5
+const trainingImages = images(given.trainingLabels), testingImages = images(given.testingLabels); // for learn.js
 
 // --- State ---------------------------------------------------------------------------------------------------------
 
 const copy = (params) => Object.fromEntries(Object.entries(params).map(([name, p]) => [name, p.slice()]));
-const model = new MLP(copy(trained));
 
-let picked = given.opens; // which test image, or null for a drawing
-let pixels = tests[picked].pixels;
-let y = tests[picked].label;
-let labelled = true; // y is known; if not, y is the network's own answer
-let digit = 0; // counts the digits that have been on the pad: steps on the same one share a number
-let steps = []; // every step taken: what it learned from, and loss and p before it
-let right = 0; // how many of the first fifty test images the network reads
-const now = {}; // x, z1, a1, logits, p, loss, dlogits, dW2, db2, da1, dz1, dW1, db1, and answer
+/* Whatever a reader does changes this or the weights of `model`, and then calls `update` (start.js), which computes
+   `now` and shows it. */
+const state = {
+  shown: { params: carried, pixels: given.pixels, run: $("run").textContent }, // the network as it was before any step
+  picked: given.opens, // which test image, or null for a drawing
+  pixels: tests[given.opens].pixels,
+  strokes: [], // of the drawing: each a list of points [x, y], from 0 to SIDE
+  digit: 0, // counts the digits that have been on the pad: steps on the same one share a number
+  y: tests[given.opens].label,
+  labelled: true, // y is known; if not, y is the network's own answer
+  steps: [], // every step taken: what it learned from, and what the network said before it
+  kept: [], // {count, params}: the weights after so many of these steps
+  pointed: { name: "", at: {} }, // the number that is pointed at
+  unit: 0, // the hidden unit whose weights are shown: the last one pointed at
+  inView: {}, // which sections are, by their ids
+};
+const model = new MLP(copy(carried));
+const now = { scales: {} }; // x, z1, a1, logits, p, loss, dlogits, dW2, db2, da1, dz1, dW1, db1, as in mlp_np.py, and answer
 
 /** Pixels 0 to 255 as the network's input: data.as_input. */
-function asInput(pixels, kind = given.pixels) {
+function asInput(pixels, kind = state.shown.pixels) {
   const scale = { standardised: (v) => (v - 255 * given.mean) / (255 * given.std), unit: (v) => v / 255, raw: (v) => v };
   return new Float64Array(pixels).map(scale[kind]);
 }
@@ -52,11 +62,11 @@ const argmax = (values) => values.indexOf(values.reduce((most, v) => Math.max(mo
 
 /** The forward and the backward pass of the digit on the pad. */
 function compute() {
-  const x = asInput(pixels);
+  const x = asInput(state.pixels);
   const logits = model.forward(x);
   const answer = argmax(logits);
-  if (!labelled) y = answer;
-  const { p, loss, dlogits } = softmaxCrossEntropy(logits, [y]);
+  if (!state.labelled) state.y = answer;
+  const { p, loss, dlogits } = softmaxCrossEntropy(logits, [state.y]);
   const { W1: dW1, b1: db1, W2: dW2, b2: db2 } = model.backward(dlogits);
   const { z1, a1, da1, dz1 } = model;
   Object.assign(now, { x, z1, a1, logits, p, loss, dlogits, dW2, db2, da1, dz1, dW1, db1, answer });

@@ -227,3 +227,17 @@ def test_the_digit_is_read_anew_after_every_step(page):
         logits = twin(weights(page, f"{TRAINING}.model")).forward(x)
         assert page.evaluate("[...lab.learning.p]") == pytest.approx(softmax(logits)[0].tolist(), rel=1e-6)
         assert text(page, "#new-answer") == str(logits.argmax())
+
+
+def test_the_network_that_learned_here_can_be_looked_into_above(page):
+    page.evaluate("for (let n = 0; n < 20; n++) lab.learning.takeStep(); lab.learning.training.test()")
+    page.locator("#look-inside").click()
+    shown, run = weights(page), text(page, "#inside .run")
+    assert all(np.array_equal(p, shown[name]) for name, p in weights(page, f"{TRAINING}.model").items())
+    assert run.startswith("784-32-10 from “Learn from nothing”, 20 training steps, test ") and run == text(page, "#run")
+    assert text(page, "#answer") == text(page, "#new-answer")
+    page.locator("#teach").click()  # of the copy above
+    assert page.evaluate(f"{TRAINING}.step") == 20
+    page.locator("#inside .other button").click()
+    assert weights(page)["W1"].shape == (784, 48)
+    assert not page.locator("#inside .other").is_visible()

@@ -74,7 +74,7 @@ def test_a_network_opened_here_is_numpys(page, mnist, dtype, order, hidden, pixe
         assert relative_difference(logits, model.forward(x).ravel()) < (1e-6 if dtype == np.float32 else 1e-12)
     page.locator("#teach").click()
     page.locator("#undo").click()
-    assert text(page, "#f-a1 .note").startswith(f"{hidden} unit")
+    assert text(page, "#f-a1 .note").startswith(f"{hidden} hidden unit")
 
 
 def test_a_run_of_main_np_by_the_button_and_back(page, checkpoint):

@@ -71,6 +71,32 @@ def test_undo_and_reset_restore_every_bit(page):
     assert state() == states[0]
 
 
+def test_what_steps_have_changed_inside_is_numpys(page):
+    """What each unit adds to the score of the true digit, and of its rival: before the steps, and now."""
+    page.evaluate("lab.reset(); lab.pick(3); lab.learn(1, 0.01); lab.setLabel(5)")  # that one is on another digit
+    x = arrays(page, "lab.now")["x"][np.newaxis]
+    before, p = twin(weights(page)), arrays(page, "lab.now")["p"]
+    rival = next(k for k in np.argsort(-p, kind="stable").tolist() if k != 5)
+    page.evaluate("lab.learn(3, 0.01)")
+    until(lambda: text(page, "#changed-words").startswith("3 steps on this digit"))
+    after, added = twin(weights(page)), []
+    scores = [model.forward(x)[0, [5, rival]] for model in (before, after)]
+    said = [float(v) for v in re.findall(r"from (\S+) to (\S*\d)", text(page, "#changed-words")) for v in v]
+    assert said == pytest.approx([*np.transpose(scores).ravel()], rel=0.01)
+    for model in (before, after):
+        added.append(model.a1[0][:, np.newaxis] * model.params["W2"][:, [5, rival]])  # (H, 2)
+    change = np.abs((added[1] - added[0]) @ [1, -1])
+    cards = page.locator("#changes button:visible").all_inner_texts()
+    shown = [int(re.search(r"unit (\d+)", card)[1]) for card in cards]
+    assert shown == np.argsort(-change, kind="stable")[:6].tolist()
+    for j, card in zip(shown, cards, strict=True):
+        numbers = [float(v) for v in re.findall(r"(-?[\d.]+) → \+?(-?[\d.]+)", card.replace("+", "")) for v in v]
+        numpys = [before.a1[0, j], after.a1[0, j], *np.transpose([a[j] for a in added]).ravel()]
+        assert numbers == pytest.approx(numpys, rel=0.02, abs=1e-3)
+    page.evaluate("lab.reset()")
+    until(lambda: not page.locator("#changes").is_visible())
+
+
 @pytest.mark.parametrize("width", [390, 1440])
 def test_fifty_drawn_digits_are_read(browser, width):
     """Ten digits in five styles, in the middle of the pad or off it: at least 49 right, however small they are."""
@@ -405,6 +431,24 @@ def test_axe_finds_no_violation_and_nothing_is_wider_than_the_window(browser, re
         page.evaluate(request.getfixturevalue("axe"))
         found = page.evaluate("axe.run().then((result) => result.violations)")
         assert [(rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in found] == []
+
+
+def test_no_number_loses_its_end(browser, small_page):
+    """However wide the window is; and where it is low, at 400 %, the dock leaves room for what has the focus."""
+    ends = """() => [...document.querySelectorAll(".bar .value")].flatMap((value) => {
+        const inside = document.createRange(), { right } = value.parentElement.getBoundingClientRect();
+        inside.selectNodeContents(value);
+        const { left, right: end } = inside.getBoundingClientRect(), track = value.previousElementSibling;
+        return end <= right + 1 && left >= track.getBoundingClientRect().right ? [] : [value.parentElement.innerText];
+    })"""
+    with opened(browser, small_page) as page:
+        for width in (320, 390, 641, 700, 735, 768, 1080, 1440):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate(ends) == [], width
+        page.set_viewport_size({"width": 360, "height": 225})
+        page.locator("[data-grid=a1] canvas").hover(position={"x": 20, "y": 20})
+        (dock,) = boxes(page, "#dock")
+        assert dock[4] - dock[2] < 70
 
 
 def test_forced_colours_leave_nothing_white_on_white(browser, small_page):
