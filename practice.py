@@ -4,13 +4,14 @@
     python practice.py --watch      marks it again whenever you save the file
     python practice.py next         on to the next exercise (it never moves on by itself)
     python practice.py 7            to exercise 7; its name, dz1, works too
-    python practice.py hint         one more hint; there are three for each exercise (hint, run, reset and solution
-                                    take the number or name of an exercise; without one, it is the current one)
+    python practice.py hint         one more hint; there are three for each exercise (hint, run, reset, solution and
+                                    review take the number or name of an exercise; without one, it is the current one)
     python practice.py list         all exercises, and what is done
     python practice.py run          runs the current file as a program (for the detective's cases)
     python practice.py reset        the stub again; what you had is kept beside it
     python practice.py solution     after you have passed, or after the third hint: the lines, and why
     python practice.py train        makes one program of your lines of chapter 1, my_practice/my_network.py, and runs it
+    python practice.py review       what you have passed comes back after some days: write it again
     python practice.py mark FOLDER  for a teacher: the work of a class as a table (CSV)
 
 Your files are in my_practice, which git ignores: an update of the repository never touches them.
@@ -21,6 +22,7 @@ import os
 import secrets
 import subprocess
 import sys
+import textwrap
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -30,14 +32,14 @@ from exercises import ONE_THREAD, ROOT
 if __name__ == "__main__":
     os.environ.update(ONE_THREAD)  # before NumPy is imported
 
-from exercises import marker, network
+from exercises import marker, network, review
 from exercises.show import near, say, solved, symptom
 from exercises.work import CHAPTERS, EXERCISES, Work, digest, find, number
 from support import program
 from support.errors import UserError
 from support.options import Parser, integer
 
-COMMANDS = ("next", "hint", "list", "run", "reset", "solution", "train", "mark")
+COMMANDS = ("next", "hint", "list", "run", "reset", "solution", "train", "review", "mark")
 
 
 def main(argv=None):
@@ -55,7 +57,7 @@ def main(argv=None):
 
         return classroom.mark_all(which, options.seed or 0)
     actions = {"hint": hint, "run": run_file, "reset": reset, "solution": solution}
-    if which is not None and command not in actions:
+    if which is not None and command not in (*actions, "review"):
         raise UserError(f"{command} takes no further word; -h lists the commands")
     work = Work(options.folder)
     if command == "list":
@@ -64,8 +66,14 @@ def main(argv=None):
         return train(work)
     if command in actions:
         return actions[command](work, find(which) if which else work.current)
+    if command == "review":
+        return come_back(work, find(which) if which else None, options.seed)
     exercise = choose(work, command)
-    return watch(work, options.seed) if options.watch else show(work, exercise, options.seed)
+    if options.watch:
+        return watch(work, options.seed)
+    status = show(work, exercise, options.seed)
+    say_due(work)
+    return status
 
 
 def choose(work, command):
@@ -77,8 +85,7 @@ def choose(work, command):
         exercise = EXERCISES[number(exercise)]
     elif command:
         exercise = find(command)
-    work.progress["current"] = exercise.name
-    work.save()
+    work.note("current", exercise.name)
     return exercise
 
 
@@ -95,32 +102,81 @@ def show(work, exercise, seed=None, again=False):
     say(f"{near(path)}\n", "quiet")
     if exercise.case and not again:
         symptom(exercise, path)
+    verdict = mark(exercise, path, seed)
+    said = record(work, exercise, verdict)
+    if verdict.passed:
+        for text, style in zip(said, ["good", *[None] * len(said)], strict=False):
+            say(text, style)
+        say(brought(work, exercise))
+        after(work, exercise)
+    return 0
+
+
+def record(work, exercise, verdict):
+    """Note that it has passed, or what was wrong first. What there is to say of it, as texts."""
+    first, mistake = (work.progress[what].get(exercise.name) for what in ("first", "mistakes"))
+    question = {} if exercise.case else {known.name: known.question for known in exercise.known}
+    if not verdict.passed:
+        if verdict.drawn and not exercise.case and not first:
+            work.note("first", verdict.typed, exercise)
+        if verdict.name in question and not mistake:
+            work.note("mistakes", verdict.name, exercise)
+        return [verdict.text]
+    work.note("passed", digest(work.path(exercise)), exercise)
+    if exercise.name not in work.progress["due"]:
+        work.note("due", review.day(passed=True), exercise)
+    seen = exercise.name in work.progress["seen"]
+    said = ["Passed, after a look at the solution." if seen else f"Passed. That makes {work.score()}.", verdict.text]
+    if first and first != verdict.typed:
+        said.append(f"\nYou wrote first\n\n{first}\n\nand now\n\n{verdict.typed}")
+    if mistake in question:
+        said.append(f"\nYour mistake was: {mistake}. Why was it wrong? {question[mistake]}")
+        said.append("(Answer in a word or two, for yourself. Nothing is marked.)")
+    return list(filter(None, said))
+
+
+def mark(exercise, path, seed=None):
+    """The verdict on a file. What the file printed is shown, and what is wrong is said."""
     seed = secrets.randbelow(10**6) if seed is None else seed
     verdict = marker.mark(exercise, path, seed)
     if verdict.printed.strip():
         say("Your code printed:", "quiet")
         print(verdict.printed.rstrip() + "\n")
-    if verdict.passed:
-        work.progress["passed"][exercise.name] = digest(path)
-        work.save()
-        seen = exercise.name in work.progress["seen"]
-        say("Passed, after a look at the solution." if seen else f"Passed. That makes {work.score()}.", "good")
-        if verdict.text:
-            say(verdict.text)
-        first = work.progress["first"].get(exercise.name)
-        if first and first != verdict.typed:
-            print(f"\nYou wrote first\n\n{first}\n\nand now\n\n{verdict.typed}")
-        say(brought(work, exercise))
-        after(work, exercise)
+    if not verdict.passed:
+        begun = verdict.name != "not written"
+        say(verdict.text, "bad" if begun else None)
+        say(f"\nStuck? `python practice.py hint {exercise.name}`", "quiet" if begun else None)
+        if verdict.drawn:
+            say(f"(Each call draws new inputs. For these again: add --seed {seed})", "quiet")
+    return verdict
+
+
+def come_back(work, exercise, seed=None):
+    """Write an exercise that has passed once more, in a file of its own, and have it marked."""
+    waiting = [find(name) for name in review.due(work.progress)]
+    if exercise is None and work.progress["reviewed"]:
+        exercise = find(work.progress["reviewed"])  # go on with it
+    exercise = exercise or (waiting[0] if waiting else None)
+    if exercise is None:
+        say("Nothing is due for review. `python practice.py review NAME` brings back any exercise.")
         return 0
-    if verdict.drawn and not exercise.case and exercise.name not in work.progress["first"]:
-        work.progress["first"][exercise.name] = verdict.typed
-        work.save()
-    begun = verdict.name != "not written"
-    say(verdict.text, "bad" if begun else None)
-    say("\nStuck? `python practice.py hint`", "quiet" if begun else None)
-    if verdict.drawn:
-        say(f"(Each call draws new inputs. For these again: python practice.py --seed {seed})", "quiet")
+    if exercise.name != work.progress["reviewed"]:
+        work.note("reviewed", exercise.name)
+        (work.folder / "review" / f"{exercise.name}.py").unlink(missing_ok=True)
+    path = work.path(exercise, "review")
+    say(f"Review of exercise {number(exercise)}: {exercise.title}", "strong")
+    say(f"{near(path)}\n", "quiet")
+    verdict = mark(exercise, path, seed)
+    if verdict.name == "not written":
+        say("\nWrite it again, from memory. Your first file stays as it is.")
+        return 0
+    work.note("due", review.day(verdict.passed), exercise)
+    if verdict.passed:
+        work.note("reviewed", "")
+        left = len(review.due(work.progress))
+        say(f"Passed again. It rests for {review.DAYS} days. {left or 'No'} more to review today.", "good")
+    else:
+        say("It comes back tomorrow, unless you write it right today.")
     return 0
 
 
@@ -214,22 +270,36 @@ def hint(work, exercise):
         docs = exercise.text.notes.get("Docs")
         say("That was the last one." + (f" The derivation is in {docs}." if docs else ""))
         say("`python practice.py solution` shows how it is done. (The list will say that you have seen it.)")
-    work.progress["hints"][exercise.name] = shown
-    work.save()
+    work.note("hints", shown, exercise)
 
 
 def list_all(work):
+    waiting = review.due(work.progress)
     for title, chapter in CHAPTERS.items():
         say(f"\n{title}", "strong")
         for exercise in chapter:
             done = "passed" if work.passed(exercise) else ""
             if not done and exercise.name in work.progress["passed"]:
-                done = "changed since it passed"
+                done = "changed"
             if exercise.name in work.progress["seen"]:
                 done = "seen"
+            if exercise.name in waiting:
+                done = "review"
             arrow = ">" if exercise is work.current else " "
-            say(f"{arrow} {number(exercise):2}  {exercise.title:50} {done}", "good" if done == "passed" else None)
+            title = textwrap.shorten(exercise.title, 45, placeholder="...")
+            say(
+                f"{arrow} {number(exercise):2} {exercise.name:20}{title:47}{done}", "good" if done == "passed" else None
+            )
     say(f"\n{work.score()} passed", "strong")
+    say_due(work)
+
+
+def say_due(work):
+    if waiting := len(review.due(work.progress)):
+        say(
+            f"\n{waiting} of what you have passed {'is' if waiting == 1 else 'are'} due: `python practice.py review`",
+            "good",
+        )
 
 
 def run_file(work, exercise):
@@ -263,8 +333,7 @@ def solution(work, exercise):
     if not work.passed(exercise):
         if work.progress["hints"].get(exercise.name, 0) < len(exercise.text.hints):
             raise UserError(f"exercise {n} has not passed yet (as the file is now): `practice.py hint` gives a hint")
-        work.progress["seen"][exercise.name] = True
-        work.save()
+        work.note("seen", True, exercise)
     say(f"Exercise {n}: {exercise.title}\n", "strong")
     say(solved(exercise))
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from contextlib import suppress
 
 from exercises import STUBS, chapter1, chapter2, chapter3, chapter4, chapter5
 from exercises.exercise import chapters
@@ -17,8 +18,8 @@ EXERCISES = tuple(exercise for chapter in CHAPTERS.values() for exercise in chap
 
 
 # What is kept about an exercise: the digest of the file that passed, how many hints were shown, whether the solution
-# was, and the lines that were wrong first.
-KINDS = {"passed": str, "hints": int, "seen": bool, "first": str}
+# was, the lines that were wrong first, the first mistake that had a name, and the day of its review.
+KINDS = {"passed": str, "hints": int, "seen": bool, "first": str, "mistakes": str, "due": str}
 
 
 def number(exercise):
@@ -41,45 +42,60 @@ class Work:
     def __init__(self, folder):
         self.folder, self.file = folder, folder / "progress.json"
         self.new = not self.file.exists()
-        self.progress = {"current": EXERCISES[0].name, **{what: {} for what in KINDS}}
-        if not self.new:
-            try:
-                read = json.loads(read_file(self.file, 2**20))
-                self.progress["current"] = BY_NAME[read["current"]].name
-                for what, kind in KINDS.items():
-                    self.progress[what] = read.get(what, {})
-                    if not all(isinstance(value, kind) for value in self.progress[what].values()):
-                        raise ValueError
-            except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
-                raise UserError(f"{self.file} is damaged: delete it; your exercises are not affected") from None
+        self.progress = self.read()
+
+    def read(self):
+        """The progress as it is on disk. Another terminal may have written it."""
+        progress = {"current": EXERCISES[0].name, "reviewed": "", **{what: {} for what in KINDS}}
+        if not self.file.exists():
+            return progress
+        try:
+            progress = {**progress, **json.loads(read_file(self.file, 2**20))}
+            for what, kind in KINDS.items():
+                if not all(isinstance(value, kind) for value in progress[what].values()):
+                    raise ValueError
+            if progress["current"] not in BY_NAME:  # of another version
+                progress["current"] = EXERCISES[0].name
+            if progress["reviewed"] not in BY_NAME:
+                progress["reviewed"] = ""
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            raise UserError(f"{self.file} is damaged: delete it; your exercises are not affected") from None
+        return progress
+
+    def note(self, what, value, exercise=None):
+        """Write one thing down, about an exercise or about all, and lose nothing that another terminal has written."""
+        self.progress = self.read()
+        if exercise:
+            self.progress[what][exercise.name] = value
+        else:
+            self.progress[what] = value
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with replacing(self.file) as file:
+            file.write((json.dumps(self.progress, indent=1) + "\n").encode())
 
     @property
     def current(self):
         return BY_NAME[self.progress["current"]]
 
-    def path(self, exercise):
+    def path(self, exercise, folder=""):
         """The learner's file. On first use it is a copy of the stub."""
-        path = self.folder / f"{exercise.name}.py"
+        path = self.folder / folder / f"{exercise.name}.py"
         if not path.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(STUBS / f"{exercise.name}.py", path)
         return path
 
     def passed(self, exercise):
         """Whether the file as it is now has passed."""
-        path = self.folder / f"{exercise.name}.py"
-        return path.is_file() and self.progress["passed"].get(exercise.name) == digest(path)
+        with suppress(UserError):
+            return self.progress["passed"].get(exercise.name) == digest(self.folder / f"{exercise.name}.py")
+        return False
 
     def score(self):
         """How many have passed without a look at the solution."""
         passed = [e for e in EXERCISES if self.passed(e) and e.name not in self.progress["seen"]]
         return f"{len(passed)} of {len(EXERCISES)}"
 
-    def save(self):
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with replacing(self.file) as file:
-            file.write((json.dumps(self.progress, indent=1) + "\n").encode())
-
 
 def digest(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(read_file(path, 2**20)).hexdigest()

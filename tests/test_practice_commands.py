@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+from datetime import date, timedelta
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,8 +18,8 @@ import pytest
 
 import practice
 from conftest import ROOT, assert_one_line, rows
-from exercises import STUBS, classroom, marker, network, runner, show
-from exercises.work import BY_NAME, EXERCISES, Work, number
+from exercises import STUBS, classroom, marker, network, review, runner, show
+from exercises.work import BY_NAME, EXERCISES, Work, digest, number
 from practice_answers import RIGHT, also_right, filled, write
 from support.errors import UserError
 
@@ -52,7 +53,7 @@ def test_a_process_of_its_own_says_where_it_is_stuck_and_which_file_is_no_utf8(t
 # stands behind a ~.
 DAYS = f"""
 - | meant to fail at first | Exercise 1 of | logits.py | Nothing is written yet | hint
-hint | Hint 1 of 3 | ~That was the last one.
+hint 1 | Hint 1 of 3 | ~That was the last one.
 hint | Hint 2 of 3
 hint | Hint 3 of 3 | ~That was the last one.
 hint | Hint 3 of 3 | That was the last one. The derivation is in docs/backprop.md, "The forward pass".
@@ -60,14 +61,15 @@ solution 2 | has not passed yet
 logits: logits = a1 @ W2 - b2 | the bias subtracted
 logits: logits = a1 @ W2 - 2 * b2 | --seed
 logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: shape ( \
-    | Passed. That makes 1 of {len(EXERCISES)}. | You wrote first logits = a1 @ W2 - b2 and now print( | next \
-    | A new network looks at a
+    | Passed. That makes 1 of {len(EXERCISES)}. | You wrote first logits = a1 @ W2 - b2 and now print( \
+    | Your mistake was: the bias subtracted. Why was it wrong? \
+    | If b2[k] grows by 1 | next     | A new network looks at a
 - | Exercise 1 of 10 in chapter 1:
 solution | logits = a1 @ W2 + b2 Each logit is | In the project: mlp_np.py:
 next | Exercise 2 of
-list | 1 The logits of a layer passed | > 2 | 1 of {len(EXERCISES)} passed
+list | 1 logits The logits of a layer passed | > 2 | 1 of {len(EXERCISES)} passed
 logits: logits = a1 @ w2 | Do you mean `W2`? | ~For these again
-list | changed since it passed
+list | The logits of a layer changed
 reset logits | logits.1.py
 reset 1 | logits.2.py
 
@@ -76,7 +78,7 @@ hint
 hint
 solution LOGITS.py | logits = a1 @ W2 + b2
 logits: logits = a1 @ W2 + b2 | Passed, after a look at the solution.
-list | 1 The logits of a layer seen | 0 of {len(EXERCISES)} passed
+list | 1 logits The logits of a layer seen | 0 of {len(EXERCISES)} passed
 
 tanh | Exercise {number(BY_NAME["tanh"])} (1 of 8 in chapter 2)
 run | is a function and prints nothing by itself
@@ -146,9 +148,51 @@ def test_practice_has_one_thread_and_starts_without_what_is_large():
     assert done.stdout.endswith("set() set()\n")
 
 
+def test_what_has_passed_comes_back_after_days(learner, monkeypatch):
+    def days(n):
+        monkeypatch.setattr(review, "date", SimpleNamespace(today=lambda: date(2030, 1, 1) + timedelta(n)))
+
+    days(0)
+    path = write(learner.folder, "logits")
+    assert "due" not in learner().stdout
+    assert "Nothing is due" in learner("review").stdout
+    days(review.DAYS)
+    assert "1 of what you have passed is due" in learner("next").stdout
+    assert re.search("1 logits .* review\n", learner("list").stdout)
+    assert "Write it again" in learner("review").stdout
+    assert (learner.folder / "review" / "logits.py").read_text() == (STUBS / "logits.py").read_text()
+    write(learner.folder / "review", "logits", "logits = a1 @ W2")
+    assert "comes back tomorrow" in learner("review").stdout
+    assert Work(learner.folder).progress["due"]["logits"] == "2030-01-09"
+    write(learner.folder / "review", "logits")
+    assert "It rests for 7 days. No more to review" in " ".join(learner("review").stdout.split())
+    assert "Nothing is due" in learner("review").stdout
+    assert path.read_text() == filled("logits", RIGHT["logits"])
+    days(2 * review.DAYS)
+    learner("review")  # a new stub
+    assert (learner.folder / "review" / "logits.py").read_text() == (STUBS / "logits.py").read_text()
+
+
+def test_first_comes_back_what_needed_help():
+    progress = {"passed": {"logits": "", "loss": "", "da1": "", "dz1": ""}, "hints": {"da1": 1}, "seen": {}}
+    progress |= {"mistakes": {"loss": "the sign"}, "due": {"dz1": "2030-01-02"}}
+    assert review.due(progress, date(2030, 1, 1)) == ["loss", "da1", "logits"]
+
+
+def test_nothing_that_has_passed_is_lost(learner):
+    """With two terminals, with an exercise of another version, with an answer that cannot be read."""
+    first, second = Work(learner.folder), Work(learner.folder)
+    first.note("passed", digest(write(learner.folder, "logits")), BY_NAME["logits"])
+    second.note("passed", digest(write(learner.folder, "loss")), BY_NAME["loss"])
+    second.note("current", "of another version")
+    (learner.folder / "dz1.py").mkdir()
+    second.note("passed", "", BY_NAME["dz1"])
+    assert f"2 of {len(EXERCISES)} passed" in learner("list").stdout
+
+
 @pytest.mark.parametrize(
     "damage",
-    [None, "{", "[]", '{"current": 3}', '{"passed": 3}', "[" * 10**5, '{"current": "dz1", "passed": {"dz1": 3}}',
+    [None, "{", "[]", '{"passed": 3}', "[" * 10**5, '{"current": "dz1", "passed": {"dz1": 3}}',
      '{"current": "dz1", "passed": {}, "hints": {"dz1": "x"}}', '{"current": "dz1", "first": []}'],
 )  # fmt: skip
 def test_a_damaged_progress_or_a_pipe_is_one_line(damage, tmp_path):
