@@ -15,6 +15,7 @@ import resnet_np
 import vit_np
 from autograd_np import Tensor
 from conftest import ROOT, as_input
+from exercises import network
 from exercises.work import BY_NAME
 from lab import bench, results, tape, twins
 from mlp_np import numerical_gradient
@@ -153,22 +154,24 @@ def dense(code):
 
 @pytest.mark.parametrize("path", LESSONS)
 def test_every_step_asks_before_it_answers(path):
-    """Neither the line that an exercise asks for nor the project's, to which the fold links, stands open before it."""
+    """Neither the line that an exercise asks for, nor the project's to which the fold links, nor a picture of the section's
+    answers stands open before it."""
     steps = [*STEP.finditer(TEXT[path])]
     assert len(steps) == TEXT[path].count("Write it:")
     for step in steps:
         name, answer = step.groups()
         before = TEXT[path][: step.start()]
-        above = re.findall(r"^##+ (.+)$", before[before.rindex("\n## ") :], re.M)
+        section = before[before.rindex("\n## ") :]
+        assert "backprop.svg" not in section and "autograd.png" not in section
+        above = re.findall(r"^##+ (.+)$", section, re.M)
         assert BY_NAME[name].text.notes["Docs"] in (f'{path}, "{heading}"' for heading in (above[0], above[-1])), name
         shown = dense(re.sub(r"^```math.*?^```|\$[^$\n]+\$", "", FOLD.sub("", before), flags=re.M | re.S))
         formula = "" if BY_NAME[name].needs_torch else BY_NAME[name].text.formula  # which is in NumPy, and no secret
         for line in [*formula.splitlines(), *re.findall(r"\[`([^`]+)`\]", answer)]:
-            _, *right = re.split(
-                r" [-+*]?= |^return ", line, maxsplit=1
-            )  # what is assigned or returned, if anything is
-            right = [dense(part) for part in right if len(dense(part)) > 1]
-            assert not [part for part in right if part in shown], f"{name}: {line} stands before its question"
+            right = re.split(r" [-+*]?= |^return ", line, maxsplit=1)[
+                1:
+            ]  # what is assigned or returned, if anything is
+            assert not [part for part in map(dense, right) if part in shown and len(part) > 1], f"{name}: {line}"
 
 
 def small_cases():
@@ -213,6 +216,11 @@ def test_the_answers_to_small_cases_are_right():
         said = re.findall(r"−?\d+(?:[./]\d+)?", sentence)[-np.size(found) :]
         said = [float(Fraction(number.replace("−", "-"))) for number in said]
         assert said == pytest.approx(np.ravel(found), abs=0.005), sentence
+
+
+def test_the_plainest_trainer_is_the_one_that_practice_writes():
+    (shown,) = blocks("docs/backprop.md", "py")
+    assert network.program({}).endswith("\n\n" + shown)
 
 
 # --- Links, mathematics --------------------------------------------------------------------------------------------
