@@ -154,8 +154,8 @@ def dense(code):
 
 @pytest.mark.parametrize("path", LESSONS)
 def test_every_step_asks_before_it_answers(path):
-    """Neither the line that an exercise asks for, nor the project's to which the fold links, nor a picture of the section's
-    answers stands open before it."""
+    """What stands open before it: no line that it asks for, none of the project's that its fold links to, no picture of
+    the answers in this section."""
     steps = [*STEP.finditer(TEXT[path])]
     assert len(steps) == TEXT[path].count("Write it:")
     for step in steps:
