@@ -6,13 +6,15 @@ import numpy as np
 
 import data
 
+TRAINING, TEST = 4000, 2000  # images
+
 
 @cache
 def few_images():
     """Images (N, 28, 28) uint8 and labels (N,): for training and for testing."""
     digits = data.load("mnist")
-    train = digits.train_images[:4000], digits.train_labels[:4000].astype(np.int64)
-    return *train, digits.test_images[:2000], digits.test_labels[:2000].astype(np.int64)
+    train = digits.train_images[:TRAINING], digits.train_labels[:TRAINING].astype(np.int64)
+    return *train, digits.test_images[:TEST], digits.test_labels[:TEST].astype(np.int64)
 
 
 def few_digits():

@@ -1,0 +1,126 @@
+"""What the site's pages ask Python to do, in the interpreter of page/lessons/worker.js. /work is the learner's folder.
+
+A marking takes two interpreters, as it takes two processes in the terminal: `run` runs the learner's file and leaves a
+result; `mark`, in the next, judges that result.
+"""
+
+import bdb
+import json
+import os
+import sys
+import time
+import zipfile
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import numpy as np
+
+import data
+import practice
+from exercises import ROOT, classroom, digits, marker, runner
+from exercises.work import BY_NAME, Work
+
+FOLDER = Path("/work")
+
+
+def few_images(name="mnist"):
+    """The images that the cases learn from, in place of all that data.load would read."""
+    rows = np.load(ROOT / "images.npy")  # pixels and label
+    train, test = rows[: digits.TRAINING], rows[digits.TRAINING :]
+    return data.Dataset(*(part for r in (train, test) for part in (r[:, :-1].reshape(-1, 28, 28), r[:, -1])))
+
+
+data.load = few_images
+
+
+def run():
+    """exercises.runner, with its arguments. There are no threads here: another way to say where a file is stuck."""
+    os.chdir("/tmp")
+    sys.breakpointhook = no_debugger
+    runner.faulthandler.dump_traceback_later = report_lines
+    runner.faulthandler.cancel_dump_traceback_later = report_no_lines
+    runner.main()
+
+
+def no_debugger(*_, **__):
+    raise bdb.BdbQuit  # what a debugger raises where nobody can type
+
+
+def report_lines(*_, every=0.2, **__):
+    """Report, on standard error, which line of the learner's file is run: each line once, and then now and then."""
+    seen, last = set(), 0.0
+
+    def line(code, number):
+        nonlocal last
+        if code.co_filename != sys.argv[2]:
+            return sys.monitoring.DISABLE
+        if number not in seen or time.perf_counter() > last + every:
+            seen.add(number)
+            last = time.perf_counter()
+            os.write(2, f"{number}\n".encode())
+
+    sys.monitoring.use_tool_id(sys.monitoring.PROFILER_ID, "lines")
+    sys.monitoring.register_callback(sys.monitoring.PROFILER_ID, sys.monitoring.events.LINE, line)
+    sys.monitoring.set_events(sys.monitoring.PROFILER_ID, sys.monitoring.events.LINE)
+
+
+def report_no_lines():
+    sys.monitoring.free_tool_id(sys.monitoring.PROFILER_ID)
+
+
+def mark(name, seed, status=None, stuck=None):
+    """The verdict on what `run` left, or on a run that was ended in the line `stuck`; and the learner's progress."""
+    exercise, work = BY_NAME[name], Work(FOLDER)
+    seconds = marker.limit(exercise)
+    if status is None:
+        outcome = {"stuck": stuck and int(stuck), "seconds": seconds}
+    else:
+        outcome = marker.left(FOLDER / "result.json", work.path(exercise), seconds, status)
+    verdict = marker.verdict(exercise, seed, outcome)
+    return verdict._asdict() | {"said": practice.record(work, exercise, verdict), "progress": work.progress}
+
+
+def session(blocks):
+    """Run these texts one after the other with the same names: what the last one printed, and the first error."""
+    names = {"__name__": "__main__"}
+    for i, text in enumerate(blocks, 1):
+        printed, file = runner.Printed(), f"/tmp/block{i}.py"
+        Path(file).write_text(text, encoding="utf-8")
+        try:
+            with redirect_stdout(printed):
+                exec(compile(text, file, "exec"), names)
+        except BaseException as error:
+            where = "" if i == len(blocks) else f"In block {i} above: "
+            text = marker.judge_error(runner.explain(error, file)).text
+            return {"printed": printed.getvalue(), "error": where + text}
+    return {"printed": printed.getvalue()}
+
+
+def pack():
+    """The learner's folder as a zip file, as practice.py takes it: my_practice.zip."""
+    with zipfile.ZipFile("/tmp/my_practice.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(FOLDER.iterdir()):
+            archive.write(path, f"my_practice/{path.name}")
+    return {}
+
+
+def unpack():
+    """What my_practice.zip holds, as page/lessons/work.js keeps it."""
+    folder = Path("/tmp/unpacked")
+    folder.mkdir()
+    found, _ = classroom.find_files(classroom.unpacked(FOLDER / "my_practice.zip", folder))
+    for exercise, path in found.items():
+        name = exercise if isinstance(exercise, str) else exercise.name
+        (folder / f"{name}.py").write_bytes(path.read_bytes())
+    progress = sorted(folder.glob("*/progress.json"))
+    if progress:
+        progress[0].rename(folder / "progress.json")
+    work = Work(folder)
+    texts = {e.name: work.path(e).read_text(encoding="utf-8", errors="replace") for e in map(BY_NAME.get, found)}
+    passed = {name: text for name, text in texts.items() if work.passed(BY_NAME[name])}
+    return {"work": {"files": texts, "passed": passed, "progress": work.progress}}
+
+
+def answer():
+    """Call the function that the first argument names with the second's JSON, and print what it returns."""
+    print(json.dumps(globals()[sys.argv[1]](**json.loads(sys.argv[2]))))

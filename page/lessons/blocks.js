@@ -1,0 +1,44 @@
+/* The Python blocks of a lesson. They are one session: a block runs after all those above it, as they are now. */
+
+import { editor } from "./editor.js";
+import { element, paragraphs } from "./element.js";
+import { isSupported } from "./python.js";
+
+export class Blocks {
+  constructor(places, python) {
+    if (!isSupported()) return; // they stay text
+    this.python = python;
+    this.blocks = [...places].map((place, i) => this.#block(place, i));
+  }
+
+  #block(place, i) {
+    const text = place.querySelector("code").textContent.trimEnd();
+    const printed = place.nextElementSibling?.matches(".printed") ? place.nextElementSibling : null;
+    const onKeys = { "Mod-Enter": () => this.run(i) };
+    const edited = editor({ text, label: `Python, block ${i + 1}`, onKeys });
+    const output = element("div", { role: "status" });
+    if (printed) output.append(printed);
+    const run = element("button", { type: "button", onclick: () => this.run(i), title: "Ctrl+Enter" }, "Run");
+    place.replaceChildren(edited.element, run);
+    place.after(output);
+    return { edited, output, run };
+  }
+
+  async run(i) {
+    const { output, run } = this.blocks[i];
+    const say = (...what) => output.replaceChildren(...what);
+    run.disabled = true;
+    try {
+      const bar = element("progress", { max: 1, "aria-label": "download" });
+      this.python.onProgress = (part) => (bar.value = part);
+      if (!this.python.ready) say(element("p.note", {}, "Python is on its way. ", bar));
+      const blocks = this.blocks.slice(0, i + 1).map(({ edited }) => edited.text);
+      const { printed, error } = await this.python.ask("session", { blocks }, {}, 20);
+      say(element("pre.printed", { tabindex: 0 }, element("code", {}, printed)), ...paragraphs(error ?? ""));
+    } catch (error) {
+      say(element("p", {}, `Python could not be loaded (${error.message}).`));
+    } finally {
+      run.disabled = false;
+    }
+  }
+}

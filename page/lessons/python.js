@@ -1,0 +1,81 @@
+/* Python for a page: the download, one run at a time, and an end to what does not end. */
+
+const NEEDS = // a module with the instruction try_table: WebAssembly's exceptions, which Python is compiled with
+  [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 8, 1, 6, 0, 31, 64, 0, 11, 11];
+
+export const isSupported = () =>
+  typeof DecompressionStream === "function" && WebAssembly.validate(new Uint8Array(NEEDS));
+
+export class Python {
+  onProgress = () => {};
+  ready = null; // what another worker could go on with
+  #files;
+  #worker;
+  #waiting = Promise.resolve();
+
+  constructor(files) {
+    this.#files = files;
+  }
+
+  /** Download and start it; at most once at a time, and again after a failure. */
+  start() {
+    this.starting ??= this.#load().catch((error) => {
+      this.starting = null;
+      this.#worker?.terminate();
+      throw error;
+    });
+    return this.starting;
+  }
+
+  async #load() {
+    this.#worker = new Worker(new URL("worker.js", document.baseURI));
+    const { bytes, ...files } = this.#files;
+    const addresses = Object.entries(files).map(([name, file]) => [name, new URL(file, document.baseURI).href]);
+    const load = Object.fromEntries(addresses);
+    let received = 0;
+    const answer = await this.#ask({ load }, ({ progress }) => {
+      this.onProgress((received += progress) / bytes);
+    });
+    this.ready = answer.ready;
+  }
+
+  #ask(message, heard = () => {}) {
+    return new Promise((resolve, reject) => {
+      this.#worker.onerror = (event) => reject(new Error(event.message ?? "the worker did not start"));
+      this.#worker.onmessage = ({ data }) => {
+        if (data.failed) reject(new Error(data.failed));
+        else if (data.ready || data.ended) resolve(data);
+        else heard(data);
+      };
+      this.#worker.postMessage(message);
+    });
+  }
+
+  /** {status, printed, files} of a call of page/desk.py; {stuck: line} if it takes longer than so many seconds. */
+  run({ call, argv, files }, seconds) {
+    const run = { code: `from page import desk; desk.${call}()`, argv, files };
+    const turn = this.#waiting.then(async () => {
+      await this.start();
+      let line = null, timer;
+      const heard = (data) => (line = data.line);
+      const late = new Promise((resolve) => (timer = setTimeout(() => resolve({ stuck: true }), 1000 * seconds)));
+      const answer = await Promise.race([this.#ask({ run }, heard), late]);
+      clearTimeout(timer);
+      if (!answer.stuck) return { ...answer.ended, line };
+      this.#worker.terminate();
+      this.#worker = new Worker(new URL("worker.js", document.baseURI));
+      this.#worker.postMessage({ ready: this.ready });
+      return { stuck: line };
+    });
+    this.#waiting = turn.catch(() => {});
+    return turn;
+  }
+
+  /** What a function of page/desk.py answers; with the files that it left. */
+  async ask(call, request, files, seconds = 20) {
+    const argv = [call, JSON.stringify(request)];
+    const { stuck, printed, files: left } = await this.run({ call: "answer", argv, files }, seconds);
+    if (stuck !== undefined) throw new Error(`it took more than ${seconds} seconds`);
+    return { ...JSON.parse(printed), files: left };
+  }
+}

@@ -1,0 +1,40 @@
+/* The learner's folder, kept in this browser: their files, and progress.json as practice.py has it. */
+
+const KEY = "my_practice";
+let unkept; // where the browser keeps nothing
+
+/** {files: {name: text}, progress, passed: {name: the text that passed}}. */
+export function read() {
+  const empty = { files: {}, passed: {}, progress: { current: null, passed: {}, hints: {}, seen: {}, first: {} } };
+  try {
+    return { ...empty, ...JSON.parse(unkept ?? localStorage.getItem(KEY) ?? "{}") };
+  } catch {
+    return empty;
+  }
+}
+
+/** Change it: read again first, as another tab may have written. */
+export function change(how) {
+  const work = read();
+  how(work);
+  const text = JSON.stringify(work);
+  try {
+    localStorage.setItem(KEY, text);
+  } catch {
+    unkept = text;
+  }
+  dispatchEvent(new Event("work"));
+}
+
+/** How far an exercise has got, in the words of `practice.py list`. */
+export function done({ files, progress, passed }, { name }) {
+  if (progress.seen[name]) return "seen";
+  if (!progress.passed[name]) return "";
+  return files[name] === passed[name] ? "passed" : "changed since it passed";
+}
+
+/** The files of the folder, as Python finds them in /work. */
+export function folder({ files, progress }) {
+  const written = Object.entries(files).map(([name, text]) => [`${name}.py`, text]);
+  return { ...Object.fromEntries(written), "progress.json": JSON.stringify(progress) };
+}

