@@ -16,7 +16,7 @@ import vit_np
 from autograd_np import Tensor
 from conftest import ROOT, as_input
 from exercises import network
-from exercises.work import BY_NAME
+from exercises.work import BY_NAME, EXERCISES
 from lab import bench, results, tape, twins
 from mlp_np import numerical_gradient
 from networks import parse_options
@@ -168,10 +168,13 @@ def test_every_step_asks_before_it_answers(path):
         shown = dense(re.sub(r"^```math.*?^```|\$[^$\n]+\$", "", FOLD.sub("", before), flags=re.M | re.S))
         formula = "" if BY_NAME[name].needs_torch else BY_NAME[name].text.formula  # which is in NumPy, and no secret
         for line in [*formula.splitlines(), *re.findall(r"\[`([^`]+)`\]", answer)]:
-            right = re.split(r" [-+*]?= |^return ", line, maxsplit=1)[
-                1:
-            ]  # what is assigned or returned, if anything is
+            right = re.split(r" [-+*]?= |^return ", line, maxsplit=1)[1:]  # what is assigned or returned, if anything
             assert not [part for part in map(dense, right) if part in shown and len(part) > 1], f"{name}: {line}"
+
+
+def test_every_exercise_is_a_question_in_a_lesson():
+    asked = [name for path in LESSONS for name, _ in STEP.findall(TEXT[path])]
+    assert sorted(asked) == sorted(exercise.name for exercise in EXERCISES if not exercise.case)
 
 
 def small_cases():
