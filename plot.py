@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from support import program
+from support.download import SOURCES
 from support.drawing import INK, TEST, TRAIN, aside, logarithmic, new_axes, save, style_axes
 from support.errors import UserError
 from support.files import open_folder, spare
@@ -142,7 +143,7 @@ def comparison(runs):
     for (label, (options, history)), colour in zip(runs.items(), COLOURS, strict=False):
         label = " ".join(label.encode(errors="replace").decode().split())  # a folder's name may hold anything
         label = " " + label[:99].replace("$", r"\$")  # $ starts mathematics in matplotlib, and _ a label that it hides
-        steps_per_epoch = (60_000 - options["hold_out"]) // options["batch_size"]
+        steps_per_epoch = (SOURCES[options["dataset"]].examples - options["hold_out"]) // options["batch_size"]
         epochs = np.arange(1, history.step + 1) / steps_per_epoch
         tested = np.array(history.test_step) / steps_per_epoch
         loss = np.maximum(smooth(history.train_loss), 1e-6)

@@ -32,6 +32,7 @@ import main_torch
 from lab import results
 from networks import parse_options
 from support import program
+from support.download import SOURCES
 from support.errors import UserError
 from support.history import machine, processor
 from support.options import Parser
@@ -253,7 +254,8 @@ def contradictions(rounds):
     """Where a whole program does not take the time of its steps and its testing, in words."""
     wrong = []
     for argv, name in product(RUNS, (NUMPY, PYTORCH)):
-        plan = make_plan(parse_options("torch", *argv.split()), 60_000)
+        options = parse_options("torch", *argv.split())
+        plan = make_plan(options, SOURCES[options.dataset].examples)
         network, epochs = argv.partition(" --steps")[0], math.ceil(plan.steps / plan.steps_per_epoch)
         ms, test = (np.median(rounds[key_of(kind, network, THREADS[-1], name)]) for kind in ("step", "test"))
         parts, whole = plan.steps * ms / 1000 + epochs * test, np.median(rounds[key_of("run", argv, name)])

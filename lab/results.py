@@ -16,6 +16,7 @@ import numpy as np
 
 from networks import NETWORKS, parse_options
 from support import program
+from support.download import SOURCES
 from support.errors import UserError
 from support.files import replacing
 
@@ -172,7 +173,7 @@ def recipes_table(found):
     for model, network in NETWORKS.items():
         for recipe in network.recipes:
             options = parse_options("np", "--model", model, "--recipe", recipe)
-            per_epoch = 60_000 // options.batch_size
+            per_epoch = SOURCES[options.dataset].examples // options.batch_size
             steps = options.steps or options.epochs * per_epoch
             epochs = f"{options.epochs or steps / per_epoch:.3g}"
             sizes = [network.title(options), options.batch_size, epochs, f"{steps:,}", options.lr]

@@ -23,6 +23,7 @@ class Source(NamedTuple):
     sha256: tuple[str, ...]  # of each of FILES
     mean: float  # of all training pixels, 0 to 1
     std: float
+    examples: int = 60_000  # training images
 
 
 SOURCES = {

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from support.download import SOURCES
 from support.errors import UserError
 from support.files import read_file, replacing
 
@@ -108,17 +109,19 @@ def load_history(path):
     try:
         content = json.loads(read_file(path, LARGEST_FILE))
         history = History(**{name: np.asarray(content[name], float).tolist() for name in History().numbers()})
+        options = content["options"]
+        examples = SOURCES[options["dataset"]].examples
         whole = (
             history.is_consistent()
             and history.step > 0
             and all(1 <= step <= history.step for step in history.test_step)
-            and 1 <= content["options"]["batch_size"] <= 60_000 - content["options"]["hold_out"] <= 60_000
+            and 1 <= options["batch_size"] <= examples - options["hold_out"] <= examples
         )
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         whole = False
     if not whole:
         raise UserError(f"{path} is not the history of a run, or is damaged")
-    return content["options"], history
+    return options, history
 
 
 def machine():

@@ -90,12 +90,12 @@ def test_a_graph_is_walked_once_and_gradients_of_two_losses_add_up():
 def test_a_deep_graph_needs_no_recursion():
     a = Tensor(np.ones(1))
     y = a
-    for _ in range(100_000):
+    for _ in range(30_000):
         y = y + a
     y.backward()
-    assert a.grad == 100_001
+    assert a.grad == 30_001
     y = a
-    for _ in range(100_000):
+    for _ in range(30_000):
         y = 1 * y
     del y  # nor does a graph that nobody walks
 

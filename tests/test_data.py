@@ -10,7 +10,8 @@ from support.download import SOURCES
 from support.errors import UserError
 
 
-def test_mean_and_deviation_are_those_of_the_training_set(mnist):
+def test_what_is_said_of_the_training_set_is_so(mnist):
+    assert len(mnist.train_images) == SOURCES["mnist"].examples
     pixels = mnist.train_images[::7] / 255  # every seventh image will do
     assert (pixels.mean(), pixels.std()) == pytest.approx((SOURCES["mnist"].mean, SOURCES["mnist"].std), abs=5e-4)
 

@@ -87,7 +87,7 @@ WHOLE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("batch", [1, 2, 7, 128])
+@pytest.mark.parametrize("batch", [1, 2, 128])
 @pytest.mark.parametrize("words", WHOLE)
 def test_every_gradient_is_that_of_pytorch(mnist, words, batch):
     x, y = as_input(mnist.train_images[:batch]), mnist.train_labels[:batch].astype(np.int64)
@@ -217,7 +217,7 @@ PROGRAMS = {"by hand": (main_np, []), "on the tape": (main_np, ["--autograd"]), 
 @pytest.mark.parametrize("model", NETWORKS)
 @pytest.mark.parametrize("first", PROGRAMS)
 def test_a_run_goes_on_bit_for_bit_and_can_change_hands(model, first, small, monkeypatch, tmp_path, capsys):
-    """One epoch in one program and two in each: the run that was never stopped, augmentation and all."""
+    """One epoch in one program and one in each: the run that was never stopped, augmentation and all."""
     monkeypatch.setattr(data, "load", lambda *_: small)
 
     def run(which, name, *argv):
@@ -232,7 +232,7 @@ def test_a_run_goes_on_bit_for_bit_and_can_change_hands(model, first, small, mon
         *others, checkpoint = (tmp_path / name / file for file in names)
         return load_checkpoint(checkpoint), [file.read_bytes() for file in others], last, str(checkpoint)
 
-    argv = f"--model {model} {NETWORKS[model].small} --batch-size 60 --epochs 3 --augment shift --dtype float64".split()
+    argv = f"--model {model} {NETWORKS[model].small} --batch-size 60 --epochs 2 --augment shift --dtype float64".split()
     whole, files, accuracy, end = run(first, "whole", *argv)
     *_, stopped = run(first, "part", *argv, "--stop-after", "1")
     built = main_np.get_arrays(*main_np.build(parse_options("np", *argv)))

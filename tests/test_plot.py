@@ -69,7 +69,8 @@ def test_the_lines_are_the_numbers():
 
 def test_smoothing_keeps_constants_and_means():
     for steps in (1, 500, 10**6):  # of a million, in no time
-        assert plot.smooth([3.0] * steps) == pytest.approx([3.0] * steps)
+        smooth = plot.smooth(np.full(steps, 3.0))
+        assert len(smooth) == steps and np.allclose(smooth, 3)
     assert plot.smooth(np.random.default_rng(0).normal(size=5000)).std() < 0.2
     line = np.arange(30_001.0)  # far from its ends, a straight line stays as it is
     assert plot.smooth(line)[1000:-1000] == pytest.approx(line[1000:-1000])

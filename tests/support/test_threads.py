@@ -14,7 +14,11 @@ from support import threads
 from support.threads import each, share_work
 
 # Widths and batches that cannot be cut evenly, and more images than a convolution takes at a time.
-SMALL = {"mlp": ("--hidden", 9), "resnet": ("--widths", "3,4"), "vit": ("--width", 9, "--blocks", 2, "--heads", 3)}
+SMALL = {model: network.small.split() for model, network in NETWORKS.items()} | {
+    "mlp": ("--hidden", 9),
+    "resnet": ("--widths", "3,4"),
+    "vit": ("--width", 9, "--blocks", 2, "--heads", 3),
+}
 IMAGES = 35
 
 
