@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
+from lab import planted
 
 LESSONS = [  # what each needs, how many gradients it prints, and how far they may be from central differences
     ("mlp_np", "", 7, 1e-8),
@@ -36,27 +37,10 @@ HARMLESS = {
 
 def spoil(node):
     """The nodes that could stand in this one's place by mistake."""
+    yield from planted.slips(node)
     match node:
-        case ast.BinOp(left, ast.Add() | ast.Sub() as op, right):
-            yield from (left, right, ast.BinOp(left, ast.Sub() if isinstance(op, ast.Add) else ast.Add(), right))
-        case ast.BinOp(left, ast.Mult(), right):
-            yield from (left, right)
-        case ast.BinOp(left, ast.Div() | ast.FloorDiv(), _) | ast.UnaryOp(ast.USub(), left):
-            yield left
-        case ast.BinOp(_, ast.MatMult(), _):
+        case ast.BinOp(_, ast.MatMult(), _) | ast.Call(ast.Name("channel_sum" | "row_sum"), _):
             yield ast.BinOp(node, ast.Mult(), ast.Constant(1.001))
-        case ast.Call(ast.Attribute(array, "sum" | "mean" as name), arguments, keywords):
-            yield ast.Call(ast.Attribute(array, "mean" if name == "sum" else "sum", ast.Load()), arguments, keywords)
-        case ast.Call(ast.Name("channel_sum" | "row_sum"), _):
-            yield ast.BinOp(node, ast.Mult(), ast.Constant(1.001))
-        case (
-            ast.Call(ast.Attribute(array, "swapaxes"))
-            | ast.Attribute(array, "T")
-            | ast.Subscript(array, ctx=ast.Load())
-        ):
-            yield array
-        case ast.AugAssign():
-            yield ast.Pass()
 
 
 def spoilt(source):
@@ -64,14 +48,7 @@ def spoilt(source):
     tree = ast.parse(source)
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef) and re.match("backward|softmax_cross_entropy", function.name):
-            for parent in ast.walk(function):
-                for field, child in ast.iter_fields(parent):
-                    for i, node in enumerate(children := child if isinstance(child, list) else [child]):
-                        for wrong in spoil(node):
-                            changed = [*children[:i], wrong, *children[i + 1 :]]
-                            setattr(parent, field, changed if isinstance(child, list) else wrong)
-                            yield ast.unparse(node), ast.unparse(wrong), ast.unparse(tree)
-                            setattr(parent, field, child)
+            yield from planted.spoilt(tree, function, spoil)
 
 
 WALK = [

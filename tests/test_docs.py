@@ -17,7 +17,7 @@ from autograd_np import Tensor
 from conftest import ROOT, as_input
 from exercises import network
 from exercises.work import BY_NAME, EXERCISES
-from lab import bench, results, tape, twins
+from lab import bench, planted, results, tape, twins
 from mlp_np import numerical_gradient
 from networks import parse_options
 from support.history import History
@@ -56,6 +56,7 @@ def test_tables_are_those_of_the_results():
         ("docs/results.md", results.table(RESULTS["accuracy"])),
         ("docs/results.md", twins.table(RESULTS["inits"]["rows"])),
         ("docs/results.md", results.choices_table(RESULTS["choices"])),
+        ("docs/teaching.md", planted.table(RESULTS["planted"]["found"])),
         ("docs/autograd.md", tape.table(RESULTS["tape"]["found"])),
         *(("docs/speed.md", table(ROUNDS)) for table in bench.TABLES),
     ]:

