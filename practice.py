@@ -50,12 +50,16 @@ def main(argv=None):
     seeds = integer(0, 2**64 - 1)
     parser.add_argument("--seed", type=seeds, metavar="N", help="the inputs of an earlier run; it said which")
     parser.add_argument("--folder", default=ROOT / "my_practice", type=Path, help="where your files are (my_practice)")
+    parser.add_argument("--only", metavar="NAMES", help="mark only these: dz1,da1 or chapter2")
+    parser.add_argument(
+        "--feedback", metavar="DIR", help="mark also writes what it says to each person, into this folder"
+    )
     options = parser.parse_args(argv)
     command, which = options.command, options.which
     if command == "mark":
         from exercises import classroom
 
-        return classroom.mark_all(which, options.seed or 0)
+        return classroom.mark_all(which, options.seed or 0, options.only, options.feedback)
     actions = {"hint": hint, "run": run_file, "reset": reset, "solution": solution}
     if which is not None and command not in (*actions, "review"):
         raise UserError(f"{command} takes no further word; -h lists the commands")

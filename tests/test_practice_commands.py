@@ -63,7 +63,7 @@ logits: logits = a1 @ W2 - 2 * b2 | --seed
 logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: shape ( \
     | Passed. That makes 1 of {len(EXERCISES)}. | You wrote first logits = a1 @ W2 - b2 and now print( \
     | Your mistake was: the bias subtracted. Why was it wrong? \
-    | If b2[k] grows by 1 | next     | A new network looks at a
+    | If b2[k] grows by 1 | next | A new network looks at a
 - | Exercise 1 of 10 in chapter 1:
 solution | logits = a1 @ W2 + b2 Each logit is | In the project: mlp_np.py:
 next | Exercise 2 of
@@ -237,12 +237,24 @@ update | the loss falls: 2.45, 0.                   | numerical_gradient | your 
 """
 
 
-def test_train_writes_a_program_of_ones_own_lines_that_reads_97_of_100_digits(learner):
+def some(mnist):
+    return mnist.train_images[:11_000].reshape(-1, 784), mnist.train_labels[:11_000]
+
+
+def test_each_line_says_what_it_has_brought(mnist):
     cells = [cell.strip() for cell in BRINGS.replace("\n", "|").strip("|").split("|")]
+    assert cells[::2] == list(network.EXERCISES)
     for name, words in zip(cells[::2], cells[1::2], strict=True):
-        write(learner.folder, name)
-        said = learner(name).stdout
-        assert words in " ".join(said.split()) and ("practice.py train" in said) == (name in cells[-4:])
+        assert words in network.brought(name, {}, *some(mnist))
+
+
+def test_train_writes_a_program_of_ones_own_lines_that_reads_97_of_100_digits(learner):
+    work = Work(learner.folder)
+    for name in network.USED:
+        assert_one_line(learner("train"), f"still to do: {name}")
+        work.note("passed", digest(write(learner.folder, name)), BY_NAME[name])
+    found = learner("update").stdout
+    assert "the loss falls: 2.45, 0." in found and "python practice.py train" in found
     path = learner.folder / "my_network.py"
     path.write_text("mine")
     out = learner("train").stdout
@@ -268,7 +280,7 @@ def test_however_it_was_written_it_makes_the_same_network(mnist, capsys):
     def run(sources):
         lines = {name: network.lines_of(name, source) for name, source in sources.items()}
         compile(network.program(lines), "my_network.py", "exec")
-        return network.brought("update", lines, mnist.train_images[:11_000].reshape(-1, 784), mnist.train_labels)
+        return network.brought("update", lines, *some(mnist))
 
     also = {}
     for name, body in also_right():
@@ -305,6 +317,14 @@ HOSTILE = {
 }
 
 
+def marks_of(folder, capsys, **options):
+    """{person: {exercise: mark}}, and what stderr said."""
+    assert classroom.mark_all(str(folder), **options) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("\ufeff")
+    return {row["name"]: row for row in csv.DictReader(io.StringIO(out[1:]))}, err
+
+
 def test_a_class_with_hostile_files_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(marker, "SECONDS", 1)
     for name, (text, _) in HOSTILE.items():
@@ -323,18 +343,54 @@ def test_a_class_with_hostile_files_is_marked_to_the_end(tmp_path, capsys, monke
         archive.writestr("../../my_practice/dz1.py", filled("dz1", RIGHT["dz1"]))
         archive.writestr("../../my_practice/dW2_db2.py", filled("dW2_db2", "dW2 = -a1.T @ dlogits; db2 = 0"))
         archive.writestr("my_practice/progress.json", '{"seen": {"dz1": true}}')
-    assert classroom.mark_all(str(tmp_path)) == 0
+    feedback = tmp_path / ".feedback"
+    marks, said = marks_of(tmp_path, capsys, feedback=feedback, only="dz1,dW2_db2,loss")
     child = ["ps", "-o", "state=", "-p", next(tmp_path.glob("*/*/*/*.pid")).read_text()]
     assert subprocess.run(child, stdout=-1, check=False).stdout.strip() in (b"", b"Z")  # it has ended, too
-    out = capsys.readouterr().out
-    assert out.startswith("\ufeff") and "'=bob," in out
-    marks = {row["name"].lstrip("'"): row for row in csv.DictReader(io.StringIO(out[1:]))}
-    assert marks.keys() == {*HOSTILE, *unread, "damaged.zip", "zipped.zip"}
-    assert {name: marks[name]["dz1"] for name in HOSTILE} == {name: mark for name, (_, mark) in HOSTILE.items()}
+    assert marks.keys() == {*HOSTILE, *unread, "damaged.zip", "zipped.zip", "'=bob"} - {"=bob"}
+    assert {name: marks[name.replace("=", "'=")]["dz1"] for name in HOSTILE} == {
+        n: mark for n, (_, mark) in HOSTILE.items()
+    }
     assert all(marks[n]["dz1"].startswith("cannot be read") for n in ("damaged.zip", "gone", "large", "link", "pipe"))
-    assert marks["folder"]["logits"] == "no exercise found"
-    assert (marks["zipped.zip"]["dz1"], marks["zipped.zip"]["dW2_db2"]) == ("seen", "dW2: the sign")
-    assert (marks["\u00e9va"]["passed"], marks["zipped.zip"]["passed"]) == ("1", "0")
+    assert marks["folder"]["dz1"] == "no exercise found"
+    assert list(marks["zipped.zip"].values()) == ["zipped.zip", "seen", "dW2: the sign", "", "0"]
+    assert marks["\u00e9va"]["passed"] == "1"
+    assert re.search(r"^dz1 +21 +1  (no result|does not end) \(\d\)$", said, re.M) and "\nloss" not in said
+    assert "zipped.zip, \u00e9va: dz1\n" in said
+    assert "A unit that is off gives 0" in (feedback / "=bob.txt").read_text(encoding="utf-8")
+    assert "dz1, Back through the ReLU, dz1: passed" in (feedback / "\u00e9va.txt").read_text(encoding="utf-8")
+
+
+# How people hand their work in, {path: what is written in place of the dots}: dz1 is right in each.
+STUB, DONE = None, RIGHT["dz1"]
+HANDED_IN = {
+    "the repository.zip": {"nn/exercises/stubs/dz1.py": STUB, "nn/my_practice/dz1.py": DONE},
+    "with a stub on top": {"dz1.py": STUB, "a/b/dz1.py": DONE},
+    "with a copy": {"dz1.py": DONE, "dz1 (1).py": STUB},
+    "with a draft": {"dz1.py": "dz1 = 0 * da1", "home/my_practice/dz1.py": DONE},
+    "by Moodle": {"work.zip": {"my_practice/dz1.py": DONE, "__MACOSX/dz1.py": STUB}},
+    "with an environment.zip": {f".venv/lib/{i}.py": DONE for i in range(300)} | {"my_practice/dz1.py": DONE},
+    "reviewed": {"my_practice/dz1.py": DONE, "my_practice/review/dz1.py": "dz1 = 0 * da1"},
+}
+
+
+def test_however_work_is_handed_in_it_is_found(tmp_path, capsys):
+    def hand_in(path, content):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path, "w") as archive:
+                for member, body in content.items():
+                    archive.writestr(member, filled("dz1", body or ""))
+        elif isinstance(content, dict):
+            for name, part in content.items():
+                hand_in(path / name, part)
+        else:
+            path.write_text(filled("dz1", content or ""), encoding="utf-8")
+
+    for person, content in HANDED_IN.items():
+        hand_in(tmp_path / person, content)
+    marks, _ = marks_of(tmp_path, capsys, only="chapter1")
+    assert {person: row["dz1"] for person, row in marks.items()} == dict.fromkeys(HANDED_IN, "passed")
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=[e.name for e in EXERCISES])

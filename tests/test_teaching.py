@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from exercises import network
 from exercises.work import BY_NAME, CHAPTERS
 from mlp_np import MLP, softmax_cross_entropy
 
@@ -48,8 +47,3 @@ def test_the_week_names_exercises_that_exist_and_numbers_none():
     assert set(re.findall(r"`(\w+)`", week)) <= {*BY_NAME, "train"}
     assert not re.search(r"(exercises?|cases?) \d", TEXT)
     assert len(next(iter(CHAPTERS.values()))) == 10 and "Ten exercises" in TEXT
-
-
-def test_the_plainest_trainer_in_the_docs_is_what_train_writes():
-    """With the project's lines in it, docs/backprop.md shows it."""
-    assert f"\n```py\n{network.program({})}```\n" in (ROOT / "docs" / "backprop.md").read_text(encoding="utf-8")
