@@ -6,20 +6,21 @@ numbers; support/drawing.py draws them. NumPy runs the network, whichever framew
 
 import sys
 from pathlib import Path
+from support import drawing, program
 
 import numpy as np
 
 import data
 from mlp_np import softmax_cross_entropy
 from predict import add_weights, load_network, softmax
-from support import drawing, program
-from support.files import open_folder
+from support.files import check_output, open_folder
 from support.ink import read_digit
 from support.options import Parser, integer, test_set_name
 from vit_np import Patches
 
 MOST = 64  # first-layer units to draw
 WRONG = 24  # mistakes to draw
+IN_PART = 50  # images that the network reads at a time
 
 
 @np.errstate(over="raise", invalid="raise")  # one line if the weights are too large to compute with
@@ -57,10 +58,13 @@ def main(argv=None):
     figures = draw_test(model, options, dataset)
     if options.model in INSIDE:
         figures = draw_inside(model, options, image, y, f"{digit}, {what}", arguments.patch) | figures
-    for kind, figure in figures.items():
-        drawing.save(figure, out / f"{kind}_{name}.png")
+    files = {f"{kind}_{name}.png": figure for kind, figure in figures.items()}
+    for file in files:
+        check_output("--out", out / file, ".png", *([arguments.picture] if arguments.picture else []))
+    for file, figure in files.items():
+        drawing.save(figure, out / file)
     print(f"{options.network.title(options)} of {checkpoint.path}: {what}, {digit}")
-    print(f"see {out}: {', '.join(f'{kind}_{name}.png' for kind in figures)}")
+    print(f"see {out}: {', '.join(files)}")
 
 
 # --- One image, there and back -------------------------------------------------------------------------------------
@@ -168,7 +172,7 @@ def draw_test(model, options, dataset):
 
 def probabilities(model, options, dataset):
     """The network's probabilities for all test images: (N, 10)."""
-    parts = (data.as_input(images, options) for images, _ in data.test_batches(dataset))
+    parts = (data.as_input(images, options) for images, _ in data.test_batches(dataset, IN_PART))
     return np.concatenate([softmax(model.forward(x)) for x in parts])
 
 

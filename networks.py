@@ -6,10 +6,12 @@ support/options.py; `python main_np.py -h` explains all. What look.py draws of a
 """
 
 import importlib
+import math
+import os
 from collections.abc import Callable
 from typing import NamedTuple
-
 from support import options as opt
+
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
 from support.options import integer, integers
@@ -26,6 +28,8 @@ class Network(NamedTuple):
     # Its options -> names and shapes of some of its arrays, enough to see from a file's arrays, before anything is
     # built, that its options do not ask for more memory than they hold.
     arrays: Callable
+    # Its options -> about how many numbers a step keeps for each image. Measured in NumPy, to a quarter.
+    kept: Callable
     prefix: str  # of the names of its files: "", "resnet_" ...
     small: str  # options of a small one, which the tests train
     proof: str = ""  # options of the run that lab.twins proves, if the default run would take an hour
@@ -57,6 +61,7 @@ MLP = Network(
     },
     title=lambda options: f"784-{options.hidden}-10",
     arrays=lambda options: {"W1": (784, options.hidden)},
+    kept=lambda options: 784 + 4 * options.hidden,
     prefix="",
     small="--hidden 24",
     cut={"W1": 1, "b1": 0, "W2": 0},
@@ -68,12 +73,17 @@ def resnet_arrays(options):
     return {f"blocks.{i}.second.conv.W": (3, 3, width, width) for i, width in enumerate(widths)}
 
 
+def kept_by_resnet(options):
+    sizes = [math.ceil(14 / 2**stage) ** 2 * width for stage, width in enumerate(options.widths)]  # of its feature maps
+    return 4 * sizes[0] + 6 * options.blocks * sum(sizes)
+
+
 RESNET_TRAINING = {"lr": 0.1, "weight_decay": 5e-4}
 RESNET = Network(
     name="ResNet",
     classes={"np": "resnet_np.ResNet", "autograd": "resnet_autograd.ResNet", "torch": "resnet_torch.ResNet"},
     options={
-        "widths": {"type": integers(1, 1024), "metavar": "C,C,C", "help": "channels of each stage"},
+        "widths": {"type": integers(1, 1024, most=16), "metavar": "C,C,C", "help": "channels of each stage"},
         "blocks": {"type": integer(1, 50), "help": "blocks in each stage"},
     },
     recipes={
@@ -86,6 +96,7 @@ RESNET = Network(
         f"ResNet {'-'.join(map(str, options.widths))}" + (f" × {options.blocks}" if options.blocks > 1 else "")
     ),  # so many blocks for each width
     arrays=resnet_arrays,
+    kept=kept_by_resnet,
     prefix="resnet_",
     small="--widths 2,3",
     proof="--steps 500",
@@ -101,6 +112,12 @@ def vit_arrays(options):
     arrays = {"embed.W": (patch**2, width), "positions.P": ((28 // patch) ** 2, width)}
     arrays |= {f"blocks.{i}.mlp.first.W": (width, 4 * width) for i in range(options.blocks)}
     return arrays | {f"blocks.{i}.mlp.second.W": (4 * width, width) for i in range(options.blocks)}
+
+
+def kept_by_vit(options):
+    patches = (28 // options.patch) ** 2
+    channels, attention = patches * options.width, options.heads * patches**2
+    return options.blocks * (12 * channels + attention) + 9 * channels + 3 * attention
 
 
 def check_vit(options):
@@ -124,6 +141,7 @@ VIT = Network(
     },
     title=lambda options: f"ViT {options.width} × {options.blocks}, {options.heads} heads, patch {options.patch}",
     arrays=vit_arrays,
+    kept=kept_by_vit,
     prefix="vit_",
     small="--width 12 --blocks 2 --heads 3",
     check=check_vit,
@@ -152,11 +170,14 @@ def begin(framework, description, argv=None):
 
     framework: "np" or "torch". A resumed run keeps its own options.
     """
-    typed = opt.parse_arguments(NETWORKS, framework, description, argv)
-    if "resume" not in typed:
-        return opt.choose(NETWORKS, framework, typed), None
-    options, checkpoint = read(framework, typed["resume"])
-    return opt.resumed(options, typed, typed["resume"]), checkpoint
+    typed, checkpoint = opt.parse_arguments(NETWORKS, framework, description, argv), None
+    if "resume" in typed:
+        options, checkpoint = read(framework, typed["resume"])
+        options = opt.resumed(options, typed, typed["resume"])
+    else:
+        options = opt.choose(NETWORKS, framework, typed)
+    check_memory(options, options.batch_size)
+    return options, checkpoint
 
 
 def load(path):
@@ -165,6 +186,7 @@ def load(path):
     UserError if there is anything wrong with the file.
     """
     options, checkpoint = read("np", path)
+    check_memory(options, 1)
     model = make("np", options)
     checkpoint.copy_to({"params": model.params, "statistics": getattr(model, "statistics", {})})
     model.training = False
@@ -178,6 +200,24 @@ def read(framework, path):
     options = opt.restore(NETWORKS, framework, checkpoint.options, path)
     checkpoint.check_shapes(options.network.arrays(options))
     return options, checkpoint
+
+
+def check_memory(options, images):
+    """UserError if the network and a step with so many images do not fit into the machine's memory."""
+    arrays = options.network.arrays(options).values()  # with gradients, and two more that an optimizer remembers
+    numbers = 4 * sum(map(math.prod, arrays)) + images * options.network.kept(options)
+    needed, there = numbers * {"float32": 4, "float64": 8}[options.dtype] / 1e9, memory() / 1e9
+    if needed > there:
+        words = f"{opt.title(options)} and a batch of {images} need some {needed:.0f} GB of memory"
+        raise UserError(f"{words}, and there are {there:.0f}: lower --batch-size, or take a smaller network")
+
+
+def memory():
+    """The machine's memory in bytes; infinite where Python does not know, as on Windows."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError):
+        return math.inf
 
 
 def parse_options(framework, *argv):

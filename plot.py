@@ -6,15 +6,15 @@
 import sys
 from glob import glob
 from pathlib import Path
+from support import program
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from support import program
 from support.download import SOURCES
 from support.drawing import INK, TEST, TRAIN, aside, logarithmic, new_axes, save, style_axes
 from support.errors import UserError
-from support.files import open_folder, spare
+from support.files import check_output, open_folder
 from support.history import load_history
 from support.options import Parser
 
@@ -86,15 +86,12 @@ def main(argv=None):
     parser.add_argument("runs", nargs="+", metavar="RUN", help="the folder of a run (its --out), or its history_*.json")
     parser.add_argument("--out", default="experiments/comparison.png", help="the picture (default: %(default)s)")
     arguments = parser.parse_args(argv)
-    if not arguments.out.endswith(".png"):  # so that it can never be one of the histories
-        parser.error(f"--out {arguments.out}: the picture is a PNG: its name must end in .png")
     paths = list(dict.fromkeys(path for name in arguments.runs for path in histories(name)))
     if len(paths) > len(COLOURS):
         parser.error(f"{len(paths)} runs are too many for one picture: name at most {len(COLOURS)}")
-    out = Path(arguments.out)
-    spare("--out", out, *paths)
+    runs, out = [load_history(path) for path in paths], Path(arguments.out)
+    check_output("--out", out, ".png", *paths)
     open_folder(str(out.parent))
-    runs = [load_history(path) for path in paths]
     save(comparison(dict(zip(labels(paths, [options for options, _ in runs]), runs, strict=True))), out)
     print(f"see {out}")
 

@@ -32,10 +32,11 @@ from exercises import ONE_THREAD, ROOT
 if __name__ == "__main__":
     os.environ.update(ONE_THREAD)  # before NumPy is imported
 
+from support import program
+
 from exercises import marker, network, review
 from exercises.show import near, say, solved, symptom
 from exercises.work import CHAPTERS, EXERCISES, Work, digest, find, number
-from support import program
 from support.errors import UserError
 from support.options import Parser, integer
 

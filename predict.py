@@ -6,14 +6,14 @@ network, whichever framework trained it.
 
 import sys
 from pathlib import Path
+from support import drawing, program
 
 import numpy as np
 
 import data
 import networks
-from support import drawing, program
 from support.errors import UserError
-from support.files import spare
+from support.files import check_output
 from support.ink import FORMATS, read_digit
 from support.options import Parser
 
@@ -29,9 +29,9 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
 
     model, options, checkpoint = load_network(arguments.weights)
-    if arguments.show:
-        spare("--show", arguments.show, arguments.picture, checkpoint.path)
     picture, image = read_digit(arguments.picture)
+    if arguments.show:
+        check_output("--show", arguments.show, ".png", arguments.picture)
     p = softmax(model.forward(data.as_input(image[np.newaxis], options)))[0]
 
     print(f"{options.network.title(options)} of {checkpoint.path}")

@@ -13,16 +13,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from support import drawing, program
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from exercises import ONE_THREAD, PICTURES, ROOT, STUBS, chapter3
 from exercises.show import recorded
-from support import drawing
 from support.errors import UserError
 from support.files import replacing
-from support.program import run
 
 
 def main():
@@ -80,4 +79,4 @@ def draw(printed):
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(program.run(main))

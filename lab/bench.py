@@ -22,6 +22,7 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import product
 from types import SimpleNamespace
 from unittest import mock
+from support import program
 
 import numpy as np
 from threadpoolctl import threadpool_info
@@ -31,7 +32,6 @@ import main_np
 import main_torch
 from lab import results
 from networks import parse_options
-from support import program
 from support.download import SOURCES
 from support.errors import UserError
 from support.history import machine, processor

@@ -5,6 +5,7 @@ The other drawings are the SVG files in png/, to be changed in an editor.
 """
 
 import sys
+from support import augment, program
 
 import numpy as np
 
@@ -12,7 +13,6 @@ import data
 from lab.results import ROOT
 from lab.shapes import CODE, NOTE, Page, save
 from resnet_np import Conv
-from support import augment, program
 from support.drawing import TEST, TRAIN
 from support.options import Parser
 

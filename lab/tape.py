@@ -13,6 +13,7 @@ import textwrap
 import time
 import tracemalloc
 from functools import partial
+from support import program
 
 import numpy as np
 
@@ -24,7 +25,6 @@ import vit_np
 from autograd_np import Tensor, softmax_cross_entropy
 from lab.results import ROOT, markdown, save_result
 from lab.shapes import BLUE, CODE, NOTE, RED, Page, save
-from support import program
 from support.drawing import TEST, TRAIN
 from support.history import machine
 from support.options import Parser

@@ -24,6 +24,7 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
+from support import drawing, program
 
 import numpy as np
 import torch
@@ -34,7 +35,6 @@ import main_torch
 from lab import results
 from networks import NETWORKS, parse_options
 from resnet_np import walk
-from support import drawing, program
 from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style_axes
 from support.history import machine
 from support.names import get_arrays, set_arrays

@@ -15,6 +15,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from support import program
 
 import numpy as np
 
@@ -23,9 +24,8 @@ from mlp_np import MLP, softmax_cross_entropy
 from predict import load_network, softmax
 from support.download import SOURCES
 from support.errors import UserError
-from support.files import replacing, spare
+from support.files import check_output, replacing
 from support.options import Parser, test_set_name
-from support.program import run
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "page"
@@ -50,10 +50,7 @@ def main(argv=None):
     parser.add_argument("--weights", metavar="FILE", default=weights, help=f"an MLP's checkpoint (default: {weights})")
     parser.add_argument("--out", metavar="FILE", default=out, help="where to write (default: page/index.html)")
     arguments = parser.parse_args(argv)
-    if not arguments.out or Path(arguments.out).is_dir():
-        raise UserError(f"--out {arguments.out or 'is empty: it'} must be the name of a file")
-    sources = [path for path in (*FOLDER.iterdir(), *(ROOT / "mnist").iterdir()) if path.name != "index.html"]
-    spare("--out", arguments.out, arguments.weights, ROOT / "mlp_np.py", *sources)
+    check_output("--out", arguments.out, ".html", FOLDER / "template.html")
     page = build(*load_mlp(arguments.weights)).encode()
     if len(page) > MAX_BYTES:
         raise UserError(
@@ -177,4 +174,4 @@ def unpack(packed, scale):
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(program.run(main))

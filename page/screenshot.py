@@ -8,6 +8,7 @@ import io
 import shutil
 import sys
 from contextlib import contextmanager
+from support import program
 
 from PIL import Image
 
@@ -15,7 +16,6 @@ from page.build import FOLDER, ROOT
 from support.errors import UserError
 from support.files import replacing
 from support.options import Parser
-from support.program import run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")  # in PATH; or Chrome where its installer puts it
 WIDTH, HEIGHT = 1200, 1200
@@ -71,4 +71,4 @@ def take(browser):
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(program.run(main))

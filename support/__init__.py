@@ -2,10 +2,20 @@
 
 import logging
 import os
+import signal
+import sys
+from pathlib import Path
 
 # What a user has set for other programs must not stop these: pictures are drawn into files, whatever backend is chosen,
 # with nothing kept between runs, and the progress bar is as we want it.
-os.environ["MPLBACKEND"] = "agg"
+os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
 for name in [name for name in os.environ if name.startswith("TQDM_")]:
     del os.environ[name]
+
+# Ctrl-C while one of our programs imports what it needs ends it at once, without a traceback. From then on
+# support/program.py answers it.
+main = Path(getattr(sys.modules["__main__"], "__file__", None) or "").resolve()
+root = Path(__file__).resolve().parent.parent
+if main.parent in (root, root / "lab", root / "page") and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

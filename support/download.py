@@ -81,17 +81,16 @@ def fetch(url):
     content = bytearray()
     try:
         with (
-            requests.get(url, stream=True, timeout=TIMEOUT) as response,
+            requests.get(url, stream=True, timeout=TIMEOUT, allow_redirects=False) as response,
             tqdm(unit="B", unit_scale=True, disable=None) as bar,
         ):
-            response.raise_for_status()
+            if response.status_code != 200:
+                return content, f"HTTP {response.status_code}"
             for chunk in response.raw.stream(2**16, decode_content=False):  # what is verified is what was sent
                 content += chunk
                 bar.update(len(chunk))
                 if len(content) > MAX_BYTES:
                     return content, "it does not end"
-    except requests.HTTPError as error:
-        return content, f"HTTP {error.response.status_code}"
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         return content, type(error).__name__
     return content, ""

@@ -3,8 +3,7 @@
 import os
 import stat
 import threading
-import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from support.errors import UserError
@@ -22,7 +21,7 @@ def read_file(path, most):
         if found.st_size > most:
             raise UserError(f"cannot read {path}: it has more than {most:,} bytes")
         with open(path, "rb") as file:
-            return file.read(most)
+            return file.read(found.st_size)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
 
@@ -33,8 +32,7 @@ def replacing(path):
 
     `path` may be new or a regular file; a symbolic link is followed. UserError for a device, a pipe and the like.
     Whatever interrupts the writing, `path` holds either all of its old content or all of the new. If two write at once,
-    the last to finish wins. A killed process leaves its partial file behind, under a name that starts with a dot; the
-    next process to write the same file, an hour later or more (no file takes that long), removes it.
+    the last to finish wins. A killed process leaves its partial file behind, a hidden one that ends in .part.
     """
     given, path = path, Path(os.path.realpath(path))
     try:
@@ -44,10 +42,6 @@ def replacing(path):
         pass
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
-        for part in path.parent.glob(".*.part"):
-            with suppress(OSError):
-                if part.name.startswith(f".{path.name}.") and part.stat().st_mtime < time.time() - 3600:
-                    part.unlink()
         with open(temporary, "w+b") as file:
             yield file
             file.flush()
@@ -61,11 +55,7 @@ def replacing(path):
 
 
 def open_folder(name):
-    """The folder of that name as a Path, created if necessary and tested: better now than after an hour of training.
-
-    Two runs may write into one folder at once. Different programs or models use different file names. With two runs of
-    the same program, each file is whole, and is the last one written. To keep both, use two folders.
-    """
+    """The folder of that name as a Path, created if necessary and tested: better now than after an hour of training."""
     folder = Path(name)
     if not name:
         raise UserError("--out is empty: name a folder")
@@ -79,8 +69,12 @@ def open_folder(name):
     return folder
 
 
-def spare(option, path, *read):
-    """UserError if to write `path`, which an option names, would replace one of the files that are read."""
-    for source in read:
-        if os.path.exists(path) and os.path.exists(source) and os.path.samefile(path, source):
-            raise UserError(f"{option} {path} would replace a file that is read here: give another name")
+def check_output(option, path, ending, *read):
+    """UserError if `path`, which an option names, has another ending, or is one of the files that are read.
+
+    Nothing but a picture or a page is replaced: no checkpoint, and no photograph that was just read.
+    """
+    if not str(path).endswith(ending):
+        raise UserError(f"{option} {path}: the name must end in {ending}")
+    if any(os.path.exists(path) and os.path.samefile(path, source) for source in read):
+        raise UserError(f"{option} {path} would replace a file that is read here: give another name")

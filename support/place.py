@@ -22,12 +22,9 @@ class Place:
     def __init__(self, options):
         self.size = from_environment("WORLD_SIZE", 1, low=1)
         self.rank = from_environment("RANK", 0, below=self.size)
-        if self.size > 1:  # all that the processes need to find each other
-            from_environment("MASTER_PORT", 29500, low=1, below=2**16)
-            missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if not os.environ.get(name)]
-            if missing:
-                words = f"the environment has a WORLD_SIZE but no {missing[0]}"
-                raise UserError(f"{words}: unset WORLD_SIZE, or use torchrun")
+        if self.size > 1 and "TORCHELASTIC_RUN_ID" not in os.environ:  # PyTorch would wait for others, without a word
+            words = f"the environment's WORLD_SIZE={self.size} is not from torchrun"
+            raise UserError(f"{words}: unset WORLD_SIZE, or use torchrun")
         check_shares(options, self.size)
         self.first = self.rank == 0
         self.device = choose_device(options.device, options.dtype, alone=self.size == 1)

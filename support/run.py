@@ -10,11 +10,11 @@ import time
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import NamedTuple
+from support import options as opt
 
 import numpy as np
 from tqdm import tqdm
 
-from support import options as opt
 from support.checkpoint import save_checkpoint
 from support.errors import UserError
 from support.files import open_folder
@@ -169,7 +169,7 @@ def check_history(checkpoint, plan):
     epoch_ends = [*range(plan.steps_per_epoch, history.step + 1, plan.steps_per_epoch)]
     if history.step == plan.steps and history.step % plan.steps_per_epoch:
         epoch_ends.append(history.step)
-    if history.test_step != epoch_ends:
+    if list(history.test_step) != epoch_ends:
         raise UserError(f"{checkpoint.path} is damaged: it has no test result for every epoch")
     return history
 

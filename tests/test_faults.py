@@ -18,6 +18,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from support import program as ending
 
 import numpy as np
 import pytest
@@ -26,7 +27,6 @@ from PIL import Image
 import data
 import plot
 from conftest import ROOT, assert_one_line, damaged, fuzz, rows
-from support import program as ending
 
 resource = pytest.importorskip("resource", reason="processes are killed and limited in Unix's way")
 
@@ -97,6 +97,7 @@ def good(do, mnist, tmp_path_factory):
     shutil.copy(out / "checkpoint_np.npz", folder / "w.npz")
     shutil.copy(out / "history_np.json", folder / "h.json")
     (folder / "h.png").symlink_to("h.json")
+    (folder / "forward_w.png").symlink_to("digit.png")
     Image.fromarray(255 - mnist.test_images[0]).resize((280, 280)).save(folder / "digit.png")
     return folder
 
@@ -146,7 +147,7 @@ WRITERS = {  # a file, and what writes it
     "out/history_np.json": "main_np --resume w.npz --out out",
     "out/loss_plot_np.png": "main_np --resume w.npz --out out",
     "seen.png": "predict digit.png --weights w.npz --show seen.png",
-    "page.png": "page.build --weights w.npz --out page.png",
+    "page.html": "page.build --weights w.npz --out page.html",
     "runs.png": "plot h.json --out runs.png",
 }
 
@@ -209,18 +210,19 @@ LINES = """
     main_np --model resnet --widths 2,2,2,2,2 --batch-size 1 | --batch-size |
     RANK=1 main_torch                                        | RANK=1 |
     RANK=-1 main_torch                                       | RANK=-1 is not what torchrun sets: unset RANK |
-    WORLD_SIZE=2 main_torch                                  | RANK |
-    WORLD_SIZE=2 RANK=0 main_torch                           | MASTER_ADDR |
-    WORLD_SIZE=2 RANK=0 MASTER_ADDR=localhost MASTER_PORT=abc main_torch | MASTER_PORT |
-    RANK=1 WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT=1 main_torch --batch-size 3 | 3 cannot be split evenly |
-    RANK=1 WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT=1 main_torch --hold-out 1 | 1 cannot be split among 2 |
+    WORLD_SIZE=2 RANK=0 MASTER_ADDR=localhost MASTER_PORT=1 main_torch | is not from torchrun: unset WORLD_SIZE |
+    RANK=1 WORLD_SIZE=2 TORCHELASTIC_RUN_ID=1 main_torch --batch-size 3 | 3 cannot be split evenly |
+    RANK=1 WORLD_SIZE=2 TORCHELASTIC_RUN_ID=1 main_torch --hold-out 1 | 1 cannot be split among 2 |
     main_np --hidden 32 --batch-size 60 --schedule constant --lr 1e30 --steps 1 | at step 1: lower --lr |
     main_torch --hidden 32 --batch-size 60 --schedule constant --lr 1e30 --steps 4 --dtype float64 | at step 2: |
     predict digit.png --weight x                             | unrecognized arguments: --weight |
     predict digit.png --weights w.npz --show no/s.png        | cannot write --show no/s.png: No such |
     predict digit.png --weights w.npz --show digit.png       | would replace a file that is read here |
-    page.build --weights w.npz --out w.npz                   | --out |
-    plot h.png --out h.png                                   | --out |
+    predict digit.png --weights w.npz --show w.npz           | w.npz: the name must end in .png |
+    look forward_w.png --label 1 --weights w.npz --out .     | would replace a file that is read here |
+    page.build --weights w.npz --out w.npz                   | w.npz: the name must end in .html |
+    plot h.png --out h.png                                   | would replace a file that is read here |
+    main_np --batch-size 60000 --model vit --heads 64 --patch 2 | GB of memory, and there are |
     look --weights w.npz --out=--                            | --out=--: -- is not a value |
     look --test 10000                                        | 10000 is not in the range 0 to 9999 |
     look digit.png                                           | needs --label |
@@ -264,13 +266,28 @@ def test_nonsense_for_every_option(do, here, monkeypatch, program):
 
 def test_what_the_environment_does_not_change(here):
     """PYTHONOPTIMIZE takes docstrings away."""
-    Path("mine").write_text("text.usetex: True\nfont.family: No Such Font\naxes.facecolor: black")
+    Path("matplotlibrc").write_text("text.usetex: True\nfont.family: No Such Font\naxes.facecolor: black")
+    Path("mine").write_bytes(b"\xff")
     odd = {"MPLBACKEND": "a window", "PYTHONOPTIMIZE": "2", "TQDM_MININTERVAL": "abc", "MATPLOTLIBRC": "mine"}
     command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", ROOT / "main_np.py"]
     command += ["--hidden", "8", "--batch-size", "6000", "--steps", "5", "--out"]
     for out, more in (("0", {}), ("1", odd | {"MPLCONFIGDIR": "/dev/null/x"})):
         succeeds(subprocess.run([*command, out], capture_output=True, text=True, env=os.environ | more))
     assert tree("0") == tree("1") and tree("0").keys() == FILES
+
+
+def test_ctrl_c_while_a_program_imports(here):
+    """It ends without a traceback. By then, nothing is left that tqdm would read from the environment."""
+    for name in ("numpy.py", "torch.py", "PIL.py"):
+        Path(name).write_text("import os\nassert 'TQDM_X' not in os.environ\nos.kill(os.getpid(), 2)\nwhile True: pass")
+    files = [file for room in (".", "lab", "page") for file in (ROOT / room).glob("*.py")]
+    names = [str(file.relative_to(ROOT)) for file in files if "program.run(main)" in file.read_text(encoding="utf-8")]
+    assert {"main_torch.py", "predict.py", "practice.py", "lab/twins.py", "page/build.py"} <= {*names}
+    environment = os.environ | {"PYTHONPATH": str(here), "TQDM_X": "abc"}
+    for name in names:
+        words = ["-m", name[:-3].replace("/", ".")] if "/" in name else [name]
+        ended = subprocess.run([sys.executable, *words], capture_output=True, text=True, cwd=ROOT, env=environment)
+        assert (ended.returncode, ended.stderr) == (-signal.SIGINT, ""), name
 
 
 @pytest.mark.parametrize("words", ["--hidden 8 --steps 9 --out out", "-h"])

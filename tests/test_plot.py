@@ -63,7 +63,7 @@ def test_the_lines_are_the_numbers():
     assert raw.get_ydata() == pytest.approx(given.train_loss)
     assert raw.get_xdata().tolist() == list(range(1, 401))
     assert smoothed.get_ydata() == pytest.approx(plot.smooth(given.train_loss))
-    assert (list(test.get_xdata()), list(test.get_ydata())) == (given.test_step, given.test_loss)
+    assert (list(test.get_xdata()), list(test.get_ydata())) == (list(given.test_step), list(given.test_loss))
     assert axes.texts[0].get_text() == "0.100"
 
 
@@ -103,7 +103,7 @@ def test_runs_are_called_by_what_they_differ_in(tmp_path):
         assert f"dots: {images} images" in drawn.legends[0].get_title().get_text()
     ends = [line.get_xdata()[-1] for line in figure.axes[0].get_lines()[::2]]
     assert ends == [2, 1, 2]  # epochs, so that batches of any size can be compared
-    assert list(figure.axes[1].get_lines()[1].get_ydata()) == runs[0][1].test_accuracy
+    assert list(figure.axes[1].get_lines()[1].get_ydata()) == list(runs[0][1].test_accuracy)
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == [f" {names[0]}: 0.9700", f" {names[1]}: 0.9700", f" {names[2]}"]  # the last has no test yet
 

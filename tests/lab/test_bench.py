@@ -9,6 +9,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
+from support import drawing
 
 import numpy as np
 import pytest
@@ -19,7 +20,6 @@ import main_np
 from conftest import ROOT
 from lab import bench, depth, results, twins
 from networks import NETWORKS, parse_options
-from support import drawing
 from support.errors import UserError
 from support.history import processor
 

@@ -4,15 +4,17 @@ tests/test_faults.py has files that are no checkpoints at all, or that were made
 """
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
 
 import main_np
+import networks
 from networks import begin, parse_options
-from support.checkpoint import save_checkpoint
+from support.checkpoint import load_checkpoint, save_checkpoint
 from support.errors import UserError
-from support.history import History
+from support.history import History, load_history, save_history
 from support.options import run_options
 from support.run import check_history, make_plan
 
@@ -61,25 +63,23 @@ def test_a_checkpoint_comes_back_bit_for_bit(saved, tmp_path):
         assert recorded.numbers() == history.numbers()
 
 
-NOT_FINITE, NO_FIT, OTHER = "not finite", "do not fit", "another network than its options say"
+DAMAGED, OTHER = "is not a checkpoint of this project, or is damaged", "another network than its options say"
 DAMAGES = {
-    "NaN": (NOT_FINITE, {"params/linear.b": np.full(10, np.nan, np.float32)}),
-    "NaN in the history": (NOT_FINITE, {"history/train_loss": np.full(10, np.nan)}),
-    "text for numbers": (NOT_FINITE, {"params/linear.b": np.array("W1")}),
-    "a variance below 0": (NOT_FINITE, {"statistics/stem.norm.var": np.full(2, -1, np.float32)}),
-    "a mean square below 0": (NOT_FINITE, {"squares/linear.b": np.full(10, -1, np.float32)}),
+    "NaN": (DAMAGED, {"params/linear.b": np.full(10, np.nan, np.float32)}),
+    "NaN in the history": (DAMAGED, {"history/train_loss": np.full(10, np.nan)}),
+    "text for numbers": (DAMAGED, {"params/linear.b": np.array("W1")}),
     "newer": ("format 99", {"format": 99}),
-    "no format": ("not a checkpoint", {"format": None}),
-    "another step": (NO_FIT, {"step": 9}),
-    "an unknown group": (NO_FIT, {"paramz/linear.b": np.zeros(3)}),
-    "a history cut short": (NO_FIT, {"history/train_accuracy": np.zeros(3)}),
-    "a history in two dimensions": (NO_FIT, {"history/train_loss": np.zeros((10, 1))}),
-    "an accuracy of 2": (NO_FIT, {"history/test_accuracy": np.array([2.0])}),
+    "no format": (DAMAGED, {"format": None}),
+    "another step": (DAMAGED, {"step": 9}),
+    "an unknown group": (DAMAGED, {"paramz/linear.b": np.zeros(3)}),
+    "a history cut short": (DAMAGED, {"history/train_accuracy": np.zeros(3)}),
+    "a history in two dimensions": (DAMAGED, {"history/train_loss": np.zeros((10, 1))}),
+    "an accuracy of 2": (DAMAGED, {"history/test_accuracy": np.array([2.0])}),
     "no tests": ("no test result", {f"history/test_{name}": np.array([]) for name in ("step", "loss", "accuracy")}),
     "an array of another shape": (OTHER, {"params/linear.b": np.zeros(9, np.float32)}),
     "an array of another type": (OTHER, {"params/linear.b": np.zeros(10)}),
     "an array too few": (OTHER, {"momentum/linear.b": None}),
-    "no options": (NO_FIT, {"options": None}),
+    "no options": (DAMAGED, {"options": None}),
     "options out of range": ("--blocks", {"options": {"blocks": -3}}),
     "an unknown option": ("unknown option 'hiden'", {"options": {"hiden": 3}}),
     "an option of a call": ("unknown option 'out'", {"options": {"out": "x"}}),
@@ -107,8 +107,44 @@ def test_options_of_a_larger_network_than_its_arrays(tmp_path):
         path, *_ = save(tmp_path / "c.npz", *words.split())
         begin("np", "", ["--resume", str(path)])
         rewrite(path, {"options": larger})
-        with pytest.raises(UserError, match=OTHER):
+        with pytest.raises(UserError, match=f"{OTHER}|--widths: there are more than 16"):
             begin("np", "", ["--resume", str(path)])
+
+
+def traced(function, *arguments):
+    """The most memory that this takes, in bytes."""
+    tracemalloc.start()
+    function(*arguments)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
+
+
+LARGE = ["--hidden 1000", "--model resnet --blocks 2 --widths 8,16", f"{VIT} --heads 4 --patch 4"]
+
+
+@pytest.mark.parametrize("words", LARGE)
+def test_what_does_not_fit_into_the_machine(words, monkeypatch):
+    """The table says what a step keeps for an image, to a quarter."""
+    options = parse_options("np", *words.split())
+    model, optimizer = main_np.build(options)
+    step = [(np.ones((n, 28, 28), np.float32), np.zeros(n, int)) for n in (10, 50, 100)]
+    _, few, many = (traced(main_np.train_step, model, optimizer, x, y, 0.1) for x, y in step)
+    assert options.network.kept(options) == pytest.approx((many - few) / 50 / 4, rel=0.25)
+    monkeypatch.setattr(networks, "memory", lambda: 2 * many)
+    begin("np", "", [*words.split(), "--batch-size", "100"])
+    with pytest.raises(UserError, match=r"a batch of 400 need some .* lower --batch-size"):
+        begin("np", "", [*words.split(), "--batch-size", "400"])
+
+
+def test_what_is_read_takes_a_few_times_the_size_of_its_file(tmp_path):
+    path, n = tmp_path / "h.json", 10**6
+    save_history(path, {"batch_size": 1, "hold_out": 0, "dataset": "mnist"}, History([0] * n, [0] * n, [1], [0], [0]))
+    path.write_text(path.read_text().replace("0.0, ", "0,"))  # as small as numbers can be
+    assert traced(load_history, path) < 12 * path.stat().st_size
+    path, *_ = save(tmp_path / "c.npz")
+    rewrite(path, {"step": n} | dict.fromkeys(["history/train_loss", "history/train_accuracy"], np.ones(n, "i1")))
+    assert traced(load_checkpoint, path) < 12 * path.stat().st_size
 
 
 def test_what_would_be_refused_is_not_saved(saved):

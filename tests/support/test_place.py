@@ -1,15 +1,16 @@
 """Where PyTorch computes. What several processes do together is tested in tests/test_main.py."""
 
+from support import place
+
 import pytest
 import torch
 
 import main_torch
 from conftest import rows
 from networks import parse_options
-from support import place
 from support.errors import UserError
 
-TORCHRUN = {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "here", "MASTER_PORT": "1"}
+TORCHRUN = {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "1"}
 DEVICES = """
     cuda mps | auto float32 alone   | cuda
     mps      | auto float32 alone   | mps
