@@ -43,8 +43,9 @@ def blocks(path, *languages):
     return [content for name, content in found if name in languages]
 
 
-def test_the_readme_is_read_to_its_end():
+def test_the_readme_and_the_docs_are_read_to_their_end():
     assert len(TEXT[README].split()) <= 2400 and len(TEXT[README].encode()) <= 18_000
+    assert sum(len(TEXT[path].split()) for path in TEXT if path != CONTRIBUTING) <= 18_060
 
 
 # --- Numbers -----------------------------------------------------------------------------------------------------
