@@ -104,12 +104,8 @@ def run_parser(networks, model, description=""):
     add = parser.add_argument_group("how to train").add_argument
     add("--epochs", type=integer(1, 100_000), help="how many times to go through the training images")
     add("--steps", type=integer(1, 10_000_000), help="or: how many batches to learn from")
-    add(
-        "--batch-size",
-        type=integer(1, max(source.examples for source in SOURCES.values())),
-        metavar="B",
-        help="images in a batch",
-    )
+    most = max(source.examples for source in SOURCES.values())
+    add("--batch-size", type=integer(1, most), metavar="B", help="images in a batch")
     add("--lr", type=number(1e-30, 1e30), help="learning rate, at its highest")
     optimizer = "sgd: gradient descent with momentum; adamw: a step length for each parameter"
     add("--optimizer", choices=["sgd", "adamw"], help=optimizer)

@@ -81,10 +81,8 @@ def compare(words, x, y, absolute=1e-12, relative=np.inf):
         )  # the tape is the same to the bit
 
 
-WHOLE = [
-    *NETWORKS, *SMALL, "mlp --init pytorch", "mlp --init geohot", "resnet --widths 3,5 --blocks 2",
-    "resnet --widths 4", "vit --width 12 --heads 1 --patch 4", "vit --width 12 --heads 3 --patch 14",
-]  # fmt: skip
+# Digits, in which much is exactly 0. Random shapes are below.
+WHOLE = [*NETWORKS, *SMALL, "vit --width 12 --heads 1 --patch 4"]
 
 
 @pytest.mark.parametrize("batch", [1, 2, 128])

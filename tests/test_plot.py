@@ -124,7 +124,7 @@ def test_a_damaged_history_is_one_line(tmp_path):
     for change in [
         {"train_loss": [float("nan")] * 150}, {"train_loss": ["low"] * 150}, {"train_loss": []},
         {"train_accuracy": [2] * 150}, {"test_step": [1e9]}, {"test_loss": {}}, {"options": []},
-        *({"options": {"batch_size": size, "hold_out": 0}} for size in (0, 1e9, "128")),
+        *({"options": {"dataset": "mnist", "batch_size": size, "hold_out": 0}} for size in (0, 1e9, "128")),
     ]:  # fmt: skip
         path.write_text(json.dumps(whole | change))
         with pytest.raises(UserError, match="not the history of a run, or is damaged"):
