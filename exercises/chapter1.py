@@ -37,6 +37,7 @@ def network(rng):
     g.p = dlogits * B + g.onehot
     g.dlogits, g.da1, g.dz1 = dlogits, model.da1, model.dz1
     vars(g).update({f"d{name}": gradient for name, gradient in grads.items()})
+    g.losses = {name: partial(loss, g) for name, loss in LOSSES.items()}
     return g
 
 
@@ -44,15 +45,14 @@ def loss_of(logits, y):
     return softmax_cross_entropy(logits, y)[0]
 
 
-# For each gradient: the array it belongs to, and the loss as a function of that array alone.
-NUDGES = {
-    "dlogits": ("logits", lambda g, logits: loss_of(logits, g.y)),
-    "dW2": ("W2", lambda g, W2: loss_of(g.a1 @ W2 + g.b2, g.y)),
-    "db2": ("b2", lambda g, b2: loss_of(g.a1 @ g.W2 + b2, g.y)),
-    "da1": ("a1", lambda g, a1: loss_of(a1 @ g.W2 + g.b2, g.y)),
-    "dz1": ("z1", lambda g, z1: loss_of(np.maximum(z1, 0) @ g.W2 + g.b2, g.y)),
-    "dW1": ("W1", lambda g, W1: loss_of(np.maximum(g.x @ W1 + g.b1, 0) @ g.W2 + g.b2, g.y)),
-    "db1": ("b1", lambda g, b1: loss_of(np.maximum(g.x @ g.W1 + b1, 0) @ g.W2 + g.b2, g.y)),
+LOSSES = {
+    "logits": lambda g, logits: loss_of(logits, g.y),
+    "W2": lambda g, W2: loss_of(g.a1 @ W2 + g.b2, g.y),
+    "b2": lambda g, b2: loss_of(g.a1 @ g.W2 + b2, g.y),
+    "a1": lambda g, a1: loss_of(a1 @ g.W2 + g.b2, g.y),
+    "z1": lambda g, z1: loss_of(np.maximum(z1, 0) @ g.W2 + g.b2, g.y),
+    "W1": lambda g, W1: loss_of(np.maximum(g.x @ W1 + g.b1, 0) @ g.W2 + g.b2, g.y),
+    "b1": lambda g, b1: loss_of(np.maximum(g.x @ g.W1 + b1, 0) @ g.W2 + g.b2, g.y),
 }
 
 
@@ -114,11 +114,11 @@ EXERCISES = (
     Exercise("logits", (network,)),
     Exercise("softmax", (network, far_apart)),
     Exercise("loss", (few_digits,)),
-    Exercise("dlogits", (network,), nudges=NUDGES, entrywise="logits"),
-    Exercise("dW2_db2", (network,), nudges=NUDGES),
-    Exercise("da1", (network,), nudges=NUDGES),
-    Exercise("dz1", (network,), nudges=NUDGES, entrywise="z1"),
-    Exercise("dW1_db1", (network,), nudges=NUDGES),
+    Exercise("dlogits", (network,), entrywise="logits"),
+    Exercise("dW2_db2", (network,)),
+    Exercise("da1", (network,)),
+    Exercise("dz1", (network,), entrywise="z1"),
+    Exercise("dW1_db1", (network,)),
     Exercise("update", (one_step, partial(one_step, axes=1)), may_change=("old_p", "old_v")),
     Exercise("numerical_gradient", (curve, partial(curve, axes=1)), entrywise="array", arguments=moving),
 )

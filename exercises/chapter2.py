@@ -1,12 +1,13 @@
 """Chapter 2: further. Two hidden layers, other activations, weight decay, PyTorch, and the layers of resnet_np.py."""
 
+import copy
 from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 
-from exercises.chapter1 import NUDGES, network, one_step
-from exercises.exercise import Exercise
+from exercises.chapter1 import network, one_step
+from exercises.exercise import Exercise, differentiated
 from mlp_np import MLP, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv
 
@@ -40,11 +41,18 @@ def two_hidden(rng):
         if 0.25 < (z2 > 0).mean() < 0.75:
             break
     (W1, b1, W2, b2), (_, _, W3, b3) = lower.params.values(), upper.params.values()
-    return SimpleNamespace(
+    g = SimpleNamespace(
         B=g.B, H=g.H, x=g.x, y=g.y, W1=W1, b1=b1, W2=W2, b2=b2, W3=W3, b3=b3, loss=loss, dlogits=dlogits,
         z1=lower.z1, a1=lower.a1, z2=z2, a2=upper.a1, da2=upper.da1, da1=lower.da1,
         dz2=upper.dz1, dz1=lower.dz1, dW1=below["W1"], db1=below["b1"], dW2=above["W1"], dW3=above["W2"],
     )  # fmt: skip
+    g.losses = {
+        "z2": lambda z2: loss_from_z2(g, z2),
+        "W2": lambda W2: loss_from_z2(g, g.a1 @ W2 + g.b2),
+        "z1": lambda z1: loss_from_z2(g, np.maximum(z1, 0) @ g.W2 + g.b2),
+        "W1": lambda W1: loss_from_z2(g, np.maximum(g.x @ W1 + g.b1, 0) @ g.W2 + g.b2),
+    }
+    return g
 
 
 def loss_from_z2(g, z2):
@@ -52,25 +60,18 @@ def loss_from_z2(g, z2):
 
 
 def normalised(rng):
-    """A batch normalisation in the middle of a network: resnet_np.BatchNorm itself."""
-    shape = rng.choice([2, 3, 4, 5, 7], 4, replace=False).tolist()
-    layer = BatchNorm(shape[-1])
-    layer.params = {
-        "gamma": rng.uniform(0.5, 2, shape[-1]) * rng.choice([-1, 1], shape[-1]),
-        "beta": rng.normal(size=shape[-1]),
-    }
-    x = rng.normal(rng.normal(0, 2, shape[-1]), rng.uniform(0.5, 3, shape[-1]), shape)
-    layer.forward(x)
-    dy = rng.normal(0.5, 1, shape)
-    dx = layer.backward(dy)
-    return SimpleNamespace(B=shape[0], n=x.size // shape[-1], x=x, dy=dy, xhat=layer.centred * layer.inverse, dx=dx,
-                           gamma=layer.params["gamma"], inverse=layer.inverse,
-                           dgamma=layer.grads["gamma"], dbeta=layer.grads["beta"])  # fmt: skip
+    """A batch normalisation in the middle of a network."""
+    *others, C = shape = rng.choice([2, 3, 4, 5, 7], 4, replace=False).tolist()
+    gamma, dy = rng.uniform(0.5, 2, C) * rng.choice([-1, 1], C), rng.normal(0.5, 1, shape)
+    x = rng.normal(rng.normal(0, 2, C), rng.uniform(0.5, 3, C), shape)
+    inverse = 1 / np.sqrt(x.var(axis=(0, 1, 2)) + BatchNorm.eps)
 
+    def norm(x):
+        centred = x - x.mean(axis=(0, 1, 2))
+        return gamma * centred / ((centred * centred).mean(axis=(0, 1, 2)) + BatchNorm.eps).sqrt()
 
-def norm_loss(g, x):
-    mean, var = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
-    return (g.gamma * (x - mean) / np.sqrt(var + BatchNorm.eps) * g.dy).sum()
+    return SimpleNamespace(B=shape[0], n=int(np.prod(others)), x=x, dy=dy, xhat=(x - x.mean(axis=(0, 1, 2))) * inverse,
+                           gamma=gamma, inverse=inverse, **differentiated(norm, dy, x=x))  # fmt: skip
 
 
 def convolution(rng):
@@ -82,15 +83,14 @@ def convolution(rng):
     layer.forward(x)
     dx = layer.backward(dy)
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    return SimpleNamespace(B=B, height=height, width=width, C=inputs, O=outputs, x=x, padded=padded, dy=dy, dx=dx,
-                           W=layer.params["W"], dW=layer.grads["W"])  # fmt: skip
+    W, dW = layer.params["W"], layer.grads["W"]
 
+    def loss(x, W):
+        layer.params["W"] = W
+        return (layer.forward(x) * dy).sum()
 
-def conv(x, W):
-    """resnet_np's convolution of x with W."""
-    layer = Conv(np.random.default_rng(0), *W.shape[2:], size=len(W))
-    layer.params["W"] = W
-    return layer.forward(x)
+    return SimpleNamespace(B=B, height=height, width=width, C=inputs, O=outputs, x=x, padded=padded, dy=dy, dx=dx, W=W,
+                           dW=dW, losses={"x": partial(loss, W=W), "W": partial(loss, x)})  # fmt: skip
 
 
 def residual(rng):
@@ -104,29 +104,21 @@ def residual(rng):
     def branch(dz2):
         return first.backward(second.backward(dz2) * (block.a1 > 0))
 
-    return SimpleNamespace(B=B, C=C, x=x, y=y, dy=dy, branch=branch, dx=block.backward(dy), block=block)
+    losses = {"x": lambda x: (Block.forward(copy.deepcopy(block), x) * dy).sum()}  # branch needs what forward kept
+    return SimpleNamespace(B=B, C=C, x=x, y=y, dy=dy, branch=branch, dx=block.backward(dy), losses=losses)
 
 
 EXERCISES = (
     Exercise("tanh", (tanh_layer,)),
-    Exercise(
-        "second_hidden_layer",
-        (two_hidden,),
-        nudges={
-            "dz2": ("z2", loss_from_z2),
-            "dW2": ("W2", lambda g, W2: loss_from_z2(g, g.a1 @ W2 + g.b2)),
-            "dz1": ("z1", lambda g, z1: loss_from_z2(g, np.maximum(z1, 0) @ g.W2 + g.b2)),
-            "dW1": ("W1", lambda g, W1: loss_from_z2(g, np.maximum(g.x @ W1 + g.b1, 0) @ g.W2 + g.b2)),
-        },
-    ),
+    Exercise("second_hidden_layer", (two_hidden,)),
     Exercise(
         "weight_decay",
         (partial(one_step, decays=True), partial(one_step, axes=1, decays=True)),
         may_change=("old_p", "old_v"),
     ),
-    Exercise("torch_gradient", (network,), nudges=NUDGES, needs_torch=True),
-    Exercise("batch_norm_dx", (normalised,), nudges={"dx": ("x", norm_loss)}),
-    Exercise("conv_dW", (convolution,), nudges={"dW": ("W", lambda g, W: (conv(g.x, W) * g.dy).sum())}),
-    Exercise("conv_dx", (convolution,), nudges={"dx": ("x", lambda g, x: (conv(x, g.W) * g.dy).sum())}),
-    Exercise("shortcut", (residual,), nudges={"dx": ("x", lambda g, x: (g.block.forward(x) * g.dy).sum())}),
+    Exercise("torch_gradient", (network,), needs_torch=True),
+    Exercise("batch_norm_dx", (normalised,)),
+    Exercise("conv_dW", (convolution,)),
+    Exercise("conv_dx", (convolution,)),
+    Exercise("shortcut", (residual,)),
 )

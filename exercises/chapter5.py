@@ -6,17 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 
 import autograd_np
-from exercises.exercise import Exercise
+from exercises.exercise import Exercise, differentiated
 from exercises.tape import Recorded, Tensor, play, value_of, walk, youngest_first
 from mlp_np import softmax_cross_entropy
-
-
-def right_gradients(function, dy, **operands):
-    """{"value": the result of `function`, "da": ...} for arrays `operands`, as autograd_np finds them from `dy`."""
-    tensors = {name: autograd_np.Tensor(array) for name, array in operands.items()}
-    y = function(*tensors.values())
-    y.backward(dy)
-    return {"value": y.value} | {f"d{name}": tensor.grad for name, tensor in tensors.items()}
 
 
 def two_sizes(rng, choices=(3, 4, 5, 7, 9)):
@@ -27,7 +19,7 @@ def product(rng):
     """Two factors, and the gradient of their product."""
     B, H = two_sizes(rng)
     a, b, dy = rng.normal(size=(3, B, H))
-    return SimpleNamespace(B=B, H=H, a=a, b=b, dy=dy, **right_gradients(lambda a, b: a * b, dy, a=a, b=b))
+    return SimpleNamespace(B=B, H=H, a=a, b=b, dy=dy, **differentiated(lambda a, b: a * b, dy, a=a, b=b))
 
 
 def used_often(rng):
@@ -70,8 +62,7 @@ def graph(rng, formula):
     pairs = [(0, 1), *((int(rng.integers(n)), int(rng.integers(n))) for n in range(3, 7))]
     g = SimpleNamespace(B=B, H=H, a=a, b=b, c=c, d=d, W=rng.normal(size=(H, 6)), pairs=pairs, calls=calls)
     g.function = partial(formula, g)
-    right = right_gradients(g.function, 1.0, a=a, b=b)
-    g.da, g.db = right["da"], right["db"]
+    vars(g).update(differentiated(g.function, 1.0, a=a, b=b))
     return g
 
 
@@ -99,15 +90,15 @@ def broadcast(rng, shape, whole):
     """An array that was stretched to the shape of dy, which is `whole`: letters of B, T and C, and 1."""
     sizes = dict(zip("BTC", rng.permutation([2, 3, 4, 5, 7])[:3].tolist(), strict=True))
     a, dy = (rng.normal(size=[sizes.get(letter, 1) for letter in letters]) for letters in (shape, whole))
-    right = right_gradients(lambda a, other: a + other, dy, a=a, other=np.zeros(dy.shape))
-    return SimpleNamespace(**sizes, a=a, dy=dy, shape=a.shape, da=right["da"])
+    right = differentiated(lambda a: a + np.zeros(dy.shape), dy, a=a)
+    return SimpleNamespace(**sizes, a=a, dy=dy, shape=a.shape, **right)
 
 
 def relu(rng):
     """An array of both signs."""
     B, H = two_sizes(rng)
     a, dy = rng.normal(size=(2, B, H))
-    right = right_gradients(autograd_np.Tensor.relu, dy, a=a)
+    right = differentiated(lambda a: a.relu(), dy, a=a)
     return SimpleNamespace(B=B, H=H, a=a, dy=dy, constant=False, Tensor=Tensor, **right)
 
 
@@ -120,7 +111,8 @@ def maximum(rng):
     a[2] -= 9
     is_largest = a == a.max(axis=1, keepdims=True)
     parts = is_largest / is_largest.sum(axis=1, keepdims=True)
-    right = right_gradients(lambda a: (a * parts).sum(axis=1), dy, a=a)  # the mean of the largest is the largest
+    right = differentiated(lambda a: (a * parts).sum(axis=1), dy, a=a)  # the mean of the largest is the largest
+    right |= {"losses": {}}  # where entries are equal, a slope depends on the direction
     return SimpleNamespace(B=B, H=H, a=a, dy=dy, constant=False, Tensor=Tensor, **right)
 
 
@@ -128,9 +120,9 @@ def matmul(rng, constant):
     """Two matrices; the first of them is a constant, as the images are, or is not."""
     B, H, K = rng.choice([3, 4, 5, 7], 3, replace=False).tolist()
     a, b, dy = rng.normal(size=(B, H)), rng.normal(size=(H, K)), rng.normal(size=(B, K))
-    right = right_gradients(lambda a, b: a @ b, dy, a=a, b=b)
+    right = differentiated(lambda a, b: a @ b, dy, a=a, b=b)
     if constant:
-        right["da"] = np.zeros_like(a)
+        right |= {"da": np.zeros_like(a), "losses": {"b": right["losses"]["b"]}}
     return SimpleNamespace(B=B, H=H, K=K, a=a, b=b, dy=dy, constant=constant, Tensor=Tensor, value_of=value_of, **right)
 
 
@@ -171,36 +163,15 @@ def to_train(g):
 
 GRAPHS = tuple(partial(graph, formula=formula) for formula in (diamond, fork, tangle))
 STRETCHED = (("C", "BC"), ("B1", "BC"), ("BC", "BC"), ("T1", "BTC"), ("B1C", "BTC"), ("11", "BC"), ("C", "BTC"))
-GRAPH_NUDGES = {"da": ("a", lambda g, a: g.function(a, g.b)), "db": ("b", lambda g, b: g.function(g.a, b))}
 
 EXERCISES = (
-    Exercise(
-        "tape_product",
-        (product,),
-        nudges={"da": ("a", lambda g, a: (a * g.b * g.dy).sum()), "db": ("b", lambda g, b: (g.a * b * g.dy).sum())},
-        entrywise="a",
-    ),
+    Exercise("tape_product", (product,), entrywise="a"),
     Exercise("tape_accumulate", (used_often,)),
-    Exercise("tape_order", GRAPHS, nudges=GRAPH_NUDGES, arguments=to_order),
-    Exercise("tape_backward", GRAPHS, nudges=GRAPH_NUDGES, arguments=to_walk),
-    Exercise(
-        "tape_broadcast",
-        tuple(partial(broadcast, shape=shape, whole=whole) for shape, whole in STRETCHED),
-        nudges={"da": ("a", lambda g, a: ((a + np.zeros(g.dy.shape)) * g.dy).sum())},
-    ),
-    Exercise(
-        "tape_relu",
-        (relu,),
-        nudges={"da": ("a", lambda g, a: (np.maximum(a, 0) * g.dy).sum())},
-        entrywise="a",
-        arguments=to_record,
-    ),
+    Exercise("tape_order", GRAPHS, arguments=to_order),
+    Exercise("tape_backward", GRAPHS, arguments=to_walk),
+    Exercise("tape_broadcast", tuple(partial(broadcast, shape=shape, whole=whole) for shape, whole in STRETCHED)),
+    Exercise("tape_relu", (relu,), entrywise="a", arguments=to_record),
     Exercise("tape_max", (maximum,), entrywise="a", arguments=to_record),
-    Exercise(
-        "tape_matmul",
-        (partial(matmul, constant=True), partial(matmul, constant=False)),
-        nudges={"db": ("b", lambda g, b: (g.a @ b * g.dy).sum())},
-        arguments=to_record,
-    ),
+    Exercise("tape_matmul", tuple(partial(matmul, constant=c) for c in (True, False)), arguments=to_record),
     Exercise("tape_train", (few_steps,), arguments=to_train),
 )

@@ -10,12 +10,13 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_np import Tensor
 from exercises import ROOT, STUBS
 
 ROUNDING = 1e-9  # of the largest entry: float64 keeps 16 digits, and sums of a few thousand terms lose three or four
@@ -56,8 +57,9 @@ class Exercise:
     """One exercise. Its stub is the file `name`.py in exercises/stubs."""
 
     name: str
-    givens: tuple = ()  # functions of a random generator that return the inputs, and the right results, as attributes
-    nudges: Any = None  # {output: (the array's name, loss(g, array))}: what a gradient is the derivative of
+    # Functions of a random generator that return the inputs and the right results as attributes; some of them also
+    # `losses`, {an array's name: the loss as a function of that array}: what its gradient is the derivative of.
+    givens: tuple = ()
     entrywise: str = ""  # the array whose entries the result has one number for each of, where nothing is summed
     may_change: tuple = ()  # the arguments that the function may change in place
     arguments: Callable | None = None  # arguments(g), a dict, if they are not simply attributes of g
@@ -145,6 +147,20 @@ class Exercise:
                 exec(mistake.code, names)
                 computed[mistake] = {o: names[o] for o in self.gives if not agree(names[o], getattr(g, o))}
         return computed[mistake]
+
+
+def differentiated(function, dy, **operands):
+    """What autograd_np finds from dy for arrays: {"value": function(...), "da": ..., "losses": see `Exercise`}."""
+
+    def loss(name, array):
+        changed = operands | {name: array}
+        return (function(**{name: Tensor(array) for name, array in changed.items()}).value * dy).sum()
+
+    tensors = {name: Tensor(array) for name, array in operands.items()}
+    y = function(**tensors)
+    y.backward(dy)
+    gradients = {f"d{name}": tensor.grad for name, tensor in tensors.items()}
+    return {"value": y.value, "losses": {name: partial(loss, name) for name in operands}, **gradients}
 
 
 def sizes(g):
