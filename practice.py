@@ -175,14 +175,18 @@ def come_back(work, exercise, seed=None):
     if verdict.name == "not written":
         say("\nWrite it again, from memory. Your first file stays as it is.")
         return 0
-    work.note("due", review.day(verdict.passed), exercise)
-    if verdict.passed:
-        work.note("reviewed", "")
-        left = len(review.due(work.progress))
-        say(f"Passed again. It rests for {review.DAYS} days. {left or 'No'} more to review today.", "good")
-    else:
-        say("It comes back tomorrow, unless you write it right today.")
+    say(reviewed(work, exercise, verdict), "good" if verdict.passed else None)
     return 0
+
+
+def reviewed(work, exercise, verdict):
+    """Note when an exercise that was written again comes back; and say so, as text."""
+    work.note("due", review.day(verdict.passed), exercise)
+    if not verdict.passed:
+        return "It comes back tomorrow, unless you write it right today."
+    work.note("reviewed", "")
+    left = len(review.due(work.progress))
+    return f"Passed again. It rests for {review.DAYS} days. {left or 'No'} more to review today."
 
 
 def after(work, exercise):

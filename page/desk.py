@@ -17,7 +17,7 @@ import numpy as np
 
 import data
 import practice
-from exercises import ROOT, classroom, digits, marker, runner
+from exercises import ROOT, classroom, digits, marker, review, runner
 from exercises.work import BY_NAME, Work
 
 FOLDER = Path("/work")
@@ -68,7 +68,7 @@ def report_no_lines():
     sys.monitoring.free_tool_id(sys.monitoring.PROFILER_ID)
 
 
-def mark(name, seed, status=None, stuck=None):
+def mark(name, seed, status=None, stuck=None, again=False):
     """The verdict on what `run` left, or on a run that was ended in the line `stuck`; and the learner's progress."""
     exercise, work = BY_NAME[name], Work(FOLDER)
     seconds = marker.limit(exercise)
@@ -77,7 +77,18 @@ def mark(name, seed, status=None, stuck=None):
     else:
         outcome = marker.left(FOLDER / "result.json", work.path(exercise), seconds, status)
     verdict = marker.verdict(exercise, seed, outcome)
-    return verdict._asdict() | {"said": practice.record(work, exercise, verdict), "progress": work.progress}
+    if not again:
+        said = practice.record(work, exercise, verdict)
+    elif verdict.passed:
+        said = [practice.reviewed(work, exercise, verdict)]
+    else:
+        said = [verdict.text, practice.reviewed(work, exercise, verdict)]
+    return verdict._asdict() | {"said": said, "progress": work.progress}
+
+
+def due():
+    """The names of the exercises that are due for review."""
+    return {"names": review.due(Work(FOLDER).progress)}
 
 
 def session(blocks):
@@ -100,7 +111,7 @@ def pack():
     """The learner's folder as a zip file, as practice.py takes it: my_practice.zip."""
     with zipfile.ZipFile("/tmp/my_practice.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(FOLDER.iterdir()):
-            archive.write(path, f"my_practice/{path.name}")
+            archive.writestr(f"my_practice/{path.name}", path.read_bytes())
     return {}
 
 

@@ -20,14 +20,15 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 import practice
-from exercises import STUBS, digits, marker
-from exercises.show import solved
+from exercises import PICTURES, STUBS, digits, marker
+from exercises.show import solved, symptom
 from exercises.work import CHAPTERS
 from page.build import FOLDER, ROOT
 from support.errors import UserError
@@ -257,6 +258,16 @@ def slug(title):
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
+def symptom_of(exercise, pages):
+    """What practice.py shows of a case, as HTML, with the curves as a picture."""
+    with redirect_stdout(io.StringIO()) as shown:
+        symptom(exercise, STUBS / f"{exercise.name}.py")
+    text = re.sub(r"\nThe curves: .*\n.*practice.py run.*\n", "", shown.getvalue()).strip()
+    picture = PICTURES / f"{exercise.name}.png"
+    image = f'<img src="{pages.address(picture)}" alt="The curves: the loss and the accuracy of both runs.">'
+    return f'<pre tabindex="0">{html.escape(text, quote=False)}</pre>{image}'
+
+
 def exercises(pages):
     """What the pages know of each exercise."""
     found = []
@@ -271,7 +282,7 @@ def exercises(pages):
                 "title": exercise.title,
                 "chapter": title,
                 "which": practice.numbered(exercise),
-                "text": pages.markdown.render(about),
+                "text": pages.markdown.render(about) + (symptom_of(exercise, pages) if exercise.case else ""),
                 "stub": stub,
                 "hints": [pages.markdown.renderInline(hint) for hint in exercise.text.hints],
                 "solution": pages.linked(pages.markdown.render(solution), ROOT / "practice.py"),
@@ -292,7 +303,9 @@ def build(out):
                 pages.page(name.removesuffix(".html"), ROOT / source)
         pages.page("practise", None, "Practise", (LESSONS / "practise.html").read_text(encoding="utf-8"))
         front = FOLDER / "index.html"
-        write(out / front.name, pages.linked(front.read_text(encoding="utf-8"), front))
+        links = " · ".join(f'<a href="{to}">{words}</a>' for to, words in list(NAVIGATION.items())[:0:-1])
+        text = pages.linked(front.read_text(encoding="utf-8"), front)
+        write(out / front.name, text.replace("</header>", f'<p class="note">{links}</p>\n</header>', 1))
         known = {"exercises": exercises(pages), "runtime": runtime(out / "runtime")}
     write(out / "lessons.json", json.dumps(known))
     for path in (FOLDER / "page.css", LESSONS / "lessons.css"):

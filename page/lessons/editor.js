@@ -44,7 +44,7 @@ export function editor({ text, label, before = 0, onChange = () => {}, onKeys = 
         look,
         syntaxHighlighting(colours),
         EditorView.cspNonce.of("editor"),
-        EditorView.contentAttributes.of({ "aria-label": label }),
+        EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
         EditorView.updateListener.of((update) => update.docChanged && onChange(update.state.doc.toString())),
       ],
     }),

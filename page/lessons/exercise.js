@@ -8,13 +8,13 @@ import * as kept from "./work.js";
 const DOCSTRING = /^""".*?"""\n+/s; // stands above the editor as text
 
 /** What page/desk.py says of a file, as the terminal would for this seed. */
-export async function judge(python, { name, seconds }, text, seed) {
+export async function judge(python, { name, seconds }, text, seed, again = false) {
   const file = { [`${name}.py`]: text };
   const argv = [name, `/work/${name}.py`, String(seed), "/tmp/result.json", String(seconds), "3"];
   const { status, stuck, files } = await python.run({ call: "run", argv, files: file }, seconds);
   const work = { ...kept.folder(kept.read()), ...file };
   if (files?.["result.json"]) work["result.json"] = files["result.json"];
-  return python.ask("mark", { name, seed, status, stuck }, work);
+  return python.ask("mark", { name, seed, status, stuck, again }, work);
 }
 
 export class Exercise {
@@ -61,8 +61,24 @@ export class Exercise {
   }
 
   #save(text) {
+    if (this.again) return; // the file that passed stays as it is
     kept.change((work) => (work.files[this.exercise.name] = text));
     this.#offer();
+  }
+
+  /** The stub, to be written again from memory. */
+  review() {
+    this.again = true;
+    this.#stub();
+    this.help.replaceChildren();
+    this.#say("");
+    this.editor.focus();
+  }
+
+  #stub() {
+    const { stub } = this.exercise;
+    this.head = DOCSTRING.exec(stub)[0];
+    this.editor.text = stub.slice(this.head.length).trimEnd();
   }
 
   /** A hint while there is one; the solution to those who have passed, or have seen all hints. */
@@ -81,7 +97,7 @@ export class Exercise {
     try {
       await this.#started();
       this.#say("Marking …");
-      this.#tell(await judge(this.python, this.exercise, this.file, Math.floor(Math.random() * 1e6)));
+      this.#tell(await judge(this.python, this.exercise, this.file, Math.floor(Math.random() * 1e6), this.again));
     } catch (error) {
       this.#failed(error);
     } finally {
@@ -94,7 +110,7 @@ export class Exercise {
     const { name } = this.exercise, file = this.file;
     kept.change((work) => {
       Object.assign(work.progress, progress);
-      if (passed) work.passed[name] = file;
+      if (passed && !this.again) work.passed[name] = file;
     });
     this.verdict.className = `verdict ${passed ? "right" : "wrong"}`;
     const output = printed.trim() ? [element("p.note", {}, "Your code printed:"), element("pre", {}, printed)] : [];
@@ -157,8 +173,7 @@ export class Exercise {
       while (`${name}.${i}` in files) i++;
       if (files[name] && files[name] !== stub) files[`${name}.${i}`] = files[name];
     });
-    this.head = DOCSTRING.exec(stub)[0];
-    this.editor.text = stub.slice(this.head.length).trimEnd();
+    this.#stub();
     this.#say("");
     this.help.replaceChildren();
   }

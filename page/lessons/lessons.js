@@ -13,7 +13,7 @@ const practise = document.querySelector("#practise");
 window.lessons = { python, byName, judge }; // for the tests
 if (practise) new Practise(practise, exercises, python);
 else {
-  new Blocks(document.querySelectorAll(".block"), python);
+  window.lessons.blocks = new Blocks(document.querySelectorAll(".block"), python);
   for (const place of document.querySelectorAll("[data-exercise]")) {
     const answer = place.nextElementSibling; // the fold
     const exercise = new Exercise(byName.get(place.dataset.exercise), python, () => (answer.open = true));

@@ -6,7 +6,7 @@ import * as kept from "./work.js";
 
 export class Practise {
   constructor(place, exercises, python) {
-    Object.assign(this, { exercises, python, list: place.querySelector("#list"), place: place.querySelector("#at") });
+    Object.assign(this, { exercises, python, list: place.querySelector("#list"), reviews: place.querySelector("#reviews"), place: place.querySelector("#at") });
     this.#list();
     addEventListener("hashchange", () => this.open(true));
     addEventListener("work", () => this.#show());
@@ -33,8 +33,8 @@ export class Practise {
   }
 
   get current() {
-    const named = location.hash.slice(1) || kept.read().progress.current;
-    return this.exercises.find(({ name }) => name === named) ?? this.exercises[0];
+    const named = location.hash.slice(1).replace("review/", "") || kept.read().progress.current;
+    return this.#named(named) ?? this.exercises[0];
   }
 
   open(focus = false) {
@@ -42,10 +42,23 @@ export class Practise {
     const more = next ? [element("a.button", { href: `#${next.name}` }, "Next")] : [];
     this.exercise = new Exercise(exercise, this.python, () => {}, more);
     this.place.replaceChildren(this.exercise.element);
+    if (location.hash.startsWith("#review/")) this.exercise.review?.();
     this.links.get(exercise.name).link.closest("details").open = true;
     if (focus) this.exercise.title.focus();
     kept.change(({ progress }) => (progress.current = exercise.name));
-    if (this.exercise.editor) this.python.start().catch(() => {}); // Mark tries again, and says so
+    if (this.exercise.editor) this.#due().catch(() => {}); // Mark tries again, and says so
+  }
+
+  /** What is due for review: links that open the stub again. */
+  async #due() {
+    await this.python.start();
+    const { names } = await this.python.ask("due", {}, kept.folder(kept.read()));
+    const links = names.map((name) => element("li", {}, element("a", { href: `#review/${name}` }, this.#named(name).title)));
+    this.reviews.replaceChildren(...(links.length ? [element("h3", {}, "Write again, from memory"), element("ul", {}, ...links)] : []));
+  }
+
+  #named(name) {
+    return this.exercises.find((exercise) => exercise.name === name);
   }
 
   /** What is done. */

@@ -5,7 +5,7 @@ let unkept; // where the browser keeps nothing
 
 /** {files: {name: text}, progress, passed: {name: the text that passed}}. */
 export function read() {
-  const empty = { files: {}, passed: {}, progress: { current: null, passed: {}, hints: {}, seen: {}, first: {} } };
+  const empty = { files: {}, passed: {}, progress: { current: null, passed: {}, hints: {}, seen: {} } };
   try {
     return { ...empty, ...JSON.parse(unkept ?? localStorage.getItem(KEY) ?? "{}") };
   } catch {

@@ -8,6 +8,7 @@ import re
 import shutil
 import threading
 import time
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -15,9 +16,9 @@ import pytest
 from test_practice import everything_written
 
 from chromium import missing
-from exercises import STUBS, marker
+from exercises import STUBS, classroom, marker
 from exercises.show import recorded
-from exercises.work import BY_NAME, EXERCISES
+from exercises.work import BY_NAME, EXERCISES, Work
 from practice_answers import RIGHT, filled
 
 SEED = 5
@@ -158,3 +159,111 @@ def test_every_exercise_starts_not_written_and_passes_with_its_right_answer(prac
         answer = filled(exercise.name, RIGHT[exercise.name])
     assert judged(practise, exercise.name, stub)["name"] == "not written"
     assert judged(practise, exercise.name, answer)["passed"]
+
+
+def test_by_keyboard_alone_from_an_untouched_exercise_to_the_next_and_it_is_kept(browser, address):
+    with at(browser, address, "practise.html#da1") as page:
+        page.locator(".cm-content").focus()
+        page.keyboard.press("Control+Enter")
+        status = page.get_by_role("status").first
+        status.filter(has_text="Nothing is written yet").wait_for()
+        for _ in range(5):
+            page.keyboard.press("ArrowDown")
+        page.keyboard.press("End")
+        for key in ["Backspace"] * 3 + list("dlogits @ W2.T") + ["Control+Enter"]:
+            page.keyboard.press(key)
+        status.filter(has_text="Passed. That makes 1").wait_for()
+        page.keyboard.press("Escape")
+        for _ in range(9):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.textContent") == "Next":
+                break
+        page.keyboard.press("Enter")
+        page.locator("h2:focus", has_text="dz1").wait_for()
+        page.reload()
+        page.locator("#list .passed", has_text="da1").wait_for()
+        page.goto(address + "practise.html#da1")
+        assert "dlogits @ W2.T" in page.locator(".cm-content").inner_text()
+
+
+def test_work_goes_to_the_terminal_and_back(browser, address, tmp_path):
+    with at(browser, address, "practise.html#dz1") as page:
+        page.evaluate(
+            """(files) => localStorage.setItem("my_practice", JSON.stringify({
+                files, progress: { current: "dz1", passed: {}, hints: { dz1: 2 }, seen: { loss: true } }}))""",
+            {name: filled(name, RIGHT[name]) for name in ("dz1", "loss", "logits")},
+        )
+        page.reload()
+        page.get_by_role("button", name="Mark").click()
+        page.get_by_role("status").first.filter(has_text="Passed. That makes 1").wait_for()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download my work").click()
+        path = tmp_path / "class" / "ada.zip"
+        download.value.save_as(path)
+        page.evaluate("localStorage.clear()")
+        page.reload()
+        page.locator("#upload").set_input_files(path)
+        page.locator("#list .done", has_text="seen").wait_for()
+        page.locator("#list .passed", has_text="dz1").wait_for()
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path)
+    assert Work(tmp_path / "my_practice").passed(BY_NAME["dz1"])
+    (tmp_path / "unpacked").mkdir()
+    files, seen = classroom.find_files(classroom.unpacked(path, tmp_path / "unpacked"))
+    assert {*files} >= {"dz1", "loss", "logits"} and seen == {"loss"}
+
+
+LESSONS = ["backprop", "autograd", "resnet", "transformer"]
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_the_blocks_of_a_lesson_print_what_it_says(browser, address, lesson):
+    with at(browser, address, f"{lesson}.html") as page:
+        found = page.evaluate(
+            """async () => {
+                for (const fold of document.querySelectorAll("details")) fold.open = true;
+                const found = [];
+                const said = [...document.querySelectorAll(".block + [role=status]")].map((e) => e.innerText);
+                for (let i = 0; i < said.length; i++) {
+                    await lessons.blocks.run(i);
+                    found.push([said[i], lessons.blocks.blocks[i].output.innerText]);
+                }
+                return found;
+            }"""
+        )
+        assert len(found) >= 1
+        for said, printed in found:
+            assert not said or printed.strip() == said.strip()
+
+
+OPTIONS = [
+    pytest.param(1440, {}, id="wide"),
+    pytest.param(390, {}, id="narrow"),
+    pytest.param(390, {"color_scheme": "dark"}, id="dark"),
+    pytest.param(1440, {"forced_colors": "active"}, id="forced"),
+]
+
+
+@pytest.mark.parametrize(("width", "options"), OPTIONS)
+def test_axe_finds_no_violation_and_nothing_is_wider_than_the_window(browser, address, axe, width, options):
+    for path in ("practise.html#case_flat", "practise.html#torch_gradient", "backprop.html", "code-mlp_np.py.html"):
+        with at(browser, address, path, viewport={"width": width, "height": 900}, bypass_csp=True, **options) as page:
+            assert page.evaluate("document.documentElement.scrollWidth") == width
+            page.evaluate(axe)
+            found = page.evaluate("axe.run().then((result) => result.violations)")
+            assert [(path, rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in found] == []
+
+
+def test_every_link_of_the_site_leads_somewhere(site):
+    pages = {path.name: path.read_text(encoding="utf-8") for path in site.glob("*.html")}
+    names = {name: {*re.findall(r'id="([^"]+)"', text)} for name, text in pages.items()}
+    exercises = {exercise.name for exercise in EXERCISES}
+    for name, text in pages.items():
+        for link in re.findall(r'(?:href|src)="([^"]*)"', text):
+            if re.match("https?:|data:", link):
+                continue
+            path, _, fragment = link.partition("#")
+            assert (site / (path or name)).is_file(), f"{name}: {link}"
+            if fragment and (path or name) in pages and not fragment.startswith("L"):
+                assert fragment in names[path or name] | exercises, f"{name}: {link}"
+    assert sum(path.stat().st_size for path in (site / "runtime").glob("*.gzip")) < 12_500_000
