@@ -117,19 +117,16 @@ def pack():
 
 def unpack():
     """What my_practice.zip holds, as page/lessons/work.js keeps it."""
-    folder = Path("/tmp/unpacked")
-    folder.mkdir()
-    found, _ = classroom.find_files(classroom.unpacked(FOLDER / "my_practice.zip", folder))
-    for exercise, path in found.items():
-        name = exercise if isinstance(exercise, str) else exercise.name
+    folder = classroom.unpacked(FOLDER / "my_practice.zip", Path("/tmp/unpacked"))
+    found, _ = classroom.find_files(folder)
+    for name, path in found.items():
         (folder / f"{name}.py").write_bytes(path.read_bytes())
-    progress = sorted(folder.glob("*/progress.json"))
-    if progress:
-        progress[0].rename(folder / "progress.json")
+    for path in sorted(folder.rglob("progress.json"))[:1]:
+        path.rename(folder / path.name)
     work = Work(folder)
-    texts = {e.name: work.path(e).read_text(encoding="utf-8", errors="replace") for e in map(BY_NAME.get, found)}
-    passed = {name: text for name, text in texts.items() if work.passed(BY_NAME[name])}
-    return {"work": {"files": texts, "passed": passed, "progress": work.progress}}
+    files = {name: (folder / f"{name}.py").read_text(encoding="utf-8", errors="replace") for name in found}
+    passed = {name: text for name, text in files.items() if work.passed(BY_NAME[name])}
+    return {"work": {"files": files, "passed": passed, "progress": work.progress}}
 
 
 def answer():

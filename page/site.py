@@ -182,7 +182,7 @@ class Pages:
         self.markdown = MarkdownIt("commonmark", {"html": True}).enable("table")
         self.markdown.use(dollarmath_plugin, allow_space=False, renderer=self.mathematics)
         self.markdown.use(anchors_plugin, max_level=3, slug_func=slug)
-        self.markdown.renderer.rules["fence"] = self.fence
+        self.markdown.renderer.rules |= {"fence": self.fence, "code_block": self.fence}
 
     def page(self, name, source, title=None, body=None):
         """Write the page `name`.html of a Markdown file, or of HTML."""
@@ -224,7 +224,7 @@ class Pages:
         return json.loads(line)
 
     def fence(self, tokens, i, options, env):
-        """A block of code: Python to run, mathematics, or something to read; what a block printed has no language."""
+        """A block: Python to run, mathematics, or something to read. What a block of Python printed has no language."""
         token = tokens[i]
         if token.info == "math":
             formula = self.mathematics(token.content, {"display_mode": True})
@@ -232,7 +232,8 @@ class Pages:
         code = f"<code>{html.escape(token.content, quote=False)}</code>"
         if token.info == "python":
             return f'<div class="block"><pre tabindex="0">{code}</pre></div>\n'
-        return f'<pre tabindex="0"{"" if token.info else " class=printed"}>{code}</pre>\n'
+        printed = token.type == "fence" and not token.info
+        return f'<pre tabindex="0"{" class=printed" if printed else ""}>{code}</pre>\n'
 
     def address(self, target):
         """Where a file of the repository is on the site."""
