@@ -127,9 +127,8 @@ UNREADABLE = IN_THE_WAY | {
     "terabytes": lambda path: (Path(path).touch(), os.truncate(path, 2**40)),
 }
 READERS = (
-    "main_np --resume fault", "main_torch --resume fault", "predict digit.png --weights fault", "look --weights fault",
-    "page.build --out page.html --weights fault", "predict --weights w.npz fault",
-    "look --weights w.npz --label 1 fault", "plot fault",
+    "main_np --resume fault", "predict digit.png --weights fault", "look --weights fault",
+    "page.build --out page.html --weights fault", "predict --weights w.npz fault", "plot fault",
 )  # fmt: skip
 
 
@@ -189,7 +188,7 @@ def test_a_full_disk_costs_no_file_that_was_there(do, here, path):
     assert tree() == before
 
 
-@pytest.mark.parametrize("line", [f"main_np {RUN} --out", f"main_torch {RUN} --out", "look --weights w.npz --out"])
+@pytest.mark.parametrize("line", [f"main_np {RUN} --out", "look --weights w.npz --out"])
 @pytest.mark.parametrize(
     ("fault", "out"),
     [("a text", "fault/in"), ("a pipe", "fault"), ("a loop of links", "fault"), ("nothing", "/proc/self/fault")],

@@ -13,8 +13,6 @@ import pytest
 
 from conftest import ROOT
 from networks import parse_options
-from support.errors import UserError
-from support.files import read_file, replacing
 from support.history import History, save_history
 from support.options import run_options
 from support.run import learning_rate
@@ -39,23 +37,6 @@ def test_the_history_file(tmp_path):
     assert (content["train_loss"], content["test_step"], content["test_accuracy"]) == ([1.23457, 0.5], [2], [0.9876])
     assert content["options"]["hidden"] == 512 and "out" not in content["options"]
     assert content["machine"]["numpy"] == np.__version__
-
-
-def test_replacing_is_all_or_nothing(tmp_path):
-    (path := tmp_path / "x").write_bytes(b"before")
-    with pytest.raises(KeyboardInterrupt), replacing(path) as file:
-        file.write(b"half of the n")
-        file.flush()
-        assert path.read_bytes() == b"before"
-        raise KeyboardInterrupt
-    assert [*tmp_path.iterdir()] == [path] and path.read_bytes() == b"before"
-
-
-def test_a_file_has_its_bytes_and_no_more(tmp_path):
-    (tmp_path / "x").write_bytes(b"12345")
-    assert read_file(tmp_path / "x", 5) == b"12345"
-    with pytest.raises(UserError, match=r"cannot read .*x: it has more than 4 bytes"):
-        read_file(tmp_path / "x", 4)
 
 
 def test_too_little_memory_is_one_line_and_our_own_mistakes_are_not_hidden(capsys):
