@@ -128,8 +128,9 @@ class Training {
     this.tested.push({ step: this.step, loss, accuracy: countRight(logits, testingLabels) / testingLabels.length });
   }
 
-  broken() {
-    return !Number.isFinite(this.losses.at(-1) ?? 0) || !this.model.params.W1.every(Number.isFinite);
+  /** Whether its numbers have overflowed. */
+  get broken() {
+    return !Number.isFinite(this.losses.at(-1) ?? 0) || !this.model.params.b2.every(Number.isFinite);
   }
 
   /** d loss / d W1 by hand and measured, (loss(+h) - loss(-h)) / 2h: for eight units, where it is largest. */
@@ -344,12 +345,12 @@ class Learning {
 
   takeStep() {
     this.training.takeStep(this.batchSize, this.lr);
-    if (this.training.step % PAUSES === 0 || this.training.broken()) this.pause();
+    if (this.training.step % PAUSES === 0 || this.training.broken) this.pause();
   }
 
   toggle() {
     if (this.running) this.pause();
-    else if (!this.training.broken()) {
+    else if (!this.training.broken) {
       this.running = true;
       requestAnimationFrame(() => this.frame());
     }
@@ -414,12 +415,12 @@ class Learning {
       "new-sure": blank || this.answer < 0 ? "" : `with ${percent(this.p[this.answer])}`,
       progress: !training.step ? "No steps yet."
         : `${plural(training.step, "step")}: each image seen about ${(training.seen / trainingImages.length).toFixed(1)} times. ` +
-          (training.broken() ? "The numbers have overflowed: start over."
+          (training.broken ? "The numbers have overflowed: start over."
             : test ? `It reads ${(100 * test.accuracy).toFixed(1)}% of the test images.` : ""),
       "units-note": !off ? "" : `${off} of the ${this.hidden} units, shown pale, ${off === 1 ? "is" : "are"} off for every test image.`,
     };
     for (const id in words) if ($(id).textContent !== String(words[id])) $(id).textContent = words[id];
-    for (const id of ["start", "one", "check", "look-inside"]) enable(id, !training.broken());
+    for (const id of ["start", "one", "check", "look-inside"]) enable(id, !training.broken);
     for (const [id, value] of [["new-lr", this.lr], ["new-batch", this.batchSize], ["new-hidden", this.hidden]]) {
       $(id).setAttribute("aria-valuetext", value);
     }
@@ -427,7 +428,7 @@ class Learning {
   }
 
   check() {
-    if (this.training.broken()) return;
+    if (this.training.broken) return;
     const rows = this.training.check(this.batchSize);
     const apart = ({ byHand, measured }) => Math.abs(byHand - measured) / Math.max(Math.abs(byHand), Math.abs(measured), 1e-9);
     const worst = rows.reduce((a, b) => (apart(b) > apart(a) ? b : a)), factor = Math.round(worst.byHand / worst.measured);

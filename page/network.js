@@ -50,7 +50,7 @@ class Network {
     $("back").addEventListener("click", () => this.go(Math.max(this.at, 0) - 1));
     addEventListener("keydown", (event) => event.key === "Escape" && this.go(-1));
     new ResizeObserver(() => this.paint()).observe(this.host);
-    whenInView(this, $("inside"));
+    whenInView(this, $("inside"), "0px"); // nearly in view is not enough: it takes time
   }
 
   get stage() { return STAGES[this.at] ?? AT_REST; }

@@ -71,7 +71,7 @@ function parseArray(bytes) {
 function readCheckpoint(bytes) {
   const members = unzip(bytes), array = (name) => parseArray(members.get(`${name}.npy`) ?? refuse(FOREIGN));
   if (Number(array("format").values[0]) !== 1) refuse("has another format than this page reads");
-  const options = JSON.parse(array("options").values) ?? {}, { model = "mlp", dataset = "mnist", hidden, pixels } = options;
+  const words = array("options").values, options = JSON.parse(words) ?? {}, { model = "mlp", dataset = "mnist", hidden, pixels } = options;
   if (model !== "mlp") refuse(`holds no MLP, which is what this page shows; run main_np.py without --model`);
   if (dataset !== "mnist") refuse("has not learned from MNIST; this page reads digits");
   if (!Number.isInteger(hidden) || hidden < 1 || !["standardised", "unit", "raw"].includes(pixels)) refuse(DAMAGED);
@@ -87,10 +87,12 @@ function readCheckpoint(bytes) {
   }
   const logits = new MLP(params).forward(asInput(tests[0].pixels, pixels));
   if (!logits.every((z) => Math.abs(z) < LARGE)) refuse("holds weights too large to compute with");
-  const accuracy = array("history/test_accuracy").values.at(-1), last = array("history/test_step").values.at(-1), step = array("step").values[0];
-  const seed = Number.isInteger(options.seed) ? `, seed ${options.seed}` : "";
-  const tested = last === step && accuracy >= 0 && !options.hold_out ? `, test accuracy ${accuracy.toFixed(4)}` : "";
-  return { params, pixels, run: `784-${hidden}-10${seed}, ${Number(step).toLocaleString("en")} training steps${tested}` };
+  const last = (name) => Number(array(name).values.at(-1)), accuracy = last("history/test_accuracy"), step = last("step");
+  if (!Number.isSafeInteger(step) || step < 0) refuse(DAMAGED);
+  const [, seed] = /"seed": (\d+)/.exec(words) ?? refuse(DAMAGED); // as it is written: JSON.parse would round a large one
+  const tested = last("history/test_step") === step && accuracy >= 0 && accuracy <= 1 && !options.hold_out;
+  const run = `784-${hidden}-10, seed ${seed}, ${step.toLocaleString("en")} training steps`;
+  return { params, pixels, run: run + (tested ? `, test accuracy ${accuracy.toFixed(4)}` : "") };
 }
 
 /** Show this network from now on: first its numbers, then all that depends on how many there are. */

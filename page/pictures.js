@@ -169,13 +169,13 @@ class Grid {
 const pictures = [];
 let later;
 
-function whenInView(picture, host) {
+function whenInView(picture, host, rootMargin = "100px") {
   picture.visible = true;
   pictures.push(picture);
   new IntersectionObserver((entries) => {
     picture.visible = entries.at(-1).isIntersecting;
     if (picture.visible) picture.paint();
-  }, { rootMargin: "100px" }).observe(host);
+  }, { rootMargin }).observe(host);
 }
 
 function paintAll(which = () => true) {
@@ -268,8 +268,10 @@ function rove(items, choose = () => {}) {
       const columns = items.filter(({ offsetTop }) => offsetTop === items[0].offsetTop).length;
       const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
       const next = { Home: 0, End: items.length - 1 }[event.key] ?? n + by;
-      if (!(next in items)) return;
+      const chosen = item.localName !== "button" && ["Enter", " "].includes(event.key); // a button does so by itself
+      if (!(next in items) && !chosen) return;
       event.preventDefault();
+      if (chosen) return choose(n);
       stop(items, next);
       items[next].focus();
       choose(next);

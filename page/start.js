@@ -111,7 +111,7 @@ function showDock() {
   $("dock-sure").textContent = blank ? "" : percent(p[answer]);
   $("dock-more").textContent = learns ? learning.summary() : `loss ${text(now.loss)}`;
   $("dock-step").textContent = learns ? learning.verb() : "Take a step";
-  enable("dock-step", learns ? !learning.training.broken() : !blank && state.labelled);
+  enable("dock-step", learns ? !learning.training.broken : !blank && state.labelled);
   $("dock").classList.toggle("away", state.inView.teach !== false && !state.pointed.name); // at the pad nobody needs it
 }
 

@@ -89,6 +89,15 @@ def test_a_run_of_main_np_by_the_button_and_back(page, checkpoint):
     assert same(weights(page), before)
 
 
+def test_what_is_said_of_a_run_is_so_or_not_said(page):
+    for held, options, said in [
+        ({}, {"seed": 2**63 + 1}, "seed 9223372036854775809, 40 training steps, test accuracy 0.9000"),
+        ({"history/test_accuracy": np.array([1e300])}, {}, "seed 7, 40 training steps"),
+        ({"history/test_step": np.array([39])}, {}, "seed 7, 40 training steps"),
+    ]:
+        assert f"now shows own.npz: 784-11-10, {said}. All" in open_file(page, saved(held, **options))
+
+
 def damaged(at, by=b"\xff"):
     content = bytearray(saved())
     at = at % len(content)
@@ -125,6 +134,7 @@ REFUSED = {
     "too many units": (saved(hidden=5000), "4096"),
     "other shapes": (saved(hidden=12), "another network"),
     "whole numbers": (saved({"params/b1": np.ones(11, np.int64)}), "is not a checkpoint"),
+    "no number of steps": (saved({"step": np.float64(np.nan)}), "damaged"),
     "big-endian": (saved({"params/b1": np.ones(11, ">f4")}), "is not a checkpoint"),
     "not finite": (saved({"params/b1": np.full(11, np.nan, np.float32)}), "no numbers"),
     "1e30": (saved({"params/W1": np.full((784, 11), 1e30, np.float32)}), "too large"),

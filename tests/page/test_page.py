@@ -357,11 +357,23 @@ def test_all_of_it_by_keyboard(browser, small_page):
         loss = page.evaluate("lab.now.loss")
         press("#step", "Enter")
         assert page.evaluate("lab.now.loss") < loss
+        press("#code [data-stage]", "Enter")
+        assert text(page, "#stage-line").startswith("self.x = x")
+        page.keyboard.press("Escape")
         press("#play", "Enter")
         for line in ("self.x", "self.z1"):
             page.locator("#stage-line", has_text=line).wait_for()
         press("#play", "Enter")
         assert text(page, "#play") == "Play"
+        for off in ("#undo", "#undo-stroke", "#fool-back", "#fool-on"):  # a button goes off and has the focus
+            page.evaluate("lab.pick(1); lab.setLabel(2); lab.reset(); lab.learn(1, 1e-5)")
+            if off == "#undo-stroke":
+                draw(page, [1])
+            page.locator("#fool-on" if off == "#fool-on" else "#fool-once").click()
+            for _ in range(9):
+                if page.locator(off).is_enabled():
+                    press(off, "Enter")
+            assert page.evaluate("document.activeElement.localName") == "button", off
 
 
 def test_what_is_out_of_view_or_printed_is_not_of_the_digit_before(browser, small_page):
