@@ -13,8 +13,8 @@ logging.getLogger("matplotlib").setLevel(logging.ERROR)
 for name in [name for name in os.environ if name.startswith("TQDM_")]:
     del os.environ[name]
 
-# Ctrl-C while one of our programs imports what it needs ends it at once, without a traceback. From then on
-# support/program.py answers it.
+# Ctrl-C ends one of our programs at once, without a traceback, while it is still importing; support/program.py handles
+# it from then on.
 main = Path(getattr(sys.modules["__main__"], "__file__", None) or "").resolve()
 root = Path(__file__).resolve().parent.parent
 if main.parent in (root, root / "lab", root / "page") and signal.getsignal(signal.SIGINT) is signal.default_int_handler:

@@ -272,6 +272,7 @@ def test_what_the_environment_does_not_change(here):
     command += ["--hidden", "8", "--batch-size", "6000", "--steps", "5", "--out"]
     for out, more in (("0", {}), ("1", odd | {"MPLCONFIGDIR": "/dev/null/x"})):
         succeeds(subprocess.run([*command, out], capture_output=True, text=True, env=os.environ | more))
+        Path("matplotlibrc").unlink(missing_ok=True)  # where it is, MATPLOTLIBRC is not read
     assert tree("0") == tree("1") and tree("0").keys() == FILES
 
 
