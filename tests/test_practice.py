@@ -13,6 +13,7 @@ from conftest import rows
 from exercises import STUBS, marker, runner
 from exercises.exercise import Exercise, agree, change
 from exercises.work import BY_NAME, EXERCISES
+from lab import planted, results
 from practice_answers import MARKS, RIGHT, also_right, filled
 
 WRITTEN = [exercise for exercise in EXERCISES if not exercise.case]
@@ -58,6 +59,13 @@ def test_each_mistake_is_named_by_its_own_name(exercise, seeds):
                 assert mistake.question in found.text
             elif any(exercise.values(mistake, g) for g in exercise.inputs(seed)):  # here it may have another name
                 assert found.name in {known.name for known in exercise.known}, found.text
+
+
+@pytest.mark.slow
+def test_no_planted_mistake_passes_and_the_published_counts_are_todays():
+    stored = json.loads(results.RESULTS.read_text())["planted"]["found"]
+    assert planted.count() == stored  # if not: python -m lab.planted
+    assert not any("passed" in counted for counted in stored.values())
 
 
 # What may come in the place of an array a.
