@@ -2,18 +2,14 @@
 
 function pick(n) {
   clearPads();
-  state.picked = n;
-  state.pixels = tests[n].pixels;
-  state.y = tests[n].label;
-  state.labelled = true;
+  Object.assign(state, { picked: n, pixels: tests[n].pixels, y: tests[n].label, labelled: true });
   for (const pad of pads) pad.show(thumbnail(state.pixels));
   update();
 }
 
 function setLabel(k) {
   if (empty()) return;
-  state.y = k;
-  state.labelled = true;
+  Object.assign(state, { y: k, labelled: true });
   update();
 }
 
@@ -98,10 +94,7 @@ function drawStrokes(ink, strokes) {
 
 function clearPads() {
   for (const pad of pads) pad.ink.clearRect(0, 0, SIDE, SIDE);
-  state.strokes = [];
-  state.pixels = new Uint8Array(784);
-  state.picked = null;
-  state.labelled = false;
+  Object.assign(state, { strokes: [], pixels: new Uint8Array(784), picked: null, labelled: false });
   state.digit++;
 }
 

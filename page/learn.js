@@ -166,9 +166,12 @@ function fit(canvas, width, height) {
   return context;
 }
 
-class Canvas {
-  constructor(host) {
-    this.canvas = make("canvas");
+/** Two curves, for the batches and the test images, and faintly those of the previous run. */
+class Curves {
+  /** learning: has a run in `training`, and perhaps another in `before`. first, few: the step of the first value, and the
+      fewest steps that the axis shows. */
+  constructor(host, learning, { first = 1, few = 100, ...rest }) {
+    Object.assign(this, { learning, first, few, ...rest, canvas: make("canvas") });
     this.canvas.setAttribute("role", "img");
     host.append(this.canvas);
     new ResizeObserver(() => {
@@ -176,14 +179,6 @@ class Canvas {
       this.paint();
     }).observe(host);
     whenInView(this, host);
-  }
-}
-
-/** Two curves, for the batches and the test images, and faintly those of the previous run. */
-class Curves extends Canvas {
-  constructor(host, learning, { name, training, tested, least, most, guess, format }) {
-    super(host);
-    Object.assign(this, { learning, name, training, tested, least, most, guess, format });
   }
 
   paint() {
@@ -194,7 +189,7 @@ class Curves extends Canvas {
     const finite = [...values, ...tests.map((test) => test.v)].filter(Number.isFinite);
     const latest = Math.max(...[values.at(-1), tests.at(-1)?.v].filter(Number.isFinite), 0); // never out of sight
     const high = Math.max(Math.min(finite.reduce((a, b) => Math.max(a, b), this.least), this.most), 1.2 * latest * (latest > this.most));
-    const steps = Math.max(run.step, 100), context = fit(this.canvas, width, height);
+    const steps = Math.max(run.step, this.few), context = fit(this.canvas, width, height);
     const left = narrow ? 34 : 40, right = width - (narrow ? 46 : 84), top = 14, bottom = height - 26;
     const x = (step) => left + ((right - left) * step) / steps;
     const y = (v) => bottom - (bottom - top) * Math.min(v / high, 1.02);
@@ -224,13 +219,13 @@ class Curves extends Canvas {
       context.setLineDash([]);
     };
     const stride = Math.max(1, Math.floor(values.length / 400));
-    const trail = values.flatMap((v, n) => (n % stride && n < values.length - 1 ? [] : [{ step: n + 1, v }]));
+    const trail = values.flatMap((v, n) => (n % stride && n < values.length - 1 ? [] : [{ step: n + this.first, v }]));
     line(old, colours.muted, 2, [2, 4]);
     line(trail, colours.muted, 1.25);
     line(tests, colours.accent, 2.5);
 
     const labels = [
-      { words: "training", v: trail.at(-1)?.v, colour: colours.muted },
+      { words: tests.length || run.seen >= 0 ? "training" : "now", v: trail.at(-1)?.v, colour: colours.muted },
       { words: "test", v: tests.at(-1)?.v, colour: colours.accent },
     ].filter((label) => label.v !== undefined);
     for (const label of labels) label.y = Math.min(Math.max(y(Number.isFinite(label.v) ? label.v : high), top + 7), bottom - 7);
@@ -251,41 +246,24 @@ class Curves extends Canvas {
   }
 }
 
-/** The weights from all pixels to each hidden unit, a picture for each. */
-class Units extends Canvas {
+/** The weights from all pixels to each hidden unit, a picture for each; pale if nothing turns it on. */
+class Units {
   constructor(host, learning) {
-    super(host);
-    this.learning = learning;
-    this.small = make("canvas", { width: 28 });
+    Object.assign(this, { host, learning });
+    whenInView(this, host);
   }
 
   paint() {
-    const { width, small, learning: { training: run } } = this;
-    if (!width || !this.visible || !run) return;
-    const { W1 } = run.model.params, hidden = W1.length / 784, gap = 6;
-    const across = [16, 8, 4].find((n) => n <= hidden && (width + gap) / n - gap >= 36) ?? 4;
-    const side = Math.min(Math.floor((width + gap) / across) - gap, 84), down = Math.ceil(hidden / across);
-    const squares = W1.reduce((sum, w) => sum + w * w, 0);
-    const scale = 3.5 * Math.sqrt(squares / W1.length) || 1;
-    small.height = 28 * hidden;
-    this.image = this.image?.height === small.height ? this.image : new ImageData(28, small.height);
-    const { data } = this.image;
-    for (let n = 0; n < W1.length; n++) {
-      const i = Math.floor(n / hidden), j = n % hidden, share = 255 + Math.round((255 * W1[n]) / scale);
-      const colour = ramps.both[Math.min(Math.max(share || 0, 0), 510)], at = 4 * (784 * j + i);
-      data[at] = colour[0];
-      data[at + 1] = colour[1];
-      data[at + 2] = colour[2];
-      data[at + 3] = run.off?.[j] ? 90 : 255; // pale if nothing turns it on
-    }
-    small.getContext("2d").putImageData(this.image, 0, 0);
-    const context = fit(this.canvas, width, down * (side + gap) - gap);
-    context.imageSmoothingEnabled = side < 56;
-    for (let j = 0; j < hidden; j++) {
-      const u = (j % across) * (side + gap), v = Math.floor(j / across) * (side + gap);
-      context.drawImage(small, 0, 28 * j, 28, 28, u, v, side, side);
-    }
-    this.canvas.setAttribute("aria-label", `${hidden} pictures: for each hidden unit, its weights from all pixels`);
+    const { host, visible, learning: { training: run } } = this;
+    if (!visible || !run) return;
+    const { W1 } = run.model.params, { hidden } = run.model, scale = 3.5 * Math.sqrt(W1.reduce((sum, w) => sum + w * w, 0) / W1.length) || 1;
+    while (host.children.length < hidden) host.append(make("canvas", { width: 28, height: 28 }));
+    [...host.children].forEach((canvas, j) => {
+      canvas.hidden = j >= hidden;
+      canvas.classList.toggle("off", Boolean(run.off?.[j]));
+      if (j < hidden) paintWeights(canvas, PIXEL_RANGE.map((i) => W1[i * hidden + j]), scale);
+    });
+    host.setAttribute("aria-label", `${hidden} pictures: for each hidden unit, its weights from all pixels`);
   }
 }
 
@@ -374,8 +352,7 @@ class Learning {
   /** The digit on the pad. */
   read() {
     const { p } = softmaxCrossEntropy(new MLP(this.training.model.params).forward(asInput(state.pixels, "standardised")), [0]);
-    this.p = p;
-    this.answer = argmax(p);
+    Object.assign(this, { p, answer: argmax(p) });
   }
 
   /** Show this network, as it is now, in all that stands above. */
@@ -398,7 +375,7 @@ class Learning {
 
   show() {
     this.showWords();
-    paintAll((picture) => picture instanceof Canvas || picture.name === "p-new");
+    paintAll((picture) => [Curves, Units].includes(picture.constructor) || picture.name === "p-new");
     if (state.inView.learn) showDock();
   }
 

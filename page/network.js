@@ -220,10 +220,11 @@ class Network {
   }
 }
 
-/** Weights from all pixels, in colours. */
-function paintWeights(canvas, weights) {
-  const high = largest(weights), image = new ImageData(28, 28);
-  weights.forEach((w, i) => image.data.set([...ramps.both[Math.round(255 + (255 * w) / high)], 255], 4 * i));
+/** Weights from all pixels, in colours; those of size `high` or more get the strongest. */
+function paintWeights(canvas, weights, high = largest(weights)) {
+  const image = new ImageData(28, 28);
+  weights.forEach((w, i) => image.data.set(ramps.both[Math.min(Math.max(Math.round(255 + (255 * w) / high) || 0, 0), 510)], 4 * i));
+  for (let i = 3; i < image.data.length; i += 4) image.data[i] = 255;
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 

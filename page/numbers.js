@@ -56,10 +56,6 @@ const POINT = matchMedia("(hover: none)").matches ? "Tap" : "Point at";
 function explain({ name, at }) {
   if (name === "p-after") return [`p[${at.k}] = ${percent(now.p[at.k])}`, `, before the steps: ${percent(before()[at.k])}`];
   if (name === "p-new") return [`p[${at.k}] = ${percent(learning.p[at.k])}`, ", says the new network"];
-  if (name === "after") {
-    const step = Math.min(at.step, losses().length - 1); // some may have been taken back
-    return [`loss = ${text(losses()[step])}`, ` after ${plural(step, "step")} on this digit`];
-  }
   if (!name) return ["", state.inView.learn ? "" : `${POINT} any number to see what it is and where it comes from.`];
   const [value, origin] = NUMBERS[name];
   const where = [at.i, at.j, at.k].filter((index) => index !== undefined).join(", ");

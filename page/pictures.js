@@ -196,7 +196,7 @@ function paintHidden() {
 /* Paper is light, and shows all of the page. */
 addEventListener("beforeprint", () => {
   readColours(true);
-  for (const picture of pictures) if (picture.visible) attempt(() => picture.paint());
+  paintAll();
   paintHidden();
 });
 addEventListener("afterprint", () => {

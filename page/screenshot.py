@@ -64,7 +64,7 @@ def take(browser):
     page.wait_for_timeout(2000)  # until everything has flowed and is drawn
     top = page.locator("#inside").bounding_box()["y"] + 1
     bottom = page.locator("#against").bounding_box()
-    clip = {"x": 0, "y": top, "width": WIDTH, "height": bottom["y"] + bottom["height"] - top + 20}
+    clip = {"x": 0, "y": top, "width": WIDTH, "height": bottom["y"] + bottom["height"] - top + 8}
     taken, content = Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB"), io.BytesIO()
     taken.quantize(256, dither=Image.Dither.NONE).save(content, "PNG", optimize=True)
     return content.getvalue()

@@ -135,7 +135,9 @@ const beliefs = DIGITS.map((k) => make("span", {}, k));
 $("belief").append(...beliefs);
 const grids = [...document.querySelectorAll("[data-grid]")].map((host) => new Grid(host));
 const allBars = [...document.querySelectorAll("[data-bars]")].map((host) => new Bars(host));
-new Chart($("chart"));
+const losses = () => [...trail().map(({ loss }) => loss), now.loss]; // before each step on this digit, and now
+const onThisDigit = { get training() { return { step: trail().length, losses: losses(), tested: [] }; } };
+new Curves($("chart"), onThisDigit, { name: "The loss", training: "losses", first: 0, few: 10, least: 1e-3, most: Infinity, guess: 0, format: text });
 new Changes();
 const learning = new Learning();
 const network = new Network();
@@ -145,8 +147,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   paintAll();
 });
 showRate();
-for (const pad of pads) pad.show(thumbnail(state.pixels));
-update();
+pick(given.opens);
 network.show(-1);
 setTimeout(() => update({ same: true, weights: true }), 300); // what can wait until the page is there
 $("picker").scrollTop = $("picker").children[state.picked].offsetTop;

@@ -287,7 +287,6 @@ def test_nothing_stays_stale_whatever_one_does(page):
                 },
                 press: () => one("#opening .row button, #backward button, .step button, .fool button").click(),
                 teach: () => one("#teach, #step, #step10, #undo").click(),
-                chart: () => point($("#chart svg")[0]),
                 number: () => point(one("[data-grid] canvas, [data-bars] .bar")),
                 unit: () => one(".chips button").click(),
                 line: () => one(".transport .row :not(#play), #code [data-stage]").click(),
