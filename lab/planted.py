@@ -101,7 +101,7 @@ def filled(name, body):
 
 def planted(exercise):
     """(as it is, as it then is, the answer) for each way to spoil the right answer of an exercise."""
-    g, tree = next(exercise.inputs(0)), ast.parse(exercise.text.answer)
+    g, tree = next(iter(exercise.inputs(0))), ast.parse(exercise.text.answer)
     shapes = {name: np.shape(getattr(g, name)) for name in exercise.takes if isinstance(vars(g).get(name), np.ndarray)}
     alike = {a: [b for b in shapes if b != a and shapes[a] == shapes[b]] for a in shapes}
     for was, becomes, body in spoilt(tree, tree, partial(learners_slips, alike=alike)):

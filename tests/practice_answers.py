@@ -164,7 +164,7 @@ dz1 | dz1 = da1 / B | error: NameError | the number of images: len(y)
 dz1 | dz1 = numpy.maximum(z1, 0) | error: NameError | NumPy is called np here
 dz1 | dz1 = heaviside(z1, 0) | error: NameError | Do you mean `np.heaviside`?
 dz1 | dz1 = max(da1, 0) | error: ValueError | np.maximum and np.minimum compare arrays
-dz1 | if da1: dz1 = 1 | error: ValueError | this is a whole array of them
+dz1 | if da1: dz1 = 1 | error: ValueError | this is an array of them
 dz1 | dz1 = da1.sum(axis=1) | wrong shape | one number for each entry of `z1`
 dW1_db1 | dW1 = x @ dz1 | error: ValueError | Line 18: dW1 = x @ dz1 | must be equal: 784 is not 3
 dW1_db1 | dW1 = dz1.T @ x; db1 = 0 | transposed | W1's shape (784, 4); yours is (4, 784). Transposed?
