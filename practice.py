@@ -99,7 +99,7 @@ def show(work, exercise, seed=None, again=False):
     path = work.path(exercise)
     if work.new:
         say(
-            "Welcome. Each exercise is a short file with three dots in it, in place of which you write a few lines. "
+            "Welcome. Each exercise is a short file with three dots in it. Replace them with a few lines. "
             "It is meant to fail at first: nothing is broken. Open the file in your editor, write, save, and "
             "call `python practice.py` again.\n"
         )
@@ -112,7 +112,8 @@ def show(work, exercise, seed=None, again=False):
     if verdict.passed:
         for text, style in zip(said, ["good", *[None] * len(said)], strict=False):
             say(text, style)
-        say(brought(work, exercise))
+        if text := brought(work, exercise):
+            say(f"\n{text}")
         after(work, exercise)
     return 0
 
@@ -209,7 +210,7 @@ def brought(work, exercise):
     command = [sys.executable, "-m", "exercises.network", exercise.name, *(path.resolve() for path in paths)]
     with suppress(subprocess.TimeoutExpired):
         done = subprocess.run(command, cwd=ROOT, stdout=-1, stderr=-3, text=True, timeout=10, check=False)
-        return "" if done.returncode else f"\n{done.stdout.rstrip()}"
+        return done.stdout.rstrip()  # nothing, if it failed
     return ""
 
 
@@ -222,7 +223,7 @@ def train(work):
     """Write my_network.py out of the learner's lines, and run it."""
     if missing(work):
         raise UserError(f"train needs lines that have passed, unchanged since; still to do: {', '.join(missing(work))}")
-    files = {name: work.path(network.EXERCISES[name]).read_text(encoding="utf-8") for name in network.USED}
+    files = {name: work.path(network.EXERCISES[name]).read_text(encoding="utf-8-sig") for name in network.USED}
     program = network.program({name: network.lines_of(name, text) for name, text in files.items()}).encode()
     path = work.folder / "my_network.py"
     if path.exists() and path.read_bytes() != program:
@@ -233,8 +234,8 @@ def train(work):
     if status == 0:
         say(
             "\nNobody told it what a 7 looks like. It only followed the derivatives. The file needs nothing of this "
-            "project but the images: open it, change a line, guess what happens, and run it again: "
-            f"`python {near(path)}`",
+            "project but the images. Open it, change a line, guess what happens, and run it again in the repository's "
+            f"folder: `python {near(path)}`",
             "good",
         )
     return status

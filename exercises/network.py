@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from exercises import ROOT, STUBS, chapter1
+from support.errors import UserError
 
 BEGIN = '''\
 """A network that learns to read handwritten digits. Run it in the repository's folder; it needs NumPy alone."""
@@ -125,7 +126,10 @@ def lines_of(name, source):
     def text(first, last):
         return textwrap.dedent("\n".join(lines[first - 1 : last])).strip("\n")
 
-    function = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == exercise.function.name)
+    functions = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == exercise.function.name]
+    if not functions:  # a lambda has passed, too
+        raise UserError(f"{name}.py has no `def {exercise.function.name}`: write it as the stub does")
+    function = functions[-1]
     others = [n for n in tree.body[ast.get_docstring(tree) is not None :] if n is not function]
     above = tuple(a for n in others if (a := text(n.lineno, n.end_lineno)) != "import numpy as np")
     *body, end = function.body[ast.get_docstring(function) is not None :]
@@ -217,7 +221,7 @@ def picture(weights):
 
 def main(name, *paths):
     """Print what an exercise has brought; `paths` are the learner's files that have passed."""
-    lines = {Path(path).stem: lines_of(Path(path).stem, Path(path).read_text(encoding="utf-8")) for path in paths}
+    lines = {Path(path).stem: lines_of(Path(path).stem, Path(path).read_text(encoding="utf-8-sig")) for path in paths}
     arrays = []
     for file, start, size in (("images-idx3", 16, 784), ("labels-idx1", 8, 1)):
         with gzip.open(ROOT / "mnist" / f"train-{file}-ubyte.gz") as opened:

@@ -264,6 +264,9 @@ def test_train_writes_a_program_of_ones_own_lines_that_reads_97_of_100_digits(le
     assert float(re.findall(r"it reads (\S+)", out)[-1]) > 97
     write(learner.folder, "da1", "da1 = 0")
     assert_one_line(learner("train"), "still to do: da1")
+    (learner.folder / "da1.py").write_text("\ufeffda1 = lambda dlogits, W2, z1: dlogits @ W2.T", encoding="utf-8")
+    work.note("passed", digest(learner.folder / "da1.py"), BY_NAME["da1"])
+    assert_one_line(learner("train"), "no `def da1`")
 
 
 # Ways to write a right function that are no plain lines of a program.
