@@ -107,6 +107,12 @@ def session(blocks):
     return {"printed": printed.getvalue()}
 
 
+def ended(seconds, stuck=None, status=None):
+    """What the marker says of a run that did not end by itself, or before its time."""
+    outcome = {"stuck": stuck and int(stuck), "seconds": seconds} if status is None else {"died": status}
+    return {"printed": "", "error": marker.judge(None, 0, outcome).text}
+
+
 def pack():
     """The learner's folder as a zip file, as practice.py takes it: my_practice.zip."""
     with zipfile.ZipFile("/tmp/my_practice.zip", "w", zipfile.ZIP_DEFLATED) as archive:

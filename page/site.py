@@ -11,7 +11,6 @@ import gzip
 import hashlib
 import html
 import http.server
-import inspect
 import io
 import json
 import re
@@ -275,7 +274,8 @@ def exercises(pages):
     for title, chapter in CHAPTERS.items():
         for exercise in chapter:
             stub = (STUBS / f"{exercise.name}.py").read_text(encoding="utf-8")
-            about = inspect.cleandoc(ast.get_docstring(exercise.stub)).partition("\n")[2]
+            about = ast.get_docstring(exercise.stub).partition("\n")[2]
+            about = re.sub("^`python practice.py.*\n", "", about, flags=re.M)  # how it goes in the terminal
             solution = re.sub(r"(\S+\.py):(\d+)", r"[\1, line \2](\1#L\2)", solved(exercise))
             solution = re.sub(r"docs/\w+\.md", r"[\g<0>](\g<0>)", solution)
             found.append({
@@ -304,7 +304,7 @@ def build(out):
                 pages.page(name.removesuffix(".html"), ROOT / source)
         pages.page("practise", None, "Practise", (LESSONS / "practise.html").read_text(encoding="utf-8"))
         front = FOLDER / "index.html"
-        links = " · ".join(f'<a href="{to}">{words}</a>' for to, words in list(NAVIGATION.items())[:0:-1])
+        links = " · ".join(f'<a href="{to}">{words}</a>' for to, words in NAVIGATION.items() if to != front.name)
         text = pages.linked(front.read_text(encoding="utf-8"), front)
         write(out / front.name, text.replace("</header>", f'<p class="note">{links}</p>\n</header>', 1))
         known = {"exercises": exercises(pages), "runtime": runtime(out / "runtime")}

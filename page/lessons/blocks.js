@@ -33,7 +33,7 @@ export class Blocks {
       this.python.onProgress = (part) => (bar.value = part);
       if (!this.python.ready) say(element("p.note", {}, "Python is on its way. ", bar));
       const blocks = this.blocks.slice(0, i + 1).map(({ edited }) => edited.text);
-      const { printed, error } = await this.python.ask("session", { blocks }, {}, 20);
+      const { printed, error } = await this.python.session(blocks, 20);
       say(element("pre.printed", { tabindex: 0 }, element("code", {}, printed)), ...paragraphs(error ?? ""));
     } catch (error) {
       say(element("p", {}, `Python could not be loaded (${error.message}).`));

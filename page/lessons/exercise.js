@@ -123,7 +123,7 @@ export class Exercise {
     try {
       await this.#started();
       this.#say("Running …");
-      const { printed, error } = await this.python.ask("session", { blocks: [this.file] }, {}, 60);
+      const { printed, error } = await this.python.session([this.file], 60);
       this.verdict.replaceChildren(element("pre", { tabindex: 0 }, printed || " "), ...paragraphs(error ?? ""));
     } catch (error) {
       this.#failed(error);

@@ -78,4 +78,11 @@ export class Python {
     if (stuck !== undefined) throw new Error(`it took more than ${seconds} seconds`);
     return { ...JSON.parse(printed), files: left };
   }
+
+  /** {printed, error} of these blocks, run one after the other: what the last one printed. */
+  async session(blocks, seconds) {
+    const argv = ["session", JSON.stringify({ blocks })];
+    const { stuck, status, printed } = await this.run({ call: "answer", argv, files: {} }, seconds);
+    return printed ? JSON.parse(printed.trim().split("\n").at(-1)) : this.ask("ended", { seconds, stuck, status }, {});
+  }
 }

@@ -213,6 +213,46 @@ def test_work_goes_to_the_terminal_and_back(browser, address, tmp_path):
     assert {*files} >= {"dz1", "loss", "logits"} and seen == {"loss"}
 
 
+def test_a_failed_download_can_be_tried_again_and_a_second_visit_loads_nothing(browser, address):
+    context, asked = browser.new_context(), []
+    try:
+        page = context.new_page()
+        context.route("**/runtime/*", lambda route: route.abort())
+        page.goto(address + "practise.html#dz1")
+        page.get_by_role("button", name="Mark").click()
+        again = page.get_by_role("button", name="Try again")
+        again.wait_for()
+        context.unroute("**/runtime/*")
+        context.on("request", lambda request: asked.append(request.url))
+        for visit in range(2):
+            (again if visit == 0 else page.get_by_role("button", name="Mark")).click()
+            page.get_by_role("status").first.filter(has_text="Nothing is written yet").wait_for()
+            page.reload()
+        assert len([url for url in asked if "/runtime/" in url]) == 4
+    finally:
+        context.close()
+
+
+def test_a_browser_that_is_too_old_says_so_and_names_the_command(browser, address):
+    context = browser.new_context()
+    try:
+        page = context.new_page()
+        page.add_init_script("WebAssembly.validate = () => false")
+        page.goto(address + "practise.html#dz1")
+        page.get_by_text("python practice.py dz1").wait_for()
+        assert "Firefox 131" in page.locator(".terminal").inner_text()
+        assert not page.get_by_role("button", name="Mark").count()
+    finally:
+        context.close()
+
+
+def test_what_does_not_end_in_a_lesson_is_said_in_the_markers_words(browser, address):
+    with at(browser, address, "autograd.html") as page:
+        for text, seconds, said in (("while True: pass", 1, "Stopped after 1 seconds"), ("import os; os._exit(3)", 9, "status 3")):
+            found = page.evaluate("([text, seconds]) => lessons.python.session([text], seconds)", [text, seconds])
+            assert said in found["error"]
+
+
 LESSONS = ["backprop", "autograd", "resnet", "transformer"]
 
 
