@@ -4,6 +4,7 @@
 # make inits      the comparison behind the published numbers -> a table
 # make look       pictures of the trained network: both passes, its weights, its mistakes
 # make page       the interactive page, with the trained network -> page/index.html
+# make site       the lessons and exercises as a site -> site/ (needs npm)
 # make figures    the docs' pictures of images and computed numbers -> png/
 # make shortcut   why the residual network has shortcuts -> png/shortcut.png
 # make results    the accuracies of the recipes in the README and docs (long; can be stopped and resumed)
@@ -16,7 +17,7 @@
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: np torch twins inits look page figures shortcut results bench setup test test-all lint format clean
+.PHONY: np torch twins inits look page site figures shortcut results bench setup test test-all lint format clean
 
 np: .venv/np
 	$(BIN)/python main_np.py
@@ -35,6 +36,9 @@ look: .venv/np
 
 page: .venv/np
 	$(BIN)/python -m page.build
+
+site: .venv/all
+	$(BIN)/python -m page.site site
 
 figures: .venv/np
 	$(BIN)/python -m lab.figures
@@ -73,7 +77,7 @@ clean:
 	$(BIN)/python -m pip install -q -r requirements-np.txt
 	touch $@
 
-.venv/all: requirements.txt requirements-np.txt requirements-dev.txt
+.venv/all: requirements.txt requirements-np.txt requirements-site.txt requirements-dev.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q -r requirements-dev.txt
 	touch $@ .venv/np

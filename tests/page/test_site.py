@@ -248,7 +248,10 @@ def test_a_browser_that_is_too_old_says_so_and_names_the_command(browser, addres
 
 def test_what_does_not_end_in_a_lesson_is_said_in_the_markers_words(browser, address):
     with at(browser, address, "autograd.html") as page:
-        for text, seconds, said in (("while True: pass", 1, "Stopped after 1 seconds"), ("import os; os._exit(3)", 9, "status 3")):
+        for text, seconds, said in (
+            ("while True: pass", 1, "Stopped after 1 seconds"),
+            ("import os; os._exit(3)", 9, "status 3"),
+        ):
             found = page.evaluate("([text, seconds]) => lessons.python.session([text], seconds)", [text, seconds])
             assert said in found["error"]
 
