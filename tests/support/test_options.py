@@ -7,7 +7,7 @@ import pytest
 from conftest import rows
 from networks import NETWORKS, make, parse_options
 from support.errors import UserError
-from support.options import OF_A_CALL, OF_A_RUN, choose, restore, run_options, title
+from support.options import OF_A_CALL, OF_A_RUN, choose, parse_arguments, restore, run_options, title
 
 CHOSEN = """
     np                                        | hidden=512 epochs=5 steps=None init=he name=np title=784-512-10
@@ -51,7 +51,7 @@ def test_every_option_is_explained_with_its_default(capsys, model):
 def test_an_option_that_is_new():
     """It has its own default, also in the runs of older checkpoints, and no network is made without it."""
     new = {"dropout": {"type": float, "default": 0.3, "help": "the share of units to leave out"}}
-    table = {"mlp": NETWORKS["mlp"]._replace(options=NETWORKS["mlp"].options | new)}
+    table = NETWORKS | {"mlp": NETWORKS["mlp"]._replace(options=NETWORKS["mlp"].options | new)}
     kept = run_options(parse_options("np", "--lr", 0.2))
     for options in (choose(table, "np", {}), restore(table, "np", kept, "w.npz")):
         assert options.dropout == 0.3
@@ -59,6 +59,13 @@ def test_an_option_that_is_new():
             with pytest.raises(TypeError, match="'dropout'"):
                 make(framework, options)
     assert options.lr == 0.2
+    assert not hasattr(choose(table, "np", parse_arguments(table, "np", argv=["--model", "vit"])), "dropout")
+
+
+def test_each_network_says_what_may_be_typed():
+    """Also where another, before it in the table, has an option of the same name."""
+    table = NETWORKS | {"mlp": NETWORKS["mlp"]._replace(options={"patch": {"type": str, "help": "a piece of cloth"}})}
+    assert parse_arguments(table, "np", argv=["--model", "vit", "--patch", "7"])["patch"] == 7
 
 
 VALUES = """
@@ -70,7 +77,7 @@ VALUES = """
     --momentum                | 0 0.9999               | 1 -0.1 nan
     --recipe                  | default best np_nn     | none
     --dtype                   | float32 float64        | int8
-    --model resnet --widths   | 1 8,8 1024             | 0 8,,8 1025 x
+    --model resnet --widths   | 1 8,8 1024             | 0 8,,8 1025 x 1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7,8
     --model vit --heads       | 1 64                   | 0 5
     --model vit --patch       | 2 28                   | 1 5
     --model resnet --recipe   | best                   | np_nn

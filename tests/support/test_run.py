@@ -4,6 +4,7 @@ import json
 import math
 import re
 import runpy
+import signal
 from itertools import pairwise
 from unittest.mock import Mock
 from support import program as ending
@@ -45,6 +46,13 @@ def test_too_little_memory_is_one_line_and_our_own_mistakes_are_not_hidden(capsy
         assert re.fullmatch(".*: not enough memory: lower --batch-size.*\n", capsys.readouterr().err)
     with pytest.raises(RuntimeError, match="ours"):
         ending.run(Mock(side_effect=RuntimeError("ours")))
+
+
+def test_from_its_start_on_a_program_answers_ctrl_c():
+    before, during = signal.signal(signal.SIGINT, signal.SIG_DFL), []  # as while it is importing
+    ending.run(lambda: during.append(signal.getsignal(signal.SIGINT)))
+    signal.signal(signal.SIGINT, before)
+    assert during == [signal.default_int_handler]
 
 
 @pytest.mark.parametrize("script", ["resnet_np.py", "vit_np.py"])
