@@ -28,7 +28,7 @@ class Run:
     """A training run, apart from its loop, its network and its framework."""
 
     def __init__(self, options, dataset, params, checkpoint=None, place=None):
-        """params: the network's arrays, to say how many numbers they hold. checkpoint: of the run that goes on.
+        """params: the network's arrays, to say how many numbers they hold. checkpoint: of the run to continue.
 
         place: where several processes compute, a `support.place.Place`; None for this process alone.
         """
@@ -115,7 +115,7 @@ class Run:
         files = [file.format(self.name) for file in FILES]
         self.say(f"see {self.folder}: {', '.join(file for file in files if (self.folder / file).exists())}")
         if self.interrupted:
-            self.say(f"stopped; --resume {self.checkpoint_path} goes on", sys.stderr)
+            self.say(f"stopped; --resume {self.checkpoint_path} continues the run", sys.stderr)
             return 128 + self.signal if self.first else 0
         self.say(f"{self.tested} accuracy: {self.history.test_accuracy[-1]:.4f}")
         return 0
