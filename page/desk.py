@@ -19,6 +19,7 @@ import data
 import practice
 from exercises import ROOT, classroom, digits, marker, review, runner
 from exercises.work import BY_NAME, Work
+from support.errors import UserError
 
 FOLDER = Path("/work")
 
@@ -122,9 +123,11 @@ def pack():
 
 
 def unpack():
-    """What my_practice.zip holds, as page/lessons/work.js keeps it."""
+    """What my_practice.zip holds, as page/lessons/work.js keeps it; UserError if it holds no exercise."""
     folder = classroom.unpacked(FOLDER / "my_practice.zip", Path("/tmp/unpacked"))
     found, _ = classroom.find_files(folder)
+    if not found:
+        raise UserError("there are no exercises in this file")
     for name, path in found.items():
         (folder / f"{name}.py").write_bytes(path.read_bytes())
     for path in sorted(folder.rglob("progress.json"))[:1]:
@@ -136,5 +139,9 @@ def unpack():
 
 
 def answer():
-    """Call the function that the first argument names with the second's JSON, and print what it returns."""
-    print(json.dumps(globals()[sys.argv[1]](**json.loads(sys.argv[2]))))
+    """Call the function that the first argument names with the second's JSON; print what it returns, or what failed."""
+    try:
+        returned = globals()[sys.argv[1]](**json.loads(sys.argv[2]))
+    except Exception as error:  # a file that is no zip file, say
+        returned = {"failed": str(error) or type(error).__name__}
+    print(json.dumps(returned))

@@ -31,7 +31,7 @@ from exercises.show import solved, symptom
 from exercises.work import CHAPTERS
 from page.build import FOLDER, ROOT
 from support.errors import UserError
-from support.options import Parser
+from support.options import Parser, integer
 from support.program import run
 
 try:
@@ -81,7 +81,7 @@ def runtime(out):
                 if name.startswith("LICENSES/"):
                     write(out / "licences" / Path(name).name, wheel.read(inside[name]))
     files = {
-        "wasm": without_names(wasm),
+        "wasm": wasm,
         "library": slim(library),
         "project": json.dumps(project()).encode(),
         "images": images(),
@@ -92,24 +92,6 @@ def runtime(out):
         names[name] = f"{out.name}/{name}-{hashlib.sha256(packed).hexdigest()[:12]}.gzip"  # no server unpacks that
         write(out.parent / names[name], packed)
     return names | {"bytes": sum((out.parent / name).stat().st_size for name in names.values())}
-
-
-def without_names(wasm):
-    """The module without its custom sections, which only a debugger reads."""
-    kept, at = wasm[:8], 8
-    while at < len(wasm):
-        start, size, shift = at, 0, 0
-        at += 1
-        while True:  # LEB128: seven bits in each byte, the lowest first
-            byte = wasm[at]
-            size |= (byte & 127) << shift
-            at, shift = at + 1, shift + 7
-            if byte < 128:
-                break
-        at += size
-        if wasm[start]:
-            kept += wasm[start:at]
-    return kept
 
 
 def slim(library):
@@ -317,7 +299,8 @@ def build(out):
 def main(argv=None):
     parser = Parser(prog="python -m page.site", description=__doc__)
     parser.add_argument("out", metavar="OUT", help="the folder to write, or with --serve to show")
-    parser.add_argument("--serve", metavar="PORT", nargs="?", const=8000, type=int, help="show it at 127.0.0.1 (8000)")
+    port = {"metavar": "PORT", "nargs": "?", "const": 8000, "type": integer(0, 65535)}
+    parser.add_argument("--serve", **port, help="show it at 127.0.0.1 (8000)")
     options = parser.parse_args(argv)
     out = Path(options.out)
     if options.serve is not None:

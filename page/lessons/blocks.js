@@ -14,10 +14,8 @@ export class Blocks {
   #block(place, i) {
     const text = place.querySelector("code").textContent.trimEnd();
     const printed = place.nextElementSibling?.matches(".printed") ? place.nextElementSibling : null;
-    const onKeys = { "Mod-Enter": () => this.run(i) };
-    const edited = editor({ text, label: `Python, block ${i + 1}`, onKeys });
-    const output = element("div", { role: "status" });
-    if (printed) output.append(printed);
+    const edited = editor({ text, label: `Python, block ${i + 1}`, onEnter: () => this.run(i) });
+    const output = element("div", { role: "status" }, printed);
     const run = element("button", { type: "button", onclick: () => this.run(i), title: "Ctrl+Enter" }, "Run");
     place.replaceChildren(edited.element, run);
     place.after(output);
@@ -36,7 +34,7 @@ export class Blocks {
       const { printed, error } = await this.python.session(blocks, 20);
       say(element("pre.printed", { tabindex: 0 }, element("code", {}, printed)), ...paragraphs(error ?? ""));
     } catch (error) {
-      say(element("p", {}, `Python could not be loaded (${error.message}).`));
+      say(element("p", {}, this.python.explain(error)));
     } finally {
       run.disabled = false;
     }

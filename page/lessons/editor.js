@@ -28,14 +28,13 @@ const colours = HighlightStyle.define([
   { tag: [tags.string, tags.number, tags.bool, tags.null], color: "var(--back)" },
 ]);
 
-/** An editor with this text; `before` lines of the file stand above it. onKeys: {"Mod-Enter": function}. */
-export function editor({ text, label, before = 0, onChange = () => {}, onKeys = {} }) {
-  const keys = Object.entries(onKeys).map(([key, call]) => ({ key, run: () => (call(), true) }));
+/** An editor with this text; `before` lines of the file stand above it. Ctrl+Enter (on a Mac ⌘+Enter) calls onEnter. */
+export function editor({ text, label, before = 0, onChange = () => {}, onEnter }) {
   const view = new EditorView({
     state: EditorState.create({
       doc: text,
       extensions: [
-        Prec.highest(keymap.of(keys)),
+        Prec.highest(keymap.of([{ key: "Mod-Enter", run: () => (onEnter(), true) }])),
         lineNumbers({ formatNumber: (n) => String(n + before) }),
         basicSetup,
         keymap.of([indentWithTab]),

@@ -22,11 +22,9 @@ export class Exercise {
     Object.assign(this, { exercise, python, onPassed });
     const { name, title, which, text, terminal, stub } = exercise;
     this.title = element("h2", { tabindex: -1 }, title);
-    this.element = element("section.exercise", { "aria-label": title, id: `exercise-${name}` },
-      element("p.note", {}, which), this.title); // prettier-ignore
-    const about = element("div.about");
-    about.innerHTML = text; // made by the build
-    this.element.append(about);
+    const about = Object.assign(element("div.about"), { innerHTML: text }); // made by the build
+    const attributes = { "aria-label": title, id: `exercise-${name}` };
+    this.element = element("section.exercise", attributes, element("p.note", {}, which), this.title, about);
     const why = terminal || (isSupported() ? "" : TOO_OLD);
     if (why) {
       const commands = element("pre", { tabindex: 0 }, `python practice.py ${name}`);
@@ -40,7 +38,7 @@ export class Exercise {
       label: `${name}.py`,
       before: this.head.split("\n").length - 1,
       onChange: () => this.#save(this.file),
-      onKeys: { "Mod-Enter": () => this.mark() },
+      onEnter: () => this.mark(),
     });
     this.verdict = element("div.verdict", { role: "status" });
     this.help = element("div.help");
@@ -53,6 +51,8 @@ export class Exercise {
     const reset = button("Reset", () => this.reset());
     const row = element("div.row", {}, this.marker, runner, this.hinter, this.solver, reset, ...more);
     this.element.append(this.editor.element, row, this.verdict, this.help);
+    const start = () => python.start().catch(() => {}); // Mark tries again, and says what failed
+    this.editor.element.addEventListener("focusin", start, { once: true });
     this.#offer();
   }
 
@@ -70,8 +70,6 @@ export class Exercise {
   review() {
     this.again = true;
     this.#stub();
-    this.help.replaceChildren();
-    this.#say("");
     this.editor.focus();
   }
 
@@ -79,6 +77,8 @@ export class Exercise {
     const { stub } = this.exercise;
     this.head = DOCSTRING.exec(stub)[0];
     this.editor.text = stub.slice(this.head.length).trimEnd();
+    this.help.replaceChildren();
+    this.#say("");
   }
 
   /** A hint while there is one; the solution to those who have passed, or have seen all hints. */
@@ -93,24 +93,19 @@ export class Exercise {
   async mark() {
     if (this.marker.disabled) return;
     this.marker.disabled = true;
-    this.#save(this.file);
-    try {
-      await this.#started();
-      this.#say("Marking …");
-      this.#tell(await judge(this.python, this.exercise, this.file, Math.floor(Math.random() * 1e6), this.again));
-    } catch (error) {
-      this.#failed(error);
-    } finally {
-      this.marker.disabled = false;
-      this.#offer();
-    }
+    const { file } = this; // as it is now, not when it has been marked
+    this.#save(file);
+    await this.#attempt(() => this.mark(), "Marking …", async () => {
+      this.#tell(file, await judge(this.python, this.exercise, file, Math.floor(Math.random() * 1e6), this.again));
+    });
+    this.marker.disabled = false;
+    this.#offer();
   }
 
-  #tell({ passed, said, printed, progress }) {
-    const { name } = this.exercise, file = this.file;
+  #tell(file, { passed, said, printed, progress }) {
     kept.change((work) => {
-      Object.assign(work.progress, progress);
-      if (passed && !this.again) work.passed[name] = file;
+      kept.add(work.progress, progress);
+      if (passed && !this.again) work.passed[this.exercise.name] = file;
     });
     this.verdict.className = `verdict ${passed ? "right" : "wrong"}`;
     const output = printed.trim() ? [element("p.note", {}, "Your code printed:"), element("pre", {}, printed)] : [];
@@ -119,14 +114,25 @@ export class Exercise {
   }
 
   /** Run the file as a program. */
-  async run() {
-    try {
-      await this.#started();
-      this.#say("Running …");
+  run() {
+    return this.#attempt(() => this.run(), "Running …", async () => {
       const { printed, error } = await this.python.session([this.file], 60);
       this.verdict.replaceChildren(element("pre", { tabindex: 0 }, printed || " "), ...paragraphs(error ?? ""));
+    });
+  }
+
+  /** Wait for Python, whose download a bar shows, and do it. If that fails, say why; a button repeats all. */
+  async #attempt(repeat, saying, doing) {
+    const bar = element("progress", { max: 1, "aria-label": "download" });
+    this.python.onProgress = (part) => (bar.value = part);
+    if (!this.python.ready) this.#say("Python is on its way. (It stays in this browser.) ", bar);
+    try {
+      await this.python.start();
+      this.#say(saying);
+      await doing();
     } catch (error) {
-      this.#failed(error);
+      const again = element("button", { type: "button", onclick: repeat }, "Try again");
+      this.#say(this.python.explain(error), " ", again);
     }
   }
 
@@ -135,23 +141,10 @@ export class Exercise {
     this.verdict.replaceChildren(element("p", {}, ...what));
   }
 
-  /** Wait for Python; a bar shows the download. */
-  async #started() {
-    const bar = element("progress", { max: 1, "aria-label": "download" });
-    this.python.onProgress = (part) => (bar.value = part);
-    if (!this.python.ready) this.#say("Python is on its way. (It stays in this browser.) ", bar);
-    await this.python.start();
-  }
-
-  #failed(error) {
-    const again = element("button", { type: "button", onclick: () => this.mark() }, "Try again");
-    this.#say(`Python could not be loaded (${error.message}). `, again);
-  }
-
   hint() {
     const { name, hints } = this.exercise;
-    this.shown = Math.min((this.shown ?? 0) + 1, hints.length);
-    kept.change(({ progress }) => (progress.hints[name] = Math.max(progress.hints[name] ?? 0, this.shown)));
+    this.shown = Math.min((kept.read().progress.hints[name] ?? 0) + 1, hints.length);
+    kept.change(({ progress }) => (progress.hints[name] = this.shown));
     const list = hints.slice(0, this.shown).map((html) => Object.assign(element("li"), { innerHTML: html }));
     this.help.replaceChildren(element("h3", {}, "Hints"), element("ol", {}, ...list));
     this.#offer();
@@ -168,14 +161,8 @@ export class Exercise {
   /** The stub again. What was there is kept beside it, under a number. */
   reset() {
     const { name, stub } = this.exercise;
-    kept.change(({ files }) => {
-      let i = 1;
-      while (`${name}.${i}` in files) i++;
-      if (files[name] && files[name] !== stub) files[`${name}.${i}`] = files[name];
-    });
+    if (!this.again) kept.change((work) => kept.replace(work, name, stub));
     this.#stub();
-    this.#say("");
-    this.help.replaceChildren();
   }
 }
 

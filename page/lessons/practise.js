@@ -26,9 +26,8 @@ export class Practise {
         this.links.set(name, { link, done });
         return element("li", {}, link);
       });
-      const first = exercises[0].name, fold = element("details", { name: "chapter" }, element("summary", {}, title));
-      fold.append(element("ol", { start: this.exercises.findIndex(({ name }) => name === first) + 1 }, ...items));
-      this.list.append(fold);
+      const list = element("ol", { start: this.exercises.indexOf(exercises[0]) + 1 }, ...items);
+      this.list.append(element("details", { name: "chapter" }, element("summary", {}, title), list));
     }
   }
 
@@ -42,16 +41,15 @@ export class Practise {
     const more = next ? [element("a.button", { href: `#${next.name}` }, "Next")] : [];
     this.exercise = new Exercise(exercise, this.python, () => {}, more);
     this.place.replaceChildren(this.exercise.element);
-    if (location.hash.startsWith("#review/")) this.exercise.review?.();
+    if (location.hash.startsWith("#review/") && this.exercise.editor) this.exercise.review();
     this.links.get(exercise.name).link.closest("details").open = true;
     if (focus) this.exercise.title.focus();
     kept.change(({ progress }) => (progress.current = exercise.name));
-    if (this.exercise.editor) this.#due().catch(() => {}); // Mark tries again, and says so
+    if (Object.keys(kept.read().progress.passed).length) this.#due().catch(() => {}); // Mark says what failed
   }
 
   /** What is due for review: links that open the stub again. */
   async #due() {
-    await this.python.start();
     const { names } = await this.python.ask("due", {}, kept.folder(kept.read()));
     const links = names.map((name) => element("li", {}, element("a", { href: `#review/${name}` }, this.#named(name).title)));
     this.reviews.replaceChildren(...(links.length ? [element("h3", {}, "Write again, from memory"), element("ul", {}, ...links)] : []));
@@ -70,8 +68,7 @@ export class Practise {
       passed += word === "passed";
       done.textContent = word;
       link.classList.toggle("passed", word === "passed");
-      if (exercise === this.exercise.exercise) link.setAttribute("aria-current", "page");
-      else link.removeAttribute("aria-current");
+      link.ariaCurrent = exercise === this.exercise.exercise ? "page" : null;
     }
     document.querySelector("#score").textContent = `${passed} of ${this.exercises.length} passed`;
   }
@@ -90,8 +87,13 @@ export class Practise {
     const found = await this.#ask("unpack", {}, { "my_practice.zip": content });
     input.value = "";
     if (!found.work) return;
-    kept.change((work) => Object.assign(work, found.work));
-    this.said.textContent = `${Object.keys(found.work.files).length} files.`;
+    const { files, passed, progress } = found.work;
+    kept.change((work) => {
+      for (const [name, text] of Object.entries(files)) kept.replace(work, name, text);
+      Object.assign(work.passed, passed);
+      kept.add(work.progress, progress);
+    });
+    this.said.textContent = `Exercises opened: ${Object.keys(files).length}.`;
     this.open();
   }
 
@@ -100,7 +102,7 @@ export class Practise {
     try {
       return await this.python.ask(call, request, files);
     } catch (error) {
-      this.said.textContent = `It did not work: ${error.message}`;
+      this.said.textContent = `It did not work. ${this.python.explain(error)}`;
       return {};
     }
   }

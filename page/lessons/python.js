@@ -8,7 +8,7 @@ export const isSupported = () =>
 
 export class Python {
   onProgress = () => {};
-  ready = null; // what another worker could go on with
+  ready = null; // what another worker needs to continue
   #files;
   #worker;
   #waiting = Promise.resolve();
@@ -28,15 +28,11 @@ export class Python {
   }
 
   async #load() {
-    this.#worker = new Worker(new URL("worker.js", document.baseURI));
-    const { bytes, ...files } = this.#files;
-    const addresses = Object.entries(files).map(([name, file]) => [name, new URL(file, document.baseURI).href]);
-    const load = Object.fromEntries(addresses);
+    this.#worker = new Worker("worker.js");
+    const { bytes, ...load } = this.#files;
     let received = 0;
-    const answer = await this.#ask({ load }, ({ progress }) => {
-      this.onProgress((received += progress) / bytes);
-    });
-    this.ready = answer.ready;
+    const heard = ({ progress }) => this.onProgress((received += progress) / bytes);
+    this.ready = (await this.#ask({ load }, heard)).ready;
   }
 
   #ask(message, heard = () => {}) {
@@ -61,9 +57,9 @@ export class Python {
       const late = new Promise((resolve) => (timer = setTimeout(() => resolve({ stuck: true }), 1000 * seconds)));
       const answer = await Promise.race([this.#ask({ run }, heard), late]);
       clearTimeout(timer);
-      if (!answer.stuck) return { ...answer.ended, line };
+      if (!answer.stuck) return answer.ended;
       this.#worker.terminate();
-      this.#worker = new Worker(new URL("worker.js", document.baseURI));
+      this.#worker = new Worker("worker.js");
       this.#worker.postMessage({ ready: this.ready });
       return { stuck: line };
     });
@@ -75,8 +71,15 @@ export class Python {
   async ask(call, request, files, seconds = 20) {
     const argv = [call, JSON.stringify(request)];
     const { stuck, printed, files: left } = await this.run({ call: "answer", argv, files }, seconds);
-    if (stuck !== undefined) throw new Error(`it took more than ${seconds} seconds`);
-    return { ...JSON.parse(printed), files: left };
+    if (stuck !== undefined) throw new Error(`Python took more than ${seconds} seconds.`);
+    const { failed, ...answer } = JSON.parse(printed);
+    if (failed) throw new Error(failed);
+    return { ...answer, files: left };
+  }
+
+  /** What to say of an error. */
+  explain({ message }) {
+    return this.ready ? message : `Python could not be loaded (${message}).`;
   }
 
   /** {printed, error} of these blocks, run one after the other: what the last one printed. */

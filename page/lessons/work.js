@@ -20,10 +20,26 @@ export function change(how) {
   const text = JSON.stringify(work);
   try {
     localStorage.setItem(KEY, text);
+    unkept = undefined;
   } catch {
     unkept = text;
   }
   dispatchEvent(new Event("work"));
+}
+
+/** Put a text in the place of a file, which is kept beside it, under a number. */
+export function replace({ files }, name, text) {
+  let i = 1;
+  while (`${name}.${i}` in files) i++;
+  if (files[name] && files[name] !== text) files[`${name}.${i}`] = files[name];
+  files[name] = text;
+}
+
+/** Add to a learner's progress what another copy of it says. */
+export function add(progress, other) {
+  for (const [what, value] of Object.entries(other)) {
+    progress[what] = typeof value === "object" ? { ...progress[what], ...value } : value;
+  }
 }
 
 /** How far an exercise has got, in the words of `practice.py list`. */

@@ -73,8 +73,7 @@ async function interpreter(argv, files, printed = []) {
   };
   const folders = Object.entries(mounted).map(([name, entries]) => new PreopenDirectory(name, entries));
   const opened = [new OpenFile(new File([])), stdout, stderr, ...folders];
-  const environment = ["TMPDIR=/tmp", "PYTHONDONTWRITEBYTECODE=1"];
-  const wasi = new WASI(["python", ...argv], environment, opened, { debug: false });
+  const wasi = new WASI(["python", ...argv], ["TMPDIR=/tmp", "PYTHONDONTWRITEBYTECODE=1"], opened, { debug: false });
   const imports = { wasi_snapshot_preview1: wasi.wasiImport, host: { call: () => -1 } };
   wasi.inst = await WebAssembly.instantiate(ready.module, imports);
   return { exports: wasi.inst.exports, work, temporary: mounted["/tmp"] };
@@ -91,11 +90,7 @@ async function runCode({ code, argv, files }) {
   } catch (error) {
     status = error.code ?? 1; // it has ended itself, or fallen into a trap
   }
-  return {
-    status,
-    printed: await new Blob(printed).text(),
-    files: { ...bytesIn(work), ...bytesIn(temporary) },
-  };
+  return { status, printed: await new Blob(printed).text(), files: { ...bytesIn(work), ...bytesIn(temporary) } };
 }
 
 /** {path: text or bytes} as the Map of a folder. */

@@ -20,6 +20,7 @@ from exercises import STUBS, classroom, marker
 from exercises.show import recorded
 from exercises.work import BY_NAME, EXERCISES, Work
 from practice_answers import RIGHT, filled
+from support.errors import UserError
 
 SEED = 5
 HERE = [exercise for exercise in EXERCISES if not exercise.needs_torch]
@@ -195,22 +196,62 @@ def test_work_goes_to_the_terminal_and_back(browser, address, tmp_path):
         )
         page.reload()
         page.get_by_role("button", name="Mark").click()
+        page.locator(".cm-content").press("#")  # while it is marked
         page.get_by_role("status").first.filter(has_text="Passed. That makes 1").wait_for()
+        page.locator("#list .done", has_text="changed since it passed").wait_for()
+        page.locator(".cm-content").press("Backspace")
+        page.locator("#list .passed", has_text="dz1").wait_for()
         with page.expect_download() as download:
             page.get_by_role("button", name="Download my work").click()
         path = tmp_path / "class" / "ada.zip"
         download.value.save_as(path)
-        page.evaluate("localStorage.clear()")
+        other = '{"files": {"dz1": "mine", "softmax": "mine"}, "passed": {"softmax": "mine"}}'
+        page.evaluate("(other) => localStorage.setItem('my_practice', other)", other)
         page.reload()
+        with zipfile.ZipFile(tmp_path / "notes.zip", "w") as archive:
+            archive.writestr("notes.txt", "")
+        (tmp_path / "text.zip").write_text("no zip file")
+        for file, said in (("notes.zip", "there are no exercises in this file"), ("text.zip", "not a zip file")):
+            page.locator("#upload").set_input_files(tmp_path / file)
+            page.locator("#folder", has_text=said).wait_for()
         page.locator("#upload").set_input_files(path)
         page.locator("#list .done", has_text="seen").wait_for()
         page.locator("#list .passed", has_text="dz1").wait_for()
+        kept = page.evaluate("JSON.parse(localStorage.my_practice)")
+        assert kept["files"]["dz1.1"] == kept["files"]["softmax"] == kept["passed"]["softmax"] == "mine"
     with zipfile.ZipFile(path) as archive:
         archive.extractall(tmp_path)
     assert Work(tmp_path / "my_practice").passed(BY_NAME["dz1"])
     (tmp_path / "unpacked").mkdir()
     files, seen = classroom.find_files(classroom.unpacked(path, tmp_path / "unpacked"))
     assert {*files} >= {"dz1", "loss", "logits"} and seen == {"loss"}
+
+
+def test_opening_a_page_loads_no_python_and_nothing_that_was_written_is_lost(browser, address):
+    with at(browser, address, "practise.html#dz1") as page:
+
+        def click(name):
+            page.get_by_role("button", name=name).click()
+
+        def files():
+            return page.evaluate("JSON.parse(localStorage.my_practice).files")
+
+        click("Hint")
+        page.reload()
+        click("Hint")
+        assert page.locator(".help li").count() == 2
+        assert page.evaluate("lessons.python.starting") is None
+        page.evaluate("setItem = Storage.prototype.setItem; Storage.prototype.setItem = null; 0")
+        page.locator(".cm-content").press("a")  # the browser keeps nothing
+        page.evaluate("Storage.prototype.setItem = setItem; 0")
+        page.locator(".cm-content").press("b")
+        click("Hint")
+        assert "ab" in files()["dz1"]
+        page.evaluate("location.hash = '#review/dz1'")
+        page.locator("h2:focus").wait_for()
+        page.locator(".cm-content").press("c")
+        click("Reset")
+        assert [*files()] == ["dz1"]
 
 
 def test_a_failed_download_can_be_tried_again_and_a_second_visit_loads_nothing(browser, address):
@@ -246,6 +287,7 @@ def test_a_browser_that_is_too_old_says_so_and_names_the_command(browser, addres
         context.close()
 
 
+@pytest.mark.slow
 def test_what_does_not_end_in_a_lesson_is_said_in_the_markers_words(browser, address):
     with at(browser, address, "autograd.html") as page:
         for text, seconds, said in (
@@ -254,9 +296,11 @@ def test_what_does_not_end_in_a_lesson_is_said_in_the_markers_words(browser, add
         ):
             found = page.evaluate("([text, seconds]) => lessons.python.session([text], seconds)", [text, seconds])
             assert said in found["error"]
+        page.evaluate("lessons.python.session = () => Promise.reject(Error('No luck.')); lessons.blocks.run(0)")
+        page.locator(".block + [role=status]", has_text=re.compile("^No luck.$")).wait_for()
 
 
-LESSONS = ["backprop", "autograd", "resnet", "transformer"]
+LESSONS = ["backprop", *(pytest.param(name, marks=pytest.mark.slow) for name in ("autograd", "resnet", "transformer"))]
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
@@ -280,10 +324,10 @@ def test_the_blocks_of_a_lesson_print_what_it_says(browser, address, lesson):
 
 
 OPTIONS = [
-    pytest.param(1440, {}, id="wide"),
     pytest.param(390, {}, id="narrow"),
-    pytest.param(390, {"color_scheme": "dark"}, id="dark"),
-    pytest.param(1440, {"forced_colors": "active"}, id="forced"),
+    pytest.param(1440, {}, id="wide", marks=pytest.mark.slow),
+    pytest.param(390, {"color_scheme": "dark"}, id="dark", marks=pytest.mark.slow),
+    pytest.param(1440, {"forced_colors": "active"}, id="forced", marks=pytest.mark.slow),
 ]
 
 
@@ -295,6 +339,13 @@ def test_axe_finds_no_violation_and_nothing_is_wider_than_the_window(browser, ad
             page.evaluate(axe)
             found = page.evaluate("axe.run().then((result) => result.violations)")
             assert [(path, rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in found] == []
+
+
+def test_a_port_that_does_not_exist_is_refused(site):
+    from page.site import main
+
+    with pytest.raises(UserError, match="is not in the range"):
+        main([str(site), "--serve", "99999"])
 
 
 def test_every_link_of_the_site_leads_somewhere(site):
