@@ -17,16 +17,15 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 # A batch, or the hidden units, in so many parts. A thread takes about 60 microseconds to wake up, so a part should take
-# several times as long. Four parts would keep four cores busy; on two, a step would take 1.1 times as long (MLP), or
-# 1.2 times (ViT).
+# several times as long. Four parts would keep four cores busy; on two, a step would take 1.1 to 1.2 times as long.
 PARTS = 2
 
 
 def share_work(model, options):
     """A network with the weights, `forward` and `backward` of the model, whose work is shared among threads.
 
-    How it is cut stands in networks.py: {array: its axis of hidden units}, "images", or None. In any case a layer that
-    goes through its images a few at a time shares these: it does so by calling the model's `each`.
+    How it is cut stands in networks.py: "images", {array: its axis of hidden units}, or None. Where the model is given
+    a whole batch, a layer that goes through a few images at a time shares these, because it calls the model's `each`.
     """
     threads()
     cut = options.network.cut
@@ -40,8 +39,7 @@ class InUnits:
 
     def __init__(self, model, axes):
         """axes: {array: the axis along which the hidden units lie}. All other arrays belong to the first part."""
-        self.params, self.training = model.params, True
-        self.parts, self.places = [], []
+        self.params, self.parts, self.places = model.params, [], []
         for k in range(PARTS):
             part, place = copy.copy(model), {}
             for name, axis in axes.items():
