@@ -2,7 +2,7 @@
 
     python practice.py              the current exercise: what to write and where; marks it
     python practice.py --watch      marks it again whenever you save the file
-    python practice.py next         on to the next exercise (it never moves on by itself)
+    python practice.py next         on to the next exercise that has not passed (it never moves on by itself)
     python practice.py 7            to exercise 7; its name, dz1, works too
     python practice.py hint         one more hint; there are three for each exercise (hint, run, reset, solution and
                                     review take the number or name of an exercise; without one, it is the current one)
@@ -85,13 +85,21 @@ def choose(work, command):
     """The exercise that is asked for; it becomes the current one."""
     exercise = work.current
     if command == "next":
-        if exercise is EXERCISES[-1]:
-            raise UserError("this was the last one; `practice.py list` shows what is left")
-        exercise = EXERCISES[number(exercise)]
+        exercise = following(work, exercise)
+        if exercise is None:
+            raise UserError("this was the last one; `python practice.py list` shows what is left")
     elif command:
         exercise = find(command)
     work.note("current", exercise.name)
     return exercise
+
+
+def following(work, exercise):
+    """The next exercise that has not passed, or None. A lesson's question leads out of chapter 1: then back to it."""
+    first, after = next(iter(CHAPTERS.values())), EXERCISES[number(exercise) :]
+    if exercise not in first and work.passed(exercise) and any(map(work.passed, first)):
+        after = first + after
+    return next((e for e in after if not work.passed(e)), None)
 
 
 def show(work, exercise, seed=None, again=False):
@@ -123,10 +131,11 @@ def record(work, exercise, verdict):
     first, mistake = (work.progress[what].get(exercise.name) for what in ("first", "mistakes"))
     question = {} if exercise.case else {known.name: known.question for known in exercise.known}
     if not verdict.passed:
-        if verdict.drawn and not exercise.case and not first:
-            work.note("first", verdict.typed, exercise)
-        if verdict.name in question and not mistake:
-            work.note("mistakes", verdict.name, exercise)
+        named = verdict.name in question
+        if not mistake and (named or (verdict.drawn and not exercise.case and not first)):
+            work.note("first", verdict.typed, exercise)  # of the same attempt as the mistake that has a name
+            if named:
+                work.note("mistakes", verdict.name, exercise)
         return [verdict.text]
     work.note("passed", digest(work.path(exercise)), exercise)
     if exercise.name not in work.progress["due"]:
@@ -174,7 +183,10 @@ def come_back(work, exercise, seed=None):
     say(f"{near(path)}\n", "quiet")
     verdict = mark(exercise, path, seed)
     if verdict.name == "not written":
-        say("\nWrite it again, from memory. Your first file stays as it is.")
+        say(
+            "\nWrite it again, from memory, in this file, and call `python practice.py review` to have it marked. "
+            "Your first file stays as it is."
+        )
         return 0
     say(reviewed(work, exercise, verdict), "good" if verdict.passed else None)
     return 0
@@ -192,14 +204,13 @@ def reviewed(work, exercise, verdict):
 
 def after(work, exercise):
     """How to go on."""
-    n = number(exercise)
     say(f"\n`python practice.py solution`  {'what fixes it' if exercise.case else 'the lines once more, and why'}")
     if exercise.name in network.EXERCISES and not missing(work):
         say("`python practice.py train`  now let your lines learn to read", "good")
     if exercise.is_program and not exercise.case:
         say("`python practice.py run`  now let it learn to read", "good")
-    if n < len(EXERCISES):
-        say(f"`python practice.py next`  on to exercise {n + 1}: {EXERCISES[n].title}")
+    if then := following(work, exercise):
+        say(f"`python practice.py next`  on to exercise {number(then)}: {then.title}")
 
 
 def brought(work, exercise):
@@ -342,7 +353,10 @@ def solution(work, exercise):
     n = number(exercise)
     if not work.passed(exercise):
         if work.progress["hints"].get(exercise.name, 0) < len(exercise.text.hints):
-            raise UserError(f"exercise {n} has not passed yet (as the file is now): `practice.py hint` gives a hint")
+            raise UserError(
+                f"exercise {n} has not passed yet (as the file is now): `python practice.py hint {exercise.name}`; "
+                "after the third hint, `solution` opens"
+            )
         work.note("seen", True, exercise)
     say(f"Exercise {n}: {exercise.title}\n", "strong")
     say(solved(exercise))

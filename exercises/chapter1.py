@@ -114,7 +114,7 @@ EXERCISES = (
     Exercise("logits", (network,)),
     Exercise("softmax", (network, far_apart)),
     Exercise("loss", (few_digits,)),
-    Exercise("dlogits", (network,), entrywise="logits"),
+    Exercise("dlogits", (few_digits,), entrywise="logits"),
     Exercise("dW2_db2", (network,)),
     Exercise("da1", (network,)),
     Exercise("dz1", (network,), entrywise="z1"),

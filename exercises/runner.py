@@ -14,6 +14,7 @@ import json
 import re
 import sys
 import traceback
+import warnings
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from functools import cache
 from types import ModuleType
@@ -29,7 +30,7 @@ from exercises.work import BY_NAME
 MOST_PRINTED = 2000  # characters of the learner's own prints
 MOST_TYPED = 2**20  # characters of a learner's file
 MOST_BYTES = 2**20  # of one result; every right one is far smaller
-ERRORS, NAMES = tables("said.md")[1], dict(tables("said.md")[2])
+_, ERRORS, NAMES = tables("said.md")
 
 
 def load(file):
@@ -49,7 +50,8 @@ def run(exercise, file, seed):
     """What became of one file, as plain data that JSON can hold."""
     printed, outcome = Printed(), {"trials": []}
     try:
-        with redirect_stdout(printed), redirect_stderr(printed), np.errstate(all="ignore"):
+        with redirect_stdout(printed), redirect_stderr(printed), np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # PyTorch's, of a gradient that it has not kept
             outcome["typed"] = typed(exercise, file)
             module = load(file)
             function = getattr(module, exercise.function.name, None)
@@ -215,8 +217,9 @@ def plain(error, names, node=None, source=""):
         name = getattr(error, "name", None) or ""
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DIAGNOSIS":
             return f'Put it in quotes: "{name}".'
-        if name in NAMES:
-            return f"there is no `{name}` here. {NAMES[name]}"
+        for word, beside, text in NAMES:
+            if name == word and (beside in names or not beside):
+                return f"there is no `{name}` here. {text}"
         if hasattr(np, name) and name.islower():
             return f"there is no `{name}` here. Do you mean `np.{name}`?"
         known = {n.lower(): n for n in names if not hasattr(builtins, n) and n != name}
@@ -267,6 +270,7 @@ def misfit(operation, names, source):
         m, n = a[-1], b[-2:][0]
         if m != n:
             text = f"{wrote}. In a matrix product the inner numbers must be equal: {m} is not {n}."
+            text += " (`@` is the matrix product; `*` multiplies entry by entry.)" * (a == b)
         elif fit(a[:-2], b[:-2]):
             return None
         else:
@@ -281,6 +285,8 @@ def misfit(operation, names, source):
     (short, side), (long, _) = sorted(((a, left), (b, right)), key=lambda pair: len(pair[0]))
     if short and short == long[:-1] and reduces(side, source):
         text += f" A sum or max with keepdims=True keeps {(*short, 1)}, which agrees."
+    elif len(short) == 1 and short == long[:-1] and isinstance(side, ast.Name):
+        text += f" `{side.id}[:, None]` has shape {(*short, 1)}, which agrees."
     if sign == "*" and len(a) == len(b) == 2 and (a[0] == b[0] or a[1] in b):
         text += " (`*` multiplies entry by entry; the matrix product is `@`.)"
     return text

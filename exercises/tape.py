@@ -59,7 +59,7 @@ def strict(share, shape, dy):
         text = "a share got None: this node has no gradient yet. Which nodes should come before it?"
         raise Misuse("visited before a gradient has arrived", text)
     if np.size(dy) != np.prod(shape):
-        text = f"a share got an array of shape {np.shape(dy)}. It takes the gradient of its own node's value, {shape}"
+        text = f"a share got an array of shape {np.shape(dy)}. It takes the gradient of its own node's value, {shape}."
         raise Misuse("a share called with another gradient", text)
     return share(dy)
 
@@ -78,7 +78,7 @@ def play(operands, dy, y):
         return (...,) * (1 + len(operands))
     if not hasattr(y, "edges"):
         kind = "an array" if isinstance(y, np.ndarray) else f"of type {type(y).__name__}"
-        text = f"play wants a Tensor, made by Tensor(value, (parent, share), ...). What it got is {kind}"
+        text = f"play() needs a Tensor, made by Tensor(value, (parent, share), ...); it got {kind}."
         raise Misuse("no Tensor made", text)
     arrived = [None] * len(operands)
     for edge in y.edges:
@@ -90,15 +90,15 @@ def play(operands, dy, y):
             raise Misuse("no pair of a parent and a share", text)
         parent, share = edge
         if any(value_of(parent) is operand for operand in operands if not isinstance(operand, Tensor)):
-            text = "here a is a plain array, such as the images. Nobody needs its gradient, so it gets no pair"
+            text = "here a is a plain array, such as the images. Nobody needs its gradient, so it gets no pair."
             raise Misuse("the gradient of a constant kept", text)
         at = [i for i, operand in enumerate(operands) if operand is parent]
         if parent is y or not at:
-            raise Misuse("another parent", "the parent in a pair should be the Tensor itself that was handed in")
+            raise Misuse("another parent", "the parent in a pair should be the Tensor itself that was handed in.")
         given = dy.copy()
         dparent = share(given)
         if not np.array_equal(given, dy):
-            text = "your share has changed dy, which may be the gradient of other nodes, too. `*` makes a new array"
+            text = "your share has changed dy, which may be the gradient of other nodes, too. `*` makes a new array."
             raise Misuse("changes dy", text)
         arrived[at[0]] = dparent if arrived[at[0]] is None else arrived[at[0]] + dparent
     pairs = zip(arrived, operands, strict=True)
@@ -111,7 +111,7 @@ def walk(loss, leaves, order):
         return (...,) * len(leaves)
     order = list(order) if np.iterable(order) else [None]
     if not all(isinstance(node, Tensor) for node in order):
-        text = "the order should be a list of nodes and of nothing else: the loss, and those that edges lead to"
+        text = "the order should be a list of nodes and of nothing else: the loss, and those that edges lead to."
         raise Misuse("no list of nodes", text)
     for node in youngest_first(loss):
         node.grad = None

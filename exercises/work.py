@@ -33,7 +33,7 @@ def find(text):
     for exercise in EXERCISES:
         if exercise.name.lower() == text.lower().removesuffix(".py"):
             return exercise
-    raise UserError(f"there is no exercise {text}: `practice.py list` shows all of them, and -h the commands")
+    raise UserError(f"there is no exercise {text}: `python practice.py list` shows all of them, -h the commands")
 
 
 class Work:

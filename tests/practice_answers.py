@@ -141,7 +141,8 @@ dz1 | dz1 = da1 * (z1 != 0) | a mask that is true everywhere
 dz1 | dz1 = da1 * (z1 > 0) + 1e-9 | close, and not equal
 dz1 | dz1 = da1 * z1 > 0 | wrong type | bool
 dz1 | dz1 = da1 * (Z1 > 0) | error: NameError | Do you mean `z1`?
-dz1 | dz1 = da1 @ (z1 > 0) | error: ValueError | In da1 @ (z1 > 0), the shapes are (9, 11) @ (9, 11) | 11 is not 9
+dz1 | dz1 = da1 @ (z1 > 0) | error: ValueError \
+    | In da1 @ (z1 > 0), the shapes are (9, 11) @ (9, 11) | 11 is not 9 | `*` multiplies
 dz1 | dz1 = (da1 *\n    (z1.sum(axis=1))) | error: ValueError | keepdims=True keeps (9, 1), which
 dz1 | s = z1.sum(axis=1)\ndz1 = da1 * s | error: ValueError | keepdims=True keeps (9, 1), which
 dz1 | dz1 = da1 * z1[:, 0] | error: ValueError | (9, 11) * (9,) | ~keepdims
@@ -173,9 +174,15 @@ dW1_db1 | dW1 = x.T @ dz1; db1 = dz1.sum(axis=0, keepdims=True) | wrong shape | 
 update | v, p = 0 * dp, 0 * dp\nfor i, j in np.ndindex(dp.shape): v[i, j] = momentum * old_v[i, j] + dp[i, j]; \
 p[i, j] = old_p[i, j] - lr * v[i, j] | error: ValueError
 numerical_gradient | gradient[i] = -> gradient[i] == | == where = belongs
+numerical_gradient | f() -> f(array + h) | error: TypeError | `f` takes nothing
 numerical_gradient | / (2 * h) -> * 1.5 | not right | (Here h is
 torch_gradient | z1.retain_grad() -> | error: AttributeError | call z1.retain_grad()
 torch_gradient | z1.retain_grad() -> & z1.grad.numpy() -> z1.grad | no gradient kept | after z1.retain_grad()
+torch_gradient | .requires_grad_() -> | error: RuntimeError | Call requires_grad_() on
+torch_gradient | z1 = x @ W1 + b1; z1.retain_grad() | error: AttributeError | torch.from_numpy makes a tensor
+torch_gradient | torch.from_numpy(x) @ -> x @ | error: TypeError | torch.from_numpy makes a tensor
+torch_gradient | z1.grad.numpy() -> z1.numpy() | error: RuntimeError | its gradient is in .grad
+torch_gradient | .backward() -> | error: AttributeError | Has backward() been called
 batch_norm_dx | mean(axis=(0, 1, 2)) -> sum(axis=(0, 1, 2)) / {n} | a size written as a number
 softmax_backward | dscores = weights * (dweights - (dweights * weights).sum(axis=-1)) | error: ValueError \
     | (4, 7, 7) - (4, 7) | keepdims=True keeps (4, 7, 1), which agrees
@@ -196,6 +203,8 @@ loss | q = np.eye(10)[y]; loss = -(q * np.log(p) + (1 - q) * np.log(1 - p)).mean
 loss | loss = 0\nfor n in range(len(y)):\n    loss -= np.log(p[n, y[n]]) / len(y)\n    return loss \
     | only the first image counted | return inside the loop
 dlogits | dlogits = p.copy(); dlogits[:, y] -= 1 | 1 subtracted in whole columns, and not divided by B
+dlogits | dlogits = p.copy(); dlogits[y] -= 1 | whole rows where pairs belong, and not divided by B
+dlogits | dlogits = p - 1 | 1 subtracted from every entry, and not divided by B
 dW2_db2 | dW2 = a1.T() @ dlogits | error: TypeError | no parentheses
 dW2_db2 | dW2 = None @ dlogits | error: ValueError | Is one side None?
 conv_dW | (B, h, w, _), dW = dy.shape, np.zeros((3, 3, padded.shape[3], dy.shape[3]))\nfor u, v, i, j in \
@@ -225,9 +234,10 @@ tape_broadcast | da = dy.sum(axis=0) if len(shape) < dy.ndim else dy\nfor i, n i
 da = da.sum(axis=i, keepdims=True) if n == 1 else da | wrong shape
 tape_broadcast | da = dy\nwhile da.ndim > len(shape): da = da.sum(axis=0)\nif 1 in shape: \
 da = da.sum(axis=shape.index(1), keepdims=True) | wrong shape | (1, 1)
-tape_relu | y = np.maximum(a.value, 0) | no Tensor made | What it got is an array
+tape_relu | y = np.maximum(a.value, 0) | no Tensor made | it got an array.
 tape_relu | y = Tensor(np.maximum(a.value, 0), [(a, lambda dy: dy)]) | no pair of a parent and a share | not in a list
 tape_relu | y = Tensor(np.maximum(a.value, 0), (a.value, lambda dy: dy)) | another parent | the Tensor itself
+tape_relu | lambda dy: dy -> dy | error: NameError | `lambda dy: ...`
 tape_relu | a.value, 0), ( -> a.value, 0, out=a.value), ( | changes its input | changed a.value
 tape_relu | mask = a.value > 0; a.value *= mask; y = Tensor(a.value, (a, lambda dy: dy * mask)) | changes its input
 tape_relu | lambda dy: dy * (a.value > 0) -> lambda dy: np.copyto(dy, 0, where=a.value <= 0) or dy | changes dy \
@@ -235,6 +245,7 @@ tape_relu | lambda dy: dy * (a.value > 0) -> lambda dy: np.copyto(dy, 0, where=a
 tape_relu | y = Tensor(np.maximum(a.value, 0), *[(a, lambda dy: dy * (a.value > 0))] * 2) | a factor 2
 tape_relu | (a.value > 0)) -> (a.value > 0))); y.edges = (*y.edges, (y, lambda dy: dy) | another parent
 tape_max | value, da = play(y) -> a.value -= top; value, da = play(y) | changes its input | changed a.value
+tape_max | dy[:, None] * -> dy * | error: ValueError | `dy[:, None]` has shape (5, 1), which agrees
 tape_max | , keepdims=True) -> ) | error: ValueError | keepdims=True keeps
 tape_matmul | y = a @ b | error: ValueError | Or a Tensor?
 tape_matmul | y = Tensor(a.value @ b.value) | error: AttributeError | `value_of` gives
@@ -246,6 +257,7 @@ tape_matmul | left, right = -> a = a if isinstance(a, Tensor) else Tensor(a); le
     | the gradient of a constant kept
 tape_matmul | (a, lambda dy: dy @ right.T) -> (a, lambda dy: dy @ right.T if isinstance(a, Tensor) else 0) \
     & if isinstance(edge[0], Tensor) -> | the gradient of a constant kept
+tape_train | dy.sum(axis=missing) -> dy | the broadcast not summed
 tape_train | W1 = matmul(x, Tensor(W1)); b1 = 1 * b1; W2 = 1 * W2; b2 = 1 * b2 | error: NotImplementedError \
     | lines of tape_matmul.py here
 tape_train | model = mlp_np.MLP(len(b1), dtype=float); \

@@ -113,7 +113,6 @@ def everything_written():
         yield name, change(RIGHT[name], body, "") if " ->" in body else body, mark, words
 
 
-@pytest.mark.filterwarnings("ignore")  # PyTorch's, of a gradient that it has not kept
 @pytest.mark.parametrize("seeds", SEEDS)
 @pytest.mark.parametrize(("name", "body", "mark", "words"), list(everything_written()))
 def test_what_learners_write_gets_its_mark_whatever_is_drawn(name, body, mark, words, seeds, tmp_path, monkeypatch):

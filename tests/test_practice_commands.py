@@ -58,9 +58,10 @@ hint 1 | Hint 1 of 3 | ~That was the last one.
 hint | Hint 2 of 3
 hint | Hint 3 of 3 | ~That was the last one.
 hint | Hint 3 of 3 | That was the last one. The derivation is in docs/backprop.md, "The forward pass".
-solution 2 | has not passed yet
-logits: logits = a1 @ W2 - b2 | the bias subtracted
+solution 2 | has not passed yet | `python practice.py hint softmax`; after the third
 logits: logits = a1 @ W2 - 2 * b2 | --seed
+logits: logits = a1 @ W2 - b2 | the bias subtracted
+logits: logits = a1 @ W2 - 3 * b2 | --seed
 logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: shape ( \
     | Passed. That makes 1 of {len(EXERCISES)}. | You wrote first logits = a1 @ W2 - b2 and now print( \
     | Your mistake was: the bias subtracted. Why was it wrong? \
@@ -80,6 +81,11 @@ hint
 solution LOGITS.py | logits = a1 @ W2 + b2
 logits: logits = a1 @ W2 + b2 | Passed, after a look at the solution.
 list | 1 logits The logits of a layer seen | 0 of {len(EXERCISES)} passed
+tanh: dz1 = da1 * (1 - a1**2) | Passed. | next` on to exercise 2:
+next | Exercise 2 of
+tanh
+softmax | Nothing is written yet
+next | Exercise 3 of
 
 tanh | Exercise {number(BY_NAME["tanh"])} (1 of 8 in chapter 2)
 run | is a function and prints nothing by itself
@@ -160,7 +166,7 @@ def test_what_has_passed_comes_back_after_days(learner, monkeypatch):
     days(review.DAYS)
     assert "1 of what you have passed is due" in learner("next").stdout
     assert re.search("1 logits .* review\n", learner("list").stdout)
-    assert "Write it again" in learner("review").stdout
+    assert "call `python practice.py review`" in " ".join(learner("review").stdout.split())
     assert (learner.folder / "review" / "logits.py").read_text() == (STUBS / "logits.py").read_text()
     write(learner.folder / "review", "logits", "logits = a1 @ W2")
     assert "comes back tomorrow" in learner("review").stdout
