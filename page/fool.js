@@ -47,9 +47,9 @@ function showFool() {
   const words = {
     "limit-value": `${limit()} of 255`,
     "fool-before": blank ? "–" : now.answer,
-    "fool-before-sure": blank ? "" : `with ${percent(now.p[now.answer])}`,
+    "fool-before-sure": blank ? "" : `${percent(now.p[now.answer])} sure`,
     "fool-after": blank ? "–" : answer,
-    "fool-after-sure": blank ? "" : `with ${percent(p[answer])}`,
+    "fool-after-sure": blank ? "" : `${percent(p[answer])} sure`,
     "fool-words": blank ? "Draw a digit first."
       : answer === goal && !rounds ? `It reads ${goal} already.`
       : dx.every((d) => d === 0) ? "Here dx is 0: no unit that is on passes anything back, so no pixel can change the answer."
@@ -101,7 +101,7 @@ function showLetters() {
   for (const letter of LETTERS) {
     if (!letter.words) makeLetter(letter);
     const { p } = softmaxCrossEntropy(new MLP(model.params).forward(asInput(letter.image)), [0]);
-    letter.words.textContent = `${argmax(p)} with ${percent(Math.max(...p))}`;
+    letter.words.textContent = `${argmax(p)}, ${percent(Math.max(...p))} sure`;
   }
 }
 

@@ -190,24 +190,23 @@ class Curves {
     const latest = Math.max(...[values.at(-1), tests.at(-1)?.v].filter(Number.isFinite), 0); // never out of sight
     const high = Math.max(Math.min(finite.reduce((a, b) => Math.max(a, b), this.least), this.most), 1.2 * latest * (latest > this.most));
     const steps = Math.max(run.step, this.few), context = fit(this.canvas, width, height);
-    const left = narrow ? 34 : 40, right = width - (narrow ? 46 : 84), top = 14, bottom = height - 26;
+    context.font = colours.small;
+    const widest = Math.max(...[0, this.guess, high].map((value) => context.measureText(this.format(value)).width));
+    const left = Math.max(narrow ? 34 : 40, widest + 8), right = width - (narrow ? 46 : 84), top = 14, bottom = height - 26;
     const x = (step) => left + ((right - left) * step) / steps;
     const y = (v) => bottom - (bottom - top) * Math.min(v / high, 1.02);
-    context.font = colours.small;
     context.lineJoin = "round";
     context.textBaseline = "middle";
+    context.textAlign = "right";
     for (const value of [0, this.guess, high]) { // what guessing would give stands between nothing and the most
       context.fillStyle = value === this.guess ? colours.muted : colours.line;
       context.fillRect(left, Math.round(y(value)), right - left, 1);
       context.fillStyle = colours.muted;
-      context.textAlign = "right";
       if (value === this.guess ? y(0) - y(value) >= 12 : value !== high || y(this.guess) - y(high) >= 12) context.fillText(this.format(value), left - 6, y(value));
     }
-    context.textAlign = "left";
-    context.fillText("0", left, height - 8);
-    context.textAlign = "right";
     context.fillText(`${narrow ? "" : "step "}${steps.toLocaleString("en")}`, right, height - 8);
     context.textAlign = "left";
+    context.fillText("0", left, height - 8);
 
     const line = (points, colour, thick, dash = []) => {
       context.strokeStyle = colour;
@@ -389,7 +388,7 @@ class Learning {
       "new-batch-value": this.batchSize,
       "new-hidden-value": this.hidden,
       "new-answer": blank || this.answer < 0 ? "–" : this.answer,
-      "new-sure": blank || this.answer < 0 ? "" : `with ${percent(this.p[this.answer])}`,
+      "new-sure": blank || this.answer < 0 ? "" : `(${percent(this.p[this.answer])} sure)`,
       progress: !training.step ? "No steps yet."
         : `${plural(training.step, "step")}: each image seen about ${(training.seen / trainingImages.length).toFixed(1)} times. ` +
           (training.broken ? "The numbers have overflowed: start over."

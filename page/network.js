@@ -155,16 +155,17 @@ class Network {
     const [left, right] = carried, { back } = this.stage;
     const bars = this.digits.bars.map(({ bar }) => bar.getBoundingClientRect());
     const beside = bars[0].left > this.units.canvas.getBoundingClientRect().right; // on a phone the digits are below
-    const draw = (wires, across, from, to) => {
+    const draw = (wires, from, to, turn) => {
       const high = wires.reduce((most, [, , v]) => Math.max(most, Math.abs(v)), 0) || 1;
       for (const [a, b, v] of wires.filter(([, , v]) => v).sort((one, other) => Math.abs(one[2]) - Math.abs(other[2]))) {
         const colour = this.at < 0 ? colours[v < 0 ? "negative" : "positive"] : colours[back ? "back" : "accent"];
         const ends = [from(a), to(b)].map(([u, v]) => [u - box.left, v - box.top]);
-        wire(context, back ? ends.reverse() : ends, { share, colour, across, size: Math.abs(v) / high });
+        wire(context, ends, { share, back, colour, turn, size: Math.abs(v) / high });
       }
     };
-    draw(left, true, (i) => this.x.centre(i), (j) => this.units.centre(j));
-    draw(right, beside, (j) => this.units.centre(j), (k) => [bars[k].left + 4, bars[k].top + bars[k].height / 2]);
+    draw(left, (i) => this.x.centre(i), (j) => this.units.centre(j));
+    const end = (k) => [bars[k].left + (beside ? 4 : -9), bars[k].top + bars[k].height / 2];
+    draw(right, (j) => this.units.centre(j), end, beside ? undefined : $("f-logits").getBoundingClientRect().top - box.top);
   }
 
   /** What is pointed at has changed, or the numbers have. */
@@ -230,12 +231,13 @@ function paintWeights(canvas, weights, high = largest(weights)) {
 
 const DIGITS = Array.from({ length: 10 }, (_, k) => k);
 
-/** A curve from end to end, or the first `share` of it with a head. size: from 0 to 1, how thick. */
-function wire(context, [[u0, v0], [u1, v1]], { share, colour, across, size }) {
-  const bend = across ? [(u1 - u0) / 2, 0] : [0, (v1 - v0) / 2];
-  const at = (t) => {
-    const [a, b, c, d] = [(1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t ** 2, t ** 3];
-    return [a * u0 + b * (u0 + bend[0]) + c * (u1 - bend[0]) + d * u1, a * v0 + b * (v0 + bend[1]) + c * (v1 - bend[1]) + d * v1];
+/** A curve from end to end, or the first `share` of it with a head. size: from 0 to 1, how thick. back: the last end is the
+    first. turn: from this height on it goes straight down, beside what it must not cross. */
+function wire(context, [[u0, v0], [u1, v1]], { share, back, colour, turn, size }) {
+  const smooth = (t) => t * t * (3 - 2 * t), reach = (turn - v0) / (v1 - v0);
+  const at = (way) => {
+    const t = back ? 1 - way : way, [across, down] = turn === undefined ? [t, smooth(t)] : [smooth(Math.min(t / reach, 1)), t];
+    return [u0 + across * (u1 - u0), v0 + down * (v1 - v0)];
   };
   context.globalAlpha = 0.3 + 0.6 * size;
   context.strokeStyle = context.fillStyle = colour;

@@ -31,8 +31,7 @@ const NUMBERS = {
   W1: [({ i, j }) => W1(i, j), ({ i, j }) => `the weight from pixel ${i} to unit ${j}; times x[${i}] = ${text(now.x[i])} ` +
     `it adds ${text(now.x[i] * W1(i, j))} to z1[${j}]`],
   z1: [({ j }) => now.z1[j], ({ j }) => `x @ W1[:, ${j}] + b1[${j}] = ${sum(now.z1[j] - model.params.b1[j], model.params.b1[j])}`],
-  a1: [({ j }) => now.a1[j], ({ j }) => `max(z1[${j}], 0), where z1[${j}] = x @ W1[:, ${j}] + b1[${j}] = ` +
-    `${sum(now.z1[j] - model.params.b1[j], model.params.b1[j])} = ${text(now.z1[j])}`],
+  a1: [({ j }) => now.a1[j], ({ j }) => `max(z1[${j}], 0), where z1[${j}] = ${NUMBERS.z1[1]({ j })} = ${text(now.z1[j])}`],
   W2: [({ j, k }) => W2(j, k), ({ j, k }) => `the weight from unit ${j} to digit ${k}; times a1[${j}] = ${text(now.a1[j])} ` +
     `it adds ${text(now.a1[j] * W2(j, k))} to logits[${k}]`],
   logits: [({ k }) => now.logits[k], ({ k }) => `a1 @ W2[:, ${k}] + b2[${k}] = ` +

@@ -1,7 +1,7 @@
 /* Open your own network: a checkpoint of main_np.py or main_torch.py, read here in the browser and sent nowhere.
 
    A checkpoint is a ZIP archive that stores its members as they are; each is an array in NumPy's format (.npy). What is
-   anything else, or does not fit together, is refused with a sentence, and the page goes on with the network it has. */
+   anything else, or does not fit together, is refused with a sentence, and the page continues with the network it has. */
 
 const MOST_BYTES = 64 * 2 ** 20, MOST_UNITS = 4096, LARGE = 1e18; // beyond it a product of two is no float32
 

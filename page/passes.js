@@ -33,8 +33,7 @@ function setScales(same) {
     dW2: largest(now.a1) * largest(now.dlogits), dW1: largest(now.x) * largest(now.dz1),
   };
   for (const name in sizes) now.scales[name] = same ? Math.max(now.scales[name], sizes[name]) : sizes[name];
-  if (same) return;
-  now.most = Array.from(now.dz1.keys()).sort((a, b) => Math.abs(now.dz1[b]) - Math.abs(now.dz1[a])).slice(0, MOST);
+  now.most = top(model.hidden, MOST, (j) => Math.abs(now.dz1[j]));
 }
 
 const SLOPES = ["better", "worse"]; // a derivative, negative or positive

@@ -11,7 +11,7 @@ function update({ same = false, weights = false } = {}) {
   for (const part of parts) attempt(part);
 }
 
-/** Do this; if it fails, say so in the console, and go on with the other parts. */
+/** Do this; if it fails, say so in the console, and continue with the other parts. */
 function attempt(part) {
   try {
     part();
@@ -22,11 +22,11 @@ function attempt(part) {
 
 function showWords() {
   const blank = empty(), { p, answer, loss } = now;
-  const second = Array.from(p.keys()).sort((a, b) => p[b] - p[a])[1];
+  const second = top(10, 2, (k) => p[k])[1], inWords = (share) => percent(share).replace(">", "more than ").replace("<", "below ");
   const on = now.z1.reduce((n, z) => n + (z > 0), 0), here = trail().length;
   const words = {
     answer: blank ? "–" : answer,
-    sure: blank ? "Nothing is drawn yet." : `with ${percent(p[answer])}. Next comes ${second} with ${percent(p[second])}.`,
+    sure: blank ? "Nothing is drawn yet." : `${inWords(p[answer])} sure. Second: ${second}, ${inWords(p[second])}.`,
     verdict: blank || !state.labelled ? "" : answer === state.y ? "Right." : `Wrong: it is ${a(state.y)}.`,
     "h-meant": state.picked === null && !state.labelled && !blank ? "Which digit did you mean?" : "The true digit",
     "pad-note": blank ? "" : state.picked === null ? "Your digit" : `Test image ${tests[state.picked].number}, ${a(tests[state.picked].label)}. Draw over it!`,
@@ -44,13 +44,13 @@ function showWords() {
     "label-note": !state.labelled ? "not known yet. Until you say it, the network’s own answer stands in for it"
       : answer === state.y && loss < 0.01
         ? "It is sure, and right: there is little to change. Choose another y, or a digit that it misreads, to see more." : "",
-    "teach-words": blank ? "Draw a digit first." : !state.labelled ? "Which digit did you mean? Say it, and it can learn."
+    "teach-words": blank ? "Draw a digit first." : !state.labelled ? "Say it, and it can learn."
       : turned() ? `It changed its mind: it reads ${answer} now. Further down you can see what changed inside.`
       : answer === state.y ? `It is right. ${loss < 0.1 ? "Draw an ugly one, or call this something else, and teach it that." : "Steps make it surer."}`
       : `It should say ${state.y}. A step changes what it has learned a little, so that ${state.y} becomes likelier.`,
     steps: !state.steps.length ? "No steps yet: these are the weights of the finished run."
       : `${plural(state.steps.length, "step")} taken${here < state.steps.length ? `, ${here} of them on this digit` : ""}. ` +
-        `It reads ${now.right} of the first fifty test images.`,
+        `It reads ${now.right} of the first 50 test images.`,
   };
   for (const id in words) if ($(id).textContent !== String(words[id])) $(id).textContent = words[id];
   $("verdict").className = answer === state.y ? "right" : "wrong";
@@ -90,7 +90,7 @@ const turned = () => new Set(answers().map(({ answer }) => answer)).size > 1;
 function showTrail() {
   const all = empty() || !trail().length ? [] : answers();
   $("trail").replaceChildren(...all.map(({ answer, p }, n) => {
-    const item = make("li", {}, answer, make("span", { className: "unseen" }, ` with ${percent(p)}`));
+    const item = make("li", {}, answer, make("span", { className: "unseen" }, `, ${percent(p)} sure`));
     item.classList.toggle("turned", n > 0 && all[n - 1].answer !== answer);
     return item;
   }).slice(-5));
@@ -98,7 +98,7 @@ function showTrail() {
 
 /** Have a screen reader say this; by default what has become of the answer. */
 function announce(words) {
-  const answer = () => (empty() ? "Nothing is drawn." : `It reads ${now.answer} ${$("sure").textContent} ${$("verdict").textContent}`);
+  const answer = () => (empty() ? "Nothing is drawn." : `It reads ${now.answer}, ${$("sure").textContent} ${$("verdict").textContent}`);
   clearTimeout(announce.later);
   announce.later = setTimeout(() => ($("announced").textContent = words ?? answer()), 300);
 }

@@ -79,6 +79,8 @@ def test_what_steps_have_changed_inside_is_numpys(page):
     rival = next(k for k in np.argsort(-p, kind="stable").tolist() if k != 5)
     page.evaluate("lab.learn(3, 0.01)")
     until(lambda: text(page, "#changed-words").startswith("3 steps on this digit"))
+    now = arrays(page, "lab.now")
+    assert page.evaluate("lab.now.most") == np.argsort(-np.abs(now["dz1"]), kind="stable")[:12].tolist()
     after, added = twin(weights(page)), []
     scores = [model.forward(x)[0, [5, rival]] for model in (before, after)]
     said = [float(v) for v in re.findall(r"from (\S+) to (\S*\d)", text(page, "#changed-words")) for v in v]
@@ -157,7 +159,7 @@ def test_it_opens_on_a_misread_digit_and_steps_turn_the_answer(browser):
 def test_a_step_waits_until_somebody_has_said_which_digit_it_is(page):
     page.locator(".clear").first.click()
     before = weights(page)["W1"].tobytes()
-    for words in ("Draw a digit first", "Which digit did you mean?"):
+    for words in ("Draw a digit first", "Say it, and it can learn."):
         assert words in text(page, "#teach-words")
         assert all(page.locator(button).is_disabled() for button in ("#teach", "#step", "#step10", "#dock-step"))
         page.evaluate("lab.learn(1)")
@@ -257,7 +259,7 @@ def test_the_pixels_move_against_dx_until_the_answer_tips(browser, mnist):
 def test_no_digit_is_named_a_digit_too(browser):
     with opened(browser, COMMITTED) as page:
         for button in page.locator("#letters button").all():
-            answer, sure = re.search(r":\s+(\d) with >?([\d.]+)%", button.inner_text()).groups()
+            answer, sure = re.search(r":\s+(\d), >?([\d.]+)% sure", button.inner_text()).groups()
             button.click()
             assert text(page, "#answer") == answer and float(sure) > 60  # as the page says
             assert page.locator("#teach").is_disabled()  # nobody has said which digit an X is
@@ -401,16 +403,31 @@ def test_what_is_out_of_view_or_printed_is_not_of_the_digit_before(browser, smal
 # --- On a phone, and for everybody ---------------------------------------------------------------------------------
 
 
+WIRES = """() => {  // is there any ink of theirs beside the scores, and on them?
+    const canvas = document.getElementById("wires"), context = canvas.getContext("2d");
+    const [box, bars] = [canvas, document.querySelector("[data-bars=logits]")].map((e) => e.getBoundingClientRect());
+    const ratio = canvas.width / box.width, from = (bars.left - box.left) * ratio, top = (bars.top - box.top) * ratio;
+    return [[0, from], [from, bars.width * ratio]].map(([left, width]) =>
+        context.getImageData(left, top, width, bars.height * ratio).data.some((v) => v));
+}"""
+
+
 def test_a_phone_shows_what_it_needs(browser, small_page):
     def in_view(parts, height):
         found = boxes(page, parts)
         return len(found) == len(parts.split(",")) and all(top >= 0 and end <= height for *_, top, _, end in found)
 
-    with opened(browser, small_page, 390, has_touch=True, is_mobile=True) as page:
+    with opened(browser, small_page, 390, has_touch=True, is_mobile=True, problems=["Canvas2D"]) as page:
         assert in_view("#pad, #answer, #meant, #teach", 844)  # the first screen, as on many phones
         targets = boxes(page, "button, select, input, .pad")
         assert len(targets) > 100
         assert [box for box in targets if min(box[3] - box[1], box[4] - box[2]) < 44] == []
+        ((_, _, top, _, bottom),) = boxes(page, "#picker")
+        rows = {(max(box[2], top), min(box[4], bottom)) for box in boxes(page, "#picker button")}
+        assert {round(end - start) for start, end in rows if end > start} == {47}  # none is cut
+        page.locator("[data-bars=logits]").scroll_into_view_if_needed()
+        page.locator("[data-bars=logits] .bar").nth(9).tap()
+        assert page.evaluate(WIRES) == [True, False]  # the wires reach the scores, and cross none
         for section in ("#f-dW2", "#h-step"):  # the digit, the answer and a step are never far
             page.locator(section).scroll_into_view_if_needed()
             until(lambda: in_view("#dock-picture, #dock-answer, #dock-step", 900))
@@ -456,6 +473,11 @@ def test_no_number_loses_its_end(browser, small_page):
         for width in (320, 390, 641, 700, 735, 768, 1080, 1440):
             page.set_viewport_size({"width": width, "height": 900})
             assert page.evaluate(ends) == [], width
+        page.evaluate("lab.pick(0); lab.learn(100, 0.1)")  # the chart's highest mark becomes 0.00100
+        page.locator("#chart").scroll_into_view_if_needed()
+        first = "document.querySelector('#chart canvas').getContext('2d').getImageData(0, 0, 2, 190).data"
+        frames(page)
+        assert page.evaluate(f"lab.now.loss < 1e-3 && {first}.every((v) => !v)")
         page.set_viewport_size({"width": 360, "height": 225})
         page.locator("[data-grid=a1] canvas").hover(position={"x": 20, "y": 20})
         (dock,) = boxes(page, "#dock")
