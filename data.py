@@ -55,8 +55,8 @@ def batches(dataset, options, first, last):
 
     options: of the run; batch_size, seed and augment count. Each epoch visits the examples in its own order, a function
     of (seed, epoch) alone; what augment does to a batch is a function of (seed, epoch, batch). So a run can stop after
-    any step and go on as if it had never stopped. An epoch skips the last few examples of its order if they do not fill
-    a batch.
+    any step and continue as if it had never stopped. An epoch skips the last few examples of its order if they do not
+    fill a batch.
     """
     drawn = draw(dataset.train_images, dataset.train_labels, options, first, last)
     return drawn if options.augment == "none" else ahead(drawn)

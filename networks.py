@@ -133,7 +133,7 @@ VIT = Network(
         "width": {"type": integer(1, 1024), "metavar": "C", "help": "channels of each patch"},
         "blocks": {"type": integer(1, 50), "help": "blocks"},
         "heads": {"type": integer(1, 1024), "help": "heads of each attention, which share the channels"},
-        "patch": {"type": int, "choices": [2, 4, 7, 14, 28], "help": "pixels along a patch's side"},  # 28 by them
+        "patch": {"type": int, "choices": [2, 4, 7, 14, 28], "help": "pixels along a patch's side"},  # divide 28
     },
     recipes={
         "default": VIT_TRAINING | {"epochs": 8, "width": 64, "blocks": 3, "heads": 4, "patch": 7, "augment": "shift"},

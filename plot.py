@@ -9,10 +9,9 @@ from pathlib import Path
 from support import program
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from support.download import SOURCES
-from support.drawing import INK, TEST, TRAIN, aside, logarithmic, new_axes, save, style_axes
+from support.drawing import INK, TEST, TRAIN, aside, logarithmic, new_axes, new_figure, save, style_axes
 from support.errors import UserError
 from support.files import check_output, open_folder
 from support.history import load_history
@@ -131,7 +130,7 @@ def comparison(runs):
 
     Thin: the training batches, smoothed. Thick, with dots: the test images, or those held out, after each epoch.
     """
-    figure = Figure(figsize=(8, 8 + 0.25 * len(runs)), layout="constrained", facecolor="white")
+    figure = new_figure(8, 8 + 0.25 * len(runs))
     above, below = figure.subplots(2, 1, sharex=True)
     style_axes(above, "Loss", "cross-entropy loss")
     style_axes(below, "Accuracy", "accuracy")

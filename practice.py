@@ -2,7 +2,7 @@
 
     python practice.py              the current exercise: what to write and where; marks it
     python practice.py --watch      marks it again whenever you save the file
-    python practice.py next         on to the next exercise that has not passed (it never moves on by itself)
+    python practice.py next         to the next exercise that has not passed (it never moves on by itself)
     python practice.py 7            to exercise 7; its name, dz1, works too
     python practice.py hint         one more hint; there are three for each exercise (hint, run, reset, solution and
                                     review take the number or name of an exercise; without one, it is the current one)
@@ -57,11 +57,15 @@ def main(argv=None):
     )
     options = parser.parse_args(argv)
     command, which = options.command, options.which
+    actions = {"hint": hint, "run": run_file, "reset": reset, "solution": solution}
+    takes = {"mark": ("seed", "only", "feedback"), "review": ("seed",)} | dict.fromkeys((*actions, "list", "train"), ())
+    for name in ("watch", "seed", "only", "feedback"):
+        if getattr(options, name) != parser.get_default(name) and name not in takes.get(command, ("seed", "watch")):
+            raise UserError(f"{command or 'an exercise'} takes no --{name}; -h lists the commands")
     if command == "mark":
         from exercises import classroom
 
         return classroom.mark_all(which, options.seed or 0, options.only, options.feedback)
-    actions = {"hint": hint, "run": run_file, "reset": reset, "solution": solution}
     if which is not None and command not in (*actions, "review"):
         raise UserError(f"{command} takes no further word; -h lists the commands")
     work = Work(options.folder)
@@ -103,7 +107,7 @@ def following(work, exercise):
 
 
 def show(work, exercise, seed=None, again=False):
-    """Say what the exercise is, mark it, and say how to go on."""
+    """Say what the exercise is, mark it, and say what comes next."""
     path = work.path(exercise)
     if work.new:
         say(
@@ -170,7 +174,7 @@ def come_back(work, exercise, seed=None):
     """Write an exercise that has passed once more, in a file of its own, and have it marked."""
     waiting = [find(name) for name in review.due(work.progress)]
     if exercise is None and work.progress["reviewed"]:
-        exercise = find(work.progress["reviewed"])  # go on with it
+        exercise = find(work.progress["reviewed"])  # continue with it
     exercise = exercise or (waiting[0] if waiting else None)
     if exercise is None:
         say("Nothing is due for review. `python practice.py review NAME` brings back any exercise.")
@@ -203,14 +207,14 @@ def reviewed(work, exercise, verdict):
 
 
 def after(work, exercise):
-    """How to go on."""
+    """Say what comes next."""
     say(f"\n`python practice.py solution`  {'what fixes it' if exercise.case else 'the lines once more, and why'}")
     if exercise.name in network.EXERCISES and not missing(work):
         say("`python practice.py train`  now let your lines learn to read", "good")
     if exercise.is_program and not exercise.case:
         say("`python practice.py run`  now let it learn to read", "good")
     if then := following(work, exercise):
-        say(f"`python practice.py next`  on to exercise {number(then)}: {then.title}")
+        say(f"`python practice.py next`  to exercise {number(then)}: {then.title}")
 
 
 def brought(work, exercise):
@@ -235,11 +239,11 @@ def train(work):
     if missing(work):
         raise UserError(f"train needs lines that have passed, unchanged since; still to do: {', '.join(missing(work))}")
     files = {name: work.path(network.EXERCISES[name]).read_text(encoding="utf-8-sig") for name in network.USED}
-    program = network.program({name: network.lines_of(name, text) for name, text in files.items()}).encode()
+    written = network.program({name: network.lines_of(name, text) for name, text in files.items()}).encode()
     path = work.folder / "my_network.py"
-    if path.exists() and path.read_bytes() != program:
+    if path.exists() and path.read_bytes() != written:
         keep(path)
-    path.write_bytes(program)
+    path.write_bytes(written)
     say(f"{near(path)} is a whole network now, and every derivative in it is yours. It runs:\n", "strong")
     status = subprocess.run([sys.executable, path.resolve()], cwd=ROOT, check=False).returncode
     if status == 0:

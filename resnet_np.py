@@ -330,8 +330,8 @@ class Network:
     def backward(self, dlogits):
         """From d loss / d logits (B, 10) to the gradients, with the keys and shapes of params.
 
-        Keeps d loss / d images in `gradients` as "x", and when testing d loss / d output of each layer by its name;
-        when training, memory that is used again is faster.
+        Keeps d loss / d images in `gradients` as "x"; in testing also d loss / d output of each layer, by its name. In
+        training these are not kept, so that their memory can be reused.
         """
         self.gradients, dy = {}, dlogits
         for name, layer in reversed(self.layers.items()):

@@ -29,7 +29,7 @@ MOST_MEMBERS = 200  # of the names of exercises, that are taken out of a zip fil
 MEMORY = 8  # gigabytes, for all processes together
 
 
-def mark_all(name, seed=0, only=None, feedback=None, out=None):
+def mark_all(name, seed=0, only=None, feedback=None):
     """Print a row for each person, as soon as it is known: for each exercise a mark in a few words, or nothing.
 
     only: exercises by name, or `chapter2`, with commas between them. feedback: a folder that gets a file for each
@@ -40,11 +40,10 @@ def mark_all(name, seed=0, only=None, feedback=None, out=None):
         Path(feedback).mkdir(parents=True, exist_ok=True)
     if importlib.util.find_spec("torch") is None:
         print("PyTorch is missing: what needs it is not marked", file=sys.stderr)
-    out = out or sys.stdout
-    if hasattr(out, "reconfigure"):
-        out.reconfigure(encoding="utf-8", errors="replace")
-    out.write("\ufeff")  # by which spreadsheets know UTF-8
-    table = csv.writer(out, lineterminator="\n")
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+    sys.stdout.write("\ufeff")  # by which spreadsheets know UTF-8
+    table = csv.writer(sys.stdout, lineterminator="\n")
     table.writerow(["name", *(exercise.name for exercise in exercises), "passed"])
     workers = min(os.cpu_count() or 1, MEMORY)
     with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as spare:
@@ -62,7 +61,7 @@ def mark_all(name, seed=0, only=None, feedback=None, out=None):
                 words = ["seen" if word == "passed" and e.name in seen else word for e, word, _ in verdicts]
                 rows[person], passed = words, words.count("passed")
                 table.writerow([harmless(person.name), problem or words[0], *words[1:], passed])
-                out.flush()
+                sys.stdout.flush()
                 print(f"{harmless(person.name)}: {passed} of {len(exercises)}", file=sys.stderr, flush=True)
                 if feedback:
                     said = [f"{e.name}, {e.title}: {word}\n{text}" for e, word, text in verdicts if word]
@@ -164,23 +163,29 @@ def is_stub(name, text):
 def find_files(folder, spare=None):
     """{exercise: its file}, wherever it is below the folder; and the exercises whose solutions were shown.
 
-    Zip files on the way are unpacked into `spare`. Of several files for an exercise one with something written beats a
-    stub; then one in my_practice, the least deep, and one with the very name of the exercise.
+    Zip files on the way are unpacked into `spare`; a damaged one matters only if nothing else is found. Of several
+    files for an exercise one with something written beats a stub; then one in my_practice, the least deep, and one with
+    the very name of the exercise.
     """
-    files, seen, looked = {}, set(), 0
+    files, seen, looked, damage = {}, set(), 0, None
     waiting = [Path(folder)]
     for depth in range(DEEPEST):
         found = [path for place in waiting for path in sorted(place.iterdir())][: MOST_FILES - looked]
         looked += len(found)
         waiting = [path for path in found if path.is_dir() and not path.is_symlink() and path.name[0] not in "._"]
-        for path in found:
+        for i, path in enumerate(found):
             if path.suffix.lower() == ".zip" and spare and path.is_file():
-                waiting.append(unpacked(path, spare / f"zip{depth}-{len(waiting)}"))
+                try:
+                    waiting.append(unpacked(path, spare / f"zip{depth}-{i}"))
+                except Exception as error:  # zipfile has many kinds
+                    damage = error
             if (name := wanted_name(path)) and not path.is_dir():
                 files.setdefault(name, []).append((depth, path))
             if path.name == "progress.json":
                 with suppress(UserError, ValueError, TypeError, AttributeError, RecursionError):
                     seen |= set(json.loads(read_file(path, LARGEST)).get("seen", {}))
+    if damage and not files:
+        raise damage
 
     def rank(name, depth, path):
         nothing = True

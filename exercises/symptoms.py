@@ -16,7 +16,6 @@ from pathlib import Path
 from support import drawing, program
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from exercises import ONE_THREAD, PICTURES, ROOT, STUBS, chapter3
 from exercises.show import recorded
@@ -65,7 +64,7 @@ def lines_of(text):
 
 def draw(printed):
     """The training loss and the test accuracy of both runs, epoch by epoch."""
-    figure = Figure(figsize=(8, 3.2), layout="constrained", facecolor="white")
+    figure = drawing.new_figure(8, 3.2)
     for axes, what, i in zip(figure.subplots(1, 2), ("training loss", "test accuracy"), (0, 1), strict=True):
         drawing.style_axes(axes, what, "")
         axes.set_xlabel("epochs", color=drawing.INK)

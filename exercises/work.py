@@ -45,7 +45,7 @@ class Work:
         self.progress = self.read()
 
     def read(self):
-        """The progress as it is on disk. Another terminal may have written it."""
+        """The progress as it is on disk, without exercises that only another version has."""
         progress = {"current": EXERCISES[0].name, "reviewed": "", **{what: {} for what in KINDS}}
         if not self.file.exists():
             return progress
@@ -54,7 +54,8 @@ class Work:
             for what, kind in KINDS.items():
                 if not all(isinstance(value, kind) for value in progress[what].values()):
                     raise ValueError
-            if progress["current"] not in BY_NAME:  # of another version
+                progress[what] = {name: value for name, value in progress[what].items() if name in BY_NAME}
+            if progress["current"] not in BY_NAME:
                 progress["current"] = EXERCISES[0].name
             if progress["reviewed"] not in BY_NAME:
                 progress["reviewed"] = ""
@@ -63,7 +64,7 @@ class Work:
         return progress
 
     def note(self, what, value, exercise=None):
-        """Write one thing down, about an exercise or about all, and lose nothing that another terminal has written."""
+        """Write one thing down, about an exercise or about all. Read again first: another terminal may have written."""
         self.progress = self.read()
         if exercise:
             self.progress[what][exercise.name] = value

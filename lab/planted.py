@@ -18,7 +18,7 @@ import numpy as np
 
 from exercises import STUBS, marker, runner
 from exercises.work import BY_NAME, CHAPTERS
-from lab.results import save_result
+from lab.results import markdown, save_result
 from support.history import machine
 from support.program import run
 
@@ -139,14 +139,12 @@ def count():
 
 def table(found):
     """The same in Markdown."""
-    lines = [f"| chapter | planted | {' | '.join(KINDS.values())} |", "| --- |" + " --- |" * (1 + len(KINDS))]
-    whole = Counter()
-    for counted in found.values():
-        whole.update(counted)
-    for chapter, counted in (found | {"all": whole}).items():
-        numbers = [sum(counted.values()), *(counted.get(kind, 0) for kind in KINDS)]
-        lines.append(f"| {chapter.split('.')[0]} | {' | '.join(map(str, numbers))} |")
-    return "\n".join(lines)
+    whole = sum(map(Counter, found.values()), Counter())
+    rows = [
+        [chapter.split(".")[0], sum(counted.values()), *(counted.get(kind, 0) for kind in KINDS)]
+        for chapter, counted in (found | {"all": whole}).items()
+    ]
+    return markdown(["chapter", "planted", *KINDS.values()], rows)
 
 
 def main():

@@ -79,14 +79,9 @@ FOR_THE_README = {f"main_{f}.py{model}" for f in ("np", "torch") for model in ("
 def load_results(path=RESULTS):
     """The sections of results.json by name; UserError if it is damaged."""
     try:
-        results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        sections = {name: dict(section) for name, section in results.items()}
-        runs = [run for entry in sections.get("accuracy", {}).values() for run in dict(entry["runs"]).values()]
-        for run in [*runs, *sections.get("choices", {}).values()]:
-            dict(run), float(run["accuracy"]), float(run["seconds"]), int(run["parameters"])
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError:
         raise UserError(f"{path} is damaged: restore it from git") from None
-    return results
 
 
 def save_result(section, content, path=RESULTS):

@@ -12,7 +12,7 @@ from support.errors import UserError
 def read_file(path, most):
     """The bytes of a regular file that has at most `most` of them.
 
-    UserError for anything else, before it is opened: a pipe may wait for ever, and a device may have no end.
+    UserError for anything else, before it is opened: a pipe may wait forever, and a device may have no end.
     """
     try:
         found = os.stat(path)

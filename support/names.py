@@ -68,5 +68,5 @@ def parameters(model):
 
 
 def numpy_name(name):
-    """The MLP's "layer1.W" is W1 in mlp_np.py."""
+    """Layers that are only numbered leave their number to the letter: "layer1.W" is W1."""
     return re.sub(r"^layer(\d+)\.(\w)$", r"\2\1", name)

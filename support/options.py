@@ -50,7 +50,7 @@ def number(low, high, kind=float, what="a number"):
         except ValueError:
             raise argparse.ArgumentTypeError(f"{word!r} is not {what}") from None
         if not low <= value <= high:  # NaN fails this too
-            raise argparse.ArgumentTypeError(f"{word} is not in the range {low:g} to {high:g}")
+            raise argparse.ArgumentTypeError(f"{word} is not in the range {low:,} to {high:,}")
         return value
 
     return parse
@@ -230,7 +230,7 @@ def run_options(options):
 
 def title(options):
     """What a run is called in its header and pictures."""
-    written = "on the tape" if getattr(options, "autograd", False) else "in NumPy"
+    written = "on the tape" if options.autograd else "in NumPy"
     return f"{options.network.title(options)} {written if options.name.endswith('np') else 'in PyTorch'}"
 
 

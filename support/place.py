@@ -58,7 +58,7 @@ class Place:
         return self.to_device(*(array[self.rank * n : (self.rank + 1) * n] for array in arrays))
 
     def to_device(self, *arrays):
-        """Arrays as tensors on the device; a GPU copies them while the CPU goes on."""
+        """Arrays as tensors on the device; a GPU copies them while the CPU continues."""
         tensors = [torch.from_numpy(array) for array in arrays]
         if self.device.type == "cuda":
             return [tensor.pin_memory().to(self.device, non_blocking=True) for tensor in tensors]

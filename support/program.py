@@ -11,7 +11,10 @@ from support.errors import UserError
 
 
 def run(main):
-    """Call main() and return the program's exit status: 0, or 2 or 130 with one line on stderr."""
+    """Call main() and return the program's exit status.
+
+    0; 1 if the reader of its output has gone; and with one line on stderr 2, 130 after Ctrl-C, and 143 after SIGTERM.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # from support/__init__.py
         signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in ("stdout", "stderr"):

@@ -94,7 +94,7 @@ class Run:
         self.history.add_test(loss, accuracy)
 
     def save(self, arrays):
-        """Write the checkpoint. arrays: all that the run needs to go on, as main_np.get_arrays gives it."""
+        """Write the checkpoint. arrays: all that the run needs to continue, as main_np.get_arrays gives it."""
         if self.first:
             save_checkpoint(self.checkpoint_path, opt.run_options(self.options), arrays, self.history)
 

@@ -81,7 +81,7 @@ hint
 solution LOGITS.py | logits = a1 @ W2 + b2
 logits: logits = a1 @ W2 + b2 | Passed, after a look at the solution.
 list | 1 logits The logits of a layer seen | 0 of {len(EXERCISES)} passed
-tanh: dz1 = da1 * (1 - a1**2) | Passed. | next` on to exercise 2:
+tanh: dz1 = da1 * (1 - a1**2) | Passed. | next` to exercise 2:
 next | Exercise 2 of
 tanh
 softmax | Nothing is written yet
@@ -101,7 +101,11 @@ hint dz1.py | Hint 1 of 3
 {"9" * 5000} | no exercise
 reset x | no exercise x
 mark | a folder
+mark . --watch | mark takes no --watch
 list 3 | no further word
+hint --watch | hint takes no --watch
+list --seed 0 | list takes no --seed
+dz1 --feedback x | dz1 takes no --feedback
 train | still to do: logits, softmax
 train dz1 | no further word
 --seed {"9" * 5000} | --seed
@@ -192,6 +196,8 @@ def test_nothing_that_has_passed_is_lost(learner):
     first.note("passed", digest(write(learner.folder, "logits")), BY_NAME["logits"])
     second.note("passed", digest(write(learner.folder, "loss")), BY_NAME["loss"])
     second.note("current", "of another version")
+    second.note("passed", "", SimpleNamespace(name="of another version"))
+    assert learner("review").returncode == 0
     (learner.folder / "dz1.py").mkdir()
     second.note("passed", "", BY_NAME["dz1"])
     assert f"2 of {len(EXERCISES)} passed" in learner("list").stdout
@@ -343,6 +349,7 @@ def test_a_class_with_hostile_files_is_marked_to_the_end(tmp_path, capsys, monke
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
     unread = {"link": lambda path: path.symlink_to("/dev/zero"), "pipe": os.mkfifo, "folder": lambda path: path.mkdir()}
     unread |= {"large": lambda path: path.write_text("#" * 2**21), "gone": lambda path: path.symlink_to("nowhere")}
+    unread["within"] = lambda path: path.with_suffix(".zip").write_bytes(b"PK")
     for name, make in unread.items():
         (tmp_path / name).mkdir()
         make(tmp_path / name / "dz1.py")
@@ -361,7 +368,8 @@ def test_a_class_with_hostile_files_is_marked_to_the_end(tmp_path, capsys, monke
     assert {name: marks[name.replace("=", "'=")]["dz1"] for name in HOSTILE} == {
         n: mark for n, (_, mark) in HOSTILE.items()
     }
-    assert all(marks[n]["dz1"].startswith("cannot be read") for n in ("damaged.zip", "gone", "large", "link", "pipe"))
+    damaged = {"damaged.zip", *unread} - {"folder"}
+    assert all(marks[name]["dz1"].startswith("cannot be read") for name in damaged)
     assert marks["folder"]["dz1"] == "no exercise found"
     assert list(marks["zipped.zip"].values()) == ["zipped.zip", "seen", "dW2: the sign", "", "0"]
     assert marks["\u00e9va"]["passed"] == "1"
@@ -380,6 +388,7 @@ HANDED_IN = {
     "with a draft": {"dz1.py": "dz1 = 0 * da1", "home/my_practice/dz1.py": DONE},
     "by Moodle": {"work.zip": {"my_practice/dz1.py": DONE, "__MACOSX/dz1.py": STUB}},
     "with an environment.zip": {f".venv/lib/{i}.py": DONE for i in range(300)} | {"my_practice/dz1.py": DONE},
+    "beside a damaged one": {"dz1.py": DONE, "notes.zip": b"PK\5\6"},
     "reviewed": {"my_practice/dz1.py": DONE, "my_practice/review/dz1.py": "dz1 = 0 * da1"},
 }
 
@@ -387,7 +396,9 @@ HANDED_IN = {
 def test_however_work_is_handed_in_it_is_found(tmp_path, capsys):
     def hand_in(path, content):
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".zip":
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        elif path.suffix == ".zip":
             with zipfile.ZipFile(path, "w") as archive:
                 for member, body in content.items():
                     archive.writestr(member, filled("dz1", body or ""))

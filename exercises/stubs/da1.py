@@ -1,6 +1,6 @@
 """Back to the hidden layer, da1.
 
-Still logits = a1 @ W2 + b2, and you know dlogits. Before you can go on to the first layer you need da1: how does the
+Still logits = a1 @ W2 + b2, and you know dlogits. Before you can continue to the first layer you need da1: how does the
 loss change if an activation grows a little?
 
     dlogits (B, 10)
