@@ -1,6 +1,7 @@
 /* An editor for Python: CodeMirror, in the page's colours. Tab indents; Escape, then Tab, leaves it. */
 
 import { basicSetup } from "codemirror";
+import { autocompletion } from "@codemirror/autocomplete";
 import { indentWithTab } from "@codemirror/commands";
 import { python } from "@codemirror/lang-python";
 import { HighlightStyle, indentUnit, syntaxHighlighting } from "@codemirror/language";
@@ -37,6 +38,8 @@ export function editor({ text, label, before = 0, onChange = () => {}, onEnter }
         Prec.highest(keymap.of([{ key: "Mod-Enter", run: () => (onEnter(), true) }])),
         lineNumbers({ formatNumber: (n) => String(n + before) }),
         basicSetup,
+        autocompletion({ activateOnTyping: false }), // or Enter takes a word from the list where a line should end
+        EditorView.lineWrapping,
         keymap.of([indentWithTab]),
         python(),
         indentUnit.of("    "),
