@@ -36,57 +36,56 @@ from support import program
 
 from exercises import marker, network, review
 from exercises.show import near, say, solved, symptom
-from exercises.work import CHAPTERS, EXERCISES, Work, digest, find, number
+from exercises.work import CHAPTERS, EXERCISES, Work, chapter_of, digest, find, number
 from support.errors import UserError
 from support.options import Parser, integer
 
-COMMANDS = ("next", "hint", "list", "run", "reset", "solution", "train", "review", "mark")
+# What may stand behind each command. What may stand behind an exercise is what may stand behind `next`.
+TAKES = {
+    "next": ("watch", "seed"), "hint": ("which",), "list": (), "run": ("which",), "reset": ("which",),
+    "solution": ("which",), "train": (), "review": ("which", "seed"), "mark": ("which", "seed", "only", "feedback"),
+}  # fmt: skip
 
 
 def main(argv=None):
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", nargs="?", help=f"{', '.join(COMMANDS)}, or the number or name of an exercise")
-    parser.add_argument("which", nargs="?", help="an exercise, or a folder (mark)")
-    parser.add_argument("--watch", action="store_true", help="mark again whenever the file is saved")
-    seeds = integer(0, 2**64 - 1)
-    parser.add_argument("--seed", type=seeds, metavar="N", help="the inputs of an earlier run; it said which")
-    parser.add_argument("--folder", default=ROOT / "my_practice", type=Path, help="where your files are (my_practice)")
-    parser.add_argument("--only", metavar="NAMES", help="mark only these: dz1,da1 or chapter2")
-    parser.add_argument(
-        "--feedback", metavar="DIR", help="mark also writes what it says to each person, into this folder"
-    )
+    add = parser.add_argument
+    add("command", nargs="?", help=f"{', '.join(TAKES)}, or the number or name of an exercise")
+    add("which", nargs="?", help="an exercise, or a folder (mark)")
+    add("--watch", action="store_true", default=None, help="mark again whenever the file is saved")
+    add("--seed", type=integer(0, 2**64 - 1), metavar="N", help="the inputs of an earlier run; it said which")
+    add("--folder", default=ROOT / "my_practice", type=Path, help="where your files are (my_practice)")
+    add("--only", metavar="NAMES", help="mark only these: dz1,da1 or chapter2")
+    add("--feedback", metavar="DIR", help="mark also writes what it says to each person, into this folder")
     options = parser.parse_args(argv)
-    command, which = options.command, options.which
-    actions = {"hint": hint, "run": run_file, "reset": reset, "solution": solution}
-    takes = {"mark": ("seed", "only", "feedback"), "review": ("seed",)} | dict.fromkeys((*actions, "list", "train"), ())
-    for name in ("watch", "seed", "only", "feedback"):
-        if getattr(options, name) != parser.get_default(name) and name not in takes.get(command, ("seed", "watch")):
-            raise UserError(f"{command or 'an exercise'} takes no --{name}; -h lists the commands")
+    command, seed = options.command, options.seed
+    for name in ("which", "watch", "seed", "only", "feedback"):
+        if getattr(options, name) is not None and name not in TAKES.get(command, TAKES["next"]):
+            what = "further word" if name == "which" else f"--{name}"
+            raise UserError(f"{command or 'an exercise'} takes no {what}; -h lists the commands")
     if command == "mark":
         from exercises import classroom
 
-        return classroom.mark_all(which, options.seed or 0, options.only, options.feedback)
-    if which is not None and command not in (*actions, "review"):
-        raise UserError(f"{command} takes no further word; -h lists the commands")
+        return classroom.mark_all(options.which, seed or 0, options.only, options.feedback)
     work = Work(options.folder)
+    which = find(options.which) if options.which else None
     if command == "list":
         return list_all(work)
     if command == "train":
         return train(work)
-    if command in actions:
-        return actions[command](work, find(which) if which else work.current)
     if command == "review":
-        return come_back(work, find(which) if which else None, options.seed)
+        return come_back(work, which, seed)
+    if action := {"hint": hint, "run": run_file, "reset": reset, "solution": solution}.get(command):
+        return action(work, which or work.current)
     exercise = choose(work, command)
     if options.watch:
-        return watch(work, options.seed)
-    status = show(work, exercise, options.seed)
+        watch(work, seed)
+    show(work, exercise, seed)
     say_due(work)
-    return status
 
 
 def choose(work, command):
-    """The exercise that is asked for; it becomes the current one."""
+    """The exercise that is asked for; it becomes the current one, and has a file."""
     exercise = work.current
     if command == "next":
         exercise = following(work, exercise)
@@ -95,6 +94,7 @@ def choose(work, command):
     elif command:
         exercise = find(command)
     work.note("current", exercise.name)
+    work.path(exercise)
     return exercise
 
 
@@ -108,54 +108,34 @@ def following(work, exercise):
 
 def show(work, exercise, seed=None, again=False):
     """Say what the exercise is, mark it, and say what comes next."""
-    path = work.path(exercise)
     if work.new:
         say(
             "Welcome. Each exercise is a short file with three dots in it. Replace them with a few lines. "
             "It is meant to fail at first: nothing is broken. Open the file in your editor, write, save, and "
             "call `python practice.py` again.\n"
         )
-    say(f"{numbered(exercise)}: {exercise.title}", "strong")
+    verdict = mark(exercise, work.path(exercise), numbered(exercise), seed, again)
+    first, *more = record(work, exercise, verdict)
+    if not verdict.passed:
+        return
+    say(first, "good")
+    for text in more:
+        say(text)
+    say(f"\n`python practice.py solution`  {'what fixes it' if exercise.case else 'the lines once more, and why'}")
+    if exercise.name in network.EXERCISES and not missing(work):
+        say("`python practice.py train`  now let your lines learn to read", "good")
+    if exercise.is_program and not exercise.case:
+        say("`python practice.py run`  now let it learn to read", "good")
+    if then := following(work, exercise):
+        say(f"`python practice.py next`  to exercise {number(then)}: {then.title}")
+
+
+def mark(exercise, path, heading, seed=None, again=False):
+    """Say which exercise it is, what its file printed, and what is wrong in it. The verdict on the file."""
+    say(f"{heading}: {exercise.title}", "strong")
     say(f"{near(path)}\n", "quiet")
     if exercise.case and not again:
         symptom(exercise, path)
-    verdict = mark(exercise, path, seed)
-    said = record(work, exercise, verdict)
-    if verdict.passed:
-        for text, style in zip(said, ["good", *[None] * len(said)], strict=False):
-            say(text, style)
-        if text := brought(work, exercise):
-            say(f"\n{text}")
-        after(work, exercise)
-    return 0
-
-
-def record(work, exercise, verdict):
-    """Note that it has passed, or what was wrong first. What there is to say of it, as texts."""
-    first, mistake = (work.progress[what].get(exercise.name) for what in ("first", "mistakes"))
-    question = {} if exercise.case else {known.name: known.question for known in exercise.known}
-    if not verdict.passed:
-        named = verdict.name in question
-        if not mistake and (named or (verdict.drawn and not exercise.case and not first)):
-            work.note("first", verdict.typed, exercise)  # of the same attempt as the mistake that has a name
-            if named:
-                work.note("mistakes", verdict.name, exercise)
-        return [verdict.text]
-    work.note("passed", digest(work.path(exercise)), exercise)
-    if exercise.name not in work.progress["due"]:
-        work.note("due", review.day(passed=True), exercise)
-    seen = exercise.name in work.progress["seen"]
-    said = ["Passed, after a look at the solution." if seen else f"Passed. That makes {work.score()}.", verdict.text]
-    if first and first != verdict.typed:
-        said.append(f"\nYou wrote first\n\n{first}\n\nand now\n\n{verdict.typed}")
-    if mistake in question:
-        said.append(f"\nYour mistake was: {mistake}. Why was it wrong? {question[mistake]}")
-        said.append("(Answer in a word or two, for yourself. Nothing is marked.)")
-    return list(filter(None, said))
-
-
-def mark(exercise, path, seed=None):
-    """The verdict on a file. What the file printed is shown, and what is wrong is said."""
     seed = secrets.randbelow(10**6) if seed is None else seed
     verdict = marker.mark(exercise, path, seed)
     if verdict.printed.strip():
@@ -170,63 +150,57 @@ def mark(exercise, path, seed=None):
     return verdict
 
 
+def record(work, exercise, verdict):
+    """Note that it has passed, or the first mistake that has a name. What there is to say of it, as texts."""
+    question = {} if exercise.case else {known.name: known.question for known in exercise.known}
+    first, mistake = (work.progress[what].get(exercise.name) for what in ("first", "mistakes"))
+    if not verdict.passed:
+        if verdict.name in question and not mistake:
+            work.note("first", verdict.typed, exercise)
+            work.note("mistakes", verdict.name, exercise)
+        return [verdict.text]
+    work.note("passed", digest(work.path(exercise)), exercise)
+    if exercise.name not in work.progress["due"]:
+        work.note("due", review.day(passed=True), exercise)
+    seen = exercise.name in work.progress["seen"]
+    c, chapter = chapter_of(exercise)
+    done = f" Chapter {c} is done." if all(map(work.passed, chapter)) else ""
+    said = [("Passed, after a look at the solution." if seen else f"Passed. That makes {work.score()}.") + done]
+    said += filter(None, [verdict.text, exercise.text.notes.get("On digits")])
+    if mistake in question:
+        said.append(f"\nOn the way there was a mistake: {mistake}. You wrote\n\n{first}\n\nand now\n\n{verdict.typed}")
+        said.append(f"\nWhy was it wrong? {question[mistake]}")
+        said.append("(Answer in a word or two, for yourself. Nothing is marked.)")
+    return said
+
+
 def come_back(work, exercise, seed=None):
     """Write an exercise that has passed once more, in a file of its own, and have it marked."""
-    waiting = [find(name) for name in review.due(work.progress)]
-    if exercise is None and work.progress["reviewed"]:
-        exercise = find(work.progress["reviewed"])  # continue with it
-    exercise = exercise or (waiting[0] if waiting else None)
-    if exercise is None:
+    waiting = review.due(work.progress)
+    if not exercise and not waiting:
         say("Nothing is due for review. `python practice.py review NAME` brings back any exercise.")
-        return 0
-    if exercise.name != work.progress["reviewed"]:
-        work.note("reviewed", exercise.name)
-        (work.folder / "review" / f"{exercise.name}.py").unlink(missing_ok=True)
+        return
+    exercise = exercise or find(waiting[0])
     path = work.path(exercise, "review")
-    say(f"Review of exercise {number(exercise)}: {exercise.title}", "strong")
-    say(f"{near(path)}\n", "quiet")
-    verdict = mark(exercise, path, seed)
+    verdict = mark(exercise, path, f"Review of exercise {number(exercise)}", seed)
     if verdict.name == "not written":
         say(
-            "\nWrite it again, from memory, in this file, and call `python practice.py review` to have it marked. "
-            "Your first file stays as it is."
+            f"\nWrite it again, from memory, in this file, and call `python practice.py review {exercise.name}` to "
+            "have it marked. Your first file stays as it is."
         )
-        return 0
+        return
     say(reviewed(work, exercise, verdict), "good" if verdict.passed else None)
-    return 0
+    if verdict.passed:
+        path.unlink()  # the next review begins with the stub
 
 
 def reviewed(work, exercise, verdict):
     """Note when an exercise that was written again comes back; and say so, as text."""
     work.note("due", review.day(verdict.passed), exercise)
     if not verdict.passed:
-        return "It comes back tomorrow, unless you write it right today."
-    work.note("reviewed", "")
+        return "It comes back until you have written it right."
     left = len(review.due(work.progress))
     return f"Passed again. It rests for {review.DAYS} days. {left or 'No'} more to review today."
-
-
-def after(work, exercise):
-    """Say what comes next."""
-    say(f"\n`python practice.py solution`  {'what fixes it' if exercise.case else 'the lines once more, and why'}")
-    if exercise.name in network.EXERCISES and not missing(work):
-        say("`python practice.py train`  now let your lines learn to read", "good")
-    if exercise.is_program and not exercise.case:
-        say("`python practice.py run`  now let it learn to read", "good")
-    if then := following(work, exercise):
-        say(f"`python practice.py next`  to exercise {number(then)}: {then.title}")
-
-
-def brought(work, exercise):
-    """What the lines of an exercise of chapter 1 have brought to a network: text, and nothing where that fails."""
-    if exercise.name not in network.EXERCISES:
-        return ""
-    paths = [work.path(e) for e in network.EXERCISES.values() if work.passed(e)]
-    command = [sys.executable, "-m", "exercises.network", exercise.name, *(path.resolve() for path in paths)]
-    with suppress(subprocess.TimeoutExpired):
-        done = subprocess.run(command, cwd=ROOT, stdout=-1, stderr=-3, text=True, timeout=10, check=False)
-        return done.stdout.rstrip()  # nothing, if it failed
-    return ""
 
 
 def missing(work):
@@ -238,8 +212,7 @@ def train(work):
     """Write my_network.py out of the learner's lines, and run it."""
     if missing(work):
         raise UserError(f"train needs lines that have passed, unchanged since; still to do: {', '.join(missing(work))}")
-    files = {name: work.path(network.EXERCISES[name]).read_text(encoding="utf-8-sig") for name in network.USED}
-    written = network.program({name: network.lines_of(name, text) for name, text in files.items()}).encode()
+    written = network.program([work.path(network.EXERCISES[name]) for name in network.USED]).encode()
     path = work.folder / "my_network.py"
     if path.exists() and path.read_bytes() != written:
         keep(path)
@@ -258,28 +231,22 @@ def train(work):
 
 def numbered(exercise):
     """Which exercise it is: of all, and of its chapter."""
-    c, chapter = next((c, chapter) for c, chapter in enumerate(CHAPTERS.values(), 1) if exercise in chapter)
-    n, i, within = number(exercise), chapter.index(exercise) + 1, f"{len(chapter)} in chapter {c}"
-    return f"Exercise {n} of {within}" if n == i else f"Exercise {n} ({i} of {within})"
+    c, chapter = chapter_of(exercise)
+    return f"Exercise {number(exercise)} ({chapter.index(exercise) + 1} of {len(chapter)} in chapter {c})"
 
 
 def watch(work, seed):
-    """Mark the current file whenever it changes, until Ctrl-C. `practice.py next` in another window is followed."""
-    exercise, marked = None, None
+    """Mark the current file whenever it changes, until Ctrl-C; `practice.py next` in another window changes which."""
+    marked = None, None
     while True:
-        again = exercise is work.current
-        if not again:
-            exercise = work.current
-            path = work.path(exercise)
-        try:
-            changed = path.stat().st_mtime_ns
-        except FileNotFoundError:  # an editor is just replacing it
-            changed = None
-        if changed and changed != marked:
-            marked = changed
+        exercise, changed = work.current, None
+        with suppress(FileNotFoundError):  # an editor is just replacing it
+            changed = (work.folder / f"{exercise.name}.py").stat().st_mtime_ns
+        if changed and (exercise, changed) != marked:
             say(f"\n-- {time.strftime('%H:%M:%S')} {'-' * 60}", "quiet")
-            show(work, exercise, seed, again)
+            show(work, exercise, seed, again=exercise is marked[0])
             say("\nWaiting until you save the file again. Ctrl-C ends.", "quiet")
+            marked = exercise, changed
         time.sleep(0.1)
         work = Work(work.folder)
 
@@ -303,13 +270,13 @@ def list_all(work):
     for title, chapter in CHAPTERS.items():
         say(f"\n{title}", "strong")
         for exercise in chapter:
-            done = "passed" if work.passed(exercise) else ""
-            if not done and exercise.name in work.progress["passed"]:
-                done = "changed"
-            if exercise.name in work.progress["seen"]:
-                done = "seen"
-            if exercise.name in waiting:
-                done = "review"
+            is_so = {
+                "review": exercise.name in waiting,
+                "seen": exercise.name in work.progress["seen"],
+                "passed": work.passed(exercise),
+                "changed": exercise.name in work.progress["passed"],
+            }
+            done = next((word for word in is_so if is_so[word]), "")
             arrow = ">" if exercise is work.current else " "
             title = textwrap.shorten(exercise.title, 45, placeholder="...")
             say(

@@ -10,14 +10,14 @@ from datetime import date, timedelta
 DAYS = 7  # that what has passed rests
 
 
-def due(progress, today=None):
+def due(progress):
     """The names of the exercises to write again. First come those that needed a hint or had a named mistake."""
-    today = (today or date.today()).isoformat()
+    today = date.today().isoformat()
     waiting = [name for name in progress["passed"] if progress["due"].get(name, today) <= today]
     helped = {*progress["hints"], *progress["seen"], *progress["mistakes"]}
     return sorted(waiting, key=lambda name: name not in helped)
 
 
-def day(passed, today=None):
-    """When an exercise comes back: after a rest if it has passed, and otherwise tomorrow. As text: 2026-12-31."""
-    return ((today or date.today()) + timedelta(DAYS if passed else 1)).isoformat()
+def day(passed):
+    """The day on which an exercise comes back, as text: after a rest if it has passed, and otherwise today."""
+    return (date.today() + timedelta(DAYS if passed else 0)).isoformat()

@@ -50,8 +50,7 @@ def symptom(exercise, path):
     if re.search(r"^DIAGNOSIS *= *\.\.\.", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE):
         say("The suspects, for DIAGNOSIS:\n")
         for word, (meaning, _) in SUSPECTS.items():
-            quoted = f'"{word}"'
-            say(f"  {quoted:13} {meaning}")
+            say(f"  {json.dumps(word):13} {meaning}")
     print()
 
 
@@ -62,13 +61,8 @@ def solved(exercise):
     """
     notes, parts = exercise.text.notes, [textwrap.indent(exercise.text.answer, "    ")]
     if exercise.case:
-        parts = [
-            "Instead of",
-            recorded(exercise)["wrong"],
-            "it should be",
-            recorded(exercise)["right"],
-            notes["Evidence"],
-        ]
+        fix = recorded(exercise)
+        parts = ["Instead of", fix["wrong"], "it should be", fix["right"], notes["Evidence"]]
     if "Why" in notes:
         parts.append(notes["Why"])
     if "Docs" in notes:

@@ -1,11 +1,10 @@
-"""The symptoms of the detective's cases: python -m exercises.symptoms [NAME FIXED.py]
+"""The symptoms of the detective's cases: python -m exercises.symptoms
 
 It runs each case as it is and fixed, draws both into exercises/pictures/NAME.png, and keeps what they printed in
-exercises/pictures/cases.json, beside the fix. For a new case, or a new fix, give its name and the fixed program: the
-lines in which that differs from the stub are the fix, and are written nowhere else.
+exercises/pictures/cases.json. Of a new case, write its fix there first: the lines of the stub that are "wrong", and
+what is "right" in their place. The fix is written nowhere else.
 """
 
-import difflib
 import json
 import os
 import re
@@ -19,37 +18,20 @@ import numpy as np
 
 from exercises import ONE_THREAD, PICTURES, ROOT, STUBS, chapter3
 from exercises.show import recorded
-from support.errors import UserError
 from support.files import replacing
 
 
 def main():
-    if len(sys.argv) not in (1, 3):
-        raise UserError("give a case's name and a fixed program, or nothing")
-    new, found = sys.argv[1:], {}
+    found = {}
     for exercise in chapter3.EXERCISES:
         stub = (STUBS / f"{exercise.name}.py").read_text(encoding="utf-8")
-        if exercise.name in new:
-            wrong, right = difference(stub, Path(new[1]).read_text(encoding="utf-8"))
-        else:
-            wrong, right = (recorded(exercise)[kind] for kind in ("wrong", "right"))
-        printed = {"as it is": lines_of(stub), "healthy": lines_of(stub.replace(wrong, right))}
-        found[exercise.name] = printed | {"wrong": wrong, "right": right}
+        fix = {kind: recorded(exercise)[kind] for kind in ("wrong", "right")}
+        printed = {"as it is": lines_of(stub), "healthy": lines_of(stub.replace(*fix.values()))}
+        found[exercise.name] = printed | fix
         drawing.save(draw(printed), PICTURES / f"{exercise.name}.png")
         print(exercise.name)
     with replacing(PICTURES / "cases.json") as file:
         file.write((json.dumps(found, indent=1) + "\n").encode())
-
-
-def difference(old, new):
-    """The lines from the first to the last that differ, in the old text and in the new."""
-    old, new = old.splitlines(keepends=True), new.splitlines(keepends=True)
-    codes = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
-    changes = [code for code in codes if code[0] != "equal"]
-    (_, first, _, new_first, _), (_, _, last, _, new_last) = changes[0], changes[-1]
-    if first == last:  # lines were only added: keep the one that they come before, so that their place is known
-        last, new_last = last + 1, new_last + 1
-    return "".join(old[first:last]), "".join(new[new_first:new_last])
 
 
 def lines_of(text):

@@ -18,12 +18,17 @@ EXERCISES = tuple(exercise for chapter in CHAPTERS.values() for exercise in chap
 
 
 # What is kept about an exercise: the digest of the file that passed, how many hints were shown, whether the solution
-# was, the lines that were wrong first, the first mistake that had a name, and the day of its review.
+# was, the lines with the first mistake that had a name, this name, and the day of its review.
 KINDS = {"passed": str, "hints": int, "seen": bool, "first": str, "mistakes": str, "due": str}
 
 
 def number(exercise):
     return EXERCISES.index(exercise) + 1
+
+
+def chapter_of(exercise):
+    """The number of an exercise's chapter, and all its exercises."""
+    return next((c, chapter) for c, chapter in enumerate(CHAPTERS.values(), 1) if exercise in chapter)
 
 
 def find(text):
@@ -46,19 +51,14 @@ class Work:
 
     def read(self):
         """The progress as it is on disk, without exercises that only another version has."""
-        progress = {"current": EXERCISES[0].name, "reviewed": "", **{what: {} for what in KINDS}}
-        if not self.file.exists():
-            return progress
+        progress = {"current": EXERCISES[0].name}
         try:
-            progress = {**progress, **json.loads(read_file(self.file, 2**20))}
+            found = json.loads(read_file(self.file, 2**20)) if self.file.exists() else {}
+            if found.get("current") in BY_NAME:
+                progress["current"] = found["current"]
             for what, kind in KINDS.items():
-                if not all(isinstance(value, kind) for value in progress[what].values()):
-                    raise ValueError
-                progress[what] = {name: value for name, value in progress[what].items() if name in BY_NAME}
-            if progress["current"] not in BY_NAME:
-                progress["current"] = EXERCISES[0].name
-            if progress["reviewed"] not in BY_NAME:
-                progress["reviewed"] = ""
+                about = found.get(what, {}).items()
+                progress[what] = {name: kind(value) for name, value in about if name in BY_NAME}
         except (ValueError, TypeError, AttributeError, RecursionError):
             raise UserError(f"{self.file} is damaged: delete it; your exercises are not affected") from None
         return progress
