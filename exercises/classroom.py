@@ -146,13 +146,13 @@ def mark(path, exercise, seed):
     """A verdict in a few words, with the output that is wrong where there are several; and all that is said of it."""
     if path is None:
         return "", ""
-    if is_stub(exercise.name, path):
-        return "not written", ""
     if exercise.needs_torch and importlib.util.find_spec("torch") is None:
         return "no PyTorch", ""
     try:
+        if is_stub(exercise.name, path):
+            return "not written", ""
         verdict = marker.mark(exercise, path, seed)
-    except Exception as error:
+    except Exception as error:  # an earlier file has removed this one, say
         return f"cannot be marked: {type(error).__name__}", ""
     output = verdict.text.partition(":")[0]
     several = output in exercise.gives and len(exercise.gives) > 1

@@ -45,10 +45,10 @@ def learner(tmp_path, capfd):
     return call
 
 
-# Days of a learner: what is typed (or an exercise, and what is written into its file) and what is then said; not what
-# stands behind a ~.
+# What learners do, and what is then said (not what stands behind a ~): the words that they type; an exercise, and what
+# they write into its file before it is marked; or how many days they wait before they type nothing.
 DAYS = f"""
-- | meant to fail at first | Exercise 1 (1 of | logits.py | Nothing is written yet | hint
++0 | meant to fail at first | Exercise 1 (1 of | logits.py | Nothing is written yet | hint
 hint 1 | Hint 1 of 3 | ~That was the last one.
 hint | Hint 2 of 3
 hint | Hint 3 of 3 | ~That was the last one.
@@ -61,7 +61,7 @@ logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: sha
     | Passed. That makes 1 of {len(EXERCISES)}. A new network looks at a \
     | On the way there was a mistake: the bias subtracted. You wrote logits = a1 @ W2 - b2 and now print( \
     | Why was it wrong? If b2[k] grows by 1 | next
-- | Exercise 1 (1 of 10 in chapter 1):
++0 | Exercise 1 (1 of 10 in chapter 1):
 solution | logits = a1 @ W2 + b2 Each logit is | In the project: mlp_np.py:
 next | Exercise 2 (
 list | 1 logits The logits of a layer passed | > 2 | 1 of {len(EXERCISES)} passed
@@ -69,6 +69,7 @@ logits: logits = a1 @ w2 | Do you mean `W2`? | ~For these again
 list | The logits of a layer changed
 reset logits | logits.1.py
 reset 1 | logits.2.py
+logits | Nothing is written yet
 
 hint
 hint
@@ -90,6 +91,18 @@ case_flat: DIAGNOSIS = rate | Put it in quotes: "rate". | ~The suspects
 case_flat: DIAGNOSIS = print(__import__("os").environ["OMP_NUM_THREADS"]) | Your code printed: 1
 run | 1 epoch 1: training loss
 
+logits: logits = a1 @ W2 + b2 | Passed. | ~due
+review | Nothing is due
++7 | 1 of what you have passed is due
+list | The logits of a layer review
+review | Nothing is written yet | call `python practice.py review logits`
+review/logits: logits = a1 @ W2 | the bias forgotten | comes back until you have written it right
+review/logits: logits = a1 @ W2 + b2 | It rests for 7 days. No more to review
+review | Nothing is due
+list | The logits of a layer passed
++7
+review | Nothing is written yet
+
 nonsense | no exercise nonsense
 DZ1 | Exercise 7 (
 hint dz1.py | Hint 1 of 3
@@ -107,30 +120,28 @@ train dz1 | no further word
 """
 
 
-@pytest.mark.parametrize("day", DAYS.split("\n\n"), ids=range(4))
-def test_a_day_of_a_learner(day, learner, monkeypatch):
+@pytest.mark.parametrize("days", DAYS.split("\n\n"), ids=range(5))
+def test_some_days_of_a_learner(days, learner, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    for row in rows(day):
+    today = date.today()
+    for row in rows(days):
         typed, *words = row.values
         name, colon, body = typed.partition(": ")
         if colon:
-            path = write(learner.folder, name, body)
+            path = write(learner.folder / Path(name).parent, Path(name).name, body)
             path.write_text(path.read_text().replace("DIAGNOSIS = ...", body))
-        found = learner(*([] if typed == "-" else [name] if colon else typed.split()))
+            typed = name.replace("/", " ")
+        elif typed.startswith("+"):
+            today += timedelta(int(typed))
+            monkeypatch.setattr(review, "date", SimpleNamespace(today=lambda today=today: today))
+            typed = ""
+        found = learner(*typed.split())
         said = " ".join((found.stdout + found.stderr).split())
         assert "\x1b" not in said
         assert max(map(len, found.stdout.splitlines()), default=0) <= max(80, len(str(learner.folder)) + 22), typed
         assert found.returncode == 0 or assert_one_line(found) is None
         for word in words:
             assert (word.removeprefix("~") in said) != word.startswith("~"), (typed, said)
-
-
-def test_reset_keeps_what_you_had(learner):
-    files = [write(learner.folder, "logits", "logits = a1 @ W2"), STUBS / "logits.py", STUBS / "logits.py"]
-    expected = [path.read_text() for path in files]
-    learner("reset", "logits")
-    learner("reset", 1)
-    assert [(learner.folder / f"logits{n}.py").read_text() for n in (".1", ".2", "")] == expected
 
 
 def test_a_seed_repeats_a_run(learner):
@@ -146,30 +157,6 @@ def test_practice_starts_without_what_is_large_or_may_be_missing():
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) == "set()\n"
     error = runner.explain(ModuleNotFoundError("No module named 'torch'", name="torch"), "x.py")
     assert "pip install -r requirements.txt" in error["message"]
-
-
-def test_what_has_passed_comes_back_after_days(learner, monkeypatch):
-    def days(n):
-        monkeypatch.setattr(review, "date", SimpleNamespace(today=lambda: date(2030, 1, 1) + timedelta(n)))
-
-    days(0)
-    path = write(learner.folder, "logits")
-    assert "due" not in learner().stdout
-    assert "Nothing is due" in learner("review").stdout
-    days(review.DAYS)
-    assert "1 of what you have passed is due" in learner("next").stdout
-    assert re.search("1 logits .* review\n", learner("list").stdout)
-    assert "call `python practice.py review logits`" in " ".join(learner("review").stdout.split())
-    assert (learner.folder / "review" / "logits.py").read_text() == (STUBS / "logits.py").read_text()
-    write(learner.folder / "review", "logits", "logits = a1 @ W2")
-    assert "until you have written it right" in learner("review").stdout
-    write(learner.folder / "review", "logits")
-    assert "It rests for 7 days. No more to review" in " ".join(learner("review").stdout.split())
-    assert "Nothing is due" in learner("review").stdout
-    assert path.read_text() == filled("logits", RIGHT["logits"])
-    days(2 * review.DAYS)
-    learner("review")  # a new stub
-    assert (learner.folder / "review" / "logits.py").read_text() == (STUBS / "logits.py").read_text()
 
 
 def test_first_comes_back_what_needed_help():
