@@ -1,13 +1,12 @@
 # make            set up what main_np.py needs, and train by hand
 # make torch      the same run with PyTorch
 # make twins      the proof that they are the same run -> png/twins*.png
-# make inits      the comparison behind the published numbers -> a table
 # make look       pictures of the trained network: both passes, its weights, its mistakes
 # make page       the interactive page, with the trained network -> page/index.html
 # make site       the lessons and exercises as a site -> site/ (needs npm)
 # make figures    the docs' pictures of images and computed numbers -> png/
 # make shortcut   why the residual network has shortcuts -> png/shortcut.png
-# make results    the accuracies of the recipes in the README and docs (long; can be stopped and resumed)
+# make results    the accuracies in the README and docs (long; can be stopped and resumed)
 # make bench      how fast a step is, here and in other tools -> tables (15 minutes, on an idle machine)
 # make setup      set up everything (PyTorch, tests, lint)
 # make test       the everyday tests, under three minutes
@@ -17,7 +16,7 @@
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: np torch twins inits look page site figures shortcut results bench setup test test-all lint format clean
+.PHONY: np torch twins look page site figures shortcut results bench setup test test-all lint format clean
 
 np: .venv/np
 	$(BIN)/python main_np.py
@@ -27,9 +26,6 @@ torch: .venv/all
 
 twins: .venv/all
 	$(BIN)/python -m lab.twins all
-
-inits: .venv/all
-	$(BIN)/python -m lab.twins inits
 
 look: .venv/np
 	$(BIN)/python look.py
@@ -42,7 +38,6 @@ site: .venv/all
 
 figures: .venv/np
 	$(BIN)/python -m lab.figures
-	$(BIN)/python -m lab.tape
 
 shortcut: .venv/all
 	$(BIN)/python -m lab.depth

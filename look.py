@@ -120,71 +120,48 @@ def vit_passes(model, options, image, y):
     }
 
 
-# --- The first layer, and all images --------------------------------------------------------------------------------
+# --- The first layer's weights: (the rest of a title, images (n, h, w), a label for each, a note) ---------------------
 
 
-def mlp_weights(model, options):
-    """The figure of the units that matter most: those with the largest outgoing weights, the largest first."""
-    W1, W2 = model.params["W1"], model.params["W2"]
+def mlp_weights(params, options):
+    """Those of the units that matter most: with the largest outgoing weights, the largest first."""
+    W1, W2 = params["W1"], params["W2"]
     most = np.argsort(-np.linalg.norm(W2, axis=1), kind="stable")[:MOST]
-    return drawing.weights(
-        W1.T[most].reshape(-1, 28, 28),
-        [f"for {digit}" for digit in W2[most].argmax(axis=1)],
-        f"{options.network.title(options)}: the first layer's weights, W1",
+    note = (
         f"the {len(most)} of {len(W2)} units whose weights W2 are largest, and the digit that each speaks for most\n"
-        "(fine noise: what is left of the weights before training)",
+        "(fine noise: what is left of the weights before training)"
     )
+    return ", W1", W1.T[most].reshape(-1, 28, 28), [f"for {digit}" for digit in W2[most].argmax(axis=1)], note
 
 
-def resnet_weights(model, options):
-    """The figure of the stem's kernels, one for each channel."""
-    kernels = np.moveaxis(model.params["stem.conv.W"][:, :, 0], 2, 0)  # (C, 3, 3)
-    return draw_kernels(kernels, options, "the 3 x 3 weights of every channel of the stem")
+def resnet_weights(params, options):
+    """Those of the stem, for each channel."""
+    kernels = np.moveaxis(params["stem.conv.W"][:, :, 0], 2, 0)[:MOST]  # (C, 3, 3)
+    return "", kernels, range(len(kernels)), "the 3 x 3 weights of every channel of the stem"
 
 
-def vit_weights(model, options):
-    """The figure of the embedding's kernels, one for each channel."""
-    kernels = model.params["embed.W"].T.reshape(-1, options.patch, options.patch)  # (C, size, size)
-    return draw_kernels(kernels, options, "what each channel of the embedding multiplies a patch by")
+def vit_weights(params, options):
+    """Those of the embedding, for each channel."""
+    kernels = params["embed.W"].T.reshape(-1, options.patch, options.patch)[:MOST]  # (C, size, size)
+    return "", kernels, range(len(kernels)), "what each channel of the embedding multiplies a patch by"
 
 
-def draw_kernels(kernels, options, note):
-    shown = kernels[:MOST]
-    title = f"{options.network.title(options)}: the first layer's weights"
-    return drawing.weights(shown, range(len(shown)), title, note)
+# --- All test images --------------------------------------------------------------------------------------------------
 
 
 def draw_test(model, options, dataset):
     """The figures of the network's answers to all test images."""
-    p, labels = probabilities(model, options, dataset), dataset.test_labels
-    counts = confusion_matrix(p, labels)
-    right, total = int(np.trace(counts)), int(counts.sum())
-    network, tested = options.network.title(options), test_set_name(options)
-    wrong = worst(p, labels)
-    return {
-        "confusion": drawing.confusion(counts, f"{network} reads {right:,} of {total:,} {tested} images right"),
-        "mistakes": drawing.mistakes(
-            dataset.test_images[wrong], labels[wrong], p[wrong].argmax(axis=1), p[wrong].max(axis=1),
-            f"{network}: the {len(wrong)} most confident of its {total - right} mistakes",
-        ),
-    }  # fmt: skip
-
-
-def probabilities(model, options, dataset):
-    """The network's probabilities for all test images: (N, 10)."""
-    parts = (data.as_input(images, options) for images, _ in data.test_batches(dataset, IN_PART))
-    return np.concatenate([softmax(model.forward(x)) for x in parts])
-
-
-def confusion_matrix(p, labels):
-    """How often each pair (true digit, answer) occurs: (10, 10) integers."""
-    return np.bincount(10 * labels.astype(int) + p.argmax(axis=1), minlength=100).reshape(10, 10)
-
-
-def worst(p, labels):
-    """The misread images, the most confident mistake first, at most WRONG of them."""
-    wrong = np.flatnonzero(p.argmax(axis=1) != labels)
-    return wrong[np.argsort(-p[wrong].max(axis=1), kind="stable")][:WRONG]
+    labels, network, tested = dataset.test_labels, options.network.title(options), test_set_name(options)
+    inputs = (data.as_input(images, options) for images, _ in data.test_batches(dataset, IN_PART))
+    p = np.concatenate([softmax(model.forward(x)) for x in inputs])  # (N, 10)
+    said, confidence = p.argmax(axis=1), p.max(axis=1)
+    counts = np.bincount(10 * labels.astype(int) + said, minlength=100).reshape(10, 10)  # of (true digit, answer)
+    wrong = np.flatnonzero(said != labels)
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:WRONG]
+    right = f"{network} reads {len(labels) - len(wrong):,} of {len(labels):,} {tested} images right"
+    most = f"{network}: the {len(worst)} most confident of its {len(wrong)} mistakes"
+    shown = (of[worst] for of in (dataset.test_images, labels, said, confidence))
+    return {"confusion": drawing.confusion(counts, right), "mistakes": drawing.mistakes(*shown, most)}
 
 
 # What to draw of the inside of a network: one image's two passes, and the first layer's weights.
@@ -198,12 +175,13 @@ TITLES = {"forward": "{}, forward: {}", "backward": "{}, backward: {}", "attenti
 
 def draw_inside(model, options, image, y, what, patch=None):
     """The figures of one image and of the weights. patch: whose attention to draw, or None for that with most ink."""
-    passes, pictures, draw_weights = INSIDE[options.model]
+    passes, pictures, weights = INSIDE[options.model]
     steps, network = passes(model, options, image, y), options.network.title(options)
     if patch is not None:
         steps["patch"] = patch
     figures = {kind: draw(steps, TITLES[kind].format(network, what), y) for kind, draw in pictures.items()}
-    return figures | {"weights": draw_weights(model, options)}
+    more, *shown = weights(model.params, options)
+    return figures | {"weights": drawing.weights(f"{network}: the first layer's weights{more}", *shown)}
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from support import program
 import numpy as np
 
 from support.download import SOURCES
-from support.drawing import INK, TEST, TRAIN, aside, logarithmic, new_axes, new_figure, save, style_axes
+from support.drawing import TEST, TRAIN, aside, logarithmic, new_figure, save, style_axes
 from support.errors import UserError
 from support.files import check_output, open_folder
 from support.history import load_history
@@ -34,24 +34,24 @@ def loss_curve(history, title, tested="test"):
 
     history: a `support.history.History`; tested: what the test images are called.
     """
-    figure, axes = new_axes(f"{title}: loss", "cross-entropy loss")
+    axes = style_axes(new_figure(8, 4.5).add_subplot(), f"{title}: loss", "cross-entropy loss", "steps")
     logarithmic(axes)
     loss = np.maximum(history.train_loss, 1e-9)  # a batch known by heart may have 0, which has no logarithm
     curves(axes, loss, history.test_step, history.test_loss, tested, "{:.3f}")
     # A few batches without a mistake would fill the picture, so the lowest hundredth may leave it.
     axes.set_ylim(max(np.percentile(loss, 1), 1e-4) / 1.5, max(loss.max(), 1e-3) * 1.3)
-    axes.legend(loc="upper right", frameon=False)
-    return figure
+    axes.legend(loc="upper right")
+    return axes.figure
 
 
 def accuracy_curve(history, title, tested="test"):
     """The same for the accuracy: the share of images read right."""
-    figure, axes = new_axes(f"{title}: accuracy", "accuracy")
+    axes = style_axes(new_figure(8, 4.5).add_subplot(), f"{title}: accuracy", "accuracy", "steps")
     curves(axes, history.train_accuracy, history.test_step, history.test_accuracy, tested, "{:.4f}")
     low = min(np.percentile(history.train_accuracy, 2), *history.test_accuracy, 0.95)
     axes.set_ylim(low - 0.02 * (1 - low), 1 + 0.08 * (1 - low))
-    axes.legend(loc="lower right", frameon=False)
-    return figure
+    axes.legend(loc="lower right")
+    return axes.figure
 
 
 def curves(axes, train, test_step, test, tested, label):
@@ -133,9 +133,8 @@ def comparison(runs):
     figure = new_figure(8, 8 + 0.25 * len(runs))
     above, below = figure.subplots(2, 1, sharex=True)
     style_axes(above, "Loss", "cross-entropy loss")
-    style_axes(below, "Accuracy", "accuracy")
+    style_axes(below, "Accuracy", "accuracy", "epochs")
     logarithmic(above)
-    below.set_xlabel("epochs", color=INK)
     for (label, (options, history)), colour in zip(runs.items(), COLOURS, strict=False):
         label = " ".join(label.encode(errors="replace").decode().split())  # a folder's name may hold anything
         label = " " + label[:99].replace("$", r"\$")  # $ starts mathematics in matplotlib, and _ a label that it hides
@@ -151,7 +150,7 @@ def comparison(runs):
     low = min(accuracy for _, history in runs.values() for accuracy in history.test_accuracy or history.train_accuracy)
     below.set_ylim(max(0, low - 0.1 * (1 - low) - 0.01), 1.002)
     images = " or ".join(sorted({"held-out" if options["hold_out"] else "test" for options, _ in runs.values()}))
-    figure.legend(loc="outside lower center", frameon=False, title=f"dots: {images} images; numbers: the last accuracy")
+    figure.legend(loc="outside lower center", title=f"dots: {images} images; numbers: the last accuracy")
     return figure
 
 

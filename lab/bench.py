@@ -1,9 +1,9 @@
 """How fast a training step is, and compared with what: `python -m lab.bench` (15 minutes, on an idle machine).
 
-A step is timed where users have it: the data loaded, real batches, the program's own loop. The tools that are compared
-take turns, in three rounds, because a rented machine has slow minutes; the tables state the medians. The numbers go
-into results.json, unless they contradict each other: the steps and the testing of a whole program have to add up to the
-time that it prints. `python -m lab.bench --print` makes the tables from results.json.
+A step is timed where users have it: the data loaded, real batches, the program's own loop, in a process of its own. The
+tools that are compared take turns, in three rounds, because a rented machine has slow minutes; the tables state the
+medians. The numbers go into results.json, unless they contradict each other: the steps and the testing of a whole
+program have to add up to the time that it prints. `python -m lab.bench --print` makes the tables from results.json.
 """
 
 import argparse
@@ -46,67 +46,9 @@ NETWORKS = ("", "--model resnet", "--model vit")  # the options of a step
 RUNS = ("", "--model resnet --steps 300", "--model vit --steps 300")  # the options of a whole program
 TOLERANCE = 0.15  # between a whole program's time and its parts
 SMALL = 0.5  # seconds that are no contradiction: a program also writes its files, and its first test may be a slow one
-BUSY_STEPS = 110  # beside a busy process; the first 10 are a warm-up
-AT_ONCE = 20
-BATCHES = {SCIKIT_LEARN: AT_ONCE}  # in a call, 1 unless said here: scikit-learn checks its input in every call
-THREADS_OF_LIBRARIES = [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL")]
-THREADS_OF_LIBRARIES += ["VECLIB_MAXIMUM_THREADS", "NPROC"]  # Apple's library; JAX
-
-
-# --- Turns: a block of steps of each program, then the next block of each, and so on ---------------------------------
-# In this way, anything else that the machine does affects them all. Each runs in its own process, as when a learner
-# runs it: in one process, the threads of NumPy and of PyTorch get in each other's way. The first third of each block is
-# a warm-up and does not count.
-
-
-def take_turns(steps, turns=5, least=12):
-    """{name: median of the milliseconds per step}. steps: {name: (function that returns the step, its arguments ...)}.
-
-    A block has as many steps as fit into 0.15 seconds, but `least` at least.
-    """
-    seconds = {name: [] for name in steps}
-    with contextlib.ExitStack() as stack:
-        workers = {name: stack.enter_context(another_process()) for name in steps}
-        for first in [workers[name].submit(take_steps, 1, *step) for name, step in steps.items()]:
-            first.result()  # all start at the same time
-        for name, step in list(steps.items()) * turns:
-            time.sleep(0.05)  # until the previous worker's threads no longer wait for more work
-            block = workers[name].submit(take_steps, least, *step, enough=0.15).result()
-            seconds[name] += block[len(block) // 3 :]
-    return {name: 1000 * np.median(values) for name, values in seconds.items()}
-
-
-@contextlib.contextmanager
-def another_process():
-    """An executor with one process, which leaves Ctrl-C to the program that started it."""
-    spawn = multiprocessing.get_context("spawn")
-    try:
-        with ProcessPoolExecutor(1, spawn, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as worker:
-            yield worker
-    except BrokenProcessPool:
-        raise UserError("a measurement failed: its process was ended") from None
-
-
-def take_steps(least, *step, enough=0.0):
-    """The seconds that each of so many steps takes, or of as many as take `enough` seconds in all.
-
-    The step is made at the first call, and then kept.
-    """
-    take_step, times = make_once(*step), [time.perf_counter()]
-    while len(times) <= least or times[-1] < times[0] + enough:
-        take_step()
-        times.append(time.perf_counter())
-    return np.diff(times).tolist()
-
-
-@functools.cache
-def make_once(make, *arguments):
-    return make(*arguments)
-
-
-def threads_of_workers(threads):
-    """Processes started inside use this many threads; every library reads the number from the environment."""
-    return mock.patch.dict(os.environ, dict.fromkeys(THREADS_OF_LIBRARIES, str(threads)))
+# What the libraries read the number of threads from. The last two are Apple's and JAX's.
+VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NPROC")
+PROGRAMS = {NUMPY: "main_np.py", PYTORCH: "main_torch.py --device cpu"}  # of these, all is measured
 
 
 # --- The same network in several tools: step(x, y, lr), which returns the loss first, and test(dataset) or None -------
@@ -174,13 +116,17 @@ def in_scikit_learn(options):
 
 
 TOOLS = {NUMPY: in_numpy, PYTORCH: in_pytorch, COMPILED: in_pytorch, JAX: in_jax, SCIKIT_LEARN: in_scikit_learn}
+BATCHES = dict.fromkeys(TOOLS, 1) | {SCIKIT_LEARN: 20}  # in a call: scikit-learn checks its input in every call
+
+
+# --- Measuring -------------------------------------------------------------------------------------------------------
 
 
 def begin(name, argv, what="step"):
     """With the data loaded, what takes the next step of a program's run with that tool, or what tests."""
     options = parse_options("torch", "--device", "cpu", *argv.split(), *["--compile"] * (name == COMPILED))
     dataset = data.load(options.dataset)
-    drawn = SimpleNamespace(**vars(options) | {"batch_size": options.batch_size * BATCHES.get(name, 1)})
+    drawn = SimpleNamespace(**vars(options) | {"batch_size": options.batch_size * BATCHES[name]})
     batches = data.batches(dataset, drawn, 0, sys.maxsize)
     step, test = TOOLS[name](options)
 
@@ -193,9 +139,36 @@ def begin(name, argv, what="step"):
     return take_step if what == "step" else lambda: test(dataset)
 
 
-def run_program(script, argv):
-    """The seconds that a main program prints for its training loop."""
-    return results.seconds_in(results.run_program(f"{script} {argv}", results.ROOT / "learning_curves" / "others"))
+def take_steps(least, enough, *what):
+    """The seconds that each of so many steps takes, or of as many as take `enough` seconds in all."""
+    take_step, times = begin(*what), [time.perf_counter()]
+    while len(times) <= least or times[-1] < times[0] + enough:
+        take_step()
+        times.append(time.perf_counter())
+    return np.diff(times)
+
+
+def seconds(name, argv, what="step", least=12, enough=1.0):
+    """What take_steps finds in a process of its own, as when a learner runs the program.
+
+    In one process, the threads of NumPy and of PyTorch get in each other's way.
+    """
+    spawn, leave_ctrl_c = multiprocessing.get_context("spawn"), (signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    with ProcessPoolExecutor(1, spawn, *leave_ctrl_c) as worker:
+        try:
+            return worker.submit(take_steps, least, enough, name, argv, what).result()
+        except BrokenProcessPool:
+            raise UserError("a measurement failed: its process was ended") from None
+
+
+def warm(steps):
+    """All but the first third, which is a warm-up."""
+    return steps[len(steps) // 3 :]
+
+
+def threads_of_workers(threads):
+    """Processes started inside use this many threads; every library reads the number from the environment."""
+    return mock.patch.dict(os.environ, dict.fromkeys(VARIABLES, str(threads)))
 
 
 @contextlib.contextmanager
@@ -210,27 +183,21 @@ def busy_process():
 
 def measure_round():
     """Everything once: pairs of a number's name, in parts, and the number."""
-    for threads in THREADS:
+    for threads, argv in product(THREADS, NETWORKS):
         with threads_of_workers(threads):
-            for argv in NETWORKS:
-                tools = (NUMPY, PYTORCH) if argv else TOOLS
-                for name, ms in take_turns({name: (begin, name, argv) for name in tools}).items():
-                    yield ("step", argv, threads, name), ms / BATCHES.get(name, 1)
-                tests = {name: (begin, name, argv, "test") for name in (NUMPY, PYTORCH)}
-                for name, ms in take_turns(tests, least=3).items():
-                    yield ("test", argv, threads, name), ms / 1000
-                for name in (NUMPY, PYTORCH):  # the mean: a crawl is made of few, slow steps
-                    with busy_process(), another_process() as worker:
-                        steps = worker.submit(take_steps, BUSY_STEPS, begin, name, argv).result()
-                    yield ("busy", argv, threads, name), 1000 * np.mean(steps[10:])
+            for name in PROGRAMS if argv else TOOLS:
+                yield ("step", argv, threads, name), 1000 * np.median(warm(seconds(name, argv))) / BATCHES[name]
+            for name in PROGRAMS:
+                yield ("test", argv, threads, name), np.median(warm(seconds(name, argv, "test")))
+            for name in PROGRAMS:
+                with busy_process():  # the mean of 100: a crawl is made of few, slow steps
+                    yield ("busy", argv, threads, name), 1000 * np.mean(warm(seconds(name, argv, least=150)))
     with threads_of_workers(THREADS[-1]):
         for name in TOOLS:
-            with another_process() as worker:
-                seconds = worker.submit(take_steps, 468 // BATCHES.get(name, 1), begin, name, "").result()
-            yield ("epoch", name), sum(seconds)
-        for argv in RUNS:
-            yield ("run", argv, NUMPY), run_program("main_np.py", argv)
-            yield ("run", argv, PYTORCH), run_program("main_torch.py", f"--device cpu {argv}")
+            yield ("epoch", name), np.sum(seconds(name, "", least=468 // BATCHES[name], enough=0))
+        for argv, (name, script) in product(RUNS, PROGRAMS.items()):
+            printed = results.run_program(f"{script} {argv}", results.ROOT / "learning_curves" / "others")
+            yield ("run", argv, name), results.seconds_in(printed)
 
 
 def measure():
@@ -253,7 +220,7 @@ def measure():
 def contradictions(rounds):
     """Where a whole program does not take the time of its steps and its testing, in words."""
     wrong = []
-    for argv, name in product(RUNS, (NUMPY, PYTORCH)):
+    for argv, name in product(RUNS, PROGRAMS):
         options = parse_options("torch", *argv.split())
         plan = make_plan(options, SOURCES[options.dataset].examples)
         network, epochs = argv.partition(" --steps")[0], math.ceil(plan.steps / plan.steps_per_epoch)
@@ -271,8 +238,8 @@ def key_of(*parts):
 
 
 def median(rounds, *key, form=".2f"):
-    """The median of a number as text; empty if it was not measured."""
-    return format(np.median(rounds[key_of(*key)]), form) if key_of(*key) in rounds else ""
+    """The median of a number as text."""
+    return format(np.median(rounds[key_of(*key)]), form)
 
 
 def ratios(rounds, *keys):
@@ -283,8 +250,7 @@ def ratios(rounds, *keys):
 
 def compared(rounds, *key, form=".2f"):
     """Three cells: NumPy, PyTorch, the ratio."""
-    cells = [median(rounds, *key, name, form=form) for name in (NUMPY, PYTORCH)]
-    return [*cells, ratios(rounds, key) if all(cells) else ""]
+    return [*(median(rounds, *key, name, form=form) for name in PROGRAMS), ratios(rounds, key)]
 
 
 def steps_table(rounds):
@@ -294,7 +260,7 @@ def steps_table(rounds):
         options = parse_options("torch", *argv.split())
         network = [options.network.title(options), options.batch_size, threads]
         rows.append(network + compared(rounds, "step", argv, threads) + compared(rounds, "test", argv, threads))
-    heads = [f"{what}: {name}" for what in ("step", "testing") for name in (NUMPY, PYTORCH, "ratio")]
+    heads = [f"{what}: {name}" for what in ("step", "testing") for name in (*PROGRAMS, "ratio")]
     return results.markdown(["network", "batch", "threads", *heads], rows)
 
 
@@ -319,7 +285,7 @@ def busy_table(rounds):
     for argv in NETWORKS:
         cells = [cell for threads in THREADS for cell in compared(rounds, "busy", argv, threads)]
         rows.append([parse_options("torch", *argv.split()).network.name, *cells])
-    heads = [f"{n} thread{'s' * (n > 1)}: {name}" for n in THREADS for name in (NUMPY, PYTORCH, "ratio")]
+    heads = [f"{n} thread{'s' * (n > 1)}: {name}" for n in THREADS for name in (*PROGRAMS, "ratio")]
     return results.markdown(["network", *heads], rows)
 
 

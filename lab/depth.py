@@ -17,7 +17,7 @@ import data
 import main_torch
 from lab import results
 from networks import parse_options
-from support.drawing import INK, TEST, TRAIN, new_figure, style_axes
+from support.drawing import TEST, TRAIN, new_figure, style_axes
 from support.history import machine
 from support.options import Parser
 from support.place import Place
@@ -63,16 +63,15 @@ def picture(result):
     """What the shortcut is for: a result as two plots, test accuracy by depth and gradients by layer."""
     figure = new_figure(8, 4)
     left, right = figure.subplots(1, 2)
-    style_axes(left, "After one epoch", "test accuracy")
-    style_axes(right, f"Before training, {result['layers'][-1]} layers", "size of the gradient, |dW|")
+    style_axes(left, "After one epoch", "test accuracy", "layers")
+    before = f"Before training, {result['layers'][-1]} layers"
+    style_axes(right, before, "size of the gradient, |dW|", "convolution, from the first to the last")
     right.set_yscale("log")
-    left.set_xlabel("layers", color=INK)
-    right.set_xlabel("convolution, from the first to the last", color=INK)
     for name, color in [("with", TRAIN), ("without", TEST)]:
         gradient = result[name]["gradient"]
         left.plot(result["layers"], result[name]["accuracy"], "o-", color=color, linewidth=2, label=f"{name} shortcuts")
         right.plot(np.arange(1, len(gradient) + 1), gradient, color=color, linewidth=2)
-    left.legend(loc="lower left", frameon=False)
+    left.legend(loc="lower left")
     return figure
 
 

@@ -4,17 +4,101 @@ Each is a function that puts shapes on a page; its docstring is the title. Nothi
 The other drawings are the SVG files in png/, to be changed in an editor.
 """
 
+import ast
+import inspect
+import io
 import sys
+import textwrap
 from support import augment, program
 
 import numpy as np
+from matplotlib import patches
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from PIL import Image
 
 import data
+import mlp_autograd
+from autograd_np import softmax_cross_entropy
 from lab.results import ROOT
-from lab.shapes import CODE, NOTE, Page, save
 from resnet_np import Conv
-from support.drawing import TEST, TRAIN
+from support.drawing import INK, MONO, TEST, TRAIN
+from support.files import replacing
 from support.options import Parser
+
+WIDTH = 800  # of every picture, in points, which are the units of all positions and sizes here
+GREY, BLUISH, REDDISH, GREYISH, FRAME = "#737373", "#e9f1f9", "#fcecee", "#f6f6f6", "#d0d0d0"
+PAPER = LinearSegmentedColormap.from_list("paper", ["white", INK])
+NOTE, HEAD, CODE = {"color": GREY}, {"size": 14, "weight": "bold"}, {"family": MONO}
+
+
+class Page:
+    """A white figure: x runs from 0 at the left to 800, y from 0 at the top to `height`. Later shapes cover others."""
+
+    def __init__(self, height, title):
+        self.figure = Figure(figsize=(WIDTH / 72, height / 72), layout="none", dpi=150)
+        self.axes = self.figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0), autoscale_on=False)
+        self.axes.set_axis_off()
+        self.text((26, 32, title), size=18, ha="left")
+
+    def text(self, *rows, size=12, color=INK, ha="center", **more):
+        """rows: (x, y, string), where y is the middle of the string's first line."""
+        more |= {"ha": ha, "va": "center", "parse_math": False}
+        for x, y, string in rows:
+            for i, line in enumerate(string.split("\n")):
+                self.axes.text(x, y + round(1.42 * i * size), line, fontsize=size, color=color, **more)
+
+    def box(self, x, y, width, height, fill="white", edge=TRAIN, line=1.2, corner=6):
+        """A rectangle, (x, y) its upper left corner."""
+        style = f"round,pad=0,rounding_size={corner}" if corner else "square,pad=0"
+        colors = {"facecolor": fill, "edgecolor": edge, "linewidth": line, "zorder": 2}
+        self.axes.add_patch(patches.FancyBboxPatch((x, y), width, height, style, **colors))
+
+    def arrow(self, start, end, color=TRAIN, width=1.6):
+        """A line from one point to another, (x, y) each."""
+        look = {"arrowstyle": "-|>", "mutation_scale": 6 + 3 * width, "shrinkA": 0, "shrinkB": 0}
+        self.axes.add_patch(patches.FancyArrowPatch(start, end, color=color, linewidth=width, zorder=2, **look))
+
+    def node(self, name, *notes, x, y, width, fill="white"):
+        """A box of a computation graph, under its name [a formula and] a shape; x of its middle, y of its top."""
+        first, height = (14, 44) if len(notes) == 1 else (17, 66)
+        self.box(x - width / 2, y, width, height, fill)
+        self.text((x, y + first, name), color=TRAIN, **HEAD, **CODE)
+        for i, note in enumerate(notes, 1):
+            color = GREY if i == len(notes) else INK
+            self.text((x, y + first + round(17.5 * i), note), size=11, color=color, **CODE)
+
+    def pixels(self, image, x, y, size):
+        """An image in ink on paper, (x, y) its upper left corner."""
+        extent = (x, x + size, y + size, y)
+        self.axes.imshow(image, PAPER, vmin=0, vmax=255, extent=extent, aspect="auto", zorder=2)
+        self.box(x, y, size, size, fill="none", edge=FRAME, line=0.8, corner=0)
+
+    def numbers(self, array, x, y, name="", color=TRAIN, marks=(), border=False):
+        """An array as a table without what is NaN, (x, y) its upper left corner.
+
+        marks: (row, column, side, colour) of square frames; border: whether the outermost cells are grey.
+        """
+        rows, columns = array.shape
+        self.text((x + 11 * columns, y - 14, name), color=color, **HEAD, **CODE)
+        for (i, j), number in np.ndenumerate(array):
+            outside = border and not (0 < i < rows - 1 and 0 < j < columns - 1)
+            left, top = x + 22 * j, y + 22 * i
+            self.box(left, top, 22, 22, fill=GREYISH if outside else "white", edge=FRAME, line=0.8, corner=0)
+            if not np.isnan(number):
+                shade = GREY if outside or not number else INK
+                self.text((left + 11, top + 11, f"{number:.0f}".replace("-", "−")), color=shade, **CODE)
+        for i, j, side, shade in marks:
+            left, top = x + 22 * j, y + 22 * i
+            self.box(left, top, 22 * side, 22 * side, fill="none", edge=shade, line=2, corner=0)
+
+
+def save(figure, path):
+    """Write a page as PNG, in one step: with 256 colours it is a third as long, and looks the same."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi="figure")
+    with replacing(path) as file, Image.open(drawn) as image:
+        image.convert("RGB").quantize(256).save(file, "PNG", optimize=True)
 
 
 def mnist(page):
@@ -65,7 +149,7 @@ def convolution(page):
     dx = conv.backward(GRADIENT[np.newaxis, ..., np.newaxis])[0, ..., 0]
     (i, j), (k, l) = np.argwhere(GRADIENT)  # noqa: E741
     page.text((26, 66, "forward"), size=13, color=TRAIN, ha="left", weight="bold")
-    page.numbers(padded, 26, 106, "x", marks=[(k - 1, l - 1, 3, TEST), (i - 1, j - 1, 3, TRAIN)], border=True)
+    page.numbers(padded, 26, 106, "x", marks=[(k, l, 3, TEST), (i, j, 3, TRAIN)], border=True)
     page.numbers(KERNEL, 252, 139, "W")
     page.numbers(y, 420, 128, "y", marks=[(k, l, 1, TEST), (i, j, 1, TRAIN)])
     page.text((205, 172, "∗"), (369, 172, "="), size=18)
@@ -93,7 +177,68 @@ def convolution(page):
     page.text((618, 432, "each dy times W, where\nW had read; what meets\nis added"), ha="left", **NOTE)
 
 
-HEIGHTS = {mnist: 480, augmentation: 446, convolution: 528}
+# What the MLP's five lines call their results, in the order of time. All else in the picture is read from the tape.
+CALLED = ["x @ W1", "z1", "a1", "a1 @ W2", "logits", "loss"]
+SIGNS = {"__matmul__": "@", "__add__": "+", "softmax_cross_entropy": "softmax, log"}
+
+
+def autograd(page):
+    """What the tape records of the five lines, and the walk back"""
+    model = mlp_autograd.MLP()
+    model.forward(np.zeros((128, 784), np.float32))
+    loss = softmax_cross_entropy(model.logits, np.zeros(128, int))
+    leaves = {tensor.node: name for name, tensor in model.tensors.items()}
+    operations = [found for found in loss.node.ancestors() if found not in leaves]
+    names = leaves | dict(zip(operations, CALLED, strict=True))
+    middles = {found: 76 + 129.6 * i for i, found in enumerate(operations)}
+    for number, found in enumerate(reversed(operations), 1):
+        x = middles[found]
+        page.node(names[found], operation_of(found), shape_of(found), x=x, y=144, width=110, fill=BLUISH)
+        page.box(x - 58, 256, 116, 104, REDDISH, TEST)
+        page.text((x, 272, f"visit {number}"), color=TEST, weight="bold")
+        for i, (parent, share) in enumerate(found.edges):
+            formula = formula_of(share) + (", summed" if parent in leaves and len(parent.shape) == 1 else "")
+            page.text((x, 292 + 34 * i, f"{names[parent]}: {formula}"), size=9, **CODE)
+            page.text((x, 307 + 34 * i, kept_by(share)), size=8, **NOTE, **CODE)
+            if parent in leaves:
+                page.node(names[parent], shape_of(parent), x=x, y=66, width=86)
+                page.arrow((x, 110), (x, 142))
+            else:
+                before = middles[parent]
+                page.arrow((before + 55, 177), (x - 57, 177), width=2)
+                page.arrow((x - 58, 308), (before + 60, 308), TEST, 2)
+    page.text((26, 230, "forward: blue, each value is made after its parents"), size=11, color=TRAIN, ha="left")
+    page.text((774, 230, "backward: red, the youngest first"), size=11, color=TEST, ha="right")
+    note = "under each visit: what dy adds to the gradient of each parent, and what is kept for that"
+    page.text((26, 388, note), size=11, ha="left", **NOTE)
+
+
+def operation_of(found):
+    """The name of the operation that made a node, from where its shares were written."""
+    name = found.edges[0][1].__qualname__.split(".<locals>")[0].split(".")[-1]
+    return SIGNS.get(name, name)
+
+
+def formula_of(share):
+    """The expression of a share, as it stands in autograd_np.py."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(share).strip()))
+    lambdas = [found for found in ast.walk(tree) if isinstance(found, ast.Lambda)]
+    names = {*share.__code__.co_freevars, *share.__code__.co_varnames}
+    body = next(f.body for f in lambdas if {n.id for n in ast.walk(f.body) if isinstance(n, ast.Name)} == names)
+    return ast.unparse(body).replace(".swapaxes(-1, -2)", ".T")
+
+
+def kept_by(share):
+    """The arrays that a share keeps until its visit."""
+    cells = zip(share.__code__.co_freevars, share.__closure__ or (), strict=True)
+    return ", ".join(f"keeps {name} {shape_of(cell.cell_contents)}" for name, cell in cells) or "keeps nothing"
+
+
+def shape_of(array):
+    return str(array.shape) if array.shape else "a number"
+
+
+HEIGHTS = {mnist: 480, augmentation: 446, convolution: 528, autograd: 420}
 
 
 def draw(function):

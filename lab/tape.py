@@ -1,15 +1,11 @@
-"""What docs/autograd.md shows of the tape in autograd_np.py: a graph, and what it costs.
+"""What the tape of autograd_np.py costs: `python -m lab.tape` (a minute, on an idle machine) -> results.json.
 
-python -m lab.tape          the graph that the MLP's five lines record, drawn from the tape -> png/autograd.png
-python -m lab.tape cost     time and memory by hand and on the tape -> results.json (a minute, on an idle machine)
+Time and memory for a pass forward and backward, by hand and on the tape.
 """
 
 import argparse
-import ast
 import gc
-import inspect
 import sys
-import textwrap
 import time
 import tracemalloc
 from functools import partial
@@ -22,80 +18,10 @@ import mlp_autograd
 import mlp_np
 import vit_autograd
 import vit_np
-from autograd_np import Tensor, softmax_cross_entropy
-from lab.results import ROOT, markdown, save_result
-from lab.shapes import BLUE, CODE, NOTE, RED, Page, save
-from support.drawing import TEST, TRAIN
+from autograd_np import Tensor
+from lab.results import markdown, save_result
 from support.history import machine
 from support.options import Parser
-
-# --- The graph ---------------------------------------------------------------------------------------------------
-
-# What the five lines call their results, in the order of time. All else in the picture is read from the tape.
-CALLED = ["x @ W1", "z1", "a1", "a1 @ W2", "logits", "loss"]
-SIGNS = {"__matmul__": "@", "__add__": "+", "softmax_cross_entropy": "softmax, log"}
-
-
-def graph():
-    """The MLP's graph, from a tape of 128 images: operations above, and below how each hands its gradient on."""
-    model = mlp_autograd.MLP()
-    model.forward(np.zeros((128, 784), np.float32))
-    loss = softmax_cross_entropy(model.logits, np.zeros(128, int))
-    leaves = {tensor.node: name for name, tensor in model.tensors.items()}
-    operations = [found for found in loss.node.ancestors() if found not in leaves]
-    names = leaves | dict(zip(operations, CALLED, strict=True))
-
-    page = Page(420, "What the tape records of the five lines, and the walk back")
-    middles = {found: 76 + 129.6 * i for i, found in enumerate(operations)}
-    for number, found in enumerate(reversed(operations), 1):
-        x = middles[found]
-        page.node(names[found], operation_of(found), shape_of(found), x=x, y=144, width=110, **BLUE)
-        page.box(x - 58, 256, 116, 104, **RED)
-        page.text((x, 272, f"visit {number}"), color=TEST, weight="bold")
-        for i, (parent, share) in enumerate(found.edges):
-            formula = formula_of(share) + (", summed" if parent in leaves and len(parent.shape) == 1 else "")
-            page.text((x, 292 + 34 * i, f"{names[parent]}: {formula}"), size=9, **CODE)
-            page.text((x, 307 + 34 * i, kept_by(share)), size=8, **NOTE, **CODE)
-            if parent in leaves:
-                page.node(names[parent], shape_of(parent), x=x, y=66, width=86, fill="white", edge=TRAIN)
-                page.arrow((x, 110), (x, 142))
-            else:
-                before = middles[parent]
-                page.arrow((before + 55, 177), (x - 57, 177), width=2)
-                page.arrow((x - 58, 308), (before + 60, 308), TEST, 2)
-    page.text((26, 230, "forward: blue, each value is made after its parents"), size=11, color=TRAIN, ha="left")
-    page.text((774, 230, "backward: red, the youngest first"), size=11, color=TEST, ha="right")
-    note = "under each visit: what dy adds to the gradient of each parent, and what is kept for that"
-    page.text((26, 388, note), size=11, ha="left", **NOTE)
-    return page.figure
-
-
-def operation_of(found):
-    """The name of the operation that made a node, from where its shares were written."""
-    name = found.edges[0][1].__qualname__.split(".<locals>")[0].split(".")[-1]
-    return SIGNS.get(name, name)
-
-
-def formula_of(share):
-    """The expression of a share, as it stands in autograd_np.py."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(share).strip()))
-    lambdas = [found for found in ast.walk(tree) if isinstance(found, ast.Lambda)]
-    names = {*share.__code__.co_freevars, *share.__code__.co_varnames}
-    body = next(f.body for f in lambdas if {n.id for n in ast.walk(f.body) if isinstance(n, ast.Name)} == names)
-    return ast.unparse(body).replace(".swapaxes(-1, -2)", ".T")
-
-
-def kept_by(share):
-    """The arrays that a share keeps until its visit."""
-    cells = zip(share.__code__.co_freevars, share.__closure__ or (), strict=True)
-    return ", ".join(f"keeps {name} {shape_of(cell.cell_contents)}" for name, cell in cells) or "keeps nothing"
-
-
-def shape_of(array):
-    return str(array.shape) if array.shape else "a number"
-
-
-# --- What it costs -----------------------------------------------------------------------------------------------
 
 
 def by_hand(layer, dy, x):
@@ -170,13 +96,10 @@ def cost(turns=7, steps=20):
     data.load()  # as in a run: without it, the memory of large arrays is returned and fetched anew at every step
     found = {}
     for what, both in compared().items():
-        times = [], []
-        for _ in range(turns):
-            for make, measured in zip(both, times, strict=True):
-                measured += [seconds(make) for _ in range(steps)][steps // 3 :]
+        times = [[[seconds(make) for _ in range(steps)][steps // 3 :] for make in both] for _ in range(turns)]
         found[what] = {
             how: {"ms": 1000 * float(np.median(measured)), "MB": kept(make) / 1e6}
-            for how, make, measured in zip(("by hand", "on the tape"), both, times, strict=True)
+            for how, make, measured in zip(("by hand", "on the tape"), both, zip(*times, strict=True), strict=True)
         }
     return found
 
@@ -193,13 +116,9 @@ def table(found):
 
 
 def main():
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=["graph", "cost"], default="graph")
-    if parser.parse_args().what == "graph":
-        save(graph(), ROOT / "png" / "autograd.png")
-        return
+    Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     found = cost()
-    save_result("tape", {"command": "python -m lab.tape cost", "found": found, "machine": machine()})
+    save_result("tape", {"command": "python -m lab.tape", "found": found, "machine": machine()})
     print(table(found))
 
 

@@ -1,6 +1,6 @@
 """The style of all pictures, and the pictures of what happens inside a network: each function returns a figure.
 
-All figures come from new_figure, so they have matplotlib's default style, whatever the user's matplotlibrc says.
+The style stands on matplotlib's defaults, whatever the user's matplotlibrc says.
 """
 
 import math
@@ -10,11 +10,9 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from support.files import replacing
-
-matplotlib.rcdefaults()
 
 TRAIN, TEST, INK, GRID = "#2f6fb3", "#d1495b", "#2b2b2b", "#e3e3e3"
 SIGNED = LinearSegmentedColormap.from_list("signed", [TEST, "white", TRAIN])  # below 0, 0, above 0
@@ -22,7 +20,17 @@ POSITIVE = LinearSegmentedColormap.from_list("positive", ["white", TRAIN])  # fr
 OFF = ListedColormap(["#cfcfcf"])
 WHOLE = (0, 28, 28, 0)  # where an image's pixels lie, so that larger cells can lie under them
 MONO = "DejaVu Sans Mono"
-DLOGITS = "dlogits = (p - onehot(y)) / B\n(one image: B = 1)"
+
+matplotlib.rcdefaults()
+matplotlib.rcParams.update(
+    dict.fromkeys(["text.color", "axes.labelcolor", "xtick.color", "ytick.color"], INK)
+    | dict.fromkeys(["axes.edgecolor", "grid.color"], GRID)
+    | dict.fromkeys([f"{axis}tick.{kind}.size" for axis in "xy" for kind in ("major", "minor")], 0)
+    | dict.fromkeys([f"figure.constrained_layout.{side}_pad" for side in "wh"], 0.08)
+    | {"figure.constrained_layout.use": True, "axes.axisbelow": True}
+    | {"legend.frameon": False, "legend.labelcolor": "black"}
+)
+
 MEANING = "blue: increasing it raises the loss\nred: lowers it"
 FORWARD_RESNET = """stem    a0 = relu(norm(conv(x)))
 
@@ -60,11 +68,9 @@ def save(figure, path):
         figure.savefig(file, format="png", dpi=150)
 
 
-def new_figure(width, height, title="", layout="constrained", dpi=None):
+def new_figure(width, height, title=""):
     """An empty white figure, in inches, with a title at the upper left or without."""
-    figure = Figure(figsize=(width, height), layout=layout, dpi=dpi, facecolor="white")
-    if layout:
-        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+    figure = Figure(figsize=(width, height))
     if title:
         head(figure, title, 14)
     return figure
@@ -72,37 +78,30 @@ def new_figure(width, height, title="", layout="constrained", dpi=None):
 
 def head(figure, title, size=11):
     """A title at the upper left of a figure, or of a part of one."""
-    figure.suptitle(title, x=0.015, ha="left", color=INK, fontsize=size)
+    figure.suptitle(title, x=0.015, ha="left", fontsize=size)
 
 
-def new_axes(title, ylabel):
-    figure = new_figure(8, 4.5)
-    axes = figure.add_subplot()
-    style_axes(axes, title, ylabel)
-    axes.set_xlabel("steps", color=INK)
-    return figure, axes
-
-
-def style_axes(axes, title, ylabel):
-    axes.set_title(title, loc="left", color=INK, fontsize=14, pad=12)
-    axes.set_ylabel(ylabel, color=INK)
+def style_axes(axes, title, ylabel, xlabel=""):
+    """Turn axes into those of curves: a grid without a frame. Returns them."""
+    axes.set_title(title, loc="left", fontsize=14, pad=12)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.tick_params(which="both", colors=INK, length=0)
-    axes.grid(color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.grid()
     axes.spines[:].set_visible(False)
+    return axes
 
 
 def logarithmic(axes):
     """Give the axes a logarithmic y axis with plain numbers on it: 0.1, 0.2, 0.5, 1 ..."""
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-# --- Inside a network ----------------------------------------------------------------------------------------------
+# --- Inside a network ------------------------------------------------------------------------------------------------
+# steps: what look.py found out about an image, by its names there; y: the true digit.
 
 
 def prediction(picture, image, p):
@@ -118,7 +117,7 @@ def prediction(picture, image, p):
 def forward_pass(steps, title, y):
     """The forward pass of one image through an MLP, with the names and formulas of mlp_np.py.
 
-    steps: {"image": (28, 28), "z1": (H,), "a1": (H,), "logits": (10,), "p": (10,), "loss"}; y: the true digit.
+    steps: {"image": (28, 28), "z1": (H,), "a1": (H,), "logits": (10,), "p": (10,), "loss"}.
     """
     figure = new_figure(8, 7.2, title)
     axes = figure.subplot_mosaic("xxzzaa;lllppp", height_ratios=(5, 6))
@@ -127,7 +126,7 @@ def forward_pass(steps, title, y):
     limit = largest(z1)
     units(axes["z"], z1, limit, f"{len(z1)} hidden units", "z1 = x W1 + b1")
     drawn = units(axes["a"], a1, limit, "their activations", "a1 = max(z1, 0)\ngrey: the unit is off", off=z1 <= 0)
-    scale(figure, drawn, [axes["z"], axes["a"]], limit)
+    scale(figure, drawn, [axes["z"], axes["a"]])
     show_answer([axes["l"], axes["p"]], steps, "logits = a1 W2 + b2", y)
     return figure
 
@@ -138,21 +137,21 @@ def backward_pass(steps, title, y):
     steps: {"dlogits": (10,), "da1": (H,), "dz1": (H,), "z1": (H,), "dW1": (784, H)}.
     """
     figure = new_figure(8, 5.9, title)
-    shown = min(8, len(steps["dz1"]))
     above, below = figure.subfigures(2, 1, height_ratios=(5, 3))
     left, middle, right = above.subplots(1, 3)
-    bars(left, steps["dlogits"], "from the loss to the logits", DLOGITS, "{:.2g}", y)
-    limit = largest(steps["da1"])
+    show_dlogits(left, steps, y)
+    dz1, limit = steps["dz1"], largest(steps["da1"])
     units(middle, steps["da1"], limit, "to the activations", "da1 = dlogits @ W2.T")
     formula = "dz1 = da1 * (z1 > 0)\ngrey: the unit is off"
-    drawn = units(right, steps["dz1"], limit, "to the weighted sums", formula, off=steps["z1"] <= 0)
-    scale(above, drawn, [middle, right], limit)
+    drawn = units(right, dz1, limit, "to the weighted sums", formula, off=steps["z1"] <= 0)
+    scale(above, drawn, [middle, right])
 
-    most = np.argsort(-np.abs(steps["dz1"]), kind="stable")[:shown]
-    head(below, f"and to the weights: the {shown} most affected units")
-    for axes, unit in zip(show_signed(below, 1, shown, steps["dW1"].T[most].reshape(-1, 28, 28)), most, strict=True):
-        axes.set_title(f"unit {unit}", color=INK, fontsize=9)
-    below.supxlabel("dW1 = x.T @ dz1\n" + MEANING.replace("\n", "; "), color=INK, fontsize=10, family=MONO)
+    most = np.argsort(-np.abs(dz1), kind="stable")[:8]
+    head(below, f"and to the weights: the {len(most)} most affected units")
+    images = steps["dW1"].T[most].reshape(-1, 28, 28)
+    for axes, unit in zip(show_signed(below, 1, len(most), images), most, strict=True):
+        axes.set_title(f"unit {unit}", fontsize=9)
+    below.supxlabel("dW1 = x.T @ dz1\n" + MEANING.replace("\n", "; "), fontsize=10, family=MONO)
     return figure
 
 
@@ -177,105 +176,100 @@ def feature_gradients(steps, title, y):
 
     steps: {"maps", "gradients": {"stem": (14, 14, 16), ...} with the same names and shapes, "dlogits": (10,)}.
     """
-    maps, gradients = steps["maps"], steps["gradients"]
+    maps, backward = steps["maps"], dict(reversed(steps["gradients"].items()))
     figure = new_figure(8, 3.2 + 1.4 * len(maps), title)
     above, middle = figure.subfigures(2, 1, height_ratios=(3, 1.4 * len(maps)))
     left, words = above.subplots(1, 2)
-    bars(left, steps["dlogits"], "from the loss to the logits", DLOGITS, "{:.2g}", y)
+    show_dlogits(left, steps, y)
     write(words, BACKWARD_RESNET)
-    backward = dict(reversed(gradients.items()))
     rows_of_channels(middle, backward, maps, "d loss / d {}: {} x {}, the same {} of {} channels")
     return figure
 
 
-def attention(steps, title, y, shown=8):
-    """What one patch looks at, in every block and head of a ViT, over the digit; and the logits.
+def rows_of_channels(figure, arrays, maps, label):
+    """For every name in arrays, {name: (H, W, C)}, a row of the 8 channels that are most active in maps[name]."""
+    for part, (name, array) in zip(figure.subfigures(len(arrays), 1, squeeze=False).flat, arrays.items(), strict=True):
+        height, width, channels = array.shape
+        most = np.argsort(-maps[name].sum(axis=(0, 1)), kind="stable")[:8]
+        head(part, label.format(name, height, width, len(most), channels))
+        for axes, channel in zip(show_signed(part, 1, 8, np.moveaxis(array[..., most], 2, 0)), most, strict=False):
+            axes.set_xlabel(channel, fontsize=9)
+
+
+def attention(steps, title, y):
+    """What one patch looks at, in every block and head (of more than 8, the first) of a ViT; and the logits.
 
     steps: {"image": (28, 28), "attention": {"block 1": (h, T, T), ...}, "patch", "logits": (10,), "p": (10,), "loss"}.
-    "patch" is its number among the T. Of more than `shown` heads the first are drawn.
+    "patch" is its number among the T.
     """
-    blocks, patch = steps["attention"], steps["patch"]
-    heads, patches, _ = next(iter(blocks.values())).shape
-    side, columns = math.isqrt(patches), min(heads, shown)
-    cell = 7.2 / max(columns, 4)
+    patch, image = steps["patch"], steps["image"]
+    blocks = {name: weights[:8, patch] for name, weights in steps["attention"].items()}  # (h, T)
+    heads, patches = blocks["block 1"].shape
+    columns = max(heads, 4)
+    cell = 7.2 / columns
     figure = new_figure(8, 2 + (cell + 0.5) * len(blocks) + 3.2, title)
     above, middle, below = figure.subfigures(3, 1, height_ratios=(2, (cell + 0.5) * len(blocks), 3))
     pixels, words = above.subplots(1, 2, width_ratios=(1, 3))
-    ink_and_frame(picture_axes(pixels, f"patch {patch}", "x"), steps["image"], side, patch)
+    show_patches(picture_axes(pixels, f"patch {patch}", "x"), np.zeros(patches), 1, image, patch, ink=0.9)
     write(words, FORWARD_VIT.format(patch=patch))
-    for part, (name, weights) in zip(np.atleast_1d(middle.subfigures(len(blocks), 1)), blocks.items(), strict=True):
-        rows = weights[:columns, patch]
-        limit = largest(rows)
+    for part, (name, rows) in zip(middle.subfigures(len(blocks), 1, squeeze=False).flat, blocks.items(), strict=True):
         head(part, f"{name}: what patch {patch} looks at")
-        row = places(part, 1, max(columns, 4), columns)
-        for number, (axes, weight) in enumerate(zip(row, rows, strict=False), 1):
-            shares = weight.reshape(side, side)
-            drawn = picture_axes(axes).imshow(shares, cmap=POSITIVE, vmin=0, vmax=limit, extent=WHOLE)
-            ink_and_frame(axes, steps["image"], side, patch, faint=0.45)
-            axes.set_xlabel(f"head {number}", color=INK, fontsize=9)
-        scale(part, drawn, row, limit, low=0)
+        row = places(part, 1, columns, heads)
+        for number, (axes, weights) in enumerate(zip(row, rows, strict=False), 1):
+            drawn = show_patches(picture_axes(axes), weights, largest(rows), image, patch)
+            axes.set_xlabel(f"head {number}", fontsize=9)
+        scale(part, drawn, row)
     show_answer(below.subplots(1, 2), steps, "logits = mean(norm(stream)) W + b", y)
     return figure
 
 
-def ink_and_frame(axes, image, side, patch, faint=0.9):
-    """The digit as ink that lets through what is below, with a frame around one of the side x side patches."""
-    axes.imshow(np.zeros((28, 28)), cmap="gray", alpha=image / 255 * faint, extent=WHOLE)
-    row, column = divmod(patch, side)
-    size = 28 / side
-    axes.add_patch(Rectangle((column * size, row * size), size, size, fill=False, edgecolor=TEST, linewidth=1.8))
-
-
-def patch_gradients(steps, title, y, shown=6):
+def patch_gradients(steps, title, y):
     """The backward pass of the same image: how large a gradient returns to each patch, and to the pixels.
 
     steps: {"image", "gradients": {"embedded": (T, C), "block 1": (T, C), ...}, "dx": (28, 28), "dlogits": (10,)}.
     """
-    backward = dict(reversed(steps["gradients"].items()))
-    sizes = {name: np.linalg.norm(gradient, axis=1) for name, gradient in backward.items()}
-    rows = math.ceil(len(sizes) / shown)
-    columns = math.ceil(len(sizes) / rows)
-    side = math.isqrt(len(sizes["embedded"]))
-    cell = 7.0 / max(columns, 4)
-    figure = new_figure(8, 3.2 + (cell + 0.45) * rows + 3.6, title)
-    above, middle, below = figure.subfigures(3, 1, height_ratios=(3, (cell + 0.45) * rows + 0.4, 3.2))
+    backward = reversed(steps["gradients"].items())
+    sizes = {name: np.linalg.norm(gradient, axis=1) for name, gradient in backward}
+    rows = math.ceil(len(sizes) / 6)
+    columns = max(math.ceil(len(sizes) / rows), 4)
+    height = (7.0 / columns + 0.45) * rows
+    figure = new_figure(8, 3.2 + height + 3.6, title)
+    above, middle, below = figure.subfigures(3, 1, height_ratios=(3, height + 0.4, 3.2))
     left, words = above.subplots(1, 2)
-    bars(left, steps["dlogits"], "from the loss to the logits", DLOGITS, "{:.2g}", y)
+    show_dlogits(left, steps, y)
     write(words, BACKWARD_VIT)
     head(middle, "to what each block hands on, patch by patch: |d loss / d y|, over the channels")
-    grid = places(middle, rows, max(columns, 4), len(sizes))
-    limit = largest(np.array([*sizes.values()]))
+    grid, limit = places(middle, rows, columns, len(sizes)), largest([*sizes.values()])
     for axes, (name, size) in zip(grid, sizes.items(), strict=False):
-        drawn = picture_axes(axes).imshow(size.reshape(side, side), cmap=POSITIVE, vmin=0, vmax=limit, extent=WHOLE)
-        axes.imshow(np.zeros((28, 28)), cmap="gray", alpha=steps["image"] / 255 * 0.45, extent=WHOLE)
+        drawn = show_patches(picture_axes(axes), size, limit, steps["image"])
         where = f"after {name}" if name != "embedded" else "before block 1"
-        axes.set_xlabel(f"{where}\nup to {size.max():.1g}", color=INK, fontsize=9)
-    scale(middle, drawn, grid, limit, low=0)
+        axes.set_xlabel(f"{where}\nup to {size.max():.1g}", fontsize=9)
+    scale(middle, drawn, grid)
     pixels, gradient = below.subplots(1, 2)
     show_pixels(pixels, steps)
-    limit = largest(steps["dx"])
     picture_axes(gradient, "and to the pixels", "dx, where x is the image\n" + MEANING)
-    scale(below, signed(gradient, steps["dx"], limit), [pixels, gradient], limit)
+    scale(below, signed(gradient, steps["dx"], largest(steps["dx"])), [pixels, gradient])
     return figure
 
 
-def rows_of_channels(figure, arrays, maps, label, shown=8):
-    """For every name in arrays, {name: (H, W, C)}, a row of the channels that are most active in maps[name]."""
-    for part, (name, array) in zip(np.atleast_1d(figure.subfigures(len(arrays), 1)), arrays.items(), strict=True):
-        height, width, channels = array.shape
-        most = np.argsort(-maps[name].sum(axis=(0, 1)), kind="stable")[:shown]
-        head(part, label.format(name, height, width, len(most), channels))
-        for axes, channel in zip(show_signed(part, 1, shown, np.moveaxis(array[..., most], 2, 0)), most, strict=False):
-            axes.set_xlabel(channel, color=INK, fontsize=9)
+def show_patches(axes, values, limit, image, framed=None, ink=0.45):
+    """A number for each patch of an image (T,) as a colour, full at `limit`; on top its ink, and a frame round one."""
+    side = math.isqrt(len(values))
+    drawn = axes.imshow(values.reshape(side, side), cmap=POSITIVE, vmin=0, vmax=limit, extent=WHOLE)
+    axes.imshow(np.zeros((28, 28)), cmap="gray", alpha=image / 255 * ink, extent=WHOLE)
+    if framed is not None:
+        (row, column), size = divmod(framed, side), 28 / side
+        axes.add_patch(Rectangle((column * size, row * size), size, size, fill=False, edgecolor=TEST, linewidth=1.8))
+    return drawn
 
 
-def weights(images, labels, title, note):
+def weights(title, images, labels, note):
     """First-layer weights as images: (n, h, w), with a label under each."""
     rows = math.ceil(len(images) / 8)
     figure = new_figure(8, 0.95 * rows + 1.2, title)
     for axes, label in zip(show_signed(figure, rows, 8, images, min(0.7, 2.4 / rows)), labels, strict=False):
-        axes.set_xlabel(label, color=INK, fontsize=9, labelpad=2)
-    figure.supxlabel(note, color=INK, fontsize=10)
+        axes.set_xlabel(label, fontsize=9, labelpad=2)
+    figure.supxlabel(note, fontsize=10)
     return figure
 
 
@@ -288,14 +282,14 @@ def confusion(counts, title):
     shade = 0.35 * np.diag(np.diag(counts)) / largest(np.diag(counts)) - 0.8 * mistakes / largest(mistakes)
     axes.imshow(shade, cmap=SIGNED, vmin=-1, vmax=1)
     for true, said in np.argwhere(counts):
-        axes.text(said, true, f"{counts[true, said]:,}", ha="center", va="center", color=INK, fontsize=11,
-                  fontweight="bold" if true == said else "normal")  # fmt: skip
+        weight = "bold" if true == said else "normal"
+        axes.text(said, true, f"{counts[true, said]:,}", ha="center", va="center", fontsize=11, fontweight=weight)
     for axis, name in ((axes.xaxis, "what the network says"), (axes.yaxis, "the true digit")):
-        axis.set_label_text(name, color=INK, fontsize=11)
+        axis.set_label_text(name, fontsize=11)
         axis.set_ticks(range(10))
         axis.set_ticks(np.arange(0.5, 9), minor=True)
-    axes.grid(which="minor", color=GRID, linewidth=0.8)
-    axes.tick_params(which="both", colors=INK, length=0, labelsize=11)
+    axes.grid(which="minor")
+    axes.tick_params(labelsize=11)
     axes.spines[:].set_visible(False)
     return figure
 
@@ -309,6 +303,9 @@ def mistakes(images, true, said, p, title):
     return figure
 
 
+# --- What these pictures are made of ----------------------------------------------------------------------------------
+
+
 def show_pixels(axes, steps):
     picture_axes(axes, "pixels", "x").imshow(steps["image"], cmap="gray_r", vmin=0, vmax=255)
 
@@ -320,10 +317,15 @@ def show_answer(both, steps, formula, y):
     bars(both[1], steps["p"], "probabilities", loss, "{:.3f}", y)
 
 
+def show_dlogits(axes, steps, y):
+    formula = "dlogits = (p - onehot(y)) / B\n(one image: B = 1)"
+    bars(axes, steps["dlogits"], "from the loss to the logits", formula, "{:.2g}", y)
+
+
 def write(axes, text):
     """Text in place of a picture."""
     axes.set_axis_off()
-    axes.text(0, 0.5, text, transform=axes.transAxes, va="center", color=INK, fontsize=10, family=MONO)
+    axes.text(0, 0.5, text, transform=axes.transAxes, va="center", fontsize=10, family=MONO)
 
 
 def places(figure, rows, columns, used):
@@ -336,10 +338,9 @@ def places(figure, rows, columns, used):
 
 def picture_axes(axes, title="", formula=""):
     """Axes for a picture: no ticks, a thin frame, its formula under it."""
-    axes.set_title(title, color=INK, fontsize=11 if formula else 9)
-    axes.set_xlabel(formula, color=INK, fontsize=10, family=MONO)
+    axes.set_title(title, fontsize=11 if formula else 9)
+    axes.set_xlabel(formula, fontsize=10, family=MONO)
     axes.set(xticks=[], yticks=[])
-    axes.spines[:].set_color(GRID)
     return axes
 
 
@@ -352,7 +353,7 @@ def show_signed(figure, rows, columns, images, shrink=0.7):
     """Numbers as colours in pictures (n, h, w), row by row, on one scale. Returns their axes."""
     grid, limit = places(figure, rows, columns, len(images)), largest(images)
     drawn = [signed(picture_axes(axes), image, limit) for axes, image in zip(grid, images, strict=False)]
-    scale(figure, drawn[0], grid, limit, shrink)
+    scale(figure, drawn[0], grid, shrink)
     return grid
 
 
@@ -367,30 +368,26 @@ def units(axes, values, limit, title, formula, off=None):
 def square(values):
     """(H,) as the rows of a square; the last row is filled up with NaN, which stays blank."""
     side = math.ceil(math.sqrt(len(values)))
-    rows = math.ceil(len(values) / side)
-    return np.append(values, np.full(rows * side - len(values), np.nan)).reshape(rows, side)
+    return np.pad(values, (0, -len(values) % side), constant_values=np.nan).reshape(-1, side)
 
 
-def scale(figure, drawn, axes, limit, shrink=0.7, low=None):
-    """The colours of `drawn` as a bar beside the axes, from `low`, or minus `limit`, to `limit`."""
-    ticks = [-limit, 0, limit] if low is None else [low, limit]
+def scale(figure, drawn, axes, shrink=0.7):
+    """The colours of `drawn` as a bar beside the axes, with its ends and 0 marked."""
+    ticks = np.unique([0, *drawn.get_clim()])
     bar = figure.colorbar(drawn, ax=axes, ticks=ticks, shrink=shrink, aspect=14, pad=0.02)
-    bar.ax.set_yticklabels([f"{value:.2g}" for value in ticks])
-    bar.ax.tick_params(colors=INK, length=0, labelsize=9)
+    bar.ax.set_yticklabels([f"{value:.2g}" for value in ticks], fontsize=9)
     bar.outline.set_visible(False)
 
 
 def bars(axes, values, title, formula, label, y=None):
     """A number for each digit as a bar; the true digit's name is bold."""
+    picture_axes(axes, title, formula)
     axes.barh(range(10), values, color=np.where(np.asarray(values) < 0, TEST, TRAIN), height=0.7)
     low, high = min(0, *values), max(0, *values)
     room = (high - low or 1) * 0.09 * max(len(label.format(value)) for value in values)  # for the numbers
-    axes.set_xlim(low - room * (low < 0), high + room)
+    axes.set(xlim=(low - room * (low < 0), high + room), yticks=range(10), ylim=(9.6, -0.6))
     for digit, value in enumerate(values):
-        aside(axes, label.format(value), (value, digit), -3 if value < 0 else 3, color=INK, fontsize=9)
-    picture_axes(axes, title, formula)
-    axes.set(yticks=range(10), ylim=(9.6, -0.6))
-    axes.tick_params(colors=INK, length=0, labelsize=10)
+        aside(axes, label.format(value), (value, digit), -3 if value < 0 else 3, fontsize=9)
     axes.axvline(0, color=INK, linewidth=0.8)
     if y is not None:
         axes.get_yticklabels()[y].set_fontweight("bold")

@@ -210,14 +210,13 @@ def test_default_accuracy_over_seeds_and_in_both_programs(program):  # results.j
 @pytest.mark.parametrize(
     ("main", "recipe", "init", "published"),
     [
-        (main_np, "np_nn", "geohot", 0.9805),
-        (main_torch, "np_nn", "pytorch", 0.9633),
-        (main_np, "geohot", "geohot", 0.9635),
-        (main_torch, "geohot", "pytorch", 0.9288),
-        (main_torch, "geohot", "geohot", 0.9635),
-        (main_np, "geohot", "pytorch", 0.9288),
+        ("main_np.py", "np_nn", "geohot", 0.9805),
+        ("main_torch.py", "np_nn", "pytorch", 0.9633),
+        ("main_np.py", "geohot", "geohot", 0.9635),
+        ("main_torch.py", "geohot", "pytorch", 0.9288),
+        ("main_torch.py", "geohot", "geohot", 0.9635),
+        ("main_np.py", "geohot", "pytorch", 0.9288),
     ],
 )
-def test_the_first_weights_make_the_published_difference(main, recipe, init, published):
-    found = twins.accuracy(main, main.__name__.removeprefix("main_"), recipe, init, 0)
-    assert found == pytest.approx(published, abs=0.01)
+def test_the_first_weights_make_the_published_difference(main, recipe, init, published, program):
+    assert accuracy_of(program(main, "--recipe", recipe, "--init", init)) == pytest.approx(published, abs=0.01)

@@ -23,8 +23,8 @@ def history(steps, tests=True):
     return History(loss, 1 - loss / 3, at, [0.1] * len(at), [0.97] * len(at))
 
 
-def assert_inside(figure, margin=0, size=9):
-    """Every text is inside the picture and large enough. {text: the rectangle that it fills}, in any part of it."""
+def assert_legible(figure):
+    """Every text is inside the picture, large enough, and on no other."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     hidden = set()  # the labels beyond the ends of an axis
@@ -33,20 +33,13 @@ def assert_inside(figure, margin=0, size=9):
         hidden |= {tick.label1 for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high}
     written = {text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()}
     shown = [text for text in written - hidden if text.axes is None or text.axes.axison or text in text.axes.texts]
-    boxes = {text: text.get_window_extent(canvas.get_renderer()) for text in shown}
+    boxes = [text.get_window_extent(canvas.get_renderer()).padded(-1) for text in shown]
     assert boxes
-    for text, box in boxes.items():
-        assert text.get_fontsize() >= size and min(box.x0, box.y0) >= margin, text
-        assert box.x1 <= figure.bbox.x1 - margin and box.y1 <= figure.bbox.y1 - margin, text
-    return boxes
-
-
-def assert_legible(figure, **least):
-    """And no text is on another."""
-    boxes = assert_inside(figure, **least)
-    for (text, box), (other, its) in combinations(boxes.items(), 2):
-        assert not box.padded(-1).overlaps(its.padded(-1)), (text, other)
-    return boxes
+    for text, box in zip(shown, boxes, strict=True):
+        assert text.get_fontsize() >= 9 and min(box.x0, box.y0) > 0, text
+        assert box.x1 < figure.bbox.x1 and box.y1 < figure.bbox.y1, text
+    for (text, box), (other, its) in combinations(zip(shown, boxes, strict=True), 2):
+        assert not box.overlaps(its), (text, other)
 
 
 @pytest.mark.parametrize("draw", [plot.loss_curve, plot.accuracy_curve])

@@ -1,19 +1,16 @@
 """The lab: its programs find what they say, in a setting small enough to run here."""
 
-import functools
 import inspect
 import json
 import os
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from support import drawing
 
 import numpy as np
 import pytest
-from test_plot import assert_legible
 
 import data
 import main_np
@@ -22,8 +19,6 @@ from lab import bench, depth, results, twins
 from networks import NETWORKS, parse_options
 from support.errors import UserError
 from support.history import processor
-
-BOTH = (bench.NUMPY, bench.PYTORCH)
 
 
 @pytest.fixture
@@ -43,7 +38,7 @@ def drawn(monkeypatch):
     return found
 
 
-@pytest.mark.parametrize("name", [*BOTH, bench.JAX])
+@pytest.mark.parametrize("name", [*bench.PROGRAMS, bench.JAX])
 def test_a_step_is_the_programs(name, tmp_path):
     """The data loaded, the batches of its run, and so its losses."""
     if name == bench.JAX:
@@ -53,7 +48,7 @@ def test_a_step_is_the_programs(name, tmp_path):
     take_step = bench.begin(name, " ".join(argv))
     losses = [take_step() for _ in range(3)]
     assert losses == pytest.approx(json.loads((tmp_path / "history_np.json").read_text())["train_loss"], rel=1e-5)
-    if name in BOTH:
+    if name in bench.PROGRAMS:
         assert 0.05 < bench.begin(name, " ".join(argv), "test")()[1] < 0.2  # 10,000 images, an untrained network
 
 
@@ -74,78 +69,72 @@ def test_scikit_learn_trains_the_same_network():
         assert step(x, y, None)[0] == pytest.approx(main_np.train_step(model, optimizer, x, y, lr)[0], rel=1e-9)
 
 
-def consistent(change=1.0, whole=8.18):
-    """Rounds whose whole programs take exactly the time of their parts; or other steps, or another whole program."""
-    rounds = {}
-    for name in BOTH:
-        for network, ms, test in (("", 2.0, 0.5), ("--model resnet", 20.0, 1.0), ("--model vit", 25.6, 0.5)):
-            rounds[f"step | {network} | 2 | {name}"], rounds[f"test | {network} | 2 | {name}"] = [ms], [test]
-        rounds |= {f"run |  | {name}": [2340 * 0.002 + 5 * 0.5], f"run | --model resnet --steps 300 | {name}": [7.0]}
-        rounds[f"run | --model vit --steps 300 | {name}"] = [whole if name == bench.PYTORCH else 8.18]
-    rounds[f"step | --model vit | 2 | {bench.PYTORCH}"] = [25.6 * change]
-    return rounds
+# The milliseconds of a step and the seconds of a test and of a whole program that go together, by its options.
+CONSISTENT = {"": (2, 0.5, 7.2), "--model resnet": (20, 1, 7), "--model vit": (25.6, 0.5, 8.2)}
 
 
 def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
-    """Every step is taken, with as many threads as it says; what contradicts itself is not kept."""
-    assert 0 <= bench.run_program("main_np.py", "--steps 2 --hidden 4") < 60
-    seen, times = [], consistent()
-    first_loss = functools.cache(lambda make, name, argv: make(name, argv)())
+    """All is measured, with as many threads as it says; what contradicts itself is not kept."""
+    seen, whole = [], {argv: seconds for argv, (_, _, seconds) in CONSISTENT.items()}
 
-    def take_turns(steps, least=12):
-        kind, scale = ("test", 1000) if least == 3 else ("step", 1)
-        for make, *arguments in steps.values():
-            assert 1 < first_loss(make, *arguments[:2]) < 5
-            seen.append((kind, arguments[1], os.environ["OPENBLAS_NUM_THREADS"], arguments[0], arguments[2:]))
-        return {name: scale * times[f"{kind} | {argv} | 2 | {name}"][0] for name, (_, _, argv, *_) in steps.items()}
+    def seconds(name, argv, what="step", least=12, enough=1.0):
+        seen.append((what if least < 100 else "long", argv, os.environ["OPENBLAS_NUM_THREADS"], name))
+        step, test, _ = CONSISTENT[argv]
+        return np.array([9.0, *[step / 1000 * bench.BATCHES[name] if what == "step" else test] * 2])
 
-    def take_steps(least, make, name, argv):
-        seen.extend([("busy", argv, os.environ["OPENBLAS_NUM_THREADS"], name, [])] * (least == bench.BUSY_STEPS))
-        return [0.5] * 20
-
-    def run_program(script, argv):
-        name = bench.NUMPY if script == "main_np.py" else bench.PYTORCH
-        return times[f"run | {argv.removeprefix('--device cpu').strip()} | {name}"][0]
+    def run_program(command, out):
+        return f"1 of 1 steps, {whole[' '.join(re.findall('--model [a-z]+', command))]:.1f} s"
 
     def main(*argv):
         monkeypatch.setattr("sys.argv", ["lab/bench.py", *argv])
         bench.main()
         return capsys.readouterr().out
 
-    for name, value in {
-        "TOOLS": {name: bench.TOOLS[name] for name in BOTH}, "take_turns": take_turns, "run_program": run_program,
-        "another_process": lambda: ThreadPoolExecutor(1), "take_steps": take_steps,
-    }.items():  # fmt: skip
-        monkeypatch.setattr(bench, name, value)
+    monkeypatch.setattr(bench, "seconds", seconds)
+    monkeypatch.setattr(results, "run_program", run_program)
     monkeypatch.setattr("importlib.metadata.version", lambda name: "1")
     printed, rounds = main(), kept["bench"][processor()]["rounds"]
-    assert all(table(rounds) in printed for table in bench.TABLES)
-    once = [(kind, argv, threads, name, [kind] * (kind == "test"))
-            for kind, argv, threads, name in product(("step", "test", "busy"), bench.NETWORKS, "12", BOTH)]  # fmt: skip
+    assert all(table(rounds) in printed for table in bench.TABLES) and printed == main("--print")
+    once = [*product(("step", "test", "long"), bench.NETWORKS, "12", bench.PROGRAMS)]
+    others = bench.TOOLS.keys() - bench.PROGRAMS.keys()
+    once += [*product(["step"], [""], "12", others), *product(["long"], [""], "2", bench.PROGRAMS)]
+    once += [("long", "", "2", name) for name in others - {bench.SCIKIT_LEARN}] + [
+        ("step", "", "2", bench.SCIKIT_LEARN)
+    ]
     assert sorted(seen) == sorted(3 * once)
-    assert {len(values) for values in rounds.values()} == {3}
-    assert printed == main("--print")
+    assert rounds["step |  | 1 | scikit-learn"] == [2.0] * 3 and rounds["busy | --model vit | 2 | NumPy"] == [25.6] * 3
     kept["bench"].clear()
     with pytest.raises(UserError, match="was not measured: leave --print out"):
         main("--print")
-    times |= consistent(whole=6.4)  # once it said 25.6 ms for a step of PyTorch's, and 6.4 s for 300 of them and a test
+    whole["--model vit"] = 6.4  # once it said 25.6 ms for a step of PyTorch's, and 6.4 s for 300 of them and a test
     with pytest.raises(UserError, match=r"300 steps of 25.60 ms .* are 8.2 s, but PyTorch took 6.4 s \(--model vit"):
         main()
     assert not kept["bench"]
-    assert [len(bench.contradictions(consistent(change))) for change in (1, 0.9, 0.7)] == [0, 0, 1]
+    for change, wrong in ((0.9, 0), (0.7, 1), (1.1, 0), (1.3, 1)):  # of a step of one program
+        changed = rounds | {"step | --model vit | 2 | PyTorch": [25.6 * change]}
+        assert len(bench.contradictions(changed)) == wrong
 
 
-def test_programs_take_turns_in_processes_of_their_own(capfd):
+def die(*_):
+    os._exit(1)
+
+
+def worker(*_):
+    return os.getpid(), os.environ["OMP_NUM_THREADS"]
+
+
+def test_steps_are_taken_in_processes_of_their_own(capfd, monkeypatch):
     with pytest.raises(UserError, match="--nonsense"):
-        bench.take_turns({"a": (parse_options, "np", "--nonsense")})
-    with pytest.raises(UserError, match="a measurement failed: its process was ended"):
-        bench.take_turns({"a": (os._exit, 1)})
-    assert capfd.readouterr().err == ""
+        bench.seconds("NumPy", "--nonsense")
     before = dict(os.environ)
-    with bench.threads_of_workers(3), bench.another_process() as worker:
-        assert worker.submit(os.getenv, "OMP_NUM_THREADS").result() == "3"
-        assert worker.submit(os.getpid).result() != os.getpid()
-    assert os.environ == before
+    monkeypatch.setattr(bench, "take_steps", worker)
+    with bench.threads_of_workers(3):
+        process, threads = bench.seconds("NumPy", "")
+    assert process != os.getpid() and threads == "3" and os.environ == before
+    monkeypatch.setattr(bench, "take_steps", die)
+    with pytest.raises(UserError, match="a measurement failed: its process was ended"):
+        bench.seconds("NumPy", "")
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.slow
@@ -158,28 +147,28 @@ def test_the_residual_network_by_hand_needs_little_memory(tmp_path):
 
 
 def test_results_train_what_is_missing(kept, monkeypatch):
-    tiny, choice = "main_np.py --steps 2 --hidden 8", "main_np.py --steps 2 --hidden 4"
-    first, trained, train = {"accuracy": 0.5, "seconds": 1.0, "parameters": 1}, [], results.train
-    kept["accuracy"] = {"tiny": {"command": tiny, "runs": {"0": first}}}
-    for name, value in {
-        "RUNS": {"tiny": (tiny, range(2))}, "CHOICES": {"choice": [choice]},
-        "train": lambda *run: (trained.append(run), train(*run))[1],
-    }.items():  # fmt: skip
-        monkeypatch.setattr(results, name, value)
     monkeypatch.setattr("sys.argv", ["lab/results.py"])
+    monkeypatch.setattr(results, "TABLES", ())
+    runs = {"one": ("main_np.py --steps 2 --hidden 1024 --hold-out 30000", (0, 3))}
+    monkeypatch.setattr(results, "SECTIONS", {"accuracy": runs, "choices": {}})
+    first = {"accuracy": 0.5}
+    kept["accuracy"] = {"one": {"command": "", "runs": {"0": first}}}
     results.main()
+    ((seed, new),) = [run for run in kept["accuracy"]["one"]["runs"].items() if run[1] is not first]
+    assert seed == "3" and 0 < new["accuracy"] < 1 and new["seconds"] < 60 and new["parameters"] == 814090
+    monkeypatch.setattr(results, "train", None)  # nothing is missing
     results.main()
-    assert trained == [(tiny, 1), (f"{choice} --hold-out 10000", 0)]
-    assert kept["accuracy"]["tiny"]["runs"]["0"] == first
-    for run, parameters in ((kept["accuracy"]["tiny"]["runs"]["1"], 6370), (kept["choices"][choice], 3190)):
-        assert 0 < run["accuracy"] < 1 and run["seconds"] < 60 and run["parameters"] == parameters
+    with pytest.raises(UserError, match="--steps 0 failed"):
+        results.run_program("main_np.py --steps 0", "")
 
 
-def test_new_recipes_are_run_in_the_order_of_the_table():
-    network, runs = NETWORKS["vit"], {}
-    results.add_recipes(runs, {"vit": network._replace(recipes=network.recipes | {f"new{n}": {} for n in range(9)})})
-    names = ["ViT", "ViT best", *(f"ViT new{n}" for n in range(9))]
-    assert list(runs) == [f"{name}, PyTorch" for name in names]
+def test_the_runs_that_make_results_trains():
+    commands = {name: command for runs in results.SECTIONS.values() for name, (command, _) in runs.items()}
+    assert commands["main_torch.py --model vit"] == "main_torch.py --model vit --hold-out 10000"
+    assert commands["MLP np_nn pytorch, NumPy"] == "main_np.py --recipe np_nn --init pytorch"
+    network = NETWORKS["vit"]
+    added = results.missing_recipes({"vit": network._replace(recipes=network.recipes | {"new": {}})})
+    assert added == {"ViT new, PyTorch": ("main_torch.py --model vit --recipe new", range(3))}
 
 
 def test_the_proofs_in_small(kept, drawn, monkeypatch, capsys):
@@ -192,13 +181,13 @@ def test_the_proofs_in_small(kept, drawn, monkeypatch, capsys):
     names = [f"twins_{model}".removesuffix("_mlp") for model in NETWORKS]
     assert list(drawn) == [f"{name}.png" for name in names]
     for name in names:
-        assert kept[name]["steps"] == 3 and kept[name]["difference"]["float64"]["largest"] < 1e-12
-    assert twins.KEY_BIAS in kept["twins_vit"]["difference"] and len(kept["twins"]["difference"]) == 2
+        found = kept[name]["difference"]
+        assert kept[name]["steps"] == 3 and 0 < found["float64"]["largest"] < 1e-12 < found["float32"]["largest"] < 1
+        assert found["float32"]["tape"]["largest"] <= (0 if name == "twins" else 1e-3)
 
 
-def test_what_the_shortcut_is_for_in_small(kept, drawn, mnist, monkeypatch):
+def test_what_the_shortcut_is_for_in_small(kept, drawn, small, monkeypatch):
     """python -m lab.depth, with 8 layers and 600 images."""
-    small = mnist._replace(train_images=mnist.train_images[:600], train_labels=mnist.train_labels[:600])
     monkeypatch.setattr(data, "load", lambda: small)
     monkeypatch.setattr(depth, "BLOCKS", (1,))
     monkeypatch.setattr("sys.argv", ["lab/depth.py"])
@@ -208,4 +197,3 @@ def test_what_the_shortcut_is_for_in_small(kept, drawn, mnist, monkeypatch):
         assert len(kept["shortcut"][name]["gradient"]) == 7  # the stem and two in each of three blocks
         assert 0 <= kept["shortcut"][name]["accuracy"][0] < 0.9
     assert list(drawn) == ["shortcut.png"]
-    assert_legible(depth.picture(json.loads(results.RESULTS.read_text())["shortcut"]))
