@@ -34,7 +34,7 @@ if __name__ == "__main__":
 
 from support import program
 
-from exercises import marker, network, review
+from exercises import classroom, marker, network, review
 from exercises.show import near, say, solved, symptom
 from exercises.work import CHAPTERS, EXERCISES, Work, chapter_of, digest, find, number
 from support.errors import UserError
@@ -64,8 +64,6 @@ def main(argv=None):
             what = "further word" if name == "which" else f"--{name}"
             raise UserError(f"{command or 'an exercise'} takes no {what}; -h lists the commands")
     if command == "mark":
-        from exercises import classroom
-
         return classroom.mark_all(options.which, seed or 0, options.only, options.feedback)
     work = Work(options.folder)
     which = find(options.which) if options.which else None

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import textwrap
+from pathlib import Path
 
 from exercises import PICTURES, ROOT
 from exercises.chapter3 import SUSPECTS
@@ -15,10 +16,7 @@ WRAP = {"width": 80, "break_on_hyphens": False, "break_long_words": False}
 
 def near(path):
     """A path as you would type it from here, if it is below the current folder."""
-    try:
-        return os.path.relpath(path) if not os.path.relpath(path).startswith("..") else path
-    except ValueError:  # another drive of Windows
-        return path
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def say(text, style=None):
