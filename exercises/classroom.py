@@ -120,6 +120,7 @@ def find_files(person, spare=None):
 
 def unpacked(path, folder):
     """The folder, with what a zip file holds of exercises and progress.json."""
+    Path(folder).mkdir(parents=True, exist_ok=True)  # there may be none
     with zipfile.ZipFile(path) as archive:
         wanted = []
         for info in archive.infolist():

@@ -320,6 +320,7 @@ CLASS = {name: ({"main/dz1 (1).py": content}, mark) for name, (content, mark) in
     "\u00e9va": ({"dz1.py": DONE, "progress.json": "[", "notes.zip": "PK\5\6"}, "passed"),
     "hidden": ({".trash/dz1.py": DONE}, "no exercise found"),
     "damaged.zip": ("PK", "cannot be read"),
+    "of another course.zip": ({"notes.txt": ""}, "no exercise found"),
     "damaged within": ({"work.zip": "PK"}, "cannot be read"),
     "with a stub on top": ({"dz1.py": STUB, "a/b/dz1.py": DONE}, "passed"),
     "with a draft": ({"dz1.py": DRAFT, "home/my_practice/dz1.py": DONE}, "passed"),
