@@ -51,6 +51,7 @@ DAYS = f"""
 +0 | meant to fail at first | Exercise 1 (1 of | logits.py | Nothing is written yet | hint
 hint 1 | Hint 1 of 3 | ~That was the last one.
 hint | Hint 2 of 3
+solution | has not passed yet
 hint | Hint 3 of 3 | ~That was the last one.
 hint | Hint 3 of 3 | That was the last one. The derivation is in docs/backprop.md, "The forward pass".
 solution 2 | has not passed yet | `python practice.py hint softmax`; after the third
@@ -60,7 +61,7 @@ logits: logits = a1 @ W2 - 3 * b2 | --seed
 logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: shape ( \
     | Passed. That makes 1 of {len(EXERCISES)}. A new network looks at a \
     | On the way there was a mistake: the bias subtracted. You wrote logits = a1 @ W2 - b2 and now print( \
-    | Why was it wrong? If b2[k] grows by 1 | next
+    | Why was it wrong? If b2[k] grows by 1 | next | ~practice.py train | ~Chapter
 +0 | Exercise 1 (1 of 10 in chapter 1):
 solution | logits = a1 @ W2 + b2 Each logit is | In the project: mlp_np.py:
 next | Exercise 2 (
