@@ -26,15 +26,9 @@ import textwrap
 import time
 from contextlib import suppress
 from pathlib import Path
-
-from exercises import ONE_THREAD, ROOT
-
-if __name__ == "__main__":
-    os.environ.update(ONE_THREAD)  # before NumPy is imported
-
 from support import program
 
-from exercises import classroom, marker, network, review
+from exercises import ONE_THREAD, ROOT, classroom, marker, network, review
 from exercises.show import near, say, solved, symptom
 from exercises.work import CHAPTERS, EXERCISES, Work, chapter_of, digest, find, number
 from support.errors import UserError
@@ -216,7 +210,8 @@ def train(work):
         keep(path)
     path.write_bytes(written)
     say(f"{near(path)} is a whole network now, and every derivative in it is yours. It runs:\n", "strong")
-    status = subprocess.run([sys.executable, path.resolve()], cwd=ROOT, check=False).returncode
+    command = [sys.executable, path.resolve()]
+    status = subprocess.run(command, cwd=ROOT, env=os.environ | ONE_THREAD, check=False).returncode
     if status == 0:
         say(
             "\nNobody told it what a 7 looks like. It only followed the derivatives. The file needs nothing of this "

@@ -242,7 +242,9 @@ def test_what_is_said_of_real_digits_is_so():
 
 
 def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypatch):
-    monkeypatch.setattr(network, "PROGRAM", shortened(network.PROGRAM, 100))
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    threads = "    import os\n    print(os.environ['OMP_NUM_THREADS'])\n"
+    monkeypatch.setattr(network, "PROGRAM", shortened(network.PROGRAM, 100) + threads)
     work = Work(learner.folder)
     for name in network.USED:
         assert_one_line(learner("train"), f"still to do: {name}")
@@ -252,7 +254,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     assert f"Passed. That makes 10 of {len(EXERCISES)}. Chapter 1 is done." in learner("numerical_gradient").stdout
     path = learner.folder / "my_network.py"
     path.write_text("mine")
-    assert "it reads 91.2" in learner("train").stdout
+    assert "it reads 91.2\n1\n" in learner("train").stdout
     assert path.read_text() == network.program([])  # the learner wrote the same as the project
     assert (learner.folder / "my_network.1.py").read_text() == "mine"
     write(learner.folder, "da1", "da1 = 0")
