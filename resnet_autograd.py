@@ -34,7 +34,7 @@ class ResNet(resnet_np.ResNet):
         return (z2 + (self.conv_norm(f"{name}.shortcut", x, stride) if projected else x)).relu()
 
     def conv_norm(self, name, x, stride=1):
-        """A convolution, then batch normalisation."""
+        """A convolution, then batch normalisation: x (B, H, W, C) -> y (B, H', W', O)."""
         return self.norm(f"{name}.norm", self.conv(f"{name}.conv", x, stride))
 
     def conv(self, name, x, stride):
@@ -46,7 +46,7 @@ class ResNet(resnet_np.ResNet):
         return y.reshape(*rows.shape[:3], outputs)
 
     def norm(self, name, x):
-        """Every channel with mean 0 and variance 1 over batch and positions, then scaled and shifted."""
+        """x (B, H, W, C) -> y of the same shape: every channel with mean 0 and variance 1, then scaled and shifted."""
         gamma, beta = self.tensors[f"{name}.gamma"], self.tensors[f"{name}.beta"]
         norm = resnet_np.walk(self.layers)[name]
         if not self.training:

@@ -176,11 +176,6 @@ def along(x, vector):
     return np.tile(vector, (x.shape[-2], 1))
 
 
-def relu(x):
-    """max(x, 0)."""
-    return np.maximum(x, 0)
-
-
 class ConvNorm:
     """A convolution, then batch normalisation, whose shift beta makes a bias in the convolution redundant."""
 
@@ -188,10 +183,12 @@ class ConvNorm:
         self.layers = {"conv": Conv(rng, inputs, outputs, size, stride), "norm": BatchNorm(outputs)}
 
     def forward(self, x):
+        """x (B, height, width, C) -> y (B, height / stride, width / stride, O), both rounded up."""
         conv, norm = self.layers.values()
         return norm.forward(conv.forward(x))
 
     def backward(self, dy):
+        """dy, in y's shape -> dx, in x's."""
         conv, norm = self.layers.values()
         return conv.backward(norm.backward(dy))
 
@@ -201,7 +198,7 @@ class Stem(ConvNorm):
 
     def forward(self, x):
         """x (B, 28, 28) -> y (B, 14, 14, O)."""
-        self.y = relu(super().forward(x[..., np.newaxis]))
+        self.y = np.maximum(super().forward(x[..., np.newaxis]), 0)
         return self.y
 
     def backward(self, dy):
@@ -211,7 +208,7 @@ class Stem(ConvNorm):
 
 
 class Identity:
-    """y = x."""
+    """y = x, in any shape."""
 
     def forward(self, x):
         return x
@@ -237,9 +234,9 @@ class Block:
     def forward(self, x):
         """x (B, height, width, C) -> y (B, height / stride, width / stride, O), both rounded up."""
         first, second, shortcut = self.layers.values()
-        self.a1 = relu(first.forward(x))
+        self.a1 = np.maximum(first.forward(x), 0)
         z2 = second.forward(self.a1) + shortcut.forward(x)
-        self.y = relu(z2)
+        self.y = np.maximum(z2, 0)
         return self.y
 
     def backward(self, dy):
@@ -416,7 +413,4 @@ def check():
 
 
 if __name__ == "__main__":
-    try:
-        check()
-    except KeyboardInterrupt:
-        raise SystemExit("interrupted") from None
+    check()

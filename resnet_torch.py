@@ -4,7 +4,7 @@ After He, Zhang, Ren & Sun 2015 (Deep Residual Learning for Image Recognition): 
 projection where the shape changes, the mean over all positions. Small enough for digits: one block per stage, widths
 16, 32, 64, and a stem with stride 2, which quarters the work of all later layers.
 
-Shapes: B images; PyTorch puts the channels before height and width.
+Shapes: B images, C channels in, O channels out; PyTorch puts the channels before height and width.
 """
 
 import torch.nn.functional as F
@@ -20,6 +20,7 @@ class ConvNorm(nn.Module):
         self.norm = nn.BatchNorm2d(outputs)
 
     def forward(self, x):
+        """x (B, C, height, width) -> y (B, O, height / stride, width / stride), both rounded up."""
         return self.norm(self.conv(x))
 
 
@@ -38,6 +39,7 @@ class Block(nn.Module):
             self.shortcut = ConvNorm(inputs, outputs, size=1, stride=stride)
 
     def forward(self, x):
+        """x (B, C, height, width) -> y (B, O, height / stride, width / stride), both rounded up."""
         a1 = F.relu(self.first(x))
         return F.relu(self.second(a1) + self.shortcut(x))
 

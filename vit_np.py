@@ -322,7 +322,4 @@ def check():
 
 
 if __name__ == "__main__":
-    try:
-        check()
-    except KeyboardInterrupt:
-        raise SystemExit("interrupted") from None
+    check()

@@ -21,6 +21,7 @@ class Positions(nn.Module):
         nn.init.normal_(self.P, std=0.02)
 
     def forward(self, x):
+        """x (B, T, C) -> y of the same shape."""
         return x + self.P
 
 
@@ -54,6 +55,7 @@ class MLP(nn.Module):
         self.second = nn.Linear(4 * width, width)
 
     def forward(self, x):
+        """x (B, T, C) -> y of the same shape."""
         return self.second(F.relu(self.first(x)))
 
 
@@ -68,6 +70,7 @@ class Block(nn.Module):
         self.mlp = MLP(width)
 
     def forward(self, x):
+        """x (B, T, C) -> y of the same shape."""
         u = x + self.attention(self.norm1(x))
         return u + self.mlp(self.norm2(u))
 

@@ -1,6 +1,5 @@
 """What holds for every network: by hand, on the tape and in PyTorch it is one network, and one run."""
 
-import ast
 import inspect
 from importlib import import_module
 from types import SimpleNamespace
@@ -19,7 +18,7 @@ from conftest import as_input, fuzz
 from lab import results, twins
 from networks import NETWORKS, parse_options
 from support.checkpoint import load_checkpoint
-from support.names import get_arrays, parameters, set_arrays
+from support.names import get_arrays, parameters
 from support.run import FILES
 
 SMALL = [f"{model} {network.small}" for model, network in NETWORKS.items()]
@@ -36,11 +35,6 @@ def farthest(a, b):
     """The largest difference between two dicts of dicts of arrays."""
     assert a.keys() == b.keys()
     return max(twins.largest_difference(a[group], b[group]) for group in a if a[group] or b[group])
-
-
-def module_of(model, way):
-    """The file where a network is written."""
-    return import_module(NETWORKS[model].classes[way].split(".")[0])
 
 
 # --- One network ----------------------------------------------------------------------------------------------------
@@ -66,7 +60,7 @@ def by_pytorch(model, optimizer, x, y):
 
 
 def compare(words, x, y, absolute=1e-12, relative=np.inf):
-    """By hand and on the tape everything is what PyTorch says."""
+    """By hand and on the tape everything is what PyTorch says; with an MLP, the tape is the same to the bit."""
     _, (by_hand, _), (on_tape, _), (theirs, optimizer) = build(f"{words} --dtype float64")
     right = by_pytorch(theirs, optimizer, x, y)
     found = by_numpy(by_hand, x, y), by_numpy(on_tape, x, y)
@@ -76,20 +70,20 @@ def compare(words, x, y, absolute=1e-12, relative=np.inf):
             assert ours[name].shape == array.shape, name
             assert np.abs(ours[name] - array).max() < absolute, name
             assert mlp_np.relative_difference(ours[name], array) < relative, name
-        assert (
-            not words.startswith("mlp") or (found[0][name] == found[1][name]).all()
-        )  # the tape is the same to the bit
+        assert not words.startswith("mlp") or (found[0][name] == found[1][name]).all()
 
 
-# Digits, in which much is exactly 0. Random shapes are below.
-WHOLE = [*NETWORKS, *SMALL, "vit --width 12 --heads 1 --patch 4"]
-
-
-@pytest.mark.parametrize("batch", [1, 2, 128])
-@pytest.mark.parametrize("words", WHOLE)
-def test_every_gradient_is_that_of_pytorch(mnist, words, batch):
-    x, y = as_input(mnist.train_images[:batch]), mnist.train_labels[:batch].astype(np.int64)
+@pytest.mark.parametrize("words", [*NETWORKS, *SMALL])
+def test_every_gradient_is_that_of_pytorch(mnist, words):
+    """For digits, in which much is exactly 0. Random shapes are below."""
+    x, y = as_input(mnist.train_images[:128]), mnist.train_labels[:128].astype(np.int64)
     compare(words, x, y, relative=1e-12 if words.startswith("mlp") else 1e-11)
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_exactly_at_zero_no_gradient_passes_a_relu(model):
+    """There is no derivative; all three have to make the same choice. Where all pixels are 0, so are the sums."""
+    compare(model, np.zeros((3, 28, 28)), np.array([1, 2, 3]))
 
 
 FEW = st.integers(1, 3)
@@ -106,9 +100,8 @@ def test_random_shapes(model):
     def check(drawn):
         words, batch, seed = drawn
         rng = np.random.default_rng(seed)
-        compare(
-            f"{words} --seed {seed}", rng.normal(size=(batch, 28, 28)), rng.integers(10, size=batch), absolute=1e-11
-        )
+        x, y = rng.normal(size=(batch, 28, 28)), rng.integers(10, size=batch)
+        compare(f"{words} --seed {seed}", x, y, absolute=1e-11)
 
     fuzz(40, st.tuples(RANDOM[model], st.integers(1, 9), st.integers(0, 2**32)), check)
 
@@ -135,50 +128,17 @@ def test_sizes_precision_defaults_and_seeds(model):
     assert all((first[name] != other[name]).any() for name in first if first[name].ndim > 1)
 
 
-@pytest.mark.parametrize("words", [*SMALL, "mlp --optimizer adamw"])
-def test_all_arrays_go_to_pytorch_and_come_back_bit_for_bit(words):
-    _, by_hand, _, by_torch = build(words)
-    rng, groups = np.random.default_rng(0), main_np.get_arrays(*by_hand)
-    groups = {g: {n: rng.random(a.shape, np.float32) for n, a in arrays.items()} for g, arrays in groups.items()}
-    set_arrays(*by_torch, groups)
-    assert farthest(groups, get_arrays(*by_torch)) == 0
-
-
-@pytest.mark.parametrize("model", NETWORKS)
-def test_the_twins_have_the_same_classes_in_the_same_order(model):
-    ours, theirs = (
-        [name for name, c in vars(module).items() if inspect.isclass(c) and c.__module__ == module.__name__]
-        for module in (module_of(model, "np"), module_of(model, "torch"))
-    )
-    assert [name for name in ours if name in theirs] == theirs != []
-
-
-@pytest.mark.parametrize("model", NETWORKS)
-def test_a_network_on_the_tape_has_no_derivative_in_it(model):
-    """Its backward is the two lines that start the walk and collect what it found."""
-    tree = ast.parse(inspect.getsource(module_of(model, "autograd")))
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    (backward,) = (node for node in functions if node.name == "backward")
-    assert ast.unparse(backward.body[1:]).splitlines() == [
-        "self.logits.backward(dlogits)",
-        "return {name: tensor.grad for name, tensor in self.tensors.items()}",
-    ]
-    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
-
-
 # --- One run --------------------------------------------------------------------------------------------------------
 
-VIT = "vit --batch-size 64 --width"
 ADAMW = "--optimizer adamw --lr 0.003 --weight-decay 0.05 --batch-size 64 --steps 20"
 LOCKSTEP = [  # what is trained, and how far apart PyTorch and the tape may be: in weights, and all else that is kept
-    *((f"{words} --batch-size 64 --steps 15", 1e-11, 1e-11) for words in SMALL),
     ("mlp --hidden 32 --steps 60", 1e-13, 0),
-    ("mlp --hidden 32 --steps 60 --augment elastic --momentum 0", 1e-13, 0),
+    ("mlp --hidden 32 --steps 60 --momentum 0", 1e-13, 0),
     ("mlp --steps 60 --dtype float32", 1e-4, 0),
     (f"mlp --hidden 16 {ADAMW}", 1e-12, 0),
     ("resnet --steps 3", 1e-11, 1e-12),
     (f"resnet --widths 2,3 {ADAMW}", 1e-12, 1e-12),
-    (f"{VIT} 12 --blocks 2 --heads 3 --steps 20 --optimizer sgd --lr 0.1 --weight-decay 5e-4", 1e-12, 1e-12),
+    ("vit --width 12 --blocks 2 --heads 3 --steps 20 --optimizer sgd --lr 0.1 --weight-decay 5e-4", 1e-12, 1e-12),
     ("vit --steps 3", 1e-13, 1e-12),
 ]
 LONG = [  # a whole run, whose W1 is updated in two parts; and the beginning of default runs
@@ -186,7 +146,6 @@ LONG = [  # a whole run, whose W1 is updated in two parts; and the beginning of 
     ("mlp --hidden 64 --dtype float32", 1, 0),
     ("resnet --steps 50", 1e-9, 1e-12),
     ("vit --steps 150", 1e-13, 1e-12),
-    (f"{VIT} 24 --blocks 2 --heads 3 --lr 0.01 --steps 300", 1e-13, 1e-12),
 ]
 
 
@@ -210,24 +169,23 @@ def test_lockstep(words, torch_apart, tape_apart):
 
 
 PROGRAMS = {"by hand": (main_np, []), "on the tape": (main_np, ["--autograd"]), "in PyTorch": (main_torch, [])}
+NEXT = {"by hand": "in PyTorch", "in PyTorch": "on the tape", "on the tape": "by hand"}
 
 
 @pytest.mark.parametrize("model", NETWORKS)
 @pytest.mark.parametrize("first", PROGRAMS)
 def test_a_run_goes_on_bit_for_bit_and_can_change_hands(model, first, small, monkeypatch, tmp_path, capsys):
-    """One epoch in one program and one in each: the run that was never stopped, augmentation and all."""
+    """One epoch in one program and one in the same or the next: the run that never stopped, augmentation and all."""
     monkeypatch.setattr(data, "load", lambda *_: small)
 
     def run(which, name, *argv):
-        """(what its checkpoint holds, the other files, what was printed last)"""
+        """(what its checkpoint holds, the other files, what was printed last, the checkpoint's path)"""
         program, more = PROGRAMS[which]
         assert program.main([*argv, *more, "--out", str(tmp_path / name)]) == 0
         framework = "torch" if program is main_torch else "np"
-        names = [file.format(NETWORKS[model].prefix + framework) for file in FILES]
-        assert {path.name for path in (tmp_path / name).iterdir()} == {*names}
-        *_, see, last = capsys.readouterr().out.splitlines()
-        assert see == f"see {tmp_path / name}: {', '.join(names)}" and last.startswith("test accuracy: ")
-        *others, checkpoint = (tmp_path / name / file for file in names)
+        *others, checkpoint = (tmp_path / name / file.format(NETWORKS[model].prefix + framework) for file in FILES)
+        assert {*(tmp_path / name).iterdir()} == {*others, checkpoint}
+        last = capsys.readouterr().out.splitlines()[-1]
         return load_checkpoint(checkpoint), [file.read_bytes() for file in others], last, str(checkpoint)
 
     argv = f"--model {model} {NETWORKS[model].small} --batch-size 60 --epochs 2 --augment shift --dtype float64".split()
@@ -237,10 +195,10 @@ def test_a_run_goes_on_bit_for_bit_and_can_change_hands(model, first, small, mon
     names = [{group: a.keys() for group, a in groups.items() if a} for groups in (whole.groups, built)]
     assert names[0] == names[1] and {"params", "momentum"} <= names[0].keys()
     assert not {"autograd", "device", "out"} & whole.options.keys()  # of a call, and not of the run
-    for second in PROGRAMS:
+    for second in (first, NEXT[first]):
         found, its_files, its_accuracy, _ = run(second, second, "--resume", stopped)
         assert (found.options, its_accuracy) == (whole.options, accuracy)
-        same = {first, second} <= ({*PROGRAMS} - {"in PyTorch"} if model == "mlp" else {first})
+        same = first == second or (model == "mlp" and "in PyTorch" not in (first, second))
         assert farthest(whole.groups, found.groups) == 0 if same else farthest(whole.groups, found.groups) < 1e-12
         whose = 0 if first == second else 2  # the pictures, the first two, say who found the derivatives
         assert its_files[whose:] == files[whose:] or not same

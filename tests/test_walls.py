@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 
 import pytest
@@ -29,14 +30,11 @@ def imports(name):
     return found - {name}
 
 
+@cache
 def reached(name):
     """All that importing this module imports, of ours directly or through others."""
-    found, waiting = set(), [name]
-    while waiting:
-        new = IMPORTS.get(waiting.pop(), set()) - found
-        found |= new
-        waiting += new
-    return found
+    found = IMPORTS.get(name, set())
+    return found.union(*map(reached, found))
 
 
 def room(name):
@@ -45,7 +43,6 @@ def room(name):
 
 
 IMPORTS = {name: imports(name) for name in MODULES}
-REACHED = {name: reached(name) for name in MODULES}
 WRITTEN = [{way: path.split(".")[0] for way, path in network.classes.items()} for network in TABLE.values()]
 LESSONS = [files["np"] for files in WRITTEN]  # in the order in which they are read
 LESSONS.insert(1, "autograd_np")
@@ -67,9 +64,9 @@ SUPPORT = {name for name in MODULES if room(name) == "support"}
     ],
 )
 def test_no_wall_is_crossed(names, never):
-    assert {"main_np", "support.run", "lab.twins"} <= MODULES.keys() and "torch" in REACHED["main_torch"]
+    assert {"main_np", "support.run", "lab.twins"} <= MODULES.keys() and "torch" in reached("main_torch")
     for name in names:
-        assert not {found for found in REACHED[name] if never & {found, room(found)}} - {name}, name
+        assert not {found for found in reached(name) if never & {found, room(found)}} - {name}, name
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
@@ -87,7 +84,7 @@ def test_what_is_imported_is_required():
     """By whatever runs without PyTorch; and uv and pip read the same list."""
     needed = {line.partition("  #")[0] for line in (ROOT / "requirements-np.txt").read_text().splitlines()[1:]}
     names = {re.split("[<>=]", line)[0] for line in needed}
-    alone = [name for name in MODULES if room(name) not in ("lab", "page") and "torch" not in REACHED[name]]
+    alone = [name for name in MODULES if room(name) not in ("lab", "page") and "torch" not in reached(name)]
     imported = {found.partition(".")[0].replace("PIL", "pillow") for name in alone for found in IMPORTS[name]}
     assert imported - {room(name) for name in MODULES} - sys.stdlib_module_names - {"urllib3"} == names  # requests' own
     project = (ROOT / "pyproject.toml").read_text()
