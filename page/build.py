@@ -51,7 +51,8 @@ def main(argv=None):
     parser.add_argument("--out", metavar="FILE", default=out, help="where to write (default: page/index.html)")
     arguments = parser.parse_args(argv)
     check_output("--out", arguments.out, ".html", FOLDER / "template.html")
-    page = build(*load_mlp(arguments.weights)).encode()
+    model, options, history = load_mlp(arguments.weights)
+    page = assemble(run_line(options, history), network(model, options)).encode()
     if len(page) > MAX_BYTES:
         raise UserError(
             f"the page of {arguments.weights} would have {len(page):,} bytes, more than {MAX_BYTES:,}: "
@@ -74,20 +75,16 @@ def load_mlp(path):
     return model, options, checkpoint.history
 
 
-def build(model, options, history):
-    """The whole page as text."""
-    return assemble(run_line(options, history), network(model, options))
-
-
 def assemble(run, network):
-    """page/template.html with its holes filled: which run it shows, what it knows, style and script."""
+    """The page as text: page/template.html, its holes filled with the run, what the page knows, style and script."""
     names = ["template.html", "page.css", *(f"{name}.js" for name in SCRIPTS)]
     template, style, *scripts = ((FOLDER / name).read_text(encoding="utf-8") for name in names)
     script = "\n".join(scripts)
     parts = {"policy": policy(script, style), "style": style, "script": script, "code": "".join(map(code, FUNCTIONS))}
     parts |= {"run": html.escape(run), "network": json.dumps(network).replace("<", "\\u003c")}
-    parts |= {f"{name}_lines": "L{}-L{}".format(*lines(name)) for name in FUNCTIONS}
-    parts["last_line"] = f"L{lines('backward')[1] - 1}"  # the line before `return`: after it, dx would follow
+    for name, function in FUNCTIONS.items():  # their first lines, and the last ones before `return`
+        source, first = inspect.getsourcelines(function)
+        parts |= {f"{name}_first": str(first), f"{name}_last": str(first + len(source) - 2)}
     template = template.replace('href="../', 'target="_blank" rel="noopener" href="../')  # keep the work
     return re.sub(r"\{\{(\w+)\}\}", lambda hole: parts[hole[1]], template)
 
@@ -97,12 +94,6 @@ def policy(*texts):
     script, style = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
     sources = f"default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; "
     return sources + "base-uri 'none'; form-action 'none'"
-
-
-def lines(function):
-    """The first and the last line of that function in mlp_np.py, counted from 1."""
-    source, first = inspect.getsourcelines(FUNCTIONS[function])
-    return first, first + len(source) - 1
 
 
 def code(function):
@@ -127,9 +118,11 @@ def run_line(options, history):
 def network(model, options):
     """What the page knows: the weights, how pixels become input, and images to pick, to learn from and to test on."""
     dataset = data.load(options.dataset)
-    scales, packed = zip(*map(pack, model.params.values()), strict=True)
-    for (name, p), scale, whole in zip(model.params.items(), scales, packed, strict=True):
-        model.params[name] = unpack(whole, scale).reshape(p.shape)  # as the page has them: so are the model's mistakes
+    scales, packed = [], []
+    for name, p in model.params.items():
+        scale, content, model.params[name] = pack(p)  # as the page has it: so are the model's mistakes
+        scales.append(scale)
+        packed.append(content)
     x = data.as_input(dataset.test_images, options).astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         logits = model.forward(x)
@@ -157,20 +150,15 @@ def network(model, options):
 
 
 def pack(array):
-    """A float array as whole numbers from -32767 to 32767, and the scale that turns them back into weights.
+    """A float array as whole numbers from -32767 to 32767: their scale and bytes, and the float32 array on the page.
 
     No weight changes by more than half a scale: 1/65534 of the largest. The low bytes come first, then the high bytes,
     which are similar and compress well.
     """
     scale = float(np.abs(array).max()) / 32767 or 1.0
     whole = np.rint(array / scale).astype("<i2")
-    return scale, whole.reshape(-1, 1).view(np.uint8).T.tobytes()
-
-
-def unpack(packed, scale):
-    """The float32 weights that the page computes with, bit for bit, as a flat array."""
-    low, high = np.frombuffer(packed, np.uint8).reshape(2, -1).astype(np.uint16)
-    return ((low | high << 8).astype(np.int16).astype(np.float64) * scale).astype(np.float32)
+    content = whole.reshape(-1, 1).view(np.uint8).T.tobytes()
+    return scale, content, (whole.astype(np.float64) * scale).astype(np.float32)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ function changes(steps) {
 
 class Changes {
   constructor() {
-    this.cards = Array.from({ length: CHANGED }, () => this.card());
+    this.cards = range(CHANGED).map(() => this.card());
     $("changes").append(...this.cards.map(({ button }) => button));
     whenInView(this, $("changed"));
   }
@@ -30,13 +30,12 @@ class Changes {
     const name = make("b"), lines = ["on", "y", "rival"].map(() => make("span", { className: "line" }));
     const button = make("button", { type: "button" }, name, ...pictures.map(({ part }) => part), ...lines);
     const card = { button, name, lines, canvases: pictures.map(({ canvas }) => canvas) };
-    for (const type of ["pointerenter", "click", "focus"]) button.addEventListener(type, () => point("a1", { j: card.j }));
+    listen([button], ["pointerenter", "click", "focus"], () => point("a1", { j: card.j }));
     return card;
   }
 
   paint() {
     const steps = trail(), [first] = steps;
-    if (!this.visible) return;
     $("changed").classList.toggle("none", !first);
     if (!first) return;
     const { y } = state, rival = top(10, 2, (k) => first.p[k]).find((k) => k !== y);
@@ -48,12 +47,12 @@ class Changes {
     const gain = (j) => Math.abs(spoken(j, y) - was(j, y) - spoken(j, rival) + was(j, rival));
     const chosen = top(model.hidden, CHANGED, (j) => (used.has(j) ? gain(j) : -1)).filter((j) => used.has(j));
     this.cards.forEach((card, n) => {
-      const j = chosen[n], signed = (v) => (v < 0 ? "" : "+") + text(v);
+      const j = chosen[n];
       card.button.hidden = j === undefined;
       if (j === undefined) return;
       card.j = j;
       card.name.textContent = `unit ${j}`;
-      const after = PIXEL_RANGE.map((i) => W1(i, j)), by = PIXEL_RANGE.map((i) => moved[j] * x[i]);
+      const after = weightsOf(j), by = PIXEL_RANGE.map((i) => moved[j] * x[i]);
       [after.map((w, i) => w - by[i]), by, after].forEach((weights, n) => paintWeights(card.canvases[n], weights));
       card.lines[0].textContent = `a1 ${text(first.a1[j])} → ${text(now.a1[j])}`;
       [y, rival].forEach((k, n) => (card.lines[n + 1].textContent = `to ${k} ${signed(was(j, k))} → ${signed(spoken(j, k))}`));

@@ -4,7 +4,6 @@ A marking takes two interpreters, as it takes two processes in the terminal: `ru
 result; `mark`, in the next, judges that result.
 """
 
-import bdb
 import json
 import os
 import sys
@@ -17,7 +16,7 @@ import numpy as np
 
 import data
 import practice
-from exercises import ROOT, classroom, digits, marker, review, runner
+from exercises import ROOT, classroom, marker, runner
 from exercises.work import BY_NAME, Work
 from support.errors import UserError
 
@@ -26,9 +25,8 @@ FOLDER = Path("/work")
 
 def few_images(name="mnist"):
     """The images that the cases learn from, in place of all that data.load would read."""
-    rows = np.load(ROOT / "images.npy")  # pixels and label
-    train, test = rows[: digits.TRAINING], rows[digits.TRAINING :]
-    return data.Dataset(*(part for r in (train, test) for part in (r[:, :-1].reshape(-1, 28, 28), r[:, -1])))
+    with np.load(ROOT / "images.npz") as arrays:
+        return data.Dataset(*arrays.values())
 
 
 data.load = few_images
@@ -37,36 +35,27 @@ data.load = few_images
 def run():
     """exercises.runner, with its arguments. There are no threads here: another way to say where a file is stuck."""
     os.chdir("/tmp")
-    sys.breakpointhook = no_debugger
     runner.faulthandler.dump_traceback_later = report_lines
-    runner.faulthandler.cancel_dump_traceback_later = report_no_lines
+    runner.faulthandler.cancel_dump_traceback_later = lambda: None
     runner.main()
 
 
-def no_debugger(*_, **__):
-    raise bdb.BdbQuit  # what a debugger raises where nobody can type
-
-
-def report_lines(*_, every=0.2, **__):
+def report_lines(*_, **__):
     """Report, on standard error, which line of the learner's file is run: each line once, and then now and then."""
-    seen, last = set(), 0.0
+    seen, last, tool = set(), 0.0, sys.monitoring.PROFILER_ID
 
     def line(code, number):
         nonlocal last
         if code.co_filename != sys.argv[2]:
             return sys.monitoring.DISABLE
-        if number not in seen or time.perf_counter() > last + every:
+        if number not in seen or time.perf_counter() > last + 0.2:
             seen.add(number)
             last = time.perf_counter()
             os.write(2, f"{number}\n".encode())
 
-    sys.monitoring.use_tool_id(sys.monitoring.PROFILER_ID, "lines")
-    sys.monitoring.register_callback(sys.monitoring.PROFILER_ID, sys.monitoring.events.LINE, line)
-    sys.monitoring.set_events(sys.monitoring.PROFILER_ID, sys.monitoring.events.LINE)
-
-
-def report_no_lines():
-    sys.monitoring.free_tool_id(sys.monitoring.PROFILER_ID)
+    sys.monitoring.use_tool_id(tool, "lines")
+    sys.monitoring.register_callback(tool, sys.monitoring.events.LINE, line)
+    sys.monitoring.set_events(tool, sys.monitoring.events.LINE)
 
 
 def mark(name, seed, status=None, stuck=None, again=False):
@@ -78,18 +67,12 @@ def mark(name, seed, status=None, stuck=None, again=False):
     else:
         outcome = marker.left(FOLDER / "result.json", work.path(exercise), seconds, status)
     verdict = marker.verdict(exercise, seed, outcome)
-    if not again:
-        said = practice.record(work, exercise, verdict)
-    elif verdict.passed:
-        said = [practice.reviewed(work, exercise, verdict)]
+    if again:
+        said = [] if verdict.passed else [verdict.text]
+        said.append(practice.reviewed(work, exercise, verdict))
     else:
-        said = [verdict.text, practice.reviewed(work, exercise, verdict)]
+        said = practice.record(work, exercise, verdict)
     return verdict._asdict() | {"said": said, "progress": work.progress}
-
-
-def due():
-    """The names of the exercises that are due for review."""
-    return {"names": review.due(Work(FOLDER).progress)}
 
 
 def session(blocks):
@@ -129,7 +112,7 @@ def unpack():
     if not found:
         raise UserError("there are no exercises in this file")
     for name, path in found.items():
-        (folder / f"{name}.py").write_bytes(path.read_bytes())
+        path.rename(folder / f"{name}.py")
     for path in sorted(folder.rglob("progress.json"))[:1]:
         path.rename(folder / path.name)
     work = Work(folder)

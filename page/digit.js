@@ -98,28 +98,29 @@ function clearPads() {
   state.digit++;
 }
 
-function thumbnail(pixels, canvas = make("canvas")) {
+/** The image as ink, more or less opaque. */
+const thumbnail = (pixels, canvas = make("canvas")) => paint28(canvas, (i) => [0, 0, 0, pixels[i]]);
+
+function paint28(canvas, colour) {
   canvas.width = canvas.height = 28;
   const image = new ImageData(28, 28);
-  pixels.forEach((v, i) => (image.data[4 * i + 3] = v)); // black, more or less opaque
+  for (const i of PIXEL_RANGE) image.data.set(colour(i), 4 * i);
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;
 }
 
 for (const canvas of document.querySelectorAll("canvas.pad")) new Pad(canvas);
-for (const button of document.querySelectorAll(".clear")) {
-  button.addEventListener("click", () => {
-    clearPads();
-    update();
-  });
-}
+listen([...document.querySelectorAll(".clear")], ["click"], () => {
+  clearPads();
+  update();
+});
+listen([$("undo-stroke")], ["click"], undoStroke);
+
 function undoStroke() {
   state.strokes.pop();
   state.labelled = false;
   readPad();
 }
-
-$("undo-stroke").addEventListener("click", undoStroke);
 
 /** A drawing in the form of MNIST's images, made as LeCun, Bottou, Bengio & Haffner 1998 describe theirs: the digit
     fills a box of 20 x 20 pixels, its proportions kept, in greys that say how much of a pixel the ink covers; and the

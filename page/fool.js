@@ -31,20 +31,24 @@ function startFool(goal = top(10, 2, (k) => now.p[k])[1]) {
   passFool();
 }
 
-/** Every pixel moves by one grey level against the sign of its derivative, if paper, ink and the limit allow. */
-function changePixels() {
-  fool.pixels.forEach((v, i) => {
-    const low = Math.max(state.pixels[i] - limit(), 0), high = Math.min(state.pixels[i] + limit(), 255);
-    fool.pixels[i] = Math.min(Math.max(v - Math.sign(fool.dx[i]), low), high);
-  });
-  fool.rounds++;
-  passFool();
+/** In each of at most so many rounds every pixel moves by one grey level against the sign of its derivative, if paper, ink
+    and the limit allow. */
+function changePixels(most) {
+  for (let n = 0; n < most && fool.answer !== fool.goal; n++) {
+    fool.pixels.forEach((v, i) => {
+      const low = Math.max(state.pixels[i] - limit(), 0), high = Math.min(state.pixels[i] + limit(), 255);
+      fool.pixels[i] = Math.min(Math.max(v - Math.sign(fool.dx[i]), low), high);
+    });
+    fool.rounds++;
+    passFool();
+  }
+  showRounds();
 }
 
 function showFool() {
   const { p, answer, goal, rounds, dx } = fooled(), blank = empty();
   const most = fool.pixels.reduce((most, v, i) => Math.max(most, Math.abs(v - state.pixels[i])), 0);
-  const words = {
+  say({
     "limit-value": `${limit()} of 255`,
     "fool-before": blank ? "–" : now.answer,
     "fool-before-sure": blank ? "" : `${percent(now.p[now.answer])} sure`,
@@ -56,9 +60,9 @@ function showFool() {
       : !rounds ? `It reads ${now.answer}. Which pixels would make it read ${goal}?`
       : `${plural(rounds, "round")}, and no pixel has changed by more than ${most} of 255 grey levels: ` +
         (answer === goal ? `it reads ${answer}.` : `it still reads ${answer}${most >= limit() ? ". Allow more" : ""}.`),
-  };
-  for (const id in words) $(id).textContent = words[id];
-  for (const id of ["fool-back", "fool-once", "fool-on"]) enable(id, id === "fool-back" ? rounds : !blank && answer !== goal);
+  });
+  enable("fool-back", rounds > 0);
+  for (const id of ["fool-once", "fool-on"]) enable(id, !blank && answer !== goal);
   thumbnail(state.pixels, $("fool-before-picture"));
   thumbnail(fool.pixels, $("fool-after-picture"));
   showGoal(goal);
@@ -76,20 +80,14 @@ function again(goal = fool.goal) {
 }
 
 const showGoal = radios($("goal"), 10, again, String);
-$("limit").addEventListener("input", () => again());
-$("fool-back").addEventListener("click", () => again());
-$("fool-once").addEventListener("click", () => {
-  changePixels();
-  showRounds();
-});
-$("fool-on").addEventListener("click", () => {
-  for (let n = 0; n < 2 * limit() && fool.answer !== fool.goal; n++) changePixels();
-  showRounds();
-});
+listen([$("limit")], ["input"], () => again());
+listen([$("fool-back")], ["click"], () => again());
+listen([$("fool-once")], ["click"], () => changePixels(1));
+listen([$("fool-on")], ["click"], () => changePixels(2 * limit()));
 
 // --- It must always name a digit ------------------------------------------------------------------------------------
 
-const circle = (x, y, r) => Array.from({ length: 25 }, (_, n) => [x + r * Math.sin((n * Math.PI) / 12), y + r * Math.cos((n * Math.PI) / 12)]);
+const circle = (x, y, r) => range(25).map((n) => [x + r * Math.sin((n * Math.PI) / 12), y + r * Math.cos((n * Math.PI) / 12)]);
 const LETTERS = [
   { name: "an A", strokes: [[[0.2, 0.85], [0.5, 0.15], [0.8, 0.85]], [[0.32, 0.6], [0.68, 0.6]]] },
   { name: "an X", strokes: [[[0.2, 0.15], [0.8, 0.85]], [[0.8, 0.15], [0.2, 0.85]]] },
@@ -99,21 +97,22 @@ const LETTERS = [
 /** Their images, and what the network makes of them. */
 function showLetters() {
   for (const letter of LETTERS) {
-    if (!letter.words) makeLetter(letter);
+    letter.words ??= makeLetter(letter);
     const { p } = softmaxCrossEntropy(new MLP(model.params).forward(asInput(letter.image)), [0]);
     letter.words.textContent = `${argmax(p)}, ${percent(Math.max(...p))} sure`;
   }
 }
 
 function makeLetter(letter) {
-  const words = make("span"), canvas = make("canvas", { width: SIDE, height: SIDE });
+  const words = make("span"), ink = make("canvas", { width: SIDE, height: SIDE }).getContext("2d", { willReadFrequently: true });
   const drawn = letter.strokes.map((points) => points.map(([u, v]) => [SIDE * u, SIDE * v]));
-  Object.assign(letter, { words, image: drawStrokes(canvas.getContext("2d", { willReadFrequently: true }), drawn) });
+  letter.image = drawStrokes(ink, drawn);
   const button = make("button", { type: "button" }, thumbnail(letter.image), `${letter.name}: `, words);
-  button.addEventListener("click", () => {
+  listen([button], ["click"], () => {
     clearPads();
     state.strokes = [...drawn];
     readPad();
   });
   $("letters").append(button);
+  return words;
 }

@@ -123,7 +123,7 @@ class Training {
     const model = new MLP(this.model.params), logits = model.forward(testingRows), hidden = model.params.b1.length;
     const on = new Set();
     model.a1.forEach((a, n) => a > 0 && on.add(n % hidden));
-    this.off = Array.from({ length: hidden }, (_, j) => !on.has(j)); // which units are off for every test image
+    this.off = range(hidden).map((j) => !on.has(j)); // which units are off for every test image
     const { loss } = softmaxCrossEntropy(logits, testingLabels);
     this.tested.push({ step: this.step, loss, accuracy: countRight(logits, testingLabels) / testingLabels.length });
   }
@@ -145,7 +145,7 @@ class Training {
       W1[n] = kept;
       return loss;
     };
-    const most = Array.from({ length: hidden }, (_, j) => j); // for each unit, where dW1 has its largest number
+    const most = range(hidden); // for each unit, where dW1 has its largest number
     dW1.forEach((d, n) => Math.abs(d) > Math.abs(dW1[most[n % hidden]]) && (most[n % hidden] = n));
     return most.sort((a, b) => Math.abs(dW1[b]) - Math.abs(dW1[a])).slice(0, 8).map((n) => ({
       i: Math.floor(n / hidden), j: n % hidden, byHand: dW1[n], measured: (lossAt(n, W1[n] + h) - lossAt(n, W1[n] - h)) / (2 * h),
@@ -166,12 +166,12 @@ function fit(canvas, width, height) {
   return context;
 }
 
-/** Two curves, for the batches and the test images, and faintly those of the previous run. */
+/** Curves over the steps. lines(): [{words, points: [[step, v], ...], colour, thick, dash}]; what has no words is faint, and
+    sets no scale. few: the fewest steps that the axis shows. least, most: the same of its height. guess: what guessing
+    gives. */
 class Curves {
-  /** learning: has a run in `training`, and perhaps another in `before`. first, few: the step of the first value, and the
-      fewest steps that the axis shows. */
-  constructor(host, learning, { first = 1, few = 100, ...rest }) {
-    Object.assign(this, { learning, first, few, ...rest, canvas: make("canvas") });
+  constructor(host, options) {
+    Object.assign(this, options, { canvas: make("canvas") });
     this.canvas.setAttribute("role", "img");
     host.append(this.canvas);
     new ResizeObserver(() => {
@@ -182,66 +182,52 @@ class Curves {
   }
 
   paint() {
-    const { width, learning: { training: run, before } } = this, narrow = width < 240, height = narrow ? 110 : 190;
-    if (!width || !this.visible || !run) return;
-    const values = run[this.training], tests = run.tested.map((test) => ({ step: test.step, v: test[this.tested] }));
-    const old = before?.tested.map((test) => ({ step: test.step, v: test[this.tested] })) ?? [];
-    const finite = [...values, ...tests.map((test) => test.v)].filter(Number.isFinite);
-    const latest = Math.max(...[values.at(-1), tests.at(-1)?.v].filter(Number.isFinite), 0); // never out of sight
-    const high = Math.max(Math.min(finite.reduce((a, b) => Math.max(a, b), this.least), this.most), 1.2 * latest * (latest > this.most));
-    const steps = Math.max(run.step, this.few), context = fit(this.canvas, width, height);
-    context.font = colours.small;
-    const widest = Math.max(...[0, this.guess, high].map((value) => context.measureText(this.format(value)).width));
-    const left = Math.max(narrow ? 34 : 40, widest + 8), right = width - (narrow ? 46 : 84), top = 14, bottom = height - 26;
+    const { width, guess, format } = this, narrow = width < 240, height = narrow ? 110 : 190;
+    if (!width) return;
+    const lines = this.lines().filter(({ points }) => points.length);
+    const labels = lines.filter(({ words }) => words).map((line) => ({ ...line, v: line.points.at(-1)[1] }));
+    const finite = labels.flatMap(({ points }) => points.map(([, v]) => v)).filter(Number.isFinite);
+    const latest = Math.max(0, ...labels.map(({ v }) => v).filter(Number.isFinite)); // never out of sight
+    const high = latest > this.most ? 1.2 * latest : Math.min(finite.reduce((a, b) => Math.max(a, b), this.least), this.most);
+    const steps = labels.reduce((most, { points }) => Math.max(most, points.at(-1)[0]), this.few);
+    const context = fit(this.canvas, width, height);
+    const write = (words, u, v, textAlign, fillStyle = colours.muted, weight = 400) => {
+      Object.assign(context, { textAlign, fillStyle, font: `${weight} ${colours.small}` });
+      context.fillText(words, u, v);
+    };
+    Object.assign(context, { font: colours.small, lineJoin: "round", textBaseline: "middle" });
+    const left = Math.max(narrow ? 34 : 40, ...[guess, high].map((v) => context.measureText(format(v)).width + 8));
+    const right = width - (narrow ? 46 : 84), top = 14, bottom = height - 26;
     const x = (step) => left + ((right - left) * step) / steps;
     const y = (v) => bottom - (bottom - top) * Math.min(v / high, 1.02);
-    context.lineJoin = "round";
-    context.textBaseline = "middle";
-    context.textAlign = "right";
-    for (const value of [0, this.guess, high]) { // what guessing would give stands between nothing and the most
-      context.fillStyle = value === this.guess ? colours.muted : colours.line;
-      context.fillRect(left, Math.round(y(value)), right - left, 1);
-      context.fillStyle = colours.muted;
-      if (value === this.guess ? y(0) - y(value) >= 12 : value !== high || y(this.guess) - y(high) >= 12) context.fillText(this.format(value), left - 6, y(value));
+    for (const v of [0, guess, high]) { // what guessing would give stands between nothing and the most
+      context.fillStyle = v === guess ? colours.muted : colours.line;
+      context.fillRect(left, Math.round(y(v)), right - left, 1);
+      const room = v === guess ? y(0) - y(v) : v === high ? y(guess) - y(v) : 12;
+      if (room >= 12) write(format(v), left - 6, y(v), "right");
     }
-    context.fillText(`${narrow ? "" : "step "}${steps.toLocaleString("en")}`, right, height - 8);
-    context.textAlign = "left";
-    context.fillText("0", left, height - 8);
-
-    const line = (points, colour, thick, dash = []) => {
-      context.strokeStyle = colour;
-      context.lineWidth = thick;
+    write("0", left, height - 8, "left");
+    write(`${narrow ? "" : "step "}${steps.toLocaleString("en")}`, right, height - 8, "right");
+    for (const { points, colour, thick, dash = [] } of lines) {
+      Object.assign(context, { strokeStyle: colour, lineWidth: thick });
       context.setLineDash(dash);
       context.beginPath();
-      for (const { step, v } of points) if (Number.isFinite(v) && step <= steps) context.lineTo(x(step), y(v));
+      for (const [step, v] of points) if (Number.isFinite(v) && step <= steps) context.lineTo(x(step), y(v));
       context.stroke();
-      context.setLineDash([]);
-    };
-    const stride = Math.max(1, Math.floor(values.length / 400));
-    const trail = values.flatMap((v, n) => (n % stride && n < values.length - 1 ? [] : [{ step: n + this.first, v }]));
-    line(old, colours.muted, 2, [2, 4]);
-    line(trail, colours.muted, 1.25);
-    line(tests, colours.accent, 2.5);
-
-    const labels = [
-      { words: tests.length || run.seen >= 0 ? "training" : "now", v: trail.at(-1)?.v, colour: colours.muted },
-      { words: "test", v: tests.at(-1)?.v, colour: colours.accent },
-    ].filter((label) => label.v !== undefined);
-    for (const label of labels) label.y = Math.min(Math.max(y(Number.isFinite(label.v) ? label.v : high), top + 7), bottom - 7);
-    if (labels.length === 2 && Math.abs(labels[0].y - labels[1].y) < 30) {
-      const middle = Math.min(Math.max((labels[0].y + labels[1].y) / 2, top + 22), bottom - 22);
-      const up = labels[0].v > labels[1].v ? -15 : 15;
-      [labels[0].y, labels[1].y] = [middle + up, middle - up];
+    }
+    const between = (low, v, high) => Math.min(Math.max(v, low), high);
+    for (const label of labels) label.y = between(top + 7, y(Number.isFinite(label.v) ? label.v : high), bottom - 7);
+    const [one, other] = labels;
+    if (other && Math.abs(one.y - other.y) < 30) {
+      const middle = between(top + 22, (one.y + other.y) / 2, bottom - 22), up = one.v > other.v ? -15 : 15;
+      [one.y, other.y] = [middle + up, middle - up];
     }
     for (const { words, v, y, colour } of labels) {
-      context.fillStyle = colour;
-      context.font = `600 ${colours.small}`;
-      context.fillText(this.format(v), right + 6, y - 7);
-      context.font = colours.small;
-      context.fillText(narrow ? words.slice(0, 5) : words, right + 6, y + 7);
+      write(format(v), right + 6, y - 7, "left", colour, 600);
+      write(narrow ? words.slice(0, 5) : words, right + 6, y + 7, "left", colour);
     }
-    const last = labels.map(({ words, v }) => `${words} ${this.format(v)}`).join(", ");
-    this.canvas.setAttribute("aria-label", `${this.name} up to step ${run.step}: ${last || "nothing yet"}`);
+    const last = labels.map(({ words, v }) => `${words} ${format(v)}`).join(", ");
+    this.canvas.setAttribute("aria-label", `${this.name} up to step ${labels[0]?.points.at(-1)[0] ?? 0}: ${last || "nothing yet"}`);
   }
 }
 
@@ -253,8 +239,7 @@ class Units {
   }
 
   paint() {
-    const { host, visible, learning: { training: run } } = this;
-    if (!visible || !run) return;
+    const { host, learning: { training: run } } = this;
     const { W1 } = run.model.params, { hidden } = run.model, scale = 3.5 * Math.sqrt(W1.reduce((sum, w) => sum + w * w, 0) / W1.length) || 1;
     while (host.children.length < hidden) host.append(make("canvas", { width: 28, height: 28 }));
     [...host.children].forEach((canvas, j) => {
@@ -279,29 +264,38 @@ class Learning {
     this.seed = 1;
     this.restart();
     const percents = (v) => (Number.isFinite(v) ? `${Math.round(100 * v)}%` : "–");
-    const short = (v) => (!Number.isFinite(v) ? "∞" : v < 10 ? v.toFixed(2) : v < 1e4 ? String(Math.round(v)) : v < 1e6 ? `${Math.round(v / 1000)}k` : v.toExponential(0));
-    new Curves($("losses"), this, { name: "The loss", training: "losses", tested: "loss", least: 2.5, most: 10, guess: Math.log(10), format: short });
-    new Curves($("accuracies"), this, { name: "The accuracy", training: "accuracies", tested: "accuracy", least: 1, most: 1, guess: 0.1, format: percents });
+    const short = (v) => (!Number.isFinite(v) ? "∞" : v < 10 ? v.toFixed(2) : v < 1e4 ? String(Math.round(v)) : v.toExponential(0));
+    /** Of the batches and of the test images, and those of the run before. */
+    const lines = (trained, tested) => () => {
+      const points = (run) => run?.tested.map((test) => [test.step, test[tested]]) ?? [];
+      return [
+        { points: points(this.before), colour: colours.muted, thick: 2, dash: [2, 4] },
+        { words: "training", points: this.training[trained].map((v, n) => [n + 1, v]), colour: colours.muted, thick: 1.25 },
+        { words: "test", points: points(this.training), colour: colours.accent, thick: 2.5 },
+      ];
+    };
+    new Curves($("losses"), { name: "The loss", lines: lines("losses", "loss"), few: 100, least: 2.5, most: 10, guess: Math.log(10), format: short });
+    new Curves($("accuracies"), { name: "The accuracy", lines: lines("accuracies", "accuracy"), few: 100, least: 1, most: 1, guess: 0.1, format: percents });
     new Units($("units"), this);
 
-    $("start").addEventListener("click", () => this.toggle());
-    $("one").addEventListener("click", () => {
+    listen([$("start")], ["click"], () => this.toggle());
+    listen([$("one")], ["click"], () => {
       this.pause();
       this.takeStep();
       this.training.test();
       this.show();
     });
-    $("check").addEventListener("click", () => this.check());
-    $("look-inside").addEventListener("click", () => this.lookInside());
-    for (const id of ["new-lr", "new-batch"]) $(id).addEventListener("input", () => this.show());
-    const again = (event) => {
-      if (event.currentTarget.id === "anew") this.pause();
-      if (event.currentTarget.id === "reseed") this.seed++;
+    listen([$("check")], ["click"], () => this.check());
+    listen([$("look-inside")], ["click"], () => this.lookInside());
+    listen([$("new-lr"), $("new-batch")], ["input"], () => this.show());
+    listen([$("anew")], ["click"], () => this.pause());
+    listen([$("reseed")], ["click"], () => this.seed++);
+    const again = () => {
       this.restart();
       this.show();
     };
-    for (const id of ["anew", "reseed"]) $(id).addEventListener("click", again);
-    for (const control of [$("new-hidden"), $("new-init"), ...document.querySelectorAll("[data-mistake] input")]) control.addEventListener("input", again);
+    listen([$("anew"), $("reseed")], ["click"], again);
+    listen([$("new-hidden"), $("new-init"), ...document.querySelectorAll("[data-mistake] input")], ["input"], again);
   }
 
   get lr() { return LEARNING_RATES[$("new-lr").value]; }
@@ -382,7 +376,7 @@ class Learning {
     const { training } = this, test = training.tested.at(-1), blank = empty();
     this.read();
     const off = training.off?.filter((is) => is).length ?? 0;
-    const words = {
+    say({
       start: this.verb(),
       "new-lr-value": `${+this.lr.toPrecision(1)}${this.mistakes.has("rate") ? " × 100" : ""}`,
       "new-batch-value": this.batchSize,
@@ -394,8 +388,7 @@ class Learning {
           (training.broken ? "The numbers have overflowed: start over."
             : test ? `It reads ${(100 * test.accuracy).toFixed(1)}% of the test images.` : ""),
       "units-note": !off ? "" : `${off} of the ${this.hidden} units, shown pale, ${off === 1 ? "is" : "are"} off for every test image.`,
-    };
-    for (const id in words) if ($(id).textContent !== String(words[id])) $(id).textContent = words[id];
+    });
     for (const id of ["start", "one", "check", "look-inside"]) enable(id, !training.broken);
     for (const [id, value] of [["new-lr", this.lr], ["new-batch", this.batchSize], ["new-hidden", this.hidden]]) {
       $(id).setAttribute("aria-valuetext", value);

@@ -30,8 +30,7 @@ class MLP {
     const db2 = sumOfRows(dlogits, B); // (10)
     this.da1 = timesTransposed(dlogits, W2, 10); // (B, H), dlogits @ W2.T
     this.dz1 = this.da1.map((d, n) => d * (this.z1[n] > 0)); // (B, H)
-    const dW1 = transposedTimes(this.x, this.dz1, B, this.memory); // (784, H), x.T @ dz1
-    this.memory = dW1; // up to 3 MB, which the next pass may reuse
+    const dW1 = transposedTimes(this.x, this.dz1, B); // (784, H), x.T @ dz1
     const db1 = sumOfRows(this.dz1, B); // (H)
     return { W1: dW1, b1: db1, W2: dW2, b2: db2 };
   }
@@ -85,10 +84,8 @@ function timesTransposed(A, M, m) {
 }
 
 /** A.T @ D for A (B, n) and D (B, m): for each example every number of A times every number of D, summed. */
-function transposedTimes(A, D, B, product) {
-  const n = A.length / B, m = D.length / B;
-  if (product?.length === n * m) product.fill(0);
-  else product = new Float64Array(n * m);
+function transposedTimes(A, D, B) {
+  const n = A.length / B, m = D.length / B, product = new Float64Array(n * m);
   for (let i = 0; i < n; i++) addRows(product, i, D, m, A, i, n);
   return product;
 }

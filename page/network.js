@@ -29,7 +29,11 @@ function added(i, j) { return now.x[i] * W1(i, j); }
 function spoken(j, k) { return now.a1[j] * W2(j, k); }
 
 /** The `count` indices below `n` at which `value` is largest. */
-const top = (n, count, value) => Array.from({ length: n }, (_, i) => [value(i), i]).sort((a, b) => b[0] - a[0]).slice(0, count).map(([, i]) => i);
+const top = (n, count, value) => range(n).map((i) => [value(i), i]).sort((a, b) => b[0] - a[0]).slice(0, count).map(([, i]) => i);
+
+/** [a, b, value(a, b)] of those `count` pairs whose value is furthest from 0. */
+const strongest = (pairs, count, value) => pairs.map(([a, b]) => [a, b, value(a, b)])
+  .sort((one, other) => Math.abs(other[2]) - Math.abs(one[2])).slice(0, count);
 
 class Network {
   constructor() {
@@ -44,10 +48,10 @@ class Network {
     this.lines.forEach((line, n) => line.addEventListener("click", () => choose(n)));
     rove(this.lines, choose);
     stop(this.lines, 0);
-    this.chips = ["for", "against"].map((id) => Array.from({ length: CHIPS }, () => this.chip($(id))));
-    $("play").addEventListener("click", () => this.play());
-    $("next").addEventListener("click", () => this.go(this.at + 1));
-    $("back").addEventListener("click", () => this.go(Math.max(this.at, 0) - 1));
+    this.chips = ["for", "against"].map((id) => range(CHIPS).map(() => this.chip($(id))));
+    listen([$("play")], ["click"], () => this.play());
+    listen([$("next")], ["click"], () => this.go(this.at + 1));
+    listen([$("back")], ["click"], () => this.go(Math.max(this.at, 0) - 1));
     addEventListener("keydown", (event) => event.key === "Escape" && this.go(-1));
     new ResizeObserver(() => this.paint()).observe(this.host);
     whenInView(this, $("inside"), "0px"); // nearly in view is not enough: it takes time
@@ -120,20 +124,18 @@ class Network {
   /** [i, j, how much it carries], and the same with [j, k]: those that carry most. */
   wires() {
     const { left, right, back } = this.stage, { pixel, unit, digit } = this.focus;
-    const size = (value) => (n) => Math.abs(value(n));
+    const intoUnit = (j, count, value = added) => strongest(PIXEL_RANGE.map((i) => [i, j]), count, value);
     if (this.at >= 0) {
       const js = back ? now.most : top(model.hidden, 12, (j) => Math.abs(spoken(j, digit)));
       return [
-        left ? js.flatMap((j) => top(784, 6, size((i) => left(i, j))).map((i) => [i, j, left(i, j)])) : [],
-        right ? top(model.hidden * 10, 70, size((n) => right(Math.floor(n / 10), n % 10)))
-          .map((n) => [Math.floor(n / 10), n % 10, right(Math.floor(n / 10), n % 10)]) : [],
+        left ? js.flatMap((j) => intoUnit(j, 6, left)) : [],
+        right ? strongest(range(model.hidden * 10).map((n) => [Math.floor(n / 10), n % 10]), 70, right) : [],
       ];
     }
-    const pixelsOf = (j, count) => top(784, count, size((i) => added(i, j))).map((i) => [i, j, added(i, j)]);
-    if (pixel !== undefined) return [top(model.hidden, 24, size((j) => added(pixel, j))).map((j) => [pixel, j, added(pixel, j)]), []];
-    if (unit !== undefined) return [pixelsOf(unit, 40), DIGITS.map((k) => [unit, k, spoken(unit, k)])];
+    if (pixel !== undefined) return [strongest(range(model.hidden).map((j) => [pixel, j]), 24, added), []];
+    if (unit !== undefined) return [intoUnit(unit, 40), strongest(DIGITS.map((k) => [unit, k]), 10, spoken)];
     const [pro, contra] = this.speakers(digit);
-    return [pro.slice(0, 4).flatMap((j) => pixelsOf(j, 8)), [...pro, ...contra].map((j) => [j, digit, spoken(j, digit)])];
+    return [pro.slice(0, 4).flatMap((j) => intoUnit(j, 8)), [...pro, ...contra].map((j) => [j, digit, spoken(j, digit)])];
   }
 
   /** The units that speak most for a digit, and most against it. */
@@ -142,15 +144,15 @@ class Network {
   }
 
   paint() {
-    if (!this.visible || !this.x.cell) return;
+    if (!this.x.cell) return;
     this.carried = this.wires();
     this.draw();
     this.explain();
   }
 
   draw() {
-    const { host, visible, share, carried } = this;
-    if (!visible || !carried || !host.clientWidth || !this.x.cell) return;
+    const { host, share, carried } = this;
+    if (!carried || !host.clientWidth) return;
     const box = host.getBoundingClientRect(), context = fit(this.canvas, box.width, box.height);
     const [left, right] = carried, { back } = this.stage;
     const bars = this.digits.bars.map(({ bar }) => bar.getBoundingClientRect());
@@ -175,7 +177,7 @@ class Network {
       this.tinted = unit;
       this.x.paint();
     }
-    this.paint();
+    if (this.visible) this.paint();
   }
 
   // --- Which units speak for a digit, and which against it -----------------------------------------------------------
@@ -185,9 +187,7 @@ class Network {
     const button = make("button", { type: "button" }, picture, name, adds, rival);
     host.append(button);
     const chip = { button, picture, name, adds, rival };
-    for (const type of ["pointerenter", "click", "focus"]) {
-      button.addEventListener(type, () => chip.j !== undefined && point("W2", { j: chip.j, k: chip.k }));
-    }
+    listen([button], ["pointerenter", "click", "focus"], () => chip.j >= 0 && point("W2", { j: chip.j, k: chip.k }));
     return chip;
   }
 
@@ -195,7 +195,6 @@ class Network {
     const { digit: k } = this.focus, { answer, logits, p } = now, { b2 } = model.params;
     const second = top(10, 2, (digit) => p[digit])[1];
     const other = k !== answer ? answer : state.labelled && state.y !== answer ? state.y : second;
-    const signed = (v) => (v < 0 ? "" : "+") + text(v);
     const total = (sign, k) => now.a1.reduce((sum, _, j) => sum + Math.max(sign * spoken(j, k), 0), 0);
     $("h-why").textContent = empty() ? "Draw something first" : k === answer ? `Why ${k}, and not ${other}?` : `Why not ${k}, but ${other}?`;
     const drawn = this.carried.flat().length, wires = (784 + 10) * model.hidden;
@@ -215,7 +214,7 @@ class Network {
         chip.adds.textContent = signed(spoken(j, k));
         chip.rival.textContent = `to ${other}: ${signed(spoken(j, other))}`;
         chip.button.className = side ? "negative" : "positive";
-        paintWeights(chip.picture, PIXEL_RANGE.map((i) => W1(i, j)));
+        paintWeights(chip.picture, weightsOf(j));
       });
     });
   }
@@ -223,13 +222,8 @@ class Network {
 
 /** Weights from all pixels, in colours; those of size `high` or more get the strongest. */
 function paintWeights(canvas, weights, high = largest(weights)) {
-  const image = new ImageData(28, 28);
-  weights.forEach((w, i) => image.data.set(ramps.both[Math.min(Math.max(Math.round(255 + (255 * w) / high) || 0, 0), 510)], 4 * i));
-  for (let i = 3; i < image.data.length; i += 4) image.data[i] = 255;
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  paint28(canvas, (i) => ramps.both[Math.min(Math.max(Math.round(255 + (255 * weights[i]) / high) || 0, 0), 510)]);
 }
-
-const DIGITS = Array.from({ length: 10 }, (_, k) => k);
 
 /** A curve from end to end, or the first `share` of it with a head. size: from 0 to 1, how thick. back: the last end is the
     first. turn: from this height on it goes straight down, beside what it must not cross. */

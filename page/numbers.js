@@ -15,6 +15,8 @@ function percent(p) {
 
 /** "an 8", "a 7". */
 const a = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
+const weightsOf = (j) => PIXEL_RANGE.map((i) => W1(i, j));
+const signed = (v) => (v < 0 ? "" : "+") + text(v);
 const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 const sum = (a, b) => `${text(a)} ${b < 0 ? "-" : "+"} ${text(Math.abs(b))}`;
 const W1 = (i, j) => model.params.W1[i * model.hidden + j], W2 = (j, k) => model.params.W2[j * 10 + k];
@@ -48,14 +50,11 @@ const NUMBERS = {
   db1: [({ j }) => now.db1[j], ({ j }) => `dz1[${j}]`],
 };
 
-/* How a reader asks what a number is. */
-const POINT = matchMedia("(hover: none)").matches ? "Tap" : "Point at";
-
 /** "dz1[17] = -0.0123 = da1[17] * (z1[17] > 0) = -0.0123 * 1" as [name and value, the rest]. */
 function explain({ name, at }) {
   if (name === "p-after") return [`p[${at.k}] = ${percent(now.p[at.k])}`, `, before the steps: ${percent(before()[at.k])}`];
   if (name === "p-new") return [`p[${at.k}] = ${percent(learning.p[at.k])}`, ", says the new network"];
-  if (!name) return ["", state.inView.learn ? "" : `${POINT} any number to see what it is and where it comes from.`];
+  if (!name) return ["", state.inView.learn ? "" : `${matchMedia("(hover: none)").matches ? "Tap" : "Point at"} any number to see what it is and where it comes from.`];
   const [value, origin] = NUMBERS[name];
   const where = [at.i, at.j, at.k].filter((index) => index !== undefined).join(", ");
   const v = value(at);
@@ -69,7 +68,7 @@ function point(name, at) {
     showUnit();
   }
   showReadout();
-  for (const grid of grids) grid.draw();
+  for (const grid of grids) if (grid.visible) grid.draw();
   for (const bars of allBars) bars.mark();
   network.look();
   showDock();
@@ -88,7 +87,7 @@ function showUnit() {
 
 // --- Colours -------------------------------------------------------------------------------------------------------
 
-const ramps = {}; // for each kind, 511 colours as [r, g, b]: from the least, through 0, to the most
+const ramps = {}; // for each kind, 511 colours as [r, g, b, 255]: from the least, through 0, to the most
 const colours = {};
 
 /** The colours for the screen, or for paper (those that page.css names first). */
@@ -100,9 +99,9 @@ function readColours(onPaper = false) {
   const rgb = (name) => [1, 3, 5].map((at) => parseInt(colours[name].slice(at, at + 2), 16));
   const ramp = (...names) => {
     const stops = names.map(rgb);
-    return Array.from({ length: 511 }, (_, n) => {
+    return range(511).map((n) => {
       const at = (n / 510) * (stops.length - 1), left = Math.min(Math.floor(at), stops.length - 2);
-      return stops[left].map((from, c) => from + (stops[left + 1][c] - from) * (at - left));
+      return [...stops[left].map((from, c) => from + (stops[left + 1][c] - from) * (at - left)), 255];
     });
   };
   ramps.both = ramps.up = ramp("negative-far", "negative", "zero", "positive", "positive-far");

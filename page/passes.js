@@ -10,7 +10,7 @@ const GRIDS = {
   dx: { ...PIXELS, kind: "slope", ink: (n) => fooled().pixels[n], tint: () => fooled().dx, scale: () => largest(fooled().dx), label: "the derivatives of the pixels" },
   z1: { ...UNITS, kind: "both", label: "the sums of the hidden units" },
   a1: { ...UNITS, kind: "up", off: true, label: "the activations of the hidden units" },
-  W1: { ...PIXELS, kind: "both", at: (n) => ({ i: n, j: state.unit }), scale: () => largest(PIXEL_RANGE.map((i) => W1(i, state.unit))), label: "the weights from all pixels to one unit" },
+  W1: { ...PIXELS, kind: "both", at: (n) => ({ i: n, j: state.unit }), scale: () => largest(weightsOf(state.unit)), label: "the weights from all pixels to one unit" },
   dW2: {
     ...UNITS, kind: "slope", gaps: false, blocks: 10, across: [2, 5, 5], label: "for each digit, the derivatives of its weights",
     at: (n, b) => ({ j: n, k: b }), where: ({ j, k }, b) => (k === undefined || k === b ? j : undefined),

@@ -13,7 +13,7 @@ class Grid {
     this.become(host.dataset.grid);
     new ResizeObserver(() => this.layout()).observe(host);
     whenInView(this, host);
-    for (const type of ["pointerdown", "pointermove"]) this.canvas.addEventListener(type, (event) => this.point(event));
+    listen([this.canvas], ["pointerdown", "pointermove"], (event) => this.point(event));
     this.canvas.addEventListener("focus", () => this.canvas.matches(":focus-visible") && this.say());
     this.canvas.addEventListener("keydown", (event) => this.key(event));
   }
@@ -67,7 +67,7 @@ class Grid {
 
   /** New numbers: colour them. */
   paint() {
-    if (!this.cell || !this.visible || !now.p) return;
+    if (!this.cell || !now.p) return;
     const [value] = NUMBERS[this.name], ramp = ramps[this.kind];
     const scale = this.scale?.() ?? now.scales[this.name];
     const [low, high] = this.kind === "ink" ? asInput([0, 255]) : [-scale, scale];
@@ -77,11 +77,7 @@ class Grid {
         const share = (value(this.at(n, b)) - low) / (high - low);
         let colour = this.ink ? ramps.ink[2 * this.ink(n)] : ramp[Math.round(510 * Math.min(Math.max(share, 0), 1))];
         if (tint) colour = blend(colour, tint[n] / most, ramps[this.kind === "ink" ? "both" : this.kind]);
-        const at = 4 * (b * this.rows * this.columns + n);
-        this.image.data[at] = colour[0];
-        this.image.data[at + 1] = colour[1];
-        this.image.data[at + 2] = colour[2];
-        this.image.data[at + 3] = 255;
+        this.image.data.set(colour, 4 * (b * this.rows * this.columns + n));
       }
     }
     this.small.getContext("2d").putImageData(this.image, 0, 0);
@@ -92,7 +88,7 @@ class Grid {
 
   /** The colours, large, and what is pointed at. */
   draw() {
-    if (!this.cell || !this.visible) return;
+    if (!this.cell) return;
     const { cell, columns, rows, ratio } = this, canvas = this.canvas.getContext("2d");
     canvas.clearRect(0, 0, this.canvas.width, this.canvas.height);
     canvas.imageSmoothingEnabled = false;
@@ -178,31 +174,21 @@ function whenInView(picture, host, rootMargin = "100px") {
   }, { rootMargin }).observe(host);
 }
 
-function paintAll(which = () => true) {
-  for (const picture of pictures) if (picture.visible && which(picture)) attempt(() => picture.paint());
-  clearTimeout(later);
-  later = setTimeout(paintHidden, 200);
-}
+const paint = (some) => some.forEach((picture) => picture.paint());
 
-function paintHidden() {
-  for (const picture of pictures) {
-    const { visible } = picture;
-    picture.visible = true;
-    if (!visible) attempt(() => picture.paint());
-    picture.visible = visible;
-  }
+function paintAll(which = () => true) {
+  paint(pictures.filter((picture) => picture.visible && which(picture)));
+  clearTimeout(later);
+  later = setTimeout(() => paint(pictures.filter(({ visible }) => !visible)), 200);
 }
 
 /* Paper is light, and shows all of the page. */
-addEventListener("beforeprint", () => {
-  readColours(true);
-  paintAll();
-  paintHidden();
-});
-addEventListener("afterprint", () => {
-  readColours();
-  paintAll();
-});
+for (const onPaper of [true, false]) {
+  addEventListener(onPaper ? "beforeprint" : "afterprint", () => {
+    readColours(onPaper);
+    paint(pictures);
+  });
+}
 
 /** The colour of some ink, faint, under that of a number from -1 to 1. */
 function blend(ink, number, ramp) {
@@ -210,7 +196,6 @@ function blend(ink, number, ramp) {
   return ink.map((c, n) => (paper[n] + 0.3 * (c - paper[n])) * (1 - share) + over[n] * share);
 }
 
-const PIXEL_RANGE = Array.from({ length: 784 }, (_, i) => i);
 const largest = (values) => values.reduce((most, v) => Math.max(most, Math.abs(v)), 0) || 1;
 
 class Bars {
@@ -219,14 +204,13 @@ class Bars {
     this.host = host;
     host.setAttribute("role", "listbox");
     const part = (className, ...inside) => make("span", { className }, ...inside);
-    this.bars = Array.from({ length: 10 }, (_, k) => {
+    this.bars = DIGITS.map((k) => {
       const fill = part("fill"), mark = BARS[this.name].before ? part("before") : "", value = part("value");
       const bar = part("bar", part("digit", String(k)), part("track", fill, mark), " ", value); // read out as "4 97.5%"
       bar.setAttribute("role", "option");
       bar.tabIndex = k ? -1 : 0;
       host.append(bar);
-      for (const type of ["pointerdown", "pointermove"]) bar.addEventListener(type, () => point(this.name, this.where(k)));
-      bar.addEventListener("focus", () => point(this.name, this.where(k)));
+      listen([bar], ["pointerdown", "pointermove", "focus"], () => point(this.name, this.where(k)));
       return { bar, fill, mark, value };
     });
     rove(this.bars.map(({ bar }) => bar));
@@ -242,7 +226,7 @@ class Bars {
   }
 
   paint() {
-    if (!this.visible || !now.p) return;
+    if (!now.p) return;
     this.bars.forEach(({ bar, fill, mark, value }, k) => {
       const v = this.value(k), share = (this.scale ? v / this.scale() / 2 : v) || 0;
       const from = this.scale ? 0.5 : 0;
@@ -284,7 +268,7 @@ const stop = (items, n) => items.forEach((item, m) => (item.tabIndex = m === n ?
 
 /** A group of buttons, one of which is chosen. */
 function radios(host, count, choose, fill) {
-  const buttons = Array.from({ length: count }, (_, n) => {
+  const buttons = range(count).map((n) => {
     const button = make("button", { type: "button" }, fill(n));
     button.setAttribute("role", "radio");
     button.addEventListener("click", () => choose(n));

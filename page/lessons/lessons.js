@@ -9,9 +9,8 @@ const { exercises, runtime } = await (await fetch("lessons.json")).json();
 const python = new Python(runtime);
 const byName = new Map(exercises.map((exercise) => [exercise.name, exercise]));
 
-const practise = document.querySelector("#practise");
 window.lessons = { python, byName, judge }; // for the tests
-if (practise) new Practise(practise, exercises, python);
+if (document.querySelector("#practise")) new Practise(exercises, python);
 else {
   window.lessons.blocks = new Blocks(document.querySelectorAll(".block"), python);
   for (const place of document.querySelectorAll("[data-exercise]")) {

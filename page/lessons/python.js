@@ -1,17 +1,17 @@
 /* Python for a page: the download, one run at a time, and an end to what does not end. */
 
-const NEEDS = // a module with the instruction try_table: WebAssembly's exceptions, which Python is compiled with
-  [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 8, 1, 6, 0, 31, 64, 0, 11, 11];
+import { element } from "./element.js";
 
-export const isSupported = () =>
-  typeof DecompressionStream === "function" && WebAssembly.validate(new Uint8Array(NEEDS));
+// A module with the instruction try_table: WebAssembly's exceptions, which Python is compiled with.
+const NEEDS = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 8, 1, 6, 0, 31, 64, 0, 11, 11];
+export const isSupported = () => WebAssembly.validate(new Uint8Array(NEEDS));
 
 export class Python {
-  onProgress = () => {};
   ready = null; // what another worker needs to continue
   #files;
   #worker;
   #waiting = Promise.resolve();
+  #bar = element("progress", { max: 1, "aria-label": "download" });
 
   constructor(files) {
     this.#files = files;
@@ -31,8 +31,13 @@ export class Python {
     this.#worker = new Worker("worker.js");
     const { bytes, ...load } = this.#files;
     let received = 0;
-    const heard = ({ progress }) => this.onProgress((received += progress) / bytes);
+    const heard = ({ progress }) => (this.#bar.value = (received += progress) / bytes);
     this.ready = (await this.#ask({ load }, heard)).ready;
+  }
+
+  /** What to show until it is ready. */
+  wait() {
+    return element("span", {}, "Python is on its way. (It stays in this browser.) ", this.#bar);
   }
 
   #ask(message, heard = () => {}) {

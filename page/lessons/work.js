@@ -3,13 +3,14 @@
 const KEY = "my_practice";
 let unkept; // where the browser keeps nothing
 
+export const nothing = () => ({ files: {}, passed: {}, progress: { current: null, passed: {}, hints: {}, seen: {} } });
+
 /** {files: {name: text}, progress, passed: {name: the text that passed}}. */
 export function read() {
-  const empty = { files: {}, passed: {}, progress: { current: null, passed: {}, hints: {}, seen: {} } };
   try {
-    return { ...empty, ...JSON.parse(unkept ?? localStorage.getItem(KEY) ?? "{}") };
+    return { ...nothing(), ...JSON.parse(unkept ?? localStorage.getItem(KEY) ?? "{}") };
   } catch {
-    return empty;
+    return nothing();
   }
 }
 
@@ -47,6 +48,13 @@ export function done({ files, progress, passed }, { name }) {
   if (progress.seen[name]) return "seen";
   if (!progress.passed[name]) return "";
   return files[name] === passed[name] ? "passed" : "changed since it passed";
+}
+
+/** The names of the exercises to write again, as exercises/review.py finds them. */
+export function due({ progress: { passed, due, hints, seen, mistakes } }) {
+  const today = new Date().toLocaleDateString("sv"), helped = { ...hints, ...seen, ...mistakes }; // 2026-12-31
+  const names = Object.keys(passed).filter((name) => (due?.[name] ?? today) <= today);
+  return names.sort((one, other) => (other in helped) - (one in helped));
 }
 
 /** The files of the folder, as Python finds them in /work. */

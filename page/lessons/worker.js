@@ -67,13 +67,13 @@ async function interpreter(argv, files, printed = []) {
   const stderr = ConsoleStdout.lineBuffered((line) => postMessage({ line }));
   const mounted = {
     "/usr/local/lib": new Map([["python315.zip", new File(ready.library, { readonly: true })]]),
-    "/project": folder({ ...ready.project, "images.npy": ready.images }),
+    "/project": folder({ ...ready.project, "images.npz": new Uint8Array(ready.images) }),
     "/work": work,
     "/tmp": new Map(),
   };
   const folders = Object.entries(mounted).map(([name, entries]) => new PreopenDirectory(name, entries));
   const opened = [new OpenFile(new File([])), stdout, stderr, ...folders];
-  const wasi = new WASI(["python", ...argv], ["TMPDIR=/tmp", "PYTHONDONTWRITEBYTECODE=1"], opened, { debug: false });
+  const wasi = new WASI(["python", ...argv], ["TMPDIR=/tmp", "PYTHONDONTWRITEBYTECODE=1", "PYTHONBREAKPOINT=0"], opened, { debug: false });
   const imports = { wasi_snapshot_preview1: wasi.wasiImport, host: { call: () => -1 } };
   wasi.inst = await WebAssembly.instantiate(ready.module, imports);
   return { exports: wasi.inst.exports, work, temporary: mounted["/tmp"] };
@@ -93,20 +93,11 @@ async function runCode({ code, argv, files }) {
   return { status, printed: await new Blob(printed).text(), files: { ...bytesIn(work), ...bytesIn(temporary) } };
 }
 
-/** {path: text or bytes} as the Map of a folder. */
-function folder(files) {
-  const root = new Map();
-  for (const [path, content] of Object.entries(files)) {
-    const parts = path.split("/"), name = parts.pop();
-    let at = root;
-    for (const part of parts) {
-      if (!at.has(part)) at.set(part, new Directory(new Map()));
-      at = at.get(part).contents;
-    }
-    at.set(name, new File(typeof content === "string" ? encoder.encode(content) : content));
-  }
-  return root;
-}
+/** {name: text, bytes or such a folder} as the Map of a folder. */
+const folder = (files) => new Map(Object.entries(files).map(([name, content]) => [name,
+  typeof content === "string" ? new File(encoder.encode(content))
+  : content instanceof Uint8Array ? new File(content)
+  : new Directory(folder(content))]));
 
 const bytesIn = (folder) =>
   Object.fromEntries([...folder].filter(([, entry]) => entry instanceof File).map(([name, { data }]) => [name, data]));

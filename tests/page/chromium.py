@@ -1,9 +1,9 @@
-"""The page in a real browser, for the tests of this room: fixtures that open it, and how to read its numbers."""
+"""A real browser for the tests of this room: fixtures that open the page, and how to read its numbers."""
 
 import base64
+import importlib.util
 import os
 import shutil
-import subprocess
 import time
 from contextlib import contextmanager
 
@@ -14,10 +14,8 @@ import main_np
 from mlp_np import MLP
 from page import build, screenshot
 from pictures import strokes
-from support.errors import UserError
 
-COMMITTED = build.FOLDER / "index.html"
-AXE = "axe-core@4.14.1"
+COMMITTED = (build.FOLDER / "index.html").as_uri()
 PEN = """window.penTo = (pad, type, x, y) => { // from 0 to 1 of the pad
     const box = pad.getBoundingClientRect();
     pad.setPointerCapture = () => {}; // which only a real pen can have
@@ -34,10 +32,16 @@ def missing(what):
 @pytest.fixture(scope="session")
 def browser():
     try:
-        with screenshot.chromium() as launched:
-            yield launched
-    except UserError as error:
-        missing(error)
+        from playwright.sync_api import Error, sync_playwright
+    except ImportError:
+        missing("needs playwright: python -m pip install playwright")
+    with sync_playwright() as playwright:
+        try:
+            launched = screenshot.launch(playwright)
+        except Error as error:
+            missing(f"needs Chromium or Chrome: {str(error).splitlines()[0]}")
+        yield launched
+        launched.close()
 
 
 @pytest.fixture(scope="session")
@@ -50,13 +54,13 @@ def checkpoint(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def small_page(checkpoint):
-    """The page of that network."""
+    """The address of the page of that network."""
     out = checkpoint.with_name("index.html")
     build.main(["--weights", str(checkpoint), "--out", str(out)])
-    return out
+    return out.as_uri()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def one_page(browser, small_page):
     with opened(browser, small_page, problems=["Canvas2D"]) as page:
         yield page
@@ -64,26 +68,36 @@ def one_page(browser, small_page):
 
 @pytest.fixture
 def page(one_page):
-    """One page for all tests of a file that begin with a digit or a run of their own, with its first weights."""
-    one_page.evaluate("lab.reset(); lab.learning.pause(); lab.learning.restart(); lab.learning.show()")
+    """One page for all tests that begin with a digit or a run of their own: as it opens, but for the digit."""
+    one_page.emulate_media(color_scheme="light", reduced_motion="no-preference", forced_colors="none")
+    one_page.set_viewport_size({"width": 1440, "height": 900})
+    one_page.evaluate(
+        """() => {
+            document.getElementById("original").click();
+            lab.reset();
+            lab.learning.pause();
+            lab.learning.restart();
+            lab.learning.show();
+        }"""
+    )
     return one_page
 
 
 @contextmanager
-def opened(browser, path, width=1440, problems=(), blocked=(), **options):
-    """The page in a window of its own. Afterwards: it has asked for itself only, and the console shows no error."""
+def opened(browser, address, ready="html:not(:has(#starting))", own=None, width=1440, problems=(), **options):
+    """A page in a window of its own. Afterwards: it has asked for nothing but `own` (or itself), and the console shows
+    no error."""
     context = browser.new_context(viewport={"width": width, "height": 900}, **options)
     try:
-        page = context.new_page()
+        page, seen, asked = context.new_page(), [], []
         page.add_init_script(PEN)
-        seen, requests = [], []
         page.on("console", lambda message: message.type in ("error", "warning") and seen.append(message.text))
         page.on("pageerror", lambda error: seen.append(str(error)))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(path.as_uri())
-        page.wait_for_selector("#starting", state="detached")
+        context.on("request", lambda request: asked.append(request.url))
+        page.goto(address)
+        page.wait_for_selector(ready, state="attached")
         yield page
-        assert {*requests} - {*blocked} <= {path.as_uri()}
+        assert [url for url in asked if not url.startswith(own or address)] == []
         assert [text for text in seen if not any(known in text for known in problems)] == []
     finally:
         context.close()
@@ -173,13 +187,31 @@ def draw(page, digits, style=0, size=0.8, right=0.0, down=0.0):
 
 
 @pytest.fixture(scope="session")
-def axe(tmp_path_factory, request):
-    """The source of axe-core, which finds what keeps people out (Deque Systems; from npm, kept in pytest's cache)."""
-    kept = request.config.cache.mkdir("axe") / f"{AXE.replace('@', '-')}.js"
-    if not kept.exists():
-        npm, folder = shutil.which("npm") or missing("needs npm, for axe-core"), tmp_path_factory.mktemp("axe")
-        ended = subprocess.run([npm, "install", "--prefix", folder, AXE], capture_output=True, text=True)
-        if ended.returncode:
-            missing(f"npm cannot get {AXE}: {ended.stderr.strip()}")
-        kept.write_bytes((folder / "node_modules" / "axe-core" / "axe.min.js").read_bytes())
-    return kept.read_text(encoding="utf-8")
+def site(tmp_path_factory):
+    """The site's folder, built once for all processes that test."""
+    if not importlib.util.find_spec("mdit_py_plugins") or not shutil.which("npm"):
+        missing("needs requirements-site.txt and npm")
+    from page import site
+
+    shared = tmp_path_factory.getbasetemp()
+    out = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "the-site"
+    try:
+        out.with_name("the-site-begun").mkdir()
+    except FileExistsError:
+        until(out.exists, 120)
+    else:
+        site.main([str(out)])
+    return out
+
+
+@pytest.fixture(scope="session")
+def axe(site):
+    """What axe-core (Deque Systems), which npm gets with what the site needs, finds on a page that keeps people out."""
+    source = (build.FOLDER / "lessons/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+
+    def violations(page):
+        page.evaluate(source)
+        found = page.evaluate("axe.run().then((result) => result.violations)")
+        return [(rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in found]
+
+    return violations

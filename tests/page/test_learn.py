@@ -97,20 +97,20 @@ def test_it_reads_over_85_percent_before_it_pauses_while_one_draws(browser):
         page.locator("#start").click()
         waited = page.evaluate(
             """async () => {
-                const pad = document.getElementById("pad2"), waited = [];
-                penTo(pad, "pointerdown", 0.1, 0.2);
-                for (let n = 1; n <= 100; n++) {
+                const waited = [];
+                penTo(pad2, "pointerdown", 0.1, 0.2);
+                for (let n = 1; n <= 30; n++) {
                     const { x } = lab.now;
-                    penTo(pad, "pointermove", 0.1 + n / 150, 0.2 + n / 200);
+                    penTo(pad2, "pointermove", 0.1 + n / 50, 0.2 + n / 60);
                     let frames = 0;
                     for (; lab.now.x === x; frames++) await new Promise((done) => requestAnimationFrame(done));
                     waited.push(frames);
                 }
-                penTo(pad, "pointerup", 0.8, 0.7);
+                penTo(pad2, "pointerup", 0.8, 0.7);
                 return waited;
             }"""
         )
-        assert waited == [1] * 100  # however long this machine takes for one
+        assert waited == [1] * 30  # however long this machine takes for one
         good = f"{TRAINING}.tested.length > 4 && {TRAINING}.tested.slice(-5).every((test) => test.accuracy > 0.85)"
         until(lambda: page.evaluate(f"{good} || !lab.learning.running"))
         assert page.evaluate(good)
@@ -134,7 +134,6 @@ def run(page, mistakes, steps, seed=1):
 
 
 SYMPTOMS = {  # of each: after how many steps, what the check says, and what is so, beside the same without the mistake
-    "none": (350, "They agree", lambda now, right: now["accuracy"] > 0.84),
     "mask": (350, "They disagree", lambda now, right: (
         0.7 < now["accuracy"] < right["accuracy"] and now["loss"] > right["loss"])),
     "mean": (100, "", lambda now, right: (
@@ -151,20 +150,25 @@ SYMPTOMS = {  # of each: after how many steps, what the check says, and what is 
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
-def test_each_mistake_shows_its_symptom(page, seed):
+@pytest.mark.parametrize(
+    ("seed", "names"),
+    [(1, ["mean", "zeros"]), *(pytest.param(seed, SYMPTOMS, marks=pytest.mark.slow) for seed in (1, 2, 3))],
+)
+def test_each_mistake_shows_its_symptom(page, seed, names):
     """What the page says of each, by the settings that it opens with, is so."""
     right = run(page, [], 350, seed)
-    for name, (steps, said, is_so) in SYMPTOMS.items():
-        now = run(page, {name} - {"none"}, steps, seed)
+    assert "They agree" in right["said"] and right["accuracy"] > 0.84
+    for name in names:
+        steps, said, is_so = SYMPTOMS[name]
+        now = run(page, [name], steps, seed)
         assert said in now["said"], (name, now["said"])
         assert is_so(now, right), (name, now)
 
 
 def test_a_factor_is_named_only_where_all_rows_have_it(page):
-    for seed in range(1, 6):
+    for seed in (1, 2):
         assert "and all eight that were checked are 32 times as large" in run(page, ["mean"], 1, seed)["said"]
-        for steps in (0, 3, 40):
+        for steps in (0, 40):
             said = run(page, ["mask"], steps, seed)["said"]
             assert "times as large" not in said
             assert "They disagree" in said or "every dW1 is 0" in said
@@ -204,19 +208,17 @@ def test_pausing_and_starting_over_are_exact(page):
         return {name: p.tobytes() for name, p in weights(page, f"{TRAINING}.model").items()}
 
     first = bits()
-    for _ in range(2):
-        page.locator("#start").click()
-        before = page.evaluate(f"{TRAINING}.step")
-        until(lambda before=before: page.evaluate(f"{TRAINING}.step") > before)
-        page.locator("#start").click()
-        steps, paused = page.evaluate(f"{TRAINING}.step"), bits()
-        frames(page)
-        assert bits() == paused != first
+    page.locator("#start").click()
+    until(lambda: page.evaluate(f"{TRAINING}.step") > 0)
+    page.locator("#start").click()
+    steps, paused = page.evaluate(f"{TRAINING}.step"), bits()
+    frames(page)
+    assert bits() == paused != first
     page.locator("#anew").click()
     assert bits() == first
     assert page.evaluate(f"[{TRAINING}.step, {TRAINING}.losses.length, {TRAINING}.tested.length]") == [0, 0, 0]
     page.evaluate(f"for (let n = 0; n < {steps}; n++) lab.learning.takeStep()")
-    assert bits() == paused  # whether it paused on the way makes no difference
+    assert bits() == paused
 
 
 def test_the_digit_is_read_anew_after_every_step(page):

@@ -1,9 +1,7 @@
 """Your own network, opened in the browser: the same numbers as in NumPy, and a sentence for what is no checkpoint."""
 
-import base64
 import io
 import json
-import zipfile
 
 import numpy as np
 import pytest
@@ -15,17 +13,10 @@ from support.checkpoint import load_checkpoint
 
 
 def open_file(page, content):
-    """Drop a file with these bytes, or so many zeros, on the page; what it says."""
-    page.evaluate(
-        """async (content) => {
-            const files = new DataTransfer(), zeros = typeof content === "number";
-            const bytes = zeros ? new Uint8Array(content) : Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
-            files.items.add(new File([bytes], "own.npz"));
-            document.getElementById("opened").textContent = "";
-            dispatchEvent(new DragEvent("drop", { dataTransfer: files, cancelable: true }));
-        }""",
-        content if isinstance(content, int) else base64.b64encode(content).decode(),
-    )
+    """Open a file, or these bytes as one; what the page says."""
+    page.evaluate("opened.textContent = ''")
+    named = {"name": "own.npz", "mimeType": "", "buffer": content}
+    page.set_input_files("#file", named if isinstance(content, bytes) else content)
     page.wait_for_selector("#opened:not(:empty)")
     return text(page, "#opened")
 
@@ -55,8 +46,7 @@ def saved(arrays=None, save=np.savez, **options):
     [
         (np.float32, "C", 11, "unit"),
         (np.float32, "F", 300, "standardised"),
-        (np.float64, "C", 1, "standardised"),
-        (np.float32, "C", 2048, "raw"),
+        (np.float64, "C", 1, "raw"),
     ],
 )
 def test_a_network_opened_here_is_numpys(page, mnist, dtype, order, hidden, pixels):
@@ -78,7 +68,6 @@ def test_a_network_opened_here_is_numpys(page, mnist, dtype, order, hidden, pixe
 
 
 def test_a_run_of_main_np_by_the_button_and_back(page, checkpoint):
-    page.evaluate("document.getElementById('original').click()")  # whatever was opened here before
     before = weights(page)
     page.set_input_files("#file", checkpoint)
     page.locator("#opened", has_text="now shows").wait_for()
@@ -105,13 +94,6 @@ def damaged(at, by=b"\xff"):
     return bytes(content)
 
 
-def twice():
-    content = io.BytesIO(saved())
-    with zipfile.ZipFile(content, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
-        archive.writestr("step.npy", archive.read("step.npy"))
-    return content.getvalue()
-
-
 REFUSED = {
     "empty": (b"", "is not a checkpoint"),
     "a picture": (b"\x89PNG\r\n" + bytes(100), "is not a checkpoint"),
@@ -119,8 +101,6 @@ REFUSED = {
     "a bit flipped in W1": (damaged(20_000), "damaged"),
     "a local header": (damaged(0), "is not a checkpoint"),
     "the directory's place": (damaged(-6, b"\xff\xff\xff"), "damaged"),
-    "more members than there are": (damaged(-12, b"\xff\xff"), "damaged"),
-    "a name that comes twice": (twice(), "damaged"),
     "compressed": (saved(save=np.savez_compressed), "compressed"),
     "other arrays": (saved(save=lambda file, **own: np.savez(file, a=np.ones(3))), "is not a checkpoint"),
     "objects": (saved({"options": np.array([{}])}), "is not a checkpoint"),
@@ -134,24 +114,24 @@ REFUSED = {
     "too many units": (saved(hidden=5000), "4096"),
     "other shapes": (saved(hidden=12), "another network"),
     "whole numbers": (saved({"params/b1": np.ones(11, np.int64)}), "is not a checkpoint"),
-    "no number of steps": (saved({"step": np.float64(np.nan)}), "damaged"),
     "big-endian": (saved({"params/b1": np.ones(11, ">f4")}), "is not a checkpoint"),
     "not finite": (saved({"params/b1": np.full(11, np.nan, np.float32)}), "no numbers"),
     "1e30": (saved({"params/W1": np.full((784, 11), 1e30, np.float32)}), "too large"),
-    "70 MiB": (70 << 20, "opens up to 64"),
 }
 
 
-def test_whatever_is_no_checkpoint_gets_a_sentence_and_changes_nothing(page):
-    """And 100 times one byte changed: what is opened after all, because it is a date, say, has the same weights."""
+def test_whatever_is_no_checkpoint_gets_a_sentence_and_changes_nothing(page, tmp_path):
+    """And 20 times one byte changed: what is opened after all, because it is a date, say, has the same weights."""
     content, rng = saved(), np.random.default_rng(0)
     open_file(page, content)
     before, run = weights(page), text(page, "#run")
-    for name, (refused, words) in REFUSED.items():
+    with open(tmp_path / "own.npz", "wb") as large:
+        large.truncate(65 << 20)
+    for name, (refused, words) in {**REFUSED, "large": (large.name, "opens up to 64")}.items():
         said = open_file(page, refused)
         assert said.startswith("own.npz ") and said.endswith(".") and words in said, (name, said)
         assert text(page, "#run") == run
     assert same(weights(page), before)
-    for at, by in rng.integers((len(content), 255), size=(100, 2)):
+    for at, by in rng.integers((len(content), 255), size=(20, 2)):
         said = open_file(page, content[:at] + bytes([content[at] ^ (by + 1)]) + content[at + 1 :])
         assert said.startswith("own.npz ") or same(weights(page), before)

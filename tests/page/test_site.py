@@ -2,28 +2,24 @@
 
 import functools
 import http.server
-import importlib.util
-import os
+import json
 import re
-import shutil
 import threading
-import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 from test_practice import everything_written
 
-from chromium import missing
+from chromium import opened
 from exercises import STUBS, classroom, marker
 from exercises.show import recorded
-from exercises.work import BY_NAME, EXERCISES, Work
+from exercises.work import BY_NAME, CHAPTERS, EXERCISES, Work
 from practice_answers import RIGHT, filled
-from support.errors import UserError
 
 SEED = 5
 HERE = [exercise for exercise in EXERCISES if not exercise.needs_torch]
+THERE = len(EXERCISES) - len(HERE)
 FORGED = "import os, sys\nopen(sys.argv[4], 'w').write('{}')\nos._exit(0)\n"
 HOSTILE = [
     "while True:\n    pass\n",
@@ -44,26 +40,6 @@ HOSTILE = [
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    """The site's folder, built once for all processes that test."""
-    if not importlib.util.find_spec("mdit_py_plugins") or not shutil.which("npm"):
-        missing("needs requirements-site.txt and npm")
-    from page import site
-
-    shared = tmp_path_factory.getbasetemp()
-    out = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "the-site"
-    try:
-        out.with_name("the-site-begun").mkdir()
-    except FileExistsError:
-        for _ in range(1200):
-            if out.exists():
-                return out
-            time.sleep(0.1)
-    site.main([str(out)])
-    return out
-
-
-@pytest.fixture(scope="session")
 def address(site):
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_):
@@ -76,27 +52,16 @@ def address(site):
         server.shutdown()
 
 
-@contextmanager
-def at(browser, address, path, **options):
-    """That page in a window of its own. Afterwards: it has asked the site alone, and the console shows no error."""
-    context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
-    try:
-        page, seen, asked = context.new_page(), [], []
-        page.on("console", lambda message: message.type in ("error", "warning") and seen.append(message.text))
-        page.on("pageerror", lambda error: seen.append(str(error)))
-        context.on("request", lambda request: asked.append(request.url))
-        page.goto(address + path)
-        page.wait_for_selector("html[data-ready]", state="attached")
-        yield page
-        assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
-        assert seen == []
-    finally:
-        context.close()
+@pytest.fixture(scope="module")
+def at(browser, address):
+    """Opens a page of the site in a window of its own: `with at("practise.html") as page`."""
+    own = (address, "data:", "blob:")
+    return lambda path, **options: opened(browser, address + path, "html[data-ready]", own, **options)
 
 
 @pytest.fixture(scope="module")
-def practise(browser, address):
-    with at(browser, address, "practise.html") as page:
+def practise(at):
+    with at("practise.html") as page:
         yield page
 
 
@@ -108,17 +73,23 @@ def judged(page, name, text, seed=SEED):
 
 
 def written():
-    """(exercise, text) of everything that the tests of the marker know, but for PyTorch; and hostile files."""
+    """(exercise, text) of everything that the tests of the marker know, but for PyTorch; cases and hostile files."""
     for name, body, *_ in everything_written():
         if not BY_NAME[name].needs_torch:
-            stub = (STUBS / f"{name}.py").read_text(encoding="utf-8")
-            text = stub if body is None else filled(name, body)
+            text = stub(name) if body is None else filled(name, body)
             sizes = vars(next(iter(BY_NAME[name].inputs(SEED))))
             yield name, re.sub(r"\{(\w)\}", lambda m, sizes=sizes: str(sizes[m[1]]), text)
     yield from (("dz1", text) for text in HOSTILE)
     for exercise in HERE:
         if exercise.case:
-            yield exercise.name, (STUBS / f"{exercise.name}.py").read_text(encoding="utf-8")
+            text, parts = stub(exercise.name), recorded(exercise)
+            yield exercise.name, text
+            text = text.replace(parts["wrong"], parts["right"])
+            yield exercise.name, text.replace("DIAGNOSIS = ...", f'DIAGNOSIS = "{exercise.case.diagnosis}"')
+
+
+def stub(name):
+    return (STUBS / f"{name}.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
@@ -145,35 +116,36 @@ def test_every_answer_is_marked_word_for_word_as_in_the_terminal(practise, tmp_p
     assert not differ, "\n".join(
         f"--- {text[-300:]}\n--- here\n{here}\n--- there\n{there}" for text, here, there in differ
     )
+    assert {name for (name, _), here in zip(answers, found, strict=True) if here["passed"]} == {e.name for e in HERE}
     assert len(answers) - sum(here["passed"] for here in found) >= 100
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("exercise", HERE, ids=lambda exercise: exercise.name)
-def test_every_exercise_starts_not_written_and_passes_with_its_right_answer(practise, exercise):
-    stub = (STUBS / f"{exercise.name}.py").read_text(encoding="utf-8")
-    if exercise.case:
-        wrong, right = (recorded(exercise)[kind] for kind in ("wrong", "right"))
-        assert wrong in stub
-        answer = stub.replace(wrong, right).replace("DIAGNOSIS = ...", f'DIAGNOSIS = "{exercise.case.diagnosis}"')
-    else:
-        answer = filled(exercise.name, RIGHT[exercise.name])
-    assert judged(practise, exercise.name, stub)["name"] == "not written"
-    assert judged(practise, exercise.name, answer)["passed"]
+def click(page, name):
+    page.get_by_role("button", name=name).click()
 
 
-def test_by_keyboard_alone_from_an_untouched_exercise_to_the_next_and_it_is_kept(browser, address):
-    with at(browser, address, "practise.html#da1") as page:
+def says(page, words):
+    """Wait until the marker says so."""
+    page.get_by_role("status").first.filter(has_text=words).wait_for()
+
+
+def kept(page):
+    return page.evaluate("JSON.parse(localStorage.my_practice)")
+
+
+def test_by_keyboard_alone_from_an_untouched_exercise_to_the_next_and_it_is_kept(at, address):
+    with at("practise.html#da1") as page:
         page.locator(".cm-content").focus()
         page.keyboard.press("Control+Enter")
-        status = page.get_by_role("status").first
-        status.filter(has_text="Nothing is written yet").wait_for()
+        says(page, "Nothing is written yet")
+        assert page.locator(".exercise .primary").all_inner_texts() == ["Mark"]
         for _ in range(5):
             page.keyboard.press("ArrowDown")
         page.keyboard.press("End")
         for key in ["Backspace"] * 3 + list("dlogits @ W2.T") + ["Control+Enter"]:
             page.keyboard.press(key)
-        status.filter(has_text="Passed. That makes 1").wait_for()
+        says(page, "Passed. That makes 1")
+        assert page.locator(".exercise .primary").all_inner_texts() == ["Next"]
         page.keyboard.press("Escape")
         for _ in range(9):
             page.keyboard.press("Tab")
@@ -183,31 +155,39 @@ def test_by_keyboard_alone_from_an_untouched_exercise_to_the_next_and_it_is_kept
         page.locator("h2:focus", has_text="dz1").wait_for()
         page.reload()
         page.locator("#list .passed", has_text="da1").wait_for()
+        assert page.locator("#score").inner_text() == f"1 of {len(HERE)} passed, and in the terminal 0 of {THERE}"
         page.goto(address + "practise.html#da1")
         assert "dlogits @ W2.T" in page.locator(".cm-content").inner_text()
 
 
-def test_work_goes_to_the_terminal_and_back(browser, address, tmp_path):
-    with at(browser, address, "practise.html#dz1") as page:
+def test_work_goes_to_the_terminal_and_back(at, tmp_path):
+    last = [exercise.name for exercise in next(iter(CHAPTERS.values()))][-1]
+    with at(f"practise.html#{last}") as page:
         page.evaluate(
-            """(files) => localStorage.setItem("my_practice", JSON.stringify({
-                files, progress: { current: "dz1", passed: {}, hints: { dz1: 2 }, seen: { loss: true } }}))""",
-            {name: filled(name, RIGHT[name]) for name in ("dz1", "loss", "logits")},
+            """([files, current]) => localStorage.setItem("my_practice", JSON.stringify({
+                files, progress: { current, passed: {}, hints: { [current]: 2 }, seen: { loss: true } }}))""",
+            [{name: filled(name, RIGHT[name]) for name in (last, "loss", "logits")}, last],
         )
         page.reload()
-        page.get_by_role("button", name="Mark").click()
+        click(page, "Mark")
         page.locator(".cm-content").press("#")  # while it is marked
-        page.get_by_role("status").first.filter(has_text="Passed. That makes 1").wait_for()
+        says(page, "Passed. That makes 1")
+        says(page, "end of chapter 1")
         page.locator("#list .done", has_text="changed since it passed").wait_for()
         page.locator(".cm-content").press("Backspace")
-        page.locator("#list .passed", has_text="dz1").wait_for()
+        page.locator("#list .passed").wait_for()
+        page.once("dialog", lambda dialog: dialog.accept("ada"))
         with page.expect_download() as download:
-            page.get_by_role("button", name="Download my work").click()
+            click(page, "Download my work")
+        assert download.value.suggested_filename == "ada.zip"
         path = tmp_path / "class" / "ada.zip"
         download.value.save_as(path)
-        other = '{"files": {"dz1": "mine", "softmax": "mine"}, "passed": {"softmax": "mine"}}'
+        page.once("dialog", lambda dialog: dialog.accept())
+        click(page, "Start afresh")
+        page.locator("#score", has_text="0 of").wait_for()
+        assert kept(page)["files"] == {}
+        other = '{"files": {"logits": "mine", "softmax": "mine"}, "passed": {"softmax": "mine"}}'
         page.evaluate("(other) => localStorage.setItem('my_practice', other)", other)
-        page.reload()
         with zipfile.ZipFile(tmp_path / "notes.zip", "w") as archive:
             archive.writestr("notes.txt", "")
         (tmp_path / "text.zip").write_text("no zip file")
@@ -216,42 +196,34 @@ def test_work_goes_to_the_terminal_and_back(browser, address, tmp_path):
             page.locator("#folder", has_text=said).wait_for()
         page.locator("#upload").set_input_files(path)
         page.locator("#list .done", has_text="seen").wait_for()
-        page.locator("#list .passed", has_text="dz1").wait_for()
-        kept = page.evaluate("JSON.parse(localStorage.my_practice)")
-        assert kept["files"]["dz1.1"] == kept["files"]["softmax"] == kept["passed"]["softmax"] == "mine"
+        page.locator("#list .passed").wait_for()
+        mine = kept(page)
+        assert mine["files"]["logits.1"] == mine["files"]["softmax"] == mine["passed"]["softmax"] == "mine"
     with zipfile.ZipFile(path) as archive:
         archive.extractall(tmp_path)
-    assert Work(tmp_path / "my_practice").passed(BY_NAME["dz1"])
-    (tmp_path / "unpacked").mkdir()
+    assert Work(tmp_path / "my_practice").passed(BY_NAME[last])
     files, seen = classroom.find_files(classroom.unpacked(path, tmp_path / "unpacked"))
-    assert {*files} >= {"dz1", "loss", "logits"} and seen == {"loss"}
+    assert {*files} >= {last, "loss", "logits"} and seen == {"loss"}
 
 
-def test_opening_a_page_loads_no_python_and_nothing_that_was_written_is_lost(browser, address):
-    with at(browser, address, "practise.html#dz1") as page:
-
-        def click(name):
-            page.get_by_role("button", name=name).click()
-
-        def files():
-            return page.evaluate("JSON.parse(localStorage.my_practice).files")
-
-        click("Hint")
+def test_opening_a_page_loads_no_python_and_nothing_that_was_written_is_lost(at):
+    with at("practise.html#dz1") as page:
+        click(page, "Hint")
         page.reload()
-        click("Hint")
+        click(page, "Hint")
         assert page.locator(".help li").count() == 2
         assert page.evaluate("lessons.python.starting") is None
         page.evaluate("setItem = Storage.prototype.setItem; Storage.prototype.setItem = null; 0")
         page.locator(".cm-content").press("a")  # the browser keeps nothing
         page.evaluate("Storage.prototype.setItem = setItem; 0")
         page.locator(".cm-content").press("b")
-        click("Hint")
-        assert "ab" in files()["dz1"]
+        click(page, "Hint")
+        assert "ab" in kept(page)["files"]["dz1"]
         page.evaluate("location.hash = '#review/dz1'")
         page.locator("h2:focus").wait_for()
         page.locator(".cm-content").press("c")
-        click("Reset")
-        assert [*files()] == ["dz1"]
+        click(page, "Reset")
+        assert [*kept(page)["files"]] == ["dz1"]
 
 
 def test_a_failed_download_can_be_tried_again_and_a_second_visit_loads_nothing(browser, address):
@@ -260,14 +232,13 @@ def test_a_failed_download_can_be_tried_again_and_a_second_visit_loads_nothing(b
         page = context.new_page()
         context.route("**/runtime/*", lambda route: route.abort())
         page.goto(address + "practise.html#dz1")
-        page.get_by_role("button", name="Mark").click()
-        again = page.get_by_role("button", name="Try again")
-        again.wait_for()
+        click(page, "Mark")
+        page.get_by_role("button", name="Try again").wait_for()
         context.unroute("**/runtime/*")
         context.on("request", lambda request: asked.append(request.url))
-        for visit in range(2):
-            (again if visit == 0 else page.get_by_role("button", name="Mark")).click()
-            page.get_by_role("status").first.filter(has_text="Nothing is written yet").wait_for()
+        for button in ("Try again", "Mark"):
+            click(page, button)
+            says(page, "Nothing is written yet")
             page.reload()
         assert len([url for url in asked if "/runtime/" in url]) == 4
     finally:
@@ -276,20 +247,18 @@ def test_a_failed_download_can_be_tried_again_and_a_second_visit_loads_nothing(b
 
 def test_a_browser_that_is_too_old_says_so_and_names_the_command(browser, address):
     context = browser.new_context()
-    try:
-        page = context.new_page()
-        page.add_init_script("WebAssembly.validate = () => false")
-        page.goto(address + "practise.html#dz1")
-        page.get_by_text("python practice.py dz1").wait_for()
-        assert "Firefox 131" in page.locator(".terminal").inner_text()
-        assert not page.get_by_role("button", name="Mark").count()
-    finally:
-        context.close()
+    page = context.new_page()
+    page.add_init_script("WebAssembly.validate = () => false")
+    page.goto(address + "practise.html#dz1")
+    page.get_by_text("python practice.py dz1").wait_for()
+    assert "Firefox 131" in page.locator(".terminal").inner_text()
+    assert not page.get_by_role("button", name="Mark").count()
+    context.close()
 
 
 @pytest.mark.slow
-def test_what_does_not_end_in_a_lesson_is_said_in_the_markers_words(browser, address):
-    with at(browser, address, "autograd.html") as page:
+def test_what_does_not_end_in_a_lesson_is_said_in_the_markers_words(at):
+    with at("autograd.html") as page:
         for text, seconds, said in (
             ("while True: pass", 1, "Stopped after 1 seconds"),
             ("import os; os._exit(3)", 9, "status 3"),
@@ -304,8 +273,8 @@ LESSONS = ["backprop", *(pytest.param(name, marks=pytest.mark.slow) for name in 
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_the_blocks_of_a_lesson_print_what_it_says(browser, address, lesson):
-    with at(browser, address, f"{lesson}.html") as page:
+def test_the_blocks_of_a_lesson_print_what_it_says(at, lesson):
+    with at(f"{lesson}.html") as page:
         found = page.evaluate(
             """async () => {
                 for (const fold of document.querySelectorAll("details")) fold.open = true;
@@ -323,34 +292,22 @@ def test_the_blocks_of_a_lesson_print_what_it_says(browser, address, lesson):
             assert not said or printed.strip() == said.strip()
 
 
-OPTIONS = [
-    pytest.param(390, {}, id="narrow"),
-    pytest.param(1440, {}, id="wide", marks=pytest.mark.slow),
-    pytest.param(390, {"color_scheme": "dark"}, id="dark", marks=pytest.mark.slow),
-    pytest.param(1440, {"forced_colors": "active"}, id="forced", marks=pytest.mark.slow),
-]
-
-
-@pytest.mark.parametrize(("width", "options"), OPTIONS)
-def test_axe_finds_no_violation_and_nothing_is_wider_than_the_window(browser, address, axe, width, options):
+@pytest.mark.parametrize("width", [390, pytest.param(1440, marks=pytest.mark.slow)])
+def test_axe_finds_no_violation_and_nothing_is_wider_than_the_window(at, axe, width):
+    looks = [{}, {"color_scheme": "dark"}, {"forced_colors": "active"}]
     for path in ("practise.html#case_flat", "practise.html#torch_gradient", "backprop.html", "code-mlp_np.py.html"):
-        with at(browser, address, path, viewport={"width": width, "height": 900}, bypass_csp=True, **options) as page:
+        with at(path, width=width, bypass_csp=True) as page:
             assert page.evaluate("document.documentElement.scrollWidth") == width
-            page.evaluate(axe)
-            found = page.evaluate("axe.run().then((result) => result.violations)")
-            assert [(path, rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in found] == []
-
-
-def test_a_port_that_does_not_exist_is_refused(site):
-    from page.site import main
-
-    with pytest.raises(UserError, match="is not in the range"):
-        main([str(site), "--serve", "99999"])
+            for look in looks if path == "practise.html#case_flat" else looks[:1]:
+                page.emulate_media(**look)
+                assert axe(page) == [], (path, look)
 
 
 def test_every_link_of_the_site_leads_somewhere(site):
     pages = {path.name: path.read_text(encoding="utf-8") for path in site.glob("*.html")}
     names = {name: {*re.findall(r'id="([^"]+)"', text)} for name, text in pages.items()}
+    solutions = json.loads((site / "lessons.json").read_text(encoding="utf-8"))["exercises"]
+    pages["practise.html"] += "".join(exercise["solution"] for exercise in solutions)
     exercises = {exercise.name for exercise in EXERCISES}
     for name, text in pages.items():
         for link in re.findall(r'(?:href|src)="([^"]*)"', text):
@@ -358,6 +315,6 @@ def test_every_link_of_the_site_leads_somewhere(site):
                 continue
             path, _, fragment = link.partition("#")
             assert (site / (path or name)).is_file(), f"{name}: {link}"
-            if fragment and (path or name) in pages and not fragment.startswith("L"):
+            if fragment and (path or name) in pages:
                 assert fragment in names[path or name] | exercises, f"{name}: {link}"
     assert sum(path.stat().st_size for path in (site / "runtime").glob("*.gzip")) < 12_500_000
