@@ -38,19 +38,12 @@ export class Practise {
     const named = location.hash.slice(1).replace("review/", "") || kept.read().progress.current;
     const exercise = this.#named(named) ?? this.exercises[0], next = this.exercises[this.exercises.indexOf(exercise) + 1];
     this.next = next && element("a.button", { href: `#${next.name}` }, "Next");
-    this.exercise = new Exercise(exercise, this.python, () => this.#passed(exercise, next), [this.next ?? ""]);
+    this.exercise = new Exercise(exercise, this.python, () => {}, [this.next ?? ""]);
     $("at").replaceChildren(this.exercise.element);
     if (location.hash.startsWith("#review/") && this.exercise.editor) this.exercise.review();
     this.links.get(exercise.name).link.closest("details").open = true;
     if (focus) this.exercise.title.focus();
     kept.change(({ progress }) => (progress.current = exercise.name));
-  }
-
-  /** At the end of a chapter, say so. */
-  #passed({ chapter }, next) {
-    if (next?.chapter === chapter) return;
-    const then = next ? `Next comes ${next.chapter}.` : "It was the last one.";
-    this.exercise.verdict.append(element("p", {}, `This is the end of chapter ${chapter}. ${then}`));
   }
 
   /** What is done, here and in the terminal, and what is due for review: links that open the stub again. */
