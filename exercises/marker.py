@@ -4,7 +4,6 @@ judge() is the comparison alone. A known mistake is named when what was returned
 that mistake returns for the same inputs: never by a ratio or a threshold.
 """
 
-import base64
 import json
 import os
 import re
@@ -55,10 +54,10 @@ def limit(exercise):
 def verdict(exercise, seed, outcome):
     """The `Verdict` on what `run` reported, whatever it is."""
     try:
-        found = judge(exercise, seed, outcome)
+        own = {"printed": outcome.get("printed", ""), "typed": outcome.get("typed", "")[:2000]}
+        return judge(exercise, seed, outcome)._replace(**own)
     except Exception:  # the file wrote its result by itself
-        found, outcome = wrong("no result: senseless"), {}
-    return found._replace(printed=str(outcome.get("printed", ""))[:2000], typed=str(outcome.get("typed", ""))[:2000])
+        return wrong("no result: senseless")
 
 
 def run(exercise, file, seed, seconds, memory=8):
@@ -81,31 +80,23 @@ def run(exercise, file, seed, seconds, memory=8):
         except subprocess.TimeoutExpired:
             return {"stuck": None, "seconds": seconds}
         finally:
-            end(process)
+            with suppress(OSError, AttributeError):
+                os.killpg(process.pid, signal.SIGKILL)  # not on Windows
+            process.kill()
+            process.wait()
         return left(result, file, seconds, process.returncode)
 
 
 def left(result, file, seconds, status):
-    """What the runner left in the file `result`, or beside it when it was stuck; what is known if it left nothing."""
+    """What the runner left in the file `result`: its report, where it was stuck, or nothing."""
     with suppress(UserError, ValueError, RecursionError):  # a pipe or a device in its place, or too much of it
-        outcome = json.loads(read_file(result, 2**25))
-        return outcome if isinstance(outcome, dict) else {"died": status}
-    with suppress(UserError):
-        # faulthandler reads the frames while they run: sometimes it prints its heading, but no line.
-        said = read_file(result.with_name(f"{result.name}.stuck"), 2**20).decode(errors="replace")[:20000]
-        own = re.findall(rf'{re.escape(Path(file).name)}", line (\d+)', said)
+        said = read_file(result, 2**25).decode(errors="replace")
         if said.startswith("Timeout"):
-            return {"stuck": int(own[0]) if own else None, "seconds": seconds}
+            # faulthandler reads the frames while they run: sometimes it prints its heading, but no line.
+            own = re.search(rf'{re.escape(Path(file).name)}", line (\d+)', said)
+            return {"stuck": own and int(own[1]), "seconds": seconds}
+        return json.loads(said)
     return {"died": status}
-
-
-def end(process):
-    """End a process and whatever it has started."""
-    with suppress(OSError, AttributeError):
-        os.killpg(process.pid, signal.SIGKILL)  # not on Windows
-    with suppress(OSError):
-        process.kill()
-    process.wait()
 
 
 @np.errstate(all="ignore")  # some mistakes overflow
@@ -130,21 +121,29 @@ def judge(exercise, seed, outcome):
 
 def judge_trials(exercise, seed, outcome):
     """The `Verdict` on the results of all trials, and on what has gone wrong in between."""
-    given = list(exercise.inputs(seed))
-    for t, trial in enumerate(outcome["trials"]):
-        verdict = judge_trial(exercise, given, outcome["trials"], t)
+    given, trials = list(exercise.inputs(seed)), outcome["trials"]
+    for trial in trials:
+        results = zip(exercise.gives, trial["results"], strict=False)
+        trial["numbers"] = {name: decode(result) for name, result in results if "data" in result}
+    for t, trial in enumerate(trials):
+        verdict = judge_trial(exercise, given, trials, t)
         if verdict and trial["changed"] and verdict.name not in ("not written", "changes its input"):
             text = f"Your function also changes {', '.join(trial['changed'])}, which it should leave as it was."
             verdict = verdict._replace(text=f"{verdict.text}\n{text}")
         if verdict:
             return of_sizes(verdict, t)
     if "error" in outcome:
-        return of_sizes(judge_error(outcome["error"]), len(outcome["trials"]))
-    if len(outcome["trials"]) < len(given):
+        error = outcome["error"]
+        return of_sizes(Verdict(False, error["name"][:50], error["text"]), len(trials))
+    if len(trials) < len(given):
         raise ValueError("a trial is missing: the file wrote its result by itself")
-    if exercise.needs_torch and not outcome.get("autograd"):
+    if exercise.needs_torch and not re.search(r"backward\(|grad\(", outcome["typed"]):
         return wrong("without autograd")
     return Verdict(True, "passed", "")
+
+
+def decode(result):
+    return np.array(result["data"], np.float64).reshape(result["shape"])
 
 
 def of_sizes(verdict, t):
@@ -171,14 +170,6 @@ def judge_trial(exercise, given, trials, t):
     if changed:
         return wrong("changes its input", names=", ".join(changed), them="them" if len(changed) > 1 else "it")
     return wrong("not written: the rest", name=missing[0]) if missing else None
-
-
-def judge_error(error):
-    line = f"Line {error['line']}: {error['text']}\n" if error["line"] else ""
-    message = error["message"]
-    if re.match("[a-z]+ ", message):  # and not a name, such as f()
-        message = message[:1].upper() + message[1:]
-    return Verdict(False, error["name"][:50], line + message)
 
 
 def judge_case(exercise, outcome):
@@ -222,7 +213,7 @@ def judge_result(exercise, given, trials, t, name, result):
         about = " Does a line end with a comma? That makes a tuple." if kind == "tuple" else ""
         return wrong("wrong type", name=name, wanted=wanted, type=kind, about=about)
     shape, dtype = tuple(result["shape"]), result["dtype"]
-    mine = decode(result) if "data" in result else None
+    mine = trials[t]["numbers"].get(name)
     known = None if mine is None or agree(mine, reference) else recognise(exercise, given, trials, t, name)
     if known and (shape != reference.shape or dtype in ("bool", "int64")):
         return known
@@ -242,30 +233,26 @@ def judge_result(exercise, given, trials, t, name, result):
     return unknown(exercise, g, name, mine, reference)
 
 
-def decode(result):
-    return np.frombuffer(base64.b64decode(result["data"]), np.float64).reshape(result["shape"])
-
-
 def recognise(exercise, given, trials, t, name):
     """The `Verdict` that names the known mistake which gives just these numbers, or None.
 
     Of several, it is the one that explains the most results, in all trials; and none that had shown in an earlier one.
     """
+    mine, wanted = trials[t]["numbers"][name], np.shape(getattr(given[t], name))
     found, most = None, 0
     for mistake in exercise.known:
         values = exercise.values(mistake, given[t])
-        if name not in values or not agree(returned(exercise, trials[t])[name], values[name]):
+        if name not in values or not agree(mine, values[name]):
             continue
         if any(name in exercise.values(mistake, g) for g in given[:t]):
             continue
         explained = sum(
-            agree(result, exercise.values(mistake, g).get(output, getattr(g, output)))
+            agree(numbers, exercise.values(mistake, g).get(output, getattr(g, output)))
             for g, trial in zip(given, trials, strict=False)
-            for output, result in returned(exercise, trial).items()
+            for output, numbers in trial["numbers"].items()
         )
         if explained > most:
             found, most = mistake, explained
-    mine, wanted = returned(exercise, trials[t])[name], np.shape(getattr(given[t], name))
     if found:
         about = f" {shape_sentence(name, wanted, mine.shape)}" if wanted != mine.shape else ""
         return Verdict(False, found.name, f"{name}: {found.name}, it seems.{about}\n{found.question}", drawn=True)
@@ -274,12 +261,6 @@ def recognise(exercise, given, trials, t, name):
             text = f"{name}: these numbers are {other}. In which order does the function return its results?"
             return Verdict(False, f"{other} in the place of {name}", text, drawn=True)
     return None
-
-
-def returned(exercise, trial):
-    """{output: its numbers}, of those results that are any."""
-    results = zip(exercise.gives, trial["results"], strict=False)
-    return {name: decode(result) for name, result in results if "data" in result}
 
 
 def shape_sentence(name, wanted, shape):
@@ -306,13 +287,15 @@ def unknown(exercise, g, name, mine, reference):
             text = f"{name}: what you return is {other} itself, unchanged. How do you get {name} from it?"
             return Verdict(False, f"{other} returned", text, drawn=True)
     off, scale = np.abs(mine - reference), np.abs(reference).max()
+    mark, remark = "not right", ""
+    if off.max() < 1e-5 * scale:
+        mark, remark = "close, and not equal", " " + SAID["close, and not equal"].format(off=off.max() / scale)
     if not mine.ndim:
-        text = f"{name} is {different(mine, reference)}; it should be {different(reference, mine)}."
-        return Verdict(False, *close(off, scale, text), drawn=True)
+        text = f"{name} is {different(mine, reference)}; it should be {different(reference, mine)}.{remark}"
+        return Verdict(False, mark, text, drawn=True)
     right = off <= ROUNDING * scale
-    text = f"{name} has the right shape, and {right.sum()} of its {mine.size} entries are right."
+    text = f"{name} has the right shape, and {right.sum()} of its {mine.size} entries are right.{remark}"
     factor = (mine * reference).sum() / (reference * reference).sum()
-    mark, text = close(off, scale, text)
     if mark == "not right" and agree(mine, factor * reference) and factor:
         numbers = [(letter, vars(g)[letter]) for letter in "BHhTCd" if np.ndim(vars(g).get(letter, ())) == 0]
         sizes = ", ".join(f"{letter} is {number:g}" for letter, number in numbers)
@@ -328,13 +311,6 @@ def unknown(exercise, g, name, mine, reference):
 def different(a, b):
     """The number a, with as many digits as set it off from b."""
     return next(text for digits in range(6, 18) if (text := f"{a:.{digits}g}") != f"{b:.{digits}g}")
-
-
-def close(off, scale, text):
-    """The mark and the text of a result that is not right, with a remark if it is so by very little."""
-    if off.max() < 1e-5 * scale:
-        return "close, and not equal", f"{text} {SAID['close, and not equal'].format(off=off.max() / scale)}"
-    return "not right", text
 
 
 def nudge(g, name, at, yours, h=1e-3):

@@ -5,7 +5,6 @@ the learner's file does can reach the process that marks it, except through that
 """
 
 import ast
-import base64
 import builtins
 import difflib
 import faulthandler
@@ -15,34 +14,31 @@ import re
 import sys
 import traceback
 import warnings
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
 from exercises import STUBS
-from exercises.chapter3 import watched
 from exercises.exercise import tables
 from exercises.tape import Misuse, Tensor, value_of
 from exercises.work import BY_NAME
 
 MOST_PRINTED = 2000  # characters of the learner's own prints
-MOST_TYPED = 2**20  # characters of a learner's file
 MOST_BYTES = 2**20  # of one result; every right one is far smaller
 _, ERRORS, NAMES = tables("said.md")
 
 
 def load(file):
     """The names that a file defines. It is compiled here rather than imported, so that no stale .pyc is ever used."""
-    with open(file, "rb") as opened:
-        text = opened.read()
+    text = Path(file).read_bytes()
     if b"\0" in text:
         raise SyntaxError("it is not saved as UTF-8: choose that encoding in your editor, under `Save as`")
-    code = compile(text, str(file), "exec")
     module = ModuleType("practice")
     module.__file__ = str(file)
-    exec(code, vars(module))
+    exec(compile(text, str(file), "exec"), vars(module))
     return module
 
 
@@ -52,69 +48,45 @@ def run(exercise, file, seed):
     try:
         with redirect_stdout(printed), redirect_stderr(printed), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # PyTorch's, of a gradient that it has not kept
-            outcome["typed"] = typed(exercise, file)
+            stub = lines_of(STUBS / f"{exercise.name}.py")
+            outcome["typed"] = "\n".join(line for line in lines_of(file) if line not in stub)
             module = load(file)
             function = getattr(module, exercise.function.name, None)
             if exercise.case:
-                outcome |= investigate(exercise, module, seed)
+                outcome |= investigate(exercise, module, seed, changed=lines_of(file) != stub)
             elif not callable(function):
                 outcome["missing"] = True
             else:
-                with autograd_watched(exercise.needs_torch) as outcome["autograd"]:
-                    for g in exercise.inputs(seed):
-                        outcome["trials"].append(call(exercise, function, g))
+                for g in exercise.inputs(seed):
+                    outcome["trials"].append(call(exercise, function, g))
     except BaseException as error:
         outcome["error"] = explain(error, str(file))
     return outcome | {"printed": printed.getvalue()}
 
 
-def typed(exercise, file):
-    """The lines of a file that its stub does not have."""
-    stub = lines_of(STUBS / f"{exercise.name}.py")
-    return "\n".join(line for line in lines_of(file) if line not in stub)
+def read(file):
+    return Path(file).read_text(encoding="utf-8-sig", errors="replace")
 
 
 def lines_of(file):
-    """A file's lines, but for the text at the top and empty ones."""
-    with open(file, encoding="utf-8", errors="replace") as opened:
-        text = re.sub(r'\A""".*?"""', "", opened.read(MOST_TYPED), flags=re.DOTALL)
-    return [line.rstrip() for line in text.splitlines() if line.strip()]
+    """A file's lines, but for the text at the top, a diagnosis and empty ones."""
+    text = re.sub(r'\A""".*?"""', "", read(file), flags=re.DOTALL)
+    return [line.rstrip() for line in text.splitlines() if line.strip() and not line.startswith("DIAGNOSIS")]
 
 
-@contextmanager
-def autograd_watched(needs_torch):
-    """A list that gets an entry for each call of autograd."""
-    calls, torch = [], sys.modules.get("torch")  # as the learner's file has imported it: nothing of ours does
-    if not needs_torch or not torch:
-        yield calls
-        return
-
-    def note(original, *arguments, **options):
-        calls.append(1)
-        return original(*arguments, **options)
-
-    with watched(torch.Tensor, "backward", note), watched(torch.autograd, "grad", note):
-        yield calls
-
-
-def investigate(exercise, module, seed):
+def investigate(exercise, module, seed, changed):
     """What became of a case: what the learner says, whether the cause is gone, and how well the program learns."""
     train = cache(module.train)
     said = getattr(module, "DIAGNOSIS", ...)
     said = "" if said is ... else said[:40] if isinstance(said, str) else f"of type {type(said).__name__}"
     try:
         fixed = bool(exercise.case.probe(module, np.random.default_rng(seed), train))
-        mine, stub = (
-            [line for line in lines_of(path) if not line.startswith("DIAGNOSIS")]
-            for path in (module.__file__, STUBS / f"{exercise.name}.py")
-        )
-        changed = mine != stub
         accuracy = train() if fixed or changed else 0
     except (AttributeError, TypeError, ValueError, IndexError) as error:
         if own_frame(error, module.__file__):
             raise  # the learner's own line is to blame
-        return {"said": said, "unfit": plain(error, {})}
-    if not isinstance(accuracy, (int, float, np.number)) and not hasattr(accuracy, "item"):
+        return {"said": said, "unfit": plain(error)}
+    if not hasattr(accuracy, "__float__"):
         return {"said": said, "unfit": "train() should return the test accuracy, as it did in the beginning."}
     return {"said": said, "fixed": fixed, "changed": changed, "accuracy": float(accuracy)}
 
@@ -157,27 +129,28 @@ def describe(value):
         return {"type": type(value).__name__}
     about = {"type": "array", "dtype": str(value.dtype), "shape": value.shape}
     if value.dtype.kind in "biuf" and value.nbytes <= MOST_BYTES:
-        about["data"] = base64.b64encode(np.ascontiguousarray(value).astype(np.float64).tobytes()).decode()
+        about["data"] = value.astype(np.float64).tolist()
     return about
 
 
 def explain(error, file):
-    """The learner's own line, and the complaint in plain words."""
-    line, text = None, ""
+    """The mark of an exception, and its text: the learner's own line, and the complaint in plain words."""
+    line, wrote = None, ""
     if isinstance(error, SyntaxError) and error.filename == file:
-        line, text = error.lineno, (error.text or "").strip()
+        line, wrote = error.lineno, (error.text or "").strip()
         kinds = [f"unreadable {kind.__name__}" for kind in type(error).__mro__]
-        message = f"Python cannot read this line: {error.msg}. {advice(kinds, error.msg, text)}"
+        message = f"Python cannot read this line: {error.msg}. {advice(kinds, error.msg, wrote)}"
     elif found := own_frame(error, file):
         frame, line = found
-        with open(file, encoding="utf-8", errors="replace") as opened:
-            lines = opened.read().splitlines()
-        names, text = {**vars(builtins), **frame.f_globals, **frame.f_locals}, lines[line - 1].strip()
-        message = plain(error, names, statement(lines, line), "\n".join(lines))
+        wrote = read(file).splitlines()[line - 1].strip()
+        names = {**vars(builtins), **frame.f_globals, **frame.f_locals}
+        message = misfit(read(file), line, names) or plain(error, names, wrote)
     else:
-        message = plain(error, {})
-    name = getattr(error, "mark", f"error: {type(error).__name__}")
-    return {"name": name, "line": line, "text": text, "message": message}
+        message = plain(error)
+    if re.match("[a-z]+ ", message):  # and not a name, such as f()
+        message = message[:1].upper() + message[1:]
+    where = f"Line {line}: {wrote}\n" if line else ""
+    return {"name": getattr(error, "mark", f"error: {type(error).__name__}"), "text": where + message}
 
 
 def own_frame(error, file):
@@ -194,125 +167,90 @@ def advice(kinds, message, wrote):
     return None
 
 
-def statement(lines, line):
-    """The smallest whole statement around a line, for one that goes over several."""
-    with suppress(SyntaxError, ValueError):
-        around = [
-            node
-            for node in ast.walk(ast.parse("\n".join(lines)))
-            if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr))
-            and node.lineno <= line <= node.end_lineno
-        ]
-        return min(around, key=lambda node: node.end_lineno - node.lineno, default=None)
-
-
-def plain(error, names, node=None, source=""):
-    """An exception in words for people; `node` is the statement of `source` that raised it."""
-    if node:
-        for operation in operations(node):
-            found = misfit(operation, names, source)
-            if found:
-                return found
+def plain(error, names=(), wrote=""):
+    """An exception in words for people: `names` are those that its line knows, `wrote` is that line."""
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
-        name = getattr(error, "name", None) or ""
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DIAGNOSIS":
-            return f'Put it in quotes: "{name}".'
-        for word, beside, text in NAMES:
-            if name == word and (beside in names or not beside):
-                return f"there is no `{name}` here. {text}"
-        if hasattr(np, name) and name.islower():
-            return f"there is no `{name}` here. Do you mean `np.{name}`?"
-        known = {n.lower(): n for n in names if not hasattr(builtins, n) and n != name}
-        near = difflib.get_close_matches(name.lower(), known, 1, 0.6)
-        return f"there is no `{name}` here." + (f" Do you mean `{known[near[0]]}`?" if near else "")
-    try:
-        message = re.sub(r"\S*<locals>\.", "", str(error).strip().split("\n")[0])[:300] or "no message"
-    except Exception:  # an error of the learner's own, whose __str__ fails
-        message = "no message"
+        return unknown_name(getattr(error, "name", None) or "", names, wrote)
+    message = re.sub(r"\S*<locals>\.", "", str(error).strip().split("\n")[0])[:300] or "no message"
     if isinstance(error, Misuse):
         return message
-    wrote = ast.unparse(node) if node else ""
     kinds = [kind.__name__ for kind in type(error).__mro__] + ["PyTorch"] * ("torch" in names)
     return advice(kinds, message, wrote) or f"{message} ({type(error).__name__})"
 
 
-REDUCTIONS = {"sum", "mean", "max", "min", "amax", "amin", "median", "prod", "std", "var", "norm"}
+def unknown_name(name, names, wrote):
+    """What to say of a name that is not among `names`."""
+    if wrote.startswith("DIAGNOSIS"):
+        return f'Put it in quotes: "{name}".'
+    for word, beside, text in NAMES:
+        if name == word and (beside in names or not beside):
+            return f"there is no `{name}` here. {text}"
+    if hasattr(np, name) and name.islower():
+        return f"there is no `{name}` here. Do you mean `np.{name}`?"
+    variables = [n for n in names if not hasattr(builtins, n) and not isinstance(names[n], ModuleType) and n != name]
+    known = {n.lower(): n for n in variables}
+    near = difflib.get_close_matches(name.lower(), known, 1, 0.6)
+    return f"there is no `{name}` here." + (f" Do you mean `{known[near[0]]}`?" if near else "")
+
+
 OPERATORS = {ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**",
              ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.Eq: "=="}  # fmt: skip
 
 
-def operations(node):
-    """The operations of a statement as (the whole, left, sign, right), innermost first."""
-    found = []
-    for inner in ast.walk(node):
-        match inner:
+def misfit(source, line, names):
+    """What is wrong with the shapes of two sides of an operation in this line, the innermost one's; or None."""
+    for node in reversed(list(ast.walk(ast.parse(source)))):
+        match node:
             case ast.BinOp(left, op, right) | ast.AugAssign(left, op, right) | ast.Compare(left, [op], [right]):
-                if type(op) in OPERATORS:
-                    found.append((inner, left, OPERATORS[type(op)], right))
-    return reversed(found)
+                if type(op) not in OPERATORS or not node.lineno <= line <= node.end_lineno:
+                    continue
+                try:
+                    values = [eval(ast.unparse(side), dict(names)) for side in (left, right)]
+                    a, b = map(np.shape, values)
+                except BaseException:
+                    continue
+                wrong = shapes_wrong(left, a, OPERATORS[type(op)], right, b)
+                if wrong and not any(value is None or hasattr(value, "edges") for value in values):
+                    wrote = " ".join(ast.get_source_segment(source, node).split())  # as typed, with its parentheses
+                    where = f"in {wrote}, the shapes are" if len(wrote) < 60 else "the shapes are"
+                    return f"{where} {a} {OPERATORS[type(op)]} {b}{wrong}"
+    return None
 
 
-def misfit(operation, names, source):
-    """What is wrong with the shapes of an operation's two sides, or None if they fit."""
-    whole, left, sign, right = operation
-    try:
-        values = [eval(ast.unparse(side), dict(names)) for side in (left, right)]
-        a, b = map(np.shape, values)
-    except BaseException:
-        return None
-    if any(value is None or hasattr(value, "edges") for value in values):
-        return None
-    wrote = " ".join(ast.get_source_segment(source, whole).split())  # as it was typed, with its parentheses
-    wrote = f"in {wrote}, the shapes are {a} {sign} {b}" if len(wrote) < 60 else f"the shapes are {a} {sign} {b}"
+def shapes_wrong(left, a, sign, right, b):
+    """What is wrong with these shapes of the two sides of an operation, after the words that name them; or None."""
     if sign == "@":
         if not a or not b:
-            return f"{wrote}: @ needs arrays, and one side is a single number."
+            return ": @ needs arrays, and one side is a single number."
         m, n = a[-1], b[-2:][0]
         if m != n:
-            text = f"{wrote}. In a matrix product the inner numbers must be equal: {m} is not {n}."
+            text = f". In a matrix product the inner numbers must be equal: {m} is not {n}."
             text += " (`@` is the matrix product; `*` multiplies entry by entry.)" * (a == b)
-        elif fit(a[:-2], b[:-2]):
-            return None
+        elif not fit(a[:-2], b[:-2]):
+            text = ". The axes before the last two must agree: @ multiplies a matrix with a matrix in each."
         else:
-            text = f"{wrote}. The axes before the last two must agree: @ multiplies a matrix with a matrix in each."
+            return None
         turned = any(getattr(side, "attr", "") == "T" and len(shape) > 2 for side, shape in ((left, a), (right, b)))
         return text + " (.T turns all axes round; .swapaxes(-1, -2) exchanges the last two.)" * turned
     if fit(a, b):
         return None
-    text = f"{wrote}. Entry by entry, shapes must agree from the right: equal numbers, or a 1, or nothing."
+    text = ". Entry by entry, shapes must agree from the right: equal numbers, or a 1, or nothing."
     if "y" in (ast.unparse(left), ast.unparse(right)):
-        return f"{text} y holds the digits themselves. Their one-hot rows, (B, 10), are np.eye(10)[y]."
-    (short, side), (long, _) = sorted(((a, left), (b, right)), key=lambda pair: len(pair[0]))
-    if short and short == long[:-1] and reduces(side, source):
-        text += f" A sum or max with keepdims=True keeps {(*short, 1)}, which agrees."
-    elif len(short) == 1 and short == long[:-1] and isinstance(side, ast.Name):
-        text += f" `{side.id}[:, None]` has shape {(*short, 1)}, which agrees."
+        ask = "what would a row look like that is 1 at the right digit and 0 elsewhere?"
+        return f"{text} y holds the digits themselves: {ask}"
+    short, long = sorted((a, b), key=len)
+    if short and short == long[:-1]:
+        text += f" {(*short, 1)} agrees: keepdims=True in a sum or max keeps that axis, and [..., None] adds it."
     if sign == "*" and len(a) == len(b) == 2 and (a[0] == b[0] or a[1] in b):
         text += " (`*` multiplies entry by entry; the matrix product is `@`.)"
     return text
 
 
-def reduces(side, source):
-    """Whether an expression, or what a name was last set to, sums or takes a maximum over an axis."""
-    if isinstance(side, ast.Name):
-        values = [
-            node.value
-            for node in ast.walk(ast.parse(source))
-            if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == side.id for t in node.targets)
-        ]
-        return bool(values) and reduces(values[-1], "")
-    return any(
-        isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in REDUCTIONS
-        for node in ast.walk(side)
-    )
-
-
 def fit(a, b):
-    try:
+    with suppress(ValueError):
         np.broadcast_shapes(a, b)
-    except ValueError:
-        return False
-    return True
+        return True
+    return False
 
 
 def limit_memory(gigabytes):
@@ -320,7 +258,6 @@ def limit_memory(gigabytes):
         import resource  # not on Windows
 
         resource.setrlimit(resource.RLIMIT_AS, (int(gigabytes * 2**30),) * 2)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (2**28,) * 2)
 
 
 def main():
@@ -329,11 +266,10 @@ def main():
     if not exercise.needs_torch:
         limit_memory(float(memory))
     # In an endless loop: report the line, and exit. (If that fails, the process that started this one ends it.)
-    with open(result + ".stuck", "w") as stuck:
-        faulthandler.dump_traceback_later(float(seconds), exit=True, file=stuck)
+    with open(result, "w", encoding="utf-8") as opened:
+        faulthandler.dump_traceback_later(float(seconds), exit=True, file=opened)
         outcome = run(exercise, file, int(seed))
         faulthandler.cancel_dump_traceback_later()
-    with open(result, "w", encoding="utf-8") as opened:
         json.dump(outcome, opened)
 
 

@@ -86,8 +86,7 @@ def session(blocks):
                 exec(compile(text, file, "exec"), names)
         except BaseException as error:
             where = "" if i == len(blocks) else f"In block {i} above: "
-            text = marker.judge_error(runner.explain(error, file)).text
-            return {"printed": printed.getvalue(), "error": where + text}
+            return {"printed": printed.getvalue(), "error": where + runner.explain(error, file)["text"]}
     return {"printed": printed.getvalue()}
 
 

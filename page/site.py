@@ -243,8 +243,6 @@ def exercises(pages):
         for exercise in chapter:
             stub = (STUBS / f"{exercise.name}.py").read_text(encoding="utf-8")
             about = ast.get_docstring(exercise.stub).partition("\n")[2]
-            about = re.sub("^`python practice.py.*\n", "", about, flags=re.M)  # how it goes in the terminal
-            about = about.replace("`python practice.py run`", "**Run**")
             solution = re.sub(r"(\S+\.py):(\d+)", r"[\1, line \2](\1#L\2)", solved(exercise))
             solution = re.sub(r'(docs/\w+\.md), "(.+?)"', lambda m: f"[{m[0]}]({m[1]}#{slug(m[2])})", solution)
             found.append({

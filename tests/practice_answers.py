@@ -127,7 +127,7 @@ logits | logits = a1 @ W2 + b2, | wrong type | Does a line end with a comma?
 loss | loss = -np.log(p[range(len(y)), y]).mean() * (1 + 1e-8) | close, and not equal | It is close
 loss | loss = -np.log(p[range(len(y)), y]).sum() / {B} | a size written as a number
 dlogits | p[range(len(y)), y] -= 1\ndlogits = p / len(y) | changes its input | changed p | .copy()
-dlogits | dlogits = p - y | error: ValueError | y holds the digits themselves
+dlogits | dlogits = p - y | error: ValueError | what would a row look like | ~np.eye
 dlogits | dlogits = (p - onehot) / len(y) | error: NameError | np.eye(10)[y]
 dW2_db2 | dW2 = dlogits.sum(axis=0); db2 = a1.T @ dlogits | db2 in the place of dW2
 dW2_db2 | for n in range(len(a1)): dW2, db2 = np.outer(a1[n], dlogits[n]), dlogits[n] | only the last image counted
@@ -141,11 +141,13 @@ dz1 | dz1 = da1 * (z1 != 0) | a mask that is true everywhere
 dz1 | dz1 = da1 * (z1 > 0) + 1e-9 | close, and not equal
 dz1 | dz1 = da1 * z1 > 0 | wrong type | bool
 dz1 | dz1 = da1 * (Z1 > 0) | error: NameError | Do you mean `z1`?
+loss | for i in range(y): loss = 0 | error: TypeError | It needs a number, such as len(y).
+softmax | p = mp / mp.sum() | error: NameError | ~Do you mean
 dz1 | dz1 = da1 @ (z1 > 0) | error: ValueError \
     | In da1 @ (z1 > 0), the shapes are (9, 11) @ (9, 11) | 11 is not 9 | `*` multiplies
-dz1 | dz1 = (da1 *\n    (z1.sum(axis=1))) | error: ValueError | keepdims=True keeps (9, 1), which
-dz1 | s = z1.sum(axis=1)\ndz1 = da1 * s | error: ValueError | keepdims=True keeps (9, 1), which
-dz1 | dz1 = da1 * z1[:, 0] | error: ValueError | (9, 11) * (9,) | ~keepdims
+dz1 | dz1 = (da1 *\n    (z1.sum(axis=1))) | error: ValueError | (9, 1) agrees
+dz1 | s = z1.sum(axis=1)\ndz1 = da1 * s | error: ValueError | (9, 1) agrees: keepdims=True
+dz1 | dz1 = da1 * z1[:, 0] | error: ValueError | (9, 11) * (9,)
 dz1 | dz1 = da1 * (z1 > 0) + W1 | error: NameError | no `W1` here
 dz1 | dz1 = 1 / 0 | error: ZeroDivisionError | Division by zero
 dz1 | dz1 = (da1 * (z1 > 0) | error: SyntaxError | Line 19 | cannot read
@@ -185,7 +187,7 @@ torch_gradient | z1.grad.numpy() -> z1.numpy() | error: RuntimeError | its gradi
 torch_gradient | .backward() -> | error: AttributeError | Has backward() been called
 batch_norm_dx | mean(axis=(0, 1, 2)) -> sum(axis=(0, 1, 2)) / {n} | a size written as a number
 softmax_backward | dscores = weights * (dweights - (dweights * weights).sum(axis=-1)) | error: ValueError \
-    | (4, 7, 7) - (4, 7) | keepdims=True keeps (4, 7, 1), which agrees
+    | (4, 7, 7) - (4, 7) | (4, 7, 1) agrees
 layer_norm_dx | dxhat = dy * gamma -> dxhat = dy; dxhat *= gamma | changes its input | changed dy | .copy()
 attention | dv = weights.T @ dmixed | error: ValueError | inner numbers | .swapaxes(-1, -2) exchanges
 attention | dv = weights @ dmixed.swapaxes(0, 1) | error: ValueError | The axes before the last two
@@ -211,6 +213,12 @@ conv_dW | (B, h, w, _), dW = dy.shape, np.zeros((3, 3, padded.shape[3], dy.shape
 np.ndindex(3, 3, h, w): dW[u, v] = padded[:, i + u, j + v].T @ dy[:, i, j] | only the last position
 conv_dx | (B, h, w, _), dx = dy.shape, np.zeros((len(dy), dy.shape[1] + 2, dy.shape[2] + 2, W.shape[2]))\nfor u, v in \
 np.ndindex(3, 3): dx[:, u : u + h, v : v + w] = dy @ W[u, v].T\ndx = dx[:, 1:-1, 1:-1] | = where += belongs
+conv_dx | (B, h, w, O), dx = dy.shape, np.zeros((len(dy), dy.shape[1] + 2, dy.shape[2] + 2, W.shape[2]))\nfor \
+i, j, u, v, o in np.ndindex(h, w, 3, 3, O): dx[:, i + u, j + v] = dy[:, i, j, [o]] * W[u, v, :, o]\n\
+dx = dx[:, 1:-1, 1:-1] | = where += belongs
+conv_dx | (B, h, w, O), dx = dy.shape, np.zeros((*dy.shape[:3], W.shape[2]))\nfor b, i, j, c, u, v, o in \
+np.ndindex(*dx.shape, 3, 3, O):\n    if 0 <= i + 1 - u < h and 0 <= j + 1 - v < w: \
+dx[b, i, j, c] = dy[b, i + 1 - u, j + 1 - v, o] * W[u, v, c, o] | = where += belongs
 tape_accumulate | du = shares[0](dys[0])\nfor i in range(1, len(dys)): du += shares[i](dys[i]) \
     | changes its input | changed dys
 tape_order | order = [loss]\nfor node in order:\n    for parent, _ in node.edges:\n        if parent not in order: \
@@ -245,8 +253,8 @@ tape_relu | lambda dy: dy * (a.value > 0) -> lambda dy: np.copyto(dy, 0, where=a
 tape_relu | y = Tensor(np.maximum(a.value, 0), *[(a, lambda dy: dy * (a.value > 0))] * 2) | a factor 2
 tape_relu | (a.value > 0)) -> (a.value > 0))); y.edges = (*y.edges, (y, lambda dy: dy) | another parent
 tape_max | value, da = play(y) -> a.value -= top; value, da = play(y) | changes its input | changed a.value
-tape_max | dy[:, None] * -> dy * | error: ValueError | `dy[:, None]` has shape (5, 1), which agrees
-tape_max | , keepdims=True) -> ) | error: ValueError | keepdims=True keeps
+tape_max | dy[:, None] * -> dy * | error: ValueError | (5, 1) agrees: | [..., None] adds it
+tape_max | , keepdims=True) -> ) | error: ValueError | keepdims=True
 tape_matmul | y = a @ b | error: ValueError | Or a Tensor?
 tape_matmul | y = Tensor(a.value @ b.value) | error: AttributeError | `value_of` gives
 tape_relu | y = np.maximum(a, 0) | error: TypeError | no operations of its own
@@ -259,7 +267,7 @@ tape_matmul | (a, lambda dy: dy @ right.T) -> (a, lambda dy: dy @ right.T if isi
     & if isinstance(edge[0], Tensor) -> | the gradient of a constant kept
 tape_train | dy.sum(axis=missing) -> dy | the broadcast not summed
 tape_train | W1 = matmul(x, Tensor(W1)); b1 = 1 * b1; W2 = 1 * W2; b2 = 1 * b2 | error: NotImplementedError \
-    | lines of tape_matmul.py here
+    | lines of `tape_matmul` here
 tape_train | model = mlp_np.MLP(len(b1), dtype=float); \
 model.params = {"W1": W1, "b1": b1, "W2": W2, "b2": b2}\nfor _ in range(steps): \
 grads = model.backward(mlp_np.softmax_cross_entropy(model.forward(x), y)[1]); \

@@ -42,7 +42,7 @@ def right(exercise, g):
 def judged(exercise, seed, answer):
     """The verdict on what answer(g) returns for the inputs g: {output: value}."""
     trials = [{"results": list(map(runner.describe, answer(g).values())), "changed": []} for g in exercise.inputs(seed)]
-    return marker.judge(exercise, seed, {"trials": trials, "autograd": [1]})
+    return marker.judge(exercise, seed, {"trials": trials, "typed": "backward()"})
 
 
 @pytest.mark.parametrize("seeds", SEEDS)

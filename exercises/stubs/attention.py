@@ -7,7 +7,7 @@ For each image and each head, with q, k and v as matrices (T, d) of T patches:
     mixed = weights @ v            (T, d)
 
 You know dmixed, the derivative of the loss with respect to mixed. Find dq, dk and dv. The way back through softmax is
-that of softmax_backward.py: copy your lines.
+that of `softmax_backward`: copy your lines.
 
     q, k, v, dmixed (B, h, T, d)   for B images and h heads
     weights         (B, h, T, T)

@@ -1,5 +1,4 @@
 """Larger batches learn worse.
-`python practice.py` shows the symptom. Start it with `python practice.py run`, not directly.
 The marker calls `step` with these arguments, and `train`, which returns the test accuracy."""
 
 import numpy as np
@@ -7,7 +6,7 @@ import numpy as np
 from exercises.digits import few_digits
 from mlp_np import MLP
 
-DIAGNOSIS = ...  # in place of the dots a word in quotes, from the list that practice.py shows
+DIAGNOSIS = ...  # in place of the dots a word in quotes, from the list of suspects
 LR, BATCH, EPOCHS = 0.01, 100, 6
 
 

@@ -1,5 +1,4 @@
 """It learns, but stays behind.
-`python practice.py` shows the symptom. Start it with `python practice.py run`, not directly.
 The marker calls `forward` and `backward` with these arguments, and `train`, which returns the test accuracy."""
 
 import numpy as np
@@ -7,7 +6,7 @@ import numpy as np
 from exercises.digits import few_digits
 from mlp_np import init_he, softmax_cross_entropy
 
-DIAGNOSIS = ...  # in place of the dots a word in quotes, from the list that practice.py shows
+DIAGNOSIS = ...  # in place of the dots a word in quotes, from the list of suspects
 SIZES, LR, BATCH, EPOCHS = (784, 64, 64, 64, 10), 0.1, 100, 6
 
 

@@ -1,5 +1,4 @@
 """The loss has a floor.
-`python practice.py` shows the symptom. Start it with `python practice.py run`, not directly.
 The marker calls `new_model` and `loss_of` with these arguments, and `train`, which returns the test accuracy."""
 
 import torch
@@ -7,7 +6,7 @@ from torch.nn import functional as F
 
 from exercises.digits import few_digits
 
-DIAGNOSIS = ...  # in place of the dots a word in quotes, from the list that practice.py shows
+DIAGNOSIS = ...  # in place of the dots a word in quotes, from the list of suspects
 LR, BATCH, EPOCHS = 0.1, 100, 6
 
 

@@ -1,6 +1,6 @@
 """A convolution's dx.
 
-The convolution of conv_dW.py, written with x itself (where x has no value, it counts as 0):
+The convolution of `conv_dW`, written with x itself (where x has no value, it counts as 0):
 
     y[b, i, j, o] = the sum over u, v, c of x[b, i + u - 1, j + v - 1, c] * W[u, v, c, o]      u, v = 0, 1, 2
 

@@ -1,6 +1,6 @@
 """The first derivative, dlogits.
 
-dlogits[n, k] says how the loss (see loss.py) changes if logits[n, k] grows a little. For one image, that loss is
+dlogits[n, k] says how the loss (see `loss`) changes if logits[n, k] grows a little. For one image, that loss is
 
     log(the sum over m of exp(logits[m])) - logits[y]
 

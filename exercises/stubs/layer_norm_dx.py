@@ -6,7 +6,7 @@ For each patch, with the mean and the variance over the C channels of that patch
     xhat = (x - mean) * inverse
     y = gamma * xhat + beta
 
-You know dy. Find dx. In batch_norm_dx.py every mean stayed within one channel, which has one gamma. Here the means run
+You know dy. Find dx. In `batch_norm_dx` every mean stayed within one channel, which has one gamma. Here the means run
 over the C channels of a patch, and each of them has a gamma of its own.
 
     dy      (B, T, C)   the derivative of the loss with respect to y, for B images of T patches

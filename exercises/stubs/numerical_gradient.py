@@ -4,7 +4,7 @@ Is a gradient right? There is a judge who knows no formula. Move one entry of an
 how much the loss changes: the slope between these two points is very nearly the derivative with respect to that entry.
 It takes two forward passes for each number, so nobody trains with it. But it is how you check what you have derived.
 
-    f       a function without arguments; f() is the loss for what `array` holds at that moment
+    f       a function without arguments; f() is the loss for what array holds at that moment
     array   any shape, float64
     h       a number: how far to move
 

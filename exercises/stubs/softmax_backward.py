@@ -5,7 +5,7 @@ In attention each patch scores every patch, and softmax makes weights of each ro
     weights = exp(scores) / (the sum of exp(scores) over the row)
 
 You know dweights. Find dscores. Mind that each score has a part in its row's sum, and that is in every weight of the
-row. (In dlogits.py the cross-entropy came after the softmax. Here anything may come after it.)
+row. (In `dlogits` the cross-entropy came after the softmax. Here anything may come after it.)
 
     dweights (B, T, T)   the derivative of the loss with respect to weights
     weights  (B, T, T)   weights[b, i] is a row: T positive numbers whose sum is 1

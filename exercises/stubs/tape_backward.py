@@ -10,7 +10,7 @@ Begin with the gradient of the loss. Then visit the nodes in their order. Each o
 gradient, and what they return is added to the gradients of the parents.
 
     loss    the node where the way back begins; its value is a single number
-    order   a list of all nodes, as in tape_order.py: the loss first, and each node after all that used it
+    order   a list of all nodes, as in tape_order: the loss first, and each node after all that used it
     a, b    two of them, the leaves: they have no parents
 """
 

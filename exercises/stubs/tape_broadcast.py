@@ -5,7 +5,7 @@ gradient that comes back. But the bias has the shape (H,), and so should its gra
 once: an array `a` was stretched to the shape of dy. What is its gradient?
 
     dy     any shape    the derivative of the loss with respect to the stretched array
-    shape  a tuple      the shape of `a`, before it was stretched
+    shape  a tuple      the shape of a, before it was stretched
 
 NumPy lines shapes up from the right. An array is repeated along the axes that it does not have, and along those where
 it has length 1:

@@ -1,6 +1,6 @@
 """Train with your own tape.
 
-Below is a tape with holes. Put your own lines into them, from the other files of this chapter. Then write `train`,
+Below is a tape with holes. Put your own lines into them, from the other exercises of this chapter. Then write `train`,
 without a derivative in it:
 
     z1 = x @ W1 + b1
@@ -13,7 +13,7 @@ Each step does this on the tape, walks back from the loss, and moves W1, b1, W2 
     x (B, D)   the images, a constant        W1 (D, H), b1 (H,), W2 (H, 10), b2 (10,)   arrays, no Tensors yet
     y (B,)     their digits                  lr, steps                                  numbers
 
-When it has passed, `python practice.py run` trains a network on digits with it.
+When it has passed, run it: it trains a network on digits.
 """
 
 from itertools import count
@@ -44,27 +44,27 @@ def train(x, y, W1, b1, W2, b2, lr, steps):
 
 def matmul(a, b):
     """a, a Tensor or an array, and a Tensor b -> a Tensor."""
-    raise NotImplementedError("put your lines of tape_matmul.py here")
+    raise NotImplementedError("put your lines of `tape_matmul` here")
 
 
 def add(a, b):
     """Two Tensors -> a Tensor. b may have fewer axes than a."""
-    raise NotImplementedError("a sum has two shares; one of them needs your lines of tape_broadcast.py")
+    raise NotImplementedError("a sum has two shares; one of them needs your lines of `tape_broadcast`")
 
 
 def relu(a):
     """A Tensor -> a Tensor."""
-    raise NotImplementedError("put your line of tape_relu.py here")
+    raise NotImplementedError("put your line of `tape_relu` here")
 
 
 def order(loss):
     """A node -> the list of all nodes that it was made from, in an order for the way back."""
-    raise NotImplementedError("put your lines of tape_order.py here")
+    raise NotImplementedError("put your lines of `tape_order` here")
 
 
 def backward(loss):
     """Fill in the gradients of all nodes that the loss was made from."""
-    raise NotImplementedError("put your lines of tape_backward.py here")
+    raise NotImplementedError("put your lines of `tape_backward` here")
 
 
 def cross_entropy(logits, y):

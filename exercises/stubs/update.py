@@ -3,7 +3,7 @@
 Now every parameter moves against its gradient. With momentum it does so like a ball that rolls downhill. Each parameter
 p has a velocity v, an array of the same shape. In each step,
 
-    the velocity keeps a share of itself (the number `momentum`), and the gradient is added to it;
+    the velocity keeps a share of itself (the number momentum), and the gradient is added to it;
     then the parameter moves against the new velocity, times the learning rate.
 
     old_p    any shape       the parameter

@@ -1,7 +1,7 @@
 """Weight decay.
 
 To keep the weights small, the loss gets one more term: weight_decay / 2 times the sum of the squares of all weights.
-The biases are left alone. The update is that of update.py, for this new loss.
+The biases are left alone. The update is that of `update`, for this new loss.
 
     old_p         any shape    the parameter: weights have two axes, biases one
     old_v         the same     its velocity so far
