@@ -37,23 +37,24 @@ def network(rng):
     g.p = dlogits * B + g.onehot
     g.dlogits, g.da1, g.dz1 = dlogits, model.da1, model.dz1
     vars(g).update({f"d{name}": gradient for name, gradient in grads.items()})
-    g.losses = {name: partial(loss, g) for name, loss in LOSSES.items()}
+    g.losses = losses(g, "W1", "b1", "z1", "a1", "W2", "b2", "logits")
     return g
 
 
-def loss_of(logits, y):
-    return softmax_cross_entropy(logits, y)[0]
+def losses(g, *names):
+    """{name: the loss as a function of that array}, for a network with any number of hidden layers."""
 
+    def loss(name, array):
+        arrays, n = vars(g) | {name: array}, 1
+        a = g.x
+        while f"W{n + 1}" in arrays:
+            z = array if name == f"z{n}" else a @ arrays[f"W{n}"] + arrays[f"b{n}"]
+            a = array if name == f"a{n}" else np.maximum(z, 0)
+            n += 1
+        logits = array if name == "logits" else a @ arrays[f"W{n}"] + arrays[f"b{n}"]
+        return softmax_cross_entropy(logits, g.y)[0]
 
-LOSSES = {
-    "logits": lambda g, logits: loss_of(logits, g.y),
-    "W2": lambda g, W2: loss_of(g.a1 @ W2 + g.b2, g.y),
-    "b2": lambda g, b2: loss_of(g.a1 @ g.W2 + b2, g.y),
-    "a1": lambda g, a1: loss_of(a1 @ g.W2 + g.b2, g.y),
-    "z1": lambda g, z1: loss_of(np.maximum(z1, 0) @ g.W2 + g.b2, g.y),
-    "W1": lambda g, W1: loss_of(np.maximum(g.x @ W1 + g.b1, 0) @ g.W2 + g.b2, g.y),
-    "b1": lambda g, b1: loss_of(np.maximum(g.x @ g.W1 + b1, 0) @ g.W2 + g.b2, g.y),
-}
+    return {name: partial(loss, name) for name in names}
 
 
 def far_apart(rng):

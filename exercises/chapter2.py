@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from exercises.chapter1 import network, one_step
+from exercises.chapter1 import losses, network, one_step
 from exercises.exercise import Exercise, differentiated
 from mlp_np import MLP, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv
@@ -46,17 +46,8 @@ def two_hidden(rng):
         z1=lower.z1, a1=lower.a1, z2=z2, a2=upper.a1, da2=upper.da1, da1=lower.da1,
         dz2=upper.dz1, dz1=lower.dz1, dW1=below["W1"], db1=below["b1"], dW2=above["W1"], dW3=above["W2"],
     )  # fmt: skip
-    g.losses = {
-        "z2": lambda z2: loss_from_z2(g, z2),
-        "W2": lambda W2: loss_from_z2(g, g.a1 @ W2 + g.b2),
-        "z1": lambda z1: loss_from_z2(g, np.maximum(z1, 0) @ g.W2 + g.b2),
-        "W1": lambda W1: loss_from_z2(g, np.maximum(g.x @ W1 + g.b1, 0) @ g.W2 + g.b2),
-    }
+    g.losses = losses(g, "z2", "W2", "z1", "W1")
     return g
-
-
-def loss_from_z2(g, z2):
-    return softmax_cross_entropy(np.maximum(z2, 0) @ g.W3 + g.b3, g.y)[0]
 
 
 def normalised(rng):
@@ -104,8 +95,8 @@ def residual(rng):
     def branch(dz2):
         return first.backward(second.backward(dz2) * (block.a1 > 0))
 
-    losses = {"x": lambda x: (Block.forward(copy.deepcopy(block), x) * dy).sum()}  # branch needs what forward kept
-    return SimpleNamespace(B=B, C=C, x=x, y=y, dy=dy, branch=branch, dx=block.backward(dy), losses=losses)
+    loss = {"x": lambda x: (Block.forward(copy.deepcopy(block), x) * dy).sum()}  # branch needs what forward kept
+    return SimpleNamespace(B=B, C=C, x=x, y=y, dy=dy, branch=branch, dx=block.backward(dy), losses=loss)
 
 
 EXERCISES = (

@@ -114,81 +114,71 @@ def probe_softmax(module, rng, train):
     return torch.allclose(loss, F.cross_entropy(logits[-1], y), rtol=0, atol=1e-9)
 
 
-def probe_statistics(module, rng, train):
-    """During a whole training: is every image that is only read, and not learned from, normalised as remembered?"""
-    torch, seen, last = module.torch, set(), {}  # last: what each layer did last, until we know what for
+def passes(train, layer, differentiated, note):
+    """[(note(layer, x), whether backward() came next)] for each forward pass of such a layer during a training."""
+    seen, waiting = [], {}  # waiting: what was noted of the last pass, until we know what it was for
+
+    def settle(learned):
+        seen.extend((noted, learned) for noted in waiting.values())
+        waiting.clear()
 
     def forward(original, layer, x):
-        if layer in last:  # it reads the next batch, and nobody has learned from the last
-            seen.update((kind, "reading") for kind in last.values())
-            last.clear()
-        last[layer] = "own" if layer.training or layer.running_mean is None else "remembered"
+        if layer in waiting:  # it reads the next batch, and nobody has learned from the last
+            settle(False)
+        waiting[layer] = note(layer, x)
         return original(layer, x)
 
     def backward(original, *arguments, **options):
-        seen.update((kind, "learning") for kind in last.values())
-        last.clear()
+        settle(True)
         return original(*arguments, **options)
 
-    with watched(torch.nn.BatchNorm1d, "forward", forward), watched(torch.Tensor, "backward", backward):
+    with watched(layer, "forward", forward), watched(differentiated, "backward", backward):
         train()
-    seen.update((kind, "reading") for kind in last.values())
-    return {("own", "learning"), ("remembered", "reading")} <= seen and ("own", "reading") not in seen
+    settle(False)
+    return seen
+
+
+def probe_statistics(module, rng, train):
+    """During a whole training: is every image that is only read, and not learned from, normalised as remembered?"""
+
+    def statistics(layer, x):
+        return "own" if layer.training or layer.running_mean is None else "remembered"
+
+    seen = set(passes(train, module.torch.nn.BatchNorm1d, module.torch.Tensor, statistics))
+    return {("own", True), ("remembered", False)} <= seen and ("own", False) not in seen
 
 
 def probe_units(module, rng, train):
     """After the training: has it learned, and are most units on for some image?"""
-    model = None
-
-    def forward(original, trained, x):
-        nonlocal model
-        model = trained
-        return original(trained, x)
-
-    with watched(MLP, "forward", forward):
-        train()
-    _, _, x, y = digits.few_digits()
-    return bool(model) and (model.forward(x).argmax(axis=1) == y).mean() > 0.5 and on(model) > MOST_UNITS
+    seen = passes(train, MLP, MLP, lambda model, x: model)
+    if not seen:
+        return False
+    (model, _), (_, _, x, y) = seen[-1], digits.few_digits()
+    right = model.forward(x).argmax(axis=1) == y
+    return right.mean() > 0.5 and (model.z1 > 0).any(axis=0).mean() > MOST_UNITS
 
 
 MOST_UNITS = 1 / 3  # with a learning rate that is only just too large, it is 1 in 7; healthy ones begin at a half
 
 
-def on(model):
-    """The share of hidden units that are on for some image of the last batch."""
-    return (model.z1 > 0).any(axis=0).mean()
-
-
 def probe_pixels(module, rng, train):
     """If it is tested on images of its training, does the network see the same numbers?"""
     images, y, *_ = digits.few_images()
-    learned, read, last = [], [], []
-
-    def forward(original, model, x):
-        read.extend(last)
-        last[:] = [np.array(x, float).reshape(len(x), -1)]
-        return original(model, x)
-
-    def backward(original, model, dlogits):
-        learned.extend(last)
-        last.clear()
-        return original(model, dlogits)
 
     def same(original):
         return images, y, images[: len(images) // 2], y[: len(images) // 2]
 
-    places = [place for place in (module, digits) if hasattr(place, "few_images")]
-    with ExitStack() as stack, watched(MLP, "forward", forward), watched(MLP, "backward", backward):
+    with ExitStack() as stack:
         stack.enter_context(redirect_stdout(io.StringIO()))
-        for owner in places:
-            stack.enter_context(watched(owner, "few_images", same))
-        module.train()
-    read += last
+        for owner in (module, digits):
+            if hasattr(owner, "few_images"):
+                stack.enter_context(watched(owner, "few_images", same))
+        seen = passes(module.train, MLP, MLP, lambda model, x: np.array(x, float).reshape(len(x), -1))
+    direction = rng.normal(size=784)  # a number for each image
+    learned, read = ([x @ direction for x, was_learned in seen if was_learned is kind] for kind in (True, False))
     if not learned or not read:
         return False
-    direction = rng.normal(size=784)  # a number for each image
-    known = np.sort(np.concatenate(learned) @ direction)
-    asked = np.concatenate(read) @ direction
+    known, asked = np.sort(np.concatenate(learned)), np.concatenate(read)
     nearest = known[np.searchsorted(known, asked).clip(1, len(known) - 1) - np.array([[0], [1]])]
     return known.std() > 1e-3 and np.abs(nearest - asked).min(axis=0).max() < 1e-5 * known.std()
 
