@@ -160,7 +160,7 @@ def judge_trial(exercise, given, trials, t):
     if all(result["type"] == "ellipsis" for result in results):
         return wrong("not written")
     if len(results) != expected:
-        about = " It is None: is the last line still `return ...`?" if results[0]["type"] == "None" else ""
+        about = " It is None: is the last line still `return ...`?" if results[0]["type"] == "NoneType" else ""
         values = {"names": " and ".join(exercise.gives), "expected": expected, "count": len(results), "about": about}
         return wrong("wrong number of results", function=exercise.function.name, **values)
     missing = [name for name, result in zip(exercise.gives, results, strict=True) if result["type"] == "ellipsis"]
@@ -203,9 +203,9 @@ def judge_result(exercise, given, trials, t, name, result):
     """The `Verdict` on one result, or None if it is right. Shape first, then type and finiteness, then values."""
     g, kind = given[t], result["type"]
     reference = np.asarray(getattr(g, name), np.float64)
-    if kind == "None" and exercise.needs_torch:
+    if kind == "NoneType" and exercise.needs_torch:
         return wrong("no gradient kept", name=name)
-    if kind == "None":
+    if kind == "NoneType":
         mark = "returns None: of several" if len(exercise.gives) > 1 else "returns None"
         return wrong(mark, name=name, function=exercise.function.name)
     if kind != "array":

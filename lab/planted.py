@@ -44,11 +44,9 @@ def slips(node):
             yield left
         case ast.Call(ast.Attribute(array, "sum" | "mean" as name), arguments, keywords):
             yield ast.Call(ast.Attribute(array, "mean" if name == "sum" else "sum", ast.Load()), arguments, keywords)
-        case (
-            ast.Call(ast.Attribute(array, "swapaxes"))
-            | ast.Attribute(array, "T")
-            | ast.Subscript(array, ctx=ast.Load())
-        ):
+        case ast.Call(ast.Attribute(array, "swapaxes")) | ast.Attribute(array, "T"):
+            yield array
+        case ast.Subscript(array, ctx=ast.Load()):
             yield array
         case ast.AugAssign():
             yield ast.Pass()
@@ -57,10 +55,8 @@ def slips(node):
 def learners_slips(node, alike):
     """Those, and what else learners do. alike: {an array's name: the names of others of its shape}."""
     match node:
-        case (
-            ast.BinOp(ast.SetComp()) | ast.AugAssign(op=ast.BitOr())
-        ):  # sets of nodes: without these, a loop never ends
-            return
+        case ast.BinOp(ast.SetComp()) | ast.AugAssign(op=ast.BitOr()):
+            return  # sets of nodes: without these, a loop never ends
         case ast.Name(name, ast.Load()):
             yield from (ast.Name(other, ast.Load()) for other in alike.get(name, ()))
         case ast.Call(function, arguments, [ast.keyword("axis"), *others]):
@@ -100,13 +96,13 @@ def filled(name, body):
 
 
 def planted(exercise):
-    """(as it is, as it then is, the answer) for each way to spoil the right answer of an exercise."""
+    """The answers that come of spoiling the right one of an exercise, in one place each."""
     g, tree = next(iter(exercise.inputs(0))), ast.parse(exercise.text.answer)
     shapes = {name: np.shape(getattr(g, name)) for name in exercise.takes if isinstance(vars(g).get(name), np.ndarray)}
     alike = {a: [b for b in shapes if b != a and shapes[a] == shapes[b]] for a in shapes}
     for was, becomes, body in spoilt(tree, tree, partial(learners_slips, alike=alike)):
         if (was, becomes) not in HARMLESS:
-            yield was, becomes, body
+            yield body
 
 
 def kind(exercise, body, folder):
@@ -126,14 +122,9 @@ def count():
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for chapter, exercises in CHAPTERS.items():
-            counted = Counter(
-                kind(exercise, body, folder)
-                for exercise in exercises
-                if not exercise.case
-                for *_, body in planted(exercise)
-            )
-            if counted:
-                found[chapter] = dict(counted)
+            answers = [(exercise, body) for exercise in exercises if not exercise.case for body in planted(exercise)]
+            if answers:
+                found[chapter] = dict(Counter(kind(exercise, body, folder) for exercise, body in answers))
     return found
 
 

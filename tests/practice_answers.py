@@ -19,22 +19,13 @@ def write(folder, name, body=None):
 # Other ways to write the same, as learners do: with loops, einsum, views, or the Jacobian itself.
 ALSO_RIGHT = """
 logits: logits = np.einsum('nj,jk->nk', a1, W2); logits += b2
-logits: logits = b2 + (W2.T @ a1.T).T
 softmax: p = np.exp(logits - np.max(logits, 1)[:, None]); p /= np.sum(p, 1)[:, None]
-softmax: e = np.exp(logits.T - logits.max(axis=1)); p = (e / e.sum(axis=0)).T
 softmax: p = np.array([np.exp(r - max(r)) / sum(np.exp(r - max(r))) for r in logits])
-loss: loss = -(np.eye(10)[y] * np.log(p)).sum() / len(y)
 loss: loss = float(np.log(1 / np.take_along_axis(p, y[:, None], 1)).mean())
-dlogits: dlogits = (p - (np.arange(10) == y[:, np.newaxis])) / len(y)
-dW2_db2: dW2 = (dlogits.T @ a1).T; db2 = np.ones(len(a1)) @ dlogits
 dW2_db2: dW2 = sum(map(np.outer, a1, dlogits)); db2 = sum(dlogits)
-da1: da1 = (W2 @ dlogits.T).T
 da1: da1 = np.array([W2 @ d for d in dlogits])
-dz1: dz1 = np.where(z1 > 0, da1, 0)
 dz1: dz1 = da1.copy(); dz1[z1 < 0] = 0
-dz1: dz1 = da1 * np.sign(a1)
 dW1_db1: dW1 = np.tensordot(x, dz1, (0, 0)); db1 = sum(dz1)
-update: v = old_v * momentum; v += dp; p = old_p - lr * v
 update: old_v *= momentum; old_v += dp; old_p -= lr * old_v; v, p = old_v, old_p
 numerical_gradient:
     flat, slopes = array.reshape(-1), []
@@ -46,14 +37,11 @@ numerical_gradient:
         flat[i] += h
     gradient = np.array(slopes).reshape(array.shape)
 tanh: dz1 = da1 / np.cosh(z1) ** 2
-tanh: dz1 = (1 + a1) * (1 - a1) * da1
-weight_decay: dp = dp + (weight_decay if old_p.ndim > 1 else 0) * old_p; v = momentum * old_v + dp; p = old_p - lr * v
 torch_gradient:
     W1, b1, W2, b2, x = (torch.tensor(a, requires_grad=True) for a in (W1, b1, W2, b2, x))
     z1 = F.linear(x, W1.T, b1)
     loss = F.nll_loss(F.log_softmax(F.relu(z1) @ W2 + b2, dim=1), torch.as_tensor(y))
     dz1, dW1 = (g.numpy() for g in torch.autograd.grad(loss, (z1, W1)))
-shortcut: dz2 = np.where(y > 0, dy, 0); dx = dz2 + branch(dz2)
 layer_norm_dx:
     C = dy.shape[-1]
     jacobian = np.eye(C) - 1 / C - np.einsum("bti,btj->btij", xhat, xhat) / C
@@ -62,7 +50,6 @@ tape_product: da, db = b.copy(), a.copy(); da *= dy; db *= dy
 tape_broadcast:
     padded = (1,) * (dy.ndim - len(shape)) + shape
     da = dy.sum(axis=tuple(i for i, n in enumerate(padded) if n == 1), keepdims=True).reshape(shape)
-tape_accumulate: du = sum(share(dy) for dy, share in zip(dys, shares))
 tape_order:
     order = []
     def visit(node):
@@ -72,22 +59,6 @@ tape_order:
             order.append(node)
     visit(loss)
     order.reverse()
-tape_order:
-    nodes = set()
-    def collect(node):
-        nodes.add(node)
-        for parent, _ in node.edges:
-            collect(parent)
-    collect(loss)
-    order = reversed(sorted(nodes, key=lambda node: node.number))
-tape_backward:
-    for node in order:
-        node.grad = 0
-    loss.grad = 1
-    for node in order:
-        for parent, share in node.edges:
-            parent.grad = parent.grad + share(node.grad)
-    da, db = a.grad, b.grad
 tape_backward:
     grads = {node: np.zeros(node.value.shape) for node in order}
     grads[loss] = np.array(1.0)
@@ -96,7 +67,6 @@ tape_backward:
         for parent, share in node.edges:
             grads[parent] += share(grads[node])
     da, db = grads[a], grads[b]
-tape_relu: array = np.where(a.value > 0, a.value, 0); y = Tensor(array, (a, lambda dy: dy * (array > 0)))
 tape_relu: y = Tensor(np.maximum(a.value, 0)); y.edges = [(a, lambda dy: np.where(a.value > 0, dy, 0))]
 tape_max:
     def share(dy):
@@ -133,7 +103,6 @@ dW2_db2 | dW2 = dlogits.sum(axis=0); db2 = a1.T @ dlogits | db2 in the place of 
 dW2_db2 | for n in range(len(a1)): dW2, db2 = np.outer(a1[n], dlogits[n]), dlogits[n] | only the last image counted
 dW2_db2 | dW2 = a1.sum(axis=0) | wrong shape | over which do you sum?
 dW2_db2 | dW2 = np.zeros((7, 10)); return dW2 | wrong number of results | dW2 and db2: 2 in all
-dW2_db2 | db2 = -dlogits.sum(axis=0) | the sign | db2: the sign
 da1 | da1 = dlogits * W2 | error: ValueError | the matrix product is `@`
 da1 | da1 = (dlogits @ W2.T).reshape(-1, {H}) | a size written as a number
 dz1 | dz1 = da1 * (a1 >= 0) | a mask that is true everywhere
@@ -146,9 +115,6 @@ softmax | p = mp / mp.sum() | error: NameError | ~Do you mean
 dz1 | dz1 = da1 @ (z1 > 0) | error: ValueError \
     | In da1 @ (z1 > 0), the shapes are (9, 11) @ (9, 11) | 11 is not 9 | `*` multiplies
 dz1 | dz1 = (da1 *\n    (z1.sum(axis=1))) | error: ValueError | (9, 1) agrees
-dz1 | s = z1.sum(axis=1)\ndz1 = da1 * s | error: ValueError | (9, 1) agrees: keepdims=True
-dz1 | dz1 = da1 * z1[:, 0] | error: ValueError | (9, 11) * (9,)
-dz1 | dz1 = da1 * (z1 > 0) + W1 | error: NameError | no `W1` here
 dz1 | dz1 = 1 / 0 | error: ZeroDivisionError | Division by zero
 dz1 | dz1 = (da1 * (z1 > 0) | error: SyntaxError | Line 19 | cannot read
 dz1 | dz1 = da1 (z1 > 0) z1 | error: SyntaxError | Is an operator missing
@@ -173,8 +139,6 @@ dW1_db1 | dW1 = x @ dz1 | error: ValueError | Line 18: dW1 = x @ dz1 | must be e
 dW1_db1 | dW1 = dz1.T @ x; db1 = 0 | transposed | W1's shape (784, 4); yours is (4, 784). Transposed?
 dW1_db1 | dW1 = x.T @ dz1 | not written | Right so far. `db1` is not written yet
 dW1_db1 | dW1 = x.T @ dz1; db1 = dz1.sum(axis=0, keepdims=True) | wrong shape | (1, 4) | keepdims
-update | v, p = 0 * dp, 0 * dp\nfor i, j in np.ndindex(dp.shape): v[i, j] = momentum * old_v[i, j] + dp[i, j]; \
-p[i, j] = old_p[i, j] - lr * v[i, j] | error: ValueError
 numerical_gradient | gradient[i] = -> gradient[i] == | == where = belongs
 numerical_gradient | f() -> f(array + h) | error: TypeError | `f` takes nothing
 numerical_gradient | / (2 * h) -> * 1.5 | not right | (Here h is
@@ -186,9 +150,6 @@ torch_gradient | torch.from_numpy(x) @ -> x @ | error: TypeError | torch.from_nu
 torch_gradient | z1.grad.numpy() -> z1.numpy() | error: RuntimeError | its gradient is in .grad
 torch_gradient | .backward() -> | error: AttributeError | Has backward() been called
 batch_norm_dx | mean(axis=(0, 1, 2)) -> sum(axis=(0, 1, 2)) / {n} | a size written as a number
-softmax_backward | dscores = weights * (dweights - (dweights * weights).sum(axis=-1)) | error: ValueError \
-    | (4, 7, 7) - (4, 7) | (4, 7, 1) agrees
-layer_norm_dx | dxhat = dy * gamma -> dxhat = dy; dxhat *= gamma | changes its input | changed dy | .copy()
 attention | dv = weights.T @ dmixed | error: ValueError | inner numbers | .swapaxes(-1, -2) exchanges
 attention | dv = weights @ dmixed.swapaxes(0, 1) | error: ValueError | The axes before the last two
 attention | np.sqrt(q.shape[-1]) -> q.shape[1] | not right | times the true one | h is | d is | if q[0, 0, 0, 0] grows
@@ -204,9 +165,7 @@ loss | q = np.eye(10)[y]; loss = -(q * np.log(p) + (1 - q) * np.log(1 - p)).mean
     | binary cross-entropy, and averaged over the digits
 loss | loss = 0\nfor n in range(len(y)):\n    loss -= np.log(p[n, y[n]]) / len(y)\n    return loss \
     | only the first image counted | return inside the loop
-dlogits | dlogits = p.copy(); dlogits[:, y] -= 1 | 1 subtracted in whole columns, and not divided by B
 dlogits | dlogits = p.copy(); dlogits[y] -= 1 | whole rows where pairs belong, and not divided by B
-dlogits | dlogits = p - 1 | 1 subtracted from every entry, and not divided by B
 dW2_db2 | dW2 = a1.T() @ dlogits | error: TypeError | no parentheses
 dW2_db2 | dW2 = None @ dlogits | error: ValueError | Is one side None?
 conv_dW | (B, h, w, _), dW = dy.shape, np.zeros((3, 3, padded.shape[3], dy.shape[3]))\nfor u, v, i, j in \
@@ -234,12 +193,7 @@ tape_backward | for node in order:\n    for parent, share in node.edges: parent.
 tape_backward | dparent if parent.grad is None else parent.grad + dparent -> parent.grad + dparent \
     | error: TypeError | nothing has arrived there yet | ~PyTorch
 tape_backward | da = a.grad; db = b.grad | returns None | a value before the `return`
-tape_backward | share(node.grad) -> share(1) * node.grad | a share called with another gradient \
-    | got an array of shape ()
 tape_backward | share(node.grad) -> share(loss.grad) | a share called with another gradient | its own node's value
-tape_backward | share(node.grad) -> share(np.ones_like(node.value)) * node.grad | error: ValueError
-tape_broadcast | da = dy.sum(axis=0) if len(shape) < dy.ndim else dy\nfor i, n in enumerate(shape): \
-da = da.sum(axis=i, keepdims=True) if n == 1 else da | wrong shape
 tape_broadcast | da = dy\nwhile da.ndim > len(shape): da = da.sum(axis=0)\nif 1 in shape: \
 da = da.sum(axis=shape.index(1), keepdims=True) | wrong shape | (1, 1)
 tape_relu | y = np.maximum(a.value, 0) | no Tensor made | it got an array.
@@ -247,25 +201,19 @@ tape_relu | y = Tensor(np.maximum(a.value, 0), [(a, lambda dy: dy)]) | no pair o
 tape_relu | y = Tensor(np.maximum(a.value, 0), (a.value, lambda dy: dy)) | another parent | the Tensor itself
 tape_relu | lambda dy: dy -> dy | error: NameError | `lambda dy: ...`
 tape_relu | a.value, 0), ( -> a.value, 0, out=a.value), ( | changes its input | changed a.value
-tape_relu | mask = a.value > 0; a.value *= mask; y = Tensor(a.value, (a, lambda dy: dy * mask)) | changes its input
 tape_relu | lambda dy: dy * (a.value > 0) -> lambda dy: np.copyto(dy, 0, where=a.value <= 0) or dy | changes dy \
     | new array
 tape_relu | y = Tensor(np.maximum(a.value, 0), *[(a, lambda dy: dy * (a.value > 0))] * 2) | a factor 2
 tape_relu | (a.value > 0)) -> (a.value > 0))); y.edges = (*y.edges, (y, lambda dy: dy) | another parent
-tape_max | value, da = play(y) -> a.value -= top; value, da = play(y) | changes its input | changed a.value
 tape_max | dy[:, None] * -> dy * | error: ValueError | (5, 1) agrees: | [..., None] adds it
-tape_max | , keepdims=True) -> ) | error: ValueError | keepdims=True
 tape_matmul | y = a @ b | error: ValueError | Or a Tensor?
 tape_matmul | y = Tensor(a.value @ b.value) | error: AttributeError | `value_of` gives
 tape_relu | y = np.maximum(a, 0) | error: TypeError | no operations of its own
 tape_matmul | y = Tensor(value_of(a) @ b.value, (b, lambda dy: dy.T @ value_of(a))) | transposed | db
 tape_matmul | (edge for edge in edges if isinstance(edge[0], Tensor)) -> edges | the gradient of a constant kept \
     | no pair
-tape_matmul | left, right = -> a = a if isinstance(a, Tensor) else Tensor(a); left, right = \
-    | the gradient of a constant kept
 tape_matmul | (a, lambda dy: dy @ right.T) -> (a, lambda dy: dy @ right.T if isinstance(a, Tensor) else 0) \
     & if isinstance(edge[0], Tensor) -> | the gradient of a constant kept
-tape_train | dy.sum(axis=missing) -> dy | the broadcast not summed
 tape_train | W1 = matmul(x, Tensor(W1)); b1 = 1 * b1; W2 = 1 * W2; b2 = 1 * b2 | error: NotImplementedError \
     | lines of `tape_matmul` here
 tape_train | model = mlp_np.MLP(len(b1), dtype=float); \

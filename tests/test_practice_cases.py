@@ -19,34 +19,25 @@ every_case = pytest.mark.parametrize("name", CASES)
 # How people fix them, soundly: a case, and the edits of its program.
 SOUND = r"""
 nan | dz = dz @ W.T -> dz = dz @ W.T\n        dz[a <= 0] = 0
-nan | dz = dz @ W.T -> dz = (dz @ W.T) * np.sign(np.maximum(a, 0))
 nan | return activations -> return activations, 0 & activations[-2::-1] -> activations[0][-2::-1] \
     & activations[-1], y -> activations[0][-1], y & forward(layers, x_test) -> forward(layers, x_test)[0] \
     & dz = dz @ W.T -> dz = (dz @ W.T) * (a > 0)
-batch_size | return loss, p -> p /= len(y)\n    return loss, p
 batch_size | lr * gradient -> lr / len(y) * gradient & EPOCHS = 0.01 -> EPOCHS = 0.1
 batch_size | from mlp_np import MLP -> from mlp_np import MLP, softmax_cross_entropy as cross_entropy \
     & def cross_entropy -> def old & EPOCHS = 0.01 -> EPOCHS = 0.1
 flat | model.params["W1"], model.params["b1"] = init(rng, 784, HIDDEN) -> \
     & model.params["W2"], model.params["b2"] = init(rng, HIDDEN, 10) ->
 flat | np.zeros((inputs, outputs), np.float32) -> rng.normal(0, 0.05, (inputs, outputs)) * (inputs == 784)
-guessing | x = rng.permutation(x) -> i = rng.permutation(len(x))\n    x, y = x[i], y[i]
 guessing | x = rng.permutation(x) -> & in range(0, len(x), BATCH) -> in np.split(rng.permutation(len(x)), 40) \
     & x[i : i + BATCH], y[i : i + BATCH] -> x[i], y[i]
-restless | optimizer.step() -> optimizer.step()\n    optimizer.zero_grad()
 restless | loss.backward() -> for p in model.parameters():\n        p.grad = None\n    loss.backward()
 restless | [step(model, optimizer, x[batch], y[batch]) -> [(optimizer.zero_grad(), step(model, optimizer, x[batch], \
 y[batch]))[1]
-floor | , torch.nn.Softmax(dim=1) ->
 floor | F.cross_entropy(model(x), y) -> F.nll_loss(torch.log(model(x)), y)
 floor | F.cross_entropy(model(x), y) -> F.cross_entropy(model[:-1](x), y)
-one_at_a_time | # How many -> model.eval()\n        # How many
 one_at_a_time | return model(x) -> model.train(False); logits = model(x); model.train(); return logits
-sudden | 5.0, 100, 6 -> 0.05, 100, 6
 sudden | 5.0, 100, 6 -> 0.1, 100, 6 & model = MLP(64) -> & rng = np.random -> model, rng = MLP(64), np.random
-behind | np.maximum(activations[-1] @ W + b, 0, out=a) -> a = np.maximum(activations[-1] @ W + b, 0)
 behind | in layers[:-1]: -> in layers[:-1]:\n        a = np.empty((len(x), 64), x.dtype)
-strangers | (images.reshape(-1, 784) / 255.0) -> ((images.reshape(-1, 784) - 33.0) / 79.0)
 strangers | def training_input -> def as_input & def test_input -> def more & test_input(test_i -> as_input(test_i \
     & training_input(images) -> as_input(images)
 strangers | training_input(images), test_input(test_images) -> [(i.reshape(-1, 784) / 255.0).astype(np.float32) \
@@ -56,38 +47,28 @@ for i in (images, test_images)]
 # What makes the numbers nicer, the cause still there; and what the marker cannot use.
 UNSOUND = r"""
 nan | not fixed | losses.append(loss) -> losses.append(loss)\n            dlogits = np.clip(dlogits, -1e-3, 1e-3)
-nan | not fixed | (a.T @ dz, dz.sum(axis=0)) -> (np.clip(a.T @ dz, -0.1, 0.1), dz.sum(axis=0))
 nan | does not fit | activations, dlogits): -> activations, dlogits, y): & dlogits), strict -> dlogits, 0), strict
 batch_size | not fixed | EPOCHS = 0.01 -> EPOCHS = 0.0005
-batch_size | not fixed | 100, 6 -> 10, 6
 batch_size | does not fit | return accuracy -> 1
 flat | not fixed | np.zeros((inputs, outputs), np.float32) -> np.full((inputs, outputs), 0.01, np.float32)
-flat | not fixed | np.zeros(outputs, np.float32) -> rng.normal(size=outputs).astype(np.float32)
 flat | fixed, but does not learn | np.zeros((inputs, outputs), np.float32) -> rng.normal(0, 0.1, (inputs, outputs) \
 if inputs == 784 else outputs) + np.zeros((inputs, 1))
 flat | does not fit | def new_model -> def model_of & new_model(rng) -> model_of(rng)
 flat | error: TypeError | def train(): -> def train():\n    None + 1
 flat | fixed, but does not learn | np.zeros((inputs, outputs), np.float32) -> rng.normal(size=(inputs, outputs))
-guessing | not fixed | 100, 6 -> 100, 9
 guessing | does not fit | x = rng.permutation(x) ->
 guessing | not fixed | x = rng.permutation(x) -> x, y = rng.permutation(x), rng.permutation(y)
 guessing | not fixed | x = rng.permutation(x) -> x = rng.permutation(x)[:100].repeat(len(x) // 100, axis=0)
 restless | not fixed | LR, BATCH, EPOCHS = 0.1 -> LR, BATCH, EPOCHS = 0.001
-restless | not fixed | model = new_model() -> model = new_model()\n    model.zero_grad()
 restless | not fixed | def train(): -> def train():\n    return 0.9
-floor | not fixed | 0.1, 100, 6 -> 1.0, 100, 6
-floor | not fixed | F.cross_entropy(model(x), y) -> F.cross_entropy(10 * model(x), y)
 floor | not fixed | F.cross_entropy(model(x), y) -> F.cross_entropy(model(x), y) - 1.46
 one_at_a_time | not fixed | x_test[y_test == digit]).argmax(1) == digit -> x_test).argmax(1)[y_test == digit] == digit
 one_at_a_time | not fixed | return model(x) -> model.train(len(x) % 2 == 0); return model(x)
 one_at_a_time | not fixed | BatchNorm1d(64) -> BatchNorm1d(64, track_running_stats=False)
 one_at_a_time | not fixed | with torch.no_grad():\n        return model(x) -> return model(x)
 sudden | not fixed | 5.0, 100, 6 -> 5.0, 100, 1
-sudden | not fixed | MLP(64) -> MLP(512)
-sudden | not fixed | return accuracy -> return 0.9
 sudden | not fixed | def train(): -> def train():\n    return 0.9
 behind | not fixed | 0.1, 100, 6 -> 0.03, 100, 12
-strangers | not fixed | / 255.0 -> / 79.0
 strangers | not fixed | / 255.0 -> * 0.0
 strangers | not fixed | training_input(images), test_input(test_images) -> [(i.reshape(-1, 784) - i.mean()) / i.std() \
 for i in (images, test_images)]
@@ -115,14 +96,12 @@ def named(name, program):
 
 
 @every_case
-def test_a_case_is_short_says_nothing_of_its_cause_and_has_its_symptom_on_record(name):
+def test_a_case_says_nothing_of_its_cause_and_has_its_symptom_and_its_fix_on_record(name):
     case, found = CASES[name].case, recorded(CASES[name])
     last = {kind: float(found[kind][-1].split()[-1]) for kind in ("as it is", "healthy")}
     assert last["as it is"] < case.healthy <= last["healthy"]
-    assert (PICTURES / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
-    assert STUB[name].count("\n") <= 51
+    assert (PICTURES / f"{name}.png").exists()
     assert chapter3.SUSPECTS[case.diagnosis][0] not in STUB[name]
-    assert any(name == f"case_{row.values[0]}" and row.values[1] == "not fixed" for row in rows(UNSOUND))
     assert STUB[name].count(FIX[name][0]) == 1
 
 
