@@ -16,7 +16,7 @@ def write(folder, name, body=None):
     return path
 
 
-# Other ways to write the same, as learners do: with loops, einsum, views, or the Jacobian itself.
+# Other ways to write the same, as learners do: with loops, einsum, views, recursion.
 ALSO_RIGHT = """
 logits: logits = np.einsum('nj,jk->nk', a1, W2); logits += b2
 softmax: p = np.exp(logits - np.max(logits, 1)[:, None]); p /= np.sum(p, 1)[:, None]
@@ -42,14 +42,7 @@ torch_gradient:
     z1 = F.linear(x, W1.T, b1)
     loss = F.nll_loss(F.log_softmax(F.relu(z1) @ W2 + b2, dim=1), torch.as_tensor(y))
     dz1, dW1 = (g.numpy() for g in torch.autograd.grad(loss, (z1, W1)))
-layer_norm_dx:
-    C = dy.shape[-1]
-    jacobian = np.eye(C) - 1 / C - np.einsum("bti,btj->btij", xhat, xhat) / C
-    dx = inverse * np.einsum("bti,btij->btj", dy * gamma, jacobian)
 tape_product: da, db = b.copy(), a.copy(); da *= dy; db *= dy
-tape_broadcast:
-    padded = (1,) * (dy.ndim - len(shape)) + shape
-    da = dy.sum(axis=tuple(i for i, n in enumerate(padded) if n == 1), keepdims=True).reshape(shape)
 tape_order:
     order = []
     def visit(node):
@@ -68,14 +61,6 @@ tape_backward:
             grads[parent] += share(grads[node])
     da, db = grads[a], grads[b]
 tape_relu: y = Tensor(np.maximum(a.value, 0)); y.edges = [(a, lambda dy: np.where(a.value > 0, dy, 0))]
-tape_max:
-    def share(dy):
-        da = np.zeros(a.value.shape)
-        for n, row in enumerate(a.value):
-            best = np.flatnonzero(row == max(row))
-            da[n, best] = dy[n] / len(best)
-        return da
-    y = Tensor(np.array([max(row) for row in a.value]), (a, share))
 tape_matmul:
     pairs = [(b, lambda dy: np.einsum("nj,nk->jk", value_of(a), dy))]
     if isinstance(a, Tensor):

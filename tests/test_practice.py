@@ -4,7 +4,7 @@ import io
 import json
 import re
 import sys
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import pytest
@@ -79,26 +79,23 @@ np.ma.masked_array(a);  a[np.newaxis];  a[..., np.newaxis];  np.array([a, a]).re
 
 @every_exercise
 def test_nonsense_an_input_and_too_few_or_too_many_results_never_pass(exercise):
-    answers = [
-        lambda g: right(exercise, g) | {"more": 1.0},
-        lambda g: dict([*right(exercise, g).items()][:-1] or [("none", None)]),
-    ]
-
-    def replaced(g, output, code):
+    def replaced(output, code, g):
         a = np.asarray(getattr(g, output))
         names = vars(g) | {"np": np, "a": a, "at": np.arange(a.size).reshape(a.shape)}
         return right(exercise, g) | {output: eval(code, names)}
 
     g = exercise.inputs(0)[0]
+    answers = [
+        lambda g: right(exercise, g) | {"more": 1.0},
+        lambda g: dict([*right(exercise, g).items()][:-1] or [("none", None)]),
+    ]
     for output in exercise.gives:
         arrays = [name for name in exercise.takes if isinstance(getattr(g, name, 0), np.ndarray) and name != "a"]
         inputs = [name for name in arrays if not agree(getattr(g, name), getattr(g, output))]
-        for code in [*NONSENSE.split(";  "), *inputs]:
-            answers.append(lambda g, output=output, code=code: replaced(g, output, code))
+        answers += [partial(replaced, output, code) for code in [*NONSENSE.split(";  "), *inputs]]
     for answer in answers:
         found = judged(exercise, 0, answer)
-        assert not found.passed
-        assert len(found.text) > 20
+        assert not found.passed and len(found.text) > 20
 
 
 def everything_written():
