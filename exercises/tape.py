@@ -80,29 +80,24 @@ def play(operands, dy, y):
         kind = "an array" if isinstance(y, np.ndarray) else f"of type {type(y).__name__}"
         text = f"play() needs a Tensor, made by Tensor(value, (parent, share), ...); it got {kind}."
         raise Misuse("no Tensor made", text)
-    arrived = [None] * len(operands)
+    arrived = {}
     for edge in y.edges:
         if not (isinstance(edge, (tuple, list)) and len(edge) == 2 and callable(edge[1])):
-            text = (
-                "after the value come pairs (parent, share), each for itself and not in a list; and a share is a "
-                "function of dy: lambda dy: ..."
-            )
+            text = "after the value come pairs (parent, share), not in a list; a share is a function: lambda dy: ..."
             raise Misuse("no pair of a parent and a share", text)
         parent, share = edge
         if any(value_of(parent) is operand for operand in operands if not isinstance(operand, Tensor)):
             text = "here a is a plain array, such as the images. Nobody needs its gradient, so it gets no pair."
             raise Misuse("the gradient of a constant kept", text)
-        at = [i for i, operand in enumerate(operands) if operand is parent]
-        if parent is y or not at:
+        if not any(parent is operand for operand in operands):
             raise Misuse("another parent", "the parent in a pair should be the Tensor itself that was handed in.")
         given = dy.copy()
         dparent = share(given)
         if not np.array_equal(given, dy):
             text = "your share has changed dy, which may be the gradient of other nodes, too. `*` makes a new array."
             raise Misuse("changes dy", text)
-        arrived[at[0]] = dparent if arrived[at[0]] is None else arrived[at[0]] + dparent
-    pairs = zip(arrived, operands, strict=True)
-    return (y.value, *(np.zeros_like(value_of(operand)) if da is None else da for da, operand in pairs))
+        arrived[id(parent)] = arrived[id(parent)] + dparent if id(parent) in arrived else dparent
+    return (y.value, *(arrived.get(id(operand), np.zeros_like(value_of(operand))) for operand in operands))
 
 
 def walk(loss, leaves, order):
