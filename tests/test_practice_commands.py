@@ -157,7 +157,7 @@ def test_practice_starts_without_what_is_large_or_may_be_missing():
     code = "import practice, sys; print({'matplotlib', 'torch', 'requests', 'exercises.symptoms'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) == "set()\n"
     error = runner.explain(ModuleNotFoundError("No module named 'torch'", name="torch"), "x.py")
-    assert "pip install -r requirements.txt" in error["message"]
+    assert "pip install -r requirements.txt" in error["text"]
 
 
 def test_first_comes_back_what_needed_help():
@@ -305,11 +305,10 @@ HOSTILE = {
     "a flood": ("while True:\n    print('x' * 1000)\n", "does not end"),
     "a kill": ("import os, signal\nos.killpg(0, signal.SIGKILL)\n", "no result"),
     "a child": (CHILD, "no function"),
-    "a device": (FORGED.format("os.symlink('/dev/zero', path)"), "no result"),
-    "twice": (FORGED.format("os.remove(path + '.stuck'); os.symlink('/dev/zero', path + '.stuck')"), "no result"),
+    "a device": (FORGED.format("os.remove(path); os.symlink('/dev/zero', path)"), "no result"),
     "deep": (FORGED.format("open(path, 'w').write('[' * 100000)"), "no result"),
     "no trials": (FORGED.format("""open(path, 'w').write('{"trials": []}')"""), "no result"),
-    "a str": ("class E(Exception):\n    __str__ = None\nraise E\n", "error: E"),
+    "a str": ("class E(Exception):\n    __str__ = None\nraise E\n", "no result"),
     "much memory": ("x = bytearray(10 * 2**30)\n", "error: MemoryError"),
     "utf16": (DONE.encode("utf-16"), "error: SyntaxError"),
     "=bob": (filled("dz1", "dz1 = 1 * da1"), "the mask forgotten"),
@@ -367,7 +366,7 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     assert subprocess.run(child, stdout=-1, check=False).stdout.strip() in (b"", b"Z")  # it has ended, too
     assert marks["from Windows.zip"]["dW2_db2"] == "dW2: the sign"
     assert (marks["from Windows.zip"]["passed"], marks["\u00e9va"]["passed"]) == ("0", "1")
-    assert re.search(r"^dz1 +18 +5  no result \(5\)$", said, re.M) and "\nattention" not in said
+    assert re.search(r"^dz1 +17 +5  no result \(5\)$", said, re.M) and "\nattention" not in said
     for person, words in {
         "catches all": "after 1 seconds, in line [2-5]",
         "utf16": "not saved as UTF-8",
