@@ -158,8 +158,8 @@ np.ndindex(3, 3, h, w): dW[u, v] = padded[:, i + u, j + v].T @ dy[:, i, j] | onl
 conv_dx | (B, h, w, _), dx = dy.shape, np.zeros((len(dy), dy.shape[1] + 2, dy.shape[2] + 2, W.shape[2]))\nfor u, v in \
 np.ndindex(3, 3): dx[:, u : u + h, v : v + w] = dy @ W[u, v].T\ndx = dx[:, 1:-1, 1:-1] | = where += belongs
 conv_dx | (B, h, w, O), dx = dy.shape, np.zeros((len(dy), dy.shape[1] + 2, dy.shape[2] + 2, W.shape[2]))\nfor \
-i, j, u, v, o in np.ndindex(h, w, 3, 3, O): dx[:, i + u, j + v] = dy[:, i, j, [o]] * W[u, v, :, o]\n\
-dx = dx[:, 1:-1, 1:-1] | = where += belongs
+i, j, u, v, o in np.ndindex(h, w, 3, 3, O): dx[:, i + u, j + v] = dy[:, i, j, [o]] * W[u, v, :, \
+o]\ndx = dx[:, 1:-1, 1:-1] | = where += belongs
 conv_dx | (B, h, w, O), dx = dy.shape, np.zeros((*dy.shape[:3], W.shape[2]))\nfor b, i, j, c, u, v, o in \
 np.ndindex(*dx.shape, 3, 3, O):\n    if 0 <= i + 1 - u < h and 0 <= j + 1 - v < w: \
 dx[b, i, j, c] = dy[b, i + 1 - u, j + 1 - v, o] * W[u, v, c, o] | = where += belongs
