@@ -98,6 +98,7 @@ review | Nothing is due
 list | The logits of a layer review
 review | Nothing is written yet | call `python practice.py review logits`
 review/logits: logits = a1 @ W2 | the bias forgotten | comes back until you have written it right
+review | the bias forgotten
 review/logits: logits = a1 @ W2 + b2 | It rests for 7 days. No more to review
 review | Nothing is due
 list | The logits of a layer passed
