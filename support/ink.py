@@ -17,17 +17,18 @@ from support.files import read_file
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 MAX_PIXELS, MAX_BYTES = 50_000_000, 2**27
 SIDE = 320  # pixels; more would add nothing about a digit
-WIDEST = 0.4  # of the picture: wider areas of one shade are no ink, but paper or what it lies on
+WIDEST = 0.4  # of the picture's longer side: what is wider both ways is no ink
+DARKEST = 128  # the shade of paper down to which ink stands out less in less light; below, that would be noise
 FAINTEST = 16  # shades (of 255) between ink and paper; less is noise from a JPEG or a camera
 PEN = 0.085  # the width of a stroke by the digit's size; thinner ones are widened to it
-GAP = 0.1  # the space between two digits, by their height; of MNIST's 10,000 test images, 6 have such a space inside
+GAP = 0.02  # the least space between two digits, by their height
 
 
 def read_digit(path):
     """The picture in a file, and what a network is shown of it: (H, W) and (28, 28) uint8, 0 black to 255 white.
 
-    path: a name, or an open file. The picture should show one digit, dark on light or light on dark; soft shadows do no
-    harm. UserError if it cannot be read, or if it shows no digit or several.
+    path: a name, or an open file. The picture should show one digit, dark on light or light on dark; neither shadows do
+    harm nor a desk around the sheet. UserError if it cannot be read, or if it shows no digit or several.
     """
     picture = read_picture(path)
     ink = find_ink(picture)
@@ -44,20 +45,18 @@ def read_picture(path):
     UserError if it is not a picture, is damaged, or has more than MAX_PIXELS pixels: a few bytes may unpack to fill the
     memory.
     """
+    file = io.BytesIO(read_file(path, MAX_BYTES)) if isinstance(path, (str, Path)) else path
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # where Pillow only warns, it can still read the picture
-            file = io.BytesIO(read_file(path, MAX_BYTES)) if isinstance(path, (str, Path)) else path
             with Image.open(file, formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise Image.DecompressionBombError
                 return shades(image)
-    except UserError:
-        raise
     except Image.DecompressionBombError:  # ours, or Pillow's
         reason = f"it has more than {MAX_PIXELS // 10**6} million pixels; make it smaller"
-    except OSError as error:
-        reason = error.strerror or "not a picture that can be read (" + ", ".join(FORMATS) + "), or damaged"
+    except OSError:
+        reason = f"not a picture that can be read ({', '.join(FORMATS)}), or damaged"
     except Exception:  # anything else that Pillow raises for a damaged file
         reason = "damaged"
     raise UserError(f"cannot read {path}: {reason}")
@@ -87,73 +86,57 @@ def shades(image):
 def find_ink(picture):
     """The ink in a picture (H, W) uint8: (h, w) uint8, 0 paper to 255 ink, cropped to the ink; None if there is none.
 
-    It may be dark on light or light on dark. A sheet on a desk is both: the sheet on the desk, and the ink on the sheet.
+    It may be dark on light or light on dark. What looks like ink may be a sheet on a desk; then it is the ink on that.
     """
     (_, ink), (_, other) = sorted((reading(picture), reading(255 - picture)), key=lambda pair: pair[0])
-    if is_sheet(ink, other):
-        ink = other
+    # On the sheet a pixel has ink to the left, to the right, above and below, or is ink.
+    sheet = np.all([np.rot90(np.logical_or.accumulate(np.rot90(ink > 127, k)), -k) for k in range(4)], axis=0)
+    if (other[sheet & (ink <= 127)] > 127).any() and rectangular(sheet):
+        ink = other * sheet
     return crop(ink, 127) if ink.any() else None
 
 
 def reading(picture):
-    """A picture (H, W) uint8 as dark ink on light paper: how unlikely that is, and the ink, (H, W) uint8, 255 for ink.
+    """(how unlikely, ink (H, W) uint8) if a picture (H, W) uint8 shows dark ink on light paper; ink is 0 if none does.
 
-    Paper is a closing of the picture (Serra 1982, Image Analysis and Mathematical Morphology): the darkest that a
-    square can be moved over without meeting lighter paper. Thinner ink vanishes; the edge of a shadow or a desk stays.
+    The paper is the closing of the picture (Serra 1982, Image Analysis and Mathematical Morphology): dark areas remain
+    if a square fits into them, as the shadowed part of the paper and the desk do; narrower ones, as strokes, vanish.
     """
     size = max(picture.shape)
     square = 1 + int(WIDEST * size)
-    smooth = np.asarray(Image.fromarray(picture).filter(ImageFilter.MedianFilter(3)))
-    paper = 255 - lightest(255 - lightest(np.pad(smooth, square - 1, mode="edge"), square), square)
-    # True paper is even. And each edge in the picture is one of the paper or one of the ink: a seam, an edge in both
-    # where the picture has none, comes from a wrong reading.
-    seams = variation(paper) + variation(paper - smooth) - variation(smooth)
+    calm = np.asarray(Image.fromarray(picture).filter(ImageFilter.MedianFilter(3)))  # less noise, the same edges
+    paper = 255 - lightest(255 - lightest(np.pad(calm, square - 1, mode="edge"), square), square)
+    # Paper is even. And an edge in the picture belongs to the paper or to the ink: what both have and the picture has
+    # not, a seam, comes from a wrong reading.
+    unlikely = variation(paper) + 3 * (variation(paper) + variation(paper - calm) - variation(calm))
 
-    # In half the light, ink is half as far from the paper. In the dark there is little but noise.
-    ink = 255 * np.maximum(paper - picture.astype(np.float32), 0) / np.maximum(paper, 128)
+    ink = 255 * np.maximum(paper - picture.astype(np.float32), 0) / np.maximum(paper, DARKEST)
     strength = np.median(ink[ink >= otsu(ink)]) if ink.any() else 0
-    ink = 255 * np.clip((ink / max(strength, FAINTEST) - 0.2) / 0.5, 0, 1)
-    ink *= soften(ink, size / 40) > 13  # specks have too little ink around them
-    found = strength >= FAINTEST and ink.max() >= 128
-    return variation(paper) + 3 * seams, (found * ink).astype(np.uint8)
+    ink = (255 * np.clip((ink / max(strength, FAINTEST) - 0.2) / 0.5, 0, 1)).astype(np.uint8)
+    around = np.asarray(Image.fromarray(ink).filter(ImageFilter.GaussianBlur(size / 40)))
+    ink[around <= 13] = 0  # specks have too little ink around them
+    return unlikely, ink * (strength >= FAINTEST and ink.max() >= 128)
 
 
 def lightest(picture, square):
-    """The lightest shade in each square of that side that lies in the picture."""
-    for _ in range(2):
-        reach = 1
-        while reach < square:
-            step = min(reach, square - reach)
-            picture = np.maximum(picture[:-step], picture[step:])
-            reach += step
-        picture = picture.T
-    return picture
+    """The lightest shade in each square of that side: (H, W) -> (H - square + 1, W - square + 1)."""
+    if square == 1:
+        return picture
+    half, step = lightest(picture, (square + 1) // 2), square // 2  # four smaller squares cover each
+    half = np.maximum(half[:-step], half[step:])
+    return np.maximum(half[:, :-step], half[:, step:])
 
 
 def variation(picture):
-    """How much the shades change from pixel to pixel, over the whole picture: its edges, by length and contrast."""
+    """The sum of the changes from each pixel to the next: the length of the edges by their contrast."""
     return sum(np.abs(np.diff(picture.astype(np.float32), axis=axis)).sum() for axis in (0, 1))
 
 
-def is_sheet(ink, other):
-    """Whether ink, with the other ink inside it, is a rectangle, as a sheet is and no digit."""
-    points, inside = np.argwhere(ink > 127), np.argwhere(other > 127)
-    if not (
-        points.size
-        and inside.size
-        and (points.min(axis=0) < inside.min(axis=0)).all()
-        and (points.max(axis=0) > inside.max(axis=0)).all()
-    ):
-        return False
-    turns = np.radians(range(0, 90, 3))
-    boxes = [points @ [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]] for turn in turns]
-    return len(points) + len(inside) > 0.87 * min(np.prod(1 + np.ptp(box, axis=0)) for box in boxes)
-
-
-def soften(values, radius):
-    """Each value, 0 to 255, becomes the Gaussian-weighted mean of the values around it, to a shade."""
-    image = Image.fromarray(np.clip(values, 0, 255).round().astype(np.uint8))
-    return np.asarray(image.filter(ImageFilter.GaussianBlur(radius)), np.float32)
+def rectangular(shape):
+    """Whether a shape (H, W) bool nearly fills a rectangle, upright or turned: a sheet does, a 0 does not."""
+    points, angles = np.argwhere(shape), np.radians(range(0, 90, 3))
+    turned = (points @ [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]] for angle in angles)
+    return len(points) > 0.87 * min(np.prod(1 + np.ptp(box, axis=0)) for box in turned)
 
 
 def otsu(values):
@@ -172,9 +155,9 @@ def crop(ink, above):
 
 
 def several(ink):
-    """Whether a strip of paper, upright or leaning as handwriting does, parts the ink into two that are tall enough.
+    """Whether a strip of paper, upright or leaning as handwriting does, parts the ink into two digits.
 
-    Tall enough for a digit is half of the whole: the bar of a 5 is not. The strip is GAP of the height wide.
+    Each has 0.6 of the height or more, unlike the bar of a 5, and 0.15 of the ink. The strip is GAP of the height wide.
     """
     y, x = np.nonzero(ink > 127)
     height = np.ptp(y) + 1
@@ -182,7 +165,8 @@ def several(ink):
         along = x + lean * y
         order = along.argsort()
         for i in 1 + np.flatnonzero(np.diff(along[order]) > 1 + GAP * height):
-            if min(np.ptp(y[order[:i]]), np.ptp(y[order[i:]])) >= height / 2:
+            parts = y[order[:i]], y[order[i:]]
+            if all(np.ptp(part) >= 0.6 * height and part.size >= 0.15 * y.size for part in parts):
                 return True
     return False
 

@@ -63,25 +63,43 @@ def placed(image, rng):
     return whole
 
 
-def photograph(ink, rng):
+def photograph(ink, rng, hard=False, sheet=None):
     """Ink (H, W), 0 to 1, as a photo of it might be: (H, W) uint8.
 
     Pen on paper, light that falls off to one side or a shadow with a soft edge, noise; in half of them, light ink on a
-    dark ground.
+    dark ground. hard: a deep shadow with a sharp edge. sheet (H, W): 1 where the paper is, 0 on the darker desk.
     """
     height, width = ink.shape
     y, x = np.mgrid[0:height, 0:width]
     angle = rng.uniform(0, 2 * np.pi)
     along = np.cos(angle) * (x / width - 0.5) + np.sin(angle) * (y / height - 0.5)  # within -0.71 and 0.71
-    if rng.random() < 0.5:
+    if not hard and rng.random() < 0.5:
         light = 1 - rng.uniform(0, 0.5) * (along / 1.42 + 0.5)
     else:
-        light = 1 - rng.uniform(0.1, 0.4) / (1 + np.exp(-(along - rng.uniform(-0.3, 0.3)) / rng.uniform(0.02, 0.1)))
+        depth, place = rng.uniform(*((0.25, 0.7) if hard else (0.1, 0.4))), rng.uniform(-0.3, 0.3)
+        edge = rng.uniform(*((0.001, 0.01) if hard else (0.02, 0.1)))
+        light = 1 - depth * (0.5 + 0.5 * np.tanh((along - place) / edge / 2))
     paper, pen = rng.uniform(190, 255), rng.uniform(10, 90)
-    picture = light * (paper + (pen - paper) * ink) + rng.normal(0, rng.uniform(0, 4), ink.shape)
+    picture = paper + (pen - paper) * ink
+    if sheet is not None:
+        picture = sheet * picture + (1 - sheet) * rng.uniform(5, 130)
+    picture = light * picture + rng.normal(0, rng.uniform(0, 4), ink.shape)
     if rng.random() < 0.5:
         picture = 255 - picture
     return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def on_sheet(ink, rng):
+    """Ink (H, W), 0 to 1, in a wider picture, and where a sheet lies under it, 0 to 1: turned, perhaps cut off."""
+    ink = np.pad(ink, rng.integers(20, 160, (2, 2)))
+    angle = rng.normal(0, 0.12)
+    turned = np.moveaxis(np.indices(ink.shape), 0, 2) @ [
+        [np.cos(angle), -np.sin(angle)],
+        [np.sin(angle), np.cos(angle)],
+    ]
+    low = turned[ink > 0].min(axis=0) - rng.uniform(20, 100, 2)
+    high = turned[ink > 0].max(axis=0) + rng.uniform(20, 100, 2)
+    return ink, np.clip(np.minimum(turned - low, high - turned).min(axis=2) + 0.5, 0, 1)
 
 
 def encoded(picture, kind="JPEG", **options):

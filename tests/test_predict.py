@@ -11,16 +11,20 @@ import data
 import main_np
 import predict
 from conftest import ROOT, accuracy_of
-from pictures import PENS, STYLES, drawn, encoded, photograph, placed, written
+from pictures import PENS, STYLES, drawn, encoded, on_sheet, photograph, placed, written
 from support.errors import UserError
 from support.ink import read_digit
 
 
-def answers(weights, images):
-    """The digits that the network reads in images (N, 28, 28)."""
+def probabilities(weights, images):
+    """(N, 10) that the network gives the digits in images (N, 28, 28)."""
     model, options, _ = predict.load_network(weights)
     x = np.concatenate([data.as_input(image[np.newaxis], options) for image in images])
-    return model.forward(x).argmax(axis=1)
+    return predict.softmax(model.forward(x))
+
+
+def answers(weights, images):
+    return probabilities(weights, images).argmax(axis=1)
 
 
 def accuracy(weights, mnist, n):
@@ -56,6 +60,20 @@ def test_photographs_and_pens(trained, mnist):
     assert accuracy(trained, mnist, 100) >= 0.94
     shares = pens(trained, (2, 5, 40), (0, 4), np.random.default_rng(0))
     assert min(shares.values()) >= 0.9, shares
+
+
+@pytest.mark.parametrize("hard", [False, True], ids=["a sheet on a desk", "a hard shadow"])
+def test_what_lies_around_or_over_the_digit_is_not_read(trained, hard):
+    images = []
+    for case in range(50):
+        rng = np.random.default_rng(case)
+        ink = written(case % 10, case // 10, PENS[case % len(PENS)], rng)
+        ink, sheet = (ink, None) if hard else on_sheet(ink, rng)
+        images.append(read_digit(encoded(photograph(ink, rng, hard, sheet)))[1])
+    p = probabilities(trained, images)
+    right = p.argmax(axis=1) == np.arange(50) % 10
+    assert right.mean() >= 0.95, np.flatnonzero(~right)
+    assert (p[~right] < 0.9).all()
 
 
 @pytest.mark.slow

@@ -94,7 +94,7 @@ def test_two_digits_are_not_one(pen):
         style, right = left % 5, (3 * left + 1) % 10
         pair = [written(digit, style, pen, rng) for digit in (left, right)]
         a, b = (part[:, part.any(axis=0)] for part in pair)
-        picture = np.pad(np.hstack([a, np.zeros((300, 30)), b]), 40)
+        picture = np.pad(np.hstack([a, np.zeros((300, (8, 12, 30)[left % 3])), b]), 40)
         with pytest.raises(UserError, match="more than one digit"):
             seen(encoded(photograph(picture, rng), "PNG"))
     y, x = np.mgrid[:200, :200]
