@@ -18,7 +18,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 MAX_PIXELS, MAX_BYTES = 50_000_000, 2**27
 SIDE = 320  # pixels; more would add nothing about a digit
 WIDEST = 0.4  # of the picture's longer side: what is wider both ways is no ink
-DARKEST = 128  # the shade of paper down to which ink stands out less in less light; below, that would be noise
+DARKEST = 128  # shade of paper: ink stands out less in less light, but on darker paper than this it would be noise
 FAINTEST = 16  # shades (of 255) between ink and paper; less is noise from a JPEG or a camera
 PEN = 0.085  # the width of a stroke by the digit's size; thinner ones are widened to it
 GAP = 0.02  # the least space between two digits, by their height
@@ -55,10 +55,8 @@ def read_picture(path):
                 return shades(image)
     except Image.DecompressionBombError:  # ours, or Pillow's
         reason = f"it has more than {MAX_PIXELS // 10**6} million pixels; make it smaller"
-    except OSError:
+    except Exception:  # Pillow raises many kinds for a damaged file
         reason = f"not a picture that can be read ({', '.join(FORMATS)}), or damaged"
-    except Exception:  # anything else that Pillow raises for a damaged file
-        reason = "damaged"
     raise UserError(f"cannot read {path}: {reason}")
 
 
