@@ -25,16 +25,14 @@ class Network(NamedTuple):
     options: dict[str, dict]  # its own, beside those that every run has, as the arguments of argparse's add_argument
     recipes: dict[str, dict]  # {recipe: {option: value}}; a value may be {"np": value, "torch": value}
     title: Callable  # its options -> what it is called in pictures and tables
-    # Its options -> names and shapes of some of its arrays, enough to see from a file's arrays, before anything is
-    # built, that its options do not ask for more memory than they hold.
-    arrays: Callable
-    # Its options -> about how many numbers a step keeps for each image. Measured in NumPy, to a quarter.
+    # Its options -> how many numbers its largest arrays hold, and (measured in NumPy, to a quarter) how many a step
+    # keeps for each image. From these, one sees what memory it takes before anything is built.
+    size: Callable
     kept: Callable
     prefix: str  # of the names of its files: "", "resnet_" ...
     small: str  # options of a small one, which the tests train
     proof: str = ""  # options of the run that lab.twins proves, if the default run would take an hour
     check: Callable = lambda options: None  # UserError if its options do not go together
-    least_batch: Callable = lambda options: 1  # its options -> the fewest images that it can learn from in a step
     # How threads share a step (support/threads.py): by "images", by hidden units ({array: the axis of its units}), or
     # not at all.
     cut: str | dict | None = None
@@ -60,7 +58,7 @@ MLP = Network(
         "geohot": PUBLISHED | {"steps": 1000, "batch_size": 128, "hidden": 128},
     },
     title=lambda options: f"784-{options.hidden}-10",
-    arrays=lambda options: {"W1": (784, options.hidden)},
+    size=lambda options: 784 * options.hidden,
     kept=lambda options: 784 + 4 * options.hidden,
     prefix="",
     small="--hidden 24",
@@ -68,14 +66,15 @@ MLP = Network(
 )
 
 
-def resnet_arrays(options):
-    widths = [width for width in options.widths for _ in range(options.blocks)]
-    return {f"blocks.{i}.second.conv.W": (3, 3, width, width) for i, width in enumerate(widths)}
-
-
 def kept_by_resnet(options):
     sizes = [math.ceil(14 / 2**stage) ** 2 * width for stage, width in enumerate(options.widths)]  # of its feature maps
     return 4 * sizes[0] + 6 * options.blocks * sum(sizes)
+
+
+def check_resnet(options):
+    # From the fifth stage on, 28 x 28 pixels are a single one: one image alone then has no variance to normalise by.
+    if len(options.widths) > 4 and options.batch_size == 1:
+        raise UserError(f"{opt.title(options)} needs 2 images in a step: take a larger --batch-size")
 
 
 RESNET_TRAINING = {"lr": 0.1, "weight_decay": 5e-4}
@@ -95,23 +94,15 @@ RESNET = Network(
     title=lambda options: (
         f"ResNet {'-'.join(map(str, options.widths))}" + (f" × {options.blocks}" if options.blocks > 1 else "")
     ),  # so many blocks for each width
-    arrays=resnet_arrays,
+    size=lambda options: options.blocks * sum(9 * width**2 for width in options.widths),
     kept=kept_by_resnet,
     prefix="resnet_",
     small="--widths 2,3",
     proof="--steps 500",
-    # From the fifth stage on, 28 x 28 pixels are a single one: one image alone then has no variance to normalise by.
-    least_batch=lambda options: 2 if len(options.widths) > 4 else 1,
+    check=check_resnet,
     cut="images",
     bfloat16_on_cuda=True,
 )
-
-
-def vit_arrays(options):
-    width, patch = options.width, options.patch
-    arrays = {"embed.W": (patch**2, width), "positions.P": ((28 // patch) ** 2, width)}
-    arrays |= {f"blocks.{i}.mlp.first.W": (width, 4 * width) for i in range(options.blocks)}
-    return arrays | {f"blocks.{i}.mlp.second.W": (4 * width, width) for i in range(options.blocks)}
 
 
 def kept_by_vit(options):
@@ -140,7 +131,7 @@ VIT = Network(
         "best": VIT_TRAINING | {"epochs": 40, "width": 64, "blocks": 6, "heads": 4, "patch": 7, "augment": "gentle"},
     },
     title=lambda options: f"ViT {options.width} × {options.blocks}, {options.heads} heads, patch {options.patch}",
-    arrays=vit_arrays,
+    size=lambda options: options.blocks * 8 * options.width**2,
     kept=kept_by_vit,
     prefix="vit_",
     small="--width 12 --blocks 2 --heads 3",
@@ -153,10 +144,6 @@ NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT}
 
 def make(framework, options):
     """The network that the options describe, with its first weights. framework: a key of its classes."""
-    if framework not in options.network.classes:
-        raise UserError(
-            f"--{framework} is not for --model {options.model}: it has {', '.join(options.network.classes)}"
-        )
     file, name = options.network.classes[framework].split(".")
     network = getattr(importlib.import_module(file), name)
     names = {*options.network.options, "seed", "dtype"}
@@ -170,12 +157,11 @@ def begin(framework, description, argv=None):
 
     framework: "np" or "torch". A resumed run keeps its own options.
     """
-    typed, checkpoint = opt.parse_arguments(NETWORKS, framework, description, argv), None
-    if "resume" in typed:
-        options, checkpoint = read(framework, typed["resume"])
-        options = opt.resumed(options, typed, typed["resume"])
-    else:
-        options = opt.choose(NETWORKS, framework, typed)
+    options, typed = opt.parse(NETWORKS, framework, argv, description)
+    path, checkpoint = options.resume, None
+    if path is not None:
+        options, checkpoint = read(framework, path)
+        options = opt.resumed(options, typed, path)
     check_memory(options, options.batch_size)
     return options, checkpoint
 
@@ -198,14 +184,15 @@ def read(framework, path):
     size in memory: its options are compared with its arrays before any network is built."""
     checkpoint = load_checkpoint(path)
     options = opt.restore(NETWORKS, framework, checkpoint.options, path)
-    checkpoint.check_shapes(options.network.arrays(options))
+    if options.network.size(options) > sum(array.size for array in checkpoint.groups["params"].values()):
+        checkpoint.refuse()
     return options, checkpoint
 
 
 def check_memory(options, images):
     """UserError if the network and a step with so many images do not fit into the machine's memory."""
-    arrays = options.network.arrays(options).values()  # with gradients, and two more that an optimizer remembers
-    numbers = 4 * sum(map(math.prod, arrays)) + images * options.network.kept(options)
+    # Each parameter has a gradient, and two more numbers that an optimizer remembers.
+    numbers = 4 * options.network.size(options) + images * options.network.kept(options)
     needed, there = numbers * {"float32": 4, "float64": 8}[options.dtype] / 1e9, memory() / 1e9
     if needed > there:
         words = f"{opt.title(options)} and a batch of {images} need some {needed:.0f} GB of memory"
@@ -222,5 +209,4 @@ def memory():
 
 def parse_options(framework, *argv):
     """The options of a new run with these arguments."""
-    typed = opt.parse_arguments(NETWORKS, framework, "", [str(word) for word in argv])
-    return opt.choose(NETWORKS, framework, typed)
+    return opt.parse(NETWORKS, framework, [str(word) for word in argv])[0]

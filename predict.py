@@ -22,7 +22,7 @@ FOLDER = Path("learning_curves")
 
 @np.errstate(over="raise", invalid="raise")  # one line if the weights are too large to compute with
 def main(argv=None):
-    parser = Parser(description=(__doc__ or "").split("\n")[0])
+    parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("picture", help=f"a picture of one digit: {', '.join(FORMATS)}")
     add_weights(parser)
     parser.add_argument("--show", metavar="FILE.png", help="draw the picture, what the network saw, and its answer")
@@ -39,10 +39,7 @@ def main(argv=None):
         print(f"{digit} {p[digit]:7.4f} {'#' * round(40 * p[digit])}".rstrip())
     print(f"{'digit' if options.dataset == 'mnist' else 'class'}: {p.argmax()}")
     if arguments.show:
-        try:
-            drawing.save(drawing.prediction(picture, image, p), arguments.show)
-        except OSError as error:
-            raise UserError(f"cannot write --show {arguments.show}: {error.strerror}") from None
+        drawing.save(drawing.prediction(picture, image, p), arguments.show)
 
 
 def add_weights(parser):

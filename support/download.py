@@ -9,12 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from tqdm import tqdm
+
 from support.errors import UserError
 from support.files import read_file, replacing
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = tuple(f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
-TIMEOUT = (10, 30)  # seconds to connect, and between two reads
+TIMEOUT = 30  # seconds to connect, and between two reads
 MAX_BYTES = 32 * 2**20  # the largest of these files has 26 MB: a server that sends more sends something else
 
 
@@ -63,7 +65,6 @@ def find(name, file, sha256):
         raise UserError(f"{path} is missing or damaged: `git checkout -- {name}` brings it back")
     content, reason = fetch(url + file)
     if hashlib.sha256(content).hexdigest() != sha256:
-        reason = reason or "wrong SHA-256 sum"
         raise UserError(f"cannot fetch {url + file} ({reason}): run again later, or put the file at {path}")
     with suppress(OSError, UserError):  # a folder that cannot be written is no reason to stop
         path.parent.mkdir(exist_ok=True)
@@ -73,24 +74,19 @@ def find(name, file, sha256):
 
 
 def fetch(url):
-    """What `url` serves, at most MAX_BYTES, and why that is not all, or ""."""
-    import requests  # here, because most runs need no network
-    import urllib3
-    from tqdm import tqdm
+    """What `url` serves, at most some MAX_BYTES, and the reason why it may be wrong."""
+    from http.client import HTTPException  # here, because most runs need no network
+    from urllib.request import urlopen
 
-    content = bytearray()
+    content, reason = bytearray(), "wrong SHA-256 sum"
     try:
         with (
-            requests.get(url, stream=True, timeout=TIMEOUT, allow_redirects=False) as response,
-            tqdm(unit="B", unit_scale=True, disable=None) as bar,
+            urlopen(url, timeout=TIMEOUT) as response,
+            tqdm(total=response.length, unit="B", unit_scale=True, disable=None) as bar,
         ):
-            if response.status_code != 200:
-                return content, f"HTTP {response.status_code}"
-            for chunk in response.raw.stream(2**16, decode_content=False):  # what is verified is what was sent
+            while len(content) < MAX_BYTES and (chunk := response.read(2**16)):
                 content += chunk
                 bar.update(len(chunk))
-                if len(content) > MAX_BYTES:
-                    return content, "it does not end"
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        return content, type(error).__name__
-    return content, ""
+    except (OSError, HTTPException) as error:
+        reason = str(error)
+    return content, reason

@@ -2,7 +2,6 @@
 
 import os
 import stat
-import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,10 +19,9 @@ def read_file(path, most):
             raise UserError(f"cannot read {path}: it is not a regular file")
         if found.st_size > most:
             raise UserError(f"cannot read {path}: it has more than {most:,} bytes")
-        with open(path, "rb") as file:
-            return file.read(found.st_size)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
 
 
 @contextmanager
@@ -35,12 +33,9 @@ def replacing(path):
     the last to finish wins. A killed process leaves its partial file behind, a hidden one that ends in .part.
     """
     given, path = path, Path(os.path.realpath(path))
-    try:
-        if not stat.S_ISREG(mode := os.stat(given).st_mode) and not stat.S_ISDIR(mode):
-            raise UserError(f"cannot write {given}: it is not a regular file")
-    except FileNotFoundError:
-        pass
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    if os.path.lexists(path) and not path.is_file():
+        raise UserError(f"cannot write {given}: it is not a regular file")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(temporary, "w+b") as file:
             yield file
@@ -52,21 +47,6 @@ def replacing(path):
         raise
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def open_folder(name):
-    """The folder of that name as a Path, created if necessary and tested: better now than after an hour of training."""
-    folder = Path(name)
-    if not name:
-        raise UserError("--out is empty: name a folder")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        trial = folder / ".trial.part"
-        trial.touch()
-        trial.unlink(missing_ok=True)  # another run may have removed it
-    except OSError as error:
-        raise UserError(f"cannot write in --out {name}: {error.strerror}") from None
-    return folder
 
 
 def check_output(option, path, ending, *read):

@@ -4,9 +4,7 @@ import json
 import math
 import os
 import platform
-import re
 import sys
-import warnings
 from array import array
 from contextlib import suppress
 from pathlib import Path
@@ -67,14 +65,11 @@ class History:
         if not abs(loss) < LARGEST_LOSS:  # NaN fails this too
             raise UserError(f"the loss is {loss:.3g} at step {step}: lower --lr (or --momentum)")
 
-    def is_consistent(self):
-        """Whether all numbers belong together and are in their ranges, as in every history that a run has left."""
-        return (
-            len(self.train_loss) == len(self.train_accuracy)
-            and len(self.test_step) == len(self.test_loss) == len(self.test_accuracy)
-            and all((np.abs(losses) < LARGEST_LOSS).all() for losses in (self.train_loss, self.test_loss))
-            and all((np.abs(np.subtract(a, 0.5)) <= 0.5).all() for a in (self.train_accuracy, self.test_accuracy))
-        )
+    def is_whole(self):
+        """Whether all numbers belong together and can be drawn, as in every history that a run has left."""
+        train, test = (self.train_loss, self.train_accuracy), (self.test_step, self.test_loss, self.test_accuracy)
+        alike = all(len({*map(len, values)}) == 1 for values in (train, test))
+        return alike and all((np.abs(values) < LARGEST_LOSS).all() for values in (*train, *test))
 
     def step_line(self):
         self.read()
@@ -108,28 +103,14 @@ def save_history(path, options, history):
 
 def load_history(path):
     """(options, `History`) from a file that save_history wrote; UserError if there is anything wrong with it."""
-    history = History()
-
-    def take(found):
-        """Straight into an array: as Python's own numbers, they would fill 45 times the size of their file."""
-        values = getattr(history, found[1])
-        values.frombytes(np.fromstring(found[2], values.typecode, sep=",").tobytes())
-        return f'"{found[1]}": 0'
-
-    content = read_file(path, LARGEST_FILE)
+    text = read_file(path, LARGEST_FILE)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # of what is not a number
-            names = "|".join(history.numbers())
-            options = json.loads(re.sub(rf'"({names})": \[([^]]*)\]', take, content.decode()))["options"]
-            examples = SOURCES[options["dataset"]].examples
-        whole = (
-            history.is_consistent()
-            and history.step > 0
-            and all(1 <= step <= history.step for step in history.test_step)
-            and 1 <= options["batch_size"] <= examples - options["hold_out"] <= examples
-        )
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, DeprecationWarning):
+        content = json.loads(text)
+        options, history = content["options"], History(**{name: content[name] for name in History().numbers()})
+        examples = SOURCES[options["dataset"]].examples
+        whole = history.step > 0 and history.is_whole()
+        whole &= 1 <= options["batch_size"] <= examples - options["hold_out"] <= examples
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         whole = False
     if not whole:
         raise UserError(f"{path} is not the history of a run, or is damaged")

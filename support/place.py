@@ -2,8 +2,6 @@
 
 import atexit
 import os
-import shutil
-import sys
 from contextlib import nullcontext
 
 import torch
@@ -11,7 +9,6 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from support.errors import UserError
-from support.run import check_batch
 
 FULL_PRECISION = nullcontext()
 
@@ -20,18 +17,17 @@ class Place:
     """The processes that torchrun started, each with its device and its share of every batch; or this one alone."""
 
     def __init__(self, options):
-        self.size = from_environment("WORLD_SIZE", 1, low=1)
-        self.rank = from_environment("RANK", 0, below=self.size)
-        if self.size > 1 and "TORCHELASTIC_RUN_ID" not in os.environ:  # PyTorch would wait for others, without a word
-            words = f"the environment's WORLD_SIZE={self.size} is not from torchrun"
-            raise UserError(f"{words}: unset WORLD_SIZE, or use torchrun")
-        check_shares(options, self.size)
+        # Other programs' launchers set variables of these names too.
+        told = os.environ if dist.is_torchelastic_launched() else {"WORLD_SIZE": "1", "RANK": "0"}
+        self.size, self.rank = int(told["WORLD_SIZE"]), int(told["RANK"])
+        if options.batch_size % self.size:
+            raise UserError(f"--batch-size {options.batch_size} cannot be split evenly among {self.size} processes")
+        if 0 < options.hold_out < self.size:
+            raise UserError(f"--hold-out {options.hold_out} cannot be split among {self.size} processes")
         self.first = self.rank == 0
         self.device = choose_device(options.device, options.dtype, alone=self.size == 1)
         self.precision = choose_precision(options, self.device)
         self.compile = options.compile
-        if self.compile and not has_compiler():
-            raise UserError("--compile needs a C++ compiler and finds none: leave --compile out")
         self.where = f", on {self.device}" if self.size == 1 else f", on {self.size} x {self.device.type}"
         if self.size > 1:
             self.join()
@@ -39,7 +35,7 @@ class Place:
     def join(self):
         """Join the other processes; with GPUs, take one for this process alone."""
         if self.device.type == "cuda":
-            local_rank, gpus = from_environment("LOCAL_RANK", 0, below=self.size), torch.cuda.device_count()
+            local_rank, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
             if local_rank >= gpus:
                 raise UserError(f"--nproc-per-node: only {gpus} GPU{'s' * (gpus > 1)} here; or use --device cpu")
             self.device = torch.device("cuda", local_rank)
@@ -83,23 +79,6 @@ class Place:
         return int(largest) or None
 
 
-def from_environment(name, default, low=0, below=2**31):
-    """A whole number that torchrun sets in the environment; UserError if it is not one that torchrun would set."""
-    value = os.environ.get(name, str(default))
-    if not (value.isascii() and value.isdigit() and low <= int(value[:20]) < below):
-        raise UserError(f"the environment's {name}={value} is not what torchrun sets: unset {name}, or use torchrun")
-    return int(value)
-
-
-def check_shares(options, processes):
-    """UserError if this many processes cannot share the work of these options."""
-    if options.batch_size % processes:
-        raise UserError(f"--batch-size {options.batch_size} cannot be split evenly among {processes} processes")
-    if 0 < options.hold_out < processes:
-        raise UserError(f"--hold-out {options.hold_out} cannot be split among {processes} processes")
-    check_batch(options, options.batch_size // processes)
-
-
 def choose_device(name, dtype="float32", alone=True):
     """The torch.device that --device NAME means on this machine; UserError if there is none.
 
@@ -120,15 +99,4 @@ def choose_device(name, dtype="float32", alone=True):
 def choose_precision(options, device):
     """The context in which to compute: bfloat16 with --amp, by default on cuda where the network's entry says so."""
     amp = device.type == "cuda" and options.network.bfloat16_on_cuda if options.amp is None else options.amp
-    if not amp:
-        return FULL_PRECISION
-    try:
-        return torch.autocast(device.type, torch.bfloat16)
-    except RuntimeError:  # as on mps before PyTorch 2.5
-        raise UserError(f"--amp: this PyTorch does not support it on {device}; leave --amp out") from None
-
-
-def has_compiler():
-    """Whether torch.compile will find the compiler that it needs on a CPU."""
-    usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
-    return shutil.which(os.environ.get("CXX") or usual) is not None
+    return torch.autocast(device.type, torch.bfloat16) if amp else FULL_PRECISION

@@ -17,34 +17,26 @@ def run(main):
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # from support/__init__.py
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed, as by the shell's >&- and 2>&-
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - until the end
     with suppress(AttributeError):  # IDLE's own needs no such thing
         sys.stdout.reconfigure(errors="backslashreplace")  # for folder names that the terminal cannot show
     try:
-        try:
-            status = main() or 0
-        except SystemExit as end:  # argparse's, after -h
-            status = end.code
+        status = main() or 0
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output has gone
-        give_up_stdout()
+    except BrokenPipeError:  # the reader of our output has gone; what is left would make Python complain when it exits
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
         message = explain(error)
         if message is None:
             raise
-        give_up_stdout()
+        print(f"{Path(sys.argv[0]).name}: {' '.join(message.split())[:1000]}", file=sys.stderr)
+        return 2
     finally:
-        with suppress(ValueError):  # not in the main thread
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # too late to stop anything
-    print(f"{Path(sys.argv[0]).name}: {' '.join(message.split())[:1000]}", file=sys.stderr)
-    return 2
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # too late to stop anything
 
 
 def explain(error):
@@ -61,11 +53,3 @@ def explain(error):
     if isinstance(error, MemoryError) or re.search("out of memory|not enough memory|allocate memory", str(error)):
         return "not enough memory: lower --batch-size, or take a smaller network"
     return None
-
-
-def give_up_stdout():
-    """Drop what can no longer be printed; otherwise Python tries again when it exits, and complains."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
-from types import SimpleNamespace
+from pathlib import Path
 from typing import NamedTuple
 from support import options as opt
 
@@ -17,7 +17,6 @@ from tqdm import tqdm
 
 from support.checkpoint import save_checkpoint
 from support.errors import UserError
-from support.files import open_folder
 from support.history import History, save_history
 
 # What a run leaves in its folder; {} is "np", "torch", "resnet_np", "vit_torch" ...
@@ -34,11 +33,13 @@ class Run:
         """
         self.options, self.place, self.first = options, place, place is None or place.first
         self.plan = make_plan(options, len(dataset.train_images))
-        self.history = check_history(checkpoint, self.plan) if checkpoint else History()
-        self.folder = open_folder(options.out)
+        self.history = checkpoint.history if checkpoint else History()
+        self.folder = Path(options.out)
+        self.folder.mkdir(parents=True, exist_ok=True)  # better now than after an hour of training
         self.name, self.title, self.tested = options.name, opt.title(options), opt.test_set_name(options)
         self.checkpoint_path = self.folder / f"checkpoint_{self.name}.npz"
-        self.signal, self.seconds = None, 0.0
+        self.asked = self.signal = None  # a signal that this process has received; one that ends the run
+        self.seconds = 0.0
         images = f"{len(dataset.train_images)} training and {len(dataset.test_images)} {self.tested} images"
         self.say(f"{options.dataset}: {images}")
         size, where = sum(p.size for p in params.values()), place.where if place else ""
@@ -66,15 +67,24 @@ class Run:
 
     @contextmanager
     def watch(self):
-        """Within it there is a progress bar, and Ctrl-C waits until a step is done."""
+        """Within it there is a progress bar, and Ctrl-C waits until a step is done; a second one does not."""
+
+        def ask(number, frame):
+            self.asked = number
+            signal.signal(number, signal.default_int_handler)
+
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
         started = time.perf_counter()
         quiet = None if self.first else True  # tqdm's None: quiet unless on a terminal
-        with (
-            stop_on_signal() as self.asked,
-            tqdm(total=self.plan.steps, initial=self.step, unit="step", disable=quiet, leave=False) as self.bar,
-            np.errstate(over="ignore", invalid="ignore"),  # the history says it better: a loss that is not finite
-        ):
-            yield
+        try:
+            with (
+                tqdm(total=self.plan.steps, initial=self.step, unit="step", disable=quiet, leave=False) as self.bar,
+                np.errstate(over="ignore", invalid="ignore"),  # the history says it better: a loss that is not finite
+            ):
+                yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
         self.seconds = time.perf_counter() - started
 
     def record(self, loss, accuracy):
@@ -85,9 +95,9 @@ class Run:
         if self.step % 20 == 0:  # reading a value syncs a GPU
             self.bar.set_postfix_str(self.history.step_line(), refresh=False)
         if alone:
-            self.signal = self.asked.signal
+            self.signal = self.asked
         elif self.step % 20 == 0:  # to agree is to wait for the other processes
-            self.signal = self.place.agree(self.asked.signal)
+            self.signal = self.place.agree(self.asked)
 
     def record_test(self, loss, accuracy):
         """Keep what the test came to."""
@@ -133,20 +143,12 @@ class Plan(NamedTuple):
 
 
 def make_plan(options, examples):
-    """The `Plan` for so many training images; UserError where a batch cannot be drawn, or not be normalised."""
+    """The `Plan` for so many training images; UserError where there are too few for a batch."""
     if options.batch_size > examples:
         raise UserError(f"--batch-size {options.batch_size} is more than the {examples} training images")
-    check_batch(options, options.batch_size)
     steps_per_epoch = examples // options.batch_size
     steps = options.steps or options.epochs * steps_per_epoch
     return Plan(steps_per_epoch, steps, min(steps, (options.stop_after or steps) * steps_per_epoch))
-
-
-def check_batch(options, images):
-    """UserError if the network cannot learn from so few images in a step."""
-    least = options.network.least_batch(options)
-    if images < least:
-        raise UserError(f"{opt.title(options)} needs {least} images in a step: take a larger --batch-size")
 
 
 def learning_rate(step, steps, options):
@@ -159,33 +161,3 @@ def learning_rate(step, steps, options):
         return options.lr
     warmup = math.ceil(steps / 10)
     return options.lr * min((step + 1) / warmup, (steps - step) / (steps - warmup + 1))
-
-
-def check_history(checkpoint, plan):
-    """A checkpoint's history; UserError if it is not that of such a run up to an epoch's end."""
-    history = checkpoint.history
-    if history.step > plan.steps:
-        raise UserError(f"{checkpoint.path} is at step {history.step} of {plan.steps}")
-    epoch_ends = [*range(plan.steps_per_epoch, history.step + 1, plan.steps_per_epoch)]
-    if history.step == plan.steps and history.step % plan.steps_per_epoch:
-        epoch_ends.append(history.step)
-    if list(history.test_step) != epoch_ends:
-        raise UserError(f"{checkpoint.path} is damaged: it has no test result for every epoch")
-    return history
-
-
-@contextmanager
-def stop_on_signal():
-    """Within it, Ctrl-C and SIGTERM set `.signal`, to be looked at between two steps; a second Ctrl-C interrupts."""
-    asked = SimpleNamespace(signal=None)
-
-    def ask(number, frame):
-        asked.signal = number
-        signal.signal(number, signal.default_int_handler)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -4,6 +4,7 @@ import inspect
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -20,7 +21,7 @@ from mlp_np import softmax_cross_entropy
 from networks import parse_options
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
-from support.place import Place, has_compiler
+from support.place import Place
 
 NO_TORCH = {"PYTHONPATH": str(ROOT / "tests" / "no_torch")}  # whose torch fails when it is imported
 RESNET = "--model resnet --widths 2,3 --batch-size 1000 --steps 90"
@@ -134,15 +135,11 @@ def test_adamw_is_pytorchs(beta1):
 # --- What only PyTorch can do ---------------------------------------------------------------------------------------
 
 
-def test_what_is_not_there_is_one_line(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("CXX", "none")
-    rows = [(main_np, "--out= |--out"), (main_np, "--device cpu"), (main_torch, "--device tpu")]
-    rows += [(main_torch, "--compile|compiler")]
+def test_what_is_not_there_is_one_line(tmp_path):
+    rows = [(main_np, "--device cpu"), (main_torch, "--device tpu")]
     rows += [] if torch.cuda.is_available() else [(main_torch, "--device cuda")]
-    for main, row in rows:
-        words, _, said = row.partition("|")
-        with pytest.raises(UserError, match=f"^[^\n]*{said or words.replace(' ', '.*')}[^\n]*$"):
+    for main, words in rows:
+        with pytest.raises(UserError, match=f"^[^\n]*{words.replace(' ', '.*')}[^\n]*$"):
             main.main(["--out", str(tmp_path / "out"), *words.split()])
     assert not (tmp_path / "out").exists()
 
@@ -189,7 +186,7 @@ def test_a_process_that_dies_ends_the_run(tmp_path):
 def test_the_commands(program, words):
     """As a user types them: without PyTorch by hand, in bfloat16 and compiled with it."""
     right = accuracy_of(program("main_np.py", *words.split(), env=NO_TORCH))
-    for more, apart in [("", 0.01), ("--amp", 0.1), *([("--compile", 0.05)] if has_compiler() else [])]:
+    for more, apart in [("", 0.01), ("--amp", 0.1), *([("--compile", 0.05)] if shutil.which("g++") else [])]:
         found = program("main_torch.py", *words.split(), *more.split())
         assert accuracy_of(found) == pytest.approx(right, abs=apart)
         assert more == "--compile" or found.stderr == ""

@@ -86,7 +86,7 @@ def test_what_is_imported_is_required():
     names = {re.split("[<>=]", line)[0] for line in needed}
     alone = [name for name in MODULES if room(name) not in ("lab", "page") and "torch" not in reached(name)]
     imported = {found.partition(".")[0].replace("PIL", "pillow") for name in alone for found in IMPORTS[name]}
-    assert imported - {room(name) for name in MODULES} - sys.stdlib_module_names - {"urllib3"} == names  # requests' own
+    assert imported - {room(name) for name in MODULES} - sys.stdlib_module_names == names
     project = (ROOT / "pyproject.toml").read_text()
     assert needed == set(re.findall('"(.*?)"', re.search(r"(?m)^dependencies = \[(.*)\]", project)[1]))
 

@@ -7,7 +7,7 @@ import pytest
 from conftest import rows
 from networks import NETWORKS, make, parse_options
 from support.errors import UserError
-from support.options import OF_A_CALL, OF_A_RUN, choose, parse_arguments, restore, run_options, title
+from support.options import OF_A_CALL, parse, restore, run_options, title
 
 CHOSEN = """
     np                                        | hidden=512 epochs=5 steps=None init=he name=np title=784-512-10
@@ -41,9 +41,9 @@ def test_every_option_is_explained_with_its_default(capsys, model):
             parse_options(framework, "--model", model, "-h")
         found = re.findall(r"(?s)\n  --([a-z-]+)(.*?)(?=\n  --|\n\n|\n$)", capsys.readouterr().out)
         explained |= {name.replace("-", "_"): " ".join(words.split()) for name, words in found}
-    own = {name for network in NETWORKS.values() for name in network.options}
-    assert explained.keys() == OF_A_RUN.keys() | OF_A_CALL.keys() | own | {"model"}
-    for name, value in (OF_A_RUN | NETWORKS[model].recipes["default"] | {"model": model}).items():
+    run = run_options(parse_options("np", "--model", model))
+    assert explained.keys() == run.keys() | OF_A_CALL | {name for other in NETWORKS.values() for name in other.options}
+    for name, value in run.items():
         value = ",".join(map(str, value)) if isinstance(value, tuple) else value
         assert explained[name].endswith(f"(default: {value})") == (value is not None), name
 
@@ -53,19 +53,19 @@ def test_an_option_that_is_new():
     new = {"dropout": {"type": float, "default": 0.3, "help": "the share of units to leave out"}}
     table = NETWORKS | {"mlp": NETWORKS["mlp"]._replace(options=NETWORKS["mlp"].options | new)}
     kept = run_options(parse_options("np", "--lr", 0.2))
-    for options in (choose(table, "np", {}), restore(table, "np", kept, "w.npz")):
+    for options in (parse(table, "np", [])[0], restore(table, "np", kept, "w.npz")):
         assert options.dropout == 0.3
         for framework in ("np", "autograd"):
             with pytest.raises(TypeError, match="'dropout'"):
                 make(framework, options)
     assert options.lr == 0.2
-    assert not hasattr(choose(table, "np", parse_arguments(table, "np", argv=["--model", "vit"])), "dropout")
+    assert not hasattr(parse(table, "np", ["--model", "vit"])[0], "dropout")
 
 
 def test_each_network_says_what_may_be_typed():
     """Also where another, before it in the table, has an option of the same name."""
     table = NETWORKS | {"mlp": NETWORKS["mlp"]._replace(options={"patch": {"type": str, "help": "a piece of cloth"}})}
-    assert parse_arguments(table, "np", argv=["--model", "vit", "--patch", "7"])["patch"] == 7
+    assert parse(table, "np", ["--model", "vit", "--patch", "7"])[0].patch == 7
 
 
 VALUES = """

@@ -43,25 +43,8 @@ def test_auto_takes_the_best_device(monkeypatch, devices, asked, answer):
 
 def test_without_amp_nothing_asks_for_autocast(monkeypatch):
     """Some devices of older PyTorch know none, not even one that is turned off."""
-
-    def refuse(*arguments, **more):
-        raise RuntimeError("unsupported autocast device_type")
-
-    monkeypatch.setattr(torch, "autocast", refuse)
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: pytest.fail("unsupported autocast device_type"))
     options = parse_options("torch", "--hidden", "4", "--device", "cpu")
     x, y = torch.zeros(8, 28, 28), torch.zeros(8, dtype=torch.long)
     loss, _ = main_torch.train_step(*main_torch.build(options), x, y, 0.1, place.Place(options).precision)
     assert float(loss) == pytest.approx(2.3026, abs=1e-3)
-    with pytest.raises(UserError, match="--amp: this PyTorch does not support it"):
-        place.Place(parse_options("torch", "--amp", "--device", "cpu"))
-
-
-def test_the_compiler_is_the_one_that_pytorch_takes(monkeypatch):
-    for case in ("linux g++ True", "linux clang++ False", "darwin clang++ True", "win32 cl True"):
-        platform, there, found = case.split()
-        monkeypatch.setattr(place.sys, "platform", platform)
-        monkeypatch.setattr(place.shutil, "which", lambda name, there=there: name if name == there else None)
-        monkeypatch.delenv("CXX", raising=False)
-        assert str(place.has_compiler()) == found
-        monkeypatch.setenv("CXX", there)
-        assert place.has_compiler()

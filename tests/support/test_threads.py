@@ -99,13 +99,9 @@ def test_where_no_library_is_known_there_is_one_thread(monkeypatch):
 
 
 def test_a_program_makes_the_same_run_with_any_setting(program, tmp_path):
-    """A whole program, stopped, and continued with another number of threads."""
-    argv, found = ["--steps", 900, "--stop-after", 1, "--hidden", 33, "--batch-size", 100], []
-    for first, second in ((1, 2), (2, 1)):
-        out = tmp_path / f"{first}{second}"
-        for number, words in ((first, argv), (second, ["--resume", out / "checkpoint_np.npz"])):
-            env = {"OMP_NUM_THREADS": str(number), "OPENBLAS_NUM_THREADS": str(number)}
-            assert program("main_np.py", *words, "--out", out, env=env).returncode == 0
-        with np.load(out / "checkpoint_np.npz") as file:
-            found.append({name: file[name].tobytes() for name in file.files if file[name].ndim})
-    assert len(found[0]) > 8 and found[0] == found[1]
+    argv, found = ["--steps", 90, "--hidden", 33, "--batch-size", 1000], []
+    for number in ("1", "2"):
+        env = {"OMP_NUM_THREADS": number, "OPENBLAS_NUM_THREADS": number}
+        assert program("main_np.py", *argv, "--out", tmp_path / number, env=env).returncode == 0
+        found.append((tmp_path / number / "checkpoint_np.npz").read_bytes())
+    assert found[0] == found[1]
