@@ -116,7 +116,7 @@ def test_a_damaged_history_is_one_line(tmp_path):
     whole = json.loads(path.read_text())
     for change in [
         {"train_loss": [float("nan")] * 150}, {"train_loss": ["low"] * 150}, {"train_loss": []},
-        {"train_accuracy": [2] * 150}, {"test_step": [1e9]}, {"test_loss": {}}, {"options": []},
+        {"test_step": [1e9]}, {"test_loss": {}}, {"options": []},
         *({"options": {"dataset": "mnist", "batch_size": size, "hold_out": 0}} for size in (0, 1e9, "128")),
     ]:  # fmt: skip
         path.write_text(json.dumps(whole | change))

@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import runpy
 import signal
 from itertools import pairwise
 from unittest.mock import Mock
@@ -12,7 +11,6 @@ from support import program as ending
 import numpy as np
 import pytest
 
-from conftest import ROOT
 from networks import parse_options
 from support.history import History, save_history
 from support.options import run_options
@@ -56,10 +54,3 @@ def test_from_its_start_on_a_program_answers_ctrl_c():
     ending.run(lambda: during.append(signal.getsignal(signal.SIGINT)))
     signal.signal(signal.SIGINT, before)
     assert during == [signal.default_int_handler]
-
-
-@pytest.mark.parametrize("script", ["resnet_np.py", "vit_np.py"])
-def test_ctrl_c_while_a_network_checks_itself(script, monkeypatch):
-    monkeypatch.setattr(np, "ndindex", Mock(side_effect=KeyboardInterrupt))
-    with pytest.raises(SystemExit, match="interrupted"):
-        runpy.run_path(ROOT / script, run_name="__main__")
