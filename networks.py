@@ -9,6 +9,7 @@ import importlib
 import math
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 from support import options as opt
 
@@ -201,10 +202,9 @@ def check_memory(options, images):
 
 def memory():
     """The machine's memory in bytes; infinite where Python does not know, as on Windows."""
-    try:
+    with suppress(AttributeError, ValueError):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError):
-        return math.inf
+    return math.inf
 
 
 def parse_options(framework, *argv):

@@ -9,6 +9,15 @@ import re
 import torch
 from torch import nn
 
+# What PyTorch's layers call their parameters. Layers of our own call them as NumPy does.
+NAMES = {
+    nn.Linear: {"weight": "W", "bias": "b"},
+    nn.Conv2d: {"weight": "W"},
+    nn.BatchNorm2d: {"weight": "gamma", "bias": "beta"},
+    nn.LayerNorm: {"weight": "gamma", "bias": "beta"},
+}
+AXES = {nn.Linear: (1, 0), nn.Conv2d: (2, 3, 1, 0)}  # of a weight, in NumPy's order
+
 # What PyTorch's optimizers remember for each parameter, under the names of main_np.Optimizer.state.
 STATE = {
     torch.optim.SGD: {"momentum": "momentum_buffer"},
@@ -41,9 +50,9 @@ def set_arrays(model, optimizer, groups, steps=0):
 
 def all_tensors(model, optimizer):
     """The groups as dicts of tensors."""
-    found = {"params": {name: turn(p.data) for name, p, turn in parameters(model)}}
+    found = {"params": {name: p.data.permute(*axes) for name, p, axes in parameters(model)}}
     for ours, theirs in STATE[type(optimizer)].items():
-        found[ours] = {name: turn(optimizer.state[p][theirs]) for name, p, turn in parameters(model)}
+        found[ours] = {name: optimizer.state[p][theirs].permute(*axes) for name, p, axes in parameters(model)}
     norms = [(path, layer) for path, layer in model.named_modules() if isinstance(layer, nn.BatchNorm2d)]
     found["statistics"] = {f"{path}.mean": layer.running_mean for path, layer in norms}
     found["statistics"] |= {f"{path}.var": layer.running_var for path, layer in norms}
@@ -51,22 +60,10 @@ def all_tensors(model, optimizer):
 
 
 def parameters(model):
-    """For every parameter: its name in NumPy, itself, and what turns a tensor of its shape into NumPy's."""
+    """For every parameter: its name in NumPy, itself, and its axes in NumPy's order."""
     for path, layer in model.named_modules():
-        if isinstance(layer, nn.Linear):
-            yield numpy_name(f"{path}.W"), layer.weight, lambda t: t.T
-            if layer.bias is not None:
-                yield numpy_name(f"{path}.b"), layer.bias, lambda t: t
-        elif isinstance(layer, nn.Conv2d):
-            yield f"{path}.W", layer.weight, lambda t: t.permute(2, 3, 1, 0)
-        elif isinstance(layer, (nn.BatchNorm2d, nn.LayerNorm)):
-            yield f"{path}.gamma", layer.weight, lambda t: t
-            yield f"{path}.beta", layer.bias, lambda t: t
-        else:  # a layer of our own: its parameters have the names that they have in NumPy
-            for name, p in layer.named_parameters(recurse=False):
-                yield f"{path}.{name}", p, lambda t: t
-
-
-def numpy_name(name):
-    """Layers that are only numbered leave their number to the letter: "layer1.W" is W1."""
-    return re.sub(r"^layer(\d+)\.(\w)$", r"\2\1", name)
+        for name, p in layer.named_parameters(recurse=False):
+            name = f"{path}.{NAMES.get(type(layer), {}).get(name, name)}"
+            # Layers that are only numbered leave their number to the letter: "layer1.W" is W1.
+            name = re.sub(r"^layer(\d+)\.(\w)$", r"\2\1", name)
+            yield name, p, AXES.get(type(layer), range(p.ndim)) if p.ndim > 1 else [0]

@@ -28,13 +28,14 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message} (-h explains the options)")
 
 
-def number(low, high, kind=float, what="a number"):
+def number(low, high, kind=float):
     """The type, for argparse, of numbers from low to high."""
 
     def parse(word):
         try:
             value = kind(word)
         except ValueError:
+            what = "a whole number" if kind is int else "a number"
             raise argparse.ArgumentTypeError(f"{word!r} is not {what}") from None
         if not low <= value <= high:  # NaN fails this too
             raise argparse.ArgumentTypeError(f"{word} is not in the range {low:,} to {high:,}")
@@ -44,7 +45,7 @@ def number(low, high, kind=float, what="a number"):
 
 
 def integer(low, high):
-    return number(low, high, int, "a whole number")
+    return number(low, high, int)
 
 
 def integers(low, high, most):

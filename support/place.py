@@ -26,7 +26,9 @@ class Place:
             raise UserError(f"--hold-out {options.hold_out} cannot be split among {self.size} processes")
         self.first = self.rank == 0
         self.device = choose_device(options.device, options.dtype, alone=self.size == 1)
-        self.precision = choose_precision(options, self.device)
+        # With --amp, by default on cuda where the network's entry says so, it computes in bfloat16.
+        amp = self.device.type == "cuda" and options.network.bfloat16_on_cuda if options.amp is None else options.amp
+        self.precision = torch.autocast(self.device.type, torch.bfloat16) if amp else FULL_PRECISION
         self.compile = options.compile
         self.where = f", on {self.device}" if self.size == 1 else f", on {self.size} x {self.device.type}"
         if self.size > 1:
@@ -82,21 +84,13 @@ class Place:
 def choose_device(name, dtype="float32", alone=True):
     """The torch.device that --device NAME means on this machine; UserError if there is none.
 
-    alone: whether this is the only process; several cannot communicate on mps.
+    alone: whether this is the only process. Several cannot communicate on mps, which has no float64 either.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": alone and torch.backends.mps.is_available(), "cpu": True}
-    if dtype == "float64" and name == "mps":
-        raise UserError("--device mps has no float64: use --dtype float32 or --device cpu")
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    there["mps"] &= alone and dtype == "float32"
     if name == "auto":
-        there["mps"] &= dtype != "float64"
         name = next(name for name, is_there in there.items() if is_there)
     if not there[name]:
-        where = "on this machine" if alone else "for several processes on this machine"
-        raise UserError(f"--device {name}: PyTorch finds none {where}; leave --device out")
+        use = dtype if alone else f"{dtype} in several processes"
+        raise UserError(f"--device {name}: PyTorch finds none on this machine for {use}; leave --device out")
     return torch.device(name)
-
-
-def choose_precision(options, device):
-    """The context in which to compute: bfloat16 with --amp, by default on cuda where the network's entry says so."""
-    amp = device.type == "cuda" and options.network.bfloat16_on_cuda if options.amp is None else options.amp
-    return torch.autocast(device.type, torch.bfloat16) if amp else FULL_PRECISION

@@ -126,15 +126,11 @@ def pool(number):
 def each(function, *arguments):
     """list(map(function, *arguments)), computed by this thread and others."""
     parts = list(zip(*arguments, strict=False))
-    results, waiting, errors = [None] * len(parts), deque(enumerate(parts)), np.geterr()
+    results, waiting, errors = [None] * len(parts), iter([*enumerate(parts)]), np.geterr()
 
     def work():
         with np.errstate(**errors):  # NumPy keeps for each thread what it does about an overflow
-            while waiting:
-                try:
-                    i, part = waiting.popleft()
-                except IndexError:  # another thread was faster
-                    return
+            for i, part in waiting:  # the next part that no thread has taken
                 results[i] = function(*part)
 
     number = min(threads(), len(parts)) - 1
@@ -142,7 +138,7 @@ def each(function, *arguments):
     try:
         work()
     finally:
-        waiting.clear()  # empty already, unless there was an error or Ctrl-C
+        deque(waiting, 0)  # at its end already, unless there was an error or Ctrl-C
         wait(other for other in others if not other.cancel())  # a thread that has not started by now is not needed
     for other in others:
         if not other.cancelled():
