@@ -50,9 +50,9 @@ def set_arrays(model, optimizer, groups, steps=0):
 
 def all_tensors(model, optimizer):
     """The groups as dicts of tensors."""
-    found = {"params": {name: p.data.permute(*axes) for name, p, axes in parameters(model)}}
+    found = {"params": {name: turn(p.data) for name, p, turn in parameters(model)}}
     for ours, theirs in STATE[type(optimizer)].items():
-        found[ours] = {name: optimizer.state[p][theirs].permute(*axes) for name, p, axes in parameters(model)}
+        found[ours] = {name: turn(optimizer.state[p][theirs]) for name, p, turn in parameters(model)}
     norms = [(path, layer) for path, layer in model.named_modules() if isinstance(layer, nn.BatchNorm2d)]
     found["statistics"] = {f"{path}.mean": layer.running_mean for path, layer in norms}
     found["statistics"] |= {f"{path}.var": layer.running_var for path, layer in norms}
@@ -60,10 +60,11 @@ def all_tensors(model, optimizer):
 
 
 def parameters(model):
-    """For every parameter: its name in NumPy, itself, and its axes in NumPy's order."""
+    """For every parameter: its name in NumPy, itself, and what turns a tensor of its shape into NumPy's."""
     for path, layer in model.named_modules():
         for name, p in layer.named_parameters(recurse=False):
             name = f"{path}.{NAMES.get(type(layer), {}).get(name, name)}"
             # Layers that are only numbered leave their number to the letter: "layer1.W" is W1.
             name = re.sub(r"^layer(\d+)\.(\w)$", r"\2\1", name)
-            yield name, p, AXES.get(type(layer), range(p.ndim)) if p.ndim > 1 else [0]
+            axes = AXES.get(type(layer), range(p.ndim)) if p.ndim > 1 else [0]
+            yield name, p, lambda tensor, axes=axes: tensor.permute(*axes)
