@@ -199,41 +199,38 @@ def misfit(source, line, names):
                 if type(op) not in OPERATORS or not node.lineno <= line <= node.end_lineno:
                     continue
                 try:
-                    values = [eval(ast.unparse(side), dict(names)) for side in (left, right)]
-                    a, b = map(np.shape, values)
+                    a, b = (np.shape(eval(ast.unparse(side), dict(names))) for side in (left, right))
                 except BaseException:
                     continue
-                wrong = shapes_wrong(left, a, OPERATORS[type(op)], right, b)
-                if wrong and not any(value is None or hasattr(value, "edges") for value in values):
+                sign = OPERATORS[type(op)]
+                if a and b and (wrong := shapes_wrong(left, a, sign, right, b)):  # a single number has no shape
                     wrote = " ".join(ast.get_source_segment(source, node).split())  # as typed, with its parentheses
                     where = f"in {wrote}, the shapes are" if len(wrote) < 60 else "the shapes are"
-                    return f"{where} {a} {OPERATORS[type(op)]} {b}{wrong}"
+                    return f"{where} {a} {sign} {b}. {wrong}"
     return None
 
 
 def shapes_wrong(left, a, sign, right, b):
-    """What is wrong with these shapes of the two sides of an operation, after the words that name them; or None."""
+    """Why two arrays of these shapes do not fit as the sides of an operation; or None."""
     if sign == "@":
-        if not a or not b:
-            return ": @ needs arrays, and one side is a single number."
         m, n = a[-1], b[-2:][0]
         if m != n:
-            text = f". In a matrix product the inner numbers must be equal: {m} is not {n}."
+            text = f"In a matrix product the inner numbers must be equal: {m} is not {n}."
             text += " (`@` is the matrix product; `*` multiplies entry by entry.)" * (a == b)
         elif not fit(a[:-2], b[:-2]):
-            text = ". The axes before the last two must agree: @ multiplies a matrix with a matrix in each."
+            text = "The axes before the last two must agree: @ multiplies a matrix with a matrix in each."
         else:
             return None
         turned = any(getattr(side, "attr", "") == "T" and len(shape) > 2 for side, shape in ((left, a), (right, b)))
         return text + " (.T turns all axes round; .swapaxes(-1, -2) exchanges the last two.)" * turned
     if fit(a, b):
         return None
-    text = ". Entry by entry, shapes must agree from the right: equal numbers, or a 1, or nothing."
+    text = "Entry by entry, shapes must agree from the right: equal numbers, or a 1, or nothing."
     if "y" in (ast.unparse(left), ast.unparse(right)):
         ask = "what would a row look like that is 1 at the right digit and 0 elsewhere?"
         return f"{text} y holds the digits themselves: {ask}"
     short, long = sorted((a, b), key=len)
-    if short and short == long[:-1]:
+    if short == long[:-1]:
         text += f" {(*short, 1)} agrees: keepdims=True in a sum or max keeps that axis, and [..., None] adds it."
     if sign == "*" and len(a) == len(b) == 2 and (a[0] == b[0] or a[1] in b):
         text += " (`*` multiplies entry by entry; the matrix product is `@`.)"

@@ -52,20 +52,7 @@ tape_order:
             order.append(node)
     visit(loss)
     order.reverse()
-tape_backward:
-    grads = {node: np.zeros(node.value.shape) for node in order}
-    grads[loss] = np.array(1.0)
-    while order:
-        node = order.pop(0)
-        for parent, share in node.edges:
-            grads[parent] += share(grads[node])
-    da, db = grads[a], grads[b]
 tape_relu: y = Tensor(np.maximum(a.value, 0)); y.edges = [(a, lambda dy: np.where(a.value > 0, dy, 0))]
-tape_matmul:
-    pairs = [(b, lambda dy: np.einsum("nj,nk->jk", value_of(a), dy))]
-    if isinstance(a, Tensor):
-        pairs.append((a, lambda dy: (b.value @ dy.T).T))
-    y = Tensor(value_of(a) @ b.value, *pairs)
 """
 
 

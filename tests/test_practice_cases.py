@@ -74,20 +74,17 @@ for i in (images, test_images)]
 """
 
 
-@pytest.fixture
-def verdict(tmp_path):
-    """verdict(name, program): here, and not in a process of its own as for a learner: 60 of those take minutes."""
-
-    def judge(name, program):
-        (tmp_path / f"{name}.py").write_text(program, encoding="utf-8")
-        return marker.judge(CASES[name], 3, json.loads(json.dumps(runner.run(CASES[name], tmp_path / f"{name}.py", 3))))
-
-    return judge
+def outcome_of(name, program, folder):
+    """Here, and not in a process of its own as for a learner: 60 of those take minutes."""
+    path = folder / f"{name}.py"
+    path.write_text(program, encoding="utf-8")
+    return json.loads(json.dumps(runner.run(CASES[name], path, 3)))
 
 
-def edited(name, edits):
-    """A case's program, edited, and with its true diagnosis."""
-    return named(name, change(STUB[name], edits.replace("\\n", "\n"), ""))
+def judged(name, edits, folder):
+    """The verdict on a case's program, edited, and with its true diagnosis."""
+    program = named(name, change(STUB[name], edits.replace("\\n", "\n"), ""))
+    return marker.judge(CASES[name], 3, outcome_of(name, program, folder))
 
 
 def named(name, program):
@@ -105,16 +102,16 @@ def test_a_case_says_nothing_of_its_cause_and_has_its_symptom_and_its_fix_on_rec
 
 
 @every_case
-def test_a_case_passes_only_if_it_is_fixed_and_named(name, verdict, tmp_path):
-    assert verdict(name, STUB[name]).name == "not written"
-    (tmp_path / "fixed.py").write_text(named(name, STUB[name].replace(*FIX[name])), encoding="utf-8")
-    outcome = runner.run(CASES[name], tmp_path / "fixed.py", 3)
-    passed = marker.judge(CASES[name], 3, outcome)
+def test_a_case_passes_only_if_it_is_fixed_and_named(name, tmp_path):
+    case = CASES[name]
+    assert marker.judge(case, 3, outcome_of(name, STUB[name], tmp_path)).name == "not written"
+    outcome = outcome_of(name, named(name, STUB[name].replace(*FIX[name])), tmp_path)
+    passed = marker.judge(case, 3, outcome)
     assert passed.passed, passed.text
-    assert CASES[name].text.notes["Evidence"] in passed.text
+    assert case.text.notes["Evidence"] in passed.text
     changes = {"no diagnosis": {"said": ""}, "diagnosis: epochs": {"said": "epochs"}, "not fixed": {"fixed": False}}
     for mark, changed in (changes | {"fixed, but does not learn": {"accuracy": 0.5}}).items():
-        assert marker.judge(CASES[name], 3, outcome | changed).name == mark
+        assert marker.judge(case, 3, outcome | changed).name == mark
 
 
 @every_case
@@ -129,17 +126,17 @@ def test_nobody_learns_from_twelve_guesses_which_suspect_it_is(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "edits"), [*rows(SOUND)])
-def test_a_sound_fix_passes_however_it_is_written(name, edits, verdict):
-    found = verdict(f"case_{name}", edited(f"case_{name}", edits))
+def test_a_sound_fix_passes_however_it_is_written(name, edits, tmp_path):
+    found = judged(f"case_{name}", edits, tmp_path)
     assert found.passed, found.text
 
 
 @pytest.mark.parametrize(("name", "mark", "edits"), [*rows(UNSOUND)])
-def test_an_unsound_fix_never_passes(name, mark, edits, verdict, monkeypatch):
+def test_an_unsound_fix_never_passes(name, mark, edits, tmp_path, monkeypatch):
     """And what is said to the right suspect is what would be said to a wrong one, with the numbers as they are now."""
     few = [array[: len(array) // 4] for array in digits.few_images()]  # no accuracy is asked for
     monkeypatch.setattr(digits, "few_images", lambda: few)
-    found = verdict(f"case_{name}", edited(f"case_{name}", edits))
+    found = judged(f"case_{name}", edits, tmp_path)
     assert found.name == mark, found.text
     if mark == "not fixed":
         assert f"You say: {chapter3.SUSPECTS[CASES[f'case_{name}'].case.diagnosis][0]}" in found.text
