@@ -31,7 +31,10 @@ OPERATIONS = [
 def test_an_operation(number):
     function, *shapes = OPERATIONS[number]
     rng = np.random.default_rng(number)
-    assert max(differences("", function, *(Tensor(rng.uniform(0.5, 1.5, shape)) for shape in shapes))) < 1e-8
+    arrays = [rng.uniform(0.5, 1.5, shape) for shape in shapes]
+    operands = [Tensor(array) for array in arrays]
+    assert function(*operands).value == pytest.approx(function(*arrays), rel=1e-14)  # what NumPy computes
+    assert max(differences("", function, *operands)) < 1e-8
 
 
 def test_constants_get_no_gradient_and_cost_nothing():
