@@ -41,6 +41,24 @@ def test_auto_takes_the_best_device(monkeypatch, devices, asked, answer):
     assert found.startswith(answer)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("--batch-size 3", "cannot be split evenly among 2"), ("--hold-out 1", "cannot be split among 2")],
+)
+def test_what_processes_cannot_share(monkeypatch, words, said):
+    for name, value in TORCHRUN.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=said):
+        place.Place(parse_options("torch", *words.split()))
+
+
+def test_processes_are_those_of_torchrun_alone(monkeypatch):
+    """Others set variables of these names too, and PyTorch would wait for their processes without a word."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    assert place.Place(parse_options("torch", "--device", "cpu")).first
+
+
 def test_without_amp_nothing_asks_for_autocast(monkeypatch):
     """Some devices of older PyTorch know none, not even one that is turned off."""
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: pytest.fail("unsupported autocast device_type"))
