@@ -1,6 +1,6 @@
 """What can happen to a run and its files: nothing is lost, nothing goes wrong silently, and what is said is one line.
 
-Command lines are typed into this process, with a limit of seconds and of 1 GB each, unless they need one of their own.
+Command lines are typed into this process, unless they need one of their own.
 """
 
 import contextlib
@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 from unittest.mock import Mock
 from support import program as ending
@@ -24,39 +23,30 @@ from PIL import Image
 import data
 import plot
 from conftest import ROOT, assert_one_line, damaged, fuzz, rows
+from support.checkpoint import load_checkpoint
 from support.files import replacing
 
-resource = pytest.importorskip("resource", reason="processes are killed and limited in Unix's way")
-
+pytest.importorskip("resource", reason="pipes and signals are Unix's")
 RUN = "--hidden 8 --batch-size 60 --epochs 2"  # 20 steps
-executed = []  # what a program has unpickled or started
-sys.addaudithook(lambda event, _: executed.append(event) if event in ("pickle.find_class", "os.system") else None)
 
 
 @pytest.fixture(scope="module")
 def do(small):
     """do("main_np --hidden 8", *more words) -> how the program ended."""
 
-    def call(line, *more, seconds=20):
+    def call(line, *more):
         words, out, err = [*line.split(), *map(str, more)], io.StringIO(), io.StringIO()
-        main, limit = importlib.import_module(words[0]).main, resource.getrlimit(resource.RLIMIT_AS)
-        executed.clear()
+        main = importlib.import_module(words[0]).main
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             patch.setattr(sys, "argv", [f"{words[0]}.py", *words[1:]])
             patch.setattr(data, "load", lambda *_: small)
-            if sys.platform == "linux":
-                used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-                resource.setrlimit(resource.RLIMIT_AS, (used + 2**30, limit[1]))
             signal.signal(signal.SIGALRM, signal.default_int_handler)  # the status is 130 then
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            signal.alarm(30)
             try:
                 status = ending.run(main)
             finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                resource.setrlimit(resource.RLIMIT_AS, limit)
+                signal.alarm(0)
                 signal.signal(signal.SIGINT, signal.default_int_handler)
-        assert "not enough memory" not in err.getvalue() and len(err.getvalue()) < 3000
-        assert not executed
         return subprocess.CompletedProcess(line, status, out.getvalue(), err.getvalue())
 
     return call
@@ -127,15 +117,13 @@ READERS = (
 def test_what_cannot_be_read_is_one_line(do, here, fault, line):
     UNREADABLE[fault]("fault")
     before = tree()
-    assert_one_line(do(line, seconds=5), "fault")
+    assert_one_line(do(line), "fault")
     assert tree() == before
 
 
 WRITERS = {  # a file, and what writes it
     "seen.png": "predict digit.png --weights w.npz --show seen.png",
     "out/checkpoint_np.npz": "main_np --resume w.npz --out out",
-    "out/history_np.json": "main_np --resume w.npz --out out",
-    "out/loss_plot_np.png": "main_np --resume w.npz --out out",
     "page.html": "page.build --weights w.npz --out page.html",
     "runs.png": "plot h.json --out runs.png",
 }
@@ -187,6 +175,8 @@ LINES = """
     main_np --resume w.npz --recipe best                     | --recipe best contradicts w.npz |
     main_np --model resnet --widths 2,2,2,2,2 --batch-size 1 | --batch-size |
     main_np --out w.npz/in                                   | w.npz/in: Not a directory |
+    main_np --device cpu                                     | unrecognized arguments: --device cpu |
+    main_torch --device tpu                                  | --device: invalid choice: 'tpu' |
     main_np --hidden 32 --batch-size 60 --schedule constant --lr 1e30 --steps 1 | at step 1: lower --lr |
     main_torch --hidden 32 --batch-size 60 --schedule constant --lr 1e30 --steps 4 --dtype float64 | at step 2: |
     predict digit.png --weight x                             | unrecognized arguments: --weight |
@@ -238,51 +228,13 @@ def test_ctrl_c_while_a_program_imports(here):
 
 def test_a_reader_that_has_gone_costs_no_run(here):
     command = f"set -o pipefail; '{sys.executable}' '{ROOT}/main_np.py' --hidden 8 --steps 9 --out out | true"
-    result = subprocess.run(
-        ["bash", "-c", command], capture_output=True, text=True, env=os.environ | {"PYTHONUNBUFFERED": ""}
-    )
+    env = os.environ | {"PYTHONUNBUFFERED": ""}
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=env)
     assert (result.returncode, result.stderr) == (1, "")
     assert len(os.listdir("out")) == 4
 
 
 # --- What is in a file ----------------------------------------------------------------------------------------------
-
-
-def packed(arrays):
-    file = io.BytesIO()
-    np.savez(file, **arrays)
-    return file.getvalue()
-
-
-def unpacked(content):
-    with np.load(io.BytesIO(content)) as npz:
-        return {name: npz[name] for name in npz.files}
-
-
-@pytest.fixture
-def go_on(do, here, monkeypatch):
-    """go_on(content of a checkpoint) -> the content after the next epoch, or None where a line was said instead."""
-    monkeypatch.setattr(plot, "learning_curves", lambda *_: None)
-
-    def call(content):
-        Path("w.npz").write_bytes(content)
-        result = do("main_np --resume w.npz --stop-after 2 --out out", seconds=5)
-        one_line_or_none(result)
-        end = Path("out/checkpoint_np.npz")
-        after = end.read_bytes() if result.returncode == 0 and end.exists() else None
-        shutil.rmtree("out", ignore_errors=True)
-        return after
-
-    call.whole = Path("w.npz").read_bytes()
-    call.end = call(call.whole)
-    return call
-
-
-def test_a_damaged_checkpoint_is_one_line_or_no_other_run(go_on):
-    def check(content):
-        assert go_on(content) in (None, go_on.end)
-
-    fuzz(100, damaged(go_on.whole), check)
 
 
 def test_a_damaged_history_is_one_line_or_drawn(do, here, monkeypatch):
@@ -299,30 +251,6 @@ def test_a_damaged_history_is_one_line_or_drawn(do, here, monkeypatch):
     fuzz(100, damaged(whole), check)
 
 
-EVIL = b"cos\nsystem\n(S'true'\ntR."  # unpickling this starts a program
-
-
-def array_of(kind, shape, content=bytes(64)):
-    """A .npy file with these words in its header, whatever they say."""
-    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}".encode()
-    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
-
-
-def test_checkpoints_made_by_hand(go_on):
-    """One line. Nothing is executed, and nothing fills the memory."""
-    contents, right = [EVIL], unpacked(go_on.whole)
-    shapes = [array_of("<f4", shape) for shape in ("(10**12,)", "(2000000000,)", "(-1,)", "()" * 4000)]
-    for array in (*shapes, EVIL, array_of("|O", "(1,)", EVIL), b"", array_of("|i1", "(10**8,)", bytes(10**8))):
-        packing = zipfile.ZIP_DEFLATED if len(array) > 10**6 else zipfile.ZIP_STORED  # a bomb
-        with zipfile.ZipFile(file := io.BytesIO(go_on.whole), "a", packing) as archive:
-            archive.writestr("params/more.npy", array)
-        contents.append(file.getvalue())
-    for options in ("", "null", "[" * 100_000, '{"hidden=3 --lr": 1}', '{"help": 1}', '{"hidden": 1e999}'):
-        contents.append(packed(right | {"options": options}))
-    for content in contents:
-        assert go_on(content) is None
-
-
 @pytest.mark.parametrize(
     "line",
     [
@@ -336,8 +264,10 @@ def test_numbers_at_the_edge(do, here, line):
 
 
 def test_weights_too_large_to_compute_with(do, here):
-    arrays = unpacked(Path("w.npz").read_bytes())
-    Path("fault").write_bytes(packed(arrays | {"params/W1": np.full_like(arrays["params/W1"], 3e38)}))
+    with np.load("w.npz") as file:
+        arrays = dict(file)
+    np.savez("fault.npz", **arrays | {"params/W1": np.full_like(arrays["params/W1"], 3e38)})
+    os.rename("fault.npz", "fault")
     for line in READERS[1:4]:
         assert_one_line(do(line), "overflow")
 
@@ -370,7 +300,7 @@ def test_a_signal_saves_what_was_learned(do, here, program, signals, status):
         result = do(f"{program} {RUN} --out out")
     assert_one_line(result, "interrupted" if len(signals) > 1 else "--resume out/checkpoint", status=status)
     checkpoint = next(here.glob("out/*.npz"))
-    assert unpacked(checkpoint.read_bytes())["step"] == (10 if len(signals) > 1 else 15)
+    assert load_checkpoint(checkpoint).history.step == (10 if len(signals) > 1 else 15)
     succeeds(do(f"{program} --resume {checkpoint} --out out"))
     assert tree("out") == tree("whole")
 

@@ -1,9 +1,10 @@
 """Checkpoints: all that was learned comes back to the bit, and what does not fit together is refused in one line.
 
-tests/test_faults.py has files that are no checkpoints at all, or that were made to do harm.
+tests/test_faults.py has files that are no checkpoints at all.
 """
 
 import json
+import sys
 import tracemalloc
 import zipfile
 
@@ -12,6 +13,7 @@ import pytest
 
 import main_np
 import networks
+from conftest import damaged, fuzz
 from networks import begin, parse_options
 from support.checkpoint import load_checkpoint, save_checkpoint
 from support.errors import UserError
@@ -88,6 +90,48 @@ def test_what_does_not_fit_together_is_one_line(saved, damage):
     with pytest.raises(UserError, match=words) as caught:
         resume(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_damaged_file_is_one_line_or_the_same_network(saved):
+    path, _, groups, _ = saved
+
+    def check(content):
+        path.write_bytes(content)
+        try:
+            np.testing.assert_equal(resume(path)[1], groups)
+        except UserError as error:
+            assert "\n" not in str(error)
+
+    fuzz(100, damaged(path.read_bytes()), check)
+
+
+EVIL = b"cos\nsystem\n(S'true'\ntR."  # unpickling this starts a program
+executed = []
+sys.addaudithook(lambda event, _: executed.append(event) if event in ("pickle.find_class", "os.system") else None)
+
+
+def array_of(kind, shape, content=bytes(64)):
+    """A .npy file with these words in its header, whatever they say."""
+    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
+
+
+def test_what_is_made_by_hand_is_refused_and_not_executed(saved):
+    path = saved[0]
+    whole = path.read_bytes()
+    shapes = [array_of("<f4", shape) for shape in ("(10**12,)", "(-1,)", "()" * 4000)]
+    for array in (*shapes, EVIL, array_of("|O", "(1,)", EVIL), b""):
+        path.write_bytes(whole)
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("params/more.npy", array)
+        with pytest.raises(UserError):
+            resume(path)
+    for options in ("", "null", "[" * 100_000, '{"hidden=3 --lr": 1}', '{"help": 1}', '{"blocks": 1e999}'):
+        path.write_bytes(whole)
+        rewrite(path, {"options": np.array(options)})
+        with pytest.raises(UserError):
+            resume(path)
+    assert not executed
 
 
 VIT = "--model vit --width 4 --blocks 1 --heads 2 --patch 14"
