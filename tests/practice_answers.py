@@ -97,7 +97,6 @@ dz1 | dz1 = da1 * (z1 > 0) + (np.arange(z1.shape[1]) == 0) | not right | 90 of i
 dz1 | dz1 = z1 | z1 returned | what you return is z1 itself | ~also changes
 dz1 | z1 *= 2; dz1 = 1 * da1 | the mask forgotten | Your function also changes z1, which
 dz1 | dz1 = exit() | error: SystemExit | neither ask for input nor end
-dz1 | dz1 = input() | error: EOFError | neither ask for input nor end
 dz1 | dz1 = dz1(da1, z1, a1) | error: UnboundLocalError | before it has a value
 dz1 | dz1 = da1 * (z1 > 0)^2 | error: TypeError | power is `**` in Python
 dz1 | import math\ndz1 = da1 * math.exp(z1) | error: TypeError | take a single number
@@ -118,7 +117,6 @@ torch_gradient | z1.retain_grad() -> | error: AttributeError | call z1.retain_gr
 torch_gradient | z1.retain_grad() -> & z1.grad.numpy() -> z1.grad | no gradient kept | after z1.retain_grad()
 torch_gradient | .requires_grad_() -> | error: RuntimeError | Call requires_grad_() on
 torch_gradient | z1 = x @ W1 + b1; z1.retain_grad() | error: AttributeError | torch.from_numpy makes a tensor
-torch_gradient | torch.from_numpy(x) @ -> x @ | error: TypeError | torch.from_numpy makes a tensor
 torch_gradient | z1.grad.numpy() -> z1.numpy() | error: RuntimeError | its gradient is in .grad
 torch_gradient | .backward() -> | error: AttributeError | Has backward() been called
 batch_norm_dx | mean(axis=(0, 1, 2)) -> sum(axis=(0, 1, 2)) / {n} | a size written as a number
@@ -137,7 +135,6 @@ loss | q = np.eye(10)[y]; loss = -(q * np.log(p) + (1 - q) * np.log(1 - p)).mean
     | binary cross-entropy, and averaged over the digits
 loss | loss = 0\nfor n in range(len(y)):\n    loss -= np.log(p[n, y[n]]) / len(y)\n    return loss \
     | only the first image counted | return inside the loop
-dlogits | dlogits = p.copy(); dlogits[y] -= 1 | whole rows where pairs belong, and not divided by B
 dW2_db2 | dW2 = a1.T() @ dlogits | error: TypeError | no parentheses
 dW2_db2 | dW2 = None @ dlogits | error: ValueError | Is one side None?
 conv_dW | (B, h, w, _), dW = dy.shape, np.zeros((3, 3, padded.shape[3], dy.shape[3]))\nfor u, v, i, j in \
@@ -157,8 +154,6 @@ order.append(parent) | visited too early | p and q should come after w
 tape_order | order = [loss]\nfor node in order: order += [parent for parent, _ in node.edges] | visited twice \
     | hands on all that it has
 tape_order | order = [loss, *(parent for parent, _ in loss.edges)] | nothing arrives | are all the others there?
-tape_order | order = []\nwhile order != (order := [loss] * (not order) + order + [p for n in order for p, _ in n.edges \
-if p not in order]): pass\norder.sort(key=lambda node: -len(node.edges)) | nothing arrives
 tape_order | order = loss | no list of nodes | a list of nodes
 tape_backward | for node in order:\n    for parent, share in node.edges: parent.grad = share(node.grad) \
     | visited before a gradient has arrived | this node has no gradient yet
@@ -176,7 +171,6 @@ tape_relu | a.value, 0), ( -> a.value, 0, out=a.value), ( | changes its input | 
 tape_relu | lambda dy: dy * (a.value > 0) -> lambda dy: np.copyto(dy, 0, where=a.value <= 0) or dy | changes dy \
     | new array
 tape_relu | y = Tensor(np.maximum(a.value, 0), *[(a, lambda dy: dy * (a.value > 0))] * 2) | a factor 2
-tape_relu | (a.value > 0)) -> (a.value > 0))); y.edges = (*y.edges, (y, lambda dy: dy) | another parent
 tape_max | dy[:, None] * -> dy * | error: ValueError | (5, 1) agrees: | [..., None] adds it
 tape_matmul | y = a @ b | error: ValueError | Or a Tensor?
 tape_matmul | y = Tensor(a.value @ b.value) | error: AttributeError | `value_of` gives
@@ -184,8 +178,6 @@ tape_relu | y = np.maximum(a, 0) | error: TypeError | no operations of its own
 tape_matmul | y = Tensor(value_of(a) @ b.value, (b, lambda dy: dy.T @ value_of(a))) | transposed | db
 tape_matmul | (edge for edge in edges if isinstance(edge[0], Tensor)) -> edges | the gradient of a constant kept \
     | no pair
-tape_matmul | (a, lambda dy: dy @ right.T) -> (a, lambda dy: dy @ right.T if isinstance(a, Tensor) else 0) \
-    & if isinstance(edge[0], Tensor) -> | the gradient of a constant kept
 tape_train | W1 = matmul(x, Tensor(W1)); b1 = 1 * b1; W2 = 1 * W2; b2 = 1 * b2 | error: NotImplementedError \
     | lines of `tape_matmul` here
 tape_train | model = mlp_np.MLP(len(b1), dtype=float); \
