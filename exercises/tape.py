@@ -30,27 +30,25 @@ class Tensor:
 
 
 class Recorded(Tensor):
-    """A Tensor with operations: what the graphs that learners walk over are made of. Constants get no edge."""
+    """A Tensor with operations, for graphs to walk over. Its shares take the gradient of its own value alone."""
+
+    def __init__(self, value, *edges):
+        edges = [(parent, share) for parent, share in edges if isinstance(parent, Tensor)]  # none for constants
+        super().__init__(value, *((parent, partial(strict, share, value.shape)) for parent, share in edges))
 
     def __add__(self, other):
-        return recorded(self.value + value_of(other), (self, lambda dy: dy), (other, lambda dy: dy))
+        return Recorded(self.value + value_of(other), (self, lambda dy: dy), (other, lambda dy: dy))
 
     def __mul__(self, other):
         a, b = self.value, value_of(other)
-        return recorded(a * b, (self, lambda dy: dy * b), (other, lambda dy: dy * a))
+        return Recorded(a * b, (self, lambda dy: dy * b), (other, lambda dy: dy * a))
 
     def __matmul__(self, other):
         a, b = self.value, value_of(other)
-        return recorded(a @ b, (self, lambda dy: dy @ b.T), (other, lambda dy: a.T @ dy))
+        return Recorded(a @ b, (self, lambda dy: dy @ b.T), (other, lambda dy: a.T @ dy))
 
     def sum(self):
-        return recorded(self.value.sum(), (self, lambda dy: dy * np.ones(self.value.shape)))
-
-
-def recorded(value, *edges):
-    """A Tensor whose shares take nothing but the gradient of their own result."""
-    edges = [(parent, share) for parent, share in edges if isinstance(parent, Tensor)]
-    return Recorded(value, *((parent, partial(strict, share, value.shape)) for parent, share in edges))
+        return Recorded(self.value.sum(), (self, lambda dy: dy * np.ones(self.value.shape)))
 
 
 def strict(share, shape, dy):
