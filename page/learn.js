@@ -215,13 +215,10 @@ class Curves {
       for (const [step, v] of points) if (Number.isFinite(v) && step <= steps) context.lineTo(x(step), y(v));
       context.stroke();
     }
-    const between = (low, v, high) => Math.min(Math.max(v, low), high);
-    for (const label of labels) label.y = between(top + 7, y(Number.isFinite(label.v) ? label.v : high), bottom - 7);
-    const [one, other] = labels;
-    if (other && Math.abs(one.y - other.y) < 30) {
-      const middle = between(top + 22, (one.y + other.y) / 2, bottom - 22), up = one.v > other.v ? -15 : 15;
-      [one.y, other.y] = [middle + up, middle - up];
-    }
+    for (const label of labels) label.y = Math.min(Math.max(y(Number.isFinite(label.v) ? label.v : high), top + 7), bottom - 7);
+    const [below, above] = [...labels].sort((one, other) => other.y - one.y);
+    if (above) above.y = Math.max(Math.min(above.y, below.y - 30), top + 7);
+    if (above) below.y = Math.max(below.y, above.y + 30);
     for (const { words, v, y, colour } of labels) {
       write(format(v), right + 6, y - 7, "left", colour, 600);
       write(narrow ? words.slice(0, 5) : words, right + 6, y + 7, "left", colour);

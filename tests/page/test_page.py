@@ -69,7 +69,7 @@ def test_undo_and_reset_restore_every_bit(page):
     for expected in states[-2::-1]:
         page.locator("#undo").click()
         assert state() == expected
-    assert page.locator("#undo").is_disabled()
+    assert page.locator("#undo").is_disabled() and text(page, "#steps").startswith("No steps yet")
     page.evaluate("for (let n = 0; n < 25; n++) lab.learn(1)")
     page.locator("#reset").click()
     assert state() == states[0] and page.locator("#reset").is_disabled()
