@@ -1,5 +1,6 @@
 """Options: recipes, ranges, and what contradicts what."""
 
+import json
 import re
 
 import pytest
@@ -93,7 +94,10 @@ VALUES = """
 def test_options_have_their_values_and_no_others(words, right, wrong):
     *words, flag = words.split()
     for value in right.split():
-        found = getattr(parse_options("np", *words, flag, value), flag[2:].replace("-", "_"))
+        options = parse_options("np", *words, flag, value)
+        kept = json.loads(json.dumps(run_options(options)))  # as in a checkpoint
+        assert run_options(restore(NETWORKS, "np", kept, "w.npz")) == run_options(options)
+        found = getattr(options, flag[2:].replace("-", "_"))
         assert found == (tuple(map(int, value.split(","))) if flag == "--widths" else type(found)(value))
     for value in ["", *wrong.split()]:
         with pytest.raises(UserError, match=flag) as caught:
