@@ -18,7 +18,7 @@ class Place:
 
     def __init__(self, options):
         # Other programs' launchers set variables of these names too.
-        told = os.environ if dist.is_torchelastic_launched() else {"WORLD_SIZE": "1", "RANK": "0"}
+        told = os.environ if "TORCHELASTIC_RUN_ID" in os.environ else {"WORLD_SIZE": "1", "RANK": "0"}
         self.size, self.rank = int(told["WORLD_SIZE"]), int(told["RANK"])
         if options.batch_size % self.size:
             raise UserError(f"--batch-size {options.batch_size} cannot be split evenly among {self.size} processes")

@@ -71,6 +71,7 @@ DAMAGES = {
     "no format": (DAMAGED, {"format": None}),
     "another step": (DAMAGED, {"step": 9}),
     "an unknown group": (DAMAGED, {"paramz/linear.b": np.zeros(3)}),
+    "a loss that no picture has room for": (DAMAGED, {"history/test_loss": np.array([1e31])}),
     "a history cut short": (DAMAGED, {"history/train_accuracy": np.zeros(3)}),
     "a test result too few": (DAMAGED, {"history/test_accuracy": np.array([])}),
     "an array of another shape": (OTHER, {"params/linear.b": np.zeros(9, np.float32)}),
@@ -181,7 +182,7 @@ def test_what_does_not_fit_into_the_machine(words, monkeypatch):
 
 
 def test_what_is_read_takes_a_few_times_the_size_of_its_file(tmp_path):
-    path, n = tmp_path / "h.json", 3 * 10**5
+    path, n = tmp_path / "h.json", 10**5
     save_history(path, {"batch_size": 1, "hold_out": 0, "dataset": "mnist"}, History([0] * n, [0] * n, [1], [0], [0]))
     path.write_text(path.read_text().replace("0.0, ", "0,"))  # as small as numbers can be
     assert traced(load_history, path) < 12 * path.stat().st_size
