@@ -5,11 +5,10 @@ SHA-256 sum is right.
 """
 
 import hashlib
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
-
-from tqdm import tqdm
 
 from support.errors import UserError
 from support.files import read_file, replacing
@@ -56,37 +55,28 @@ SOURCES = {
 
 def find(name, file, sha256):
     """The bytes of one of a dataset's FILES, from its folder or fetched into it; UserError if they are not there."""
-    path, url = ROOT / name / file, SOURCES[name].url
+    path, url = ROOT / name / file, SOURCES[name].url + file
     with suppress(UserError):
         content = read_file(path, MAX_BYTES)
         if hashlib.sha256(content).hexdigest() == sha256:
             return content
-    if not url:
+    if not SOURCES[name].url:
         raise UserError(f"{path} is missing or damaged: `git checkout -- {name}` brings it back")
-    content, reason = fetch(url + file)
+
+    from http.client import HTTPException  # here, because most runs need no network
+    from urllib.request import urlopen
+
+    print(f"fetching {url}", file=sys.stderr)
+    reason = "wrong SHA-256 sum"
+    try:
+        with urlopen(url, timeout=TIMEOUT) as response:
+            content = response.read(MAX_BYTES)
+    except (OSError, HTTPException) as error:
+        content, reason = b"", str(error)
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise UserError(f"cannot fetch {url + file} ({reason}): run again later, or put the file at {path}")
+        raise UserError(f"cannot fetch {url} ({reason}): run again later, or put the file at {path}")
     with suppress(OSError, UserError):  # a folder that cannot be written is no reason to stop
         path.parent.mkdir(exist_ok=True)
         with replacing(path) as kept:
             kept.write(content)
     return content
-
-
-def fetch(url):
-    """What `url` serves, at most some MAX_BYTES, and the reason why it may be wrong."""
-    from http.client import HTTPException  # here, because most runs need no network
-    from urllib.request import urlopen
-
-    content, reason = bytearray(), "wrong SHA-256 sum"
-    try:
-        with (
-            urlopen(url, timeout=TIMEOUT) as response,
-            tqdm(total=response.length, unit="B", unit_scale=True, disable=None) as bar,
-        ):
-            while len(content) < MAX_BYTES and (chunk := response.read(2**16)):
-                content += chunk
-                bar.update(len(chunk))
-    except (OSError, HTTPException) as error:
-        reason = str(error)
-    return content, reason

@@ -179,8 +179,6 @@ def test_default_accuracy_over_seeds_and_in_both_programs(program):  # results.j
     [
         ("main_np.py", "np_nn", "geohot", 0.9805),
         ("main_torch.py", "np_nn", "pytorch", 0.9633),
-        ("main_np.py", "geohot", "geohot", 0.9635),
-        ("main_torch.py", "geohot", "pytorch", 0.9288),
         ("main_torch.py", "geohot", "geohot", 0.9635),
         ("main_np.py", "geohot", "pytorch", 0.9288),
     ],
