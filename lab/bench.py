@@ -6,7 +6,6 @@ medians. The numbers go into results.json, unless they contradict each other: th
 program have to add up to the time that it prints. `python -m lab.bench --print` makes the tables from results.json.
 """
 
-import argparse
 import contextlib
 import functools
 import importlib.metadata
@@ -293,20 +292,18 @@ TABLES = (steps_table, busy_table, tools_table, runs_table)
 
 
 def main():
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("--print", action="store_true", help="make the tables from results.json")
-    measured = parser.parse_args().print
+    new = {} if parser.parse_args().print else {processor(): measure()}
     found = results.load_results().get("bench", {})  # by processor: each has its own ratios
-    if measured and processor() not in found:
-        raise UserError(f"{processor()} was not measured: leave --print out")
-    result = found[processor()] if measured else measure()
-    print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
-    for table in TABLES:
-        print(f"\n{table.__doc__}\n\n{table(result['rounds'])}")
-    if not measured:
+    for result in (new or found).values():
+        print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
+        for table in TABLES:
+            print(f"\n{table.__doc__}\n\n{table(result['rounds'])}")
         if wrong := contradictions(result["rounds"]):
             raise UserError(f"nothing was kept, because {'; '.join(wrong)}: measure again on an idle machine")
-        results.save_result("bench", found | {processor(): result})
+    if new:
+        results.save_result("bench", found | new)
 
 
 if __name__ == "__main__":

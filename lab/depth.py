@@ -4,7 +4,6 @@ Every block computes relu(second(relu(first(x))) + shortcut(x)); without its sho
 convolutions. Both are trained for one epoch in the same way. The results go into results.json.
 """
 
-import argparse
 import sys
 from support import drawing, program
 
@@ -76,7 +75,7 @@ def picture(result):
 
 
 def main():
-    Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    Parser(description=__doc__).parse_args()
     dataset = data.load()
     layers = [6 * blocks + 2 for blocks in BLOCKS]
     result = {"command": "python -m lab.depth", "layers": layers, "machine": machine()}

@@ -4,7 +4,6 @@ It can be stopped and started again: finished runs are not repeated. Those of se
 curves in learning_curves/published/.
 """
 
-import argparse
 import json
 import re
 import subprocess
@@ -202,7 +201,7 @@ TABLES = (table, inits_table, choices_table, recipes_table)
 
 
 def main():
-    Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    Parser(description=__doc__).parse_args()
     for section, runs in SECTIONS.items():
         for name, (command, seeds) in runs.items():
             for seed in map(str, seeds):

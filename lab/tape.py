@@ -3,7 +3,6 @@
 Time and memory for a pass forward and backward, by hand and on the tape.
 """
 
-import argparse
 import gc
 import sys
 import time
@@ -116,7 +115,7 @@ def table(found):
 
 
 def main():
-    Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    Parser(description=__doc__).parse_args()
     found = cost()
     save_result("tape", {"command": "python -m lab.tape", "found": found, "machine": machine()})
     print(table(found))

@@ -148,9 +148,7 @@ def backward_pass(steps, title, y):
 
     most = np.argsort(-np.abs(dz1), kind="stable")[:8]
     head(below, f"and to the weights: the {len(most)} most affected units")
-    images = steps["dW1"].T[most].reshape(-1, 28, 28)
-    for axes, unit in zip(show_signed(below, 1, len(most), images), most, strict=True):
-        axes.set_title(f"unit {unit}", fontsize=9)
+    show_signed(below, steps["dW1"].T[most].reshape(-1, 28, 28), [f"unit {unit}" for unit in most])
     below.supxlabel("dW1 = x.T @ dz1\n" + MEANING.replace("\n", "; "), fontsize=10, family=MONO)
     return figure
 
@@ -192,8 +190,7 @@ def rows_of_channels(figure, arrays, maps, label):
         height, width, channels = array.shape
         most = np.argsort(-maps[name].sum(axis=(0, 1)), kind="stable")[:8]
         head(part, label.format(name, height, width, len(most), channels))
-        for axes, channel in zip(show_signed(part, 1, 8, np.moveaxis(array[..., most], 2, 0)), most, strict=False):
-            axes.set_xlabel(channel, fontsize=9)
+        show_signed(part, np.moveaxis(array[..., most], 2, 0), most)
 
 
 def attention(steps, title, y):
@@ -267,8 +264,7 @@ def weights(title, images, labels, note):
     """First-layer weights as images: (n, h, w), with a label under each."""
     rows = math.ceil(len(images) / 8)
     figure = new_figure(8, 0.95 * rows + 1.2, title)
-    for axes, label in zip(show_signed(figure, rows, 8, images, min(0.7, 2.4 / rows)), labels, strict=False):
-        axes.set_xlabel(label, fontsize=9, labelpad=2)
+    show_signed(figure, images, labels, min(0.7, 2.4 / rows))
     figure.supxlabel(note, fontsize=10)
     return figure
 
@@ -349,12 +345,13 @@ def signed(axes, array, limit):
     return axes.imshow(array, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
 
 
-def show_signed(figure, rows, columns, images, shrink=0.7):
-    """Numbers as colours in pictures (n, h, w), row by row, on one scale. Returns their axes."""
-    grid, limit = places(figure, rows, columns, len(images)), largest(images)
-    drawn = [signed(picture_axes(axes), image, limit) for axes, image in zip(grid, images, strict=False)]
-    scale(figure, drawn[0], grid, shrink)
-    return grid
+def show_signed(figure, images, labels, shrink=0.7):
+    """Numbers as colours in pictures (n, h, w), eight in a row, on one scale, with a label under each."""
+    grid, limit = places(figure, math.ceil(len(images) / 8), 8, len(images)), largest(images)
+    for axes, image, label in zip(grid, images, labels, strict=False):
+        drawn = signed(picture_axes(axes), image, limit)
+        axes.set_xlabel(label, fontsize=9, labelpad=2)
+    scale(figure, drawn, grid, shrink)
 
 
 def units(axes, values, limit, title, formula, off=None):

@@ -53,9 +53,9 @@ def options_of(**more):
 
 
 def images_of(figure):
-    """Every array that is drawn as colours, by the formula or title at its axes; those of one place together."""
-    names = ((axes.get_xlabel().split(" ")[0] or axes.get_title(), axes) for axes in figure.axes)
-    return {name: [np.asarray(image.get_array()) for image in axes.images] for name, axes in names if axes.images}
+    """Every array that is drawn as colours, by what stands under it, up to the =; those of one place together."""
+    drawn = {axes.get_xlabel().split(" =")[0]: axes.images for axes in figure.axes if axes.images}
+    return {name: [np.asarray(image.get_array()) for image in images] for name, images in drawn.items()}
 
 
 def test_the_numbers_of_the_mlp_are_drawn(mnist):
@@ -102,21 +102,21 @@ def vit():
     return model, options_of(**VIT)
 
 
-def assert_gradients(model, x, y, steps, layers):
-    """Along random directions, the loss changes as they say: from the output of each of the layers on, and from x."""
+def assert_gradients(model, x, steps, layers):
+    """Along random directions, the loss of a 3 changes as they say: from the output of each of the layers on."""
     assert steps["gradients"].keys() == layers.keys()
     assert steps["logits"] == pytest.approx(model.forward(x)[0])
-    forward, rng = [*model.layers.values()], np.random.default_rng(0)
-    returned = {layers[place]: by_hand for place, by_hand in steps["gradients"].items()} | {"x": steps.get("dx")}
-    for i, name in enumerate(["x", *model.layers][:-2]):
-        for _ in range(5 if returned.get(name) is not None else 0):
-            direction, losses = rng.normal(size=x.shape), []
-            for h in (1e-6, -1e-6):
-                y_pred = functools.reduce(lambda a, layer: layer.forward(a), forward[i:], x + h * direction)
-                losses.append(softmax_cross_entropy(y_pred, np.array([y]))[0])
-            along = (losses[0] - losses[1]) / 2e-6
+    returned = {layers[place]: gradient for place, gradient in steps["gradients"].items()} | {"x": steps.get("dx")}
+    rest, rng = [*model.layers.values()], np.random.default_rng(0)
+
+    def loss(x):
+        return softmax_cross_entropy(functools.reduce(lambda a, layer: layer.forward(a), rest, x), np.array([3]))[0]
+
+    for name in ["x", *model.layers][:-2]:
+        for direction in rng.normal(size=(5, *x.shape)) if returned.get(name) is not None else ():
+            along = (loss(x + 1e-6 * direction) - loss(x - 1e-6 * direction)) / 2e-6
             assert along == pytest.approx((returned[name] * direction).sum(), rel=1e-5), name
-        x = forward[i].forward(x).copy()
+        x = rest.pop(0).forward(x).copy()
 
 
 @pytest.mark.parametrize("blocks", [1, 2])
@@ -129,7 +129,7 @@ def test_the_gradients_that_return_to_the_feature_maps(blocks, mnist):
     image, options = mnist.test_images[0], options_of(model="resnet", widths=(2, 3), blocks=blocks)
     steps = look.resnet_passes(model, options, image, 3)
     layers = {"stem": "stem", "stage 1": f"blocks.{blocks - 1}", "stage 2": f"blocks.{2 * blocks - 1}"}
-    assert_gradients(model, data.as_input(image[np.newaxis], options), 3, steps, layers)
+    assert_gradients(model, data.as_input(image[np.newaxis], options), steps, layers)
     for place, layer in layers.items():
         assert (steps["maps"][place] == model.layers[layer].y[0]).all()
 
@@ -151,7 +151,7 @@ def test_the_channels_that_are_drawn(mnist):
 
 def test_the_gradients_that_return_to_the_patches(vit, mnist):
     image, layers = mnist.test_images[0], {"embedded": "positions", "block 1": "blocks.0", "block 2": "blocks.1"}
-    assert_gradients(vit[0], data.as_input(image[np.newaxis], vit[1]), 3, look.vit_passes(*vit, image, 3), layers)
+    assert_gradients(vit[0], data.as_input(image[np.newaxis], vit[1]), look.vit_passes(*vit, image, 3), layers)
 
 
 def test_the_attention_that_is_drawn(vit, mnist):
