@@ -94,8 +94,9 @@ def test_runs_are_called_by_what_they_differ_in(tmp_path):
     for drawn, images in ((figure, "test"), (held_out, "held-out")):
         assert_legible(drawn)
         assert f"dots: {images} images" in drawn.legends[0].get_title().get_text()
-    ends = [line.get_xdata()[-1] for line in figure.axes[0].get_lines()[::2]]
-    assert ends == [2, 1, 2]  # epochs, so that batches of any size can be compared
+    ends = [[*line.get_xdata()[-1:]] for line in figure.axes[0].get_lines()]
+    assert ends == [[2], [900 / 468], [1], [400 / 468], [2], []]  # epochs, so that batches of any size can be compared
+    assert held_out.axes[0].get_lines()[0].get_xdata()[-1] == 936 / (50_000 // 128)
     assert list(figure.axes[1].get_lines()[1].get_ydata()) == list(runs[0][1].test_accuracy)
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == [f" {names[0]}: 0.9700", f" {names[1]}: 0.9700", f" {names[2]}"]  # the last has no test yet

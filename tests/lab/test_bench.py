@@ -148,7 +148,7 @@ def test_the_residual_network_by_hand_needs_little_memory(tmp_path):
 def test_results_train_what_is_missing(kept, monkeypatch):
     monkeypatch.setattr("sys.argv", ["lab/results.py"])
     monkeypatch.setattr(results, "TABLES", ())
-    runs = {"one": ("main_np.py --steps 2 --hidden 1024 --hold-out 30000", (0, 3))}
+    runs = {"one": ("main_np.py --steps 2 --hidden 1024 --hold-out 1000", (0, 3))}
     monkeypatch.setattr(results, "SECTIONS", {"accuracy": runs, "choices": {}})
     first = {"accuracy": 0.5}
     kept["accuracy"] = {"one": {"command": "", "runs": {"0": first}}}
@@ -165,6 +165,7 @@ def test_the_runs_that_make_results_trains():
     commands = {name: command for runs in results.SECTIONS.values() for name, (command, _) in runs.items()}
     assert commands["main_torch.py --model vit"] == "main_torch.py --model vit --hold-out 10000"
     assert commands["MLP np_nn pytorch, NumPy"] == "main_np.py --recipe np_nn --init pytorch"
+    assert "MLP best, PyTorch" not in commands  # in NumPy there is one
     network = NETWORKS["vit"]
     added = results.missing_recipes({"vit": network._replace(recipes=network.recipes | {"new": {}})})
     assert added == {"ViT new, PyTorch": ("main_torch.py --model vit --recipe new", range(3))}
