@@ -83,7 +83,7 @@ RESNET = Network(
     name="ResNet",
     classes={"np": "resnet_np.ResNet", "autograd": "resnet_autograd.ResNet", "torch": "resnet_torch.ResNet"},
     options={
-        "widths": {"type": integers(1, 1024, most=16), "metavar": "C,C,C", "help": "channels of each stage"},
+        "widths": {"type": integers(1, 1024), "metavar": "C,C,C", "help": "channels of each stage"},
         "blocks": {"type": integer(1, 50), "help": "blocks in each stage"},
     },
     recipes={

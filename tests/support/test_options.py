@@ -78,7 +78,7 @@ VALUES = """
     --momentum                | 0 0.9999               | 1 -0.1 nan
     --recipe                  | default best np_nn     | none
     --dtype                   | float32 float64        | int8
-    --model resnet --widths   | 1 8,8 1024             | 0 8,,8 1025 x 1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7,8
+    --model resnet --widths   | 1 8,8 1024             | 0 8,,8 1025 x
     --model vit --heads       | 1 64                   | 0 5
     --model vit --patch       | 2 28                   | 1 5
     --model resnet --recipe   | best                   | np_nn
