@@ -71,19 +71,10 @@ def calls(loss, step=1):
     return [loss, *(node for parent, _ in loss.edges[::step] for node in calls(parent, step))]
 
 
-def to_order(g):
-    loss, a, b = leaves_and_loss(g)
-    return {"loss": loss, "walk": partial(walk, loss, (a, b))}
-
-
 def to_walk(g):
-    loss, a, b = leaves_and_loss(g)
-    return {"loss": loss, "order": youngest_first(loss), "a": a, "b": b}
-
-
-def leaves_and_loss(g):
     a, b = Recorded(g.a.copy()), Recorded(g.b.copy())
-    return g.function(a, b), a, b
+    loss = g.function(a, b)
+    return {"loss": loss, "a": a, "b": b, "order": youngest_first(loss), "walk": partial(walk, loss, (a, b))}
 
 
 def broadcast(rng, shape, whole):
@@ -167,7 +158,7 @@ STRETCHED = (("C", "BC"), ("B1", "BC"), ("BC", "BC"), ("T1", "BTC"), ("B1C", "BT
 EXERCISES = (
     Exercise("tape_product", (product,), entrywise="a"),
     Exercise("tape_accumulate", (used_often,)),
-    Exercise("tape_order", GRAPHS, arguments=to_order),
+    Exercise("tape_order", GRAPHS, arguments=to_walk),
     Exercise("tape_backward", GRAPHS, arguments=to_walk),
     Exercise("tape_broadcast", tuple(partial(broadcast, shape=shape, whole=whole) for shape, whole in STRETCHED)),
     Exercise("tape_relu", (relu,), entrywise="a", arguments=to_record),

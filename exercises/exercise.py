@@ -60,7 +60,7 @@ class Exercise:
     givens: tuple = ()
     entrywise: str = ""  # the array whose entries the result has one number for each of, where nothing is summed
     may_change: tuple = ()  # the arguments that the function may change in place
-    arguments: Callable | None = None  # arguments(g), a dict, if they are not simply attributes of g
+    arguments: Callable | None = None  # arguments(g), a dict that has them, if they are not simply attributes of g
     needs_torch: bool = False
     case: Any = None  # a chapter3.Case, if this is one
 
@@ -113,7 +113,8 @@ class Exercise:
     def given(self, g):
         """The arguments of one call: arrays of its own, which it may modify freely."""
         if self.arguments:
-            return self.arguments(g)
+            made = self.arguments(g)
+            return {name: made[name] for name in self.takes}
         values = {name: getattr(g, name) for name in self.takes}
         return {name: v.copy() if isinstance(v, np.ndarray) else v for name, v in values.items()}
 
