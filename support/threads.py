@@ -9,7 +9,6 @@ wait, and a thread that is free takes the next part.
 """
 
 import copy
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 
@@ -138,7 +137,7 @@ def each(function, *arguments):
     try:
         work()
     finally:
-        deque(waiting, 0)  # at its end already, unless there was an error or Ctrl-C
+        list(waiting)  # at its end already, unless there was an error or Ctrl-C
         wait(other for other in others if not other.cancel())  # a thread that has not started by now is not needed
     for other in others:
         if not other.cancelled():
