@@ -132,9 +132,9 @@ def variation(picture):
 
 def rectangular(shape):
     """Whether a shape (H, W) bool nearly fills a rectangle, upright or turned: a sheet does, a 0 does not."""
-    points, angles = np.argwhere(shape), np.radians(range(0, 90, 3))
-    turned = (points @ [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]] for angle in angles)
-    return len(points) > 0.87 * min(np.prod(1 + np.ptp(box, axis=0)) for box in turned)
+    points, angles = np.stack(np.nonzero(shape)), np.radians(range(0, 90, 3))
+    turned = ([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]] @ points for angle in angles)
+    return shape.sum() > 0.87 * min(np.prod(1 + np.ptp(box, axis=1)) for box in turned)
 
 
 def otsu(values):
