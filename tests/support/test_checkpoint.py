@@ -4,7 +4,6 @@ tests/test_faults.py has files that are no checkpoints at all.
 """
 
 import json
-import sys
 import tracemalloc
 import zipfile
 
@@ -64,6 +63,11 @@ def test_a_checkpoint_comes_back_bit_for_bit(saved, tmp_path):
         assert recorded.numbers() == history.numbers()
 
 
+class Evil:
+    def __reduce__(self):
+        return pytest.fail, ("it was unpickled, which may execute anything",)
+
+
 DAMAGED, OTHER = "is not a checkpoint of this project, or is damaged", "another network than its options say"
 DAMAGES = {
     "NaN in the history": (DAMAGED, {"history/train_loss": np.full(10, np.nan)}),
@@ -77,7 +81,10 @@ DAMAGES = {
     "an array of another shape": (OTHER, {"params/linear.b": np.zeros(9, np.float32)}),
     "an array of another type": (OTHER, {"params/linear.b": np.zeros(10)}),
     "an array too few": (OTHER, {"momentum/linear.b": None}),
+    "a pickle": (DAMAGED, {"params/more": np.array([Evil()])}),
     "no options": (DAMAGED, {"options": None}),
+    "options without a name": (DAMAGED, {"options": np.array("null")}),
+    "options without an end": (DAMAGED, {"options": np.array("[" * 100_000)}),
     "options out of range": ("--blocks", {"options": {"blocks": -3}}),
     "an unknown option": ("unrecognized arguments: --hiden=3", {"options": {"hiden": 3}}),
     "an option of a call": ("unknown option 'out'", {"options": {"out": "x"}}),
@@ -106,33 +113,11 @@ def test_a_damaged_file_is_one_line_or_the_same_network(saved):
     fuzz(100, damaged(path.read_bytes()), check)
 
 
-EVIL = b"cos\nsystem\n(S'true'\ntR."  # unpickling this starts a program
-executed = []
-sys.addaudithook(lambda event, _: executed.append(event) if event in ("pickle.find_class", "os.system") else None)
-
-
-def array_of(kind, shape, content=bytes(64)):
-    """A .npy file with these words in its header, whatever they say."""
-    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}".encode()
-    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
-
-
-def test_what_is_made_by_hand_is_refused_and_not_executed(saved):
-    path = saved[0]
-    whole = path.read_bytes()
-    shapes = [array_of("<f4", shape) for shape in ("(10**12,)", "(-1,)", "()" * 4000)]
-    for array in (*shapes, EVIL, array_of("|O", "(1,)", EVIL), b""):
-        path.write_bytes(whole)
-        with zipfile.ZipFile(path, "a") as archive:
-            archive.writestr("params/more.npy", array)
-        with pytest.raises(UserError):
-            resume(path)
-    for options in ("", "null", "[" * 100_000, '{"hidden=3 --lr": 1}', '{"help": 1}', '{"blocks": 1e999}'):
-        path.write_bytes(whole)
-        rewrite(path, {"options": np.array(options)})
-        with pytest.raises(UserError):
-            resume(path)
-    assert not executed
+def test_an_entry_that_is_no_array(saved):
+    with zipfile.ZipFile(saved[0], "a") as archive:
+        archive.writestr("params/more.npy", b"mine")
+    with pytest.raises(UserError, match=OTHER):
+        resume(saved[0])
 
 
 VIT = "--model vit --width 4 --blocks 1 --heads 2 --patch 14"
