@@ -139,8 +139,6 @@ dW2_db2 | dW2 = a1.T() @ dlogits | error: TypeError | no parentheses
 dW2_db2 | dW2 = None @ dlogits | error: ValueError | Is one side None?
 conv_dW | (B, h, w, _), dW = dy.shape, np.zeros((3, 3, padded.shape[3], dy.shape[3]))\nfor u, v, i, j in \
 np.ndindex(3, 3, h, w): dW[u, v] = padded[:, i + u, j + v].T @ dy[:, i, j] | only the last position
-conv_dx | (B, h, w, _), dx = dy.shape, np.zeros((len(dy), dy.shape[1] + 2, dy.shape[2] + 2, W.shape[2]))\nfor u, v in \
-np.ndindex(3, 3): dx[:, u : u + h, v : v + w] = dy @ W[u, v].T\ndx = dx[:, 1:-1, 1:-1] | = where += belongs
 conv_dx | (B, h, w, O), dx = dy.shape, np.zeros((len(dy), dy.shape[1] + 2, dy.shape[2] + 2, W.shape[2]))\nfor \
 i, j, u, v, o in np.ndindex(h, w, 3, 3, O): dx[:, i + u, j + v] = dy[:, i, j, [o]] * W[u, v, :, \
 o]\ndx = dx[:, 1:-1, 1:-1] | = where += belongs
@@ -180,9 +178,4 @@ tape_matmul | (edge for edge in edges if isinstance(edge[0], Tensor)) -> edges |
     | no pair
 tape_train | W1 = matmul(x, Tensor(W1)); b1 = 1 * b1; W2 = 1 * W2; b2 = 1 * b2 | error: NotImplementedError \
     | lines of `tape_matmul` here
-tape_train | model = mlp_np.MLP(len(b1), dtype=float); \
-model.params = {"W1": W1, "b1": b1, "W2": W2, "b2": b2}\nfor _ in range(steps): \
-grads = model.backward(mlp_np.softmax_cross_entropy(model.forward(x), y)[1]); \
-model.params = {name: p - lr * grads[name] for name, p in model.params.items()}\nW1, b1, W2, b2 = \
-model.params.values() | the second use of z1 forgotten
 """
