@@ -196,7 +196,9 @@ def test_a_switch_starts_over_and_says_how_to_recognise_it(page):
 
 
 def test_numbers_beyond_all_bounds_stop_it(page):
-    page.evaluate(f"{TRAINING}.takeStep(32, 1e45); lab.learning.show()")
+    page.evaluate(
+        f"lab.learning.running = true; {TRAINING}.takeStep(32, 1e45); lab.learning.takeStep(); lab.learning.show()"
+    )
     assert not page.evaluate("lab.learning.running")
     assert "start over" in text(page, "#progress")
     assert page.locator("#start").is_disabled()
