@@ -91,6 +91,6 @@ def choose_device(name, dtype="float32", alone=True):
     if name == "auto":
         name = next(name for name, is_there in there.items() if is_there)
     if not there[name]:
-        use = dtype if alone else f"{dtype} in several processes"
-        raise UserError(f"--device {name}: PyTorch finds none on this machine for {use}; leave --device out")
+        use = f"{dtype}, {'one process' if alone else 'several processes'}"
+        raise UserError(f"--device {name}: PyTorch finds none on this machine ({use}); leave --device out")
     return torch.device(name)

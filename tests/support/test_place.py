@@ -17,9 +17,9 @@ DEVICES = """
     mps      | auto float64 alone   | cpu
     mps      | auto float32 several | cpu
     cuda mps | cpu float32 alone    | cpu
-    mps      | mps float64 alone    | --device mps: PyTorch finds none on this machine for float64
-    mps      | mps float32 several  | --device mps: PyTorch finds none on this machine for float32 in several
-             | cuda float32 alone   | --device cuda: PyTorch finds none on this machine for float32
+    mps      | mps float64 alone    | --device mps: PyTorch finds none on this machine (float64, one
+    mps      | mps float32 several  | --device mps: PyTorch finds none on this machine (float32, several
+             | cuda float32 alone   | --device cuda: PyTorch finds none on this machine (float32, one
     cuda     | cuda float32 several | --nproc-per-node: only 1 GPU here
 """
 
