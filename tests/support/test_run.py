@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from networks import parse_options
+from support.errors import UserError
 from support.history import History, save_history
 from support.options import run_options
 from support.run import learning_rate
@@ -45,6 +46,8 @@ def test_too_little_memory_is_one_line_and_our_own_mistakes_are_not_hidden(capsy
     broken = type("InductorError", (RuntimeError,), {"__module__": "torch._inductor.exc"})
     assert ending.run(Mock(side_effect=broken("No working C++ compiler found\n\nSet ..."))) == 2
     assert re.fullmatch(".*: --compile: .*No working C.*: leave --compile out\n", capsys.readouterr().err)
+    assert ending.run(Mock(side_effect=UserError("one\ntwo"))) == 2
+    assert capsys.readouterr().err.endswith(": one two\n")
     with pytest.raises(RuntimeError, match="ours"):
         ending.run(Mock(side_effect=RuntimeError("ours")))
 
