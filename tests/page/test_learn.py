@@ -201,7 +201,9 @@ def test_numbers_beyond_all_bounds_stop_it(page):
     )
     assert not page.evaluate("lab.learning.running")
     assert "start over" in text(page, "#progress")
-    assert page.locator("#start").is_disabled()
+    steps = page.evaluate(f"{TRAINING}.step")
+    page.locator("#one").dispatch_event("click")  # it is off
+    assert page.locator("#start").is_disabled() and page.evaluate(f"{TRAINING}.step") == steps
     assert "NaN" not in text(page, "#learn")
 
 

@@ -305,6 +305,7 @@ def test_every_link_of_the_site_leads_somewhere(site):
     pages = {path.name: path.read_text(encoding="utf-8") for path in site.glob("*.html")}
     names = {name: {*re.findall(r'id="([^"]+)"', text)} for name, text in pages.items()}
     solutions = json.loads((site / "lessons.json").read_text(encoding="utf-8"))["exercises"]
+    assert "code-mlp_np.py.html#L" in pages["index.html"]
     pages["practise.html"] += "".join(exercise["solution"] for exercise in solutions)
     exercises = {exercise.name for exercise in EXERCISES}
     for name, text in pages.items():
