@@ -82,7 +82,8 @@ def photograph(ink, rng, hard=False, sheet=None):
     paper, pen = rng.uniform(190, 255), rng.uniform(10, 90)
     picture = paper + (pen - paper) * ink
     if sheet is not None:
-        picture = sheet * picture + (1 - sheet) * rng.uniform(5, 130)
+        desk = rng.uniform(5, 130) + rng.uniform(0, 12) * np.sin((x + y) / rng.uniform(2, 20))  # with a grain
+        picture = sheet * picture + (1 - sheet) * desk
     picture = light * picture + rng.normal(0, rng.uniform(0, 4), ink.shape)
     if rng.random() < 0.5:
         picture = 255 - picture
