@@ -204,7 +204,7 @@ def section(text):
             known["hints"] = tuple(" ".join(hint.split()) for hint in re.split(r"^\d\. ", block, flags=re.M)[1:])
         else:
             word, paragraph = block.split(": ", 1)
-            known["notes"][word] = " ".join(paragraph.split())
+            known["notes"][word] = re.sub(r"\n(?! {4})", " ", paragraph)  # what is indented stays: a picture
     return name, Text(**known)
 
 

@@ -27,6 +27,12 @@ class Parser(argparse.ArgumentParser):
     def error(self, message):
         raise UserError(f"{message} (-h explains the options)")
 
+    def parse_known_args(self, args=None, namespace=None):
+        known, rest = super().parse_known_args(args, namespace)
+        if [] in vars(known).values():  # before Python 3.13, argparse makes this of --out=--
+            self.error("-- is not a value")
+        return known, rest
+
 
 def number(low, high, kind=float):
     """The type, for argparse, of numbers from low to high."""

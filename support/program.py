@@ -17,6 +17,9 @@ def run(main):
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # from support/__init__.py
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed, as by the shell's >&- and 2>&-
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - until the end
     with suppress(AttributeError):  # IDLE's own needs no such thing
         sys.stdout.reconfigure(errors="backslashreplace")  # for folder names that the terminal cannot show
     try:

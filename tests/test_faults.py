@@ -179,6 +179,7 @@ LINES = """
     main_torch --device tpu                                  | --device: invalid choice: 'tpu' |
     main_np --hidden 32 --batch-size 60 --schedule constant --lr 1e30 --steps 1 | at step 1: lower --lr |
     main_torch --hidden 32 --batch-size 60 --schedule constant --lr 1e30 --steps 4 --dtype float64 | at step 2: |
+    look --weights w.npz --out=--                            | -- is not a value |
     predict digit.png --weight x                             | unrecognized arguments: --weight |
     predict digit.png --weights w.npz --show no/s.png        | no/s.png: No such file |
     predict digit.png --weights w.npz --show digit.png       | would replace a file that is read here |
@@ -226,11 +227,12 @@ def test_ctrl_c_while_a_program_imports(here):
         assert (ended.returncode, ended.stderr) == (-signal.SIGINT, ""), name
 
 
-def test_a_reader_that_has_gone_costs_no_run(here):
-    command = f"set -o pipefail; '{sys.executable}' '{ROOT}/main_np.py' --hidden 8 --steps 9 --out out | true"
+@pytest.mark.parametrize(("stream", "status"), [("| true", 1), (">&- 2>&-", 0)])
+def test_a_reader_that_has_gone_costs_no_run(here, stream, status):
+    command = f"set -o pipefail; '{sys.executable}' '{ROOT}/main_np.py' --hidden 8 --steps 9 --out out {stream}"
     env = os.environ | {"PYTHONUNBUFFERED": ""}
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=env)
-    assert (result.returncode, result.stderr) == (1, "")
+    assert (result.returncode, result.stderr) == (status, "")
     assert len(os.listdir("out")) == 4
 
 

@@ -221,9 +221,18 @@ def after(steps, paths=()):
     return SimpleNamespace(**names)
 
 
+def drawn(weights):
+    """784 numbers as lines of characters, darker where the number is farther from 0."""
+    darkness = np.abs(weights.reshape(14, 2, 28).mean(axis=1))
+    lines = ("    " + "".join(" .:*#"[int(4.99 * d)] for d in row) for row in darkness / darkness.max())
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
 def test_what_is_said_of_real_digits_is_so():
     now, trained, zeros = after(1), after(100), np.zeros(10)
     digit, unit = now.y[-1], np.abs(now.da1[-1]).argmax()
+    right = 100 * np.mean(trained.answers == trained.test_labels)
+    one = drawn(now.x[-1] * np.abs(now.dz1[-1]).max())
     p = 100 * now.dlogits[-1] + np.eye(10)[digit]
     scores = " ".join(f"{score:.1f}" for score in now.logits[-1].round(1) + 0)  # and not -0.0
     signs = " ".join(f"{100 * number:+.2f}" for number in now.dlogits[-1])
@@ -235,7 +244,8 @@ def test_what_is_said_of_real_digits_is_so():
         "dW2_db2": f"from {now.loss:.2f} to {softmax_cross_entropy(now.a1 @ now.W2 + now.b2, now.y)[0]:.2f}.",
         "da1": f"a {digit}, .* unit {unit} were {'lower' if now.da1[-1, unit] > 0 else 'higher'}.",
         "dz1": f"lets {np.mean(now.dz1 != 0):.0%} of",
-        "update": f"reads {100 * np.mean(trained.answers == trained.test_labels):.0f} of 100 ",
+        "dW1_db1": f"a {digit} gives .* is that {digit}, .*:\n{re.escape(one)}$",
+        "update": f"from {now.loss:.2f} to {trained.loss:.2f}.* reads {right:.0f} of 100 ",
     }.items():
         assert re.search(words.replace("+", "[+]"), BY_NAME[name].text.notes["On digits"]), name
     judge = numerical_gradient(lambda: softmax_cross_entropy(now.logits + zeros, now.y)[0], zeros, 1e-5)
