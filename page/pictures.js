@@ -174,7 +174,18 @@ function whenInView(picture, host, rootMargin = "100px") {
   }, { rootMargin }).observe(host);
 }
 
-const paint = (some) => some.forEach((picture) => picture.paint());
+const paint = (some) => attempt(some.map((picture) => () => picture.paint()));
+
+/** Do all of these. One that fails is reported in the console, and stops no other. */
+function attempt(parts) {
+  for (const part of parts) {
+    try {
+      part();
+    } catch (error) {
+      reportError(error);
+    }
+  }
+}
 
 function paintAll(which = () => true) {
   paint(pictures.filter((picture) => picture.visible && which(picture)));

@@ -6,16 +6,8 @@ function update({ same = false, weights = false } = {}) {
   setScales(same);
   if (state.pointed.name === "") state.unit = argmax(now.a1);
   fool.stale = true;
-  if (weights) {
-    showScore();
-    showLetters();
-  }
-  showWords();
-  showUnit();
-  showReadout();
-  learning.showWords();
-  paintAll();
-  announce();
+  const ofWeights = weights ? [showScore, showLetters] : [];
+  attempt([...ofWeights, showWords, showUnit, showReadout, () => learning.showWords(), paintAll, announce]);
 }
 
 function showWords() {

@@ -1,10 +1,11 @@
 /* Steps on this one digit, and what they change. */
 
-const UNDOABLE = 20; // presses: for each, the weights before it are kept
+const UNDOABLE = 8e6; // numbers: the weights before each of the last presses (20 of them, in the network given)
 
 function learn(count, lr = rate()) {
   if (empty() || !state.labelled) return; // nothing, or nobody has said which digit it is
-  state.kept = [...state.kept, { params: copy(model.params), steps: state.steps }].slice(-UNDOABLE);
+  const presses = Math.ceil(UNDOABLE / (795 * model.hidden + 10)); // 784 H + H + 10 H + 10 numbers each
+  state.kept = [...state.kept, { params: copy(model.params), steps: state.steps }].slice(-presses);
   const { digit, y } = state;
   for (let n = 0; n < count; n++) {
     compute();

@@ -305,6 +305,19 @@ def test_nothing_stays_stale_whatever_one_does(page):
     assert failed is None, failed
 
 
+def test_a_part_that_fails_stops_no_other(page):
+    page.evaluate(
+        """() => {
+            addEventListener("error", (event) => event.preventDefault(), { once: true });
+            lab.learning.showWords = () => { delete lab.learning.showWords; throw new Error("broken"); };
+            announced.textContent = "";
+            lab.pick(3);
+        }"""
+    )
+    until(lambda: text(page, "#announced").startswith("It reads"))
+    assert not page.evaluate("() => Object.hasOwn(lab.learning, 'showWords')")
+
+
 # --- Reading the page ----------------------------------------------------------------------------------------------
 
 
