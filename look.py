@@ -13,7 +13,7 @@ import numpy as np
 import data
 from mlp_np import softmax_cross_entropy
 from predict import add_weights, load_network, softmax
-from support.files import check_output
+from support.files import check_output, open_folder
 from support.ink import read_digit
 from support.options import Parser, integer, test_set_name
 from vit_np import Patches
@@ -25,7 +25,7 @@ IN_PART = 50  # images that the network reads at a time
 
 @np.errstate(over="raise", invalid="raise")  # one line if the weights are too large to compute with
 def main(argv=None):
-    parser = Parser(description=__doc__.split("\n")[0])
+    parser = Parser(description=(__doc__ or "").split("\n")[0])
     add = parser.add_argument
     add("picture", nargs="?", help="a picture of one digit, as for predict.py; needs --label")
     add("--label", metavar="D", type=integer(0, 9), help="the digit in your picture")
@@ -44,8 +44,7 @@ def main(argv=None):
     count = (28 // options.patch) ** 2 if hasattr(options, "patch") else 0
     if arguments.patch is not None and arguments.patch >= count:
         parser.error(f"--patch {arguments.patch}: " + (f"there are {count}, from 0" if count else "only a ViT has any"))
-    out = Path(arguments.out)
-    out.mkdir(parents=True, exist_ok=True)
+    out = open_folder(arguments.out)
     dataset, tested = data.load(options.dataset, options.hold_out), test_set_name(options)
     if arguments.picture:
         (_, image), y, what = read_digit(arguments.picture), arguments.label, "your picture"

@@ -13,7 +13,7 @@ import numpy as np
 from support.download import SOURCES
 from support.drawing import TEST, TRAIN, aside, logarithmic, new_figure, save, style_axes
 from support.errors import UserError
-from support.files import check_output
+from support.files import check_output, open_folder
 from support.history import load_history
 from support.options import Parser
 
@@ -90,7 +90,7 @@ def main(argv=None):
         parser.error(f"{len(paths)} runs are too many for one picture: name at most {len(COLOURS)}")
     runs, out = [load_history(path) for path in paths], Path(arguments.out)
     check_output("--out", out, ".png", *paths)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    open_folder(str(out.parent))
     save(comparison(dict(zip(labels(paths, [options for options, _ in runs]), runs, strict=True))), out)
     print(f"see {out}")
 

@@ -22,7 +22,7 @@ FOLDER = Path("learning_curves")
 
 @np.errstate(over="raise", invalid="raise")  # one line if the weights are too large to compute with
 def main(argv=None):
-    parser = Parser(description=__doc__.split("\n")[0])
+    parser = Parser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("picture", help=f"a picture of one digit: {', '.join(FORMATS)}")
     add_weights(parser)
     parser.add_argument("--show", metavar="FILE.png", help="draw the picture, what the network saw, and its answer")

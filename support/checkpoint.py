@@ -60,6 +60,7 @@ def load_checkpoint(path):
             groups[group][rest] = np.asarray(array)  # bytes where it is none
         checkpoint = Checkpoint(path, dict(json.loads(options)), groups, History(**groups.pop("history")))
         whole = version == FORMAT and step == checkpoint.history.step and checkpoint.history.is_whole()
+        whole &= all(np.isfinite(array).all() for group in groups.values() for array in group.values())
     except Exception:  # whatever zipfile, NumPy and json make of a damaged file
         whole = False
     if not whole:

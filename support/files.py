@@ -49,6 +49,21 @@ def replacing(path):
         temporary.unlink(missing_ok=True)
 
 
+def open_folder(name):
+    """The folder of that name as a Path, created if necessary and tested: better now than after an hour of training."""
+    folder = Path(name)
+    if not name:
+        raise UserError("--out is empty: name a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        trial = folder / ".trial.part"
+        trial.touch()
+        trial.unlink(missing_ok=True)  # another run may have removed it
+    except OSError as error:
+        raise UserError(f"cannot write in --out {name}: {error.strerror}") from None
+    return folder
+
+
 def check_output(option, path, ending, *read):
     """UserError if `path`, which an option names, has another ending, or is one of the files that are read.
 

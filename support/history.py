@@ -68,8 +68,12 @@ class History:
     def is_whole(self):
         """Whether all numbers belong together and can be drawn, as in every history that a run has left."""
         train, test = (self.train_loss, self.train_accuracy), (self.test_step, self.test_loss, self.test_accuracy)
-        alike = all(len({*map(len, values)}) == 1 for values in (train, test))
-        return alike and all((np.abs(values) < LARGEST_LOSS).all() for values in (*train, *test))
+        return (
+            all(len({*map(len, values)}) == 1 for values in (train, test))
+            and all((np.abs(losses) < LARGEST_LOSS).all() for losses in (self.train_loss, self.test_loss))
+            and all(0 <= share <= 1 for values in (self.train_accuracy, self.test_accuracy) for share in values)
+            and all(1 <= step <= self.step for step in self.test_step)
+        )
 
     def step_line(self):
         self.read()

@@ -8,7 +8,6 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 from support import options as opt
 
@@ -17,6 +16,7 @@ from tqdm import tqdm
 
 from support.checkpoint import save_checkpoint
 from support.errors import UserError
+from support.files import open_folder
 from support.history import History, save_history
 
 # What a run leaves in its folder; {} is "np", "torch", "resnet_np", "vit_torch" ...
@@ -33,9 +33,8 @@ class Run:
         """
         self.options, self.place, self.first = options, place, place is None or place.first
         self.plan = make_plan(options, len(dataset.train_images))
-        self.history = checkpoint.history if checkpoint else History()
-        self.folder = Path(options.out)
-        self.folder.mkdir(parents=True, exist_ok=True)  # better now than after an hour of training
+        self.history = check_history(checkpoint, self.plan) if checkpoint else History()
+        self.folder = open_folder(options.out)
         self.name, self.title, self.tested = options.name, opt.title(options), opt.test_set_name(options)
         self.checkpoint_path = self.folder / f"checkpoint_{self.name}.npz"
         self.asked = self.signal = None  # a signal that this process has received; one that ends the run
@@ -149,6 +148,16 @@ def make_plan(options, examples):
     steps_per_epoch = examples // options.batch_size
     steps = options.steps or options.epochs * steps_per_epoch
     return Plan(steps_per_epoch, steps, min(steps, (options.stop_after or steps) * steps_per_epoch))
+
+
+def check_history(checkpoint, plan):
+    """A checkpoint's history; UserError if it is not that of such a run, with a test result for every epoch's end."""
+    history = checkpoint.history
+    epoch_ends = (*range(plan.steps_per_epoch, plan.steps, plan.steps_per_epoch), plan.steps)
+    if history.step > plan.steps or [*history.test_step] != [end for end in epoch_ends if end <= history.step]:
+        words = f"its {history.step} steps and its test results are not those of a run of {plan.steps} steps"
+        raise UserError(f"{checkpoint.path} is damaged: {words}")
+    return history
 
 
 def learning_rate(step, steps, options):

@@ -174,7 +174,9 @@ LINES = """
     main_np --resume w.npz --hidden 9                        | --hidden 9 contradicts w.npz |
     main_np --resume w.npz --recipe best                     | --recipe best contradicts w.npz |
     main_np --model resnet --widths 2,2,2,2,2 --batch-size 1 | --batch-size |
-    main_np --out w.npz/in                                   | w.npz/in: Not a directory |
+    main_np --out w.npz/in                                   | cannot write in --out w.npz/in: Not a directory |
+    main_np --out /proc                                      | cannot write in --out /proc: |
+    main_np --out=                                           | --out is empty: name a folder |
     main_np --device cpu                                     | unrecognized arguments: --device cpu |
     main_torch --device tpu                                  | --device: invalid choice: 'tpu' |
     main_np --hidden 32 --batch-size 60 --schedule constant --lr 1e30 --steps 1 | at step 1: lower --lr |
@@ -185,8 +187,9 @@ LINES = """
     predict digit.png --weights w.npz --show digit.png       | would replace a file that is read here |
     predict digit.png --weights w.npz --show w.npz           | w.npz: the name must end in .png |
     look forward_w.png --label 1 --weights w.npz --out .     | would replace a file that is read here |
-    look --weights w.npz --out h.json                        | h.json: File exists |
+    look --weights w.npz --out h.json                        | cannot write in --out h.json: File exists |
     page.build --weights w.npz --out w.npz                   | w.npz: the name must end in .html |
+    plot h.json --out h.json/a.png                           | cannot write in --out h.json: File exists |
     plot h.png --out h.png                                   | would replace a file that is read here |
     main_np --batch-size 60000 --model vit --heads 64 --patch 2 | GB of memory, and there are |
     look --test 10000                                        | 10000 is not in the range 0 to 9,999 |
@@ -207,8 +210,10 @@ def test_a_command_line_that_makes_no_sense(do, here, line, words):
 
 def test_pictures_are_the_same_whatever_matplotlibrc_says(do, here):
     Path("matplotlibrc").write_text("text.usetex: True\nfont.family: No Such Font\naxes.facecolor: black")
+    Path("latin").write_bytes("text.color: black  # à nous".encode("latin-1"))
+    env = os.environ | {"MPLBACKEND": "none", "MATPLOTLIBRC": "latin"}
     plotted = [sys.executable, ROOT / "plot.py", "h.json", "--out", "a.png"]
-    succeeds(subprocess.run(plotted, capture_output=True, text=True))
+    succeeds(subprocess.run(plotted, capture_output=True, text=True, env=env))
     succeeds(do("plot h.json --out b.png"))
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
 
@@ -230,7 +235,7 @@ def test_ctrl_c_while_a_program_imports(here):
 @pytest.mark.parametrize(("stream", "status"), [("| true", 1), (">&- 2>&-", 0)])
 def test_a_reader_that_has_gone_costs_no_run(here, stream, status):
     command = f"set -o pipefail; '{sys.executable}' '{ROOT}/main_np.py' --hidden 8 --steps 9 --out out {stream}"
-    env = os.environ | {"PYTHONUNBUFFERED": ""}
+    env = os.environ | {"PYTHONUNBUFFERED": "", "TQDM_MININTERVAL": "fast"}
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=env)
     assert (result.returncode, result.stderr) == (status, "")
     assert len(os.listdir("out")) == 4

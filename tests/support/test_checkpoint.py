@@ -18,6 +18,7 @@ from support.checkpoint import load_checkpoint, save_checkpoint
 from support.errors import UserError
 from support.history import History, load_history, save_history
 from support.options import run_options
+from support.run import check_history, make_plan
 
 
 def save(path, *argv):
@@ -34,7 +35,8 @@ def save(path, *argv):
 
 def resume(path, *argv):
     options, checkpoint = begin("np", "", ["--resume", str(path), *argv])
-    return options, main_np.get_arrays(*main_np.build(options, checkpoint)), checkpoint.history
+    history = check_history(checkpoint, make_plan(options, 60000))
+    return options, main_np.get_arrays(*main_np.build(options, checkpoint)), history
 
 
 def rewrite(path, changes):
@@ -70,6 +72,7 @@ class Evil:
 
 DAMAGED, OTHER = "is not a checkpoint of this project, or is damaged", "another network than its options say"
 DAMAGES = {
+    "NaN": (DAMAGED, {"params/linear.b": np.full(10, np.nan, np.float32)}),
     "NaN in the history": (DAMAGED, {"history/train_loss": np.full(10, np.nan)}),
     "newer": (DAMAGED, {"format": 99}),
     "no format": (DAMAGED, {"format": None}),
@@ -78,6 +81,11 @@ DAMAGES = {
     "a loss that no picture has room for": (DAMAGED, {"history/test_loss": np.array([1e31])}),
     "a history cut short": (DAMAGED, {"history/train_accuracy": np.zeros(3)}),
     "a test result too few": (DAMAGED, {"history/test_accuracy": np.array([])}),
+    "an accuracy of 2": (DAMAGED, {"history/test_accuracy": np.array([2.0])}),
+    "a test before the first step": (DAMAGED, {"history/test_step": np.array([0])}),
+    "a test after the last": (DAMAGED, {"history/test_step": np.array([11])}),
+    "no tests": ("its test results", {f"history/test_{name}": np.array([]) for name in ("step", "loss", "accuracy")}),
+    "fewer steps": ("its 10 steps and .* of 9 steps", {"options": {"epochs": None, "steps": 9}}),
     "an array of another shape": (OTHER, {"params/linear.b": np.zeros(9, np.float32)}),
     "an array of another type": (OTHER, {"params/linear.b": np.zeros(10)}),
     "an array too few": (OTHER, {"momentum/linear.b": None}),
@@ -116,7 +124,7 @@ def test_a_damaged_file_is_one_line_or_the_same_network(saved):
 def test_an_entry_that_is_no_array(saved):
     with zipfile.ZipFile(saved[0], "a") as archive:
         archive.writestr("params/more.npy", b"mine")
-    with pytest.raises(UserError, match=OTHER):
+    with pytest.raises(UserError, match=DAMAGED):
         resume(saved[0])
 
 
