@@ -322,4 +322,7 @@ def check():
 
 
 if __name__ == "__main__":
-    check()
+    try:
+        check()
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted") from None

@@ -72,7 +72,7 @@ def find(name, file, sha256):
         with urlopen(url, timeout=TIMEOUT) as response:
             content = response.read(MAX_BYTES)
     except (OSError, HTTPException) as error:
-        content, reason = b"", str(error)
+        content, reason = b"", str(error).removeprefix("<urlopen error ").removesuffix(">")
     if hashlib.sha256(content).hexdigest() != sha256:
         raise UserError(f"cannot fetch {url} ({reason}): run again later, or put the file at {path}")
     with suppress(OSError, UserError):  # a folder that cannot be written is no reason to stop

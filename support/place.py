@@ -3,6 +3,7 @@
 import atexit
 import os
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import torch
 import torch.distributed as dist
@@ -17,11 +18,14 @@ class Place:
     """The processes that torchrun started, each with its device and its share of every batch; or this one alone."""
 
     def __init__(self, options):
-        # Other programs' launchers set variables of these names too.
-        told = os.environ if "TORCHELASTIC_RUN_ID" in os.environ else {"WORLD_SIZE": "1", "RANK": "0"}
-        self.size, self.rank = int(told["WORLD_SIZE"]), int(told["RANK"])
+        size = os.environ.get("WORLD_SIZE", "1")
+        if size != "1" and "TORCHELASTIC_RUN_ID" not in os.environ:  # PyTorch would wait for others, without a word
+            words = f"the environment's WORLD_SIZE={size} is not from torchrun"
+            raise UserError(f"{words}: unset WORLD_SIZE, or use torchrun")
+        self.size, self.rank = int(size), int(os.environ["RANK"]) if size != "1" else 0
         if options.batch_size % self.size:
             raise UserError(f"--batch-size {options.batch_size} cannot be split evenly among {self.size} processes")
+        options.network.check(SimpleNamespace(**vars(options) | {"batch_size": options.batch_size // self.size}))
         if 0 < options.hold_out < self.size:
             raise UserError(f"--hold-out {options.hold_out} cannot be split among {self.size} processes")
         self.first = self.rank == 0
@@ -84,13 +88,15 @@ class Place:
 def choose_device(name, dtype="float32", alone=True):
     """The torch.device that --device NAME means on this machine; UserError if there is none.
 
-    alone: whether this is the only process. Several cannot communicate on mps, which has no float64 either.
+    alone: whether this is the only process; several cannot communicate on mps.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    there["mps"] &= alone and dtype == "float32"
+    there = {"cuda": torch.cuda.is_available(), "mps": alone and torch.backends.mps.is_available(), "cpu": True}
+    if dtype == "float64" and name == "mps":
+        raise UserError("--device mps has no float64: use --dtype float32 or --device cpu")
     if name == "auto":
+        there["mps"] &= dtype != "float64"
         name = next(name for name, is_there in there.items() if is_there)
     if not there[name]:
-        use = f"{dtype}, {'one process' if alone else 'several processes'}"
-        raise UserError(f"--device {name}: PyTorch finds none on this machine ({use}); leave --device out")
+        where = "on this machine" if alone or name != "mps" else "for several processes on this machine"
+        raise UserError(f"--device {name}: PyTorch finds none {where}; leave --device out")
     return torch.device(name)

@@ -7,6 +7,7 @@ out, a product a little too large, a mean in place of a sum, a matrix not turned
 import ast
 import re
 import runpy
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -86,6 +87,13 @@ def test_a_lesson_checks_itself_and_prints_what_its_page_shows(name, rows, most,
     assert len(differences) == rows and max(differences) < most
     shown = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8") if page else printed
     assert re.sub(r"\d\.\de-\d+", "", printed) in re.sub(r"\d\.\de-\d+", "", shown)
+
+
+@pytest.mark.parametrize("name", ["resnet_np", "vit_np"])
+def test_ctrl_c_while_a_lesson_checks_itself(name, monkeypatch):
+    monkeypatch.setattr(np.random, "default_rng", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(SystemExit, match="interrupted"):
+        runpy.run_path(str(ROOT / f"{name}.py"), run_name="__main__")
 
 
 @pytest.mark.parametrize("name", ["mlp_np", "autograd_np", pytest.param("resnet_np", marks=pytest.mark.slow), "vit_np"])

@@ -69,6 +69,13 @@ def test_no_more_is_read_than_a_file_has(server, monkeypatch):
     assert find() == CONTENT
 
 
+def test_no_server(server, monkeypatch):
+    source = download.SOURCES["mnist"]._replace(url="http://127.0.0.1:1/")
+    monkeypatch.setitem(download.SOURCES, "fashion_mnist", source)
+    with pytest.raises(UserError, match=r"x.gz \([^<>]*refused\): run again"):
+        find()
+
+
 @pytest.mark.parametrize("there", ["x.gz", "x.gz/folder", "../fashion_mnist"])  # damaged; a folder; no folder
 def test_what_is_not_whole_is_fetched_and_kept_if_it_can_be(server, tmp_path, there):
     server.answer = lambda path: RIGHT

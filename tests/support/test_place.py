@@ -17,9 +17,9 @@ DEVICES = """
     mps      | auto float64 alone   | cpu
     mps      | auto float32 several | cpu
     cuda mps | cpu float32 alone    | cpu
-    mps      | mps float64 alone    | --device mps: PyTorch finds none on this machine (float64, one
-    mps      | mps float32 several  | --device mps: PyTorch finds none on this machine (float32, several
-             | cuda float32 alone   | --device cuda: PyTorch finds none on this machine (float32, one
+    mps      | mps float64 alone    | --device mps has no float64
+    mps      | mps float32 several  | --device mps: PyTorch finds none for several processes on this machine; leave
+             | cuda float64 alone   | --device cuda: PyTorch finds none on this machine; leave
     cuda     | cuda float32 several | --nproc-per-node: only 1 GPU here
 """
 
@@ -43,7 +43,11 @@ def test_auto_takes_the_best_device(monkeypatch, devices, asked, answer):
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [("--batch-size 3", "cannot be split evenly among 2"), ("--hold-out 1", "cannot be split among 2")],
+    [
+        ("--batch-size 3", "cannot be split evenly among 2"),
+        ("--hold-out 1", "cannot be split among 2"),
+        ("--model resnet --widths 2,2,2,2,2 --batch-size 2", "needs 2 images in a step"),
+    ],
 )
 def test_what_processes_cannot_share(monkeypatch, words, said):
     for name, value in TORCHRUN.items():
@@ -55,6 +59,9 @@ def test_what_processes_cannot_share(monkeypatch, words, said):
 def test_processes_are_those_of_torchrun_alone(monkeypatch):
     """Others set variables of these names too, and PyTorch would wait for their processes without a word."""
     monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="WORLD_SIZE=2 is not from torchrun: unset WORLD_SIZE, or use torchrun"):
+        place.Place(parse_options("torch", "--device", "cpu"))
+    monkeypatch.setenv("WORLD_SIZE", "1")
     monkeypatch.setenv("RANK", "1")
     assert place.Place(parse_options("torch", "--device", "cpu")).first
 
