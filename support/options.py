@@ -150,13 +150,8 @@ def make_parser(networks, framework, network, values, description):
     group = parser.add_argument_group("where it goes")
     add(group, "out", "the folder for curves, history and checkpoint", metavar="DIR")
     add(group, "resume", "continue the run in a checkpoint, with its options", metavar="FILE")
-    add(
-        group,
-        "stop_after",
-        "stop after N epochs of the run; --resume continues it",
-        type=integer(1, 100_000),
-        metavar="N",
-    )
+    stop_after = "stop after N epochs of the run; --resume continues it"
+    add(group, "stop_after", stop_after, type=integer(1, 100_000), metavar="N")
     if framework == "np":
         group = parser.add_argument_group("who finds the derivatives")
         add(group, "autograd", "the tape of autograd_np.py (default: no, they are written by hand)", action=switch)
