@@ -151,12 +151,13 @@ def record(work, exercise, verdict):
             work.note("first", verdict.typed, exercise)
             work.note("mistakes", verdict.name, exercise)
         return [verdict.text]
+    before = exercise.name in work.progress["passed"]
     work.note("passed", digest(work.path(exercise)), exercise)
     if exercise.name not in work.progress["due"]:
         work.note("due", review.day(passed=True), exercise)
     seen = exercise.name in work.progress["seen"]
     c, chapter = chapter_of(exercise)
-    done = f" Chapter {c} is done." if all(map(work.passed, chapter)) else ""
+    done = f" Chapter {c} is done." if not before and all(map(work.passed, chapter)) else ""
     said = [("Passed, after a look at the solution." if seen else f"Passed. That makes {work.score()}.") + done]
     said += filter(None, [verdict.text, exercise.text.notes.get("On digits")])
     if mistake in question:
@@ -168,22 +169,23 @@ def record(work, exercise, verdict):
 
 def come_back(work, exercise, seed=None):
     """Write an exercise that has passed once more, in a file of its own, and have it marked."""
-    waiting = review.due(work.progress)
+    waiting = [name for name in (work.progress["reviewed"], *review.due(work.progress)) if name]
     if not exercise and not waiting:
         say("Nothing is due for review. `python practice.py review NAME` brings back any exercise.")
         return
     exercise = exercise or find(waiting[0])
+    if exercise.name != work.progress["reviewed"]:  # a new review begins, with the stub
+        work.note("reviewed", exercise.name)
+        (work.folder / "review" / f"{exercise.name}.py").unlink(missing_ok=True)
     path = work.path(exercise, "review")
-    verdict = mark(exercise, path, f"Review of exercise {number(exercise)}", seed)
+    verdict = mark(exercise, path, f"Review of exercise {number(exercise)}", seed, again=True)
     if verdict.name == "not written":
         say(
-            f"\nWrite it again, from memory, in this file, and call `python practice.py review {exercise.name}` to "
-            "have it marked. Your first file stays as it is."
+            "\nWrite it again, from memory, in this file, and call `python practice.py review` to have it marked. "
+            "Your first file stays as it is."
         )
         return
     say(reviewed(work, exercise, verdict), "good" if verdict.passed else None)
-    if verdict.passed:
-        path.unlink()  # the next review begins with the stub
 
 
 def reviewed(work, exercise, verdict):
@@ -191,6 +193,7 @@ def reviewed(work, exercise, verdict):
     work.note("due", review.day(verdict.passed), exercise)
     if not verdict.passed:
         return "It comes back until you have written it right."
+    work.note("reviewed", "")
     left = len(review.due(work.progress))
     return f"Passed again. It rests for {review.DAYS} days. {left or 'No'} more to review today."
 

@@ -114,8 +114,11 @@ def probe_softmax(module, rng, train):
     return torch.allclose(loss, F.cross_entropy(logits[-1], y), rtol=0, atol=1e-9)
 
 
-def passes(train, layer, differentiated, note):
-    """[(note(layer, x), whether backward() came next)] for each forward pass of such a layer during a training."""
+def passes(train, layers, owner_of_backward, note):
+    """[(note(layer, x), whether backward() came next)] for each forward pass of such a layer during a training.
+
+    layers: their class. owner_of_backward: the class whose backward() is called.
+    """
     seen, waiting = [], {}  # waiting: what was noted of the last pass, until we know what it was for
 
     def settle(learned):
@@ -132,7 +135,7 @@ def passes(train, layer, differentiated, note):
         settle(True)
         return original(*arguments, **options)
 
-    with watched(layer, "forward", forward), watched(differentiated, "backward", backward):
+    with watched(layers, "forward", forward), watched(owner_of_backward, "backward", backward):
         train()
     settle(False)
     return seen

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import zipfile
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from exercises import STUBS, marker
@@ -109,8 +110,8 @@ def find_files(person, spare=None):
                         seen |= {*Work(path.parent).progress["seen"]}
                     elif name := wanted_name(path):
                         inside = path.relative_to(place).parts
-                        rank = is_stub(name, path), "my_practice" not in inside, len(inside), path.stem != name
-                        found.setdefault(name, []).append((rank, path))
+                        rank = "my_practice" not in inside, len(inside), path.stem != name
+                        found.setdefault(name, []).append(((not is_written(name, path), *rank), path))
                 except Exception as error:
                     problems.append(error)
     if problems and not found:
@@ -143,17 +144,26 @@ def is_stub(name, path):
     return read_file(path, LARGEST).split() == (STUBS / f"{name}.py").read_bytes().split()
 
 
+def is_written(name, path):
+    """Whether the file can be read, and something was written in it."""
+    with suppress(UserError):
+        return not is_stub(name, path)
+    return False
+
+
 def mark(path, exercise, seed):
     """A verdict in a few words, with the output that is wrong where there are several; and all that is said of it."""
     if path is None:
         return "", ""
-    if exercise.needs_torch and importlib.util.find_spec("torch") is None:
-        return "no PyTorch", ""
     try:
         if is_stub(exercise.name, path):
             return "not written", ""
+        if exercise.needs_torch and importlib.util.find_spec("torch") is None:
+            return "no PyTorch", ""
         verdict = marker.mark(exercise, path, seed)
-    except Exception as error:  # an earlier file has removed this one, say
+    except UserError as error:  # an earlier file has removed this one, say
+        return re.sub("^cannot read .*?: ", "cannot be read: ", str(error))[:80], ""
+    except Exception as error:
         return f"cannot be marked: {type(error).__name__}", ""
     output = verdict.text.partition(":")[0]
     several = output in exercise.gives and len(exercise.gives) > 1

@@ -8,7 +8,7 @@ import ast
 import re
 import textwrap
 
-from exercises import chapter1
+from exercises import STUBS, chapter1
 from support.errors import UserError
 
 PROGRAM = '''\
@@ -89,7 +89,13 @@ def lines_of(path):
     It is the function's body, if that reads like a part of the program. If it returns early, or gives a new value to a
     name of the program, the whole function is one more definition, and is called.
     """
-    exercise, source = EXERCISES[path.stem], path.read_text(encoding="utf-8-sig")
+    exercise = EXERCISES[path.stem]
+    try:
+        source = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(f"{path.name} is not saved as UTF-8: choose that encoding in your editor") from None
+    for comment in re.findall("  # .*", (STUBS / path.name).read_text(encoding="utf-8")):
+        source = source.replace(comment, "")
     tree, lines = ast.parse(source), source.splitlines()
 
     def text(first, last):

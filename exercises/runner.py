@@ -14,7 +14,7 @@ import re
 import sys
 import traceback
 import warnings
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +22,7 @@ from types import ModuleType
 import numpy as np
 
 from exercises import STUBS
+from exercises.chapter3 import watched
 from exercises.exercise import agree, tables
 from exercises.tape import Misuse, Tensor, value_of
 from exercises.work import BY_NAME
@@ -57,11 +58,28 @@ def run(exercise, file, seed):
             elif not callable(function):
                 outcome["missing"] = True
             else:
-                for g in exercise.inputs(seed):
-                    outcome["trials"].append(call(exercise, function, g))
+                with autograd_watched(exercise.needs_torch) as outcome["autograd"]:
+                    for g in exercise.inputs(seed):
+                        outcome["trials"].append(call(exercise, function, g))
     except BaseException as error:
         outcome["error"] = explain(error, str(file))
     return outcome | {"printed": printed.getvalue()}
+
+
+@contextmanager
+def autograd_watched(needs_torch):
+    """A list that gets an entry for each call of autograd."""
+    calls, torch = [], sys.modules.get("torch")  # as the learner's file has imported it: nothing of ours does
+    if not needs_torch or not torch:
+        yield calls
+        return
+
+    def note(original, *arguments, **options):
+        calls.append(1)
+        return original(*arguments, **options)
+
+    with watched(torch.Tensor, "backward", note), watched(torch.autograd, "grad", note):
+        yield calls
 
 
 def read(file):

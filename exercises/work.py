@@ -51,15 +51,14 @@ class Work:
 
     def read(self):
         """The progress as it is on disk, without exercises that only another version has."""
-        progress = {"current": EXERCISES[0].name}
+        progress = {"current": EXERCISES[0].name, "reviewed": ""}
         try:
             found = json.loads(read_file(self.file, 2**20)) if self.file.exists() else {}
-            if found.get("current") in BY_NAME:
-                progress["current"] = found["current"]
+            progress |= {what: found[what] for what in progress if found.get(what) in BY_NAME}
             for what, kind in KINDS.items():
                 about = found.get(what, {}).items()
                 progress[what] = {name: kind(value) for name, value in about if name in BY_NAME}
-        except (ValueError, TypeError, AttributeError, RecursionError):
+        except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):
             raise UserError(f"{self.file} is damaged: delete it; your exercises are not affected") from None
         return progress
 

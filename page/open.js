@@ -118,3 +118,6 @@ listen([$("file")], ["change"], async () => {
   if (file) await openFile(file);
   $("file").value = ""; // so that the same file can be opened again
 });
+for (const type of ["dragover", "drop"]) { // beside the button, a file that is dropped would take the place of the page
+  addEventListener(type, (event) => event.target.type === "file" || event.preventDefault());
+}

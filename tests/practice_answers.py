@@ -136,7 +136,7 @@ loss | q = np.eye(10)[y]; loss = -(q * np.log(p) + (1 - q) * np.log(1 - p)).mean
 loss | loss = 0\nfor n in range(len(y)):\n    loss -= np.log(p[n, y[n]]) / len(y)\n    return loss \
     | only the first image counted | return inside the loop
 dW2_db2 | dW2 = a1.T() @ dlogits | error: TypeError | no parentheses
-dW2_db2 | dW2 = None @ dlogits | error: ValueError | Is one side None?
+dW2_db2 | dW2 = None @ dlogits | error: ValueError | a single number, or None?
 conv_dW | (B, h, w, _), dW = dy.shape, np.zeros((3, 3, padded.shape[3], dy.shape[3]))\nfor u, v, i, j in \
 np.ndindex(3, 3, h, w): dW[u, v] = padded[:, i + u, j + v].T @ dy[:, i, j] | only the last position
 conv_dx | (B, h, w, O), dx = dy.shape, np.zeros((len(dy), dy.shape[1] + 2, dy.shape[2] + 2, W.shape[2]))\nfor \
@@ -157,7 +157,7 @@ tape_backward | for node in order:\n    for parent, share in node.edges: parent.
     | visited before a gradient has arrived | this node has no gradient yet
 tape_backward | dparent if parent.grad is None else parent.grad + dparent -> parent.grad + dparent \
     | error: TypeError | nothing has arrived there yet | ~PyTorch
-tape_backward | da = a.grad; db = b.grad | returns None | a value before the `return`
+tape_backward | da = a.grad; db = b.grad | returns None | assign it before the `return`
 tape_backward | share(node.grad) -> share(loss.grad) | a share called with another gradient | its own node's value
 tape_broadcast | da = dy\nwhile da.ndim > len(shape): da = da.sum(axis=0)\nif 1 in shape: \
 da = da.sum(axis=shape.index(1), keepdims=True) | wrong shape | (1, 1)

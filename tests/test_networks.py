@@ -68,7 +68,7 @@ def compare(words, x, y, absolute=1e-12, relative=np.inf):
     for name, array in right.items():
         for ours in found:
             assert ours[name].shape == array.shape, name
-            assert np.abs(ours[name] - array).max() < absolute, name
+            assert np.abs(ours[name] - array).max() < absolute * max(1, np.abs(array).max()), name
             assert mlp_np.relative_difference(ours[name], array) < relative, name
         assert not words.startswith("mlp") or (found[0][name] == found[1][name]).all()
 

@@ -96,7 +96,7 @@ logits: logits = a1 @ W2 + b2 | Passed. | ~due
 review | Nothing is due
 +7 | 1 of what you have passed is due
 list | The logits of a layer review
-review | Nothing is written yet | call `python practice.py review logits`
+review | Nothing is written yet | call `python practice.py review` to
 review/logits: logits = a1 @ W2 | the bias forgotten | comes back until you have written it right
 review | the bias forgotten
 review/logits: logits = a1 @ W2 + b2 | It rests for 7 days. No more to review
@@ -104,6 +104,12 @@ review | Nothing is due
 list | The logits of a layer passed
 +7
 review | Nothing is written yet
+
+logits: logits = a1 @ W2 + b2 | Passed.
+loss: loss = -np.log(p[np.arange(len(y)), y]).mean() | Passed.
++7 | 2 of what you have passed are due
+review loss | Review of exercise 3
+review | Review of exercise 3
 
 nonsense | no exercise nonsense
 DZ1 | Exercise 7 (
@@ -122,7 +128,7 @@ train dz1 | no further word
 """
 
 
-@pytest.mark.parametrize("days", DAYS.split("\n\n"), ids=range(5))
+@pytest.mark.parametrize("days", DAYS.split("\n\n"), ids=range(6))
 def test_some_days_of_a_learner(days, learner, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     today = date.today()
@@ -231,6 +237,7 @@ def drawn(weights):
 def test_what_is_said_of_real_digits_is_so():
     now, trained, zeros = after(1), after(100), np.zeros(10)
     digit, unit = now.y[-1], np.abs(now.da1[-1]).argmax()
+    times = f"times the {len(now.y)} images of the batch"
     right = 100 * np.mean(trained.answers == trained.test_labels)
     one = drawn(now.x[-1] * np.abs(now.dz1[-1]).max())
     p = 100 * now.dlogits[-1] + np.eye(10)[digit]
@@ -238,9 +245,9 @@ def test_what_is_said_of_real_digits_is_so():
     signs = " ".join(f"{100 * number:+.2f}" for number in now.dlogits[-1])
     for name, words in {
         "logits": f"a {digit}, and gives the digits 0 to 9 these scores: {scores}.",
-        "softmax": f"a {digit}, and gives it {p[digit]:.0%}; the {p.argmax()} gets {p.max():.0%}.",
+        "softmax": f"a {digit}, and gives the {digit} a p of {p[digit]:.0%}; the {p.argmax()} gets {p.max():.0%}.",
         "loss": f"the loss on 100 digits is {now.loss:.2f}.",
-        "dlogits": f"For a {digit}, the dlogits of a new network, times 100: {signs}. Only the {digit} should",
+        "dlogits": f"For a {digit}, the dlogits of a new network, {times}: {signs}. Only the {digit} should",
         "dW2_db2": f"from {now.loss:.2f} to {softmax_cross_entropy(now.a1 @ now.W2 + now.b2, now.y)[0]:.2f}.",
         "da1": f"a {digit}, .* unit {unit} were {'lower' if now.da1[-1, unit] > 0 else 'higher'}.",
         "dz1": f"lets {np.mean(now.dz1 != 0):.0%} of",
@@ -327,6 +334,7 @@ HOSTILE = {
     "large": ("#" * 2**21, "cannot be read"),
     "a link": (lambda path: path.symlink_to("/dev/zero"), "cannot be read"),
     "a pipe": (os.mkfifo, "cannot be read"),
+    "itself": ("import os\nos.remove(__file__)\n", "no function"),
     "a folder": (Path.mkdir, "no exercise found"),
 }
 CLASS = {name: ({"main/dz1 (1).py": content}, mark) for name, (content, mark) in HOSTILE.items()} | {
@@ -335,6 +343,7 @@ CLASS = {name: ({"main/dz1 (1).py": content}, mark) for name, (content, mark) in
     "damaged.zip": ("PK", "cannot be read"),
     "of another course.zip": ({"notes.txt": "", "dz1.py": "#" * 2**21}, "no exercise found"),
     "damaged within": ({"work.zip": "PK"}, "cannot be read"),
+    "large beside others": ({"dz1.py": "#" * 2**21, "da1.py": DONE}, "cannot be read"),
     "with a stub on top": ({"dz1.py": STUB, "a/b/dz1.py": DONE}, "passed"),
     "with a draft": ({"dz1.py": DRAFT, "home/my_practice/dz1.py": DONE}, "passed"),
     "by Moodle": ({"work.zip": {"my_practice/dz1.py": DONE, "__MACOSX/dz1.py": STUB}}, "passed"),
@@ -377,7 +386,7 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     assert subprocess.run(child, stdout=-1, check=False).stdout.strip() in (b"", b"Z")  # it has ended, too
     assert marks["from Windows.zip"]["dW2_db2"] == "dW2: the sign"
     assert (marks["from Windows.zip"]["passed"], marks["\u00e9va"]["passed"]) == ("0", "1")
-    assert re.search(r"^dz1 +17 +5  no result \(5\)$", said, re.M) and "\nattention" not in said
+    assert re.search(r"^dz1 +22 +5  no result \(5\)$", said, re.M) and "\nattention" not in said
     for person, words in {
         "catches all": "after 1 seconds, in line [2-5]",
         "utf16": "not saved as UTF-8",

@@ -67,9 +67,10 @@ export class Practise {
   async download() {
     const { files } = await this.#ask("pack", {}, kept.folder(kept.read()));
     if (!files) return;
-    const name = prompt("Your name, for the name of the file:") || "my_practice";
+    const name = prompt("Your name, for the name of the file:");
+    if (name === null) return;
     const address = URL.createObjectURL(new Blob([files["my_practice.zip"]], { type: "application/zip" }));
-    element("a", { href: address, download: `${name}.zip` }).click();
+    element("a", { href: address, download: `${name || "my_practice"}.zip` }).click();
     setTimeout(() => URL.revokeObjectURL(address), 1000);
   }
 

@@ -125,6 +125,7 @@ def worker(*_):
 
 
 def test_steps_are_taken_in_processes_of_their_own(capfd, monkeypatch):
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # for which conftest.py sets the number, in any process
     before = dict(os.environ)
     monkeypatch.setattr(bench, "take_steps", worker)
     with bench.threads_of_workers(3):
