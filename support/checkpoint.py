@@ -38,7 +38,12 @@ class Checkpoint(NamedTuple):
 
 
 def save_checkpoint(path, options, groups, history):
-    """Write all that a run needs to continue, in one step. options: a dict; groups: {one of GROUPS: {name: array}}."""
+    """Write all that a run needs to continue, in one step. options: a dict; groups: {one of GROUPS: {name: array}}.
+
+    UserError, and nothing is written, if any number is not finite: what was learned before stays.
+    """
+    if not all(np.isfinite(array).all() for group in groups.values() for array in group.values()):
+        raise UserError(f"the network's numbers are no longer finite at step {history.step}: lower --lr")
     arrays = {"format": FORMAT, "options": json.dumps(options), "step": history.step}
     for group, values in {**groups, "history": history.numbers()}.items():
         arrays |= {f"{group}/{name}": np.asarray(value) for name, value in values.items()}

@@ -186,3 +186,13 @@ def test_what_is_read_takes_a_few_times_the_size_of_its_file(tmp_path):
         archive.writestr("params/bomb.npy", bytes(10**8))
         archive.infolist()[-1].file_size = 9  # a lie
     assert traced(refused, path) < 12 * path.stat().st_size
+
+
+def test_what_would_be_refused_is_not_saved(saved):
+    path, options, groups, history = saved
+    before = path.read_bytes()
+    for name in groups:
+        bad = {key: np.full_like(array, np.inf) for key, array in groups[name].items()}
+        with pytest.raises(UserError, match="no longer finite at step 10: lower --lr"):
+            save_checkpoint(path, run_options(options), groups | {name: bad}, history)
+        assert path.read_bytes() == before
