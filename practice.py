@@ -162,7 +162,7 @@ def record(work, exercise, verdict):
     said += filter(None, [verdict.text, exercise.text.notes.get("On digits")])
     if mistake in question:
         said.append(f"\nOn the way there was a mistake: {mistake}. You wrote\n\n{first}\n\nand now\n\n{verdict.typed}")
-        said.append(f"\nWhy was it wrong? {question[mistake]}")
+        said.append(f"\nWhy was it wrong? The question was: {question[mistake]}")
         said.append("(Answer in a word or two, for yourself. Nothing is marked.)")
     return said
 
@@ -171,9 +171,11 @@ def come_back(work, exercise, seed=None):
     """Write an exercise that has passed once more, in a file of its own, and have it marked."""
     waiting = [name for name in (work.progress["reviewed"], *review.due(work.progress)) if name]
     if not exercise and not waiting:
-        say("Nothing is due for review. `python practice.py review NAME` brings back any exercise.")
+        say("Nothing is due for review. `python practice.py review NAME` brings back any that has passed.")
         return
     exercise = exercise or find(waiting[0])
+    if exercise.name not in work.progress["passed"]:
+        raise UserError(f"{exercise.name} has not passed yet: `python practice.py {exercise.name}`")
     if exercise.name != work.progress["reviewed"]:  # a new review begins, with the stub
         work.note("reviewed", exercise.name)
         (work.folder / "review" / f"{exercise.name}.py").unlink(missing_ok=True)

@@ -62,7 +62,7 @@ for epoch in (1, 2, 3):
 
     W1, b1, W2, b2 = params.values()
     answers = (np.maximum(test_images / 255 @ W1 + b1, 0) @ W2 + b2).argmax(axis=1)
-    print(f"epoch {epoch}: of 100 test digits it reads {100 * (answers == test_labels).mean():.1f}")
+    print(f"epoch {epoch}: it reads {100 * (answers == test_labels).mean():.1f} % of the test digits")
 '''
 HOLE = re.compile(r"^( *)<(\w+)>$", re.MULTILINE)
 EXERCISES = {exercise.name: exercise for exercise in chapter1.EXERCISES}
