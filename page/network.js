@@ -198,7 +198,7 @@ class Network {
     const total = (sign, k) => now.a1.reduce((sum, _, j) => sum + Math.max(sign * spoken(j, k), 0), 0);
     $("h-why").textContent = empty() ? "Draw something first" : k === answer ? `Why ${k}, and not ${other}?` : `Why not ${k}, but ${other}?`;
     const drawn = this.carried.flat().length, wires = (784 + 10) * model.hidden;
-    $("wires-note").textContent = `Drawn are the ${drawn} strongest of its ${wires.toLocaleString("en")} wires.`;
+    $("wires-note").textContent = `Only the ${drawn} strongest of its ${wires.toLocaleString("en")} wires are drawn.`;
     $("why-sum").textContent = [k, other].map((k) => `To ${k} all units add ${signed(total(1, k))} and ${signed(-total(-1, k))}` +
       `; with the bias, ${text(b2[k])}, that is logits[${k}] = ${text(logits[k])}.`).join(" ");
     this.speakers(k).forEach((units, side) => {
