@@ -175,7 +175,8 @@ def as_mnist(ink):
     The middle is the pixel (14, 14), counted from 0, as in MNIST: its images come out as they went in.
     """
     # BOX gives each pixel the mean of what it covers. MNIST's grey levels are such means of black and white.
-    ink = ImageOps.contain(widen(Image.fromarray(crop(ink, 0))), (20, 20), Image.Resampling.BOX)
+    ink = widen(Image.fromarray(crop(ink, 0)))
+    ink = ink.resize([max(1, round(20 * side / max(ink.size))) for side in ink.size], Image.Resampling.BOX)
     mass = np.asarray(ink, float)
     down = mass.sum(axis=1) @ np.arange(ink.height) / mass.sum()
     right = mass.sum(axis=0) @ np.arange(ink.width) / mass.sum()

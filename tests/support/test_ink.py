@@ -37,6 +37,7 @@ def test_large_ink_shrinks_to_means_and_only_a_thin_stroke_is_widened():
     assert ink.as_mnist(disc)[4:24, 4:24] == pytest.approx(means, abs=1.5)  # rounded down the columns, then along rows
     sizes = [ink.widen(Image.new("L", (pen, 200), 255)).size for pen in (2, 9, 17, 40)]
     assert sizes == [(16, 214), (17, 208), (17, 200), (40, 200)]
+    assert ink.as_mnist(np.full((1, 33), 255, np.uint8)).any(axis=1).sum() == 1  # it stays, however thin
 
 
 def same_pictures():
