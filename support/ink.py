@@ -27,8 +27,8 @@ GAP = 0.02  # the least space between two digits, by their height
 def read_digit(path):
     """The picture in a file, and what a network is shown of it: (H, W) and (28, 28) uint8, 0 black to 255 white.
 
-    path: a name, or an open file. The picture should show one digit, dark on light or light on dark; neither shadows do
-    harm nor a desk around the sheet. UserError if it cannot be read, or if it shows no digit or several.
+    path: a name, or an open file. The picture should show one digit, dark on light or light on dark. Shadows and a desk
+    around the sheet do no harm. UserError if it cannot be read, or if it shows no digit or several.
     """
     picture = read_picture(path)
     ink = find_ink(picture)
