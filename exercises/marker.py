@@ -25,6 +25,7 @@ from support.files import read_file
 
 SAID = dict(tables("said.md")[0])
 SECONDS = 8  # that a function may take; programs that train, or need PyTorch, get longer
+MEMORY = 8  # gigabytes
 
 
 class Verdict(NamedTuple):
@@ -41,9 +42,9 @@ def wrong(mark, drawn=False, **values):
     return Verdict(False, mark.partition(": ")[0], SAID[mark].format(**values), drawn=drawn)
 
 
-def mark(exercise, file, seed, seconds=None, memory=8):
-    """The `Verdict` on a file. Never raises for what is in it, or takes much more than `seconds` or `memory` (GB)."""
-    return verdict(exercise, seed, run(exercise, file, seed, seconds or limit(exercise), memory))
+def mark(exercise, file, seed, seconds=None):
+    """The `Verdict` on a file. Never raises for what is in it, or takes much more than `seconds` or MEMORY."""
+    return verdict(exercise, seed, run(exercise, file, seed, seconds or limit(exercise)))
 
 
 def limit(exercise):
@@ -60,14 +61,14 @@ def verdict(exercise, seed, outcome):
         return wrong("no result: senseless")
 
 
-def run(exercise, file, seed, seconds, memory=8):
+def run(exercise, file, seed, seconds):
     """What the file's own process reported: a dict as exercises.runner.run makes it."""
     with tempfile.TemporaryDirectory(prefix="practice", ignore_cleanup_errors=True) as folder:
         result = Path(folder) / "result.json"
         command = [sys.executable, "-m", "exercises.runner", exercise.name, str(Path(file).resolve()), str(seed)]
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         process = subprocess.Popen(
-            [*command, str(result), str(seconds), str(memory)],
+            [*command, str(result), str(seconds), str(MEMORY)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
