@@ -1,12 +1,12 @@
 """Look inside a trained network: an image's path through it, the gradient's path back, its weights, its mistakes.
 
 `python look.py` takes a test image; `python look.py png/photo.jpg --label 5` takes a picture. This file computes the
-numbers; support/drawing.py draws them. NumPy runs the network, whichever framework trained it.
+numbers; support/inside.py draws them. NumPy runs the network, whichever framework trained it.
 """
 
 import sys
 from pathlib import Path
-from support import drawing, program
+from support import drawing, inside, program
 
 import numpy as np
 
@@ -161,14 +161,14 @@ def draw_test(model, options, dataset):
     right = f"{network} reads {len(labels) - len(wrong):,} of {len(labels):,} {tested} images right"
     most = f"{network}: the {len(worst)} most confident of its {len(wrong)} mistakes"
     shown = (of[worst] for of in (dataset.test_images, labels, said, confidence))
-    return {"confusion": drawing.confusion(counts, right), "mistakes": drawing.mistakes(*shown, most)}
+    return {"confusion": inside.confusion(counts, right), "mistakes": inside.mistakes(*shown, most)}
 
 
 # What to draw of the inside of a network: one image's two passes, and the first layer's weights.
 INSIDE = {
-    "mlp": (mlp_passes, {"forward": drawing.forward_pass, "backward": drawing.backward_pass}, mlp_weights),
-    "resnet": (resnet_passes, {"forward": drawing.feature_maps, "backward": drawing.feature_gradients}, resnet_weights),
-    "vit": (vit_passes, {"attention": drawing.attention, "backward": drawing.patch_gradients}, vit_weights),
+    "mlp": (mlp_passes, {"forward": inside.forward_pass, "backward": inside.backward_pass}, mlp_weights),
+    "resnet": (resnet_passes, {"forward": inside.feature_maps, "backward": inside.feature_gradients}, resnet_weights),
+    "vit": (vit_passes, {"attention": inside.attention, "backward": inside.patch_gradients}, vit_weights),
 }
 TITLES = {"forward": "{}, forward: {}", "backward": "{}, backward: {}", "attention": "{}: attention to {}"}
 
@@ -181,7 +181,7 @@ def draw_inside(model, options, image, y, what, patch=None):
         steps["patch"] = patch
     figures = {kind: draw(steps, TITLES[kind].format(network, what), y) for kind, draw in pictures.items()}
     more, *shown = weights(model.params, options)
-    return figures | {"weights": drawing.weights(f"{network}: the first layer's weights{more}", *shown)}
+    return figures | {"weights": inside.weights(f"{network}: the first layer's weights{more}", *shown)}
 
 
 if __name__ == "__main__":

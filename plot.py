@@ -11,7 +11,7 @@ from support import program
 import numpy as np
 
 from support.download import SOURCES
-from support.drawing import TEST, TRAIN, aside, logarithmic, new_figure, save, style_axes
+from support.drawing import TEST, TRAIN, aside, logarithmic, new_figure, save, style, style_axes
 from support.errors import UserError
 from support.files import check_output, open_folder
 from support.history import load_history
@@ -29,6 +29,7 @@ def learning_curves(run):
             save(picture, run.folder / f"{kind}_plot_{run.name}.png")
 
 
+@style()
 def loss_curve(history, title, tested="test"):
     """The loss of every training batch (light), smoothed, and on the test set, against steps.
 
@@ -44,6 +45,7 @@ def loss_curve(history, title, tested="test"):
     return axes.figure
 
 
+@style()
 def accuracy_curve(history, title, tested="test"):
     """The same for the accuracy: the share of images read right."""
     axes = style_axes(new_figure(8, 4.5).add_subplot(), f"{title}: accuracy", "accuracy", "steps")
@@ -125,6 +127,7 @@ def labels(paths, runs):
     return [label if described.count(label) == 1 else str(path) for label, path in zip(described, paths, strict=True)]
 
 
+@style()
 def comparison(runs):
     """Loss above accuracy, against epochs. runs: {label: (options, `History`)}.
 

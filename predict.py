@@ -6,7 +6,7 @@ network, whichever framework trained it.
 
 import sys
 from pathlib import Path
-from support import drawing, program
+from support import drawing, inside, program
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def main(argv=None):
         print(f"{digit} {p[digit]:7.4f} {'#' * round(40 * p[digit])}".rstrip())
     print(f"{'digit' if options.dataset == 'mnist' else 'class'}: {p.argmax()}")
     if arguments.show:
-        drawing.save(drawing.prediction(picture, image, p), arguments.show)
+        drawing.save(inside.prediction(picture, image, p), arguments.show)
 
 
 def add_weights(parser):

@@ -44,6 +44,7 @@ def lines_of(text):
         return subprocess.run(command, env=environment, stdout=-1, text=True, check=True).stdout.splitlines()
 
 
+@drawing.style()
 def draw(printed):
     """The training loss and the test accuracy of both runs, epoch by epoch."""
     figure = drawing.new_figure(8, 3.2)

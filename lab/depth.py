@@ -16,7 +16,7 @@ import data
 import main_torch
 from lab import results
 from networks import parse_options
-from support.drawing import TEST, TRAIN, new_figure, style_axes
+from support.drawing import TEST, TRAIN, new_figure, style, style_axes
 from support.history import machine
 from support.options import Parser
 from support.place import Place
@@ -58,6 +58,7 @@ def accuracy_after_one_epoch(dataset, blocks, shortcuts):
     return float(main_torch.evaluate(model, dataset, options, Place(options))[1])
 
 
+@style()
 def picture(result):
     """What the shortcut is for: a result as two plots, test accuracy by depth and gradients by layer."""
     figure = new_figure(8, 4)

@@ -22,7 +22,7 @@ import mlp_autograd
 from autograd_np import softmax_cross_entropy
 from lab.results import ROOT
 from resnet_np import Conv
-from support.drawing import INK, MONO, TEST, TRAIN
+from support.drawing import INK, MONO, TEST, TRAIN, style
 from support.files import replacing
 from support.options import Parser
 
@@ -93,6 +93,7 @@ class Page:
             self.box(left, top, 22 * side, 22 * side, fill="none", edge=shade, line=2, corner=0)
 
 
+@style()
 def save(figure, path):
     """Write a page as PNG, in one step: with 256 colours it is a third as long, and looks the same."""
     drawn = io.BytesIO()
@@ -241,6 +242,7 @@ def shape_of(array):
 HEIGHTS = {mnist: 480, augmentation: 446, convolution: 528, autograd: 420}
 
 
+@style()
 def draw(function):
     """The figure that a function draws on a page of its height."""
     page = Page(HEIGHTS[function], function.__doc__)

@@ -25,7 +25,7 @@ import main_np
 import main_torch
 from lab import results
 from networks import NETWORKS, parse_options
-from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style_axes
+from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style, style_axes
 from support.history import machine
 from support.names import get_arrays
 from support.options import Parser
@@ -111,6 +111,7 @@ def prove(model):
     results.save_result(name, made)
 
 
+@style()
 def picture(runs):
     """The proof in one picture: both losses on top of each other, and how far apart the weights are.
 

@@ -1,28 +1,19 @@
-"""The style of all pictures, and the pictures of what happens inside a network: each function returns a figure.
+"""The style of all pictures, and what curves are drawn with.
 
-The style stands on matplotlib's defaults, whatever the user's matplotlibrc says.
+A picture is drawn within `style`, on matplotlib's defaults, whatever the user's matplotlibrc says.
 """
 
-import math
+from contextlib import contextmanager
 
 import matplotlib
-import numpy as np
-from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from support.files import replacing
 
 TRAIN, TEST, INK, GRID = "#2f6fb3", "#d1495b", "#2b2b2b", "#e3e3e3"
-SIGNED = LinearSegmentedColormap.from_list("signed", [TEST, "white", TRAIN])  # below 0, 0, above 0
-POSITIVE = LinearSegmentedColormap.from_list("positive", ["white", TRAIN])  # from 0
-OFF = ListedColormap(["#cfcfcf"])
-WHOLE = (0, 28, 28, 0)  # where an image's pixels lie, so that larger cells can lie under them
 MONO = "DejaVu Sans Mono"
-
-matplotlib.rcdefaults()
-matplotlib.rcParams.update(
+SETTINGS = (
     dict.fromkeys(["text.color", "axes.labelcolor", "xtick.color", "ytick.color"], INK)
     | dict.fromkeys(["axes.edgecolor", "grid.color"], GRID)
     | dict.fromkeys([f"{axis}tick.{kind}.size" for axis in "xy" for kind in ("major", "minor")], 0)
@@ -31,41 +22,21 @@ matplotlib.rcParams.update(
     | {"legend.frameon": False, "legend.labelcolor": "black"}
 )
 
-MEANING = "blue: increasing it raises the loss\nred: lowers it"
-FORWARD_RESNET = """stem    a0 = relu(norm(conv(x)))
 
-block   a1 = relu(norm(conv(x)))
-        z2 = norm(conv(a1)) + x  (the shortcut)
-        y  = relu(z2), the x of the next block"""
-BACKWARD_RESNET = f"""mean   every position: dmean / (H W)
-
-block  dz2 = dy * (y > 0)
-       dx  = from norm and conv
-             + dz2  (the shortcut)
-
-{MEANING}"""
-FORWARD_VIT = """in each block and head, with x = norm1(stream):
-
-q = x Wq + bq   k = x Wk   v = x Wv + bv
-scores  = q @ k.T / √d
-weights = softmax(scores)
-mixed   = weights @ v
-
-Below, row {patch} of weights: what the framed
-patch takes from each patch. It adds up to 1."""
-BACKWARD_VIT = """mean   every patch: dmean / T
-
-block  du = dy + from norm2 and mlp
-       dx = du + from norm1 and attention
-
-The terms dy and du come back as they are:
-the sums of the forward pass."""
+@contextmanager
+def style():
+    """Within it, or in a function under `@style()`, matplotlib draws as all pictures here are drawn."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(SETTINGS)
+        yield
 
 
+@style()
 def save(figure, path):
-    """Write a figure as PNG, in one step."""
+    """Write a figure as PNG, in one step; the same figure gives the same bytes (matplotlib would add its version)."""
     with replacing(path) as file:
-        figure.savefig(file, format="png", dpi=150)
+        figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
 
 
 def new_figure(width, height, title=""):
@@ -100,303 +71,7 @@ def logarithmic(axes):
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-# --- Inside a network ------------------------------------------------------------------------------------------------
-# steps: what look.py found out about an image, by its names there; y: the true digit.
-
-
-def prediction(picture, image, p):
-    """The picture given to predict.py (H, W), what the network saw of it (28, 28), and its ten probabilities."""
-    figure = new_figure(8, 3.4)
-    given, seen, said = figure.subplots(1, 3, width_ratios=(3, 3, 4))
-    picture_axes(given, "what was given", " ").imshow(picture, cmap="gray", vmin=0, vmax=255)
-    picture_axes(seen, "what the network saw", "28 x 28 pixels").imshow(image, cmap="gray", vmin=0, vmax=255)
-    bars(said, p, "what it says", "probabilities", "{:.3f}")
-    return figure
-
-
-def forward_pass(steps, title, y):
-    """The forward pass of one image through an MLP, with the names and formulas of mlp_np.py.
-
-    steps: {"image": (28, 28), "z1": (H,), "a1": (H,), "logits": (10,), "p": (10,), "loss"}.
-    """
-    figure = new_figure(8, 7.2, title)
-    axes = figure.subplot_mosaic("xxzzaa;lllppp", height_ratios=(5, 6))
-    z1, a1 = steps["z1"], steps["a1"]
-    show_pixels(axes["x"], steps)
-    limit = largest(z1)
-    units(axes["z"], z1, limit, f"{len(z1)} hidden units", "z1 = x W1 + b1")
-    drawn = units(axes["a"], a1, limit, "their activations", "a1 = max(z1, 0)\ngrey: the unit is off", off=z1 <= 0)
-    scale(figure, drawn, [axes["z"], axes["a"]])
-    show_answer([axes["l"], axes["p"]], steps, "logits = a1 W2 + b2", y)
-    return figure
-
-
-def backward_pass(steps, title, y):
-    """The backward pass of the same image, from the loss back to W1.
-
-    steps: {"dlogits": (10,), "da1": (H,), "dz1": (H,), "z1": (H,), "dW1": (784, H)}.
-    """
-    figure = new_figure(8, 5.9, title)
-    above, below = figure.subfigures(2, 1, height_ratios=(5, 3))
-    left, middle, right = above.subplots(1, 3)
-    show_dlogits(left, steps, y)
-    dz1, limit = steps["dz1"], largest(steps["da1"])
-    units(middle, steps["da1"], limit, "to the activations", "da1 = dlogits @ W2.T")
-    formula = "dz1 = da1 * (z1 > 0)\ngrey: the unit is off"
-    drawn = units(right, dz1, limit, "to the weighted sums", formula, off=steps["z1"] <= 0)
-    scale(above, drawn, [middle, right])
-
-    most = np.argsort(-np.abs(dz1), kind="stable")[:8]
-    head(below, f"and to the weights: the {len(most)} most affected units")
-    show_signed(below, steps["dW1"].T[most].reshape(-1, 28, 28), [f"unit {unit}" for unit in most])
-    below.supxlabel("dW1 = x.T @ dz1\n" + MEANING.replace("\n", "; "), fontsize=10, family=MONO)
-    return figure
-
-
-def feature_maps(steps, title, y):
-    """The forward pass of one image through a ResNet: some channels of the stem and of every stage, and the logits.
-
-    steps: {"image": (28, 28), "maps": {"stem": (14, 14, 16), ...}, "logits": (10,), "p": (10,), "loss"}.
-    """
-    maps = steps["maps"]
-    figure = new_figure(8, 1.9 + 1.4 * len(maps) + 3.2, title)
-    above, middle, below = figure.subfigures(3, 1, height_ratios=(1.9, 1.4 * len(maps), 3))
-    pixels, words = above.subplots(1, 2, width_ratios=(1, 4))
-    show_pixels(pixels, steps)
-    write(words, FORWARD_RESNET)
-    rows_of_channels(middle, maps, maps, "{}: {} x {}, {} of its {} channels")
-    show_answer(below.subplots(1, 2), steps, "logits = mean(y) W + b", y)
-    return figure
-
-
-def feature_gradients(steps, title, y):
-    """The backward pass of the same image: the gradients that return to the same channels, from the last to the first.
-
-    steps: {"maps", "gradients": {"stem": (14, 14, 16), ...} with the same names and shapes, "dlogits": (10,)}.
-    """
-    maps, backward = steps["maps"], dict(reversed(steps["gradients"].items()))
-    figure = new_figure(8, 3.2 + 1.4 * len(maps), title)
-    above, middle = figure.subfigures(2, 1, height_ratios=(3, 1.4 * len(maps)))
-    left, words = above.subplots(1, 2)
-    show_dlogits(left, steps, y)
-    write(words, BACKWARD_RESNET)
-    rows_of_channels(middle, backward, maps, "d loss / d {}: {} x {}, the same {} of {} channels")
-    return figure
-
-
-def rows_of_channels(figure, arrays, maps, label):
-    """For every name in arrays, {name: (H, W, C)}, a row of the 8 channels that are most active in maps[name]."""
-    for part, (name, array) in zip(figure.subfigures(len(arrays), 1, squeeze=False).flat, arrays.items(), strict=True):
-        height, width, channels = array.shape
-        most = np.argsort(-maps[name].sum(axis=(0, 1)), kind="stable")[:8]
-        head(part, label.format(name, height, width, len(most), channels))
-        show_signed(part, np.moveaxis(array[..., most], 2, 0), most)
-
-
-def attention(steps, title, y):
-    """What one patch looks at, in every block and head (of more than 8, the first) of a ViT; and the logits.
-
-    steps: {"image": (28, 28), "attention": {"block 1": (h, T, T), ...}, "patch", "logits": (10,), "p": (10,), "loss"}.
-    "patch" is its number among the T.
-    """
-    patch, image = steps["patch"], steps["image"]
-    blocks = {name: weights[:8, patch] for name, weights in steps["attention"].items()}  # (h, T)
-    heads, patches = blocks["block 1"].shape
-    columns = max(heads, 4)
-    cell = 7.2 / columns
-    figure = new_figure(8, 2 + (cell + 0.5) * len(blocks) + 3.2, title)
-    above, middle, below = figure.subfigures(3, 1, height_ratios=(2, (cell + 0.5) * len(blocks), 3))
-    pixels, words = above.subplots(1, 2, width_ratios=(1, 3))
-    show_patches(picture_axes(pixels, f"patch {patch}", "x"), np.zeros(patches), 1, image, patch, ink=0.9)
-    write(words, FORWARD_VIT.format(patch=patch))
-    for part, (name, rows) in zip(middle.subfigures(len(blocks), 1, squeeze=False).flat, blocks.items(), strict=True):
-        head(part, f"{name}: what patch {patch} looks at")
-        row = places(part, 1, columns, heads)
-        for number, (axes, weights) in enumerate(zip(row, rows, strict=False), 1):
-            drawn = show_patches(picture_axes(axes), weights, largest(rows), image, patch)
-            axes.set_xlabel(f"head {number}", fontsize=9)
-        scale(part, drawn, row)
-    show_answer(below.subplots(1, 2), steps, "logits = mean(norm(stream)) W + b", y)
-    return figure
-
-
-def patch_gradients(steps, title, y):
-    """The backward pass of the same image: how large a gradient returns to each patch, and to the pixels.
-
-    steps: {"image", "gradients": {"embedded": (T, C), "block 1": (T, C), ...}, "dx": (28, 28), "dlogits": (10,)}.
-    """
-    backward = reversed(steps["gradients"].items())
-    sizes = {name: np.linalg.norm(gradient, axis=1) for name, gradient in backward}
-    rows = math.ceil(len(sizes) / 6)
-    columns = max(math.ceil(len(sizes) / rows), 4)
-    height = (7.0 / columns + 0.45) * rows
-    figure = new_figure(8, 3.2 + height + 3.6, title)
-    above, middle, below = figure.subfigures(3, 1, height_ratios=(3, height + 0.4, 3.2))
-    left, words = above.subplots(1, 2)
-    show_dlogits(left, steps, y)
-    write(words, BACKWARD_VIT)
-    head(middle, "to what each block hands on, patch by patch: |d loss / d y|, over the channels")
-    grid, limit = places(middle, rows, columns, len(sizes)), largest([*sizes.values()])
-    for axes, (name, size) in zip(grid, sizes.items(), strict=False):
-        drawn = show_patches(picture_axes(axes), size, limit, steps["image"])
-        where = f"after {name}" if name != "embedded" else "before block 1"
-        axes.set_xlabel(f"{where}\nup to {size.max():.1g}", fontsize=9)
-    scale(middle, drawn, grid)
-    pixels, gradient = below.subplots(1, 2)
-    show_pixels(pixels, steps)
-    picture_axes(gradient, "and to the pixels", "dx, where x is the image\n" + MEANING)
-    scale(below, signed(gradient, steps["dx"], largest(steps["dx"])), [pixels, gradient])
-    return figure
-
-
-def show_patches(axes, values, limit, image, framed=None, ink=0.45):
-    """A number for each patch of an image (T,) as a colour, full at `limit`; on top its ink, and a frame round one."""
-    side = math.isqrt(len(values))
-    drawn = axes.imshow(values.reshape(side, side), cmap=POSITIVE, vmin=0, vmax=limit, extent=WHOLE)
-    axes.imshow(np.zeros((28, 28)), cmap="gray", alpha=image / 255 * ink, extent=WHOLE)
-    if framed is not None:
-        (row, column), size = divmod(framed, side), 28 / side
-        axes.add_patch(Rectangle((column * size, row * size), size, size, fill=False, edgecolor=TEST, linewidth=1.8))
-    return drawn
-
-
-def weights(title, images, labels, note):
-    """First-layer weights as images: (n, h, w), with a label under each."""
-    rows = math.ceil(len(images) / 8)
-    figure = new_figure(8, 0.95 * rows + 1.2, title)
-    show_signed(figure, images, labels, min(0.7, 2.4 / rows))
-    figure.supxlabel(note, fontsize=10)
-    return figure
-
-
-def confusion(counts, title):
-    """How often each digit was read as each: counts (10, 10), the true digits down, the answers across."""
-    figure = new_figure(8, 7.6, title)
-    axes = figure.add_subplot()
-    mistakes = counts * (1 - np.eye(10, dtype=int))
-    # Right answers are blue and mistakes red, each on its own scale; otherwise the mistakes would be too pale to see.
-    shade = 0.35 * np.diag(np.diag(counts)) / largest(np.diag(counts)) - 0.8 * mistakes / largest(mistakes)
-    axes.imshow(shade, cmap=SIGNED, vmin=-1, vmax=1)
-    for true, said in np.argwhere(counts):
-        weight = "bold" if true == said else "normal"
-        axes.text(said, true, f"{counts[true, said]:,}", ha="center", va="center", fontsize=11, fontweight=weight)
-    for axis, name in ((axes.xaxis, "what the network says"), (axes.yaxis, "the true digit")):
-        axis.set_label_text(name, fontsize=11)
-        axis.set_ticks(range(10))
-        axis.set_ticks(np.arange(0.5, 9), minor=True)
-    axes.grid(which="minor")
-    axes.tick_params(labelsize=11)
-    axes.spines[:].set_visible(False)
-    return figure
-
-
-def mistakes(images, true, said, p, title):
-    """Misread images (n, 28, 28), with the true digits, the answers and their probabilities."""
-    rows = max(1, math.ceil(len(images) / 6))
-    figure = new_figure(8, 1.6 * rows + 0.7, title)
-    for axes, image, *caption in zip(places(figure, rows, 6, len(images)), images, true, said, p, strict=False):
-        picture_axes(axes, "{} read as {}: {:.3f}".format(*caption)).imshow(image, cmap="gray_r", vmin=0, vmax=255)
-    return figure
-
-
-# --- What these pictures are made of ----------------------------------------------------------------------------------
-
-
-def show_pixels(axes, steps):
-    picture_axes(axes, "pixels", "x").imshow(steps["image"], cmap="gray_r", vmin=0, vmax=255)
-
-
-def show_answer(both, steps, formula, y):
-    """Logits and probabilities as bars, on two axes."""
-    bars(both[0], steps["logits"], "logits", formula, "{:.1f}", y)
-    loss = f"p = softmax(logits)\nloss = -log p[{y}] = {steps['loss']:.3g}"
-    bars(both[1], steps["p"], "probabilities", loss, "{:.3f}", y)
-
-
-def show_dlogits(axes, steps, y):
-    formula = "dlogits = (p - onehot(y)) / B\n(one image: B = 1)"
-    bars(axes, steps["dlogits"], "from the loss to the logits", formula, "{:.2g}", y)
-
-
-def write(axes, text):
-    """Text in place of a picture."""
-    axes.set_axis_off()
-    axes.text(0, 0.5, text, transform=axes.transAxes, va="center", fontsize=10, family=MONO)
-
-
-def places(figure, rows, columns, used):
-    """Axes row by row, of which only the first `used` show."""
-    found = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axes in found[used:]:
-        axes.set_axis_off()
-    return found
-
-
-def picture_axes(axes, title="", formula=""):
-    """Axes for a picture: no ticks, a thin frame, its formula under it."""
-    axes.set_title(title, fontsize=11 if formula else 9)
-    axes.set_xlabel(formula, fontsize=10, family=MONO)
-    axes.set(xticks=[], yticks=[])
-    return axes
-
-
-def signed(axes, array, limit):
-    """Numbers as colours: blue above 0, white at 0, red below, full colour at plus and minus `limit`."""
-    return axes.imshow(array, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
-
-
-def show_signed(figure, images, labels, shrink=0.7):
-    """Numbers as colours in pictures (n, h, w), eight in a row, on one scale, with a label under each."""
-    grid, limit = places(figure, math.ceil(len(images) / 8), 8, len(images)), largest(images)
-    for axes, image, label in zip(grid, images, labels, strict=False):
-        drawn = signed(picture_axes(axes), image, limit)
-        axes.set_xlabel(label, fontsize=9, labelpad=2)
-    scale(figure, drawn, grid, shrink)
-
-
-def units(axes, values, limit, title, formula, off=None):
-    """A number for each hidden unit (H,) as a cell of a square, row by row; grey where `off` is true."""
-    drawn = signed(picture_axes(axes, title, formula), square(values), limit)
-    if off is not None:
-        axes.imshow(square(np.where(off, 0.0, np.nan)), cmap=OFF, interpolation="nearest")
-    return drawn
-
-
-def square(values):
-    """(H,) as the rows of a square; the last row is filled up with NaN, which stays blank."""
-    side = math.ceil(math.sqrt(len(values)))
-    return np.pad(values, (0, -len(values) % side), constant_values=np.nan).reshape(-1, side)
-
-
-def scale(figure, drawn, axes, shrink=0.7):
-    """The colours of `drawn` as a bar beside the axes, with its ends and 0 marked."""
-    ticks = np.unique([0, *drawn.get_clim()])
-    bar = figure.colorbar(drawn, ax=axes, ticks=ticks, shrink=shrink, aspect=14, pad=0.02)
-    bar.ax.set_yticklabels([f"{value:.2g}" for value in ticks], fontsize=9)
-    bar.outline.set_visible(False)
-
-
-def bars(axes, values, title, formula, label, y=None):
-    """A number for each digit as a bar; the true digit's name is bold."""
-    picture_axes(axes, title, formula)
-    axes.barh(range(10), values, color=np.where(np.asarray(values) < 0, TEST, TRAIN), height=0.7)
-    low, high = min(0, *values), max(0, *values)
-    room = (high - low or 1) * 0.09 * max(len(label.format(value)) for value in values)  # for the numbers
-    axes.set(xlim=(low - room * (low < 0), high + room), yticks=range(10), ylim=(9.6, -0.6))
-    for digit, value in enumerate(values):
-        aside(axes, label.format(value), (value, digit), -3 if value < 0 else 3, fontsize=9)
-    axes.axvline(0, color=INK, linewidth=0.8)
-    if y is not None:
-        axes.get_yticklabels()[y].set_fontweight("bold")
-    axes.spines[:].set_visible(False)
-
-
 def aside(axes, text, at, points, **style):
     """Text beside a point, so many points to the right of it, or to the left if there are less than 0."""
     style |= {"textcoords": "offset points", "ha": "left" if points > 0 else "right", "va": "center"}
     axes.annotate(text, at, (points, 0), **style)
-
-
-def largest(array):
-    """The largest absolute value, to scale by, or 1 if that is 0."""
-    return float(np.abs(array).max(initial=0)) or 1.0

@@ -2,7 +2,7 @@
 
 import functools
 from types import SimpleNamespace
-from support import drawing
+from support import drawing, inside
 
 import numpy as np
 import pytest
@@ -220,17 +220,17 @@ def test_every_text_is_legible(words, size, why, mnist):
 
 def test_answers_and_mistakes_of_any_number():
     for counts in (np.diag(np.full(10, 1000)), np.full((10, 10), 1234)):
-        figure = drawing.confusion(counts, "784-512-10 reads 10,000 of 10,000 test images right")
+        figure = inside.confusion(counts, "784-512-10 reads 10,000 of 10,000 test images right")
         assert_legible(figure)
         assert len(figure.axes[0].texts) == np.count_nonzero(counts)
         blue, red = figure.axes[0].images[0].get_array() > 0, figure.axes[0].images[0].get_array() < 0
         assert (blue == np.eye(10)).all() and (red == (counts > 0) - np.eye(10)).all()
     for n in (0, 1, 24):
         words = [1] * n, [7] * n, [0.99999] * n, f"its {n} most confident mistakes of {n}"
-        assert_legible(drawing.mistakes(np.zeros((n, 28, 28), np.uint8), *words))
+        assert_legible(inside.mistakes(np.zeros((n, 28, 28), np.uint8), *words))
     for shape in ((320, 200), (1, 320), (320, 1)):
-        assert_legible(drawing.prediction(np.full(shape, 99.0), np.zeros((28, 28), np.uint8), np.eye(10)[4]))
-    red, white, blue = drawing.SIGNED([0.0, 0.5, 1.0])
+        assert_legible(inside.prediction(np.full(shape, 99.0), np.zeros((28, 28), np.uint8), np.eye(10)[4]))
+    red, white, blue = inside.SIGNED([0.0, 0.5, 1.0])
     assert white[:3] == pytest.approx(1, abs=0.01) and blue[2] > blue[0] and red[0] > red[2]
 
 

@@ -2,7 +2,9 @@
 
 import json
 from itertools import combinations
+from support import drawing
 
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -26,7 +28,8 @@ def history(steps, tests=True):
 def assert_legible(figure):
     """Every text is inside the picture, large enough, and on no other."""
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    with drawing.style():  # as when it is saved
+        canvas.draw()
     hidden = set()  # the labels beyond the ends of an axis
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
         low, high = sorted(axis.get_view_interval())
@@ -58,6 +61,18 @@ def test_the_lines_are_the_numbers():
     assert smoothed.get_ydata() == pytest.approx(plot.smooth(given.train_loss))
     assert (list(test.get_xdata()), list(test.get_ydata())) == (list(given.test_step), list(given.test_loss))
     assert axes.texts[0].get_text() == "0.100"
+
+
+def test_a_picture_is_the_same_whatever_the_users_style(tmp_path):
+    """And that style is what it was."""
+    given = history(200)
+    drawing.save(plot.loss_curve(given, "t"), tmp_path / "one.png")
+    mine = {"lines.linestyle": ":", "axes.facecolor": "black", "xtick.color": "red", "font.size": 30}
+    with matplotlib.rc_context(mine):
+        before = dict(matplotlib.rcParams)
+        drawing.save(plot.loss_curve(given, "t"), tmp_path / "two.png")
+        assert dict(matplotlib.rcParams) == before
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
 
 def test_smoothing_keeps_constants_and_means():
