@@ -11,9 +11,11 @@
 # make setup      set up everything (PyTorch, tests, lint)
 # make test       the everyday tests, under three minutes
 # make test-all   the same, plus the long trainings
-# make lint       ruff
+# make lint       ruff; and where npm is, biome for the scripts of page/
 
 PYTHON ?= python3
+NPM := $(shell command -v npm)
+NPM_CI := page/node_modules/.package-lock.json
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
 .PHONY: np torch twins look page site figures shortcut results bench setup test test-all lint format clean
@@ -56,13 +58,15 @@ test: .venv/all
 test-all: .venv/all
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-lint: .venv/all
+lint: .venv/all $(if $(NPM),$(NPM_CI))
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(if $(NPM),npm --prefix page run --silent lint)
 
-format: .venv/all
+format: .venv/all $(if $(NPM),$(NPM_CI))
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(if $(NPM),npm --prefix page run --silent format)
 
 clean:
 	rm -rf .venv
@@ -76,6 +80,10 @@ clean:
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q -r requirements-dev.txt
 	touch $@ .venv/np
+
+$(NPM_CI): page/package-lock.json
+	npm --prefix page ci --ignore-scripts --silent
+	touch $@
 
 .venv/bench: .venv/all requirements-bench.txt
 	$(BIN)/python -m pip install -q -r requirements-bench.txt

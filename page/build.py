@@ -21,6 +21,7 @@ import numpy as np
 
 import data
 from mlp_np import MLP, softmax_cross_entropy
+from page.bundle import FOLDER, fill
 from predict import load_network, softmax
 from support.download import SOURCES
 from support.errors import UserError
@@ -28,7 +29,6 @@ from support.files import check_output, replacing
 from support.options import Parser, test_set_name
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDER = ROOT / "page"
 MAX_BYTES = 1_600_000  # of the page: the size of a photograph
 READ, MISREAD = 50, 10  # the test images to pick from: the first ones, then the first that the network misreads
 # The images that a new network learns from, and those that test it. Their number, and the settings that the page opens
@@ -86,7 +86,7 @@ def assemble(run, network):
         source, first = inspect.getsourcelines(function)
         parts |= {f"{name}_first": str(first), f"{name}_last": str(first + len(source) - 2)}
     template = template.replace('href="../', 'target="_blank" rel="noopener" href="../')  # keep the work
-    return re.sub(r"\{\{(\w+)\}\}", lambda hole: parts[hole[1]], template)
+    return fill(template, parts)
 
 
 def policy(*texts):

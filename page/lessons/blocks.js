@@ -29,7 +29,10 @@ export class Blocks {
     try {
       const blocks = this.blocks.slice(0, i + 1).map(({ edited }) => edited.text);
       const { printed, error } = await this.python.session(blocks, 20);
-      output.replaceChildren(element("pre.printed", { tabindex: 0 }, element("code", {}, printed)), ...paragraphs(error ?? ""));
+      output.replaceChildren(
+        element("pre.printed", { tabindex: 0 }, element("code", {}, printed)),
+        ...paragraphs(error ?? ""),
+      );
     } catch (error) {
       output.replaceChildren(element("p", {}, this.python.explain(error)));
     } finally {

@@ -1,12 +1,12 @@
 /* An editor for Python: CodeMirror, in the colours of lessons.css. Tab indents; Escape, then Tab, leaves it. */
 
-import { minimalSetup } from "codemirror";
 import { indentWithTab } from "@codemirror/commands";
 import { python } from "@codemirror/lang-python";
 import { bracketMatching, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { Prec } from "@codemirror/state";
 import { EditorView, keymap, lineNumbers } from "@codemirror/view";
 import { classHighlighter } from "@lezer/highlight";
+import { minimalSetup } from "codemirror";
 
 /** An editor with this text; `before` lines of the file stand above it. Ctrl+Enter (on a Mac ⌘+Enter) calls onEnter. */
 export function editor({ text, label, before = 0, onChange = () => {}, onEnter }) {

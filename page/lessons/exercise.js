@@ -25,8 +25,13 @@ export class Exercise {
     const { name, title, which, text, terminal, stub } = exercise;
     const button = (label, act) => element("button", { type: "button", onclick: act }, label);
     this.title = element("h2", { tabindex: -1 }, title);
-    this.element = element("section.exercise", { "aria-label": title, id: `exercise-${name}` },
-      element("p.note", {}, which), this.title, html("div.about", text));
+    this.element = element(
+      "section.exercise",
+      { "aria-label": title, id: `exercise-${name}` },
+      element("p.note", {}, which),
+      this.title,
+      html("div.about", text),
+    );
     const why = terminal || (isSupported() ? "" : TOO_OLD);
     if (why) {
       const command = element("pre", { tabindex: 0 }, `python practice.py ${name}`);
@@ -89,7 +94,8 @@ export class Exercise {
 
   /** A hint while there is one; the solution to those who have passed, or have seen all hints. What to press first. */
   #offer() {
-    const { name, hints } = this.exercise, work = kept.read();
+    const { name, hints } = this.exercise,
+      work = kept.read();
     const shown = work.progress.hints[name] ?? 0;
     this.hinter.textContent = shown ? `Hint (${Math.min(shown + 1, hints.length)} of ${hints.length})` : "Hint";
     this.hinter.disabled = this.shown === hints.length;
@@ -102,9 +108,12 @@ export class Exercise {
     this.marker.disabled = true;
     const { file } = this; // as it is now, not when it has been marked
     this.#save(file);
-    await this.#attempt(() => this.mark(), async () => {
-      this.#tell(file, await judge(this.python, this.exercise, file, Math.floor(Math.random() * 1e6), this.again));
-    });
+    await this.#attempt(
+      () => this.mark(),
+      async () => {
+        this.#tell(file, await judge(this.python, this.exercise, file, Math.floor(Math.random() * 1e6), this.again));
+      },
+    );
     this.marker.disabled = false;
     this.#offer();
   }
@@ -122,10 +131,13 @@ export class Exercise {
 
   /** Run the file as a program. */
   run() {
-    return this.#attempt(() => this.run(), async () => {
-      const { printed, error } = await this.python.session([this.file], 60);
-      this.verdict.replaceChildren(element("pre", { tabindex: 0 }, printed || " "), ...paragraphs(error ?? ""));
-    });
+    return this.#attempt(
+      () => this.run(),
+      async () => {
+        const { printed, error } = await this.python.session([this.file], 60);
+        this.verdict.replaceChildren(element("pre", { tabindex: 0 }, printed || " "), ...paragraphs(error ?? ""));
+      },
+    );
   }
 
   /** Wait for Python, and do it. If that fails, say why; a button repeats all. */

@@ -2,8 +2,10 @@
 
 const temml = require("temml");
 
-require("readline").createInterface({ input: process.stdin }).on("line", (line) => {
-  const { tex, displayMode } = JSON.parse(line);
-  const made = temml.renderToString(tex, { displayMode, throwOnError: true });
-  console.log(JSON.stringify(made.replace(/ style="[^"]*"/g, ""))); // lessons.css has what it needs of them
-});
+require("node:readline")
+  .createInterface({ input: process.stdin })
+  .on("line", (line) => {
+    const { tex, displayMode } = JSON.parse(line);
+    const made = temml.renderToString(tex, { displayMode, throwOnError: true });
+    console.log(JSON.stringify(made.replace(/ style="[^"]*"/g, ""))); // lessons.css has what it needs of them
+  });

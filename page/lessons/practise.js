@@ -21,7 +21,8 @@ export class Practise {
   #list() {
     for (const [title, exercises] of Map.groupBy(this.exercises, ({ chapter }) => chapter)) {
       const items = exercises.map(({ name, title }) => {
-        const done = element("span.done"), link = element("a", { href: `#${name}` }, title, " ", done);
+        const done = element("span.done"),
+          link = element("a", { href: `#${name}` }, title, " ", done);
         this.links.set(name, { link, done });
         return element("li", {}, link);
       });
@@ -36,7 +37,8 @@ export class Practise {
 
   open(focus = false) {
     const named = location.hash.slice(1).replace("review/", "") || kept.read().progress.current;
-    const exercise = this.#named(named) ?? this.exercises[0], next = this.exercises[this.exercises.indexOf(exercise) + 1];
+    const exercise = this.#named(named) ?? this.exercises[0],
+      next = this.exercises[this.exercises.indexOf(exercise) + 1];
     this.next = next && element("a.button", { href: `#${next.name}` }, "Next");
     this.exercise = new Exercise(exercise, this.python, () => {}, [this.next ?? ""]);
     $("at").replaceChildren(this.exercise.element);
@@ -48,7 +50,8 @@ export class Practise {
 
   /** What is done, here and in the terminal, and what is due for review: links that open the stub again. */
   #show() {
-    const work = kept.read(), done = new Map(this.exercises.map((exercise) => [exercise, kept.done(work, exercise)]));
+    const work = kept.read(),
+      done = new Map(this.exercises.map((exercise) => [exercise, kept.done(work, exercise)]));
     for (const [exercise, word] of done) {
       const entry = this.links.get(exercise.name);
       entry.done.textContent = word;
@@ -56,11 +59,18 @@ export class Practise {
       entry.link.ariaCurrent = exercise === this.exercise.exercise ? "page" : null;
     }
     this.next?.classList.toggle("primary", this.exercise.passed);
-    const [here, there] = [false, true].map((terminal) => this.exercises.filter((exercise) => Boolean(exercise.terminal) === terminal));
+    const [here, there] = [false, true].map((terminal) =>
+      this.exercises.filter((exercise) => Boolean(exercise.terminal) === terminal),
+    );
     const passed = (some) => `${some.filter((exercise) => done.get(exercise) === "passed").length} of ${some.length}`;
-    const due = kept.due(work).map((name) => this.#named(name)).filter(Boolean);
+    const due = kept
+      .due(work)
+      .map((name) => this.#named(name))
+      .filter(Boolean);
     const reviews = due.map(({ name, title }) => element("li", {}, element("a", { href: `#review/${name}` }, title)));
-    $("reviews").replaceChildren(...(reviews.length ? [element("h3", {}, "Write again, from memory"), element("ul", {}, ...reviews)] : []));
+    $("reviews").replaceChildren(
+      ...(reviews.length ? [element("h3", {}, "Write again, from memory"), element("ul", {}, ...reviews)] : []),
+    );
     $("score").textContent = `${passed(here)} passed, and in the terminal ${passed(there)}`;
   }
 

@@ -57,7 +57,8 @@ export class Python {
     const run = { code: `from page import desk; desk.${call}()`, argv, files };
     const turn = this.#waiting.then(async () => {
       await this.start();
-      let line = null, timer;
+      let line = null,
+        timer;
       const heard = (data) => (line = data.line);
       const late = new Promise((resolve) => (timer = setTimeout(() => resolve({ stuck: true }), 1000 * seconds)));
       const answer = await Promise.race([this.#ask({ run }, heard), late]);

@@ -52,7 +52,8 @@ export function done({ files, progress, passed }, { name }) {
 
 /** The names of the exercises to write again, as exercises/review.py finds them. */
 export function due({ progress: { passed, due, hints, seen, mistakes } }) {
-  const today = new Date().toISOString().slice(0, 10), helped = { ...hints, ...seen, ...mistakes }; // Python's day here, too
+  const today = new Date().toISOString().slice(0, 10),
+    helped = { ...hints, ...seen, ...mistakes }; // Python's day here, too
   const names = Object.keys(passed).filter((name) => (due?.[name] ?? today) <= today);
   return names.sort((one, other) => (other in helped) - (one in helped));
 }

@@ -17,7 +17,7 @@ import { ConsoleStdout, Directory, File, OpenFile, PreopenDirectory, WASI } from
 const encoder = new TextEncoder();
 let ready; // {module, library, project, images, memory}
 
-onmessage = async ({ data: { load, ready: made, run } }) => {
+self.onmessage = async ({ data: { load, ready: made, run } }) => {
   try {
     if (load) postMessage({ ready: (ready = await prepare(load)) });
     if (made) ready = made;
@@ -73,7 +73,12 @@ async function interpreter(argv, files, printed = []) {
   };
   const folders = Object.entries(mounted).map(([name, entries]) => new PreopenDirectory(name, entries));
   const opened = [new OpenFile(new File([])), stdout, stderr, ...folders];
-  const wasi = new WASI(["python", ...argv], ["TMPDIR=/tmp", "PYTHONDONTWRITEBYTECODE=1", "PYTHONBREAKPOINT=0"], opened, { debug: false });
+  const wasi = new WASI(
+    ["python", ...argv],
+    ["TMPDIR=/tmp", "PYTHONDONTWRITEBYTECODE=1", "PYTHONBREAKPOINT=0"],
+    opened,
+    { debug: false },
+  );
   const imports = { wasi_snapshot_preview1: wasi.wasiImport, host: { call: () => -1 } };
   wasi.inst = await WebAssembly.instantiate(ready.module, imports);
   return { exports: wasi.inst.exports, work, temporary: mounted["/tmp"] };
@@ -94,10 +99,17 @@ async function runCode({ code, argv, files }) {
 }
 
 /** {name: text, bytes or such a folder} as the Map of a folder. */
-const folder = (files) => new Map(Object.entries(files).map(([name, content]) => [name,
-  typeof content === "string" ? new File(encoder.encode(content))
-  : content instanceof Uint8Array ? new File(content)
-  : new Directory(folder(content))]));
+const folder = (files) =>
+  new Map(
+    Object.entries(files).map(([name, content]) => [
+      name,
+      typeof content === "string"
+        ? new File(encoder.encode(content))
+        : content instanceof Uint8Array
+          ? new File(content)
+          : new Directory(folder(content)),
+    ]),
+  );
 
 const bytesIn = (folder) =>
   Object.fromEntries([...folder].filter(([, entry]) => entry instanceof File).map(([name, { data }]) => [name, data]));

@@ -207,7 +207,7 @@ def site(tmp_path_factory):
 @pytest.fixture(scope="session")
 def axe(site):
     """What axe-core (Deque Systems), which npm gets with what the site needs, finds on a page that keeps people out."""
-    source = (build.FOLDER / "lessons/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+    source = (build.FOLDER / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
 
     def violations(page):
         page.evaluate(source)

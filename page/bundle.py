@@ -1,0 +1,56 @@
+"""What page.build and page.site share: npm, esbuild, and a template with holes.
+
+page/package.json lists what the scripts need, and package-lock.json its exact versions and their SHA-512.
+"""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from support.errors import UserError
+
+FOLDER = Path(__file__).resolve().parent
+MODULES = FOLDER / "node_modules"
+TOOLS = {"@biomejs", "axe-core", "esbuild", "@esbuild", "temml"}  # which are in no page
+OPTIONS = (
+    "--bundle", "--target=es2022", "--jsx=automatic", "--jsx-import-source=preact", "--legal-comments=none",
+    "--log-level=error",
+)  # fmt: skip
+
+
+def fill(template, holes):
+    """That text with {{name}} replaced by holes["name"]."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda hole: holes[hole[1]], template)
+
+
+def call(*command, folder=FOLDER):
+    """Run a program in that folder: what it printed. UserError with what it said last if it fails."""
+    ended = subprocess.run(list(map(str, command)), cwd=folder, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        said = (ended.stderr or ended.stdout).strip().splitlines() or ["no reason"]
+        raise UserError(f"{Path(command[0]).name} failed: {said[-1]}")
+    return ended.stdout
+
+
+def install():
+    """What package-lock.json lists, if it is not there yet."""
+    npm, installed = shutil.which("npm"), MODULES / ".package-lock.json"
+    if not npm:
+        raise UserError("needs npm, which comes with Node.js")
+    if not installed.exists() or installed.stat().st_mtime < (FOLDER / "package-lock.json").stat().st_mtime:
+        call(npm, "ci", "--ignore-scripts")
+        installed.touch()
+
+
+def bundle(script, *options):
+    """Run esbuild: page/`script` and all that it imports as one file. Its text, or nothing with --outdir=... ."""
+    install()
+    return call(MODULES / ".bin" / "esbuild", script, *OPTIONS, *options)
+
+
+def licences():
+    """(name, text) of the licence of each package that is in a page."""
+    for path in sorted(MODULES.glob("**/LICENSE*")):
+        if not TOOLS & set(path.parts):
+            yield "-".join(path.relative_to(MODULES).parent.parts), path.read_text(encoding="utf-8")
