@@ -4,11 +4,8 @@ Each is a function that puts shapes on a page; its docstring is the title. Nothi
 The other drawings are the SVG files in png/, to be changed in an editor.
 """
 
-import ast
-import inspect
 import io
 import sys
-import textwrap
 from support import augment, program
 
 import numpy as np
@@ -18,8 +15,6 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import data
-import mlp_autograd
-from autograd_np import softmax_cross_entropy
 from lab.results import ROOT
 from resnet_np import Conv
 from support.drawing import INK, MONO, TEST, TRAIN, style
@@ -178,68 +173,7 @@ def convolution(page):
     page.text((618, 432, "each dy times W, where\nW had read; what meets\nis added"), ha="left", **NOTE)
 
 
-# What the MLP's five lines call their results, in the order of time. All else in the picture is read from the tape.
-CALLED = ["x @ W1", "z1", "a1", "a1 @ W2", "logits", "loss"]
-SIGNS = {"__matmul__": "@", "__add__": "+", "softmax_cross_entropy": "softmax, log"}
-
-
-def autograd(page):
-    """What the tape records of the five lines, and the walk back"""
-    model = mlp_autograd.MLP()
-    model.forward(np.zeros((128, 784), np.float32))
-    loss = softmax_cross_entropy(model.logits, np.zeros(128, int))
-    leaves = {tensor.node: name for name, tensor in model.tensors.items()}
-    operations = [found for found in loss.node.ancestors() if found not in leaves]
-    names = leaves | dict(zip(operations, CALLED, strict=True))
-    middles = {found: 76 + 129.6 * i for i, found in enumerate(operations)}
-    for number, found in enumerate(reversed(operations), 1):
-        x = middles[found]
-        page.node(names[found], operation_of(found), shape_of(found), x=x, y=144, width=110, fill=BLUISH)
-        page.box(x - 58, 256, 116, 104, REDDISH, TEST)
-        page.text((x, 272, f"visit {number}"), color=TEST, weight="bold")
-        for i, (parent, share) in enumerate(found.edges):
-            formula = formula_of(share) + (", summed" if parent in leaves and len(parent.shape) == 1 else "")
-            page.text((x, 292 + 34 * i, f"{names[parent]}: {formula}"), size=9, **CODE)
-            page.text((x, 307 + 34 * i, kept_by(share)), size=8, **NOTE, **CODE)
-            if parent in leaves:
-                page.node(names[parent], shape_of(parent), x=x, y=66, width=86)
-                page.arrow((x, 110), (x, 142))
-            else:
-                before = middles[parent]
-                page.arrow((before + 55, 177), (x - 57, 177), width=2)
-                page.arrow((x - 58, 308), (before + 60, 308), TEST, 2)
-    page.text((26, 230, "forward: blue, each value is made after its parents"), size=11, color=TRAIN, ha="left")
-    page.text((774, 230, "backward: red, the youngest first"), size=11, color=TEST, ha="right")
-    note = "under each visit: what dy adds to the gradient of each parent, and what is kept for that"
-    page.text((26, 388, note), size=11, ha="left", **NOTE)
-
-
-def operation_of(found):
-    """The name of the operation that made a node, from where its shares were written."""
-    name = found.edges[0][1].__qualname__.split(".<locals>")[0].split(".")[-1]
-    return SIGNS.get(name, name)
-
-
-def formula_of(share):
-    """The expression of a share, as it stands in autograd_np.py."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(share).strip()))
-    lambdas = [found for found in ast.walk(tree) if isinstance(found, ast.Lambda)]
-    names = {*share.__code__.co_freevars, *share.__code__.co_varnames}
-    body = next(f.body for f in lambdas if {n.id for n in ast.walk(f.body) if isinstance(n, ast.Name)} == names)
-    return ast.unparse(body).replace(".swapaxes(-1, -2)", ".T")
-
-
-def kept_by(share):
-    """The arrays that a share keeps until its visit."""
-    cells = zip(share.__code__.co_freevars, share.__closure__ or (), strict=True)
-    return ", ".join(f"keeps {name} {shape_of(cell.cell_contents)}" for name, cell in cells) or "keeps nothing"
-
-
-def shape_of(array):
-    return str(array.shape) if array.shape else "a number"
-
-
-HEIGHTS = {mnist: 480, augmentation: 446, convolution: 528, autograd: 420}
+HEIGHTS = {mnist: 480, augmentation: 446, convolution: 528}
 
 
 @style()

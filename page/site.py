@@ -156,13 +156,23 @@ class Pages:
         return self.linked(re.sub(write_it, r'<div data-exercise="\1"></div>', text), source)
 
     def linked(self, text, source):
-        """HTML whose links lead to this site's pages; a folder is no page, and a link to it becomes its words."""
+        """HTML whose links lead to this site's pages; a folder is no page, and a link to it becomes its words.
+
+        A link from a line of code to a file leads to that line.
+        """
+
+        def line(found):
+            path, code = found.groups()
+            lines = (source.parent / path).read_text(encoding="utf-8").splitlines()
+            starts = [n for n, line in enumerate(lines, 1) if line.strip().startswith(html.unescape(code))]
+            return f'<a href="{path}{f"#L{starts[0]}" if starts else ""}"><code>{code}</code></a>'
 
         def link(found):
             attribute, path, fragment = found.groups()
             to = self.address((source.parent / path).resolve())
             return f' {attribute}="{to}{fragment}"' if to else ""
 
+        text = re.sub(r'<a href="([\w./]+\.py)"><code>(.+?)</code></a>', line, text)
         return re.sub(r' (href|src)="(?!https?:|#)([^"#]*)([^"]*)"', link, text)
 
     def mathematics(self, tex, options):

@@ -1,11 +1,21 @@
 """What learners write into the stubs: right answers in many styles, wrong ones and their marks."""
 
 import re
+import textwrap
 
+from exercises import STUBS
 from exercises.work import BY_NAME
-from lab.planted import filled
 
 RIGHT = {e.name: e.text.answer for e in BY_NAME.values() if not e.case}
+
+
+def filled(name, body):
+    """The stub with these lines in place of its dots. What they do not set keeps its own."""
+    body = textwrap.dedent(body).strip("\n")
+    dots = [name for name in BY_NAME[name].gives if not re.search(rf"\b{name}\b[^=\n]*=[^=]", body)]
+    lines = textwrap.indent("\n".join([body, *(f"{name} = ..." for name in dots)]), "    ") + "\n"
+    stub = (STUBS / f"{name}.py").read_text(encoding="utf-8")
+    return re.sub(r"(^    \w+ = \.\.\..*\n)+", lambda _: lines, stub, flags=re.MULTILINE)
 
 
 def write(folder, name, body=None):

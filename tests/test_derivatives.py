@@ -9,11 +9,11 @@ import re
 import runpy
 from unittest.mock import Mock
 
+import mutants
 import numpy as np
 import pytest
 
 from conftest import ROOT
-from lab import planted
 
 LESSONS = [  # how many gradients each prints, how far they may be from central differences, the page that shows them
     ("mlp_np", 7, 1e-8, "backprop"),
@@ -40,7 +40,7 @@ HARMLESS = {
 
 def spoil(node):
     """The nodes that could stand in this one's place by mistake."""
-    yield from planted.slips(node)
+    yield from mutants.slips(node)
     match node:
         case ast.BinOp(_, ast.MatMult(), _) | ast.Call(ast.Name("channel_sum" | "row_sum"), _):
             yield times(node, 1.001)
@@ -64,8 +64,8 @@ def spoilt(source):
     tree = ast.parse(source)
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef) and re.match("backward|softmax_cross_entropy", function.name):
-            yield from planted.spoilt(tree, function, spoil)
-    yield from planted.spoilt(tree, tree, spoil_share)
+            yield from mutants.spoilt(tree, function, spoil)
+    yield from mutants.spoilt(tree, tree, spoil_share)
 
 
 def passes_its_check(code):

@@ -84,7 +84,7 @@ tanh
 softmax | Nothing is written yet
 next | Exercise 3 (
 
-tanh | Exercise {number(BY_NAME["tanh"])} (1 of 8 in chapter 2)
+tanh | Exercise {number(BY_NAME["tanh"])} (1 of | in chapter 2)
 run | is a function and prints nothing by itself
 case_flat | It printed at first: | "zeros"
 case_flat: DIAGNOSIS = "epochs" | You say | ~The suspects

@@ -1,35 +1,13 @@
-"""What the marker says to mistakes that nobody chose: `python -m lab.planted` -> results.json.
+"""Mistakes that nobody chose: every operation of some code spoilt, one at a time, as a slip would spoil it.
 
-Every operation of every right answer is spoilt, one at a time, as a slip would spoil it: a sign turned, a term or a
-factor left out, another axis, an array in the place of another of its shape. Each of these answers is marked for three
-draws of inputs. (Chapter 3 has programs to repair and no formulas: tests/test_practice_cases.py spoils those.)
+A sign turned, a term or a factor left out, another axis, an array in the place of another of its shape.
 """
 
 import ast
-import re
-import sys
-import tempfile
-import textwrap
-from collections import Counter
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from exercises import STUBS, marker, runner
-from exercises.work import BY_NAME, CHAPTERS
-from lab.results import markdown, save_result
-from support.history import machine
-from support.program import run
-
-SEEDS = 3
-GENERAL = {"not right", "close, and not equal", "not finite", "wrong shape", "wrong type", "returns None"}
-KINDS = {
-    "named": "named",
-    "error": "Python's complaint, in plain words",
-    "general": "a general text",
-    "passed": "passed",
-}
 HARMLESS = {("z1", "a1"), ("z2", "a2")}  # a ReLU's output is positive exactly where its input is
 
 
@@ -86,15 +64,6 @@ def spoilt(tree, part, ways):
                     setattr(parent, field, child)
 
 
-def filled(name, body):
-    """The stub with these lines in place of its dots. What they do not set keeps its own."""
-    body = textwrap.dedent(body).strip("\n")
-    dots = [name for name in BY_NAME[name].gives if not re.search(rf"\b{name}\b[^=\n]*=[^=]", body)]
-    lines = textwrap.indent("\n".join([body, *(f"{name} = ..." for name in dots)]), "    ") + "\n"
-    stub = (STUBS / f"{name}.py").read_text(encoding="utf-8")
-    return re.sub(r"(^    \w+ = \.\.\..*\n)+", lambda _: lines, stub, flags=re.MULTILINE)
-
-
 def planted(exercise):
     """The answers that come of spoiling the right one of an exercise, in one place each."""
     g, tree = next(iter(exercise.inputs(0))), ast.parse(exercise.text.answer)
@@ -103,46 +72,3 @@ def planted(exercise):
     for was, becomes, body in spoilt(tree, tree, partial(learners_slips, alike=alike)):
         if (was, becomes) not in HARMLESS:
             yield body
-
-
-def kind(exercise, body, folder):
-    """What the marker says to an answer, whatever is drawn: a key of KINDS."""
-    path = Path(folder) / f"{exercise.name}.py"
-    path.write_text(filled(exercise.name, body), encoding="utf-8")
-    marks = {marker.judge(exercise, seed, runner.run(exercise, path, seed)).name for seed in range(SEEDS)}
-    if marks == {"passed"}:
-        return "passed"
-    if any(mark.startswith("error: ") for mark in marks):
-        return "error"
-    return "general" if marks & {*GENERAL, "passed"} else "named"
-
-
-def count():
-    """{a chapter: {a key of KINDS: how many}}."""
-    found = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for chapter, exercises in CHAPTERS.items():
-            answers = [(exercise, body) for exercise in exercises if not exercise.case for body in planted(exercise)]
-            if answers:
-                found[chapter] = dict(Counter(kind(exercise, body, folder) for exercise, body in answers))
-    return found
-
-
-def table(found):
-    """The same in Markdown."""
-    whole = sum(map(Counter, found.values()), Counter())
-    rows = [
-        [chapter.split(".")[0], sum(counted.values()), *(counted.get(kind, 0) for kind in KINDS)]
-        for chapter, counted in (found | {"all": whole}).items()
-    ]
-    return markdown(["chapter", "planted", *KINDS.values()], rows)
-
-
-def main():
-    found = count()
-    save_result("planted", {"command": "python -m lab.planted", "found": found, "machine": machine()})
-    print(table(found))
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))
