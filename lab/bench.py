@@ -10,17 +10,10 @@ import contextlib
 import functools
 import importlib.metadata
 import math
-import multiprocessing
-import os
-import signal
 import subprocess
 import sys
-import time
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from itertools import product
 from types import SimpleNamespace
-from unittest import mock
 from support import program
 
 import numpy as np
@@ -29,7 +22,8 @@ from threadpoolctl import threadpool_info
 import data
 import main_np
 import main_torch
-from lab import results
+from lab import results, timing
+from lab.timing import ROUNDS, threads_of_workers
 from networks import parse_options
 from support.download import SOURCES
 from support.errors import UserError
@@ -39,14 +33,12 @@ from support.place import Place
 from support.run import make_plan
 from support.threads import share_work
 
-ROUNDS, THREADS = 3, (1, 2)
+THREADS = (1, 2)
 NUMPY, PYTORCH, COMPILED, JAX, SCIKIT_LEARN = "NumPy", "PyTorch", "PyTorch, compiled", "JAX", "scikit-learn"
 NETWORKS = ("", "--model resnet", "--model vit")  # the options of a step
 RUNS = ("", "--model resnet --steps 300", "--model vit --steps 300")  # the options of a whole program
 TOLERANCE = 0.15  # between a whole program's time and its parts
 SMALL = 0.5  # seconds that are no contradiction: a program also writes its files, and its first test may be a slow one
-# What the libraries read the number of threads from. The last two are Apple's and JAX's.
-VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NPROC")
 PROGRAMS = {NUMPY: "main_np.py", PYTORCH: "main_torch.py --device cpu"}  # of these, all is measured
 
 
@@ -138,38 +130,6 @@ def begin(name, argv, what="step"):
     return take_step if what == "step" else lambda: test(dataset)
 
 
-def take_steps(least, enough, *what):
-    """The seconds that each of so many steps takes, or of as many as take `enough` seconds in all."""
-    take_step, times = begin(*what), [time.perf_counter()]
-    while len(times) <= least or times[-1] < times[0] + enough:
-        take_step()
-        times.append(time.perf_counter())
-    return np.diff(times)
-
-
-def seconds(name, argv, what="step", least=12, enough=1.0):
-    """What take_steps finds in a process of its own, as when a learner runs the program.
-
-    In one process, the threads of NumPy and of PyTorch get in each other's way.
-    """
-    spawn, leave_ctrl_c = multiprocessing.get_context("spawn"), (signal.signal, (signal.SIGINT, signal.SIG_IGN))
-    with ProcessPoolExecutor(1, spawn, *leave_ctrl_c) as worker:
-        try:
-            return worker.submit(take_steps, least, enough, name, argv, what).result()
-        except BrokenProcessPool:
-            raise UserError("a measurement failed: its process was ended") from None
-
-
-def warm(steps):
-    """All but the first third, which is a warm-up."""
-    return steps[len(steps) // 3 :]
-
-
-def threads_of_workers(threads):
-    """Processes started inside use this many threads; every library reads the number from the environment."""
-    return mock.patch.dict(os.environ, dict.fromkeys(VARIABLES, str(threads)))
-
-
 @contextlib.contextmanager
 def busy_process():
     """Inside, another process keeps one core busy."""
@@ -180,20 +140,25 @@ def busy_process():
             process.kill()
 
 
+def seconds(*what, **length):
+    """Those that each step takes, or each test, without the first third, which is a warm-up."""
+    return timing.warm(timing.seconds(begin, *what, **length))
+
+
 def measure_round():
     """Everything once: pairs of a number's name, in parts, and the number."""
     for threads, argv in product(THREADS, NETWORKS):
         with threads_of_workers(threads):
             for name in PROGRAMS if argv else TOOLS:
-                yield ("step", argv, threads, name), 1000 * np.median(warm(seconds(name, argv))) / BATCHES[name]
+                yield ("step", argv, threads, name), 1000 * np.median(seconds(name, argv)) / BATCHES[name]
             for name in PROGRAMS:
-                yield ("test", argv, threads, name), np.median(warm(seconds(name, argv, "test")))
+                yield ("test", argv, threads, name), np.median(seconds(name, argv, "test"))
             for name in PROGRAMS:
                 with busy_process():  # the mean of 100: a crawl is made of few, slow steps
-                    yield ("busy", argv, threads, name), 1000 * np.mean(warm(seconds(name, argv, least=150)))
+                    yield ("busy", argv, threads, name), 1000 * np.mean(seconds(name, argv, least=150))
     with threads_of_workers(THREADS[-1]):
         for name in TOOLS:
-            yield ("epoch", name), np.sum(seconds(name, "", least=468 // BATCHES[name], enough=0))
+            yield ("epoch", name), np.sum(timing.seconds(begin, name, "", least=468 // BATCHES[name], enough=0))
         for argv, (name, script) in product(RUNS, PROGRAMS.items()):
             printed = results.run_program(f"{script} {argv}", results.ROOT / "learning_curves" / "others")
             yield ("run", argv, name), results.seconds_in(printed)

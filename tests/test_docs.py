@@ -18,7 +18,7 @@ from autograd_np import Tensor
 from conftest import ROOT, as_input
 from exercises import network
 from exercises.work import BY_NAME, CHAPTERS, EXERCISES
-from lab import bench, results, tape
+from lab import bench, cost, results
 from mlp_np import MLP, numerical_gradient, softmax_cross_entropy
 from networks import parse_options
 from support.history import History, load_history
@@ -49,7 +49,7 @@ def test_tables_are_those_of_the_results():
         ("docs/results.md", results.table(RESULTS)),
         ("docs/results.md", results.inits_table(RESULTS)),
         ("docs/results.md", results.choices_table(RESULTS)),
-        ("docs/autograd.md", tape.table(RESULTS["tape"]["found"])),
+        ("docs/autograd.md", cost.table(RESULTS["tape"]["found"])),
         *(("docs/speed.md", table(ROUNDS)) for table in bench.TABLES),
     ]:
         assert table in TEXT[path], f"{path} should have\n{table}"

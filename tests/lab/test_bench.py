@@ -15,7 +15,7 @@ import pytest
 import data
 import main_np
 from conftest import ROOT
-from lab import bench, depth, results, twins
+from lab import bench, depth, results, timing, twins
 from networks import NETWORKS, parse_options
 from support.errors import UserError
 from support.history import processor
@@ -77,7 +77,7 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
     """All is measured, with as many threads as it says; what contradicts itself is not kept."""
     whole, lengths = {argv: seconds for argv, (_, _, seconds) in CONSISTENT.items()}, set()
 
-    def seconds(name, argv, what="step", least=12, enough=1.0):
+    def seconds(begin, name, argv, what="step", least=12, enough=1.0):
         """A third takes long, to warm up; one thread takes twice as long as two."""
         lengths.add(least)
         step, test, _ = CONSISTENT[argv]
@@ -92,7 +92,7 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
         bench.main()
         return capsys.readouterr().out
 
-    monkeypatch.setattr(bench, "seconds", seconds)
+    monkeypatch.setattr(timing, "seconds", seconds)
     monkeypatch.setattr(results, "run_program", run_program)
     monkeypatch.setattr("importlib.metadata.version", lambda name: "1")
     printed, rounds = main(), kept["bench"][processor()]["rounds"]
@@ -127,13 +127,13 @@ def worker(*_):
 def test_steps_are_taken_in_processes_of_their_own(capfd, monkeypatch):
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # for which conftest.py sets the number, in any process
     before = dict(os.environ)
-    monkeypatch.setattr(bench, "take_steps", worker)
-    with bench.threads_of_workers(3):
-        process, threads = bench.seconds("NumPy", "")
+    monkeypatch.setattr(timing, "take_steps", worker)
+    with timing.threads_of_workers(3):
+        process, threads = timing.seconds(bench.begin, "NumPy", "")
     assert process != os.getpid() and threads == "3" and os.environ == before
-    monkeypatch.setattr(bench, "take_steps", die)
+    monkeypatch.setattr(timing, "take_steps", die)
     with pytest.raises(UserError, match="a measurement failed: its process was ended"):
-        bench.seconds("NumPy", "")
+        timing.seconds(bench.begin, "NumPy", "")
     assert capfd.readouterr().err == ""
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lab import bench, depth, figures, results, tape, twins
+from lab import bench, cost, depth, figures, results, twins
 from support.errors import UserError
 
 
@@ -24,7 +24,7 @@ def test_the_picture_of_the_proof(difference):
     assert f"on the tape and by hand: {tape}" in notes
 
 
-@pytest.mark.parametrize("program", [bench, depth, figures, results, tape, twins])
+@pytest.mark.parametrize("program", [bench, cost, depth, figures, results, twins])
 def test_the_lab_says_in_a_line_what_it_does_not_know(program, monkeypatch):
     monkeypatch.setattr("sys.argv", ["", "nonsense"])
     with pytest.raises(UserError, match=r"^[^\n]*nonsense[^\n]*$"):

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from lab import tape
+from lab import cost
 
 
 def test_both_ways_compute_the_same():
     """Otherwise their times would not be comparable."""
-    for what, both in tape.compared().items():
+    for what, both in cost.compared().items():
         (y, grads), (y_tape, grads_tape) = (list(make()) for make in both)
         if isinstance(grads, dict):
             grads, grads_tape = grads.values(), grads_tape.values()
@@ -17,8 +17,8 @@ def test_both_ways_compute_the_same():
 
 
 def test_the_cost_is_measured_and_tabled(monkeypatch):
-    both = tape.compared()["softmax"]
-    monkeypatch.setattr(tape, "compared", lambda: {"softmax": both})
-    found = tape.cost(turns=1, steps=3)
-    assert tape.table(found).count("\n") == 2
+    both = cost.compared()["softmax"]
+    monkeypatch.setattr(cost, "compared", lambda: {"softmax": both})
+    found = cost.cost(rounds=1, least=2, enough=0)
+    assert cost.table(found).count("\n") == 2
     assert all(numbers["ms"] > 0 and numbers["MB"] > 0.5 for numbers in found["softmax"].values())  # (128, 4, 16, 16)

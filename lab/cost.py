@@ -1,11 +1,10 @@
-"""What the tape of autograd_np.py costs: `python -m lab.tape` (a minute, on an idle machine) -> results.json.
+"""What the tape of autograd_np.py costs: `python -m lab.cost` (two minutes, on an idle machine) -> results.json.
 
-Time and memory for a pass forward and backward, by hand and on the tape.
+Time and memory for a pass forward and backward, by hand and on the tape, on one thread.
 """
 
 import gc
 import sys
-import time
 import tracemalloc
 from functools import partial
 from support import program
@@ -18,6 +17,7 @@ import mlp_np
 import vit_autograd
 import vit_np
 from autograd_np import Tensor
+from lab import timing
 from lab.results import markdown, save_result
 from support.history import machine
 from support.options import Parser
@@ -71,12 +71,11 @@ def compared():
     }
 
 
-def seconds(make):
-    """The processor's time for one pass forward and backward."""
-    started = time.process_time()
-    for _ in make():
-        pass
-    return time.process_time() - started
+def begin(what, way):
+    """What makes one such pass: way 0 by hand, 1 on the tape."""
+    data.load()  # as in a run: without it, the memory of large arrays is returned and fetched anew at every step
+    make = compared()[what][way]
+    return lambda: [*make()]
 
 
 def kept(make):
@@ -90,15 +89,18 @@ def kept(make):
     return found
 
 
-def cost(turns=7, steps=20):
+def cost(rounds=timing.ROUNDS, **length):
     """{what: {"by hand": ..., "on the tape": ...}}, each with milliseconds and megabytes. They take turns."""
-    data.load()  # as in a run: without it, the memory of large arrays is returned and fetched anew at every step
-    found = {}
+    found, ways = {}, ("by hand", "on the tape")
     for what, both in compared().items():
-        times = [[[seconds(make) for _ in range(steps)][steps // 3 :] for make in both] for _ in range(turns)]
+        times = {way: [] for way in ways}
+        with timing.threads_of_workers(1):
+            for _ in range(rounds):
+                for number, way in enumerate(ways):
+                    times[way].append(np.median(timing.warm(timing.seconds(begin, what, number, **length))))
         found[what] = {
-            how: {"ms": 1000 * float(np.median(measured)), "MB": kept(make) / 1e6}
-            for how, make, measured in zip(("by hand", "on the tape"), both, zip(*times, strict=True), strict=True)
+            way: {"ms": 1000 * float(np.median(times[way])), "MB": kept(make) / 1e6}
+            for way, make in zip(ways, both, strict=True)
         }
     return found
 
@@ -117,7 +119,7 @@ def table(found):
 def main():
     Parser(description=__doc__).parse_args()
     found = cost()
-    save_result("tape", {"command": "python -m lab.tape", "found": found, "machine": machine()})
+    save_result("tape", {"command": "python -m lab.cost", "found": found, "machine": machine()})
     print(table(found))
 
 
