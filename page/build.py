@@ -1,9 +1,9 @@
 """Write the interactive page: one HTML file in which you can draw for a trained network, look inside and teach it.
 
-`python -m page.build` puts the weights of a run of main_np.py (or of main_torch.py: --weights), and some of MNIST's
-images, into page/template.html, together with page/page.css and the scripts. The result opens from disk and contacts no
-server: its content security policy names the SHA-256 of its own script and style, and forbids everything else. Whatever
-enters the page is a number, or is escaped.
+`python -m page.build` puts a network and some of MNIST's images into page/template.html, together with page/page.css
+and the scripts. The network is that of page/index.html, or that of your own run: --weights. The result opens from disk
+and contacts no server: its content security policy names the SHA-256 of its own script and style, and forbids
+everything else. Whatever enters the page is a number, or is escaped.
 """
 
 import base64
@@ -46,13 +46,16 @@ COMPUTED |= {"logits": r"return self\.a1", "p": "(shifted|exp|total|dlogits) = "
 
 def main(argv=None):
     parser = Parser(prog="python -m page.build", description=__doc__)
-    weights, out = "learning_curves/checkpoint_np.npz", str(FOLDER / "index.html")
-    parser.add_argument("--weights", metavar="FILE", default=weights, help=f"an MLP's checkpoint (default: {weights})")
+    out, what = str(FOLDER / "index.html"), "an MLP's checkpoint (default: the network that page/index.html has)"
+    parser.add_argument("--weights", metavar="FILE", help=what)
     parser.add_argument("--out", metavar="FILE", default=out, help="where to write (default: page/index.html)")
     arguments = parser.parse_args(argv)
     check_output("--out", arguments.out, ".html", FOLDER / "template.html")
-    model, options, history = load_mlp(arguments.weights)
-    page = assemble(run_line(options, history), network(model, options)).encode()
+    if arguments.weights:
+        model, options, history = load_mlp(arguments.weights)
+        page = assemble(run_line(options, history), network(model, options)).encode()
+    else:
+        page = assemble(*parts((FOLDER / "index.html").read_text(encoding="utf-8"))).encode()
     if len(page) > MAX_BYTES:
         raise UserError(
             f"the page of {arguments.weights} would have {len(page):,} bytes, more than {MAX_BYTES:,}: "
@@ -63,10 +66,16 @@ def main(argv=None):
     print(f"see {arguments.out}: {len(page):,} bytes")
 
 
+def parts(page):
+    """The run and what the page knows, of a page as text."""
+    known = re.search(r'<script type="application/json" id="network">(.*?)</script>', page, re.S)[1]
+    return html.unescape(re.search(r'<span id="run">(.*?)</span>', page)[1]), json.loads(known)
+
+
 def load_mlp(path):
     """(model, options, history) of the MLP in that checkpoint; UserError if it is not an MLP that reads digits."""
     if not Path(path).exists():
-        raise UserError(f"there is no {path}: run main_np.py first, or name a checkpoint with --weights")
+        raise UserError(f"there is no {path}: run main_np.py first")
     model, options, checkpoint = load_network(path)
     if options.model != "mlp":
         raise UserError(f"{path} is a {options.model}'s; the page shows an MLP's: run main_np.py")
