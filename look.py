@@ -6,13 +6,13 @@ numbers; support/inside.py draws them. NumPy runs the network, whichever framewo
 
 import sys
 from pathlib import Path
-from support import drawing, inside, program
 
 import numpy as np
 
 import data
 from mlp_np import softmax_cross_entropy
 from predict import add_weights, load_network, softmax
+from support import drawing, inside, program
 from support.files import check_output, open_folder
 from support.ink import read_digit
 from support.options import Parser, integer, test_set_name

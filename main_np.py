@@ -5,7 +5,6 @@ main_torch.py is the same program with PyTorch in place of our own derivatives; 
 """
 
 import sys
-from support import program
 
 import numpy as np
 
@@ -13,6 +12,7 @@ import data
 import plot
 from mlp_np import softmax_cross_entropy
 from networks import begin, make
+from support import program
 from support.run import Run
 from support.threads import share_work
 

@@ -5,7 +5,6 @@ main_np.py is the same program with our own derivatives; read the two side by si
 """
 
 import sys
-from support import program
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +13,7 @@ import data
 import main_np
 import plot
 from networks import begin, make
+from support import program
 from support.names import get_arrays, set_arrays
 from support.place import FULL_PRECISION, Place
 from support.run import Run

@@ -11,8 +11,8 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
-from support import options as opt
 
+from support import options as opt
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
 from support.options import integer, integers

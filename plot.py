@@ -6,10 +6,10 @@
 import sys
 from glob import glob
 from pathlib import Path
-from support import program
 
 import numpy as np
 
+from support import program
 from support.download import SOURCES
 from support.drawing import TEST, TRAIN, aside, logarithmic, new_figure, save, style, style_axes
 from support.errors import UserError

@@ -26,11 +26,11 @@ import textwrap
 import time
 from contextlib import suppress
 from pathlib import Path
-from support import program
 
 from exercises import ONE_THREAD, ROOT, classroom, marker, network, review
 from exercises.show import near, say, solved, symptom
 from exercises.work import CHAPTERS, EXERCISES, Work, chapter_of, digest, find, number
+from support import program
 from support.errors import UserError
 from support.options import Parser, integer
 

@@ -6,12 +6,12 @@ network, whichever framework trained it.
 
 import sys
 from pathlib import Path
-from support import drawing, inside, program
 
 import numpy as np
 
 import data
 import networks
+from support import drawing, inside, program
 from support.errors import UserError
 from support.files import check_output
 from support.ink import FORMATS, read_digit

@@ -12,12 +12,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from support import drawing, program
 
 import numpy as np
 
 from exercises import ONE_THREAD, PICTURES, ROOT, STUBS, chapter3
 from exercises.show import recorded
+from support import drawing, program
 from support.files import replacing
 
 

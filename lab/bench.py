@@ -14,7 +14,6 @@ import subprocess
 import sys
 from itertools import product
 from types import SimpleNamespace
-from support import program
 
 import numpy as np
 from threadpoolctl import threadpool_info
@@ -25,6 +24,7 @@ import main_torch
 from lab import results, timing
 from lab.timing import ROUNDS, threads_of_workers
 from networks import parse_options
+from support import program
 from support.download import SOURCES
 from support.errors import UserError
 from support.history import machine, processor

@@ -7,7 +7,6 @@ import gc
 import sys
 import tracemalloc
 from functools import partial
-from support import program
 
 import numpy as np
 
@@ -19,6 +18,7 @@ import vit_np
 from autograd_np import Tensor
 from lab import timing
 from lab.results import markdown, save_result
+from support import program
 from support.history import machine
 from support.options import Parser
 

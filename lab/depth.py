@@ -5,7 +5,6 @@ convolutions. Both are trained for one epoch in the same way. The results go int
 """
 
 import sys
-from support import drawing, program
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ import data
 import main_torch
 from lab import results
 from networks import parse_options
+from support import drawing, program
 from support.drawing import TEST, TRAIN, new_figure, style, style_axes
 from support.history import machine
 from support.options import Parser

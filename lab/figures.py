@@ -6,7 +6,6 @@ The other drawings are the SVG files in png/, to be changed in an editor.
 
 import io
 import sys
-from support import augment, program
 
 import numpy as np
 from matplotlib import patches
@@ -17,6 +16,7 @@ from PIL import Image
 import data
 from lab.results import ROOT
 from resnet_np import Conv
+from support import augment, program
 from support.drawing import INK, MONO, TEST, TRAIN, style
 from support.files import replacing
 from support.options import Parser

@@ -11,11 +11,11 @@ import sys
 import time
 from itertools import product
 from pathlib import Path
-from support import program
 
 import numpy as np
 
 from networks import NETWORKS, parse_options
+from support import program
 from support.download import SOURCES
 from support.errors import UserError
 from support.files import replacing

@@ -15,7 +15,6 @@ import argparse
 import sys
 from types import SimpleNamespace
 from typing import NamedTuple
-from support import drawing, program
 
 import numpy as np
 import torch
@@ -25,6 +24,7 @@ import main_np
 import main_torch
 from lab import results
 from networks import NETWORKS, parse_options
+from support import drawing, program
 from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style, style_axes
 from support.history import machine
 from support.names import get_arrays

@@ -15,7 +15,6 @@ import json
 import re
 import sys
 from pathlib import Path
-from support import program
 
 import numpy as np
 
@@ -23,6 +22,7 @@ import data
 from mlp_np import MLP, softmax_cross_entropy
 from page.bundle import FOLDER, fill
 from predict import load_network, softmax
+from support import program
 from support.download import SOURCES
 from support.errors import UserError
 from support.files import check_output, replacing

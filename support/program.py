@@ -1,5 +1,6 @@
 """How a program ends: with an exit status, and at most one line on stderr."""
 
+import logging
 import os
 import re
 import signal
@@ -15,8 +16,7 @@ def run(main):
 
     0; 1 if the reader of its output has gone; and with one line on stderr 2, 130 after Ctrl-C, and 143 after SIGTERM.
     """
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # from support/__init__.py
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it has much to say about fonts
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed, as by the shell's >&- and 2>&-
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - until the end

@@ -9,11 +9,11 @@ import sys
 import time
 from contextlib import contextmanager
 from typing import NamedTuple
-from support import options as opt
 
 import numpy as np
 from tqdm import tqdm
 
+from support import options as opt
 from support.checkpoint import save_checkpoint
 from support.errors import UserError
 from support.files import open_folder

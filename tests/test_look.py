@@ -2,7 +2,6 @@
 
 import functools
 from types import SimpleNamespace
-from support import drawing, inside
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from conftest import as_input, rows
 from mlp_np import MLP, softmax_cross_entropy
 from networks import NETWORKS, make, parse_options
 from resnet_np import ResNet
+from support import drawing, inside
 from support.errors import UserError
 from vit_np import ViT
 

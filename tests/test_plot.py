@@ -2,7 +2,6 @@
 
 import json
 from itertools import combinations
-from support import drawing
 
 import matplotlib
 import numpy as np
@@ -13,6 +12,7 @@ from PIL import Image
 
 import plot
 from networks import parse_options
+from support import drawing
 from support.errors import UserError
 from support.history import History, load_history, save_history
 from support.options import run_options

@@ -100,6 +100,38 @@ def test_only_the_table_and_the_lessons_ask_which_network_it_is():
                 assert not compared & TABLE.keys(), f"{MODULES[name]}:{node.lineno}"
 
 
+STATE = """
+import importlib, logging, os, signal, sys
+import matplotlib, numpy, torch
+
+OURS = sys.argv[1:]
+
+def state():
+    ours = {name: sys.modules[name] for name in OURS if name in sys.modules}
+    return {
+        "environment": dict(os.environ), "path": list(sys.path), "folder": os.getcwd(), "stdout": sys.stdout,
+        "signals": [signal.getsignal(number) for number in signal.valid_signals()],
+        "pictures": dict(matplotlib.rcParams), "overflow": numpy.geterr(), "log": logging.getLogger("matplotlib").level,
+        **{name: {k: v for k, v in vars(m).items() if not isinstance(v, type(sys))} for name, m in ours.items()},
+    }
+
+for name in OURS:
+    before = state()
+    importlib.import_module(name)
+    after = state()
+    for what in before:
+        if before[what] != after[what]:
+            print(f"importing {name} changes {what}")
+"""
+
+
+def test_an_import_changes_nothing():
+    """Neither the environment, nor signals, settings and other modules: in a notebook, they are the user's."""
+    command = [sys.executable, "-c", STATE, *sorted(MODULES.keys() - {"lab.twins", "page.desk"})]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert found == ""
+
+
 def test_nothing_imports_itself_in_a_circle():
     """No two files, and no two rooms."""
     rooms = {room(name): set() for name in MODULES}

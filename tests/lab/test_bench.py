@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from itertools import product
-from support import drawing
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ import main_np
 from conftest import ROOT
 from lab import bench, depth, results, timing, twins
 from networks import NETWORKS, parse_options
+from support import drawing
 from support.errors import UserError
 from support.history import processor
 

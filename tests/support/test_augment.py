@@ -3,13 +3,13 @@
 import os
 import subprocess
 import sys
-from support import augment
 
 import numpy as np
 import pytest
 
 from conftest import ROOT
 from data import stream
+from support import augment
 
 
 def test_shift_moves_by_whole_pixels_up_to_two():

@@ -6,12 +6,12 @@ import socketserver
 import threading
 import time
 from contextlib import nullcontext, suppress
-from support import download
 
 import pytest
 
 import data
 from conftest import ROOT
+from support import download
 from support.errors import UserError
 
 CONTENT = gzip.compress(b"ten kinds of clothing " * 99, mtime=0)

@@ -3,7 +3,6 @@
 import io
 import subprocess
 import sys
-from support import ink
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from PIL import Image, features
 
 from conftest import ROOT, damaged, fuzz
 from pictures import drawn, encoded, photograph, written
+from support import ink
 from support.errors import UserError
 
 DRAWN = drawn()

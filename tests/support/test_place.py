@@ -1,13 +1,12 @@
 """Where PyTorch computes. What several processes do together is tested in tests/test_main.py."""
 
-from support import place
-
 import pytest
 import torch
 
 import main_torch
 from conftest import rows
 from networks import parse_options
+from support import place
 from support.errors import UserError
 
 TORCHRUN = {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "1"}

@@ -3,15 +3,14 @@
 import json
 import math
 import re
-import signal
 from itertools import pairwise
 from unittest.mock import Mock
-from support import program as ending
 
 import numpy as np
 import pytest
 
 from networks import parse_options
+from support import program as ending
 from support.errors import UserError
 from support.history import History, save_history
 from support.options import run_options
@@ -50,10 +49,3 @@ def test_too_little_memory_is_one_line_and_our_own_mistakes_are_not_hidden(capsy
     assert capsys.readouterr().err.endswith(": one two\n")
     with pytest.raises(RuntimeError, match="ours"):
         ending.run(Mock(side_effect=RuntimeError("ours")))
-
-
-def test_from_its_start_on_a_program_answers_ctrl_c():
-    before, during = signal.signal(signal.SIGINT, signal.SIG_DFL), []  # as while it is importing
-    ending.run(lambda: during.append(signal.getsignal(signal.SIGINT)))
-    signal.signal(signal.SIGINT, before)
-    assert during == [signal.default_int_handler]

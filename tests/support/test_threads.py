@@ -2,7 +2,6 @@
 
 import threading
 from types import SimpleNamespace
-from support import threads
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ import main_np
 from conftest import as_input
 from mlp_np import relative_difference, softmax_cross_entropy
 from networks import NETWORKS, parse_options
+from support import threads
 from support.threads import each, share_work
 
 # Widths and batches that cannot be cut evenly, and more images than a convolution takes at a time.
