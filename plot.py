@@ -8,10 +8,11 @@ from glob import glob
 from pathlib import Path
 
 import numpy as np
+from matplotlib.lines import Line2D
 
 from support import program
 from support.download import SOURCES
-from support.drawing import TEST, TRAIN, aside, logarithmic, new_figure, save, style, style_axes
+from support.drawing import INK, TEST, TRAIN, aside, logarithmic, new_figure, save, style, style_axes
 from support.errors import UserError
 from support.files import check_output, open_folder
 from support.history import load_history
@@ -41,7 +42,7 @@ def loss_curve(history, title, tested="test"):
     curves(axes, loss, history.test_step, history.test_loss, tested, "{:.3f}")
     # A few batches without a mistake would fill the picture, so the lowest hundredth may leave it.
     axes.set_ylim(max(np.percentile(loss, 1), 1e-4) / 1.5, max(loss.max(), 1e-3) * 1.3)
-    axes.legend(loc="upper right")
+    add_legend(axes, "upper right")
     return axes.figure
 
 
@@ -52,13 +53,13 @@ def accuracy_curve(history, title, tested="test"):
     curves(axes, history.train_accuracy, history.test_step, history.test_accuracy, tested, "{:.4f}")
     low = min(np.percentile(history.train_accuracy, 2), *history.test_accuracy, 0.95)
     axes.set_ylim(low - 0.02 * (1 - low), 1 + 0.08 * (1 - low))
-    axes.legend(loc="lower right")
+    add_legend(axes, "lower right")
     return axes.figure
 
 
 def curves(axes, train, test_step, test, tested, label):
     steps = np.arange(1, len(train) + 1)
-    axes.plot(steps, train, color=TRAIN, alpha=0.25, linewidth=0.7, label="training, each batch")
+    axes.plot(steps, train, color=TRAIN, alpha=0.3, linewidth=0.7, label="training, each batch")
     axes.plot(steps, smooth(train), color=TRAIN, linewidth=2, label="training, smoothed")
     axes.set_xlim(-0.02 * len(train), 1.12 * len(train) + 1)  # room for the last number
     if test:
@@ -66,15 +67,22 @@ def curves(axes, train, test_step, test, tested, label):
         aside(axes, label.format(test[-1]), (test_step[-1], test[-1]), 8, color=TEST, fontweight="bold")
 
 
-def smooth(values, most=10_000):
+def add_legend(axes, where):
+    """In it the line of single batches, thin and pale, is as wide as all of them are together."""
+    axes.legend(loc=where).get_lines()[0].set(linewidth=6, alpha=0.45)
+
+
+def smooth(values, width=None, most=10_000):
     """The mean of each value's neighbours, nearer ones weighing more; at the ends, of those that are there.
 
+    width: how many values that is to either side; by default a 50th of all.
     A long curve is smoothed at `most` points, means of as many values each, and drawn straight between them: a picture
     has fewer pixels, and the time would grow with the square of the length.
     """
     ends = np.linspace(0, len(values), min(len(values), most) + 1).astype(int)
     points = np.add.reduceat(values, ends[:-1]) / np.diff(ends)
-    kernel = np.hanning(max(1, len(points) // 50) * 2 + 1)[1:-1]  # a 25th of the curve wide, as a bell
+    width = len(points) // 50 if width is None else round(width * len(points) / len(values))
+    kernel = np.hanning(min(max(1, width), len(points)) * 2 + 1)[1:-1]  # a bell
     points = np.convolve(points, kernel, "same") / np.convolve(np.ones(len(points)), kernel, "same")
     return np.interp(np.arange(len(values)), (ends[:-1] + ends[1:] - 1) / 2, points)
 
@@ -131,29 +139,43 @@ def labels(paths, runs):
 def comparison(runs):
     """Loss above accuracy, against epochs. runs: {label: (options, `History`)}.
 
-    Thin: the training batches, smoothed. Thick, with dots: the test images, or those held out, after each epoch.
+    Thin: the training batches, smoothed, all runs alike. Thick, with dots: the test images, or those held out, after
+    each epoch. Of two runs, which may lie on top of each other, the first has wider lines.
     """
     figure = new_figure(8, 8 + 0.25 * len(runs))
     above, below = figure.subplots(2, 1, sharex=True)
     style_axes(above, "Loss", "cross-entropy loss")
     style_axes(below, "Accuracy", "accuracy", "epochs")
     logarithmic(above)
-    for (label, (options, history)), colour in zip(runs.items(), COLOURS, strict=False):
+    per_epoch = [
+        (SOURCES[options["dataset"]].examples - options["hold_out"]) // options["batch_size"]
+        for options, _ in runs.values()
+    ]
+    longest = max(history.step / steps for (_, history), steps in zip(runs.values(), per_epoch, strict=True))
+    bell = longest / 50  # of the smoothing, in epochs to either side
+    widths = (4, 2) if len(runs) == 2 else [2] * len(runs)
+    for (label, (_, history)), steps, width, colour in zip(runs.items(), per_epoch, widths, COLOURS, strict=False):
         label = " ".join(label.encode(errors="replace").decode().split())  # a folder's name may hold anything
         label = " " + label[:99].replace("$", r"\$")  # $ starts mathematics in matplotlib, and _ a label that it hides
-        steps_per_epoch = (SOURCES[options["dataset"]].examples - options["hold_out"]) // options["batch_size"]
-        epochs = np.arange(1, history.step + 1) / steps_per_epoch
-        tested = np.array(history.test_step) / steps_per_epoch
-        loss = np.maximum(smooth(history.train_loss), 1e-6)
-        above.plot(epochs, loss, color=colour, linewidth=0.8, alpha=0.7)
-        below.plot(epochs, smooth(history.train_accuracy), color=colour, linewidth=0.8, alpha=0.7)
-        end = f": {history.test_accuracy[-1]:.4f}" if history.test_accuracy else ""
-        above.plot(tested, np.maximum(history.test_loss, 1e-6), "o-", color=colour, linewidth=2, markersize=4)
-        below.plot(tested, history.test_accuracy, "o-", color=colour, linewidth=2, markersize=4, label=label + end)
+        label += f": {history.test_accuracy[-1]:.4f}" if history.test_accuracy else ""
+        epochs, tested = np.arange(1, history.step + 1) / steps, np.array(history.test_step) / steps
+        for axes, train, test in (
+            (above, np.maximum(smooth(history.train_loss, bell * steps), 1e-6), np.maximum(history.test_loss, 1e-6)),
+            (below, smooth(history.train_accuracy, bell * steps), history.test_accuracy),
+        ):
+            axes.plot(epochs, train, color=colour, linewidth=width / 2.5, alpha=0.7)
+            axes.plot(tested, test, "o-", color=colour, linewidth=width, markersize=2 * width, label=label)
     low = min(accuracy for _, history in runs.values() for accuracy in history.test_accuracy or history.train_accuracy)
     below.set_ylim(max(0, low - 0.1 * (1 - low) - 0.01), 1.002)
     images = " or ".join(sorted({"held-out" if options["hold_out"] else "test" for options, _ in runs.values()}))
-    figure.legend(loc="outside lower center", title=f"dots: {images} images; numbers: the last accuracy")
+    grey = {"color": INK, "alpha": 0.7}
+    kinds = [Line2D([], [], linewidth=0.8, **grey), Line2D([], [], marker="o", linewidth=2, markersize=4, **grey)]
+    above.legend(kinds, ["training batches, smoothed", f"{images} images, after each epoch"], loc="upper right")
+    figure.legend(
+        *below.get_legend_handles_labels(),
+        loc="outside lower center",
+        title=f"the runs, and their last accuracy on {images} images",
+    )
     return figure
 
 

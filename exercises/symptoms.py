@@ -56,7 +56,7 @@ def draw(printed):
             label = name if np.isfinite(values[:, i]).all() else f"{name} (nan)"
             axes.plot(range(1, len(values) + 1), values[:, i], "o-", color=color, linewidth=width, label=label)
         axes.set_ylim(0, 1) if i else axes.set_ylim(0, min(5, axes.get_ylim()[1]))
-        axes.legend(frameon=False)
+        axes.legend()
     return figure
 
 

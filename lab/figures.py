@@ -1,11 +1,13 @@
-"""The README's and docs' pictures of images and computed numbers: `python -m lab.figures` draws them into png/.
+"""The README's and docs' pictures of images and numbers: `python -m lab.figures` draws them into png/.
 
 Each is a function that puts shapes on a page; its docstring is the title. Nothing is trained; the digits are real ones.
-The other drawings are the SVG files in png/, to be changed in an editor.
+The curves are those of the runs in learning_curves/published/. The other drawings are the SVG files in png/, to be
+changed in an editor.
 """
 
 import io
 import sys
+from functools import partial
 
 import numpy as np
 from matplotlib import patches
@@ -14,11 +16,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import data
-from lab.results import ROOT
+from lab.results import FRAMEWORKS, PUBLISHED_RUNS, ROOT
+from networks import NETWORKS
+from plot import comparison, labels
 from resnet_np import Conv
 from support import augment, program
 from support.drawing import INK, MONO, TEST, TRAIN, style
 from support.files import replacing
+from support.history import load_history
 from support.options import Parser
 
 WIDTH = 800  # of every picture, in points, which are the units of all positions and sizes here
@@ -31,7 +36,7 @@ class Page:
     """A white figure: x runs from 0 at the left to 800, y from 0 at the top to `height`. Later shapes cover others."""
 
     def __init__(self, height, title):
-        self.figure = Figure(figsize=(WIDTH / 72, height / 72), layout="none", dpi=150)
+        self.figure = Figure(figsize=(WIDTH / 72, height / 72), layout="none")
         self.axes = self.figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0), autoscale_on=False)
         self.axes.set_axis_off()
         self.text((26, 32, title), size=18, ha="left")
@@ -96,7 +101,7 @@ def save(figure, path):
     another processor lines, a little differently.
     """
     drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi="figure")
+    figure.savefig(drawn, format="png", dpi=150)
     with Image.open(drawn) as image:
         if not (path.exists() and looks_like(image, path)):
             with replacing(path) as file:
@@ -199,10 +204,25 @@ def draw(function):
     return page.figure
 
 
+def curves(prefix):
+    """The figure of a network's two published runs: by hand and in PyTorch."""
+    paths = [PUBLISHED_RUNS / f"history_{prefix}{framework}.json" for framework in FRAMEWORKS]
+    runs = [load_history(path) for path in paths]
+    return comparison(dict(zip(labels(paths, [options for options, _ in runs]), runs, strict=True)))
+
+
+def figures():
+    """Every picture by its name in png/, each drawn when it is called."""
+    found = {function.__name__: partial(draw, function) for function in HEIGHTS}
+    return found | {
+        f"curves_{network.prefix}".strip("_"): partial(curves, network.prefix) for network in NETWORKS.values()
+    }
+
+
 def main():
     Parser(description=__doc__).parse_args()
-    for function in HEIGHTS:
-        save(draw(function), ROOT / "png" / f"{function.__name__}.png")
+    for name, figure in figures().items():
+        save(figure(), ROOT / "png" / f"{name}.png")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The runs whose accuracies README and docs state: `python -m lab.results` trains those missing from results.json.
 
-It can be stopped and started again: finished runs are not repeated. Those of seed 0 that the README shows leave their
-curves in learning_curves/published/.
+It can be stopped and started again: finished runs are not repeated. Those of seed 0 whose curves README and docs show
+leave their history in learning_curves/published/, from which `python -m lab.figures` draws them.
 """
 
 import json
@@ -22,7 +22,7 @@ from support.files import replacing
 from support.options import Parser
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "lab" / "results.json"
+RESULTS, PUBLISHED_RUNS = ROOT / "lab" / "results.json", ROOT / "learning_curves" / "published"
 FRAMEWORKS = {"np": "NumPy", "torch": "PyTorch"}
 RUNS = {  # name: (command, seeds); a recipe that is not among them is added below
     "MLP, NumPy": ("main_np.py", range(5)),
@@ -66,8 +66,8 @@ main_torch.py --model vit --optimizer sgd --lr 0.3 --weight-decay 5e-4
 main_torch.py --model vit --recipe best
 """.strip().splitlines()
 CHOICES = {command: (f"{command} --hold-out 10000", range(1)) for command in COMPARED}
-# For these, the curves of seed 0 are kept where the README shows them.
-FOR_THE_README = {f"main_{way}.py{model}" for way in FRAMEWORKS for model in ("", " --model resnet", " --model vit")}
+# Of these, the history of seed 0 is kept, whose curves README and docs show.
+SHOWN = {f"main_{way}.py{model}" for way in FRAMEWORKS for model in ("", " --model resnet", " --model vit")}
 
 
 def run_name(network, recipe, framework):
@@ -119,9 +119,12 @@ def seconds_in(printed):
 
 def train(command, seed):
     """Its accuracy, the seconds of its training loop, its parameters, its machine."""
-    out = ROOT / "learning_curves" / ("published" if seed == 0 and command in FOR_THE_README else "others")
+    out = ROOT / "learning_curves" / "others"
     printed = run_program(f"{command} --seed {seed}", out)
     history = out / re.search(r"history_\w+\.json", printed)[0]
+    if seed == 0 and command in SHOWN:
+        with replacing(PUBLISHED_RUNS / history.name) as file:
+            file.write(history.read_bytes())
     return {
         "machine": json.loads(history.read_text())["machine"],
         "accuracy": float(re.search(r"^(?:test|held-out) accuracy: (0\.\d{4})$", printed, re.M)[1]),

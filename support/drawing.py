@@ -19,7 +19,7 @@ SETTINGS = (
     | dict.fromkeys([f"{axis}tick.{kind}.size" for axis in "xy" for kind in ("major", "minor")], 0)
     | dict.fromkeys([f"figure.constrained_layout.{side}_pad" for side in "wh"], 0.08)
     | {"figure.constrained_layout.use": True, "axes.axisbelow": True}
-    | {"legend.frameon": False, "legend.labelcolor": "black"}
+    | {"legend.edgecolor": "none", "legend.framealpha": 0.85, "legend.labelcolor": "black"}  # so no line crosses words
 )
 
 

@@ -108,13 +108,23 @@ def test_runs_are_called_by_what_they_differ_in(tmp_path):
     held_out = plot.comparison({"_$x^": (runs[0][0] | {"hold_out": 10_000}, runs[0][1])})
     for drawn, images in ((figure, "test"), (held_out, "held-out")):
         assert_legible(drawn)
-        assert f"dots: {images} images" in drawn.legends[0].get_title().get_text()
+        kinds = [text.get_text() for text in drawn.axes[0].get_legend().get_texts()]
+        assert kinds == ["training batches, smoothed", f"{images} images, after each epoch"]
     ends = [[*line.get_xdata()[-1:]] for line in figure.axes[0].get_lines()]
     assert ends == [[2], [900 / 468], [1], [400 / 468], [2], []]  # epochs, so that batches of any size can be compared
     assert held_out.axes[0].get_lines()[0].get_xdata()[-1] == 936 / (50_000 // 128)
     assert list(figure.axes[1].get_lines()[1].get_ydata()) == list(runs[0][1].test_accuracy)
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == [f" {names[0]}: 0.9700", f" {names[1]}: 0.9700", f" {names[2]}"]  # the last has no test yet
+
+
+def test_equal_steps_look_equal_however_long_the_run():
+    """The smoothing is as wide for a run that stopped early, so that its curve is the start of the other's."""
+    options, whole = run_options(parse_options("np")), history(2000, False)
+    start = History(whole.train_loss[:600], whole.train_accuracy[:600])
+    for axes in plot.comparison({"start": (options, start), "whole": (options, whole)}).axes:
+        (one, _, two, _), same = axes.get_lines(), 600 - 2000 // 50  # at its end it has fewer neighbours
+        assert one.get_ydata()[:same] == pytest.approx(two.get_ydata()[:same])
 
 
 def test_the_command(tmp_path):

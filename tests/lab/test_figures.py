@@ -19,19 +19,20 @@ SVG = "{http://www.w3.org/2000/svg}"
 SVGS = sorted((ROOT / "png").glob("*.svg"))
 
 
-@pytest.mark.parametrize("function", figures.HEIGHTS, ids=lambda function: function.__name__)
-def test_a_picture_is_the_committed_one(function, tmp_path):
+@pytest.mark.parametrize("name", figures.figures())
+def test_a_picture_is_the_committed_one(name, tmp_path):
     """And so drawing it again changes no file; another picture would."""
-    path = tmp_path / "one.png"
-    figures.save(figures.draw(function), path)
+    draw, path = figures.figures()[name], tmp_path / "one.png"
+    figures.save(draw(), path)
     with Image.open(path) as image:
-        assert figures.looks_like(image, ROOT / "png" / f"{function.__name__}.png")
+        assert figures.looks_like(image, ROOT / "png" / f"{name}.png")
     before = path.read_bytes() + b" "  # as if other versions had written it
     path.write_bytes(before)
-    figures.save(figures.draw(function), path)
+    figures.save(draw(), path)
     assert path.read_bytes() == before
-    page = figures.Page(figures.HEIGHTS[function], "another title")
-    figures.save(page.figure, path)
+    other = draw()
+    other.text(0.2, 0.9, "another title")
+    figures.save(other, path)
     assert path.read_bytes() != before
 
 
