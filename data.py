@@ -5,12 +5,51 @@ Images stay uint8 in memory (47 MB instead of 188); a batch becomes floating poi
 
 import gzip
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from support.augment import AUGMENT
-from support.download import FILES, SOURCES, find
+from support.download import find
+
+ROOT = Path(__file__).resolve().parent
+# MNIST's four files are in mnist/; Fashion-MNIST's are fetched once, into fashion_mnist/.
+FILES = tuple(f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
+
+
+class Source(NamedTuple):
+    url: str  # of the folder that serves the files; "" if they are bundled
+    sha256: tuple[str, ...]  # of each of FILES
+    mean: float  # of all training pixels, 0 to 1
+    std: float
+    examples: int = 60_000  # training images
+
+
+SOURCES = {
+    "mnist": Source(  # LeCun, Cortes & Burges 1998
+        url="",
+        sha256=(
+            "0b367032e93c5d0cea0925647cfdb18614af8ee15f83e6f2fc2ad904a6835971",
+            "1787548bbe0bff1ec2ecdc0ef292b02df999e2d1a6002d27500982c652b17203",
+            "1a1a05eab793c14bb050b398624a11b0ffd1a2953baed553b1b9bd079e2a20be",
+            "b91679a0acfe4ba0e50a2437a903084cba1f5f92592b016a25a7dfd00455798b",
+        ),
+        mean=0.1307,
+        std=0.3081,
+    ),
+    "fashion_mnist": Source(  # Xiao, Rasul & Vollgraf 2017: ten kinds of clothing
+        url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        sha256=(
+            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        ),
+        mean=0.2860,
+        std=0.3530,
+    ),
+}
 
 
 class Dataset(NamedTuple):
@@ -26,10 +65,10 @@ def load(name="mnist", hold_out=0):
     With hold_out, the last `hold_out` training images stand in for the test set. Anything chosen by comparing
     results (a learning rate, a width) is chosen on these: a test set that helped to choose no longer tests anything.
     """
-    source = SOURCES[name]
-    arrays = [
-        parse_idx(gzip.decompress(find(name, file, sums))) for file, sums in zip(FILES, source.sha256, strict=True)
-    ]
+    source, arrays = SOURCES[name], []
+    for file, sha256 in zip(FILES, source.sha256, strict=True):
+        content = find(ROOT / name / file, source.url and source.url + file, sha256)
+        arrays.append(parse_idx(gzip.decompress(content)))
     if hold_out:
         images, labels = arrays[:2]
         arrays = [images[:-hold_out], labels[:-hold_out], images[-hold_out:], labels[-hold_out:]]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
+from data import SOURCES
 from support import options as opt
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
@@ -158,7 +159,7 @@ def begin(framework, description, argv=None):
 
     framework: "np" or "torch". A resumed run keeps its own options.
     """
-    options, typed = opt.parse(NETWORKS, framework, argv, description)
+    options, typed = opt.parse(NETWORKS, SOURCES, framework, argv, description)
     path, checkpoint = options.resume, None
     if path is not None:
         options, checkpoint = read(framework, path)
@@ -184,7 +185,7 @@ def read(framework, path):
     """The options of the run in a checkpoint, and the `Checkpoint`. No file can ask for more than a few times its own
     size in memory: its options are compared with its arrays before any network is built."""
     checkpoint = load_checkpoint(path)
-    options = opt.restore(NETWORKS, framework, checkpoint.options, path)
+    options = opt.restore(NETWORKS, SOURCES, framework, checkpoint.options, path)
     if options.network.size(options) > sum(array.size for array in checkpoint.groups["params"].values()):
         checkpoint.refuse()
     return options, checkpoint
@@ -209,4 +210,4 @@ def memory():
 
 def parse_options(framework, *argv):
     """The options of a new run with these arguments."""
-    return opt.parse(NETWORKS, framework, [str(word) for word in argv])[0]
+    return opt.parse(NETWORKS, SOURCES, framework, [str(word) for word in argv])[0]

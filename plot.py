@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.lines import Line2D
 
+from data import SOURCES
 from support import program
-from support.download import SOURCES
 from support.drawing import INK, TEST, TRAIN, aside, logarithmic, new_figure, save, style, style_axes
 from support.errors import UserError
 from support.files import check_output, open_folder
@@ -98,7 +98,7 @@ def main(argv=None):
     paths = list(dict.fromkeys(path for name in arguments.runs for path in histories(name)))
     if len(paths) > len(COLOURS):
         parser.error(f"{len(paths)} runs are too many for one picture: name at most {len(COLOURS)}")
-    runs, out = [load_history(path) for path in paths], Path(arguments.out)
+    runs, out = [load_history(path, SOURCES) for path in paths], Path(arguments.out)
     check_output("--out", out, ".png", *paths)
     open_folder(str(out.parent))
     save(comparison(dict(zip(labels(paths, [options for options, _ in runs]), runs, strict=True))), out)

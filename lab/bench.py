@@ -25,7 +25,6 @@ from lab import results, timing
 from lab.timing import ROUNDS, threads_of_workers
 from networks import parse_options
 from support import program
-from support.download import SOURCES
 from support.errors import UserError
 from support.history import machine, processor
 from support.options import Parser
@@ -186,7 +185,7 @@ def contradictions(rounds):
     wrong = []
     for argv, name in product(RUNS, PROGRAMS):
         options = parse_options("torch", *argv.split())
-        plan = make_plan(options, SOURCES[options.dataset].examples)
+        plan = make_plan(options, data.SOURCES[options.dataset].examples)
         network, epochs = argv.partition(" --steps")[0], math.ceil(plan.steps / plan.steps_per_epoch)
         ms, test = (np.median(rounds[key_of(kind, network, THREADS[-1], name)]) for kind in ("step", "test"))
         parts, whole = plan.steps * ms / 1000 + epochs * test, np.median(rounds[key_of("run", argv, name)])

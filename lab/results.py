@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from data import SOURCES
 from networks import NETWORKS, parse_options
 from support import program
-from support.download import SOURCES
 from support.errors import UserError
 from support.files import replacing
 from support.options import Parser

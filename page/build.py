@@ -23,7 +23,6 @@ from mlp_np import MLP, softmax_cross_entropy
 from page.bundle import FOLDER, fill
 from predict import load_network, softmax
 from support import program
-from support.download import SOURCES
 from support.errors import UserError
 from support.files import check_output, replacing
 from support.options import Parser, test_set_name
@@ -146,8 +145,8 @@ def network(model, options):
     return {
         "hidden": len(model.params["b1"]),
         "pixels": options.pixels,
-        "mean": SOURCES[options.dataset].mean,
-        "std": SOURCES[options.dataset].std,
+        "mean": data.SOURCES[options.dataset].mean,
+        "std": data.SOURCES[options.dataset].std,
         "scales": scales,
         "numbers": chosen,  # which of the test images
         "labels": dataset.test_labels[chosen].tolist(),

@@ -1,78 +1,31 @@
-"""MNIST and Fashion-MNIST: what their files must be, and how to fetch those that are not here yet.
-
-MNIST's four files are in `mnist/`. Fashion-MNIST's are fetched once, into `fashion_mnist/`. No file is used unless its
-SHA-256 sum is right.
-"""
+"""Fetch a file that is not here yet. None is used unless its SHA-256 sum is right."""
 
 import hashlib
-import sys
+import threading
+import time
 from contextlib import suppress
-from pathlib import Path
-from typing import NamedTuple
+from queue import Empty, SimpleQueue
 
 from support.errors import UserError
 from support.files import read_file, replacing
 
-ROOT = Path(__file__).resolve().parent.parent
-FILES = tuple(f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
-TIMEOUT = 30  # seconds to connect, and between two reads
-MAX_BYTES = 32 * 2**20  # the largest of these files has 26 MB: a server that sends more sends something else
+SILENCE = 30  # seconds to wait for a server's next word
+SECONDS = 600  # to wait for a whole file: the largest has 26 MB
+MAX_BYTES = 32 * 2**20  # a server that sends more sends something else
 
 
-class Source(NamedTuple):
-    url: str  # of the folder that serves the files; "" if they are bundled
-    sha256: tuple[str, ...]  # of each of FILES
-    mean: float  # of all training pixels, 0 to 1
-    std: float
-    examples: int = 60_000  # training images
+def find(path, url, sha256):
+    """The bytes of the file at `path`, or fetched from `url` and kept there; UserError if they cannot be obtained.
 
-
-SOURCES = {
-    "mnist": Source(  # LeCun, Cortes & Burges 1998
-        url="",
-        sha256=(
-            "0b367032e93c5d0cea0925647cfdb18614af8ee15f83e6f2fc2ad904a6835971",
-            "1787548bbe0bff1ec2ecdc0ef292b02df999e2d1a6002d27500982c652b17203",
-            "1a1a05eab793c14bb050b398624a11b0ffd1a2953baed553b1b9bd079e2a20be",
-            "b91679a0acfe4ba0e50a2437a903084cba1f5f92592b016a25a7dfd00455798b",
-        ),
-        mean=0.1307,
-        std=0.3081,
-    ),
-    "fashion_mnist": Source(  # Xiao, Rasul & Vollgraf 2017: ten kinds of clothing
-        url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-        sha256=(
-            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-        ),
-        mean=0.2860,
-        std=0.3530,
-    ),
-}
-
-
-def find(name, file, sha256):
-    """The bytes of one of a dataset's FILES, from its folder or fetched into it; UserError if they are not there."""
-    path, url = ROOT / name / file, SOURCES[name].url + file
+    url: "" if the file is part of this project.
+    """
     with suppress(UserError):
         content = read_file(path, MAX_BYTES)
         if hashlib.sha256(content).hexdigest() == sha256:
             return content
-    if not SOURCES[name].url:
-        raise UserError(f"{path} is missing or damaged: `git checkout -- {name}` brings it back")
-
-    from http.client import HTTPException  # here, because most runs need no network
-    from urllib.request import urlopen
-
-    print(f"fetching {url}", file=sys.stderr)
-    reason = "wrong SHA-256 sum"
-    try:
-        with urlopen(url, timeout=TIMEOUT) as response:
-            content = response.read(MAX_BYTES)
-    except (OSError, HTTPException) as error:
-        content, reason = b"", str(error).removeprefix("<urlopen error ").removesuffix(">")
+    if not url:
+        raise UserError(f"{path} is missing or damaged: `git checkout -- {path.parent.name}` brings it back")
+    content, reason = fetch(url)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise UserError(f"cannot fetch {url} ({reason}): run again later, or put the file at {path}")
     with suppress(OSError, UserError):  # a folder that cannot be written is no reason to stop
@@ -80,3 +33,45 @@ def find(name, file, sha256):
         with replacing(path) as kept:
             kept.write(content)
     return content
+
+
+def fetch(url):
+    """(bytes, what is wrong if they are not the right ones): what a server sends, for at most SECONDS.
+
+    Another thread waits for the server, so that this one has an end whatever the server does.
+    """
+    from tqdm import tqdm  # here, as requests below, because most runs fetch nothing
+
+    parts, content, end = SimpleQueue(), bytearray(), time.monotonic() + SECONDS
+    threading.Thread(target=receive, args=(url, parts.put), daemon=True).start()
+    with tqdm(desc=f"fetching {url}", unit="B", unit_scale=True, disable=None, leave=False) as bar:
+        while True:
+            try:
+                part = parts.get(timeout=max(0, end - time.monotonic()))
+            except Empty:
+                return b"", f"not finished after {SECONDS} seconds"
+            if isinstance(part, str):
+                return bytes(content), part
+            content += part
+            bar.update(len(part))
+
+
+def receive(url, put):
+    """Call put(bytes) for each part of what a server sends, and in the end put(what is wrong if the sum is)."""
+    size = 0
+    try:
+        import requests
+
+        with requests.get(url, stream=True, timeout=SILENCE) as response:
+            if not response.ok:
+                raise ValueError(f"HTTP status {response.status_code}")
+            for part in response.raw.stream(2**16, decode_content=False):
+                put(part)
+                size += len(part)
+                if size > MAX_BYTES:
+                    raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
+        put("wrong SHA-256 sum")
+    except Exception as error:  # whatever requests and the libraries below it make of a bad mirror or proxy
+        while error.__context__:  # the first cause has the plainest words
+            error = error.__context__
+        put(str(error) or type(error).__name__)

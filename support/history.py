@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from support.download import SOURCES
 from support.errors import UserError
 from support.files import read_file, replacing
 
@@ -105,13 +104,16 @@ def save_history(path, options, history):
         file.write(f"{{\n{lines}\n}}\n".encode())
 
 
-def load_history(path):
-    """(options, `History`) from a file that save_history wrote; UserError if there is anything wrong with it."""
+def load_history(path, datasets):
+    """(options, `History`) from a file that save_history wrote; UserError if there is anything wrong with it.
+
+    datasets: {name: what has `examples`, the number of its training images}.
+    """
     text = read_file(path, LARGEST_FILE)
     try:
         content = json.loads(text)
         options, history = content["options"], History(**{name: content[name] for name in History().numbers()})
-        examples = SOURCES[options["dataset"]].examples
+        examples = datasets[options["dataset"]].examples
         whole = history.step > 0 and history.is_whole()
         whole &= 1 <= options["batch_size"] <= examples - options["hold_out"] <= examples
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):

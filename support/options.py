@@ -1,14 +1,13 @@
 """The options of a run: the command line, recipes, and what a resumed run may change.
 
-What a network adds of its own stands in the table of networks (networks.py), which the functions here are given:
-{name: Network}.
+What a network adds of its own stands in the table of networks (networks.py), which the functions here are given,
+{name: Network}, and with it that of the datasets (data.py), {name: Source}.
 """
 
 import argparse
 from types import SimpleNamespace
 
 from support.augment import AUGMENT
-from support.download import SOURCES
 from support.errors import UserError
 
 # The options that are of this call and not of the run, and their defaults: a checkpoint does not keep them.
@@ -70,7 +69,7 @@ def as_typed(value):
 # --- The command line -------------------------------------------------------------------------------------------------
 
 
-def parse(networks, framework, argv=None, description=""):
+def parse(networks, datasets, framework, argv=None, description=""):
     """All options of a run, as a namespace, and those that were typed, as a dict; UserError if they make no sense.
 
     What is not typed is what the recipe says, or else what is common to all. framework: "np" or "torch".
@@ -83,7 +82,7 @@ def parse(networks, framework, argv=None, description=""):
     # Where NumPy and PyTorch differ, the recipe says {"np": ..., "torch": ...}.
     recipe = network.recipes.get(asked.recipe, {}).items()
     values = vars(asked) | {name: value[framework] if isinstance(value, dict) else value for name, value in recipe}
-    parser, options = make_parser(networks, framework, network, values, description)
+    parser, options = make_parser(networks, datasets, framework, network, values, description)
     typed = vars(parser.parse_args(argv))
     if "epochs" in typed or "steps" in typed:
         options |= {"epochs": None, "steps": None}
@@ -96,7 +95,7 @@ def parse(networks, framework, argv=None, description=""):
     return chosen, typed
 
 
-def make_parser(networks, framework, network, values, description):
+def make_parser(networks, datasets, framework, network, values, description):
     """The parser of a main program, whose result is what was typed, and the default of every option, as a dict.
 
     values: the defaults that a recipe says.
@@ -113,7 +112,7 @@ def make_parser(networks, framework, network, values, description):
     group = parser.add_argument_group("what to train")
     add(group, "model", "the network", choices=[*networks])
     add(group, "recipe", "a named set of options; others that are given override it", choices=[*network.recipes])
-    add(group, "dataset", "what to learn", "mnist", choices=[*SOURCES])
+    add(group, "dataset", "what to learn", "mnist", choices=[*datasets])
     pixels = "what the network sees: standardised (mean 0, deviation 1), unit (0 to 1) or raw (0 to 255)"
     add(group, "pixels", pixels, "standardised", choices=["standardised", "unit", "raw"])
     add(group, "dtype", "the numbers to compute with", "float32", choices=["float32", "float64"])
@@ -129,7 +128,7 @@ def make_parser(networks, framework, network, values, description):
     either = group.add_mutually_exclusive_group()
     add(either, "epochs", "how many times to go through the training images", type=integer(1, 100_000))
     add(either, "steps", "or: how many batches to learn from", type=integer(1, 10_000_000))
-    most = max(source.examples for source in SOURCES.values())
+    most = max(source.examples for source in datasets.values())
     add(group, "batch_size", "images in a batch", type=integer(1, most), metavar="B")
     add(group, "lr", "learning rate, at its highest", type=number(1e-30, 1e30))
     optimizer = "sgd: gradient descent with momentum; adamw: a step length for each parameter"
@@ -169,7 +168,7 @@ def make_parser(networks, framework, network, values, description):
 # --- A run that continues ---------------------------------------------------------------------------------------------
 
 
-def restore(networks, framework, kept, path):
+def restore(networks, datasets, framework, kept, path):
     """The options that a checkpoint kept (a dict), as a namespace; UserError if they make no sense here.
 
     They take the way of all options, through the parser. One that the file does not have, because it is older than the
@@ -177,7 +176,8 @@ def restore(networks, framework, kept, path):
     """
     given = {name: value for name, value in kept.items() if value is not None}
     try:
-        options, _ = parse(networks, framework, [f"{flag(name)}={as_typed(value)}" for name, value in given.items()])
+        typed = [f"{flag(name)}={as_typed(value)}" for name, value in given.items()]
+        options, _ = parse(networks, datasets, framework, typed)
         if unknown := sorted(given.keys() - run_options(options).keys()):
             raise UserError(f"unknown option {unknown[0]!r}")
         return options

@@ -6,13 +6,13 @@ import pytest
 import data
 from conftest import as_input
 from networks import parse_options
-from support.download import SOURCES
 
 
 def test_what_is_said_of_the_training_set_is_so(mnist):
-    assert len(mnist.train_images) == SOURCES["mnist"].examples
+    source = data.SOURCES["mnist"]
+    assert len(mnist.train_images) == source.examples
     pixels = mnist.train_images[::7] / 255  # every seventh image will do
-    assert (pixels.mean(), pixels.std()) == pytest.approx((SOURCES["mnist"].mean, SOURCES["mnist"].std), abs=5e-4)
+    assert (pixels.mean(), pixels.std()) == pytest.approx((source.mean, source.std), abs=5e-4)
 
 
 def test_hold_out_keeps_the_test_set_out_of_sight(mnist):

@@ -11,6 +11,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 import plot
+from data import SOURCES
 from networks import parse_options
 from support import drawing
 from support.errors import UserError
@@ -98,7 +99,7 @@ def test_runs_are_called_by_what_they_differ_in(tmp_path):
     write(tmp_path / "default" / "history_torch.json", history(468), "--steps", 936)
     write(tmp_path / "small" / "history_np.json", history(20), "--steps", 936, "--hidden", 16, "--batch-size", 6000)
     paths = plot.histories(str(tmp_path / "*"))
-    runs = [load_history(path) for path in paths]
+    runs = [load_history(path, SOURCES) for path in paths]
     names = plot.labels(paths, [options for options, _ in runs])
     same = "batch size 128, hidden 512"
     assert names == [f"{same}, NumPy", f"{same}, PyTorch", "batch size 6000, hidden 16, NumPy"]
@@ -147,4 +148,4 @@ def test_a_damaged_history_is_one_line(tmp_path):
     ]:  # fmt: skip
         path.write_text(json.dumps(whole | change))
         with pytest.raises(UserError, match="not the history of a run, or is damaged"):
-            load_history(path)
+            load_history(path, SOURCES)

@@ -60,7 +60,8 @@ SUPPORT = {name for name in MODULES if room(name) == "support"}
         (IN_ROOT - {"practice"}, {"exercises"}),  # the lesson itself
         (["practice"], {"exercises.symptoms"}),  # what fixes a case stands in no module that it knows
         (SUPPORT, IN_ROOT),
-        (["data", "plot"], IN_ROOT),  # data knows no model, and plot trains nothing
+        (["data"], IN_ROOT),  # it knows no model
+        (["plot"], IN_ROOT - {"data"}),  # it trains nothing
     ],
 )
 def test_no_wall_is_crossed(names, never):
@@ -89,6 +90,13 @@ def test_what_is_imported_is_required():
     assert imported - {room(name) for name in MODULES} - sys.stdlib_module_names == names
     project = (ROOT / "pyproject.toml").read_text()
     assert needed == set(re.findall('"(.*?)"', re.search(r"(?m)^dependencies = \[(.*)\]", project)[1]))
+
+
+def test_the_four_packages_stay():
+    """requests is imported when something is fetched, and not before."""
+    assert {"numpy", "torch", "matplotlib", "requests"} <= set().union(*IMPORTS.values())
+    at_once = [node for tree in TREES.values() for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    assert not any("requests" in ast.unparse(node) for node in at_once)
 
 
 def test_only_the_table_and_the_lessons_ask_which_network_it_is():

@@ -13,6 +13,7 @@ import pytest
 import main_np
 import networks
 from conftest import damaged, fuzz
+from data import SOURCES
 from networks import begin, parse_options
 from support.checkpoint import load_checkpoint, save_checkpoint
 from support.errors import UserError
@@ -178,7 +179,7 @@ def test_what_is_read_takes_a_few_times_the_size_of_its_file(tmp_path):
     path, n = tmp_path / "h.json", 10**5
     save_history(path, {"batch_size": 1, "hold_out": 0, "dataset": "mnist"}, History([0] * n, [0] * n, [1], [0], [0]))
     path.write_text(path.read_text().replace("0.0, ", "0,"))  # as small as numbers can be
-    assert traced(load_history, path) < 12 * path.stat().st_size
+    assert traced(load_history, path, SOURCES) < 12 * path.stat().st_size
     path, *_ = save(tmp_path / "c.npz")
     rewrite(path, {"step": n} | dict.fromkeys(["history/train_loss", "history/train_accuracy"], np.ones(n, "i1")))
     assert traced(load_checkpoint, path) < 12 * path.stat().st_size
