@@ -6,14 +6,16 @@ main_np.py is the same program with our own derivatives; read the two side by si
 
 import sys
 
-import torch
-import torch.nn.functional as F
+from support import program
+
+with program.needing("requirements.txt"):
+    import torch
+    import torch.nn.functional as F
 
 import data
 import main_np
 import plot
 from networks import begin, make
-from support import program
 from support.names import get_arrays, set_arrays
 from support.place import FULL_PRECISION, Place
 from support.run import Run

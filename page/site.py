@@ -31,14 +31,12 @@ from page.build import ROOT
 from page.bundle import FOLDER, bundle, call, fill, install, licences
 from support.errors import UserError
 from support.options import Parser
-from support.program import run
+from support.program import needing, run
 
-try:
+with needing("requirements-site.txt"):
     from markdown_it import MarkdownIt
     from mdit_py_plugins.anchors import anchors_plugin
     from mdit_py_plugins.dollarmath import dollarmath_plugin
-except ImportError as error:
-    sys.exit(f"page.site: {error.name} is missing: python -m pip install -r requirements-site.txt")
 
 LESSONS = FOLDER / "lessons"
 LESSON_PAGES = ("backprop", "autograd", "resnet", "transformer", "results", "speed", "experiments", "teaching")

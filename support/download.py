@@ -72,6 +72,7 @@ def receive(url, put):
                     raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
         put("wrong SHA-256 sum")
     except Exception as error:  # whatever requests and the libraries below it make of a bad mirror or proxy
-        while error.__context__:  # the first cause has the plainest words
+        # The first cause has the plainest words (but for a TypeError that older versions of urllib3 cause themselves).
+        while error.__context__ and not isinstance(error.__context__, TypeError):
             error = error.__context__
         put(str(error) or type(error).__name__)

@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from support.errors import UserError
@@ -40,6 +40,20 @@ def run(main):
         return 2
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # too late to stop anything
+
+
+@contextmanager
+def needing(requirements):
+    """Imports within it end the program with one line and status 2 if a package is not installed.
+
+    requirements: the name of the file that lists it.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        install = f"python -m pip install -r {requirements}"
+        print(f"{Path(sys.argv[0]).name}: {error.name} is not installed: {install}", file=sys.stderr)
+        sys.exit(2)
 
 
 def explain(error):

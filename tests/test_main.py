@@ -14,7 +14,7 @@ from torch import nn
 
 import main_np
 import main_torch
-from conftest import ROOT, accuracy_of, as_input
+from conftest import ROOT, accuracy_of, as_input, assert_one_line
 from lab import twins
 from mlp_np import softmax_cross_entropy
 from networks import parse_options
@@ -51,6 +51,16 @@ def test_a_run_learns_writes_what_it_says_and_needs_little_memory(tmp_path):
     assert "torch" not in history["machine"]
     # the loss that is reported is the loss that is differentiated: log 10 for a guess, or somewhat more
     assert 2 < history["train_loss"][0] < 5
+
+
+@pytest.mark.parametrize(
+    ("script", "package", "requirements"),
+    [("main_torch.py", "torch", "requirements.txt"), ("page.site", "markdown_it", "requirements-site.txt")],
+)
+def test_without_what_it_needs_a_program_says_what_to_install(program, tmp_path, script, package, requirements):
+    (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError(name='{package}')")
+    ended = program(script, env={"PYTHONPATH": str(tmp_path)})
+    assert_one_line(ended, f"{package} is not installed: python -m pip install -r {requirements}\n")
 
 
 def test_hold_out_never_shows_the_test_set(capsys, tmp_path):
