@@ -28,8 +28,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from exercises import ONE_THREAD, ROOT, classroom, marker, network, review
+from exercises.catalogue import CHAPTERS, EXERCISES, find, number, numbered
 from exercises.show import near, say, solved, symptom
-from exercises.work import CHAPTERS, EXERCISES, Work, chapter_of, digest, find, number
+from exercises.work import Work
 from support import program
 from support.errors import UserError
 from support.options import Parser, integer
@@ -107,7 +108,7 @@ def show(work, exercise, seed=None, again=False):
             "call `python practice.py` again.\n"
         )
     verdict = mark(exercise, work.path(exercise), numbered(exercise), seed, again)
-    first, *more = record(work, exercise, verdict)
+    first, *more = work.record(exercise, verdict)
     if not verdict.passed:
         return
     say(first, "good")
@@ -127,7 +128,7 @@ def mark(exercise, path, heading, seed=None, again=False):
     say(f"{heading}: {exercise.title}", "strong")
     say(f"{near(path)}\n", "quiet")
     if exercise.case and not again:
-        symptom(exercise, path)
+        symptom(exercise, path.read_text(encoding="utf-8", errors="replace"))
     seed = secrets.randbelow(10**6) if seed is None else seed
     verdict = marker.mark(exercise, path, seed)
     if verdict.printed.strip():
@@ -140,31 +141,6 @@ def mark(exercise, path, heading, seed=None, again=False):
         if verdict.drawn:
             say(f"(Each call draws new inputs. For these again: add --seed {seed})", "quiet")
     return verdict
-
-
-def record(work, exercise, verdict):
-    """Note that it has passed, or the first mistake that has a name. What there is to say of it, as texts."""
-    question = {} if exercise.case else {known.name: known.question for known in exercise.known}
-    first, mistake = (work.progress[what].get(exercise.name) for what in ("first", "mistakes"))
-    if not verdict.passed:
-        if verdict.name in question and not mistake:
-            work.note("first", verdict.typed, exercise)
-            work.note("mistakes", verdict.name, exercise)
-        return [verdict.text]
-    before = exercise.name in work.progress["passed"]
-    work.note("passed", digest(work.path(exercise)), exercise)
-    if exercise.name not in work.progress["due"]:
-        work.note("due", review.day(passed=True), exercise)
-    seen = exercise.name in work.progress["seen"]
-    c, chapter = chapter_of(exercise)
-    done = f" Chapter {c} is done." if not before and all(map(work.passed, chapter)) else ""
-    said = [("Passed, after a look at the solution." if seen else f"Passed. That makes {work.score()}.") + done]
-    said += filter(None, [verdict.text, exercise.text.notes.get("On digits")])
-    if mistake in question:
-        said.append(f"\nOn the way there was a mistake: {mistake}. You wrote\n\n{first}\n\nand now\n\n{verdict.typed}")
-        said.append(f"\nWhy was it wrong? The question was: {question[mistake]}")
-        said.append("(Answer in a word or two, for yourself. Nothing is marked.)")
-    return said
 
 
 def come_back(work, exercise, seed=None):
@@ -187,17 +163,7 @@ def come_back(work, exercise, seed=None):
             "Your first file stays as it is."
         )
         return
-    say(reviewed(work, exercise, verdict), "good" if verdict.passed else None)
-
-
-def reviewed(work, exercise, verdict):
-    """Note when an exercise that was written again comes back; and say so, as text."""
-    work.note("due", review.day(verdict.passed), exercise)
-    if not verdict.passed:
-        return "It comes back until you have written it right."
-    work.note("reviewed", "")
-    left = len(review.due(work.progress))
-    return f"Passed again. It rests for {review.DAYS} days. {left or 'No'} more to review today."
+    say(work.record_review(exercise, verdict), "good" if verdict.passed else None)
 
 
 def missing(work):
@@ -227,12 +193,6 @@ def train(work):
     return status
 
 
-def numbered(exercise):
-    """Which exercise it is: of all, and of its chapter."""
-    c, chapter = chapter_of(exercise)
-    return f"Exercise {number(exercise)} ({chapter.index(exercise) + 1} of {len(chapter)} in chapter {c})"
-
-
 def watch(work, seed):
     """Mark the current file whenever it changes, until Ctrl-C; `practice.py next` in another window changes which."""
     marked = None, None
@@ -252,12 +212,12 @@ def watch(work, seed):
 def hint(work, exercise):
     """One more hint than last time."""
     before = work.progress["hints"].get(exercise.name, 0)
-    shown = min(before + 1, len(exercise.text.hints))
+    shown = min(before + 1, len(exercise.hints))
     say(f"Exercise {number(exercise)}: {exercise.title}\n", "strong")
-    for i, text in enumerate(exercise.text.hints[:shown]):
-        say(f"Hint {i + 1} of {len(exercise.text.hints)}: {text}\n", None if i == shown - 1 else "quiet")
+    for i, text in enumerate(exercise.hints[:shown]):
+        say(f"Hint {i + 1} of {len(exercise.hints)}: {text}\n", None if i == shown - 1 else "quiet")
     if shown == before:
-        docs = exercise.text.notes.get("Docs")
+        docs = exercise.docs
         say("That was the last one." + (f" The derivation is in {docs}." if docs else ""))
         say("`python practice.py solution` shows how it is done. (The list will say that you have seen it.)")
     work.note("hints", shown, exercise)
@@ -321,7 +281,7 @@ def solution(work, exercise):
     """The right lines, for those who have passed or seen all hints."""
     n = number(exercise)
     if not work.passed(exercise):
-        if work.progress["hints"].get(exercise.name, 0) < len(exercise.text.hints):
+        if work.progress["hints"].get(exercise.name, 0) < len(exercise.hints):
             raise UserError(
                 f"exercise {n} has not passed yet (as the file is now): `python practice.py hint {exercise.name}`; "
                 "after the third hint, `solution` opens"

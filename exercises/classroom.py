@@ -16,8 +16,9 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from exercises import STUBS, marker
-from exercises.work import BY_NAME, CHAPTERS, Work, find
+from exercises import marker
+from exercises.catalogue import BY_NAME, CHAPTERS, find
+from exercises.work import Work
 from support.errors import UserError
 from support.files import read_file
 
@@ -141,7 +142,7 @@ def wanted_name(path):
 
 def is_stub(name, path):
     """Whether nothing was written, however the lines end."""
-    return read_file(path, LARGEST).split() == (STUBS / f"{name}.py").read_bytes().split()
+    return read_file(path, LARGEST).split() == BY_NAME[name].stub.encode().split()
 
 
 def is_written(name, path):

@@ -1,24 +1,23 @@
-"""What an exercise is made of: a stub, inputs and their right results, and what is said about it.
+"""What an exercise is: its file, exercises/chapterN/NAME.py, read and put to use.
 
-What is said stands in chapter1.md to chapter5.md: a right answer, three hints, and the mistakes that have a name. A
-mistake is a change of the right answer, as a learner would type it. So the marker knows what a function with this
-mistake returns, for any inputs, without a function for each of them.
+Above a line the file is the stub, as it is handed out. Below it stand what draws the inputs, a right answer, three
+hints, and the mistakes that have a name. A mistake is a change of the right answer, as a learner would type it. So the
+marker knows what a function with this mistake returns, for any inputs, without a function for each of them.
 """
 
 import ast
 import re
-from collections.abc import Callable
+import textwrap
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache, cached_property, partial
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_np import Tensor
-from exercises import ROOT, STUBS
+from exercises import ROOT
 
+CUT = "# ---- what follows is not handed out "
 ROUNDING = 1e-9  # of the largest entry: float64 keeps 16 digits, and sums of a few thousand terms lose three or four
 
 
@@ -40,70 +39,83 @@ class Mistake(NamedTuple):
     code: Any
 
 
-class Text(NamedTuple):
-    """What a chapter says about an exercise."""
-
-    formula: str = ""  # a right answer, of which the mistakes are changes
-    answer: str = ""  # what the learner should write: the formula, or a second one that says the same in PyTorch
-    hints: tuple = ()  # from a question to nearly the line
-    mistakes: tuple = ()  # (name, change, question)
-    notes: Any = MappingProxyType({})  # paragraphs that begin with a word and a colon, by that word
-
-
-@dataclass(frozen=True)
 class Exercise:
-    """One exercise. Its stub is the file `name`.py in exercises/stubs."""
+    """One exercise. Each attribute in lower case below is what its file says in capitals, or else this."""
 
-    name: str
     # Functions of a random generator that return the inputs and the right results as attributes; some of them also
     # `losses`, {an array's name: the loss as a function of that array}: what its gradient is the derivative of.
-    givens: tuple = ()
-    entrywise: str = ""  # the array whose entries the result has one number for each of, where nothing is summed
-    may_change: tuple = ()  # the arguments that the function may change in place
-    arguments: Callable | None = None  # arguments(g), a dict that has them, if they are not simply attributes of g
-    needs_torch: bool = False
-    case: Any = None  # a chapter3.Case, if this is one
+    inputs = ()
+    arguments = None  # arguments(g), a dict that has them, if they are not simply attributes of g
+    entrywise = ""  # the array whose entries the result has one number for each of, where nothing is summed
+    may_change = ()  # the arguments that the function may change in place
+    hints = ""  # numbered, from a question to nearly the line; read as a tuple
+    mistakes = ""  # see `mistakes_in`; read as [(name, change, question)]
+    why = docs = line = on_digits = ""  # what `solution` says, and what is said of real digits when it has passed
+    # A case: what chapter3 knows about it, the lines that are wrong, those that fix them, and what is then said.
+    case = None
+    wrong = right = still = or_else = evidence = ""
+    against = {}  # noqa: RUF012  {a wrong suspect that seems to be right: what is said against it}
+
+    def __init__(self, file):
+        self.file, self.name = file, file.stem
+        stub, cut, below = file.read_text(encoding="utf-8").partition(CUT)
+        if not cut:
+            raise ValueError(f"{file}: the line below the stub is missing")
+        self.stub = stub.rstrip() + "\n"
+        below = stub.count("\n") * "\n" + f"# {below}"  # so that errors say which line of the file it is
+        said = {}
+        exec(compile(below, file, "exec"), said)
+        for name in filter(str.isupper, said):
+            if not hasattr(Exercise, name.lower()):
+                raise ValueError(f"{file}: nobody asks for {name}")
+            text = isinstance(said[name], str) and name not in ("HINTS", "MISTAKES", "WRONG", "RIGHT")
+            setattr(self, name.lower(), unwrapped(said[name]) if text else said[name])
+        self.hints = tuple(" ".join(hint.split()) for hint in re.split(r"^\d\. ", self.hints, flags=re.M)[1:])
+        self.mistakes = mistakes_in(self.mistakes)
+        bodies = {node.name: body(below, node) for node in ast.parse(below).body if isinstance(node, ast.FunctionDef)}
+        self.answer = bodies.get("answer", "")  # what the learner should write
+        self.formula = bodies.get("in_numpy", self.answer)  # the same in NumPy: the mistakes are changes of this
 
     @cached_property
-    def stub(self):
-        return ast.parse((STUBS / f"{self.name}.py").read_text(encoding="utf-8"))
+    def tree(self):
+        return ast.parse(self.stub)
+
+    @cached_property
+    def needs_torch(self):
+        return any(isinstance(node, ast.Import) and node.names[0].name == "torch" for node in self.tree.body)
 
     @cached_property
     def title(self):
-        title = ast.get_docstring(self.stub).split("\n")[0].rstrip(".")
+        title = ast.get_docstring(self.tree).split("\n")[0].rstrip(".")
         torch = " (PyTorch)" if self.needs_torch else ""
         return f"Case: {title[0].lower()}{title[1:]}{torch}" if self.case else title
 
     @cached_property
     def function(self):
         """What the learner writes, in the stub: an `ast.FunctionDef`."""
-        return next(node for node in self.stub.body if isinstance(node, ast.FunctionDef))
+        return next(node for node in self.tree.body if isinstance(node, ast.FunctionDef))
 
     @cached_property
     def is_program(self):
         """Whether the stub does something when it is run, as every case does."""
-        return any(isinstance(node, ast.If) and "__main__" in ast.unparse(node.test) for node in self.stub.body)
+        return any(isinstance(node, ast.If) and "__main__" in ast.unparse(node.test) for node in self.tree.body)
 
     @cached_property
     def takes(self):
-        """The names of its arguments: attributes of what `givens` make."""
+        """The names of its arguments: attributes of what `inputs` make."""
         return tuple(argument.arg for argument in self.function.args.args)
 
     @cached_property
     def gives(self):
-        """The names of its results: attributes of what `givens` make."""
+        """The names of its results: attributes of what `inputs` make."""
         return tuple(node.id for node in ast.walk(self.function.body[-1]) if isinstance(node, ast.Name))
 
-    @cached_property
-    def text(self):
-        return next(texts[self.name] for texts in chapters().values() if self.name in texts)
-
-    def inputs(self, seed):
-        """For each trial, the inputs and the right results: two trials of different sizes from each of `givens`.
+    def draw(self, seed):
+        """For each trial, the inputs and the right results: two trials of different sizes from each of `inputs`.
 
         The same seed gives the same ones.
         """
-        for trial, given in enumerate(self.givens):
+        for trial, given in enumerate(self.inputs):
             rng = np.random.default_rng([seed, trial, *self.name.encode()])
             first, second = given(rng), given(rng)
             while sizes(first).items() & sizes(second).items():
@@ -121,8 +133,8 @@ class Exercise:
     @cached_property
     def known(self):
         """All mistakes that have a name, this exercise's own first."""
-        formula, (factors, parts, _) = self.text.formula, tables("mistakes.md")
-        rows = [(name, question, change(formula, to, self.gives[0])) for name, to, question in self.text.mistakes]
+        formula, (factors, parts, _) = self.formula, tables("mistakes.md")
+        rows = [(name, question, change(formula, to, self.gives[0])) for name, to, question in self.mistakes]
         own = [row for row in rows if not row[0].startswith("and ")]
         found = list(own)
         for name, part, becomes, question in parts:
@@ -181,31 +193,34 @@ def change(formula, to, output):
     return formula
 
 
-@cache
-def chapters():
-    """What chapter1.md to chapter5.md say, in their order: {a chapter's title: {an exercise's name: its `Text`}}."""
-    found = {}
-    for path in sorted((ROOT / "exercises").glob("chapter?.md")):
-        title, *sections = path.read_text(encoding="utf-8").split("\n## ")
-        found[title.split("\n")[0].strip("# ")] = dict(map(section, sections))
-    return found
+def body(text, function):
+    """The lines of a function in a text, without its last statement, `return`."""
+    first, *_, last = function.body
+    return textwrap.dedent("\n".join(text.splitlines()[first.lineno - 1 : last.lineno - 1])).strip("\n")
 
 
-def section(text):
-    """An exercise's name, and its `Text`."""
-    code = re.compile(r"\n\n```py\n(.*?)\n```", re.S)
-    name, *blocks = code.sub("", text.strip()).split("\n\n")
-    formulas = code.findall(text) or [""]
-    known = {"formula": formulas[0], "answer": formulas[-1], "notes": {}}
-    for block in blocks:
-        if block.startswith("|"):
-            known["mistakes"] = table(block)
-        elif block.startswith("1. "):
-            known["hints"] = tuple(" ".join(hint.split()) for hint in re.split(r"^\d\. ", block, flags=re.M)[1:])
-        else:
-            word, paragraph = block.split(": ", 1)
-            known["notes"][word] = re.sub(r"\n(?! {4})", " ", paragraph)  # what is indented stays: a picture
-    return name, Text(**known)
+def unwrapped(text):
+    """A paragraph in one line. What is indented stays: a picture."""
+    return re.sub(r"\n(?! {4})", " ", text.strip("\n"))
+
+
+def mistakes_in(text):
+    """The mistakes of an exercise, as (name, change, question).
+
+        a mistake's name | its change
+                which goes on here if it is long
+            The question, which may take several lines.
+
+    Several mistakes above one question share it.
+    """
+    found, question = [], ""
+    for row in reversed(re.split(r"\n(?=\S)", text.strip())):
+        head, *lines = row.split("\n")
+        head = " ".join([head, *(line.strip() for line in lines if line.startswith(" " * 8))])
+        question = " ".join(line.strip() for line in lines if not line.startswith(" " * 8)) or question
+        if head:
+            found.append((*head.split(" | ", 1), question))
+    return found[::-1]
 
 
 @cache

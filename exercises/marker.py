@@ -122,7 +122,7 @@ def judge(exercise, seed, outcome):
 
 def judge_trials(exercise, seed, outcome):
     """The `Verdict` on the results of all trials, and on what has gone wrong in between."""
-    given, trials = list(exercise.inputs(seed)), outcome["trials"]
+    given, trials = list(exercise.draw(seed)), outcome["trials"]
     for trial in trials:
         results = zip(exercise.gives, trial["results"], strict=False)
         trial["numbers"] = {name: decode(result) for name, result in results if "data" in result}
@@ -175,7 +175,7 @@ def judge_trial(exercise, given, trials, t):
 
 def judge_case(exercise, outcome):
     """The `Verdict` on a case: what was said to be wrong, whether the cause is gone, whether it then learns."""
-    case, notes, said = exercise.case, exercise.text.notes, str(outcome["said"])
+    case, said = exercise.case, str(outcome["said"])
     if "unfit" in outcome:
         return wrong("does not fit", unfit=outcome["unfit"])
     fixed, accuracy = outcome["fixed"], float(outcome["accuracy"])
@@ -186,18 +186,18 @@ def judge_case(exercise, outcome):
         what, sign = SUSPECTS[said]
         text = f"The cause is gone, but it was another. You say: {what}. " if fixed else f"You say: {what}. "
         ask = "Was that so?" if fixed else "Is that so here? If it is, it is still to be fixed."
-        text += f"Then {sign} {notes.get(f'Against {said}', ask)}"
+        text += f"Then {sign} {exercise.against.get(said, ask)}"
         if outcome["changed"] and not fixed:  # nobody learns from guesses alone which suspect is the right one
-            text += f" {notes['Still']}{numbers}" if said == case.diagnosis else numbers
+            text += f" {exercise.still}{numbers}" if said == case.diagnosis else numbers
         return Verdict(False, "not fixed" if said == case.diagnosis else f"diagnosis: {said}", text)
     if not fixed:
         return wrong("not fixed: no diagnosis", numbers=numbers) if outcome["changed"] else wrong("not written: a case")
     if not accuracy >= case.healthy:
-        about = f" {notes['Or else']}" if "Or else" in notes else ""
+        about = f" {exercise.or_else}" if exercise.or_else else ""
         return wrong("fixed, but does not learn", accuracy=accuracy, healthy=case.healthy, about=about)
     if not said:
         return wrong("no diagnosis", accuracy=accuracy)
-    return Verdict(True, "passed", f"{accuracy:.3f} of the test digits are read right.\n{notes['Evidence']}")
+    return Verdict(True, "passed", f"{accuracy:.3f} of the test digits are read right.\n{exercise.evidence}")
 
 
 def judge_result(exercise, given, trials, t, name, result):

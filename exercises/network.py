@@ -8,7 +8,7 @@ import ast
 import re
 import textwrap
 
-from exercises import STUBS, chapter1
+from exercises.catalogue import CHAPTERS
 from support.errors import UserError
 
 PROGRAM = '''\
@@ -65,7 +65,7 @@ for epoch in (1, 2, 3):
     print(f"epoch {epoch}: it reads {100 * (answers == test_labels).mean():.1f} % of the test digits")
 '''
 HOLE = re.compile(r"^( *)<(\w+)>$", re.MULTILINE)
-EXERCISES = {exercise.name: exercise for exercise in chapter1.EXERCISES}
+EXERCISES = {exercise.name: exercise for exercise in next(iter(CHAPTERS.values()))}
 USED = [name for _, name in HOLE.findall(PROGRAM)]  # all but numerical_gradient, which judges and does not train
 # The names that mean something to the program: a learner's lines may set none of them but their own results.
 NAMES = {node.id for node in ast.walk(ast.parse(HOLE.sub("", PROGRAM))) if isinstance(node, ast.Name)}
@@ -74,7 +74,7 @@ NAMES |= {name for exercise in EXERCISES.values() for name in exercise.gives}
 
 def program(paths):
     """The whole program, with the lines of these files of a learner, and where there is none, with the project's."""
-    inside, above = {name: exercise.text.formula for name, exercise in EXERCISES.items()}, []
+    inside, above = {name: exercise.formula for name, exercise in EXERCISES.items()}, []
     for path in paths:
         inside[path.stem], definitions = lines_of(path)
         above += definitions
@@ -94,7 +94,7 @@ def lines_of(path):
         source = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise UserError(f"{path.name} is not saved as UTF-8: choose that encoding in your editor") from None
-    for comment in re.findall("  # .*", (STUBS / path.name).read_text(encoding="utf-8")):
+    for comment in re.findall("  # .*", exercise.stub):
         source = source.replace(comment, "")
     tree, lines = ast.parse(source), source.splitlines()
 

@@ -21,15 +21,14 @@ from types import ModuleType
 
 import numpy as np
 
-from exercises import STUBS
+from exercises.catalogue import BY_NAME
 from exercises.chapter3 import watched
 from exercises.exercise import agree, tables
 from exercises.tape import Misuse, Tensor, value_of
-from exercises.work import BY_NAME
 
 MOST_PRINTED = 2000  # characters of the learner's own prints
 MOST_BYTES = 2**20  # of one result; every right one is far smaller
-_, ERRORS, NAMES = tables("said.md")
+_, ERRORS, NAMES, _ = tables("said.md")
 
 
 def load(file):
@@ -49,17 +48,17 @@ def run(exercise, file, seed):
     try:
         with redirect_stdout(printed), redirect_stderr(printed), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # PyTorch's, of a gradient that it has not kept
-            stub = lines_of(STUBS / f"{exercise.name}.py")
-            outcome["typed"] = "\n".join(line for line in lines_of(file) if line not in stub)
+            stub = lines_of(exercise.stub)
+            outcome["typed"] = "\n".join(line for line in lines_of(read(file)) if line not in stub)
             module = load(file)
             function = getattr(module, exercise.function.name, None)
             if exercise.case:
-                outcome |= investigate(exercise, module, seed, changed=lines_of(file) != stub)
+                outcome |= investigate(exercise, module, seed, changed=lines_of(read(file)) != stub)
             elif not callable(function):
                 outcome["missing"] = True
             else:
                 with autograd_watched(exercise.needs_torch) as outcome["autograd"]:
-                    for g in exercise.inputs(seed):
+                    for g in exercise.draw(seed):
                         outcome["trials"].append(call(exercise, function, g))
     except BaseException as error:
         outcome["error"] = explain(error, str(file))
@@ -86,9 +85,9 @@ def read(file):
     return Path(file).read_text(encoding="utf-8-sig", errors="replace")
 
 
-def lines_of(file):
+def lines_of(text):
     """A file's lines, but for the text at the top, a diagnosis and empty ones."""
-    text = re.sub(r'\A""".*?"""', "", read(file), flags=re.DOTALL)
+    text = re.sub(r'\A""".*?"""', "", text, flags=re.DOTALL)
     return [line.rstrip() for line in text.splitlines() if line.strip() and not line.startswith("DIAGNOSIS")]
 
 

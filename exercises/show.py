@@ -36,8 +36,8 @@ def recorded(exercise):
     return json.loads((PICTURES / "cases.json").read_text(encoding="utf-8"))[exercise.name]
 
 
-def symptom(exercise, path):
-    """Say how a case shows itself; and, until the file at `path` names one, the suspects."""
+def symptom(exercise, written):
+    """Say how a case shows itself; and, until the file with this text names one, the suspects."""
     printed = recorded(exercise)
     say(f"{'It printed at first:':38}A healthy run prints:", "quiet")
     for lines in zip(printed["as it is"], printed["healthy"], strict=True):
@@ -45,7 +45,7 @@ def symptom(exercise, path):
         print(f"{sick:38}{healthy}")
     say(f"\nThe curves: {near(PICTURES / exercise.name)}.png")
     say("Run it with `python practice.py run`.")
-    if re.search(r"^DIAGNOSIS *= *\.\.\.", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE):
+    if re.search(r"^DIAGNOSIS *= *\.\.\.", written, re.MULTILINE):
         say("The suspects, for DIAGNOSIS:\n")
         for word, (meaning, _) in SUSPECTS.items():
             say(f"  {json.dumps(word):13} {meaning}")
@@ -57,16 +57,13 @@ def solved(exercise):
 
     Lines of code are indented. The project's own line is named as FILE:LINE.
     """
-    notes, parts = exercise.text.notes, [textwrap.indent(exercise.text.answer, "    ")]
+    parts = [textwrap.indent(exercise.answer, "    "), exercise.why]
     if exercise.case:
-        fix = recorded(exercise)
-        parts = ["Instead of", fix["wrong"], "it should be", fix["right"], notes["Evidence"]]
-    if "Why" in notes:
-        parts.append(notes["Why"])
-    if "Docs" in notes:
-        parts.append(f"The derivation: {notes['Docs']}")
-    if "Line" in notes:
-        file, code = notes["Line"].split(": ", 1)
+        parts = ["Instead of", exercise.wrong, "it should be", exercise.right, exercise.evidence]
+    if exercise.docs:
+        parts.append(f"The derivation: {exercise.docs}")
+    if exercise.line:
+        file, code = exercise.line.split(": ", 1)
         lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
         parts.append(f"In the project: {file}:{next(i for i, line in enumerate(lines, 1) if code in line)}")
-    return "\n\n".join(part.strip("\n") for part in parts)
+    return "\n\n".join(part.strip("\n") for part in parts if part)

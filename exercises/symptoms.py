@@ -1,8 +1,7 @@
 """The symptoms of the detective's cases: python -m exercises.symptoms
 
 It runs each case as it is and fixed, draws both into exercises/pictures/NAME.png, and keeps what they printed in
-exercises/pictures/cases.json. Of a new case, write its fix there first: the lines of the stub that are "wrong", and
-what is "right" in their place. The fix is written nowhere else.
+exercises/pictures/cases.json.
 """
 
 import json
@@ -15,19 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
-from exercises import ONE_THREAD, PICTURES, ROOT, STUBS, chapter3
-from exercises.show import recorded
+from exercises import ONE_THREAD, PICTURES, ROOT
+from exercises.catalogue import CASES
 from support import drawing, program
 from support.files import replacing
 
 
 def main():
     found = {}
-    for exercise in chapter3.EXERCISES:
-        stub = (STUBS / f"{exercise.name}.py").read_text(encoding="utf-8")
-        fix = {kind: recorded(exercise)[kind] for kind in ("wrong", "right")}
-        printed = {"as it is": lines_of(stub), "healthy": lines_of(stub.replace(*fix.values()))}
-        found[exercise.name] = printed | fix
+    for exercise in CASES:
+        fixed = exercise.stub.replace(exercise.wrong, exercise.right)
+        printed = {"as it is": lines_of(exercise.stub), "healthy": lines_of(fixed)}
+        found[exercise.name] = printed
         drawing.save(draw(printed), PICTURES / f"{exercise.name}.png")
         print(exercise.name)
     with replacing(PICTURES / "cases.json") as file:

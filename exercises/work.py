@@ -1,44 +1,17 @@
-"""All exercises in their order; and a learner's folder: the files that they write, and how far they have got."""
+"""A learner's folder: the files that they write, and how far they have got."""
 
 import hashlib
 import json
-import shutil
 from contextlib import suppress
 
-from exercises import STUBS, chapter1, chapter2, chapter3, chapter4, chapter5
-from exercises.exercise import chapters
+from exercises import review
+from exercises.catalogue import BY_NAME, EXERCISES, chapter_of
 from support.errors import UserError
 from support.files import read_file, replacing
-
-BY_NAME = {e.name: e for chapter in (chapter1, chapter2, chapter3, chapter4, chapter5) for e in chapter.EXERCISES}
-CHAPTERS = {
-    f"{i}. {title}": tuple(BY_NAME[name] for name in texts) for i, (title, texts) in enumerate(chapters().items(), 1)
-}
-EXERCISES = tuple(exercise for chapter in CHAPTERS.values() for exercise in chapter)
-
 
 # What is kept about an exercise: the digest of the file that passed, how many hints were shown, whether the solution
 # was, the lines with the first mistake that had a name, this name, and the day of its review.
 KINDS = {"passed": str, "hints": int, "seen": bool, "first": str, "mistakes": str, "due": str}
-
-
-def number(exercise):
-    return EXERCISES.index(exercise) + 1
-
-
-def chapter_of(exercise):
-    """The number of an exercise's chapter, and all its exercises."""
-    return next((c, chapter) for c, chapter in enumerate(CHAPTERS.values(), 1) if exercise in chapter)
-
-
-def find(text):
-    """The exercise of that number or name. `DZ1` and `dz1.py` are dz1, too."""
-    if text.isdecimal() and len(text) < 5 and 1 <= int(text) <= len(EXERCISES):
-        return EXERCISES[int(text) - 1]
-    for exercise in EXERCISES:
-        if exercise.name.lower() == text.lower().removesuffix(".py"):
-            return exercise
-    raise UserError(f"there is no exercise {text}: `python practice.py list` shows all of them, -h the commands")
 
 
 class Work:
@@ -82,7 +55,7 @@ class Work:
         path = self.folder / folder / f"{exercise.name}.py"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(STUBS / f"{exercise.name}.py", path)
+            path.write_bytes(exercise.stub.encode())
         return path
 
     def passed(self, exercise):
@@ -90,6 +63,40 @@ class Work:
         with suppress(UserError):
             return self.progress["passed"].get(exercise.name) == digest(self.folder / f"{exercise.name}.py")
         return False
+
+    def record(self, exercise, verdict):
+        """Note that it has passed, or the first mistake that has a name. What there is to say of it, as texts."""
+        question = {} if exercise.case else {known.name: known.question for known in exercise.known}
+        first, mistake = (self.progress[what].get(exercise.name) for what in ("first", "mistakes"))
+        if not verdict.passed:
+            if verdict.name in question and not mistake:
+                self.note("first", verdict.typed, exercise)
+                self.note("mistakes", verdict.name, exercise)
+            return [verdict.text]
+        before = exercise.name in self.progress["passed"]
+        self.note("passed", digest(self.path(exercise)), exercise)
+        if exercise.name not in self.progress["due"]:
+            self.note("due", review.day(passed=True), exercise)
+        seen = exercise.name in self.progress["seen"]
+        c, chapter = chapter_of(exercise)
+        done = f" Chapter {c} is done." if not before and all(map(self.passed, chapter)) else ""
+        said = [("Passed, after a look at the solution." if seen else f"Passed. That makes {self.score()}.") + done]
+        said += filter(None, [verdict.text, exercise.on_digits])
+        if mistake in question:
+            wrote = f"You wrote\n\n{first}\n\nand now\n\n{verdict.typed}"
+            said.append(f"\nOn the way there was a mistake: {mistake}. {wrote}")
+            said.append(f"\nWhy was it wrong? The question was: {question[mistake]}")
+            said.append("(Answer in a word or two, for yourself. Nothing is marked.)")
+        return said
+
+    def record_review(self, exercise, verdict):
+        """Note when an exercise that was written again comes back; and say so, as text."""
+        self.note("due", review.day(verdict.passed), exercise)
+        if not verdict.passed:
+            return "It comes back until you have written it right."
+        self.note("reviewed", "")
+        left = len(review.due(self.progress))
+        return f"Passed again. It rests for {review.DAYS} days. {left or 'No'} more to review today."
 
     def score(self):
         """How many have passed without a look at the solution."""

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 import data
-import practice
 from exercises import ROOT, classroom, marker, runner
-from exercises.work import BY_NAME, Work
+from exercises.catalogue import BY_NAME
+from exercises.work import Work
 from support.errors import UserError
 
 FOLDER = Path("/work")
@@ -69,9 +69,9 @@ def mark(name, seed, status=None, stuck=None, again=False):
     verdict = marker.verdict(exercise, seed, outcome)
     if again:
         said = [] if verdict.passed else [verdict.text]
-        said.append(practice.reviewed(work, exercise, verdict))
+        said.append(work.record_review(exercise, verdict))
     else:
-        said = practice.record(work, exercise, verdict)
+        said = work.record(exercise, verdict)
     return verdict._asdict() | {"said": said, "progress": work.progress}
 
 

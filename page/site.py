@@ -23,10 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
-import practice
-from exercises import PICTURES, STUBS, digits, marker
+from exercises import PICTURES, digits, marker
+from exercises.catalogue import CHAPTERS, numbered
 from exercises.show import solved, symptom
-from exercises.work import CHAPTERS
 from page.build import ROOT
 from page.bundle import FOLDER, bundle, call, fill, install, licences
 from support.errors import UserError
@@ -60,8 +59,8 @@ UNUSED = (
 # wizer.initialize imports NumPy and pandas, and keeps what these have imported. In the place of pandas stands this.
 READY = "import sys\nsys.path.insert(0, '/project')\nfrom page import desk\n"
 PROJECT = (
-    "*_np.py", "*_autograd.py", "data.py", "networks.py", "practice.py", "page/__init__.py", "page/desk.py",
-    "support/*.py", "exercises/*.py", "exercises/*.md", "exercises/stubs/*.py", "exercises/pictures/*.json",
+    "*_np.py", "*_autograd.py", "data.py", "networks.py", "page/__init__.py", "page/desk.py",
+    "support/*.py", "exercises/*.py", "exercises/*.md", "exercises/chapter?/*.py", "exercises/pictures/*.json",
 )  # fmt: skip
 
 
@@ -218,7 +217,7 @@ def slug(title):
 def symptom_of(exercise, pages):
     """What practice.py shows of a case, as HTML, with the curves as a picture."""
     with redirect_stdout(io.StringIO()) as shown:
-        symptom(exercise, STUBS / f"{exercise.name}.py")
+        symptom(exercise, exercise.stub)
     text = re.sub(r"\nThe curves: .*\n.*practice.py run.*\n", "", shown.getvalue()).strip()
     picture = PICTURES / f"{exercise.name}.png"
     image = f'<img src="{pages.address(picture)}" alt="The curves: the loss and the accuracy of both runs.">'
@@ -230,18 +229,17 @@ def exercises(pages):
     found = []
     for title, chapter in CHAPTERS.items():
         for exercise in chapter:
-            stub = (STUBS / f"{exercise.name}.py").read_text(encoding="utf-8")
-            about = ast.get_docstring(exercise.stub).partition("\n")[2]
+            about = ast.get_docstring(exercise.tree).partition("\n")[2]
             solution = re.sub(r"(\S+\.py):(\d+)", r"[\1, line \2](\1#L\2)", solved(exercise))
             solution = re.sub(r'(docs/\w+\.md), "(.+?)"', lambda m: f"[{m[0]}]({m[1]}#{slug(m[2])})", solution)
             found.append({
                 "name": exercise.name,
                 "title": exercise.title,
                 "chapter": title,
-                "which": practice.numbered(exercise),
+                "which": numbered(exercise),
                 "text": pages.markdown.render(about) + (symptom_of(exercise, pages) if exercise.case else ""),
-                "stub": stub,
-                "hints": [pages.markdown.renderInline(hint) for hint in exercise.text.hints],
+                "stub": exercise.stub,
+                "hints": [pages.markdown.renderInline(hint) for hint in exercise.hints],
                 "solution": pages.linked(pages.markdown.render(solution), ROOT / "practice.py"),
                 "seconds": marker.limit(exercise),
                 "program": exercise.is_program,

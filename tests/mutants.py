@@ -66,7 +66,7 @@ def spoilt(tree, part, ways):
 
 def planted(exercise):
     """The answers that come of spoiling the right one of an exercise, in one place each."""
-    g, tree = next(iter(exercise.inputs(0))), ast.parse(exercise.text.answer)
+    g, tree = next(iter(exercise.draw(0))), ast.parse(exercise.answer)
     shapes = {name: np.shape(getattr(g, name)) for name in exercise.takes if isinstance(vars(g).get(name), np.ndarray)}
     alike = {a: [b for b in shapes if b != a and shapes[a] == shapes[b]] for a in shapes}
     for was, becomes, body in spoilt(tree, tree, partial(learners_slips, alike=alike)):

@@ -3,10 +3,9 @@
 import re
 import textwrap
 
-from exercises import STUBS
-from exercises.work import BY_NAME
+from exercises.catalogue import BY_NAME
 
-RIGHT = {e.name: e.text.answer for e in BY_NAME.values() if not e.case}
+RIGHT = {e.name: e.answer for e in BY_NAME.values() if not e.case}
 
 
 def filled(name, body):
@@ -14,8 +13,7 @@ def filled(name, body):
     body = textwrap.dedent(body).strip("\n")
     dots = [name for name in BY_NAME[name].gives if not re.search(rf"\b{name}\b[^=\n]*=[^=]", body)]
     lines = textwrap.indent("\n".join([body, *(f"{name} = ..." for name in dots)]), "    ") + "\n"
-    stub = (STUBS / f"{name}.py").read_text(encoding="utf-8")
-    return re.sub(r"(^    \w+ = \.\.\..*\n)+", lambda _: lines, stub, flags=re.MULTILINE)
+    return re.sub(r"(^    \w+ = \.\.\..*\n)+", lambda _: lines, BY_NAME[name].stub, flags=re.MULTILINE)
 
 
 def write(folder, name, body=None):

@@ -11,9 +11,9 @@ import pytest
 from mutants import planted
 
 from conftest import rows
-from exercises import STUBS, marker, runner
+from exercises import marker, runner
+from exercises.catalogue import BY_NAME, EXERCISES
 from exercises.exercise import Exercise, agree, change
-from exercises.work import BY_NAME, EXERCISES
 from practice_answers import MARKS, RIGHT, also_right, filled
 
 WRITTEN = [exercise for exercise in EXERCISES if not exercise.case]
@@ -27,12 +27,12 @@ every_exercise = pytest.mark.parametrize("exercise", WRITTEN, ids=[exercise.name
 @pytest.fixture(autouse=True)
 def drawn_once(monkeypatch):
     """The inputs of a seed are drawn once, and not for each of a hundred mistakes."""
-    monkeypatch.setattr(Exercise, "inputs", lambda exercise, seed: drawn(exercise.name, seed))
+    monkeypatch.setattr(Exercise, "draw", lambda exercise, seed: drawn(exercise.name, seed))
 
 
 @lru_cache(8)
-def drawn(name, seed, inputs=Exercise.inputs):
-    return list(inputs(BY_NAME[name], seed))
+def drawn(name, seed, draw=Exercise.draw):
+    return list(draw(BY_NAME[name], seed))
 
 
 def right(exercise, g):
@@ -41,7 +41,7 @@ def right(exercise, g):
 
 def judged(exercise, seed, answer):
     """The verdict on what answer(g) returns for the inputs g: {output: value}."""
-    trials = [{"results": list(map(runner.describe, answer(g).values())), "changed": []} for g in exercise.inputs(seed)]
+    trials = [{"results": list(map(runner.describe, answer(g).values())), "changed": []} for g in exercise.draw(seed)]
     return marker.judge(exercise, seed, {"trials": trials, "autograd": [1]})
 
 
@@ -49,7 +49,7 @@ def judged(exercise, seed, answer):
 @every_exercise
 def test_each_mistake_is_named_by_its_own_name(exercise, seeds):
     """And so no two of one exercise look alike, and what is right passes."""
-    own = [name for name, *_ in exercise.text.mistakes if not name.startswith("and ")]
+    own = [name for name, *_ in exercise.mistakes if not name.startswith("and ")]
     for seed in seeds:
         assert judged(exercise, seed, lambda g: right(exercise, g)).passed
         for i, mistake in enumerate(exercise.known if len(seeds) < 5 else exercise.known[: len(own)]):
@@ -57,7 +57,7 @@ def test_each_mistake_is_named_by_its_own_name(exercise, seeds):
             if i < len(own):
                 assert (found.passed, found.name) == (False, mistake.name), found.text
                 assert mistake.question in found.text
-            elif any(exercise.values(mistake, g) for g in exercise.inputs(seed)):  # here it may have another name
+            elif any(exercise.values(mistake, g) for g in exercise.draw(seed)):  # here it may have another name
                 assert found.name in {known.name for known in exercise.known}, found.text
 
 
@@ -86,7 +86,7 @@ def test_nonsense_an_input_and_too_few_or_too_many_results_never_pass(exercise):
         names = vars(g) | {"np": np, "a": a, "at": np.arange(a.size).reshape(a.shape)}
         return right(exercise, g) | {output: eval(code, names)}
 
-    g = exercise.inputs(0)[0]
+    g = exercise.draw(0)[0]
     answers = [
         lambda g: right(exercise, g) | {"more": 1.0},
         lambda g: dict([*right(exercise, g).items()][:-1] or [("none", None)]),
@@ -104,7 +104,7 @@ def everything_written():
     """(exercise, what stands in the place of its dots, mark, words that are said)."""
     yield from ((exercise.name, None, "not written", []) for exercise in WRITTEN)
     yield from ((name, body, "passed", []) for name, body in [*RIGHT.items(), *also_right()])
-    in_numpy = BY_NAME["torch_gradient"].text.formula.replace("onehot", "np.eye(10)[y]").replace("/ B", "/ len(y)")
+    in_numpy = BY_NAME["torch_gradient"].formula.replace("onehot", "np.eye(10)[y]").replace("/ B", "/ len(y)")
     yield "torch_gradient", f"{in_numpy}  # loss.backward()", "without autograd", []
     for row in rows(MARKS):
         name, body, mark, *words = row.values
@@ -117,8 +117,8 @@ def everything_written():
 def test_what_learners_write_gets_its_mark_whatever_is_drawn(name, body, mark, words, seeds, tmp_path, monkeypatch):
     """Here, and not in a process of its own, where hundreds would take minutes."""
     monkeypatch.setattr(sys, "stdin", io.StringIO())
-    stub, path = STUBS / f"{name}.py", tmp_path / f"{name}.py"
-    text = stub.read_text(encoding="utf-8") if body is None else filled(name, body)
+    path = tmp_path / f"{name}.py"
+    text = BY_NAME[name].stub if body is None else filled(name, body)
     for seed in seeds:
         sizes = vars(drawn(name, seed)[0])  # of the first batch
         path.write_text(re.sub(r"\{(\w)\}", lambda m, sizes=sizes: str(sizes[m[1]]), text), encoding="utf-8")

@@ -6,13 +6,14 @@ import re
 import pytest
 
 from conftest import rows
-from exercises import PICTURES, STUBS, chapter3, digits, marker, runner
+from exercises import PICTURES, chapter3, digits, marker, runner
+from exercises.catalogue import BY_NAME
 from exercises.exercise import change
 from exercises.show import recorded
 
-CASES = {exercise.name: exercise for exercise in chapter3.EXERCISES}
-STUB = {name: (STUBS / f"{name}.py").read_text(encoding="utf-8") for name in CASES}
-FIX = {name: (recorded(case)["wrong"], recorded(case)["right"]) for name, case in CASES.items()}
+CASES = {name: exercise for name, exercise in BY_NAME.items() if exercise.case}
+STUB = {name: case.stub for name, case in CASES.items()}
+FIX = {name: (case.wrong, case.right) for name, case in CASES.items()}
 every_case = pytest.mark.parametrize("name", CASES)
 
 # How people fix them, soundly: a case, and the edits of its program.
@@ -108,7 +109,7 @@ def test_a_case_passes_only_if_it_is_fixed_and_named(name, tmp_path):
     outcome = outcome_of(name, named(name, STUB[name].replace(*FIX[name])), tmp_path)
     passed = marker.judge(case, 3, outcome)
     assert passed.passed, passed.text
-    assert case.text.notes["Evidence"] in passed.text
+    assert case.evidence in passed.text
     changes = {"no diagnosis": {"said": ""}, "diagnosis: epochs": {"said": "epochs"}, "not fixed": {"fixed": False}}
     for mark, changed in (changes | {"fixed, but does not learn": {"accuracy": 0.5}}).items():
         assert marker.judge(case, 3, outcome | changed).name == mark
@@ -120,7 +121,7 @@ def test_nobody_learns_from_twelve_guesses_which_suspect_it_is(name):
     for word, (meaning, sign) in chapter3.SUSPECTS.items():
         outcome = {"said": word, "fixed": False, "changed": False, "accuracy": 0}
         said[word] = marker.judge(CASES[name], 0, outcome).text.replace(meaning, "").replace(sign, "")
-    ordinary = [word for word in said if f"Against {word}" not in CASES[name].text.notes]
+    ordinary = [word for word in said if word not in CASES[name].against]
     assert len({said[word] for word in ordinary}) == 1 and len(ordinary) > 10
 
 
@@ -149,9 +150,9 @@ def test_an_unsound_fix_never_passes(name, mark, edits, tmp_path, monkeypatch):
 def test_what_is_said_against_a_wrong_suspect_is_so():
     confirmed = {"said": "mask", "fixed": False, "changed": False, "accuracy": 0}  # its sign shows in case_behind, too
     assert "If it is, it is still to be fixed" not in marker.judge(CASES["case_behind"], 0, confirmed).text
-    said = CASES["case_nan"].text.notes["Against rate"]
+    said = CASES["case_nan"].against["rate"]
     stays, possible = map(float, re.search(r"stays at (\S+) where (\S+) is possible", said).groups())
-    module = runner.load(STUBS / "case_nan.py")
+    module = runner.load(CASES["case_nan"].file)
     module.LR = 0.01
     assert module.train() == pytest.approx(stays, abs=0.01)
     assert float(recorded(CASES["case_nan"])["healthy"][-1].split()[-1]) == pytest.approx(possible, abs=0.01)

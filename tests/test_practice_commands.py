@@ -20,8 +20,9 @@ import pytest
 
 import practice
 from conftest import ROOT, assert_one_line, rows
-from exercises import STUBS, classroom, marker, network, review, runner, show
-from exercises.work import BY_NAME, EXERCISES, Work, digest, number
+from exercises import classroom, marker, network, review, runner, show
+from exercises.catalogue import BY_NAME, EXERCISES, numbered
+from exercises.work import Work, digest
 from mlp_np import numerical_gradient, softmax_cross_entropy
 from practice_answers import RIGHT, also_right, filled, write
 from support.errors import UserError
@@ -62,7 +63,7 @@ logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: sha
     | Passed. That makes 1 of {len(EXERCISES)}. A new network looks at a \
     | On the way there was a mistake: the bias subtracted. You wrote logits = a1 @ W2 - b2 and now print( \
     | Why was it wrong? The question was: If b2[k] grows by 1 | next | ~practice.py train | ~Chapter
-+0 | Exercise 1 (1 of 10 in chapter 1):
++0 | {numbered(BY_NAME["logits"])}:
 solution | logits = a1 @ W2 + b2 Each logit is | In the project: mlp_np.py:
 next | Exercise 2 (
 list | 1 logits The logits of a layer passed | > 2 | 1 of {len(EXERCISES)} passed
@@ -84,7 +85,7 @@ tanh
 softmax | Nothing is written yet
 next | Exercise 3 (
 
-tanh | Exercise {number(BY_NAME["tanh"])} (1 of | in chapter 2)
+tanh | {numbered(BY_NAME["tanh"])}
 run | is a function and prints nothing by itself
 case_flat | It printed at first: | "zeros"
 case_flat: DIAGNOSIS = "epochs" | You say | ~The suspects
@@ -255,7 +256,7 @@ def test_what_is_said_of_real_digits_is_so():
         "dW1_db1": f"a {digit} gives .* is that {digit}, .*:\n{re.escape(one)}$",
         "update": f"from {now.loss:.2f} to {trained.loss:.2f}.* reads {right:.0f} of 100 ",
     }.items():
-        assert re.search(words.replace("+", "[+]"), BY_NAME[name].text.notes["On digits"]), name
+        assert re.search(words.replace("+", "[+]"), BY_NAME[name].on_digits), name
     judge = numerical_gradient(lambda: softmax_cross_entropy(now.logits + zeros, now.y)[0], zeros, 1e-5)
     assert judge == pytest.approx(now.db2, abs=1e-10)
 
@@ -269,8 +270,10 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
         assert_one_line(learner("train"), f"still to do: {name}")
         work.note("passed", digest(write(learner.folder, name)), BY_NAME[name])
     assert "Chapter" not in (found := learner("update").stdout) and "python practice.py train" in found
-    write(learner.folder, "numerical_gradient")
-    assert f"Passed. That makes 10 of {len(EXERCISES)}. Chapter 1 is done." in learner("numerical_gradient").stdout
+    for name in (others := network.EXERCISES.keys() - network.USED):
+        write(learner.folder, name)
+        found = learner(name).stdout
+    assert f"Passed. That makes {len(network.USED) + len(others)} of {len(EXERCISES)}. Chapter 1 is done." in found
     path = learner.folder / "my_network.py"
     path.write_text("mine")
     assert "it reads 91.2 % of the test digits\n1\n" in learner("train").stdout
@@ -399,15 +402,14 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
 
 
 def test_every_exercise_has_a_stub_three_hints_and_a_place_in_the_docs_in_ascii():
-    assert sorted(BY_NAME) == sorted(path.stem for path in STUBS.glob("*.py")) == sorted(e.name for e in EXERCISES)
+    assert len(BY_NAME) == len(EXERCISES)
     for exercise in EXERCISES:
-        text = (STUBS / f"{exercise.name}.py").read_text(encoding="utf-8")
-        assert "..." in text and len(exercise.text.hints) == 3
-        assert all(text.isascii() for text in (text, *exercise.text.hints, *exercise.text.notes.values()))
+        assert "..." in exercise.stub and len(exercise.hints) == 3
+        assert exercise.file.read_text(encoding="utf-8").isascii()
         solution = show.solved(exercise)  # its project's line is found, or this raises
         if not exercise.case:
-            assert exercise.text.answer.splitlines()[-1] in solution
-            path, heading = re.fullmatch(r'(docs/\w+\.md), "(.*)"', exercise.text.notes["Docs"]).groups()
+            assert exercise.answer.splitlines()[-1] in solution
+            path, heading = re.fullmatch(r'(docs/\w+\.md), "(.*)"', exercise.docs).groups()
             assert re.search(rf"^##+ {re.escape(heading)}$", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
 
 
@@ -415,7 +417,7 @@ def test_every_exercise_has_a_stub_three_hints_and_a_place_in_the_docs_in_ascii(
 def test_a_nudge_of_the_array_changes_the_loss_as_the_reference_says(exercise):
     """What the marker shows for a mistake that it does not know: the reference and its loss must fit together."""
     for seed, output in itertools.product(range(3), exercise.gives):
-        g = next(iter(exercise.inputs(seed)), None)
+        g = next(iter(exercise.draw(seed)), None)
         if g and (loss := vars(g).get("losses", {}).get(output[1:])):
             array, reference, h = getattr(g, output[1:]), getattr(g, output), 1e-6
             for at in [tuple(i) for i in np.random.default_rng(seed).integers(array.shape, size=(5, array.ndim))]:

@@ -58,7 +58,7 @@ SUPPORT = {name for name in MODULES if room(name) == "support"}
         (IN_ROOT - WITH_TORCH, {"torch"}),  # python main_np.py starts in a blink
         (IN_ROOT | SUPPORT, {"lab"}),
         (IN_ROOT - {"practice"}, {"exercises"}),  # the lesson itself
-        (["practice"], {"exercises.symptoms"}),  # what fixes a case stands in no module that it knows
+        (["practice"], {"exercises.symptoms"}),  # which draws
         (SUPPORT, IN_ROOT),
         (["data"], IN_ROOT),  # it knows no model
         (["plot"], IN_ROOT - {"data"}),  # it trains nothing

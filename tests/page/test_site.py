@@ -12,9 +12,9 @@ import pytest
 from test_practice import everything_written
 
 from chromium import opened
-from exercises import STUBS, classroom, marker
-from exercises.show import recorded
-from exercises.work import BY_NAME, EXERCISES, Work
+from exercises import classroom, marker
+from exercises.catalogue import BY_NAME, EXERCISES
+from exercises.work import Work
 from practice_answers import RIGHT, filled
 
 SEED = 5
@@ -77,19 +77,18 @@ def written():
     for name, body, *_ in everything_written():
         if not BY_NAME[name].needs_torch:
             text = stub(name) if body is None else filled(name, body)
-            sizes = vars(next(iter(BY_NAME[name].inputs(SEED))))
+            sizes = vars(next(iter(BY_NAME[name].draw(SEED))))
             yield name, re.sub(r"\{(\w)\}", lambda m, sizes=sizes: str(sizes[m[1]]), text)
     yield from (("dz1", text) for text in HOSTILE)
     for exercise in HERE:
         if exercise.case:
-            text, parts = stub(exercise.name), recorded(exercise)
-            yield exercise.name, text
-            text = text.replace(parts["wrong"], parts["right"])
+            yield exercise.name, exercise.stub
+            text = exercise.stub.replace(exercise.wrong, exercise.right)
             yield exercise.name, text.replace("DIAGNOSIS = ...", f'DIAGNOSIS = "{exercise.case.diagnosis}"')
 
 
 def stub(name):
-    return (STUBS / f"{name}.py").read_text(encoding="utf-8")
+    return BY_NAME[name].stub
 
 
 @pytest.mark.slow

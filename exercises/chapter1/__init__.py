@@ -1,0 +1,111 @@
+"""Chapter 1: the MLP of mlp_np.py, a derivative at a time. mlp_np.py itself computes what is right."""
+
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+
+import mlp_np
+from mlp_np import MLP, softmax_cross_entropy
+
+
+def network(rng):
+    """A small network on random inputs, and every number of its two passes, in float64.
+
+    Mistakes must not hide behind each other: B, H, 784 and 10 all differ, none is twice another, biases are not 0,
+    between a quarter and three quarters of the units are off, and gradients of both signs reach those that are on.
+    """
+    B, H = rng.choice([3, 4, 7, 9, 11], 2, replace=False).tolist()
+    while True:
+        model = MLP(H, dtype=np.float64)
+        model.params = {
+            "W1": rng.normal(0, np.sqrt(2 / 784), (784, H)),
+            "b1": rng.normal(0, 0.5, H),
+            "W2": rng.normal(0, np.sqrt(2 / H), (H, 10)),
+            "b2": rng.normal(0, 0.5, 10),
+        }
+        x, y = rng.normal(size=(B, 784)), rng.integers(10, size=B)
+        logits = model.forward(x)
+        loss, dlogits = softmax_cross_entropy(logits, y)
+        grads = model.backward(dlogits)
+        on, positive = model.z1 > 0, model.da1 > 0
+        mixed = positive[on].any() and positive[~on].any() and not positive[on].all()
+        if mixed and 0.25 < on.mean() < 0.75 and len(set(y)) > 1:
+            break
+    g = SimpleNamespace(B=B, H=H, x=x, y=y, **model.params, z1=model.z1, a1=model.a1, logits=logits, loss=loss)
+    g.onehot = np.eye(10)[y]
+    g.p = dlogits * B + g.onehot
+    g.dlogits, g.da1, g.dz1 = dlogits, model.da1, model.dz1
+    vars(g).update({f"d{name}": gradient for name, gradient in grads.items()})
+    g.losses = losses(g, "W1", "b1", "z1", "a1", "W2", "b2", "logits")
+    return g
+
+
+def losses(g, *names):
+    """{name: the loss as a function of that array}, for a network with any number of hidden layers."""
+
+    def loss(name, array):
+        arrays, n = vars(g) | {name: array}, 1
+        a = g.x
+        while f"W{n + 1}" in arrays:
+            z = array if name == f"z{n}" else a @ arrays[f"W{n}"] + arrays[f"b{n}"]
+            a = array if name == f"a{n}" else np.maximum(z, 0)
+            n += 1
+        logits = array if name == "logits" else a @ arrays[f"W{n}"] + arrays[f"b{n}"]
+        return softmax_cross_entropy(logits, g.y)[0]
+
+    return {name: partial(loss, name) for name in names}
+
+
+def far_apart(rng):
+    """Logits as an untrained network never has them, but a bad step may make: too large and too small for exp.
+
+    Whatever is subtracted from a row, if it is not its largest logit, fails for some rows and not for others: so what
+    it was can be told. Nothing is special about the first and the last column.
+    """
+    logits = rng.normal(size=(int(rng.choice([6, 7, 8, 9, 11])), 10))
+    logits[0] += 1000
+    logits[1] -= 1000
+    logits[2, rng.integers(1, 9)] += 2000  # the mean, the median and so on are all more than 1000 below the largest
+    logits[3, rng.integers(1, 9)] -= 2000  # the smallest is
+    logits[4, 0] -= 2000  # the smallest and the first are
+    logits[5, 1:7] += 3000  # all are, but for the median
+    _, dlogits = softmax_cross_entropy(logits, np.zeros(len(logits), int))
+    return SimpleNamespace(B=len(logits), logits=logits, p=dlogits * len(logits) + np.eye(10)[[0] * len(logits)])
+
+
+def few_digits(rng):
+    """A network whose labels are numbers of rows, too: p[y] is whole rows, neither an error nor every row once."""
+    while True:
+        g = network(rng)
+        if g.y.max() < g.B and 1 < len(np.unique(g.y)) < g.B:
+            return g
+
+
+def one_step(rng, axes=2, decays=False):
+    """A parameter in the middle of training: it already has a velocity. A test compares it with main_np.update."""
+    shape = rng.choice(range(3, 9), axes, replace=False).tolist()
+    lr, momentum, weight_decay = rng.uniform(0.05, 0.3), rng.uniform(0.6, 0.95), rng.uniform(0.1, 0.4) * decays
+    old_p, old_v, dp = rng.normal(size=(3, *shape))
+    v = momentum * old_v + dp + weight_decay * old_p * (axes > 1)
+    return SimpleNamespace(old_p=old_p, old_v=old_v, dp=dp, lr=lr, momentum=momentum, weight_decay=weight_decay,
+                           v=v, p=old_p - lr * v, rows=shape[0])  # fmt: skip
+
+
+def curve(rng, axes=2):
+    """A function with curvature: its central differences for a large h are not derivatives, but well defined."""
+    array = rng.normal(size=rng.choice(range(2, 6), axes, replace=False))
+    a, b, c = rng.normal(size=(3, *array.shape))
+
+    def value(array):
+        return float((a * array + b * array**2 + c * np.sin(2 * array)).sum() + (array[0] * array[1] ** 2).sum())
+
+    g = SimpleNamespace(array=array, h=rng.uniform(0.1, 0.3), value=value, rows=len(array))
+    g.gradient = mlp_np.numerical_gradient(lambda: value(array), array, g.h)
+    return g
+
+
+def moving(g):
+    """What numerical_gradient is given: an array, and a function that reads it."""
+    array = g.array.copy()
+    return {"f": lambda: g.value(array), "array": array, "h": g.h}

@@ -1,0 +1,65 @@
+"""The first layer's gradients, dW1 and db1.
+
+The first layer was z1 = x @ W1 + b1, then a1 = max(z1, 0). Find the derivatives of the loss with respect to W1 and b1.
+
+    x   (B, 784)   the images, a row of 784 pixels each
+    z1  (B, H)
+    da1 (B, H)     the derivative of the loss with respect to a1
+    dz1 (B, H)     ... and with respect to z1
+
+You may be given more than you need.
+"""
+
+import numpy as np
+
+
+def dW1_db1(x, z1, da1, dz1):
+    """Return dW1 (784, H) and db1 (H,)."""
+    dW1 = ...
+    db1 = ...
+    return dW1, db1
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter1
+
+INPUTS = [chapter1.network]
+
+
+def answer(x, z1, da1, dz1):
+    dW1 = x.T @ dz1
+    db1 = dz1.sum(axis=0)
+    return dW1, db1
+
+
+HINTS = """
+1. z1 = x W1 + b1, and logits = a1 W2 + b2: the same formula. What plays the part of a1 here, and what the part of
+   dlogits?
+2. dW1[i, j] = sum over n of x[n, i] dz1[n, j], and db1[j] = sum over n of dz1[n, j].
+3. The lines of `dW2_db2` with x for a1 and dz1 for dlogits.
+"""
+
+MISTAKES = """
+the mask forgotten: da1 where dz1 belongs | dz1 -> da1
+    W1 and b1 make z1. Which derivative belongs to z1?
+z1 where dz1 belongs | dz1 -> z1
+    Where is a derivative in yours?
+summed over the hidden units | axis=0 -> axis=1
+    Which letter must remain: n, the image, or j, the hidden unit?
+"""
+
+DOCS = 'docs/backprop.md, "5. From the weighted sums to W1 and b1"'
+LINE = "mlp_np.py: dW1 = self.x.T @ self.dz1"
+ON_DIGITS = """
+What a 1 gives to the weights of a hidden unit, drawn as pixels, is that 1, times a number:
+                  *#.
+                  ##.
+                  ##.
+                 .##
+                 :##.
+                 ##*
+                :##.
+                ##:
+               :##
+               *#:
+"""

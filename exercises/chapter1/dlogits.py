@@ -1,0 +1,98 @@
+"""The first derivative, dlogits.
+
+dlogits[n, k] says how the loss (see `loss`) changes if logits[n, k] grows a little. For one image, that loss is
+
+    log(the sum over m of exp(logits[m])) - logits[y]
+
+Find its derivative with respect to logits[k], on paper. Remember that the loss of a batch is a mean. You will find
+that p is all you need to know about the logits.
+
+    p (B, 10)   softmax(logits)
+    y (B,)      the true digits
+"""
+
+import numpy as np
+
+
+def dlogits(p, y):
+    """Return dlogits (B, 10). Do not change p itself: p.copy() is an array of your own."""
+    dlogits = ...
+    return dlogits
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter1
+
+INPUTS = [chapter1.few_digits]
+ENTRYWISE = "logits"
+
+
+def answer(p, y):
+    rows = np.arange(len(y))
+    dlogits = p.copy()
+    dlogits[rows, y] -= 1
+    dlogits /= len(y)
+    return dlogits
+
+
+HINTS = """
+1. For one image the loss is log(sum(exp(logits))) - logits[y]. What is the derivative of each of the two terms with
+   respect to logits[k]? (The derivative of log u is 1/u, times the derivative of u.) The second one depends on whether
+   k is y.
+2. The first term's derivative is exp(logits[k]) / sum = p[k]; the second's is -1 for k = y and 0 otherwise. And the
+   mean over the batch?
+3. Take a copy of p, subtract 1 at [np.arange(len(y)), y], and divide by the number of images.
+"""
+
+MISTAKES = """
+the sign | -dlogits
+    If the true digit's logit grows, does the loss rise or fall? What is the sign of its entry in yours?
+not divided by B | p - onehot
+    The loss is a mean over B images. By how much does it change if the loss of one of them changes by 1?
+divided by B twice | dlogits / B
+    How often does the mean of the loss divide by B?
+a factor 2 | 2 * dlogits
+    A 2 comes from the derivative of a square. Is there a square in this loss?
+onehot not subtracted | p / B
+    log(sum(exp(logits))) has the derivative p. Which other term does the loss of an image have?
+onehot added | -= -> +=
+    If the true digit's logit grows, does the loss rise or fall? What is the sign of its entry in yours?
+p forgotten | -onehot / B
+    Every logit is in the sum in the denominator. Can a wrong digit's logit have the derivative 0?
+only the one-hot divided by B | p - onehot / B
+only p divided by B | p / B - onehot
+    Which of the two terms belongs to the mean: p, the one-hot row, or both?
+only the true digit's entry filled | onehot * (p - 1) / B
+    What is the derivative with respect to a wrong digit's logit? Is it 0?
+the digit itself subtracted, not its one-hot row | (p - y[:, None]) / B
+    y[n] is a digit from 0 to 9. What should be subtracted from the ten p of image n, and where?
+the mean over all entries | dlogits / 10
+    How many losses are averaged: one for each image, or one for each entry of logits?
+divided by 10 instead of B | /= len(y) -> /= 10
+    What is the loss a mean over: images, or digits?
+1 subtracted in whole columns | [rows, y] -> [:, y]
+    From how many entries of p should you subtract 1? From how many does p[:, y] -= 1 do it?
+whole rows where pairs belong | [rows, y] -> [y]
+    `dlogits[y]` takes the digits as numbers of rows. From which entry of row n should you subtract 1?
+1 subtracted from every entry | [rows, y] ->
+    In each row, only one of the ten entries belongs to the true digit. From which should you subtract 1?
+the derivative with respect to p | -onehot / p / B
+    -1/p is how the loss changes with p. But how does each logit change p?
+the derivative of a sigmoid | p * (1 - p) / B
+    p (1 - p) is how one p changes with its own logit. Where is the loss, and where is the true digit?
+softmax again, on p | p.copy() -> np.exp(p) / np.exp(p).sum(axis=1, keepdims=True)
+    What does p already add up to in each row?
+-1 in the place of the true digit's p | -= 1 -> = -1
+    `=` replaces an entry, `-=` subtracts from it. What has become of the true digit's p?
+the derivative of squared errors | 2 * p * (p - onehot - ((p - onehot) * p).sum(axis=1, keepdims=True)) / B
+    Which loss is this the derivative of?
+and not divided by B | dlogits = dlogits * B
+    And the loss is a mean over how many images?
+"""
+
+DOCS = 'docs/backprop.md, "1. From the loss to the logits"'
+LINE = "mlp_np.py: dlogits[rows, y] -= 1"
+ON_DIGITS = """
+For a 1, the dlogits of a new network, times the 100 images of the batch: +0.14 -0.94 +0.16 +0.10 +0.05 +0.13 +0.06
++0.10 +0.11 +0.09. Only the 1 should rise.
+"""

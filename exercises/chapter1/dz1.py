@@ -1,0 +1,66 @@
+"""Back through the ReLU, dz1.
+
+The activations are a1 = max(z1, 0), entry by entry. You know da1. Find dz1.
+
+    da1 (B, H)   the derivative of the loss with respect to a1
+    z1  (B, H)   what went into the ReLU
+    a1  (B, H)   what came out
+
+A unit is on where its z1 is positive. The array that is 1 where a unit is on and 0 elsewhere is called the ReLU's mask.
+
+You may be given more than you need.
+"""
+
+import numpy as np
+
+
+def dz1(da1, z1, a1):
+    """Return dz1 (B, H)."""
+    dz1 = ...
+    return dz1
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter1
+
+INPUTS = [chapter1.network]
+ENTRYWISE = "z1"
+
+
+def answer(da1, z1, a1):
+    dz1 = da1 * (z1 > 0)
+    return dz1
+
+
+HINTS = """
+1. Draw max(z, 0). What is its slope for z = 2? For z = -2? The chain rule multiplies da1 by that slope, entry by entry.
+2. The slope is 1 where z1 is positive and 0 elsewhere. In NumPy, z1 > 0 is an array of True and False, which count as 1
+   and 0: the ReLU's mask.
+3. Multiply da1 by the array that says where z1 is positive. Entry by entry: `*`, not `@`.
+"""
+
+MISTAKES = """
+the mask forgotten | 1 * da1
+    A unit that is off gives 0, and if its z1 grows a little it still gives 0. What is its derivative?
+the mask taken from da1 | z1 > 0 -> da1 > 0
+    What decides whether a unit is on: what came in on the forward pass, or the gradient?
+the mask turned round | > 0 -> <= 0
+    Which units let the gradient through: those that are on, or those that are off?
+multiplied by z1 | (z1 > 0) -> z1
+multiplied by a1 | (z1 > 0) -> a1
+    What is the slope of max(z, 0) at z = 3? Is it 3?
+only the mask | (z1 > 0) * 1.0
+    This is d a1 / d z1. What does the chain rule multiply it by?
+the ReLU of z1 again | np.maximum(z1, 0)
+    This is the forward pass. You need a derivative: where is da1?
+the gradient only where both are positive | dz1 * (da1 > 0)
+    Can a derivative be negative? Which of the two conditions belongs to the ReLU?
+the sign of z1 | (z1 > 0) -> np.sign(z1)
+    Where z is negative, does max(z, 0) fall as z grows?
+the sign | -dz1
+    The slope of max(z, 0) where z is positive: is it 1 or -1?
+"""
+
+DOCS = 'docs/backprop.md, "4. Through the ReLU"'
+LINE = "mlp_np.py: self.dz1 = self.da1 * (self.z1 > 0)"
+ON_DIGITS = "The ReLU of a new network lets 48% of the gradients through. The other units are off."

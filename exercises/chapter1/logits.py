@@ -1,0 +1,69 @@
+"""The logits of a layer.
+
+The last layer turns H activations into ten scores for each image, the logits: weighted sums of the activations,
+with a bias.
+
+    a1 (B, H)    the activations of H hidden units, a row for each of B images
+    W2 (H, 10)   the weights: W2[j, k] leads from unit j to digit k
+    b2 (10,)     the biases, one for each digit
+"""
+
+import numpy as np
+
+
+def logits(a1, W2, b2):
+    """Return the logits (B, 10)."""
+    logits = ...  # your expression in place of the three dots
+    return logits
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter1
+
+INPUTS = [chapter1.network]
+
+
+def answer(a1, W2, b2):
+    logits = a1 @ W2 + b2
+    return logits
+
+
+HINTS = """
+1. One logit first: for image n and digit k, which numbers do you multiply, and over which letter do you sum?
+2. logits[n, k] = sum over j of a1[n, j] W2[j, k], plus b2[k]. Which operation of NumPy computes such a sum for all n
+   and k at once?
+3. `@` is the matrix product: (B, H) @ (H, 10) has shape (B, 10). Adding a (10,) array to it adds that to every row.
+"""
+
+MISTAKES = """
+the bias forgotten | a1 @ W2
+    Which of the three arrays have you not used?
+the bias subtracted | a1 @ W2 - b2
+    If b2[k] grows by 1, does logits[n, k] rise or fall?
+the bias inside the product | a1 @ (W2 + b2)
+    How often does b2[k] enter logits[n, k]: once, or once for each hidden unit?
+the bias multiplied | a1 @ W2 * b2
+    Is b2 a factor of each sum, or one more term?
+the mean over the hidden units | a1 @ W2 / H + b2
+    Is a logit the sum of the weighted activations, or their mean?
+a ReLU on top | np.maximum(logits, 0)
+    Can a logit be negative? See what follows logits in the table at the top of mlp_np.py.
+a softmax on top | p
+    Do the scores have to add up to 1 yet?
+a sigmoid on top | 1 / (1 + np.exp(-logits))
+    Do the scores have to lie between 0 and 1 yet?
+a tanh on top | np.tanh(logits)
+    Can a logit be larger than 1? See what follows logits in the table at the top of mlp_np.py.
+the sign | -logits
+    If a1 and W2 are all positive, what is the sign of a sum of their products?
+"""
+
+WHY = """
+Each logit is a weighted sum, and a matrix product is all weighted sums at once: row n of a1 with column k of W2. b2 is
+stretched over the B rows (broadcasting).
+"""
+DOCS = 'docs/backprop.md, "The forward pass"'
+LINE = "mlp_np.py: return self.a1 @ W2 + b2"
+ON_DIGITS = """
+A new network looks at a 1, and gives the digits 0 to 9 these scores: 0.5 -0.3 0.6 0.1 -0.6 0.4 -0.3 0.1 0.2 0.0.
+"""

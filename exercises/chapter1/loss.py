@@ -1,0 +1,104 @@
+"""The loss.
+
+The cross-entropy loss of one image is -log(the p of its true digit), with the natural logarithm. The loss of a batch
+is the mean over its B images.
+
+    p (B, 10)   the probabilities, a row for each image
+    y (B,)      the true digits, whole numbers from 0 to 9
+"""
+
+import numpy as np
+
+
+def loss(p, y):
+    """Return the loss, a single number."""
+    loss = ...
+    return loss
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter1
+
+INPUTS = [chapter1.few_digits]
+
+
+def answer(p, y):
+    rows = np.arange(len(y))
+    loss = -np.log(p[rows, y]).mean()
+    return loss
+
+
+HINTS = """
+1. Take one image with p = [0.1, 0.7, 0.2, ...] and true digit 1. What is its loss? And then for all B?
+2. You need one entry of each row: row 0 at column y[0], row 1 at column y[1], ... An array may be indexed with two
+   arrays at once: p[rows, columns].
+3. With rows = np.arange(len(y)), p[rows, y] has shape (B,). Then np.log, a sign, and .mean().
+"""
+
+MISTAKES = """
+a sum where a mean belongs | .mean() -> .sum()
+    Would your loss double if every image came twice? Should it?
+the sign | -loss
+    Is the log of a p below 1 positive? Is a loss?
+not averaged | .mean() ->
+    You have a loss for each image. How do they become one number?
+all ten digits counted | [rows, y] ->
+all ten digits added up | [rows, y] -> & .mean -> .sum(axis=1).mean
+    Which of an image's ten p should the loss look at?
+columns where pairs belong | p[rows, y] -> p[:, y]
+    What is the shape of p[:, y]? How many numbers do you need?
+whole rows where pairs belong | p[rows, y] -> p[y]
+whole rows where pairs belong, each added up | p[rows, y] -> p[y] & .mean -> .sum(axis=1).mean
+whole rows where pairs belong, all added up | p[rows, y] -> p[y] & .mean -> .sum
+whole rows where pairs belong, not averaged | p[rows, y] -> p[y] & .mean() ->
+    What is the shape of p[y]? One number is needed for each image: its row n and its column y[n].
+the logarithm of the mean | -np.log(p[rows, y].mean())
+    What comes first: the logarithm of each image's p, or the mean?
+the logarithm forgotten | 1 - p[rows, y].mean()
+the logarithm forgotten | np.log ->
+the logarithm and the minus forgotten | p[rows, y].mean()
+    How surprised should the network be if it gave the true digit p = 0: a little, or without limit?
+the logarithm to base 10 | np.log -> np.log10
+the logarithm to base 2 | np.log -> np.log2
+    A network that guesses should have a loss of 2.303. Which logarithm of 10 is that?
+divided by B twice | loss / B
+    How often do you divide by the number of images? A mean already does it once.
+divided by 10 | loss / 10
+divided by 10 instead of B | loss * B / 10
+    Over how many numbers is the mean: one for each image, or ten?
+the largest p in place of the true digit's | p[rows, y] -> p.max(axis=1)
+    Does your loss know which digit is the true one?
+the entropy | -(p * np.log(p)).sum(axis=1).mean()
+    Where do the true digits y enter your formula?
+the loss of the wrong digits | p[rows, y] -> (1 - p)[rows, y]
+    Is your loss small if the true digit has p = 1?
+a small number added to p | p[rows, y] -> (p[rows, y] + 1e-8)
+a small number added to p | p[rows, y] -> (p[rows, y] + 1e-7)
+a small number added to p | p[rows, y] -> (p[rows, y] + 1e-6)
+    Is it in the formula? (Where p may be 0 on a computer, mlp_np.py takes another way.)
+only the last image counted | -np.log(p[-1, y[-1]])
+only the last image counted | -np.log(p[-1, y[-1]]) / B
+    Does your loop add up what each image contributes?
+only the first image counted | -np.log(p[0, y[0]])
+only the first image counted | -np.log(p[0, y[0]]) / B
+    Is the return inside the loop?
+softmax again, on p | p[rows, y] -> (np.exp(p) / np.exp(p).sum(axis=1, keepdims=True))[rows, y]
+    What does p already add up to in each row?
+squared errors | ((p - onehot) ** 2).sum(axis=1).mean()
+    Which loss does the table at the top of mlp_np.py name?
+binary cross-entropy | -(onehot * np.log(p) + (1 - onehot) * np.log(1 - p)).sum(axis=1).mean()
+    That is a loss for ten questions with a yes or no each. Here one digit of ten is right. Which loss does the table at
+    the top of mlp_np.py name?
+and averaged over the digits | loss = loss / 10
+    Over how many numbers is the mean: one for each image, or ten?
+and a sum where a mean belongs | loss = loss * B
+    Would your loss double if every image came twice? Should it?
+"""
+
+WHY = """
+The project takes the logarithm of p without computing p first: -log(exp(s) / total) = log(total) - s. The number is the
+same, and a p that is too small for the computer does no harm.
+"""
+DOCS = 'docs/backprop.md, "The forward pass"'
+LINE = "mlp_np.py: loss = (np.log(total"
+ON_DIGITS = "Before any step, the loss on 100 digits is 2.39. A blind guess has log 10 = 2.30."

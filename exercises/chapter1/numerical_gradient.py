@@ -1,0 +1,98 @@
+"""The judge, central differences.
+
+Is a gradient right? There is a judge who knows no formula. Move one entry of an array up by h, and down by h, and see
+how much the loss changes: the slope between these two points is very nearly the derivative with respect to that entry.
+It takes two forward passes for each number, so nobody trains with it. But it is how you check what you have derived.
+
+    f       a function without arguments; f() is the loss for what array holds at that moment
+    array   any shape, float64
+    h       a number: how far to move
+
+Change the entries of `array` in place, one at a time, and leave the array as you found it. np.ndindex(array.shape)
+gives the index of every entry, whatever the shape. `array.flatten()` is a copy, which f() does not see.
+"""
+
+import numpy as np
+
+
+def numerical_gradient(f, array, h):
+    """Return the slopes, an array of the shape of `array`."""
+    gradient = ...  # this takes several lines: a loop over all entries
+    return gradient
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+
+from exercises import chapter1
+
+INPUTS = [chapter1.curve, partial(chapter1.curve, axes=1)]
+ARGUMENTS = chapter1.moving
+ENTRYWISE = "array"
+
+
+def answer(f, array, h):
+    gradient = np.zeros_like(array)
+    for i in np.ndindex(array.shape):
+        kept = array[i]
+        array[i] = kept + h
+        above = f()
+        array[i] = kept - h
+        below = f()
+        gradient[i] = (above - below) / (2 * h)
+        array[i] = kept
+    return gradient
+
+
+HINTS = """
+1. f() reads `array` whenever it is called. How do you find out what f() would be if one entry were a little larger? Or
+   a little smaller? And what must you do before you continue with the next entry?
+2. For each index i (np.ndindex(array.shape) gives them all): keep array[i], set it h higher, call f(), set it h lower,
+   call f() again, put it back. A slope is rise over run.
+3. The two points are 2h apart: (above - below) / (2 * h). Collect the slopes in np.zeros_like(array).
+"""
+
+MISTAKES = """
+forward differences | kept - h -> kept & (2 * h) -> h
+backward differences | kept + h -> kept & (2 * h) -> h
+    At which two points do you take the loss: on both sides, or here and on one side?
+forward differences over 2h | kept - h -> kept
+    How far apart are your two points?
+divided by h | (2 * h) -> h
+    How far apart are the two points: h, or 2h?
+only one of the two divided | (above - below) / -> above - below /
+    In a - b / c, what is divided by c?
+divided by 2 and multiplied by h | (2 * h) -> 2 * h
+    What does a / 2 * h mean in Python? Where do the parentheses belong?
+only one of the two divided, and multiplied by h | (above - below) / (2 * h) -> above - below / 2 * h
+    Which two pairs of parentheses are missing?
+not divided | / (2 * h) ->
+    A slope is rise over run. Where is the run?
+the sign | above - below -> below - above
+    Which of the two values do you subtract from which?
+only a copy moved | gradient = -> array = array.copy(); gradient =
+    `array.flatten()` is a copy, which f() does not see; `array.copy()` is one, too. Which do you change?
+a fixed h | gradient = -> h = 1e-5; gradient =
+    What is `h` for? Have you used it?
+entries not put back: each stays h too low | below = f() -> below, kept = f(), kept - h
+entries not put back: each stays h too high | below = f() -> below, kept = f(), kept + h
+    Once an entry is done, what does `array` hold there?
+a whole row moved at once | array[i] -> array[i[:1]] & = array[i[:1]] -> = array[i[:1]].copy()
+    What is array[i] if i is a single number and the array has two axes? How many entries do you move?
+only the first entry | gradient * (np.arange(array.size) == 0).reshape(array.shape)
+    Is the return inside the loop?
+all slopes added into every entry | gradient[i] = -> gradient +=
+    To which entry does a slope belong? Which entries does `gradient += ...` change?
+all entries moved at once | array[i] -> array[:] & = array[:] -> = array.copy()
+    Which derivative do you get if every entry of the array moves by h together?
+one number, of all entries moved at once | array[i] -> array[:] & = array[:] -> = array.copy() & gradient[i] -> gradient
+    How many derivatives does an array of this shape have?
+"""
+
+WHY = """
+f(a + h) and f(a - h) share the terms f(a), h^2 f''(a) / 2 and so on for even powers: in the difference these cancel,
+and the error falls with h^2. A difference on one side alone keeps the error h f''(a) / 2.
+"""
+DOCS = 'docs/backprop.md, "Check it"'
+LINE = "mlp_np.py: gradient = np.zeros_like(array)"
+ON_DIGITS = "On real digits, this judge and db2 agree to ten places."

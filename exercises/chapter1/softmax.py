@@ -1,0 +1,91 @@
+"""A softmax that does not overflow.
+
+Softmax makes probabilities of the logits of each image:
+
+    p[n, k] = exp(logits[n, k]) / (the sum over m of exp(logits[n, m]))
+
+Here m runs over the ten digits, as k does: each row of p adds up to 1. Written down like that it fails for large
+logits: exp(1000) is more than a computer can hold. Yours should work for those, too.
+
+    logits (B, 10)
+"""
+
+import numpy as np
+
+
+def softmax(logits):
+    """Return p (B, 10). Do not change logits itself."""
+    p = ...  # this may take several lines
+    return p
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter1
+
+INPUTS = [chapter1.network, chapter1.far_apart]
+
+
+def answer(logits):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    e = np.exp(shifted)
+    p = e / e.sum(axis=1, keepdims=True)
+    return p
+
+
+HINTS = """
+1. p[n, k] = exp(logits[n, k]) / (the sum of exp(logits[n, :])). Why is exp(1000) a problem, and what happens to p if
+   all logits of one image fall by the same number?
+2. From every row, subtract its own largest logit: then the largest exponent is 0. For a number per row, NumPy's max and
+   sum need axis=1, and keepdims=True to keep the shape (B, 1).
+3. Three lines: shifted = logits - (the largest of each row), e = np.exp(shifted), and e divided by (the sum of each
+   row).
+"""
+
+MISTAKES = """
+the wrong axis | p = np.exp(logits) / np.exp(logits).sum(axis=0)
+the wrong axis, after the shift | e.sum(axis=1, keepdims=True) -> e.sum(axis=0)
+    Which numbers should add up to 1: those of one image, or those of one digit?
+one sum for the whole batch | p = np.exp(logits) / np.exp(logits).sum()
+one sum for the whole batch, after the shift | e.sum(axis=1, keepdims=True) -> e.sum()
+not divided by the sum | np.exp(logits)
+    What should each row of p add up to? What does yours?
+not divided by the sum, after the shift | e
+    The largest entry of each row is 1 now. What should the whole row add up to?
+exp forgotten | logits / logits.sum(axis=1, keepdims=True)
+    Can a probability be negative? What makes every score positive before you divide?
+exp forgotten, after the shift | e = np.exp(shifted) -> e = shifted
+    You have shifted and divided. What makes every score positive in between?
+the largest of each column subtracted | max(axis=1, keepdims=True) -> max(axis=0)
+    A shift changes nothing if it is the same for all logits of an image. Is it?
+the logarithm of the softmax | np.log(p)
+    Should p be between 0 and 1, or below 0?
+a sigmoid | 1 / (1 + np.exp(-logits))
+    Does each entry know about the other nine? What should a row add up to?
+the sign in the exponent | np.exp(-logits) / np.exp(-logits).sum(axis=1, keepdims=True)
+    Which digit has the largest p: the one with the largest logit, or the smallest?
+powers of 2 | np.exp(shifted) -> 2**shifted
+    Which number is raised to the power of the logit?
+the hard maximum | np.eye(10)[logits.argmax(axis=1)]
+    Should the second-best digit get nothing at all?
+divided by the mean | .sum( -> .mean(
+    Each of your rows adds up to 10. What should it add up to?
+exp overflows | logits - logits.max(axis=1, keepdims=True) -> logits
+    For ordinary logits yours is right. Now one image has logits near 1000. What is exp(1000) on a computer, and which
+    number can you subtract from all logits of an image without changing its p?
+one maximum for the whole batch | max(axis=1, keepdims=True) -> max()
+    For ordinary logits yours is right. Now one image has logits near 1000 and another near -1000. Which maximum have
+    you subtracted, and what is left of the second image?
+the smallest subtracted | .max( -> .min(
+the median subtracted | logits.max(axis=1, keepdims=True) -> np.median(logits, axis=1, keepdims=True)
+the first logit subtracted | logits.max(axis=1, keepdims=True) -> logits[:, :1]
+    For ordinary logits yours is right. Now one logit of an image lies 2000 from the others. After your shift, how large
+    can the largest still be?
+the mean subtracted | .max( -> .mean(
+    For ordinary logits yours is right. Now the logits of one image lie 1000 apart. After your shift, how large can the
+    largest still be?
+"""
+
+WHY = "exp(l - m) = exp(l) / exp(m), and the factor 1 / exp(m) cancels between the numerator and the denominator."
+DOCS = 'docs/backprop.md, "The forward pass"'
+LINE = "mlp_np.py: shifted = logits - logits.max"
+ON_DIGITS = "A new network looks at a 1, and gives the 1 a p of 6%; the 2 gets 16%."

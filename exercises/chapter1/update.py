@@ -1,0 +1,101 @@
+"""The step, momentum's update.
+
+Now every parameter moves against its gradient. With momentum it does so like a ball that rolls downhill. Each parameter
+p has a velocity v, an array of the same shape. In each step,
+
+    the velocity keeps a share of itself (the number momentum), and the gradient is added to it;
+    then the parameter moves against the new velocity, times the learning rate.
+
+    old_p    any shape       the parameter
+    old_v    the same        its velocity so far
+    dp       the same        the derivative of the loss with respect to p
+    lr       a number        the learning rate
+    momentum a number        different in each call
+
+p is a parameter here, not a probability.
+"""
+
+import numpy as np
+
+
+def update(old_p, old_v, dp, lr, momentum):
+    """Return the new velocity and the new parameter. (Here you may change old_v and old_p in place, but not dp.)"""
+    v = ...
+    p = ...
+    return v, p
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+
+from exercises import chapter1
+
+INPUTS = [chapter1.one_step, partial(chapter1.one_step, axes=1)]
+MAY_CHANGE = ["old_p", "old_v"]
+
+
+def answer(old_p, old_v, dp, lr, momentum):
+    v = momentum * old_v + dp
+    p = old_p - lr * v
+    return v, p
+
+
+HINTS = """
+1. A ball rolls downhill: it keeps a share of its speed (which number is the share?), and the slope adds to it. Then it
+   moves. Which of the two happens first?
+2. First v = momentum v + dp. Then p moves against v. How far?
+3. The distance is lr times the new v, and the direction is against it. Return both, v first.
+"""
+
+MISTAKES = """
+no momentum | momentum * old_v + ->
+    What is left of the old velocity in yours?
+the old velocity kept whole | momentum * ->
+    What does `momentum` multiply?
+the learning rate inside the velocity | + dp -> + lr * dp & - lr * v -> - v
+    In the two indented lines of the text, where does lr come in: when the velocity changes, or when p moves?
+the learning rate inside the velocity, with a minus | + dp -> - lr * dp & - lr * v -> + v
+    In the two indented lines of the text, where do lr and the minus come in?
+the learning rate on the whole velocity | momentum * old_v + dp -> lr * (momentum * old_v + dp) & - lr * v -> - v
+the learning rate on the whole velocity | momentum * old_v + dp -> lr * (momentum * old_v + dp)
+    In the two indented lines of the text, where does lr come in: when the velocity changes, or when p moves?
+0.9 in place of `momentum` | momentum -> 0.9
+    `momentum` is a number of its own in each call. Have you used it?
+the gradient weighted with 1 - momentum | + dp -> + (1 - momentum) * dp
+    That is a running average. Here the gradients are added up. What multiplies dp in the formula?
+the gradient subtracted | + dp -> - dp & - lr -> + lr
+    The formula has one minus. In which of its two lines?
+momentum on the gradient | momentum * old_v + dp -> old_v + momentum * dp
+    Which of the two does `momentum` multiply: the old or the new?
+momentum on both | old_v + dp -> (old_v + dp)
+    Does `momentum` multiply the sum, or only one of its terms?
+the velocity not changed | v = momentum * old_v + dp -> v = old_v
+the gradient forgotten | + dp ->
+    Where does dp come in?
+uphill | - lr -> + lr
+    Should a step make the loss larger, or smaller?
+the learning rate forgotten | lr * ->
+    How far does p move?
+the gradient in place of the velocity | lr * v -> lr * dp
+    You have computed a velocity. Does p move with it?
+the old velocity | lr * v -> lr * old_v
+    Which comes first: does p move, or does the velocity change?
+Nesterov's step | lr * v -> lr * (dp + momentum * v)
+    That is another method: it looks ahead by one more `momentum`. What does the formula here say?
+momentum twice | lr * v -> lr * momentum * v
+    v already has the momentum in it. What multiplies v when p moves?
+p not moved | p = old_p - lr * v -> p = old_p
+    Where does p change?
+p replaced by the step | = old_p - -> = -
+    Where has the old p gone?
+"""
+
+WHY = """
+dp is d loss / d p. Polyak 1964, in PyTorch's form: the learning rate is outside the velocity. The project changes v and
+p in place, so that it makes no new arrays.
+"""
+DOCS = 'docs/backprop.md, "The step"'
+LINE = "main_np.py: p -= lr * v"
+ON_DIGITS = """
+Over 100 such steps the loss of the batch falls from 2.39 to 0.27. The network then reads 91 of 100 test digits.
+"""

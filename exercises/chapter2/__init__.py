@@ -1,0 +1,99 @@
+"""Chapter 2: further. Two hidden layers, other activations, weight decay, PyTorch, and the layers of resnet_np.py."""
+
+import copy
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+
+from exercises.chapter1 import losses, network
+from exercises.exercise import differentiated
+from mlp_np import MLP, softmax_cross_entropy
+from resnet_np import BatchNorm, Block, Conv
+
+
+def tanh_layer(rng):
+    """Activations of tanh. No file of the project has them: the derivative of tanh is 1 - tanh^2."""
+    B, H = rng.choice([3, 4, 7, 9, 11], 2, replace=False).tolist()
+    z1, da1 = rng.normal(0, 1, (2, B, H))
+    a1 = np.tanh(z1)
+    return SimpleNamespace(B=B, H=H, z1=z1, a1=a1, da1=da1, dz1=da1 * (1 - a1 * a1))
+
+
+def two_hidden(rng):
+    """A network with two hidden layers. Its upper half is an MLP on a1, its lower half an MLP that ends at z2."""
+    while True:
+        g = network(rng)
+        lower = MLP(g.H, dtype=np.float64)
+        lower.params = {
+            "W1": g.W1,
+            "b1": g.b1,
+            "W2": rng.normal(0, np.sqrt(2 / g.H), (g.H, 6)),
+            "b2": rng.normal(0, 0.3, 6),
+        }
+        z2 = lower.forward(g.x)
+        upper = MLP(6, dtype=np.float64)
+        upper.params = {"W1": lower.params["W2"], "b1": lower.params["b2"],
+                        "W2": rng.normal(0, 0.6, (6, 10)), "b2": rng.normal(0, 0.3, 10)}  # fmt: skip
+        loss, dlogits = softmax_cross_entropy(upper.forward(lower.a1), g.y)
+        above = upper.backward(dlogits)
+        below = lower.backward(upper.dz1)
+        if 0.25 < (z2 > 0).mean() < 0.75:
+            break
+    (W1, b1, W2, b2), (_, _, W3, b3) = lower.params.values(), upper.params.values()
+    g = SimpleNamespace(
+        B=g.B, H=g.H, x=g.x, y=g.y, W1=W1, b1=b1, W2=W2, b2=b2, W3=W3, b3=b3, loss=loss, dlogits=dlogits,
+        z1=lower.z1, a1=lower.a1, z2=z2, a2=upper.a1, da2=upper.da1, da1=lower.da1,
+        dz2=upper.dz1, dz1=lower.dz1, dW1=below["W1"], db1=below["b1"], dW2=above["W1"], dW3=above["W2"],
+    )  # fmt: skip
+    g.losses = losses(g, "z2", "W2", "z1", "W1")
+    return g
+
+
+def normalised(rng):
+    """A batch normalisation in the middle of a network."""
+    *others, C = shape = rng.choice([2, 3, 4, 5, 7], 4, replace=False).tolist()
+    gamma, dy = rng.uniform(0.5, 2, C) * rng.choice([-1, 1], C), rng.normal(0.5, 1, shape)
+    x = rng.normal(rng.normal(0, 2, C), rng.uniform(0.5, 3, C), shape)
+    inverse = 1 / np.sqrt(x.var(axis=(0, 1, 2)) + BatchNorm.eps)
+
+    def norm(x):
+        centred = x - x.mean(axis=(0, 1, 2))
+        return gamma * centred / ((centred * centred).mean(axis=(0, 1, 2)) + BatchNorm.eps).sqrt()
+
+    return SimpleNamespace(B=shape[0], n=int(np.prod(others)), x=x, dy=dy, xhat=(x - x.mean(axis=(0, 1, 2))) * inverse,
+                           gamma=gamma, inverse=inverse, **differentiated(norm, dy, x=x))  # fmt: skip
+
+
+def convolution(rng):
+    """A 3 x 3 convolution with stride 1: resnet_np.Conv itself. All numbers differ."""
+    B, height, width = rng.permutation([4, 6, 7]).tolist()
+    inputs, outputs = rng.permutation([2, 5]).tolist()
+    layer = Conv(rng, inputs, outputs)
+    x, dy = rng.normal(size=(B, height, width, inputs)), rng.normal(size=(B, height, width, outputs))
+    layer.forward(x)
+    dx = layer.backward(dy)
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    W, dW = layer.params["W"], layer.grads["W"]
+
+    def loss(x, W):
+        layer.params["W"] = W
+        return (layer.forward(x) * dy).sum()
+
+    return SimpleNamespace(B=B, height=height, width=width, C=inputs, O=outputs, x=x, padded=padded, dy=dy, dx=dx, W=W,
+                           dW=dW, losses={"x": partial(loss, W=W), "W": partial(loss, x)})  # fmt: skip
+
+
+def residual(rng):
+    """A residual block: resnet_np.Block itself. `branch` is the way back through its two convolutions."""
+    B, C = rng.choice([2, 3, 4, 5], 2, replace=False).tolist()
+    block = Block(rng, C, C, stride=1)
+    x, dy = rng.normal(size=(2, B, 4, 5, C))
+    y = block.forward(x)
+    first, second = block.layers["first"], block.layers["second"]
+
+    def branch(dz2):
+        return first.backward(second.backward(dz2) * (block.a1 > 0))
+
+    loss = {"x": lambda x: (Block.forward(copy.deepcopy(block), x) * dy).sum()}  # branch needs what forward kept
+    return SimpleNamespace(B=B, C=C, x=x, y=y, dy=dy, branch=branch, dx=block.backward(dy), losses=loss)

@@ -1,0 +1,68 @@
+"""Back through batch normalisation, dx.
+
+For each channel, with the mean and the variance over all n = B H W values that x has there:
+
+    inverse = 1 / sqrt(variance + eps)
+    xhat = (x - mean) * inverse
+    y = gamma * xhat + beta
+
+You know dy. Find dx. Mind that each x has a part in the mean and in the variance, and those are in every xhat.
+
+    dy      (B, H, W, C)   the derivative of the loss with respect to y
+    xhat    (B, H, W, C)
+    gamma   (C,)
+    inverse (C,)
+"""
+
+import numpy as np
+
+
+def batch_norm_dx(dy, xhat, gamma, inverse):
+    """Return dx (B, H, W, C)."""
+    dx = ...  # this may take several lines
+    return dx
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter2
+
+INPUTS = [chapter2.normalised]
+
+
+def answer(dy, xhat, gamma, inverse):
+    mean = dy.mean(axis=(0, 1, 2))
+    along = (dy * xhat).mean(axis=(0, 1, 2))
+    dx = gamma * inverse * (dy - mean - xhat * along)
+    return dx
+
+
+HINTS = """
+1. x reaches y in three ways: directly, through the mean, and through the variance. The direct one gives dy gamma
+   inverse. What does each of the others subtract from dy?
+2. Through the mean: the mean of dy over the n values of a channel. Through the variance: xhat times the mean of dy
+   xhat. Means run over the first three axes.
+3. gamma * inverse * (dy - mean of dy - xhat * mean of (dy * xhat)), with axis=(0, 1, 2) for the means.
+"""
+
+MISTAKES = """
+gamma forgotten | gamma * inverse -> inverse
+    y = gamma xhat + beta: what is d y / d xhat?
+inverse forgotten | inverse * ->
+    If the inputs were all ten times as large, how would dx change?
+sums where means belong | .mean( -> .sum(
+    By how much does the mean grow if one of n values grows by 1?
+averaged over the images only | mean(axis=(0, 1, 2)) -> sum(axis=(0, 1, 2)) / B
+    Over how many values of a channel are the mean and variance taken?
+divided by n - 1 | mean = dy -> k = n / (n - 1); mean = k * dy & along = ( -> along = k * (
+    Is the variance of the forward pass divided by n, or by n - 1?
+the means of each image alone | axis=(0, 1, 2) -> axis=(1, 2), keepdims=True
+the means over the images alone | (0, 1, 2) -> 0
+layer normalisation's means | axis=(0, 1, 2) -> axis=-1, keepdims=True
+layer normalisation's means | axis=(0, 1, 2) -> axis=(1, 2, 3), keepdims=True
+    Over which axes does a channel's mean run?
+the sign | -dx
+    What is the sign of the direct path?
+"""
+
+DOCS = 'docs/resnet.md, "Batch normalisation"'
+LINE = "resnet_np.py: dx = self.centred"

@@ -1,0 +1,84 @@
+"""A convolution's dW.
+
+A 3 x 3 convolution. x has a border of zeros around it (`padded`), so that y is as high and wide as x:
+
+    y[b, i, j, o] = the sum over u, v, c of padded[b, i + u, j + v, c] * W[u, v, c, o]      u, v = 0, 1, 2
+
+You know dy. Find dW.
+
+    padded (B, H + 2, W + 2, C)
+    dy     (B, H, W, O)           the derivative of the loss with respect to y
+"""
+
+import numpy as np
+
+
+def conv_dW(padded, dy):
+    """Return dW (3, 3, C, O)."""
+    dW = ...  # this takes several lines; loops are welcome
+    return dW
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter2
+
+INPUTS = [chapter2.convolution]
+
+
+def answer(padded, dy):
+    dW = np.zeros((3, 3, padded.shape[3], dy.shape[3]))
+    for u in range(3):
+        for v in range(3):
+            seen = padded[:, u : u + dy.shape[1], v : v + dy.shape[2]]
+            dW[u, v] = seen.reshape(-1, seen.shape[3]).T @ dy.reshape(-1, dy.shape[3])
+    return dW
+
+
+HINTS = """
+1. y[b, i, j, o] = sum over u, v, c of padded[b, i + u, j + v, c] W[u, v, c, o]. Which y does one weight W[u, v, c, o]
+   move, and by how much each?
+2. dW[u, v, c, o] = sum over b, i, j of padded[b, i + u, j + v, c] dy[b, i, j, o]. For one u and v: a slice of padded,
+   as high and wide as dy, and then the dW of `dW1_db1`.
+3. Two loops over u and v. In them, reshape the slice padded[:, u : u + height, v : v + width] and dy to (-1, channels),
+   transpose one, and multiply.
+"""
+
+MISTAKES = """
+the kernel turned | dW[::-1, ::-1]
+    Does W[0, 0] look at the upper left neighbour, or at the lower right one?
+rows and columns exchanged | dW.swapaxes(0, 1)
+    Which of u and v moves down, and which across?
+upside down | dW[::-1]
+    Does W[0, 1] look at the neighbour above, or below?
+left and right exchanged | dW[:, ::-1]
+    Does W[1, 0] look at the left neighbour, or the right?
+in and out exchanged | dW.swapaxes(2, 3)
+    W is (3, 3, C, O): which comes first, x's channels or y's?
+only the first image | dy.reshape -> dy[:1].reshape & padded[: -> padded[:1
+    W is shared by all images. Do all of them contribute to dW?
+only the last image | dy.reshape -> dy[-1:].reshape & padded[: -> padded[-1:
+    Does the loop add up what each image contributes?
+averaged over the images | dW / B
+    The mean's 1/B is already in dy. What is left to do with the images?
+averaged over all positions | dW / (dy.size / dy.shape[3])
+    A weight moves the output at every position. Do the effects add up?
+the border left out | dW = np -> dy[:, [0, -1]] = dy[:, :, [0, -1]] = 0; dW = np
+    Does y have a border that W does not reach?
+only the centre | dW[u, v] = seen -> if u == v == 1: dW[u, v] = seen
+    W[0, 0] sees a different part of x than W[1, 1]. Which?
+the border counted twice | seen = padded -> seen = np.roll(padded, 1, axis=(1, 2))
+    padded has its border already. Where in it is the upper left neighbour of pixel (i, j): at [i, j], or at [i - 1, j -
+    1]?
+only the last position | seen.reshape -> seen[:, -1, -1:].reshape & dy.reshape -> dy[:, -1, -1:].reshape
+only the last position | seen.reshape -> seen[-1:, -1, -1:].reshape & dy.reshape -> dy[-1:, -1, -1:].reshape
+    W moves the output at every position. Does your loop add up, or overwrite?
+only the first neighbours | dW * (np.arange(3) == 0)[:, None, None, None]
+only the first neighbours | dW * (np.arange(9) == 0).reshape(3, 3, 1, 1)
+    Is the return inside a loop?
+the same for all neighbours | u : u -> 1 : 1 & v : v -> 1 : 1
+    Does your slice of x depend on u and v?
+"""
+
+WHY = "The project lays the neighbourhoods of a few images out as rows; then their share of dW is a single product."
+DOCS = 'docs/resnet.md, "Convolution"'
+LINE = "resnet_np.py: dW = (neighbourhoods"

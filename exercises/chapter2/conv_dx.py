@@ -1,0 +1,84 @@
+"""A convolution's dx.
+
+The convolution of `conv_dW`, written with x itself (where x has no value, it counts as 0):
+
+    y[b, i, j, o] = the sum over u, v, c of x[b, i + u - 1, j + v - 1, c] * W[u, v, c, o]      u, v = 0, 1, 2
+
+You know dy. Find dx.
+
+    dy (B, H, W, O)    the derivative of the loss with respect to y
+    W  (3, 3, C, O)
+"""
+
+import numpy as np
+
+
+def conv_dx(dy, W):
+    """Return dx (B, H, W, C)."""
+    dx = ...  # this takes several lines; loops are welcome
+    return dx
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter2
+
+INPUTS = [chapter2.convolution]
+
+
+def answer(dy, W):
+    B, height, width, O = dy.shape
+    padded = np.pad(dy, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    dx = np.zeros((B, height, width, W.shape[2]))
+    for u in range(3):
+        for v in range(3):
+            dx += padded[:, 2 - u : 2 - u + height, 2 - v : 2 - v + width] @ W[u, v].T
+    return dx
+
+
+HINTS = """
+1. y[i, j] = sum over u, v of x[i + u - 1, j + v - 1] W[u, v]. Turn it round: which y does x[i, j] contribute to, and
+   through which weight?
+2. dx[i, j] = sum over u, v of dy[i + 1 - u, j + 1 - v] @ W[u, v].T. Give dy a border of zeros (np.pad), so that the
+   slices do not run over the edge.
+3. Start with np.zeros of the right shape. For each u and v, add padded_dy[:, 2 - u : 2 - u + height, 2 - v : 2 - v +
+   width] @ W[u, v].T.
+"""
+
+MISTAKES = """
+the kernel not turned | 2 - u -> u & 2 - v -> v
+    x[i, j] reached y[i + 1, j + 1] through which W[u, v]?
+the kernel turned upside down only | 2 - v -> v
+the kernel turned left to right only | 2 - u -> u
+    Two axes of the kernel have a direction. Which have you turned?
+the kernel transposed | 2 - u -> v & 2 - v -> u
+    Is it a half turn, or a reflection in the diagonal?
+only the centre | dx += -> dx += (u == v == 1) *
+    How many y does one x contribute to?
+the border left out | padded = -> dy[:, [0, -1]] = dy[:, :, [0, -1]] = 0; padded =
+    Does an x at the border contribute to fewer y? Do those y have no dy?
+y's channels not kept apart | @ W[u, v].T -> .sum(axis=3, keepdims=True) * W[u, v].sum(axis=1)
+    Each channel of y has its own weights. Are they all used?
+= where += belongs | dx += -> dx =
+= where += belongs | dx += -> i, j = u // 2, v // 2; dx[:, i:, j:] = ( & @ W[u, v].T -> @ W[u, v].T)[:, i:, j:]
+= where += belongs | range(3) -> (1, 0) & dx += -> dx[:, : height - 1 + u, : width - 1 + v] = ( & @ W[u, v].T -> @ W[u,
+        v].T)[:, : height - 1 + u, : width - 1 + v]
+= where += belongs | dx += -> dx = & @ W[u, v].T -> [..., -1:] * W[u, v, :, -1]
+= where += belongs | dx += -> i, j = u // 2, v // 2; dx[:, i:, j:] = ( & @ W[u, v].T -> [..., -1:] * W[u, v, :, -1])[:,
+        i:, j:]
+= where += belongs | range(3) -> (1, 0) & dx += -> dx[:, : height - 1 + u, : width - 1 + v] = ( & @ W[u, v].T -> [...,
+        -1:] * W[u, v, :, -1])[:, : height - 1 + u, : width - 1 + v]
+    Nine paths lead from x to y. How many of them does your loop keep?
+only the first neighbours | dx += -> dx += (u == 0) *
+only the first neighbours | dx += -> dx += (u == v == 0) *
+    Is the return inside a loop?
+padded on one side | (1, 1), (1, 1) -> (2, 0), (2, 0)
+padded on one side | (1, 1), (1, 1) -> (0, 2), (0, 2)
+    The kernel reaches one pixel to each side. How many zeros belong on each side of dy?
+averaged over the neighbours | dx / 9
+    Do the nine paths from x to y add up, or average?
+shifted | np.roll(dx, 1, axis=1)
+    Is the padding the same on both sides?
+"""
+
+DOCS = 'docs/resnet.md, "Convolution"'
+LINE = "resnet_np.py: if stride == 1:"

@@ -1,0 +1,77 @@
+"""A second hidden layer.
+
+    z1 = x @ W1 + b1           (B, H)
+    a1 = max(z1, 0)
+    z2 = a1 @ W2 + b2          (B, G)
+    a2 = max(z2, 0)
+    logits = a2 @ W3 + b3      (B, 10)
+
+You know dlogits, the derivative of the loss with respect to logits. Walk back to dW1. (The biases are left out here:
+they are as in chapter 1.)
+"""
+
+import numpy as np
+
+
+def backward(x, z1, a1, W2, z2, a2, W3, dlogits):
+    """Return dz2 (B, G), dW2 (H, G), dz1 (B, H) and dW1 (784, H)."""
+    dz2 = ...
+    dW2 = ...
+    dz1 = ...
+    dW1 = ...
+    return dz2, dW2, dz1, dW1
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter2
+
+INPUTS = [chapter2.two_hidden]
+
+
+def answer(x, z1, a1, W2, z2, a2, W3, dlogits):
+    da2 = dlogits @ W3.T
+    dz2 = da2 * (z2 > 0)
+    dW2 = a1.T @ dz2
+    da1 = dz2 @ W2.T
+    dz1 = da1 * (z1 > 0)
+    dW1 = x.T @ dz1
+    return dz2, dW2, dz1, dW1
+
+
+HINTS = """
+1. Walk back: logits, a2, z2, a1, z1. Which exercise of chapter 1 is each of these steps?
+2. dz2 comes from dlogits as dz1 did in `da1` and `dz1`, with W3 and z2. Then do the same again, from dz2, with W2 and
+   z1.
+3. da2 = dlogits @ W3.T, then the mask of z2. dW2 = a1.T @ dz2. da1 = dz2 @ W2.T, then the mask of z1.
+"""
+
+MISTAKES = """
+the second mask forgotten | * (z2 > 0) ->
+    Which activation lies between z2 and a2?
+the second mask forgotten | dW2 = a1.T @ da2
+    Which derivative belongs to z2?
+the mask taken from the gradient | z2 > 0 -> da2 > 0
+the mask taken from the gradient | z1 > 0 -> da1 > 0
+    What decides whether a unit is on?
+the second mask turned round | z2 > 0 -> z2 <= 0
+    Which units let the gradient through?
+a2 where a1 belongs | a1.T -> a2.T
+z1 where a1 belongs | a1.T -> z1.T
+    What does W2 multiply in the forward pass?
+the first mask forgotten | * (z1 > 0) ->
+the first mask forgotten | dW1 = x.T @ da1
+    Which activation lies between z1 and a1?
+the second mask forgotten on the way | dz2 @ -> da2 @
+    Where do you start: from da2 or from dz2?
+both masks forgotten | dz2 @ -> da2 @ & * (z1 > 0) ->
+    How many ReLUs lie between z1 and the logits?
+z1 where dz1 belongs | dW1 = x.T @ z1
+    Where is a derivative in your product?
+"""
+
+WHY = """
+The same lines again: what dlogits is for the last layer, dz2 is for the layer below it. That works for any number of
+layers.
+"""
+DOCS = 'docs/backprop.md, "The backward pass"'
+LINE = "mlp_np.py: self.da1 = dlogits @ W2.T"

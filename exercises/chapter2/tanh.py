@@ -1,0 +1,63 @@
+"""tanh in place of the ReLU.
+
+This network's activation is a1 = tanh(z1), entry by entry. You know da1. Find dz1.
+
+    da1 (B, H)   the derivative of the loss with respect to a1
+    z1  (B, H)   what went into tanh
+    a1  (B, H)   what came out
+
+You may be given more than you need.
+"""
+
+import numpy as np
+
+
+def dz1(da1, z1, a1):
+    """Return dz1 (B, H)."""
+    dz1 = ...
+    return dz1
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter2
+
+INPUTS = [chapter2.tanh_layer]
+
+
+def answer(da1, z1, a1):
+    dz1 = da1 * (1 - a1**2)
+    return dz1
+
+
+HINTS = """
+1. What is the derivative of tanh(z)? Write tanh as (e^z - e^-z) / (e^z + e^-z) and use the quotient rule.
+2. It is 1 - tanh(z)^2. Which of your arrays holds tanh(z1) already?
+3. da1 times (1 - the square of a1), entry by entry.
+"""
+
+MISTAKES = """
+the ReLU's mask | da1 * (z1 > 0)
+    Is this network's activation still max(z, 0)?
+the slope forgotten | 1 * da1
+    What is the slope of tanh at 0? And at 3?
+z1 where a1 belongs | a1**2 -> z1**2
+    1 - tanh(z)^2: what is tanh(z1) called here?
+tanh taken twice | a1**2 -> np.tanh(a1) ** 2
+    a1 is tanh(z1) already. What is it the tanh of now?
+the square forgotten | **2 ->
+the square around it all | a1**2) -> a1) ** 2
+    At z = -3 tanh is nearly flat. Is your slope there near 0?
+the slope of the sigmoid | da1 * a1 * (1 - a1)
+    a (1 - a) is the slope of which function?
+tanh in place of its slope | da1 * a1
+    Which of the two is this: the function or its slope?
+only the slope | da1 * ->
+    This is d a1 / d z1. What does the chain rule multiply it by?
+a plus | 1 - -> 1 +
+    What is the slope of tanh at 3: more than 1, or near 0?
+the sign | -dz1
+    Does tanh rise or fall?
+"""
+
+WHY = "tanh' = 1 - tanh^2, and tanh(z1) = a1 is known from the forward pass: dz1 = da1 * (1 - a1 * a1)."
+DOCS = 'docs/backprop.md, "4. Through the ReLU"'

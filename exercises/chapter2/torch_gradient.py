@@ -1,0 +1,87 @@
+"""The same gradient in PyTorch.
+
+The network of chapter 1, z1 = x @ W1 + b1, a1 = max(z1, 0), logits = a1 @ W2 + b2, and its cross-entropy loss, the mean
+over the batch. This time you write the forward pass alone, with PyTorch, and let it find dz1 and dW1. They will be
+compared with those of mlp_np.py. You need three functions:
+
+    torch.from_numpy(array)      the array as a tensor, which PyTorch can differentiate
+    torch.relu(z1)               max(z1, 0)
+    F.cross_entropy(logits, y)   the mean loss. It takes logits, and not p.
+
+Call requires_grad_() on a tensor whose gradient you want, and retain_grad() on one that you have computed. After
+loss.backward(), the gradients are in .grad.
+
+    x (B, 784), y (B,) whole numbers, W1 (784, H), b1 (H,), W2 (H, 10), b2 (10,): NumPy arrays, float64
+"""
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+
+def gradients(x, y, W1, b1, W2, b2):
+    """Return dz1 (B, H) and dW1 (784, H), as NumPy arrays of float64."""
+    dz1 = ...
+    dW1 = ...
+    return dz1, dW1
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter1
+
+INPUTS = [chapter1.network]
+
+
+def in_numpy(x, onehot, W1, b1, W2, b2, B):
+    a1 = np.maximum(x @ W1 + b1, 0)
+    logits = a1 @ W2 + b2
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    dlogits = (p - onehot) / B
+    dz1 = dlogits @ W2.T * (a1 > 0)
+    dW1 = x.T @ dz1
+    return dz1, dW1
+
+
+def answer(x, y, W1, b1, W2, b2):
+    W1 = torch.from_numpy(W1).requires_grad_()
+    z1 = torch.from_numpy(x) @ W1 + torch.from_numpy(b1)
+    z1.retain_grad()
+    logits = torch.relu(z1) @ torch.from_numpy(W2) + torch.from_numpy(b2)
+    F.cross_entropy(logits, torch.from_numpy(y)).backward()
+    dz1 = z1.grad.numpy()
+    dW1 = W1.grad.numpy()
+    return dz1, dW1
+
+
+HINTS = """
+1. Make tensors of the arrays (torch.from_numpy keeps float64). For which of them must PyTorch know that you want a
+   gradient? Then write the forward pass as it is in mlp_np.py, with torch.relu.
+2. W1 needs requires_grad_(). z1 is not a leaf: PyTorch discards its gradient unless you call z1.retain_grad() before
+   backward(). The loss is torch.nn.functional.cross_entropy(logits, y).
+3. After loss.backward(), the gradients are z1.grad and W1.grad; .numpy() turns them into arrays.
+"""
+
+MISTAKES = """
+a sum where a mean belongs | / B ->
+    What does your loss do with the B images: add, or average?
+the sign | / B -> / -B
+    Is the loss that you differentiate the one to minimise?
+counted twice | / B -> / B * 2
+    backward() adds to what is in .grad. Have you called it twice?
+the mean over all entries | / B -> / B / 10
+    Over how many numbers is the mean of the loss: B, or 10 B?
+softmax twice | dlogits = (p - onehot) -> q = np.exp(p) / np.exp(p).sum(axis=1, keepdims=True); dlogits = p * (q -
+        onehot - ((q - onehot) * p).sum(axis=1, keepdims=True))
+    Does cross_entropy want probabilities, or logits?
+a1's gradient | dz1 = dlogits @ W2.T
+    On which side of the ReLU do you keep the gradient?
+no ReLU | np.maximum(x @ W1 + b1, 0) -> (x @ W1 + b1) & * (a1 > 0) ->
+    Which line of the forward pass is missing?
+"""
+
+WHY = """
+The forward pass is all that you have to write. `loss.backward()` walks back through it and leaves each derivative in
+.grad: the numbers that mlp_np.py finds by hand, to rounding.
+"""
+DOCS = 'docs/backprop.md, "Check it"'
+LINE = "mlp_torch.py: def forward"

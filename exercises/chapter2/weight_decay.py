@@ -1,0 +1,92 @@
+"""Weight decay.
+
+To keep the weights small, the loss gets one more term: weight_decay / 2 times the sum of the squares of all weights.
+The biases are left alone. The update is that of `update`, for this new loss.
+
+    old_p         any shape    the parameter: weights have two axes, biases one
+    old_v         the same     its velocity so far
+    dp            the same     the derivative of the loss without the new term
+    lr, momentum, weight_decay    numbers
+"""
+
+import numpy as np
+
+
+def update(old_p, old_v, dp, lr, momentum, weight_decay):
+    """Return the new velocity and the new parameter. (You may change old_v and old_p in place, but not dp.)"""
+    v = ...
+    p = ...
+    return v, p
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+
+from exercises import chapter1
+
+INPUTS = [partial(chapter1.one_step, decays=True), partial(chapter1.one_step, axes=1, decays=True)]
+MAY_CHANGE = ["old_p", "old_v"]
+
+
+def answer(old_p, old_v, dp, lr, momentum, weight_decay):
+    decay = weight_decay * old_p * (old_p.ndim > 1)
+    v = momentum * old_v + dp + decay
+    p = old_p - lr * v
+    return v, p
+
+
+HINTS = """
+1. The loss gets one more term, weight_decay / 2 times the sum of the squares of all weights. What does that add to the
+   derivative with respect to one weight?
+2. It adds weight_decay times the weight to dp; the rest is `update`. A bias has one axis, and gets nothing.
+3. if old_p.ndim > 1, use dp + weight_decay * old_p in place of dp.
+"""
+
+MISTAKES = """
+the decay in p, not in v | + decay -> & - lr * v -> - lr * (v + decay)
+the decay in p, not in v | + decay -> & - lr * v -> - lr * v - decay
+    The penalty is a term of the loss, so its derivative is a part of the gradient. Where does the gradient go?
+only the biases decay | (old_p.ndim > 1) -> (old_p.ndim == 1)
+    Which parameters have two axes, and which one? Which of them should decay?
+Nesterov's step | - lr * v -> - lr * (dp + decay + momentum * v)
+Nesterov's step | - lr * v -> - lr * (dp + momentum * v)
+    That is another method: it looks ahead by one more `momentum`. What does `update` say?
+the learning rate on the whole velocity | v = momentum * old_v + dp + decay -> v = lr * (momentum * old_v + dp + decay)
+        & - lr * v -> - v
+    Where does lr come in: when the velocity changes, or when p moves?
+0.9 in place of `momentum` | momentum -> 0.9
+    `momentum` is a number of its own in each call. Have you used it?
+no decay | + decay ->
+    Where does weight_decay come in?
+a factor 2 | decay = -> decay = 2 *
+a factor 1/2 | decay = -> decay = 0.5 *
+    The penalty is weight_decay / 2 times the square. What is its derivative?
+growth in place of decay | + decay -> - decay
+    Which way should the weights go: towards 0, or away from it?
+the learning rate in the decay | decay = -> decay = lr *
+    Does the penalty's derivative know the learning rate?
+the velocity decays | * old_p * -> * old_v *
+    What is penalised: large weights, or large velocities?
+momentum on the decay | decay = -> decay = momentum *
+    Which term does momentum multiply?
+the penalty in place of its derivative | * old_p * -> / 2 * old_p**2 *
+    What is the derivative of weight_decay / 2 times p^2?
+the sign of p in place of p | * old_p * -> * np.sign(old_p) *
+    sign(p) is the derivative of which penalty?
+the bias decays, too | * (old_p.ndim > 1) ->
+    Yours is right for weights. Is a bias a weight? (`old_p.ndim` tells them apart.)
+no momentum | momentum * old_v + ->
+    What is left of the old velocity?
+decayed twice | lr * v -> lr * (v + decay)
+    The decay is already in v. Where do you subtract it again?
+uphill | - lr * v -> + lr * v
+    Should a step make the loss larger, or smaller?
+the learning rate forgotten | - lr * v -> - v
+    How far does p move?
+the gradient in place of the velocity | lr * v -> lr * dp
+    Does p move with v?
+"""
+
+WHY = "d/dp of weight_decay / 2 p^2 is weight_decay p. A bias only shifts, and is left alone."
+DOCS = 'docs/backprop.md, "The step"'
+LINE = "main_np.py: if weight_decay and p.ndim > 1"

@@ -1,0 +1,186 @@
+"""Chapter 3: detective work. Short programs, each of which trains badly for one classic reason.
+
+A case passes when three things hold: the learner says what is wrong, the cause is gone (its gradient, its labels, its
+scale are probed; a nicer accuracy alone is not enough), and the program then learns as well as it should.
+"""
+
+import io
+from collections.abc import Callable
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from typing import NamedTuple
+
+import numpy as np
+
+from autograd_np import Tensor
+from exercises import digits
+from exercises.chapter1 import network
+from exercises.exercise import agree, tables
+from mlp_np import MLP, init_he, softmax_cross_entropy
+
+# What the learner may write into DIAGNOSIS: what may be wrong, what it means, and how it would show itself.
+SUSPECTS = {word: (meaning, sign) for word, meaning, sign in tables("said.md")[3]}
+
+
+class Case(NamedTuple):
+    """What the marker knows about a program that trains badly."""
+
+    diagnosis: str  # what is wrong, a key of SUSPECTS
+    probe: Callable  # probe(module, rng, train): is the cause gone? train() trains, and returns the accuracy
+    healthy: float  # the test accuracy that a fixed program reaches
+
+
+@contextmanager
+def watched(owner, name, around):
+    """While it lasts, each call of owner.name goes to `around`, which gets the original as its first argument."""
+    original = getattr(owner, name)
+    setattr(owner, name, lambda *arguments, **options: around(original, *arguments, **options))
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)
+
+
+def probe_deep(module, rng, train):
+    """Are all gradients of four layers right? The tape of autograd_np.py finds them, too."""
+    sizes = ((784, 64), (64, 64), (64, 64), (64, 10))
+    layers = [[W, rng.normal(0, 0.3, len(b))] for W, b in (init_he(rng, *s) for s in sizes)]
+    x, y = rng.normal(size=(7, 784)), rng.integers(10, size=7)
+    tensors = [[Tensor(p) for p in layer] for layer in layers]
+    a = Tensor(x)
+    for W, b in tensors[:-1]:
+        a = (a @ W + b).relu()
+    logits = a @ tensors[-1][0] + tensors[-1][1]
+    dlogits = softmax_cross_entropy(logits.value, y)[1]
+    logits.backward(dlogits)
+    own = [[p.copy() for p in layer] for layer in layers]
+    found = [dW for dW, _ in module.backward(own, module.forward(own, x.copy()), dlogits.copy())]
+    return len(found) == 4 and all(agree(dW, W.grad) for dW, (W, _) in zip(found, tensors, strict=True))
+
+
+def probe_step(module, rng, train):
+    """Does a step go along the gradient of the mean?"""
+    g, lr, model = network(rng), 0.1, MLP(1, dtype=np.float64)
+    model.params = {name: getattr(g, name).copy() for name in ("W1", "b1", "W2", "b2")}
+    module.step(model, g.x.copy(), g.y.copy(), lr)
+    return all(agree(p, getattr(g, name) - lr * getattr(g, f"d{name}")) for name, p in model.params.items())
+
+
+def probe_init(module, rng, train):
+    """Do the hidden units start different from each other? The second layer's weights may then be 0."""
+    W1, *others = (np.asarray(p) for p in module.new_model(np.random.default_rng(1)).params.values())
+    differ = len(np.unique(W1.round(12), axis=1).T) == W1.shape[1]
+    return differ and all(np.isfinite(p).all() for p in (W1, *others)) and W1.std() > 1e-4
+
+
+def probe_labels(module, rng, train):
+    """Each image is its own number: does each come with its label? ValueError if not once, and in a random order."""
+    images, labels = np.arange(400.0).reshape(-1, 1), np.arange(400)
+    pairs = list(module.batches(images, labels, np.random.default_rng(1)))
+    seen = np.concatenate([np.asarray(x)[:, 0] for x, _ in pairs])
+    said = np.concatenate([np.asarray(y) for _, y in pairs])
+    if agree(seen, said) and not (agree(np.sort(seen), labels) and not agree(seen, labels)):
+        raise ValueError("the labels belong to their images now; but all examples should come once, in a random order.")
+    return agree(seen, said)
+
+
+def probe_cleared(module, rng, train):
+    """During a whole training: are all gradients 0, or none there, whenever backward() is called?"""
+    torch, models, clear = module.torch, {}, []
+
+    def call(original, model, *arguments, **options):
+        models[id(model)] = model
+        return original(model, *arguments, **options)
+
+    def backward(original, *arguments, **options):
+        gradients = [p.grad for model in models.values() for p in model.parameters()]
+        clear.append(not any(gradient is not None and gradient.any() for gradient in gradients))
+        return original(*arguments, **options)
+
+    with watched(torch.nn.Module, "__call__", call), watched(torch.Tensor, "backward", backward):
+        train()
+    return len(clear) > 10 and all(clear)
+
+
+def probe_softmax(module, rng, train):
+    """Is the loss the cross-entropy of what the last linear layer gives?"""
+    torch, F = module.torch, module.torch.nn.functional
+    torch.manual_seed(0)
+    model, logits = module.new_model().double(), []
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Linear):
+            layer.register_forward_hook(lambda layer, inputs, output: logits.append(output))
+    x, y = torch.from_numpy(rng.normal(size=(6, 784))), torch.from_numpy(rng.integers(10, size=6))
+    loss = module.loss_of(model, x, y)
+    return torch.allclose(loss, F.cross_entropy(logits[-1], y), rtol=0, atol=1e-9)
+
+
+def passes(train, layers, owner_of_backward, note):
+    """[(note(layer, x), whether backward() came next)] for each forward pass of such a layer during a training.
+
+    layers: their class. owner_of_backward: the class whose backward() is called.
+    """
+    seen, waiting = [], {}  # waiting: what was noted of the last pass, until we know what it was for
+
+    def settle(learned):
+        seen.extend((noted, learned) for noted in waiting.values())
+        waiting.clear()
+
+    def forward(original, layer, x):
+        if layer in waiting:  # it reads the next batch, and nobody has learned from the last
+            settle(False)
+        waiting[layer] = note(layer, x)
+        return original(layer, x)
+
+    def backward(original, *arguments, **options):
+        settle(True)
+        return original(*arguments, **options)
+
+    with watched(layers, "forward", forward), watched(owner_of_backward, "backward", backward):
+        train()
+    settle(False)
+    return seen
+
+
+def probe_statistics(module, rng, train):
+    """During a whole training: is every image that is only read, and not learned from, normalised as remembered?"""
+
+    def statistics(layer, x):
+        return "own" if layer.training or layer.running_mean is None else "remembered"
+
+    seen = set(passes(train, module.torch.nn.BatchNorm1d, module.torch.Tensor, statistics))
+    return {("own", True), ("remembered", False)} <= seen and ("own", False) not in seen
+
+
+def probe_units(module, rng, train):
+    """After the training: has it learned, and are most units on for some image?"""
+    seen = passes(train, MLP, MLP, lambda model, x: model)
+    if not seen:
+        return False
+    (model, _), (_, _, x, y) = seen[-1], digits.few_digits()
+    right = model.forward(x).argmax(axis=1) == y
+    return right.mean() > 0.5 and (model.z1 > 0).any(axis=0).mean() > MOST_UNITS
+
+
+MOST_UNITS = 1 / 3  # with a learning rate that is only just too large, it is 1 in 7; healthy ones begin at a half
+
+
+def probe_pixels(module, rng, train):
+    """If it is tested on images of its training, does the network see the same numbers?"""
+    images, y, *_ = digits.few_images()
+
+    def same(original):
+        return images, y, images[: len(images) // 2], y[: len(images) // 2]
+
+    with ExitStack() as stack:
+        stack.enter_context(redirect_stdout(io.StringIO()))
+        for owner in (module, digits):
+            if hasattr(owner, "few_images"):
+                stack.enter_context(watched(owner, "few_images", same))
+        seen = passes(module.train, MLP, MLP, lambda model, x: np.array(x, float).reshape(len(x), -1))
+    direction = rng.normal(size=784)  # a number for each image
+    learned, read = ([x @ direction for x, was_learned in seen if was_learned is kind] for kind in (True, False))
+    if not learned or not read:
+        return False
+    known, asked = np.sort(np.concatenate(learned)), np.concatenate(read)
+    nearest = known[np.searchsorted(known, asked).clip(1, len(known) - 1) - np.array([[0], [1]])]
+    return known.std() > 1e-3 and np.abs(nearest - asked).min(axis=0).max() < 1e-5 * known.std()

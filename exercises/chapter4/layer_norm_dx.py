@@ -1,0 +1,87 @@
+"""Back through layer normalisation, dx.
+
+For each patch, with the mean and the variance over the C channels of that patch alone:
+
+    inverse = 1 / sqrt(variance + eps)
+    xhat = (x - mean) * inverse
+    y = gamma * xhat + beta
+
+You know dy. Find dx. In `batch_norm_dx` every mean stayed within one channel, which has one gamma. Here the means run
+over the C channels of a patch, and each of them has a gamma of its own.
+
+    dy      (B, T, C)   the derivative of the loss with respect to y, for B images of T patches
+    xhat    (B, T, C)
+    gamma   (C,)
+    inverse (B, T, 1)
+"""
+
+import numpy as np
+
+
+def layer_norm_dx(dy, xhat, gamma, inverse):
+    """Return dx (B, T, C)."""
+    dx = ...  # this may take several lines
+    return dx
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter4
+
+INPUTS = [chapter4.layer_normalised]
+ENTRYWISE = "x"
+
+
+def answer(dy, xhat, gamma, inverse):
+    dxhat = dy * gamma
+    mean = dxhat.mean(axis=-1, keepdims=True)
+    along = (dxhat * xhat).mean(axis=-1, keepdims=True)
+    dx = inverse * (dxhat - mean - xhat * along)
+    return dx
+
+
+HINTS = """
+1. Begin at the end: y = gamma xhat + beta, so what is dxhat? From there on each patch is alone, and x reaches xhat as
+   in `batch_norm_dx`: directly, through the mean, and through the variance.
+2. dxhat = dy gamma. Through the mean: the mean of dxhat over the channels of a patch. Through the variance: xhat times
+   the mean of dxhat xhat. Both are subtracted from dxhat.
+3. inverse * (dxhat - mean of dxhat - xhat * mean of (dxhat * xhat)), with axis=-1 and keepdims=True for the means.
+"""
+
+MISTAKES = """
+gamma outside the means | dy * gamma -> dy & inverse * -> gamma * inverse *
+    In `batch_norm_dx` all values of a mean had the same gamma. Have those of a patch?
+gamma forgotten | dy * gamma -> dy
+    y = gamma xhat + beta: what is d y / d xhat?
+gamma forgotten in both means | = dxhat.mean -> = dy.mean & (dxhat * -> (dy *
+gamma forgotten in the first mean | = dxhat.mean -> = dy.mean
+gamma forgotten in the second mean | (dxhat * -> (dy *
+    Of which gradient are the means taken: that of y, or that of xhat? Is it the same in both of your means?
+divided by gamma | dy * gamma -> dy / gamma
+    y = gamma xhat + beta: what is d y / d xhat?
+gamma multiplied twice | gamma * dx
+    How often does gamma come in between xhat and y?
+inverse forgotten | inverse * ->
+divided by inverse | inverse * -> 1 / inverse *
+    If the inputs were all ten times as large, how would dx change?
+inverse on the first term alone | inverse * dxhat - mean - xhat * along
+inverse on all but the last term | inverse * (dxhat - mean) - xhat * along
+    Is there a way from x to xhat that does not lead through inverse? Look at your parentheses.
+sums where means belong | .mean( -> .sum(
+    By how much does the mean grow if one of C values grows by 1?
+divided by C - 1 | mean = dxhat -> k = C / (C - 1); mean = k * dxhat & along = ( -> along = k * (
+    Is the variance of the forward pass divided by C, or by C - 1?
+the sums divided by the number of patches | mean(axis=-1, keepdims=True) -> sum(axis=-1, keepdims=True) / (B * T)
+    How many numbers are in each of your sums?
+the means over the images | axis=-1 -> axis=0
+the means over the patches | axis=-1 -> axis=1
+    Whose mean does the forward pass subtract: that of a patch, or that of a channel?
+the means over images and patches | axis=-1 -> axis=(0, 1)
+    These are batch normalisation's means. Over which axis are mean and variance taken here?
+the means of a whole image | axis=-1 -> axis=(1, 2)
+    Do two patches of an image share their mean and variance?
+the means of the whole batch | axis=-1, keepdims=True ->
+    How many means does the forward pass take? How many do you?
+"""
+
+DOCS = 'docs/transformer.md, "Layer normalisation"'
+LINE = "vit_np.py: dxhat = dy * gamma"

@@ -1,0 +1,157 @@
+"""Chapter 5: the tape, an operation at a time. autograd_np.py itself computes what is right."""
+
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+
+import autograd_np
+from exercises.exercise import differentiated
+from exercises.tape import Recorded, Tensor, play, value_of, walk, youngest_first
+from mlp_np import softmax_cross_entropy
+
+
+def two_sizes(rng, choices=(3, 4, 5, 7, 9)):
+    return rng.choice(choices, 2, replace=False).tolist()
+
+
+def product(rng):
+    """Two factors, and the gradient of their product."""
+    B, H = two_sizes(rng)
+    a, b, dy = rng.normal(size=(3, B, H))
+    return SimpleNamespace(B=B, H=H, a=a, b=b, dy=dy, **differentiated(lambda a, b: a * b, dy, a=a, b=b))
+
+
+def used_often(rng):
+    """The gradients of K values that were made from one, u. The first of them is u + something, and hands on dy."""
+    K, (B, H) = int(rng.choice([3, 4, 5, 6])), two_sizes(rng)
+    slopes, dys = rng.normal(size=(K - 1, B, H)), rng.normal(size=(K, B, H))
+    shares = [lambda dy: dy, *(lambda dy, slope=slope: dy * slope for slope in slopes)]
+    return SimpleNamespace(K=K, B=B, H=H, dys=dys, shares=shares, du=dys[0] + (dys[1:] * slopes).sum(axis=0))
+
+
+def diamond(g, a, b):
+    """The product w is made of p and q, and all three are used again."""
+    p, q = a * g.c, b * g.d
+    w = p * q
+    return (p * w * q).sum()
+
+
+def fork(g, a, b):
+    """A sum hands the same gradient to p and q, and p gets another. Then a matrix product."""
+    p, q = a * g.c, b * g.d
+    v = p * g.c
+    return ((p + q) * v @ g.W).sum()
+
+
+def tangle(g, a, b):
+    """Values of values, drawn by chance, and all of them used at the end."""
+    values = [a, b]
+    for i, j in g.pairs:
+        values.append(values[i] * g.c + values[j] * g.d)
+    total = values[2]
+    for value in values[3:]:
+        total = total + value * values[-1]
+    return (total @ g.W).sum()
+
+
+def graph(rng, formula):
+    """A graph with the leaves a and b."""
+    B, H = two_sizes(rng)
+    a, b, c, d = rng.uniform(0.5, 1.5, (4, B, H)) * rng.choice([-1, 1], (4, B, H))
+    pairs = [(0, 1), *((int(rng.integers(n)), int(rng.integers(n))) for n in range(3, 7))]
+    g = SimpleNamespace(B=B, H=H, a=a, b=b, c=c, d=d, W=rng.normal(size=(H, 6)), pairs=pairs, calls=calls)
+    g.function = partial(formula, g)
+    vars(g).update(differentiated(g.function, 1.0, a=a, b=b))
+    return g
+
+
+def calls(loss, step=1):
+    """In which order a function visits that calls itself for each parent, from the first on or from the last."""
+    return [loss, *(node for parent, _ in loss.edges[::step] for node in calls(parent, step))]
+
+
+def to_walk(g):
+    a, b = Recorded(g.a.copy()), Recorded(g.b.copy())
+    loss = g.function(a, b)
+    return {"loss": loss, "a": a, "b": b, "order": youngest_first(loss), "walk": partial(walk, loss, (a, b))}
+
+
+def broadcast(rng, shape, whole):
+    """An array that was stretched to the shape of dy, which is `whole`: letters of B, T and C, and 1."""
+    sizes = dict(zip("BTC", rng.permutation([2, 3, 4, 5, 7])[:3].tolist(), strict=True))
+    a, dy = (rng.normal(size=[sizes.get(letter, 1) for letter in letters]) for letters in (shape, whole))
+    right = differentiated(lambda a: a + np.zeros(dy.shape), dy, a=a)
+    return SimpleNamespace(**sizes, a=a, dy=dy, shape=a.shape, **right)
+
+
+def relu(rng):
+    """An array of both signs."""
+    B, H = two_sizes(rng)
+    a, dy = rng.normal(size=(2, B, H))
+    right = differentiated(lambda a: a.relu(), dy, a=a)
+    return SimpleNamespace(B=B, H=H, a=a, dy=dy, constant=False, Tensor=Tensor, **right)
+
+
+def maximum(rng):
+    """An array in whose first rows two and three entries are equal, and the largest; a third has no positive entry."""
+    B, H = two_sizes(rng, (4, 5, 7, 9))
+    a, dy = rng.normal(size=(B, H)), rng.normal(size=B)
+    for row, equal in enumerate((2, 3)):
+        a[row, rng.choice(H, equal, replace=False)] = a[row].max() + rng.uniform(0.5, 1)
+    a[2] -= 9
+    is_largest = a == a.max(axis=1, keepdims=True)
+    parts = is_largest / is_largest.sum(axis=1, keepdims=True)
+    right = differentiated(lambda a: (a * parts).sum(axis=1), dy, a=a)  # the mean of the largest is the largest
+    right |= {"losses": {}}  # where entries are equal, a slope depends on the direction
+    return SimpleNamespace(B=B, H=H, a=a, dy=dy, constant=False, Tensor=Tensor, **right)
+
+
+def matmul(rng, constant):
+    """Two matrices; the first of them is a constant, as the images are, or is not."""
+    B, H, K = rng.choice([3, 4, 5, 7], 3, replace=False).tolist()
+    a, b, dy = rng.normal(size=(B, H)), rng.normal(size=(H, K)), rng.normal(size=(B, K))
+    right = differentiated(lambda a, b: a @ b, dy, a=a, b=b)
+    if constant:
+        right |= {"da": np.zeros_like(a), "losses": {"b": right["losses"]["b"]}}
+    return SimpleNamespace(B=B, H=H, K=K, a=a, b=b, dy=dy, constant=constant, Tensor=Tensor, value_of=value_of, **right)
+
+
+def to_record(g):
+    """The operands of one operation, of which the first may be a constant; and `play`."""
+    operands = {name: Tensor(getattr(g, name).copy()) for name in ("a", "b") if hasattr(g, name)}
+    if g.constant:
+        operands["a"] = operands["a"].value
+    return operands | {"play": partial(play, operands.values(), g.dy)}
+
+
+def cross_entropy(logits, y):
+    """As in the stub of tape_train."""
+    loss, dlogits = softmax_cross_entropy(logits.value, y)
+    return Tensor(loss, (logits, lambda dy: dy * dlogits))
+
+
+def few_steps(rng):
+    """A small network whose z1 is used twice, and its weights after some steps."""
+    B, H = two_sizes(rng)
+    D, steps = rng.choice([6, 8, 11, 13], 2, replace=False).tolist()
+    first = {"W1": rng.normal(size=(D, H)) / np.sqrt(D), "b1": rng.normal(0, 0.5, H),
+             "W2": rng.normal(size=(H, 10)) / np.sqrt(H), "b2": rng.normal(0, 0.5, 10)}  # fmt: skip
+    x, y, lr, weights = rng.normal(size=(B, D)), rng.integers(10, size=B), rng.uniform(0.1, 0.3), first
+    for _ in range(steps):
+        W1, b1, W2, b2 = tensors = [autograd_np.Tensor(p) for p in weights.values()]
+        z1 = x @ W1 + b1
+        autograd_np.softmax_cross_entropy((z1.relu() + z1) @ W2 + b2, y).backward()
+        weights = {name: p.value - lr * p.grad for name, p in zip(first, tensors, strict=True)}
+    return SimpleNamespace(B=B, H=H, D=D, x=x, y=y, lr=lr, steps=steps, first=first, Tensor=Tensor,
+                           cross_entropy=cross_entropy, **weights)  # fmt: skip
+
+
+def to_train(g):
+    first = {name: p.copy() for name, p in g.first.items()}
+    return {"x": g.x.copy(), "y": g.y.copy(), **first, "lr": g.lr, "steps": g.steps}
+
+
+GRAPHS = tuple(partial(graph, formula=formula) for formula in (diamond, fork, tangle))
+SHAPES = (("C", "BC"), ("B1", "BC"), ("BC", "BC"), ("T1", "BTC"), ("B1C", "BTC"), ("11", "BC"), ("C", "BTC"))
+STRETCHED = tuple(partial(broadcast, shape=shape, whole=whole) for shape, whole in SHAPES)

@@ -1,0 +1,67 @@
+"""A value that was used more than once.
+
+From a value u, K others were made: u + b, perhaps, and u * c. The gradients of these K are known. Each of the
+operations has a share for u: a function that takes the gradient of its result, and returns what this adds to the
+gradient of u. Find the gradient of u.
+
+    dys      (K, B, H)         the gradients of the K values that were made from u
+    shares   K functions       shares[i](dys[i]) has the shape (B, H)
+
+You are only given dys to read. Mind that a share may return the very array that it got: for u + b, dy is the share.
+"""
+
+import numpy as np
+
+
+def accumulate(dys, shares):
+    """Return du (B, H)."""
+    du = ...  # this may take several lines
+    return du
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter5
+
+INPUTS = [chapter5.used_often]
+
+
+def answer(dys, shares):
+    du = 0
+    for dy, share in zip(dys, shares):
+        du = du + share(dy)
+    return du
+
+
+HINTS = """
+1. u reaches the loss along K paths. What does each of them contribute, and what does the chain rule do with several?
+2. Path i contributes shares[i](dys[i]). Over all paths we add.
+3. Begin with 0, and in a loop over zip(dys, shares) add share(dy): du = du + ..., which makes a new array each time.
+"""
+
+MISTAKES = """
+overwritten in place of added | du + share(dy) -> share(dy)
+    This is what the last path brings. Where is what the others brought?
+only the first path | 1 * shares[0](dys[0])
+    Is the loop over before it has begun? This is what the first path brings, and nothing else.
+averaged over the paths | du / K
+    If u grows, all values made from it move. Do their effects on the loss add up, or average?
+the shares not called | share(dy) -> dy
+    These are the gradients of the values made from u. How does u change each of those values?
+only the shares, without the gradients | share(dy) -> share(np.ones_like(dy))
+    What does a share need, to say what its path brings?
+every share called with all gradients | share(dy) -> share(dys.sum(axis=0))
+    Which gradient belongs to which share?
+multiplied in place of added | du = 0 -> du = 1 & du + share -> du * share
+    Along a path we multiply. And over all paths?
+the first path counted twice | du = 0 -> du = shares[0](dys[0])
+the last path counted twice | du + shares[-1](dys[-1])
+    With what does your sum begin, and where does your loop?
+the last path forgotten | du - shares[-1](dys[-1])
+    How many paths are there, and where does your loop end?
+the first path forgotten | du - shares[0](dys[0])
+    How many paths are there, and where does your loop begin?
+"""
+
+WHY = "Not du += share(dy): where du is the very array that another share returned, += would change that array, too."
+DOCS = 'docs/autograd.md, "The walk"'
+LINE = "autograd_np.py: parent.grad = dparent"

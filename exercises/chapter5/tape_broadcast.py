@@ -1,0 +1,70 @@
+"""A broadcast's sum.
+
+In x @ W1 + b1, NumPy adds the biases (H,) to each of B rows. It stretches them to (B, H), and that is the shape of the
+gradient that comes back. But the bias has the shape (H,), and so should its gradient. Write this for every operation at
+once: an array `a` was stretched to the shape of dy. What is its gradient?
+
+    dy     any shape    the derivative of the loss with respect to the stretched array
+    shape  a tuple      the shape of a, before it was stretched
+
+NumPy lines shapes up from the right. An array is repeated along the axes that it does not have, and along those where
+it has length 1:
+
+    shape       (H,)    (B, 1)    (1, 1)    (B, H)    (T, 1)       (B, 1, C)    (C,)
+    dy.shape    (B, H)  (B, H)    (B, H)    (B, H)    (B, T, C)    (B, T, C)    (B, T, C)
+"""
+
+import numpy as np
+
+
+def unbroadcast(dy, shape):
+    """Return da, an array of that shape."""
+    da = ...  # this may take several lines
+    return da
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter5
+
+INPUTS = chapter5.STRETCHED
+
+
+def answer(dy, shape):
+    front = tuple(range(dy.ndim - len(shape)))
+    da = dy.sum(axis=front)
+    ones = tuple(axis for axis, length in enumerate(shape) if length == 1)
+    da = da.sum(axis=ones, keepdims=True)
+    return da
+
+
+HINTS = """
+1. b1[j] is added in each of B rows, so it reaches the loss along B paths. What does the chain rule do with several
+   paths?
+2. What is repeated on the way forward is summed on the way back. Which axes of dy does the array not have at all? The
+   first dy.ndim - len(shape). And along which was it repeated although it has them?
+3. Sum over the first axes; then over each axis where shape has a 1, with keepdims=True. `sum` takes a tuple of axes,
+   and for an empty one it sums nothing.
+"""
+
+MISTAKES = """
+not summed | dy.sum(axis=front) -> 1 * dy & da.sum(axis=ones, keepdims=True) -> da
+    There is one array, and dy has a gradient for each copy of it. What do they become?
+a mean in place of the sum | .sum( -> .mean(
+    If a bias grows by 1, all B rows grow by 1. Do their effects add up, or average?
+summed over the wrong axis | front = tuple(range(dy.ndim - len(shape))) -> front = tuple(range(len(shape), dy.ndim))
+    Shapes are lined up from the right. At which end are the axes that the array does not have?
+keepdims forgotten | axis=ones, keepdims=True -> axis=ones
+    The array has an axis of length 1 there. After your sum, where is it?
+axes of length 1 forgotten | da.sum(axis=ones, keepdims=True) -> da
+    Right where the array lacks an axis. And where it has one, of length 1, which is stretched?
+missing axes forgotten | dy.sum(axis=front) -> 1 * dy & enumerate(shape) -> enumerate((0,) * len(front) + shape)
+    Right where the array has as many axes as dy. And where it has fewer?
+only the first copy | dy.sum(axis=front) -> dy[(0,) * len(front)] & da.sum(axis=ones, keepdims=True) -> da[tuple(slice(1
+        if n == 1 else None) for n in shape)]
+    Which copy of the array is this the gradient of, and where are the others?
+everything summed | np.full(shape, dy.sum())
+    Over which axes was the array repeated? Its own entries are not copies of each other.
+"""
+
+DOCS = 'docs/autograd.md, "Why a broadcast sums"'
+LINE = "autograd_np.py: padded = (1,)"

@@ -1,0 +1,67 @@
+"""A matrix product on the tape.
+
+The product of two matrices has two parents, and so two pairs:
+
+    Tensor(value, (a, share of a), (b, share of b))
+
+But in x @ W1 the images x are a constant: a plain array and no Tensor. Nobody asks for the gradient of a constant, and
+it gets no pair. That saves the largest matrix product of the way back. Here b is a Tensor, and a may be either.
+
+    a      a Tensor or a plain array; value_of(a) is its array (B, H) in both cases
+    b      a Tensor; value_of(b) is (H, K)
+    play   a function: play(y) draws a gradient dy and goes back over your edges. It returns the value of y, and the
+           gradients that arrive at a and b: zeros, if no pair leads there.
+"""
+
+import numpy as np
+
+from exercises.tape import Tensor, value_of
+
+
+def matmul(a, b, play):
+    """Record y = a @ b. Return its value (B, K), da (B, H) and db (H, K)."""
+    y = ...  # this may take several lines; isinstance(a, Tensor) says whether a is one
+    value, da, db = play(y)
+    return value, da, db
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+
+from exercises import chapter5
+
+INPUTS = [partial(chapter5.matmul, constant=True), partial(chapter5.matmul, constant=False)]
+ARGUMENTS = chapter5.to_record
+
+
+def answer(a, b, play):
+    left, right = value_of(a), value_of(b)
+    edges = [(a, lambda dy: dy @ right.T), (b, lambda dy: left.T @ dy)]
+    y = Tensor(left @ right, *(edge for edge in edges if isinstance(edge[0], Tensor)))
+    value, da, db = play(y)
+    return value, da, db
+
+
+HINTS = """
+1. You have written both shares before: logits = a1 @ W2 has the parents a1 and W2, and their gradients were `da1` and
+   `dW2_db2`. How do you leave the pair of a out, if a is a plain array?
+2. a's share is dy @ (b transposed), b's share is (a transposed) @ dy. Look at the shapes: (B, H) from (B, K) and (H,
+   K). An `if isinstance(a, Tensor)` decides whether y has two pairs, or one.
+3. Make the list of both pairs, keep those whose parent is a Tensor, and hand them over: Tensor(left @ right, *pairs).
+   In the docs, the constant is the 3 of 3 * u.
+"""
+
+MISTAKES = """
+the parents swapped | [(a, lambda dy: dy @ right.T), (b, -> [(b, lambda dy: dy @ right.T), (a,
+    Which share belongs to which parent? Each has the shape of its own parent.
+only one parent, though both are Tensors | for edge in edges if isinstance(edge[0], Tensor) -> for edge in edges[1:]
+    If a is a Tensor, too, how does the way back find it?
+only one parent: a | for edge in edges if isinstance(edge[0], Tensor) -> for edge in edges[:1] if isinstance(edge[0],
+        Tensor)
+    How does the way back find b?
+the parents forgotten | , *(edge for edge in edges if isinstance(edge[0], Tensor)) ->
+    y does not say how it was made. How should the way back find its parents?
+"""
+
+DOCS = 'docs/autograd.md, "The network on the tape"'
+LINE = "autograd_np.py: def __matmul__"

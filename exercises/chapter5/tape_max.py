@@ -1,0 +1,82 @@
+"""A maximum on the tape.
+
+The largest number of each row:
+
+    y[n] = max over j of a[n, j]
+
+If it grows, y grows with it. If another entry of the row grows a little, y stays. In some rows two or three entries are
+equal, and the largest. There max has a kink, as the ReLU has at 0, and a rule must say who gets the gradient. The rule
+here: equal entries get equal parts, and the parts add up to what arrived.
+
+    a      a Tensor; a.value (B, H) is its array
+    play   a function: play(y) draws a gradient dy (B,) and goes back over your edge. It returns the value of y, and the
+           gradient that arrives at a.
+"""
+
+import numpy as np
+
+from exercises.tape import Tensor
+
+
+def largest(a, play):
+    """Record y, the largest entry of each row. Return its value (B,) and da (B, H)."""
+    y = ...  # this may take several lines
+    value, da = play(y)
+    return value, da
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter5
+
+INPUTS = [chapter5.maximum]
+ARGUMENTS = chapter5.to_record
+ENTRYWISE = "a"
+
+
+def answer(a, play):
+    top = a.value.max(axis=1, keepdims=True)
+    equal = a.value == top
+    y = Tensor(top[:, 0], (a, lambda dy: dy[:, None] * equal / equal.sum(axis=1, keepdims=True)))
+    value, da = play(y)
+    return value, da
+
+
+HINTS = """
+1. Take a = [[3, 1, 3]] and dy = [6]. If only the 1 grows a little, what does y do? How much goes to each of the two 3s,
+   if they get equal parts of the 6?
+2. The mask of a row's largest entries is a.value == its maximum, with keepdims=True. What is dy[n] multiplied by at
+   these entries, if there are two of them, or three?
+3. da is dy[:, None] times the mask, divided by the mask's sum over each row.
+"""
+
+MISTAKES = """
+each of the equal ones gets it all | / equal.sum(axis=1, keepdims=True) ->
+    If three equal entries all grow by 1, y grows by 1. By how much does it grow according to yours?
+only the first of the equal ones | equal = a.value == top -> equal = np.arange(a.value.shape[1]) ==
+        a.value.argmax(axis=1)[:, None]
+    argmax finds the first of several. That is a rule, too; but which one does the exercise ask for?
+divided by all that are equal in the batch | equal.sum(axis=1, keepdims=True) -> equal.sum()
+    Who shares dy[n]: the largest entries of row n, or those of all rows?
+the gradient of a sum | * equal / equal.sum(axis=1, keepdims=True) -> * np.ones(a.value.shape)
+the gradient of a mean | equal = a.value == top -> equal = np.ones(a.value.shape)
+    If an entry that is not the largest grows a little, does y change?
+dy forgotten | dy[:, None] * equal -> 1 * equal
+    This is how y changes. How does the loss change with y?
+multiplied by the maximum | dy[:, None] -> dy[:, None] * top
+    What is the slope of max(a, 0) at a = 3? Is it 3?
+the ReLU's mask | equal = a.value == top -> equal = a.value > 0
+    Does a row have one largest entry, or every positive one?
+all but the largest | a.value == top -> a.value != top
+    Which entries let the gradient through: those that are the largest, or the others?
+the smallest | .max( -> .min(
+    Which entry of a row is y?
+the parent forgotten | , (a, lambda dy: dy[:, None] * equal / equal.sum(axis=1, keepdims=True)) ->
+    y does not say how it was made. How should the way back find a?
+"""
+
+WHY = """
+If one of two equal entries grows, y grows as much; if it falls, y stays: every slope from 0 to 1 has something to say
+for it. Parts that add up to 1 are right in any case when all grow together. In PyTorch, amax shares equally, and max
+with a dim gives all to one of them.
+"""
+DOCS = 'docs/autograd.md, "The network on the tape"'

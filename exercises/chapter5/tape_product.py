@@ -1,0 +1,60 @@
+"""A product's two shares.
+
+A tape can differentiate any formula, because it knows the derivative of each operation. The first one: y = a * b, entry
+by entry. You know dy, the derivative of the loss with respect to y. What does it add to the derivatives with respect to
+a and to b? These two are the shares of a and of b.
+
+    a, b  (B, H)
+    dy    (B, H)
+"""
+
+import numpy as np
+
+
+def product(a, b, dy):
+    """Return da (B, H) and db (B, H)."""
+    da = ...
+    db = ...
+    return da, db
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter5
+
+INPUTS = [chapter5.product]
+ENTRYWISE = "a"
+
+
+def answer(a, b, dy):
+    da = dy * b
+    db = dy * a
+    return da, db
+
+
+HINTS = """
+1. If one entry of a grows by 1 and b stays, by how much does that entry of y = a * b grow? And what does dy say about
+   that?
+2. y grows b times as much as a, so the path from the loss to a has two factors: dy, and then b.
+3. da is dy times the other factor, entry by entry; db is the same with a and b exchanged.
+"""
+
+MISTAKES = """
+the parents swapped | da, db = dy * a, dy * b
+    Let a = 2 and b = 5. If a grows by 1, a * b grows from 10 to 15. Is that by a or by b?
+dy forgotten | da, db = 1 * b, 1 * a
+dy forgotten, and the parents swapped | da, db = 1 * a, 1 * b
+    This is how y changes. How does the loss change with y?
+the shares of a sum | da, db = 1 * dy, 1 * dy
+    If a grows by 1, does a * b grow by 1?
+multiplied by both | da, db = dy * a * b, dy * a * b
+    You want the derivative of a * b, and not a * b. What is left of it if a grows by 1?
+the shares of a quotient | da, db = dy / b, dy / a
+divided by itself | da, db = dy / a, dy / b
+    If b is twice as large, does y grow twice as much with a, or half as much?
+the two shares added up | da, db = dy * (a + b), dy * (a + b)
+    The product rule's sum is for one variable that is in both factors. Here a and b are two. Which of its terms belongs
+    to a?
+"""
+
+DOCS = 'docs/autograd.md, "A value that remembers"'
+LINE = "autograd_np.py: def __mul__"

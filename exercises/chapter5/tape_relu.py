@@ -1,0 +1,70 @@
+"""A ReLU on the tape.
+
+An operation on the tape makes a new Tensor:
+
+    Tensor(value, (parent, share))
+
+`value` is an array. After it comes a pair for each Tensor that went in: that Tensor, and its share. A share is a
+function of dy, which is not known yet: lambda dy: ... So nothing is differentiated now, it is only noted how to do it.
+
+    a      a Tensor; a.value (B, H) is its array
+    play   a function: play(y) draws a gradient dy and goes back over your edge. It returns the value of y, and the
+           gradient that arrives at a.
+"""
+
+import numpy as np
+
+from exercises.tape import Tensor
+
+
+def relu(a, play):
+    """Record y = max(a, 0). Return its value (B, H) and da (B, H)."""
+    y = ...
+    value, da = play(y)
+    return value, da
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter5
+
+INPUTS = [chapter5.relu]
+ARGUMENTS = chapter5.to_record
+ENTRYWISE = "a"
+
+
+def answer(a, play):
+    y = Tensor(np.maximum(a.value, 0), (a, lambda dy: dy * (a.value > 0)))
+    value, da = play(y)
+    return value, da
+
+
+HINTS = """
+1. Two things are noted: the array of y; and for its one parent, a, what a gradient dy of y adds to the gradient of a.
+   You have written the second one before: `dz1`.
+2. The array is np.maximum(a.value, 0). The pair is (a, share), where the share is a function of dy: dy times 1 where
+   a.value is positive, and times 0 elsewhere.
+3. y = Tensor(the array, (a, lambda dy: dy * the mask)). A product's line is in the docs.
+"""
+
+MISTAKES = """
+the mask forgotten | dy * (a.value > 0) -> dy
+    Where a is negative, y is 0, and stays so if a grows a little. What is the derivative there?
+the mask taken from dy | a.value > 0 -> dy > 0
+    What decides whether an entry is on: what came in on the way forward, or the gradient? (A gradient may be negative.)
+the mask turned round | a.value > 0 -> a.value <= 0
+    Which entries let the gradient through: those that are on, or those that are off?
+only the mask | dy * (a.value > 0) -> (a.value > 0) * 1.0
+    This is the slope of y. What does the chain rule multiply it by?
+the sign of a | (a.value > 0) -> np.sign(a.value)
+    Where a is negative, does max(a, 0) fall as a grows?
+multiplied by the activation | dy * (a.value > 0) -> dy * np.maximum(a.value, 0)
+multiplied by a | dy * (a.value > 0) -> dy * a.value
+    What is the slope of max(a, 0) at a = 3? Is it 3?
+the parent forgotten | , (a, lambda dy: dy * (a.value > 0)) ->
+    y does not say how it was made. How should the way back find a?
+not cut off | np.maximum(a.value, 0) -> a.value
+    Should y have negative entries?
+"""
+
+DOCS = 'docs/autograd.md, "The network on the tape"'
+LINE = "autograd_np.py: def relu"

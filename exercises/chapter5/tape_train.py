@@ -1,0 +1,189 @@
+"""Train with your own tape.
+
+Below is a tape with holes. Put your own lines into them, from the other exercises of this chapter. Then write `train`,
+without a derivative in it:
+
+    z1 = x @ W1 + b1
+    a1 = max(z1, 0) + z1    (z1 is used twice, so two shares arrive at it)
+    logits = a1 @ W2 + b2
+    loss = cross_entropy(logits, y)
+
+Each step does this on the tape, walks back from the loss, and moves W1, b1, W2 and b2: p - lr * (the gradient of p).
+
+    x (B, D)   the images, a constant        W1 (D, H), b1 (H,), W2 (H, 10), b2 (10,)   arrays, no Tensors yet
+    y (B,)     their digits                  lr, steps                                  numbers
+
+When it has passed, run it: it trains a network on digits.
+"""
+
+from itertools import count
+
+import numpy as np
+
+import mlp_np
+
+
+class Tensor:
+    numbers = count()
+
+    def __init__(self, value, *edges):
+        """A pair whose parent is a constant is left out here, so that your operations need not ask."""
+        self.value, self.grad = value, None
+        self.edges = [(parent, share) for parent, share in edges if isinstance(parent, Tensor)]
+        self.number = next(Tensor.numbers)
+
+
+def train(x, y, W1, b1, W2, b2, lr, steps):
+    """Return W1, b1, W2 and b2 after that many steps, as arrays."""
+    W1 = ...  # a loop over the steps, in place of these four lines
+    b1 = ...
+    W2 = ...
+    b2 = ...
+    return W1, b1, W2, b2
+
+
+def matmul(a, b):
+    """a, a Tensor or an array, and a Tensor b -> a Tensor."""
+    raise NotImplementedError("put your lines of `tape_matmul` here")
+
+
+def add(a, b):
+    """Two Tensors -> a Tensor. b may have fewer axes than a."""
+    raise NotImplementedError("a sum has two shares; one of them needs your lines of `tape_broadcast`")
+
+
+def relu(a):
+    """A Tensor -> a Tensor."""
+    raise NotImplementedError("put your line of `tape_relu` here")
+
+
+def order(loss):
+    """A node -> the list of all nodes that it was made from, in an order for the way back."""
+    raise NotImplementedError("put your lines of `tape_order` here")
+
+
+def backward(loss):
+    """Fill in the gradients of all nodes that the loss was made from."""
+    raise NotImplementedError("put your lines of `tape_backward` here")
+
+
+def cross_entropy(logits, y):
+    """A Tensor (B, 10) and the true digits -> the loss. Its share is the one that mlp_np.py derives."""
+    loss, dlogits = mlp_np.softmax_cross_entropy(logits.value, y)
+    return Tensor(loss, (logits, lambda dy: dy * dlogits))
+
+
+if __name__ == "__main__":
+    from exercises.digits import few_digits
+
+    x, y, x_test, y_test = few_digits()
+    rng, params = np.random.default_rng(0), mlp_np.MLP(64).params.values()
+    for epoch in range(1, 7):
+        for batch in rng.permutation(len(x)).reshape(-1, 100):
+            params = train(x[batch], y[batch], *params, lr=0.1, steps=1)
+        W1, b1, W2, b2 = params
+        z1 = x_test @ W1 + b1
+        right = ((np.maximum(z1, 0) + z1) @ W2 + b2).argmax(axis=1) == y_test
+        print(f"epoch {epoch}: of {len(right):,} test digits, your tape's network reads {right.mean():.1%}")
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter5
+
+INPUTS = [chapter5.few_steps]
+ARGUMENTS = chapter5.to_train
+
+
+def answer(x, y, W1, b1, W2, b2, lr, steps):
+    def matmul(a, b):
+        left, right = getattr(a, "value", a), b.value
+        return Tensor(left @ right, (a, lambda dy: dy @ right.T), (b, lambda dy: left.T @ dy))
+
+    def add(a, b):
+        missing = tuple(range(a.value.ndim - b.value.ndim))
+        return Tensor(a.value + b.value, (a, lambda dy: dy), (b, lambda dy: dy.sum(axis=missing)))
+
+    def relu(a):
+        return Tensor(np.maximum(a.value, 0), (a, lambda dy: dy * (a.value > 0)))
+
+    def order(loss):
+        found = {loss}
+        while more := {parent for node in found for parent, _ in node.edges if hasattr(parent, "edges")} - found:
+            found |= more
+        return sorted(found, key=lambda node: -node.number)
+
+    def backward(loss):
+        loss.grad = np.ones_like(loss.value)
+        for node in order(loss):
+            for parent, share in node.edges:
+                if hasattr(parent, "edges"):
+                    dparent = share(node.grad)
+                    parent.grad = dparent if parent.grad is None else parent.grad + dparent
+
+    weights = [Tensor(p) for p in (W1, b1, W2, b2)]
+    for _ in range(steps):
+        z1 = add(matmul(x, weights[0]), weights[1])
+        a1 = add(relu(z1), z1)
+        backward(cross_entropy(add(matmul(a1, weights[2]), weights[3]), y))
+        for w in weights:
+            w.value = w.value - lr * w.grad
+            w.grad = None
+    W1, b1, W2, b2 = (w.value for w in weights)
+    return W1, b1, W2, b2
+
+
+HINTS = """
+1. In each step: make Tensors of the four arrays, compute the loss with your operations, call backward(loss), and then
+   change the arrays. Which object knows the gradient of W1?
+2. W1t = Tensor(W1), and likewise the others; then z1 = add(matmul(x, W1t), b1t), and so on to loss =
+   cross_entropy(logits, y). After backward(loss), W1 = W1t.value - lr * W1t.grad. All of this in a loop: for step in
+   range(steps).
+3. If the Tensors are made anew in each step, their gradients are None at its beginning. If they are made before the
+   loop, set them to None after each step: a second loss adds to the gradients of the first. (PyTorch: zero_grad.)
+"""
+
+MISTAKES = """
+the gradients of earlier steps kept | w.grad = None -> pass
+    Before the second step, what is in W1's gradient? What does backward do with it? (In PyTorch:
+    optimizer.zero_grad().)
+the Tensors keep the weights of the beginning | w.value = w.value -> w.moved = w.value & w.grad = None -> pass &
+        (w.value for -> (w.moved for
+    Each step begins where the one before has ended. Which arrays are in your Tensors in the second step?
+nothing has moved | - lr * w.grad ->
+    Are these the weights of the beginning? Who changes them in yours?
+uphill | - lr -> + lr
+    Does the loss rise or fall along its gradient?
+the learning rate forgotten | lr * ->
+    How long is a step?
+one step only | range(steps) -> range(1)
+    How many steps should it take? Is the return inside the loop? Or do your Tensors keep the weights of the beginning?
+one step too few | range(steps) -> range(steps - 1)
+one step too many | range(steps) -> range(steps + 1)
+    How many steps should it take?
+the ReLU left out | add(relu(z1), z1) -> add(z1, z1)
+    What is between z1 and the second layer?
+the broadcast not summed | dy.sum(axis=missing) -> dy
+    `add` repeats b1 in every row. What is the shape of b1? And what is the shape of its gradient in yours?
+the second use of z1 forgotten | add(relu(z1), z1) -> relu(z1)
+    a1 = max(z1, 0) + z1. Where is the last z1 in yours?
+overwritten in place of added | dparent if parent.grad is None else parent.grad + dparent -> dparent
+    z1 is used twice. What does the second share do to the first in yours?
+the ReLU has no parent | , (a, lambda dy: dy * (a.value > 0)) ->
+    Your ReLU's y does not say how it was made. How should the way back find z1?
+the mask forgotten | dy * (a.value > 0) -> dy
+    Does the share in your relu say where a was positive?
+the first layer's weights never move | for w in weights: -> for w in weights[1:]:
+the biases never move | for w in weights: -> for w in weights[::2]:
+the first layer never moves | for w in weights: -> for w in weights[2:]:
+the second layer never moves | for w in weights: -> for w in weights[:2]:
+    Which of the four have you changed?
+the walk does not begin with 1 | np.ones_like(loss.value) -> loss.value
+    What is the derivative of the loss with respect to itself?
+"""
+
+WHY = """
+This file is an autograd now: of the network you wrote the forward pass, and nothing else. autograd_np.py has the same
+parts, a few operations more, and the operators + and @ in place of your functions' names.
+"""
+DOCS = 'docs/autograd.md, "The network on the tape"'
+LINE = "mlp_autograd.py: self.logits ="
