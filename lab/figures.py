@@ -207,7 +207,7 @@ def draw(function):
 def curves(prefix):
     """The figure of a network's two published runs: by hand and in PyTorch."""
     paths = [PUBLISHED_RUNS / f"history_{prefix}{framework}.json" for framework in FRAMEWORKS]
-    runs = [load_history(path) for path in paths]
+    runs = [load_history(path, data.SOURCES) for path in paths]
     return comparison(dict(zip(labels(paths, [options for options, _ in runs]), runs, strict=True)))
 
 
