@@ -120,14 +120,14 @@ def ahead(items):
             yield item
 
 
-def test_batches(dataset, size=200, share=0, shares=1):
+def test_batches(dataset, size=200, part=0, parts=1):
     """All test images in parts: images (B, 28, 28) uint8 and labels (B,) int64, where B is at most `size`.
 
     In parts, because layers keep what they compute: for all images at once, that may fill the memory.
-    With several processes, number `share` of them takes every `shares`-th part, starting with part `share`.
+    With several processes, number `part` of `parts` takes every `parts`-th batch, starting with batch `part`.
     """
-    size = min(size, len(dataset.test_images) // shares)  # so that every process gets a part
-    for i in range(share * size, len(dataset.test_images), shares * size):
+    size = min(size, len(dataset.test_images) // parts)  # so that every process gets a batch
+    for i in range(part * size, len(dataset.test_images), parts * size):
         yield dataset.test_images[i : i + size], dataset.test_labels[i : i + size].astype(np.int64)
 
 

@@ -88,13 +88,13 @@ def update_adamw(params, m, s, grads, lr, step, beta1=0.9, weight_decay=0.0, bet
 
     Where a gradient keeps its sign from batch to batch, the step is about lr, however small the gradient is; where the
     sign changes, the step is shorter. m is a running mean of the gradient, and s of its square. Both start at 0: after
-    n steps their shares of the gradients add up to 1 - beta^n, by which they are divided. Weight decay shrinks the
+    n steps their factors of the gradients add up to 1 - beta^n, by which they are divided. Weight decay shrinks the
     weights beside all that, untouched by the division. Kingma & Ba 2015 (Adam); Loshchilov & Hutter 2019 (AdamW); in
     PyTorch's form.
 
     step: 1 for the first. m, s: dicts of arrays with the keys and shapes of params, 0 before the first step.
     """
-    m_share, s_share = 1 - beta1**step, 1 - beta2**step
+    m_total, s_total = 1 - beta1**step, 1 - beta2**step
     for name, p in params.items():
         m_p, s_p, dp = m[name], s[name], grads[name]
         if weight_decay and p.ndim > 1:
@@ -103,7 +103,7 @@ def update_adamw(params, m, s, grads, lr, step, beta1=0.9, weight_decay=0.0, bet
         m_p += (1 - beta1) * dp
         s_p *= beta2  # s = beta2 s + (1 - beta2) dp^2
         s_p += (1 - beta2) * dp * dp
-        p -= lr / m_share * m_p / (np.sqrt(s_p / s_share) + eps)  # p = p - lr mean / (sqrt(mean square) + eps)
+        p -= lr / m_total * m_p / (np.sqrt(s_p / s_total) + eps)  # p = p - lr mean / (sqrt(mean square) + eps)
 
 
 def evaluate(network, dataset, options):

@@ -16,7 +16,7 @@ import data
 import main_np
 import plot
 from networks import begin, make
-from support.names import get_arrays, set_arrays
+from support.names import from_numpy, to_numpy
 from support.place import FULL_PRECISION, Place
 from support.run import Run
 
@@ -28,17 +28,17 @@ def main(argv=None):
     model, optimizer = build(options, checkpoint, place.device)  # main_np.py's first weights, or the checkpoint's
     network = place.prepare(model)
 
-    run = Run(options, dataset, get_arrays(model, optimizer)["params"], checkpoint, place)
+    run = Run(options, dataset, to_numpy(model, optimizer)["params"], checkpoint, place)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
         for images, y in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
             x = data.as_input(images, options)  # (B, 28, 28)
-            x, y = place.share(x, y)  # as tensors on the computing device
+            x, y = place.own_part(x, y)  # as tensors on the computing device
             loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, place.precision)
             run.record(loss, accuracy)
             if run.epoch_ends:
                 run.record_test(*evaluate(network, dataset, options, place))
             if run.epoch_ends or run.interrupted:
-                run.save(get_arrays(model, optimizer))
+                run.save(to_numpy(model, optimizer))
             if run.epoch_ends:
                 run.say_epoch()
             if run.interrupted:
@@ -84,7 +84,7 @@ def build(options, checkpoint=None, device="cpu"):
         model.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, options)
     ours, its_optimizer = main_np.build(options, checkpoint)
-    set_arrays(model, optimizer, main_np.get_arrays(ours, its_optimizer), its_optimizer.steps)
+    from_numpy(model, optimizer, main_np.get_arrays(ours, its_optimizer), its_optimizer.steps)
     return model, optimizer
 
 

@@ -19,7 +19,7 @@ from support.errors import UserError
 from support.options import integer, integers
 
 
-class Network(NamedTuple):
+class Entry(NamedTuple):
     name: str  # in tables
     # Where it is written: {"np": "FILE.CLASS", "autograd": "FILE.CLASS", "torch": "FILE.CLASS"}. A file is imported
     # when it is used: no program in NumPy should wait for PyTorch. A class gets its network's options, seed and dtype.
@@ -46,7 +46,7 @@ class Network(NamedTuple):
 PUBLISHED = {"epochs": None, "lr": 0.001, "momentum": 0.0, "schedule": "constant", "pixels": "raw"}
 PUBLISHED |= {"init": {"np": "geohot", "torch": "pytorch"}}
 
-MLP = Network(
+MLP = Entry(
     name="MLP",
     classes={"np": "mlp_np.MLP", "autograd": "mlp_autograd.MLP", "torch": "mlp_torch.MLP"},
     options={
@@ -80,7 +80,7 @@ def check_resnet(options):
 
 
 RESNET_TRAINING = {"lr": 0.1, "weight_decay": 5e-4}
-RESNET = Network(
+RESNET = Entry(
     name="ResNet",
     classes={"np": "resnet_np.ResNet", "autograd": "resnet_autograd.ResNet", "torch": "resnet_torch.ResNet"},
     options={
@@ -119,7 +119,7 @@ def check_vit(options):
 
 
 VIT_TRAINING = {"batch_size": 128, "optimizer": "adamw", "lr": 0.003, "weight_decay": 0.05}
-VIT = Network(
+VIT = Entry(
     name="ViT",
     classes={"np": "vit_np.ViT", "autograd": "vit_autograd.ViT", "torch": "vit_torch.ViT"},
     options={

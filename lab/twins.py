@@ -27,12 +27,12 @@ from networks import NETWORKS, parse_options
 from support import drawing, program
 from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style, style_axes
 from support.history import machine
-from support.names import get_arrays
+from support.names import to_numpy
 from support.options import Parser
 from support.run import learning_rate, make_plan
 
 
-class Network(NamedTuple):
+class State(NamedTuple):
     """Where a network is after a step."""
 
     loss: float  # of the batch, before the step
@@ -40,9 +40,9 @@ class Network(NamedTuple):
 
 
 class Step(NamedTuple):
-    by_hand: Network
-    on_tape: Network
-    by_torch: Network
+    by_hand: State
+    on_tape: State
+    by_torch: State
     disagreeing: int  # units of the MLP's hidden layer that are on in one network and off in the other
 
 
@@ -58,14 +58,14 @@ def lockstep(options):
         theirs[0].layer1.register_forward_hook(lambda layer, inputs, z1: kept.update(z1=z1.detach().numpy()))
 
     def after_a_step(network, *batch):
-        return Network(float(main_np.train_step(*network, *batch)[0]), main_np.get_arrays(*network))
+        return State(float(main_np.train_step(*network, *batch)[0]), main_np.get_arrays(*network))
 
     for step, (images, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         x, lr = data.as_input(images, options), learning_rate(step, plan.steps, options)
         by_hand, on_tape = (after_a_step(network, x, y, lr) for network in (ours, tape))
         loss, _ = main_torch.train_step(*theirs, torch.from_numpy(x), torch.from_numpy(y), lr)
         disagreeing = int(((ours[0].z1 > 0) != (kept["z1"] > 0)).sum()) if kept else 0
-        yield Step(by_hand, on_tape, Network(float(loss), get_arrays(*theirs)), disagreeing)
+        yield Step(by_hand, on_tape, State(float(loss), to_numpy(*theirs)), disagreeing)
 
 
 def largest_difference(a, b):

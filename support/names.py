@@ -25,7 +25,7 @@ STATE = {
 }
 
 
-def get_arrays(model, optimizer):
+def to_numpy(model, optimizer):
     """The groups of main_np.get_arrays, as dicts of NumPy arrays: weights, the optimizer's state, statistics.
 
     (Without momentum, SGD keeps no velocities: they stay 0 where NumPy's are the last gradients.)
@@ -36,7 +36,7 @@ def get_arrays(model, optimizer):
     }
 
 
-def set_arrays(model, optimizer, groups, steps=0):
+def from_numpy(model, optimizer, groups, steps=0):
     """The reverse: copy the groups from NumPy. steps: how many the optimizer has taken."""
     for p in model.parameters():
         state = {theirs: torch.zeros_like(p) for theirs in STATE[type(optimizer)].values()}

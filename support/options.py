@@ -1,7 +1,7 @@
 """The options of a run: the command line, recipes, and what a resumed run may change.
 
 What a network adds of its own stands in the table of networks (networks.py), which the functions here are given,
-{name: Network}, and with it that of the datasets (data.py), {name: Source}.
+{name: Entry}, and with it that of the datasets (data.py), {name: Source}.
 """
 
 import argparse

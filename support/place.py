@@ -54,7 +54,7 @@ class Place:
         network = torch.compile(model) if self.compile else model
         return DistributedDataParallel(network) if self.size > 1 else network
 
-    def share(self, *arrays):
+    def own_part(self, *arrays):
         """This process's part of a batch, as tensors on its device."""
         n = len(arrays[0]) // self.size
         return self.to_device(*(array[self.rank * n : (self.rank + 1) * n] for array in arrays))

@@ -18,7 +18,7 @@ from conftest import as_input, fuzz
 from lab import results, twins
 from networks import NETWORKS, parse_options
 from support.checkpoint import load_checkpoint
-from support.names import get_arrays, parameters
+from support.names import parameters, to_numpy
 from support.run import FILES
 
 SMALL = [f"{model} {network.small}" for model, network in NETWORKS.items()]
@@ -55,7 +55,7 @@ def by_pytorch(model, optimizer, x, y):
     logits = model(x)
     F.cross_entropy(logits, torch.from_numpy(y)).backward()
     grads = {name: turn(p.grad).numpy() for name, p, turn in parameters(model)}
-    statistics = sorted(get_arrays(model.eval(), optimizer)["statistics"].items())
+    statistics = sorted(to_numpy(model.eval(), optimizer)["statistics"].items())
     return {"logits": logits.detach().numpy(), **grads, **dict(statistics), "when testing": model(x).detach().numpy()}
 
 
