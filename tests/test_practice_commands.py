@@ -406,6 +406,9 @@ def test_every_exercise_has_a_stub_three_hints_and_a_place_in_the_docs_in_ascii(
     for exercise in EXERCISES:
         assert "..." in exercise.stub and len(exercise.hints) == 3
         assert exercise.file.read_text(encoding="utf-8").isascii()
+        questions = [question for *_, question in exercise.mistakes]
+        prose = re.sub("`.*?`", "", "\n".join([*exercise.hints, *questions, exercise.why, exercise.evidence]))
+        assert "](" not in prose, "the site would make a link of it: code belongs between backticks"
         solution = show.solved(exercise)  # its project's line is found, or this raises
         if not exercise.case:
             assert exercise.answer.splitlines()[-1] in solution

@@ -6,7 +6,7 @@ The activations are a1 = max(z1, 0), entry by entry. You know da1. Find dz1.
     z1  (B, H)   what went into the ReLU
     a1  (B, H)   what came out
 
-A unit is on where its z1 is positive. The array that is 1 where a unit is on and 0 elsewhere is called the ReLU's mask.
+A unit is on where its z1 is positive, and off elsewhere. The slopes of the ReLU at all entries are called its mask.
 
 You may be given more than you need.
 """

@@ -34,7 +34,7 @@ def answer(dys, shares):
 
 HINTS = """
 1. u reaches the loss along K paths. What does each of them contribute, and what does the chain rule do with several?
-2. Path i contributes shares[i](dys[i]). Over all paths we add.
+2. Path i contributes `shares[i](dys[i])`. Over all paths we add.
 3. Begin with 0, and in a loop over zip(dys, shares) add share(dy): du = du + ..., which makes a new array each time.
 """
 
