@@ -86,6 +86,13 @@ softmax again, on p | p.copy() -> np.exp(p) / np.exp(p).sum(axis=1, keepdims=Tru
     `=` replaces an entry, `-=` subtracts from it. What has become of the true digit's p?
 the derivative of squared errors | 2 * p * (p - onehot - ((p - onehot) * p).sum(axis=1, keepdims=True)) / B
     Which loss is this the derivative of?
+the digit before the true one | [rows, y] -> [rows, y - 1]
+    y[n] is the digit itself, and the columns are numbered from 0. Which column belongs to the digit 3?
+the digit after the true one | [rows, y] -> [rows, (y + 1) % 10]
+row and column exchanged | [rows, y] -> [y, rows % 10]
+    dlogits is (B, 10): which number comes first in the brackets, the image or the digit?
+the one-hot rows averaged over the batch | (p - onehot.mean(axis=0)) / B
+    Each image has its own true digit. Whose is subtracted from row n in yours?
 and not divided by B | dlogits = dlogits * B
     And the loss is a mean over how many images?
 """

@@ -59,6 +59,23 @@ the sign of z1 | (z1 > 0) -> np.sign(z1)
     Where z is negative, does max(z, 0) fall as z grows?
 the sign | -dz1
     The slope of max(z, 0) where z is positive: is it 1 or -1?
+the slope of a leaky ReLU | (z1 > 0) -> np.where(z1 > 0, 1, 0.01)
+the slope of a leaky ReLU, 0.1 | (z1 > 0) -> np.where(z1 > 0, 1, 0.1)
+the slope of a leaky ReLU, 0.2 | (z1 > 0) -> np.where(z1 > 0, 1, 0.2)
+    Where z is negative, does this network's max(z, 0) still rise a little?
+the slope of the sigmoid | s = 1 / (1 + np.exp(-z1)); dz1 = da1 * s * (1 - s)
+    Which activation has this slope? And which one does this network have?
+the slope of the sigmoid, of a1 | da1 * a1 * (1 - a1)
+    a (1 - a) is the slope of which function? And which one does this network have?
+the slope of softplus, the sigmoid | da1 / (1 + np.exp(-z1))
+    That is the slope of log(1 + e^z), which is a ReLU without the kink. What is the slope of max(z, 0)?
+the slope of tanh | da1 * (1 - np.tanh(z1) ** 2)
+the slope of tanh, of a1 | da1 * (1 - a1**2)
+    1 - tanh(z)^2 is the slope of tanh. Which activation does this network have?
+the slope of an ELU | (z1 > 0) -> np.where(z1 > 0, 1, np.exp(z1))
+    Where z is negative, does this network's max(z, 0) still rise a little?
+1 added to the mask | (z1 > 0) -> (1 + (z1 > 0))
+    What is the slope of max(z, 0) for z = 2? And for z = -2?
 """
 
 DOCS = 'docs/backprop.md, "4. Through the ReLU"'

@@ -89,6 +89,19 @@ squared errors | ((p - onehot) ** 2).sum(axis=1).mean()
 binary cross-entropy | -(onehot * np.log(p) + (1 - onehot) * np.log(1 - p)).sum(axis=1).mean()
     That is a loss for ten questions with a yes or no each. Here one digit of ten is right. Which loss does the table at
     the top of mlp_np.py name?
+the digit before the true one | p[rows, y] -> p[rows, y - 1]
+    y[n] is the digit itself, and the columns are numbered from 0. Which column belongs to the digit 3?
+the digit after the true one | p[rows, y] -> p[rows, (y + 1) % 10]
+row and column exchanged | p[rows, y] -> p[y, rows % 10]
+    p is (B, 10): which number comes first in the brackets, the image or the digit?
+the perplexity, exp of the loss | np.exp(loss)
+    What is the loss of an image whose true digit has p = 1: 0, or 1?
+the logarithm of 1 + p | np.log( -> np.log1p(
+    What is the loss of an image whose true digit has p = 1?
+the median over the images | .mean() -> & -np.log(p[rows, y]) -> np.median(-np.log(p[rows, y]))
+    Does every image count in a median?
+the root of the mean square | .mean() -> & -np.log(p[rows, y]) -> np.sqrt((np.log(p[rows, y]) ** 2).mean())
+    Is there a square in the loss?
 and averaged over the digits | loss = loss / 10
     Over how many numbers is the mean: one for each image, or ten?
 and a sum where a mean belongs | loss = loss * B

@@ -88,6 +88,29 @@ p not moved | p = old_p - lr * v -> p = old_p
     Where does p change?
 p replaced by the step | = old_p - -> = -
     Where has the old p gone?
+squared gradients, as in RMSprop | + dp -> + (1 - momentum) * dp**2
+    This is a running mean of the squares, by whose root RMSprop divides. What does the formula here add up?
+squared gradients, as in AdaGrad | momentum * old_v + dp -> old_v + dp**2
+    This adds up squares, by whose root AdaGrad divides. What does the formula here add up?
+squared gradients | + dp -> + dp**2
+    v is a velocity: it has a direction. What becomes of the sign of dp in yours?
+only the sign of the gradient | + dp -> + np.sign(dp)
+    A steep slope and a gentle one: do they add the same to the velocity?
+only the sign of the velocity | - lr * v -> - lr * np.sign(v)
+    Do a fast and a slow ball move equally far?
+the velocity divided by 1 - momentum | - lr * v -> - lr * v / (1 - momentum)
+    Adam divides so, because its v is a running mean. What is v here?
+the gradient's length divided out | + dp -> + dp / np.linalg.norm(dp)
+    The formula adds dp as it is. Why should a steep slope count no more than a gentle one?
+the learning rate twice | + dp -> + lr * dp
+    In the two indented lines of the text, where does lr come in: when the velocity changes, or when p moves?
+the learning rate on the old velocity | momentum * old_v -> lr * momentum * old_v
+the learning rate squared | - lr * v -> - lr**2 * v
+    How often does lr come in?
+1 - momentum in place of momentum | momentum * old_v -> (1 - momentum) * old_v
+    With momentum = 0.9, how much of its speed does the ball keep?
+momentum on the old velocity, the rest on the old p | old_p - lr * v -> (1 - momentum) * old_p - lr * v
+    Which of the two does momentum slow down: the velocity, or the parameter itself?
 """
 
 WHY = """

@@ -62,6 +62,29 @@ layer normalisation's means | axis=(0, 1, 2) -> axis=(1, 2, 3), keepdims=True
     Over which axes does a channel's mean run?
 the sign | -dx
     What is the sign of the direct path?
+divided by n - 1 in the path through the variance | along = ( -> along = n / (n - 1) * (
+    Is the variance of the forward pass divided by n, or by n - 1?
+divided by n - 1 in the path through the mean | mean = dy -> mean = n / (n - 1) * dy
+    Is the mean of the forward pass divided by n, or by n - 1?
+inverse cubed | inverse * -> inverse**3 *
+    d (variance^(-1/2)) / d variance has the cube of inverse. How much of it is already in the two xhat?
+the root of inverse | inverse * -> np.sqrt(inverse) *
+    inverse is 1 / sqrt(variance + eps) already. What is it the root of now?
+divided by inverse | inverse * -> 1 / inverse *
+    If the inputs were all ten times as large, how would dx change?
+inverse on the first term alone | gamma * (inverse * dy - mean - xhat * along)
+inverse on all but the last term | gamma * (inverse * (dy - mean) - xhat * along)
+    Is there a way from x to xhat that does not lead through inverse? Look at your parentheses.
+gamma on the first term alone | inverse * (gamma * dy - mean - xhat * along)
+gamma on all but the last term | inverse * (gamma * (dy - mean) - xhat * along)
+gamma on both means alone | inverse * (dy - gamma * (mean + xhat * along))
+    Is there a way from xhat to y that does not lead through gamma? Look at your parentheses.
+gamma multiplied twice | gamma * inverse -> gamma**2 * inverse
+    How often does gamma come in between xhat and y?
+divided by gamma | gamma * inverse -> inverse / gamma
+    y = gamma xhat + beta: what is d y / d xhat?
+the signs of both indirect paths | - mean - xhat * along -> + mean + xhat * along
+    If one x grows, the mean grows, too, and is subtracted. Do the xhat rise or fall?
 """
 
 DOCS = 'docs/resnet.md, "Batch normalisation"'

@@ -77,6 +77,21 @@ only the first neighbours | dW * (np.arange(9) == 0).reshape(3, 3, 1, 1)
     Is the return inside a loop?
 the same for all neighbours | u : u -> 1 : 1 & v : v -> 1 : 1
     Does your slice of x depend on u and v?
+averaged over the positions of an image | dW / (dy.shape[1] * dy.shape[2])
+    A weight moves the output at every position. Do the effects add up?
+averaged over the neighbours | dW / 9
+    Each of the nine weights has a gradient of its own. What is there to average?
+only the first position | seen.reshape -> seen[:, :1, :1].reshape & dy.reshape -> dy[:, :1, :1].reshape
+    W moves the output at every position. Is the return inside a loop?
+every second position, as with a stride of 2 | seen.reshape -> seen[:, ::2, ::2].reshape & dy.reshape -> dy[:, ::2,
+        ::2].reshape
+    How far does the kernel move from one y to the next: one pixel, or two?
+the image wrapped round at its edges | dW = np -> padded[:, 0], padded[:, -1] = padded[:, -2], padded[:, 1]; padded[:,
+        :, 0], padded[:, :, -1] = padded[:, :, -2], padded[:, :, 1]; dW = np
+    What lies beyond the edge of the image: zeros, or its other side?
+the edge of the image repeated around it | dW = np -> padded[:, 0], padded[:, -1] = padded[:, 1], padded[:, -2];
+        padded[:, :, 0], padded[:, :, -1] = padded[:, :, 1], padded[:, :, -2]; dW = np
+    What lies beyond the edge of the image: zeros, or its last pixels again?
 """
 
 WHY = "The project lays the neighbourhoods of a few images out as rows; then their share of dW is a single product."

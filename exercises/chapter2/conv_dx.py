@@ -78,6 +78,15 @@ averaged over the neighbours | dx / 9
     Do the nine paths from x to y add up, or average?
 shifted | np.roll(dx, 1, axis=1)
     Is the padding the same on both sides?
+the edge of dy repeated around it | (0, 0))) -> (0, 0)), mode="edge")
+    Beyond the edge there is no y. What should stand there in dy?
+dy wrapped round at its edges | (0, 0))) -> (0, 0)), mode="wrap")
+dy mirrored at its edges | (0, 0))) -> (0, 0)), mode="reflect")
+only the four direct neighbours | dx += -> dx += (u == 1 or v == 1) *
+only the four corners | dx += -> dx += (u != 1 and v != 1) *
+    From how many y does one x get a gradient: from all nine around it?
+averaged over the channels | dx / O
+    Do the channels of y add up, or average?
 """
 
 DOCS = 'docs/resnet.md, "Convolution"'

@@ -67,6 +67,14 @@ both masks forgotten | dz2 @ -> da2 @ & * (z1 > 0) ->
     How many ReLUs lie between z1 and the logits?
 z1 where dz1 belongs | dW1 = x.T @ z1
     Where is a derivative in your product?
+the slope of a leaky ReLU | z2 > 0) -> np.where(z2 > 0, 1, 0.01)) & z1 > 0) -> np.where(z1 > 0, 1, 0.01))
+    Where z is negative, does this network's max(z, 0) still rise a little?
+the slope of the sigmoid | da2 * (z2 > 0) -> da2 * a2 * (1 - a2) & da1 * (z1 > 0) -> da1 * a1 * (1 - a1)
+    a (1 - a) is the slope of which function? And which one does this network have?
+the slope of tanh | da2 * (z2 > 0) -> da2 * (1 - a2**2) & da1 * (z1 > 0) -> da1 * (1 - a1**2)
+    1 - a^2 is the slope of which function? And which one does this network have?
+the first mask turned round | z1 > 0 -> z1 <= 0
+    Which units let the gradient through?
 """
 
 WHY = """

@@ -62,6 +62,30 @@ x added in place of its gradient | + dz2 -> + x
     What is d (f(x) + x) / d x: is it f' + x?
 1 added in place of the gradient | + dz2 -> + 1
     d (f(x) + x) / d x = f' + 1. What does the chain rule multiply the 1 by?
+the mask behind the sum | dx = (branch(dy) + dy) * (y > 0)
+    The way back meets the ReLU first, and then the branch. Where is your mask?
+the mask behind the branch | dx = branch(dy) * (y > 0) + dy
+the mask on both ways, and behind them again | dx * (y > 0)
+    The ReLU is passed once. How often is its mask in yours?
+a second mask, of x, behind the branch | dx = branch(dz2) * (x > 0) + dz2
+a second mask, of x, on the shortcut | dx = branch(dz2) + dz2 * (x > 0)
+a second mask, of x, behind the sum | dx * (x > 0)
+    Is there a ReLU between x and the block? `branch` has its own masks.
+the mask turned round | y > 0 -> y <= 0
+    Which entries let the gradient through: those that are on, or those that are off?
+multiplied by y | (y > 0) -> y
+    What is the slope of max(z, 0) at z = 3? Is it 3?
+the mask taken from the branch's gradient | y > 0 -> branch(dy) > 0
+    What decides whether a unit is on: what came in on the way forward, or a gradient?
+the sign of the shortcut | + dz2 -> - dz2
+    z2 = f(x) + x. Is there a minus in it?
+the branch called with x | branch(dz2) -> branch(x)
+    branch is the way back. Which gradient does it need?
+the branch called with y | branch(dz2) -> branch(y)
+the shortcut added twice | + dz2 -> + 2 * dz2
+    Along how many ways does x reach z2 without the branch?
+the branch walked twice | branch(dz2) -> branch(branch(dz2))
+    How often does x go through f?
 """
 
 DOCS = 'docs/resnet.md, "Shortcut"'

@@ -57,6 +57,21 @@ a plus | 1 - -> 1 +
     What is the slope of tanh at 3: more than 1, or near 0?
 the sign | -dz1
     Does tanh rise or fall?
+1 / cosh without its square | da1 / np.cosh(z1)
+    1 - tanh(z)^2 is 1 / cosh(z)^2. Where is the square?
+divided by the slope | da1 * -> da1 /
+    Where tanh is nearly flat, is a gradient that goes through it large, or small?
+tanh squared in place of the slope | da1 * a1**2
+    What is tanh(0)^2? And what is the slope of tanh at 0?
+the slope of the sigmoid, of z1 | s = 1 / (1 + np.exp(-z1)); dz1 = da1 * s * (1 - s)
+    Which function has this slope? And which one is a1?
+the slope of a leaky ReLU | da1 * np.where(z1 > 0, 1, 0.01)
+the slope of a leaky ReLU, 0.1 | da1 * np.where(z1 > 0, 1, 0.1)
+    Is this network's activation still a kind of max(z, 0)?
+the slope of softplus, the sigmoid | da1 / (1 + np.exp(-z1))
+    That is the slope of log(1 + e^z). What is the slope of tanh?
+the absolute value in place of the square | a1**2 -> np.abs(a1)
+    The slope of tanh is 1 - tanh(z)^2. Which power of a1 do you have?
 """
 
 WHY = "tanh' = 1 - tanh^2, and tanh(z1) = a1 is known from the forward pass: dz1 = da1 * (1 - a1 * a1)."

@@ -85,6 +85,21 @@ the learning rate forgotten | - lr * v -> - v
     How far does p move?
 the gradient in place of the velocity | lr * v -> lr * dp
     Does p move with v?
+squared gradients, as in RMSprop | + dp + decay -> + (1 - momentum) * (dp + decay) ** 2
+    This is a running mean of the squares, by whose root RMSprop divides. What does `update` add up?
+the gradient weighted with 1 - momentum | + dp + decay -> + (1 - momentum) * (dp + decay)
+the gradient weighted with 1 - momentum, and not the decay | + dp + decay -> + (1 - momentum) * dp + decay
+    That is a running average. In `update`, the gradients are added up. What multiplies dp in its formula?
+the learning rate inside the velocity | + dp + decay -> + lr * (dp + decay) & - lr * v -> - v
+    Where does lr come in: when the velocity changes, or when p moves?
+the old velocity kept whole | momentum * old_v -> old_v
+    What does `momentum` multiply?
+the penalty's square root, the length of p | * old_p * -> * old_p / np.linalg.norm(old_p) *
+    What is the derivative of weight_decay / 2 times the sum of the squares?
+only the sign of the gradient | + dp -> + np.sign(dp)
+    A steep slope and a gentle one: do they add the same to the velocity?
+the decay multiplied into the gradient | + dp + decay -> + dp * decay
+    The loss gets one more term. Do derivatives of two terms add up, or multiply?
 """
 
 WHY = "d/dp of weight_decay / 2 p^2 is weight_decay p. A bias only shifts, and is left alone."

@@ -81,6 +81,16 @@ the means of a whole image | axis=-1 -> axis=(1, 2)
     Do two patches of an image share their mean and variance?
 the means of the whole batch | axis=-1, keepdims=True ->
     How many means does the forward pass take? How many do you?
+divided by C - 1 in the path through the variance | along = ( -> along = C / (C - 1) * (
+    Is the variance of the forward pass divided by C, or by C - 1?
+divided by C - 1 in the path through the mean | mean = dxhat -> mean = C / (C - 1) * dxhat
+    Is the mean of the forward pass divided by C, or by C - 1?
+inverse cubed | inverse * -> inverse**3 *
+    d (variance^(-1/2)) / d variance has the cube of inverse. How much of it is already in the two xhat?
+the root of inverse | inverse * -> np.sqrt(inverse) *
+    inverse is 1 / sqrt(variance + eps) already. What is it the root of now?
+the signs of both indirect paths | - mean - xhat * along -> + mean + xhat * along
+    If one x grows, the mean grows, too, and is subtracted. Do the xhat rise or fall?
 """
 
 DOCS = 'docs/transformer.md, "Layer normalisation"'

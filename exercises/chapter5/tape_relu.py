@@ -64,6 +64,16 @@ the parent forgotten | , (a, lambda dy: dy * (a.value > 0)) ->
     y does not say how it was made. How should the way back find a?
 not cut off | np.maximum(a.value, 0) -> a.value
     Should y have negative entries?
+the slope of a leaky ReLU | (a.value > 0) -> np.where(a.value > 0, 1, 0.01)
+the slope of a leaky ReLU, 0.1 | (a.value > 0) -> np.where(a.value > 0, 1, 0.1)
+    Where a is negative, does max(a, 0) still rise a little?
+the slope of the sigmoid | lambda dy: dy * (a.value > 0) -> lambda dy: dy * np.exp(-a.value) / (1 + np.exp(-a.value)) **
+        2
+    Which function has this slope? And which one does the exercise ask for?
+the slope of softplus, the sigmoid | dy * (a.value > 0) -> dy / (1 + np.exp(-a.value))
+    That is the slope of log(1 + e^a), which is a ReLU without the kink. What is the slope of max(a, 0)?
+the slope of tanh | dy * (a.value > 0) -> dy * (1 - np.tanh(a.value) ** 2)
+    1 - tanh(a)^2 is the slope of tanh. Which function does the exercise ask for?
 """
 
 DOCS = 'docs/autograd.md, "The network on the tape"'
