@@ -72,6 +72,7 @@ the root of inverse | inverse * -> np.sqrt(inverse) *
     inverse is 1 / sqrt(variance + eps) already. What is it the root of now?
 divided by inverse | inverse * -> 1 / inverse *
     If the inputs were all ten times as large, how would dx change?
+gamma and inverse on the first term alone | gamma * inverse * dy - mean - xhat * along
 inverse on the first term alone | gamma * (inverse * dy - mean - xhat * along)
 inverse on all but the last term | gamma * (inverse * (dy - mean) - xhat * along)
     Is there a way from x to xhat that does not lead through inverse? Look at your parentheses.

@@ -62,7 +62,7 @@ x added in place of its gradient | + dz2 -> + x
     What is d (f(x) + x) / d x: is it f' + x?
 1 added in place of the gradient | + dz2 -> + 1
     d (f(x) + x) / d x = f' + 1. What does the chain rule multiply the 1 by?
-the mask behind the sum | dx = (branch(dy) + dy) * (y > 0)
+the mask only at the end | dx = (branch(dy) + dy) * (y > 0)
     The way back meets the ReLU first, and then the branch. Where is your mask?
 the mask behind the branch | dx = branch(dy) * (y > 0) + dy
 the mask on both ways, and behind them again | dx * (y > 0)
@@ -79,6 +79,8 @@ the mask taken from the branch's gradient | y > 0 -> branch(dy) > 0
     What decides whether a unit is on: what came in on the way forward, or a gradient?
 the sign of the shortcut | + dz2 -> - dz2
     z2 = f(x) + x. Is there a minus in it?
+the shortcut multiplied by x | + dz2 -> + x * dz2
+    d (f(x) + x) / d x = f' + 1. Where does the factor x come from?
 the branch called with x | branch(dz2) -> branch(x)
     branch is the way back. Which gradient does it need?
 the branch called with y | branch(dz2) -> branch(y)

@@ -72,6 +72,9 @@ the slope of the sigmoid | lambda dy: dy * (a.value > 0) -> lambda dy: dy * np.e
     Which function has this slope? And which one does the exercise ask for?
 the slope of softplus, the sigmoid | dy * (a.value > 0) -> dy / (1 + np.exp(-a.value))
     That is the slope of log(1 + e^a), which is a ReLU without the kink. What is the slope of max(a, 0)?
+softplus in place of the ReLU | np.maximum(a.value, 0) -> np.log1p(np.exp(a.value))
+        & dy * (a.value > 0) -> dy / (1 + np.exp(-a.value))
+    That is a ReLU without the kink. What is max(a, 0) where a is negative?
 the slope of tanh | dy * (a.value > 0) -> dy * (1 - np.tanh(a.value) ** 2)
     1 - tanh(a)^2 is the slope of tanh. Which function does the exercise ask for?
 """
