@@ -5,9 +5,14 @@ The curves are those of the runs in learning_curves/published/. The other drawin
 changed in an editor.
 """
 
+import base64
+import gzip
 import io
+import json
+import re
 import sys
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 from matplotlib import patches
@@ -17,13 +22,16 @@ from PIL import Image
 
 import data
 from lab.results import FRAMEWORKS, PUBLISHED_RUNS, ROOT
+from mlp_np import MLP
 from networks import NETWORKS
 from plot import comparison, labels
+from predict import softmax
 from resnet_np import Conv
 from support import augment, program
 from support.drawing import INK, MONO, TEST, TRAIN, style
 from support.files import replacing
 from support.history import load_history
+from support.inside import SIGNED
 from support.options import Parser
 
 WIDTH = 800  # of every picture, in points, which are the units of all positions and sizes here
@@ -193,7 +201,65 @@ def convolution(page):
     page.text((618, 432, "each dy times W, where\nW had read; what meets\nis added"), ha="left", **NOTE)
 
 
-HEIGHTS = {mnist: 480, augmentation: 446, convolution: 528}
+def network_of_the_page():
+    """(model, the page's facts about it): the MLP of the default run that page/index.html shows."""
+    page = (ROOT / "page" / "index.html").read_text(encoding="utf-8")
+    known = json.loads(re.search(r'id="network">(.*?)</script>', page, re.S)[1])
+    model, packed, at = MLP(known["hidden"]), gzip.decompress(base64.b64decode(known["packed"])), 0
+    for (name, p), scale in zip(model.params.items(), known["scales"], strict=True):  # as page/build.py packs them
+        low, high = np.frombuffer(packed, np.uint8, 2 * p.size, at).reshape(2, *p.shape)
+        model.params[name], at = (low + 256.0 * high.view(np.int8)) * scale, at + 2 * p.size
+    return model, known
+
+
+def mistake(page):
+    """It takes this 4 for a 2: here is why"""
+    model, known = network_of_the_page()
+    number, true = known["numbers"][known["opens"]], known["labels"][known["opens"]]
+    image = data.load().test_images[number]
+    options = SimpleNamespace(pixels=known["pixels"], dataset="mnist", dtype="float64")
+    x, paper = data.as_input(np.array([image, np.zeros_like(image)]), options).reshape(2, 784)
+    p = softmax(model.forward(x[np.newaxis]))[0]
+    said = int(p.argmax())
+    W1, _, W2, _ = model.params.values()
+    more = W2[:, said] - W2[:, true]  # what a unit, times its activation, adds to the one score more than to the other
+    votes = model.a1[0] * more
+    order = np.argsort(-votes, kind="stable")
+
+    rows, columns = np.nonzero(image)
+    top, left = (rows.min() + rows.max()) // 2 - 11, (columns.min() + columns.max()) // 2 - 11
+    near = np.s_[top : top + 24, left : left + 24]  # the digit, and a little paper
+
+    def ink(shares, x_, y_, size):
+        """What each pixel of ink adds to the difference of the two scores: (784,), for ink in place of paper."""
+        shares, extent = (shares * (x - paper)).reshape(28, 28)[near], (x_, x_ + size, y_ + size, y_)
+        limit = 0.6 * np.abs(shares).max()  # beyond it, all is in full colour
+        page.axes.imshow(shares, SIGNED, vmin=-limit, vmax=limit, extent=extent, aspect="auto", zorder=2)
+        page.box(x_, y_, size, size, fill="none", edge=FRAME, corner=0)
+
+    page.axes.texts[0].set(fontsize=26, fontweight="bold")
+    large, bold, colors = {"size": 19}, {"size": 19, "weight": "bold"}, {said: TRAIN, true: TEST}
+    page.text((131, 92, f"the digit: a {true}"), (400, 92, f"its answer: {said}"), **large)
+    page.pixels(image[near], 26, 112, 210)
+    for y, n in zip((160, 215, 270), [*np.argsort(-p)[:2].tolist(), true], strict=True):
+        page.box(322, y - 15, max(120 * p[n], 2), 30, fill=colors.get(n, GREY), edge="none", corner=0)
+        page.text((300, y, str(n)), color=colors.get(n, INK), **bold)
+        page.text((330 + 120 * p[n], y, f"{p[n]:.1%}" if p[n] > 0.001 else f"{p[n]:.2%}"), ha="left", **large)
+    page.text((564, 92, f"ink for {said},"), color=colors[said], ha="left", **bold)
+    page.text((774, 92, f"for {true}"), color=colors[true], ha="right", **bold)
+    ink((W1 * (model.z1[0] > 0)) @ more, 564, 112, 210)
+    for start, digit, units in ((26, said, order[:3]), (412, true, order[:-4:-1])):
+        agreeing = votes[votes > 0] if digit == said else -votes[votes < 0]
+        page.text((start, 372, f"hidden units for {digit}"), color=colors[digit], ha="left", **bold)
+        for x_, unit in zip((start, start + 125, start + 250), units, strict=True):
+            ink(W1[:, unit] * more[unit], x_, 394, 112)
+            page.text((x_ + 56, 528, f"+{abs(votes[unit]):.1f}"), color=colors[digit], **bold)
+        page.text(
+            (start, 572, f"{len(agreeing)} in all: +{agreeing.sum():.1f}"), color=colors[digit], ha="left", **large
+        )
+
+
+HEIGHTS = {mnist: 480, augmentation: 446, convolution: 528, mistake: 604}
 
 
 @style()

@@ -111,55 +111,83 @@ def prove(model):
     results.save_result(name, made)
 
 
+ZOOM = 60  # steps, of which the losses are drawn one by one
+
+
 @style()
 def picture(runs):
-    """The proof in one picture: both losses on top of each other, and how far apart the weights are.
+    """The proof in one picture: the last losses on top of each other, and how far apart the weights are.
 
     runs: {"float64": what `record` found, "float32": the same}.
     """
-    figure = new_figure(8, 8)
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 5))
-
-    run = runs["float64"]
+    figure = new_figure(7, 7.4)
+    run, words = runs["float64"], {"fontsize": 12}
     steps = np.arange(1, len(run["difference"]) + 1)
-    style_axes(above, "Three ways to the derivatives, one run: the loss at every step", "cross-entropy loss")
-    logarithmic(above)
-    above.plot(steps, run["loss_np"], color=TRAIN, alpha=0.4, linewidth=2.5, label="NumPy, derivatives by hand")
-    above.plot(steps, run["loss_torch"], color=INK, linewidth=0.4, label="PyTorch, autograd (the thin line inside)")
-    some = slice(len(steps) // 40, None, max(1, len(steps) // 20))
-    above.plot(steps[some], run["loss_tape"][some], ".", color=TEST, markersize=5, label="NumPy, a tape (the dots)")
-    above.set_ylim(np.percentile(run["loss_np"], 0.5) / 2, max(run["loss_np"]) * 2)
-    above.legend(loc="upper right").get_lines()[1].set_linewidth(1.2)
+    far = above(max(run["tape"]))
+    on_tape = f"no weight differs by more than {far}" if any(run["tape"]) else "every weight is equal to the last bit"
+    figure.suptitle("By hand, on a tape, in PyTorch: the same run", x=0.015, ha="left", fontsize=15, fontweight="bold")
+    upper, lower = figure.subplots(2, 1, height_ratios=(4, 5))
 
-    title = "How far apart they are: the largest difference between any two weights"
-    style_axes(below, title, "difference", "steps")
-    below.set_yscale("log")
-    below.set_ylim(1e-18, 1e4)
-    bold, end = {"fontweight": "bold"}, {"textcoords": "offset points", "ha": "right"}  # left of its point
+    last = slice(-ZOOM, None)
+    said = (
+        f"After {len(steps):,} steps in float64, no weight differs from its\n"
+        f"twin in PyTorch by more than {above(max(run['difference']))}; on the tape\n{on_tape}."
+    )
+    style_axes(upper, said, "loss of the batch", f"the last {min(ZOOM, len(steps))} steps")
+    logarithmic(upper)
+    upper.plot(steps[last], run["loss_np"][last], color=TRAIN, alpha=0.35, linewidth=8, label="NumPy, by hand")
+    upper.plot(steps[last], run["loss_torch"][last], color=INK, linewidth=1.2, label="PyTorch")
+    upper.plot(steps[last], run["loss_tape"][last], ".", color=TEST, markersize=8, label="NumPy, on a tape")
+    upper.set_ylim(top=max(run["loss_np"][last]) * 5)
+    upper.legend(loc="upper right", ncols=3, columnspacing=1.2, handlelength=1.4, **words)
+
+    style_axes(lower, "The largest difference between a weight and its twin in PyTorch", "difference", "steps")
+    lower.set_yscale("log")
+    lower.set_ylim(1e-18, 1e2)
+    lower.set_xlim(-0.02 * len(steps), 1.02 * len(steps))
+    white = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # so that no grid line crosses the words
+    words |= {"textcoords": "offset points", "ha": "right", "bbox": white}
     for dtype, color in (("float32", TEST), ("float64", TRAIN)):
         difference, unit = runs[dtype]["difference"], np.finfo(dtype).eps / 2
-        below.plot(steps, np.where(difference > 0, difference, np.nan), color=color, linewidth=2)
-        last = (steps[-1], max(difference[-1], 1e-18))
-        below.annotate(f"in {dtype}: {difference[-1]:.1g}", last, (0, 10), color=color, **bold, **end)
-        below.axhline(unit, color=color, linewidth=1.2, linestyle=(0, (4, 3)))
-        words = f"rounding unit of {dtype}: {unit:.1g}"
-        below.annotate(words, (steps[-1], unit), (0, -4), va="top", color=color, **end)
-    tape, corner = run["tape"], {"xycoords": "axes fraction"}
-    below.plot(steps, np.where(tape > 0, tape, np.nan), color=TRAIN, linewidth=1, linestyle=(0, (1, 1)))
-    equal = [kind for kind in ("float32", "float64") if not any(runs[kind]["tape"])]
-    apart = f"0 at every step in {' and '.join(equal)}" if equal else f"{tape[-1]:.1g} in float64 (dotted)"
-    below.annotate(f"on the tape and by hand: {apart}", (0.01, 0.94), color=TRAIN, **bold, **corner)
-    below.annotate("in PyTorch and by hand: the lines", (0.01, 0.88), **corner)
-    # From rounding to drifting apart: the step with the steepest rise, if a ReLU tipped over there.
-    difference = np.maximum(runs["float32"]["difference"], 1e-30)
-    rise = np.log(difference[1:] / difference[:-1]) * (runs["float32"]["disagreeing"][1:] > 0)
-    if len(rise) and rise.max() > 1:
-        tipped = 1 + int(rise.argmax())
-        words = "a ReLU so close to 0 that rounding\nturns it on in one program and off in the other"
-        arrow = {"arrowstyle": "->", "color": INK, "relpos": (0, 0.5)}
-        below.annotate(f"step {tipped + 1}: {words}", (steps[tipped], difference[tipped]), (0.4, 0.7), va="center",
-                       textcoords="axes fraction", arrowprops=arrow)  # fmt: skip
+        lower.plot(steps, np.where(difference > 0, difference, np.nan), color=color, linewidth=2.5)
+        last = (steps[-1], max(difference[-1], 1e-17))
+        lower.annotate(f"{dtype}: {difference[-1]:.1g}", last, (0, 8), color=color, fontweight="bold", **words)
+        lower.axhline(unit, color=color, linewidth=1.2, linestyle=(0, (4, 3)))
+        lower.annotate(f"rounding unit {unit:.1g}", (steps[-1], unit), (0, -5), va="top", color=color, **words)
+    tipped = tipping(**runs["float32"])
+    if len(tipped):
+        lower.plot(steps[tipped], runs["float32"]["difference"][tipped], "o", color=INK, markersize=7)
+        numbers = " and ".join(f"{step:,}" for step in steps[tipped])
+        said = f"step{'s' * (len(tipped) > 1)} {numbers}: rounding decides\nwhether a ReLU is on or off"
+        arrow = {"arrowstyle": "-", "color": INK, "relpos": (0, 0.5)}
+        words |= {"textcoords": "axes fraction", "ha": "left", "arrowprops": arrow}
+        at = steps[tipped[-1]], runs["float32"]["difference"][tipped[-1]]
+        lower.annotate(said, at, (0.3, 0.63), va="center", **words)
+    for axes, size in ((upper, 13), (lower, 12)):
+        axes.set_title(axes.get_title("left"), loc="left", fontsize=size, linespacing=1.4)
+        axes.tick_params(labelsize=11)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.label.set_fontsize(12)
     return figure
+
+
+def above(number):
+    """A number's first digit rounded up: 1.2e-15 is no more than 2e-15."""
+    if not number:
+        return "0"
+    size = 10.0 ** np.floor(np.log10(number))
+    return f"{np.ceil(number / size) * size:.0e}"
+
+
+def tipping(difference, disagreeing, **_):
+    """The steps, from 0, in which a ReLU that is on in one network only made the difference three times as large.
+
+    At most the three steepest.
+    """
+    before, after = np.maximum(difference[:-1], 1e-30), difference[1:]
+    rise = np.where(disagreeing[1:] > 0, after / before, 0)
+    steepest = np.argsort(-rise, kind="stable")[:3]
+    return np.sort(1 + steepest[rise[steepest] > 3])
 
 
 def main():

@@ -11,7 +11,7 @@ from PIL import Image
 import autograd_np
 import mlp_autograd
 import mlp_np
-from conftest import ROOT
+from conftest import ROOT, as_input
 from lab import figures
 from predict import softmax
 
@@ -90,6 +90,20 @@ def test_the_drawn_convolution_is_right_and_answers_no_question_of_the_lesson():
     assert [int(number) for number in numbers] == [n for table in tables for n in table.flat]
     lesson = (ROOT / "docs/resnet.md").read_text(encoding="utf-8")
     assert not [table for table in (figures.IMAGE, W, dy, dW, dx) if str(table.tolist()) in lesson]
+
+
+def test_the_drawn_mistake_is_that_of_the_page(mnist):
+    """The answer and its probability; and all votes together are the difference of the two scores, but for the bias."""
+    model, known = figures.network_of_the_page()
+    number, true = known["numbers"][known["opens"]], known["labels"][known["opens"]]
+    logits = model.forward(as_input(mnist.test_images[[number]], known["pixels"]))
+    said = int(logits.argmax())
+    written = [text.get_text() for text in figures.draw(figures.mistake).axes[0].texts]
+    assert written[0] == f"It takes this {true} for a {said}: here is why" and said != true == mnist.test_labels[number]
+    assert f"{softmax(logits)[0, said]:.1%}" in written
+    votes = [float(text.split("+")[1]) for text in written if "in all" in text]
+    difference = logits[0] - model.params["b2"]
+    assert votes[0] - votes[1] == pytest.approx(difference[said] - difference[true], abs=0.11)
 
 
 def test_the_drawn_tape_is_a_real_one():
