@@ -1,0 +1,113 @@
+"""A network learns, from its first step on: `python -m lab.film` -> png/learning.gif.
+
+It is `python main_np.py --hidden 16 --init geohot --epochs 1`, with small first weights, so that what emerges in them
+is easy to see. The digits are the first twelve of the test set, and nothing is chosen.
+"""
+
+import io
+import sys
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+import data
+import main_np
+from lab.figures import FRAME, GREY, Page
+from lab.results import ROOT
+from networks import parse_options
+from support import program
+from support.drawing import GRID, INK, TEST, TRAIN, style
+from support.files import replacing
+from support.inside import SIGNED
+from support.options import Parser
+from support.run import learning_rate, make_plan
+from support.threads import share_work
+
+OPTIONS = ("--hidden", 16, "--init", "geohot", "--epochs", 1)
+PIXELS = 800  # the width of the film
+HEIGHT = 570  # in the units of a page
+FRAMES, SHADES = 48, 12
+TIMES = {"first": 1200, "each": 140, "last": 4000}  # milliseconds
+
+
+def steps_to_show(steps, frames=FRAMES):
+    """The numbers of the steps after which there is a frame: each of the first, then fewer and fewer."""
+    return sorted({0, *np.geomspace(1, steps, frames - 1).round().astype(int).tolist()})
+
+
+def record(options, dataset):
+    """(step, losses so far, W1, answers to the test images) after each of the steps to show."""
+    plan = make_plan(options, len(dataset.train_images))
+    model, optimizer = main_np.build(options)
+    network = share_work(model, options)
+    shown, losses, x = steps_to_show(plan.steps), [], data.as_input(dataset.test_images, options)
+    batches = data.batches(dataset, options, 0, plan.steps)
+    for step in range(plan.steps + 1):
+        if step in shown:
+            yield step, list(losses), model.params["W1"].copy(), model.forward(x).argmax(axis=1)
+        if step < plan.steps:
+            images, y = next(batches)
+            lr = learning_rate(step, plan.steps, options)
+            losses.append(float(main_np.train_step(network, optimizer, data.as_input(images, options), y, lr)[0]))
+
+
+@style()
+def frame(step, losses, weights, answers, dataset, limit, steps):
+    """One picture of the film: an RGB image."""
+    page, large, right = Page(HEIGHT, ""), {"size": 21}, np.mean(answers == dataset.test_labels)
+    page.text((26, 36, "A network learns to read"), size=27, weight="bold", ha="left")
+    page.text((26, 88, "weights of its 16 hidden units"), ha="left", **large)
+    for unit, array in enumerate(weights.T.reshape(-1, 28, 28)):
+        x, y = 26 + 91 * (unit % 4), 110 + 91 * (unit // 4)
+        page.axes.imshow(array, SIGNED, vmin=-limit, vmax=limit, extent=(x, x + 84, y + 84, y), aspect="auto",
+                         interpolation="nearest", zorder=2)  # fmt: skip
+        page.box(x, y, 84, 84, fill="none", edge=FRAME, line=0.8, corner=0)
+
+    page.text((424, 88, "loss"), ha="left", **large)
+    page.text((774, 88, f"{losses[-1]:.2f}" if losses else ""), ha="right", color=TRAIN, weight="bold", **large)
+    x = 424 + 350 * np.arange(1, len(losses) + 1) / steps
+    page.axes.plot((424, 774), (236, 236), color=GRID, linewidth=1.5)
+    page.axes.plot(x, 236 - 126 * np.minimum(losses, 2.6) / 2.6, color=TRAIN, linewidth=3)
+
+    page.text((424, 272, "its answers"), ha="left", **large)
+    for n, (image, true, said) in enumerate(zip(dataset.test_images[:12], dataset.test_labels, answers, strict=False)):
+        x, y = 424 + 59.6 * (n % 6), 292 + 92 * (n // 6)
+        page.pixels(image, x, y, 52)
+        page.text((x + 26, y + 70, str(said)), size=22, color=TRAIN if said == true else TEST, weight="bold")
+    page.text((26, 504, f"step {step}"), ha="left", **large)
+    page.text((774, 504, f"reads {right:.0%} of 10,000 test images right"), ha="right", **large)
+    page.box(26, 524, 748, 20, fill="white", edge=FRAME, corner=0)
+    page.box(26, 524, max(748 * right, 1), 20, fill=TRAIN, edge="none", corner=0)
+    drawn = io.BytesIO()
+    page.figure.savefig(drawn, format="png", dpi=PIXELS / page.figure.get_figwidth())
+    return Image.open(drawn).convert("RGB")
+
+
+def palette():
+    """An image with the film's colours: shades from white to each of four."""
+    shades = np.linspace(0, 1, SHADES)[:, np.newaxis]
+    colors = [1 - shades * (1 - np.array(to_rgb(color))) for color in (TRAIN, TEST, INK, GREY)]
+    found = Image.new("P", (1, 1))
+    found.putpalette((255 * np.concatenate(colors)).round().astype(np.uint8).tobytes())
+    return found
+
+
+def save(frames, path):
+    """Write frames as a GIF that repeats, in one step. All have the same colours, so that what stays takes no room."""
+    first, *rest = (one.quantize(palette=palette(), dither=Image.Dither.NONE) for one in frames)
+    times = [TIMES["first"], *[TIMES["each"]] * (len(rest) - 1), TIMES["last"]]
+    with replacing(path) as file:
+        first.save(file, "GIF", save_all=True, append_images=rest, duration=times, loop=0)
+
+
+def main():
+    Parser(description=__doc__).parse_args()
+    options, dataset = parse_options("np", *OPTIONS), data.load()
+    states = list(record(options, dataset))
+    limit, steps = 0.5 * np.abs(states[-1][2]).max(), states[-1][0]
+    save([frame(*state, dataset, limit, steps) for state in states], ROOT / "png" / "learning.gif")
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(main))
