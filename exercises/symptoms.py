@@ -54,6 +54,11 @@ def draw(printed):
             label = name if np.isfinite(values[:, i]).all() else f"{name} (nan)"
             axes.plot(range(1, len(values) + 1), values[:, i], "o-", color=color, linewidth=width, label=label)
         axes.set_ylim(0, 1) if i else axes.set_ylim(0, min(5, axes.get_ylim()[1]))
+        for line in axes.get_lines():  # a point above the axes is named where it would be
+            for epoch, value in zip(*line.get_data(), strict=True):
+                if value > axes.get_ylim()[1]:
+                    note = {"xytext": (3, -4), "textcoords": "offset points", "va": "top"}
+                    axes.annotate(f"↑ {value:,.0f}", (epoch, axes.get_ylim()[1]), color=line.get_color(), **note)
         axes.legend()
     return figure
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.patches import Rectangle
 
-from support.drawing import INK, MONO, TEST, TRAIN, aside, head, new_figure, style
+from support.drawing import GRID, INK, MONO, TEST, TRAIN, aside, head, new_figure, style
 
 SIGNED = LinearSegmentedColormap.from_list("signed", [TEST, "white", TRAIN])  # below 0, 0, above 0
 POSITIVE = LinearSegmentedColormap.from_list("positive", ["white", TRAIN])  # from 0
@@ -67,10 +67,10 @@ def forward_pass(steps, title, y):
     axes = figure.subplot_mosaic("xxzzaa;lllppp", height_ratios=(5, 6))
     z1, a1 = steps["z1"], steps["a1"]
     show_pixels(axes["x"], steps)
-    limit = largest(z1)
+    limit = largest(a1) if a1.any() else largest(z1)  # one unit far below 0 would make all that are on pale
     units(axes["z"], z1, limit, f"{len(z1)} hidden units", "z1 = x W1 + b1")
     drawn = units(axes["a"], a1, limit, "their activations", "a1 = max(z1, 0)\ngrey: the unit is off", off=z1 <= 0)
-    scale(figure, drawn, [axes["z"], axes["a"]])
+    scale(figure, drawn, [axes["z"], axes["a"]], below=z1.min() < -limit)
     show_answer([axes["l"], axes["p"]], steps, "logits = a1 W2 + b2", y)
     return figure
 
@@ -262,7 +262,7 @@ def show_answer(both, steps, formula, y):
     """Logits and probabilities as bars, on two axes."""
     bars(both[0], steps["logits"], "logits", formula, "{:.1f}", y)
     loss = f"p = softmax(logits)\nloss = -log p[{y}] = {steps['loss']:.3g}"
-    bars(both[1], steps["p"], "probabilities", loss, "{:.3f}", y)
+    bars(both[1], steps["p"], f"probabilities: read as {steps['p'].argmax()}", loss, "{:.3f}", y)
 
 
 def show_dlogits(axes, steps, y):
@@ -309,22 +309,24 @@ def show_signed(figure, images, labels, shrink=0.7):
 def units(axes, values, limit, title, formula, off=None):
     """A number for each hidden unit (H,) as a cell of a square, row by row; grey where `off` is true."""
     drawn = signed(picture_axes(axes, title, formula), square(values), limit)
+    axes.patch.set(hatch="/////", edgecolor=GRID)  # where there is no unit
     if off is not None:
         axes.imshow(square(np.where(off, 0.0, np.nan)), cmap=OFF, interpolation="nearest")
     return drawn
 
 
 def square(values):
-    """(H,) as the rows of a square; the last row is filled up with NaN, which stays blank."""
+    """(H,) as the rows of a square; the last row is filled up with NaN, which shows what lies behind."""
     side = math.ceil(math.sqrt(len(values)))
     return np.pad(values, (0, -len(values) % side), constant_values=np.nan).reshape(-1, side)
 
 
-def scale(figure, drawn, axes, shrink=0.7):
-    """The colours of `drawn` as a bar beside the axes, with its ends and 0 marked."""
+def scale(figure, drawn, axes, shrink=0.7, below=False):
+    """The colours of `drawn` as a bar beside the axes, with its ends and 0 marked. below: there is less, too."""
     ticks = np.unique([0, *drawn.get_clim()])
     bar = figure.colorbar(drawn, ax=axes, ticks=ticks, shrink=shrink, aspect=14, pad=0.02)
-    bar.ax.set_yticklabels([f"{value:.2g}" for value in ticks], fontsize=9)
+    labels = [f"{value:.2g}" for value in ticks]
+    bar.ax.set_yticklabels(["≤ " + labels[0] if below else labels[0], *labels[1:]], fontsize=9)
     bar.outline.set_visible(False)
 
 
