@@ -18,8 +18,9 @@ from support.files import check_output, open_folder
 from support.history import load_history
 from support.options import Parser
 
-# One colour a run, told apart by the colour-blind too (Okabe & Ito 2008).
+# One colour and one mark a run, told apart by the colour-blind too (the colours: Okabe & Ito 2008).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#7f7f7f")
+MARKS = "os^Dv*XP"
 
 
 def learning_curves(run):
@@ -154,7 +155,8 @@ def comparison(runs):
     longest = max(history.step / steps for (_, history), steps in zip(runs.values(), per_epoch, strict=True))
     bell = longest / 50  # of the smoothing, in epochs to either side
     widths = (4, 2) if len(runs) == 2 else [2] * len(runs)
-    for (label, (_, history)), steps, width, colour in zip(runs.items(), per_epoch, widths, COLOURS, strict=False):
+    looks = zip(widths, COLOURS, MARKS, strict=False)
+    for (label, (_, history)), steps, (width, colour, mark) in zip(runs.items(), per_epoch, looks, strict=False):
         label = " ".join(label.encode(errors="replace").decode().split())  # a folder's name may hold anything
         label = " " + label[:99].replace("$", r"\$")  # $ starts mathematics in matplotlib, and _ a label that it hides
         label += f": {history.test_accuracy[-1]:.4f}" if history.test_accuracy else ""
@@ -164,7 +166,7 @@ def comparison(runs):
             (below, smooth(history.train_accuracy, bell * steps), history.test_accuracy),
         ):
             axes.plot(epochs, train, color=colour, linewidth=width / 2.5, alpha=0.7)
-            axes.plot(tested, test, "o-", color=colour, linewidth=width, markersize=2 * width, label=label)
+            axes.plot(tested, test, marker=mark, color=colour, linewidth=width, markersize=2 * width + 1, label=label)
     low = min(accuracy for _, history in runs.values() for accuracy in history.test_accuracy or history.train_accuracy)
     below.set_ylim(max(0, low - 0.1 * (1 - low) - 0.01), 1.002)
     images = " or ".join(sorted({"held-out" if options["hold_out"] else "test" for options, _ in runs.values()}))

@@ -74,6 +74,8 @@ def frame(step, losses, weights, answers, dataset, limit, steps):
     for n, (image, true, said) in enumerate(zip(dataset.test_images[:12], dataset.test_labels, answers, strict=False)):
         x, y = 424 + 59.6 * (n % 6), 292 + 92 * (n // 6)
         page.pixels(image, x, y, 52)
+        if said != true:
+            page.box(x, y, 52, 52, fill="none", edge=TEST, line=3, corner=0)
         page.text((x + 26, y + 70, str(said)), size=22, color=TRAIN if said == true else TEST, weight="bold")
     page.text((26, 504, f"step {step}"), ha="left", **large)
     page.text((774, 504, f"reads {right:.0%} of 10,000 test images right"), ha="right", **large)
