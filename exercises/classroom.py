@@ -13,17 +13,23 @@ import sys
 import tempfile
 import zipfile
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 
 from exercises import marker
 from exercises.catalogue import BY_NAME, CHAPTERS, find
 from exercises.work import Work
 from support.errors import UserError
-from support.files import read_file
+from support.files import read_file, replacing
 
 LARGEST = 2**20  # bytes; a larger file is not read
 MOST_MEMBERS = 1000  # that are taken out of a zip file
+MOST_ZIPS = 20  # that are opened for one person
+LARGEST_ZIP = 2**24  # bytes of a zip file within another
+# Folders of this repository, which may be handed in whole, and of installed libraries: nobody's work is there.
+NOBODYS = {"exercises", "lab", "page", "support", "tests"}, {"site-packages", "node_modules"}
 
 
 def mark_all(name, seed=0, only=None, feedback=None):
@@ -38,26 +44,59 @@ def mark_all(name, seed=0, only=None, feedback=None):
     sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     sys.stdout.write("\ufeff")  # by which spreadsheets know UTF-8
     table = csv.writer(sys.stdout, lineterminator="\n")
-    table.writerow(["name", *(exercise.name for exercise in exercises), "passed"])
-    for person in people:
-        with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as spare:
-            try:
-                files, seen = find_files(person, spare)
-                problem = "" if files else "no exercise found"
-            except Exception as error:  # zipfile has many kinds
-                why = re.sub("^cannot read .*?: ", "", str(error))  # without the long name of the file
-                files, seen, problem = {}, set(), f"cannot be read: {why}"[:80]
-            verdicts = [(e, *mark(files.get(e.name), e, seed)) for e in exercises]
-        words = ["seen" if word == "passed" and e.name in seen else word for e, word, _ in verdicts]
-        rows.append(words)
-        table.writerow([harmless(person.name), problem or words[0], *words[1:], words.count("passed")])
-        sys.stdout.flush()
-        print(f"{harmless(person.name)}: {words.count('passed')} of {len(exercises)}", file=sys.stderr, flush=True)
-        if feedback:
-            said = [f"{e.name}, {e.title}: {word}\n{text}" for e, word, text in verdicts if word]
-            file = Path(feedback) / f"{person.name}.txt"
-            file.write_text("\n\n".join(said or [problem]) + "\n", encoding="utf-8")
+    table.writerow(["name", "passed", *(exercise.name for exercise in exercises)])
+    ended, cores = Event(), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    pool = ThreadPoolExecutor(cores)  # each thread waits for the process that runs a file
+    try:
+        marked = pool.map(lambda person: mark_person(person, exercises, seed, ended), people)
+        for person, (problem, verdicts, passed_over) in zip(people, marked, strict=True):
+            who, words = harmless(person.name), [word for word, _ in verdicts]
+            rows.append(words)
+            table.writerow([who, words.count("passed"), problem or words[0], *words[1:]])
+            sys.stdout.flush()
+            note = f" ({listed(passed_over)}: no exercise's name)" if passed_over else ""
+            print(f"{who}: {words.count('passed')} of {len(exercises)}{note}", file=sys.stderr, flush=True)
+            if feedback:
+                said = zip(exercises, verdicts, strict=True)
+                said = [f"{e.name}, {e.title}: {word}\n{text}" for e, (word, text) in said if word]
+                give_feedback(feedback, person.name, "\n\n".join(said or [problem]))
+    finally:
+        ended.set()
+        pool.shutdown(cancel_futures=True)
     print(*summary(exercises, rows), sep="\n", file=sys.stderr)
+
+
+def mark_person(person, exercises, seed, ended):
+    """What is wrong with all of a person's work, or ""; a mark and a text for each exercise; the files passed over."""
+    with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as spare:
+        problem, files, seen, passed_over = "", {}, set(), []
+        try:
+            files, seen, passed_over = find_files(person, spare)
+            if not files:
+                problem = "no exercise found"
+        except Exception as error:  # zipfile has many kinds
+            why = re.sub("^cannot read .*?: ", "", str(error))  # without the long name of the file
+            problem = f"cannot be read: {why}"[:80]
+        verdicts = []
+        for exercise in exercises:
+            word, text = ("", "") if ended.is_set() else mark(files.get(exercise.name), exercise, seed)
+            verdicts.append(("seen" if word == "passed" and exercise.name in seen else word, text))
+    return problem, verdicts, passed_over
+
+
+def give_feedback(folder, name, text):
+    """A file with this text for that person. If it cannot be written, a line on stderr says so."""
+    short = name.encode(errors="replace")[:200].decode(errors="ignore")  # a file's name may have 255 bytes
+    try:
+        with replacing(Path(folder) / f"{short}.txt") as file:
+            file.write(f"{text}\n".encode(errors="replace"))
+    except (OSError, UserError) as error:
+        print(f"{harmless(name)}: no feedback: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
+
+
+def listed(names):
+    """Some of these names, on one line."""
+    return ", ".join([*sorted(names)[:3], *[f"{len(names) - 3} more"] * (len(names) > 3)])
 
 
 def people_in(name):
@@ -92,52 +131,77 @@ def summary(exercises, rows):
 
 
 def find_files(person, spare=None):
-    """{exercise: its file}, wherever it is in a folder or zip file; and the exercises whose solutions were shown.
+    """{exercise: its file}, wherever it is in a folder or zip file; the exercises whose solutions were shown; and the
+    names of Python files that belong to no exercise.
 
-    Zip files, those in the folder too, are unpacked into the folder `spare`. What is damaged matters only if nothing
-    else is found. Of several files for an exercise one with something written beats a stub; then one in my_practice,
-    the least deep, and one with the very name of the exercise.
+    Zip files, those in the folder or in a zip file too, are unpacked into the folder `spare`. What is damaged matters
+    only if nothing else is found. Of several files for an exercise one with something written beats a stub; then one in
+    my_practice, one with the very name of the exercise, and the least deep.
     """
-    found, seen, problems = {}, set(), []
+    found, seen, passed_over, problems = {}, set(), [], []
     places = [unpacked(person, Path(spare, "0")) if person.is_file() else person]
     for place in places:
         for where, folders, names in os.walk(place, onerror=problems.append):
-            folders[:] = [name for name in folders if name[0] not in "._"]
+            ours, libraries = NOBODYS
+            skipped = libraries | (ours if "practice.py" in names else set())
+            folders[:] = [name for name in folders if name[0] not in "._" and name not in skipped]
             for path in (Path(where, name) for name in names):
                 try:
-                    if path.suffix.lower() == ".zip" and path.is_file() and spare:
+                    if path.suffix.lower() == ".zip" and path.is_file() and spare and len(places) < MOST_ZIPS:
                         places.append(unpacked(path, Path(spare, str(len(places)))))  # the outer loop comes to it
                     elif path.name == "progress.json":
                         seen |= {*Work(path.parent).progress["seen"]}
                     elif name := wanted_name(path):
                         inside = path.relative_to(place).parts
-                        rank = "my_practice" not in inside, len(inside), path.stem != name
+                        rank = "my_practice" not in inside, path.name != f"{name}.py", len(inside)
                         found.setdefault(name, []).append(((not is_written(name, path), *rank), path))
+                    elif is_python(path) and "practice.py" not in names and not KEPT.search(path.stem):
+                        passed_over.append(path.name)
                 except Exception as error:
                     problems.append(error)
     if problems and not found:
         raise problems[0]
-    return {name: min(ranked)[1] for name, ranked in found.items()}, seen
+    return {name: min(ranked)[1] for name, ranked in found.items()}, seen, passed_over
 
 
 def unpacked(path, folder):
-    """The folder, with what a zip file holds of exercises and progress.json."""
+    """The folder, with what a zip file holds of Python files, zip files and progress.json."""
     Path(folder).mkdir(parents=True, exist_ok=True)  # there may be none
     with zipfile.ZipFile(path) as archive:
         wanted = []
         for info in archive.infolist():
             info.filename = info.filename.replace("\\", "/")  # as some programs of Windows write it
             member = Path(info.filename)
-            if (wanted_name(member) or member.name == "progress.json") and info.file_size <= LARGEST:
-                wanted.append(info)
-        archive.extractall(folder, wanted[:MOST_MEMBERS])
+            is_zip = member.suffix.lower() == ".zip"
+            small = info.file_size <= (LARGEST_ZIP if is_zip else LARGEST)
+            if small and (is_python(member) or is_zip or member.name == "progress.json"):
+                wanted.append((wanted_name(member) is None, len(wanted), info))
+        archive.extractall(folder, [info for *_, info in sorted(wanted)[:MOST_MEMBERS]])
     return folder
 
 
+KEPT = re.compile(r"\.\d+$")  # dz1.1.py is what practice.py kept of an earlier dz1.py
+
+
+def is_python(path):
+    """Whether a file's name says that it is Python, though a mail program may have added .txt."""
+    return path.name.lower().removesuffix(".txt").endswith(".py")
+
+
 def wanted_name(path):
-    """The exercise that a file's name says. "dz1 (1).py" is dz1, too."""
-    name = re.sub(r"( ?\(\d+\)| ?- ?[Cc]op(y|ie))+$", "", path.stem)
-    return name if path.suffix == ".py" and name in BY_NAME else None
+    """The exercise that a file's name says, or None.
+
+    What people and platforms add is passed over: "dz1 (1).py", "dz1 - Kopie.py", "dz1-1.py", "dz1_ada.py",
+    "ada_123_456_dz1.py" and "dz1.py.txt" are dz1, too. A name that says two exercises says none.
+    """
+    if not is_python(path):
+        return None
+    stem = path.name.lower().removesuffix(".txt").removesuffix(".py")
+    if KEPT.search(stem):
+        return None
+    named = [name for name in BY_NAME if re.search(rf"(?<![a-z0-9]){name.lower()}(?![a-z0-9])", stem)]
+    named = [name for name in named if not any(name.lower() in other.lower() for other in named if other != name)]
+    return named[0] if len(named) == 1 else None
 
 
 def is_stub(name, path):

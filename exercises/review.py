@@ -5,19 +5,30 @@ days is what makes it stay (spaced against massed retrieval, g = 0.74; a plain i
 Latimier et al. 2021).
 """
 
+from collections import Counter
 from datetime import date, timedelta
+from itertools import count
 
-DAYS = 7  # that what has passed rests
+DAYS = 7  # that what has passed rests, at least
+FEW = 5  # exercises come back on one day
 
 
 def due(progress):
     """The names of the exercises to write again. First come those that needed a hint or had a named mistake."""
-    today = date.today().isoformat()
-    waiting = [name for name in progress["passed"] if progress["due"].get(name, today) <= today]
+    today = date.today()
+    # No rest is longer than this: what is due later passed while the clock was wrong.
+    latest = today + timedelta(DAYS + 1 + len(progress["due"]) // FEW)
+    days = {name: progress["due"].get(name, "") for name in progress["passed"]}
+    waiting = [name for name in days if not today.isoformat() < days[name] <= latest.isoformat()]
     helped = {*progress["hints"], *progress["seen"], *progress["mistakes"]}
     return sorted(waiting, key=lambda name: name not in helped)
 
 
-def day(passed):
-    """The day on which an exercise comes back, as text: after a rest if it has passed, and otherwise today."""
-    return (date.today() + timedelta(DAYS if passed else 0)).isoformat()
+def day(progress, passed):
+    """The day on which an exercise comes back, as text: after a rest if it has passed, and otherwise today.
+
+    Exercises that pass on one day come back on several, a few on each.
+    """
+    today, taken = date.today(), Counter(progress["due"].values())
+    days = ((today + timedelta(n)).isoformat() for n in count(DAYS))
+    return next(day for day in days if taken[day] < FEW) if passed else today.isoformat()

@@ -318,6 +318,14 @@ def test_however_it_was_written_it_makes_the_same_network(tmp_path):
             np.testing.assert_allclose(array, expected[name], rtol=1e-6, atol=1e-12)
 
 
+def zipped(members):
+    """A zip file with these members, as bytes."""
+    with zipfile.ZipFile(content := io.BytesIO(), "w") as archive:
+        for member, text in members.items():
+            archive.writestr(member, text)
+    return content.getvalue()
+
+
 # What people hand in, and the mark of dz1. Some would hang or kill the process that runs them, or forge its result.
 STUB, DONE, DRAFT = (filled("dz1", body) for body in ("", RIGHT["dz1"], "dz1 = 0 * da1"))
 FORGED = "import os, sys\npath = sys.argv[4]\n{}\nos._exit(0)\n"
@@ -352,6 +360,13 @@ CLASS = {name: ({"main/dz1 (1).py": content}, mark) for name, (content, mark) in
     "with a draft": ({"dz1.py": DRAFT, "home/my_practice/dz1.py": DONE}, "passed"),
     "by Moodle": ({"work.zip": {"my_practice/dz1.py": DONE, "__MACOSX/dz1.py": STUB}}, "passed"),
     "with a backup": ({"my_practice/dz1.py": DONE, "my_practice/backup/dz1.py": DRAFT}, "passed"),
+    "renamed": ({"dz1_renamed.py": DONE, "dz1.1.py": DRAFT, "notes.py": ""}, "passed"),
+    "a copy": ({"dz1 - Kopie.py": DONE}, "passed"),
+    "by Canvas": ({"canvas_12_34_dz1-1.py": DONE, "da1_dz1.py": DRAFT}, "passed"),
+    "by mail.zip": ({"a.zip": zipped({"b.zip": zipped({"dz1.py.txt": DONE})})}, "passed"),
+    "the repository": ({"practice.py": "", "exercises/dz1.py": DONE, "lab/x.py": ""}, "no exercise found"),
+    "y" * 254: ({"dz1.py": DONE}, "passed"),
+    "half a letter": ({"dz1.py": "raise ValueError('\\udc80')"}, "error: ValueError"),
     "from Windows.zip": ({
         "..\\..\\my_practice\\dz1.py": DONE,
         "my_practice/dW2_db2.py": filled("dW2_db2", "dW2 = -a1.T @ dlogits; db2 = 0"),
@@ -367,9 +382,7 @@ def hand_in(path, content):
     elif not isinstance(content, dict):
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     elif path.suffix == ".zip":
-        with zipfile.ZipFile(path, "w") as archive:
-            for member, text in content.items():
-                archive.writestr(member, text)
+        path.write_bytes(zipped(content))
     else:
         for name, part in content.items():
             hand_in(path / name, part)
@@ -380,9 +393,10 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     for person, (content, _) in CLASS.items():
         hand_in(tmp_path / person, content)
     feedback = tmp_path / ".feedback"
+    (feedback / "with a stub on top.txt").mkdir(parents=True)
     classroom.mark_all(str(tmp_path), feedback=feedback, only="dz1,dW2_db2,chapter4")
     out, said = capsys.readouterr()
-    assert out.startswith("\ufeffname,dz1,dW2_db2,softmax_backward,layer_norm_dx,attention,passed\n")
+    assert out.startswith("\ufeffname,passed,dz1,dW2_db2,softmax_backward,layer_norm_dx,attention\n")
     marks = {row["name"]: row for row in csv.DictReader(io.StringIO(out[1:]))}
     found = {name: re.sub("(cannot be read).*", r"\1", row["dz1"]) for name, row in marks.items()}
     assert found == {name.replace("=", "'="): mark for name, (_, mark) in CLASS.items()}
@@ -390,8 +404,13 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     assert subprocess.run(child, stdout=-1, check=False).stdout.strip() in (b"", b"Z")  # it has ended, too
     assert marks["from Windows.zip"]["dW2_db2"] == "dW2: the sign"
     assert (marks["from Windows.zip"]["passed"], marks["\u00e9va"]["passed"]) == ("0", "1")
-    assert re.search(r"^dz1 +22 +5  no result \(5\)$", said, re.M) and "\nattention" not in said
+    assert re.search(r"^dz1 +28 +10  no result \(5\)$", said, re.M) and "\nattention" not in said
+    assert "renamed: 1 of 5 (notes.py: no exercise's name)\n" in said
+    assert "by Canvas: 1 of 5 (da1_dz1.py: no exercise's name)\n" in said
+    assert "with a stub on top: no feedback: " in said
     for person, words in {
+        "half a letter": r"\? \(ValueError\)",
+        "y" * 200: "dz1: passed",
         "catches all": "after 1 seconds, in line [2-5]",
         "utf16": "not saved as UTF-8",
         "=bob": "A unit that is off gives 0",
