@@ -32,3 +32,7 @@ def day(progress, passed):
     today, taken = date.today(), Counter(progress["due"].values())
     days = ((today + timedelta(n)).isoformat() for n in count(DAYS))
     return next(day for day in days if taken[day] < FEW) if passed else today.isoformat()
+
+
+def days_until(day):
+    return (date.fromisoformat(day) - date.today()).days

@@ -55,7 +55,8 @@ class Work:
         path = self.folder / folder / f"{exercise.name}.py"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(exercise.stub.encode())
+            with replacing(path) as file:  # on a full disk there is no half of it
+                file.write(exercise.stub.encode())
         return path
 
     def passed(self, exercise):
@@ -76,7 +77,7 @@ class Work:
         before = exercise.name in self.progress["passed"]
         self.note("passed", digest(self.path(exercise)), exercise)
         if exercise.name not in self.progress["due"]:
-            self.note("due", review.day(passed=True), exercise)
+            self.note("due", review.day(self.progress, passed=True), exercise)
         seen = exercise.name in self.progress["seen"]
         c, chapter = chapter_of(exercise)
         done = f" Chapter {c} is done." if not before and all(map(self.passed, chapter)) else ""
@@ -91,12 +92,12 @@ class Work:
 
     def record_review(self, exercise, verdict):
         """Note when an exercise that was written again comes back; and say so, as text."""
-        self.note("due", review.day(verdict.passed), exercise)
+        self.note("due", review.day(self.progress, verdict.passed), exercise)
         if not verdict.passed:
             return "It comes back until you have written it right."
         self.note("reviewed", "")
-        left = len(review.due(self.progress))
-        return f"Passed again. It rests for {review.DAYS} days. {left or 'No'} more to review today."
+        left, days = len(review.due(self.progress)), review.days_until(self.progress["due"][exercise.name])
+        return f"Passed again. It comes back in {days} days. {left or 'No'} more to review today."
 
     def score(self):
         """How many have passed without a look at the solution."""

@@ -100,7 +100,7 @@ list | The logits of a layer review
 review | Nothing is written yet | call `python practice.py review` to
 review/logits: logits = a1 @ W2 | the bias forgotten | comes back until you have written it right
 review | the bias forgotten
-review/logits: logits = a1 @ W2 + b2 | It rests for 7 days. No more to review
+review/logits: logits = a1 @ W2 + b2 | It comes back in 7 days. No more to review
 review | Nothing is due
 list | The logits of a layer passed
 +7
@@ -112,6 +112,9 @@ loss: loss = -np.log(p[np.arange(len(y)), y]).mean() | Passed.
 review da1 | da1 has not passed yet
 review loss | Review of exercise 3
 review | Review of exercise 3
+review/loss: loss = p | ~kept in
+review logits | Review of exercise 1 | ~kept in
+review loss | Nothing is written yet | What you had is kept in | review/loss.1.py
 
 nonsense | no exercise nonsense
 DZ1 | Exercise 7 (
@@ -143,7 +146,8 @@ def test_some_days_of_a_learner(days, learner, monkeypatch):
             typed = name.replace("/", " ")
         elif typed.startswith("+"):
             today += timedelta(int(typed))
-            monkeypatch.setattr(review, "date", SimpleNamespace(today=lambda today=today: today))
+            clock = SimpleNamespace(today=lambda today=today: today, fromisoformat=date.fromisoformat)
+            monkeypatch.setattr(review, "date", clock)
             typed = ""
         found = learner(*typed.split())
         said = " ".join((found.stdout + found.stderr).split())
@@ -171,8 +175,20 @@ def test_practice_starts_without_what_is_large_or_may_be_missing():
 
 def test_first_comes_back_what_needed_help():
     progress = {"passed": {"logits": "", "loss": "", "da1": "", "dz1": ""}, "hints": {"da1": 1}, "seen": {}}
-    progress |= {"mistakes": {"loss": "the sign"}, "due": {"dz1": "9999-12-31"}}
+    progress |= {"mistakes": {"loss": "the sign"}, "due": {"dz1": review.day({"due": {}}, passed=True)}}
     assert review.due(progress) == ["loss", "da1", "logits"]
+
+
+def test_what_has_passed_on_one_day_comes_back_on_several_a_few_on_each():
+    progress = {"passed": {}, "due": {}, "hints": {}, "seen": {}, "mistakes": {}}
+    for name in BY_NAME:
+        progress["passed"][name] = ""
+        progress["due"][name] = review.day(progress, passed=True)
+    first, many = date.today() + timedelta(review.DAYS), -(-len(BY_NAME) // review.FEW)
+    assert {*progress["due"].values()} == {(first + timedelta(n)).isoformat() for n in range(many)}
+    assert review.due(progress) == []
+    progress["due"]["loss"] = "2099-01-01"  # it passed while the clock was wrong
+    assert review.due(progress) == ["loss"]
 
 
 def test_nothing_that_has_passed_is_lost(learner):
