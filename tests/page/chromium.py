@@ -12,7 +12,7 @@ import pytest
 
 import main_np
 from mlp_np import MLP
-from page import build, screenshot
+from page import build
 from pictures import strokes
 
 COMMITTED = (build.FOLDER / "index.html").as_uri()
@@ -29,6 +29,12 @@ def missing(what):
     (pytest.fail if os.environ.get("NEED_BROWSER") else pytest.skip)(str(what))
 
 
+def launch(playwright):
+    """Chromium, or Chrome where its installer puts it."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    return playwright.chromium.launch(executable_path=path, channel=None if path else "chrome", args=["--no-sandbox"])
+
+
 @pytest.fixture(scope="session")
 def browser():
     try:
@@ -37,7 +43,7 @@ def browser():
         missing("needs playwright: python -m pip install playwright")
     with sync_playwright() as playwright:
         try:
-            launched = screenshot.launch(playwright)
+            launched = launch(playwright)
         except Error as error:
             missing(f"needs Chromium or Chrome: {str(error).splitlines()[0]}")
         yield launched
