@@ -77,8 +77,8 @@ def largest_difference(a, b):
 def record(options):
     """What `picture` draws of a run: arrays with a number for every step, by name.
 
-    "difference" is the largest between any two weights by hand and in PyTorch, "tape" the same between by hand and on
-    the tape, and "disagreeing" says how many ReLUs were on in one only.
+    "difference" is the largest between a weight by hand and its twin in PyTorch, "tape" the same with its twin on the
+    tape, and "disagreeing" says how many ReLUs were on in one only.
     """
 
     def apart(one, other):
@@ -102,8 +102,9 @@ def prove(model):
             for apart in (run["difference"], run["tape"])
         )
         found[kind] = of_torch | {"tape": of_tape}
-        print(f"{kind}: after {len(run['tape'])} steps no two weights differ by more than {of_torch['final']:.1e}")
-        print(f"{kind}: by hand and on the tape, they differ by {of_tape['final']:.1e}")
+        steps, twin = len(run["tape"]), "no weight differs from its twin"
+        print(f"{kind}: after {steps} steps {twin} in PyTorch by more than {of_torch['final']:.1e}")
+        print(f"{kind}: on the tape, by no more than {of_tape['final']:.1e}")
     name = f"twins_{network.prefix}".removesuffix("_")
     drawing.save(picture(runs), results.ROOT / "png" / f"{name}.png")
     command = f"python -m lab.twins {model}".removesuffix(" mlp")
