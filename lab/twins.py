@@ -1,6 +1,6 @@
 """The proof that by hand, on the tape and in PyTorch it is one run: all three in lockstep, in float64 and in float32.
 
-python -m lab.twins           -> png/twins.png, and numbers in results.json
+python -m lab.twins           -> png/twins.png, png/proof.png, and numbers in results.json
 python -m lab.twins resnet    the same for the residual network -> png/twins_resnet.png
 python -m lab.twins vit       and for the transformer -> png/twins_vit.png
 python -m lab.twins all       one after the other
@@ -107,12 +107,25 @@ def prove(model):
         print(f"{kind}: on the tape, by no more than {of_tape['final']:.1e}")
     name = f"twins_{network.prefix}".removesuffix("_")
     drawing.save(picture(runs), results.ROOT / "png" / f"{name}.png")
+    if name == "twins":
+        drawing.save(banner(runs), results.ROOT / "png" / "proof.png")
     command = f"python -m lab.twins {model}".removesuffix(" mlp")
     made = {"command": command, "steps": len(run["tape"]), "difference": found, "machine": machine()}
     results.save_result(name, made)
 
 
 ZOOM = 60  # steps, of which the losses are drawn one by one
+TITLE = {"x": 0.015, "ha": "left", "fontsize": 15, "fontweight": "bold"}
+WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind words, so that no grid line crosses them
+
+
+@style()
+def banner(runs):
+    """The proof in short, for the top of the README: what was found, and the last losses."""
+    figure = new_figure(7, 3.7)
+    figure.suptitle("By hand, on a tape, in PyTorch: the same run", **TITLE)
+    show_losses(figure.add_subplot(), runs["float64"])
+    return figure
 
 
 @style()
@@ -122,54 +135,65 @@ def picture(runs):
     runs: {"float64": what `record` found, "float32": the same}.
     """
     figure = new_figure(7, 7.4)
-    run, words = runs["float64"], {"fontsize": 12}
-    steps = np.arange(1, len(run["difference"]) + 1)
+    figure.suptitle("By hand, on a tape, in PyTorch: the same run", **TITLE)
+    upper, lower = figure.subplots(2, 1, height_ratios=(4, 5))
+    show_losses(upper, runs["float64"])
+    show_differences(lower, runs)
+    return figure
+
+
+def show_losses(axes, run):
+    """Those of the last steps, three on top of each other; above them, how far apart the weights are."""
+    steps, last = np.arange(1, len(run["difference"]) + 1), slice(-ZOOM, None)
     far = above(max(run["tape"]))
     on_tape = f"no weight differs by more than {far}" if any(run["tape"]) else "every weight is equal to the last bit"
-    figure.suptitle("By hand, on a tape, in PyTorch: the same run", x=0.015, ha="left", fontsize=15, fontweight="bold")
-    upper, lower = figure.subplots(2, 1, height_ratios=(4, 5))
-
-    last = slice(-ZOOM, None)
-    said = (
+    found = (
         f"After {len(steps):,} steps in float64, no weight differs from its\n"
         f"twin in PyTorch by more than {above(max(run['difference']))}; on the tape\n{on_tape}."
     )
-    style_axes(upper, said, "loss of the batch", f"the last {min(ZOOM, len(steps))} steps")
-    logarithmic(upper)
-    upper.plot(steps[last], run["loss_np"][last], color=TRAIN, alpha=0.35, linewidth=8, label="NumPy, by hand")
-    upper.plot(steps[last], run["loss_torch"][last], color=INK, linewidth=1.2, label="PyTorch")
-    upper.plot(steps[last], run["loss_tape"][last], ".", color=TEST, markersize=8, label="NumPy, on a tape")
-    upper.set_ylim(top=max(run["loss_np"][last]) * 5)
-    upper.legend(loc="upper right", ncols=3, columnspacing=1.2, handlelength=1.4, **words)
+    style_axes(axes, "", "loss of the batch", f"the last {min(ZOOM, len(steps))} steps")
+    logarithmic(axes)
+    axes.plot(steps[last], run["loss_np"][last], color=TRAIN, alpha=0.35, linewidth=8, label="NumPy, by hand")
+    axes.plot(steps[last], run["loss_torch"][last], color=INK, linewidth=1.2, label="PyTorch")
+    axes.plot(steps[last], run["loss_tape"][last], ".", color=TEST, markersize=8, label="NumPy, on a tape")
+    axes.set_ylim(top=max(run["loss_np"][last]) * 5)
+    axes.legend(loc="upper right", ncols=3, columnspacing=1.2, handlelength=1.4, fontsize=12)
+    enlarge(axes, found, 13)
 
-    style_axes(lower, "The largest difference between a weight and its twin in PyTorch", "difference", "steps")
-    lower.set_yscale("log")
-    lower.set_ylim(1e-18, 1e2)
-    lower.set_xlim(-0.02 * len(steps), 1.02 * len(steps))
-    white = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # so that no grid line crosses the words
-    words |= {"textcoords": "offset points", "ha": "right", "bbox": white}
+
+def show_differences(axes, runs):
+    """The largest difference between a weight and its twin in PyTorch after every step, in both precisions."""
+    words = {"fontsize": 12, "textcoords": "offset points", "ha": "right", "bbox": WHITE}
+    steps = np.arange(1, len(runs["float64"]["difference"]) + 1)
+    style_axes(axes, "", "difference", "steps")
+    axes.set_yscale("log")
+    axes.set_ylim(1e-18, 1e2)
+    axes.set_xlim(-0.02 * len(steps), 1.02 * len(steps))
     for dtype, color in (("float32", TEST), ("float64", TRAIN)):
         difference, unit = runs[dtype]["difference"], np.finfo(dtype).eps / 2
-        lower.plot(steps, np.where(difference > 0, difference, np.nan), color=color, linewidth=2.5)
+        axes.plot(steps, np.where(difference > 0, difference, np.nan), color=color, linewidth=2.5)
         last = (steps[-1], max(difference[-1], 1e-17))
-        lower.annotate(f"{dtype}: {difference[-1]:.1g}", last, (0, 8), color=color, fontweight="bold", **words)
-        lower.axhline(unit, color=color, linewidth=1.2, linestyle=(0, (4, 3)))
-        lower.annotate(f"rounding unit {unit:.1g}", (steps[-1], unit), (0, -5), va="top", color=color, **words)
+        axes.annotate(f"{dtype}: {difference[-1]:.1g}", last, (0, 8), color=color, fontweight="bold", **words)
+        axes.axhline(unit, color=color, linewidth=1.2, linestyle=(0, (4, 3)))
+        axes.annotate(f"rounding unit {unit:.1g}", (steps[-1], unit), (0, -5), va="top", color=color, **words)
     tipped = tipping(**runs["float32"])
     if len(tipped):
-        lower.plot(steps[tipped], runs["float32"]["difference"][tipped], "o", color=INK, markersize=7)
+        difference = runs["float32"]["difference"]
+        axes.plot(steps[tipped], difference[tipped], "o", color=INK, markersize=7)
         numbers = " and ".join(f"{step:,}" for step in steps[tipped])
-        said = f"step{'s' * (len(tipped) > 1)} {numbers}: rounding decides\nwhether a ReLU is on or off"
+        found = f"step{'s' * (len(tipped) > 1)} {numbers}: rounding decides\nwhether a ReLU is on or off"
         arrow = {"arrowstyle": "-", "color": INK, "relpos": (0, 0.5)}
         words |= {"textcoords": "axes fraction", "ha": "left", "arrowprops": arrow}
-        at = steps[tipped[-1]], runs["float32"]["difference"][tipped[-1]]
-        lower.annotate(said, at, (0.3, 0.63), va="center", **words)
-    for axes, size in ((upper, 13), (lower, 12)):
-        axes.set_title(axes.get_title("left"), loc="left", fontsize=size, linespacing=1.4)
-        axes.tick_params(labelsize=11)
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.label.set_fontsize(12)
-    return figure
+        axes.annotate(found, (steps[tipped[-1]], difference[tipped[-1]]), (0.3, 0.63), va="center", **words)
+    enlarge(axes, "The largest difference between a weight and its twin in PyTorch", 12)
+
+
+def enlarge(axes, title, size):
+    """A title, and words that can be read on a telephone."""
+    axes.set_title(title, loc="left", fontsize=size, linespacing=1.4)
+    axes.tick_params(labelsize=11)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.label.set_fontsize(12)
 
 
 def above(number):

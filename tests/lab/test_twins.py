@@ -19,8 +19,8 @@ def test_the_picture_of_the_proof(difference):
         runs[dtype] = {"loss_np": loss, "loss_tape": loss, "loss_torch": loss, "tape": grown / 10}
         runs[dtype] |= {"difference": grown, "disagreeing": (steps == 200) * 1}
     figure = twins.picture(runs)
-    if difference == "grows":
-        assert_legible(figure)
+    for drawn in (figure, twins.banner(runs)) if difference == "grows" else ():
+        assert_legible(drawn)
     upper, lower = figure.axes
     said = " ".join(upper.get_title("left").split())
     most, tape = (
