@@ -2,7 +2,7 @@
 # make torch      the same run with PyTorch
 # make twins      the proof that they are the same run -> png/twins*.png
 # make look       pictures of the trained network: both passes, its weights, its mistakes
-# make page       the interactive page, from its parts -> page/index.html
+# make page       the interactive page, from its parts -> page/index.html (needs npm)
 # make site       the lessons and exercises as a site -> site/ (needs npm)
 # make figures    the docs' pictures of images and computed numbers -> png/
 # make shortcut   why the residual network has shortcuts -> png/shortcut.png

@@ -49,8 +49,8 @@ def bundle(script, *options):
     return call(MODULES / ".bin" / "esbuild", script, *OPTIONS, *options)
 
 
-def licences():
-    """(name, text) of the licence of each package that is in a page."""
+def licences(words=""):
+    """(name, text) of the licence of each package that is in a page, if these words are in its name."""
     for path in sorted(MODULES.glob("**/LICENSE*")):
-        if not TOOLS & set(path.parts):
+        if not TOOLS & set(path.parts) and words in str(path.relative_to(MODULES).parent):
             yield "-".join(path.relative_to(MODULES).parent.parts), path.read_text(encoding="utf-8")

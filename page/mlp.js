@@ -7,12 +7,14 @@
    The derivation of each derivative is in mlp_np.py, beside the line that computes it. */
 
 /** 784 - H - 10 with one ReLU. `params` holds W1 (784, H), b1 (H), W2 (H, 10), b2 (10). */
-class MLP {
+export class MLP {
   constructor(params) {
     this.params = params;
   }
 
-  get hidden() { return this.params.b1.length; } // H
+  get hidden() {
+    return this.params.b1.length;
+  } // H
 
   /** Images x (B, 784) to logits (B, 10). Keeps what backward needs. */
   forward(x) {
@@ -25,7 +27,8 @@ class MLP {
 
   /** From d loss / d logits (B, 10) to {W1: d loss / d W1, ...}, the keys and shapes of params. */
   backward(dlogits) {
-    const { W2 } = this.params, B = dlogits.length / 10;
+    const { W2 } = this.params,
+      B = dlogits.length / 10;
     const dW2 = transposedTimes(this.a1, dlogits, B); // (H, 10), a1.T @ dlogits
     const db2 = sumOfRows(dlogits, B); // (10)
     this.da1 = timesTransposed(dlogits, W2, 10); // (B, H), dlogits @ W2.T
@@ -37,8 +40,9 @@ class MLP {
 }
 
 /** logits (B, 10), true digits y (B) -> probabilities p (B, 10), the mean of -log p[y], and its derivative dlogits. */
-function softmaxCrossEntropy(logits, y) {
-  const B = y.length, p = logits.slice();
+export function softmaxCrossEntropy(logits, y) {
+  const B = y.length,
+    p = logits.slice();
   let loss = 0;
   for (let n = 0; n < B; n++) {
     const row = p.subarray(10 * n, 10 * n + 10);
@@ -56,23 +60,28 @@ function softmaxCrossEntropy(logits, y) {
 }
 
 /** One step of stochastic gradient descent, in place and without momentum: W -= lr * dW for every parameter. */
-function sgdStep(params, grads, lr) {
+export function sgdStep(params, grads, lr) {
   for (const name in params) {
-    const p = params[name], dp = grads[name];
+    const p = params[name],
+      dp = grads[name];
     for (let i = 0; i < p.length; i++) p[i] -= lr * dp[i];
   }
 }
 
 /** A @ M for A (B, n) and M (n, m). */
 function times(A, M, n) {
-  const m = M.length / n, B = A.length / n, product = new Float64Array(B * m);
+  const m = M.length / n,
+    B = A.length / n,
+    product = new Float64Array(B * m);
   for (let b = 0; b < B; b++) addRows(product, b, M, m, A, b * n, 1);
   return product;
 }
 
 /** A @ M.T for A (B, m) and M (n, m). */
-function timesTransposed(A, M, m) {
-  const n = M.length / m, B = A.length / m, product = new Float64Array(B * n);
+export function timesTransposed(A, M, m) {
+  const n = M.length / m,
+    B = A.length / m,
+    product = new Float64Array(B * n);
   for (let b = 0; b < B; b++) {
     for (let i = 0; i < n; i++) {
       let sum = 0;
@@ -85,7 +94,9 @@ function timesTransposed(A, M, m) {
 
 /** A.T @ D for A (B, n) and D (B, m): for each example every number of A times every number of D, summed. */
 function transposedTimes(A, D, B) {
-  const n = A.length / B, m = D.length / B, product = new Float64Array(n * m);
+  const n = A.length / B,
+    m = D.length / B,
+    product = new Float64Array(n * m);
   for (let i = 0; i < n; i++) addRows(product, i, D, m, A, i, n);
   return product;
 }
@@ -94,10 +105,14 @@ function transposedTimes(A, D, B) {
 
     Four rows at a time, so that each sum is fetched and stored once for four products: twice as fast. */
 function addRows(product, r, M, m, A, from, by) {
-  const n = M.length / m, at = r * m;
+  const n = M.length / m,
+    at = r * m;
   let i = 0;
   for (; i + 3 < n; i += 4, from += 4 * by) {
-    const a = A[from], b = A[from + by], c = A[from + 2 * by], d = A[from + 3 * by];
+    const a = A[from],
+      b = A[from + by],
+      c = A[from + 2 * by],
+      d = A[from + 3 * by];
     if (a === 0 && b === 0 && c === 0 && d === 0) continue;
     const row = i * m;
     for (let j = 0; j < m; j++) {
@@ -109,7 +124,8 @@ function addRows(product, r, M, m, A, from, by) {
 
 /** D.sum(axis=0) for D (B, m). */
 function sumOfRows(D, B) {
-  const m = D.length / B, sum = new Float64Array(m);
+  const m = D.length / B,
+    sum = new Float64Array(m);
   for (let n = 0; n < D.length; n++) sum[n % m] += D[n];
   return sum;
 }

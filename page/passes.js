@@ -1,51 +1,91 @@
-/* The forward and the backward pass of the digit, number by number. */
+/* What follows from the state: the forward and the backward pass of the digit on the pad, and what steps have changed. */
 
-const MOST = 12;
+import { computed } from "@preact/signals";
 
-/* at: from the n-th cell of a block to pixel i, unit j, digit k. where: in which cells (of block b) these are. */
-const UNITS = { ofUnits: true, at: (n) => ({ j: n }), where: ({ j }) => j, gaps: true };
-const PIXELS = { count: 784, columns: 28, at: (n) => ({ i: n }), where: ({ i }) => i };
-const GRIDS = {
-  x: { ...PIXELS, kind: "ink", tint: () => network.tint(), label: "the pixels" },
-  dx: { ...PIXELS, kind: "slope", ink: (n) => fooled().pixels[n], tint: () => fooled().dx, scale: () => largest(fooled().dx), label: "the derivatives of the pixels" },
-  z1: { ...UNITS, kind: "both", label: "the sums of the hidden units" },
-  a1: { ...UNITS, kind: "up", off: true, label: "the activations of the hidden units" },
-  W1: { ...PIXELS, kind: "both", at: (n) => ({ i: n, j: state.unit }), scale: () => largest(weightsOf(state.unit)), label: "the weights from all pixels to one unit" },
-  dW2: {
-    ...UNITS, kind: "slope", gaps: false, blocks: 10, across: [2, 5, 5], label: "for each digit, the derivatives of its weights",
-    at: (n, b) => ({ j: n, k: b }), where: ({ j, k }, b) => (k === undefined || k === b ? j : undefined),
-    caption: (b) => `[:, ${b}]`,
-  },
-  da1: { ...UNITS, kind: "slope", label: "the derivatives of the activations" },
-  dz1: { ...UNITS, kind: "slope", off: true, label: "the derivatives of the sums" },
-  dW1: {
-    ...PIXELS, kind: "slope", ofMost: true, across: [4, 4, 6], label: "for the units most affected, the derivatives of their weights",
-    at: (n, b) => ({ i: n, j: now.most[b] }), where: ({ i, j }, b) => (j === undefined || j === now.most[b] ? i : undefined),
-    caption: (b) => `[:, ${now.most[b]}]`,
-  },
-  db1: { ...UNITS, kind: "slope", label: "the derivatives of the biases" },
-};
+import { asInput, tests } from "./given.js";
+import { MLP, softmaxCrossEntropy } from "./mlp.js";
+import { read } from "./pen.js";
+import { digit, label, lr, params, shown, started, steps } from "./state.js";
+import { argmax, largest, PIXELS, top } from "./words.js";
 
-/** The largest numbers get the strongest colours; the scale stays during steps, so that gradients are seen to fade. */
-function setScales(same) {
-  const sizes = {
-    z1: largest(now.z1), a1: largest(now.a1), logits: largest(now.logits), da1: largest(now.da1), dz1: largest(now.da1), db1: largest(now.da1),
-    dW2: largest(now.a1) * largest(now.dlogits), dW1: largest(now.x) * largest(now.dz1),
-  };
-  for (const name in sizes) now.scales[name] = same ? Math.max(now.scales[name], sizes[name]) : sizes[name];
-  now.most = top(model.hidden, MOST, (j) => Math.abs(now.dz1[j]));
+export const MOST = 12; // units whose part of dW1 is shown
+
+// --- The two passes --------------------------------------------------------------------------------------------------
+
+export const pixels = computed(() =>
+  digit.value.picked === null ? read(digit.value) : tests[digit.value.picked].pixels,
+);
+export const empty = computed(() => !pixels.value.some((v) => v));
+export const input = (pixels) => asInput(pixels, shown.value.pixels);
+const x = computed(() => input(pixels.value));
+
+/** Forwards and backwards, by the names of mlp_np.py. Where the true digit y is null, the network's answer stands in. */
+export function passOf(params, x, label) {
+  const mlp = new MLP(params),
+    logits = mlp.forward(x),
+    answer = argmax(logits),
+    y = label ?? answer;
+  const { p, loss, dlogits } = softmaxCrossEntropy(logits, [y]);
+  const { W1: dW1, b1: db1, W2: dW2, b2: db2 } = mlp.backward(dlogits);
+  const { z1, a1, da1, dz1 } = mlp,
+    most = top(mlp.hidden, MOST, (j) => Math.abs(dz1[j]));
+  return { x, z1, a1, logits, p, loss, dlogits, dW2, db2, da1, dz1, dW1, db1, answer, y, most };
 }
 
-const SLOPES = ["better", "worse"]; // a derivative, negative or positive
-const BARS = {
-  logits: { value: (k) => now.logits[k], scale: () => now.scales.logits, label: "one score for each digit" },
-  W2: {
-    value: (k) => W2(state.unit, k), scale: () => largest(DIGITS.map((k) => W2(state.unit, k))), where: (k) => ({ j: state.unit, k }),
-    label: "the weights from one unit to all digits",
-  },
-  p: { value: (k) => now.p[k], label: "one probability for each digit" },
-  dlogits: { value: (k) => now.dlogits[k], scale: () => 1, signs: SLOPES, label: "the derivatives of the logits" },
-  db2: { value: (k) => now.db2[k], scale: () => 1, signs: SLOPES, label: "the derivatives of the biases" },
-  "p-new": { value: (k) => learning.p[k], answer: () => learning.answer, label: "the probabilities that the new network gives" },
-  "p-after": { value: (k) => now.p[k], before: (k) => before()[k], label: "the probabilities after the steps" },
-};
+export const now = computed(() => passOf(params.value, x.value, label.value));
+export const hidden = computed(() => params.value.b1.length);
+export const W1 = (i, j) => params.value.W1[i * hidden.value + j];
+export const W2 = (j, k) => params.value.W2[j * 10 + k];
+export const weightsOf = (j) => PIXELS.map((i) => W1(i, j));
+
+/** What a pixel adds to the sum of a unit, and a unit to the score of a digit. */
+export const added = (i, j) => now.value.x[i] * W1(i, j);
+export const spoken = (j, k) => now.value.a1[j] * W2(j, k);
+
+/** Probabilities of this image, from these weights. */
+export const probabilities = (params, x) => softmaxCrossEntropy(new MLP(params).forward(x), [0]).p;
+
+/** Which of the test images it reads right; null until the page has opened, or somebody wants to know. */
+export const reads = computed(() => {
+  if (!started.value && !steps.value.length) return null;
+  const mlp = new MLP(params.value);
+  return tests.map((test) => argmax(mlp.forward(input(test.pixels))) === test.label);
+});
+
+// --- Steps -----------------------------------------------------------------------------------------------------------
+
+// A digit's numbers grow with the square of its pixels, so raw ones need smaller steps.
+const RATES = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1];
+export const rate = computed(() => RATES[lr.value] / (shown.value.pixels === "raw" ? 1e4 : 1));
+
+/** The steps taken on this digit with this y, since something else was on the pad. */
+export const trail = computed(() => {
+  const other = steps.value.findLastIndex((step) => step.digit !== digit.value || step.y !== now.value.y);
+  return steps.value.slice(other + 1);
+});
+export const before = computed(() => (trail.value[0] ?? now.value).p);
+
+/** The answers before each of the last presses of a button, and now. */
+export const answers = computed(() => {
+  const ps = [...trail.value.filter(({ first }) => first).map(({ p }) => p), now.value.p];
+  return ps.map((p) => ({ answer: argmax(p), p: Math.max(...p) }));
+});
+export const turned = computed(() => new Set(answers.value.map(({ answer }) => answer)).size > 1);
+export const second = computed(() => top(10, 2, (k) => now.value.p[k])[1]);
+
+export const sizesOf = ({ x, z1, a1, logits, da1, dz1, dlogits }) => ({
+  z1: largest(z1),
+  a1: largest(a1),
+  logits: largest(logits),
+  da1: largest(da1),
+  dz1: largest(da1),
+  db1: largest(da1),
+  dW2: largest(a1) * largest(dlogits),
+  dW1: largest(x) * largest(dz1),
+});
+
+/** The largest numbers get the strongest colours. Steps leave the scale as it is, so that gradients are seen to fade. */
+export const scales = computed(() => {
+  const all = [...trail.value.map(({ sizes }) => sizes), sizesOf(now.value)];
+  return Object.fromEntries(Object.keys(all[0]).map((name) => [name, Math.max(...all.map((sizes) => sizes[name]))]));
+});

@@ -12,7 +12,7 @@ import pytest
 
 import main_np
 from mlp_np import MLP
-from page import build
+from page import build, bundle
 from pictures import strokes
 
 COMMITTED = (build.FOLDER / "index.html").as_uri()
@@ -79,11 +79,9 @@ def page(one_page):
     one_page.set_viewport_size({"width": 1440, "height": 900})
     one_page.evaluate(
         """() => {
-            document.getElementById("original").click();
-            lab.reset();
+            lab.showNetwork();
             lab.learning.pause();
-            lab.learning.restart();
-            lab.learning.show();
+            lab.learning.set({ lr: 4, batch: 2, hidden: 2, init: "geohot", seed: 1, mistakes: [] });
         }"""
     )
     return one_page
@@ -173,7 +171,7 @@ def draw(page, digits, style=0, size=0.8, right=0.0, down=0.0):
     """
     rng = np.random.default_rng(0)
     pixels, answers = page.evaluate(
-        """(drawings) => {
+        """async (drawings) => {
             const pad = document.getElementById("pad"), pixels = [], answers = [];
             for (const strokes of drawings) {
                 document.querySelector(".clear").click();
@@ -182,6 +180,7 @@ def draw(page, digits, style=0, size=0.8, right=0.0, down=0.0):
                     penTo(pad, "pointerup", 0, 0);
                 }
                 lab.readPad();
+                await null; // then it is shown
                 pixels.push(Array.from(lab.pixels()));
                 answers.push(document.getElementById("answer").innerText);
             }
@@ -192,28 +191,43 @@ def draw(page, digits, style=0, size=0.8, right=0.0, down=0.0):
     return np.reshape(pixels, (-1, 28, 28)), answers
 
 
-@pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    """The site's folder, built once for all processes that test."""
-    if not importlib.util.find_spec("mdit_py_plugins") or not shutil.which("npm"):
-        missing("needs requirements-site.txt and npm")
-    from page import site
-
+def once(tmp_path_factory, name, make):
+    """The path `name`, after make(path), in one process for all that test."""
     shared = tmp_path_factory.getbasetemp()
-    out = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "the-site"
+    out = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / name
+    begun, ended = out.with_name(f"{name}-begun"), out.with_name(f"{name}-ended")
     try:
-        out.with_name("the-site-begun").mkdir()
+        begun.mkdir()
     except FileExistsError:
-        until(out.exists, 120)
+        until(ended.exists, 120)
     else:
-        site.main([str(out)])
+        make(out)
+        ended.mkdir()
     return out
 
 
 @pytest.fixture(scope="session")
-def axe(site):
+def site(tmp_path_factory, npm):
+    """The site's folder, built once for all processes that test."""
+    if not importlib.util.find_spec("mdit_py_plugins"):
+        missing("needs requirements-site.txt")
+    from page import site
+
+    return once(tmp_path_factory, "the-site", lambda out: site.main([str(out)]))
+
+
+@pytest.fixture(scope="session")
+def npm(tmp_path_factory):
+    """What page/package-lock.json lists is there; one process gets it for all."""
+    if not shutil.which("npm"):
+        missing("needs npm")
+    once(tmp_path_factory, "npm", lambda _: bundle.install())
+
+
+@pytest.fixture(scope="session")
+def axe(npm):
     """What axe-core (Deque Systems), which npm gets with what the site needs, finds on a page that keeps people out."""
-    source = (build.FOLDER / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+    source = (bundle.MODULES / "axe-core/axe.min.js").read_text(encoding="utf-8")
 
     def violations(page):
         page.evaluate(source)

@@ -29,16 +29,15 @@ def unpacked(known):
     return model, np.split(images, [picked, picked + learned])
 
 
-def test_the_committed_page_is_what_build_writes_and_holds_what_it_says(browser, mnist, tmp_path):
+def test_the_committed_page_is_what_build_writes_and_holds_what_it_says(browser, mnist):
     """Its accuracy is that of the weights in it, though they are rounded; its images are MNIST's, bit for bit."""
     page = (build.FOLDER / "index.html").read_text(encoding="utf-8")
-    build.main(["--out", str(tmp_path / "again.html")])
-    assert (tmp_path / "again.html").read_text(encoding="utf-8") == page, "run python -m page.build again"
-    run, known = build.parts(page)
-    assert len(page.encode()) <= build.MAX_BYTES == 1_600_000
+    known, script = build.known(page), re.search(r'<script type="module">(.*)</script>', page, re.S)[1]
+    assert build.with_network(build.shell(script), known) == page, "run python -m page.build again"
+    assert len(page.encode()) <= build.MAX_BYTES == 1_750_000
     model, found = unpacked(known)
     logits = model.forward(as_input(mnist.test_images, known["pixels"], "float32"))
-    stated = float(re.search(r"test accuracy (0\.\d{4})", run)[1])
+    stated = float(re.search(r"test accuracy (0\.\d{4})", known["run"])[1])
     assert (logits.argmax(axis=1) == mnist.test_labels).mean() == pytest.approx(stated, abs=5e-4)
     assert stated > 0.98
     assert len(known["trainingLabels"]) >= 1000
@@ -52,7 +51,12 @@ def test_the_committed_page_is_what_build_writes_and_holds_what_it_says(browser,
     with opened(browser, COMMITTED) as page:
         answers = page.evaluate("lab.tests.slice(0, 50).map((test, n) => (lab.pick(n), lab.now.answer))")
         assert answers == logits[:50].argmax(axis=1).tolist()
-        assert run in text(page, "footer")
+        assert known["run"] in text(page, "footer")
+
+
+def test_the_script_in_the_page_is_that_of_the_sources(npm):
+    page = (build.FOLDER / "index.html").read_text(encoding="utf-8")
+    assert build.script() in page, "run python -m page.build again"
 
 
 def test_the_formulas_are_those_of_mlp_np():
@@ -62,7 +66,7 @@ def test_the_formulas_are_those_of_mlp_np():
     assert len(shown) == 9
     known = source.replace("self.", "") + "dz1 @ W1.T"  # dx: what mlp_np.py leaves out
     assert [formula for formula in shown if formula not in known] == []
-    stages = re.findall(r'line: "(\w+)"', (ROOT / "page" / "network.js").read_text(encoding="utf-8"))
+    stages = re.findall(r'line: "(\w+)"', (ROOT / "page" / "network.jsx").read_text(encoding="utf-8"))
     lines = re.findall(r'data-stage="(\w+)"><code>(.*?)</code>', "".join(map(build.code, build.FUNCTIONS)))
     assert {name for name, _ in lines} == {*stages} == {*build.COMPUTED}
     assert len(lines) == 18
@@ -130,9 +134,11 @@ def test_nothing_acts_is_sent_or_stored(browser, checkpoint, tmp_path):
         f"<img src={url} onerror='window.hacked = true'><iframe src={url}></iframe><base href={url}>"
         f"<link rel=stylesheet href={url}><style>body {{ display: none }}</style><!--{{{{script}}}}"
     )
-    model, options, _ = build.load_mlp(checkpoint)
+    model, options, history = build.load_mlp(checkpoint)
     path = tmp_path / "hostile.html"
-    path.write_text(build.assemble(hostile, build.network(model, options) | {"note": hostile}), encoding="utf-8")
+    known = build.network(model, options, history) | {"run": hostile, "note": hostile}
+    page = (build.FOLDER / "index.html").read_text(encoding="utf-8")
+    path.write_text(build.with_network(page, known), encoding="utf-8")
     refused = ["Content Security Policy", "Failed to load", "Fetch API"]
     with opened(browser, path.as_uri(), own=(path.as_uri(), url), problems=refused) as page:
         page.wait_for_timeout(300)

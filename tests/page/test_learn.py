@@ -121,10 +121,11 @@ def run(page, mistakes, steps, seed=1):
     start(page, mistakes, hidden=32, init="geohot", seed=seed)
     take_steps(page, steps)
     return page.evaluate(
-        """() => {
+        """async () => {
             const run = lab.learning.training, { params } = run.model;
             run.test();
             lab.learning.check();
+            await null; // then it is shown
             return {losses: run.losses, most: Math.max(...run.losses), ...run.tested.at(-1),
                 first: run.losses[0], tested: run.tested[0].loss, off: run.off.filter((is) => is).length,
                 moved: Object.keys(params).filter((name) => params[name].some((v) => v)).join(),
@@ -236,7 +237,9 @@ def test_the_digit_is_read_anew_after_every_step(page):
 
 
 def test_the_network_that_learned_here_can_be_looked_into_above(page):
-    page.evaluate("for (let n = 0; n < 20; n++) lab.learning.takeStep(); lab.learning.training.test()")
+    page.evaluate(
+        "for (let n = 0; n < 20; n++) lab.learning.takeStep(); lab.learning.training.test(); lab.learning.show()"
+    )
     page.locator("#look-inside").click()
     shown, run = weights(page), text(page, "#inside .run")
     assert all(np.array_equal(p, shown[name]) for name, p in weights(page, f"{TRAINING}.model").items())

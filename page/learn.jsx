@@ -1,0 +1,263 @@
+/* Learn from nothing: its controls and its pictures. */
+
+import { colours } from "./colours.js";
+import { $, Bars, Button, Slider } from "./controls.jsx";
+import { drawCurves, thinned } from "./curves.js";
+import * as learn from "./learning.js";
+import { paintWeights, whenInView } from "./picture.js";
+import { learning, settings } from "./state.js";
+import { PIXELS, percent } from "./words.js";
+
+const broken = () => learning.value.run.broken;
+
+const Buttons = () => (
+  <>
+    <div class="row">
+      <Button id="start" class="primary" act={learn.toggle} off={broken()}>
+        {learn.verb.value}
+      </Button>
+      <Button id="one" act={learn.oneStep} off={broken()}>
+        One step
+      </Button>
+      <Button id="anew" act={learn.startOver}>
+        Start over
+      </Button>
+    </div>
+    <div class="row">
+      <Button id="look-inside" act={lookInside} off={broken()}>
+        Look inside it, in the picture above
+      </Button>
+    </div>
+    <p id="progress" class="note">
+      {learn.progress.value}
+    </p>
+  </>
+);
+
+function lookInside() {
+  learn.lookInside();
+  $("inside").scrollIntoView();
+}
+
+const Settings = () => {
+  const { lr, batch, hidden, init, seed } = settings.value;
+  const rate = `${+learn.newLr.value.toPrecision(1)}${learn.broken("rate") ? " × 100" : ""}`;
+  return (
+    <>
+      <div>
+        <Slider id="new-lr" name="Learning rate" count={7} value={lr} words={rate} act={(lr) => learn.set({ lr })} />
+      </div>
+      <div>
+        <Slider
+          id="new-batch"
+          name="Batch size"
+          count={4}
+          value={batch}
+          words={learn.batchSize.value}
+          act={(batch) => learn.set({ batch })}
+        />
+      </div>
+      <div>
+        <Slider
+          id="new-hidden"
+          name="Hidden units"
+          count={4}
+          value={hidden}
+          words={learn.HIDDEN[hidden]}
+          act={(hidden) => learn.set({ hidden })}
+        />
+      </div>
+      <div>
+        <label for="new-init">
+          <span>First weights</span>
+        </label>
+        <div class="row tight">
+          <select id="new-init" value={init} onInput={(event) => learn.set({ init: event.target.value })}>
+            {["geohot", "he", "pytorch"].map((name) => (
+              <option key={name} value={name}>
+                {name}
+              </option>
+            ))}
+          </select>
+          <Button id="reseed" act={() => learn.set({ seed: seed + 1 })}>
+            New random weights
+          </Button>
+        </div>
+        <p class="note">
+          geohot: small ones, as in George Hotz’s notebook; pytorch: what torch.nn.Linear draws; he: He et al. 2015.
+        </p>
+      </div>
+    </>
+  );
+};
+
+// --- Break it ------------------------------------------------------------------------------------------------------------
+
+const SWITCHES = [
+  {
+    name: "mask",
+    words: "Off units learn too (no ReLU mask)",
+    line: "dz1 = da1",
+    symptom:
+      "It still learns, only worse: the test loss soon starts to rise, and the accuracy stays a few points lower.",
+    sign: "the curves alone will not tell you; check the gradient.",
+  },
+  {
+    name: "mean",
+    words: "Not divided by the batch size B",
+    line: "dlogits = p - onehot(y)",
+    symptom:
+      "Every gradient is B times too large: the loss jumps, units switch off for good, and what is left guesses.",
+    sign: "with batch size 1 all is well, and the gradient check is wrong by a factor of exactly B.",
+  },
+  {
+    name: "zeros",
+    words: "All weights 0",
+    line: "W1 = W2 = 0",
+    symptom:
+      "The loss stays at 2.30 = log 10, and the pictures stay blank: every unit is off, and passes nothing back.",
+    sign: (
+      <>
+        from the first step on, every gradient but <code>db2</code> is exactly 0.
+      </>
+    ),
+  },
+  {
+    name: "shuffled",
+    words: "Labels shuffled",
+    line: "y = rng.permutation(y)",
+    symptom:
+      "The training loss falls slowly, because the network can only memorise; the test accuracy stays near 10%, and the test loss climbs.",
+    sign: "training improves and testing never does, so look at some images beside their labels.",
+  },
+  {
+    name: "rate",
+    words: "Learning rate\u00a0×\u00a0100",
+    line: "W1 -= 100 * lr * dW1",
+    symptom:
+      "At the default rate the loss jumps to hundreds or thousands within a few steps. It may come down again, but not below 2.3: by then most units are off for every image, and stay off.",
+    sign: "the first loss is normal, the next ones are huge; divide the learning rate by 10 until they fall.",
+  },
+];
+
+const Mistakes = () => {
+  const { mistakes } = settings.value;
+  return SWITCHES.map(({ name, words, line, symptom, sign }) => {
+    const on = mistakes.includes(name),
+      others = mistakes.filter((other) => other !== name);
+    return (
+      <div key={name} data-mistake={name} class={on ? "on" : ""}>
+        <label>
+          <input
+            type="checkbox"
+            role="switch"
+            checked={on}
+            onInput={() => learn.set({ mistakes: on ? others : [...others, name] })}
+          />{" "}
+          <span>
+            {words} <code>{line}</code>
+          </span>
+        </label>
+        <p class="note symptom">
+          {symptom} <b>How to recognise it:</b> {sign}
+        </p>
+      </div>
+    );
+  });
+};
+
+const Check = () => (
+  <>
+    <Button id="check" act={learn.check} off={broken()}>
+      Check the gradient
+    </Button>
+    <p id="checked" class="note" role="status">
+      {learn.checkWords.value}
+    </p>
+  </>
+);
+
+// --- Pictures of it ------------------------------------------------------------------------------------------------------
+
+const off = () => learning.value.run.off?.filter((is) => is).length ?? 0;
+const UnitsOff = () =>
+  off() > 0 &&
+  `${off()} of the ${learning.value.run.model.hidden} units, shown pale, ${off() === 1 ? "is" : "are"} off for every test image.`;
+
+const NewAnswer = () => (
+  <>
+    It reads <b id="new-answer">{learn.unread.value ? "–" : learn.newAnswer.value}</b>{" "}
+    <span id="new-sure">
+      {learn.unread.value ? "" : `(${percent(learn.newProbabilities.value[learn.newAnswer.value])} sure)`}
+    </span>
+  </>
+);
+const NewProbabilities = () => (
+  <Bars
+    name="p-new"
+    label="the probabilities that the new network gives"
+    value={(k) => learn.newProbabilities.value[k]}
+    answer={learn.newAnswer.value}
+  />
+);
+
+export function drawLearning() {
+  const percents = (v) => (Number.isFinite(v) ? `${Math.round(100 * v)}%` : "–");
+  const short = (v) =>
+    !Number.isFinite(v) ? "∞" : v < 10 ? v.toFixed(2) : v < 1e4 ? String(Math.round(v)) : v.toExponential(0);
+  /** Of the batches and of the test images, and those of the run before. */
+  const lines = (trained, tested) => () => {
+    const { run, before } = learning.value,
+      { muted, accent } = colours.value;
+    const points = (run) => thinned(run?.tested ?? []).map(([, test]) => [test.step, test[tested]]);
+    return [
+      { points: points(before), colour: muted, thick: 2, dash: [2, 4] },
+      { words: "training", points: thinned(run[trained]).map(([n, v]) => [n + 1, v]), colour: muted, thick: 1.25 },
+      { words: "test", points: points(run), colour: accent, thick: 2.5 },
+    ];
+  };
+  const both = { few: 100 };
+  drawCurves($("losses"), {
+    ...both,
+    name: "The loss",
+    lines: lines("losses", "loss"),
+    least: 2.5,
+    most: 10,
+    guess: Math.log(10),
+    format: short,
+  });
+  drawCurves($("accuracies"), {
+    ...both,
+    name: "The accuracy",
+    lines: lines("accuracies", "accuracy"),
+    least: 1,
+    most: 1,
+    guess: 0.1,
+    format: percents,
+  });
+
+  /* The weights from all pixels to each hidden unit, a picture for each; pale if nothing turns it on. */
+  const host = $("units");
+  whenInView(host, () => {
+    const { run } = learning.value,
+      {
+        hidden,
+        params: { W1 },
+      } = run.model;
+    const scale = 3.5 * Math.sqrt(W1.reduce((sum, w) => sum + w * w, 0) / W1.length) || 1;
+    while (host.children.length < hidden) host.append(document.createElement("canvas"));
+    [...host.children].forEach((canvas, j) => {
+      canvas.hidden = j >= hidden;
+      canvas.classList.toggle("off", Boolean(run.off?.[j]));
+      if (j < hidden)
+        paintWeights(
+          canvas,
+          PIXELS.map((i) => W1[i * hidden + j]),
+          scale,
+        );
+    });
+    host.setAttribute("aria-label", `${hidden} pictures: for each hidden unit, its weights from all pixels`);
+  });
+}
+
+export const parts = { LearnButtons: Buttons, Settings, Mistakes, Check, UnitsOff, NewAnswer, NewProbabilities };

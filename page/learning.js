@@ -1,0 +1,151 @@
+/* Learn from nothing: what a reader does with the new network, and what follows. */
+
+import { batch, computed } from "@preact/signals";
+
+import { announce, showNetwork } from "./acts.js";
+import { asInput, trainingImages } from "./given.js";
+import { empty, pixels, probabilities } from "./passes.js";
+import { checked, learning, running, settings } from "./state.js";
+import { Training } from "./training.js";
+import { argmax, plural, text } from "./words.js";
+
+export const RATES = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1];
+export const BATCHES = [1, 8, 32, 128];
+export const HIDDEN = [8, 16, 32, 64];
+const PAUSES = 3000; // steps, after which it waits to be started again
+
+// --- What follows ------------------------------------------------------------------------------------------------------
+
+export const learned = learning; // {run, before}: this run, and the one before it
+export const newLr = computed(() => RATES[settings.value.lr]);
+export const batchSize = computed(() => BATCHES[settings.value.batch]);
+export const broken = (mistake) => settings.value.mistakes.includes(mistake);
+
+/** What the new network says of the digit on the pad. */
+export const newProbabilities = computed(() =>
+  probabilities(learning.value.run.model.params, asInput(pixels.value, "standardised")),
+);
+export const newAnswer = computed(() => argmax(newProbabilities.value)); // -1 if no number is left
+export const unread = computed(() => empty.value || newAnswer.value < 0);
+
+export const summary = computed(() => {
+  const test = learning.value.run.tested.at(-1);
+  return test ? `test ${(100 * test.accuracy).toFixed(1)}%` : "not trained yet";
+});
+export const verb = computed(() => (running.value ? "Pause" : learning.value.run.step ? "Continue" : "Start"));
+
+export const progress = computed(() => {
+  const { run } = learning.value,
+    test = run.tested.at(-1);
+  if (!run.step) return "No steps yet.";
+  const seen = (run.seen / trainingImages.length).toFixed(1);
+  const reads = test ? `It reads ${(100 * test.accuracy).toFixed(1)}% of the test images.` : "";
+  return (
+    `${plural(run.step, "step")}: each image seen about ${seen} times. ` +
+    (run.broken ? "The numbers have overflowed: start over." : reads)
+  );
+});
+
+export const checkWords = computed(() => {
+  if (!checked.value) return "";
+  const { step, rows } = checked.value;
+  const apart = ({ byHand, measured }) =>
+    Math.abs(byHand - measured) / Math.max(Math.abs(byHand), Math.abs(measured), 1e-9);
+  const worst = rows.reduce((a, b) => (apart(b) > apart(a) ? b : a)),
+    factor = Math.round(worst.byHand / worst.measured);
+  const allTimes = factor > 1 && rows.every(({ byHand, measured }) => Math.abs(byHand / measured / factor - 1) < 0.01);
+  const both = `dW1[${worst.i}, ${worst.j}] is ${text(worst.byHand)} by hand and ${text(worst.measured)} measured`;
+  if (rows.every(({ byHand }) => byHand === 0)) {
+    return `By hand and measured, every dW1 is 0: ${
+      step
+        ? "hardly any unit is on. Start over, and check before the first step."
+        : "no weight of the first layer can ever move."
+    }`;
+  }
+  if (apart(worst) < 1e-3) {
+    return (
+      `They agree: ${both}, and none of the eight that were checked differs more. The backward pass is right; if ` +
+      "something is wrong, it is elsewhere."
+    );
+  }
+  const all = allTimes ? `, and all eight that were checked are ${factor} times as large.` : ".";
+  return `They disagree: ${both}${all} The backward pass is wrong.`;
+});
+
+// --- What a reader does --------------------------------------------------------------------------------------------------
+
+/** The run has moved on, or been replaced. */
+export const moved = (run = learning.value.run) => (learning.value = { ...learning.value, run });
+
+/** A new network; what the last one did stays as a faint line. */
+export function restart() {
+  const { hidden, init, seed, mistakes } = settings.value,
+    last = learning.value;
+  const run = new Training({ hidden: HIDDEN[hidden], init, seed, mistakes: new Set(mistakes) });
+  batch(() => {
+    checked.value = null;
+    learning.value = { run, before: last?.run.tested.length > 1 ? last.run : last?.before };
+  });
+}
+restart();
+
+/** Change settings; those that make another network begin a new run. */
+export function set(change) {
+  batch(() => {
+    settings.value = { ...settings.value, ...change };
+    if (["hidden", "init", "seed", "mistakes"].some((name) => name in change)) restart();
+  });
+}
+
+export function pause() {
+  if (running.value) announce(`Paused. ${progress.value}`);
+  running.value = false;
+}
+
+export function takeStep() {
+  const { run } = learning.value;
+  run.takeStep(batchSize.value, newLr.value);
+  if (run.step % PAUSES === 0 || run.broken) pause();
+}
+
+export function oneStep() {
+  pause();
+  takeStep();
+  learning.value.run.test();
+  moved();
+}
+
+export function toggle() {
+  if (running.value) return pause();
+  running.value = true;
+  requestAnimationFrame(frame);
+}
+
+/** As many steps as fit into less than half a frame, but at least one; then show where that led. */
+function frame() {
+  if (!running.value) return;
+  const began = performance.now();
+  do takeStep();
+  while (running.value && performance.now() - began < 6);
+  moved();
+  if (running.value) requestAnimationFrame(frame);
+}
+
+export function startOver() {
+  pause();
+  restart();
+}
+
+export function check() {
+  const { run } = learning.value;
+  checked.value = { step: run.step, rows: run.check(batchSize.value) };
+}
+
+/** Show this network, as it is now, in all that stands above. */
+export function lookInside() {
+  const { model, step } = learning.value.run,
+    copy = Object.entries(model.params).map(([name, p]) => [name, p.slice()]);
+  const run = `784-${model.hidden}-10 from “Learn from nothing”, ${step.toLocaleString("en")} training steps, ${summary.value}`;
+  showNetwork({ params: Object.fromEntries(copy), pixels: "standardised", run });
+  announce("The picture of the network now shows the one that you train.");
+}

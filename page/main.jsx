@@ -1,0 +1,115 @@
+/* The page: what is shown in which place, and a handle for the console. */
+
+import { effect } from "@preact/signals";
+import { Component, render } from "preact";
+
+import * as acts from "./acts.js";
+import * as backward from "./backward.jsx";
+import { $ } from "./controls.jsx";
+import * as fool from "./fool.jsx";
+import { fooled } from "./fooled.js";
+import { tests } from "./given.js";
+import { Grid } from "./grid.js";
+import * as learn from "./learn.jsx";
+import * as learning from "./learning.js";
+import { MLP } from "./mlp.js";
+import * as network from "./network.jsx";
+import * as opening from "./opening.jsx";
+import * as own from "./own.jsx";
+import { now, pixels } from "./passes.js";
+import * as state from "./state.js";
+import * as step from "./step.jsx";
+
+// --- Shown ---------------------------------------------------------------------------------------------------------------
+
+const sections = [opening, network, backward, step, fool, learn, own];
+const parts = Object.assign({}, ...sections.map(({ parts }) => parts));
+
+/** One that fails is reported in the console, and stops no other. */
+class Part extends Component {
+  componentDidCatch(error) {
+    reportError(error);
+    this.setState({ failed: true });
+  }
+
+  render({ name }, { failed }) {
+    const Shown = parts[name];
+    return failed ? "This part has failed." : <Shown />;
+  }
+}
+
+own.openOwn();
+const places = [...document.querySelectorAll("[data-show]")];
+const show = () => places.forEach((place) => render(<Part key={{}} name={place.dataset.show} />, place)); // anew
+show();
+opening.watch();
+const flush = ["pad", "pad2"].map((id) => opening.drawPad($(id)));
+network.drawNetwork();
+for (const host of document.querySelectorAll("[data-grid]:empty")) new Grid(host);
+step.drawLosses();
+learn.drawLearning();
+
+// --- Around the page -----------------------------------------------------------------------------------------------------
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", ({ matches }) => (state.dark.value = matches));
+addEventListener("beforeprint", () => (state.onPaper.value = true));
+addEventListener("afterprint", () => (state.onPaper.value = false));
+addEventListener("pointerdown", ({ target }) => {
+  if (!target.closest("[data-grid], .bar, .chips, #changes, #loss, #dock")) acts.letGo(); // on nothing
+});
+setTimeout(() => (state.started.value = true), 300);
+effect(() => {
+  if (state.digit.value.picked === null) return;
+  const picker = $("picker"),
+    chosen = picker.children[state.digit.value.picked];
+  if (!state.started.value) picker.scrollTop = chosen.offsetTop;
+});
+$("starting").remove();
+
+/* For experiments in the browser's console, and for tests:
+   lab.now        the numbers of the last pass, by the names of mlp_np.py
+   lab.model      the network; lab.model.params are its weights
+   lab.tests      the test images to pick from: {number, label, pixels}
+   lab.pick(n), lab.setLabel(y), lab.learn(count, lr), lab.undo(), lab.reset(): what the buttons do
+   lab.pixels()   the image that the network sees, 784 pixels from 0 to 255
+   lab.readPad()  read the drawing now instead of with the next frame on the screen
+   lab.fool       what the pixels have become, dx, and what it reads
+   lab.show()     show all parts of the page anew; nothing must look different then
+   lab.state      all that a reader can change, as signals
+   lab.learning   learning from nothing; lab.learning.training is its run: model, step, tested, next(), ... */
+window.lab = {
+  tests,
+  show,
+  state,
+  ...acts,
+  get now() {
+    return now.value;
+  },
+  get model() {
+    return new MLP(state.params.value);
+  },
+  get fool() {
+    return fooled.value;
+  },
+  pixels: () => pixels.value,
+  readPad: () => flush.forEach((one) => one()),
+  learning: {
+    ...learning,
+    show: () => learning.moved(),
+    get training() {
+      return state.learning.value.run;
+    },
+    set training(run) {
+      learning.moved(run);
+    },
+    get running() {
+      return state.running.value;
+    },
+    set running(is) {
+      state.running.value = is;
+    },
+    get p() {
+      return learning.newProbabilities.value;
+    },
+  },
+};

@@ -1,0 +1,256 @@
+/* Draw, read, teach: the first screen, and the line at the bottom of the window. */
+
+import { effect } from "@preact/signals";
+
+import * as acts from "./acts.js";
+import { $, Button, Painted, Radios } from "./controls.jsx";
+import { tests } from "./given.js";
+import { learned, newAnswer, newProbabilities, summary, toggle, verb } from "./learning.js";
+import { pointed, readout } from "./numbers.js";
+import { answers, empty, now, pixels, reads, second, trail, turned } from "./passes.js";
+import { context, drawOn, paintInk, SIDE } from "./pen.js";
+import { announced, digit, inView, kept, label, past } from "./state.js";
+import { a, DIGITS, percent, text } from "./words.js";
+
+// --- The pads: one here, one in section "Learn from nothing"; both show the same digit ---------------------------------
+
+export function drawPad(canvas) {
+  let box,
+    pen = false,
+    points = [],
+    frame;
+  const ink = context(Object.assign(canvas, { width: SIDE, height: SIDE }));
+  effect(() => {
+    const { picked, base, strokes } = digit.value;
+    drawOn(ink, picked === null ? base : tests[picked].pixels, strokes);
+  });
+  const at = ({ pageX, pageY }) => [((pageX - box.left) * SIDE) / box.width, ((pageY - box.top) * SIDE) / box.width];
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || !event.isPrimary) return;
+    canvas.setPointerCapture(event.pointerId);
+    const { left, top, width } = canvas.getBoundingClientRect();
+    box = { left: left + scrollX, top: top + scrollY, width };
+    pen = true;
+    acts.beginStroke(at(event));
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!pen || !event.isPrimary) return;
+    const events = event.getCoalescedEvents?.() ?? [];
+    points.push(...(events.length ? events : [event]).map(at));
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(flush); // once for each frame on the screen
+  });
+  const flush = () => {
+    cancelAnimationFrame(frame);
+    if (points.length) acts.extendStroke(points);
+    points = [];
+  };
+  const end = () => {
+    flush();
+    pen = false;
+  };
+  canvas.addEventListener("pointerup", end);
+  canvas.addEventListener("pointercancel", () => {
+    // the first of two fingers that pinch
+    if (pen) acts.takeBack();
+    points = [];
+    pen = false;
+  });
+  return flush;
+}
+
+function PadButtons() {
+  return (
+    <>
+      <Clear />
+      <Button id="undo-stroke" act={acts.takeBack} off={!past.value.length}>
+        Undo<span class="wide"> stroke</span>
+      </Button>
+    </>
+  );
+}
+export const Clear = () => (
+  <button class="clear" type="button" onClick={acts.clear}>
+    Clear
+  </button>
+);
+
+const PadNote = () => {
+  const { picked } = digit.value;
+  if (empty.value) return "";
+  return picked === null
+    ? "Your digit"
+    : `Test image ${tests[picked].number}, ${a(tests[picked].label)}. Draw over it!`;
+};
+
+// --- Its answer ----------------------------------------------------------------------------------------------------------
+
+const inWords = (share) => percent(share).replace(">", "more than ").replace("<", "below ");
+const sure = () => {
+  const { p, answer } = now.value;
+  return empty.value
+    ? "Nothing is drawn yet."
+    : `${inWords(p[answer])} sure. Second: ${second.value}, ${inWords(p[second.value])}.`;
+};
+const verdict = () => {
+  const { answer, y } = now.value;
+  return empty.value || label.value === null ? "" : answer === y ? "Right." : `Wrong: it is ${a(y)}.`;
+};
+
+const Says = () => {
+  const { p, answer, y } = now.value,
+    blank = empty.value;
+  return (
+    <>
+      <h2>
+        <span>2</span> Its answer
+      </h2>
+      <p id="answer" class="numeral">
+        {blank ? "–" : answer}
+      </p>
+      <p class="note">
+        <span id="sure">{sure()}</span>{" "}
+        <b id="verdict" class={answer === y ? "right" : "wrong"}>
+          {verdict()}
+        </b>
+      </p>
+      <div id="belief" aria-hidden="true">
+        {DIGITS.map((k) => (
+          <span key={k} class={!blank && k === answer ? "most" : ""} style={{ "--p": blank ? 0 : p[k] }}>
+            {k}
+          </span>
+        ))}
+      </div>
+    </>
+  );
+};
+
+effect(() => {
+  acts.announce(empty.value ? "Nothing is drawn." : `It reads ${now.value.answer}, ${sure()} ${verdict()}`);
+});
+
+// --- Teach it ------------------------------------------------------------------------------------------------------------
+
+const asks = () => digit.value.picked === null && label.value === null && !empty.value;
+
+function teachWords() {
+  const { answer, y, loss } = now.value;
+  if (empty.value) return "Draw a digit first.";
+  if (label.value === null) return "Say it, and it can learn.";
+  if (turned.value) return `It changed its mind: it reads ${answer} now. Further down you can see what changed inside.`;
+  if (answer !== y)
+    return `It should say ${y}. A step changes what it has learned a little, so that ${y} becomes likelier.`;
+  return `It is right. ${loss < 0.1 ? "Draw an ugly one, or call this something else, and teach it that." : "Steps make it surer."}`;
+}
+
+export const Labels = () => <Radios count={10} chosen={label.value} choose={acts.setLabel} />;
+export const cannotLearn = () => empty.value || label.value === null;
+
+const Teach = () => (
+  <>
+    <h2>
+      <span>3</span> Teach it
+    </h2>
+    <h3 id="h-meant" class={asks() ? "ask" : ""}>
+      {asks() ? "Which digit did you mean?" : "The true digit"}
+    </h3>
+    <div id="meant" class="digits" role="radiogroup" aria-labelledby="h-meant">
+      <Labels />
+    </div>
+    <p id="teach-words">{teachWords()}</p>
+    <div class="row">
+      <Button id="teach" class="primary" aria-describedby="teach-words" act={() => acts.learn(1)} off={cannotLearn()}>
+        Take a step
+      </Button>
+      <Button id="teach-undo" act={acts.undo} off={!kept.value.length}>
+        Undo step
+      </Button>
+      <ol id="trail" aria-label="What it read before each step, and now">
+        {(empty.value || !trail.value.length ? [] : answers.value)
+          .map(({ answer, p }, n, all) => (
+            <li key={n} class={n > 0 && all[n - 1].answer !== answer ? "turned" : ""}>
+              {answer}
+              <span class="unseen">, {percent(p)} sure</span>
+            </li>
+          ))
+          .slice(-5)}
+      </ol>
+    </div>
+  </>
+);
+
+// --- The test images to pick from ----------------------------------------------------------------------------------------
+
+const Picker = () => {
+  const wrong = (n) => reads.value?.[n] === false;
+  const more = (n) => ({
+    class: wrong(n) ? "wrong" : "",
+    "aria-label": `test image ${tests[n].number}, a ${tests[n].label}${wrong(n) ? ", misread" : ""}`,
+  });
+  return (
+    <Radios count={tests.length} chosen={digit.value.picked} choose={acts.pick} more={more}>
+      {(n) => <Picture n={n} />}
+    </Radios>
+  );
+};
+const Picture = ({ n }) => <canvas ref={(canvas) => canvas && paintInk(canvas, tests[n].pixels)} />;
+const Score = () => reads.value && `it reads ${reads.value.filter((is) => is).length} of these ${tests.length} right`;
+
+// --- The dock: at the bottom of the window, wherever you are -------------------------------------------------------------
+
+const Readout = () => (
+  <>
+    <b>{readout.value[0]}</b>
+    {readout.value[1]}
+  </>
+);
+
+const Hand = () => {
+  const learns = inView.learn.value,
+    p = learns ? newProbabilities.value : now.value.p;
+  const answer = learns ? newAnswer.value : now.value.answer,
+    blank = empty.value || answer < 0;
+  const toPad = () => {
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    $(learns ? "pad2" : "pad").scrollIntoView({ block: "center", behavior: calm ? "auto" : "smooth" });
+  };
+  return (
+    <>
+      <button id="dock-digit" type="button" aria-label="Go to the pad" onClick={toPad}>
+        <Painted id="dock-picture" paint={(canvas) => paintInk(canvas, pixels.value)} />
+      </button>
+      <p>
+        <b id="dock-answer">{blank ? "–" : answer}</b> <span id="dock-sure">{blank ? "" : percent(p[answer])}</span>
+        <br />
+        <span id="dock-more">{learns ? summary.value : `loss ${text(now.value.loss)}`}</span>
+      </p>
+      <Button
+        id="dock-step"
+        class="primary"
+        act={() => (learns ? toggle() : acts.learn(1))}
+        off={learns ? learned.value.run.broken : cannotLearn()}
+      >
+        {learns ? verb.value : "Take a step"}
+      </Button>
+    </>
+  );
+};
+
+effect(() => {
+  // at the pad nobody needs it
+  $("dock").classList.toggle("away", inView.teach.value && !pointed.value.name);
+});
+/** See whether the reader is at the pad, or learns from nothing. */
+export function watch() {
+  for (const [id, rootMargin] of [
+    ["learn", "-50% 0px -50% 0px"],
+    ["teach", "0px"],
+  ]) {
+    const seen = (entries) => (inView[id].value = entries.at(-1).isIntersecting);
+    new IntersectionObserver(seen, { rootMargin }).observe($(id));
+  }
+}
+
+const Announced = () => announced.value;
+
+export const parts = { PadButtons, Clear, PadNote, Says, Teach, Picker, Score, Readout, Hand, Announced };

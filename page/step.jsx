@@ -1,0 +1,147 @@
+/* A step on this one digit, and what the steps have changed: the units that now say something else, their weights before
+   and after. */
+
+import * as acts from "./acts.js";
+import { colours } from "./colours.js";
+import { $, Bars, Button, Painted, pointing, Slider } from "./controls.jsx";
+import { drawCurves, thinned } from "./curves.js";
+import { cannotLearn } from "./opening.jsx";
+import { before, hidden, now, rate, reads, spoken, trail, W2, weightsOf } from "./passes.js";
+import { paintWeights } from "./picture.js";
+import { kept, lr, steps } from "./state.js";
+import { PIXELS, plural, signed, text, top } from "./words.js";
+
+function stepsWords() {
+  const all = steps.value.length,
+    here = trail.value.length;
+  if (!all) return "No steps yet: these are the weights of the finished run.";
+  const right = reads.value.slice(0, 50).filter((is) => is).length; // the others were chosen because it misread them
+  return (
+    `${plural(all, "step")} taken${here < all ? `, ${here} of them on this digit` : ""}. ` +
+    `It reads ${right} of the first 50 test images.`
+  );
+}
+
+const StepControls = () => (
+  <>
+    <Slider
+      id="lr"
+      name={
+        <>
+          <code>lr</code>, the learning rate
+        </>
+      }
+      count={9}
+      value={lr.value}
+      words={String(+rate.value.toPrecision(1))}
+      act={(value) => (lr.value = value)}
+    />
+    <div class="row">
+      <Button id="step" class="primary" act={() => acts.learn(1)} off={cannotLearn()}>
+        Take a step
+      </Button>
+      <Button id="step10" act={() => acts.learn(10)} off={cannotLearn()}>
+        10 steps
+      </Button>
+    </div>
+    <div class="row">
+      <Button id="undo" act={acts.undo} off={!kept.value.length}>
+        Undo
+      </Button>
+      <Button id="reset" act={acts.reset} off={!steps.value.length}>
+        Reset
+      </Button>
+    </div>
+    <p id="steps" class="note" role="status">
+      {stepsWords()}
+    </p>
+  </>
+);
+
+const AfterSteps = () => (
+  <Bars name="p-after" label="the probabilities after the steps" value={(k) => now.value.p[k]} before={before.value} />
+);
+
+export function drawLosses() {
+  const losses = () => [...trail.value.map(({ loss }) => loss), now.value.loss]; // before each step on this digit, and now
+  drawCurves($("chart"), {
+    name: "The loss",
+    few: 10,
+    least: 1e-3,
+    most: Infinity,
+    guess: 0,
+    format: text,
+    lines: () => [{ words: "now", points: thinned(losses()), colour: colours.value.muted, thick: 1.25 }],
+  });
+}
+
+// --- What has changed inside ---------------------------------------------------------------------------------------------
+
+const CHANGED = 6; // units that are shown
+
+/** What `steps` on one image x have changed. W1[:, j] has moved by moved[j] times x, because dW1[:, j] is dz1[j] times x;
+    was(j, k) is what unit j added to the score of digit k before them. */
+function changes(steps) {
+  const [{ x, y, a1 }] = steps,
+    moved = new Float64Array(hidden.value),
+    used = new Set();
+  for (const { lr, dz1, a1 } of steps) {
+    dz1.forEach((d, j) => (moved[j] -= lr * d));
+    a1.forEach((a, j) => a > 0 && used.add(j));
+  }
+  const back = (j, k) => steps.reduce((sum, { lr, a1, p }) => sum + lr * a1[j] * (p[k] - Number(k === y)), 0);
+  return { x, moved, used, was: (j, k) => a1[j] * (W2(j, k) + back(j, k)) };
+}
+
+function Changes() {
+  const [first] = trail.value;
+  if (!first) return <p class="note">Take a step, and see here which units now say something else.</p>;
+  const { y } = first,
+    rival = top(10, 2, (k) => first.p[k]).find((k) => k !== y),
+    { logits, a1 } = now.value;
+  const { x, moved, used, was } = changes(trail.value);
+  const score = (k) => `of ${k} from ${text(first.logits[k])} to ${text(logits[k])}`;
+  const gain = (j) => Math.abs(spoken(j, y) - was(j, y) - spoken(j, rival) + was(j, rival));
+  const most = top(hidden.value, CHANGED, (j) => (used.has(j) ? gain(j) : -1)).filter((j) => used.has(j));
+  return (
+    <div class="what">
+      <p id="changed-words">
+        {plural(trail.value.length, "step")} on this digit moved the weights of the {plural(used.size, "unit")} that
+        were on. The score of {y} went from {text(first.logits[y])} to {text(logits[y])}, that {score(rival)}. These
+        units did most of it:
+      </p>
+      <div id="changes">
+        {most.map((j) => {
+          const after = weightsOf(j),
+            by = PIXELS.map((i) => moved[j] * x[i]),
+            pictures = [after.map((w, i) => w - by[i]), by, after];
+          return (
+            <button key={j} type="button" {...pointing("a1", () => ({ j }))}>
+              <b>unit {j}</b>
+              {["before", "moved by", "now"].map((words, n) => (
+                <span key={words} class="part">
+                  <Painted paint={(canvas) => paintWeights(canvas, pictures[n])} />
+                  {words}
+                </span>
+              ))}
+              <span class="line">
+                a1 {text(first.a1[j])} → {text(a1[j])}
+              </span>
+              {[y, rival].map((k) => (
+                <span key={k} class="line">
+                  to {k} {signed(was(j, k))} → {signed(spoken(j, k))}
+                </span>
+              ))}
+            </button>
+          );
+        })}
+      </div>
+      <p class="note">
+        A unit’s weights move by the image itself, times one number, <code>-lr * dz1</code>. Each picture has colours of
+        its own strength: the move is far smaller than the weights. Its weight to each digit moves, too.
+      </p>
+    </div>
+  );
+}
+
+export const parts = { StepControls, AfterSteps, Changes };
