@@ -198,7 +198,7 @@ class Pages:
             return DOCUMENTS[path]
         if target.is_dir():
             return ""
-        if target.suffix in (".png", ".jpg", ".svg"):
+        if target.suffix in (".png", ".jpg", ".svg", ".gif"):
             write(self.out / path, target.read_bytes())
             return path
         name = f"code-{path.replace('/', '-')}"
