@@ -138,7 +138,7 @@ def labels(paths, runs):
 
 @style()
 def comparison(runs):
-    """Loss above accuracy, against epochs. runs: {label: (options, `History`)}.
+    """Loss above accuracy, against epochs. runs: {label: (options, `History`)}, at most as many as there are colours.
 
     Thin: the training batches, smoothed, all runs alike. Thick, with dots: the test images, or those held out, after
     each epoch. Of two runs, which may lie on top of each other, the first has wider lines.
@@ -148,15 +148,10 @@ def comparison(runs):
     style_axes(above, "Loss", "cross-entropy loss")
     style_axes(below, "Accuracy", "accuracy", "epochs")
     logarithmic(above)
-    per_epoch = [
-        (SOURCES[options["dataset"]].examples - options["hold_out"]) // options["batch_size"]
-        for options, _ in runs.values()
-    ]
-    longest = max(history.step / steps for (_, history), steps in zip(runs.values(), per_epoch, strict=True))
+    longest = max(history.step / steps_per_epoch(options) for options, history in runs.values())
     bell = longest / 50  # of the smoothing, in epochs to either side
-    widths = (4, 2) if len(runs) == 2 else [2] * len(runs)
-    looks = zip(widths, COLOURS, MARKS, strict=False)
-    for (label, (_, history)), steps, (width, colour, mark) in zip(runs.items(), per_epoch, looks, strict=False):
+    for number, (label, (options, history)) in enumerate(runs.items()):
+        steps, colour, width = steps_per_epoch(options), COLOURS[number], 4 if len(runs) == 2 and number == 0 else 2
         label = " ".join(label.encode(errors="replace").decode().split())  # a folder's name may hold anything
         label = " " + label[:99].replace("$", r"\$")  # $ starts mathematics in matplotlib, and _ a label that it hides
         label += f": {history.test_accuracy[-1]:.4f}" if history.test_accuracy else ""
@@ -166,19 +161,22 @@ def comparison(runs):
             (below, smooth(history.train_accuracy, bell * steps), history.test_accuracy),
         ):
             axes.plot(epochs, train, color=colour, linewidth=width / 2.5, alpha=0.7)
-            axes.plot(tested, test, marker=mark, color=colour, linewidth=width, markersize=2 * width + 1, label=label)
+            marks = {"marker": MARKS[number], "markersize": 2 * width + 1}
+            axes.plot(tested, test, color=colour, linewidth=width, label=label, **marks)
     low = min(accuracy for _, history in runs.values() for accuracy in history.test_accuracy or history.train_accuracy)
     below.set_ylim(max(0, low - 0.1 * (1 - low) - 0.01), 1.002)
     images = " or ".join(sorted({"held-out" if options["hold_out"] else "test" for options, _ in runs.values()}))
     grey = {"color": INK, "alpha": 0.7}
     kinds = [Line2D([], [], linewidth=0.8, **grey), Line2D([], [], marker="o", linewidth=2, markersize=4, **grey)]
     above.legend(kinds, ["training batches, smoothed", f"{images} images, after each epoch"], loc="upper right")
-    figure.legend(
-        *below.get_legend_handles_labels(),
-        loc="outside lower center",
-        title=f"the runs, and their last accuracy on {images} images",
-    )
+    title = f"the runs, and their last accuracy on {images} images"
+    figure.legend(*below.get_legend_handles_labels(), loc="outside lower center", title=title)
     return figure
+
+
+def steps_per_epoch(options):
+    """Of a run with these options, a dict."""
+    return (SOURCES[options["dataset"]].examples - options["hold_out"]) // options["batch_size"]
 
 
 if __name__ == "__main__":
