@@ -107,7 +107,7 @@ def show(work, exercise, seed=None, again=False):
             "It is meant to fail at first: nothing is broken. Open the file in your editor, write, save, and "
             "call `python practice.py` again.\n"
         )
-    verdict = mark(exercise, work.path(exercise), numbered(exercise), seed, again)
+    verdict = mark_and_say(exercise, work.path(exercise), numbered(exercise), seed, again)
     first, *more = work.record(exercise, verdict)
     if not verdict.passed:
         return
@@ -123,7 +123,7 @@ def show(work, exercise, seed=None, again=False):
         say(f"`python practice.py next`  to exercise {number(then)}: {then.title}")
 
 
-def mark(exercise, path, heading, seed=None, again=False):
+def mark_and_say(exercise, path, heading, seed=None, again=False):
     """Say which exercise it is, what its file printed, and what is wrong in it. The verdict on the file."""
     say(f"{heading}: {exercise.title}", "strong")
     say(f"{near(path)}\n", "quiet")
@@ -159,7 +159,7 @@ def come_back(work, exercise, seed=None):
             keep(path)
         path.unlink(missing_ok=True)
     path = work.path(exercise, "review")
-    verdict = mark(exercise, path, f"Review of exercise {number(exercise)}", seed, again=True)
+    verdict = mark_and_say(exercise, path, f"Review of exercise {number(exercise)}", seed, again=True)
     if verdict.name == "not written":
         say(
             "\nWrite it again, from memory, in this file, and call `python practice.py review` to have it marked. "
