@@ -146,6 +146,8 @@ class Exercise:
         for further, ask, last in rows[len(own) :]:  # two mistakes at once
             last = last.removeprefix(formula)
             found += [(f"{name}, {further}", f"{question} {ask}", code + last) for name, question, code in own]
+        if not self.arguments:
+            found += exchanged(formula, self.takes)
         return tuple(Mistake(name, question, compile(code, name, "exec")) for name, question, code in found)
 
     def values(self, mistake, g):
@@ -191,6 +193,20 @@ def change(formula, to, output):
         assert old in formula, f"there is no {old!r} in the formula"
         formula = formula.replace(old, new)
     return formula
+
+
+def exchanged(formula, names):
+    """The formula with one of these names in the place of another of its shape: (name of the mistake, question, code)."""
+    lines = formula.splitlines()
+    for node in ast.walk(ast.parse(formula)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in names:
+            i, line = node.lineno - 1, lines[node.lineno - 1]
+            for other in names:
+                wrong = line[: node.col_offset] + other + line[node.end_col_offset :]
+                if other != node.id:
+                    ask = f"Where do you use {other}, and does it belong there?"
+                    alike = f"assert np.shape({other}) == np.shape({node.id})"
+                    yield f"{other} where {node.id} belongs", ask, "\n".join([alike, *lines[:i], wrong, *lines[i + 1 :]])
 
 
 def body(text, function):

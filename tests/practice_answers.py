@@ -118,6 +118,8 @@ dW1_db1 | dW1 = x @ dz1 | error: ValueError | Line 18: dW1 = x @ dz1 | must be e
 dW1_db1 | dW1 = dz1.T @ x; db1 = 0 | transposed | W1's shape (784, 4); yours is (4, 784). Transposed?
 dW1_db1 | dW1 = x.T @ dz1 | not written | Right so far. `db1` is not written yet
 dW1_db1 | dW1 = x.T @ dz1; db1 = dz1.sum(axis=0, keepdims=True) | wrong shape | (1, 4) | keepdims
+tanh | dz1 = z1 * (1 - a1**2) | z1 where da1 belongs | Where do you use z1
+update | v = momentum * old_v + dp; p = old_v - lr * v | old_v where old_p belongs
 numerical_gradient | gradient[i] = -> gradient[i] == | == where = belongs
 numerical_gradient | f() -> f(array + h) | error: TypeError | `f` takes nothing
 numerical_gradient | / (2 * h) -> * 1.5 | not right | (Here h is
