@@ -1,4 +1,4 @@
-"""Runs what a learner wrote, in a process of its own: python -m exercises.runner NAME FILE SEED RESULT SECONDS MEMORY.
+"""Runs what a learner wrote, in a process of its own: python -m exercises.runner NAME FILE SEED RESULT SECONDS.
 
 It leaves a small JSON file, RESULT: what the functions returned, or what went wrong and in which line. Nothing that
 the learner's file does can reach the process that marks it, except through that file.
@@ -10,22 +10,28 @@ import difflib
 import faulthandler
 import io
 import json
+import os
 import re
 import sys
+import threading
+import time
 import traceback
 import warnings
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from collections.abc import Iterator, ValuesView
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
 from exercises.catalogue import BY_NAME
-from exercises.chapter3 import watched
 from exercises.exercise import agree, tables
 from exercises.tape import Misuse, Tensor, value_of
 
+MEMORY = 8  # gigabytes; PyTorch alone takes more addresses than that
+CLOCK = 4  # a loaded machine may take so many times as long as it computes
 MOST_PRINTED = 2000  # characters of the learner's own prints
 MOST_BYTES = 2**20  # of one result; every right one is far smaller
 _, ERRORS, NAMES, _ = tables("said.md")
@@ -57,28 +63,27 @@ def run(exercise, file, seed):
             elif not callable(function):
                 outcome["missing"] = True
             else:
-                with autograd_watched(exercise.needs_torch) as outcome["autograd"]:
-                    for g in exercise.draw(seed):
-                        outcome["trials"].append(call(exercise, function, g))
+                for g in exercise.draw(seed):
+                    outcome["trials"].append(call(exercise, function, g))
+                if exercise.tool:
+                    outcome["follows"] = follows(exercise, module, function, g)
     except BaseException as error:
         outcome["error"] = explain(error, str(file))
     return outcome | {"printed": printed.getvalue()}
 
 
-@contextmanager
-def autograd_watched(needs_torch):
-    """A list that gets an entry for each call of autograd."""
-    calls, torch = [], sys.modules.get("torch")  # as the learner's file has imported it: nothing of ours does
-    if not needs_torch or not torch:
-        yield calls
-        return
+def follows(exercise, module, function, g):
+    """Whether the results come from the tool that they should come from: if its gradients double, do they follow?
 
-    def note(original, *arguments, **options):
-        calls.append(1)
-        return original(*arguments, **options)
-
-    with watched(torch.Tensor, "backward", note), watched(torch.autograd, "grad", note):
-        yield calls
+    An error says yes: the function may compare its results with something.
+    """
+    with suppress(Exception), redirect_stdout(io.StringIO()), exercise.tool.doubled(module, g):
+        results = call(exercise, function, g)["results"]
+        wanted = exercise.tool.then(g)
+        return all(
+            agree(result.get("data"), wanted[name]) for name, result in zip(exercise.gives, results, strict=True)
+        )
+    return True
 
 
 def read(file):
@@ -117,13 +122,19 @@ def call(exercise, function, g):
     """The results of one trial, and the names of the inputs that were changed but should not have been."""
     given = exercise.given(g)
     before = {name: a.copy() for name, a in arrays_in(given).items() if name not in exercise.may_change}
-    results = function(*given.values())
+    results = unpacked(function(*given.values()), [np.shape(getattr(g, name)) for name in exercise.gives])
     after = arrays_in(given)
     # To rounding: an entry that was moved by h and put back may have lost its last digit.
     changed = [name for name, a in before.items() if not agree(after.get(name), a)]
-    if len(exercise.gives) == 1 or not isinstance(results, (tuple, list)):
-        results = (results,)
     return {"results": [describe(result) for result in results], "changed": changed}
+
+
+def unpacked(results, shapes):
+    """What a function has returned as a list of results: of several, whatever a caller could unpack."""
+    several = isinstance(results, (tuple, list, Iterator, ValuesView))
+    if isinstance(results, np.ndarray):  # one array is one result, unless it is made of all of them
+        several = results.dtype == object or results.shape == (len(shapes), *shapes[0])
+    return list(islice(results, 100)) if several and len(shapes) > 1 else [results]
 
 
 def arrays_in(given):
@@ -138,7 +149,8 @@ def describe(value):
         value = np.asarray(value)
     if type(value) is not np.ndarray:
         return {"type": type(value).__name__}
-    about = {"type": "array", "dtype": str(value.dtype), "shape": value.shape}
+    dtype = str(value.dtype.newbyteorder("="))
+    about = {"type": "array", "dtype": dtype, "shape": value.shape}
     if value.dtype.kind in "biuf" and value.nbytes <= MOST_BYTES:
         about["data"] = value.astype(np.float64).tolist()
     return about
@@ -150,7 +162,8 @@ def explain(error, file):
     if isinstance(error, SyntaxError) and error.filename == file:
         line, wrote = error.lineno, (error.text or "").strip()
         kinds = [f"unreadable {kind.__name__}" for kind in type(error).__mro__]
-        message = f"Python cannot read this line: {error.msg}. {advice(kinds, error.msg, wrote)}"
+        end = "" if error.msg.endswith("?") else "."
+        message = f"Python cannot read this line: {error.msg}{end} {advice(kinds, error.msg, wrote)}"
     elif found := own_frame(error, file):
         frame, line = found
         wrote = read(file).splitlines()[line - 1].strip()
@@ -183,6 +196,12 @@ def plain(error, names=(), wrote=""):
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
         return unknown_name(getattr(error, "name", None) or "", names, wrote)
     message = re.sub(r"\S*<locals>\.", "", str(error).strip().split("\n")[0])[:300] or "no message"
+    if isinstance(error, UnboundLocalError) and (found := re.search("'(.*?)'", message)):
+        name = found[1]
+        changed = re.search(rf"(?:^|; *){name} *[-+*/@]?=", wrote)  # and so, its old value is what is missing
+        for word, beside, text in NAMES if changed else ():
+            if name == word and beside in names:
+                return f"`{name}` has no value yet. {text}"
     if isinstance(error, Misuse):
         return message
     kinds = [kind.__name__ for kind in type(error).__mro__] + ["PyTorch"] * ("torch" in names)
@@ -268,16 +287,36 @@ def limit_memory(gigabytes):
         resource.setrlimit(resource.RLIMIT_AS, (int(gigabytes * 2**30),) * 2)
 
 
+def limit_time(seconds, file):
+    """Once it has computed for so long, report in which line, and exit. The function that ends this watch."""
+    ended, began = threading.Event(), time.process_time()
+
+    def watch():
+        while not ended.wait(0.1):
+            if time.process_time() - began > seconds:
+                file.write("Timeout\n")
+                file.flush()
+                faulthandler.dump_traceback(file)
+                os._exit(1)
+
+    with suppress(RuntimeError):  # a browser has no threads
+        threading.Thread(target=watch, daemon=True).start()
+    return ended.set
+
+
 def main():
-    name, file, seed, result, seconds, memory = sys.argv[1:]
+    name, file, seed, result, seconds = sys.argv[1:6]
     exercise = BY_NAME[name]
     if not exercise.needs_torch:
-        limit_memory(float(memory))
-    # In an endless loop: report the line, and exit. (If that fails, the process that started this one ends it.)
+        limit_memory(MEMORY)
     with open(result, "w", encoding="utf-8") as opened:
-        faulthandler.dump_traceback_later(float(seconds), exit=True, file=opened)
+        # By the clock: for what waits, and for what lets no other thread run. (If that fails, the process that started
+        # this one ends it.)
+        faulthandler.dump_traceback_later(CLOCK * float(seconds), exit=True, file=opened)
+        stop_watching = limit_time(float(seconds), opened)
         outcome = run(exercise, file, int(seed))
         faulthandler.cancel_dump_traceback_later()
+        stop_watching()
         json.dump(outcome, opened)
 
 

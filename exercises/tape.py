@@ -34,7 +34,7 @@ class Recorded(Tensor):
 
     def __init__(self, value, *edges):
         edges = [(parent, share) for parent, share in edges if isinstance(parent, Tensor)]  # none for constants
-        super().__init__(value, *((parent, partial(strict, share, value.shape)) for parent, share in edges))
+        super().__init__(value, *((parent, partial(strict, share, self)) for parent, share in edges))
 
     def __add__(self, other):
         return Recorded(self.value + value_of(other), (self, lambda dy: dy), (other, lambda dy: dy))
@@ -51,8 +51,15 @@ class Recorded(Tensor):
         return Recorded(self.value.sum(), (self, lambda dy: dy * np.ones(self.value.shape)))
 
 
-def strict(share, shape, dy):
-    """share(dy), if dy can be the gradient of a value of this shape."""
+def strict(share, node, dy):
+    """share(dy), if dy can be the gradient of this node."""
+    shape = node.value.shape
+    if dy is None and node.grad is not None:
+        text = "a share got None, though its own node has a gradient. Whose gradient have you given to it?"
+        raise Misuse("a share called with another gradient", text)
+    if dy is None and not shape:
+        text = "a share of the loss got None: loss.grad is not set. What is d loss / d loss?"
+        raise Misuse("the loss has no gradient", text)
     if dy is None:
         text = "a share got None: this node has no gradient yet. Which nodes should come before it?"
         raise Misuse("visited before a gradient has arrived", text)
@@ -102,6 +109,9 @@ def walk(loss, leaves, order):
     """Visit the nodes in this order; the gradients that arrive at the leaves. Dots, while the order is dots."""
     if order is ...:
         return (...,) * len(leaves)
+    if order is None:
+        text = "the order is None. `order.sort()` and `order.reverse()` change a list and return None: call them first."
+        raise Misuse("no list of nodes", text)
     order = list(order) if np.iterable(order) else [None]
     if not all(isinstance(node, Tensor) for node in order):
         text = "the order should be a list of nodes and of nothing else: the loss, and those that edges lead to."

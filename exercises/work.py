@@ -1,5 +1,6 @@
 """A learner's folder: the files that they write, and how far they have got."""
 
+import difflib
 import hashlib
 import json
 from contextlib import suppress
@@ -10,8 +11,8 @@ from support.errors import UserError
 from support.files import read_file, replacing
 
 # What is kept about an exercise: the digest of the file that passed, how many hints were shown, whether the solution
-# was, the lines with the first mistake that had a name, this name, and the day of its review.
-KINDS = {"passed": str, "hints": int, "seen": bool, "first": str, "mistakes": str, "due": str}
+# was, the lines with the first mistake that had a name, this name, the question to it, and the day of its review.
+KINDS = {"passed": str, "hints": int, "seen": bool, "first": str, "mistakes": str, "asked": str, "due": str}
 
 
 class Work:
@@ -67,12 +68,12 @@ class Work:
 
     def record(self, exercise, verdict):
         """Note that it has passed, or the first mistake that has a name. What there is to say of it, as texts."""
-        question = {} if exercise.case else {known.name: known.question for known in exercise.known}
-        first, mistake = (self.progress[what].get(exercise.name) for what in ("first", "mistakes"))
+        first, mistake, asked = (self.progress[what].get(exercise.name) for what in ("first", "mistakes", "asked"))
         if not verdict.passed:
-            if verdict.name in question and not mistake:
+            if verdict.question and not mistake:
                 self.note("first", verdict.typed, exercise)
                 self.note("mistakes", verdict.name, exercise)
+                self.note("asked", verdict.question, exercise)
             return [verdict.text]
         before = exercise.name in self.progress["passed"]
         self.note("passed", digest(self.path(exercise)), exercise)
@@ -83,10 +84,11 @@ class Work:
         done = f" Chapter {c} is done." if not before and all(map(self.passed, chapter)) else ""
         said = [("Passed, after a look at the solution." if seen else f"Passed. That makes {self.score()}.") + done]
         said += filter(None, [verdict.text, exercise.on_digits])
-        if mistake in question:
-            wrote = f"You wrote\n\n{first}\n\nand now\n\n{verdict.typed}"
-            said.append(f"\nOn the way there was a mistake: {mistake}. {wrote}")
-            said.append(f"\nWhy was it wrong? The question was: {question[mistake]}")
+        if mistake:
+            was, now = differing(first, verdict.typed)
+            said.append(f"\nOn the way there was a mistake: {mistake}. You wrote\n\n{was}\n\nand now\n\n{now}")
+        if mistake and asked:
+            said.append(f"\nWhy was it wrong? The question was: {asked}")
             said.append("(Answer in a word or two, for yourself. Nothing is marked.)")
         return said
 
@@ -103,6 +105,17 @@ class Work:
         """How many have passed without a look at the solution."""
         passed = [e for e in EXERCISES if self.passed(e) and e.name not in self.progress["seen"]]
         return f"{len(passed)} of {len(EXERCISES)}"
+
+
+def differing(before, after):
+    """What differs between two texts: of long ones, which have much in common, only the lines that do."""
+    lines = before.splitlines(), after.splitlines()
+    if max(map(len, lines)) <= 5:
+        return before, after
+    changed = [op for op in difflib.SequenceMatcher(None, *lines, autojunk=False).get_opcodes() if op[0] != "equal"]
+    was = ["\n".join(lines[0][i:j]) or "(nothing here)" for _, i, j, _, _ in changed]
+    now = ["\n".join(lines[1][i:j]) or "(nothing here)" for _, _, _, i, j in changed]
+    return "\n...\n".join(was), "\n...\n".join(now)
 
 
 def digest(path):

@@ -60,13 +60,27 @@ tape_order:
             order.append(node)
     visit(loss)
     order.reverse()
+loss: loss = -np.log(np.clip(p[np.arange(len(y)), y], 1e-12, 1)).mean()
+dz1: dz1 = (da1 * (z1 > 0)).astype(">f8")
+dW2_db2: return {"dW2": a1.T @ dlogits, "db2": dlogits.sum(axis=0)}.values()
+dW2_db2: return map(np.copy, [a1.T @ dlogits, dlogits.sum(axis=0)])
+dW2_db2:
+    yield a1.T @ dlogits
+    yield dlogits.sum(axis=0)
+tape_product: return np.stack([dy * b, dy * a])
+torch_gradient:
+    W1, b1, W2, b2, x, y = map(torch.from_numpy, (W1, b1, W2, b2, x, y))
+    z1 = (x @ W1.requires_grad_() + b1).detach().requires_grad_()
+    losses = F.cross_entropy(torch.relu(z1) @ W2 + b2, y, reduction="none")
+    torch.autograd.backward(losses, torch.full_like(losses, 1 / len(y)))
+    dz1, dW1 = z1.grad.numpy(), x.numpy().T @ z1.grad.numpy()
 tape_relu: y = Tensor(np.maximum(a.value, 0)); y.edges = [(a, lambda dy: np.where(a.value > 0, dy, 0))]
 """
 
 
-def also_right():
+def blocks_of(text):
     """(exercise, what stands in the place of its dots)."""
-    blocks = (block.partition(":")[::2] for block in re.split(r"\n(?=\w)", ALSO_RIGHT.strip()))
+    blocks = (block.partition(":")[::2] for block in re.split(r"\n(?=\w)", text.strip()))
     return [(name, body.strip(" ")) for name, body in blocks]
 
 
@@ -74,6 +88,13 @@ def also_right():
 # edit of the right answer; {B} stands for that size of the first batch.
 MARKS = r"""
 logits | logits = a1 @ W2 + b2, | wrong type | Does a line end with a comma?
+loss | loss = (-np.log(p[np.arange(len(y)), y]).mean(), p) | wrong type | Which of its values is loss? | ~comma
+dlogits | d = p.copy(); d[np.arange(len(y))][:, y] -= 1; dlogits = d / len(y) | a subtraction from a copy
+dW2_db2 | return (array for array in [a1.T @ dlogits] * 3) | wrong number of results | Yours returns 3.
+attention | return q | wrong number of results | Yours returns 1.
+update | v = momentum * v + dp; p = old_p | error: UnboundLocalError | is called old_v. | ~order
+update | v = momentum * old_v + dp\np -= lr * v | error: UnboundLocalError | is called old_p.
+update | p = old_p - lr * v\nv = old_v | error: UnboundLocalError | in the right order
 loss | loss = -np.log(p[range(len(y)), y]).mean() * (1 + 1e-8) | close, and not equal | It is close
 loss | loss = -np.log(p[range(len(y)), y]).sum() / {B} | a size written as a number
 dlogits | p[range(len(y)), y] -= 1\ndlogits = p / len(y) | changes its input | changed p | .copy()
@@ -96,11 +117,41 @@ dz1 | dz1 = da1 @ (z1 > 0) | error: ValueError \
     | In da1 @ (z1 > 0), the shapes are (9, 11) @ (9, 11) | 11 is not 9 | `*` multiplies
 dz1 | dz1 = (da1 *\n    (z1.sum(axis=1))) | error: ValueError | (9, 1) agrees
 dz1 | dz1 = 1 / 0 | error: ZeroDivisionError | Division by zero
-dz1 | dz1 = (da1 * (z1 > 0) | error: SyntaxError | Line 19 | cannot read
+dz1 | dz1 = (da1 * (z1 > 0) | error: SyntaxError | Line 19 | cannot read | Count the parentheses
+dz1 | dz1 = da1 * (z1 > 0)) | error: SyntaxError | Count the parentheses | ~operator
+dz1 | if z1.any()\n    dz1 = da1 | error: SyntaxError | ends with a colon
+dz1 | for n in range(3) dz1 = da1 | error: SyntaxError | ends with a colon
+dz1 | dz1 = \u2212da1 * (z1 > 0) | error: SyntaxError | such a minus
+dz1 | dz1 = da1 * (z1 \u2265 0) | error: SyntaxError | type it anew
+dz1 | dz1 = (da1 z1) | error: SyntaxError | forgot a comma? Is an operator missing
+dz1 | dz1 = da1 * (z1 > 0) return dz1 | error: SyntaxError | ~operator
+dz1 | if z1 = 0: pass | error: SyntaxError | `==` asks
+dz1 | z1 > 0 = dz1 | error: SyntaxError | To the left of `=`
+dz1 | dz1 = 2da1 | error: SyntaxError | needs a `*`
 dz1 | dz1 = da1 (z1 > 0) z1 | error: SyntaxError | Is an operator missing
 dz1 | dz1 = da1 × (z1 > 0) | error: SyntaxError | `@` is the matrix product
 dz1 | dz1 = 1\n  dz1 = da1 | error: IndentationError | four spaces
-dz1 | dz1 = da1 * (z1 > 0) * 1.5 | not right | Every entry is 1.5 times | a slope of -0.003675; yours is -0.005515
+dz1 | dz1 = da1 * (z1 > 0) * 1.5 | not right | Every entry is 1.5 times | Furthest off is dz1[7, 3] \
+    | a slope of 0.1491; yours is 0.2236
+dz1 | dz1 = da1 * (z1 > 0) / {B} | not right | ~averaged
+dz1 | dz1 = da1 * (z1 > da1) | a threshold other than 0
+dz1 | dz1 = da1 * (z1 > -da1) | a threshold other than 0
+dz1 | dz1 = da1 * (z1 > 0.05) | a threshold other than 0
+dz1 | dz1 = da1 * (z1 > -1e-6) | a threshold other than 0
+dz1 | dz1 = da1 * (z1 > z1.mean()) | a threshold other than 0
+dz1 | dz1 = da1 * (np.round(z1, 4) > 0) | not right | (z1 is 1e-09 there.)
+dz1 | dz1 = da1 * (np.round(z1, 4) >= 0) | not right | (z1 is -1e-09 there.) | ~slope
+tape_relu | a.value > 0 -> a.value > 1e-6 | a threshold other than 0
+tape_relu | a.value > 0 -> a.value > a.value.mean() | a threshold other than 0
+tape_train | a.value > 0 -> a.value > 1e-6 | a threshold other than 0
+second_hidden_layer | z1 > 0 -> z1 > 0.01 | a threshold other than 0
+second_hidden_layer | z2 > 0 -> z2 > da2 | a threshold other than 0
+shortcut | y > 0 -> y > 0.01 | a threshold other than 0
+loss | loss = -np.log(np.clip(p[np.arange(len(y)), y], 1e-3, 1)).mean() | a clipped value
+loss | loss = -np.log(np.maximum(p, 1e-8)[np.arange(len(y)), y]).mean() | a clipped value
+loss | loss = -np.maximum(np.log(p[np.arange(len(y)), y]), -15).mean() | not right
+dz1 | dz1 = da1 * (z1[0] > 0) | not right | ~only
+dz1 | dz1 = np.trunc(da1) * (z1 > 0) | not right | Yours are all 0.
 dz1 | dz1 = da1 * (z1 > 0) + (np.arange(z1.shape[1]) == 0) | not right | 90 of its 99 entries are right
 dz1 | dz1 = z1 | z1 returned | what you return is z1 itself | ~also changes
 dz1 | z1 *= 2; dz1 = 1 * da1 | the mask forgotten | Your function also changes z1, which
@@ -111,6 +162,8 @@ dz1 | import math\ndz1 = da1 * math.exp(z1) | error: TypeError | take a single n
 dz1 | dz1 = da1 / B | error: NameError | the number of images: len(y)
 dz1 | dz1 = numpy.maximum(z1, 0) | error: NameError | NumPy is called np here
 dz1 | dz1 = heaviside(z1, 0) | error: NameError | Do you mean `np.heaviside`?
+softmax | p = np.exp(logits - max(logits)) | error: ValueError | cannot compare rows
+loss | loss = np.arange(y) | error: ValueError | such as len(y) | ~single True
 dz1 | dz1 = max(da1, 0) | error: ValueError | np.maximum and np.minimum compare arrays
 dz1 | if da1: dz1 = 1 | error: ValueError | this is an array of them
 dz1 | dz1 = da1.sum(axis=1) | wrong shape | one number for each entry of `z1`
@@ -123,6 +176,17 @@ update | v = momentum * old_v + dp; p = old_v - lr * v | old_v where old_p belon
 numerical_gradient | gradient[i] = -> gradient[i] == | == where = belongs
 numerical_gradient | f() -> f(array + h) | error: TypeError | `f` takes nothing
 numerical_gradient | / (2 * h) -> * 1.5 | not right | (Here h is
+numerical_gradient | above = f() -> array[i] = kept; above = f() & below = f() -> array[i] = kept; below = f() \
+    | nothing but zeros | moved when you call f()
+conv_dW | dy.reshape(-1, dy.shape[3]) -> dy.reshape(-1, dy.shape[3]) / (dy.shape[1] * dy.shape[2]) ** 0.5 | not right \
+    | the true one; that is 1 / (sqrt(height) * sqrt(width)). (Here height is
+conv_dx | dx = np.zeros((B, height, width, -> dx = np.zeros((B, height + 2, width + 2, \
+    & dx += padded[:, 2 - u : 2 - u + height, 2 - v : 2 - v + width] -> dx[:, u : u + height, v : v + width] += dy \
+    & W[u, v].T -> W[u, v].T\ndx = dx[:, :-2, :-2] | padded or cut on one side | or cut them off
+softmax_backward | (dweights - mean) -> (dweights - mean) / np.sqrt(len(weights[0])) | not right | 1 / sqrt(T). (Here T
+tape_product | da = a * b; db = dy * a | y itself
+tape_accumulate | share(dy) -> shares[0](dy) | the same share for every path
+tape_accumulate | du = shares(dys) | error: TypeError | as in shares[0]
 torch_gradient | z1.retain_grad() -> | error: AttributeError | call z1.retain_grad()
 torch_gradient | z1.retain_grad() -> & z1.grad.numpy() -> z1.grad | no gradient kept | after z1.retain_grad()
 torch_gradient | .requires_grad_() -> | error: RuntimeError | Call requires_grad_() on
@@ -132,7 +196,8 @@ torch_gradient | .backward() -> | error: AttributeError | Has backward() been ca
 batch_norm_dx | mean(axis=(0, 1, 2)) -> sum(axis=(0, 1, 2)) / {n} | a size written as a number
 attention | dv = weights.T @ dmixed | error: ValueError | inner numbers | .swapaxes(-1, -2) exchanges
 attention | dv = weights @ dmixed.swapaxes(0, 1) | error: ValueError | The axes before the last two
-attention | np.sqrt(q.shape[-1]) -> q.shape[1] | not right | times the true one | h is | d is | if q[0, 0, 0, 0] grows
+attention | np.sqrt(q.shape[-1]) -> q.shape[1] | not right | the true one; that is sqrt(d) / h. (Here h is 3, d is 5.) \
+    | if q[0, 0, 6, 0] grows
 attention | q.shape[-1] -> {d} | a size written as a number
 dz1 | dz1 = da1 * [z1 > 0] | a list in place of the mask | a list with the mask in it
 dz1 | dz1 = da1[z1 > 0] | only the entries that are on | at the others
@@ -163,11 +228,16 @@ tape_order | order = [loss]\nfor node in order: order += [parent for parent, _ i
     | hands on all that it has
 tape_order | order = [loss, *(parent for parent, _ in loss.edges)] | nothing arrives | are all the others there?
 tape_order | order = loss | no list of nodes | a list of nodes
+tape_order | order = [loss]\norder = order.sort() | no list of nodes | return None
 tape_backward | for node in order:\n    for parent, share in node.edges: parent.grad = share(node.grad) \
-    | visited before a gradient has arrived | this node has no gradient yet
+    | the loss has no gradient | What is d loss / d loss?
+tape_backward | share(node.grad) -> share(parent.grad) | a share called with another gradient | ~no gradient yet
+tape_backward | in order -> in order[::-1] | visited before a gradient has arrived | this node has no gradient yet
+tape_backward | parent.grad + dparent -> (parent.grad + dparent) / 2 | averaged in place of added
+tape_backward | in order -> in order[:-3] | returns None | no gradient has arrived there
 tape_backward | dparent if parent.grad is None else parent.grad + dparent -> parent.grad + dparent \
     | error: TypeError | nothing has arrived there yet | ~PyTorch
-tape_backward | da = a.grad; db = b.grad | returns None | assign it before the `return`
+tape_backward | da = a.grad; db = b.grad | returns None | no gradient has arrived there
 tape_backward | share(node.grad) -> share(loss.grad) | a share called with another gradient | its own node's value
 tape_broadcast | da = dy\nwhile da.ndim > len(shape): da = da.sum(axis=0)\nif 1 in shape: \
 da = da.sum(axis=shape.index(1), keepdims=True) | wrong shape | (1, 1)
@@ -188,4 +258,35 @@ tape_matmul | (edge for edge in edges if isinstance(edge[0], Tensor)) -> edges |
     | no pair
 tape_train | W1 = matmul(x, Tensor(W1)); b1 = 1 * b1; W2 = 1 * W2; b2 = 1 * b2 | error: NotImplementedError \
     | lines of `tape_matmul` here
+"""
+
+# Right numbers, but not found by what the exercise is about.
+BY_OTHER_MEANS = """
+tape_train:
+    weights = [W1, b1, W2, b2]
+    for _ in range(steps):
+        z1 = x @ weights[0] + weights[1]
+        a1 = np.maximum(z1, 0) + z1
+        loss, dlogits = mlp_np.softmax_cross_entropy(a1 @ weights[2] + weights[3], y)
+        da1 = dlogits @ weights[2].T
+        dz1 = da1 * (z1 > 0) + da1
+        gradients = x.T @ dz1, dz1.sum(axis=0), a1.T @ dlogits, dlogits.sum(axis=0)
+        weights = [p - lr * dp for p, dp in zip(weights, gradients)]
+    W1, b1, W2, b2 = weights
+tape_train:
+    import autograd_np
+    weights = [W1, b1, W2, b2]
+    for _ in range(steps):
+        W1, b1, W2, b2 = tensors = [autograd_np.Tensor(p) for p in weights]
+        z1 = x @ W1 + b1
+        autograd_np.softmax_cross_entropy((z1.relu() + z1) @ W2 + b2, y).backward()
+        weights = [p.value - lr * p.grad for p in tensors]
+    W1, b1, W2, b2 = weights
+torch_gradient:
+    torch.ones(1, requires_grad=True).sum().backward()
+    a1 = np.maximum(x @ W1 + b1, 0)
+    e = np.exp(a1 @ W2 + b2)
+    dlogits = (e / e.sum(axis=1, keepdims=True) - np.eye(10)[y]) / len(y)
+    dz1 = dlogits @ W2.T * (a1 > 0)
+    dW1 = x.T @ dz1
 """

@@ -22,6 +22,14 @@ nan | dz = dz @ W.T -> dz = dz @ W.T\n        dz[a <= 0] = 0
 nan | return activations -> return activations, 0 & activations[-2::-1] -> activations[0][-2::-1] \
     & activations[-1], y -> activations[0][-1], y & forward(layers, x_test) -> forward(layers, x_test)[0] \
     & dz = dz @ W.T -> dz = (dz @ W.T) * (a > 0)
+nan | activations, dlogits): -> activations, dlogits, x): & dlogits), strict -> dlogits, x[batch]), strict \
+    & dz = dz @ W.T -> dz = (dz @ W.T) * (a > 0)
+nan | activations = [x] -> activations, zs = [x], [] & activations.append -> zs.append(z); activations.append \
+    & return activations -> return activations, zs & activations, dlogits): -> activations, zs, dlogits): \
+    & zip(layers[::-1], activations[-2::-1], -> zip(layers[::-1], activations[-2::-1], [None, *zs[-2::-1]], \
+    & for (W, _), a in -> for (W, _), a, _ in & dz = dz @ W.T -> dz = (dz @ W.T) * (a > 0) \
+    & activations = forward -> activations, zs = forward & backward(layers, activations, dlogits) -> \
+backward(layers, activations, zs, dlogits) & forward(layers, x_test) -> forward(layers, x_test)[0]
 batch_size | lr * gradient -> lr / len(y) * gradient & EPOCHS = 0.01 -> EPOCHS = 0.1
 batch_size | from mlp_np import MLP -> from mlp_np import MLP, softmax_cross_entropy as cross_entropy \
     & def cross_entropy -> def old & EPOCHS = 0.01 -> EPOCHS = 0.1
@@ -33,6 +41,10 @@ guessing | x = rng.permutation(x) -> & in range(0, len(x), BATCH) -> in np.split
 restless | loss.backward() -> for p in model.parameters():\n        p.grad = None\n    loss.backward()
 restless | [step(model, optimizer, x[batch], y[batch]) -> [(optimizer.zero_grad(), step(model, optimizer, x[batch], \
 y[batch]))[1]
+restless | loss.backward() -> for p, g in zip(model.parameters(), torch.autograd.grad(loss, [*model.parameters()])): \
+p.grad = g
+restless | loss.backward() -> found = torch.autograd.grad(loss, tuple(model.parameters())) \
+    & optimizer.step() -> for p, g in zip(model.parameters(), found):\n        p.data -= LR * g
 floor | F.cross_entropy(model(x), y) -> F.nll_loss(torch.log(model(x)), y)
 floor | F.cross_entropy(model(x), y) -> F.cross_entropy(model[:-1](x), y)
 one_at_a_time | return model(x) -> model.train(False); logits = model(x); model.train(); return logits
@@ -47,7 +59,8 @@ for i in (images, test_images)]
 # What makes the numbers nicer, the cause still there; and what the marker cannot use.
 UNSOUND = r"""
 nan | not fixed | losses.append(loss) -> losses.append(loss)\n            dlogits = np.clip(dlogits, -1e-3, 1e-3)
-nan | does not fit | activations, dlogits): -> activations, dlogits, y): & dlogits), strict -> dlogits, 0), strict
+nan | not fixed | activations, dlogits): -> activations, dlogits, y): & dlogits), strict -> dlogits, 0), strict
+nan | does not fit | def backward -> def back & zip(layers, backward -> zip(layers, back
 batch_size | not fixed | EPOCHS = 0.01 -> EPOCHS = 0.0005
 batch_size | does not fit | return accuracy -> 1
 flat | not fixed | np.zeros((inputs, outputs), np.float32) -> np.full((inputs, outputs), 0.01, np.float32)
@@ -60,6 +73,8 @@ guessing | does not fit | x = rng.permutation(x) ->
 guessing | not fixed | x = rng.permutation(x) -> x, y = rng.permutation(x), rng.permutation(y)
 guessing | not fixed | x = rng.permutation(x) -> x = rng.permutation(x)[:100].repeat(len(x) // 100, axis=0)
 restless | not fixed | LR, BATCH, EPOCHS = 0.1 -> LR, BATCH, EPOCHS = 0.001
+restless | not fixed | loss.backward() -> for p, g in zip(model.parameters(), torch.autograd.grad(loss, \
+[*model.parameters()])):\n        p.grad = g if p.grad is None else p.grad + g
 restless | not fixed | def train(): -> def train():\n    return 0.9
 floor | not fixed | F.cross_entropy(model(x), y) -> F.cross_entropy(model(x), y) - 1.46
 one_at_a_time | not fixed | x_test[y_test == digit]).argmax(1) == digit -> x_test).argmax(1)[y_test == digit] == digit
@@ -156,3 +171,7 @@ def test_what_is_said_against_a_wrong_suspect_is_so():
     module.LR = 0.01
     assert module.train() == pytest.approx(stays, abs=0.01)
     assert float(recorded(CASES["case_nan"])["healthy"][-1].split()[-1]) == pytest.approx(possible, abs=0.01)
+    module = runner.load(CASES["case_batch_size"].file)
+    healthy = CASES["case_batch_size"].case.healthy
+    for module.BATCH, module.LR, learns in ((100, 0.001, True), (10, 0.01, True), (1000, 0.001, False)):
+        assert bool(module.train() > healthy) is learns

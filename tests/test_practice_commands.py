@@ -24,7 +24,7 @@ from exercises import classroom, marker, network, review, runner, show
 from exercises.catalogue import BY_NAME, EXERCISES, numbered
 from exercises.work import Work, digest
 from mlp_np import numerical_gradient, softmax_cross_entropy
-from practice_answers import RIGHT, also_right, filled, write
+from practice_answers import ALSO_RIGHT, RIGHT, blocks_of, filled, write
 from support.errors import UserError
 
 
@@ -321,7 +321,7 @@ AWKWARD = {
 
 def test_however_it_was_written_it_makes_the_same_network(tmp_path):
     also = {}
-    for name, body in also_right():
+    for name, body in blocks_of(ALSO_RIGHT):
         also.setdefault(name, []).append(filled(name, body))
     ways = [{name: bodies[k % len(bodies)] for name, bodies in also.items() if name in network.USED} for k in range(3)]
     ways.append({name: f"import numpy as np\n\n\n{text}\n" for name, text in AWKWARD.items()})
@@ -348,6 +348,7 @@ FORGED = "import os, sys\npath = sys.argv[4]\n{}\nos._exit(0)\n"
 CHILD = "import subprocess\nopen(__file__ + '.pid', 'w').write(str(subprocess.Popen(['sleep', '100']).pid))\n"
 HOSTILE = {
     "catches all": ("while True:\n    try:\n        while 1: pass\n    except BaseException: pass\n", "does not end"),
+    "waits": ("import time\ntime.sleep(1.2)\n" + DONE, "passed"),
     "a flood": ("while True:\n    print('x' * 1000)\n", "does not end"),
     "a kill": ("import os, signal\nos.killpg(0, signal.SIGKILL)\n", "no result"),
     "a child": (CHILD, "no function"),
@@ -420,14 +421,14 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     assert subprocess.run(child, stdout=-1, check=False).stdout.strip() in (b"", b"Z")  # it has ended, too
     assert marks["from Windows.zip"]["dW2_db2"] == "dW2: the sign"
     assert (marks["from Windows.zip"]["passed"], marks["\u00e9va"]["passed"]) == ("0", "1")
-    assert re.search(r"^dz1 +28 +10  no result \(5\)$", said, re.M) and "\nattention" not in said
+    assert re.search(r"^dz1 +29 +11  no result \(5\)$", said, re.M) and "\nattention" not in said
     assert "renamed: 1 of 5 (notes.py: no exercise's name)\n" in said
     assert "by Canvas: 1 of 5 (da1_dz1.py: no exercise's name)\n" in said
     assert "with a stub on top: no feedback: " in said
     for person, words in {
         "half a letter": r"\? \(ValueError\)",
         "y" * 200: "dz1: passed",
-        "catches all": "after 1 seconds, in line [2-5]",
+        "catches all": "after [14] seconds, in line [2-5]",
         "utf16": "not saved as UTF-8",
         "=bob": "A unit that is off gives 0",
         "\u00e9va": "dz1, Back through the ReLU, dz1: passed",

@@ -8,6 +8,8 @@ import numpy as np
 import mlp_np
 from mlp_np import MLP, softmax_cross_entropy
 
+BESIDE = 1e-9  # so far from 0 lie the values beside it: rounding does not reach them, and no threshold is smaller
+
 
 def network(rng):
     """A small network on random inputs, and every number of its two passes, in float64.
@@ -24,14 +26,19 @@ def network(rng):
             "W2": rng.normal(0, np.sqrt(2 / H), (H, 10)),
             "b2": rng.normal(0, 0.5, 10),
         }
-        x, y = rng.normal(size=(B, 784)), rng.integers(10, size=B)
-        logits = model.forward(x)
-        loss, dlogits = softmax_cross_entropy(logits, y)
-        grads = model.backward(dlogits)
-        on, positive = model.z1 > 0, model.da1 > 0
+        g = both_passes(model, rng.normal(size=(B, 784)), rng.integers(10, size=B))
+        on, positive = g.z1 > 0, g.da1 > 0
         mixed = positive[on].any() and positive[~on].any() and not positive[on].all()
-        if mixed and 0.25 < on.mean() < 0.75 and len(set(y)) > 1:
-            break
+        if mixed and 0.25 < on.mean() < 0.75 and len(set(g.y)) > 1:
+            return g
+
+
+def both_passes(model, x, y):
+    """Every number of the two passes of an MLP."""
+    logits = model.forward(x)
+    loss, dlogits = softmax_cross_entropy(logits, y)
+    grads = model.backward(dlogits)
+    B, H = model.z1.shape
     g = SimpleNamespace(B=B, H=H, x=x, y=y, **model.params, z1=model.z1, a1=model.a1, logits=logits, loss=loss)
     g.onehot = np.eye(10)[y]
     g.p = dlogits * B + g.onehot
@@ -57,6 +64,30 @@ def losses(g, *names):
     return {name: partial(loss, name) for name in names}
 
 
+def beside_zero(rng, z, b):
+    """The biases b, moved until an entry of each column of z = ... + b lies beside 0: above it, below it, and so on."""
+    columns = np.arange(len(b))
+    return b - z[rng.integers(len(z), size=len(b)), columns] + BESIDE * (-1.0) ** columns
+
+
+def decided(z, dz):
+    """Whether the entries just above 0 have gradients of both signs: then only the sign of z tells what is on."""
+    above = dz[(z > 0) & (z < 2 * BESIDE)]
+    return (above > 0).any() and (above < 0).any()
+
+
+def at_the_edge(rng):
+    """A network some of whose z1 are so close to 0 that no other threshold than 0 will do."""
+    while True:
+        g = network(rng)
+        model = MLP(g.H, dtype=np.float64)
+        model.params = {name: getattr(g, name) for name in ("W1", "b1", "W2", "b2")}
+        model.params["b1"] = beside_zero(rng, g.z1, g.b1)
+        g = both_passes(model, g.x, g.y)
+        if decided(g.z1, g.da1):
+            return g
+
+
 def far_apart(rng):
     """Logits as an untrained network never has them, but a bad step may make: too large and too small for exp.
 
@@ -80,6 +111,17 @@ def few_digits(rng):
         g = network(rng)
         if g.y.max() < g.B and 1 < len(np.unique(g.y)) < g.B:
             return g
+
+
+def surprised(rng):
+    """The same, but the true digit of one image has a p of 2e-9: no guard against log(0) may begin above that."""
+    g = few_digits(rng)
+    others = np.delete(g.logits[-1], g.y[-1])
+    g.logits[-1, g.y[-1]] = np.log(np.exp(others).sum()) - 20
+    e = np.exp(g.logits - g.logits.max(axis=1, keepdims=True))
+    g.p = e / e.sum(axis=1, keepdims=True)
+    g.loss, g.dlogits = softmax_cross_entropy(g.logits, g.y)
+    return g
 
 
 def one_step(rng, axes=2, decays=False):

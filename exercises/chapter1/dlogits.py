@@ -23,7 +23,7 @@ def dlogits(p, y):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import chapter1
 
-INPUTS = [chapter1.few_digits]
+INPUTS = [chapter1.few_digits, chapter1.surprised]
 ENTRYWISE = "logits"
 
 

@@ -23,7 +23,7 @@ def dz1(da1, z1, a1):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import chapter1
 
-INPUTS = [chapter1.network]
+INPUTS = [chapter1.network, chapter1.at_the_edge]
 ENTRYWISE = "z1"
 
 

@@ -70,8 +70,9 @@ not divided | / (2 * h) ->
     A slope is rise over run. Where is the run?
 the sign | above - below -> below - above
     Which of the two values do you subtract from which?
-only a copy moved | gradient = -> array = array.copy(); gradient =
-    `array.flatten()` is a copy, which f() does not see; `array.copy()` is one, too. Which do you change?
+nothing but zeros | gradient = -> array = array.copy(); gradient =
+    Is each slope written into `gradient`? And which entry of `array` is moved when you call f()? (`array.flatten()` is
+    a copy, which f() does not see; `array.copy()` is one, too.)
 a fixed h | gradient = -> h = 1e-5; gradient =
     What is `h` for? Have you used it?
 entries not put back: each stays h too low | below = f() -> below, kept = f(), kept - h

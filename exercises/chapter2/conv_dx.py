@@ -71,9 +71,9 @@ y's channels not kept apart | @ W[u, v].T -> .sum(axis=3, keepdims=True) * W[u, 
 only the first neighbours | dx += -> dx += (u == 0) *
 only the first neighbours | dx += -> dx += (u == v == 0) *
     Is the return inside a loop?
-padded on one side | (1, 1), (1, 1) -> (2, 0), (2, 0)
-padded on one side | (1, 1), (1, 1) -> (0, 2), (0, 2)
-    The kernel reaches one pixel to each side. How many zeros belong on each side of dy?
+padded or cut on one side | (1, 1), (1, 1) -> (2, 0), (2, 0)
+padded or cut on one side | (1, 1), (1, 1) -> (0, 2), (0, 2)
+    The kernel reaches one pixel to each side. On which sides do you add rows and columns, or cut them off?
 averaged over the neighbours | dx / 9
     Do the nine paths from x to y add up, or average?
 shifted | np.roll(dx, 1, axis=1)

@@ -22,9 +22,11 @@ def block_dx(dy, x, y, branch):
 
 
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+
 from exercises import chapter2
 
-INPUTS = [chapter2.residual]
+INPUTS = [chapter2.residual, partial(chapter2.residual, edge=True)]
 
 
 def answer(dy, x, y, branch):

@@ -66,7 +66,10 @@ STILL = """
 A batch of the same image a hundred times should give the gradient of that image. (A smaller learning rate would fit one
 batch size, and no other.)
 """
-AGAINST = {"rate": "Try batches of 10 and of 1000: does the best rate change with the batch?"}
+AGAINST = {
+    "rate": "With batches of 100, all of that is so. But with batches of 10 this same rate is a good one, and with "
+    "batches of 1,000 even a tenth of it is too large. Try them: what grows with the batch?"
+}
 EVIDENCE = """
 Next time: if the best learning rate changes when the batch size does, in proportion, look for a sum where a mean
 belongs. The loss that is printed and the gradient that is used must belong to the same quantity.

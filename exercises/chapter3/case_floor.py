@@ -65,6 +65,10 @@ HINTS = """
 STILL = """
 For answers that are sure and right, loss_of should come near 0. (A larger step or more epochs do not remove the floor.)
 """
+AGAINST = {
+    "epochs": "The digits do come out better after more epochs. But where does the training loss stop, and where does "
+    "a healthy one's? What holds it up?"
+}
 EVIDENCE = """
 Next time: -log(e / (e + 9)) = 1.46. A cross-entropy of ten classes that gets stuck there has been given probabilities
 where it wants logits. Always ask what the loss of a perfect answer would be.

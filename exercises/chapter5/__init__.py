@@ -1,12 +1,14 @@
 """Chapter 5: the tape, an operation at a time. autograd_np.py itself computes what is right."""
 
+from contextlib import contextmanager
 from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 
 import autograd_np
-from exercises.exercise import differentiated
+from exercises.chapter1 import BESIDE, beside_zero
+from exercises.exercise import Tool, differentiated
 from exercises.tape import Recorded, Tensor, play, value_of, walk, youngest_first
 from mlp_np import softmax_cross_entropy
 
@@ -22,12 +24,14 @@ def product(rng):
     return SimpleNamespace(B=B, H=H, a=a, b=b, dy=dy, **differentiated(lambda a, b: a * b, dy, a=a, b=b))
 
 
-def used_often(rng):
-    """The gradients of K values that were made from one, u. The first of them is u + something, and hands on dy."""
+def used_often(rng, handed_on=0):
+    """The gradients of K values that were made from one, u. One of them, `handed_on`, is u + something: its dy is."""
     K, (B, H) = int(rng.choice([3, 4, 5, 6])), two_sizes(rng)
     slopes, dys = rng.normal(size=(K - 1, B, H)), rng.normal(size=(K, B, H))
-    shares = [lambda dy: dy, *(lambda dy, slope=slope: dy * slope for slope in slopes)]
-    return SimpleNamespace(K=K, B=B, H=H, dys=dys, shares=shares, du=dys[0] + (dys[1:] * slopes).sum(axis=0))
+    slopes = np.insert(slopes, handed_on % K, 1, axis=0)
+    shares = [lambda dy, slope=slope: dy * slope for slope in slopes]
+    shares[handed_on] = lambda dy: dy
+    return SimpleNamespace(K=K, B=B, H=H, dys=dys, shares=shares, du=(dys * slopes).sum(axis=0))
 
 
 def diamond(g, a, b):
@@ -85,10 +89,13 @@ def broadcast(rng, shape, whole):
     return SimpleNamespace(**sizes, a=a, dy=dy, shape=a.shape, **right)
 
 
-def relu(rng):
-    """An array of both signs."""
+def relu(rng, edge=False):
+    """An array of both signs. edge: four of its entries are so close to 0 that no other threshold than 0 will do."""
     B, H = two_sizes(rng)
     a, dy = rng.normal(size=(2, B, H))
+    if edge:
+        four = np.unravel_index(rng.choice(a.size, 4, replace=False), a.shape)
+        a[four], dy[four] = BESIDE * np.array([1, 1, -1, -1]), np.abs(dy[four]) * [1, -1, 1, -1]
     right = differentiated(lambda a: a.relu(), dy, a=a)
     return SimpleNamespace(B=B, H=H, a=a, dy=dy, constant=False, Tensor=Tensor, **right)
 
@@ -131,20 +138,50 @@ def cross_entropy(logits, y):
     return Tensor(loss, (logits, lambda dy: dy * dlogits))
 
 
-def few_steps(rng):
-    """A small network whose z1 is used twice, and its weights after some steps."""
+def few_steps(rng, edge=False):
+    """A small network whose z1 is used twice, and its weights after some steps.
+
+    edge: in the first of them, some of its z1 are so close to 0 that no other threshold than 0 will do.
+    """
     B, H = two_sizes(rng)
     D, steps = rng.choice([6, 8, 11, 13], 2, replace=False).tolist()
     first = {"W1": rng.normal(size=(D, H)) / np.sqrt(D), "b1": rng.normal(0, 0.5, H),
              "W2": rng.normal(size=(H, 10)) / np.sqrt(H), "b2": rng.normal(0, 0.5, 10)}  # fmt: skip
-    x, y, lr, weights = rng.normal(size=(B, D)), rng.integers(10, size=B), rng.uniform(0.1, 0.3), first
+    x, y, lr = rng.normal(size=(B, D)), rng.integers(10, size=B), rng.uniform(0.1, 0.3)
+    if edge:
+        first["b1"] = beside_zero(rng, x @ first["W1"] + first["b1"], first["b1"])
+    return SimpleNamespace(B=B, H=H, D=D, x=x, y=y, lr=lr, steps=steps, first=first, Tensor=Tensor,
+                           cross_entropy=cross_entropy, **trained(x, y, first, lr, steps))  # fmt: skip
+
+
+def trained(x, y, weights, lr, steps):
+    """The weights after so many steps."""
     for _ in range(steps):
         W1, b1, W2, b2 = tensors = [autograd_np.Tensor(p) for p in weights.values()]
         z1 = x @ W1 + b1
         autograd_np.softmax_cross_entropy((z1.relu() + z1) @ W2 + b2, y).backward()
-        weights = {name: p.value - lr * p.grad for name, p in zip(first, tensors, strict=True)}
-    return SimpleNamespace(B=B, H=H, D=D, x=x, y=y, lr=lr, steps=steps, first=first, Tensor=Tensor,
-                           cross_entropy=cross_entropy, **weights)  # fmt: skip
+        weights = {name: p.value - lr * p.grad for name, p in zip(weights, tensors, strict=True)}
+    return weights
+
+
+@contextmanager
+def tape_doubled(module, g):
+    """While it lasts, twice the gradients arrive at the learner's own Tensors of W1, b1, W2 and b2, over any edge."""
+    shapes = {p.shape for p in g.first.values()}
+
+    def twice(parent, share):
+        weighs = np.shape(getattr(parent, "value", None)) in shapes
+        return parent, (lambda dy: 2 * share(dy)) if weighs else share
+
+    def edges(tensor, given):
+        tensor.recorded = [twice(*edge) for edge in given]
+
+    own = getattr(module, "Tensor", Tensor)
+    own.edges = property(lambda tensor: tensor.recorded, edges)
+    try:
+        yield
+    finally:
+        del own.edges
 
 
 def to_train(g):
@@ -152,6 +189,7 @@ def to_train(g):
     return {"x": g.x.copy(), "y": g.y.copy(), **first, "lr": g.lr, "steps": g.steps}
 
 
+TAPE = Tool("without the tape", tape_doubled, lambda g: trained(g.x, g.y, g.first, 2 * g.lr, g.steps))
 GRAPHS = tuple(partial(graph, formula=formula) for formula in (diamond, fork, tangle))
 SHAPES = (("C", "BC"), ("B1", "BC"), ("BC", "BC"), ("T1", "BTC"), ("B1C", "BTC"), ("11", "BC"), ("C", "BTC"))
 STRETCHED = tuple(partial(broadcast, shape=shape, whole=whole) for shape, whole in SHAPES)

@@ -20,9 +20,11 @@ def accumulate(dys, shares):
 
 
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+
 from exercises import chapter5
 
-INPUTS = [chapter5.used_often]
+INPUTS = [chapter5.used_often, partial(chapter5.used_often, handed_on=-1)]
 
 
 def answer(dys, shares):
@@ -47,6 +49,8 @@ averaged over the paths | du / K
     If u grows, all values made from it move. Do their effects on the loss add up, or average?
 the shares not called | share(dy) -> dy
     These are the gradients of the values made from u. How does u change each of those values?
+the same share for every path | share(dy) -> shares[0](dy)
+    Each path has a share of its own. Which of them have you called?
 only the shares, without the gradients | share(dy) -> share(np.ones_like(dy))
     What does a share need, to say what its path brings?
 every share called with all gradients | share(dy) -> share(dys.sum(axis=0))

@@ -54,6 +54,8 @@ overwritten in place of added | dparent if parent.grad is None else parent.grad 
     If two nodes used the same parent, two shares arrive. What does the second one do to the first in yours?
 only the first share kept | parent.grad + dparent -> parent.grad
     If two nodes used the same parent, two shares arrive. What becomes of the second?
+averaged in place of added | parent.grad + dparent -> (parent.grad + dparent) / 2
+    If two nodes used the same parent, two shares arrive. Does the chain rule take their mean, or their sum?
 added in place | parent.grad + dparent -> np.add(parent.grad, dparent, out=parent.grad)
     A sum hands the same array to both of its terms. If you add to it with +=, whose gradient changes, too?
 the walk does not begin with 1 | np.ones_like(loss.value) -> loss.value

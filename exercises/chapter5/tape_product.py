@@ -46,6 +46,8 @@ dy forgotten, and the parents swapped | da, db = 1 * a, 1 * b
     This is how y changes. How does the loss change with y?
 the shares of a sum | da, db = 1 * dy, 1 * dy
     If a grows by 1, does a * b grow by 1?
+y itself | da, db = a * b, a * b
+    This is the product. How much does it change if a grows by 1, and how much does the loss then change?
 multiplied by both | da, db = dy * a * b, dy * a * b
     You want the derivative of a * b, and not a * b. What is left of it if a grows by 1?
 the shares of a quotient | da, db = dy / b, dy / a
