@@ -1,6 +1,6 @@
 """The work of a step, shared among threads. One seed makes one run, on any number of them.
 
-The work is cut into parts. Their number depends on the network and never on the machine, and their results are added
+The work is cut into parts. Their number depends on the options and never on the machine, and their results are added
 up in their order. So the bits are the same, however many threads there are and whichever thread takes a part.
 
 Every matrix product gets a single thread. OpenBLAS's own threads wait for each other in a busy loop, at every product:
@@ -9,15 +9,15 @@ wait, and a thread that is free takes the next part.
 """
 
 import copy
-from concurrent.futures import ThreadPoolExecutor, wait
+import threading
 from functools import cache
+from queue import SimpleQueue
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-# A batch, or the hidden units, in so many parts. A thread takes about 60 microseconds to wake up, so a part should take
-# several times as long. Four parts would keep four cores busy; on two, a step would take 1.1 to 1.2 times as long.
-PARTS = 2
+# How much makes a part. A thread takes about 50 microseconds to wake up, and a part should take several times as long.
+UNITS, IMAGES = 256, 64
 
 
 def share_work(model, options):
@@ -33,19 +33,48 @@ def share_work(model, options):
     return network
 
 
-class InUnits:
+def number_of_parts(size, of_a_part):
+    """Into how many parts to cut so many units or images, none of them larger than of_a_part.
+
+    A power of two: two, four or eight threads then have the same to do.
+    """
+    return 1 << ((size - 1) // of_a_part).bit_length()
+
+
+class Shared:
+    """A model and its parts, which are networks too. It keeps nothing to itself: what is set here, `training` for one,
+    is set in all of them, and what is asked here, the model answers."""
+
+    def __init__(self, model, **own):
+        vars(self).update(model=model, parts=[], **own)
+
+    def __setattr__(self, name, value):
+        for network in (self.model, *self.parts):
+            setattr(network, name, value)
+
+    def __getattr__(self, name):  # Python calls it for what it has not found
+        return getattr(vars(self)["model"], name)
+
+
+class InUnits(Shared):
     """A network of H hidden units as the sum of networks with a share of the units each ("tensor parallel")."""
 
     def __init__(self, model, axes):
-        """axes: {array: the axis along which the hidden units lie}. All other arrays belong to the first part."""
-        self.params, self.parts, self.places = model.params, [], []
-        for k in range(PARTS):
-            part, place = copy.copy(model), {}
-            for name, axis in axes.items():
-                units = model.params[name].shape[axis]
-                place[name] = (slice(None),) * axis + (slice(units * k // PARTS, units * (k + 1) // PARTS),)
+        """axes: {array: the axis along which the hidden units lie}. All other arrays belong to the first part.
+
+        ValueError if the model has `statistics`: which of them belong to which units?
+        """
+        if getattr(model, "statistics", {}):
+            raise ValueError("a network with statistics cannot be cut by hidden units: see `cut` in networks.py")
+        super().__init__(model, places=[], grads={name: np.empty_like(p) for name, p in model.params.items()})
+        units = {model.params[name].shape[axis] for name, axis in axes.items()}.pop()
+        number = number_of_parts(units, UNITS)
+        for k in range(number):
+            share = slice(units * k // number, units * (k + 1) // number)
+            place = {name: (slice(None),) * axis + (share,) for name, axis in axes.items()}
             if k == 0:
                 place |= {name: ... for name in model.params if name not in axes}
+            part = copy.copy(model)
             part.params = {
                 name: p[place[name]] if name in place else np.zeros_like(p) for name, p in model.params.items()
             }
@@ -57,52 +86,48 @@ class InUnits:
         return sum(each(lambda part: part.forward(x), self.parts))
 
     def backward(self, dlogits):
-        """From d loss / d logits (B, 10) to {name: gradient}."""
-        grads = {name: np.empty_like(p) for name, p in self.params.items()}
+        """From d loss / d logits (B, 10) to {name: gradient}, in arrays that the next call fills anew."""
 
         def backward(part, place):
             for name, gradient in part.backward(dlogits).items():
                 if name in place:
-                    grads[name][place[name]] = gradient
+                    self.grads[name][place[name]] = gradient
 
         each(backward, self.parts, self.places)
-        return grads
+        return self.grads
 
 
-class InImages:
+class InImages(Shared):
     """A network that gets a batch in parts; its gradients are the sums of those of the parts ("data parallel").
 
     Batch normalisation has to see the whole batch to learn. So a network that remembers its `statistics` gets its
     batches in parts only when testing.
     """
 
-    def __init__(self, model):
-        self.model, self.params, self.training = model, model.params, True
-        self.statistics = getattr(model, "statistics", {})
-        # What a layer keeps for its backward pass must not be overwritten by another thread. So there is a copy of the
-        # network for each part, and all have the same weights.
-        shared = {id(array): array for array in (*model.params.values(), *self.statistics.values())}
-        self.copies = [copy.deepcopy(model, dict(shared)) for _ in range(PARTS)]
-
     def forward(self, x):
         """From B images x (B, 28, 28) to logits (B, 10)."""
-        whole = self.training and self.statistics
-        self.models = [self.model] if whole else self.copies
-        for model in self.models:
-            model.training = self.training
-        return np.concatenate(each(lambda model, x: model.forward(x), self.models, self.split(x)))
+        return np.concatenate(self.each_part(lambda part, x: part.forward(x), x))
 
     def backward(self, dlogits):
         """From d loss / d logits (B, 10) to {name: gradient}."""
-        grads, *others = each(lambda model, dlogits: model.backward(dlogits), self.models, self.split(dlogits))
+        grads, *others = self.each_part(lambda part, dlogits: part.backward(dlogits), dlogits)
         for other in others:
             for name, gradient in grads.items():
                 gradient += other[name]
         return grads
 
-    def split(self, batch):
-        """A part for each model; fewer where there are fewer images."""
-        return [part for part in np.array_split(batch, len(self.models)) if len(part)]
+    def each_part(self, function, batch):
+        """[function(network, its part of the batch), ...]"""
+        statistics = getattr(self.model, "statistics", {})
+        if statistics and self.training:
+            return [function(self.model, batch)]
+        number = number_of_parts(len(batch), IMAGES)
+        while len(self.parts) < number:
+            # What a layer keeps for its backward pass, another thread must not overwrite. So there is a copy of the
+            # network for each part, and all have the same weights.
+            arrays = (*self.model.params.values(), *statistics.values())
+            self.parts.append(copy.deepcopy(self.model, {id(array): array for array in arrays}))
+        return each(function, self.parts, np.array_split(batch, number))
 
 
 @cache
@@ -117,13 +142,11 @@ def threads():
     return number
 
 
-@cache
-def pool(number):
-    return ThreadPoolExecutor(number)
-
-
 def each(function, *arguments):
-    """list(map(function, *arguments)), computed by this thread and others."""
+    """list(map(function, *arguments)), computed by this thread and others.
+
+    An error in a part is raised here, when no thread works any more. Parts that no thread has taken are then left.
+    """
     parts = list(zip(*arguments, strict=False))
     results, waiting, errors = [None] * len(parts), iter([*enumerate(parts)]), np.geterr()
 
@@ -132,14 +155,45 @@ def each(function, *arguments):
             for i, part in waiting:  # the next part that no thread has taken
                 results[i] = function(*part)
 
-    number = min(threads(), len(parts)) - 1
-    others = [pool(threads() - 1).submit(work) for _ in range(number)]
+    jobs = [Job(work) for _ in range(min(threads(), len(parts)) - 1)]
+    for job in jobs:
+        crew(threads() - 1).put(job)
     try:
         work()
     finally:
         list(waiting)  # at its end already, unless there was an error or Ctrl-C
-        wait(other for other in others if not other.cancel())  # a thread that has not started by now is not needed
-    for other in others:
-        if not other.cancelled():
-            other.result()  # raises its error
+        found = [job.error.get() for job in jobs if not job.taken.acquire(blocking=False)]
+    for error in found:
+        if error:
+            raise error
     return results
+
+
+class Job:
+    """Work for another thread. Where none has taken it when it is no longer needed, the thread that gave it does."""
+
+    def __init__(self, work):
+        self.work, self.taken, self.error = work, threading.Lock(), SimpleQueue()
+
+
+@cache
+def crew(number):
+    """The queue of jobs for so many other threads, which sleep while it is empty. (Those of an
+    executor take longer to wake.)"""
+    jobs = SimpleQueue()
+    for _ in range(number):
+        threading.Thread(target=take, args=[jobs], daemon=True).start()
+    return jobs
+
+
+def take(jobs):
+    """What each of these threads does."""
+    while True:
+        job, error = jobs.get(), None
+        if job.taken.acquire(blocking=False):
+            try:
+                job.work()
+            except BaseException as raised:
+                error = raised
+            job.error.put(error)
+        del job, error  # with them, the arrays of the step
