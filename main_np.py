@@ -20,10 +20,9 @@ from support.threads import share_work
 def main(argv=None):
     options, checkpoint = begin("np", __doc__, argv)
     dataset = data.load(options.dataset, options.hold_out)  # 60,000 images to learn from, 10,000 to test with
-    model, optimizer = build(options, checkpoint)  # random weights, or those of the checkpoint
-    network = share_work(model, options)  # the same network; threads share its work
+    network, optimizer = build(options, checkpoint)  # random weights, or those of the checkpoint
 
-    run = Run(options, dataset, model.params, checkpoint)
+    run = Run(options, dataset, network.params, checkpoint)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
         for images, y in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
             x = data.as_input(images, options)  # (B, 28, 28)
@@ -32,7 +31,7 @@ def main(argv=None):
             if run.epoch_ends:
                 run.record_test(*evaluate(network, dataset, options))
             if run.epoch_ends or run.interrupted:
-                run.save(get_arrays(model, optimizer))
+                run.save(get_arrays(network, optimizer))
             if run.epoch_ends:
                 run.say_epoch()
             if run.interrupted:
@@ -121,17 +120,18 @@ def evaluate(network, dataset, options):
 def build(options, checkpoint=None):
     """The network that the options describe and its optimizer: new, or restored from a checkpoint."""
     model = make("autograd" if options.autograd else "np", options)
-    optimizer = Optimizer(model.params, options)
+    network = share_work(model, options.network.cut)  # the same network, whose work threads share
+    optimizer = Optimizer(network.params, options)
     if checkpoint:
-        checkpoint.copy_to(get_arrays(model, optimizer))
+        checkpoint.copy_to(get_arrays(network, optimizer))
         optimizer.steps = checkpoint.history.step
-    return model, optimizer
+    return network, optimizer
 
 
-def get_arrays(model, optimizer):
+def get_arrays(network, optimizer):
     """All that a run needs to continue, as dicts of arrays: weights, what the optimizer remembers, and batch
     normalisation's running statistics (only a ResNet has any)."""
-    return {"params": model.params, **optimizer.state, "statistics": getattr(model, "statistics", {})}
+    return {"params": network.params, **optimizer.state, "statistics": getattr(network, "statistics", {})}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ support/options.py; `python main_np.py -h` explains all. What look.py draws of a
 """
 
 import importlib
+import inspect
 import math
 import os
 from collections.abc import Callable
@@ -149,9 +150,19 @@ def make(framework, options):
     file, name = options.network.classes[framework].split(".")
     network = getattr(importlib.import_module(file), name)
     names = {*options.network.options, "seed", "dtype"}
-    if framework == "torch":
-        names -= {"seed", "dtype", "init"}  # its first weights are NumPy's
-    return network(**{name: getattr(options, name) for name in names})
+    return network(**{name: getattr(options, name) for name in taken(network, names, framework)})
+
+
+def taken(network, names, framework):
+    """Those of the options that a class takes. UserError if it leaves one out: nobody should train without noticing.
+
+    What it takes stands in its own __init__: it might know nothing of what an inherited one takes.
+    """
+    takes = inspect.signature(vars(network).get("__init__", object.__init__)).parameters
+    not_needed = {"seed", "dtype", "init"} if framework == "torch" else set()  # its first weights are NumPy's
+    if unknown := names - not_needed - {*takes}:
+        raise UserError(f"{network.__module__}.{network.__name__} does not know {', '.join(sorted(unknown))}")
+    return names & {*takes}
 
 
 def begin(framework, description, argv=None):

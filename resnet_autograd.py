@@ -16,6 +16,9 @@ class ResNet(resnet_np.ResNet):
     """Stem, blocks, mean, linear. From resnet_np.ResNet it takes the first weights, `params`, and `statistics`; a layer
     is called by the name that its params begin with."""
 
+    def __init__(self, widths=(16, 32, 64), blocks=1, seed=0, dtype=np.float32):
+        super().__init__(widths, blocks, seed, dtype)
+
     def forward(self, x):
         """Images x (B, 28, 28) to logits (B, 10). The tape keeps what backward needs."""
         self.tensors = {name: Tensor(p) for name, p in self.params.items()}

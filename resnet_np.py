@@ -28,7 +28,7 @@ from mlp_np import compare
 class Conv:
     """A convolution without bias: the same small linear layer applied to the neighbourhood of every position."""
 
-    each = map  # goes through a few images at a time; a program with several threads has an `each` of its own
+    each = map  # it goes through a few images at a time; a program may set another `each`, which shares them
 
     def __init__(self, rng, inputs, outputs, size=3, stride=1):
         deviation = np.sqrt(2 / (size * size * inputs))  # He et al. 2015, as in mlp_np.py: fan_in values are summed
@@ -299,8 +299,6 @@ class Network:
     variances that batch normalisation remembers: the arrays themselves, no copies. training: False to use these.
     """
 
-    each = map
-
     def __init__(self, layers, dtype):
         self.layers, self.training = layers, True
         for layer in walk(layers).values():
@@ -319,7 +317,7 @@ class Network:
     def forward(self, x):
         """Images x (B, 28, 28) to logits (B, 10). Keeps what backward needs."""
         for layer in walk(self.layers).values():
-            layer.training, layer.each = self.training, self.each
+            layer.training = self.training
         for layer in self.layers.values():
             x = layer.forward(x)
         return x

@@ -6,6 +6,8 @@ made here of sums, products and exp, and nobody has to know a derivative of the 
 Shapes: B images, T patches (tokens) in each, C channels, that is numbers for each patch; h heads of d = C / h channels.
 """
 
+import numpy as np
+
 import vit_np
 from autograd_np import Tensor
 
@@ -13,6 +15,9 @@ from autograd_np import Tensor
 class ViT(vit_np.ViT):
     """Patches, embedding, positions, blocks, norm, mean, linear. From vit_np.ViT it takes the first weights, `params`;
     a layer is called by the name that its params begin with."""
+
+    def __init__(self, width=64, blocks=3, heads=4, patch=7, seed=0, dtype=np.float32):
+        super().__init__(width, blocks, heads, patch, seed, dtype)
 
     def forward(self, x):
         """Images x (B, 28, 28) to logits (B, 10). The tape keeps what backward needs."""

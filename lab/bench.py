@@ -30,7 +30,6 @@ from support.history import machine, processor
 from support.options import Parser
 from support.place import Place
 from support.run import make_plan
-from support.threads import share_work
 
 THREADS = (1, 2)
 NUMPY, PYTORCH, COMPILED, JAX, SCIKIT_LEARN = "NumPy", "PyTorch", "PyTorch, compiled", "JAX", "scikit-learn"
@@ -45,8 +44,7 @@ PROGRAMS = {NUMPY: "main_np.py", PYTORCH: "main_torch.py --device cpu"}  # of th
 
 
 def in_numpy(options):
-    model, optimizer = main_np.build(options)
-    network = share_work(model, options)
+    network, optimizer = main_np.build(options)
     step = functools.partial(main_np.train_step, network, optimizer)
     return step, lambda dataset: main_np.evaluate(network, dataset, options)
 

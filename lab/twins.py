@@ -6,11 +6,6 @@ python -m lab.twins vit       and for the transformer -> png/twins_vit.png
 python -m lab.twins all       one after the other
 """
 
-import os
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's threads wait in a busy loop and slow PyTorch's down
-
-# isort: split
 import argparse
 import sys
 from types import SimpleNamespace
@@ -64,7 +59,8 @@ def lockstep(options):
         x, lr = data.as_input(images, options), learning_rate(step, plan.steps, options)
         by_hand, on_tape = (after_a_step(network, x, y, lr) for network in (ours, tape))
         loss, _ = main_torch.train_step(*theirs, torch.from_numpy(x), torch.from_numpy(y), lr)
-        disagreeing = int(((ours[0].z1 > 0) != (kept["z1"] > 0)).sum()) if kept else 0
+        z1 = np.hstack([part.z1 for part in ours[0].parts]) if kept else 0  # each part has some of the units
+        disagreeing = int(((z1 > 0) != (kept["z1"] > 0)).sum()) if kept else 0
         yield Step(by_hand, on_tape, State(float(loss), to_numpy(*theirs)), disagreeing)
 
 

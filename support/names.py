@@ -16,6 +16,7 @@ NAMES = {
     nn.BatchNorm2d: {"weight": "gamma", "bias": "beta"},
     nn.LayerNorm: {"weight": "gamma", "bias": "beta"},
 }
+STATISTICS = {"running_mean": "mean", "running_var": "var"}  # of nn.BatchNorm2d
 AXES = {nn.Linear: (1, 0), nn.Conv2d: (2, 3, 1, 0)}  # of a weight, in NumPy's order
 
 # What PyTorch's optimizers remember for each parameter, under the names of main_np.Optimizer.state.
@@ -53,9 +54,12 @@ def all_tensors(model, optimizer):
     found = {"params": {name: turn(p.data) for name, p, turn in parameters(model)}}
     for ours, theirs in STATE[type(optimizer)].items():
         found[ours] = {name: turn(optimizer.state[p][theirs]) for name, p, turn in parameters(model)}
-    norms = [(path, layer) for path, layer in model.named_modules() if isinstance(layer, nn.BatchNorm2d)]
-    found["statistics"] = {f"{path}.mean": layer.running_mean for path, layer in norms}
-    found["statistics"] |= {f"{path}.var": layer.running_var for path, layer in norms}
+    found["statistics"] = {
+        f"{path}.{STATISTICS.get(name, name)}".strip("."): buffer
+        for path, layer in model.named_modules()
+        for name, buffer in layer.named_buffers(recurse=False)
+        if name != "num_batches_tracked"  # which PyTorch counts, and never uses
+    }
     return found
 
 

@@ -20,17 +20,24 @@ from threadpoolctl import ThreadpoolController
 UNITS, IMAGES = 256, 64
 
 
-def share_work(model, options):
+def share_work(model, cut):
     """A network with the weights, `forward` and `backward` of the model, whose work is shared among threads.
 
-    How it is cut stands in networks.py: "images", {array: its axis of hidden units}, or None. Where the model is given
-    a whole batch, a layer that goes through a few images at a time shares these, because it calls the model's `each`.
+    cut, from networks.py: "images", {array: its axis of hidden units}, or None. A layer that goes through a few images
+    at a time, by an `each` of its own, shares these.
     """
     threads()
-    cut = options.network.cut
-    network = InImages(model) if cut == "images" else InUnits(model, cut) if cut else model
-    model.each = each
-    return network
+    for layer in layers(model):
+        if hasattr(layer, "each"):
+            layer.each = each
+    return InImages(model) if cut == "images" else InUnits(model, cut) if cut else model
+
+
+def layers(network):
+    """The network and all layers in it, however deep."""
+    yield network
+    for layer in getattr(network, "layers", {}).values():
+        yield from layers(layer)
 
 
 def number_of_parts(size, of_a_part):

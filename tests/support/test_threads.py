@@ -1,36 +1,40 @@
 """Work that threads share: the run is the same on any number of them, to the last bit."""
 
 import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import main_np
+import mlp_np
 from conftest import as_input
 from mlp_np import relative_difference, softmax_cross_entropy
-from networks import NETWORKS, parse_options
+from networks import NETWORKS, make, parse_options
 from support import threads
 from support.threads import each, share_work
 
 # Widths and batches that cannot be cut evenly, and more images than a convolution takes at a time.
 SMALL = {model: network.small.split() for model, network in NETWORKS.items()} | {
-    "mlp": ("--hidden", 9),
+    "mlp": ("--hidden", 515),
     "resnet": ("--widths", "3,4"),
     "vit": ("--width", 9, "--blocks", 2, "--heads", 3),
 }
-IMAGES = 35
+IMAGES = 67
 
 
 def train(monkeypatch, small, number, options, whole=False):
     """(losses, arrays) after a few steps and a test on so many threads; whole: the model itself, not cut."""
     monkeypatch.setattr(threads, "threads", lambda: number)
-    net, optimizer = main_np.build(options)
-    network = net if whole else share_work(net, options)
+    network, optimizer = main_np.build(options)
+    if whole:
+        network = network.model
     x, y = as_input(small.train_images[:IMAGES], dtype=options.dtype), small.train_labels[:IMAGES].astype(int)
     losses = [main_np.train_step(network, optimizer, x, y, 0.01)[0] for _ in range(3)]
     losses.append(main_np.evaluate(network, small, options)[0])
-    return losses, {name: array.tobytes() for name, array in (net.params | getattr(net, "statistics", {})).items()}
+    arrays = network.params | getattr(network, "statistics", {})
+    return losses, {name: array.tobytes() for name, array in arrays.items()}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -49,11 +53,11 @@ def test_the_run_is_the_same_on_any_number_of_threads(model, way, dtype, monkeyp
         assert train(monkeypatch, small, 2, options) == (losses, arrays)
 
 
-@pytest.mark.parametrize("images", [1, 2, 3])
+@pytest.mark.parametrize("images", [1, 64, 65, 130])
 @pytest.mark.parametrize("model", NETWORKS)
 def test_the_gradients_of_the_parts_are_those_of_the_batch(model, images, small):
     options = parse_options("np", "--model", model, *SMALL[model], "--dtype", "float64")
-    whole, network = main_np.build(options)[0], share_work(main_np.build(options)[0], options)
+    whole, network = make("np", options), main_np.build(options)[0]
     x, y = as_input(small.train_images[:images]), small.train_labels[:images].astype(int)
     logits = whole.forward(x)
     assert relative_difference(logits, network.forward(x)) < 1e-13
@@ -62,6 +66,50 @@ def test_the_gradients_of_the_parts_are_those_of_the_batch(model, images, small)
     assert list(grads) == list(whole.params)
     for name, gradient in whole.backward(dlogits).items():
         assert relative_difference(gradient, grads[name]) < 1e-11, name
+
+
+@pytest.mark.parametrize(
+    ("size", "parts"), [(1, 1), (256, 1), (257, 2), (512, 2), (513, 4), (1024, 4), (2048, 8), (16384, 64)]
+)
+def test_the_parts_depend_on_the_work(size, parts, monkeypatch):
+    for number in (1, 8):
+        monkeypatch.setattr(threads, "threads", lambda number=number: number)
+        network = main_np.build(parse_options("np", "--hidden", size))[0]
+        assert len(network.parts) == parts
+        assert [part.params["W1"].shape[1] for part in network.parts] == [size // parts] * parts or size in (257, 513)
+
+
+class Louder(mlp_np.MLP):
+    """An MLP with a mode and an option."""
+
+    training = True
+
+    def __init__(self, gain):
+        super().__init__(hidden=515, dtype=np.float64)
+        self.gain = gain
+
+    def forward(self, x):
+        return super().forward(self.gain * x if self.training else x)
+
+
+@pytest.mark.parametrize("cut", [{"W1": 1, "b1": 0, "W2": 0}, "images", None])
+def test_no_part_misses_what_the_network_is_told(cut):
+    """Neither its mode, nor anything else that is set; and what is asked, the network answers."""
+    x, alone, shared = np.random.default_rng(0).normal(size=(130, 28, 28)), Louder(2), share_work(Louder(2), cut)
+    for name, value in [("training", True), ("training", False), ("training", True), ("gain", 3), ("gain", 0)]:
+        for network in (alone, shared):
+            setattr(network, name, value)
+        assert getattr(shared, name) == value
+        assert relative_difference(alone.forward(x), shared.forward(x)) < 1e-13, name
+    with pytest.raises(AttributeError):
+        shared.volume  # noqa: B018
+
+
+def test_statistics_cannot_be_cut_by_units():
+    network = mlp_np.MLP(hidden=9)
+    network.statistics = {"mean": np.zeros(9)}
+    with pytest.raises(ValueError, match="statistics"):
+        share_work(network, {"W1": 1, "b1": 0, "W2": 0})
 
 
 def test_several_threads_share_the_parts(monkeypatch):
@@ -84,6 +132,34 @@ def test_an_error_in_a_part_is_an_error(number, monkeypatch):
 
     with np.errstate(over="raise"), pytest.raises(FloatingPointError):
         each(part, range(number))
+    assert each(abs, range(-9, 0)) == [*range(9, 0, -1)]  # and all threads still work
+
+
+def test_ctrl_c_waits_for_the_other_thread_and_no_part_begins_after_it(monkeypatch):
+    monkeypatch.setattr(threads, "threads", lambda: 2)
+    together, done = threading.Barrier(2, timeout=10), []
+
+    def part(i):
+        if i < 2:
+            together.wait()
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        time.sleep(0.2)
+        done.append(i)
+
+    with pytest.raises(KeyboardInterrupt):
+        each(part, range(9))
+    assert done in ([0], [1])
+    time.sleep(0.1)
+    assert len(done) == 1
+
+
+def test_nobody_waits_for_a_thread_that_has_not_begun(monkeypatch):
+    """The only other thread is busy, and inside a part there are parts again."""
+    monkeypatch.setattr(threads, "threads", lambda: 2)
+    assert each(lambda i: each(lambda j: 10 * i + j, range(3)), range(4)) == [
+        [10 * i + j for j in range(3)] for i in range(4)
+    ]
 
 
 def test_where_no_library_is_known_there_is_one_thread(monkeypatch):
