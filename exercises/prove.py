@@ -1,0 +1,456 @@
+"""The same run, with a learner's lines: their functions and a network of the project take the same steps, side by side.
+
+Both begin with the same weights and learn from the same batches, in float64. If the lines are right, the weights stay
+equal to rounding; a wrong line shows at once. The twin is the network in PyTorch, where that is installed: it runs in a
+process of its own, exercises/torch_twin.py, and nothing here imports PyTorch. Otherwise it is the network in NumPy.
+"""
+
+import ast
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import data
+from exercises import ONE_THREAD, ROOT
+from exercises.catalogue import BY_NAME
+from exercises.classroom import is_stub
+from exercises.exercise import agree
+from exercises.runner import explain, load
+from exercises.show import near, say
+from mlp_np import MLP, softmax_cross_entropy
+from resnet_np import BatchNorm, Block, Conv, Identity, ResNet, walk
+from support.errors import UserError
+from vit_np import LayerNorm, ViT, merge, split
+
+STEPS, SHOWN, MOMENTUM = 200, (1, 10, 50, 100, 200), 0.9
+EQUAL = 1e-12  # the largest difference between two weights that counts as rounding
+
+
+class Proof(NamedTuple):
+    """One run: which network, how it learns, and which exercises take part."""
+
+    network: Callable  # in NumPy; the twin in PyTorch has the same name in the file that ends in _torch.py
+    options: dict
+    uses: tuple  # exercises, by name
+    take_part: Callable  # take_part(network, lines): the learner's lines from now on find its derivatives
+    batch: int = 8  # images; loops are welcome in many an exercise, so that most networks here are small
+    lr: float = 0.03
+
+
+# --- The learner's lines ----------------------------------------------------------------------------------------------
+
+
+class Lines:
+    """A learner's functions, by the names of their exercises. Each call is compared with the right answer.
+
+    functions: {exercise: (function, its file)}. Where there is none, the project's lines take its place.
+    """
+
+    def __init__(self, functions):
+        self.functions, self.step, self.first_wrong = functions, 0, None
+
+    def __call__(self, name, known, place=""):
+        """{output: array} of an exercise. known: its arguments, among others; place: the layer that it is for."""
+        exercise = BY_NAME[name]
+        right = {"np": np, **{key: copied(value) for key, value in known.items()}}
+        exec(formula(name), right)
+        if name not in self.functions:
+            return {output: right[output] for output in exercise.gives}
+        function, file = self.functions[name]
+        with explained(file, f"{name}{place}, step {self.step}"):
+            results = function(*(copied(known[argument]) for argument in exercise.takes))
+        results = dict(zip(exercise.gives, [results] if len(exercise.gives) == 1 else list(results), strict=True))
+        for output, result in results.items():
+            if np.shape(result) != np.shape(right[output]):
+                what = "still dots" if result is ... else f"of shape {np.shape(result)}, not {np.shape(right[output])}"
+                raise UserError(f"{output} is {what}: the run cannot go on. `python practice.py {name}` marks it")
+            self.compare(name, output, result, right[output], place)
+        return results
+
+    def compare(self, name, output, result, right, place=""):
+        """Note the first array that is not what it should be."""
+        if self.first_wrong is None and not agree(result, right):
+            self.first_wrong = name, output, place, self.step, float(np.abs(result - right).max())
+
+
+def formula(name):
+    return compile(BY_NAME[name].formula, name, "exec")
+
+
+def copied(value):
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+@contextmanager
+def explained(file, where):
+    """Whatever goes wrong in a learner's file becomes a line for people."""
+    try:
+        yield
+    except (KeyboardInterrupt, UserError):
+        raise
+    except BaseException as error:
+        raise UserError(f"{where}: {explain(error, str(file))['text']}") from None
+
+
+def mlp(network, lines):
+    """Chapter 1's lines make the whole step of an MLP."""
+
+    def step(x, y, velocity, lr):
+        known = {**network.params, "x": x, "y": y, "z1": x @ network.params["W1"] + network.params["b1"]}
+        known["a1"] = np.maximum(known["z1"], 0)
+        for name in CHAPTER_1[:-1]:
+            known |= lines(name, known)
+        for name, p in network.params.items():
+            given = {"old_p": p, "old_v": velocity[name], "dp": known[f"d{name}"], "lr": lr, "momentum": MOMENTUM}
+            velocity[name], network.params[name] = lines("update", given).values()
+        return float(known["loss"])
+
+    return step
+
+
+def resnet(network, lines):
+    """The way back through every convolution, normalisation and plain shortcut is the learner's."""
+    for path, layer in walk(network.layers).items():
+        if isinstance(layer, (Conv, BatchNorm)):
+            wrap(layer, conv_backward if isinstance(layer, Conv) else norm_backward, lines, f" in {path}")
+    for path, block in network.layers.items():
+        if isinstance(block, Block) and isinstance(block.layers["shortcut"], Identity):
+            wrap(block, block_backward, lines, f" in {path}")
+    return partial(step_of, network)
+
+
+def vit(network, lines):
+    """The way back through every layer normalisation and softmax is the learner's, or through the whole attention."""
+    for path, layer in walk(network.layers).items():
+        if isinstance(layer, LayerNorm):
+            wrap(layer, layer_norm_backward, lines, f" in {path}")
+    for path, block in network.layers.items():
+        if path.startswith("blocks"):
+            attention = block.layers["attention"]
+            if "attention" in lines.functions:
+                wrap(attention, attention_backward, lines, f" in {path}")
+            else:
+                wrap(attention.softmax, softmax_backward, lines, f" in {path}")
+    return partial(step_of, network)
+
+
+def step_of(network, x, y, velocity, lr):
+    """One step of a network, with momentum; its loss before it."""
+    loss, dlogits = softmax_cross_entropy(network.forward(x), y)
+    for name, dp in network.backward(dlogits).items():
+        velocity[name] = MOMENTUM * velocity[name] + dp
+        network.params[name] -= lr * velocity[name]  # in place: the layers hold the same arrays
+    return float(loss)
+
+
+def wrap(layer, backward, lines, place):
+    """Let this one layer, and no other of its class, remember x and y and go back through `backward`."""
+    forward, ours = layer.forward, layer.backward
+
+    def remember(x):
+        layer.seen = x, forward(x)
+        return layer.seen[1]
+
+    layer.forward = remember
+    layer.backward = lambda dy: backward(layer, ours, dy, lambda name, known: lines(name, known, place))
+
+
+def norm_backward(layer, ours, dy, lines):
+    ours(dy)  # for dgamma and dbeta
+    x, _ = layer.seen
+    inverse = 1 / np.sqrt(x.var(axis=(0, 1, 2)) + layer.eps)
+    given = {"dy": dy, "xhat": (x - x.mean(axis=(0, 1, 2))) * inverse, "gamma": layer.params["gamma"]}
+    return lines("batch_norm_dx", given | {"inverse": inverse})["dx"]
+
+
+def layer_norm_backward(layer, ours, dy, lines):
+    ours(dy)
+    x, _ = layer.seen
+    inverse = 1 / np.sqrt(x.var(axis=-1, keepdims=True) + layer.eps)
+    given = {"dy": dy, "xhat": (x - x.mean(axis=-1, keepdims=True)) * inverse, "gamma": layer.params["gamma"]}
+    return lines("layer_norm_dx", given | {"inverse": inverse})["dx"]
+
+
+def conv_backward(layer, ours, dy, lines):
+    """The exercises are about 3 x 3 and stride 1, and serve every convolution: a stride leaves out rows and columns of
+    y, whose dy is 0; and a 1 x 1 kernel is a 3 x 3 one that is 0 around its middle."""
+    (x, _), W = layer.seen, layer.params["W"]
+    whole, kernel = np.zeros((*x.shape[:3], dy.shape[3])), np.zeros((3, 3, *W.shape[2:]))
+    whole[:, :: layer.stride, :: layer.stride] = dy
+    part = slice(None) if len(W) == 3 else slice(1, 2)
+    kernel[part, part] = W
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    layer.grads = {"W": lines("conv_dW", {"padded": padded, "dy": whole})["dW"][part, part]}
+    return lines("conv_dx", {"dy": whole, "W": kernel})["dx"]
+
+
+def block_backward(block, ours, dy, lines):
+    (x, y), (first, second, _) = block.seen, block.layers.values()
+
+    def branch(dz2):
+        return first.backward(second.backward(dz2) * (block.a1 > 0))
+
+    return lines("shortcut", {"dy": dy, "x": x, "y": y, "branch": branch})["dx"]
+
+
+def softmax_backward(layer, ours, dweights, lines):
+    """For all images and heads: the exercise has one head."""
+    shape = dweights.shape  # (B, h, T, T)
+    given = {"dweights": dweights.reshape(-1, *shape[2:]), "weights": layer.seen[1].reshape(-1, *shape[2:])}
+    return lines("softmax_backward", given)["dscores"].reshape(shape)
+
+
+def attention_backward(layer, ours, dy, lines):
+    query, key, value, out = layer.layers.values()
+    given = {"q": layer.q, "k": layer.k, "v": layer.v, "weights": layer.weights}
+    dq, dk, dv = lines("attention", given | {"dmixed": split(out.backward(dy), layer.heads)}).values()
+    return query.backward(merge(dq)) + key.backward(merge(dk)) + value.backward(merge(dv))
+
+
+def tape(network, lines):
+    """The operations and the walk of tape_train carry mlp_np.py's forward pass."""
+    (module, file), used = (
+        lines.functions["tape_train"],
+        ("Tensor", "matmul", "add", "relu", "backward", "cross_entropy"),
+    )
+    missing = [name for name in used if not hasattr(module, name)]
+    if missing:
+        raise UserError(f"{file.name} has no {' and no '.join(missing)}: keep the names of the stub")
+
+    def step(x, y, velocity, lr):
+        right, dlogits = softmax_cross_entropy(network.forward(x), y)
+        with explained(file, f"step {lines.step}"):
+            W1, b1, W2, b2 = tensors = [module.Tensor(p.copy()) for p in network.params.values()]
+            z1 = module.add(module.matmul(x, W1), b1)
+            loss = module.cross_entropy(module.add(module.matmul(module.relu(z1), W2), b2), y)
+            module.backward(loss)
+        lines.compare("tape_train", "the loss", loss.value, right)
+        rights = network.backward(dlogits)
+        for name, tensor in reversed([*zip(network.params, tensors, strict=True)]):
+            if np.shape(tensor.grad) != rights[name].shape:
+                raise UserError(f"the gradient of {name} is of shape {np.shape(tensor.grad)}, not {rights[name].shape}")
+            lines.compare("tape_train", f"the gradient of {name}", tensor.grad, rights[name])
+            velocity[name] = MOMENTUM * velocity[name] + tensor.grad
+            network.params[name] = network.params[name] - lr * velocity[name]
+        return float(loss.value)
+
+    return step
+
+
+CHAPTER_1 = ("logits", "softmax", "loss", "dlogits", "dW2_db2", "da1", "dz1", "dW1_db1", "update")
+SMALL_RESNET, SMALL_VIT = {"widths": (4, 4, 8)}, {"width": 8, "blocks": 3, "heads": 2, "patch": 7}
+PROOFS = {
+    "mlp": [Proof(MLP, {"hidden": 128}, CHAPTER_1, mlp, batch=100, lr=0.1)],
+    "resnet": [Proof(ResNet, SMALL_RESNET, ("batch_norm_dx", "conv_dW", "conv_dx", "shortcut"), resnet)],
+    # Attention's way back contains that of its softmax: each is proven in a run of its own.
+    "vit": [
+        Proof(ViT, SMALL_VIT, ("layer_norm_dx", "softmax_backward"), vit),
+        Proof(ViT, SMALL_VIT, ("layer_norm_dx", "attention"), vit),
+    ],
+    "tape": [Proof(MLP, {"hidden": 128}, ("tape_train",), tape, batch=100, lr=0.1)],
+}
+
+
+# --- The two sides ----------------------------------------------------------------------------------------------------
+
+
+class Step(NamedTuple):
+    """Where both are after a step."""
+
+    loss: float  # of the batch, before it
+    twin_loss: float
+    difference: float  # the largest between a weight and its twin
+
+
+def lockstep(proof, lines, steps=STEPS, with_torch=False):
+    """Take the steps with both, and yield a `Step` for each."""
+    network, batches = proof.network(**proof.options, dtype=np.float64), batches_of(proof, steps)
+    velocity = {name: np.zeros_like(p) for name, p in network.params.items()}
+    first = {name: p.copy() for name, p in network.params.items()}
+    step = proof.take_part(network, lines)
+    with (in_torch if with_torch else in_numpy)(proof, first, batches) as twin:
+        for (x, y), (twin_loss, params) in zip(batches, twin, strict=True):
+            lines.step += 1
+            loss = step(x, y, velocity, proof.lr)
+            apart = [np.abs(network.params[name] - p).max() for name, p in params.items()]
+            yield Step(loss, twin_loss, float(max(apart)) if np.isfinite(apart).all() else np.inf)
+
+
+def batches_of(proof, steps):
+    """[(x, y)] of images drawn by chance. A network that may be slow sees them half as large."""
+    dataset, rng = data.load(), np.random.default_rng(0)
+    drawn = rng.permutation(len(dataset.train_images))[: steps * proof.batch].reshape(steps, -1)
+    x = dataset.train_images[drawn].astype(np.float64)  # (steps, B, 28, 28)
+    x = (x - x.mean()) / x.std()
+    if proof.network is ResNet:
+        x = x.reshape(*x.shape[:2], 14, 2, 14, 2).mean(axis=(3, 5))
+    if proof.network is MLP:
+        x = x.reshape(*x.shape[:2], 784)
+    return [*zip(x, dataset.train_labels[drawn].astype(np.int64), strict=True)]
+
+
+@contextmanager
+def in_numpy(proof, first, batches):
+    """The twin in NumPy: an iterator of its loss and its weights after each step."""
+
+    def steps():
+        twin = proof.network(**proof.options, dtype=np.float64)
+        velocity = {name: np.zeros_like(p) for name, p in first.items()}
+        for x, y in batches:
+            yield step_of(twin, x, y, velocity, proof.lr), twin.params
+
+    yield steps()
+
+
+@contextmanager
+def in_torch(proof, first, batches):
+    """The twin in PyTorch: the same from a process of its own, which ends with the block."""
+    file, name = f"{proof.network.__module__.removesuffix('_np')}_torch", proof.network.__name__
+    x, y = zip(*batches, strict=True)
+    how = json.dumps([file, name, proof.options, proof.lr, MOMENTUM])
+    with tempfile.TemporaryDirectory(prefix="prove") as folder:
+        path = Path(folder) / "given.npz"
+        np.savez(path, how=how, x=x, y=y, **{f"params/{name}": p for name, p in first.items()})
+        command = [sys.executable, "-m", "exercises.torch_twin", path]
+        environment = os.environ | ONE_THREAD
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            yield (received(process, first) for _ in batches)
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def received(process, first):
+    """The loss and the weights that the process wrote after one step."""
+    size = 1 + sum(p.size for p in first.values())
+    numbers = np.frombuffer(process.stdout.read(8 * size))
+    if len(numbers) < size:
+        said = process.stderr.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        raise UserError(f"PyTorch's side has ended: {said[-1]}")
+    ends = np.cumsum([p.size for p in first.values()])[:-1]
+    parts = np.split(numbers[1:], ends)
+    return float(numbers[0]), {name: a.reshape(first[name].shape) for name, a in zip(first, parts, strict=True)}
+
+
+def has_torch():
+    return importlib.util.find_spec("torch") is not None
+
+
+# --- What is written, what is said, and the picture -------------------------------------------------------------------
+
+
+def tape_in(module, file):
+    """A learner's tape_train, with the functions that they wrote inside `train` in the place of those outside."""
+    tree = ast.parse(file.read_text(encoding="utf-8-sig"))
+    train = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "train"]
+    inside = [node for function in train for node in function.body if isinstance(node, ast.FunctionDef)]
+    exec(compile(ast.Module(inside, []), str(file), "exec"), vars(module))
+    return module
+
+
+def prove(folder, what):
+    """Prove whatever a learner has written for one of PROOFS; the pictures go into their folder."""
+    if what not in PROOFS:
+        raise UserError(f"prove takes one of {', '.join(PROOFS)}, and not {what}")
+    proofs, with_torch = PROOFS[what], has_torch()
+    names = dict.fromkeys(name for proof in proofs for name in proof.uses)
+    functions = written(folder, names)
+    if not functions:
+        raise UserError(f"nothing of yours can take part in `prove {what}` yet: write any of {', '.join(names)}")
+    twin = f"{proofs[0].network.__module__.removesuffix('_np')}_{'torch' if with_torch else 'np'}.py"
+    alone = [{*proof.uses} & {*functions} for proof in proofs]
+    for i, proof in enumerate(proofs):
+        if all(alone[i] <= other for other in alone[:i]) and i:
+            continue  # it would show nothing more
+        mine = {name: functions[name] for name in proof.uses if name in functions}
+        prove_one(folder / f"proof_{what}{f'_{i + 1}' if i else ''}.png", proof, mine, twin, with_torch)
+
+
+def prove_one(picture, proof, functions, twin, with_torch):
+    """One run: a line for some of its steps, what they mean, and its picture."""
+    lines, ours = Lines(functions), [name for name in proof.uses if name not in functions]
+    rest = f" Not written yet, and so ours: {', '.join(ours)}." if ours else ""
+    say(f"Yours: {', '.join(functions)}.{rest}", "strong")
+    say(f"{title(proof)}: the same first weights and the same batches as {twin}, in float64.\n")
+    print("after step   your loss   its loss   largest difference between a weight and its twin")
+    steps = []
+    for step in lockstep(proof, lines, with_torch=with_torch):
+        steps.append(step)
+        if len(steps) in SHOWN:
+            print(f"{len(steps):10} {step.loss:11.6f} {step.twin_loss:10.6f}   {step.difference:.1e}", flush=True)
+    say(f"\n{meaning(lines, steps, twin, ours)}", "bad" if lines.first_wrong else "good")
+    draw(steps, title(proof), twin, lines.first_wrong, picture)
+    say(f"The picture: {near(picture)}")
+
+
+def title(proof):
+    return f"{proof.network.__name__} ({', '.join(f'{name} {value}' for name, value in proof.options.items())})"
+
+
+def meaning(lines, steps, twin, ours):
+    """What the run has shown, in words."""
+    last, whose = steps[-1].difference, "PyTorch" if "torch" in twin else twin
+    if lines.first_wrong:
+        name, output, place, step, apart = lines.first_wrong
+        return (
+            f"The first array that is not what it should be is {output} of `{name}`{place}, in step {step}: an entry "
+            f"is off by {apart:.1e}. Until then the two were one run. All that is computed from it is wrong as well: "
+            f"after {len(steps)} steps a weight is {last:.1e} from its twin. `python practice.py {name}` names the "
+            "mistake."
+        )
+    said = f"After {len(steps)} steps no weight of your network differs by more than {last:.0e} from {whose}'s."
+    if last > EQUAL:
+        return f"{said} Each of your arrays was right to rounding, which has grown on the way."
+    return f"{said} {'With our lines for the rest, you' if ours else 'You'} have written what {whose} computes."
+
+
+def draw(steps, title, twin, wrong, path):
+    """The losses of both, one on top of the other, and how far apart the weights are, at every step."""
+    from support import drawing  # matplotlib takes a moment, and the site has none
+
+    figure = drawing.new_figure(8, 7)
+    above, below = figure.subplots(2, 1, sharex=True)
+    count, (loss, twin_loss, difference) = np.arange(1, len(steps) + 1), np.transpose(steps)
+    drawing.style_axes(
+        above,
+        f"Your lines and {twin}, {'two runs' if wrong else 'one run'}: the loss at every step",
+        "cross-entropy loss",
+    )
+    above.plot(count, loss, color=drawing.TRAIN, alpha=0.4, linewidth=5, label=f"yours: {title}")
+    above.plot(count, twin_loss, color=drawing.INK, linewidth=0.8, label=f"{twin} (the thin line inside)")
+    above.legend(loc="upper right")
+    drawing.style_axes(below, "The largest difference between a weight and its twin", "difference", "steps")
+    below.set_yscale("log")
+    below.set_ylim(1e-18, max(1, 2 * np.nanmax(np.where(np.isfinite(difference), difference, np.nan))))
+    below.plot(count, np.where(difference > 0, difference, np.nan), color=drawing.TRAIN, linewidth=2)
+    unit = np.finfo(float).eps / 2
+    below.axhline(unit, color=drawing.TRAIN, linewidth=1.2, linestyle=(0, (4, 3)))
+    end = {"textcoords": "offset points", "ha": "right", "color": drawing.TRAIN}
+    below.annotate(f"rounding unit of float64: {unit:.1g}", (count[-1], unit), (0, -14), **end)
+    below.annotate(f"{difference[-1]:.1g}", (count[-1], max(difference[-1], 1e-18)), (0, 10), fontweight="bold", **end)
+    drawing.save(figure, path)
+
+
+def written(folder, names):
+    """{exercise: (function, file)} of those that a learner has written in this folder."""
+    found = {}
+    for name in names:
+        file = folder / f"{name}.py"
+        if not file.exists() or is_stub(name, file):
+            continue
+        with explained(file, file.name):
+            module = load(file)
+            what = tape_in(module, file) if name == "tape_train" else getattr(module, BY_NAME[name].function.name)
+            found[name] = what, file
+    return found

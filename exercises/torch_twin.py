@@ -1,0 +1,38 @@
+"""The twin in PyTorch, in a process of its own: python -m exercises.torch_twin FILE.npz
+
+FILE holds the first weights, the batches and how to learn from them. After each step it writes the loss and all weights
+to stdout, as float64 numbers, one behind the other. exercises/prove.py starts it, and reads them.
+"""
+
+import json
+import sys
+from importlib import import_module
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from support.names import parameters
+
+
+def main(path):
+    torch.set_num_threads(1)  # as the other side has
+    with np.load(path) as given:
+        file, name, options, lr, momentum = json.loads(given["how"].item())
+        first = {key.removeprefix("params/"): given[key] for key in given if key.startswith("params/")}
+        batches = list(zip(given["x"], given["y"], strict=True))
+    model = getattr(import_module(file), name)(**options).double()
+    optimizer = torch.optim.SGD(model.parameters(), lr, momentum)
+    arrays = {key: turn(p.data).numpy() for key, p, turn in parameters(model)}  # views of the weights
+    for key, array in arrays.items():
+        array[...] = first[key]
+    for x, y in batches:
+        loss = F.cross_entropy(model(torch.from_numpy(x)), torch.from_numpy(y))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        sys.stdout.buffer.write(np.concatenate([[loss.item()], *(arrays[key].ravel() for key in first)]).tobytes())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,128 @@
+"""practice.py prove: right lines are the same run, and wrong ones are found out in their first array."""
+
+import re
+
+import numpy as np
+import pytest
+
+from conftest import ROOT
+from exercises import prove
+from practice_answers import write
+from support.errors import UserError
+
+STEPS = 12
+
+
+def functions(folder, names, **instead):
+    """What a learner's folder gives to a run: the right answers of these exercises, or something instead."""
+    for name in names:
+        write(folder, name, instead.get(name))
+    return prove.written(folder, names)
+
+
+def proofs():
+    return [pytest.param(proof, id=f"{what}{i}") for what, all_ in prove.PROOFS.items() for i, proof in enumerate(all_)]
+
+
+@pytest.mark.parametrize("proof", proofs())
+def test_right_lines_are_the_same_run(proof, tmp_path):
+    lines = prove.Lines(functions(tmp_path, proof.uses))
+    steps = list(prove.lockstep(proof, lines, STEPS))
+    assert lines.first_wrong is None and lines.step == STEPS
+    assert max(step.difference for step in steps) < 1e-13
+    assert np.mean([step.loss for step in steps[-3:]]) < steps[0].loss  # and it learns
+
+
+@pytest.mark.parametrize("proof", proofs())
+def test_pytorch_takes_the_same_steps(proof, tmp_path):
+    pytest.importorskip("torch")
+    lines = prove.Lines(functions(tmp_path, proof.uses))
+    steps = list(prove.lockstep(proof, lines, STEPS, with_torch=True))
+    assert 0 < max(step.difference for step in steps) < 1e-13  # not 0: it is another program
+    assert steps[-1].loss == pytest.approx(steps[-1].twin_loss, abs=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", prove.PROOFS)
+def test_after_200_steps_with_pytorch_no_weight_is_far_from_its_twin(what, tmp_path, capsys):
+    pytest.importorskip("torch")
+    functions(tmp_path, [name for proof in prove.PROOFS[what] for name in proof.uses])
+    prove.prove(tmp_path, what)
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("You have written what PyTorch computes.") == len(prove.PROOFS[what])
+    assert all(float(number) <= prove.EQUAL for number in re.findall(r"differs by more than (\S+)", said))
+    assert len(list(tmp_path.glob(f"proof_{what}*.png"))) == len(prove.PROOFS[what])
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "wrong", "output"),
+    [
+        ("mlp", "dz1", "dz1 = 1 * da1", "dz1"),
+        ("mlp", "dW2_db2", "dW2 = a1.T @ dlogits; db2 = dlogits.mean(axis=0)", "db2"),
+        ("mlp", "update", "v = momentum * old_v + dp; p = old_p - lr * dp", "p"),
+        ("resnet", "batch_norm_dx", "dx = gamma * inverse * (dy - dy.mean(axis=(0, 1, 2)))", "dx"),
+        ("resnet", "shortcut", "dx = branch(dy * (y > 0))", "dx"),
+        ("vit", "softmax_backward", "dscores = weights * dweights", "dscores"),
+    ],
+)
+def test_a_wrong_line_is_found_in_the_step_and_the_array_where_it_begins(what, name, wrong, output, tmp_path):
+    proof = prove.PROOFS[what][0]
+    lines = prove.Lines(functions(tmp_path, proof.uses, **{name: wrong}))
+    steps = list(prove.lockstep(proof, lines, 3))
+    first = 2 if name == "update" else 1  # the first step's velocity is the gradient
+    assert (lines.first_wrong[:2], lines.first_wrong[3]) == ((name, output), first)
+    assert (steps[first - 1].difference > 1e-9) and all(step.difference < 1e-13 for step in steps[: first - 1])
+    said = prove.meaning(lines, steps, "mlp_np.py", [])
+    assert f"{output} of `{name}`" in said and f"in step {first}" in said and "two were one run" in said
+
+
+def test_a_wrong_tape_is_found_in_the_gradient_where_it_begins(tmp_path):
+    (proof,) = prove.PROOFS["tape"]
+    path = write(tmp_path, "tape_train")
+    path.write_text(path.read_text().replace("lambda dy: dy * (a.value > 0)", "lambda dy: dy"))
+    lines = prove.Lines(prove.written(tmp_path, proof.uses))
+    list(prove.lockstep(proof, lines, 2))
+    assert lines.first_wrong[1:4] == ("the gradient of b1", "", 1)
+
+
+def test_only_what_is_written_takes_part_and_it_is_said_which(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(prove, "has_torch", lambda: False)
+    monkeypatch.setattr(prove, "STEPS", 10)
+    monkeypatch.setattr(prove.lockstep, "__defaults__", (10, False))
+    functions(tmp_path, ("dlogits", "da1"))
+    prove.prove(tmp_path, "mlp")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Yours: dlogits, da1. Not written yet, and so ours: logits, softmax, loss, dW2_db2, dz1" in said
+    assert "mlp_np.py" in said and "With our lines for the rest, you have written what mlp_np.py computes." in said
+    assert (tmp_path / "proof_mlp.png").stat().st_size > 10_000
+    functions(tmp_path, ("softmax_backward",))
+    prove.prove(tmp_path, "vit")  # one run: the other has nothing of the learner's
+    assert [path.name for path in tmp_path.glob("proof_vit*")] == ["proof_vit.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "said"),
+    [
+        (None, None, "nothing of yours can take part in `prove mlp` yet: write any of logits, softmax"),
+        (
+            "dz1",
+            "dz1 = da1 * (z1 > 0)[0]; dz1 = dz1[0]",
+            "dz1 is of shape (128,), not (100, 128): the run cannot go on",
+        ),
+        ("dW2_db2", "dW2 = a1.T @ dlogits", "db2 is still dots"),
+        ("da1", "da1 = dlogits @ W3", "da1, step 1: Line"),
+        ("da1", "da1 = (", "cannot read this line"),
+        ("logits", "pass\nlogits = a1 @ W2 + b2\n    return 1", "cannot read this line"),
+    ],
+)
+def test_lines_that_cannot_run_are_said_in_a_sentence(name, body, said, tmp_path):
+    if name:
+        write(tmp_path, name, body)
+    with pytest.raises(UserError, match=re.escape(said)):
+        prove.prove(tmp_path, "mlp")
+
+
+def test_it_takes_no_other_network(tmp_path):
+    with pytest.raises(UserError, match="mlp, resnet, vit, tape"):
+        prove.prove(tmp_path, "gpt")
+    assert not (ROOT / "proof_mlp.png").exists()
