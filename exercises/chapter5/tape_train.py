@@ -184,6 +184,10 @@ the walk does not begin with 1 | np.ones_like(loss.value) -> loss.value
     What is the derivative of the loss with respect to itself?
 """
 
+ON_DIGITS = """
+Run as a program, it ends at about 86 %. That is not the tape's fault: it takes 240 steps on 4,000 images, without
+momentum, where main_np.py takes 2,340 on 60,000. By hand, these steps would end at the same figure.
+"""
 WHY = """
 This file is an autograd now: of the network you wrote the forward pass, and nothing else. autograd_np.py has the same
 parts, a few operations more, and the operators + and @ in place of your functions' names.

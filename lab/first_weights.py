@@ -1,0 +1,75 @@
+"""How large should the first weights be? The same network from weights of three sizes -> png/first_weights.png.
+
+The MLP's default run, with other first weights and four epochs. The results go into results.json.
+"""
+
+import sys
+
+import numpy as np
+
+import data
+import main_np
+from lab import results
+from networks import parse_options
+from support import drawing, program
+from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style, style_axes
+from support.history import machine
+from support.options import Parser
+from support.run import learning_rate, make_plan
+
+EPOCHS = 4
+# The standard deviation of both layers' weights: a number, or what suits the number of inputs of each.
+SIZES = {"1": lambda inputs: 1.0, "0.01": lambda inputs: 0.01, "sqrt(2 / inputs)": lambda inputs: np.sqrt(2 / inputs)}
+COLORS = dict(zip(SIZES, (TEST, INK, TRAIN), strict=True))
+
+
+def train(size):
+    """A run from weights of that size: {"sum": the deviation of z1 at the start, "loss": [...], "accuracy": [...]}."""
+    options = parse_options("np", "--epochs", EPOCHS)
+    dataset, (model, optimizer) = data.load(), main_np.build(options)
+    rng, plan, losses, accuracies = np.random.default_rng(0), make_plan(options, 60_000), [], []
+    for name, p in model.params.items():
+        if name.startswith("W"):
+            p[...] = rng.normal(0, size(len(p)), p.shape)
+    model.forward(data.as_input(dataset.train_images[:1000], options))
+    spread = float(model.z1.std())
+    for step, (images, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
+        x, lr = data.as_input(images, options), learning_rate(step, plan.steps, options)
+        losses.append(float(main_np.train_step(model, optimizer, x, y, lr)[0]))
+        if (step + 1) % plan.steps_per_epoch == 0:
+            accuracies.append(float(main_np.evaluate(model, dataset, options)[1]))
+    return {"sum": spread, "loss": losses, "accuracy": accuracies}
+
+
+@style()
+def picture(runs):
+    """The loss of each batch at first, and the test accuracy after each epoch."""
+    figure = new_figure(8, 3.8)
+    left, right = figure.subplots(1, 2)
+    style_axes(left, "The first 300 steps", "cross-entropy loss", "steps")
+    logarithmic(left)
+    style_axes(right, "The test accuracy", "", "epochs")
+    for name, run in runs.items():
+        smooth = np.convolve(run["loss"][:309], np.ones(10) / 10, "valid")  # the mean of ten batches
+        left.plot(np.arange(1, 301), smooth, color=COLORS[name], linewidth=2, label=name)
+        right.plot(range(1, EPOCHS + 1), run["accuracy"], "o-", color=COLORS[name], linewidth=2)
+    left.legend(title="deviation of the first weights", alignment="left")
+    return figure
+
+
+def main():
+    Parser(description=__doc__).parse_args()
+    runs = {}
+    for name, size in SIZES.items():
+        run = runs[name] = train(size)
+        first, last = run["loss"][0], run["accuracy"][-1]
+        print(f"deviation {name}: z1 {run['sum']:.3g}, first loss {first:.3g}, test accuracy {last:.4f}", flush=True)
+    drawing.save(picture(runs), results.ROOT / "png" / "first_weights.png")
+    found = {name: {"z1": r["sum"], "first loss": r["loss"][0], "accuracy": r["accuracy"]} for name, r in runs.items()}
+    results.save_result(
+        "first_weights", {"command": "python -m lab.first_weights", "found": found, "machine": machine()}
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(main))
