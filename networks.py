@@ -174,6 +174,8 @@ def begin(framework, description, argv=None):
     path, checkpoint = options.resume, None
     if path is not None:
         options, checkpoint = read(framework, path)
+        if not checkpoint.groups["momentum"]:  # my_network.py keeps none, and draws its batches in another order
+            raise UserError(f"{path} is not of a run of main_np.py or main_torch.py: it can be used, but not continued")
         options = opt.resumed(options, typed, path)
     check_memory(options, options.batch_size)
     return options, checkpoint

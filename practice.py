@@ -11,6 +11,9 @@
     python practice.py reset        the stub again; what you had is kept beside it
     python practice.py solution     after you have passed, or after the third hint: the lines, and why
     python practice.py train        makes one program of your lines of chapter 1, my_practice/my_network.py, and runs it
+    python practice.py prove        your lines and PyTorch take the same 200 steps, side by side: is it the same run?
+    python practice.py prove resnet the same with your lines of chapter 2; vit, chapter 4; tape, chapter 5
+    python practice.py read PICTURE your own network, of exercise own_network, reads a photograph or a drawing
     python practice.py review       what you have passed comes back after some days: write it again
     python practice.py mark FOLDER  for a teacher: the work of a class as a table (CSV)
 
@@ -27,18 +30,20 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from exercises import ONE_THREAD, ROOT, classroom, marker, network, review
+from exercises import ONE_THREAD, ROOT, classroom, marker, network, own, prove, review, runner
 from exercises.catalogue import CHAPTERS, EXERCISES, find, number, numbered
 from exercises.show import near, say, solved, symptom
 from exercises.work import Work
 from support import program
 from support.errors import UserError
+from support.ink import read_digit
 from support.options import Parser, integer
 
 # What may stand behind each command. What may stand behind an exercise is what may stand behind `next`.
 TAKES = {
     "next": ("watch", "seed"), "hint": ("which",), "list": (), "run": ("which",), "reset": ("which",),
-    "solution": ("which",), "train": (), "review": ("which", "seed"), "mark": ("which", "seed", "only", "feedback"),
+    "solution": ("which",), "train": (), "prove": ("which",), "read": ("which",),
+    "review": ("which", "seed"), "mark": ("which", "seed", "only", "feedback"),
 }  # fmt: skip
 
 
@@ -46,7 +51,7 @@ def main(argv=None):
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("command", nargs="?", help=f"{', '.join(TAKES)}, or the number or name of an exercise")
-    add("which", nargs="?", help="an exercise, or a folder (mark)")
+    add("which", nargs="?", help="an exercise; a folder (mark), a network (prove), a picture (read)")
     add("--watch", action="store_true", default=None, help="mark again whenever the file is saved")
     add("--seed", type=integer(0, 2**64 - 1), metavar="N", help="the inputs of an earlier run; it said which")
     add("--folder", default=ROOT / "my_practice", type=Path, help="where your files are (my_practice)")
@@ -61,6 +66,10 @@ def main(argv=None):
     if command == "mark":
         return classroom.mark_all(options.which, seed or 0, options.only, options.feedback)
     work = Work(options.folder)
+    if command == "prove":
+        return prove.prove(work.folder, options.which or "mlp")
+    if command == "read":
+        return read(work, options.which)
     which = find(options.which) if options.which else None
     if command == "list":
         return list_all(work)
@@ -117,8 +126,11 @@ def show(work, exercise, seed=None, again=False):
     say(f"\n`python practice.py solution`  {'what fixes it' if exercise.case else 'the lines once more, and why'}")
     if exercise.name in network.EXERCISES and not missing(work):
         say("`python practice.py train`  now let your lines learn to read", "good")
+        say("`python practice.py prove`  are they the same run as PyTorch's?", "good")
     if exercise.is_program and not exercise.case:
         say("`python practice.py run`  now let it learn to read", "good")
+    if exercise.experiments:
+        say("`python practice.py read YOUR_PICTURE`  and let it read your handwriting", "good")
     if then := following(work, exercise):
         say(f"`python practice.py next`  to exercise {number(then)}: {then.title}")
 
@@ -193,7 +205,27 @@ def train(work):
             f"folder: `python {near(path)}`",
             "good",
         )
+        kept = near(path.with_suffix(".npz"))
+        say(f"\nWhat it has learned is in {kept}. Let it read your handwriting, look inside, put it into the page:\n")
+        for further in ("predict.py YOUR_PICTURE", "look.py", "-m page.build"):
+            say(f"    python {further} --weights {kept}")
+        say("\nIs it the same run as PyTorch's? `python practice.py prove`", "good")
     return status
+
+
+def read(work, picture):
+    """Let the learner's own network, trained by their file, read a picture."""
+    if not picture:
+        raise UserError("read needs a picture: `python practice.py read png/photo.jpg`")
+    _, image = read_digit(picture)
+    exercise = find("own_network")
+    path = work.path(exercise)
+    kept = path.with_suffix(".npz")
+    trained = kept.exists() and kept.stat().st_mtime > path.stat().st_mtime
+    if not trained and (status := run_file(work, exercise)):
+        return status
+    with prove.explained(path, path.name):
+        print(f"digit: {own.digit(runner.load(path), kept, image)}")
 
 
 def watch(work, seed):

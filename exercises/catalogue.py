@@ -7,7 +7,8 @@ from support.errors import UserError
 # Chapter N is the folder chapterN. An exercise that is not named here comes last in its chapter.
 ORDER = {
     "The MLP, a derivative at a time": """
-        logits softmax loss dlogits dW2_db2 da1 dz1 dW1_db1 update numerical_gradient""",
+        logits softmax loss dlogits dW2_db2 da1 dz1 dW1_db1 update first_weights
+        numerical_gradient own_network""",
     "Further: other layers, and PyTorch": """
         tanh second_hidden_layer weight_decay torch_gradient batch_norm_dx conv_dW conv_dx shortcut""",
     "Detective work: programs that train badly": """

@@ -64,6 +64,7 @@ class Exercise:
     hints = ""  # numbered, from a question to nearly the line; read as a tuple
     mistakes = ""  # see `mistakes_in`; read as [(name, change, question)]
     why = docs = line = on_digits = ""  # what `solution` says, and what is said of real digits when it has passed
+    experiments = None  # experiments(module, seed), where not a result is compared, but a whole program tried
     # A case: what chapter3 knows about it, the lines that are wrong, those that fix them, and what is then said.
     case = None
     wrong = right = still = or_else = evidence = ""

@@ -241,7 +241,7 @@ def shortened(text, steps):
 def after(steps, paths=()):
     """All that the program of `train` has computed when it ends, by name."""
     names = {}
-    exec(shortened(network.program(paths), steps), names)
+    exec(shortened(network.program(paths).partition("\n# What it has learned")[0], steps), names)
     return SimpleNamespace(**names)
 
 
@@ -256,7 +256,7 @@ def test_what_is_said_of_real_digits_is_so():
     now, trained, zeros = after(1), after(100), np.zeros(10)
     digit, unit = now.y[-1], np.abs(now.da1[-1]).argmax()
     times = f"times the {len(now.y)} images of the batch"
-    right = 100 * np.mean(trained.answers == trained.test_labels)
+    right = 100 * trained.right
     one = drawn(now.x[-1] * np.abs(now.dz1[-1]).max())
     p = 100 * now.dlogits[-1] + np.eye(10)[digit]
     scores = " ".join(f"{score:.1f}" for score in now.logits[-1].round(1) + 0)  # and not -0.0
@@ -304,7 +304,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
 
 @pytest.mark.slow
 def test_that_program_reads_97_of_100_digits(capsys):
-    exec(network.program([]), {})
+    exec(network.program([]).partition("\n# What it has learned")[0], {})
     assert float(re.findall(r"reads (\S+) %", capsys.readouterr().out)[-1]) > 97
 
 

@@ -134,6 +134,14 @@ def one_step(rng, axes=2, decays=False):
                            v=v, p=old_p - lr * v, rows=shape[0])  # fmt: skip
 
 
+def not_scaled(rng):
+    """Random numbers for the weights of a layer."""
+    inputs, outputs = rng.choice([30, 40, 50, 70, 90], 2, replace=False).tolist()
+    standard = rng.normal(size=(inputs, outputs))
+    W = standard * np.sqrt(2 / inputs)
+    return SimpleNamespace(inputs=inputs, outputs=outputs, standard=standard, W=W)
+
+
 def curve(rng, axes=2):
     """A function with curvature: its central differences for a large h are not derivatives, but well defined."""
     array = rng.normal(size=rng.choice(range(2, 6), axes, replace=False))
