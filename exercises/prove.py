@@ -419,6 +419,12 @@ def draw(steps, title, twin, wrong, path):
     """The losses of both, one on top of the other, and how far apart the weights are, at every step."""
     from support import drawing  # matplotlib takes a moment, and the site has none
 
+    with drawing.style():
+        drawing.save(picture(drawing, steps, title, twin, wrong), path)
+
+
+def picture(drawing, steps, title, twin, wrong):
+    """The figure. drawing: the module."""
     figure = drawing.new_figure(8, 7)
     above, below = figure.subplots(2, 1, sharex=True)
     count, (loss, twin_loss, difference) = np.arange(1, len(steps) + 1), np.transpose(steps)
@@ -439,7 +445,7 @@ def draw(steps, title, twin, wrong, path):
     end = {"textcoords": "offset points", "ha": "right", "color": drawing.TRAIN}
     below.annotate(f"rounding unit of float64: {unit:.1g}", (count[-1], unit), (0, -14), **end)
     below.annotate(f"{difference[-1]:.1g}", (count[-1], max(difference[-1], 1e-18)), (0, 10), fontweight="bold", **end)
-    drawing.save(figure, path)
+    return figure
 
 
 def written(folder, names):

@@ -107,7 +107,7 @@ def test_only_what_is_written_takes_part_and_it_is_said_which(tmp_path, capsys, 
         (
             "dz1",
             "dz1 = da1 * (z1 > 0)[0]; dz1 = dz1[0]",
-            "dz1 is of shape (128,), not (100, 128): the run cannot go on",
+            "dz1 is of shape (128,), not (100, 128): the run",
         ),
         ("dW2_db2", "dW2 = a1.T @ dlogits", "db2 is still dots"),
         ("da1", "da1 = dlogits @ W3", "da1, step 1: Line"),
