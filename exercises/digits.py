@@ -5,13 +5,18 @@ from functools import cache
 import numpy as np
 
 import data
+from exercises import ROOT
 
 TRAINING, TEST = 4000, 2000  # images
+FILE = ROOT / "images.npz"  # where the site has them, which has no more images than these
 
 
 @cache
 def few_images():
     """Images (N, 28, 28) uint8 and labels (N,): for training and for testing."""
+    if FILE.exists():
+        with np.load(FILE) as arrays:
+            return tuple(arrays.values())
     digits = data.load("mnist")
     train = digits.train_images[:TRAINING], digits.train_labels[:TRAINING].astype(np.int64)
     return *train, digits.test_images[:TEST], digits.test_labels[:TEST].astype(np.int64)

@@ -36,12 +36,17 @@ def recorded(exercise):
     return json.loads((PICTURES / "cases.json").read_text(encoding="utf-8"))[exercise.name]
 
 
+def shorter(line):
+    """A line that a case prints, so that two of them fit side by side."""
+    return re.sub("epoch |training |(?<=test) accuracy", "", line)
+
+
 def symptom(exercise, written):
     """Say how a case shows itself; and, until the file with this text names one, the suspects."""
     printed = recorded(exercise)
     say(f"{'It printed at first:':38}A healthy run prints:", "quiet")
     for lines in zip(printed["as it is"], printed["healthy"], strict=True):
-        sick, healthy = (re.sub("epoch |training |(?<=test) accuracy", "", line) for line in lines)
+        sick, healthy = map(shorter, lines)
         print(f"{sick:38}{healthy}")
     say(f"\nThe curves: {near(PICTURES / exercise.name)}.png")
     say("Run it with `python practice.py run`.")

@@ -1,9 +1,10 @@
 """What the site's pages ask Python to do, in the interpreter of page/lessons/worker.js. /work is the learner's folder.
 
 A marking takes two interpreters, as it takes two processes in the terminal: `run` runs the learner's file and leaves a
-result; `mark`, in the next, judges that result.
+result; `mark`, in the next, judges that result. The pages hear on the way what `report` says.
 """
 
+import ast
 import json
 import os
 import sys
@@ -12,10 +13,7 @@ import zipfile
 from contextlib import redirect_stdout
 from pathlib import Path
 
-import numpy as np
-
-import data
-from exercises import ROOT, classroom, marker, runner
+from exercises import classroom, marker, runner
 from exercises.catalogue import BY_NAME
 from exercises.work import Work
 from support.errors import UserError
@@ -23,47 +21,45 @@ from support.errors import UserError
 FOLDER = Path("/work")
 
 
-def few_images(name="mnist"):
-    """The images that the cases learn from, in place of all that data.load would read."""
-    with np.load(ROOT / "images.npz") as arrays:
-        return data.Dataset(*arrays.values())
-
-
-data.load = few_images
-
-
 def run():
-    """exercises.runner, with its arguments. There are no threads here: another way to say where a file is stuck."""
+    """Run the learner's file as exercises.runner does. The arguments: NAME FILE SEED RESULT."""
+    name, file, seed, result = sys.argv[1:]
     os.chdir("/tmp")
-    runner.faulthandler.dump_traceback_later = report_lines
-    runner.faulthandler.cancel_dump_traceback_later = lambda: None
-    runner.main()
+    report_lines(file)
+    outcome = runner.run(BY_NAME[name], file, int(seed))
+    Path(result).write_text(json.dumps(outcome), encoding="utf-8")
 
 
-def report_lines(*_, **__):
-    """Report, on standard error, which line of the learner's file is run: each line once, and then now and then."""
+def report(**said):
+    """Tell the page something while this runs."""
+    os.write(2, f"\x1e{json.dumps(said)}\n".encode())
+
+
+def report_lines(*files):
+    """Report which line of these files is run: each line once, and then now and then. So a run that has to be ended can
+    say where it was: there are no threads here, which would look for that from outside."""
     seen, last, tool = set(), 0.0, sys.monitoring.PROFILER_ID
 
     def line(code, number):
         nonlocal last
-        if code.co_filename != sys.argv[2]:
+        if code.co_filename not in files:
             return sys.monitoring.DISABLE
-        if number not in seen or time.perf_counter() > last + 0.2:
-            seen.add(number)
+        where = files.index(code.co_filename), number
+        if where not in seen or time.perf_counter() > last + 0.2:
+            seen.add(where)
             last = time.perf_counter()
-            os.write(2, f"{number}\n".encode())
+            report(line=number, file=where[0])
 
     sys.monitoring.use_tool_id(tool, "lines")
     sys.monitoring.register_callback(tool, sys.monitoring.events.LINE, line)
     sys.monitoring.set_events(tool, sys.monitoring.events.LINE)
 
 
-def mark(name, seed, status=None, stuck=None, again=False):
-    """The verdict on what `run` left, or on a run that was ended in the line `stuck`; and the learner's progress."""
+def mark(name, seed, status=None, stuck=None, seconds=None, again=False):
+    """The verdict on what `run` left, or on a run that was ended after so many seconds; and the learner's progress."""
     exercise, work = BY_NAME[name], Work(FOLDER)
-    seconds = marker.limit(exercise)
     if status is None:
-        outcome = {"stuck": stuck and int(stuck), "seconds": seconds}
+        outcome = {"stuck": stuck.get("line"), "seconds": seconds}
     else:
         outcome = marker.left(FOLDER / "result.json", work.path(exercise), seconds, status)
     verdict = marker.verdict(exercise, seed, outcome)
@@ -76,24 +72,41 @@ def mark(name, seed, status=None, stuck=None, again=False):
 
 
 def session(blocks):
-    """Run these texts one after the other with the same names: what the last one printed, and the first error."""
+    """Run these texts one after the other with the same names: what the last one printed, and the first error.
+
+    A value that stands alone at a block's end is printed, as in a notebook.
+    """
     names = {"__name__": "__main__"}
-    for i, text in enumerate(blocks, 1):
-        printed, file = runner.Printed(), f"/tmp/block{i}.py"
+    files = [f"/tmp/block{i}.py" for i in range(len(blocks))]
+    report_lines(*files)
+    for i, (text, file) in enumerate(zip(blocks, files, strict=True)):
+        printed = runner.Printed()
         Path(file).write_text(text, encoding="utf-8")
         try:
             with redirect_stdout(printed):
-                exec(compile(text, file, "exec"), names)
+                *most, end = ast.parse(text, file).body or [ast.Pass(lineno=1, col_offset=0)]
+                kind, last = ("single", ast.Interactive) if isinstance(end, ast.Expr) else ("exec", module)
+                exec(compile(module(most), file, "exec"), names)
+                exec(compile(last([end]), file, kind), names)
         except BaseException as error:
-            where = "" if i == len(blocks) else f"In block {i} above: "
-            return {"printed": printed.getvalue(), "error": where + runner.explain(error, file)["text"]}
+            return {"printed": printed.getvalue(), "error": above(i, blocks) + runner.explain(error, file)["text"]}
     return {"printed": printed.getvalue()}
 
 
-def ended(seconds, stuck=None, status=None):
-    """What the marker says of a run that did not end by itself, or before its time."""
-    outcome = {"stuck": stuck and int(stuck), "seconds": seconds} if status is None else {"died": status}
-    return {"printed": "", "error": marker.judge(None, 0, outcome).text}
+def module(statements):
+    return ast.Module(statements, [])
+
+
+def above(i, blocks):
+    """Where block i is, seen from the last one."""
+    return "" if i == len(blocks) - 1 else f"In block {i + 1} above: "
+
+
+def ended(blocks=None, seconds=None, stuck=None, status=None):
+    """What the marker says of a session that did not end by itself, or before its time."""
+    outcome = {"stuck": stuck.get("line"), "seconds": seconds} if status is None else {"died": status}
+    where = above(stuck["file"], blocks) if stuck else ""
+    return {"printed": "", "error": where + marker.judge(None, 0, outcome).text}
 
 
 def pack():
@@ -121,9 +134,10 @@ def unpack():
 
 
 def answer():
-    """Call the function that the first argument names with the second's JSON; print what it returns, or what failed."""
+    """Call the function that the first argument names with the second's JSON; answer.json gets what it returns, or what
+    failed."""
     try:
         returned = globals()[sys.argv[1]](**json.loads(sys.argv[2]))
     except Exception as error:  # a file that is no zip file, say
         returned = {"failed": str(error) or type(error).__name__}
-    print(json.dumps(returned))
+    Path("/tmp/answer.json").write_text(json.dumps(returned), encoding="utf-8")

@@ -6,10 +6,10 @@ WebAssembly and this project's own marker. Everything comes from the site's own 
 files. This needs requirements-site.txt and npm.
 """
 
-import ast
 import gzip
 import hashlib
 import html
+import inspect
 import io
 import json
 import re
@@ -18,14 +18,14 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
 
 from exercises import PICTURES, digits, marker
-from exercises.catalogue import CHAPTERS, numbered
-from exercises.show import solved, symptom
+from exercises.catalogue import BY_NAME, CHAPTERS, numbered
+from exercises.chapter3 import SUSPECTS
+from exercises.show import recorded, shorter, solved
 from page.build import ROOT
 from page.bundle import FOLDER, bundle, call, fill, install, licences
 from support.errors import UserError
@@ -38,6 +38,7 @@ with needing("requirements-site.txt"):
     from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 LESSONS = FOLDER / "lessons"
+WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
 LESSON_PAGES = ("backprop", "autograd", "resnet", "transformer", "results", "speed", "experiments", "teaching")
 DOCUMENTS = {f"docs/{name}.md": f"{name}.html" for name in LESSON_PAGES}
 DOCUMENTS |= {"README.md": "readme.html", "CONTRIBUTING.md": "contributing.html", "page/index.html": "index.html"}
@@ -50,14 +51,15 @@ POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; style-src 'self' 'nonce-editor'; base-uri 'none'; form-action 'none'"
 )
-# What is large in the library and used neither by this project nor by a learner's few lines: how the names begin.
+# How the names begin of what is large in the library, and is used neither by this project nor by a learner's few lines.
 UNUSED = (
     "_pyrepl", "asyncio", "dateutil", "doctest", "email", "html", "http", "multiprocessing", "numpy/f2py",
     "numpy/polynomial", "numpy/testing", "pandas", "pdb", "profiling", "pydoc", "tarfile", "turtle", "tzdata",
     "unittest", "xml",
 )  # fmt: skip
-# wizer.initialize imports NumPy and pandas, and keeps what these have imported. In the place of pandas stands this.
-READY = "import sys\nsys.path.insert(0, '/project')\nfrom page import desk\n"
+# This Python keeps in its memory what it imports when it starts: NumPy and pandas, and no others. This library has no
+# pandas. The name is taken by what every run needs, which would otherwise be imported at every run.
+START = ("pandas/__init__.py", "import sys\nsys.path.insert(0, '/project')\nfrom page import desk\n")
 PROJECT = (
     "*_np.py", "*_autograd.py", "data.py", "networks.py", "page/__init__.py", "page/desk.py",
     "support/*.py", "exercises/*.py", "exercises/*.md", "exercises/chapter?/*.py", "exercises/pictures/*.json",
@@ -90,7 +92,7 @@ def slim(library):
         for name in whole.namelist():
             if not name.startswith(UNUSED):
                 kept.writestr(zipfile.ZipInfo(name), whole.read(name))
-        kept.writestr(zipfile.ZipInfo("pandas/__init__.py"), READY)
+        kept.writestr(zipfile.ZipInfo(START[0]), START[1])
     return content.getvalue()
 
 
@@ -121,7 +123,7 @@ def scripts(out):
     """The scripts of page/lessons, each with what it imports in one file, and the licences."""
     options = ["--minify", f"--outdir={out}"]
     bundle("lessons/worker.js", *options)
-    bundle("lessons/lessons.js", *options, "--format=esm")
+    bundle("lessons/lessons.jsx", *options, "--format=esm")
     for name, text in licences():
         write(out / "runtime" / "licences" / f"{name}.txt", text)
 
@@ -149,8 +151,7 @@ class Pages:
     def html(self, source):
         """A Markdown file as HTML, with an editor in the place of each "Write it"."""
         text = self.markdown.render(source.read_text(encoding="utf-8"))
-        write_it = r"<p>Write it: <code>python practice.py (\w+)</code></p>"
-        return self.linked(re.sub(write_it, r'<div data-exercise="\1"></div>', text), source)
+        return self.linked(WRITE_IT.sub(r'<div data-exercise="\1" id="exercise-\1">\g<0></div>', text), source)
 
     def linked(self, text, source):
         """HTML whose links lead to this site's pages; a folder is no page, and a link to it becomes its words.
@@ -215,21 +216,47 @@ def slug(title):
 
 
 def symptom_of(exercise, pages):
-    """What practice.py shows of a case, as HTML, with the curves as a picture."""
-    with redirect_stdout(io.StringIO()) as shown:
-        symptom(exercise, exercise.stub)
-    text = re.sub(r"\nThe curves: .*\n.*practice.py run.*\n", "", shown.getvalue()).strip()
-    picture = PICTURES / f"{exercise.name}.png"
-    image = f'<img src="{pages.address(picture)}" alt="The curves: the loss and the accuracy of both runs.">'
-    return f'<pre tabindex="0">{html.escape(text, quote=False)}</pre>{image}'
+    """What practice.py shows of a case, as HTML: both runs, the curves, and the suspects."""
+    runs = recorded(exercise)
+    rows = [("It printed at first:", "A healthy run prints:")]
+    rows += [map(shorter, lines) for lines in zip(runs["as it is"], runs["healthy"], strict=True)]
+    suspects = [(f"<code>{json.dumps(word)}</code>", html.escape(meaning)) for word, (meaning, _) in SUSPECTS.items()]
+    image = pages.address(PICTURES / f"{exercise.name}.png")
+    image = f'<img src="{image}" alt="The curves: the loss and the accuracy of both runs.">'
+    return f"{table('runs', rows)}{image}<p>The suspects, for <code>DIAGNOSIS</code>:</p>{table('suspects', suspects)}"
+
+
+def table(name, rows):
+    cells = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f'<table class="{name}" tabindex="0">{cells}</table>'
+
+
+def naming(exercise, text):
+    """HTML in which the names of other exercises lead to them."""
+
+    def link(found):
+        others = BY_NAME.keys() - {exercise.name, *exercise.takes, *exercise.gives}
+        return f'<a href="practise.html#{found[1]}">{found[0]}</a>' if found[1] in others else found[0]
+
+    return re.sub(r"<code>(\w+)</code>", link, text)
 
 
 def exercises(pages):
     """What the pages know of each exercise."""
+    places = {}  # which lesson asks for it
+    for name in LESSON_PAGES:
+        text = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8")
+        title = text.splitlines()[0].lstrip("# ")
+        for exercise in re.findall(r"^Write it: `python practice.py (\w+)`$", text, re.MULTILINE):
+            places[exercise] = {"address": f"{name}.html#exercise-{exercise}", "title": title}
     found = []
     for title, chapter in CHAPTERS.items():
         for exercise in chapter:
-            about = ast.get_docstring(exercise.tree).partition("\n")[2]
+            _, top, code = exercise.stub.split('"""', 2)
+            about = naming(exercise, pages.markdown.render(inspect.cleandoc(top).partition("\n")[2]))
+            asked = [part for part in re.findall("<pre.*?</pre>", about, re.DOTALL) if describes(part, exercise.takes)]
+            if named := [f"`{name}`" for name in dict.fromkeys(re.findall(r"`(\w+)`", code)) if name in BY_NAME]:
+                about += naming(exercise, pages.markdown.render(f"It names other exercises: {', '.join(named)}."))
             solution = re.sub(r"(\S+\.py):(\d+)", r"[\1, line \2](\1#L\2)", solved(exercise))
             solution = re.sub(r'(docs/\w+\.md), "(.+?)"', lambda m: f"[{m[0]}]({m[1]}#{slug(m[2])})", solution)
             found.append({
@@ -237,15 +264,22 @@ def exercises(pages):
                 "title": exercise.title,
                 "chapter": title,
                 "which": numbered(exercise),
-                "text": pages.markdown.render(about) + (symptom_of(exercise, pages) if exercise.case else ""),
+                "text": about + (symptom_of(exercise, pages) if exercise.case else ""),
+                "terms": "" if exercise.case else "".join(asked),
+                "lesson": places.get(exercise.name),
                 "stub": exercise.stub,
-                "hints": [pages.markdown.renderInline(hint) for hint in exercise.hints],
+                "hints": [naming(exercise, pages.markdown.renderInline(hint)) for hint in exercise.hints],
                 "solution": pages.linked(pages.markdown.render(solution), ROOT / "practice.py"),
                 "seconds": marker.limit(exercise),
                 "program": exercise.is_program,
                 "terminal": "It needs PyTorch, and is for the terminal:" if exercise.needs_torch else "",
             })  # fmt: skip
     return found
+
+
+def describes(block, names):
+    """Whether a line of this HTML says what one of the arguments is."""
+    return any(re.search(rf"(^|>){re.escape(name)}\b *[ (,]", line) for line in block.splitlines() for name in names)
 
 
 def build(out):
@@ -274,6 +308,7 @@ def main(argv=None):
     out = parser.parse_args(argv).out
     if out.exists() and any(out.iterdir()) and not (out / "lessons.json").exists():
         raise UserError(f"{out} holds something else: name a new folder")
+    out.resolve().parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=".site") as folder:
         built = Path(folder) / "site"
         build(built)

@@ -1,17 +1,22 @@
 /* Python for a page: the download, one run at a time, and an end to what does not end. */
 
-import { element } from "./element.js";
+import { signal } from "@preact/signals";
 
 // A module with the instruction try_table: WebAssembly's exceptions, which Python is compiled with.
 const NEEDS = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 8, 1, 6, 0, 31, 64, 0, 11, 11];
 export const isSupported = () => WebAssembly.validate(new Uint8Array(NEEDS));
 
+const SLOWEST = 20; // times as long as on a computer of today: then a limit is a limit
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
 export class Python {
-  ready = null; // what another worker needs to continue
+  received = signal(0); // the share of the download that has come
+  isReady = signal(false);
+  #ready; // what another worker needs to continue
   #files;
   #worker;
   #waiting = Promise.resolve();
-  #bar = element("progress", { max: 1, "aria-label": "download" });
+  #stop = () => {};
 
   constructor(files) {
     this.#files = files;
@@ -31,16 +36,14 @@ export class Python {
     this.#worker = new Worker("worker.js");
     const { bytes, ...load } = this.#files;
     let received = 0;
-    const heard = ({ progress }) => (this.#bar.value = (received += progress) / bytes);
-    this.ready = (await this.#ask({ load }, heard)).ready;
+    const { ready } = await this.#ask({ load }, ({ progress }) => {
+      this.received.value = Math.min((received += progress) / bytes, 1);
+    });
+    this.#ready = ready;
+    this.isReady.value = true;
   }
 
-  /** What to show until it is ready. */
-  wait() {
-    return element("span", {}, "Python is on its way. (It stays in this browser.) ", this.#bar);
-  }
-
-  #ask(message, heard = () => {}) {
+  #ask(message, heard) {
     return new Promise((resolve, reject) => {
       this.#worker.onerror = (event) => reject(new Error(event.message ?? "the worker did not start"));
       this.#worker.onmessage = ({ data }) => {
@@ -52,46 +55,82 @@ export class Python {
     });
   }
 
-  /** {status, printed, files} of a call of page/desk.py; {stuck: line} if it takes longer than so many seconds. */
-  run({ call, argv, files }, seconds) {
+  /** What became of one call of page/desk.py: {status, printed, files}; or {stuck: where, seconds} if it took longer than
+      that, on a device and at a time of usual speed. It runs after all that were asked for before.
+      hear: gets what it reports on the way. */
+  run({ call, argv, files }, seconds, hear = () => {}) {
     const run = { code: `from page import desk; desk.${call}()`, argv, files };
     const turn = this.#waiting.then(async () => {
       await this.start();
-      let line = null,
-        timer;
-      const heard = (data) => (line = data.line);
-      const late = new Promise((resolve) => (timer = setTimeout(() => resolve({ stuck: true }), 1000 * seconds)));
-      const answer = await Promise.race([this.#ask({ run }, heard), late]);
-      clearTimeout(timer);
-      if (!answer.stuck) return answer.ended;
-      this.#worker.terminate();
-      this.#worker = new Worker("worker.js");
-      this.#worker.postMessage({ ready: this.ready });
-      return { stuck: line };
+      let where = null,
+        isOver = false;
+      const stopped = new Promise((resolve) => (this.#stop = () => resolve({ stopped: true })));
+      const answer = await new Promise((resolve, reject) => {
+        const began = async (slowness) => {
+          const limit = Math.round(seconds * Math.min(Math.max(slowness, 1), SLOWEST));
+          await counted(limit, () => isOver);
+          resolve({ stuck: where ?? {}, seconds: limit });
+        };
+        stopped.then(resolve);
+        this.#ask({ run }, (data) => {
+          if (data.began) began(data.began);
+          if (!data.report) return;
+          const report = JSON.parse(data.report);
+          if (report.line) where = report;
+          else hear(report);
+        }).then(({ ended }) => resolve(ended), reject);
+      });
+      isOver = true;
+      this.#stop = () => {};
+      if (!("status" in answer)) {
+        this.#worker.terminate();
+        this.#worker = new Worker("worker.js");
+        this.#worker.postMessage({ ready: this.#ready });
+      }
+      if (answer.stopped) throw new Error("Stopped.");
+      return answer;
     });
     this.#waiting = turn.catch(() => {});
     return turn;
   }
 
+  /** End the run that is under way. */
+  stop() {
+    this.#stop();
+  }
+
   /** What a function of page/desk.py answers; with the files that it left. */
-  async ask(call, request, files, seconds = 20) {
-    const argv = [call, JSON.stringify(request)];
-    const { stuck, printed, files: left } = await this.run({ call: "answer", argv, files }, seconds);
-    if (stuck !== undefined) throw new Error(`Python took more than ${seconds} seconds.`);
-    const { failed, ...answer } = JSON.parse(printed);
+  async ask(name, request, files = {}, seconds = 20, hear) {
+    const ended = await this.run({ call: "answer", argv: [name, JSON.stringify(request)], files }, seconds, hear);
+    if (ended.stuck) throw new Error(`Python took more than ${ended.seconds} seconds.`);
+    const left = ended.files["answer.json"];
+    if (!left) throw new Error(`Python ended with status ${ended.status}.`);
+    const { failed, ...answer } = JSON.parse(new TextDecoder().decode(left));
     if (failed) throw new Error(failed);
-    return { ...answer, files: left };
+    return { ...answer, files: ended.files };
   }
 
   /** What to say of an error. */
   explain({ message }) {
-    return this.ready ? message : `Python could not be loaded (${message}).`;
+    return this.isReady.value ? message : `Python could not be loaded (${message}).`;
   }
 
   /** {printed, error} of these blocks, run one after the other: what the last one printed. */
   async session(blocks, seconds) {
     const argv = ["session", JSON.stringify({ blocks })];
-    const { stuck, status, printed } = await this.run({ call: "answer", argv, files: {} }, seconds);
-    return printed ? JSON.parse(printed.trim().split("\n").at(-1)) : this.ask("ended", { seconds, stuck, status }, {});
+    const { files, printed, ...how } = await this.run({ call: "answer", argv, files: {} }, seconds);
+    if (!files?.["answer.json"]) return this.ask("ended", { blocks, ...how });
+    const answer = JSON.parse(new TextDecoder().decode(files["answer.json"]));
+    return { ...answer, printed: printed + answer.printed };
+  }
+}
+
+/** So many seconds in which the device was awake: a pause of any length between two looks counts as one second. */
+async function counted(seconds, isOver) {
+  for (let spent = 0, last = performance.now(); spent < seconds && !isOver(); ) {
+    await pause(100);
+    const now = performance.now();
+    spent += Math.min((now - last) / 1000, 1);
+    last = now;
   }
 }

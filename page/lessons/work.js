@@ -1,32 +1,65 @@
-/* The learner's folder, kept in this browser: their files, and progress.json as practice.py has it. */
+/* The learner's folder, kept in this browser: their files, and progress.json as practice.py has it. It is the state that
+the pages show: what depends on `work` is shown again whenever it changes, in this tab or in another. */
+
+import { signal } from "@preact/signals";
 
 const KEY = "my_practice";
-let unkept; // where the browser keeps nothing
 
-export const nothing = () => ({ files: {}, passed: {}, progress: { current: null, passed: {}, hints: {}, seen: {} } });
+export const nothing = () => ({
+  files: {},
+  passed: {},
+  reviews: {},
+  progress: { current: null, passed: {}, hints: {}, seen: {}, due: {}, mistakes: {} },
+});
 
-/** {files: {name: text}, progress, passed: {name: the text that passed}}. */
-export function read() {
+/** {files: {name: text}, progress, passed: {name: the text that passed}, reviews: {name: text}}. */
+export const work = signal(nothing());
+export const isKept = signal(true); // false where the browser keeps nothing: storage is denied, or full
+
+/** What is in the storage; what of it is no folder of a learner counts for nothing. */
+function stored() {
+  const found = JSON.parse(localStorage.getItem(KEY) ?? "{}");
+  return like(nothing(), found);
+}
+
+/** `found`, but for what is not of the kind that `model` is. */
+function like(model, found) {
+  if (typeof found !== "object" || !found) return model;
+  const same = { ...model, ...found };
+  for (const key of Object.keys(model))
+    if (typeof model[key] === "object" && model[key]) same[key] = like(model[key], found[key]);
+  return same;
+}
+
+function read() {
   try {
-    return { ...nothing(), ...JSON.parse(unkept ?? localStorage.getItem(KEY) ?? "{}") };
+    if (isKept.value) work.value = stored();
   } catch {
-    return nothing();
+    // It is denied, and `change` finds out; or it is no JSON, and the next change writes what is.
   }
 }
 
 /** Change it: read again first, as another tab may have written. */
 export function change(how) {
-  const work = read();
-  how(work);
-  const text = JSON.stringify(work);
+  const seen = work.peek();
+  read();
+  const next = structuredClone(work.peek());
+  how(next, seen);
   try {
-    localStorage.setItem(KEY, text);
-    unkept = undefined;
+    localStorage.setItem(KEY, JSON.stringify(next));
+    isKept.value = true;
   } catch {
-    unkept = text;
+    isKept.value = false;
   }
-  dispatchEvent(new Event("work"));
+  work.value = next;
 }
+
+/** Write a file. If another tab has written another text, which this tab has not shown yet, that text is kept beside it. */
+export const write = (name, text) =>
+  change((next, seen) => {
+    if (next.files[name] === seen.files[name]) next.files[name] = text;
+    else replace(next, name, text);
+  });
 
 /** Put a text in the place of a file, which is kept beside it, under a number. */
 export function replace({ files }, name, text) {
@@ -52,9 +85,9 @@ export function done({ files, progress, passed }, { name }) {
 
 /** The names of the exercises to write again, as exercises/review.py finds them. */
 export function due({ progress: { passed, due, hints, seen, mistakes } }) {
-  const today = new Date().toISOString().slice(0, 10),
-    helped = { ...hints, ...seen, ...mistakes }; // Python's day here, too
-  const names = Object.keys(passed).filter((name) => (due?.[name] ?? today) <= today);
+  const today = new Date().toISOString().slice(0, 10); // Python's day here, too
+  const helped = { ...hints, ...seen, ...mistakes };
+  const names = Object.keys(passed).filter((name) => (due[name] ?? today) <= today);
   return names.sort((one, other) => (other in helped) - (one in helped));
 }
 
@@ -63,3 +96,13 @@ export function folder({ files, progress }) {
   const written = Object.entries(files).map(([name, text]) => [`${name}.py`, text]);
   return { ...Object.fromEntries(written), "progress.json": JSON.stringify(progress) };
 }
+
+read();
+try {
+  localStorage.setItem(KEY, JSON.stringify(work.value)); // a page should not say that it keeps what it does not
+} catch {
+  isKept.value = false;
+}
+addEventListener("storage", ({ key }) => (key === KEY || key === null) && read());
+addEventListener("pageshow", read); // a tab that slept has heard of nothing
+document.addEventListener("visibilitychange", read);

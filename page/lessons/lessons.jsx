@@ -1,0 +1,42 @@
+/* What every page of the site starts: the editors of a lesson, or the page with all exercises. */
+
+import { render } from "preact";
+import { Blocks } from "./blocks.jsx";
+import { Exercise, judge } from "./exercise.jsx";
+import { Practise } from "./practise.jsx";
+import { Python } from "./python.js";
+
+const practise = document.querySelector("#practise");
+
+async function start() {
+  const response = await fetch("lessons.json");
+  if (!response.ok) throw new Error(`${response.status} lessons.json`);
+  const { exercises, runtime } = await response.json();
+  const python = new Python(runtime);
+  const byName = new Map(exercises.map((exercise) => [exercise.name, exercise]));
+  window.lessons = { python, byName, judge }; // for the tests
+  if (practise) {
+    practise.replaceChildren();
+    render(<Practise {...{ exercises, python }} />, practise);
+    return;
+  }
+  window.lessons.blocks = new Blocks(document.querySelectorAll(".block"), python);
+  for (const place of document.querySelectorAll("[data-exercise]")) {
+    const answer = place.nextElementSibling; // the fold
+    const passed = () => (answer.open = true);
+    place.replaceChildren();
+    render(
+      <Exercise exercise={byName.get(place.dataset.exercise)} python={python} inLesson onPassed={passed} />,
+      place,
+    );
+  }
+}
+
+start().then(
+  () => (document.documentElement.dataset.ready = ""),
+  (error) => {
+    const said = document.createElement("p");
+    said.textContent = `The exercises could not be loaded (${error.message}). Load this page again.`;
+    (practise ?? document.querySelector("main")).prepend(said);
+  },
+);

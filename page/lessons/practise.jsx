@@ -1,0 +1,120 @@
+/* The page with all exercises: the list, the exercise that the address names, and the learner's folder as a file. */
+
+import { effect, signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { Exercise } from "./exercise.jsx";
+import { Folder } from "./folder.jsx";
+import { change, done, due, work } from "./work.js";
+
+const hash = signal(location.hash);
+addEventListener("hashchange", () => (hash.value = location.hash));
+
+export function Practise({ exercises, python }) {
+  const named = (name) => exercises.find((exercise) => exercise.name === name);
+  const [, review, name] = /^#(review\/)?(.*)$/.exec(hash.value) ?? [];
+  const exercise = named(name) ?? named(work.value.progress.current) ?? exercises[0];
+  const again = Boolean(review && named(name) && !exercise.terminal);
+  const waiting = due(work.value)
+    .map(named)
+    .filter((one) => one && !one.terminal);
+  useEffect(() => {
+    if (work.peek().progress.current !== exercise.name) change(({ progress }) => (progress.current = exercise.name));
+  }, [exercise]);
+  const fresh = () => {
+    history.replaceState(null, "", location.pathname);
+    hash.value = "";
+  };
+  return (
+    <>
+      {waiting.length > 0 && <Reviews waiting={waiting} />}
+      <div>
+        <Exercise key={`${exercise.name} ${again}`} {...{ exercise, python, again }}>
+          <Onward {...{ exercises, exercise, again, waiting }} />
+        </Exercise>
+      </div>
+      <aside aria-labelledby="h-list">
+        <h2 id="h-list">Exercises</h2>
+        <Score exercises={exercises} />
+        <List {...{ exercises, exercise }} />
+        <Folder python={python} onFresh={fresh} />
+      </aside>
+    </>
+  );
+}
+
+/** Whoever goes on to another exercise begins at its title. */
+effect(() => {
+  if (hash.value && document.documentElement.dataset.ready !== undefined)
+    requestAnimationFrame(() => document.querySelector(".exercise h2").focus());
+});
+
+const Reviews = ({ waiting }) => (
+  <section class="due" aria-labelledby="h-due">
+    <h2 id="h-due">Due today: write it again, from memory</h2>
+    <ul>
+      {waiting.map(({ name, title }) => (
+        <li>
+          <a href={`#review/${name}`}>{title}</a>
+        </li>
+      ))}
+    </ul>
+  </section>
+);
+
+/** The way from here: to the next review, or to the next exercise. */
+function Onward({ exercises, exercise, again, waiting }) {
+  const next = again ? waiting.find((other) => other !== exercise) : exercises[exercises.indexOf(exercise) + 1];
+  if (!next)
+    return again ? (
+      <a class="button" href={`#${exercise.name}`}>
+        Back to the exercise
+      </a>
+    ) : null;
+  const isNext = again ? !waiting.includes(exercise) : done(work.value, exercise) === "passed";
+  return (
+    <a class={`button ${isNext ? "primary" : ""}`} href={again ? `#review/${next.name}` : `#${next.name}`}>
+      {again ? "Next review" : "Next"}
+    </a>
+  );
+}
+
+function Score({ exercises }) {
+  const passed = exercises.filter((exercise) => done(work.value, exercise) === "passed").length;
+  const there = exercises.filter(({ terminal }) => terminal).length;
+  return (
+    <p id="score" class="note">
+      {passed} of {exercises.length} passed. {there} of them need PyTorch, and are for the terminal.
+    </p>
+  );
+}
+
+const List = ({ exercises, exercise }) => (
+  <div id="list">
+    {[...Map.groupBy(exercises, ({ chapter }) => chapter)].map(([title, chapter]) => {
+      const passed = chapter.filter((one) => done(work.value, one) === "passed").length;
+      return (
+        <details name="chapter" open={chapter.includes(exercise)}>
+          <summary>
+            {title} <span class="done">{passed > 0 && `${passed} of ${chapter.length}`}</span>
+          </summary>
+          <ol start={exercises.indexOf(chapter[0]) + 1}>
+            {chapter.map((one) => {
+              const word = done(work.value, one);
+              return (
+                <li>
+                  <a
+                    href={`#${one.name}`}
+                    class={word === "passed" ? "passed" : ""}
+                    aria-current={one === exercise ? "page" : null}
+                  >
+                    {one.title} <span class="done">{word}</span>
+                  </a>
+                </li>
+              );
+            })}
+          </ol>
+        </details>
+      );
+    })}
+  </div>
+);

@@ -1,0 +1,40 @@
+/* What the pages show in more than one place. */
+
+/** HTML that the build has made. */
+export const Html = ({ as: Tag = "div", made, ...more }) => (
+  <Tag {...more} dangerouslySetInnerHTML={{ __html: made }} />
+);
+
+/** Each line of a text as a paragraph; indented ones are code. */
+export const Said = ({ text }) =>
+  [...text.matchAll(/((?:^ {4}.*\n?)+)|^(.+)$/gm)].map(([, code, line]) =>
+    code ? (
+      <pre tabIndex={0}>{code.trimEnd()}</pre>
+    ) : (
+      <p>{line.split("`").map((part, i) => (i % 2 ? <code>{part}</code> : part))}</p>
+    ),
+  );
+
+/** What a program printed. */
+export const Printed = ({ note, text }) => (
+  <>
+    {note && <p class="note">{note}</p>}
+    <pre tabIndex={0}>{text}</pre>
+  </>
+);
+
+/** What stands in the place of an answer until Python has it. */
+export const Waiting = ({ python }) =>
+  python.isReady.value ? (
+    <p>
+      Running …{" "}
+      <button type="button" onClick={() => python.stop()}>
+        Stop
+      </button>
+    </p>
+  ) : (
+    <p>
+      Python is on its way. (It stays in this browser.){" "}
+      <progress max={1} aria-label="download" value={python.received.value} />
+    </p>
+  );
