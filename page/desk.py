@@ -5,20 +5,39 @@ result; `mark`, in the next, judges that result. The pages hear on the way what 
 """
 
 import ast
+import base64
 import json
+import math
 import os
 import sys
 import time
 import zipfile
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
-from exercises import classroom, marker, runner
+import numpy as np
+
+import networks
+from exercises import classroom, digits, marker, network, runner
 from exercises.catalogue import BY_NAME
 from exercises.work import Work
+from mlp_np import softmax_cross_entropy
+from support.checkpoint import save_checkpoint
 from support.errors import UserError
+from support.history import History
+from support.options import run_options
 
 FOLDER = Path("/work")
+HIDDEN, EPOCHS = 64, 8  # of a network that is trained here; chosen so that it takes some seconds
+# What is otherwise here in the program of exercises/network.py: there are fewer images, and a page that draws.
+HERE = {
+    "H, momentum = 128, 0.9": f"H, momentum = {HIDDEN}, 0.9",
+    "for epoch in (1, 2, 3):": f"for epoch in range(1, {EPOCHS + 1}):",
+    "    lr = 0.1 / epoch": f"    lr = 0.1 * (1 - (epoch - 1) / {EPOCHS})",
+    "permutation(60_000).reshape(600, 100)": "permutation(len(images)).reshape(-1, 100)",
+    "            params[name], velocity[name] = p, v\n": "            params[name], velocity[name] = p, v\n"
+    "        heard.step(loss, (logits.argmax(axis=1) == y).mean())\n",
+}
 
 
 def run():
@@ -131,6 +150,115 @@ def unpack():
     files = {name: (folder / f"{name}.py").read_text(encoding="utf-8", errors="replace") for name in found}
     passed = {name: text for name, text in files.items() if work.passed(BY_NAME[name])}
     return {"work": {"files": files, "passed": passed, "progress": work.progress}}
+
+
+def train(mine):
+    """Train a network with the learner's lines of these exercises, and the project's for the others.
+
+    The page hears the loss of every step; and after each epoch how well the network reads, some digits that it
+    misreads, and all that it needs to keep it.
+    """
+    source = network.program([FOLDER / f"{name}.py" for name in mine])
+    start, end = source.index("def load("), source.index("H, momentum")
+    names = "images, labels, test_images, test_labels"
+    source = f"{source[:start]}{names} = heard.images\n\n{source[end:]}"
+    for line, here in HERE.items():
+        before, after = source.split(line)  # it is there once
+        source = f"{before}{here}{after}"
+    source = source[: source.index("    print(f")] + "    heard.epoch(params, answers)\n"
+    file = "/tmp/my_network.py"
+    Path(file).write_text(source, encoding="utf-8")
+    try:
+        exec(compile(source, file, "exec"), {"__name__": "__main__", "heard": Heard()})
+    except Exception as error:
+        raise UserError(f"In the program of your lines: {runner.explain(error, file)['text']}") from None
+    return {}
+
+
+class Heard:
+    """What the page hears of a training."""
+
+    def __init__(self):
+        images, labels, *tests = digits.few_images()
+        self.images = images.reshape(len(images), -1), labels, tests[0].reshape(len(tests[0]), -1), tests[1]
+        self.history = History()
+
+    def step(self, loss, accuracy):
+        self.history.add_step(loss, accuracy)
+        report(loss=float(loss) if math.isfinite(loss) else None)
+
+    def epoch(self, params, answers):
+        images, labels = self.images[2:]
+        x = images / 255
+        logits = np.maximum(x @ params["W1"] + params["b1"], 0) @ params["W2"] + params["b2"]
+        wrong, right = np.flatnonzero(answers != labels), (answers == labels).mean()
+        self.history.add_test(softmax_cross_entropy(logits, labels)[0], right)
+        misread = [
+            {"image": base64_of(images[i]), "label": int(labels[i]), "answer": int(answers[i])} for i in wrong[:10]
+        ]
+        words = f"it reads {right:.2f} of {len(labels):,} test images"
+        kept = as_kept(params, "unit", words)
+        report(accuracy=right, misread=misread, network=kept, checkpoint=base64_of(self.checkpoint(params)))
+
+    def checkpoint(self, params):
+        """The bytes of a file that predict.py, look.py and page.build read."""
+        recipe = {"--hidden": HIDDEN, "--batch-size": 100, "--lr": 0.1, "--steps": self.history.step}
+        recipe |= {"--dtype": "float64", "--pixels": "unit", "--schedule": "linear"}
+        options = networks.parse_options("np", *(word for pair in recipe.items() for word in pair))
+        save_checkpoint("/tmp/my_network.npz", run_options(options), {"params": params}, self.history)
+        return Path("/tmp/my_network.npz").read_bytes()
+
+
+def as_kept(params, pixels, words):
+    """A network as index.html takes it."""
+    hidden = len(params["b1"])
+    packed = {name: base64_of(np.ascontiguousarray(p, "<f4")) for name, p in params.items()}
+    title = f"Your network, 784-{hidden}-10"
+    return {"title": title, "words": words, "hidden": hidden, "pixels": pixels, "params": packed}
+
+
+def base64_of(content):
+    return base64.b64encode(content.tobytes() if isinstance(content, np.ndarray) else content).decode()
+
+
+def open_network(name):
+    """A checkpoint in the learner's folder, as index.html takes it."""
+    try:
+        model, options, checkpoint = networks.load(FOLDER / name)
+    except UserError as error:
+        raise UserError(str(error).replace(f"{FOLDER}/", "")) from None
+    if options.model != "mlp" or options.dataset != "mnist":
+        what = options.network.title(options) + ("" if options.dataset == "mnist" else f" for {options.dataset}")
+        raise UserError(f"{name} is a {what}: the page shows an MLP that reads digits")
+    tests = checkpoint.history.test_accuracy
+    words = f"it reads {tests[-1]:.4f} of the test images" if tests else f"after {checkpoint.history.step:,} steps"
+    return {"network": as_kept(model.params, options.pixels, words)}
+
+
+def learn(name):
+    """Train the network of own_network's file on all images that are here; own.npz gets it. How well it reads."""
+    images, labels, test_images, test_labels = Heard().images
+    with explained(name) as module:
+        params, claimed = module.train(images.copy(), labels.copy(), np.random.default_rng(0))
+        right = float((np.asarray(module.read(params, test_images.copy())) == test_labels).mean())
+        np.savez("/tmp/own.npz", **params)
+        return {"claimed": float(claimed), "right": right}
+
+
+def read(name, pixels):
+    """What that network reads in a drawing."""
+    with explained(name) as module, np.load(FOLDER / "own.npz") as params:
+        return {"digit": int(module.read(dict(params), np.array([pixels], np.uint8))[0])}
+
+
+@contextmanager
+def explained(name):
+    """The learner's file as a module. What goes wrong in it is said in the marker's words."""
+    file = FOLDER / f"{name}.py"
+    try:
+        yield runner.load(file)
+    except Exception as error:
+        raise UserError(runner.explain(error, str(file))["text"]) from None
 
 
 def answer():

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from exercises import PICTURES, digits, marker
+from exercises import PICTURES, digits, marker, network
 from exercises.catalogue import BY_NAME, CHAPTERS, numbered
 from exercises.chapter3 import SUSPECTS
 from exercises.show import recorded, shorter, solved
@@ -272,6 +272,8 @@ def exercises(pages):
                 "solution": pages.linked(pages.markdown.render(solution), ROOT / "practice.py"),
                 "seconds": marker.limit(exercise),
                 "program": exercise.is_program,
+                "trains": exercise.name in network.USED,
+                "reads": exercise.name == "own_network",
                 "terminal": "It needs PyTorch, and is for the terminal:" if exercise.needs_torch else "",
             })  # fmt: skip
     return found

@@ -1,14 +1,8 @@
 /* The learner's folder as a file: to keep, to hand in, to take to the terminal and back. */
 
 import { useSignal } from "@preact/signals";
+import { OpenInPage, save } from "./hand.jsx";
 import { add, change, folder, isKept, nothing, replace, work } from "./work.js";
-
-/** Save a file of these bytes. */
-export function save(bytes, name) {
-  const address = URL.createObjectURL(new Blob([bytes]));
-  Object.assign(document.createElement("a"), { href: address, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 1000);
-}
 
 async function download(python) {
   const { files } = await python.ask("pack", {}, folder(work.value));
@@ -59,6 +53,37 @@ async function telling(said, python, act) {
   }
 }
 
+/** A checkpoint, as the terminal leaves it and predict.py reads it, for index.html to show. */
+function OpenNetwork({ python }) {
+  const said = useSignal(""),
+    opened = useSignal(null);
+  const open = async ({ target }) => {
+    const [{ name }] = target.files;
+    opened.value = null;
+    await telling(said, python, async () => {
+      const bytes = new Uint8Array(await target.files[0].arrayBuffer());
+      opened.value = (await python.ask("open_network", { name }, { [name]: bytes })).network;
+      return `${opened.value.title}: ${opened.value.words}.`;
+    });
+    target.value = "";
+  };
+  return (
+    <>
+      <h3>A network</h3>
+      <p class="note">One that you have trained here or in the terminal: a checkpoint, such as my_network.npz.</p>
+      <div class="row">
+        <label class="button">
+          Open a network <input id="network" type="file" accept=".npz" class="unseen" onChange={open} />
+        </label>
+        {opened.value && <OpenInPage network={opened.value} failed={said} />}
+      </div>
+      <p class="note" role="status">
+        {said.value}
+      </p>
+    </>
+  );
+}
+
 export function Folder({ python, onFresh }) {
   const said = useSignal("");
   const afresh = () => {
@@ -95,6 +120,7 @@ export function Folder({ python, onFresh }) {
       <p id="folder" class="note" role="status">
         {said.value}
       </p>
+      <OpenNetwork python={python} />
     </>
   );
 }

@@ -4,22 +4,26 @@ import { effect, signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Exercise } from "./exercise.jsx";
 import { Folder } from "./folder.jsx";
+import { missingOf, Train } from "./train.jsx";
 import { change, done, due, work } from "./work.js";
 
-const hash = signal(location.hash);
+const TRAIN = "train"; // in the place of an exercise's name
+const hash = signal(location.hash || `#${work.peek().progress.current ?? ""}`);
 addEventListener("hashchange", () => (hash.value = location.hash));
 
 export function Practise({ exercises, python }) {
   const named = (name) => exercises.find((exercise) => exercise.name === name);
   const [, review, name] = /^#(review\/)?(.*)$/.exec(hash.value) ?? [];
-  const exercise = named(name) ?? named(work.value.progress.current) ?? exercises[0];
+  const exercise = named(name) ?? exercises[0];
+  const isTraining = name === TRAIN;
   const again = Boolean(review && named(name) && !exercise.terminal);
   const waiting = due(work.value)
     .map(named)
     .filter((one) => one && !one.terminal);
   useEffect(() => {
-    if (work.peek().progress.current !== exercise.name) change(({ progress }) => (progress.current = exercise.name));
-  }, [exercise]);
+    if (!isTraining && work.peek().progress.current !== exercise.name)
+      change(({ progress }) => (progress.current = exercise.name));
+  }, [exercise, isTraining]);
   const fresh = () => {
     history.replaceState(null, "", location.pathname);
     hash.value = "";
@@ -28,14 +32,21 @@ export function Practise({ exercises, python }) {
     <>
       {waiting.length > 0 && <Reviews waiting={waiting} />}
       <div>
-        <Exercise key={`${exercise.name} ${again}`} {...{ exercise, python, again }}>
-          <Onward {...{ exercises, exercise, again, waiting }} />
-        </Exercise>
+        {isTraining ? (
+          <Train {...{ exercises, python }} />
+        ) : (
+          <Exercise key={`${exercise.name} ${again}`} {...{ exercise, python, again }}>
+            <Onward {...{ exercises, exercise, again, waiting }} />
+          </Exercise>
+        )}
       </div>
       <aside aria-labelledby="h-list">
         <h2 id="h-list">Exercises</h2>
         <Score exercises={exercises} />
-        <List {...{ exercises, exercise }} />
+        <p>
+          <ToTrain exercises={exercises} isHere={isTraining} />
+        </p>
+        <List exercises={exercises} exercise={isTraining ? null : exercise} />
         <Folder python={python} onFresh={fresh} />
       </aside>
     </>
@@ -61,7 +72,17 @@ const Reviews = ({ waiting }) => (
   </section>
 );
 
-/** The way from here: to the next review, or to the next exercise. */
+const ToTrain = ({ exercises, isHere = false }) => (
+  <a
+    class={`button ${missingOf(exercises).length === 0 && !isHere ? "primary" : ""}`}
+    href={`#${TRAIN}`}
+    aria-current={isHere ? "page" : null}
+  >
+    Train your network
+  </a>
+);
+
+/** The way from here: to the next review, to the next exercise, or to the network that is made of it. */
 function Onward({ exercises, exercise, again, waiting }) {
   const next = again ? waiting.find((other) => other !== exercise) : exercises[exercises.indexOf(exercise) + 1];
   if (!next)
@@ -71,10 +92,14 @@ function Onward({ exercises, exercise, again, waiting }) {
       </a>
     ) : null;
   const isNext = again ? !waiting.includes(exercise) : done(work.value, exercise) === "passed";
+  const trains = !again && exercise.trains && missingOf(exercises).length === 0;
   return (
-    <a class={`button ${isNext ? "primary" : ""}`} href={again ? `#review/${next.name}` : `#${next.name}`}>
-      {again ? "Next review" : "Next"}
-    </a>
+    <>
+      {trains && <ToTrain exercises={exercises} />}
+      <a class={`button ${isNext && !trains ? "primary" : ""}`} href={again ? `#review/${next.name}` : `#${next.name}`}>
+        {again ? "Next review" : "Next"}
+      </a>
+    </>
   );
 }
 
@@ -93,7 +118,7 @@ const List = ({ exercises, exercise }) => (
     {[...Map.groupBy(exercises, ({ chapter }) => chapter)].map(([title, chapter]) => {
       const passed = chapter.filter((one) => done(work.value, one) === "passed").length;
       return (
-        <details name="chapter" open={chapter.includes(exercise)}>
+        <details name="chapter" open={chapter.includes(exercise ?? exercises[0])}>
           <summary>
             {title} <span class="done">{passed > 0 && `${passed} of ${chapter.length}`}</span>
           </summary>

@@ -1,5 +1,6 @@
 """The site in a real browser: what it marks is what the terminal marks, and what the lessons print is what they say."""
 
+import base64
 import functools
 import gzip
 import http.server
@@ -11,11 +12,13 @@ import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from test_practice import everything_written
 
-from chromium import opened, until
-from exercises import ROOT, classroom, marker
+import networks
+from chromium import opened, until, weights
+from exercises import ROOT, classroom, marker, network
 from exercises.catalogue import BY_NAME, EXERCISES
 from exercises.work import Work
 from practice_answers import RIGHT, filled
@@ -520,3 +523,86 @@ def test_every_link_of_the_site_leads_somewhere(site):
             if fragment and (path or name) in pages:
                 assert fragment in names[path or name] | exercises, f"{name}: {link}"
     assert sum(path.stat().st_size for path in (site / "runtime").glob("*.gzip")) < 12_500_000
+
+
+def lines_that_passed(*names):
+    """The learner's folder with the right lines for these exercises of chapter 1, as the page keeps it."""
+    files = {name: filled(name, RIGHT[name]) for name in names}
+    return json.dumps({"files": files, "passed": files, "progress": {"passed": files}})
+
+
+def press(page, name, role="button"):
+    """By keys alone: Tab until that is reached, then Enter."""
+    target = page.get_by_role(role, name=name, exact=True)
+    target.wait_for()
+    for _ in range(200):
+        if target.evaluate("(one) => one === document.activeElement"):
+            page.keyboard.press("Enter")
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{name} cannot be reached")
+
+
+def test_ones_own_lines_train_before_ones_eyes_and_the_page_reads_with_them_by_keys_alone(at, address, tmp_path):
+    with at("practise.html#train") as page:
+        page.get_by_text("9 lines have not passed yet").wait_for()
+        assert page.get_by_role("button", name="Train", exact=True).get_attribute("aria-disabled") == "true"
+        page.evaluate("(work) => localStorage.setItem('my_practice', work)", lines_that_passed(*network.USED[:-1]))
+        page.goto(address + "practise.html#update")
+        page.reload()
+        page.locator(".cm-content").press("Control+a")
+        page.keyboard.insert_text(filled("update", RIGHT["update"]).split('"""\n', 1)[1].strip())
+        page.keyboard.press("Control+Enter")
+        says(page, "Passed.")
+        page.keyboard.press("Escape")
+        press(page, "Train your network", "link")
+        press(page, "Train")
+        page.locator(".misread canvas").first.wait_for(timeout=120_000)
+        said = page.locator(".said").inner_text()
+        assert re.match(r"Your network, 784-64-10: it reads 0\.(89|90|91) of 2,000 test images", said)
+        assert len(page.locator("polyline").first.get_attribute("points").split()) == 320
+        with page.expect_download() as download:
+            press(page, "Download")
+        model, options, checkpoint = networks.load(download.value.path())
+        assert (options.hidden, checkpoint.history.step) == (
+            64,
+            320,
+        ) and f"{checkpoint.history.test_accuracy[-1]:.2f}" in said
+        page.keyboard.press("Shift+Tab")
+        press(page, "Open it in the page", "link")
+        page.wait_for_url("**/index.html")
+        for _ in range(2):
+            page.wait_for_selector("html:not(:has(#starting))", state="attached")
+            assert "Your network, 784-64-10: it reads 0." in page.locator("#run").inner_text()
+            found = weights(page)
+            assert all(np.array_equal(found[name], p.astype(np.float32)) for name, p in model.params.items())
+            page.reload()
+
+
+def test_a_line_that_has_not_passed_is_named_and_ours_stands_in_if_the_learner_says_so(at):
+    with at("practise.html#train") as page:
+        page.evaluate("(work) => localStorage.setItem('my_practice', work)", lines_that_passed(*network.USED[1:]))
+        page.reload()
+        page.locator(".missing", has_text="One line has not passed yet: logits.").wait_for()
+        page.get_by_role("checkbox").check()
+        click(page, "Train")
+        page.locator(".curves circle").nth(2).wait_for(timeout=60_000)
+        click(page, "Stop")
+        page.get_by_text("Stopped.").wait_for()
+        page.evaluate("window.addEventListener('click', (event) => event.preventDefault())")
+        page.get_by_role("link", name="Open it in the page").click()
+        assert "logits: not your own lines" in json.loads(page.evaluate("localStorage.network"))["title"]
+
+
+def test_a_checkpoint_of_the_terminal_is_opened_and_handed_over(at, checkpoint, tmp_path):
+    with at("practise.html") as page:
+        (tmp_path / "no.npz").write_text("nothing")
+        page.locator("#network").set_input_files(tmp_path / "no.npz")
+        page.get_by_text("no.npz is not a checkpoint of this project, or is damaged").wait_for()
+        page.locator("#network").set_input_files(checkpoint)
+        page.get_by_text("Your network, 784-48-10: it reads 0.").wait_for()
+        page.evaluate("window.addEventListener('click', (event) => event.preventDefault())")
+        page.get_by_role("link", name="Open it in the page").click()
+        kept = json.loads(page.evaluate("localStorage.network"))
+        W1 = np.frombuffer(base64.b64decode(kept["params"]["W1"]), "<f4").reshape(784, 48)
+        assert np.array_equal(W1, networks.load(checkpoint)[0].params["W1"]) and kept["pixels"] == "standardised"

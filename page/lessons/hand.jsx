@@ -1,0 +1,27 @@
+/* What leaves these pages: a file, or a network for index.html. */
+
+/** Save a file of these bytes. */
+export function save(bytes, name) {
+  const address = URL.createObjectURL(new Blob([bytes]));
+  Object.assign(document.createElement("a"), { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 1000);
+}
+
+/** A link to the page with the network, which shows this one there. */
+export const OpenInPage = ({ network, failed }) => (
+  <a class="button primary" href="index.html" onClick={(event) => hand(network, failed) || event.preventDefault()}>
+    Open it in the page
+  </a>
+);
+
+/** Put a network where index.html finds it: whether that worked. */
+function hand(network, failed) {
+  try {
+    localStorage.setItem("network", JSON.stringify(network));
+    localStorage.removeItem("shown"); // the page's own network
+    return true;
+  } catch {
+    failed.value = "This browser has no room for it: its storage is denied, or full.";
+    return false;
+  }
+}
