@@ -27,7 +27,7 @@ export function Exercise({ exercise, python, again = false, inLesson = false, on
   const { name, title, which, text, terms, terminal } = exercise;
   const why = terminal || (isSupported() ? "" : TOO_OLD);
   return (
-    <section class="exercise" aria-label={title} id={`exercise-${name}`}>
+    <section class="exercise" aria-label={title}>
       <p class="note">{again ? `Review of ${which[0].toLowerCase()}${which.slice(1)}` : which}</p>
       <h2 tabIndex={-1}>{title}</h2>
       {again && <p>Write it again, from memory. Your first file stays as it is.</p>}

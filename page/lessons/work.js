@@ -31,19 +31,21 @@ function like(model, found) {
   return same;
 }
 
-function read() {
+function latest() {
   try {
-    if (isKept.value) work.value = stored();
+    if (isKept.value) return stored();
   } catch {
     // It is denied, and `change` finds out; or it is no JSON, and the next change writes what is.
   }
+  return work.peek();
 }
 
-/** Change it: read again first, as another tab may have written. */
+const read = () => (work.value = latest());
+
+/** Change it: what is in the storage, as another tab may have written. how(next, seen) gets also what this tab has shown. */
 export function change(how) {
-  const seen = work.peek();
-  read();
-  const next = structuredClone(work.peek());
+  const seen = work.peek(),
+    next = structuredClone(latest());
   how(next, seen);
   try {
     localStorage.setItem(KEY, JSON.stringify(next));

@@ -533,7 +533,7 @@ def lines_that_passed(*names):
 
 def press(page, name, role="button"):
     """By keys alone: Tab until that is reached, then Enter."""
-    target = page.get_by_role(role, name=name, exact=True)
+    target = page.get_by_role(role, name=name, exact=True).first
     target.wait_for()
     for _ in range(200):
         if target.evaluate("(one) => one === document.activeElement"):
