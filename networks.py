@@ -217,7 +217,8 @@ def check_memory(options, images):
 def memory():
     """The machine's memory in bytes; infinite where Python does not know, as on Windows."""
     with suppress(AttributeError, ValueError):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return size if size > 0 else math.inf  # a browser answers -1
     return math.inf
 
 

@@ -139,7 +139,7 @@ def pack():
 def unpack():
     """What my_practice.zip holds, as page/lessons/work.js keeps it; UserError if it holds no exercise."""
     folder = classroom.unpacked(FOLDER / "my_practice.zip", Path("/tmp/unpacked"))
-    found, _ = classroom.find_files(folder)
+    found, *_ = classroom.find_files(folder)
     if not found:
         raise UserError("there are no exercises in this file")
     for name, path in found.items():
