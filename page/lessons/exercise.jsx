@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { Editor } from "./editor.jsx";
 import { Unkept } from "./folder.jsx";
 import { isSupported } from "./python.js";
-import { Html, Printed, Said, Waiting } from "./show.jsx";
+import { Html, Printed, Said, useFocusBack, Waiting } from "./show.jsx";
 import { add, change, done, due, folder, replace, work, write } from "./work.js";
 
 const DOCSTRING = /^""".*?"""\n+/s; // stands above the editor as text
@@ -69,7 +69,8 @@ function Desk({ exercise, python, again, onPassed, inLesson, children }) {
     isBusy = useSignal(false),
     help = useSignal(""), // "hints" or "solution"
     shown = useRef(),
-    cursor = useRef({});
+    cursor = useRef({}),
+    marker = useFocusBack(isBusy);
   const { progress } = work.value,
     state = done(work.value, exercise),
     seen = progress.hints[name] ?? 0; // hints
@@ -179,7 +180,13 @@ function Desk({ exercise, python, again, onPassed, inLesson, children }) {
         />
       </div>
       <div class="row">
-        <button type="button" class={isMarked ? "" : "primary"} aria-disabled={isBusy.value} onClick={mark}>
+        <button
+          ref={marker}
+          type="button"
+          class={isMarked ? "" : "primary"}
+          aria-disabled={isBusy.value}
+          onClick={mark}
+        >
           Mark
         </button>
         {program && (

@@ -7,6 +7,7 @@ import { Folder } from "./folder.jsx";
 import { missingOf, Train } from "./train.jsx";
 import { change, done, due, work } from "./work.js";
 
+const FEW = 5; // reviews that are shown at once
 const TRAIN = "train"; // in the place of an exercise's name
 const hash = signal(location.hash || `#${work.peek().progress.current ?? ""}`);
 addEventListener("hashchange", () => (hash.value = location.hash));
@@ -63,11 +64,12 @@ const Reviews = ({ waiting }) => (
   <section class="due" aria-labelledby="h-due">
     <h2 id="h-due">Due today: write it again, from memory</h2>
     <ul>
-      {waiting.map(({ name, title }) => (
+      {waiting.slice(0, FEW).map(({ name, title }) => (
         <li>
           <a href={`#review/${name}`}>{title}</a>
         </li>
       ))}
+      {waiting.length > FEW && <li class="note">and {waiting.length - FEW} more</li>}
     </ul>
   </section>
 );

@@ -1,5 +1,19 @@
 /* What the pages show in more than one place. */
 
+import { useEffect, useRef } from "preact/hooks";
+
+/** A ref for the button that began something: it gets the focus back, if what had it is gone when that is over. */
+export function useFocusBack(isBusy) {
+  const button = useRef(),
+    was = useRef(false);
+  useEffect(() => {
+    const isLost = document.activeElement === document.body;
+    if (was.current && !isBusy.value && isLost) button.current.focus({ preventScroll: true });
+    was.current = isBusy.value;
+  }, [isBusy.value]);
+  return button;
+}
+
 /** HTML that the build has made. */
 export const Html = ({ as: Tag = "div", made, ...more }) => (
   <Tag {...more} dangerouslySetInnerHTML={{ __html: made }} />

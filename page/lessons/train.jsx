@@ -3,7 +3,7 @@
 import { signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { OpenInPage, save } from "./hand.jsx";
-import { Waiting } from "./show.jsx";
+import { useFocusBack, Waiting } from "./show.jsx";
 import { done, folder, work } from "./work.js";
 
 const SECONDS = 120;
@@ -17,7 +17,8 @@ export function Train({ exercises, python }) {
   const missing = missingOf(exercises);
   const takesOurs = useSignal(false),
     isBusy = useSignal(false),
-    failed = useSignal("");
+    failed = useSignal(""),
+    button = useFocusBack(isBusy);
 
   const train = async () => {
     const ours = missing.map(({ name }) => name);
@@ -52,6 +53,7 @@ export function Train({ exercises, python }) {
       {missing.length > 0 && <Missing missing={missing} takesOurs={takesOurs} />}
       <div class="row">
         <button
+          ref={button}
           type="button"
           class="primary"
           aria-disabled={isBusy.value || (missing.length > 0 && !takesOurs.value)}
@@ -112,6 +114,7 @@ function Run({ run: { losses, epochs, ours, isOver } }) {
           values={epochs.map(({ accuracy }) => accuracy)}
           most={8}
           top={1}
+          dots
         />
       </div>
       {isOver && last && <Trained last={last} ours={ours} />}
@@ -120,7 +123,7 @@ function Run({ run: { losses, epochs, ours, isOver } }) {
 }
 
 /** Values from left to right as a line, from 0 to `top`, and room for `most` of them. */
-function Curve({ title, words, values, most, top }) {
+function Curve({ title, words, values, most, top, dots = false }) {
   const x = (i) => ((i + 1) / most) * 300;
   const y = (value) => 96 - (Math.min(value, top) / top) * 92;
   const points = values
@@ -139,7 +142,7 @@ function Curve({ title, words, values, most, top }) {
       >
         <path class="axis" d="M0 0V99H300" />
         <polyline points={points.join(" ")} />
-        {values.length < 20 && values.map((value, i) => <circle cx={x(i)} cy={y(value)} r="2.5" />)}
+        {dots && values.map((value, i) => <circle cx={x(i)} cy={y(value)} r="2.5" />)}
       </svg>
     </figure>
   );
