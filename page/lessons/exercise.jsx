@@ -4,6 +4,7 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { Editor } from "./editor.jsx";
 import { Unkept } from "./folder.jsx";
+import { Handwriting } from "./handwriting.jsx";
 import { isSupported } from "./python.js";
 import { Html, Printed, Said, useFocusBack, Waiting } from "./show.jsx";
 import { add, change, done, due, folder, replace, work, write } from "./work.js";
@@ -223,6 +224,7 @@ function Desk({ exercise, python, again, onPassed, inLesson, children }) {
           </>
         )}
       </div>
+      {exercise.reads && <Handwriting {...{ exercise, python, file }} />}
       <Unkept python={python} />
       {!inLesson && lesson && (
         <p class="note">
