@@ -265,7 +265,7 @@ def answer():
     """Call the function that the first argument names with the second's JSON; answer.json gets what it returns, or what
     failed."""
     try:
-        returned = globals()[sys.argv[1]](**json.loads(sys.argv[2]))
+        said = json.dumps(globals()[sys.argv[1]](**json.loads(sys.argv[2])), allow_nan=False)
     except Exception as error:  # a file that is no zip file, say
-        returned = {"failed": str(error) or type(error).__name__}
-    Path("/tmp/answer.json").write_text(json.dumps(returned), encoding="utf-8")
+        said = json.dumps({"failed": str(error) or type(error).__name__})
+    Path("/tmp/answer.json").write_text(said, encoding="utf-8")

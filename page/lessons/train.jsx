@@ -1,22 +1,22 @@
 /* A network of the learner's own lines: it is trained in this page, drawn while it learns, and handed to index.html. */
 
-import { signal, useSignal } from "@preact/signals";
+import { computed, signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { OpenInPage, save } from "./hand.jsx";
 import { useFocusBack, Waiting } from "./show.jsx";
-import { done, folder, work } from "./work.js";
+import { folder, hasPassed, work } from "./work.js";
 
 const SECONDS = 120;
 const run = signal(null); // the one that is shown: {losses: [...], epochs: [...], ours: [names], isOver}
+const isBusy = computed(() => run.value !== null && !run.value.isOver);
 
 /** The exercises whose lines make the network, and those of them that have not passed. */
 export const linesOf = (exercises) => exercises.filter(({ trains }) => trains);
-export const missingOf = (exercises) => linesOf(exercises).filter((one) => done(work.value, one) !== "passed");
+export const missingOf = (exercises) => linesOf(exercises).filter((one) => !hasPassed(work.value, one));
 
 export function Train({ exercises, python }) {
   const missing = missingOf(exercises);
   const takesOurs = useSignal(false),
-    isBusy = useSignal(false),
     failed = useSignal(""),
     button = useFocusBack(isBusy);
 
@@ -25,7 +25,6 @@ export function Train({ exercises, python }) {
     const mine = linesOf(exercises)
       .map(({ name }) => name)
       .filter((name) => !ours.includes(name));
-    isBusy.value = true;
     failed.value = "";
     run.value = { losses: [], epochs: [], ours };
     const hear = ({ loss, ...epoch }) => {
@@ -39,7 +38,6 @@ export function Train({ exercises, python }) {
       failed.value = python.explain(error);
     }
     run.value = { ...run.value, isOver: true };
-    isBusy.value = false;
   };
 
   return (

@@ -78,11 +78,16 @@ export function add(progress, other) {
   }
 }
 
+/** Whether a file as it is now has passed. */
+export const hasPassed = ({ files, progress, passed }, { name }) =>
+  Boolean(progress.passed[name]) && files[name] === passed[name];
+
 /** How far an exercise has got, in the words of `practice.py list`. */
-export function done({ files, progress, passed }, { name }) {
-  if (progress.seen[name]) return "seen";
-  if (!progress.passed[name]) return "";
-  return files[name] === passed[name] ? "passed" : "changed since it passed";
+export function done(work, exercise) {
+  const { progress } = work;
+  if (progress.seen[exercise.name]) return "seen";
+  if (!progress.passed[exercise.name]) return "";
+  return hasPassed(work, exercise) ? "passed" : "changed since it passed";
 }
 
 /** The names of the exercises to write again, as exercises/review.py finds them. */
