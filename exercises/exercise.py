@@ -221,7 +221,7 @@ def change(formula, to, output):
 
 
 def exchanged(formula, names):
-    """The formula with one of these names in the place of another of its shape: (name of the mistake, question, code)."""
+    """One of these names in the place of another of its shape: (name of the mistake, question, the formula with it)."""
     lines = formula.splitlines()
     for node in ast.walk(ast.parse(formula)):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in names:
@@ -231,7 +231,8 @@ def exchanged(formula, names):
                 if other != node.id:
                     ask = f"Where do you use {other}, and does it belong there?"
                     alike = f"assert np.shape({other}) == np.shape({node.id})"
-                    yield f"{other} where {node.id} belongs", ask, "\n".join([alike, *lines[:i], wrong, *lines[i + 1 :]])
+                    code = "\n".join([alike, *lines[:i], wrong, *lines[i + 1 :]])
+                    yield f"{other} where {node.id} belongs", ask, code
 
 
 def body(text, function):
