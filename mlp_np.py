@@ -54,8 +54,7 @@ class MLP:
         """From B images x, 784 pixels each in any shape, to logits (B, 10). Keeps what backward needs."""
         W1, b1, W2, b2 = self.params.values()
         self.x = x.reshape(len(x), -1)  # (B, 784)
-        self.z1 = self.x @ W1  # (B, H)
-        self.z1 += b1  # in place: the sum needs no second array
+        self.z1 = self.x @ W1 + b1  # (B, H)
         self.a1 = np.maximum(self.z1, 0)  # (B, H)
         return self.a1 @ W2 + b2  # (B, 10)
 
@@ -82,6 +81,13 @@ class MLP:
         return {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
 
 
+def softmax(scores):
+    """exp(scores) / sum(exp(scores)) along the last axis: (..., K) -> K positive numbers with sum 1, for each row."""
+    # Adding a constant to all scores of a row changes nothing; with the largest at 0, exp cannot overflow.
+    exp = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return exp / exp.sum(axis=-1, keepdims=True)
+
+
 def softmax_cross_entropy(logits, y):
     """logits (B, 10), true digits y (B,) -> the mean over the batch of -log p[y], and its derivative dlogits (B, 10).
 
@@ -90,8 +96,7 @@ def softmax_cross_entropy(logits, y):
     So d loss / d logits = p - onehot(y): what the network said, minus what it should have said.
     """
     rows = np.arange(len(y))
-    # Adding a constant to all logits of a row changes no p; with the largest at 0, exp cannot overflow.
-    shifted = logits - logits.max(axis=1, keepdims=True)  # (B, 10)
+    shifted = logits - logits.max(axis=1, keepdims=True)  # (B, 10), as in softmax
     exp = np.exp(shifted)  # (B, 10)
     total = exp.sum(axis=1, keepdims=True)  # (B, 1), at least 1
     loss = (np.log(total[:, 0]) - shifted[rows, y]).mean()

@@ -121,16 +121,13 @@ class BatchNorm:
         if self.training:
             n = x.size // len(gamma)
             mean = channel_sum(x) / n  # (C,)
-            self.centred = x - along(x, mean)
-            var = channel_sum(self.centred * self.centred) / n  # (C,)
+            var = channel_sum((x - mean) ** 2) / n  # (C,)
             self.remember(mean, var, n)
         else:
             mean, var = self.statistics.values()
-            self.centred = x - along(x, mean)
         self.inverse = 1 / np.sqrt(var + self.eps)  # (C,)
-        y = self.centred * along(x, gamma * self.inverse)
-        y += along(x, beta)  # in place, as in mlp_np.py: the sum needs no second array
-        return y
+        self.xhat = (x - mean) * self.inverse  # (B, height, width, C)
+        return gamma * self.xhat + beta
 
     def backward(self, dy):
         """dy -> dx, both (B, height, width, C).
@@ -140,23 +137,19 @@ class BatchNorm:
         grows, all xhat fall by inverse, and each x contributes 1/N of it. Through the variance, which scales all
         xhat: d xhat / d var = -xhat inverse^2 / 2, and d var / d x = 2 (x - mean) / N. Added up:
 
-            dx = gamma inverse (dy - dbeta / N - xhat dgamma / N)
+            dx = gamma inverse (dy - dbeta / N - dgamma / N xhat)
 
         which is dy without its parts along 1 and along xhat: the directions that normalisation undoes. When testing,
         mean and variance are constants, and only the direct way is left.
         """
         gamma = self.params["gamma"]
         dbeta = channel_sum(dy)  # (C,)
-        dgamma = channel_sum(dy * self.centred) * self.inverse  # (C,)
+        dgamma = channel_sum(dy * self.xhat)  # (C,)
         self.grads = {"gamma": dgamma, "beta": dbeta}
         if not self.training:
             return gamma * self.inverse * dy
         n = dy.size // len(gamma)
-        dx = self.centred * along(dy, -self.inverse * dgamma / n)  # -xhat dgamma / N; then the rest, in place
-        dx += dy
-        dx -= along(dy, dbeta / n)
-        dx *= along(dy, gamma * self.inverse)
-        return dx
+        return gamma * self.inverse * (dy - dbeta / n - dgamma / n * self.xhat)
 
     def remember(self, mean, var, n):
         """Move the remembered statistics a tenth of the way; like PyTorch, remember the unbiased variance."""
@@ -166,14 +159,9 @@ class BatchNorm:
 
 
 def channel_sum(x):
-    """The sum over all but the last axis: (..., C) -> (C,). A product with ones is faster than x.sum."""
+    """x.sum(axis=all but the last): (..., C) -> (C,). A product with ones is faster."""
     x = x.reshape(-1, x.shape[-1])
     return np.ones(len(x), x.dtype) @ x
-
-
-def along(x, vector):
-    """A vector (C,), repeated along a row of x: (width, C). NumPy's innermost loop is then longer, and so faster."""
-    return np.tile(vector, (x.shape[-2], 1))
 
 
 class ConvNorm:
@@ -246,8 +234,8 @@ class Block:
         # gradient becomes on its way through the convolutions, x also receives dz2 unchanged (where the shape changes,
         # through a single small convolution).
         dz2 = dy * (self.y > 0)
-        dz1 = second.backward(dz2)  # da1 so far
-        dz1 *= self.a1 > 0
+        da1 = second.backward(dz2)
+        dz1 = da1 * (self.a1 > 0)
         return first.backward(dz1) + shortcut.backward(dz2)
 
 
@@ -278,9 +266,7 @@ class Linear:
     def forward(self, x):
         """x (..., inputs) -> y (..., outputs)."""
         self.rows = x.reshape(-1, x.shape[-1])  # (N, inputs): all rows of all images, one below the other
-        y = self.rows @ self.params["W"]  # (N, outputs)
-        if "b" in self.params:
-            y += self.params["b"]
+        y = self.rows @ self.params["W"] + self.params.get("b", 0)  # (N, outputs)
         return y.reshape(*x.shape[:-1], -1)
 
     def backward(self, dy):

@@ -73,5 +73,5 @@ def layer_norm(x, gamma, beta):
 
 def softmax(scores):
     """exp(scores) / sum(exp(scores)) along the last axis. The largest, a constant, is subtracted as in mlp_np.py."""
-    e = (scores - vit_np.row_max(scores.value)).exp()
+    e = (scores - scores.value.max(axis=-1, keepdims=True)).exp()
     return e * (1 / e.sum(axis=-1, keepdims=True))

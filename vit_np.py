@@ -25,6 +25,7 @@ import math
 
 import numpy as np
 
+from mlp_np import softmax
 from resnet_np import Linear, Mean, Network, channel_sum, check_layers
 
 
@@ -81,13 +82,11 @@ class LayerNorm:
     def forward(self, x):
         """x (B, T, C) -> y of the same shape. The means run over the C channels of each patch."""
         gamma, beta = self.params.values()
-        self.xhat = x - row_sum(x) / len(gamma)  # (B, T, C), x - mean: its scale comes below, in place
-        var = row_sum(self.xhat * self.xhat) / len(gamma)  # (B, T, 1)
+        mean = row_sum(x) / len(gamma)  # (B, T, 1)
+        var = row_sum((x - mean) ** 2) / len(gamma)  # (B, T, 1)
         self.inverse = 1 / np.sqrt(var + self.eps)  # (B, T, 1)
-        self.xhat *= self.inverse
-        y = self.xhat * gamma
-        y += beta
-        return y
+        self.xhat = (x - mean) * self.inverse  # (B, T, C)
+        return gamma * self.xhat + beta
 
     def backward(self, dy):
         """dy -> dx, both (B, T, C).
@@ -107,14 +106,11 @@ class LayerNorm:
         dxhat = dy * gamma
         mean = row_sum(dxhat) / len(gamma)  # (B, T, 1)
         along_xhat = row_sum(dxhat * self.xhat) / len(gamma)  # (B, T, 1)
-        dx = dxhat - mean  # and the rest of the formula in place
-        dx -= self.xhat * along_xhat
-        dx *= self.inverse
-        return dx
+        return self.inverse * (dxhat - mean - self.xhat * along_xhat)
 
 
 def row_sum(x):
-    """The sum over the last axis: (..., C) -> (..., 1). A product with ones is faster than x.sum."""
+    """x.sum(axis=-1, keepdims=True): (..., C) -> (..., 1). A product with ones is faster."""
     return (x.reshape(-1, x.shape[-1]) @ np.ones(x.shape[-1], x.dtype)).reshape(*x.shape[:-1], 1)
 
 
@@ -123,10 +119,7 @@ class Softmax:
 
     def forward(self, scores):
         """scores (..., T) -> weights of the same shape."""
-        # As in mlp_np.py: a constant added to all scores of a row changes nothing, and with the largest at 0, exp
-        # cannot overflow.
-        exp = np.exp(scores - row_max(scores))
-        self.weights = exp / row_sum(exp)
+        self.weights = softmax(scores)
         return self.weights
 
     def backward(self, dweights):
@@ -147,12 +140,6 @@ class Softmax:
         """
         mean = row_sum(dweights * self.weights)  # (..., 1)
         return self.weights * (dweights - mean)
-
-
-def row_max(x):
-    """The largest along the last axis: (..., T) -> (..., 1). NumPy is slow along short rows, but fast down the columns
-    of a copy that is turned on its side."""
-    return x.reshape(-1, x.shape[-1]).T.copy().max(axis=0).reshape(*x.shape[:-1], 1)
 
 
 class Attention:
@@ -214,10 +201,7 @@ class Attention:
         dproducts = dscores * self.scale  # (B, h, T, T), where the products are q k.T
         dq = dproducts @ self.k  # (B, h, T, d)
         dk = dproducts.swapaxes(2, 3) @ self.q  # (B, h, T, d)
-        dx = query.backward(merge(dq))
-        dx += key.backward(merge(dk))
-        dx += value.backward(merge(dv))
-        return dx
+        return query.backward(merge(dq)) + key.backward(merge(dk)) + value.backward(merge(dv))
 
 
 def split(x, heads):
@@ -239,16 +223,14 @@ class MLP:
     def forward(self, x):
         """x (B, T, C) -> y of the same shape."""
         first, second = self.layers.values()
-        z = first.forward(x)  # (B, T, 4 C)
-        self.a = np.maximum(z, 0, out=z)  # in place of z, which nobody needs
+        self.a = np.maximum(first.forward(x), 0)  # (B, T, 4 C)
         return second.forward(self.a)
 
     def backward(self, dy):
         """dy -> dx, both (B, T, C)."""
         first, second = self.layers.values()
-        dz = second.backward(dy)  # (B, T, 4 C), da so far
-        dz *= self.a > 0
-        return first.backward(dz)
+        da = second.backward(dy)  # (B, T, 4 C)
+        return first.backward(da * (self.a > 0))
 
 
 class Block:
@@ -269,22 +251,16 @@ class Block:
     def forward(self, x):
         """x (B, T, C) -> y of the same shape."""
         norm1, attention, norm2, mlp = self.layers.values()
-        u = attention.forward(norm1.forward(x))
-        u += x
-        y = mlp.forward(norm2.forward(u))
-        y += u
-        return y
+        u = x + attention.forward(norm1.forward(x))
+        return u + mlp.forward(norm2.forward(u))
 
     def backward(self, dy):
         """dy -> dx, both (B, T, C)."""
         norm1, attention, norm2, mlp = self.layers.values()
         # A sum hands dy to both of its terms whole, as in resnet_np.py. u reached y twice: as it is, and through the
         # MLP. So du = dy + what comes back through the MLP; and dx in the same way from du.
-        du = norm2.backward(mlp.backward(dy))
-        du += dy
-        dx = norm1.backward(attention.backward(du))
-        dx += du
-        return dx
+        du = dy + norm2.backward(mlp.backward(dy))
+        return du + norm1.backward(attention.backward(du))
 
 
 class ViT(Network):

@@ -115,5 +115,5 @@ a root in the exponent | np.exp(shifted) -> np.exp(shifted / np.sqrt(logits.shap
 
 WHY = "exp(l - m) = exp(l) / exp(m), and the factor 1 / exp(m) cancels between the numerator and the denominator."
 DOCS = 'docs/backprop.md, "The forward pass"'
-LINE = "mlp_np.py: shifted = logits - logits.max"
+LINE = "mlp_np.py: exp = np.exp(scores"
 ON_DIGITS = "A new network looks at a 1, and gives the 1 a p of 6%; the 2 gets 16%."
