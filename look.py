@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 import data
-from mlp_np import softmax_cross_entropy
-from predict import add_weights, load_network, softmax
+from mlp_np import softmax, softmax_cross_entropy
+from networks import add_weights
+from networks import load as load_network
 from support import drawing, inside, program
 from support.files import check_output, open_folder
 from support.ink import read_digit

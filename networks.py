@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from data import SOURCES
@@ -18,6 +19,8 @@ from support import options as opt
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
 from support.options import integer, integers
+
+FOLDER = Path("learning_curves")  # where a run leaves its network, unless --out says otherwise
 
 
 class Entry(NamedTuple):
@@ -181,12 +184,21 @@ def begin(framework, description, argv=None):
     return options, checkpoint
 
 
-def load(path):
+def add_weights(parser):
+    """The option --weights, for `load`."""
+    what = f"the checkpoint of a network (default: the newest in {FOLDER})"
+    parser.add_argument("--weights", metavar="FILE", help=what)
+
+
+def load(path=None):
     """(model, options, checkpoint): the trained network in a checkpoint, in NumPy, set to predict and not to train.
 
-    UserError if there is anything wrong with the file.
+    path: if None, the newest in learning_curves. UserError if there is none, or anything wrong with the file.
     """
-    options, checkpoint = read("np", path)
+    there = [path] if path else sorted(FOLDER.glob("checkpoint_*.npz"), key=lambda path: path.stat().st_mtime)
+    if not there:
+        raise UserError(f"no trained network in {FOLDER}: run `python main_np.py` first, or give --weights FILE")
+    options, checkpoint = read("np", there[-1])
     check_memory(options, 1)
     model = make("np", options)
     checkpoint.copy_to({"params": model.params, "statistics": getattr(model, "statistics", {})})

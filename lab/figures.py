@@ -22,10 +22,9 @@ from PIL import Image
 
 import data
 from lab.results import FRAMEWORKS, PUBLISHED_RUNS, ROOT
-from mlp_np import MLP
+from mlp_np import MLP, softmax
 from networks import NETWORKS
 from plot import comparison, labels
-from predict import softmax
 from resnet_np import Conv
 from support import augment, program
 from support.drawing import INK, MONO, TEST, TRAIN, style

@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 
 import data
-from mlp_np import MLP, softmax_cross_entropy
+from mlp_np import MLP, softmax, softmax_cross_entropy
+from networks import load as load_network
 from page.bundle import FOLDER, bundle, fill, licences
-from predict import load_network, softmax
 from support import program
 from support.errors import UserError
 from support.files import check_output, replacing

@@ -11,9 +11,9 @@ from test_plot import assert_legible
 import data
 import look
 import main_np
-import predict
+import networks
 from conftest import as_input, rows
-from mlp_np import MLP, softmax_cross_entropy
+from mlp_np import MLP, softmax, softmax_cross_entropy
 from networks import NETWORKS, make, parse_options
 from resnet_np import ResNet
 from support import drawing, inside
@@ -179,9 +179,9 @@ def test_the_weights_that_are_drawn(vit):
 
 @pytest.mark.parametrize("name", ["np", "resnet_np"])
 def test_the_confusion_matrix_and_the_mistakes(name, tiny, small):
-    model, options, checkpoint = predict.load_network(tiny / f"checkpoint_{name}.npz")
+    model, options, checkpoint = networks.load(tiny / f"checkpoint_{name}.npz")
     images, labels = small.test_images, small.test_labels
-    p = predict.softmax(model.forward(data.as_input(images, options)))
+    p = softmax(model.forward(data.as_input(images, options)))
     said, confidence = p.argmax(axis=1), p.max(axis=1)
     counts = np.zeros((10, 10), int)
     np.add.at(counts, (labels, said), 1)

@@ -9,8 +9,9 @@ from PIL import Image
 
 import data
 import main_np
-import predict
+import networks
 from conftest import ROOT, accuracy_of
+from mlp_np import softmax
 from pictures import PENS, STYLES, drawn, encoded, on_sheet, photograph, placed, written
 from support.errors import UserError
 from support.ink import read_digit
@@ -18,9 +19,9 @@ from support.ink import read_digit
 
 def probabilities(weights, images):
     """(N, 10) that the network gives the digits in images (N, 28, 28)."""
-    model, options, _ = predict.load_network(weights)
+    model, options, _ = networks.load(weights)
     x = np.concatenate([data.as_input(image[np.newaxis], options) for image in images])
-    return predict.softmax(model.forward(x))
+    return softmax(model.forward(x))
 
 
 def answers(weights, images):
@@ -110,15 +111,15 @@ def test_the_default_weights_are_those_of_the_newest_run(tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(data, "load", lambda *_: small)
     with pytest.raises(UserError, match=r"no trained network in learning_curves: run `python main_np\.py`"):
-        predict.load_network()
+        networks.load()
     main_np.main(["--hidden", "8", "--steps", "1"])
     os.rename("learning_curves/checkpoint_np.npz", other := "learning_curves/checkpoint_torch.npz")
     main_np.main(["--hidden", "9", "--steps", "1"])
-    assert predict.load_network()[1].hidden == 9
+    assert networks.load()[1].hidden == 9
     os.utime(other, (2**31, 2**31))
-    assert predict.load_network()[1].hidden == 8
+    assert networks.load()[1].hidden == 8
 
 
 def test_the_probabilities():
-    p = predict.softmax(np.array([[1e4, 0.0, -1e4], [0.0, 0.0, np.log(2)]]))
+    p = softmax(np.array([[1e4, 0.0, -1e4], [0.0, 0.0, np.log(2)]]))
     assert p == pytest.approx(np.array([[1, 0, 0], [0.25, 0.25, 0.5]]))

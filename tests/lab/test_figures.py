@@ -13,7 +13,7 @@ import mlp_autograd
 import mlp_np
 from conftest import ROOT, as_input
 from lab import figures
-from predict import softmax
+from mlp_np import softmax
 
 SVG = "{http://www.w3.org/2000/svg}"
 SVGS = sorted((ROOT / "png").glob("*.svg"))

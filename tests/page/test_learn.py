@@ -5,8 +5,7 @@ import pytest
 
 from chromium import COMMITTED, arrays, frames, opened, text, twin, until, weights
 from conftest import as_input
-from mlp_np import MLP, relative_difference, softmax_cross_entropy
-from predict import softmax
+from mlp_np import MLP, relative_difference, softmax, softmax_cross_entropy
 
 MISTAKES = ("mask", "mean", "zeros", "shuffled", "rate")
 TRAINING = "lab.learning.training"

@@ -10,9 +10,8 @@ from PIL import Image
 
 from chromium import COMMITTED, arrays, boxes, draw, frames, opened, text, twin, until, weights
 from conftest import as_input
-from mlp_np import relative_difference, softmax_cross_entropy
+from mlp_np import relative_difference, softmax, softmax_cross_entropy
 from pictures import STYLES
-from predict import softmax
 
 
 @pytest.fixture(scope="module")
