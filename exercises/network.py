@@ -28,7 +28,7 @@ def load(file, start):
 images, labels = load("train-images-idx3", 16).reshape(60_000, 784), load("train-labels-idx1", 8)
 test_images, test_labels = load("t10k-images-idx3", 16).reshape(10_000, 784), load("t10k-labels-idx1", 8)
 
-H, lr, momentum = 128, 0.05, 0.9
+H, momentum = 128, 0.9
 rng = np.random.default_rng(0)
 W1, b1 = rng.normal(0, np.sqrt(2 / 784), (784, H)), np.zeros(H)
 W2, b2 = rng.normal(0, np.sqrt(2 / H), (H, 10)), np.zeros(10)
@@ -37,6 +37,7 @@ velocity = {name: 0 * p for name, p in params.items()}
 steps, tests = [], []
 
 for epoch in (1, 2, 3):
+    lr = 0.1 / epoch
     for batch in rng.permutation(60_000).reshape(600, 100):
         x, y = images[batch] / 255, labels[batch].astype(int)
         W1, b1, W2, b2 = params.values()
@@ -64,14 +65,14 @@ for epoch in (1, 2, 3):
 
     W1, b1, W2, b2 = params.values()
     scores = np.maximum(test_images / 255 @ W1 + b1, 0) @ W2 + b2
-    right = (scores.argmax(axis=1) == test_labels).mean()
-    surprise = np.log(np.exp(scores).sum(axis=1)) - scores[range(10_000), test_labels]  # -log p of the true digit
-    tests.append((len(steps), surprise.mean(), right))
-    print(f"epoch {epoch}: it reads {100 * right:.1f} % of the test digits")
+    answers = scores.argmax(axis=1)
+    surprise = np.log(np.exp(scores).sum(axis=1)) - scores[range(len(test_labels)), test_labels]  # -log p[y]
+    tests.append((len(steps), surprise.mean(), (answers == test_labels).mean()))
+    print(f"epoch {epoch}: it reads {100 * (answers == test_labels).mean():.1f} % of the test digits")
 
 # What it has learned, in a file beside this one that predict.py, look.py and the page can read.
 run = {"model": "mlp", "hidden": H, "pixels": "unit", "dtype": "float64", "batch_size": 100, "epochs": 3, "seed": 0}
-run |= {"lr": lr, "momentum": momentum, "schedule": "constant"}
+run |= {"lr": 0.1, "momentum": momentum, "schedule": "linear"}  # which here means that the learning rate falls
 kept = {"format": 1, "options": json.dumps(run), "step": len(steps)}
 kept |= {f"params/{name}": p for name, p in params.items()}
 kept |= {f"history/train_{what}": a for what, a in zip(("loss", "accuracy"), zip(*steps))}

@@ -18,7 +18,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import networks
 import practice
+import predict
 from conftest import ROOT, assert_one_line, rows
 from exercises import classroom, marker, network, review, runner, show
 from exercises.catalogue import BY_NAME, EXERCISES, numbered
@@ -256,7 +258,7 @@ def test_what_is_said_of_real_digits_is_so():
     now, trained, zeros = after(1), after(100), np.zeros(10)
     digit, unit = now.y[-1], np.abs(now.da1[-1]).argmax()
     times = f"times the {len(now.y)} images of the batch"
-    right = 100 * trained.right
+    right = 100 * np.mean(trained.answers == trained.test_labels)
     one = drawn(now.x[-1] * np.abs(now.dz1[-1]).max())
     p = 100 * now.dlogits[-1] + np.eye(10)[digit]
     scores = " ".join(f"{score:.1f}" for score in now.logits[-1].round(1) + 0)  # and not -0.0
@@ -279,7 +281,7 @@ def test_what_is_said_of_real_digits_is_so():
 
 def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    threads = "    import os\n    print(os.environ['OMP_NUM_THREADS'])\n"
+    threads = "import os\nprint(os.environ['OMP_NUM_THREADS'])\n"
     monkeypatch.setattr(network, "PROGRAM", shortened(network.PROGRAM, 100) + threads)
     work = Work(learner.folder)
     for name in network.USED:
@@ -295,6 +297,11 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     assert "it reads 91.2 % of the test digits\n1\n" in learner("train").stdout
     assert path.read_text() == network.program([])  # the learner wrote the same as the project
     assert (learner.folder / "my_network.1.py").read_text() == "mine"
+    _, _, checkpoint = networks.load(path.with_suffix(".npz"))
+    assert checkpoint.history.step == 100 and round(checkpoint.history.test_accuracy[-1], 3) == 0.912
+    predict.main([str(ROOT / "png" / "photo.jpg"), "--weights", str(path.with_suffix(".npz"))])
+    with pytest.raises(UserError, match="it can be used, but not continued"):
+        networks.begin("np", "", ["--resume", str(path.with_suffix(".npz"))])
     write(learner.folder, "da1", "da1 = 0")
     assert_one_line(learner("train"), "still to do: da1")
     (learner.folder / "da1.py").write_text("\ufeffda1 = lambda dlogits, W2, z1: dlogits @ W2.T", encoding="utf-8")

@@ -1,0 +1,117 @@
+"""A network from a blank file: right ones pass in any style, and each usual mistake is found by experiments."""
+
+import re
+import time
+
+import numpy as np
+import own_programs
+import pytest
+
+import data
+import practice
+from conftest import ROOT
+from exercises import digits, marker, own, runner
+from exercises.catalogue import BY_NAME
+from practice_answers import RIGHT, write
+from support.errors import UserError
+
+EXERCISE = BY_NAME["own_network"]
+WRONG = list(own_programs.programs(own_programs.WRONG))
+ALSO = {edits: program for _, edits, program in own_programs.programs(own_programs.ALSO_RIGHT)}
+STYLES = own_programs.STYLES | ALSO
+# One of each kind that takes some seconds, every day; and all that show at once.
+FEW = [
+    "weights alike", "weights too large", "no ReLU", "the same images", "steps too small", "W1 never moves",
+    "rng ignored", "other gradients", "claims training", "claim not measured", "read is not as train",
+    "images changed", "not written", "no dict", "an array missing", "wrong shape", "no function", "read returns logits",
+    "read returns no digits", "claim in percent", "claim is no number", "wrong number of results", "error: NameError",
+]  # fmt: skip
+
+
+def verdict(program, folder, seed):
+    """The verdict on a whole program: here, for speed, and not in a process of its own."""
+    path = folder / "own_network.py"
+    path.write_text(program, encoding="utf-8")
+    return marker.judge(EXERCISE, seed, runner.run(EXERCISE, path, seed))
+
+
+def test_the_stub_is_not_written_and_the_answer_passes_in_time(tmp_path):
+    assert verdict(EXERCISE.stub, tmp_path, 0).name == "not written"
+    began = time.process_time()
+    found = marker.mark(EXERCISE, write(tmp_path, "own_network"), 1)
+    assert found.passed, found.text
+    assert re.search(r"Of 2,500 digits .* reads 0\.9\d\d\. You claimed 0\.9\d\d", found.text.replace("\n", " "))
+    assert time.process_time() - began < 20
+
+
+@pytest.mark.parametrize("mark", FEW)
+def test_a_usual_mistake_is_named(mark, tmp_path):
+    program = next(program for found, _, program in WRONG if found == mark)
+    found = verdict(program, tmp_path, 3)
+    assert (found.passed, found.name) == (False, mark), found.text
+    assert len(found.text) > 30 and "{" not in found.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", (0, 11))
+@pytest.mark.parametrize(("mark", "edits", "program"), WRONG)
+def test_every_wrong_program_is_named_and_none_passes(mark, edits, program, seed, tmp_path):
+    found = verdict(program, tmp_path, seed)
+    assert (found.passed, found.name) == (False, mark), found.text
+
+
+@pytest.mark.parametrize("style", ["images as columns, sigmoid, one-hot", "the project's tape"])
+def test_a_right_network_passes_in_another_style(style, tmp_path):
+    found = verdict(own_programs.STYLES[style], tmp_path, 2)
+    assert found.passed, found.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", (0, 11))
+@pytest.mark.parametrize("style", STYLES)
+def test_every_right_program_passes(style, seed, tmp_path):
+    found = verdict(STYLES[style], tmp_path, seed)
+    assert found.passed, found.text
+
+
+def test_what_is_no_mistake_gets_a_sentence(tmp_path):
+    raw = next(program for edits, program in ALSO.items() if "images.astype(float)" in edits)
+    assert "raw pixels" in verdict(raw, tmp_path, 4).text
+    in_order = ALSO["known = rng.permutation(known) -> known = known"]
+    in_order = in_order.replace("order = rng.permutation(len(images))", "order = np.arange(len(images))")
+    split = "order[: len(images) // 5], order[len(images) // 5 :]"
+    in_order = in_order.replace(split, "order[::5], np.setdiff1d(order, order[::5])")
+    assert "Shuffle them in each epoch" in verdict(in_order, tmp_path, 4).text
+
+
+def test_images_that_a_network_is_tested_with_are_no_images_that_it_has_learned_from():
+    images, _, others, _ = own.draw(np.random.default_rng(0))
+    pool = digits.few_images()
+    assert (len(images), len(others)) == (3500, 2500) and len(pool[0]) + len(pool[2]) == 6000
+    twice = len({*map(bytes, images)} & {*map(bytes, others)})
+    assert twice <= 6000 - len({*map(bytes, np.concatenate([pool[0], pool[2]]))})
+
+
+def test_a_network_of_ones_own_reads_a_picture(tmp_path, monkeypatch, capsys):
+    images, labels, test_images, test_labels = digits.few_images()
+    monkeypatch.setattr(data, "load", lambda: data.Dataset(images, labels, test_images, test_labels))
+    path = write(tmp_path, "own_network")
+    module = runner.load(path)
+    own.run(module.train, module.read, path)
+    assert re.search(
+        r"trains on 4,000 images.\nYou claim 0.9\d+. Of 2,000 others it reads 0.9", capsys.readouterr().out
+    )
+    photo = str(ROOT / "png" / "photo.jpg")
+    assert not practice.main(["--folder", str(tmp_path), "read", photo])
+    assert capsys.readouterr().out == "digit: 5\n"
+    module.read = lambda params, images: 1 / 0
+    path.with_suffix(".npz").write_bytes(b"no")
+    with pytest.raises(UserError, match="is damaged: delete it"):
+        practice.main(["--folder", str(tmp_path), "read", photo])
+    with pytest.raises(UserError, match="read needs a picture"):
+        practice.main(["--folder", str(tmp_path), "read"])
+
+
+def test_the_catalogue_is_large_enough():
+    assert len(WRONG) + len(STYLES) > 60 and "own_network" in RIGHT
+    assert {mark for mark, *_ in WRONG} >= {*FEW}
