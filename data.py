@@ -114,7 +114,11 @@ def stream(seed, *key):
 def ahead(items):
     """The same items, each made by another thread while the one before it is in use."""
     with ThreadPoolExecutor(1) as other:
-        coming = other.submit(next, items, None)
+        try:
+            coming = other.submit(next, items, None)
+        except RuntimeError:  # the system gives no more threads
+            yield from items
+            return
         while (item := coming.result()) is not None:
             coming = other.submit(next, items, None)
             yield item

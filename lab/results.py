@@ -93,7 +93,10 @@ RUNS |= missing_recipes(NETWORKS)
 
 def load_results():
     """The sections of results.json by name. One with runs is {name: {"command", "runs": {seed: what train found}}}."""
-    return json.loads(RESULTS.read_text(encoding="utf-8"))
+    try:
+        return json.loads(RESULTS.read_text(encoding="utf-8"))
+    except ValueError:
+        raise UserError(f"{RESULTS} is damaged: `git checkout -- lab/results.json` brings it back") from None
 
 
 def save_result(section, content):

@@ -3,6 +3,7 @@
 A picture is drawn within `style`, on matplotlib's defaults, whatever the user's matplotlibrc says.
 """
 
+import warnings
 from contextlib import contextmanager
 
 import matplotlib
@@ -35,7 +36,8 @@ def style():
 @style()
 def save(figure, path):
     """Write a figure as PNG, in one step; the same figure gives the same bytes (matplotlib would add its version)."""
-    with replacing(path) as file:
+    with replacing(path) as file, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a folder's name, say, has letters that the font lacks
         figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
 
 

@@ -162,9 +162,10 @@ def each(function, *arguments):
             for i, part in waiting:  # the next part that no thread has taken
                 results[i] = function(*part)
 
-    jobs = [Job(work) for _ in range(min(threads(), len(parts)) - 1)]
+    others = crew(threads() - 1) if threads() > 1 and len(parts) > 1 else None
+    jobs = [Job(work) for _ in range(min(threads(), len(parts)) - 1)] if others else []
     for job in jobs:
-        crew(threads() - 1).put(job)
+        others.put(job)
     try:
         work()
     finally:
@@ -185,11 +186,14 @@ class Job:
 
 @cache
 def crew(number):
-    """The queue of jobs for so many other threads, which sleep while it is empty. (Those of an
-    executor take longer to wake.)"""
+    """The queue of jobs for so many other threads, which sleep while it is empty. (Those of an executor take longer to
+    wake.) Fewer of them where the system gives no more threads; None where it gives none."""
     jobs = SimpleQueue()
-    for _ in range(number):
-        threading.Thread(target=take, args=[jobs], daemon=True).start()
+    for started in range(number):
+        try:
+            threading.Thread(target=take, args=[jobs], daemon=True).start()
+        except RuntimeError:
+            return jobs if started else None
     return jobs
 
 

@@ -14,6 +14,7 @@ import plot
 from data import SOURCES
 from networks import parse_options
 from support import drawing
+from support.drawing import save
 from support.errors import UserError
 from support.history import History, load_history, save_history
 from support.options import run_options
@@ -117,6 +118,10 @@ def test_runs_are_called_by_what_they_differ_in(tmp_path):
     assert list(figure.axes[1].get_lines()[1].get_ydata()) == list(runs[0][1].test_accuracy)
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == [f" {names[0]}: 0.9700", f" {names[1]}: 0.9700", f" {names[2]}"]  # the last has no test yet
+
+
+def test_a_name_that_the_font_lacks_is_no_warning(tmp_path):
+    save(plot.comparison({"\u672c": (run_options(parse_options("np")), history(20))}), tmp_path / "out.png")
 
 
 def test_equal_steps_look_equal_however_long_the_run():

@@ -198,3 +198,10 @@ def test_what_the_shortcut_is_for_in_small(kept, drawn, small, monkeypatch):
         assert len(kept["shortcut"][name]["gradient"]) == 7  # the stem and two in each of three blocks
         assert 0 <= kept["shortcut"][name]["accuracy"][0] < 0.9
     assert list(drawn) == ["shortcut.png"]
+
+
+def test_results_that_are_damaged_say_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "results.json")
+    results.RESULTS.write_text("{")
+    with pytest.raises(UserError, match="is damaged"):
+        results.load_results()

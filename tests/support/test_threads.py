@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import data
 import main_np
 import mlp_np
 from conftest import as_input
@@ -174,3 +175,17 @@ def test_a_program_makes_the_same_run_with_any_setting(program, tmp_path):
         assert program("main_np.py", *argv, "--out", tmp_path / number, env=env).returncode == 0
         found.append((tmp_path / number / "checkpoint_np.npz").read_bytes())
     assert found[0] == found[1]
+
+
+def test_where_the_system_gives_no_more_threads_one_will_do(monkeypatch, small):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    options = parse_options("np", "--augment", "shift", "--batch-size", 4)
+    expected = list(data.batches(small, options, 0, 3))
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(threads, "threads", lambda: 3)
+    threads.crew.cache_clear()
+    assert each(lambda a: 2 * a, [1, 2, 3]) == [2, 4, 6]
+    assert [images.tobytes() for images, _ in data.batches(small, options, 0, 3)] == [a.tobytes() for a, _ in expected]
+    threads.crew.cache_clear()
