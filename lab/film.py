@@ -22,7 +22,6 @@ from support.files import replacing
 from support.inside import SIGNED
 from support.options import Parser
 from support.run import learning_rate, make_plan
-from support.threads import share_work
 
 OPTIONS = ("--hidden", 16, "--init", "geohot", "--epochs", 1)
 PIXELS = 800  # the width of the film
@@ -39,13 +38,12 @@ def steps_to_show(steps, frames=FRAMES):
 def record(options, dataset):
     """(step, losses so far, W1, answers to the test images) after each of the steps to show."""
     plan = make_plan(options, len(dataset.train_images))
-    model, optimizer = main_np.build(options)
-    network = share_work(model, options)
+    network, optimizer = main_np.build(options)
     shown, losses, x = steps_to_show(plan.steps), [], data.as_input(dataset.test_images, options)
     batches = data.batches(dataset, options, 0, plan.steps)
     for step in range(plan.steps + 1):
         if step in shown:
-            yield step, list(losses), model.params["W1"].copy(), model.forward(x).argmax(axis=1)
+            yield step, list(losses), network.params["W1"].copy(), network.forward(x).argmax(axis=1)
         if step < plan.steps:
             images, y = next(batches)
             lr = learning_rate(step, plan.steps, options)

@@ -26,18 +26,19 @@ COLORS = dict(zip(SIZES, (TEST, INK, TRAIN), strict=True))
 def train(size):
     """A run from weights of that size: {"sum": the deviation of z1 at the start, "loss": [...], "accuracy": [...]}."""
     options = parse_options("np", "--epochs", EPOCHS)
-    dataset, (model, optimizer) = data.load(), main_np.build(options)
-    rng, plan, losses, accuracies = np.random.default_rng(0), make_plan(options, 60_000), [], []
-    for name, p in model.params.items():
+    dataset, (network, optimizer) = data.load(), main_np.build(options)
+    rng, plan = np.random.default_rng(0), make_plan(options, len(dataset.train_images))
+    losses, accuracies = [], []
+    for name, p in network.params.items():
         if name.startswith("W"):
             p[...] = rng.normal(0, size(len(p)), p.shape)
-    model.forward(data.as_input(dataset.train_images[:1000], options))
-    spread = float(model.z1.std())
+    network.forward(data.as_input(dataset.train_images[:1000], options))
+    spread = float(np.std([part.z1 for part in network.parts]))  # each part has some of the units
     for step, (images, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         x, lr = data.as_input(images, options), learning_rate(step, plan.steps, options)
-        losses.append(float(main_np.train_step(model, optimizer, x, y, lr)[0]))
+        losses.append(float(main_np.train_step(network, optimizer, x, y, lr)[0]))
         if (step + 1) % plan.steps_per_epoch == 0:
-            accuracies.append(float(main_np.evaluate(model, dataset, options)[1]))
+            accuracies.append(float(main_np.evaluate(network, dataset, options)[1]))
     return {"sum": spread, "loss": losses, "accuracy": accuracies}
 
 

@@ -13,8 +13,8 @@ import pytest
 
 import data
 import main_np
-from conftest import ROOT
-from lab import bench, depth, results, timing, twins
+from conftest import ROOT, as_input
+from lab import bench, depth, first_weights, results, timing, twins
 from networks import NETWORKS, parse_options
 from support import drawing
 from support.errors import UserError
@@ -185,6 +185,16 @@ def test_the_proofs_in_small(kept, drawn, monkeypatch, capsys):
         found = kept[name]["difference"]
         assert kept[name]["steps"] == 3 and 0 < found["float64"]["largest"] < 1e-12 < found["float32"]["largest"] < 1
         assert found["float32"]["tape"]["largest"] <= (0 if name == "twins" else 1e-3)
+
+
+def test_first_weights_of_another_size_in_small(small, monkeypatch):
+    """The sums have the deviation that follows from theirs, and the network learns from them or not."""
+    monkeypatch.setattr(data, "load", lambda: small)
+    found = first_weights.train(lambda inputs: 0.01)
+    x = as_input(small.train_images).reshape(-1, 784)
+    assert found["sum"] == pytest.approx(0.01 * np.sqrt((x**2).sum(axis=1).mean()), rel=0.1)
+    assert found["loss"][0] == pytest.approx(np.log(10), abs=0.02) and len(found["loss"]) == 4 * 4
+    assert found["accuracy"][-1] > 0.3
 
 
 def test_what_the_shortcut_is_for_in_small(kept, drawn, small, monkeypatch):
