@@ -59,7 +59,7 @@ def lockstep(options):
         x, lr = data.as_input(images, options), learning_rate(step, plan.steps, options)
         by_hand, on_tape = (after_a_step(network, x, y, lr) for network in (ours, tape))
         loss, _ = main_torch.train_step(*theirs, torch.from_numpy(x), torch.from_numpy(y), lr)
-        z1 = np.hstack([part.z1 for part in ours[0].parts]) if kept else 0  # each part has some of the units
+        z1 = np.hstack([part.z1 for part in ours[0].copies]) if kept else 0  # each part has some of the units
         disagreeing = int(((z1 > 0) != (kept["z1"] > 0)).sum()) if kept else 0
         yield Step(by_hand, on_tape, State(float(loss), to_numpy(*theirs)), disagreeing)
 

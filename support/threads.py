@@ -1,7 +1,7 @@
 """The work of a step, shared among threads. One seed makes one run, on any number of them.
 
-The work is cut into parts. Their number depends on the options and never on the machine, and their results are added
-up in their order. So the bits are the same, however many threads there are and whichever thread takes a part.
+The work is cut into parts. Their number depends on the work and never on the machine, and their results are added up in
+their order. So the bits are the same, however many threads there are and whichever thread takes a part.
 
 Every matrix product gets a single thread. OpenBLAS's own threads wait for each other in a busy loop, at every product:
 where another program takes the processor from one of them, all the others burn theirs. Our threads sleep while they
@@ -49,14 +49,14 @@ def number_of_parts(size, of_a_part):
 
 
 class Shared:
-    """A model and its parts, which are networks too. It keeps nothing to itself: what is set here, `training` for one,
+    """A model, and copies of it that share its work. It keeps nothing to itself: what is set here, `training` for one,
     is set in all of them, and what is asked here, the model answers."""
 
-    def __init__(self, model, **own):
-        vars(self).update(model=model, parts=[], **own)
+    def __init__(self, model, copies, **own):
+        vars(self).update(model=model, copies=copies, **own)
 
     def __setattr__(self, name, value):
-        for network in (self.model, *self.parts):
+        for network in (self.model, *self.copies):
             setattr(network, name, value)
 
     def __getattr__(self, name):  # Python calls it for what it has not found
@@ -73,8 +73,9 @@ class InUnits(Shared):
         """
         if getattr(model, "statistics", {}):
             raise ValueError("a network with statistics cannot be cut by hidden units: see `cut` in networks.py")
-        super().__init__(model, places=[], grads={name: np.empty_like(p) for name, p in model.params.items()})
-        units = {model.params[name].shape[axis] for name, axis in axes.items()}.pop()
+        parts, places = [], []
+        name, axis = next(iter(axes.items()))
+        units = model.params[name].shape[axis]
         number = number_of_parts(units, UNITS)
         for k in range(number):
             share = slice(units * k // number, units * (k + 1) // number)
@@ -85,12 +86,14 @@ class InUnits(Shared):
             part.params = {
                 name: p[place[name]] if name in place else np.zeros_like(p) for name, p in model.params.items()
             }
-            self.parts.append(part)
-            self.places.append(place)
+            parts.append(part)
+            places.append(place)
+        grads = {name: np.empty_like(p) for name, p in model.params.items()}
+        super().__init__(model, parts, places=places, grads=grads)
 
     def forward(self, x):
         """From B images x (B, 28, 28) to logits (B, 10)."""
-        return sum(each(lambda part: part.forward(x), self.parts))
+        return sum(each(lambda part: part.forward(x), self.copies))
 
     def backward(self, dlogits):
         """From d loss / d logits (B, 10) to {name: gradient}, in arrays that the next call fills anew."""
@@ -100,7 +103,7 @@ class InUnits(Shared):
                 if name in place:
                     self.grads[name][place[name]] = gradient
 
-        each(backward, self.parts, self.places)
+        each(backward, self.copies, self.places)
         return self.grads
 
 
@@ -110,6 +113,9 @@ class InImages(Shared):
     Batch normalisation has to see the whole batch to learn. So a network that remembers its `statistics` gets its
     batches in parts only when testing.
     """
+
+    def __init__(self, model):
+        super().__init__(model, [another(model)])  # the first takes no part: the others are made of it when needed
 
     def forward(self, x):
         """From B images x (B, 28, 28) to logits (B, 10)."""
@@ -125,16 +131,18 @@ class InImages(Shared):
 
     def each_part(self, function, batch):
         """[function(network, its part of the batch), ...]"""
-        statistics = getattr(self.model, "statistics", {})
-        if statistics and self.training:
+        if getattr(self.model, "statistics", {}) and self.training:
             return [function(self.model, batch)]
         number = number_of_parts(len(batch), IMAGES)
-        while len(self.parts) < number:
-            # What a layer keeps for its backward pass, another thread must not overwrite. So there is a copy of the
-            # network for each part, and all have the same weights.
-            arrays = (*self.model.params.values(), *statistics.values())
-            self.parts.append(copy.deepcopy(self.model, {id(array): array for array in arrays}))
-        return each(function, self.parts, np.array_split(batch, number))
+        while len(self.copies) <= number:
+            self.copies.append(another(self.copies[0]))
+        return each(function, self.copies[1 : number + 1], np.array_split(batch, number))
+
+
+def another(model):
+    """A copy with the same weights. What its layers keep for their backward pass, no other thread overwrites."""
+    arrays = (*model.params.values(), *getattr(model, "statistics", {}).values())
+    return copy.deepcopy(model, {id(array): array for array in arrays})
 
 
 @cache
@@ -186,8 +194,10 @@ class Job:
 
 @cache
 def crew(number):
-    """The queue of jobs for so many other threads, which sleep while it is empty. (Those of an executor take longer to
-    wake.) Fewer of them where the system gives no more threads; None where it gives none."""
+    """The queue of jobs for so many other threads, which sleep while it is empty. (An executor's wake up later.)
+
+    They are fewer where the system gives no more threads; None where it gives none.
+    """
     jobs = SimpleQueue()
     for started in range(number):
         try:

@@ -76,8 +76,8 @@ def test_the_parts_depend_on_the_work(size, parts, monkeypatch):
     for number in (1, 8):
         monkeypatch.setattr(threads, "threads", lambda number=number: number)
         network = main_np.build(parse_options("np", "--hidden", size))[0]
-        assert len(network.parts) == parts
-        assert [part.params["W1"].shape[1] for part in network.parts] == [size // parts] * parts or size in (257, 513)
+        assert len(network.copies) == parts
+        assert [part.params["W1"].shape[1] for part in network.copies] == [size // parts] * parts or size in (257, 513)
 
 
 class Louder(mlp_np.MLP):
