@@ -124,15 +124,20 @@ def ahead(items):
             yield item
 
 
-def test_batches(dataset, size=200, part=0, parts=1):
-    """All test images in parts: images (B, 28, 28) uint8 and labels (B,) int64, where B is at most `size`.
+def test_batches(dataset, options, most=200, part=0, parts=1):
+    """All test images in parts: images (B, 28, 28) uint8 and labels (B,) int64, where B is at most `most`.
 
     In parts, because layers keep what they compute: for all images at once, that may fill the memory.
     With several processes, number `part` of `parts` takes every `parts`-th batch, starting with batch `part`.
     """
-    size = min(size, len(dataset.test_images) // parts)  # so that every process gets a batch
+    size = min(test_batch_size(options, most), len(dataset.test_images) // parts)  # so that every process gets a batch
     for i in range(part * size, len(dataset.test_images), parts * size):
         yield dataset.test_images[i : i + size], dataset.test_labels[i : i + size].astype(np.int64)
+
+
+def test_batch_size(options, most=200):
+    """How many images to test with at a time. Small training batches may be small because memory is short."""
+    return min(most, 8 * options.batch_size)
 
 
 def as_input(images, options):

@@ -153,7 +153,7 @@ def vit_weights(params, options):
 def draw_test(model, options, dataset):
     """The figures of the network's answers to all test images."""
     labels, network, tested = dataset.test_labels, options.network.title(options), test_set_name(options)
-    inputs = (data.as_input(images, options) for images, _ in data.test_batches(dataset, IN_PART))
+    inputs = (data.as_input(images, options) for images, _ in data.test_batches(dataset, options, IN_PART))
     p = np.concatenate([softmax(model.forward(x)) for x in inputs])  # (N, 10)
     said, confidence = p.argmax(axis=1), p.max(axis=1)
     counts = np.bincount(10 * labels.astype(int) + said, minlength=100).reshape(10, 10)  # of (true digit, answer)

@@ -109,7 +109,7 @@ def evaluate(network, dataset, options):
     """Mean loss and accuracy of the network as it is on all test images."""
     network.training = False  # batch normalisation then uses the statistics that it remembers
     loss = correct = 0
-    for images, y in data.test_batches(dataset):
+    for images, y in data.test_batches(dataset, options):
         logits = network.forward(data.as_input(images, options))
         loss += softmax_cross_entropy(logits, y)[0] * len(y)
         correct += (logits.argmax(axis=1) == y).sum()

@@ -66,7 +66,7 @@ def evaluate(network, dataset, options, place):
     """Mean loss and accuracy of the network as it is on all test images."""
     network.eval()  # batch normalisation then uses the statistics that it remembers
     loss = correct = 0
-    for images, y in data.test_batches(dataset, 500, place.rank, place.size):
+    for images, y in data.test_batches(dataset, options, 500, place.rank, place.size):
         x, y = place.to_device(data.as_input(images, options), y)
         logits = network(x)
         loss += F.cross_entropy(logits, y, reduction="sum")

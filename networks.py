@@ -2,10 +2,9 @@
 
 To add a network, write its files (as mlp_np.py, mlp_autograd.py and mlp_torch.py) and add an entry to NETWORKS, after
 those that it builds on. To add a recipe, add a line to an entry. The options that every run has are in
-support/options.py; `python main_np.py -h` explains all. What look.py draws of a network's inside stands there.
+support/options.py; `python main_np.py -h` explains all. What look.py draws of a network's inside stands in look.py.
 """
 
-import importlib
 import inspect
 import math
 import os
@@ -14,35 +13,49 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from data import SOURCES
+from data import SOURCES, test_batch_size
 from support import options as opt
+from support.augment import MEMORY
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
-from support.options import integer, integers
+from support.options import integer, integers, option
 
 FOLDER = Path("learning_curves")  # where a run leaves its network, unless --out says otherwise
 
 
 class Entry(NamedTuple):
     name: str  # in tables
-    # Where it is written: {"np": "FILE.CLASS", "autograd": "FILE.CLASS", "torch": "FILE.CLASS"}. A file is imported
-    # when it is used: no program in NumPy should wait for PyTorch. A class gets its network's options, seed and dtype.
-    classes: dict[str, str]
-    options: dict[str, dict]  # its own, beside those that every run has, as the arguments of argparse's add_argument
+    load: Callable  # "np", "autograd" or "torch" -> its class, imported then: no program waits for what another needs
+    options: dict[str, dict]  # its own, beside those that every run has
     recipes: dict[str, dict]  # {recipe: {option: value}}; a value may be {"np": value, "torch": value}
     title: Callable  # its options -> what it is called in pictures and tables
-    # Its options -> how many numbers its largest arrays hold, and (measured in NumPy, to a quarter) how many a step
-    # keeps for each image. From these, one sees what memory it takes before anything is built.
-    size: Callable
-    kept: Callable
+    # Its options -> how many numbers its largest arrays hold, and how many a step keeps for each image. From these, one
+    # sees what memory it takes before anything is built.
+    numbers: Callable
     prefix: str  # of the names of its files: "", "resnet_" ...
-    small: str  # options of a small one, which the tests train
-    proof: str = ""  # options of the run that lab.twins proves, if the default run would take an hour
-    check: Callable = lambda options: None  # UserError if its options do not go together
+    check: Callable = lambda options, images: None  # UserError if its options, or so many images in a step, cannot be
     # How threads share a step (support/threads.py): by "images", by hidden units ({array: the axis of its units}), or
     # not at all.
     cut: str | dict | None = None
     bfloat16_on_cuda: bool = False  # whether --amp is the default there
+    about_recipes: str = ""  # what -h adds
+
+
+# --- The MLP ----------------------------------------------------------------------------------------------------------
+
+
+def load_mlp(way):
+    if way == "np":
+        from mlp_np import MLP
+    elif way == "autograd":
+        from mlp_autograd import MLP
+    else:
+        from mlp_torch import MLP
+    return MLP
+
+
+def numbers_of_mlp(options):
+    return 784 * options.hidden, 784 + (2 if options.autograd else 4) * options.hidden
 
 
 # What George Hotz's notebook and the repository np_nn have in common. Each framework drew the first weights in its own
@@ -52,10 +65,13 @@ PUBLISHED |= {"init": {"np": "geohot", "torch": "pytorch"}}
 
 MLP = Entry(
     name="MLP",
-    classes={"np": "mlp_np.MLP", "autograd": "mlp_autograd.MLP", "torch": "mlp_torch.MLP"},
+    load=load_mlp,
     options={
-        "hidden": {"type": integer(1, 16384), "metavar": "H", "help": "hidden units"},
-        "init": {"choices": ["he", "pytorch", "geohot"], "help": "how the first weights are drawn"},
+        "hidden": option("hidden units", type=integer(1, 16384), metavar="H"),
+        "init": option(
+            "how the first weights are drawn: by He's rule, as PyTorch does, as George Hotz did",
+            choices=["he", "pytorch", "geohot"],
+        ),
     },
     recipes={
         "default": {"epochs": 5, "batch_size": 128, "hidden": 512, "lr": 0.1, "init": "he"},
@@ -63,33 +79,51 @@ MLP = Entry(
         "np_nn": PUBLISHED | {"steps": 4000, "batch_size": 256, "hidden": 512},
         "geohot": PUBLISHED | {"steps": 1000, "batch_size": 128, "hidden": 128},
     },
+    about_recipes=" (np_nn and geohot: what the repository np_nn and George Hotz's notebook published)",
     title=lambda options: f"784-{options.hidden}-10",
-    size=lambda options: 784 * options.hidden,
-    kept=lambda options: 784 + 4 * options.hidden,
+    numbers=numbers_of_mlp,
     prefix="",
-    small="--hidden 24",
     cut={"W1": 1, "b1": 0, "W2": 0},
 )
 
 
-def kept_by_resnet(options):
+# --- The residual network ---------------------------------------------------------------------------------------------
+
+
+def load_resnet(way):
+    if way == "np":
+        from resnet_np import ResNet
+    elif way == "autograd":
+        from resnet_autograd import ResNet
+    else:
+        from resnet_torch import ResNet
+    return ResNet
+
+
+def numbers_of_resnet(options):
     sizes = [math.ceil(14 / 2**stage) ** 2 * width for stage, width in enumerate(options.widths)]  # of its feature maps
-    return 4 * sizes[0] + 6 * options.blocks * sum(sizes)
+    before = (options.widths[0], *options.widths)  # a stage's first kernel goes from the channels before it to its own
+    weights = sum(
+        9 * width * (inputs + (2 * options.blocks - 1) * width)
+        for inputs, width in zip(before, options.widths, strict=False)
+    )
+    maps = 23 if options.autograd else 6  # in a block; the tape keeps the nine pixels under every kernel
+    return weights, 4 * sizes[0] + maps * options.blocks * sum(sizes)
 
 
-def check_resnet(options):
+def check_resnet(options, images):
     # From the fifth stage on, 28 x 28 pixels are a single one: one image alone then has no variance to normalise by.
-    if len(options.widths) > 4 and options.batch_size == 1:
+    if len(options.widths) > 4 and images == 1:
         raise UserError(f"{opt.title(options)} needs 2 images in a step: take a larger --batch-size")
 
 
 RESNET_TRAINING = {"lr": 0.1, "weight_decay": 5e-4}
 RESNET = Entry(
     name="ResNet",
-    classes={"np": "resnet_np.ResNet", "autograd": "resnet_autograd.ResNet", "torch": "resnet_torch.ResNet"},
+    load=load_resnet,
     options={
-        "widths": {"type": integers(1, 1024), "metavar": "C,C,C", "help": "channels of each stage"},
-        "blocks": {"type": integer(1, 50), "help": "blocks in each stage"},
+        "widths": option("channels of each stage", type=integers(1, 1024), metavar="C,C,C"),
+        "blocks": option("residual blocks in each stage, two convolutions each", type=integer(1, 50)),
     },
     recipes={
         "default": RESNET_TRAINING
@@ -100,24 +134,35 @@ RESNET = Entry(
     title=lambda options: (
         f"ResNet {'-'.join(map(str, options.widths))}" + (f" × {options.blocks}" if options.blocks > 1 else "")
     ),  # so many blocks for each width
-    size=lambda options: options.blocks * sum(9 * width**2 for width in options.widths),
-    kept=kept_by_resnet,
+    numbers=numbers_of_resnet,
     prefix="resnet_",
-    small="--widths 2,3",
-    proof="--steps 500",
     check=check_resnet,
     cut="images",
     bfloat16_on_cuda=True,
 )
 
 
-def kept_by_vit(options):
+# --- The transformer --------------------------------------------------------------------------------------------------
+
+
+def load_vit(way):
+    if way == "np":
+        from vit_np import ViT
+    elif way == "autograd":
+        from vit_autograd import ViT
+    else:
+        from vit_torch import ViT
+    return ViT
+
+
+def numbers_of_vit(options):
     patches = (28 // options.patch) ** 2
     channels, attention = patches * options.width, options.heads * patches**2
-    return options.blocks * (12 * channels + attention) + 9 * channels + 3 * attention
+    kept = options.blocks * (12 * channels + attention) + 9 * channels + 3 * attention
+    return options.blocks * 12 * options.width**2, kept
 
 
-def check_vit(options):
+def check_vit(options, images):
     if options.width % options.heads:
         raise UserError(f"--width {options.width} cannot be split evenly by {options.heads} --heads")
 
@@ -125,22 +170,20 @@ def check_vit(options):
 VIT_TRAINING = {"batch_size": 128, "optimizer": "adamw", "lr": 0.003, "weight_decay": 0.05}
 VIT = Entry(
     name="ViT",
-    classes={"np": "vit_np.ViT", "autograd": "vit_autograd.ViT", "torch": "vit_torch.ViT"},
+    load=load_vit,
     options={
-        "width": {"type": integer(1, 1024), "metavar": "C", "help": "channels of each patch"},
-        "blocks": {"type": integer(1, 50), "help": "blocks"},
-        "heads": {"type": integer(1, 1024), "help": "heads of each attention, which share the channels"},
-        "patch": {"type": int, "choices": [2, 4, 7, 14, 28], "help": "pixels along a patch's side"},  # divide 28
+        "width": option("channels of each patch", type=integer(1, 1024), metavar="C"),
+        "blocks": option("transformer blocks, each an attention and an MLP", type=integer(1, 50)),
+        "heads": option("heads of each attention, which share the channels", type=integer(1, 1024)),
+        "patch": option("pixels along a patch's side", type=int, choices=[2, 4, 7, 14, 28]),  # divide 28
     },
     recipes={
         "default": VIT_TRAINING | {"epochs": 8, "width": 64, "blocks": 3, "heads": 4, "patch": 7, "augment": "shift"},
         "best": VIT_TRAINING | {"epochs": 40, "width": 64, "blocks": 6, "heads": 4, "patch": 7, "augment": "gentle"},
     },
     title=lambda options: f"ViT {options.width} × {options.blocks}, {options.heads} heads, patch {options.patch}",
-    size=lambda options: options.blocks * 8 * options.width**2,
-    kept=kept_by_vit,
+    numbers=numbers_of_vit,
     prefix="vit_",
-    small="--width 12 --blocks 2 --heads 3",
     check=check_vit,
     cut="images",
 )
@@ -148,11 +191,16 @@ VIT = Entry(
 NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT}
 
 
+BYTES = {"float32": 4, "float64": 8}  # of a number
+
+
+# --- What the programs ask --------------------------------------------------------------------------------------------
+
+
 def make(framework, options):
-    """The network that the options describe, with its first weights. framework: a key of its classes."""
-    file, name = options.network.classes[framework].split(".")
-    network = getattr(importlib.import_module(file), name)
+    """The network that the options describe, with its first weights. framework: "np", "autograd" or "torch"."""
     names = {*options.network.options, "seed", "dtype"}
+    network = options.network.load(framework)
     return network(**{name: getattr(options, name) for name in taken(network, names, framework)})
 
 
@@ -173,14 +221,14 @@ def begin(framework, description, argv=None):
 
     framework: "np" or "torch". A resumed run keeps its own options.
     """
-    options, typed = opt.parse(NETWORKS, SOURCES, framework, argv, description)
-    path, checkpoint = options.resume, None
+    path, kept, checkpoint = opt.resumed_from(argv), None, None
     if path is not None:
         options, checkpoint = read(framework, path)
         if not checkpoint.groups["momentum"]:  # my_network.py keeps none, and draws its batches in another order
             raise UserError(f"{path} is not of a run of main_np.py or main_torch.py: it can be used, but not continued")
-        options = opt.resumed(options, typed, path)
-    check_memory(options, options.batch_size)
+        kept = opt.run_options(options)
+    options = opt.parse(NETWORKS, SOURCES, framework, argv, description, kept)
+    check_memory(options, memory_of(options))
     return options, checkpoint
 
 
@@ -199,7 +247,7 @@ def load(path=None):
     if not there:
         raise UserError(f"no trained network in {FOLDER}: run `python main_np.py` first, or give --weights FILE")
     options, checkpoint = read("np", there[-1])
-    check_memory(options, 1)
+    check_memory(options, BYTES[options.dtype] * sum(options.network.numbers(options)))  # for one image
     model = make("np", options)
     checkpoint.copy_to({"params": model.params, "statistics": getattr(model, "statistics", {})})
     model.training = False
@@ -211,19 +259,30 @@ def read(framework, path):
     size in memory: its options are compared with its arrays before any network is built."""
     checkpoint = load_checkpoint(path)
     options = opt.restore(NETWORKS, SOURCES, framework, checkpoint.options, path)
-    if options.network.size(options) > sum(array.size for array in checkpoint.groups["params"].values()):
+    if options.network.numbers(options)[0] > sum(array.size for array in checkpoint.groups["params"].values()):
         checkpoint.refuse()
     return options, checkpoint
 
 
-def check_memory(options, images):
-    """UserError if the network and a step with so many images do not fit into the machine's memory."""
-    # Each parameter has a gradient, and two more numbers that an optimizer remembers.
-    numbers = 4 * options.network.size(options) + images * options.network.kept(options)
-    needed, there = numbers * {"float32": 4, "float64": 8}[options.dtype] / 1e9, memory() / 1e9
-    if needed > there:
-        words = f"{opt.title(options)} and a batch of {images} need some {needed:.0f} GB of memory"
-        raise UserError(f"{words}, and there are {there:.0f}: lower --batch-size, or take a smaller network")
+def memory_of(options):
+    """The bytes that a run takes, to a third: its steps and tests, what augments a batch, its weights, a checkpoint."""
+    weights, kept = options.network.numbers(options)
+    # Each weight has a gradient for each of two threads, and the optimizer's; a checkpoint is put together in memory.
+    copies = {"sgd": 6, "adamw": 8}[options.optimizer]
+    # The layers that test are other ones, and keep what they computed for the last images, but no gradients.
+    images = options.batch_size + 0.75 * test_batch_size(options)
+    tapes = 2 if options.autograd else 1  # one is there until the next is complete
+    numbers = copies * weights + tapes * images * kept
+    return numbers * BYTES[options.dtype] + options.batch_size * MEMORY[options.augment]
+
+
+def check_memory(options, needed):
+    """UserError if the machine has not so many bytes of memory."""
+    if needed > memory():
+        words = (
+            f"{opt.title(options)} with --batch-size {options.batch_size} needs some {needed / 1e9:.0f} GB of memory"
+        )
+        raise UserError(f"{words}, and there are {memory() / 1e9:.0f}: lower --batch-size, or take a smaller network")
 
 
 def memory():
@@ -236,4 +295,4 @@ def memory():
 
 def parse_options(framework, *argv):
     """The options of a new run with these arguments."""
-    return opt.parse(NETWORKS, SOURCES, framework, [str(word) for word in argv])[0]
+    return opt.parse(NETWORKS, SOURCES, framework, [str(word) for word in argv])

@@ -1,7 +1,6 @@
 """Files in and out: what is read has an end, and what is written takes its place in one step."""
 
 import os
-import stat
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,15 +8,9 @@ from support.errors import UserError
 
 
 def read_file(path, most):
-    """The bytes of a regular file that has at most `most` of them.
-
-    UserError for anything else, before it is opened: a pipe may wait forever, and a device may have no end.
-    """
+    """The bytes of a file that has at most `most` of them; UserError if it cannot be read, or has more."""
     try:
-        found = os.stat(path)
-        if not stat.S_ISREG(found.st_mode):
-            raise UserError(f"cannot read {path}: it is not a regular file")
-        if found.st_size > most:
+        if os.path.getsize(path) > most:
             raise UserError(f"cannot read {path}: it has more than {most:,} bytes")
         return Path(path).read_bytes()
     except OSError as error:
@@ -28,13 +21,11 @@ def read_file(path, most):
 def replacing(path):
     """A binary file that takes the place of `path` in one step, at the end, if nothing went wrong.
 
-    `path` may be new or a regular file; a symbolic link is followed. UserError for a device, a pipe and the like.
     Whatever interrupts the writing, `path` holds either all of its old content or all of the new. If two write at once,
-    the last to finish wins. A killed process leaves its partial file behind, a hidden one that ends in .part.
+    the last to finish wins. A symbolic link is followed. A killed process leaves its partial file behind, a hidden one
+    that ends in .part.
     """
     given, path = path, Path(os.path.realpath(path))
-    if os.path.lexists(path) and not path.is_file():
-        raise UserError(f"cannot write {given}: it is not a regular file")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(temporary, "w+b") as file:

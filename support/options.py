@@ -1,20 +1,13 @@
 """The options of a run: the command line, recipes, and what a resumed run may change.
 
-What a network adds of its own stands in the table of networks (networks.py), which the functions here are given,
-{name: Entry}, and with it that of the datasets (data.py), {name: Source}.
+Two tables stand elsewhere, and the functions here are given them: the networks (networks.py), with the options that
+each has of its own, and the datasets (data.py).
 """
 
 import argparse
-from types import SimpleNamespace
 
 from support.augment import AUGMENT
 from support.errors import UserError
-
-# The options that are of this call and not of the run, and their defaults: a checkpoint does not keep them.
-OF_A_CALL = {
-    "out": "learning_curves", "resume": None, "stop_after": None, "autograd": False, "device": "auto", "amp": None,
-    "compile": False,
-}  # fmt: skip
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,12 +18,6 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         raise UserError(f"{message} (-h explains the options)")
-
-    def parse_known_args(self, args=None, namespace=None):
-        known, rest = super().parse_known_args(args, namespace)
-        if [] in vars(known).values():  # before Python 3.13, argparse makes this of --out=--
-            self.error("-- is not a value")
-        return known, rest
 
 
 def number(low, high, kind=float):
@@ -58,6 +45,133 @@ def integers(low, high):
     return lambda words: tuple(map(integer(low, high), words.split(",")))
 
 
+def option(help, default=None, **how):
+    """The arguments of argparse's add_argument."""
+    return how | {"help": help, "default": default}
+
+
+# --- The tables: {option: option(...)}. A recipe's values come before the defaults here. ------------------------------
+
+
+def what_to_train(datasets):
+    return {
+        "dataset": option("what to learn", "mnist", choices=[*datasets]),
+        "pixels": option(
+            "what the network sees: standardised (mean 0, deviation 1), unit (0 to 1) or raw (0 to 255)",
+            "standardised", choices=["standardised", "unit", "raw"],
+        ),
+        "dtype": option("the numbers to compute with", "float32", choices=["float32", "float64"]),
+        "seed": option("decides the first weights and the order of the examples", 0, type=integer(0, 2**64 - 1)),
+    }  # fmt: skip
+
+
+def how_to_train(datasets):
+    most = max(source.examples for source in datasets.values())
+    return {
+        "epochs": option("how many times to go through the training images", type=integer(1, 100_000)),
+        "steps": option("in place of --epochs: how many batches to learn from", type=integer(1, 10_000_000)),
+        "batch_size": option("images in a batch", type=integer(1, most), metavar="B"),
+        "lr": option("learning rate, at its highest", type=number(1e-30, 1e30)),
+        "optimizer": option(
+            "sgd: gradient descent with momentum; adamw: a step length for each parameter",
+            "sgd", choices=["sgd", "adamw"],
+        ),
+        "momentum": option(
+            "how much of the last step goes into the next (adamw: beta1)", 0.9, type=number(0, 0.9999)
+        ),
+        "weight_decay": option(
+            "every step shrinks the weights by this share of them, times the learning rate", 0.0, type=number(0, 1)
+        ),
+        "augment": option(
+            "what happens to the training images: none, shift (by up to 2 pixels), affine (turned, scaled, slanted "
+            "too), elastic (bent too), gentle (bent less, moved more)", "none", choices=[*AUGMENT],
+        ),
+        "schedule": option(
+            "linear: the learning rate rises for a tenth of the steps, then falls to 0; or constant",
+            "linear", choices=["linear", "constant"],
+        ),
+        "hold_out": option(
+            "keep the last N training images for testing, to choose options without looking at the test set",
+            0, type=integer(0, 30_000), metavar="N",
+        ),
+    }  # fmt: skip
+
+
+# A checkpoint does not keep these: they belong to a call of the program, and not to the run.
+WHERE_IT_GOES = {
+    "out": option("the folder for curves, history and checkpoint", "learning_curves", metavar="DIR"),
+    "resume": option("continue the run in a checkpoint, with its options", metavar="FILE"),
+    "stop_after": option(
+        "stop after N epochs of the run; --resume continues it", type=integer(1, 100_000), metavar="N"
+    ),
+}
+SWITCH = argparse.BooleanOptionalAction
+OF_NUMPY = {"autograd": option("let the tape of autograd_np.py find the derivatives", False, action=SWITCH)}
+OF_PYTORCH = {
+    "device": option(
+        "where to compute: auto takes cuda, then mps, then cpu", "auto", choices=["auto", "cpu", "cuda", "mps"]
+    ),
+    "amp": option("multiply in bfloat16 (default: on cuda, where the network gains by it)", action=SWITCH),
+    "compile": option("let torch.compile fuse the operations; it pays in long runs", False, action=SWITCH),
+}
+OF_A_CALL = WHERE_IT_GOES | OF_NUMPY | OF_PYTORCH
+
+
+# --- The command line -------------------------------------------------------------------------------------------------
+
+
+def parse(networks, datasets, framework, argv=None, description="", kept=None):
+    """All options of a run, as a namespace; UserError if they make no sense.
+
+    What is not typed is what `kept` says, the options of a run that continues; or else the recipe; or else the tables.
+    framework: "np" or "torch". Beside the options, the namespace has `network`, the entry in `networks`, and `name`,
+    with which the names of the run's files end.
+    """
+    kept = kept or {}
+    model = option("the network; `--model NAME -h` explains the options of each", choices=[*networks])
+    first = Parser(add_help=False)  # the two that decide about the others
+    first.add_argument("--model", **model | {"default": kept.get("model", next(iter(networks)))})
+    first.add_argument("--recipe", default=kept.get("recipe", "default"))
+    asked, _ = first.parse_known_args(argv)
+    network = networks[asked.model]
+    recipe = {
+        name: value[framework] if isinstance(value, dict) else value  # where NumPy and PyTorch differ
+        for name, value in network.recipes.get(asked.recipe, {}).items()
+    }
+    named = f"a named set of options; others that are given override it{network.about_recipes}"
+    groups = {
+        "what to train": {"model": model, "recipe": option(named, choices=[*network.recipes])}
+        | network.options
+        | what_to_train(datasets),
+        "how to train": how_to_train(datasets),
+        "where it goes": WHERE_IT_GOES,
+    }
+    groups |= {"who finds the derivatives": OF_NUMPY} if framework == "np" else {"what only PyTorch can do": OF_PYTORCH}
+
+    parser, defaults = Parser(description=description), {name: how["default"] for name, how in OF_A_CALL.items()}
+    for heading, table in groups.items():
+        group = parser.add_argument_group(heading)
+        for name, how in table.items():
+            defaults[name] = default = (vars(asked) | recipe | kept).get(name, how.get("default"))
+            shown = "" if isinstance(default, (bool, type(None))) else f" (default: {as_typed(default)})"
+            group.add_argument(flag(name), **how | {"help": how["help"] + shown})
+    length = {name: defaults[name] for name in ("epochs", "steps")}
+    parser.set_defaults(**defaults | {"epochs": None, "steps": None})
+    options = parser.parse_args(argv)
+    if options.epochs and options.steps:
+        parser.error("--epochs and --steps exclude each other")
+    if not (options.epochs or options.steps):
+        vars(options).update(length)
+    for name in sorted(kept, key=lambda name: name != "model"):  # the model first: it decides which others there are
+        typed = getattr(options, name, None)
+        if typed not in (None, kept[name]):
+            has = "which did not use it" if kept[name] is None else f"a run with {as_typed(kept[name])}"
+            raise UserError(f"{flag(name)} {as_typed(typed)} contradicts {options.resume}, {has}")
+    options.network, options.name = network, network.prefix + framework
+    network.check(options, options.batch_size)
+    return options
+
+
 def flag(name):
     return "--" + name.replace("_", "-")
 
@@ -66,106 +180,14 @@ def as_typed(value):
     return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
-# --- The command line -------------------------------------------------------------------------------------------------
-
-
-def parse(networks, datasets, framework, argv=None, description=""):
-    """All options of a run, as a namespace, and those that were typed, as a dict; UserError if they make no sense.
-
-    What is not typed is what the recipe says, or else what is common to all. framework: "np" or "torch".
-    """
-    first = Parser(add_help=False)
-    first.add_argument("--model", default=next(iter(networks)))
-    first.add_argument("--recipe", default="default")
-    asked, _ = first.parse_known_args(argv)
-    network = networks.get(asked.model) or next(iter(networks.values()))
-    # Where NumPy and PyTorch differ, the recipe says {"np": ..., "torch": ...}.
-    recipe = network.recipes.get(asked.recipe, {}).items()
-    values = vars(asked) | {name: value[framework] if isinstance(value, dict) else value for name, value in recipe}
-    parser, options = make_parser(networks, datasets, framework, network, values, description)
-    typed = vars(parser.parse_args(argv))
-    if "epochs" in typed or "steps" in typed:
-        options |= {"epochs": None, "steps": None}
-    chosen = SimpleNamespace(**options | typed, network=network, name=network.prefix + framework)
-    if chosen.resume is None:  # otherwise, the run is another
-        for name in typed.keys() - options.keys():
-            owners = [owner for owner, other in networks.items() if name in other.options]
-            raise UserError(f"{flag(name)} is for --model {' or '.join(owners)}")
-        network.check(chosen)
-    return chosen, typed
-
-
-def make_parser(networks, datasets, framework, network, values, description):
-    """The parser of a main program, whose result is what was typed, and the default of every option, as a dict.
-
-    values: the defaults that a recipe says.
-    """
-    parser, switch = Parser(description=description, argument_default=argparse.SUPPRESS), argparse.BooleanOptionalAction
-    defaults = dict(OF_A_CALL)
-
-    def add(group, name, help, default=None, **how):
-        defaults[name] = default = values.get(name, defaults.get(name, default))
-        if not isinstance(default, (bool, type(None))):
-            help += f" (default: {as_typed(default)})"
-        group.add_argument(flag(name), help=help, **how)
-
-    group = parser.add_argument_group("what to train")
-    add(group, "model", "the network", choices=[*networks])
-    add(group, "recipe", "a named set of options; others that are given override it", choices=[*network.recipes])
-    add(group, "dataset", "what to learn", "mnist", choices=[*datasets])
-    pixels = "what the network sees: standardised (mean 0, deviation 1), unit (0 to 1) or raw (0 to 255)"
-    add(group, "pixels", pixels, "standardised", choices=["standardised", "unit", "raw"])
-    add(group, "dtype", "the numbers to compute with", "float32", choices=["float32", "float64"])
-    add(group, "seed", "decides the first weights and the order of the examples", 0, type=integer(0, 2**64 - 1))
-    for name in dict.fromkeys(name for other in networks.values() for name in other.options):
-        owners = {owner: other.options[name] for owner, other in networks.items() if name in other.options}
-        how = network.options.get(name) or next(iter(owners.values()))
-        add(group, name, **how | {"help": "; ".join(f"{owner}: {option['help']}" for owner, option in owners.items())})
-        if name not in network.options:
-            del defaults[name]
-
-    group = parser.add_argument_group("how to train")
-    either = group.add_mutually_exclusive_group()
-    add(either, "epochs", "how many times to go through the training images", type=integer(1, 100_000))
-    add(either, "steps", "or: how many batches to learn from", type=integer(1, 10_000_000))
-    most = max(source.examples for source in datasets.values())
-    add(group, "batch_size", "images in a batch", type=integer(1, most), metavar="B")
-    add(group, "lr", "learning rate, at its highest", type=number(1e-30, 1e30))
-    optimizer = "sgd: gradient descent with momentum; adamw: a step length for each parameter"
-    add(group, "optimizer", optimizer, "sgd", choices=["sgd", "adamw"])
-    momentum = "how much of the last step goes into the next (adamw: beta1)"
-    add(group, "momentum", momentum, 0.9, type=number(0, 0.9999))
-    add(group, "weight_decay", "how much every weight shrinks, in units of the step", 0.0, type=number(0, 1))
-    augment = (
-        "what happens to the training images: none, shift (by up to 2 pixels), affine (turned, scaled, slanted too), "
-        "elastic (bent too), gentle (bent less, moved more)"
-    )
-    add(group, "augment", augment, "none", choices=[*AUGMENT])
-    schedule = "linear: the learning rate rises for a tenth of the steps, then falls to 0; or constant"
-    add(group, "schedule", schedule, "linear", choices=["linear", "constant"])
-    hold_out = "keep the last N training images for testing, to choose options without looking at the test set"
-    add(group, "hold_out", hold_out, 0, type=integer(0, 30_000), metavar="N")
-
-    group = parser.add_argument_group("where it goes")
-    add(group, "out", "the folder for curves, history and checkpoint", metavar="DIR")
-    add(group, "resume", "continue the run in a checkpoint, with its options", metavar="FILE")
-    stop_after = "stop after N epochs of the run; --resume continues it"
-    add(group, "stop_after", stop_after, type=integer(1, 100_000), metavar="N")
-    if framework == "np":
-        group = parser.add_argument_group("who finds the derivatives")
-        add(group, "autograd", "the tape of autograd_np.py (default: no, they are written by hand)", action=switch)
-    else:
-        group = parser.add_argument_group("what only PyTorch can do")
-        device = "where to compute: auto takes cuda, then mps, then cpu"
-        add(group, "device", device, choices=["auto", "cpu", "cuda", "mps"])
-        amp = "multiply in bfloat16 (default: on cuda, where the network gains by it)"
-        add(group, "amp", amp, action=switch)
-        compile = "let torch.compile fuse the operations (default: no; it pays in long runs)"
-        add(group, "compile", compile, action=switch)
-    return parser, defaults
-
-
 # --- A run that continues ---------------------------------------------------------------------------------------------
+
+
+def resumed_from(argv=None):
+    """The file that --resume names, or None."""
+    parser = Parser(add_help=False)
+    parser.add_argument("--resume")
+    return parser.parse_known_args(argv)[0].resume
 
 
 def restore(networks, datasets, framework, kept, path):
@@ -177,7 +199,7 @@ def restore(networks, datasets, framework, kept, path):
     given = {name: value for name, value in kept.items() if value is not None}
     try:
         typed = [f"{flag(name)}={as_typed(value)}" for name, value in given.items()]
-        options, _ = parse(networks, datasets, framework, typed)
+        options = parse(networks, datasets, framework, typed)
         if unknown := sorted(given.keys() - run_options(options).keys()):
             raise UserError(f"unknown option {unknown[0]!r}")
         return options
@@ -185,21 +207,8 @@ def restore(networks, datasets, framework, kept, path):
         raise UserError(f"{path}: its options make no sense here: {error}") from None
 
 
-def resumed(options, typed, path):
-    """The options of the run that `path` holds, with those typed that are of this call and not of the run.
-
-    UserError if what was typed contradicts the run.
-    """
-    for name in typed.keys() - OF_A_CALL.keys():
-        value = getattr(options, name, None)
-        if typed[name] != value:
-            has = f"a run with {value}" if value is not None else "which did not use it"
-            raise UserError(f"{flag(name)} {typed[name]} contradicts {path}, {has}")
-    return SimpleNamespace(**vars(options) | typed)
-
-
 def run_options(options):
-    """The options that belong to the run and not to this call, in a fixed order."""
+    """The options that belong to the run and not to a call of the program, as a dict in a fixed order."""
     return {name: value for name, value in sorted(vars(options).items()) if name not in {*OF_A_CALL, "network", "name"}}
 
 

@@ -3,7 +3,6 @@
 import atexit
 import os
 from contextlib import nullcontext
-from types import SimpleNamespace
 
 import torch
 import torch.distributed as dist
@@ -25,7 +24,7 @@ class Place:
         self.size, self.rank = int(size), int(os.environ["RANK"]) if size != "1" else 0
         if options.batch_size % self.size:
             raise UserError(f"--batch-size {options.batch_size} cannot be split evenly among {self.size} processes")
-        options.network.check(SimpleNamespace(**vars(options) | {"batch_size": options.batch_size // self.size}))
+        options.network.check(options, options.batch_size // self.size)
         if 0 < options.hold_out < self.size:
             raise UserError(f"--hold-out {options.hold_out} cannot be split among {self.size} processes")
         self.first = self.rank == 0

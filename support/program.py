@@ -3,7 +3,6 @@
 import logging
 import os
 import re
-import signal
 import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,9 +16,6 @@ def run(main):
     0; 1 if the reader of its output has gone; and with one line on stderr 2, 130 after Ctrl-C, and 143 after SIGTERM.
     """
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it has much to say about fonts
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed, as by the shell's >&- and 2>&-
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - until the end
     with suppress(AttributeError):  # IDLE's own needs no such thing
         sys.stdout.reconfigure(errors="backslashreplace")  # for folder names that the terminal cannot show
     try:
@@ -38,8 +34,6 @@ def run(main):
             raise
         print(f"{Path(sys.argv[0]).name}: {' '.join(message.split())[:1000]}", file=sys.stderr)
         return 2
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # too late to stop anything
 
 
 @contextmanager

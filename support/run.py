@@ -1,6 +1,6 @@
 """What surrounds the loop of a training program: the learning rate, the record, the progress bar, Ctrl-C, and files.
 
-Nothing here knows a network or a framework; arrays come in as NumPy's.
+Nothing here knows a network. What only PyTorch needs, it asks of a `support.place.Place`; arrays come in as NumPy's.
 """
 
 import math
@@ -66,11 +66,11 @@ class Run:
 
     @contextmanager
     def watch(self):
-        """Within it there is a progress bar, and Ctrl-C waits until a step is done; a second one does not."""
+        """Within it there is a progress bar, and Ctrl-C or SIGTERM waits until a step is done; a second does not."""
 
         def ask(number, frame):
             self.asked = number
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, before[number])
 
         before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
         started = time.perf_counter()

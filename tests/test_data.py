@@ -76,6 +76,14 @@ def test_what_is_drawn_ahead_stops_with_its_reader_and_raises_there():
         list(data.ahead(items()))
 
 
+@pytest.mark.parametrize(("batch_size", "parts"), [(128, [200, 200, 34]), (25, [200, 200, 34]), (3, [24] * 18 + [2])])
+def test_all_images_are_tested_in_parts_that_follow_from_the_batch(mnist, batch_size, parts):
+    few = mnist._replace(test_images=mnist.test_images[:434], test_labels=mnist.test_labels[:434])
+    found = list(data.test_batches(few, parse_options("np", "--batch-size", batch_size)))
+    assert [len(x) for x, _ in found] == parts
+    assert (np.concatenate([y for _, y in found]) == few.test_labels).all()
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_pixels(mnist, dtype):
     images = mnist.train_images[:2000]

@@ -27,7 +27,7 @@ from support import program as ending
 from support.checkpoint import load_checkpoint
 from support.files import replacing
 
-pytest.importorskip("resource", reason="pipes and signals are Unix's")
+pytest.importorskip("resource", reason="signals are Unix's")
 RUN = "--hidden 8 --batch-size 60 --epochs 2"  # 20 steps
 
 
@@ -95,13 +95,8 @@ def here(good, tmp_path, monkeypatch):
 
 # --- What is wrong with a file, and who reads or writes it ----------------------------------------------------------
 
-IN_THE_WAY = {
+UNREADABLE = {
     "a folder": os.mkdir,
-    "a pipe": os.mkfifo,
-    "a device": lambda path: os.symlink("/dev/zero", path),
-    "a loop of links": lambda path: os.symlink(Path(path).name, path),
-}
-UNREADABLE = IN_THE_WAY | {
     "nothing": lambda path: None,
     "an empty file": lambda path: Path(path).touch(),
     "brackets": lambda path: Path(path).write_text("[" * 100_000),
@@ -130,16 +125,13 @@ WRITERS = {  # a file, and what writes it
 }
 
 
-@pytest.mark.parametrize(
-    ("path", "fault"), [*itertools.product(["seen.png"], IN_THE_WAY), *itertools.product([*WRITERS][1:], ["a pipe"])]
-)
-def test_only_a_regular_file_is_ever_replaced(do, here, path, fault):
-    os.mkdir("out")
-    IN_THE_WAY[fault](path)
+@pytest.mark.parametrize("path", WRITERS)
+def test_a_folder_in_the_place_of_a_file_stays(do, here, path):
+    os.makedirs(path)
     before = tree()
     assert_one_line(do(WRITERS[path]), path)
     after = tree()
-    assert {name: after[name] for name in before} == before
+    assert os.path.isdir(path) and {name: after[name] for name in before} == before
     assert not [name for name in after if name.endswith(".part")]
 
 
@@ -174,7 +166,10 @@ LINES = """
     main_np --batch-size 601                                 | --batch-size 601 is more than the 600 training images |
     main_np --resume w.npz --hidden 9                        | --hidden 9 contradicts w.npz |
     main_np --resume w.npz --recipe best                     | --recipe best contradicts w.npz |
+    main_np --resume w.npz --model vit                       | --model vit contradicts w.npz, a run with mlp |
+    main_np --resume w.npz --steps 3                         | --steps 3 contradicts w.npz, which did not use it |
     main_np --model resnet --widths 2,2,2,2,2 --batch-size 1 | --batch-size |
+    main_np --model vit --hidden 5                           | unrecognized arguments: --hidden 5 (-h explains |
     main_np --out w.npz/in                                   | cannot write in --out w.npz/in: Not a directory |
     main_np --out /proc                                      | cannot write in --out /proc: |
     main_np --out=                                           | --out is empty: name a folder |
@@ -182,7 +177,6 @@ LINES = """
     main_torch --device tpu                                  | --device: invalid choice: 'tpu' |
     main_np --hidden 32 --batch-size 60 --schedule constant --lr 1e30 --steps 1 | at step 1: lower --lr |
     main_torch --hidden 32 --batch-size 60 --schedule constant --lr 1e30 --steps 4 --dtype float64 | at step 2: |
-    look --weights w.npz --out=--                            | -- is not a value |
     predict digit.png --weight x                             | unrecognized arguments: --weight |
     predict digit.png --weights w.npz --show no/s.png        | no/s.png: No such file |
     predict digit.png --weights w.npz --show digit.png       | would replace a file that is read here |
@@ -216,12 +210,11 @@ def test_pictures_are_the_same_whatever_the_users_settings(do, here):
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
 
 
-@pytest.mark.parametrize(("stream", "status"), [("| true", 1), (">&- 2>&-", 0)])
-def test_a_reader_that_has_gone_costs_no_run(here, stream, status):
-    command = f"set -o pipefail; '{sys.executable}' '{ROOT}/main_np.py' --hidden 8 --steps 9 --out out {stream}"
+def test_a_reader_that_has_gone_costs_no_run(here):
+    command = f"set -o pipefail; '{sys.executable}' '{ROOT}/main_np.py' --hidden 8 --steps 9 --out out | true"
     env = os.environ | {"PYTHONUNBUFFERED": ""}
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=env)
-    assert (result.returncode, result.stderr) == (status, "")
+    assert (result.returncode, result.stderr) == (1, "")
     assert len(os.listdir("out")) == 4
 
 

@@ -1,8 +1,7 @@
 """What holds for every network: by hand, on the tape and in PyTorch it is one network, and one run."""
 
+import copy
 import inspect
-from importlib import import_module
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,21 +16,23 @@ import mlp_autograd
 import mlp_np
 import mlp_torch
 import networks
-from conftest import as_input, fuzz
+from conftest import SMALL, as_input, fuzz
 from lab import results, twins
 from networks import NETWORKS, parse_options
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
 from support.names import parameters, to_numpy
+from support.options import option
 from support.run import FILES
 
-SMALL = [f"{model} {network.small}" for model, network in NETWORKS.items()]
+FEW_UNITS = [f"{model} {SMALL.get(model, '')}" for model in NETWORKS]
 
 
 def build(words):
     """(options, by hand, on the tape, in PyTorch), each of the three a network and its optimizer."""
     options = parse_options("torch", "--model", *words.split())
-    tape = SimpleNamespace(**vars(options) | {"autograd": True})
+    tape = copy.copy(options)
+    tape.autograd = True
     return options, main_np.build(options), main_np.build(tape), main_torch.build(options)
 
 
@@ -77,7 +78,7 @@ def compare(words, x, y, absolute=1e-12, relative=np.inf):
         assert not words.startswith("mlp") or (found[0][name] == found[1][name]).all()
 
 
-@pytest.mark.parametrize("words", [*NETWORKS, *SMALL])
+@pytest.mark.parametrize("words", [*NETWORKS, *FEW_UNITS])
 def test_every_gradient_is_that_of_pytorch(mnist, words):
     """For digits, in which much is exactly 0. Random shapes are below."""
     x, y = as_input(mnist.train_images[:128]), mnist.train_labels[:128].astype(np.int64)
@@ -92,7 +93,7 @@ def test_exactly_at_zero_no_gradient_passes_a_relu(model):
 
 FEW = st.integers(1, 3)
 HEADS = st.builds(lambda heads, d: f"--heads {heads} --width {heads * d}", FEW, FEW)
-RANDOM = {model: st.just(words) for model, words in zip(NETWORKS, SMALL, strict=True)} | {
+RANDOM = {model: st.just(words) for model, words in zip(NETWORKS, FEW_UNITS, strict=True)} | {
     "mlp": st.builds("mlp --hidden {} --init {}".format, st.integers(1, 12), st.sampled_from([*mlp_np.INITS])),
     "resnet": st.builds("resnet --widths {},{} --blocks {}".format, FEW, FEW, FEW),
     "vit": st.builds("vit {} --blocks {} --patch {}".format, HEADS, FEW, st.sampled_from([7, 14, 28])),
@@ -123,10 +124,9 @@ def test_sizes_precision_defaults_and_seeds(model):
         groups = main_np.get_arrays(ours, optimizer) | {"": {"logits": logits, "dlogits": dlogits}}
         groups["grads"] = ours.backward(dlogits)
         assert {a.dtype for group in groups.values() for a in group.values()} == {np.dtype(np.float32)}
-    for path in options.network.classes.values():
-        file, name = path.split(".")
-        for option in inspect.signature(getattr(import_module(file), name)).parameters.values():
-            assert option.name in ("seed", "dtype") or option.default == getattr(options, option.name)
+    for way in ("np", "autograd", "torch"):
+        for taken in inspect.signature(options.network.load(way)).parameters.values():
+            assert taken.name in ("seed", "dtype") or taken.default == getattr(options, taken.name)
     first, again, other = (main_np.build(build(f"{model} --seed {n}")[0])[0].params for n in (1, 1, 2))
     assert all((first[name] == again[name]).all() for name in first)
     assert all((first[name] != other[name]).any() for name in first if first[name].ndim > 1)
@@ -192,7 +192,7 @@ def test_a_run_goes_on_bit_for_bit_and_can_change_hands(model, first, small, mon
         last = capsys.readouterr().out.splitlines()[-1]
         return load_checkpoint(checkpoint), [file.read_bytes() for file in others], last, str(checkpoint)
 
-    argv = f"--model {model} {NETWORKS[model].small} --batch-size 60 --epochs 2 --augment shift --dtype float64".split()
+    argv = f"--model {model} {SMALL.get(model, '')} --batch-size 60 --epochs 2 --augment shift --dtype float64".split()
     whole, files, accuracy, end = run(first, "whole", *argv)
     *_, stopped = run(first, "part", *argv, "--stop-after", "1")
     built = main_np.get_arrays(*main_np.build(parse_options("np", *argv)))
@@ -265,12 +265,11 @@ CLASSES = {"np": LosesByHand, "autograd": LosesOnTape, "torch": LosesInTorch}
 @pytest.fixture
 def losing(monkeypatch):
     """--model losing, an MLP in three forms; the fixture is the dict of their classes."""
-    classes = {form: f"{__name__}.{each.__name__}" for form, each in CLASSES.items()}
-    lost = {"type": float, "metavar": "SHARE", "help": "of the pixels in training"}
+    classes = dict(CLASSES)
     entry = networks.MLP._replace(
         name="losing",
-        classes=classes,
-        options={"hidden": networks.MLP.options["hidden"], "lost": lost},
+        load=classes.get,
+        options={"hidden": networks.MLP.options["hidden"], "lost": option("of the pixels in training", type=float)},
         recipes={"default": {"epochs": 2, "batch_size": 60, "hidden": 24, "lost": 0.5, "lr": 0.1}},
         title=lambda options: "losing",
         prefix="losing_",
@@ -304,6 +303,7 @@ def test_a_network_with_randomness_of_its_own_is_one_run(losing, small, monkeypa
 
 @pytest.mark.parametrize("form", ["autograd", "np", "torch"])
 def test_an_option_that_a_form_does_not_know_is_an_error(losing, form):
-    losing[form] = {"torch": "mlp_torch.MLP", "np": "mlp_np.MLP"}.get(form, f"{__name__}.Ignores")
-    with pytest.raises(UserError, match=f"{losing[form].replace('.', '[.]')} does not know .*lost"):
+    losing[form] = {"torch": mlp_torch.MLP, "np": mlp_np.MLP, "autograd": Ignores}[form]
+    named = f"{losing[form].__module__}[.]{losing[form].__name__}"
+    with pytest.raises(UserError, match=f"{named} does not know .*lost"):
         networks.make(form, parse_options(form if form == "torch" else "np", "--model", "losing"))

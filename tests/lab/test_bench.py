@@ -13,7 +13,7 @@ import pytest
 
 import data
 import main_np
-from conftest import ROOT, as_input
+from conftest import ROOT, SMALL, as_input
 from lab import bench, depth, first_weights, results, timing, twins
 from networks import NETWORKS, parse_options
 from support import drawing
@@ -174,8 +174,8 @@ def test_the_runs_that_make_results_trains():
 
 def test_the_proofs_in_small(kept, drawn, monkeypatch, capsys):
     """python -m lab.twins all, for three steps each."""
-    for model, network in NETWORKS.items():
-        monkeypatch.setitem(NETWORKS, model, network._replace(proof=f"{network.small} --steps 3"))
+    for model in NETWORKS:
+        monkeypatch.setitem(twins.PROVEN, model, f"{SMALL.get(model, '')} --steps 3")
     monkeypatch.setattr("sys.argv", ["lab/twins.py", "all"])
     twins.main()
     assert capsys.readouterr().out.count("float64: after 3 steps") == len(NETWORKS)

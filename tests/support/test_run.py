@@ -3,7 +3,9 @@
 import json
 import math
 import re
+import signal
 from itertools import pairwise
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import numpy as np
@@ -14,7 +16,7 @@ from support import program as ending
 from support.errors import UserError
 from support.history import History, save_history
 from support.options import run_options
-from support.run import learning_rate
+from support.run import Plan, Run, learning_rate
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 11, 2340])
@@ -49,3 +51,12 @@ def test_too_little_memory_is_one_line_and_our_own_mistakes_are_not_hidden(capsy
     assert capsys.readouterr().err.endswith(": one two\n")
     with pytest.raises(RuntimeError, match="ours"):
         ending.run(Mock(side_effect=RuntimeError("ours")))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_does_what_it_does_elsewhere(number):
+    before, run = signal.getsignal(number), SimpleNamespace(first=False, plan=Plan(1, 1, 1), step=0, asked=None)
+    with Run.watch(run):
+        assert signal.getsignal(number) != before
+        signal.raise_signal(number)
+        assert (run.asked, signal.getsignal(number)) == (number, before)
