@@ -188,7 +188,7 @@ conv_dx | dx = np.zeros((B, height, width, -> dx = np.zeros((B, height + 2, widt
     & dx += padded[:, 2 - u : 2 - u + height, 2 - v : 2 - v + width] -> dx[:, u : u + height, v : v + width] += dy \
     & W[u, v].T -> W[u, v].T\ndx = dx[:, :-2, :-2] | padded or cut on one side | or cut them off
 softmax_backward | (dweights - mean) -> (dweights - mean) / np.sqrt(len(weights[0])) | not right | 1 / sqrt(T). (Here T
-tape_product | da = a * b; db = dy * a | y itself
+tape_product | da = a * b; db = a * b | y itself
 tape_accumulate | share(dy) -> shares[0](dy) | the same share for every path
 tape_accumulate | du = shares(dys) | error: TypeError | as in shares[0]
 torch_gradient | z1.retain_grad() -> | error: AttributeError | call z1.retain_grad()
