@@ -271,7 +271,7 @@ def memory_of(options):
     copies = {"sgd": 6, "adamw": 8}[options.optimizer]
     # The layers that test are other ones, and keep what they computed for the last images, but no gradients.
     images = options.batch_size + 0.75 * test_batch_size(options)
-    tapes = 2 if options.autograd else 1  # one is there until the next is complete
+    tapes = 1.5 if options.autograd else 1  # of the last images, each part is there until its thread has the next
     numbers = copies * weights + tapes * images * kept
     return numbers * BYTES[options.dtype] + options.batch_size * MEMORY[options.augment]
 
@@ -279,10 +279,8 @@ def memory_of(options):
 def check_memory(options, needed):
     """UserError if the machine has not so many bytes of memory."""
     if needed > memory():
-        words = (
-            f"{opt.title(options)} with --batch-size {options.batch_size} needs some {needed / 1e9:.0f} GB of memory"
-        )
-        raise UserError(f"{words}, and there are {memory() / 1e9:.0f}: lower --batch-size, or take a smaller network")
+        need = f"{opt.title(options)} with --batch-size {options.batch_size} needs {needed / 1e9:.0f} GB of memory"
+        raise UserError(f"{need}, and there are {memory() / 1e9:.0f}: lower --batch-size, or take a smaller network")
 
 
 def memory():

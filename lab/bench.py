@@ -13,7 +13,6 @@ import math
 import subprocess
 import sys
 from itertools import product
-from types import SimpleNamespace
 
 import numpy as np
 from threadpoolctl import threadpool_info
@@ -27,7 +26,7 @@ from networks import parse_options
 from support import program
 from support.errors import UserError
 from support.history import machine, processor
-from support.options import Parser
+from support.options import Parser, changed
 from support.place import Place
 from support.run import make_plan
 
@@ -114,7 +113,7 @@ def begin(name, argv, what="step"):
     """With the data loaded, what takes the next step of a program's run with that tool, or what tests."""
     options = parse_options("torch", "--device", "cpu", *argv.split(), *["--compile"] * (name == COMPILED))
     dataset = data.load(options.dataset)
-    drawn = SimpleNamespace(**vars(options) | {"batch_size": options.batch_size * BATCHES[name]})
+    drawn = changed(options, batch_size=options.batch_size * BATCHES[name])
     batches = data.batches(dataset, drawn, 0, sys.maxsize)
     step, test = TOOLS[name](options)
 

@@ -8,7 +8,6 @@ python -m lab.twins all       one after the other
 
 import argparse
 import sys
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +22,7 @@ from support import drawing, program
 from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style, style_axes
 from support.history import machine
 from support.names import to_numpy
-from support.options import Parser
+from support.options import Parser, changed
 from support.run import learning_rate, make_plan
 
 PROVEN = {"resnet": "--steps 500"}  # the options of the run that is proven, where the default run would take an hour
@@ -49,7 +48,7 @@ def lockstep(options):
     plan = make_plan(options, len(dataset.train_images))
 
     ours, theirs = main_np.build(options), main_torch.build(options)  # each a network and its optimizer
-    tape = main_np.build(SimpleNamespace(**vars(options) | {"autograd": True}))
+    tape = main_np.build(changed(options, autograd=True))
     kept = {}
     if hasattr(theirs[0], "layer1"):
         theirs[0].layer1.register_forward_hook(lambda layer, inputs, z1: kept.update(z1=z1.detach().numpy()))

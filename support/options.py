@@ -212,6 +212,11 @@ def run_options(options):
     return {name: value for name, value in sorted(vars(options).items()) if name not in {*OF_A_CALL, "network", "name"}}
 
 
+def changed(options, **values):
+    """The same options, but for these."""
+    return argparse.Namespace(**vars(options) | values)
+
+
 def title(options):
     """What a run is called in its header and pictures."""
     written = "on the tape" if options.autograd else "in NumPy"

@@ -1,6 +1,5 @@
 """What holds for every network: by hand, on the tape and in PyTorch it is one network, and one run."""
 
-import copy
 import inspect
 
 import numpy as np
@@ -22,7 +21,7 @@ from networks import NETWORKS, parse_options
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
 from support.names import parameters, to_numpy
-from support.options import option
+from support.options import changed, option
 from support.run import FILES
 
 FEW_UNITS = [f"{model} {SMALL.get(model, '')}" for model in NETWORKS]
@@ -31,8 +30,7 @@ FEW_UNITS = [f"{model} {SMALL.get(model, '')}" for model in NETWORKS]
 def build(words):
     """(options, by hand, on the tape, in PyTorch), each of the three a network and its optimizer."""
     options = parse_options("torch", "--model", *words.split())
-    tape = copy.copy(options)
-    tape.autograd = True
+    tape = changed(options, autograd=True)
     return options, main_np.build(options), main_np.build(tape), main_torch.build(options)
 
 
