@@ -79,7 +79,7 @@ def mark_person(person, exercises, seed, ended):
             problem = f"cannot be read: {why}"[:80]
         verdicts = []
         for exercise in exercises:
-            word, text = ("", "") if ended.is_set() else mark(files.get(exercise.name), exercise, seed)
+            word, text = ("", "") if ended.is_set() else in_words(files.get(exercise.name), exercise, seed)
             verdicts.append(("seen" if word == "passed" and exercise.name in seen else word, text))
     return problem, verdicts, passed_over
 
@@ -216,7 +216,7 @@ def is_written(name, path):
     return False
 
 
-def mark(path, exercise, seed):
+def in_words(path, exercise, seed):
     """A verdict in a few words, with the output that is wrong where there are several; and all that is said of it."""
     if path is None:
         return "", ""

@@ -1,32 +1,21 @@
-"""The marker: runs a file in a process of its own, compares, and names the mistake.
+"""The marker: has a file run (exercises/runner.py), compares what it returned, and names the mistake.
 
 judge() is the comparison alone. A known mistake is named when what was returned is, to rounding, what a function with
 that mistake returns for the same inputs: never by a ratio or a threshold.
 """
 
-import json
 import math
-import os
 import re
-import signal
-import subprocess
-import sys
-import tempfile
-from contextlib import suppress
 from functools import partial
 from itertools import combinations, product
 from operator import attrgetter
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from exercises import ONE_THREAD, ROOT
+from exercises import runner
 from exercises.chapter3 import SUSPECTS
 from exercises.exercise import ROUNDING, agree, sizes, tables
-from exercises.runner import CLOCK
-from support.errors import UserError
-from support.files import read_file
 
 SAID = dict(tables("said.md")[0])
 SECONDS = 8  # that a function may compute; programs that train, or need PyTorch, get longer
@@ -58,7 +47,7 @@ def wrong(mark, drawn=False, **values):
 
 def mark(exercise, file, seed, seconds=None):
     """The `Verdict` on a file. Never raises for what is in it, or computes much longer than `seconds`."""
-    return verdict(exercise, seed, run(exercise, file, seed, seconds or limit(exercise)))
+    return verdict(exercise, seed, runner.apart(exercise, file, seed, seconds or limit(exercise)))
 
 
 def limit(exercise):
@@ -67,52 +56,12 @@ def limit(exercise):
 
 
 def verdict(exercise, seed, outcome):
-    """The `Verdict` on what `run` reported, whatever it is."""
+    """The `Verdict` on what `exercises.runner` reported, whatever it is."""
     try:
         own = {"printed": outcome.get("printed", ""), "typed": outcome.get("typed", "")[:2000]}
         return judge(exercise, seed, outcome)._replace(**own)
     except Exception:  # the file wrote its result by itself
         return wrong("no result: senseless")
-
-
-def run(exercise, file, seed, seconds):
-    """What the file's own process reported: a dict as exercises.runner.run makes it."""
-    with tempfile.TemporaryDirectory(prefix="practice", ignore_cleanup_errors=True) as folder:
-        result = Path(folder) / "result.json"
-        command = [sys.executable, "-m", "exercises.runner", exercise.name, str(Path(file).resolve()), str(seed)]
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        process = subprocess.Popen(
-            [*command, str(result), str(seconds)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=folder,
-            env=os.environ | ONE_THREAD | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
-            start_new_session=True,  # so that it can be ended with everything that it started
-        )
-        try:
-            process.wait(CLOCK * seconds + 30)
-        except subprocess.TimeoutExpired:
-            return {"stuck": None, "seconds": CLOCK * seconds}
-        finally:
-            with suppress(OSError, AttributeError):
-                os.killpg(process.pid, signal.SIGKILL)  # not on Windows
-            process.kill()
-            process.wait()
-        return left(result, file, seconds, process.returncode)
-
-
-def left(result, file, seconds, status):
-    """What the runner left in the file `result`: its report, where it was stuck, or nothing."""
-    with suppress(UserError, ValueError, RecursionError):  # a pipe or a device in its place, or too much of it
-        said = read_file(result, 2**25).decode(errors="replace")
-        if said.startswith("Timeout"):
-            # faulthandler reads the frames while they run: sometimes it prints its heading, but no line.
-            own = re.search(rf'{re.escape(Path(file).name)}", line (\d+)', said)
-            by_the_clock = said.startswith("Timeout (")
-            return {"stuck": own and int(own[1]), "seconds": CLOCK * seconds if by_the_clock else seconds}
-        return json.loads(said)
-    return {"died": status}
 
 
 @np.errstate(all="ignore")  # some mistakes overflow

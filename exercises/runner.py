@@ -1,21 +1,21 @@
 """Runs what a learner wrote, in a process of its own: python -m exercises.runner NAME FILE SEED RESULT SECONDS.
 
-It leaves a small JSON file, RESULT: what the functions returned, or what went wrong and in which line. Nothing that
-the learner's file does can reach the process that marks it, except through that file.
+`apart` starts that process. There, `report` says what the functions returned, or what went wrong and in which line; it
+is left in a small JSON file, RESULT. Nothing that the learner's file does can reach the process that marks it, except
+through that file.
 """
 
-import ast
-import builtins
-import difflib
 import faulthandler
 import io
 import json
 import os
 import re
+import signal
+import subprocess
 import sys
+import tempfile
 import threading
 import time
-import traceback
 import warnings
 from collections.abc import Iterator, ValuesView
 from contextlib import redirect_stderr, redirect_stdout, suppress
@@ -26,15 +26,58 @@ from types import ModuleType
 
 import numpy as np
 
+from exercises import ONE_THREAD, ROOT
 from exercises.catalogue import BY_NAME
-from exercises.exercise import agree, tables
-from exercises.tape import Misuse, Tensor, value_of
+from exercises.complaints import explain, own_frame, plain, read
+from exercises.exercise import agree
+from exercises.tape import Tensor, value_of
+from support.errors import UserError
+from support.files import read_file
 
 MEMORY = 8  # gigabytes; PyTorch alone takes more addresses than that
 CLOCK = 4  # a loaded machine may take so many times as long as it computes
 MOST_PRINTED = 2000  # characters of the learner's own prints
 MOST_BYTES = 2**20  # of one result; every right one is far smaller
-_, ERRORS, NAMES, _ = tables("said.md")
+
+
+def apart(exercise, file, seed, seconds):
+    """What the file's own process reported: a dict as `report` makes it."""
+    with tempfile.TemporaryDirectory(prefix="practice", ignore_cleanup_errors=True) as folder:
+        result = Path(folder) / "result.json"
+        command = [sys.executable, "-m", "exercises.runner", exercise.name, str(Path(file).resolve()), str(seed)]
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        process = subprocess.Popen(
+            [*command, str(result), str(seconds)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            env=os.environ | ONE_THREAD | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+            start_new_session=True,  # so that it can be ended with everything that it started
+        )
+        try:
+            process.wait(CLOCK * seconds + 30)
+        except subprocess.TimeoutExpired:
+            return {"stuck": None, "seconds": CLOCK * seconds}
+        finally:
+            with suppress(OSError, AttributeError):
+                os.killpg(process.pid, signal.SIGKILL)  # not on Windows
+            process.kill()
+            process.wait()
+        return read_report(result, file, seconds, process.returncode)
+
+
+def read_report(result, file, seconds, status):
+    """What the runner left in the file `result`: its report, where it was stuck, or nothing."""
+    with suppress(UserError, ValueError, RecursionError):  # a pipe or a device in its place, or too much of it
+        said = read_file(result, 2**25).decode(errors="replace")
+        if said.startswith("Timeout"):
+            # faulthandler reads the frames while they run: sometimes it prints its heading, but no line.
+            own = re.search(rf'{re.escape(Path(file).name)}", line (\d+)', said)
+            by_the_clock = said.startswith("Timeout (")
+            return {"stuck": own and int(own[1]), "seconds": CLOCK * seconds if by_the_clock else seconds}
+        return json.loads(said)
+    return {"died": status}
 
 
 def load(file):
@@ -48,7 +91,7 @@ def load(file):
     return module
 
 
-def run(exercise, file, seed):
+def report(exercise, file, seed):
     """What became of one file, as plain data that JSON can hold."""
     printed, outcome = Printed(), {"trials": []}
     try:
@@ -86,10 +129,6 @@ def follows(exercise, module, function, g):
             agree(result.get("data"), wanted[name]) for name, result in zip(exercise.gives, results, strict=True)
         )
     return True
-
-
-def read(file):
-    return Path(file).read_text(encoding="utf-8-sig", errors="replace")
 
 
 def lines_of(text):
@@ -158,130 +197,6 @@ def describe(value):
     return about
 
 
-def explain(error, file):
-    """The mark of an exception, and its text: the learner's own line, and the complaint in plain words."""
-    line, wrote = None, ""
-    if isinstance(error, SyntaxError) and error.filename == file:
-        line, wrote = error.lineno, (error.text or "").strip()
-        kinds = [f"unreadable {kind.__name__}" for kind in type(error).__mro__]
-        end = "" if error.msg.endswith("?") else "."
-        message = f"Python cannot read this line: {error.msg}{end} {advice(kinds, error.msg, wrote)}"
-    elif found := own_frame(error, file):
-        frame, line = found
-        wrote = read(file).splitlines()[line - 1].strip()
-        names = {**vars(builtins), **frame.f_globals, **frame.f_locals}
-        message = misfit(read(file), line, names) or plain(error, names, wrote)
-    else:
-        message = plain(error)
-    if re.match("[a-z]+ ", message):  # and not a name, such as f()
-        message = message[:1].upper() + message[1:]
-    where = f"Line {line}: {wrote}\n" if line else ""
-    return {"name": getattr(error, "mark", f"error: {type(error).__name__}"), "text": where + message}
-
-
-def own_frame(error, file):
-    """The innermost frame in the learner's file and its line, or None."""
-    frames = [at for at in traceback.walk_tb(error.__traceback__) if at[0].f_code.co_filename == file]
-    return frames[-1] if frames else None
-
-
-def advice(kinds, message, wrote):
-    """What said.md says about an error of one of these kinds, with that message, in what was written there; or None."""
-    for kind, in_message, in_wrote, text in ERRORS:
-        if kind in kinds and (found := re.search(in_message, message)) and re.search(in_wrote, wrote):
-            return found.expand(text)
-    return None
-
-
-def plain(error, names=(), wrote=""):
-    """An exception in words for people: `names` are those that its line knows, `wrote` is that line."""
-    if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
-        return unknown_name(getattr(error, "name", None) or "", names, wrote)
-    message = re.sub(r"\S*<locals>\.", "", str(error).strip().split("\n")[0])[:300] or "no message"
-    if isinstance(error, UnboundLocalError) and (found := re.search("'(.*?)'", message)):
-        name = found[1]
-        changed = re.search(rf"(?:^|; *){name} *[-+*/@]?=", wrote)  # and so, its old value is what is missing
-        for word, beside, text in NAMES if changed else ():
-            if name == word and beside in names:
-                return f"`{name}` has no value yet. {text}"
-    if isinstance(error, Misuse):
-        return message
-    kinds = [kind.__name__ for kind in type(error).__mro__] + ["PyTorch"] * ("torch" in names)
-    return advice(kinds, message, wrote) or f"{message} ({type(error).__name__})"
-
-
-def unknown_name(name, names, wrote):
-    """What to say of a name that is not among `names`."""
-    if wrote.startswith("DIAGNOSIS"):
-        return f'Put it in quotes: "{name}".'
-    for word, beside, text in NAMES:
-        if name == word and (beside in names or not beside):
-            return f"there is no `{name}` here. {text}"
-    if hasattr(np, name) and name.islower():
-        return f"there is no `{name}` here. Do you mean `np.{name}`?"
-    variables = [n for n in names if not hasattr(builtins, n) and not isinstance(names[n], ModuleType) and n != name]
-    known = {n.lower(): n for n in variables}
-    near = difflib.get_close_matches(name.lower(), known, 1, 0.6)
-    return f"there is no `{name}` here." + (f" Do you mean `{known[near[0]]}`?" if near else "")
-
-
-OPERATORS = {ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**",
-             ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.Eq: "=="}  # fmt: skip
-
-
-def misfit(source, line, names):
-    """What is wrong with the shapes of two sides of an operation in this line, the innermost one's; or None."""
-    for node in reversed(list(ast.walk(ast.parse(source)))):
-        match node:
-            case ast.BinOp(left, op, right) | ast.AugAssign(left, op, right) | ast.Compare(left, [op], [right]):
-                if type(op) not in OPERATORS or not node.lineno <= line <= node.end_lineno:
-                    continue
-                try:
-                    a, b = (np.shape(eval(ast.unparse(side), dict(names))) for side in (left, right))
-                except BaseException:
-                    continue
-                sign = OPERATORS[type(op)]
-                if a and b and (wrong := shapes_wrong(left, a, sign, right, b)):  # a single number has no shape
-                    wrote = " ".join(ast.get_source_segment(source, node).split())  # as typed, with its parentheses
-                    where = f"in {wrote}, the shapes are" if len(wrote) < 60 else "the shapes are"
-                    return f"{where} {a} {sign} {b}. {wrong}"
-    return None
-
-
-def shapes_wrong(left, a, sign, right, b):
-    """Why two arrays of these shapes do not fit as the sides of an operation; or None."""
-    if sign == "@":
-        m, n = a[-1], b[-2:][0]
-        if m != n:
-            text = f"In a matrix product the inner numbers must be equal: {m} is not {n}."
-            text += " (`@` is the matrix product; `*` multiplies entry by entry.)" * (a == b)
-        elif not fit(a[:-2], b[:-2]):
-            text = "The axes before the last two must agree: @ multiplies a matrix with a matrix in each."
-        else:
-            return None
-        turned = any(getattr(side, "attr", "") == "T" and len(shape) > 2 for side, shape in ((left, a), (right, b)))
-        return text + " (.T turns all axes round; .swapaxes(-1, -2) exchanges the last two.)" * turned
-    if fit(a, b):
-        return None
-    text = "Entry by entry, shapes must agree from the right: equal numbers, or a 1, or nothing."
-    if "y" in (ast.unparse(left), ast.unparse(right)):
-        ask = "what would a row look like that is 1 at the right digit and 0 elsewhere?"
-        return f"{text} y holds the digits themselves: {ask}"
-    short, long = sorted((a, b), key=len)
-    if short == long[:-1]:
-        text += f" {(*short, 1)} agrees: keepdims=True in a sum or max keeps that axis, and [..., None] adds it."
-    if sign == "*" and len(a) == len(b) == 2 and (a[0] == b[0] or a[1] in b):
-        text += " (`*` multiplies entry by entry; the matrix product is `@`.)"
-    return text
-
-
-def fit(a, b):
-    with suppress(ValueError):
-        np.broadcast_shapes(a, b)
-        return True
-    return False
-
-
 def limit_memory(gigabytes):
     with suppress(ImportError, ValueError, OSError):
         import resource  # not on Windows
@@ -315,7 +230,7 @@ def main():
         # this one ends it.)
         faulthandler.dump_traceback_later(CLOCK * float(seconds), exit=True, file=opened)
         stop_watching = limit_time(float(seconds), opened)
-        outcome = run(exercise, file, int(seed))
+        outcome = report(exercise, file, int(seed))
         faulthandler.cancel_dump_traceback_later()
         stop_watching()
         json.dump(outcome, opened)

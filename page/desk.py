@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import networks
-from exercises import classroom, digits, marker, network, runner
+from exercises import classroom, complaints, digits, marker, network, runner
 from exercises.catalogue import BY_NAME
 from exercises.work import Work
 from mlp_np import softmax_cross_entropy
@@ -45,7 +45,7 @@ def run():
     name, file, seed, result = sys.argv[1:]
     os.chdir("/tmp")
     report_lines(file)
-    outcome = runner.run(BY_NAME[name], file, int(seed))
+    outcome = runner.report(BY_NAME[name], file, int(seed))
     Path(result).write_text(json.dumps(outcome), encoding="utf-8")
 
 
@@ -80,7 +80,7 @@ def mark(name, seed, status=None, stuck=None, seconds=None, again=False):
     if status is None:
         outcome = {"stuck": stuck.get("line"), "seconds": seconds}
     else:
-        outcome = marker.left(FOLDER / "result.json", work.path(exercise), seconds, status)
+        outcome = runner.read_report(FOLDER / "result.json", work.path(exercise), seconds, status)
     verdict = marker.verdict(exercise, seed, outcome)
     if again:
         said = [] if verdict.passed else [verdict.text]
@@ -108,7 +108,7 @@ def session(blocks):
                 exec(compile(module(most), file, "exec"), names)
                 exec(compile(last([end]), file, kind), names)
         except BaseException as error:
-            return {"printed": printed.getvalue(), "error": above(i, blocks) + runner.explain(error, file)["text"]}
+            return {"printed": printed.getvalue(), "error": above(i, blocks) + complaints.explain(error, file)["text"]}
     return {"printed": printed.getvalue()}
 
 
@@ -171,7 +171,7 @@ def train(mine):
     try:
         exec(compile(source, file, "exec"), {"__name__": "__main__", "heard": Heard()})
     except Exception as error:
-        raise UserError(f"In the program of your lines: {runner.explain(error, file)['text']}") from None
+        raise UserError(f"In the program of your lines: {complaints.explain(error, file)['text']}") from None
     return {}
 
 
@@ -258,7 +258,7 @@ def explained(name):
     try:
         yield runner.load(file)
     except Exception as error:
-        raise UserError(runner.explain(error, str(file))["text"]) from None
+        raise UserError(complaints.explain(error, str(file))["text"]) from None
 
 
 def answer():

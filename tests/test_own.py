@@ -32,7 +32,7 @@ def verdict(program, folder, seed):
     """The verdict on a whole program: here, for speed, and not in a process of its own."""
     path = folder / "own_network.py"
     path.write_text(program, encoding="utf-8")
-    return marker.judge(EXERCISE, seed, runner.run(EXERCISE, path, seed))
+    return marker.judge(EXERCISE, seed, runner.report(EXERCISE, path, seed))
 
 
 def test_the_stub_is_not_written_and_the_answer_passes_in_time(tmp_path):

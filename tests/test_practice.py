@@ -68,7 +68,7 @@ def test_no_mistake_that_nobody_chose_passes(exercise, tmp_path):
     path = tmp_path / f"{exercise.name}.py"
     for body in planted(exercise):
         path.write_text(filled(exercise.name, body), encoding="utf-8")
-        assert not all(marker.judge(exercise, n, runner.run(exercise, path, n)).passed for n in range(3)), body
+        assert not all(marker.judge(exercise, n, runner.report(exercise, path, n)).passed for n in range(3)), body
 
 
 # What may come in the place of an array a.
@@ -125,7 +125,7 @@ def everything_written():
 def test_what_is_said_of_a_mistake_in_the_end_is_what_was_asked_and_written(name, edit, said, not_said, tmp_path):
     exercise, work = BY_NAME[name], Work(tmp_path)
     for body in (change(RIGHT[name], edit, ""), RIGHT[name]):
-        outcome = runner.run(exercise, write(tmp_path, name, body), 0)
+        outcome = runner.report(exercise, write(tmp_path, name, body), 0)
         texts = "\n".join(work.record(exercise, marker.verdict(exercise, 0, outcome)))
     assert said in texts and not_said not in texts
 
@@ -140,7 +140,7 @@ def test_what_learners_write_gets_its_mark_whatever_is_drawn(name, body, mark, w
     for seed in seeds:
         sizes = vars(drawn(name, seed)[0])  # of the first batch
         path.write_text(re.sub(r"\{(\w)\}", lambda m, sizes=sizes: str(sizes[m[1]]), text), encoding="utf-8")
-        found = marker.judge(BY_NAME[name], seed, json.loads(json.dumps(runner.run(BY_NAME[name], path, seed))))
+        found = marker.judge(BY_NAME[name], seed, json.loads(json.dumps(runner.report(BY_NAME[name], path, seed))))
         assert found.name == mark, found.text
         assert "Traceback" not in found.text
         for word in words if seed == 5 else ():

@@ -94,7 +94,7 @@ def outcome_of(name, program, folder):
     """Here, and not in a process of its own as for a learner: 60 of those take minutes."""
     path = folder / f"{name}.py"
     path.write_text(program, encoding="utf-8")
-    return json.loads(json.dumps(runner.run(CASES[name], path, 3)))
+    return json.loads(json.dumps(runner.report(CASES[name], path, 3)))
 
 
 def judged(name, edits, folder):

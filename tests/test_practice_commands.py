@@ -22,7 +22,7 @@ import networks
 import practice
 import predict
 from conftest import ROOT, assert_one_line, rows
-from exercises import classroom, marker, network, review, runner, show
+from exercises import classroom, complaints, marker, network, review, show
 from exercises.catalogue import BY_NAME, EXERCISES, numbered
 from exercises.work import Work, digest
 from mlp_np import numerical_gradient, softmax_cross_entropy
@@ -171,7 +171,7 @@ def test_a_seed_repeats_a_run(learner):
 def test_practice_starts_without_what_is_large_or_may_be_missing():
     code = "import practice, sys; print({'matplotlib', 'torch', 'exercises.symptoms'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) == "set()\n"
-    error = runner.explain(ModuleNotFoundError("No module named 'torch'", name="torch"), "x.py")
+    error = complaints.explain(ModuleNotFoundError("No module named 'torch'", name="torch"), "x.py")
     assert "pip install -r requirements.txt" in error["text"]
 
 

@@ -1,0 +1,145 @@
+"""Python's complaints about a learner's file, in words for people: said.md has most of them."""
+
+import ast
+import builtins
+import difflib
+import re
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from exercises.exercise import tables
+from exercises.tape import Misuse
+
+_, ERRORS, NAMES, _ = tables("said.md")
+
+
+def read(file):
+    return Path(file).read_text(encoding="utf-8-sig", errors="replace")
+
+
+def explain(error, file):
+    """The mark of an exception, and its text: the learner's own line, and the complaint in plain words."""
+    line, wrote = None, ""
+    if isinstance(error, SyntaxError) and error.filename == file:
+        line, wrote = error.lineno, (error.text or "").strip()
+        kinds = [f"unreadable {kind.__name__}" for kind in type(error).__mro__]
+        end = "" if error.msg.endswith("?") else "."
+        message = f"Python cannot read this line: {error.msg}{end} {advice(kinds, error.msg, wrote)}"
+    elif found := own_frame(error, file):
+        frame, line = found
+        wrote = read(file).splitlines()[line - 1].strip()
+        names = {**vars(builtins), **frame.f_globals, **frame.f_locals}
+        message = misfit(read(file), line, names) or plain(error, names, wrote)
+    else:
+        message = plain(error)
+    if re.match("[a-z]+ ", message):  # and not a name, such as f()
+        message = message[:1].upper() + message[1:]
+    where = f"Line {line}: {wrote}\n" if line else ""
+    return {"name": getattr(error, "mark", f"error: {type(error).__name__}"), "text": where + message}
+
+
+def own_frame(error, file):
+    """The innermost frame in the learner's file and its line, or None."""
+    frames = [at for at in traceback.walk_tb(error.__traceback__) if at[0].f_code.co_filename == file]
+    return frames[-1] if frames else None
+
+
+def advice(kinds, message, wrote):
+    """What said.md says about an error of one of these kinds, with that message, in what was written there; or None."""
+    for kind, in_message, in_wrote, text in ERRORS:
+        if kind in kinds and (found := re.search(in_message, message)) and re.search(in_wrote, wrote):
+            return found.expand(text)
+    return None
+
+
+def plain(error, names=(), wrote=""):
+    """An exception in words for people: `names` are those that its line knows, `wrote` is that line."""
+    if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
+        return unknown_name(getattr(error, "name", None) or "", names, wrote)
+    message = re.sub(r"\S*<locals>\.", "", str(error).strip().split("\n")[0])[:300] or "no message"
+    if isinstance(error, UnboundLocalError) and (found := re.search("'(.*?)'", message)):
+        name = found[1]
+        changed = re.search(rf"(?:^|; *){name} *[-+*/@]?=", wrote)  # and so, its old value is what is missing
+        for word, beside, text in NAMES if changed else ():
+            if name == word and beside in names:
+                return f"`{name}` has no value yet. {text}"
+    if isinstance(error, Misuse):
+        return message
+    kinds = [kind.__name__ for kind in type(error).__mro__] + ["PyTorch"] * ("torch" in names)
+    return advice(kinds, message, wrote) or f"{message} ({type(error).__name__})"
+
+
+def unknown_name(name, names, wrote):
+    """What to say of a name that is not among `names`."""
+    if wrote.startswith("DIAGNOSIS"):
+        return f'Put it in quotes: "{name}".'
+    for word, beside, text in NAMES:
+        if name == word and (beside in names or not beside):
+            return f"there is no `{name}` here. {text}"
+    if hasattr(np, name) and name.islower():
+        return f"there is no `{name}` here. Do you mean `np.{name}`?"
+    variables = [n for n in names if not hasattr(builtins, n) and not isinstance(names[n], ModuleType) and n != name]
+    known = {n.lower(): n for n in variables}
+    near = difflib.get_close_matches(name.lower(), known, 1, 0.6)
+    return f"there is no `{name}` here." + (f" Do you mean `{known[near[0]]}`?" if near else "")
+
+
+OPERATORS = {ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**",
+             ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.Eq: "=="}  # fmt: skip
+
+
+def misfit(source, line, names):
+    """What is wrong with the shapes of two sides of an operation in this line, the innermost one's; or None."""
+    for node in reversed(list(ast.walk(ast.parse(source)))):
+        match node:
+            case ast.BinOp(left, op, right) | ast.AugAssign(left, op, right) | ast.Compare(left, [op], [right]):
+                if type(op) not in OPERATORS or not node.lineno <= line <= node.end_lineno:
+                    continue
+                try:
+                    a, b = (np.shape(eval(ast.unparse(side), dict(names))) for side in (left, right))
+                except BaseException:
+                    continue
+                sign = OPERATORS[type(op)]
+                if a and b and (wrong := shapes_wrong(left, a, sign, right, b)):  # a single number has no shape
+                    wrote = " ".join(ast.get_source_segment(source, node).split())  # as typed, with its parentheses
+                    where = f"in {wrote}, the shapes are" if len(wrote) < 60 else "the shapes are"
+                    return f"{where} {a} {sign} {b}. {wrong}"
+    return None
+
+
+def shapes_wrong(left, a, sign, right, b):
+    """Why two arrays of these shapes do not fit as the sides of an operation; or None."""
+    if sign == "@":
+        m, n = a[-1], b[-2:][0]
+        if m != n:
+            text = f"In a matrix product the inner numbers must be equal: {m} is not {n}."
+            text += " (`@` is the matrix product; `*` multiplies entry by entry.)" * (a == b)
+        elif not fit(a[:-2], b[:-2]):
+            text = "The axes before the last two must agree: @ multiplies a matrix with a matrix in each."
+        else:
+            return None
+        turned = any(getattr(side, "attr", "") == "T" and len(shape) > 2 for side, shape in ((left, a), (right, b)))
+        return text + " (.T turns all axes round; .swapaxes(-1, -2) exchanges the last two.)" * turned
+    if fit(a, b):
+        return None
+    text = "Entry by entry, shapes must agree from the right: equal numbers, or a 1, or nothing."
+    if "y" in (ast.unparse(left), ast.unparse(right)):
+        ask = "what would a row look like that is 1 at the right digit and 0 elsewhere?"
+        return f"{text} y holds the digits themselves: {ask}"
+    short, long = sorted((a, b), key=len)
+    if short == long[:-1]:
+        text += f" {(*short, 1)} agrees: keepdims=True in a sum or max keeps that axis, and [..., None] adds it."
+    if sign == "*" and len(a) == len(b) == 2 and (a[0] == b[0] or a[1] in b):
+        text += " (`*` multiplies entry by entry; the matrix product is `@`.)"
+    return text
+
+
+def fit(a, b):
+    with suppress(ValueError):
+        np.broadcast_shapes(a, b)
+        return True
+    return False
