@@ -20,11 +20,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-import data
 from exercises import ONE_THREAD, ROOT
 from exercises.catalogue import BY_NAME
 from exercises.classroom import is_stub
 from exercises.complaints import explain
+from exercises.digits import few_images
 from exercises.exercise import agree
 from exercises.runner import load
 from exercises.show import near, say
@@ -289,15 +289,15 @@ def lockstep(proof, lines, steps=STEPS, with_torch=False):
 
 def batches_of(proof, steps):
     """[(x, y)] of images drawn by chance. A network that may be slow sees them half as large."""
-    dataset, rng = data.load(), np.random.default_rng(0)
-    drawn = rng.permutation(len(dataset.train_images))[: steps * proof.batch].reshape(steps, -1)
-    x = dataset.train_images[drawn].astype(np.float64)  # (steps, B, 28, 28)
+    (images, labels, *_), rng = few_images(), np.random.default_rng(0)
+    drawn = rng.integers(len(images), size=(steps, proof.batch))
+    x = images[drawn].astype(np.float64)  # (steps, B, 28, 28)
     x = (x - x.mean()) / x.std()
     if proof.network is ResNet:
         x = x.reshape(*x.shape[:2], 14, 2, 14, 2).mean(axis=(3, 5))
     if proof.network is MLP:
         x = x.reshape(*x.shape[:2], 784)
-    return [*zip(x, dataset.train_labels[drawn].astype(np.int64), strict=True)]
+    return [*zip(x, labels[drawn], strict=True)]
 
 
 @contextmanager
@@ -410,7 +410,8 @@ def meaning(lines, steps, twin, ours):
             f"after {len(steps)} steps a weight is {last:.1e} from its twin. `python practice.py {name}` names the "
             "mistake."
         )
-    said = f"After {len(steps)} steps no weight of your network differs by more than {last:.0e} from {whose}'s."
+    apart = f"by more than {last:.0e}" if last else "in a bit"
+    said = f"After {len(steps)} steps no weight of your network differs {apart} from {whose}'s."
     if last > EQUAL:
         return f"{said} Each of your arrays was right to rounding, which has grown on the way."
     return f"{said} {'With our lines for the rest, you' if ours else 'You'} have written what {whose} computes."

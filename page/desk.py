@@ -14,29 +14,26 @@ import time
 import zipfile
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
 import networks
-from exercises import classroom, complaints, digits, marker, network, runner
+from exercises import classroom, complaints, digits, marker, network, prove, runner
 from exercises.catalogue import BY_NAME
 from exercises.work import Work
-from mlp_np import softmax_cross_entropy
-from support.checkpoint import save_checkpoint
 from support.errors import UserError
-from support.history import History
-from support.options import run_options
 
 FOLDER = Path("/work")
-HIDDEN, EPOCHS = 64, 8  # of a network that is trained here; chosen so that it takes some seconds
-# What is otherwise here in the program of exercises/network.py: there are fewer images, and a page that draws.
+HIDDEN, EPOCHS, STEPS = 64, 8, 320  # of a network that is trained here, so that it takes some seconds
+# What is otherwise here in the program of exercises/network.py: there are fewer images, and a page that hears of it.
 HERE = {
     "H, momentum = 128, 0.9": f"H, momentum = {HIDDEN}, 0.9",
+    "steps, tests = [], []": "steps, tests = heard.steps, heard.tests",
     "for epoch in (1, 2, 3):": f"for epoch in range(1, {EPOCHS + 1}):",
-    "    lr = 0.1 / epoch": f"    lr = 0.1 * (1 - (epoch - 1) / {EPOCHS})",
-    "permutation(60_000).reshape(600, 100)": "permutation(len(images)).reshape(-1, 100)",
-    "            params[name], velocity[name] = p, v\n": "            params[name], velocity[name] = p, v\n"
-    "        heard.step(loss, (logits.argmax(axis=1) == y).mean())\n",
+    "lr = 0.1 / epoch": f"lr = 0.1 * (1 - (epoch - 1) / {EPOCHS})",
+    "permutation(60_000).reshape(600, 100)": f"permutation(4_000).reshape({STEPS // EPOCHS}, 100)",
+    '"epochs": 3': f'"steps": {STEPS}',
 }
 
 
@@ -165,48 +162,70 @@ def train(mine):
     for line, here in HERE.items():
         before, after = source.split(line)  # it is there once
         source = f"{before}{here}{after}"
-    source = source[: source.index("    print(f")] + "    heard.epoch(params, answers)\n"
-    file = "/tmp/my_network.py"
+    source, keep = source.split("\n# What it has learned", 1)
+    file, kept = "/tmp/my_network.py", Path("/tmp/my_network.npz")
     Path(file).write_text(source, encoding="utf-8")
+
+    def step(loss, accuracy):
+        report(loss=number(loss))
+
+    def epoch(step, loss, right):
+        exec(f"# {keep}", names)
+        images, labels, answers = names["test_images"], names["test_labels"], names["answers"]
+        misread = [
+            {"image": base64_of(images[i]), "label": int(labels[i]), "answer": int(answers[i])}
+            for i in np.flatnonzero(answers != labels)[:10]
+        ]
+        shown = as_kept(names["params"], "unit", f"it reads {right:.2f} of {len(labels):,} test images")
+        report(accuracy=number(right), misread=misread, network=shown, checkpoint=base64_of(kept.read_bytes()))
+
+    heard = SimpleNamespace(images=few_rows(), steps=Told(step), tests=Told(epoch))
+    names = {"__name__": "__main__", "__file__": file, "heard": heard}
     try:
-        exec(compile(source, file, "exec"), {"__name__": "__main__", "heard": Heard()})
+        exec(compile(source, file, "exec"), names)
     except Exception as error:
         raise UserError(f"In the program of your lines: {complaints.explain(error, file)['text']}") from None
     return {}
 
 
-class Heard:
-    """What the page hears of a training."""
+class Told(list):
+    """A list that tells of what is appended to it."""
 
-    def __init__(self):
-        images, labels, *tests = digits.few_images()
-        self.images = images.reshape(len(images), -1), labels, tests[0].reshape(len(tests[0]), -1), tests[1]
-        self.history = History()
+    def __init__(self, tell):
+        self.tell = tell
 
-    def step(self, loss, accuracy):
-        self.history.add_step(loss, accuracy)
-        report(loss=float(loss) if math.isfinite(loss) else None)
+    def append(self, item):
+        super().append(item)
+        self.tell(*item)
 
-    def epoch(self, params, answers):
-        images, labels = self.images[2:]
-        x = images / 255
-        logits = np.maximum(x @ params["W1"] + params["b1"], 0) @ params["W2"] + params["b2"]
-        wrong, right = np.flatnonzero(answers != labels), (answers == labels).mean()
-        self.history.add_test(softmax_cross_entropy(logits, labels)[0], right)
-        misread = [
-            {"image": base64_of(images[i]), "label": int(labels[i]), "answer": int(answers[i])} for i in wrong[:10]
-        ]
-        words = f"it reads {right:.2f} of {len(labels):,} test images"
-        kept = as_kept(params, "unit", words)
-        report(accuracy=right, misread=misread, network=kept, checkpoint=base64_of(self.checkpoint(params)))
 
-    def checkpoint(self, params):
-        """The bytes of a file that predict.py, look.py and page.build read."""
-        recipe = {"--hidden": HIDDEN, "--batch-size": 100, "--lr": 0.1, "--steps": self.history.step}
-        recipe |= {"--dtype": "float64", "--pixels": "unit", "--schedule": "linear"}
-        options = networks.parse_options("np", *(word for pair in recipe.items() for word in pair))
-        save_checkpoint("/tmp/my_network.npz", run_options(options), {"params": params}, self.history)
-        return Path("/tmp/my_network.npz").read_bytes()
+def few_rows():
+    """The images and labels that are here, to learn from and to test with, each image a row (784,)."""
+    images, labels, test_images, test_labels = digits.few_images()
+    return images.reshape(len(images), -1), labels, test_images.reshape(len(test_images), -1), test_labels
+
+
+def proved():
+    """The learner's lines of chapter 1 beside mlp_np.py: the page hears of some steps, and what they mean."""
+    proof, steps = prove.PROOFS["mlp"][0], []
+    functions = prove.written(FOLDER, proof.uses)
+    if not functions:
+        raise UserError("nothing is written yet: begin with the first exercise")
+    lines, ours = prove.Lines(functions), [name for name in proof.uses if name not in functions]
+    for step in prove.lockstep(proof, lines):
+        steps.append(step)
+        if len(steps) in prove.SHOWN:
+            loss, twin, apart = map(number, step)
+            report(step=len(steps), loss=loss, twin=twin, apart=apart)
+    text = prove.meaning(lines, steps, "mlp_np.py", ours)
+    if ours:
+        text = f"Not written yet, and so ours: {', '.join(ours)}.\n{text}"
+    return {"passed": not lines.first_wrong, "text": text}
+
+
+def number(value):
+    """A number for JSON, which knows no infinite ones."""
+    return float(value) if math.isfinite(value) else None
 
 
 def as_kept(params, pixels, words):
@@ -237,7 +256,7 @@ def open_network(name):
 
 def learn(name):
     """Train the network of own_network's file on all images that are here; own.npz gets it. How well it reads."""
-    images, labels, test_images, test_labels = Heard().images
+    images, labels, test_images, test_labels = few_rows()
     with explained(name) as module:
         params, claimed = module.train(images.copy(), labels.copy(), np.random.default_rng(0))
         right = float((np.asarray(module.read(params, test_images.copy())) == test_labels).mean())

@@ -270,10 +270,10 @@ def exercises(pages):
                 "stub": exercise.stub,
                 "hints": [naming(exercise, pages.markdown.renderInline(hint)) for hint in exercise.hints],
                 "solution": pages.linked(pages.markdown.render(solution), ROOT / "practice.py"),
-                "seconds": marker.limit(exercise),
+                "seconds": 30 if exercise.experiments else marker.limit(exercise),
                 "program": exercise.is_program,
                 "trains": exercise.name in network.USED,
-                "reads": exercise.name == "own_network",
+                "reads": bool(exercise.experiments),
                 "terminal": "It needs PyTorch, and is for the terminal:" if exercise.needs_torch else "",
             })  # fmt: skip
     return found

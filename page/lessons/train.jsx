@@ -3,6 +3,7 @@
 import { computed, signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { OpenInPage, save } from "./hand.jsx";
+import { Prove } from "./prove.jsx";
 import { useFocusBack, Waiting } from "./show.jsx";
 import { folder, hasPassed, work } from "./work.js";
 
@@ -70,6 +71,7 @@ export function Train({ exercises, python }) {
       <p class="verdict" role="status">
         {failed.value}
       </p>
+      <Prove python={python} />
     </section>
   );
 }
