@@ -11,11 +11,14 @@ const { digit, held, hovered, kept, label, lastUnit, params, past, shown, steps 
 
 // --- What is pointed at ----------------------------------------------------------------------------------------------
 
+const NUDGED = ["x", "W1", "z1", "a1", "W2", "logits"];
+
 /** A number: `signal` is `hovered` or `held`. */
 export function point(signal, name, at) {
   batch(() => {
     signal.value = { name, at };
     if (at.j !== undefined) lastUnit.value = at.j;
+    if (signal === held && NUDGED.includes(name)) state.nudged.value = { name, at };
   });
 }
 
@@ -58,6 +61,7 @@ export function beginStroke(start) {
 /** Go on with it, to these points [x, y]. */
 export function extendStroke(points) {
   const { strokes } = digit.value;
+  if (!strokes.length) return; // the pad has been cleared meanwhile, or a test image was picked
   digit.value = { ...digit.value, strokes: [...strokes.slice(0, -1), [...strokes.at(-1), ...points]] };
 }
 
@@ -96,6 +100,7 @@ export function learn(count, lr = rate.value) {
     kept.value = [...kept.value, { params: params.value, steps: steps.value }].slice(-presses);
     steps.value = [...steps.value, ...taken];
     params.value = weights;
+    state.following.value = false; // this one goes its own way now
   });
 }
 
@@ -121,10 +126,20 @@ export function reset() {
 /** Show this network from now on: {params, pixels, run}. */
 export function showNetwork(network = carried) {
   batch(() => {
+    state.following.value = false;
     shown.value = network;
     state.stage.value = -1;
     lastUnit.value = null;
+    state.nudged.value = 0;
     letGo();
+    reset();
+  });
+}
+
+/** The network that is shown has learned: the same from now on, without the steps that were taken here. */
+export function showNext(network) {
+  batch(() => {
+    shown.value = network;
     reset();
   });
 }

@@ -1,5 +1,7 @@
 /* Curves over the steps. */
 
+import { effect } from "@preact/signals";
+
 import { colours } from "./colours.js";
 import { fit, sizeOf, whenInView } from "./picture.js";
 
@@ -20,12 +22,16 @@ export function drawCurves(host, { name, lines, few, least, most, guess, format 
     width = sizeOf(host);
   canvas.role = "img";
 
+  const drawn = () => lines().filter(({ points }) => points.length);
+
+  effect(() => {
+    const named = drawn().filter(({ words }) => words);
+    const last = named.map(({ words, points }) => `${words} ${format(points.at(-1)[1])}`).join(", ");
+    const steps = named[0]?.points.at(-1)[0] ?? 0;
+    canvas.setAttribute("aria-label", `${name} up to step ${steps}: ${last || "nothing yet"}`);
+  });
   whenInView(host, () => {
-    if (width.value)
-      paint(
-        width.value,
-        lines().filter(({ points }) => points.length),
-      );
+    if (width.value) paint(width.value, drawn());
   });
 
   function paint(width, shown) {
@@ -80,10 +86,5 @@ export function drawCurves(host, { name, lines, few, least, most, guess, format 
       write(format(v), right + 6, y - 7, "left", colour, 600);
       write(narrow ? words.slice(0, 5) : words, right + 6, y + 7, "left", colour);
     }
-    const last = labels.map(({ words, v }) => `${words} ${format(v)}`).join(", ");
-    canvas.setAttribute(
-      "aria-label",
-      `${name} up to step ${labels[0]?.points.at(-1)[0] ?? 0}: ${last || "nothing yet"}`,
-    );
   }
 }

@@ -92,13 +92,24 @@ export class Grid {
     this.width = sizeOf(host);
     this.grid = computed(() => ({ name: name(), ...GRIDS[name()] }));
     this.layout = computed(() => this.measure());
+    this.range = computed(() => {
+      const { name, kind, scale } = this.grid.value;
+      const high = scale?.() ?? scales.value[name];
+      return kind === "ink" ? [...input([0, 255])] : [-high, high];
+    });
     this.colours = computed(() => this.colour());
+    // In view or not, it has its size and its words.
+    effect(() => void this.layout.value);
+    effect(() => {
+      const [low, high] = this.range.value;
+      this.legend.firstChild.textContent = this.grid.value.kind === "up" ? "0" : text(low);
+      this.legend.lastChild.textContent = text(high);
+    });
     effect(() => {
       const { name, label, kind } = this.grid.value;
       this.canvas.setAttribute("aria-label", `${name}: ${label}. Arrow keys move from number to number.`);
       this.legend.children[1].className = kind;
     });
-    effect(() => void this.layout.value); // in view or not, it has its size
     whenInView(host, () => this.draw());
     for (const type of ["pointerdown", "pointermove"]) {
       this.canvas.addEventListener(type, (event) => this.point(event, hovered));
@@ -110,15 +121,13 @@ export class Grid {
     this.canvas.addEventListener("keydown", (event) => this.key(event));
   }
 
-  /** As many blocks side by side as the width has room for, in cells of whole pixels of the screen. */
+  /** Units stand in a square, the same everywhere. As many blocks side by side as the width has room for, in cells of whole pixels of the screen. */
   measure() {
     const width = this.width.value,
       ratio = window.devicePixelRatio,
       { ofUnits, across = [1, 1, 1], caption } = this.grid.value;
-    const narrow = matchMedia("(max-width: 46em)").matches;
-    const shape = !this.host.closest(".network") ? 2 : narrow ? 1 : 0.5; // how much wider than high
     const count = ofUnits ? hidden.value : this.grid.value.count;
-    const columns = ofUnits ? Math.ceil(Math.sqrt(shape * count)) : this.grid.value.columns;
+    const columns = ofUnits ? Math.ceil(Math.sqrt(count)) : this.grid.value.columns;
     const blocks = Math.min(this.grid.value.blocks, ofUnits ? 10 : hidden.value),
       rows = Math.ceil(count / columns);
     const n = Math.min(across[width < 480 ? 0 : width < 700 ? 1 : 2], blocks); // blocks side by side
@@ -154,8 +163,7 @@ export class Grid {
     const [value] = NUMBERS[name],
       ramp = ramps.value[kind],
       numbers = now.value;
-    const scale = grid.scale?.() ?? scales.value[name];
-    const [low, high] = kind === "ink" ? input([0, 255]) : [-scale, scale];
+    const [low, high] = this.range.value;
     const tint = grid.tint?.(),
       most = tint && largest(tint); // what each pixel adds, instead of the paper's white
     const image = new ImageData(columns, rows * blocks);
@@ -169,8 +177,6 @@ export class Grid {
     }
     Object.assign(this.small, { width: columns, height: rows * blocks });
     this.small.getContext("2d").putImageData(image, 0, 0);
-    this.legend.firstChild.textContent = kind === "up" ? "0" : text(low);
-    this.legend.lastChild.textContent = text(high);
     return {}; // something new
   }
 

@@ -1,5 +1,7 @@
 /* Learn from nothing: its controls and its pictures. */
 
+import { effect } from "@preact/signals";
+
 import { colours } from "./colours.js";
 import { $, Bars, Button, Slider } from "./controls.jsx";
 import { drawCurves, thinned } from "./curves.js";
@@ -238,6 +240,10 @@ export function drawLearning() {
 
   /* The weights from all pixels to each hidden unit, a picture for each; pale if nothing turns it on. */
   const host = $("units");
+  effect(() => {
+    const { hidden } = learning.value.run.model;
+    host.setAttribute("aria-label", `${hidden} pictures: for each hidden unit, its weights from all pixels`);
+  });
   whenInView(host, () => {
     const { run } = learning.value,
       {
@@ -256,7 +262,6 @@ export function drawLearning() {
           scale,
         );
     });
-    host.setAttribute("aria-label", `${hidden} pictures: for each hidden unit, its weights from all pixels`);
   });
 }
 

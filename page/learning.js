@@ -2,10 +2,10 @@
 
 import { batch, computed } from "@preact/signals";
 
-import { announce, showNetwork } from "./acts.js";
+import { announce, showNetwork, showNext } from "./acts.js";
 import { asInput, trainingImages } from "./given.js";
-import { empty, pixels, probabilities } from "./passes.js";
-import { checked, learning, running, settings } from "./state.js";
+import { empty, hidden, pixels, probabilities } from "./passes.js";
+import { checked, following, learning, running, settings } from "./state.js";
 import { Training } from "./training.js";
 import { argmax, plural, text } from "./words.js";
 
@@ -16,7 +16,6 @@ const PAUSES = 3000; // steps, after which it waits to be started again
 
 // --- What follows ------------------------------------------------------------------------------------------------------
 
-export const learned = learning; // {run, before}: this run, and the one before it
 export const newLr = computed(() => RATES[settings.value.lr]);
 export const batchSize = computed(() => BATCHES[settings.value.batch]);
 export const broken = (mistake) => settings.value.mistakes.includes(mistake);
@@ -46,9 +45,14 @@ export const progress = computed(() => {
   );
 });
 
+/** What the gradient check found; and when, if that is not now. */
 export const checkWords = computed(() => {
   if (!checked.value) return "";
-  const { step, rows } = checked.value;
+  const { step } = checked.value;
+  return `${step === learning.value.run.step ? "" : `At step ${step}: `}${found(checked.value)}`;
+});
+
+function found({ step, rows }) {
   const apart = ({ byHand, measured }) =>
     Math.abs(byHand - measured) / Math.max(Math.abs(byHand), Math.abs(measured), 1e-9);
   const worst = rows.reduce((a, b) => (apart(b) > apart(a) ? b : a)),
@@ -70,12 +74,30 @@ export const checkWords = computed(() => {
   }
   const all = allTimes ? `, and all eight that were checked are ${factor} times as large.` : ".";
   return `They disagree: ${both}${all} The backward pass is wrong.`;
-});
+}
 
 // --- What a reader does --------------------------------------------------------------------------------------------------
 
 /** The run has moved on, or been replaced. */
-export const moved = (run = learning.value.run) => (learning.value = { ...learning.value, run });
+export const moved = (run = learning.value.run) => turnTo({ ...learning.value, run });
+
+function turnTo(next) {
+  batch(() => {
+    learning.value = next;
+    if (following.value) follow();
+  });
+}
+
+/** Show this network, as it is now, in all that stands above. */
+function follow() {
+  const { model, step } = learning.value.run;
+  const copy = Object.entries(model.params).map(([name, p]) => [name, p.slice()]);
+  const run = `784-${model.hidden}-10 from “Learn from nothing”, ${step.toLocaleString("en")} training steps, ${summary.value}`;
+  const network = { params: Object.fromEntries(copy), pixels: "standardised", run };
+  if (following.value && model.hidden === hidden.value) return showNext(network);
+  showNetwork(network);
+  following.value = true;
+}
 
 /** A new network; what the last one did stays as a faint line. */
 export function restart() {
@@ -84,7 +106,7 @@ export function restart() {
   const run = new Training({ hidden: HIDDEN[hidden], init, seed, mistakes: new Set(mistakes) });
   batch(() => {
     checked.value = null;
-    learning.value = { run, before: last?.run.tested.length > 1 ? last.run : last?.before };
+    turnTo({ run, before: last?.run.tested.length > 1 ? last.run : last?.before });
   });
 }
 restart();
@@ -141,11 +163,8 @@ export function check() {
   checked.value = { step: run.step, rows: run.check(batchSize.value) };
 }
 
-/** Show this network, as it is now, in all that stands above. */
+/** Show it in all that stands above, from now on. */
 export function lookInside() {
-  const { model, step } = learning.value.run,
-    copy = Object.entries(model.params).map(([name, p]) => [name, p.slice()]);
-  const run = `784-${model.hidden}-10 from “Learn from nothing”, ${step.toLocaleString("en")} training steps, ${summary.value}`;
-  showNetwork({ params: Object.fromEntries(copy), pixels: "standardised", run });
+  batch(follow);
   announce("The picture of the network now shows the one that you train.");
 }

@@ -14,15 +14,16 @@ import * as learn from "./learn.jsx";
 import * as learning from "./learning.js";
 import { MLP } from "./mlp.js";
 import * as network from "./network.jsx";
+import * as nudge from "./nudge.jsx";
 import * as opening from "./opening.jsx";
 import * as own from "./own.jsx";
-import { now, pixels } from "./passes.js";
+import { now, pixels, reads } from "./passes.js";
 import * as state from "./state.js";
 import * as step from "./step.jsx";
 
 // --- Shown ---------------------------------------------------------------------------------------------------------------
 
-const sections = [opening, network, backward, step, fool, learn, own];
+const sections = [opening, network, backward, nudge, step, fool, learn, own];
 const parts = Object.assign({}, ...sections.map(({ parts }) => parts));
 
 /** One that fails is reported in the console, and stops no other. */
@@ -46,6 +47,7 @@ opening.watch();
 const flush = ["pad", "pad2"].map((id) => opening.drawPad($(id)));
 network.drawNetwork();
 for (const host of document.querySelectorAll("[data-grid]:empty")) new Grid(host);
+nudge.drawNudge();
 step.drawLosses();
 learn.drawLearning();
 
@@ -75,6 +77,9 @@ $("starting").remove();
    lab.readPad()  read the drawing now instead of with the next frame on the screen
    lab.fool       what the pixels have become, dx, and what it reads
    lab.show()     show all parts of the page anew; nothing must look different then
+   lab.reads      which of lab.tests it reads right
+   lab.moves      the nudge: the number, its derivative, and how the loss moves
+   lab.wires      the wires that are drawn
    lab.state      all that a reader can change, as signals
    lab.learning   learning from nothing; lab.learning.training is its run: model, step, tested, next(), ... */
 window.lab = {
@@ -84,6 +89,15 @@ window.lab = {
   ...acts,
   get now() {
     return now.value;
+  },
+  get reads() {
+    return reads.value;
+  },
+  get moves() {
+    return nudge.moves.value;
+  },
+  get wires() {
+    return network.wires.value;
   },
   get model() {
     return new MLP(state.params.value);

@@ -8,7 +8,7 @@ import { colours } from "./colours.js";
 import { $, arrows, Bars, Button, Painted, pointing } from "./controls.jsx";
 import { focus, Grid } from "./grid.js";
 import { unit } from "./numbers.js";
-import { added, empty, hidden, now, scales, second, spoken, W2, weightsOf } from "./passes.js";
+import { added, empty, hidden, MOST, now, scales, second, spoken, W2, weightsOf } from "./passes.js";
 import { fit, paintWeights, sizeOf, whenInView } from "./picture.js";
 import { label, params, playing, share, stage } from "./state.js";
 import { DIGITS, largest, PIXELS, plural, range, signed, text, top } from "./words.js";
@@ -168,6 +168,11 @@ function Transport() {
         <Button id="next" aria-label="The next line" act={() => go(stage.value + 1)}>
           →
         </Button>
+        {stage.value >= 0 && (
+          <Button id="rest" act={() => go(-1)}>
+            Back to the answer
+          </Button>
+        )}
       </div>
       <p id="stage" role="status">
         <code id="stage-line">{chosen.value.at(-1)?.textContent ?? ""}</code>
@@ -181,7 +186,12 @@ function Transport() {
 
 const UnitsName = () => at.value.units;
 const DigitsName = () => at.value.digits;
-const UnitsNote = () => `${plural(hidden.value, "hidden unit")}, ${now.value.z1.reduce((n, z) => n + (z > 0), 0)} on`;
+const DigitsNote = () => (at.value.digits === "logits" ? "scores" : "errors");
+const NOTES = { z1: "sums", a1: "activations", da1: "derivatives of a1", dz1: "derivatives of z1" };
+const UnitsNote = () => {
+  const on = now.value.z1.reduce((n, z) => n + (z > 0), 0);
+  return `${NOTES[at.value.units]}: ${plural(hidden.value, "hidden unit")}, ${on} on`;
+};
 
 const Digits = () =>
   at.value.digits === "logits" ? (
@@ -205,67 +215,70 @@ export const Errors = () => (
 );
 const Probabilities = () => <Bars name="p" label="one probability for each digit" value={(k) => now.value.p[k]} />;
 
-/** [a, b, value(a, b)] of those `count` pairs whose value is furthest from 0. */
+/** [a, b, value(a, b)] of those `count` pairs whose value is furthest from 0. Of equal ones, some from everywhere. */
 const strongest = (pairs, count, value) =>
   pairs
-    .map(([a, b]) => [a, b, value(a, b)])
-    .sort((one, other) => Math.abs(other[2]) - Math.abs(one[2]))
-    .slice(0, count);
+    .map(([a, b]) => [a, b, value(a, b), (619 * a + 97 * b) % 787])
+    .sort((one, other) => Math.abs(other[2]) - Math.abs(one[2]) || one[3] - other[3])
+    .slice(0, count)
+    .map(([a, b, v]) => [a, b, v]);
 
 /** The units that speak most for a digit, and most against it. */
 const speakers = (k) =>
   [1, -1].map((sign) => top(hidden.value, CHIPS, (j) => sign * spoken(j, k)).filter((j) => sign * spoken(j, k) > 0));
 
-/** [i, j, how much it carries], and the same with [j, k]: those that carry most. */
-const wires = computed(() => {
-  const { left, right, back } = at.value,
-    { pixel, unit, digit } = focus.value;
-  const intoUnit = (j, count, value = added) =>
+/** Which wires are drawn: [[i, j, how much it carries], ...], the same with [j, k], and which these are, in words. */
+export const wires = computed(() => {
+  const { left = added, right = spoken, back } = at.value;
+  const { pixel, unit, digit } = focus.value;
+  const H = hidden.value;
+  const into = (j, count) =>
     strongest(
       PIXELS.map((i) => [i, j]),
       count,
-      value,
+      left,
     );
-  if (stage.value >= 0) {
-    const js = back ? now.value.most : top(hidden.value, 12, (j) => Math.abs(spoken(j, digit)));
-    return [
-      left ? js.flatMap((j) => intoUnit(j, 6, left)) : [],
-      right
-        ? strongest(
-            range(hidden.value * 10).map((n) => [Math.floor(n / 10), n % 10]),
-            70,
-            right,
-          )
-        : [],
-    ];
+  const all = (784 + 10) * H;
+  const drawn = (words, one, two) => {
+    const count = [...one, ...two].filter(([, , v]) => v).length;
+    return { left: one, right: two, words: count ? `Drawn: ${words} (${count} of ${all.toLocaleString("en")}).` : "" };
+  };
+  if (pixel !== undefined) {
+    const found = strongest(
+      range(H).map((j) => [pixel, j]),
+      24,
+      left,
+    );
+    return drawn("the strongest wires of this pixel", found, []);
   }
-  if (pixel !== undefined)
-    return [
-      strongest(
-        range(hidden.value).map((j) => [pixel, j]),
-        24,
-        added,
-      ),
-      [],
-    ];
-  if (unit !== undefined)
-    return [
-      intoUnit(unit, 40),
-      strongest(
-        DIGITS.map((k) => [unit, k]),
-        10,
-        spoken,
-      ),
-    ];
+  if (unit !== undefined) {
+    const out = DIGITS.map((k) => [unit, k, right(unit, k)]);
+    return drawn(`the strongest wires into unit ${unit}, and those out of it`, into(unit, 40), out);
+  }
+  if (stage.value >= 0) {
+    const js = back ? now.value.most : top(H, MOST, (j) => Math.abs(spoken(j, digit)));
+    const pairs = range(H * 10).map((n) => [Math.floor(n / 10), n % 10]);
+    const whose = back ? "have most to change" : `say most about ${digit}`;
+    if (at.value.left)
+      return drawn(
+        `the strongest wires into the ${js.length} units that ${whose}`,
+        js.flatMap((j) => into(j, 6)),
+        [],
+      );
+    return at.value.right
+      ? drawn("the strongest wires between units and digits", [], strongest(pairs, 70, right))
+      : drawn("", [], []);
+  }
   const [pro, contra] = speakers(digit);
-  return [pro.slice(0, 4).flatMap((j) => intoUnit(j, 8)), [...pro, ...contra].map((j) => [j, digit, spoken(j, digit)])];
+  const say = [...pro, ...contra].map((j) => [j, digit, spoken(j, digit)]);
+  return drawn(
+    `the wires to ${digit} from the units that speak most for it and against it, and the strongest into the first of them`,
+    pro.slice(0, 4).flatMap((j) => into(j, 8)),
+    say,
+  );
 });
 
-const WiresNote = () => {
-  const drawn = wires.value.flat().length,
-    all = (784 + 10) * hidden.value;
-  return `Only the ${drawn} strongest of its ${all.toLocaleString("en")} wires are drawn.`;
-};
+const WiresNote = () => wires.value.words;
 
 export function drawNetwork() {
   const host = $("network-picture"),
@@ -280,8 +293,8 @@ export function drawNetwork() {
       if (!width.value || !height.value) return;
       const box = host.getBoundingClientRect(),
         context = fit(canvas, box.width, box.height);
-      const [left, right] = wires.value,
-        { back } = at.value;
+      const { left, right } = wires.value;
+      const { back } = at.value;
       const bars = [...$("f-logits").querySelectorAll(".bar")].map((bar) => bar.getBoundingClientRect());
       const beside = bars[0].left > units.canvas.getBoundingClientRect().right; // on a phone the digits are below
       const draw = (wires, from, to, turn) => {
@@ -355,7 +368,7 @@ function Why() {
             : `Why not ${k}, but ${other}?`}
       </h3>
       {speakers(k).map((units, side) => {
-        const words = `Units that speak ${side ? "against" : "for"} ${k}`;
+        const words = `Units that speak ${side ? "against" : "for"} ${k}, and what each adds to its score`;
         return (
           <div
             key={side}
@@ -405,6 +418,7 @@ export const parts = {
   Transport,
   UnitsName,
   DigitsName,
+  DigitsNote,
   UnitsNote,
   Digits,
   Probabilities,

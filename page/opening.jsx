@@ -5,11 +5,11 @@ import { effect } from "@preact/signals";
 import * as acts from "./acts.js";
 import { $, Button, Painted, Radios } from "./controls.jsx";
 import { tests } from "./given.js";
-import { learned, newAnswer, newProbabilities, summary, toggle, verb } from "./learning.js";
+import { newAnswer, newProbabilities, summary, toggle, verb } from "./learning.js";
 import { pointed, readout } from "./numbers.js";
 import { answers, empty, now, pixels, reads, second, trail, turned } from "./passes.js";
 import { context, drawOn, paintInk, SIDE } from "./pen.js";
-import { announced, digit, inView, kept, label, past } from "./state.js";
+import { announced, digit, inView, kept, label, learning, past } from "./state.js";
 import { a, DIGITS, percent, text } from "./words.js";
 
 // --- The pads: one here, one in section "Learn from nothing"; both show the same digit ---------------------------------
@@ -64,7 +64,7 @@ function PadButtons() {
     <>
       <Clear />
       <Button id="undo-stroke" act={acts.takeBack} off={!past.value.length}>
-        Undo<span class="wide"> stroke</span>
+        Undo
       </Button>
     </>
   );
@@ -143,6 +143,31 @@ function teachWords() {
   return `It is right. ${loss < 0.1 ? "Draw an ugly one, or call this something else, and teach it that." : "Steps make it surer."}`;
 }
 
+/** How far the steps have come: from the first scores on, the true digit catches up with the answer. */
+function Way() {
+  const [first] = trail.value;
+  if (!first || empty.value) return null;
+  const { y, p, logits } = now.value;
+  const behind = (logits) => Math.max(...logits) - logits[y];
+  const [was, is] = [first.logits, logits].map(behind);
+  if (!was) return null;
+  const times = p[y] / first.p[y];
+  const likelier =
+    times < 1.005 ? "" : `${y} is ${times < 1e4 ? text(times) : "over 10,000"} times as likely as before. `;
+  const score = is ? `is ${text(is)} behind that of ${now.value.answer}` : "is the largest";
+  return (
+    <>
+      <div id="way" role="img" aria-label="how much of its way the score has come">
+        <i style={{ width: `${100 * Math.min(Math.max(1 - is / was, 0), 1)}%` }} />
+      </div>
+      <p id="way-words" class="note">
+        {likelier}
+        Its score was {text(was)} behind the largest; now it {score}.
+      </p>
+    </>
+  );
+}
+
 export const Labels = () => <Radios count={10} chosen={label.value} choose={acts.setLabel} />;
 export const cannotLearn = () => empty.value || label.value === null;
 
@@ -158,6 +183,7 @@ const Teach = () => (
       <Labels />
     </div>
     <p id="teach-words">{teachWords()}</p>
+    <Way />
     <div class="row">
       <Button id="teach" class="primary" aria-describedby="teach-words" act={() => acts.learn(1)} off={cannotLearn()}>
         Take a step
@@ -198,12 +224,17 @@ const Score = () => reads.value && `it reads ${reads.value.filter((is) => is).le
 
 // --- The dock: at the bottom of the window, wherever you are -------------------------------------------------------------
 
-const Readout = () => (
-  <>
-    <b>{readout.value[0]}</b>
-    {readout.value[1]}
-  </>
-);
+function Readout() {
+  const [what, rest] = readout.value;
+  return (
+    (what || rest) && (
+      <>
+        <b>{what}</b>
+        {rest}
+      </>
+    )
+  );
+}
 
 const Hand = () => {
   const learns = inView.learn.value,
@@ -222,13 +253,13 @@ const Hand = () => {
       <p>
         <b id="dock-answer">{blank ? "–" : answer}</b> <span id="dock-sure">{blank ? "" : percent(p[answer])}</span>
         <br />
-        <span id="dock-more">{learns ? summary.value : `loss ${text(now.value.loss)}`}</span>
+        <span id="dock-more">{learns ? summary.value : cannotLearn() ? "" : `loss ${text(now.value.loss)}`}</span>
       </p>
       <Button
         id="dock-step"
         class="primary"
         act={() => (learns ? toggle() : acts.learn(1))}
-        off={learns ? learned.value.run.broken : cannotLearn()}
+        off={learns ? learning.value.run.broken : cannotLearn()}
       >
         {learns ? verb.value : "Take a step"}
       </Button>

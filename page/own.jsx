@@ -1,8 +1,10 @@
 /* A network of the reader's own: what practise.html leaves in this browser, or a training further up. */
 
 import { showNetwork } from "./acts.js";
+import { Button } from "./controls.jsx";
 import { carried } from "./given.js";
-import { shown } from "./state.js";
+import { toggle, verb } from "./learning.js";
+import { following, learning, shown } from "./state.js";
 
 const SIZES = { W1: (H) => 784 * H, b1: (H) => H, W2: (H) => 10 * H, b2: () => 10 };
 const LARGE = 1e18; // the product of two of these is still a float32
@@ -74,6 +76,11 @@ function Other() {
       <p class="note">
         This is another network: <b class="run">{shown.value.run}</b>.
       </p>
+      {following.value && (
+        <Button id="watch" class="primary" act={toggle} off={learning.value.run.broken}>
+          {verb.value === "Pause" ? "Pause" : "Watch it learn"}
+        </Button>
+      )}
       <button type="button" onClick={back}>
         The page’s own network
       </button>

@@ -36,6 +36,12 @@ export const dark = signal(matchMedia("(prefers-color-scheme: dark)").matches);
 export const inView = { teach: signal(true), learn: signal(false) }; // which sections are
 export const announced = signal(""); // to those who listen to the page
 
+// --- Nudge one number ------------------------------------------------------------------------------------------------
+
+export const nudged = signal(0); // in KINDS (nudge.jsx), or {name, at}: the number that the reader clicked on
+export const nudge = signal(10); // of the slider
+export const zoom = signal(0); // in ZOOMS
+
 // --- Fool it ---------------------------------------------------------------------------------------------------------
 
 export const limit = signal(6); // in LIMITS
@@ -44,6 +50,7 @@ export const fooling = signal(null); // {digit, goal, pixels, rounds}: what has 
 // --- Learn from nothing ------------------------------------------------------------------------------------------------
 
 export const settings = signal({ lr: 4, batch: 2, hidden: 2, init: "geohot", seed: 1, mistakes: [] });
-export const learning = signal(null); // {run, before}; another such object whenever the run has moved on
+export const learning = signal(null); // {run, before: the run before it}; another object whenever the run has moved on
 export const running = signal(false);
+export const following = signal(false); // whether the picture of the network shows that run
 export const checked = signal(null); // {step, rows}: the gradient check

@@ -16,9 +16,11 @@ function stepsWords() {
     here = trail.value.length;
   if (!all) return "No steps yet: these are the weights of the finished run.";
   const right = reads.value.slice(0, 50).filter((is) => is).length; // the others were chosen because it misread them
+  const presses =
+    kept.value.length && kept.value[0].steps.length ? ` Undo goes back ${kept.value.length} presses.` : "";
   return (
     `${plural(all, "step")} taken${here < all ? `, ${here} of them on this digit` : ""}. ` +
-    `It reads ${right} of the first 50 test images.`
+    `It reads ${right} of the first 50 test images.${presses}`
   );
 }
 

@@ -69,7 +69,7 @@ def test_the_formulas_are_those_of_mlp_np():
     stages = re.findall(r'line: "(\w+)"', (ROOT / "page" / "network.jsx").read_text(encoding="utf-8"))
     lines = re.findall(r'data-stage="(\w+)"><code>(.*?)</code>', "".join(map(build.code, build.FUNCTIONS)))
     assert {name for name, _ in lines} == {*stages} == {*build.COMPUTED}
-    assert len(lines) == 18
+    assert len(lines) == 17
     assert all(html.unescape(line) in source for _, line in lines)
 
 

@@ -249,3 +249,71 @@ def test_the_network_that_learned_here_can_be_looked_into_above(page):
     page.locator("#inside .other button").click()
     assert weights(page)["W1"].shape == (784, 48)
     assert not page.locator("#inside .other").is_visible()
+
+
+def test_the_picture_of_the_network_shows_a_training_live(page):
+    page.locator("#look-inside").click()
+    page.locator("#watch").click()
+    seen = set()
+    until(lambda: seen.add(text(page, "#inside .run")) or len(seen) > 3)
+    page.locator("#watch").click()
+    shown = weights(page)
+    assert all(np.array_equal(p, shown[name]) for name, p in weights(page, f"{TRAINING}.model").items())
+    assert text(page, "#answer") == text(page, "#new-answer")
+    page.evaluate("lab.learning.set({ hidden: 0 })")
+    assert weights(page)["b1"].shape == (8,) and "nothing”, 0 training steps" in text(page, "#run")
+    page.locator("#teach").click()  # now it goes its own way
+    assert not page.locator("#watch").count()
+
+
+def test_the_gradient_check_says_when_it_was(page):
+    page.locator("#one").click()
+    page.locator("#check").click()
+    said = text(page, "#checked")
+    page.locator("#one").click()
+    assert text(page, "#checked") == f"At step 1: {said}"
+
+
+def test_what_a_frame_costs_does_not_grow(page):
+    page.locator("#losses").scroll_into_view_if_needed()
+    run(page, [], 10)
+
+    def cost():
+        return page.evaluate(
+            """() => {
+                const began = performance.now();
+                for (let n = 0; n < 20; n++) lab.learning.show();
+                return performance.now() - began;
+            }"""
+        )
+
+    def train(steps):
+        page.evaluate(
+            f"""(steps) => {{
+                const run = {TRAINING};
+                run.step = steps;
+                for (const values of [run.losses, run.accuracies]) while (values.length < steps) values.push(0.5);
+                while (10 * run.tested.length < steps) {{
+                    run.tested.push({{ ...run.tested[0], step: 10 * run.tested.length }});
+                }}
+            }}""",
+            steps,
+        )
+
+    train(4000)
+    before = min(cost() for _ in range(3))
+    train(400_000)
+    assert min(cost() for _ in range(3)) < 2 * before
+
+
+def test_the_dock_reads_the_digit_at_hand_while_one_learns(page):
+    page.locator("[data-grid=a1] canvas").hover(position={"x": 60, "y": 60})
+    page.locator("#pad2").scroll_into_view_if_needed()
+    page.locator("#learn .clear").click()
+    assert text(page, "#dock-answer") == text(page, "#new-answer") == "–"
+    for pressed, (x, y) in enumerate([(0.5, 0.2), (0.5, 0.5), (0.5, 0.8)]):
+        page.evaluate(f"penTo(pad2, '{'pointermove' if pressed else 'pointerdown'}', {x}, {y})")
+    page.evaluate("penTo(pad2, 'pointerup', 0, 0); lab.readPad()")
+    assert text(page, "#dock-answer") == text(page, "#new-answer") != "–"
+    assert text(page, "#dock-sure") in text(page, "#new-sure")
+    assert text(page, "#said") == ""  # nothing of the network further up

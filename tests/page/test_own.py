@@ -42,7 +42,7 @@ def test_a_network_of_ones_own_is_numpys(own, mnist, hidden, pixels):
     model, network = kept(hidden, pixels)
     assert f"784-{hidden}-10: it reads 0.90 of 2,000 test images" in reopened(own, network)
     assert text(own, "#run") in text(own, "#opened")
-    assert text(own, "#f-a1 .note").startswith(f"{hidden} hidden unit")
+    assert text(own, "#f-a1 .note").startswith(f"activations: {hidden} hidden unit")
     for n in range(5):
         own.evaluate("n => lab.pick(n)", n)
         logits = arrays(own, "({logits: lab.now.logits})")["logits"]
