@@ -193,7 +193,9 @@ class Pages:
         return f'<pre tabindex="0"{" class=printed" if printed else ""}>{code}</pre>\n'
 
     def address(self, target):
-        """Where a file of the repository is on the site; nothing for a folder."""
+        """Where a file of the repository is on the site; nothing for a folder, and for GitHub's pages around it."""
+        if not target.is_relative_to(ROOT):
+            return ""
         path = target.relative_to(ROOT).as_posix()
         if path in DOCUMENTS:
             return DOCUMENTS[path]
