@@ -30,7 +30,7 @@ export function Handwriting({ exercise: { name }, python, file }) {
       said.value = "";
       const answer = await python.ask("learn", { name }, { [`${name}.py`]: text }, SECONDS);
       learned.value = { text, weights: answer.files["own.npz"] };
-      return `It claims ${answer.claimed.toFixed(2)}. Of 2,000 test images it reads ${answer.right.toFixed(2)}. Draw a digit.`;
+      return `It claims ${answer.claimed.toFixed(2)}. Of 2,000 test images, by other hands, it reads ${answer.right.toFixed(2)}. Draw a digit.`;
     });
   const readDrawing = (pixels) =>
     attempt(async () => {
