@@ -207,7 +207,8 @@ def train(work):
         )
         kept = near(path.with_suffix(".npz"))
         say(f"\nWhat it has learned is in {kept}. Let it read your handwriting, look inside, put it into the page:\n")
-        for further in ("predict.py YOUR_PICTURE", "look.py", "-m page.build"):
+        page = near(work.folder / "page.html")
+        for further in ("predict.py YOUR_PICTURE", "look.py", f"-m page.build --out {page}"):
             say(f"    python {further} --weights {kept}")
         say("\nIs it the same run as PyTorch's? `python practice.py prove`", "good")
     return status

@@ -391,9 +391,11 @@ class Laboratory(NamedTuple):
         trained = self.train(copies, np.full(len(copies), y), partial(replaced, sure))
         if not trained or not trained.first or H < 10:
             return None
+        both = trained.first[-1], trained.params
+        if any(np.size(arrays[name]) != sure[name].size for arrays in both for name in NAMES):
+            return None  # another number of hidden units than before
         first, last = (
-            {name: np.asarray(arrays[name], np.float64).reshape(sure[name].shape) for name in NAMES}
-            for arrays in (trained.first[-1], trained.params)
+            {name: np.asarray(arrays[name], np.float64).reshape(sure[name].shape) for name in NAMES} for arrays in both
         )
         moved = {name: last[name] - first[name] for name in NAMES}
         if not all(np.isfinite(a).all() for a in moved.values()):
@@ -466,7 +468,7 @@ class Laboratory(NamedTuple):
             return
         rows = np.asarray(trained.params["W1"])[border]
         _, counts = np.unique(rows, axis=0, return_counts=True)
-        if counts.max() > groups / 30:  # by chance a third of a thousandth, if all have been used
+        if counts.max() > groups / 30:  # if all have been used, hardly one is left
             used = round(-groups * np.log(counts.max() / groups), -1)
             raise wrong("the same images", found=self.found, used=int(used), given=len(marked))
 
