@@ -20,7 +20,7 @@ export function thinned(values) {
 export function drawCurves(host, { name, lines, few, least, most, guess, format }) {
   const canvas = host.appendChild(document.createElement("canvas")),
     width = sizeOf(host);
-  canvas.role = "img";
+  canvas.setAttribute("role", "img");
 
   const drawn = () => lines().filter(({ points }) => points.length);
 

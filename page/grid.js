@@ -83,7 +83,8 @@ export class Grid {
     };
     this.host = host;
     this.cursor = signal([0, 0]); // block, cell
-    this.canvas = Object.assign(element("canvas"), { tabIndex: 0, role: "application" });
+    this.canvas = Object.assign(element("canvas"), { tabIndex: 0 });
+    this.canvas.setAttribute("role", "application"); // as a property, Firefox knows it only since the end of 2023
     this.canvas.setAttribute("aria-roledescription", "grid of numbers");
     this.legend = element("div", element("span"), element("i"), element("span"));
     this.legend.className = "scale";

@@ -121,7 +121,7 @@ export function drawNudge() {
   const host = $("nudge-chart");
   const canvas = host.appendChild(document.createElement("canvas"));
   const size = sizeOf(host);
-  canvas.role = "img";
+  canvas.setAttribute("role", "img");
   effect(() => {
     const { words, dp, by, loss } = moves.value;
     const line = text(now.value.loss + dp * by);
