@@ -1,6 +1,7 @@
 """What writes the page, for a clone and for a site: the file, what goes into it, and what is refused."""
 
 import base64
+import graphlib
 import gzip
 import html
 import io
@@ -57,6 +58,25 @@ def test_the_committed_page_is_what_build_writes_and_holds_what_it_says(browser,
 def test_the_script_in_the_page_is_that_of_the_sources(npm):
     page = (build.FOLDER / "index.html").read_text(encoding="utf-8")
     assert build.script() in page, "run python -m page.build again"
+
+
+def test_the_scripts_import_each_other_in_one_direction():
+    """Without a circle, and nothing that computes or acts imports what shows."""
+    files = [path for folder in (build.FOLDER, build.FOLDER / "lessons") for path in folder.glob("*.js*")]
+    imports = {
+        path: {
+            (path.parent / name).resolve()
+            for name in re.findall(r'^(?:import|export)[^"]*?"(\.[^"]+)"', path.read_text(encoding="utf-8"), re.M)
+        }
+        for path in files
+        if path.suffix in (".js", ".jsx")
+    }
+    assert len(imports) > 30 and sum(map(len, imports.values())) > 100
+    graphlib.TopologicalSorter(imports).prepare()  # or a CycleError
+    computes = ("state", "passes", "acts", "numbers", "fooled", "learning", "given", "training", "mlp", "words", "pen")
+    for name in computes:
+        assert not [to for to in imports[build.FOLDER / f"{name}.js"] if to.suffix == ".jsx"], name
+    assert {path.name for path in imports[build.FOLDER / "state.js"]} == {"given.js"}
 
 
 def test_the_formulas_are_those_of_mlp_np():
