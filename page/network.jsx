@@ -227,6 +227,8 @@ const strongest = (pairs, count, value) =>
 const speakers = (k) =>
   [1, -1].map((sign) => top(hidden.value, CHIPS, (j) => sign * spoken(j, k)).filter((j) => sign * spoken(j, k) > 0));
 
+const voices = computed(() => speakers(focus.value.digit));
+
 /** Which wires are drawn: [[i, j, how much it carries], ...], the same with [j, k], and which these are, in words. */
 export const wires = computed(() => {
   const { left = added, right = spoken, back } = at.value;
@@ -269,7 +271,7 @@ export const wires = computed(() => {
       ? drawn("the strongest wires between units and digits", [], strongest(pairs, 70, right))
       : drawn("", [], []);
   }
-  const [pro, contra] = speakers(digit);
+  const [pro, contra] = voices.value;
   const say = [...pro, ...contra].map((j) => [j, digit, spoken(j, digit)]);
   return drawn(
     `the wires to ${digit} from the units that speak most for it and against it, and the strongest into the first of them`,
@@ -367,7 +369,7 @@ function Why() {
             ? `Why ${k}, and not ${other}?`
             : `Why not ${k}, but ${other}?`}
       </h3>
-      {speakers(k).map((units, side) => {
+      {voices.value.map((units, side) => {
         const words = `Units that speak ${side ? "against" : "for"} ${k}, and what each adds to its score`;
         return (
           <div
@@ -378,9 +380,9 @@ function Why() {
             aria-label={words}
             data-words={words}
           >
-            {units.map((j) => (
+            {units.map((j, n) => (
               <button
-                key={j}
+                key={n}
                 type="button"
                 class={side ? "negative" : "positive"}
                 {...pointing("W2", () => ({ j, k }))}

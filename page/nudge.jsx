@@ -5,23 +5,24 @@ import { computed, effect } from "@preact/signals";
 import { colours } from "./colours.js";
 import { $, Radios, Slider } from "./controls.jsx";
 import { given } from "./given.js";
-import { softmaxCrossEntropy } from "./mlp.js";
+import { softmaxCrossEntropy, timesTransposed } from "./mlp.js";
 import { NUMBERS } from "./numbers.js";
-import { hidden, now, W1, W2 } from "./passes.js";
+import { hidden, now } from "./passes.js";
 import { fit, sizeOf, whenInView } from "./picture.js";
 import { nudge, nudged, params, shown, zoom } from "./state.js";
-import { argmax, DIGITS, largest, PIXELS, range, signed, sum, text } from "./words.js";
+import { argmax, DIGITS, largest, range, signed, sum, text } from "./words.js";
 
 const STEPS = 50; // of the slider, on either side of 0
 const ZOOMS = [1, 0.1, 0.01];
 
 // --- What follows ------------------------------------------------------------------------------------------------------
 
-const dx = (i) => now.value.dz1.reduce((sum, d, j) => sum + d * W1(i, j), 0); // one more line than mlp_np.py has
+// One more line than mlp_np.py has: dz1 @ W1.T
+const dx = computed(() => timesTransposed(now.value.dz1, params.value.W1, hidden.value));
 
 /* For each name: d loss / d this number, and how far the slider goes. */
 const NUDGES = {
-  x: [({ i }) => dx(i), () => ({ standardised: 1 / given.std, unit: 1, raw: 255 })[shown.value.pixels]],
+  x: [({ i }) => dx.value[i], () => ({ standardised: 1 / given.std, unit: 1, raw: 255 })[shown.value.pixels]],
   W1: [({ i, j }) => now.value.dW1[i * hidden.value + j], () => 3 * largest(params.value.W1)],
   z1: [({ j }) => now.value.dz1[j], () => largest(now.value.z1)],
   a1: [({ j }) => now.value.da1[j], () => largest(now.value.a1)],
@@ -32,15 +33,16 @@ const NUDGES = {
 /** The loss, if that number were larger by this: forwards from there. */
 function lossWith({ name, at: { i, j, k } }, by) {
   const { x, z1, a1, logits, y } = now.value;
+  const { W1, W2, b1 } = params.value;
   const changed = logits.slice();
   const add = (k, d) => (changed[k] += d);
-  const turn = (j, z) => DIGITS.forEach((k) => add(k, (Math.max(z, 0) - a1[j]) * W2(j, k))); // z1[j] is z now
+  const turn = (j, z) => DIGITS.forEach((k) => add(k, (Math.max(z, 0) - a1[j]) * W2[10 * j + k])); // z1[j] is z now
   if (name === "logits") add(k, by);
   if (name === "W2") add(k, a1[j] * by);
-  if (name === "a1") DIGITS.forEach((k) => add(k, by * W2(j, k)));
+  if (name === "a1") DIGITS.forEach((k) => add(k, by * W2[10 * j + k]));
   if (name === "z1") turn(j, z1[j] + by);
   if (name === "W1") turn(j, z1[j] + x[i] * by);
-  if (name === "x") range(hidden.value).forEach((j) => turn(j, z1[j] + by * W1(i, j)));
+  if (name === "x") b1.forEach((_, j) => turn(j, z1[j] + by * W1[i * b1.length + j]));
   return softmaxCrossEntropy(changed, [y]).loss;
 }
 
@@ -48,7 +50,7 @@ function lossWith({ name, at: { i, j, k } }, by) {
 const KINDS = [
   ["a logit", () => ({ name: "logits", at: { k: now.value.y } })],
   ["a weight", () => ({ name: "W2", at: { j: argmax(now.value.a1), k: now.value.y } })],
-  ["a pixel", () => ({ name: "x", at: { i: argmax(PIXELS.map((i) => Math.abs(dx(i)))) } })],
+  ["a pixel", () => ({ name: "x", at: { i: argmax(dx.value.map(Math.abs)) } })],
 ];
 const target = computed(() => (typeof nudged.value === "number" ? KINDS[nudged.value][1]() : nudged.value));
 

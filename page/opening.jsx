@@ -1,6 +1,7 @@
 /* Draw, read, teach: the first screen, and the line at the bottom of the window. */
 
 import { effect } from "@preact/signals";
+import { useCallback } from "preact/hooks";
 
 import * as acts from "./acts.js";
 import { $, Button, Painted, Radios } from "./controls.jsx";
@@ -219,7 +220,11 @@ const Picker = () => {
     </Radios>
   );
 };
-const Picture = ({ n }) => <canvas ref={(canvas) => canvas && paintInk(canvas, tests[n].pixels)} />;
+function Picture({ n }) {
+  const paint = useCallback((canvas) => canvas && paintInk(canvas, tests[n].pixels), [n]); // once
+  return <canvas ref={paint} />;
+}
+
 const Score = () => reads.value && `it reads ${reads.value.filter((is) => is).length} of these ${tests.length} right`;
 
 // --- The dock: at the bottom of the window, wherever you are -------------------------------------------------------------

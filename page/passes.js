@@ -36,7 +36,10 @@ export const now = computed(() => passOf(params.value, x.value, label.value));
 export const hidden = computed(() => params.value.b1.length);
 export const W1 = (i, j) => params.value.W1[i * hidden.value + j];
 export const W2 = (j, k) => params.value.W2[j * 10 + k];
-export const weightsOf = (j) => PIXELS.map((i) => W1(i, j));
+export function weightsOf(j) {
+  const { W1, b1 } = params.value;
+  return PIXELS.map((i) => W1[i * b1.length + j]);
+}
 
 /** What a pixel adds to the sum of a unit, and a unit to the score of a digit. */
 export const added = (i, j) => now.value.x[i] * W1(i, j);

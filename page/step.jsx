@@ -113,12 +113,12 @@ function Changes() {
         units did most of it:
       </p>
       <div id="changes">
-        {most.map((j) => {
+        {most.map((j, n) => {
           const after = weightsOf(j),
             by = PIXELS.map((i) => moved[j] * x[i]),
             pictures = [after.map((w, i) => w - by[i]), by, after];
           return (
-            <button key={j} type="button" {...pointing("a1", () => ({ j }))}>
+            <button key={n} type="button" {...pointing("a1", () => ({ j }))}>
               <b>unit {j}</b>
               {["before", "moved by", "now"].map((words, n) => (
                 <span key={words} class="part">
