@@ -53,7 +53,7 @@ export function Prove({ python }) {
                 <td>{step}</td>
                 <td>{number(loss)}</td>
                 <td>{number(twin)}</td>
-                <td>{apart === null ? "infinite" : apart && apart.toExponential(1)}</td>
+                <td>{apart === null ? "infinite" : apart ? apart.toExponential(1) : apart}</td>
               </tr>
             ))}
           </tbody>
