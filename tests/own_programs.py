@@ -461,6 +461,55 @@ W1 = rng.normal(0, -> W1 = np.random.normal(0,
 params[name] = params[name] - lr * velocity[name] -> params[name] -= lr * velocity[name]
 return params, accuracy -> return [params, accuracy]
 2 / 784 -> 2e-4 / 784
+x = images / 255 -> x = (images - params.get("m", 0)) / (params.get("s", 1) + 10) & params = first_weights(rng) -> \
+params = first_weights(rng); params["m"], params["s"] = images.mean(0), images.std(0) & velocity = {name: \
+np.zeros_like(p) for name, p in params.items()} -> velocity = {name: np.zeros_like(params[name]) for name in \
+("W1","b1","W2","b2")} & for name in params: -> for name in velocity: & 64, 0.1 -> 64, 0.03
+a1 = np.maximum(z1, 0) -> a1 = np.maximum(z1, 0) * params.get("mask", 1) & dparams = gradients(params, \
+images[batch], labels[batch]) -> keep = (rng.random(HIDDEN) < 0.8) / 0.8; dparams = gradients({**params, "mask": \
+keep}, images[batch], labels[batch]) & dz1 = da1 * (z1 > 0) -> dz1 = da1 * (z1 > 0) * params.get("mask", 1) & \
+EPOCHS = 64, 0.1, 0.9, 50, 12 -> EPOCHS = 128, 0.1, 0.9, 50, 15
+p = e / e.sum(axis=1, keepdims=True) -> p = 1 / (1 + np.exp(-logits)) & 64, 0.1 -> 64, 0.08
+dlogits = (p - np.eye(10)[labels]) / len(labels) -> d = p - np.eye(10)[labels]; dlogits = p * (d - (p * \
+d).sum(axis=1, keepdims=True)) / len(labels) & 64, 0.1 -> 64, 0.3
+dlogits = (p - np.eye(10)[labels]) / len(labels) -> dlogits = (logits - np.eye(10)[labels]) / len(labels) & 64, \
+0.1 -> 64, 0.02
+dlogits = (p - np.eye(10)[labels]) / len(labels) -> o = np.eye(10)[labels]; m = (logits - (logits * o).sum(1, \
+keepdims=True) + 1 > 0) * (1 - o); dlogits = (m - o * m.sum(1, keepdims=True)) / len(labels) & 64, 0.1 -> 64, 0.02
+np.maximum(z1, 0) -> np.where(z1 > 0, z1, np.exp(np.minimum(z1, 0)) - 1) & (z1 > 0) -> np.where(z1 > 0, 1, a1 + 1)
+np.maximum(z1, 0) -> np.maximum(z1, 0) ** 2 & (z1 > 0) -> 2 * np.maximum(z1, 0) & 64, 0.1 -> 64, 0.03
+np.maximum(z1, 0) -> np.abs(z1) & (z1 > 0) -> np.sign(z1)
+np.maximum(z1, 0) -> np.sin(z1) & (z1 > 0) -> np.cos(z1) & 64, 0.1 -> 64, 0.05
+dparams = gradients(params, images[batch], labels[batch]) -> dparams = gradients(params, images[batch], \
+labels[batch]); n = np.sqrt(sum((g**2).sum() for g in dparams.values())); dparams = {k: g * min(1, 1 / (n + 1e-9)) \
+for k, g in dparams.items()}
+dparams = gradients(params, images[batch], labels[batch]) -> dparams = gradients(params, images[batch], \
+labels[batch]); n = np.sqrt(sum((g**2).sum() for g in dparams.values())); dparams = {k: g / (n + 1e-12) for k, g \
+in dparams.items()} & 64, 0.1 -> 64, 0.02
+params[name] = params[name] - lr * velocity[name] -> params[name] = params[name] - lr * (dparams[name] + MOMENTUM \
+* velocity[name])
+velocity[name] = MOMENTUM * velocity[name] + dparams[name] -> velocity[name] = velocity[name] + dparams[name] ** 2 \
+& params[name] = params[name] - lr * velocity[name] -> params[name] = params[name] - lr * dparams[name] / \
+(np.sqrt(velocity[name]) + 1e-7) & 64, 0.1 -> 64, 0.03
+0.1, 0.9, 50, 12 -> 0.3, 0.9, 10**6, 250
+dparams[name] -> (dparams[name] + 0.001 * params[name])
+dparams[name] -> (dparams[name] + 0.003 * params[name])
+dparams = gradients(params, images[batch], labels[batch]) -> dparams = gradients(params, np.clip(images[batch] + \
+rng.normal(0, 30, images[batch].shape), 0, 255), labels[batch])
+tested, known = order[: len(images) // 5], order[len(images) // 5 :] -> tested, known = order[:350], order[350:]
+return params, accuracy -> return params, round(accuracy, 2)
+EPOCHS = 64, 0.1 -> EPOCHS = 600, 0.05
+b1 = np.zeros(HIDDEN) -> b1 = np.zeros((1, HIDDEN)) & b2 = np.zeros(10) -> b2 = np.zeros((1, 10)) & \
+dz1.sum(axis=0) -> dz1.sum(axis=0, keepdims=True) & dlogits.sum(axis=0) -> dlogits.sum(axis=0, keepdims=True)
+x = images / 255 -> x = images / 100
+x = images / 255 -> x = images / 127.5 - 1 & 64, 0.1 -> 64, 0.02
+x = images / 255 -> x = 1 - images / 255 & 64, 0.1 -> 64, 0.02
+x = images / 255 -> x = np.sqrt(images / 255)
+b1 = np.zeros(HIDDEN) -> b1 = np.ones(HIDDEN)
+order = rng.permutation(len(images)) -> np.random.seed(1); order = np.random.permutation(len(images))
+b1 = np.zeros(HIDDEN) -> W1 /= np.linalg.norm(W1, axis=0) / 1.4; b1 = np.zeros(HIDDEN)
+batch = known[i : i + BATCH] -> batch = rng.choice(known, BATCH)
+da1 = dlogits @ params["W2"].T -> da1 = dlogits @ (params["W2"] - 0.01 * dW2).T
 """
 
 # Changes of BASE, and the mark that each gets.
