@@ -437,6 +437,8 @@ def picture(drawing, steps, title, twin, wrong):
     )
     above.plot(count, loss, color=drawing.TRAIN, alpha=0.4, linewidth=5, label=f"yours: {title}")
     above.plot(count, twin_loss, color=drawing.INK, linewidth=0.8, label=f"{twin} (the thin line inside)")
+    top = np.max([*loss, *twin_loss], where=np.isfinite([*loss, *twin_loss]), initial=0)
+    above.set_ylim(top=1.3 * top)
     above.legend(loc="upper right")
     drawing.style_axes(below, "The largest difference between a weight and its twin", "difference", "steps")
     below.set_yscale("log")
