@@ -53,7 +53,7 @@ export function Prove({ python }) {
                 <td>{step}</td>
                 <td>{number(loss)}</td>
                 <td>{number(twin)}</td>
-                <td>{apart === null ? "infinite" : apart ? apart.toExponential(1) : apart}</td>
+                <td>{apart === null ? "infinite" : apart === 0 ? 0 : apart.toExponential(1)}</td>
               </tr>
             ))}
           </tbody>

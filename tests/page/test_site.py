@@ -251,11 +251,13 @@ def test_a_failed_download_can_be_tried_again_and_a_second_visit_loads_nothing(b
         says(page, "something else came in the place of runtime/library")
         context.unroute_all()
         context.on("request", lambda request: asked.append(request.url))
+        counts = []
         for button in ("Try again", "Mark"):
             click(page, button)
             says(page, "Nothing is written yet")
+            counts.append(len([url for url in asked if "/runtime/" in url]))
             page.reload()
-        assert len([url for url in asked if "/runtime/" in url]) == 4
+        assert 1 <= counts[0] == counts[1] <= 4  # some files had come before
     finally:
         context.close()
 
