@@ -6,7 +6,7 @@ import { signal } from "@preact/signals";
 const NEEDS = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 8, 1, 6, 0, 31, 64, 0, 11, 11];
 export const isSupported = () => WebAssembly.validate(new Uint8Array(NEEDS));
 
-const SLOWEST = 20; // times as long as on a computer of today: then a limit is a limit
+const SLOWEST = 8; // times as long as on a computer of today: then a limit is a limit
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export class Python {

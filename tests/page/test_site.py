@@ -115,9 +115,9 @@ def test_every_answer_is_marked_word_for_word_as_in_the_terminal(practise, tmp_p
         found = [judged(practise, name, text) for name, text in answers]
         differ = []
         for (name, text), here, there in zip(answers, found, expected, strict=True):
-            # A line that does not end, and a training's last digits, which depend on the processor.
+            # What does not end, where and when; and a training's last digits, which depend on the processor.
             here["text"], said = (
-                re.sub(r"(?<=seconds, in) line \d+|0\.\d+(?= of the test digits)", "", t)
+                re.sub(r"(?<=Stopped after )\d+|(?<=seconds, in) line \d+|0\.\d+(?= of the test digits)", "", t)
                 for t in (here["text"], there.text)
             )
             same_print = here["printed"] == there.printed or BY_NAME[name].case
@@ -473,7 +473,7 @@ def test_importing_the_desk_changes_nothing():
 def test_what_fails_in_a_lesson_is_said(at):
     with at("autograd.html") as page:
         page.evaluate("lessons.python.session = () => Promise.reject(Error('No luck.')); lessons.blocks.run(0)")
-        page.locator(".block [role=status]", has_text=re.compile("^No luck.$")).wait_for()
+        page.locator(".block [role=status]", has_text="Python could not be loaded (No luck.).").wait_for()
 
 
 LESSONS = ["backprop", *(pytest.param(name, marks=pytest.mark.slow) for name in ("autograd", "resnet", "transformer"))]
