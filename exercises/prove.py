@@ -290,7 +290,9 @@ def lockstep(proof, lines, steps=STEPS, with_torch=False):
 def batches_of(proof, steps):
     """[(x, y)] of images drawn by chance. A network that may be slow sees them half as large."""
     (images, labels, *_), rng = few_images(), np.random.default_rng(0)
-    drawn = rng.integers(len(images), size=(steps, proof.batch))
+    count = steps * proof.batch
+    order = np.concatenate([rng.permutation(len(images)) for _ in range(0, count, len(images))])  # epoch by epoch
+    drawn = order[:count].reshape(steps, proof.batch)
     x = images[drawn].astype(np.float64)  # (steps, B, 28, 28)
     x = (x - x.mean()) / x.std()
     if proof.network is ResNet:
