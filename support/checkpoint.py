@@ -13,6 +13,7 @@ from support.history import History
 
 FORMAT = 1
 LARGEST_FILE = 2**32  # bytes
+LONGEST_OPTIONS = 10_000  # characters; a run's have some 500
 # The weights; what the optimizer remembers of them, with the same names and shapes (AdamW has squares, SGD has none);
 # what batch normalisation remembers, if there is any.
 GROUPS = ("params", "momentum", "squares", "statistics")
@@ -63,7 +64,8 @@ def load_checkpoint(path):
         for name, array in arrays.items():
             group, _, rest = name.partition("/")
             groups[group][rest] = np.asarray(array)  # bytes where it is none
-        checkpoint = Checkpoint(path, dict(json.loads(options)), groups, History(**groups.pop("history")))
+        options = dict(json.loads(options[:LONGEST_OPTIONS]))
+        checkpoint = Checkpoint(path, options, groups, History(**groups.pop("history")))
         whole = version == FORMAT and step == checkpoint.history.step and checkpoint.history.is_whole()
         whole &= all(np.isfinite(array).all() for group in groups.values() for array in group.values())
     except Exception:  # whatever zipfile, NumPy and json make of a damaged file

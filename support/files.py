@@ -1,10 +1,16 @@
 """Files in and out: what is read has an end, and what is written takes its place in one step."""
 
 import os
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
 from support.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 
 def read_file(path, most):
@@ -40,6 +46,12 @@ def replacing(path):
         temporary.unlink(missing_ok=True)
 
 
+def copy(path, other):
+    """Copy a file, in one step."""
+    with open(path, "rb") as file, replacing(other) as copied:
+        shutil.copyfileobj(file, copied)
+
+
 def open_folder(name):
     """The folder of that name as a Path, created if necessary and tested: better now than after an hour of training."""
     folder = Path(name)
@@ -64,3 +76,27 @@ def check_output(option, path, ending, *read):
         raise UserError(f"{option} {path}: the name must end in {ending}")
     if any(os.path.exists(path) and os.path.samefile(path, source) for source in read):
         raise UserError(f"{option} {path} would replace a file that is read here: give another name")
+
+
+@contextmanager
+def locked(path, wanted=True):
+    """Within it, no other process is within it with the same path: there, UserError.
+
+    The lock is the system's, which takes it back when a process ends, however it ends. Where a system has none (as
+    Windows, and some network drives), this does nothing. wanted: whether to do it at all.
+    """
+    if not wanted or fcntl is None:
+        yield
+        return
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            words = f"another run is writing into {path.parent}: give this one a folder of its own (--out)"
+            raise UserError(words) from None
+        except OSError:
+            pass  # a drive without locks
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)

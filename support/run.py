@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from tqdm import tqdm
 from support import options as opt
 from support.checkpoint import save_checkpoint
 from support.errors import UserError
-from support.files import open_folder
+from support.files import copy, locked, open_folder
 from support.history import History, save_history
 
 # What a run leaves in its folder; {} is "np", "torch", "resnet_np", "vit_torch" ...
@@ -37,6 +38,9 @@ class Run:
         self.folder = open_folder(options.out)
         self.name, self.title, self.tested = options.name, opt.title(options), opt.test_set_name(options)
         self.checkpoint_path = self.folder / f"checkpoint_{self.name}.npz"
+        path, resumed = self.checkpoint_path, checkpoint and Path(checkpoint.path)
+        mine = resumed and resumed.exists() and path.exists() and path.samefile(resumed)
+        self.backup = path.with_name(f"{path.name}.bak") if path.exists() and not mine else None
         self.asked = self.signal = None  # a signal that this process has received; one that ends the run
         self.seconds = 0.0
         images = f"{len(dataset.train_images)} training and {len(dataset.test_images)} {self.tested} images"
@@ -77,6 +81,7 @@ class Run:
         quiet = None if self.first else True  # tqdm's None: quiet unless on a terminal
         try:
             with (
+                locked(self.folder / f".{self.name}.lock", self.first),
                 tqdm(total=self.plan.steps, initial=self.step, unit="step", disable=quiet, leave=False) as self.bar,
                 np.errstate(over="ignore", invalid="ignore"),  # the history says it better: a loss that is not finite
             ):
@@ -103,8 +108,15 @@ class Run:
         self.history.add_test(loss, accuracy)
 
     def save(self, arrays):
-        """Write the checkpoint. arrays: all that the run needs to continue, as main_np.get_arrays gives it."""
+        """Write the checkpoint. arrays: all that the run needs to continue, as main_np.get_arrays gives it.
+
+        The first time, what another run has left in its place is kept beside it.
+        """
         if self.first:
+            if self.backup:
+                copy(self.checkpoint_path, self.backup)
+                self.say(f"the checkpoint of the run before is kept as {self.backup}", sys.stderr)
+                self.backup = None
             save_checkpoint(self.checkpoint_path, opt.run_options(self.options), arrays, self.history)
 
     def say_epoch(self):
@@ -153,8 +165,9 @@ def make_plan(options, examples):
 def check_history(checkpoint, plan):
     """A checkpoint's history; UserError if it is not that of such a run, with a test result for every epoch's end."""
     history = checkpoint.history
-    epoch_ends = (*range(plan.steps_per_epoch, plan.steps, plan.steps_per_epoch), plan.steps)
-    if history.step > plan.steps or [*history.test_step] != [end for end in epoch_ends if end <= history.step]:
+    last = min(history.step, plan.steps - 1)  # a run of ten million steps would have as many epoch ends
+    epoch_ends = [*range(plan.steps_per_epoch, last + 1, plan.steps_per_epoch), *[plan.steps] * (last < history.step)]
+    if history.step > plan.steps or [*history.test_step] != epoch_ends:
         words = f"its {history.step} steps and its test results are not those of a run of {plan.steps} steps"
         raise UserError(f"{checkpoint.path} is damaged: {words}")
     return history

@@ -17,11 +17,11 @@ import plot
 from conftest import damaged, fuzz
 from data import SOURCES
 from networks import begin, parse_options
-from support.checkpoint import load_checkpoint, save_checkpoint
+from support.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from support.errors import UserError
 from support.history import History, load_history, save_history
 from support.options import run_options
-from support.run import check_history, make_plan
+from support.run import Plan, check_history, make_plan
 
 
 def save(path, *argv):
@@ -193,6 +193,9 @@ def test_what_is_read_takes_a_few_times_the_size_of_its_file(tmp_path):
     path, *_ = save(tmp_path / "c.npz")
     rewrite(path, {"step": n} | dict.fromkeys(["history/train_loss", "history/train_accuracy"], np.ones(n, "i1")))
     assert traced(load_checkpoint, path) < 12 * path.stat().st_size
+    options = json.dumps([[[]] * 10**6])  # lists take some twenty times their two characters
+    rewrite(path, {"options": np.array(options), "step": n})
+    assert traced(refused, path) < 8 * path.stat().st_size
     with zipfile.ZipFile(path, "a", zipfile.ZIP_BZIP2) as archive:
         archive.writestr("params/bomb.npy", bytes(10**8))
         archive.infolist()[-1].file_size = 9  # a lie
@@ -207,3 +210,13 @@ def test_what_would_be_refused_is_not_saved(saved):
         with pytest.raises(UserError, match="no longer finite at step 10: lower --lr"):
             save_checkpoint(path, run_options(options), groups | {name: bad}, history)
         assert path.read_bytes() == before
+
+
+def test_a_run_of_ten_million_steps_is_no_list_of_them():
+    history = History([1.0] * 3, [0.5] * 3, [1, 2, 3], [1.0] * 3, [0.5] * 3)
+    checkpoint, plan = Checkpoint("x.npz", {}, {}, history), Plan(1, 10**7, 10**7)
+    assert traced(check_history, checkpoint, plan) < 10**5
+    for plan in (Plan(2, 10, 10), Plan(1, 2, 2)):
+        with pytest.raises(UserError, match="damaged"):
+            check_history(checkpoint, plan)
+    assert check_history(checkpoint, Plan(1, 3, 3)) is history
