@@ -26,7 +26,7 @@ from exercises.classroom import is_stub
 from exercises.complaints import explain
 from exercises.digits import few_images
 from exercises.exercise import agree
-from exercises.runner import load
+from exercises.runner import load, unpacked
 from exercises.show import near, say
 from mlp_np import MLP, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv, Identity, ResNet, walk
@@ -70,7 +70,11 @@ class Lines:
         function, file = self.functions[name]
         with explained(file, f"{name}{place}, step {self.step}"):
             results = function(*(copied(known[argument]) for argument in exercise.takes))
-        results = dict(zip(exercise.gives, [results] if len(exercise.gives) == 1 else list(results), strict=True))
+        results = unpacked(results, [np.shape(right[output]) for output in exercise.gives])
+        if len(results) != len(exercise.gives):
+            what = f"{len(results)} result{'s' * (len(results) != 1)}, not {len(exercise.gives)}"
+            raise UserError(f"{name} returns {what}: the run cannot go on. `python practice.py {name}` marks it")
+        results = dict(zip(exercise.gives, results, strict=True))
         for output, result in results.items():
             if np.shape(result) != np.shape(right[output]):
                 what = "still dots" if result is ... else f"of shape {np.shape(result)}, not {np.shape(right[output])}"
@@ -375,12 +379,13 @@ def prove(folder, what):
     twin = f"{proofs[0].network.__module__.removesuffix('_np')}_{'torch' if with_torch else 'np'}.py"
     alone = [{*proof.uses} & {*functions} for proof in proofs]
     for i, proof in enumerate(proofs):
-        if all(alone[i] <= other for other in alone[:i]) and i:
+        if not alone[i] or any(alone[i] <= other for other in alone[:i]):
             continue  # it would show nothing more
         mine = {name: functions[name] for name in proof.uses if name in functions}
         prove_one(folder / f"proof_{what}{f'_{i + 1}' if i else ''}.png", proof, mine, twin, with_torch)
 
 
+@np.errstate(all="ignore")  # some wrong lines overflow
 def prove_one(picture, proof, functions, twin, with_torch):
     """One run: a line for some of its steps, what they mean, and its picture."""
     lines, ours = Lines(functions), [name for name in proof.uses if name not in functions]

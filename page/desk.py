@@ -205,6 +205,7 @@ def few_rows():
     return images.reshape(len(images), -1), labels, test_images.reshape(len(test_images), -1), test_labels
 
 
+@np.errstate(all="ignore")  # some wrong lines overflow
 def proved():
     """The learner's lines of chapter 1 beside mlp_np.py: the page hears of some steps, and what they mean."""
     proof, steps = prove.PROOFS["mlp"][0], []

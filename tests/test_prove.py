@@ -99,6 +99,18 @@ def test_only_what_is_written_takes_part_and_it_is_said_which(tmp_path, capsys, 
     functions(tmp_path, ("softmax_backward",))
     prove.prove(tmp_path, "vit")  # one run: the other has nothing of the learner's
     assert [path.name for path in tmp_path.glob("proof_vit*")] == ["proof_vit.png"]
+    for name in ("proof_vit.png", "softmax_backward.py"):
+        (tmp_path / name).unlink()
+    functions(tmp_path, ("attention",))
+    prove.prove(tmp_path, "vit")
+    assert [path.name for path in tmp_path.glob("proof_vit*")] == ["proof_vit_2.png"]
+
+
+def test_lines_that_overflow_are_found_without_a_warning(tmp_path):
+    """Warnings are errors here."""
+    proof = prove.PROOFS["mlp"][0]
+    mine = functions(tmp_path, ("update",), update="v = momentum * old_v + dp; p = old_p + 100 * lr * dp")
+    prove.prove_one(tmp_path / "proof.png", proof, mine, "mlp_np.py", False)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +123,8 @@ def test_only_what_is_written_takes_part_and_it_is_said_which(tmp_path, capsys, 
             "dz1 is of shape (128,), not (100, 128): the run",
         ),
         ("dW2_db2", "dW2 = a1.T @ dlogits", "db2 is still dots"),
+        ("dW2_db2", "return a1.T @ dlogits", "dW2_db2 returns 1 result, not 2: the run"),
+        ("dW2_db2", "return", "dW2_db2 returns 1 result, not 2: the run"),
         ("da1", "da1 = dlogits @ W3", "da1, step 1: Line"),
         ("da1", "da1 = (", "cannot read this line"),
         ("logits", "pass\nlogits = a1 @ W2 + b2\n    return 1", "cannot read this line"),
