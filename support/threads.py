@@ -26,11 +26,13 @@ def share_work(model, cut):
     cut, from networks.py: "images", {array: its axis of hidden units}, or None. A layer that goes through a few images
     at a time, by an `each` of its own, shares these.
     """
-    threads()
     for layer in layers(model):
         if hasattr(layer, "each"):
             layer.each = each
-    return InImages(model) if cut == "images" else InUnits(model, cut) if cut else model
+    if cut:
+        return InImages(model) if cut == "images" else InUnits(model, cut)
+    threads()
+    return model
 
 
 def layers(network):
@@ -132,7 +134,7 @@ class InImages(Shared):
     def each_part(self, function, batch):
         """[function(network, its part of the batch), ...]"""
         if getattr(self.model, "statistics", {}) and self.training:
-            return [function(self.model, batch)]
+            return each(function, [self.model], [batch])
         number = number_of_parts(len(batch), IMAGES)
         while len(self.copies) <= number:
             self.copies.append(another(self.copies[0]))

@@ -80,6 +80,17 @@ def test_the_parts_depend_on_the_work(size, parts, monkeypatch):
         assert [part.params["W1"].shape[1] for part in network.copies] == [size // parts] * parts or size in (257, 513)
 
 
+@pytest.mark.parametrize("model", NETWORKS)
+def test_libraries_keep_their_threads_until_a_network_computes(model, monkeypatch):
+    """main_torch.py builds one for its first weights, and PyTorch may use the same library."""
+    limited = []
+    monkeypatch.setattr(threads, "threads", lambda: limited.append(1) or 2)
+    network, _ = main_np.build(parse_options("np", "--model", model))
+    assert not limited
+    network.forward(np.zeros((2, 28, 28), np.float32))
+    assert limited
+
+
 class Louder(mlp_np.MLP):
     """An MLP with a mode and an option."""
 
