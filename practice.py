@@ -7,7 +7,7 @@
     python practice.py hint         one more hint; there are three for each exercise (hint, run, reset, solution and
                                     review take the number or name of an exercise; without one, it is the current one)
     python practice.py list         all exercises, and what is done
-    python practice.py run          runs the current file as a program (for the detective's cases)
+    python practice.py run          runs the current file as a program (a case, tape_train, own_network)
     python practice.py reset        the stub again; what you had is kept beside it
     python practice.py solution     after you have passed, or after the third hint: the lines, and why
     python practice.py train        makes one program of your lines of chapter 1, my_practice/my_network.py, and runs it
@@ -226,7 +226,8 @@ def read(work, picture):
     if not trained and (status := run_file(work, exercise)):
         return status
     with prove.explained(path, path.name):
-        print(f"digit: {own.digit(runner.load(path), kept, image)}")
+        digit = own.digit(runner.load(path), kept, image)
+    print(f"digit: {digit}")
 
 
 def watch(work, seed):
