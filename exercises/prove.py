@@ -369,6 +369,9 @@ def tape_in(module, file):
 
 def prove(folder, what):
     """Prove whatever a learner has written for one of PROOFS; the pictures go into their folder."""
+    from support.threads import threads  # it needs a package that the site does not have
+
+    threads()  # one for each product: beside another program, those of a library wait for each other
     if what not in PROOFS:
         raise UserError(f"prove takes one of {', '.join(PROOFS)}, and not {what}")
     proofs, with_torch = PROOFS[what], has_torch()
