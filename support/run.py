@@ -115,7 +115,7 @@ class Run:
         if self.first:
             if self.backup:
                 copy(self.checkpoint_path, self.backup)
-                self.say(f"the checkpoint of the run before is kept as {self.backup}", sys.stderr)
+                tqdm.write(f"the checkpoint of the run before is kept as {self.backup}", file=sys.stderr)
                 self.backup = None
             save_checkpoint(self.checkpoint_path, opt.run_options(self.options), arrays, self.history)
 

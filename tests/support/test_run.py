@@ -54,8 +54,9 @@ def test_too_little_memory_is_one_line_and_our_own_mistakes_are_not_hidden(capsy
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_signal_does_what_it_does_elsewhere(number):
-    before, run = signal.getsignal(number), SimpleNamespace(first=False, plan=Plan(1, 1, 1), step=0, asked=None)
+def test_a_second_signal_does_what_it_does_elsewhere(number, tmp_path):
+    before, where = signal.getsignal(number), {"folder": tmp_path, "name": "np"}
+    run = SimpleNamespace(first=False, plan=Plan(1, 1, 1), step=0, asked=None, **where)
     with Run.watch(run):
         assert signal.getsignal(number) != before
         signal.raise_signal(number)
