@@ -2,7 +2,7 @@
 
 To add a network, write its files (as mlp_np.py, mlp_autograd.py and mlp_torch.py) and add an entry to NETWORKS, after
 those that it builds on. To add a recipe, add a line to an entry. The options that every run has are in
-support/options.py; `python main_np.py -h` explains all. What look.py draws of a network's inside stands in look.py.
+support/options.py; `python main_np.py -h` explains all. What look.py draws of a network's inside is in look.py.
 """
 
 import inspect

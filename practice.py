@@ -1,4 +1,4 @@
-"""Write the derivatives yourself, and have your mistake named.
+"""Write the derivatives yourself; they are marked, and the usual mistakes are named.
 
     python practice.py              the current exercise: what to write and where; marks it
     python practice.py --watch      marks it again whenever you save the file
@@ -39,7 +39,7 @@ from support.errors import UserError
 from support.ink import read_digit
 from support.options import Parser, integer
 
-# What may stand behind each command. What may stand behind an exercise is what may stand behind `next`.
+# What each command takes. The number or name of an exercise takes what `next` takes.
 TAKES = {
     "next": ("watch", "seed"), "hint": ("which",), "list": (), "run": ("which",), "reset": ("which",),
     "solution": ("which",), "train": (), "prove": ("which",), "read": ("which",),

@@ -1,4 +1,4 @@
-"""All exercises: which chapters there are, and what comes in which order."""
+"""All exercises: the chapters, and the order within each."""
 
 from exercises import ROOT
 from exercises.exercise import Exercise

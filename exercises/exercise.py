@@ -1,8 +1,8 @@
 """What an exercise is: its file, exercises/chapterN/NAME.py, read and put to use.
 
-Above a line the file is the stub, as it is handed out. Below it stand what draws the inputs, a right answer, three
-hints, and the mistakes that have a name. A mistake is a change of the right answer, as a learner would type it. So the
-marker knows what a function with this mistake returns, for any inputs, without a function for each of them.
+Above the line CUT is the stub, as it is handed out. Below it are the functions that draw the inputs, a right answer,
+three hints, and the mistakes that have a name. A mistake is a change of the right answer, as a learner would type it.
+So the marker knows what a function with this mistake returns, for any inputs, without a function for each of them.
 """
 
 import ast

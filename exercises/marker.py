@@ -1,4 +1,4 @@
-"""The marker: has a file run (exercises/runner.py), compares what it returned, and names the mistake.
+"""The marker: has a file run (exercises/runner.py), compares what it returned, and names the usual mistakes.
 
 judge() is the comparison alone. A known mistake is named when what was returned is, to rounding, what a function with
 that mistake returns for the same inputs: never by a ratio or a threshold.

@@ -1,8 +1,8 @@
 """Marks a whole network that somebody wrote from a blank file: by experiments on it, and not by its text.
 
 The file has three functions: first_weights(rng), train(images, labels, rng) and read(params, images). Each experiment
-trains with inputs of its own making, and looks at what comes out; so a network may be written in any style. Each lets
-through what it cannot tell. MISTAKES says what each mistake is called, and what is asked about it.
+trains with inputs of its own making, and looks at what comes out; so a network may be written in any style.
+What an experiment cannot decide, it lets pass. MISTAKES says what each mistake is called, and what is asked about it.
 """
 
 import io

@@ -1,7 +1,7 @@
 """The symptoms of the detective's cases: python -m exercises.symptoms
 
-It runs each case as it is and fixed, draws both into exercises/pictures/NAME.png, and keeps what they printed in
-exercises/pictures/cases.json.
+It runs each case twice, with its mistake and without, draws both runs into exercises/pictures/NAME.png, and keeps what
+they printed in exercises/pictures/cases.json.
 """
 
 import json

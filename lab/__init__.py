@@ -1,1 +1,1 @@
-"""What the documentation claims, measured again (`python -m lab.twins` and so on). Skip it when you learn."""
+"""What the documentation claims, measured again (`python -m lab.twins` and so on). Learners can skip it."""

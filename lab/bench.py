@@ -35,7 +35,7 @@ NUMPY, PYTORCH, COMPILED, JAX, SCIKIT_LEARN = "NumPy", "PyTorch", "PyTorch, comp
 NETWORKS = ("", "--model resnet", "--model vit")  # the options of a step
 RUNS = ("", "--model resnet --steps 300", "--model vit --steps 300")  # the options of a whole program
 TOLERANCE = 0.15  # between a whole program's time and its parts
-SMALL = 0.5  # seconds that are no contradiction: a program also writes its files, and its first test may be a slow one
+SMALL = 0.5  # seconds by which two measurements may differ: a program also writes files, and its first test may be slow
 PROGRAMS = {NUMPY: "main_np.py", PYTORCH: "main_torch.py --device cpu"}  # of these, all is measured
 
 
@@ -110,7 +110,7 @@ BATCHES = dict.fromkeys(TOOLS, 1) | {SCIKIT_LEARN: 20}  # in a call: scikit-lear
 
 
 def begin(name, argv, what="step"):
-    """With the data loaded, what takes the next step of a program's run with that tool, or what tests."""
+    """Load the data. A function that takes the next step of a program's run with that tool, or one that tests."""
     options = parse_options("torch", "--device", "cpu", *argv.split(), *["--compile"] * (name == COMPILED))
     dataset = data.load(options.dataset)
     drawn = changed(options, batch_size=options.batch_size * BATCHES[name])

@@ -72,14 +72,14 @@ def compared():
 
 
 def begin(what, way):
-    """What makes one such pass: way 0 by hand, 1 on the tape."""
+    """A function that makes one such pass: way 0 by hand, 1 on the tape."""
     data.load()  # as in a run: without it, the memory of large arrays is returned and fetched anew at every step
     make = compared()[what][way]
     return lambda: [*make()]
 
 
 def kept(make):
-    """Bytes that the way forward leaves for the way back."""
+    """Bytes that the forward pass keeps for the backward pass."""
     gc.collect()
     tracemalloc.start()
     passes = make()

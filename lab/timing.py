@@ -1,4 +1,4 @@
-"""How lab/ times something: in a process of its own, which ran nothing else before; each in turn, in several rounds."""
+"""How lab/ times something: in a process of its own, which has run nothing else; all take turns, in several rounds."""
 
 import multiprocessing
 import os

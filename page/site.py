@@ -51,14 +51,14 @@ POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; style-src 'self' 'nonce-editor'; base-uri 'none'; form-action 'none'"
 )
-# How the names begin of what is large in the library, and is used neither by this project nor by a learner's few lines.
+# Prefixes of names in the library: large parts that neither this project nor a learner's few lines use.
 UNUSED = (
     "_pyrepl", "asyncio", "dateutil", "doctest", "email", "html", "http", "multiprocessing", "numpy/f2py",
     "numpy/polynomial", "numpy/testing", "pandas", "pdb", "profiling", "pydoc", "tarfile", "turtle", "tzdata",
     "unittest", "xml",
 )  # fmt: skip
-# This Python keeps in its memory what it imports when it starts: NumPy and pandas, and no others. This library has no
-# pandas. The name is taken by what every run needs, which would otherwise be imported at every run.
+# This Python keeps a snapshot of what it imports when it starts: NumPy and pandas, and nothing else. Its library has no
+# pandas here. So a module of that name imports what every run needs, which each run would otherwise import again.
 START = ("pandas/__init__.py", "import sys\nsys.path.insert(0, '/project')\nfrom page import desk\n")
 PROJECT = (
     "*_np.py", "*_autograd.py", "data.py", "networks.py", "page/__init__.py", "page/desk.py",

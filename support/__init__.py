@@ -1,1 +1,1 @@
-"""What the lesson stands on: options, files, checkpoints, the bookkeeping around a loop. Skip it when you learn."""
+"""What all programs share: options, files, checkpoints, the bookkeeping around a loop. Learners can skip it."""

@@ -1,4 +1,4 @@
-"""Files in and out: what is read has an end, and what is written takes its place in one step."""
+"""Files in and out: what is read has a largest size, and what is written replaces the old file in one step."""
 
 import os
 import shutil

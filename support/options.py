@@ -1,7 +1,7 @@
 """The options of a run: the command line, recipes, and what a resumed run may change.
 
-Two tables stand elsewhere, and the functions here are given them: the networks (networks.py), with the options that
-each has of its own, and the datasets (data.py).
+Two tables are elsewhere, and are passed to the functions here: the networks (networks.py), each with its own options,
+and the datasets (data.py).
 """
 
 import argparse
@@ -193,7 +193,7 @@ def resumed_from(argv=None):
 def restore(networks, datasets, framework, kept, path):
     """The options that a checkpoint kept (a dict), as a namespace; UserError if they make no sense here.
 
-    They take the way of all options, through the parser. One that the file does not have, because it is older than the
+    They go through the parser, as all options do. One that the file does not have, because it is older than the
     option, is its default.
     """
     given = {name: value for name, value in kept.items() if value is not None}

@@ -92,7 +92,7 @@ class Run:
         self.seconds = time.perf_counter() - started
 
     def record(self, loss, accuracy):
-        """Keep what a step's batch came to. Both may be tensors that are still being computed."""
+        """Record the loss and accuracy of a step's batch. Both may be tensors that are still being computed."""
         alone = self.place is None or self.place.size == 1
         self.history.add_step(*((loss, accuracy) if alone else self.place.mean(loss, accuracy)))
         self.bar.update()
@@ -104,7 +104,7 @@ class Run:
             self.signal = self.place.agree(self.asked)
 
     def record_test(self, loss, accuracy):
-        """Keep what the test came to."""
+        """Record the result of a test."""
         self.history.add_test(loss, accuracy)
 
     def save(self, arrays):

@@ -51,8 +51,8 @@ def number_of_parts(size, of_a_part):
 
 
 class Shared:
-    """A model, and copies of it that share its work. It keeps nothing to itself: what is set here, `training` for one,
-    is set in all of them, and what is asked here, the model answers."""
+    """A model, and copies of it that share its work. An attribute that is set here, as `training`, is set in all of
+    them; one that is read here is the model's."""
 
     def __init__(self, model, copies, **own):
         vars(self).update(model=model, copies=copies, **own)

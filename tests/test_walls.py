@@ -1,4 +1,4 @@
-"""The walls of the house: which file may import which. They are read from the code, and nothing is run."""
+"""Which file may import which. It is read from the code, and nothing is run."""
 
 import ast
 import re
@@ -37,8 +37,8 @@ def reached(name):
     return found.union(*map(reached, found))
 
 
-def room(name):
-    """Where a module stands: each file of the root is a room of its own, and so is each folder."""
+def folder(name):
+    """Where a module is: its folder, or, in the root, the file itself."""
     return name.partition(".")[0]
 
 
@@ -49,7 +49,7 @@ NETWORKS = {*LESSONS, *(f"{model}_{way}" for model in TABLE for way in ("autogra
 IMPORTS["networks"] -= NETWORKS  # each is imported by the program that trains it, and not before
 WITH_TORCH = {"main_torch"} | {name for name in NETWORKS if name.endswith("torch")}
 IN_ROOT = {name for name, path in MODULES.items() if "/" not in path}
-SUPPORT = {name for name in MODULES if room(name) == "support"}
+SUPPORT = {name for name in MODULES if folder(name) == "support"}
 
 
 @pytest.mark.parametrize(
@@ -64,10 +64,10 @@ SUPPORT = {name for name in MODULES if room(name) == "support"}
         (["plot"], IN_ROOT - {"data"}),  # it trains nothing
     ],
 )
-def test_no_wall_is_crossed(names, never):
+def test_no_file_imports_what_it_must_not(names, never):
     assert {"main_np", "support.run", "lab.twins"} <= MODULES.keys() and "torch" in reached("main_torch")
     for name in names:
-        assert not {found for found in reached(name) if never & {found, room(found)}} - {name}, name
+        assert not {found for found in reached(name) if never & {found, folder(found)}} - {name}, name
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
@@ -85,9 +85,9 @@ def test_what_is_imported_is_required():
     """By whatever runs without PyTorch; and uv and pip read the same list."""
     needed = {line.partition("  #")[0] for line in (ROOT / "requirements-np.txt").read_text().splitlines()[1:]}
     names = {re.split("[<>=]", line)[0] for line in needed}
-    alone = [name for name in MODULES if room(name) not in ("lab", "page") and "torch" not in reached(name)]
+    alone = [name for name in MODULES if folder(name) not in ("lab", "page") and "torch" not in reached(name)]
     imported = {found.partition(".")[0].replace("PIL", "pillow") for name in alone for found in IMPORTS[name]}
-    assert imported - {room(name) for name in MODULES} - sys.stdlib_module_names == names
+    assert imported - {folder(name) for name in MODULES} - sys.stdlib_module_names == names
     project = (ROOT / "pyproject.toml").read_text()
     assert needed == set(re.findall('"(.*?)"', re.search(r"(?m)^dependencies = \[(.*)\]", project)[1]))
 
@@ -141,9 +141,9 @@ def test_an_import_changes_nothing():
 
 
 def test_nothing_imports_itself_in_a_circle():
-    """No two files, and no two rooms."""
-    rooms = {room(name): set() for name in MODULES}
+    """No two files, and no two folders."""
+    folders = {folder(name): set() for name in MODULES}
     for name, found in IMPORTS.items():
-        rooms[room(name)] |= {room(other) for other in found if other in MODULES} - {room(name)}
-    for graph in (IMPORTS, rooms):
+        folders[folder(name)] |= {folder(other) for other in found if other in MODULES} - {folder(name)}
+    for graph in (IMPORTS, folders):
         TopologicalSorter(graph).prepare()  # raises CycleError

@@ -1,4 +1,4 @@
-"""A real browser for the tests of this room: fixtures that open the page, and how to read its numbers."""
+"""A real browser for the tests of this folder: fixtures that open the page, and how to read its numbers."""
 
 import base64
 import importlib.util
