@@ -5,21 +5,24 @@ light ink on a black background, fitted into 20 x 20 pixels, with its centre of 
 """
 
 import io
+import itertools
 import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from support.errors import UserError
 from support.files import read_file
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
-MAX_PIXELS, MAX_BYTES = 50_000_000, 2**27
+MAX_PIXELS, MAX_SIDE, MAX_BYTES = 50_000_000, 2**16, 2**27  # no JPEG has a longer side
 SIDE = 320  # pixels; more would add nothing about a digit
 WIDEST = 0.4  # of the picture's longer side: what is wider both ways is no ink
 DARKEST = 128  # shade of paper: ink stands out less in less light, but on darker paper than this it would be noise
 FAINTEST = 16  # shades (of 255) between ink and paper; less is noise from a JPEG or a camera
+FULL = 0.9  # of what its corners span is a sheet, or more
+WIDE = 0.55  # of the height; a 1 in one stroke is narrower
 PEN = 0.085  # the width of a stroke by the digit's size; thinner ones are widened to it
 GAP = 0.02  # the least space between two digits, by their height
 
@@ -32,29 +35,29 @@ def read_digit(path):
     """
     picture = read_picture(path)
     ink = find_ink(picture)
-    if ink is None:
+    if ink is None or blot(image := as_mnist(ink)):
         raise UserError(f"no digit found in {path}: it should be darker or lighter than the paper")
-    if several(ink):
+    if several(ink) or tangled(image):
         raise UserError(f"there is more than one digit in {path}, or a digit in pieces: cut out one, in one piece")
-    return picture, as_mnist(ink)
+    return picture, image
 
 
 def read_picture(path):
     """A picture file in shades of grey: (H, W) uint8, 0 black to 255 white, no side longer than SIDE.
 
-    UserError if it is not a picture, is damaged, or has more than MAX_PIXELS pixels: a few bytes may unpack to fill the
-    memory.
+    UserError if it is not a picture, is damaged, has more than MAX_PIXELS pixels or a side longer than MAX_SIDE: a few
+    bytes may unpack to fill the memory.
     """
     file = io.BytesIO(read_file(path, MAX_BYTES)) if isinstance(path, (str, Path)) else path
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # where Pillow only warns, it can still read the picture
             with Image.open(file, formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
+                if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
                     raise Image.DecompressionBombError
                 return shades(image)
     except Image.DecompressionBombError:  # ours, or Pillow's
-        reason = f"it has more than {MAX_PIXELS // 10**6} million pixels; make it smaller"
+        reason = f"it has more than {MAX_PIXELS // 10**6} million pixels, or {MAX_SIDE:,} along a side; make it smaller"
     except Exception:  # Pillow raises many kinds for a damaged file
         reason = f"not a picture that can be read ({', '.join(FORMATS)}), or damaged"
     raise UserError(f"cannot read {path}: {reason}")
@@ -89,9 +92,15 @@ def find_ink(picture):
     (_, ink), (_, other) = sorted((reading(picture), reading(255 - picture)), key=lambda pair: pair[0])
     # On the sheet a pixel has ink to the left, to the right, above and below, or is ink.
     sheet = np.all([np.rot90(np.logical_or.accumulate(np.rot90(ink > 127, k)), -k) for k in range(4)], axis=0)
-    if (other[sheet & (ink <= 127)] > 127).any() and rectangular(sheet):
-        ink = other * sheet
-    return crop(ink, 127) if ink.any() else None
+    corners = quadrilateral(sheet)
+    if corners is not None:
+        inner = other[sheet & (ink <= 127)] > 127
+        if inner.any():
+            ink = from_above(other * sheet, corners)
+        sides = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
+        if not inner.any() and sides.min() > WIDE * sides.max():
+            return None  # a blank one; narrow, it would be a 1
+    return crop(ink, 127) if (ink > 127).any() else None
 
 
 def reading(picture):
@@ -130,11 +139,51 @@ def variation(picture):
     return sum(np.abs(np.diff(picture.astype(np.float32), axis=axis)).sum() for axis in (0, 1))
 
 
-def rectangular(shape):
-    """Whether a shape (H, W) bool nearly fills a rectangle, upright or turned: a sheet does, a 0 does not."""
-    points, angles = np.stack(np.nonzero(shape)), np.radians(range(0, 90, 3))
-    turned = ([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]] @ points for angle in angles)
-    return shape.sum() > 0.87 * min(np.prod(1 + np.ptp(box, axis=1)) for box in turned)
+def quadrilateral(shape):
+    """The corners of a shape (H, W) bool, clockwise from the top left: (4, 2) float, x and y; None if it is no sheet.
+
+    They are those of its points, farthest out in 24 directions, that span the largest area. A sheet fills what they
+    span, and no more. Of a circle they span 0.64.
+    """
+    y, x = np.nonzero(shape)
+    if not len(x):
+        return None
+    angles = np.radians(range(0, 360, 15))  # clockwise, as y points down
+    farthest = (np.outer(np.cos(angles), x) + np.outer(np.sin(angles), y)).argmax(axis=1)
+    points = np.stack([x, y], axis=1)[farthest].astype(float)
+    fours = points[list(itertools.combinations(range(len(points)), 4))]  # (N, 4, 2)
+    across, down = fours[:, 2] - fours[:, 0], fours[:, 3] - fours[:, 1]  # the diagonals
+    areas = (across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0]) / 2
+    corners = fours[areas.argmax()]
+    inside = Image.new("L", shape.shape[::-1])
+    ImageDraw.Draw(inside).polygon([tuple(corner) for corner in corners], 1)
+    both, either = shape & np.asarray(inside, bool), shape | np.asarray(inside, bool)
+    if both.sum() < FULL * either.sum():
+        return None
+    return np.roll(corners, -corners.sum(axis=1).argmin(), axis=0)
+
+
+def from_above(ink, corners):
+    """The ink (H, W) uint8 on a sheet with these corners (4, 2), as a camera straight above it sees it.
+
+    In coordinates from the picture's middle, with the focal length as the third, the columns of the matrix that takes
+    the unit square to the sheet point along the sheet's sides in space, and are as long as they are in proportion.
+    """
+    corner, middle = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]), np.array(ink.shape[::-1]) / 2
+    matrix = perspective(corner, (corners - middle) / max(ink.shape))  # phones' focal length: 0.7 to 1.1 of the side
+    sides = np.linalg.norm(matrix[:, :2], axis=0)
+    size = tuple(int(side) for side in (SIDE * sides / sides.max()).round() + 1)
+    terms = perspective(corner * size, corners).ravel()[:8]
+    return np.asarray(
+        Image.fromarray(ink).transform(size, Image.Transform.PERSPECTIVE, tuple(terms), Image.Resampling.BILINEAR)
+    )
+
+
+def perspective(points, images):
+    """The matrix (3, 3) that takes four points (4, 2) to their images (4, 2): (x, y, 1) to (u, v, 1) times a number."""
+    rows = [[x, y, 1, 0, 0, 0, -u * x, -u * y] for (x, y), (u, _) in zip(points, images, strict=True)]
+    rows += [[0, 0, 0, x, y, 1, -v * x, -v * y] for (x, y), (_, v) in zip(points, images, strict=True)]
+    return np.append(np.linalg.solve(rows, images.T.ravel()), 1).reshape(3, 3)
 
 
 def otsu(values):
@@ -167,6 +216,30 @@ def several(ink):
             if all(np.ptp(part) >= 0.6 * height and part.size >= 0.15 * y.size for part in parts):
                 return True
     return False
+
+
+def strokes_crossed(image):
+    """How many strokes a row and a column cross, on average, of the rows and columns of an image (28, 28) with ink."""
+    box = np.pad(crop(image, 0), 1).astype(float)
+    return [np.abs(np.diff(box, axis=axis)).sum() / 255 / 2 / (box.shape[1 - axis] - 2) for axis in (1, 0)]
+
+
+def blot(image):
+    """Whether an image (28, 28) uint8 is filled as no digit is, by a sheet or a texture; of MNIST's 60,000, 4 are."""
+    box = crop(image, 0)
+    return box.shape[1] > WIDE * box.shape[0] and (box > 127).mean() > 0.82
+
+
+def tangled(image):
+    """Whether there are more strokes or holes in an image (28, 28) uint8 than in a digit; of MNIST's 60,000, in 66.
+
+    Pixels less pairs of neighbours plus squares of four is the number of pieces less that of holes (Euler).
+    """
+    rows, columns = strokes_crossed(image)
+    on = image > 127
+    pairs = (on[1:] & on[:-1]).sum() + (on[:, 1:] & on[:, :-1]).sum()
+    squares = (on[1:, 1:] & on[1:, :-1] & on[:-1, 1:] & on[:-1, :-1]).sum()
+    return rows > 2.1 or rows + columns > 4.5 or on.sum() - pairs + squares < -2
 
 
 def as_mnist(ink):

@@ -1,6 +1,7 @@
 """Pictures of digits as people make them: written with pens of any width, photographed, in any kind of file."""
 
 import io
+from functools import partial
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -117,3 +118,57 @@ def drawn():
     picture = np.full((400, 300), 235, np.uint8)
     picture[60:220, 60:85] = picture[200:225, 60:230] = picture[60:340, 180:205] = 25
     return picture
+
+
+# --- Scenes: (digit, rng) -> (H, W) uint8; and of 20, how many must be read right, or 0 if there is no digit ----------
+
+
+def blank_sheet(_, rng):
+    ink = np.zeros((300, 300))
+    ink[100:200, 100:200] = 1
+    ink, sheet = on_sheet(ink, rng)
+    return photograph(0 * ink, rng, False, sheet)
+
+
+def scribble(_, rng):
+    image, points = Image.new("L", (300, 300)), rng.uniform(80, 220, (rng.integers(12, 40), 2))
+    ImageDraw.Draw(image).line([tuple(point) for point in points], 255, int(rng.integers(4, 14)), joint="curve")
+    return photograph(np.asarray(image) / 255, rng)
+
+
+def wiped_board(_, rng):
+    smears = Image.fromarray(rng.normal(60, 40, (12, 16)).clip(0, 255).astype(np.uint8))
+    smears = np.asarray(smears.resize((400, 300), Image.Resampling.BICUBIC))
+    return (60 + 0.35 * smears + rng.normal(0, 3, smears.shape)).clip(0, 255).astype(np.uint8)
+
+
+def touching_pair(left, rng):
+    pen, style = int(rng.integers(6, 24)), int(rng.integers(0, 5))
+    a, b = (written(digit, style, pen, rng) for digit in (left, int(rng.integers(0, 10))))
+    a, b, over = a[:, a.max(axis=0) > 0.5], b[:, b.max(axis=0) > 0.5], int(rng.integers(1, 14))
+    both = np.maximum(np.pad(a, ((0, 0), (0, b.shape[1] - over))), np.pad(b, ((0, 0), (a.shape[1] - over, 0))))
+    return photograph(np.pad(both, 60), rng)
+
+
+def tilted(digit, rng, degrees):
+    """A sheet on a desk, seen by a camera that is tilted by so much from straight above."""
+    ink = np.pad(written(digit, int(rng.integers(0, 5)), int(rng.integers(6, 20)), rng), ((60, 60), (20, 20)))
+    turn, tilt = rng.normal(0, 0.15), np.radians(degrees)
+    v, u = np.mgrid[-300:300, -400:400] / 900  # a ray through each pixel; the focal length is 900 pixels
+    away = 900 / (1 + v * np.tan(tilt))  # where it meets the desk, which is 900 away in the middle
+    x, y = u * away, v * away / np.cos(tilt)
+    x, y = np.cos(turn) * x - np.sin(turn) * y + 170, np.sin(turn) * x + np.cos(turn) * y + 210
+    sheet = (x >= 0) & (x < 340) & (y >= 0) & (y < 420)
+    seen = ink[np.where(sheet, y, 0).astype(int), np.where(sheet, x, 0).astype(int)] * sheet
+    return photograph(seen, rng, sheet=sheet.astype(float))
+
+
+SCENES = {
+    "a blank sheet": (blank_sheet, 0),
+    "a scribble": (scribble, 0),
+    "a wiped board": (wiped_board, 0),
+    "a pair that touches": (touching_pair, 0),
+    "a sheet at 30 degrees": (partial(tilted, degrees=30), 19),
+    "a sheet at 45 degrees": (partial(tilted, degrees=45), 18),
+    "a sheet at 60 degrees": (partial(tilted, degrees=60), 15),
+}
