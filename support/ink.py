@@ -21,7 +21,7 @@ SIDE = 320  # pixels; more would add nothing about a digit
 WIDEST = 0.4  # of the picture's longer side: what is wider both ways is no ink
 DARKEST = 128  # shade of paper: ink stands out less in less light, but on darker paper than this it would be noise
 FAINTEST = 16  # shades (of 255) between ink and paper; less is noise from a JPEG or a camera
-FULL = 0.9  # of what its corners span is a sheet, or more
+FULL = 0.85  # of what its corners span is a sheet, or more
 WIDE = 0.55  # of the height; a 1 in one stroke is narrower
 PEN = 0.085  # the width of a stroke by the digit's size; thinner ones are widened to it
 GAP = 0.02  # the least space between two digits, by their height
@@ -90,17 +90,20 @@ def find_ink(picture):
     It may be dark on light or light on dark. What looks like ink may be a sheet on a desk; then it is the ink on that.
     """
     (_, ink), (_, other) = sorted((reading(picture), reading(255 - picture)), key=lambda pair: pair[0])
-    # On the sheet a pixel has ink to the left, to the right, above and below, or is ink.
-    sheet = np.all([np.rot90(np.logical_or.accumulate(np.rot90(ink > 127, k)), -k) for k in range(4)], axis=0)
+    sheet = enclosed(ink)
     corners = quadrilateral(sheet)
     if corners is not None:
-        inner = other[sheet & (ink <= 127)] > 127
-        if inner.any():
-            ink = from_above(other * sheet, corners)
         sides = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
-        if not inner.any() and sides.min() > WIDE * sides.max():
+        if (other[sheet & (ink <= 127)] > 127).any():
+            ink = from_above(other * sheet, corners)
+        elif sides.min() > WIDE * sides.max():
             return None  # a blank one; narrow, it would be a 1
     return crop(ink, 127) if (ink > 127).any() else None
+
+
+def enclosed(ink):
+    """Where ink (H, W) uint8 is, or is to the left, to the right, above and below: (H, W) bool."""
+    return np.all([np.rot90(np.logical_or.accumulate(np.rot90(ink > 127, k)), -k) for k in range(4)], axis=0)
 
 
 def reading(picture):
@@ -160,7 +163,8 @@ def quadrilateral(shape):
     both, either = shape & np.asarray(inside, bool), shape | np.asarray(inside, bool)
     if both.sum() < FULL * either.sum():
         return None
-    return np.roll(corners, -corners.sum(axis=1).argmin(), axis=0)
+    upright = [[-1, -1], [1, -1], [1, 1], [-1, 1]]
+    return max((np.roll(corners, k, axis=0) for k in range(4)), key=lambda turned: (turned * upright).sum())
 
 
 def from_above(ink, corners):
@@ -169,6 +173,7 @@ def from_above(ink, corners):
     In coordinates from the picture's middle, with the focal length as the third, the columns of the matrix that takes
     the unit square to the sheet point along the sheet's sides in space, and are as long as they are in proportion.
     """
+    corners = corners + 0.02 * (corners.mean(axis=0) - corners)  # without the edge
     corner, middle = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]), np.array(ink.shape[::-1]) / 2
     matrix = perspective(corner, (corners - middle) / max(ink.shape))  # phones' focal length: 0.7 to 1.1 of the side
     sides = np.linalg.norm(matrix[:, :2], axis=0)
@@ -225,15 +230,18 @@ def strokes_crossed(image):
 
 
 def blot(image):
-    """Whether an image (28, 28) uint8 is filled as no digit is, by a sheet or a texture; of MNIST's 60,000, 4 are."""
+    """Whether an image (28, 28) uint8 is filled as no digit is, by a texture; none of MNIST's training images is.
+
+    An 8 of the widest pen fills 0.78, a wiped board 0.87 and more, in drawn scenes."""
     box = crop(image, 0)
     return box.shape[1] > WIDE * box.shape[0] and (box > 127).mean() > 0.82
 
 
 def tangled(image):
-    """Whether there are more strokes or holes in an image (28, 28) uint8 than in a digit; of MNIST's 60,000, in 66.
+    """Whether there are more strokes or holes in an image (28, 28) uint8 than in a digit.
 
     Pixels less pairs of neighbours plus squares of four is the number of pieces less that of holes (Euler).
+    The bounds are such that 37 of MNIST's 60,000 training images are over one.
     """
     rows, columns = strokes_crossed(image)
     on = image > 127

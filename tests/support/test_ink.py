@@ -1,8 +1,10 @@
 """From a picture as people make them to an image like MNIST's; or one line that says what is wrong with it."""
 
 import io
+import struct
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -105,9 +107,20 @@ def test_two_digits_are_not_one(pen):
 # --- What cannot be read -------------------------------------------------------------------------------------------
 
 
-def blank(side):
-    """A PNG of side x side black pixels, a thousandth of them in bytes."""
-    return encoded(Image.new("1", (side, side)), "PNG")
+def blank(width, height):
+    """A PNG of that many black pixels, a thousandth of them in bytes."""
+    line = zlib.compressobj()
+    row = bytes(1 + (width + 7) // 8)
+    chunks = [line.compress(row * min(1000, height - done)) for done in range(0, height, 1000)]
+    return png((width, height), b"".join(chunks) + line.flush())
+
+
+def png(size, content):
+    """A PNG of one bit per pixel, put together by hand: Pillow would need 32 bytes for each row."""
+    parts = {b"IHDR": struct.pack(">IIBBBBB", *size, 1, 0, 0, 0, 0), b"IDAT": content, b"IEND": b""}
+    number = struct.Struct(">I").pack
+    chunks = [number(len(part)) + name + part + number(zlib.crc32(name + part)) for name, part in parts.items()]
+    return io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
 
 
 UNREADABLE = {
@@ -122,7 +135,11 @@ UNREADABLE = {
         "a point": np.zeros((1, 1)),
         "a thread": np.zeros((1, 9000)),
     },
-    "more than 50 million pixels": {"large": blank(8000), "huge": blank(14000)},  # the second is Pillow's to refuse
+    "more than 50 million pixels": {
+        "large": blank(8000, 8000),
+        "huge": blank(14000, 14000),
+        "thin": blank(1, 70_000),
+    },  # the second is Pillow's to refuse
 }
 
 
@@ -139,8 +156,8 @@ def test_memory_is_bounded(tmp_path):
     """In MB, of which Python with NumPy and Pillow takes some 50; 49 million pixels have 200 as RGBA."""
     code = "import contextlib, sys; from support import errors, ink\nwith contextlib.suppress(errors.UserError): "
     code += "ink.read_digit('{}')\nprint(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])"
-    for side, most in ((14000, 150), (7000, 650)):
-        (file := tmp_path / "black.png").write_bytes(blank(side).read())
+    for size, most in (((14000, 14000), 150), ((1, 49_000_000), 150), ((7000, 7000), 650)):
+        (file := tmp_path / "black.png").write_bytes(blank(*size).read())
         assert int(subprocess.check_output([sys.executable, "-c", code.format(file)], cwd=ROOT)) // 1024 < most
 
 
