@@ -6,6 +6,7 @@ What an experiment cannot decide, it lets pass. MISTAKES says what each mistake 
 """
 
 import io
+import sys
 import time
 import zipfile
 from collections.abc import Mapping
@@ -88,11 +89,20 @@ MISTAKES = {
     ),
     "other gradients": (
         "A gradient is not that of your own forward pass: {name}. (It was tried with one image alone, where the "
-        "chain rule leaves no choice: {why}.) `practice.py {exercise}` marks that line by itself."
+        "chain rule leaves no choice: {why}.) `python practice.py {exercise}` marks that line by itself."
+    ),
+    "uphill": (
+        "With each step all four arrays move so that the score of the right digit falls. The loss should go down. "
+        "Does your step add the gradients, or subtract them?"
     ),
     "one digit for all": (
         "`read` says {digit} to every image. Is that what the network says (its scores differ from image to "
         "image?), or is it lost on the way out?"
+    ),
+    "one digit, the network's": (
+        "`read` says {digit} to every image, and so does the network, however the images are shown to it. Have its "
+        "hidden units died? Steps that are too long do that. How large is the learning rate, and is the gradient a mean"
+        " over the batch?"
     ),
     "read returns no digits": "`read` should return a digit for each image, {wanted}; it returns {what}. {ask}",
     "read is not as train": (
@@ -184,7 +194,10 @@ def run(train, read, file):
     dataset = data.load()
     images, others = (a.reshape(len(a), -1) for a in (dataset.train_images, dataset.test_images))
     print(f"It trains on {len(images):,} images.", flush=True)
-    params, claim = train(images.copy(), dataset.train_labels.astype(np.int64), np.random.default_rng(0))
+    trained = train(images.copy(), dataset.train_labels.astype(np.int64), np.random.default_rng(0))
+    if not isinstance(trained, (tuple, list)) or len(trained) != 2 or not isinstance(trained[0], Mapping):
+        sys.exit("`train` does not return weights and an accuracy yet. `python practice.py own_network` says more.")
+    params, claim = trained
     found = (np.asarray(read(params, others.copy())) == dataset.test_labels).mean()
     print(f"You claim {claim:.4f}. Of {len(others):,} others it reads {found:.4f}.")
     arrays = {name: np.asarray(value) for name, value in params.items()}
@@ -437,7 +450,7 @@ class Laboratory(NamedTuple):
                 ask = "What grows at each step, until it is too large? The steps? The numbers that go into exp?"
                 raise wrong("not finite", whose="After the training", name=name, ask=ask)
         if len(set(said)) == 1:
-            raise wrong("one digit for all", digit=said[0])
+            raise wrong("one digit, the network's", "one digit for all", digit=said[0])
         ask = "It has learned its own images by heart, so more of the same steps will not help: more hidden units?"
         if on_known < 0.96:
             ask = f"Of its own images it reads {on_known:.3f}: more hidden units, more epochs, or longer steps?"
@@ -475,7 +488,10 @@ class Laboratory(NamedTuple):
     def cures(self):
         """Is it cured by smaller pixels, or by other first weights? By which of them better?"""
         images, others = ((a > 127).astype(np.uint8) for a in (self.images, self.others))
-        darker = self.accuracy(self.train(images, self.labels), others, self.answers)
+        trained = self.train(images, self.labels)
+        darker = self.accuracy(trained, others, self.answers)
+        if trained and all(np.isfinite(np.asarray(trained.params[name], float)).all() for name in NAMES):
+            darker = max(darker, fits(trained.params, others, self.answers)["raw pixels"])  # `read` may divide, too
         H = np.asarray(self.main.params["W1"]).shape[1]
         rng = np.random.default_rng(self.seed)
         (W1, b1), (W2, b2) = init_he(rng, 784, H), init_he(rng, H, 10)
@@ -602,14 +618,19 @@ def compare(x, h, a1, dlogits, moved, first, y):
     order = z1.argsort()
     z, a, back, found = z1[order], a1[order], (first["W2"] @ dlogits)[order], h[order]
     wide = np.arange(len(z)).clip(2, len(z) - 3)
+    uphill = np.corrcoef(z, a)[0, 1] < -0.3  # what W2 and b2 did
+    a = -a if uphill else a
     slope = (a[wide + 2] - a[wide - 2]) / (z[wide + 2] - z[wide - 2])  # of the activation, from its own values
-    if np.corrcoef(z, a)[0, 1] < -0.3:
-        raise tell(name="dW2 and db2", why="W2 or b2 moved uphill", exercise="dW2_db2")
-    if along(moved["b2"], -dlogits) < 0.5:
+    if not uphill and along(moved["b2"], -dlogits) < 0.5:
         raise tell(name="db2", why="b2 and W2 did not move together", exercise="dW2_db2")
     large = np.abs(back) > 0.2 * np.abs(back).max()
     ratio = found[large] / back[large]
-    if (scale := np.median(ratio[slope[large] > 0.5 * slope.max()])) < 0:
+    scale = np.median(ratio[slope[large] > 0.5 * slope.max()])
+    if uphill and scale < 0:
+        raise wrong("uphill", "other gradients")
+    if uphill:
+        raise tell(name="dW2 and db2", why="W2 or b2 moved uphill", exercise="dW2_db2")
+    if scale < 0:
         raise tell(name="da1", why="W1 moved uphill", exercise="da1")
     off = np.abs(ratio / scale - slope[large] / np.median(slope[slope > 0.5 * slope.max()])) > 0.3
     if off.mean() > 0.25:

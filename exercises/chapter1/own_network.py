@@ -31,7 +31,7 @@ def read(params, images):
 
 
 if __name__ == "__main__":
-    from exercises import own
+    from exercises import own  # run this file by `python practice.py run own_network`
 
     own.run(train, read, __file__)
 
