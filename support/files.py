@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,9 +15,16 @@ except ImportError:  # Windows
 
 
 def read_file(path, most):
-    """The bytes of a file that has at most `most` of them; UserError if it cannot be read, or has more."""
+    """The bytes of a regular file that has at most `most` of them.
+
+    UserError for anything else, before it is opened. A learner's program may leave a pipe, which waits forever, or a
+    link to a device that has no end, where the marker looks for a file.
+    """
     try:
-        if os.path.getsize(path) > most:
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):
+            raise UserError(f"cannot read {path}: it is not a regular file")
+        if found.st_size > most:
             raise UserError(f"cannot read {path}: it has more than {most:,} bytes")
         return Path(path).read_bytes()
     except OSError as error:
