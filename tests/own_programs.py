@@ -503,7 +503,6 @@ b1 = np.zeros(HIDDEN) -> b1 = np.zeros((1, HIDDEN)) & b2 = np.zeros(10) -> b2 = 
 dz1.sum(axis=0) -> dz1.sum(axis=0, keepdims=True) & dlogits.sum(axis=0) -> dlogits.sum(axis=0, keepdims=True)
 x = images / 255 -> x = images / 100
 x = images / 255 -> x = images / 127.5 - 1 & 64, 0.1 -> 64, 0.02
-x = images / 255 -> x = 1 - images / 255 & 64, 0.1 -> 64, 0.02
 x = images / 255 -> x = np.sqrt(images / 255)
 b1 = np.zeros(HIDDEN) -> b1 = np.ones(HIDDEN)
 order = rng.permutation(len(images)) -> np.random.seed(1); order = np.random.permutation(len(images))
