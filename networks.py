@@ -228,7 +228,8 @@ def begin(framework, description, argv=None):
             raise UserError(f"{path} is not of a run of main_np.py or main_torch.py: it can be used, but not continued")
         kept = opt.run_options(options)
     options = opt.parse(NETWORKS, SOURCES, framework, argv, description, kept)
-    check_memory(options, memory_of(options))
+    what = f"{opt.title(options)} with --batch-size {options.batch_size}"
+    check_memory(memory_of(options), what, "lower --batch-size, or take a smaller network")
     return options, checkpoint
 
 
@@ -247,7 +248,8 @@ def load(path=None):
     if not there:
         raise UserError(f"no trained network in {FOLDER}: run `python main_np.py` first, or give --weights FILE")
     options, checkpoint = read("np", there[-1])
-    check_memory(options, BYTES[options.dtype] * sum(options.network.numbers(options)))  # for one image
+    for_one_image = BYTES[options.dtype] * sum(options.network.numbers(options))
+    check_memory(for_one_image, f"the network in {checkpoint.path}", "take a smaller one")
     model = make("np", options)
     checkpoint.copy_to({"params": model.params, "statistics": getattr(model, "statistics", {})})
     model.training = False
@@ -276,11 +278,11 @@ def memory_of(options):
     return numbers * BYTES[options.dtype] + options.batch_size * MEMORY[options.augment]
 
 
-def check_memory(options, needed):
-    """UserError if the machine has not so many bytes of memory."""
+def check_memory(needed, what, cure):
+    """UserError if the machine has not so many bytes of memory. what needs it; cure: what to do then."""
     if needed > memory():
-        need = f"{opt.title(options)} with --batch-size {options.batch_size} needs {needed / 1e9:.0f} GB of memory"
-        raise UserError(f"{need}, and there are {memory() / 1e9:.0f}: lower --batch-size, or take a smaller network")
+        has = memory() / 1e9
+        raise UserError(f"{what} needs {needed / 1e9:.0f} GB of memory, and there are {has:.0f}: {cure}")
 
 
 def memory():

@@ -124,11 +124,11 @@ def show(work, exercise, seed=None, again=False):
     for text in more:
         say(text)
     say(f"\n`python practice.py solution`  {'what fixes it' if exercise.case else 'the lines once more, and why'}")
-    if exercise.name in network.EXERCISES and not missing(work):
-        say("`python practice.py train`  now let your lines learn to read", "good")
-        say("`python practice.py prove`  are they the same run as PyTorch's?", "good")
     if exercise.is_program and not exercise.case:
         say("`python practice.py run`  now let it learn to read", "good")
+    elif exercise.name in network.EXERCISES and not missing(work):
+        say("`python practice.py train`  now let your lines learn to read", "good")
+        say("`python practice.py prove`  are they the same run as PyTorch's?", "good")
     if exercise.experiments:
         say("`python practice.py read YOUR_PICTURE`  and let it read your handwriting", "good")
     if then := following(work, exercise):

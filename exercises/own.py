@@ -72,7 +72,7 @@ MISTAKES = {
     ),
     "the same images": (
         "It reads {found:.3f}, and has learned from only some {used} of the {given} images. Which images are in "
-        "your first batch, and which are in the second?"
+        "your first batch, and which are in the second? Does each of your batches take a step?"
     ),
     "steps too small": (
         "It reads {found:.3f}. All steps together lead about {ratio} as far as in a training that works. What "

@@ -122,7 +122,7 @@ WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind words, s
 def banner(runs):
     """The proof in short, for the top of the README: what was found, and the last losses."""
     figure = new_figure(7, 3.7)
-    figure.suptitle("By hand, on a tape, in PyTorch: the same run", **TITLE)
+    figure.suptitle("By hand, by our own autograd, in PyTorch: the same run", **TITLE)
     show_losses(figure.add_subplot(), runs["float64"])
     return figure
 
@@ -134,7 +134,7 @@ def picture(runs):
     runs: {"float64": what `record` found, "float32": the same}.
     """
     figure = new_figure(7, 7.4)
-    figure.suptitle("By hand, on a tape, in PyTorch: the same run", **TITLE)
+    figure.suptitle("By hand, by our own autograd, in PyTorch: the same run", **TITLE)
     upper, lower = figure.subplots(2, 1, height_ratios=(4, 5))
     show_losses(upper, runs["float64"])
     show_differences(lower, runs)
@@ -148,13 +148,13 @@ def show_losses(axes, run):
     on_tape = f"no weight differs by more than {far}" if any(run["tape"]) else "every weight is equal to the last bit"
     found = (
         f"After {len(steps):,} steps in float64, no weight differs from its\n"
-        f"twin in PyTorch by more than {above(max(run['difference']))}; on the tape\n{on_tape}."
+        f"twin in PyTorch by more than {above(max(run['difference']))}; by our\nown autograd {on_tape}."
     )
     style_axes(axes, "", "loss of the batch", f"the last {min(ZOOM, len(steps))} steps")
     logarithmic(axes)
     axes.plot(steps[last], run["loss_np"][last], color=TRAIN, alpha=0.35, linewidth=8, label="NumPy, by hand")
     axes.plot(steps[last], run["loss_torch"][last], color=INK, linewidth=1.2, label="PyTorch")
-    axes.plot(steps[last], run["loss_tape"][last], ".", color=TEST, markersize=8, label="NumPy, on a tape")
+    axes.plot(steps[last], run["loss_tape"][last], ".", color=TEST, markersize=8, label="our autograd")
     axes.set_ylim(top=max(run["loss_np"][last]) * 5)
     axes.legend(loc="upper right", ncols=3, columnspacing=1.2, handlelength=1.4, fontsize=12)
     enlarge(axes, found, 13)
