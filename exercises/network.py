@@ -64,9 +64,9 @@ for epoch in (1, 2, 3):
         steps.append((loss, (logits.argmax(axis=1) == y).mean()))
 
     W1, b1, W2, b2 = params.values()
-    logits = np.maximum(test_images / 255 @ W1 + b1, 0) @ W2 + b2
-    answers = logits.argmax(axis=1)
-    surprise = np.log(np.exp(logits).sum(axis=1)) - logits[range(len(test_labels)), test_labels]  # -log p[y]
+    scores = np.maximum(test_images / 255 @ W1 + b1, 0) @ W2 + b2
+    answers = scores.argmax(axis=1)
+    surprise = np.log(np.exp(scores).sum(axis=1)) - scores[range(len(test_labels)), test_labels]  # -log p[y]
     tests.append((len(steps), surprise.mean(), (answers == test_labels).mean()))
     print(f"epoch {epoch}: it reads {100 * (answers == test_labels).mean():.1f} % of the test digits")
 
