@@ -202,7 +202,7 @@ EXTREMES = """
     --hidden 512                                            | 30   | quite wrong: its numbers have many digits
     --hidden 1                                              | 1    | one unit
     --model resnet --widths 4                               | 1    | one stage
-    --model vit --width 16 --heads 16 --blocks 9 --patch 14 | 1    | many heads and blocks
+    --model vit --width 16 --heads 16 --blocks 5 --patch 14 | 1    | many heads and blocks
     --model vit --heads 1 --blocks 1 --patch 2              | 0    | many patches, and no gradient
 """
 

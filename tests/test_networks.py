@@ -1,6 +1,7 @@
 """What holds for every network: by hand, on the tape and in PyTorch it is one network, and one run."""
 
 import inspect
+import itertools
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ import mlp_autograd
 import mlp_np
 import mlp_torch
 import networks
+import plot
 from conftest import SMALL, as_input, fuzz
 from lab import results, twins
 from networks import NETWORKS, parse_options
@@ -174,8 +176,16 @@ PROGRAMS = {"by hand": (main_np, []), "on the tape": (main_np, ["--autograd"]), 
 NEXT = {"by hand": "in PyTorch", "in PyTorch": "on the tape", "on the tape": "by hand"}
 
 
-@pytest.mark.parametrize("model", NETWORKS)
-@pytest.mark.parametrize("first", PROGRAMS)
+EVERY_DAY = {("mlp", first) for first in PROGRAMS} | {("resnet", "by hand"), ("vit", "in PyTorch")}
+
+
+@pytest.mark.parametrize(
+    ("model", "first"),
+    [
+        pytest.param(*pair, marks=() if pair in EVERY_DAY else pytest.mark.slow)
+        for pair in itertools.product(NETWORKS, PROGRAMS)
+    ],
+)
 def test_a_run_goes_on_bit_for_bit_and_can_change_hands(model, first, small, monkeypatch, tmp_path, capsys):
     """One epoch in one program and one in the same or the next: the run that never stopped, augmentation and all."""
     monkeypatch.setattr(data, "load", lambda *_: small)
@@ -280,6 +290,7 @@ def losing(monkeypatch):
 def test_a_network_with_randomness_of_its_own_is_one_run(losing, small, monkeypatch, tmp_path, capsys):
     """In all three forms, stopped and resumed, and in testing it loses nothing."""
     monkeypatch.setattr(data, "load", lambda *_: small)
+    monkeypatch.setattr(plot, "learning_curves", lambda run: None)
     found = {}
     for which, (program, more) in PROGRAMS.items():
         argv = ["--model", "losing", "--dtype", "float64", *more]

@@ -95,6 +95,7 @@ def test_photographs_and_pens(trained, mnist):
     assert (answers(trained, [read_digit(encoded(one))[1] for one in thick]) == 1).all()  # none is taken for a sheet
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hard", [False, True], ids=["a sheet on a desk", "a hard shadow"])
 def test_what_lies_around_or_over_the_digit_is_not_read(trained, hard):
     images = []

@@ -124,6 +124,7 @@ def worker(*_):
     return os.getpid(), os.environ["OMP_NUM_THREADS"]
 
 
+@pytest.mark.slow
 def test_steps_are_taken_in_processes_of_their_own(capfd, monkeypatch):
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # for which conftest.py sets the number, in any process
     before = dict(os.environ)

@@ -160,18 +160,20 @@ def traced(function, *arguments):
     return most
 
 
-LARGE = [  # by weights, by a batch, by what augments it, by a test batch
+LARGE = [  # by weights, by what augments a batch, by a batch, by a test batch
     "--hidden 4000 --batch-size 1 --optimizer adamw",
     "--hidden 1 --batch-size 5000 --augment elastic",
-    "--model resnet --widths 256,256 --batch-size 1",
-    "--model resnet --blocks 2 --batch-size 100",
     "--model resnet --batch-size 25 --autograd",
     "--model vit --patch 4 --batch-size 25",
+]
+LARGER = [
+    "--model resnet --widths 256,256 --batch-size 1",
+    "--model resnet --blocks 2 --batch-size 100",
     "--model vit --width 64 --heads 64 --patch 2 --blocks 1 --batch-size 2",
 ]
 
 
-@pytest.mark.parametrize("words", LARGE)
+@pytest.mark.parametrize("words", LARGE + [pytest.param(words, marks=pytest.mark.slow) for words in LARGER])
 def test_what_does_not_fit_into_the_machine_is_refused(words, mnist, monkeypatch, tmp_path):
     """The memory that is reckoned is that which a step, a test and a checkpoint take, to a third."""
     options = parse_options("np", *words.split())

@@ -180,7 +180,7 @@ def test_where_no_library_is_known_there_is_one_thread(monkeypatch):
 
 
 def test_a_program_makes_the_same_run_with_any_setting(program, tmp_path):
-    argv, found = ["--steps", 90, "--hidden", 33, "--batch-size", 1000], []
+    argv, found = ["--steps", 30, "--hidden", 33, "--batch-size", 1000], []
     for number in ("1", "2"):
         env = {"OMP_NUM_THREADS": number, "OPENBLAS_NUM_THREADS": number}
         assert program("main_np.py", *argv, "--out", tmp_path / number, env=env).returncode == 0
