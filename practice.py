@@ -53,7 +53,7 @@ def main(argv=None):
     add("command", nargs="?", help=f"{', '.join(TAKES)}, or the number or name of an exercise")
     add("which", nargs="?", help="an exercise; a folder (mark), a network (prove), a picture (read)")
     add("--watch", action="store_true", default=None, help="mark again whenever the file is saved")
-    add("--seed", type=integer(0, 2**64 - 1), metavar="N", help="the inputs of an earlier run; it said which")
+    add("--seed", type=integer(0, 2**64 - 1), metavar="N", help="the inputs of an earlier run, which printed N")
     add("--folder", default=ROOT / "my_practice", type=Path, help="where your files are (my_practice)")
     add("--only", metavar="NAMES", help="mark only these: dz1,da1 or chapter2")
     add("--feedback", metavar="DIR", help="mark also writes what it says to each person, into this folder")
