@@ -7,9 +7,9 @@ and back, steps, and an honest test. How is up to you.
     labels (N,)       which digits they are
     rng               where chance comes from: rng.normal, rng.permutation ... (np.random.default_rng)
 
-The marker lets `train` learn from 3,500 images, and lets `read` read others. It passes if 0.88 of those are read
-right, and if you have claimed so, give or take 0.03. How well does your network read digits that it has never seen?
-Find that out inside `train`.
+The marker lets `train` learn from 3,500 images, and lets `read` read others. You pass if at least 0.88
+of those are read right, and if the accuracy that you claim is within 0.03 of that. How well does your network read
+digits that it has never seen? Find that out inside `train`.
 """
 
 import numpy as np

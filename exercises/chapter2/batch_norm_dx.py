@@ -6,7 +6,7 @@ For each channel, with the mean and the variance over all n = B H W values that 
     xhat = (x - mean) * inverse
     y = gamma * xhat + beta
 
-You know dy. Find dx. Mind that each x has a part in the mean and in the variance, and those are in every xhat.
+You know dy. Find dx. Each x affects the mean and the variance, and those affect every xhat.
 
     dy      (B, H, W, C)   the derivative of the loss with respect to y
     xhat    (B, H, W, C)

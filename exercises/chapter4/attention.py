@@ -13,7 +13,7 @@ that of `softmax_backward`: copy your lines.
     weights         (B, h, T, T)
 
 NumPy's @ multiplies the matrices in the last two axes, for each image and head. To transpose each of them, write
-k.swapaxes(2, 3): k.T would turn all four axes round.
+k.swapaxes(2, 3): k.T would reverse all four axes.
 """
 
 import numpy as np

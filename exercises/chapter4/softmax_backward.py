@@ -4,7 +4,7 @@ In attention each patch scores every patch, and softmax makes weights of each ro
 
     weights = exp(scores) / (the sum of exp(scores) over the row)
 
-You know dweights. Find dscores. Mind that each score has a part in its row's sum, and that is in every weight of the
+You know dweights. Find dscores. Each score affects the sum of its row, and the sum affects every weight of the
 row. (In `dlogits` the cross-entropy came after the softmax. Here anything may come after it.)
 
     dweights (B, T, T)   the derivative of the loss with respect to weights

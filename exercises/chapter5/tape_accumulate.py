@@ -7,7 +7,7 @@ gradient of u. Find the gradient of u.
     dys      (K, B, H)         the gradients of the K values that were made from u
     shares   K functions       shares[i](dys[i]) has the shape (B, H)
 
-You are only given dys to read. Mind that a share may return the very array that it got: for u + b, dy is the share.
+Do not change dys. Note that a share may return the very array that it got: the share of u in u + b returns dy itself.
 """
 
 import numpy as np

@@ -4,7 +4,7 @@ The product of two matrices has two parents, and so two pairs:
 
     Tensor(value, (a, share of a), (b, share of b))
 
-But in x @ W1 the images x are a constant: a plain array and no Tensor. Nobody asks for the gradient of a constant, and
+But in x @ W1 the images x are a constant: a plain array, not a Tensor. Nobody asks for the gradient of a constant, and
 it gets no pair. That saves the largest matrix product of the way back. Here b is a Tensor, and a may be either.
 
     a      a Tensor or a plain array; value_of(a) is its array (B, H) in both cases

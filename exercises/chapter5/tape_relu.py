@@ -5,7 +5,7 @@ An operation on the tape makes a new Tensor:
     Tensor(value, (parent, share))
 
 `value` is an array. After it comes a pair for each Tensor that went in: that Tensor, and its share. A share is a
-function of dy, which is not known yet: lambda dy: ... So nothing is differentiated now, it is only noted how to do it.
+function of dy, which is not known yet: lambda dy: ... So no derivative is computed now; the pair says how.
 
     a      a Tensor; a.value (B, H) is its array
     play   a function: play(y) draws a gradient dy and goes back over your edge. It returns the value of y, and the
