@@ -37,7 +37,7 @@ const FoolControls = () => {
       />
       <div class="row">
         <Button id="fool-on" class="primary" act={() => change(2 * fool.most.value)} off={done}>
-          Until it tips
+          Until the answer changes
         </Button>
         <Button id="fool-once" act={() => change(1)} off={done}>
           One round
