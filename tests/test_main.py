@@ -129,9 +129,10 @@ def test_two_processes_are_one_run(words, tmp_path, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [RESNET, VIT])
 def test_the_commands(program, words):
-    """As a user types them: without PyTorch by hand, in bfloat16 and compiled with it."""
+    """As a user types them: without PyTorch by hand, in bfloat16 and, which takes its time, compiled with it."""
     right = accuracy_of(program("main_np.py", *words.split(), env=NO_TORCH))
-    for more, apart in [("", 0.01), ("--amp", 0.1), *([("--compile", 0.05)] if shutil.which("g++") else [])]:
+    compiled = [("--compile", 0.05)] if shutil.which("g++") and words == VIT else []
+    for more, apart in [("", 0.01), ("--amp", 0.1), *compiled]:
         found = program("main_torch.py", *words.split(), *more.split())
         assert accuracy_of(found) == pytest.approx(right, abs=apart)
         assert more == "--compile" or re.fullmatch(r"(the checkpoint of the run before is kept as .*\n)?", found.stderr)
@@ -153,7 +154,6 @@ def test_default_accuracy_over_seeds_and_in_both_programs(program):  # results.j
     ("main", "recipe", "init", "published"),
     [
         ("main_np.py", "np_nn", "geohot", 0.9805),
-        ("main_torch.py", "np_nn", "pytorch", 0.9633),
         ("main_torch.py", "geohot", "geohot", 0.9635),
         ("main_np.py", "geohot", "pytorch", 0.9288),
     ],
