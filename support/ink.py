@@ -94,6 +94,8 @@ def find_ink(picture):
     It may be dark on light or light on dark. What looks like ink may be a sheet on a desk; then it is the ink on that.
     """
     (_, ink), (_, other) = sorted((reading(picture), reading(255 - picture)), key=lambda pair: pair[0])
+    if grain(ink):
+        return None
     sheet = enclosed(ink)
     corners = quadrilateral(sheet)
     if corners is not None:
@@ -103,6 +105,13 @@ def find_ink(picture):
         elif sides.min() > WIDE * sides.max():
             return None  # a blank one; narrow, it would be a 1
     return crop(ink, 127) if (ink > 127).any() else None
+
+
+def grain(ink):
+    """Whether ink (H, W) uint8 comes from beyond each side of the picture in three places or more, as the grain of a
+    desk does."""
+    sides = (ink[0], ink[-1], ink[:, 0], ink[:, -1])
+    return all(np.count_nonzero(np.diff(np.pad(side > 127, 1).astype(int)) > 0) >= 3 for side in sides)
 
 
 def enclosed(ink):
@@ -211,12 +220,16 @@ def crop(ink, above):
 
 
 def several(ink):
-    """Whether a strip of paper, upright or leaning as handwriting does, parts the ink into two digits.
+    """Whether a strip of paper parts the ink into two digits, or into a digit and a line under it.
 
-    Each has 0.6 of the height or more, unlike the bar of a 5, and 0.15 of the ink. The strip is GAP of the height wide.
+    Between digits it is upright, or leans as handwriting does. Each has 0.6 of the height or more, unlike the bar of a
+    5, and 0.15 of the ink. The strip is GAP of the height wide.
     """
-    y, x = np.nonzero(ink > 127)
+    y, x = np.nonzero(ink > 127)  # y in order
     height = np.ptp(y) + 1
+    for i in 1 + np.flatnonzero(np.diff(y) > 1 + 3 * GAP * height):  # the foot of a 1 is nearer
+        if np.ptp(y[i:]) < 0.2 * height and np.ptp(x[i:]) > 0.9 * np.ptp(x):
+            return True
     for lean in (0, 0.2, 0.4):
         along = x + lean * y
         order = along.argsort()

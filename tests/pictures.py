@@ -150,6 +150,13 @@ def touching_pair(left, rng):
     return photograph(np.pad(both, 60), rng)
 
 
+def underlined(digit, rng):
+    ink = written(digit, int(rng.integers(0, 5)), int(rng.integers(8, 20)), rng)
+    below = min(np.flatnonzero(ink.max(axis=1) > 0.5)[-1] + int(rng.integers(12, 25)), 290)
+    ink[below : below + 8, 60:240] = 1
+    return photograph(ink, rng)
+
+
 def tilted(digit, rng, degrees):
     """A sheet on a desk, seen by a camera that is tilted by so much from straight above."""
     ink = np.pad(written(digit, int(rng.integers(0, 5)), int(rng.integers(6, 20)), rng), ((60, 60), (20, 20)))
@@ -168,7 +175,8 @@ SCENES = {
     "a scribble": (scribble, 0),
     "a wiped board": (wiped_board, 0),
     "a pair that touches": (touching_pair, 0),
+    "an underlined digit": (underlined, 0),
     "a sheet at 30 degrees": (partial(tilted, degrees=30), 19),
-    "a sheet at 45 degrees": (partial(tilted, degrees=45), 18),
-    "a sheet at 60 degrees": (partial(tilted, degrees=60), 15),
+    "a sheet at 45 degrees": (partial(tilted, degrees=45), 19),
+    "a sheet at 60 degrees": (partial(tilted, degrees=60), 19),
 }

@@ -68,13 +68,13 @@ def judged(weights, files, digits):
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_a_scene_is_read_right_or_refused(trained, scene):
-    """Most of 20. Missed are pairs with few strokes, as 17, and some sheets that are blank and turned."""
+    """Most of 20. Missed are pairs with few strokes, as 17."""
     draw, least = SCENES[scene]
     digits = [k % 10 if least else None for k in range(20)]
     found = judged(trained, [encoded(draw(k % 10, np.random.default_rng(k))) for k in range(20)], digits)
     assert found.count("right") >= least, found
-    assert found.count("right") + found.count("refused") >= 14, found
-    assert found.count("wrong") <= 4, found
+    assert found.count("right") + found.count("refused") >= 15, found
+    assert found.count("wrong") <= 3, found
 
 
 @pytest.fixture(scope="module")

@@ -123,6 +123,8 @@ def png(size, content):
     return io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
 
 
+Y, X = np.mgrid[-100:100, -150:150]
+TURNED = np.maximum(np.abs(0.97 * X + 0.15 * Y) / 90, np.abs(0.97 * Y - 0.15 * X) / 60) < 1
 UNREADABLE = {
     "not a picture that can be read": {"a TIFF": encoded(DRAWN, "TIFF")},
     "damaged": {"the start of a JPEG": io.BytesIO(encoded(DRAWN).read(20))},
@@ -132,6 +134,7 @@ UNREADABLE = {
         "nothing": np.zeros((20, 30, 4)),
         "a slope": np.tile(np.linspace(50, 220, 300), (300, 1)),
         "noise": np.random.default_rng(0).normal(200, 6, (300, 300)),
+        "a blank sheet on a grain": np.where(TURNED, 40, 60 + 30 * np.sin((X + Y) / 5)),
         "a point": np.zeros((1, 1)),
         "a thread": np.zeros((1, 9000)),
     },
