@@ -34,7 +34,7 @@ from support.inside import SIGNED
 from support.options import Parser
 
 WIDTH = 800  # of every picture, in points, which are the units of all positions and sizes here
-GREY, BLUISH, REDDISH, GREYISH, FRAME = "#737373", "#e9f1f9", "#fcecee", "#f6f6f6", "#d0d0d0"
+GREY, GREYISH, FRAME = "#737373", "#f6f6f6", "#d0d0d0"
 PAPER = LinearSegmentedColormap.from_list("paper", ["white", INK])
 NOTE, HEAD, CODE = {"color": GREY}, {"size": 14, "weight": "bold"}, {"family": MONO}
 
@@ -60,20 +60,6 @@ class Page:
         style = f"round,pad=0,rounding_size={corner}" if corner else "square,pad=0"
         colors = {"facecolor": fill, "edgecolor": edge, "linewidth": line, "zorder": 2}
         self.axes.add_patch(patches.FancyBboxPatch((x, y), width, height, style, **colors))
-
-    def arrow(self, start, end, color=TRAIN, width=1.6):
-        """A line from one point to another, (x, y) each."""
-        look = {"arrowstyle": "-|>", "mutation_scale": 6 + 3 * width, "shrinkA": 0, "shrinkB": 0}
-        self.axes.add_patch(patches.FancyArrowPatch(start, end, color=color, linewidth=width, zorder=2, **look))
-
-    def node(self, name, *notes, x, y, width, fill="white"):
-        """A box of a computation graph, under its name [a formula and] a shape; x of its middle, y of its top."""
-        first, height = (14, 44) if len(notes) == 1 else (17, 66)
-        self.box(x - width / 2, y, width, height, fill)
-        self.text((x, y + first, name), color=TRAIN, **HEAD, **CODE)
-        for i, note in enumerate(notes, 1):
-            color = GREY if i == len(notes) else INK
-            self.text((x, y + first + round(17.5 * i), note), size=11, color=color, **CODE)
 
     def pixels(self, image, x, y, size):
         """An image in ink on paper, (x, y) its upper left corner."""

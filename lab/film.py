@@ -30,9 +30,9 @@ FRAMES, SHADES = 48, 12
 TIMES = {"first": 1200, "each": 140, "last": 4000}  # milliseconds
 
 
-def steps_to_show(steps, frames=FRAMES):
+def steps_to_show(steps):
     """The numbers of the steps after which there is a frame: each of the first, then fewer and fewer."""
-    return sorted({0, *np.geomspace(1, steps, frames - 1).round().astype(int).tolist()})
+    return sorted({0, *np.geomspace(1, steps, FRAMES - 1).round().astype(int).tolist()})
 
 
 def record(options, dataset):

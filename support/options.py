@@ -80,7 +80,8 @@ def how_to_train(datasets):
             "how much of the last step goes into the next (adamw: beta1)", 0.9, type=number(0, 0.9999)
         ),
         "weight_decay": option(
-            "every step shrinks the weights by this share of them, times the learning rate", 0.0, type=number(0, 1)
+            "every step shrinks the weights by this share of them, times the learning rate (sgd: it is a part of the "
+            "gradient, so momentum adds to it)", 0.0, type=number(0, 1)
         ),
         "augment": option(
             "what happens to the training images: none, shift (by up to 2 pixels), affine (turned, scaled, slanted "
