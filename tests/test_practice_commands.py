@@ -37,14 +37,14 @@ def learner(tmp_path, capfd):
     def call(*arguments):
         capfd.readouterr()
         try:
-            status = practice.main(["--folder", str(tmp_path / "mine"), *map(str, arguments)]) or 0
+            status = practice.main(["--folder", str(call.folder), *map(str, arguments)]) or 0
         except UserError as error:
             status = 2
             print(f"practice.py: {error}", file=sys.stderr)
         out, err = capfd.readouterr()
         return SimpleNamespace(stdout=out, stderr=err, returncode=status)
 
-    call.folder = tmp_path / "mine"
+    call.folder = tmp_path / "my.python"  # a dot and py in the name of a folder
     return call
 
 
@@ -316,12 +316,28 @@ def test_that_program_reads_97_of_100_digits(capsys):
 
 # Ways to write a right function that are no plain lines of a program.
 AWKWARD = {
-    "logits": "def logits(a, W, b):\n    return a @ W + b",
-    "softmax": "def f(z):\n    return np.exp(z)\ndef softmax(logits): p = f(logits); return p / p.sum(1)[:, None]",
-    "loss": "import math\ndef loss(p, y):\n    y = np.eye(10)[y]\n    return -(y * np.log(p)).sum() / len(y)",
+    "logits": "def logits(a, W, b):\n    return a @ W + b  # your expression in place of the three dots (a sum)",
+    "softmax": (
+        "def f(z):\n    return np.exp(z)\ndef softmax(logits): p = f(logits); return p / p.sum(1)[:, None]\n"
+        "logits = np.eye(3)\nprint(softmax(logits))\nif __name__ == '__main__':\n    print(softmax(logits))"
+    ),
+    "loss": (
+        "import gzip, math\ndef loss(p, y):\n    y = np.eye(10)[y]\n"
+        "    return -(y * np.log(p)).sum() / math.fsum(y.flat) if gzip else 0"
+    ),
     "dlogits": "def dlogits(p, y):\n    p = p.copy()\n    p[range(len(y)), y] -= 1\n    return (p) / (len(y))",
     "dW2_db2": "def dW2_db2(z1, a1, dlogits):\n    print('here')\n    return (a1.T @ dlogits, dlogits.sum(0))",
+    "da1": (
+        "import math\n@np.vectorize\ndef double(z):\n    return 2 * z\nHALF: float = math.sqrt(double(0.125))\n"
+        "def da1(dlogits, W2, z1):\n    da1 = dlogits @ W2.T\n#    da1 = da1 / 2\n    da1 = HALF * double(da1)\n"
+        "    return da1"
+    ),
     "dz1": "def dz1(da1, z1, a1):\n    if len(z1) > 3:\n        return da1 * (z1 > 0)\n    return (z1 > 0) * da1",
+    "dW1_db1": "def dW1_db1(x, z1, da1, dz1, *, axis=0):\n    dW1 = x.T @ dz1\n    return dW1, dz1.sum(axis)",
+    "update": (
+        "@np.errstate(all='ignore')\ndef update(old_p, old_v, dp, lr, momentum):\n    v = momentum * old_v + dp\n"
+        "    return v, old_p - lr * v"
+    ),
 }
 
 
@@ -338,6 +354,25 @@ def test_however_it_was_written_it_makes_the_same_network(tmp_path):
             path.write_text(way[path.stem], encoding="utf-8")
         for name, array in after(30, paths).params.items():
             np.testing.assert_allclose(array, expected[name], rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"softmax": "f = np.exp", "dz1": "def f(z):\n    return z > 0"}, "dz1.py defines `f`"),
+        ({"dz1": "def loss(z):\n    return z > 0\nf = loss"}, "dz1.py defines `loss`"),
+        ({"dz1": "def load(z):\n    return z > 0\nf = load"}, "dz1.py defines `load`"),
+        ({"dz1": "def e(z):\n    return z > 0\nf = e", "softmax": ""}, "dz1.py defines `e`"),
+        ({"dz1": "from numpy import *\nf = sign", "softmax": "from math import *\nf = exp"}, "dz1.py defines"),
+    ],
+)
+def test_a_name_that_means_two_things_in_the_network_is_one_line(files, said, tmp_path):
+    lines = {"softmax": "e = {}(logits)\np = e / e.sum(axis=1, keepdims=True)", "dz1": "dz1 = da1 * f(z1)"}
+    for name, above in files.items():
+        path = write(tmp_path, name, lines[name].format("f" if above else "np.exp"))
+        path.write_text(path.read_text().replace("\ndef ", f"\n{above}\n\n\ndef ", 1))
+    with pytest.raises(UserError, match=f"^{said}.*rename it$"):
+        network.program([tmp_path / f"{name}.py" for name in network.USED if name in files])
 
 
 def zipped(members):
