@@ -33,7 +33,7 @@ from pathlib import Path
 from exercises import ONE_THREAD, ROOT, classroom, marker, network, own, prove, review, runner
 from exercises.catalogue import CHAPTERS, EXERCISES, find, number, numbered
 from exercises.show import near, say, solved, symptom
-from exercises.work import Work
+from exercises.work import Work, digest
 from support import program
 from support.errors import UserError
 from support.ink import read_digit
@@ -116,8 +116,10 @@ def show(work, exercise, seed=None, again=False):
             "It is meant to fail at first: nothing is broken. Open the file in your editor, write, save, and "
             "call `python practice.py` again.\n"
         )
-    verdict = mark_and_say(exercise, work.path(exercise), numbered(exercise), seed, again)
-    first, *more = work.record(exercise, verdict)
+    path = work.path(exercise)
+    marked = digest(path)
+    verdict = mark_and_say(exercise, path, numbered(exercise), seed, again)
+    first, *more = work.record(exercise, verdict, marked)
     if not verdict.passed:
         return
     say(first, "good")

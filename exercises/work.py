@@ -66,8 +66,11 @@ class Work:
             return self.progress["passed"].get(exercise.name) == digest(self.folder / f"{exercise.name}.py")
         return False
 
-    def record(self, exercise, verdict):
-        """Note that it has passed, or the first mistake that has a name. What there is to say of it, as texts."""
+    def record(self, exercise, verdict, marked):
+        """Note that it has passed, or the first mistake that has a name. What there is to say of it, as texts.
+
+        marked: the `digest` of the file before it was marked. It may have been saved since.
+        """
         first, mistake, asked = (self.progress[what].get(exercise.name) for what in ("first", "mistakes", "asked"))
         if not verdict.passed:
             if verdict.question and not mistake:
@@ -76,7 +79,7 @@ class Work:
                 self.note("asked", verdict.question, exercise)
             return [verdict.text]
         before = exercise.name in self.progress["passed"]
-        self.note("passed", digest(self.path(exercise)), exercise)
+        self.note("passed", marked, exercise)
         if exercise.name not in self.progress["due"]:
             self.note("due", review.day(self.progress, passed=True), exercise)
         seen = exercise.name in self.progress["seen"]

@@ -126,7 +126,7 @@ def test_what_is_said_of_a_mistake_in_the_end_is_what_was_asked_and_written(name
     exercise, work = BY_NAME[name], Work(tmp_path)
     for body in (change(RIGHT[name], edit, ""), RIGHT[name]):
         outcome = runner.report(exercise, write(tmp_path, name, body), 0)
-        texts = "\n".join(work.record(exercise, marker.verdict(exercise, 0, outcome)))
+        texts = "\n".join(work.record(exercise, marker.verdict(exercise, 0, outcome), ""))
     assert said in texts and not_said not in texts
 
 

@@ -193,6 +193,17 @@ def test_what_has_passed_on_one_day_comes_back_on_several_a_few_on_each():
     assert review.due(progress) == ["loss"]
 
 
+def test_what_is_saved_while_the_file_is_marked_has_not_passed(learner, monkeypatch):
+    def mark(exercise, path, seed):
+        write(learner.folder, "logits", "logits = 0")
+        return marker.Verdict(True, "passed", "")
+
+    write(learner.folder, "logits")
+    monkeypatch.setattr(marker, "mark", mark)
+    learner()
+    assert "The logits of a layer changed" in " ".join(learner("list").stdout.split())
+
+
 def test_nothing_that_has_passed_is_lost(learner):
     """With two terminals, with an exercise of another version, with an answer that cannot be read."""
     first, second = Work(learner.folder), Work(learner.folder)
