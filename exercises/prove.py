@@ -76,8 +76,10 @@ class Lines:
             raise UserError(f"{name} returns {what}: the run cannot go on. `python practice.py {name}` marks it")
         results = dict(zip(exercise.gives, results, strict=True))
         for output, result in results.items():
-            if np.shape(result) != np.shape(right[output]):
-                what = "still dots" if result is ... else f"of shape {np.shape(result)}, not {np.shape(right[output])}"
+            what = "still dots" if result is ... else "None" if result is None else ""  # their shape is a number's, ()
+            if not what and np.shape(result) != np.shape(right[output]):
+                what = f"of shape {np.shape(result)}, not {np.shape(right[output])}"
+            if what:
                 raise UserError(f"{output} is {what}: the run cannot go on. `python practice.py {name}` marks it")
             self.compare(name, output, result, right[output], place)
         return results

@@ -123,6 +123,8 @@ def test_lines_that_overflow_are_found_without_a_warning(tmp_path):
             "dz1 is of shape (128,), not (100, 128): the run",
         ),
         ("dW2_db2", "dW2 = a1.T @ dlogits", "db2 is still dots"),
+        ("loss", "print(p)", "loss is still dots: the run"),
+        ("loss", "return", "loss is None: the run"),
         ("dW2_db2", "return a1.T @ dlogits", "dW2_db2 returns 1 result, not 2: the run"),
         ("dW2_db2", "return", "dW2_db2 returns 1 result, not 2: the run"),
         ("da1", "da1 = dlogits @ W3", "da1, step 1: Line"),
