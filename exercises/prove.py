@@ -31,6 +31,7 @@ from exercises.show import near, say
 from mlp_np import MLP, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv, Identity, ResNet, walk
 from support.errors import UserError
+from support.rounding import above
 from vit_np import LayerNorm, ViT, merge, split
 
 STEPS, SHOWN, MOMENTUM = 200, (1, 10, 50, 100, 200), 0.9
@@ -423,7 +424,7 @@ def meaning(lines, steps, twin, ours):
             f"after {len(steps)} steps a weight is {last:.1e} from its twin. `python practice.py {name}` names the "
             "mistake."
         )
-    apart = f"by more than {last:.0e}" if last else "in a bit"
+    apart = f"by more than {above(last)}" if last else "in a bit"
     said = f"After {len(steps)} steps no weight of your network differs {apart} from {whose}'s."
     if last > EQUAL:
         return f"{said} Each of your arrays was right to rounding, which has grown on the way."

@@ -23,6 +23,7 @@ from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style, st
 from support.history import machine
 from support.names import to_numpy
 from support.options import Parser, changed
+from support.rounding import above
 from support.run import learning_rate, make_plan
 
 PROVEN = {"resnet": "--steps 500"}  # the options of the run that is proven, where the default run would take an hour
@@ -102,8 +103,8 @@ def prove(model):
         )
         found[kind] = of_torch | {"tape": of_tape}
         steps, twin = len(run["tape"]), "no weight differs from its twin"
-        print(f"{kind}: after {steps} steps {twin} in PyTorch by more than {of_torch['final']:.1e}")
-        print(f"{kind}: on the tape, by no more than {of_tape['final']:.1e}")
+        print(f"{kind}: after {steps} steps {twin} in PyTorch by more than {above(of_torch['final'])}")
+        print(f"{kind}: on the tape, by no more than {above(of_tape['final'])}")
     name = f"twins_{network.prefix}".removesuffix("_")
     drawing.save(picture(runs), results.ROOT / "png" / f"{name}.png")
     if name == "twins":
@@ -193,14 +194,6 @@ def enlarge(axes, title, size):
     axes.tick_params(labelsize=11)
     for axis in (axes.xaxis, axes.yaxis):
         axis.label.set_fontsize(12)
-
-
-def above(number):
-    """A number's first digit rounded up: 1.2e-15 is no more than 2e-15."""
-    if not number:
-        return "0"
-    size = 10.0 ** np.floor(np.log10(number))
-    return f"{np.ceil(number / size) * size:.0e}"
 
 
 def tipping(difference, disagreeing, **_):

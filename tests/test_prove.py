@@ -140,6 +140,11 @@ def test_lines_that_cannot_run_are_said_in_a_sentence(name, body, said, tmp_path
         prove.prove(tmp_path, "mlp")
 
 
+def test_no_weight_differs_by_more_than_is_said():
+    said = prove.meaning(prove.Lines({}), [prove.Step(1.0, 1.0, 8.1e-15)], "mlp_np.py", [])
+    assert "no weight of your network differs by more than 9e-15 from" in said
+
+
 def test_it_takes_no_other_network(tmp_path):
     with pytest.raises(UserError, match="mlp, resnet, vit, tape"):
         prove.prove(tmp_path, "gpt")

@@ -1,0 +1,11 @@
+"""A number in a few digits, for a sentence that has to stay true."""
+
+import numpy as np
+
+
+def above(number):
+    """A number's first digit rounded up: 1.2e-15 is no more than 2e-15."""
+    if not number or np.isinf(number):
+        return f"{number:g}"
+    size = 10.0 ** np.floor(np.log10(number))
+    return f"{np.ceil(number / size) * size:.0e}"
