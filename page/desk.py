@@ -134,11 +134,15 @@ def pack():
 
 
 def unpack():
-    """What my_practice.zip holds, as page/lessons/work.js keeps it; UserError if it holds no exercise."""
+    """What my_practice.zip holds, as page/lessons/work.js keeps it; UserError if it holds no exercise.
+
+    Untouched stubs are left out: they would take the place of what is written in the browser.
+    """
     folder = classroom.unpacked(FOLDER / "my_practice.zip", Path("/tmp/unpacked"))
     found, *_ = classroom.find_files(folder)
     if not found:
         raise UserError("there are no exercises in this file")
+    found = {name: path for name, path in found.items() if classroom.is_written(name, path)}
     for name, path in found.items():
         path.rename(folder / f"{name}.py")
     for path in sorted(folder.rglob("progress.json"))[:1]:

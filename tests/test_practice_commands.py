@@ -26,6 +26,7 @@ from exercises import classroom, complaints, marker, network, review, show
 from exercises.catalogue import BY_NAME, EXERCISES, numbered
 from exercises.work import Work, digest
 from mlp_np import numerical_gradient, softmax_cross_entropy
+from page import desk
 from practice_answers import ALSO_RIGHT, RIGHT, blocks_of, filled, write
 from support.errors import UserError
 
@@ -442,6 +443,13 @@ CLASS = {name: ({"main/dz1 (1).py": content}, mark) for name, (content, mark) in
         "my_practice/progress.json": '{"seen": {"dz1": true}}',
     }, "seen"),
 }  # fmt: skip
+
+
+def test_a_stub_that_the_page_opens_replaces_nothing(tmp_path, monkeypatch):
+    (tmp_path / "my_practice.zip").write_bytes(zipped({"my_practice/dz1.py": STUB, "my_practice/da1.py": DONE}))
+    monkeypatch.setattr(desk, "FOLDER", tmp_path)
+    monkeypatch.setattr(desk, "Path", lambda name: tmp_path / Path(name).name)
+    assert desk.unpack()["work"]["files"] == {"da1": DONE}
 
 
 def hand_in(path, content):
