@@ -190,7 +190,7 @@ def draw(rng):
 
 
 def run(train, read, file):
-    """Train on all images that are there, say how well the network reads others, and keep it beside the file."""
+    """Train on all images that are there, keep the network beside the file, and say how well it reads others."""
     dataset = data.load()
     images, others = (a.reshape(len(a), -1) for a in (dataset.train_images, dataset.test_images))
     print(f"It trains on {len(images):,} images.", flush=True)
@@ -198,11 +198,12 @@ def run(train, read, file):
     if not isinstance(trained, (tuple, list)) or len(trained) != 2 or not isinstance(trained[0], Mapping):
         sys.exit("`train` does not return weights and an accuracy yet. `python practice.py own_network` says more.")
     params, claim = trained
-    found = (np.asarray(read(params, others.copy())) == dataset.test_labels).mean()
-    print(f"You claim {claim:.4f}. Of {len(others):,} others it reads {found:.4f}.")
     arrays = {name: np.asarray(value) for name, value in params.items()}
-    with replacing(Path(file).with_suffix(".npz")) as kept:
+    with replacing(Path(file).with_suffix(".npz")) as kept:  # first: `read` may fail, and a training takes long
         np.savez(kept, **{name: a for name, a in arrays.items() if a.dtype.kind in "biuf"})
+    found = (np.asarray(read(params, others.copy())) == dataset.test_labels).mean()
+    claimed = f"You claim {claim:.4f}." if is_number(claim) else MISTAKES["claim is no number"].format(what=kind(claim))
+    print(f"{claimed} Of {len(others):,} others it reads {found:.4f}.")
 
 
 def digit(module, kept, image):
@@ -273,7 +274,7 @@ def train(module, images, labels, seed, change=None, quiet=False):
         if not np.array_equal(before, after):
             raise wrong("images changed", f"{name} changed", name="train", what=name)
     params, claim = results
-    if np.ndim(claim) or not isinstance(claim, (int, float, np.number, np.ndarray)) or isinstance(claim, bool):
+    if not is_number(claim):
         raise wrong("claim is no number", what=kind(claim))
     claim = float(claim)
     if 1 < claim <= 100:
@@ -281,6 +282,11 @@ def train(module, images, labels, seed, change=None, quiet=False):
     if not 0 <= claim <= 1:
         raise wrong("claim is no number", what=f"{claim:.4g}")
     return Trained(first, params, claim, seconds)
+
+
+def is_number(claim):
+    """An array without an axis is one, too."""
+    return isinstance(claim, (int, float, np.number, np.ndarray)) and not np.ndim(claim) and not isinstance(claim, bool)
 
 
 def read(module, params, images):

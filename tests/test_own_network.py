@@ -102,6 +102,13 @@ def test_a_network_of_ones_own_reads_a_picture(tmp_path, monkeypatch, capsys):
     photo = str(ROOT / "png" / "photo.jpg")
     assert not practice.main(["--folder", str(tmp_path), "read", photo])
     assert capsys.readouterr().out == "digit: 5\n"
+    path.with_suffix(".npz").unlink()
+    own.run(lambda *_: ({"W1": np.ones(3)}, np.array([0.5])), lambda _, images: 0 * images[:, 0], path)
+    assert "`train` should be a number from 0 to 1; it is an array of shape (1,). Of 2,000" in capsys.readouterr().out
+    with pytest.raises(ZeroDivisionError):
+        own.run(lambda *_: ({"W1": np.zeros(3)}, 0.5), lambda *_: 1 / 0, path)
+    with np.load(path.with_suffix(".npz")) as kept:
+        assert not kept["W1"].any()
     module.read = lambda params, images: 1 / 0
     path.with_suffix(".npz").write_bytes(b"no")
     with pytest.raises(UserError, match="is damaged: delete it"):
