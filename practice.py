@@ -149,7 +149,7 @@ def mark_and_say(exercise, path, heading, seed=None, again=False):
         say("Your code printed:", "quiet")
         print(verdict.printed.rstrip() + "\n")
     if not verdict.passed:
-        begun = verdict.name != "not written"
+        begun = verdict.name not in marker.UNFINISHED
         say(verdict.text, "bad" if begun else None)
         say(f"\nStuck? `python practice.py hint {exercise.name}`", "quiet" if begun else None)
         if verdict.drawn:
@@ -293,7 +293,7 @@ def say_due(work):
 
 def run_file(work, exercise):
     """Run a learner's file as a program of its own."""
-    environment = os.environ | ONE_THREAD | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.search_path()}
     status = subprocess.run([sys.executable, work.path(exercise)], env=environment, check=False).returncode
     if not exercise.is_program and status == 0:
         n = number(exercise)

@@ -18,6 +18,7 @@ from exercises.chapter3 import SUSPECTS
 from exercises.exercise import ROUNDING, agree, sizes, tables
 
 SAID = dict(tables("said.md")[0])
+UNFINISHED = ("not written", "partly written")  # the names of what is no mistake yet
 SECONDS = 8  # that a function may compute; programs that train, or need PyTorch, get longer
 
 
@@ -94,7 +95,7 @@ def judge_trials(exercise, seed, outcome):
         trial["numbers"] = {name: decode(result) for name, result in results if "data" in result}
     for t, trial in enumerate(trials):
         verdict = judge_trial(answer, t)
-        if verdict and trial["changed"] and verdict.name not in ("not written", "changes its input"):
+        if verdict and trial["changed"] and verdict.name not in (*UNFINISHED, "changes its input"):
             text = f"Your function also changes {', '.join(trial['changed'])}, which it should leave as it was."
             verdict = verdict._replace(text=f"{verdict.text}\n{text}")
         if verdict:
@@ -145,7 +146,7 @@ def judge_trial(answer, t):
             return verdict
     if changed:
         return wrong("changes its input", names=", ".join(changed), them="them" if len(changed) > 1 else "it")
-    return wrong("not written: the rest", name=missing[0]) if missing else None
+    return wrong("partly written", name=missing[0]) if missing else None
 
 
 def judge_case(exercise, outcome):

@@ -221,7 +221,9 @@ def digit(module, kept, image):
 def weights(params, whose):
     """The four arrays of a dict, (784, H), (H,), (H, 10) and (10,), in float64; more keys are the learner's affair."""
     if params is None or params is ...:
-        raise wrong("not written", name=whose.split("(")[0] if "(" in whose else "train", what=params)
+        if "first" in whose:
+            raise wrong("not written", name="first_weights", what=params)
+        raise wrong("not written", "partly written", name="train", what=params)
     if not isinstance(params, Mapping):
         raise wrong("no dict", whose=whose, what=kind(params))
     for name in NAMES:
@@ -266,7 +268,7 @@ def train(module, images, labels, seed, change=None, quiet=False):
         results = module.train(*given, np.random.default_rng([seed, 1]))
     seconds = time.process_time() - began
     if results is None or results is ...:
-        raise wrong("not written", name="train", what=results)
+        raise wrong("not written", "partly written", name="train", what=results)
     if not isinstance(results, (tuple, list)) or len(results) != 2:
         what = f"{len(results)}" if isinstance(results, (tuple, list)) else f"one, {kind(results)}"
         raise wrong("wrong number of results", what=what)
@@ -296,7 +298,7 @@ def read(module, params, images):
     if not np.array_equal(given, images):
         raise wrong("images changed", name="read", what="images")
     if said is None or said is ...:
-        raise wrong("not written", name="read", what=said)
+        raise wrong("not written", "partly written", name="read", what=said)
     values, wanted = {"wanted": f"of shape ({len(images)},)"}, (len(images),)
     try:
         said = np.asarray(said, np.float64)

@@ -576,7 +576,7 @@ params, images[tested]) == labels[tested])
 claim in percent | accuracy = np.mean -> accuracy = 100 * np.mean
 claim is no number | return params, accuracy -> return params, str(accuracy)
 wrong number of results | return params, accuracy -> return params
-not written | return params, accuracy ->
+partly written | return params, accuracy ->
 read returns logits | return forward(params, images)[-1].argmax(axis=1) -> return forward(params, images)[-1] \
 & read(params, images[tested]) -> read(params, images[tested]).argmax(axis=1)
 read returns no digits | argmax(axis=1) -> max(axis=1)

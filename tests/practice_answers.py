@@ -173,7 +173,7 @@ dz1 | if da1: dz1 = 1 | error: ValueError | this is an array of them
 dz1 | dz1 = da1.sum(axis=1) | wrong shape | one number for each entry of `z1`
 dW1_db1 | dW1 = x @ dz1 | error: ValueError | Line 18: dW1 = x @ dz1 | must be equal: 784 is not 3
 dW1_db1 | dW1 = dz1.T @ x; db1 = 0 | transposed | W1's shape (784, 4); yours is (4, 784). Transposed?
-dW1_db1 | dW1 = x.T @ dz1 | not written | Right so far. `db1` is not written yet
+dW1_db1 | dW1 = x.T @ dz1 | partly written | Right so far. `db1` is not written yet
 dW1_db1 | dW1 = x.T @ dz1; db1 = dz1.sum(axis=0, keepdims=True) | wrong shape | (1, 4) | keepdims
 tanh | dz1 = z1 * (1 - a1**2) | z1 where da1 belongs | Where do you use z1
 update | v = momentum * old_v + dp; p = old_v - lr * v | old_v where old_p belongs
