@@ -109,7 +109,7 @@ def main(argv=None):
 def histories(name):
     """The history files in a folder, the file of that name, or those of a pattern that the shell did not expand."""
     found = []
-    for path in map(Path, sorted(glob(name)) or [name]):
+    for path in map(Path, [name] if Path(name).exists() else sorted(glob(name)) or [name]):
         inside = sorted(path.glob("history_*.json")) if path.is_dir() else [path]
         if not inside:
             raise UserError(f"there is no history_*.json in {path}: name the --out of a run that has ended")

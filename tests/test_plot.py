@@ -95,6 +95,13 @@ def write(path, given, *argv):
     return path
 
 
+def test_a_name_with_brackets_is_a_folder_if_there_is_one(tmp_path):
+    """And elsewhere a pattern."""
+    paths = [write(tmp_path / name / "history_np.json", history(20)) for name in ("run1", "run[1]")]
+    assert plot.histories(str(tmp_path / "run[1]")) == paths[1:]
+    assert plot.histories(str(tmp_path / "[r]un1")) == paths[:1]
+
+
 def test_runs_are_called_by_what_they_differ_in(tmp_path):
     write(tmp_path / "default" / "history_np.json", history(936), "--steps", 936)
     write(tmp_path / "default" / "history_torch.json", history(468), "--steps", 936)
