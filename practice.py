@@ -169,12 +169,12 @@ def come_back(work, exercise, seed=None):
     if exercise.name != work.progress["reviewed"]:  # a new review begins, with the stub
         work.note("reviewed", exercise.name)
         path = work.folder / "review" / f"{exercise.name}.py"
-        if path.exists() and path.read_bytes().split() != exercise.stub.encode().split():
+        if path.exists() and not classroom.is_stub(exercise.name, path):
             keep(path)
         path.unlink(missing_ok=True)
     path = work.path(exercise, "review")
     verdict = mark_and_say(exercise, path, f"Review of exercise {number(exercise)}", seed, again=True)
-    if verdict.name == "not written":
+    if verdict.name in marker.UNFINISHED:
         say(
             "\nWrite it again, from memory, in this file, and call `python practice.py review` to have it marked. "
             "Your first file stays as it is."

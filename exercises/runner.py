@@ -45,14 +45,13 @@ def apart(exercise, file, seed, seconds):
     with tempfile.TemporaryDirectory(prefix="practice", ignore_cleanup_errors=True) as folder:
         result = Path(folder) / "result.json"
         command = [sys.executable, "-m", "exercises.runner", exercise.name, str(Path(file).resolve()), str(seed)]
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         process = subprocess.Popen(
             [*command, str(result), str(seconds)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=folder,
-            env=os.environ | ONE_THREAD | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+            env=os.environ | ONE_THREAD | {"PYTHONPATH": search_path(), "PYTHONDONTWRITEBYTECODE": "1"},
             start_new_session=True,  # so that it can be ended with everything that it started
         )
         try:
@@ -65,6 +64,11 @@ def apart(exercise, file, seed, seconds):
             process.kill()
             process.wait()
         return read_report(result, file, seconds, process.returncode)
+
+
+def search_path():
+    """PYTHONPATH for a learner's file: it finds the project, and what else the user has there."""
+    return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
 def read_report(result, file, seconds, status):

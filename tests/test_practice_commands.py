@@ -161,6 +161,13 @@ def test_some_days_of_a_learner(days, learner, monkeypatch):
             assert (word.removeprefix("~") in said) != word.startswith("~"), (typed, said)
 
 
+def test_run_keeps_the_path_of_the_users_modules(learner, monkeypatch, tmp_path):
+    (tmp_path / "mine.py").write_text("print('mine')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    write(learner.folder, "logits").write_text("import mine, mlp_np")
+    assert learner("run", "logits").stdout.startswith("mine\n")
+
+
 def test_a_seed_repeats_a_run(learner):
     write(learner.folder, "logits", "logits = a1 @ W2 + 1.5 * b2")
     first = learner("1").stdout
