@@ -3,7 +3,7 @@
 import os
 import shutil
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from support.errors import UserError
@@ -51,7 +51,8 @@ def replacing(path):
         error.filename = str(given)  # the name that the user knows
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            temporary.unlink()
 
 
 def copy(path, other):
@@ -96,15 +97,26 @@ def locked(path, wanted=True):
     if not wanted or fcntl is None:
         yield
         return
-    with open(path, "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            words = f"another run is writing into {path.parent}: give this one a folder of its own (--out)"
-            raise UserError(words) from None
-        except OSError:
-            pass  # a drive without locks
+    with lock(path):
         try:
             yield
         finally:
             path.unlink(missing_ok=True)
+
+
+def lock(path):
+    """The open file of that path, locked."""
+    while True:
+        file = open(path, "w")  # noqa: SIM115  it is open as long as it is locked
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            words = f"another run is writing into {path.parent}: give this one a folder of its own (--out)"
+            raise UserError(words) from None
+        except OSError:
+            return file  # a drive without locks
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                return file
+        file.close()  # the run that had locked it has just removed it, and another may have locked a new one

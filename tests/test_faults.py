@@ -26,9 +26,10 @@ import plot
 from conftest import ROOT, assert_one_line, damaged, fuzz, rows
 from support import program as ending
 from support.checkpoint import load_checkpoint
+from support.errors import UserError
 from support.files import locked, replacing
 
-pytest.importorskip("resource", reason="signals are Unix's")
+fcntl = pytest.importorskip("fcntl", reason="signals and locks are Unix's")
 RUN = "--hidden 8 --batch-size 60 --epochs 2"  # 20 steps
 
 
@@ -181,6 +182,7 @@ LINES = """
     main_torch --hidden 32 --batch-size 60 --schedule constant --lr 1e30 --steps 4 --dtype float64 | at step 2: |
     predict digit.png --weight x                             | unrecognized arguments: --weight |
     predict digit.png --weights w.npz --show no/s.png        | no/s.png: No such file |
+    predict digit.png --weights w.npz --show w.npz/s.png     | w.npz/s.png: Not a directory |
     predict digit.png --weights w.npz --show digit.png       | would replace a file that is read here |
     predict digit.png --weights w.npz --show w.npz           | w.npz: the name must end in .png |
     look forward_w.png --label 1 --weights w.npz --out .     | would replace a file that is read here |
@@ -305,6 +307,20 @@ def test_a_run_keeps_the_checkpoint_that_it_replaces(do, here):
         assert_one_line(do(f"main_np {RUN} --out out"), "another run is writing into out")
         succeeds(do("main_torch --hidden 8 --batch-size 60 --steps 1 --out out"))
     assert was.items() <= tree("out").items()
+
+
+def test_a_lock_that_another_run_is_just_removing_is_none(tmp_path, monkeypatch):
+    path, flock = tmp_path / ".np.lock", fcntl.flock
+
+    def late(*arguments):
+        monkeypatch.undo()
+        path.unlink()
+        flock(*arguments)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with locked(path), pytest.raises(UserError), locked(path):
+        pass
+    assert not path.exists()
 
 
 class Death(BaseException):
