@@ -20,6 +20,7 @@ export class Blocks {
       text: signal(place.querySelector("code").textContent.trimEnd()),
       output: signal(printed && <Html as="pre" class="printed" tabIndex={0} made={printed.innerHTML} />),
       isBusy: signal(false),
+      python: this.python.forOne(),
     };
     printed?.remove();
     render(<Block block={block} label={`Python, block ${i + 1}`} onRun={() => this.run(i)} />, place);
@@ -27,13 +28,13 @@ export class Blocks {
   }
 
   async run(i) {
-    const { output, isBusy } = this.blocks[i];
+    const { output, isBusy, python } = this.blocks[i];
     if (isBusy.value) return;
     isBusy.value = true;
-    output.value = <Waiting python={this.python} />;
+    output.value = <Waiting python={python} />;
     try {
       const blocks = this.blocks.slice(0, i + 1).map(({ text }) => text.value);
-      const { printed, error } = await this.python.session(blocks, SECONDS);
+      const { printed, error } = await python.session(blocks, SECONDS);
       output.value = (
         <>
           {(printed || !error) && <Printed text={printed} />}
@@ -41,7 +42,7 @@ export class Blocks {
         </>
       );
     } catch (error) {
-      output.value = <p>{this.python.explain(error)}</p>;
+      output.value = <p>{python.explain(error)}</p>;
     }
     isBusy.value = false;
   }

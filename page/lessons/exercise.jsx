@@ -1,7 +1,7 @@
 /* One exercise: what it asks, an editor, and what practice.py does with it: mark, hint, solution, reset. */
 
 import { useComputed, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { Editor } from "./editor.jsx";
 import { Unkept } from "./folder.jsx";
 import { Handwriting } from "./handwriting.jsx";
@@ -71,6 +71,7 @@ function Desk({ exercise, python, again, onPassed, inLesson, children }) {
     help = useSignal(""), // "hints" or "solution"
     shown = useRef(),
     cursor = useRef({}),
+    own = useMemo(() => python.forOne(), [python]),
     marker = useFocusBack(isBusy);
   const { progress } = work.value,
     state = done(work.value, exercise),
@@ -91,7 +92,7 @@ function Desk({ exercise, python, again, onPassed, inLesson, children }) {
   const attempt = async (act) => {
     if (isBusy.value) return;
     isBusy.value = true;
-    verdict.value = { text: <Waiting python={python} /> };
+    verdict.value = { text: <Waiting python={own} /> };
     try {
       verdict.value = await act();
     } catch (error) {
@@ -116,7 +117,7 @@ function Desk({ exercise, python, again, onPassed, inLesson, children }) {
       const text = file.peek(); // as it is now, not when it has been marked
       save(text);
       const seed = Math.floor(Math.random() * 1e6);
-      const { passed, said, printed, progress } = await judge(python, exercise, text, seed, again);
+      const { passed, said, printed, progress } = await judge(own, exercise, text, seed, again);
       change((next) => {
         add(next.progress, progress);
         if (passed && !again) next.passed[name] = text;
@@ -135,7 +136,7 @@ function Desk({ exercise, python, again, onPassed, inLesson, children }) {
 
   const run = () =>
     attempt(async () => {
-      const { printed, error } = await python.session([file.peek()], 60);
+      const { printed, error } = await own.session([file.peek()], 60);
       return {
         passed: null,
         text: (

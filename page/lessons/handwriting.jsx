@@ -1,15 +1,16 @@
 /* The network from a blank file: the learner's own `train` and `read`, and a pad to draw on. */
 
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { context, drawOn, read, SIDE } from "../pen.js";
 import { Said, useFocusBack, Waiting } from "./show.jsx";
 
 const SECONDS = 60;
 
 /** file: a signal, the text of the learner's file. */
-export function Handwriting({ exercise: { name }, python, file }) {
-  const learned = useSignal(null), // {text: the file, weights: bytes}
+export function Handwriting({ exercise: { name }, python: shared, file }) {
+  const python = useMemo(() => shared.forOne(), [shared]),
+    learned = useSignal(null), // {text: the file, weights: bytes}
     said = useSignal(""),
     isBusy = useSignal(false),
     button = useFocusBack(isBusy);

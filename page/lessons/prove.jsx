@@ -1,13 +1,15 @@
 /* The same run: the learner's lines of chapter 1 and mlp_np.py take the same steps, in float64, side by side. */
 
 import { useSignal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
 import { Said, Waiting } from "./show.jsx";
 import { folder, work } from "./work.js";
 
 const SECONDS = 120;
 
-export function Prove({ python }) {
-  const rows = useSignal([]), // {step, loss, twin, apart}
+export function Prove({ python: shared }) {
+  const python = useMemo(() => shared.forOne(), [shared]),
+    rows = useSignal([]), // {step, loss, twin, apart}
     said = useSignal(null), // {passed, text}
     isBusy = useSignal(false);
   const prove = async () => {

@@ -16,7 +16,6 @@ export class Python {
   #files;
   #worker;
   #waiting = Promise.resolve();
-  #stop = () => {};
 
   constructor(files) {
     this.#files = files;
@@ -57,21 +56,22 @@ export class Python {
 
   /** What became of one call of page/desk.py: {status, printed, files}; or {stuck: where, seconds} if it took longer than
       that, on a device and at a time of usual speed. It runs after all that were asked for before.
-      hear: gets what it reports on the way. */
-  run({ call, argv, files }, seconds, hear = () => {}) {
+      hear: gets what it reports on the way. stop: an AbortSignal, which ends it, be it under way or waiting. */
+  run({ call, argv, files }, seconds, hear = () => {}, stop = new AbortController().signal) {
     const run = { code: `from page import desk; desk.${call}()`, argv, files };
+    const stopped = new Promise((_, reject) => (stop.onabort = () => reject(new Error("Stopped."))));
     const turn = this.#waiting.then(async () => {
       await this.start();
+      if (stop.aborted) return;
       let where = null,
         isOver = false;
-      const stopped = new Promise((resolve) => (this.#stop = () => resolve({ stopped: true })));
       const answer = await new Promise((resolve, reject) => {
         const began = async (slowness) => {
           const limit = Math.round(seconds * Math.min(Math.max(slowness, 1), SLOWEST));
           await counted(limit, () => isOver);
           resolve({ stuck: where ?? {}, seconds: limit });
         };
-        stopped.then(resolve);
+        stopped.catch(resolve);
         this.#ask({ run }, (data) => {
           if (data.began) began(data.began);
           if (!data.report) return;
@@ -81,22 +81,28 @@ export class Python {
         }).then(({ ended }) => resolve(ended), reject);
       });
       isOver = true;
-      this.#stop = () => {};
       if (!("status" in answer)) {
         this.#worker.terminate();
         this.#worker = new Worker("worker.js");
         this.#worker.postMessage({ ready: this.#ready });
       }
-      if (answer.stopped) throw new Error("Stopped.");
       return answer;
     });
     this.#waiting = turn.catch(() => {});
-    return turn;
+    return Promise.race([turn, stopped]);
   }
 
-  /** End the run that is under way. */
-  stop() {
-    this.#stop();
+  /** The same Python for one who asks: its stop() ends what was asked of it last, and nothing else. */
+  forOne() {
+    let last = new AbortController();
+    return Object.assign(Object.create(this), {
+      start: () => this.start(),
+      run: (request, seconds, hear) => {
+        last = new AbortController();
+        return this.run(request, seconds, hear, last.signal);
+      },
+      stop: () => last.abort(),
+    });
   }
 
   /** What a function of page/desk.py answers; with the files that it left. */

@@ -8,7 +8,7 @@ import { useFocusBack, Waiting } from "./show.jsx";
 import { folder, hasPassed, work } from "./work.js";
 
 const SECONDS = 120;
-const run = signal(null); // the one that is shown: {losses: [...], epochs: [...], ours: [names], isOver}
+const run = signal(null); // the one that is shown: {losses: [...], epochs: [...], ours: [names], stop, isOver}
 const isBusy = computed(() => run.value !== null && !run.value.isOver);
 
 /** The exercises whose lines make the network, and those of them that have not passed. */
@@ -27,14 +27,15 @@ export function Train({ exercises, python }) {
       .map(({ name }) => name)
       .filter((name) => !ours.includes(name));
     failed.value = "";
-    run.value = { losses: [], epochs: [], ours };
+    const own = python.forOne();
+    run.value = { losses: [], epochs: [], ours, stop: own.stop };
     const hear = ({ loss, ...epoch }) => {
       const { losses, epochs } = run.value;
       if (loss === undefined) run.value = { ...run.value, epochs: [...epochs, epoch] };
       else run.value = { ...run.value, losses: [...losses, loss] };
     };
     try {
-      await python.ask("train", { mine }, folder(work.value), SECONDS, hear);
+      await own.ask("train", { mine }, folder(work.value), SECONDS, hear);
     } catch (error) {
       failed.value = python.explain(error);
     }
@@ -61,7 +62,7 @@ export function Train({ exercises, python }) {
           {run.value ? "Train again" : "Train"}
         </button>
         {isBusy.value && python.isReady.value && (
-          <button type="button" onClick={() => python.stop()}>
+          <button type="button" onClick={run.value.stop}>
             Stop
           </button>
         )}

@@ -438,6 +438,19 @@ def test_a_run_can_be_stopped_and_python_goes_on(at):
         says(page, "Nothing is written yet")
 
 
+def test_stop_ends_its_own_run_and_none_that_is_before_it(at):
+    with at("backprop.html") as page:
+        busy = "import time\nend = time.perf_counter() + 3\nwhile time.perf_counter() < end: pass\n'ended'"
+        page.evaluate("(busy) => (lessons.blocks.blocks[0].text.value = busy, lessons.blocks.run(0), 0)", busy)
+        first, second = (page.locator(".block > [role=status]").nth(i) for i in (0, 1))
+        first.locator("button").wait_for()
+        page.evaluate("lessons.blocks.run(1), 0")
+        second.locator("button").click()
+        second.filter(has_text="Stopped.").wait_for()
+        assert "Running" in first.inner_text()
+        first.filter(has_text="'ended'").wait_for()
+
+
 def test_a_slow_device_gets_more_time(browser, address):
     # On it everything takes eight times as long: its worker's clock is eight times as fast.
     context = browser.new_context()
