@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { context, drawOn, read, SIDE } from "../pen.js";
+import { a } from "../words.js";
 import { Said, useFocusBack, Waiting } from "./show.jsx";
 
 const SECONDS = 60;
@@ -13,6 +14,7 @@ export function Handwriting({ exercise: { name }, python: shared, file }) {
     learned = useSignal(null), // {text: the file, weights: bytes}
     said = useSignal(""),
     isBusy = useSignal(false),
+    unread = useRef(null), // the newest drawing, until it is read
     button = useFocusBack(isBusy);
 
   const attempt = async (act) => {
@@ -33,12 +35,20 @@ export function Handwriting({ exercise: { name }, python: shared, file }) {
       learned.value = { text, weights: answer.files["own.npz"] };
       return `It claims ${answer.claimed.toFixed(2)}. Of 2,000 test images, by other hands, it reads ${answer.right.toFixed(2)}. Draw a digit.`;
     });
-  const readDrawing = (pixels) =>
-    attempt(async () => {
+  const readDrawing = (pixels) => {
+    unread.current = [...pixels];
+    return attempt(async () => {
       const { text, weights } = learned.peek();
       const files = { [`${name}.py`]: text, "own.npz": weights };
-      return `Your network reads a ${(await python.ask("read", { name, pixels: [...pixels] }, files)).digit}.`;
+      let answer;
+      while (unread.current) {
+        const pixels = unread.current;
+        unread.current = null;
+        answer = await python.ask("read", { name, pixels }, files);
+      }
+      return `Your network reads ${a(answer.digit)}.`;
     });
+  };
   return (
     <div class="handwriting">
       <h3>Your handwriting</h3>

@@ -651,6 +651,44 @@ def test_ones_own_lines_and_mlp_np_are_the_same_run_and_a_wrong_line_is_found(at
         page.locator(".prove .wrong", has_text="dz1 of dz1, in step 1").wait_for(timeout=120_000)
 
 
+def stroke(page, *points):
+    """Draw with a pen on the pad below own_network, from point to point: from 0 to 1 of the pad."""
+    for move, (x, y) in (("down", points[0]), *(("move", point) for point in points[1:]), ("up", points[-1])):
+        page.evaluate(
+            """([type, x, y]) => { // penTo, with a button pressed
+                const pad = document.querySelector(".pad"), box = pad.getBoundingClientRect();
+                pad.setPointerCapture = () => {};
+                const at = { clientX: box.left + x * box.width, clientY: box.top + y * box.height };
+                pad.dispatchEvent(new PointerEvent(type, { isPrimary: true, bubbles: true, buttons: 1, ...at }));
+            }""",
+            [f"pointer{move}", x, y],
+        )
+
+
+def test_a_digit_of_two_strokes_is_read_whole(at):
+    with at("practise.html#own_network", problems=["Canvas2D"]) as page:
+        page.evaluate(
+            """() => {
+                window.reads = [];
+                lessons.python.ask = async (name, { pixels }) => {
+                    if (name === "learn") return { claimed: 0.9, right: 0.9, files: {} };
+                    await new Promise((answer) => reads.push({ ink: pixels.filter((ink) => ink).length, answer }));
+                    return { digit: 8 };
+                };
+            }"""
+        )
+        click(page, "Let it learn")
+        page.locator(".pad").wait_for()
+        for x in (0.3, 0.5, 0.7):
+            stroke(page, (x, 0.2), (x, 0.8))
+        page.evaluate("reads[0].answer()")
+        until(lambda: page.evaluate("reads.length") == 2)  # the last drawing, and not the one before it
+        page.evaluate("reads[1].answer()")
+        page.get_by_text("Your network reads an 8.").wait_for()
+        assert page.evaluate("reads.length === 2 && reads[1].ink > 2 * reads[0].ink")
+        assert not page.get_by_role("button", name="Run").count()  # its images are not in a run
+
+
 @pytest.mark.slow
 def test_a_network_from_a_blank_file_passes_and_reads_a_drawing(at):
     with at("practise.html#own_network", problems=["Canvas2D"]) as page:
@@ -661,14 +699,5 @@ def test_a_network_from_a_blank_file_passes_and_reads_a_drawing(at):
         page.locator(".verdict.right").wait_for(timeout=120_000)
         click(page, "Let it learn")
         page.locator(".handwriting .pad").wait_for(timeout=120_000)
-        for move, x, y in (("down", 0.5, 0.15), ("move", 0.5, 0.5), ("move", 0.5, 0.85), ("up", 0.5, 0.85)):
-            page.evaluate(
-                """([type, x, y]) => { // penTo, with a button pressed
-                    const pad = document.querySelector(".pad"), box = pad.getBoundingClientRect();
-                    pad.setPointerCapture = () => {};
-                    const at = { clientX: box.left + x * box.width, clientY: box.top + y * box.height };
-                    pad.dispatchEvent(new PointerEvent(type, { isPrimary: true, bubbles: true, buttons: 1, ...at }));
-                }""",
-                [f"pointer{move}", x, y],
-            )
+        stroke(page, (0.5, 0.15), (0.5, 0.5), (0.5, 0.85))
         page.locator(".handwriting", has_text="Your network reads a 1.").wait_for(timeout=60_000)
