@@ -273,7 +273,7 @@ def exercises(pages):
                 "hints": [naming(exercise, pages.markdown.renderInline(hint)) for hint in exercise.hints],
                 "solution": pages.linked(pages.markdown.render(solution), ROOT / "practice.py"),
                 "seconds": 30 if exercise.experiments else marker.limit(exercise),
-                "program": exercise.is_program,
+                "program": exercise.is_program and not exercise.experiments,  # those need images
                 "trains": exercise.name in network.USED,
                 "reads": bool(exercise.experiments),
                 "terminal": "It needs PyTorch, and is for the terminal:" if exercise.needs_torch else "",
