@@ -1,7 +1,7 @@
 /* The learner's folder as a file: to keep, to hand in, to take to the terminal and back. */
 
 import { useSignal } from "@preact/signals";
-import { OpenInPage, save } from "./hand.jsx";
+import { OpenInPage, save, takeBack } from "./hand.jsx";
 import { add, change, folder, isKept, nothing, replace, work } from "./work.js";
 
 async function download(python) {
@@ -84,13 +84,14 @@ function OpenNetwork({ python }) {
   );
 }
 
-export function Folder({ python, onFresh }) {
+export function Folder({ python }) {
   const said = useSignal("");
   const afresh = () => {
     // For the next learner at this machine.
     if (!confirm("Delete all your work from this browser? What you have not downloaded is lost.")) return;
     change((next) => Object.assign(next, nothing()));
-    onFresh();
+    takeBack();
+    location.replace(location.pathname); // what this page still shows goes, too
   };
   const open = async ({ target }) => {
     await telling(said, python, () => upload(python, target.files[0]));

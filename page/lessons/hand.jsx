@@ -25,3 +25,10 @@ function hand(network, failed) {
     return false;
   }
 }
+
+/** index.html shows its own network again. */
+export function takeBack() {
+  try {
+    for (const name of ["network", "shown"]) localStorage.removeItem(name);
+  } catch {} // it keeps nothing
+}

@@ -25,10 +25,6 @@ export function Practise({ exercises, python }) {
     if (!isTraining && work.peek().progress.current !== exercise.name)
       change(({ progress }) => (progress.current = exercise.name));
   }, [exercise, isTraining]);
-  const fresh = () => {
-    history.replaceState(null, "", location.pathname);
-    hash.value = "";
-  };
   return (
     <>
       {waiting.length > 0 && <Reviews waiting={waiting} />}
@@ -48,7 +44,7 @@ export function Practise({ exercises, python }) {
           <ToTrain exercises={exercises} isHere={isTraining} />
         </p>
         <List exercises={exercises} exercise={isTraining ? null : exercise} />
-        <Folder python={python} onFresh={fresh} />
+        <Folder python={python} />
       </aside>
     </>
   );

@@ -192,10 +192,12 @@ def test_work_goes_to_the_terminal_and_back(at, tmp_path):
         assert download.value.suggested_filename == "ada.zip"
         path = tmp_path / "class" / "ada.zip"
         download.value.save_as(path)
+        page.evaluate("localStorage.network = localStorage.shown = 'mine'")
         page.once("dialog", lambda dialog: dialog.accept())
-        click(page, "Start afresh")
+        with page.expect_navigation():
+            click(page, "Start afresh")
         page.locator("#score", has_text="0 of").wait_for()
-        assert kept(page)["files"] == {}
+        assert kept(page)["files"] == {} and page.evaluate("Object.keys(localStorage)") == ["my_practice"]
         other = '{"files": {"logits": "mine", "softmax": "mine"}, "passed": {"softmax": "mine"}}'
         page.evaluate("(other) => localStorage.setItem('my_practice', other)", other)
         with zipfile.ZipFile(tmp_path / "notes.zip", "w") as archive:
