@@ -21,8 +21,8 @@ import numpy as np
 
 import data
 from mlp_np import MLP, softmax, softmax_cross_entropy
-from networks import load as load_network
 from page.bundle import FOLDER, bundle, fill, licences
+from page.desk import load_mlp
 from support import program
 from support.errors import UserError
 from support.files import check_output, replacing
@@ -63,18 +63,6 @@ def main(argv=None):
     with replacing(arguments.out) as file:
         file.write(page)
     print(f"see {arguments.out}: {len(page):,} bytes")
-
-
-def load_mlp(path):
-    """(model, options, history) of the MLP in that checkpoint; UserError if it is not an MLP that reads digits."""
-    if not Path(path).exists():
-        raise UserError(f"there is no {path}: run main_np.py first")
-    model, options, checkpoint = load_network(path)
-    if options.model != "mlp":
-        raise UserError(f"{path} is a {options.model}'s; the page shows an MLP's: run main_np.py")
-    if options.dataset != "mnist":
-        raise UserError(f"{path} learned {options.dataset}; the page reads digits: run main_np.py")
-    return model, options, checkpoint.history
 
 
 def script():

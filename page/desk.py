@@ -245,17 +245,23 @@ def base64_of(content):
     return base64.b64encode(content.tobytes() if isinstance(content, np.ndarray) else content).decode()
 
 
+def load_mlp(path):
+    """(model, options, history) of the network in a checkpoint, if it is one that index.html shows; or UserError."""
+    model, options, checkpoint = networks.load(path)
+    if options.model != "mlp" or options.dataset != "mnist":
+        what = options.network.title(options) + ("" if options.dataset == "mnist" else f" for {options.dataset}")
+        raise UserError(f"{path} is a {what}: the page shows an MLP that reads digits")
+    return model, options, checkpoint.history
+
+
 def open_network(name):
     """A checkpoint in the learner's folder, as index.html takes it."""
     try:
-        model, options, checkpoint = networks.load(FOLDER / name)
+        model, options, history = load_mlp(FOLDER / name)
     except UserError as error:
         raise UserError(str(error).replace(f"{FOLDER}/", "")) from None
-    if options.model != "mlp" or options.dataset != "mnist":
-        what = options.network.title(options) + ("" if options.dataset == "mnist" else f" for {options.dataset}")
-        raise UserError(f"{name} is a {what}: the page shows an MLP that reads digits")
-    tests = checkpoint.history.test_accuracy
-    words = f"it reads {tests[-1]:.4f} of the test images" if tests else f"after {checkpoint.history.step:,} steps"
+    tests = history.test_accuracy
+    words = f"it reads {tests[-1]:.4f} of the test images" if tests else f"after {history.step:,} steps"
     return {"network": as_kept(model.params, options.pixels, words)}
 
 
