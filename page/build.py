@@ -56,10 +56,8 @@ def main(argv=None):
         page = with_network(shell(script()), known(page))
     page = page.encode()
     if len(page) > MAX_BYTES:
-        raise UserError(
-            f"the page of {arguments.weights} would have {len(page):,} bytes, more than {MAX_BYTES:,}: "
-            "train with fewer --hidden units (512 fit)"
-        )
+        advice = ": train with fewer --hidden units (512 fit)" if arguments.weights else ""
+        raise UserError(f"the page would have {len(page):,} bytes, more than {MAX_BYTES:,}{advice}")
     with replacing(arguments.out) as file:
         file.write(page)
     print(f"see {arguments.out}: {len(page):,} bytes")
