@@ -24,9 +24,9 @@ def fill(template, holes):
     return re.sub(r"\{\{(\w+)\}\}", lambda hole: holes[hole[1]], template)
 
 
-def call(*command, folder=FOLDER):
-    """Run a program in that folder: what it printed. UserError with what it said last if it fails."""
-    ended = subprocess.run(list(map(str, command)), cwd=folder, capture_output=True, text=True, check=False)
+def call(*command):
+    """Run a program in page/: what it printed. UserError with what it said last if it fails."""
+    ended = subprocess.run(list(map(str, command)), cwd=FOLDER, capture_output=True, text=True, check=False)
     if ended.returncode:
         said = (ended.stderr or ended.stdout).strip().splitlines() or ["no reason"]
         raise UserError(f"{Path(command[0]).name} failed: {said[-1]}")

@@ -27,7 +27,7 @@ const FoolControls = () => {
       <Slider
         id="limit"
         name="The most a pixel may change"
-        count={10}
+        count={fool.LIMITS.length}
         value={limit.value}
         words={`${fool.most.value} of 255`}
         act={(value) => {

@@ -7,7 +7,7 @@ import { input, now, pixels, second } from "./passes.js";
 import { digit, fooling, limit, params } from "./state.js";
 import { argmax } from "./words.js";
 
-const LIMITS = [1, 2, 4, 8, 12, 16, 24, 32, 48, 64];
+export const LIMITS = [1, 2, 4, 8, 12, 16, 24, 32, 48, 64];
 export const most = computed(() => LIMITS[limit.value]);
 
 /** Forwards and backwards for the changed pixels, and one product further than mlp_np.py goes. */

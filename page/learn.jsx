@@ -47,13 +47,20 @@ const Settings = () => {
   return (
     <>
       <div>
-        <Slider id="new-lr" name="Learning rate" count={7} value={lr} words={rate} act={(lr) => learn.set({ lr })} />
+        <Slider
+          id="new-lr"
+          name="Learning rate"
+          count={learn.RATES.length}
+          value={lr}
+          words={rate}
+          act={(lr) => learn.set({ lr })}
+        />
       </div>
       <div>
         <Slider
           id="new-batch"
           name="Batch size"
-          count={4}
+          count={learn.BATCHES.length}
           value={batch}
           words={learn.batchSize.value}
           act={(batch) => learn.set({ batch })}
@@ -63,7 +70,7 @@ const Settings = () => {
         <Slider
           id="new-hidden"
           name="Hidden units"
-          count={4}
+          count={learn.HIDDEN.length}
           value={hidden}
           words={learn.HIDDEN[hidden]}
           act={(hidden) => learn.set({ hidden })}

@@ -21,7 +21,7 @@ const FORWARD = { units: "a1", digits: "logits" },
 const dW2 = (j, k) => now.value.dW2[j * 10 + k],
   dW1 = (i, j) => now.value.dW1[i * hidden.value + j];
 const STAGES = [
-  { ...FORWARD, line: "x", lit: 1, words: () => "The image, as 784 numbers." },
+  { ...FORWARD, line: "x", lit: 1, words: () => "The image is 784 numbers." },
   {
     ...FORWARD,
     line: "z1",
@@ -42,7 +42,7 @@ const STAGES = [
     ...FORWARD,
     line: "p",
     lit: 4,
-    words: () => `The scores as probabilities. The largest is the answer: ${now.value.answer}.`,
+    words: () => `The scores become probabilities. The largest is the answer: ${now.value.answer}.`,
   },
   {
     ...FORWARD,
@@ -51,14 +51,18 @@ const STAGES = [
     words: () =>
       `How much did the true digit, ${now.value.y}, surprise it? ${text(now.value.loss)}: 0 would be not at all.`,
   },
-  { ...BACKWARD, line: "dlogits", words: () => "Now backwards. What it said, minus what it should have said." },
+  {
+    ...BACKWARD,
+    line: "dlogits",
+    words: () => "Now it goes backwards. Each error is what it said, minus what it should have said.",
+  },
   {
     ...BACKWARD,
     line: "dW2",
     right: dW2,
-    words: () => "To each weight of the second layer: what came through it, times the error at its end.",
+    words: () => "Each weight of the second layer gets what came through it, times the error at its end.",
   },
-  { ...BACKWARD, line: "db2", words: () => "To the biases: the errors themselves." },
+  { ...BACKWARD, line: "db2", words: () => "Each bias gets the error itself." },
   {
     ...BACKWARD,
     line: "da1",
@@ -72,13 +76,13 @@ const STAGES = [
     line: "dW1",
     units: "dz1",
     left: dW1,
-    words: () => "To each weight of the first layer: its pixel, times the error of its unit.",
+    words: () => "Each weight of the first layer gets its pixel, times the error of its unit.",
   },
   {
     ...BACKWARD,
     line: "db1",
     units: "dz1",
-    words: () => "To the biases again. Every derivative is known: now take a step against them.",
+    words: () => "Each bias gets the error of its unit. Every derivative is known: now take a step against them.",
   },
 ];
 const AT_REST = {

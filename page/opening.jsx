@@ -212,7 +212,7 @@ const Picker = () => {
   const wrong = (n) => reads.value?.[n] === false;
   const more = (n) => ({
     class: wrong(n) ? "wrong" : "",
-    "aria-label": `test image ${tests[n].number}, a ${tests[n].label}${wrong(n) ? ", misread" : ""}`,
+    "aria-label": `test image ${tests[n].number}, ${a(tests[n].label)}${wrong(n) ? ", misread" : ""}`,
   });
   return (
     <Radios count={tests.length} chosen={digit.value.picked} choose={acts.pick} more={more}>

@@ -58,7 +58,7 @@ export const reads = computed(() => {
 // --- Steps -----------------------------------------------------------------------------------------------------------
 
 // A digit's numbers grow with the square of its pixels, so raw ones need smaller steps.
-const RATES = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1];
+export const RATES = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1];
 export const rate = computed(() => RATES[lr.value] / (shown.value.pixels === "raw" ? 1e4 : 1));
 
 /** The steps taken on this digit with this y, since something else was on the pad. */

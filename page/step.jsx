@@ -6,7 +6,7 @@ import { colours } from "./colours.js";
 import { $, Bars, Button, Painted, pointing, Slider } from "./controls.jsx";
 import { drawCurves, thinned } from "./curves.js";
 import { cannotLearn } from "./opening.jsx";
-import { before, hidden, now, rate, reads, spoken, trail, W2, weightsOf } from "./passes.js";
+import { before, hidden, now, RATES, rate, reads, spoken, trail, W2, weightsOf } from "./passes.js";
 import { paintWeights } from "./picture.js";
 import { kept, lr, steps } from "./state.js";
 import { PIXELS, plural, signed, text, top } from "./words.js";
@@ -33,7 +33,7 @@ const StepControls = () => (
           <code>lr</code>, the learning rate
         </>
       }
-      count={9}
+      count={RATES.length}
       value={lr.value}
       words={String(+rate.value.toPrecision(1))}
       act={(value) => (lr.value = value)}

@@ -2,6 +2,7 @@
 
 import { computed, signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { a } from "../words.js";
 import { OpenInPage, save } from "./hand.jsx";
 import { Prove } from "./prove.jsx";
 import { useFocusBack, Waiting } from "./show.jsx";
@@ -195,5 +196,5 @@ function Digit({ image, label, answer }) {
     bytesOf(image).forEach((ink, i) => pixels.data.set([255 - ink, 255 - ink, 255 - ink, 255], 4 * i));
     canvas.current.getContext("2d").putImageData(pixels, 0, 0);
   }, [image]);
-  return <canvas ref={canvas} width={28} height={28} role="img" aria-label={`a ${label}, read as ${answer}`} />;
+  return <canvas ref={canvas} width={28} height={28} role="img" aria-label={`${a(label)}, read as ${answer}`} />;
 }

@@ -79,6 +79,12 @@ def test_the_scripts_import_each_other_in_one_direction():
     assert {path.name for path in imports[build.FOLDER / "state.js"]} == {"given.js"}
 
 
+def test_a_digit_in_a_sentence_gets_its_article_from_words_js():
+    """An 8 is no "a 8"."""
+    scripts = [*build.FOLDER.glob("*.js*"), *build.FOLDER.glob("lessons/*.js*")]
+    assert [path.name for path in scripts if re.search(r"\ba \$\{", path.read_text(encoding="utf-8"))] == []
+
+
 def test_the_formulas_are_those_of_mlp_np():
     source = (ROOT / "mlp_np.py").read_text(encoding="utf-8")
     template = (ROOT / "page" / "template.html").read_text(encoding="utf-8").replace("&gt;", ">")
@@ -133,6 +139,12 @@ def test_wrong_weights_are_one_line(checkpoint, tmp_path):
         with pytest.raises(UserError, match=rf"^[^\n]*{words}[^\n]*$"):
             build.main(["--weights", str(path), "--out", str(out)])
         assert not out.exists()
+
+
+def test_a_page_that_is_too_large_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(build, "script", lambda: "x" * build.MAX_BYTES)
+    with pytest.raises(UserError, match=r"^the page would have [\d,]+ bytes, more than 1,750,000$"):
+        build.main(["--out", str(tmp_path / "page.html")])
 
 
 def test_where_no_page_can_be_written(checkpoint):
