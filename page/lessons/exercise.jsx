@@ -9,7 +9,7 @@ import { isSupported } from "./python.js";
 import { Html, Printed, Said, useFocusBack, Waiting } from "./show.jsx";
 import { add, change, done, due, folder, replace, work, write } from "./work.js";
 
-const DOCSTRING = /^""".*?"""\n+/s; // stands above the editor as text
+const headOf = (file) => /^""".*?"""\n+/s.exec(file)?.[0] ?? ""; // the docstring, which stands above the editor as text
 
 /** What page/desk.py says of a file, as the terminal would for this seed. */
 export async function judge(python, { name, seconds }, text, seed, again = false) {
@@ -61,9 +61,9 @@ export function Exercise({ exercise, python, again = false, inLesson = false, on
 function Desk({ exercise, python, again, onPassed, inLesson, children }) {
   const { name, stub, hints, solution, program, lesson } = exercise;
   const file = useComputed(() => (again ? work.value.reviews : work.value.files)[name] ?? stub);
-  const head = useRef(""); // what the learner does not see of the file, as it was when it was opened
+  const head = useRef(headOf(file.peek())); // what the learner does not see of the file, as it was when it was opened
   const body = useComputed(() => {
-    if (!head.current || !file.value.startsWith(head.current)) head.current = DOCSTRING.exec(file.value)?.[0] ?? "";
+    if (!head.current || !file.value.startsWith(head.current)) head.current = headOf(file.value);
     return file.value.slice(head.current.length).trimEnd();
   });
   const verdict = useSignal(null), // what stands below the editor

@@ -148,6 +148,8 @@ def kept(page):
 def test_by_keyboard_alone_from_an_untouched_exercise_to_the_next_and_it_is_kept(at, address):
     with at("practise.html#da1") as page:
         page.locator(".cm-content").focus()
+        first = 1 + stub("da1").splitlines().index("import numpy as np")  # the marker counts the file's lines
+        assert page.locator(".cm-gutterElement:nth-child(2)").inner_text() == str(first)
         page.keyboard.press("Control+Enter")
         says(page, "Nothing is written yet")
         assert page.locator(".exercise .primary").all_inner_texts() == ["Mark"]
