@@ -184,7 +184,6 @@ const Teach = () => (
       <Labels />
     </div>
     <p id="teach-words">{teachWords()}</p>
-    <Way />
     <div class="row">
       <Button id="teach" class="primary" aria-describedby="teach-words" act={() => acts.learn(1)} off={cannotLearn()}>
         Take a step
@@ -203,6 +202,7 @@ const Teach = () => (
           .slice(-5)}
       </ol>
     </div>
+    <Way />
   </>
 );
 

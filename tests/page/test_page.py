@@ -648,6 +648,11 @@ def test_a_phone_shows_what_it_needs(phone):
 
     phone.evaluate("lab.pick(1); lab.setLabel(2); scrollTo(0, 0)")
     assert in_view("#pad, #answer, #meant, #teach", 844)  # the first screen, as on many phones
+    place = boxes(phone, "#teach")
+    phone.evaluate("lab.setLabel(3); lab.learn(1)")
+    frames(phone)
+    assert boxes(phone, "#teach") == place  # where the finger is that presses it again
+    phone.evaluate("lab.reset(); lab.setLabel(2)")
     targets = boxes(phone, "button, select, input, .pad")
     assert len(targets) > 100
     assert [box for box in targets if min(box[3] - box[1], box[4] - box[2]) < 44] == []
