@@ -51,6 +51,7 @@ def bundle(script, *options):
 
 def licences(words=""):
     """(name, text) of the licence of each package that is in a page, if these words are in its name."""
+    install()
     for path in sorted(MODULES.glob("**/LICENSE*")):
         if not TOOLS & set(path.parts) and words in str(path.relative_to(MODULES).parent):
             yield "-".join(path.relative_to(MODULES).parent.parts), path.read_text(encoding="utf-8")

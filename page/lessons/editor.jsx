@@ -12,7 +12,7 @@ import { useEffect, useRef } from "preact/hooks";
 
 const following = Annotation.define(); // marks a change that comes from the state, and not from the keyboard
 const isFollowing = (transaction) => transaction.annotation(following);
-const KEYS = ["@", "(", ")", "[", "]", "=", "*", ".", ",", ":", "_", "-", "/"]; // which a phone hides
+const KEYS = ["@", "(", ")", "[", "]", "=", "*", "+", "-", "/", "<", ">", ".", ",", ":", "_"]; // which a phone hides
 
 /** An editor that shows what the signal `text` holds, and calls onChange with another one; `before` lines of the file stand above it.
     Ctrl+Enter (on a Mac ⌘+Enter) calls onEnter, which does what `does` says. `at` gets {focus} to put the cursor into it. */

@@ -14,9 +14,21 @@ import pytest
 from chromium import COMMITTED, draw, opened, text, until
 from conftest import ROOT, as_input
 from mlp_np import MLP
-from page import build
+from page import build, bundle
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
+
+
+def test_the_licences_are_those_of_what_gets_installed(tmp_path, monkeypatch):
+    """In a clean clone there is nothing before."""
+
+    def install():
+        (tmp_path / "preact").mkdir()
+        (tmp_path / "preact" / "LICENSE").write_text("MIT")
+
+    monkeypatch.setattr(bundle, "MODULES", tmp_path)
+    monkeypatch.setattr(bundle, "install", install)
+    assert [*bundle.licences("preact")] == [("preact", "MIT")]
 
 
 def unpacked(known):
