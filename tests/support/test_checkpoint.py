@@ -166,14 +166,14 @@ LARGE = [  # by weights, by what augments a batch, by a batch, by a test batch
     "--model resnet --batch-size 25 --autograd",
     "--model vit --patch 4 --batch-size 25",
 ]
-LARGER = [
+LARGE_AND_SLOW = [
     "--model resnet --widths 256,256 --batch-size 1",
     "--model resnet --blocks 2 --batch-size 100",
     "--model vit --width 64 --heads 64 --patch 2 --blocks 1 --batch-size 2",
 ]
 
 
-@pytest.mark.parametrize("words", LARGE + [pytest.param(words, marks=pytest.mark.slow) for words in LARGER])
+@pytest.mark.parametrize("words", LARGE + [pytest.param(words, marks=pytest.mark.slow) for words in LARGE_AND_SLOW])
 def test_what_does_not_fit_into_the_machine_is_refused(words, mnist, monkeypatch, tmp_path):
     """The memory that is reckoned is that which a step, a test and a checkpoint take, to a third."""
     options = parse_options("np", *words.split())
