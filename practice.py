@@ -222,7 +222,10 @@ def read(work, picture):
         raise UserError("read needs a picture: `python practice.py read png/photo.jpg`")
     _, image = read_digit(picture)
     exercise = find("own_network")
-    path = work.path(exercise)
+    path, weights = work.folder / f"{exercise.name}.py", near(work.folder / "my_network.npz")
+    if not classroom.is_written(exercise.name, path):
+        instead = f"; what `train` made of your lines reads by `python predict.py {picture} --weights {weights}`"
+        raise UserError(f"exercise own_network is not written yet{instead * Path(weights).exists()}")
     kept = path.with_suffix(".npz")
     trained = kept.exists() and kept.stat().st_mtime > path.stat().st_mtime
     if not trained and (status := run_file(work, exercise)):

@@ -116,6 +116,7 @@ dz1 | dz1 = da1 * (z1 > 0) + 1e-9 | close, and not equal
 dz1 | dz1 = da1 * z1 > 0 | wrong type | bool
 dz1 | dz1 = da1 * (Z1 > 0) | error: NameError | Do you mean `z1`?
 loss | for i in range(y): loss = 0 | error: TypeError | It needs a number, such as len(y).
+loss | for i in len(y): loss = 0 | error: TypeError | goes through 0, 1, 2
 softmax | p = mp / mp.sum() | error: NameError | ~Do you mean
 dz1 | dz1 = da1 @ (z1 > 0) | error: ValueError \
     | In da1 @ (z1 > 0), the shapes are (9, 11) @ (9, 11) | 11 is not 9 | `*` multiplies

@@ -327,6 +327,17 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     assert_one_line(learner("train"), "no `def da1`")
 
 
+def test_read_needs_a_network_from_a_blank_file(tmp_path):
+    """And names the other command where `train` has made one."""
+    command = ["--folder", str(tmp_path), "read", str(ROOT / "png" / "photo.jpg")]
+    with pytest.raises(UserError, match=r"own_network is not written yet$"):
+        practice.main(command)
+    (tmp_path / "my_network.npz").touch()
+    with pytest.raises(UserError, match=r"python predict.py \S+photo.jpg --weights \S+my_network.npz"):
+        practice.main(command)
+    assert not (tmp_path / "own_network.py").exists()
+
+
 @pytest.mark.slow
 def test_that_program_reads_97_of_100_digits(capsys):
     exec(network.program([]).partition("\n# What it has learned")[0], {})

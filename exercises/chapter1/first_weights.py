@@ -55,6 +55,12 @@ the square root of the inputs alone | np.sqrt(2 / inputs) -> 2 / inputs ** 0.5
     The factor 2 is one of the variance. What is its part in the deviation?
 multiplied by the square root of 2 inputs | 2 / inputs -> 2 * inputs
     More terms make a sum larger. Should the weights be larger then, or smaller?
+784 inputs, whatever W is for | 2 / inputs -> 2 / 784
+    How many inputs does this W have? `standard` knows.
+784 inputs and no ReLU, whatever W is for | 2 / inputs -> 1 / 784
+    How many inputs does this W have? `standard` knows. And what does the ReLU do to the sums?
+the square root of the 2 alone | np.sqrt(2 / inputs) -> np.sqrt(2) / inputs
+    The variance should be 2 / inputs. Of what in it have you taken the square root, and of what not?
 a small number, whatever the inputs | np.sqrt(2 / inputs) -> 0.01
     How large are the activations with 100 inputs, and with 10,000?
 divided by its own deviation | standard * np.sqrt(2 / inputs) -> standard / standard.std() * np.sqrt(2 / inputs)
