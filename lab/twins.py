@@ -8,6 +8,7 @@ python -m lab.twins all       one after the other
 
 import argparse
 import sys
+import textwrap
 from typing import NamedTuple
 
 import numpy as np
@@ -148,8 +149,8 @@ def show_losses(axes, run):
     far = above(max(run["tape"]))
     on_tape = f"no weight differs by more than {far}" if any(run["tape"]) else "every weight is equal to the last bit"
     found = (
-        f"After {len(steps):,} steps in float64, no weight differs from its\n"
-        f"twin in PyTorch by more than {above(max(run['difference']))}; by our\nown autograd {on_tape}."
+        f"After {len(steps):,} steps in float64, no weight differs from its twin in PyTorch by more than "
+        f"{above(max(run['difference']))}. By our own autograd, {on_tape}."
     )
     style_axes(axes, "", "loss of the batch", f"the last {min(ZOOM, len(steps))} steps")
     logarithmic(axes)
@@ -158,12 +159,12 @@ def show_losses(axes, run):
     axes.plot(steps[last], run["loss_tape"][last], ".", color=TEST, markersize=8, label="our autograd")
     axes.set_ylim(top=max(run["loss_np"][last]) * 5)
     axes.legend(loc="upper right", ncols=3, columnspacing=1.2, handlelength=1.4, fontsize=12)
-    enlarge(axes, found, 13)
+    enlarge(axes, textwrap.fill(found, 58), 13)
 
 
 def show_differences(axes, runs):
     """The largest difference between a weight and its twin in PyTorch after every step, in both precisions."""
-    words = {"fontsize": 12, "textcoords": "offset points", "ha": "right", "bbox": WHITE}
+    words = {"fontsize": 12, "textcoords": "offset points", "bbox": WHITE}
     steps = np.arange(1, len(runs["float64"]["difference"]) + 1)
     style_axes(axes, "", "difference", "steps")
     axes.set_yscale("log")
@@ -173,9 +174,11 @@ def show_differences(axes, runs):
         difference, unit = runs[dtype]["difference"], np.finfo(dtype).eps / 2
         axes.plot(steps, np.where(difference > 0, difference, np.nan), color=color, linewidth=2.5)
         last = (steps[-1], max(difference[-1], 1e-17))
-        axes.annotate(f"{dtype}: {difference[-1]:.1g}", last, (0, 8), color=color, fontweight="bold", **words)
+        axes.annotate(
+            f"{dtype}: {difference[-1]:.1g}", last, (0, 8), ha="right", color=color, fontweight="bold", **words
+        )
         axes.axhline(unit, color=color, linewidth=1.2, linestyle=(0, (4, 3)))
-        axes.annotate(f"rounding unit {unit:.1g}", (steps[-1], unit), (0, -5), va="top", color=color, **words)
+        axes.annotate(f"rounding unit {unit:.1g}", (steps[0], unit), (0, -5), va="top", color=color, **words)
     tipped = tipping(**runs["float32"])
     if len(tipped):
         difference = runs["float32"]["difference"]

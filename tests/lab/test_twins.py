@@ -26,7 +26,7 @@ def test_the_picture_of_the_proof(difference):
     most, tape = (
         ("2e-11", "no weight differs by more than 2e-12") if difference == "grows" else ("0", "every weight is")
     )
-    assert f"no weight differs from its twin in PyTorch by more than {most}; by our own autograd {tape}" in said
+    assert f"no weight differs from its twin in PyTorch by more than {most}. By our own autograd, {tape}" in said
     assert [*upper.get_lines()[0].get_xdata()] == [*range(441, 501)]
     notes = [text.get_text() for text in lower.texts]
     assert "rounding unit 1e-16" in notes
