@@ -10,7 +10,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Mapping
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack, redirect_stdout, suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +19,7 @@ import numpy as np
 
 import data
 from exercises import digits
+from exercises.complaints import plain
 from exercises.exercise import watched
 from exercises.tape import Misuse
 from mlp_np import init_he
@@ -66,9 +67,9 @@ MISTAKES = {
         "How large does a sum of 784 terms become with yours, and how large the gradient of W1?"
     ),
     "no ReLU": (
-        "Your network is linear: halfway between two images that it takes for the same digit, it always says that "
-        "digit again ({pairs} pairs were tried). Then two layers are worth no more than one. What stands between "
-        "them?"
+        "Your network is linear. With W1, b1 and W2 of the other sign, `read` gives the same answers to {n:,} images; "
+        "and with W1 and b1 times {times}, and W2 divided by {times}, it does, too. Then two layers are worth no more "
+        "than one. What stands between them?"
     ),
     "the same images": (
         "It reads {found:.3f}, and has learned from only some {used} of the {given} images. Which images are in "
@@ -109,6 +110,18 @@ MISTAKES = {
         "`read` is right in {found:.3f} of the images. But the weights that `train` returns are good: if `read` "
         "went forward with {how}, it would be {better:.3f}. What does `train` do to the images that `read` does "
         "not?"
+    ),
+    "read needs other images": (
+        "`read` says other digits to {n} of {of} images one by one than to all at once. What in it depends on the other"
+        " images?"
+    ),
+    "read fails alone": (
+        "In a new run of the file, `read` fails: {error} It may use what is in `params`, and nothing that `train` has "
+        "left in a global name."
+    ),
+    "read needs train": (
+        "In a new run of the file, `read` says other digits to {n} of {of} images. It may use what is in `params`, and"
+        " nothing that `train` has left in a global name."
     ),
     "claims training": (
         "You claim {claim:.3f}; of {n:,} images that it has not learned from, it reads {found:.3f}. Your figure is"
@@ -156,7 +169,7 @@ def investigate(module, seed):
     one, two = (weights(module.first_weights(np.random.default_rng(i)), "first_weights(rng)") for i in (1, 2))
 
     main = train(module, images, labels, seed)
-    params = weights(main.params, "params, as `train` returns them,")
+    params = weights(main.params, "What `train` returns as params")
     finite = all(np.isfinite(p).all() for p in params.values())
     unit = params["W1"].T
     if finite and len(unit) > 1 and (np.ptp(unit, axis=0) <= 1e-9 * np.abs(unit).max()).all():
@@ -165,8 +178,9 @@ def investigate(module, seed):
         not_moved(main)
     said = read(module, main.params, others)
     found, on_known = (said == answers).mean(), (read(module, main.params, images) == labels).mean()
+    reads_alone(module, main.params, others, said)
     if found > 0.6 and is_linear(module, main.params, others, said):
-        raise wrong("no ReLU", pairs=PAIRS)
+        raise wrong("no ReLU", n=len(others), times=TIMES)
     lab = Laboratory(module, seed, images, labels, others, answers, main, found, began)
     length = lab.gradients()
     if found < NEEDED:
@@ -314,6 +328,8 @@ def read(module, params, images):
     if (said != said.round()).any() or said.min() < 0 or said.max() > 9:
         odd = said[(said != said.round()) | (said < 0) | (said > 9)][0]
         ask = "Is that a score, and not the place of the largest score?"
+        if said.max() == 10 and (said == said.round()).all() and said.min() == 1:
+            ask = "Nothing is read as 0. From which number do you count the places of the ten scores?"
         raise wrong("read returns no digits", what=f"{odd:.4g}, for one", ask=ask, **values)
     return said.astype(int)
 
@@ -337,29 +353,42 @@ def stands_still(before, after):
     return before.shape == after.shape and np.abs(after - before).max() <= 1e-9 * np.abs(after).max()
 
 
-PAIRS = 3000
+def reads_alone(module, params, images, said):
+    """Whether `read` says the same to one image alone, and in a new run of the file, where `train` was not called."""
+    from exercises import runner  # here, as it imports the exercises, and this one imports this module
+
+    images, said = images[:ALONE], said[:ALONE]
+    if len(set(said)) > 1:  # the same digit to all is another mistake
+        other = sum(read(module, params, image[None])[0] != digit for image, digit in zip(images, said, strict=True))
+        if other > ALONE / 10:  # a mean and a deviation of all pixels together change an answer or two
+            raise wrong("read needs other images", n=other, of=ALONE)
+    try:
+        with redirect_stdout(io.StringIO()):
+            other = (read(runner.load(module.__file__), params, images) != said).sum()
+    except Exception as error:
+        raise wrong("read fails alone", error=plain(error)) from None
+    if other > ALONE / 10:
+        raise wrong("read needs train", n=other, of=ALONE)
+
+
+ALONE = 100  # images
+TIMES = 32  # a power of two, so that nothing is rounded
 
 
 def is_linear(module, params, images, said):
-    """Whether every image halfway between two that are read as the same digit is read as that digit, too.
+    """Whether it makes no difference to the answers what is done to W1 and b1, if W2 undoes it.
 
-    A single layer cuts the images into convex regions; two layers with something between them do not. Where that
-    hardly shows, as after very short steps, a forward pass with an activation says better what `read` says.
+    An odd function, as tanh, lets signs through; ReLU and abs let a factor through. Only a linear one lets both.
     """
-    rng, halfway, same = np.random.default_rng(0), [], []
-    bright = np.where(images > 127, 255, 0).astype(np.uint8)
-    images = np.concatenate([images, bright, 255 - images])
-    said = np.concatenate([said, read(module, params, bright), read(module, params, images[-len(bright) :])])
-    by_digit = [np.flatnonzero(said == digit) for digit in range(10)]
-    by_digit = [found for found in by_digit if len(found) > 1]
-    for found in by_digit:
-        a, b = rng.choice(found, (2, PAIRS // len(by_digit)))
-        halfway.append(((images[a].astype(int) + images[b]) // 2).astype(np.uint8))
-        same.append(said[a])
-    if (read(module, params, np.concatenate(halfway)) != np.concatenate(same)).mean() > 1e-3:
-        return False
-    alike = [max(fits(params, images, said, f).values()) for f in ACTIVATIONS]
-    return max(alike) < 0.99 or alike[0] == max(alike)
+
+    def changes(**factors):
+        others = replaced({name: np.asarray(params[name]) * factor for name, factor in factors.items()}, params)
+        return (read(module, others, images) != said).mean() > 1e-3
+
+    with suppress(Exception):
+        if changes(W2=-1, b2=-1):  # it does read with the arrays that it gets
+            return not changes(W1=-1, b1=-1, W2=-1) and not changes(W1=TIMES, b1=TIMES, W2=1 / TIMES)
+    return False
 
 
 ACTIVATIONS = (lambda z: z, lambda z: np.maximum(z, 0), np.tanh, lambda z: 1 / (1 + np.exp(-z)))
@@ -548,11 +577,18 @@ class Laboratory(NamedTuple):
 
     def remarks(self, params, said):
         """What is worth a sentence, and no reason to refuse it."""
-        if fits(params, self.others, said)["raw pixels"] > 0.99:
+        alike, right = (fits(params, self.others, a) for a in (said, self.answers))
+        raw = alike["raw pixels"] > 0.99
+        if raw and alike["pixels / 255"] < 0.99 and right["pixels / 255"] > NEEDED - APART:
+            yield (
+                "`read` sees pixels 255 times as large as those that `train` has learned from, it seems: with pixels / "
+                "255, the same weights read as well. What does `train` do to the images that `read` does not?"
+            )
+        elif raw:
             yield "It works on raw pixels, 0 to 255. With pixels / 255, first weights and steps need less care."
         if self.main.seconds > 4:
             yield (
-                f"The training took {self.main.seconds:.0f} s. Is there a loop over the images? One matrix product "
+                f"The training took {self.main.seconds:.0f} s. If there is a loop over the images, one matrix product "
                 "does the same for a whole batch at once."
             )
         order = self.labels.argsort(kind="stable")

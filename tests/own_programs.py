@@ -509,6 +509,10 @@ order = rng.permutation(len(images)) -> np.random.seed(1); order = np.random.per
 b1 = np.zeros(HIDDEN) -> W1 /= np.linalg.norm(W1, axis=0) / 1.4; b1 = np.zeros(HIDDEN)
 batch = known[i : i + BATCH] -> batch = rng.choice(known, BATCH)
 da1 = dlogits @ params["W2"].T -> da1 = dlogits @ (params["W2"] - 0.01 * dW2).T
+np.maximum(z1, 0) -> np.where(z1 > 0, z1, 0.2 * z1) & (z1 > 0) -> np.where(z1 > 0, 1, 0.2) & 0.9, 50 -> 0.0, 50
+np.maximum(z1, 0) -> np.log1p(np.exp(z1)) & (z1 > 0) -> 1 / (1 + np.exp(-z1)) & 0.9, 50, 12 -> 0.0, 50, 15
+np.maximum(z1, 0) -> np.where(z1 > 0, z1, np.exp(np.minimum(z1, 0)) - 1) & (z1 > 0) -> np.where(z1 > 0, 1, a1 + 1) & \
+0.9, 50 -> 0.0, 50
 """
 
 # Changes of BASE, and the mark that each gets.
@@ -586,6 +590,12 @@ np.full(len(images), forward(params, images)[-1].argmax() % 10)
 read is not as train | return forward(params, images)[-1].argmax -> return forward(params, images)[-1].argmin
 read is not as train | return forward(params, images)[-1] -> return forward(params, 255 - images)[-1]
 read is not as train | return forward(params, images)[-1] -> return forward(params, images * 255.0)[-1][:, ::-1]
+read needs other images | x = images / 255 -> x = (images - images.mean(axis=0)) / (images.std(axis=0) + 1e-3) \
+& 0.1, 0.9 -> 0.1, 0.0
+read fails alone | x = images / 255 -> x = (images - MEAN) / 78 & order = rng -> global MEAN; MEAN = images.mean(); \
+order = rng
+read needs train | def train -> BEST = first_weights(np.random.default_rng(0))\ndef train & accuracy = -> global BEST; \
+BEST = params; accuracy = & forward(params, images)[-1] -> forward(BEST, images)[-1]
 images changed | x = images / 255 -> images[images < 30] = 0; x = images / 255
 images changed | order = rng.permutation(len(images)) -> \
 order = rng.permutation(len(images)); images[:] = images // 2 * 2
@@ -603,6 +613,13 @@ not good enough | 64, 0.1, 0.9, 50, 12 -> 64, 0.1, 0.9, 50, 1
 not good enough | 64, 0.1, 0.9, 50, 12 -> 4, 0.1, 0.9, 50, 12
 error: ValueError | dW2 = a1.T @ dlogits -> dW2 = a1 @ dlogits
 error: NameError | da1 = dlogits @ -> da1 = dlogit @
+"""
+
+# Changes of BASE, and words that are then said, of one that passes, too.
+SAID = r"""
+pixels 255 times as large | x = images / 255 -> x = images & images[batch] -> images[batch] / 255
+From which number do you count | argmax(axis=1) -> argmax(axis=1) + 1
+params: there is no b1 | return params, accuracy -> del params["b1"]; return params, accuracy
 """
 
 

@@ -17,6 +17,7 @@ from support.errors import UserError
 
 EXERCISE = BY_NAME["own_network"]
 WRONG = list(own_programs.programs(own_programs.WRONG))
+SAID = list(own_programs.programs(own_programs.SAID))
 ALSO = {edits: program for _, edits, program in own_programs.programs(own_programs.ALSO_RIGHT)}
 STYLES = own_programs.STYLES | ALSO
 # These every day; the slow tests have all.
@@ -80,6 +81,13 @@ def test_what_is_no_mistake_gets_a_sentence(tmp_path):
     split = "order[: len(images) // 5], order[len(images) // 5 :]"
     in_order = in_order.replace(split, "order[::5], np.setdiff1d(order, order[::5])")
     assert "Shuffle them in each epoch" in verdict(in_order, tmp_path, 4).text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("i", range(len(SAID)))
+def test_what_is_said_is_true_of_it(i, tmp_path):
+    words, _, program = SAID[i]
+    assert words in verdict(program, tmp_path, i).text.replace("\n", " ")
 
 
 def test_images_that_a_network_is_tested_with_are_no_images_that_it_has_learned_from():
