@@ -90,7 +90,7 @@ MISTAKES = {
     ),
     "other gradients": (
         "A gradient is not that of your own forward pass: {name}. (It was tried with one image alone, where the "
-        "chain rule leaves no choice: {why}.) `python practice.py {exercise}` marks that line by itself."
+        "chain rule leaves no choice: {why}.){more}"
     ),
     "uphill": (
         "With each step all four arrays move so that the score of the right digit falls. The loss should go down. "
@@ -120,8 +120,8 @@ MISTAKES = {
         "left in a global name."
     ),
     "read needs train": (
-        "In a new run of the file, `read` says other digits to {n:,} of {of:,} images. It may use what is in `params`, and"
-        " nothing that `train` has left in a global name."
+        "In a new run of the file, `read` says other digits to {n:,} of {of:,} images. It may use what is in `params`, "
+        "and nothing that `train` has left in a global name."
     ),
     "claims training": (
         "You claim {claim:.3f}; of {n:,} images that it has not learned from, it reads {found:.3f}. Your figure is"
@@ -452,7 +452,7 @@ class Laboratory(NamedTuple):
         # Under weight decay that of the right one falls alone.
         if (moved["b2"] < 0).all() and np.median(moved["b2"]) < 0.3 * moved["b2"][y]:
             why = "the scores of all ten digits fell, that of the right one, too"
-            raise wrong("other gradients", name="dlogits", why=why, exercise="dlogits")
+            raise wrong_gradient("dlogits", why, "dlogits")
         if np.abs(moved["W2"]).max() > 0.01:
             return None  # a tenth of its size: so the gradient was not the same at every step
         found = pulled_apart(moved, first, self.images[0], y, 1e-3 if fine else 0.03)
@@ -649,6 +649,12 @@ def pulled_apart(moved, first, image, y, rounding):
     return x, h, a1, dlogits
 
 
+def wrong_gradient(name, why, exercise=None):
+    """The exception that names this gradient; without an exercise if it may be another one, too."""
+    more = f" `python practice.py {exercise}` marks that line by itself." if exercise else ""
+    return wrong("other gradients", name=name, why=why, more=more)
+
+
 def compare(x, h, a1, dlogits, moved, first, y):
     """How far all steps went, if the directions go together as the chain rule says; if not, the mistake is raised.
 
@@ -659,31 +665,54 @@ def compare(x, h, a1, dlogits, moved, first, y):
         size = np.linalg.norm(a) * np.linalg.norm(b)
         return a @ b / size if size else 1.0
 
-    tell = partial(wrong, "other gradients")
     z1 = x @ first["W1"]
     order = z1.argsort()
-    z, a, back, found = z1[order], a1[order], (first["W2"] @ dlogits)[order], h[order]
+    z, a = z1[order], a1[order]
     wide = np.arange(len(z)).clip(2, len(z) - 3)
-    uphill = np.corrcoef(z, a)[0, 1] < -0.3  # what W2 and b2 did
+    uphill = np.corrcoef(z, a)[0, 1] < -0.3  # what W2 did
     a = -a if uphill else a
     slope = (a[wide + 2] - a[wide - 2]) / (z[wide + 2] - z[wide - 2])  # of the activation, from its own values
-    if not uphill and along(moved["b2"], -dlogits) < 0.5:
-        raise tell(name="db2", why="b2 and W2 did not move together", exercise="dW2_db2")
-    large = np.abs(back) > 0.2 * np.abs(back).max()
-    ratio = found[large] / back[large]
-    scale = np.median(ratio[slope[large] > 0.5 * slope.max()])
-    if uphill and scale < 0:
+    usual = np.median(slope[slope > 0.5 * slope.max()])
+
+    def ratios(reached, back):
+        """In the order of z: how many times `back` what has reached the hidden units is, and the activation's slope."""
+        back = back[order]
+        large = np.abs(back) > 0.2 * np.abs(back).max()
+        return reached[order][large] / back[large], slope[large]
+
+    def follows(reached, back):
+        """1 if it is `back` times the slope and a factor > 0, -1 if the factor is < 0, 0 if there is none."""
+        ratio, slopes = ratios(reached, back)
+        scale = np.median(ratio[slopes > 0.5 * slope.max()])
+        off = np.abs(ratio / scale - slopes / usual) > 0.3
+        return 0 if off.mean() > 0.25 else np.sign(scale)
+
+    b2_moves_so = along(moved["b2"], -dlogits) > 0.5
+    if not uphill and not b2_moves_so:
+        raise wrong_gradient("db2", "b2 and W2 did not move together", "dW2_db2")
+    back = first["W2"] @ dlogits
+    by_W1, by_b1 = follows(h, back), follows(-moved["b1"], back)
+    if uphill and by_W1 < 0:
         raise wrong("uphill", "other gradients")
     if uphill:
-        raise tell(name="dW2 and db2", why="W2 or b2 moved uphill", exercise="dW2_db2")
-    if scale < 0:
-        raise tell(name="da1", why="W1 moved uphill", exercise="da1")
-    off = np.abs(ratio / scale - slope[large] / np.median(slope[slope > 0.5 * slope.max()])) > 0.3
-    if off.mean() > 0.25:
+        raise wrong_gradient("dW2" if b2_moves_so else "dW2 and db2", "W2 moved uphill", "dW2_db2")
+    together = along(moved["b1"], -h) > 0.9
+    if not together and by_W1 > 0:
+        raise wrong_gradient("db1", "W1 moved along what reaches the hidden units, and b1 did not", "dW1_db1")
+    if not together and by_b1 > 0:
+        raise wrong_gradient("dW1", "b1 moved along what reaches the hidden units, and W1 did not", "dW1_db1")
+    if by_W1 < 1:
         why = "what reaches the hidden units is not W2 @ dlogits, times the slope of the activation"
-        raise tell(name="dz1", why=why, exercise="dz1")
-    if along(moved["b1"], -h) < 0.5:
-        raise tell(name="db1", why="b1 and W1 did not move together", exercise="dW1_db1")
+        ratio, _ = ratios(h, back)
+        if by_W1 < 0:
+            raise wrong_gradient("da1 or dz1", "W1 moved uphill")
+        if len(h) == 10 and follows(h, first["W2"].T @ dlogits) > 0:
+            raise wrong_gradient("da1", "what reaches the hidden units is W2.T @ dlogits", "da1")
+        if np.corrcoef(z, a)[0, 1] > 0.9999:
+            raise wrong_gradient("dW2", "W2 moved along z1, and not along a1", "dW2_db2")
+        if np.abs(np.diff(ratio)).mean() < 0.3 * ratio.std() + 0.05 * np.abs(ratio).mean():  # it depends on z1 alone
+            raise wrong_gradient("dz1", why, "dz1")
+        raise wrong_gradient("one of dW2, da1, dz1 and dW1", why)
     k = np.arange(10) != y
     size = (moved["W2"][:, k] / moved["b2"][k]).mean(axis=1)  # a1 itself
     logits = size @ first["W2"] + first["b2"]
