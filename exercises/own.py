@@ -131,6 +131,10 @@ MISTAKES = {
         "You claim {claim:.3f}; of {n:,} images that it has not learned from, it reads {found:.3f}. With which "
         "images did you find out, with how many, and has it learned from any of them?"
     ),
+    "claim too low": (
+        "You claim {claim:.3f}, and it is better: of {n:,} images that it has not learned from, it reads {found:.3f}. "
+        "Does `read` get in `train` what the marker gives it? Do these labels belong to these images?"
+    ),
     "claim not measured": (
         "With labels drawn by chance there is nothing to learn, and {found:.2f} is what it then reads. You still "
         "claim {claim:.2f}. Is your figure measured, on images that it has not learned from?"
@@ -570,7 +574,9 @@ class Laboratory(NamedTuple):
                 break
             apart.append(again.claim - self.accuracy(again, others, answers))
         if abs(np.mean(apart)) > APART:
-            near = claim > self.found and abs(claim - on_known) < 0.02
+            if claim < self.found:
+                raise wrong("claim too low", "claim off", **values)
+            near = abs(claim - on_known) < 0.02
             raise wrong("claims training" if near else "claim off", **values)
         return claim
 

@@ -625,6 +625,7 @@ pass: db1. | db1 = dz1.sum(axis=0) -> db1 = da1.sum(axis=0)
 pass: da1. | da1 = dlogits @ params["W2"].T -> da1 = dlogits @ params["W2"] & 64, 0.1, 0.9 -> 10, 0.1, 0.0
 pass: dz1. | np.maximum(z1, 0) -> 1 / (1 + np.exp(-z1)) & (z1 > 0) -> z1 * (1 - z1)
 pass: one of dW2, da1, dz1 and dW1. | dz1 = da1 * (z1 > 0) -> dz1 = da1 * (da1 > 0)
+Do these labels belong | labels[tested]) -> labels[np.sort(tested)])
 params: there is no b1 | return params, accuracy -> del params["b1"]; return params, accuracy
 """
 
