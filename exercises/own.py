@@ -52,6 +52,10 @@ MISTAKES = {
         "After the training, all {H} hidden units have the same weights in W1: they are one unit, {H} times. What "
         "would have to differ between two units at the start, so that their gradients differ?"
     ),
+    "weights replaced": (
+        "After the training, all {H} hidden units have the same weights in W1, and `first_weights` made them differ. "
+        "Does your step change the weights, or does it replace them?"
+    ),
     "weights too large": (
         "It reads {found:.3f}. From other first weights, with a deviation of {healthy:.2g} in {name}, the same "
         "training reads {better:.3f}; in yours it is {yours:.2g}. How large is a sum of {terms} terms with such "
@@ -177,7 +181,8 @@ def investigate(module, seed):
     finite = all(np.isfinite(p).all() for p in params.values())
     unit = params["W1"].T
     if finite and len(unit) > 1 and (np.ptp(unit, axis=0) <= 1e-9 * np.abs(unit).max()).all():
-        raise wrong("weights alike", H=len(unit))
+        differed = np.ptp(one["W1"], axis=1).any()
+        raise wrong("weights replaced" if differed else "weights alike", "weights alike", H=len(unit))
     if finite:
         not_moved(main)
     said = read(module, main.params, others)
@@ -712,7 +717,8 @@ def compare(x, h, a1, dlogits, moved, first, y):
         ratio, _ = ratios(h, back)
         if by_W1 < 0:
             raise wrong_gradient("da1 or dz1", "W1 moved uphill")
-        if len(h) == 10 and follows(h, first["W2"].T @ dlogits) > 0:
+        on = a1 > 0.05 * a1.max()
+        if len(h) == 10 and along(h[on], (first["W2"].T @ dlogits)[on]) > 0.99 and on.sum() > 2:
             raise wrong_gradient("da1", "what reaches the hidden units is W2.T @ dlogits", "da1")
         if np.corrcoef(z, a)[0, 1] > 0.9999:
             raise wrong_gradient("dW2", "W2 moved along z1, and not along a1", "dW2_db2")

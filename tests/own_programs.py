@@ -617,15 +617,16 @@ error: NameError | da1 = dlogits @ -> da1 = dlogit @
 
 # Changes of BASE, and words that are then said, of one that passes, too.
 SAID = r"""
+pass: da1. | da1 = dlogits @ params["W2"].T -> da1 = dlogits @ params["W2"] & 64, 0.1, 0.9 -> 10, 0.1, 0.0
 pixels 255 times as large | x = images / 255 -> x = images & images[batch] -> images[batch] / 255
 From which number do you count | argmax(axis=1) -> argmax(axis=1) + 1
 pass: dW2. | dW2 = a1.T @ dlogits -> dW2 = z1.T @ dlogits
 pass: dW1. | dW1 = x.T @ dz1 -> dW1 = x.T @ da1
 pass: db1. | db1 = dz1.sum(axis=0) -> db1 = da1.sum(axis=0)
-pass: da1. | da1 = dlogits @ params["W2"].T -> da1 = dlogits @ params["W2"] & 64, 0.1, 0.9 -> 10, 0.1, 0.0
 pass: dz1. | np.maximum(z1, 0) -> 1 / (1 + np.exp(-z1)) & (z1 > 0) -> z1 * (1 - z1)
 pass: one of dW2, da1, dz1 and dW1. | dz1 = da1 * (z1 > 0) -> dz1 = da1 * (da1 > 0)
 Do these labels belong | labels[tested]) -> labels[np.sort(tested)])
+or does it replace them | params[name] = params[name] - lr * velocity[name] -> params[name] =- lr * velocity[name]
 params: there is no b1 | return params, accuracy -> del params["b1"]; return params, accuracy
 """
 
