@@ -104,10 +104,12 @@ MISTAKES = {
         "`read` says {digit} to every image. Is that what the network says (its scores differ from image to "
         "image?), or is it lost on the way out?"
     ),
+    "p": (
+        "It reads {found:.3f}. Of one image alone, tried again and again, the gradients of the ten scores do not add up"
+        " to 0: only that of the right digit is large. If p comes from softmax: p adds up to 1 along which axis?"
+    ),
     "one digit, the network's": (
-        "`read` says {digit} to every image, and so does the network, however the images are shown to it. Have its "
-        "hidden units died? Steps that are too long do that. How large is the learning rate, and is the gradient a mean"
-        " over the batch?"
+        "`read` says {digit} to every image, and so does the network, however the images are shown to it. {ask}"
     ),
     "read returns no digits": "`read` should return a digit for each image, {wanted}; it returns {what}. {ask}",
     "read is not as train": (
@@ -470,6 +472,22 @@ class Laboratory(NamedTuple):
         x, h, a1, dlogits = found
         return compare(x, h, a1, dlogits, moved, first, y)
 
+    def softmax(self):
+        """Does p add up to 1 for each image? If not, b2 never comes to rest, and what it moves by is not 0 in all.
+
+        Few copies of one image, so that nothing grows beyond all bounds. Where p is a share of other images, too, the
+        other nine scores do not matter: their b2 move alike, and far less. (With Adam all ten move equally far.)
+        """
+        y, b2 = int(self.labels[0]), 24.0 * (np.arange(10) == self.labels[0])
+        copies = np.repeat(self.images[:1], 200, axis=0)
+        trained = self.train(copies, np.full(len(copies), y), partial(replaced, {"b2": b2}))
+        if trained and trained.first:
+            moved = np.ravel(trained.params["b2"]) - np.ravel(trained.first[-1]["b2"])
+            up, rest = moved[y], np.delete(moved, y)
+            alike = np.ptp(rest) < 0.01 * up and np.abs(rest).max() < 0.5 * up
+            if alike and abs(moved.sum()) > 0.1 * up:
+                raise wrong("p", "softmax along another axis", found=self.found)
+
     # Why it reads too little
 
     def why_so_low(self, params, said, on_known, length):
@@ -489,6 +507,7 @@ class Laboratory(NamedTuple):
             raise wrong("steps too small", found=found, ratio=f"1/{round(HEALTHY / max(length, 1e-9)):,}")
         if length is not None and length > HEALTHY * 40:
             raise wrong("steps too large", found=found, ratio=f"{round(length / HEALTHY):,}")
+        self.softmax()
         self.cures()
         self.same_images()
         for name, p in params.items():
@@ -496,7 +515,13 @@ class Laboratory(NamedTuple):
                 ask = "What grows at each step, until it is too large? The steps? The numbers that go into exp?"
                 raise wrong("not finite", whose="After the training", name=name, ask=ask)
         if len(set(said)) == 1:
-            raise wrong("one digit, the network's", "one digit for all", digit=said[0])
+            ask = "Its hidden units have not died. What does the loss do from batch to batch?"
+            if dead(params, self.others) > 0.5:
+                ask = (
+                    "Its hidden units have died: none is above 0. Steps that are too long do that. How large is the "
+                    "learning rate, and is the gradient a mean over the batch?"
+                )
+            raise wrong("one digit, the network's", "one digit for all", digit=said[0], ask=ask)
         ask = "It has learned its own images by heart, so more of the same steps will not help: more hidden units?"
         if on_known < 0.96:
             ask = f"Of its own images it reads {on_known:.3f}: more hidden units, more epochs, or longer steps?"
@@ -629,6 +654,11 @@ def fits(params, images, answers, activation=ACTIVATIONS[1]):
     }
     W1, b1, W2, b2 = (np.reshape(params[name], -1 if name[0] == "b" else np.shape(params[name])) for name in NAMES)
     return {how: ((activation(x @ W1 + b1) @ W2 + b2).argmax(axis=1) == answers).mean() for how, x in ways.items()}
+
+
+def dead(params, images):
+    """The share of the images that no hidden unit is above 0 for, however large their pixels are."""
+    return min((x @ params["W1"] + params["b1"] <= 0).all(axis=1).mean() for x in (images / 255, images.astype(float)))
 
 
 def pulled_apart(moved, first, image, y, rounding):

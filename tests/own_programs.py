@@ -553,6 +553,9 @@ W1 never moves | "W1": dW1 -> "W1": 0 * dW1
 W2 never moves | "W2": dW2 -> "W2": 0 * dW2
 W1 never moves | for name in params: -> for name in ("W2", "b2"):
 no array moves | params[name] = params[name] - -> new = params[name] -
+softmax along another axis | axis=1, keepdims=True -> axis=0, keepdims=True
+softmax along another axis | e.sum(axis=1, keepdims=True) -> e.sum()
+softmax along another axis | axis=1, keepdims=True -> axis=0, keepdims=True & 64, 0.1 -> 64, 0.01
 other gradients | dz1 = da1 * (z1 > 0) -> dz1 = da1
 other gradients | dz1 = da1 * (z1 > 0) -> dz1 = da1 * z1
 other gradients | dz1 = da1 * (z1 > 0) -> dz1 = da1 * a1
@@ -626,7 +629,7 @@ pass: db1. | db1 = dz1.sum(axis=0) -> db1 = da1.sum(axis=0)
 pass: dz1. | np.maximum(z1, 0) -> 1 / (1 + np.exp(-z1)) & (z1 > 0) -> z1 * (1 - z1)
 pass: one of dW2, da1, dz1 and dW1. | dz1 = da1 * (z1 > 0) -> dz1 = da1 * (da1 > 0)
 Do these labels belong | labels[tested]) -> labels[np.sort(tested)])
-or does it replace them | params[name] = params[name] - lr * velocity[name] -> params[name] =- lr * velocity[name]
+or does it replace them | params[name] = params[name] - lr * velocity[name] -> params[name] =- lr * dparams[name]
 params: there is no b1 | return params, accuracy -> del params["b1"]; return params, accuracy
 """
 
