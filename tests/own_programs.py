@@ -599,6 +599,10 @@ read fails alone | x = images / 255 -> x = (images - MEAN) / 78 & order = rng ->
 order = rng
 read needs train | def train -> BEST = first_weights(np.random.default_rng(0))\ndef train & accuracy = -> global BEST; \
 BEST = params; accuracy = & forward(params, images)[-1] -> forward(BEST, images)[-1]
+read is not as train | np.maximum(z1, 0) -> np.tanh(z1) & (z1 > 0) -> (1 - a1 * a1) & forward(params, images)[-1] -> \
+(np.maximum(forward(params, images)[1], 0) @ params["W2"] + params["b2"]) & 0.1, 0.9 -> 0.1, 0.0
+pixels wrap round | x = images / 255 -> x = (images - 128) / 128 & 64, 0.1, 0.9 -> 64, 0.1, 0.0
+off by one | np.eye(10)[labels]) -> np.eye(10)[labels - 1])
 images changed | x = images / 255 -> images[images < 30] = 0; x = images / 255
 images changed | order = rng.permutation(len(images)) -> \
 order = rng.permutation(len(images)); images[:] = images // 2 * 2
@@ -630,6 +634,7 @@ pass: dz1. | np.maximum(z1, 0) -> 1 / (1 + np.exp(-z1)) & (z1 > 0) -> z1 * (1 - 
 pass: one of dW2, da1, dz1 and dW1. | dz1 = da1 * (z1 > 0) -> dz1 = da1 * (da1 > 0)
 Do these labels belong | labels[tested]) -> labels[np.sort(tested)])
 or does it replace them | params[name] = params[name] - lr * velocity[name] -> params[name] =- lr * dparams[name]
+no better than a guess | labels[batch]) -> labels[i : i + BATCH])
 params: there is no b1 | return params, accuracy -> del params["b1"]; return params, accuracy
 """
 
