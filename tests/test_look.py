@@ -207,6 +207,7 @@ EXTREMES = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "size", "why"), [*rows(EXTREMES)])
 def test_every_text_is_legible(words, size, why, mnist):
     options = parse_options("np", *words.split(), "--dtype", "float64", "--hold-out", "1")

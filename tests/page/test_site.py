@@ -174,6 +174,7 @@ def test_by_keyboard_alone_from_an_untouched_exercise_to_the_next_and_it_is_kept
         assert "dlogits @ W2.T" in page.locator(".cm-content").inner_text()
 
 
+@pytest.mark.slow
 def test_work_goes_to_the_terminal_and_back(at, tmp_path):
     with at("practise.html#dz1") as page:
         page.evaluate(
@@ -240,6 +241,7 @@ def test_opening_a_page_loads_no_python_and_nothing_that_was_written_is_lost(at)
         assert [*kept(page)["files"]] == ["dz1"]
 
 
+@pytest.mark.slow
 def test_a_failed_download_can_be_tried_again_and_a_second_visit_loads_nothing(browser, address):
     context, asked = browser.new_context(), []
     try:
@@ -291,6 +293,7 @@ def typed(page):
     return page.locator(".cm-content").first.inner_text()
 
 
+@pytest.mark.slow
 def test_of_two_tabs_none_overwrites_what_the_other_has_written(browser, address):
     context = browser.new_context()
     try:
@@ -417,6 +420,7 @@ def session(page, *blocks, seconds=20):
     return page.evaluate("([blocks, seconds]) => lessons.python.session(blocks, seconds)", [blocks, seconds])
 
 
+@pytest.mark.slow
 def test_a_block_shows_what_a_notebook_would_and_says_in_which_line_it_did_not_end(practise):
     assert session(practise, "a = 3", "a\na + 1") == {"printed": "4\n"}
     assert session(practise, "None") == session(practise, "") == {"printed": ""}
@@ -430,6 +434,7 @@ def test_a_block_shows_what_a_notebook_would_and_says_in_which_line_it_did_not_e
     assert "status 3" in session(practise, "import os; os._exit(3)")["error"]
 
 
+@pytest.mark.slow
 def test_a_run_can_be_stopped_and_python_goes_on(at):
     with at("practise.html#dz1") as page:
         page.locator(".cm-content").press("Control+Home")
@@ -442,6 +447,7 @@ def test_a_run_can_be_stopped_and_python_goes_on(at):
         says(page, "Nothing is written yet")
 
 
+@pytest.mark.slow
 def test_stop_ends_its_own_run_and_none_that_is_before_it(at):
     with at("backprop.html") as page:
         busy = "import time\nend = time.perf_counter() + 3\nwhile time.perf_counter() < end: pass\n'ended'"
@@ -455,6 +461,7 @@ def test_stop_ends_its_own_run_and_none_that_is_before_it(at):
         first.filter(has_text="'ended'").wait_for()
 
 
+@pytest.mark.slow
 def test_a_slow_device_gets_more_time(browser, address):
     # On it everything takes eight times as long: its worker's clock is eight times as fast.
     context = browser.new_context()
@@ -493,10 +500,8 @@ def test_what_fails_in_a_lesson_is_said(at):
         page.locator(".block [role=status]", has_text="Python could not be loaded (No luck.).").wait_for()
 
 
-LESSONS = ["backprop", *(pytest.param(name, marks=pytest.mark.slow) for name in ("autograd", "resnet", "transformer"))]
-
-
-@pytest.mark.parametrize("lesson", LESSONS)
+@pytest.mark.slow
+@pytest.mark.parametrize("lesson", ["backprop", "autograd", "resnet", "transformer"])
 def test_the_blocks_of_a_lesson_print_what_it_says(at, lesson):
     with at(f"{lesson}.html") as page:
         found = page.evaluate(
@@ -625,6 +630,7 @@ def test_a_line_that_has_not_passed_is_named_and_ours_stands_in_if_the_learner_s
         assert "logits: not your own lines" in json.loads(page.evaluate("localStorage.network"))["title"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_the_terminal_is_opened_and_handed_over(at, checkpoint, tmp_path):
     with at("practise.html") as page:
         (tmp_path / "no.npz").write_text("nothing")
