@@ -108,7 +108,7 @@ MISTAKES = {
         "`read` says {digit} to every image. Is that what the network says (its scores differ from image to "
         "image?), or is it lost on the way out?"
     ),
-    "p": (
+    "softmax along another axis": (
         "It reads {found:.3f}. Of one image alone, tried again and again, the gradients of the ten scores do not add up"
         " to 0: only that of the right digit is large. If p comes from softmax: p adds up to 1 along which axis?"
     ),
@@ -494,7 +494,7 @@ class Laboratory(NamedTuple):
             up, rest = moved[y], np.delete(moved, y)
             alike = np.ptp(rest) < 0.01 * up and np.abs(rest).max() < 0.5 * up
             if alike and abs(moved.sum()) > 0.1 * up:
-                raise wrong("p", "softmax along another axis", found=self.found)
+                raise wrong("softmax along another axis", found=self.found)
 
     # Why it reads too little
 
@@ -682,7 +682,7 @@ def fits(params, images, answers, activation=ACTIVATIONS["ReLU"]):
 
 
 def dead(params, images):
-    """The share of the images that no hidden unit is above 0 for, however large their pixels are."""
+    """The share of the images for which no hidden unit is above 0, whether pixels go up to 1 or to 255."""
     return min((x @ params["W1"] + params["b1"] <= 0).all(axis=1).mean() for x in (images / 255, images.astype(float)))
 
 
@@ -741,7 +741,7 @@ def compare(x, h, a1, dlogits, moved, first, y):
     usual = np.median(slope[slope > 0.5 * slope.max()])
 
     def ratios(reached, back):
-        """In the order of z: how many times `back` what has reached the hidden units is, and the activation's slope."""
+        """In the order of z: what has reached the hidden units divided by `back`, and the activation's slope."""
         back = back[order]
         large = np.abs(back) > 0.2 * np.abs(back).max()
         return reached[order][large] / back[large], slope[large]

@@ -122,7 +122,8 @@ export class Grid {
     this.canvas.addEventListener("keydown", (event) => this.key(event));
   }
 
-  /** Units stand in a square, the same everywhere. As many blocks side by side as the width has room for, in cells of whole pixels of the screen. */
+  /** Units stand in a square, the same everywhere. As many blocks side by side as the width has room for, in cells of
+      whole pixels of the screen. */
   measure() {
     const width = this.width.value,
       ratio = window.devicePixelRatio,
