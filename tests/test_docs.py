@@ -171,6 +171,10 @@ def small_cases():
         r"p = 1.4 \\ p &\leftarrow p - \mathrm{lr} \cdot v = 1.86",
         [velocity["p"][0], params["p"][0]],
     )
+    yield "docs/briefly.md", r"leads to $w = 5 - 0.1 \cdot 4 = 4.6", [5 - 0.1 * 2 * (5 - 3)]
+    for inputs, z in ((r"2 \cdot 1 - 1 \cdot 3", [1, 3]), (r"2 \cdot 3 - 1 \cdot 1", [3, 1])):
+        z = np.dot([2, -1], z) + 0.5
+        yield "docs/briefly.md", f"{inputs} + 0.5 = {z}", z
     yield "docs/backprop.md", r"^2) = 2 \cdot 0.64 = 1.28", [2 * (1 - 0.6**2)]
     slopes = [numerical_gradient(lambda: a[0] ** 3, a, 0.1)[0], (2.1**3 - 2**3) / 0.1]
     yield "docs/backprop.md", "= 12.01$; from one side it would be 12.61", slopes
@@ -201,7 +205,7 @@ def small_cases():
 def test_the_answers_to_small_cases_are_right():
     for path, sentence, found in small_cases():
         assert sentence in WORDS[path], sentence
-        said = re.findall(r"−?\d+(?:[./]\d+)?", sentence)[-np.size(found) :]
+        said = re.findall(r"[−-]?\d+(?:[./]\d+)?", sentence)[-np.size(found) :]
         said = [float(Fraction(number.replace("−", "-"))) for number in said]
         assert said == pytest.approx(np.ravel(found), abs=0.005), sentence
 
