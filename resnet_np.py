@@ -349,12 +349,15 @@ def walk(layers, path=""):
 def differences(layer, x, title="layer"):
     """{name: relative difference} between layer.backward and central differences, for x and every parameter.
 
-    The loss is sum(y * r) with random r, so that dy = r. SystemExit if a gradient is wrong.
+    The loss is sum(y * r) with random r, so that dy = r. An x of whole numbers has no derivative. SystemExit if a
+    gradient is wrong.
     """
     y = layer.forward(x)
     r = np.random.default_rng(0).normal(size=y.shape)
     dx = layer.backward(r)
-    rows = {"x": (layer.gradients["x"] if isinstance(layer, Network) else dx, x)}
+    rows = {}
+    if x.dtype.kind == "f":
+        rows["x"] = layer.gradients["x"] if isinstance(layer, Network) else dx, x
     for path, inner in walk({"": layer}).items():
         for name, param in getattr(inner, "params", {}).items():
             rows[f"{path}.{name}".strip(".")] = inner.grads[name], param
@@ -365,13 +368,14 @@ def differences(layer, x, title="layer"):
 
 
 def check_layers(layers, rng):
-    """Print the largest relative difference of every gradient of every (title, layer, shape of its x), in float64."""
+    """Print the largest relative difference of every gradient of every (title, layer, x or its shape), in float64."""
     print("each layer's gradients by hand, and their largest relative difference from (loss(+h) - loss(-h)) / 2h")
-    for title, layer, shape in layers:
+    for title, layer, x in layers:
         for inner in walk({"": layer}).values():
             for param in getattr(inner, "params", {}).values():
                 param += rng.normal(0, 0.3, param.shape)  # a gamma of 1 would hide that it was forgotten
-        for name, difference in differences(layer, rng.normal(size=shape), title).items():
+        x = rng.normal(size=x) if isinstance(x, tuple) else x
+        for name, difference in differences(layer, x, title).items():
             print(f"{title:21} d{name:27} {difference:.1e}")
 
 

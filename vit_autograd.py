@@ -12,25 +12,13 @@ import vit_np
 from autograd_np import Tensor
 
 
-class ViT(vit_np.ViT):
-    """Patches, embedding, positions, blocks, norm, mean, linear. From vit_np.ViT it takes the first weights, `params`;
-    a layer is called by the name that its params begin with."""
+class OnTape:
+    """The layers of a transformer, each called by the name that its params begin with in `self.tensors`."""
 
-    def __init__(self, width=64, blocks=3, heads=4, patch=7, seed=0, dtype=np.float32):
-        super().__init__(width, blocks, heads, patch, seed, dtype)
-
-    def forward(self, x):
-        """Images x (B, 28, 28) to logits (B, 10). The tape keeps what backward needs."""
-        self.tensors = {name: Tensor(p) for name, p in self.params.items()}
-        patches = self.layers["patches"].forward(x)  # (B, T, size size), an array: x is a constant
-        a = self.linear("embed", patches) + self.tensors["positions.P"]  # (B, T, C)
-        for name, block in self.layers.items():
-            if name.startswith("blocks"):
-                heads = block.layers["attention"].heads
-                u = a + self.attention(f"{name}.attention", self.norm(f"{name}.norm1", a), heads)
-                a = u + self.mlp(f"{name}.mlp", self.norm(f"{name}.norm2", u))
-        self.logits = self.linear("linear", self.norm("norm", a).mean(axis=1))
-        return self.logits.value
+    def block(self, name, x, heads):
+        """u = x + attention(norm(x)), then y = u + mlp(norm(u)): x (B, T, C) -> y."""
+        u = x + self.attention(f"{name}.attention", self.norm(f"{name}.norm1", x), heads)
+        return u + self.mlp(f"{name}.mlp", self.norm(f"{name}.norm2", u))
 
     def linear(self, name, x):
         """y = x W + b for each patch, or without bias y = x W: x (..., inputs) -> y (..., outputs)."""
@@ -50,17 +38,39 @@ class ViT(vit_np.ViT):
             for layer in ("query", "key", "value")
         )
         scores = q @ k.swapaxes(2, 3) * q.shape[-1] ** -0.5  # (B, h, T, T): q k.T / sqrt(d)
-        mixed = softmax(scores) @ v  # (B, h, T, d)
+        mixed = self.softmax(scores) @ v  # (B, h, T, d)
         return self.linear(f"{name}.out", mixed.swapaxes(1, 2).reshape(*x.shape))
+
+    def softmax(self, scores):
+        """The weights that attention makes of its scores (B, h, T, T), of the same shape."""
+        return softmax(scores)
 
     def mlp(self, name, x):
         """The network of mlp_np.py, for each patch: x (B, T, C) -> y."""
         return self.linear(f"{name}.second", self.linear(f"{name}.first", x).relu())
 
     def backward(self, dlogits):
-        """From d loss / d logits (B, 10) to the gradients, with the keys and shapes of params."""
+        """From d loss / d logits, in their shape, to the gradients, with the keys and shapes of params."""
         self.logits.backward(dlogits)
         return {name: tensor.grad for name, tensor in self.tensors.items()}
+
+
+class ViT(OnTape, vit_np.ViT):
+    """Patches, embedding, positions, blocks, norm, mean, linear. Its first weights, `params`, are vit_np.ViT's."""
+
+    def __init__(self, width=64, blocks=3, heads=4, patch=7, seed=0, dtype=np.float32):
+        super().__init__(width, blocks, heads, patch, seed, dtype)
+
+    def forward(self, x):
+        """Images x (B, 28, 28) to logits (B, 10). The tape keeps what backward needs."""
+        self.tensors = {name: Tensor(p) for name, p in self.params.items()}
+        patches = self.layers["patches"].forward(x)  # (B, T, size size), an array: x is a constant
+        a = self.linear("embed", patches) + self.tensors["positions.P"]  # (B, T, C)
+        for name, block in self.layers.items():
+            if name.startswith("blocks"):
+                a = self.block(name, a, block.layers["attention"].heads)
+        self.logits = self.linear("linear", self.norm("norm", a).mean(axis=1))
+        return self.logits.value
 
 
 def layer_norm(x, gamma, beta):

@@ -240,10 +240,10 @@ class Block:
     sums on the straight way through all blocks, and the gradient comes back along it as it is.
     """
 
-    def __init__(self, rng, width, heads):
+    def __init__(self, rng, width, heads, attention=Attention):
         self.layers = {
             "norm1": LayerNorm(width),
-            "attention": Attention(rng, width, heads),
+            "attention": attention(rng, width, heads),
             "norm2": LayerNorm(width),
             "mlp": MLP(rng, width),
         }

@@ -15,6 +15,7 @@ NAMES = {
     nn.Conv2d: {"weight": "W"},
     nn.BatchNorm2d: {"weight": "gamma", "bias": "beta"},
     nn.LayerNorm: {"weight": "gamma", "bias": "beta"},
+    nn.Embedding: {"weight": "E"},
 }
 STATISTICS = {"running_mean": "mean", "running_var": "var"}  # of nn.BatchNorm2d
 AXES = {nn.Linear: (1, 0), nn.Conv2d: (2, 3, 1, 0)}  # of a weight, in NumPy's order

@@ -20,6 +20,7 @@ LESSONS = [  # how many gradients each prints, how far they may be from central 
     ("autograd_np", 14, 1e-8, "autograd"),
     ("resnet_np", 47, 1e-7, None),
     ("vit_np", 67, 1e-7, None),
+    ("gpt_np", 47, 1e-7, None),
 ]
 # What changes no derivative: {file: {(as it is, as it then is)}}.
 HARMLESS = {
@@ -89,7 +90,7 @@ def test_a_lesson_checks_itself_and_prints_what_its_page_shows(name, rows, most,
     assert re.sub(r"\d\.\de-\d+", "", printed) in re.sub(r"\d\.\de-\d+", "", shown)
 
 
-@pytest.mark.parametrize("name", ["resnet_np", "vit_np"])
+@pytest.mark.parametrize("name", ["resnet_np", "vit_np", "gpt_np"])
 def test_ctrl_c_while_a_lesson_checks_itself(name, monkeypatch):
     monkeypatch.setattr(np.random, "default_rng", Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(SystemExit, match="interrupted"):

@@ -47,7 +47,7 @@ LESSONS = [f"{model}_np" for model in TABLE]  # in the order in which they are r
 LESSONS.insert(1, "autograd_np")
 NETWORKS = {*LESSONS, *(f"{model}_{way}" for model in TABLE for way in ("autograd", "torch"))}
 IMPORTS["networks"] -= NETWORKS  # each is imported by the program that trains it, and not before
-WITH_TORCH = {"main_torch"} | {name for name in NETWORKS if name.endswith("torch")}
+WITH_TORCH = {name for name in MODULES if name.endswith("_torch")}
 IN_ROOT = {name for name, path in MODULES.items() if "/" not in path}
 SUPPORT = {name for name in MODULES if folder(name) == "support"}
 
@@ -72,10 +72,12 @@ def test_no_file_imports_what_it_must_not(names, never):
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_lessons_build_on_earlier_lessons_and_on_nothing_else_of_ours(name):
-    """A twin in PyTorch contains the network and nothing else; one on the tape takes first weights from a lesson."""
+    """A twin in PyTorch contains the network and nothing else; one on the tape takes first weights from a lesson, and
+    layers from earlier twins."""
     network, _, way = name.rpartition("_")
     earlier = {"np": LESSONS[: LESSONS.index(name)] if way == "np" else [], "torch": []}
-    earlier["autograd"] = ["autograd_np", f"{network}_np"]
+    before = [*TABLE][: [*TABLE].index(network)] if network in TABLE else []
+    earlier["autograd"] = ["autograd_np", f"{network}_np", *(f"{other}_autograd" for other in before)]
     library = "torch" if way == "torch" else "numpy"
     imported = {found.split(".")[0] for found in IMPORTS[name]} - sys.stdlib_module_names
     assert imported <= {library, *earlier[way]}

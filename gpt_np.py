@@ -1,0 +1,181 @@
+"""A small GPT by hand: a transformer that writes. The embedding, the causal mask and the next word are new.
+
+After Radford et al. 2018 (Improving Language Understanding by Generative Pre-Training), small enough for digits. A text
+is a digit asked for and the 49 patches of an image of it, 4 x 4 pixels each, row by row. Each patch is one of V = 128
+words, small pictures that data.py knows; the ten digits are ten words more. From each word, and from all before it, the
+network predicts the next:
+
+    x       7   p1  p2  ...  p48      the digit asked for, and all patches but the last: T = 49 words
+    y       p1  p2  p3  ...  p49      what comes next at each place
+
+    embed      a row of a table for each word                        (B, T)     -> (B, T, 64)
+    positions  plus a learned vector for each place in the text      (B, T, 64) -> (B, T, 64)
+    block 1-2  those of vit_np.py, but each place only looks back    (B, T, 64) -> (B, T, 64)
+    norm       every place with mean 0 and variance 1                (B, T, 64) -> (B, T, 64)
+    linear     logits, a score for each word that may come next      (B, T, 64) -> (B, T, V)
+
+The loss is that of mlp_np.py, at all places at once: its mean over the B T rows of the logits. So one image is 49
+lessons. All other layers are those of resnet_np.py and vit_np.py. gpt_torch.py is the same network in PyTorch.
+
+`python gpt_np.py` checks every layer against the definition of the derivative.
+
+Shapes: B texts, T places (words) in each, V words to choose from, C channels; h heads of d = C / h channels.
+"""
+
+import numpy as np
+
+from mlp_np import softmax
+from resnet_np import Linear, Network, check_layers
+from vit_np import Attention, Block, LayerNorm, Positions, Softmax, merge, split
+
+
+class Embedding:
+    """y = E[x]: each word has a row of the table E, and the rows are learned.
+
+    It is a linear layer without the product: with a 1 at the word's place and 0 elsewhere, the row onehot(x) @ E would
+    be that row of E.
+    """
+
+    def __init__(self, rng, words, width):
+        self.params = {"E": rng.normal(0, 0.5, (words, width))}
+
+    def forward(self, x):
+        """Words x (B, T), whole numbers -> y (B, T, C)."""
+        self.x = x
+        return self.params["E"][x]
+
+    def backward(self, dy):
+        """dy (B, T, C) -> nothing: a word is a number of a row, which cannot grow a little, and has no derivative.
+
+        A row of E reaches the loss wherever its word occurs, and its gradient is the sum of dy over these places. Rows
+        of words that do not occur get 0. `dE[x] += dy` would keep one dy for each row; np.add.at adds them all.
+        """
+        dE = np.zeros_like(self.params["E"])  # (words, C)
+        np.add.at(dE, self.x, dy)
+        self.grads = {"E": dE}
+
+
+class CausalSoftmax(Softmax):
+    """Softmax of the scores that are not hidden: of query i with the keys j <= i, those of its own place and before.
+
+    Why hide the others? Place i has to predict word i + 1, and that word stands in x at the next place. A place that
+    could look there would copy it, learn nothing else, and have nothing to copy when it writes. With the mask, each
+    place knows what a writer knows there. So all T places learn from one forward pass.
+
+    Hidden scores become -inf, and exp(-inf) = 0: the weight is 0 whatever the score was. So the mask needs no
+    derivative of its own. `backward` is the one of Softmax: in dscores = weights (dweights - mean), the weight 0 makes
+    the derivative of a hidden score 0, and takes nothing from the mean.
+    """
+
+    def forward(self, scores):
+        """scores (..., T, T) -> weights of the same shape; row i has i + 1 weights, then zeros."""
+        seen = np.tri(scores.shape[-1], dtype=bool)  # (T, T): row i has i + 1 times True, then False
+        return super().forward(np.where(seen, scores, -np.inf))
+
+
+class CausalAttention(Attention):
+    """Attention that only looks back, and can take one word more."""
+
+    def __init__(self, rng, width, heads):
+        super().__init__(rng, width, heads)
+        self.softmax = CausalSoftmax()
+
+    def next(self, x, place):
+        """The row of the word at this place alone, x (B, 1, C) -> y (B, 1, C), from the keys and values kept before it.
+
+        What comes later changes nothing at an earlier place. So keys and values of the words before are what they were,
+        and self.k and self.v still have them; the new word adds its own. Only its query is new: earlier queries have
+        had their answers. One row of scores, and no mask: what it would hide is not written yet.
+        """
+        query, key, value, out = self.layers.values()
+        q, k, v = (split(layer.forward(x), self.heads) for layer in (query, key, value))  # (B, h, 1, d)
+        if place > 0:
+            k = np.concatenate([self.k[:, :, :place], k], axis=2)  # (B, h, place + 1, d)
+            v = np.concatenate([self.v[:, :, :place], v], axis=2)
+        self.k, self.v = k, v
+        weights = softmax(q @ k.swapaxes(2, 3) * self.scale)  # (B, h, 1, place + 1)
+        return out.forward(merge(weights @ v))
+
+
+class CausalBlock(Block):
+    """The block of vit_np.py with attention that only looks back."""
+
+    def __init__(self, rng, width, heads):
+        super().__init__(rng, width, heads, CausalAttention)
+
+    def next(self, x, place):
+        """As forward, for the word at this place alone: x (B, 1, C) -> y (B, 1, C)."""
+        norm1, attention, norm2, mlp = self.layers.values()
+        u = x + attention.next(norm1.forward(x), place)
+        return u + mlp.forward(norm2.forward(u))
+
+
+class GPT(Network):
+    """The network at the top of this file. Words V, V + 1, ... V + 9 are the digits: only x has them."""
+
+    def __init__(self, width=64, blocks=2, heads=4, words=128, places=49, seed=0, dtype=np.float32):
+        rng = np.random.default_rng(seed)
+        layers = {
+            "embed": Embedding(rng, words + 10, width),
+            "positions": Positions(rng, places, width),
+            **{f"blocks.{i}": CausalBlock(rng, width, heads) for i in range(blocks)},
+            "norm": LayerNorm(width),
+            "linear": Linear(rng, width, words),
+        }
+        super().__init__(layers, dtype)
+
+    def next(self, words, place):
+        """One word more of each text: words (B,) at this place, from 0 -> logits (B, V) of the words after them.
+
+        It is the last row of `forward` for the texts so far, to rounding, but takes the work of one place: see
+        CausalAttention. The places before must have been given in their order; place 0 begins new texts.
+        """
+        embed, positions, *blocks, norm, linear = self.layers.values()
+        y = embed.forward(words[:, np.newaxis]) + positions.params["P"][place]  # (B, 1, C)
+        for block in blocks:
+            y = block.next(y, place)
+        return linear.forward(norm.forward(y))[:, 0]
+
+    def write(self, asked, temperature, rng):
+        """Write an image of each of these digits: yields B new words (B,) for each place, from the first to the last.
+
+        asked: B digits, 0 to 9. The numbers that decide are drawn from rng, B for each place.
+        """
+        words = len(self.params["embed.E"]) - 10 + np.asarray(asked)  # the digits' own words
+        for place in range(len(self.params["positions.P"])):
+            words = next_words(self.next(words, place), temperature, rng.random(len(words)))
+            yield words
+
+
+def next_words(logits, temperature, u):
+    """The word that each row of the logits (B, V) and its number in u (B,), from 0 to 1, choose -> (B,).
+
+    p = softmax(logits / temperature): below 1, the likely words become likelier; at 0, the likeliest is certain. Lay
+    the V probabilities side by side, and they fill the line from 0 to 1. A u that may fall anywhere on it falls on word
+    k with the probability p[k].
+    """
+    if temperature == 0:
+        return logits.argmax(axis=1)
+    ends = softmax(logits.astype(np.float64) / temperature).cumsum(axis=1)  # (B, V): where each word's part ends
+    return (u[:, np.newaxis] * ends[:, -1:] >= ends).sum(axis=1)  # so many parts end at or before u
+
+
+def check():
+    """Every layer of this file, and a small network of them."""
+    rng = np.random.default_rng(1)
+    network = GPT(width=4, blocks=1, heads=2, words=5, places=3, dtype=np.float64)
+    layers = [
+        ("Embedding", Embedding(rng, 6, 4), np.array([[0, 5, 1], [2, 5, 5]])),  # 5 occurs three times, 3 and 4 never
+        ("CausalSoftmax", CausalSoftmax(), (2, 4, 4)),
+        ("CausalAttention", CausalAttention(rng, 6, heads=2), (2, 4, 6)),
+        ("CausalBlock", CausalBlock(rng, 6, heads=3), (2, 4, 6)),
+        ("GPT", network, np.array([[7, 0, 3], [14, 3, 3]])),
+    ]
+    check_layers(layers, rng)
+
+
+if __name__ == "__main__":
+    try:
+        check()
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted") from None

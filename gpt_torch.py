@@ -1,0 +1,92 @@
+"""The same small GPT in PyTorch: read it beside gpt_np.py, where every derivative is spelled out.
+
+After Radford et al. 2018 (Improving Language Understanding by Generative Pre-Training): words, learned positions,
+pre-norm blocks that only look back, and at each place a score for every word that may come next. Small enough for
+digits: 49 patches as words, 64 channels, 2 blocks. ReLU, and no dropout.
+
+Shapes: B texts, T places (words) in each, V words to choose from, C channels; h heads of d = C / h channels.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Positions(nn.Module):
+    """y = x + P: a learned vector for each place in the text."""
+
+    def __init__(self, places, width):
+        super().__init__()
+        self.P = nn.Parameter(torch.empty(places, width))
+        nn.init.normal_(self.P, std=0.02)
+
+    def forward(self, x):
+        """x (B, T, C) -> y of the same shape."""
+        return x + self.P
+
+
+class CausalAttention(nn.Module):
+    """Every place gathers what it needs from itself and the places before: a weighted mean."""
+
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width, bias=False)  # softmax would not see it: vit_np.py says why
+        self.value = nn.Linear(width, width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x):
+        """x (B, T, C) -> y of the same shape."""
+        q, k, v = (
+            layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, h, T, d)
+            for layer in (self.query, self.key, self.value)
+        )
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)  # softmax(q k.T / sqrt(d), masked) v
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+class MLP(nn.Module):
+    """y = second(relu(first(x))), for each place, four times as wide inside as outside."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.first = nn.Linear(width, 4 * width)
+        self.second = nn.Linear(4 * width, width)
+
+    def forward(self, x):
+        """x (B, T, C) -> y of the same shape."""
+        return self.second(F.relu(self.first(x)))
+
+
+class CausalBlock(nn.Module):
+    """y = u + mlp(norm(u)) with u = x + attention(norm(x)): look back, then think; each adds its result to x."""
+
+    def __init__(self, width, heads):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.attention = CausalAttention(width, heads)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = MLP(width)
+
+    def forward(self, x):
+        """x (B, T, C) -> y of the same shape."""
+        u = x + self.attention(self.norm1(x))
+        return u + self.mlp(self.norm2(u))
+
+
+class GPT(nn.Module):
+    """Embedding, positions, blocks, norm, linear."""
+
+    def __init__(self, width=64, blocks=2, heads=4, words=128, places=49):
+        super().__init__()
+        self.embed = nn.Embedding(words + 10, width)  # the ten digits are words too
+        self.positions = Positions(places, width)
+        self.blocks = nn.Sequential(*(CausalBlock(width, heads) for _ in range(blocks)))
+        self.norm = nn.LayerNorm(width)
+        self.linear = nn.Linear(width, words)
+
+    def forward(self, x):
+        """Words x (B, T) to logits (B, T, V)."""
+        a = self.positions(self.embed(x))  # (B, 49) -> (B, 49, 64)
+        return self.linear(self.norm(self.blocks(a)))  # (B, 49, 128)
