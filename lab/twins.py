@@ -174,9 +174,8 @@ def show_differences(axes, runs):
         difference, unit = runs[dtype]["difference"], np.finfo(dtype).eps / 2
         axes.plot(steps, np.where(difference > 0, difference, np.nan), color=color, linewidth=2.5)
         last = (steps[-1], max(difference[-1], 1e-17))
-        axes.annotate(
-            f"{dtype}: {difference[-1]:.1g}", last, (0, 8), ha="right", color=color, fontweight="bold", **words
-        )
+        found = f"{dtype}: at most {above(max(difference))}"
+        axes.annotate(found, last, (0, 8), ha="right", color=color, fontweight="bold", **words)
         axes.axhline(unit, color=color, linewidth=1.2, linestyle=(0, (4, 3)))
         axes.annotate(f"rounding unit {unit:.1g}", (steps[0], unit), (0, -5), va="top", color=color, **words)
     tipped = tipping(**runs["float32"])

@@ -4,8 +4,8 @@ import numpy as np
 
 
 def above(number):
-    """A number's first digit rounded up: 1.2e-15 is no more than 2e-15."""
+    """A number's first digit rounded up: 1.2e-15 is at most 2e-15, and 0.21 at most 0.3."""
     if not number or np.isinf(number):
         return f"{number:g}"
     size = 10.0 ** np.floor(np.log10(number))
-    return f"{np.ceil(number / size) * size:.0e}"
+    return f"{np.ceil(number / size) * size:.1g}"
