@@ -1,10 +1,11 @@
-"""Load MNIST, draw batches from it, and turn them into a network's input.
+"""Load MNIST, draw batches from it, and turn them into a network's input: numbers for each pixel, or words.
 
 Images stay uint8 in memory (47 MB instead of 188); a batch becomes floating point when it is drawn.
 """
 
 import gzip
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,10 +13,13 @@ import numpy as np
 
 from support.augment import AUGMENT
 from support.download import find
+from support.errors import UserError
 
 ROOT = Path(__file__).resolve().parent
 # MNIST's four files are in mnist/; Fashion-MNIST's are fetched once, into fashion_mnist/.
 FILES = tuple(f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
+WORDS = "words-idx3-ubyte"  # beside them
+PATCH = 4  # pixels along a word's side
 
 
 class Source(NamedTuple):
@@ -24,6 +28,7 @@ class Source(NamedTuple):
     mean: float  # of all training pixels, 0 to 1
     std: float
     examples: int = 60_000  # training images
+    words: str = ""  # the SHA-256 sum of WORDS, which `python -m lab.words` makes; "" if there are none
 
 
 SOURCES = {
@@ -37,6 +42,7 @@ SOURCES = {
         ),
         mean=0.1307,
         std=0.3081,
+        words="b90fbd67325f450062a4704d3607844209263d6720dd7e32b928f6e22c908f3e",
     ),
     "fashion_mnist": Source(  # Xiao, Rasul & Vollgraf 2017: ten kinds of clothing
         url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
@@ -153,3 +159,53 @@ def as_input(images, options):
     elif options.pixels == "unit":
         x /= 255
     return x
+
+
+# --- Images as texts --------------------------------------------------------------------------------------------------
+
+
+@cache
+def vocabulary(dataset="mnist"):
+    """The words of which texts are made: (V, 16) uint8, a small picture of 4 x 4 pixels each. Word 0 is blank.
+
+    UserError if the dataset has none.
+    """
+    sha256 = SOURCES[dataset].words
+    if not sha256:
+        raise UserError(f"--dataset {dataset} has no words yet: a network that writes learns from mnist")
+    words = parse_idx(find(ROOT / dataset / WORDS, "", sha256))
+    return words.reshape(len(words), -1)
+
+
+def words_of(images, dataset="mnist"):
+    """uint8 images (B, 28, 28) -> (B, 49) int64: for each patch, row by row, the number of the word nearest to it."""
+    batch, side = len(images), images.shape[1] // PATCH
+    patches = images.reshape(batch, side, PATCH, side, PATCH).swapaxes(2, 3)  # (B, 7, 7, 4, 4)
+    return nearest(patches.reshape(-1, PATCH**2), vocabulary(dataset)).reshape(batch, -1)
+
+
+def nearest(patches, words):
+    """For each of the patches (N, 16) the number of the word, of (V, 16), that is nearest to it: (N,) int64.
+
+    |patch - word|^2 = |patch|^2 - 2 patch . word + |word|^2, of which the first term is the same for all words. The
+    others are whole numbers below 2^24, which float32 holds exactly: the same words on every machine.
+    """
+    words = words.astype(np.float32)
+    return ((words**2).sum(axis=1) - 2 * (patches.astype(np.float32) @ words.T)).argmin(axis=1)
+
+
+def images_of(words, dataset="mnist"):
+    """The reverse: words (B, 49) -> images (B, 28, 28) uint8."""
+    batch, side = len(words), 28 // PATCH
+    squares = vocabulary(dataset)[words].reshape(batch, side, side, PATCH, PATCH).swapaxes(2, 3)
+    return squares.reshape(batch, 28, 28)
+
+
+def as_text(images, labels, options):
+    """Images (B, 28, 28) and labels (B,) as a text and what comes next in it: x and y (B, 49) int64.
+
+    x is the word of the digit, V + label, and the words of all patches but the last; y, the words of all patches.
+    """
+    y = words_of(images, options.dataset)
+    asked = len(vocabulary(options.dataset)) + labels  # (B,)
+    return np.column_stack([asked, y[:, :-1]]), y

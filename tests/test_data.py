@@ -5,7 +5,9 @@ import pytest
 
 import data
 from conftest import as_input
+from lab.words import IMAGES, WORDS, as_file, find_words
 from networks import parse_options
+from support.errors import UserError
 
 
 def test_what_is_said_of_the_training_set_is_so(mnist):
@@ -96,3 +98,44 @@ def test_pixels(mnist, dtype):
 
 def test_idx():
     assert data.parse_idx(b"\0\0\x08\x02\0\0\0\x02\0\0\0\x03abcdef").tolist() == [[97, 98, 99], [100, 101, 102]]
+
+
+# --- Words ---
+
+
+def test_an_image_becomes_a_text_and_the_text_an_image(mnist):
+    images, options = mnist.test_images[:50], parse_options("np")
+    x, y = data.as_text(images, mnist.test_labels[:50].astype(np.int64), options)
+    assert x.shape == y.shape == (50, 49) and x.dtype == y.dtype == np.int64
+    assert (x[:, 1:] == y[:, :-1]).all() and (x[:, 0] == 128 + mnist.test_labels[:50]).all()
+    back = data.images_of(y)
+    assert back.dtype == np.uint8 and (data.words_of(back) == y).all()
+    error = np.sqrt(((back - images.astype(float)) ** 2).mean())
+    assert error < 25 < images.std() / 2  # of 255
+    assert (data.images_of(np.zeros((1, 49), int)) == 0).all()  # word 0 is blank
+
+
+def test_each_patch_gets_the_word_nearest_to_it(mnist):
+    patch = mnist.test_images[3, 12:16, 8:12].ravel().astype(int)
+    distances = ((data.vocabulary().astype(int) - patch) ** 2).sum(axis=1)
+    assert data.words_of(mnist.test_images[3:4])[0, 3 * 7 + 2] == distances.argmin() != 0
+
+
+def test_a_dataset_without_words_says_so():
+    with pytest.raises(UserError, match="fashion_mnist has no words"):
+        data.vocabulary("fashion_mnist")
+
+
+def test_words_are_found_by_k_means():
+    """Three kinds of patches, each with a little noise, in images that are otherwise blank."""
+    rng = np.random.default_rng(0)
+    kinds = np.array([[0] * 16, [200] * 8 + [0] * 8, [0] * 8 + [100] * 8])
+    of_each = rng.integers(3, size=(40, 49))
+    patches = kinds[of_each] + (of_each > 0)[:, :, np.newaxis] * rng.integers(0, 5, (40, 49, 16))
+    images = patches.reshape(40, 7, 7, 4, 4).swapaxes(2, 3).reshape(40, 28, 28).astype(np.uint8)
+    assert np.abs(find_words(images, 3) - kinds[[0, 2, 1]]).max() <= 4
+
+
+@pytest.mark.slow  # half a minute
+def test_the_words_are_what_their_command_finds(mnist):
+    assert as_file(find_words(mnist.train_images[:IMAGES], WORDS)) == (data.ROOT / "mnist" / data.WORDS).read_bytes()

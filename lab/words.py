@@ -1,0 +1,76 @@
+"""The words of which the GPT's texts are made, found by k-means: `python -m lab.words` (a minute).
+
+They are the 128 small pictures of 4 x 4 pixels by which the patches of the first 30,000 training images can be replaced
+with the least squared error, about: mnist/words-idx3-ubyte, in the format of MNIST's own files. No --hold-out ever
+holds these images out. All numbers are whole, so that every machine finds the same words.
+"""
+
+import hashlib
+import struct
+import sys
+
+import numpy as np
+
+import data
+from support import program
+from support.files import replacing
+from support.options import Parser
+
+WORDS, IMAGES = 128, 30_000
+
+
+def find_words(images, number):
+    """So many words (V, 16) uint8 for uint8 images (B, 28, 28): the blank one, then from little ink to much."""
+    side = images.shape[1] // data.PATCH
+    patches = images.reshape(-1, side, data.PATCH, side, data.PATCH).swapaxes(2, 3).reshape(-1, data.PATCH**2)
+    patches = patches[patches.any(axis=1)]
+    words = k_means(patches, first_words(patches, number, np.random.default_rng(0)))
+    return words[words.sum(axis=1).argsort(kind="stable")]
+
+
+def first_words(patches, number, rng):
+    """Where k-means begins: blank, then one patch after another, drawn with a probability that grows with its squared
+    distance from the words so far (k-means++, Arthur & Vassilvitskii 2007)."""
+    words = np.zeros((1, patches.shape[1]), np.uint8)
+    distances = np.full(len(patches), np.inf)
+    while True:
+        away = patches.astype(np.float32) - words[-1]
+        distances = np.minimum(distances, (away * away).sum(axis=1, dtype=np.float64))
+        if len(words) == number:
+            return words
+        ends = distances.cumsum()
+        chosen = np.searchsorted(ends, rng.random() * ends[-1], side="right")
+        words = np.vstack([words, patches[chosen]])
+
+
+def k_means(patches, words, most=300):
+    """The words moved until none moves, or so often: each to the rounded mean of the patches nearest to it. The blank
+    one stays where it is."""
+    for _ in range(most):
+        of_each = np.concatenate([data.nearest(part, words) for part in np.array_split(patches, 64)])
+        sums = np.stack([np.bincount(of_each, pixels, len(words)) for pixels in patches.T], axis=1)  # (V, 16)
+        means = np.rint(sums / np.maximum(np.bincount(of_each, minlength=len(words)), 1)[:, np.newaxis])
+        moved = np.vstack([words[:1], means[1:].astype(np.uint8)])
+        if np.array_equal(moved, words):
+            break
+        words = moved
+    return words
+
+
+def as_file(words):
+    """The words (V, 16) as the bytes of an IDX file, which data.parse_idx reads."""
+    shape = (len(words), data.PATCH, data.PATCH)
+    return struct.pack(">4B3I", 0, 0, 8, 3, *shape) + words.tobytes()
+
+
+def main():
+    Parser(description=__doc__).parse_args()
+    content = as_file(find_words(data.load("mnist").train_images[:IMAGES], WORDS))
+    path = data.ROOT / "mnist" / data.WORDS
+    with replacing(path) as file:
+        file.write(content)
+    print(f"{path}: {WORDS} words, SHA-256 {hashlib.sha256(content).hexdigest()}")
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(main))
