@@ -14,6 +14,7 @@ from mlp_np import softmax, softmax_cross_entropy
 from networks import add_weights
 from networks import load as load_network
 from support import drawing, inside, program
+from support.checkpoint import say_if_apart
 from support.files import check_output, open_folder
 from support.ink import read_digit
 from support.options import Parser, integer, test_set_name
@@ -42,6 +43,7 @@ def main(argv=None):
         parser.error("--label is for a picture of your own; a test image already has one")
 
     model, options, checkpoint = load_network(arguments.weights)
+    say_if_apart(checkpoint.path, data.SOURCES)
     count = (28 // options.patch) ** 2 if hasattr(options, "patch") else 0
     if arguments.patch is not None and arguments.patch >= count:
         parser.error(f"--patch {arguments.patch}: " + (f"there are {count}, from 0" if count else "only a ViT has any"))

@@ -36,7 +36,6 @@ def main(argv=None):
                 run.say_epoch()
             if run.interrupted:
                 break
-    run.save_history()
     plot.learning_curves(run)
     return run.end()
 

@@ -12,11 +12,12 @@ from matplotlib.lines import Line2D
 
 from data import SOURCES
 from support import program
+from support.checkpoint import say_if_apart
 from support.drawing import INK, TEST, TRAIN, aside, logarithmic, new_figure, save, style, style_axes
 from support.errors import UserError
 from support.files import check_output, open_folder
 from support.history import load_history
-from support.options import Parser
+from support.options import Parser, defaults
 
 # One colour and one mark a run, told apart by the colour-blind too (the colours: Okabe & Ito 2008).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#7f7f7f")
@@ -76,15 +77,17 @@ def add_legend(axes, where):
 def smooth(values, width=None, most=10_000):
     """The mean of each value's neighbours, nearer ones weighing more; at the ends, of those that are there.
 
-    width: how many values that is to either side; by default a 50th of all.
+    width: how many values that is to either side; by default a 50th of all. It may be more than there are.
     A long curve is smoothed at `most` points, means of as many values each, and drawn straight between them: a picture
     has fewer pixels, and the time would grow with the square of the length.
     """
     ends = np.linspace(0, len(values), min(len(values), most) + 1).astype(int)
     points = np.add.reduceat(values, ends[:-1]) / np.diff(ends)
-    width = len(points) // 50 if width is None else round(width * len(points) / len(values))
-    kernel = np.hanning(min(max(1, width), len(points)) * 2 + 1)[1:-1]  # a bell
-    points = np.convolve(points, kernel, "same") / np.convolve(np.ones(len(points)), kernel, "same")
+    width = max(1, len(points) // 50 if width is None else round(width * len(points) / len(values)))
+    reach = min(width, len(points))
+    kernel = 0.5 + 0.5 * np.cos(np.pi * np.arange(1 - reach, reach) / width)  # a bell
+    points, weights = (np.convolve(a, kernel)[reach - 1 :][: len(points)] for a in (points, np.ones(len(points))))
+    points = points / weights
     return np.interp(np.arange(len(values)), (ends[:-1] + ends[1:] - 1) / 2, points)
 
 
@@ -102,6 +105,8 @@ def main(argv=None):
     runs, out = [load_history(path, SOURCES) for path in paths], Path(arguments.out)
     check_output("--out", out, ".png", *paths)
     open_folder(str(out.parent))
+    for path in paths:
+        say_if_apart(path, SOURCES)
     save(comparison(dict(zip(labels(paths, [options for options, _ in runs]), runs, strict=True))), out)
     print(f"see {out}")
 
@@ -112,7 +117,7 @@ def histories(name):
     for path in map(Path, [name] if Path(name).exists() else sorted(glob(name)) or [name]):
         inside = sorted(path.glob("history_*.json")) if path.is_dir() else [path]
         if not inside:
-            raise UserError(f"there is no history_*.json in {path}: name the --out of a run that has ended")
+            raise UserError(f"there is no history_*.json in {path}: name the --out of a run that has finished an epoch")
         found += inside
     return found
 
@@ -120,10 +125,12 @@ def histories(name):
 def labels(paths, runs):
     """What to call each run: its model, if they differ, and the options in which it differs from others of that model.
 
-    runs: their options, dicts. A run that this does not distinguish from the others is called by its path.
+    runs: their options, dicts; one that was kept before an option existed has its default. A run that this does not
+    distinguish from the others is called by its path.
     """
     frameworks = ["PyTorch" if path.stem.endswith("torch") else "NumPy" for path in paths]
-    runs = [run | {"": framework} for run, framework in zip(runs, frameworks, strict=True)]
+    before = defaults(SOURCES)
+    runs = [before | run | {"": framework} for run, framework in zip(runs, frameworks, strict=True)]
     models = {str(run.get("model")) for run in runs}
     described = []
     for run in runs:

@@ -2,14 +2,16 @@
 
 import io
 import json
+import sys
 import zipfile
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from support.errors import UserError
 from support.files import read_file, replacing
-from support.history import History
+from support.history import History, as_written, load_history
 
 FORMAT = 1
 LARGEST_FILE = 2**32  # bytes
@@ -38,8 +40,10 @@ class Checkpoint(NamedTuple):
         raise UserError(f"{self.path} holds another network than its options say")
 
 
-def save_checkpoint(path, options, groups, history):
+def save_checkpoint(path, options, groups, history, outdated=()):
     """Write all that a run needs to continue, in one step. options: a dict; groups: {one of GROUPS: {name: array}}.
+
+    outdated: as in `replacing`.
 
     UserError, and nothing is written, if any number is not finite: what was learned before stays.
     """
@@ -50,7 +54,7 @@ def save_checkpoint(path, options, groups, history):
         arrays |= {f"{group}/{name}": np.asarray(value) for name, value in values.items()}
     content = io.BytesIO()  # in memory first: not every version of NumPy recovers cleanly from a full disk
     np.savez(content, **arrays)
-    with replacing(path) as file:
+    with replacing(path, outdated) as file:
         file.write(content.getbuffer())
 
 
@@ -73,6 +77,26 @@ def load_checkpoint(path):
     if not whole:
         raise UserError(f"{path} is not a checkpoint of this project, or is damaged")
     return checkpoint
+
+
+def say_if_apart(path, datasets):
+    """A line on stderr if a run's history and the checkpoint beside it are not of one run, and one moment of it.
+
+    path: of either. A run writes both at once; but somebody may have copied one of them, or killed the run in between.
+    """
+    name, folder = Path(path).stem.partition("_")[2], Path(path).parent
+    files = folder / f"history_{name}.json", folder / f"checkpoint_{name}.npz"
+    if not all(file.exists() for file in files):
+        return
+    try:
+        (options, history), checkpoint = load_history(files[0], datasets), load_checkpoint(files[1])
+        if (checkpoint.options, as_written(checkpoint.history)) == (options, as_written(history)):
+            return
+        apart = f"{files[0]} ({history.step} steps) and {files[1].name} ({checkpoint.history.step} steps)"
+        what = f"{apart} do not belong together; to --resume the checkpoint writes both anew"
+    except UserError as error:
+        what = str(error)
+    print(f"note: {what}", file=sys.stderr)
 
 
 def unpack(content):

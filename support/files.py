@@ -32,8 +32,11 @@ def read_file(path, most):
 
 
 @contextmanager
-def replacing(path):
+def replacing(path, outdated=()):
     """A binary file that takes the place of `path` in one step, at the end, if nothing went wrong.
+
+    outdated: paths of files that the new one makes untrue. They are removed just before, when nothing can be wrong any
+    more with what was written: none outlives the old file.
 
     Whatever interrupts the writing, `path` holds either all of its old content or all of the new. If two write at once,
     the last to finish wins. A symbolic link is followed. A killed process leaves its partial file behind, a hidden one
@@ -46,6 +49,8 @@ def replacing(path):
             yield file
             file.flush()
             os.fsync(file.fileno())
+        for other in outdated:
+            Path(other).unlink(missing_ok=True)
         os.replace(temporary, path)
     except OSError as error:
         error.filename = str(given)  # the name that the user knows
@@ -83,8 +88,13 @@ def check_output(option, path, ending, *read):
     """
     if not str(path).endswith(ending):
         raise UserError(f"{option} {path}: the name must end in {ending}")
-    if any(os.path.exists(path) and os.path.samefile(path, source) for source in read):
+    if any(same_file(path, source) for source in read):
         raise UserError(f"{option} {path} would replace a file that is read here: give another name")
+
+
+def same_file(path, other):
+    """Whether both paths lead to one file, by links perhaps. None leads nowhere."""
+    return other is not None and os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
 
 
 @contextmanager

@@ -94,11 +94,17 @@ def short(loss):
     return f"{loss:.4f}" if loss < 1000 else f"{loss:.3g}"
 
 
+def as_written(history):
+    """The numbers of a history as its file has them, with six digits: {name: list}."""
+    return {
+        name: [float(f"{value:.6g}") if isinstance(value, float) else value for value in values]
+        for name, values in history.numbers().items()
+    }
+
+
 def save_history(path, options, history):
     """Write the options (a dict), the versions and every number that the curves show as JSON, one key per line."""
-    content = {"options": options, "machine": machine()}
-    for name, values in history.numbers().items():
-        content[name] = [float(f"{value:.6g}") if isinstance(value, float) else value for value in values]
+    content = {"options": options, "machine": machine()} | as_written(history)
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in content.items())
     with replacing(path) as file:
         file.write(f"{{\n{lines}\n}}\n".encode())

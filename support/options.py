@@ -98,6 +98,11 @@ def how_to_train(datasets):
     }  # fmt: skip
 
 
+def defaults(datasets):
+    """{option: its default} of all that are not a network's own; a recipe's values come before them."""
+    return {name: how["default"] for name, how in (what_to_train(datasets) | how_to_train(datasets)).items()}
+
+
 # A checkpoint does not keep these: they belong to a call of the program, and not to the run.
 WHERE_IT_GOES = {
     "out": option("the folder for curves, history and checkpoint", "learning_curves", metavar="DIR"),

@@ -8,7 +8,6 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +16,7 @@ from tqdm import tqdm
 from support import options as opt
 from support.checkpoint import save_checkpoint
 from support.errors import UserError
-from support.files import copy, locked, open_folder
+from support.files import copy, locked, open_folder, same_file
 from support.history import History, save_history
 
 # What a run leaves in its folder; {} is "np", "torch", "resnet_np", "vit_torch" ...
@@ -35,12 +34,10 @@ class Run:
         self.options, self.place, self.first = options, place, place is None or place.first
         self.plan = make_plan(options, len(dataset.train_images))
         self.history = check_history(checkpoint, self.plan) if checkpoint else History()
-        self.folder = open_folder(options.out)
+        self.continued, self.folder = checkpoint, open_folder(options.out)
         self.name, self.title, self.tested = options.name, opt.title(options), opt.test_set_name(options)
-        self.checkpoint_path = self.folder / f"checkpoint_{self.name}.npz"
-        path, resumed = self.checkpoint_path, checkpoint and Path(checkpoint.path)
-        mine = resumed and resumed.exists() and path.exists() and path.samefile(resumed)
-        self.backup = path.with_name(f"{path.name}.bak") if path.exists() and not mine else None
+        *self.curves, self.history_path, self.checkpoint_path = (self.folder / file.format(self.name) for file in FILES)
+        self.backup = backup_of(self.checkpoint_path, checkpoint.path if checkpoint else None)
         self.asked = self.signal = None  # a signal that this process has received; one that ends the run
         self.seconds = 0.0
         images = f"{len(dataset.train_images)} training and {len(dataset.test_images)} {self.tested} images"
@@ -85,6 +82,8 @@ class Run:
                 tqdm(total=self.plan.steps, initial=self.step, unit="step", disable=quiet, leave=False) as self.bar,
                 np.errstate(over="ignore", invalid="ignore"),  # the history says it better: a loss that is not finite
             ):
+                if self.step >= self.plan.stop:  # a run that has ended before: there is nothing left to do but this
+                    self.save(self.continued.groups)
                 yield
         finally:
             for number, handler in before.items():
@@ -108,33 +107,30 @@ class Run:
         self.history.add_test(loss, accuracy)
 
     def save(self, arrays):
-        """Write the checkpoint. arrays: all that the run needs to continue, as main_np.get_arrays gives it.
+        """Write the checkpoint and the history. arrays: all that a run needs to continue (main_np.get_arrays gives it).
 
-        The first time, what another run has left in its place is kept beside it.
+        The first time, what another run has left in the checkpoint's place is kept beside it. The curves in the folder,
+        of that run or of an earlier moment of this one, are removed; those of this moment are drawn at the end.
         """
         if self.first:
             if self.backup:
                 copy(self.checkpoint_path, self.backup)
                 tqdm.write(f"the checkpoint of the run before is kept as {self.backup}", file=sys.stderr)
                 self.backup = None
-            save_checkpoint(self.checkpoint_path, opt.run_options(self.options), arrays, self.history)
+            options = opt.run_options(self.options)
+            save_checkpoint(self.checkpoint_path, options, arrays, self.history, outdated=self.curves)
+            save_history(self.history_path, options, self.history)
 
     def say_epoch(self):
         """Print the result of the latest epoch."""
         if self.first:
             tqdm.write(self.history.epoch_line(self.plan, self.tested))
 
-    def save_history(self):
-        """Write every number that the curves show."""
-        self.say(f"{self.step} of {self.plan.steps} steps, {self.seconds:.1f} s")
-        if self.first:
-            path = self.folder / f"history_{self.name}.json"
-            save_history(path, opt.run_options(self.options), self.history)
-
     def end(self):
         """Print the closing lines, and return the program's exit status."""
-        files = [file.format(self.name) for file in FILES]
-        self.say(f"see {self.folder}: {', '.join(file for file in files if (self.folder / file).exists())}")
+        self.say(f"{self.step} of {self.plan.steps} steps, {self.seconds:.1f} s")
+        files = [*self.curves, self.history_path, self.checkpoint_path]
+        self.say(f"see {self.folder}: {', '.join(file.name for file in files if file.exists())}")
         if self.interrupted:
             self.say(f"stopped; --resume {self.checkpoint_path} continues the run", sys.stderr)
             return 128 + self.signal if self.first else 0
@@ -145,6 +141,18 @@ class Run:
         """Print a line, once however many processes there are."""
         if self.first:
             print(line, file=file)
+
+
+def backup_of(path, resumed):
+    """Where to keep the checkpoint that another run has left at `path`; None if there is none.
+
+    resumed: the checkpoint that this run continues, or None. Where it is a backup itself, it stays: until the first
+    save there is no other copy of it.
+    """
+    if not path.exists() or same_file(path, resumed):
+        return None
+    places = (path.with_name(f"{path.name}.{ending}") for ending in ("bak", "bak2"))
+    return next(place for place in places if not same_file(place, resumed))
 
 
 class Plan(NamedTuple):

@@ -346,7 +346,7 @@ def test_killed_before_or_after_a_file_takes_its_place(do, here, monkeypatch):
     for out, words in (("half", "--stop-after 1"), ("new", "")):
         succeeds(do(f"main_np {RUN} {words} --out {out}"))
     half, new = tree("half"), tree("new")
-    for moment in range(6):  # of two checkpoints and the history
+    for moment in range(8):  # of two checkpoints, each with its history
         with pytest.MonkeyPatch.context() as patch, pytest.raises(Death):
             patch.setattr(os, "replace", dying(moment))
             do(f"main_np {RUN} --out out")
@@ -354,3 +354,47 @@ def test_killed_before_or_after_a_file_takes_its_place(do, here, monkeypatch):
         succeeds(do(f"main_np {'--resume out/checkpoint_np.npz' if moment else RUN} --out out"))
         assert tree("out") == new
         shutil.rmtree("out")
+
+
+def full(moment):
+    """An os.fsync that finds the disk full from that call on."""
+    calls = itertools.count()
+    return Mock(side_effect=lambda _: next(calls) >= moment and os.write(os.open("/dev/full", os.O_WRONLY), b" "))
+
+
+def test_a_backup_that_goes_on_loses_neither_run(do, here, monkeypatch):
+    """Until its first save a resumed backup is the only copy of its run; the run that had replaced it is kept too."""
+    monkeypatch.setattr(plot, "learning_curves", lambda run: [path.write_text("") for path in run.curves])
+    succeeds(do(f"main_np {RUN} --out whole"))
+    succeeds(do(f"main_np {RUN} --seed 1 --stop-after 1 --out newer"))
+    shutil.copy("w.npz", "newer/checkpoint_np.npz.bak")
+    older, newer, whole = Path("w.npz").read_bytes(), Path("newer/checkpoint_np.npz").read_bytes(), tree("whole")
+    resume = "main_np --resume out/checkpoint_np.npz.bak --out out"
+    faults = [("replace", dying, moment) for moment in range(6)] + [("fsync", full, moment) for moment in range(3)]
+    for call, fault, moment in faults:  # of the newer run's backup, the checkpoint and the history
+        shutil.copytree("newer", "out")
+        with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Death):
+            patch.setattr(os, call, fault(moment))
+            result = do(resume)
+            assert result.returncode == 2 and "No space left" in result.stderr
+        left = tree("out")
+        assert left["checkpoint_np.npz.bak"] == older and newer in left.values()
+        assert "loss_plot_np.png" not in left or left["checkpoint_np.npz"] == newer
+        succeeds(do(resume))
+        assert whole.items() <= tree("out").items() and tree("out")["checkpoint_np.npz.bak"] == older
+        shutil.rmtree("out")
+
+
+def test_what_does_not_belong_together_is_said(do, here, monkeypatch):
+    """A run that has ended and is resumed leaves all that a run leaves, and so puts an end to it."""
+    for name in ("plot.learning_curves", "plot.save", "support.drawing.save"):
+        monkeypatch.setattr(name, lambda *_: None)
+    succeeds(do(f"main_np {RUN} --seed 1 --out out"))
+    shutil.copy("h.json", "out/history_np.json")
+    for line in ("plot out --out c.png", "look --weights out/checkpoint_np.npz --out pictures"):
+        apart = "out/history_np.json (10 steps) and checkpoint_np.npz (20 steps) do not belong together"
+        assert_one_line(do(line), apart, status=0)
+    succeeds(do("main_np --resume out/checkpoint_np.npz --out elsewhere"))
+    succeeds(do("main_np --resume out/checkpoint_np.npz --out out"))
+    assert tree("elsewhere") == tree("out")
+    succeeds(do("plot out --out c.png"))

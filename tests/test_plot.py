@@ -82,6 +82,7 @@ def test_smoothing_keeps_constants_and_means():
         smooth = plot.smooth(np.full(steps, 3.0))
         assert len(smooth) == steps and np.allclose(smooth, 3)
     assert plot.smooth(np.random.default_rng(0).normal(size=5000)).std() < 0.2
+    assert plot.smooth(np.arange(4.0), 100) == pytest.approx(1.5, abs=1e-3)  # a run much shorter than the one beside it
     line = np.arange(30_001.0)  # far from its ends, a straight line stays as it is
     assert plot.smooth(line)[1000:-1000] == pytest.approx(line[1000:-1000])
 
@@ -111,6 +112,8 @@ def test_runs_are_called_by_what_they_differ_in(tmp_path):
     names = plot.labels(paths, [options for options, _ in runs])
     same = "batch size 128, hidden 512"
     assert names == [f"{same}, NumPy", f"{same}, PyTorch", "batch size 6000, hidden 16, NumPy"]
+    older = {name: value for name, value in runs[0][0].items() if name not in ("optimizer", "augment")}
+    assert plot.labels(paths[:2], [older, runs[1][0]]) == ["NumPy", "PyTorch"]  # older than these options
     assert plot.labels(paths[:1], [runs[0][0]]) == ["NumPy"]
     assert plot.labels(paths[:1] * 2, [runs[0][0]] * 2) == [str(paths[0])] * 2
     figure = plot.comparison(dict(zip(names, runs, strict=True)))
