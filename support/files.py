@@ -8,11 +8,6 @@ from pathlib import Path
 
 from support.errors import UserError
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-
 
 def read_file(path, most):
     """The bytes of a regular file that has at most `most` of them.
@@ -101,32 +96,25 @@ def same_file(path, other):
 def locked(path, wanted=True):
     """Within it, no other process is within it with the same path: there, UserError.
 
-    The lock is the system's, which takes it back when a process ends, however it ends. Where a system has none (as
-    Windows, and some network drives), this does nothing. wanted: whether to do it at all.
+    The lock is the system's, which takes it back when a process ends, however it ends. On a drive that has none (as
+    some network drives), this does nothing. wanted: whether to do it at all.
     """
-    if not wanted or fcntl is None:
+    from filelock import FileLock, Timeout  # here, because only a run needs it, and a browser has none
+
+    # A soft lock, the file itself, would stay after a kill. A moment's patience is for a run that is just ending.
+    lock = FileLock(path, timeout=0.1, fallback_to_soft=False)
+    try:
+        if wanted:
+            lock.acquire()
+    except Timeout:
+        words = f"another run is writing into {path.parent}: give this one a folder of its own (--out)"
+        raise UserError(words) from None
+    except OSError:
+        pass  # a drive without locks
+    try:
         yield
-        return
-    with lock(path):
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def lock(path):
-    """The open file of that path, locked."""
-    while True:
-        file = open(path, "w")  # noqa: SIM115  it is open as long as it is locked
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            words = f"another run is writing into {path.parent}: give this one a folder of its own (--out)"
-            raise UserError(words) from None
-        except OSError:
-            return file  # a drive without locks
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
-                return file
-        file.close()  # the run that had locked it has just removed it, and another may have locked a new one
+    finally:
+        if lock.is_locked:
+            with suppress(OSError):  # Windows removes no file that is open
+                path.unlink()
+        lock.release()

@@ -4,6 +4,7 @@ Command lines are typed into this process, unless they need one of their own.
 """
 
 import contextlib
+import errno
 import importlib
 import io
 import itertools
@@ -321,6 +322,24 @@ def test_a_lock_that_another_run_is_just_removing_is_none(tmp_path, monkeypatch)
     with locked(path), pytest.raises(UserError), locked(path):
         pass
     assert not path.exists()
+
+
+def test_a_lock_of_a_killed_run_is_none(tmp_path):
+    path = tmp_path / ".np.lock"
+    code = (
+        f"import os, pathlib, support.files as f\nwith f.locked(pathlib.Path({str(path)!r})): os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == -signal.SIGKILL
+    assert path.exists()
+    with locked(path):
+        pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_drive_without_locks(number, tmp_path, monkeypatch):
+    monkeypatch.setattr(fcntl, "flock", Mock(side_effect=OSError(number, os.strerror(number))))
+    with locked(tmp_path / ".np.lock"), locked(tmp_path / ".np.lock"):
+        pass
 
 
 class Death(BaseException):
