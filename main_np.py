@@ -24,8 +24,8 @@ def main(argv=None):
 
     run = Run(options, dataset, network.params, checkpoint)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
-        for images, y in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
-            x = data.as_input(images, options)  # (B, 28, 28)
+        for images, labels in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
+            x, y = options.network.batch(images, labels, options)  # what goes in, and what should come out
             loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate)
             run.record(loss, accuracy)
             if run.epoch_ends:
@@ -43,10 +43,19 @@ def main(argv=None):
 def train_step(network, optimizer, x, y, lr):
     """One step of training, in place; the batch's loss and accuracy before it."""
     logits = network.forward(x)  # (B, 10)
-    loss, dlogits = softmax_cross_entropy(logits, y)
+    loss, dlogits = loss_of(logits, y)
     grads = network.backward(dlogits)
     optimizer.step(network.params, grads, lr)
-    return loss, (logits.argmax(axis=1) == y).mean()
+    return loss, (logits.argmax(axis=-1) == y).mean()
+
+
+def loss_of(logits, y):
+    """The mean loss of logits (..., K), one row for each class number in y (...), and its derivative dlogits (..., K).
+
+    A network that reads gives a row for each image. One that writes gives a row for each place in it.
+    """
+    loss, dlogits = softmax_cross_entropy(logits.reshape(y.size, -1), y.ravel())
+    return loss, dlogits.reshape(logits.shape)
 
 
 class Optimizer:
@@ -108,18 +117,20 @@ def evaluate(network, dataset, options):
     """Mean loss and accuracy of the network as it is on all test images."""
     network.training = False  # batch normalisation then uses the statistics that it remembers
     loss = correct = 0
-    for images, y in data.test_batches(dataset, options):
-        logits = network.forward(data.as_input(images, options))
-        loss += softmax_cross_entropy(logits, y)[0] * len(y)
-        correct += (logits.argmax(axis=1) == y).sum()
+    for images, labels in data.test_batches(dataset, options):
+        x, y = options.network.batch(images, labels, options)
+        logits = network.forward(x)
+        loss += loss_of(logits, y)[0] * y.size
+        correct += (logits.argmax(axis=-1) == y).sum()
     network.training = True
-    return loss / len(dataset.test_images), correct / len(dataset.test_images)
+    answers = len(dataset.test_images) * y[0].size  # one for each image, or for each place in it
+    return loss / answers, correct / answers
 
 
 def build(options, checkpoint=None):
     """The network that the options describe and its optimizer: new, or restored from a checkpoint."""
     model = make("autograd" if options.autograd else "np", options)
-    network = share_work(model, options.network.cut)  # the same network, whose work threads share
+    network = share_work(model, options.network.share(options))  # the same network, whose work threads share
     optimizer = Optimizer(network.params, options)
     if checkpoint:
         checkpoint.copy_to(get_arrays(network, optimizer))

@@ -30,8 +30,8 @@ def main(argv=None):
 
     run = Run(options, dataset, to_numpy(model, optimizer)["params"], checkpoint, place)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
-        for images, y in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
-            x = data.as_input(images, options)  # (B, 28, 28)
+        for images, labels in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
+            x, y = options.network.batch(images, labels, options)  # what goes in, and what should come out
             x, y = place.own_part(x, y)  # as tensors on the computing device
             loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, place.precision)
             run.record(loss, accuracy)
@@ -51,13 +51,13 @@ def train_step(network, optimizer, x, y, lr, precision=FULL_PRECISION):
     """One step of training; the batch's loss and accuracy before it, as tensors."""
     with precision:
         logits = network(x)  # (B, 10)
-        loss = F.cross_entropy(logits, y)
+        loss = F.cross_entropy(logits.flatten(0, -2), y.flatten())  # a row of logits for each number in y
     optimizer.zero_grad()
     loss.backward()
     for group in optimizer.param_groups:
         group["lr"] = lr  # by hand: a scheduler would count steps of its own, and a resumed run starts in the middle
     optimizer.step()
-    return loss.detach(), (logits.argmax(dim=1) == y).to(loss.dtype).mean()
+    return loss.detach(), (logits.argmax(dim=-1) == y).to(loss.dtype).mean()
 
 
 @torch.no_grad()
@@ -65,14 +65,15 @@ def evaluate(network, dataset, options, place):
     """Mean loss and accuracy of the network as it is on all test images."""
     network.eval()  # batch normalisation then uses the statistics that it remembers
     loss = correct = 0
-    for images, y in data.test_batches(dataset, options, 500, place.rank, place.size):
-        x, y = place.to_device(data.as_input(images, options), y)
+    for images, labels in data.test_batches(dataset, options, 500, place.rank, place.size):
+        x, y = place.to_device(*options.network.batch(images, labels, options))
         logits = network(x)
-        loss += F.cross_entropy(logits, y, reduction="sum")
-        correct += (logits.argmax(dim=1) == y).sum()
+        loss += F.cross_entropy(logits.flatten(0, -2), y.flatten(), reduction="sum")
+        correct += (logits.argmax(dim=-1) == y).sum()
     network.train()
     loss, correct = place.sum(loss, correct.to(loss.dtype))
-    return loss / len(dataset.test_images), correct / len(dataset.test_images)
+    answers = len(dataset.test_images) * y[0].numel()  # one for each image, or for each place in it
+    return loss / answers, correct / answers
 
 
 def build(options, checkpoint=None, device="cpu"):

@@ -13,14 +13,25 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from data import SOURCES, test_batch_size
+from data import SOURCES, as_input, test_batch_size
 from support import options as opt
 from support.augment import MEMORY
-from support.checkpoint import load_checkpoint
+from support.checkpoint import load_checkpoint, load_options
 from support.errors import UserError
 from support.options import integer, integers, option
 
 FOLDER = Path("learning_curves")  # where a run leaves its network, unless --out says otherwise
+
+
+def images_and_digits(images, labels, options):
+    """What a network that reads learns from: images as its input x (B, 28, 28), and the digit in each, y (B,)."""
+    return as_input(images, options), labels
+
+
+def share_images(options):
+    from support.threads import by_images
+
+    return by_images(64)
 
 
 class Entry(NamedTuple):
@@ -34,9 +45,13 @@ class Entry(NamedTuple):
     numbers: Callable
     prefix: str  # of the names of its files: "", "resnet_" ...
     check: Callable = lambda options, images: None  # UserError if its options, or so many images in a step, cannot be
-    # How threads share a step (support/threads.py): by "images", by hidden units ({array: the axis of its units}), or
-    # not at all.
-    cut: str | dict | None = None
+    # Its options -> what shares its work among threads, one of the two in support/threads.py, or None. It is imported
+    # when it is called: page/desk.py imports this file where there is no threadpoolctl.
+    share: Callable = lambda options: None
+    # Images (B, 28, 28) uint8, their labels (B,) int64 and its options -> what goes in, x (B, ...), and what should
+    # come out, y (B, ...) int64. For each number in y it gives a row of logits: (B, ..., K).
+    batch: Callable = images_and_digits
+    writes: bool = False  # digits, instead of reading them
     bfloat16_on_cuda: bool = False  # whether --amp is the default there
     about_recipes: str = ""  # what -h adds
 
@@ -56,6 +71,12 @@ def load_mlp(way):
 
 def numbers_of_mlp(options):
     return 784 * options.hidden, 784 + (2 if options.autograd else 4) * options.hidden
+
+
+def share_mlp(options):
+    from support.threads import by_units
+
+    return by_units({"W1": 1, "b1": 0, "W2": 0}, 256)
 
 
 # What George Hotz's notebook and the repository np_nn have in common. Each framework drew the first weights in its own
@@ -83,7 +104,7 @@ MLP = Entry(
     title=lambda options: f"784-{options.hidden}-10",
     numbers=numbers_of_mlp,
     prefix="",
-    cut={"W1": 1, "b1": 0, "W2": 0},
+    share=share_mlp,
 )
 
 
@@ -137,7 +158,7 @@ RESNET = Entry(
     numbers=numbers_of_resnet,
     prefix="resnet_",
     check=check_resnet,
-    cut="images",
+    share=share_images,
     bfloat16_on_cuda=True,
 )
 
@@ -185,7 +206,7 @@ VIT = Entry(
     numbers=numbers_of_vit,
     prefix="vit_",
     check=check_vit,
-    cut="images",
+    share=share_images,
 )
 
 NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT}
@@ -233,27 +254,43 @@ def begin(framework, description, argv=None):
     return options, checkpoint
 
 
-def add_weights(parser):
+def add_weights(parser, writes=False):
     """The option --weights, for `load`."""
-    what = f"the checkpoint of a network (default: the newest in {FOLDER})"
+    what = f"the checkpoint of a network that {kind(writes)} (default: the newest in {FOLDER})"
     parser.add_argument("--weights", metavar="FILE", help=what)
 
 
-def load(path=None):
+def load(path=None, writes=False):
     """(model, options, checkpoint): the trained network in a checkpoint, in NumPy, set to predict and not to train.
 
-    path: if None, the newest in learning_curves. UserError if there is none, or anything wrong with the file.
+    path: if None, the newest in learning_curves of a network that reads digits or, with `writes`, writes them.
+    UserError if there is none, if the network is of the other kind, or if anything is wrong with the file.
     """
-    there = [path] if path else sorted(FOLDER.glob("checkpoint_*.npz"), key=lambda path: path.stat().st_mtime)
-    if not there:
-        raise UserError(f"no trained network in {FOLDER}: run `python main_np.py` first, or give --weights FILE")
-    options, checkpoint = read("np", there[-1])
+    options, checkpoint = read("np", path or newest(writes))
+    if options.network.writes != writes:
+        raise UserError(f"{checkpoint.path} holds a network that {kind(not writes)}; give one that {kind(writes)}")
     for_one_image = BYTES[options.dtype] * sum(options.network.numbers(options))
     check_memory(for_one_image, f"the network in {checkpoint.path}", "take a smaller one")
     model = make("np", options)
     checkpoint.copy_to({"params": model.params, "statistics": getattr(model, "statistics", {})})
     model.training = False
     return model, options, checkpoint
+
+
+def kind(writes):
+    return "writes" if writes else "reads"
+
+
+def newest(writes):
+    """The newest checkpoint in learning_curves of a network of that kind. Of the others, only the options are read."""
+    for path in sorted(FOLDER.glob("checkpoint_*.npz"), key=lambda path: path.stat().st_mtime, reverse=True):
+        model = load_options(path).get("model", next(iter(NETWORKS)))
+        if model not in NETWORKS or NETWORKS[model].writes == writes:  # `read` says it of one that nobody knows
+            return path
+    model = next(name for name, network in NETWORKS.items() if network.writes == writes)
+    command = f"python main_np.py --model {model}".removesuffix(f" --model {next(iter(NETWORKS))}")
+    what = f"no trained network that {kind(writes)} in {FOLDER}"
+    raise UserError(f"{what}: run `{command}` first, or give --weights FILE")
 
 
 def read(framework, path):

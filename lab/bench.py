@@ -118,8 +118,7 @@ def begin(name, argv, what="step"):
     step, test = TOOLS[name](options)
 
     def take_step():
-        images, y = next(batches)
-        x = data.as_input(images, options)
+        x, y = options.network.batch(*next(batches), options)
         loss, *_ = step(x, y, options.lr)
         return float(loss)  # reading it waits for JAX
 

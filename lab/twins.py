@@ -58,8 +58,8 @@ def lockstep(options):
     def after_a_step(network, *batch):
         return State(float(main_np.train_step(*network, *batch)[0]), main_np.get_arrays(*network))
 
-    for step, (images, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
-        x, lr = data.as_input(images, options), learning_rate(step, plan.steps, options)
+    for step, (images, labels) in enumerate(data.batches(dataset, options, 0, plan.steps)):
+        (x, y), lr = options.network.batch(images, labels, options), learning_rate(step, plan.steps, options)
         by_hand, on_tape = (after_a_step(network, x, y, lr) for network in (ours, tape))
         loss, _ = main_torch.train_step(*theirs, torch.from_numpy(x), torch.from_numpy(y), lr)
         z1 = np.hstack([part.z1 for part in ours[0].copies]) if kept else 0  # each part has some of the units

@@ -16,6 +16,7 @@ from support.history import History, as_written, load_history
 FORMAT = 1
 LARGEST_FILE = 2**32  # bytes
 LONGEST_OPTIONS = 10_000  # characters; a run's have some 500
+DAMAGED = "is not a checkpoint of this project, or is damaged"
 # The weights; what the optimizer remembers of them, with the same names and shapes (AdamW has squares, SGD has none);
 # what batch normalisation remembers, if there is any.
 GROUPS = ("params", "momentum", "squares", "statistics")
@@ -75,7 +76,7 @@ def load_checkpoint(path):
     except Exception:  # whatever zipfile, NumPy and json make of a damaged file
         whole = False
     if not whole:
-        raise UserError(f"{path} is not a checkpoint of this project, or is damaged")
+        raise UserError(f"{path} {DAMAGED}")
     return checkpoint
 
 
@@ -97,6 +98,22 @@ def say_if_apart(path, datasets):
     except UserError as error:
         what = str(error)
     print(f"note: {what}", file=sys.stderr)
+
+
+def load_options(path):
+    """The options in a checkpoint, a dict; nothing else of it is read. UserError as `load_checkpoint` has it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entry = archive.getinfo("options.npy")
+            too_long = entry.file_size > 5 * LONGEST_OPTIONS  # 4 bytes for each character, and a header
+            if too_long or entry.compress_type != zipfile.ZIP_STORED:
+                raise ValueError
+            options = np.load(io.BytesIO(archive.read(entry)), allow_pickle=False)
+        return dict(json.loads(options.item()))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    except Exception:
+        raise UserError(f"{path} {DAMAGED}") from None
 
 
 def unpack(content):

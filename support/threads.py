@@ -16,21 +16,34 @@ from queue import SimpleQueue
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-# How much makes a part. A thread takes about 50 microseconds to wake up, and a part should take several times as long.
-UNITS, IMAGES = 256, 64
+
+def by_images(size):
+    """What shares a network's work by images, in parts of at most `size`; see `InImages`.
+
+    A thread takes about 50 microseconds to wake up, and a part should take several times as long.
+    """
+    return lambda model: InImages(model, size)
 
 
-def share_work(model, cut):
+def by_units(axes, size):
+    """What shares a network's work by hidden units, in parts of at most `size`; see `InUnits`.
+
+    axes: {array: the axis along which the hidden units lie}.
+    """
+    return lambda model: InUnits(model, axes, size)
+
+
+def share_work(model, share=None):
     """A network with the weights, `forward` and `backward` of the model, whose work is shared among threads.
 
-    cut, from networks.py: "images", {array: its axis of hidden units}, or None. A layer that goes through a few images
-    at a time, by an `each` of its own, shares these.
+    share: what `by_images` or `by_units` returns, or None. A layer that goes through a few images at a time, by an
+    `each` of its own, shares these.
     """
     for layer in layers(model):
         if hasattr(layer, "each"):
             layer.each = each
-    if cut:
-        return InImages(model) if cut == "images" else InUnits(model, cut)
+    if share:
+        return share(model)
     threads()
     return model
 
@@ -68,17 +81,17 @@ class Shared:
 class InUnits(Shared):
     """A network of H hidden units as the sum of networks with a share of the units each ("tensor parallel")."""
 
-    def __init__(self, model, axes):
+    def __init__(self, model, axes, size):
         """axes: {array: the axis along which the hidden units lie}. All other arrays belong to the first part.
 
         ValueError if the model has `statistics`: which of them belong to which units?
         """
         if getattr(model, "statistics", {}):
-            raise ValueError("a network with statistics cannot be cut by hidden units: see `cut` in networks.py")
+            raise ValueError("a network with statistics cannot be cut by hidden units: see `share` in networks.py")
         parts, places = [], []
         name, axis = next(iter(axes.items()))
         units = model.params[name].shape[axis]
-        number = number_of_parts(units, UNITS)
+        number = number_of_parts(units, size)
         for k in range(number):
             share = slice(units * k // number, units * (k + 1) // number)
             place = {name: (slice(None),) * axis + (share,) for name, axis in axes.items()}
@@ -116,15 +129,17 @@ class InImages(Shared):
     batches in parts only when testing.
     """
 
-    def __init__(self, model):
-        super().__init__(model, [another(model)])  # the first takes no part: the others are made of it when needed
+    def __init__(self, model, size):
+        super().__init__(
+            model, [another(model)], size=size
+        )  # the first takes no part: the others are made of it when needed
 
     def forward(self, x):
-        """From B images x (B, 28, 28) to logits (B, 10)."""
+        """From x (B, ...), something for each of B images, to logits (B, ..., K)."""
         return np.concatenate(self.each_part(lambda part, x: part.forward(x), x))
 
     def backward(self, dlogits):
-        """From d loss / d logits (B, 10) to {name: gradient}."""
+        """From d loss / d logits (B, ..., K) to {name: gradient}."""
         grads, *others = self.each_part(lambda part, dlogits: part.backward(dlogits), dlogits)
         for other in others:
             for name, gradient in grads.items():
@@ -135,7 +150,7 @@ class InImages(Shared):
         """[function(network, its part of the batch), ...]"""
         if getattr(self.model, "statistics", {}) and self.training:
             return each(function, [self.model], [batch])
-        number = number_of_parts(len(batch), IMAGES)
+        number = number_of_parts(len(batch), self.size)
         while len(self.copies) <= number:
             self.copies.append(another(self.copies[0]))
         return each(function, self.copies[1 : number + 1], np.array_split(batch, number))

@@ -281,7 +281,7 @@ def losing(monkeypatch):
         recipes={"default": {"epochs": 2, "batch_size": 60, "hidden": 24, "lost": 0.5, "lr": 0.1}},
         title=lambda options: "losing",
         prefix="losing_",
-        cut=None,
+        share=lambda options: None,
     )
     monkeypatch.setitem(NETWORKS, "losing", entry)
     return classes

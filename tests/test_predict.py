@@ -139,7 +139,7 @@ def test_the_command(trained, program, tmp_path):
 def test_the_default_weights_are_those_of_the_newest_run(tmp_path, monkeypatch, small):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(data, "load", lambda *_: small)
-    with pytest.raises(UserError, match=r"no trained network in learning_curves: run `python main_np\.py`"):
+    with pytest.raises(UserError, match=r"no trained network that reads .*: run `python main_np\.py` first"):
         networks.load()
     main_np.main(["--hidden", "8", "--steps", "1"])
     os.rename("learning_curves/checkpoint_np.npz", other := "learning_curves/checkpoint_torch.npz")
@@ -147,6 +147,23 @@ def test_the_default_weights_are_those_of_the_newest_run(tmp_path, monkeypatch, 
     assert networks.load()[1].hidden == 9
     os.utime(other, (2**31, 2**31))
     assert networks.load()[1].hidden == 8
+
+
+def test_the_newest_of_its_kind(tmp_path, monkeypatch, small):
+    """A reader and a writer: each program takes its own, and refuses the other in a line."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(data, "load", lambda *_: small)
+    monkeypatch.setitem(networks.NETWORKS, "author", networks.MLP._replace(writes=True, prefix="author_"))
+    main_np.main(["--hidden", "8", "--steps", "1"])
+    with pytest.raises(UserError, match=r"that writes .* --model author` first"):
+        networks.load(writes=True)
+    main_np.main(["--model", "author", "--hidden", "9", "--steps", "1"])
+    reader, writer = (f"learning_curves/checkpoint_{name}.npz" for name in ("np", "author_np"))
+    os.utime(writer, (2**31, 2**31))
+    assert networks.load()[1].hidden == 8 and networks.load(writes=True)[1].hidden == 9
+    for path, writes, words in ((reader, True, "reads; give one that writes"), (writer, False, "writes; give one")):
+        with pytest.raises(UserError, match=f"^{path} holds a network that {words}"):
+            networks.load(path, writes)
 
 
 def test_the_probabilities():

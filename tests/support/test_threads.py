@@ -14,7 +14,7 @@ from conftest import as_input
 from mlp_np import relative_difference, softmax_cross_entropy
 from networks import NETWORKS, make, parse_options
 from support import threads
-from support.threads import each, share_work
+from support.threads import by_images, by_units, each, share_work
 
 # Widths and batches that cannot be cut evenly, and more images than a convolution takes at a time.
 SMALL = {
@@ -104,10 +104,13 @@ class Louder(mlp_np.MLP):
         return super().forward(self.gain * x if self.training else x)
 
 
-@pytest.mark.parametrize("cut", [{"W1": 1, "b1": 0, "W2": 0}, "images", None])
-def test_no_part_misses_what_the_network_is_told(cut):
+UNITS = {"W1": 1, "b1": 0, "W2": 0}
+
+
+@pytest.mark.parametrize("share", [by_units(UNITS, 256), by_images(64), by_images(9), None])
+def test_no_part_misses_what_the_network_is_told(share):
     """Neither its mode, nor anything else that is set; and what is asked, the network answers."""
-    x, alone, shared = np.random.default_rng(0).normal(size=(130, 28, 28)), Louder(2), share_work(Louder(2), cut)
+    x, alone, shared = np.random.default_rng(0).normal(size=(130, 28, 28)), Louder(2), share_work(Louder(2), share)
     for name, value in [("training", True), ("training", False), ("training", True), ("gain", 3), ("gain", 0)]:
         for network in (alone, shared):
             setattr(network, name, value)
@@ -121,7 +124,7 @@ def test_statistics_cannot_be_cut_by_units():
     network = mlp_np.MLP(hidden=9)
     network.statistics = {"mean": np.zeros(9)}
     with pytest.raises(ValueError, match="statistics"):
-        share_work(network, {"W1": 1, "b1": 0, "W2": 0})
+        share_work(network, by_units(UNITS, 256))
 
 
 def test_several_threads_share_the_parts(monkeypatch):
