@@ -54,6 +54,14 @@ class Entry(NamedTuple):
     writes: bool = False  # digits, instead of reading them
     bfloat16_on_cuda: bool = False  # whether --amp is the default there
     about_recipes: str = ""  # what -h adds
+    # The runs whose accuracies the docs state: {what it is called: (its command, how many seeds)}. If the default run
+    # is among them in both frameworks, as "MLP, NumPy" and "MLP, PyTorch", png/ has its curves.
+    runs: dict[str, tuple[str, int]] = {}  # noqa: RUF012
+    proven: str = ""  # options of the run that is proven, where the default run would take an hour
+    timed: str = "--steps 300"  # options of the run whose seconds are measured
+    # The sums before its ReLUs: {what keeps them by hand: the layer in PyTorch that they are the output of}. The proof
+    # counts how many are on in one and off in the other.
+    sums: dict[str, str] = {}  # noqa: RUF012
 
 
 # --- The MLP ----------------------------------------------------------------------------------------------------------
@@ -105,6 +113,14 @@ MLP = Entry(
     numbers=numbers_of_mlp,
     prefix="",
     share=share_mlp,
+    runs={
+        "MLP, NumPy": ("main_np.py", 5),
+        "MLP, PyTorch": ("main_torch.py", 5),
+        "MLP for longer, NumPy": ("main_np.py --epochs 20", 5),
+        "MLP best, NumPy": ("main_np.py --recipe best", 3),
+    },
+    timed="",
+    sums={"z1": "layer1"},
 )
 
 
@@ -160,6 +176,14 @@ RESNET = Entry(
     check=check_resnet,
     share=share_images,
     bfloat16_on_cuda=True,
+    runs={
+        "ResNet, PyTorch": ("main_torch.py --model resnet", 3),
+        "ResNet best, PyTorch": ("main_torch.py --model resnet --recipe best --amp", 3),
+        "ResNet in bfloat16, PyTorch": ("main_torch.py --model resnet --amp", 3),
+        "ResNet by two processes, PyTorch": ("torchrun --nproc-per-node=2 main_torch.py --model resnet", 1),
+        "ResNet, NumPy": ("main_np.py --model resnet", 2),
+    },
+    proven="--steps 500",
 )
 
 
@@ -207,6 +231,11 @@ VIT = Entry(
     prefix="vit_",
     check=check_vit,
     share=share_images,
+    runs={
+        "ViT, NumPy": ("main_np.py --model vit", 3),
+        "ViT, PyTorch": ("main_torch.py --model vit", 3),
+        "ViT best, PyTorch": ("main_torch.py --model vit --recipe best", 3),
+    },
 )
 
 NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT}
@@ -216,6 +245,11 @@ BYTES = {"float32": 4, "float64": 8}  # of a number
 
 
 # --- What the programs ask --------------------------------------------------------------------------------------------
+
+
+def typed(model):
+    """What a user types to get that network: nothing for the first, which is the default, or "--model resnet"."""
+    return "" if model == next(iter(NETWORKS)) else f"--model {model}"
 
 
 def make(framework, options):
@@ -288,7 +322,7 @@ def newest(writes):
         if model not in NETWORKS or NETWORKS[model].writes == writes:  # `read` says it of one that nobody knows
             return path
     model = next(name for name, network in NETWORKS.items() if network.writes == writes)
-    command = f"python main_np.py --model {model}".removesuffix(f" --model {next(iter(NETWORKS))}")
+    command = f"python main_np.py {typed(model)}".rstrip()
     what = f"no trained network that {kind(writes)} in {FOLDER}"
     raise UserError(f"{what}: run `{command}` first, or give --weights FILE")
 

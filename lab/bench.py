@@ -22,7 +22,7 @@ import main_np
 import main_torch
 from lab import results, timing
 from lab.timing import ROUNDS, threads_of_workers
-from networks import parse_options
+from networks import NETWORKS, parse_options, typed
 from support import program
 from support.errors import UserError
 from support.history import machine, processor
@@ -32,8 +32,8 @@ from support.run import make_plan
 
 THREADS = (1, 2)
 NUMPY, PYTORCH, COMPILED, JAX, SCIKIT_LEARN = "NumPy", "PyTorch", "PyTorch, compiled", "JAX", "scikit-learn"
-NETWORKS = ("", "--model resnet", "--model vit")  # the options of a step
-RUNS = ("", "--model resnet --steps 300", "--model vit --steps 300")  # the options of a whole program
+# For each network the options of a step, and those of a whole program.
+RUNS = {typed(model): f"{typed(model)} {network.timed}".strip() for model, network in NETWORKS.items()}
 TOLERANCE = 0.15  # between a whole program's time and its parts
 SMALL = 0.5  # seconds by which two measurements may differ: a program also writes files, and its first test may be slow
 PROGRAMS = {NUMPY: "main_np.py", PYTORCH: "main_torch.py --device cpu"}  # of these, all is measured
@@ -142,7 +142,7 @@ def seconds(*what, **length):
 
 def measure_round():
     """Everything once: pairs of a number's name, in parts, and the number."""
-    for threads, argv in product(THREADS, NETWORKS):
+    for threads, argv in product(THREADS, RUNS):
         with threads_of_workers(threads):
             for name in PROGRAMS if argv else TOOLS:
                 yield ("step", argv, threads, name), 1000 * np.median(seconds(name, argv)) / BATCHES[name]
@@ -154,7 +154,7 @@ def measure_round():
     with threads_of_workers(THREADS[-1]):
         for name in TOOLS:
             yield ("epoch", name), np.sum(timing.seconds(begin, name, "", least=468 // BATCHES[name], enough=0))
-        for argv, (name, script) in product(RUNS, PROGRAMS.items()):
+        for argv, (name, script) in product(RUNS.values(), PROGRAMS.items()):
             printed = results.run_program(f"{script} {argv}", results.ROOT / "learning_curves" / "others")
             yield ("run", argv, name), results.seconds_in(printed)
 
@@ -179,16 +179,21 @@ def measure():
 def contradictions(rounds):
     """Where a whole program does not take the time of its steps and its testing, in words."""
     wrong = []
-    for argv, name in product(RUNS, PROGRAMS):
+    for (network, argv), name in product(timed(rounds), PROGRAMS):
         options = parse_options("torch", *argv.split())
         plan = make_plan(options, data.SOURCES[options.dataset].examples)
-        network, epochs = argv.partition(" --steps")[0], math.ceil(plan.steps / plan.steps_per_epoch)
+        epochs = math.ceil(plan.steps / plan.steps_per_epoch)
         ms, test = (np.median(rounds[key_of(kind, network, THREADS[-1], name)]) for kind in ("step", "test"))
         parts, whole = plan.steps * ms / 1000 + epochs * test, np.median(rounds[key_of("run", argv, name)])
         if abs(parts - whole) > max(TOLERANCE * whole, SMALL):
             terms = f"{plan.steps} steps of {ms:.2f} ms and {epochs} x {test:.2f} s of testing"
             wrong.append(f"{terms} are {parts:.1f} s, but {name} took {whole:.1f} s ({argv or 'default'})")
     return wrong
+
+
+def timed(rounds):
+    """Of each network that was there when these were measured, the options of a step and of a whole program."""
+    return [(network, argv) for network, argv in RUNS.items() if key_of("run", argv, NUMPY) in rounds]
 
 
 def key_of(*parts):
@@ -215,7 +220,7 @@ def compared(rounds, *key, form=".2f"):
 def steps_table(rounds):
     """Milliseconds for one step, and seconds to test with 10,000 images."""
     rows = []
-    for argv, threads in product(NETWORKS, THREADS):
+    for (argv, _), threads in product(timed(rounds), THREADS):
         options = parse_options("torch", *argv.split())
         network = [options.network.title(options), options.batch_size, threads]
         rows.append(network + compared(rounds, "step", argv, threads) + compared(rounds, "test", argv, threads))
@@ -234,14 +239,16 @@ def tools_table(rounds):
 
 def runs_table(rounds):
     """Seconds as the programs print them."""
-    rows = [[f"`{argv}`" if argv else "default", *compared(rounds, "run", argv, form=".1f")] for argv in RUNS]
+    rows = [
+        [f"`{argv}`" if argv else "default", *compared(rounds, "run", argv, form=".1f")] for _, argv in timed(rounds)
+    ]
     return results.markdown(["options", "main_np.py", "main_torch.py", "ratio"], rows)
 
 
 def busy_table(rounds):
     """Milliseconds for one step beside a process that keeps one of two cores busy."""
     rows = []
-    for argv in NETWORKS:
+    for argv, _ in timed(rounds):
         cells = [cell for threads in THREADS for cell in compared(rounds, "busy", argv, threads)]
         rows.append([parse_options("torch", *argv.split()).network.name, *cells])
     heads = [f"{n} thread{'s' * (n > 1)}: {name}" for n in THREADS for name in (*PROGRAMS, "ratio")]

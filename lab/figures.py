@@ -21,13 +21,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import data
-from lab.results import FRAMEWORKS, PUBLISHED_RUNS, ROOT
+from lab.results import FRAMEWORKS, PUBLISHED_RUNS, ROOT, drawn
 from mlp_np import MLP, softmax
 from networks import NETWORKS
 from plot import comparison, labels
 from resnet_np import Conv
 from support import augment, program
 from support.drawing import INK, MONO, TEST, TRAIN, style
+from support.errors import UserError
 from support.files import replacing
 from support.history import load_history
 from support.inside import SIGNED
@@ -258,6 +259,8 @@ def draw(function):
 def curves(prefix):
     """The figure of a network's two published runs: by hand and in PyTorch."""
     paths = [PUBLISHED_RUNS / f"history_{prefix}{framework}.json" for framework in FRAMEWORKS]
+    if missing := [path for path in paths if not path.exists()]:
+        raise UserError(f"{missing[0].name} is not in {PUBLISHED_RUNS}: `python -m lab.results` trains what is missing")
     runs = [load_history(path, data.SOURCES) for path in paths]
     return comparison(dict(zip(labels(paths, [options for options, _ in runs]), runs, strict=True)))
 
@@ -266,7 +269,9 @@ def figures():
     """Every picture by its name in png/, each drawn when it is called."""
     found = {function.__name__: partial(draw, function) for function in HEIGHTS}
     return found | {
-        f"curves_{network.prefix}".strip("_"): partial(curves, network.prefix) for network in NETWORKS.values()
+        f"curves_{network.prefix}".strip("_"): partial(curves, network.prefix)
+        for network in NETWORKS.values()
+        if drawn(network)
     }
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from data import SOURCES
-from networks import NETWORKS, parse_options
+from networks import NETWORKS, parse_options, typed
 from support import program
 from support.errors import UserError
 from support.files import replacing
@@ -24,20 +24,6 @@ from support.options import Parser
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS, PUBLISHED_RUNS = ROOT / "lab" / "results.json", ROOT / "learning_curves" / "published"
 FRAMEWORKS = {"np": "NumPy", "torch": "PyTorch"}
-RUNS = {  # name: (command, seeds); a recipe that is not among them is added below
-    "MLP, NumPy": ("main_np.py", range(5)),
-    "MLP, PyTorch": ("main_torch.py", range(5)),
-    "MLP for longer, NumPy": ("main_np.py --epochs 20", range(5)),
-    "MLP best, NumPy": ("main_np.py --recipe best", range(3)),
-    "ResNet, PyTorch": ("main_torch.py --model resnet", range(3)),
-    "ResNet best, PyTorch": ("main_torch.py --model resnet --recipe best --amp", range(3)),
-    "ResNet in bfloat16, PyTorch": ("main_torch.py --model resnet --amp", range(3)),
-    "ResNet by two processes, PyTorch": ("torchrun --nproc-per-node=2 main_torch.py --model resnet", range(1)),
-    "ResNet, NumPy": ("main_np.py --model resnet", range(2)),
-    "ViT, NumPy": ("main_np.py --model vit", range(3)),
-    "ViT, PyTorch": ("main_torch.py --model vit", range(3)),
-    "ViT best, PyTorch": ("main_torch.py --model vit --recipe best", range(3)),
-}
 # The published recipes, with each framework's first weights in both; and what was published.
 INITS = {
     f"MLP {recipe} {init}, {FRAMEWORKS[way]}": (f"main_{way}.py --recipe {recipe} --init {init}", range(5))
@@ -66,8 +52,6 @@ main_torch.py --model vit --optimizer sgd --lr 0.3 --weight-decay 5e-4
 main_torch.py --model vit --recipe best
 """.strip().splitlines()
 CHOICES = {command: (f"{command} --hold-out 10000", range(1)) for command in COMPARED}
-# Of these, the history of seed 0 is kept, whose curves README and docs show.
-SHOWN = {f"main_{way}.py{model}" for way in FRAMEWORKS for model in ("", " --model resnet", " --model vit")}
 
 
 def run_name(network, recipe, framework):
@@ -78,17 +62,27 @@ def run_name(network, recipe, framework):
     return f"{name}, {FRAMEWORKS[framework]}"
 
 
-def missing_recipes(networks):
-    """The runs of the recipes that are in no run yet."""
-    return {
-        run_name(network, recipe, "torch"): (f"main_torch.py --model {model} --recipe {recipe}", range(3))
-        for model, network in networks.items()
-        for recipe in network.recipes
-        if not (RUNS | INITS).keys() & {run_name(network, recipe, way) for way in FRAMEWORKS}
-    }
+def runs_of(model, network):
+    """{name: (command, seeds)} of its published runs, and of the recipes that are in none of them."""
+    runs = {name: (command, range(seeds)) for name, (command, seeds) in network.runs.items()}
+    for recipe in network.recipes:
+        if not (runs | INITS).keys() & {run_name(network, recipe, framework) for framework in FRAMEWORKS}:
+            command = f"main_torch.py --model {model} --recipe {recipe}"
+            runs[run_name(network, recipe, "torch")] = command, range(3)
+    return runs
 
 
-RUNS |= missing_recipes(NETWORKS)
+RUNS = {name: run for model, network in NETWORKS.items() for name, run in runs_of(model, network).items()}
+
+
+def drawn(network):
+    """The commands of a network's default run in both frameworks, whose curves are drawn; none if it lacks one."""
+    names = [run_name(network, "default", framework) for framework in FRAMEWORKS]
+    return [network.runs[name][0] for name in names if network.runs.keys() >= {*names}]
+
+
+# The history of seed 0 is kept of these.
+DRAWN = {command for network in NETWORKS.values() for command in drawn(network)}
 
 
 def load_results():
@@ -125,7 +119,7 @@ def train(command, seed):
     out = ROOT / "learning_curves" / "others"
     printed = run_program(f"{command} --seed {seed}", out)
     history = out / re.search(r"history_\w+\.json", printed)[0]
-    if seed == 0 and command in SHOWN:
+    if seed == 0 and command in DRAWN:
         with replacing(PUBLISHED_RUNS / history.name) as file:
             file.write(history.read_bytes())
     return {
@@ -152,10 +146,11 @@ def spread(accuracies):
     return f"{np.mean(accuracies):.4f}" + (f" ± {np.std(accuracies, ddof=1):.4f}" if len(accuracies) > 2 else "")
 
 
-def table(found):
-    """The runs in Markdown, with the spread over their seeds."""
-    rows = []
-    for name, (command, _) in RUNS.items():
+def table(found, writes=False):
+    """The runs of networks that read, or of those that write, in Markdown, with the spread over their seeds."""
+    rows, networks = [], {model: network for model, network in NETWORKS.items() if network.writes == writes}
+    runs = {name: run for model, network in networks.items() for name, run in runs_of(model, network).items()}
+    for name, (command, _) in runs.items():
         if entry := found["accuracy"].get(name):
             accuracies, seconds = values(entry), np.median(values(entry, "seconds"))
             time_ = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
@@ -176,7 +171,7 @@ def inits_table(found):
 
 
 def recipes_table(found):
-    """Test accuracy and sizes of every recipe, in the form of the tables published by np_nn and the notebook."""
+    """Test accuracy and sizes of every recipe that was trained, in the form of np_nn's and the notebook's tables."""
     runs, rows = found["accuracy"] | found["inits"], []
     for model, network in NETWORKS.items():
         for recipe in network.recipes:
@@ -186,9 +181,11 @@ def recipes_table(found):
             epochs = f"{options.epochs or steps / per_epoch:.3g}"
             sizes = [network.title(options), options.batch_size, epochs, f"{steps:,}", options.lr]
             names = [run_name(network, recipe, framework) for framework in FRAMEWORKS]
+            if network.writes or not runs.keys() & {*names}:
+                continue
             accuracies = [f"{np.mean(values(runs[name])):.4f}" if name in runs else "" for name in names]
             amp = " --amp" * RUNS.get(names[1], ("",))[0].endswith("--amp")
-            command = f"--model {model} --recipe {recipe}".removeprefix("--model mlp ") + amp
+            command = f"{typed(model)} --recipe {recipe}".strip() + amp
             rows.append([f"`{command}`", *accuracies, *sizes])
             if published := [PUBLISHED[name] for name in names if name in PUBLISHED]:
                 rows.append([f"as {recipe} published it", *published, *sizes])

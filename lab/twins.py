@@ -18,7 +18,7 @@ import data
 import main_np
 import main_torch
 from lab import results
-from networks import NETWORKS, parse_options
+from networks import NETWORKS, parse_options, typed
 from support import drawing, program
 from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style, style_axes
 from support.history import machine
@@ -26,8 +26,7 @@ from support.names import to_numpy
 from support.options import Parser, changed
 from support.rounding import above
 from support.run import learning_rate, make_plan
-
-PROVEN = {"resnet": "--steps 500"}  # the options of the run that is proven, where the default run would take an hour
+from support.threads import kept
 
 
 class State(NamedTuple):
@@ -41,7 +40,7 @@ class Step(NamedTuple):
     by_hand: State
     on_tape: State
     by_torch: State
-    disagreeing: int  # units of the MLP's hidden layer that are on in one network and off in the other
+    disagreeing: int  # ReLUs that are on by hand and off in PyTorch, or the other way round
 
 
 def lockstep(options):
@@ -51,9 +50,7 @@ def lockstep(options):
 
     ours, theirs = main_np.build(options), main_torch.build(options)  # each a network and its optimizer
     tape = main_np.build(changed(options, autograd=True))
-    kept = {}
-    if hasattr(theirs[0], "layer1"):
-        theirs[0].layer1.register_forward_hook(lambda layer, inputs, z1: kept.update(z1=z1.detach().numpy()))
+    disagreeing = watch_sums(ours[0], theirs[0], options.network.sums)
 
     def after_a_step(network, *batch):
         return State(float(main_np.train_step(*network, *batch)[0]), main_np.get_arrays(*network))
@@ -62,9 +59,19 @@ def lockstep(options):
         (x, y), lr = options.network.batch(images, labels, options), learning_rate(step, plan.steps, options)
         by_hand, on_tape = (after_a_step(network, x, y, lr) for network in (ours, tape))
         loss, _ = main_torch.train_step(*theirs, torch.from_numpy(x), torch.from_numpy(y), lr)
-        z1 = np.hstack([part.z1 for part in ours[0].copies]) if kept else 0  # each part has some of the units
-        disagreeing = int(((z1 > 0) != (kept["z1"] > 0)).sum()) if kept else 0
-        yield Step(by_hand, on_tape, State(float(loss), to_numpy(*theirs)), disagreeing)
+        yield Step(by_hand, on_tape, State(float(loss), to_numpy(*theirs)), disagreeing())
+
+
+def watch_sums(network, twin, sums):
+    """A function that says how many ReLUs were on in one of the two networks only, for the last batch.
+
+    sums: as in networks.py, {what keeps the sums before the ReLUs by hand: the twin's layer whose output they are}.
+    """
+    theirs = {}
+    for name, layer in sums.items():
+        hook = lambda layer, inputs, output, name=name: theirs.update({name: output.detach().numpy()})  # noqa: E731
+        twin.get_submodule(layer).register_forward_hook(hook)
+    return lambda: sum(int(((kept(network, name) > 0) != (z > 0)).sum()) for name, z in theirs.items())
 
 
 def largest_difference(a, b):
@@ -95,9 +102,7 @@ def prove(model):
     """Draw png/twins.png (or twins_resnet.png, twins_vit.png) from a run in both precisions."""
     network, runs, found = NETWORKS[model], {}, {}
     for kind in ("float64", "float32"):
-        run = runs[kind] = record(
-            parse_options("torch", "--model", model, *PROVEN.get(model, "").split(), "--dtype", kind)
-        )
+        run = runs[kind] = record(parse_options("torch", "--model", model, *network.proven.split(), "--dtype", kind))
         of_torch, of_tape = (
             {"final": apart[-1], "largest": max(apart), "every 500 steps": apart[499::500].tolist()}
             for apart in (run["difference"], run["tape"])
@@ -108,9 +113,9 @@ def prove(model):
         print(f"{kind}: on the tape, by no more than {above(of_tape['final'])}")
     name = f"twins_{network.prefix}".removesuffix("_")
     drawing.save(picture(runs), results.ROOT / "png" / f"{name}.png")
-    if name == "twins":
+    if not typed(model):
         drawing.save(banner(runs), results.ROOT / "png" / "proof.png")
-    command = f"python -m lab.twins {model}".removesuffix(" mlp")
+    command = f"python -m lab.twins {typed(model)}".replace("--model ", "").rstrip()
     made = {"command": command, "steps": len(run["tape"]), "difference": found, "machine": machine()}
     results.save_result(name, made)
 
@@ -211,7 +216,7 @@ def tipping(difference, disagreeing, **_):
 
 def main():
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=[*NETWORKS, "all"], default="mlp")
+    parser.add_argument("what", nargs="?", choices=[*NETWORKS, "all"], default=next(iter(NETWORKS)))
     what = parser.parse_args().what
     for model in NETWORKS if what == "all" else [what]:
         prove(model)

@@ -48,6 +48,11 @@ def share_work(model, share=None):
     return model
 
 
+def kept(network, name):
+    """What a network, shared or not, has kept under that name in its last forward pass: its parts' put together."""
+    return network.kept(name) if isinstance(network, Shared) else getattr(network, name)
+
+
 def layers(network):
     """The network and all layers in it, however deep."""
     yield network
@@ -121,6 +126,10 @@ class InUnits(Shared):
         each(backward, self.copies, self.places)
         return self.grads
 
+    def kept(self, name):
+        """The arrays (..., units) of that name that the parts have kept, side by side."""
+        return np.concatenate([getattr(part, name) for part in self.copies], axis=-1)
+
 
 class InImages(Shared):
     """A network that gets a batch in parts; its gradients are the sums of those of the parts ("data parallel").
@@ -148,12 +157,21 @@ class InImages(Shared):
 
     def each_part(self, function, batch):
         """[function(network, its part of the batch), ...]"""
+        parts = self.parts_for(len(batch))
+        return each(function, parts, np.array_split(batch, len(parts)))
+
+    def parts_for(self, images):
+        """The networks that share so many images."""
         if getattr(self.model, "statistics", {}) and self.training:
-            return each(function, [self.model], [batch])
-        number = number_of_parts(len(batch), self.size)
+            return [self.model]
+        number = number_of_parts(images, self.size)
         while len(self.copies) <= number:
             self.copies.append(another(self.copies[0]))
-        return each(function, self.copies[1 : number + 1], np.array_split(batch, number))
+        return self.copies[1 : number + 1]
+
+    def kept(self, name):
+        """The arrays (images, ...) of that name that the parts have kept, one below the other."""
+        return np.concatenate([getattr(part, name) for part in self.parts])
 
 
 def another(model):

@@ -169,14 +169,16 @@ def test_the_runs_that_make_results_trains():
     assert commands["MLP np_nn pytorch, NumPy"] == "main_np.py --recipe np_nn --init pytorch"
     assert "MLP best, PyTorch" not in commands  # in NumPy there is one
     network = NETWORKS["vit"]
-    added = results.missing_recipes({"vit": network._replace(recipes=network.recipes | {"new": {}})})
-    assert added == {"ViT new, PyTorch": ("main_torch.py --model vit --recipe new", range(3))}
+    added = results.runs_of("vit", network._replace(recipes=network.recipes | {"new": {}}))
+    assert added.keys() - network.runs.keys() == {"ViT new, PyTorch"}
+    assert added["ViT new, PyTorch"] == ("main_torch.py --model vit --recipe new", range(3))
 
 
 def test_the_proofs_in_small(kept, drawn, monkeypatch, capsys):
     """python -m lab.twins all, for three steps each."""
     for model in NETWORKS:
-        monkeypatch.setitem(twins.PROVEN, model, f"{SMALL.get(model, '')} --steps 3")
+        short = NETWORKS[model]._replace(proven=f"{SMALL.get(model, '')} --steps 3")
+        monkeypatch.setitem(NETWORKS, model, short)
     monkeypatch.setattr("sys.argv", ["lab/twins.py", "all"])
     twins.main()
     assert capsys.readouterr().out.count("float64: after 3 steps") == len(NETWORKS)
