@@ -17,6 +17,7 @@ PYTHON ?= python3
 NPM := $(shell command -v npm)
 NPM_CI := page/node_modules/.package-lock.json
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
+INSTALL = $(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q
 
 .PHONY: np torch twins look page site figures shortcut results bench setup test test-all lint format clean
 
@@ -35,7 +36,7 @@ look: .venv/np
 page: .venv/np
 	$(BIN)/python -m page.build
 
-site: .venv/all
+site: .venv/site
 	$(BIN)/python -m page.site site
 
 figures: .venv/np
@@ -58,12 +59,12 @@ test: .venv/all
 test-all: .venv/all
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-lint: .venv/all $(if $(NPM),$(NPM_CI))
+lint: .venv/lint $(if $(NPM),$(NPM_CI))
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(if $(NPM),npm --prefix page run --silent lint)
 
-format: .venv/all $(if $(NPM),$(NPM_CI))
+format: .venv/lint $(if $(NPM),$(NPM_CI))
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(if $(NPM),npm --prefix page run --silent format)
@@ -72,19 +73,25 @@ clean:
 	rm -rf .venv
 
 .venv/np: requirements-np.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q -r requirements-np.txt
+	$(INSTALL) -r $<
 	touch $@
 
-.venv/all: requirements.txt requirements-np.txt requirements-site.txt requirements-dev.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q -r requirements-dev.txt
+.venv/site: requirements-site.txt requirements-np.txt
+	$(INSTALL) -r $<
 	touch $@ .venv/np
+
+.venv/lint: requirements-dev.txt
+	$(INSTALL) "$(shell grep ^ruff $<)"
+	touch $@
+
+.venv/all: requirements-dev.txt requirements.txt requirements-np.txt requirements-site.txt
+	$(INSTALL) -r $<
+	touch $@ .venv/np .venv/site .venv/lint
+
+.venv/bench: requirements-bench.txt .venv/all
+	$(INSTALL) -r $<
+	touch $@
 
 $(NPM_CI): page/package-lock.json
 	npm --prefix page ci --ignore-scripts --silent
-	touch $@
-
-.venv/bench: .venv/all requirements-bench.txt
-	$(BIN)/python -m pip install -q -r requirements-bench.txt
 	touch $@

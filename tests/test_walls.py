@@ -8,6 +8,7 @@ from functools import cache
 from graphlib import TopologicalSorter
 
 import pytest
+from packaging.requirements import Requirement
 
 from conftest import ROOT
 from networks import NETWORKS as TABLE
@@ -83,15 +84,44 @@ def test_lessons_build_on_earlier_lessons_and_on_nothing_else_of_ours(name):
     assert imported <= {library, *earlier[way]}
 
 
+def listed(path):
+    """What a file of requirements names itself."""
+    lines = (line.partition("#")[0].strip() for line in (ROOT / path).read_text().splitlines())
+    return {Requirement(line) for line in lines if line and not line.startswith("-r")}
+
+
 def test_what_is_imported_is_required():
-    """By whatever runs without PyTorch; and uv and pip read the same list."""
-    needed = {line.partition("  #")[0] for line in (ROOT / "requirements-np.txt").read_text().splitlines()[1:]}
-    names = {re.split("[<>=]", line)[0] for line in needed}
+    """By whatever runs without PyTorch."""
+    names = {requirement.name for requirement in listed("requirements-np.txt")}
     alone = [name for name in MODULES if folder(name) not in ("lab", "page") and "torch" not in reached(name)]
     imported = {found.partition(".")[0].replace("PIL", "pillow") for name in alone for found in IMPORTS[name]}
     assert imported - {folder(name) for name in MODULES} - sys.stdlib_module_names == names
-    project = (ROOT / "pyproject.toml").read_text()
-    assert needed == set(re.findall('"(.*?)"', re.search(r"(?m)^dependencies = \[(.*)\]", project)[1]))
+
+
+def test_uv_and_pip_read_the_same_lists():
+    """uv.lock too was made of them; and a download comes from where everybody gets it, and not from a mirror."""
+    tomllib = pytest.importorskip("tomllib", reason="comes with Python 3.11")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed, torch = project["dependencies"], project["optional-dependencies"]["torch"]
+    assert {*map(Requirement, needed)} == listed("requirements-np.txt")
+    assert {*map(Requirement, torch)} == listed("requirements.txt")
+    text = (ROOT / "uv.lock").read_text()
+    lock = tomllib.loads(text)
+    assert lock["requires-python"] == project["requires-python"]
+    (ours,) = (package["metadata"] for package in lock["package"] if package["name"] == project["name"])
+    locked = sorted((entry["name"], entry["specifier"]) for entry in ours["requires-dist"])
+    assert locked == sorted((r.name, str(r.specifier)) for r in map(Requirement, [*needed, *torch]))
+    assert set(re.findall("https?://([^/]+)/", text)) == {"pypi.org", "files.pythonhosted.org"}
+
+
+def test_workflows_run_what_was_looked_at():
+    """An action is a commit, because a tag can be moved; and what may publish the site installs nothing."""
+    for path in (ROOT / ".github" / "workflows").iterdir():
+        text = path.read_text()
+        for action in re.findall(r"uses: (.+)", text):
+            assert re.fullmatch(r"\./.+|[\w/-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", action), action
+        for job in re.split(r"^  (?=\w)", text, flags=re.M):
+            assert "pages: write" not in job or "run:" not in job
 
 
 def test_the_four_packages_stay():
