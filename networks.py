@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from data import SOURCES, as_input, test_batch_size
+from data import SOURCES, as_input, as_text, test_batch_size, vocabulary
 from support import options as opt
 from support.augment import MEMORY
 from support.checkpoint import load_checkpoint, load_options
@@ -238,7 +238,61 @@ VIT = Entry(
     },
 )
 
-NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT}
+
+# --- The network that writes ------------------------------------------------------------------------------------------
+
+
+def load_gpt(way):
+    if way == "np":
+        from gpt_np import GPT
+    elif way == "autograd":
+        from gpt_autograd import GPT
+    else:
+        from gpt_torch import GPT
+    return GPT
+
+
+def numbers_of_gpt(options):
+    words, places = 128, 49
+    channels, attention = places * options.width, options.heads * places**2
+    kept = options.blocks * (12 * channels + attention) + 9 * channels + 3 * attention + 3 * places * words
+    return options.blocks * 12 * options.width**2 + 2 * words * options.width, kept
+
+
+def share_gpt(options):
+    from support.threads import by_images
+
+    return by_images(16)
+
+
+def check_gpt(options, images):
+    check_vit(options, images)
+    if options.pixels != "standardised":
+        raise UserError(f"--pixels {options.pixels} does not apply: {options.network.name} learns from words")
+    vocabulary(options.dataset)  # UserError if it has none
+
+
+GPT = Entry(
+    name="GPT",
+    load=load_gpt,
+    options={
+        "width": option("channels of each word", type=integer(1, 1024), metavar="C"),
+        "blocks": VIT.options["blocks"],
+        "heads": VIT.options["heads"],
+    },
+    recipes={
+        "default": VIT_TRAINING | {"epochs": 3, "batch_size": 32, "width": 64, "blocks": 2, "heads": 4},
+    },
+    title=lambda options: f"GPT {options.width} × {options.blocks}, {options.heads} heads",
+    numbers=numbers_of_gpt,
+    prefix="gpt_",
+    check=check_gpt,
+    share=share_gpt,
+    batch=as_text,
+    writes=True,
+)
+
+NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT, "gpt": GPT}
 
 
 BYTES = {"float32": 4, "float64": 8}  # of a number

@@ -20,7 +20,12 @@ from networks import parse_options
 
 ROOT = Path(__file__).resolve().parent.parent
 # Options of a small network of each kind.
-SMALL = {"mlp": "--hidden 24", "resnet": "--widths 2,3", "vit": "--width 12 --blocks 2 --heads 3"}
+SMALL = {
+    "mlp": "--hidden 24",
+    "resnet": "--widths 2,3",
+    "vit": "--width 12 --blocks 2 --heads 3",
+    "gpt": "--width 12 --blocks 1 --heads 3",
+}
 pytest_plugins = ["chromium"]  # the fixtures of tests/page
 
 

@@ -10,8 +10,7 @@ import pytest
 import data
 import main_np
 import mlp_np
-from conftest import as_input
-from mlp_np import relative_difference, softmax_cross_entropy
+from mlp_np import relative_difference
 from networks import NETWORKS, make, parse_options
 from support import threads
 from support.threads import by_images, by_units, each, kept, share_work
@@ -21,6 +20,7 @@ SMALL = {
     "mlp": ("--hidden", 515),
     "resnet": ("--widths", "3,4"),
     "vit": ("--width", 9, "--blocks", 2, "--heads", 3),
+    "gpt": ("--width", 9, "--blocks", 1, "--heads", 3),
 }
 IMAGES = 67
 
@@ -31,7 +31,7 @@ def train(monkeypatch, small, number, options, whole=False):
     network, optimizer = main_np.build(options)
     if whole:
         network = network.model
-    x, y = as_input(small.train_images[:IMAGES], dtype=options.dtype), small.train_labels[:IMAGES].astype(int)
+    x, y = options.network.batch(small.train_images[:IMAGES], small.train_labels[:IMAGES].astype(int), options)
     losses = [main_np.train_step(network, optimizer, x, y, 0.01)[0] for _ in range(3)]
     losses.append(main_np.evaluate(network, small, options)[0])
     arrays = network.params | getattr(network, "statistics", {})
@@ -59,10 +59,10 @@ def test_the_run_is_the_same_on_any_number_of_threads(model, way, dtype, monkeyp
 def test_the_gradients_of_the_parts_are_those_of_the_batch(model, images, small):
     options = parse_options("np", "--model", model, *SMALL.get(model, []), "--dtype", "float64")
     whole, network = make("np", options), main_np.build(options)[0]
-    x, y = as_input(small.train_images[:images]), small.train_labels[:images].astype(int)
+    x, y = options.network.batch(small.train_images[:images], small.train_labels[:images].astype(int), options)
     logits = whole.forward(x)
     assert relative_difference(logits, network.forward(x)) < 1e-13
-    dlogits = softmax_cross_entropy(logits, y)[1]
+    dlogits = main_np.loss_of(logits, y)[1]
     grads = network.backward(dlogits)
     assert list(grads) == list(whole.params)
     for name, gradient in whole.backward(dlogits).items():
@@ -85,9 +85,10 @@ def test_libraries_keep_their_threads_until_a_network_computes(model, monkeypatc
     """main_torch.py builds one for its first weights, and PyTorch may use the same library."""
     limited = []
     monkeypatch.setattr(threads, "threads", lambda: limited.append(1) or 2)
-    network, _ = main_np.build(parse_options("np", "--model", model))
+    options = parse_options("np", "--model", model)
+    network, _ = main_np.build(options)
     assert not limited
-    network.forward(np.zeros((2, 28, 28), np.float32))
+    network.forward(options.network.batch(np.zeros((2, 28, 28), np.uint8), np.zeros(2, int), options)[0])
     assert limited
 
 
