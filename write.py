@@ -36,8 +36,8 @@ def main(argv=None):
     parser.add_argument("--out", metavar="FILE.png", help="(default: written.png)", default="written.png")
     arguments = parser.parse_args(argv)
 
-    model, options, checkpoint = networks.load(arguments.weights, writes=True)
     check_output("--out", arguments.out, ".png")
+    model, options, checkpoint = networks.load(arguments.weights, writes=True)
     rng = np.random.default_rng(arguments.seed)
     rows = [write(model, arguments.digits, arguments.temperature, rng, options) for _ in range(arguments.count)]
     with replacing(arguments.out) as file:
@@ -48,7 +48,7 @@ def main(argv=None):
     try:
         reader, its_options, checkpoint = networks.load()
     except UserError as error:
-        print(f"nobody reads it: {error}")
+        print(f"it was not read: {error}".removesuffix(", or give --weights FILE"))
         return
     print(f"{its_options.network.title(its_options)} of {checkpoint.path} reads:")
     for row in rows:

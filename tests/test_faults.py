@@ -192,6 +192,14 @@ LINES = """
     plot h.json --out h.json/a.png                           | cannot write in --out h.json: File exists |
     plot h.png --out h.png                                   | would replace a file that is read here |
     main_np --batch-size 60000 --model vit --heads 64 --patch 2 | GB of memory, and there are |
+    main_np --model gpt --pixels raw                         | --pixels raw does not apply: GPT learns from words |
+    main_torch --model gpt --dataset fashion_mnist           | --dataset fashion_mnist has no words |
+    write                                                    | required: digits |
+    write 20a6                                               | '20a6' is not a number of 1 to 100 digits, such as |
+    write 2026 --temperature -1                              | -1 is not in the range 0 to 100 |
+    write 2026                                               | run `python main_np.py --model gpt` first |
+    write 2026 --weights w.npz                               | w.npz holds a network that reads; give one that |
+    write 2026 --out h.json                                  | h.json: the name must end in .png |
     look --test 10000                                        | 10000 is not in the range 0 to 9,999 |
     look digit.png                                           | needs --label |
     look digit.png --label 1 --test 3                        | no --test |
