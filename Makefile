@@ -47,6 +47,7 @@ shortcut: .venv/all
 
 results: .venv/all
 	$(BIN)/python -m lab.results
+	$(BIN)/python -m lab.writing
 
 bench: .venv/bench
 	$(BIN)/python -m lab.bench

@@ -1,9 +1,10 @@
-"""What the networks that write have learned: `python -m lab.writing` trains them and reads what they write.
+"""What a network that writes has learned: `python -m lab.writing` trains it and reads what it writes.
 
 Three runs of the default recipe by hand: their loss and accuracy; of 2,000 digits that each writes at a temperature,
-how many the default MLP reads as the digit that was asked for; and how far these are from the nearest training image,
+how many the default MLP reads as the digit that was asked for; and how far they are from the nearest training image,
 beside the same for test digits in the same words. It can be stopped and started again: finished runs are not repeated.
-Seed 0's digits are drawn into png/written.png, and beside their nearest training images into png/nearest.png.
+Seed 0's digits are drawn into png/written.png, and beside their nearest training images into png/nearest.png; its
+weights are packed into page/gpt.npz for the site.
 """
 
 import json
@@ -18,23 +19,26 @@ from lab import figures, results
 from networks import NETWORKS
 from support import program
 from support.drawing import style
+from support.files import replacing
 from support.options import Parser
 from write import write
 
 SEEDS, TEMPERATURES, EACH = range(3), (1, 0.8, 0.6), 200  # so many of each digit
 AT = TEMPERATURES[1]  # as write.py does
 FOLDER = results.ROOT / "learning_curves" / "others"
-WRITERS = [model for model, network in NETWORKS.items() if network.writes]
+WRITER = next(model for model, network in NETWORKS.items() if network.writes)
 ASKED = np.arange(10).repeat(EACH)
 
 
 def trained(arguments):
-    """(model, options) of a run of main_np.py, which is trained if its checkpoint is not there."""
+    """(model, options) of a run of main_np.py, which is trained or, if it was stopped, continues; and its history."""
     options = networks.parse_options("np", *arguments.split())
     folder = FOLDER / f"{options.name}_{options.seed}"
-    if not (folder / f"checkpoint_{options.name}.npz").exists():
-        results.run_program(f"main_np.py {arguments}".strip(), folder)
-    return *networks.load(folder / f"checkpoint_{options.name}.npz", options.network.writes)[:2], folder
+    checkpoint, history = folder / f"checkpoint_{options.name}.npz", folder / f"history_{options.name}.json"
+    results.run_program(
+        f"main_np.py --resume {checkpoint}" if checkpoint.exists() else f"main_np.py {arguments}", folder
+    )
+    return *networks.load(checkpoint, options.network.writes)[:2], json.loads(history.read_text(encoding="utf-8"))
 
 
 def digits_in(images, reader):
@@ -124,13 +128,19 @@ def rows_of_digits(images):
 
 @style()
 def beside_nearest(images, others):
-    """Above, digits that it wrote; below, the training images nearest to them"""
+    """Above, digits that the GPT wrote; below, the nearest training image of each"""
     page = figures.Page(62 + 2 * 76 * len(images) // 10 + 20 * (len(images) // 10 - 1), beside_nearest.__doc__)
     for i, pair in enumerate(zip(images, others, strict=True)):
         row, column = divmod(i, 10)
         for below, image in enumerate(pair):
             page.pixels(image, 26 + 75.6 * column, 62 + 172 * row + 76 * below, 68)
     return page.figure
+
+
+def pack(model, path):
+    """The weights of a network as float16, for the site: half as long, and what it writes is as good."""
+    with replacing(path) as file:
+        np.savez_compressed(file, **{name: p.astype(np.float16) for name, p in model.params.items()})
 
 
 def draw(model, options, train_images):
@@ -145,25 +155,23 @@ def draw(model, options, train_images):
 
 
 def main():
-    parser = Parser(description=__doc__)
-    parser.parse_args()
+    Parser(description=__doc__).parse_args()
     *reader, _ = trained("")
     dataset = data.load()
     train_images = in_words(dataset.train_images)
-    for model in WRITERS:
-        found = results.load_results().get("writing", {}).get(model, {"runs": {}})
-        found["real"] = of_real_digits(reader, dataset, train_images)
-        for seed in map(str, SEEDS):
-            if seed not in found["runs"]:
-                network, options, folder = trained(f"--model {model} --seed {seed}")
-                history = json.loads((folder / f"history_{options.name}.json").read_text(encoding="utf-8"))
-                last = {name: history[f"test_{name}"][-1] for name in ("loss", "accuracy")}
-                found["runs"][seed] = last | measure(network, options, reader, train_images)
-                found["runs"][seed]["machine"] = history["machine"]
-                results.save_result("writing", results.load_results().get("writing", {}) | {model: found})
-                print(time.strftime("%H:%M"), model, "seed", seed, found["runs"][seed], flush=True)
-        draw(*trained(f"--model {model} --seed {SEEDS[0]}")[:2], train_images)
-        print(table(found))
+    for seed in map(str, SEEDS):
+        found = results.load_results().get("writing", {"command": "python -m lab.writing", "runs": {}})
+        if seed not in found["runs"]:
+            model, options, history = trained(f"--model {WRITER} --seed {seed}")
+            last = {name: history[f"test_{name}"][-1] for name in ("loss", "accuracy")}
+            run = last | measure(model, options, reader, train_images) | {"machine": history["machine"]}
+            found["real"], found["runs"][seed] = of_real_digits(reader, dataset, train_images), run
+            results.save_result("writing", found)
+            print(time.strftime("%H:%M"), "seed", seed, run, flush=True)
+    model, options, _ = trained(f"--model {WRITER} --seed {SEEDS[0]}")
+    draw(model, options, train_images)
+    pack(model, results.ROOT / "page" / f"{WRITER}.npz")
+    print(table(results.load_results()["writing"]))
 
 
 if __name__ == "__main__":
