@@ -139,9 +139,8 @@ class InImages(Shared):
     """
 
     def __init__(self, model, size):
-        super().__init__(
-            model, [another(model)], size=size
-        )  # the first takes no part: the others are made of it when needed
+        # The first copy takes no part: the others are made of it when needed. parts: those that shared the last batch.
+        super().__init__(model, [another(model)], size=size, parts=[])
 
     def forward(self, x):
         """From x (B, ...), something for each of B images, to logits (B, ..., K)."""
@@ -157,17 +156,14 @@ class InImages(Shared):
 
     def each_part(self, function, batch):
         """[function(network, its part of the batch), ...]"""
-        parts = self.parts_for(len(batch))
-        return each(function, parts, np.array_split(batch, len(parts)))
-
-    def parts_for(self, images):
-        """The networks that share so many images."""
         if getattr(self.model, "statistics", {}) and self.training:
-            return [self.model]
-        number = number_of_parts(images, self.size)
-        while len(self.copies) <= number:
-            self.copies.append(another(self.copies[0]))
-        return self.copies[1 : number + 1]
+            self.parts[:] = [self.model]
+        else:
+            number = number_of_parts(len(batch), self.size)
+            while len(self.copies) <= number:
+                self.copies.append(another(self.copies[0]))
+            self.parts[:] = self.copies[1 : number + 1]
+        return each(function, self.parts, np.array_split(batch, len(self.parts)))
 
     def kept(self, name):
         """The arrays (images, ...) of that name that the parts have kept, one below the other."""
