@@ -40,14 +40,14 @@ with needing("requirements-site.txt"):
 LESSONS = FOLDER / "lessons"
 WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
 LESSON_PAGES = (
-    "briefly", "backprop", "autograd", "resnet", "transformer", "results", "speed", "experiments", "teaching",
+    "briefly", "backprop", "autograd", "resnet", "transformer", "writing", "results", "speed", "experiments", "teaching",
 )  # fmt: skip
 DOCUMENTS = {f"docs/{name}.md": f"{name}.html" for name in LESSON_PAGES}
 DOCUMENTS |= {"README.md": "readme.html", "CONTRIBUTING.md": "contributing.html", "page/index.html": "index.html"}
 NAVIGATION = {
     "index.html": "The network", "briefly.html": "Machine learning", "backprop.html": "Backpropagation",
     "autograd.html": "Autograd", "resnet.html": "ResNet", "transformer.html": "Transformer",
-    "practise.html": "Practise",
+    "writing.html": "Writing", "practise.html": "Practise",
 }  # fmt: skip
 # Everything from this address; compiled code may be WebAssembly; the editor's style has this nonce.
 POLICY = (
