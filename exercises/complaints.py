@@ -126,7 +126,7 @@ def shapes_wrong(left, a, sign, right, b):
         return text + " (.T turns all axes round; .swapaxes(-1, -2) exchanges the last two.)" * turned
     if fit(a, b):
         return None
-    text = "Entry by entry, shapes must agree from the right: equal numbers, or a 1, or nothing."
+    text = "Entry by entry, the shapes are compared from the last axis on: the lengths must be equal, or one of them 1."
     if "y" in (ast.unparse(left), ast.unparse(right)):
         ask = "what would a row look like that is 1 at the right digit and 0 elsewhere?"
         return f"{text} y holds the digits themselves: {ask}"

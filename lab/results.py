@@ -153,12 +153,11 @@ def table(found, writes=False):
     runs = {name: run for model, network in networks.items() for name, run in runs_of(model, network).items()}
     for name, (command, _) in runs.items():
         if entry := found["accuracy"].get(name):
-            accuracies, seconds = values(entry), np.median(values(entry, "seconds"))
-            time_ = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+            accuracies = values(entry)
             command = command if command.startswith("torchrun") else f"python {command}"
             size = f"{values(entry, 'parameters')[0]:,}"
-            rows.append([name, spread(accuracies), len(accuracies), size, time_, f"`{command}`"])
-    return markdown(["run", "test accuracy", "seeds", "parameters", "time", "command"], rows)
+            rows.append([name, spread(accuracies), len(accuracies), size, f"`{command}`"])
+    return markdown(["run", "test accuracy", "seeds", "parameters", "command"], rows)
 
 
 def inits_table(found):
@@ -194,6 +193,18 @@ def recipes_table(found):
     return markdown(head, rows)
 
 
+def defaults_table(found):
+    """What each network reaches with its default recipe, in Markdown."""
+    rows = []
+    for model, network in NETWORKS.items():
+        entries = [found["accuracy"].get(run_name(network, "default", framework)) for framework in FRAMEWORKS]
+        if not network.writes and all(entries):
+            size = f"{values(entries[0], 'parameters')[0]:,}"
+            means = [f"{np.mean(values(entry)):.4f}" for entry in entries]
+            rows.append([network.title(parse_options("np", "--model", model)), size, *means])
+    return markdown(["network", "parameters", *FRAMEWORKS.values()], rows)
+
+
 def choices_table(found):
     """What was compared on held-out images, in Markdown."""
     rows = [[f"`python {name}`", f"{values(found['choices'][name])[0]:.4f}"] for name in CHOICES]
@@ -201,7 +212,7 @@ def choices_table(found):
 
 
 SECTIONS = {"accuracy": RUNS, "inits": INITS, "choices": CHOICES}
-TABLES = (table, inits_table, choices_table, recipes_table)
+TABLES = (defaults_table, table, recipes_table, inits_table, choices_table)
 
 
 def main():

@@ -2,7 +2,7 @@
 
 Before the first step, every weight is drawn at random; the biases are 0. How large should the weights be?
 
-A weighted sum z = x @ W + b has one term for each input. The inputs are of size 1: their squares have the mean 1.
+A weighted sum z = x @ W + b has one term for each input. The inputs are of size 1: the mean of their squares is 1.
 Then a ReLU follows, which sets half of the sums to 0. Scale the random numbers so that the activations are of size 1
 again: the mean of their squares should be 1, whatever the number of inputs.
 
@@ -31,8 +31,8 @@ def answer(standard):
 
 
 HINTS = """
-1. Variances of independent numbers add up. Each term of the sum is an input times a weight; the inputs' squares have
-   the mean 1, so a term has the variance of the weight. What is the variance of a sum of n terms?
+1. Variances of independent numbers add up. Each term of the sum is an input times a weight. The mean of the inputs'
+   squares is 1, so a term has the variance of the weight. What is the variance of a sum of n terms?
 2. With weights of deviation s, a sum of n terms has the variance n s^2. Of its squares the ReLU keeps half. So n s^2
    / 2 should be 1. What is s?
 3. s = sqrt(2 / n), and n is the number of inputs: standard.shape[0]. W is `standard` times s.
