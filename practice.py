@@ -31,7 +31,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from exercises import ONE_THREAD, ROOT, classroom, marker, network, own, prove, review, runner
-from exercises.catalogue import CHAPTERS, EXERCISES, find, number, numbered
+from exercises.catalogue import BROKEN, CHAPTERS, EXERCISES, find, number, numbered
 from exercises.show import near, say, solved, symptom
 from exercises.work import Work, digest
 from support import program
@@ -58,6 +58,8 @@ def main(argv=None):
     add("--only", metavar="NAMES", help="mark only these: dz1,da1 or chapter2")
     add("--feedback", metavar="DIR", help="mark also writes what it says to each person, into this folder")
     options = parser.parse_args(argv)
+    for line in BROKEN:
+        print(line, file=sys.stderr)
     command, seed = options.command, options.seed
     for name in ("which", "watch", "seed", "only", "feedback"):
         if getattr(options, name) is not None and name not in TAKES.get(command, TAKES["next"]):
@@ -185,7 +187,7 @@ def come_back(work, exercise, seed=None):
 
 def missing(work):
     """The names of the exercises that train still needs."""
-    return [name for name in network.USED if not work.passed(network.EXERCISES[name])]
+    return [name for name in network.USED if not (name in network.EXERCISES and work.passed(network.EXERCISES[name]))]
 
 
 def train(work):

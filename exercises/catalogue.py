@@ -1,4 +1,7 @@
-"""All exercises: the chapters, and the order within each."""
+"""All exercises: the chapters, and the order within each.
+
+A file that is no exercise, or a broken one, is left out and named in BROKEN: all others go on.
+"""
 
 from exercises import ROOT
 from exercises.exercise import Exercise
@@ -22,10 +25,27 @@ ORDER = {
 }
 
 
+BROKEN = []  # a line for each file that is left out: which, and why
+
+
 def in_folder(folder, names):
     """The exercises of a folder, those with these names first."""
-    files = {path.stem: path for path in sorted(folder.glob("[!_]*.py"))}
-    return tuple(Exercise(files.pop(name)) for name in names) + tuple(map(Exercise, files.values()))
+    files = {path.stem: path for path in [*(folder / f"{name}.py" for name in names), *sorted(folder.glob("[!_]*.py"))]}
+    return tuple(exercise for exercise in map(read, files.values()) if exercise)
+
+
+def read(file):
+    """The exercise in a file; None, and a line in BROKEN, if it cannot be used."""
+    try:
+        exercise = Exercise(file)
+        if not (exercise.title and exercise.function):
+            raise ValueError("its stub has no title, or no function")
+    except Exception as error:  # whatever Python says about a file that somebody is still writing
+        where = file.relative_to(ROOT)
+        words = " ".join(str(error).replace(str(file), where.name).split()) or type(error).__name__
+        BROKEN.append(f"{where} is left out: {type(error).__name__}: {words}")
+    else:
+        return exercise
 
 
 CHAPTERS = {

@@ -74,14 +74,14 @@ class Exercise:
         self.file, self.name = file, file.stem
         stub, cut, below = file.read_text(encoding="utf-8").partition(CUT)
         if not cut:
-            raise ValueError(f"{file}: the line below the stub is missing")
+            raise ValueError(f"the line {CUT.strip()!r} is missing")
         self.stub = stub.rstrip() + "\n"
         below = stub.count("\n") * "\n" + f"# {below}"  # so that errors say which line of the file it is
         said = {}
         exec(compile(below, file, "exec"), said)
         for name in filter(str.isupper, said):
             if not hasattr(Exercise, name.lower()):
-                raise ValueError(f"{file}: nobody asks for {name}")
+                raise ValueError(f"nobody asks for {name}")
             text = isinstance(said[name], str) and name not in ("HINTS", "MISTAKES", "WRONG", "RIGHT")
             setattr(self, name.lower(), unwrapped(said[name]) if text else said[name])
         self.hints = tuple(" ".join(hint.split()) for hint in re.split(r"^\d\. ", self.hints, flags=re.M)[1:])

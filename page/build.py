@@ -22,7 +22,7 @@ import numpy as np
 import data
 from mlp_np import MLP, softmax, softmax_cross_entropy
 from page.bundle import FOLDER, bundle, fill, licences
-from page.desk import load_mlp
+from page.shown import load_mlp
 from support import program
 from support.errors import UserError
 from support.files import check_output, replacing

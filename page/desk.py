@@ -18,10 +18,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
-import networks
 from exercises import classroom, complaints, digits, marker, network, prove, runner
 from exercises.catalogue import BY_NAME
 from exercises.work import Work, digest
+from page.shown import load_mlp
 from support.errors import UserError
 
 FOLDER = Path("/work")
@@ -243,15 +243,6 @@ def as_kept(params, pixels, words):
 
 def base64_of(content):
     return base64.b64encode(content.tobytes() if isinstance(content, np.ndarray) else content).decode()
-
-
-def load_mlp(path):
-    """(model, options, history) of the network in a checkpoint, if it is one that index.html shows; or UserError."""
-    model, options, checkpoint = networks.load(path)
-    if options.model != "mlp" or options.dataset != "mnist":
-        what = options.network.title(options) + ("" if options.dataset == "mnist" else f" for {options.dataset}")
-        raise UserError(f"{path} is a {what}: the page shows an MLP that reads digits")
-    return model, options, checkpoint.history
 
 
 def open_network(name):

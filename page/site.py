@@ -64,7 +64,7 @@ UNUSED = (
 # pandas here. So a module of that name imports what every run needs, which each run would otherwise import again.
 START = ("pandas/__init__.py", "import sys\nsys.path.insert(0, '/project')\nfrom page import desk\n")
 PROJECT = (
-    "*_np.py", "*_autograd.py", "data.py", "networks.py", "page/__init__.py", "page/desk.py",
+    "*_np.py", "*_autograd.py", "data.py", "networks.py", "page/__init__.py", "page/desk.py", "page/shown.py",
     "support/*.py", "exercises/*.py", "exercises/*.md", "exercises/chapter?/*.py", "exercises/pictures/*.json",
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,23 +48,36 @@ def small(mnist):
 
 
 @pytest.fixture
+def another_project(tmp_path):
+    """A copy of the project, without its pages, to which a test may add files."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    copied, left_out = tmp_path / "project", ("mnist/", "page/", "tests/")
+    for path in listed.split():
+        if not path.startswith(left_out) and (ROOT / path).exists():
+            (copied / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / path, copied / path)
+    (copied / "mnist").symlink_to(ROOT / "mnist")
+    return copied
+
+
+@pytest.fixture
 def program(tmp_path):
     """program("main_np.py", ...) or program("lab.figures", ...) runs it in a process of its own.
 
-    The main programs write into tmp_path / "out" unless told otherwise.
+    The main programs write into tmp_path / "out" unless told otherwise. project: another folder with the programs.
     """
 
-    def call(script, *arguments, env=None, cwd=ROOT, timeout=300):
+    def call(script, *arguments, env=None, project=ROOT, cwd=None, timeout=300):
         arguments = [str(a) for a in arguments]
         if "--out" not in arguments and str(script).startswith("main"):
             arguments += ["--out", str(tmp_path / "out")]
-        script_or_module = [str(ROOT / script)] if str(script).endswith(".py") else ["-m", script]
+        script_or_module = [str(project / script)] if str(script).endswith(".py") else ["-m", script]
         return subprocess.run(
             [sys.executable, *script_or_module, *arguments],
             capture_output=True,
             text=True,
             timeout=timeout,
-            cwd=cwd,
+            cwd=cwd or project,
             env=os.environ | (env or {}),
         )
 

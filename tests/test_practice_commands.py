@@ -22,7 +22,7 @@ import networks
 import practice
 import predict
 from conftest import ROOT, assert_one_line, rows
-from exercises import classroom, complaints, marker, network, review, show
+from exercises import catalogue, classroom, complaints, marker, network, review, show
 from exercises.catalogue import BY_NAME, EXERCISES, numbered
 from exercises.work import Work, digest
 from mlp_np import numerical_gradient, softmax_cross_entropy
@@ -542,3 +542,24 @@ def test_a_nudge_of_the_array_changes_the_loss_as_the_reference_says(exercise):
                 step[at] = h
                 slope = (loss(array + step) - loss(array - step)) / (2 * h)
                 assert slope == pytest.approx(reference[at], abs=1e-6 * np.abs(reference).max()), (output, at)
+
+
+def test_a_broken_exercise_stops_no_other(another_project, program):
+    """Each file that cannot be used is named in a line; all others are there."""
+    chapter = another_project / "exercises" / "chapter1"
+    whole = (chapter / "da1.py").read_text()
+    for name, text in {
+        "no_cut": whole.partition("# ---- what follows")[0],
+        "no_stub": whole.replace("def da1", "def da1(:"),
+        "no_title": whole.replace('"""', "", 2),
+        "no_name": whole + "MISTAKE = ''\n",
+        "no_python": whole + "def f(:\n",
+    }.items():
+        (chapter / f"{name}.py").write_text(text)
+    (chapter / "dz1.py").unlink()
+    ended = program("practice.py", "list", "--folder", another_project / "mine", project=another_project)
+    said = sorted(ended.stderr.splitlines())
+    named = sorted(["no_cut", "no_stub", "no_title", "no_name", "no_python", "dz1"])
+    assert [line.partition(" is left out: ")[0] for line in said] == [f"exercises/chapter1/{n}.py" for n in named]
+    assert ended.returncode == 0 and f"of {len(EXERCISES) - 1}" in ended.stdout and " da1 " in ended.stdout
+    assert not catalogue.BROKEN  # of the project's own

@@ -1,0 +1,14 @@
+"""Which network the page shows: an MLP that reads digits."""
+
+import networks
+from mlp_np import MLP
+from support.errors import UserError
+
+
+def load_mlp(path):
+    """(model, options, history) of the network in a checkpoint, if it is one that index.html shows; or UserError."""
+    model, options, checkpoint = networks.load(path)
+    if not isinstance(model, MLP) or options.dataset != "mnist":
+        what = options.network.title(options) + ("" if options.dataset == "mnist" else f" for {options.dataset}")
+        raise UserError(f"{path} is a {what}: the page shows an MLP that reads digits")
+    return model, options, checkpoint.history
