@@ -1,15 +1,17 @@
 """For a teacher: the work of a class as a table, a summary of it, and what the marker says to each person.
 
-FOLDER has a folder or a zip file for each person, with that person's files somewhere in it. Each file runs in a process
-of its own, with a limit of time and memory; whatever it contains, the others are marked. That guards against accidents,
-not against malice: such a process may do anything that the account running it may do.
+FOLDER has a folder, an archive or a single Python file for each person, with that person's files somewhere in it. Each
+file runs in a process of its own, with a limit of time and memory; whatever it contains, the others are marked.
+That guards against accidents, not against malice: such a process may do anything that the account running it may do.
 """
 
 import csv
+import hashlib
 import importlib.util
 import os
 import re
 import sys
+import tarfile
 import tempfile
 import zipfile
 from collections import Counter
@@ -25,9 +27,13 @@ from support.errors import UserError
 from support.files import read_file, replacing
 
 LARGEST = 2**20  # bytes; a larger file is not read
-MOST_MEMBERS = 1000  # that are taken out of a zip file
-MOST_ZIPS = 20  # that are opened for one person
-LARGEST_ZIP = 2**24  # bytes of a zip file within another
+MOST_MEMBERS = 1000  # that are taken out of an archive
+MOST_ARCHIVES = 20  # that are opened for one person
+LARGEST_ARCHIVE = 2**24  # bytes of an archive within another
+LARGEST_TAR = 2**28  # bytes that are unpacked to look through a TAR file
+TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+CLOSED = (".7z", ".rar", ".gz", ".bz2", ".xz")  # archives that are not opened
+HEADING = "What the marker of practice.py says\n\n"  # the first line of feedback: no other file is replaced
 # Folders of this repository, which may be handed in whole, and of installed libraries: nobody's work is there.
 NOBODYS = {"exercises", "lab", "page", "support", "tests"}, {"site-packages", "node_modules"}
 
@@ -39,8 +45,11 @@ def mark_all(name, seed=0, only=None, feedback=None):
     person, with all that the marker says. A summary goes to stderr.
     """
     people, exercises, rows = people_in(name), chosen(only), []
-    if feedback:
-        Path(feedback).mkdir(parents=True, exist_ok=True)
+    if feedback is not None:
+        inside = Path(feedback).resolve()
+        if not str(feedback) or inside.is_relative_to(Path(name).resolve()):
+            raise UserError("--feedback needs a folder outside of the hand-ins, whose names it uses")
+        inside.mkdir(parents=True, exist_ok=True)
     sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     sys.stdout.write("\ufeff")  # by which spreadsheets know UTF-8
     table = csv.writer(sys.stdout, lineterminator="\n")
@@ -50,11 +59,11 @@ def mark_all(name, seed=0, only=None, feedback=None):
     try:
         marked = pool.map(lambda person: mark_person(person, exercises, seed, ended), people)
         for person, (problem, verdicts, passed_over) in zip(people, marked, strict=True):
-            who, words = harmless(person.name), [word for word, _ in verdicts]
+            who, words = harmless(person.name), [harmless(word) for word, _ in verdicts]
             rows.append(words)
-            table.writerow([who, words.count("passed"), problem or words[0], *words[1:]])
+            table.writerow([who, words.count("passed"), harmless(problem) or words[0], *words[1:]])
             sys.stdout.flush()
-            note = f" ({listed(passed_over)}: no exercise's name)" if passed_over else ""
+            note = f" ({harmless(listed(passed_over))}: no exercise's name)" if passed_over else ""
             print(f"{who}: {words.count('passed')} of {len(exercises)}{note}", file=sys.stderr, flush=True)
             if feedback:
                 said = zip(exercises, verdicts, strict=True)
@@ -86,10 +95,15 @@ def mark_person(person, exercises, seed, ended):
 
 def give_feedback(folder, name, text):
     """A file with this text for that person. If it cannot be written, a line on stderr says so."""
-    short = name.encode(errors="replace")[:200].decode(errors="ignore")  # a file's name may have 255 bytes
+    whole, short = os.fsencode(name), name
+    if len(whole) > 200:  # a file's name may have 255 bytes; the digest keeps apart two names that begin alike
+        short = f"{whole[:180].decode(errors='ignore')} {hashlib.sha256(whole).hexdigest()[:8]}"
+    path = Path(folder) / f"{short}.txt"
     try:
-        with replacing(Path(folder) / f"{short}.txt") as file:
-            file.write(f"{text}\n".encode(errors="replace"))
+        if path.is_file() and not read_file(path, LARGEST).startswith(HEADING.encode()):
+            raise UserError(f"{path.name} is there already, and no feedback of the marker's")
+        with replacing(path) as file:
+            file.write(f"{HEADING}{text}\n".encode(errors="replace"))
     except (OSError, UserError) as error:
         print(f"{harmless(name)}: no feedback: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
 
@@ -100,15 +114,15 @@ def listed(names):
 
 
 def people_in(name):
-    """The folders and zip files of a folder."""
+    """What a folder has of folders, archives and Python files."""
     people = []
     for path in sorted(Path(name).glob("[!.]*")) if name else ():
-        if path.is_dir() or path.suffix.lower() == ".zip":
+        if path.is_dir() or is_archive(path) or is_python(path) or path.name.lower().endswith(CLOSED):
             people.append(path)
         else:
-            print(f"{harmless(path.name)} is left out: it is neither a folder nor a zip file", file=sys.stderr)
+            print(f"{harmless(path.name)} is left out: no folder, archive or Python file", file=sys.stderr)
     if not people:
-        raise UserError("mark needs a folder with a folder or zip file for each person in it: practice.py mark FOLDER")
+        raise UserError("mark needs a folder with a folder or an archive for each person: practice.py mark FOLDER")
     return people
 
 
@@ -131,29 +145,35 @@ def summary(exercises, rows):
 
 
 def find_files(person, spare=None):
-    """{exercise: its file}, wherever it is in a folder or zip file; the exercises whose solutions were shown; and the
+    """{exercise: its file}, wherever it is in a folder or archive; the exercises whose solutions were shown; and the
     names of Python files that belong to no exercise.
 
-    Zip files, those in the folder or in a zip file too, are unpacked into the folder `spare`. What is damaged matters
-    only if nothing else is found. Of several files for an exercise one with something written beats a stub; then one in
-    my_practice, one with the very name of the exercise, and the least deep.
+    Archives, those in the folder or in an archive too, are unpacked into the folder `spare`. What is damaged matters
+    only if nothing else is found, and so does a link that leads out of the folder: nothing there was handed in. Of
+    several files for an exercise one with something written beats a stub; then one in my_practice, one with the very
+    name of the exercise, and the least deep.
     """
     found, seen, passed_over, problems = {}, set(), [], []
-    places = [unpacked(person, Path(spare, "0")) if person.is_file() else person]
+    places = [person if person.is_dir() or is_python(person) else unpacked(person, Path(spare, "0"))]
     for place in places:
-        for where, folders, names in os.walk(place, onerror=problems.append):
+        walked = os.walk(place, onerror=problems.append)
+        if not place.is_dir():
+            walked = [(place.parent, [], [place.name])]
+        for where, folders, names in walked:
             ours, libraries = NOBODYS
             skipped = libraries | (ours if "practice.py" in names else set())
             folders[:] = [name for name in folders if name[0] not in "._" and name not in skipped]
             for path in (Path(where, name) for name in names):
                 try:
-                    if path.suffix.lower() == ".zip" and path.is_file() and spare and len(places) < MOST_ZIPS:
+                    if not path.resolve().is_relative_to((place if place.is_dir() else place.parent).resolve()):
+                        raise UserError(f"cannot read {path}: it is a link to what was not handed in")
+                    if is_archive(path) and path.is_file() and spare and len(places) < MOST_ARCHIVES:
                         places.append(unpacked(path, Path(spare, str(len(places)))))  # the outer loop comes to it
                     elif path.name == "progress.json":
                         seen |= {*Work(path.parent).progress["seen"]}
                     elif name := wanted_name(path):
-                        inside = path.relative_to(place).parts
-                        rank = "my_practice" not in inside, path.name != f"{name}.py", len(inside)
+                        parts = path.parts[len(place.parts) :]
+                        rank = "my_practice" not in parts, path.name != f"{name}.py", len(parts)
                         found.setdefault(name, []).append(((not is_written(name, path), *rank), path))
                     elif is_python(path) and "practice.py" not in names and not KEPT.search(path.stem):
                         passed_over.append(path.name)
@@ -165,19 +185,46 @@ def find_files(person, spare=None):
 
 
 def unpacked(path, folder):
-    """The folder, with what a zip file holds of Python files, zip files and progress.json."""
+    """The folder, with what an archive holds of Python files, archives and progress.json."""
     Path(folder).mkdir(parents=True, exist_ok=True)  # there may be none
+    if path.name.lower().endswith(TAR):
+        unpack_tar(path, folder)
+        return folder
+    if not is_archive(path):
+        raise UserError(f"cannot read {path.name}: ask for a ZIP file")
     with zipfile.ZipFile(path) as archive:
         wanted = []
         for info in archive.infolist():
             info.filename = info.filename.replace("\\", "/")  # as some programs of Windows write it
             member = Path(info.filename)
-            is_zip = member.suffix.lower() == ".zip"
-            small = info.file_size <= (LARGEST_ZIP if is_zip else LARGEST)
-            if small and (is_python(member) or is_zip or member.name == "progress.json"):
+            if is_wanted(member, info.file_size):
                 wanted.append((wanted_name(member) is None, len(wanted), info))
         archive.extractall(folder, [info for *_, info in sorted(wanted)[:MOST_MEMBERS]])
     return folder
+
+
+def unpack_tar(path, folder):
+    """What a TAR file holds of them, in the same folders; a link in it is left out."""
+    with tarfile.open(path) as archive:
+        for count, info in enumerate(archive):
+            if count >= 10 * MOST_MEMBERS or info.offset > LARGEST_TAR:
+                break
+            member = Path(*(part for part in Path(info.name).parts if part not in ("/", "..")))
+            if info.isfile() and is_wanted(member, info.size):
+                (folder / member).parent.mkdir(parents=True, exist_ok=True)
+                (folder / member).write_bytes(archive.extractfile(info).read())
+
+
+def is_wanted(member, size):
+    """Whether a member of an archive, of so many bytes, is taken out of it."""
+    if is_archive(member):
+        return size <= LARGEST_ARCHIVE
+    return size <= LARGEST and (is_python(member) or member.name == "progress.json")
+
+
+def is_archive(path):
+    """Whether a file's name says that it is an archive which is opened."""
+    return path.name.lower().endswith((".zip", *TAR))
 
 
 KEPT = re.compile(r"\.\d+$")  # dz1.1.py is what practice.py kept of an earlier dz1.py
@@ -236,5 +283,6 @@ def in_words(path, exercise, seed):
 
 
 def harmless(name):
-    """A name that a spreadsheet does not take for a formula."""
-    return f"'{name}" if name[:1] in "=+-@" else name
+    """Text that a spreadsheet does not take for a formula, and without what moves a terminal's cursor."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in name)
+    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown

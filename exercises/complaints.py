@@ -39,7 +39,17 @@ def explain(error, file):
     if re.match("[a-z]+ ", message):  # and not a name, such as f()
         message = message[:1].upper() + message[1:]
     where = f"Line {line}: {wrote}\n" if line else ""
-    return {"name": getattr(error, "mark", f"error: {type(error).__name__}"), "text": where + message}
+    return {"name": error.mark if isinstance(error, Misuse) else f"error: {kind_of(error)}", "text": where + message}
+
+
+def kind_of(error):
+    """What Python calls this kind of error: for a class of a learner's own, the one that it is made from."""
+    return next(kind.__name__ for kind in type(error).__mro__ if is_kind(kind.__name__))
+
+
+def is_kind(name):
+    """Whether this is the name of an error that Python has, or said.md."""
+    return isinstance(getattr(builtins, name, None), type) or name in {kind for kind, *_ in ERRORS}
 
 
 def own_frame(error, file):

@@ -162,6 +162,9 @@ MISTAKES = {
 }
 
 
+MARKS = {*MISTAKES, "labels changed", "wrong type", "read returns logits", *(f"{name} never moves" for name in NAMES)}
+
+
 def wrong(mistake, mark=None, /, **values):
     """The exception that says so; its mark is the mistake, or another."""
     return Misuse(mark or mistake, MISTAKES[mistake].format(**values))

@@ -37,6 +37,7 @@ from support.files import read_file
 MEMORY = 8  # gigabytes; PyTorch alone takes more addresses than that
 CLOCK = 4  # a loaded machine may take so many times as long as it computes
 MOST_PRINTED = 2000  # characters of the learner's own prints
+RUN = "PRACTICE_RUN"  # in the environment of all that a learner's file starts: the folder of its run
 MOST_BYTES = 2**20  # of one result; every right one is far smaller
 
 
@@ -51,7 +52,7 @@ def apart(exercise, file, seed, seconds):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=folder,
-            env=os.environ | ONE_THREAD | {"PYTHONPATH": search_path(), "PYTHONDONTWRITEBYTECODE": "1"},
+            env=os.environ | ONE_THREAD | {"PYTHONPATH": search_path(), "PYTHONDONTWRITEBYTECODE": "1", RUN: folder},
             start_new_session=True,  # so that it can be ended with everything that it started
         )
         try:
@@ -63,7 +64,20 @@ def apart(exercise, file, seed, seconds):
                 os.killpg(process.pid, signal.SIGKILL)  # not on Windows
             process.kill()
             process.wait()
+            end_all(folder)
         return read_report(result, file, seconds, process.returncode)
+
+
+def end_all(run):
+    """End what this run has started and left, in sessions of their own, too. (On Linux: elsewhere nothing shows it.)"""
+    mark, left = f"{RUN}={run}\0".encode(), True
+    while left:  # they may go on starting others
+        left = False
+        for about in Path("/proc").glob("[0-9]*/environ"):
+            with suppress(OSError):  # it belongs to somebody else, or has just ended
+                if mark in about.read_bytes():
+                    os.kill(int(about.parent.name), signal.SIGKILL)
+                    left = True
 
 
 def search_path():

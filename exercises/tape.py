@@ -9,6 +9,12 @@ from itertools import count
 
 import numpy as np
 
+MARKS = (
+    "a share called with another gradient", "the loss has no gradient", "visited before a gradient has arrived",
+    "no Tensor made", "no pair of a parent and a share", "the gradient of a constant kept", "another parent",
+    "changes dy", "no list of nodes",
+)  # fmt: skip
+
 
 class Misuse(ValueError):
     """A mistake that shows before there are numbers: its name, and what to say."""

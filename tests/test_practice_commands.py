@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import zipfile
 from datetime import date, timedelta
@@ -416,13 +417,21 @@ def zipped(members):
 # What people hand in, and the mark of dz1. Some would hang or kill the process that runs them, or forge its result.
 STUB, DONE, DRAFT = (filled("dz1", body) for body in ("", RIGHT["dz1"], "dz1 = 0 * da1"))
 FORGED = "import os, sys\npath = sys.argv[4]\n{}\nos._exit(0)\n"
-CHILD = "import subprocess\nopen(__file__ + '.pid', 'w').write(str(subprocess.Popen(['sleep', '100']).pid))\n"
+CHILD = "import subprocess\nopen(__file__ + '.pid', 'w').write(str(subprocess.Popen(['sleep', '100']{}).pid))\n"
 HOSTILE = {
     "catches all": ("while True:\n    try:\n        while 1: pass\n    except BaseException: pass\n", "does not end"),
     "waits": ("import time\ntime.sleep(1.2)\n" + DONE, "passed"),
     "a flood": ("while True:\n    print('x' * 1000)\n", "does not end"),
     "a kill": ("import os, signal\nos.killpg(0, signal.SIGKILL)\n", "no result"),
-    "a child": (CHILD, "no function"),
+    "a child": (CHILD.format(""), "no function"),
+    "a child on its own": (CHILD.format(", start_new_session=True"), "no function"),
+    "a mark": ("class E(Exception):\n    mark = 'passed'\nraise E\n", "error: Exception"),
+    "a misuse": ("from exercises.tape import Misuse\nraise Misuse('=HYPERLINK(1)', '')\n", "error: Exception"),
+    "a class": ("raise type('=HYPERLINK(1)', (KeyError,), {})\n", "error: KeyError"),
+    "a formula": (
+        FORGED.format("""open(path, 'w').write('{"trials": [], "error": {"name": "=1", "text": ""}}')"""),
+        "error: Exception",
+    ),
     "a device": (FORGED.format("os.remove(path); os.symlink('/dev/zero', path)"), "no result"),
     "deep": (FORGED.format("open(path, 'w').write('[' * 100000)"), "no result"),
     "no trials": (FORGED.format("""open(path, 'w').write('{"trials": []}')"""), "no result"),
@@ -434,6 +443,7 @@ HOSTILE = {
     "large": ("#" * 2**21, "cannot be read"),
     "a link": (lambda path: path.symlink_to("/dev/zero"), "cannot be read"),
     "a pipe": (os.mkfifo, "cannot be read"),
+    "a link outside": (lambda path: path.symlink_to(ROOT / "exercises" / "show.py"), "cannot be read"),
     "itself": ("import os\nos.remove(__file__)\n", "no function"),
     "a folder": (Path.mkdir, "no exercise found"),
 }
@@ -453,7 +463,12 @@ CLASS = {name: ({"main/dz1 (1).py": content}, mark) for name, (content, mark) in
     "by Canvas": ({"canvas_12_34_dz1-1.py": DONE, "da1_dz1.py": DRAFT}, "passed"),
     "by mail.zip": ({"a.zip": zipped({"b.zip": zipped({"dz1.py.txt": DONE})})}, "passed"),
     "the repository": ({"practice.py": "", "exercises/dz1.py": DONE, "lab/x.py": ""}, "no exercise found"),
-    "y" * 254: ({"dz1.py": DONE}, "passed"),
+    "y" * 253 + "1": ({"dz1.py": DONE}, "passed"),
+    "y" * 253 + "2": ({"dz1.py": STUB}, "not written"),
+    "\x1b[2J": ({"dz1.py": DONE}, "passed"),
+    "dz1_zoe.py": (DONE, "passed"),
+    "packed.tar.gz": ({"my_practice/dz1.py": DONE, "../../dz1.py": DRAFT, "progress.json": "{}"}, "passed"),
+    "packed.7z": ("7z", "cannot be read"),
     "half a letter": ({"dz1.py": "raise ValueError('\\udc80')"}, "error: ValueError"),
     "from Windows.zip": ({
         "..\\..\\my_practice\\dz1.py": DONE,
@@ -478,6 +493,12 @@ def hand_in(path, content):
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     elif path.suffix == ".zip":
         path.write_bytes(zipped(content))
+    elif path.suffix == ".gz":
+        with tarfile.open(path, "w:gz") as archive:
+            for name, part in content.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(part)
+                archive.addfile(member, io.BytesIO(part.encode()))
     else:
         for name, part in content.items():
             hand_in(path / name, part)
@@ -485,27 +506,34 @@ def hand_in(path, content):
 
 def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(marker, "SECONDS", 1)
+    folder, feedback = tmp_path / "class", tmp_path / "feedback"
     for person, (content, _) in CLASS.items():
-        hand_in(tmp_path / person, content)
-    feedback = tmp_path / ".feedback"
+        hand_in(folder / person, content)
     (feedback / "with a stub on top.txt").mkdir(parents=True)
-    classroom.mark_all(str(tmp_path), feedback=feedback, only="dz1,dW2_db2,chapter4")
+    (feedback / "renamed.txt").write_text("the teacher's own")
+    for inside in (folder, folder / "feedback"):
+        with pytest.raises(UserError, match="outside of the hand-ins"):
+            classroom.mark_all(str(folder), feedback=inside)
+    classroom.mark_all(str(folder), feedback=feedback, only="dz1,dW2_db2,chapter4")
     out, said = capsys.readouterr()
     assert out.startswith("\ufeffname,passed,dz1,dW2_db2,softmax_backward,layer_norm_dx,attention\n")
     marks = {row["name"]: row for row in csv.DictReader(io.StringIO(out[1:]))}
     found = {name: re.sub("(cannot be read).*", r"\1", row["dz1"]) for name, row in marks.items()}
-    assert found == {name.replace("=", "'="): mark for name, (_, mark) in CLASS.items()}
-    child = ["ps", "-o", "state=", "-p", (tmp_path / "a child" / "main" / "dz1 (1).py.pid").read_text()]
-    assert subprocess.run(child, stdout=-1, check=False).stdout.strip() in (b"", b"Z")  # it has ended, too
+    assert found == {name.replace("=", "'=").replace("\x1b", "?"): mark for name, (_, mark) in CLASS.items()}
+    for parent in ("a child", "a child on its own"):
+        child = ["ps", "-o", "state=", "-p", (folder / parent / "main" / "dz1 (1).py.pid").read_text()]
+        assert subprocess.run(child, stdout=-1, check=False).stdout.strip() in (b"", b"Z")  # it has ended, too
+    assert "\x1b" not in out + said and not re.search("^[=+@-]|,[=+@-]", out, re.M)
     assert marks["from Windows.zip"]["dW2_db2"] == "dW2: the sign"
     assert (marks["from Windows.zip"]["passed"], marks["\u00e9va"]["passed"]) == ("0", "1")
     assert re.search(r"^dz1 +29 +11  no result \(5\)$", said, re.M) and "\nattention" not in said
     assert "renamed: 1 of 5 (notes.py: no exercise's name)\n" in said
     assert "by Canvas: 1 of 5 (da1_dz1.py: no exercise's name)\n" in said
-    assert "with a stub on top: no feedback: " in said
+    assert "with a stub on top: no feedback: " in said and "renamed: no feedback: renamed.txt is there" in said
+    assert (feedback / "renamed.txt").read_text() == "the teacher's own"
+    assert len({path.read_text() for path in feedback.glob("yyy*.txt")}) == 2
     for person, words in {
         "half a letter": r"\? \(ValueError\)",
-        "y" * 200: "dz1: passed",
         "catches all": "after [14] seconds, in line [2-5]",
         "utf16": "not saved as UTF-8",
         "=bob": "A unit that is off gives 0",
