@@ -36,6 +36,7 @@ from exercises.show import near, say, solved, symptom
 from exercises.work import Work, digest
 from support import program
 from support.errors import UserError
+from support.files import replacing
 from support.ink import read_digit
 from support.options import Parser, integer
 
@@ -198,7 +199,8 @@ def train(work):
     path = work.folder / "my_network.py"
     if path.exists() and path.read_bytes() != written:
         keep(path)
-    path.write_bytes(written)
+    with replacing(path) as file:
+        file.write(written)
     say(f"{near(path)} is a whole network now, and every derivative in it is yours. It runs:\n", "strong")
     command = [sys.executable, path.resolve()]
     status = subprocess.run(command, cwd=ROOT, env=os.environ | ONE_THREAD, check=False).returncode

@@ -1,7 +1,9 @@
-"""A whole network out of chapter 1's lines: the program that `practice.py train` writes.
+"""A whole network out of chapter 1's lines: one program. `practice.py train` writes and runs it, `prove` checks it step
+by step, and the site trains with it in the page.
 
-The program has holes, <logits> and so on, which the learner's lines fill. docs/backprop.md shows it filled with the
-project's.
+Its function `train` has holes, <logits> and so on, which the learner's lines fill. docs/backprop.md shows it filled
+with the project's. What differs from place to place is a parameter: the images, the hidden units, the learning rates,
+and `hear`, which is told of each step.
 """
 
 import ast
@@ -16,7 +18,10 @@ PROGRAM = '''\
 """A network that learns to read handwritten digits. Run it in the repository's folder; it needs NumPy alone."""
 
 import gzip
+import io
 import json
+import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -26,21 +31,14 @@ def load(file, start):
         return np.frombuffer(opened.read()[start:], np.uint8)
 
 
-images, labels = load("train-images-idx3", 16).reshape(60_000, 784), load("train-labels-idx1", 8)
-test_images, test_labels = load("t10k-images-idx3", 16).reshape(10_000, 784), load("t10k-labels-idx1", 8)
+def first_weights(H, rng):
+    W1, b1 = rng.normal(0, np.sqrt(2 / 784), (784, H)), np.zeros(H)
+    W2, b2 = rng.normal(0, np.sqrt(2 / H), (H, 10)), np.zeros(10)
+    return {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
 
-H, momentum = 128, 0.9
-rng = np.random.default_rng(0)
-W1, b1 = rng.normal(0, np.sqrt(2 / 784), (784, H)), np.zeros(H)
-W2, b2 = rng.normal(0, np.sqrt(2 / H), (H, 10)), np.zeros(10)
-params = {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
-velocity = {name: 0 * p for name, p in params.items()}
-steps, tests = [], []
 
-for epoch in (1, 2, 3):
-    lr = 0.1 / epoch
-    for batch in rng.permutation(60_000).reshape(600, 100):
-        x, y = images[batch] / 255, labels[batch].astype(int)
+def train(params, velocity, batches, lr, momentum, hear):
+    for x, y in batches:
         W1, b1, W2, b2 = params.values()
 
         # forward
@@ -62,29 +60,79 @@ for epoch in (1, 2, 3):
             old_p, old_v = params[name], velocity[name]
             <update>
             params[name], velocity[name] = p, v
-        steps.append((loss, (logits.argmax(axis=1) == y).mean()))
+        hear(loss, (logits.argmax(axis=1) == y).mean())
 
+
+def test(params, images, labels):
     W1, b1, W2, b2 = params.values()
-    scores = np.maximum(test_images / 255 @ W1 + b1, 0) @ W2 + b2
-    answers = scores.argmax(axis=1)
-    surprise = np.log(np.exp(scores).sum(axis=1)) - scores[range(len(test_labels)), test_labels]  # -log p[y]
-    tests.append((len(steps), surprise.mean(), (answers == test_labels).mean()))
-    print(f"epoch {epoch}: it reads {100 * (answers == test_labels).mean():.1f} % of the test digits")
+    scores = np.maximum(images / 255 @ W1 + b1, 0) @ W2 + b2
+    surprise = np.log(np.exp(scores).sum(axis=1)) - scores[range(len(labels)), labels]  # -log p[y]
+    return surprise.mean(), scores.argmax(axis=1)
 
-# What it has learned, in a file beside this one that predict.py, look.py and the page can read.
-run = {"model": "mlp", "hidden": H, "pixels": "unit", "dtype": "float64", "batch_size": 100, "epochs": 3, "seed": 0}
-run |= {"lr": 0.1, "momentum": momentum, "schedule": "linear"}  # which here means that the learning rate falls
-kept = {"format": 1, "options": json.dumps(run), "step": len(steps)}
-kept |= {f"params/{name}": p for name, p in params.items()}
-kept |= {f"history/train_{what}": a for what, a in zip(("loss", "accuracy"), zip(*steps))}
-kept |= {f"history/test_{what}": a for what, a in zip(("step", "loss", "accuracy"), zip(*tests))}
-np.savez(__file__[:-3] + ".npz", **kept)
+
+def learn(images, labels, test_images, test_labels, H, rates, hear):
+    """An epoch with each of these learning rates. `hear` gets the loss and the accuracy of each step, and of each test,
+    after an epoch, also the answers, the network, and its curves so far."""
+    rng = np.random.default_rng(0)
+    params = first_weights(H, rng)
+    velocity = {name: 0 * p for name, p in params.items()}
+    curves = {f"train_{what}": [] for what in ("loss", "accuracy")}
+    curves |= {f"test_{what}": [] for what in ("step", "loss", "accuracy")}
+
+    def step(loss, accuracy):
+        curves["train_loss"].append(loss)
+        curves["train_accuracy"].append(accuracy)
+        hear(loss, accuracy)
+
+    for lr in rates:
+        order = rng.permutation(len(images)).reshape(-1, 100)
+        batches = ((images[batch] / 255, labels[batch].astype(int)) for batch in order)
+        train(params, velocity, batches, lr, 0.9, step)
+        loss, answers = test(params, test_images, test_labels)
+        accuracy = (answers == test_labels).mean()
+        for what, number in {"step": len(curves["train_loss"]), "loss": loss, "accuracy": accuracy}.items():
+            curves[f"test_{what}"].append(number)
+        hear(loss, accuracy, answers, params, curves)
+
+
+def kept(params, curves, **run):
+    """The network as the content of a file that predict.py, look.py and the page can read. run: how it was trained."""
+    run |= {"model": "mlp", "hidden": len(params["b1"]), "pixels": "unit", "dtype": "float64", "batch_size": 100}
+    run |= {"seed": 0, "lr": 0.1, "momentum": 0.9, "schedule": "linear"}  # which means here that the rate falls
+    arrays = {"format": 1, "options": json.dumps(run), "step": len(curves["train_loss"])}
+    arrays |= {f"params/{name}": p for name, p in params.items()}
+    arrays |= {f"history/{name}": numbers for name, numbers in curves.items()}
+    np.savez(content := io.BytesIO(), **arrays)
+    return content.getvalue()
+
+
+if __name__ == "__main__":
+    images, labels = load("train-images-idx3", 16).reshape(60_000, 784), load("train-labels-idx1", 8)
+    test_images, test_labels = load("t10k-images-idx3", 16).reshape(10_000, 784), load("t10k-labels-idx1", 8)
+    rates = [0.1 / epoch for epoch in (1, 2, 3)]
+    file, part = (Path(__file__).with_suffix(ending) for ending in (".npz", ".part"))
+
+    def hear(loss, accuracy, answers=None, params=None, curves=None):
+        if answers is None:
+            return  # a step
+        print(f"epoch {len(curves['test_step'])}: it reads {100 * accuracy:.1f} % of the test digits", flush=True)
+        if len(curves["test_step"]) == len(rates):
+            part.write_bytes(kept(params, curves, epochs=len(rates)))
+            part.replace(file)  # in one step: until then, what an earlier training has kept stays
+
+    try:
+        learn(images, labels, test_images, test_labels, 128, rates, hear)
+    except OSError as error:  # a full disk, say
+        part.unlink(missing_ok=True)
+        sys.exit(f"{file}: {error.strerror}: what it has learned is not kept")
 '''
 HOLE = re.compile(r"^( *)<(\w+)>$", re.MULTILINE)
 EXERCISES = {exercise.name: exercise for exercise in next(iter(CHAPTERS.values()))}
 USED = [name for _, name in HOLE.findall(PROGRAM)]  # the others of the chapter have no place in a training
 # The names that mean something to the program: a learner's lines may set none of them but their own results.
-NAMES = {node.id for node in ast.walk(ast.parse(HOLE.sub("", PROGRAM))) if isinstance(node, ast.Name)}
+TREE = ast.parse(HOLE.sub("", PROGRAM))
+NAMES = {node.id for node in ast.walk(TREE) if isinstance(node, ast.Name)}
+NAMES |= {node.name for node in ast.walk(TREE) if isinstance(node, ast.FunctionDef)}
 NAMES |= {name for exercise in EXERCISES.values() for name in exercise.gives}
 
 
@@ -98,9 +146,21 @@ def program(paths):
         for name, text in definitions:
             if name in taken or above.setdefault(name, text) != text:
                 raise UserError(f"{path.name} defines `{name}`, a name that the program has already: rename it")
-    whole = HOLE.sub(lambda hole: textwrap.indent(inside[hole[2]], hole[1]), PROGRAM)
-    imports, rest = whole.split("\n\n\n", 1)
+    imports, rest = filled(inside).split("\n\n\n", 1)
     return "\n\n\n".join([imports, *dict.fromkeys(above.values()), rest])
+
+
+def filled(inside):
+    """The program with these lines in its holes: {exercise: text}."""
+    return HOLE.sub(lambda hole: textwrap.indent(inside[hole[2]], hole[1]), PROGRAM)
+
+
+def training(lines):
+    """The program's `train`, whose lines are calls: lines(exercise, {name: value}) gives {output: value}."""
+    calls = {name: f"{', '.join(EXERCISES[name].gives)}, = lines({name!r}, locals()).values()" for name in USED}
+    names = {"__name__": "training", "lines": lines}
+    exec(compile(filled(calls), "training", "exec"), names)
+    return names["train"]
 
 
 def lines_of(path):

@@ -26,6 +26,7 @@ from exercises.classroom import is_stub
 from exercises.complaints import explain
 from exercises.digits import few_images
 from exercises.exercise import agree
+from exercises.network import USED, training
 from exercises.runner import load, unpacked
 from exercises.show import near, say
 from mlp_np import MLP, softmax_cross_entropy
@@ -111,17 +112,12 @@ def explained(file, where):
 
 
 def mlp(network, lines):
-    """Chapter 1's lines make the whole step of an MLP."""
+    """Chapter 1's lines make the whole step of an MLP: that of the program which `practice.py train` writes."""
+    train, losses = training(lines), []
 
     def step(x, y, velocity, lr):
-        known = {**network.params, "x": x, "y": y, "z1": x @ network.params["W1"] + network.params["b1"]}
-        known["a1"] = np.maximum(known["z1"], 0)
-        for name in CHAPTER_1[:-1]:
-            known |= lines(name, known)
-        for name, p in network.params.items():
-            given = {"old_p": p, "old_v": velocity[name], "dp": known[f"d{name}"], "lr": lr, "momentum": MOMENTUM}
-            velocity[name], network.params[name] = lines("update", given).values()
-        return float(known["loss"])
+        train(network.params, velocity, [(x, y)], lr, MOMENTUM, lambda loss, accuracy: losses.append(float(loss)))
+        return losses[-1]
 
     return step
 
@@ -255,10 +251,9 @@ def tape(network, lines):
     return step
 
 
-CHAPTER_1 = ("logits", "softmax", "loss", "dlogits", "dW2_db2", "da1", "dz1", "dW1_db1", "update")
 SMALL_RESNET, SMALL_VIT = {"widths": (4, 4, 8)}, {"width": 8, "blocks": 3, "heads": 2, "patch": 7}
 PROOFS = {
-    "mlp": [Proof(MLP, {"hidden": 128}, CHAPTER_1, mlp, batch=100, lr=0.1)],
+    "mlp": [Proof(MLP, {"hidden": 128}, tuple(USED), mlp, batch=100, lr=0.1)],
     "resnet": [Proof(ResNet, SMALL_RESNET, ("batch_norm_dx", "conv_dW", "conv_dx", "shortcut"), resnet)],
     # With longer steps the small transformer would double a rounding error every few steps.
     # Attention's way back contains that of its softmax: each is proven in a run of its own.

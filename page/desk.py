@@ -14,7 +14,6 @@ import time
 import zipfile
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -25,16 +24,8 @@ from page.shown import load_mlp
 from support.errors import UserError
 
 FOLDER = Path("/work")
-HIDDEN, EPOCHS, STEPS = 64, 8, 320  # of a network that is trained here, so that it takes some seconds
-# What is otherwise here in the program of exercises/network.py: there are fewer images, and a page that hears of it.
-HERE = {
-    "H, momentum = 128, 0.9": f"H, momentum = {HIDDEN}, 0.9",
-    "steps, tests = [], []": "steps, tests = heard.steps, heard.tests",
-    "for epoch in (1, 2, 3):": f"for epoch in range(1, {EPOCHS + 1}):",
-    "lr = 0.1 / epoch": f"lr = 0.1 * (1 - (epoch - 1) / {EPOCHS})",
-    "permutation(60_000).reshape(600, 100)": f"permutation(4_000).reshape({STEPS // EPOCHS}, 100)",
-    '"epochs": 3': f'"steps": {STEPS}',
-}
+HIDDEN, EPOCHS = 64, 8  # of a network that is trained here, so that it takes some seconds
+RATES = [0.1 * (1 - epoch / EPOCHS) for epoch in range(EPOCHS)]
 
 
 def run():
@@ -159,48 +150,27 @@ def train(mine):
     The page hears the loss of every step; and after each epoch how well the network reads, some digits that it
     misreads, and all that it needs to keep it.
     """
-    source = network.program([FOLDER / f"{name}.py" for name in mine])
-    start, end = source.index("def load("), source.index("H, momentum")
-    names = "images, labels, test_images, test_labels"
-    source = f"{source[:start]}{names} = heard.images\n\n{source[end:]}"
-    for line, here in HERE.items():
-        before, after = source.split(line)  # it is there once
-        source = f"{before}{here}{after}"
-    source, keep = source.split("\n# What it has learned", 1)
-    file, kept = "/tmp/my_network.py", Path("/tmp/my_network.npz")
-    Path(file).write_text(source, encoding="utf-8")
+    file, rows = "/tmp/my_network.py", few_rows()
+    *_, images, labels = rows
+    Path(file).write_text(network.program([FOLDER / f"{name}.py" for name in mine]), encoding="utf-8")
 
-    def step(loss, accuracy):
-        report(loss=number(loss))
-
-    def epoch(step, loss, right):
-        exec(f"# {keep}", names)
-        images, labels, answers = names["test_images"], names["test_labels"], names["answers"]
+    def hear(loss, accuracy, answers=None, params=None, curves=None):
+        if answers is None:
+            return report(loss=number(loss))
         misread = [
             {"image": base64_of(images[i]), "label": int(labels[i]), "answer": int(answers[i])}
             for i in np.flatnonzero(answers != labels)[:10]
         ]
-        shown = as_kept(names["params"], "unit", f"it reads {right:.2f} of {len(labels):,} test images")
-        report(accuracy=number(right), misread=misread, network=shown, checkpoint=base64_of(kept.read_bytes()))
+        shown = as_kept(params, "unit", f"it reads {accuracy:.2f} of {len(labels):,} test images")
+        checkpoint = base64_of(program.kept(params, curves, steps=len(curves["train_loss"])))
+        report(accuracy=number(accuracy), misread=misread, network=shown, checkpoint=checkpoint)
 
-    heard = SimpleNamespace(images=few_rows(), steps=Told(step), tests=Told(epoch))
-    names = {"__name__": "__main__", "__file__": file, "heard": heard}
     try:
-        exec(compile(source, file, "exec"), names)
+        program = runner.load(file)
+        program.learn(*rows, HIDDEN, RATES, hear)
     except Exception as error:
         raise UserError(f"In the program of your lines: {complaints.explain(error, file)['text']}") from None
     return {}
-
-
-class Told(list):
-    """A list that tells of what is appended to it."""
-
-    def __init__(self, tell):
-        self.tell = tell
-
-    def append(self, item):
-        super().append(item)
-        self.tell(*item)
 
 
 def few_rows():
