@@ -35,7 +35,8 @@ def main(argv=None):
         check_output("--show", arguments.show, ".png", arguments.picture)
     p = softmax(model.forward(data.as_input(image[np.newaxis], options)))[0]
 
-    print(f"{options.network.title(options)} of {checkpoint.path}")
+    progress = checkpoint.history.progress(options)
+    print(f"{options.network.title(options)} of {checkpoint.path}" + (f", {progress}" if progress else ""))
     for digit in range(10):
         print(f"{digit} {p[digit]:7.4f} {'#' * round(40 * p[digit])}".rstrip())
     first, second = p.argsort()[:-3:-1]

@@ -12,14 +12,18 @@ import textwrap
 from typing import NamedTuple
 
 import numpy as np
-import torch
+
+from support import program
+
+with program.needing("requirements.txt"):
+    import torch
 
 import data
 import main_np
 import main_torch
 from lab import results
 from networks import NETWORKS, parse_options, typed
-from support import drawing, program
+from support import drawing
 from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style, style_axes
 from support.history import machine
 from support.names import to_numpy

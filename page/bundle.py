@@ -26,7 +26,7 @@ def fill(template, holes):
 
 def call(*command):
     """Run a program in page/: what it printed. UserError with what it said last if it fails."""
-    ended = subprocess.run(list(map(str, command)), cwd=FOLDER, capture_output=True, text=True, check=False)
+    ended = subprocess.run(list(map(str, command)), cwd=FOLDER, capture_output=True, encoding="utf-8", check=False)
     if ended.returncode:
         said = (ended.stderr or ended.stdout).strip().splitlines() or ["no reason"]
         raise UserError(f"{Path(command[0]).name} failed: {said[-1]}")

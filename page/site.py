@@ -292,7 +292,7 @@ def describes(block, names):
 def build(out):
     install()
     node = [shutil.which("node") or "node", "mathematics.cjs"]
-    with subprocess.Popen(node, cwd=LESSONS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as node:
+    with subprocess.Popen(node, cwd=LESSONS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as node:
         pages = Pages(out, node)
         for source, name in DOCUMENTS.items():
             if source.endswith(".md"):

@@ -74,6 +74,13 @@ class History:
             and all(1 <= step <= self.step for step in self.test_step)
         )
 
+    def progress(self, options):
+        """How far a run with these options has come: "after 2 of 4 epochs"; "" if it has ended."""
+        done, of, what = len(self.test_step), options.epochs, "epochs"
+        if options.steps:
+            done, of, what = self.step, options.steps, "steps"
+        return "" if done >= of else f"after {done} of {of} {what}"
+
     def step_line(self):
         self.read()
         return f"loss {self.train_loss[-1]:.3f}, accuracy {self.train_accuracy[-1]:.3f}"

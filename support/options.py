@@ -5,6 +5,8 @@ and the datasets (data.py).
 """
 
 import argparse
+import re
+import sys
 
 from support.augment import AUGMENT
 from support.errors import UserError
@@ -15,6 +17,13 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **more):
         super().__init__(**more, allow_abbrev=False)
+
+    def parse_known_args(self, args=None, namespace=None):
+        """As in argparse, which before Python 3.13 makes an empty list of the -- in `--option=--`."""
+        args = sys.argv[1:] if args is None else [*args]
+        if empty := [word for word in args if re.fullmatch("--[a-z-]+=--", word)]:
+            self.error(f"{empty[0]}: -- is no value")
+        return super().parse_known_args(args, namespace)
 
     def error(self, message):
         raise UserError(f"{message} (-h explains the options)")
@@ -106,11 +115,14 @@ def defaults(datasets):
 # A checkpoint does not keep these: they belong to a call of the program, and not to the run.
 WHERE_IT_GOES = {
     "out": option("the folder for curves, history and checkpoint", "learning_curves", metavar="DIR"),
-    "resume": option("continue the run in a checkpoint, with its options", metavar="FILE"),
+    "resume": option(
+        "continue the run in a checkpoint, with its options; Ctrl-C and SIGTERM leave one when the step under way is "
+        "done, and a second signal ends the run at once", metavar="FILE"
+    ),
     "stop_after": option(
         "stop after N epochs of the run; --resume continues it", type=integer(1, 100_000), metavar="N"
     ),
-}
+}  # fmt: skip
 SWITCH = argparse.BooleanOptionalAction
 OF_NUMPY = {"autograd": option("let the tape of autograd_np.py find the derivatives", False, action=SWITCH)}
 OF_PYTORCH = {

@@ -168,6 +168,7 @@ def test_two_programs_that_write_one_file_at_once(tmp_path, monkeypatch):
 
 LINES = """
     main_np --batch-size 601                                 | --batch-size 601 is more than the 600 training images |
+    main_np --batch-size=--                                  | --batch-size=--: -- is no value |
     main_np --resume w.npz --hidden 9                        | --hidden 9 contradicts w.npz |
     main_np --resume w.npz --recipe best                     | --recipe best contradicts w.npz |
     main_np --resume w.npz --model vit                       | --model vit contradicts w.npz, a run with mlp |

@@ -55,7 +55,10 @@ def test_a_run_learns_writes_what_it_says_and_needs_little_memory(tmp_path):
 
 @pytest.mark.parametrize(
     ("script", "package", "requirements"),
-    [("main_torch.py", "torch", "requirements.txt"), ("page.site", "markdown_it", "requirements-site.txt")],
+    [
+        *((script, "torch", "requirements.txt") for script in ("main_torch.py", "lab.twins", "lab.depth")),
+        ("page.site", "markdown_it", "requirements-site.txt"),
+    ],
 )
 def test_without_what_it_needs_a_program_says_what_to_install(program, tmp_path, script, package, requirements):
     (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError(name='{package}')")

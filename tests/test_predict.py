@@ -136,7 +136,7 @@ def test_the_command(trained, program, tmp_path):
         assert shown.size == (1200, 510)
 
 
-def test_the_default_weights_are_those_of_the_newest_run(tmp_path, monkeypatch, small):
+def test_the_default_weights_are_those_of_the_newest_run(tmp_path, monkeypatch, small, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(data, "load", lambda *_: small)
     with pytest.raises(UserError, match=r"no trained network that reads .*: run `python main_np\.py` first"):
@@ -147,6 +147,12 @@ def test_the_default_weights_are_those_of_the_newest_run(tmp_path, monkeypatch, 
     assert networks.load()[1].hidden == 9
     os.utime(other, (2**31, 2**31))
     assert networks.load()[1].hidden == 8
+    short = ["--model", "resnet", "--widths", "2", "--batch-size", "300"]
+    for more, words in ((["--epochs", "3", "--stop-after", "1"], ", after 1 of 3 epochs"), (["--steps", "2"], "")):
+        main_np.main([*short, *more, "--out", "half"])
+        capsys.readouterr()
+        predict.main([str(ROOT / "png" / "photo.jpg"), "--weights", "half/checkpoint_resnet_np.npz"])
+        assert capsys.readouterr().out.splitlines()[0] == f"ResNet 2 of half/checkpoint_resnet_np.npz{words}"
 
 
 def test_the_newest_of_its_kind(tmp_path, monkeypatch, small):

@@ -4,6 +4,8 @@ import base64
 import importlib.util
 import os
 import shutil
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 import main_np
+from conftest import ROOT
 from mlp_np import MLP
 from page import build, bundle
 from pictures import strokes
@@ -211,9 +214,12 @@ def site(tmp_path_factory, npm):
     """The site's folder, built once for all processes that test."""
     if not importlib.util.find_spec("mdit_py_plugins"):
         missing("needs requirements-site.txt")
-    from page import site
+    plain = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0"}  # a locale whose encoding is not UTF-8, as on Windows
 
-    return once(tmp_path_factory, "the-site", lambda out: site.main([str(out)]))
+    def make(out):
+        subprocess.run([sys.executable, "-m", "page.site", str(out)], cwd=ROOT, env=plain, check=True)
+
+    return once(tmp_path_factory, "the-site", make)
 
 
 @pytest.fixture(scope="session")

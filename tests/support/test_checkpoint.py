@@ -96,6 +96,7 @@ DAMAGES = {
     "no options": (DAMAGED, {"options": None}),
     "options without a name": (DAMAGED, {"options": np.array("null")}),
     "options without an end": (DAMAGED, {"options": np.array("[" * 100_000)}),
+    "an option that is no value": ("--batch-size=--: -- is no value", {"options": {"batch_size": "--"}}),
     "options out of range": ("--blocks", {"options": {"blocks": -3}}),
     "an unknown option": ("unrecognized arguments: --hiden=3", {"options": {"hiden": 3}}),
     "an option of a call": ("unknown option 'out'", {"options": {"out": "x"}}),
