@@ -15,11 +15,13 @@ import plot
 import predict
 import resnet_np
 import vit_np
+import write
 from autograd_np import Tensor
 from conftest import ROOT, as_input
 from data import SOURCES
 from exercises import network
 from exercises.catalogue import BY_NAME, EXERCISES
+from gpt_np import next_words
 from lab import bench, cost, results
 from mlp_np import MLP, numerical_gradient, softmax_cross_entropy
 from networks import parse_options
@@ -205,6 +207,11 @@ def small_cases():
     weights = softmax.forward(np.outer([0, 1], [0, np.log(3)]))
     shown = "`weights` = [[1/2, 1/2], [1/4, 3/4]] and `mixed` = (4, 2)"
     yield "docs/transformer.md", shown, [*weights.flat, *(weights @ [8, 0])]
+    logits = np.log([[2, 1, 1]])
+    yield "docs/writing.md", "At 1, p = (1/2, 1/4, 1/4)", softmax.forward(logits)
+    yield "docs/writing.md", "so p = (2/3, 1/6, 1/6)", softmax.forward(2 * logits)
+    for temperature, said in ((1, "falls on the second: word 1"), (0.5, "falls on word 0"), (0, "At 0 it is word 0")):
+        yield "docs/writing.md", said, next_words(logits, temperature, np.array([0.6]))
 
 
 def test_the_answers_to_small_cases_are_right():
@@ -314,7 +321,7 @@ def test_every_command_in_the_docs_is_understood(capsys, monkeypatch):
     for command in mains:
         options = parse_options(re.search(r"main_(np|torch)\.py", command)[1], *command.partition(".py")[2].split())
         written |= {options.out, f"{options.out}/checkpoint_{options.name}.npz"}
-    for program in (predict, look, plot):
+    for program in (predict, look, plot, write):
         monkeypatch.setattr(program, "__doc__", None)  # as under python -OO
         with pytest.raises(SystemExit):
             program.main(["-h"])
