@@ -40,7 +40,8 @@ with needing("requirements-site.txt"):
 LESSONS = FOLDER / "lessons"
 WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
 LESSON_PAGES = (
-    "briefly", "backprop", "autograd", "resnet", "transformer", "writing", "results", "speed", "experiments", "teaching",
+    "briefly", "backprop", "autograd", "resnet", "transformer", "writing", "results", "speed", "experiments",
+    "teaching",
 )  # fmt: skip
 DOCUMENTS = {f"docs/{name}.md": f"{name}.html" for name in LESSON_PAGES}
 DOCUMENTS |= {"README.md": "readme.html", "CONTRIBUTING.md": "contributing.html", "page/index.html": "index.html"}
