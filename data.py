@@ -22,6 +22,9 @@ WORDS = "words-idx3-ubyte"  # beside them
 PATCH = 4  # pixels along a word's side
 
 
+DIGITS = tuple("0123456789")
+
+
 class Source(NamedTuple):
     url: str  # of the folder that serves the files; "" if they are bundled
     sha256: tuple[str, ...]  # of each of FILES
@@ -29,6 +32,17 @@ class Source(NamedTuple):
     std: float
     examples: int = 60_000  # training images
     words: str = ""  # the SHA-256 sum of WORDS, which `python -m lab.words` makes; "" if there are none
+    classes: tuple[str, ...] = DIGITS  # what the labels 0, 1, ... are the numbers of
+
+    @property
+    def kind(self):
+        """What its classes are called."""
+        return "digit" if self.classes == DIGITS else "class"
+
+    def called(self, label):
+        """An image with that label in words: "a 4", "an 8", "an ankle boot"."""
+        name = self.classes[label]
+        return f"{'an' if name[0] in '8aeio' else 'a'} {name}"
 
 
 SOURCES = {
@@ -54,6 +68,7 @@ SOURCES = {
         ),
         mean=0.2860,
         std=0.3530,
+        classes=("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
     ),
 }
 

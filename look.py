@@ -30,7 +30,7 @@ def main(argv=None):
     parser = Parser(description=(__doc__ or "").split("\n")[0])
     add = parser.add_argument
     add("picture", nargs="?", help="a picture of one digit, as for predict.py; needs --label")
-    add("--label", metavar="D", type=integer(0, 9), help="the digit in your picture")
+    add("--label", metavar="D", type=integer(0, 9), help="the digit in your picture, or the number of its class")
     add("--test", metavar="N", type=integer(0, 9999), help="or: test image N (default: 247, a 4 that looks like a 2)")
     add_weights(parser)
     which = "vit: the patch whose attention to draw, counted row by row from 0 (default: the one with the most ink)"
@@ -44,7 +44,8 @@ def main(argv=None):
 
     model, options, checkpoint = load_network(arguments.weights)
     say_if_apart(checkpoint.path, data.SOURCES)
-    count = (28 // options.patch) ** 2 if hasattr(options, "patch") else 0
+    _, pictures, _ = INSIDE.get(options.model, (None, {}, None))
+    count = (28 // options.patch) ** 2 if "attention" in pictures else 0
     if arguments.patch is not None and arguments.patch >= count:
         parser.error(f"--patch {arguments.patch}: " + (f"there are {count}, from 0" if count else "only a ViT has any"))
     out = open_folder(arguments.out)
@@ -52,21 +53,21 @@ def main(argv=None):
     if arguments.picture:
         (_, image), y, what = read_digit(arguments.picture), arguments.label, "your picture"
     else:
-        n = 247 if arguments.test is None else arguments.test
+        n = min(247, len(dataset.test_images) - 1) if arguments.test is None else arguments.test
         if n >= len(dataset.test_images):
             parser.error(f"--test {n}: there are {len(dataset.test_images)} {tested} images, from 0")
         image, y, what = dataset.test_images[n], int(dataset.test_labels[n]), f"{tested} image {n}"
 
-    name, digit = Path(checkpoint.path).stem.removeprefix("checkpoint_"), f"an {y}" if y == 8 else f"a {y}"
+    name, shown = Path(checkpoint.path).stem.removeprefix("checkpoint_"), data.SOURCES[options.dataset].called(y)
     figures = draw_test(model, options, dataset)
-    if options.model in INSIDE:
-        figures = draw_inside(model, options, image, y, f"{digit}, {what}", arguments.patch) | figures
+    if pictures:
+        figures = draw_inside(model, options, image, y, f"{shown}, {what}", arguments.patch) | figures
     files = {f"{kind}_{name}.png": figure for kind, figure in figures.items()}
     for file in files:
         check_output("--out", out / file, ".png", *([arguments.picture] if arguments.picture else []))
     for file, figure in files.items():
         drawing.save(figure, out / file)
-    print(f"{options.network.title(options)} of {checkpoint.path}: {what}, {digit}")
+    print(f"{options.network.title(options)} of {checkpoint.path}: {what}, {shown}")
     print(f"see {out}: {', '.join(files)}")
 
 
@@ -74,14 +75,17 @@ def main(argv=None):
 
 
 def both_passes(model, options, image, y):
-    """Forward and backward for one uint8 image (28, 28), whose true digit is y.
+    """Forward and backward for one uint8 image (28, 28), whose true class is y.
 
-    (steps, grads): {"image", "loss", "logits": (10,), "p": (10,), "dlogits": (10,)}, and the model's gradients.
+    (steps, grads): {"image", "classes": their names, "loss", "logits": (10,), "p": (10,), "dlogits": (10,)}, and the
+    model's gradients.
     """
-    logits = model.forward(data.as_input(image[np.newaxis], options))
-    loss, dlogits = softmax_cross_entropy(logits, np.array([y]))
+    x, labels = options.network.batch(image[np.newaxis], np.array([y]), options)
+    logits = model.forward(x)
+    loss, dlogits = softmax_cross_entropy(logits, labels)
     rows = {"logits": logits, "p": softmax(logits), "dlogits": dlogits}
-    return {"image": image, "loss": float(loss)} | {name: a[0] for name, a in rows.items()}, model.backward(dlogits)
+    known = {"image": image, "classes": data.SOURCES[options.dataset].classes, "loss": float(loss)}
+    return known | {name: a[0] for name, a in rows.items()}, model.backward(dlogits)
 
 
 def mlp_passes(model, options, image, y):
@@ -128,13 +132,14 @@ def vit_passes(model, options, image, y):
 
 def mlp_weights(params, options):
     """Those of the units that matter most: with the largest outgoing weights, the largest first."""
-    W1, W2 = params["W1"], params["W2"]
+    W1, W2, source = params["W1"], params["W2"], data.SOURCES[options.dataset]
     most = np.argsort(-np.linalg.norm(W2, axis=1), kind="stable")[:MOST]
     note = (
-        f"the {len(most)} of {len(W2)} units whose weights W2 are largest, and the digit that each speaks for most\n"
+        f"the {len(most)} of {len(W2)} units whose weights W2 are largest, and the {source.kind} that each speaks for "
+        "most\n"
         "(fine noise: what is left of the weights before training)"
     )
-    return ", W1", W1.T[most].reshape(-1, 28, 28), [f"for {digit}" for digit in W2[most].argmax(axis=1)], note
+    return ", W1", W1.T[most].reshape(-1, 28, 28), [f"for {source.classes[k]}" for k in W2[most].argmax(axis=1)], note
 
 
 def resnet_weights(params, options):
@@ -155,16 +160,21 @@ def vit_weights(params, options):
 def draw_test(model, options, dataset):
     """The figures of the network's answers to all test images."""
     labels, network, tested = dataset.test_labels, options.network.title(options), test_set_name(options)
-    inputs = (data.as_input(images, options) for images, _ in data.test_batches(dataset, options, IN_PART))
+    source, batch = data.SOURCES[options.dataset], options.network.batch
+    inputs = (
+        batch(*images_and_labels, options)[0] for images_and_labels in data.test_batches(dataset, options, IN_PART)
+    )
     p = np.concatenate([softmax(model.forward(x)) for x in inputs])  # (N, 10)
     said, confidence = p.argmax(axis=1), p.max(axis=1)
-    counts = np.bincount(10 * labels.astype(int) + said, minlength=100).reshape(10, 10)  # of (true digit, answer)
+    counts = np.bincount(10 * labels.astype(int) + said, minlength=100).reshape(10, 10)  # of (true class, answer)
     wrong = np.flatnonzero(said != labels)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:WRONG]
     right = f"{network} reads {len(labels) - len(wrong):,} of {len(labels):,} {tested} images right"
     most = f"{network}: the {len(worst)} most confident of its {len(wrong)} mistakes"
-    shown = (of[worst] for of in (dataset.test_images, labels, said, confidence))
-    return {"confusion": inside.confusion(counts, right), "mistakes": inside.mistakes(*shown, most)}
+    names = np.array(source.classes)
+    shown = (of[worst] for of in (dataset.test_images, names[labels], names[said], confidence))
+    confusion = inside.confusion(counts, right, source.classes, source.kind)
+    return {"confusion": confusion, "mistakes": inside.mistakes(*shown, most)}
 
 
 # What to draw of the inside of a network: one image's two passes, and the first layer's weights.

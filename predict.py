@@ -33,17 +33,20 @@ def main(argv=None):
     picture, image = read_digit(arguments.picture)
     if arguments.show:
         check_output("--show", arguments.show, ".png", arguments.picture)
-    p = softmax(model.forward(data.as_input(image[np.newaxis], options)))[0]
+    x, _ = options.network.batch(image[np.newaxis], np.zeros(1, int), options)  # nobody knows its label
+    p = softmax(model.forward(x))[0]
 
     progress = checkpoint.history.progress(options)
     print(f"{options.network.title(options)} of {checkpoint.path}" + (f", {progress}" if progress else ""))
-    for digit in range(10):
-        print(f"{digit} {p[digit]:7.4f} {'#' * round(40 * p[digit])}".rstrip())
+    source = data.SOURCES[options.dataset]
+    width = max(map(len, source.classes))
+    for name, share in zip(source.classes, p, strict=True):
+        print(f"{name:{width}} {share:7.4f} {'#' * round(40 * share)}".rstrip())
     first, second = p.argsort()[:-3:-1]
-    answer = first if p[first] >= SURE else f"{first} or {second} (not sure)"
-    print(f"{'digit' if options.dataset == 'mnist' else 'class'}: {answer}")
+    sure, names = p[first] >= SURE, source.classes
+    print(f"{source.kind}: {names[first] if sure else f'{names[first]} or {names[second]} (not sure)'}")
     if arguments.show:
-        drawing.save(inside.prediction(picture, image, p), arguments.show)
+        drawing.save(inside.prediction(picture, image, p, names), arguments.show)
 
 
 if __name__ == "__main__":

@@ -42,8 +42,8 @@ def read(file):
             raise ValueError("its stub has no title, or no function")
     except Exception as error:  # whatever Python says about a file that somebody is still writing
         where = file.relative_to(ROOT)
-        words = " ".join(str(error).replace(str(file), where.name).split()) or type(error).__name__
-        BROKEN.append(f"{where} is left out: {type(error).__name__}: {words}")
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        BROKEN.append(f"{where} is left out: {kind}{' '.join(str(error).replace(str(file), where.name).split())}")
     else:
         return exercise
 

@@ -1,6 +1,7 @@
 """The pictures of what happens inside a network: each function returns a figure."""
 
 import math
+import textwrap
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
@@ -47,13 +48,16 @@ the sums of the forward pass."""
 
 
 @style()
-def prediction(picture, image, p):
-    """The picture given to predict.py (H, W), what the network saw of it (28, 28), and its ten probabilities."""
+def prediction(picture, image, p, names=range(10)):
+    """The picture given to predict.py (H, W), what the network saw of it (28, 28), and its ten probabilities.
+
+    names: of the ten classes, here and below.
+    """
     figure = new_figure(8, 3.4)
     given, seen, said = figure.subplots(1, 3, width_ratios=(3, 3, 4))
     picture_axes(given, "what was given", " ").imshow(picture, cmap="gray", vmin=0, vmax=255)
     picture_axes(seen, "what the network saw", "28 x 28 pixels").imshow(image, cmap="gray", vmin=0, vmax=255)
-    bars(said, p, "what it says", "probabilities", "{:.3f}")
+    bars(said, p, "what it says", "probabilities", "{:.3f}", names=names)
     return figure
 
 
@@ -220,8 +224,11 @@ def weights(title, images, labels, note):
 
 
 @style()
-def confusion(counts, title):
-    """How often each digit was read as each: counts (10, 10), the true digits down, the answers across."""
+def confusion(counts, title, names=range(10), kind="digit"):
+    """How often each class was read as each: counts (10, 10), the true classes down, the answers across.
+
+    kind: what the classes are called.
+    """
     figure = new_figure(8, 7.6, title)
     axes = figure.add_subplot()
     mistakes = counts * (1 - np.eye(10, dtype=int))
@@ -231,23 +238,26 @@ def confusion(counts, title):
     for true, said in np.argwhere(counts):
         weight = "bold" if true == said else "normal"
         axes.text(said, true, f"{counts[true, said]:,}", ha="center", va="center", fontsize=11, fontweight=weight)
-    for axis, name in ((axes.xaxis, "what the network says"), (axes.yaxis, "the true digit")):
+    for axis, name in ((axes.xaxis, "what the network says"), (axes.yaxis, f"the true {kind}")):
         axis.set_label_text(name, fontsize=11)
-        axis.set_ticks(range(10))
+        axis.set_ticks(range(10), names)
         axis.set_ticks(np.arange(0.5, 9), minor=True)
     axes.grid(which="minor")
     axes.tick_params(labelsize=11)
+    if max(len(str(name)) for name in names) > 1:
+        axes.tick_params("x", rotation=90)
     axes.spines[:].set_visible(False)
     return figure
 
 
 @style()
 def mistakes(images, true, said, p, title):
-    """Misread images (n, 28, 28), with the true digits, the answers and their probabilities."""
+    """Misread images (n, 28, 28), with the true classes, the answers and their probabilities."""
     rows = max(1, math.ceil(len(images) / 6))
     figure = new_figure(8, 1.6 * rows + 0.7, title)
     for axes, image, *caption in zip(places(figure, rows, 6, len(images)), images, true, said, p, strict=False):
-        picture_axes(axes, "{} read as {}: {:.3f}".format(*caption)).imshow(image, cmap="gray_r", vmin=0, vmax=255)
+        caption = textwrap.fill("{} read as {}: {:.3f}".format(*caption), 20)
+        picture_axes(axes, caption).imshow(image, cmap="gray_r", vmin=0, vmax=255)
     return figure
 
 
@@ -260,14 +270,15 @@ def show_pixels(axes, steps):
 
 def show_answer(both, steps, formula, y):
     """Logits and probabilities as bars, on two axes."""
-    bars(both[0], steps["logits"], "logits", formula, "{:.1f}", y)
+    bars(both[0], steps["logits"], "logits", formula, "{:.1f}", y, steps["classes"])
     loss = f"p = softmax(logits)\nloss = -log p[{y}] = {steps['loss']:.3g}"
-    bars(both[1], steps["p"], f"probabilities: read as {steps['p'].argmax()}", loss, "{:.3f}", y)
+    said = f"probabilities: read as {steps['classes'][steps['p'].argmax()]}"
+    bars(both[1], steps["p"], said, loss, "{:.3f}", y, steps["classes"])
 
 
 def show_dlogits(axes, steps, y):
     formula = "dlogits = (p - onehot(y)) / B\n(one image: B = 1)"
-    bars(axes, steps["dlogits"], "from the loss to the logits", formula, "{:.2g}", y)
+    bars(axes, steps["dlogits"], "from the loss to the logits", formula, "{:.2g}", y, steps["classes"])
 
 
 def write(axes, text):
@@ -330,13 +341,14 @@ def scale(figure, drawn, axes, shrink=0.7, below=False):
     bar.outline.set_visible(False)
 
 
-def bars(axes, values, title, formula, label, y=None):
-    """A number for each digit as a bar; the true digit's name is bold."""
+def bars(axes, values, title, formula, label, y=None, names=range(10)):
+    """A number for each class as a bar; the true class's name is bold."""
     picture_axes(axes, title, formula)
     axes.barh(range(10), values, color=np.where(np.asarray(values) < 0, TEST, TRAIN), height=0.7)
     low, high = min(0, *values), max(0, *values)
     room = (high - low or 1) * 0.09 * max(len(label.format(value)) for value in values)  # for the numbers
-    axes.set(xlim=(low - room * (low < 0), high + room), yticks=range(10), ylim=(9.6, -0.6))
+    axes.set(xlim=(low - room * (low < 0), high + room), ylim=(9.6, -0.6))
+    axes.set_yticks(range(10), names)
     for digit, value in enumerate(values):
         aside(axes, label.format(value), (value, digit), -3 if value < 0 else 3, fontsize=9)
     axes.axvline(0, color=INK, linewidth=0.8)

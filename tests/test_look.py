@@ -172,7 +172,7 @@ def test_the_weights_that_are_drawn(vit):
     assert (drawn.reshape(-1, 49) == vit[0].params["embed.W"].T).all()
     params = MLP(hidden=100).params
     loudest = np.argsort(-np.linalg.norm(params["W2"], axis=1))[:64]
-    _, drawn, labels, _ = look.mlp_weights(params, None)
+    _, drawn, labels, _ = look.mlp_weights(params, vit[1])
     assert (drawn.reshape(-1, 784) == params["W1"].T[loudest]).all()
     assert labels == [f"for {digit}" for digit in params["W2"][loudest].argmax(axis=1)]
 
