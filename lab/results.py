@@ -63,9 +63,12 @@ def run_name(network, recipe, framework):
 
 
 def runs_of(model, network):
-    """{name: (command, seeds)} of its published runs, and of the recipes that are in none of them."""
+    """{name: (command, seeds)} of its published runs, and of the recipes that are in none of them.
+
+    What a network writes, another program judges: its recipes are not tried here.
+    """
     runs = {name: (command, range(seeds)) for name, (command, seeds) in network.runs.items()}
-    for recipe in network.recipes:
+    for recipe in () if network.writes else network.recipes:
         if not (runs | INITS).keys() & {run_name(network, recipe, framework) for framework in FRAMEWORKS}:
             command = f"main_torch.py --model {model} --recipe {recipe}"
             runs[run_name(network, recipe, "torch")] = command, range(3)

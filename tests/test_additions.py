@@ -2,14 +2,16 @@
 
 import gzip
 import hashlib
+import json
 import re
+import shutil
 import struct
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import accuracy_of
+from conftest import ROOT, accuracy_of
 from data import FILES
 
 NAMES = ("boot", "ankle boot", "cap", "glove", "hat", "scarf", "sock", "tie", "vest", "umbrella")
@@ -55,3 +57,120 @@ def test_a_dataset(another_project, program, small, tmp_path):
     assert [row[:10].rstrip() for row in rows] == [*NAMES]
     p = [float(row[10:].split()[0]) for row in rows]
     assert sum(p) == pytest.approx(1, abs=1e-3) and last.startswith(f"class: {NAMES[int(np.argmax(p))]}")
+
+
+DEEP = """
+def load_deep(way):
+    if way == "np":
+        from deep_np import Deep
+    elif way == "autograd":
+        from deep_autograd import Deep
+    else:
+        from deep_torch import Deep
+    return Deep
+
+
+def share_deep(options):
+    from support.threads import by_images
+
+    return None if options.dropout else by_images(32)  # two parts would draw the same numbers
+
+
+DEEP = Entry(
+    name="Deep MLP",
+    load=load_deep,
+    options={
+        "hidden": option("units in each hidden layer", type=integer(1, 16384), metavar="H"),
+        "dropout": option("the share of them that drop out in training", type=opt.number(0, 0.9)),
+    },
+    recipes={"default": {"steps": 20, "batch_size": 100, "hidden": 32, "dropout": 0.2, "lr": 0.1}},
+    title=lambda options: f"784-{options.hidden}-{options.hidden}-10",
+    numbers=lambda options: (784 * options.hidden, 784 + 8 * options.hidden),
+    prefix="deep_",
+    share=share_deep,
+    runs={"Deep MLP, NumPy": ("main_np.py --model deep", 1), "Deep MLP, PyTorch": ("main_torch.py --model deep", 1)},
+    sums={"z1": "first", "z2": "second"},
+)
+
+"""
+# All programs in turn, as one process: it takes seconds to import PyTorch.
+PROGRAMS = """
+import contextlib, io, json, sys
+import numpy as np
+import data, look, main_np, main_torch, plot, predict
+from lab import figures, results, twins
+from networks import NETWORKS, parse_options
+from support.checkpoint import load_checkpoint
+
+def call(program, *words):
+    sys.argv = ["", *map(str, words)]
+    with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(SystemExit):
+        assert not program.main()
+    return printed.getvalue()
+
+def run(program, framework, out, *words):
+    printed = call(program, *words, "--out", out)
+    assert "784-32-32-10" in printed, printed
+    return load_checkpoint(f"{out}/checkpoint_deep_{framework}.npz").groups
+
+def apart(a, b):
+    return max(float(np.abs(a[group][name] - b[group][name]).max()) for group in a for name in a[group])
+
+assert "--dropout" in call(main_np, "--model", "deep", "-h")
+whole = data.load()
+few = whole._replace(**{n: a[:600] for n, a in whole._asdict().items()})
+data.load = lambda *_: few
+words = "--model deep --dtype float64 --epochs 2".split()
+hand = run(main_np, "np", "hand", *words)
+tape = run(main_np, "np", "tape", *words, "--autograd")
+theirs = run(main_torch, "torch", "torch", *words)
+run(main_np, "np", "part", *words, "--stop-after", 1)
+in_torch = run(main_torch, "torch", "part", "--resume", "part/checkpoint_deep_np.npz")
+by_hand = run(main_np, "np", "part", "--resume", "part/checkpoint_deep_np.npz")
+found = {"tape": apart(hand, tape), "torch": apart(hand, theirs)}
+found |= {"resumed": apart(hand, by_hand), "crossed": apart(hand, in_torch)}
+found["steps"] = int(hand["statistics"]["steps"])
+options = parse_options("np", "--model", "deep")
+network, _ = main_np.build(options)
+found["tests"] = [main_np.evaluate(network, few, options)[0].item() for _ in range(2)]  # nothing drops out
+found["predict"] = call(predict, "png/photo.jpg", "--weights", "hand/checkpoint_deep_np.npz")
+found["look"] = call(look, "--weights", "torch/checkpoint_deep_torch.npz", "--out", "looked")
+found["plot"] = call(plot, "hand", "torch", "--out", "plotted.png")
+call(twins, "deep")
+for dropout in (0.2, 0):
+    options = parse_options("torch", "--model", "deep", "--dropout", dropout, "--steps", 6)
+    steps = [*twins.lockstep(options)]
+    found[f"lockstep {dropout}"] = [apart(s.by_hand.arrays, s.by_torch.arrays) for s in steps]
+    found[f"disagreeing {dropout}"] = [s.disagreeing for s in steps]
+call(results)
+found["tables"] = [table(results.load_results()) for table in (results.table, results.recipes_table)]
+figures.save(figures.figures()["curves_deep"](), results.ROOT / "png" / "curves_deep.png")
+print(json.dumps(found))
+"""
+
+
+def test_a_network(another_project, program):
+    """Its three files and its entry, and every program knows it: two hidden layers with dropout."""
+    for path in (ROOT / "tests" / "deep").glob("*.py"):
+        shutil.copyfile(path, another_project / path.name)
+    code = (another_project / "networks.py").read_text()
+    code = re.sub(r"(?m)^NETWORKS = {(.*)}$", rf'{DEEP}\nNETWORKS = {{\1, "deep": DEEP}}', code)
+    (another_project / "networks.py").write_text(code)
+    (another_project / "everything.py").write_text(PROGRAMS)
+    ended = program("everything.py", project=another_project)
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout.splitlines()[-1])
+    assert found["tape"] < 1e-15 and 0 < found["torch"] < 1e-12 and found["steps"] == 12
+    assert found["resumed"] == 0 < found["crossed"] < 1e-12 and len({*found["tests"]}) == 1
+    for dropout in ("0.2", "0"):
+        assert len(found[f"lockstep {dropout}"]) == 6 and max(found[f"lockstep {dropout}"]) < 1e-4
+        assert max(found[f"disagreeing {dropout}"]) < 5
+    assert found["predict"].startswith("784-32-32-10 of hand/checkpoint_deep_np.npz")
+    assert "confusion_deep_torch.png, mistakes_deep_torch.png" in found["look"]
+    table, recipes = found["tables"]
+    assert re.search(
+        r"\| Deep MLP, PyTorch \| 0\.\d{4} \| 1 \| 26,506 \|.* `python main_torch.py --model deep` \|", table
+    )
+    assert re.search(r"\| `--model deep --recipe default` \| 0\.\d{4} \| 0\.\d{4} \| 784-32-32-10 \| 100 ", recipes)
+    for picture in ("png/twins_deep.png", "png/curves_deep.png", "plotted.png"):
+        assert (another_project / picture).exists(), picture

@@ -12,11 +12,8 @@ from hypothesis import strategies as st
 import data
 import main_np
 import main_torch
-import mlp_autograd
 import mlp_np
-import mlp_torch
 import networks
-import plot
 from conftest import SMALL, fuzz
 from lab import results, twins
 from networks import NETWORKS, parse_options
@@ -223,102 +220,15 @@ def test_a_run_goes_on_bit_for_bit_and_can_change_hands(model, first, small, mon
     assert run(first, "whole", "--resume", end)[1:3] == (files, accuracy)  # nothing is left to do
 
 
-# --- A network with a mode, an option, and randomness of its own ------------------------------------------------------
-
-
-def lose_pixels(network, x):
-    """In training some of the pixels, which are a function of the seed and the step. Testing loses none."""
-    if not network.training:
-        return x
-    steps = network.statistics["steps"]  # a checkpoint keeps it
-    steps += 1
-    kept = np.random.default_rng([network.seed, int(steps)]).random(x.shape) >= network.lost
-    return x * kept.astype(x.dtype)
-
-
-class LosesByHand(mlp_np.MLP):
-    training = True
-
-    def __init__(self, hidden=24, lost=0.5, seed=0, dtype=np.float32):
-        super().__init__(hidden, "he", seed, dtype)
-        self.lost, self.seed, self.statistics = lost, seed, {"steps": np.zeros((), np.int64)}
-
-    def forward(self, x):
-        return super().forward(lose_pixels(self, x))
-
-
-class LosesOnTape(mlp_autograd.MLP):
-    training = True
-
-    def __init__(self, hidden=24, lost=0.5, seed=0, dtype=np.float32):
-        super().__init__(hidden, "he", seed, dtype)
-        self.lost, self.seed, self.statistics = lost, seed, {"steps": np.zeros((), np.int64)}
-
-    def forward(self, x):
-        return super().forward(lose_pixels(self, x))
-
-
-class LosesInTorch(mlp_torch.MLP):
-    def __init__(self, hidden=24, lost=0.5, seed=0):
-        super().__init__(hidden)
-        self.lost, self.seed = lost, seed
-        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
-
-    def forward(self, x):
-        self.statistics = {"steps": self.steps.numpy()}
-        return super().forward(torch.from_numpy(lose_pixels(self, x.numpy())))
-
-
-class Ignores(mlp_autograd.MLP):
-    """It inherits its options, and does not know one of them."""
-
-
-CLASSES = {"np": LosesByHand, "autograd": LosesOnTape, "torch": LosesInTorch}
-
-
-@pytest.fixture
-def losing(monkeypatch):
-    """--model losing, an MLP in three forms; the fixture is the dict of their classes."""
-    classes = dict(CLASSES)
-    entry = networks.MLP._replace(
-        name="losing",
-        load=classes.get,
-        options={"hidden": networks.MLP.options["hidden"], "lost": option("of the pixels in training", type=float)},
-        recipes={"default": {"epochs": 2, "batch_size": 60, "hidden": 24, "lost": 0.5, "lr": 0.1}},
-        title=lambda options: "losing",
-        prefix="losing_",
-        share=lambda options: None,
-    )
-    monkeypatch.setitem(NETWORKS, "losing", entry)
-    return classes
-
-
-def test_a_network_with_randomness_of_its_own_is_one_run(losing, small, monkeypatch, tmp_path, capsys):
-    """In all three forms, stopped and resumed, and in testing it loses nothing."""
-    monkeypatch.setattr(data, "load", lambda *_: small)
-    monkeypatch.setattr(plot, "learning_curves", lambda run: None)
-    found = {}
-    for which, (program, more) in PROGRAMS.items():
-        argv = ["--model", "losing", "--dtype", "float64", *more]
-        file = f"checkpoint_losing_{'torch' if program is main_torch else 'np'}.npz"
-        whole, part = tmp_path / which / "whole", tmp_path / which / "part"
-        assert program.main([*argv, "--out", str(whole)]) == 0
-        assert program.main([*argv, "--out", str(part), "--stop-after", "1"]) == 0
-        assert program.main(["--resume", str(part / file), *more, "--out", str(part)]) == 0
-        groups, resumed = (load_checkpoint(folder / file).groups for folder in (whole, part))
-        assert farthest(groups, resumed) == 0
-        found[which] = groups
-    assert farthest(found["by hand"], found["on the tape"]) == 0
-    assert 0 < farthest(found["by hand"], found["in PyTorch"]) < 1e-12
-    options = parse_options("np", "--model", "losing")
-    network, _ = main_np.build(options)
-    first, second = (main_np.evaluate(network, small, options) for _ in range(2))
-    assert first == second
+# --- An option that a form of it does not know ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", ["autograd", "np", "torch"])
-def test_an_option_that_a_form_does_not_know_is_an_error(losing, form):
-    losing[form] = {"torch": mlp_torch.MLP, "np": mlp_np.MLP, "autograd": Ignores}[form]
-    named = f"{losing[form].__module__}[.]{losing[form].__name__}"
-    with pytest.raises(UserError, match=f"{named} does not know .*lost"):
-        networks.make(form, parse_options(form if form == "torch" else "np", "--model", "losing"))
+def test_an_option_that_a_form_does_not_know_is_an_error(form, monkeypatch):
+    """Nobody should train without the dropout that they asked for. An inherited __init__ might ignore it."""
+    inheriting = type("Inheriting", (networks.MLP.load(form),), {})
+    for network in (networks.MLP.load(form), inheriting):
+        more = networks.MLP.options | {"lost": option("of the pixels in training", 0.5, type=float)}
+        monkeypatch.setitem(NETWORKS, "losing", networks.MLP._replace(load=lambda way, c=network: c, options=more))
+        with pytest.raises(UserError, match=f"{network.__module__}[.]{network.__name__} does not know .*lost"):
+            networks.make(form, parse_options(form if form == "torch" else "np", "--model", "losing"))
