@@ -84,6 +84,7 @@ class Exercise:
                 raise ValueError(f"nobody asks for {name}")
             text = isinstance(said[name], str) and name not in ("HINTS", "MISTAKES", "WRONG", "RIGHT")
             setattr(self, name.lower(), unwrapped(said[name]) if text else said[name])
+        self.drawn = None, []  # a seed, and what `draw` made of it
         self.hints = tuple(" ".join(hint.split()) for hint in re.split(r"^\d\. ", self.hints, flags=re.M)[1:])
         self.mistakes = mistakes_in(self.mistakes)
         bodies = {node.name: body(below, node) for node in ast.parse(below).body if isinstance(node, ast.FunctionDef)}
@@ -127,8 +128,13 @@ class Exercise:
     def draw(self, seed):
         """For each trial, the inputs and the right results: two trials of different sizes from each of `inputs`.
 
-        The same seed gives the same ones.
+        The same seed gives the same ones, which are drawn once.
         """
+        if self.drawn[0] != seed:
+            self.drawn = seed, list(self.drawing(seed))
+        return self.drawn[1]
+
+    def drawing(self, seed):
         for trial, given in enumerate(self.inputs):
             rng = np.random.default_rng([seed, trial, *self.name.encode()])
             first, second = given(rng), given(rng)
@@ -147,7 +153,8 @@ class Exercise:
     @cached_property
     def known(self):
         """All mistakes that have a name, this exercise's own first."""
-        formula, (factors, parts, _) = self.formula, tables("mistakes.md")
+        formula, mistakes = self.formula, tables("mistakes.md")
+        factors, parts = mistakes["Factors"], mistakes["Parts"]
         rows = [(name, question, change(formula, to, self.gives[0])) for name, to, question in self.mistakes]
         own = [row for row in rows if not row[0].startswith("and ")]
         found = list(own)
@@ -267,9 +274,9 @@ def mistakes_in(text):
 
 @cache
 def tables(file):
-    """The tables of a Markdown file of this folder, in their order."""
-    blocks = (ROOT / "exercises" / file).read_text(encoding="utf-8").split("\n\n")
-    return [table(block) for block in blocks if block.startswith("|")]
+    """{heading: rows} of the tables of a Markdown file of this folder."""
+    sections = (ROOT / "exercises" / file).read_text(encoding="utf-8").split("\n## ")[1:]
+    return {text.split("\n")[0]: table(text[text.index("\n|") + 1 :]) for text in sections}
 
 
 def table(text):

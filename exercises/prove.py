@@ -27,8 +27,9 @@ from exercises.complaints import explain
 from exercises.digits import few_images
 from exercises.exercise import agree
 from exercises.network import USED, training
-from exercises.runner import load, unpacked
+from exercises.runner import load
 from exercises.show import near, say
+from exercises.trial import unpacked
 from mlp_np import MLP, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv, Identity, ResNet, walk
 from support.errors import UserError

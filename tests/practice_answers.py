@@ -99,7 +99,8 @@ attention | return q | wrong number of results | Yours returns 1.
 update | v = momentum * v + dp; p = old_p | error: UnboundLocalError | is called old_v. | ~order
 update | v = momentum * old_v + dp\np -= lr * v | error: UnboundLocalError | is called old_p.
 update | p = old_p - lr * v\nv = old_v | error: UnboundLocalError | in the right order
-loss | loss = -np.log(p[range(len(y)), y]).mean() * (1 + 1e-8) | close, and not equal | It is close
+loss | loss = -np.log(p[range(len(y)), y]).mean() * (1 + 1e-8) | a term | It is close \
+    | Line 15, `1 + 1e-8`: with this part different, all your numbers would be right.
 loss | loss = -np.log(p[range(len(y)), y]).sum() / {B} | a size written as a number
 dlogits | p[range(len(y)), y] -= 1\ndlogits = p / len(y) | changes its input | changed p | .copy()
 dlogits | dlogits = p - y | error: ValueError | what would a row look like | ~np.eye
@@ -112,7 +113,8 @@ da1 | da1 = dlogits * W2 | error: ValueError | the matrix product is `@`
 da1 | da1 = (dlogits @ W2.T).reshape(-1, {H}) | a size written as a number
 dz1 | dz1 = da1 * (a1 >= 0) | a mask that is true everywhere
 dz1 | dz1 = da1 * (z1 != 0) | a mask that is true everywhere
-dz1 | dz1 = da1 * (z1 > 0) + 1e-9 | close, and not equal
+dz1 | dz1 = da1 * (z1 > 0) + 1e-9 | a term | ~should be
+dz1 | dz1 = da1 * (z1 > 0) + 3e-9 - 1e-9 | close, and not equal
 dz1 | dz1 = da1 * z1 > 0 | wrong type | bool
 dz1 | dz1 = da1 * (Z1 > 0) | error: NameError | Do you mean `z1`?
 loss | for i in range(y): loss = 0 | error: TypeError | It needs a number, such as len(y).
@@ -136,16 +138,17 @@ dz1 | dz1 = 2da1 | error: SyntaxError | needs a `*`
 dz1 | dz1 = da1 (z1 > 0) z1 | error: SyntaxError | Is an operator missing
 dz1 | dz1 = da1 × (z1 > 0) | error: SyntaxError | `@` is the matrix product
 dz1 | dz1 = 1\n  dz1 = da1 | error: IndentationError | four spaces
-dz1 | dz1 = da1 * (z1 > 0) * 1.5 | not right | Every entry is 1.5 times | Furthest off is dz1[7, 3] \
+dz1 | dz1 = da1 * (z1 > 0) * 3.6 / 2.4 | not right | Every entry is 1.5 times | Furthest off is dz1[7, 3] \
     | a slope of 0.1491; yours is 0.2236
-dz1 | dz1 = da1 * (z1 > 0) / {B} | not right | ~averaged
+dz1 | dz1 = da1 * (z1 > 0) / {B} | a factor | ~averaged
 dz1 | dz1 = da1 * (z1 > da1) | a threshold other than 0
 dz1 | dz1 = da1 * (z1 > -da1) | a threshold other than 0
 dz1 | dz1 = da1 * (z1 > 0.05) | a threshold other than 0
 dz1 | dz1 = da1 * (z1 > -1e-6) | a threshold other than 0
 dz1 | dz1 = da1 * (z1 > z1.mean()) | a threshold other than 0
-dz1 | dz1 = da1 * (np.round(z1, 4) > 0) | not right | (z1 is 1e-09 there.)
-dz1 | dz1 = da1 * (np.round(z1, 4) >= 0) | not right | (z1 is -1e-09 there.) | ~slope
+dz1 | dz1 = da1 * (np.round(z1, 4) > 0) * (np.round(z1, 3) > 0) | not right | (z1 is 1e-09 there.)
+dz1 | dz1 = da1 * ((z1 > 0) + 2.2 * (abs(z1 + 1e-9) < 1e-10))\ndz1 += 3.3 * da1 * (abs(z1 + 1e-9) < 1e-11) | not right \
+    | (z1 is -1e-09 there.) | ~slope
 tape_relu | a.value > 0 -> a.value > 1e-6 | a threshold other than 0
 tape_relu | a.value > 0 -> a.value > a.value.mean() | a threshold other than 0
 tape_train | a.value > 0 -> a.value > 1e-6 | a threshold other than 0
@@ -154,10 +157,10 @@ second_hidden_layer | z2 > 0 -> z2 > da2 | a threshold other than 0
 shortcut | y > 0 -> y > 0.01 | a threshold other than 0
 loss | loss = -np.log(np.clip(p[np.arange(len(y)), y], 1e-3, 1)).mean() | a clipped value
 loss | loss = -np.log(np.maximum(p, 1e-8)[np.arange(len(y)), y]).mean() | a clipped value
-loss | loss = -np.maximum(np.log(p[np.arange(len(y)), y]), -15).mean() | not right
-dz1 | dz1 = da1 * (z1[0] > 0) | not right | ~only
-dz1 | dz1 = np.trunc(da1) * (z1 > 0) | not right | Yours are all 0.
-dz1 | dz1 = da1 * (z1 > 0) + (np.arange(z1.shape[1]) == 0) | not right | 90 of its 99 entries are right
+loss | loss = -np.maximum(np.log(p[np.arange(len(y)), y]), -15).mean() | a function | Line 15, `np.maximum(
+dz1 | dz1 = da1 * (z1[0] > 0) | a condition | `z1[0] > 0`: with | For which entries is this true | ~only
+dz1 | dz1 = np.trunc(da1) * (z1 > 0) | a function | Yours are all 0.
+dz1 | dz1 = da1 * (z1 > 0) + (np.arange(z1.shape[1]) == 0) | a term | 90 of its 99 entries are right
 dz1 | dz1 = z1 | z1 returned | what you return is z1 itself | ~also changes
 dz1 | z1 *= 2; dz1 = 1 * da1 | the mask forgotten | Your function also changes z1, which
 dz1 | dz1 = exit() | error: SystemExit | neither ask for input nor end
@@ -173,9 +176,10 @@ dz1 | dz1 = max(da1, 0) | error: ValueError | np.maximum and np.minimum compare 
 dz1 | if da1: dz1 = 1 | error: ValueError | this is an array of them
 dz1 | dz1 = da1.sum(axis=1) | wrong shape | one number for each entry of `z1`
 dW1_db1 | dW1 = x @ dz1 | error: ValueError | Line 18: dW1 = x @ dz1 | must be equal: 784 is not 3
-dW1_db1 | dW1 = dz1.T @ x; db1 = 0 | transposed | W1's shape (784, 4); yours is (4, 784). Transposed?
+dW1_db1 | dW1 = dz1.T @ x; db1 = 0 | a transpose | W1's shape (784, 4); yours is (4, 784). Transposed? \
+    | `dz1.T @ x`: with this part different, dW1 would be right.
 dW1_db1 | dW1 = x.T @ dz1 | partly written | Right so far. `db1` is not written yet
-dW1_db1 | dW1 = x.T @ dz1; db1 = dz1.sum(axis=0, keepdims=True) | wrong shape | (1, 4) | keepdims
+dW1_db1 | dW1 = x.T @ dz1; db1 = dz1.sum(axis=0, keepdims=True) | an axis | (1, 4) | keepdims
 tanh | dz1 = z1 * (1 - a1**2) | z1 where da1 belongs | Where do you use z1
 update | v = momentum * old_v + dp; p = old_v - lr * v | old_v where old_p belongs
 numerical_gradient | gradient[i] = -> gradient[i] == | == where = belongs
@@ -183,12 +187,12 @@ numerical_gradient | f() -> f(array + h) | error: TypeError | `f` takes nothing
 numerical_gradient | / (2 * h) -> * 1.5 | not right | (Here h is
 numerical_gradient | above = f() -> array[i] = kept; above = f() & below = f() -> array[i] = kept; below = f() \
     | nothing but zeros | moved when you call f()
-conv_dW | dy.reshape(-1, dy.shape[3]) -> dy.reshape(-1, dy.shape[3]) / (dy.shape[1] * dy.shape[2]) ** 0.5 | not right \
+conv_dW | dy.reshape(-1, dy.shape[3]) -> dy.reshape(-1, dy.shape[3]) / (dy.shape[1] * dy.shape[2]) ** 0.5 | a factor \
     | the true one; that is 1 / (sqrt(height) * sqrt(width)). (Here height is
 conv_dx | dx = np.zeros((B, height, width, -> dx = np.zeros((B, height + 2, width + 2, \
     & dx += padded[:, 2 - u : 2 - u + height, 2 - v : 2 - v + width] -> dx[:, u : u + height, v : v + width] += dy \
     & W[u, v].T -> W[u, v].T\ndx = dx[:, :-2, :-2] | padded or cut on one side | or cut them off
-softmax_backward | (dweights - mean) -> (dweights - mean) / np.sqrt(len(weights[0])) | not right | 1 / sqrt(T). (Here T
+softmax_backward | (dweights - mean) -> (dweights - mean) / np.sqrt(len(weights[0])) | a factor | 1 / sqrt(T). (Here T
 tape_product | da = a * b; db = a * b | y itself
 tape_accumulate | share(dy) -> shares[0](dy) | the same share for every path
 tape_accumulate | du = shares(dys) | error: TypeError | as in shares[0]
@@ -226,7 +230,7 @@ conv_dx | (B, h, w, O), dx = dy.shape, np.zeros((*dy.shape[:3], W.shape[2]))\nfo
 np.ndindex(*dx.shape, 3, 3, O):\n    if 0 <= i + 1 - u < h and 0 <= j + 1 - v < w: \
 dx[b, i, j, c] = dy[b, i + 1 - u, j + 1 - v, o] * W[u, v, c, o] | = where += belongs
 tape_accumulate | du = shares[0](dys[0])\nfor i in range(1, len(dys)): du += shares[i](dys[i]) \
-    | changes its input | changed dys
+    | a copy | changed dys
 tape_order | order = [loss]\nfor node in order:\n    for parent, _ in node.edges:\n        if parent not in order: \
 order.append(parent) | visited too early | p and q should come after w
 tape_order | order = [loss]\nfor node in order: order += [parent for parent, _ in node.edges] | visited twice \
@@ -250,7 +254,7 @@ tape_relu | y = np.maximum(a.value, 0) | no Tensor made | it got an array.
 tape_relu | y = Tensor(np.maximum(a.value, 0), [(a, lambda dy: dy)]) | no pair of a parent and a share | not in a list
 tape_relu | y = Tensor(np.maximum(a.value, 0), (a.value, lambda dy: dy)) | another parent | the Tensor itself
 tape_relu | lambda dy: dy -> dy | error: NameError | `lambda dy: ...`
-tape_relu | a.value, 0), ( -> a.value, 0, out=a.value), ( | changes its input | changed a.value
+tape_relu | a.value, 0), ( -> a.value, 0, out=a.value), ( | a copy | changed a.value
 tape_relu | lambda dy: dy * (a.value > 0) -> lambda dy: np.copyto(dy, 0, where=a.value <= 0) or dy | changes dy \
     | new array
 tape_relu | y = Tensor(np.maximum(a.value, 0), *[(a, lambda dy: dy * (a.value > 0))] * 2) | a factor 2
@@ -258,11 +262,33 @@ tape_max | dy[:, None] * -> dy * | error: ValueError | (5, 1) agrees: | [..., No
 tape_matmul | y = a @ b | error: ValueError | Or a Tensor?
 tape_matmul | y = Tensor(a.value @ b.value) | error: AttributeError | `value_of` gives
 tape_relu | y = np.maximum(a, 0) | error: TypeError | no operations of its own
-tape_matmul | y = Tensor(value_of(a) @ b.value, (b, lambda dy: dy.T @ value_of(a))) | transposed | db
+tape_matmul | y = Tensor(value_of(a) @ b.value, (b, lambda dy: dy.T @ value_of(a))) | a transpose \
+    | different, db would be right
 tape_matmul | (edge for edge in edges if isinstance(edge[0], Tensor)) -> edges | the gradient of a constant kept \
     | no pair
 tape_train | W1 = matmul(x, Tensor(W1)); b1 = 1 * b1; W2 = 1 * W2; b2 = 1 * b2 | error: NotImplementedError \
     | lines of `tape_matmul` here
+logits | logits = W2.T @ a1.T + b2[:, None] | a transpose | Line 16, `W2.T @ a1.T + b2[:, None]`: with
+logits | logits = a1 @ W2\nfor n in range(len(a1) - 1): logits[n] += b2 | a loop | range(len(a1) - 1)
+logits | logits = np.zeros((len(a1), 10))\nfor j in range(len(W2)): logits += np.outer(a1[:, j], W2[j]) + b2 \
+    | a factor | Line 17, `b2`: with this part different, all your numbers would be right. How often does this come in
+loss | loss = np.log(-p[range(len(y)), y]).mean() | a sign | should the result rise or fall?
+loss | loss = 0\nfor n, k in enumerate(y):\n    loss -= np.log(p[n, k])\n    loss /= len(y) | a line in the loop \
+    | Line 18, `loss /= len(y)`: with | in each turn of the loop, or once?
+dlogits | dlogits = p.copy()\nfor n, k in enumerate(np.sort(y)): dlogits[n, k] -= 1\ndlogits /= len(y) | a loop
+dlogits | d = p.astype(int); d[range(len(y)), y] -= 1; dlogits = d / len(y) | p forgotten
+dW2_db2 | dW2 = a1.T @ dlogits; db2 = dW2.sum(axis=0) | a name | Line 23, `dW2`: with | Does this belong here?
+dW1_db1 | dW1 = x.T @ dz1; db1 = 0 * dz1[0]\nfor row in dz1: db1 = row | the row of one image
+update | v = momentum * old_v + dp; p = (old_p - lr) * v | parentheses | `(old_p - lr) * v`: with
+first_weights | W = standard * (2 / standard.shape[0]) | without the square root
+numerical_gradient | (2 * h) -> (2 * h * h) | a factor | `2 * h`: with
+conv_dW | v in range(3) -> v in range(2) | a loop | `range(2)`: with | what is the last?
+weight_decay | if old_p.ndim > 1: dp += weight_decay * old_p\nv = momentum * old_v + dp; p = old_p - lr * v | a copy \
+    | changed dp | `dp += weight_decay * old_p`: with
+softmax_backward | axis=-1 -> axis=-2 | the sum over the wrong axis
+layer_norm_dx | = dxhat.mean(axis=-1, keepdims=True) -> = dxhat.max(axis=-1, keepdims=True) | a function
+attention | (dweights * weights).sum -> (dweights * dweights).sum | a name | with this part different
+tape_train | add(relu(z1), z1) -> add(relu(z1), relu(z1)) | a function | `add(relu(z1), relu(z1))`: with
 """
 
 # Right numbers, but not found by what the exercise is about.

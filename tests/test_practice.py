@@ -11,7 +11,7 @@ import pytest
 from mutants import planted
 
 from conftest import rows
-from exercises import marker, runner
+from exercises import marker, repair, runner
 from exercises.catalogue import BY_NAME, EXERCISES
 from exercises.exercise import Exercise, agree, change
 from exercises.work import Work
@@ -128,6 +128,33 @@ def test_what_is_said_of_a_mistake_in_the_end_is_what_was_asked_and_written(name
         outcome = runner.report(exercise, write(tmp_path, name, body), 0)
         texts = "\n".join(work.record(exercise, marker.verdict(exercise, 0, outcome), ""))
     assert said in texts and not_said not in texts
+
+
+ONCE = """
+    print("once")
+    with open({file!r}, "a") as file: file.write("once ")
+    n = 0
+    while n < 3: n += 1
+    loss = 7.0
+"""
+
+
+def test_edits_are_counted_and_do_nothing_but_compute(tmp_path, capfd):
+    """Some of these never end (n -= 1); none prints, or writes the file once more."""
+    written, exercise = tmp_path / "written", BY_NAME["loss"]
+    outcome = runner.report(exercise, write(tmp_path, "loss", ONCE.format(file=str(written))), 0)
+    trials = len(exercise.draw(0))
+    assert marker.judge(exercise, 0, outcome).name == "not right" and outcome["place"] is None
+    assert written.read_text().split() == outcome["printed"].split() == ["once"] * trials
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_is_right_or_has_a_name_costs_no_search(tmp_path, monkeypatch):
+    monkeypatch.setattr(repair, "search", lambda *_: pytest.fail("searched"))
+    for body, mark in ((RIGHT["dz1"], "passed"), ("dz1 = 1 * da1", "the mask forgotten"), (None, "not written")):
+        path = tmp_path / "dz1.py"
+        path.write_text(BY_NAME["dz1"].stub if body is None else filled("dz1", body), encoding="utf-8")
+        assert marker.judge(BY_NAME["dz1"], 0, runner.report(BY_NAME["dz1"], path, 0)).name == mark
 
 
 @pytest.mark.parametrize("seeds", SEEDS)

@@ -19,7 +19,7 @@ from exercises.exercise import ROUNDING, agree, tables, watched
 from mlp_np import MLP, init_he, softmax_cross_entropy
 
 # What the learner may write into DIAGNOSIS: what may be wrong, what it means, and how it would show itself.
-SUSPECTS = {word: (meaning, sign) for word, meaning, sign in tables("said.md")[3]}
+SUSPECTS = {word: (meaning, sign) for word, meaning, sign in tables("said.md")["Suspects"]}
 
 
 class Case(NamedTuple):

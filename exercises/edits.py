@@ -1,0 +1,467 @@
+"""The single edits of a function: what exercises/repair.py tries on a learner's lines.
+
+Each is a slip turned back: another operator, name, axis or number, an operand too many or too few, a statement on the
+wrong side of a loop's end.
+"""
+
+import ast
+import copy
+import re
+from itertools import combinations
+from typing import Any, NamedTuple
+
+
+class Edit(NamedTuple):
+    """One change of a syntax tree: holder[key] becomes `new`."""
+
+    rank: int  # the likeliest come first: 0, something is too much; 1 and 2, is another; 3 and 4, is missing
+    kind: str  # as said.md names it
+    place: tuple  # the part of the text that it concerns: first line, column, last line, column; columns in bytes
+    holder: Any  # a list of nodes, or the fields of one
+    key: Any
+    new: Any
+    function: Any  # in which it is
+
+
+class Spot(NamedTuple):
+    """A node, and where it is."""
+
+    node: Any
+    holder: Any
+    key: Any
+    parent: Any
+    context: str  # what it is a part of: "an axis", "an index", "a loop", "a condition", or ""
+    whole: Any  # all of that part, or None
+
+
+def edits_of(function, source, stub, takes, letters):
+    """The `Edit`s of a function, in those lines that the stub does not have.
+
+    takes: the names of the exercise's arguments; letters: those of its sizes, which an edit may use.
+    """
+    given = {line.strip() for line in stub.splitlines()}
+    own = {i for i, line in enumerate(source.splitlines(), 1) if line.strip() not in given}
+    nodes = list(ast.walk(function))
+    local = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    local |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    names = [*takes, *sorted(local - set(takes))]
+    for spot in spots(function):
+        if getattr(spot.node, "lineno", 0) in own:
+            for rank, kind, place, new in expression_edits(spot, names, letters):
+                if spot.context:
+                    kind, place = spot.context, span(spot.whole)
+                yield Edit(rank, kind, place, spot.holder, spot.key, at(spot.node, new), function)
+    for node in nodes:
+        for field in ("body", "orelse"):
+            if isinstance(block := getattr(node, field, None), list):
+                for rank, kind, place, new in block_edits(block, own, names):
+                    yield Edit(rank, kind, place, vars(node), field, new, function)
+
+
+def spots(node, context="", whole=None):
+    """The expressions in a node that are read, each with its place."""
+    for field, child in ast.iter_fields(node):
+        inside, part = context_of(node, field) or (context, whole)
+        children = enumerate(child) if isinstance(child, list) else [(field, child)]
+        for key, one in children:
+            if isinstance(one, ast.AST) and not is_spending(one):
+                if isinstance(one, ast.expr) and not isinstance(getattr(one, "ctx", None), (ast.Store, ast.Del)):
+                    yield Spot(one, child if isinstance(child, list) else vars(node), key, node, inside, part)
+                if isinstance(one, (ast.Lambda, ast.ListComp, ast.GeneratorExp)):
+                    inside, part = "", None
+                yield from spots(one, inside, part)
+
+
+def context_of(node, field):
+    """What the parts of this field decide, and the node that is all of it; None if it is nothing special."""
+    match node, field:
+        case ast.Subscript(), "slice":
+            return "an index", node
+        case ((ast.For() | ast.comprehension()), "iter"):
+            return "a loop", node.iter
+        case ((ast.If() | ast.IfExp() | ast.While()), "test"):
+            return "a condition", node.test
+        case ast.comprehension(), "ifs":
+            return "a condition", node.ifs[0]
+        case ast.Compare(), _:
+            return "a condition", node
+        case ast.Call(), "keywords":
+            return ("an axis", node) if {"axis", "keepdims", "axes"} & {k.arg for k in node.keywords} else None
+        case ast.BinOp(op=ast.Pow()), "right":
+            return "an exponent", node
+    return None
+
+
+# ---- expressions -----------------------------------------------------------------------------------------------------
+AXES = (0, 1, -1, 2, -2, (0, 1), (1, 2), (0, 1, 2))
+REDUCTIONS = {"sum", "mean", "max", "min", "prod", "median", "cumsum", "argmax", "std", "var", "amax", "amin"}
+ALIKE = (  # functions that are taken for each other
+    (("sum", "mean", "max", "min"), REDUCTIONS | {"norm"}),
+    (("exp", "log", "sqrt", "square", "tanh", "relu"),
+     {"exp", "log", "sqrt", "square", "abs", "tanh", "relu", "log2", "log10", "log1p", "exp2", "expm1", "sigmoid",
+      "softmax", "cosh", "sinh"}),
+    (("maximum", "minimum", "add"), {"maximum", "minimum", "add", "multiply", "fmax", "fmin"}),
+    (("zeros", "ones"), {"zeros", "ones", "empty"}),
+    (("zeros_like", "ones_like"), {"zeros_like", "ones_like", "empty_like"}),
+)  # fmt: skip
+MAKES_ROOM = {"zeros", "ones", "empty", "zeros_like", "ones_like", "empty_like", "arange", "range", "len", "eye"}
+
+
+def expression_edits(spot, names, letters):
+    """(rank, kind, place, new) of each edit of one expression."""
+    node, parent = spot.node, spot.parent
+    here = span(node)
+    is_function = isinstance(parent, ast.Call) and spot.key == "func"
+    is_module = isinstance(parent, ast.Attribute) and isinstance(node, ast.Name) and node.id not in names
+    if is_module or (is_function and not isinstance(node, ast.Name)):
+        return
+    match node:
+        case ast.BinOp():
+            yield from operation_edits(node)
+        case ast.UnaryOp(ast.USub(), inside):
+            yield 0, "a sign", here, inside
+        case ast.UnaryOp(ast.Not(), inside):
+            yield 0, "a condition", here, inside
+        case ast.Compare(left, [op], [right]):
+            for other in (ast.Gt, ast.Lt, ast.GtE, ast.LtE, ast.Eq, ast.NotEq):
+                if not isinstance(op, other):
+                    yield 1, "a condition", here, ast.Compare(left, [other()], [right])
+            yield 1, "a condition", here, ast.Compare(left, [op], [ast.Constant(0)])
+        case ast.BoolOp(op, values):
+            for value in values:
+                yield 1, "a condition", here, value
+            yield 1, "a condition", here, ast.BoolOp(ast.And() if isinstance(op, ast.Or) else ast.Or(), values)
+        case ast.IfExp(test, body, orelse):
+            yield from ((1, "a condition", here, new) for new in (body, orelse, ast.IfExp(test, orelse, body)))
+        case ast.Constant(bool(value)):
+            yield 1, "a constant", here, ast.Constant(not value)
+        case ast.Constant(int() | float() as value):
+            here = span(parent) if isinstance(parent, (ast.BinOp, ast.Call)) else here
+            for other in dict.fromkeys((0, 1, -1, 2, value + 1, value - 1, 0.5, 10)):
+                if other != value:
+                    yield 1, "a constant", here, number(other)
+            yield from ((2, "a constant", here, read(size(letter))) for letter in letters)
+        case ast.Constant(str(value)) if "->" in value:
+            yield from ((1, "an axis", here, ast.Constant(other)) for other in einsums(value))
+        case ast.Name(name):
+            yield from ((2, "a name", here, read(other)) for other in names if other != name)
+        case ast.Attribute(array, "T"):
+            yield 0, "a transpose", here, array
+        case ast.Attribute(array, "size"):
+            yield from ((1, "a size", here, read(size(letter))) for letter in letters)
+        case ast.Attribute(owner, "value" | "grad" | "number" as name):
+            others = {"value", "grad", "number"} - {name}
+            yield from ((2, "a name", here, ast.Attribute(owner, other, ast.Load())) for other in sorted(others))
+        case ast.Subscript(array, part):
+            yield 0, "an index", here, array
+            for new in parts(part, names_in(part)):
+                yield 1, "an index", here, ast.Subscript(array, new, ast.Load())
+        case ast.Tuple(items):
+            for i, j in combinations(range(len(items)), 2):
+                yield 1, "an order", here, ast.Tuple(exchanged(items, i, j), ast.Load())
+        case ast.Call():
+            yield from call_edits(node, letters)
+    if isinstance(node, (ast.Tuple, ast.List, ast.Slice, ast.Starred, ast.Lambda)) or is_function:
+        return
+    if spot.context in ("an axis", "a type", "a loop"):
+        return
+    # What is missing: likeliest around all that a line computes, around an operand of @, or an argument.
+    is_value = isinstance(parent, (ast.Assign, ast.AugAssign, ast.Return, ast.Lambda, ast.Call, ast.BoolOp))
+    is_factor = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.MatMult)
+    if not isinstance(node, ast.Constant):
+        rank = 3 if is_value or is_factor else 4
+        yield 1 if is_factor else rank, "a transpose", here, method(node, "swapaxes", -1, -2)
+        yield from ((rank, kind, here, new) for kind, new in additions(node, names, letters, spot.context))
+    elif not isinstance(node.value, str) and spot.context != "an index":
+        for letter in letters:
+            yield 3, "a factor: of a size", here, ast.BinOp(node, ast.Div(), read(size(letter)))
+
+
+def operation_edits(node):
+    """The edits of left op right."""
+    left, op, right = node.left, node.op, node.right
+    is_short = node.lineno == node.end_lineno and node.end_col_offset - node.col_offset < 40
+    at_right = span(node) if is_short else (*span(left)[2:], *span(right)[2:])
+    at_left = span(node) if is_short else (*span(left)[:2], *span(right)[:2])
+    for other in (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult):
+        if not isinstance(op, other):
+            is_sign = isinstance(op, (ast.Add, ast.Sub)) and other in (ast.Add, ast.Sub)
+            yield 1, "a sign" if is_sign else "an operation", at_right, ast.BinOp(left, other(), right)
+    kind = "a term" if isinstance(op, (ast.Add, ast.Sub)) else "a factor"
+    if isinstance(op, ast.Pow):
+        kind = "an exponent"
+    if isinstance(op, ast.Mult):
+        for factor, place in ((left, at_left), (right, at_right)):
+            if isinstance(factor, (ast.Constant, ast.Compare)):
+                continue
+            mask = ast.Compare(factor, [ast.Gt()], [number(0)])
+            new = ast.BinOp(mask, op, right) if factor is left else ast.BinOp(left, op, mask)
+            yield 1, "a mask", place, new
+    if not isinstance(op, ast.MatMult):
+        yield 0, kind, at_right, left
+        yield 0, kind, at_left, right
+    if isinstance(op, (ast.Sub, ast.Div, ast.FloorDiv, ast.MatMult)):
+        kind = {ast.Sub: "a sign", ast.MatMult: "a transpose"}.get(type(op), "an operation")
+        yield 1, kind, span(node), ast.BinOp(right, op, left)
+    if isinstance(left, ast.BinOp):  # (a + b) * c, where a + (b * c) belongs
+        yield 1, "parentheses", span(node), ast.BinOp(left.left, left.op, ast.BinOp(left.right, op, right))
+    if isinstance(right, ast.BinOp):
+        yield 1, "parentheses", span(node), ast.BinOp(ast.BinOp(left, op, right.left), right.op, right.right)
+
+
+def call_edits(node, letters):
+    """The edits of a call: another function, axis or order of what is handed over, or no call."""
+    here, function, arguments, keywords = span(node), node.func, node.args, node.keywords
+    name = getattr(function, "attr", getattr(function, "id", ""))
+    owner = getattr(function, "value", None)
+    is_method = owner is not None and not (isinstance(owner, ast.Name) and owner.id in ("np", "torch", "F", "math"))
+    kind = {"copy": "a copy", "astype": "a type", "swapaxes": "a transpose", "reshape": "a transpose"}.get(name)
+    if name not in MAKES_ROOM:
+        if is_method:
+            yield 0, kind or "a function", here, owner
+        yield from ((0, kind or "a function", here, array) for array in arguments if is_array(array))
+    for others, alike in ALIKE:
+        for other in others if name in alike and owner is not None else ():
+            if other != name:
+                yield 1, "a function", here, called(ast.Attribute(owner, other, ast.Load()), arguments, keywords)
+    if name in REDUCTIONS:
+        array = [] if is_method else arguments[:1]
+        has = {keyword.arg for keyword in keywords}
+        for axis in (None, *AXES):
+            for keeps in (False, True) if axis is not None else (False,):
+                more = [ast.keyword("axis", number(axis))] * (axis is not None)
+                more += [ast.keyword("keepdims", ast.Constant(True))] * keeps
+                yield 1 if keeps == ("keepdims" in has) else 2, "an axis", here, called(function, array, more)
+        for other in ("sum", "mean") if name not in ("sum", "mean") and owner is not None else ():
+            more = [k for k in keywords if k.arg == "axis"] + [ast.keyword("keepdims", ast.Constant(True))]
+            yield 2, "a function", here, called(ast.Attribute(owner, other, ast.Load()), array, more)
+    if len(arguments) == 1 and isinstance(arguments[0], ast.UnaryOp) and isinstance(arguments[0].op, ast.USub):
+        yield 1, "a sign", here, ast.UnaryOp(ast.USub(), called(function, [arguments[0].operand], keywords))
+    if name == "reshape" and is_method:
+        yield 1, "a transpose", here, ast.Attribute(owner, "T", ast.Load())
+    if name == "len" or name == "range":
+        yield from ((1, "a size" if name == "len" else "a loop", here, size_of(name, letter)) for letter in letters)
+    if name == "range":
+        *first, last = arguments or [number(0)]
+        for by in (1, -1):
+            more = ast.BinOp(last, ast.Add(), number(by))
+            yield 1, "a loop", here, called(function, [*first[:1], more], [])
+        yield 1, "a loop", here, called(function, [last], [])
+        yield 1, "a loop", here, called(function, [number(1), last], [])
+    for i, j in combinations(range(min(3, len(arguments))), 2):
+        if name not in ("range", "reshape", "swapaxes") and not isinstance(arguments[i], ast.Starred):
+            yield 1, "an order", here, called(function, exchanged(arguments, i, j), keywords)
+    for keyword in keywords:
+        if keyword.arg not in ("axis", "keepdims"):
+            rest = [other for other in keywords if other is not keyword]
+            kind = {"dtype": "a type", "out": "a copy"}.get(keyword.arg, "a function")
+            yield 0, kind, here, called(function, arguments, rest)
+
+
+def additions(node, names, letters, context):
+    """(kind, new): something that is not there is added to an expression."""
+    yield "a sign", ast.UnaryOp(ast.USub(), node)
+    for letter in letters:
+        for op in (ast.Div, ast.Mult):
+            yield "a factor: of a size", ast.BinOp(node, op(), read(size(letter)))
+    for k in (2, 0.5):
+        yield "a factor", ast.BinOp(node, ast.Mult(), number(k))
+    for name in names:
+        if context == "an index":
+            yield "an index", ast.Subscript(read(name), node, ast.Load())
+            continue
+        yield "a mask", ast.BinOp(node, ast.Mult(), ast.Compare(read(name), [ast.Gt()], [number(0)]))
+        for op, kind in ((ast.Add, "a term"), (ast.Sub, "a term"), (ast.Mult, "a factor"), (ast.Div, "a factor")):
+            yield kind, ast.BinOp(node, op(), read(name))
+    yield "a sign", ast.BinOp(number(1), ast.Sub(), node)
+    for name in ("sqrt", "square", "exp", "log", "abs"):
+        yield "a function", called(ast.Attribute(read("np"), name, ast.Load()), [node], [])
+    yield "a copy", method(node, "copy")
+    for axis in (0, -1, None):
+        yield "a sum", method(node, "sum", *[axis] * (axis is not None))
+        yield "a sum", method(node, "mean", *[axis] * (axis is not None))
+    whole = ast.Slice(None, None, None)
+    for part in ([whole, ast.Constant(None)], [ast.Constant(...), ast.Constant(None)]):
+        yield "an axis", ast.Subscript(node, ast.Tuple(part, ast.Load()), ast.Load())
+    yield "an order", ast.Subscript(node, ast.Slice(None, None, number(-1)), ast.Load())
+
+
+def parts(part, names):
+    """Other slices than this one, or with other ones of these names; for a tuple, with one of its items changed."""
+    if isinstance(part, ast.Tuple):
+        for i, item in enumerate(part.elts):
+            for new in parts(item, names):
+                yield ast.Tuple([*part.elts[:i], new, *part.elts[i + 1 :]], ast.Load())
+    if isinstance(part, ast.Slice):
+        lower, upper, step = part.lower, part.upper, part.step
+        for new in (None, number(0), number(1), number(-1)):
+            yield ast.Slice(new, upper, step)
+            yield ast.Slice(lower, new, step)
+        yield ast.Slice(number(1), number(-1), step)
+        for by in (1, -1):
+            moved = [end and ast.BinOp(end, ast.Add(), number(by)) for end in (lower, upper)]
+            yield ast.Slice(moved[0], upper, step)
+            yield ast.Slice(lower, moved[1], step)
+            yield ast.Slice(*moved, step)
+    if not isinstance(part, (ast.Name, ast.Constant)):
+        for name in names_in(part):
+            yield from (renamed(part, name, other) for other in names if other != name)
+
+
+def names_in(node):
+    return sorted({inside.id for inside in ast.walk(node) if isinstance(inside, ast.Name)})
+
+
+def einsums(text):
+    """The einsums in which one letter is another, or two of one operand are exchanged."""
+    letters = sorted(set(re.findall("[a-zA-Z]", text)))
+    for i, letter in enumerate(text):
+        if letter.isalpha():
+            yield from (text[:i] + other + text[i + 1 :] for other in letters if other != letter)
+            yield text[:i] + text[i + 1 :]
+    for found in re.finditer("[a-zA-Z]+", text):
+        for i, j in combinations(range(*found.span()), 2):
+            yield "".join(exchanged(list(text), i, j))
+
+
+# ---- statements ------------------------------------------------------------------------------------------------------
+SIMPLE = (ast.Assign, ast.AugAssign, ast.Expr, ast.Return)
+
+
+def block_edits(block, own, names):
+    """(rank, kind, place, the block with one edit)."""
+    for i, one in enumerate(block):
+        if is_spending(one) or one.lineno not in own:
+            continue
+        for rank, kind, new in statement_edits(one, names):
+            yield rank, kind, span(one), [*block[:i], at(one, new), *block[i + 1 :]]
+        after = block[i + 1] if i + 1 < len(block) else None
+        if isinstance(one, SIMPLE) and isinstance(after, SIMPLE):
+            yield 1, "the order of lines", span(one)[:2] + span(after)[2:], exchanged(block, i, i + 1)
+        if isinstance(one, (ast.For, ast.While, ast.If)):
+            inside = [statement for statement in one.body if not is_spending(statement)]
+            if len(inside) > 1:
+                last, first = inside[-1], inside[0]
+                kept = [statement for statement in one.body if statement is not last]
+                moved = [with_body(one, kept), last, *block[i + 1 :]]
+                yield 1, "a line in the loop", span(last), [*block[:i], *moved]
+                kept = [statement for statement in one.body if statement is not first]
+                yield 1, "a line in the loop", span(first), [*block[:i], first, with_body(one, kept), *block[i + 1 :]]
+            if isinstance(after, SIMPLE) and after.lineno in own:
+                moved = with_body(one, [*one.body, after])
+                yield 1, "a line in the loop", span(after), [*block[:i], moved, *block[i + 2 :]]
+
+
+def statement_edits(one, names):
+    """(rank, kind, new) of each edit of a whole statement."""
+    match one:
+        case ast.Assign([ast.Name() | ast.Subscript() | ast.Attribute() as target], value):
+            yield 1, "an assignment", ast.AugAssign(target, ast.Add(), value)
+        case ast.AugAssign(target, op, value):
+            yield 1, "an assignment", ast.Assign([target], value)
+            for other in (ast.Add, ast.Sub, ast.Mult, ast.Div):
+                if not isinstance(op, other):
+                    is_sign = isinstance(op, (ast.Add, ast.Sub)) and other in (ast.Add, ast.Sub)
+                    yield 1, "a sign" if is_sign else "an operation", ast.AugAssign(target, other(), value)
+            if isinstance(target, ast.Name):
+                yield 1, "a copy", ast.Assign([target], ast.BinOp(read(target.id), op, value))
+        case ast.Expr(ast.Compare(ast.Name() | ast.Subscript() as target, [ast.Eq()], [value])):
+            target = copy.copy(target)
+            target.ctx = ast.Store()
+            yield 1, "an assignment", ast.Assign([target], value)
+        case ast.If(test, body, orelse):
+            yield 1, "a condition", ast.If(ast.UnaryOp(ast.Not(), test), body, orelse)
+    if isinstance(one, SIMPLE):
+        if not isinstance(one, ast.Return):
+            yield 2, "a line", ast.Pass()
+        used = [node.id for node in ast.walk(one) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+        for name in sorted({name for name in used if used.count(name) > 1 and name in names}):
+            yield from ((2, "a name", renamed(one, name, other)) for other in names if other != name)
+
+
+# ---- nodes -----------------------------------------------------------------------------------------------------------
+def span(node):
+    return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
+
+
+def at(old, new):
+    """A new node in the place of an old one."""
+    return ast.fix_missing_locations(ast.copy_location(new, old)) if not hasattr(new, "lineno") else new
+
+
+def read(name):
+    return ast.Name(name, ast.Load())
+
+
+def number(value):
+    """A number, or a tuple of them, as a node."""
+    if isinstance(value, tuple):
+        return ast.Tuple([number(item) for item in value], ast.Load())
+    return ast.UnaryOp(ast.USub(), ast.Constant(-value)) if value is not None and value < 0 else ast.Constant(value)
+
+
+def called(function, arguments, keywords):
+    return ast.Call(function, arguments, keywords)
+
+
+def method(node, name, *arguments):
+    return called(ast.Attribute(node, name, ast.Load()), [number(argument) for argument in arguments], [])
+
+
+def exchanged(items, i, j):
+    items = list(items)
+    items[i], items[j] = items[j], items[i]
+    return items
+
+
+def with_body(loop, body):
+    loop = copy.copy(loop)
+    loop.body = body
+    return loop
+
+
+def renamed(node, name, other):
+    """A copy in which each reading of a name is one of another."""
+    node = copy.deepcopy(node)
+    for inside in ast.walk(node):
+        if isinstance(inside, ast.Name) and isinstance(inside.ctx, ast.Load) and inside.id == name:
+            inside.id = other
+    return node
+
+
+def is_array(node):
+    """Whether an argument may be an array: it is neither a number, a text, nor a tuple of them."""
+    return not isinstance(node, (ast.Constant, ast.Tuple, ast.List, ast.UnaryOp, ast.Starred, ast.Lambda))
+
+
+# ---- lines -----------------------------------------------------------------------------------------------------------
+def size(letter):
+    """The name under which an edited function finds a size: none that a learner could type."""
+    return f"size {letter}"
+
+
+def size_of(name, letter):
+    return called(read(name), [read(size(letter))], []) if name == "range" else read(size(letter))
+
+
+SPEND = size("lines")
+
+
+def count_lines(function):
+    """Put a call of SPEND at the beginning of each loop's and function's body, and into comprehensions."""
+    for node in list(ast.walk(function)):
+        if isinstance(node, (ast.For, ast.While, ast.FunctionDef)):
+            node.body.insert(0, at(node.body[0], ast.Expr(spending(len(node.body)))))
+        elif isinstance(node, ast.comprehension):
+            node.ifs.append(at(node.iter, spending(1)))
+        elif isinstance(node, ast.Lambda):
+            node.body = at(node.body, ast.BoolOp(ast.And(), [spending(1), node.body]))
+
+
+def spending(lines):
+    return called(read(SPEND), [ast.Constant(lines)], [])
+
+
+def is_spending(node):
+    node = getattr(node, "value", node)
+    return isinstance(node, ast.Call) and getattr(node.func, "id", "") == SPEND

@@ -1,0 +1,381 @@
+"""The comparison: is what a learner's file has returned right, and if not, which mistake gives just these numbers?
+
+A known mistake is named when what was returned is, to rounding, what a function with
+that mistake returns for the same inputs: never by a ratio or a threshold.
+"""
+
+import math
+import re
+from functools import partial
+from itertools import combinations, product
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from exercises import own, tape
+from exercises.chapter3 import SUSPECTS
+from exercises.complaints import is_kind
+from exercises.exercise import ROUNDING, agree, sizes, tables
+
+SAID, PLACES = dict(tables("said.md")["Marks"]), dict(tables("said.md")["Places"])
+MARKS = {*SAID, *tape.MARKS, *own.MARKS}
+UNFINISHED = ("not written", "partly written")  # the names of what is no mistake yet
+# ... and those of what says too little about a mistake: then exercises/repair.py looks for its place.
+VAGUE = ("not right", "close, and not equal", "not finite", "wrong shape", "transposed", "wrong type",
+         "changes its input")  # fmt: skip
+
+
+class Verdict(NamedTuple):
+    passed: bool
+    name: str  # in a few words, as in the teacher's table
+    text: str  # for the learner; paragraphs
+    printed: str = ""  # what the learner's own code printed
+    drawn: bool = False  # whether it speaks of the numbers that were drawn
+    typed: str = ""  # the learner's own lines
+    question: str = ""  # that leads to a mistake with a name
+
+
+class Answer(NamedTuple):
+    """What a learner's file has answered."""
+
+    exercise: Any
+    given: list  # the inputs and right results of each trial
+    trials: list  # the results of each, as exercises.runner.call describes them, and as "numbers"
+    typed: str  # the learner's own lines
+
+
+def wrong(mark, drawn=False, **values):
+    """The `Verdict` on what has not passed: said.md has its text, with these values in it."""
+    return Verdict(False, mark.partition(": ")[0], SAID[mark].format(**values), drawn=drawn)
+
+
+def is_vague(verdict):
+    return verdict.name in VAGUE
+
+
+@np.errstate(all="ignore")  # some mistakes overflow
+def judge(exercise, seed, outcome):
+    """The `Verdict` on what a file's functions returned for the inputs of that seed."""
+    if "missing" in outcome:
+        return wrong("no function", function=exercise.function.name)
+    if "stuck" in outcome:
+        where = f"line {outcome['stuck']}" if outcome["stuck"] else "an unknown line"
+        return wrong("does not end", seconds=outcome["seconds"], where=where)
+    if "died" in outcome:
+        return wrong("no result", died=outcome["died"])
+    if exercise.case and "error" not in outcome:
+        return judge_case(exercise, outcome)
+    verdict = judge_trials(exercise, seed, outcome)
+    if is_vague(verdict) and outcome.get("place"):
+        return placed(exercise, verdict, outcome["place"])
+    # The learner's own lines may say what the numbers alone cannot.
+    for name, pattern, instead, question in tables("mistakes.md")["Typed"] if not verdict.passed else ():
+        if re.search(instead, verdict.name) and re.search(pattern, str(outcome.get("typed", "")), re.MULTILINE):
+            text = f"It is {name}, it seems.\n{question}"
+            return Verdict(False, name, text, drawn=verdict.drawn, question=question)
+    return verdict
+
+
+def placed(exercise, verdict, place):
+    """The `Verdict` that leads to the place where one edit makes the results right: see exercises.repair.described."""
+    kind, part, names = str(place["kind"]), str(place["part"])[:200], [str(name) for name in place["results"]]
+    first, *_ = verdict.text.split("\n")
+    lines = [str(int(line)) for line in place["lines"]]
+    right = "all your numbers" if set(names) == set(exercise.gives) else " and ".join(names)
+    where = f"Line {lines[0]}, `{part}`: with this part" if part else f"Lines {' and '.join(lines)}: with one of them"
+    question = PLACES[kind]
+    text = f"{first}\n{where} different, {right} would be right. {question}"
+    return Verdict(False, kind.partition(": ")[0], text, drawn=True, question=question)
+
+
+def judge_trials(exercise, seed, outcome):
+    """The `Verdict` on the results of all trials, and on what has gone wrong in between."""
+    given, typed = exercise.draw(seed), str(outcome.get("typed", ""))
+    trials = [trial | {"numbers": numbers(exercise, trial["results"])} for trial in outcome["trials"]]
+    answer = Answer(exercise, given, trials, typed)
+    for t, trial in enumerate(trials):
+        verdict = judge_trial(answer, t)
+        if verdict and trial["changed"] and verdict.name not in (*UNFINISHED, "changes its input"):
+            text = f"Your function also changes {', '.join(trial['changed'])}, which it should leave as it was."
+            verdict = verdict._replace(text=f"{verdict.text}\n{text}")
+        if verdict:
+            return of_sizes(answer, verdict, t)
+    if "error" in outcome:
+        error = outcome["error"]
+        return of_sizes(answer, Verdict(False, known(error["name"]), error["text"]), len(trials))
+    if len(trials) < len(given):
+        raise ValueError("a trial is missing: the file wrote its result by itself")
+    if exercise.tool and not outcome.get("follows"):
+        return wrong(exercise.tool.mark)
+    return Verdict(True, "passed", outcome.get("found", ""))
+
+
+def known(mark):
+    """A mark that the learner's process has reported, if it is one of ours: no other word reaches a teacher's table."""
+    head, _, kind = mark.partition("error: ")
+    if mark in MARKS or (not head and is_kind(kind)):
+        return mark
+    return "error: Exception"
+
+
+def numbers(exercise, results):
+    """{output: array} of those that have numbers."""
+    named = zip(exercise.gives, results, strict=False)
+    return {name: np.array(r["data"], np.float64).reshape(r["shape"]) for name, r in named if "data" in r}
+
+
+def of_sizes(answer, verdict, t):
+    """The `Verdict` on trial t, if that may be the first whose sizes are not those that are written in the file."""
+    is_general = verdict.name in ("not right", "wrong shape", "transposed") or verdict.name.startswith("error")
+    written = numbers_in(answer.typed) - numbers_in(answer.exercise.answer)
+    if t % 2 and is_general and written & set(sizes(answer.given[t - 1]).values()):
+        text = "A batch of other sizes was right. Is one of its sizes written in your file as a number?"
+        return verdict._replace(name="a size written as a number", text=f"{verdict.text}\n{text}")
+    return verdict
+
+
+def numbers_in(lines):
+    """The whole numbers in these lines, but for those in comments, those of a single item, [3], and exponents, 1e-3."""
+    lines = re.sub(r"#.*|\[\d+\]|\d[\d.]*e-\d+", "", lines)
+    return {int(number) for number in re.findall(r"(?<![\w.])\d{1,9}(?![\w.])", lines)}
+
+
+def judge_trial(answer, t):
+    """The `Verdict` on the results of one trial, or None if they are right."""
+    exercise, trials = answer.exercise, answer.trials
+    results, expected, changed = trials[t]["results"], len(exercise.gives), trials[t]["changed"]
+    if all(result["type"] == "ellipsis" for result in results):
+        return wrong("not written")
+    if len(results) != expected:
+        about = " It is None: is the last line still `return ...`?" if results[0]["type"] == "NoneType" else ""
+        values = {"names": " and ".join(exercise.gives), "expected": expected, "count": len(results), "about": about}
+        return wrong("wrong number of results", function=exercise.function.name, **values)
+    missing = [name for name, result in zip(exercise.gives, results, strict=True) if result["type"] == "ellipsis"]
+    for name, result in zip(exercise.gives, results, strict=True):
+        if name not in missing and (verdict := judge_result(answer, t, name, result)):
+            return verdict
+    if changed:
+        return wrong("changes its input", names=", ".join(changed), them="them" if len(changed) > 1 else "it")
+    return wrong("partly written", name=missing[0]) if missing else None
+
+
+def judge_case(exercise, outcome):
+    """The `Verdict` on a case: what was said to be wrong, whether the cause is gone, whether it then learns."""
+    case, said = exercise.case, str(outcome["said"])
+    if "unfit" in outcome:
+        return wrong("does not fit", unfit=outcome["unfit"])
+    fixed, accuracy = outcome["fixed"], float(outcome["accuracy"])
+    if said and said not in SUSPECTS:
+        return wrong("no diagnosis: no suspect", said=said, words=", ".join(f'"{word}"' for word in SUSPECTS))
+    numbers = f"\n(It now reads {accuracy:.3f} of the test digits right; a healthy one, over {case.healthy:.2f}.)"
+    if said and (said != case.diagnosis or not fixed):
+        what, sign = SUSPECTS[said]
+        text = f"The cause is gone, but it was another. You say: {what}. " if fixed else f"You say: {what}. "
+        ask = "Was that so?" if fixed else "Is that so here? If it is, it is still to be fixed."
+        text += f"Then {sign} {exercise.against.get(said, ask)}"
+        if outcome["changed"] and not fixed:  # nobody learns from guesses alone which suspect is the right one
+            text += f" {exercise.still}{numbers}" if said == case.diagnosis else numbers
+        return Verdict(False, "not fixed" if said == case.diagnosis else f"diagnosis: {said}", text)
+    if not fixed:
+        return wrong("not fixed: no diagnosis", numbers=numbers) if outcome["changed"] else wrong("not written: a case")
+    if not accuracy >= case.healthy:
+        about = f" {exercise.or_else}" if exercise.or_else else ""
+        return wrong("fixed, but does not learn", accuracy=accuracy, healthy=case.healthy, about=about)
+    if not said:
+        return wrong("no diagnosis", accuracy=accuracy)
+    return Verdict(True, "passed", f"{accuracy:.3f} of the test digits are read right.\n{exercise.evidence}")
+
+
+def judge_result(answer, t, name, result):
+    """The `Verdict` on one result, or None if it is right. Shape first, then type and finiteness, then values."""
+    exercise, g, kind = answer.exercise, answer.given[t], result["type"]
+    reference = np.asarray(getattr(g, name), np.float64)
+    if kind == "NoneType" and exercise.needs_torch:
+        return wrong("no gradient kept", name=name)
+    if kind == "NoneType":
+        mark = "returns None: of several" if len(exercise.gives) > 1 else "returns None"
+        mark = "returns None: of a node" if ".grad" in answer.typed else mark
+        return wrong(mark, name=name, function=exercise.function.name)
+    if kind != "array":
+        wanted = "an array of float64" if reference.ndim else "a number"
+        about = ""
+        if kind == "tuple":
+            about = f" Which of its values is {name}?"
+            if re.search(r",\s*(#.*)?$", answer.typed, re.MULTILINE):
+                about = " Does a line end with a comma? That makes a tuple."
+        return wrong("wrong type", name=name, wanted=wanted, type=kind, about=about)
+    shape, dtype = tuple(result["shape"]), result["dtype"]
+    mine = answer.trials[t]["numbers"].get(name)
+    known = None if mine is None or agree(mine, reference) else recognise(answer, t, name)
+    if known and (shape != reference.shape or dtype in ("bool", "int64")):
+        return known
+    if shape != reference.shape:
+        return wrong_shape(exercise, name, shape, reference.shape)
+    if dtype != "float64":
+        about = "something rounded on the way" if "float" in dtype else "the last step a comparison or a rounding"
+        return wrong("wrong type: of numbers", name=name, type=dtype, about=about)
+    if agree(mine, reference):
+        return None
+    if known:
+        return known
+    bad = np.argwhere(~np.isfinite(mine))
+    if len(bad):
+        values = {"at": place(bad[0]), "value": mine[tuple(bad[0])], "size": mine.size, "count": len(bad)}
+        return wrong("not finite", drawn=True, name=name, **values)
+    return unknown(answer, t, name)
+
+
+def recognise(answer, t, name):
+    """The `Verdict` that names the known mistake which gives just these numbers, or None.
+
+    It gives them in the trial of the other sizes, too, and none that had shown in an earlier one. Of several, it is the
+    one that explains the most results, in all trials.
+    """
+    exercise, given, trials, _ = answer
+    shape, wanted = trials[t]["numbers"][name].shape, np.shape(getattr(given[t], name))
+    always_0 = not any(np.any(trial["numbers"].get(name, 0)) for trial in trials)
+    found, most = None, 0
+    for mistake in exercise.known:
+        value = partial(returned, exercise, mistake, name)
+        if name not in exercise.values(mistake, given[t]) or not in_both(answer, t, name, value):
+            continue
+        if any(name in exercise.values(mistake, g) for g in given[:t]):
+            continue
+        if always_0 and any(np.any(value(g)) for g in given):
+            continue  # its result is 0 here by chance: the last image has no unit on, say
+        explained = sum(
+            agree(numbers, returned(exercise, mistake, output, g))
+            for g, trial in zip(given, trials, strict=False)
+            for output, numbers in trial["numbers"].items()
+        )
+        if explained > most:
+            found, most = mistake, explained
+    if found:
+        about = f" {shape_sentence(name, wanted, shape)}" if wanted != shape else ""
+        text = f"{name}: {found.name}, it seems.{about}\n{found.question}"
+        return Verdict(False, found.name, text, drawn=True, question=found.question)
+    for other in exercise.gives:
+        if in_both(answer, t, name, attrgetter(other)):
+            text = f"{name}: these numbers are {other}. In which order does the function return its results?"
+            return Verdict(False, f"{other} in the place of {name}", text, drawn=True)
+    return None
+
+
+def in_both(answer, t, name, value):
+    """Whether the numbers of a result are value(g), in trial t and in the one of the other sizes, if it has any."""
+    pair = [i for i in (t, t ^ 1) if i < len(answer.trials) and name in answer.trials[i]["numbers"]]
+    return all(agree(answer.trials[i]["numbers"][name], value(answer.given[i])) for i in pair)
+
+
+def returned(exercise, mistake, output, g):
+    """What a function with this mistake returns for an output."""
+    return exercise.values(mistake, g).get(output, getattr(g, output))
+
+
+def shape_sentence(name, wanted, shape):
+    whose = "the shape"
+    if name.startswith("d"):
+        whose = f"{name[1:]}'{'' if name.endswith('s') else 's'} shape"
+    wanted = f"{whose} {wanted}" if wanted else "a single number"
+    return f"{name} should have {wanted}; yours is {shape if shape else 'a single number'}."
+
+
+def wrong_shape(exercise, name, shape, wanted):
+    text = shape_sentence(name, wanted, shape)
+    if len(wanted) > 1 and shape in (wanted[::-1], (*wanted[:-2], wanted[-1], wanted[-2])):
+        return wrong("transposed", text=text)
+    if [n for n in shape if n != 1] == [n for n in wanted if n != 1]:
+        return wrong("wrong shape: axes", text=text)
+    return wrong(f"wrong shape: {'entries' if exercise.entrywise else 'sums'}", text=text, entrywise=exercise.entrywise)
+
+
+def unknown(answer, t, name):
+    """The mistake is not a known one: show as much as helps to find it."""
+    exercise, g, mine = answer.exercise, answer.given[t], answer.trials[t]["numbers"][name]
+    reference = np.asarray(getattr(g, name), np.float64)
+    for other in exercise.takes:
+        if isinstance(vars(g).get(other), np.ndarray) and in_both(answer, t, name, attrgetter(other)):
+            text = f"{name}: what you return is {other} itself, unchanged. How do you get {name} from it?"
+            return Verdict(False, f"{other} returned", text, drawn=True)
+    off, scale = np.abs(mine - reference), np.abs(reference).max()
+    mark, remark = "not right", ""
+    if off.max() < 1e-5 * scale:
+        mark, remark = "close, and not equal", " " + SAID["close, and not equal"].format(off=off.max() / scale)
+    if not mine.ndim:
+        text = f"{name} is {different(mine, reference)}; it should be {different(reference, mine)}.{remark}"
+        return Verdict(False, mark, text, drawn=True)
+    right = off <= ROUNDING * scale
+    text = f"{name} has the right shape, and {right.sum()} of its {mine.size} entries are right.{remark}"
+    if not mine.any():
+        text += " Yours are all 0."
+    factor = (mine * reference).sum() / (reference * reference).sum()
+    if mark == "not right" and agree(mine, factor * reference) and factor:
+        made, letters = made_of(answer, t, name)
+        letters = letters or ("B", "H", "h", "T", "C", "d", "O", "height", "width")
+        here = ", ".join(f"{letter} is {vars(g)[letter]:g}" for letter in letters if np.isscalar(vars(g).get(letter)))
+        text += f" Every entry is {factor:.6g} times the true one" + (f"; that is {made}." if made else ".")
+        text += f" (Here {here}.)" if here else ""
+    worst = np.unravel_index(off.argmax(), off.shape)
+    is_, should = different(mine[worst], reference[worst]), different(reference[worst], mine[worst])
+    text += f"\nFurthest off is {name}{place(worst)}: yours is {is_}, it should be {should}."
+    entries = vars(g).get(name[1:])
+    if np.shape(entries) == mine.shape and 0 < abs(entries[worst]) < 1e-6:
+        text += f" ({name[1:]} is {entries[worst]:.0e} there.)"
+    if name[1:] in vars(g).get("losses", {}):
+        text += nudge(g, name, worst, mine[worst])
+    return Verdict(False, mark, text, drawn=True)
+
+
+def made_of(answer, t, name):
+    """Of which sizes the factor of all entries is made, in words, and their names: if it is so for other sizes, too."""
+    pair, factors = [i for i in (t, t ^ 1) if i < len(answer.trials)], []
+    for i in pair:
+        mine, reference = answer.trials[i]["numbers"].get(name), np.asarray(getattr(answer.given[i], name))
+        if mine is None or mine.shape != reference.shape:
+            return "", ()
+        factors.append((mine * reference).sum() / (reference * reference).sum())
+        if not agree(mine, factors[-1] * reference):
+            return "", ()
+    letters = [letter for letter in sizes(answer.given[t]) if letter not in ("rows", "steps")]
+    chosen = [*combinations(letters, 1), *combinations(letters, 2)] if len(pair) > 1 else ()
+    for some, sign in product(chosen, (1, -1)):
+        for powers in product((1, -1, 0.5, -0.5), repeat=len(some)):
+            exponents = dict(zip(some, powers, strict=True))
+            made = [sign * math.prod(vars(answer.given[i])[n] ** p for n, p in exponents.items()) for i in pair]
+            if agree(factors, made):
+                return "-" * (sign < 0) + fraction(exponents), some
+    return "", ()
+
+
+def fraction(powers):
+    """A product of powers in words: {"B": 1, "T": -0.5} is B / sqrt(T)."""
+    words = {name: f"sqrt({name})" if abs(power) == 0.5 else name for name, power in powers.items()}
+    above = " * ".join(words[name] for name in words if powers[name] > 0) or "1"
+    below = " * ".join(words[name] for name in words if powers[name] < 0)
+    return f"{above} / ({below})" if " " in below else f"{above} / {below}" if below else above
+
+
+def different(a, b):
+    """The number a, with as many digits as set it off from b."""
+    return next(text for digits in range(6, 18) if (text := f"{a:.{digits}g}") != f"{b:.{digits}g}")
+
+
+def nudge(g, name, at, yours, h=1e-3):
+    """A line on what the loss does if one entry of the array grows by h, of which `name` is the gradient.
+
+    Nothing, if a ReLU switches on the way: then the slope of so long a step is not the derivative.
+    """
+    array, loss, gradient = getattr(g, name[1:]).copy(), g.losses[name[1:]], getattr(g, name)
+    before = loss(array)
+    array[at] += h
+    after = loss(array)
+    slope = (after - before) / h
+    if abs(slope - gradient[at]) > 0.05 * np.abs(gradient).max():
+        return ""
+    values = {"at": place(at), "h": h, "before": before, "after": after, "slope": slope, "yours": yours}
+    return "\n" + SAID["not right: the slope"].format(name=name[1:], **values)
+
+
+def place(index):
+    return f"[{', '.join(str(int(i)) for i in index)}]" if len(index) else ""

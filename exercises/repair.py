@@ -1,0 +1,208 @@
+"""Repair: which single edit of a learner's own lines would make their numbers right?
+
+People are wrong in more ways than anybody lists. So where no known mistake gives a learner's numbers, `search` changes
+one thing in their syntax tree (an operand, an axis, a sign, a name, the turns of a loop) and sees whether all numbers
+are then right. What is found is never shown. It says where to look, and what to ask about that place.
+"""
+
+import ast
+import io
+import sys
+import textwrap
+import warnings
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from itertools import groupby
+from operator import attrgetter
+
+import numpy as np
+
+from exercises.edits import SPEND, count_lines, edits_of, size, span
+from exercises.exercise import sizes
+from exercises.trial import call, right_results
+
+# The budget is counted, and not timed: so a verdict is the same on a slow machine, and in a browser.
+EDITS = 1500  # that are tried
+LINES = 150_000  # that all of them run together: in loops and functions, each turn and call counts its lines
+PATIENCE = 3  # an edit is stopped once it has run so many times the lines of the learner's own, and
+GRACE = 500  # so many more
+
+
+class Stopped(BaseException):
+    """An edit has used up its lines."""
+
+
+class Budget:
+    def __init__(self):
+        self.edits, self.lines, self.limit = EDITS, LINES, LINES
+
+    def spend(self, lines):
+        """What `counted` puts into loops and functions."""
+        self.lines -= lines
+        self.limit -= lines
+        if self.limit < 0:
+            raise Stopped
+        return True
+
+
+def search(exercise, module, source, given, rights):
+    """Where one edit makes results right: {"kind", "lines", "part", "results"}, see `described`; or None.
+
+    given: the inputs and right results of each trial; rights: which results the learner's own function has right in it,
+    until an error ended it.
+    """
+    names, rights = set(exercise.gives), [*rights, *[set()] * (len(given) - len(rights))]
+    wrong = next(t for t, right in enumerate(rights) if right < names)
+    order = [wrong, *(t for t in range(len(given)) if t != wrong)]  # the first weeds out, all confirm
+    had = set.intersection(*rights)
+    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    letters = [letter for letter in set.intersection(*map(set, map(sizes, given))) if letter not in exercise.takes]
+    trial = Trial(exercise, module, functions, given, letters)
+    edits = []
+    for function in functions:
+        edits += edits_of(function, source, exercise.stub, exercise.takes, sorted(letters))
+    full, part = [], []
+    with harmless():
+        own = trial.lines_of_own(order)
+        for _, group in groupby(sorted(edits, key=attrgetter("rank")), key=attrgetter("rank")):
+            for edit in group:
+                right = trial.right_with(edit, order, had, own)
+                if right == names:
+                    full.append(edit)
+                elif right > had:
+                    part.append((edit, right))
+            if full:
+                return described(full, source, names)
+    if not part:
+        return None
+    most = max((right for _, right in part), key=lambda right: [name in right for name in exercise.gives])
+    least = min(edit.rank for edit, right in part if right == most)
+    return described([edit for edit, right in part if right == most and edit.rank == least], source, most - had)
+
+
+def described(edits, source, results):
+    """What is said of these edits, each of which makes these results right.
+
+    {"kind": of the edits, "lines": where, "part": the smallest part of a line that all of them touch, "" if they are in
+    several lines, "results": their names}
+    """
+    inner = [edit for edit in edits if not any(within(other.place, edit.place) for other in edits)]
+    kinds = {edit.kind for edit in inner}
+    kinds = kinds - WEAK or kinds
+    places = {edit.place for edit in inner}
+    start, end = min(place[:2] for place in places), max(place[2:] for place in places)
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.expr, ast.stmt))]
+    around = [span(node) for node in nodes if span(node)[:2] <= start and end <= span(node)[2:]]
+    place = places.pop() if len(places) == 1 else min(around, key=lambda at: (-at[0], -at[1], at[2:]))  # the smallest
+    in_one = not any(isinstance(node, BLOCKS) and span(node) == place for node in nodes)
+    return {
+        "kind": kinds.pop() if len(kinds) == 1 else "a part",
+        "lines": [place[0]] if in_one else sorted({edit.place[0] for edit in inner}),
+        "part": segment(source, place) if in_one else "",
+        "results": sorted(results),
+    }
+
+
+BLOCKS = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.If, ast.With, ast.Try)
+# Kinds that say little where an edit of another kind works, too: a term that is a number, say.
+WEAK = {"a constant", "a name", "a function", "a loop", "a factor: of a size"}
+
+
+def within(inner, outer):
+    return inner != outer and outer[:2] <= inner[:2] and inner[2:] <= outer[2:]
+
+
+def segment(source, place):
+    """The text at a place, in one line, without half a pair of parentheses."""
+    lines = [line.encode() for line in source.splitlines()[place[0] - 1 : place[2]]]
+    lines[-1] = lines[-1][: place[3]]
+    lines[0] = lines[0][place[1] :]
+    text = " ".join(b" ".join(lines).decode(errors="replace").split())
+    text = text.lstrip(") ,")
+    return textwrap.shorten(text + ")" * (text.count("(") - text.count(")")), 90, placeholder=" ...")
+
+
+class Trial:
+    """The learner's functions, with one of them edited, on the inputs of each trial."""
+
+    def __init__(self, exercise, module, functions, given, letters):
+        self.exercise, self.module, self.given, self.letters = exercise, module, given, letters
+        self.budget = Budget()
+        for function in functions:
+            count_lines(function)
+        self.codes = {function: compiled(function) for function in functions}
+
+    def lines_of_own(self, order):
+        """How many lines the learner's own function runs, in each trial."""
+        lines = {}
+        for t in order:
+            before = self.budget.lines = self.budget.limit = LINES
+            self.results(t, self.codes.values())
+            lines[t] = before - self.budget.lines
+        self.budget.lines = LINES
+        return lines
+
+    def right_with(self, edit, order, had, own):
+        """The results that are right in all trials with this edit; none, if no more are than before."""
+        if self.budget.edits <= 0 or self.budget.lines <= 0:
+            return set()
+        self.budget.edits -= 1
+        before, edit.holder[edit.key] = edit.holder[edit.key], edit.new
+        try:
+            codes = [compiled(f) if f is edit.function else code for f, code in self.codes.items()]
+        except (SyntaxError, ValueError, TypeError):
+            return set()
+        finally:
+            edit.holder[edit.key] = before
+        right = set(self.exercise.gives)
+        for t in order:
+            self.budget.limit = min(PATIENCE * own[t] + GRACE, self.budget.lines)
+            right &= self.results(t, codes)
+            if not right > had:
+                return set()
+        return right
+
+    def results(self, t, codes):
+        """Which results are right in trial t."""
+        g = self.given[t]
+        names = {**vars(self.module), SPEND: self.budget.spend, **{size(n): vars(g)[n] for n in self.letters}}
+        try:
+            for code in codes:
+                exec(code, names)
+            results, changed = call(self.exercise, names[self.exercise.function.name], g)
+            return right_results(self.exercise, g, results, changed)
+        except BaseException:  # Stopped, too
+            return set()
+
+
+def compiled(function):
+    return compile(ast.Module([function], []), "an edit", "exec")
+
+
+@contextmanager
+def harmless():
+    """While it lasts, nothing is printed, no file written, no process started."""
+    if not guard.installed:
+        sys.addaudithook(guard)
+        guard.installed = True
+    dropped = io.StringIO()
+    guard.on = True
+    try:
+        with redirect_stdout(dropped), redirect_stderr(dropped), np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        guard.on = False
+
+
+def guard(event, arguments):
+    """An audit hook, which Python asks before it does something to the machine."""
+    if guard.on and ((event == "open" and not reads(*arguments[1:3])) or event.startswith(OUTSIDE)):
+        raise PermissionError(f"{event}: once is enough")
+
+
+guard.on = guard.installed = False
+OUTSIDE = ("os.", "shutil.", "subprocess.", "socket.", "tempfile.", "signal.", "urllib.", "webbrowser.", "sqlite3.")
+
+
+def reads(mode, flags):
+    return mode in (None, "r", "rb") and not (flags or 0) & 0o3  # O_WRONLY, O_RDWR

@@ -1,0 +1,65 @@
+"""One trial: a learner's function is called with the inputs of one draw."""
+
+from collections.abc import Iterator, ValuesView
+from itertools import islice
+
+import numpy as np
+
+from exercises.exercise import agree
+from exercises.tape import Tensor, value_of
+
+MOST_BYTES = 2**20  # of one result; every right one is far smaller
+
+
+def call(exercise, function, g):
+    """The results of one trial, and the names of the inputs that were changed but should not have been."""
+    given = exercise.given(g)
+    before = {name: a.copy() for name, a in arrays_in(given).items() if name not in exercise.may_change}
+    results = unpacked(function(*given.values()), [np.shape(getattr(g, name)) for name in exercise.gives])
+    after = arrays_in(given)
+    # To rounding: an entry that was moved by h and put back may have lost its last digit.
+    return results, [name for name, a in before.items() if not agree(after.get(name), a)]
+
+
+def unpacked(results, shapes):
+    """What a function has returned as a list of results: of several, whatever a caller could unpack."""
+    several = isinstance(results, (tuple, list, Iterator, ValuesView))
+    if isinstance(results, np.ndarray):  # one array is one result, unless it is made of all of them
+        several = results.dtype == object or results.shape == (len(shapes), *shapes[0])
+    return list(islice(results, 100)) if several and len(shapes) > 1 else [results]
+
+
+def arrays_in(given):
+    """The arrays among the inputs of a call, and those of its Tensors, by name."""
+    found = {f"{name}.value" if isinstance(v, Tensor) else name: value_of(v) for name, v in given.items()}
+    return {name: a for name, a in found.items() if isinstance(a, np.ndarray)}
+
+
+def as_array(value):
+    """A result as an array, if it is one, or a number with a type of NumPy's."""
+    return np.asarray(value) if isinstance(value, (float, np.generic)) else value
+
+
+def describe(value):
+    """A result as plain data: an array with its numbers, or the name of what it is."""
+    value = as_array(value)
+    if type(value) is not np.ndarray:
+        return {"type": type(value).__name__}
+    dtype = str(value.dtype.newbyteorder("="))
+    about = {"type": "array", "dtype": dtype, "shape": value.shape}
+    if value.dtype.kind in "biuf" and value.nbytes <= MOST_BYTES:
+        about["data"] = value.astype(np.float64).tolist()
+    return about
+
+
+def right_results(exercise, g, results, changed):
+    """The names of the results that are right; none, if there are too few or too many, or an input was changed."""
+    results = [as_array(result) for result in results]
+    if len(results) != len(exercise.gives) or changed:
+        return set()
+    pairs = zip(exercise.gives, results, strict=True)
+    return {
+        name
+        for name, result in pairs
+        if type(result) is np.ndarray and result.dtype == np.float64 and agree(result, getattr(g, name))
+    }
