@@ -80,13 +80,13 @@ def judge(exercise, seed, outcome):
 def placed(exercise, verdict, place):
     """The `Verdict` that leads to the place where one edit makes the results right: see exercises.repair.described."""
     kind, part, names = str(place["kind"]), str(place["part"])[:200], [str(name) for name in place["results"]]
-    first, *_ = verdict.text.split("\n")
     lines = [str(int(line)) for line in place["lines"]]
+    where = f"Line {lines[0]}, `{part}`" if part else f"Lines {' and '.join(lines)}"
     right = "all your numbers" if set(names) == set(exercise.gives) else " and ".join(names)
-    where = f"Line {lines[0]}, `{part}`: with this part" if part else f"Lines {' and '.join(lines)}: with one of them"
-    question = PLACES[kind]
-    text = f"{first}\n{where} different, {right} would be right. {question}"
-    return Verdict(False, kind.partition(": ")[0], text, drawn=True, question=question)
+    what = "this part" if part else "one of them"
+    first, *_ = verdict.text.split("\n")
+    text = f"{first}\n{where}: with {what} different, {right} would be right. {PLACES[kind]}"
+    return Verdict(False, kind.partition(": ")[0], text, drawn=True, question=f"{where}: {PLACES[kind]}")
 
 
 def judge_trials(exercise, seed, outcome):

@@ -95,7 +95,7 @@ def described(edits, source, results):
     place = places.pop() if len(places) == 1 else min(around, key=lambda at: (-at[0], -at[1], at[2:]))  # the smallest
     in_one = not any(isinstance(node, BLOCKS) and span(node) == place for node in nodes)
     return {
-        "kind": kinds.pop() if len(kinds) == 1 else "a part",
+        "kind": kinds.pop() if len(kinds) == 1 else "in one place",
         "lines": [place[0]] if in_one else sorted({edit.place[0] for edit in inner}),
         "part": segment(source, place) if in_one else "",
         "results": sorted(results),
