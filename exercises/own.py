@@ -22,6 +22,7 @@ from exercises import digits
 from exercises.complaints import plain
 from exercises.exercise import watched
 from exercises.tape import Misuse
+from exercises.trial import load
 from mlp_np import init_he
 from support.checkpoint import unpack
 from support.errors import UserError
@@ -377,7 +378,6 @@ def stands_still(before, after):
 
 def reads_alone(module, params, images, said):
     """Whether `read` says the same to one image alone, and in a new run of the file, where `train` was not called."""
-    from exercises import runner  # here, as it imports the exercises, and this one imports this module
 
     if len(set(said)) > 1:  # the same digit to all is another mistake
         other = sum(read(module, params, images[i : i + 1])[0] != said[i] for i in range(ALONE))
@@ -385,7 +385,7 @@ def reads_alone(module, params, images, said):
             raise wrong("read needs other images", n=other, of=ALONE)
     try:
         with redirect_stdout(io.StringIO()):
-            other = (read(runner.load(module.__file__), params, images) != said).sum()
+            other = (read(load(module.__file__), params, images) != said).sum()
     except Exception as error:
         raise wrong("read fails alone", error=plain(error)) from None
     if other > len(said) / 10:

@@ -20,7 +20,6 @@ import warnings
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
@@ -29,7 +28,7 @@ from exercises.catalogue import BY_NAME
 from exercises.complaints import explain, own_frame, plain, read
 from exercises.exercise import agree
 from exercises.judge import is_vague, judge
-from exercises.trial import call, describe, right_results
+from exercises.trial import call, describe, load, right_results
 from support.errors import UserError
 from support.files import read_file
 
@@ -94,17 +93,6 @@ def read_report(result, file, seconds, status):
             return {"stuck": own and int(own[1]), "seconds": CLOCK * seconds if by_the_clock else seconds}
         return json.loads(said)
     return {"died": status}
-
-
-def load(file):
-    """The names that a file defines. It is compiled here rather than imported, so that no stale .pyc is ever used."""
-    text = Path(file).read_bytes()
-    if b"\0" in text:
-        raise SyntaxError("it is not saved as UTF-8: choose that encoding in your editor, under `Save as`")
-    module = ModuleType("practice")
-    module.__file__ = str(file)
-    exec(compile(text, str(file), "exec"), vars(module))
-    return module
 
 
 def report(exercise, file, seed):

@@ -1,7 +1,9 @@
-"""One trial: a learner's function is called with the inputs of one draw."""
+"""A learner's file is loaded, and in each trial its function called with the inputs of one draw."""
 
 from collections.abc import Iterator, ValuesView
 from itertools import islice
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -9,6 +11,17 @@ from exercises.exercise import agree
 from exercises.tape import Tensor, value_of
 
 MOST_BYTES = 2**20  # of one result; every right one is far smaller
+
+
+def load(file):
+    """The names that a file defines. It is compiled here rather than imported, so that no stale .pyc is ever used."""
+    text = Path(file).read_bytes()
+    if b"\0" in text:
+        raise SyntaxError("it is not saved as UTF-8: choose that encoding in your editor, under `Save as`")
+    module = ModuleType("practice")
+    module.__file__ = str(file)
+    exec(compile(text, str(file), "exec"), vars(module))
+    return module
 
 
 def call(exercise, function, g):
