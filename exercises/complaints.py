@@ -90,6 +90,8 @@ def unknown_name(name, names, wrote):
     for word, beside, text in NAMES:
         if name == word and (beside in names or not beside):
             return f"there is no `{name}` here. {text}"
+    if re.match(rf"{name}\[.*\] *[-+*/@]?=(?!=)", wrote):
+        return f"there is no `{name}` yet. First comes an array, and then its entries can be filled in."
     if hasattr(np, name) and name.islower():
         return f"there is no `{name}` here. Do you mean `np.{name}`?"
     variables = [n for n in names if not hasattr(builtins, n) and not isinstance(names[n], ModuleType) and n != name]

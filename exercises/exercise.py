@@ -55,7 +55,8 @@ class Exercise:
     """One exercise. Each attribute in lower case below is what its file says in capitals, or else this."""
 
     # Functions of a random generator that return the inputs and the right results as attributes; some of them also
-    # `losses`, {an array's name: the loss as a function of that array}: what its gradient is the derivative of.
+    # `losses`, {an array's name: the loss as a function of that array}: what its gradient is the derivative of; or
+    # `kinks`, the names of arrays some of whose entries are beside 0, where the function has a kink.
     inputs = ()
     arguments = None  # arguments(g), a dict that has them, if they are not simply attributes of g
     entrywise = ""  # the array whose entries the result has one number for each of, where nothing is summed

@@ -60,7 +60,7 @@ def judge(exercise, seed, outcome):
     if "missing" in outcome:
         return wrong("no function", function=exercise.function.name)
     if "stuck" in outcome:
-        where = f"line {outcome['stuck']}" if outcome["stuck"] else "an unknown line"
+        where = f", in line {outcome['stuck']}" if outcome["stuck"] else ""
         return wrong("does not end", seconds=outcome["seconds"], where=where)
     if "died" in outcome:
         return wrong("no result", died=outcome["died"])
@@ -108,6 +108,11 @@ def judge_trials(exercise, seed, outcome):
         raise ValueError("a trial is missing: the file wrote its result by itself")
     if exercise.tool and not outcome.get("follows"):
         return wrong(exercise.tool.mark)
+    if outcome.get("remembers"):
+        return wrong("remembers an earlier call")
+    if outcome.get("at_zero"):
+        kinks = " or ".join(next(g.kinks for g in given if hasattr(g, "kinks")))
+        return wrong("not finite: at a kink", name=str(outcome["at_zero"][0]), kinks=kinks)
     return Verdict(True, "passed", outcome.get("found", ""))
 
 
@@ -213,7 +218,9 @@ def judge_result(answer, t, name, result):
     if shape != reference.shape:
         return wrong_shape(exercise, name, shape, reference.shape)
     if dtype != "float64":
-        about = "something rounded on the way" if "float" in dtype else "the last step a comparison or a rounding"
+        about = "been rounded on the way"
+        if "float" not in dtype:
+            about = "been compared or rounded, or written into an array of whole numbers (`dtype=int`)"
         return wrong("wrong type: of numbers", name=name, type=dtype, about=about)
     if agree(mine, reference):
         return None
@@ -358,6 +365,7 @@ def fraction(powers):
 
 def different(a, b):
     """The number a, with as many digits as set it off from b."""
+    a, b = a + 0.0, b + 0.0  # there is no -0
     return next(text for digits in range(6, 18) if (text := f"{a:.{digits}g}") != f"{b:.{digits}g}")
 
 

@@ -378,7 +378,6 @@ def stands_still(before, after):
 
 def reads_alone(module, params, images, said):
     """Whether `read` says the same to one image alone, and in a new run of the file, where `train` was not called."""
-
     if len(set(said)) > 1:  # the same digit to all is another mistake
         other = sum(read(module, params, images[i : i + 1])[0] != said[i] for i in range(ALONE))
         if other > ALONE / 10:  # a mean and a deviation of all pixels together change an answer or two

@@ -67,7 +67,10 @@ def strict(share, node, dy):
         text = "a share of the loss got None: loss.grad is not set. What is d loss / d loss?"
         raise Misuse("the loss has no gradient", text)
     if dy is None:
-        text = "a share got None: this node has no gradient yet. Which nodes should come before it?"
+        text = (
+            "a share got None: this node has no gradient yet. Has every node that used it been visited before, and has "
+        )
+        text += "each of them added to the gradients of all its parents?"
         raise Misuse("visited before a gradient has arrived", text)
     if np.size(dy) != np.prod(shape):
         text = f"a share got an array of shape {np.shape(dy)}. It takes the gradient of its own node's value, {shape}."

@@ -89,9 +89,11 @@ class Work:
         said += filter(None, [verdict.text, exercise.on_digits])
         if mistake:
             was, now = differing(first, verdict.typed)
-            said.append(f"\nOn the way there was a mistake: {mistake}. You wrote\n\n{was}\n\nand now\n\n{now}")
+            then = f"You wrote\n\n{was}\n\nand now" if was else "What was not yet there is"
+            then = f"{then}\n\n{now}" if now else f"You wrote\n\n{was}\n\nand have taken it out."
+            said.append(f"\nOn the way there was a mistake: {mistake}. {then}")
         if mistake and asked:
-            said.append(f"\nWhy was it wrong? The question was: {asked}")
+            said.append(f"\nWhy was it wrong? The marker said: {asked}")
             said.append("(Answer in a word or two, for yourself. Nothing is marked.)")
         return said
 
@@ -111,14 +113,14 @@ class Work:
 
 
 def differing(before, after):
-    """What differs between two texts: of long ones, which have much in common, only the lines that do."""
+    """What differs between two texts: of long ones, which have much in common, only the lines that do, if any."""
     lines = before.splitlines(), after.splitlines()
     if max(map(len, lines)) <= 5:
         return before, after
     changed = [op for op in difflib.SequenceMatcher(None, *lines, autojunk=False).get_opcodes() if op[0] != "equal"]
-    was = ["\n".join(lines[0][i:j]) or "(nothing here)" for _, i, j, _, _ in changed]
-    now = ["\n".join(lines[1][i:j]) or "(nothing here)" for _, _, _, i, j in changed]
-    return "\n...\n".join(was), "\n...\n".join(now)
+    was = ["\n".join(lines[0][i:j]) for _, i, j, _, _ in changed]
+    now = ["\n".join(lines[1][i:j]) for _, _, _, i, j in changed]
+    return "\n...\n".join(filter(None, was)), "\n...\n".join(filter(None, now))
 
 
 def digest(path):

@@ -68,7 +68,7 @@ logits: logits = a1 @ W2 * b2 | the bias multiplied
 logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: shape ( \
     | Passed. That makes 1 of {len(EXERCISES)}. A new network looks at a \
     | On the way there was a mistake: the bias subtracted. You wrote logits = a1 @ W2 - b2 and now print( \
-    | Why was it wrong? The question was: If b2[k] grows by 1 | next | ~practice.py train | ~Chapter
+    | Why was it wrong? The marker said: If b2[k] grows by 1 | next | ~practice.py train | ~Chapter
 +0 | {numbered(BY_NAME["logits"])}:
 solution | logits = a1 @ W2 + b2 Each logit is | In the project: mlp_np.py:
 next | Exercise 2 (

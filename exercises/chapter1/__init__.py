@@ -85,6 +85,7 @@ def at_the_edge(rng):
         model.params["b1"] = beside_zero(rng, g.z1, g.b1)
         g = both_passes(model, g.x, g.y)
         if decided(g.z1, g.da1):
+            g.kinks = ["z1", "a1"]
             return g
 
 

@@ -57,8 +57,9 @@ onehot not subtracted | p / B
     log(sum(exp(logits))) has the derivative p. Which other term does the loss of an image have?
 onehot added | -= -> +=
     If the true digit's logit grows, does the loss rise or fall? What is the sign of its entry in yours?
-p forgotten | -onehot / B
-    Every logit is in the sum in the denominator. Can a wrong digit's logit have the derivative 0?
+p forgotten, or rounded away | -onehot / B
+    Every logit is in the sum in the denominator. Can a wrong digit's logit have the derivative 0? (If p is in your
+    lines: does something there make whole numbers of it?)
 only the one-hot divided by B | p - onehot / B
 only p divided by B | p / B - onehot
     Which of the two terms belongs to the mean: p, the one-hot row, or both?

@@ -47,13 +47,13 @@ the bias multiplied | a1 @ W2 * b2
 the mean over the hidden units | a1 @ W2 / H + b2
     Is a logit the sum of the weighted activations, or their mean?
 a ReLU on top | np.maximum(logits, 0)
-    Can a logit be negative? See what follows logits in the table at the top of mlp_np.py.
+    Can a weighted sum be negative? Is there anything behind it in the text?
 a softmax on top | p
     Do the scores have to add up to 1 yet?
 a sigmoid on top | 1 / (1 + np.exp(-logits))
     Do the scores have to lie between 0 and 1 yet?
 a tanh on top | np.tanh(logits)
-    Can a logit be larger than 1? See what follows logits in the table at the top of mlp_np.py.
+    Can a weighted sum be larger than 1? Is there anything behind it in the text?
 the sign | -logits
     If a1 and W2 are all positive, what is the sign of a sum of their products?
 """

@@ -85,10 +85,10 @@ only the first image counted | -np.log(p[0, y[0]]) / B
 softmax again, on p | p[rows, y] -> (np.exp(p) / np.exp(p).sum(axis=1, keepdims=True))[rows, y]
     What does p already add up to in each row?
 squared errors | ((p - onehot) ** 2).sum(axis=1).mean()
-    Which loss does the table at the top of mlp_np.py name?
+    Which loss does the text of the exercise describe?
 binary cross-entropy | -(onehot * np.log(p) + (1 - onehot) * np.log(1 - p)).sum(axis=1).mean()
-    That is a loss for ten questions with a yes or no each. Here one digit of ten is right. Which loss does the table at
-    the top of mlp_np.py name?
+    That is a loss for ten questions with a yes or no each. Here one digit of ten is right. Which loss does the
+    text of the exercise describe?
 the digit before the true one | p[rows, y] -> p[rows, y - 1]
     y[n] is the digit itself, and the columns are numbered from 0. Which column belongs to the digit 3?
 the digit after the true one | p[rows, y] -> p[rows, (y + 1) % 10]

@@ -69,6 +69,7 @@ the hard maximum | np.eye(10)[logits.argmax(axis=1)]
     Should the second-best digit get nothing at all?
 divided by the mean | .sum( -> .mean(
     Each of your rows adds up to 10. What should it add up to?
+exp overflows | e = np.exp(shifted) -> e = np.exp(logits) / np.exp(logits.max(axis=1, keepdims=True))
 exp overflows | p = np.exp(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
 exp overflows | logits - logits.max(axis=1, keepdims=True) -> logits
     For ordinary logits yours is right. Now one image has logits near 1000. What is exp(1000) on a computer, and which

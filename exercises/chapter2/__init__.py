@@ -56,6 +56,8 @@ def two_hidden(rng, edge=False):
         dz2=upper.dz1, dz1=lower.dz1, dW1=below["W1"], db1=below["b1"], dW2=above["W1"], dW3=above["W2"],
     )  # fmt: skip
     g.losses = losses(g, "z2", "W2", "z1", "W1")
+    if edge:
+        g.kinks = ["z1", "a1", "z2", "a2"]
     return g
 
 

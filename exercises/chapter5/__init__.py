@@ -96,7 +96,7 @@ def relu(rng, edge=False):
     if edge:
         four = np.unravel_index(rng.choice(a.size, 4, replace=False), a.shape)
         a[four], dy[four] = BESIDE * np.array([1, 1, -1, -1]), np.abs(dy[four]) * [1, -1, 1, -1]
-    right = differentiated(lambda a: a.relu(), dy, a=a)
+    right = differentiated(lambda a: a.relu(), dy, a=a) | ({"kinks": ["a"]} if edge else {})
     return SimpleNamespace(B=B, H=H, a=a, dy=dy, constant=False, Tensor=Tensor, **right)
 
 
