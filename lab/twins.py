@@ -30,7 +30,6 @@ from support.names import to_numpy
 from support.options import Parser, changed
 from support.rounding import above
 from support.run import learning_rate, make_plan
-from support.threads import kept
 
 
 class State(NamedTuple):
@@ -75,7 +74,7 @@ def watch_sums(network, twin, sums):
     for name, layer in sums.items():
         hook = lambda layer, inputs, output, name=name: theirs.update({name: output.detach().numpy()})  # noqa: E731
         twin.get_submodule(layer).register_forward_hook(hook)
-    return lambda: sum(int(((kept(network, name) > 0) != (z > 0)).sum()) for name, z in theirs.items())
+    return lambda: sum(int(((network.kept(name) > 0) != (z > 0)).sum()) for name, z in theirs.items())
 
 
 def largest_difference(a, b):

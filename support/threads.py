@@ -42,15 +42,7 @@ def share_work(model, share=None):
     for layer in layers(model):
         if hasattr(layer, "each"):
             layer.each = each
-    if share:
-        return share(model)
-    threads()
-    return model
-
-
-def kept(network, name):
-    """What a network, shared or not, has kept under that name in its last forward pass: its parts' put together."""
-    return network.kept(name) if isinstance(network, Shared) else getattr(network, name)
+    return share(model) if share else Whole(model)
 
 
 def layers(network):
@@ -81,6 +73,26 @@ class Shared:
 
     def __getattr__(self, name):  # Python calls it for what it has not found
         return getattr(vars(self)["model"], name)
+
+
+class Whole(Shared):
+    """A network whose work is not shared. Its products get one thread, as those of all others."""
+
+    def __init__(self, model):
+        super().__init__(model, [])
+
+    def forward(self, x):
+        """From x (B, ...) to logits (B, ..., K)."""
+        threads()
+        return self.model.forward(x)
+
+    def backward(self, dlogits):
+        """From d loss / d logits (B, ..., K) to {name: gradient}."""
+        return self.model.backward(dlogits)
+
+    def kept(self, name):
+        """What the network has kept under that name in its last forward pass; so in the classes below."""
+        return getattr(self.model, name)
 
 
 class InUnits(Shared):

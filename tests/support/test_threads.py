@@ -13,7 +13,7 @@ import mlp_np
 from mlp_np import relative_difference
 from networks import NETWORKS, make, parse_options
 from support import threads
-from support.threads import by_images, by_units, each, kept, share_work
+from support.threads import by_images, by_units, each, share_work
 
 # Widths and batches that cannot be cut evenly, and more images than a convolution takes at a time.
 SMALL = {
@@ -117,7 +117,7 @@ def test_no_part_misses_what_the_network_is_told(share):
             setattr(network, name, value)
         assert getattr(shared, name) == value
         assert relative_difference(alone.forward(x), shared.forward(x)) < 1e-13, name
-        assert relative_difference(alone.z1, kept(shared, "z1")) < 1e-13, name
+        assert relative_difference(alone.z1, shared.kept("z1")) < 1e-13, name
     with pytest.raises(AttributeError):
         shared.volume  # noqa: B018
 
