@@ -17,7 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import data
+import plot
 from networks import parse_options
+from support.files import replacing
 
 ROOT = Path(__file__).resolve().parent.parent
 # Options of a small network of each kind.
@@ -58,6 +60,18 @@ def another_project(tmp_path):
             shutil.copyfile(ROOT / path, copied / path)
     (copied / "mnist").symlink_to(ROOT / "mnist")
     return copied
+
+
+@pytest.fixture
+def quick_curves(monkeypatch):
+    """Of a run's curves only what they are drawn from is written: to draw them takes longer than a short run."""
+
+    def learning_curves(run):
+        for path in run.curves if run.first else ():
+            with replacing(path) as file:
+                file.write(repr((run.title, run.tested, run.history.numbers())).encode())
+
+    monkeypatch.setattr(plot, "learning_curves", learning_curves)
 
 
 @pytest.fixture

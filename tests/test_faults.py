@@ -31,6 +31,7 @@ from support.errors import UserError
 from support.files import locked, replacing
 
 fcntl = pytest.importorskip("fcntl", reason="signals and locks are Unix's")
+pytestmark = pytest.mark.usefixtures("quick_curves")
 RUN = "--hidden 8 --batch-size 60 --epochs 2"  # 20 steps
 
 
@@ -370,7 +371,6 @@ def dying(moment):
 
 def test_killed_before_or_after_a_file_takes_its_place(do, here, monkeypatch):
     """Each file is whole. Resumed, it is the same run."""
-    monkeypatch.setattr(plot, "learning_curves", lambda *_: None)
     for out, words in (("half", "--stop-after 1"), ("new", "")):
         succeeds(do(f"main_np {RUN} {words} --out {out}"))
     half, new = tree("half"), tree("new")
@@ -392,7 +392,6 @@ def full(moment):
 
 def test_a_backup_that_goes_on_loses_neither_run(do, here, monkeypatch):
     """Until its first save a resumed backup is the only copy of its run; the run that had replaced it is kept too."""
-    monkeypatch.setattr(plot, "learning_curves", lambda run: [path.write_text("") for path in run.curves])
     succeeds(do(f"main_np {RUN} --out whole"))
     succeeds(do(f"main_np {RUN} --seed 1 --stop-after 1 --out newer"))
     shutil.copy("w.npz", "newer/checkpoint_np.npz.bak")

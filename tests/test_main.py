@@ -66,7 +66,7 @@ def test_without_what_it_needs_a_program_says_what_to_install(program, tmp_path,
     assert_one_line(ended, f"{package} is not installed: python -m pip install -r {requirements}\n")
 
 
-def test_hold_out_never_shows_the_test_set(capsys, tmp_path):
+def test_hold_out_never_shows_the_test_set(quick_curves, capsys, tmp_path):
     for main in (main_np, main_torch):
         main.main(["--hidden", "16", "--steps", "30", "--hold-out", "10000", "--out", str(tmp_path)])
         first, *_, last = capsys.readouterr().out.splitlines()

@@ -18,6 +18,8 @@ from pictures import PENS, SCENES, STYLES, drawn, encoded, on_sheet, photograph,
 from support.errors import UserError
 from support.ink import read_digit
 
+pytestmark = pytest.mark.usefixtures("quick_curves")
+
 
 def probabilities(weights, images):
     """(N, 10) that the network gives the digits in images (N, 28, 28)."""

@@ -150,13 +150,13 @@ def test_the_residual_network_by_hand_needs_little_memory(tmp_path):
 def test_results_train_what_is_missing(kept, monkeypatch):
     monkeypatch.setattr("sys.argv", ["lab/results.py"])
     monkeypatch.setattr(results, "TABLES", ())
-    runs = {"one": ("main_np.py --steps 2 --hidden 1024 --hold-out 1000", (0, 3))}
+    runs = {"one": ("main_np.py --steps 2 --hidden 32 --hold-out 1000", (0, 3))}
     monkeypatch.setattr(results, "SECTIONS", {"accuracy": runs, "choices": {}})
     first = {"accuracy": 0.5}
     kept["accuracy"] = {"one": {"command": "", "runs": {"0": first}}}
     results.main()
     ((seed, new),) = [run for run in kept["accuracy"]["one"]["runs"].items() if run[1] is not first]
-    assert seed == "3" and 0 < new["accuracy"] < 1 and new["seconds"] < 60 and new["parameters"] == 814090
+    assert seed == "3" and 0 < new["accuracy"] < 1 and new["seconds"] < 60 and new["parameters"] == 25450
     monkeypatch.setattr(results, "train", None)  # nothing is missing
     results.main()
     with pytest.raises(UserError, match="--steps 0 failed"):
@@ -174,8 +174,9 @@ def test_the_runs_that_make_results_trains():
     assert added["ViT new, PyTorch"] == ("main_torch.py --model vit --recipe new", range(3))
 
 
-def test_the_proofs_in_small(kept, drawn, monkeypatch, capsys):
+def test_the_proofs_in_small(kept, drawn, mnist, monkeypatch, capsys):
     """python -m lab.twins all, for three steps each."""
+    monkeypatch.setattr(data, "load", lambda *_: mnist)
     for model in NETWORKS:
         short = NETWORKS[model]._replace(proven=f"{SMALL.get(model, '')} --steps 3")
         monkeypatch.setitem(NETWORKS, model, short)
