@@ -144,8 +144,10 @@ export function showNext(network) {
   });
 }
 
-/** Have a screen reader say this. */
+let announcing; // the timer of what is said next
+
+/** Have a screen reader say this, unless something else follows at once. */
 export function announce(words) {
-  clearTimeout(announce.later);
-  announce.later = setTimeout(() => (state.announced.value = words), 300);
+  clearTimeout(announcing);
+  announcing = setTimeout(() => (state.announced.value = words), 300);
 }

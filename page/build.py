@@ -21,7 +21,7 @@ import numpy as np
 
 import data
 from mlp_np import MLP, softmax, softmax_cross_entropy
-from page.bundle import FOLDER, bundle, fill, licences
+from page.bundle import FOLDER, bundle, fill, icon, licences
 from page.shown import load_mlp
 from support import program
 from support.errors import UserError
@@ -36,7 +36,7 @@ READ, MISREAD = 50, 10  # the test images to pick from: the first ones, then the
 TRAINING, TESTING = 1500, 500
 NETWORK = r'(<script type="application/json" id="network">)(.*?)(</script>)'  # where its numbers stand in the page
 FUNCTIONS = {f.__name__: f for f in (MLP.forward, softmax_cross_entropy, MLP.backward)}  # whose lines the page shows
-# How the lines begin that compute what page/network.jsx shows.
+# How the lines begin that compute what page/stages.js shows.
 NAMES = ("x", "z1", "a1", "loss", "dW2", "db2", "da1", "dz1", "dW1", "db1")
 COMPUTED = {name: rf"(self\.)?{name} [+]?= " for name in NAMES}
 COMPUTED |= {"logits": r"return self\.a1", "p": "(shifted|exp|total|dlogits) = ", "dlogits": r"dlogits(\[| /=)"}
@@ -72,7 +72,8 @@ def script():
 def shell(script):
     """The page without a network: page/template.html, its holes filled with style, script and lines of mlp_np.py."""
     template, style = ((FOLDER / name).read_text(encoding="utf-8") for name in ("template.html", "page.css"))
-    parts = {"policy": policy(script, style), "style": style, "script": script, "code": "".join(map(code, FUNCTIONS))}
+    parts = {"policy": policy(script, style), "style": style, "script": script, "icon": icon()}
+    parts["code"] = "".join(map(code, FUNCTIONS))
     for name, function in FUNCTIONS.items():  # their first lines, and the last ones before `return`
         source, first = inspect.getsourcelines(function)
         parts |= {f"{name}_first": str(first), f"{name}_last": str(first + len(source) - 2)}
@@ -92,9 +93,12 @@ def with_network(page, network):
 
 
 def policy(*texts):
-    """A content security policy under which exactly this inline script and this style run, and nothing is fetched."""
+    """A content security policy under which this inline script and this style run, and nothing is fetched.
+
+    data: is for the page's icon, which is in it.
+    """
     script, style = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
-    sources = f"default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; "
+    sources = f"default-src 'none'; img-src data:; script-src 'sha256-{script}'; style-src 'sha256-{style}'; "
     return sources + "base-uri 'none'; form-action 'none'"
 
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from urllib.parse import quote
 
 from support.errors import UserError
 
@@ -22,6 +23,11 @@ OPTIONS = (
 def fill(template, holes):
     """That text with {{name}} replaced by holes["name"]."""
     return re.sub(r"\{\{(\w+)\}\}", lambda hole: holes[hole[1]], template)
+
+
+def icon():
+    """page/icon.svg as an address, so that no page asks for another file."""
+    return "data:image/svg+xml," + quote((FOLDER / "icon.svg").read_text(encoding="utf-8").strip())
 
 
 def call(*command):

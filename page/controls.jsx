@@ -9,8 +9,6 @@ import { now } from "./passes.js";
 import { held, hovered, label } from "./state.js";
 import { DIGITS, percent, range, text } from "./words.js";
 
-export const $ = (id) => document.getElementById(id);
-
 /** A button. One that is off stays where it is for those who have the focus on it. */
 export function Button({ off = false, act, children, ...rest }) {
   return (

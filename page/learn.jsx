@@ -3,10 +3,10 @@
 import { effect } from "@preact/signals";
 
 import { colours } from "./colours.js";
-import { $, Bars, Button, Slider } from "./controls.jsx";
+import { Bars, Button, Slider } from "./controls.jsx";
 import { drawCurves, thinned } from "./curves.js";
 import * as learn from "./learning.js";
-import { paintWeights, whenInView } from "./picture.js";
+import { $, paintWeights, whenInView } from "./picture.js";
 import { learning, settings } from "./state.js";
 import { PIXELS, percent } from "./words.js";
 
@@ -247,28 +247,24 @@ export function drawLearning() {
 
   /* The weights from all pixels to each hidden unit, a picture for each; pale if nothing turns it on. */
   const host = $("units");
+  const picture = () => Object.assign(document.createElement("canvas"), { width: 28, height: 28 });
   effect(() => {
-    const { hidden } = learning.value.run.model;
-    host.setAttribute("aria-label", `${hidden} pictures: for each hidden unit, its weights from all pixels`);
+    const { off, model } = learning.value.run;
+    host.setAttribute("aria-label", `${model.hidden} pictures: for each hidden unit, its weights from all pixels`);
+    while (host.children.length < model.hidden) host.append(picture());
+    [...host.children].forEach((canvas, j) => {
+      canvas.hidden = j >= model.hidden;
+      canvas.className = off?.[j] ? "off" : "";
+    });
   });
   whenInView(host, () => {
-    const { run } = learning.value,
-      {
-        hidden,
-        params: { W1 },
-      } = run.model;
+    const { hidden, params } = learning.value.run.model,
+      { W1 } = params;
     const scale = 3.5 * Math.sqrt(W1.reduce((sum, w) => sum + w * w, 0) / W1.length) || 1;
-    while (host.children.length < hidden) host.append(document.createElement("canvas"));
-    [...host.children].forEach((canvas, j) => {
-      canvas.hidden = j >= hidden;
-      canvas.classList.toggle("off", Boolean(run.off?.[j]));
-      if (j < hidden)
-        paintWeights(
-          canvas,
-          PIXELS.map((i) => W1[i * hidden + j]),
-          scale,
-        );
-    });
+    for (let j = 0; j < hidden; j++) {
+      const weights = PIXELS.map((i) => W1[i * hidden + j]);
+      paintWeights(host.children[j], weights, scale);
+    }
   });
 }
 

@@ -2,10 +2,8 @@
 
 import { effect } from "@preact/signals";
 import { Component, render } from "preact";
-
 import * as acts from "./acts.js";
 import * as backward from "./backward.jsx";
-import { $ } from "./controls.jsx";
 import * as fool from "./fool.jsx";
 import { fooled } from "./fooled.js";
 import { tests } from "./given.js";
@@ -15,15 +13,19 @@ import * as learning from "./learning.js";
 import { MLP } from "./mlp.js";
 import * as network from "./network.jsx";
 import * as nudge from "./nudge.jsx";
+import * as onward from "./onward.jsx";
 import * as opening from "./opening.jsx";
 import * as own from "./own.jsx";
 import { now, pixels, reads } from "./passes.js";
+import { $ } from "./picture.js";
 import * as state from "./state.js";
 import * as step from "./step.jsx";
+import { wires } from "./wires.js";
+import { drawNetwork } from "./wiring.js";
 
 // --- Shown ---------------------------------------------------------------------------------------------------------------
 
-const sections = [opening, network, backward, nudge, step, fool, learn, own];
+const sections = [opening, network, backward, nudge, step, fool, learn, own, onward];
 const parts = Object.assign({}, ...sections.map(({ parts }) => parts));
 
 /** One that fails is reported in the console, and stops no other. */
@@ -33,19 +35,19 @@ class Part extends Component {
     this.setState({ failed: true });
   }
 
-  render({ name }, { failed }) {
-    const Shown = parts[name];
-    return failed ? "This part has failed." : <Shown />;
+  render({ show, ...more }, { failed }) {
+    const Shown = parts[show];
+    return failed ? "This part has failed." : <Shown {...more} />;
   }
 }
 
 own.openOwn();
 const places = [...document.querySelectorAll("[data-show]")];
-const show = () => places.forEach((place) => render(<Part key={{}} name={place.dataset.show} />, place)); // anew
+const show = () => places.forEach((place) => render(<Part key={{}} {...place.dataset} />, place)); // anew
 show();
-opening.watch();
+onward.watch();
 const flush = ["pad", "pad2"].map((id) => opening.drawPad($(id)));
-network.drawNetwork();
+drawNetwork();
 for (const host of document.querySelectorAll("[data-grid]:empty")) new Grid(host);
 nudge.drawNudge();
 step.drawLosses();
@@ -97,7 +99,7 @@ window.lab = {
     return nudge.moves.value;
   },
   get wires() {
-    return network.wires.value;
+    return wires.value;
   },
   get model() {
     return new MLP(state.params.value);

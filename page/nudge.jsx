@@ -3,12 +3,12 @@
 import { computed, effect } from "@preact/signals";
 
 import { colours } from "./colours.js";
-import { $, Radios, Slider } from "./controls.jsx";
+import { Radios, Slider } from "./controls.jsx";
 import { given } from "./given.js";
 import { softmaxCrossEntropy, timesTransposed } from "./mlp.js";
 import { NUMBERS } from "./numbers.js";
 import { hidden, now } from "./passes.js";
-import { fit, sizeOf, whenInView } from "./picture.js";
+import { $, fit, sizeOf, whenInView } from "./picture.js";
 import { nudge, nudged, params, shown, zoom } from "./state.js";
 import { argmax, DIGITS, largest, range, signed, sum, text } from "./words.js";
 

@@ -4,60 +4,26 @@ import { effect } from "@preact/signals";
 import { useCallback } from "preact/hooks";
 
 import * as acts from "./acts.js";
-import { $, Button, Painted, Radios } from "./controls.jsx";
-import { tests } from "./given.js";
+import { Button, Painted, Radios } from "./controls.jsx";
+import { carried, tests } from "./given.js";
 import { newAnswer, newProbabilities, summary, toggle, verb } from "./learning.js";
 import { pointed, readout } from "./numbers.js";
+import { Write } from "./onward.jsx";
 import { answers, empty, now, pixels, reads, second, trail, turned } from "./passes.js";
-import { context, drawOn, paintInk, SIDE } from "./pen.js";
-import { announced, digit, inView, kept, label, learning, past } from "./state.js";
+import { context, drawOn, followPen, paintInk, SIDE } from "./pen.js";
+import { $ } from "./picture.js";
+import { announced, digit, inView, kept, label, learning, past, shown } from "./state.js";
 import { a, DIGITS, percent, text } from "./words.js";
 
 // --- The pads: one here, one in section "Learn from nothing"; both show the same digit ---------------------------------
 
 export function drawPad(canvas) {
-  let box,
-    pen = false,
-    points = [],
-    frame;
   const ink = context(Object.assign(canvas, { width: SIDE, height: SIDE }));
   effect(() => {
     const { picked, base, strokes } = digit.value;
     drawOn(ink, picked === null ? base : tests[picked].pixels, strokes);
   });
-  const at = ({ pageX, pageY }) => [((pageX - box.left) * SIDE) / box.width, ((pageY - box.top) * SIDE) / box.width];
-  canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || !event.isPrimary) return;
-    canvas.setPointerCapture(event.pointerId);
-    const { left, top, width } = canvas.getBoundingClientRect();
-    box = { left: left + scrollX, top: top + scrollY, width };
-    pen = true;
-    acts.beginStroke(at(event));
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!pen || !event.isPrimary) return;
-    const events = event.getCoalescedEvents?.() ?? [];
-    points.push(...(events.length ? events : [event]).map(at));
-    cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(flush); // once for each frame on the screen
-  });
-  const flush = () => {
-    cancelAnimationFrame(frame);
-    if (points.length) acts.extendStroke(points);
-    points = [];
-  };
-  const end = () => {
-    flush();
-    pen = false;
-  };
-  canvas.addEventListener("pointerup", end);
-  canvas.addEventListener("pointercancel", () => {
-    // the first of two fingers that pinch
-    if (pen) acts.takeBack();
-    points = [];
-    pen = false;
-  });
-  return flush;
+  return followPen(canvas, { begin: acts.beginStroke, extend: acts.extendStroke, cancel: acts.takeBack });
 }
 
 function PadButtons() {
@@ -144,6 +110,15 @@ function teachWords() {
   return `It is right. ${loss < 0.1 ? "Draw an ugly one, or call this something else, and teach it that." : "Steps make it surer."}`;
 }
 
+/** Of all answers those that there is room for: the first, the last turn, and the newest. left: some before it are not. */
+function shownOf(all) {
+  const marked = all.map((one, n) => ({ ...one, n, turned: n > 0 && all[n - 1].answer !== one.answer }));
+  const last = marked.findLastIndex(({ turned }) => turned);
+  const wanted = [0, last, last - 1, ...marked.map(({ n }) => n).reverse()].filter((n) => n in marked);
+  const chosen = [...new Set(wanted)].slice(0, 5).sort((a, b) => a - b);
+  return chosen.map((n, i) => ({ ...marked[n], left: i > 0 && n > chosen[i - 1] + 1 }));
+}
+
 /** How far the steps have come: from the first scores on, the true digit catches up with the answer. */
 function Way() {
   const [first] = trail.value;
@@ -192,17 +167,20 @@ const Teach = () => (
         Undo step
       </Button>
       <ol id="trail" aria-label="What it read before each step, and now">
-        {(empty.value || !trail.value.length ? [] : answers.value)
-          .map(({ answer, p }, n, all) => (
-            <li key={n} class={n > 0 && all[n - 1].answer !== answer ? "turned" : ""}>
-              {answer}
-              <span class="unseen">, {percent(p)} sure</span>
-            </li>
-          ))
-          .slice(-5)}
+        {shownOf(empty.value || !trail.value.length ? [] : answers.value).map(({ answer, p, turned, left }, n) => (
+          <li key={n} class={[turned && "turned", left && "left"].filter(Boolean).join(" ")}>
+            {answer}
+            <span class="unseen">, {percent(p)} sure</span>
+          </li>
+        ))}
       </ol>
     </div>
     <Way />
+    {turned.value && now.value.answer === now.value.y && !cannotLearn() && (
+      <p class="onward">
+        <Write exercise="dlogits" words="Write the first line of this yourself" button />
+      </p>
+    )}
   </>
 );
 
@@ -225,7 +203,21 @@ function Picture({ n }) {
   return <canvas ref={paint} />;
 }
 
-const Score = () => reads.value && `it reads ${reads.value.filter((is) => is).length} of these ${tests.length} right`;
+/** first: the images that do not depend on any network; the others were chosen because the page's own misread them. */
+const PickNote = () => {
+  const first = tests.filter(({ number }, n) => number === n).length,
+    chosen = tests.length - first;
+  const whose = shown.value === carried ? "it misread after its training" : "the page’s own network misread";
+  return (
+    <>
+      MNIST’s first {first} test images, and {chosen} that {whose}. A dot marks what it misreads now
+      <span id="score">
+        {reads.value && `: it reads ${reads.value.filter((is) => is).length} of these ${tests.length} right`}
+      </span>
+      .
+    </>
+  );
+};
 
 // --- The dock: at the bottom of the window, wherever you are -------------------------------------------------------------
 
@@ -276,17 +268,6 @@ effect(() => {
   // at the pad nobody needs it
   $("dock").classList.toggle("away", inView.teach.value && !pointed.value.name);
 });
-/** See whether the reader is at the pad, or learns from nothing. */
-export function watch() {
-  for (const [id, rootMargin] of [
-    ["learn", "-50% 0px -50% 0px"],
-    ["teach", "0px"],
-  ]) {
-    const seen = (entries) => (inView[id].value = entries.at(-1).isIntersecting);
-    new IntersectionObserver(seen, { rootMargin }).observe($(id));
-  }
-}
-
 const Announced = () => announced.value;
 
-export const parts = { PadButtons, Clear, PadNote, Says, Teach, Picker, Score, Readout, Hand, Announced };
+export const parts = { PadButtons, Clear, PadNote, Says, Teach, Picker, PickNote, Readout, Hand, Announced };

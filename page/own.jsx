@@ -4,6 +4,7 @@ import { showNetwork } from "./acts.js";
 import { Button } from "./controls.jsx";
 import { carried } from "./given.js";
 import { toggle, verb } from "./learning.js";
+import { isOnSite } from "./onward.jsx";
 import { following, learning, shown } from "./state.js";
 
 const SIZES = { W1: (H) => 784 * H, b1: (H) => H, W2: (H) => 10 * H, b2: () => 10 };
@@ -89,11 +90,10 @@ function Other() {
 }
 
 function Own() {
-  const local = location.protocol === "file:",
-    other = shown.value !== carried;
+  const other = shown.value !== carried;
   return (
     <>
-      {local ? (
+      {!isOnSite ? (
         <p>
           Train one with <code>python main_np.py</code>, then{" "}
           <code>python -m page.build --weights learning_curves/checkpoint_np.npz</code> puts it into this page.

@@ -59,7 +59,8 @@ export const reads = computed(() => {
 
 // A digit's numbers grow with the square of its pixels, so raw ones need smaller steps.
 export const RATES = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1];
-export const rate = computed(() => RATES[lr.value] / (shown.value.pixels === "raw" ? 1e4 : 1));
+export const rateOf = (n) => RATES[n] / (shown.value.pixels === "raw" ? 1e4 : 1);
+export const rate = computed(() => rateOf(lr.value));
 
 /** The steps taken on this digit with this y, since something else was on the pad. */
 export const trail = computed(() => {
@@ -73,7 +74,7 @@ export const answers = computed(() => {
   const ps = [...trail.value.filter(({ first }) => first).map(({ p }) => p), now.value.p];
   return ps.map((p) => ({ answer: argmax(p), p: Math.max(...p) }));
 });
-export const turned = computed(() => new Set(answers.value.map(({ answer }) => answer)).size > 1);
+export const turned = computed(() => answers.value[0].answer !== now.value.answer);
 export const second = computed(() => top(10, 2, (k) => now.value.p[k])[1]);
 
 export const sizesOf = ({ x, z1, a1, logits, da1, dz1, dlogits }) => ({

@@ -113,3 +113,49 @@ function toMnist(rgba) {
   }
   return pixels;
 }
+
+/** Follow a pen on a canvas. begin(point) and extend(points) get places [x, y] from 0 to SIDE, the latter once for each frame
+    on the screen; then end(), or cancel() if that was the first of two fingers that pinch. A function that hands over now
+    what the next frame would. */
+export function followPen(canvas, { begin, extend, end = () => {}, cancel }) {
+  let box,
+    pen = false,
+    points = [],
+    frame;
+  const at = ({ pageX, pageY }) => [((pageX - box.left) * SIDE) / box.width, ((pageY - box.top) * SIDE) / box.width];
+  const flush = () => {
+    cancelAnimationFrame(frame);
+    if (points.length) extend(points);
+    points = [];
+  };
+  const lift = (after) => () => {
+    if (!pen) return;
+    pen = false;
+    after();
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || !event.isPrimary) return;
+    canvas.setPointerCapture(event.pointerId);
+    const { left, top, width } = canvas.getBoundingClientRect();
+    box = { left: left + scrollX, top: top + scrollY, width };
+    pen = true;
+    begin(at(event));
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!pen || !event.isPrimary) return;
+    const events = event.getCoalescedEvents?.() ?? [];
+    points.push(...(events.length ? events : [event]).map(at));
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(flush);
+  });
+  const lifted = lift(() => (flush(), end()));
+  canvas.addEventListener("pointerup", lifted);
+  canvas.addEventListener(
+    "pointercancel",
+    lift(() => {
+      points = [];
+      cancel();
+    }),
+  );
+  return flush;
+}

@@ -7,6 +7,8 @@ import { paint28 } from "./pen.js";
 import { onPaper } from "./state.js";
 import { largest } from "./words.js";
 
+export const $ = (id) => document.getElementById(id);
+
 /** Call `paint` now, and whenever what it has read changes, as long as `host` is in view, or nearly. Paper shows all. */
 export function whenInView(host, paint, rootMargin = "100px") {
   const visible = signal(true);

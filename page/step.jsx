@@ -3,18 +3,20 @@
 
 import * as acts from "./acts.js";
 import { colours } from "./colours.js";
-import { $, Bars, Button, Painted, pointing, Slider } from "./controls.jsx";
+import { Bars, Button, Painted, pointing, Slider } from "./controls.jsx";
 import { drawCurves, thinned } from "./curves.js";
 import { cannotLearn } from "./opening.jsx";
-import { before, hidden, now, RATES, rate, reads, spoken, trail, W2, weightsOf } from "./passes.js";
-import { paintWeights } from "./picture.js";
-import { kept, lr, steps } from "./state.js";
+import { before, hidden, now, RATES, rateOf, reads, spoken, trail, W2, weightsOf } from "./passes.js";
+import { $, paintWeights } from "./picture.js";
+import { kept, lr, shown, steps } from "./state.js";
 import { PIXELS, plural, signed, text, top } from "./words.js";
+
+const rateAt = (n) => String(+rateOf(n).toPrecision(1));
 
 function stepsWords() {
   const all = steps.value.length,
     here = trail.value.length;
-  if (!all) return "No steps yet: these are the weights of the finished run.";
+  if (!all) return `No steps yet: these are the weights of ${shown.value.run}.`;
   const right = reads.value.slice(0, 50).filter((is) => is).length; // the others were chosen because it misread them
   const presses =
     kept.value.length && kept.value[0].steps.length ? ` Undo goes back ${kept.value.length} presses.` : "";
@@ -35,7 +37,7 @@ const StepControls = () => (
       }
       count={RATES.length}
       value={lr.value}
-      words={String(+rate.value.toPrecision(1))}
+      words={rateAt(lr.value)}
       act={(value) => (lr.value = value)}
     />
     <div class="row">
@@ -62,6 +64,16 @@ const StepControls = () => (
 
 const AfterSteps = () => (
   <Bars name="p-after" label="the probabilities after the steps" value={(k) => now.value.p[k]} before={before.value} />
+);
+
+/** At which settings a step is seen to forget. */
+const ForgetNote = () => (
+  <>
+    A step helps with this digit. Does it help with others? At a small rate it hardly touches them.{" "}
+    {reads.value?.includes(false) ? "Pick a digit that it misreads (it has a dot)" : "Call a digit something else"}, set{" "}
+    <code>lr</code> to {rateAt(RATES.length - 1)}, take one step, and see how many of the first 50 test images it still
+    reads. That is why a run learns from many images in each step.
+  </>
 );
 
 export function drawLosses() {
@@ -98,10 +110,17 @@ function changes(steps) {
 function Changes() {
   const [first] = trail.value;
   if (!first) return <p class="note">Take a step, and see here which units now say something else.</p>;
+  const { x, moved, used, was } = changes(trail.value);
+  if (!used.size) {
+    return (
+      <p id="changed-words" class="note">
+        No unit was on, so {plural(trail.value.length, "step")} on this digit moved nothing but the ten biases in b2.
+      </p>
+    );
+  }
   const { y } = first,
     rival = top(10, 2, (k) => first.p[k]).find((k) => k !== y),
     { logits, a1 } = now.value;
-  const { x, moved, used, was } = changes(trail.value);
   const score = (k) => `of ${k} from ${text(first.logits[k])} to ${text(logits[k])}`;
   const gain = (j) => Math.abs(spoken(j, y) - was(j, y) - spoken(j, rival) + was(j, rival));
   const most = top(hidden.value, CHANGED, (j) => (used.has(j) ? gain(j) : -1)).filter((j) => used.has(j));
@@ -146,4 +165,4 @@ function Changes() {
   );
 }
 
-export const parts = { StepControls, AfterSteps, Changes };
+export const parts = { StepControls, AfterSteps, Changes, ForgetNote };

@@ -2,7 +2,7 @@
 
 import { asInput, testingImages, trainingImages } from "./given.js";
 import { MLP, sgdStep, softmaxCrossEntropy } from "./mlp.js";
-import { argmax, range } from "./words.js";
+import { argmax, largest, range } from "./words.js";
 
 // --- Random numbers: the same ones for the same seed ----------------------------------------------------------------
 
@@ -148,7 +148,9 @@ export class Training {
     return !Number.isFinite(this.losses.at(-1) ?? 0) || !this.model.params.b2.every(Number.isFinite);
   }
 
-  /** d loss / d W1 by hand and measured, (loss(+h) - loss(-h)) / 2h: for eight units, where it is largest. */
+  /** d loss / d W1 by hand and measured, (loss(+h) - loss(-h)) / 2h: for eight units, where it is largest. noise: by how much
+      rounding alone moves what is measured; without end where the unit is on at one of the two ends only, because a ReLU has
+      no derivative at its bend. */
   check(batchSize, h = 1e-5) {
     const batch = this.batch(this.order.slice(0, batchSize)),
       { W1: dW1 } = this.pass(batch).grads;
@@ -158,23 +160,29 @@ export class Training {
     const { W1 } = params,
       hidden = params.b1.length,
       exact = new MLP(params);
-    const lossAt = (n, w) => {
+    const at = (n, w) => {
       const kept = W1[n];
       W1[n] = w;
-      const { loss } = softmaxCrossEntropy(exact.forward(batch.x), batch.y);
+      const logits = exact.forward(batch.x),
+        { loss } = softmaxCrossEntropy(logits, batch.y);
       W1[n] = kept;
-      return loss;
+      const on = batch.y.map((_, row) => exact.z1[row * hidden + (n % hidden)] > 0);
+      return { loss, size: Math.max(Math.abs(loss), largest(logits)), on: on.join() };
     };
     const most = range(hidden); // for each unit, where dW1 has its largest number
     dW1.forEach((d, n) => Math.abs(d) > Math.abs(dW1[most[n % hidden]]) && (most[n % hidden] = n));
     return most
       .sort((a, b) => Math.abs(dW1[b]) - Math.abs(dW1[a]))
       .slice(0, 8)
-      .map((n) => ({
-        i: Math.floor(n / hidden),
-        j: n % hidden,
-        byHand: dW1[n],
-        measured: (lossAt(n, W1[n] + h) - lossAt(n, W1[n] - h)) / (2 * h),
-      }));
+      .map((n) => {
+        const [above, below] = [at(n, W1[n] + h), at(n, W1[n] - h)];
+        return {
+          i: Math.floor(n / hidden),
+          j: n % hidden,
+          byHand: dW1[n],
+          measured: (above.loss - below.loss) / (2 * h),
+          noise: above.on === below.on ? (Number.EPSILON * above.size) / (2 * h) : Infinity,
+        };
+      });
   }
 }

@@ -174,6 +174,20 @@ def test_a_factor_is_named_only_where_all_rows_have_it(page):
             assert "They disagree" in said or "every dW1 is 0" in said
 
 
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 7))])
+def test_a_right_backward_pass_is_never_called_wrong(page, seed):
+    """Where the losses are so large that rounding hides their differences, the check says so."""
+    said = {}
+    for batch in range(3):
+        page.evaluate(f"lab.learning.set({{ lr: 4, batch: {batch}, mistakes: ['rate'], seed: {seed} }})")
+        for step in range(16):
+            page.evaluate("lab.learning.check()")
+            said[batch, step] = page.evaluate("document.getElementById('checked').textContent")
+            page.evaluate("lab.learning.takeStep(); lab.learning.show()")
+    assert not [(at, words) for at, words in said.items() if "pass is wrong" in words]
+    assert "They agree" in said[1, 0] and any("be measured" in words for words in said.values())
+
+
 def test_a_loss_of_hundreds_stays_on_its_chart(page):
     run(page, ["rate"], 20)
     page.evaluate("lab.learning.show()")
@@ -272,6 +286,8 @@ def test_the_gradient_check_says_when_it_was(page):
     said = text(page, "#checked")
     page.locator("#one").click()
     assert text(page, "#checked") == f"At step 1: {said}"
+    page.evaluate("lab.learning.set({ batch: 1 })")
+    assert text(page, "#checked") == f"At step 1, with batch size 32: {said}"
 
 
 def test_what_a_frame_costs_does_not_grow(page):

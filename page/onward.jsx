@@ -1,0 +1,61 @@
+/* What leads on: the way through the sections, and from each part of the page to the exercise that asks for it. */
+
+import { effect } from "@preact/signals";
+
+import { $ } from "./picture.js";
+import { inView, section } from "./state.js";
+
+export const isOnSite = "site" in document.documentElement.dataset; // as page/site.py puts it there
+
+/** A link to an exercise; where there is no site around the page, its command. data-words: what it says. data-button: it is a
+    button, and where it is none, the lesson is named. */
+export function Write({ exercise, words = "write it yourself", button }) {
+  if (isOnSite) {
+    return (
+      <a class={button === undefined ? "" : "button"} href={`practise.html#${exercise}`}>
+        {words}
+      </a>
+    );
+  }
+  return (
+    <>
+      {words}: <code>python practice.py {exercise}</code>
+      {button !== undefined && (
+        <>
+          {" "}
+          (the lesson:{" "}
+          <a href="../docs/backprop.md" target="_blank" rel="noopener">
+            Backpropagation
+          </a>
+          )
+        </>
+      )}
+    </>
+  );
+}
+
+/** See which section the reader is in, whether they are at the pad, and whether they learn from nothing. */
+export function watch() {
+  const links = [...$("sections").querySelectorAll("a")];
+  for (const { hash } of links) {
+    const seen = (entries) => entries.at(-1).isIntersecting && (section.value = hash.slice(1));
+    new IntersectionObserver(seen, { rootMargin: "-40% 0px -60% 0px" }).observe($(hash.slice(1)));
+  }
+  for (const [id, rootMargin] of [
+    ["learn", "-50% 0px -50% 0px"],
+    ["teach", "0px"],
+  ]) {
+    const seen = (entries) => (inView[id].value = entries.at(-1).isIntersecting);
+    new IntersectionObserver(seen, { rootMargin }).observe($(id));
+  }
+  effect(() => {
+    for (const link of links) {
+      const isHere = link.hash === `#${section.value}`;
+      if (isHere) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+      if (isHere) $("sections").scrollLeft = link.offsetLeft - 40; // where they do not all fit
+    }
+  });
+}
+
+export const parts = { Write };
