@@ -19,11 +19,13 @@ import numpy as np
 
 from exercises import classroom, complaints, digits, marker, network, prove, runner
 from exercises.catalogue import BY_NAME
+from exercises.exercise import agree
 from exercises.work import Work, digest
 from page.shown import load_mlp
 from support.errors import UserError
 
-FOLDER = Path("/work")
+FOLDER, UNPACKED = Path("/work"), Path("/tmp/unpacked")
+MARK = "\x1e"  # begins what is reported on standard error; each run gets another one
 HIDDEN, EPOCHS = 64, 8  # of a network that is trained here, so that it takes some seconds
 RATES = [0.1 * (1 - epoch / EPOCHS) for epoch in range(EPOCHS)]
 
@@ -33,13 +35,15 @@ def run():
     name, file, seed, result = sys.argv[1:]
     os.chdir("/tmp")
     report_lines(file)
+    if BY_NAME[name].experiments:
+        report_calls("train", file)
     outcome = runner.report(BY_NAME[name], file, int(seed))
     Path(result).write_text(json.dumps(outcome), encoding="utf-8")
 
 
 def report(**said):
     """Tell the page something while this runs."""
-    os.write(2, f"\x1e{json.dumps(said)}\n".encode())
+    os.write(2, f"{MARK}{json.dumps(said)}\n".encode())
 
 
 def report_lines(*files):
@@ -62,6 +66,22 @@ def report_lines(*files):
     sys.monitoring.set_events(tool, sys.monitoring.events.LINE)
 
 
+def report_calls(name, file):
+    """Report how often this file's function of that name is called: an experiment is a training."""
+    count, tool = 0, sys.monitoring.OPTIMIZER_ID
+
+    def start(code, offset):
+        nonlocal count
+        if (code.co_filename, code.co_name) != (file, name):
+            return sys.monitoring.DISABLE
+        count += 1
+        report(trained=count)
+
+    sys.monitoring.use_tool_id(tool, "calls")
+    sys.monitoring.register_callback(tool, sys.monitoring.events.PY_START, start)
+    sys.monitoring.set_events(tool, sys.monitoring.events.PY_START)
+
+
 def mark(name, seed, status=None, stuck=None, seconds=None, again=False):
     """The verdict on what `run` left, or on a run that was ended after so many seconds; and the learner's progress."""
     exercise, work = BY_NAME[name], Work(FOLDER)
@@ -75,7 +95,52 @@ def mark(name, seed, status=None, stuck=None, seconds=None, again=False):
         said.append(work.record_review(exercise, verdict))
     else:
         said = work.record(exercise, verdict, digest(work.path(exercise)))
-    return verdict._asdict() | {"said": said, "progress": work.progress}
+    both = None if verdict.passed else beside(exercise, seed, outcome)
+    return verdict._asdict() | {"said": said, "progress": work.progress, "both": both}
+
+
+MOST_SHOWN = 14  # rows, and columns, of an array that is shown
+
+
+@np.errstate(all="ignore")
+def beside(exercise, seed, outcome):
+    """The first wrong array beside the right one, as page/lessons/both.jsx shows them; None where there is none.
+
+    Of a large array, or one with more than two axes, it is a part with the entry that is furthest off. isTelling: it
+    may tell the answer, because it is a single number, or an array that was given.
+    """
+    try:
+        for g, trial in zip(exercise.draw(seed), outcome.get("trials", ()), strict=False):
+            for name, result in zip(exercise.gives, trial["results"], strict=False):
+                right = np.asarray(getattr(g, name), np.float64)
+                if result["type"] == "ellipsis":
+                    continue
+                mine = marker.decode(result)
+                if not agree(mine, right):
+                    given = runner.arrays_in(exercise.given(g)).values()
+                    is_telling = right.size == 1 or any(agree(a, b) for a in given for b in (mine, right))
+                    return matrices(mine, right) | {"name": name, "isTelling": is_telling}
+                if result["dtype"] != "float64":
+                    return None
+    except Exception:  # the file wrote its result by itself, or there is no array
+        return None
+
+
+def matrices(mine, right):
+    """Two arrays, or parts of them, as rows of numbers; where these begin, and where they are furthest apart."""
+    alike, lead, row, column = mine.shape == right.shape, (), 0, 0
+    if alike:
+        off = np.nan_to_num(np.abs(mine - right), nan=np.inf)
+        *lead, row, column = (0, 0, *map(int, np.unravel_index(off.argmax(), off.shape)))[-max(off.ndim, 2) :]
+    rows = [np.atleast_2d(a[tuple(lead) if alike else (0,) * max(a.ndim - 2, 0)]) for a in (mine, right)]
+    corner = [
+        max(0, min(i - MOST_SHOWN // 2, n - MOST_SHOWN)) for i, n in zip((row, column), rows[1].shape, strict=True)
+    ]
+    part = tuple(slice(first, first + MOST_SHOWN) for first in corner)
+    mine, right = ([[number(v) for v in row] for row in a[part]] for a in rows)
+    furthest = [row - corner[0], column - corner[1]] if alike else None
+    about = {"lead": lead, "corner": corner, "axes": off.ndim if alike else 0, "furthest": furthest}
+    return {"mine": mine, "right": right} | about
 
 
 def session(blocks):
@@ -129,7 +194,7 @@ def unpack():
 
     Untouched stubs are left out: they would take the place of what is written in the browser.
     """
-    folder = classroom.unpacked(FOLDER / "my_practice.zip", Path("/tmp/unpacked"))
+    folder = classroom.unpacked(FOLDER / "my_practice.zip", UNPACKED)
     found, *_ = classroom.find_files(folder)
     if not found:
         raise UserError("there are no exercises in this file")
@@ -138,10 +203,15 @@ def unpack():
         path.rename(folder / f"{name}.py")
     for path in sorted(folder.rglob("progress.json"))[:1]:
         path.rename(folder / path.name)
-    work = Work(folder)
+    try:
+        work, damaged = Work(folder), False
+    except UserError:  # what is written counts all the same
+        (folder / "progress.json").unlink()
+        work, damaged = Work(folder), True
     files = {name: (folder / f"{name}.py").read_text(encoding="utf-8", errors="replace") for name in found}
     passed = {name: text for name, text in files.items() if work.passed(BY_NAME[name])}
-    return {"work": {"files": files, "passed": passed, "progress": work.progress}}
+    progress = {} if damaged else work.progress
+    return {"work": {"files": files, "passed": passed, "progress": progress}, "damaged": damaged}
 
 
 def train(mine):

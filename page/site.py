@@ -22,12 +22,12 @@ from pathlib import Path
 
 import numpy as np
 
-from exercises import PICTURES, digits, marker, network
+from exercises import PICTURES, digits, marker, network, review
 from exercises.catalogue import BY_NAME, CHAPTERS, numbered
 from exercises.chapter3 import SUSPECTS
 from exercises.show import recorded, shorter, solved
 from page.build import ROOT
-from page.bundle import FOLDER, bundle, call, fill, install, licences
+from page.bundle import FOLDER, bundle, call, fill, icon, install, licences
 from support.errors import UserError
 from support.options import Parser
 from support.program import needing, run
@@ -58,8 +58,7 @@ POLICY = (
 # Prefixes of names in the library: large parts that neither this project nor a learner's few lines use.
 UNUSED = (
     "_pyrepl", "asyncio", "dateutil", "doctest", "email", "html", "http", "multiprocessing", "numpy/f2py",
-    "numpy/polynomial", "numpy/testing", "pandas", "pdb", "profiling", "pydoc", "tarfile", "turtle", "tzdata",
-    "unittest", "xml",
+    "numpy/polynomial", "numpy/testing", "pandas", "pdb", "profiling", "pydoc", "turtle", "tzdata", "unittest", "xml",
 )  # fmt: skip
 # This Python keeps a snapshot of what it imports when it starts: NumPy and pandas, and nothing else. Its library has no
 # pandas here. So a module of that name imports what every run needs, which each run would otherwise import again.
@@ -148,7 +147,7 @@ class Pages:
         links = [f'<a href="{address}">{words}</a>' for address, words in NAVIGATION.items()]
         here = f'href="{name}.html"'
         links = "".join(links).replace(here, f'{here} aria-current="page"')
-        holes = {"title": html.escape(title), "navigation": links, "body": text, "policy": POLICY}
+        holes = {"title": html.escape(title), "navigation": links, "body": text, "policy": POLICY, "icon": icon()}
         template = (LESSONS / "page.html").read_text(encoding="utf-8")
         write(self.out / f"{name}.html", fill(template, holes))
 
@@ -175,7 +174,7 @@ class Pages:
             return f' {attribute}="{to}{fragment}"' if to else ""
 
         text = re.sub(r'<a href="([\w./]+\.py)"><code>(.+?)</code></a>', line, text)
-        return re.sub(r' (href|src)="(?!https?:|#)([^"#]*)([^"]*)"', link, text)
+        return re.sub(r' (href|src)="(?!https?:|data:|#)([^"#]*)([^"]*)"', link, text)
 
     def mathematics(self, tex, options):
         print(json.dumps({"tex": tex, "displayMode": options["display_mode"]}), file=self.node.stdin, flush=True)
@@ -229,7 +228,11 @@ def symptom_of(exercise, pages):
     suspects = [(f"<code>{json.dumps(word)}</code>", html.escape(meaning)) for word, (meaning, _) in SUSPECTS.items()]
     image = pages.address(PICTURES / f"{exercise.name}.png")
     image = f'<img src="{image}" alt="The curves: the loss and the accuracy of both runs.">'
-    return f"{table('runs', rows)}{image}<p>The suspects, for <code>DIAGNOSIS</code>:</p>{table('suspects', suspects)}"
+    task = (
+        "<p>What is wrong with this program? Run it, and print what you want to know. Then say in "
+        "<code>DIAGNOSIS</code> which of these suspects it is, and fix it:</p>"
+    )
+    return f"{table('runs', rows)}{image}{task}{table('suspects', suspects)}"
 
 
 def table(name, rows):
@@ -247,8 +250,19 @@ def naming(exercise, text):
     return re.sub(r"<code>(\w+)</code>", link, text)
 
 
+def figures():
+    """{exercise: where index.html leads to it, by the name of that figure or section}."""
+    template, found, here = (FOLDER / "template.html").read_text(encoding="utf-8"), {}, ""
+    for part, exercise in re.findall(r'<(?:section|figure)[^>]* id="([\w-]+)"|data-exercise="(\w+)"', template):
+        here = part or here
+        if exercise:
+            found.setdefault(exercise, here)
+    return found
+
+
 def exercises(pages):
     """What the pages know of each exercise."""
+    shown = figures()
     places = {}  # which lesson asks for it
     for name in LESSON_PAGES:
         text = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8")
@@ -273,6 +287,7 @@ def exercises(pages):
                 "text": about + (symptom_of(exercise, pages) if exercise.case else ""),
                 "terms": "" if exercise.case else "".join(asked),
                 "lesson": places.get(exercise.name),
+                "figure": shown.get(exercise.name),
                 "stub": exercise.stub,
                 "hints": [naming(exercise, pages.markdown.renderInline(hint)) for hint in exercise.hints],
                 "solution": pages.linked(pages.markdown.render(solution), ROOT / "practice.py"),
@@ -302,8 +317,10 @@ def build(out):
         front = FOLDER / "index.html"
         links = " · ".join(f'<a href="{to}">{words}</a>' for to, words in NAVIGATION.items() if to != front.name)
         text = pages.linked(front.read_text(encoding="utf-8"), front)
+        text = text.replace('<html lang="en">', '<html lang="en" data-site>', 1)  # page/onward.jsx leads on from here
         write(out / front.name, text.replace("</header>", f'<p class="note">{links}</p>\n</header>', 1))
-        known = {"exercises": exercises(pages), "runtime": runtime(out / "runtime")}
+        rules = {"days": review.DAYS, "few": review.FEW}
+        known = {"exercises": exercises(pages), "runtime": runtime(out / "runtime"), "rules": rules}
     write(out / "lessons.json", json.dumps(known))
     for path in (FOLDER / "page.css", LESSONS / "lessons.css"):
         write(out / path.name, path.read_bytes())

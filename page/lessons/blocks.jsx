@@ -4,7 +4,8 @@ import { signal } from "@preact/signals";
 import { render } from "preact";
 import { Editor } from "./editor.jsx";
 import { isSupported } from "./python.js";
-import { Html, Printed, Said, Waiting } from "./show.jsx";
+import { Html, Printed, Said, Told } from "./show.jsx";
+import { Task } from "./task.js";
 
 const SECONDS = 20;
 
@@ -18,42 +19,41 @@ export class Blocks {
     const printed = place.nextElementSibling?.matches(".printed") ? place.nextElementSibling : null;
     const block = {
       text: signal(place.querySelector("code").textContent.trimEnd()),
-      output: signal(printed && <Html as="pre" class="printed" tabIndex={0} made={printed.innerHTML} />),
-      isBusy: signal(false),
-      python: this.python.forOne(),
+      task: new Task(this.python, `block ${i + 1}`),
     };
+    if (printed) block.task.said.value = { lesson: printed.innerHTML };
     printed?.remove();
     render(<Block block={block} label={`Python, block ${i + 1}`} onRun={() => this.run(i)} />, place);
     return block;
   }
 
-  async run(i) {
-    const { output, isBusy, python } = this.blocks[i];
-    if (isBusy.value) return;
-    isBusy.value = true;
-    output.value = <Waiting python={python} />;
-    try {
+  run(i) {
+    return this.blocks[i].task.attempt((python) => {
       const blocks = this.blocks.slice(0, i + 1).map(({ text }) => text.value);
-      const { printed, error } = await python.session(blocks, SECONDS);
-      output.value = (
-        <>
-          {(printed || !error) && <Printed text={printed} />}
-          <Said text={error ?? ""} />
-        </>
-      );
-    } catch (error) {
-      output.value = <p>{python.explain(error)}</p>;
-    }
-    isBusy.value = false;
+      return python.session(blocks, SECONDS);
+    });
   }
 }
 
-const Block = ({ block: { text, output, isBusy }, label, onRun }) => (
+/** What the last run has printed, or what the lesson says that it prints. */
+const Output = ({ lesson, printed, error }) =>
+  lesson ? (
+    <Html as="pre" class="printed" tabIndex={0} made={lesson} />
+  ) : (
+    <>
+      {(printed || !error) && <Printed text={printed} />}
+      <Said text={error ?? ""} />
+    </>
+  );
+
+const Block = ({ block: { text, task }, label, onRun }) => (
   <>
     <Editor text={text} label={label} onChange={(now) => (text.value = now)} onEnter={onRun} does="runs it" />
-    <button type="button" aria-disabled={isBusy.value} onClick={onRun}>
+    <button type="button" aria-disabled={task.isBusy.value} onClick={onRun}>
       Run
     </button>
-    <div role="status">{output.value}</div>
+    <div role="status">
+      <Told task={task}>{(said) => <Output {...said} />}</Told>
+    </div>
   </>
 );

@@ -35,6 +35,7 @@ export function Editor({ text, label, before = 0, onChange, onEnter, does, at = 
         indentUnit.of("    "),
         syntaxHighlighting(classHighlighter),
         EditorView.cspNonce.of("editor"),
+        EditorView.scrollMargins.of(() => ({ bottom: 64 })), // the line that is written stays above the keys
         EditorView.contentAttributes.of({
           "aria-label": label,
           "aria-description": `${leave} ${enter} ${does}.`,
@@ -60,7 +61,7 @@ export function Editor({ text, label, before = 0, onChange, onEnter, does, at = 
   });
   const type = (insert) => view.current.dispatch(view.current.state.replaceSelection(insert), { scrollIntoView: true });
   return (
-    <>
+    <div class="editor">
       <div ref={place} />
       <div class="keys" role="toolbar" aria-label="Characters">
         {[...KEYS, "⇥"].map((key) => (
@@ -77,9 +78,16 @@ export function Editor({ text, label, before = 0, onChange, onEnter, does, at = 
       <p class="note keyboard">
         {enter} {does}. {leave}
       </p>
-    </>
+    </div>
   );
 }
 
 const enter = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘+Enter" : "Ctrl+Enter";
 const leave = "Tab indents; Escape, then Tab, leaves the editor.";
+
+/** On a phone the keys stand on its keyboard, which covers the window's lower part: how much of it is what lessons.css needs. */
+function raiseKeys() {
+  const { height, offsetTop } = visualViewport;
+  document.documentElement.style.setProperty("--covered", `${Math.max(innerHeight - height - offsetTop, 0)}px`);
+}
+for (const change of ["resize", "scroll"]) visualViewport?.addEventListener(change, raiseKeys);

@@ -1,25 +1,35 @@
 /* One exercise: what it asks, an editor, and what practice.py does with it: mark, hint, solution, reset. */
 
 import { useComputed, useSignal } from "@preact/signals";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
+import { Both } from "./both.jsx";
 import { Editor } from "./editor.jsx";
 import { Unkept } from "./folder.jsx";
 import { Handwriting } from "./handwriting.jsx";
 import { isSupported } from "./python.js";
-import { Html, Printed, Said, useFocusBack, Waiting } from "./show.jsx";
-import { add, change, done, due, folder, replace, work, write } from "./work.js";
+import { Html, Printed, Said, Told, useFocusBack } from "./show.jsx";
+import { Task } from "./task.js";
+import { add, change, done, folder, replace, work, write } from "./work.js";
 
 const headOf = (file) => /^""".*?"""\n+/s.exec(file)?.[0] ?? ""; // the docstring, which stands above the editor as text
 
 /** What page/desk.py says of a file, as the terminal would for this seed. */
-export async function judge(python, { name, seconds }, text, seed, again = false) {
+export async function judge(python, { name, seconds }, text, seed, again = false, hear) {
   const file = { [`${name}.py`]: text };
   const argv = [name, `/work/${name}.py`, String(seed), "/tmp/result.json"];
-  const ended = await python.run({ call: "run", argv, files: file }, seconds);
+  const ended = await python.run({ call: "run", argv, files: file }, seconds, hear);
   const files = { ...folder(work.value), ...file };
   if (ended.files?.["result.json"]) files["result.json"] = ended.files["result.json"];
   const { status, stuck, seconds: spent = seconds } = ended;
   return python.ask("mark", { name, seed, status, stuck, seconds: spent, again }, files);
+}
+
+const tasks = new Map(); // what was asked of Python in each exercise: a verdict is there when the reader comes back
+
+function taskOf(name, again, python) {
+  const key = `${name} ${again}`;
+  if (!tasks.has(key)) tasks.set(key, new Task(python, `the exercise ${name}`, true));
+  return tasks.get(key);
 }
 
 /** An exercise with its editor. again: it is written once more, from memory, in a file of its own. inLesson: the lesson
@@ -59,19 +69,19 @@ export function Exercise({ exercise, python, again = false, inLesson = false, on
 }
 
 function Desk({ exercise, python, again, onPassed, inLesson, children }) {
-  const { name, stub, hints, solution, program, lesson } = exercise;
+  const { name, stub, hints, solution, program, lesson, figure } = exercise;
   const file = useComputed(() => (again ? work.value.reviews : work.value.files)[name] ?? stub);
   const head = useRef(headOf(file.peek())); // what the learner does not see of the file, as it was when it was opened
   const body = useComputed(() => {
     if (!head.current || !file.value.startsWith(head.current)) head.current = headOf(file.value);
     return file.value.slice(head.current.length).trimEnd();
   });
-  const verdict = useSignal(null), // what stands below the editor
-    isBusy = useSignal(false),
+  const task = taskOf(name, again, python),
+    { said, isBusy } = task,
     help = useSignal(""), // "hints" or "solution"
     shown = useRef(),
+    before = useRef(said.peek()), // what stood there when this was opened
     cursor = useRef({}),
-    own = useMemo(() => python.forOne(), [python]),
     marker = useFocusBack(isBusy);
   const { progress } = work.value,
     state = done(work.value, exercise),
@@ -79,73 +89,32 @@ function Desk({ exercise, python, again, onPassed, inLesson, children }) {
 
   const save = (text) => (again ? change(({ reviews }) => (reviews[name] = text)) : write(name, text));
   const type = (body) => save(`${head.current}${body}\n`);
-  useEffect(() => {
-    if (again && !due(work.peek()).includes(name)) change(({ reviews }) => delete reviews[name]); // a new review begins
-  }, []);
+  useEffect(() => () => task.python.stop("Ended, because you opened another exercise."), [task]);
   // What has been said comes into view.
-  useEffect(
-    () => verdict.value?.passed !== undefined && shown.current.scrollIntoView({ block: "nearest" }),
-    [verdict.value],
-  );
-
-  /** Wait for Python, and do it. If that fails, say why; a button repeats it. */
-  const attempt = async (act) => {
-    if (isBusy.value) return;
-    isBusy.value = true;
-    verdict.value = { text: <Waiting python={own} /> };
-    try {
-      verdict.value = await act();
-    } catch (error) {
-      const repeat = () => attempt(act);
-      verdict.value = {
-        passed: null,
-        text: (
-          <p>
-            {python.explain(error)}{" "}
-            <button type="button" onClick={repeat}>
-              Try again
-            </button>
-          </p>
-        ),
-      };
-    }
-    isBusy.value = false;
-  };
+  useEffect(() => {
+    const isNew = said.value && said.value !== before.current;
+    if (isNew && "passed" in said.value) shown.current.scrollIntoView({ block: "nearest" });
+  }, [said.value]);
 
   const mark = () =>
-    attempt(async () => {
+    task.attempt(async (python) => {
       const text = file.peek(); // as it is now, not when it has been marked
       save(text);
       const seed = Math.floor(Math.random() * 1e6);
-      const { passed, said, printed, progress } = await judge(own, exercise, text, seed, again);
+      const hear = ({ trained }) => trained && task.tell(`Training ${trained} of this file … `);
+      const { progress, files, ...verdict } = await judge(python, exercise, text, seed, again, hear);
       change((next) => {
         add(next.progress, progress);
-        if (passed && !again) next.passed[name] = text;
+        if (verdict.passed && !again) next.passed[name] = text;
       });
-      if (passed) onPassed();
-      return {
-        passed,
-        text: (
-          <>
-            {printed.trim() && <Printed note="Your code printed:" text={printed} />}
-            <Said text={said.join("\n")} />
-          </>
-        ),
-      };
+      if (verdict.passed) onPassed();
+      return verdict;
     });
 
   const run = () =>
-    attempt(async () => {
-      const { printed, error } = await own.session([file.peek()], 60);
-      return {
-        passed: null,
-        text: (
-          <>
-            <Printed text={printed || " "} />
-            <Said text={error ?? ""} />
-          </>
-        ),
-      };
+    task.attempt(async (python) => {
+      const { printed, error } = await python.session([file.peek()], 60);
+      return { passed: null, printed: printed || " ", said: error ? [error] : [] };
     });
 
   const hint = () => {
@@ -162,7 +131,7 @@ function Desk({ exercise, python, again, onPassed, inLesson, children }) {
     if (again) change(({ reviews }) => delete reviews[name]);
     else change((next) => replace(next, name, stub));
     help.value = "";
-    verdict.value = null;
+    said.value = null;
     cursor.current.focus();
   };
 
@@ -209,13 +178,10 @@ function Desk({ exercise, python, again, onPassed, inLesson, children }) {
         </button>
         {children}
       </div>
-      <div
-        ref={shown}
-        class={`verdict ${{ true: "right", false: "wrong" }[verdict.value?.passed] ?? ""}`}
-        role="status"
-      >
-        {verdict.value?.text}
+      <div ref={shown} class={`verdict ${{ true: "right", false: "wrong" }[said.value?.passed] ?? ""}`} role="status">
+        <Told task={task}>{(verdict) => <Verdict {...verdict} />}</Told>
       </div>
+      {said.value?.both && <Both {...said.value.both} isShut={said.value.both.isTelling && seen === 0} />}
       <div class="help" aria-live="polite">
         {help.value === "hints" && <Hints hints={hints.slice(0, seen)} />}
         {help.value === "solution" && (
@@ -227,14 +193,30 @@ function Desk({ exercise, python, again, onPassed, inLesson, children }) {
       </div>
       {exercise.reads && <Handwriting {...{ exercise, python, file }} />}
       <Unkept python={python} />
-      {!inLesson && lesson && (
-        <p class="note">
-          In the lesson: <a href={lesson.address}>{lesson.title}</a>
-        </p>
-      )}
+      <p class="note">
+        {!inLesson && lesson && (
+          <>
+            In the lesson: <a href={lesson.address}>{lesson.title}</a>
+            <br />
+          </>
+        )}
+        {figure && (
+          <>
+            In numbers, of a digit that you draw: <a href={`index.html#${figure}`}>the page</a>
+          </>
+        )}
+      </p>
     </>
   );
 }
+
+const Verdict = ({ passed, printed, said }) => (
+  <>
+    {printed.trim() && passed !== null && <p class="note">Your code printed:</p>}
+    {printed && (passed === null || printed.trim()) && <Printed text={printed} />}
+    <Said text={said.join("\n")} />
+  </>
+);
 
 const Hints = ({ hints }) => (
   <>

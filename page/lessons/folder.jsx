@@ -1,17 +1,21 @@
 /* The learner's folder as a file: to keep, to hand in, to take to the terminal and back. */
 
 import { useSignal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
 import { OpenInPage, save, takeBack } from "./hand.jsx";
+import { Said, Told } from "./show.jsx";
+import { Task } from "./task.js";
 import { add, change, folder, isKept, nothing, replace, work } from "./work.js";
 
 async function download(python) {
   const { files } = await python.ask("pack", {}, folder(work.value));
   const name = prompt("Your name, for the name of the file:");
   if (name !== null) save(files["my_practice.zip"], `${name || "my_practice"}.zip`);
+  return "";
 }
 
 async function upload(python, file) {
-  const { work: found } = await python.ask(
+  const { work: found, damaged } = await python.ask(
     "unpack",
     {},
     { "my_practice.zip": new Uint8Array(await file.arrayBuffer()) },
@@ -21,48 +25,49 @@ async function upload(python, file) {
     Object.assign(next.passed, found.passed);
     add(next.progress, found.progress);
   });
-  return `Exercises opened: ${Object.keys(found.files).length}.`;
+  const opened = `Exercises opened: ${Object.keys(found.files).length}.`;
+  return damaged ? `${opened} The progress.json in it is damaged, and was left out: mark them again.` : opened;
+}
+
+/** A task with the learner's file, and where it says what became of it. */
+function useFile(python, what) {
+  const task = useMemo(() => new Task(python, what), [python, what]);
+  const Status = () => (
+    <div class="note" role="status">
+      <Told task={task}>{(words) => <Said text={words} />}</Told>
+    </div>
+  );
+  return [task, useMemo(() => Status, [task])];
 }
 
 /** Where a browser keeps nothing, that is said wherever something is written. */
 export const Unkept = ({ python }) => {
-  const said = useSignal("");
+  const [task, Status] = useFile(python, "your download");
   if (isKept.value) return null;
   return (
     <div class="unkept">
       <p>
         This browser keeps nothing: its storage is denied, or full. What you write is gone when you close this page.
       </p>
-      <button type="button" onClick={() => telling(said, python, () => download(python))}>
+      <button type="button" onClick={() => task.attempt(download)}>
         Download my work
       </button>
-      <p class="note" role="status">
-        {said.value}
-      </p>
+      <Status />
     </div>
   );
 };
 
-/** Do it, and say in the meantime that it is being done, and afterwards what it says, or why it did not work. */
-async function telling(said, python, act) {
-  said.value = "One moment …";
-  try {
-    said.value = (await act()) ?? "";
-  } catch (error) {
-    said.value = `It did not work. ${python.explain(error)}`;
-  }
-}
-
 /** A checkpoint, as the terminal leaves it and predict.py reads it, for index.html to show. */
 function OpenNetwork({ python }) {
-  const said = useSignal(""),
-    opened = useSignal(null);
+  const [task, Status] = useFile(python, "the opening of a network"),
+    opened = useSignal(null),
+    failed = useSignal("");
   const open = async ({ target }) => {
-    const [{ name }] = target.files;
+    const [file] = target.files;
     opened.value = null;
-    await telling(said, python, async () => {
-      const bytes = new Uint8Array(await target.files[0].arrayBuffer());
-      opened.value = (await python.ask("open_network", { name }, { [name]: bytes })).network;
+    await task.attempt(async (python) => {
+      const bytes = new Uint8Array(await file.arrayBuffer());
+      opened.value = (await python.ask("open_network", { name: file.name }, { [file.name]: bytes })).network;
       return `${opened.value.title}: ${opened.value.words}.`;
     });
     target.value = "";
@@ -75,17 +80,16 @@ function OpenNetwork({ python }) {
         <label class="button">
           Open a network <input id="network" type="file" accept=".npz" class="unseen" onChange={open} />
         </label>
-        {opened.value && <OpenInPage network={opened.value} failed={said} />}
+        {opened.value && <OpenInPage network={opened.value} failed={failed} />}
       </div>
-      <p class="note" role="status">
-        {said.value}
-      </p>
+      <Status />
+      <p class="note">{failed.value}</p>
     </>
   );
 }
 
 export function Folder({ python }) {
-  const said = useSignal("");
+  const [task, Status] = useFile(python, "your file");
   const afresh = () => {
     // For the next learner at this machine.
     if (!confirm("Delete all your work from this browser? What you have not downloaded is lost.")) return;
@@ -94,7 +98,7 @@ export function Folder({ python }) {
     location.replace(location.pathname); // what this page still shows goes, too
   };
   const open = async ({ target }) => {
-    await telling(said, python, () => upload(python, target.files[0]));
+    await task.attempt((python) => upload(python, target.files[0]));
     target.value = "";
   };
   return (
@@ -107,7 +111,7 @@ export function Folder({ python }) {
       )}
       <div class="row">
         {isKept.value && (
-          <button type="button" onClick={() => telling(said, python, () => download(python))}>
+          <button type="button" onClick={() => task.attempt(download)}>
             Download my work
           </button>
         )}
@@ -118,9 +122,9 @@ export function Folder({ python }) {
           Start afresh
         </button>
       </div>
-      <p id="folder" class="note" role="status">
-        {said.value}
-      </p>
+      <div id="folder">
+        <Status />
+      </div>
       <OpenNetwork python={python} />
     </>
   );

@@ -11,13 +11,13 @@ const practise = document.querySelector("#practise");
 async function start() {
   const response = await fetch("lessons.json");
   if (!response.ok) throw new Error(`${response.status} lessons.json`);
-  const { exercises, runtime } = await response.json();
+  const { exercises, runtime, rules } = await response.json();
   const python = new Python(runtime);
   const byName = new Map(exercises.map((exercise) => [exercise.name, exercise]));
   window.lessons = { python, byName, judge }; // for the tests
   if (practise) {
     practise.replaceChildren();
-    render(<Practise {...{ exercises, python }} />, practise);
+    render(<Practise {...{ exercises, python, rules }} />, practise);
     return;
   }
   window.lessons.blocks = new Blocks(document.querySelectorAll(".block"), python);

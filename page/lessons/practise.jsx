@@ -1,26 +1,33 @@
 /* The page with all exercises: the list, the exercise that the address names, and the learner's folder as a file. */
 
 import { effect, signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import { Exercise } from "./exercise.jsx";
 import { Folder } from "./folder.jsx";
-import { missingOf, Train } from "./train.jsx";
-import { change, done, due, work } from "./work.js";
+import { due } from "./review.js";
+import { missingOf, Train, Training } from "./train.jsx";
+import { change, done, work } from "./work.js";
 
 const FEW = 5; // reviews that are shown at once
 const TRAIN = "train"; // in the place of an exercise's name
 const hash = signal(location.hash || `#${work.peek().progress.current ?? ""}`);
 addEventListener("hashchange", () => (hash.value = location.hash));
 
-export function Practise({ exercises, python }) {
+/** rules: of the reviews. */
+export function Practise({ exercises, python, rules }) {
   const named = (name) => exercises.find((exercise) => exercise.name === name);
   const [, review, name] = /^#(review\/)?(.*)$/.exec(hash.value) ?? [];
   const exercise = named(name) ?? exercises[0];
   const isTraining = name === TRAIN;
+  const training = useMemo(() => new Training(python), [python]);
   const again = Boolean(review && named(name) && !exercise.terminal);
-  const waiting = due(work.value)
+  const waiting = due(work.value.progress, rules)
     .map(named)
     .filter((one) => one && !one.terminal);
+  const isNew = again && !waiting.includes(exercise);
+  useEffect(() => {
+    if (isNew) change(({ reviews }) => delete reviews[exercise.name]); // a new review begins
+  }, [exercise, again]);
   useEffect(() => {
     if (!isTraining && work.peek().progress.current !== exercise.name)
       change(({ progress }) => (progress.current = exercise.name));
@@ -30,7 +37,7 @@ export function Practise({ exercises, python }) {
       {waiting.length > 0 && <Reviews waiting={waiting} />}
       <div>
         {isTraining ? (
-          <Train {...{ exercises, python }} />
+          <Train {...{ exercises, training, python }} />
         ) : (
           <Exercise key={`${exercise.name} ${again}`} {...{ exercise, python, again }}>
             <Onward {...{ exercises, exercise, again, waiting }} />
@@ -43,6 +50,9 @@ export function Practise({ exercises, python }) {
         <p>
           <ToTrain exercises={exercises} isHere={isTraining} />
         </p>
+        {training.task.isBusy.value && !isTraining && (
+          <p class="note">It is training: {training.task.python.job.value?.words.value.toLowerCase()}</p>
+        )}
         <List exercises={exercises} exercise={isTraining ? null : exercise} />
         <Folder python={python} />
       </aside>

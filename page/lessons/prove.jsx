@@ -1,30 +1,23 @@
 /* The same run: the learner's lines of chapter 1 and mlp_np.py take the same steps, in float64, side by side. */
 
 import { useSignal } from "@preact/signals";
-import { useMemo } from "preact/hooks";
-import { Said, Waiting } from "./show.jsx";
+import { useEffect, useMemo } from "preact/hooks";
+import { Said, Told } from "./show.jsx";
+import { Task } from "./task.js";
 import { folder, work } from "./work.js";
 
 const SECONDS = 120;
 
-export function Prove({ python: shared }) {
-  const python = useMemo(() => shared.forOne(), [shared]),
-    rows = useSignal([]), // {step, loss, twin, apart}
-    said = useSignal(null), // {passed, text}
-    isBusy = useSignal(false);
-  const prove = async () => {
-    if (isBusy.value) return;
-    isBusy.value = true;
-    rows.value = [];
-    said.value = null;
-    const hear = (row) => (rows.value = [...rows.value, row]);
-    try {
-      said.value = await python.ask("proved", {}, folder(work.value), SECONDS, hear);
-    } catch (error) {
-      said.value = { passed: false, text: python.explain(error) };
-    }
-    isBusy.value = false;
-  };
+export function Prove({ python }) {
+  const task = useMemo(() => new Task(python, "the proof", true), [python]),
+    rows = useSignal([]); // {step, loss, twin, apart}
+  useEffect(() => () => task.python.stop(), [task]);
+  const prove = () =>
+    task.attempt((python) => {
+      rows.value = [];
+      return python.ask("proved", {}, folder(work.value), SECONDS, (row) => (rows.value = [...rows.value, row]));
+    });
+  const { passed } = task.said.value ?? {};
   return (
     <section class="prove" aria-labelledby="h-prove">
       <h3 id="h-prove">Is it the same run?</h3>
@@ -34,11 +27,10 @@ export function Prove({ python: shared }) {
         take part, too: you see at which step the runs part.
       </p>
       <div class="row">
-        <button type="button" aria-disabled={isBusy.value} onClick={prove}>
+        <button type="button" aria-disabled={task.isBusy.value} onClick={prove}>
           Prove it
         </button>
       </div>
-      {isBusy.value && <Waiting python={python} />}
       {rows.value.length > 0 && (
         <table>
           <thead>
@@ -61,8 +53,8 @@ export function Prove({ python: shared }) {
           </tbody>
         </table>
       )}
-      <div class={`verdict ${said.value ? (said.value.passed ? "right" : "wrong") : ""}`} role="status">
-        {said.value && <Said text={said.value.text} />}
+      <div class={`verdict ${{ true: "right", false: "wrong" }[passed] ?? ""}`} role="status">
+        <Told task={task}>{({ text }) => <Said text={text} />}</Told>
       </div>
     </section>
   );

@@ -7,15 +7,38 @@ const NEEDS = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 8
 export const isSupported = () => WebAssembly.validate(new Uint8Array(NEEDS));
 
 const SLOWEST = 8; // times as long as on a computer of today: then a limit is a limit
+const STALLED = 10_000; // milliseconds without a byte
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Something that Python is asked for: who waits for it sees how far it is, and can end it. */
+class Job {
+  began = signal(0); // when it began to run, or 0; in milliseconds, as performance.now()
+  limit = signal(0); // the seconds that it may take
+  words = signal(""); // how far it is, if that is known
+  #end;
+
+  constructor(what) {
+    this.what = what;
+    this.ended = new Promise((_, reject) => (this.#end = reject));
+    this.ended.catch(() => {}); // nobody may be waiting any more
+  }
+
+  stop(why = "Stopped.") {
+    this.isEnded = true;
+    this.#end(new Error(why));
+  }
+}
 
 export class Python {
   received = signal(0); // the share of the download that has come
+  isStalled = signal(false); // nothing more has come for a while
   isReady = signal(false);
+  jobs = signal([]); // all that is asked for and not over; the first is under way
   #ready; // what another worker needs to continue
   #files;
   #worker;
   #waiting = Promise.resolve();
+  #passing; // the job that ends when another such one begins
 
   constructor(files) {
     this.#files = files;
@@ -32,14 +55,36 @@ export class Python {
   }
 
   async #load() {
+    while (!this.isReady.value) {
+      const again = new Promise((begin) => (this.startAgain = begin)); // what has come whole is kept
+      const ready = await Promise.race([this.#download(), again]);
+      if (!ready) this.#worker.terminate();
+      else this.#ready = ready;
+      this.isReady.value = Boolean(ready);
+    }
+  }
+
+  async #download() {
     this.#worker = new Worker("worker.js");
     const { bytes, ...load } = this.#files;
-    let received = 0;
-    const { ready } = await this.#ask({ load }, ({ progress }) => {
-      this.received.value = Math.min((received += progress) / bytes, 1);
-    });
-    this.#ready = ready;
-    this.isReady.value = true;
+    let received = 0,
+      alarm;
+    const wait = () => {
+      clearTimeout(alarm);
+      this.isStalled.value = false;
+      if (received < bytes) alarm = setTimeout(() => (this.isStalled.value = true), STALLED);
+    };
+    this.received.value = 0;
+    wait();
+    try {
+      return await this.#ask({ load }, ({ progress }) => {
+        this.received.value = Math.min((received += progress) / bytes, 1);
+        wait();
+      });
+    } finally {
+      clearTimeout(alarm);
+      this.isStalled.value = false;
+    }
   }
 
   #ask(message, heard) {
@@ -47,7 +92,7 @@ export class Python {
       this.#worker.onerror = (event) => reject(new Error(event.message ?? "the worker did not start"));
       this.#worker.onmessage = ({ data }) => {
         if (data.failed) reject(new Error(data.failed));
-        else if (data.ready || data.ended) resolve(data);
+        else if (data.ready || data.ended) resolve(data.ready ?? data.ended);
         else heard(data);
       };
       this.#worker.postMessage(message);
@@ -56,29 +101,29 @@ export class Python {
 
   /** What became of one call of page/desk.py: {status, printed, files}; or {stuck: where, seconds} if it took longer than
       that, on a device and at a time of usual speed. It runs after all that were asked for before.
-      hear: gets what it reports on the way. stop: an AbortSignal, which ends it, be it under way or waiting. */
-  run({ call, argv, files }, seconds, hear = () => {}, stop = new AbortController().signal) {
-    const run = { code: `from page import desk; desk.${call}()`, argv, files };
-    const stopped = new Promise((_, reject) => (stop.onabort = () => reject(new Error("Stopped."))));
+      hear: gets what it reports on the way. job: ends it, be it under way or waiting. */
+  run({ call, argv, files }, seconds, hear = () => {}, job = new Job("something else")) {
+    const mark = `\u001e${Math.random()} `; // begins what desk.py reports, and nothing that the learner's lines write
+    const code = `from page import desk; desk.MARK = ${JSON.stringify(mark)}; desk.${call}()`;
     const turn = this.#waiting.then(async () => {
+      if (job.isEnded) return;
       await this.start();
-      if (stop.aborted) return;
+      if (job.isEnded) return;
       let where = null,
         isOver = false;
       const answer = await new Promise((resolve, reject) => {
         const began = async (slowness) => {
-          const limit = Math.round(seconds * Math.min(Math.max(slowness, 1), SLOWEST));
-          await counted(limit, () => isOver);
-          resolve({ stuck: where ?? {}, seconds: limit });
+          job.limit.value = Math.round(seconds * Math.min(Math.max(slowness, 1), SLOWEST));
+          job.began.value = performance.now();
+          await counted(job.limit.value, () => isOver);
+          resolve({ stuck: where ?? {}, seconds: job.limit.value });
         };
-        stopped.catch(resolve);
-        this.#ask({ run }, (data) => {
-          if (data.began) began(data.began);
-          if (!data.report) return;
-          const report = JSON.parse(data.report);
-          if (report.line) where = report;
-          else hear(report);
-        }).then(({ ended }) => resolve(ended), reject);
+        job.ended.catch(resolve);
+        this.#ask({ run: { code, argv, files, mark } }, ({ began: slowness, report }) => {
+          if (slowness) began(slowness);
+          if (report?.line) where = report;
+          else if (report) hear(report);
+        }).then(resolve, reject);
       });
       isOver = true;
       if (!("status" in answer)) {
@@ -88,20 +133,31 @@ export class Python {
       }
       return answer;
     });
-    this.#waiting = turn.catch(() => {});
-    return Promise.race([turn, stopped]);
+    this.jobs.value = [...this.jobs.value, job];
+    this.#waiting = turn
+      .catch(() => {})
+      .then(() => (this.jobs.value = this.jobs.value.filter((other) => other !== job)));
+    return Promise.race([turn, job.ended]);
   }
 
-  /** The same Python for one who asks: its stop() ends what was asked of it last, and nothing else. */
-  forOne() {
-    let last = new AbortController();
+  /** The same Python for one who asks for `what`: its stop() ends what was asked of it last, and nothing else.
+      isPassing: it ends, too, when another such one asks for something. */
+  forOne(what, isPassing = false) {
+    const job = signal(null);
     return Object.assign(Object.create(this), {
+      job,
       start: () => this.start(),
+      startAgain: () => this.startAgain(),
       run: (request, seconds, hear) => {
-        last = new AbortController();
-        return this.run(request, seconds, hear, last.signal);
+        const own = new Job(what);
+        if (isPassing) {
+          if (this.#passing !== job) this.#passing?.value.stop(`Ended, because you went on with ${what}.`);
+          this.#passing = job;
+        }
+        job.value = own;
+        return this.run(request, seconds, hear, own);
       },
-      stop: () => last.abort(),
+      stop: (why) => job.value?.stop(why),
     });
   }
 

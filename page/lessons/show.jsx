@@ -1,5 +1,6 @@
 /* What the pages show in more than one place. */
 
+import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 /** A ref for the button that began something: it gets the focus back, if what had it is gone when that is over. */
@@ -19,13 +20,17 @@ export const Html = ({ as: Tag = "div", made, ...more }) => (
   <Tag {...more} dangerouslySetInnerHTML={{ __html: made }} />
 );
 
+/** The commands of the terminal that are buttons here. */
+const BUTTONS = { "python practice.py reset": "Reset", "python practice.py run": "Run" };
+const inline = (part) => (BUTTONS[part] ? <b>{BUTTONS[part]}</b> : <code>{part}</code>);
+
 /** Each line of a text as a paragraph; indented ones are code. */
 export const Said = ({ text }) =>
   [...text.matchAll(/((?:^ {4}.*\n?)+)|^(.+)$/gm)].map(([, code, line]) =>
     code ? (
       <pre tabIndex={0}>{code.trimEnd()}</pre>
     ) : (
-      <p>{line.split("`").map((part, i) => (i % 2 ? <code>{part}</code> : part))}</p>
+      <p>{line.split("`").map((part, i) => (i % 2 ? inline(part) : part))}</p>
     ),
   );
 
@@ -38,17 +43,66 @@ export const Printed = ({ note, text }) => (
 );
 
 /** What stands in the place of an answer until Python has it. */
-export const Waiting = ({ python }) =>
-  python.isReady.value ? (
+export function Waiting({ python }) {
+  const job = python.job.value,
+    [first] = python.jobs.value;
+  if (!python.isReady.value) return <Download python={python} />;
+  const isFirst = !first || first === job;
+  return (
     <p>
-      Running …{" "}
+      {isFirst ? "Running … " : `Waiting for ${first.what} … `}
+      <HowFar job={first} />
+      {!isFirst && (
+        <button type="button" onClick={() => first.stop(`Ended for ${job.what}.`)}>
+          End that
+        </button>
+      )}
       <button type="button" onClick={() => python.stop()}>
         Stop
       </button>
     </p>
+  );
+}
+
+/** How far it is; where that is not known, how much of its time it has had. It is not read out again and again. */
+function HowFar({ job }) {
+  const now = useSignal(0),
+    seconds = job?.began.value ? Math.floor((now.value - job.began.value) / 1000) : 0;
+  useEffect(() => {
+    const clock = setInterval(() => (now.value = performance.now()), 500);
+    return () => clearInterval(clock);
+  }, []);
+  if (!job?.words.value && seconds < 2) return null;
+  return <span aria-hidden="true">{job.words.value || `${seconds} of at most ${job.limit.value} seconds. `}</span>;
+}
+
+function Download({ python: { received, isStalled, startAgain } }) {
+  const percent = Math.floor(100 * received.value);
+  return isStalled.value ? (
+    <p>
+      Python does not arrive: for ten seconds nothing has come. {percent} % of it is here.{" "}
+      <button type="button" onClick={startAgain}>
+        Try again
+      </button>
+    </p>
   ) : (
     <p>
-      Python is on its way. (It stays in this browser.){" "}
-      <progress max={1} aria-label="download" value={python.received.value} />
+      {received.value < 1 ? "Python is on its way. (It stays in this browser.) " : "Python starts. "}
+      <progress max={1} aria-label="download" value={received.value} />
     </p>
   );
+}
+
+/** What came of a task, or that it is under way. children(said): what is shown of the former. */
+export function Told({ task: { isBusy, said, python }, children }) {
+  if (isBusy.value) return <Waiting python={python} />;
+  if (!said.value?.failed) return said.value && children(said.value);
+  return (
+    <>
+      <Said text={said.value.failed} />
+      <button type="button" onClick={said.value.again}>
+        Try again
+      </button>
+    </>
+  );
+}

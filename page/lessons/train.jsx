@@ -1,46 +1,59 @@
 /* A network of the learner's own lines: it is trained in this page, drawn while it learns, and handed to index.html. */
 
-import { computed, signal, useSignal } from "@preact/signals";
+import { signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { a } from "../words.js";
 import { OpenInPage, save } from "./hand.jsx";
 import { Prove } from "./prove.jsx";
-import { useFocusBack, Waiting } from "./show.jsx";
+import { Told, useFocusBack } from "./show.jsx";
+import { Task } from "./task.js";
 import { folder, hasPassed, work } from "./work.js";
 
 const SECONDS = 120;
-const run = signal(null); // the one that is shown: {losses: [...], epochs: [...], ours: [names], stop, isOver}
-const isBusy = computed(() => run.value !== null && !run.value.isOver);
+const STEPS = 320;
+
+/** The training: it goes on while the reader does something else, and says how far it is. */
+export class Training {
+  run = signal(null); // {losses, epochs, ours: names of lines that are not the learner's}
+
+  constructor(python) {
+    this.task = new Task(python, "the training of your network");
+  }
+
+  /** Train with the learner's lines of the exercises `mine`, and the project's of `ours`. */
+  begin(mine, ours) {
+    return this.task.attempt((python) => {
+      this.run.value = { losses: [], epochs: [], ours };
+      return python.ask("train", { mine }, folder(work.value), SECONDS, (report) => this.#hear(report));
+    });
+  }
+
+  #hear({ loss, ...epoch }) {
+    const { losses, epochs, ours } = this.run.value;
+    if (loss === undefined) this.run.value = { losses, epochs: [...epochs, epoch], ours };
+    else this.run.value = { losses: [...losses, loss], epochs, ours };
+    this.task.tell(`Step ${losses.length} of ${STEPS}. `);
+  }
+}
 
 /** The exercises whose lines make the network, and those of them that have not passed. */
 export const linesOf = (exercises) => exercises.filter(({ trains }) => trains);
 export const missingOf = (exercises) => linesOf(exercises).filter((one) => !hasPassed(work.value, one));
 
-export function Train({ exercises, python }) {
+export function Train({ exercises, training, python }) {
   const missing = missingOf(exercises);
   const takesOurs = useSignal(false),
-    failed = useSignal(""),
-    button = useFocusBack(isBusy);
+    { run, task } = training,
+    button = useFocusBack(task.isBusy);
+  const isOff = task.isBusy.value || (missing.length > 0 && !takesOurs.value);
 
-  const train = async () => {
+  const train = () => {
     const ours = missing.map(({ name }) => name);
-    const mine = linesOf(exercises)
-      .map(({ name }) => name)
-      .filter((name) => !ours.includes(name));
-    failed.value = "";
-    const own = python.forOne();
-    run.value = { losses: [], epochs: [], ours, stop: own.stop };
-    const hear = ({ loss, ...epoch }) => {
-      const { losses, epochs } = run.value;
-      if (loss === undefined) run.value = { ...run.value, epochs: [...epochs, epoch] };
-      else run.value = { ...run.value, losses: [...losses, loss] };
-    };
-    try {
-      await own.ask("train", { mine }, folder(work.value), SECONDS, hear);
-    } catch (error) {
-      failed.value = python.explain(error);
-    }
-    run.value = { ...run.value, isOver: true };
+    const mine = linesOf(exercises).map(({ name }) => name);
+    training.begin(
+      mine.filter((name) => !ours.includes(name)),
+      ours,
+    );
   };
 
   return (
@@ -53,26 +66,14 @@ export function Train({ exercises, python }) {
       </p>
       {missing.length > 0 && <Missing missing={missing} takesOurs={takesOurs} />}
       <div class="row">
-        <button
-          ref={button}
-          type="button"
-          class="primary"
-          aria-disabled={isBusy.value || (missing.length > 0 && !takesOurs.value)}
-          onClick={() => !isBusy.value && (missing.length === 0 || takesOurs.value) && train()}
-        >
+        <button ref={button} type="button" class="primary" aria-disabled={isOff} onClick={() => isOff || train()}>
           {run.value ? "Train again" : "Train"}
         </button>
-        {isBusy.value && python.isReady.value && (
-          <button type="button" onClick={run.value.stop}>
-            Stop
-          </button>
-        )}
       </div>
-      {isBusy.value && !python.isReady.value && <Waiting python={python} />}
-      {run.value && <Run run={run.value} />}
-      <p class="verdict" role="status">
-        {failed.value}
-      </p>
+      <div role="status">
+        <Told task={task}>{() => null}</Told>
+      </div>
+      {run.value && <Run run={run.value} isOver={!task.isBusy.value} />}
       <Prove python={python} />
     </section>
   );
@@ -97,7 +98,7 @@ const Missing = ({ missing, takesOurs }) => (
   </div>
 );
 
-function Run({ run: { losses, epochs, ours, isOver } }) {
+function Run({ run: { losses, epochs, ours }, isOver }) {
   const last = epochs.at(-1);
   const now = losses.findLast((loss) => loss !== null);
   return (
@@ -107,7 +108,7 @@ function Run({ run: { losses, epochs, ours, isOver } }) {
           title="Loss of each batch"
           words={now === undefined ? "" : now.toFixed(2)}
           values={losses}
-          most={320}
+          most={STEPS}
           top={2.5}
         />
         <Curve

@@ -5,30 +5,30 @@ import { signal } from "@preact/signals";
 
 const KEY = "my_practice";
 
-export const nothing = () => ({
-  files: {},
-  passed: {},
-  reviews: {},
-  progress: { current: null, passed: {}, hints: {}, seen: {}, due: {}, mistakes: {} },
-});
+const about = { passed: "", hints: 0, seen: true, first: "", mistakes: "", asked: "", due: "" }; // and one value of each
+const texts = { files: "", passed: "", reviews: "" };
+const empty = (kinds) => Object.fromEntries(Object.keys(kinds).map((key) => [key, {}]));
+
+export const nothing = () => ({ ...empty(texts), progress: { current: null, ...empty(about) } });
 
 /** {files: {name: text}, progress, passed: {name: the text that passed}, reviews: {name: text}}. */
 export const work = signal(nothing());
 export const isKept = signal(true); // false where the browser keeps nothing: storage is denied, or full
 
-/** What is in the storage; what of it is no folder of a learner counts for nothing. */
+/** What is in the storage. What of it is no folder of a learner counts for nothing; what only a later version knows stays. */
 function stored() {
-  const found = JSON.parse(localStorage.getItem(KEY) ?? "{}");
-  return like(nothing(), found);
+  const found = object(JSON.parse(localStorage.getItem(KEY))),
+    progress = object(found.progress),
+    current = typeof progress.current === "string" ? progress.current : null;
+  return { ...found, ...like(texts, found), progress: { ...progress, current, ...like(about, progress) } };
 }
 
-/** `found`, but for what is not of the kind that `model` is. */
-function like(model, found) {
-  if (typeof found !== "object" || !found) return model;
-  const same = { ...model, ...found };
-  for (const key of Object.keys(model))
-    if (typeof model[key] === "object" && model[key]) same[key] = like(model[key], found[key]);
-  return same;
+const object = (found) => (typeof found === "object" && found ? found : {});
+
+/** For each key of `kinds` what `found` has there, {name: value}, but for values of another kind. */
+function like(kinds, found) {
+  const right = (key) => Object.entries(object(found[key])).filter(([, value]) => typeof value === typeof kinds[key]);
+  return Object.fromEntries(Object.keys(kinds).map((key) => [key, Object.fromEntries(right(key))]));
 }
 
 function latest() {
@@ -88,15 +88,6 @@ export function done(work, exercise) {
   if (progress.seen[exercise.name]) return "seen";
   if (!progress.passed[exercise.name]) return "";
   return hasPassed(work, exercise) ? "passed" : "changed since it passed";
-}
-
-/** The names of the exercises to write again, as exercises/review.py finds them. */
-export function due({ progress: { passed, due, hints, seen, mistakes } }) {
-  const day = (n) => new Date(Date.now() + n * 24 * 3600 * 1000).toISOString().slice(0, 10); // Python's here, too
-  const latest = day(8 + Math.floor(Object.keys(due).length / 5));
-  const helped = { ...hints, ...seen, ...mistakes };
-  const names = Object.keys(passed).filter((name) => !(day(0) < due[name] && due[name] <= latest));
-  return names.sort((one, other) => (other in helped) - (one in helped));
 }
 
 /** The files of the folder, as Python finds them in /work. */

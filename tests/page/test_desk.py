@@ -1,0 +1,122 @@
+"""What the site asks Python, and what its scripts have taken over from Python: without a browser."""
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+import zipfile
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+
+from chromium import missing
+from conftest import ROOT
+from exercises import review, runner
+from exercises.catalogue import BY_NAME, EXERCISES
+from exercises.exercise import agree
+from page import bundle, desk
+from practice_answers import filled
+from support.errors import UserError
+
+SEED = 5
+
+
+def beside(tmp_path, name, line):
+    """What stands beside the right array after this line; and the inputs of the first trial."""
+    path = tmp_path / f"{name}.py"
+    path.write_text(filled(name, line), encoding="utf-8")
+    exercise = BY_NAME[name]
+    return desk.beside(exercise, SEED, runner.report(exercise, path, SEED)), next(iter(exercise.draw(SEED)))
+
+
+def test_ones_own_array_stands_beside_the_right_one_with_the_entry_that_is_furthest_off(tmp_path):
+    both, g = beside(tmp_path, "da1", "da1 = 2 * dlogits @ W2.T")
+    assert np.allclose(both["mine"], 2 * g.da1) and np.allclose(both["right"], g.da1)
+    assert both["furthest"] == [*np.unravel_index(np.abs(g.da1).argmax(), g.da1.shape)]
+    assert (both["name"], both["lead"], both["axes"], both["isTelling"]) == ("da1", [], 2, False)
+    both, g = beside(tmp_path, "dW2_db2", "dW2 = a1.T @ dlogits\ndb2 = dlogits.mean(axis=0)")
+    assert both["name"] == "db2" and both["axes"] == 1 and np.allclose(both["right"], [g.db2])
+    both, g = beside(tmp_path, "dW2_db2", "dW2 = dlogits.T @ a1\ndb2 = dlogits.sum(axis=0)")
+    assert both["furthest"] is None and np.allclose(both["mine"], g.dW2.T)  # another shape
+    both, g = beside(tmp_path, "layer_norm_dx", "dx = dy * np.nan")
+    assert both["mine"][0][0] is None and np.allclose(both["right"], g.dx[tuple(both["lead"])])
+    assert both["axes"] == g.dx.ndim == len(both["lead"]) + 2
+
+
+def test_what_would_tell_the_answer_stays_shut_until_the_first_hint(tmp_path):
+    assert beside(tmp_path, "loss", "loss = 1.5")[0]["isTelling"]  # one entry
+    assert beside(tmp_path, "dz1", "dz1 = da1")[0]["isTelling"]  # an input as it is
+    assert beside(tmp_path, "dz1", "dz1 = z1 * da1")[0]["isTelling"] is False
+
+
+@pytest.mark.parametrize("outcome", [{}, {"trials": 1}, {"trials": [{}]}, {"trials": [{"results": [{"type": "x"}]}]}])
+def test_where_there_is_no_array_there_are_not_two(outcome):
+    assert desk.beside(BY_NAME["da1"], SEED, outcome) is None
+
+
+def test_of_a_zip_file_with_a_damaged_progress_the_rest_is_imported(tmp_path, monkeypatch):
+    monkeypatch.setattr(desk, "FOLDER", tmp_path)
+    monkeypatch.setattr(desk, "UNPACKED", tmp_path / "unpacked")
+    with zipfile.ZipFile(tmp_path / "my_practice.zip", "w") as archive:
+        archive.writestr("ada/da1.py", filled("da1", "da1 = dlogits @ W2.T"))
+        archive.writestr("ada/progress.json", "[")
+    found = desk.unpack()
+    assert found["damaged"] and [*found["work"]["files"]] == ["da1"] and found["work"]["progress"] == {}
+
+
+def test_what_is_due_is_due_here_on_the_same_days(monkeypatch):
+    """review.js and review.py, with 300 states of a learner, each on some day of three years."""
+    if not shutil.which("node"):
+        missing("needs node, which comes with npm")
+    rng, cases = random.Random(0), []
+    for _ in range(300):
+        today = date(2025, 1, 1) + timedelta(rng.randrange(1000))
+
+        def some(value, share=0.3):
+            return {exercise.name: value() for exercise in EXERCISES if rng.random() < share}
+
+        def day(today=today):
+            return (today + timedelta(rng.randrange(-20, 30))).isoformat()
+
+        progress = {"passed": some(str, rng.random()), "due": some(day, rng.random())}
+        cases.append((today, progress | {name: some(int, 0.1) for name in ("hints", "seen", "mistakes")}))
+    given = [
+        [progress, (today - date(1970, 1, 1)).days * 86_400_000 + rng.randrange(86_400_000)]
+        for today, progress in cases
+    ]
+    script = f"""import {{ due }} from {json.dumps((bundle.FOLDER / "lessons/review.js").as_uri())};
+        const rules = {json.dumps({"days": review.DAYS, "few": review.FEW})};
+        console.log(JSON.stringify({json.dumps(given)}.map(([progress, today]) => due(progress, rules, today))));"""
+    command = ["node", "--input-type=module", "--no-warnings", "-"]
+    ended = subprocess.run(command, input=script, capture_output=True, check=True, encoding="utf-8")
+    found = json.loads(ended.stdout)
+    for (today, progress), names in zip(cases, found, strict=True):
+        monkeypatch.setattr(review, "date", type("Today", (date,), {"today": staticmethod(lambda today=today: today)}))
+        assert names == review.due(progress), today
+    assert sum(map(len, found)) > 1000
+
+
+def test_of_a_large_array_the_part_is_shown_that_is_furthest_off(tmp_path):
+    both, g = beside(tmp_path, "dW1_db1", "dW1 = x.T @ dz1 / 2\ndb1 = dz1.sum(axis=0)")
+    (row, column), (r, c) = both["corner"], both["furthest"]
+    assert (row + r, column + c) == np.unravel_index(np.abs(g.dW1).argmax(), g.dW1.shape) and g.dW1.shape == (784, 4)
+    assert np.shape(both["mine"]) == (desk.MOST_SHOWN, 4)
+    part = np.s_[row : row + desk.MOST_SHOWN]
+    assert agree(both["right"], g.dW1[part]) and agree(both["mine"], g.dW1[part] / 2)
+
+
+def test_importing_the_desk_changes_nothing_and_needs_nothing_that_the_site_leaves_out():
+    site = pytest.importorskip("page.site", exc_type=UserError)
+    code = f"""
+import faulthandler, sys
+import data, numpy
+before = data.load, faulthandler.dump_traceback_later
+left_out = {[name for name in site.UNUSED if "/" not in name]}
+for name in left_out:
+    sys.modules.setdefault(name, None)  # if NumPy has not asked for it here: from now on it is missing
+import page.desk
+assert before == (data.load, faulthandler.dump_traceback_later)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
