@@ -33,7 +33,7 @@ def main(argv=None):
     parser.add_argument(
         "--count", metavar="N", help="write all of it N times, a row each", type=integer(1, 100), default=1
     )
-    parser.add_argument("--out", metavar="FILE.png", help="(default: written.png)", default="written.png")
+    parser.add_argument("--out", metavar="FILE.png", help="the picture (default: written.png)", default="written.png")
     arguments = parser.parse_args(argv)
 
     check_output("--out", arguments.out, ".png")
