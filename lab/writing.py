@@ -128,7 +128,7 @@ def rows_of_digits(images):
 
 @style()
 def beside_nearest(images, others):
-    """Above, digits that the GPT wrote; below, the nearest training image of each"""
+    """Above, digits that the GPT wrote; below, the training image nearest to each"""
     page = figures.Page(62 + 2 * 76 * len(images) // 10 + 20 * (len(images) // 10 - 1), beside_nearest.__doc__)
     for i, pair in enumerate(zip(images, others, strict=True)):
         row, column = divmod(i, 10)

@@ -22,7 +22,7 @@ from data import SOURCES
 from exercises import network
 from exercises.catalogue import BY_NAME, EXERCISES
 from gpt_np import next_words
-from lab import bench, cost, results
+from lab import bench, cost, results, writing
 from mlp_np import MLP, numerical_gradient, softmax_cross_entropy
 from networks import parse_options
 from support.history import History, load_history
@@ -55,6 +55,8 @@ def test_tables_are_those_of_the_results():
         ("docs/results.md", results.table(RESULTS)),
         ("docs/results.md", results.inits_table(RESULTS)),
         ("docs/results.md", results.choices_table(RESULTS)),
+        ("docs/results.md", writing.table(RESULTS["writing"])),
+        ("docs/writing.md", writing.table(RESULTS["writing"])),
         ("docs/autograd.md", cost.table(RESULTS["tape"]["found"])),
         *(("docs/speed.md", table(ROUNDS)) for table in bench.TABLES),
     ]:
@@ -83,6 +85,10 @@ def test_sentences_say_what_was_measured():
         ("docs/speed.md", PROCESSOR.replace(",", " with"), True),
         ("docs/speed.md", f"given {bench.BATCHES['scikit-learn']} batches in a call", True),
         ("docs/speed.md", f"empty paper is {paper:.2f}, not 0".replace("-", "−"), True),
+        ("docs/writing.md", f"the MLP reads {RESULTS['writing']['real']['read as they are']:.3f} of them", True),
+        ("docs/writing.md", "about as far from the training images as the test digits are",
+         all(abs(run["nearest"]["median"] / RESULTS["writing"]["real"]["nearest"]["median"] - 1) < 0.1
+             for run in RESULTS["writing"]["runs"].values())),
         ("docs/resnet.md", f"Over {resnet['steps']} steps in float64 it stays below 1e-13",
          resnet["difference"]["float64"]["largest"] < 1e-13),
         ("docs/transformer.md", "the first 500 steps in float64 it stays below 1e-13", apart[0] < 1e-13),
