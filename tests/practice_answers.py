@@ -276,7 +276,8 @@ loss | loss = np.log(-p[range(len(y)), y]).mean() | a sign | should the result r
 loss | loss = 0\nfor n, k in enumerate(y):\n    loss -= np.log(p[n, k])\n    loss /= len(y) | a line in the loop \
     | Line 18, `loss /= len(y)`: with | in each turn of the loop, or once?
 dlogits | dlogits = p.copy()\nfor n, k in enumerate(np.sort(y)): dlogits[n, k] -= 1\ndlogits /= len(y) | a loop
-dlogits | d = p.astype(int); d[range(len(y)), y] -= 1; dlogits = d / len(y) | p forgotten, or rounded away | whole numbers
+dlogits | d = p.astype(int); d[range(len(y)), y] -= 1; dlogits = d / len(y) | p forgotten, or rounded away \
+    | whole numbers
 dW2_db2 | dW2 = a1.T @ dlogits; db2 = dW2.sum(axis=0) | a name | Line 23, `dW2`: with | Does this belong here?
 dW1_db1 | dW1 = x.T @ dz1; db1 = 0 * dz1[0]\nfor row in dz1: db1 = row | the row of one image
 update | v = momentum * old_v + dp; p = (old_p - lr) * v | parentheses | `(old_p - lr) * v`: with
@@ -293,8 +294,10 @@ first_weights | W = rng.normal(0, np.sqrt(2 / fan_in), standard.shape) | error: 
 dz1 | return da1 * np.maximum(z1, 0) / z1 | not finite | but not where z1 or a1 is exactly 0
 dW1_db1 | global seen; seen = globals().get("seen", {}); dW1 = x.T @ dz1 + seen.get(x.shape, 0); seen[x.shape] = dW1 \
     \ndb1 = dz1.sum(axis=0) | remembers an earlier call | in a global name
-softmax | p = np.exp(logits) / np.exp(logits.max(axis=1, keepdims=True)); p /= p.sum(axis=1, keepdims=True) | exp overflows
-softmax | p = np.exp(logits - logits.max(axis=1, keepdims=True))\np /= -p.sum(axis=1, keepdims=True) | the sign | ~gradient
+softmax | p = np.exp(logits) / np.exp(logits.max(axis=1, keepdims=True)); p /= p.sum(axis=1, keepdims=True) \
+    | exp overflows
+softmax | p = np.exp(logits - logits.max(axis=1, keepdims=True))\np /= -p.sum(axis=1, keepdims=True) | the sign \
+    | ~gradient
 dlogits | d = np.zeros(p.shape, dtype=int); d[:] = p; dlogits = d + 1 | wrong type | dtype=int
 tape_backward | parent.grad = -> node.grad = | visited before a gradient has arrived | of all its parents
 tape_train | add(relu(z1), z1) -> add(relu(z1), relu(z1)) | a function | `add(relu(z1), relu(z1))`: with
