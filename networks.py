@@ -6,14 +6,14 @@ support/options.py; `python main_np.py -h` explains all. What look.py draws of a
 """
 
 import inspect
-import math
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from data import SOURCES, as_input, as_text, test_batch_size, vocabulary
+from support import memory
 from support import options as opt
 from support.augment import MEMORY
 from support.checkpoint import load_checkpoint, load_options
@@ -40,9 +40,7 @@ class Entry(NamedTuple):
     options: dict[str, dict]  # its own, beside those that every run has
     recipes: dict[str, dict]  # {recipe: {option: value}}; a value may be {"np": value, "torch": value}
     title: Callable  # its options -> what it is called in pictures and tables
-    # Its options -> how many numbers its largest arrays hold, and how many a step keeps for each image. From these, one
-    # sees what memory it takes before anything is built.
-    numbers: Callable
+    weights: Callable  # its options -> how many numbers its params hold: too many are refused before anything is built
     prefix: str  # of the names of its files: "", "resnet_" ...
     check: Callable = lambda options, images: None  # UserError if its options, or so many images in a step, cannot be
     # Its options -> what shares its work among threads, one of the two in support/threads.py, or None. It is imported
@@ -77,10 +75,6 @@ def load_mlp(way):
     return MLP
 
 
-def numbers_of_mlp(options):
-    return 784 * options.hidden, 784 + (2 if options.autograd else 4) * options.hidden
-
-
 def share_mlp(options):
     from support.threads import by_units
 
@@ -110,7 +104,7 @@ MLP = Entry(
     },
     about_recipes=" (np_nn and geohot: what the repository np_nn and George Hotz's notebook published)",
     title=lambda options: f"784-{options.hidden}-10",
-    numbers=numbers_of_mlp,
+    weights=lambda options: (784 + 1) * options.hidden + (options.hidden + 1) * 10,
     prefix="",
     share=share_mlp,
     runs={
@@ -137,15 +131,17 @@ def load_resnet(way):
     return ResNet
 
 
-def numbers_of_resnet(options):
-    sizes = [math.ceil(14 / 2**stage) ** 2 * width for stage, width in enumerate(options.widths)]  # of its feature maps
-    before = (options.widths[0], *options.widths)  # a stage's first kernel goes from the channels before it to its own
-    weights = sum(
-        9 * width * (inputs + (2 * options.blocks - 1) * width)
-        for inputs, width in zip(before, options.widths, strict=False)
-    )
-    maps = 23 if options.autograd else 6  # in a block; the tape keeps the nine pixels under every kernel
-    return weights, 4 * sizes[0] + maps * options.blocks * sum(sizes)
+def weights_of_resnet(options):
+    def conv_norm(inputs, outputs, size):
+        return size * size * inputs * outputs + 2 * outputs
+
+    number, inputs = conv_norm(1, options.widths[0], 3), options.widths[0]  # the stem
+    for stage, width in enumerate(options.widths):
+        number += conv_norm(inputs, width, 3) + (2 * options.blocks - 1) * conv_norm(width, width, 3)
+        if stage > 0:
+            number += conv_norm(inputs, width, 1)  # the shortcut of its first block
+        inputs = width
+    return number + 10 * inputs + 10
 
 
 def check_resnet(options, images):
@@ -171,7 +167,7 @@ RESNET = Entry(
     title=lambda options: (
         f"ResNet {'-'.join(map(str, options.widths))}" + (f" × {options.blocks}" if options.blocks > 1 else "")
     ),  # so many blocks for each width
-    numbers=numbers_of_resnet,
+    weights=weights_of_resnet,
     prefix="resnet_",
     check=check_resnet,
     share=share_images,
@@ -200,11 +196,15 @@ def load_vit(way):
     return ViT
 
 
-def numbers_of_vit(options):
-    patches = (28 // options.patch) ** 2
-    channels, attention = patches * options.width, options.heads * patches**2
-    kept = options.blocks * (12 * channels + attention) + 9 * channels + 3 * attention
-    return options.blocks * 12 * options.width**2, kept
+def weights_of_vit(options):
+    C, patches = options.width, (28 // options.patch) ** 2
+    return options.patch**2 * C + C + patches * C + weights_of_blocks(options) + 2 * C + 10 * C + 10
+
+
+def weights_of_blocks(options):
+    """Each has two norms, an attention whose key has no bias, and an MLP."""
+    C = options.width
+    return options.blocks * (4 * C + 4 * C * C + 3 * C + 8 * C * C + 5 * C)
 
 
 def check_vit(options, images):
@@ -227,7 +227,7 @@ VIT = Entry(
         "best": VIT_TRAINING | {"epochs": 40, "width": 64, "blocks": 6, "heads": 4, "patch": 7, "augment": "gentle"},
     },
     title=lambda options: f"ViT {options.width} × {options.blocks}, {options.heads} heads, patch {options.patch}",
-    numbers=numbers_of_vit,
+    weights=weights_of_vit,
     prefix="vit_",
     check=check_vit,
     share=share_images,
@@ -252,11 +252,9 @@ def load_gpt(way):
     return GPT
 
 
-def numbers_of_gpt(options):
-    words, places = 128, 49
-    channels, attention = places * options.width, options.heads * places**2
-    kept = options.blocks * (12 * channels + attention) + 9 * channels + 3 * attention + 3 * places * words
-    return options.blocks * 12 * options.width**2 + 2 * words * options.width, kept
+def weights_of_gpt(options):
+    C, words, places = options.width, 128, 49
+    return (words + 10) * C + places * C + weights_of_blocks(options) + 2 * C + words * C + words
 
 
 def share_gpt(options):
@@ -284,7 +282,7 @@ GPT = Entry(
         "default": VIT_TRAINING | {"epochs": 4, "batch_size": 32, "lr": 0.005, "width": 64, "blocks": 2, "heads": 4},
     },
     title=lambda options: f"GPT {options.width} × {options.blocks}, {options.heads} heads",
-    numbers=numbers_of_gpt,
+    weights=weights_of_gpt,
     prefix="gpt_",
     check=check_gpt,
     share=share_gpt,
@@ -337,8 +335,10 @@ def begin(framework, description, argv=None):
             raise UserError(f"{path} is not of a run of main_np.py or main_torch.py: it can be used, but not continued")
         kept = opt.run_options(options)
     options = opt.parse(NETWORKS, SOURCES, framework, argv, description, kept)
-    what = f"{opt.title(options)} with --batch-size {options.batch_size}"
-    check_memory(memory_of(options), what, "lower --batch-size, or take a smaller network")
+    what, cure = opt.title(options), "take a smaller network"
+    check_memory(memory_of_weights(options), what, cure)
+    what, cure = f"{what} with --batch-size {options.batch_size}", f"lower --batch-size, or {cure}"
+    check_memory(memory_of(options), what, cure)
     return options, checkpoint
 
 
@@ -357,8 +357,6 @@ def load(path=None, writes=False):
     options, checkpoint = read("np", path or newest(writes))
     if options.network.writes != writes:
         raise UserError(f"{checkpoint.path} holds a network that {kind(not writes)}; give one that {kind(writes)}")
-    for_one_image = BYTES[options.dtype] * sum(options.network.numbers(options))
-    check_memory(for_one_image, f"the network in {checkpoint.path}", "take a smaller one")
     model = make("np", options)
     checkpoint.copy_to({"params": model.params, "statistics": getattr(model, "statistics", {})})
     model.training = False
@@ -386,36 +384,40 @@ def read(framework, path):
     size in memory: its options are compared with its arrays before any network is built."""
     checkpoint = load_checkpoint(path)
     options = opt.restore(NETWORKS, SOURCES, framework, checkpoint.options, path)
-    if options.network.numbers(options)[0] > sum(array.size for array in checkpoint.groups["params"].values()):
+    if options.network.weights(options) != sum(array.size for array in checkpoint.groups["params"].values()):
         checkpoint.refuse()
     return options, checkpoint
 
 
-def memory_of(options):
-    """The bytes that a run takes, to a third: its steps and tests, what augments a batch, its weights, a checkpoint."""
-    weights, kept = options.network.numbers(options)
+def memory_of_weights(options):
+    """The bytes that a run takes whatever its batches are."""
     # Each weight has a gradient for each of two threads, and the optimizer's; a checkpoint is put together in memory.
     copies = {"sgd": 6, "adamw": 8}[options.optimizer]
-    # The layers that test are other ones, and keep what they computed for the last images, but no gradients.
-    images = options.batch_size + 0.75 * test_batch_size(options)
-    tapes = 1.5 if options.autograd else 1  # of the last images, each part is there until its thread has the next
-    numbers = copies * weights + tapes * images * kept
-    return numbers * BYTES[options.dtype] + options.batch_size * MEMORY[options.augment]
+    return copies * options.network.weights(options) * BYTES[options.dtype]
+
+
+def memory_of(options):
+    """The bytes that a run takes, to a third: its weights, its steps and tests, what augments a batch, a checkpoint.
+
+    What an image takes is measured, in NumPy, with a network that is made for this alone.
+    """
+
+    def batch(n):
+        return options.network.batch(np.zeros((n, 28, 28), np.uint8), np.zeros(n, np.int64), options)[0]
+
+    of_an_image = memory.of_an_image(make("autograd" if options.autograd else "np", options), batch)
+    trained, tested = options.batch_size, test_batch_size(options)
+    # By hand, the layers that test are other ones, and keep what they computed for the last images, but no gradients.
+    # On a tape, a step leaves nothing; of the images tested, each part is there until its thread has the next.
+    images = max(trained, 1.25 * tested) if options.autograd else trained + 0.75 * tested
+    return memory_of_weights(options) + images * of_an_image + trained * MEMORY[options.augment]
 
 
 def check_memory(needed, what, cure):
-    """UserError if the machine has not so many bytes of memory. what needs it; cure: what to do then."""
-    if needed > memory():
-        has = memory() / 1e9
-        raise UserError(f"{what} needs {needed / 1e9:.0f} GB of memory, and there are {has:.0f}: {cure}")
-
-
-def memory():
-    """The machine's memory in bytes; infinite where Python does not know, as on Windows."""
-    with suppress(AttributeError, ValueError):
-        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        return size if size > 0 else math.inf  # a browser answers -1
-    return math.inf
+    """UserError if there are not so many bytes of memory. what needs it; cure: what to do then."""
+    if needed > memory.there_is():
+        has = memory.there_is() / 1e9
+        raise UserError(f"{what} needs {needed / 1e9:.1f} GB of memory, and there are {has:.1f}: {cure}")
 
 
 def parse_options(framework, *argv):

@@ -85,7 +85,7 @@ DEEP = Entry(
     },
     recipes={"default": {"steps": 20, "batch_size": 100, "hidden": 32, "dropout": 0.2, "lr": 0.1}},
     title=lambda options: f"784-{options.hidden}-{options.hidden}-10",
-    numbers=lambda options: (784 * options.hidden, 784 + 8 * options.hidden),
+    weights=lambda options: 785 * options.hidden + (options.hidden + 1) * (options.hidden + 10),
     prefix="deep_",
     share=share_deep,
     runs={"Deep MLP, NumPy": ("main_np.py --model deep", 1), "Deep MLP, PyTorch": ("main_torch.py --model deep", 1)},

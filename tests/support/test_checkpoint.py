@@ -161,15 +161,19 @@ def traced(function, *arguments):
     return most
 
 
-LARGE = [  # by weights, by what augments a batch, by a batch, by a test batch
+LARGE = [  # by weights, by what augments a batch, by a batch, by a test batch, by words
     "--hidden 4000 --batch-size 1 --optimizer adamw",
     "--hidden 1 --batch-size 5000 --augment elastic",
     "--model resnet --batch-size 25 --autograd",
+    "--model resnet --batch-size 25",
     "--model vit --patch 4 --batch-size 25",
+    "--model gpt --batch-size 8",
 ]
 LARGE_AND_SLOW = [
     "--model resnet --widths 256,256 --batch-size 1",
     "--model resnet --blocks 2 --batch-size 100",
+    "--model vit --autograd",
+    "--model gpt --autograd",
     "--model vit --width 64 --heads 64 --patch 2 --blocks 1 --batch-size 2",
 ]
 
@@ -183,8 +187,8 @@ def test_what_does_not_fit_into_the_machine_is_refused(words, mnist, monkeypatch
     monkeypatch.setattr(plot, "learning_curves", lambda run: None)  # what matplotlib takes is the same for all
     taken = traced(main_np.main, [*words.split(), "--steps", "2", "--out", str(tmp_path)])
     assert networks.memory_of(options) == pytest.approx(taken, rel=1 / 3)
-    monkeypatch.setattr(networks, "memory", lambda: networks.memory_of(options) - 1)
-    with pytest.raises(UserError, match=r"GB of memory, and there are .* lower --batch-size"):
+    monkeypatch.setattr(networks.memory, "there_is", lambda: taken / 2)
+    with pytest.raises(UserError, match=r"GB of memory, and there are .* take a smaller network"):
         main_np.main(words.split())
 
 
