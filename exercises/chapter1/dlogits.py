@@ -28,9 +28,8 @@ ENTRYWISE = "logits"
 
 
 def answer(p, y):
-    rows = np.arange(len(y))
     dlogits = p.copy()
-    dlogits[rows, y] -= 1
+    dlogits[np.arange(len(y)), y] -= 1
     dlogits /= len(y)
     return dlogits
 
@@ -71,11 +70,11 @@ the mean over all entries | dlogits / 10
     How many losses are averaged: one for each image, or one for each entry of logits?
 divided by 10 instead of B | /= len(y) -> /= 10
     What is the loss a mean over: images, or digits?
-1 subtracted in whole columns | [rows, y] -> [:, y]
+1 subtracted in whole columns | [np.arange(len(y)), y] -> [:, y]
     From how many entries of p should you subtract 1? From how many does p[:, y] -= 1 do it?
-whole rows where pairs belong | [rows, y] -> [y]
+whole rows where pairs belong | [np.arange(len(y)), y] -> [y]
     `dlogits[y]` takes the digits as numbers of rows. From which entry of row n should you subtract 1?
-1 subtracted from every entry | [rows, y] ->
+1 subtracted from every entry | [np.arange(len(y)), y] ->
     In each row, only one of the ten entries belongs to the true digit. From which should you subtract 1?
 the derivative with respect to p | -onehot / p / B
     -1/p is how the loss changes with p. But how does each logit change p?
@@ -87,10 +86,10 @@ softmax again, on p | p.copy() -> np.exp(p) / np.exp(p).sum(axis=1, keepdims=Tru
     `=` replaces an entry, `-=` subtracts from it. What has become of the true digit's p?
 the derivative of squared errors | 2 * p * (p - onehot - ((p - onehot) * p).sum(axis=1, keepdims=True)) / B
     Which loss is this the derivative of?
-the digit before the true one | [rows, y] -> [rows, y - 1]
+the digit before the true one | [np.arange(len(y)), y] -> [np.arange(len(y)), y - 1]
     y[n] is the digit itself, and the columns are numbered from 0. Which column belongs to the digit 3?
-the digit after the true one | [rows, y] -> [rows, (y + 1) % 10]
-row and column exchanged | [rows, y] -> [y, rows % 10]
+the digit after the true one | [np.arange(len(y)), y] -> [np.arange(len(y)), (y + 1) % 10]
+row and column exchanged | [np.arange(len(y)), y] -> [y, np.arange(len(y)) % 10]
     dlogits is (B, 10): which number comes first in the brackets, the image or the digit?
 the one-hot rows averaged over the batch | (p - onehot.mean(axis=0)) / B
     Each image has its own true digit. Whose is subtracted from row n in yours?
