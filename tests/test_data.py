@@ -10,10 +10,11 @@ from networks import parse_options
 from support.errors import UserError
 
 
-def test_what_is_said_of_the_training_set_is_so(mnist):
-    source = data.SOURCES["mnist"]
-    assert len(mnist.train_images) == source.examples
-    pixels = mnist.train_images[::7] / 255  # every seventh image will do
+@pytest.mark.parametrize("name", [name for name, source in data.SOURCES.items() if not source.url])
+def test_what_is_said_of_the_training_set_is_so(name):
+    source, dataset = data.SOURCES[name], data.load(name)
+    assert len(dataset.train_images) == source.examples and dataset.train_labels.max() + 1 == len(source.classes)
+    pixels = dataset.train_images[::7] / 255  # every seventh image will do
     assert (pixels.mean(), pixels.std()) == pytest.approx((source.mean, source.std), abs=5e-4)
 
 
