@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from exercises import PICTURES, digits, marker, network, review
-from exercises.catalogue import BY_NAME, CHAPTERS, numbered
+from exercises.catalogue import BROKEN, BY_NAME, CHAPTERS, numbered
 from exercises.chapter3 import SUSPECTS
 from exercises.show import recorded, shorter, solved
 from page.build import ROOT
@@ -153,8 +153,13 @@ class Pages:
 
     def html(self, source):
         """A Markdown file as HTML, with an editor in the place of each "Write it"."""
+
+        def editor(found):
+            name = found[1]
+            return f'<div data-exercise="{name}" id="exercise-{name}">{found[0]}</div>' if name in BY_NAME else found[0]
+
         text = self.markdown.render(source.read_text(encoding="utf-8"))
-        return self.linked(WRITE_IT.sub(r'<div data-exercise="\1" id="exercise-\1">\g<0></div>', text), source)
+        return self.linked(WRITE_IT.sub(editor, text), source)
 
     def linked(self, text, source):
         """HTML whose links lead to this site's pages; a folder is no page, and a link to it becomes its words.
@@ -331,6 +336,8 @@ def main(argv=None):
     parser = Parser(prog="python -m page.site", description=__doc__)
     parser.add_argument("out", metavar="OUT", type=Path, help="the folder to write")
     out = parser.parse_args(argv).out
+    for line in BROKEN:
+        print(line, file=sys.stderr)
     if out.exists() and any(out.iterdir()) and not (out / "lessons.json").exists():
         raise UserError(f"{out} holds something else: name a new folder")
     out.resolve().parent.mkdir(parents=True, exist_ok=True)
