@@ -17,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from exercises import classroom, complaints, digits, marker, network, prove, runner
+from exercises import classroom, complaints, digits, judge, marker, network, prove, runner
 from exercises.catalogue import BY_NAME
 from exercises.exercise import agree
+from exercises.trial import arrays_in
 from exercises.work import Work, digest
 from page.shown import load_mlp
 from support.errors import UserError
@@ -111,18 +112,19 @@ def beside(exercise, seed, outcome):
     """
     try:
         for g, trial in zip(exercise.draw(seed), outcome.get("trials", ()), strict=False):
+            numbers = judge.numbers(exercise, trial["results"])
             for name, result in zip(exercise.gives, trial["results"], strict=False):
                 right = np.asarray(getattr(g, name), np.float64)
                 if result["type"] == "ellipsis":
                     continue
-                mine = marker.decode(result)
+                mine = numbers[name]
                 if not agree(mine, right):
-                    given = runner.arrays_in(exercise.given(g)).values()
+                    given = arrays_in(exercise.given(g)).values()
                     is_telling = right.size == 1 or any(agree(a, b) for a in given for b in (mine, right))
                     return matrices(mine, right) | {"name": name, "isTelling": is_telling}
                 if result["dtype"] != "float64":
                     return None
-    except Exception:  # the file wrote its result by itself, or there is no array
+    except (KeyError, TypeError, ValueError):  # there is no array; or the file wrote its result by itself
         return None
 
 

@@ -83,12 +83,14 @@ $("starting").remove();
    lab.moves      the nudge: the number, its derivative, and how the loss moves
    lab.wires      the wires that are drawn
    lab.state      all that a reader can change, as signals
+   lab.opened(text)  what practise.html leaves of a network, read
    lab.learning   learning from nothing; lab.learning.training is its run: model, step, tested, next(), ... */
 window.lab = {
   tests,
   show,
   state,
   ...acts,
+  opened: own.opened,
   get now() {
     return now.value;
   },

@@ -42,16 +42,16 @@ function parse(text) {
   return { params: Object.fromEntries(read), pixels, run: `${title}${words && `: ${words}`}` };
 }
 
-/** {network} of the reader, {error}, or {} where there is none. */
-const found = (() => {
-  const text = stored("network");
+/** {network} from that text, {error}, or {} where there is none. */
+export function opened(text) {
   if (text === null) return {};
   try {
     return { network: parse(text) };
   } catch (error) {
     return { error: error instanceof Refused ? error.message : "it is damaged" };
   }
-})();
+}
+const found = opened(stored("network"));
 
 /** As the page opens: the reader's network, if there is one and they have not gone back from it. */
 export function openOwn() {

@@ -2,11 +2,12 @@
 
 import { render } from "preact";
 import { Blocks } from "./blocks.jsx";
-import { Exercise, judge } from "./exercise.jsx";
+import { Exercise, judge, tasks } from "./exercise.jsx";
 import { Practise } from "./practise.jsx";
 import { Python } from "./python.js";
 
 const practise = document.querySelector("#practise");
+const WIDGETS = {}; // {name: what stands where a lesson says <div data-widget="name"></div>}
 
 async function start() {
   const response = await fetch("lessons.json");
@@ -14,13 +15,17 @@ async function start() {
   const { exercises, runtime, rules } = await response.json();
   const python = new Python(runtime);
   const byName = new Map(exercises.map((exercise) => [exercise.name, exercise]));
-  window.lessons = { python, byName, judge }; // for the tests
+  window.lessons = { python, byName, judge, tasks }; // for the tests
   if (practise) {
     practise.replaceChildren();
     render(<Practise {...{ exercises, python, rules }} />, practise);
     return;
   }
   window.lessons.blocks = new Blocks(document.querySelectorAll(".block"), python);
+  for (const place of document.querySelectorAll("[data-widget]")) {
+    const Widget = WIDGETS[place.dataset.widget];
+    render(<Widget python={python} />, place);
+  }
   for (const place of document.querySelectorAll("[data-exercise]")) {
     const answer = place.nextElementSibling; // the fold
     const passed = () => (answer.open = true);

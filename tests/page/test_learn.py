@@ -89,6 +89,7 @@ def test_first_weights_are_drawn_as_mlp_np_draws_them(page):
         assert not np.array_equal(params["W1"], start(page, hidden=64, init=init, seed=2)["W1"])
 
 
+@pytest.mark.slow
 def test_it_reads_over_85_percent_before_it_pauses_while_one_draws(browser):
     """On the page as it opens: Start is pressed, and each event of a pen is answered in the next frame."""
     with opened(browser, COMMITTED) as page:

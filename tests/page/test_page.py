@@ -103,20 +103,20 @@ def test_what_steps_have_changed_inside_is_numpys(page):
     until(lambda: not page.locator("#changes").is_visible())
 
 
-def test_fifty_drawn_digits_are_read(committed):
+@pytest.mark.parametrize(("width", "size"), [(390, 0.25), pytest.param(1440, 0.9, marks=pytest.mark.slow)])
+def test_fifty_drawn_digits_are_read(committed, width, size):
     """Ten digits in five styles, in the middle of the pad or off it: at least 49 right, however small they are."""
-    for width, size in ((390, 0.25), (1440, 0.9)):
-        committed.set_viewport_size({"width": width, "height": 900})
-        right = 0
-        for style in range(len(STYLES)):
-            pixels, answers = draw(committed, range(10), style, 0.8 * size, (1 - size) / 3, (size - 1) / 3)
-            right += sum(answer == str(digit) for digit, answer in enumerate(answers))
-            for one in pixels:  # 20 pixels high or wide, of which the last may be too faint
-                rows, columns = np.nonzero(one)
-                assert max(np.ptp(rows), np.ptp(columns)) in (18, 19)
-                centre = (np.indices((28, 28)) + 0.5).reshape(2, -1) @ one.ravel() / one.sum()
-                assert np.all((centre > 13.8) & (centre < 15.2))
-        assert right >= 49, size
+    committed.set_viewport_size({"width": width, "height": 900})
+    right = 0
+    for style in range(len(STYLES)):
+        pixels, answers = draw(committed, range(10), style, 0.8 * size, (1 - size) / 3, (size - 1) / 3)
+        right += sum(answer == str(digit) for digit, answer in enumerate(answers))
+        for one in pixels:  # 20 pixels high or wide, of which the last may be too faint
+            rows, columns = np.nonzero(one)
+            assert max(np.ptp(rows), np.ptp(columns)) in (18, 19)
+            centre = (np.indices((28, 28)) + 0.5).reshape(2, -1) @ one.ravel() / one.sum()
+            assert np.all((centre > 13.8) & (centre < 15.2))
+    assert right >= 49
 
 
 def test_drawing_by_touch_and_with_second_thoughts(phone):
@@ -507,31 +507,35 @@ def test_a_phone_lets_go_and_loses_no_digit(phone):
         assert phone.evaluate("Array.from(lab.pixels())") == expected
 
 
-def test_every_step_of_teaching_a_wrong_name_shows(committed):
+@pytest.mark.parametrize("n", [0, pytest.param(12, marks=pytest.mark.slow)])
+def test_every_step_of_teaching_a_wrong_name_shows(committed, n):
     """Until it reads what it is told, after each press the bar is longer and the words are others."""
-    for n in (0, 12):
-        committed.evaluate("n => { lab.reset(); lab.pick(n); lab.setLabel((lab.now.answer + 5) % 10) }", n)
-        before, widths = "", [0]
-        while text(committed, "#answer") != text(committed, "#meant [aria-checked=true]"):
-            committed.locator("#teach").click()
-            now = text(committed, "#way-words")
-            widths.append(committed.evaluate("document.querySelector('#way i').getBoundingClientRect().width"))
-            committed.wait_for_timeout(400)  # it grows
-            widths[-1] = committed.evaluate("document.querySelector('#way i').getBoundingClientRect().width")
-            assert now != before and widths[-1] > widths[-2] + 2
-            before = now
-            assert len(widths) < 16
+    committed.evaluate("n => { lab.reset(); lab.pick(n); lab.setLabel((lab.now.answer + 5) % 10) }", n)
+    before, widths = "", [0]
+    while text(committed, "#answer") != text(committed, "#meant [aria-checked=true]"):
+        committed.locator("#teach").click()
+        now = text(committed, "#way-words")
+        widths.append(committed.evaluate("document.querySelector('#way i').getBoundingClientRect().width"))
+        committed.wait_for_timeout(400)  # it grows
+        widths[-1] = committed.evaluate("document.querySelector('#way i').getBoundingClientRect().width")
+        assert now != before and widths[-1] > widths[-2] + 2
+        before = now
+        assert len(widths) < 16
     committed.evaluate("lab.reset()")
 
 
 def test_numbers_that_are_not_known_are_not_said(page):
     page.locator("#opening .clear").click()
     assert text(page, "#answer") == "–" and page.locator("#dock-more").inner_text() == ""
-    page.evaluate("lab.pick(3); for (let n = 0; n < 400; n++) lab.learn(1)")
+    page.evaluate("lab.pick(3); for (let n = 0; n < 230; n++) lab.learn(1)")
     presses = int(re.search(r"Undo goes back (\d+) presses", text(page, "#steps"))[1])
     for _ in range(presses):
         page.locator("#undo").dispatch_event("click")
-    assert page.locator("#undo").is_disabled() and text(page, "#steps").startswith(f"{400 - presses} steps")
+    assert (
+        page.locator("#undo").is_disabled()
+        and text(page, "#steps").startswith(f"{230 - presses} steps")
+        and presses < 230
+    )
     for slider in page.locator("input[type=range]").all():
         assert slider.get_attribute("aria-valuetext")
     columns = "[...document.querySelectorAll('[data-grid]')].map((e) => [e.dataset.grid, e.querySelector('canvas')])"
@@ -774,6 +778,7 @@ def test_no_number_loses_its_end(page):
     assert dock[4] - dock[2] < 70
 
 
+@pytest.mark.slow
 def test_forced_colours_leave_nothing_white_on_white(page):
     """What carries a meaning by its colour alone still has one, beside those of its letters and lines."""
     page.emulate_media(forced_colors="active", reduced_motion="reduce")

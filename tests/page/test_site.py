@@ -70,6 +70,30 @@ def practise(at):
         yield page
 
 
+@pytest.fixture
+def anew(practise):
+    """anew(name, work): that page with this exercise, as a newcomer sees it, or one with this work. Python is there."""
+
+    def show(name, **work):
+        practise.evaluate(
+            """([name, work]) => {
+                for (const task of lessons.tasks.values()) task.python.stop();
+                lessons.tasks.clear();
+                localStorage.clear();
+                localStorage.my_practice = work;
+                location.hash = "";
+                location.hash = name;
+                dispatchEvent(new Event("pageshow")); // it looks again at what is there
+            }""",
+            [name, json.dumps(work)],
+        )
+        practise.locator("h2:focus").wait_for()
+        return practise
+
+    practise.set_viewport_size({"width": 1280, "height": 900})
+    return show
+
+
 def judged(page, name, text, seed=SEED):
     return page.evaluate(
         "([name, text, seed]) => lessons.judge(lessons.python, lessons.byName.get(name), text, seed)",
@@ -143,33 +167,34 @@ def kept(page):
     return page.evaluate("JSON.parse(localStorage.my_practice)")
 
 
-def test_by_keyboard_alone_from_an_untouched_exercise_to_the_next_and_it_is_kept(at, address):
-    with at("practise.html#da1") as page:
-        page.locator(".cm-content").focus()
-        first = 1 + stub("da1").splitlines().index("import numpy as np")  # the marker counts the file's lines
-        assert page.locator(".cm-gutterElement:nth-child(2)").inner_text() == str(first)
-        page.keyboard.press("Control+Enter")
-        says(page, "Nothing is written yet")
-        assert page.locator(".exercise .primary").all_inner_texts() == ["Mark"]
-        for _ in range(5):
-            page.keyboard.press("ArrowDown")
-        page.keyboard.press("End")
-        for key in ["Backspace"] * 3 + list("dlogits @ W2.T") + ["Control+Enter"]:
-            page.keyboard.press(key)
-        says(page, "Passed. That makes 1")
-        assert page.locator(".exercise .primary").all_inner_texts() == ["Next"]
-        page.keyboard.press("Escape")
-        for _ in range(9):
-            page.keyboard.press("Tab")
-            if page.evaluate("document.activeElement.textContent") == "Next":
-                break
-        page.keyboard.press("Enter")
-        page.locator("h2:focus", has_text="dz1").wait_for()
-        page.reload()
-        page.locator("#list .passed", has_text="da1").wait_for()
-        assert page.locator("#score").inner_text().startswith(f"1 of {len(EXERCISES)} passed. {THERE} of them")
-        page.goto(address + "practise.html#da1")
-        assert "dlogits @ W2.T" in page.locator(".cm-content").inner_text()
+def test_by_keyboard_alone_from_an_untouched_exercise_to_the_next_and_it_is_kept(anew, address):
+    page = anew("da1")
+    page.locator(".cm-content").focus()
+    first = 1 + stub("da1").splitlines().index("import numpy as np")  # the marker counts the file's lines
+    assert page.locator(".cm-gutterElement:nth-child(2)").inner_text() == str(first)
+    page.keyboard.press("Control+Enter")
+    says(page, "Nothing is written yet")
+    assert page.locator(".exercise .primary").all_inner_texts() == ["Mark"]
+    for _ in range(5):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("End")
+    for key in ["Backspace"] * 3 + list("dlogits @ W2.T") + ["Control+Enter"]:
+        page.keyboard.press(key)
+    says(page, "Passed. That makes 1")
+    assert page.locator(".exercise .primary").all_inner_texts() == ["Next"]
+    page.keyboard.press("Escape")
+    for _ in range(9):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == "Next":
+            break
+    page.keyboard.press("Enter")
+    page.locator("h2:focus", has_text="dz1").wait_for()
+    page = page.context.new_page()
+    page.goto(address + "practise.html#da1")
+    page.locator("#list .passed", has_text="da1").wait_for()
+    assert page.locator("#score").inner_text().startswith(f"1 of {len(EXERCISES)} passed. {THERE} of them")
+    assert "dlogits @ W2.T" in page.locator(".cm-content").inner_text()
+    page.close()
 
 
 def opened_with(page, files, **more):
@@ -179,28 +204,29 @@ def opened_with(page, files, **more):
     page.wait_for_selector("html[data-ready]", state="attached")
 
 
-def test_what_is_left_holds_up_nothing_and_a_verdict_stays(at):
-    with at("practise.html#dz1") as page:
-        opened_with(page, {"dz1": filled("dz1", "while True: pass"), "da1": filled("da1", "da1 = 2 * dlogits @ W2.T")})
-        click(page, "Mark")
-        says(page, "Running")
-        page.evaluate("location.hash = 'da1'")
-        page.locator("h2:focus", has_text="da1").wait_for()
-        click(page, "Mark")
-        says(page, "da1: a factor 2, it seems.")  # at once, and not after the other's limit
-        page.get_by_text("See both").click()
-        assert page.locator(".grids table").count() == page.locator(".grids .furthest").count() == 2
-        yours, right = re.search(
-            r"yours is (\S+), the right one (\S+), the", page.locator(".both p").inner_text()
-        ).groups()
-        assert float(yours) == pytest.approx(2 * float(right), rel=0.01)
-        page.locator(".grids").press("ArrowRight")
-        page.locator(".grids").press("ArrowLeft")
-        assert "the furthest off" not in page.locator(".both p").inner_text() or page.locator(".pointed").count() == 2
-        page.evaluate("location.hash = 'dz1'")
-        says(page, "Ended, because you opened another exercise.")
-        page.evaluate("location.hash = 'da1'")
-        says(page, "da1: a factor 2, it seems.")
+def test_what_is_left_holds_up_nothing_and_a_verdict_stays(anew):
+    files = {"dz1": filled("dz1", "while True: pass"), "da1": filled("da1", "da1 = 2 * dlogits @ W2.T")}
+    page = anew("dz1", files=files)
+    click(page, "Mark")
+    says(page, "Running")
+    page.evaluate("location.hash = 'da1'")
+    page.locator("h2:focus", has_text="da1").wait_for()
+    click(page, "Mark")
+    says(page, "da1: a factor 2, it seems.")  # at once, and not after the other's limit
+    page.get_by_text("See both").click()
+    assert page.locator(".grids table").count() == page.locator(".grids .furthest").count() == 2
+    yours, right = re.search(r"yours is (\S+), the right one (\S+), the", page.locator(".both p").inner_text()).groups()
+    assert float(yours) == pytest.approx(2 * float(right), rel=0.01)
+    at = page.locator(".both code").inner_text()
+    for key in ("ArrowUp", "ArrowDown"):  # one of them leads to another entry
+        page.locator(".grids").press(key)
+        if page.locator(".both code").inner_text() != at:
+            break
+    assert page.locator(".both code").inner_text() != at and page.locator(".pointed").count() == 2
+    page.evaluate("location.hash = 'dz1'")
+    says(page, "Ended, because you opened another exercise.")
+    page.evaluate("location.hash = 'da1'")
+    says(page, "da1: a factor 2, it seems.")
 
 
 @pytest.mark.slow
@@ -324,14 +350,14 @@ def test_a_browser_that_is_too_old_says_so_and_names_the_command(browser, addres
     context.close()
 
 
-@pytest.mark.parametrize("name", ["case_flat", "attention"])
-def test_what_the_marker_says_comes_into_view_and_the_button_keeps_the_focus(at, name):
-    with at(f"practise.html#{name}", width=1280) as page:
-        page.get_by_role("button", name="Mark", exact=True).focus()
-        page.keyboard.press("Enter")
-        page.locator(".verdict.wrong").wait_for()
-        until(lambda: 0 <= page.evaluate("document.querySelector('.verdict').getBoundingClientRect().top") < 780)
-        assert page.evaluate("document.activeElement.textContent") == "Mark"
+@pytest.mark.parametrize("name", [pytest.param("case_flat", marks=pytest.mark.slow), "attention"])
+def test_what_the_marker_says_comes_into_view_and_the_button_keeps_the_focus(anew, name):
+    page = anew(name)
+    page.get_by_role("button", name="Mark", exact=True).focus()
+    page.keyboard.press("Enter")
+    page.locator(".verdict.wrong").wait_for()
+    until(lambda: 0 <= page.evaluate("document.querySelector('.verdict').getBoundingClientRect().top") < 780)
+    assert page.evaluate("document.activeElement.textContent") == "Mark"
 
 
 def typed(page):
@@ -362,7 +388,10 @@ def test_of_two_tabs_none_overwrites_what_the_other_has_written(browser, address
         context.close()
 
 
-@pytest.mark.parametrize("broken", ["get localStorage() { throw new DOMException('', 'SecurityError') }", None])
+@pytest.mark.parametrize(
+    "broken",
+    [pytest.param("get localStorage() { throw new DOMException('', 'SecurityError') }", marks=pytest.mark.slow), None],
+)
 def test_where_the_browser_keeps_nothing_that_is_said_and_the_work_can_be_downloaded(
     browser, address, tmp_path, broken
 ):
@@ -384,33 +413,27 @@ def test_where_the_browser_keeps_nothing_that_is_said_and_the_work_can_be_downlo
     context.close()
 
 
-def test_what_is_due_stands_at_the_top_and_a_review_says_that_it_is_one(at):
-    with at("practise.html#da1", width=1280) as page:
-        right = {name: filled(name, RIGHT[name]) for name in ("dz1", "loss")}
-        page.evaluate(
-            """([files, later]) => localStorage.setItem("my_practice", JSON.stringify({ files, passed: files,
-                progress: { passed: { dz1: "x", loss: "x" }, due: { dz1: "2020-01-01", loss: later } } }))""",
-            [right, (date.today() + timedelta(3)).isoformat()],
-        )
-        page.reload()
-        assert page.get_by_text("Due today").bounding_box()["y"] < 500
-        assert re.search(r" 2 of \d+$", page.locator("summary").first.inner_text())
-        page.locator(".due a").click()
-        assert page.locator(".exercise .note").first.inner_text().startswith("Review of exercise 7")
-        assert not page.get_by_role("button", name="Solution").count()
-        page.locator(".cm-content").press("Control+End")
-        page.keyboard.type("  # again")
-        page.reload()
-        page.locator(".cm-content", has_text="# again").wait_for()
-        page.evaluate(
-            """(text) => { const work = JSON.parse(localStorage.my_practice); work.reviews.dz1 = text;
-                localStorage.setItem("my_practice", JSON.stringify(work)) }""",
-            right["dz1"],
-        )
-        page.reload()
-        click(page, "Mark")
-        says(page, "Passed again. It comes back in 7 days.")
-        assert kept(page)["files"] == right and not page.locator(".due").count()
+def test_what_is_due_stands_at_the_top_and_a_review_says_that_it_is_one(anew):
+    right = {name: filled(name, RIGHT[name]) for name in ("dz1", "loss")}
+    due = {"dz1": "2020-01-01", "loss": (date.today() + timedelta(3)).isoformat()}
+    progress = {"passed": {"dz1": "x", "loss": "x"}, "due": due}
+    page = anew("da1", files=right, passed=right, progress=progress)
+    assert page.get_by_text("Due today").bounding_box()["y"] < 500
+    assert re.search(r" 2 of \d+$", page.locator("summary").first.inner_text())
+    page.locator(".due a").click()
+    assert page.locator(".exercise .note").first.inner_text().startswith("Review of exercise 7")
+    assert not page.get_by_role("button", name="Solution").count()
+    page.locator(".cm-content").press("Control+End")
+    page.keyboard.type("  # again")
+    assert kept(page)["reviews"]["dz1"].endswith("# again\n")
+    page.evaluate(
+        """(text) => { const work = JSON.parse(localStorage.my_practice); work.reviews.dz1 = text;
+            localStorage.my_practice = JSON.stringify(work); dispatchEvent(new Event("pageshow")) }""",
+        right["dz1"],
+    )
+    click(page, "Mark")
+    says(page, "Passed again. It comes back in 7 days.")
+    assert kept(page)["files"] == right and not page.locator(".due").count()
 
 
 def test_what_cannot_be_loaded_is_said_and_what_is_no_folder_is_none(browser, address):
@@ -661,26 +684,24 @@ def handed_over(page):
     return {name: np.frombuffer(base64.b64decode(text), "<f4") for name, text in kept["params"].items()}
 
 
-def test_a_line_that_has_not_passed_is_named_and_ours_stands_in_if_the_learner_says_so(at):
-    with at("practise.html#train") as page:
-        page.evaluate("(work) => localStorage.setItem('my_practice', work)", lines_that_passed(*network.USED[1:]))
-        page.reload()
-        page.locator(".missing", has_text="One line has not passed yet: logits.").wait_for()
-        page.get_by_role("checkbox").check()
-        click(page, "Train")
-        page.locator(".curves circle").nth(2).wait_for(timeout=60_000)
-        page.get_by_text(re.compile(r"Running … Step \d+ of 320")).wait_for()
-        page.evaluate("location.hash = 'logits'")  # the training goes on, and says so
-        page.get_by_text(re.compile(r"It is training: step \d+ of 320")).wait_for()
-        click(page, "Mark")
-        says(page, "Waiting for the training of your network … Step")
-        click(page, "End that")
-        says(page, "Nothing is written yet")
-        page.evaluate("location.hash = 'train'")
-        page.get_by_text("Ended for the exercise logits.").wait_for()
-        page.evaluate("window.addEventListener('click', (event) => event.preventDefault())")
-        page.get_by_role("link", name="Open it in the page").click()
-        assert "logits: not your own lines" in json.loads(page.evaluate("localStorage.network"))["title"]
+def test_a_line_that_has_not_passed_is_named_and_ours_stands_in_if_the_learner_says_so(anew):
+    page = anew("train", **json.loads(lines_that_passed(*network.USED[1:])))
+    page.locator(".missing", has_text="One line has not passed yet: logits.").wait_for()
+    page.get_by_role("checkbox").check()
+    click(page, "Train")
+    page.locator(".curves circle").nth(2).wait_for(timeout=60_000)
+    page.get_by_text(re.compile(r"Running … Step \d+ of 320")).wait_for()
+    page.evaluate("location.hash = 'logits'")  # the training goes on, and says so
+    page.get_by_text(re.compile(r"It is training: step \d+ of 320")).wait_for()
+    click(page, "Mark")
+    says(page, "Waiting for the training of your network … Step")
+    click(page, "End that")
+    says(page, "Nothing is written yet")
+    page.evaluate("location.hash = 'train'")
+    page.get_by_text("Ended for the exercise logits.").wait_for()
+    page.evaluate("addEventListener('click', (event) => event.preventDefault(), { once: true })")
+    page.get_by_role("link", name="Open it in the page").click()
+    assert "logits: not your own lines" in json.loads(page.evaluate("localStorage.network"))["title"]
 
 
 @pytest.mark.slow
