@@ -12,7 +12,7 @@
     python practice.py solution     after you have passed, or after the third hint: the lines, and why
     python practice.py train        makes one program of your lines of chapter 1, my_practice/my_network.py, and runs it
     python practice.py prove        your lines and PyTorch take the same 200 steps, side by side: is it the same run?
-    python practice.py prove resnet the same with your lines of chapter 2; vit, chapter 4; tape, chapter 5
+    python practice.py prove resnet the same with your lines of chapter 2; vit, chapter 4; tape, chapter 5; gpt, 6
     python practice.py read PICTURE your own network, of exercise own_network, reads a photograph or a drawing
     python practice.py review       what you have passed comes back after some days: write it again
     python practice.py mark FOLDER  for a teacher: the work of a class as a table (CSV)

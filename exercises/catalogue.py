@@ -22,6 +22,8 @@ ORDER = {
     "The tape: your own autograd": """
         tape_product tape_accumulate tape_order tape_backward tape_broadcast tape_relu tape_max tape_matmul
         tape_train""",
+    "A network that writes": """
+        embedding_backward next_targets causal_mask next_word""",
 }
 
 

@@ -195,7 +195,7 @@ def judge_case(exercise, outcome):
 def judge_result(answer, t, name, result):
     """The `Verdict` on one result, or None if it is right. Shape first, then type and finiteness, then values."""
     exercise, g, kind = answer.exercise, answer.given[t], result["type"]
-    reference = np.asarray(getattr(g, name), np.float64)
+    reference = np.asarray(getattr(g, name))
     if kind == "NoneType" and exercise.needs_torch:
         return wrong("no gradient kept", name=name)
     if kind == "NoneType":
@@ -203,7 +203,7 @@ def judge_result(answer, t, name, result):
         mark = "returns None: of a node" if ".grad" in answer.typed else mark
         return wrong(mark, name=name, function=exercise.function.name)
     if kind != "array":
-        wanted = "an array of float64" if reference.ndim else "a number"
+        wanted = f"an array of {reference.dtype}" if reference.ndim else "a number"
         about = ""
         if kind == "tuple":
             about = f" Which of its values is {name}?"
@@ -217,7 +217,9 @@ def judge_result(answer, t, name, result):
         return known
     if shape != reference.shape:
         return wrong_shape(exercise, name, shape, reference.shape)
-    if dtype != "float64":
+    if reference.dtype.kind == "i" and not dtype.startswith("int"):
+        return wrong("wrong type: of whole numbers", name=name, type=dtype)
+    if reference.dtype.kind != "i" and dtype != "float64":
         about = "been rounded on the way"
         if "float" not in dtype:
             about = "been compared or rounded, or written into an array of whole numbers (`dtype=int`)"

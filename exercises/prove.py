@@ -16,10 +16,12 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
 
+import data
 from exercises import ONE_THREAD, ROOT
 from exercises.catalogue import BY_NAME
 from exercises.classroom import is_stub
@@ -30,6 +32,7 @@ from exercises.network import USED, training
 from exercises.runner import load
 from exercises.show import near, say
 from exercises.trial import unpacked
+from gpt_np import GPT, CausalSoftmax
 from mlp_np import MLP, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv, Identity, ResNet, walk
 from support.errors import UserError
@@ -37,6 +40,7 @@ from support.rounding import above
 from vit_np import LayerNorm, ViT, merge, split
 
 STEPS, SHOWN, MOMENTUM = 200, (1, 10, 50, 100, 200), 0.9
+TEMPERATURES = 1.0, 0.6, 0.0  # at which the network that writes draws a word, in turn
 EQUAL = 1e-12  # the largest difference between two weights that counts as rounding
 
 
@@ -49,6 +53,7 @@ class Proof(NamedTuple):
     take_part: Callable  # take_part(network, lines): the learner's lines from now on find its derivatives
     batch: int = 8  # images; loops are welcome in many an exercise, so that most networks here are small
     lr: float = 0.03
+    see: Callable = lambda images, labels: (standardised(images), labels)  # what it learns from, x and y
 
 
 # --- The learner's lines ----------------------------------------------------------------------------------------------
@@ -149,10 +154,30 @@ def vit(network, lines):
     return partial(step_of, network)
 
 
+def gpt(network, lines):
+    """The targets, the causal mask and the way back through the embedding are the learner's; and after each step, what
+    comes next in these texts at its temperature."""
+    wrap(network.layers["embed"], embedding_backward, lines, "")
+    for path, layer in walk(network.layers).items():
+        if isinstance(layer, CausalSoftmax):
+            layer.forward = partial(causal_mask, layer, lines, f" in {path}")
+    V, rng = len(network.params["linear.b"]), np.random.default_rng(0)
+
+    def step(x, y, velocity, lr):
+        x, y = lines("next_targets", {"patches": y, "digits": x[:, 0] - V, "V": V}).values()
+        loss = step_of(network, x, y, velocity, lr)
+        logits, u = network.forward(x)[:, -1], rng.random(len(x))
+        lines("next_word", {"logits": logits, "temperature": TEMPERATURES[lines.step % 3], "u": u})
+        return loss
+
+    return step
+
+
 def step_of(network, x, y, velocity, lr):
     """One step of a network, with momentum; its loss before it."""
-    loss, dlogits = softmax_cross_entropy(network.forward(x), y)
-    for name, dp in network.backward(dlogits).items():
+    logits = network.forward(x)  # (..., K), with a class for each row in y (...)
+    loss, dlogits = softmax_cross_entropy(logits.reshape(y.size, -1), y.ravel())
+    for name, dp in network.backward(dlogits.reshape(logits.shape)).items():
         velocity[name] = MOMENTUM * velocity[name] + dp
         network.params[name] -= lr * velocity[name]  # in place: the layers hold the same arrays
     return float(loss)
@@ -222,6 +247,17 @@ def attention_backward(layer, ours, dy, lines):
     return query.backward(merge(dq)) + key.backward(merge(dk)) + value.backward(merge(dv))
 
 
+def embedding_backward(layer, ours, dy, lines):
+    layer.grads = {"E": lines("embedding_backward", {"E": layer.params["E"], "x": layer.seen[0], "dy": dy})["dE"]}
+
+
+def causal_mask(layer, lines, place, scores):
+    """For all images and heads: the exercise has one head."""
+    given = {"scores": scores.reshape(-1, *scores.shape[2:])}  # of (B, h, T, T)
+    layer.weights = lines("causal_mask", given, place)["weights"].reshape(scores.shape)
+    return layer.weights
+
+
 def tape(network, lines):
     """The operations and the walk of tape_train carry mlp_np.py's forward pass."""
     (module, file), used = (
@@ -252,17 +288,46 @@ def tape(network, lines):
     return step
 
 
+# --- What is proven ---------------------------------------------------------------------------------------------------
+
+
+def standardised(images):
+    x = images.astype(np.float64)
+    return (x - x.mean()) / x.std()
+
+
+def flat(images, labels):
+    return standardised(images).reshape(*labels.shape, 784), labels
+
+
+def half_as_large(images, labels):
+    """For a network that may be slow with a learner's loops."""
+    return standardised(images).reshape(*labels.shape, 14, 2, 14, 2).mean(axis=(3, 5)), labels
+
+
+def as_texts(images, labels):
+    """Words (steps, B, T), and those that come next."""
+    x, y = data.as_text(images.reshape(-1, 28, 28), labels.ravel(), SimpleNamespace(dataset="mnist"))
+    return x.reshape(*labels.shape, -1), y.reshape(*labels.shape, -1)
+
+
 SMALL_RESNET, SMALL_VIT = {"widths": (4, 4, 8)}, {"width": 8, "blocks": 3, "heads": 2, "patch": 7}
+SMALL_GPT = {"width": 8, "blocks": 2, "heads": 2}
 PROOFS = {
-    "mlp": [Proof(MLP, {"hidden": 128}, tuple(USED), mlp, batch=100, lr=0.1)],
-    "resnet": [Proof(ResNet, SMALL_RESNET, ("batch_norm_dx", "conv_dW", "conv_dx", "shortcut"), resnet)],
+    "mlp": [Proof(MLP, {"hidden": 128}, tuple(USED), mlp, batch=100, lr=0.1, see=flat)],
+    "resnet": [
+        Proof(ResNet, SMALL_RESNET, ("batch_norm_dx", "conv_dW", "conv_dx", "shortcut"), resnet, see=half_as_large)
+    ],
     # With longer steps the small transformer would double a rounding error every few steps.
     # Attention's way back contains that of its softmax: each is proven in a run of its own.
     "vit": [
         Proof(ViT, SMALL_VIT, ("layer_norm_dx", "softmax_backward"), vit, lr=0.01),
         Proof(ViT, SMALL_VIT, ("layer_norm_dx", "attention"), vit, lr=0.01),
     ],
-    "tape": [Proof(MLP, {"hidden": 128}, ("tape_train",), tape, batch=100, lr=0.1)],
+    "tape": [Proof(MLP, {"hidden": 128}, ("tape_train",), tape, batch=100, lr=0.1, see=flat)],
+    "gpt": [
+        Proof(GPT, SMALL_GPT, ("embedding_backward", "next_targets", "causal_mask", "next_word"), gpt, see=as_texts)
+    ],
 }
 
 
@@ -292,18 +357,12 @@ def lockstep(proof, lines, steps=STEPS, with_torch=False):
 
 
 def batches_of(proof, steps):
-    """[(x, y)] of images drawn by chance. A network that may be slow sees them half as large."""
+    """[(x, y)] of images drawn by chance."""
     (images, labels, *_), rng = few_images(), np.random.default_rng(0)
     count = steps * proof.batch
     order = np.concatenate([rng.permutation(len(images)) for _ in range(0, count, len(images))])  # epoch by epoch
     drawn = order[:count].reshape(steps, proof.batch)
-    x = images[drawn].astype(np.float64)  # (steps, B, 28, 28)
-    x = (x - x.mean()) / x.std()
-    if proof.network is ResNet:
-        x = x.reshape(*x.shape[:2], 14, 2, 14, 2).mean(axis=(3, 5))
-    if proof.network is MLP:
-        x = x.reshape(*x.shape[:2], 784)
-    return [*zip(x, labels[drawn], strict=True)]
+    return [*zip(*proof.see(images[drawn], labels[drawn]), strict=True)]  # (steps, B, 28, 28) and (steps, B)
 
 
 @contextmanager

@@ -27,7 +27,8 @@ def main(path):
     for key, array in arrays.items():
         array[...] = first[key]
     for x, y in batches:
-        loss = F.cross_entropy(model(torch.from_numpy(x)), torch.from_numpy(y))
+        logits = model(torch.from_numpy(x))  # (..., K), with a class for each row in y (...)
+        loss = F.cross_entropy(logits.flatten(0, -2), torch.from_numpy(y).flatten())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -54,6 +54,35 @@ torch_gradient:
     z1 = F.linear(x, W1.T, b1)
     loss = F.nll_loss(F.log_softmax(F.relu(z1) @ W2 + b2, dim=1), torch.as_tensor(y))
     dz1, dW1 = (g.numpy() for g in torch.autograd.grad(loss, (z1, W1)))
+embedding_backward:
+    dE = np.zeros(E.shape)
+    for word, slope in zip(x.ravel(), dy.reshape(-1, dy.shape[-1])):
+        dE[word] += slope
+embedding_backward: dE = np.einsum('btv,btc->vc', np.eye(len(E))[x], dy)
+next_targets: x = np.hstack((digits.reshape(-1, 1) + V, patches))[:, :-1]; y = patches
+next_targets: t = np.array([[V + d, *row] for d, row in zip(digits, patches)]); x, y = t[:, :-1], t[:, 1:]
+causal_mask:
+    weights = np.zeros_like(scores)
+    for b, t in np.ndindex(scores.shape[:2]):
+        e = np.exp(scores[b, t, : t + 1])
+        weights[b, t, : t + 1] = e / e.sum()
+causal_mask: weights = np.tril(np.exp(scores)); weights /= weights.sum(-1, keepdims=True)
+next_word:
+    if temperature:
+        p = np.exp(logits / temperature)
+        p /= p.sum(axis=1, keepdims=True)
+        words = np.array([np.searchsorted(np.cumsum(row), one, side="right") for row, one in zip(p, u)])
+    else:
+        words = np.argmax(logits, axis=-1)
+next_word:
+    words = []
+    for row, one in zip(logits, u):
+        p = np.exp((row - row.max()) / max(temperature, 1e-9))
+        p, k = p / p.sum(), 0
+        while one >= p[: k + 1].sum():
+            k += 1
+        words += [k]
+    words = np.array(words)
 tape_product: da, db = b.copy(), a.copy(); da *= dy; db *= dy
 tape_order:
     order = []

@@ -1,0 +1,67 @@
+"""Which word is predicted where, x and y.
+
+An image is T patches, and each patch is one of V words, 0 to V - 1. The digits are ten words more: digit d is word
+V + d. A network that writes reads one row of words from left to right, and says at each place which word comes next. It
+begins with the digit that it is asked for.
+
+Find what goes in, x, and what should come out, y: at each place, y has the word that comes after the one in x.
+
+    patches (B, T)   the words of B images, whole numbers
+    digits  (B,)     which digit each image is, 0 to 9
+    V                how many words there are for patches
+
+Every patch should be predicted once, and nothing else.
+"""
+
+import numpy as np
+
+
+def next_targets(patches, digits, V):
+    """Return x and y, (B, T) each, whole numbers."""
+    x = ...  # this may take several lines
+    y = ...
+    return x, y
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter6
+
+INPUTS = [chapter6.texts]
+
+
+def answer(patches, digits, V):
+    x = np.concatenate([V + digits[:, None], patches[:, :-1]], axis=1)
+    y = patches.copy()
+    return x, y
+
+
+HINTS = """
+1. Write one text down on paper: the digit, then its patches. Now mark what is known when the first patch is written,
+   and when the last one is. Which words are never predicted? After which word does nothing come?
+2. y is the patches as they are. x is the same row, moved by one place to the right: it begins with the digit's word,
+   and the last patch drops out.
+3. digits[:, None] is (B, 1), and patches[:, :-1] is (B, T - 1). np.concatenate([..., ...], axis=1) puts them side by
+   side.
+"""
+
+MISTAKES = """
+each word predicts itself | x = patches.copy()
+    At the first place, what is known of the image? Does your x say more than that?
+the digits' own numbers | V + digits -> digits
+    Digit 3 and patch 3 would be the same word. Which number is the word of digit d?
+the digits begin at V + 1 | V + digits -> V + 1 + digits
+    The words of the patches are 0 to V - 1. Which number comes next?
+the first patch dropped | patches[:, :-1] -> patches[:, 1:]
+    Of which patch does x never need to know, because nothing comes after it?
+moved the wrong way | y = np.roll(patches, -1, axis=1)
+    x begins with the digit. Which word comes directly after it?
+moved in both | y = x.copy()
+    At each place, should the network say the word that it has just read, or the one after it?
+"""
+
+WHY = """
+One image is T lessons at once. At each place the network gets what a writer has there, and is asked for what the writer
+needs. Nothing but the order of the words says what is right: no person has to label anything.
+"""
+DOCS = 'docs/writing.md, "Which word is predicted where"'
+LINE = "data.py: return np.column_stack([asked"

@@ -1,0 +1,80 @@
+"""The next word, words.
+
+For each text, the network gives V logits: a score for every word that may come next. Draw one of them, with the
+probabilities
+
+    p = softmax(logits / temperature)
+
+To draw, lay the V probabilities side by side, word 0 first: they fill the line from 0 to 1. A number u, drawn between 0
+and 1, falls on the part of one word. That word is the next one.
+
+    word            0         1    2
+    p            0.50      0.25 0.25
+    the line  |---------|----|----|        u = 0.6 falls on the part of word 1
+              0        0.5  0.75  1
+
+At a temperature of 0 nothing is drawn: it is the likeliest word.
+
+    logits (B, V)   for B texts
+    u      (B,)     a number for each text, at least 0 and below 1
+"""
+
+import numpy as np
+
+
+def next_word(logits, temperature, u):
+    """Return words (B,), whole numbers from 0 to V - 1."""
+    words = ...  # this takes several lines
+    return words
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter6
+
+INPUTS = chapter6.DRAWN
+
+
+def answer(logits, temperature, u):
+    if temperature == 0:
+        words = logits.argmax(axis=1)
+    else:
+        scores = logits / temperature
+        exp = np.exp(scores - scores.max(axis=1, keepdims=True))
+        p = exp / exp.sum(axis=1, keepdims=True)
+        ends = p.cumsum(axis=1)
+        words = (u[:, None] >= ends[:, :-1]).sum(axis=1)
+    return words
+
+
+HINTS = """
+1. Where does the part of word k end on the line? How many parts end before u?
+2. First the temperature: at 0, the argmax of each row. Otherwise softmax of logits / temperature, as in `softmax`. Then
+   p.cumsum(axis=1) says where each word's part ends, and the next word is the first whose part ends beyond u.
+3. (u[:, None] >= ends).sum(axis=1) counts the parts that end at or before u, and that is the number of the word.
+"""
+
+MISTAKES = """
+the likeliest word, always | words = logits.argmax(axis=1)
+    With other numbers u, would your words be others?
+the temperature forgotten | logits / temperature -> logits
+    Where is the temperature in your softmax?
+multiplied by the temperature | logits / temperature -> logits * temperature
+    At a low temperature the likely words become likelier. Do the differences between your scores grow then?
+the probabilities divided by the temperature | logits / temperature -> logits & = p.cumsum -> = (p / temperature).cumsum
+    After your division, do the probabilities still fill the line from 0 to 1?
+the parts in the reverse order | u[:, None] >= -> 1 - u[:, None] >=
+    Whose part begins at 0 on the line: that of word 0, or of the last word?
+one word too far | words = words + 1
+    If u is 0, no part ends before it. Which word should that be?
+one word too early | words = np.maximum(words - 1, 0)
+    If u falls just beyond the end of the first part, which word should that be?
+p where its running sum belongs | p.cumsum(axis=1) -> p
+    Where on the line does the part of word 3 end? Which probabilities lie before it?
+"""
+
+WHY = """
+At a temperature of 1 a network writes as it has learned to; below 1, what is likely becomes likelier, and what it
+writes becomes cleaner and more alike. The machines that write text draw each of their words in this way.
+"""
+DOCS = 'docs/writing.md, "The next word"'
+LINE = "gpt_np.py: ends = softmax(logits"
