@@ -32,7 +32,7 @@ from exercises.network import USED, training
 from exercises.runner import load
 from exercises.show import near, say
 from exercises.trial import unpacked
-from gpt_np import GPT, CausalSoftmax
+from gpt_np import GPT, CausalBlock
 from mlp_np import MLP, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv, Identity, ResNet, walk
 from support.errors import UserError
@@ -158,9 +158,10 @@ def gpt(network, lines):
     """The targets, the causal mask and the way back through the embedding are the learner's; and after each step, what
     comes next in these texts at its temperature."""
     wrap(network.layers["embed"], embedding_backward, lines, "")
-    for path, layer in walk(network.layers).items():
-        if isinstance(layer, CausalSoftmax):
-            layer.forward = partial(causal_mask, layer, lines, f" in {path}")
+    for path, block in network.layers.items():
+        if isinstance(block, CausalBlock):
+            softmax = block.layers["attention"].softmax
+            softmax.forward = partial(causal_mask, softmax, lines, f" in {path}")
     V, rng = len(network.params["linear.b"]), np.random.default_rng(0)
 
     def step(x, y, velocity, lr):
@@ -473,10 +474,13 @@ def meaning(lines, steps, twin, ours):
     last, whose = steps[-1].difference, "PyTorch" if "torch" in twin else twin
     if lines.first_wrong:
         name, output, place, step, apart = lines.first_wrong
+        spread = "No weight learns from it, so the weights are still the same."  # the next word, which is only written
+        if not last <= EQUAL:
+            far = f"after {len(steps)} steps a weight is {last:.1e} from its twin"
+            spread = f"All that is computed from it is wrong as well: {far}."
         return (
             f"The first array that is not what it should be is {output} of `{name}`{place}, in step {step}: an entry "
-            f"is off by {apart:.1e}. Until then the two were one run. All that is computed from it is wrong as well: "
-            f"after {len(steps)} steps a weight is {last:.1e} from its twin. `python practice.py {name}` names the "
+            f"is off by {apart:.1e}. Until then the two were one run. {spread} `python practice.py {name}` names the "
             "mistake."
         )
     apart = f"by more than {above(last)}" if last else "in a bit"

@@ -64,6 +64,9 @@ def test_after_200_steps_with_pytorch_no_weight_is_far_from_its_twin(what, tmp_p
         ("resnet", "batch_norm_dx", "dx = gamma * inverse * (dy - dy.mean(axis=(0, 1, 2)))", "dx"),
         ("resnet", "shortcut", "dx = branch(dy * (y > 0))", "dx"),
         ("vit", "softmax_backward", "dscores = weights * dweights", "dscores"),
+        ("gpt", "embedding_backward", "dE = 0 * E; dE[x] += dy", "dE"),
+        ("gpt", "next_targets", "x = patches; y = patches", "x"),
+        ("gpt", "causal_mask", "weights = np.exp(scores); weights /= weights.sum(axis=-1, keepdims=True)", "weights"),
     ],
 )
 def test_a_wrong_line_is_found_in_the_step_and_the_array_where_it_begins(what, name, wrong, output, tmp_path):
@@ -75,6 +78,13 @@ def test_a_wrong_line_is_found_in_the_step_and_the_array_where_it_begins(what, n
     assert (steps[first - 1].difference > 1e-9) and all(step.difference < 1e-13 for step in steps[: first - 1])
     said = prove.meaning(lines, steps, "mlp_np.py", [])
     assert f"{output} of `{name}`" in said and f"in step {first}" in said and "two were one run" in said
+
+
+def test_of_a_wrong_next_word_no_weight_learns(tmp_path):
+    (proof,) = prove.PROOFS["gpt"]
+    lines = prove.Lines(functions(tmp_path, proof.uses, next_word="words = logits.argmax(axis=1)"))
+    said = prove.meaning(lines, list(prove.lockstep(proof, lines, 2)), "gpt_np.py", [])
+    assert "is words of `next_word`, in step 1" in said and "No weight learns from it" in said
 
 
 def test_a_wrong_tape_is_found_in_the_gradient_where_it_begins(tmp_path):
@@ -146,6 +156,6 @@ def test_no_weight_differs_by_more_than_is_said():
 
 
 def test_it_takes_no_other_network(tmp_path):
-    with pytest.raises(UserError, match="mlp, resnet, vit, tape"):
-        prove.prove(tmp_path, "gpt")
+    with pytest.raises(UserError, match="mlp, resnet, vit, tape, gpt, and not cnn"):
+        prove.prove(tmp_path, "cnn")
     assert not (ROOT / "proof_mlp.png").exists()

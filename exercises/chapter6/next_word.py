@@ -38,8 +38,8 @@ def answer(logits, temperature, u):
     if temperature == 0:
         words = logits.argmax(axis=1)
     else:
-        scores = logits / temperature
-        exp = np.exp(scores - scores.max(axis=1, keepdims=True))
+        scores = logits - logits.max(axis=1, keepdims=True)
+        exp = np.exp(scores / temperature)
         p = exp / exp.sum(axis=1, keepdims=True)
         ends = p.cumsum(axis=1)
         words = (u[:, None] >= ends[:, :-1]).sum(axis=1)
@@ -56,11 +56,11 @@ HINTS = """
 MISTAKES = """
 the likeliest word, always | words = logits.argmax(axis=1)
     With other numbers u, would your words be others?
-the temperature forgotten | logits / temperature -> logits
+the temperature forgotten | scores / temperature -> scores
     Where is the temperature in your softmax?
-multiplied by the temperature | logits / temperature -> logits * temperature
+multiplied by the temperature | scores / temperature -> scores * temperature
     At a low temperature the likely words become likelier. Do the differences between your scores grow then?
-the probabilities divided by the temperature | logits / temperature -> logits & = p.cumsum -> = (p / temperature).cumsum
+the probabilities divided by the temperature | scores / temperature -> scores & = p.cumsum -> = (p / temperature).cumsum
     After your division, do the probabilities still fill the line from 0 to 1?
 the parts in the reverse order | u[:, None] >= -> 1 - u[:, None] >=
     Whose part begins at 0 on the line: that of word 0, or of the last word?
@@ -77,4 +77,4 @@ At a temperature of 1 a network writes as it has learned to; below 1, what is li
 writes becomes cleaner and more alike. The machines that write text draw each of their words in this way.
 """
 DOCS = 'docs/writing.md, "The next word"'
-LINE = "gpt_np.py: ends = softmax(logits"
+LINE = "gpt_np.py: return (u[:, np.newaxis]"
