@@ -23,8 +23,8 @@ from support.options import integer, integers, option
 FOLDER = Path("learning_curves")  # where a run leaves its network, unless --out says otherwise
 
 
-def images_and_digits(images, labels, options):
-    """What a network that reads learns from: images as its input x (B, 28, 28), and the digit in each, y (B,)."""
+def images_and_labels(images, labels, options):
+    """What a network that reads learns from: images as its input x (B, 28, 28), and their labels y (B,)."""
     return as_input(images, options), labels
 
 
@@ -48,7 +48,7 @@ class Entry(NamedTuple):
     share: Callable = lambda options: None
     # Images (B, 28, 28) uint8, their labels (B,) int64 and its options -> what goes in, x (B, ...), and what should
     # come out, y (B, ...) int64. For each number in y it gives a row of logits: (B, ..., K).
-    batch: Callable = images_and_digits
+    batch: Callable = images_and_labels
     writes: bool = False  # digits, instead of reading them
     bfloat16_on_cuda: bool = False  # whether --amp is the default there
     about_recipes: str = ""  # what -h adds
