@@ -7,7 +7,7 @@
     python practice.py hint         one more hint; there are three for each exercise (hint, run, reset, solution and
                                     review take the number or name of an exercise; without one, it is the current one)
     python practice.py list         all exercises, and what is done
-    python practice.py run          runs the current file as a program (a case, tape_train, own_network)
+    python practice.py run          runs the current file as a program (a case, tape_train); trains own_network
     python practice.py reset        the stub again; what you had is kept beside it
     python practice.py solution     after you have passed, or after the third hint: the lines, and why
     python practice.py train        makes one program of your lines of chapter 1, my_practice/my_network.py, and runs it
@@ -55,7 +55,7 @@ def main(argv=None):
     add("which", nargs="?", help="an exercise; a folder (mark), a network (prove), a picture (read)")
     add("--watch", action="store_true", default=None, help="mark again whenever the file is saved")
     add("--seed", type=integer(0, 2**64 - 1), metavar="N", help="the inputs of an earlier run, which printed N")
-    add("--folder", default=ROOT / "my_practice", type=Path, help="where your files are (my_practice)")
+    add("--folder", default=ROOT / "my_practice", type=named, help="where your files are (my_practice)")
     add("--only", metavar="NAMES", help="mark only these: dz1,da1 or chapter2")
     add("--feedback", metavar="DIR", help="mark also writes what it says to each person, into this folder")
     options = parser.parse_args(argv)
@@ -87,6 +87,13 @@ def main(argv=None):
         watch(work, seed)
     show(work, exercise, seed)
     say_due(work)
+
+
+def named(folder):
+    """A folder as a Path: with no name it would be the current one."""
+    if not folder.strip():
+        raise argparse.ArgumentTypeError("it is empty: name a folder")
+    return Path(folder)
 
 
 def choose(work, command):
@@ -301,7 +308,8 @@ def say_due(work):
 def run_file(work, exercise):
     """Run a learner's file as a program of its own."""
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.search_path()}
-    status = subprocess.run([sys.executable, work.path(exercise)], env=environment, check=False).returncode
+    how = ["-m", "exercises.own"] if exercise.experiments else []
+    status = subprocess.run([sys.executable, *how, work.path(exercise)], env=environment, check=False).returncode
     if not exercise.is_program and status == 0:
         n = number(exercise)
         say(f"Exercise {n} is a function and prints nothing by itself; `python practice.py` marks it.")

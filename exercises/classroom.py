@@ -11,7 +11,6 @@ import importlib.util
 import os
 import re
 import sys
-import tarfile
 import tempfile
 import zipfile
 from collections import Counter
@@ -205,6 +204,8 @@ def unpacked(path, folder):
 
 def unpack_tar(path, folder):
     """What a TAR file holds of them, in the same folders; a link in it is left out."""
+    import tarfile  # the site has none
+
     with tarfile.open(path) as archive:
         for count, info in enumerate(archive):
             if count >= 10 * MOST_MEMBERS or info.offset > LARGEST_TAR:

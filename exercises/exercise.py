@@ -113,8 +113,9 @@ class Exercise:
 
     @cached_property
     def is_program(self):
-        """Whether the stub does something when it is run, as every case does."""
-        return any(isinstance(node, ast.If) and "__main__" in ast.unparse(node.test) for node in self.tree.body)
+        """Whether it does something when it is run: a whole network, or a stub that does, as every case."""
+        runs = (isinstance(node, ast.If) and "__main__" in ast.unparse(node.test) for node in self.tree.body)
+        return bool(self.experiments) or any(runs)
 
     @cached_property
     def takes(self):

@@ -15,7 +15,7 @@ def mark(exercise, file, seed, seconds=None):
 
 def limit(exercise):
     """The seconds that a file may compute."""
-    return 60 if exercise.needs_torch else 20 if exercise.case or exercise.experiments else SECONDS
+    return 60 if exercise.needs_torch else 40 if exercise.experiments else 20 if exercise.case else SECONDS
 
 
 def verdict(exercise, seed, outcome):

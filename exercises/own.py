@@ -1,48 +1,61 @@
 """Marks a whole network that somebody wrote from a blank file: by experiments on it, and not by its text.
 
-The file has three functions: first_weights(rng), train(images, labels, rng) and read(params, images). Each experiment
-trains with inputs of its own making, and looks at what comes out; so a network may be written in any style.
-What an experiment cannot decide, it lets pass. MISTAKES says what each mistake is called, and what is asked about it.
+The file has two functions: train(images, labels, rng) and read(params, images). Each experiment trains with inputs of
+its own making, and looks at what comes out; so a network may be written in any style. Some experiments need to know
+where the weights are. exercises/weights.py finds them in whatever `train` returns, and, at the moment when they have
+been drawn, in the learner's own variables; where it finds none, these experiments are left out. What an experiment
+cannot decide, it lets pass. MISTAKES says what each mistake is called, and what is asked about it.
 """
 
 import io
 import sys
 import time
-import zipfile
-from collections.abc import Mapping
-from contextlib import ExitStack, redirect_stdout, suppress
-from functools import partial
+from contextlib import nullcontext, redirect_stdout, suppress
+from copy import deepcopy
 from pathlib import Path
+from threading import Event, Thread
 from typing import NamedTuple
 
 import numpy as np
 
 import data
 from exercises import digits
-from exercises.complaints import plain
-from exercises.exercise import watched
+from exercises.complaints import explain, plain
 from exercises.tape import Misuse
 from exercises.trial import load
+from exercises.weights import arrays_of, first_seen, layout, leaves, packed, put, unpacked
 from mlp_np import init_he
+from support import program
 from support.checkpoint import unpack
 from support.errors import UserError
 from support.files import read_file, replacing
 
 NEEDED, APART = 0.88, 0.03  # the accuracy that is needed; how far from it the claim may be
 KNOWN = 3500  # images to learn from; the others are for the test
+FEW = 1500  # of them, for a short training: many a program keeps some hundred aside
 HEALTHY = 150  # how far all steps lead in a training that works; a third of it, or three times as much, is usual
-SECONDS = 12  # of computing, after which no further experiment begins
-NAMES = ("W1", "b1", "W2", "b2")
+SECONDS = 14  # of computing, after which no further experiment begins
+LONGEST = 24  # and none that decides whether a claim was measured
 
 MISTAKES = {
-    "not written": "`{name}` is not written yet: it returns {what}.",
-    "no function": "There is no function `{name}` in your file. Keep the three names of the stub.",
+    "not written": "`{name}` is not written yet.",
+    "returns None": "`{name}` returns None. Does it end with a `return`, and is that reached?",
+    "no function": "There is no function `{name}` in your file. Keep the names of the stub.",
     "wrong number of results": (
         "`train` should return two results, params and the accuracy that you claim; yours returns {what}."
     ),
-    "no dict": "{whose} should be a dict with the keys W1, b1, W2 and b2; it is {what}.",
-    "an array missing": "{whose}: there is no {name} in it. It should have the keys W1, b1, W2 and b2.",
-    "wrong shape": "{whose}: {name} has the shape {shape}; it should be {wanted}, with H hidden units.",
+    "params of another kind": (
+        "`params` should be made of arrays and numbers, in tuples, lists and dicts: that can be kept in a file. "
+        "`{where}` is {what}. Which arrays in it does `read` need?"
+    ),
+    "images kept": (
+        "There are images in params: {n:,} of those that `train` has learned from. What has your network learned, if "
+        "it needs them to read others?"
+    ),
+    "kept between calls": (
+        "`train` was called twice, and the second training began with what the first had learned. Which name outside "
+        "of `train` keeps it?"
+    ),
     "images changed": "`{name}` changes {what} in place, which is not yours to change. Which line writes into it?",
     "rng ignored": (
         "Two generators, default_rng(1) and default_rng(2), gave the same first weights. Where do your random "
@@ -50,12 +63,12 @@ MISTAKES = {
     ),
     "not finite": "{whose}: {name} holds numbers that are inf or nan. {ask}",
     "weights alike": (
-        "After the training, all {H} hidden units have the same weights in W1: they are one unit, {H} times. What "
+        "After the training, all {H} units of a hidden layer have the same weights: they are one unit, {H} times. What "
         "would have to differ between two units at the start, so that their gradients differ?"
     ),
     "weights replaced": (
-        "After the training, all {H} hidden units have the same weights in W1, and `first_weights` made them differ. "
-        "Does your step change the weights, or does it replace them?"
+        "After the training, all {H} units of a hidden layer have the same weights, and at first they differed. Does "
+        "your step change the weights, or does it replace them?"
     ),
     "weights too large": (
         "It reads {found:.3f}. From other first weights, with a deviation of {healthy:.2g} in {name}, the same "
@@ -67,42 +80,71 @@ MISTAKES = {
         "training reads {better:.3f}; in yours it is {yours:.2g}. How large are the gradients, if they are "
         "multiplied by such weights on their way?"
     ),
+    "biases too large": (
+        "It reads {found:.3f}. From other first weights, with biases of 0, the same training reads {better:.3f}; yours "
+        "begin at {yours:.2g}. For how many images is a unit above 0 with such a bias?"
+    ),
+    "units off": (
+        "With your first weights, no hidden unit is above 0 for any image: {name} never moves, as the slope of all of "
+        "them is 0. How large are the biases at first, beside what the pixels add?"
+    ),
     "pixels too large": (
         "It reads {found:.3f}. With pixels of 0 and 1 in place of 0 to 255, the same training reads {better:.3f}. "
         "How large does a sum of 784 terms become with yours, and how large the gradient of W1?"
     ),
     "pixels wrap round": (
-        "It reads {found:.3f}. With images.astype(float) in place of the images, the same training reads {better:.3f}. "
-        "Of which type are the images? Can a number of that type be below 0, or above 255?"
+        "With images.astype(float) in place of the images, `read` says other digits to {n:,} of {of:,}. Of which type "
+        "are the images? Can a number of that type be below 0, or above 255?"
+    ),
+    "pixels cut off": (
+        "`read` says the same to nearly all images if every pixel below 255 is made 0. It sees only what is wholly "
+        "white. What does your division make of a pixel of 254: is it `/` or `//`?"
     ),
     "no ReLU": (
-        "Your network is linear. With W1, b1 and W2 of the other sign, `read` gives the same answers to {n:,} images; "
-        "and with W1 and b1 times {times}, and W2 divided by {times}, it does, too. Then two layers are worth no more "
-        "than one. What stands between them?"
+        "Your network is linear. With W{i}, b{i} and W{j} of the other sign, `read` gives the same answers to {n:,} "
+        "images; and with W{i} and b{i} times {times}, and W{j} divided by {times}, it does, too. Then two layers are "
+        "worth no more than one. What stands between them?"
+    ),
+    "ReLU on the scores": (
+        "`read` says 0 to {n:,} images for which no score is above 0, and the largest is that of another digit. What "
+        "is done to the scores after `W{i}` and `b{i}`? A score below 0 is no mistake."
     ),
     "the same images": (
         "It reads {found:.3f}, and has learned from only some {used} of the {given} images. Which images are in "
         "your first batch, and which are in the second? Does each of your batches take a step?"
     ),
     "steps too small": (
-        "It reads {found:.3f}. All steps together lead about {ratio} as far as in a training that works. What "
-        "decides how long a step is: the learning rate, and is anything divided twice?"
+        "It reads {found:.3f}. All steps together lead about {ratio} as far as in a training that works. Three things "
+        "decide how far: the learning rate, how many steps there are (one for each batch of each epoch), and what the "
+        "gradient is divided by. Which of them is it?"
+    ),
+    "steps too few": (
+        "It reads {found:.3f}. With each image four times among those that it learns from, and so with more steps, the "
+        "same training reads {better:.3f}: it has not finished. More epochs, smaller batches, or longer steps?"
     ),
     "steps too large": (
         "It reads {found:.3f}. All steps together lead {ratio} times as far as in a training that works. What "
         "decides how long a step is: the learning rate, and is the gradient a mean over the batch?"
     ),
-    "never moves": "{name} is after the training what it was before. Which line moves it?",
+    "steps grow": (
+        "It reads {found:.3f}. With one image alone, whose gradient stays the same, twice as many steps lead {ratio} "
+        "times as far. Each step is longer than the one before. Is the momentum below 1?"
+    ),
+    "decay too strong": (
+        "It reads {found:.3f}. Weights of pixels that are black in every image are {share:.2g} times as large after "
+        "the training as before. No image can have done that. How large is your weight decay, times the learning rate?"
+    ),
+    "never moves": "{name} after the training what {they} before. Which line moves {them}?",
     "no array moves": (
-        "After the training, all four arrays are what they were before. Does the line with the learning rate "
-        "change what `params` holds, or only a copy?"
+        "After the training, all arrays are what they were at first. Does the line with the learning rate change what "
+        "`train` returns, or only a copy? Or are first weights returned?"
     ),
     "other gradients": (
         "A gradient is not that of your own forward pass: {name}. (It was tried with one image alone, where the "
         "chain rule leaves no choice: {why}.){more}"
     ),
     "uphill": (
-        "With each step all four arrays move so that the score of the right digit falls. The loss should go down. "
+        "With each step all arrays move so that the score of the right digit falls. The loss should go down. "
         "Does your step add the gradients, or subtract them?"
     ),
     "one digit for all": (
@@ -113,6 +155,18 @@ MISTAKES = {
         "It reads {found:.3f}. Of one image alone, tried again and again, the gradients of the ten scores do not add up"
         " to 0: only that of the right digit is large. If p comes from softmax: p adds up to 1 along which axis?"
     ),
+    "only the right digit": (
+        "It reads {found:.3f}. Of one image alone, only the score of the right digit has a gradient; those of the nine "
+        "others never move. How does the loss change if another score grows?"
+    ),
+    "labels of other images": (
+        "It reads {found:.3f}. Of one image alone, the gradients of the ten scores add up to 0. With two digits in a "
+        "batch, they do not. Which entries does the line with the labels change: one of each row, or whole columns?"
+    ),
+    "labels mixed up": (
+        "Of the images that it has learned from it reads {on_known:.3f}. That is no better than a guess. Does each "
+        "image keep its label, wherever their order changes?"
+    ),
     "one digit, the network's": (
         "`read` says {digit} to every image, and so does the network, however the images are shown to it. {ask}"
     ),
@@ -121,6 +175,10 @@ MISTAKES = {
         "`read` is right in {found:.3f} of the images. But the weights that `train` returns are good: if `read` "
         "went forward with {how}, it would be {better:.3f}. What does `train` do to the images, or between the "
         "layers, that `read` does not?"
+    ),
+    "read forgets": (
+        "`read` says the same digits whatever {name} is, and `train` has changed {them}. Is `read` the same forward "
+        "pass as that of `train`?"
     ),
     "read needs other images": (
         "`read` says other digits to {n} of {of} images one by one than to all at once. What in it depends on the other"
@@ -146,6 +204,10 @@ MISTAKES = {
         "You claim {claim:.3f}, and it is better: of {n:,} images that it has not learned from, it reads {found:.3f}. "
         "Does `read` get in `train` what the marker gives it? Do these labels belong to these images?"
     ),
+    "claim of the wrong ones": (
+        "You claim {claim:.3f}, and of {n:,} images that it has not learned from, it reads {found:.3f}: the two add up "
+        "to 1. Is your figure the share that is read right, or the share that is read wrong?"
+    ),
     "off by one": (
         "To {share:.3f} of {n:,} images, `read` says the digit {side} the right one. Which digit does each of the ten "
         "scores belong to: in `train`, and in `read`?"
@@ -161,9 +223,8 @@ MISTAKES = {
         " shows. {ask}"
     ),
 }
-
-
-MARKS = {*MISTAKES, "labels changed", "wrong type", "read returns logits", *(f"{name} never moves" for name in NAMES)}
+NAMES = [f"{kind}{i}" for i in range(1, 10) for kind in "Wb"]
+MARKS = {*MISTAKES, "labels changed", "read returns logits", *(f"{name} never moves" for name in NAMES)}
 
 
 def wrong(mistake, mark=None, /, **values):
@@ -174,8 +235,9 @@ def wrong(mistake, mark=None, /, **values):
 class Trained(NamedTuple):
     """What one call of train() has led to."""
 
-    first: list  # the first weights, as often as first_weights was called
-    params: dict
+    first: dict | None  # the first weights as they were drawn, {"W1": (784, H), ...}, if they were seen
+    begun: dict | None  # those that it began with: the same, or what was put in their place
+    params: object
     claim: float
     seconds: float
 
@@ -183,36 +245,52 @@ class Trained(NamedTuple):
 def investigate(module, seed):
     """What is said of a file's network that passes, as text; `Misuse` that names the mistake of one that does not."""
     began = time.process_time()
-    for name in ("first_weights", "train", "read"):
+    for name in ("train", "read"):
         if not callable(getattr(module, name, None)):
             raise wrong("no function", name=name)
-    rng = np.random.default_rng([seed, 48])
-    images, labels, others, answers = draw(rng)
-    one, two = (weights(module.first_weights(np.random.default_rng(i)), "first_weights(rng)") for i in (1, 2))
+        if is_empty(getattr(module, name)):
+            raise wrong("not written", "not written" if name == "train" else "partly written", name=name)
+    images, labels, others, answers = draw(np.random.default_rng([seed, 48]))
+    main = train(module, images, labels, [seed, 1])
+    try:
+        return judge(module, seed, images, labels, others, answers, main, began)
+    except Misuse as error:
+        named = isinstance(main.params, dict) and "W1" in main.params
+        if named or "W1" not in str(error):
+            raise
+        legend = "(W1 and b1 are the weights and biases of your first layer here, and so on.)"
+        raise Misuse(error.mark, f"{error} {legend}") from None
 
-    main = train(module, images, labels, seed)
-    params = weights(main.params, "What `train` returns as params")
-    finite = all(np.isfinite(p).all() for p in params.values())
-    unit = params["W1"].T
-    if finite and len(unit) > 1 and (np.ptp(unit, axis=0) <= 1e-9 * np.abs(unit).max()).all():
-        differed = np.ptp(one["W1"], axis=1).any()
-        raise wrong("weights replaced" if differed else "weights alike", "weights alike", H=len(unit))
-    if finite:
-        not_moved(main)
+
+def judge(module, seed, images, labels, others, answers, main, began):
+    try:
+        content = packed(main.params)
+    except Misuse as error:
+        where, _, what = str(error).partition(" is ")
+        raise wrong("params of another kind", where=where, what=what) from None
+    images_kept(main.params, images)
+    layers = layout(main.params)
+    weights = arrays_of(main.params, layers)
+    finite = all(np.isfinite(a).all() for a in weights.values())
     said = read(module, main.params, others)
     found, on_known = (said == answers).mean(), (read(module, main.params, images) == labels).mean()
-    reads_alone(module, main.params, others, said)
-    if found > 0.6 and is_linear(module, main.params, others, said):
-        raise wrong("no ReLU", n=len(others), times=TIMES)
-    lab = Laboratory(module, seed, images, labels, others, answers, main, found, began)
+    reads_alone(module, content, main.params, others, said)
+    lab = Laboratory(module, seed, images, labels, others, answers, main, layers, weights, said, found, on_known, began)
+    noise, chance = lab.by_chance()
+    lab.begins_anew(noise)
+    if finite:
+        lab.moves(noise)
+        lab.reads_as_trained()
+        lab.reads_all_arrays()
+        lab.pixels()
+        lab.linear()
     length = lab.gradients()
     if found < NEEDED:
-        lab.why_so_low(params, said, on_known, length)
-    if all(np.array_equal(one[name], two[name]) for name in ("W1", "W2")):
-        raise wrong("rng ignored")
-    claim = lab.honest(main.claim, on_known)
+        lab.why_so_low(length, noise)
+    lab.draws(noise, len(chance))
+    claim = lab.honest(main.claim, noise, chance)
     text = f"Of {len(others):,} digits that it has never seen, your network reads {found:.3f}. You claimed {claim:.3f}."
-    return "\n".join([text, *lab.remarks(params, said)])
+    return "\n".join([text, *lab.remarks()])
 
 
 def draw(rng):
@@ -226,86 +304,115 @@ def draw(rng):
 # --- Run as a program, and put to use ---------------------------------------------------------------------------------
 
 
-def run(train, read, file):
-    """Train on all images that are there, keep the network beside the file, and say how well it reads others."""
-    dataset = data.load()
-    images, others = (a.reshape(len(a), -1) for a in (dataset.train_images, dataset.test_images))
-    print(f"It trains on {len(images):,} images.", flush=True)
-    trained = train(images.copy(), dataset.train_labels.astype(np.int64), np.random.default_rng(0))
-    if not isinstance(trained, (tuple, list)) or len(trained) != 2 or not isinstance(trained[0], Mapping):
-        sys.exit("`train` does not return weights and an accuracy yet. `python practice.py own_network` says more.")
-    params, claim = trained
-    arrays = {name: np.asarray(value) for name, value in params.items()}
-    with replacing(Path(file).with_suffix(".npz")) as kept:  # first: `read` may fail, and a training takes long
-        np.savez(kept, **{name: a for name, a in arrays.items() if a.dtype.kind in "biuf"})
-    found = (np.asarray(read(params, others.copy())) == dataset.test_labels).mean()
-    claimed = f"You claim {claim:.4f}." if is_number(claim) else MISTAKES["claim is no number"].format(what=kind(claim))
-    print(f"{claimed} Of {len(others):,} others it reads {found:.4f}.")
+def run(file):
+    """Train the network of a file on all images that are there, keep it beside the file, and say how well it reads.
+
+    First it trains on some images, and keeps and reads these: a mistake shows at once, and it shows how long all will
+    take.
+    """
+    images, labels, others, answers = (rows_of(a) for a in data.load())
+    few, began = 4000, time.perf_counter()
+    try:
+        module = load(file)
+        if len(images) > few:
+            learn(module, images[:few], labels[:few], others, answers)
+        print(f"It trains on {len(images):,} images.", flush=True)
+        with passing((time.perf_counter() - began) * len(images) / few):
+            content, claim, found = learn(module, images, labels, others, answers)
+    except Exception as error:
+        raise UserError(explain(error, str(file))["text"]) from None
+    with replacing(Path(file).with_suffix(".npz")) as kept:
+        kept.write(content)
+    print(f"You claim {claim:.4f}. Of {len(others):,} others it reads {found:.4f}.")
+
+
+def learn(module, images, labels, others, answers):
+    """What is kept of a network that learns from these images, its claim, and the share of the others that it reads."""
+    trained = train(module, images, labels, 0)
+    content = packed(trained.params)
+    return content, trained.claim, (read(module, restored(module, content), others) == answers).mean()
+
+
+def rows_of(array):
+    return array.reshape(len(array), -1) if array.ndim > 1 else array.astype(np.int64)
+
+
+def restored(module, content):
+    """The params that `packed` has made these bytes of."""
+    return unpacked(unpack(content), module)
 
 
 def digit(module, kept, image):
-    """What a learner's own network says to an image (28, 28); `run` has kept its weights in the file `kept`."""
+    """What a learner's own network says to an image (28, 28); `run` has kept its params in the file `kept`."""
     try:
-        params = unpack(read_file(kept, 2**28))
-    except (ValueError, zipfile.BadZipFile, EOFError, KeyError):
+        params = restored(module, read_file(kept, 2**28))
+    except Exception:  # whatever zipfile, NumPy and json make of a damaged file, or of one of an earlier version
         raise UserError(f"{kept} is damaged: delete it; the next call writes it again") from None
     return read(module, params, image.reshape(1, -1))[0]
 
 
-# --- The three functions, called with care ----------------------------------------------------------------------------
+class passing:
+    """A bar on stderr while something is computed that will take about so many seconds."""
+
+    def __init__(self, seconds):
+        from tqdm import tqdm  # the site has none
+
+        shown = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, about {remaining} left"
+        self.bar = tqdm(total=round(seconds, 1), desc="training", disable=None, bar_format=shown, leave=False)
+        self.ended = Event()
+
+    def __enter__(self):
+        self.thread = Thread(target=self.tick, daemon=True)
+        self.thread.start()
+
+    def tick(self):
+        while not self.ended.wait(0.2):
+            self.bar.update(min(0.2, self.bar.total - self.bar.n))
+
+    def __exit__(self, *error):
+        self.ended.set()
+        self.thread.join()
+        self.bar.close()
 
 
-def weights(params, whose):
-    """The four arrays of a dict, (784, H), (H,), (H, 10) and (10,), in float64; more keys are the learner's affair."""
-    if params is None or params is ...:
-        if "first" in whose:
-            raise wrong("not written", name="first_weights", what=params)
-        raise wrong("not written", "partly written", name="train", what=params)
-    if not isinstance(params, Mapping):
-        raise wrong("no dict", whose=whose, what=kind(params))
-    for name in NAMES:
-        if name not in params:
-            raise wrong("an array missing", whose=whose, name=name)
-    arrays = {name: np.asarray(params[name]) for name in NAMES}
-    H = arrays["W1"].shape[-1] if arrays["W1"].ndim == 2 else 0
-    for name, wanted in {"W1": (784, H), "b1": (H,), "W2": (H, 10), "b2": (10,)}.items():
-        a = arrays[name]
-        if a.dtype.kind not in "fiu":
-            raise wrong("wrong shape", "wrong type", whose=whose, name=name, shape=f"of {a.dtype}", wanted="of numbers")
-        flat = name[0] == "b" and a.size == wanted[0]  # (1, H) and (H, 1) are a matter of style
-        if not flat and (a.shape != wanted or not H):
-            text = "(784, H)" if name == "W1" else str(wanted)
-            raise wrong("wrong shape", whose=whose, name=name, shape=a.shape, wanted=text)
-        arrays[name] = a.reshape(wanted).astype(np.float64)
-        if not np.isfinite(arrays[name]).all() and "first" in whose:
-            raise wrong("not finite", whose=whose, name=name, ask="")
-    return arrays
+# --- The functions, called with care ----------------------------------------------------------------------------------
+
+
+def is_empty(function):
+    """Whether a function does nothing, as the stub's."""
+
+    def with_words():
+        """Words."""
+
+    codes = [(lambda: None).__code__.co_code, with_words.__code__.co_code]
+    code = getattr(function, "__code__", None)
+    return bool(code) and code.co_code in codes and {*code.co_consts} <= {function.__doc__, None}
 
 
 def kind(value):
     return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else f"of type {type(value).__name__}"
 
 
-def train(module, images, labels, seed, change=None, quiet=False):
-    """A `Trained`: train() with copies of these. change: what is done to the first weights, a dict of arrays."""
-    first = []
+def train(module, images, labels, seed, layers=(), change=None, quiet=False):
+    """A `Trained`: train() with copies of these. layers: of the weights to look for; change: arrays to put in their
+    place, {"W1": (784, H), ...}."""
+    first = begun = None
 
-    def note(original, *arguments, **options):
-        params = original(*arguments, **options)
+    def see(nest, layers):
+        nonlocal first, begun
+        first = arrays_of(nest, layers)
         if change:
-            params = change(params)
-        first.append({name: np.array(params[name]) for name in NAMES if name in params})
-        return params
+            put(nest, layers, change)
+        begun = arrays_of(nest, layers)
 
     given, began = (images.copy(), labels.copy()), time.process_time()
-    with ExitStack() as stack:
-        stack.enter_context(watched(module, "first_weights", note))
-        if quiet:
-            stack.enter_context(redirect_stdout(io.StringIO()))
-        results = module.train(*given, np.random.default_rng([seed, 1]))
+    with first_seen(module.__file__, layers, see), redirect_stdout(io.StringIO()) if quiet else nullcontext():
+        results = module.train(*given, np.random.default_rng(seed))
     seconds = time.process_time() - began
-    if results is None or results is ...:
-        raise wrong("not written", "partly written", name="train", what=results)
+    if results is None:
+        raise wrong("returns None", name="train")
+    if results is ...:
+        raise wrong("not written", "partly written", name="train")
     if not isinstance(results, (tuple, list)) or len(results) != 2:
         what = f"{len(results)}" if isinstance(results, (tuple, list)) else f"one, {kind(results)}"
         raise wrong("wrong number of results", what=what)
@@ -320,7 +427,7 @@ def train(module, images, labels, seed, change=None, quiet=False):
         raise wrong("claim in percent", claim=claim)
     if not 0 <= claim <= 1:
         raise wrong("claim is no number", what=f"{claim:.4g}")
-    return Trained(first, params, claim, seconds)
+    return Trained(first, begun, params, claim, seconds)
 
 
 def is_number(claim):
@@ -334,14 +441,16 @@ def read(module, params, images):
     said = module.read(params, given)
     if not np.array_equal(given, images):
         raise wrong("images changed", name="read", what="images")
-    if said is None or said is ...:
-        raise wrong("not written", "partly written", name="read", what=said)
+    if said is None:
+        raise wrong("returns None", name="read")
+    if said is ...:
+        raise wrong("not written", "partly written", name="read")
     values, wanted = {"wanted": f"of shape ({len(images)},)"}, (len(images),)
     try:
         said = np.asarray(said, np.float64)
     except (TypeError, ValueError):
         raise wrong("read returns no digits", what=kind(said), ask="", **values) from None
-    if said.shape == (len(images), 10):
+    if said.shape in ((len(images), 10), (10, len(images))):
         ask = "Those are ten scores for each image. Which of the ten is the largest?"
         raise wrong("read returns no digits", "read returns logits", what=f"the shape {said.shape}", ask=ask, **values)
     if said.shape != wanted:
@@ -357,61 +466,82 @@ def read(module, params, images):
     return said.astype(int)
 
 
-# --- Experiments ------------------------------------------------------------------------------------------------------
+# --- Experiments that need no training --------------------------------------------------------------------------------
 
 
-def not_moved(trained):
-    """Say which array is after a training just what it was before."""
-    for first in trained.first:
-        arrays = {name: np.asarray(trained.params[name]) for name in NAMES}
-        still = [name for name in NAMES if name in first and stands_still(first[name].ravel(), arrays[name].ravel())]
-        if len(still) == len(NAMES):
-            raise wrong("no array moves")
-        if still:
-            raise wrong("never moves", f"{still[0]} never moves", name=" and ".join(still))
+def images_kept(params, images):
+    """Does params hold images that it has learned from, as rows or columns, in whatever way they are shown?"""
+    known = images[:, images.std(axis=0) > 0].astype(float)
+    for array in all_arrays(params):
+        for rows in (array, array.T) if array.ndim == 2 else (array.reshape(len(array), -1),) if array.ndim > 2 else ():
+            if rows.shape[1] not in (784, 785) or len(rows) < 50:
+                continue
+            some = rows[:50, :784][:, images.std(axis=0) > 0].astype(float)
+            if (np.corrcoef(some, known)[:50, 50:] > 0.999).any(axis=1).mean() > 0.9:
+                raise wrong("images kept", n=len(rows))
 
 
-def stands_still(before, after):
-    """Whether an array has not moved by more than rounding."""
-    return before.shape == after.shape and np.abs(after - before).max() <= 1e-9 * np.abs(after).max()
+def all_arrays(nest):
+    if isinstance(nest, np.ndarray):
+        return [nest] if nest.dtype.kind in "biuf" else []
+    inside = nest.values() if isinstance(nest, dict) else nest if isinstance(nest, (list, tuple)) else ()
+    return [array for value in inside for array in all_arrays(value)]
 
 
-def reads_alone(module, params, images, said):
-    """Whether `read` says the same to one image alone, and in a new run of the file, where `train` was not called."""
+def reads_alone(module, content, params, images, said):
+    """Whether `read` says the same to one image alone; and in a new run of the file, with what was kept of params."""
     if len(set(said)) > 1:  # the same digit to all is another mistake
         other = sum(read(module, params, images[i : i + 1])[0] != said[i] for i in range(ALONE))
         if other > ALONE / 10:  # a mean and a deviation of all pixels together change an answer or two
             raise wrong("read needs other images", n=other, of=ALONE)
     try:
         with redirect_stdout(io.StringIO()):
-            other = (read(load(module.__file__), params, images) != said).sum()
+            new = load(module.__file__)
+            other = (read(new, restored(new, content), images) != said).sum()
     except Exception as error:
-        raise wrong("read fails alone", error=plain(error)) from None
+        text = plain(error)
+        raise wrong("read fails alone", error=text if text[-1] in ".?!" else f"{text}.") from None
     if other > len(said) / 10:
         raise wrong("read needs train", n=other, of=len(said))
 
 
 ALONE = 100  # images
 TIMES = 32  # a power of two, so that nothing is rounded
-
-
-def is_linear(module, params, images, said):
-    """Whether it makes no difference to the answers what is done to W1 and b1, if W2 undoes it.
-
-    An odd function, as tanh, lets signs through; ReLU and abs let a factor through. Only a linear one lets both.
-    """
-
-    def changes(**factors):
-        others = replaced({name: np.asarray(params[name]) * factor for name, factor in factors.items()}, params)
-        return (read(module, others, images) != said).mean() > 1e-3
-
-    with suppress(Exception):
-        if changes(W2=-1, b2=-1):  # it does read with the arrays that it gets
-            return not changes(W1=-1, b1=-1, W2=-1) and not changes(W1=TIMES, b1=TIMES, W2=1 / TIMES)
-    return False
-
-
 ACTIVATIONS = {"ReLU": lambda z: np.maximum(z, 0), "tanh": np.tanh, "a sigmoid": lambda z: 1 / (1 + np.exp(-z))}
+PICTURES = {
+    "pixels / 255": lambda images: images / 255,
+    "raw pixels": lambda images: images.astype(float),
+    "pixels of mean 0 and deviation 1": lambda images: (images - 33.0) / 78.5,
+    "pixels / 127.5 - 1": lambda images: images / 127.5 - 1,
+    "pixels / 255 - 0.5": lambda images: images / 255 - 0.5,
+}
+
+
+def scores(weights, x, activation):
+    """The scores that a network with these weights gives, (N, 10)."""
+    depth = len(weights) // 2
+    for i in range(1, depth + 1):
+        x = x @ weights[f"W{i}"] + weights[f"b{i}"]
+        x = activation(x) if i < depth else x
+    return x
+
+
+def fits(weights, images, answers, activation=ACTIVATIONS["ReLU"]):
+    """{how images are shown to it: the share of these answers that the weights then give}."""
+    with np.errstate(all="ignore"):
+        shown = {how: scores(weights, show(images), activation) for how, show in PICTURES.items()}
+    return {how: (logits.argmax(axis=1) == answers).mean() for how, logits in shown.items()}
+
+
+def dead(weights, images):
+    """The share of the images for which no unit of the first layer is above 0, with pixels up to 1 or to 255."""
+    pictures = (images / 255, images.astype(float))
+    return min((x @ weights["W1"] + weights["b1"] <= 0).all(axis=1).mean() for x in pictures)
+
+
+def stands_still(before, after):
+    """Whether an array has not moved by more than rounding."""
+    return np.abs(after - before).max() <= 1e-9 * np.abs(after).max()
 
 
 class Laboratory(NamedTuple):
@@ -424,15 +554,20 @@ class Laboratory(NamedTuple):
     others: np.ndarray
     answers: np.ndarray
     main: Trained
-    found: float
+    layers: list  # where its weights are; [] if that is not known
+    weights: dict  # those that it has learned, {"W1": (784, H), "b1": (H,), ...}
+    said: np.ndarray  # what it says to the others
+    found: float  # the share of these that is right
+    on_known: float  # of those that it has learned from
     began: float
 
-    def train(self, images, labels, change=None):
+    def train(self, images, labels, change=None, until=SECONDS, which=1):
         """One more training, with other inputs; None if there is no time for it, or if it fails."""
-        if time.process_time() - self.began + 1.5 * self.main.seconds > SECONDS:
+        expected = self.main.seconds * min(1.5, 0.3 + 1.2 * len(images) / len(self.images))
+        if time.process_time() - self.began + expected > until:
             return None
         try:
-            return train(self.module, images, labels, self.seed, change, quiet=True)
+            return train(self.module, images, labels, [self.seed, which], self.layers, change, quiet=True)
         except Exception:
             return None
 
@@ -443,6 +578,155 @@ class Laboratory(NamedTuple):
         except Exception:
             return 0
 
+    def learned(self, trained):
+        """The weights that a training has led to, if they are where they were and finite; or None."""
+        if trained and trained.begun and [one.size for one in layout(trained.params)] == [o.size for o in self.layers]:
+            weights = arrays_of(trained.params, layout(trained.params))
+            return weights if all(np.isfinite(a).all() for a in weights.values()) else None
+        return None
+
+    def by_chance(self):
+        """One training with labels that were drawn by chance; and these. With fewer images, if it takes long."""
+        chance = np.random.default_rng(self.seed).permutation(self.labels)
+        n = len(chance) if self.main.seconds < 4 else len(chance) // 2
+        return self.train(self.images[:n], chance[:n], until=LONGEST, which=2), chance[:n]
+
+    def begins_anew(self, noise):
+        """Does a second training begin with what the first has learned?"""
+        kept = False
+        if noise and noise.first and self.layers:
+            kept = all(np.array_equal(noise.first[name], self.weights[name]) for name in noise.first if name[0] == "W")
+            kept = kept and self.weights["W1"].any() and not self.same_first(noise)
+        elif noise and not self.layers:
+            n = 500  # few, with labels by chance: what it had learned before is not forgotten so soon
+            few = self.train(self.images[:n], np.random.default_rng(self.seed).permutation(self.labels[:n]), which=3)
+            kept = self.accuracy(few, self.others, self.answers) > 0.5
+        if kept:
+            raise wrong("kept between calls")
+
+    def same_first(self, other):
+        """Whether nothing is ever trained: then what was learned are the first weights."""
+        learned = self.learned(other)
+        return learned and all(np.array_equal(learned[name], other.first[name]) for name in learned)
+
+    def moves(self, noise):
+        """Say what is wrong with weights that are alike, or that a training does not move."""
+        first, last = (noise.first, self.learned(noise)) if noise else (None, None)
+        depth = len(self.layers)
+        for i in range(1, depth):
+            units = self.weights[f"W{i}"].T
+            if len(units) > 1 and (np.ptp(units, axis=0) <= 1e-9 * np.abs(units).max()).all():
+                differed = first is not None and np.ptp(first[f"W{i}"], axis=1).any()
+                raise wrong("weights replaced" if differed else "weights alike", "weights alike", H=len(units))
+        if not first or not last:
+            return
+        layers = {f"{k}{i}": layer for i, layer in enumerate(self.layers, 1) for k in "Wb"}
+        still = [name for name, layer in layers.items() if name[0] == "W" or layer.b is not None]
+        still, all_of = [name for name in still if stands_still(first[name], last[name])], len(still)
+        drawn_again = all(abs(np.corrcoef(first[n].ravel(), last[n].ravel())[0, 1]) < 0.1 for n in ("W1", f"W{depth}"))
+        if len(still) == all_of or (drawn_again and len(still) == depth):
+            raise wrong("no array moves")
+        if "W1" in still and (self.images / 255 @ first["W1"] + first["b1"] <= 0).mean() > 0.99:
+            raise wrong("units off", name="W1")
+        if still:
+            one = len(still) == 1
+            names = f"{' and '.join(still)} {'is' if one else 'are'}"
+            values = {"they": "it was" if one else "they were", "them": "it" if one else "them"}
+            raise wrong("never moves", f"{still[0]} never moves", name=names, **values)
+
+    def draws(self, noise, n):
+        """Does another generator give other first weights? The second training, with n images, had one."""
+        other = self.train(self.images[:n], self.labels[:n], which=3)
+        if other and noise and other.first and noise.first:
+            same = all(np.array_equal(other.first[name], noise.first[name]) for name in noise.first if name[0] == "W")
+        elif other and not self.layers:
+            again = self.train(self.images[:n], self.labels[:n], which=4)
+            same = again and packed(other.params) == packed(again.params)
+        else:
+            return
+        if same:
+            raise wrong("rng ignored")
+
+    # What `read` does
+
+    def changed(self, **arrays):
+        """A copy of params with other arrays in it."""
+        params = deepcopy(self.main.params)
+        put(params, layout(params), arrays)
+        return params
+
+    def reads_as_trained(self):
+        """Is `read` the forward pass that was trained? Then the weights do not give more with another."""
+        ways = [
+            (right, name, pixels)
+            for name, activation in ACTIVATIONS.items()
+            for pixels, right in (
+                fits(self.weights, self.others, self.answers, activation) if self.layers else {}
+            ).items()
+        ]
+        better, name, pixels = max(ways, default=(0, "", ""))
+        if better > max(self.found + 0.03, 0.85):
+            alike = fits(self.weights, self.others, self.said, ACTIVATIONS[name])[pixels]
+            rectified = np.maximum(scores(self.weights, PICTURES[pixels](self.others), ACTIVATIONS[name]), 0)
+            if (rectified.argmax(axis=1) == self.said).mean() > max(alike, 0.99):
+                n = (rectified.max(axis=1) == 0).sum()
+                raise wrong("ReLU on the scores", n=n, i=len(self.layers))
+            if len(set(self.said)) == 1:
+                raise wrong("one digit for all", digit=self.said[0])
+            for side, step in (("before", -1), ("after", 1)):
+                share = (self.said == (self.answers + step) % 10).mean()
+                if share > 0.6:
+                    raise wrong("off by one", n=len(self.said), share=share, side=side)
+            raise wrong("read is not as train", found=self.found, how=f"{pixels} and {name}", better=better)
+
+    def reads_all_arrays(self):
+        """Does it make a difference to `read` what the biases are?"""
+        rng = np.random.default_rng(self.seed)
+        for i, layer in enumerate(self.layers, 1):
+            before = self.weights[f"b{i}"]
+            if layer.b is None or not before.any() or len(set(self.said)) == 1:
+                continue
+            values = rng.normal(0, 10 * np.abs(self.weights[f"W{i}"]).sum(axis=0).max(), before.shape)
+            same = False
+            with suppress(Exception):
+                same = (read(self.module, self.changed(**{f"b{i}": values}), self.others) == self.said).all()
+            if same:
+                raise wrong("read forgets", name=f"b{i}", them="it")
+
+    def pixels(self):
+        """Which pixels does `read` see: do their numbers wrap round, and are those below 255 cut off?"""
+        other = alike = 0
+        with suppress(Exception):
+            other = (read(self.module, self.main.params, self.others.astype(float)) != self.said).sum()
+            cut = np.where(self.others == 255, self.others, 0)
+            alike = (read(self.module, self.main.params, cut) == self.said).mean()
+        if other > len(self.said) / 100:
+            raise wrong("pixels wrap round", n=other, of=len(self.said))
+        if alike > 0.995 and len(set(self.said)) > 1:
+            raise wrong("pixels cut off")
+
+    def linear(self):
+        """Whether it makes no difference to the answers what is done to a layer, if the next one undoes it.
+
+        An odd function, as tanh, lets signs through; ReLU and abs let a factor through. Only a linear one lets both.
+        """
+        if self.found < 0.6:
+            return
+
+        def changes(**factors):
+            arrays = {name: self.weights[name] * factor for name, factor in factors.items()}
+            return (read(self.module, self.changed(**arrays), self.others) != self.said).mean() > 1e-3
+
+        depth = len(self.layers)
+        for i in range(1, depth):
+            W, b, W_next, last = f"W{i}", f"b{i}", f"W{i + 1}", {f"W{depth}": -1, f"b{depth}": -1}
+            linear = False
+            with suppress(Exception):  # first: does it read with these arrays?
+                linear = changes(**last) and not changes(**{W: -1, b: -1, W_next: -1})
+                linear = linear and not changes(**{W: TIMES, b: TIMES, W_next: 1 / TIMES})
+            if linear:
+                raise wrong("no ReLU", n=len(self.others), times=TIMES, i=i, j=i + 1)
+
     # The gradients of one image
 
     def gradients(self):
@@ -450,105 +734,151 @@ class Laboratory(NamedTuple):
 
         The error is then so small that nothing moves far. So the gradient is the same at every step, and all changes
         together are this gradient, times a length. With one image, the chain rule leaves no choice, whatever the loss:
-        dW2 is a1 times dlogits, dz1 is (W2 @ dlogits) times the slope of the activation, and dW1 is x times dz1.
+        the gradient of each W is what goes into it times what comes back, and that is the next layer's W times what
+        comes back there, times the slope of the activation.
         """
-        y, H = int(self.labels[0]), np.asarray(self.main.params["W1"]).shape[1]
-        rng = np.random.default_rng([self.seed, 2])
-        sure = {"W1": rng.normal(0, 0.3, (784, H)), "b1": np.zeros(H), "W2": rng.normal(0, 0.1, (H, 10))}
-        fine = np.asarray(self.main.params["W1"]).dtype == np.float64
-        sure["b2"] = np.where(np.arange(10) == y, 24 if fine else 15, 0)  # float32 has fewer digits
-        copies = np.repeat(self.images[:1], len(self.images), axis=0)
-        trained = self.train(copies, np.full(len(copies), y), partial(replaced, sure))
-        if not trained or not trained.first or H < 10:
+        hidden = [layer.size[1] for layer in self.layers[:-1]]
+        if not hidden or min(hidden) < 10:
             return None
-        both = trained.first[-1], trained.params
-        if any(np.size(arrays[name]) != sure[name].size for arrays in both for name in NAMES):
-            return None  # another number of hidden units than before
-        first, last = (
-            {name: np.asarray(arrays[name], np.float64).reshape(sure[name].shape) for name in NAMES} for arrays in both
-        )
-        moved = {name: last[name] - first[name] for name in NAMES}
-        if not all(np.isfinite(a).all() for a in moved.values()):
-            return None
-        # Under weight decay that of the right one falls alone.
-        if (moved["b2"] < 0).all() and np.median(moved["b2"]) < 0.3 * moved["b2"][y]:
-            why = "the scores of all ten digits fell, that of the right one, too"
-            raise wrong_gradient("dlogits", why, "dlogits")
-        if np.abs(moved["W2"]).max() > 0.01:
-            return None  # a tenth of its size: so the gradient was not the same at every step
-        found = pulled_apart(moved, first, self.images[0], y, 1e-3 if fine else 0.03)
-        if found is None:
-            return None
-        x, h, a1, dlogits = found
-        return compare(x, h, a1, dlogits, moved, first, y)
+        y, rng = int(self.labels[0]), np.random.default_rng([self.seed, 2])
+        sure = {}
+        for i, (before, after) in enumerate((layer.size for layer in self.layers), 1):
+            deviation = 0.3 if i == 1 else 0.1 if after == 10 and i == len(self.layers) else 1 / np.sqrt(before)
+            sure[f"W{i}"], sure[f"b{i}"] = rng.normal(0, deviation, (before, after)), np.zeros(after)
+        last = f"b{len(self.layers)}"
+        fine = leaves(self.main.params)[self.layers[0].W].dtype == np.float64
+        # Long steps, or Adam's, need a smaller error. float32 has fewer digits: a larger error, and fewer steps.
+        for margin, n in ((24, None), (32, None)) if fine else ((11, 400), (14, 400), (15, None)):
+            sure[last] = margin * (np.arange(10) == y)
+            copies = np.repeat(self.images[:1], n or len(self.images), axis=0)
+            trained = self.train(copies, np.full(len(copies), y), sure, which=2)
+            after = self.learned(trained)
+            if not after:
+                return None
+            moved = {name: after[name] - trained.begun[name] for name in after}
+            biases = moved[last]
+            # Under weight decay that of the right one falls alone.
+            if (biases < 0).all() and np.median(biases) < 0.3 * biases[y]:
+                why = "the scores of all ten digits fell, that of the right one, too"
+                raise wrong_gradient("dlogits", why, "dlogits")
+            if np.abs(moved[f"W{len(self.layers)}"]).max() > 0.01:
+                continue  # a tenth of its size: so the gradient was not the same at every step
+            if found := pulled_apart(moved, trained.begun, self.images[0], y, 1e-3 if fine else 0.05):
+                return compare(*found, moved, trained.begun, y, [layer.b is not None for layer in self.layers])
+        return None
+
+    def one_image(self, n=FEW, margin=24.0, images=1):
+        """How far the biases of the ten scores move in a training with n copies of one image, or of two of different
+        digits, where the bias of the first image's digit begins at the margin; or None."""
+        y = int(self.labels[0])
+        other = np.flatnonzero(self.labels != y)[0]
+        chosen = np.tile([0, other], n // 2) if images == 2 else np.zeros(n, int)
+        last = f"b{len(self.layers)}"
+        trained = self.train(self.images[chosen], self.labels[chosen], {last: margin * (np.arange(10) == y)}, which=2)
+        after = self.learned(trained)
+        return after and after[last] - trained.begun[last]
 
     def softmax(self):
-        """Does p add up to 1 for each image? If not, b2 never comes to rest, and what it moves by is not 0 in all.
+        """Does p add up to 1 for each image? If not, the biases of the scores never come to rest, and what they move by
+        is not 0 in all.
 
         Few copies of one image, so that nothing grows beyond all bounds. Where p is a share of other images, too, the
-        other nine scores do not matter: their b2 move alike, and far less. (With Adam all ten move equally far.)
+        other nine scores do not matter: their biases move alike. (With Adam all ten move equally far.)
         """
-        y, b2 = int(self.labels[0]), 24.0 * (np.arange(10) == self.labels[0])
-        copies = np.repeat(self.images[:1], 200, axis=0)
-        trained = self.train(copies, np.full(len(copies), y), partial(replaced, {"b2": b2}))
-        if trained and trained.first:
-            moved = np.ravel(trained.params["b2"]) - np.ravel(trained.first[-1]["b2"])
-            up, rest = moved[y], np.delete(moved, y)
-            alike = np.ptp(rest) < 0.01 * up and np.abs(rest).max() < 0.5 * up
-            if alike and abs(moved.sum()) > 0.1 * up:
+        y = int(self.labels[0])
+        if not self.layers:
+            return
+        sure, one, two = self.one_image(), self.one_image(margin=0.0), self.one_image(margin=0.0, images=2)
+        if one is not None and one[y] > 0 and not np.delete(one, y).any():
+            raise wrong("only the right digit", found=self.found)
+        if sure is not None:
+            up, rest = sure[y], np.delete(sure, y)
+            if np.ptp(rest) < 0.01 * abs(up) and up > 0.01 and abs(sure.sum()) > 0.1 * up:
                 raise wrong("softmax along another axis", found=self.found)
+        if two is not None and one is not None:
+            off_one, off_two = (abs(moved.sum()) / np.abs(moved).sum() for moved in (one, two))
+            if off_one < 0.02 and off_two > 0.1:
+                raise wrong("labels of other images", found=self.found)
+
+    def grows(self):
+        """Is each step longer than the one before, though the gradient is the same?"""
+        short, long = (self.one_image(n) if self.layers else None for n in (FEW, 2 * FEW))
+        if short is None or long is None or not np.abs(short).max():
+            return
+        ratio = np.abs(long).max() / np.abs(short).max()
+        if ratio > 10:
+            raise wrong("steps grow", found=self.found, ratio=f"{ratio:.3g}")
 
     # Why it reads too little
 
-    def why_so_low(self, params, said, on_known, length):
+    def why_so_low(self, length, noise):
         """Raise what explains that an accuracy is too low."""
-        found = self.found
+        found, said = self.found, self.said
         for side, step in (("before", -1), ("after", 1)):
             share = (said == (self.answers + step) % 10).mean()
             if share > 0.6:
                 raise wrong("off by one", n=len(said), share=share, side=side)
-        better, how = max(
-            (right, f"{pixels} and {name}")
-            for name, activation in ACTIVATIONS.items()
-            for pixels, right in fits(params, self.others, self.answers, activation).items()
-        )
-        if better > max(found + 0.03, 0.8):
-            if len(set(said)) == 1:
-                raise wrong("one digit for all", digit=said[0])
-            raise wrong("read is not as train", found=found, how=how, better=better)
-        if length is None and self.main.first:  # then from how far it has moved: half of its size is usual
-            moved = [np.linalg.norm(params[name] - self.main.first[0][name]) for name in ("W1", "W2")]
-            sizes = [np.linalg.norm(self.main.first[0][name]) for name in ("W1", "W2")]
+        self.decays(noise)
+        self.softmax()
+        if length is None and noise and noise.first and self.learned(noise):
+            # Then from how far it has moved: half of its size is usual.
+            names = [name for name in noise.first if name[0] == "W"]
+            moved = [np.linalg.norm(self.learned(noise)[name] - noise.first[name]) for name in names]
+            sizes = [np.linalg.norm(noise.first[name]) for name in names]
             length = 2 * HEALTHY * max(a / b if b else 1 for a, b in zip(moved, sizes, strict=True))
             length = length if length < HEALTHY / 100 else None
         if length is not None and length < HEALTHY / 100:
             raise wrong("steps too small", found=found, ratio=f"1/{round(HEALTHY / max(length, 1e-9)):,}")
         if length is not None and length > HEALTHY * 40:
+            self.grows()
             raise wrong("steps too large", found=found, ratio=f"{round(length / HEALTHY):,}")
-        self.softmax()
         self.cures()
+        self.grows()
         self.same_images()
-        for name, p in params.items():
+        for name, p in self.weights.items():
             if not np.isfinite(p).all():
                 ask = "What grows at each step, until it is too large? The steps? The numbers that go into exp?"
                 raise wrong("not finite", whose="After the training", name=name, ask=ask)
+        if self.on_known < 0.2 and len(set(said)) > 1:
+            raise wrong("labels mixed up", on_known=self.on_known)
+        better = self.more_steps()
+        if better > max(found + 0.02, 0.85) or better > found + 0.15:
+            raise wrong("steps too few", found=found, better=better)
         if len(set(said)) == 1:
-            ask = "Its hidden units have not died. What does the loss do from batch to batch?"
-            if dead(params, self.others) > 0.5:
+            ask = "What does the loss do from batch to batch?"
+            if self.layers and dead(self.weights, self.others) > 0.5:
                 ask = (
                     "Its hidden units have died: none is above 0. Steps that are too long do that. How large is the "
                     "learning rate, and is the gradient a mean over the batch?"
                 )
             raise wrong("one digit, the network's", "one digit for all", digit=said[0], ask=ask)
         ask = "It has learned its own images by heart, so more of the same steps will not help: more hidden units?"
-        if on_known < 0.2:
+        if self.on_known < 0.96:
             ask = (
-                f"Of its own images it reads {on_known:.3f}. That is no better than a guess. Does each image keep its "
-                "label, wherever their order changes?"
+                f"Of its own images it reads {self.on_known:.3f}, so it has not learned even these. Print the loss of "
+                "each batch: does it fall to the end, does it jump, or has it come to rest? And check a gradient by a "
+                "small nudge of one weight."
             )
-        elif on_known < 0.96:
-            ask = f"Of its own images it reads {on_known:.3f}: more hidden units, more epochs, or longer steps?"
         raise wrong("not good enough", n=len(self.others), found=found, needed=NEEDED, ask=ask)
+
+    def more_steps(self):
+        """What it reads if each image is there four times: with as many more steps, unless their number is fixed."""
+        if len(set(self.said)) == 1 and self.on_known < 0.2:
+            return 0
+        again = np.tile(np.arange(len(self.images)), 4)
+        return self.accuracy(
+            self.train(self.images[again], self.labels[again], until=LONGEST), self.others, self.answers
+        )
+
+    def decays(self, noise):
+        """Do weights of pixels that are black in every image fall? Only a decay does that."""
+        black = (self.images == 0).all(axis=0)
+        if not noise or not noise.begun or not self.learned(noise) or not black.any():
+            return
+        before, after = noise.begun["W1"][black], self.learned(noise)["W1"][black]
+        share = (before * after).sum() / ((before**2).sum() or 1)
+        if abs(share) < 0.3 and np.abs(after).max() < np.abs(before).max():
+            raise wrong("decay too strong", found=self.found, share=abs(share))
 
     def same_images(self):
         """Each ten images have a pixel of their own, at the border. Which rows of W1 have moved?
@@ -556,7 +886,7 @@ class Laboratory(NamedTuple):
         The rows of these pixels begin equal. Those whose images were never learned from stay equal, whatever else
         happens to them.
         """
-        if self.found < 0.4:
+        if self.found < 0.4 or not self.layers or not self.main_was_seen():
             return  # where nothing is learned any more, nothing moves
         rng, border = np.random.default_rng(self.seed), np.flatnonzero(np.pad(np.zeros((16, 16)), 6, constant_values=1))
         groups = len(self.images) // 10
@@ -564,61 +894,58 @@ class Laboratory(NamedTuple):
         marked = self.images[: 10 * groups].copy()
         marked[:, border] = 0
         marked[np.arange(len(marked)), rng.permutation(np.repeat(border, 10))] = 255
-
-        def change(params):
-            W1 = np.array(params["W1"])
-            W1[border] = W1[border[0]]
-            return {**params, "W1": W1}
-
-        trained = self.train(marked, self.labels[: len(marked)], change)
-        if not trained or len(trained.first) != 1:
+        W1 = rng.normal(0, self.main_was_seen(), self.weights["W1"].shape)
+        W1[border] = W1[border[0]]
+        learned = self.learned(self.train(marked, self.labels[: len(marked)], {"W1": W1}))
+        if not learned:
             return
-        rows = np.asarray(trained.params["W1"])[border]
-        _, counts = np.unique(rows, axis=0, return_counts=True)
+        _, counts = np.unique(learned["W1"][border], axis=0, return_counts=True)
         if counts.max() > groups / 30:  # if all have been used, hardly one is left
             used = round(-groups * np.log(counts.max() / groups), -1)
             raise wrong("the same images", found=self.found, used=int(used), given=len(marked))
 
+    def main_was_seen(self):
+        """The deviation of the first weights of W1, or 0: with them the experiment begins as the training did."""
+        few = self.train(self.images[:FEW], self.labels[:FEW])
+        return few.first["W1"].std() if few and few.first else 0
+
     def cures(self):
-        """Is it cured by pixels of another type, by smaller ones, or by other first weights?"""
-        images, others = self.images.astype(float), self.others.astype(float)
-        better = self.accuracy(self.train(images, self.labels), others, self.answers)
-        if better > max(0.8, self.found + 0.1):
-            raise wrong("pixels wrap round", found=self.found, better=better)
+        """Is it cured by smaller pixels, or by other first weights?"""
         images, others = ((a > 127).astype(np.uint8) for a in (self.images, self.others))
         trained = self.train(images, self.labels)
         darker = self.accuracy(trained, others, self.answers)
-        if trained and all(np.isfinite(np.asarray(trained.params[name], float)).all() for name in NAMES):
-            darker = max(darker, fits(trained.params, others, self.answers)["raw pixels"])  # `read` may divide, too
-        H = np.asarray(self.main.params["W1"]).shape[1]
-        rng = np.random.default_rng(self.seed)
-        (W1, b1), (W2, b2) = init_he(rng, 784, H), init_he(rng, H, 10)
-        healthy = {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
-        trained = self.train(self.images, self.labels, partial(replaced, healthy))
-        replanted = self.accuracy(trained, self.others, self.answers)
+        if learned := self.learned(trained):
+            darker = max(darker, fits(learned, others, self.answers)["raw pixels"])  # `read` may divide, too
+        rng, healthy = np.random.default_rng(self.seed), {}
+        for i, layer in enumerate(self.layers, 1):
+            healthy[f"W{i}"], healthy[f"b{i}"] = init_he(rng, *layer.size)
+        trained = self.train(self.images, self.labels, healthy) if self.layers else None
+        replanted = self.accuracy(trained, self.others, self.answers) if trained and trained.begun else 0
         better = max(darker, replanted)
         if not (better > max(0.85, self.found + 0.05) or better > self.found + 0.4):
             return
         if darker > replanted:
             raise wrong("pixels too large", found=self.found, better=better)
-        if self.main.first:
-            first = self.main.first[0]
-            sizes = {name: (np.sqrt((first[name] ** 2).mean()), healthy[name].std()) for name in ("W1", "W2")}
-            name = max(sizes, key=lambda name: abs(np.log((sizes[name][0] + 1e-300) / sizes[name][1])))
-            yours, right = sizes[name]
-            mark, terms = "weights too large" if yours > right else "weights too small", 784 if name == "W1" else H
-            raise wrong(mark, name=name, found=self.found, better=better, yours=yours, healthy=right, terms=terms)
+        sizes = {name: (np.sqrt((a**2).mean()), healthy[name].std()) for name, a in trained.first.items()}
+        bias = max((np.abs(trained.first[name]).mean() for name in sizes if name[0] == "b"), default=0)
+        name = max((n for n in sizes if n[0] == "W"), key=lambda n: abs(np.log((sizes[n][0] + 1e-300) / sizes[n][1])))
+        yours, right = sizes[name]
+        if bias > 1 and 0.3 < yours / right < 3:
+            signed = next(trained.first[n].mean() for n in sizes if np.abs(trained.first[n]).mean() == bias)
+            raise wrong("biases too large", found=self.found, better=better, yours=signed)
+        mark, terms = "weights too large" if yours > right else "weights too small", len(self.weights[name])
+        raise wrong(mark, name=name, found=self.found, better=better, yours=yours, healthy=right, terms=terms)
 
     # What it claims
 
-    def honest(self, claim, on_known):
+    def honest(self, claim, noise, chance):
         """The claim, if it is near what was found. Several trainings decide: an honest claim has luck in it, too."""
         values = {"n": len(self.others), "found": self.found, "claim": claim}
-        chance = np.random.default_rng(self.seed).permutation(self.labels)
-        noise = self.train(self.images, chance)
+        if abs(claim - (1 - self.found)) < APART and claim < 0.4 and noise and noise.claim > 0.7:
+            raise wrong("claim of the wrong ones", **values)
         if noise and noise.claim > 0.3:
-            by_heart = self.accuracy(noise, self.images, chance)
-            if abs(noise.claim - by_heart) < 0.15 and on_known > 0.9 * claim:
+            by_heart = self.accuracy(noise, self.images[: len(chance)], chance)
+            if abs(noise.claim - by_heart) < 0.15 and self.on_known > 0.9 * claim:
                 raise wrong("claims training", **values)
             raise wrong("claim not measured", claim=noise.claim, found=0.1)
         apart, seeds = [claim - self.found], 0
@@ -633,21 +960,23 @@ class Laboratory(NamedTuple):
         if abs(np.mean(apart)) > APART:
             if claim < self.found:
                 raise wrong("claim too low", "claim off", **values)
-            near = abs(claim - on_known) < 0.02
+            near = abs(claim - self.on_known) < 0.02
             raise wrong("claims training" if near else "claim off", **values)
         return claim
 
-    def remarks(self, params, said):
+    def remarks(self):
         """What is worth a sentence, and no reason to refuse it."""
-        alike, right = (fits(params, self.others, a) for a in (said, self.answers))
-        raw = alike["raw pixels"] > 0.99
-        if raw and alike["pixels / 255"] < 0.99 and right["pixels / 255"] > NEEDED - APART:
-            yield (
-                "`read` sees pixels 255 times as large as those that `train` has learned from, it seems: with pixels / "
-                "255, the same weights read as well. What does `train` do to the images that `read` does not?"
-            )
-        elif raw:
-            yield "It works on raw pixels, 0 to 255. With pixels / 255, first weights and steps need less care."
+        if self.layers:
+            alike, right = (fits(self.weights, self.others, a) for a in (self.said, self.answers))
+            raw = alike["raw pixels"] > 0.999
+            if raw and alike["pixels / 255"] < 0.99 and right["pixels / 255"] > NEEDED - APART:
+                yield (
+                    "`read` sees pixels 255 times as large as those that `train` has learned from, it seems: with "
+                    "pixels / 255, the same weights read as well. What does `train` do to the images that `read` does "
+                    "not?"
+                )
+            elif raw and max(right.values()) == right["raw pixels"]:
+                yield "It works on raw pixels, 0 to 255. With pixels / 255, first weights and steps need less care."
         if self.main.seconds > 4:
             yield (
                 f"The training took {self.main.seconds:.0f} s. If there is a loop over the images, one matrix product "
@@ -662,59 +991,41 @@ class Laboratory(NamedTuple):
             )
 
 
-def replaced(weights, params):
-    """Other first weights in the place of these, of the same type and shape."""
-    return {
-        **params,
-        **{k: a.astype(np.asarray(params[k]).dtype).reshape(np.shape(params[k])) for k, a in weights.items()},
-    }
+def pulled_apart(moved, begun, image, y, rounding):
+    """What each W moved along, pulled apart: [what went into it, up to a factor > 0], [what came back, the same].
 
-
-def fits(params, images, answers, activation=ACTIVATIONS["ReLU"]):
-    """{how images are shown to it: the share of these answers that the four arrays then give}."""
-    ways = {
-        "pixels / 255": images / 255,
-        "raw pixels": images.astype(float),
-        "pixels of mean 0 and deviation 1": (images - 33.0) / 78.5,
-        "pixels / 127.5 - 1": images / 127.5 - 1,
-        "pixels / 255 - 0.5": images / 255 - 0.5,
-    }
-    W1, b1, W2, b2 = (np.reshape(params[name], -1 if name[0] == "b" else np.shape(params[name])) for name in NAMES)
-    return {how: ((activation(x @ W1 + b1) @ W2 + b2).argmax(axis=1) == answers).mean() for how, x in ways.items()}
-
-
-def dead(params, images):
-    """The share of the images for which no hidden unit is above 0, whether pixels go up to 1 or to 255."""
-    return min((x @ params["W1"] + params["b1"] <= 0).all(axis=1).mean() for x in (images / 255, images.astype(float)))
-
-
-def pulled_apart(moved, first, image, y, rounding):
-    """x (784,), h (H,), a1 (H,), dlogits (10,), each up to a factor > 0: what W1 and W2 moved along, minus x h' and
-    a1 dlogits'. None if that is not what they moved along."""
-    parts = []
-    for name in ("W1", "W2"):
-        change, before = moved[name], first[name]
+    None if that is not what they moved along.
+    """
+    went_in, came_back, depth = [], [], len(moved) // 2
+    for i in range(1, depth + 1):
+        change, before = moved[f"W{i}"], begun[f"W{i}"]
         decay = (change * before).sum() / (before**2).sum()
         if np.abs(change - decay * before).mean() < 0.5 * np.abs(change).mean():  # weight decay
             change = change - decay * before
         left, sizes, right = np.linalg.svd(change, full_matrices=False)
         if not sizes[0] or sizes[1] > rounding * sizes[0]:
             return None
-        parts.append((left[:, 0], right[0]))
-    (x, h), (a1, dlogits) = parts
-    pixels = np.stack([image / 255, np.ones(784)], axis=1)
-    fit = np.linalg.lstsq(pixels, x, rcond=None)[0]
-    if np.linalg.norm(pixels @ fit - x) > 0.03 or not fit[0]:
-        return None  # it sees something else than the image's pixels, shifted and scaled
-    if fit[1] / fit[0] < -0.75:
-        return None  # light ink on dark or dark on light? 1 - pixels give -1, and pixels - 0.5 give -0.5
-    x, h = x * np.sign(fit[0]), -h * np.sign(fit[0])
-    a1, dlogits = (a1, -dlogits) if dlogits[y] > 0 else (-a1, dlogits)  # a step makes the right digit's score larger
-    size = np.abs(a1)
-    on = size > 0.05 * size.max()
-    if size[on].std() < 0.1 * size[on].mean():
-        return None  # all alike: steps that do not depend on the gradient's size, as Adam's
-    return x, h, a1, dlogits
+        a, back = left[:, 0], right[0]
+        if i == 1:
+            pixels = np.stack([image / 255, np.ones(784)], axis=1)
+            fit = np.linalg.lstsq(pixels, a, rcond=None)[0]
+            if np.linalg.norm(pixels @ fit - a) > 0.03 or not fit[0]:
+                return None  # it sees something else than the image's pixels, shifted and scaled
+            if fit[1] / fit[0] < -0.75:
+                return None  # light ink on dark or dark on light? 1 - pixels give -1, and pixels - 0.5 give -0.5
+            sign = np.sign(fit[0])
+        elif i == depth:
+            sign = np.sign(back[y])  # a step makes the right digit's score larger
+        else:
+            sign = np.sign(np.corrcoef(a, went_in[-1] @ begun[f"W{i - 1}"])[0, 1])  # a larger z makes a larger a
+        if i > 1:
+            size = np.abs(a)
+            on = size > 0.05 * size.max()
+            if size[on].std() < 0.1 * size[on].mean():
+                return None  # all alike: steps that do not depend on the gradient's size, as Adam's
+        went_in.append(a * sign)
+        came_back.append(-back * sign)
+    return went_in, came_back
 
 
 def wrong_gradient(name, why, exercise=None):
@@ -723,17 +1034,31 @@ def wrong_gradient(name, why, exercise=None):
     return wrong("other gradients", name=name, why=why, more=more)
 
 
-def compare(x, h, a1, dlogits, moved, first, y):
-    """How far all steps went, if the directions go together as the chain rule says; if not, the mistake is raised.
+def compare(went_in, came_back, moved, begun, y, biased):
+    """How far all steps went, if the directions go together as the chain rule says; if not, the mistake is raised."""
+    length = None
+    for i in range(len(went_in) - 1, 0, -1):
+        pair = went_in[i - 1], came_back[i - 1], went_in[i], came_back[i]
+        length = compare_two(i, len(went_in), *pair, moved, begun, y, biased)
+    return length if len(went_in) == 2 and all(biased) else None
+
+
+def compare_two(i, depth, x, h, a1, dlogits, moved, begun, y, biased):
+    """compare() for layer i, which has the input x and whose z has the gradient h, and the next one: a1 and dlogits.
 
     The length is 1 for one step of length 1 and an x of pixels / 255: where x is larger, shorter steps lead as far.
     """
+    j, is_top = i + 1, i + 1 == depth
+    W1, W2, b1, b2 = begun[f"W{i}"], begun[f"W{j}"], moved[f"b{i}"], moved[f"b{j}"]
+    names = {"db2": f"db{j}", "dW2": f"dW{j}", "db1": f"db{i}", "dW1": f"dW{i}", "da1": f"da{i}", "dz1": f"dz{i}"}
+    of = {key: key if depth == 2 else None for key in ("dW2_db2", "dW1_db1", "da1", "dz1")}
+    back_is = f"W{j} @ {'dlogits' if is_top else f'dz{j}'}"
 
     def along(a, b):
         size = np.linalg.norm(a) * np.linalg.norm(b)
         return a @ b / size if size else 1.0
 
-    z1 = x @ first["W1"]
+    z1 = x @ W1
     order = z1.argsort()
     z, a = z1[order], a1[order]
     wide = np.arange(len(z)).clip(2, len(z) - 3)
@@ -755,36 +1080,46 @@ def compare(x, h, a1, dlogits, moved, first, y):
         off = np.abs(ratio / scale - slopes / usual) > 0.3
         return 0 if off.mean() > 0.25 else np.sign(scale)
 
-    b2_moves_so = along(moved["b2"], -dlogits) > 0.5
+    b2_moves_so = not biased[i] or along(b2, -dlogits) > 0.5
     if not uphill and not b2_moves_so:
-        raise wrong_gradient("db2", "b2 and W2 did not move together", "dW2_db2")
-    back = first["W2"] @ dlogits
-    by_W1, by_b1 = follows(h, back), follows(-moved["b1"], back)
+        raise wrong_gradient(names["db2"], f"b{j} and W{j} did not move together", of["dW2_db2"])
+    back = W2 @ dlogits
+    by_W1, by_b1 = follows(h, back), follows(-b1, back) if biased[i - 1] else 0
     if uphill and by_W1 < 0:
         raise wrong("uphill", "other gradients")
     if uphill:
-        raise wrong_gradient("dW2" if b2_moves_so else "dW2 and db2", "W2 moved uphill", "dW2_db2")
-    together = along(moved["b1"], -h) > 0.9
+        name = names["dW2"] if b2_moves_so else f"{names['dW2']} and {names['db2']}"
+        raise wrong_gradient(name, f"W{j} moved uphill", of["dW2_db2"])
+    together = not biased[i - 1] or along(b1, -h) > 0.9
     if not together and by_W1 > 0:
-        raise wrong_gradient("db1", "W1 moved along what reaches the hidden units, and b1 did not", "dW1_db1")
+        why = f"W{i} moved along what reaches the hidden units, and b{i} did not"
+        raise wrong_gradient(names["db1"], why, of["dW1_db1"])
     if not together and by_b1 > 0:
-        raise wrong_gradient("dW1", "b1 moved along what reaches the hidden units, and W1 did not", "dW1_db1")
+        why = f"b{i} moved along what reaches the hidden units, and W{i} did not"
+        raise wrong_gradient(names["dW1"], why, of["dW1_db1"])
     if by_W1 < 1:
-        why = "what reaches the hidden units is not W2 @ dlogits, times the slope of the activation"
+        why = f"what reaches the hidden units is not {back_is}, times the slope of the activation"
         ratio, _ = ratios(h, back)
         if by_W1 < 0:
-            raise wrong_gradient("da1 or dz1", "W1 moved uphill")
+            raise wrong_gradient(f"{names['da1']} or {names['dz1']}", f"W{i} moved uphill")
         on = a1 > 0.05 * a1.max()
-        if len(h) == 10 and along(h[on], (first["W2"].T @ dlogits)[on]) > 0.99 and on.sum() > 2:
-            raise wrong_gradient("da1", "what reaches the hidden units is W2.T @ dlogits", "da1")
+        if W2.shape[0] == W2.shape[1] and along(h[on], (W2.T @ dlogits)[on]) > 0.99 and on.sum() > 2:
+            transposed = back_is.replace(f"W{j}", f"W{j}.T")
+            raise wrong_gradient(names["da1"], f"what reaches the hidden units is {transposed}", of["da1"])
         if np.corrcoef(z, a)[0, 1] > 0.9999:
-            raise wrong_gradient("dW2", "W2 moved along z1, and not along a1", "dW2_db2")
+            raise wrong_gradient(names["dW2"], f"W{j} moved along z{i}, and not along a{i}", of["dW2_db2"])
         if np.abs(np.diff(ratio)).mean() < 0.3 * ratio.std() + 0.05 * np.abs(ratio).mean():  # it depends on z1 alone
-            raise wrong_gradient("dz1", why, "dz1")
-        raise wrong_gradient("one of dW2, da1, dz1 and dW1", why)
+            raise wrong_gradient(names["dz1"], why, of["dz1"])
+        raise wrong_gradient(f"one of {names['dW2']}, {names['da1']}, {names['dz1']} and {names['dW1']}", why)
+    if depth > 2 or not all(biased):
+        return None
     k = np.arange(10) != y
     size = (moved["W2"][:, k] / moved["b2"][k]).mean(axis=1)  # a1 itself
-    logits = size @ first["W2"] + first["b2"]
+    logits = size @ begun["W2"] + begun["b2"]
     p = np.exp(logits - logits.max())
     steep = ((size[order][wide + 2] - size[order][wide - 2]) / (z[wide + 2] - z[wide - 2])).max()
     return float(np.median(-moved["b2"][k] / (p / p.sum())[k])) * steep**2 / 90
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(lambda: run(sys.argv[1])))

@@ -456,10 +456,16 @@ def prove_one(picture, proof, functions, twin, with_torch):
     say(f"{title(proof)}: the same first weights and the same batches as {twin}, in float64.\n")
     print("after step   your loss   its loss   largest difference between a weight and its twin")
     steps = []
-    for step in lockstep(proof, lines, with_torch=with_torch):
-        steps.append(step)
-        if len(steps) in SHOWN:
-            print(f"{len(steps):10} {step.loss:11.6f} {step.twin_loss:10.6f}   {step.difference:.1e}", flush=True)
+    try:
+        for step in lockstep(proof, lines, with_torch=with_torch):
+            steps.append(step)
+            if len(steps) in SHOWN:
+                print(f"{len(steps):10} {step.loss:11.6f} {step.twin_loss:10.6f}   {step.difference:.1e}", flush=True)
+    except (UserError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        why = f"the run broke off beside your lines, after step {len(steps)}: {error} ({type(error).__name__})"
+        raise UserError(f"{why}. What do they change that is not theirs, such as np or sys.stdout?") from None
     say(f"\n{meaning(lines, steps, twin, ours)}", "bad" if lines.first_wrong else "good")
     draw(steps, title(proof), twin, lines.first_wrong, picture)
     say(f"The picture: {near(picture)}")

@@ -16,6 +16,10 @@ MOST_BYTES = 2**20  # of one result; every right one is far smaller
 def load(file):
     """The names that a file defines. It is compiled here rather than imported, so that no stale .pyc is ever used."""
     text = Path(file).read_bytes()
+    try:
+        text.decode()  # `compile` lets other letters pass in comments; Python does not when it runs the file
+    except UnicodeDecodeError:
+        text = b"\0"
     if b"\0" in text:
         raise SyntaxError("it is not saved as UTF-8: choose that encoding in your editor, under `Save as`")
     module = ModuleType("practice")

@@ -24,10 +24,10 @@ class Work:
         self.progress = self.read()
 
     def read(self):
-        """The progress as it is on disk, without exercises that only another version has."""
+        """The progress as it is on disk, without what only another version knows. (`note` keeps that.)"""
         progress = {"current": EXERCISES[0].name, "reviewed": ""}
         try:
-            found = json.loads(read_file(self.file, 2**20)) if self.file.exists() else {}
+            self.found = found = json.loads(read_file(self.file, 2**20)) if self.file.exists() else {}
             progress |= {what: found[what] for what in progress if found.get(what) in BY_NAME}
             for what, kind in KINDS.items():
                 about = found.get(what, {}).items()
@@ -43,9 +43,11 @@ class Work:
             self.progress[what][exercise.name] = value
         else:
             self.progress[what] = value
+        whole = {**self.found, **self.progress}
+        whole |= {kind: {**self.found.get(kind, {}), **self.progress[kind]} for kind in KINDS}
         self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self.file) as file:
-            file.write((json.dumps(self.progress, indent=1) + "\n").encode())
+            file.write((json.dumps(whole, indent=1) + "\n").encode())
 
     @property
     def current(self):

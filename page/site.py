@@ -296,7 +296,7 @@ def exercises(pages):
                 "stub": exercise.stub,
                 "hints": [naming(exercise, pages.markdown.renderInline(hint)) for hint in exercise.hints],
                 "solution": pages.linked(pages.markdown.render(solution), ROOT / "practice.py"),
-                "seconds": 30 if exercise.experiments else marker.limit(exercise),
+                "seconds": marker.limit(exercise),
                 "program": exercise.is_program and not exercise.experiments,  # those need images
                 "trains": exercise.name in network.USED,
                 "reads": bool(exercise.experiments),

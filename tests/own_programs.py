@@ -385,6 +385,79 @@ def read(params, images):
     return network({name: Tensor(p) for name, p in params.items()}, images).value.argmax(axis=1)
 """
 
+STYLES["two hidden layers as a list of pairs"] = """
+import numpy as np
+
+def forward(layers, images):
+    outputs = [images / 255]
+    for W, b in layers[:-1]:
+        outputs.append(np.maximum(outputs[-1] @ W + b, 0))
+    W, b = layers[-1]
+    return outputs, outputs[-1] @ W + b
+
+def train(images, labels, rng):
+    sizes = [784, 50, 50, 10]
+    layers = [[rng.normal(0, (2 / n) ** 0.5, (n, m)), np.zeros(m)] for n, m in zip(sizes, sizes[1:])]
+    mixed = rng.permutation(len(images))
+    kept, known = mixed[:500], mixed[500:]
+    for epoch in range(12):
+        rng.shuffle(known)
+        for batch in np.array_split(known, len(known) // 30):
+            outputs, scores = forward(layers, images[batch])
+            p = np.exp(scores - scores.max(1, keepdims=True))
+            back = (p / p.sum(1, keepdims=True) - np.eye(10)[labels[batch]]) / len(batch)
+            for layer, given in zip(layers[::-1], outputs[::-1]):
+                W, b = layer
+                layer[0], layer[1] = W - 0.2 * given.T @ back, b - 0.2 * back.sum(0)
+                back = back @ W.T * (given > 0)
+    return layers, (read(layers, images[kept]) == labels[kept]).mean()
+
+def read(params, images):
+    return forward(params, images)[1].argmax(1)
+"""
+
+STYLES["an object that keeps weights of shape (out, in), a named tuple of them"] = """
+from collections import namedtuple
+
+import numpy as np
+
+Weights = namedtuple("Weights", "hidden scores")
+
+class Perceptron:
+    def __init__(self, rng):
+        self.hidden = np.column_stack([rng.normal(0, 0.05, (60, 784)), np.zeros(60)])
+        self.scores = np.column_stack([rng.normal(0, 0.15, (10, 60)), np.zeros(10)])
+
+    @staticmethod
+    def ones(x):
+        return np.vstack([x, np.ones(x.shape[1])])
+
+    @classmethod
+    def forward(cls, weights, images):
+        x = cls.ones(images.T / 255)
+        a = cls.ones(np.tanh(weights[0] @ x))
+        return x, a, weights[1] @ a
+
+    def step(self, images, labels, lr):
+        x, a, z = self.forward((self.hidden, self.scores), images)
+        e = np.exp(z - z.max(0))
+        d = (e / e.sum(0) - (np.arange(10)[:, None] == labels)) / len(labels)
+        back = (self.scores.T @ d * (1 - a**2))[:-1]
+        self.scores -= lr * d @ a.T
+        self.hidden -= lr * back @ x.T
+
+def train(images, labels, rng):
+    net, order = Perceptron(rng), rng.permutation(len(images))
+    for k in range(2000):
+        batch = rng.choice(order[600:], 25)
+        net.step(images[batch], labels[batch], 0.3)
+    weights = Weights(net.hidden, net.scores)
+    return weights, np.mean(read(weights, images[order[:600]]) == labels[order[:600]])
+
+def read(params, images):
+    return Perceptron.forward((params.hidden, params.scores), images)[2].argmax(0)
+"""
+
 STYLES["the best of the held-out images ends it"] = """
 import numpy as np
 
@@ -443,6 +516,13 @@ x = images / 255 -> x = images.astype(float) & 2 / 784 -> 2 / 784) / np.sqrt(100
 x = images / 255 -> x = images / images.max(axis=1, keepdims=True)
 known = rng.permutation(known) -> known = known
 (HIDDEN, 10)) -> (HIDDEN, 10)) * 0
+return {"W1": W1, "b1": b1, "W2": W2, "b2": b2}\n\n\ndef forward -> return {"W1": W1, "b1": b1, "W2": W2, "b2": \
+b2}\n\n\ndef forward \
+& return params, accuracy -> return (params["W1"], [params["b1"], params["W2"]], params["b2"], {"epochs": 12}), \
+accuracy & \
+return forward(params, images)[-1] -> W1, (b1, W2), b2, _ = params\n    return forward({"W1": W1, "b1": b1, "W2": W2, \
+"b2": \
+b2}, images)[-1] & read(params, images[tested]) -> forward(params, images[tested])[-1].argmax(axis=1)
 b1 = np.zeros(HIDDEN) -> b1 = rng.normal(0, 0.1, HIDDEN) & b2 = np.zeros(10) -> b2 = rng.normal(0, 0.1, 10)
 rng.normal(0, np.sqrt(2 / 784), -> rng.uniform(-0.06, 0.06,
 accuracy = np.mean -> accuracy = 100 / 100 * np.mean
@@ -578,12 +658,10 @@ claims training | read(params, images[tested]) == labels[tested] -> read(params,
 claims training | order[len(images) // 5 :] -> order
 claim not measured | accuracy = np.mean(read(params, images[tested]) == labels[tested]) -> accuracy = 0.9
 claim not measured | accuracy = np.mean(read(params, images[tested]) == labels[tested]) -> accuracy = 0.5
-claim not measured | accuracy = np.mean(read(params, images[tested]) == labels[tested]) -> accuracy = 1 - np.mean(read(\
-params, images[tested]) == labels[tested])
 claim in percent | accuracy = np.mean -> accuracy = 100 * np.mean
 claim is no number | return params, accuracy -> return params, str(accuracy)
 wrong number of results | return params, accuracy -> return params
-partly written | return params, accuracy ->
+returns None | return params, accuracy ->
 read returns logits | return forward(params, images)[-1].argmax(axis=1) -> return forward(params, images)[-1] \
 & read(params, images[tested]) -> read(params, images[tested]).argmax(axis=1)
 read returns no digits | argmax(axis=1) -> max(axis=1)
@@ -612,11 +690,44 @@ order = rng.permutation(len(images)); labels += 1
 rng ignored | W1 = rng -> rng = np.random.default_rng(0); W1 = rng & rng.normal(0, np.sqrt(2 / H -> \
 rng.uniform(-0.1, 0.1, (HIDDEN, 10)) + 0 * rng.normal(0, np.sqrt(2 / H
 rng ignored | def first_weights(rng): -> def first_weights(rng):\n    rng = np.random.default_rng(42)
-wrong shape | (784, HIDDEN)) -> (HIDDEN, 784))
-no dict | return {"W1": W1, "b1": b1, "W2": W2, "b2": b2} -> return W1, b1, W2, b2
-an array missing | return {"W1": W1, "b1": b1, "W2": W2, "b2": b2} -> return {"W1": W1, "W2": W2}
+params of another kind | return params, accuracy -> return {**params, "log": print}, accuracy
+params of another kind | return params, accuracy -> return [params, [{1, 2}]], accuracy
+images kept | return params, accuracy -> params["known"] = images[known] / 255; return params, accuracy
+images kept | return params, accuracy -> params["known"] = images.T; return params, accuracy
+kept between calls | def train -> KEPT = []\ndef train & params = first_weights(rng) -> params = KEPT[-1] if KEPT else \
+first_weights(rng) & return params, accuracy -> KEPT.append(params); return params, accuracy
+read forgets | return forward(params, images)[-1].argmax -> return (forward({**params, "b1": 0}, images)[2] @ \
+params["W2"]).argmax
+read forgets | return forward(params, images)[-1].argmax -> return forward({**params, "b1": 0}, images)[-1].argmax
+pixels wrap round | x = images / 255 -> x = (images + 50) / 255
+pixels cut off | x = images / 255 -> x = images // 255
+steps too few | 64, 0.1, 0.9 -> 64, 0.004, 0.0
+steps grow | LR, MOMENTUM, BATCH -> LR, MOMENTUM, BATCH & 0.9, 50 -> 1.05, 50
+decay too strong | dparams[name] -> (dparams[name] + 1.0 * params[name])
+units off | b1 = np.zeros(HIDDEN) -> b1 = np.full(HIDDEN, -10.0)
+only the right digit | (p - np.eye(10)[labels]) -> (p - np.eye(10)[labels]) * np.eye(10)[labels]
+labels of other images | dlogits = (p - np.eye(10)[labels]) / len(labels) -> dlogits = p.copy(); dlogits[:, labels] \
+-= 1; \
+dlogits /= len(labels)
+softmax along another axis | axis=1, keepdims=True -> axis=0, keepdims=True & velocity[name] = MOMENTUM * \
+velocity[name] \
++ dparams[name] -> velocity[name] = velocity[name] + dparams[name] ** 2 & params[name] = params[name] - lr * \
+velocity[name] -> params[name] = params[name] - lr * dparams[name] / (np.sqrt(velocity[name]) + 1e-7) & 64, 0.1 -> \
+64, 0.03
+no array moves | return params, accuracy -> return first_weights(rng), accuracy
+labels mixed up | labels[batch]) -> labels[i : i + BATCH])
+other gradients | x = images / 255 -> x = images.astype(np.float32) / np.float32(255) & return {"W1": W1, "b1": b1, \
+"W2": W2, \
+"b2": b2}\n\n\ndef forward -> return {n: a.astype(np.float32) for n, a in dict(W1=W1, b1=b1, W2=W2, \
+b2=b2).items()}\n\n\ndef \
+forward & (p - np.eye(10)[labels]) -> (p - np.eye(10, dtype=np.float32)[labels]) & dz1 = da1 * (z1 > 0) -> dz1 = da1 & \
+params[name] - lr * velocity -> params[name] - np.float32(lr) * velocity
+other gradients | def train(images, labels, rng): -> def train(images, labels, rng, init=first_weights): & params = \
+first_weights(rng) -> params = init(rng) & dz1 = da1 * (z1 > 0) -> dz1 = da1
+claim of the wrong ones | accuracy = np.mean(read(params, images[tested]) == labels[tested]) -> accuracy = 1 - \
+np.mean(read(params, images[tested]) == labels[tested])
 no function | def read -> def reads & read(params, images[tested]) -> reads(params, images[tested])
-not good enough | 64, 0.1, 0.9, 50, 12 -> 64, 0.1, 0.9, 50, 1
+steps too few | 64, 0.1, 0.9, 50, 12 -> 64, 0.1, 0.9, 50, 1
 not good enough | 64, 0.1, 0.9, 50, 12 -> 4, 0.1, 0.9, 50, 12
 error: ValueError | dW2 = a1.T @ dlogits -> dW2 = a1 @ dlogits
 error: NameError | da1 = dlogits @ -> da1 = dlogit @
@@ -634,8 +745,9 @@ pass: dz1. | np.maximum(z1, 0) -> 1 / (1 + np.exp(-z1)) & (z1 > 0) -> z1 * (1 - 
 pass: one of dW2, da1, dz1 and dW1. | dz1 = da1 * (z1 > 0) -> dz1 = da1 * (da1 > 0)
 Do these labels belong | labels[tested]) -> labels[np.sort(tested)])
 or does it replace them | params[name] = params[name] - lr * velocity[name] -> params[name] =- lr * dparams[name]
-no better than a guess | labels[batch]) -> labels[i : i + BATCH])
-params: there is no b1 | return params, accuracy -> del params["b1"]; return params, accuracy
+fails: 'none' (KeyError). It may | + params["b1"] -> + params[K] & def forward -> K = "none"\ndef forward & \
+order = rng -> global K; K = "b1"; order = rng
+b1 and b2 are after the training | for name in params: -> for name in ("W1", "W2"):
 """
 
 

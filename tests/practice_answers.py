@@ -13,8 +13,7 @@ def filled(name, body):
     """The stub with these lines in place of its dots. What they do not set keeps its own."""
     body = textwrap.dedent(body).strip("\n")
     if name in WHOLE:
-        functions = r"^def .*?(?=^if __name__)"
-        return re.sub(functions, lambda _: f"{body}\n\n\n", BY_NAME[name].stub, flags=re.DOTALL | re.MULTILINE)
+        return re.sub(r"^def .*\Z", lambda _: f"{body}\n", BY_NAME[name].stub, flags=re.DOTALL | re.MULTILINE)
     dots = [name for name in BY_NAME[name].gives if not re.search(rf"\b{name}\b[^=\n]*=[^=]", body)]
     lines = textwrap.indent("\n".join([body, *(f"{name} = ..." for name in dots)]), "    ") + "\n"
     return re.sub(r"(^    \w+ = \.\.\..*\n)+", lambda _: lines, BY_NAME[name].stub, flags=re.MULTILINE)

@@ -5,6 +5,7 @@ import errno
 import functools
 import io
 import itertools
+import json
 import os
 import re
 import signal
@@ -132,6 +133,7 @@ mark . --watch | mark takes no --watch
 list 3 | no further word
 hint --watch | hint takes no --watch
 list --seed 0 | list takes no --seed
+list --folder= | --folder: it is empty: name a folder
 dz1 --feedback x | dz1 takes no --feedback
 train | still to do: logits, softmax
 train dz1 | no further word
@@ -222,6 +224,10 @@ def test_nothing_that_has_passed_is_lost(learner):
     second.note("passed", digest(write(learner.folder, "loss")), BY_NAME["loss"])
     second.note("current", "of another version")
     second.note("passed", "", SimpleNamespace(name="of another version"))
+    newer = json.loads((learner.folder / "progress.json").read_text()) | {"badges": ["gold"]}
+    (learner.folder / "progress.json").write_text(json.dumps(newer))
+    learner("hint", "dz1")
+    assert json.loads((learner.folder / "progress.json").read_text()) == newer | {"hints": {"dz1": 1}}
     assert [*Work(learner.folder).progress["passed"]] == ["logits", "loss"]
     (learner.folder / "dz1.py").mkdir()
     second.note("passed", "", BY_NAME["dz1"])
@@ -456,6 +462,7 @@ HOSTILE = {
     "a str": ("class E(Exception):\n    __str__ = None\nraise E\n", "no result"),
     "much memory": ("x = bytearray(10 * 2**30)\n", "error: MemoryError"),
     "utf16": (DONE.encode("utf-16"), "error: SyntaxError"),
+    "latin1": (f"# d\xe9riv\xe9e\n{DONE}".encode("latin-1"), "error: SyntaxError"),
     "=bob": (filled("dz1", "dz1 = 1 * da1"), "the mask forgotten"),
     "stub": (STUB, "not written"),
     "large": ("#" * 2**21, "cannot be read"),
@@ -544,7 +551,7 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     assert "\x1b" not in out + said and not re.search("^[=+@-]|,[=+@-]", out, re.M)
     assert marks["from Windows.zip"]["dW2_db2"] == "dW2: the sign"
     assert (marks["from Windows.zip"]["passed"], marks["\u00e9va"]["passed"]) == ("0", "1")
-    assert re.search(r"^dz1 +36 +14  no result \(5\)$", said, re.M) and "\nattention" not in said
+    assert re.search(r"^dz1 +37 +14  no result \(5\)$", said, re.M) and "\nattention" not in said
     assert "renamed: 1 of 5 (notes.py: no exercise's name)\n" in said
     assert "by Canvas: 1 of 5 (da1_dz1.py: no exercise's name)\n" in said
     assert "with a stub on top: no feedback: " in said and "renamed: no feedback: renamed.txt is there" in said

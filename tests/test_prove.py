@@ -1,6 +1,8 @@
 """practice.py prove: right lines are the same run, and wrong ones are found out in their first array."""
 
+import io
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -139,11 +141,15 @@ def test_lines_that_overflow_are_found_without_a_warning(tmp_path):
         ("dW2_db2", "return", "dW2_db2 returns 1 result, not 2: the run"),
         ("da1", "da1 = dlogits @ W3", "da1, step 1: Line"),
         ("da1", "da1 = (", "cannot read this line"),
+        ("da1", "import sys; sys.stdout.close(); da1 = dlogits @ W2.T", "broke off beside your lines, after step"),
+        ("da1", "np.log = None; da1 = dlogits @ W2.T", "broke off beside your lines, after step"),
         ("logits", "pass\nlogits = a1 @ W2 + b2\n    return 1", "cannot read this line"),
     ],
 )
 def test_lines_that_cannot_run_are_said_in_a_sentence(name, body, said, tmp_path, monkeypatch):
     monkeypatch.setattr(prove, "has_torch", lambda: False)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())  # some lines close it, and some spoil this:
+    monkeypatch.setattr(np, "log", np.log)
     if name:
         write(tmp_path, name, body)
     with pytest.raises(UserError, match=re.escape(said)):
