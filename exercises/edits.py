@@ -39,9 +39,7 @@ def edits_of(function, source, stub, takes, letters):
 
     takes: the names of the exercise's arguments; letters: those of its sizes, which an edit may use.
     """
-    given = {line.strip() for line in stub.splitlines()}
-    own = {i for i, line in enumerate(source.splitlines(), 1) if line.strip() not in given}
-    nodes = list(ast.walk(function))
+    own, nodes = own_lines(source, stub), list(ast.walk(function))
     local = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     local |= {node.arg for node in nodes if isinstance(node, ast.arg)}
     names = [*takes, *sorted(local - set(takes))]
@@ -56,6 +54,12 @@ def edits_of(function, source, stub, takes, letters):
             if isinstance(block := getattr(node, field, None), list):
                 for rank, kind, place, new in block_edits(block, own, names):
                     yield Edit(rank, kind, place, vars(node), field, new, function)
+
+
+def own_lines(source, stub):
+    """The numbers of those lines that the stub does not have."""
+    given = {line.strip() for line in stub.splitlines()}
+    return {i for i, line in enumerate(source.splitlines(), 1) if line.strip() not in given}
 
 
 def spots(node, context="", whole=None):
@@ -126,7 +130,8 @@ def expression_edits(spot, names, letters):
             for other in (ast.Gt, ast.Lt, ast.GtE, ast.LtE, ast.Eq, ast.NotEq):
                 if not isinstance(op, other):
                     yield 1, "a condition", here, ast.Compare(left, [other()], [right])
-            yield 1, "a condition", here, ast.Compare(left, [op], [ast.Constant(0)])
+            yield 0, "a condition", here, ast.Compare(left, [op], [ast.Constant(0)])
+            yield from ((2, "a name", here, read(other)) for other in names)
         case ast.BoolOp(op, values):
             for value in values:
                 yield 1, "a condition", here, value
@@ -140,7 +145,8 @@ def expression_edits(spot, names, letters):
             for other in dict.fromkeys((0, 1, -1, 2, value + 1, value - 1, 0.5, 10)):
                 if other != value:
                     yield 1, "a constant", here, number(other)
-            yield from ((2, "a constant", here, read(size(letter))) for letter in letters)
+            more = [*map(size, letters), *(names if spot.context == "an index" else ())]
+            yield from ((2, "a constant", here, read(name)) for name in more)
         case ast.Constant(str(value)) if "->" in value:
             yield from ((1, "an axis", here, ast.Constant(other)) for other in einsums(value))
         case ast.Name(name):
@@ -183,9 +189,10 @@ def operation_edits(node):
     is_short = node.lineno == node.end_lineno and node.end_col_offset - node.col_offset < 40
     at_right = span(node) if is_short else (*span(left)[2:], *span(right)[2:])
     at_left = span(node) if is_short else (*span(left)[:2], *span(right)[:2])
-    for other in (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult):
+    is_sum = isinstance(op, (ast.Add, ast.Sub))
+    for other in (ast.Add, ast.Sub, ast.Mult) if is_sum else (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult):
         if not isinstance(op, other):
-            is_sign = isinstance(op, (ast.Add, ast.Sub)) and other in (ast.Add, ast.Sub)
+            is_sign = is_sum and other is not ast.Mult
             yield 1, "a sign" if is_sign else "an operation", at_right, ast.BinOp(left, other(), right)
     kind = "a term" if isinstance(op, (ast.Add, ast.Sub)) else "a factor"
     if isinstance(op, ast.Pow):
@@ -445,6 +452,25 @@ def size_of(name, letter):
 
 
 SPEND = size("lines")
+
+
+class Stopped(BaseException):
+    """The lines are used up."""
+
+
+class Budget:
+    """So many lines may run, and until they are topped up, no more than `limit` of them."""
+
+    def __init__(self, lines):
+        self.lines = self.limit = lines
+
+    def spend(self, lines):
+        """What `count_lines` puts into loops and functions."""
+        self.lines -= lines
+        self.limit -= lines
+        if self.limit < 0:
+            raise Stopped
+        return True
 
 
 def count_lines(function):

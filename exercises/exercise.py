@@ -17,8 +17,11 @@ import numpy as np
 
 from autograd_np import Tensor
 from exercises import ROOT
+from exercises.edits import SPEND, Budget, Stopped, count_lines
+from exercises.patterns import changed
 
 CUT = "# ---- what follows is not handed out "
+LINES = 20_000  # that a mistake may run; every right answer runs far fewer
 ROUNDING = 1e-9  # of the largest entry: float64 keeps 16 digits, and sums of a few thousand terms lose three or four
 
 
@@ -161,9 +164,7 @@ class Exercise:
         own = [row for row in rows if not row[0].startswith("and ")]
         found = list(own)
         for name, part, becomes, question in parts:
-            for match in re.finditer(part, formula):
-                changed = formula[: match.start()] + match.expand(becomes) + formula[match.end() :]
-                found.append((name, question, changed))
+            found += [(name, question, code) for code in changed(formula, part, becomes)]
         for output in self.gives:
             found += [(name, question, f"{formula}\n{output} = {output} * ({k})") for name, k, question in factors]
         for further, ask, last in rows[len(own) :]:  # two mistakes at once
@@ -171,18 +172,25 @@ class Exercise:
             found += [(f"{name}, {further}", f"{question} {ask}", code + last) for name, question, code in own]
         if not self.arguments:
             found += exchanged(formula, self.takes)
-        return tuple(Mistake(name, question, compile(code, name, "exec")) for name, question, code in found)
+        return tuple(Mistake(name, question, counted(code)) for name, question, code in found)
 
     def values(self, mistake, g):
         """{output: what a function with this mistake returns for it}, where that differs from what is right."""
         computed = vars(g).setdefault("computed", {})
         if mistake not in computed:
-            names = {"np": np, **vars(g), **self.given(g)}
+            names = {"np": np, **vars(g), **self.given(g), SPEND: Budget(LINES).spend}
             computed[mistake] = {}
-            with suppress(Exception), np.errstate(all="ignore"):  # some cannot be made here
+            with suppress(Exception, Stopped), np.errstate(all="ignore"):  # some cannot be made here, or never end
                 exec(mistake.code, names)
                 computed[mistake] = {o: names[o] for o in self.gives if not agree(names[o], getattr(g, o))}
         return computed[mistake]
+
+
+def counted(code):
+    """Compiled code that stops when it has run too many lines."""
+    tree = ast.parse(code)
+    count_lines(tree)
+    return compile(tree, "a mistake", "exec")
 
 
 def differentiated(function, dy, **operands):

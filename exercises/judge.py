@@ -19,6 +19,7 @@ from exercises.complaints import is_kind
 from exercises.exercise import ROUNDING, agree, sizes, tables
 
 SAID, PLACES = dict(tables("said.md")["Marks"]), dict(tables("said.md")["Places"])
+TYPED = {name: question for name, _, question in tables("mistakes.md")["Typed"]}
 MARKS = {*SAID, *tape.MARKS, *own.MARKS}
 UNFINISHED = ("not written", "partly written")  # the names of what is no mistake yet
 # ... and those of what says too little about a mistake: then exercises/repair.py looks for its place.
@@ -67,14 +68,21 @@ def judge(exercise, seed, outcome):
     if exercise.case and "error" not in outcome:
         return judge_case(exercise, outcome)
     verdict = judge_trials(exercise, seed, outcome)
-    if is_vague(verdict) and outcome.get("place"):
-        return placed(exercise, verdict, outcome["place"])
-    # The learner's own lines may say what the numbers alone cannot.
-    for name, pattern, instead, question in tables("mistakes.md")["Typed"] if not verdict.passed else ():
-        if re.search(instead, verdict.name) and re.search(pattern, str(outcome.get("typed", "")), re.MULTILINE):
-            text = f"It is {name}, it seems.\n{question}"
-            return Verdict(False, name, text, drawn=verdict.drawn, question=question)
+    if is_vague(verdict):
+        return with_lines(exercise, verdict, outcome.get("place"), outcome.get("typed_so", ()))
+    for line, name, does_nothing in outcome.get("typed_so", ()):
+        if does_nothing:
+            verdict = verdict._replace(text=f"{verdict.text}\nLine {int(line)}: {TYPED[name]}")
     return verdict
+
+
+def with_lines(exercise, verdict, place, typed_so):
+    """The `Verdict` that the learner's own lines add to one that says too little: what is typed there, or its place."""
+    for line, name, _ in typed_so:
+        if not place or line in place["lines"]:
+            text = f"Line {int(line)}: {name}, it seems.\n{TYPED[name]}"
+            return Verdict(False, name, text, drawn=verdict.drawn, question=TYPED[name])
+    return placed(exercise, verdict, place) if place else verdict
 
 
 def placed(exercise, verdict, place):

@@ -16,7 +16,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from exercises.edits import SPEND, count_lines, edits_of, size, span
+from exercises.edits import SPEND, Budget, count_lines, edits_of, size, span
 from exercises.exercise import sizes
 from exercises.trial import call, right_results
 
@@ -25,23 +25,6 @@ EDITS = 1500  # that are tried
 LINES = 150_000  # that all of them run together: in loops and functions, each turn and call counts its lines
 PATIENCE = 3  # an edit is stopped once it has run so many times the lines of the learner's own, and
 GRACE = 500  # so many more
-
-
-class Stopped(BaseException):
-    """An edit has used up its lines."""
-
-
-class Budget:
-    def __init__(self):
-        self.edits, self.lines, self.limit = EDITS, LINES, LINES
-
-    def spend(self, lines):
-        """What `counted` puts into loops and functions."""
-        self.lines -= lines
-        self.limit -= lines
-        if self.limit < 0:
-            raise Stopped
-        return True
 
 
 def search(exercise, module, source, given, rights):
@@ -126,7 +109,7 @@ class Trial:
 
     def __init__(self, exercise, module, functions, given, letters):
         self.exercise, self.module, self.given, self.letters = exercise, module, given, letters
-        self.budget = Budget()
+        self.budget, self.edits = Budget(LINES), EDITS
         for function in functions:
             count_lines(function)
         self.codes = {function: compiled(function) for function in functions}
@@ -135,17 +118,17 @@ class Trial:
         """How many lines the learner's own function runs, in each trial."""
         lines = {}
         for t in order:
-            before = self.budget.lines = self.budget.limit = LINES
+            self.budget = Budget(LINES)
             self.results(t, self.codes.values())
-            lines[t] = before - self.budget.lines
-        self.budget.lines = LINES
+            lines[t] = LINES - self.budget.lines
+        self.budget = Budget(LINES)
         return lines
 
     def right_with(self, edit, order, had, own):
         """The results that are right in all trials with this edit; none, if no more are than before."""
-        if self.budget.edits <= 0 or self.budget.lines <= 0:
+        if self.edits <= 0 or self.budget.lines <= 0:
             return set()
-        self.budget.edits -= 1
+        self.edits -= 1
         before, edit.holder[edit.key] = edit.holder[edit.key], edit.new
         try:
             codes = [compiled(f) if f is edit.function else code for f, code in self.codes.items()]

@@ -5,6 +5,7 @@ is left in a small JSON file, RESULT. Nothing that the learner's file does can r
 through that file.
 """
 
+import ast
 import faulthandler
 import io
 import json
@@ -28,8 +29,10 @@ from exercises import ONE_THREAD, ROOT, repair
 from exercises.catalogue import BY_NAME
 from exercises.chapter1 import BESIDE
 from exercises.complaints import explain, own_frame, plain, read
-from exercises.exercise import agree
+from exercises.edits import own_lines
+from exercises.exercise import agree, tables
 from exercises.judge import is_vague, judge
+from exercises.patterns import found
 from exercises.trial import call, describe, load, right_results
 from support.errors import UserError
 from support.files import read_file
@@ -122,10 +125,22 @@ def report(exercise, file, seed):
                     outcome |= confirm(exercise, module, function, seed)
     except BaseException as error:
         outcome["error"] = explain(error, str(file))
-    if rights and is_vague(judge(exercise, seed, outcome)):
-        with suppress(Exception):
-            outcome["place"] = repair.search(exercise, module, read(file), exercise.draw(seed), rights)
+    with suppress(Exception):
+        if rights and not (verdict := judge(exercise, seed, outcome)).passed:
+            outcome["typed_so"] = typed_so(read(file), exercise.stub)
+            if is_vague(verdict):
+                outcome["place"] = repair.search(exercise, module, read(file), exercise.draw(seed), rights)
     return outcome | {"printed": printed.getvalue()}
+
+
+def typed_so(source, stub):
+    """(line, name, whether it does nothing) of each part of the learner's own lines that is one of mistakes.md."""
+    parts = [
+        (holder[key].lineno, name, isinstance(holder[key], ast.stmt))
+        for name, pattern, _ in tables("mistakes.md")["Typed"]
+        for holder, key, _ in found(pattern, ast.parse(source))
+    ]
+    return [part for part in parts if part[0] in own_lines(source, stub)]
 
 
 def confirm(exercise, module, function, seed):

@@ -121,7 +121,8 @@ def blocks_of(text):
 MARKS = r"""
 logits | logits = a1 @ W2 + b2, | wrong type | Does a line end with a comma?
 loss | loss = (-np.log(p[np.arange(len(y)), y]).mean(), p) | wrong type | Which of its values is loss? | ~comma
-dlogits | d = p.copy(); d[np.arange(len(y))][:, y] -= 1; dlogits = d / len(y) | a subtraction from a copy
+dlogits | d = p.copy(); d[np.arange(len(y))][:, y] -= 1; dlogits = d / len(y) \
+    | onehot not subtracted | Line 19: Rows that are taken
 dW2_db2 | return (array for array in [a1.T @ dlogits] * 3) | wrong number of results | Yours returns 3.
 attention | return q | wrong number of results | Yours returns 1.
 update | v = momentum * v + dp; p = old_p | error: UnboundLocalError | is called old_v. | ~order
@@ -139,8 +140,8 @@ dW2_db2 | dW2 = a1.sum(axis=0) | wrong shape | over which do you sum?
 dW2_db2 | dW2 = np.zeros((7, 10)); return dW2 | wrong number of results | dW2 and db2: 2 in all
 da1 | da1 = dlogits * W2 | error: ValueError | the matrix product is `@`
 da1 | da1 = (dlogits @ W2.T).reshape(-1, {H}) | a size written as a number
-dz1 | dz1 = da1 * (a1 >= 0) | a mask that is true everywhere
-dz1 | dz1 = da1 * (z1 != 0) | a mask that is true everywhere
+dz1 | dz1 = da1 * (a1 >= 0) | the mask forgotten | is it false?
+dz1 | dz1 = da1 * (z1 != 0) | the mask forgotten | is it false?
 dz1 | dz1 = da1 * (z1 > 0) + 1e-9 | a term | ~should be
 dz1 | dz1 = da1 * (z1 > 0) + 3e-9 - 1e-9 | close, and not equal
 dz1 | dz1 = da1 * z1 > 0 | wrong type | bool
@@ -169,22 +170,22 @@ dz1 | dz1 = 1\n  dz1 = da1 | error: IndentationError | four spaces
 dz1 | dz1 = da1 * (z1 > 0) * 3.6 / 2.4 | not right | Every entry is 1.5 times | Furthest off is dz1[7, 3] \
     | a slope of 0.1491; yours is 0.2236
 dz1 | dz1 = da1 * (z1 > 0) / {B} | a factor | ~averaged
-dz1 | dz1 = da1 * (z1 > da1) | a threshold other than 0
-dz1 | dz1 = da1 * (z1 > -da1) | a threshold other than 0
-dz1 | dz1 = da1 * (z1 > 0.05) | a threshold other than 0
-dz1 | dz1 = da1 * (z1 > -1e-6) | a threshold other than 0
-dz1 | dz1 = da1 * (z1 > z1.mean()) | a threshold other than 0
+dz1 | dz1 = da1 * (z1 > da1) | a condition
+dz1 | dz1 = da1 * (z1 > -da1) | a condition
+dz1 | dz1 = da1 * (z1 > 0.05) | a condition
+dz1 | dz1 = da1 * (z1 > -1e-6) | a condition
+dz1 | dz1 = da1 * (z1 > z1.mean()) | a condition
 dz1 | dz1 = da1 * (np.round(z1, 4) > 0) * (np.round(z1, 3) > 0) | not right | (z1 is 1e-09 there.)
 dz1 | dz1 = da1 * ((z1 > 0) + 2.2 * (abs(z1 + 1e-9) < 1e-10))\ndz1 += 3.3 * da1 * (abs(z1 + 1e-9) < 1e-11) | not right \
     | (z1 is -1e-09 there.) | ~slope
-tape_relu | a.value > 0 -> a.value > 1e-6 | a threshold other than 0
-tape_relu | a.value > 0 -> a.value > a.value.mean() | a threshold other than 0
-tape_train | a.value > 0 -> a.value > 1e-6 | a threshold other than 0
-second_hidden_layer | z1 > 0 -> z1 > 0.01 | a threshold other than 0
-second_hidden_layer | z2 > 0 -> z2 > da2 | a threshold other than 0
-shortcut | y > 0 -> y > 0.01 | a threshold other than 0
-loss | loss = -np.log(np.clip(p[np.arange(len(y)), y], 1e-3, 1)).mean() | a clipped value
-loss | loss = -np.log(np.maximum(p, 1e-8)[np.arange(len(y)), y]).mean() | a clipped value
+tape_relu | a.value > 0 -> a.value > 1e-6 | a condition
+tape_relu | a.value > 0 -> a.value > a.value.mean() | a condition
+tape_train | a.value > 0 -> a.value > 1e-6 | a condition
+second_hidden_layer | z1 > 0 -> z1 > 0.01 | a condition
+second_hidden_layer | z2 > 0 -> z2 > da2 | a condition
+shortcut | y > 0 -> y > 0.01 | a condition
+loss | loss = -np.log(np.clip(p[np.arange(len(y)), y], 1e-3, 1)).mean() | a function
+loss | loss = -np.log(np.maximum(p, 1e-8)[np.arange(len(y)), y]).mean() | a function
 loss | loss = -np.maximum(np.log(p[np.arange(len(y)), y]), -15).mean() | a function | Line 15, `np.maximum(
 dz1 | dz1 = da1 * (z1[0] > 0) | a condition | `z1[0] > 0`: with | For which entries is this true | ~only
 dz1 | dz1 = np.trunc(da1) * (z1 > 0) | a function | Yours are all 0.
@@ -210,7 +211,7 @@ dW1_db1 | dW1 = x.T @ dz1 | partly written | Right so far. `db1` is not written 
 dW1_db1 | dW1 = x.T @ dz1; db1 = dz1.sum(axis=0, keepdims=True) | an axis | (1, 4) | keepdims
 tanh | dz1 = z1 * (1 - a1**2) | z1 where da1 belongs | Where do you use z1
 update | v = momentum * old_v + dp; p = old_v - lr * v | old_v where old_p belongs
-numerical_gradient | gradient[i] = -> gradient[i] == | == where = belongs
+numerical_gradient | gradient[i] = -> gradient[i] == | nothing but zeros | Is each slope | Which sign writes
 numerical_gradient | f() -> f(array + h) | error: TypeError | `f` takes nothing
 numerical_gradient | / (2 * h) -> * 1.5 | not right | (Here h is
 numerical_gradient | above = f() -> array[i] = kept; above = f() & below = f() -> array[i] = kept; below = f() \
@@ -307,7 +308,7 @@ dlogits | dlogits = p.copy()\nfor n, k in enumerate(np.sort(y)): dlogits[n, k] -
 dlogits | d = p.astype(int); d[range(len(y)), y] -= 1; dlogits = d / len(y) | p forgotten, or rounded away \
     | whole numbers
 dW2_db2 | dW2 = a1.T @ dlogits; db2 = dW2.sum(axis=0) | a name | Line 23, `dW2`: with | Does this belong here?
-dW1_db1 | dW1 = x.T @ dz1; db1 = 0 * dz1[0]\nfor row in dz1: db1 = row | the row of one image
+dW1_db1 | dW1 = x.T @ dz1; db1 = 0 * dz1[0]\nfor row in dz1: db1 = row | an assignment
 update | v = momentum * old_v + dp; p = (old_p - lr) * v | parentheses | `(old_p - lr) * v`: with
 first_weights | W = standard * (2 / standard.shape[0]) | without the square root
 numerical_gradient | (2 * h) -> (2 * h * h) | a factor | `2 * h`: with

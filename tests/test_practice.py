@@ -19,8 +19,8 @@ from practice_answers import ALSO_RIGHT, BY_OTHER_MEANS, MARKS, RIGHT, WHOLE, bl
 
 WRITTEN = [exercise for exercise in EXERCISES if exercise.inputs]
 SEEDS = [
-    pytest.param((0, 5), id="2 seeds"),
-    pytest.param((*range(1, 5), *range(6, 50)), id="48 more", marks=pytest.mark.slow),
+    pytest.param((5,), id="1 seed"),
+    pytest.param((*range(5), *range(6, 20)), id="19 more", marks=pytest.mark.slow),
 ]
 every_exercise = pytest.mark.parametrize("exercise", WRITTEN, ids=[exercise.name for exercise in WRITTEN])
 
@@ -53,7 +53,7 @@ def test_each_mistake_is_named_by_its_own_name(exercise, seeds):
     own = [name for name, *_ in exercise.mistakes if not name.startswith("and ")]
     for seed in seeds:
         assert judged(exercise, seed, lambda g: right(exercise, g)).passed
-        for i, mistake in enumerate(exercise.known if len(seeds) < 5 else exercise.known[: len(own)]):
+        for i, mistake in enumerate(exercise.known if len(seeds) > 1 else exercise.known[: len(own)]):
             found = judged(exercise, seed, lambda g, mistake=mistake: right(exercise, g) | exercise.values(mistake, g))
             if i < len(own):
                 assert (found.passed, found.name) == (False, mistake.name), found.text
@@ -64,7 +64,8 @@ def test_each_mistake_is_named_by_its_own_name(exercise, seeds):
 
 @pytest.mark.slow
 @every_exercise
-def test_no_mistake_that_nobody_chose_passes(exercise, tmp_path):
+def test_no_mistake_that_nobody_chose_passes(exercise, tmp_path, monkeypatch):
+    monkeypatch.setattr(repair, "search", lambda *_: None)
     path = tmp_path / f"{exercise.name}.py"
     for body in planted(exercise):
         path.write_text(filled(exercise.name, body), encoding="utf-8")

@@ -41,7 +41,8 @@ HINTS = """
 
 MISTAKES = """
 the mask forgotten | 1 * da1
-    A unit that is off gives 0, and if its z1 grows a little it still gives 0. What is its derivative?
+    A unit that is off gives 0, and if its z1 grows a little it still gives 0. What is its derivative? (If there is a
+    condition in your lines: for which units is it false?)
 the mask taken from da1 | z1 > 0 -> da1 > 0
     What decides whether a unit is on: what came in on the forward pass, or the gradient?
 the mask turned round | > 0 -> <= 0

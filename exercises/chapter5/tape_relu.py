@@ -50,7 +50,8 @@ HINTS = """
 
 MISTAKES = """
 the mask forgotten | dy * (a.value > 0) -> dy
-    Where a is negative, y is 0, and stays so if a grows a little. What is the derivative there?
+    Where a is negative, y is 0, and stays so if a grows a little. What is the derivative there? (If there is a
+    condition in your lines: for which entries is it false?)
 the mask taken from dy | a.value > 0 -> dy > 0
     What decides whether an entry is on: what came in on the way forward, or the gradient? (A gradient may be negative.)
 the mask turned round | a.value > 0 -> a.value <= 0
