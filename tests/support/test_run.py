@@ -29,6 +29,8 @@ def test_the_learning_rate_rises_then_falls_to_zero(steps):
     assert min(rates) > after == 0
     constant = parse_options("np", "--lr", "0.5", "--schedule", "constant")
     assert {learning_rate(s, steps, constant) for s in range(steps)} == {0.5}
+    run = SimpleNamespace(step=steps - 1, plan=Plan(2, steps, steps), options=options)  # in its last epoch
+    assert Run.learning_rate.fget(run) == rates[-1]
 
 
 def test_the_history_file(tmp_path):
