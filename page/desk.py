@@ -22,12 +22,15 @@ from exercises.catalogue import BY_NAME
 from exercises.exercise import agree
 from exercises.trial import arrays_in
 from exercises.work import Work, digest
+from gpt_np import GPT, next_words
+from mlp_np import softmax
 from page.shown import load_mlp
 from support.errors import UserError
 
 FOLDER, UNPACKED = Path("/work"), Path("/tmp/unpacked")
 MARK = "\x1e"  # begins what is reported on standard error; each run gets another one
 HIDDEN, EPOCHS = 64, 8  # of a network that is trained here, so that it takes some seconds
+LIKELY = 5  # words that are shown beside the one that is drawn
 RATES = [0.1 * (1 - epoch / EPOCHS) for epoch in range(EPOCHS)]
 
 
@@ -321,6 +324,26 @@ def explained(name):
         yield runner.load(file)
     except Exception as error:
         raise UserError(complaints.explain(error, str(file))["text"]) from None
+
+
+def write(digit, temperature, seed):
+    """Have the network in writer.npz write a digit. Reported: the ink of its words, and at each place which word it has
+    drawn, and the likeliest with their probabilities."""
+    with np.load(FOLDER / "writer.npz") as arrays:
+        ink, params = arrays["words"], {name: arrays[name] for name in arrays if name != "words"}
+    model = GPT()
+    for name, p in model.params.items():
+        p[...] = params[name]
+    report(ink=base64_of(ink))
+    word = np.array([len(ink) + digit])
+    for place, u in enumerate(np.random.default_rng(seed).random(len(params["positions.P"]))):
+        logits = model.next(word, place)
+        p = softmax(logits[0] / (temperature or 1e-6))  # at 0, the likeliest is certain
+        word = next_words(logits, temperature, np.array([u]))
+        likely = [*np.argsort(-p, kind="stable")[:LIKELY]]
+        likely += [k for k in word if k not in likely]
+        report(word=int(word[0]), likely=[(int(k), float(p[k])) for k in likely])
+    return {}
 
 
 def answer():

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+import data
 from exercises import PICTURES, digits, marker, network, review
 from exercises.catalogue import BROKEN, BY_NAME, CHAPTERS, numbered
 from exercises.chapter3 import SUSPECTS
@@ -115,6 +116,17 @@ def images():
     content = io.BytesIO()
     np.savez(content, *digits.few_images())
     return content.getvalue()
+
+
+def writer(out):
+    """The weights and the words of the network that writes into the folder `out`; the file's address."""
+    content = io.BytesIO()
+    with np.load(FOLDER / "gpt.npz") as weights:
+        np.savez_compressed(content, words=data.vocabulary(), **weights)
+    packed = content.getvalue()
+    name = f"{out.name}/writer-{hashlib.sha256(packed).hexdigest()[:12]}.npz"
+    write(out.parent / name, packed)
+    return name
 
 
 def write(path, content):
@@ -326,6 +338,7 @@ def build(out):
         write(out / front.name, text.replace("</header>", f'<p class="note">{links}</p>\n</header>', 1))
         rules = {"days": review.DAYS, "few": review.FEW}
         known = {"exercises": exercises(pages), "runtime": runtime(out / "runtime"), "rules": rules}
+        known["weights"] = writer(out / "runtime")
     write(out / "lessons.json", json.dumps(known))
     for path in (FOLDER / "page.css", LESSONS / "lessons.css"):
         write(out / path.name, path.read_bytes())

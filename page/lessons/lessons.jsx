@@ -5,14 +5,15 @@ import { Blocks } from "./blocks.jsx";
 import { Exercise, judge, tasks } from "./exercise.jsx";
 import { Practise } from "./practise.jsx";
 import { Python } from "./python.js";
+import { Write } from "./write.jsx";
 
 const practise = document.querySelector("#practise");
-const WIDGETS = {}; // {name: what stands where a lesson says <div data-widget="name"></div>}
+const WIDGETS = { write: Write }; // {name: what stands where a lesson says <div data-widget="name"></div>}
 
 async function start() {
   const response = await fetch("lessons.json");
   if (!response.ok) throw new Error(`${response.status} lessons.json`);
-  const { exercises, runtime, rules } = await response.json();
+  const { exercises, runtime, rules, weights } = await response.json();
   const python = new Python(runtime);
   const byName = new Map(exercises.map((exercise) => [exercise.name, exercise]));
   window.lessons = { python, byName, judge, tasks }; // for the tests
@@ -24,7 +25,7 @@ async function start() {
   window.lessons.blocks = new Blocks(document.querySelectorAll(".block"), python);
   for (const place of document.querySelectorAll("[data-widget]")) {
     const Widget = WIDGETS[place.dataset.widget];
-    render(<Widget python={python} />, place);
+    render(<Widget python={python} weights={weights} />, place);
   }
   for (const place of document.querySelectorAll("[data-exercise]")) {
     const answer = place.nextElementSibling; // the fold

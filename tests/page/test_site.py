@@ -20,6 +20,7 @@ from chromium import boxes, draw, opened, until, weights
 from exercises import classroom, marker, network
 from exercises.catalogue import BY_NAME, EXERCISES
 from exercises.work import Work
+from gpt_np import GPT
 from practice_answers import RIGHT, filled
 
 SEED = 5
@@ -779,3 +780,34 @@ def test_a_network_from_a_blank_file_passes_and_reads_a_drawing(at):
         page.locator(".handwriting .pad").wait_for(timeout=120_000)
         stroke(page, (0.5, 0.15), (0.5, 0.5), (0.5, 0.85))
         page.locator(".handwriting", has_text="Your network reads a 1.").wait_for(timeout=60_000)
+
+
+@pytest.mark.slow
+def test_a_digit_that_is_asked_for_is_written(at, site):
+    """By touch and keyboard; and Python writes there what gpt_np.py writes here."""
+    address = json.loads((site / "lessons.json").read_text())["weights"]
+    with np.load(site / address) as arrays:
+        model = GPT()
+        for name, p in model.params.items():
+            p[...] = arrays[name]
+    with at("writing.html", has_touch=True) as page:
+        asked = page.locator(".write")
+        asked.get_by_role("button", name="7", exact=True).tap()
+        page.get_by_text("It has written a 7. Ask again: each is another.").wait_for(timeout=120_000)
+        assert asked.get_by_role("img", name="a 7, of which 49 of 49 patches are written").is_visible()
+        asked.get_by_role("slider", name="Temperature").press("Home")
+        asked.get_by_role("slider", name="Patch").press("Home")
+        assert asked.locator(".taken").count() == 1  # the first patch, and what it thought likely there
+        asked.get_by_role("button", name="8", exact=True).press("Enter")
+        asked.get_by_role("button", name="Stop").click()
+        assert re.search(r"Stopped( after \d+ of 49 patches)?\.", asked.get_by_role("status").inner_text())
+        said = page.evaluate(
+            """async ([address, request]) => {
+                const kept = new Uint8Array(await (await fetch(address)).arrayBuffer()), heard = [];
+                const hear = (said) => heard.push(said.word);
+                await lessons.python.ask("write", request, {"writer.npz": kept}, 60, hear);
+                return heard.slice(1);
+            }""",
+            [address, {"digit": 4, "temperature": 0.8, "seed": 5}],
+        )
+    assert said == [int(word) for (word,) in model.write([4], 0.8, np.random.default_rng(5))]

@@ -1,0 +1,196 @@
+/* "Ask for a digit": the network of gpt_np.py writes it before the reader's eyes, patch by patch. */
+
+import { useSignal } from "@preact/signals";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import { a } from "../words.js";
+import { Said, Told } from "./show.jsx";
+import { Task } from "./task.js";
+
+const SECONDS = 60;
+const ACROSS = 7, // patches in a row
+  PLACES = 49,
+  SIDE = 4; // pixels along a patch
+const DIGITS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+const pace = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 90); // milliseconds for each patch
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** weights: the address of the network's numbers and of its words. */
+export function Write({ python, weights }) {
+  const task = useMemo(() => new Task(python, "the digit that you asked for"), [python]);
+  const asked = useSignal(null),
+    temperature = useSignal(0.8),
+    words = useSignal(null), // 16 bytes of ink for each: small pictures
+    written = useSignal([]), // {word, likely} of each place, as far as Python has come
+    count = useSignal(0), // so many of these are shown
+    at = useSignal(0), // which of them is looked at
+    kept = useRef(); // the bytes at `weights`
+
+  const hear = ({ ink, ...place }) => {
+    if (ink) words.value = Uint8Array.from(atob(ink), (letter) => letter.charCodeAt(0));
+    else written.value = [...written.value, place];
+  };
+  const isWriting = () => written.value.length > 0 && (task.isBusy.value || count.value < written.value.length);
+  const show = async () => {
+    while (isWriting()) {
+      if (count.value < written.value.length) at.value = count.value++;
+      await pause(pace());
+    }
+  };
+  const ask = async (digit) => {
+    stop();
+    while (task.isBusy.value) await pause(10);
+    asked.value = digit;
+    await task.attempt(async (python) => {
+      written.value = [];
+      count.value = at.value = 0;
+      if (!kept.current) {
+        const response = await fetch(weights);
+        if (!response.ok) throw new Error(`${response.status} ${weights}`);
+        kept.current = new Uint8Array(await response.arrayBuffer());
+      }
+      const request = { digit, temperature: temperature.value, seed: Math.floor(Math.random() * 2 ** 32) };
+      let hasBegun = false;
+      await python.ask("write", request, { "writer.npz": kept.current }, SECONDS, (said) => {
+        hear(said);
+        if (!hasBegun && written.value.length > 0) {
+          hasBegun = true;
+          show();
+        }
+      });
+      return request.temperature;
+    });
+  };
+  const stop = () => {
+    if (task.isBusy.value) task.python.stop();
+    written.value = written.value.slice(0, count.value);
+  };
+  useEffect(() => stop, []);
+
+  return (
+    <section class="exercise write" aria-labelledby="ask">
+      <h2 id="ask">Ask for a digit</h2>
+      <p>
+        The network of this page, with its trained weights, writes it in your browser: one patch after the other, each
+        drawn from what it thinks likely after those before.
+      </p>
+      <div class="row" role="group" aria-label="Which digit">
+        {DIGITS.map((digit) => (
+          <button key={digit} type="button" onClick={() => ask(digit)}>
+            {digit}
+          </button>
+        ))}
+      </div>
+      <label>
+        Temperature <b>{temperature.value.toFixed(1)}</b>
+        <input
+          type="range"
+          min={0}
+          max={1.5}
+          step={0.1}
+          value={temperature.value}
+          onInput={({ target }) => (temperature.value = Number(target.value))}
+        />
+      </label>
+      <p class="note">0 always takes the likeliest patch, and 1 takes each as often as the network has learned to.</p>
+      <div role="status">
+        {isWriting() ? (
+          <p>
+            It writes {a(asked.value)}.{" "}
+            <button type="button" onClick={stop}>
+              Stop
+            </button>
+          </p>
+        ) : (
+          <Told task={task}>{(temperature) => <Said text={outcome(asked.value, temperature, count.value)} />}</Told>
+        )}
+      </div>
+      {count.value > 0 && (
+        <div class="written">
+          <Image words={words.value} written={written.value.slice(0, count.value)} at={at.value} asked={asked.value} />
+          <div>
+            <label>
+              Patch <b>{at.value + 1}</b> of {PLACES}
+              <input
+                type="range"
+                min={1}
+                max={PLACES}
+                value={at.value + 1}
+                onInput={({ target }) => (at.value = Math.min(target.value, count.value) - 1)}
+              />
+            </label>
+            <Likely words={words.value} {...written.value[at.value]} />
+          </div>
+        </div>
+      )}
+    </section>
+  );
+}
+
+function outcome(digit, temperature, count) {
+  if (count < PLACES) return `Stopped after ${count} of ${PLACES} patches.`;
+  return `It has written ${a(digit)}. ${temperature ? "Ask again: each is another." : "At a temperature of 0 it is always the same."}`;
+}
+
+/** The digit as far as it has been written; a frame around the patch that is looked at. */
+function Image({ words, written, at, asked }) {
+  const canvas = useRef();
+  useEffect(() => {
+    const context = canvas.current.getContext("2d");
+    context.clearRect(0, 0, ACROSS * SIDE, ACROSS * SIDE);
+    written.forEach(({ word }, place) => {
+      context.putImageData(patch(words, word), SIDE * (place % ACROSS), SIDE * Math.floor(place / ACROSS));
+    });
+  }, [words, written.length, asked]);
+  const share = (n) => `${(100 * n) / ACROSS}%`;
+  return (
+    <div class="sheet">
+      <canvas
+        ref={canvas}
+        width={ACROSS * SIDE}
+        height={ACROSS * SIDE}
+        role="img"
+        aria-label={`${a(asked)}, of which ${written.length} of ${PLACES} patches are written`}
+      />
+      <span class="frame" style={{ left: share(at % ACROSS), top: share(Math.floor(at / ACROSS)) }} />
+    </div>
+  );
+}
+
+/** The words that it thought likeliest at a place, and the one that was drawn. */
+function Likely({ words, word, likely }) {
+  return (
+    <table>
+      <caption>What it thought likely here</caption>
+      <tbody>
+        {likely.map(([other, p]) => (
+          <tr class={other === word ? "taken" : ""}>
+            <td>
+              <Patch words={words} word={other} />
+            </td>
+            <td class="share">
+              <span style={{ width: `${100 * p}%` }} />
+            </td>
+            <td>{`${(100 * p).toFixed(1)} %`}</td>
+            <td>{other === word && "drawn"}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Patch({ words, word }) {
+  const canvas = useRef();
+  useEffect(() => canvas.current.getContext("2d").putImageData(patch(words, word), 0, 0), [words, word]);
+  return <canvas ref={canvas} width={SIDE} height={SIDE} role="img" aria-label={`patch ${word}`} />;
+}
+
+/** A word as black ink on white. */
+function patch(words, word) {
+  const pixels = new ImageData(SIDE, SIDE);
+  for (let i = 0; i < SIDE * SIDE; i++) {
+    const paper = 255 - words[SIDE * SIDE * word + i];
+    pixels.data.set([paper, paper, paper, 255], 4 * i);
+  }
+  return pixels;
+}
