@@ -12,9 +12,11 @@ import data
 import networks
 from mlp_np import softmax
 from support import drawing, inside, program
+from support.errors import UserError
 from support.files import check_output
-from support.ink import FORMATS, read_digit
+from support.ink import FORMATS, see
 from support.options import Parser
+from support.rounding import probability
 
 # Below this probability the answer is in doubt. Of 10,000 held-out training images (`main_np.py --hold-out 10000`),
 # 192 of the 9,820 right answers are below, and 113 of the 180 wrong ones.
@@ -24,29 +26,48 @@ SURE = 0.9
 @np.errstate(over="raise", invalid="raise")  # one line if the weights are too large to compute with
 def main(argv=None):
     parser = Parser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("picture", help=f"a picture of one digit: {', '.join(FORMATS)}")
+    parser.add_argument("pictures", nargs="+", metavar="picture", help=f"of one digit: {', '.join(FORMATS)}")
     networks.add_weights(parser)
-    parser.add_argument("--show", metavar="FILE.png", help="draw the picture, what the network saw, and its answer")
+    parser.add_argument("--show", metavar="FILE.png", help="draw the picture, what was taken for ink, and the answer")
     arguments = parser.parse_args(argv)
 
+    if arguments.show:
+        if len(arguments.pictures) > 1:
+            parser.error("--show draws one picture: name one")
+        check_output("--show", arguments.show, ".png", *arguments.pictures)
     model, options, checkpoint = networks.load(arguments.weights)
-    picture, image = read_digit(arguments.picture)
-    if arguments.show:
-        check_output("--show", arguments.show, ".png", arguments.picture)
-    x, _ = options.network.batch(image[np.newaxis], np.zeros(1, int), options)  # nobody knows its label
-    p = softmax(model.forward(x))[0]
-
-    progress = checkpoint.history.progress(options)
-    print(f"{options.network.title(options)} of {checkpoint.path}" + (f", {progress}" if progress else ""))
     source = data.SOURCES[options.dataset]
-    width = max(map(len, source.classes))
-    for name, share in zip(source.classes, p, strict=True):
-        print(f"{name:{width}} {share:7.4f} {'#' * round(40 * share)}".rstrip())
-    first, second = p.argsort()[:-3:-1]
-    sure, names = p[first] >= SURE, source.classes
-    print(f"{source.kind}: {names[first] if sure else f'{names[first]} or {names[second]} (not sure)'}")
-    if arguments.show:
-        drawing.save(inside.prediction(picture, image, p, names), arguments.show)
+
+    def read(path):
+        """(the ten probabilities, the answer in words) for a picture file; UserError if it is refused."""
+        seen = see(path)
+        x, _ = options.network.batch(seen.image[np.newaxis], np.zeros(1, int), options)  # nobody knows its label
+        p = softmax(model.forward(x))[0]
+        first, second = (source.classes[n] for n in p.argsort()[:-3:-1])
+        answer = f"{source.kind}: {first}" if p.max() >= SURE else f"{source.kind}: {first} or {second} (not sure)"
+        if arguments.show:
+            drawing.save(inside.prediction(seen, p, answer, source.classes), arguments.show)
+        if seen.problem:
+            raise UserError(seen.problem)
+        return p, answer
+
+    if len(arguments.pictures) == 1:
+        p, answer = read(arguments.pictures[0])
+        progress = checkpoint.history.progress(options)
+        print(f"{options.network.title(options)} of {checkpoint.path}" + (f", {progress}" if progress else ""))
+        width = max(map(len, source.classes))
+        for name, share in zip(source.classes, p, strict=True):
+            print(f"{name:{width}}  {probability(share)} {'#' * round(40 * share)}".rstrip())
+        print(answer)
+        return 0
+    refused = 0
+    for path in arguments.pictures:
+        try:
+            print(f"{path}: {read(path)[1]}")
+        except UserError as error:
+            refused = 2
+            print(error)
+    return refused
 
 
 if __name__ == "__main__":

@@ -232,7 +232,7 @@ def mistake(page):
         page.text((300, y, str(n)), color=colors.get(n, INK), **bold)
         page.text((330 + 120 * p[n], y, f"{p[n]:.1%}" if p[n] > 0.001 else f"{p[n]:.2%}"), ha="left", **large)
     page.text((564, 92, f"ink for {said},"), color=colors[said], ha="left", **bold)
-    page.text((774, 92, f"for {true}"), color=colors[true], ha="right", **bold)
+    page.text((670, 92, f"for {true}"), color=colors[true], ha="left", **bold)
     ink((W1 * (model.z1[0] > 0)) @ more, 564, 112, 210)
     for start, digit, units in ((26, said, order[:3]), (412, true, order[:-4:-1])):
         agreeing = votes[votes > 0] if digit == said else -votes[votes < 0]

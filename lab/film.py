@@ -27,7 +27,7 @@ OPTIONS = ("--hidden", 16, "--init", "geohot", "--epochs", 1)
 PIXELS = 800  # the width of the film
 HEIGHT = 570  # in the units of a page
 FRAMES, SHADES = 48, 12
-TIMES = {"first": 1200, "each": 140, "last": 4000}  # milliseconds
+TIMES = {"still": 1200, "first": 1200, "each": 140, "last": 4000}  # milliseconds
 
 
 def steps_to_show(steps):
@@ -94,11 +94,14 @@ def palette():
 
 
 def save(frames, path):
-    """Write frames as a GIF that repeats, in one step. All have the same colours, so that what stays takes no room."""
-    first, *rest = (one.quantize(palette=palette(), dither=Image.Dither.NONE) for one in frames)
-    times = [TIMES["first"], *[TIMES["each"]] * (len(rest) - 1), TIMES["last"]]
+    """Write frames as a GIF that repeats, in one step. All have the same colours, so that what stays takes no room.
+
+    It begins with the last frame, the trained network: this is the still picture where nothing moves.
+    """
+    shown = [one.quantize(palette=palette(), dither=Image.Dither.NONE) for one in frames]
+    times = [TIMES["still"], TIMES["first"], *[TIMES["each"]] * (len(shown) - 2), TIMES["last"]]
     with replacing(path) as file:
-        first.save(file, "GIF", save_all=True, append_images=rest, duration=times, loop=0)
+        shown[-1].save(file, "GIF", save_all=True, append_images=shown, duration=times, loop=0)
 
 
 def main():

@@ -5,15 +5,16 @@ light ink on a black background, fitted into 20 x 20 pixels, with its centre of 
 """
 
 import io
-import itertools
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from PIL import Image, ImageFilter, ImageOps
 
 from support.errors import UserError
 from support.files import read_file
+from support.paper import enclosed, find_sheet, from_above, lengths, quadrilateral, unruled, without_surroundings
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 MAX_PIXELS, MAX_SIDE, MAX_BYTES = 50_000_000, 2**16, 2**27  # no JPEG has a longer side
@@ -21,7 +22,10 @@ SIDE = 320  # pixels; more would add nothing about a digit
 WIDEST = 0.4  # of the picture's longer side: what is wider both ways is no ink
 DARKEST = 128  # shade of paper: ink stands out less in less light, but on darker paper than this it would be noise
 FAINTEST = 16  # shades (of 255) between ink and paper; less is noise from a JPEG or a camera
-FULL = 0.85  # of what its corners span is a sheet, or more
+REACH = 0.12  # of the picture's longer side: a dark area at the border that is narrower is ink, a wider one a shadow
+SHARP = 1.4  # pixels: how far ink fades into paper; a shadow, a coffee stain and a crease fade more slowly
+CIRCLE = 0.05  # of its radius is how far a circle's ink spreads
+SHEET = 0.85  # of what its corners span is a sheet, or more
 WIDE = 0.55  # of the height; a 1 in one stroke is narrower
 PEN = 0.085  # the width of a stroke by the digit's size; thinner ones are widened to it
 GAP = 0.02  # the least space between two digits, by their height
@@ -31,19 +35,39 @@ FILLED = 0.82  # of its box is no digit; an 8 of the widest pen fills 0.78, and 
 IN_A_ROW, IN_BOTH, HOLES = 2.1, 4.5, 2
 
 
+class Seen(NamedTuple):
+    """What is made of a picture file."""
+
+    picture: np.ndarray  # (H, W) uint8, 0 black to 255 white
+    ink: np.ndarray  # (h, w) uint8, 0 paper to 255 ink, of the picture or of the sheet in it
+    image: np.ndarray  # (28, 28) uint8, what a network is shown of it; black without ink
+    problem: str  # why it is not to be read; "" if it is
+
+
 def read_digit(path):
     """The picture in a file, and what a network is shown of it: (H, W) and (28, 28) uint8, 0 black to 255 white.
 
-    path: a name, or an open file. The picture should show one digit, dark on light or light on dark. Shadows and a desk
-    around the sheet do no harm. UserError if it cannot be read, or if it shows no digit or several.
+    path: a name, or an open file. The picture should show one digit, dark on light or light on dark. Shadows, a table
+    around the sheet and lines on it do no harm. UserError if it cannot be read, or if it shows no digit or several.
     """
+    seen = see(path)
+    if seen.problem:
+        raise UserError(seen.problem)
+    return seen.picture, seen.image
+
+
+def see(path):
+    """What there is in a picture file, as `Seen`, one digit or not. UserError if it is not a picture."""
     picture = read_picture(path)
-    ink = find_ink(picture)
-    if ink is None or blot(image := as_mnist(ink)):
-        raise UserError(f"no digit found in {path}: it should be darker or lighter than the paper")
-    if several(ink) or tangled(image):
-        raise UserError(f"there is more than one digit in {path}, or a digit in pieces: cut out one, in one piece")
-    return picture, image
+    ink, found = find_ink(picture)
+    image = as_mnist(ink) if (ink > 127).any() else np.zeros((28, 28), np.uint8)
+    if not found or not image.any() or blot(image):
+        problem = f"no digit found in {path}: it should be darker or lighter than the paper"
+    elif several(crop(ink, 127)) or tangled(image):
+        problem = f"there is more than one digit in {path}, or a digit in pieces: cut out one, in one piece"
+    else:
+        problem = ""
+    return Seen(picture, ink, image, problem)
 
 
 def read_picture(path):
@@ -89,22 +113,42 @@ def shades(image):
 
 
 def find_ink(picture):
-    """The ink in a picture (H, W) uint8: (h, w) uint8, 0 paper to 255 ink, cropped to the ink; None if there is none.
+    """(ink, whether it can be a digit's) in a picture (H, W) uint8: (h, w) uint8, 0 paper to 255 ink, and a bool.
 
-    It may be dark on light or light on dark. What looks like ink may be a sheet on a desk; then it is the ink on that.
+    It may be dark on light or light on dark. If a sheet lies on a table, it is the ink on that, seen from above.
     """
-    (_, ink), (_, other) = sorted((reading(picture), reading(255 - picture)), key=lambda pair: pair[0])
-    if grain(ink):
-        return None
-    sheet = enclosed(ink)
-    corners = quadrilateral(sheet)
+    corners = find_sheet(picture)
     if corners is not None:
-        sides = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
-        if (other[sheet & (ink <= 127)] > 127).any():
-            ink = from_above(other * sheet, corners)
+        picture = from_above(picture, corners)
+    (_, darkness), (_, other) = sorted((reading(picture), reading(255 - picture)), key=lambda pair: pair[0])
+    ink = strokes(darkness)
+    if grain(ink):
+        return ink, False
+    sheet = enclosed(ink > 127)  # what looks like ink may be a sheet too
+    corners, share = quadrilateral(sheet)
+    if share > SHEET:
+        sides = lengths(corners)
+        on_it = strokes(other) * sheet
+        if (on_it[ink <= 127] > 127).any():
+            ink = from_above(on_it, corners)
         elif sides.min() > WIDE * sides.max():
-            return None  # a blank one; narrow, it would be a 1
-    return crop(ink, 127) if (ink > 127).any() else None
+            return ink, False  # a blank one; narrow, it would be a 1
+    ink = without_surroundings(ink)
+    return ink, bool((ink > 127).any()) and not fades(ink) and not circle(ink)
+
+
+def fades(ink):
+    """Whether ink (H, W) uint8 has no sharp edge: it is half dark in more than SHARP pixels for each of its outline."""
+    shape = Image.fromarray(255 * (ink > 127).astype(np.uint8))
+    outline = np.asarray(shape) > np.asarray(shape.filter(ImageFilter.MinFilter(3)))
+    return ((ink > 40) & (ink < 215)).sum() > SHARP * outline.sum()
+
+
+def circle(ink):
+    """Whether ink (H, W) uint8 is a thin circle, as a cup leaves and no hand draws: all is at one distance."""
+    at = np.argwhere(ink > 127)
+    away = np.linalg.norm(at - (at.min(axis=0) + at.max(axis=0)) / 2, axis=1)
+    return away.std() < CIRCLE * away.mean()
 
 
 def grain(ink):
@@ -114,13 +158,10 @@ def grain(ink):
     return all(np.count_nonzero(np.diff(np.pad(side > 127, 1).astype(int)) > 0) >= 3 for side in sides)
 
 
-def enclosed(ink):
-    """Where ink (H, W) uint8 is, or is to the left, to the right, above and below: (H, W) bool."""
-    return np.all([np.rot90(np.logical_or.accumulate(np.rot90(ink > 127, k)), -k) for k in range(4)], axis=0)
-
-
 def reading(picture):
-    """(how unlikely, ink (H, W) uint8) if a picture (H, W) uint8 shows dark ink on light paper; ink is 0 if none does.
+    """(how unlikely, darkness (H, W) float) if a picture (H, W) uint8 shows dark ink on light paper.
+
+    darkness: how much less light there is than on the paper, 0 to 255.
 
     The paper is the closing of the picture (Serra 1982, Image Analysis and Mathematical Morphology): dark areas remain
     if a square fits into them, as the shadowed part of the paper and the desk do; narrower ones, as strokes, vanish.
@@ -128,17 +169,24 @@ def reading(picture):
     size = max(picture.shape)
     square = 1 + int(WIDEST * size)
     calm = np.asarray(Image.fromarray(picture).filter(ImageFilter.MedianFilter(3)))  # less noise, the same edges
-    paper = 255 - lightest(255 - lightest(np.pad(calm, square - 1, mode="edge"), square), square)
+    near = min(int(REACH * size), square - 1)
+    around = np.pad(np.pad(calm, near, mode="symmetric"), square - 1 - near, mode="edge")
+    paper = 255 - lightest(255 - lightest(around, square), square)
     # Paper is even. And an edge in the picture belongs to the paper or to the ink: what both have and the picture has
     # not, a seam, comes from a wrong reading.
     unlikely = variation(paper) + 3 * (variation(paper) + variation(paper - calm) - variation(calm))
 
-    ink = 255 * np.maximum(paper - picture.astype(np.float32), 0) / np.maximum(paper, DARKEST)
+    return unlikely, 255 * np.maximum(paper - picture.astype(np.float32), 0) / np.maximum(paper, DARKEST)
+
+
+def strokes(darkness):
+    """Ink (H, W) uint8, 0 paper to 255 ink, in the darkness (H, W) of a picture; 0 if nothing stands out."""
+    ink = unruled(darkness)
     strength = np.median(ink[ink >= otsu(ink)]) if ink.any() else 0
     ink = (255 * np.clip((ink / max(strength, FAINTEST) - 0.2) / 0.5, 0, 1)).astype(np.uint8)
-    around = np.asarray(Image.fromarray(ink).filter(ImageFilter.GaussianBlur(size / 40)))
+    around = np.asarray(Image.fromarray(ink).filter(ImageFilter.GaussianBlur(max(ink.shape) / 40)))
     ink[around <= 13] = 0  # specks have too little ink around them
-    return unlikely, ink * (strength >= FAINTEST and ink.max() >= 128)
+    return ink * (strength >= FAINTEST and ink.max() >= 128)
 
 
 def lightest(picture, square):
@@ -153,55 +201,6 @@ def lightest(picture, square):
 def variation(picture):
     """The sum of the changes from each pixel to the next: the length of the edges by their contrast."""
     return sum(np.abs(np.diff(picture.astype(np.float32), axis=axis)).sum() for axis in (0, 1))
-
-
-def quadrilateral(shape):
-    """The corners of a shape (H, W) bool, clockwise from the top left: (4, 2) float, x and y; None if it is no sheet.
-
-    They are those of its points, farthest out in 24 directions, that span the largest area. A sheet fills what they
-    span, and no more. Of a circle they span 0.64.
-    """
-    y, x = np.nonzero(shape)
-    if not len(x):
-        return None
-    angles = np.radians(range(0, 360, 15))  # clockwise, as y points down
-    farthest = (np.outer(np.cos(angles), x) + np.outer(np.sin(angles), y)).argmax(axis=1)
-    points = np.stack([x, y], axis=1)[farthest].astype(float)
-    fours = points[list(itertools.combinations(range(len(points)), 4))]  # (N, 4, 2)
-    across, down = fours[:, 2] - fours[:, 0], fours[:, 3] - fours[:, 1]  # the diagonals
-    areas = (across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0]) / 2
-    corners = fours[areas.argmax()]
-    inside = Image.new("L", shape.shape[::-1])
-    ImageDraw.Draw(inside).polygon([tuple(corner) for corner in corners], 1)
-    both, either = shape & np.asarray(inside, bool), shape | np.asarray(inside, bool)
-    if both.sum() < FULL * either.sum():
-        return None
-    upright = [[-1, -1], [1, -1], [1, 1], [-1, 1]]
-    return max((np.roll(corners, k, axis=0) for k in range(4)), key=lambda turned: (turned * upright).sum())
-
-
-def from_above(ink, corners):
-    """The ink (H, W) uint8 on a sheet with these corners (4, 2), as a camera straight above it sees it.
-
-    In coordinates from the picture's middle, with the focal length as the third, the columns of the matrix that takes
-    the unit square to the sheet point along the sheet's sides in space, and are as long as they are in proportion.
-    """
-    corners = corners + 0.02 * (corners.mean(axis=0) - corners)  # without the edge
-    corner, middle = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]), np.array(ink.shape[::-1]) / 2
-    matrix = perspective(corner, (corners - middle) / max(ink.shape))  # phones' focal length: 0.7 to 1.1 of the side
-    sides = np.linalg.norm(matrix[:, :2], axis=0)
-    size = tuple(int(side) for side in (SIDE * sides / sides.max()).round() + 1)
-    terms = perspective(corner * size, corners).ravel()[:8]
-    return np.asarray(
-        Image.fromarray(ink).transform(size, Image.Transform.PERSPECTIVE, tuple(terms), Image.Resampling.BILINEAR)
-    )
-
-
-def perspective(points, images):
-    """The matrix (3, 3) that takes four points (4, 2) to their images (4, 2): (x, y, 1) to (u, v, 1) times a number."""
-    rows = [[x, y, 1, 0, 0, 0, -u * x, -u * y] for (x, y), (u, _) in zip(points, images, strict=True)]
-    rows += [[0, 0, 0, x, y, 1, -v * x, -v * y] for (x, y), (_, v) in zip(points, images, strict=True)]
-    return np.append(np.linalg.solve(rows, images.T.ravel()), 1).reshape(3, 3)
 
 
 def otsu(values):

@@ -8,6 +8,7 @@ from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.patches import Rectangle
 
 from support.drawing import GRID, INK, MONO, TEST, TRAIN, aside, head, new_figure, style
+from support.rounding import probability
 
 SIGNED = LinearSegmentedColormap.from_list("signed", [TEST, "white", TRAIN])  # below 0, 0, above 0
 POSITIVE = LinearSegmentedColormap.from_list("positive", ["white", TRAIN])  # from 0
@@ -48,16 +49,23 @@ the sums of the forward pass."""
 
 
 @style()
-def prediction(picture, image, p, names=range(10)):
-    """The picture given to predict.py (H, W), what the network saw of it (28, 28), and its ten probabilities.
+def prediction(seen, p, answer, names=range(10)):
+    """What predict.py makes of a picture: what was given, what was taken for ink, what the network saw, and says.
 
-    names: of the ten classes, here and below.
+    seen: as support.ink.see gives it; p (10,); answer in words; names of
+    the ten classes, here and below. If the picture is refused: why, in place of an answer.
     """
-    figure = new_figure(8, 3.4)
-    given, seen, said = figure.subplots(1, 3, width_ratios=(3, 3, 4))
-    picture_axes(given, "what was given", " ").imshow(picture, cmap="gray", vmin=0, vmax=255)
-    picture_axes(seen, "what the network saw", "28 x 28 pixels").imshow(image, cmap="gray", vmin=0, vmax=255)
-    bars(said, p, "what it says", "probabilities", "{:.3f}", names=names)
+    figure = new_figure(10, 3.8, "no answer: " + seen.problem.partition(" in ")[0] if seen.problem else answer)
+    given, ink, image, said = figure.subplots(1, 4, width_ratios=(3, 3, 3, 4))
+    picture_axes(given, "what was given", " ").imshow(seen.picture, cmap="gray", vmin=0, vmax=255)
+    picture_axes(ink, "what was taken for ink", " ").imshow(255 - seen.ink, cmap="gray", vmin=0, vmax=255)
+    size = "28 x 28 pixels"
+    picture_axes(image, "what it would be shown" if seen.problem else "what the network saw", size)
+    image.imshow(seen.image, cmap="gray", vmin=0, vmax=255)
+    if seen.problem:
+        said.set_axis_off()
+    else:
+        bars(said, p, "what it says", "probabilities", probability, names=names)
     return figure
 
 
@@ -270,15 +278,15 @@ def show_pixels(axes, steps):
 
 def show_answer(both, steps, formula, y):
     """Logits and probabilities as bars, on two axes."""
-    bars(both[0], steps["logits"], "logits", formula, "{:.1f}", y, steps["classes"])
+    bars(both[0], steps["logits"], "logits", formula, "{:.1f}".format, y, steps["classes"])
     loss = f"p = softmax(logits)\nloss = -log p[{y}] = {steps['loss']:.3g}"
     said = f"probabilities: read as {steps['classes'][steps['p'].argmax()]}"
-    bars(both[1], steps["p"], said, loss, "{:.3f}", y, steps["classes"])
+    bars(both[1], steps["p"], said, loss, probability, y, steps["classes"])
 
 
 def show_dlogits(axes, steps, y):
     formula = "dlogits = (p - onehot(y)) / B\n(one image: B = 1)"
-    bars(axes, steps["dlogits"], "from the loss to the logits", formula, "{:.2g}", y, steps["classes"])
+    bars(axes, steps["dlogits"], "from the loss to the logits", formula, "{:.2g}".format, y, steps["classes"])
 
 
 def write(axes, text):
@@ -342,15 +350,15 @@ def scale(figure, drawn, axes, shrink=0.7, below=False):
 
 
 def bars(axes, values, title, formula, label, y=None, names=range(10)):
-    """A number for each class as a bar; the true class's name is bold."""
+    """A number for each class as a bar, which `label` puts in words; the true class's name is bold."""
     picture_axes(axes, title, formula)
     axes.barh(range(10), values, color=np.where(np.asarray(values) < 0, TEST, TRAIN), height=0.7)
     low, high = min(0, *values), max(0, *values)
-    room = (high - low or 1) * 0.09 * max(len(label.format(value)) for value in values)  # for the numbers
+    room = (high - low or 1) * 0.09 * max(len(label(value)) for value in values)  # for the numbers
     axes.set(xlim=(low - room * (low < 0), high + room), ylim=(9.6, -0.6))
     axes.set_yticks(range(10), names)
     for digit, value in enumerate(values):
-        aside(axes, label.format(value), (value, digit), -3 if value < 0 else 3, fontsize=9)
+        aside(axes, label(value), (value, digit), -3 if value < 0 else 3, fontsize=9)
     axes.axvline(0, color=INK, linewidth=0.8)
     if y is not None:
         axes.get_yticklabels()[y].set_fontweight("bold")

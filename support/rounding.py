@@ -9,3 +9,8 @@ def above(number):
         return f"{number:g}"
     size = 10.0 ** np.floor(np.log10(number))
     return f"{np.ceil(number / size) * size:.1g}"
+
+
+def probability(p):
+    """Four decimals of a number from 0 to 1. Only 1 is written as 1.0000: 0.99997 is not certain."""
+    return f"{p:.4f}" if p == 1 else f"{min(p, 0.9999):.4f}"

@@ -170,7 +170,38 @@ def tilted(digit, rng, degrees):
     return photograph(seen, rng, sheet=sheet.astype(float))
 
 
+def on_lines(digit, rng, ways):
+    """A thin pen on ruled or squared paper, which is turned by up to 10 degrees. ways: 1 or 2."""
+    ink, lines = written(digit, int(rng.integers(0, 5)), 3, rng), np.zeros((300, 300))
+    angle, gap = np.radians(rng.uniform(-10, 10)), rng.uniform(10, 24)
+    y, x = np.indices(lines.shape)
+    for along in (np.cos(angle) * y + np.sin(angle) * x, np.cos(angle) * x - np.sin(angle) * y)[:ways]:
+        lines = np.maximum(lines, np.clip(1.2 - np.abs(along % gap - gap / 2), 0, 1))
+    return photograph(np.maximum(ink, rng.uniform(0.2, 0.5) * lines), rng)
+
+
+def on_stripes(digit, rng):
+    """A sheet on a table with stripes."""
+    ink, sheet = on_sheet(written(digit, int(rng.integers(0, 5)), int(rng.integers(6, 20)), rng), rng)
+    y, x = np.indices(ink.shape)
+    stripes = rng.uniform(10, 25) * np.sign(np.sin((x + rng.uniform(0, 2) * y) / rng.uniform(4, 9)))
+    return np.clip(photograph(ink, rng, sheet=sheet) + (1 - sheet) * stripes, 0, 255).astype(np.uint8)
+
+
+def in_a_window(digit, rng):
+    """A drawing program's canvas, with its colours above."""
+    canvas = 255 - 255 * written(digit, int(rng.integers(0, 5)), int(rng.integers(6, 20)), rng)
+    bar = np.full((36, 300), rng.choice([60, 240]))
+    for left in range(10, 280, 24):
+        bar[10:26, left : left + 16] = rng.integers(0, 256)
+    return np.vstack([bar, canvas]).astype(np.uint8)
+
+
 SCENES = {
+    "a pen on ruled paper": (partial(on_lines, ways=1), 19),
+    "a pen on squared paper": (partial(on_lines, ways=2), 18),
+    "a sheet on stripes": (on_stripes, 17),
+    "a program's window": (in_a_window, 18),
     "a blank sheet": (blank_sheet, 0),
     "a scribble": (scribble, 0),
     "a wiped board": (wiped_board, 0),

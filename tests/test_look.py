@@ -18,6 +18,7 @@ from networks import NETWORKS, make, parse_options
 from resnet_np import ResNet
 from support import drawing, inside
 from support.errors import UserError
+from support.ink import Seen
 from vit_np import ViT
 
 KINDS = ("forward", "backward", "weights", "confusion", "mistakes")
@@ -230,7 +231,12 @@ def test_answers_and_mistakes_of_any_number():
         words = [1] * n, [7] * n, [0.99999] * n, f"its {n} most confident mistakes of {n}"
         assert_legible(inside.mistakes(np.zeros((n, 28, 28), np.uint8), *words))
     for shape in ((320, 200), (1, 320), (320, 1)):
-        assert_legible(inside.prediction(np.full(shape, 99.0), np.zeros((28, 28), np.uint8), np.eye(10)[4]))
+        for problem in ("", "no digit found in a.png: it should be darker or lighter than the paper"):
+            seen = Seen(np.full(shape, 99, np.uint8), np.zeros(shape, np.uint8), np.zeros((28, 28), np.uint8), problem)
+            figure = inside.prediction(seen, np.array([0.99997, *[0.000003] * 9]), "digit: 0")
+            assert_legible(figure)
+            assert figure.get_suptitle() == ("no answer: no digit found" if problem else "digit: 0")
+            assert [text.get_text() for text in figure.axes[3].texts][:1] == ([] if problem else ["0.9999"])
     red, white, blue = inside.SIGNED([0.0, 0.5, 1.0])
     assert white[:3] == pytest.approx(1, abs=0.01) and blue[2] > blue[0] and red[0] > red[2]
 

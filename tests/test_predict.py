@@ -135,7 +135,23 @@ def test_the_command(trained, program, tmp_path):
     assert (len(p), sum(p), np.argmax(p)) == (10, pytest.approx(1, abs=1e-3), 4)
     assert rows[4].count("#") == round(40 * p[4])
     with Image.open(tmp_path / "shown.png") as shown:
-        assert shown.size == (1200, 510)
+        assert shown.size == (1500, 570)
+
+
+def test_a_refused_picture_is_drawn_and_several_pictures_have_a_line_each(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, picture in (("4.png", drawn()), ("44.png", np.hstack([drawn(), drawn()]))):
+        Image.fromarray(picture).save(name)
+    weights = ["--weights", str(trained)]
+    with pytest.raises(UserError, match=r"more than one digit in 44\.png"):
+        predict.main(["44.png", "--show", "shown.png", *weights])
+    assert Image.open("shown.png").size == (1500, 570)
+    assert predict.main(["4.png", "44.png", "4.png", *weights]) == 2
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first == third == "4.png: digit: 4" and second.startswith("there is more than one digit in 44.png")
+    assert predict.main(["4.png", "4.png", *weights]) == 0
+    with pytest.raises(UserError, match="--show draws one picture"):
+        predict.main(["4.png", "4.png", "--show", "shown.png", *weights])
 
 
 def test_the_default_weights_are_those_of_the_newest_run(tmp_path, monkeypatch, small, capsys):

@@ -25,7 +25,10 @@ def test_the_frames_are_those_of_the_run(small, tmp_path):
     frames = [film.frame(*state, small, 0.1, 12) for state in states[::6]]
     film.save(frames, tmp_path / "small.gif")
     with Image.open(tmp_path / "small.gif") as image:
-        assert (image.n_frames, image.width, image.info["loop"]) == (3, film.PIXELS, 0)
+        assert (image.n_frames, image.width, image.info["loop"]) == (4, film.PIXELS, 0)  # the last comes first, too
+        still = np.asarray(image.convert("RGB"))
+        image.seek(3)
+        assert (still == np.asarray(image.convert("RGB"))).all()
 
 
 def test_fewer_and_fewer_steps_are_shown():
@@ -38,4 +41,4 @@ def test_the_committed_film_is_small():
     path = ROOT / "png" / "learning.gif"
     assert path.stat().st_size < 1_000_000
     with Image.open(path) as image:
-        assert image.n_frames == len(film.steps_to_show(468)) and image.width == film.PIXELS
+        assert image.n_frames == 1 + len(film.steps_to_show(468)) and image.width == film.PIXELS

@@ -134,6 +134,8 @@ UNREADABLE = {
         "nothing": np.zeros((20, 30, 4)),
         "a slope": np.tile(np.linspace(50, 220, 300), (300, 1)),
         "noise": np.random.default_rng(0).normal(200, 6, (300, 300)),
+        "a cup's ring": 230 - 60 * np.exp(-(((np.hypot(X, Y) - 70) / 3) ** 2)),
+        "a crease": 200 + 30 * np.tanh((X + Y) / 12),
         "a blank sheet on a grain": np.where(TURNED, 40, 60 + 30 * np.sin((X + Y) / 5)),
         "a point": np.zeros((1, 1)),
         "a thread": np.zeros((1, 9000)),
