@@ -52,8 +52,8 @@ the sums of the forward pass."""
 def prediction(seen, p, answer, names=range(10)):
     """What predict.py makes of a picture: what was given, what was taken for ink, what the network saw, and says.
 
-    seen: as support.ink.see gives it; p (10,); answer in words; names of
-    the ten classes, here and below. If the picture is refused: why, in place of an answer.
+    seen: as support.ink.see gives it; p (10,); answer in words; names: of the ten classes, here and below. If the
+    picture is refused, it says why in place of an answer.
     """
     figure = new_figure(10, 3.8, "no answer: " + seen.problem.partition(" in ")[0] if seen.problem else answer)
     given, ink, image, said = figure.subplots(1, 4, width_ratios=(3, 3, 3, 4))
