@@ -14,16 +14,19 @@ import time
 import zipfile
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
+from data import as_input
 from exercises import classroom, complaints, digits, judge, marker, network, own, prove, runner
 from exercises.catalogue import BY_NAME
 from exercises.exercise import agree
 from exercises.trial import arrays_in
+from exercises.weights import arrays_of, layout
 from exercises.work import Work, digest
 from gpt_np import GPT, next_words
-from mlp_np import softmax
+from mlp_np import MLP, softmax
 from page.shown import load_mlp
 from support.errors import UserError
 
@@ -278,11 +281,11 @@ def number(value):
     return float(value) if math.isfinite(value) else None
 
 
-def as_kept(params, pixels, words):
+def as_kept(params, pixels, words, whose="Your network"):
     """A network as index.html takes it."""
     hidden = len(params["b1"])
     packed = {name: base64_of(np.ascontiguousarray(p, "<f4")) for name, p in params.items()}
-    title = f"Your network, 784-{hidden}-10"
+    title = f"{whose}, 784-{hidden}-10"
     return {"title": title, "words": words, "hidden": hidden, "pixels": pixels, "params": packed}
 
 
@@ -302,12 +305,46 @@ def open_network(name):
 
 
 def learn(name):
-    """Train the network of own_network's file on all images that are here; own.npz gets it. How well it reads."""
+    """Train the network of own_network's file on all images that are here; own.npz gets it. How well it reads, what can
+    be proven of it, and the network as index.html takes it, or None."""
     images, labels, test_images, test_labels = few_rows()
     with explained(name) as module:
         content, claimed, right = own.learn(module, images, labels, test_images, test_labels)
         Path("/tmp/own.npz").write_bytes(content)
-        return {"claimed": claimed, "right": float(right)}
+        shown, proof = as_mlp(module, own.restored(module, content), test_images, f"it reads {right:.2f}")
+        return {"claimed": claimed, "right": float(right), "network": shown, "proof": proof}
+
+
+@np.errstate(all="ignore")  # pixels that were meant to be small
+def as_mlp(module, params, images, words):
+    """A network of the learner's own as index.html takes it, and why it is the same one; or None, and why it is none.
+
+    It is mlp_np.py's network, if that has the learner's weights and says the same digits. How it takes its pixels is
+    tried. More is not to be proven: the lines of chapter 1 are compared in each step, and these steps nobody knows.
+    """
+    layers = layout(params)
+    if len(layers) != 2:
+        what = f"has {len(layers)} layers of weights" if layers else "keeps its weights in a way that is not known here"
+        return (
+            None,
+            f"The page with the network shows one with two layers of weights. Yours {what}, so only you can show it.",
+        )
+    arrays, said = arrays_of(params, layers), own.read(module, params, images)
+    model = MLP(len(arrays["b1"]), dtype=np.float64)
+    model.params = arrays
+    for pixels in ("unit", "standardised", "raw"):
+        x = as_input(images, SimpleNamespace(pixels=pixels, dtype="float64", dataset="mnist"))
+        if np.array_equal(model.forward(x).argmax(axis=1), said):
+            return as_kept(arrays, pixels, words, "Your own network"), (
+                f"It is the network of `mlp_np.py`: with your weights, that says the same digit to all {len(images):,} "
+                "test images. Which batches your training drew, and when it took a step, only your file knows; so its "
+                "steps cannot be proven one by one, as those of the lines of chapter 1 are."
+            )
+    return None, (
+        "The page with the network shows one with a ReLU, and pixels from 0 to 1, from 0 to 255, or with mean 0 and "
+        "deviation 1. With your weights such a network says other digits than `read`. So yours does something else "
+        "between the layers or with the pixels, and the page cannot show it."
+    )
 
 
 def read(name, pixels):

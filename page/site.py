@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -58,8 +59,9 @@ POLICY = (
 )
 # Prefixes of names in the library: large parts that neither this project nor a learner's few lines use.
 UNUSED = (
-    "_pyrepl", "asyncio", "dateutil", "doctest", "email", "html", "http", "multiprocessing", "numpy/f2py",
-    "numpy/polynomial", "numpy/testing", "pandas", "pdb", "profiling", "pydoc", "turtle", "tzdata", "unittest", "xml",
+    "_pyrepl", "asyncio", "dateutil", "doctest", "email", "ftplib", "html", "http", "imaplib", "logging/handlers",
+    "mailbox", "multiprocessing", "numpy/f2py", "numpy/polynomial", "numpy/testing", "optparse", "pandas", "pdb",
+    "pickletools", "profiling", "pydoc", "smtplib", "ssl", "turtle", "tzdata", "unittest", "xml",
 )  # fmt: skip
 # This Python keeps a snapshot of what it imports when it starts: NumPy and pandas, and nothing else. Its library has no
 # pandas here. So a module of that name imports what every run needs, which each run would otherwise import again.
@@ -159,6 +161,8 @@ class Pages:
         links = [f'<a href="{address}">{words}</a>' for address, words in NAVIGATION.items()]
         here = f'href="{name}.html"'
         links = "".join(links).replace(here, f'{here} aria-current="page"')
+        if then := dict(pairwise(NAVIGATION)).get(f"{name}.html"):
+            text += f'<p class="onward"><a class="button primary" href="{then}">Next: {NAVIGATION[then]}</a></p>'
         holes = {"title": html.escape(title), "navigation": links, "body": text, "policy": POLICY, "icon": icon()}
         template = (LESSONS / "page.html").read_text(encoding="utf-8")
         write(self.out / f"{name}.html", fill(template, holes))
@@ -269,11 +273,12 @@ def naming(exercise, text):
 
 def figures():
     """{exercise: where index.html leads to it, by the name of that figure or section}."""
-    template, found, here = (FOLDER / "template.html").read_text(encoding="utf-8"), {}, ""
-    for part, exercise in re.findall(r'<(?:section|figure)[^>]* id="([\w-]+)"|data-exercise="(\w+)"', template):
-        here = part or here
+    template, found, section, figure = (FOLDER / "template.html").read_text(encoding="utf-8"), {}, "", ""
+    tags = r'<section[^>]* id="([\w-]+)"|<figure[^>]* id="([\w-]+)"|(</figure>)|data-exercise="(\w+)"'
+    for new, inner, end, exercise in re.findall(tags, template):
+        section, figure = new or section, inner or ("" if end else figure)
         if exercise:
-            found.setdefault(exercise, here)
+            found.setdefault(exercise, figure or section)
     return found
 
 

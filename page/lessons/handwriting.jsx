@@ -1,75 +1,90 @@
 /* The network from a blank file: the learner's own `train` and `read`, and a pad to draw on. */
 
-import { useSignal, useSignalEffect } from "@preact/signals";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { signal, useSignal, useSignalEffect } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import { context, drawOn, followPen, read, SIDE } from "../pen.js";
 import { a } from "../words.js";
+import { OpenInPage } from "./hand.jsx";
 import { Said, Told, useFocusBack } from "./show.jsx";
 import { Task } from "./task.js";
 
 const SECONDS = 60;
 
+/** The network of an exercise: it goes on learning while the reader does something else. */
+class Own {
+  strokes = signal([]); // what is drawn
+  learned = signal(null); // {text: the file, weights: bytes}
+  #unread = null; // the newest drawing, until it is read
+
+  constructor(name, python) {
+    this.name = name;
+    this.learning = new Task(python, "the training of your own network");
+    this.reading = new Task(python, "the reading of your drawing");
+  }
+
+  async learn(text) {
+    await this.learning.attempt(async (python) => {
+      const answer = await python.ask("learn", { name: this.name }, { [`${this.name}.py`]: text }, SECONDS);
+      const { claimed, right, network, proof, files } = answer;
+      this.learned.value = { text, weights: files["own.npz"] };
+      this.reading.said.value = null; // the network before said that
+      const words = `It claims ${claimed.toFixed(2)}. Of 2,000 test images, by other hands, it reads ${right.toFixed(2)}.`;
+      return { words, network, proof };
+    });
+    this.#read();
+  }
+
+  /** What is drawn while it learns, or reads, is read then. */
+  #read() {
+    if (this.learning.isBusy.value || !this.#unread) return;
+    this.reading.attempt(async (python) => {
+      const { text, weights } = this.learned.value,
+        files = { [`${this.name}.py`]: text, "own.npz": weights };
+      let answer;
+      while (this.#unread) {
+        const pixels = [...this.#unread];
+        this.#unread = null;
+        answer = await python.ask("read", { name: this.name, pixels }, files);
+      }
+      return this.strokes.value.length ? `Your network reads ${a(answer.digit)}.` : null;
+    });
+  }
+
+  drawn() {
+    this.#unread = read({ base: null, strokes: this.strokes.value });
+    this.#read();
+  }
+
+  clear() {
+    this.strokes.value = [];
+    this.#unread = this.reading.said.value = null;
+  }
+}
+
+const networks = new Map();
+
 /** file: a signal, the text of the learner's file. */
 export function Handwriting({ exercise: { name }, python, file }) {
-  const [learning, reading] = useMemo(
-    () => ["the training of your own network", "the reading of your drawing"].map((what) => new Task(python, what)),
-    [python],
-  );
-  const strokes = useSignal([]),
-    learned = useSignal(null), // {text: the file, weights: bytes}
-    unread = useRef(null), // the newest drawing, until it is read
+  if (!networks.has(name)) networks.set(name, new Own(name, python));
+  const own = networks.get(name),
+    { learning, reading, learned } = own,
     button = useFocusBack(learning.isBusy);
-  useEffect(() => () => [learning, reading].forEach(({ python }) => python.stop()), [learning, reading]);
-
-  const learn = () =>
-    learning
-      .attempt(async (python) => {
-        const text = file.peek();
-        const answer = await python.ask("learn", { name }, { [`${name}.py`]: text }, SECONDS);
-        learned.value = { text, weights: answer.files["own.npz"] };
-        reading.said.value = null; // the network before said that
-        return `It claims ${answer.claimed.toFixed(2)}. Of 2,000 test images, by other hands, it reads ${answer.right.toFixed(2)}. Draw a digit.`;
-      })
-      .then(readDrawing);
-  /** What is drawn while it learns, or reads, is read then. */
-  const readDrawing = () =>
-    !learning.isBusy.value &&
-    unread.current &&
-    reading.attempt(async (python) => {
-      const { text, weights } = learned.peek();
-      let answer;
-      while (unread.current) {
-        const pixels = unread.current;
-        unread.current = null;
-        const files = { [`${name}.py`]: text, "own.npz": weights };
-        answer = await python.ask("read", { name, pixels: [...pixels] }, files);
-      }
-      return strokes.value.length ? `Your network reads ${a(answer.digit)}.` : null;
-    });
-  const drawn = () => {
-    unread.current = read({ base: null, strokes: strokes.value });
-    readDrawing();
-  };
-  const clear = () => {
-    strokes.value = [];
-    unread.current = reading.said.value = null;
-  };
   return (
     <div class="handwriting">
       <h3>Your handwriting</h3>
       <div class="row">
-        <button ref={button} type="button" aria-disabled={learning.isBusy.value} onClick={learn}>
+        <button ref={button} type="button" aria-disabled={learning.isBusy.value} onClick={() => own.learn(file.peek())}>
           Let it learn from all 4,000 images
         </button>
       </div>
       <div role="status">
-        <Told task={learning}>{(words) => <Said text={words} />}</Told>
+        <Told task={learning}>{(said) => <Learned {...said} />}</Told>
       </div>
       {learned.value && (
         <>
-          <Pad strokes={strokes} onDrawn={drawn} />
+          <Pad strokes={own.strokes} onDrawn={() => own.drawn()} />
           <div class="row">
-            <button type="button" class="clear" onClick={clear}>
+            <button type="button" class="clear" onClick={() => own.clear()}>
               Clear
             </button>
           </div>
@@ -79,6 +94,22 @@ export function Handwriting({ exercise: { name }, python, file }) {
         </>
       )}
     </div>
+  );
+}
+
+/** What has been learned, what can be proven of it, and the way into the page, where there is one. */
+function Learned({ words, network, proof }) {
+  const failed = useSignal("");
+  return (
+    <>
+      <Said text={`${words} Draw a digit.\n${proof}`} />
+      {network && (
+        <div class="row">
+          <OpenInPage network={network} failed={failed} />
+        </div>
+      )}
+      <p>{failed.value}</p>
+    </>
   );
 }
 

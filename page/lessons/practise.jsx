@@ -37,7 +37,7 @@ export function Practise({ exercises, python, rules }) {
       {waiting.length > 0 && <Reviews waiting={waiting} />}
       <div>
         {isTraining ? (
-          <Train {...{ exercises, training, python }} />
+          <Train {...{ exercises, training }} />
         ) : (
           <Exercise key={`${exercise.name} ${again}`} {...{ exercise, python, again }}>
             <Onward {...{ exercises, exercise, again, waiting }} />

@@ -1,22 +1,31 @@
 /* The same run: the learner's lines of chapter 1 and mlp_np.py take the same steps, in float64, side by side. */
 
-import { useSignal } from "@preact/signals";
-import { useEffect, useMemo } from "preact/hooks";
+import { signal } from "@preact/signals";
 import { Said, Told } from "./show.jsx";
 import { Task } from "./task.js";
 import { folder, work } from "./work.js";
 
 const SECONDS = 120;
 
-export function Prove({ python }) {
-  const task = useMemo(() => new Task(python, "the proof", true), [python]),
-    rows = useSignal([]); // {step, loss, twin, apart}
-  useEffect(() => () => task.python.stop(), [task]);
-  const prove = () =>
-    task.attempt((python) => {
-      rows.value = [];
-      return python.ask("proved", {}, folder(work.value), SECONDS, (row) => (rows.value = [...rows.value, row]));
+/** The proof: it ends when an exercise is marked, and what it has shown stays. */
+export class Proof {
+  rows = signal([]); // {step, loss, twin, apart}
+
+  constructor(python) {
+    this.task = new Task(python, "the proof", true);
+  }
+
+  begin() {
+    return this.task.attempt((python) => {
+      this.rows.value = [];
+      const hear = (row) => (this.rows.value = [...this.rows.value, row]);
+      return python.ask("proved", {}, folder(work.value), SECONDS, hear);
     });
+  }
+}
+
+export function Prove({ proof }) {
+  const { task, rows } = proof;
   const { passed } = task.said.value ?? {};
   return (
     <section class="prove" aria-labelledby="h-prove">
@@ -27,7 +36,7 @@ export function Prove({ python }) {
         take part, too: you see at which step the runs part.
       </p>
       <div class="row">
-        <button type="button" aria-disabled={task.isBusy.value} onClick={prove}>
+        <button type="button" aria-disabled={task.isBusy.value} onClick={() => proof.begin()}>
           Prove it
         </button>
       </div>

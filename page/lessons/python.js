@@ -25,7 +25,7 @@ class Job {
 
   stop(why = "Stopped.") {
     this.isEnded = true;
-    this.#end(new Error(why));
+    this.#end(Object.assign(new Error(why), { isStop: true }));
   }
 }
 
@@ -173,8 +173,8 @@ export class Python {
   }
 
   /** What to say of an error. */
-  explain({ message }) {
-    return this.isReady.value ? message : `Python could not be loaded (${message}).`;
+  explain({ message, isStop }) {
+    return this.isReady.value || isStop ? message : `Python could not be loaded (${message}).`;
   }
 
   /** {printed, error} of these blocks, run one after the other: what the last one printed. */

@@ -4,7 +4,7 @@ import { signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { a } from "../words.js";
 import { OpenInPage, save } from "./hand.jsx";
-import { Prove } from "./prove.jsx";
+import { Proof, Prove } from "./prove.jsx";
 import { Told, useFocusBack } from "./show.jsx";
 import { Task } from "./task.js";
 import { folder, hasPassed, work } from "./work.js";
@@ -18,6 +18,7 @@ export class Training {
 
   constructor(python) {
     this.task = new Task(python, "the training of your network");
+    this.proof = new Proof(python);
   }
 
   /** Train with the learner's lines of the exercises `mine`, and the project's of `ours`. */
@@ -40,7 +41,7 @@ export class Training {
 export const linesOf = (exercises) => exercises.filter(({ trains }) => trains);
 export const missingOf = (exercises) => linesOf(exercises).filter((one) => !hasPassed(work.value, one));
 
-export function Train({ exercises, training, python }) {
+export function Train({ exercises, training }) {
   const missing = missingOf(exercises);
   const takesOurs = useSignal(false),
     { run, task } = training,
@@ -74,7 +75,7 @@ export function Train({ exercises, training, python }) {
         <Told task={task}>{() => null}</Told>
       </div>
       {run.value && <Run run={run.value} isOver={!task.isBusy.value} />}
-      <Prove python={python} />
+      <Prove proof={training.proof} />
     </section>
   );
 }

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -120,3 +121,30 @@ import page.desk
 assert before == (data.load, faulthandler.dump_traceback_later)
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize(
+    ("between", "scale", "told"),
+    [
+        ("np.maximum(z, 0)", "images / 255", "says the same digit to all 300 test images"),
+        ("np.maximum(z, 0)", "(images / 255 - 0.1307) / 0.3081", "says the same digit"),
+        ("np.tanh(z)", "images / 255", "says other digits"),
+        ("np.maximum(z, 0)", "images / 255 - 5", "says other digits"),
+    ],
+)
+def test_a_network_of_ones_own_opens_in_the_page_if_it_is_one_of_the_pages(mnist, between, scale, told):
+    rng = np.random.default_rng(0)
+    kept = [(rng.normal(0, 0.3, (20, 784)), rng.normal(0, 1, 20)), (rng.normal(0, 0.3, (10, 20)), rng.normal(0, 1, 10))]
+
+    def read(params, images):
+        (W1, b1), (W2, b2) = params
+        z = eval(scale, {"images": images}) @ W1.T + b1
+        return (eval(between, {"np": np, "z": z}) @ W2.T + b2).argmax(axis=1)
+
+    images = mnist.test_images[:300].reshape(300, 784)
+    found, proof = desk.as_mlp(SimpleNamespace(read=read), kept, images, "")
+    assert told in proof and (found is not None) == ("same" in told)
+    if found:
+        assert found["hidden"] == 20 and found["pixels"] == ("unit" if scale == "images / 255" else "standardised")
+    deep = [*kept[:1], (rng.normal(0, 0.3, (20, 20)), np.zeros(20)), *kept[1:]]
+    assert "3 layers of weights" in desk.as_mlp(SimpleNamespace(read=read), deep, images, "")[1]
