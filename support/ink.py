@@ -24,6 +24,7 @@ DARKEST = 128  # shade of paper: ink stands out less in less light, but on darke
 FAINTEST = 16  # shades (of 255) between ink and paper; less is noise from a JPEG or a camera
 REACH = 0.12  # of the picture's longer side: a dark area at the border that is narrower is ink, a wider one a shadow
 SHARP = 1.4  # pixels: how far ink fades into paper; a shadow, a coffee stain and a crease fade more slowly
+FADED = 0.45  # of the ink's area
 CIRCLE = 0.05  # of its radius is how far a circle's ink spreads
 SHEET = 0.85  # of what its corners span is a sheet, or more
 WIDE = 0.55  # of the height; a 1 in one stroke is narrower
@@ -141,7 +142,8 @@ def fades(ink):
     """Whether ink (H, W) uint8 has no sharp edge: it is half dark in more than SHARP pixels for each of its outline."""
     shape = Image.fromarray(255 * (ink > 127).astype(np.uint8))
     outline = np.asarray(shape) > np.asarray(shape.filter(ImageFilter.MinFilter(3)))
-    return ((ink > 40) & (ink < 215)).sum() > SHARP * outline.sum()
+    half_dark, dark = ((ink > 40) & (ink < 215)).sum(), (ink > 127).sum()
+    return half_dark > SHARP * outline.sum() and half_dark > FADED * dark  # an enlarged digit fades, but is thick
 
 
 def circle(ink):
