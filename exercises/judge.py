@@ -94,7 +94,7 @@ def placed(exercise, verdict, place):
     what = "this part" if part else "one of them"
     first, *_ = verdict.text.split("\n")
     text = f"{first}\n{where}: with {what} different, {right} would be right. {PLACES[kind]}"
-    return Verdict(False, kind.partition(": ")[0], text, drawn=True, question=f"{where}: {PLACES[kind]}")
+    return Verdict(False, kind.partition(": ")[0], text, drawn=True, question=f"{where}. {PLACES[kind]}")
 
 
 def judge_trials(exercise, seed, outcome):

@@ -100,8 +100,8 @@ def read_report(result, file, seconds, status):
     return {"died": status}
 
 
-def report(exercise, file, seed):
-    """What became of one file, as plain data that JSON can hold."""
+def report(exercise, file, seed, keep=lambda outcome: None):
+    """What became of one file, as plain data that JSON can hold. Before a mistake's place is sought, `keep` gets it."""
     printed, outcome, module, rights = Printed(), {"trials": []}, None, []
     try:
         with redirect_stdout(printed), redirect_stderr(printed), np.errstate(all="ignore"), warnings.catch_warnings():
@@ -129,6 +129,7 @@ def report(exercise, file, seed):
         if rights and not (verdict := judge(exercise, seed, outcome)).passed:
             outcome["typed_so"] = typed_so(read(file), exercise.stub)
             if is_vague(verdict):
+                keep(outcome | {"printed": printed.getvalue()})
                 outcome["place"] = repair.search(exercise, module, read(file), exercise.draw(seed), rights)
     return outcome | {"printed": printed.getvalue()}
 
@@ -211,13 +212,20 @@ def limit_memory(gigabytes):
         resource.setrlimit(resource.RLIMIT_AS, (int(gigabytes * 2**30),) * 2)
 
 
-def limit_time(seconds, file):
-    """Once it has computed for so long, report in which line, and exit. The function that ends this watch."""
+def limit_time(seconds, file, so_far):
+    """Once it has computed for so long, report what is known so far, or else in which line, and exit.
+
+    Returns the function that ends this watch.
+    """
     ended, began = threading.Event(), time.process_time()
 
     def watch():
         while not ended.wait(0.1):
             if time.process_time() - began > seconds:
+                if so_far:
+                    json.dump(so_far, file)
+                    file.flush()
+                    os._exit(0)
                 file.write("Timeout\n")
                 file.flush()
                 faulthandler.dump_traceback(file)
@@ -236,8 +244,14 @@ def main():
         # By the clock: for what waits, and for what lets no other thread run. (If that fails, the process that started
         # this one ends it.)
         faulthandler.dump_traceback_later(CLOCK * float(seconds), exit=True, file=opened)
-        stop_watching = limit_time(float(seconds), opened)
-        outcome = report(exercise, file, int(seed))
+        so_far = {}
+        stop_watching = limit_time(float(seconds), opened, so_far)
+
+        def keep(outcome):
+            faulthandler.cancel_dump_traceback_later()  # which does not know it
+            so_far.update(outcome)
+
+        outcome = report(exercise, file, int(seed), keep)
         faulthandler.cancel_dump_traceback_later()
         stop_watching()
         json.dump(outcome, opened)

@@ -150,6 +150,12 @@ def test_edits_are_counted_and_do_nothing_but_compute(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
+def test_a_search_that_computes_too_long_leaves_what_was_known_before(tmp_path):
+    path = write(tmp_path, "dz1", "np.linalg.svd(np.ones((300, 300)))\ndz1 = 3.7 * da1 * (z1 > 0) - 2.3 * (a1 > 1)")
+    assert marker.mark(BY_NAME["dz1"], path, 0, seconds=2).name == "not right"
+
+
 def test_what_is_right_or_has_a_name_costs_no_search(tmp_path, monkeypatch):
     monkeypatch.setattr(repair, "search", lambda *_: pytest.fail("searched"))
     for body, mark in ((RIGHT["dz1"], "passed"), ("dz1 = 1 * da1", "the mask forgotten"), (None, "not written")):
