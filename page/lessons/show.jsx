@@ -64,7 +64,7 @@ export function Waiting({ python }) {
   );
 }
 
-/** How far it is; where that is not known, how much of its time it has had. It is not read out again and again. */
+/** How far it is, if that is known, and how much of its time it has had. It is not read out again and again. */
 function HowFar({ job }) {
   const now = useSignal(0),
     seconds = job?.began.value ? Math.floor((now.value - job.began.value) / 1000) : 0;
@@ -72,8 +72,12 @@ function HowFar({ job }) {
     const clock = setInterval(() => (now.value = performance.now()), 500);
     return () => clearInterval(clock);
   }, []);
-  if (!job?.words.value && seconds < 2) return null;
-  return <span aria-hidden="true">{job.words.value || `${seconds} of at most ${job.limit.value} seconds. `}</span>;
+  return (
+    <span aria-hidden="true">
+      {job?.words.value}
+      {seconds > 1 && `${seconds} of at most ${job.limit.value} seconds. `}
+    </span>
+  );
 }
 
 function Download({ python: { received, isStalled, startAgain } }) {
