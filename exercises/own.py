@@ -101,9 +101,9 @@ MISTAKES = {
         "white. What does your division make of a pixel of 254: is it `/` or `//`?"
     ),
     "no ReLU": (
-        "Your network is linear. With W{i}, b{i} and W{j} of the other sign, `read` gives the same answers to {n:,} "
-        "images; and with W{i} and b{i} times {times}, and W{j} divided by {times}, it does, too. Then two layers are "
-        "worth no more than one. What stands between them?"
+        "Your network is linear. With W1, b1 and W2 of the other sign, `read` gives the same answers to {n:,} images; "
+        "and with W1 and b1 times {times}, and W2 divided by {times}, it does, too. Then two layers are worth no more "
+        "than one. What stands between them?"
     ),
     "ReLU on the scores": (
         "`read` says 0 to {n:,} images for which no score is above 0, and the largest is that of another digit. What "
@@ -634,12 +634,17 @@ class Laboratory(NamedTuple):
             values = {"they": "it was" if one else "they were", "them": "it" if one else "them"}
             raise wrong("never moves", f"{still[0]} never moves", name=names, **values)
 
+    def is_the_beginning(self, trained):
+        """Whether the weights that were seen first are those that were trained: much of them is still there."""
+        learned = self.learned(trained)
+        return learned and np.corrcoef(trained.first["W1"].ravel(), learned["W1"].ravel())[0, 1] > 0.3
+
     def draws(self, noise, n):
         """Does another generator give other first weights? The second training, with n images, had one."""
         other = self.train(self.images[:n], self.labels[:n], which=3)
-        if other and noise and other.first and noise.first:
+        if other and noise and other.first and noise.first and self.is_the_beginning(other):
             same = all(np.array_equal(other.first[name], noise.first[name]) for name in noise.first if name[0] == "W")
-        elif other and not self.layers:
+        elif other:
             again = self.train(self.images[:n], self.labels[:n], which=4)
             same = again and packed(other.params) == packed(again.params)
         else:
@@ -700,8 +705,10 @@ class Laboratory(NamedTuple):
             other = (read(self.module, self.main.params, self.others.astype(float)) != self.said).sum()
             cut = np.where(self.others == 255, self.others, 0)
             alike = (read(self.module, self.main.params, cut) == self.said).mean()
-        if other > len(self.said) / 100:
-            raise wrong("pixels wrap round", n=other, of=len(self.said))
+        if other > len(self.said) / 100:  # or is only that type of images scaled? Then another training fails, too
+            trained = self.train(self.images.astype(float), self.labels)
+            if self.accuracy(trained, self.others.astype(float), self.answers) > self.found - 0.02:
+                raise wrong("pixels wrap round", n=other, of=len(self.said))
         if alike > 0.995 and len(set(self.said)) > 1:
             raise wrong("pixels cut off")
 
@@ -717,15 +724,15 @@ class Laboratory(NamedTuple):
             arrays = {name: self.weights[name] * factor for name, factor in factors.items()}
             return (read(self.module, self.changed(**arrays), self.others) != self.said).mean() > 1e-3
 
-        depth = len(self.layers)
+        depth, linear = len(self.layers), []
+        last = {f"W{depth}": -1, f"b{depth}": -1}
         for i in range(1, depth):
-            W, b, W_next, last = f"W{i}", f"b{i}", f"W{i + 1}", {f"W{depth}": -1, f"b{depth}": -1}
-            linear = False
+            W, b, W_next = f"W{i}", f"b{i}", f"W{i + 1}"
             with suppress(Exception):  # first: does it read with these arrays?
-                linear = changes(**last) and not changes(**{W: -1, b: -1, W_next: -1})
-                linear = linear and not changes(**{W: TIMES, b: TIMES, W_next: 1 / TIMES})
-            if linear:
-                raise wrong("no ReLU", n=len(self.others), times=TIMES, i=i, j=i + 1)
+                same = changes(**last) and not changes(**{W: -1, b: -1, W_next: -1})
+                linear.append(same and not changes(**{W: TIMES, b: TIMES, W_next: 1 / TIMES}))
+        if linear and len(linear) == depth - 1 and all(linear):
+            raise wrong("no ReLU", n=len(self.others), times=TIMES)
 
     # The gradients of one image
 
@@ -877,7 +884,7 @@ class Laboratory(NamedTuple):
             return
         before, after = noise.begun["W1"][black], self.learned(noise)["W1"][black]
         share = (before * after).sum() / ((before**2).sum() or 1)
-        if abs(share) < 0.3 and np.abs(after).max() < np.abs(before).max():
+        if abs(share) < 0.3 and np.abs(after - share * before).max() < 0.1 * np.abs(share * before).max():
             raise wrong("decay too strong", found=self.found, share=abs(share))
 
     def same_images(self):

@@ -25,7 +25,7 @@ class Layer(NamedTuple):
     """Where the weights of a layer are: the places of two arrays among `leaves`."""
 
     W: int
-    b: int | None
+    b: int | None  # None if there is none, or if it is not certain which vector it is
     turned: bool  # whether W is of shape (out, in)
     size: tuple  # (in, out)
 
@@ -62,21 +62,22 @@ def layout(nest, sizes=()):
     if sizes:
         matrices = [(i, shape) for i, shape in matrices if shape in sizes or shape[::-1] in sizes]
     chain = longest(PIXELS, matrices[:12])
-    vectors = [(i, a.size) for i, a in enumerate(arrays) if a.ndim and a.size == max(a.shape)]
-    layers = []
-    for W, turned, size in chain:
-        b = next((i for i, n in vectors if n == size[1]), None)
-        vectors = [vector for vector in vectors if vector[0] != b]
-        layers.append(Layer(W, b, turned, size))
+    vectors = {i: a.size for i, a in enumerate(arrays) if a.ndim and a.size == max(a.shape)}
+    layers, units = [], [after for *_, (_, after) in chain]
+    for k, (W, turned, size) in enumerate(chain):
+        fitting = [i for i, n in vectors.items() if n == size[1]]
+        known = len(fitting) == units.count(size[1])
+        layers.append(Layer(W, fitting[units[:k].count(size[1])] if known else None, turned, size))
     return layers
 
 
 def longest(n, matrices, turned=None):
-    """The longest chain of these (place, shape) from n units to the scores, as [(place, turned, (in, out))]."""
+    """The longest chain of these (place, shape) from n units to the scores, as [(place, turned, (in, out))]: all of them
+    are turned, or none is."""
     found = []
     for k, (i, shape) in enumerate(matrices):
         others = matrices[:k] + matrices[k + 1 :]
-        for way in (False, True) if turned is None or shape[0] != shape[1] else (turned,):
+        for way in (False, True) if turned is None else (turned,):
             size = shape[::-1] if way else shape
             if size[0] != n or (n == size[1] and turned is None):
                 continue
@@ -112,8 +113,11 @@ def first_seen(file, layers, act):
 
     They have been drawn then, and nothing was done with them yet. What `act` writes into them is what is trained.
     """
-    wanted, left = [(layer.size, layer.b is None) for layer in layers], MOST_LINES
-    sizes = [layer.size for layer in layers]
+    sizes, left = [layer.size for layer in layers], MOST_LINES
+
+    def is_whole(found):
+        same = [layer.size for layer in found] == sizes
+        return same and all(mine.b is not None or one.b is None for mine, one in zip(found, layers, strict=True))
 
     def look(frame, event, argument):
         nonlocal left
@@ -123,7 +127,7 @@ def first_seen(file, layers, act):
             if isinstance(nest, np.ndarray) and nest.ndim == 2:
                 continue  # a matrix alone is no network
             found = layout(nest, sizes)
-            if [(layer.size, layer.b is None) for layer in found] == wanted:
+            if is_whole(found):
                 sys.settrace(before)
                 act(nest, found)
                 return None
