@@ -72,8 +72,10 @@ def layout(nest, sizes=()):
 
 
 def longest(n, matrices, turned=None):
-    """The longest chain of these (place, shape) from n units to the scores, as [(place, turned, (in, out))]: all of them
-    are turned, or none is."""
+    """The longest chain of these (place, shape) from n units to the scores, as [(place, turned, (in, out))].
+
+    All of them are turned, or none is.
+    """
     found = []
     for k, (i, shape) in enumerate(matrices):
         others = matrices[:k] + matrices[k + 1 :]
