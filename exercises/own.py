@@ -276,8 +276,9 @@ def judge(module, seed, images, labels, others, answers, main, began):
     found, on_known = (said == answers).mean(), (read(module, main.params, images) == labels).mean()
     reads_alone(module, content, main.params, others, said)
     lab = Laboratory(module, seed, images, labels, others, answers, main, layers, weights, said, found, on_known, began)
+    before = deepcopy(main.params)
     noise, chance = lab.by_chance()
-    lab.begins_anew(noise)
+    lab.begins_anew(noise, before)
     if finite:
         lab.moves(noise)
         lab.reads_as_trained()
@@ -591,13 +592,14 @@ class Laboratory(NamedTuple):
         n = len(chance) if self.main.seconds < 4 else len(chance) // 2
         return self.train(self.images[:n], chance[:n], until=LONGEST, which=2), chance[:n]
 
-    def begins_anew(self, noise):
-        """Does a second training begin with what the first has learned?"""
-        kept = False
-        if noise and noise.first and self.layers:
+    def begins_anew(self, noise, before):
+        """Does a second training begin with what the first has learned? before: a copy of that, from before it."""
+        pairs = zip(all_arrays(before), all_arrays(self.main.params), strict=False)
+        kept = not all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)  # it has gone on with the same arrays
+        if not kept and noise and noise.first and self.layers:
             kept = all(np.array_equal(noise.first[name], self.weights[name]) for name in noise.first if name[0] == "W")
             kept = kept and self.weights["W1"].any() and not self.same_first(noise)
-        elif noise and not self.layers:
+        elif not kept and noise and not self.layers:
             n = 500  # few, with labels by chance: what it had learned before is not forgotten so soon
             few = self.train(self.images[:n], np.random.default_rng(self.seed).permutation(self.labels[:n]), which=3)
             kept = self.accuracy(few, self.others, self.answers) > 0.5
@@ -795,7 +797,9 @@ class Laboratory(NamedTuple):
         y = int(self.labels[0])
         if not self.layers:
             return
-        sure, one, two = self.one_image(), self.one_image(margin=0.0), self.one_image(margin=0.0, images=2)
+        sure = self.one_image(FEW // 5)  # if none are kept aside: then nothing grows beyond all bounds
+        sure = sure if sure is not None and sure.any() else self.one_image()
+        one, two = self.one_image(margin=0.0), self.one_image(margin=0.0, images=2)
         if one is not None and one[y] > 0 and not np.delete(one, y).any():
             raise wrong("only the right digit", found=self.found)
         if sure is not None:
@@ -1014,13 +1018,13 @@ def pulled_apart(moved, begun, image, y, rounding):
             return None
         a, back = left[:, 0], right[0]
         if i == 1:
-            pixels = np.stack([image / 255, np.ones(784)], axis=1)
-            fit = np.linalg.lstsq(pixels, a, rcond=None)[0]
-            if np.linalg.norm(pixels @ fit - a) > 0.03 or not fit[0]:
-                return None  # it sees something else than the image's pixels, shifted and scaled
-            if fit[1] / fit[0] < -0.75:
+            ink, paper = a[image >= 0.98 * image.max()], a[image == 0]
+            contrast = ink.mean() - paper.mean()
+            if max(ink.std(), paper.std()) > 0.05 * abs(contrast) or not contrast:
+                return None  # it sees something else than the image's pixels, each changed in the same way
+            if paper.mean() / contrast < -0.75:
                 return None  # light ink on dark or dark on light? 1 - pixels give -1, and pixels - 0.5 give -0.5
-            sign = np.sign(fit[0])
+            sign = np.sign(contrast)
         elif i == depth:
             sign = np.sign(back[y])  # a step makes the right digit's score larger
         else:
