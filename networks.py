@@ -279,7 +279,7 @@ GPT = Entry(
         "heads": VIT.options["heads"],
     },
     recipes={
-        "default": VIT_TRAINING | {"epochs": 4, "batch_size": 32, "lr": 0.005, "width": 64, "blocks": 2, "heads": 4},
+        "default": VIT_TRAINING | {"epochs": 4, "batch_size": 32, "width": 64, "blocks": 2, "heads": 4},
     },
     title=lambda options: f"GPT {options.width} × {options.blocks}, {options.heads} heads",
     weights=weights_of_gpt,

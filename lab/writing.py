@@ -113,7 +113,9 @@ def table(found):
         ),
         row("equal to a training image", lambda run: run["nearest"]["equal"], real["nearest"]["equal"], ".3f"),
     ]
-    return results.markdown(["", f"mean of {len(runs)} seeds", "test digits in these words"], rows)
+    return results.markdown(
+        ["", f"mean over {len(runs)} seed{'s' * (len(runs) > 1)}", "test digits in these words"], rows
+    )
 
 
 @style()

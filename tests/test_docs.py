@@ -69,7 +69,7 @@ def minutes(run):
 
 def test_sentences_say_what_was_measured():
     """Each stands on its page, and is true of results.json."""
-    mlp, resnet, vit = (RESULTS[name] for name in ("twins", "twins_resnet", "twins_vit"))
+    mlp, resnet, vit, gpt = (RESULTS[name] for name in ("twins", "twins_resnet", "twins_vit", "twins_gpt"))
     apart = vit["difference"]["float64"]["every 500 steps"]
     paper = as_input(np.zeros((1, 28, 28), np.uint8), dtype="float32")[0, 0, 0]
     for path, sentence, is_true in [
@@ -85,6 +85,10 @@ def test_sentences_say_what_was_measured():
         ("docs/speed.md", PROCESSOR.replace(",", " with"), True),
         ("docs/speed.md", f"given {bench.BATCHES['scikit-learn']} batches in a call", True),
         ("docs/speed.md", f"empty paper is {paper:.2f}, not 0".replace("-", "−"), True),
+        ("docs/writing.md", "the first 500 steps in float64 it stays below 1e-14",
+         gpt["difference"]["float64"]["every 500 steps"][0] < 1e-14),
+        ("docs/writing.md",
+         f"over all {gpt['steps']:,} it is at most {above(gpt['difference']['float64']['largest'])}", True),
         ("docs/writing.md", f"the MLP reads {RESULTS['writing']['real']['read as they are']:.3f} of them", True),
         ("docs/writing.md", "about as far from the training images as the test digits are",
          all(abs(run["nearest"]["median"] / RESULTS["writing"]["real"]["nearest"]["median"] - 1) < 0.1
