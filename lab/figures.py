@@ -21,13 +21,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import data
-from lab.results import FRAMEWORKS, PUBLISHED_RUNS, ROOT, drawn
+from lab.results import FRAMEWORKS, OPTIMIZERS, PUBLISHED_RUNS, ROOT, drawn
 from mlp_np import MLP, softmax
 from networks import NETWORKS
-from plot import comparison, labels
+from plot import COLOURS, comparison, labels, steps_per_epoch
 from resnet_np import Conv
 from support import augment, program
-from support.drawing import INK, MONO, TEST, TRAIN, style
+from support.drawing import INK, MONO, TEST, TRAIN, new_figure, style, style_axes
 from support.errors import UserError
 from support.files import replacing
 from support.history import load_history
@@ -256,18 +256,42 @@ def draw(function):
     return page.figure
 
 
-def curves(prefix):
-    """The figure of a network's two published runs: by hand and in PyTorch."""
-    paths = [PUBLISHED_RUNS / f"history_{prefix}{framework}.json" for framework in FRAMEWORKS]
+def published(*names):
+    """The files of those names in PUBLISHED_RUNS, and what they hold: (options, `History`) each."""
+    paths = [PUBLISHED_RUNS / name for name in names]
     if missing := [path for path in paths if not path.exists()]:
         raise UserError(f"{missing[0].name} is not in {PUBLISHED_RUNS}: `python -m lab.results` trains what is missing")
-    runs = [load_history(path, data.SOURCES) for path in paths]
+    return paths, [load_history(path, data.SOURCES) for path in paths]
+
+
+@style()
+def optimizers():
+    """The figure of the transformer's four optimizers: how well it reads held-out images after each epoch."""
+    figure = new_figure(7, 4.6)
+    axes = figure.add_subplot()
+    style_axes(axes, "AdamW and momentum: accuracy on held-out images", "accuracy", "epochs")
+    _, runs = published(*(f"optimizer_{i}_history_vit_torch.json" for i in range(len(OPTIMIZERS))))
+    room = np.inf  # below the label before
+    for name, colour, (options, history) in sorted(
+        zip(OPTIMIZERS, COLOURS, runs, strict=False), key=lambda run: -run[2][1].test_accuracy[-1]
+    ):
+        epochs, accuracy = np.array(history.test_step) / steps_per_epoch(options), history.test_accuracy
+        axes.plot(epochs, accuracy, "o-", color=colour, linewidth=2.5, markersize=5)
+        room = min(accuracy[-1] + 0.001, room - 0.003)
+        axes.text(epochs[-1] + 0.2, room, f"{name}: {accuracy[-1]:.4f}", color=colour, fontsize=12, va="center")
+    axes.set(xlim=(0.8, 12.4), ylim=(0.94, 0.99), xticks=range(1, 9))
+    return figure
+
+
+def curves(prefix):
+    """The figure of a network's two published runs: by hand and in PyTorch."""
+    paths, runs = published(*(f"history_{prefix}{framework}.json" for framework in FRAMEWORKS))
     return comparison(dict(zip(labels(paths, [options for options, _ in runs]), runs, strict=True)))
 
 
 def figures():
     """Every picture by its name in png/, each drawn when it is called."""
-    found = {function.__name__: partial(draw, function) for function in HEIGHTS}
+    found = {function.__name__: partial(draw, function) for function in HEIGHTS} | {"optimizers": optimizers}
     return found | {
         f"curves_{network.prefix}".strip("_"): partial(curves, network.prefix)
         for network in NETWORKS.values()

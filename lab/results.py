@@ -52,6 +52,12 @@ main_torch.py --model vit --optimizer sgd --lr 0.3 --weight-decay 5e-4
 main_torch.py --model vit --recipe best
 """.strip().splitlines()
 CHOICES = {command: (f"{command} --hold-out 10000", range(1)) for command in COMPARED}
+OPTIMIZERS = {  # those of them whose curves docs/transformer.md shows
+    "AdamW": "main_torch.py --model vit",
+    "momentum, lr 0.1": "main_torch.py --model vit --optimizer sgd --lr 0.1 --weight-decay 5e-4",
+    "momentum, lr 0.3": "main_torch.py --model vit --optimizer sgd --lr 0.3 --weight-decay 5e-4",
+    "momentum, lr 0.03": "main_torch.py --model vit --optimizer sgd --lr 0.03 --weight-decay 5e-4",
+}
 
 
 def run_name(network, recipe, framework):
@@ -85,8 +91,9 @@ def drawn(network):
     return [network.runs[name][0] for name in names if network.runs.keys() >= {*names}]
 
 
-# The history of seed 0 is kept of these.
-DRAWN = {command for network in NETWORKS.values() for command in drawn(network)}
+# The history of seed 0 is kept of these, in PUBLISHED_RUNS: {command: what is put before the file's own name}.
+KEPT = {command: "" for network in NETWORKS.values() for command in drawn(network)}
+KEPT |= {CHOICES[command][0]: f"optimizer_{i}_" for i, command in enumerate(OPTIMIZERS.values())}
 
 
 def load_results():
@@ -123,8 +130,8 @@ def train(command, seed):
     out = ROOT / "learning_curves" / "others"
     printed = run_program(f"{command} --seed {seed}", out)
     history = out / re.search(r"history_\w+\.json", printed)[0]
-    if seed == 0 and command in DRAWN:
-        with replacing(PUBLISHED_RUNS / history.name) as file:
+    if seed == 0 and command in KEPT:
+        with replacing(PUBLISHED_RUNS / f"{KEPT[command]}{history.name}") as file:
             file.write(history.read_bytes())
     return {
         "machine": json.loads(history.read_text())["machine"],
