@@ -148,7 +148,7 @@ class GPT(Network):
 
 
 def next_words(logits, temperature, u):
-    """The word that each row of the logits (B, V) and its number in u (B,), from 0 to 1, choose -> (B,).
+    """The word that each row of the logits (B, V) and its number in u (B,), 0 <= u < 1, choose -> (B,).
 
     p = softmax(logits / temperature): below 1, the likely words become likelier; at 0, the likeliest is certain. Lay
     the V probabilities side by side, and they fill the line from 0 to 1. A u that may fall anywhere on it falls on word
@@ -157,7 +157,7 @@ def next_words(logits, temperature, u):
     if temperature == 0:
         return logits.argmax(axis=1)
     ends = softmax(logits.astype(np.float64) / temperature).cumsum(axis=1)  # (B, V): where each word's part ends
-    return (u[:, np.newaxis] * ends[:, -1:] >= ends).sum(axis=1)  # so many parts end at or before u
+    return (u[:, np.newaxis] * ends[:, -1:] >= ends).sum(axis=1)  # how many parts end at or before u
 
 
 def check():

@@ -42,7 +42,7 @@ def main(argv=None):
 
 def train_step(network, optimizer, x, y, lr):
     """One step of training, in place; the batch's loss and accuracy before it."""
-    logits = network.forward(x)  # (B, 10)
+    logits = network.forward(x)  # (B, 10), or a row for each place
     loss, dlogits = loss_of(logits, y)
     grads = network.backward(dlogits)
     optimizer.step(network.params, grads, lr)

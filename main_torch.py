@@ -50,7 +50,7 @@ def main(argv=None):
 def train_step(network, optimizer, x, y, lr, precision=FULL_PRECISION):
     """One step of training; the batch's loss and accuracy before it, as tensors."""
     with precision:
-        logits = network(x)  # (B, 10)
+        logits = network(x)  # (B, 10), or a row for each place
         loss = F.cross_entropy(logits.flatten(0, -2), y.flatten())  # a row of logits for each number in y
     optimizer.zero_grad()
     loss.backward()

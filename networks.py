@@ -28,10 +28,15 @@ def images_and_labels(images, labels, options):
     return as_input(images, options), labels
 
 
-def share_images(options):
-    from support.threads import by_images
+def share_images(size):
+    """The `share` of a network whose batches are cut into parts of at most `size` images."""
 
-    return by_images(64)
+    def share(options):
+        from support.threads import by_images
+
+        return by_images(size)
+
+    return share
 
 
 class Entry(NamedTuple):
@@ -42,7 +47,7 @@ class Entry(NamedTuple):
     title: Callable  # its options -> what it is called in pictures and tables
     weights: Callable  # its options -> how many numbers its params hold: too many are refused before anything is built
     prefix: str  # of the names of its files: "", "resnet_" ...
-    check: Callable = lambda options, images: None  # UserError if its options, or so many images in a step, cannot be
+    check: Callable = lambda options, images: None  # UserError if its options, or this many images in a step, cannot be
     # Its options -> what shares its work among threads, one of the two in support/threads.py, or None. It is imported
     # when it is called: page/desk.py imports this file where there is no threadpoolctl.
     share: Callable = lambda options: None
@@ -166,11 +171,11 @@ RESNET = Entry(
     },
     title=lambda options: (
         f"ResNet {'-'.join(map(str, options.widths))}" + (f" × {options.blocks}" if options.blocks > 1 else "")
-    ),  # so many blocks for each width
+    ),  # as many blocks for each width
     weights=weights_of_resnet,
     prefix="resnet_",
     check=check_resnet,
-    share=share_images,
+    share=share_images(64),
     bfloat16_on_cuda=True,
     runs={
         "ResNet, PyTorch": ("main_torch.py --model resnet", 3),
@@ -230,7 +235,7 @@ VIT = Entry(
     weights=weights_of_vit,
     prefix="vit_",
     check=check_vit,
-    share=share_images,
+    share=share_images(64),
     runs={
         "ViT, NumPy": ("main_np.py --model vit", 3),
         "ViT, PyTorch": ("main_torch.py --model vit", 3),
@@ -257,12 +262,6 @@ def weights_of_gpt(options):
     return (words + 10) * C + places * C + weights_of_blocks(options) + 2 * C + words * C + words
 
 
-def share_gpt(options):
-    from support.threads import by_images
-
-    return by_images(16)
-
-
 def check_gpt(options, images):
     check_vit(options, images)
     if options.pixels != "standardised":
@@ -285,7 +284,7 @@ GPT = Entry(
     weights=weights_of_gpt,
     prefix="gpt_",
     check=check_gpt,
-    share=share_gpt,
+    share=share_images(16),
     batch=as_text,
     writes=True,
 )
@@ -363,6 +362,12 @@ def load(path=None, writes=False):
     return model, options, checkpoint
 
 
+def logits_of(model, options, images):
+    """What a network that reads says to uint8 images (B, 28, 28) whose labels nobody knows: logits (B, 10)."""
+    x, _ = options.network.batch(images, np.zeros(len(images), np.int64), options)
+    return model.forward(x)
+
+
 def kind(writes):
     return "writes" if writes else "reads"
 
@@ -414,7 +419,7 @@ def memory_of(options):
 
 
 def check_memory(needed, what, cure):
-    """UserError if there are not so many bytes of memory. what needs it; cure: what to do then."""
+    """UserError if `needed` is more than the bytes of memory that there are. what needs them; cure: what to do then."""
     if needed > memory.there_is():
         has = memory.there_is() / 1e9
         raise UserError(f"{what} needs {needed / 1e9:.1f} GB of memory, and there are {has:.1f}: {cure}")

@@ -41,8 +41,7 @@ def main(argv=None):
     def read(path):
         """(the ten probabilities, the answer in words) for a picture file; UserError if it is refused."""
         seen = see(path)
-        x, _ = options.network.batch(seen.image[np.newaxis], np.zeros(1, int), options)  # nobody knows its label
-        p = softmax(model.forward(x))[0]
+        p = softmax(networks.logits_of(model, options, seen.image[np.newaxis]))[0]
         first, second = (source.classes[n] for n in p.argsort()[:-3:-1])
         answer = f"{source.kind}: {first}" if p.max() >= SURE else f"{source.kind}: {first} or {second} (not sure)"
         if arguments.show:

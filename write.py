@@ -51,8 +51,10 @@ def main(argv=None):
         print(f"it was not read: {error}".removesuffix(", or give --weights FILE"))
         return
     print(f"{its_options.network.title(its_options)} of {checkpoint.path} reads:")
+    source = data.SOURCES[its_options.dataset]
     for row in rows:
-        print("".join(map(str, reader.forward(data.as_input(row, its_options)).argmax(axis=1))))
+        said = networks.logits_of(reader, its_options, row).argmax(axis=1)
+        print(("" if source.kind == "digit" else ", ").join(source.classes[n] for n in said))
 
 
 def digits(text):

@@ -1,7 +1,7 @@
 """The comparison: is what a learner's file has returned right, and if not, which mistake gives just these numbers?
 
-A known mistake is named when what was returned is, to rounding, what a function with
-that mistake returns for the same inputs: never by a ratio or a threshold.
+A known mistake is named when what was returned is, to rounding, what a function with that mistake returns for the same
+inputs: never by a ratio or a threshold.
 """
 
 import math

@@ -353,7 +353,7 @@ def digit(module, kept, image):
 
 
 class passing:
-    """A bar on stderr while something is computed that will take about so many seconds."""
+    """A bar on stderr while something is computed that takes about this many seconds."""
 
     def __init__(self, seconds):
         from tqdm import tqdm  # the site has none
@@ -680,11 +680,15 @@ class Laboratory(NamedTuple):
                 raise wrong("ReLU on the scores", n=n, i=len(self.layers))
             if len(set(self.said)) == 1:
                 raise wrong("one digit for all", digit=self.said[0])
-            for side, step in (("before", -1), ("after", 1)):
-                share = (self.said == (self.answers + step) % 10).mean()
-                if share > 0.6:
-                    raise wrong("off by one", n=len(self.said), share=share, side=side)
+            self.off_by_one()
             raise wrong("read is not as train", found=self.found, how=f"{pixels} and {name}", better=better)
+
+    def off_by_one(self):
+        """Is what it says mostly the digit before or after the right one?"""
+        for side, step in (("before", -1), ("after", 1)):
+            share = (self.said == (self.answers + step) % 10).mean()
+            if share > 0.6:
+                raise wrong("off by one", n=len(self.said), share=share, side=side)
 
     def reads_all_arrays(self):
         """Does it make a difference to `read` what the biases are?"""
@@ -825,10 +829,7 @@ class Laboratory(NamedTuple):
     def why_so_low(self, length, noise):
         """Raise what explains that an accuracy is too low."""
         found, said = self.found, self.said
-        for side, step in (("before", -1), ("after", 1)):
-            share = (said == (self.answers + step) % 10).mean()
-            if share > 0.6:
-                raise wrong("off by one", n=len(said), share=share, side=side)
+        self.off_by_one()
         self.decays(noise)
         self.softmax()
         if length is None and noise and noise.first and self.learned(noise):

@@ -23,8 +23,8 @@ from exercises.trial import call, right_results
 # The budget is counted, and not timed: so a verdict is the same on a slow machine, and in a browser.
 EDITS = 1500  # that are tried
 LINES = 150_000  # that all of them run together: in loops and functions, each turn and call counts its lines
-PATIENCE = 3  # an edit is stopped once it has run so many times the lines of the learner's own, and
-GRACE = 500  # so many more
+PATIENCE = 3  # an edit is stopped once it has run this many times the lines of the learner's own, and
+GRACE = 500  # this many more
 
 
 def search(exercise, module, source, given, rights):
@@ -125,7 +125,7 @@ class Trial:
         return lines
 
     def right_with(self, edit, order, had, own):
-        """The results that are right in all trials with this edit; none, if no more are than before."""
+        """The results that are right in all trials with this edit; an empty set where there are no more than before."""
         if self.edits <= 0 or self.budget.lines <= 0:
             return set()
         self.edits -= 1

@@ -191,7 +191,7 @@ def recipes_table(found):
             epochs = f"{options.epochs or steps / per_epoch:.3g}"
             sizes = [network.title(options), options.batch_size, epochs, f"{steps:,}", options.lr]
             names = [run_name(network, recipe, framework) for framework in FRAMEWORKS]
-            if network.writes or not runs.keys() & {*names}:
+            if not runs.keys() & {*names}:
                 continue
             accuracies = [f"{np.mean(values(runs[name])):.4f}" if name in runs else "" for name in names]
             amp = " --amp" * RUNS.get(names[1], ("",))[0].endswith("--amp")
@@ -206,9 +206,9 @@ def recipes_table(found):
 def defaults_table(found):
     """What each network reaches with its default recipe, in Markdown."""
     rows = []
-    for model, network in NETWORKS.items():
+    for model, network in READERS.items():
         entries = [found["accuracy"].get(run_name(network, "default", framework)) for framework in FRAMEWORKS]
-        if not network.writes and all(entries):
+        if all(entries):
             size = f"{values(entries[0], 'parameters')[0]:,}"
             means = [f"{np.mean(values(entry)):.4f}" for entry in entries]
             rows.append([network.title(parse_options("np", "--model", model)), size, *means])

@@ -2,7 +2,8 @@
 
 python -m lab.twins           -> png/twins.png, png/proof.png, and numbers in results.json
 python -m lab.twins resnet    the same for the residual network -> png/twins_resnet.png
-python -m lab.twins vit       and for the transformer -> png/twins_vit.png
+python -m lab.twins vit       for the transformer -> png/twins_vit.png
+python -m lab.twins gpt       and for the network that writes -> png/twins_gpt.png
 python -m lab.twins all       one after the other
 """
 
@@ -71,9 +72,12 @@ def watch_sums(network, twin, sums):
     sums: as in networks.py, {what keeps the sums before the ReLUs by hand: the twin's layer whose output they are}.
     """
     theirs = {}
+
+    def keep(name):
+        return lambda layer, inputs, output: theirs.update({name: output.detach().numpy()})
+
     for name, layer in sums.items():
-        hook = lambda layer, inputs, output, name=name: theirs.update({name: output.detach().numpy()})  # noqa: E731
-        twin.get_submodule(layer).register_forward_hook(hook)
+        twin.get_submodule(layer).register_forward_hook(keep(name))
     return lambda: sum(int(((network.kept(name) > 0) != (z > 0)).sum()) for name, z in theirs.items())
 
 
@@ -102,7 +106,7 @@ def record(options):
 
 
 def prove(model):
-    """Draw png/twins.png (or twins_resnet.png, twins_vit.png) from a run in both precisions."""
+    """Draw png/twins.png (or twins_resnet.png and so on) from a run in both precisions."""
     network, runs, found = NETWORKS[model], {}, {}
     for kind in ("float64", "float32"):
         run = runs[kind] = record(parse_options("torch", "--model", model, *network.proven.split(), "--dtype", kind))

@@ -44,7 +44,7 @@ def trained(arguments):
 def digits_in(images, reader):
     """What a network that reads, (model, options), takes images (B, 28, 28) for: (B,)."""
     model, options = reader
-    return np.concatenate([model.forward(data.as_input(part, options)).argmax(axis=1) for part in in_parts(images)])
+    return np.concatenate([networks.logits_of(model, options, part).argmax(axis=1) for part in in_parts(images)])
 
 
 def in_parts(images):

@@ -162,7 +162,7 @@ class Plan(NamedTuple):
 
 
 def make_plan(options, examples):
-    """The `Plan` for so many training images; UserError where there are too few for a batch."""
+    """The `Plan` for this many training images; UserError where they are too few for a batch."""
     if options.batch_size > examples:
         raise UserError(f"--batch-size {options.batch_size} is more than the {examples} training images")
     steps_per_epoch = examples // options.batch_size

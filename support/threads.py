@@ -53,7 +53,7 @@ def layers(network):
 
 
 def number_of_parts(size, of_a_part):
-    """Into how many parts to cut so many units or images, none of them larger than of_a_part.
+    """Into how many parts to cut `size` units or images, none of them larger than of_a_part.
 
     A power of two: two, four or eight threads then have the same to do.
     """
@@ -237,7 +237,7 @@ class Job:
 
 @cache
 def crew(number):
-    """The queue of jobs for so many other threads, which sleep while it is empty. (An executor's wake up later.)
+    """The queue of jobs for this many other threads, which sleep while it is empty. (An executor's wake up later.)
 
     They are fewer where the system gives no more threads; None where it gives none.
     """

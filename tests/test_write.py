@@ -42,6 +42,11 @@ def test_what_is_written_and_what_is_read(here, capsys):
     assert first == "GPT 8 × 1, 2 heads of learning_curves/checkpoint_gpt_np.npz"
     assert second == "see written.png" and third == "784-8-10 of learning_curves/checkpoint_np.npz reads:"
     assert [len(row) for row in rows] == [4, 4, 4] and "".join(rows).isdigit()
+    main_np.main(["--hidden", "8", "--steps", "3", "--dataset", "fashion_mnist"])  # it sees clothes in them
+    capsys.readouterr()
+    pixels("20")
+    clothes = data.SOURCES["fashion_mnist"].classes
+    assert {*capsys.readouterr().out.splitlines()[-1].split(", ")} <= {*clothes}
 
 
 def test_a_seed_writes_the_same_and_at_0_there_is_nothing_to_draw(here):
