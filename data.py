@@ -20,8 +20,6 @@ ROOT = Path(__file__).resolve().parent
 FILES = tuple(f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
 WORDS = "words-idx3-ubyte"  # beside them
 PATCH = 4  # pixels along a word's side
-
-
 DIGITS = tuple("0123456789")
 
 
@@ -87,6 +85,8 @@ def load(name="mnist", hold_out=0):
     results (a learning rate, a width) is chosen on these: a test set that helped to choose no longer tests anything.
     """
     source, arrays = SOURCES[name], []
+    if len(source.classes) != len(DIGITS):
+        raise UserError(f"--dataset {name} names {len(source.classes)} classes: the networks tell {len(DIGITS)} apart")
     for file, sha256 in zip(FILES, source.sha256, strict=True):
         content = find(ROOT / name / file, source.url and source.url + file, sha256)
         arrays.append(parse_idx(gzip.decompress(content)))

@@ -18,6 +18,12 @@ def test_what_is_said_of_the_training_set_is_so(name):
     assert (pixels.mean(), pixels.std()) == pytest.approx((source.mean, source.std), abs=5e-4)
 
 
+def test_a_dataset_of_two_classes_is_refused_before_anything_learns_from_it(monkeypatch):
+    monkeypatch.setitem(data.SOURCES, "pairs", data.SOURCES["mnist"]._replace(classes=("ring", "stick")))
+    with pytest.raises(UserError, match=r"^--dataset pairs names 2 classes: the networks tell 10 apart$"):
+        data.load("pairs")
+
+
 def test_hold_out_keeps_the_test_set_out_of_sight(mnist):
     held = data.load("mnist", 10000)
     assert (held.test_images == mnist.train_images[-10000:]).all()
