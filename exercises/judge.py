@@ -212,7 +212,7 @@ def judge_result(answer, t, name, result):
         return wrong(mark, name=name, function=exercise.function.name)
     if kind != "array":
         wanted = f"an array of {reference.dtype}" if reference.ndim else "a number"
-        about = ""
+        about = f" np.array({name}) makes an array of it." if kind == "list" and reference.ndim else ""
         if kind == "tuple":
             about = f" Which of its values is {name}?"
             if re.search(r",\s*(#.*)?$", answer.typed, re.MULTILINE):
@@ -304,7 +304,13 @@ def wrong_shape(exercise, name, shape, wanted):
         return wrong("transposed", text=text)
     if [n for n in shape if n != 1] == [n for n in wanted if n != 1]:
         return wrong("wrong shape: axes", text=text)
-    return wrong(f"wrong shape: {'entries' if exercise.entrywise else 'sums'}", text=text, entrywise=exercise.entrywise)
+    kind = "entries" if exercise.entrywise else "sums" if sums(exercise) else "lengths"
+    return wrong(f"wrong shape: {kind}", text=text, entrywise=exercise.entrywise)
+
+
+def sums(exercise):
+    """Whether the right answer sums over anything."""
+    return re.search(r"@|\bsum\(|\bmean\(|einsum", exercise.answer)
 
 
 def unknown(answer, t, name):
@@ -333,9 +339,11 @@ def unknown(answer, t, name):
         here = ", ".join(f"{letter} is {vars(g)[letter]:g}" for letter in letters if np.isscalar(vars(g).get(letter)))
         text += f" Every entry is {factor:.6g} times the true one" + (f"; that is {made}." if made else ".")
         text += f" (Here {here}.)" if here else ""
-    worst = np.unravel_index(off.argmax(), off.shape)
+    counts = np.asarray(getattr(g, name)).dtype.kind == "i"  # of words, none is further off than another
+    worst = np.unravel_index((~right if counts else off).argmax(), off.shape)
     is_, should = different(mine[worst], reference[worst]), different(reference[worst], mine[worst])
-    text += f"\nFurthest off is {name}{place(worst)}: yours is {is_}, it should be {should}."
+    text += f"\n{'The first that is not' if counts else 'Furthest off'} is {name}{place(worst)}: "
+    text += f"yours is {is_}, it should be {should}."
     entries = vars(g).get(name[1:])
     if np.shape(entries) == mine.shape and 0 < abs(entries[worst]) < 1e-6:
         text += f" ({name[1:]} is {entries[worst]:.0e} there.)"

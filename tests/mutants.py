@@ -8,7 +8,12 @@ from functools import partial
 
 import numpy as np
 
-HARMLESS = {("z1", "a1"), ("z2", "a2")}  # a ReLU's output is positive exactly where its input is
+SHIFTS = [f"scores - scores.max(axis={axis}, keepdims=True)" for axis in (1, -1)]
+HARMLESS = {
+    ("z1", "a1"), ("z2", "a2"),  # a ReLU's output is positive exactly where its input is
+    *((shift, becomes) for shift in SHIFTS for becomes in ("scores", shift.replace(" - ", " + "))),  # of a softmax
+    ("ends[:, :-1]", "ends"),  # the last part ends at 1, and u is below 1
+}  # fmt: skip
 
 
 def slips(node):

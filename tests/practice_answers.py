@@ -330,6 +330,17 @@ softmax | p = np.exp(logits - logits.max(axis=1, keepdims=True))\np /= -p.sum(ax
 dlogits | d = np.zeros(p.shape, dtype=int); d[:] = p; dlogits = d + 1 | wrong type | dtype=int
 tape_backward | parent.grad = -> node.grad = | visited before a gradient has arrived | of all its parents
 tape_train | add(relu(z1), z1) -> add(relu(z1), relu(z1)) | a function | `add(relu(z1), relu(z1))`: with
+embedding_backward | dE = 0 * E\nfor row, d in zip(x, dy): dE[row] += d | a word that occurs twice in a text counted once
+next_targets | x = patches[:, :-1]; y = patches[:, 1:] | the digit left out | What is known
+next_targets | x = np.insert(patches, 0, V + digits, axis=1); y = patches | the last patch in x, too
+next_targets | x = np.insert(patches, 0, V + digits, axis=1)[:, :-1]; y = np.eye(V)[patches] \
+    | wrong shape | after each of your lines | ~sum
+next_targets | x = np.insert(patches, 0, V + digits, axis=1)[:, :-1]; y = patches + 0.0 | wrong type | .astype(int)
+next_targets | x = [[V + d, *row] for d, row in zip(digits, patches[:, :-1])]; y = patches | wrong type | np.array(x)
+causal_mask | mask = np.ones(len(scores), len(scores)) | error: TypeError | parentheses of its own
+next_word | p = np.exp(logits / temperature); p /= p.sum(axis=1)[:, None]; \
+words = (u[:, None] >= p.cumsum(axis=1)).sum(axis=1) | a temperature of 0 forgotten
+next_word | words = (u * len(logits[0])).astype(int) | not right | The first that is not | ~Furthest
 """
 
 # Right numbers, but not found by what the exercise is about.

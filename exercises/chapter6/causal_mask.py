@@ -46,6 +46,8 @@ nothing hidden | seen, scores, -np.inf -> seen | True, scores, -np.inf
     Print your weights for T = 3. Which of them belong to places that come later?
 the mask turned round | np.tri(scores.shape[1], dtype=bool) -> np.tri(scores.shape[1], dtype=bool).T
     Row i is what place i looks at. Which j come later than i: those below the diagonal, or above?
+its own place hidden | weights = exp / exp.sum(axis=-1, keepdims=True) ->
+        exp = np.tril(exp, -1); weights = exp / np.maximum(exp.sum(axis=-1, keepdims=True), 1e-300)
 its own place hidden | scores.shape[1], dtype -> scores.shape[1], k=-1, dtype
     May place i look at the word that stands at place i? And what is left for place 0?
 one place ahead seen | scores.shape[1], dtype -> scores.shape[1], k=1, dtype

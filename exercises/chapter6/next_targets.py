@@ -53,6 +53,12 @@ the digits begin at V + 1 | V + digits -> V + 1 + digits
     The words of the patches are 0 to V - 1. Which number comes next?
 the first patch dropped | patches[:, :-1] -> patches[:, 1:]
     Of which patch does x never need to know, because nothing comes after it?
+the digit left out | x = patches[:, :-1]
+    What is known when the first patch is to be predicted? Where is that in your x?
+the last patch in x, too | x = np.concatenate([V + digits[:, None], patches], axis=1)
+    Which word comes after the last patch? If there is none, what should that place predict?
+the first patch not predicted | y = patches[:, 1:]
+    Which patch should the network predict when it knows nothing but the digit? Is it in your y?
 moved the wrong way | y = np.roll(patches, -1, axis=1)
     x begins with the digit. Which word comes directly after it?
 moved in both | y = x.copy()
