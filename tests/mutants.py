@@ -8,12 +8,14 @@ from functools import partial
 
 import numpy as np
 
-SHIFTS = [f"scores - scores.max(axis={axis}, keepdims=True)" for axis in (1, -1)]
-HARMLESS = {
-    ("z1", "a1"), ("z2", "a2"),  # a ReLU's output is positive exactly where its input is
-    *((shift, becomes) for shift in SHIFTS for becomes in ("scores", shift.replace(" - ", " + "))),  # of a softmax
-    ("ends[:, :-1]", "ends"),  # the last part ends at 1, and u is below 1
-}  # fmt: skip
+HARMLESS = {("z1", "a1"), ("z2", "a2")}  # a ReLU's output is positive exactly where its input is
+HARMLESS_IN = {  # a softmax of small scores needs no shift; the last part ends at 1, and u is below 1
+    ("causal_mask", "scores - scores.max(axis=-1, keepdims=True)", "scores"),
+    ("causal_mask", "scores - scores.max(axis=-1, keepdims=True)", "scores + scores.max(axis=-1, keepdims=True)"),
+    ("next_word", "logits - logits.max(axis=1, keepdims=True)", "logits"),
+    ("next_word", "logits - logits.max(axis=1, keepdims=True)", "logits + logits.max(axis=1, keepdims=True)"),
+    ("next_word", "ends[:, :-1]", "ends"),
+}
 
 
 def slips(node):
@@ -75,5 +77,5 @@ def planted(exercise):
     shapes = {name: np.shape(getattr(g, name)) for name in exercise.takes if isinstance(vars(g).get(name), np.ndarray)}
     alike = {a: [b for b in shapes if b != a and shapes[a] == shapes[b]] for a in shapes}
     for was, becomes, body in spoilt(tree, tree, partial(learners_slips, alike=alike)):
-        if (was, becomes) not in HARMLESS:
+        if (was, becomes) not in HARMLESS and (exercise.name, was, becomes) not in HARMLESS_IN:
             yield body

@@ -330,7 +330,7 @@ softmax | p = np.exp(logits - logits.max(axis=1, keepdims=True))\np /= -p.sum(ax
 dlogits | d = np.zeros(p.shape, dtype=int); d[:] = p; dlogits = d + 1 | wrong type | dtype=int
 tape_backward | parent.grad = -> node.grad = | visited before a gradient has arrived | of all its parents
 tape_train | add(relu(z1), z1) -> add(relu(z1), relu(z1)) | a function | `add(relu(z1), relu(z1))`: with
-embedding_backward | dE = 0 * E\nfor row, d in zip(x, dy): dE[row] += d | a word that occurs twice in a text counted once
+embedding_backward | dE = 0 * E\nfor t, d in zip(x, dy): dE[t] += d | a word that occurs twice in a text counted once
 next_targets | x = patches[:, :-1]; y = patches[:, 1:] | the digit left out | What is known
 next_targets | x = np.insert(patches, 0, V + digits, axis=1); y = patches | the last patch in x, too
 next_targets | x = np.insert(patches, 0, V + digits, axis=1)[:, :-1]; y = np.eye(V)[patches] \

@@ -38,8 +38,8 @@ def answer(logits, temperature, u):
     if temperature == 0:
         words = logits.argmax(axis=1)
     else:
-        scores = logits / temperature
-        exp = np.exp(scores - scores.max(axis=1, keepdims=True))
+        scores = logits - logits.max(axis=1, keepdims=True)
+        exp = np.exp(scores / temperature)
         p = exp / exp.sum(axis=1, keepdims=True)
         ends = p.cumsum(axis=1)
         words = (u[:, None] >= ends[:, :-1]).sum(axis=1)
@@ -60,14 +60,14 @@ a temperature of 0 forgotten | = logits.argmax(axis=1) -> = np.zeros(len(logits)
 a temperature of 0 forgotten | words = logits.argmax(axis=1) -> exp = np.exp(logits / temperature);
         words = (u[:, None] >= (exp / exp.sum(axis=1, keepdims=True)).cumsum(axis=1)).sum(axis=1)
     Nothing can be divided by a temperature of 0. Which word should it be then, and which is it in yours?
-the temperature forgotten | logits / temperature -> logits
+the temperature forgotten | scores / temperature -> scores
     Where is the temperature in your softmax?
-multiplied by the temperature | logits / temperature -> logits * temperature
+multiplied by the temperature | scores / temperature -> scores * temperature
     At a low temperature the likely words become likelier. Do the differences between your scores grow then?
-the probabilities divided by the temperature | logits / temperature -> logits & = p.cumsum -> = (p / temperature).cumsum
+the probabilities divided by the temperature | scores / temperature -> scores & = p.cumsum -> = (p / temperature).cumsum
     After your division, do the probabilities still fill the line from 0 to 1?
 not divided by their sum | exp / exp.sum(axis=1, keepdims=True) -> exp & ends[:, :-1] -> ends
-        & scores - scores.max(axis=1, keepdims=True) -> scores
+        & logits - logits.max(axis=1, keepdims=True) -> logits
     Print the sum of one row of your p. How long is the line that they fill?
 the running sum over the texts | cumsum(axis=1) -> cumsum(axis=0) & ends[:, :-1] -> ends
     Each text has a line of its own. Along which axis do its words lie side by side?
