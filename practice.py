@@ -140,7 +140,10 @@ def show(work, exercise, seed=None, again=False):
         say("`python practice.py run`  now let it learn to read", "good")
     elif exercise.name in network.EXERCISES and not missing(work):
         say("`python practice.py train`  now let your lines learn to read", "good")
-        say("`python practice.py prove`  are they the same run as PyTorch's?", "good")
+    for what, proofs in prove.PROOFS.items():
+        used = {name for proof in proofs for name in proof.uses}
+        if exercise.name in used and all(work.passed(e) for e in EXERCISES if e.name in used):
+            say(f"`python practice.py prove {what}`  is it the same run as PyTorch's?", "good")
     if exercise.experiments:
         say("`python practice.py read YOUR_PICTURE`  and let it read your handwriting", "good")
     if then := following(work, exercise):

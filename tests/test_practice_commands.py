@@ -26,7 +26,7 @@ import networks
 import practice
 import predict
 from conftest import ROOT, assert_one_line, rows
-from exercises import catalogue, classroom, complaints, marker, network, review, show
+from exercises import catalogue, classroom, complaints, marker, network, prove, review, show
 from exercises.catalogue import BY_NAME, EXERCISES, numbered
 from exercises.work import Work, digest
 from mlp_np import numerical_gradient, softmax_cross_entropy
@@ -327,6 +327,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
         assert_one_line(learner("train"), f"still to do: {name}")
         work.note("passed", digest(write(learner.folder, name)), BY_NAME[name])
     assert "Chapter" not in (found := learner("update").stdout) and "python practice.py train" in found
+    assert "`python practice.py prove mlp` " in found
     for name in (others := network.EXERCISES.keys() - network.USED):
         write(learner.folder, name)
         found = learner(name).stdout
@@ -351,6 +352,13 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     (learner.folder / "da1.py").write_text("\ufeffda1 = lambda dlogits, W2, z1: dlogits @ W2.T", encoding="utf-8")
     work.note("passed", digest(learner.folder / "da1.py"), BY_NAME["da1"])
     assert_one_line(learner("train"), "no `def da1`")
+
+
+def test_the_last_lines_that_a_proof_needs_lead_to_it(learner):
+    *earlier, last = prove.PROOFS["gpt"][0].uses
+    for name in earlier:
+        assert "practice.py prove" not in learner(write(learner.folder, name).stem).stdout
+    assert "`python practice.py prove gpt`" in learner(write(learner.folder, last).stem).stdout
 
 
 def test_read_needs_a_network_from_a_blank_file(tmp_path):
