@@ -105,8 +105,7 @@ function teachWords() {
   if (empty.value) return "Draw a digit first.";
   if (label.value === null) return "Say it, and it can learn.";
   if (turned.value) return `It changed its mind: it reads ${answer} now. Further down you can see what changed inside.`;
-  if (answer !== y)
-    return `It should say ${y}. A step changes its weights a little, so that ${y} becomes likelier.`;
+  if (answer !== y) return `It should say ${y}. A step changes its weights a little, so that ${y} becomes likelier.`;
   return `It is right. ${loss < 0.1 ? "Draw an ugly one, or call this something else, and teach it that." : "Steps make it surer."}`;
 }
 
