@@ -25,7 +25,7 @@ LINES = 20_000  # that a mistake may run; every right answer runs far fewer
 ROUNDING = 1e-9  # of the largest entry: float64 keeps 16 digits, and sums of a few thousand terms lose three or four
 
 
-def agree(a, b):
+def agree(a, b, rounding=ROUNDING):
     """Whether two arrays are equal to rounding, relative to the largest entry; inf and NaN in the same places."""
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if a.shape != b.shape:
@@ -33,9 +33,9 @@ def agree(a, b):
     with np.errstate(invalid="ignore", over="ignore"):
         off = np.abs(a - b)
         if np.isfinite(most := off.max(initial=0)):
-            return bool(most <= ROUNDING * np.abs(b).max(initial=0))
+            return bool(most <= rounding * np.abs(b).max(initial=0))
         scale = np.abs(b[np.isfinite(b)]).max(initial=0)
-        return bool(((a == b) | np.isnan(a) & np.isnan(b) | (off <= ROUNDING * scale)).all())
+        return bool(((a == b) | np.isnan(a) & np.isnan(b) | (off <= rounding * scale)).all())
 
 
 class Mistake(NamedTuple):

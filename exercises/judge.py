@@ -217,7 +217,8 @@ def judge_result(answer, t, name, result):
             about = f" Which of its values is {name}?"
             if re.search(r",\s*(#.*)?$", answer.typed, re.MULTILINE):
                 about = " Does a line end with a comma? That makes a tuple."
-        return wrong("wrong type", name=name, wanted=wanted, type=kind, about=about)
+        mark = "not whole numbers: no array" if reference.dtype.kind == "i" else "wrong type"
+        return wrong(mark, name=name, wanted=wanted, type=kind, about=about)
     shape, dtype = tuple(result["shape"]), result["dtype"]
     mine = answer.trials[t]["numbers"].get(name)
     known = None if mine is None or agree(mine, reference) else recognise(answer, t, name)
@@ -226,11 +227,12 @@ def judge_result(answer, t, name, result):
     if shape != reference.shape:
         return wrong_shape(exercise, name, shape, reference.shape)
     if reference.dtype.kind == "i" and not dtype.startswith("int"):
-        return wrong("wrong type: of whole numbers", name=name, type=dtype)
+        return wrong("not whole numbers", name=name, type=dtype)
     if reference.dtype.kind != "i" and dtype != "float64":
         about = "been rounded on the way"
         if "float" not in dtype:
             about = "been compared or rounded, or written into an array of whole numbers (`dtype=int`)"
+        dtype = "int" if dtype.startswith("int") else dtype  # of 32 bits on some machines, of 64 on others
         return wrong("wrong type: of numbers", name=name, type=dtype, about=about)
     if agree(mine, reference):
         return None

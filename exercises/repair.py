@@ -25,6 +25,7 @@ EDITS = 1500  # that are tried
 LINES = 150_000  # that all of them run together: in loops and functions, each turn and call counts its lines
 PATIENCE = 3  # an edit is stopped once it has run this many times the lines of the learner's own, and
 GRACE = 500  # this many more
+CLOSE = 1e-11  # of the largest entry: numbers that were nearly right must become so by more than chance
 
 
 def search(exercise, module, source, given, rights):
@@ -152,7 +153,7 @@ class Trial:
             for code in codes:
                 exec(code, names)
             results, changed = call(self.exercise, names[self.exercise.function.name], g)
-            return right_results(self.exercise, g, results, changed)
+            return right_results(self.exercise, g, results, changed, CLOSE)
         except BaseException:  # Stopped, too
             return set()
 

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import numpy as np
 
-from exercises.exercise import agree
+from exercises.exercise import ROUNDING, agree
 from exercises.tape import Tensor, value_of
 
 MOST_BYTES = 2**20  # of one result; every right one is far smaller
@@ -69,14 +69,15 @@ def describe(value):
     return about
 
 
-def right_results(exercise, g, results, changed):
+def right_results(exercise, g, results, changed, rounding=ROUNDING):
     """The names of the results that are right; none, if there are too few or too many, or an input was changed."""
     results = [as_array(result) for result in results]
     if len(results) != len(exercise.gives) or changed:
         return set()
-    pairs = zip(exercise.gives, results, strict=True)
-    return {
-        name
-        for name, result in pairs
-        if type(result) is np.ndarray and result.dtype == np.float64 and agree(result, getattr(g, name))
-    }
+    pairs = [(name, result, np.asarray(getattr(g, name))) for name, result in zip(exercise.gives, results, strict=True)]
+    return {name for name, result, right in pairs if is_alike(result, right) and agree(result, right, rounding)}
+
+
+def is_alike(result, right):
+    """Whether a result is an array of the right kind of numbers: float64, or whole ones of any size."""
+    return type(result) is np.ndarray and (result.dtype.kind == right.dtype.kind == "i" or result.dtype == right.dtype)

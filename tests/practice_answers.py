@@ -335,8 +335,10 @@ next_targets | x = patches[:, :-1]; y = patches[:, 1:] | the digit left out | Wh
 next_targets | x = np.insert(patches, 0, V + digits, axis=1); y = patches | the last patch in x, too
 next_targets | x = np.insert(patches, 0, V + digits, axis=1)[:, :-1]; y = np.eye(V)[patches] \
     | wrong shape | after each of your lines | ~sum
-next_targets | x = np.insert(patches, 0, V + digits, axis=1)[:, :-1]; y = patches + 0.0 | wrong type | .astype(int)
-next_targets | x = [[V + d, *row] for d, row in zip(digits, patches[:, :-1])]; y = patches | wrong type | np.array(x)
+next_targets | x = np.insert(patches, 0, V + digits, axis=1)[:, :-1]; y = patches + 0.0 \
+    | not whole numbers | .astype(int)
+next_targets | x = [[V + d, *row] for d, row in zip(digits, patches[:, :-1])]; y = patches \
+    | not whole numbers | np.array(x)
 causal_mask | mask = np.ones(len(scores), len(scores)) | error: TypeError | parentheses of its own
 next_word | p = np.exp(logits / temperature); p /= p.sum(axis=1)[:, None]; \
 words = (u[:, None] >= p.cumsum(axis=1)).sum(axis=1) | a temperature of 0 forgotten

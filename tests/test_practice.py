@@ -59,7 +59,7 @@ def test_each_mistake_is_named_by_its_own_name(exercise, seeds):
                 assert (found.passed, found.name) == (False, mistake.name), found.text
                 assert mistake.question in found.text
             elif any(exercise.values(mistake, g) for g in exercise.draw(seed)):  # here it may have another name
-                assert found.name in {*(known.name for known in exercise.known), "wrong type"}, found.text
+                assert found.name in {*(known.name for known in exercise.known), "not whole numbers"}, found.text
 
 
 @pytest.mark.slow
