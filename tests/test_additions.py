@@ -147,6 +147,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_a_network(another_project, program):
     """Its three files and its entry, and every program knows it: two hidden layers with dropout."""
     for path in (ROOT / "tests" / "deep").glob("*.py"):
