@@ -92,6 +92,7 @@ def trained(tmp_path_factory):
     return out / "checkpoint_np.npz"
 
 
+@pytest.mark.slow
 def test_photographs_and_pens(trained, mnist):
     assert answers(trained, [read_digit(ROOT / "png" / "photo.jpg")[1]]) == [5]  # the README's
     # 0.98 of 1,000 are read right. Of 100 then, 98 with a standard deviation of 1.4: 94 is three of those lower.
