@@ -9,7 +9,7 @@ from gpt_np import CausalSoftmax, Embedding, next_words
 
 
 def sizes_of(rng, number, smallest=3):
-    """So many sizes, no two of them alike."""
+    """This many sizes, no two of them alike."""
     return (smallest + rng.permutation(number + 3)[:number]).tolist()
 
 
@@ -27,7 +27,7 @@ def looked_up(rng):
 
 
 def hidden(rng):
-    """Scores of which those that belong to later places are not small: who looks at them is seen."""
+    """Scores of which those that belong to later places are not small: a look at them shows."""
     B, T = sizes_of(rng, 2)
     scores = rng.normal(0, 1.5, (B, T, T)) + np.triu(rng.uniform(1, 3, (T, T)), 1)
     return SimpleNamespace(B=B, T=T, scores=scores, weights=CausalSoftmax().forward(scores))
