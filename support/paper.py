@@ -3,7 +3,7 @@
 import itertools
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 TABLE = 0.35  # of a sheet's outline may lie on the picture's border; more, and it is a part of the paper that is lit
 FULL = 0.9  # of what its corners span, and of itself, is a sheet
@@ -22,11 +22,11 @@ def find_sheet(picture):
     step = max(1, max(picture.shape) // 100)
     small = Image.fromarray(picture).reduce(step).filter(ImageFilter.MedianFilter(3))  # without lines
     best, found = 0, None
-    for shades in (np.asarray(small), 255 - np.asarray(small)):
-        low, high = np.quantile(shades, (0.01, 0.99))
+    for shades in (small, ImageOps.invert(small)):
+        opened = np.asarray(shades.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.MaxFilter(3)))  # without threads
+        low, high = np.quantile(np.asarray(shades), (0.01, 0.99))
         for threshold in np.linspace(low, high, 14)[1:-1]:
-            light = Image.fromarray(255 * (shades > threshold).astype(np.uint8))
-            light = np.asarray(light.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.MaxFilter(3))) > 0
+            light = opened > threshold
             names, _ = pieces(light)
             if not light.any():
                 continue
@@ -186,26 +186,28 @@ def finest(ink, middle, fall):
 def pieces(shape):
     """The connected pieces of a shape (H, W) bool: each pixel's number (H, W) int, or -1, and boxes (N, 4) int.
 
-    A box is the first row and column, and the last. Pixels that touch at a corner are connected. Every pixel takes the
-    smallest name among its neighbours', and then the name of that, until all neighbours agree.
+    A box is the first row and column, and the last. Pixels that touch at a corner are connected. The runs of pixels in
+    each row are named in order. Every run takes the smallest name among its neighbours', and then the name of that,
+    until all neighbours agree.
     """
-    names = np.arange(shape.size)
-    place, on = names.reshape(shape.shape), shape.ravel()
-    pairs = ((place[1:], place[:-1]), (place[:, 1:], place[:, :-1]))
-    pairs += ((place[1:, 1:], place[:-1, :-1]), (place[1:, :-1], place[:-1, 1:]))
-    a, b = (np.concatenate(side) for side in zip(*[(a.ravel(), b.ravel()) for a, b in pairs], strict=True))
-    a, b = a[on[a] & on[b]], b[on[a] & on[b]]
+    sides = np.diff(np.pad(shape, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    first, last = np.argwhere(sides > 0), np.argwhere(sides < 0) - (0, 1)  # pixel of each run
+    run = np.cumsum(sides[:, :-1] > 0).reshape(shape.shape) - 1
+    a, b = [], []
+    for here, below in ((np.s_[:-1], np.s_[1:]), (np.s_[:-1, 1:], np.s_[1:, :-1]), (np.s_[:-1, :-1], np.s_[1:, 1:])):
+        both = shape[here] & shape[below]
+        a.append(run[here][both])
+        b.append(run[below][both])
+    a, b, names = np.concatenate(a), np.concatenate(b), np.arange(len(first))
     while (names[a] != names[b]).any():
         np.minimum.at(names, names[a], names[b])
         np.minimum.at(names, names[b], names[a])
         names = names[names]
-    found, numbers = np.unique(names[on], return_inverse=True)
-    at, boxes = np.argwhere(shape), np.tile([*shape.shape, -1, -1], (len(found), 1))
-    np.minimum.at(boxes[:, :2], numbers.ravel(), at)
-    np.maximum.at(boxes[:, 2:], numbers.ravel(), at)
-    names = np.full(shape.shape, -1)
-    names[shape] = numbers.ravel()
-    return names, boxes
+    found, numbers = np.unique(names, return_inverse=True)
+    boxes = np.tile([*shape.shape, -1, -1], (len(found), 1))
+    np.minimum.at(boxes[:, :2], numbers, first)
+    np.maximum.at(boxes[:, 2:], numbers, last)
+    return np.where(shape, np.append(numbers, -1)[run], -1), boxes
 
 
 def without_surroundings(ink):
