@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 # Tests run side by side (pytest -n auto), and threads of one would wait for those of another: one thread for each.
@@ -47,6 +48,46 @@ def mnist():
 def small(mnist):
     """600 images to learn from and 300 to test."""
     return mnist._make(array[:n] for array, n in zip(mnist, (600, 600, 300, 300), strict=True))
+
+
+def until(is_so, seconds=60):
+    """Wait until that is so, however slow the machine."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"not so after {seconds} seconds"
+        time.sleep(0.02)
+
+
+def once(tmp_path_factory, name, make):
+    """The path `name`, after make(path), in one process for all that test."""
+    shared = tmp_path_factory.getbasetemp()
+    out = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / name
+    begun, ended = out.with_name(f"{name}-begun"), out.with_name(f"{name}-ended")
+    try:
+        begun.mkdir()
+    except FileExistsError:
+        until(ended.exists, 300)
+    else:
+        make(out)
+        ended.mkdir()
+    return out
+
+
+def trained_once(tmp_path_factory, name, *command):
+    """The accuracy that a main program prints, and where its files are. It runs in one process for all that test."""
+
+    def make(out):
+        out.mkdir()
+        run = [sys.executable, *command, "--out", out]
+        (out / "printed").write_text(subprocess.run(run, cwd=ROOT, stdout=-1, text=True, check=True).stdout)
+
+    out = once(tmp_path_factory, name, make)
+    return float((out / "printed").read_text().split()[-1]), out
+
+
+@pytest.fixture(scope="session")
+def default_run(tmp_path_factory):
+    return trained_once(tmp_path_factory, "the-default-run", "main_np.py")
 
 
 @pytest.fixture

@@ -6,14 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 import main_np
-from conftest import ROOT
+from conftest import ROOT, once
 from mlp_np import MLP
 from page import build, bundle
 from pictures import strokes
@@ -110,17 +109,6 @@ def opened(browser, address, ready="html:not(:has(#starting))", own=None, width=
         context.close()
 
 
-def until(is_so, seconds=60):
-    """Wait until that is so, however slow the machine.
-
-    Playwright's own wait_for_function asks a second time from within the page, where its policy forbids to evaluate.
-    """
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, f"not so after {seconds} seconds"
-        time.sleep(0.02)
-
-
 def frames(page, count=2):
     """Wait until the browser has drawn: for what it does in its next frame, or sees in it (what is in view)."""
     for _ in range(count):
@@ -192,21 +180,6 @@ def draw(page, digits, style=0, size=0.8, right=0.0, down=0.0):
         [[((0.5 + right, 0.5 + down) + size * p).tolist() for p in strokes(n, style, rng)] for n in digits],
     )
     return np.reshape(pixels, (-1, 28, 28)), answers
-
-
-def once(tmp_path_factory, name, make):
-    """The path `name`, after make(path), in one process for all that test."""
-    shared = tmp_path_factory.getbasetemp()
-    out = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / name
-    begun, ended = out.with_name(f"{name}-begun"), out.with_name(f"{name}-ended")
-    try:
-        begun.mkdir()
-    except FileExistsError:
-        until(ended.exists, 120)
-    else:
-        make(out)
-        ended.mkdir()
-    return out
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ import re
 import numpy as np
 import pytest
 
-from chromium import COMMITTED, draw, opened, text, until
-from conftest import ROOT, as_input
+from chromium import COMMITTED, draw, opened, text
+from conftest import ROOT, as_input, until
 from mlp_np import MLP
 from page import build, bundle
 from support.checkpoint import load_checkpoint

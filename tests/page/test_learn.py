@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from chromium import COMMITTED, arrays, frames, opened, text, twin, until, weights
-from conftest import as_input
+from chromium import COMMITTED, arrays, frames, opened, text, twin, weights
+from conftest import as_input, until
 from mlp_np import MLP, relative_difference, softmax, softmax_cross_entropy
 
 MISTAKES = ("mask", "mean", "zeros", "shuffled", "rate")

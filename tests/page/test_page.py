@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chromium import COMMITTED, arrays, boxes, draw, frames, opened, text, twin, until, weights
-from conftest import as_input
+from chromium import COMMITTED, arrays, boxes, draw, frames, opened, text, twin, weights
+from conftest import as_input, until
 from mlp_np import relative_difference, softmax, softmax_cross_entropy
 from pictures import STYLES
 

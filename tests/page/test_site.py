@@ -16,7 +16,8 @@ import pytest
 from test_practice import everything_written
 
 import networks
-from chromium import boxes, draw, opened, until, weights
+from chromium import boxes, draw, opened, weights
+from conftest import until
 from exercises import classroom, marker, network
 from exercises.catalogue import BY_NAME, EXERCISES
 from exercises.work import Work
