@@ -154,7 +154,7 @@ def next_words(logits, temperature, u):
     the V probabilities side by side, and they fill the line from 0 to 1. A u that may fall anywhere on it falls on word
     k with the probability p[k].
     """
-    if temperature == 0:
+    if temperature < 1e-30:  # 0, or so little that the quotients below could overflow
         return logits.argmax(axis=1)
     ends = softmax(logits.astype(np.float64) / temperature).cumsum(axis=1)  # (B, V): where each word's part ends
     return (u[:, np.newaxis] * ends[:, -1:] >= ends).sum(axis=1)  # how many parts end at or before u

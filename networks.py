@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data import SOURCES, as_input, as_text, test_batch_size, vocabulary
+from data import PATCH, SOURCES, as_input, as_text, test_batch_size, vocabulary
 from support import memory
 from support import options as opt
 from support.augment import MEMORY
@@ -258,7 +258,7 @@ def load_gpt(way):
 
 
 def weights_of_gpt(options):
-    C, words, places = options.width, 128, 49
+    C, words, places = options.width, len(vocabulary(options.dataset)), (28 // PATCH) ** 2
     return (words + 10) * C + places * C + weights_of_blocks(options) + 2 * C + words * C + words
 
 

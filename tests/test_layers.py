@@ -208,7 +208,8 @@ def test_the_next_word():
     u = np.array([0, 0.49, 0.51, 0.76, 1 - 2**-53])
     assert gpt_np.next_words(logits, 1, u).tolist() == [0, 0, 1, 2, 2]
     assert gpt_np.next_words(logits, 0.5, u).tolist() == [0, 0, 0, 1, 2]  # 2/3, 1/6, 1/6
-    assert gpt_np.next_words(logits[:, ::-1], 0, u).tolist() == [2] * 5
+    for temperature in (0, 1e-320, 1e-300, 1e-29):
+        assert gpt_np.next_words(logits[:, ::-1], temperature, u).tolist() == [2] * 5, temperature
     words = gpt_np.next_words(np.zeros((10_000, 128), np.float32), 1, np.random.default_rng(0).random(10_000))
     assert np.bincount(words, minlength=128).min() > 40
 

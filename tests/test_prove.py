@@ -161,6 +161,12 @@ def test_no_weight_differs_by_more_than_is_said():
     assert "no weight of your network differs by more than 9e-15 from" in said
 
 
+def test_an_exercise_that_is_left_out_is_named(tmp_path, monkeypatch):
+    monkeypatch.delitem(prove.BY_NAME, "dz1")  # its file is broken
+    with pytest.raises(UserError, match="`prove mlp` needs exercises that cannot be used: dz1;"):
+        prove.prove(tmp_path, "mlp")
+
+
 def test_it_takes_no_other_network(tmp_path):
     with pytest.raises(UserError, match="mlp, resnet, vit, tape, gpt, and not cnn"):
         prove.prove(tmp_path, "cnn")
