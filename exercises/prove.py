@@ -436,7 +436,7 @@ def prove(folder, what):
     proofs, with_torch = PROOFS[what], has_torch()
     names = dict.fromkeys(name for proof in proofs for name in proof.uses)
     if missing := [name for name in names if name not in BY_NAME]:
-        raise UserError(f"`prove {what}` needs exercises that cannot be used: {', '.join(missing)}; restore their files")
+        raise UserError(f"`prove {what}` needs exercises that cannot be used: restore {', '.join(missing)}")
     functions = written(folder, names)
     if not functions:
         raise UserError(f"nothing of yours can take part in `prove {what}` yet: write any of {', '.join(names)}")

@@ -72,9 +72,12 @@ def test_sentences_say_what_was_measured():
     mlp, resnet, vit, gpt = (RESULTS[name] for name in ("twins", "twins_resnet", "twins_vit", "twins_gpt"))
     apart = vit["difference"]["float64"]["every 500 steps"]
     paper = as_input(np.zeros((1, 28, 28), np.uint8), dtype="float32")[0, 0, 0]
+    wrong = {run: 1 - results.values(RESULTS["accuracy"][run]).mean() for run in ("MLP, PyTorch", "ResNet, PyTorch")}
     for path, sentence, is_true in [
         (README, f"After {mlp['steps']:,} steps in float64, every weight equals PyTorch's to 2e-15",
          mlp["difference"]["float64"]["largest"] <= 2e-15),
+        (README, "less than a third of the mistakes", wrong["ResNet, PyTorch"] < wrong["MLP, PyTorch"] / 3),
+        (README, "about a minute and a half on two cores", 1.25 < minutes("ResNet, PyTorch") < 1.75),
         (README, "weights differ by up to 0.3", 0.2 < mlp["difference"]["float32"]["final"] <= 0.3),
         ("docs/results.md", f"all {mlp['steps']:,} steps in float64, no weight in PyTorch differs by more than 2e-15",
          mlp["difference"]["float64"]["largest"] <= 2e-15),
