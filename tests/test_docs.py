@@ -72,7 +72,7 @@ def test_sentences_say_what_was_measured():
     mlp, resnet, vit, gpt = (RESULTS[name] for name in ("twins", "twins_resnet", "twins_vit", "twins_gpt"))
     apart = vit["difference"]["float64"]["every 500 steps"]
     paper = as_input(np.zeros((1, 28, 28), np.uint8), dtype="float32")[0, 0, 0]
-    wrong = {run: 1 - results.values(RESULTS["accuracy"][run]).mean() for run in ("MLP, PyTorch", "ResNet, PyTorch")}
+    wrong = {run: 1 - np.mean(results.values(RESULTS["accuracy"][run])) for run in ("MLP, PyTorch", "ResNet, PyTorch")}
     for path, sentence, is_true in [
         (README, f"After {mlp['steps']:,} steps in float64, every weight equals PyTorch's to 2e-15",
          mlp["difference"]["float64"]["largest"] <= 2e-15),
