@@ -47,6 +47,18 @@ def test_an_svg_says_in_words_what_it_shows(path):
     assert not {element.tag.removeprefix(SVG) for element in root.iter()} & {"script", "foreignObject", "image"}
 
 
+@pytest.mark.parametrize("path", SVGS, ids=lambda path: path.stem)
+def test_an_svg_can_be_read_on_a_phone(path):
+    """390 pixels wide, it has letters of 8 pixels or more; and what a node says fits into its box."""
+    root = ElementTree.parse(path).getroot()
+    style, width = root.find(f"{SVG}style").text, float(root.get("viewBox").split()[2])
+    sizes = [float(size) for size in re.findall(r"font(?:-size)?: (?:bold )?([\d.]+)px", style)]
+    assert min(sizes) * 390 / width >= 8
+    for node in [g for g in root.iter(f"{SVG}g") if "node" in g.get("class", "")]:
+        lines = [len(text.text) for text in node.iter(f"{SVG}text") if text.get("class") in ("formula", "shape")]
+        assert float(node.find(f"{SVG}rect").get("width")) >= 0.6 * min(sizes) * max(lines, default=0) + 10, lines
+
+
 def graph(name):
     """{node: [what its group says besides its name]} of a computation graph, {pass: ...} as the SVG has them."""
     groups = ElementTree.parse(ROOT / "png" / f"{name}.svg").iter(f"{SVG}g")
