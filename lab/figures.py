@@ -37,7 +37,7 @@ from support.options import Parser
 WIDTH = 800  # of every picture, in points, which are the units of all positions and sizes here
 GREY, GREYISH, FRAME = "#737373", "#f6f6f6", "#d0d0d0"
 PAPER = LinearSegmentedColormap.from_list("paper", ["white", INK])
-NOTE, HEAD, CODE = {"color": GREY}, {"size": 14, "weight": "bold"}, {"family": MONO}
+NOTE, HEAD, CODE = {"color": GREY}, {"size": 18, "weight": "bold"}, {"family": MONO}
 
 
 class Page:
@@ -49,7 +49,7 @@ class Page:
         self.axes.set_axis_off()
         self.text((26, 32, title), size=18, ha="left")
 
-    def text(self, *rows, size=12, color=INK, ha="center", **more):
+    def text(self, *rows, size=16, color=INK, ha="center", **more):
         """rows: (x, y, string), where y is the middle of the string's first line."""
         more |= {"ha": ha, "va": "center", "parse_math": False}
         for x, y, string in rows:
@@ -81,7 +81,7 @@ class Page:
             self.box(left, top, 22, 22, fill=GREYISH if outside else "white", edge=FRAME, line=0.8, corner=0)
             if not np.isnan(number):
                 shade = GREY if outside or not number else INK
-                self.text((left + 11, top + 11, f"{number:.0f}".replace("-", "−")), color=shade, **CODE)
+                self.text((left + 11, top + 11, f"{number:.0f}".replace("-", "−")), color=shade, size=15, **CODE)
         for i, j, side, shade in marks:
             left, top = x + 22 * j, y + 22 * i
             self.box(left, top, 22 * side, 22 * side, fill="none", edge=shade, line=2, corner=0)
@@ -128,16 +128,16 @@ def augmentation(page):
     images = np.array([images[labels == digit][0] for digit in (2, 3, 4, 5, 7)])
     for name, x, seeds in [("none", 26, 1), ("shift", 108, 2), ("affine", 257, 2), ("elastic", 406, 2)]:
         title = "original" if name == "none" else name
-        page.text((x + 33.5 * seeds - 2.5, 72, title), size=13, color=TRAIN, weight="bold", **CODE)
+        page.text((x + 33.5 * seeds - 2.5, 72, title), color=TRAIN, weight="bold", **CODE)
         for seed in range(seeds):
             for row, image in enumerate(augment.AUGMENT[name](images, data.stream(seed))):
                 page.pixels(image, x + 67 * seed, 90 + 67 * row, 62)
 
     seed, row, x, size = 0, 1, 608, 132
     bent, points = augment.elastic(images, data.stream(seed)), augment.elastic_points(len(images), data.stream(seed))
-    page.text((x + size / 2, 72, "elastic, close up"), size=13, color=TRAIN, weight="bold")
+    page.text((x + size / 2, 72, "elastic, close up"), color=TRAIN, weight="bold")
     page.text((x + size / 2, 238, "each point of the new image"), **NOTE)
-    page.text((x + size / 2, 426, "shows this point of the original"), **NOTE)
+    page.text((x + size / 2, 426, "shows this point\nof the original"), **NOTE)
     for y, image, where in [(90, bent[row], np.indices((28, 28))), (270, images[row], points[row])]:
         page.pixels(image, x, y, size)
         down, right = (where.reshape(2, 28, 28)[:, ::3, ::3] + 0.5) * size / 28  # (10, 10)
@@ -158,23 +158,24 @@ def convolution(page):
     y = conv.forward(IMAGE[np.newaxis, ..., np.newaxis])[0, ..., 0]
     dx = conv.backward(GRADIENT[np.newaxis, ..., np.newaxis])[0, ..., 0]
     (i, j), (k, l) = np.argwhere(GRADIENT)  # noqa: E741
-    page.text((26, 66, "forward"), size=13, color=TRAIN, ha="left", weight="bold")
+    page.text((26, 66, "forward"), size=17, color=TRAIN, ha="left", weight="bold")
     page.numbers(padded, 26, 106, "x", marks=[(k, l, 3, TEST), (i, j, 3, TRAIN)], border=True)
     page.numbers(KERNEL, 252, 139, "W")
-    page.numbers(y, 420, 128, "y", marks=[(k, l, 1, TEST), (i, j, 1, TRAIN)])
-    page.text((205, 172, "∗"), (369, 172, "="), size=18)
+    page.numbers(y, 412, 128, "y", marks=[(k, l, 1, TEST), (i, j, 1, TRAIN)])
+    page.text((205, 172, "∗"), (365, 172, "="), size=18)
     window = padded[i : i + 3, j : j + 3]
     terms = " + ".join(f"{w} · {x}" for w, x in zip(KERNEL.flat, window.flat, strict=True) if w)
     terms = f"{terms} = {y[i, j]}".replace("+ -", "− ")
     note = f"Lay W over the blue frame,\nmultiply entry by entry,\nand add up:\n{terms}"
-    page.text((538, 146, note), ha="left", **NOTE)
-    page.text((92, 252, "grey: the border, all 0"), size=11, **NOTE)
+    page.text((524, 138, note), ha="left", **NOTE)
+    page.text((26, 254, "grey: the border, all 0"), ha="left", **NOTE)
 
-    page.text((26, 290, "backward"), size=13, color=TEST, ha="left", weight="bold")
+    page.text((26, 290, "backward"), size=17, color=TEST, ha="left", weight="bold")
     page.numbers(GRADIENT, 26, 364, "dy", TEST, [(i, j, 1, TRAIN), (k, l, 1, TEST)])
     first, second = f"{GRADIENT[i, j]} ×", f"+ {GRADIENT[k, l]} ×"
-    page.text((184, 345, f"dW = {first}"), (318, 345, second), (184, 458, f"dx = {first}"), (340, 458, second), **CODE)
-    page.text((444, 345, "="), (488, 458, "="), size=14)
+    terms = (180, 345, f"dW = {first}"), (321, 345, second), (180, 458, f"dx = {first}"), (343, 458, second)
+    page.text(*terms, size=15, **CODE)
+    page.text((440, 345, "="), (484, 458, "="), size=18)
     page.numbers(window, 226, 312, marks=[(0, 0, 3, TRAIN)])
     page.numbers(padded[k : k + 3, l : l + 3], 352, 312, marks=[(0, 0, 3, TEST)])
     page.numbers(conv.grads["W"][..., 0, 0], 462, 312)
@@ -183,8 +184,8 @@ def convolution(page):
         shares[row : row + 3, column : column + 3] = KERNEL
         page.numbers(shares[1:5, 1:5], x, 414, marks=[(row - 1, column - 1, 3, color)])
     page.numbers(dx, 506, 414)
-    page.text((552, 328, "each dy times the\nneighbourhood that\nwas read there"), ha="left", **NOTE)
-    page.text((618, 432, "each dy times W, where\nW had read; what meets\nis added"), ha="left", **NOTE)
+    page.text((546, 322, "each dy times the\nneighbourhood that\nwas read there"), ha="left", **NOTE)
+    page.text((610, 434, "each dy times W,\nwhere W had read;\noverlaps add up"), ha="left", **NOTE)
 
 
 def network_of_the_page():
@@ -245,7 +246,7 @@ def mistake(page):
         )
 
 
-HEIGHTS = {mnist: 480, augmentation: 446, convolution: 528, mistake: 604}
+HEIGHTS = {mnist: 480, augmentation: 472, convolution: 528, mistake: 604}
 
 
 @style()
