@@ -74,6 +74,12 @@ def one_page(browser, small_page):
         yield page
 
 
+@pytest.fixture(scope="session")
+def committed(browser):
+    with opened(browser, COMMITTED, problems=["Canvas2D"]) as page:
+        yield page
+
+
 @pytest.fixture
 def page(one_page):
     """One page for all tests that begin with a digit or a run of their own: as it opens, but for the digit."""
@@ -89,8 +95,16 @@ def page(one_page):
     return one_page
 
 
+READY = "html:not(:has(#starting))"
+
+
+def reload(page):
+    page.reload()
+    page.wait_for_selector(READY, state="attached")
+
+
 @contextmanager
-def opened(browser, address, ready="html:not(:has(#starting))", own=None, width=1440, problems=(), **options):
+def opened(browser, address, ready=READY, own=None, width=1440, problems=(), **options):
     """A page in a window of its own. Afterwards: it has asked for nothing but `own` (or itself), and the console shows
     no error."""
     context = browser.new_context(viewport={"width": width, "height": 900}, **options)

@@ -7,11 +7,14 @@ import html
 import io
 import json
 import re
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 import pytest
 
-from chromium import COMMITTED, draw, opened, text
+from chromium import draw, opened, text
 from conftest import ROOT, as_input, until
 from mlp_np import MLP
 from page import build, bundle
@@ -42,7 +45,7 @@ def unpacked(known):
     return model, np.split(images, [picked, picked + learned])
 
 
-def test_the_committed_page_is_what_build_writes_and_holds_what_it_says(browser, mnist):
+def test_the_committed_page_is_what_build_writes_and_holds_what_it_says(committed, mnist):
     """Its accuracy is that of the weights in it, though they are rounded; its images are MNIST's, bit for bit."""
     page = (build.FOLDER / "index.html").read_text(encoding="utf-8")
     known, script = build.known(page), re.search(r'<script type="module">(.*)</script>', page, re.S)[1]
@@ -61,10 +64,10 @@ def test_the_committed_page_is_what_build_writes_and_holds_what_it_says(browser,
     ]:
         assert np.array_equal(images, getattr(mnist, f"{whose}_images")[chosen])
         assert known[labels] == getattr(mnist, f"{whose}_labels")[chosen].tolist()
-    with opened(browser, COMMITTED) as page:
-        answers = page.evaluate("lab.tests.slice(0, 50).map((test, n) => (lab.pick(n), lab.now.answer))")
-        assert answers == logits[:50].argmax(axis=1).tolist()
-        assert known["run"] in text(page, "footer")
+    committed.evaluate("lab.showNetwork()")
+    answers = committed.evaluate("lab.tests.slice(0, 50).map((test, n) => (lab.pick(n), lab.now.answer))")
+    assert answers == logits[:50].argmax(axis=1).tolist()
+    assert known["run"] in text(committed, "footer")
 
 
 def test_the_script_in_the_page_is_that_of_the_sources(npm):
@@ -131,7 +134,6 @@ def test_the_page_names_its_run(checkpoint):
 
 def test_wrong_weights_are_one_line(checkpoint, tmp_path):
     out, kept = tmp_path / "page.html", load_checkpoint(checkpoint)
-    wide = {f"{group}/{name}": p for name, p in MLP(800).params.items() for group in ("params", "momentum")}
     large = {f"params/{name}": p * np.float32(1e30) for name, p in kept.groups["params"].items()}
     for words, options, arrays in [
         ("No such file", None, {}),
@@ -141,7 +143,6 @@ def test_wrong_weights_are_one_line(checkpoint, tmp_path):
         ("make no sense", {"pixels": "loud"}, {}),
         ("make no sense", {"seed": "<meta http-equiv=refresh content='0;url=http://127.0.0.1/'>"}, {}),
         ("too large", {}, large),
-        ("--hidden", {"hidden": 800}, wide),
     ]:
         path = tmp_path / "weights.npz"  # without these words
         if options is not None:
@@ -153,15 +154,20 @@ def test_wrong_weights_are_one_line(checkpoint, tmp_path):
         assert not out.exists()
 
 
-def test_a_page_that_is_too_large_is_refused(monkeypatch, tmp_path):
+def test_a_page_that_is_too_large_is_refused(checkpoint, monkeypatch, tmp_path):
+    out = ["--out", str(tmp_path / "page.html")]
     monkeypatch.setattr(build, "script", lambda: "x" * build.MAX_BYTES)
     with pytest.raises(UserError, match=r"^the page would have [\d,]+ bytes, more than 1,750,000$"):
-        build.main(["--out", str(tmp_path / "page.html")])
+        build.main(out)
+    monkeypatch.setattr(build, "MAX_BYTES", 700_000)
+    with pytest.raises(UserError, match=r"^[^\n]*more than 700,000: train with fewer --hidden units \(512 fit\)$"):
+        build.main(["--weights", str(checkpoint), *out])
 
 
-def test_where_no_page_can_be_written(checkpoint):
+def test_where_no_page_can_be_written(checkpoint, monkeypatch):
     """Not over what it is made from, either."""
     before, weights = checkpoint.read_bytes(), ["--weights", str(checkpoint)]
+    monkeypatch.setattr(build, "network", lambda *_: {})  # which takes a second
     for out in ("", ".", "/", str(checkpoint), str(build.FOLDER / "page.css")):
         with pytest.raises(UserError, match=f"--out {re.escape(out)}"):
             build.main([*weights, "--out", out])
@@ -170,7 +176,7 @@ def test_where_no_page_can_be_written(checkpoint):
         build.main([*weights, "--out", "none/page.html"])
 
 
-def test_nothing_acts_is_sent_or_stored(browser, checkpoint, tmp_path):
+def test_nothing_acts_is_sent_or_stored(browser, small_page, tmp_path):
     """What is hostile is shown as text; were a script to come in all the same, it could not run or send."""
     url = "http://127.0.0.1:9/"
     hostile = (
@@ -178,15 +184,11 @@ def test_nothing_acts_is_sent_or_stored(browser, checkpoint, tmp_path):
         f"<img src={url} onerror='window.hacked = true'><iframe src={url}></iframe><base href={url}>"
         f"<link rel=stylesheet href={url}><style>body {{ display: none }}</style><!--{{{{script}}}}"
     )
-    model, options, history = build.load_mlp(checkpoint)
-    path = tmp_path / "hostile.html"
-    known = build.network(model, options, history) | {"run": hostile, "note": hostile}
-    page = (build.FOLDER / "index.html").read_text(encoding="utf-8")
+    path, page = tmp_path / "hostile.html", Path(url2pathname(urlsplit(small_page).path)).read_text(encoding="utf-8")
+    known = build.known(page) | {"run": hostile, "note": hostile}
     path.write_text(build.with_network(page, known), encoding="utf-8")
     refused = ["Content Security Policy", "Failed to load", "Fetch API"]
     with opened(browser, path.as_uri(), own=(path.as_uri(), url), problems=refused) as page:
-        page.wait_for_timeout(300)
-        assert page.url == path.as_uri()
         assert page.evaluate("window.hacked") is None
         assert hostile in text(page, "footer")
         assert page.evaluate("JSON.parse(document.getElementById('network').textContent).note") == hostile
@@ -209,4 +211,5 @@ def test_nothing_acts_is_sent_or_stored(browser, checkpoint, tmp_path):
         )
         directives = {"connect-src", "img-src", "script-src-elem", "style-src-attr"}
         until(lambda: directives <= set(page.evaluate("blocked")))
+        assert page.url == path.as_uri()
         assert page.evaluate("window.hacked") is None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from chromium import COMMITTED, arrays, frames, opened, text, twin, weights
+from chromium import arrays, frames, reload, text, twin, weights
 from conftest import as_input, until
 from mlp_np import MLP, relative_difference, softmax, softmax_cross_entropy
 
@@ -90,30 +90,32 @@ def test_first_weights_are_drawn_as_mlp_np_draws_them(page):
 
 
 @pytest.mark.slow
-def test_it_reads_over_85_percent_before_it_pauses_while_one_draws(browser):
+def test_it_reads_over_85_percent_before_it_pauses_while_one_draws(committed):
     """On the page as it opens: Start is pressed, and each event of a pen is answered in the next frame."""
-    with opened(browser, COMMITTED) as page:
-        page.locator("#pad2").scroll_into_view_if_needed()
-        page.locator("#start").click()
-        waited = page.evaluate(
-            """async () => {
-                const waited = [];
-                penTo(pad2, "pointerdown", 0.1, 0.2);
-                for (let n = 1; n <= 30; n++) {
-                    const { x } = lab.now;
-                    penTo(pad2, "pointermove", 0.1 + n / 50, 0.2 + n / 60);
-                    let frames = 0;
-                    for (; lab.now.x === x; frames++) await new Promise((done) => requestAnimationFrame(done));
-                    waited.push(frames);
-                }
-                penTo(pad2, "pointerup", 0.8, 0.7);
-                return waited;
-            }"""
-        )
-        assert waited == [1] * 30  # however long this machine takes for one
-        good = f"{TRAINING}.tested.length > 4 && {TRAINING}.tested.slice(-5).every((test) => test.accuracy > 0.85)"
-        until(lambda: page.evaluate(f"{good} || !lab.learning.running"))
-        assert page.evaluate(good)
+    page = committed
+    reload(page)
+    page.locator("#pad2").scroll_into_view_if_needed()
+    page.locator("#start").click()
+    waited = page.evaluate(
+        """async () => {
+            const waited = [];
+            penTo(pad2, "pointerdown", 0.1, 0.2);
+            for (let n = 1; n <= 10; n++) {
+                const { x } = lab.now;
+                penTo(pad2, "pointermove", 0.1 + n / 17, 0.2 + n / 20);
+                let frames = 0;
+                for (; lab.now.x === x; frames++) await new Promise((done) => requestAnimationFrame(done));
+                waited.push(frames);
+            }
+            penTo(pad2, "pointerup", 0.8, 0.7);
+            return waited;
+        }"""
+    )
+    assert waited == [1] * 10  # however long this machine takes for one
+    good = f"{TRAINING}.tested.length > 4 && {TRAINING}.tested.slice(-5).every((test) => test.accuracy > 0.85)"
+    until(lambda: page.evaluate(f"{good} || !lab.learning.running"))
+    assert page.evaluate(good)
+    reload(page)  # as other tests expect it
 
 
 def run(page, mistakes, steps, seed=1):
@@ -151,24 +153,23 @@ SYMPTOMS = {  # of each: after how many steps, what the check says, and what is 
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("seed", "names"),
-    [(1, ["mean", "zeros"]), *(pytest.param(seed, SYMPTOMS, marks=pytest.mark.slow) for seed in (1, 2, 3))],
-)
-def test_each_mistake_shows_its_symptom(page, seed, names):
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_each_mistake_shows_its_symptom(page, seed):
     """What the page says of each, by the settings that it opens with, is so."""
     right = run(page, [], 350, seed)
     assert "They agree" in right["said"] and right["accuracy"] > 0.84
-    for name in names:
-        steps, said, is_so = SYMPTOMS[name]
+    for name, (steps, said, is_so) in SYMPTOMS.items():
         now = run(page, [name], steps, seed)
         assert said in now["said"], (name, now["said"])
         assert is_so(now, right), (name, now)
 
 
-def test_a_factor_is_named_only_where_all_rows_have_it(page):
+def test_what_the_gradient_check_says_of_each_mistake(page):
+    """A factor is named only where all rows have it."""
     for seed in (1, 2):
         assert "and all eight that were checked are 32 times as large" in run(page, ["mean"], 1, seed)["said"]
+        assert "every dW1 is 0" in run(page, ["zeros"], 2, seed)["said"]
         for steps in (0, 40):
             said = run(page, ["mask"], steps, seed)["said"]
             assert "times as large" not in said
@@ -178,15 +179,24 @@ def test_a_factor_is_named_only_where_all_rows_have_it(page):
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 7))])
 def test_a_right_backward_pass_is_never_called_wrong(page, seed):
     """Where the losses are so large that rounding hides their differences, the check says so."""
-    said = {}
-    for batch in range(3):
-        page.evaluate(f"lab.learning.set({{ lr: 4, batch: {batch}, mistakes: ['rate'], seed: {seed} }})")
-        for step in range(16):
-            page.evaluate("lab.learning.check()")
-            said[batch, step] = page.evaluate("document.getElementById('checked').textContent")
-            page.evaluate("lab.learning.takeStep(); lab.learning.show()")
-    assert not [(at, words) for at, words in said.items() if "pass is wrong" in words]
-    assert "They agree" in said[1, 0] and any("be measured" in words for words in said.values())
+    said = page.evaluate(
+        """async (seed) => {
+            const said = [];
+            for (const batch of seed > 1 ? [0, 1, 2] : [0, 1]) {
+                lab.learning.set({ lr: 4, batch, mistakes: ["rate"], seed });
+                for (let step = 0; step < 16; step++) {
+                    lab.learning.check();
+                    await null; // then it is shown
+                    said.push(document.getElementById("checked").textContent);
+                    lab.learning.takeStep();
+                }
+            }
+            return said;
+        }""",
+        seed,
+    )
+    assert not [words for words in said if "pass is wrong" in words]
+    assert "They agree" in said[16] and any("be measured" in words for words in said)
 
 
 def test_a_loss_of_hundreds_stays_on_its_chart(page):
@@ -202,12 +212,13 @@ def test_a_loss_of_hundreds_stays_on_its_chart(page):
 
 def test_a_switch_starts_over_and_says_how_to_recognise_it(page):
     for mistake in MISTAKES:
-        page.locator("#one").click()
+        page.evaluate("lab.learning.oneStep()")
         card = page.locator(f"[data-mistake={mistake}]")
         card.locator("input").check()
         assert page.evaluate(f"[{TRAINING}.step, ...{TRAINING}.mistakes]") == [0, mistake]
         assert "How to recognise it" in card.inner_text()
-        card.locator("input").uncheck()
+        page.evaluate("lab.learning.set({ mistakes: [] })")
+        assert not card.locator("input").is_checked()
 
 
 def test_numbers_beyond_all_bounds_stop_it(page):
@@ -315,7 +326,7 @@ def test_what_a_frame_costs_does_not_grow(page):
         )
 
     before = reads(4000)
-    assert before > 100 and reads(400_000) < 2 * before
+    assert before > 100 and reads(20_000) < 2 * before
 
 
 def test_the_dock_reads_the_digit_at_hand_while_one_learns(page):

@@ -8,16 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chromium import COMMITTED, arrays, boxes, draw, frames, opened, text, twin, weights
+from chromium import arrays, boxes, draw, frames, opened, reload, text, twin, weights
 from conftest import as_input, until
 from mlp_np import relative_difference, softmax, softmax_cross_entropy
 from pictures import STYLES
-
-
-@pytest.fixture(scope="module")
-def committed(browser):
-    with opened(browser, COMMITTED, problems=["Canvas2D"]) as page:
-        yield page
 
 
 @pytest.fixture(scope="module")
@@ -26,19 +20,19 @@ def phone(browser, small_page):
         yield page
 
 
-def reload(page):
-    page.reload()
-    page.wait_for_selector("html:not(:has(#starting))", state="attached")
-
-
 def inputs(mnist):
     return as_input(mnist.test_images[:50])
+
+
+def slide(page, slider, value):
+    page.locator(f"#{slider}").evaluate(f"(e) => {{ e.value = {value}; e.dispatchEvent(new Event('input')); }}")
+    assert page.locator(f"#{slider}").get_attribute("aria-valuetext")
 
 
 def test_a_digit_forwards_and_backwards(page, mnist):
     """Each with its own label, and with another: most gradients of the true one are small."""
     model = twin(weights(page))
-    for n, (x, label) in enumerate(zip(inputs(mnist)[:12], mnist.test_labels[:12].tolist(), strict=True)):
+    for n, (x, label) in enumerate(zip(inputs(mnist)[:4], mnist.test_labels[:4].tolist(), strict=True)):
         seen = page.evaluate("n => (lab.pick(n), [...lab.tests[n].pixels])", n)
         assert seen == mnist.test_images[n].ravel().tolist()
         for y in (label, (label + 1 + n % 9) % 10):
@@ -55,7 +49,9 @@ def test_a_digit_forwards_and_backwards(page, mnist):
                 assert relative_difference(mine, numpys[name].ravel()) < 1e-4, name
 
 
-def test_undo_and_reset_restore_every_bit(page):
+def test_undo_and_reset_restore_every_bit(page, committed):
+    """As many presses as the page says, and that are not more than memory holds."""
+
     def state():
         return {name: p.tobytes() for name, p in weights(page).items()}, page.evaluate("lab.now.loss")
 
@@ -69,9 +65,21 @@ def test_undo_and_reset_restore_every_bit(page):
         page.locator("#undo").click()
         assert state() == expected
     assert page.locator("#undo").is_disabled() and text(page, "#steps").startswith("No steps yet")
-    page.evaluate("for (let n = 0; n < 25; n++) lab.learn(1)")
-    page.locator("#reset").click()
-    assert state() == states[0] and page.locator("#reset").is_disabled()
+    committed.evaluate(
+        """() => {
+            lab.showNetwork({ ...lab.state.shown.value, pixels: "unit" }); // paper is 0, and costs nothing
+            lab.pick(3);
+            for (let n = 0; n < 23; n++) lab.learn(1);
+        }"""
+    )
+    presses = int(re.search(r"Undo goes back (\d+) presses", text(committed, "#steps"))[1])
+    committed.evaluate("presses => { for (let n = 0; n < presses; n++) undo.click(); }", presses)
+    assert committed.locator("#undo").is_disabled()
+    assert text(committed, "#steps").startswith(f"{23 - presses} steps")
+    committed.locator("#reset").click()
+    assert committed.locator("#reset").is_disabled()
+    assert committed.evaluate("lab.state.params.value === lab.state.shown.value.params")
+    committed.evaluate("lab.showNetwork()")
 
 
 def test_what_steps_have_changed_inside_is_numpys(page):
@@ -103,12 +111,12 @@ def test_what_steps_have_changed_inside_is_numpys(page):
     until(lambda: not page.locator("#changes").is_visible())
 
 
-@pytest.mark.parametrize(("width", "size"), [(390, 0.25), pytest.param(1440, 0.9, marks=pytest.mark.slow)])
-def test_fifty_drawn_digits_are_read(committed, width, size):
-    """Ten digits in five styles, in the middle of the pad or off it: at least 49 right, however small they are."""
-    committed.set_viewport_size({"width": width, "height": 900})
+def test_fifty_drawn_digits_are_read(committed):
+    """Ten digits in five styles, small and off the middle of the pad or large: at least 49 right."""
+    committed.set_viewport_size({"width": 390, "height": 900})
     right = 0
     for style in range(len(STYLES)):
+        size = (0.25, 0.9)[style % 2]
         pixels, answers = draw(committed, range(10), style, 0.8 * size, (1 - size) / 3, (size - 1) / 3)
         right += sum(answer == str(digit) for digit, answer in enumerate(answers))
         for one in pixels:  # 20 pixels high or wide, of which the last may be too faint
@@ -116,26 +124,42 @@ def test_fifty_drawn_digits_are_read(committed, width, size):
             assert max(np.ptp(rows), np.ptp(columns)) in (18, 19)
             centre = (np.indices((28, 28)) + 0.5).reshape(2, -1) @ one.ravel() / one.sum()
             assert np.all((centre > 13.8) & (centre < 15.2))
+    committed.set_viewport_size({"width": 1440, "height": 900})
     assert right >= 49
 
 
 def test_drawing_by_touch_and_with_second_thoughts(phone):
-    seen = "Array.from(lab.pixels())"
-    one = draw(phone, [4], style=2)[0].ravel()  # two strokes or more
+    def seen(act=""):
+        return phone.evaluate(f"() => {{ {act}; lab.readPad(); return Array.from(lab.pixels()); }}")
+
+    def undo():
+        phone.locator("#undo-stroke").tap()
+        return seen()
+
+    pinch = "penTo(pad, 'pointerdown', 0.1, 0.1); penTo(pad, 'pointercancel', 0, 0)"  # the first of two fingers
+    lift = "penTo(pad, 'pointerup', 0, 0)"
+    one = draw(phone, [4], style=2)[0].ravel().tolist()  # two strokes or more
     phone.locator("#pad").tap()
-    frames(phone)
-    assert not np.array_equal(phone.evaluate(seen), one)
-    phone.locator("#undo-stroke").click()
-    assert np.array_equal(phone.evaluate(seen), one)
-    phone.evaluate("penTo(pad, 'pointerdown', 0.5, 0.5); penTo(pad, 'pointercancel', 0, 0); lab.readPad()")
-    assert np.array_equal(phone.evaluate(seen), one)  # that was the first of two fingers
-    for left in (True, True, False):
-        phone.locator("#undo-stroke").click()
-        assert any(phone.evaluate(seen)) == left
+    assert seen() != one and undo() == one == seen(pinch)
+    assert [any(undo()) for _ in range(3)] == [True, True, False]
     assert text(phone, "#answer") == "–"
     phone.locator("#pad").tap()  # a dot is something
     frames(phone)
     assert text(phone, "#answer").isdigit()
+
+    image = seen("lab.pick(4)")
+    phone.locator("[data-grid=a1] canvas").tap(position={"x": 60, "y": 60})
+    assert text(phone, "#said").startswith("a1[")
+    phone.locator("#h-why").tap()
+    assert not text(phone, "#said").startswith("a1[")
+    assert seen(f"scrollTo(0, 0); {pinch}") == image and phone.evaluate("lab.state.digit.value.picked") == 4
+    goes_on = "penTo(pad, 'pointerdown', 0.1, 0.1); lab.pick(4); penTo(pad, 'pointermove', 0.5, 0.5)"
+    assert seen(goes_on) == seen(lift) == image  # over another digit
+    over = np.array(seen("penTo(pad, 'pointerdown', 0.5, 0.3); penTo(pad, 'pointermove', 0.5, 0.6)"))
+    assert over.tolist() == seen(lift) != image
+    assert over[np.array(image) > 250].mean() > 150  # it is still there, below
+    phone.locator("#opening .clear").tap()
+    assert not any(seen()) and undo() == over.tolist() and undo() == image
 
 
 def test_it_opens_on_a_misread_digit_and_steps_turn_the_answer(committed):
@@ -166,6 +190,7 @@ def test_a_step_waits_until_somebody_has_said_which_digit_it_is(page):
     for words in ("Draw a digit first", "Say it, and it can learn."):
         assert words in text(page, "#teach-words")
         assert all(page.locator(button).is_disabled() for button in ("#teach", "#step", "#step10", "#dock-step"))
+        assert text(page, "#dock-more") == ""  # no loss
         page.evaluate("lab.learn(1)")
         assert weights(page)["W1"].tobytes() == before
         draw(page, [3])
@@ -198,14 +223,22 @@ def test_what_speaks_for_a_digit_is_numpys(page, mnist):
 def test_the_lines_of_mlp_np_light_up_one_after_the_other(page):
     page.emulate_media(reduced_motion="reduce")  # the same in steps
     assert not page.locator("#play").is_visible()
-    seen = []
-    for _ in range(14):
-        page.locator("#next").click()
-        lines = page.locator("#code [aria-selected=true]").all_inner_texts()
-        seen += lines
-        backwards = page.locator("#inside.backwards").count() == 1
-        assert backwards == any("dlogits" in line or "self.dz1" in line for line in lines if "exp" not in line)
-    assert sorted(seen) == sorted(page.locator("#code code").all_inner_texts())  # each once; then it is at rest
+    seen = page.evaluate(
+        """async () => {
+            const seen = [], lit = "#code [aria-selected=true]";
+            for (let n = 0; n < 14; n++) {
+                document.getElementById("next").click();
+                await null; // then it is shown
+                seen.push([[...document.querySelectorAll(lit)].map((line) => line.innerText), inside.className]);
+            }
+            return seen;
+        }"""
+    )
+    for lines, name in seen:
+        backwards = any("dlogits" in line or "self.dz1" in line for line in lines if "exp" not in line)
+        assert backwards == (name == "backwards")
+    every = page.locator("#code code").all_inner_texts()
+    assert sorted(line for lines, _ in seen for line in lines) == sorted(every)  # each once; then it is at rest
     page.locator("#code [data-stage=da1]").click()
     assert text(page, "#f-a1 b") == "da1"
     page.keyboard.press("ArrowDown")
@@ -217,12 +250,27 @@ def test_the_lines_of_mlp_np_light_up_one_after_the_other(page):
 def test_every_kind_of_number_can_be_pointed_at(page):
     off = "lab.tests.findIndex((_, n) => (lab.pick(n), lab.now.z1[17] <= 0))"
     page.evaluate(f"lab.pick({off}); lab.setLabel(6); lab.learn(2)")
-    for name, grid in [(g.get_attribute("data-grid"), g) for g in page.locator("[data-grid]").all()]:
-        grid.locator("canvas").hover(position={"x": 20, "y": 40})
-        assert re.match(rf"{name}\[[\d, ]+\] = -?[\d.e-]+%? = ", text(page, "#said"))
-    for name, bars in [(b.get_attribute("data-bars"), b) for b in page.locator("[data-bars]").all()]:
-        bars.locator(".bar").nth(6).hover()
-        assert re.match(rf"{name.split('-')[0]}\[(\d+, )?6\] = ", text(page, "#said"))
+    found = page.evaluate(
+        """async () => {
+            const found = [], said = () => document.getElementById("said").textContent;
+            for (const host of document.querySelectorAll("[data-grid], [data-bars]")) {
+                const part = host.querySelector(":scope > canvas, .bar:nth-child(7)");
+                part.scrollIntoView({ block: "center" });
+                const { left, top, height } = part.getBoundingClientRect();
+                const clientX = left + 20, clientY = top + Math.min(40, height / 2);
+                const move = new PointerEvent("pointermove", { bubbles: true, clientX, clientY });
+                document.elementFromPoint(clientX, clientY).dispatchEvent(move); // what is on top
+                await null; // then it is said
+                found.push([host.dataset.grid ?? host.dataset.bars, said(), part.width && part.width / part.height]);
+            }
+            return found;
+        }"""
+    )
+    shapes = {name: shape for name, _, shape in found}
+    assert shapes["a1"] == shapes["da1"] == shapes["dz1"] == shapes["db1"]  # a unit has the same place in all
+    for name, said, is_grid in found:
+        what = r"\[[\d, ]+\] = -?[\d.e-]+%? = " if is_grid else r"\[(\d+, )?6\] = "
+        assert re.match(name.split("-")[0] + what, said)
     canvas = page.locator("[data-grid=dz1] canvas")
     cell = canvas.bounding_box()["width"] / 7  # 48 units stand in rows of 7
     canvas.hover(position={"x": 3.4 * cell, "y": 2.4 * cell})
@@ -236,7 +284,7 @@ def test_the_pixels_move_against_dx_until_the_answer_tips(committed, mnist):
     def changed(limit=None):
         """How much each pixel has changed, if so much is allowed, when the network reads the goal or no more can be."""
         if limit is not None:
-            page.locator("#limit").evaluate(f"(e) => {{ e.value = {limit}; e.dispatchEvent(new Event('input')); }}")
+            slide(page, "limit", limit)
         page.locator("#fool-once" if limit is None else "#fool-on").click()
         return np.array(page.evaluate("Array.from(lab.fool.pixels)")) - before
 
@@ -274,10 +322,8 @@ LOOK = """window.look = () => {  // all that the page shows: what it says, its a
         const { top, bottom } = c.getBoundingClientRect();
         return c.width && bottom > 0 && top < innerHeight;
     };
-    const pictures = [...document.querySelectorAll("canvas:not(#picker canvas)")].filter(inView).map((c) => {
-        const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
-        return `${c.id || c.closest("[id]").id} ${data.reduce((sum, v) => (31 * sum + v) | 0, 7)}`;
-    });
+    const pictures = [...document.querySelectorAll("canvas:not(#picker canvas)")].filter(inView)
+        .map((c) => `${c.id || c.closest("[id]").id} ${c.toDataURL()}`);
     const inputs = [...document.querySelectorAll("input, select")].map((e) => `${e.id} ${e.value} ${e.checked}`);
     return [...found.split("<"), ...pictures, ...inputs];
 }"""
@@ -311,7 +357,7 @@ def test_nothing_stays_stale_whatever_one_does(page):
                 lab.learning.pause();
                 lab.state.playing.value = false;
                 lab.state.share.value = 1;
-                for (let frame = 0; frame < 3; frame++) await new Promise((done) => requestAnimationFrame(done));
+                for (let frame = 0; frame < 2; frame++) await new Promise((done) => requestAnimationFrame(done));
                 const pixels = lab.pixels(), reader = new lab.model.constructor(lab.model.params);
                 const logits = reader.forward(Float64Array.from(pixels, (v) => (v / 255 - mean) / std));
                 const right = pixels.some((v) => v) ? String(logits.indexOf(Math.max(...logits))) : "–";
@@ -323,7 +369,7 @@ def test_nothing_stays_stale_whatever_one_does(page):
                 for (const type of ["beforeprint", "afterprint"]) dispatchEvent(new Event(type)); // painted anew
                 await null;
                 const after = look(), at = after.findIndex((part, m) => part !== before[m]);
-                if (at >= 0) return `${act} (${n}): ${before[at]} is ${after[at]} when shown anew`;
+                if (at >= 0) return `${act} (${n}): ${before[at]} is ${after[at]} when shown anew`.slice(0, 999);
             }
         }"""
     )
@@ -398,10 +444,9 @@ def test_nothing_is_said_of_another_network_or_of_what_is_not_there(page):
 
 def test_the_trail_keeps_the_turn_and_what_comes_next_stands_below(page):
     page.evaluate("lab.pick(3); lab.setLabel(5)")  # a 0
-    for n in range(12):
-        page.locator("#teach").click()
-        if n == 0:
-            assert not page.locator(".teach .onward").count()
+    page.locator("#teach").click()
+    assert not page.locator(".teach .onward").count()
+    page.evaluate("for (let n = 0; n < 11; n++) lab.learn(1)")
     answers = [item[0] for item in page.locator("#trail li").all_inner_texts()]
     assert answers[0] == "0" and answers[-1] == "5" and len(answers) == 5
     assert page.locator("#trail .turned").count() and page.locator("#trail .left").count()
@@ -457,90 +502,50 @@ def test_pointing_ends(page):
     canvas, away = page.locator("[data-grid=a1] canvas"), "document.getElementById('dock').classList.contains('away')"
 
     def said():
-        return re.match(r"\w+\[", text(page, "#said")) is not None
+        return page.locator("#said").text_content().startswith("a1[")
 
-    for end in ("leave", "scroll", "click on nothing", "another digit", "Escape"):
+    for holds, end in [
+        (False, lambda: page.mouse.move(5, 400)),
+        (False, lambda: page.mouse.wheel(0, -5000)),
+        (True, lambda: page.locator("#h-why").click()),
+        (True, lambda: page.evaluate("lab.pick(1)")),
+        (True, lambda: page.keyboard.press("Escape")),
+    ]:
         canvas.hover(position={"x": 60, "y": 60})
         assert said()
-        if end == "leave":
-            page.mouse.move(5, 400)
-        elif end == "scroll":
-            page.mouse.wheel(0, -5000)
-        else:
+        if holds:
             canvas.click(position={"x": 60, "y": 60})
             page.mouse.move(5, 400)
             assert said()
-            if end == "click on nothing":
-                page.locator("#h-why").click()
-            elif end == "another digit":
-                page.evaluate("lab.pick(1)")
-            else:
-                page.keyboard.press("Escape")
+        end()
         until(lambda: not said())
         page.evaluate("scrollTo(0, 0)")
         until(lambda: page.evaluate(away))
 
 
-def test_a_phone_lets_go_and_loses_no_digit(phone):
-    phone.evaluate("lab.pick(4)")
-    image = phone.evaluate("Array.from(lab.pixels())")
-    phone.locator("[data-grid=a1] canvas").tap(position={"x": 60, "y": 60})
-    assert text(phone, "#said").startswith("a1[")
-    phone.locator("#h-why").tap()
-    assert not text(phone, "#said").startswith("a1[")
-    phone.evaluate("scrollTo(0, 0); penTo(pad, 'pointerdown', 0.1, 0.1); penTo(pad, 'pointercancel', 0, 0)")  # a pinch
-    assert phone.evaluate("Array.from(lab.pixels())") == image
-    assert text(phone, "#pad-note").startswith("Test image") or phone.evaluate("lab.state.digit.value.picked") == 4
-    phone.evaluate(
-        "penTo(pad, 'pointerdown', 0.1, 0.1); lab.pick(4); penTo(pad, 'pointermove', 0.5, 0.5); lab.readPad()"
-    )
-    phone.evaluate("penTo(pad, 'pointerup', 0, 0)")
-    assert phone.evaluate("Array.from(lab.pixels())") == image  # the pen goes on, over another digit
-    phone.evaluate("[0.3, 0.6].forEach((y, n) => penTo(pad, n ? 'pointermove' : 'pointerdown', 0.5, y)); lab.readPad()")
-    phone.evaluate("penTo(pad, 'pointerup', 0, 0)")
-    over = np.array(phone.evaluate("Array.from(lab.pixels())"))
-    assert not np.array_equal(over, image) and over[np.array(image) > 250].mean() > 150  # it is still there, below
-    phone.locator("#opening .clear").tap()
-    assert not any(phone.evaluate("Array.from(lab.pixels())"))
-    for expected in (over.tolist(), image):
-        phone.locator("#undo-stroke").tap()
-        assert phone.evaluate("Array.from(lab.pixels())") == expected
-
-
-@pytest.mark.parametrize("n", [0, pytest.param(12, marks=pytest.mark.slow)])
-def test_every_step_of_teaching_a_wrong_name_shows(committed, n):
+def test_every_step_of_teaching_a_wrong_name_shows(committed):
     """Until it reads what it is told, after each press the bar is longer and the words are others."""
-    committed.evaluate("n => { lab.reset(); lab.pick(n); lab.setLabel((lab.now.answer + 5) % 10) }", n)
-    before, widths = "", [0]
-    while text(committed, "#answer") != text(committed, "#meant [aria-checked=true]"):
-        committed.locator("#teach").click()
-        now = text(committed, "#way-words")
-        widths.append(committed.evaluate("document.querySelector('#way i').getBoundingClientRect().width"))
-        committed.wait_for_timeout(400)  # it grows
-        widths[-1] = committed.evaluate("document.querySelector('#way i').getBoundingClientRect().width")
-        assert now != before and widths[-1] > widths[-2] + 2
-        before = now
-        assert len(widths) < 16
-    committed.evaluate("lab.reset()")
-
-
-def test_numbers_that_are_not_known_are_not_said(page):
-    page.locator("#opening .clear").click()
-    assert text(page, "#answer") == "–" and page.locator("#dock-more").inner_text() == ""
-    page.evaluate("lab.pick(3); for (let n = 0; n < 230; n++) lab.learn(1)")
-    presses = int(re.search(r"Undo goes back (\d+) presses", text(page, "#steps"))[1])
-    for _ in range(presses):
-        page.locator("#undo").dispatch_event("click")
-    assert (
-        page.locator("#undo").is_disabled()
-        and text(page, "#steps").startswith(f"{230 - presses} steps")
-        and presses < 230
-    )
-    for slider in page.locator("input[type=range]").all():
-        assert slider.get_attribute("aria-valuetext")
-    columns = "[...document.querySelectorAll('[data-grid]')].map((e) => [e.dataset.grid, e.querySelector('canvas')])"
-    shapes = page.evaluate(f"Object.fromEntries({columns}.map(([name, c]) => [name, c.width / c.height]))")
-    assert shapes["a1"] == shapes["da1"] == shapes["dz1"] == shapes["db1"]  # a unit has the same place in all
+    for picked in (0, 12):
+        seen = committed.evaluate(
+            """async (picked) => {
+                lab.reset();
+                lab.pick(picked);
+                const wrong = (lab.now.answer + 5) % 10, seen = [[0, ""]];
+                lab.setLabel(wrong);
+                await null;
+                while (lab.now.answer !== wrong) {
+                    teach.click();
+                    await null; // then it is shown
+                    const bar = document.querySelector("#way i");
+                    for (const growing of bar.getAnimations()) growing.finish();
+                    seen.push([bar.getBoundingClientRect().width, document.getElementById("way-words").innerText]);
+                }
+                return seen;
+            }""",
+            picked,
+        )
+        assert all(now[0] > before[0] + 2 and now[1] != before[1] for before, now in pairwise(seen))
+        assert text(committed, "#answer") == text(committed, "#meant [aria-checked=true]") and 1 < len(seen) < 16
 
 
 def test_a_large_step_forgets_as_the_page_says(committed):
@@ -570,10 +575,8 @@ def test_a_nudge_moves_the_loss_as_numpy_says(page, mnist):
         page.locator("#nudge-what button").nth(kind).click()
         seen = {}
         for zoom in (0, 1, 2):
-            for slider, value in (("zoom", zoom), ("nudge", 75)):
-                page.locator(f"#{slider}").evaluate(
-                    f"(e) => {{ e.value = {value}; e.dispatchEvent(new Event('input')); }}"
-                )
+            slide(page, "zoom", zoom)
+            slide(page, "nudge", 75)
             now = seen[zoom] = page.evaluate("lab.moves")
             name, *at = re.findall(r"\w+", now["words"])
             at = tuple(map(int, at))
@@ -597,56 +600,59 @@ def test_a_nudge_moves_the_loss_as_numpy_says(page, mnist):
 # --- Reading the page ----------------------------------------------------------------------------------------------
 
 
-def test_all_of_it_by_keyboard(browser, small_page):
-    with opened(browser, small_page) as page:
-        stops = []
-        for _ in range(120):
-            page.keyboard.press("Tab")
-            stop = page.evaluate(
-                """() => {
-                    const e = document.activeElement;
-                    const host = e.closest("[data-grid], [data-bars], [data-mistake], [id]") ?? e;
-                    if (e === document.body) return null;
-                    const seen = getComputedStyle(e).outlineStyle !== "none", box = e.getBoundingClientRect();
-                    const dock = document.getElementById("dock"), top = dock.getBoundingClientRect().top;
-                    return [host.dataset.grid ?? host.dataset.bars ?? host.dataset.mistake ?? host.id ?? "",
-                        seen && box.width > 0 && (dock.contains(e) || Math.min(box.bottom, box.top + 44) <= top + 1)];
-                }"""
-            )
-            if stop is None:
-                break
-            assert stop[1], f"{stop[0]} does not show that it has the focus, or is covered"
-            stops.append(stop[0])
-        groups = "[...document.querySelectorAll('[data-grid], [data-bars], [role=radiogroup]')]"
-        for one in page.evaluate(f"{groups}.map((e) => e.dataset.grid ?? e.dataset.bars ?? e.id)"):
-            assert stops.count(one) == 1, one  # one stop, however many numbers are in it
-        assert {"teach", "play", "lr", "step", "fool-on", "start", "mask", "check", "dock-step"} <= {*stops}
+def test_all_of_it_by_keyboard(page):
+    page.locator("h1").evaluate("(e) => { e.tabIndex = -1; e.focus(); }")
+    stops = []
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        stop = page.evaluate(
+            """() => {
+                const e = document.activeElement;
+                const host = e.closest("[data-grid], [data-bars], [data-mistake], [id]") ?? e;
+                if (e === document.body) return null;
+                const seen = getComputedStyle(e).outlineStyle !== "none", box = e.getBoundingClientRect();
+                const dock = document.getElementById("dock"), top = dock.getBoundingClientRect().top;
+                return [host.dataset.grid ?? host.dataset.bars ?? host.dataset.mistake ?? host.id ?? "",
+                    seen && box.width > 0 && (dock.contains(e) || Math.min(box.bottom, box.top + 44) <= top + 1)];
+            }"""
+        )
+        if stop is None:
+            break
+        assert stop[1], f"{stop[0]} does not show that it has the focus, or is covered"
+        stops.append(stop[0])
+    groups = "[...document.querySelectorAll('[data-grid], [data-bars], [role=radiogroup]')]"
+    for one in page.evaluate(f"{groups}.map((e) => e.dataset.grid ?? e.dataset.bars ?? e.id)"):
+        assert stops.count(one) == 1, one  # one stop, however many numbers are in it
+    assert {"teach", "play", "lr", "step", "fool-on", "start", "mask", "check", "dock-step"} <= {*stops}
 
-        def press(first, *keys):
-            page.locator(first).first.focus()
-            for key in keys:
-                page.keyboard.press(key)
+    def press(first, *keys):
+        page.locator(first).first.focus()
+        for key in keys:
+            page.keyboard.press(key)
 
-        press("#picker button", "ArrowRight", "ArrowDown")
-        assert text(page, "#pad-note").startswith("Test image 21,")  # they stand in rows of 20
-        press("[data-grid=a1] canvas", "ArrowRight", "ArrowDown", "ArrowLeft", "ArrowLeft")
-        assert text(page, "#said").startswith("a1[7] = ")  # the last would have left the grid
-        press("#label button:nth-child(7)", "ArrowLeft")
-        assert text(page, "#label [aria-checked=true]") == "5"
-        loss = page.evaluate("lab.now.loss")
-        press("#step", "Enter")
-        assert page.evaluate("lab.now.loss") < loss
-        press("#code [data-stage]", "Enter")
-        assert text(page, "#stage-line").startswith("self.x = x")
-        page.keyboard.press("Escape")
-        press("#play", "Enter")
-        for line in ("self.x", "self.z1"):
-            page.locator("#stage-line", has_text=line).wait_for()
-        press("#play", "Enter")
-        assert text(page, "#play") == "Play"
-        page.evaluate("lab.reset(); lab.learn(1)")
-        press("#undo", "Enter", "Enter")  # it goes off, and keeps the focus
-        assert page.locator("#undo").is_disabled() and page.evaluate("document.activeElement.id") == "undo"
+    press("#picker button", "ArrowRight", "ArrowDown")
+    assert text(page, "#pad-note").startswith("Test image 21,")  # they stand in rows of 20
+    page.locator("[data-grid=a1] canvas").click(position={"x": 3, "y": 3})
+    press("[data-grid=a1] canvas", "ArrowRight", "ArrowDown", "ArrowLeft", "ArrowLeft")
+    assert text(page, "#said").startswith("a1[7] = ")  # the last would have left the grid
+    press("#label button:nth-child(7)", "ArrowLeft")
+    assert text(page, "#label [aria-checked=true]") == "5"
+    loss = page.evaluate("lab.now.loss")
+    press("#step", "Enter")
+    assert page.evaluate("lab.now.loss") < loss
+    press("#code [data-stage]", "Enter")
+    assert text(page, "#stage-line").startswith("self.x = x")
+    page.keyboard.press("Escape")
+    page.evaluate("() => { window.slow = setTimeout; window.setTimeout = (act, ms) => slow(act, ms / 9); }")
+    press("#play", "Enter")
+    for line in ("self.x", "self.z1"):
+        page.locator("#stage-line", has_text=line).wait_for()
+    press("#play", "Enter")
+    assert text(page, "#play") == "Play"
+    page.evaluate("() => { window.setTimeout = slow; }")
+    page.evaluate("lab.reset(); lab.learn(1)")
+    press("#undo", "Enter", "Enter")  # it goes off, and keeps the focus
+    assert page.locator("#undo").is_disabled() and page.evaluate("document.activeElement.id") == "undo"
 
 
 def test_what_is_out_of_view_or_printed_is_not_of_the_digit_before(page):
@@ -654,19 +660,20 @@ def test_what_is_out_of_view_or_printed_is_not_of_the_digit_before(page):
     look = """() => [...document.querySelectorAll("[data-grid] canvas")].map((c) => c.toDataURL())"""
     corner = """() => [...document.querySelector("[data-grid=x] canvas").getContext("2d")
         .getImageData(2, 2, 1, 1).data.subarray(0, 3)].reduce((a, b) => a + b)"""
+    pass_by = """async () => {
+        for (const grid of document.querySelectorAll("[data-grid]")) {
+            grid.scrollIntoView();
+            for (let n = 0; n < 2; n++) await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+        }
+    }"""
 
     def all_new():
         return all(old != new for old, new in zip(before, page.evaluate(look), strict=True))
 
-    def pass_by():
-        for grid in page.locator("[data-grid]").all():
-            grid.scroll_into_view_if_needed()
-            frames(page)
-
-    pass_by()
+    page.evaluate(pass_by)
     before = page.evaluate(look)
     page.emulate_media(color_scheme="dark")
-    pass_by()
+    page.evaluate(pass_by)
     until(all_new)
     assert page.evaluate(corner) < 150
     before = page.evaluate(look)
@@ -714,12 +721,10 @@ def test_a_phone_shows_what_it_needs(phone):
         phone.evaluate("scrollTo(0, 0)")
         link.tap()
         name = link.get_attribute("href")
-        until(lambda name=name: abs(boxes(phone, name)[0][2]) < 60 or name == "#own")  # not in the one before
-        until(
-            lambda name=name: (
-                text(phone, "nav [aria-current]") == text(phone, f"nav a[href='{name}']") or name == "#own"
-            )
-        )
+        is_there = f"nav [aria-current][href='{name}']"
+        if name != "#own":  # the last is too low to come to the top
+            until(lambda name=name: abs(boxes(phone, name)[0][2]) < 60)  # not in the one before
+            until(phone.locator(is_there).is_visible)
     phone.locator("nav a[href='#learn']").tap()
     phone.locator("#start").tap()
     frames(phone)
@@ -735,56 +740,55 @@ def test_a_phone_shows_what_it_needs(phone):
         assert phone.evaluate("lab.now.loss") < loss
 
 
-def test_axe_finds_no_violation_and_nothing_is_wider_than_the_window(browser, axe):
-    """On every width, in every colour, and with letters as large as a reader may want them."""
-    with opened(browser, COMMITTED, reduced_motion="reduce", problems=["Canvas2D"]) as page:
-        fonts = page.context.new_cdp_session(page)
-        draw(page, [4])
-        page.evaluate("lab.setLabel(9); lab.learn(10); lab.learn(10); lab.learning.takeStep()")
-        page.locator("[data-mistake=zeros] input").check()
-        page.locator("#check").click()
-        page.locator("#code [data-stage=da1]").click()
-        until(lambda: text(page, "#score"))  # what waits until the page is there
-        for width, font, look in [
-            (390, 16, {}), (390, 24, {}), (768, 16, {}), (768, 24, {}), (1440, 24, {}), (1440, 16, {}),
-            (390, 16, {"color_scheme": "dark"}), (1440, 16, {"forced_colors": "active"}),
-        ]:  # fmt: skip
-            page.set_viewport_size({"width": width, "height": 900})
-            page.emulate_media(**{"color_scheme": "light", "forced_colors": "none"} | look)
-            fonts.send("Page.setFontSizes", {"fontSizes": {"standard": font, "fixed": font}})
-            frames(page)
-            scrolled = "#sections *"  # they need not all fit
-            assert [box for box in boxes(page, f"body :not({scrolled})") if box[1] < -0.5 or box[3] > width + 0.5] == []
-            assert page.evaluate("document.documentElement.scrollWidth") == width
-            if look or (font == 16 and width != 768):
-                assert axe(page) == [], (width, look)
+ENDS = """() => [...document.querySelectorAll(".bar .value")].flatMap((value) => {  // the numbers that lose theirs
+    const inside = document.createRange(), { right } = value.parentElement.getBoundingClientRect();
+    inside.selectNodeContents(value);
+    const { left, right: end } = inside.getBoundingClientRect(), track = value.previousElementSibling;
+    return end <= right + 1 && left >= track.getBoundingClientRect().right ? [] : [value.parentElement.innerText];
+})"""
 
 
-def test_no_number_loses_its_end(page):
-    """However wide the window is; and where it is low, at 400 %, the dock leaves room for what has the focus."""
-    ends = """() => [...document.querySelectorAll(".bar .value")].flatMap((value) => {
-        const inside = document.createRange(), { right } = value.parentElement.getBoundingClientRect();
-        inside.selectNodeContents(value);
-        const { left, right: end } = inside.getBoundingClientRect(), track = value.previousElementSibling;
-        return end <= right + 1 && left >= track.getBoundingClientRect().right ? [] : [value.parentElement.innerText];
-    })"""
-    for width in (320, 390, 641, 700, 735, 740, 768, 896, 897, 1080, 1440):
+def test_nothing_is_wider_than_the_window_and_axe_finds_no_violation(committed, axe):
+    """With letters as large as a reader may want them. Where the window is low, at 400 %, the dock leaves room."""
+    page, fonts = committed, committed.context.new_cdp_session(committed)
+    page.emulate_media(reduced_motion="reduce")
+    page.evaluate("lab.pick(3); lab.setLabel(9); lab.learn(10); lab.learn(10); lab.learning.takeStep()")
+    page.locator("[data-mistake=zeros] input").check()
+    page.evaluate("lab.learning.check()")
+    page.locator("#code [data-stage=da1]").click()
+    until(lambda: text(page, "#score"))  # what waits until the page is there
+    for width, font, looked_at in [
+        *((width, 16, "") for width in (320, 641, 700, 735, 740, 768, 896, 897, 1080)),
+        (768, 24, ""), (1440, 24, ""), (1440, 16, "light"), (390, 24, ""), (390, 16, "dark"),
+    ]:  # fmt: skip
         page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate(ends) == [], width
-        assert min(right - left for _, left, _, right, _ in boxes(page, ".network .track")) > 40, width
+        fonts.send("Page.setFontSizes", {"fontSizes": {"standard": font, "fixed": font}})
+        page.emulate_media(color_scheme=looked_at or "light")
+        frames(page)
+        scrolled = "#sections *"  # they need not all fit
+        assert [box for box in boxes(page, f"body :not({scrolled})") if box[1] < -0.5 or box[3] > width + 0.5] == []
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        if font == 16:
+            assert page.evaluate(ENDS) == [], width
+            assert min(right - left for _, left, _, right, _ in boxes(page, ".network .track")) > 40, width
+        if looked_at:
+            assert axe(page) == [], looked_at
     page.set_viewport_size({"width": 360, "height": 225})
     page.locator("[data-grid=a1] canvas").hover(position={"x": 20, "y": 20})
     (dock,) = boxes(page, "#dock")
     assert dock[4] - dock[2] < 70
+    page.locator("[data-mistake=zeros] input").uncheck()
+    page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+    page.set_viewport_size({"width": 1440, "height": 900})
 
 
 @pytest.mark.slow
-def test_forced_colours_leave_nothing_white_on_white(page):
+def test_forced_colours_leave_nothing_white_on_white(page, axe):
     """What carries a meaning by its colour alone still has one, beside those of its letters and lines."""
     page.emulate_media(forced_colors="active", reduced_motion="reduce")
     page.locator("[data-mistake=mask] input").check()
+    assert axe(page) == []
     for part in ["#belief", "[data-bars=p]", "[data-bars=logits]", ".on label", "#meant", "#picker"]:
         with Image.open(io.BytesIO(page.locator(part).screenshot())) as picture:
             colours = picture.convert("RGB").getcolors(1 << 24)
         assert any(count > 20 and max(c) - min(c) > 60 for count, c in colours), part
-    page.locator("[data-mistake=mask] input").uncheck()
