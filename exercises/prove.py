@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -98,6 +98,7 @@ class Lines:
             self.first_wrong = name, output, place, self.step, float(np.abs(result - right).max())
 
 
+@cache
 def formula(name):
     return compile(BY_NAME[name].formula, name, "exec")
 

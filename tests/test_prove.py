@@ -2,7 +2,9 @@
 
 import io
 import re
+import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +15,30 @@ from practice_answers import write
 from support.errors import UserError
 
 STEPS = 12
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """`prove` takes a few steps only, and in NumPy."""
+    monkeypatch.setattr(prove, "has_torch", lambda: False)
+    monkeypatch.setattr(prove.lockstep, "__defaults__", (STEPS, False))
+
+
+@pytest.fixture
+def twin_here(monkeypatch):
+    """The twin in PyTorch computes here, and not in a process of its own, which would take seconds to import it."""
+    torch = pytest.importorskip("torch")
+    from exercises import torch_twin
+
+    def here(command, **_):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", SimpleNamespace(buffer=io.BytesIO()))
+            torch_twin.main(command[-1])
+            sys.stdout.buffer.seek(0)
+            return SimpleNamespace(stdout=sys.stdout.buffer, kill=int, communicate=int)
+
+    monkeypatch.setattr(torch, "set_num_threads", int)
+    monkeypatch.setattr(subprocess, "Popen", here)
 
 
 def functions(folder, names, **instead):
@@ -36,8 +62,7 @@ def test_right_lines_are_the_same_run(proof, tmp_path):
         assert np.mean([step.loss for step in steps[-3:]]) < steps[0].loss  # and it learns
 
 
-def test_pytorch_takes_the_same_steps(tmp_path):
-    pytest.importorskip("torch")
+def test_pytorch_takes_the_same_steps(tmp_path, twin_here):
     proof = prove.PROOFS["mlp"][0]
     lines = prove.Lines(functions(tmp_path, proof.uses))
     steps = list(prove.lockstep(proof, lines, STEPS, with_torch=True))
@@ -47,8 +72,10 @@ def test_pytorch_takes_the_same_steps(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", prove.PROOFS)
-def test_after_200_steps_with_pytorch_no_weight_is_far_from_its_twin(what, tmp_path, capsys):
+def test_after_200_steps_with_pytorch_no_weight_is_far_from_its_twin(what, tmp_path, capsys, request):
     pytest.importorskip("torch")
+    if what in ("resnet", "vit", "gpt"):  # the others use the process
+        request.getfixturevalue("twin_here")
     functions(tmp_path, [name for proof in prove.PROOFS[what] for name in proof.uses])
     prove.prove(tmp_path, what)
     said = " ".join(capsys.readouterr().out.split())
@@ -98,27 +125,24 @@ def test_a_wrong_tape_is_found_in_the_gradient_where_it_begins(tmp_path):
     assert lines.first_wrong[1:4] == ("the gradient of b1", "", 1)
 
 
-def test_only_what_is_written_takes_part_and_it_is_said_which(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(prove, "has_torch", lambda: False)
-    monkeypatch.setattr(prove, "STEPS", 10)
-    monkeypatch.setattr(prove.lockstep, "__defaults__", (10, False))
+def test_only_what_is_written_takes_part_and_it_is_said_which(tmp_path, capsys, short):
     functions(tmp_path, ("dlogits", "da1"))
     prove.prove(tmp_path, "mlp")
     said = " ".join(capsys.readouterr().out.split())
     assert "Yours: dlogits, da1. Not written yet, and so ours: logits, softmax, loss, dW2_db2, dz1" in said
     assert "mlp_np.py" in said and "With our lines for the rest, you have written what mlp_np.py computes." in said
     assert (tmp_path / "proof_mlp.png").stat().st_size > 10_000
-    functions(tmp_path, ("softmax_backward",))
-    prove.prove(tmp_path, "vit")  # one run: the other has nothing of the learner's
+    functions(tmp_path, ("layer_norm_dx",))
+    prove.prove(tmp_path, "vit")  # one run: the other would show nothing more
     assert [path.name for path in tmp_path.glob("proof_vit*")] == ["proof_vit.png"]
-    for name in ("proof_vit.png", "softmax_backward.py"):
+    for name in ("proof_vit.png", "layer_norm_dx.py"):
         (tmp_path / name).unlink()
     functions(tmp_path, ("attention",))
     prove.prove(tmp_path, "vit")
     assert [path.name for path in tmp_path.glob("proof_vit*")] == ["proof_vit_2.png"]
 
 
-def test_lines_that_overflow_are_found_without_a_warning(tmp_path):
+def test_lines_that_overflow_are_found_without_a_warning(tmp_path, short):
     """Warnings are errors here."""
     proof = prove.PROOFS["mlp"][0]
     mine = functions(tmp_path, ("update",), update="v = momentum * old_v + dp; p = old_p + 100 * lr * dp")
@@ -146,8 +170,7 @@ def test_lines_that_overflow_are_found_without_a_warning(tmp_path):
         ("logits", "pass\nlogits = a1 @ W2 + b2\n    return 1", "cannot read this line"),
     ],
 )
-def test_lines_that_cannot_run_are_said_in_a_sentence(name, body, said, tmp_path, monkeypatch):
-    monkeypatch.setattr(prove, "has_torch", lambda: False)
+def test_lines_that_cannot_run_are_said_in_a_sentence(name, body, said, tmp_path, monkeypatch, short):
     monkeypatch.setattr(sys, "stdout", io.StringIO())  # some lines close it, and some spoil this:
     monkeypatch.setattr(np, "log", np.log)
     if name:
