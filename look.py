@@ -23,6 +23,7 @@ from vit_np import Patches
 MOST = 64  # first-layer units to draw
 WRONG = 24  # mistakes to draw
 IN_PART = 50  # images that the network reads at a time
+OF_ALL = ("confusion", "mistakes")  # what is drawn of the answers to all test images
 
 
 @np.errstate(over="raise", invalid="raise")  # one line if the weights are too large to compute with
@@ -48,7 +49,10 @@ def main(argv=None):
     count = (28 // options.patch) ** 2 if "attention" in pictures else 0
     if arguments.patch is not None and arguments.patch >= count:
         parser.error(f"--patch {arguments.patch}: " + (f"there are {count}, from 0" if count else "only a ViT has any"))
-    out = open_folder(arguments.out)
+    out, name = open_folder(arguments.out), Path(checkpoint.path).stem.removeprefix("checkpoint_")
+    files = {kind: out / f"{kind}_{name}.png" for kind in (*pictures, *["weights"] * bool(pictures), *OF_ALL)}
+    for file in files.values():
+        check_output("--out", file, ".png", *([arguments.picture] if arguments.picture else []))
     dataset, tested = data.load(options.dataset, options.hold_out), test_set_name(options)
     if arguments.picture:
         (_, image), y, what = read_digit(arguments.picture), arguments.label, "your picture"
@@ -58,17 +62,14 @@ def main(argv=None):
             parser.error(f"--test {n}: there are {len(dataset.test_images)} {tested} images, from 0")
         image, y, what = dataset.test_images[n], int(dataset.test_labels[n]), f"{tested} image {n}"
 
-    name, shown = Path(checkpoint.path).stem.removeprefix("checkpoint_"), data.SOURCES[options.dataset].called(y)
+    shown = data.SOURCES[options.dataset].called(y)
     figures = draw_test(model, options, dataset)
     if pictures:
-        figures = draw_inside(model, options, image, y, f"{shown}, {what}", arguments.patch) | figures
-    files = {f"{kind}_{name}.png": figure for kind, figure in figures.items()}
-    for file in files:
-        check_output("--out", out / file, ".png", *([arguments.picture] if arguments.picture else []))
-    for file, figure in files.items():
-        drawing.save(figure, out / file)
+        figures |= draw_inside(model, options, image, y, f"{shown}, {what}", arguments.patch)
+    for kind, figure in figures.items():
+        drawing.save(figure, files[kind])
     print(f"{options.network.title(options)} of {checkpoint.path}: {what}, {shown}")
-    print(f"see {out}: {', '.join(files)}")
+    print(f"see {out}: {', '.join(file.name for file in files.values())}")
 
 
 # --- One image, there and back -------------------------------------------------------------------------------------
@@ -173,8 +174,8 @@ def draw_test(model, options, dataset):
     most = f"{network}: the {len(worst)} most confident of its {len(wrong)} mistakes"
     names = np.array(source.classes)
     shown = (of[worst] for of in (dataset.test_images, names[labels], names[said], confidence))
-    confusion = inside.confusion(counts, right, source.classes, source.kind)
-    return {"confusion": confusion, "mistakes": inside.mistakes(*shown, most)}
+    figures = inside.confusion(counts, right, source.classes, source.kind), inside.mistakes(*shown, most)
+    return dict(zip(OF_ALL, figures, strict=True))
 
 
 # What to draw of the inside of a network: one image's two passes, and the first layer's weights.

@@ -17,7 +17,6 @@ import sys
 from pathlib import Path
 from unittest.mock import Mock
 
-import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
@@ -39,8 +38,8 @@ RUN = "--hidden 8 --batch-size 60 --epochs 2"  # 20 steps
 def do(small):
     """do("main_np --hidden 8", *more words) -> how the program ended."""
 
-    def call(line, *more):
-        words, out, err = [*line.split(), *map(str, more)], io.StringIO(), io.StringIO()
+    def call(line, *more, out=None):
+        words, out, err = [*line.split(), *map(str, more)], out or io.StringIO(), io.StringIO()
         main = importlib.import_module(words[0]).main
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             patch.setattr(sys, "argv", [f"{words[0]}.py", *words[1:]])
@@ -52,7 +51,7 @@ def do(small):
             finally:
                 signal.alarm(0)
                 signal.signal(signal.SIGINT, signal.default_int_handler)
-        return subprocess.CompletedProcess(line, status, out.getvalue(), err.getvalue())
+        return subprocess.CompletedProcess(line, status, stderr=err.getvalue())
 
     return call
 
@@ -140,7 +139,7 @@ def test_a_folder_in_the_place_of_a_file_stays(do, here, path):
     assert not [name for name in after if name.endswith(".part")]
 
 
-@pytest.mark.parametrize("path", ["seen.png", "out/checkpoint_np.npz"])
+@pytest.mark.parametrize("path", ["runs.png", "out/checkpoint_np.npz"])
 def test_a_full_disk_costs_no_file_that_was_there(do, here, path):
     """It may be found to be full when the file is closed. A link leads to the file."""
     succeeds(do(WRITERS[path]))
@@ -218,17 +217,11 @@ def test_a_command_line_that_makes_no_sense(do, here, line, words):
     assert tree() == before
 
 
-def test_pictures_are_the_same_whatever_the_users_settings(do, here):
-    succeeds(do("plot h.json --out a.png"))
-    with matplotlib.rc_context({"font.family": "No Such Font", "axes.facecolor": "black", "savefig.facecolor": "red"}):
-        succeeds(do("plot h.json --out b.png"))
-    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
-
-
-def test_a_reader_that_has_gone_costs_no_run(here):
-    command = f"set -o pipefail; '{sys.executable}' '{ROOT}/main_np.py' --hidden 8 --steps 9 --out out | true"
-    env = os.environ | {"PYTHONUNBUFFERED": ""}
-    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=env)
+def test_a_reader_that_has_gone_costs_no_run(do, here):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as pipe:
+        result = do(f"main_np {RUN} --out out", out=pipe)
     assert (result.returncode, result.stderr) == (1, "")
     assert len(os.listdir("out")) == 4
 
@@ -244,10 +237,8 @@ def test_a_damaged_history_is_one_line_or_drawn(do, here, monkeypatch):
     whole = Path("h.json").read_bytes()
     for content in (b"[]", b"\xff\xfe", b"1" * 5000, whole.replace(b'_size": 60', b'_size": 0')):
         check(content)
-    for init in (b"a\\nb", b"$x^", b"\\udcff"):
-        check(whole.replace(b'"he"', b'"' + init + b'"'))
     monkeypatch.setattr(plot, "save", lambda *_: None)
-    fuzz(100, damaged(whole), check)
+    fuzz(50, damaged(whole), check)
 
 
 @pytest.mark.parametrize(
@@ -414,13 +405,15 @@ def test_a_backup_that_goes_on_loses_neither_run(do, here, monkeypatch):
 
 def test_what_does_not_belong_together_is_said(do, here, monkeypatch):
     """A run that has ended and is resumed leaves all that a run leaves, and so puts an end to it."""
-    for name in ("plot.learning_curves", "plot.save", "support.drawing.save"):
-        monkeypatch.setattr(name, lambda *_: None)
+    for name in ("plot.learning_curves", "plot.comparison", "plot.save", "look.draw_test", "look.draw_inside"):
+        monkeypatch.setattr(name, lambda *_: {})
     succeeds(do(f"main_np {RUN} --seed 1 --out out"))
-    shutil.copy("h.json", "out/history_np.json")
-    for line in ("plot out --out c.png", "look --weights out/checkpoint_np.npz --out pictures"):
-        apart = "out/history_np.json (10 steps) and checkpoint_np.npz (20 steps) do not belong together"
-        assert_one_line(do(line), apart, status=0)
+    whole = Path("out/history_np.json").read_text()
+    for other, steps in ((Path("h.json").read_text(), 10), (whole.replace('"seed": 1', '"seed": 2'), 20)):
+        Path("out/history_np.json").write_text(other)
+        for line in ("plot out --out c.png", "look --weights out/checkpoint_np.npz --out pictures"):
+            apart = f"out/history_np.json ({steps} steps) and checkpoint_np.npz (20 steps) do not belong together"
+            assert_one_line(do(line), apart, status=0)
     succeeds(do("main_np --resume out/checkpoint_np.npz --out elsewhere"))
     succeeds(do("main_np --resume out/checkpoint_np.npz --out out"))
     assert tree("elsewhere") == tree("out")

@@ -70,7 +70,7 @@ def test_a_picture_is_the_same_whatever_the_users_style(tmp_path):
     given = history(200)
     drawing.save(plot.loss_curve(given, "t"), tmp_path / "one.png")
     mine = {"lines.linestyle": ":", "axes.facecolor": "black", "xtick.color": "red", "font.size": 30}
-    with matplotlib.rc_context(mine):
+    with matplotlib.rc_context(mine | {"font.family": "No Such Font", "savefig.facecolor": "red"}):
         before = dict(matplotlib.rcParams)
         drawing.save(plot.loss_curve(given, "t"), tmp_path / "two.png")
         assert dict(matplotlib.rcParams) == before
@@ -130,8 +130,9 @@ def test_runs_are_called_by_what_they_differ_in(tmp_path):
     assert legend == [f" {names[0]}: 0.9700", f" {names[1]}: 0.9700", f" {names[2]}"]  # the last has no test yet
 
 
-def test_a_name_that_the_font_lacks_is_no_warning(tmp_path):
-    save(plot.comparison({"\u672c": (run_options(parse_options("np")), history(20))}), tmp_path / "out.png")
+def test_a_name_that_cannot_be_drawn_is_no_warning(tmp_path):
+    """The font lacks it, it is no text, or reads like mathematics."""
+    save(plot.comparison({"\u672c \udcff\n$x^": (run_options(parse_options("np")), history(20))}), tmp_path / "out.png")
 
 
 def test_equal_steps_look_equal_however_long_the_run():

@@ -39,7 +39,7 @@ def drawn(monkeypatch):
 
 
 @pytest.mark.parametrize("name", [*bench.PROGRAMS, bench.JAX])
-def test_a_step_is_the_programs(name, tmp_path):
+def test_a_step_is_the_programs(name, tmp_path, quick_curves):
     """The data loaded, the batches of its run, and so its losses."""
     if name == bench.JAX:
         pytest.importorskip("jax")

@@ -11,7 +11,7 @@ from lab import film
 from networks import parse_options
 
 
-def test_the_frames_are_those_of_the_run(small, tmp_path):
+def test_the_frames_are_those_of_the_run(small, tmp_path, quick_curves):
     options = parse_options("np", *film.OPTIONS, "--batch-size", 50, "--out", tmp_path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "load", lambda *_: small)
