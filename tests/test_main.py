@@ -22,8 +22,8 @@ from support.checkpoint import load_checkpoint
 from support.place import Place
 
 NO_TORCH = {"PYTHONPATH": str(ROOT / "tests" / "no_torch")}  # whose torch fails when it is imported
-RESNET = "--model resnet --widths 2,3 --batch-size 1000 --steps 90"
-VIT = "--model vit --width 12 --blocks 2 --heads 3 --steps 20"
+RESNET = "--model resnet --widths 2,3 --batch-size 500 --steps 60"
+VIT = "--model vit --width 12 --blocks 1 --heads 3 --steps 20"
 
 
 def test_a_run_learns_writes_what_it_says_and_needs_little_memory(tmp_path):
@@ -145,8 +145,8 @@ def test_the_commands(program, words):
 
 
 @pytest.mark.slow
-def test_default_accuracy_over_seeds_and_in_both_programs(program):  # results.json has five seeds
-    accuracies = [accuracy_of(program("main_np.py", "--seed", seed)) for seed in range(3)]
+def test_default_accuracy_over_seeds_and_in_both_programs(default_run, program):  # results.json has five seeds
+    accuracies = [default_run[0], *(accuracy_of(program("main_np.py", "--seed", seed)) for seed in (1, 2))]
     assert np.mean(accuracies) >= 0.9830
     assert min(accuracies) >= 0.98
     assert accuracy_of(program("main_torch.py")) == pytest.approx(accuracies[0], abs=0.002)

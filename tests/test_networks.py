@@ -152,9 +152,9 @@ LOCKSTEP = [  # what is trained, and how far apart PyTorch and the tape may be: 
 LONG = [  # a whole run, whose W1 is updated in two parts; and the beginning of default runs
     ("mlp --hidden 64", 1e-12, 0),
     ("mlp --hidden 64 --dtype float32", 1, 0),
-    ("resnet --steps 50", 1e-9, 1e-12),
-    ("vit --steps 150", 1e-13, 1e-12),
-    ("gpt --steps 60", 1e-12, 1e-12),
+    ("resnet --steps 25", 1e-9, 1e-12),
+    ("vit --patch 7 --steps 150", 1e-12, 1e-12),
+    ("gpt --steps 50", 1e-12, 1e-12),
 ]
 
 
