@@ -129,7 +129,7 @@ def test_two_processes_are_one_run(words, tmp_path, capsys):
     assert histories[0] == histories[1]
 
 
-@pytest.mark.slow
+@pytest.mark.slow("first")
 @pytest.mark.parametrize("words", [RESNET, VIT])
 def test_the_commands(program, words):
     """As a user types them: without PyTorch by hand, in bfloat16 and, which takes its time, compiled with it."""
@@ -144,7 +144,7 @@ def test_the_commands(program, words):
 # --- Slow: the numbers that the README states -----------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.slow("first")
 def test_default_accuracy_over_seeds_and_in_both_programs(default_run, program):  # results.json has five seeds
     accuracies = [default_run[0], *(accuracy_of(program("main_np.py", "--seed", seed)) for seed in (1, 2))]
     assert np.mean(accuracies) >= 0.9830

@@ -96,7 +96,7 @@ def both(default_run, tmp_path_factory):
     return default_run[1] / "checkpoint_np.npz", resnet / "checkpoint_resnet_torch.npz"
 
 
-@pytest.mark.slow
+@pytest.mark.slow("first")
 def test_photographs(both, mnist):
     rng = np.random.default_rng(1)
     chosen = rng.choice(len(mnist.test_images), 300, replace=False)
@@ -106,7 +106,7 @@ def test_photographs(both, mnist):
     assert min(shares(both, files, mnist.test_labels[chosen])) >= 0.96
 
 
-@pytest.mark.slow
+@pytest.mark.slow("first")
 def test_every_pen(both):
     rng, digits = np.random.default_rng(1), [*range(10)]
     for pen in PENS:

@@ -126,7 +126,7 @@ def stub(name):
     return BY_NAME[name].stub
 
 
-@pytest.mark.slow
+@pytest.mark.slow("first")
 def test_every_answer_is_marked_word_for_word_as_in_the_terminal(practise, tmp_path, monkeypatch):
     # Pythons stop in different lines at a breakpoint().
     answers = [(name, text) for name, text in written() if "breakpoint()" not in text]
@@ -771,7 +771,7 @@ def test_a_digit_of_two_strokes_is_read_whole(at):
         assert not page.get_by_role("button", name="Run").count()  # its images are not in a run
 
 
-@pytest.mark.slow
+@pytest.mark.slow("first")
 def test_a_network_from_a_blank_file_passes_and_reads_a_drawing(at):
     with at("practise.html#own_network", problems=["Canvas2D"]) as page:
         work = {"files": {"own_network": filled("own_network", RIGHT["own_network"])}}
