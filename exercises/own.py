@@ -1,10 +1,10 @@
-"""Marks a whole network that somebody wrote from a blank file: by experiments on it, and not by its text.
+"""Marks a whole network that somebody has written from a blank file. It does experiments, and does not read the text.
 
 The file has two functions: train(images, labels, rng) and read(params, images). Each experiment trains with inputs of
-its own making, and looks at what comes out; so a network may be written in any style. Some experiments need to know
-where the weights are. exercises/weights.py finds them in whatever `train` returns, and, at the moment when they have
-been drawn, in the learner's own variables; where it finds none, these experiments are left out. What an experiment
-cannot decide, it lets pass. MISTAKES says what each mistake is called, and what is asked about it.
+its own making, and looks at what comes out. So a network may be written in any style. Some experiments need to know
+where the weights are. exercises/weights.py finds them in whatever `train` returns and, at the moment when they have
+been drawn, in the learner's own variables. If it finds none, these experiments are left out. An experiment that cannot
+decide lets the network pass. MISTAKES says what each mistake is called, and what is asked about it.
 """
 
 import io
@@ -39,14 +39,14 @@ LONGEST = 24  # and none that decides whether a claim was measured
 
 MISTAKES = {
     "not written": "`{name}` is not written yet.",
-    "returns None": "`{name}` returns None. Does it end with a `return`, and is that reached?",
+    "returns None": "`{name}` returns None. Does it end with a `return`, and is the `return` reached?",
     "no function": "There is no function `{name}` in your file. Keep the names of the stub.",
     "wrong number of results": (
         "`train` should return two results, params and the accuracy that you claim; yours returns {what}."
     ),
     "params of another kind": (
-        "`params` should be made of arrays and numbers, in tuples, lists and dicts: that can be kept in a file. "
-        "`{where}` is {what}. Which arrays in it does `read` need?"
+        "`params` should consist of arrays and numbers, in tuples, lists and dicts, so that they can be kept in a "
+        "file. `{where}` is {what}. Which arrays in it does `read` need?"
     ),
     "images kept": (
         "There are images in params: {n:,} of those that `train` has learned from. What has your network learned, if "
@@ -54,173 +54,181 @@ MISTAKES = {
     ),
     "kept between calls": (
         "`train` was called twice, and the second training began with what the first had learned. Which name outside "
-        "of `train` keeps it?"
+        "`train` keeps it?"
     ),
-    "images changed": "`{name}` changes {what} in place, which is not yours to change. Which line writes into it?",
+    "images changed": (
+        "`{name}` changes {what} in place, and they are not yours to change. Which line writes into them?"
+    ),
     "rng ignored": (
-        "Two generators, default_rng(1) and default_rng(2), gave the same first weights. Where do your random "
-        "numbers come from, if not from `rng`?"
+        "Two generators, default_rng(1) and default_rng(2), gave the same first weights. Where do your random numbers "
+        "come from, if not from `rng`?"
     ),
-    "not finite": "{whose}: {name} holds numbers that are inf or nan. {ask}",
+    "not finite": "{whose}, {name} contains inf or nan. {ask}",
     "weights alike": (
-        "After the training, all {H} units of a hidden layer have the same weights: they are one unit, {H} times. What "
-        "would have to differ between two units at the start, so that their gradients differ?"
+        "After the training, all {H} units of a hidden layer have the same weights: they are one unit, {H} times over. "
+        "What has to differ between two units at the start for their gradients to differ?"
     ),
     "weights replaced": (
-        "After the training, all {H} units of a hidden layer have the same weights, and at first they differed. Does "
-        "your step change the weights, or does it replace them?"
+        "After the training, all {H} units of a hidden layer have the same weights, although they differed at first. "
+        "Does your step change the weights, or does it replace them?"
     ),
     "weights too large": (
-        "It reads {found:.3f}. From other first weights, with a deviation of {healthy:.2g} in {name}, the same "
-        "training reads {better:.3f}; in yours it is {yours:.2g}. How large is a sum of {terms} terms with such "
-        "weights, and what does softmax make of it?"
+        "Its accuracy is {found:.3f}. With other first weights, whose standard deviation in {name} is {healthy:.2g}, "
+        "the same training reaches {better:.3f}; in yours it is {yours:.2g}. How large is a sum of {terms} terms with "
+        "such weights, and what does softmax make of it?"
     ),
     "weights too small": (
-        "It reads {found:.3f}. From other first weights, with a deviation of {healthy:.2g} in {name}, the same "
-        "training reads {better:.3f}; in yours it is {yours:.2g}. How large are the gradients, if they are "
-        "multiplied by such weights on their way?"
+        "Its accuracy is {found:.3f}. With other first weights, whose standard deviation in {name} is {healthy:.2g}, "
+        "the same training reaches {better:.3f}; in yours it is {yours:.2g}. How large are gradients that were "
+        "multiplied by such weights on their way back?"
     ),
     "biases too large": (
-        "It reads {found:.3f}. From other first weights, with biases of 0, the same training reads {better:.3f}; yours "
-        "begin at {yours:.2g}. For how many images is a unit above 0 with such a bias?"
+        "Its accuracy is {found:.3f}. With other first weights and biases of 0, the same training reaches "
+        "{better:.3f}; yours begin at {yours:.2g}. For how many images is a unit above 0 with such a bias?"
     ),
     "units off": (
-        "With your first weights, no hidden unit is above 0 for any image: {name} never moves, as the slope of all of "
-        "them is 0. How large are the biases at first, beside what the pixels add?"
+        "With your first weights, no hidden unit is above 0 for any image. So the slope of all of them is 0, and "
+        "{name} never moves. How large are the biases at first, compared with what the pixels add?"
     ),
     "pixels too large": (
-        "It reads {found:.3f}. With pixels of 0 and 1 in place of 0 to 255, the same training reads {better:.3f}. "
-        "How large does a sum of 784 terms become with yours, and how large the gradient of W1?"
+        "Its accuracy is {found:.3f}. With pixels of 0 and 1 in place of 0 to 255, the same training reaches "
+        "{better:.3f}. With your pixels, how large does a sum of 784 terms become, and how large is the gradient of "
+        "W1?"
     ),
     "pixels wrap round": (
-        "With images.astype(float) in place of the images, `read` says other digits to {n:,} of {of:,}. Of which type "
-        "are the images? Can a number of that type be below 0, or above 255?"
+        "If `read` gets images.astype(float) in place of the images, it says another digit for {n:,} of {of:,}. What "
+        "type are the images? Can a number of that type be below 0 or above 255?"
     ),
     "pixels cut off": (
-        "`read` says the same to nearly all images if every pixel below 255 is made 0. It sees only what is wholly "
-        "white. What does your division make of a pixel of 254: is it `/` or `//`?"
+        "`read` says the same for nearly all images if every pixel below 255 is set to 0. It sees only what is "
+        "entirely white. What does your division make of a pixel of 254: is it `/` or `//`?"
     ),
     "no ReLU": (
-        "Your network is linear. With W1, b1 and W2 of the other sign, `read` gives the same answers to {n:,} images; "
-        "and with W1 and b1 times {times}, and W2 divided by {times}, it does, too. Then two layers are worth no more "
+        "Your network is linear. For {n:,} images, `read` gives the same answers if W1, b1 and W2 change their signs, "
+        "and also if W1 and b1 are multiplied by {times} and W2 is divided by {times}. Then two layers can do no more "
         "than one. What stands between them?"
     ),
     "ReLU on the scores": (
-        "`read` says 0 to {n:,} images for which no score is above 0, and the largest is that of another digit. What "
-        "is done to the scores after `W{i}` and `b{i}`? A score below 0 is no mistake."
+        "`read` says 0 for {n:,} images for which no score is above 0, although the largest score is that of another "
+        "digit. What is done to the scores after `W{i}` and `b{i}`? A score below 0 is not a mistake."
     ),
     "the same images": (
-        "It reads {found:.3f}, and has learned from only some {used} of the {given} images. Which images are in "
-        "your first batch, and which are in the second? Does each of your batches take a step?"
+        "Its accuracy is {found:.3f}, and it has learned from only about {used} of the {given} images. Which images "
+        "are in your first batch, and which are in the second? Does each of your batches take a step?"
     ),
     "steps too small": (
-        "It reads {found:.3f}. All steps together lead about {ratio} as far as in a training that works. Three things "
-        "decide how far: the learning rate, how many steps there are (one for each batch of each epoch), and what the "
-        "gradient is divided by. Which of them is it?"
+        "Its accuracy is {found:.3f}. All its steps together lead about {ratio} as far as those of a training that "
+        "works. Three things determine how far: the learning rate, the number of steps (one for each batch of each "
+        "epoch), and what the gradient is divided by. Which of them is it?"
     ),
     "steps too few": (
-        "It reads {found:.3f}. With each image four times among those that it learns from, and so with more steps, the "
-        "same training reads {better:.3f}: it has not finished. More epochs, smaller batches, or longer steps?"
+        "Its accuracy is {found:.3f}. If it is given each image four times, and so takes more steps, the same training "
+        "reaches {better:.3f}: it had not finished. Should there be more epochs, smaller batches or longer steps?"
     ),
     "steps too large": (
-        "It reads {found:.3f}. All steps together lead {ratio} times as far as in a training that works. What "
-        "decides how long a step is: the learning rate, and is the gradient a mean over the batch?"
+        "Its accuracy is {found:.3f}. All its steps together lead {ratio} times as far as those of a training that "
+        "works. How large is the learning rate, and is the gradient a mean over the batch?"
     ),
     "steps grow": (
-        "It reads {found:.3f}. With one image alone, whose gradient stays the same, twice as many steps lead {ratio} "
-        "times as far. Each step is longer than the one before. Is the momentum below 1?"
+        "Its accuracy is {found:.3f}. With one image alone, whose gradient stays the same, twice as many steps lead "
+        "{ratio} times as far. Each step is longer than the one before. Is the momentum below 1?"
     ),
     "decay too strong": (
-        "It reads {found:.3f}. Weights of pixels that are black in every image are {share:.2g} times as large after "
-        "the training as before. No image can have done that. How large is your weight decay, times the learning rate?"
+        "Its accuracy is {found:.3f}. Weights of pixels that are black in every image are {share:.2g} times as large "
+        "after the training as before. No image can have done that. What is your weight decay, times the learning "
+        "rate?"
     ),
-    "never moves": "{name} after the training what {they} before. Which line moves {them}?",
+    "never moves": "{name} the same after the training as before. Which line moves {them}?",
     "no array moves": (
         "After the training, all arrays are what they were at first. Does the line with the learning rate change what "
-        "`train` returns, or only a copy? Or are first weights returned?"
+        "`train` returns, or only a copy? Or does `train` return the first weights?"
     ),
     "other gradients": (
-        "A gradient is not that of your own forward pass: {name}. (It was tried with one image alone, where the "
-        "chain rule leaves no choice: {why}.){more}"
+        "A gradient is not that of your own forward pass: {name}. (It was tried with one image alone, where the chain "
+        "rule leaves no choice: {why}.){more}"
     ),
     "uphill": (
-        "With each step all arrays move so that the score of the right digit falls. The loss should go down. "
-        "Does your step add the gradients, or subtract them?"
+        "Each step moves all arrays in the direction in which the score of the right digit falls. But the loss should "
+        "go down. Does your step add the gradients, or subtract them?"
     ),
     "one digit for all": (
-        "`read` says {digit} to every image. Is that what the network says (its scores differ from image to "
-        "image?), or is it lost on the way out?"
+        "`read` says {digit} for every image. Do the network's scores differ from image to image? If they do, where on "
+        "the way out is the difference lost?"
     ),
     "softmax along another axis": (
-        "It reads {found:.3f}. Of one image alone, tried again and again, the gradients of the ten scores do not add up"
-        " to 0: only that of the right digit is large. If p comes from softmax: p adds up to 1 along which axis?"
+        "Its accuracy is {found:.3f}. If it is trained on one image alone, again and again, the gradients of the ten "
+        "scores do not add up to 0: only that of the right digit is large. If p comes from softmax, along which axis "
+        "does it add up to 1?"
     ),
     "only the right digit": (
-        "It reads {found:.3f}. Of one image alone, only the score of the right digit has a gradient; those of the nine "
-        "others never move. How does the loss change if another score grows?"
+        "Its accuracy is {found:.3f}. If it is trained on one image alone, only the score of the right digit has a "
+        "gradient; those of the nine others never move. How does the loss change if another score grows?"
     ),
     "labels of other images": (
-        "It reads {found:.3f}. Of one image alone, the gradients of the ten scores add up to 0. With two digits in a "
-        "batch, they do not. Which entries does the line with the labels change: one of each row, or whole columns?"
+        "Its accuracy is {found:.3f}. If it is trained on one image alone, the gradients of the ten scores add up to "
+        "0. With two digits in a batch, they do not. Which entries does the line with the labels change: one of each "
+        "row, or whole columns?"
     ),
     "labels mixed up": (
-        "Of the images that it has learned from it reads {on_known:.3f}. That is no better than a guess. Does each "
-        "image keep its label, wherever their order changes?"
+        "On the images that it has learned from, its accuracy is {on_known:.3f}. That is no better than a guess. Does "
+        "each image keep its label wherever the order changes?"
     ),
     "one digit, the network's": (
-        "`read` says {digit} to every image, and so does the network, however the images are shown to it. {ask}"
+        "`read` says {digit} for every image, and so does the network, however the pixels are scaled. {ask}"
     ),
     "read returns no digits": "`read` should return a digit for each image, {wanted}; it returns {what}. {ask}",
     "read is not as train": (
-        "`read` is right in {found:.3f} of the images. But the weights that `train` returns are good: if `read` "
-        "went forward with {how}, it would be {better:.3f}. What does `train` do to the images, or between the "
-        "layers, that `read` does not?"
+        "The accuracy of `read` is {found:.3f}. But the weights that `train` returns are good: a forward pass with "
+        "{how} would reach {better:.3f}. What does `train` do to the images, or between the layers, that `read` does "
+        "not?"
     ),
     "read forgets": (
-        "`read` says the same digits whatever {name} is, and `train` has changed {them}. Is `read` the same forward "
-        "pass as that of `train`?"
+        "`read` says the same digits whatever {name} is, although `train` has changed {them}. Is `read` the same "
+        "forward pass as that of `train`?"
     ),
     "read needs other images": (
-        "`read` says other digits to {n} of {of} images one by one than to all at once. What in it depends on the other"
-        " images?"
+        "For {n} of {of} images, `read` says another digit if it gets them one by one instead of all at once. What in "
+        "it depends on the other images?"
     ),
     "read fails alone": (
-        "In a new run of the file, `read` fails: {error} It may use what is in `params`, and nothing that `train` has "
+        "In a new run of the file, `read` fails: {error} It may use what is in `params`, but nothing that `train` has "
         "left in a global name."
     ),
     "read needs train": (
-        "In a new run of the file, `read` says other digits to {n:,} of {of:,} images. It may use what is in `params`, "
-        "and nothing that `train` has left in a global name."
+        "In a new run of the file, `read` says another digit for {n:,} of {of:,} images. It may use what is in "
+        "`params`, but nothing that `train` has left in a global name."
     ),
     "claims training": (
-        "You claim {claim:.3f}; of {n:,} images that it has not learned from, it reads {found:.3f}. Your figure is"
-        " that of images that it has learned from. How would it read others? Keep some aside, before you train."
+        "You claim {claim:.3f}; on {n:,} images that it has not learned from, its accuracy is {found:.3f}. Your figure "
+        "is its accuracy on images that it has learned from. How well would it read others? Keep some aside before you "
+        "train."
     ),
     "claim off": (
-        "You claim {claim:.3f}; of {n:,} images that it has not learned from, it reads {found:.3f}. With which "
-        "images did you find out, with how many, and has it learned from any of them?"
+        "You claim {claim:.3f}; on {n:,} images that it has not learned from, its accuracy is {found:.3f}. Which "
+        "images did you measure it with, how many were there, and has it learned from any of them?"
     ),
     "claim too low": (
-        "You claim {claim:.3f}, and it is better: of {n:,} images that it has not learned from, it reads {found:.3f}. "
-        "Does `read` get in `train` what the marker gives it? Do these labels belong to these images?"
+        "You claim {claim:.3f}, but it is better: on {n:,} images that it has not learned from, its accuracy is "
+        "{found:.3f}. Does `read` get the same kind of images in `train` as from the marker? Do these labels belong to "
+        "these images?"
     ),
     "claim of the wrong ones": (
-        "You claim {claim:.3f}, and of {n:,} images that it has not learned from, it reads {found:.3f}: the two add up "
-        "to 1. Is your figure the share that is read right, or the share that is read wrong?"
+        "You claim {claim:.3f}; on {n:,} images that it has not learned from, its accuracy is {found:.3f}. The two add "
+        "up to 1. Is your figure the share that is read right, or the share that is read wrong?"
     ),
     "off by one": (
-        "To {share:.3f} of {n:,} images, `read` says the digit {side} the right one. Which digit does each of the ten "
-        "scores belong to: in `train`, and in `read`?"
+        "For {share:.3f} of {n:,} images, `read` says the digit {side} the right one. Which digit does each of the ten "
+        "scores belong to, in `train` and in `read`?"
     ),
     "claim not measured": (
-        "With labels drawn by chance there is nothing to learn, and {found:.2f} is what it then reads. You still "
-        "claim {claim:.2f}. Is your figure measured, on images that it has not learned from?"
+        "With random labels there is nothing to learn, and the accuracy is about {found:.2f}. You still claim "
+        "{claim:.2f}. Is your figure measured, on images that it has not learned from?"
     ),
-    "claim in percent": "The accuracy should be a share, from 0 to 1; yours is {claim:.4g}. In percent?",
+    "claim in percent": "The accuracy should be a share, from 0 to 1; yours is {claim:.4g}. Is it in percent?",
     "claim is no number": "The second result of `train` should be a number from 0 to 1; it is {what}.",
     "not good enough": (
-        "Of {n:,} images that it has not learned from, it reads {found:.3f}; {needed} are needed. No usual mistake"
-        " shows. {ask}"
+        "On {n:,} images that it has not learned from, its accuracy is {found:.3f}; at least {needed} is needed. It "
+        "shows none of the usual mistakes. {ask}"
     ),
 }
 NAMES = [f"{kind}{i}" for i in range(1, 10) for kind in "Wb"]
@@ -243,7 +251,7 @@ class Trained(NamedTuple):
 
 
 def investigate(module, seed):
-    """What is said of a file's network that passes, as text; `Misuse` that names the mistake of one that does not."""
+    """What is said of a network that passes, as text; `Misuse` names the mistake of one that does not."""
     began = time.process_time()
     for name in ("train", "read"):
         if not callable(getattr(module, name, None)):
@@ -258,7 +266,7 @@ def investigate(module, seed):
         named = isinstance(main.params, dict) and "W1" in main.params
         if named or "W1" not in str(error):
             raise
-        legend = "(W1 and b1 are the weights and biases of your first layer here, and so on.)"
+        legend = "(Here W1 and b1 are the weights and biases of your first layer, and so on.)"
         raise Misuse(error.mark, f"{error} {legend}") from None
 
 
@@ -295,7 +303,7 @@ def judge(module, seed, images, labels, others, answers, main, began):
 
 
 def draw(rng):
-    """Images (N, 784) uint8 and labels to learn from, and others to be tested with, drawn from those that are there."""
+    """Images (N, 784) uint8 and labels to learn from, and others to test with, drawn from `digits.few_images()`."""
     images, labels, test_images, test_labels = digits.few_images()
     images, labels = np.concatenate([images, test_images]).reshape(-1, 784), np.concatenate([labels, test_labels])
     known, others = np.split(rng.permutation(len(images)), [KNOWN * len(images) // 6000])
@@ -308,8 +316,7 @@ def draw(rng):
 def run(file):
     """Train the network of a file on all images that are there, keep it beside the file, and say how well it reads.
 
-    First it trains on some images, and keeps and reads these: a mistake shows at once, and it shows how long all will
-    take.
+    First it does all of this with a few images. This shows a mistake at once, and how long all images will take.
     """
     images, labels, others, answers = (rows_of(a) for a in data.load())
     few, began = 4000, time.perf_counter()
@@ -339,7 +346,7 @@ def rows_of(array):
 
 
 def restored(module, content):
-    """The params that `packed` has made these bytes of."""
+    """The params from which `packed` has made these bytes."""
     return unpacked(unpack(content), module)
 
 
@@ -353,7 +360,7 @@ def digit(module, kept, image):
 
 
 class passing:
-    """A bar on stderr while something is computed that takes about this many seconds."""
+    """A progress bar on stderr for a computation that takes about this many seconds."""
 
     def __init__(self, seconds):
         from tqdm import tqdm  # the site has none
@@ -380,7 +387,7 @@ class passing:
 
 
 def is_empty(function):
-    """Whether a function does nothing, as the stub's."""
+    """Whether a function does nothing, like those of the stub."""
 
     def with_words():
         """Words."""
@@ -395,8 +402,8 @@ def kind(value):
 
 
 def train(module, images, labels, seed, layers=(), change=None, quiet=False):
-    """A `Trained`: train() with copies of these. layers: of the weights to look for; change: arrays to put in their
-    place, {"W1": (784, H), ...}."""
+    """Call train() with copies of these -> a `Trained`. layers: where the weights to look for are; change: arrays to
+    put in their place, {"W1": (784, H), ...}."""
     first = begun = None
 
     def see(nest, layers):
@@ -432,12 +439,12 @@ def train(module, images, labels, seed, layers=(), change=None, quiet=False):
 
 
 def is_number(claim):
-    """An array without an axis is one, too."""
+    """An array without axes is a number, too."""
     return isinstance(claim, (int, float, np.number, np.ndarray)) and not np.ndim(claim) and not isinstance(claim, bool)
 
 
 def read(module, params, images):
-    """The digits that read() says to images, as integers (N,)."""
+    """The digits that read() says for these images, as integers (N,)."""
     given = images.copy()
     said = module.read(params, given)
     if not np.array_equal(given, images):
@@ -496,8 +503,8 @@ def all_arrays(nest):
 
 
 def reads_alone(module, content, params, images, said):
-    """Whether `read` says the same to one image alone; and in a new run of the file, with what was kept of params."""
-    if len(set(said)) > 1:  # the same digit to all is another mistake
+    """Does `read` say the same for one image alone? And in a new run of the file, with what was kept of params?"""
+    if len(set(said)) > 1:  # the same digit for all is another mistake
         other = sum(read(module, params, images[i : i + 1])[0] != said[i] for i in range(ALONE))
         if other > ALONE / 10:  # a mean and a deviation of all pixels together change an answer or two
             raise wrong("read needs other images", n=other, of=ALONE)
@@ -579,41 +586,41 @@ class Laboratory(NamedTuple):
             return None
 
     def accuracy(self, trained, images, answers):
-        """What a network reads of these, or 0."""
+        """The accuracy of a network on these, or 0 if it has none."""
         try:
             return (read(self.module, trained.params, images) == answers).mean() if trained else 0
         except Exception:
             return 0
 
     def learned(self, trained):
-        """The weights that a training has led to, if they are where they were and finite; or None."""
+        """The weights that a training has led to, if they are finite and have the same layout; or None."""
         if trained and trained.begun and [one.size for one in layout(trained.params)] == [o.size for o in self.layers]:
             weights = arrays_of(trained.params, layout(trained.params))
             return weights if all(np.isfinite(a).all() for a in weights.values()) else None
         return None
 
     def by_chance(self):
-        """One training with labels that were drawn by chance; and these. With fewer images, if it takes long."""
+        """A training with random labels, and these labels. It has fewer images if training takes long."""
         chance = np.random.default_rng(self.seed).permutation(self.labels)
         n = len(chance) if self.main.seconds < 4 else len(chance) // 2
         return self.train(self.images[:n], chance[:n], until=LONGEST, which=2), chance[:n]
 
     def begins_anew(self, noise, before):
-        """Does a second training begin with what the first has learned? before: a copy of that, from before it."""
+        """Does a second training begin with what the first has learned? before: a copy, older than the second."""
         pairs = zip(all_arrays(before), all_arrays(self.main.params), strict=False)
         kept = not all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)  # it has gone on with the same arrays
         if not kept and noise and noise.first and self.layers:
             kept = all(np.array_equal(noise.first[name], self.weights[name]) for name in noise.first if name[0] == "W")
             kept = kept and self.weights["W1"].any() and not self.same_first(noise)
         elif not kept and noise and not self.layers:
-            n = 500  # few, with labels by chance: what it had learned before is not forgotten so soon
+            n = 500  # few, with random labels: what it had learned before is not forgotten so quickly
             few = self.train(self.images[:n], np.random.default_rng(self.seed).permutation(self.labels[:n]), which=3)
             kept = self.accuracy(few, self.others, self.answers) > 0.5
         if kept:
             raise wrong("kept between calls")
 
     def same_first(self, other):
-        """Whether nothing is ever trained: then what was learned are the first weights."""
+        """Whether nothing is ever trained: then the weights that it returns are the first ones."""
         learned = self.learned(other)
         return learned and all(np.array_equal(learned[name], other.first[name]) for name in learned)
 
@@ -639,16 +646,15 @@ class Laboratory(NamedTuple):
         if still:
             one = len(still) == 1
             names = f"{' and '.join(still)} {'is' if one else 'are'}"
-            values = {"they": "it was" if one else "they were", "them": "it" if one else "them"}
-            raise wrong("never moves", f"{still[0]} never moves", name=names, **values)
+            raise wrong("never moves", f"{still[0]} never moves", name=names, them="it" if one else "them")
 
     def is_the_beginning(self, trained):
-        """Whether the weights that were seen first are those that were trained: much of them is still there."""
+        """Whether the weights that were seen first are those that were trained: then much of them is left."""
         learned = self.learned(trained)
         return learned and np.corrcoef(trained.first["W1"].ravel(), learned["W1"].ravel())[0, 1] > 0.3
 
     def draws(self, noise, n):
-        """Does another generator give other first weights? The second training, with n images, had one."""
+        """Does another generator give other first weights? The second training, with n images, had another."""
         other = self.train(self.images[:n], self.labels[:n], which=3)
         if other and noise and other.first and noise.first and self.is_the_beginning(other):
             same = all(np.array_equal(other.first[name], noise.first[name]) for name in noise.first if name[0] == "W")
@@ -669,7 +675,7 @@ class Laboratory(NamedTuple):
         return params
 
     def reads_as_trained(self):
-        """Is `read` the forward pass that was trained? Then the weights do not give more with another."""
+        """Is `read` the forward pass that was trained? Then no other forward pass reads better with these weights."""
         ways = [
             (right, name, pixels)
             for name, activation in ACTIVATIONS.items()
@@ -697,7 +703,7 @@ class Laboratory(NamedTuple):
                 raise wrong("off by one", n=len(self.said), share=share, side=side)
 
     def reads_all_arrays(self):
-        """Does it make a difference to `read` what the biases are?"""
+        """Do the biases make a difference to `read`?"""
         rng = np.random.default_rng(self.seed)
         for i, layer in enumerate(self.layers, 1):
             before = self.weights[f"b{i}"]
@@ -725,9 +731,10 @@ class Laboratory(NamedTuple):
             raise wrong("pixels cut off")
 
     def linear(self):
-        """Whether it makes no difference to the answers what is done to a layer, if the next one undoes it.
+        """Is it linear? Then a change of one layer that the next layer undoes makes no difference to the answers.
 
-        An odd function, as tanh, lets signs through; ReLU and abs let a factor through. Only a linear one lets both.
+        An odd function, such as tanh, lets signs through; ReLU and abs let factors through. Only a linear function lets
+        both through.
         """
         if self.found < 0.6:
             return
@@ -749,7 +756,7 @@ class Laboratory(NamedTuple):
     # The gradients of one image
 
     def gradients(self):
-        """Train on copies of one image, from weights that already read it surely. How far it went, or None.
+        """Train on copies of one image, from weights that are already sure of it. Returns how far it went, or None.
 
         The error is then so small that nothing moves far. So the gradient is the same at every step, and all changes
         together are this gradient, times a length. With one image, the chain rule leaves no choice, whatever the loss:
@@ -776,9 +783,9 @@ class Laboratory(NamedTuple):
                 return None
             moved = {name: after[name] - trained.begun[name] for name in after}
             biases = moved[last]
-            # Under weight decay that of the right one falls alone.
+            # Under weight decay, the score of the right digit may fall, and it alone.
             if (biases < 0).all() and np.median(biases) < 0.3 * biases[y]:
-                why = "the scores of all ten digits fell, that of the right one, too"
+                why = "the scores of all ten digits fell, even that of the right one"
                 raise wrong_gradient("dlogits", why, "dlogits")
             if np.abs(moved[f"W{len(self.layers)}"]).max() > 0.01:
                 continue  # a tenth of its size: so the gradient was not the same at every step
@@ -801,13 +808,13 @@ class Laboratory(NamedTuple):
         """Does p add up to 1 for each image? If not, the biases of the scores never come to rest, and what they move by
         is not 0 in all.
 
-        Few copies of one image, so that nothing grows beyond all bounds. Where p is a share of other images, too, the
-        other nine scores do not matter: their biases move alike. (With Adam all ten move equally far.)
+        There are only a few copies of the image, so that nothing grows without bound. If p is shared with other images,
+        the other nine scores do not matter: their biases move alike. (With Adam, all ten move equally far.)
         """
         y = int(self.labels[0])
         if not self.layers:
             return
-        sure = self.one_image(FEW // 5)  # if none are kept aside: then nothing grows beyond all bounds
+        sure = self.one_image(FEW // 5)  # few, if none are kept aside: nothing grows without bound
         sure = sure if sure is not None and sure.any() else self.one_image()
         one, two = self.one_image(margin=0.0), self.one_image(margin=0.0, images=2)
         if one is not None and one[y] > 0 and not np.delete(one, y).any():
@@ -822,7 +829,7 @@ class Laboratory(NamedTuple):
                 raise wrong("labels of other images", found=self.found)
 
     def grows(self):
-        """Is each step longer than the one before, though the gradient is the same?"""
+        """Is each step longer than the one before, although the gradient is the same?"""
         short, long = (self.one_image(n) if self.layers else None for n in (FEW, 2 * FEW))
         if short is None or long is None or not np.abs(short).max():
             return
@@ -830,16 +837,16 @@ class Laboratory(NamedTuple):
         if ratio > 10:
             raise wrong("steps grow", found=self.found, ratio=f"{ratio:.3g}")
 
-    # Why it reads too little
+    # Why its accuracy is too low
 
     def why_so_low(self, length, noise):
-        """Raise what explains that an accuracy is too low."""
+        """Raise the mistake that explains why the accuracy is too low."""
         found, said = self.found, self.said
         self.off_by_one()
         self.decays(noise)
         self.softmax()
         if length is None and noise and noise.first and self.learned(noise):
-            # Then from how far it has moved: half of its size is usual.
+            # Then by how far the weights have moved: half of their size is usual.
             names = [name for name in noise.first if name[0] == "W"]
             moved = [np.linalg.norm(self.learned(noise)[name] - noise.first[name]) for name in names]
             sizes = [np.linalg.norm(noise.first[name]) for name in names]
@@ -855,7 +862,7 @@ class Laboratory(NamedTuple):
         self.same_images()
         for name, p in self.weights.items():
             if not np.isfinite(p).all():
-                ask = "What grows at each step, until it is too large? The steps? The numbers that go into exp?"
+                ask = "What grows at each step until it is too large? The steps? The numbers that go into exp?"
                 raise wrong("not finite", whose="After the training", name=name, ask=ask)
         if self.on_known < 0.2 and len(set(said)) > 1:
             raise wrong("labels mixed up", on_known=self.on_known)
@@ -870,17 +877,19 @@ class Laboratory(NamedTuple):
                     "learning rate, and is the gradient a mean over the batch?"
                 )
             raise wrong("one digit, the network's", "one digit for all", digit=said[0], ask=ask)
-        ask = "It has learned its own images by heart, so more of the same steps will not help: more hidden units?"
+        ask = (
+            "It has learned its own images by heart, so more of the same steps will not help. Would more hidden units?"
+        )
         if self.on_known < 0.96:
             ask = (
-                f"Of its own images it reads {self.on_known:.3f}, so it has not learned even these. Print the loss of "
-                "each batch: does it fall to the end, does it jump, or has it come to rest? And check a gradient by a "
-                "small nudge of one weight."
+                f"On its own images its accuracy is {self.on_known:.3f}, so it has not learned even these. Print the "
+                "loss of each batch: does it still fall at the end, does it jump, or has it settled? And check a "
+                "gradient with a small nudge of one weight."
             )
         raise wrong("not good enough", n=len(self.others), found=found, needed=NEEDED, ask=ask)
 
     def more_steps(self):
-        """What it reads if each image is there four times: with as many more steps, unless their number is fixed."""
+        """Its accuracy with each image given four times: these are more steps, unless their number is fixed."""
         if len(set(self.said)) == 1 and self.on_known < 0.2:
             return 0
         again = np.tile(np.arange(len(self.images)), 4)
@@ -889,7 +898,7 @@ class Laboratory(NamedTuple):
         )
 
     def decays(self, noise):
-        """Do weights of pixels that are black in every image fall? Only a decay does that."""
+        """Do the weights of pixels that are black in every image shrink? Only weight decay does that."""
         black = (self.images == 0).all(axis=0)
         if not noise or not noise.begun or not self.learned(noise) or not black.any():
             return
@@ -899,7 +908,7 @@ class Laboratory(NamedTuple):
             raise wrong("decay too strong", found=self.found, share=abs(share))
 
     def same_images(self):
-        """Each ten images have a pixel of their own, at the border. Which rows of W1 have moved?
+        """Every ten images get a pixel of their own, at the border. Which rows of W1 have moved?
 
         The rows of these pixels begin equal. Those whose images were never learned from stay equal, whatever else
         happens to them.
@@ -928,7 +937,7 @@ class Laboratory(NamedTuple):
         return few.first["W1"].std() if few and few.first else 0
 
     def cures(self):
-        """Is it cured by smaller pixels, or by other first weights?"""
+        """Do smaller pixels cure it, or other first weights?"""
         images, others = ((a > 127).astype(np.uint8) for a in (self.images, self.others))
         trained = self.train(images, self.labels)
         darker = self.accuracy(trained, others, self.answers)
@@ -957,7 +966,7 @@ class Laboratory(NamedTuple):
     # What it claims
 
     def honest(self, claim, noise, chance):
-        """The claim, if it is near what was found. Several trainings decide: an honest claim has luck in it, too."""
+        """The claim, if it is near what was found. Several trainings decide: an honest claim may be lucky, too."""
         values = {"n": len(self.others), "found": self.found, "claim": claim}
         if abs(claim - (1 - self.found)) < APART and claim < 0.4 and noise and noise.claim > 0.7:
             raise wrong("claim of the wrong ones", **values)
@@ -983,15 +992,15 @@ class Laboratory(NamedTuple):
         return claim
 
     def remarks(self):
-        """What is worth a sentence, and no reason to refuse it."""
+        """What deserves a sentence, but is no reason to fail."""
         if self.layers:
             alike, right = (fits(self.weights, self.others, a) for a in (self.said, self.answers))
             raw = alike["raw pixels"] > 0.999
             if raw and alike["pixels / 255"] < 0.99 and right["pixels / 255"] > NEEDED - APART:
                 yield (
-                    "`read` sees pixels 255 times as large as those that `train` has learned from, it seems: with "
-                    "pixels / 255, the same weights read as well. What does `train` do to the images that `read` does "
-                    "not?"
+                    "`read` seems to see pixels 255 times as large as those that `train` has learned from: with "
+                    "pixels / 255, the same weights read just as well. What does `train` do to the images that `read` "
+                    "does not?"
                 )
             elif raw and max(right.values()) == right["raw pixels"]:
                 yield "It works on raw pixels, 0 to 255. With pixels / 255, first weights and steps need less care."
@@ -1004,8 +1013,8 @@ class Laboratory(NamedTuple):
         sorted_ = self.train(self.images[order], self.labels[order])
         if sorted_ and self.accuracy(sorted_, self.others, self.answers) < self.found - 0.3:
             yield (
-                "Your batches come in the order of the images. Here that was a random one; with images in the order of "
-                "their digits, the same training fails. Shuffle them in each epoch."
+                "Your batches come in the order of the images. Here that order was random. With images sorted by "
+                "digit, the same training fails. Shuffle them in each epoch."
             )
 
 
@@ -1028,7 +1037,7 @@ def pulled_apart(moved, begun, image, y, rounding):
             ink, paper = a[image >= 0.98 * image.max()], a[image == 0]
             contrast = ink.mean() - paper.mean()
             if max(ink.std(), paper.std()) > 0.05 * abs(contrast) or not contrast:
-                return None  # it sees something else than the image's pixels, each changed in the same way
+                return None  # it sees something other than the image's pixels, each changed in the same way
             if paper.mean() / contrast < -0.75:
                 return None  # light ink on dark or dark on light? 1 - pixels give -1, and pixels - 0.5 give -0.5
             sign = np.sign(contrast)
@@ -1053,7 +1062,7 @@ def wrong_gradient(name, why, exercise=None):
 
 
 def compare(went_in, came_back, moved, begun, y, biased):
-    """How far all steps went, if the directions go together as the chain rule says; if not, the mistake is raised."""
+    """How far all steps went, if the directions agree with the chain rule; otherwise the mistake is raised."""
     length = None
     for i in range(len(went_in) - 1, 0, -1):
         pair = went_in[i - 1], came_back[i - 1], went_in[i], came_back[i]
@@ -1098,22 +1107,22 @@ def compare_two(i, depth, x, h, a1, dlogits, moved, begun, y, biased):
         off = np.abs(ratio / scale - slopes / usual) > 0.3
         return 0 if off.mean() > 0.25 else np.sign(scale)
 
-    b2_moves_so = not biased[i] or along(b2, -dlogits) > 0.5
-    if not uphill and not b2_moves_so:
+    b2_agrees = not biased[i] or along(b2, -dlogits) > 0.5
+    if not uphill and not b2_agrees:
         raise wrong_gradient(names["db2"], f"b{j} and W{j} did not move together", of["dW2_db2"])
     back = W2 @ dlogits
     by_W1, by_b1 = follows(h, back), follows(-b1, back) if biased[i - 1] else 0
     if uphill and by_W1 < 0:
         raise wrong("uphill", "other gradients")
     if uphill:
-        name = names["dW2"] if b2_moves_so else f"{names['dW2']} and {names['db2']}"
+        name = names["dW2"] if b2_agrees else f"{names['dW2']} and {names['db2']}"
         raise wrong_gradient(name, f"W{j} moved uphill", of["dW2_db2"])
     together = not biased[i - 1] or along(b1, -h) > 0.9
     if not together and by_W1 > 0:
-        why = f"W{i} moved along what reaches the hidden units, and b{i} did not"
+        why = f"W{i} moved along what reaches the hidden units, but b{i} did not"
         raise wrong_gradient(names["db1"], why, of["dW1_db1"])
     if not together and by_b1 > 0:
-        why = f"b{i} moved along what reaches the hidden units, and W{i} did not"
+        why = f"b{i} moved along what reaches the hidden units, but W{i} did not"
         raise wrong_gradient(names["dW1"], why, of["dW1_db1"])
     if by_W1 < 1:
         why = f"what reaches the hidden units is not {back_is}, times the slope of the activation"
@@ -1125,7 +1134,7 @@ def compare_two(i, depth, x, h, a1, dlogits, moved, begun, y, biased):
             transposed = back_is.replace(f"W{j}", f"W{j}.T")
             raise wrong_gradient(names["da1"], f"what reaches the hidden units is {transposed}", of["da1"])
         if np.corrcoef(z, a)[0, 1] > 0.9999:
-            raise wrong_gradient(names["dW2"], f"W{j} moved along z{i}, and not along a{i}", of["dW2_db2"])
+            raise wrong_gradient(names["dW2"], f"W{j} moved along z{i}, not along a{i}", of["dW2_db2"])
         if np.abs(np.diff(ratio)).mean() < 0.3 * ratio.std() + 0.05 * np.abs(ratio).mean():  # it depends on z1 alone
             raise wrong_gradient(names["dz1"], why, of["dz1"])
         raise wrong_gradient(f"one of {names['dW2']}, {names['da1']}, {names['dz1']} and {names['dW1']}", why)

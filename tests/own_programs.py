@@ -747,7 +747,7 @@ Do these labels belong | labels[tested]) -> labels[np.sort(tested)])
 or does it replace them | params[name] = params[name] - lr * velocity[name] -> params[name] =- lr * dparams[name]
 fails: 'none' (KeyError). It may | + params["b1"] -> + params[K] & def forward -> K = "none"\ndef forward & \
 order = rng -> global K; K = "b1"; order = rng
-b1 and b2 are after the training | for name in params: -> for name in ("W1", "W2"):
+b1 and b2 are the same after the training | for name in params: -> for name in ("W1", "W2"):
 """
 
 
