@@ -18,12 +18,13 @@ from page import build, bundle
 from pictures import strokes
 
 COMMITTED = (build.FOLDER / "index.html").as_uri()
-PEN = """window.penTo = (pad, type, x, y) => { // from 0 to 1 of the pad
+HELPERS = """window.penTo = (pad, type, x, y) => { // from 0 to 1 of the pad
     const box = pad.getBoundingClientRect();
     pad.setPointerCapture = () => {}; // which only a real pen can have
     pad.dispatchEvent(new PointerEvent(type, {
         isPrimary: true, view: window, clientX: box.left + x * box.width, clientY: box.top + y * box.height}));
-}"""
+}
+window.drawn = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));"""
 
 
 def missing(what):
@@ -110,7 +111,7 @@ def opened(browser, address, ready=READY, own=None, width=1440, problems=(), **o
     context = browser.new_context(viewport={"width": width, "height": 900}, **options)
     try:
         page, seen, asked = context.new_page(), [], []
-        page.add_init_script(PEN)
+        page.add_init_script(HELPERS)
         page.on("console", lambda message: message.type in ("error", "warning") and seen.append(message.text))
         page.on("pageerror", lambda error: seen.append(str(error)))
         context.on("request", lambda request: asked.append(request.url))
@@ -125,8 +126,7 @@ def opened(browser, address, ready=READY, own=None, width=1440, problems=(), **o
 
 def frames(page, count=2):
     """Wait until the browser has drawn: for what it does in its next frame, or sees in it (what is in view)."""
-    for _ in range(count):
-        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    page.evaluate("async (count) => { while (count--) await drawn(); }", count)
 
 
 def text(page, selector):

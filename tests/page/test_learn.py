@@ -14,11 +14,10 @@ TRAINING = "lab.learning.training"
 def start(page, mistakes=(), hidden=16, init="he", seed=1):
     """A new run, and its first weights."""
     page.evaluate(
-        """([mistakes, hidden, init, seed]) => {
-            lab.learning.training = new lab.learning.training.constructor(
-                {mistakes: new Set(mistakes), hidden, init, seed});
+        """({ mistakes, ...how }) => {
+            lab.learning.training = new lab.learning.training.constructor({ mistakes: new Set(mistakes), ...how });
         }""",
-        [list(mistakes), hidden, init, seed],
+        {"mistakes": list(mistakes), "hidden": hidden, "init": init, "seed": seed},
     )
     return weights(page, f"{TRAINING}.model")
 
@@ -96,22 +95,15 @@ def test_it_reads_over_85_percent_before_it_pauses_while_one_draws(committed):
     reload(page)
     page.locator("#pad2").scroll_into_view_if_needed()
     page.locator("#start").click()
-    waited = page.evaluate(
-        """async () => {
-            const waited = [];
-            penTo(pad2, "pointerdown", 0.1, 0.2);
-            for (let n = 1; n <= 10; n++) {
-                const { x } = lab.now;
-                penTo(pad2, "pointermove", 0.1 + n / 17, 0.2 + n / 20);
-                let frames = 0;
-                for (; lab.now.x === x; frames++) await new Promise((done) => requestAnimationFrame(done));
-                waited.push(frames);
-            }
-            penTo(pad2, "pointerup", 0.8, 0.7);
-            return waited;
-        }"""
-    )
-    assert waited == [1] * 10  # however long this machine takes for one
+    page.evaluate("penTo(pad2, 'pointerdown', 0.1, 0.2)")
+    answered = """async (n) => {
+        const { x } = lab.now;
+        penTo(pad2, "pointermove", 0.1 + n / 17, 0.2 + n / 20);
+        await new Promise((done) => requestAnimationFrame(done));
+        return lab.now.x !== x;
+    }"""
+    assert all(page.evaluate(answered, n + 1) for n in range(10))
+    page.evaluate("penTo(pad2, 'pointerup', 0.8, 0.7)")
     good = f"{TRAINING}.tested.length > 4 && {TRAINING}.tested.slice(-5).every((test) => test.accuracy > 0.85)"
     until(lambda: page.evaluate(f"{good} || !lab.learning.running"))
     assert page.evaluate(good)
@@ -161,8 +153,7 @@ def test_each_mistake_shows_its_symptom(page, seed):
     assert "They agree" in right["said"] and right["accuracy"] > 0.84
     for name, (steps, said, is_so) in SYMPTOMS.items():
         now = run(page, [name], steps, seed)
-        assert said in now["said"], (name, now["said"])
-        assert is_so(now, right), (name, now)
+        assert said in now["said"] and is_so(now, right), (name, now)
 
 
 def test_what_the_gradient_check_says_of_each_mistake(page):
@@ -182,7 +173,7 @@ def test_a_right_backward_pass_is_never_called_wrong(page, seed):
     said = page.evaluate(
         """async (seed) => {
             const said = [];
-            for (const batch of seed > 1 ? [0, 1, 2] : [0, 1]) {
+            for (const batch of [0, 1, 2]) {
                 lab.learning.set({ lr: 4, batch, mistakes: ["rate"], seed });
                 for (let step = 0; step < 16; step++) {
                     lab.learning.check();
@@ -222,9 +213,8 @@ def test_a_switch_starts_over_and_says_how_to_recognise_it(page):
 
 
 def test_numbers_beyond_all_bounds_stop_it(page):
-    page.evaluate(
-        f"lab.learning.running = true; {TRAINING}.takeStep(32, 1e45); lab.learning.takeStep(); lab.learning.show()"
-    )
+    page.evaluate(f"lab.learning.running = true; {TRAINING}.takeStep(32, 1e45)")
+    page.evaluate("lab.learning.takeStep(); lab.learning.show()")
     assert not page.evaluate("lab.learning.running")
     assert "start over" in text(page, "#progress")
     steps = page.evaluate(f"{TRAINING}.step")
@@ -261,35 +251,31 @@ def test_the_digit_is_read_anew_after_every_step(page):
         assert text(page, "#new-answer") == str(logits.argmax())
 
 
-def test_the_network_that_learned_here_can_be_looked_into_above(page):
-    page.evaluate(
-        "for (let n = 0; n < 20; n++) lab.learning.takeStep(); lab.learning.training.test(); lab.learning.show()"
-    )
-    page.locator("#look-inside").click()
-    shown, run = weights(page), text(page, "#inside .run")
-    assert all(np.array_equal(p, shown[name]) for name, p in weights(page, f"{TRAINING}.model").items())
-    assert run.startswith("784-32-10 from “Learn from nothing”, 20 training steps, test ") and run == text(page, "#run")
-    assert text(page, "#answer") == text(page, "#new-answer")
-    page.locator("#teach").click()  # of the copy above
-    assert page.evaluate(f"{TRAINING}.step") == 20
-    page.locator("#inside .other button").click()
-    assert weights(page)["W1"].shape == (784, 48)
-    assert not page.locator("#inside .other").is_visible()
+def test_the_network_that_learns_here_can_be_looked_into_above(page):
+    """As it is now, and live; a step there is one of a copy."""
 
+    def shows_the_run():
+        above, run = weights(page), text(page, "#inside .run")
+        assert all(np.array_equal(p, above[name]) for name, p in weights(page, f"{TRAINING}.model").items())
+        assert text(page, "#answer") == text(page, "#new-answer") and run == text(page, "#run")
+        return run
 
-def test_the_picture_of_the_network_shows_a_training_live(page):
+    page.evaluate("for (let n = 0; n < 20; n++) lab.learning.takeStep(); lab.learning.show()")
     page.locator("#look-inside").click()
+    assert shows_the_run().startswith("784-32-10 from “Learn from nothing”, 20 training steps, test ")
     page.locator("#watch").click()
     seen = set()
-    until(lambda: seen.add(text(page, "#inside .run")) or len(seen) > 3)
+    until(lambda: seen.add(text(page, "#inside .run")) or len(seen) > 2)
     page.locator("#watch").click()
-    shown = weights(page)
-    assert all(np.array_equal(p, shown[name]) for name, p in weights(page, f"{TRAINING}.model").items())
-    assert text(page, "#answer") == text(page, "#new-answer")
+    shows_the_run()
     page.evaluate("lab.learning.set({ hidden: 0 })")
     assert weights(page)["b1"].shape == (8,) and "nothing”, 0 training steps" in text(page, "#run")
     page.locator("#teach").click()  # now it goes its own way
-    assert not page.locator("#watch").count()
+    assert not page.locator("#watch").count() and page.evaluate(f"{TRAINING}.step") == 0
+    assert not weights(page, f"{TRAINING}.model")["b2"].any() and weights(page)["b2"].any()
+    page.locator("#inside .other button").click()
+    assert weights(page)["W1"].shape == (784, 48)
+    assert not page.locator("#inside .other").is_visible()
 
 
 def test_the_gradient_check_says_when_it_was(page):
@@ -309,16 +295,13 @@ def test_what_a_frame_costs_does_not_grow(page):
     def reads(steps):  # how often showing a run of so many steps looks into its lists
         return page.evaluate(
             f"""(steps) => {{
-                const run = {TRAINING};
+                const run = {TRAINING}, test = {{ ...run.tested[0] }};
                 let count = 0;
-                run.step = steps;
-                for (const values of [run.losses, run.accuracies]) while (values.length < steps) values.push(0.5);
-                while (10 * run.tested.length < steps) {{
-                    run.tested.push({{ ...run.tested[0], step: 10 * run.tested.length }});
-                }}
-                for (const name of ["losses", "accuracies", "tested"]) {{
-                    run[name] = new Proxy(run[name], {{ get: (list, key) => (count++, list[key]) }});
-                }}
+                const list = (length, one) => new Proxy(Array.from({{ length }}, (_, n) => one(n)),
+                    {{ get: (values, key) => (count++, values[key]) }});
+                run.losses = list(run.step = steps, () => 0.5);
+                run.accuracies = list(steps, () => 0.5);
+                run.tested = list(steps / 10, (n) => ({{ ...test, step: 10 * n }}));
                 lab.learning.show();
                 return count;
             }}""",
@@ -334,9 +317,8 @@ def test_the_dock_reads_the_digit_at_hand_while_one_learns(page):
     page.locator("#pad2").scroll_into_view_if_needed()
     page.locator("#learn .clear").click()
     assert text(page, "#dock-answer") == text(page, "#new-answer") == "–"
-    for pressed, (x, y) in enumerate([(0.5, 0.2), (0.5, 0.5), (0.5, 0.8)]):
-        page.evaluate(f"penTo(pad2, '{'pointermove' if pressed else 'pointerdown'}', {x}, {y})")
-    page.evaluate("penTo(pad2, 'pointerup', 0, 0); lab.readPad()")
+    page.evaluate("penTo(pad2, 'pointerdown', 0.5, 0.2); penTo(pad2, 'pointermove', 0.5, 0.8); lab.readPad()")
+    page.evaluate("penTo(pad2, 'pointerup', 0, 0)")
     assert text(page, "#dock-answer") == text(page, "#new-answer") != "–"
     assert text(page, "#dock-sure") in text(page, "#new-sure")
     assert text(page, "#said") == ""  # nothing of the network further up
