@@ -10,10 +10,31 @@ import struct
 import numpy as np
 import pytest
 
-from conftest import ROOT, accuracy_of
+from conftest import ROOT
 from data import FILES
 
 NAMES = ("boot", "ankle boot", "cap", "glove", "hat", "scarf", "sock", "tie", "vest", "umbrella")
+
+
+# Programs in turn, as one process: it takes seconds to import what they need.
+CALL = """
+import contextlib, io, json, sys
+import numpy as np
+import data, look, main_np, plot, predict
+from support import drawing
+
+def call(program, *words):
+    sys.argv = ["", *map(str, words)]
+    with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(SystemExit):
+        assert not program.main()
+    return printed.getvalue()
+
+"""
+USE = f"""{CALL}
+plot.learning_curves = drawing.save = lambda *_: None
+trained = call(main_np, "--dataset", "clothes", "--epochs", 3, "--batch-size", 20)
+print(json.dumps([trained, call(look, "--test", 247), call(predict, "png/photo.jpg")]))
+"""
 
 
 def idx(array):
@@ -41,17 +62,15 @@ def test_a_dataset(another_project, program, small):
     code = (another_project / "data.py").read_text()
     (another_project / "data.py").write_text(re.sub(r"(?m)^SOURCES = {$", rf"\g<0>{entry}", code))
 
-    def call(script, *words):
-        return program(script, *words, project=another_project)
-
-    out = another_project / "learning_curves"
-    accuracy = accuracy_of(call("main_np.py", "--dataset", "clothes", "--epochs", 3, "--batch-size", 20, "--out", out))
-    assert accuracy > 0.7
     shown = NAMES[int(small.test_labels[-53])]
-    looked = call("look.py", "--test", 247)
     article = "an" if shown[0] in "aeiou" else "a"
-    assert (looked.returncode, looked.stderr) == (0, "") and f": test image 247, {article} {shown}\n" in looked.stdout
-    *rows, last = call("predict.py", "png/photo.jpg").stdout.splitlines()[1:]
+    (another_project / "everything.py").write_text(USE)
+    ended = program("everything.py", project=another_project)
+    assert ended.returncode == 0, ended.stderr
+    trained, looked, predicted = json.loads(ended.stdout)
+    assert float(trained.split()[-1]) > 0.7
+    assert f": test image 247, {article} {shown}\n" in looked
+    *rows, last = predicted.splitlines()[1:]
     assert [row[:10].rstrip() for row in rows] == [*NAMES]
     p = [float(row[10:].split()[0]) for row in rows]
     assert sum(p) == pytest.approx(1, abs=1e-3) and last.startswith(f"class: {NAMES[int(np.argmax(p))]}")
@@ -91,20 +110,13 @@ DEEP = Entry(
 )
 
 """
-# All programs in turn, as one process: it takes seconds to import PyTorch.
-PROGRAMS = """
-import contextlib, io, json, sys
-import numpy as np
-import data, look, main_np, main_torch, plot, predict
+PROGRAMS = (
+    CALL
+    + """
+import main_torch
 from lab import figures, results, twins
 from networks import NETWORKS, parse_options
 from support.checkpoint import load_checkpoint
-
-def call(program, *words):
-    sys.argv = ["", *map(str, words)]
-    with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(SystemExit):
-        assert not program.main()
-    return printed.getvalue()
 
 def run(program, framework, out, *words):
     printed = call(program, *words, "--out", out)
@@ -145,6 +157,7 @@ found["tables"] = [table(results.load_results()) for table in (results.table, re
 figures.save(figures.figures()["curves_deep"](), results.ROOT / "png" / "curves_deep.png")
 print(json.dumps(found))
 """
+)
 
 
 @pytest.mark.slow

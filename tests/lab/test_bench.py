@@ -1,6 +1,8 @@
 """The lab: its programs find what they say, in a setting small enough to run here."""
 
+import contextlib
 import inspect
+import io
 import json
 import os
 import re
@@ -18,7 +20,7 @@ from lab import bench, depth, first_weights, results, timing, twins
 from networks import NETWORKS, parse_options
 from support import drawing
 from support.errors import UserError
-from support.history import processor
+from support.history import machine, processor
 
 
 @pytest.fixture
@@ -147,20 +149,39 @@ def test_the_residual_network_by_hand_needs_little_memory(tmp_path):
     assert int(re.search(r"VmHWM:\s+(\d+) kB", printed)[1]) <= 450 * 1024
 
 
-def test_results_train_what_is_missing(kept, monkeypatch):
+def test_results_train_what_is_missing(kept, small, monkeypatch, tmp_path, quick_curves):
+    """And keep the history of a seed 0 whose curves are drawn."""
+
+    def run_program(command, out):
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            main_np.main([*command.split()[1:], "--out", str(out)])
+        return printed.getvalue()
+
+    command, old = "main_np.py --steps 2 --hidden 32 --hold-out 1000", {"accuracy": 0.5}
+    sections = {"accuracy": {"one": (command, (0, 1, 3))}, "choices": {}}
+    kept["accuracy"] = {"one": {"command": "", "runs": {"1": old}}}
+    for name, value in {
+        "TABLES": (), "SECTIONS": sections, "KEPT": {command: "kept_"}, "ROOT": tmp_path, "PUBLISHED_RUNS": tmp_path,
+        "run_program": run_program,
+    }.items():  # fmt: skip
+        monkeypatch.setattr(results, name, value)
+    monkeypatch.setattr(data, "load", lambda *_: small)
     monkeypatch.setattr("sys.argv", ["lab/results.py"])
-    monkeypatch.setattr(results, "TABLES", ())
-    runs = {"one": ("main_np.py --steps 2 --hidden 32 --hold-out 1000", (0, 3))}
-    monkeypatch.setattr(results, "SECTIONS", {"accuracy": runs, "choices": {}})
-    first = {"accuracy": 0.5}
-    kept["accuracy"] = {"one": {"command": "", "runs": {"0": first}}}
     results.main()
-    ((seed, new),) = [run for run in kept["accuracy"]["one"]["runs"].items() if run[1] is not first]
-    assert seed == "3" and 0 < new["accuracy"] < 1 and new["seconds"] < 60 and new["parameters"] == 25450
+    runs = kept["accuracy"]["one"]["runs"]
+    assert runs.keys() == {"0", "1", "3"} and runs["1"] is old
+    for new in (runs["0"], runs["3"]):
+        assert new.keys() == {"machine", "accuracy", "seconds", "parameters"} and new["machine"] == machine()
+        assert 0 < new["accuracy"] < 1 and new["seconds"] < 60 and new["parameters"] == 25450
+    assert json.loads((tmp_path / "kept_history_np.json").read_text())["options"]["seed"] == 0
     monkeypatch.setattr(results, "train", None)  # nothing is missing
     results.main()
-    with pytest.raises(UserError, match="--steps 0 failed"):
-        results.run_program("main_np.py --steps 0", "")
+
+
+def test_a_program_that_fails_is_no_result():
+    assert results.run_program("-c print(3)", "out") == "3\n"
+    with pytest.raises(UserError, match=r"-c exit\(2\) failed"):
+        results.run_program("-c exit(2)", "out")
 
 
 def test_the_runs_that_make_results_trains():
