@@ -20,23 +20,17 @@ SVGS = sorted((ROOT / "png").glob("*.svg"))
 
 
 @pytest.mark.parametrize("name", figures.figures())
-def test_a_picture_is_the_committed_one(name, tmp_path):
-    figures.save(figures.figures()[name](), tmp_path / "one.png")
-    with Image.open(tmp_path / "one.png") as image:
-        assert figures.looks_like(image, ROOT / "png" / f"{name}.png")
-
-
-def test_a_picture_that_looks_the_same_stays_as_it_is(tmp_path):
-    path = tmp_path / "one.png"
-    figures.save(figures.draw(figures.convolution), path)
-    before = path.read_bytes() + b" "  # as if other versions had written it
-    path.write_bytes(before)
-    figures.save(figures.draw(figures.convolution), path)
-    assert path.read_bytes() == before
-    other = figures.draw(figures.convolution)
-    other.text(0.2, 0.9, "another title")
-    figures.save(other, path)
-    assert path.read_bytes() != before
+def test_a_picture_is_the_committed_one_which_stays_as_it_is(name, tmp_path):
+    committed, path = (ROOT / "png" / f"{name}.png").read_bytes() + b" ", tmp_path / "one.png"  # another version's
+    path.write_bytes(committed)
+    figures.save(figures.figures()[name](), path)
+    assert path.read_bytes() == committed
+    if name == "convolution":
+        figure = figures.figures()[name]()
+        figure.text(0.2, 0.9, "another title")
+        figures.save(figure, path)
+        with Image.open(path) as image:
+            assert image.mode == "P" and path.read_bytes() != committed
 
 
 @pytest.mark.parametrize("path", SVGS, ids=lambda path: path.stem)
@@ -85,7 +79,7 @@ def test_the_formulas_are_those_of_the_code_and_right():
     for name, (_, *formula, shape) in both.items():
         if name in right:  # each uses only what stands before it
             names[name] = eval(formula[0], {}, names)
-            assert names[name] == pytest.approx(right[name], rel=1e-9, abs=1e-15), name
+            np.testing.assert_allclose(names[name], right[name], 1e-9, 1e-15, err_msg=name)
         elif formula and name not in ("x", "loss"):
             assert names[name] == pytest.approx(eval(formula[0].replace(" W", " @ W"), {}, names), rel=1e-9), name
         assert name == "loss" or names[name].shape == eval(shape, {}, names), name
@@ -144,7 +138,7 @@ def test_the_drawn_tape_is_a_real_one():
             dy, values = rng.normal(size=node.shape), inspect.getclosurevars(share).nonlocals
             found = autograd_np.unbroadcast(share(dy), parent.shape)
             expected = eval(formula.replace("dy, summed", "dy.sum(axis=0)"), {}, values | {"dy": dy})
-            assert found == pytest.approx(expected), (visit, formula)
+            np.testing.assert_allclose(found, expected, rtol=1e-6, err_msg=formula)
             if kept == "keeps nothing":
                 assert not values
             else:
