@@ -192,14 +192,8 @@ def test_a_program_makes_the_same_run_with_any_setting(tmp_path):
     code, found = "import plot, main_np; plot.learning_curves = id; main_np.main()", []
     for number in ("1", "2"):
         env = os.environ | {"OMP_NUM_THREADS": number, "OPENBLAS_NUM_THREADS": number}
-        argv = [
-            sys.executable,
-            "-c",
-            code,
-            *["--steps", "9", "--hidden", "33", "--batch-size", "1000", "--out"],
-            tmp_path / number,
-        ]
-        subprocess.run(argv, cwd=ROOT, env=env, check=True, stdout=subprocess.DEVNULL)
+        argv = ["-c", code, "--steps", "9", "--hidden", "33", "--batch-size", "1000", "--out", tmp_path / number]
+        subprocess.run([sys.executable, *argv], cwd=ROOT, env=env, check=True, stdout=subprocess.DEVNULL)
         found.append((tmp_path / number / "checkpoint_np.npz").read_bytes())
     assert found[0] == found[1]
 
