@@ -143,6 +143,8 @@ list --folder= | --folder: it is empty: name a folder
 dz1 --feedback x | dz1 takes no --feedback
 train | still to do: logits, softmax
 train dz1 | no further word
+prove | nothing of yours can take part in `prove mlp` yet: write any of logits, softmax
+prove cnn | mlp, resnet, vit, tape, gpt, and not cnn
 --seed {"9" * 5000} | --seed
 """
 
