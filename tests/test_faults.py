@@ -192,7 +192,6 @@ LINES = """
     page.build --weights w.npz --out w.npz                   | w.npz: the name must end in .html |
     plot h.json --out h.json/a.png                           | cannot write in --out h.json: File exists |
     plot h.png --out h.png                                   | would replace a file that is read here |
-    main_np --batch-size 60000 --model vit --heads 64 --patch 2 | GB of memory, and there are |
     main_np --model gpt --pixels raw                         | --pixels raw does not apply: GPT learns from words |
     main_torch --model gpt --dataset fashion_mnist           | --dataset fashion_mnist has no words |
     write                                                    | required: digits |
@@ -234,11 +233,10 @@ def test_a_damaged_history_is_one_line_or_drawn(do, here, monkeypatch):
         Path("h.json").write_bytes(content)
         one_line_or_none(do("plot h.json --out a.png"))
 
-    whole = Path("h.json").read_bytes()
-    for content in (b"[]", b"\xff\xfe", b"1" * 5000, whole.replace(b'_size": 60', b'_size": 0')):
+    for content in (b"[]", b"\xff\xfe", b"1" * 5000):
         check(content)
     monkeypatch.setattr(plot, "save", lambda *_: None)
-    fuzz(50, damaged(whole), check)
+    fuzz(50, damaged(Path("h.json").read_bytes()), check)
 
 
 @pytest.mark.parametrize(

@@ -39,21 +39,16 @@ ANSWERS = {  # what a server sends: why it is not taken
     "gone": ([b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"], "HTTP status 404"),
     "no HTTP": ([b"220 ftp.example ready\r\n"], "220 ftp.example ready.*"),
     "byte by byte": ([HEAD % 99999, *repeat(b"x", 99)], "not finished after 0.6 seconds"),
-    "a head byte by byte": ([b"HTTP/1.1 200 OK\r\nX: ", *repeat(b"x", 99)], "not finished after 0.6 seconds"),
     "no end": ([b"HTTP/1.1 200 OK\r\n\r\n", CONTENT, bytes(2**20)], "it has more than 10,000 bytes"),
     "a negative chunk": ([CHUNKED, b"-5\r\nabc\r\n"], ".+"),
     "a chunk of no length": ([CHUNKED, b"\r\n"], ".+"),
     "a redirect in a circle": (redirect("x.gz"), "Exceeded 30 redirects."),
     "a redirect to no address": (redirect("http://[::1/x"), "Invalid IPv6 URL"),
-    "a redirect to no number": (redirect("http://[x]/x"), ".+"),
     "a redirect to no port": (redirect("http://127.0.0.1:99999/x"), ".+"),
-    "a redirect to another alphabet": (redirect("http://пример/x"), ".+"),
-    "a redirect to an empty label": (redirect("http://a..b/x"), ".+"),
     "a redirect to a long label": (redirect(f"http://{'a' * 64}.example/x"), ".+"),
     "a redirect to a file": (redirect("file:///etc/passwd"), "No connection adapters .*"),
 }
-PROXIES = ("proxy..example:80", "http://proxy..example:80", f"http://{'a' * 64}:80", "http://[::1", "http://127.0.0.1:1",
-           "http://127.0.0.1:99999", "http://", "nonsense://127.0.0.1:1")  # fmt: skip
+PROXIES = ("proxy..example:80", "http://[::1", "http://127.0.0.1:1", "http://", "nonsense://127.0.0.1:1")
 
 
 @pytest.fixture
