@@ -7,9 +7,6 @@ import html
 import io
 import json
 import re
-from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import numpy as np
 import pytest
@@ -20,6 +17,14 @@ from mlp_np import MLP
 from page import build, bundle
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
+
+PAGE = (build.FOLDER / "index.html").read_text(encoding="utf-8")
+MLP_NP = (ROOT / "mlp_np.py").read_text(encoding="utf-8")
+SCRIPTS = {
+    path: path.read_text(encoding="utf-8")
+    for pattern in ("*.js", "*.jsx", "lessons/*.js", "lessons/*.jsx")
+    for path in build.FOLDER.glob(pattern)
+}
 
 
 def test_the_licences_are_those_of_what_gets_installed(tmp_path, monkeypatch):
@@ -47,10 +52,9 @@ def unpacked(known):
 
 def test_the_committed_page_is_what_build_writes_and_holds_what_it_says(committed, mnist):
     """Its accuracy is that of the weights in it, though they are rounded; its images are MNIST's, bit for bit."""
-    page = (build.FOLDER / "index.html").read_text(encoding="utf-8")
-    known, script = build.known(page), re.search(r'<script type="module">(.*)</script>', page, re.S)[1]
-    assert build.with_network(build.shell(script), known) == page, "run python -m page.build again"
-    assert len(page.encode()) <= build.MAX_BYTES == 1_750_000
+    known, script = build.known(PAGE), re.search(r'<script type="module">(.*)</script>', PAGE, re.S)[1]
+    assert build.with_network(build.shell(script), known) == PAGE, "run python -m page.build again"
+    assert len(PAGE.encode()) <= build.MAX_BYTES == 1_750_000
     model, found = unpacked(known)
     logits = model.forward(as_input(mnist.test_images, known["pixels"], "float32"))
     stated = float(re.search(r"test accuracy (0\.\d{4})", known["run"])[1])
@@ -71,21 +75,13 @@ def test_the_committed_page_is_what_build_writes_and_holds_what_it_says(committe
 
 
 def test_the_script_in_the_page_is_that_of_the_sources(npm):
-    page = (build.FOLDER / "index.html").read_text(encoding="utf-8")
-    assert build.script() in page, "run python -m page.build again"
+    assert build.script() in PAGE, "run python -m page.build again"
 
 
 def test_the_scripts_import_each_other_in_one_direction():
     """Without a circle, and nothing that computes or acts imports what shows."""
-    files = [path for folder in (build.FOLDER, build.FOLDER / "lessons") for path in folder.glob("*.js*")]
-    imports = {
-        path: {
-            (path.parent / name).resolve()
-            for name in re.findall(r'^(?:import|export)[^"]*?"(\.[^"]+)"', path.read_text(encoding="utf-8"), re.M)
-        }
-        for path in files
-        if path.suffix in (".js", ".jsx")
-    }
+    imported = re.compile(r'^(?:import|export)[^"]*?"(\.[^"]+)"', re.M)
+    imports = {path: {(path.parent / to).resolve() for to in imported.findall(text)} for path, text in SCRIPTS.items()}
     assert len(imports) > 30 and sum(map(len, imports.values())) > 100
     graphlib.TopologicalSorter(imports).prepare()  # or a CycleError
     for path, names in imports.items():
@@ -96,28 +92,20 @@ def test_the_scripts_import_each_other_in_one_direction():
 
 def test_a_digit_in_a_sentence_gets_its_article_from_words_js():
     """An 8 is no "a 8"."""
-    scripts = [*build.FOLDER.glob("*.js*"), *build.FOLDER.glob("lessons/*.js*")]
-    assert [path.name for path in scripts if re.search(r"\ba \$\{", path.read_text(encoding="utf-8"))] == []
+    assert [path.name for path, text in SCRIPTS.items() if re.search(r"\ba \$\{", text)] == []
 
 
-def test_the_formulas_are_those_of_mlp_np():
-    source = (ROOT / "mlp_np.py").read_text(encoding="utf-8")
-    template = (ROOT / "page" / "template.html").read_text(encoding="utf-8").replace("&gt;", ">")
+def test_the_formulas_and_the_lines_that_links_lead_to_are_those_of_mlp_np():
+    template = (build.FOLDER / "template.html").read_text(encoding="utf-8").replace("&gt;", ">")
     shown = re.findall(r"<code>(.*?)</code>", " ".join(re.findall(r"<figcaption>.*?</figcaption>", template)))
     assert len(shown) == 9
-    known = source.replace("self.", "") + "dz1 @ W1.T"  # dx: what mlp_np.py leaves out
+    known = MLP_NP.replace("self.", "") + "dz1 @ W1.T"  # dx: what mlp_np.py leaves out
     assert [formula for formula in shown if formula not in known] == []
-    stages = re.findall(r'line: "(\w+)"', (ROOT / "page" / "stages.js").read_text(encoding="utf-8"))
+    stages = re.findall(r'line: "(\w+)"', SCRIPTS[build.FOLDER / "stages.js"])
     lines = re.findall(r'data-stage="(\w+)"><code>(.*?)</code>', "".join(map(build.code, build.FUNCTIONS)))
     assert {name for name, _ in lines} == {*stages} == {*build.COMPUTED}
-    assert len(lines) == 17
-    assert all(html.unescape(line) in source for _, line in lines)
-
-
-def test_links_lead_to_the_lines_of_mlp_np():
-    source = (ROOT / "mlp_np.py").read_text(encoding="utf-8").splitlines()
-    page = (build.FOLDER / "index.html").read_text(encoding="utf-8")
-    found = [source[int(n) - 1].strip() for n in re.findall(r'href="../mlp_np.py#L(\d+)"', page)]
+    assert len(lines) == 17 and all(html.unescape(line) in MLP_NP for _, line in lines)
+    found = [MLP_NP.splitlines()[int(n) - 1].strip() for n in re.findall(r'href="../mlp_np.py#L(\d+)"', PAGE)]
     starts = ["def forward(", "def softmax_cross_entropy(", "def backward(", "def backward(", "db1 = "]
     assert all(line.startswith(start) for line, start in zip(found, starts, strict=True))
 
@@ -176,7 +164,7 @@ def test_where_no_page_can_be_written(checkpoint, monkeypatch):
         build.main([*weights, "--out", "none/page.html"])
 
 
-def test_nothing_acts_is_sent_or_stored(browser, small_page, tmp_path):
+def test_nothing_acts_is_sent_or_stored(browser, tmp_path):
     """What is hostile is shown as text; were a script to come in all the same, it could not run or send."""
     url = "http://127.0.0.1:9/"
     hostile = (
@@ -184,12 +172,10 @@ def test_nothing_acts_is_sent_or_stored(browser, small_page, tmp_path):
         f"<img src={url} onerror='window.hacked = true'><iframe src={url}></iframe><base href={url}>"
         f"<link rel=stylesheet href={url}><style>body {{ display: none }}</style><!--{{{{script}}}}"
     )
-    path, page = tmp_path / "hostile.html", Path(url2pathname(urlsplit(small_page).path)).read_text(encoding="utf-8")
-    known = build.known(page) | {"run": hostile, "note": hostile}
-    path.write_text(build.with_network(page, known), encoding="utf-8")
+    path, known = tmp_path / "hostile.html", build.known(PAGE) | {"run": hostile, "note": hostile}
+    path.write_text(build.with_network(PAGE, known), encoding="utf-8")
     refused = ["Content Security Policy", "Failed to load", "Fetch API"]
     with opened(browser, path.as_uri(), own=(path.as_uri(), url), problems=refused) as page:
-        assert page.evaluate("window.hacked") is None
         assert hostile in text(page, "footer")
         assert page.evaluate("JSON.parse(document.getElementById('network').textContent).note") == hostile
         assert page.locator("meta[http-equiv=refresh], iframe, base, link:not([rel=icon]), img").count() == 0

@@ -11,15 +11,17 @@ from conftest import as_input
 from mlp_np import MLP, relative_difference
 
 
+def encoded(numbers):
+    return base64.b64encode(np.array(numbers, "<f4").tobytes()).decode()
+
+
 def kept(hidden=11, pixels="unit", **more):
     """A network with random weights, and the text that practise.html would leave of it."""
     rng, model = np.random.default_rng(0), MLP(hidden)
     model.params = {name: rng.normal(0, 0.1, p.shape).astype(np.float32) for name, p in model.params.items()}
-    params = {name: base64.b64encode(p.astype("<f4").tobytes()).decode() for name, p in model.params.items()}
+    params = {name: encoded(p) for name, p in model.params.items()} | more.pop("params", {})
     known = {"title": f"Your network, 784-{hidden}-10", "words": "it reads 0.90 of 2,000 test images"}
-    return model, json.dumps(
-        known | {"hidden": hidden, "pixels": pixels, "params": params | more.pop("params", {})} | more
-    )
+    return model, json.dumps(known | {"hidden": hidden, "pixels": pixels, "params": params} | more)
 
 
 @pytest.fixture(scope="module")
@@ -60,26 +62,16 @@ def test_back_to_the_pages_own_and_forth_and_a_reload_keeps_it(own):
 
 
 def test_what_cannot_be_read_gets_a_sentence_and_the_page_shows_its_own(own):
-    numbers = {name: base64.b64encode(p.tobytes()).decode() for name, p in MLP(11).params.items()}
-    bad = {
-        name: base64.b64encode(np.array([v] * 10, "<f4").tobytes()).decode()
-        for name, v in [("nan", np.nan), ("1e30", 1e30)]
-    }
     for network, said in [
-        ("", "damaged"),
-        ("{", "damaged"),
-        ("null", "damaged"),
+        *((damaged, "damaged") for damaged in ("", "{", "null", json.dumps({"hidden": 11, "pixels": "unit"}))),
         ("[1]", "hidden units"),
-        (kept(params={"W1": numbers["b2"]})[1], "W1 has 10 numbers, not 8624"),
-        (kept(params={"W1": 3})[1], "damaged"),
-        (kept(params={"W1": "*"})[1], "damaged"),
-        (kept(params={"b1": numbers["b2"]})[1], "b1 has 10 numbers, not 11"),
-        (kept(params={"b2": bad["nan"]})[1], "no number"),
-        (kept(params={"b2": bad["1e30"]})[1], "too large"),
+        *((kept(params={"W1": damaged})[1], "damaged") for damaged in (3, "*")),
+        (kept(params={"W1": encoded(range(10))})[1], "W1 has 10 numbers, not 8624"),
+        (kept(params={"b1": encoded(range(10))})[1], "b1 has 10 numbers, not 11"),
+        (kept(params={"b2": encoded([np.nan] * 10)})[1], "no number"),
+        (kept(params={"b2": encoded([1e30] * 10)})[1], "too large"),
         (kept(pixels="loud")[1], "pixels"),
-        (kept(hidden=11)[1].replace('"hidden": 11', '"hidden": 5000'), "4096"),
-        (kept(hidden=11)[1].replace('"hidden": 11', '"hidden": 1e400'), "4096"),
-        (json.dumps({"hidden": 11, "pixels": "unit"}), "damaged"),
+        *((kept()[1].replace('"hidden": 11', f'"hidden": {count}'), "4096") for count in (5000, "1e400")),
     ]:
         assert said in own.evaluate("(text) => lab.opened(text).error", network), network[:50]
     words = reopened(own, "{")
