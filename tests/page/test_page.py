@@ -304,7 +304,7 @@ LOOK = """window.look = () => {  // all that the page shows: what it says, its a
 
 
 def test_nothing_stays_stale_whatever_one_does(page):
-    """After each of 60 random acts the page states what a new pass of its network gives, no part has failed, and
+    """After each of 40 random acts the page states what a new pass of its network gives, no part has failed, and
     nothing looks otherwise once all is shown anew."""
     page.evaluate(LOOK)
     failed = page.evaluate(
@@ -312,20 +312,23 @@ def test_nothing_stays_stale_whatever_one_does(page):
             let state = 1;
             const random = (below) => (state = (state * 48271) % 2147483647) % below; // Park & Miller 1988
             const any = (all) => all[random(all.length)];
-            const one = (selector) => any([...document.querySelectorAll(selector)].filter((e) => e.checkVisibility()));
+            const one = (selector) => {
+                const found = any([...document.querySelectorAll(selector)].filter((e) => e.checkVisibility()));
+                found.scrollIntoView({ block: "center" }); // what is in view is looked at
+                return found;
+            };
             const pen = (type) => penTo(pad, type, random(10) / 10, random(10) / 10);
             const acts = [
-                () => one("button:not(#play, #start, #back, #next)").click(),
-                () => one("button, [data-stage]:not(#play, #start)").click(),
+                () => one("button:not(#play, #start, #watch, #picker *)").click(),
+                () => one("[data-stage]").click(),
                 () => lab.pick(random(60)),
-                () => scrollTo(0, 500 * random(20)),
                 () => { ["pointerdown", "pointermove", "pointerup"].forEach(pen); lab.readPad(); },
-                () => penTo(one("[data-grid] canvas, .bar"), "pointermove", random(9) / 9, random(9) / 9),
+                () => penTo(one(any(["[data-grid] canvas", ".bar"])), "pointermove", random(9) / 9, random(9) / 9),
                 () => Object.assign(one("input[type=range]"), { value: random(10) }).dispatchEvent(new Event("input")),
             ];
             const { mean, std } = JSON.parse(network.textContent);
             await new Promise((done) => setTimeout(done, 400));
-            for (let n = 0; n < 60; n++) {
+            for (let n = 0; n < 40; n++) {
                 const act = any(acts);
                 act();
                 lab.learning.pause();
@@ -352,19 +355,13 @@ def test_nothing_stays_stale_whatever_one_does(page):
 
 
 def test_a_part_that_fails_stops_no_other(page):
-    page.evaluate(
-        """() => {
-            const { putImageData } = CanvasRenderingContext2D.prototype;
-            addEventListener("error", (event) => event.preventDefault(), { once: true });
-            CanvasRenderingContext2D.prototype.putImageData = function () {
-                CanvasRenderingContext2D.prototype.putImageData = putImageData;
-                throw new Error("broken");
-            };
-            try { lab.pick(3); } catch (error) { if (error.message !== "broken") throw error; }
-        }"""
-    )
+    page.evaluate("addEventListener('error', (event) => event.preventDefault(), { once: true })")
+    page.evaluate("() => { try { lab.state.nudged.value = 9; } catch {} }")  # there are three kinds of them
+    page.evaluate("lab.pick(3)")
+    assert text(page, "[data-show=Nudge]") == "This part has failed."
     assert text(page, "#pad-note").startswith("Test image 3,")
     assert text(page, "#answer") == str(page.evaluate("lab.now.answer"))
+    page.evaluate("lab.state.nudged.value = 0; lab.show()")
 
 
 # --- What is said is so --------------------------------------------------------------------------------------------
