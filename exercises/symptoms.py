@@ -1,4 +1,4 @@
-"""The symptoms of the detective's cases: python -m exercises.symptoms
+"""The symptoms of the detective's cases: `python -m exercises.symptoms` -> exercises/pictures/.
 
 It runs each case twice, with its mistake and without, draws both runs into exercises/pictures/NAME.png, and keeps what
 they printed in exercises/pictures/cases.json.
@@ -18,9 +18,11 @@ from exercises import ONE_THREAD, PICTURES, ROOT
 from exercises.catalogue import CASES
 from support import drawing, program
 from support.files import replacing
+from support.options import Parser
 
 
-def main():
+def main(argv=None):
+    Parser(prog="python -m exercises.symptoms", description=__doc__).parse_args(argv)
     found = {}
     for exercise in CASES:
         fixed = exercise.stub.replace(exercise.wrong, exercise.right)

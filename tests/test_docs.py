@@ -19,7 +19,7 @@ import write
 from autograd_np import Tensor
 from conftest import ROOT, as_input
 from data import SOURCES
-from exercises import network
+from exercises import network, symptoms
 from exercises.catalogue import BY_NAME, EXERCISES
 from gpt_np import next_words
 from lab import bench, cost, results, writing
@@ -334,7 +334,7 @@ def test_every_command_in_the_docs_is_understood(capsys, monkeypatch):
     for command in mains:
         options = parse_options(re.search(r"main_(np|torch)\.py", command)[1], *command.partition(".py")[2].split())
         written |= {options.out, f"{options.out}/checkpoint_{options.name}.npz"}
-    for program in (predict, look, plot, write):
+    for program in (predict, look, plot, write, symptoms):
         monkeypatch.setattr(program, "__doc__", None)  # as under python -OO
         with pytest.raises(SystemExit):
             program.main(["-h"])
@@ -346,7 +346,9 @@ def test_every_command_in_the_docs_is_understood(capsys, monkeypatch):
         read = [word for word in command.split() if word.startswith(("learning_curves/", "experiments/"))]
         assert {*read} <= written, command
         paths = re.findall(r"[\w/-]+\.(?:py|txt|jpg)\b", command)
-        paths += [f"{module.replace('.', '/')}.py" for module in re.findall(r"-m ((?:lab|page)\.\w+)", command)]
+        paths += [
+            f"{module.replace('.', '/')}.py" for module in re.findall(r"-m ((?:lab|page|exercises)\.\w+)", command)
+        ]
         assert [path for path in paths if path != "FILE_np.py" and not (ROOT / path).exists()] == [], command
         target = re.match(r"make (\w+)", command)
         assert not target or re.search(rf"^{target[1]}:", (ROOT / "Makefile").read_text(), re.M), command
