@@ -169,7 +169,8 @@ def show_losses(axes, run):
     axes.plot(steps[last], run["loss_np"][last], color=TRAIN, alpha=0.35, linewidth=8, label="NumPy, by hand")
     axes.plot(steps[last], run["loss_torch"][last], color=INK, linewidth=1.2, label="PyTorch")
     axes.plot(steps[last], run["loss_tape"][last], ".", color=TEST, markersize=8, label="our autograd")
-    axes.set_ylim(top=max(run["loss_np"][last]) * 5)
+    low, high = min(run["loss_np"][last]), max(run["loss_np"][last])
+    axes.set_ylim(low * (low / high) ** 0.1, high * (high / low) ** 0.4)  # above them, room for the legend
     axes.legend(loc="upper right", ncols=3, columnspacing=1.2, handlelength=1.4, fontsize=12)
     enlarge(axes, textwrap.fill(found, 58), 13)
 
