@@ -182,7 +182,8 @@ LARGE_AND_SLOW = [
 def test_what_does_not_fit_into_the_machine_is_refused(words, mnist, monkeypatch, tmp_path):
     """The memory that is reckoned is that which a step, a test and a checkpoint take, to a third."""
     options = parse_options("np", *words.split())
-    few = mnist._replace(test_images=mnist.test_images[:400], test_labels=mnist.test_labels[:400])
+    two = 2 * data.test_batch_size(options)  # batches
+    few = mnist._replace(test_images=mnist.test_images[:two], test_labels=mnist.test_labels[:two])
     monkeypatch.setattr(data, "load", lambda *_: few)
     monkeypatch.setattr(plot, "learning_curves", lambda run: None)  # what matplotlib takes is the same for all
     taken = traced(main_np.main, [*words.split(), "--steps", "2", "--out", str(tmp_path)])
