@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pytest
@@ -70,30 +70,33 @@ def small_page(checkpoint):
 
 
 @pytest.fixture(scope="session")
-def one_page(browser, small_page):
-    with opened(browser, small_page, problems=["Canvas2D"]) as page:
-        yield page
+def window(browser, small_page):
+    """window(address): one page of it for all tests, as it opens, but for the digit."""
+    with ExitStack() as windows:
+        pages = {}
 
+        def shown(address=small_page):
+            if address not in pages:
+                pages[address] = windows.enter_context(opened(browser, address, problems=["Canvas2D"]))
+            page = pages[address]
+            page.emulate_media(color_scheme="light", reduced_motion="no-preference", forced_colors="none")
+            page.set_viewport_size({"width": 1440, "height": 900})
+            page.evaluate("lab.showNetwork(); lab.learning.pause()")
+            page.evaluate("lab.learning.set({ lr: 4, batch: 2, hidden: 2, init: 'geohot', seed: 1, mistakes: [] })")
+            return page
 
-@pytest.fixture(scope="session")
-def committed(browser):
-    with opened(browser, COMMITTED, problems=["Canvas2D"]) as page:
-        yield page
+        yield shown
 
 
 @pytest.fixture
-def page(one_page):
-    """One page for all tests that begin with a digit or a run of their own: as it opens, but for the digit."""
-    one_page.emulate_media(color_scheme="light", reduced_motion="no-preference", forced_colors="none")
-    one_page.set_viewport_size({"width": 1440, "height": 900})
-    one_page.evaluate(
-        """() => {
-            lab.showNetwork();
-            lab.learning.pause();
-            lab.learning.set({ lr: 4, batch: 2, hidden: 2, init: "geohot", seed: 1, mistakes: [] });
-        }"""
-    )
-    return one_page
+def page(window):
+    return window()
+
+
+@pytest.fixture
+def committed(window):
+    """The page as the project has it, with a large network."""
+    return window(COMMITTED)
 
 
 READY = "html:not(:has(#starting))"

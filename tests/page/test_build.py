@@ -68,7 +68,6 @@ def test_the_committed_page_is_what_build_writes_and_holds_what_it_says(committe
     ]:
         assert np.array_equal(images, getattr(mnist, f"{whose}_images")[chosen])
         assert known[labels] == getattr(mnist, f"{whose}_labels")[chosen].tolist()
-    committed.evaluate("lab.showNetwork()")
     answers = committed.evaluate("lab.tests.slice(0, 50).map((test, n) => (lab.pick(n), lab.now.answer))")
     assert answers == logits[:50].argmax(axis=1).tolist()
     assert known["run"] in text(committed, "footer")
