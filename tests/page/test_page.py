@@ -308,26 +308,30 @@ def test_nothing_stays_stale_whatever_one_does(page):
             let state = 1;
             const random = (below) => (state = (state * 48271) % 2147483647) % below; // Park & Miller 1988
             const any = (all) => all[random(all.length)];
-            const one = (selector) => {
+            const one = async (selector) => {
                 const found = any([...document.querySelectorAll(selector)].filter((e) => e.checkVisibility()));
                 found.scrollIntoView({ block: "center" }); // what is in view is looked at
+                for (let n = 0; n < 2; n++) await drawn(); // it is painted as it was before
                 return found;
             };
             const pen = (type) => penTo(pad, type, random(10) / 10, random(10) / 10);
             const acts = [
-                () => one("button:not(#play, #start, #watch, #picker *)").click(),
-                () => one("[data-stage]").click(),
+                async () => (await one("button:not(#play, #start, #watch, #picker *)")).click(),
+                async () => (await one("[data-stage]")).click(),
                 () => lab.pick(random(60)),
                 () => { ["pointerdown", "pointermove", "pointerup"].forEach(pen); lab.readPad(); },
-                () => penTo(one("[data-grid] canvas"), "pointermove", random(9) / 9, random(9) / 9),
-                () => penTo(one(".bar"), "pointermove", 0.5, 0.5),
-                () => Object.assign(one("input[type=range]"), { value: random(10) }).dispatchEvent(new Event("input")),
+                async () => penTo(await one("[data-grid] canvas"), "pointermove", random(9) / 9, random(9) / 9),
+                async () => penTo(await one(".bar"), "pointermove", 0.5, 0.5),
+                async () => {
+                    const slider = await one("input[type=range]");
+                    Object.assign(slider, { value: random(10) }).dispatchEvent(new Event("input"));
+                },
             ];
             const { mean, std } = JSON.parse(network.textContent);
             await new Promise((done) => setTimeout(done, 400));
             for (let n = 0; n < 40; n++) {
                 const act = any(acts);
-                act();
+                await act();
                 lab.learning.pause();
                 lab.state.playing.value = false;
                 lab.state.share.value = 1;
