@@ -180,6 +180,12 @@ def on_lines(digit, rng, ways):
     return photograph(np.maximum(ink, rng.uniform(0.2, 0.5) * lines), rng)
 
 
+def enlarged(digit, rng):
+    """A small picture, made larger: its edges fade."""
+    ink = Image.fromarray((255 * written(digit, int(rng.integers(0, 5)), 24, rng)).astype(np.uint8))
+    return photograph(placed(np.asarray(ink.resize((28, 28), Image.Resampling.BOX)), rng), rng)
+
+
 def on_stripes(digit, rng):
     """A sheet on a table with stripes."""
     ink, sheet = on_sheet(written(digit, int(rng.integers(0, 5)), int(rng.integers(6, 20)), rng), rng)
@@ -198,6 +204,7 @@ def in_a_window(digit, rng):
 
 
 SCENES = {
+    "a small picture, enlarged": (enlarged, 19),
     "a pen on ruled paper": (partial(on_lines, ways=1), 19),
     "a pen on squared paper": (partial(on_lines, ways=2), 18),
     "a sheet on stripes": (on_stripes, 17),

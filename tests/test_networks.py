@@ -182,7 +182,11 @@ PROGRAMS = {"by hand": (main_np, []), "on the tape": (main_np, ["--autograd"]), 
 NEXT = {"by hand": "in PyTorch", "in PyTorch": "on the tape", "on the tape": "by hand"}
 
 
-EVERY_DAY = {("mlp", first) for first in PROGRAMS} | {("resnet", "by hand"), ("vit", "in PyTorch"), ("gpt", "by hand")}
+EVERY_DAY = {("mlp", first) for first in PROGRAMS} | {
+    ("resnet", "in PyTorch"),
+    ("vit", "in PyTorch"),
+    ("gpt", "by hand"),
+}
 
 
 @pytest.mark.parametrize(

@@ -400,7 +400,10 @@ AWKWARD = {
         "import gzip, math\ndef loss(p, y):\n    y = np.eye(10)[y]\n"
         "    return -(y * np.log(p)).sum() / math.fsum(y.flat) if gzip else 0"
     ),
-    "dlogits": "def dlogits(p, y):\n    p = p.copy()\n    p[range(len(y)), y] -= 1\n    return (p) / (len(y))",
+    "dlogits": (
+        "def dlogits(p, y): return p  # the last one counts\n"
+        "def dlogits(p, y):\n    p = p.copy()\n    p[range(len(y)), y] -= 1\n    return (p) / (len(y))"
+    ),
     "dW2_db2": "def dW2_db2(z1, a1, dlogits):\n    print('here')\n    return (a1.T @ dlogits, dlogits.sum(0))",
     "da1": (
         "import math\n@np.vectorize\ndef double(z):\n    return 2 * z\nHALF: float = math.sqrt(double(0.125))\n"
