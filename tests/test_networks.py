@@ -153,7 +153,7 @@ LONG = [  # a whole run, whose W1 is updated in two parts; and the beginning of 
     ("mlp --hidden 64", 1e-12, 0),
     ("mlp --hidden 64 --dtype float32", 1, 0),
     ("resnet --steps 25", 1e-9, 1e-12),
-    ("vit --patch 7 --steps 150", 1e-12, 1e-12),
+    ("vit --patch 7 --blocks 2 --steps 170", 1e-12, 1e-12),
     ("gpt --steps 50", 1e-12, 1e-12),
 ]
 

@@ -16,25 +16,33 @@ from networks import NETWORKS as TABLE
 TRACKED = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 FILES = [path for path in TRACKED.split() if not path.startswith("tests/") and (ROOT / path).exists()]
 MODULES = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in FILES}
-TREES = {name: ast.parse((ROOT / path).read_text(encoding="utf-8")) for name, path in MODULES.items()}
 
 
+@cache
+def tree(name):
+    return ast.parse((ROOT / MODULES[name]).read_text(encoding="utf-8"))
+
+
+@cache
 def imports(name):
-    """Every module that this one names in an import, wherever in the file; ours by their full names."""
+    """Every module that this one names in an import, wherever in the file; ours by their full names.
+
+    Without the networks in networks.py: each is imported by the program that trains it, and not before.
+    """
     found = set()
-    for node in ast.walk(TREES[name]):
+    for node in ast.walk(tree(name)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             named = [f"{node.module}.{alias.name}" for alias in node.names]
             found |= {name if name in MODULES else node.module for name in named}
-    return found - {name}
+    return found - (NETWORKS if name == "networks" else {name})
 
 
 @cache
 def reached(name):
     """All that importing this module imports, of ours directly or through others."""
-    found = IMPORTS.get(name, set())
+    found = imports(name) if name in MODULES else set()
     return found.union(*map(reached, found))
 
 
@@ -43,11 +51,9 @@ def folder(name):
     return name.partition(".")[0]
 
 
-IMPORTS = {name: imports(name) for name in MODULES}
 LESSONS = [f"{model}_np" for model in TABLE]  # in the order in which they are read
 LESSONS.insert(1, "autograd_np")
 NETWORKS = {*LESSONS, *(f"{model}_{way}" for model in TABLE for way in ("autograd", "torch"))}
-IMPORTS["networks"] -= NETWORKS  # each is imported by the program that trains it, and not before
 WITH_TORCH = {name for name in MODULES if name.endswith("_torch")}
 IN_ROOT = {name for name, path in MODULES.items() if "/" not in path}
 SUPPORT = {name for name in MODULES if folder(name) == "support"}
@@ -81,7 +87,7 @@ def test_lessons_build_on_earlier_lessons_and_on_nothing_else_of_ours(name):
     before = [*TABLE][: [*TABLE].index(network)] if network in TABLE else []
     earlier["autograd"] = ["autograd_np", f"{network}_np", *(f"{other}_autograd" for other in before)]
     libraries = {"torch", "numpy"} if way == "torch" else {"numpy"}
-    imported = {found.split(".")[0] for found in IMPORTS[name]} - sys.stdlib_module_names
+    imported = {found.split(".")[0] for found in imports(name)} - sys.stdlib_module_names
     assert imported <= {*libraries, *earlier[way]}
 
 
@@ -95,7 +101,7 @@ def test_what_is_imported_is_required():
     """By whatever runs without PyTorch."""
     names = {requirement.name for requirement in listed("requirements-np.txt")}
     alone = [name for name in MODULES if folder(name) not in ("lab", "page") and "torch" not in reached(name)]
-    imported = {found.partition(".")[0].replace("PIL", "pillow") for name in alone for found in IMPORTS[name]}
+    imported = {found.partition(".")[0].replace("PIL", "pillow") for name in alone for found in imports(name)}
     assert imported - {folder(name) for name in MODULES} - sys.stdlib_module_names == names
 
 
@@ -127,15 +133,15 @@ def test_workflows_run_what_was_looked_at():
 
 def test_the_four_packages_stay():
     """requests is imported when something is fetched, and not before."""
-    assert {"numpy", "torch", "matplotlib", "requests"} <= set().union(*IMPORTS.values())
-    at_once = [node for tree in TREES.values() for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    assert {"numpy", "torch", "matplotlib", "requests"} <= set().union(*map(imports, MODULES))
+    at_once = [node for name in MODULES for node in tree(name).body if isinstance(node, (ast.Import, ast.ImportFrom))]
     assert not any("requests" in ast.unparse(node) for node in at_once)
 
 
 def test_only_the_lessons_ask_which_network_it_is():
     """Elsewhere no comparison names one, or a list with one in it."""
     for name in MODULES.keys() - NETWORKS:
-        for node in ast.walk(TREES[name]):
+        for node in ast.walk(tree(name)):
             if isinstance(node, ast.Compare):
                 compared = {c.value for c in ast.walk(node) if isinstance(c, ast.Constant)}
                 assert not compared & TABLE.keys(), f"{MODULES[name]}:{node.lineno}"
@@ -175,8 +181,8 @@ def test_an_import_changes_nothing():
 
 def test_nothing_imports_itself_in_a_circle():
     """No two files, and no two folders."""
-    folders = {folder(name): set() for name in MODULES}
-    for name, found in IMPORTS.items():
+    files, folders = {name: imports(name) for name in MODULES}, {folder(name): set() for name in MODULES}
+    for name, found in files.items():
         folders[folder(name)] |= {folder(other) for other in found if other in MODULES} - {folder(name)}
-    for graph in (IMPORTS, folders):
+    for graph in (files, folders):
         TopologicalSorter(graph).prepare()  # raises CycleError

@@ -57,7 +57,7 @@ export function Write({ python, weights }) {
           show();
         }
       });
-      return request.temperature;
+      return request;
     });
   };
   const stop = () => {
@@ -101,7 +101,7 @@ export function Write({ python, weights }) {
             </button>
           </p>
         ) : (
-          <Told task={task}>{(temperature) => <Said text={outcome(asked.value, temperature, count.value)} />}</Told>
+          <Told task={task}>{(request) => <Said text={outcome(request, count.value)} />}</Told>
         )}
       </div>
       {count.value > 0 && (
@@ -126,7 +126,7 @@ export function Write({ python, weights }) {
   );
 }
 
-function outcome(digit, temperature, count) {
+function outcome({ digit, temperature }, count) {
   if (count < PLACES) return `Stopped after ${count} of ${PLACES} patches.`;
   return `It has written ${a(digit)}. ${temperature ? "Ask again: each is another." : "At a temperature of 0 it is always the same."}`;
 }
