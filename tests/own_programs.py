@@ -499,8 +499,26 @@ def read(params, images):
     return logits(params, images).argmax(1)
 """
 
-# Changes of BASE that are right, too.
+# Changes of BASE that are right, too. The first four are of many at once that have nothing to do with each other.
 ALSO_RIGHT = r"""
+argmax(axis=1) -> argmax(axis=1).tolist() \
+& return {"W1": W1, "b1": b1, "W2": W2, "b2": b2} -> return {"W2": W2, "b2": b2, "b1": b1, "W1": W1} \
+& params = first_weights(rng) -> print("a line"); params = first_weights(rng) \
+& params[name] = params[name] - lr * velocity[name] -> params[name] -= lr * velocity[name] \
+& return params, accuracy -> return [params, round(accuracy, 2)]
+argmax(axis=1) -> argmax(axis=1).astype(np.float64) \
+& accuracy = np.mean -> accuracy = 100 / 100 * np.mean \
+& b1 = np.zeros(HIDDEN) -> b1 = rng.normal(0, 0.1, HIDDEN) & b2 = np.zeros(10) -> b2 = rng.normal(0, 0.1, 10) \
+& rng.normal(0, np.sqrt(2 / 784), -> rng.uniform(-0.06, 0.06, \
+& lr = LR * (1 - epoch / EPOCHS) -> lr = LR / (1 + epoch)
+order = rng.permutation(len(images)) -> order = np.random.permutation(len(images)) \
+& W1 = rng.normal(0, -> W1 = np.random.normal(0, \
+& x = images / 255 -> x = images / 100 \
+& accuracy = np.mean(read(params, images[tested]) == labels[tested]) -> accuracy = np.float32(sum(int(a) == int(b) for \
+a, b in zip(read(params, images[tested]), labels[tested])) / len(tested))
+tested, known = order[: len(images) // 5], order[len(images) // 5 :] -> tested, known = order[:350], order[350:] \
+& order = rng.permutation(len(images)) -> np.random.seed(1); order = np.random.permutation(len(images)) \
+& batch = known[i : i + BATCH] -> batch = rng.choice(known, BATCH)
 np.maximum(z1, 0) -> np.where(z1 > 0, z1, 0.01 * z1) & (z1 > 0) -> np.where(z1 > 0, 1, 0.01)
 np.maximum(z1, 0) -> np.tanh(z1) & (z1 > 0) -> (1 - a1 * a1)
 np.maximum(z1, 0) -> 1 / (1 + np.exp(-z1)) & (z1 > 0) -> a1 * (1 - a1) & 64, 0.1 -> 64, 0.4
@@ -523,23 +541,9 @@ accuracy & \
 return forward(params, images)[-1] -> W1, (b1, W2), b2, _ = params\n    return forward({"W1": W1, "b1": b1, "W2": W2, \
 "b2": \
 b2}, images)[-1] & read(params, images[tested]) -> forward(params, images[tested])[-1].argmax(axis=1)
-b1 = np.zeros(HIDDEN) -> b1 = rng.normal(0, 0.1, HIDDEN) & b2 = np.zeros(10) -> b2 = rng.normal(0, 0.1, 10)
-rng.normal(0, np.sqrt(2 / 784), -> rng.uniform(-0.06, 0.06,
-accuracy = np.mean -> accuracy = 100 / 100 * np.mean
-accuracy = np.mean(read(params, images[tested]) == labels[tested]) -> accuracy = np.float32(sum(int(a) == int(b) for \
-a, b in zip(read(params, images[tested]), labels[tested])) / len(tested))
-argmax(axis=1) -> argmax(axis=1).tolist()
-argmax(axis=1) -> argmax(axis=1).astype(np.float64)
-return {"W1": W1, "b1": b1, "W2": W2, "b2": b2} -> return {"W2": W2, "b2": b2, "b1": b1, "W1": W1}
 dlogits = (p - np.eye(10)[labels]) / len(labels) -> dlogits = p - np.eye(10)[labels] & 64, 0.1 -> 64, 0.002
-params = first_weights(rng) -> print("a line"); params = first_weights(rng)
-lr = LR * (1 - epoch / EPOCHS) -> lr = LR / (1 + epoch)
 dW1 = x.T @ dz1 -> dW1 = x.T @ dz1 + 0.0005 * params["W1"] & dW2 = a1.T @ dlogits -> dW2 = a1.T @ dlogits + 0.0005 \
 * params["W2"]
-order = rng.permutation(len(images)) -> order = np.random.permutation(len(images))
-W1 = rng.normal(0, -> W1 = np.random.normal(0,
-params[name] = params[name] - lr * velocity[name] -> params[name] -= lr * velocity[name]
-return params, accuracy -> return [params, accuracy]
 2 / 784 -> 2e-4 / 784
 x = images / 255 -> x = (images - params.get("m", 0)) / (params.get("s", 1) + 10) & params = first_weights(rng) -> \
 params = first_weights(rng); params["m"], params["s"] = images.mean(0), images.std(0) & velocity = {name: \
@@ -572,22 +576,16 @@ velocity[name] = MOMENTUM * velocity[name] + dparams[name] -> velocity[name] = v
 & params[name] = params[name] - lr * velocity[name] -> params[name] = params[name] - lr * dparams[name] / \
 (np.sqrt(velocity[name]) + 1e-7) & 64, 0.1 -> 64, 0.03
 0.1, 0.9, 50, 12 -> 0.3, 0.9, 10**6, 250
-dparams[name] -> (dparams[name] + 0.001 * params[name])
 dparams[name] -> (dparams[name] + 0.003 * params[name])
 dparams = gradients(params, images[batch], labels[batch]) -> dparams = gradients(params, np.clip(images[batch] + \
 rng.normal(0, 30, images[batch].shape), 0, 255), labels[batch])
-tested, known = order[: len(images) // 5], order[len(images) // 5 :] -> tested, known = order[:350], order[350:]
-return params, accuracy -> return params, round(accuracy, 2)
 EPOCHS = 64, 0.1 -> EPOCHS = 600, 0.05
 b1 = np.zeros(HIDDEN) -> b1 = np.zeros((1, HIDDEN)) & b2 = np.zeros(10) -> b2 = np.zeros((1, 10)) & \
 dz1.sum(axis=0) -> dz1.sum(axis=0, keepdims=True) & dlogits.sum(axis=0) -> dlogits.sum(axis=0, keepdims=True)
-x = images / 255 -> x = images / 100
 x = images / 255 -> x = images / 127.5 - 1 & 64, 0.1 -> 64, 0.02
 x = images / 255 -> x = np.sqrt(images / 255)
 b1 = np.zeros(HIDDEN) -> b1 = np.ones(HIDDEN)
-order = rng.permutation(len(images)) -> np.random.seed(1); order = np.random.permutation(len(images))
 b1 = np.zeros(HIDDEN) -> W1 /= np.linalg.norm(W1, axis=0) / 1.4; b1 = np.zeros(HIDDEN)
-batch = known[i : i + BATCH] -> batch = rng.choice(known, BATCH)
 da1 = dlogits @ params["W2"].T -> da1 = dlogits @ (params["W2"] - 0.01 * dW2).T
 np.maximum(z1, 0) -> np.where(z1 > 0, z1, 0.2 * z1) & (z1 > 0) -> np.where(z1 > 0, 1, 0.2) & 0.9, 50 -> 0.0, 50
 np.maximum(z1, 0) -> np.log1p(np.exp(z1)) & (z1 > 0) -> 1 / (1 + np.exp(-z1)) & 0.9, 50, 12 -> 0.0, 50, 15

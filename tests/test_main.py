@@ -146,7 +146,7 @@ def test_the_commands(program, words):
 
 @pytest.mark.slow("first")
 def test_default_accuracy_over_seeds_and_in_both_programs(default_run, program):  # results.json has five seeds
-    accuracies = [default_run[0], *(accuracy_of(program("main_np.py", "--seed", seed)) for seed in (1, 2))]
+    accuracies = [default_run[0], accuracy_of(program("main_np.py", "--seed", 1))]
     assert np.mean(accuracies) >= 0.9830
     assert min(accuracies) >= 0.98
     assert accuracy_of(program("main_torch.py")) == pytest.approx(accuracies[0], abs=0.002)
