@@ -774,9 +774,9 @@ class Laboratory(NamedTuple):
         if not hidden or min(hidden) < 10:
             return None
         y, rng = int(self.labels[0]), np.random.default_rng([self.seed, 2])
-        sure = {}
+        sure, small = {}, 0.1 * min(1, 8 / np.sqrt(hidden[-1]))  # no sum of many units comes near the margins below
         for i, (before, after) in enumerate((layer.size for layer in self.layers), 1):
-            deviation = 0.3 if i == 1 else 0.1 if after == 10 and i == len(self.layers) else 1 / np.sqrt(before)
+            deviation = 0.3 if i == 1 else small if after == 10 and i == len(self.layers) else 1 / np.sqrt(before)
             sure[f"W{i}"], sure[f"b{i}"] = rng.normal(0, deviation, (before, after)), np.zeros(after)
         last = f"b{len(self.layers)}"
         fine = leaves(self.main.params)[self.layers[0].W].dtype == np.float64
@@ -794,7 +794,7 @@ class Laboratory(NamedTuple):
             if (biases < 0).all() and np.median(biases) < 0.3 * biases[y]:
                 why = "the scores of all ten digits fell, even that of the right one"
                 raise wrong_gradient("dlogits", why, "dlogits")
-            if np.abs(moved[f"W{len(self.layers)}"]).max() > 0.01:
+            if np.abs(moved[f"W{len(self.layers)}"]).max() > 0.1 * small:
                 continue  # a tenth of its size: so the gradient was not the same at every step
             if found := pulled_apart(moved, trained.begun, self.images[0], y, 1e-3 if fine else 0.05):
                 return compare(*found, moved, trained.begun, y, [layer.b is not None for layer in self.layers])
