@@ -55,7 +55,7 @@ def judged(weights, files, digits):
     return found
 
 
-@pytest.mark.parametrize("n", [3, pytest.param(15, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [3, pytest.param(20, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("scene", SCENES)
 def test_a_scene_is_read_right_or_refused(trained, scene, n):
     """Most of n. Missed are pairs with few strokes, as 17."""
