@@ -23,7 +23,7 @@ def find_sheet(picture):
     small = Image.fromarray(picture).reduce(step).filter(ImageFilter.MedianFilter(3))  # without lines
     best, found = 0, None
     for shades in (small, ImageOps.invert(small)):
-        opened = np.asarray(shades.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.MaxFilter(3)))  # without threads
+        opened = np.asarray(shades.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.MaxFilter(3)))  # no thin lines
         low, high = np.quantile(np.asarray(shades), (0.01, 0.99))
         for threshold in np.linspace(low, high, 14)[1:-1]:
             light = opened > threshold
@@ -191,7 +191,7 @@ def pieces(shape):
     until all neighbours agree.
     """
     sides = np.diff(np.pad(shape, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    first, last = np.argwhere(sides > 0), np.argwhere(sides < 0) - (0, 1)  # pixel of each run
+    first, last = np.argwhere(sides > 0), np.argwhere(sides < 0) - (0, 1)  # (R, 2) pixels: where each run begins, ends
     run = np.cumsum(sides[:, :-1] > 0).reshape(shape.shape) - 1
     a, b = [], []
     for here, below in ((np.s_[:-1], np.s_[1:]), (np.s_[:-1, 1:], np.s_[1:, :-1]), (np.s_[:-1, :-1], np.s_[1:, 1:])):

@@ -163,4 +163,4 @@ def test_shapes_say_which_arrays_are_the_weights(params, sizes):
 
 def test_the_catalogue_is_large_enough():
     assert len(WRONG) + len(STYLES) > 60 and "own_network" in RIGHT
-    assert {mark for mark, *_ in WRONG} >= {*EVERY_DAY} - {*STYLES}
+    assert {mark for mark, *_ in WRONG} >= EVERY_DAY - {*STYLES}
