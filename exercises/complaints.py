@@ -68,6 +68,8 @@ def advice(kinds, message, wrote):
 
 def plain(error, names=(), wrote=""):
     """An exception in words for people: `names` are those that its line knows, `wrote` is that line."""
+    if isinstance(error, Misuse):
+        return str(error)
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
         return unknown_name(getattr(error, "name", None) or "", names, wrote)
     message = re.sub(r"\S*<locals>\.", "", str(error).strip().split("\n")[0])[:300] or "no message"
@@ -77,8 +79,6 @@ def plain(error, names=(), wrote=""):
         for word, beside, text in NAMES if changed else ():
             if name == word and beside in names:
                 return f"`{name}` has no value yet. {text}"
-    if isinstance(error, Misuse):
-        return message
     kinds = [kind.__name__ for kind in type(error).__mro__] + ["PyTorch"] * ("torch" in names)
     return advice(kinds, message, wrote) or f"{message} ({type(error).__name__})"
 
