@@ -7,7 +7,6 @@ That guards against accidents, not against malice: such a process may do anythin
 
 import csv
 import hashlib
-import importlib.util
 import os
 import re
 import sys
@@ -20,7 +19,7 @@ from pathlib import Path
 from threading import Event
 
 from exercises import marker
-from exercises.catalogue import BY_NAME, CHAPTERS, find
+from exercises.catalogue import BY_NAME, CHAPTERS, EXERCISES, can_run, find
 from exercises.work import Work
 from support.errors import UserError
 from support.files import read_file, replacing
@@ -40,8 +39,8 @@ NOBODYS = {"exercises", "lab", "page", "support", "tests"}, {"site-packages", "n
 def mark_all(name, seed=0, only=None, feedback=None):
     """Print a row for each person, as soon as it is known: for each exercise a mark in a few words, or nothing.
 
-    only: exercises by name, or `chapter2`, with commas between them. feedback: a folder that gets a file for each
-    person, with all that the marker says. A summary goes to stderr.
+    only: exercises by name, or folders of them, `chapter2`, with commas between them. feedback: a folder that gets a
+    file for each person, with all that the marker says. A summary goes to stderr.
     """
     people, exercises, rows = people_in(name), chosen(only), []
     if feedback is not None:
@@ -127,9 +126,8 @@ def people_in(name):
 
 def chosen(only):
     """The exercises that --only names, or all."""
-    chapters = {f"chapter{i}": chapter for i, chapter in enumerate(CHAPTERS.values(), 1)}
-    words = only.split(",") if only else chapters
-    return [e for word in words for e in (chapters.get(word) or (find(word),))]
+    words = only.split(",") if only else ()
+    return [e for word in words for e in (CHAPTERS.get(word) or (find(word),))] or EXERCISES
 
 
 def summary(exercises, rows):
@@ -271,7 +269,7 @@ def in_words(path, exercise, seed):
     try:
         if is_stub(exercise.name, path):
             return "not written", ""
-        if exercise.needs_torch and importlib.util.find_spec("torch") is None:
+        if not can_run(exercise):
             return "no PyTorch", ""
         verdict = marker.mark(exercise, path, seed)
     except UserError as error:  # an earlier file has removed this one, say

@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 
 from exercises import review
-from exercises.catalogue import BY_NAME, EXERCISES, chapter_of
+from exercises.catalogue import BY_NAME, EXERCISES, part_of
 from support.errors import UserError
 from support.files import read_file, replacing
 
@@ -85,8 +85,8 @@ class Work:
         if exercise.name not in self.progress["due"]:
             self.note("due", review.day(self.progress, passed=True), exercise)
         seen = exercise.name in self.progress["seen"]
-        c, chapter = chapter_of(exercise)
-        done = f" Chapter {c} is done." if not before and all(map(self.passed, chapter)) else ""
+        name, part = part_of(exercise)
+        done = f' "{name}" is done.' if not before and all(map(self.passed, part)) else ""
         said = [("Passed, after a look at the solution." if seen else f"Passed. That makes {self.score()}.") + done]
         said += filter(None, [verdict.text, exercise.on_digits])
         if mistake:
