@@ -45,7 +45,7 @@ from support.options import Parser, integer
 TAKES = {
     "next": ("watch", "seed"), "hint": ("which",), "list": (), "run": ("which",), "reset": ("which",),
     "solution": ("which",), "train": (), "prove": ("which",), "read": ("which",),
-    "review": ("which", "seed"), "mark": ("which", "seed", "only", "feedback"),
+    "review": ("which", "seed"), "mark": ("which", "seed", "only", "out", "feedback"),
 }  # fmt: skip
 
 
@@ -58,17 +58,18 @@ def main(argv=None):
     add("--seed", type=integer(0, 2**64 - 1), metavar="N", help="the inputs of an earlier run, which printed N")
     add("--folder", default=ROOT / "my_practice", type=named, help="where your files are (my_practice)")
     add("--only", metavar="NAMES", help="mark only these: dz1,da1 or chapter2")
+    add("--out", metavar="FILE", help="mark writes its table into this file, and not onto the screen: marks.csv")
     add("--feedback", metavar="DIR", help="mark also writes what it says to each person, into this folder")
     options = parser.parse_args(argv)
     for line in BROKEN:
         print(line, file=sys.stderr)
     command, seed = options.command, options.seed
-    for name in ("which", "watch", "seed", "only", "feedback"):
+    for name in ("which", "watch", "seed", "only", "out", "feedback"):
         if getattr(options, name) is not None and name not in TAKES.get(command, TAKES["next"]):
             what = "further word" if name == "which" else f"--{name}"
             raise UserError(f"{command or 'an exercise'} takes no {what}; -h lists the commands")
     if command == "mark":
-        return classroom.mark_all(options.which, seed or 0, options.only, options.feedback)
+        return classroom.mark_all(options.which, seed or 0, options.only, options.feedback, options.out)
     work = Work(options.folder)
     if command == "prove":
         return prove.prove(work.folder, options.which or "mlp")

@@ -1,9 +1,10 @@
 """A learner's folder: the files that they write, and how far they have got."""
 
 import difflib
+import errno
 import hashlib
 import json
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from exercises import review
 from exercises.catalogue import BY_NAME, EXERCISES, part_of
@@ -45,8 +46,7 @@ class Work:
             self.progress[what] = value
         whole = {**self.found, **self.progress}
         whole |= {kind: {**self.found.get(kind, {}), **self.progress[kind]} for kind in KINDS}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with replacing(self.file) as file:
+        with writing(self.folder), replacing(self.file) as file:
             file.write((json.dumps(whole, indent=1) + "\n").encode())
 
     @property
@@ -57,8 +57,7 @@ class Work:
         """The learner's file. On first use it is a copy of the stub."""
         path = self.folder / folder / f"{exercise.name}.py"
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as file:  # on a full disk there is no half of it
+            with writing(path.parent), replacing(path) as file:  # on a full disk there is no half of it
                 file.write(exercise.stub.encode())
         return path
 
@@ -112,6 +111,19 @@ class Work:
         """How many have passed without a look at the solution."""
         passed = [e for e in EXERCISES if self.passed(e) and e.name not in self.progress["seen"]]
         return f"{len(passed)} of {len(EXERCISES)}"
+
+
+@contextmanager
+def writing(folder):
+    """Make a folder in which something is written within. If that is not allowed, UserError names the way out."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        if not isinstance(error, PermissionError) and error.errno != errno.EROFS:
+            raise
+        why = f"{folder}: {error.strerror}"
+        raise UserError(f"{why}: keep your files elsewhere, `python practice.py --folder DIR`") from None
 
 
 def differing(before, after):

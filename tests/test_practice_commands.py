@@ -143,9 +143,11 @@ hint --watch | hint takes no --watch
 list --seed 0 | list takes no --seed
 list --folder= | --folder: it is empty: name a folder
 dz1 --feedback x | dz1 takes no --feedback
+mark . --out marks.txt | --out marks.txt: the name must end in .csv
 train | still to do: logits, softmax
 train dz1 | no further word
-prove | nothing of yours can take part in `prove mlp` yet: write any of logits, softmax
+prove | nothing of yours can take part in `prove mlp` yet: begin with `python practice.py logits`
+prove tape | begin with `python practice.py tape_train`
 prove cnn | mlp, resnet, vit, tape, gpt, and not cnn
 --seed {"9" * 5000} | --seed
 """
@@ -554,6 +556,28 @@ def hand_in(path, content):
     else:
         for name, part in content.items():
             hand_in(path / name, part)
+
+
+def test_marks_go_into_a_file_in_utf8_and_none_is_left_half(tmp_path, capsys, monkeypatch):
+    hand_in(tmp_path / "class" / "\u00e9va" / "dz1.py", BY_NAME["dz1"].stub)
+    marks = tmp_path / "marks.csv"
+    classroom.mark_all(str(tmp_path / "class"), only="dz1", out=marks)
+    assert marks.read_bytes() == "\ufeffname,passed,dz1\n\u00e9va,0,not written\n".encode()
+    out, said = capsys.readouterr()
+    assert not out and "\u00e9va: 0 of 1" in said
+    monkeypatch.setattr(classroom, "summary", lambda *_: 1 / 0)
+    marks.unlink()
+    with pytest.raises(ZeroDivisionError):
+        classroom.mark_all(str(tmp_path / "class"), only="dz1", out=marks)
+    assert [path.name for path in tmp_path.iterdir()] == ["class"]
+
+
+def test_a_read_only_copy_names_the_way_out(learner, monkeypatch):
+    def denied(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", denied)
+    assert_one_line(learner(), "Permission denied", "`python practice.py --folder DIR`")
 
 
 def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
