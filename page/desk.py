@@ -259,7 +259,7 @@ def few_rows():
 
 @np.errstate(all="ignore")  # some wrong lines overflow
 def proved():
-    """The learner's lines of chapter 1 beside mlp_np.py: the page hears of some steps, and what they mean."""
+    """The learner's lines for the MLP beside mlp_np.py: the page hears of some steps, and what they mean."""
     proof, steps = prove.PROOFS["mlp"][0], []
     functions = prove.written(FOLDER, proof.uses)
     if not functions:
@@ -320,7 +320,7 @@ def as_mlp(module, params, images, words):
     """A network of the learner's own as index.html takes it, and why it is the same one; or None, and why it is none.
 
     It is mlp_np.py's network, if that has the learner's weights and says the same digits. How it takes its pixels is
-    tried. More is not to be proven: the lines of chapter 1 are compared in each step, and these steps nobody knows.
+    tried. More is not to be proven: the lines for the MLP are compared in each step, and these steps nobody knows.
     """
     layers = layout(params)
     if len(layers) != 2:
@@ -338,7 +338,7 @@ def as_mlp(module, params, images, words):
             return as_kept(arrays, pixels, words, "Your own network"), (
                 f"It is the network of `mlp_np.py`: with your weights, that says the same digit to all {len(images):,} "
                 "test images. Which batches your training drew, and when it took a step, only your file knows; so its "
-                "steps cannot be proven one by one, as those of the lines of chapter 1 are."
+                "steps cannot be proven one by one, as those of your lines for the MLP are."
             )
     return None, (
         "The page with the network shows one with a ReLU, and pixels from 0 to 1, from 0 to 255, or with mean 0 and "
