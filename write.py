@@ -38,6 +38,7 @@ def main(argv=None):
 
     check_output("--out", arguments.out, ".png")
     model, options, checkpoint = networks.load(arguments.weights, writes=True)
+    check_output("--out", arguments.out, ".png", checkpoint.path)
     rng = np.random.default_rng(arguments.seed)
     rows = [write(model, arguments.digits, arguments.temperature, rng, options) for _ in range(arguments.count)]
     with replacing(arguments.out) as file:

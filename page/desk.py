@@ -202,10 +202,11 @@ def unpack():
 
     Untouched stubs are left out: they would take the place of what is written in the browser.
     """
-    folder = classroom.unpacked(FOLDER / "my_practice.zip", UNPACKED)
+    folder, unread = UNPACKED, classroom.unpack(FOLDER / "my_practice.zip", UNPACKED)
     found, *_ = classroom.find_files(folder)
     if not found:
-        raise UserError("there are no exercises in this file")
+        reasons = "; ".join(f"{name}: {why}" for name, why in unread.items())
+        raise UserError(reasons or "there are no exercises in this file")
     found = {name: path for name, path in found.items() if classroom.is_written(name, path)}
     for name, path in found.items():
         path.rename(folder / f"{name}.py")
@@ -219,7 +220,8 @@ def unpack():
     files = {name: (folder / f"{name}.py").read_text(encoding="utf-8", errors="replace") for name in found}
     passed = {name: text for name, text in files.items() if work.passed(BY_NAME[name])}
     progress = {} if damaged else work.progress
-    return {"work": {"files": files, "passed": passed, "progress": progress}, "damaged": damaged}
+    found = {"files": files, "passed": passed, "progress": progress}
+    return {"work": found, "damaged": damaged, "unread": [f"{name} ({why})" for name, why in unread.items()]}
 
 
 def train(mine):
