@@ -471,7 +471,16 @@ def test_on_a_phone_there_are_keys_for_code_and_tables_keep_their_columns(at):
         page.set_viewport_size({"width": 390, "height": 440})  # what its keyboard leaves
         (keys,) = boxes(page, ".keys")
         assert keys[4] == 440 and keys[1] == 0 and keys[3] == 390
-        page.set_viewport_size({"width": 390, "height": 900})
+        page.set_viewport_size({"width": 390, "height": 844})
+        afresh = ".cm-content:not(:has-text('@[]'))"
+        for button, shown in [("Hint", ".help li"), ("Reset", afresh), ("Mark", ".verdict p")]:
+            page.locator(".cm-content").tap()  # the first tap after typing is not lost: nothing moves away under it
+            page.keyboard.type("#")
+            page.get_by_role("button", name=button).tap()
+            page.locator(shown).first.wait_for(timeout=5000)
+        page.locator(".cm-content").tap()
+        page.get_by_role("link", name="Next").tap()
+        page.locator("h2:focus", has_text="dz1").wait_for(timeout=5000)
         page.evaluate("location.hash = 'case_flat'")
         page.get_by_text("What is wrong with this program?").wait_for()
         assert {end - top < 25 for *_, top, _, end in boxes(page, ".suspects code")} == {True}  # in one line each
