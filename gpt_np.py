@@ -21,7 +21,7 @@ more starts a name, and what follows the end is the end again, T = 12 words in a
     linear     logits, a score for each word that may come next      (B, T, 64) -> (B, T, V)
 
 The loss is that of mlp_np.py, at all places at once: its mean over the B T rows of the logits. So one image is 49
-lessons. All other layers are those of resnet_np.py and vit_np.py. gpt_torch.py is the same network in PyTorch.
+lessons. All other layers are those of layers_np.py and vit_np.py. gpt_torch.py is the same network in PyTorch.
 
 `python gpt_np.py` checks every layer against the definition of the derivative.
 
@@ -30,8 +30,8 @@ Shapes: B texts, T places (words) in each, V words to choose from, C channels; h
 
 import numpy as np
 
+from layers_np import Linear, Network, check_layers
 from mlp_np import softmax
-from resnet_np import Linear, Network, check_layers
 from vit_np import Attention, Block, LayerNorm, Positions, Softmax, merge, split
 
 

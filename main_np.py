@@ -71,21 +71,40 @@ def that_count(logits, x, y, end):
 
 
 class Optimizer:
-    """Moves the parameters, by one of the two rules below, and keeps what the rule remembers from step to step."""
+    """Moves the parameters, by one of the two rules below, and keeps what the rule remembers from step to step.
+
+    state: {what is remembered: {the name of a parameter: an array of its shape}}, which are views of `flat`.
+    flat: {what is remembered: one array with the numbers of all parameters, one after the other}.
+    """
 
     def __init__(self, params, options):
         self.options, self.steps = options, 0
         names = {"sgd": ["momentum"], "adamw": ["momentum", "squares"]}[options.optimizer]
-        self.state = {name: {key: np.zeros_like(p) for key, p in params.items()} for name in names}
+        self.flat = {name: np.zeros_like(in_one(params)) for name in names}
+        self.state = {name: cut(flat, params) for name, flat in self.flat.items()}
 
     def step(self, params, grads, lr):
         """Move all parameters against their gradients, in place."""
         self.steps += 1
-        state, momentum, decay = self.state, self.options.momentum, self.options.weight_decay
+        momentum, decay = self.options.momentum, self.options.weight_decay
         if self.options.optimizer == "sgd":
-            update(params, state["momentum"], grads, lr, momentum, decay)
+            update(params, self.state["momentum"], grads, lr, momentum, decay)
         else:
-            update_adamw(params, state["momentum"], state["squares"], grads, lr, self.steps, momentum, decay)
+            update_adamw(params, self.flat["momentum"], self.flat["squares"], grads, lr, self.steps, momentum, decay)
+
+
+def in_one(arrays):
+    """All numbers of a dict of arrays in one array, one after the other: (N,)."""
+    return np.concatenate([array.ravel() for array in arrays.values()])
+
+
+def cut(flat, params):
+    """The reverse: {name: view} of one array (N,), with the names and shapes of params."""
+    views, start = {}, 0
+    for name, p in params.items():
+        views[name] = flat[start : start + p.size].reshape(p.shape)
+        start += p.size
+    return views
 
 
 def update(params, velocity, grads, lr, momentum, weight_decay=0.0):
@@ -111,18 +130,20 @@ def update_adamw(params, m, s, grads, lr, step, beta1=0.9, weight_decay=0.0, bet
     weights beside all that, untouched by the division. Kingma & Ba 2015 (Adam); Loshchilov & Hutter 2019 (AdamW); in
     PyTorch's form.
 
-    step: 1 for the first. m, s: dicts of arrays with the keys and shapes of params, 0 before the first step.
+    A transformer has many small arrays, and each call of NumPy costs as much as a thousand numbers. So m and s hold the
+    numbers of all parameters, one after the other: (N,), 0 before the first step. step: 1 for the first.
     """
     m_total, s_total = 1 - beta1**step, 1 - beta2**step
+    dp = in_one({name: grads[name] for name in params})  # (N,)
+    m *= beta1  # m = beta1 m + (1 - beta1) dp
+    m += (1 - beta1) * dp
+    s *= beta2  # s = beta2 s + (1 - beta2) dp^2
+    s += (1 - beta2) * dp * dp
+    moves = cut(lr / m_total * m / (np.sqrt(s / s_total) + eps), params)  # lr mean / (sqrt(mean square) + eps)
     for name, p in params.items():
-        m_p, s_p, dp = m[name], s[name], grads[name]
         if weight_decay and p.ndim > 1:
             p *= 1 - lr * weight_decay
-        m_p *= beta1  # m = beta1 m + (1 - beta1) dp
-        m_p += (1 - beta1) * dp
-        s_p *= beta2  # s = beta2 s + (1 - beta2) dp^2
-        s_p += (1 - beta2) * dp * dp
-        p -= lr / m_total * m_p / (np.sqrt(s_p / s_total) + eps)  # p = p - lr mean / (sqrt(mean square) + eps)
+        p -= moves[name]
 
 
 def evaluate(network, dataset, options):

@@ -12,7 +12,7 @@ enough for digits. An image is read as a sequence of patches:
     linear     logits, as in mlp_np.py                               (B, 64)      -> (B, 10)
 
 Attention is the only layer in which patches see each other; all others treat each patch alone. The linear layer, the
-mean and the class Network are those of resnet_np.py. As there, each layer has a `forward` that keeps what it will need,
+mean and the class Network are those of layers_np.py. As there, each layer has a `forward` that keeps what it will need,
 and under it a `backward` that takes d loss / d output (called dy), leaves d loss / d parameter in `grads`, and returns
 d loss / d input (dx). vit_torch.py is the same network in PyTorch.
 
@@ -25,8 +25,8 @@ import math
 
 import numpy as np
 
+from layers_np import Linear, Mean, Network, channel_sum, check_layers, row_sum
 from mlp_np import softmax
-from resnet_np import Linear, Mean, Network, channel_sum, check_layers
 
 
 class Patches:
@@ -107,11 +107,6 @@ class LayerNorm:
         mean = row_sum(dxhat) / len(gamma)  # (B, T, 1)
         along_xhat = row_sum(dxhat * self.xhat) / len(gamma)  # (B, T, 1)
         return self.inverse * (dxhat - mean - self.xhat * along_xhat)
-
-
-def row_sum(x):
-    """x.sum(axis=-1, keepdims=True): (..., C) -> (..., 1). A product with ones is faster."""
-    return (x.reshape(-1, x.shape[-1]) @ np.ones(x.shape[-1], x.dtype)).reshape(*x.shape[:-1], 1)
 
 
 class Softmax:

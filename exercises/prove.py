@@ -33,8 +33,9 @@ from exercises.runner import load
 from exercises.show import near, say
 from exercises.trial import unpacked
 from gpt_np import GPT, CausalBlock
+from layers_np import walk
 from mlp_np import MLP, softmax_cross_entropy
-from resnet_np import BatchNorm, Block, Conv, Identity, ResNet, walk
+from resnet_np import BatchNorm, Block, Conv, Identity, ResNet
 from support.errors import UserError
 from support.rounding import above
 from vit_np import LayerNorm, ViT, merge, split

@@ -15,8 +15,8 @@ import vit_autograd
 import vit_np
 import vit_torch
 from autograd_np import Tensor
+from layers_np import Linear, walk
 from mlp_np import relative_difference
-from resnet_np import walk
 from support.names import parameters
 
 IMAGES = [(2, 5, 6, 3), (1, 4, 4, 2), (3, 7, 3, 1), (2, 2, 5, 1), (1, 1, 1, 2)]  # B, height, width, C
@@ -85,7 +85,7 @@ def layers():
         twin = last(resnet_torch.Block(inputs, 3, stride))
         yield resnet_np.Block(rng, inputs, 3, stride), twin, (batch, 5, 4, inputs)
     for s, bias in product([*TOKENS, (3, 4)], (True, False)):
-        yield vit_np.Linear(rng, s[-1], 5, bias), nn.Linear(s[-1], 5, bias), s
+        yield Linear(rng, s[-1], 5, bias), nn.Linear(s[-1], 5, bias), s
     for s in TOKENS:
         yield vit_np.Positions(rng, *s[1:]), vit_torch.Positions(*s[1:]), s
         yield vit_np.LayerNorm(s[-1]), nn.LayerNorm(s[-1]), s
