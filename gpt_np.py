@@ -8,6 +8,12 @@ network predicts the next:
     x       7   p1  p2  ...  p48      the digit asked for, and all patches but the last: T = 49 words
     y       p1  p2  p3  ...  p49      what comes next at each place
 
+With `--dataset names`, the same network learns names. The V = 27 words are then an end and the letters a to z, one word
+more starts a name, and what follows the end is the end again, T = 12 words in all:
+
+    x       start  l  e  e    end  ...  end
+    y       l      e  e  end  end  ...  end
+
     embed      a row of a table for each word                        (B, T)     -> (B, T, 64)
     positions  plus a learned vector for each place in the text      (B, T, 64) -> (B, T, 64)
     block 1-2  those of vit_np.py, but each place only looks back    (B, T, 64) -> (B, T, 64)
@@ -143,12 +149,12 @@ class CausalBlock:
 
 
 class GPT(Network):
-    """The network at the top of this file. Words V, V + 1, ... V + 9 are the digits: only x has them."""
+    """The network at the top of this file. Words V, V + 1, ... start a text (the ten digits): only x has them."""
 
-    def __init__(self, width=64, blocks=2, heads=4, words=128, places=49, seed=0, dtype=np.float32):
+    def __init__(self, width=64, blocks=2, heads=4, words=128, starts=10, places=49, seed=0, dtype=np.float32):
         rng = np.random.default_rng(seed)
         layers = {
-            "embed": Embedding(rng, words + 10, width),
+            "embed": Embedding(rng, words + starts, width),
             "positions": Positions(rng, places, width),
             **{f"blocks.{i}": CausalBlock(rng, width, heads) for i in range(blocks)},
             "norm": LayerNorm(width),
@@ -168,13 +174,16 @@ class GPT(Network):
             y = block.next(y, place)
         return linear.forward(norm.forward(y))[:, 0]
 
-    def write(self, asked, temperature, rng):
-        """Write an image of each of these digits: yields B new words (B,) for each place, from the first to the last.
+    def write(self, begun, temperature, rng):
+        """Go on with texts from what is given of each: yields B new words (B,) for each place up to the last.
 
-        asked: B digits, 0 to 9. The numbers that decide are drawn from rng, B for each place.
+        begun: (B, n) words, 1 <= n <= T, the first of them a word that starts a text. The numbers that decide are drawn
+        from rng, B for each new word.
         """
-        words = len(self.params["embed.E"]) - 10 + np.asarray(asked)  # the digits' own words
-        for place in range(len(self.params["positions.P"])):
+        *first, words = begun.T
+        for place, known in enumerate(first):
+            self.next(known, place)  # keeps its keys and values
+        for place in range(len(first), len(self.params["positions.P"])):
             words = next_words(self.next(words, place), temperature, rng.random(len(words)))
             yield words
 
