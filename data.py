@@ -259,8 +259,11 @@ def words_of(images, dataset="mnist"):
     if SOURCES[dataset].of == "names":
         return images.astype(np.int64)
     batch, side = len(images), images.shape[1] // PATCH
-    patches = images.reshape(batch, side, PATCH, side, PATCH).swapaxes(2, 3)  # (B, 7, 7, 4, 4)
-    return nearest(patches.reshape(-1, PATCH**2), vocabulary(dataset)).reshape(batch, -1)
+    patches = images.reshape(batch, side, PATCH, side, PATCH).swapaxes(2, 3).reshape(-1, PATCH**2)  # (B 49, 16)
+    words = np.zeros(len(patches), np.int64)  # word 0 is blank, and so are three in five patches
+    inked = patches.any(axis=1)
+    words[inked] = nearest(patches[inked], vocabulary(dataset))
+    return words.reshape(batch, -1)
 
 
 # --- Names as texts
@@ -299,11 +302,11 @@ def vocabulary(dataset="mnist"):
 def nearest(patches, words):
     """For each of the patches (N, 16) the number of the word, of (V, 16), that is nearest to it: (N,) int64.
 
-    |patch - word|^2 = |patch|^2 - 2 patch . word + |word|^2, of which the first term is the same for all words. The
+    |patch - word|^2 = |patch|^2 - patch . 2 word + |word|^2, of which the first term is the same for all words. The
     others are whole numbers below 2^24, which float32 holds exactly: the same words on every machine.
     """
     words = words.astype(np.float32)
-    return ((words**2).sum(axis=1) - 2 * (patches.astype(np.float32) @ words.T)).argmin(axis=1)
+    return ((words**2).sum(axis=1) - patches.astype(np.float32) @ (2 * words.T)).argmin(axis=1)
 
 
 def images_of(words, dataset="mnist"):

@@ -42,6 +42,7 @@ def main(argv=None):
     check_output("--out", arguments.out or OUT, ".png")
     kind = arguments.text and ("digit" if arguments.text.isdecimal() else "name")
     model, options, checkpoint = networks.load(arguments.weights, writes=True, kind=kind)
+    check_output("--out", arguments.out or OUT, ".png", checkpoint.path)
     network = f"{options.network.title(options)} of {checkpoint.path}"
     if kind not in (None, options.source.kind):
         raise UserError(f"{network} writes {options.source.kind}s, and {arguments.text} is none")

@@ -25,9 +25,10 @@ import numpy as np
 
 import data
 from exercises import PICTURES, digits, marker, network, review
-from exercises.catalogue import BROKEN, BY_NAME, CHAPTERS, numbered
+from exercises.catalogue import BROKEN, BY_NAME, PARTS, numbered, onward
 from exercises.chapter3 import SUSPECTS
 from exercises.show import recorded, shorter, solved
+from page import desk
 from page.build import ROOT
 from page.bundle import FOLDER, bundle, call, fill, icon, install, licences
 from support.errors import UserError
@@ -118,6 +119,13 @@ def images():
     content = io.BytesIO()
     np.savez(content, *digits.few_images())
     return content.getvalue()
+
+
+def size():
+    """How much there is to learn from in a training on the pages."""
+    epochs, images, tests = desk.EPOCHS, digits.TRAINING, digits.TEST
+    steps = epochs * images // desk.BATCH
+    return {"steps": steps, "epochs": epochs, "hidden": desk.HIDDEN, "images": images, "tests": tests}
 
 
 def writer(out):
@@ -292,8 +300,8 @@ def exercises(pages):
         for exercise in re.findall(r"^Write it: `python practice.py (\w+)`$", text, re.MULTILINE):
             places[exercise] = {"address": f"{name}.html#exercise-{exercise}", "title": title}
     found = []
-    for title, chapter in CHAPTERS.items():
-        for exercise in chapter:
+    for title, part in PARTS.items():
+        for exercise in part:
             _, top, code = exercise.stub.split('"""', 2)
             about = naming(exercise, pages.markdown.render(inspect.cleandoc(top).partition("\n")[2]))
             asked = [part for part in re.findall("<pre.*?</pre>", about, re.DOTALL) if describes(part, exercise.takes)]
@@ -305,6 +313,7 @@ def exercises(pages):
                 "name": exercise.name,
                 "title": exercise.title,
                 "chapter": title,
+                "onward": {"passed": onward(exercise, True), "left": onward(exercise, False)},
                 "which": numbered(exercise),
                 "text": about + (symptom_of(exercise, pages) if exercise.case else ""),
                 "terms": "" if exercise.case else "".join(asked),
@@ -343,7 +352,7 @@ def build(out):
         write(out / front.name, text.replace("</header>", f'<p class="note">{links}</p>\n</header>', 1))
         rules = {"days": review.DAYS, "few": review.FEW}
         known = {"exercises": exercises(pages), "runtime": runtime(out / "runtime"), "rules": rules}
-        known["weights"] = writer(out / "runtime")
+        known |= {"weights": writer(out / "runtime"), "size": size()}
     write(out / "lessons.json", json.dumps(known))
     for path in (FOLDER / "page.css", LESSONS / "lessons.css"):
         write(out / path.name, path.read_bytes())

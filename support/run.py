@@ -147,12 +147,12 @@ def backup_of(path, resumed):
     """Where to keep the checkpoint that another run has left at `path`; None if there is none.
 
     resumed: the checkpoint that this run continues, or None. Where it is a backup itself, it stays: until the first
-    save there is no other copy of it.
+    save there is no other copy of it. And a name that is a link to `path` would keep nothing.
     """
     if not path.exists() or same_file(path, resumed):
         return None
-    places = (path.with_name(f"{path.name}.{ending}") for ending in ("bak", "bak2"))
-    return next(place for place in places if not same_file(place, resumed))
+    places = (path.with_name(f"{path.name}.bak{number}") for number in ("", *range(2, 10)))
+    return next(place for place in places if not same_file(place, resumed) and not same_file(place, path))
 
 
 class Plan(NamedTuple):

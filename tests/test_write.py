@@ -1,5 +1,6 @@
 """write.py has a network write digits into a picture, and says how another reads them."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,14 @@ def pixels(*argv):
         sheet = 255 - np.asarray(picture)[write.MARGIN : -write.MARGIN, write.MARGIN : -write.MARGIN]
     small = sheet[:: write.SIZE, :: write.SIZE]
     return small.reshape(len(small) // 28, 28, -1, 28).swapaxes(1, 2)
+
+
+def test_no_picture_takes_the_place_of_the_network(here, capsys):
+    os.rename("learning_curves/checkpoint_gpt_np.npz", "mine.png")
+    before = Path("mine.png").read_bytes()
+    assert run(lambda: write.main(["7", "--weights", "mine.png", "--out", "./mine.png"])) == 2
+    assert "would replace a file that is read here" in capsys.readouterr().err
+    assert Path("mine.png").read_bytes() == before
 
 
 def test_what_is_written_and_what_is_read(here, capsys):
