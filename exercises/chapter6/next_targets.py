@@ -27,6 +27,7 @@ def next_targets(patches, digits, V):
 from exercises import chapter6
 
 INPUTS = [chapter6.texts]
+COUNTS = {"V": "words"}
 
 
 def answer(patches, digits, V):
