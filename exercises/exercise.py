@@ -6,6 +6,7 @@ So the marker knows what a function with this mistake returns, for any inputs, w
 """
 
 import ast
+import copy
 import re
 import textwrap
 from collections.abc import Callable
@@ -61,6 +62,7 @@ class Exercise:
     # `losses`, {an array's name: the loss as a function of that array}: what its gradient is the derivative of; or
     # `kinks`, the names of arrays some of whose entries are beside 0, where the function has a kink.
     inputs = ()
+    further = ()  # the same, for trials that come once all numbers are right in those before
     arguments = None  # arguments(g), a dict that has them, if they are not simply attributes of g
     entrywise = ""  # the array whose entries the result has one number for each of, where nothing is summed
     may_change = ()  # the arguments that the function may change in place
@@ -88,6 +90,8 @@ class Exercise:
                 raise ValueError(f"nobody asks for {name}")
             text = isinstance(said[name], str) and name not in ("HINTS", "MISTAKES", "WRONG", "RIGHT")
             setattr(self, name.lower(), unwrapped(said[name]) if text else said[name])
+        if not isinstance(self.inputs, (list, tuple)) or not all(map(callable, self.inputs)):
+            raise ValueError("INPUTS is no list of functions")
         self.drawn = None, []  # a seed, and what `draw` made of it
         self.hints = tuple(" ".join(hint.split()) for hint in re.split(r"^\d\. ", self.hints, flags=re.M)[1:])
         self.mistakes = mistakes_in(self.mistakes)
@@ -131,7 +135,8 @@ class Exercise:
         return tuple(node.id for node in ast.walk(self.function.body[-1]) if isinstance(node, ast.Name))
 
     def draw(self, seed):
-        """For each trial, the inputs and the right results: two trials of different sizes from each of `inputs`.
+        """For each trial, the inputs and the right results: two trials of different sizes from each of `inputs`, and of
+        `further`.
 
         The same seed gives the same ones, which are drawn once.
         """
@@ -140,7 +145,7 @@ class Exercise:
         return self.drawn[1]
 
     def drawing(self, seed):
-        for trial, given in enumerate(self.inputs):
+        for trial, given in enumerate((*self.inputs, *self.further)):
             rng = np.random.default_rng([seed, trial, *self.name.encode()])
             first, second = given(rng), given(rng)
             while sizes(first).items() & sizes(second).items():
@@ -148,12 +153,11 @@ class Exercise:
             yield from (first, second)
 
     def given(self, g):
-        """The arguments of one call: arrays of its own, which it may modify freely."""
+        """The arguments of one call: arrays and lists of its own, which it may modify freely."""
         if self.arguments:
             made = self.arguments(g)
             return {name: made[name] for name in self.takes}
-        values = {name: getattr(g, name) for name in self.takes}
-        return {name: v.copy() if isinstance(v, np.ndarray) else v for name, v in values.items()}
+        return {name: copy.copy(getattr(g, name)) for name in self.takes}
 
     @cached_property
     def known(self):

@@ -203,10 +203,11 @@ def unpack():
 
     Untouched stubs are left out: they would take the place of what is written in the browser.
     """
-    folder = classroom.unpacked(FOLDER / "my_practice.zip", UNPACKED)
+    folder, unread = UNPACKED, classroom.unpack(FOLDER / "my_practice.zip", UNPACKED)
     found, *_ = classroom.find_files(folder)
     if not found:
-        raise UserError("there are no exercises in this file")
+        reasons = "; ".join(f"{name}: {why}" for name, why in unread.items())
+        raise UserError(reasons or "there are no exercises in this file")
     found = {name: path for name, path in found.items() if classroom.is_written(name, path)}
     for name, path in found.items():
         path.rename(folder / f"{name}.py")
@@ -220,7 +221,8 @@ def unpack():
     files = {name: (folder / f"{name}.py").read_text(encoding="utf-8", errors="replace") for name in found}
     passed = {name: text for name, text in files.items() if work.passed(BY_NAME[name])}
     progress = {} if damaged else work.progress
-    return {"work": {"files": files, "passed": passed, "progress": progress}, "damaged": damaged}
+    found = {"files": files, "passed": passed, "progress": progress}
+    return {"work": found, "damaged": damaged, "unread": [f"{name} ({why})" for name, why in unread.items()]}
 
 
 def train(mine):
@@ -260,7 +262,7 @@ def few_rows():
 
 @np.errstate(all="ignore")  # some wrong lines overflow
 def proved():
-    """The learner's lines of chapter 1 beside mlp_np.py: the page hears of some steps, and what they mean."""
+    """The learner's lines for the MLP beside mlp_np.py: the page hears of some steps, and what they mean."""
     proof, steps = prove.PROOFS["mlp"][0], []
     functions = prove.written(FOLDER, proof.uses)
     if not functions:
@@ -323,7 +325,7 @@ def as_mlp(module, params, images, words):
     """A network of the learner's own as index.html takes it, and why it is the same one; or None, and why it is none.
 
     It is mlp_np.py's network, if that has the learner's weights and says the same digits. How it takes its pixels is
-    tried. More is not to be proven: the lines of chapter 1 are compared in each step, and these steps nobody knows.
+    tried. More is not to be proven: the lines for the MLP are compared in each step, and these steps nobody knows.
     """
     layers = layout(params)
     if len(layers) != 2:
@@ -341,7 +343,7 @@ def as_mlp(module, params, images, words):
             return as_kept(arrays, pixels, words, "Your own network"), (
                 f"It is the network of `mlp_np.py`: with your weights, that says the same digit to all {len(images):,} "
                 "test images. Which batches your training drew, and when it took a step, only your file knows; so its "
-                "steps cannot be proven one by one, as those of the lines of chapter 1 are."
+                "steps cannot be proven one by one, as those of your lines for the MLP are."
             )
     return None, (
         "The page with the network shows one with a ReLU, and pixels from 0 to 1, from 0 to 255, or with mean 0 and "

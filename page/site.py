@@ -25,7 +25,7 @@ import numpy as np
 
 import data
 from exercises import PICTURES, digits, marker, network, review
-from exercises.catalogue import BROKEN, BY_NAME, CHAPTERS, numbered
+from exercises.catalogue import BROKEN, BY_NAME, PARTS, numbered, onward
 from exercises.chapter3 import SUSPECTS
 from exercises.show import recorded, shorter, solved
 from page import desk
@@ -300,8 +300,8 @@ def exercises(pages):
         for exercise in re.findall(r"^Write it: `python practice.py (\w+)`$", text, re.MULTILINE):
             places[exercise] = {"address": f"{name}.html#exercise-{exercise}", "title": title}
     found = []
-    for title, chapter in CHAPTERS.items():
-        for exercise in chapter:
+    for title, part in PARTS.items():
+        for exercise in part:
             _, top, code = exercise.stub.split('"""', 2)
             parts = inspect.cleandoc(top).partition("\n")[2].strip("\n").split("\n\n")
             parts = [
@@ -318,6 +318,7 @@ def exercises(pages):
                 "name": exercise.name,
                 "title": exercise.title,
                 "chapter": title,
+                "onward": {"passed": onward(exercise, True), "left": onward(exercise, False)},
                 "which": numbered(exercise),
                 "text": about + (symptom_of(exercise, pages) if exercise.case else ""),
                 "terms": "" if exercise.case else "".join(asked),

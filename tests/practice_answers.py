@@ -63,12 +63,13 @@ next_targets: t = np.array([[V + d, *row] for d, row in zip(digits, patches)]); 
 causal_mask:
     weights = np.zeros_like(scores)
     for b, t in np.ndindex(scores.shape[:2]):
-        e = np.exp(scores[b, t, : t + 1])
+        e = np.exp(scores[b, t, : t + 1] - scores[b, t, : t + 1].max())
         weights[b, t, : t + 1] = e / e.sum()
-causal_mask: weights = np.tril(np.exp(scores)); weights /= weights.sum(-1, keepdims=True)
+causal_mask: e = np.exp(np.where(np.tri(scores.shape[1]), scores, -1e9) - scores.max(-1, keepdims=True)); \
+weights = e / e.sum(-1, keepdims=True)
 next_word:
     if temperature:
-        p = np.exp(logits / temperature)
+        p = np.exp((logits.T - logits.max(axis=1)).T / temperature)
         p /= p.sum(axis=1, keepdims=True)
         words = np.array([np.searchsorted(np.cumsum(row), one, side="right") for row, one in zip(p, u)])
     else:
@@ -83,6 +84,11 @@ next_word:
         words += [k]
     words = np.array(words)
 tape_product: da, db = b.copy(), a.copy(); da *= dy; db *= dy
+tape_accumulate: du = sum(shares.pop()(dy) for dy in dys[::-1])
+tape_accumulate:
+    for i in range(len(dys)):
+        shares[i] = shares[i](dys[i])
+    du = sum(shares)
 tape_order:
     order = []
     def visit(node):
@@ -323,6 +329,8 @@ first_weights | W = rng.normal(0, np.sqrt(2 / fan_in), standard.shape) | error: 
 dz1 | return da1 * np.maximum(z1, 0) / z1 | not finite | but not where z1 or a1 is exactly 0
 dW1_db1 | global seen; seen = globals().get("seen", {}); dW1 = x.T @ dz1 + seen.get(x.shape, 0); seen[x.shape] = dW1 \
     \ndb1 = dz1.sum(axis=0) | remembers an earlier call | in a global name
+dW1_db1 | sums = globals().setdefault("sums", {}); dW1 = x.T @ dz1 + sums.get(x.shape, 0); sums.clear() \
+    \nsums[x.shape] = dW1; db1 = dz1.sum(axis=0) | remembers an earlier call
 softmax | p = np.exp(logits) / np.exp(logits.max(axis=1, keepdims=True)); p /= p.sum(axis=1, keepdims=True) \
     | exp overflows
 softmax | p = np.exp(logits - logits.max(axis=1, keepdims=True))\np /= -p.sum(axis=1, keepdims=True) | the sign \
@@ -339,9 +347,15 @@ next_targets | x = np.insert(patches, 0, V + digits, axis=1)[:, :-1]; y = patche
     | not whole numbers | .astype(int)
 next_targets | x = [[V + d, *row] for d, row in zip(digits, patches[:, :-1])]; y = patches \
     | not whole numbers | np.array(x)
+causal_mask | e = np.tril(np.exp(scores)); weights = e / e.sum(-1, keepdims=True) | the maximum not subtracted \
+    | exp(800) is
+causal_mask | -np.inf -> -50 | a number where -inf belongs
 causal_mask | mask = np.ones(len(scores), len(scores)) | error: TypeError | parentheses of its own
 next_word | p = np.exp(logits / temperature); p /= p.sum(axis=1)[:, None]; \
 words = (u[:, None] >= p.cumsum(axis=1)).sum(axis=1) | a temperature of 0 forgotten
+next_word | logits - logits.max(axis=1, keepdims=True) -> logits - logits.max() | one maximum for all texts
+embedding_backward | dE = np.zeros_like(E); np.add.at(dE, x, dy); dE[0] = 0 | an assignment
+embedding_backward | dE = np.zeros((x.max() + 1, E.shape[1])); np.add.at(dE, x, dy) | wrong shape
 next_word | words = (u * len(logits[0])).astype(int) | not right | The first that is not | ~Furthest
 """
 

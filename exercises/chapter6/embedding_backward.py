@@ -22,9 +22,11 @@ def embedding_backward(E, x, dy):
 
 
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+
 from exercises import chapter6
 
-INPUTS = [chapter6.looked_up]
+INPUTS = [chapter6.looked_up, partial(chapter6.looked_up, without_last=True)]
 ENTRYWISE = "E"
 
 

@@ -1,4 +1,4 @@
-/* The same run: the learner's lines of chapter 1 and mlp_np.py take the same steps, in float64, side by side. */
+/* The same run: the learner's lines for the MLP and mlp_np.py take the same steps, in float64, side by side. */
 
 import { computed, signal } from "@preact/signals";
 import { kept } from "./keep.js";

@@ -68,7 +68,7 @@ export function Train({ exercises, training }) {
 
   return (
     <section class="exercise train" aria-label="Your network">
-      <p class="note">The lines of chapter 1, as one program</p>
+      <p class="note">Your lines for the MLP, as one program</p>
       <h2 tabIndex={-1}>Train your network</h2>
       <p>
         A program with your lines learns from {count(size.images)} images, here in this page: 784 pixels, {size.hidden}{" "}

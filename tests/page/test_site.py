@@ -844,4 +844,4 @@ def test_a_digit_that_is_asked_for_is_written(at, site):
             }""",
             [address, {"digit": 4, "temperature": 0.8, "seed": 5}],
         )
-    assert said == [int(word) for (word,) in model.write([4], 0.8, np.random.default_rng(5))]
+    assert said == [int(word) for (word,) in model.write(np.array([[128 + 4]]), 0.8, np.random.default_rng(5))]
