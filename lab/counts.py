@@ -32,8 +32,8 @@ def pairs(images, labels, options):
 
 
 def shares(context, words, behind):
-    """For each context the probabilities of the next word: (..., V). context: a tuple of arrays, each (N,), to count in;
-    words (N,); behind (..., V): the table that draws one word more."""
+    """For each context the probabilities of the next word: (..., V). context: a tuple of arrays, each (N,), to count
+    in; words (N,); behind (..., V): the table that draws one word more."""
     counts = np.zeros(behind.shape)
     np.add.at(counts, (*context, words), 1)
     return (counts + behind) / (counts.sum(axis=-1, keepdims=True) + 1)
