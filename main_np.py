@@ -26,7 +26,7 @@ def main(argv=None):
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
         for images, labels in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
             x, y = options.network.batch(images, labels, options)  # what goes in, and what should come out
-            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate)
+            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, options.source.end)
             run.record(loss, accuracy)
             if run.epoch_ends:
                 run.record_test(*evaluate(network, dataset, options))
@@ -40,12 +40,15 @@ def main(argv=None):
     return run.end()
 
 
-def train_step(network, optimizer, x, y, lr):
-    """One step of training, in place; the batch's loss and accuracy before it."""
+def train_step(network, optimizer, x, y, lr, end=None):
+    """One step of training, in place; the batch's loss and accuracy before it. end: see `that_count`."""
     logits = network.forward(x)  # (B, 10), or a row for each place
     loss, dlogits = loss_of(logits, y)
     grads = network.backward(dlogits)
     optimizer.step(network.params, grads, lr)
+    if end is not None:
+        logits, y = that_count(logits, x, y, end)
+        loss, _ = loss_of(logits, y)
     return loss, (logits.argmax(axis=-1) == y).mean()
 
 
@@ -58,22 +61,50 @@ def loss_of(logits, y):
     return loss, dlogits.reshape(logits.shape)
 
 
+def that_count(logits, x, y, end):
+    """The logits (N, V) and answers (N,) that count in a loss and an accuracy that are told: of a name, those of each
+    letter and of one end. After the end comes the end again: to know that is worth nothing.
+
+    end: the word that ends a text, or None, if all count.
+    """
+    return (logits, y) if end is None else (logits[x != end], y[x != end])
+
+
 class Optimizer:
-    """Moves the parameters, by one of the two rules below, and keeps what the rule remembers from step to step."""
+    """Moves the parameters, by one of the two rules below, and keeps what the rule remembers from step to step.
+
+    state: {what is remembered: {the name of a parameter: an array of its shape}}, which are views of `flat`.
+    flat: {what is remembered: one array with the numbers of all parameters, one after the other}.
+    """
 
     def __init__(self, params, options):
         self.options, self.steps = options, 0
         names = {"sgd": ["momentum"], "adamw": ["momentum", "squares"]}[options.optimizer]
-        self.state = {name: {key: np.zeros_like(p) for key, p in params.items()} for name in names}
+        self.flat = {name: np.zeros_like(in_one(params)) for name in names}
+        self.state = {name: cut(flat, params) for name, flat in self.flat.items()}
 
     def step(self, params, grads, lr):
         """Move all parameters against their gradients, in place."""
         self.steps += 1
-        state, momentum, decay = self.state, self.options.momentum, self.options.weight_decay
+        momentum, decay = self.options.momentum, self.options.weight_decay
         if self.options.optimizer == "sgd":
-            update(params, state["momentum"], grads, lr, momentum, decay)
+            update(params, self.state["momentum"], grads, lr, momentum, decay)
         else:
-            update_adamw(params, state["momentum"], state["squares"], grads, lr, self.steps, momentum, decay)
+            update_adamw(params, self.flat["momentum"], self.flat["squares"], grads, lr, self.steps, momentum, decay)
+
+
+def in_one(arrays):
+    """All numbers of a dict of arrays in one array, one after the other: (N,)."""
+    return np.concatenate([array.ravel() for array in arrays.values()])
+
+
+def cut(flat, params):
+    """The reverse: {name: view} of one array (N,), with the names and shapes of params."""
+    views, start = {}, 0
+    for name, p in params.items():
+        views[name] = flat[start : start + p.size].reshape(p.shape)
+        start += p.size
+    return views
 
 
 def update(params, velocity, grads, lr, momentum, weight_decay=0.0):
@@ -99,31 +130,33 @@ def update_adamw(params, m, s, grads, lr, step, beta1=0.9, weight_decay=0.0, bet
     weights beside all that, untouched by the division. Kingma & Ba 2015 (Adam); Loshchilov & Hutter 2019 (AdamW); in
     PyTorch's form.
 
-    step: 1 for the first. m, s: dicts of arrays with the keys and shapes of params, 0 before the first step.
+    A transformer has many small arrays, and each call of NumPy costs as much as a thousand numbers. So m and s hold the
+    numbers of all parameters, one after the other: (N,), 0 before the first step. step: 1 for the first.
     """
     m_total, s_total = 1 - beta1**step, 1 - beta2**step
+    dp = in_one({name: grads[name] for name in params})  # (N,)
+    m *= beta1  # m = beta1 m + (1 - beta1) dp
+    m += (1 - beta1) * dp
+    s *= beta2  # s = beta2 s + (1 - beta2) dp^2
+    s += (1 - beta2) * dp * dp
+    moves = cut(lr / m_total * m / (np.sqrt(s / s_total) + eps), params)  # lr mean / (sqrt(mean square) + eps)
     for name, p in params.items():
-        m_p, s_p, dp = m[name], s[name], grads[name]
         if weight_decay and p.ndim > 1:
             p *= 1 - lr * weight_decay
-        m_p *= beta1  # m = beta1 m + (1 - beta1) dp
-        m_p += (1 - beta1) * dp
-        s_p *= beta2  # s = beta2 s + (1 - beta2) dp^2
-        s_p += (1 - beta2) * dp * dp
-        p -= lr / m_total * m_p / (np.sqrt(s_p / s_total) + eps)  # p = p - lr mean / (sqrt(mean square) + eps)
+        p -= moves[name]
 
 
 def evaluate(network, dataset, options):
     """Mean loss and accuracy of the network as it is on all test images."""
     network.training = False  # batch normalisation then uses the statistics that it remembers
-    loss = correct = 0
+    loss = correct = answers = 0
     for images, labels in data.test_batches(dataset, options):
         x, y = options.network.batch(images, labels, options)
-        logits = network.forward(x)
+        logits, y = that_count(network.forward(x), x, y, options.source.end)
         loss += loss_of(logits, y)[0] * y.size
         correct += (logits.argmax(axis=-1) == y).sum()
+        answers += y.size  # one for each image, or for each place in it
     network.training = True
-    answers = len(dataset.test_images) * y[0].size  # one for each image, or for each place in it
     return loss / answers, correct / answers
 
 

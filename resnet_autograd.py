@@ -10,6 +10,7 @@ import numpy as np
 
 import resnet_np
 from autograd_np import Tensor
+from layers_np import walk
 
 
 class ResNet(resnet_np.ResNet):
@@ -51,9 +52,9 @@ class ResNet(resnet_np.ResNet):
     def norm(self, name, x):
         """x (B, H, W, C) -> y of the same shape: every channel with mean 0 and variance 1, then scaled and shifted."""
         gamma, beta = self.tensors[f"{name}.gamma"], self.tensors[f"{name}.beta"]
-        norm = resnet_np.walk(self.layers)[name]
+        norm = walk(self.layers)[name]
         if not self.training:
-            mean, var = norm.statistics.values()
+            mean, var = norm.statistics["mean"], norm.statistics["var"]
             return (x - mean) * (gamma / np.sqrt(var + norm.eps)) + beta
         mean = x.mean(axis=(0, 1, 2))  # (C,)
         centred = x - mean

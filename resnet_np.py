@@ -9,20 +9,19 @@ After He, Zhang, Ren & Sun 2015 (Deep Residual Learning for Image Recognition), 
     mean      over all positions                                  (B, 4, 4, 64)   -> (B, 64)
     linear    logits, as in mlp_np.py                             (B, 64)         -> (B, 10)
 
-Compared with mlp_np.py the layers are new; the chain rule is the same. Each layer has a `forward` that keeps
-what it will need, and under it a `backward` that takes d loss / d output (called dy), leaves d loss / d parameter in
-`grads`, and returns d loss / d input (dx). resnet_torch.py is the same network in PyTorch.
+Compared with mlp_np.py the layers are new; the chain rule is the same. The linear layer, the mean and the class Network
+are those of layers_np.py. As there, each layer has a `forward` that keeps what it will need, and under it a `backward`
+that takes d loss / d output (called dy), leaves d loss / d parameter in `grads`, and returns d loss / d input (dx).
+resnet_torch.py is the same network in PyTorch.
 
 `python resnet_np.py` checks every layer against the definition of the derivative.
 
 Shapes: B images, C channels in, O channels out; channels come last. N positions in all images together.
 """
 
-import math
-
 import numpy as np
 
-from mlp_np import compare
+from layers_np import Linear, Mean, Network, channel_sum, check_layers
 
 
 class Conv:
@@ -117,14 +116,14 @@ class BatchNorm:
 
     def forward(self, x):
         """x (B, height, width, C) -> y of the same shape. The sums run over the N values of each channel."""
-        gamma, beta = self.params.values()
+        gamma, beta = self.params["gamma"], self.params["beta"]
         if self.training:
             n = x.size // len(gamma)
             mean = channel_sum(x) / n  # (C,)
             var = channel_sum((x - mean) ** 2) / n  # (C,)
             self.remember(mean, var, n)
         else:
-            mean, var = self.statistics.values()
+            mean, var = self.statistics["mean"], self.statistics["var"]
         self.inverse = 1 / np.sqrt(var + self.eps)  # (C,)
         self.xhat = (x - mean) * self.inverse  # (B, height, width, C)
         return gamma * self.xhat + beta
@@ -153,15 +152,10 @@ class BatchNorm:
 
     def remember(self, mean, var, n):
         """Move the remembered statistics a tenth of the way; like PyTorch, remember the unbiased variance."""
-        for old, new in zip(self.statistics.values(), (mean, var * (n / max(n - 1, 1))), strict=True):
+        for name, new in {"mean": mean, "var": var * (n / max(n - 1, 1))}.items():
+            old = self.statistics[name]
             old *= 1 - self.momentum
             old += self.momentum * new
-
-
-def channel_sum(x):
-    """x.sum(axis=all but the last): (..., C) -> (C,). A product with ones is faster."""
-    x = x.reshape(-1, x.shape[-1])
-    return np.ones(len(x), x.dtype) @ x
 
 
 class ConvNorm:
@@ -239,90 +233,6 @@ class Block:
         return first.backward(dz1) + shortcut.backward(dz2)
 
 
-class Mean:
-    """The mean over all positions."""
-
-    def forward(self, x):
-        """x (B, ..., C) -> y (B, C)."""
-        self.x_shape, self.between = x.shape, tuple(range(1, x.ndim - 1))
-        return x.mean(axis=self.between)
-
-    def backward(self, dy):
-        """dy (B, C) -> dx (B, ..., C): with 16 positions, say, each contributes a sixteenth of the mean."""
-        share = dy / math.prod(self.x_shape[1:-1])  # (B, C)
-        return np.broadcast_to(np.expand_dims(share, self.between), self.x_shape)
-
-
-class Linear:
-    """y = x W + b, as in mlp_np.py, for each of the rows that x consists of. Without bias, y = x W."""
-
-    def __init__(self, rng, inputs, outputs, bias=True, gain=1):
-        # Variance 1 / inputs: inputs of variance 1 give outputs of variance 1 (LeCun et al. 1998). A gain of 2, as in
-        # mlp_np.py, is for inputs that a ReLU has halved.
-        self.params = {"W": rng.normal(0, np.sqrt(gain / inputs), (inputs, outputs))}
-        if bias:
-            self.params["b"] = np.zeros(outputs)
-
-    def forward(self, x):
-        """x (..., inputs) -> y (..., outputs)."""
-        self.rows = x.reshape(-1, x.shape[-1])  # (N, inputs): all rows of all images, one below the other
-        y = self.rows @ self.params["W"] + self.params.get("b", 0)  # (N, outputs)
-        return y.reshape(*x.shape[:-1], -1)
-
-    def backward(self, dy):
-        """dy (..., outputs) -> dx (..., inputs). Every row of every image adds its share to dW and db."""
-        dy_rows = dy.reshape(-1, dy.shape[-1])  # (N, outputs)
-        self.grads = {"W": self.rows.T @ dy_rows}
-        if "b" in self.params:
-            self.grads["b"] = channel_sum(dy_rows)
-        return (dy_rows @ self.params["W"].T).reshape(*dy.shape[:-1], -1)
-
-
-class Network:
-    """Layers, one after the other, by their names.
-
-    `params` holds each of their arrays under a name like "blocks.2.first.conv.W", and `statistics` the means and
-    variances that batch normalisation remembers: the arrays themselves, no copies. training: False to use these.
-    """
-
-    def __init__(self, layers, dtype):
-        self.layers, self.training = layers, True
-        for layer in walk(layers).values():
-            for kind in ("params", "statistics"):
-                setattr(layer, kind, {name: a.astype(dtype) for name, a in getattr(layer, kind, {}).items()})
-        self.params, self.statistics = self.collect("params"), self.collect("statistics")
-
-    def collect(self, kind):
-        """All layers' params, grads or statistics in one dict."""
-        return {
-            f"{path}.{name}": array
-            for path, layer in walk(self.layers).items()
-            for name, array in getattr(layer, kind, {}).items()
-        }
-
-    def forward(self, x):
-        """Images x (B, 28, 28) to logits (B, 10). Keeps what backward needs."""
-        for layer in walk(self.layers).values():
-            layer.training = self.training
-        for layer in self.layers.values():
-            x = layer.forward(x)
-        return x
-
-    def backward(self, dlogits):
-        """From d loss / d logits (B, 10) to the gradients, with the keys and shapes of params.
-
-        Keeps d loss / d images in `gradients` as "x"; in testing also d loss / d output of each layer, by its name. In
-        training these are not kept, so that their memory can be reused.
-        """
-        self.gradients, dy = {}, dlogits
-        for name, layer in reversed(self.layers.items()):
-            if not self.training:
-                self.gradients[name] = dy
-            dy = layer.backward(dy)
-        self.gradients["x"] = dy  # (B, 28, 28)
-        return self.collect("grads")
-
-
 class ResNet(Network):
     """The network at the top of this file, with `blocks` blocks for each of the widths."""
 
@@ -338,47 +248,6 @@ class ResNet(Network):
         super().__init__(layers | {"mean": Mean(), "linear": Linear(rng, inputs, 10, gain=2)}, dtype)
 
 
-def walk(layers, path=""):
-    """The innermost layers of a dict of layers, by their paths."""
-    found = {}
-    for name, layer in layers.items():
-        found |= walk(layer.layers, f"{path}{name}.") if hasattr(layer, "layers") else {path + name: layer}
-    return found
-
-
-def differences(layer, x, title="layer"):
-    """{name: relative difference} between layer.backward and central differences, for x and every parameter.
-
-    The loss is sum(y * r) with random r, so that dy = r. An x of whole numbers has no derivative. SystemExit if a
-    gradient is wrong.
-    """
-    y = layer.forward(x)
-    r = np.random.default_rng(0).normal(size=y.shape)
-    dx = layer.backward(r)
-    rows = {}
-    if x.dtype.kind == "f":
-        rows["x"] = layer.gradients["x"] if isinstance(layer, Network) else dx, x
-    for path, inner in walk({"": layer}).items():
-        for name, param in getattr(inner, "params", {}).items():
-            rows[f"{path}.{name}".strip(".")] = inner.grads[name], param
-    return {
-        name: compare(f"{title}: d{name}", by_hand, array, lambda: (layer.forward(x) * r).sum())
-        for name, (by_hand, array) in rows.items()
-    }
-
-
-def check_layers(layers, rng):
-    """Print the largest relative difference of every gradient of every (title, layer, x or its shape), in float64."""
-    print("each layer's gradients by hand, and their largest relative difference from (loss(+h) - loss(-h)) / 2h")
-    for title, layer, x in layers:
-        for inner in walk({"": layer}).values():
-            for param in getattr(inner, "params", {}).values():
-                param += rng.normal(0, 0.3, param.shape)  # a gamma of 1 would hide that it was forgotten
-        x = rng.normal(size=x) if isinstance(x, tuple) else x
-        for name, difference in differences(layer, x, title).items():
-            print(f"{title:21} d{name:27} {difference:.1e}")
-
-
 def check():
     """Every layer of this file, and a small network of them."""
     rng = np.random.default_rng(1)
@@ -392,9 +261,6 @@ def check():
         ("BatchNorm, testing", testing, (2, 4, 3, 3)),
         ("Block", Block(rng, 3, 3, stride=1), (2, 5, 4, 3)),
         ("Block, stride 2", Block(rng, 2, 3, stride=2), (2, 5, 4, 2)),
-        ("Mean", Mean(), (2, 3, 4, 2)),
-        ("Linear", Linear(rng, 4, 3), (5, 4)),
-        ("Linear without bias", Linear(rng, 4, 5, bias=False), (2, 3, 4)),
         ("ResNet", ResNet(widths=(2,), dtype=np.float64), (2, 6, 7)),
     ]
     check_layers(layers, rng)

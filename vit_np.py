@@ -12,7 +12,7 @@ enough for digits. An image is read as a sequence of patches:
     linear     logits, as in mlp_np.py                               (B, 64)      -> (B, 10)
 
 Attention is the only layer in which patches see each other; all others treat each patch alone. The linear layer, the
-mean and the class Network are those of resnet_np.py. As there, each layer has a `forward` that keeps what it will need,
+mean and the class Network are those of layers_np.py. As there, each layer has a `forward` that keeps what it will need,
 and under it a `backward` that takes d loss / d output (called dy), leaves d loss / d parameter in `grads`, and returns
 d loss / d input (dx). vit_torch.py is the same network in PyTorch.
 
@@ -25,8 +25,8 @@ import math
 
 import numpy as np
 
+from layers_np import Linear, Mean, Network, channel_sum, check_layers, row_sum
 from mlp_np import softmax
-from resnet_np import Linear, Mean, Network, channel_sum, check_layers
 
 
 class Patches:
@@ -81,7 +81,7 @@ class LayerNorm:
 
     def forward(self, x):
         """x (B, T, C) -> y of the same shape. The means run over the C channels of each patch."""
-        gamma, beta = self.params.values()
+        gamma, beta = self.params["gamma"], self.params["beta"]
         mean = row_sum(x) / len(gamma)  # (B, T, 1)
         var = row_sum((x - mean) ** 2) / len(gamma)  # (B, T, 1)
         self.inverse = 1 / np.sqrt(var + self.eps)  # (B, T, 1)
@@ -107,11 +107,6 @@ class LayerNorm:
         mean = row_sum(dxhat) / len(gamma)  # (B, T, 1)
         along_xhat = row_sum(dxhat * self.xhat) / len(gamma)  # (B, T, 1)
         return self.inverse * (dxhat - mean - self.xhat * along_xhat)
-
-
-def row_sum(x):
-    """x.sum(axis=-1, keepdims=True): (..., C) -> (..., 1). A product with ones is faster."""
-    return (x.reshape(-1, x.shape[-1]) @ np.ones(x.shape[-1], x.dtype)).reshape(*x.shape[:-1], 1)
 
 
 class Softmax:
@@ -215,7 +210,12 @@ def merge(x):
 
 
 class MLP:
-    """y = second(relu(first(x))): the network of mlp_np.py, for each patch, four times as wide inside as outside."""
+    """y = second(relu(first(x))): the network of mlp_np.py, for each patch, four times as wide inside as outside.
+
+    The ReLU halves the variance of what `second` gets, and yet its gain is 1 (see Linear). A gain of 2 is for layers in
+    a chain, where every ReLU would halve it once more. Here y is only added to x, and each layer that reads the sum
+    normalises it first. With a gain of 1, y begins with a variance of 1/2, so a block changes x less at first.
+    """
 
     def __init__(self, rng, width):
         self.layers = {"first": Linear(rng, width, 4 * width), "second": Linear(rng, 4 * width, width)}
@@ -240,10 +240,10 @@ class Block:
     sums on the straight way through all blocks, and the gradient comes back along it as it is.
     """
 
-    def __init__(self, rng, width, heads, attention=Attention):
+    def __init__(self, rng, width, heads):
         self.layers = {
             "norm1": LayerNorm(width),
-            "attention": attention(rng, width, heads),
+            "attention": Attention(rng, width, heads),
             "norm2": LayerNorm(width),
             "mlp": MLP(rng, width),
         }

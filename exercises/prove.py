@@ -33,8 +33,9 @@ from exercises.runner import load
 from exercises.show import near, say
 from exercises.trial import unpacked
 from gpt_np import GPT, CausalBlock
+from layers_np import walk
 from mlp_np import MLP, softmax_cross_entropy
-from resnet_np import BatchNorm, Block, Conv, Identity, ResNet, walk
+from resnet_np import BatchNorm, Block, Conv, Identity, ResNet
 from support.errors import UserError
 from support.rounding import above
 from vit_np import LayerNorm, ViT, merge, split
@@ -440,7 +441,8 @@ def prove(folder, what):
         raise UserError(f"`prove {what}` needs exercises that cannot be used: restore {', '.join(missing)}")
     functions = written(folder, names)
     if not functions:
-        raise UserError(f"nothing of yours can take part in `prove {what}` yet: write any of {', '.join(names)}")
+        begin = f"begin with `python practice.py {next(iter(names))}`"
+        raise UserError(f"nothing of yours can take part in `prove {what}` yet: {begin}")
     twin = f"{proofs[0].network.__module__.removesuffix('_np')}_{'torch' if with_torch else 'np'}.py"
     alone = [{*proof.uses} & {*functions} for proof in proofs]
     for i, proof in enumerate(proofs):

@@ -18,7 +18,8 @@ from conftest import ROOT
 LESSONS = [  # how many gradients each prints, how far they may be from central differences, the page that shows them
     ("mlp_np", 7, 1e-8, "backprop"),
     ("autograd_np", 14, 1e-8, "autograd"),
-    ("resnet_np", 47, 1e-7, None),
+    ("layers_np", 9, 1e-8, None),
+    ("resnet_np", 41, 1e-7, None),
     ("vit_np", 67, 1e-7, None),
     ("gpt_np", 47, 1e-7, None),
 ]
@@ -97,7 +98,9 @@ def test_ctrl_c_while_a_lesson_checks_itself(name, monkeypatch):
         runpy.run_path(str(ROOT / f"{name}.py"), run_name="__main__")
 
 
-@pytest.mark.parametrize("name", ["mlp_np", "autograd_np", pytest.param("resnet_np", marks=pytest.mark.slow), "vit_np"])
+@pytest.mark.parametrize(
+    "name", ["mlp_np", "autograd_np", "layers_np", pytest.param("resnet_np", marks=pytest.mark.slow), "vit_np"]
+)
 def test_a_file_notices_whatever_is_wrong_in_a_derivative(name):
     source = (ROOT / f"{name}.py").read_text(encoding="utf-8")
     assert passes_its_check(source)

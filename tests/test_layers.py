@@ -15,8 +15,8 @@ import vit_autograd
 import vit_np
 import vit_torch
 from autograd_np import Tensor
+from layers_np import Linear, walk
 from mlp_np import relative_difference
-from resnet_np import walk
 from support.names import parameters
 
 IMAGES = [(2, 5, 6, 3), (1, 4, 4, 2), (3, 7, 3, 1), (2, 2, 5, 1), (1, 1, 1, 2)]  # B, height, width, C
@@ -85,7 +85,7 @@ def layers():
         twin = last(resnet_torch.Block(inputs, 3, stride))
         yield resnet_np.Block(rng, inputs, 3, stride), twin, (batch, 5, 4, inputs)
     for s, bias in product([*TOKENS, (3, 4)], (True, False)):
-        yield vit_np.Linear(rng, s[-1], 5, bias), nn.Linear(s[-1], 5, bias), s
+        yield Linear(rng, s[-1], 5, bias), nn.Linear(s[-1], 5, bias), s
     for s in TOKENS:
         yield vit_np.Positions(rng, *s[1:]), vit_torch.Positions(*s[1:]), s
         yield vit_np.LayerNorm(s[-1]), nn.LayerNorm(s[-1]), s
@@ -140,13 +140,15 @@ def test_softmax_of_huge_scores(way, dtype):
 
 
 def test_first_weights_keep_the_size_of_what_passes():
-    """Variance 2 / inputs after a ReLU, else 1 / inputs, where a kernel has inputs at each of its positions."""
+    """Variance 2 / inputs after a ReLU, else 1 / inputs, where a kernel has inputs at each of its positions. What is
+    added to x may be smaller."""
     resnet, vit = resnet_np.ResNet((64, 64)).params, vit_np.ViT().params
     for params, name, inputs, gain in [
         (resnet, "blocks.1.first.conv.W", 9 * 64, 2),
         (resnet, "linear.W", 64, 2),
         (vit, "embed.W", 49, 1),
         (vit, "linear.W", 64, 1),
+        (vit, "blocks.0.mlp.second.W", 256, 1),
         (vit, "blocks.0.attention.key.W", 64, 1),
     ]:
         assert params[name].std() == pytest.approx(np.sqrt(gain / inputs), rel=0.1), name
@@ -216,6 +218,6 @@ def test_the_next_word():
 
 def test_a_seed_writes_the_same_text_again():
     model = gpt_np.GPT(width=8, words=6, places=7)
-    texts = [np.stack([*model.write([3, 9], 1, np.random.default_rng(seed))]) for seed in (1, 1, 2)]
+    texts = [np.stack([*model.write(np.array([[9], [15]]), 1, np.random.default_rng(seed))]) for seed in (1, 1, 2)]
     assert texts[0].shape == (7, 2) and texts[0].max() < 6
     assert np.array_equal(texts[0], texts[1]) and not np.array_equal(texts[0], texts[2])

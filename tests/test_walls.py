@@ -52,7 +52,7 @@ def folder(name):
 
 
 LESSONS = [f"{model}_np" for model in TABLE]  # in the order in which they are read
-LESSONS.insert(1, "autograd_np")
+LESSONS[1:1] = ["layers_np", "autograd_np"]
 NETWORKS = {*LESSONS, *(f"{model}_{way}" for model in TABLE for way in ("autograd", "torch"))}
 WITH_TORCH = {name for name in MODULES if name.endswith("_torch")}
 IN_ROOT = {name for name, path in MODULES.items() if "/" not in path}
@@ -85,7 +85,7 @@ def test_lessons_build_on_earlier_lessons_and_on_nothing_else_of_ours(name):
     network, _, way = name.rpartition("_")
     earlier = {"np": LESSONS[: LESSONS.index(name)] if way == "np" else [], "torch": []}
     before = [*TABLE][: [*TABLE].index(network)] if network in TABLE else []
-    earlier["autograd"] = ["autograd_np", f"{network}_np", *(f"{other}_autograd" for other in before)]
+    earlier["autograd"] = ["layers_np", "autograd_np", f"{network}_np", *(f"{other}_autograd" for other in before)]
     libraries = {"torch", "numpy"} if way == "torch" else {"numpy"}
     imported = {found.split(".")[0] for found in imports(name)} - sys.stdlib_module_names
     assert imported <= {*libraries, *earlier[way]}

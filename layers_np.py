@@ -1,0 +1,174 @@
+"""What the deeper networks share: the linear layer, the mean, and a network as a list of layers, which checks itself.
+
+In mlp_np.py the whole network is one class. Deeper networks repeat a few layers many times, so here each layer is a
+class of its own, and knows two things:
+
+    forward     from x to y; keeps what backward will need
+    backward    takes d loss / d y (called dy), leaves d loss / d parameter in `grads`, returns d loss / d x (dx)
+
+The dx of a layer is the dy of the layer before it. So a network is a list of layers: forward walks it from the first to
+the last, and backward from the last to the first. That is all of the chain rule. resnet_np.py, vit_np.py and gpt_np.py
+add layers of their own.
+
+`python layers_np.py` checks every layer against the definition of the derivative.
+
+Shapes: B images, C channels; N rows or positions in all images together.
+"""
+
+import math
+
+import numpy as np
+
+from mlp_np import compare
+
+
+class Linear:
+    """y = x W + b, as in mlp_np.py, for each of the rows that x consists of. Without bias, y = x W."""
+
+    def __init__(self, rng, inputs, outputs, bias=True, gain=1):
+        # Variance 1 / inputs: inputs of variance 1 give outputs of variance 1 (LeCun et al. 1998). A gain of 2, as in
+        # mlp_np.py, makes up for a ReLU before it, which has halved them.
+        self.params = {"W": rng.normal(0, np.sqrt(gain / inputs), (inputs, outputs))}
+        if bias:
+            self.params["b"] = np.zeros(outputs)
+
+    def forward(self, x):
+        """x (..., inputs) -> y (..., outputs)."""
+        self.rows = x.reshape(-1, x.shape[-1])  # (N, inputs): all rows of all images, one below the other
+        y = self.rows @ self.params["W"] + self.params.get("b", 0)  # (N, outputs)
+        return y.reshape(*x.shape[:-1], -1)
+
+    def backward(self, dy):
+        """dy (..., outputs) -> dx (..., inputs). Every row of every image adds its share to dW and db."""
+        dy_rows = dy.reshape(-1, dy.shape[-1])  # (N, outputs)
+        self.grads = {"W": self.rows.T @ dy_rows}
+        if "b" in self.params:
+            self.grads["b"] = channel_sum(dy_rows)
+        return (dy_rows @ self.params["W"].T).reshape(*dy.shape[:-1], -1)
+
+
+class Mean:
+    """The mean over all positions."""
+
+    def forward(self, x):
+        """x (B, ..., C) -> y (B, C)."""
+        self.x_shape, self.between = x.shape, tuple(range(1, x.ndim - 1))
+        return x.mean(axis=self.between)
+
+    def backward(self, dy):
+        """dy (B, C) -> dx (B, ..., C): with 16 positions, say, each contributes a sixteenth of the mean."""
+        share = dy / math.prod(self.x_shape[1:-1])  # (B, C)
+        return np.broadcast_to(np.expand_dims(share, self.between), self.x_shape)
+
+
+def channel_sum(x):
+    """x.sum(axis=all but the last): (..., C) -> (C,). A product with ones is faster."""
+    x = x.reshape(-1, x.shape[-1])
+    return np.ones(len(x), x.dtype) @ x
+
+
+def row_sum(x):
+    """x.sum(axis=-1, keepdims=True): (..., C) -> (..., 1). A product with ones is faster."""
+    return (x.reshape(-1, x.shape[-1]) @ np.ones(x.shape[-1], x.dtype)).reshape(*x.shape[:-1], 1)
+
+
+class Network:
+    """Layers, one after the other, by their names.
+
+    `params` holds each of their arrays under a name like "blocks.2.first.conv.W", and `statistics` the means and
+    variances that batch normalisation remembers: the arrays themselves, no copies. training: False to use these.
+    """
+
+    def __init__(self, layers, dtype):
+        self.layers, self.training = layers, True
+        for layer in walk(layers).values():
+            for kind in ("params", "statistics"):
+                setattr(layer, kind, {name: a.astype(dtype) for name, a in getattr(layer, kind, {}).items()})
+        self.params, self.statistics = self.collect("params"), self.collect("statistics")
+
+    def collect(self, kind):
+        """All layers' params, grads or statistics in one dict."""
+        return {
+            f"{path}.{name}": array
+            for path, layer in walk(self.layers).items()
+            for name, array in getattr(layer, kind, {}).items()
+        }
+
+    def forward(self, x):
+        """Images x (B, 28, 28) to logits (B, 10). Keeps what backward needs."""
+        for layer in walk(self.layers).values():
+            layer.training = self.training
+        for layer in self.layers.values():
+            x = layer.forward(x)
+        return x
+
+    def backward(self, dlogits):
+        """From d loss / d logits (B, 10) to the gradients, with the keys and shapes of params.
+
+        Keeps d loss / d images in `gradients` as "x"; in testing also d loss / d output of each layer, by its name. In
+        training these are not kept, so that their memory can be reused.
+        """
+        self.gradients, dy = {}, dlogits
+        for name, layer in reversed(self.layers.items()):
+            if not self.training:
+                self.gradients[name] = dy
+            dy = layer.backward(dy)
+        self.gradients["x"] = dy  # (B, 28, 28)
+        return self.collect("grads")
+
+
+def walk(layers, path=""):
+    """The innermost layers of a dict of layers, by their paths."""
+    found = {}
+    for name, layer in layers.items():
+        found |= walk(layer.layers, f"{path}{name}.") if hasattr(layer, "layers") else {path + name: layer}
+    return found
+
+
+def differences(layer, x, title="layer"):
+    """{name: relative difference} between layer.backward and central differences, for x and every parameter.
+
+    The loss is sum(y * r) with random r, so that dy = r. An x of whole numbers has no derivative. SystemExit if a
+    gradient is wrong.
+    """
+    y = layer.forward(x)
+    r = np.random.default_rng(0).normal(size=y.shape)
+    dx = layer.backward(r)
+    rows = {}
+    if x.dtype.kind == "f":
+        rows["x"] = layer.gradients["x"] if isinstance(layer, Network) else dx, x
+    for path, inner in walk({"": layer}).items():
+        for name, param in getattr(inner, "params", {}).items():
+            rows[f"{path}.{name}".strip(".")] = inner.grads[name], param
+    return {
+        name: compare(f"{title}: d{name}", by_hand, array, lambda: (layer.forward(x) * r).sum())
+        for name, (by_hand, array) in rows.items()
+    }
+
+
+def check_layers(layers, rng):
+    """Print the largest relative difference of every gradient of every (title, layer, x or its shape), in float64."""
+    print("each layer's gradients by hand, and their largest relative difference from (loss(+h) - loss(-h)) / 2h")
+    for title, layer, x in layers:
+        for inner in walk({"": layer}).values():
+            for param in getattr(inner, "params", {}).values():
+                param += rng.normal(0, 0.3, param.shape)  # a gamma of 1 would hide that it was forgotten
+        x = rng.normal(size=x) if isinstance(x, tuple) else x
+        for name, difference in differences(layer, x, title).items():
+            print(f"{title:21} d{name:27} {difference:.1e}")
+
+
+def check():
+    """Every layer of this file, and a small network of them."""
+    rng = np.random.default_rng(1)
+    layers = [
+        ("Linear", Linear(rng, 4, 3), (5, 4)),
+        ("Linear without bias", Linear(rng, 4, 5, bias=False), (2, 3, 4)),
+        ("Mean", Mean(), (2, 3, 4, 2)),
+        ("Network", Network({"mean": Mean(), "linear": Linear(rng, 3, 4)}, np.float64), (5, 2, 3)),
+    ]
+    check_layers(layers, rng)
+
+
+if __name__ == "__main__":
+    check()
