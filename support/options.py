@@ -185,7 +185,8 @@ def parse(networks, datasets, framework, argv=None, description="", kept=None):
         if typed not in (None, kept[name]):
             has = "which did not use it" if kept[name] is None else f"a run with {as_typed(kept[name])}"
             raise UserError(f"{flag(name)} {as_typed(typed)} contradicts {options.resume}, {has}")
-    options.network, options.name = network, network.prefix + framework
+    first = options.model == next(iter(networks))  # whose files have no name in front
+    options.network, options.name = network, framework if first else f"{options.model}_{framework}"
     network.check(options, options.batch_size)
     return options
 
