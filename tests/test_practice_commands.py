@@ -42,7 +42,7 @@ def learner(tmp_path, capfd, monkeypatch):
     The files are marked here, too.
     """
 
-    def here(exercise, file, seed, seconds):
+    def here(exercise, file, seed, seconds, hear):
         return json.loads(json.dumps(runner.report(exercise, file, seed)))
 
     def call(*arguments):
