@@ -29,10 +29,9 @@ from exercises import ONE_THREAD, ROOT, repair
 from exercises.catalogue import BY_NAME
 from exercises.chapter1 import BESIDE
 from exercises.complaints import explain, own_frame, plain, read
-from exercises.edits import own_lines
-from exercises.exercise import agree, tables
+from exercises.edits import own_lines, typed
+from exercises.exercise import agree
 from exercises.judge import is_vague, judge
-from exercises.patterns import found
 from exercises.trial import call, describe, load, right_results
 from support.errors import UserError
 from support.files import read_file
@@ -127,7 +126,7 @@ def report(exercise, file, seed, keep=lambda outcome: None):
                 if is_right(exercise, rights):
                     outcome |= confirm(exercise, module, function, seed)
     except BaseException as error:
-        outcome["error"] = explain(error, str(file))
+        outcome["error"] = explain(error, str(file), exercise.letters)
     with suppress(Exception):
         if rights and not (verdict := judge(exercise, seed, outcome)).passed:
             outcome["typed_so"] = typed_so(read(file), exercise.stub)
@@ -145,12 +144,7 @@ def is_right(exercise, rights):
 
 def typed_so(source, stub):
     """(line, name, whether it does nothing) of each part of the learner's own lines that is one of mistakes.md."""
-    parts = [
-        (holder[key].lineno, name, isinstance(holder[key], ast.stmt))
-        for name, pattern, _ in tables("mistakes.md")["Typed"]
-        for holder, key, _ in found(pattern, ast.parse(source))
-    ]
-    return [part for part in parts if part[0] in own_lines(source, stub)]
+    return [part for part in typed(ast.parse(source)) if part[0] in own_lines(source, stub)]
 
 
 def confirm(exercise, module, function, seed):

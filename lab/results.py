@@ -160,9 +160,9 @@ def values(entry, what="accuracy"):
     return [run[what] for run in entry["runs"].values()]
 
 
-def spread(accuracies):
+def spread(values, form=".4f"):
     """Mean ± standard deviation; of two values, the mean alone."""
-    return f"{np.mean(accuracies):.4f}" + (f" ± {np.std(accuracies, ddof=1):.4f}" if len(accuracies) > 2 else "")
+    return f"{np.mean(values):{form}}" + (f" ± {np.std(values, ddof=1):{form}}" if len(values) > 2 else "")
 
 
 def table(found, writes=False):
@@ -212,14 +212,20 @@ def recipes_table(found):
 
 
 def defaults_table(found):
-    """What each network reaches with its default recipe, in Markdown."""
+    """What each network reaches with its default recipe, in Markdown, and in how many runs: its test accuracy, or how
+    much of what it writes is read as asked (see lab/writing.py)."""
     rows = []
-    for model, network in READERS.items():
-        entries = [found["accuracy"].get(run_name(network, "default", framework)) for framework in FRAMEWORKS]
-        if all(entries):
-            size = f"{values(entries[0], 'parameters')[0]:,}"
-            means = [f"{np.mean(values(entry)):.4f}" for entry in entries]
-            rows.append([network.title(parse_options("np", "--model", model)), size, *means])
+    for model, network in NETWORKS.items():
+        if network.writes:
+            cells = [[run["read"]["0.8"] for run in found["writing"]["runs"].values()], None]
+        else:
+            entries = [found["accuracy"].get(run_name(network, "default", framework)) for framework in FRAMEWORKS]
+            cells = [values(entry) if entry else None for entry in entries]
+        if any(cells):
+            options = parse_options("np", "--model", model)
+            form = ".3f" if network.writes else ".4f"
+            cells = [f"{spread(cell, form)}, n = {len(cell)}" if cell else "" for cell in cells]
+            rows.append([network.title(options), f"{network.weights(options):,}", *cells])
     return markdown(["network", "parameters", *FRAMEWORKS.values()], rows)
 
 

@@ -107,7 +107,7 @@ def table(found):
     real, runs = found["real"], list(found["runs"].values())
 
     def row(what, number, beside, form):
-        return [what, spread(map(number, runs), form), "" if beside is None else f"{beside:{form}}"]
+        return [what, results.spread([number(run) for run in runs], form), "" if beside is None else f"{beside:{form}}"]
 
     rows = [
         row("test loss of a patch", lambda run: run["loss"], None, ".3f"),
@@ -134,7 +134,8 @@ def temperatures_table(found):
     """How many digits are read as asked, and how many are blank, at each temperature, in Markdown."""
     runs = list(found["runs"].values())
     rows = [
-        [t, *(spread([run[what][str(t)] for run in runs], ".3f") for what in ("read", "blank"))] for t in TEMPERATURES
+        [t, *(results.spread([run[what][str(t)] for run in runs], ".3f") for what in ("read", "blank"))]
+        for t in TEMPERATURES
     ]
     return results.markdown(["temperature", "read as asked", "blank"], rows)
 
@@ -143,20 +144,14 @@ def names_table(found):
     """The runs that learn names, in Markdown."""
     runs = list(found["runs"].values())
     rows = [
-        ["test loss of a letter", spread([run["loss"] for run in runs], ".3f")],
-        ["letters guessed right", spread([run["accuracy"] for run in runs], ".3f")],
+        ["test loss of a letter", results.spread([run["loss"] for run in runs], ".3f")],
+        ["letters guessed right", results.spread([run["accuracy"] for run in runs], ".3f")],
         *(
-            [f"in the list, at temperature {t}", spread([run["in the list"][str(t)] for run in runs], ".3f")]
+            [f"in the list, at temperature {t}", results.spread([run["in the list"][str(t)] for run in runs], ".3f")]
             for t in NAME_TEMPERATURES
         ),
     ]
     return results.markdown(["", f"mean over {len(runs)} seed{'s' * (len(runs) > 1)}"], rows)
-
-
-def spread(values, form):
-    """Mean ± standard deviation; of two values, the mean alone."""
-    values = [*values]
-    return f"{np.mean(values):{form}}" + (f" ± {np.std(values, ddof=1):{form}}" if len(values) > 2 else "")
 
 
 @style()

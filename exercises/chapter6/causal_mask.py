@@ -25,6 +25,7 @@ from exercises import chapter6
 
 INPUTS = [chapter6.hidden]
 FURTHER = [partial(chapter6.hidden, apart=True)]
+COUNTS = {"B": "texts", "T": "places"}
 
 
 def answer(scores):

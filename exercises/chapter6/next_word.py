@@ -35,6 +35,7 @@ from exercises import chapter6
 
 INPUTS = chapter6.DRAWN
 FURTHER = [partial(chapter6.drawn, temperature=0.5, apart=True)]
+COUNTS = {"B": "texts", "V": "words"}
 
 
 def answer(logits, temperature, u):
