@@ -32,8 +32,7 @@ Shapes: B texts, T places (words) in each, V words to choose from, C channels; h
 import numpy as np
 
 from layers_np import Linear, Network, check_layers
-from mlp_np import softmax
-from vit_np import MLP, Attention, Block, LayerNorm, Positions, Softmax, merge, split
+from vit_np import MLP, Attention, Block, LayerNorm, Positions, Softmax, merge, softmax, split
 
 
 class Embedding:
