@@ -83,7 +83,8 @@ def plain(error, names=(), wrote="", letters=None):
     if isinstance(error, Misuse):
         return message
     kinds = [kind.__name__ for kind in type(error).__mro__] + ["PyTorch"] * ("torch" in names)
-    return advice(kinds, message, wrote) or f"{message} ({type(error).__name__})"
+    said = f"{message} ({kinds[0]})" if is_kind(kinds[0]) else f"it raises {kinds[0]}: {message}"
+    return advice(kinds, message, wrote) or said
 
 
 def unknown_name(name, names, wrote, letters):

@@ -94,6 +94,8 @@ class Exercise:
                 raise ValueError(f"nobody asks for {name}")
             text = isinstance(said[name], str) and name not in ("HINTS", "MISTAKES", "WRONG", "RIGHT")
             setattr(self, name.lower(), unwrapped(said[name]) if text else said[name])
+        if not isinstance(self.inputs, (list, tuple)) or not all(map(callable, self.inputs)):
+            raise ValueError("INPUTS is no list of functions")
         self.drawn = None, []  # a seed, and what `draw` made of it
         self.hints = tuple(" ".join(hint.split()) for hint in re.split(r"^\d\. ", self.hints, flags=re.M)[1:])
         self.mistakes = mistakes_in(self.mistakes)

@@ -1,4 +1,4 @@
-"""Chapter 6: what a network that writes has more than one that reads. gpt_np.py itself computes what is right."""
+"""What a network that writes has more than one that reads. gpt_np.py itself computes what is right."""
 
 from functools import partial
 from types import SimpleNamespace
