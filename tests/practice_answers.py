@@ -358,6 +358,12 @@ causal_mask | -np.inf -> -50 | a number where -inf belongs
 causal_mask | mask = np.ones(len(scores), len(scores)) | error: TypeError | parentheses of its own
 next_word | p = np.exp(logits / temperature); p /= p.sum(axis=1)[:, None]; \
 words = (u[:, None] >= p.cumsum(axis=1)).sum(axis=1) | a temperature of 0 forgotten
+next_word | scores / temperature -> scores / (temperature or 1) & temperature == 0 -> False \
+    | a temperature of 0 forgotten
+next_targets | x = np.c_[V * digits, patches[:, :-1]]; y = patches | an operation | between the two sides
+causal_mask | s = scores + (1 - np.tri(scores.shape[1])) * -np.inf; weights = s / s.sum(-1, keepdims=True) \
+    | not finite | multiply infinity by 0
+softmax | p = logits / logits.sum(axis=2) | error: AxisError | this array has only 2
 next_word | logits - logits.max(axis=1, keepdims=True) -> logits - logits.max() | one maximum for all texts
 embedding_backward | dE = np.zeros_like(E); np.add.at(dE, x, dy); dE[0] = 0 | an assignment
 embedding_backward | dE = np.zeros((x.max() + 1, E.shape[1])); np.add.at(dE, x, dy) | wrong shape

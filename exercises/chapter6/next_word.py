@@ -63,6 +63,8 @@ the likeliest word, always | words = logits.argmax(axis=1)
 a temperature of 0 forgotten | = logits.argmax(axis=1) -> = np.zeros(len(logits), dtype=int)
 a temperature of 0 forgotten | words = logits.argmax(axis=1) -> exp = np.exp(logits / temperature);
         words = (u[:, None] >= (exp / exp.sum(axis=1, keepdims=True)).cumsum(axis=1)).sum(axis=1)
+a temperature of 0 forgotten | words = logits.argmax(axis=1) -> exp = np.exp(logits);
+        words = (u[:, None] >= (exp / exp.sum(axis=1, keepdims=True)).cumsum(axis=1)).sum(axis=1)
     Nothing can be divided by a temperature of 0. Which word should it be then, and which is it in yours?
 the temperature forgotten | scores / temperature -> scores
     Where is the temperature in your softmax?
