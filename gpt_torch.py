@@ -78,9 +78,9 @@ class CausalBlock(nn.Module):
 class GPT(nn.Module):
     """Embedding, positions, blocks, norm, linear."""
 
-    def __init__(self, width=64, blocks=2, heads=4, words=128, places=49):
+    def __init__(self, width=64, blocks=2, heads=4, words=128, starts=10, places=49):
         super().__init__()
-        self.embed = nn.Embedding(words + 10, width)  # the ten digits are words too
+        self.embed = nn.Embedding(words + starts, width)  # what starts a text, a digit say, is a word too
         self.positions = Positions(places, width)
         self.blocks = nn.Sequential(*(CausalBlock(width, heads) for _ in range(blocks)))
         self.norm = nn.LayerNorm(width)

@@ -27,7 +27,7 @@ class Linear:
 
     def __init__(self, rng, inputs, outputs, bias=True, gain=1):
         # Variance 1 / inputs: inputs of variance 1 give outputs of variance 1 (LeCun et al. 1998). A gain of 2, as in
-        # mlp_np.py, is for inputs that a ReLU has halved.
+        # mlp_np.py, makes up for a ReLU before it, which has halved them.
         self.params = {"W": rng.normal(0, np.sqrt(gain / inputs), (inputs, outputs))}
         if bias:
             self.params["b"] = np.zeros(outputs)

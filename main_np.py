@@ -26,7 +26,7 @@ def main(argv=None):
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
         for images, labels in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
             x, y = options.network.batch(images, labels, options)  # what goes in, and what should come out
-            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate)
+            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, options.source.end)
             run.record(loss, accuracy)
             if run.epoch_ends:
                 run.record_test(*evaluate(network, dataset, options))
@@ -40,12 +40,15 @@ def main(argv=None):
     return run.end()
 
 
-def train_step(network, optimizer, x, y, lr):
-    """One step of training, in place; the batch's loss and accuracy before it."""
+def train_step(network, optimizer, x, y, lr, end=None):
+    """One step of training, in place; the batch's loss and accuracy before it. end: see `that_count`."""
     logits = network.forward(x)  # (B, 10), or a row for each place
     loss, dlogits = loss_of(logits, y)
     grads = network.backward(dlogits)
     optimizer.step(network.params, grads, lr)
+    if end is not None:
+        logits, y = that_count(logits, x, y, end)
+        loss, _ = loss_of(logits, y)
     return loss, (logits.argmax(axis=-1) == y).mean()
 
 
@@ -56,6 +59,15 @@ def loss_of(logits, y):
     """
     loss, dlogits = softmax_cross_entropy(logits.reshape(y.size, -1), y.ravel())
     return loss, dlogits.reshape(logits.shape)
+
+
+def that_count(logits, x, y, end):
+    """The logits (N, V) and answers (N,) that count in a loss and an accuracy that are told: of a name, those of each
+    letter and of one end. After the end comes the end again: to know that is worth nothing.
+
+    end: the word that ends a text, or None, if all count.
+    """
+    return (logits, y) if end is None else (logits[x != end], y[x != end])
 
 
 class Optimizer:
@@ -137,14 +149,14 @@ def update_adamw(params, m, s, grads, lr, step, beta1=0.9, weight_decay=0.0, bet
 def evaluate(network, dataset, options):
     """Mean loss and accuracy of the network as it is on all test images."""
     network.training = False  # batch normalisation then uses the statistics that it remembers
-    loss = correct = 0
+    loss = correct = answers = 0
     for images, labels in data.test_batches(dataset, options):
         x, y = options.network.batch(images, labels, options)
-        logits = network.forward(x)
+        logits, y = that_count(network.forward(x), x, y, options.source.end)
         loss += loss_of(logits, y)[0] * y.size
         correct += (logits.argmax(axis=-1) == y).sum()
+        answers += y.size  # one for each image, or for each place in it
     network.training = True
-    answers = len(dataset.test_images) * y[0].size  # one for each image, or for each place in it
     return loss / answers, correct / answers
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data import PATCH, SOURCES, as_input, as_text, test_batch_size, vocabulary
+from data import SOURCES, as_input, as_text, sizes, test_batch_size
 from support import memory
 from support import options as opt
 from support.augment import MEMORY
@@ -54,7 +54,9 @@ class Entry(NamedTuple):
     # Images (B, 28, 28) uint8, their labels (B,) int64 and its options -> what goes in, x (B, ...), and what should
     # come out, y (B, ...) int64. For each number in y it gives a row of logits: (B, ..., K).
     batch: Callable = images_and_labels
-    writes: bool = False  # digits, instead of reading them
+    learns: tuple[str, ...] = ("images",)  # from which kinds of examples
+    writes: bool = False  # digits or names, instead of reading digits
+    sizes: Callable = lambda options: {}  # its options -> what else its classes are given, {argument: value}
     bfloat16_on_cuda: bool = False  # whether --amp is the default there
     about_recipes: str = ""  # what -h adds
     # The runs whose accuracies the docs state: {what it is called: (its command, how many seeds)}. If the default run
@@ -258,15 +260,24 @@ def load_gpt(way):
 
 
 def weights_of_gpt(options):
-    C, words, places = options.width, len(vocabulary(options.dataset)), (28 // PATCH) ** 2
-    return (words + 10) * C + places * C + weights_of_blocks(options) + 2 * C + words * C + words
+    C, (words, starts, places) = options.width, sizes(options.dataset).values()
+    return (words + starts) * C + places * C + weights_of_blocks(options) + 2 * C + words * C + words
 
 
 def check_gpt(options, images):
     check_vit(options, images)
     if options.pixels != "standardised":
         raise UserError(f"--pixels {options.pixels} does not apply: {options.network.name} learns from words")
-    vocabulary(options.dataset)  # UserError if it has none
+    if options.augment != "none" and options.source.of != "images":
+        raise UserError(
+            f"--augment {options.augment} does not apply: it moves images, and these are {options.source.of}"
+        )
+    sizes(options.dataset)  # UserError if it has no words
+
+
+def share_gpt(options):
+    """In parts of 16 images, or of as many names as have about as many words."""
+    return share_images(16 * 49 // sizes(options.dataset)["places"])(options)
 
 
 GPT = Entry(
@@ -279,14 +290,18 @@ GPT = Entry(
     },
     recipes={
         "default": VIT_TRAINING | {"epochs": 4, "batch_size": 32, "width": 64, "blocks": 2, "heads": 4},
+        "names": VIT_TRAINING
+        | {"dataset": "names", "epochs": 8, "batch_size": 128, "width": 64, "blocks": 2, "heads": 4},
     },
     title=lambda options: f"GPT {options.width} × {options.blocks}, {options.heads} heads",
     weights=weights_of_gpt,
     prefix="gpt_",
     check=check_gpt,
-    share=share_images(16),
+    share=share_gpt,
     batch=as_text,
+    learns=("images", "names"),
     writes=True,
+    sizes=lambda options: sizes(options.dataset),
 )
 
 NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT, "gpt": GPT}
@@ -307,7 +322,8 @@ def make(framework, options):
     """The network that the options describe, with its first weights. framework: "np", "autograd" or "torch"."""
     names = {*options.network.options, "seed", "dtype"}
     network = options.network.load(framework)
-    return network(**{name: getattr(options, name) for name in taken(network, names, framework)})
+    given = {name: getattr(options, name) for name in taken(network, names, framework)}
+    return network(**given, **options.network.sizes(options))
 
 
 def taken(network, names, framework):
@@ -343,19 +359,20 @@ def begin(framework, description, argv=None):
 
 def add_weights(parser, writes=False):
     """The option --weights, for `load`."""
-    what = f"the checkpoint of a network that {kind(writes)} (default: the newest in {FOLDER})"
+    what = f"the checkpoint of a network that {does(writes)} (default: the newest in {FOLDER})"
     parser.add_argument("--weights", metavar="FILE", help=what)
 
 
-def load(path=None, writes=False):
+def load(path=None, writes=False, kind=None):
     """(model, options, checkpoint): the trained network in a checkpoint, in NumPy, set to predict and not to train.
 
-    path: if None, the newest in learning_curves of a network that reads digits or, with `writes`, writes them.
+    path: if None, the newest in learning_curves of a network that reads digits or, with `writes`, writes. kind: what
+    that one has learned, "digit" or "name"; None for either.
     UserError if there is none, if the network is of the other kind, or if anything is wrong with the file.
     """
-    options, checkpoint = read("np", path or newest(writes))
+    options, checkpoint = read("np", path or newest(writes, kind))
     if options.network.writes != writes:
-        raise UserError(f"{checkpoint.path} holds a network that {kind(not writes)}; give one that {kind(writes)}")
+        raise UserError(f"{checkpoint.path} holds a network that {does(not writes)}; give one that {does(writes)}")
     model = make("np", options)
     checkpoint.copy_to({"params": model.params, "statistics": getattr(model, "statistics", {})})
     model.training = False
@@ -368,19 +385,23 @@ def logits_of(model, options, images):
     return model.forward(x)
 
 
-def kind(writes):
-    return "writes" if writes else "reads"
+def does(writes, kind=None):
+    return ("writes" if writes else "reads") + (f" {kind}s" if kind else "")
 
 
-def newest(writes):
-    """The newest checkpoint in learning_curves of a network of that kind. Of the others, only the options are read."""
+def newest(writes, kind=None):
+    """The newest checkpoint in learning_curves of such a network: see `load`. Of others, only the options are read."""
     for path in sorted(FOLDER.glob("checkpoint_*.npz"), key=lambda path: path.stat().st_mtime, reverse=True):
-        model = load_options(path).get("model", next(iter(NETWORKS)))
-        if model not in NETWORKS or NETWORKS[model].writes == writes:  # `read` says it of one that nobody knows
+        options = load_options(path)
+        model, dataset = options.get("model", next(iter(NETWORKS))), options.get("dataset", next(iter(SOURCES)))
+        if model not in NETWORKS or dataset not in SOURCES:  # `read` says it of one that nobody knows
+            return path
+        if NETWORKS[model].writes == writes and kind in (None, SOURCES[dataset].kind):
             return path
     model = next(name for name, network in NETWORKS.items() if network.writes == writes)
-    command = f"python main_np.py {typed(model)}".rstrip()
-    what = f"no trained network that {kind(writes)} in {FOLDER}"
+    dataset = next(name for name, source in SOURCES.items() if kind in (None, source.kind))
+    command = f"python main_np.py {typed(model)}".rstrip() + f" --dataset {dataset}" * (dataset != next(iter(SOURCES)))
+    what = f"no trained network that {does(writes, kind)} in {FOLDER}"
     raise UserError(f"{what}: run `{command}` first, or give --weights FILE")
 
 
@@ -408,7 +429,8 @@ def memory_of(options):
     """
 
     def batch(n):
-        return options.network.batch(np.zeros((n, 28, 28), np.uint8), np.zeros(n, np.int64), options)[0]
+        blank = np.zeros((n, *options.source.shape), np.uint8)
+        return options.network.batch(blank, np.zeros(n, np.int64), options)[0]
 
     of_an_image = memory.of_an_image(make("autograd" if options.autograd else "np", options), batch)
     trained, tested = options.batch_size, test_batch_size(options)

@@ -116,14 +116,14 @@ class BatchNorm:
 
     def forward(self, x):
         """x (B, height, width, C) -> y of the same shape. The sums run over the N values of each channel."""
-        gamma, beta = self.params.values()
+        gamma, beta = self.params["gamma"], self.params["beta"]
         if self.training:
             n = x.size // len(gamma)
             mean = channel_sum(x) / n  # (C,)
             var = channel_sum((x - mean) ** 2) / n  # (C,)
             self.remember(mean, var, n)
         else:
-            mean, var = self.statistics.values()
+            mean, var = self.statistics["mean"], self.statistics["var"]
         self.inverse = 1 / np.sqrt(var + self.eps)  # (C,)
         self.xhat = (x - mean) * self.inverse  # (B, height, width, C)
         return gamma * self.xhat + beta
@@ -152,7 +152,8 @@ class BatchNorm:
 
     def remember(self, mean, var, n):
         """Move the remembered statistics a tenth of the way; like PyTorch, remember the unbiased variance."""
-        for old, new in zip(self.statistics.values(), (mean, var * (n / max(n - 1, 1))), strict=True):
+        for name, new in {"mean": mean, "var": var * (n / max(n - 1, 1))}.items():
+            old = self.statistics[name]
             old *= 1 - self.momentum
             old += self.momentum * new
 

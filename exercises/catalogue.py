@@ -41,7 +41,7 @@ def read(file):
         exercise = Exercise(file)
         if not (exercise.title and exercise.function):
             raise ValueError("its stub has no title, or no function")
-    except Exception as error:  # whatever Python says about a file that somebody is still writing
+    except BaseException as error:  # whatever becomes of a file that somebody is still writing: it may call exit()
         where = file.relative_to(ROOT)
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         BROKEN.append(f"{where} is left out: {kind}{' '.join(str(error).replace(str(file), where.name).split())}")

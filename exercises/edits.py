@@ -56,6 +56,20 @@ def edits_of(function, source, stub, takes, letters):
                     yield Edit(rank, kind, place, vars(node), field, new, function)
 
 
+def typed(tree):
+    """(line, name, whether it does nothing) of each part of a tree that is one of those in mistakes.md."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Expr(ast.Compare(ops=[ast.Eq()])):
+                yield node.lineno, "== where = belongs", True
+            case ast.AugAssign(ast.Subscript(ast.Subscript()), ast.Sub(), ast.Constant(1)):
+                yield node.lineno, "a subtraction from a copy", True
+            case ast.List([ast.Compare(ops=[ast.Gt()])]):
+                yield node.lineno, "a list in place of the mask", False
+            case ast.Subscript(_, ast.Compare(ops=[ast.Gt()]), ast.Load()):
+                yield node.lineno, "only the entries that are on", False
+
+
 def own_lines(source, stub):
     """The numbers of those lines that the stub does not have."""
     given = {line.strip() for line in stub.splitlines()}

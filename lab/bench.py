@@ -261,14 +261,17 @@ TABLES = (steps_table, busy_table, tools_table, runs_table)
 def main():
     parser = Parser(description=__doc__)
     parser.add_argument("--print", action="store_true", help="make the tables from results.json")
-    new = {} if parser.parse_args().print else {processor(): measure()}
-    found = results.load_results().get("bench", {})  # by processor: each has its own ratios
-    for result in (new or found).values():
-        print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
-        for table in TABLES:
-            print(f"\n{table.__doc__}\n\n{table(result['rounds'])}")
-        if wrong := contradictions(result["rounds"]):
-            raise UserError(f"nothing was kept, because {'; '.join(wrong)}: measure again on an idle machine")
+    arguments = parser.parse_args()
+    with results.intact():
+        found = {**results.load_results().get("bench", {})}  # by processor: each has its own ratios
+    new = {} if arguments.print else {processor(): measure()}
+    with contextlib.nullcontext() if new else results.intact():
+        for result in (new or found).values():
+            print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
+            for table in TABLES:
+                print(f"\n{table.__doc__}\n\n{table(result['rounds'])}")
+            if wrong := contradictions(result["rounds"]):
+                raise UserError(f"nothing was kept, because {'; '.join(wrong)}: measure again on an idle machine")
     if new:
         results.save_result("bench", found | new)
 

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
@@ -96,12 +97,19 @@ KEPT = {command: "" for network in NETWORKS.values() for command in drawn(networ
 KEPT |= {CHOICES[command][0]: f"optimizer_{i}_" for i, command in enumerate(OPTIMIZERS.values())}
 
 
+@contextmanager
+def intact():
+    """Within it, what results.json holds is used; UserError if it has another shape than it was given here."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        raise UserError(f"{RESULTS} is damaged: `git checkout -- lab/results.json` brings it back") from None
+
+
 def load_results():
     """The sections of results.json by name. One with runs is {name: {"command", "runs": {seed: what train found}}}."""
-    try:
-        return json.loads(RESULTS.read_text(encoding="utf-8"))
-    except ValueError:
-        raise UserError(f"{RESULTS} is damaged: `git checkout -- lab/results.json` brings it back") from None
+    with intact():
+        return {**json.loads(RESULTS.read_text(encoding="utf-8"))}
 
 
 def save_result(section, content):
@@ -236,14 +244,18 @@ def main():
     for section, runs in SECTIONS.items():
         for name, (command, seeds) in runs.items():
             for seed in map(str, seeds):
-                found = load_results().get(section, {})
-                entry = found.setdefault(name, {"command": command, "runs": {}})
-                if seed not in entry["runs"]:
-                    entry["runs"][seed] = train(command, int(seed))
+                with intact():
+                    found = load_results().get(section, {})
+                    runs = found.setdefault(name, {"command": command, "runs": {}})["runs"]
+                    known = seed in {**runs}
+                if not known:
+                    runs[seed] = train(command, int(seed))
                     save_result(section, found)
-                    print(time.strftime("%H:%M"), name, "seed", seed, entry["runs"][seed], flush=True)
+                    print(time.strftime("%H:%M"), name, "seed", seed, runs[seed], flush=True)
     found = load_results()
-    print(*(table(found) for table in TABLES), sep="\n\n")
+    with intact():
+        tables = [table(found) for table in TABLES]
+    print(*tables, sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -162,8 +162,10 @@ def main():
     dataset = data.load()
     train_images = in_words(dataset.train_images)
     for seed in map(str, SEEDS):
-        found = results.load_results().get("writing", {"command": "python -m lab.writing", "runs": {}})
-        if seed not in found["runs"]:
+        with results.intact():
+            found = results.load_results().get("writing", {"command": "python -m lab.writing", "runs": {}})
+            known = seed in {**found["runs"]}
+        if not known:
             model, options, history = trained(f"--model {WRITER} --seed {seed}")
             last = {name: history[f"test_{name}"][-1] for name in ("loss", "accuracy")}
             run = last | measure(model, options, reader, train_images) | {"machine": history["machine"]}
@@ -173,7 +175,9 @@ def main():
     model, options, _ = trained(f"--model {WRITER} --seed {SEEDS[0]}")
     draw(model, options, train_images)
     pack(model, results.ROOT / "page" / f"{WRITER}.npz")
-    print(table(results.load_results()["writing"]))
+    with results.intact():
+        rows = table(results.load_results()["writing"])
+    print(rows)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from support.errors import UserError
 FOLDER, UNPACKED = Path("/work"), Path("/tmp/unpacked")
 MARK = "\x1e"  # begins what is reported on standard error; each run gets another one
 HIDDEN, EPOCHS = 64, 8  # of a network that is trained here, so that it takes some seconds
+BATCH = 100  # images, as network.PROGRAM has it
 LIKELY = 5  # words that are shown beside the one that is drawn
 RATES = [0.1 * (1 - epoch / EPOCHS) for epoch in range(EPOCHS)]
 
@@ -202,10 +203,11 @@ def unpack():
 
     Untouched stubs are left out: they would take the place of what is written in the browser.
     """
-    folder = classroom.unpacked(FOLDER / "my_practice.zip", UNPACKED)
+    folder, unread = UNPACKED, classroom.unpack(FOLDER / "my_practice.zip", UNPACKED)
     found, *_ = classroom.find_files(folder)
     if not found:
-        raise UserError("there are no exercises in this file")
+        reasons = "; ".join(f"{name}: {why}" for name, why in unread.items())
+        raise UserError(reasons or "there are no exercises in this file")
     found = {name: path for name, path in found.items() if classroom.is_written(name, path)}
     for name, path in found.items():
         path.rename(folder / f"{name}.py")
@@ -219,7 +221,8 @@ def unpack():
     files = {name: (folder / f"{name}.py").read_text(encoding="utf-8", errors="replace") for name in found}
     passed = {name: text for name, text in files.items() if work.passed(BY_NAME[name])}
     progress = {} if damaged else work.progress
-    return {"work": {"files": files, "passed": passed, "progress": progress}, "damaged": damaged}
+    found = {"files": files, "passed": passed, "progress": progress}
+    return {"work": found, "damaged": damaged, "unread": [f"{name} ({why})" for name, why in unread.items()]}
 
 
 def train(mine):
@@ -239,7 +242,7 @@ def train(mine):
             {"image": base64_of(images[i]), "label": int(labels[i]), "answer": int(answers[i])}
             for i in np.flatnonzero(answers != labels)[:10]
         ]
-        shown = as_kept(params, "unit", f"it reads {accuracy:.2f} of {len(labels):,} test images")
+        shown = as_kept(params, "unit", f"reads {accuracy:.2f} of {len(labels):,} test images")
         checkpoint = base64_of(program.kept(params, curves, steps=len(curves["train_loss"])))
         report(accuracy=number(accuracy), misread=misread, network=shown, checkpoint=checkpoint)
 
@@ -300,19 +303,21 @@ def open_network(name):
     except UserError as error:
         raise UserError(str(error).replace(f"{FOLDER}/", "")) from None
     tests = history.test_accuracy
-    words = f"it reads {tests[-1]:.4f} of the test images" if tests else f"after {history.step:,} steps"
+    words = f"reads {tests[-1]:.4f} of the test images" if tests else f"after {history.step:,} steps"
     return {"network": as_kept(model.params, options.pixels, words)}
 
 
 def learn(name):
-    """Train the network of own_network's file on all images that are here; own.npz gets it. How well it reads, what can
-    be proven of it, and the network as index.html takes it, or None."""
+    """Train the network of own_network's file on all images that are here. How well it reads, what can be proven of it,
+    the network as index.html takes it, or None, and as an .npz file in base64."""
     images, labels, test_images, test_labels = few_rows()
     with explained(name) as module:
         content, claimed, right = own.learn(module, images, labels, test_images, test_labels)
-        Path("/tmp/own.npz").write_bytes(content)
-        shown, proof = as_mlp(module, own.restored(module, content), test_images, f"it reads {right:.2f}")
-        return {"claimed": claimed, "right": float(right), "network": shown, "proof": proof}
+        words = f"reads {right:.2f} of {len(test_labels):,} test images"
+        shown, proof = as_mlp(module, own.restored(module, content), test_images, words)
+        return {
+            "claimed": claimed, "right": float(right), "network": shown, "proof": proof, "weights": base64_of(content),
+        }  # fmt: skip
 
 
 @np.errstate(all="ignore")  # pixels that were meant to be small

@@ -265,7 +265,7 @@ def test_the_pencil_exercise_is_right():
 
 def test_teaching_names_marks_and_exercises_that_exist():
     text = TEXT[TEACHING]
-    names, _, _, ben = (line.split("|")[3:-1] for line in text[text.index("| name |") :].splitlines()[:4])
+    names, _, _, ben = (line.split("|")[4:-1] for line in text[text.index("| name |") :].splitlines()[:4])
     for column, mark in zip(names, ben, strict=True):
         assert mark.strip() in {"", "not written", *(mistake.name for mistake in BY_NAME[column.strip()].known)}
     (week,) = (part for part in text.split("\n\n") if "| day |" in part)

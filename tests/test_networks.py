@@ -84,6 +84,11 @@ def test_every_gradient_is_that_of_pytorch(mnist, words):
     compare(words, images, labels, relative=1e-12 if words.startswith("mlp") else 1e-11)
 
 
+def test_every_gradient_is_that_of_pytorch_for_names():
+    names = data.load("names")
+    compare("gpt --dataset names", names.train_images[:64], names.train_labels[:64].astype(np.int64), relative=1e-11)
+
+
 @pytest.mark.parametrize("model", [model for model, network in NETWORKS.items() if not network.writes])
 def test_exactly_at_zero_no_gradient_passes_a_relu(model):
     """There is no derivative; all three have to make the same choice. Where all pixels are 0, so are the sums."""
@@ -148,6 +153,7 @@ LOCKSTEP = [  # what is trained, and how far apart PyTorch and the tape may be: 
     (f"resnet --widths 2,3 {ADAMW}", 1e-12, 1e-12),
     ("vit --width 12 --blocks 2 --heads 3 --steps 20 --optimizer sgd --lr 0.1 --weight-decay 5e-4", 1e-12, 1e-12),
     ("gpt --width 12 --blocks 1 --heads 3 --steps 20", 1e-12, 1e-12),
+    ("gpt --dataset names --width 12 --blocks 1 --heads 3 --steps 20", 1e-12, 1e-12),
 ]
 LONG = [  # a whole run, whose W1 is updated in two parts; and the beginning of default runs
     ("mlp --hidden 64", 1e-12, 0),
@@ -155,6 +161,7 @@ LONG = [  # a whole run, whose W1 is updated in two parts; and the beginning of 
     ("resnet --steps 25", 1e-9, 1e-12),
     ("vit --patch 7 --blocks 2 --steps 170", 1e-12, 1e-12),
     ("gpt --steps 50", 1e-12, 1e-12),
+    ("gpt --dataset names --steps 100", 1e-12, 1e-12),
 ]
 
 
@@ -162,7 +169,8 @@ LONG = [  # a whole run, whose W1 is updated in two parts; and the beginning of 
     ("words", "torch_apart", "tape_apart"), LOCKSTEP + [pytest.param(*row, marks=pytest.mark.slow) for row in LONG]
 )
 def test_lockstep(words, torch_apart, tape_apart, mnist, monkeypatch):
-    monkeypatch.setattr(data, "load", lambda *_: mnist)  # which is read once for all tests
+    load = data.load
+    monkeypatch.setattr(data, "load", lambda name: mnist if name == "mnist" else load(name))  # read once for all tests
     options = build(words if "--dtype" in words else f"{words} --dtype float64")[0]
     losses = []
     for n, (by_hand, on_tape, by_torch, _) in enumerate(twins.lockstep(options), 1):

@@ -1,5 +1,6 @@
 """The marker: right answers pass, wrong ones never do, and every known mistake gets its own name."""
 
+import ast
 import io
 import json
 import re
@@ -11,9 +12,9 @@ import pytest
 from mutants import planted
 
 from conftest import rows
-from exercises import marker, repair, runner
+from exercises import judge, marker, repair, runner
 from exercises.catalogue import BY_NAME, EXERCISES
-from exercises.exercise import Exercise, agree, change
+from exercises.exercise import COUNTS, Exercise, agree, change
 from exercises.work import Work
 from practice_answers import ALSO_RIGHT, BY_OTHER_MEANS, MARKS, RIGHT, WHOLE, blocks_of, filled, write
 
@@ -67,10 +68,20 @@ def test_each_mistake_is_named_by_its_own_name(exercise, seeds):
 @every_exercise
 def test_no_mistake_that_nobody_chose_passes(exercise, tmp_path, monkeypatch):
     monkeypatch.setattr(repair, "search", lambda *_: None)
+    monkeypatch.setattr(judge, "two_at_once", lambda answer: None)
     path = tmp_path / f"{exercise.name}.py"
     for body in planted(exercise):
         path.write_text(filled(exercise.name, body), encoding="utf-8")
         assert not all(marker.judge(exercise, n, runner.report(exercise, path, n)).passed for n in range(3)), body
+
+
+@every_exercise
+def test_what_there_are_so_many_of_is_what_the_text_says(exercise):
+    text, counts = ast.get_docstring(exercise.tree), COUNTS | exercise.counts
+    for letter, what in counts.items():
+        for other in {other for one in WRITTEN for other in (COUNTS | one.counts).values()} - {what}:
+            assert not re.search(rf"\b{letter} {other}\b", text)
+    assert counts["B"][:-1] in text or not re.search("images?|texts?", text)
 
 
 # What may come in the place of an array a.

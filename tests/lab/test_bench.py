@@ -235,8 +235,14 @@ def test_what_the_shortcut_is_for_in_small(kept, drawn, small, monkeypatch):
     assert list(drawn) == ["shortcut.png"]
 
 
-def test_results_that_are_damaged_say_so(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"bench": 3}', '{"bench": {"x": {}}}', '{"accuracy": [1]}', "[" * 10**5]
+)
+def test_results_that_are_damaged_say_so(content, tmp_path, monkeypatch):
+    """Before anything is measured, or trained."""
     monkeypatch.setattr(results, "RESULTS", tmp_path / "results.json")
-    results.RESULTS.write_text("{")
+    results.RESULTS.write_text(content)
+    main, argv = (results.main, []) if "accuracy" in content else (bench.main, ["--print"])
+    monkeypatch.setattr("sys.argv", ["lab", *argv])
     with pytest.raises(UserError, match="is damaged"):
-        results.load_results()
+        main()
