@@ -52,7 +52,7 @@ def main(argv=None):
     out, name = open_folder(arguments.out), Path(checkpoint.path).stem.removeprefix("checkpoint_")
     files = {kind: out / f"{kind}_{name}.png" for kind in (*pictures, *["weights"] * bool(pictures), *OF_ALL)}
     for file in files.values():
-        check_output("--out", file, ".png", *([arguments.picture] if arguments.picture else []))
+        check_output("--out", file, ".png", checkpoint.path, arguments.picture)
     dataset, tested = data.load(options.dataset, options.hold_out), test_set_name(options)
     if arguments.picture:
         (_, image), y, what = read_digit(arguments.picture), arguments.label, "your picture"

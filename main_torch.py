@@ -13,6 +13,7 @@ with program.needing("requirements.txt"):
     import torch.nn.functional as F
 
 import data
+import main_np
 import plot
 from networks import arrays_of, begin, make
 from support.names import check_twin, from_numpy, to_numpy
@@ -33,7 +34,9 @@ def main(argv=None):
         for images, labels in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
             x, y = options.network.batch(images, labels, options)  # what goes in, and what should come out
             x, y = place.own_part(x, y)  # as tensors on the computing device
-            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, place.precision)
+            loss, accuracy = train_step(
+                network, optimizer, x, y, run.learning_rate, place.precision, options.source.end
+            )
             run.record(loss, accuracy)
             if run.epoch_ends:
                 run.record_test(*evaluate(network, dataset, options, place))
@@ -47,8 +50,8 @@ def main(argv=None):
     return run.end()
 
 
-def train_step(network, optimizer, x, y, lr, precision=FULL_PRECISION):
-    """One step of training; the batch's loss and accuracy before it, as tensors."""
+def train_step(network, optimizer, x, y, lr, precision=FULL_PRECISION, end=None):
+    """One step of training; the batch's loss and accuracy before it, as tensors. end: as in main_np.that_count."""
     with precision:
         logits = network(x)  # (B, 10), or a row for each place
         loss = F.cross_entropy(logits.flatten(0, -2), y.flatten())  # a row of logits for each number in y
@@ -57,6 +60,9 @@ def train_step(network, optimizer, x, y, lr, precision=FULL_PRECISION):
     for group in optimizer.param_groups:
         group["lr"] = lr  # by hand: a scheduler would count steps of its own, and a resumed run starts in the middle
     optimizer.step()
+    if end is not None:
+        logits, y = main_np.that_count(logits.detach(), x, y, end)
+        loss = F.cross_entropy(logits, y)
     return loss.detach(), (logits.argmax(dim=-1) == y).to(loss.dtype).mean()
 
 
@@ -67,7 +73,7 @@ def evaluate(network, dataset, options, place):
     loss = correct = answers = 0
     for images, labels in data.test_batches(dataset, options, 500, place.rank, place.size):
         x, y = place.to_device(*options.network.batch(images, labels, options))
-        logits = network(x)
+        logits, y = main_np.that_count(network(x), x, y, options.source.end)
         loss += F.cross_entropy(logits.flatten(0, -2), y.flatten(), reduction="sum")
         correct += (logits.argmax(dim=-1) == y).sum()
         answers += y.numel()  # one for each image, or for each place in it

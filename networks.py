@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data import SOURCES, as_input, as_text, vocabulary
+from data import SOURCES, as_input, as_text, sizes
 from support import memory
 from support import options as opt
 from support.checkpoint import load_checkpoint, load_options
@@ -42,8 +42,12 @@ class Entry(NamedTuple):
     # Images (B, 28, 28) uint8, their labels (B,) int64 and its options -> what goes in, x (B, ...), and what should
     # come out, y (B, ...) int64. For each number in y it gives a row of logits: (B, ..., K).
     batch: Callable = images_and_labels
-    share: dict = {}  # how threads share its work, for `share_work` in support/threads.py  # noqa: RUF012
-    writes: bool = False  # digits, instead of reading them
+    share: Callable = (
+        lambda options: {}
+    )  # its options -> how threads share its work: see `share_work` in support/threads.py
+    learns: tuple[str, ...] = ("images",)  # from which kinds of examples
+    writes: bool = False  # digits or names, instead of reading digits
+    sizes: Callable = lambda options: {}  # its options -> what else its classes are given, {argument: value}
     bfloat16_on_cuda: bool = False  # whether --amp is the default there
     about_recipes: str = ""  # what -h adds
 
@@ -74,7 +78,7 @@ MLP = Entry(
     },
     about_recipes=" (np_nn and geohot: what the repository np_nn and George Hotz's notebook published)",
     title=lambda options: f"784-{options.hidden}-10",
-    share={"units": {"W1": 1, "b1": 0, "W2": 0}},
+    share=lambda options: {"units": {"W1": 1, "b1": 0, "W2": 0}},
 )
 
 
@@ -105,7 +109,7 @@ RESNET = Entry(
         f"ResNet {'-'.join(map(str, options.widths))}" + (f" × {options.blocks}" if options.blocks > 1 else "")
     ),  # as many blocks for each width
     check=check_resnet,
-    share={"images": 64},
+    share=lambda options: {"images": 64},
     bfloat16_on_cuda=True,
 )
 
@@ -134,7 +138,7 @@ VIT = Entry(
     },
     title=lambda options: f"ViT {options.width} × {options.blocks}, {options.heads} heads, patch {options.patch}",
     check=check_vit,
-    share={"images": 64},
+    share=lambda options: {"images": 64},
 )
 
 
@@ -145,7 +149,11 @@ def check_gpt(options, images):
     check_vit(options, images)
     if options.pixels != "standardised":
         raise UserError(f"--pixels {options.pixels} does not apply: {options.network.name} learns from words")
-    vocabulary(options.dataset)  # UserError if it has none
+    if options.augment != "none" and options.source.of != "images":
+        raise UserError(
+            f"--augment {options.augment} does not apply: it moves images, and these are {options.source.of}"
+        )
+    sizes(options.dataset)  # UserError if it has no words
 
 
 GPT = Entry(
@@ -158,12 +166,17 @@ GPT = Entry(
     },
     recipes={
         "default": VIT_TRAINING | {"epochs": 4, "batch_size": 32, "width": 64, "blocks": 2, "heads": 4},
+        "names": VIT_TRAINING
+        | {"dataset": "names", "epochs": 8, "batch_size": 128, "width": 64, "blocks": 2, "heads": 4},
     },
     title=lambda options: f"GPT {options.width} × {options.blocks}, {options.heads} heads",
     check=check_gpt,
-    share={"images": 16},
+    # In parts of 16 images, or of as many names as have about as many words.
+    share=lambda options: {"images": 16 * 49 // sizes(options.dataset)["places"]},
     batch=as_text,
+    learns=("images", "names"),
     writes=True,
+    sizes=lambda options: sizes(options.dataset),
 )
 
 NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT, "gpt": GPT}
@@ -189,6 +202,7 @@ def make(framework, options, checkpoint=None):
     """
     network = class_of(options, framework)
     given = {name: getattr(options, name) for name in taken(network, options, framework)}
+    given |= options.network.sizes(options)
     if checkpoint is None:
         return network(**given)
     try:
@@ -239,19 +253,20 @@ def begin(framework, description, argv=None):
 
 def add_weights(parser, writes=False):
     """The option --weights, for `load`."""
-    what = f"the checkpoint of a network that {kind(writes)} (default: the newest in {FOLDER})"
+    what = f"the checkpoint of a network that {does(writes)} (default: the newest in {FOLDER})"
     parser.add_argument("--weights", metavar="FILE", help=what)
 
 
-def load(path=None, writes=False):
+def load(path=None, writes=False, kind=None):
     """(model, options, checkpoint): the trained network in a checkpoint, in NumPy, set to predict and not to train.
 
-    path: if None, the newest in learning_curves of a network that reads digits or, with `writes`, writes them.
+    path: if None, the newest in learning_curves of a network that reads digits or, with `writes`, writes. kind: what
+    that one has learned, "digit" or "name"; None for either.
     UserError if there is none, if the network is of the other kind, or if anything is wrong with the file.
     """
-    options, checkpoint = read("np", path or newest(writes))
+    options, checkpoint = read("np", path or newest(writes, kind))
     if options.network.writes != writes:
-        raise UserError(f"{checkpoint.path} holds a network that {kind(not writes)}; give one that {kind(writes)}")
+        raise UserError(f"{checkpoint.path} holds a network that {does(not writes)}; give one that {does(writes)}")
     model = make("np", options, checkpoint)
     checkpoint.copy_to(arrays_of(model))
     model.training = False
@@ -264,19 +279,23 @@ def logits_of(model, options, images):
     return model.forward(x)
 
 
-def kind(writes):
-    return "writes" if writes else "reads"
+def does(writes, kind=None):
+    return ("writes" if writes else "reads") + (f" {kind}s" if kind else "")
 
 
-def newest(writes):
-    """The newest checkpoint in learning_curves of a network of that kind. Of the others, only the options are read."""
+def newest(writes, kind=None):
+    """The newest checkpoint in learning_curves of such a network: see `load`. Of others, only the options are read."""
     for path in sorted(FOLDER.glob("checkpoint_*.npz"), key=lambda path: path.stat().st_mtime, reverse=True):
-        model = load_options(path).get("model", next(iter(NETWORKS)))
-        if model not in NETWORKS or NETWORKS[model].writes == writes:  # `read` says it of one that nobody knows
+        options = load_options(path)
+        model, dataset = options.get("model", next(iter(NETWORKS))), options.get("dataset", next(iter(SOURCES)))
+        if model not in NETWORKS or dataset not in SOURCES:  # `read` says it of one that nobody knows
+            return path
+        if NETWORKS[model].writes == writes and kind in (None, SOURCES[dataset].kind):
             return path
     model = next(name for name, network in NETWORKS.items() if network.writes == writes)
-    command = f"python main_np.py {typed(model)}".rstrip()
-    what = f"no trained network that {kind(writes)} in {FOLDER}"
+    dataset = next(name for name, source in SOURCES.items() if kind in (None, source.kind))
+    command = f"python main_np.py {typed(model)}".rstrip() + f" --dataset {dataset}" * (dataset != next(iter(SOURCES)))
+    what = f"no trained network that {does(writes, kind)} in {FOLDER}"
     raise UserError(f"{what}: run `{command}` first, or give --weights FILE")
 
 

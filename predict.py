@@ -31,11 +31,11 @@ def main(argv=None):
     parser.add_argument("--show", metavar="FILE.png", help="draw the picture, what was taken for ink, and the answer")
     arguments = parser.parse_args(argv)
 
-    if arguments.show:
-        if len(arguments.pictures) > 1:
-            parser.error("--show draws one picture: name one")
-        check_output("--show", arguments.show, ".png", *arguments.pictures)
+    if arguments.show and len(arguments.pictures) > 1:
+        parser.error("--show draws one picture: name one")
     model, options, checkpoint = networks.load(arguments.weights)
+    if arguments.show:
+        check_output("--show", arguments.show, ".png", checkpoint.path, *arguments.pictures)
     source = data.SOURCES[options.dataset]
 
     def read(path):

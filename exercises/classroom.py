@@ -7,7 +7,7 @@ That guards against accidents, not against malice: such a process may do anythin
 
 import csv
 import hashlib
-import importlib.util
+import io
 import os
 import re
 import sys
@@ -15,21 +15,23 @@ import tempfile
 import zipfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path, PurePosixPath
 from threading import Event
 
 from exercises import marker
-from exercises.catalogue import BY_NAME, CHAPTERS, find
+from exercises.catalogue import BY_NAME, CHAPTERS, EXERCISES, can_run, find
 from exercises.work import Work
 from support.errors import UserError
-from support.files import read_file, replacing
+from support.files import check_output, read_file, replacing
 
 LARGEST = 2**20  # bytes; a larger file is not read
 MOST_MEMBERS = 1000  # that are taken out of an archive
 MOST_ARCHIVES = 20  # that are opened for one person
 LARGEST_ARCHIVE = 2**24  # bytes of an archive within another
 LARGEST_TAR = 2**28  # bytes that are unpacked to look through a TAR file
+LONGEST_NAME = 100  # characters of a name within an archive that its file gets here, the last ones
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 CLOSED = (".7z", ".rar", ".gz", ".bz2", ".xz")  # archives that are not opened
 HEADING = "What the marker of practice.py says\n\n"  # the first line of feedback: no other file is replaced
@@ -37,37 +39,58 @@ HEADING = "What the marker of practice.py says\n\n"  # the first line of feedbac
 NOBODYS = {"exercises", "lab", "page", "support", "tests"}, {"site-packages", "node_modules"}
 
 
-def mark_all(name, seed=0, only=None, feedback=None):
-    """Print a row for each person, as soon as it is known: for each exercise a mark in a few words, or nothing.
+def mark_all(name, seed=0, only=None, feedback=None, out=None):
+    """Write a row for each person: for each exercise a mark in a few words, or nothing.
 
-    only: exercises by name, or `chapter2`, with commas between them. feedback: a folder that gets a file for each
-    person, with all that the marker says. A summary goes to stderr.
+    What could not be read of somebody's work stands in the row's `note`, by its own name; the rest is marked.
+    only: exercises by name, or folders of them, `chapter2`, with commas between them. feedback: a folder that gets a
+    file for each person, with all that the marker says. out: the file that gets the table when all are marked; without
+    one, each row is printed as soon as it is known. A summary goes to stderr.
     """
+    with table_in(out) as file:
+        mark_into(file, name, seed, only, feedback)
+
+
+@contextmanager
+def table_in(out):
+    """A text file for the table, in UTF-8 on any system, with the mark by which spreadsheets know it."""
+    if out is None:
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+        yield sys.stdout
+        return
+    check_output("--out", out, ".csv")
+    with replacing(out) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
+        yield text
+        text.detach()  # flushed, and `replacing` closes the file
+
+
+def mark_into(file, name, seed, only, feedback):
+    """Write the rows of `mark_all` into a text file."""
     people, exercises, rows = people_in(name), chosen(only), []
     if feedback is not None:
         inside = Path(feedback).resolve()
         if not str(feedback) or inside.is_relative_to(Path(name).resolve()):
             raise UserError("--feedback needs a folder outside of the hand-ins, whose names it uses")
         inside.mkdir(parents=True, exist_ok=True)
-    sys.stdout.reconfigure(encoding="utf-8", errors="replace")
-    sys.stdout.write("\ufeff")  # by which spreadsheets know UTF-8
-    table = csv.writer(sys.stdout, lineterminator="\n")
-    table.writerow(["name", "passed", *(exercise.name for exercise in exercises)])
+    file.write("\ufeff")
+    table = csv.writer(file, lineterminator="\n")
+    table.writerow(["name", "passed", "note", *(exercise.name for exercise in exercises)])
     ended, cores = Event(), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     pool = ThreadPoolExecutor(cores)  # each thread waits for the process that runs a file
     try:
         marked = pool.map(lambda person: mark_person(person, exercises, seed, ended), people)
-        for person, (problem, verdicts, passed_over) in zip(people, marked, strict=True):
+        for person, (note, verdicts, passed_over) in zip(people, marked, strict=True):
             who, words = harmless(person.name), [harmless(word) for word, _ in verdicts]
             rows.append(words)
-            table.writerow([who, words.count("passed"), harmless(problem) or words[0], *words[1:]])
-            sys.stdout.flush()
-            note = f" ({harmless(listed(passed_over))}: no exercise's name)" if passed_over else ""
-            print(f"{who}: {words.count('passed')} of {len(exercises)}{note}", file=sys.stderr, flush=True)
+            table.writerow([who, words.count("passed"), harmless(note), *words])
+            file.flush()
+            more = f" ({harmless(listed(passed_over))}: no exercise's name)" if passed_over else ""
+            print(f"{who}: {words.count('passed')} of {len(exercises)}{more}", file=sys.stderr, flush=True)
             if feedback:
                 said = zip(exercises, verdicts, strict=True)
                 said = [f"{e.name}, {e.title}: {word}\n{text}" for e, (word, text) in said if word]
-                give_feedback(feedback, person.name, "\n\n".join(said or [problem]))
+                give_feedback(feedback, person.name, "\n\n".join([*said, *[note] * bool(note)]))
     finally:
         ended.set()
         pool.shutdown(cancel_futures=True)
@@ -75,21 +98,19 @@ def mark_all(name, seed=0, only=None, feedback=None):
 
 
 def mark_person(person, exercises, seed, ended):
-    """What is wrong with all of a person's work, or ""; a mark and a text for each exercise; the files passed over."""
+    """A note on what could not be read, or ""; for each exercise a mark and a text; the names of files passed over."""
     with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as spare:
-        problem, files, seen, passed_over = "", {}, set(), []
-        try:
-            files, seen, passed_over = find_files(person, spare)
-            if not files:
-                problem = "no exercise found"
-        except Exception as error:  # zipfile has many kinds
-            why = re.sub("^cannot read .*?: ", "", str(error))  # without the long name of the file
-            problem = f"cannot be read: {why}"[:80]
-        verdicts = []
+        files, seen, passed_over, unread = find_files(person, spare)
+        lost = {wanted_name(PurePosixPath(name)): reason for name, reason in unread.items()}
+        note, verdicts = "" if files else "no exercise found", []
+        if unread:
+            note = f"cannot be read: {listed([f'{name} ({reason})' for name, reason in unread.items()])}"
         for exercise in exercises:
             word, text = ("", "") if ended.is_set() else in_words(files.get(exercise.name), exercise, seed)
+            if exercise.name in lost and exercise.name not in files:
+                word, text = "cannot be read", lost[exercise.name]
             verdicts.append(("seen" if word == "passed" and exercise.name in seen else word, text))
-    return problem, verdicts, passed_over
+    return note, verdicts, passed_over
 
 
 def give_feedback(folder, name, text):
@@ -99,7 +120,7 @@ def give_feedback(folder, name, text):
         short = f"{whole[:180].decode(errors='ignore')} {hashlib.sha256(whole).hexdigest()[:8]}"
     path = Path(folder) / f"{short}.txt"
     try:
-        if path.is_file() and not read_file(path, LARGEST).startswith(HEADING.encode()):
+        if path.is_symlink() or (path.is_file() and not read_file(path, LARGEST).startswith(HEADING.encode())):
             raise UserError(f"{path.name} is there already, and no feedback of the marker's")
         with replacing(path) as file:
             file.write(f"{HEADING}{text}\n".encode(errors="replace"))
@@ -127,9 +148,8 @@ def people_in(name):
 
 def chosen(only):
     """The exercises that --only names, or all."""
-    chapters = {f"chapter{i}": chapter for i, chapter in enumerate(CHAPTERS.values(), 1)}
-    words = only.split(",") if only else chapters
-    return [e for word in words for e in (chapters.get(word) or (find(word),))]
+    words = only.split(",") if only else ()
+    return [e for word in words for e in (CHAPTERS.get(word) or (find(word),))] or EXERCISES
 
 
 def summary(exercises, rows):
@@ -137,37 +157,44 @@ def summary(exercises, rows):
     yield f"\n{'exercise':20} tried passed  commonest mistake"
     for exercise, marks in zip(exercises, zip(*rows, strict=True), strict=True):
         tried = [word for word in marks if word not in ("", "not written")]
-        wrong = Counter(word for word in tried if word not in ("passed", "seen")).most_common(1)
+        wrong = [word for word in tried if not word.startswith(("passed", "seen", "cannot be read"))]
         if tried:
-            worst = f"{wrong[0][0]} ({wrong[0][1]})" if wrong else ""
+            worst = "".join(f"{word} ({count})" for word, count in Counter(wrong).most_common(1))
             yield f"{exercise.name:20} {len(tried):5} {tried.count('passed'):6}  {worst}".rstrip()
 
 
 def find_files(person, spare=None):
-    """{exercise: its file}, wherever it is in a folder or archive; the exercises whose solutions were shown; and the
-    names of Python files that belong to no exercise.
+    """{exercise: its file}, wherever it is in a folder or archive; the exercises whose solutions were shown; the names
+    of Python files that belong to no exercise; and {what cannot be read, by its name in the hand-in: why}.
 
-    Archives, those in the folder or in an archive too, are unpacked into the folder `spare`. What is damaged matters
-    only if nothing else is found, and so does a link that leads out of the folder: nothing there was handed in. Of
-    several files for an exercise one with something written beats a stub; then one in my_practice, one with the very
-    name of the exercise, and the least deep.
+    Archives, those in the folder or in an archive too, are unpacked into the folder `spare`. A link that leads out of
+    the folder is not followed: nothing there was handed in. Of several files for an exercise one with something written
+    beats a stub; then one in my_practice, one with the very name of the exercise, and the least deep.
     """
-    found, seen, passed_over, problems = {}, set(), [], []
-    places = [person if person.is_dir() or is_python(person) else unpacked(person, Path(spare, "0"))]
+    found, seen, passed_over, unread, places = {}, set(), [], {}, []
+
+    def look_into(archive):
+        places.append(Path(spare, str(len(places))))  # the loop below comes to it
+        unread.update(unpack(archive, places[-1]))
+
+    if person.is_dir() or is_python(person):
+        places.append(person)
+    else:
+        look_into(person)
     for place in places:
-        walked = os.walk(place, onerror=problems.append)
+        walked = os.walk(place, onerror=lambda error: unread.update({Path(error.filename).name: why(error)}))
         if not place.is_dir():
             walked = [(place.parent, [], [place.name])]
         for where, folders, names in walked:
-            ours, libraries = NOBODYS
-            skipped = libraries | (ours if "practice.py" in names else set())
-            folders[:] = [name for name in folders if name[0] not in "._" and name not in skipped]
-            for path in (Path(where, name) for name in names):
+            folders[:] = [name for name in folders if not is_nobodys(name, among=names)]
+            for path in (Path(where, name) for name in names if not name.startswith("._")):
                 try:
                     if not path.resolve().is_relative_to((place if place.is_dir() else place.parent).resolve()):
-                        raise UserError(f"cannot read {path}: it is a link to what was not handed in")
-                    if is_archive(path) and path.is_file() and spare and len(places) < MOST_ARCHIVES:
-                        places.append(unpacked(path, Path(spare, str(len(places)))))  # the outer loop comes to it
+                        raise UserError("it is a link to what was not handed in")
+                    if is_archive(path) and path.is_file() and spare:
+                        if len(places) >= MOST_ARCHIVES:
+                            raise UserError(f"it is one of more than {MOST_ARCHIVES} archives")
+                        look_into(path)
                     elif path.name == "progress.json":
                         seen |= {*Work(path.parent).progress["seen"]}
                     elif name := wanted_name(path):
@@ -177,50 +204,91 @@ def find_files(person, spare=None):
                     elif is_python(path) and "practice.py" not in names and not KEPT.search(path.stem):
                         passed_over.append(path.name)
                 except Exception as error:
-                    problems.append(error)
-    if problems and not found:
-        raise problems[0]
-    return {name: min(ranked)[1] for name, ranked in found.items()}, seen, passed_over
+                    unread[path.name] = why(error, path)
+    return {name: min(ranked)[1] for name, ranked in found.items()}, seen, passed_over, unread
 
 
-def unpacked(path, folder):
-    """The folder, with what an archive holds of Python files, archives and progress.json."""
-    Path(folder).mkdir(parents=True, exist_ok=True)  # there may be none
+def is_nobodys(folder, among=()):
+    """Whether nobody's own work is in a folder of that name; among: the files beside it."""
+    ours, libraries = NOBODYS
+    return folder[0] in "._" or folder in libraries or ("practice.py" in among and folder in ours)
+
+
+def why(error, path=""):
+    """What is wrong with the file or the member of an archive that raised this error: a few words, without a path."""
+    if isinstance(error, UserError):
+        return str(error).replace(str(path), "it").removeprefix("cannot read it: ") if path else str(error)
+    if isinstance(error, NotImplementedError):
+        return "it is compressed in a way that is not known here: ask for an ordinary ZIP file"
+    return getattr(error, "strerror", None) or "it is damaged"  # zipfile and tarfile have many kinds
+
+
+def unpack(path, folder):
+    """Put Python files, archives and progress.json out of an archive into a folder. {what cannot be read: why}.
+
+    Each member is taken out by itself, so that none costs another. Names that a disk may confuse, `dz1.py` and
+    `DZ1.py`, get folders of their own within that folder, 0, 1, ...
+    """
+    unread, alike, count = {}, {}, 0
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)  # there may be no member
+        for name, size, read in members(path):
+            *around, last = [part for part in PurePosixPath(name).parts if part not in ("/", "..")] or [""]
+            if not is_wanted(PurePosixPath(last)) or last.startswith("._") or any(map(is_nobodys, around)):
+                continue
+            count += 1
+            try:
+                if count > MOST_MEMBERS:
+                    raise UserError(f"it is one of more than {MOST_MEMBERS:,} files")
+                most = LARGEST_ARCHIVE if is_archive(PurePosixPath(last)) else LARGEST
+                if size > most:
+                    raise UserError(f"it has more than {most:,} bytes")
+                parts = [re.sub(r'[:<>|"?*\x00-\x1f]', "_", part)[-LONGEST_NAME:] for part in (*around, last)]
+                others = alike.setdefault("/".join(parts).lower(), [])
+                if name not in others:
+                    others.append(name)
+                place = Path(folder, str(others.index(name)), *parts)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(read())
+            except Exception as error:
+                unread[last[-LONGEST_NAME:]] = why(error)
+    except Exception as error:  # it is no archive, or ends too early
+        unread[path.name] = why(error, path)
+    return unread
+
+
+def members(path):
+    """(name, bytes, the function that reads it) of each file in an archive; UserError if it is not opened."""
     if path.name.lower().endswith(TAR):
-        unpack_tar(path, folder)
-        return folder
-    if not is_archive(path):
-        raise UserError(f"cannot read {path.name}: ask for a ZIP file")
-    with zipfile.ZipFile(path) as archive:
-        wanted = []
-        for info in archive.infolist():
-            info.filename = info.filename.replace("\\", "/")  # as some programs of Windows write it
-            member = Path(info.filename)
-            if is_wanted(member, info.file_size):
-                wanted.append((wanted_name(member) is None, len(wanted), info))
-        archive.extractall(folder, [info for *_, info in sorted(wanted)[:MOST_MEMBERS]])
-    return folder
+        import tarfile  # the site has none
+
+        with tarfile.open(path) as archive:
+            for count, info in enumerate(archive):
+                if count >= 10 * MOST_MEMBERS or info.offset > LARGEST_TAR:
+                    raise UserError("it is too large to be looked through to its end")
+                if info.isfile():  # and no link
+                    yield info.name, info.size, archive.extractfile(info).read
+    elif is_archive(path):
+        if not zipfile.is_zipfile(path):
+            raise UserError("it is not a ZIP file, or damaged")
+        with zipfile.ZipFile(path) as archive:
+
+            def read(info):
+                if info.flag_bits & 1:
+                    raise UserError("it is encrypted: ask for one without a password")
+                return archive.read(info)
+
+            files = [(info.filename.replace("\\", "/"), info) for info in archive.infolist()]  # some write Windows' \\
+            files = [(name, info) for name, info in files if name[-1:] != "/"]  # no folders
+            for name, info in sorted(files, key=lambda file: wanted_name(PurePosixPath(file[0])) is None):
+                yield name, info.file_size, partial(read, info)
+    else:
+        raise UserError("ask for a ZIP file")
 
 
-def unpack_tar(path, folder):
-    """What a TAR file holds of them, in the same folders; a link in it is left out."""
-    import tarfile  # the site has none
-
-    with tarfile.open(path) as archive:
-        for count, info in enumerate(archive):
-            if count >= 10 * MOST_MEMBERS or info.offset > LARGEST_TAR:
-                break
-            member = Path(*(part for part in Path(info.name).parts if part not in ("/", "..")))
-            if info.isfile() and is_wanted(member, info.size):
-                (folder / member).parent.mkdir(parents=True, exist_ok=True)
-                (folder / member).write_bytes(archive.extractfile(info).read())
-
-
-def is_wanted(member, size):
-    """Whether a member of an archive, of so many bytes, is taken out of it."""
-    if is_archive(member):
-        return size <= LARGEST_ARCHIVE
-    return size <= LARGEST and (is_python(member) or member.name == "progress.json")
+def is_wanted(member):
+    """Whether a member of an archive of that name is taken out of it."""
+    return is_archive(member) or is_python(member) or member.name == "progress.json"
 
 
 def is_archive(path):
@@ -271,11 +339,11 @@ def in_words(path, exercise, seed):
     try:
         if is_stub(exercise.name, path):
             return "not written", ""
-        if exercise.needs_torch and importlib.util.find_spec("torch") is None:
+        if not can_run(exercise):
             return "no PyTorch", ""
         verdict = marker.mark(exercise, path, seed)
     except UserError as error:  # an earlier file has removed this one, say
-        return re.sub("^cannot read .*?: ", "cannot be read: ", str(error))[:80], ""
+        return f"cannot be read: {why(error, path)}"[:80], ""
     except Exception as error:
         return f"cannot be marked: {type(error).__name__}", ""
     output = verdict.text.partition(":")[0]

@@ -56,6 +56,20 @@ def edits_of(function, source, stub, takes, letters):
                     yield Edit(rank, kind, place, vars(node), field, new, function)
 
 
+def typed(tree):
+    """(line, name, whether it does nothing) of each part of a tree that is one of those in mistakes.md."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Expr(ast.Compare(ops=[ast.Eq()])):
+                yield node.lineno, "== where = belongs", True
+            case ast.AugAssign(ast.Subscript(ast.Subscript()), ast.Sub(), ast.Constant(1)):
+                yield node.lineno, "a subtraction from a copy", True
+            case ast.List([ast.Compare(ops=[ast.Gt()])]):
+                yield node.lineno, "a list in place of the mask", False
+            case ast.Subscript(_, ast.Compare(ops=[ast.Gt()]), ast.Load()):
+                yield node.lineno, "only the entries that are on", False
+
+
 def own_lines(source, stub):
     """The numbers of those lines that the stub does not have."""
     given = {line.strip() for line in stub.splitlines()}
@@ -79,8 +93,8 @@ def spots(node, context="", whole=None):
 def context_of(node, field):
     """What the parts of this field decide, and the node that is all of it; None if it is nothing special."""
     match node, field:
-        case ast.Subscript(), "slice":
-            return "an index", node
+        case ast.Subscript(value), "slice":
+            return None if getattr(value, "attr", "") in ("c_", "r_") else ("an index", node)
         case ((ast.For() | ast.comprehension()), "iter"):
             return "a loop", node.iter
         case ((ast.If() | ast.IfExp() | ast.While()), "test"):
@@ -178,7 +192,7 @@ def expression_edits(spot, names, letters):
         rank = 3 if is_value or is_factor else 4
         yield 1 if is_factor else rank, "a transpose", here, method(node, "swapaxes", -1, -2)
         yield from ((rank, kind, here, new) for kind, new in additions(node, names, letters, spot.context))
-    elif not isinstance(node.value, str) and spot.context != "an index":
+    elif not isinstance(node.value, str) and spot.context != "an index" and not isinstance(parent, ast.BoolOp):
         for letter in letters:
             yield 3, "a factor: of a size", here, ast.BinOp(node, ast.Div(), read(size(letter)))
 
@@ -343,7 +357,7 @@ def block_edits(block, own, names):
         for rank, kind, new in statement_edits(one, names):
             yield rank, kind, span(one), [*block[:i], at(one, new), *block[i + 1 :]]
         after = block[i + 1] if i + 1 < len(block) else None
-        if isinstance(one, SIMPLE) and isinstance(after, SIMPLE):
+        if isinstance(one, SIMPLE) and isinstance(after, SIMPLE) and not isinstance(after, ast.Return):
             yield 1, "the order of lines", span(one)[:2] + span(after)[2:], exchanged(block, i, i + 1)
         if isinstance(one, (ast.For, ast.While, ast.If)):
             inside = [statement for statement in one.body if not is_spending(statement)]
@@ -455,7 +469,7 @@ SPEND = size("lines")
 
 
 class Stopped(BaseException):
-    """The lines are used up."""
+    """The lines or the memory are used up."""
 
 
 class Budget:

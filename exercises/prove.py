@@ -441,7 +441,8 @@ def prove(folder, what):
         raise UserError(f"`prove {what}` needs exercises that cannot be used: restore {', '.join(missing)}")
     functions = written(folder, names)
     if not functions:
-        raise UserError(f"nothing of yours can take part in `prove {what}` yet: write any of {', '.join(names)}")
+        begin = f"begin with `python practice.py {next(iter(names))}`"
+        raise UserError(f"nothing of yours can take part in `prove {what}` yet: {begin}")
     twin = f"{proofs[0].network.__module__.removesuffix('_np')}_{'torch' if with_torch else 'np'}.py"
     alone = [{*proof.uses} & {*functions} for proof in proofs]
     for i, proof in enumerate(proofs):

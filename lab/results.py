@@ -9,13 +9,14 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 from data import SOURCES
-from networks import NETWORKS, parse_options, typed
+from networks import NETWORKS, make, parse_options, typed
 from support import program
 from support.errors import UserError
 from support.files import replacing
@@ -127,12 +128,19 @@ KEPT = {command: "" for model, network in NETWORKS.items() for command in drawn(
 KEPT |= {CHOICES[command][0]: f"optimizer_{i}_" for i, command in enumerate(OPTIMIZERS.values())}
 
 
+@contextmanager
+def intact():
+    """Within it, what results.json holds is used; UserError if it has another shape than it was given here."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        raise UserError(f"{RESULTS} is damaged: `git checkout -- lab/results.json` brings it back") from None
+
+
 def load_results():
     """The sections of results.json by name. One with runs is {name: {"command", "runs": {seed: what train found}}}."""
-    try:
-        return json.loads(RESULTS.read_text(encoding="utf-8"))
-    except ValueError:
-        raise UserError(f"{RESULTS} is damaged: `git checkout -- lab/results.json` brings it back") from None
+    with intact():
+        return {**json.loads(RESULTS.read_text(encoding="utf-8"))}
 
 
 def save_result(section, content):
@@ -183,9 +191,9 @@ def values(entry, what="accuracy"):
     return [run[what] for run in entry["runs"].values()]
 
 
-def spread(accuracies):
+def spread(values, form=".4f"):
     """Mean ± standard deviation; of two values, the mean alone."""
-    return f"{np.mean(accuracies):.4f}" + (f" ± {np.std(accuracies, ddof=1):.4f}" if len(accuracies) > 2 else "")
+    return f"{np.mean(values):{form}}" + (f" ± {np.std(values, ddof=1):{form}}" if len(values) > 2 else "")
 
 
 def table(found, writes=False):
@@ -235,14 +243,21 @@ def recipes_table(found):
 
 
 def defaults_table(found):
-    """What each network reaches with its default recipe, in Markdown."""
+    """What each network reaches with its default recipe, in Markdown, and in how many runs: its test accuracy, or how
+    much of what it writes is read as asked (see lab/writing.py)."""
     rows = []
-    for model, network in READERS.items():
-        entries = [found["accuracy"].get(run_name(network, "default", framework)) for framework in FRAMEWORKS]
-        if all(entries):
-            size = f"{values(entries[0], 'parameters')[0]:,}"
-            means = [f"{np.mean(values(entry)):.4f}" for entry in entries]
-            rows.append([network.title(parse_options("np", "--model", model)), size, *means])
+    for model, network in NETWORKS.items():
+        if network.writes:
+            cells = [[run["read"]["0.8"] for run in found["writing"]["runs"].values()], None]
+        else:
+            entries = [found["accuracy"].get(run_name(network, "default", framework)) for framework in FRAMEWORKS]
+            cells = [values(entry) if entry else None for entry in entries]
+        if any(cells):
+            options = parse_options("np", "--model", model)
+            form = ".3f" if network.writes else ".4f"
+            size = sum(p.size for p in make("np", options).params.values())
+            cells = [f"{spread(cell, form)}, n = {len(cell)}" if cell else "" for cell in cells]
+            rows.append([network.title(options), f"{size:,}", *cells])
     return markdown(["network", "parameters", *FRAMEWORKS.values()], rows)
 
 
@@ -261,14 +276,18 @@ def main():
     for section, runs in SECTIONS.items():
         for name, (command, seeds) in runs.items():
             for seed in map(str, seeds):
-                found = load_results().get(section, {})
-                entry = found.setdefault(name, {"command": command, "runs": {}})
-                if seed not in entry["runs"]:
-                    entry["runs"][seed] = train(command, int(seed))
+                with intact():
+                    found = load_results().get(section, {})
+                    runs = found.setdefault(name, {"command": command, "runs": {}})["runs"]
+                    known = seed in {**runs}
+                if not known:
+                    runs[seed] = train(command, int(seed))
                     save_result(section, found)
-                    print(time.strftime("%H:%M"), name, "seed", seed, entry["runs"][seed], flush=True)
+                    print(time.strftime("%H:%M"), name, "seed", seed, runs[seed], flush=True)
     found = load_results()
-    print(*(table(found) for table in TABLES), sep="\n\n")
+    with intact():
+        tables = [table(found) for table in TABLES]
+    print(*tables, sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def main(argv=None):
     parser.add_argument("--weights", metavar="FILE", help="an MLP's checkpoint (default: the network stays)")
     parser.add_argument("--out", metavar="FILE", default=out, help="where to write (default: page/index.html)")
     arguments = parser.parse_args(argv)
-    check_output("--out", arguments.out, ".html", FOLDER / "template.html")
+    check_output("--out", arguments.out, ".html", FOLDER / "template.html", arguments.weights)
     page = (FOLDER / "index.html").read_text(encoding="utf-8")
     if arguments.weights:
         page = with_network(page, network(*load_mlp(arguments.weights)))

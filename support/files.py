@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -35,9 +36,11 @@ def replacing(path, outdated=()):
 
     Whatever interrupts the writing, `path` holds either all of its old content or all of the new. If two write at once,
     the last to finish wins. A symbolic link is followed. A killed process leaves its partial file behind, a hidden one
-    that ends in .part.
+    that ends in .part. UserError if what is there is no regular file: a folder, a pipe or a device stays.
     """
     given, path = path, Path(os.path.realpath(path))
+    if os.path.lexists(path) and not os.path.isfile(path):
+        raise UserError(f"cannot write {given}: what is there is not a regular file")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(temporary, "w+b") as file:
@@ -77,14 +80,16 @@ def open_folder(name):
 
 
 def check_output(option, path, ending, *read):
-    """UserError if `path`, which an option names, has another ending, or is one of the files that are read.
+    """UserError if `path`, which an option names, has another ending, or leads to one of the files that are read.
 
-    Nothing but a picture or a page is replaced: no checkpoint, and no photograph that was just read.
+    Nothing but a picture or a page is replaced: no checkpoint, whatever its name, and no photograph that was just read.
     """
     if not str(path).endswith(ending):
         raise UserError(f"{option} {path}: the name must end in {ending}")
     if any(same_file(path, source) for source in read):
         raise UserError(f"{option} {path} would replace a file that is read here: give another name")
+    if not (real := os.path.realpath(path)).endswith(ending):
+        raise UserError(f"{option} {path} is a link to {real}, whose name does not end in {ending}: give another name")
 
 
 def same_file(path, other):
@@ -97,7 +102,7 @@ def locked(path, wanted=True):
     """Within it, no other process is within it with the same path: there, UserError.
 
     The lock is the system's, which takes it back when a process ends, however it ends. On a drive that has none (as
-    some network drives), this does nothing. wanted: whether to do it at all.
+    some network drives), this says so and does nothing else. wanted: whether to do it at all.
     """
     from filelock import FileLock, Timeout  # here, because only a run needs it, and a browser has none
 
@@ -110,7 +115,8 @@ def locked(path, wanted=True):
         words = f"another run is writing into {path.parent}: give this one a folder of its own (--out)"
         raise UserError(words) from None
     except OSError:
-        pass  # a drive without locks
+        words = "has no locks, so this run cannot know of another that writes there: start none"
+        print(f"note: the drive of {path.parent} {words}", file=sys.stderr)
     try:
         yield
     finally:

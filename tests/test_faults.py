@@ -85,6 +85,9 @@ def good(do, mnist, tmp_path_factory):
     shutil.copy(out / "history_np.json", folder / "h.json")
     (folder / "h.png").symlink_to("h.json")
     (folder / "forward_w.png").symlink_to("digit.png")
+    (folder / "weights_l.png").symlink_to("w.npz")
+    (folder / "l.npz").symlink_to("w.npz")
+    shutil.copy(folder / "w.npz", folder / "w.png")
     Image.fromarray(255 - mnist.test_images[0]).resize((280, 280)).save(folder / "digit.png")
     return folder
 
@@ -143,8 +146,8 @@ def test_a_folder_in_the_place_of_a_file_stays(do, here, path):
 def test_a_full_disk_costs_no_file_that_was_there(do, here, path):
     """It may be found to be full when the file is closed. A link leads to the file."""
     succeeds(do(WRITERS[path]))
-    os.rename(path, "elsewhere")
-    os.symlink(here / "elsewhere", path)
+    os.rename(path, elsewhere := here / f"elsewhere{Path(path).suffix}")
+    os.symlink(elsewhere, path)
     before = tree()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", Mock(side_effect=OSError(28, "No space left on device")))
@@ -152,6 +155,21 @@ def test_a_full_disk_costs_no_file_that_was_there(do, here, path):
     assert tree() == before
     succeeds(do(WRITERS[path]))
     assert before.items() <= tree().items()
+
+
+def test_only_a_regular_file_is_replaced(tmp_path):
+    (tmp_path / "to a device").symlink_to("/dev/null")
+    (tmp_path / "to itself").symlink_to("to itself")
+    (tmp_path / "to nothing").symlink_to("new")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("to a device", "to itself", "pipe"):
+        with pytest.raises(UserError, match=f"{name}: what is there is not a regular file"), replacing(tmp_path / name):
+            pass
+    with replacing(tmp_path / "to nothing") as file:
+        file.write(b"new")
+    assert tree(tmp_path) == {
+        "to a device": "/dev/null", "to itself": "to itself", "to nothing": "new", "pipe": None, "new": b"new",
+    }  # fmt: skip
 
 
 def test_two_programs_that_write_one_file_at_once(tmp_path, monkeypatch):
@@ -192,9 +210,14 @@ LINES = """
     page.build --weights w.npz --out w.npz                   | w.npz: the name must end in .html |
     plot h.json --out h.json/a.png                           | cannot write in --out h.json: File exists |
     plot h.png --out h.png                                   | would replace a file that is read here |
+    plot h.json --out weights_l.png                          | w.npz, whose name does not end in .png |
+    predict digit.png --weights w.png --show w.png           | would replace a file that is read here |
+    predict digit.png --weights w.npz --show weights_l.png   | would replace a file that is read here |
+    look --weights l.npz --out .                             | would replace a file that is read here |
+    write 2026 --out weights_l.png                           | w.npz, whose name does not end in .png |
     main_np --model gpt --pixels raw                         | --pixels raw does not apply: GPT learns from words |
     main_torch --model gpt --dataset fashion_mnist           | --dataset fashion_mnist has no words |
-    write                                                    | required: digits |
+    write                                                    | no trained network that writes in |
     write 2026 --temperature -1                              | -1 is not in the range 0 to 100 |
     write 2026                                               | run `python main_np.py --model gpt` first |
     write 2026 --weights w.npz                               | w.npz holds a network that reads; give one that |
@@ -302,6 +325,12 @@ def test_a_run_keeps_the_checkpoint_that_it_replaces(do, here):
     assert Path("out/checkpoint_np.npz.bak").read_bytes() == before
     succeeds(do("main_np --resume out/checkpoint_np.npz --out out"))
     assert Path("out/checkpoint_np.npz.bak").read_bytes() == before
+    os.unlink("out/checkpoint_np.npz.bak")
+    os.symlink("checkpoint_np.npz", "out/checkpoint_np.npz.bak")
+    before = Path("out/checkpoint_np.npz").read_bytes()
+    found = do(f"main_np {RUN} --seed 2 --stop-after 1 --out out")
+    assert_one_line(found, "kept as out/checkpoint_np.npz.bak2", status=0)
+    assert Path("out/checkpoint_np.npz.bak2").read_bytes() == before
     was = tree("out")
     with locked(Path("out/.np.lock")):
         assert_one_line(do(f"main_np {RUN} --out out"), "another run is writing into out")
@@ -335,10 +364,11 @@ def test_a_lock_of_a_killed_run_is_none(tmp_path):
 
 
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
-def test_a_drive_without_locks(number, tmp_path, monkeypatch):
+def test_a_drive_without_locks(number, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(fcntl, "flock", Mock(side_effect=OSError(number, os.strerror(number))))
-    with locked(tmp_path / ".np.lock"), locked(tmp_path / ".np.lock"):
+    with locked(tmp_path / ".np.lock"), locked(tmp_path / ".np.lock"), locked(tmp_path / ".np.lock", wanted=False):
         pass
+    assert capsys.readouterr().err.count(f"note: the drive of {tmp_path} has no locks") == 2
 
 
 class Death(BaseException):

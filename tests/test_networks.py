@@ -90,6 +90,11 @@ def test_every_gradient_is_that_of_pytorch(mnist, words):
     compare(words, images, labels, relative=1e-12 if words.startswith("mlp") else 1e-11)
 
 
+def test_every_gradient_is_that_of_pytorch_for_names():
+    names = data.load("names")
+    compare("gpt --dataset names", names.train_images[:64], names.train_labels[:64].astype(np.int64), relative=1e-11)
+
+
 @pytest.mark.parametrize("model", [model for model, network in NETWORKS.items() if not network.writes])
 def test_exactly_at_zero_no_gradient_passes_a_relu(model):
     """There is no derivative; all three have to make the same choice. Where all pixels are 0, so are the sums."""
@@ -143,6 +148,22 @@ def test_sizes_precision_defaults_and_seeds(model):
     assert drawn and all((first[name] != other[name]).any() for name in drawn)
 
 
+@pytest.mark.parametrize("words", ["gpt --width 12 --heads 3", "gpt --dataset names --width 12 --heads 3 --blocks 1"])
+def test_what_is_written_is_the_same_in_pytorch(words):
+    """From the same numbers u: digits from the word that asks for them, names from their first letters, too."""
+    options, (ours, _), _, (theirs, _) = build(f"{words} --dtype float64")
+    begun = data.first_words([3, 9] if options.source.of == "images" else [0, 0], options.dataset)
+    if options.source.of == "names":
+        begun = np.hstack([begun, data.texts_of(["ma", "le"])[:, :2]])
+    for temperature in (1, 0.8, 0):
+        by_hand, by_torch = (
+            np.stack([np.asarray(new) for new in model.write(begun, temperature, np.random.default_rng(1))])
+            for model in (ours, theirs.eval())
+        )
+        assert by_hand.shape == (len(ours.params["positions.P"]) - begun.shape[1] + 1, 2)
+        assert np.array_equal(by_hand, by_torch), temperature
+
+
 # --- One run --------------------------------------------------------------------------------------------------------
 
 ADAMW = "--optimizer adamw --lr 0.003 --weight-decay 0.05 --batch-size 64 --steps 20"
@@ -154,6 +175,7 @@ LOCKSTEP = [  # what is trained, and how far apart PyTorch and the tape may be: 
     (f"resnet --widths 2,3 {ADAMW}", 1e-12, 1e-12),
     ("vit --width 12 --blocks 2 --heads 3 --steps 20 --optimizer sgd --lr 0.1 --weight-decay 5e-4", 1e-12, 1e-12),
     ("gpt --width 12 --blocks 1 --heads 3 --steps 20", 1e-12, 1e-12),
+    ("gpt --dataset names --width 12 --blocks 1 --heads 3 --steps 20", 1e-12, 1e-12),
 ]
 LONG = [  # a whole run, whose W1 is updated in two parts; and the beginning of default runs
     ("mlp --hidden 64", 1e-12, 0),
@@ -161,6 +183,7 @@ LONG = [  # a whole run, whose W1 is updated in two parts; and the beginning of 
     ("resnet --steps 25", 1e-9, 1e-12),
     ("vit --patch 7 --blocks 2 --steps 170", 1e-12, 1e-12),
     ("gpt --steps 50", 1e-12, 1e-12),
+    ("gpt --dataset names --steps 100", 1e-12, 1e-12),
 ]
 
 
@@ -168,7 +191,8 @@ LONG = [  # a whole run, whose W1 is updated in two parts; and the beginning of 
     ("words", "torch_apart", "tape_apart"), LOCKSTEP + [pytest.param(*row, marks=pytest.mark.slow) for row in LONG]
 )
 def test_lockstep(words, torch_apart, tape_apart, mnist, monkeypatch):
-    monkeypatch.setattr(data, "load", lambda *_: mnist)  # which is read once for all tests
+    load = data.load
+    monkeypatch.setattr(data, "load", lambda name: mnist if name == "mnist" else load(name))  # read once for all tests
     options = build(words if "--dtype" in words else f"{words} --dtype float64")[0]
     losses = []
     for n, (by_hand, on_tape, by_torch, _) in enumerate(twins.lockstep(options), 1):

@@ -42,7 +42,7 @@ def learner(tmp_path, capfd, monkeypatch):
     The files are marked here, too.
     """
 
-    def here(exercise, file, seed, seconds):
+    def here(exercise, file, seed, seconds, hear):
         return json.loads(json.dumps(runner.report(exercise, file, seed)))
 
     def call(*arguments):
@@ -64,7 +64,7 @@ def learner(tmp_path, capfd, monkeypatch):
 # What learners do, and what is then said (not what stands behind a ~): the words that they type; an exercise, and what
 # they write into its file before it is marked; or how many days they wait before they type nothing.
 DAYS = f"""
-+0 | meant to fail at first | Exercise 1 (1 of | logits.py | Nothing is written yet | hint
++0 | meant to fail at first | Exercise 1 (The MLP, 1 of | logits.py | Nothing is written yet | hint
 hint 1 | Hint 1 of 3 | ~That was the last one.
 hint | Hint 2 of 3
 solution | has not passed yet
@@ -77,7 +77,7 @@ logits: logits = a1 @ W2 * b2 | the bias multiplied
 logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: shape ( \
     | Passed. That makes 1 of {len(EXERCISES)}. A new network looks at a \
     | On the way there was a mistake: the bias subtracted. You wrote logits = a1 @ W2 - b2 and now print( \
-    | Why was it wrong? The marker said: If b2[k] grows by 1 | next | ~practice.py train | ~Chapter
+    | Why was it wrong? The marker said: If b2[k] grows by 1 | next | ~practice.py train | ~"The MLP" is done
 +0 | {numbered(BY_NAME["logits"])}:
 solution | logits = a1 @ W2 + b2 Each logit is | In the project: mlp_np.py:
 next | Exercise 2 (
@@ -94,11 +94,13 @@ hint
 solution LOGITS.py | logits = a1 @ W2 + b2
 logits: logits = a1 @ W2 + b2 | Passed, after a look at the solution.
 list | 1 logits The logits of a layer seen | 0 of {len(EXERCISES)} passed
-tanh: dz1 = da1 * (1 - a1**2) | Passed. | next` to exercise 2:
-next | Exercise 2 (
-tanh
 softmax | Nothing is written yet
 next | Exercise 3 (
+loss: loss = -np.log(p[np.arange(len(y)), y]).mean() | Passed. | next` to exercise 2:
+next | Exercise 2 (
+next | Exercise 4 (
+tanh: dz1 = da1 * (1 - a1**2) | Passed. | next` to exercise 14:
+next | Exercise 14 (
 
 tanh | {numbered(BY_NAME["tanh"])}
 case_flat | It printed at first: | "zeros"
@@ -141,9 +143,11 @@ hint --watch | hint takes no --watch
 list --seed 0 | list takes no --seed
 list --folder= | --folder: it is empty: name a folder
 dz1 --feedback x | dz1 takes no --feedback
+mark . --out marks.txt | --out marks.txt: the name must end in .csv
 train | still to do: logits, softmax
 train dz1 | no further word
-prove | nothing of yours can take part in `prove mlp` yet: write any of logits, softmax
+prove | nothing of yours can take part in `prove mlp` yet: begin with `python practice.py logits`
+prove tape | begin with `python practice.py tape_train`
 prove cnn | mlp, resnet, vit, tape, gpt, and not cnn
 --seed {"9" * 5000} | --seed
 """
@@ -218,7 +222,7 @@ def test_what_has_passed_on_one_day_comes_back_on_several_a_few_on_each():
 
 
 def test_what_is_saved_while_the_file_is_marked_has_not_passed(learner, monkeypatch):
-    def mark(exercise, path, seed):
+    def mark(exercise, path, seed, **_):
         write(learner.folder, "logits", "logits = 0")
         return marker.Verdict(True, "passed", "")
 
@@ -337,13 +341,13 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     for name in network.USED:
         assert_one_line(learner("train"), f"still to do: {name}")
         work.note("passed", digest(write(learner.folder, name)), BY_NAME[name])
-    assert "Chapter" not in (found := learner("update").stdout) and "python practice.py train" in found
+    assert "is done" not in (found := learner("update").stdout) and "python practice.py train" in found
     assert "`python practice.py prove mlp` " in found
     *others, last = sorted(network.EXERCISES.keys() - network.USED, key="own_network".__ne__)  # it takes long to mark
     for name in others:
         work.note("passed", digest(write(learner.folder, name)), BY_NAME[name])
     found = learner(write(learner.folder, last).stem).stdout
-    assert f"Passed. That makes {len(network.EXERCISES)} of {len(EXERCISES)}. Chapter 1 is done." in found
+    assert f'Passed. That makes {len(network.EXERCISES)} of {len(EXERCISES)}. "The MLP" is done.' in found
     path = learner.folder / "my_network.py"
     path.write_text("mine")
     assert "it reads 91.2 % of the test digits\n1\n" in learner("train").stdout
@@ -461,6 +465,21 @@ def zipped(members):
     return content.getvalue()
 
 
+def changed(content, member, offsets):
+    """That zip file with other bytes in both headers of a member: {where in the one, where in the other: byte}.
+
+    6, 8: flags, of which 1 says encrypted; 8, 10: how it is compressed; 14, 16: its checksum.
+    """
+    content, name = bytearray(content), member.encode()
+    for (local, central), byte in offsets.items():
+        first, second = content.index(name) - 30 + local, content.rindex(name) - 46 + central
+        content[first] = content[second] = byte
+    return bytes(content)
+
+
+ENCRYPTED, UNKNOWN, TORN = {(6, 8): 1}, {(8, 10): 77}, {(14, 16): 0}
+
+
 # What people hand in, and the mark of dz1. Some hang or kill the process that runs them, or forge its result; some just
 # raise an error, and are marked here.
 STUB, DONE, DRAFT = (filled("dz1", body) for body in ("", RIGHT["dz1"], "dz1 = 0 * da1"))
@@ -474,6 +493,7 @@ HOSTILE = {
     "waits": (f"import time\ntime.sleep(0.7)\n{DONE}", "passed"),
     "a flood": ("while True:\n    print('x' * 1000)\n", "does not end"),
     "a kill": ("import os, signal\nos.killpg(0, signal.SIGKILL)\n", "no result"),
+    "a thread": (f"import threading, time\nthreading.Thread(target=time.sleep, args=[99]).start()\n{DONE}", "passed"),
     "a child": (CHILD.format(""), "no function"),
     "a child on its own": (CHILD.format(", start_new_session=True"), "no function"),
     "a formula": (FORGED, "error: Exception"),
@@ -490,6 +510,7 @@ HOSTILE = {
 QUIET = {
     "done": (DONE, "passed"),
     "drafted": (DRAFT, "not right"),
+    "a name": ("class passed(Exception): pass\nraise passed('passed')\n", "error: Exception"),
     "a mark": ("class E(Exception):\n    mark = 'passed'\nraise E\n", "error: Exception"),
     "a misuse": ("from exercises.tape import Misuse\nraise Misuse('=HYPERLINK(1)', '')\n", "error: Exception"),
     "a class": ("raise type('=HYPERLINK(1)', (KeyError,), {})\n", "error: KeyError"),
@@ -502,7 +523,7 @@ CLASS = {name: ({"main/dz1 (1).py": content}, mark) for name, (content, mark) in
     "\u00e9va": ({"dz1.py": DONE, "progress.json": "[", "notes.zip": "PK\5\6"}, "passed"),
     "hidden": ({".trash/dz1.py": DONE}, "no exercise found"),
     "damaged.zip": ("PK", "cannot be read"),
-    "of another course.zip": ({"notes.txt": "", "dz1.py": "#" * 2**21}, "no exercise found"),
+    "of another course.zip": ({"notes.txt": "", "dz1.py": "#" * 2**21}, "cannot be read"),
     "damaged within": ({"work.zip": "PK"}, "cannot be read"),
     "large beside others": ({"dz1.py": "#" * 2**21, "da1.py": DONE}, "cannot be read"),
     "with a stub on top": ({"dz1.py": STUB, "a/b/dz1.py": DONE}, "passed"),
@@ -520,6 +541,17 @@ CLASS = {name: ({"main/dz1 (1).py": content}, mark) for name, (content, mark) in
     "dz1_zoe.py": (DONE, "passed"),
     "packed.tar.gz": ({"my_practice/dz1.py": DONE, "../../dz1.py": DRAFT, "progress.json": "{}"}, "passed"),
     "packed.7z": ("7z", "cannot be read"),
+    "a long name.zip": ({f"{'z' * 250}_dz1.py": DONE}, "passed"),
+    "deep.tar.gz": ({f"{'n/' * 3000}da1.py": DONE, "dz1.py": DONE}, "passed"),
+    "two cases.zip": ({"DZ1.PY": DRAFT, "dz1.py": DONE}, "passed"),
+    "a file and a folder.zip": ({"a": "", "a.py": "", "a.py/da1.py": DONE, "dz1.py": DONE}, "passed"),
+    "Mac.zip": ({"dz1.py": STUB, "._dz1.py": "\0"}, "not written"),
+    "torn.zip": (changed(zipped({"da1.py": DONE, "dz1.py": DONE}), "da1.py", TORN), "passed"),
+    "strange.zip": (changed(zipped({"notes.py": DONE, "dz1.py": DONE}), "notes.py", UNKNOWN), "passed"),
+    "encrypted.zip": (changed(zipped({"x/dz1.py": DONE}), "x/dz1.py", ENCRYPTED), "cannot be read"),
+    "one encrypted.zip": ({
+        "w.zip": changed(zipped({"x/da1.py": DONE}), "x/da1.py", ENCRYPTED), "dz1.py": DONE, "progress.json": "[",
+    }, "passed"),
     "from Windows.zip": ({
         "..\\..\\my_practice\\dz1.py": DONE,
         "my_practice/dW2_db2.py": filled("dW2_db2", "dW2 = -a1.T @ dlogits; db2 = 0"),
@@ -554,6 +586,28 @@ def hand_in(path, content):
             hand_in(path / name, part)
 
 
+def test_marks_go_into_a_file_in_utf8_and_none_is_left_half(tmp_path, capsys, monkeypatch):
+    hand_in(tmp_path / "class" / "\u00e9va" / "dz1.py", BY_NAME["dz1"].stub)
+    marks = tmp_path / "marks.csv"
+    classroom.mark_all(str(tmp_path / "class"), only="dz1", out=marks)
+    assert marks.read_bytes() == "\ufeffname,passed,note,dz1\n\u00e9va,0,,not written\n".encode()
+    out, said = capsys.readouterr()
+    assert not out and "\u00e9va: 0 of 1" in said
+    monkeypatch.setattr(classroom, "summary", lambda *_: 1 / 0)
+    marks.unlink()
+    with pytest.raises(ZeroDivisionError):
+        classroom.mark_all(str(tmp_path / "class"), only="dz1", out=marks)
+    assert [path.name for path in tmp_path.iterdir()] == ["class"]
+
+
+def test_a_read_only_copy_names_the_way_out(learner, monkeypatch):
+    def denied(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", denied)
+    assert_one_line(learner(), "Permission denied", "`python practice.py --folder DIR`")
+
+
 def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     apart, found, exercise = runner.apart, {}, BY_NAME["dz1"]
     for content, _ in QUIET.values():
@@ -568,15 +622,16 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
         hand_in(folder / person, content)
     (feedback / "with a stub on top.txt").mkdir(parents=True)
     (feedback / "renamed.txt").write_text("the teacher's own")
+    (feedback / "drafted.txt").symlink_to(folder / "drafted" / "said.txt")
     for inside in (folder, folder / "feedback"):
         with pytest.raises(UserError, match="outside of the hand-ins"):
             classroom.mark_all(str(folder), feedback=inside)
     classroom.mark_all(str(folder), feedback=feedback, only="dz1,dW2_db2,chapter4")
     out, said = capsys.readouterr()
     assert not [*spare.iterdir()]
-    assert out.startswith("\ufeffname,passed,dz1,dW2_db2,softmax_backward,layer_norm_dx,attention\n")
+    assert out.startswith("\ufeffname,passed,note,dz1,dW2_db2,layer_norm_dx,softmax_backward,attention\n")
     marks = {row["name"]: row for row in csv.DictReader(io.StringIO(out[1:]))}
-    found = {name: re.sub("(cannot be read).*", r"\1", row["dz1"]) for name, row in marks.items()}
+    found = {name: re.sub("(cannot be read).*", r"\1", row["dz1"] or row["note"]) for name, row in marks.items()}
     assert found == {name.replace("=", "'=").replace("\x1b", "?"): mark for name, (_, mark) in CLASS.items()}
     for parent in ("a child", "a child on its own"):
         child = ["ps", "-o", "state=", "-p", (folder / parent / "main" / "dz1 (1).py.pid").read_text()]
@@ -584,10 +639,18 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     assert "\x1b" not in out + said and not re.search("^[=+@-]|,[=+@-]", out, re.M)
     assert marks["from Windows.zip"]["dW2_db2"] == "dW2: the sign"
     assert (marks["from Windows.zip"]["passed"], marks["\u00e9va"]["passed"]) == ("0", "1")
-    assert re.search(r"^dz1 +36 +15  no function \(3\)$", said, re.M) and "\nattention" not in said
+    assert str(tmp_path) not in out
+    for person, note in {
+        "torn.zip": r"cannot be read: da1.py \(it is damaged\)",
+        "strange.zip": r"cannot be read: notes.py \(it is compressed in a way that is not known here: ask for .*",
+        "encrypted.zip": r"cannot be read: dz1.py \(it is encrypted: ask for one without a password\)",
+    }.items():
+        assert re.fullmatch(note, marks[person]["note"])
+    assert re.search(r"^dz1 +49 +23  error: Exception \(4\)$", said, re.M) and "\nattention" not in said
     assert "renamed: 1 of 5 (notes.py: no exercise's name)\n" in said
     assert "by Canvas: 1 of 5 (da1_dz1.py: no exercise's name)\n" in said
     assert "with a stub on top: no feedback: " in said and "renamed: no feedback: renamed.txt is there" in said
+    assert "drafted: no feedback" in said and not (folder / "drafted" / "said.txt").exists()
     assert (feedback / "renamed.txt").read_text() == "the teacher's own"
     assert len({path.read_text() for path in feedback.glob("yyy*.txt")}) == 2
     for person, words in {
@@ -596,7 +659,8 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
         "utf16": "not saved as UTF-8",
         "=bob": "A unit that is off gives 0",
         "\u00e9va": "dz1, Back through the ReLU, dz1: passed",
-        "damaged.zip": "cannot be read: File is not a zip file",
+        "damaged.zip": "cannot be read: damaged.zip .it is not a ZIP file, or damaged",
+        "a name": "It raises passed: passed",
     }.items():
         assert re.search(words, (feedback / f"{person}.txt").read_text(encoding="utf-8"))
 
@@ -650,12 +714,15 @@ def test_a_broken_exercise_stops_no_other(another_project, program):
         "no_title": whole.replace('"""', "", 2),
         "no_name": whole + "MISTAKE = ''\n",
         "no_python": whole + "def f(:\n",
+        "an_exit": whole + "raise SystemExit\n",
+        "a_signal": whole + "raise KeyboardInterrupt\n",
+        "no_inputs": whole + "INPUTS = 5\n",
     }.items():
         (chapter / f"{name}.py").write_text(text)
     (chapter / "dz1.py").unlink()
     ended = program("practice.py", "list", "--folder", another_project / "mine", project=another_project)
     said = sorted(ended.stderr.splitlines())
-    named = sorted(["no_cut", "no_stub", "no_title", "no_name", "no_python", "dz1"])
+    named = ["a_signal", "an_exit", "dz1", "no_cut", "no_inputs", "no_name", "no_python", "no_stub", "no_title"]
     assert [line.partition(" is left out: ")[0] for line in said] == [f"exercises/chapter1/{n}.py" for n in named]
     assert ended.returncode == 0 and f"of {len(EXERCISES) - 1}" in ended.stdout and " da1 " in ended.stdout
     assert not catalogue.BROKEN  # of the project's own

@@ -15,17 +15,18 @@ async function download(python) {
 }
 
 async function upload(python, file) {
-  const { work: found, damaged } = await python.ask(
-    "unpack",
-    {},
-    { "my_practice.zip": new Uint8Array(await file.arrayBuffer()) },
-  );
+  const {
+    work: found,
+    damaged,
+    unread,
+  } = await python.ask("unpack", {}, { "my_practice.zip": new Uint8Array(await file.arrayBuffer()) });
   change((next) => {
     for (const [name, text] of Object.entries(found.files)) replace(next, name, text);
     Object.assign(next.passed, found.passed);
     add(next.progress, found.progress);
   });
-  const opened = `Exercises opened: ${Object.keys(found.files).length}.`;
+  const lost = unread.length ? ` Cannot be read: ${unread.join(", ")}.` : "";
+  const opened = `Exercises opened: ${Object.keys(found.files).length}.${lost}`;
   return damaged ? `${opened} The progress.json in it is damaged, and was left out: mark them again.` : opened;
 }
 
