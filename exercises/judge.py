@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exercises import own, tape
+from exercises import tape
 from exercises.chapter3 import SUSPECTS
 from exercises.complaints import is_kind
 from exercises.edits import Budget
@@ -21,7 +21,7 @@ from exercises.exercise import LINES, ROUNDING, agree, counted, sizes, tables
 
 SAID, PLACES = dict(tables("said.md")["Marks"]), dict(tables("said.md")["Places"])
 TYPED = dict(tables("mistakes.md")["Typed"])
-MARKS = {*SAID, *tape.MARKS, *own.MARKS}
+MARKS = {*SAID, *tape.MARKS, *(mark.partition(":")[0] for mark, _ in tables("said.md")["Own networks"])}
 UNFINISHED = ("not written", "partly written")  # the names of what is no mistake yet
 # ... and those of what says too little about a mistake: then exercises/repair.py looks for its place.
 VAGUE = ("not right", "close, and not equal", "not finite", "wrong shape", "transposed", "wrong type",

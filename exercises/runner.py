@@ -38,12 +38,13 @@ from support.files import read_file
 
 MEMORY = 8  # gigabytes; PyTorch alone takes more addresses than that
 CLOCK = 4  # a loaded machine may take so many times as long as it computes
+TOLD, MOST_TOLD = ".told", 70  # beside the result, a file with what is being done, in so many characters
 MOST_PRINTED = 2000  # characters of the learner's own prints
 RUN = "PRACTICE_RUN"  # in the environment of all that a learner's file starts: the folder of its run
 
 
-def apart(exercise, file, seed, seconds):
-    """What the file's own process reported: a dict as `report` makes it."""
+def apart(exercise, file, seed, seconds, hear=lambda text: None):
+    """What the file's own process reported: a dict as `report` makes it. `hear` gets what that is told on the way."""
     with tempfile.TemporaryDirectory(prefix="practice", ignore_cleanup_errors=True) as folder:
         result = Path(folder) / "result.json"
         command = [sys.executable, "-m", "exercises.runner", exercise.name, str(Path(file).resolve()), str(seed)]
@@ -56,11 +57,14 @@ def apart(exercise, file, seed, seconds):
             env=os.environ | ONE_THREAD | {"PYTHONPATH": search_path(), "PYTHONDONTWRITEBYTECODE": "1", RUN: folder},
             start_new_session=True,  # so that it can be ended with everything that it started
         )
-        in_time = True
+        end = time.monotonic() + CLOCK * seconds + 30
         try:
-            process.wait(CLOCK * seconds + 30)
-        except subprocess.TimeoutExpired:
-            in_time = False
+            while process.poll() is None and time.monotonic() < end:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(0.3)
+                with suppress(OSError):
+                    hear(result.with_suffix(TOLD).read_text(encoding="utf-8", errors="replace")[:MOST_TOLD])
+            in_time = process.poll() is not None
         finally:
             with suppress(OSError, AttributeError):
                 os.killpg(process.pid, signal.SIGKILL)  # not on Windows
@@ -103,8 +107,9 @@ def read_report(result, file, seconds, status):
     return {"died": status}
 
 
-def report(exercise, file, seed, keep=lambda outcome: None):
-    """What became of one file, as plain data that JSON can hold. Before a mistake's place is sought, `keep` gets it."""
+def report(exercise, file, seed, keep=lambda outcome: None, tell=lambda text: None):
+    """What became of one file, as plain data that JSON can hold. Before a mistake's place is sought, `keep` gets it.
+    `tell` is told what is being done, where that takes long."""
     printed, outcome, module, rights = Printed(), {"trials": []}, None, []
     drawn, at_first = exercise.draw(seed), 2 * len(exercise.inputs)
     try:
@@ -117,7 +122,7 @@ def report(exercise, file, seed, keep=lambda outcome: None):
             if exercise.case:
                 outcome |= investigate(exercise, module, seed, changed=lines_of(read(file)) != stub)
             elif exercise.experiments:
-                outcome["found"] = exercise.experiments(module, seed)
+                outcome["found"] = exercise.experiments(module, seed, tell)
             elif not callable(function):
                 outcome["missing"] = True
             else:
@@ -258,7 +263,10 @@ def main():
             opened.write(f"{json.dumps(outcome)}\n")
             opened.flush()
 
-        outcome = report(exercise, file, int(seed), keep)
+        def tell(text):
+            Path(result).with_suffix(TOLD).write_text(text, encoding="utf-8")
+
+        outcome = report(exercise, file, int(seed), keep, tell)
         stop_watching()
         keep(outcome)
 

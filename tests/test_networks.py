@@ -142,6 +142,22 @@ def test_sizes_precision_defaults_and_seeds(model):
     assert drawn and all((first[name] != other[name]).any() for name in drawn)
 
 
+@pytest.mark.parametrize("words", ["gpt --width 12 --heads 3", "gpt --dataset names --width 12 --heads 3 --blocks 1"])
+def test_what_is_written_is_the_same_in_pytorch(words):
+    """From the same numbers u: digits from the word that asks for them, names from their first letters, too."""
+    options, (ours, _), _, (theirs, _) = build(f"{words} --dtype float64")
+    begun = data.first_words([3, 9] if options.source.of == "images" else [0, 0], options.dataset)
+    if options.source.of == "names":
+        begun = np.hstack([begun, data.texts_of(["ma", "le"])[:, :2]])
+    for temperature in (1, 0.8, 0):
+        by_hand, by_torch = (
+            np.stack([np.asarray(new) for new in model.write(begun, temperature, np.random.default_rng(1))])
+            for model in (ours, theirs.eval())
+        )
+        assert by_hand.shape == (len(ours.params["positions.P"]) - begun.shape[1] + 1, 2)
+        assert np.array_equal(by_hand, by_torch), temperature
+
+
 # --- One run --------------------------------------------------------------------------------------------------------
 
 ADAMW = "--optimizer adamw --lr 0.003 --weight-decay 0.05 --batch-size 64 --steps 20"
