@@ -222,7 +222,7 @@ def test_what_has_passed_on_one_day_comes_back_on_several_a_few_on_each():
 
 
 def test_what_is_saved_while_the_file_is_marked_has_not_passed(learner, monkeypatch):
-    def mark(exercise, path, seed, hear):
+    def mark(exercise, path, seed, **_):
         write(learner.folder, "logits", "logits = 0")
         return marker.Verdict(True, "passed", "")
 
