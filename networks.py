@@ -42,8 +42,7 @@ class Entry(NamedTuple):
     # Images (B, 28, 28) uint8, their labels (B,) int64 and its options -> what goes in, x (B, ...), and what should
     # come out, y (B, ...) int64. For each number in y it gives a row of logits: (B, ..., K).
     batch: Callable = images_and_labels
-    # Its options -> how threads share its work: see `share_work` in support/threads.py.
-    share: Callable = lambda options: {}
+    share: Callable = lambda options: {}  # its options -> how threads share its work, for support/threads.py
     learns: tuple[str, ...] = ("images",)  # from which kinds of examples
     writes: bool = False  # digits or names, instead of reading digits
     sizes: Callable = lambda options: {}  # its options -> what else its classes are given, {argument: value}
