@@ -198,7 +198,7 @@ def test_the_runs_that_make_results_trains():
     assert "MLP best, PyTorch" not in commands  # in NumPy there is one
     network = NETWORKS["vit"]
     added = results.runs_of("vit", network._replace(recipes=network.recipes | {"new": {}}))
-    assert added.keys() - network.runs.keys() == {"ViT new, PyTorch"}
+    assert added.keys() - results.STATED["vit"].keys() == {"ViT new, PyTorch"}
     assert added["ViT new, PyTorch"] == ("main_torch.py --model vit --recipe new", range(3))
 
 
