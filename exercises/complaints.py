@@ -71,6 +71,8 @@ def advice(kinds, message, wrote):
 
 def plain(error, names=(), wrote="", letters=None):
     """An exception in words for people: `names` are those that its line knows, `wrote` is that line."""
+    if isinstance(error, Misuse):
+        return str(error)
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
         return unknown_name(getattr(error, "name", None) or "", names, wrote, letters or {})
     message = re.sub(r"\S*<locals>\.", "", str(error).strip().split("\n")[0])[:300] or "no message"
@@ -80,8 +82,6 @@ def plain(error, names=(), wrote="", letters=None):
         for word, beside, text in NAMES if changed else ():
             if name == word and beside in names:
                 return f"`{name}` has no value yet. {text}"
-    if isinstance(error, Misuse):
-        return message
     kinds = [kind.__name__ for kind in type(error).__mro__] + ["PyTorch"] * ("torch" in names)
     said = f"{message} ({kinds[0]})" if is_kind(kinds[0]) else f"it raises {kinds[0]}: {message}"
     return advice(kinds, message, wrote) or said

@@ -65,8 +65,9 @@ def check(loss, gradients, params, batches, rng, examples="images", thorough=Tru
     """
     first = formed(gradients, params, batches[0])
     arrays = floats(params)
-    moves = {k: rng.normal(size=arrays[k].shape) * (1e-3 * root_mean_square(arrays[k]) or 1e-2) for k in first}
-    params = replaced(params, {k: arrays[k] + moves[k] for k in first})
+    near = {k: arrays[k] for k, g in first.items() if g is not None}
+    near = {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in near.items()}
+    params = replaced(params, near)
     found = []
     for batch in batches:
         all_of = formed(gradients, params, batch)
@@ -75,36 +76,36 @@ def check(loss, gradients, params, batches, rng, examples="images", thorough=Tru
             first = all_of
     if any(found):
         raise named(loss, gradients, params, batches, found, first, rng, examples)
-    return first
+    return {k: g for k, g in first.items() if g is not None}
 
 
 def formed(gradients, params, batch):
-    """{path: gradient} as float64, for the arrays and numbers that have one; `Misuse` if they do not fit params."""
+    """{path: gradient as float64, or None for a constant}; `Misuse` if they do not fit params."""
     given, arrays = replaced(params), floats(params)
     returned = gradients(given, *batch)
     if returned is None or returned is ...:
         raise wrong("returns None", name="gradients")
     found, after = matched(params, returned), floats(given)
-    if not any(np.ndim(g) for g in found.values()):
+    given_any = [k for k, g in found.items() if g is not None]
+    if not given_any:
         kind = f"of type {type(returned).__name__}, with {len(leaves(returned))} arrays"
         raise wrong("gradients of another form", what=kind, names=shown(arrays))
-    if other := [k for k in found if k in after and not np.array_equal(arrays[k], after[k], equal_nan=True)]:
+    if other := [k for k in given_any if k in after and not np.array_equal(arrays[k], after[k], equal_nan=True)]:
         raise wrong("gradients changes params", names=shown(other))
-    for k, g in found.items():
-        if g.shape != arrays[k].shape:
+    for k in given_any:
+        if (g := found[k]).shape != arrays[k].shape:
             raise wrong("gradients of another shape", name=shown([k]), shape=arrays[k].shape, other=g.shape)
-    return {k: g for k, g in found.items() if g.ndim or g}  # a number whose gradient is 0 is a constant
+    return {k: g for k, g in found.items() if g is None or g.ndim or g}  # a number whose gradient is 0 is a constant
 
 
 def matched(params, gradients):
-    """{path: gradient as float64} of params: by the paths or, if those are others, by order and shape. None is left
-    out."""
+    """{path: gradient as float64, or None} of params: by the paths or, if those are others, by order and shape."""
     arrays, found = floats(params), leaves(gradients)
     if not found.keys() <= leaves(params).keys():
         shapes = {k: a for k, a in arrays.items() if a.ndim}
         if [a.shape for a in shapes.values()] == [np.shape(a) for a in found.values()]:
             found = dict(zip(shapes, found.values(), strict=True))
-    return {k: np.asarray(a, np.float64) for k, a in found.items() if k in arrays and a is not None}
+    return {k: a if a is None else np.asarray(a, np.float64) for k, a in found.items() if k in arrays}
 
 
 class Place:
@@ -152,7 +153,7 @@ def compare(place, gradients, rng, thorough, entries=()):
     for k, a in place.arrays.items():
         g = gradients.get(k)
         if g is None:
-            if a.ndim and place.slope(k, rng.normal(size=a.shape), 0.0, 1e-4):
+            if k not in gradients and a.ndim and place.slope(k, rng.normal(size=a.shape), 0.0, 1e-4):
                 raise wrong("no gradient", name=shown([k]))
             continue
         if not np.isfinite(g).all():
@@ -214,7 +215,7 @@ def named(loss, gradients, params, batches, found, first, rng, examples):
     if one.index is not None and np.ndim(first[k]):
         at = f"entry [{', '.join(map(str, np.unravel_index(one.index, np.shape(first[k]))))}] of {at}"
     sizes = [len(batch[0]) for batch in batches]
-    right = [key for key in first if key not in bad]
+    right = [key for key, g in first.items() if g is not None and key not in bad]
     values = {
         "names": shown(bad), "right": f" Right: {shown(right)}." if right else "", "at": at, "mine": one.mine,
         "slope": one.slope, "n": sizes[where], "examples": examples,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exercises import own, tape
+from exercises import tape
 from exercises.chapter3 import SUSPECTS
 from exercises.complaints import is_kind
 from exercises.edits import Budget
@@ -21,7 +21,7 @@ from exercises.exercise import LINES, ROUNDING, agree, counted, sizes, tables
 
 SAID, PLACES = dict(tables("said.md")["Marks"]), dict(tables("said.md")["Places"])
 TYPED = dict(tables("mistakes.md")["Typed"])
-MARKS = {*SAID, *tape.MARKS, *own.MARKS}
+MARKS = {*SAID, *tape.MARKS, *(mark.partition(":")[0] for mark, _ in tables("said.md")["Own networks"])}
 UNFINISHED = ("not written", "partly written")  # the names of what is no mistake yet
 # ... and those of what says too little about a mistake: then exercises/repair.py looks for its place.
 VAGUE = ("not right", "close, and not equal", "not finite", "wrong shape", "transposed", "wrong type",
@@ -65,7 +65,7 @@ def judge(exercise, seed, outcome):
         where = f", in line {outcome['stuck']}" if outcome["stuck"] else ""
         return wrong("does not end", seconds=outcome["seconds"], where=where)
     if "died" in outcome:
-        return wrong("no result", died=outcome["died"])
+        return wrong("no result: ended" if outcome["died"] == 0 else "no result", died=outcome["died"])
     if exercise.case and "error" not in outcome:
         return judge_case(exercise, outcome)
     verdict = judge_trials(exercise, seed, outcome)
@@ -102,8 +102,11 @@ def two_at_once(answer):
     exercise, given, trials, _ = answer
     wrong = [t for t, trial in enumerate(trials) if not gives(trial["numbers"], {}, given[t])]
     order, budget = [*wrong, *(t for t in range(len(trials)) if t not in wrong)], Budget(PAIR_LINES)
+    entries = np.concatenate([a.ravel() for trial in trials for a in trial["numbers"].values()] or [[]])
+    if not wrong or np.ptp(entries) == 0:  # the same number everywhere says nothing: the mean of all p is 0.1, too
+        return None
     found = []
-    for first, second, code in exercise.pairs[:PAIRS] if wrong else ():
+    for first, second, code in exercise.pairs[:PAIRS]:
         try:
             compiled = counted(code)
         except SyntaxError:  # the second has changed a part of what the first has typed
@@ -287,7 +290,7 @@ def judge_result(answer, t, name, result):
     bad = np.argwhere(~np.isfinite(mine))
     if len(bad):
         values = {"at": place(bad[0]), "value": mine[tuple(bad[0])], "size": mine.size, "count": len(bad)}
-        return wrong("not finite", drawn=True, name=name, **values)
+        return wrong("not finite: infinity" if "inf" in answer.typed else "not finite", drawn=True, name=name, **values)
     return unknown(answer, t, name)
 
 

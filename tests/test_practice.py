@@ -4,6 +4,7 @@ import ast
 import io
 import json
 import re
+import resource
 import sys
 from functools import lru_cache, partial
 
@@ -160,6 +161,29 @@ def test_edits_are_counted_and_do_nothing_but_compute(tmp_path, capfd):
     assert marker.judge(exercise, 0, outcome).name == "not right" and outcome["place"] is None
     assert written.read_text().split() == outcome["printed"].split() == ["once"] * trials
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_ends_a_search_leaves_the_last_whole_report(tmp_path):
+    path = tmp_path / "result.json"
+    for text, report in (
+        ('{"trials": 1}\n{"tri', {"trials": 1}),
+        ('{"a": 1}\n{"a": 2}\n', {"a": 2}),
+        ("", {"died": -9}),
+    ):
+        path.write_text(text)
+        assert runner.read_report(path, "dz1.py", 8, -9) == report
+
+
+def test_an_edit_that_keeps_more_and_more_is_stopped(tmp_path):
+    body = "some = [0.0]\nfor _ in range(60): some = some + some[:1]\nloss = sum(some[:3]) + y[0] / 7"
+    before = peak()
+    runner.report(BY_NAME["loss"], write(tmp_path, "loss", body), 0)
+    assert peak() - before < 2**19
+
+
+def peak():
+    """The most memory that this process has had, in kilobytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 @pytest.mark.slow
