@@ -3,7 +3,7 @@
 After Radford et al. 2018 (Improving Language Understanding by Generative Pre-Training), small enough for digits. A text
 is a digit asked for and the 49 patches of an image of it, 4 x 4 pixels each, row by row. Each patch is one of V = 128
 words, small pictures that data.py knows; the ten digits are ten words more. From each word, and from all before it, the
-network predicts the next:
+network predicts the next (it is *autoregressive*; elsewhere its words are called *tokens*):
 
     x       7   p1  p2  ...  p48      the digit asked for, and all patches but the last: T = 49 words
     y       p1  p2  p3  ...  p49      what comes next at each place
@@ -21,7 +21,8 @@ more starts a name, and what follows the end is the end again, T = 12 words in a
     linear     logits, a score for each word that may come next      (B, T, 64) -> (B, T, V)
 
 The loss is that of mlp_np.py, at all places at once: its mean over the B T rows of the logits. So one image is 49
-lessons. All other layers are those of layers_np.py and vit_np.py. gpt_torch.py is the same network in PyTorch.
+lessons. exp(loss) is the *perplexity*: among so many equally likely words the network might as well be choosing. All
+other layers are those of layers_np.py and vit_np.py. gpt_torch.py is the same network in PyTorch.
 
 `python gpt_np.py` checks every layer against the definition of the derivative.
 
@@ -31,8 +32,7 @@ Shapes: B texts, T places (words) in each, V words to choose from, C channels; h
 import numpy as np
 
 from layers_np import Linear, Network, check_layers
-from mlp_np import softmax
-from vit_np import MLP, Attention, Block, LayerNorm, Positions, Softmax, merge, split
+from vit_np import MLP, Attention, Block, LayerNorm, Positions, Softmax, merge, softmax, split
 
 
 class Embedding:
@@ -109,8 +109,8 @@ class CausalAttention:
         """The row of the word at this place alone, x (B, 1, C) -> y (B, 1, C), from the keys and values kept before it.
 
         What comes later changes nothing at an earlier place. So keys and values of the words before are what they were,
-        and self.k and self.v still have them; the new word adds its own. Only its query is new: earlier queries have
-        had their answers. One row of scores, and no mask: what it would hide is not written yet.
+        and self.k and self.v still have them (the *KV cache*); the new word adds its own. Only its query is new:
+        earlier queries have had their answers. One row of scores, and no mask: what it would hide is not written yet.
         """
         query, key, value, out = self.layers.values()
         q, k, v = (split(layer.forward(x), self.heads) for layer in (query, key, value))  # (B, h, 1, d)
@@ -177,8 +177,8 @@ class GPT(Network):
     def write(self, begun, temperature, rng):
         """Go on with texts from what is given of each: yields B new words (B,) for each place up to the last.
 
-        begun: (B, n) words, 1 <= n <= T, the first of them a word that starts a text. The numbers that decide are drawn
-        from rng, B for each new word.
+        begun: (B, n) words, 1 <= n <= T, the first of them a word that starts a text: the *prompt*. The numbers that
+        decide are drawn from rng, B for each new word.
         """
         *first, words = begun.T
         for place, known in enumerate(first):
@@ -189,7 +189,7 @@ class GPT(Network):
 
 
 def next_words(logits, temperature, u):
-    """The word that each row of the logits (B, V) and its number in u (B,), 0 <= u < 1, choose -> (B,).
+    """Sampling: the word that each row of logits (B, V) and its number in u (B,), 0 <= u < 1, choose -> (B,).
 
     p = softmax(logits / temperature): below 1, the likely words become likelier; at 0, the likeliest is certain. Lay
     the V probabilities side by side, and they fill the line from 0 to 1. A u that may fall anywhere on it falls on word

@@ -28,7 +28,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from exercises import ONE_THREAD, ROOT, classroom, marker, network, own, prove, review, runner
@@ -157,7 +157,8 @@ def mark_and_say(exercise, path, heading, seed=None, again=False):
     if exercise.case and not again:
         symptom(exercise, path.read_text(encoding="utf-8", errors="replace"))
     seed = secrets.randbelow(10**6) if seed is None else seed
-    verdict = marker.mark(exercise, path, seed)
+    with now() as hear:
+        verdict = marker.mark(exercise, path, seed, hear=hear)
     if verdict.printed.strip():
         say("Your code printed:", "quiet")
         print(verdict.printed.rstrip() + "\n")
@@ -168,6 +169,17 @@ def mark_and_say(exercise, path, heading, seed=None, again=False):
         if verdict.drawn:
             say(f"(Each call draws new inputs. For these again: add --seed {seed})", "quiet")
     return verdict
+
+
+@contextmanager
+def now():
+    """Within it, a function that says on a terminal what is being done, in one line, which is gone at the end."""
+    is_seen = sys.stderr.isatty()
+    try:
+        yield lambda text: is_seen and text and print(f"\r{text} ...\033[K", end="", file=sys.stderr, flush=True)
+    finally:
+        if is_seen:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def come_back(work, exercise, seed=None):

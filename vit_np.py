@@ -25,8 +25,7 @@ import math
 
 import numpy as np
 
-from layers_np import Linear, Mean, Network, channel_sum, check_layers, row_sum
-from mlp_np import softmax
+from layers_np import Linear, Mean, Network, channel_sum, check_layers, row_max, row_sum
 
 
 class Patches:
@@ -83,9 +82,10 @@ class LayerNorm:
         """x (B, T, C) -> y of the same shape. The means run over the C channels of each patch."""
         gamma, beta = self.params["gamma"], self.params["beta"]
         mean = row_sum(x) / len(gamma)  # (B, T, 1)
-        var = row_sum((x - mean) ** 2) / len(gamma)  # (B, T, 1)
+        centred = x - mean  # (B, T, C)
+        var = row_sum(centred**2) / len(gamma)  # (B, T, 1)
         self.inverse = 1 / np.sqrt(var + self.eps)  # (B, T, 1)
-        self.xhat = (x - mean) * self.inverse  # (B, T, C)
+        self.xhat = centred * self.inverse  # (B, T, C)
         return gamma * self.xhat + beta
 
     def backward(self, dy):
@@ -135,6 +135,12 @@ class Softmax:
         """
         mean = row_sum(dweights * self.weights)  # (..., 1)
         return self.weights * (dweights - mean)
+
+
+def softmax(scores):
+    """Softmax as in mlp_np.py, of many short rows: (..., T) -> T positive numbers with sum 1, for each row."""
+    exp = np.exp(scores - row_max(scores))
+    return exp / exp.sum(axis=-1, keepdims=True)
 
 
 class Attention:

@@ -41,13 +41,17 @@ with needing("requirements-site.txt"):
     from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 LESSONS = FOLDER / "lessons"
+OWNER = "https://OWNER.github.io/REPOSITORY/"  # in a document: the address of this site
+ADDRESS = re.compile(r"^\*\*In your browser:\*\* <?(https://\S+?)/?>?$", re.MULTILINE)  # in README.md, once published
+ASIDE = re.compile(r"^<!-- not on the site -->\n.*?^<!-- on the site -->\n", re.MULTILINE | re.DOTALL)
 WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
 LESSON_PAGES = (
     "briefly", "backprop", "autograd", "resnet", "transformer", "writing", "results", "speed", "experiments",
     "teaching",
 )  # fmt: skip
 DOCUMENTS = {f"docs/{name}.md": f"{name}.html" for name in LESSON_PAGES}
-DOCUMENTS |= {"README.md": "readme.html", "CONTRIBUTING.md": "contributing.html", "page/index.html": "index.html"}
+DOCUMENTS |= {"README.md": "readme.html", "CONTRIBUTING.md": "contributing.html", "CHANGELOG.md": "changelog.html"}
+DOCUMENTS |= {"page/index.html": "index.html"}
 NAVIGATION = {
     "index.html": "The network", "briefly.html": "Machine learning", "backprop.html": "Backpropagation",
     "autograd.html": "Autograd", "resnet.html": "ResNet", "transformer.html": "Transformer",
@@ -189,7 +193,7 @@ class Pages:
             name = found[1]
             return f'<div data-exercise="{name}" id="exercise-{name}">{found[0]}</div>' if name in BY_NAME else found[0]
 
-        text = self.markdown.render(source.read_text(encoding="utf-8"))
+        text = self.markdown.render(for_readers(source.read_text(encoding="utf-8")))
         return self.linked(WRITE_IT.sub(editor, text), source)
 
     def linked(self, text, source):
@@ -249,6 +253,15 @@ class Pages:
             rows = "\n".join(f'<span id="L{n}">{line}</span>' for n, line in enumerate(lines, 1))
             self.page(name, f'<h1>{path}</h1><pre class="listing" tabindex="0"><code>{rows}</code></pre>', path)
         return f"{name}.html"
+
+
+def for_readers(text):
+    """A document's text as it is on the site: without what is for maintainers, and with the site's own address.
+
+    The README says the address once the site is published; before that, it leads within the site.
+    """
+    published = ADDRESS.search((ROOT / "README.md").read_text(encoding="utf-8"))
+    return ASIDE.sub("", text).replace(OWNER, f"{published[1]}/" if published else "")
 
 
 def slug(title):

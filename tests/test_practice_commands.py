@@ -42,7 +42,7 @@ def learner(tmp_path, capfd, monkeypatch):
     The files are marked here, too.
     """
 
-    def here(exercise, file, seed, seconds):
+    def here(exercise, file, seed, seconds, hear):
         return json.loads(json.dumps(runner.report(exercise, file, seed)))
 
     def call(*arguments):
@@ -222,7 +222,7 @@ def test_what_has_passed_on_one_day_comes_back_on_several_a_few_on_each():
 
 
 def test_what_is_saved_while_the_file_is_marked_has_not_passed(learner, monkeypatch):
-    def mark(exercise, path, seed):
+    def mark(exercise, path, seed, **_):
         write(learner.folder, "logits", "logits = 0")
         return marker.Verdict(True, "passed", "")
 
@@ -590,7 +590,7 @@ def test_marks_go_into_a_file_in_utf8_and_none_is_left_half(tmp_path, capsys, mo
     hand_in(tmp_path / "class" / "\u00e9va" / "dz1.py", BY_NAME["dz1"].stub)
     marks = tmp_path / "marks.csv"
     classroom.mark_all(str(tmp_path / "class"), only="dz1", out=marks)
-    assert marks.read_bytes() == "\ufeffname,passed,dz1\n\u00e9va,0,not written\n".encode()
+    assert marks.read_bytes() == "\ufeffname,passed,note,dz1\n\u00e9va,0,,not written\n".encode()
     out, said = capsys.readouterr()
     assert not out and "\u00e9va: 0 of 1" in said
     monkeypatch.setattr(classroom, "summary", lambda *_: 1 / 0)

@@ -27,6 +27,7 @@ from functools import partial
 from exercises import chapter6
 
 INPUTS = [chapter6.looked_up, partial(chapter6.looked_up, without_last=True)]
+COUNTS = {"B": "texts", "T": "words", "C": "numbers", "V": "words"}
 ENTRYWISE = "E"
 
 

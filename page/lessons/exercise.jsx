@@ -105,7 +105,7 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
       const text = file.peek(); // as it is now, not when it has been marked
       save(text);
       const seed = Math.floor(Math.random() * 1e6);
-      const hear = ({ trained }) => trained && task.tell(`Training ${trained} of your network. `);
+      const hear = ({ told }) => told && task.tell(`${told}. `);
       const { progress, files, ...verdict } = await judge(python, exercise, text, seed, again, hear);
       change((next) => {
         add(next.progress, progress);

@@ -19,7 +19,7 @@ from test_practice import everything_written
 
 import networks
 from chromium import boxes, draw, opened, weights
-from conftest import until
+from conftest import ROOT, until
 from exercises import classroom, marker, network, runner
 from exercises.catalogue import BY_NAME, EXERCISES
 from exercises.work import Work
@@ -587,6 +587,21 @@ def test_the_sites_folder_may_be_a_new_one_in_a_new_one(tmp_path, monkeypatch):
     monkeypatch.setattr(site, "build", lambda out: site.write(out / "lessons.json", ""))
     site.main([str(tmp_path / "new" / "site")])
     assert (tmp_path / "new" / "site" / "lessons.json").is_file()
+
+
+def test_the_site_says_its_address_where_the_readme_does(site, tmp_path, monkeypatch):
+    from page import site as built
+
+    pages = {path.name: path.read_text(encoding="utf-8") for path in site.glob("*.html")}
+    assert not [name for name, text in pages.items() if name.split("-")[0] != "code" and "OWNER" in text]
+    assert "Publish the site" not in pages["contributing.html"] and "In your browser" not in pages["readme.html"]
+    readme, contributing = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md"))
+    (line,) = re.findall(r"^\*\*In your browser:\*\* .+$", readme, re.M)
+    (published,) = re.findall(r"^ *(\*\*In your browser:\*\* .+)$", contributing, re.M)
+    address = "https://ada.github.io/lessons/"
+    (tmp_path / "README.md").write_text(readme.replace(line, published.replace(built.OWNER, address)))
+    monkeypatch.setattr(built, "ROOT", tmp_path)
+    assert built.for_readers(f"at `{built.OWNER}practise.html`") == f"at `{address}practise.html`"
 
 
 @pytest.mark.slow
