@@ -136,13 +136,19 @@ def size():
     return {"steps": steps, "epochs": epochs, "hidden": desk.HIDDEN, "images": images, "tests": tests}
 
 
-def writer(out):
-    """The weights and the words of the network that writes into the folder `out`; the file's address."""
+def writers(out):
+    """What the networks that write need, into the folder `out`: their weights, and the words of digits or the names that
+    are known. {what it writes: the file's address}."""
+    known = data.load("names").train_images.astype(np.uint8)
+    return {"digits": writer(out, "gpt.npz", data.vocabulary()), "names": writer(out, "names.npz", known)}
+
+
+def writer(out, file, words):
     content = io.BytesIO()
-    with np.load(FOLDER / "gpt.npz") as weights:
-        np.savez_compressed(content, words=data.vocabulary(), **weights)
+    with np.load(FOLDER / file) as weights:
+        np.savez_compressed(content, words=words, **weights)
     packed = content.getvalue()
-    name = f"{out.name}/writer-{hashlib.sha256(packed).hexdigest()[:12]}.npz"
+    name = f"{out.name}/{Path(file).stem}-{hashlib.sha256(packed).hexdigest()[:12]}.npz"
     write(out.parent / name, packed)
     return name
 
@@ -439,7 +445,7 @@ def build(out):
         pages.page("practise", (LESSONS / "practise.html").read_text(encoding="utf-8"))
         rules = {"days": review.DAYS, "few": review.FEW}
         known = {"exercises": exercises(pages), "runtime": runtime(out / "runtime"), "rules": rules}
-        known |= {"weights": writer(out / "runtime"), "size": size()}
+        known |= {"weights": writers(out / "runtime"), "size": size()}
     write(out / "lessons.json", json.dumps(known))
     write(out / "index.html", front_page(pages, known))
     for path in (FOLDER / "page.css", LESSONS / "lessons.css", LESSONS / "write.css"):

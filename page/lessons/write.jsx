@@ -15,7 +15,13 @@ const DIGITS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const pace = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 90); // milliseconds for each patch
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** weights: the address of the network's numbers and of its words. */
+async function bytesAt(address) {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`${response.status} ${address}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** weights: {digits, names}, the addresses of the networks' numbers and words. */
 export function Write({ python, weights }) {
   const task = useMemo(() => new Task(python, "the digit that you asked for"), [python]);
   const asked = useSignal(null),
@@ -46,11 +52,7 @@ export function Write({ python, weights }) {
     await task.attempt(async (python) => {
       written.value = [];
       count.value = at.value = 0;
-      if (!kept.current) {
-        const response = await fetch(weights);
-        if (!response.ok) throw new Error(`${response.status} ${weights}`);
-        kept.current = new Uint8Array(await response.arrayBuffer());
-      }
+      kept.current ??= await bytesAt(weights.digits);
       const request = { digit, temperature: temperature.value, seed: Math.floor(Math.random() * 2 ** 32) };
       let hasBegun = false;
       await python.ask("write", request, { "writer.npz": kept.current }, SECONDS, (said) => {
@@ -132,7 +134,61 @@ export function Write({ python, weights }) {
           <Likely words={words.value} {...written.value[at.value]} />
         </div>
       )}
+      <Names {...{ python, weights, temperature }} />
     </section>
+  );
+}
+
+const COUNT = 10; // names
+
+/** The same layers, trained on names: ten of them, which go on from the reader's letters. */
+function Names({ python, weights, temperature }) {
+  const task = useMemo(() => new Task(python, "the names that you asked for"), [python]);
+  const begun = useSignal(""),
+    kept = useRef();
+  const ask = () =>
+    task.attempt(async (python) => {
+      kept.current ??= await bytesAt(weights.names);
+      const seed = Math.floor(Math.random() * 2 ** 32);
+      const request = { begun: begun.value, count: COUNT, temperature: temperature.value, seed };
+      const { names } = await python.ask("write_names", request, { "writer.npz": kept.current }, SECONDS);
+      hasWritten.value = true;
+      return names;
+    });
+  return (
+    <form class="names" onSubmit={(event) => (event.preventDefault(), ask())}>
+      <h3>Or for names</h3>
+      <p class="note">
+        The same layers have also learned names, a letter at a time. They go on from the letters that you type, or begin
+        by themselves.
+      </p>
+      <div class="line">
+        <input
+          aria-label="The first letters"
+          placeholder="first letters"
+          maxLength={8}
+          value={begun.value}
+          onInput={({ target }) => (begun.value = target.value)}
+        />
+        <button type="submit" aria-disabled={task.isBusy.value}>
+          Write {COUNT} names
+        </button>
+      </div>
+      <div role="status">
+        <Told task={task}>
+          {(names) => (
+            <ul>
+              {names.map(([name, isKnown]) => (
+                <li>
+                  {name[0]?.toUpperCase()}
+                  {name.slice(1)} {isKnown && <span class="note">(a name that it has learned)</span>}
+                </li>
+              ))}
+            </ul>
+          )}
+        </Told>
+      </div>
+    </form>
   );
 }
 

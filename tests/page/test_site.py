@@ -846,7 +846,7 @@ def test_a_network_from_a_blank_file_passes_and_reads_a_drawing(at):
 @pytest.mark.slow
 def test_a_digit_that_is_asked_for_is_written(at, site):
     """By touch and keyboard; and Python writes there what gpt_np.py writes here."""
-    address = json.loads((site / "lessons.json").read_text())["weights"]
+    address = json.loads((site / "lessons.json").read_text())["weights"]["digits"]
     with np.load(site / address) as arrays:
         model = GPT()
         for name, p in model.params.items():
