@@ -17,7 +17,9 @@ PYTHON ?= python3
 NPM := $(shell command -v npm)
 NPM_CI := page/node_modules/.package-lock.json
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
-INSTALL = $(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q
+OLD = Python 3.10 or newer is needed, and $(PYTHON) is older: make PYTHON=python3.13, say
+NEW = $(PYTHON) -c "import sys; sys.version_info >= (3, 10) or sys.exit('$(OLD)')"
+INSTALL = $(NEW) && $(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q
 
 .PHONY: np torch twins look page site figures shortcut results bench setup test test-all lint format clean
 

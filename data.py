@@ -1,4 +1,4 @@
-"""Load MNIST, draw batches from it, and turn them into a network's input: numbers for each pixel, or words.
+"""Load MNIST or names, draw batches, and turn them into a network's input: numbers for each pixel, or words.
 
 Images stay uint8 in memory (47 MB instead of 188); a batch becomes floating point when it is drawn.
 """
@@ -32,6 +32,11 @@ class Source(NamedTuple):
     words: str = ""  # the SHA-256 sum of WORDS, which `python -m lab.words` makes; "" if there are none
     classes: tuple[str, ...] = DIGITS  # what the labels 0, 1, ... are the numbers of
 
+    of = "images"  # what it has for examples
+    shape = (28, 28)  # of each
+    prefix = ""  # of the names of a run's files
+    end = None  # the word that ends a text: an image always has all its words
+
     @property
     def kind(self):
         """What its classes are called."""
@@ -41,6 +46,22 @@ class Source(NamedTuple):
         """An image with that label in words: "a 4", "an 8", "an ankle boot"."""
         name = self.classes[label]
         return f"{'an' if name[0] in '8aeio' else 'a'} {name}"
+
+
+class Names(NamedTuple):
+    """A list of names, most frequent first: texts for a network that writes. Word 0 is the end, 1 to 26 the letters."""
+
+    file: str  # in the folder of the dataset
+    sha256: str
+    examples: int  # training names
+
+    of = "names"
+    kind = "name"
+    places = 12  # words of a text: at most 11 letters and an end. What follows the end is the end again
+    shape = (places,)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    prefix = "names_"
+    end = 0
 
 
 SOURCES = {
@@ -68,14 +89,25 @@ SOURCES = {
         std=0.3530,
         classes=("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
     ),
+    "names": Names(  # the 40,000 most frequent surnames of the 1990 census of the United States
+        file="surnames.txt.gz",
+        sha256="505687024f80ca2d1def2966d5453bd5b4142fbd5f8d3fc71686b067526b9162",
+        examples=36_000,
+    ),
 }
 
 
 class Dataset(NamedTuple):
+    """The comments are those of MNIST. Of names, an "image" is a text (12,) uint8 of words, and all labels are 0."""
+
     train_images: np.ndarray  # (60000, 28, 28) uint8, 0 is background
     train_labels: np.ndarray  # (60000,) uint8, 0 to 9
     test_images: np.ndarray  # (10000, 28, 28) uint8
     test_labels: np.ndarray  # (10000,) uint8
+
+    def with_few_tests(self, number=200):
+        """The same with the first test images alone, for a test that only has to be possible."""
+        return self._replace(test_images=self.test_images[:number], test_labels=self.test_labels[:number])
 
 
 def load(name="mnist", hold_out=0):
@@ -84,16 +116,34 @@ def load(name="mnist", hold_out=0):
     With hold_out, the last `hold_out` training images stand in for the test set. Anything chosen by comparing
     results (a learning rate, a width) is chosen on these: a test set that helped to choose no longer tests anything.
     """
+    read = {"images": read_images, "names": read_names}[SOURCES[name].of]
+    arrays = read(name)
+    if hold_out:
+        images, labels = arrays[:2]
+        arrays = [images[:-hold_out], labels[:-hold_out], images[-hold_out:], labels[-hold_out:]]
+    return Dataset(*arrays)
+
+
+def read_images(name):
+    """The four arrays of a dataset of images."""
     source, arrays = SOURCES[name], []
     if len(source.classes) != len(DIGITS):
         raise UserError(f"--dataset {name} names {len(source.classes)} classes: the networks tell {len(DIGITS)} apart")
     for file, sha256 in zip(FILES, source.sha256, strict=True):
         content = find(ROOT / name / file, source.url and source.url + file, sha256)
         arrays.append(parse_idx(gzip.decompress(content)))
-    if hold_out:
-        images, labels = arrays[:2]
-        arrays = [images[:-hold_out], labels[:-hold_out], images[-hold_out:], labels[-hold_out:]]
-    return Dataset(*arrays)
+    return arrays
+
+
+def read_names(name):
+    """The four arrays of a dataset of names, of which a tenth is the test. The order of a list of names, most frequent
+    first, says something about them: so a fixed seed shuffles it, the same way in every run."""
+    source = SOURCES[name]
+    names = gzip.decompress(find(ROOT / name / source.file, "", source.sha256)).decode().split()
+    texts = texts_of(names)[np.random.default_rng(0).permutation(len(names))]
+    labels = np.zeros(len(names), np.uint8)
+    n = source.examples
+    return [texts[:n], labels[:n], texts[n:], labels[n:]]
 
 
 def parse_idx(content):
@@ -151,14 +201,10 @@ def test_batches(dataset, options, most=200, part=0, parts=1):
     In parts, because layers keep what they compute: for all images at once, that may fill the memory.
     With several processes, number `part` of `parts` takes every `parts`-th batch, starting with batch `part`.
     """
-    size = min(test_batch_size(options, most), len(dataset.test_images) // parts)  # so that every process gets a batch
+    # Small training batches may be small because memory is short; and every process gets a batch.
+    size = min(most, 8 * options.batch_size, len(dataset.test_images) // parts)
     for i in range(part * size, len(dataset.test_images), parts * size):
         yield dataset.test_images[i : i + size], dataset.test_labels[i : i + size].astype(np.int64)
-
-
-def test_batch_size(options, most=200):
-    """How many images to test with at a time. Small training batches may be small because memory is short."""
-    return min(most, 8 * options.batch_size)
 
 
 def as_input(images, options):
@@ -176,7 +222,68 @@ def as_input(images, options):
     return x
 
 
-# --- Images as texts --------------------------------------------------------------------------------------------------
+# --- Texts ------------------------------------------------------------------------------------------------------------
+
+
+def as_text(images, labels, options):
+    """Images (B, 28, 28) and labels (B,) as a text and what comes next in it: x and y (B, 49) int64.
+
+    x is the word of the digit, V + label, and the words of all patches but the last; y, the words of all patches. A
+    name is a text already, y (B, 12): a word, V, starts it, and its letters follow.
+    """
+    y = words_of(images, options.dataset)
+    return np.concatenate([first_words(labels, options.dataset), y[:, :-1]], axis=1), y
+
+
+def first_words(labels, dataset="mnist"):
+    """The words with which texts of these labels (B,) begin: (B, 1) int64. They come after the V words of a text."""
+    return sizes(dataset)["words"] + np.asarray(labels, np.int64)[:, np.newaxis]
+
+
+def sizes(dataset="mnist"):
+    """What a network that writes has to know: V words to choose from, words that start a text, places in a text.
+
+    UserError if the dataset has no words.
+    """
+    source = SOURCES[dataset]
+    if source.of == "names":
+        return {"words": 1 + len(source.letters), "starts": 1, "places": source.places}
+    return {"words": len(vocabulary(dataset)), "starts": len(source.classes), "places": (28 // PATCH) ** 2}
+
+
+def words_of(images, dataset="mnist"):
+    """uint8 images (B, 28, 28) -> (B, 49) int64: for each patch, row by row, the number of the word nearest to it.
+
+    Names (B, 12) consist of words.
+    """
+    if SOURCES[dataset].of == "names":
+        return images.astype(np.int64)
+    batch, side = len(images), images.shape[1] // PATCH
+    patches = images.reshape(batch, side, PATCH, side, PATCH).swapaxes(2, 3).reshape(-1, PATCH**2)  # (B 49, 16)
+    words = np.zeros(len(patches), np.int64)  # word 0 is blank, and so are three in five patches
+    inked = patches.any(axis=1)
+    words[inked] = nearest(patches[inked], vocabulary(dataset))
+    return words.reshape(batch, -1)
+
+
+# --- Names as texts
+
+
+def texts_of(names):
+    """Names of letters a to z, at most 11 of them -> (N, 12) uint8: 1 for a, 2 for b ..., and 0 for the end."""
+    texts = np.zeros((len(names), Names.places), np.uint8)
+    for text, name in zip(texts, names, strict=True):
+        text[: len(name)] = [Names.letters.index(letter) + 1 for letter in name]
+    return texts
+
+
+def names_of(texts):
+    """The reverse, for texts (N, T) of words: each name ends before its first 0."""
+    ends = [[*text, Names.end].index(Names.end) for text in np.asarray(texts).tolist()]
+    return ["".join(Names.letters[word - 1] for word in text[:n]) for text, n in zip(texts, ends, strict=True)]
+
+
+# --- Images as texts
 
 
 @cache
@@ -187,26 +294,19 @@ def vocabulary(dataset="mnist"):
     """
     sha256 = SOURCES[dataset].words
     if not sha256:
-        raise UserError(f"--dataset {dataset} has no words yet: a network that writes learns from mnist")
+        raise UserError(f"--dataset {dataset} has no words yet: a network that writes learns from mnist or names")
     words = parse_idx(find(ROOT / dataset / WORDS, "", sha256))
     return words.reshape(len(words), -1)
-
-
-def words_of(images, dataset="mnist"):
-    """uint8 images (B, 28, 28) -> (B, 49) int64: for each patch, row by row, the number of the word nearest to it."""
-    batch, side = len(images), images.shape[1] // PATCH
-    patches = images.reshape(batch, side, PATCH, side, PATCH).swapaxes(2, 3)  # (B, 7, 7, 4, 4)
-    return nearest(patches.reshape(-1, PATCH**2), vocabulary(dataset)).reshape(batch, -1)
 
 
 def nearest(patches, words):
     """For each of the patches (N, 16) the number of the word, of (V, 16), that is nearest to it: (N,) int64.
 
-    |patch - word|^2 = |patch|^2 - 2 patch . word + |word|^2, of which the first term is the same for all words. The
+    |patch - word|^2 = |patch|^2 - patch . 2 word + |word|^2, of which the first term is the same for all words. The
     others are whole numbers below 2^24, which float32 holds exactly: the same words on every machine.
     """
     words = words.astype(np.float32)
-    return ((words**2).sum(axis=1) - 2 * (patches.astype(np.float32) @ words.T)).argmin(axis=1)
+    return ((words**2).sum(axis=1) - patches.astype(np.float32) @ (2 * words.T)).argmin(axis=1)
 
 
 def images_of(words, dataset="mnist"):
@@ -214,13 +314,3 @@ def images_of(words, dataset="mnist"):
     batch, side = len(words), 28 // PATCH
     squares = vocabulary(dataset)[words].reshape(batch, side, side, PATCH, PATCH).swapaxes(2, 3)
     return squares.reshape(batch, 28, 28)
-
-
-def as_text(images, labels, options):
-    """Images (B, 28, 28) and labels (B,) as a text and what comes next in it: x and y (B, 49) int64.
-
-    x is the word of the digit, V + label, and the words of all patches but the last; y, the words of all patches.
-    """
-    y = words_of(images, options.dataset)
-    asked = len(vocabulary(options.dataset)) + labels  # (B,)
-    return np.column_stack([asked, y[:, :-1]]), y

@@ -16,8 +16,8 @@ from vit_autograd import OnTape, softmax
 class GPT(OnTape, gpt_np.GPT):
     """Embedding, positions, blocks, norm, linear. Its first weights, `params`, are gpt_np.GPT's."""
 
-    def __init__(self, width=64, blocks=2, heads=4, words=128, places=49, seed=0, dtype=np.float32):
-        super().__init__(width, blocks, heads, words, places, seed, dtype)
+    def __init__(self, width=64, blocks=2, heads=4, words=128, starts=10, places=49, seed=0, dtype=np.float32):
+        super().__init__(width, blocks, heads, words, starts, places, seed, dtype)
 
     def forward(self, x):
         """Words x (B, T) to logits (B, T, V). The tape keeps what backward needs."""

@@ -3,10 +3,16 @@
 After Radford et al. 2018 (Improving Language Understanding by Generative Pre-Training), small enough for digits. A text
 is a digit asked for and the 49 patches of an image of it, 4 x 4 pixels each, row by row. Each patch is one of V = 128
 words, small pictures that data.py knows; the ten digits are ten words more. From each word, and from all before it, the
-network predicts the next:
+network predicts the next (it is *autoregressive*; elsewhere its words are called *tokens*):
 
     x       7   p1  p2  ...  p48      the digit asked for, and all patches but the last: T = 49 words
     y       p1  p2  p3  ...  p49      what comes next at each place
+
+With `--dataset names`, the same network learns names. The V = 27 words are then an end and the letters a to z, one word
+more starts a name, and what follows the end is the end again, T = 12 words in all:
+
+    x       start  l  e  e    end  ...  end
+    y       l      e  e  end  end  ...  end
 
     embed      a row of a table for each word                        (B, T)     -> (B, T, 64)
     positions  plus a learned vector for each place in the text      (B, T, 64) -> (B, T, 64)
@@ -15,7 +21,8 @@ network predicts the next:
     linear     logits, a score for each word that may come next      (B, T, 64) -> (B, T, V)
 
 The loss is that of mlp_np.py, at all places at once: its mean over the B T rows of the logits. So one image is 49
-lessons. All other layers are those of layers_np.py and vit_np.py. gpt_torch.py is the same network in PyTorch.
+lessons. exp(loss) is the *perplexity*: among so many equally likely words the network might as well be choosing. All
+other layers are those of layers_np.py and vit_np.py. gpt_torch.py is the same network in PyTorch.
 
 `python gpt_np.py` checks every layer against the definition of the derivative.
 
@@ -25,8 +32,7 @@ Shapes: B texts, T places (words) in each, V words to choose from, C channels; h
 import numpy as np
 
 from layers_np import Linear, Network, check_layers
-from mlp_np import softmax
-from vit_np import Attention, Block, LayerNorm, Positions, Softmax, merge, split
+from vit_np import MLP, Attention, Block, LayerNorm, Positions, Softmax, merge, softmax, split
 
 
 class Embedding:
@@ -55,37 +61,56 @@ class Embedding:
         self.grads = {"E": dE}
 
 
-class CausalSoftmax(Softmax):
+class CausalSoftmax:
     """Softmax of the scores that are not hidden: of query i with the keys j <= i, those of its own place and before.
 
     Why hide the others? Place i has to predict word i + 1, and that word stands in x at the next place. A place that
     could look there would copy it, learn nothing else, and have nothing to copy when it writes. With the mask, each
     place knows what a writer knows there. So all T places learn from one forward pass.
 
-    Hidden scores become -inf, and exp(-inf) = 0: the weight is 0 whatever the score was. So the mask needs no
-    derivative of its own. `backward` is the one of Softmax: in dscores = weights (dweights - mean), the weight 0 makes
-    the derivative of a hidden score 0, and takes nothing from the mean.
+    Hidden scores become -inf, and exp(-inf) = 0: the weight is 0 whatever the score was.
     """
 
     def forward(self, scores):
         """scores (..., T, T) -> weights of the same shape; row i has i + 1 weights, then zeros."""
         seen = np.tri(scores.shape[-1], dtype=bool)  # (T, T): row i has i + 1 times True, then False
-        return super().forward(np.where(seen, scores, -np.inf))
+        self.weights = softmax(np.where(seen, scores, -np.inf))
+        return self.weights
+
+    # The mask needs no derivative of its own: in dscores = weights (dweights - mean), the weight 0 makes the derivative
+    # of a hidden score 0, and takes nothing from the mean.
+    backward = Softmax.backward
 
 
-class CausalAttention(Attention):
-    """Attention that only looks back, and can take one word more."""
+class CausalAttention:
+    """Every place gathers what it needs from itself and the places before: a weighted mean."""
 
     def __init__(self, rng, width, heads):
-        super().__init__(rng, width, heads)
+        self.heads, self.scale = heads, (width // heads) ** -0.5  # 1 / sqrt(d)
+        self.layers = {
+            "query": Linear(rng, width, width),
+            "key": Linear(rng, width, width, bias=False),  # softmax would not see it: vit_np.py says why
+            "value": Linear(rng, width, width),
+            "out": Linear(rng, width, width),
+        }
         self.softmax = CausalSoftmax()
+
+    def forward(self, x):
+        """x (B, T, C) -> y of the same shape."""
+        query, key, value, out = self.layers.values()
+        self.q, self.k, self.v = (split(layer.forward(x), self.heads) for layer in (query, key, value))  # (B, h, T, d)
+        scores = self.q @ self.k.swapaxes(2, 3) * self.scale  # (B, h, T, T): every query with every key
+        self.weights = self.softmax.forward(scores)  # (B, h, T, T): row i has the weights for place i, and none after
+        return out.forward(merge(self.weights @ self.v))
+
+    backward = Attention.backward  # the products are the same, so their derivatives are, too
 
     def next(self, x, place):
         """The row of the word at this place alone, x (B, 1, C) -> y (B, 1, C), from the keys and values kept before it.
 
         What comes later changes nothing at an earlier place. So keys and values of the words before are what they were,
-        and self.k and self.v still have them; the new word adds its own. Only its query is new: earlier queries have
-        had their answers. One row of scores, and no mask: what it would hide is not written yet.
+        and self.k and self.v still have them (the *KV cache*); the new word adds its own. Only its query is new:
+        earlier queries have had their answers. One row of scores, and no mask: what it would hide is not written yet.
         """
         query, key, value, out = self.layers.values()
         q, k, v = (split(layer.forward(x), self.heads) for layer in (query, key, value))  # (B, h, 1, d)
@@ -97,11 +122,24 @@ class CausalAttention(Attention):
         return out.forward(merge(weights @ v))
 
 
-class CausalBlock(Block):
-    """The block of vit_np.py with attention that only looks back."""
+class CausalBlock:
+    """y = u + mlp(norm(u)) with u = x + attention(norm(x)): look back, then think; each adds its result to x."""
 
     def __init__(self, rng, width, heads):
-        super().__init__(rng, width, heads, CausalAttention)
+        self.layers = {
+            "norm1": LayerNorm(width),
+            "attention": CausalAttention(rng, width, heads),
+            "norm2": LayerNorm(width),
+            "mlp": MLP(rng, width),
+        }
+
+    def forward(self, x):
+        """x (B, T, C) -> y of the same shape."""
+        norm1, attention, norm2, mlp = self.layers.values()
+        u = x + attention.forward(norm1.forward(x))
+        return u + mlp.forward(norm2.forward(u))
+
+    backward = Block.backward  # two sums, as there
 
     def next(self, x, place):
         """As forward, for the word at this place alone: x (B, 1, C) -> y (B, 1, C)."""
@@ -111,12 +149,12 @@ class CausalBlock(Block):
 
 
 class GPT(Network):
-    """The network at the top of this file. Words V, V + 1, ... V + 9 are the digits: only x has them."""
+    """The network at the top of this file. Words V, V + 1, ... start a text (the ten digits): only x has them."""
 
-    def __init__(self, width=64, blocks=2, heads=4, words=128, places=49, seed=0, dtype=np.float32):
+    def __init__(self, width=64, blocks=2, heads=4, words=128, starts=10, places=49, seed=0, dtype=np.float32):
         rng = np.random.default_rng(seed)
         layers = {
-            "embed": Embedding(rng, words + 10, width),
+            "embed": Embedding(rng, words + starts, width),
             "positions": Positions(rng, places, width),
             **{f"blocks.{i}": CausalBlock(rng, width, heads) for i in range(blocks)},
             "norm": LayerNorm(width),
@@ -136,19 +174,22 @@ class GPT(Network):
             y = block.next(y, place)
         return linear.forward(norm.forward(y))[:, 0]
 
-    def write(self, asked, temperature, rng):
-        """Write an image of each of these digits: yields B new words (B,) for each place, from the first to the last.
+    def write(self, begun, temperature, rng):
+        """Go on with texts from what is given of each: yields B new words (B,) for each place up to the last.
 
-        asked: B digits, 0 to 9. The numbers that decide are drawn from rng, B for each place.
+        begun: (B, n) words, 1 <= n <= T, the first of them a word that starts a text: the *prompt*. The numbers that
+        decide are drawn from rng, B for each new word.
         """
-        words = len(self.params["embed.E"]) - 10 + np.asarray(asked)  # the digits' own words
-        for place in range(len(self.params["positions.P"])):
+        *first, words = begun.T
+        for place, known in enumerate(first):
+            self.next(known, place)  # keeps its keys and values
+        for place in range(len(first), len(self.params["positions.P"])):
             words = next_words(self.next(words, place), temperature, rng.random(len(words)))
             yield words
 
 
 def next_words(logits, temperature, u):
-    """The word that each row of the logits (B, V) and its number in u (B,), 0 <= u < 1, choose -> (B,).
+    """Sampling: the word that each row of logits (B, V) and its number in u (B,), 0 <= u < 1, choose -> (B,).
 
     p = softmax(logits / temperature): below 1, the likely words become likelier; at 0, the likeliest is certain. Lay
     the V probabilities side by side, and they fill the line from 0 to 1. A u that may fall anywhere on it falls on word

@@ -78,9 +78,9 @@ class CausalBlock(nn.Module):
 class GPT(nn.Module):
     """Embedding, positions, blocks, norm, linear."""
 
-    def __init__(self, width=64, blocks=2, heads=4, words=128, places=49):
+    def __init__(self, width=64, blocks=2, heads=4, words=128, starts=10, places=49):
         super().__init__()
-        self.embed = nn.Embedding(words + 10, width)  # the ten digits are words too
+        self.embed = nn.Embedding(words + starts, width)  # what starts a text, a digit say, is a word too
         self.positions = Positions(places, width)
         self.blocks = nn.Sequential(*(CausalBlock(width, heads) for _ in range(blocks)))
         self.norm = nn.LayerNorm(width)
@@ -90,3 +90,31 @@ class GPT(nn.Module):
         """Words x (B, T) to logits (B, T, V)."""
         a = self.positions(self.embed(x))  # (B, 49) -> (B, 49, 64)
         return self.linear(self.norm(self.blocks(a)))  # (B, 49, 128)
+
+    @torch.no_grad()
+    def write(self, begun, temperature, rng):
+        """Go on with texts from what is given of each: yields B new words (B,) for each place up to the last.
+
+        begun: (B, n) words, whole numbers, 1 <= n <= T. The numbers that decide are drawn from rng, a generator of
+        NumPy's, B for each new word. Nothing is kept: all places are computed again for each word, and those that are
+        not written yet, still 0, change nothing before them.
+        """
+        begun = torch.as_tensor(begun, device=self.positions.P.device)
+        (B, n), T = begun.shape, len(self.positions.P)
+        x = begun.new_zeros(B, T + 1)
+        x[:, :n] = begun
+        for place in range(n - 1, T):
+            logits = self(x[:, :T])[:, place]  # (B, V)
+            x[:, place + 1] = next_words(logits, temperature, torch.from_numpy(rng.random(B)).to(logits.device))
+            yield x[:, place + 1]
+
+
+def next_words(logits, temperature, u):
+    """The word that each row of the logits (B, V) and its number in u (B,), 0 <= u < 1, choose -> (B,).
+
+    A word k with the probability p[k], p = softmax(logits / temperature): gpt_np.py says how.
+    """
+    if temperature < 1e-30:  # 0, or so little that the quotients below could overflow
+        return logits.argmax(dim=1)
+    ends = (logits.double() / temperature).softmax(dim=1).cumsum(dim=1)  # (B, V): where each word's part ends
+    return (u[:, None] * ends[:, -1:] >= ends).sum(dim=1)  # how many parts end at or before u

@@ -27,7 +27,7 @@ class Linear:
 
     def __init__(self, rng, inputs, outputs, bias=True, gain=1):
         # Variance 1 / inputs: inputs of variance 1 give outputs of variance 1 (LeCun et al. 1998). A gain of 2, as in
-        # mlp_np.py, is for inputs that a ReLU has halved.
+        # mlp_np.py, makes up for a ReLU before it, which has halved them.
         self.params = {"W": rng.normal(0, np.sqrt(gain / inputs), (inputs, outputs))}
         if bias:
             self.params["b"] = np.zeros(outputs)
@@ -35,7 +35,9 @@ class Linear:
     def forward(self, x):
         """x (..., inputs) -> y (..., outputs)."""
         self.rows = x.reshape(-1, x.shape[-1])  # (N, inputs): all rows of all images, one below the other
-        y = self.rows @ self.params["W"] + self.params.get("b", 0)  # (N, outputs)
+        y = self.rows @ self.params["W"]  # (N, outputs)
+        if "b" in self.params:
+            y += self.params["b"]
         return y.reshape(*x.shape[:-1], -1)
 
     def backward(self, dy):
@@ -70,6 +72,12 @@ def channel_sum(x):
 def row_sum(x):
     """x.sum(axis=-1, keepdims=True): (..., C) -> (..., 1). A product with ones is faster."""
     return (x.reshape(-1, x.shape[-1]) @ np.ones(x.shape[-1], x.dtype)).reshape(*x.shape[:-1], 1)
+
+
+def row_max(x):
+    """x.max(axis=-1, keepdims=True): (..., C) -> (..., 1). A maximum of columns is faster than of short rows."""
+    columns = np.ascontiguousarray(x.reshape(-1, x.shape[-1]).T)  # (C, N)
+    return columns.max(axis=0).reshape(*x.shape[:-1], 1)
 
 
 class Network:

@@ -11,7 +11,7 @@ import numpy as np
 import data
 import plot
 from mlp_np import softmax_cross_entropy
-from networks import begin, make
+from networks import arrays_of, begin, make
 from support import program
 from support.run import Run
 from support.threads import share_work
@@ -24,9 +24,10 @@ def main(argv=None):
 
     run = Run(options, dataset, network.params, checkpoint)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
+        evaluate(network, dataset.with_few_tests(), options)  # if the memory does not suffice for it, say so now
         for images, labels in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
             x, y = options.network.batch(images, labels, options)  # what goes in, and what should come out
-            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate)
+            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, options.source.end)
             run.record(loss, accuracy)
             if run.epoch_ends:
                 run.record_test(*evaluate(network, dataset, options))
@@ -40,12 +41,15 @@ def main(argv=None):
     return run.end()
 
 
-def train_step(network, optimizer, x, y, lr):
-    """One step of training, in place; the batch's loss and accuracy before it."""
+def train_step(network, optimizer, x, y, lr, end=None):
+    """One step of training, in place; the batch's loss and accuracy before it. end: see `that_count`."""
     logits = network.forward(x)  # (B, 10), or a row for each place
     loss, dlogits = loss_of(logits, y)
     grads = network.backward(dlogits)
     optimizer.step(network.params, grads, lr)
+    if end is not None:
+        logits, y = that_count(logits, x, y, end)
+        loss, _ = loss_of(logits, y)
     return loss, (logits.argmax(axis=-1) == y).mean()
 
 
@@ -56,6 +60,15 @@ def loss_of(logits, y):
     """
     loss, dlogits = softmax_cross_entropy(logits.reshape(y.size, -1), y.ravel())
     return loss, dlogits.reshape(logits.shape)
+
+
+def that_count(logits, x, y, end):
+    """The logits (N, V) and answers (N,) that count in a loss and an accuracy that are told: of a name, those of each
+    letter and of one end. After the end comes the end again: to know that is worth nothing.
+
+    end: the word that ends a text, or None, if all count.
+    """
+    return (logits, y) if end is None else (logits[x != end], y[x != end])
 
 
 class Optimizer:
@@ -137,21 +150,21 @@ def update_adamw(params, m, s, grads, lr, step, beta1=0.9, weight_decay=0.0, bet
 def evaluate(network, dataset, options):
     """Mean loss and accuracy of the network as it is on all test images."""
     network.training = False  # batch normalisation then uses the statistics that it remembers
-    loss = correct = 0
+    loss = correct = answers = 0
     for images, labels in data.test_batches(dataset, options):
         x, y = options.network.batch(images, labels, options)
-        logits = network.forward(x)
+        logits, y = that_count(network.forward(x), x, y, options.source.end)
         loss += loss_of(logits, y)[0] * y.size
         correct += (logits.argmax(axis=-1) == y).sum()
+        answers += y.size  # one for each image, or for each place in it
     network.training = True
-    answers = len(dataset.test_images) * y[0].size  # one for each image, or for each place in it
     return loss / answers, correct / answers
 
 
 def build(options, checkpoint=None):
     """The network that the options describe and its optimizer: new, or restored from a checkpoint."""
-    model = make("autograd" if options.autograd else "np", options)
-    network = share_work(model, options.network.share(options))  # the same network, whose work threads share
+    model = make("autograd" if options.autograd else "np", options, checkpoint)
+    network = share_work(model, **options.network.share(options))  # the same network, whose work threads share
     optimizer = Optimizer(network.params, options)
     if checkpoint:
         checkpoint.copy_to(get_arrays(network, optimizer))
@@ -162,8 +175,8 @@ def build(options, checkpoint=None):
 def get_arrays(network, optimizer):
     """All that a run needs to continue, as dicts of arrays: weights, what the optimizer remembers, and batch
     normalisation's running statistics (only a ResNet has any)."""
-    return {"params": network.params, **optimizer.state, "statistics": getattr(network, "statistics", {})}
+    return arrays_of(network) | optimizer.state
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run(main, limit_memory=True))

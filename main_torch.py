@@ -15,8 +15,8 @@ with program.needing("requirements.txt"):
 import data
 import main_np
 import plot
-from networks import begin, make
-from support.names import from_numpy, to_numpy
+from networks import arrays_of, begin, make
+from support.names import check_twin, from_numpy, to_numpy
 from support.place import FULL_PRECISION, Place
 from support.run import Run
 
@@ -26,14 +26,17 @@ def main(argv=None):
     place = Place(options)  # a device, a precision, and perhaps other processes
     dataset = data.load(options.dataset, options.hold_out)  # 60,000 images to learn from, 10,000 to test with
     model, optimizer = build(options, checkpoint, place.device)  # main_np.py's first weights, or the checkpoint's
-    network = place.prepare(model)
+    network = place.prepare(model)  # the same network: compiled perhaps, its gradients averaged over the processes
 
     run = Run(options, dataset, to_numpy(model, optimizer)["params"], checkpoint, place)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
+        evaluate(network, dataset.with_few_tests(500 * place.size), options, place)  # if it cannot be, say so now
         for images, labels in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
             x, y = options.network.batch(images, labels, options)  # what goes in, and what should come out
             x, y = place.own_part(x, y)  # as tensors on the computing device
-            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, place.precision)
+            loss, accuracy = train_step(
+                network, optimizer, x, y, run.learning_rate, place.precision, options.source.end
+            )
             run.record(loss, accuracy)
             if run.epoch_ends:
                 run.record_test(*evaluate(network, dataset, options, place))
@@ -47,8 +50,8 @@ def main(argv=None):
     return run.end()
 
 
-def train_step(network, optimizer, x, y, lr, precision=FULL_PRECISION):
-    """One step of training; the batch's loss and accuracy before it, as tensors."""
+def train_step(network, optimizer, x, y, lr, precision=FULL_PRECISION, end=None):
+    """One step of training; the batch's loss and accuracy before it, as tensors. end: as in main_np.that_count."""
     with precision:
         logits = network(x)  # (B, 10), or a row for each place
         loss = F.cross_entropy(logits.flatten(0, -2), y.flatten())  # a row of logits for each number in y
@@ -57,6 +60,9 @@ def train_step(network, optimizer, x, y, lr, precision=FULL_PRECISION):
     for group in optimizer.param_groups:
         group["lr"] = lr  # by hand: a scheduler would count steps of its own, and a resumed run starts in the middle
     optimizer.step()
+    if end is not None:
+        logits, y = main_np.that_count(logits.detach(), x, y, end)
+        loss = F.cross_entropy(logits, y)
     return loss.detach(), (logits.argmax(dim=-1) == y).to(loss.dtype).mean()
 
 
@@ -64,27 +70,32 @@ def train_step(network, optimizer, x, y, lr, precision=FULL_PRECISION):
 def evaluate(network, dataset, options, place):
     """Mean loss and accuracy of the network as it is on all test images."""
     network.eval()  # batch normalisation then uses the statistics that it remembers
-    loss = correct = 0
+    loss = correct = answers = 0
     for images, labels in data.test_batches(dataset, options, 500, place.rank, place.size):
         x, y = place.to_device(*options.network.batch(images, labels, options))
-        logits = network(x)
+        logits, y = main_np.that_count(network(x), x, y, options.source.end)
         loss += F.cross_entropy(logits.flatten(0, -2), y.flatten(), reduction="sum")
         correct += (logits.argmax(dim=-1) == y).sum()
+        answers += y.numel()  # one for each image, or for each place in it
     network.train()
-    loss, correct = place.sum(loss, correct.to(loss.dtype))
-    answers = len(dataset.test_images) * y[0].numel()  # one for each image, or for each place in it
+    loss, correct, answers = place.sum(loss, correct, answers)
     return loss / answers, correct / answers
 
 
 def build(options, checkpoint=None, device="cpu"):
-    """The network that the options describe and its optimizer, with all the numbers of main_np.build."""
+    """The network that the options describe and its optimizer: new, or restored from a checkpoint."""
+    if checkpoint:
+        groups, steps, whose = checkpoint.groups, checkpoint.history.step, checkpoint.path
+    else:  # PyTorch cannot draw NumPy's random numbers: the first weights are those of the network by hand
+        groups, steps, whose = arrays_of(make("np", options)), 0, "its twin in NumPy"
+    with torch.device("meta"):  # names and shapes alone: what does not fit is refused before it fills the memory
+        check_twin(make("torch", options), groups, whose)
     model = make("torch", options)
     model.to(device, getattr(torch, options.dtype))
-    if torch.device(device).type != "mps":  # PyTorch's convolutions are faster this way, but some are wrong on mps
+    if torch.device(device).type != "mps":  # convolutions, with weights of four axes, are faster so; on mps, some wrong
         model.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, options)
-    ours, its_optimizer = main_np.build(options, checkpoint)
-    from_numpy(model, optimizer, main_np.get_arrays(ours, its_optimizer), its_optimizer.steps)
+    from_numpy(model, optimizer, groups, steps, whose)
     return model, optimizer
 
 

@@ -172,11 +172,12 @@ def comparison(runs):
             axes.plot(tested, test, color=colour, linewidth=width, label=label, **marks)
     low = min(accuracy for _, history in runs.values() for accuracy in history.test_accuracy or history.train_accuracy)
     below.set_ylim(max(0, low - 0.1 * (1 - low) - 0.01), 1.002)
-    images = " or ".join(sorted({"held-out" if options["hold_out"] else "test" for options, _ in runs.values()}))
+    tested = {("held-out" if run["hold_out"] else "test", SOURCES[run["dataset"]].of) for run, _ in runs.values()}
+    images = " or ".join(sorted(map(" ".join, tested)))
     grey = {"color": INK, "alpha": 0.7}
     kinds = [Line2D([], [], linewidth=0.8, **grey), Line2D([], [], marker="o", linewidth=2, markersize=4, **grey)]
-    above.legend(kinds, ["training batches, smoothed", f"{images} images, after each epoch"], loc="upper right")
-    title = f"the runs, and their last accuracy on {images} images"
+    above.legend(kinds, ["training batches, smoothed", f"{images}, after each epoch"], loc="upper right")
+    title = f"the runs, and their last accuracy on {images}"
     figure.legend(*below.get_legend_handles_labels(), loc="outside lower center", title=title)
     return figure
 

@@ -2,7 +2,8 @@
 
     python practice.py              the current exercise: what to write and where; marks it
     python practice.py --watch      marks it again whenever you save the file
-    python practice.py next         to the next exercise that has not passed (it never moves on by itself)
+    python practice.py next         to the next exercise that has not passed: one that you left out in this part of the
+                                    list, if this one has passed, then on (it never moves on by itself)
     python practice.py 7            to exercise 7; its name, dz1, works too
     python practice.py hint         one more hint; there are three for each exercise (hint, run, reset, solution and
                                     review take the number or name of an exercise; without one, it is the current one)
@@ -10,9 +11,9 @@
     python practice.py run          runs the current file as a program (a case, tape_train); trains own_network
     python practice.py reset        the stub again; what you had is kept beside it
     python practice.py solution     after you have passed, or after the third hint: the lines, and why
-    python practice.py train        makes one program of your lines of chapter 1, my_practice/my_network.py, and runs it
+    python practice.py train        makes one program of your lines for the MLP, my_practice/my_network.py, and runs it
     python practice.py prove        your lines and PyTorch take the same 200 steps, side by side: is it the same run?
-    python practice.py prove resnet the same with your lines of chapter 2; vit, chapter 4; tape, chapter 5; gpt, 6
+    python practice.py prove tape   the same with your own tape; resnet, vit and gpt with your lines for these networks
     python practice.py read PICTURE your own network, of exercise own_network, reads a photograph or a drawing
     python practice.py review       what you have passed comes back after some days: write it again
     python practice.py mark FOLDER  for a teacher: the work of a class as a table (CSV)
@@ -27,11 +28,11 @@ import subprocess
 import sys
 import textwrap
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from exercises import ONE_THREAD, ROOT, classroom, marker, network, own, prove, review, runner
-from exercises.catalogue import BROKEN, CHAPTERS, EXERCISES, find, number, numbered
+from exercises.catalogue import BROKEN, EXERCISES, PARTS, can_run, find, number, numbered, onward
 from exercises.show import near, say, solved, symptom
 from exercises.work import Work, digest
 from support import program
@@ -44,7 +45,7 @@ from support.options import Parser, integer
 TAKES = {
     "next": ("watch", "seed"), "hint": ("which",), "list": (), "run": ("which",), "reset": ("which",),
     "solution": ("which",), "train": (), "prove": ("which",), "read": ("which",),
-    "review": ("which", "seed"), "mark": ("which", "seed", "only", "feedback"),
+    "review": ("which", "seed"), "mark": ("which", "seed", "only", "out", "feedback"),
 }  # fmt: skip
 
 
@@ -57,17 +58,18 @@ def main(argv=None):
     add("--seed", type=integer(0, 2**64 - 1), metavar="N", help="the inputs of an earlier run, which printed N")
     add("--folder", default=ROOT / "my_practice", type=named, help="where your files are (my_practice)")
     add("--only", metavar="NAMES", help="mark only these: dz1,da1 or chapter2")
+    add("--out", metavar="FILE", help="mark writes its table into this file, and not onto the screen: marks.csv")
     add("--feedback", metavar="DIR", help="mark also writes what it says to each person, into this folder")
     options = parser.parse_args(argv)
     for line in BROKEN:
         print(line, file=sys.stderr)
     command, seed = options.command, options.seed
-    for name in ("which", "watch", "seed", "only", "feedback"):
+    for name in ("which", "watch", "seed", "only", "out", "feedback"):
         if getattr(options, name) is not None and name not in TAKES.get(command, TAKES["next"]):
             what = "further word" if name == "which" else f"--{name}"
             raise UserError(f"{command or 'an exercise'} takes no {what}; -h lists the commands")
     if command == "mark":
-        return classroom.mark_all(options.which, seed or 0, options.only, options.feedback)
+        return classroom.mark_all(options.which, seed or 0, options.only, options.feedback, options.out)
     work = Work(options.folder)
     if command == "prove":
         return prove.prove(work.folder, options.which or "mlp")
@@ -102,7 +104,7 @@ def choose(work, command):
     if command == "next":
         exercise = following(work, exercise)
         if exercise is None:
-            raise UserError("this was the last one; `python practice.py list` shows what is left")
+            raise UserError("from here on nothing is left; `python practice.py list` shows what you left out before")
     elif command:
         exercise = find(command)
     work.note("current", exercise.name)
@@ -111,11 +113,9 @@ def choose(work, command):
 
 
 def following(work, exercise):
-    """The next exercise that has not passed, or None. A lesson's question leads out of chapter 1: then back to it."""
-    first, after = next(iter(CHAPTERS.values())), EXERCISES[number(exercise) :]
-    if exercise not in first and work.passed(exercise) and any(map(work.passed, first)):
-        after = first + after
-    return next((e for e in after if not work.passed(e)), None)
+    """The exercise that `next` leads to, or None."""
+    on = EXERCISES[onward(exercise, work.passed(exercise)) :]
+    return next((e for e in on if can_run(e) and not work.passed(e)), None)
 
 
 def show(work, exercise, seed=None, again=False):
@@ -157,7 +157,8 @@ def mark_and_say(exercise, path, heading, seed=None, again=False):
     if exercise.case and not again:
         symptom(exercise, path.read_text(encoding="utf-8", errors="replace"))
     seed = secrets.randbelow(10**6) if seed is None else seed
-    verdict = marker.mark(exercise, path, seed)
+    with now() as hear:
+        verdict = marker.mark(exercise, path, seed, hear=hear)
     if verdict.printed.strip():
         say("Your code printed:", "quiet")
         print(verdict.printed.rstrip() + "\n")
@@ -168,6 +169,17 @@ def mark_and_say(exercise, path, heading, seed=None, again=False):
         if verdict.drawn:
             say(f"(Each call draws new inputs. For these again: add --seed {seed})", "quiet")
     return verdict
+
+
+@contextmanager
+def now():
+    """Within it, a function that says on a terminal what is being done, in one line, which is gone at the end."""
+    is_seen = sys.stderr.isatty()
+    try:
+        yield lambda text: is_seen and text and print(f"\r{text} ...\033[K", end="", file=sys.stderr, flush=True)
+    finally:
+        if is_seen:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def come_back(work, exercise, seed=None):
@@ -281,9 +293,9 @@ def hint(work, exercise):
 
 def list_all(work):
     waiting = review.due(work.progress)
-    for title, chapter in CHAPTERS.items():
+    for title, part in PARTS.items():
         say(f"\n{title}", "strong")
-        for exercise in chapter:
+        for exercise in part:
             is_so = {
                 "review": exercise.name in waiting,
                 "seen": exercise.name in work.progress["seen"],

@@ -54,7 +54,7 @@ class ResNet(resnet_np.ResNet):
         gamma, beta = self.tensors[f"{name}.gamma"], self.tensors[f"{name}.beta"]
         norm = walk(self.layers)[name]
         if not self.training:
-            mean, var = norm.statistics.values()
+            mean, var = norm.statistics["mean"], norm.statistics["var"]
             return (x - mean) * (gamma / np.sqrt(var + norm.eps)) + beta
         mean = x.mean(axis=(0, 1, 2))  # (C,)
         centred = x - mean

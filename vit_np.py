@@ -25,8 +25,7 @@ import math
 
 import numpy as np
 
-from layers_np import Linear, Mean, Network, channel_sum, check_layers, row_sum
-from mlp_np import softmax
+from layers_np import Linear, Mean, Network, channel_sum, check_layers, row_max, row_sum
 
 
 class Patches:
@@ -81,11 +80,12 @@ class LayerNorm:
 
     def forward(self, x):
         """x (B, T, C) -> y of the same shape. The means run over the C channels of each patch."""
-        gamma, beta = self.params.values()
+        gamma, beta = self.params["gamma"], self.params["beta"]
         mean = row_sum(x) / len(gamma)  # (B, T, 1)
-        var = row_sum((x - mean) ** 2) / len(gamma)  # (B, T, 1)
+        centred = x - mean  # (B, T, C)
+        var = row_sum(centred**2) / len(gamma)  # (B, T, 1)
         self.inverse = 1 / np.sqrt(var + self.eps)  # (B, T, 1)
-        self.xhat = (x - mean) * self.inverse  # (B, T, C)
+        self.xhat = centred * self.inverse  # (B, T, C)
         return gamma * self.xhat + beta
 
     def backward(self, dy):
@@ -135,6 +135,12 @@ class Softmax:
         """
         mean = row_sum(dweights * self.weights)  # (..., 1)
         return self.weights * (dweights - mean)
+
+
+def softmax(scores):
+    """Softmax as in mlp_np.py, of many short rows: (..., T) -> T positive numbers with sum 1, for each row."""
+    exp = np.exp(scores - row_max(scores))
+    return exp / exp.sum(axis=-1, keepdims=True)
 
 
 class Attention:
@@ -210,7 +216,12 @@ def merge(x):
 
 
 class MLP:
-    """y = second(relu(first(x))): the network of mlp_np.py, for each patch, four times as wide inside as outside."""
+    """y = second(relu(first(x))): the network of mlp_np.py, for each patch, four times as wide inside as outside.
+
+    The ReLU halves the variance of what `second` gets, and yet its gain is 1 (see Linear). A gain of 2 is for layers in
+    a chain, where every ReLU would halve it once more. Here y is only added to x, and each layer that reads the sum
+    normalises it first. With a gain of 1, y begins with a variance of 1/2, so a block changes x less at first.
+    """
 
     def __init__(self, rng, width):
         self.layers = {"first": Linear(rng, width, 4 * width), "second": Linear(rng, 4 * width, width)}
@@ -235,10 +246,10 @@ class Block:
     sums on the straight way through all blocks, and the gradient comes back along it as it is.
     """
 
-    def __init__(self, rng, width, heads, attention=Attention):
+    def __init__(self, rng, width, heads):
         self.layers = {
             "norm1": LayerNorm(width),
-            "attention": attention(rng, width, heads),
+            "attention": Attention(rng, width, heads),
             "norm2": LayerNorm(width),
             "mlp": MLP(rng, width),
         }

@@ -1,7 +1,8 @@
-"""Have a trained network write digits: `python write.py 2026` -> written.png.
+"""Have a trained network write: `python write.py 2026` -> written.png, or `python write.py Mac --count 10`.
 
-It writes patch by patch, and each is drawn from what it thinks likely after those before: gpt_np.py explains how. NumPy
-runs the network, whichever framework trained it.
+A network that learned digits writes the digits it is asked for, patch by patch. One that learned names goes on from the
+letters it is given. Each word, a patch or a letter, is drawn from what the network thinks likely after those before:
+gpt_np.py explains how. NumPy runs the network, whichever framework trained it.
 """
 
 import argparse
@@ -19,33 +20,59 @@ from support.files import check_output, replacing
 from support.options import Parser, integer, number
 
 SIZE, MARGIN = 4, 16  # pixels of the picture for each pixel of an image, and around it all
+OUT = "written.png"
+BLANK = "_"  # what is said of an image without any ink
 
 
 @np.errstate(over="raise", invalid="raise")  # one line if the weights are too large to compute with
 def main(argv=None):
     parser = Parser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("digits", help="what to write: 2026, say", type=digits)
+    what = "digits to write (2026), or the first letters of names (Mac); by default all digits, or names from the start"
+    parser.add_argument("text", nargs="?", help=what, type=digits_or_letters)
     networks.add_weights(parser, writes=True)
-    what = "below 1, likely patches become likelier; 0 always takes the likeliest (default: 0.8)"
+    what = "below 1, likely words become likelier; 0 always takes the likeliest (default: 0.8)"
     parser.add_argument("--temperature", metavar="T", help=what, type=number(0, 100), default=0.8)
-    what = "decides what is drawn: the same seed writes the same digits (default: 0)"
+    what = "decides what is drawn: the same seed writes the same (default: 0)"
     parser.add_argument("--seed", help=what, type=integer(0, 2**64 - 1), default=0)
-    parser.add_argument(
-        "--count", metavar="N", help="write all of it N times, a row each", type=integer(1, 100), default=1
-    )
-    parser.add_argument("--out", metavar="FILE.png", help="the picture (default: written.png)", default="written.png")
+    what = "write the digits N times, a row each (default: 1), or N names (default: 10)"
+    parser.add_argument("--count", metavar="N", help=what, type=integer(1, 100))
+    parser.add_argument("--out", metavar="FILE.png", help=f"the picture of the digits (default: {OUT})")
     arguments = parser.parse_args(argv)
 
-    check_output("--out", arguments.out, ".png")
-    model, options, checkpoint = networks.load(arguments.weights, writes=True)
-    check_output("--out", arguments.out, ".png", checkpoint.path)
-    rng = np.random.default_rng(arguments.seed)
-    rows = [write(model, arguments.digits, arguments.temperature, rng, options) for _ in range(arguments.count)]
-    with replacing(arguments.out) as file:
+    check_output("--out", arguments.out or OUT, ".png")
+    kind = arguments.text and ("digit" if arguments.text.isdecimal() else "name")
+    model, options, checkpoint = networks.load(arguments.weights, writes=True, kind=kind)
+    check_output("--out", arguments.out or OUT, ".png", checkpoint.path)
+    network = f"{options.network.title(options)} of {checkpoint.path}"
+    if kind not in (None, options.source.kind):
+        raise UserError(f"{network} writes {options.source.kind}s, and {arguments.text} is none")
+    {"images": digits, "names": names}[options.source.of](model, options, network, arguments)
+
+
+def digits_or_letters(text):
+    """The type, for argparse, of what is to be written."""
+    if not re.fullmatch("[0-9]{1,100}|[A-Za-z]{1,11}", text):
+        what = "neither a number of 1 to 100 digits, such as 2026, nor 1 to 11 letters from A to Z, such as Mac"
+        raise argparse.ArgumentTypeError(f"{text!r} is {what}")
+    return text
+
+
+# --- Digits -----------------------------------------------------------------------------------------------------------
+
+
+def digits(model, options, network, arguments):
+    """Write them into a picture, and say what a network that reads sees there."""
+    out = arguments.out or OUT
+    asked, rng = [*map(int, arguments.text or "0123456789")], np.random.default_rng(arguments.seed)
+    rows = [write(model, asked, arguments.temperature, rng, options) for _ in range(arguments.count or 1)]
+    with replacing(out) as file:
         Image.fromarray(on_paper(np.array(rows))).save(file, "PNG")
 
-    print(f"{options.network.title(options)} of {checkpoint.path}")
-    print(f"see {arguments.out}")
+    print(network)
+    print(f"see {out}")
+    inked = np.array(rows).any(axis=(2, 3))  # (rows, digits)
+    if not inked.all():
+        print(f"{(~inked).sum()} of {inked.size} images {'is' if (~inked).sum() == 1 else 'are'} blank, here {BLANK}")
     try:
         reader, its_options, checkpoint = networks.load()
     except UserError as error:
@@ -53,21 +80,16 @@ def main(argv=None):
         return
     print(f"{its_options.network.title(its_options)} of {checkpoint.path} reads:")
     source = data.SOURCES[its_options.dataset]
-    for row in rows:
+    for row, ink in zip(rows, inked, strict=True):
         said = networks.logits_of(reader, its_options, row).argmax(axis=1)
-        print(("" if source.kind == "digit" else ", ").join(source.classes[n] for n in said))
-
-
-def digits(text):
-    """The type, for argparse, of a row of digits."""
-    if not re.fullmatch("[0-9]{1,100}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 1 to 100 digits, such as 2026")
-    return [int(digit) for digit in text]
+        words = (source.classes[n] if there else BLANK for n, there in zip(said, ink, strict=True))
+        print(("" if source.kind == "digit" else ", ").join(words))
 
 
 def write(model, asked, temperature, rng, options):
     """An image of each of the digits asked for, as a trained GPT writes it: (B, 28, 28) uint8."""
-    words = np.stack([*model.write(asked, temperature, rng)], axis=1)  # (B, 49)
+    begun = data.first_words(asked, options.dataset)
+    words = np.stack([*model.write(begun, temperature, rng)], axis=1)  # (B, 49)
     return data.images_of(words, options.dataset)
 
 
@@ -76,6 +98,31 @@ def on_paper(images):
     rows, columns, height, width = images.shape
     sheet = 255 - images.swapaxes(1, 2).reshape(rows * height, columns * width)
     return np.pad(sheet.repeat(SIZE, axis=0).repeat(SIZE, axis=1), MARGIN, constant_values=255)
+
+
+# --- Names ------------------------------------------------------------------------------------------------------------
+
+
+def names(model, options, network, arguments):
+    """Say them, and of each whether it is in the list that the network has learned from."""
+    if arguments.out:
+        raise UserError(f"--out is for a picture of digits, and {network} writes names")
+    rng = np.random.default_rng(arguments.seed)
+    written = go_on(model, (arguments.text or "").lower(), arguments.count or 10, arguments.temperature, rng, options)
+    known = {*data.names_of(data.load(options.dataset, options.hold_out).train_images)}
+    print(network)
+    for name in written:
+        print(f"{name.capitalize():13}{'in the list' if name in known else 'new'}")
+    number = sum(name in known for name in written)
+    print(f"{number} of {len(written)} {'is' if number == 1 else 'are'} in the list of {len(known):,} names it learned")
+
+
+def go_on(model, letters, count, temperature, rng, options):
+    """So many names that begin with these letters, as a trained GPT writes them."""
+    given = data.texts_of([letters])[:, : len(letters)]
+    begun = np.concatenate([data.first_words([0], options.dataset), given], axis=1)  # (1, n)
+    written = np.stack([*model.write(begun.repeat(count, axis=0), temperature, rng)], axis=1)
+    return [letters + rest for rest in data.names_of(written)]
 
 
 if __name__ == "__main__":

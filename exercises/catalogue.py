@@ -1,39 +1,38 @@
-"""All exercises: the chapters, and the order within each.
+"""All exercises, in the order of the lessons, and which one `next` leads to.
 
 A file that is no exercise, or a broken one, is left out and named in BROKEN: all others go on.
 """
+
+import importlib.util
 
 from exercises import ROOT
 from exercises.exercise import Exercise
 from support.errors import UserError
 
-# Chapter N is the folder chapterN. An exercise that is not named here comes last in its chapter.
-ORDER = {
-    "The MLP, a derivative at a time": """
-        logits softmax loss dlogits dW2_db2 da1 dz1 dW1_db1 update first_weights
-        numerical_gradient own_network""",
-    "Further: other layers, and PyTorch": """
-        tanh second_hidden_layer weight_decay torch_gradient batch_norm_dx conv_dW conv_dx shortcut""",
-    "Detective work: programs that train badly": """
+# The order of the lessons, in parts: a title, the folder, and the exercises in the order in which the lesson asks for
+# them. (The cases are in no lesson; they follow the first.) An exercise of a folder that is not named here comes last,
+# in the folder's last part.
+ORDER = (
+    ("The MLP: a derivative at a time", "chapter1", """
+        logits softmax loss dlogits dW2_db2 da1 dz1 dW1_db1 update first_weights numerical_gradient own_network"""),
+    ("Further: another activation, a deeper network, weight decay, PyTorch", "chapter2", """
+        tanh second_hidden_layer weight_decay torch_gradient"""),
+    ("Detective work: programs that train badly", "chapter3", """
         case_nan case_batch_size case_flat case_guessing case_restless case_floor case_one_at_a_time case_sudden
-        case_behind case_strangers""",
-    "The transformer's layers": """
-        softmax_backward layer_norm_dx attention""",
-    "The tape: your own autograd": """
+        case_behind case_strangers"""),
+    ("The tape: your own autograd", "chapter5", """
         tape_product tape_accumulate tape_order tape_backward tape_broadcast tape_relu tape_max tape_matmul
-        tape_train""",
-    "A network that writes": """
-        embedding_backward next_targets causal_mask next_word""",
-}
+        tape_train"""),
+    ("The ResNet: convolution, normalisation, shortcut", "chapter2", """
+        conv_dW conv_dx batch_norm_dx shortcut"""),
+    ("The transformer: normalisation, softmax, attention", "chapter4", """
+        layer_norm_dx softmax_backward attention"""),
+    ("The GPT: a network that writes", "chapter6", """
+        embedding_backward positions_backward next_targets causal_mask causal_backward next_word"""),
+)  # fmt: skip
 
 
 BROKEN = []  # a line for each file that is left out: which, and why
-
-
-def in_folder(folder, names):
-    """The exercises of a folder, those with these names first."""
-    files = {path.stem: path for path in [*(folder / f"{name}.py" for name in names), *sorted(folder.glob("[!_]*.py"))]}
-    return tuple(exercise for exercise in map(read, files.values()) if exercise)
 
 
 def read(file):
@@ -50,11 +49,19 @@ def read(file):
         return exercise
 
 
-CHAPTERS = {
-    f"{c}. {title}": in_folder(ROOT / "exercises" / f"chapter{c}", names.split())
-    for c, (title, names) in enumerate(ORDER.items(), 1)
-}
-EXERCISES = tuple(exercise for chapter in CHAPTERS.values() for exercise in chapter)
+def in_folder(folder, names, is_last):
+    """The exercises of a folder with these names; if it is the folder's last part, also those that ORDER leaves out."""
+    if is_last:
+        named = {name for _, _, listed in ORDER for name in listed.split()}
+        names += sorted({path.stem for path in (ROOT / "exercises" / folder).glob("[!_]*.py")} - named)
+    files = (ROOT / "exercises" / folder / f"{name}.py" for name in names)
+    return tuple(exercise for exercise in map(read, files) if exercise)
+
+
+LAST = {folder: title for title, folder, _ in ORDER}
+PARTS = {title: in_folder(folder, names.split(), LAST[folder] == title) for title, folder, names in ORDER}
+EXERCISES = tuple(exercise for part in PARTS.values() for exercise in part)
+CHAPTERS = {folder: tuple(e for e in EXERCISES if e.file.parent.name == folder) for folder in sorted(LAST)}
 BY_NAME = {exercise.name: exercise for exercise in EXERCISES}
 CASES = tuple(exercise for exercise in EXERCISES if exercise.case)
 
@@ -63,15 +70,30 @@ def number(exercise):
     return EXERCISES.index(exercise) + 1
 
 
-def chapter_of(exercise):
-    """The number of an exercise's chapter, and all its exercises."""
-    return next((c, chapter) for c, chapter in enumerate(CHAPTERS.values(), 1) if exercise in chapter)
+def part_of(exercise):
+    """A short name of an exercise's part, and all its exercises."""
+    return next((title.partition(":")[0], part) for title, part in PARTS.items() if exercise in part)
 
 
 def numbered(exercise):
-    """Which exercise it is, as text: of all, and of its chapter."""
-    c, chapter = chapter_of(exercise)
-    return f"Exercise {number(exercise)} ({chapter.index(exercise) + 1} of {len(chapter)} in chapter {c})"
+    """Which exercise it is, as text: of all, and of its part."""
+    name, part = part_of(exercise)
+    return f"Exercise {number(exercise)} ({name}, {part.index(exercise) + 1} of {len(part)})"
+
+
+def onward(exercise, passed):
+    """Where in EXERCISES `next` begins to look for the first that has not passed and can run.
+
+    Once this one has passed, at the beginning of its part, where one may have been left out. Until then, behind it:
+    it is left out.
+    """
+    _, part = part_of(exercise)
+    return EXERCISES.index(part[0] if passed else exercise) + (not passed)
+
+
+def can_run(exercise):
+    """Whether it can be marked here: some need PyTorch."""
+    return not exercise.needs_torch or importlib.util.find_spec("torch") is not None
 
 
 def find(text):

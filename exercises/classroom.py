@@ -7,7 +7,7 @@ That guards against accidents, not against malice: such a process may do anythin
 
 import csv
 import hashlib
-import importlib.util
+import io
 import os
 import re
 import sys
@@ -15,16 +15,16 @@ import tempfile
 import zipfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 from threading import Event
 
 from exercises import marker
-from exercises.catalogue import BY_NAME, CHAPTERS, find
+from exercises.catalogue import BY_NAME, CHAPTERS, EXERCISES, can_run, find
 from exercises.work import Work
 from support.errors import UserError
-from support.files import read_file, replacing
+from support.files import check_output, read_file, replacing
 
 LARGEST = 2**20  # bytes; a larger file is not read
 MOST_MEMBERS = 1000  # that are taken out of an archive
@@ -39,22 +39,42 @@ HEADING = "What the marker of practice.py says\n\n"  # the first line of feedbac
 NOBODYS = {"exercises", "lab", "page", "support", "tests"}, {"site-packages", "node_modules"}
 
 
-def mark_all(name, seed=0, only=None, feedback=None):
-    """Print a row for each person, as soon as it is known: for each exercise a mark in a few words, or nothing.
+def mark_all(name, seed=0, only=None, feedback=None, out=None):
+    """Write a row for each person: for each exercise a mark in a few words, or nothing.
 
     What could not be read of somebody's work stands in the row's `note`, by its own name; the rest is marked.
-    only: exercises by name, or `chapter2`, with commas between them. feedback: a folder that gets a file for each
-    person, with all that the marker says. A summary goes to stderr.
+    only: exercises by name, or folders of them, `chapter2`, with commas between them. feedback: a folder that gets a
+    file for each person, with all that the marker says. out: the file that gets the table when all are marked; without
+    one, each row is printed as soon as it is known. A summary goes to stderr.
     """
+    with table_in(out) as file:
+        mark_into(file, name, seed, only, feedback)
+
+
+@contextmanager
+def table_in(out):
+    """A text file for the table, in UTF-8 on any system, with the mark by which spreadsheets know it."""
+    if out is None:
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+        yield sys.stdout
+        return
+    check_output("--out", out, ".csv")
+    with replacing(out) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
+        yield text
+        text.detach()  # flushed, and `replacing` closes the file
+
+
+def mark_into(file, name, seed, only, feedback):
+    """Write the rows of `mark_all` into a text file."""
     people, exercises, rows = people_in(name), chosen(only), []
     if feedback is not None:
         inside = Path(feedback).resolve()
         if not str(feedback) or inside.is_relative_to(Path(name).resolve()):
             raise UserError("--feedback needs a folder outside of the hand-ins, whose names it uses")
         inside.mkdir(parents=True, exist_ok=True)
-    sys.stdout.reconfigure(encoding="utf-8", errors="replace")
-    sys.stdout.write("\ufeff")  # by which spreadsheets know UTF-8
-    table = csv.writer(sys.stdout, lineterminator="\n")
+    file.write("\ufeff")
+    table = csv.writer(file, lineterminator="\n")
     table.writerow(["name", "passed", "note", *(exercise.name for exercise in exercises)])
     ended, cores = Event(), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     pool = ThreadPoolExecutor(cores)  # each thread waits for the process that runs a file
@@ -64,7 +84,7 @@ def mark_all(name, seed=0, only=None, feedback=None):
             who, words = harmless(person.name), [harmless(word) for word, _ in verdicts]
             rows.append(words)
             table.writerow([who, words.count("passed"), harmless(note), *words])
-            sys.stdout.flush()
+            file.flush()
             more = f" ({harmless(listed(passed_over))}: no exercise's name)" if passed_over else ""
             print(f"{who}: {words.count('passed')} of {len(exercises)}{more}", file=sys.stderr, flush=True)
             if feedback:
@@ -128,9 +148,8 @@ def people_in(name):
 
 def chosen(only):
     """The exercises that --only names, or all."""
-    chapters = {f"chapter{i}": chapter for i, chapter in enumerate(CHAPTERS.values(), 1)}
-    words = only.split(",") if only else chapters
-    return [e for word in words for e in (chapters.get(word) or (find(word),))]
+    words = only.split(",") if only else ()
+    return [e for word in words for e in (CHAPTERS.get(word) or (find(word),))] or EXERCISES
 
 
 def summary(exercises, rows):
@@ -320,7 +339,7 @@ def in_words(path, exercise, seed):
     try:
         if is_stub(exercise.name, path):
             return "not written", ""
-        if exercise.needs_torch and importlib.util.find_spec("torch") is None:
+        if not can_run(exercise):
             return "no PyTorch", ""
         verdict = marker.mark(exercise, path, seed)
     except UserError as error:  # an earlier file has removed this one, say

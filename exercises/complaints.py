@@ -21,8 +21,11 @@ def read(file):
     return Path(file).read_text(encoding="utf-8-sig", errors="replace")
 
 
-def explain(error, file):
-    """The mark of an exception, and its text: the learner's own line, and the complaint in plain words."""
+def explain(error, file, letters=None):
+    """The mark of an exception, and its text: the learner's own line, and the complaint in plain words.
+
+    letters: {the letter of a size: what it is}, for those who take it for a name.
+    """
     line, wrote = None, ""
     if isinstance(error, SyntaxError) and error.filename == file:
         line, wrote = error.lineno, (error.text or "").strip()
@@ -33,7 +36,7 @@ def explain(error, file):
         frame, line = found
         wrote = read(file).splitlines()[line - 1].strip()
         names = {**vars(builtins), **frame.f_globals, **frame.f_locals}
-        message = misfit(read(file), line, names) or plain(error, names, wrote)
+        message = misfit(read(file), line, names) or plain(error, names, wrote, letters)
     else:
         message = plain(error)
     if re.match("[a-z]+ ", message):  # and not a name, such as f()
@@ -66,10 +69,12 @@ def advice(kinds, message, wrote):
     return None
 
 
-def plain(error, names=(), wrote=""):
+def plain(error, names=(), wrote="", letters=None):
     """An exception in words for people: `names` are those that its line knows, `wrote` is that line."""
+    if isinstance(error, Misuse):
+        return str(error)
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
-        return unknown_name(getattr(error, "name", None) or "", names, wrote)
+        return unknown_name(getattr(error, "name", None) or "", names, wrote, letters or {})
     message = re.sub(r"\S*<locals>\.", "", str(error).strip().split("\n")[0])[:300] or "no message"
     if isinstance(error, UnboundLocalError) and (found := re.search("'(.*?)'", message)):
         name = found[1]
@@ -77,20 +82,20 @@ def plain(error, names=(), wrote=""):
         for word, beside, text in NAMES if changed else ():
             if name == word and beside in names:
                 return f"`{name}` has no value yet. {text}"
-    if isinstance(error, Misuse):
-        return message
     kinds = [kind.__name__ for kind in type(error).__mro__] + ["PyTorch"] * ("torch" in names)
     said = f"{message} ({kinds[0]})" if is_kind(kinds[0]) else f"it raises {kinds[0]}: {message}"
     return advice(kinds, message, wrote) or said
 
 
-def unknown_name(name, names, wrote):
+def unknown_name(name, names, wrote, letters):
     """What to say of a name that is not among `names`."""
     if wrote.startswith("DIAGNOSIS"):
         return f'Put it in quotes: "{name}".'
     for word, beside, text in NAMES:
         if name == word and (beside in names or not beside):
             return f"there is no `{name}` here. {text}"
+    if name in letters:
+        return f"there is no `{name}` here. {letters[name]}"
     if re.match(rf"{name}\[.*\] *[-+*/@]?=(?!=)", wrote):
         return f"there is no `{name}` yet. First comes an array, and then its entries can be filled in."
     if hasattr(np, name) and name.islower():

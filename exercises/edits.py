@@ -56,6 +56,20 @@ def edits_of(function, source, stub, takes, letters):
                     yield Edit(rank, kind, place, vars(node), field, new, function)
 
 
+def typed(tree):
+    """(line, name, whether it does nothing) of each part of a tree that is one of those in mistakes.md."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Expr(ast.Compare(ops=[ast.Eq()])):
+                yield node.lineno, "== where = belongs", True
+            case ast.AugAssign(ast.Subscript(ast.Subscript()), ast.Sub(), ast.Constant(1)):
+                yield node.lineno, "a subtraction from a copy", True
+            case ast.List([ast.Compare(ops=[ast.Gt()])]):
+                yield node.lineno, "a list in place of the mask", False
+            case ast.Subscript(_, ast.Compare(ops=[ast.Gt()]), ast.Load()):
+                yield node.lineno, "only the entries that are on", False
+
+
 def own_lines(source, stub):
     """The numbers of those lines that the stub does not have."""
     given = {line.strip() for line in stub.splitlines()}
@@ -79,8 +93,8 @@ def spots(node, context="", whole=None):
 def context_of(node, field):
     """What the parts of this field decide, and the node that is all of it; None if it is nothing special."""
     match node, field:
-        case ast.Subscript(), "slice":
-            return "an index", node
+        case ast.Subscript(value), "slice":
+            return None if getattr(value, "attr", "") in ("c_", "r_") else ("an index", node)
         case ((ast.For() | ast.comprehension()), "iter"):
             return "a loop", node.iter
         case ((ast.If() | ast.IfExp() | ast.While()), "test"):
@@ -98,9 +112,9 @@ def context_of(node, field):
 
 # ---- expressions -----------------------------------------------------------------------------------------------------
 AXES = (0, 1, -1, 2, -2, (0, 1), (1, 2), (0, 1, 2))
-REDUCTIONS = {"sum", "mean", "max", "min", "prod", "median", "cumsum", "argmax", "std", "var", "amax", "amin"}
+REDUCTIONS = {"sum", "mean", "max", "min", "prod", "median", "cumsum", "argmax", "argmin", "std", "var", "amax", "amin"}
 ALIKE = (  # functions that are taken for each other
-    (("sum", "mean", "max", "min"), REDUCTIONS | {"norm"}),
+    (("sum", "mean", "max", "min", "argmax"), REDUCTIONS | {"norm"}),
     (("exp", "log", "sqrt", "square", "tanh", "relu"),
      {"exp", "log", "sqrt", "square", "abs", "tanh", "relu", "log2", "log10", "log1p", "exp2", "expm1", "sigmoid",
       "softmax", "cosh", "sinh"}),
@@ -108,6 +122,7 @@ ALIKE = (  # functions that are taken for each other
     (("zeros", "ones"), {"zeros", "ones", "empty"}),
     (("zeros_like", "ones_like"), {"zeros_like", "ones_like", "empty_like"}),
 )  # fmt: skip
+HAS_AXIS = {"roll", "insert", "append", "delete", "concatenate", "stack", "flip"}
 MAKES_ROOM = {"zeros", "ones", "empty", "zeros_like", "ones_like", "empty_like", "arange", "range", "len", "eye"}
 
 
@@ -162,11 +177,16 @@ def expression_edits(spot, names, letters):
             yield 0, "an index", here, array
             for new in parts(part, names_in(part)):
                 yield 1, "an index", here, ast.Subscript(array, new, ast.Load())
-        case ast.Tuple(items):
+            for axis, item in enumerate(part.elts if isinstance(part, ast.Tuple) else [part]):
+                if not isinstance(item, ast.Slice):  # an entry, where all of them belong
+                    yield 1, "a sum", here, method(array, "sum", axis)
+        case ast.Tuple(items) | ast.List(items):
             for i, j in combinations(range(len(items)), 2):
-                yield 1, "an order", here, ast.Tuple(exchanged(items, i, j), ast.Load())
+                yield 1, "an order", here, type(node)(exchanged(items, i, j), ast.Load())
         case ast.Call():
             yield from call_edits(node, letters)
+            if not is_function:
+                yield from ((2, "a name", here, read(name)) for name in names)
     if isinstance(node, (ast.Tuple, ast.List, ast.Slice, ast.Starred, ast.Lambda)) or is_function:
         return
     if spot.context in ("an axis", "a type", "a loop"):
@@ -178,7 +198,7 @@ def expression_edits(spot, names, letters):
         rank = 3 if is_value or is_factor else 4
         yield 1 if is_factor else rank, "a transpose", here, method(node, "swapaxes", -1, -2)
         yield from ((rank, kind, here, new) for kind, new in additions(node, names, letters, spot.context))
-    elif not isinstance(node.value, str) and spot.context != "an index":
+    elif not isinstance(node.value, str) and spot.context != "an index" and not isinstance(parent, ast.BoolOp):
         for letter in letters:
             yield 3, "a factor: of a size", here, ast.BinOp(node, ast.Div(), read(size(letter)))
 
@@ -244,6 +264,16 @@ def call_edits(node, letters):
             yield 2, "a function", here, called(ast.Attribute(owner, other, ast.Load()), array, more)
     if len(arguments) == 1 and isinstance(arguments[0], ast.UnaryOp) and isinstance(arguments[0].op, ast.USub):
         yield 1, "a sign", here, ast.UnaryOp(ast.USub(), called(function, [arguments[0].operand], keywords))
+    if name in HAS_AXIS:
+        rest = [keyword for keyword in keywords if keyword.arg != "axis"]
+        for axis in (0, 1):
+            yield 1, "an axis", here, called(function, arguments, [*rest, ast.keyword("axis", number(axis))])
+    if name in ("tri", "tril", "triu"):
+        for k in (1, -1):
+            yield 1, "an index", here, called(function, arguments, [*keywords, ast.keyword("k", number(k))])
+    if name == "exp" and len(arguments) == 1:
+        shifted = ast.BinOp(arguments[0], ast.Sub(), over_rows(arguments[0], "max"))
+        yield 1, "exp", here, called(function, [shifted], [])
     if name == "reshape" and is_method:
         yield 1, "a transpose", here, ast.Attribute(owner, "T", ast.Load())
     if name == "len" or name == "range":
@@ -287,6 +317,8 @@ def additions(node, names, letters, context):
     for axis in (0, -1, None):
         yield "a sum", method(node, "sum", *[axis] * (axis is not None))
         yield "a sum", method(node, "mean", *[axis] * (axis is not None))
+    yield "a sum", method(node, "cumsum", -1)
+    yield "a sum", ast.BinOp(node, ast.Div(), over_rows(node, "sum"))
     whole = ast.Slice(None, None, None)
     for part in ([whole, ast.Constant(None)], [ast.Constant(...), ast.Constant(None)]):
         yield "an axis", ast.Subscript(node, ast.Tuple(part, ast.Load()), ast.Load())
@@ -299,6 +331,9 @@ def parts(part, names):
         for i, item in enumerate(part.elts):
             for new in parts(item, names):
                 yield ast.Tuple([*part.elts[:i], new, *part.elts[i + 1 :]], ast.Load())
+    if isinstance(part, (ast.Name, ast.Constant)):
+        for by in (1, -1):
+            yield ast.BinOp(part, ast.Add(), number(by))
     if isinstance(part, ast.Slice):
         lower, upper, step = part.lower, part.upper, part.step
         for new in (None, number(0), number(1), number(-1)):
@@ -343,7 +378,7 @@ def block_edits(block, own, names):
         for rank, kind, new in statement_edits(one, names):
             yield rank, kind, span(one), [*block[:i], at(one, new), *block[i + 1 :]]
         after = block[i + 1] if i + 1 < len(block) else None
-        if isinstance(one, SIMPLE) and isinstance(after, SIMPLE):
+        if isinstance(one, SIMPLE) and isinstance(after, SIMPLE) and not isinstance(after, ast.Return):
             yield 1, "the order of lines", span(one)[:2] + span(after)[2:], exchanged(block, i, i + 1)
         if isinstance(one, (ast.For, ast.While, ast.If)):
             inside = [statement for statement in one.body if not is_spending(statement)]
@@ -415,6 +450,12 @@ def method(node, name, *arguments):
     return called(ast.Attribute(node, name, ast.Load()), [number(argument) for argument in arguments], [])
 
 
+def over_rows(node, name):
+    """The sum or the maximum of each row."""
+    last = [ast.keyword("axis", number(-1)), ast.keyword("keepdims", ast.Constant(True))]
+    return called(ast.Attribute(node, name, ast.Load()), [], last)
+
+
 def exchanged(items, i, j):
     items = list(items)
     items[i], items[j] = items[j], items[i]
@@ -455,7 +496,7 @@ SPEND = size("lines")
 
 
 class Stopped(BaseException):
-    """The lines are used up."""
+    """The lines or the memory are used up."""
 
 
 class Budget:

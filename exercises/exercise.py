@@ -6,11 +6,14 @@ So the marker knows what a function with this mistake returns, for any inputs, w
 """
 
 import ast
+import copy
 import re
 import textwrap
+import warnings
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
-from functools import cache, cached_property, partial
+from functools import cache, cached_property, partial, reduce
+from itertools import permutations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,9 +21,9 @@ import numpy as np
 from autograd_np import Tensor
 from exercises import ROOT
 from exercises.edits import SPEND, Budget, Stopped, count_lines
-from exercises.patterns import changed
 
 CUT = "# ---- what follows is not handed out "
+COUNTS = {"B": "images", "H": "hidden units", "T": "patches", "C": "channels"}  # what there are so many of
 LINES = 20_000  # that a mistake may run; every right answer runs far fewer
 ROUNDING = 1e-9  # of the largest entry: float64 keeps 16 digits, and sums of a few thousand terms lose three or four
 
@@ -43,6 +46,7 @@ class Mistake(NamedTuple):
 
     name: str
     question: str
+    change: str  # as an exercise's file says it
     code: Any
 
 
@@ -61,8 +65,10 @@ class Exercise:
     # `losses`, {an array's name: the loss as a function of that array}: what its gradient is the derivative of; or
     # `kinks`, the names of arrays some of whose entries are beside 0, where the function has a kink.
     inputs = ()
+    further = ()  # the same, for trials that come once all numbers are right in those before
     arguments = None  # arguments(g), a dict that has them, if they are not simply attributes of g
     entrywise = ""  # the array whose entries the result has one number for each of, where nothing is summed
+    counts = {}  # noqa: RUF012  {the letter of a size: what there are so many of}, where COUNTS is not so
     may_change = ()  # the arguments that the function may change in place
     tool = None  # a `Tool`, if the numbers alone are not enough
     hints = ""  # numbered, from a question to nearly the line; read as a tuple
@@ -133,7 +139,8 @@ class Exercise:
         return tuple(node.id for node in ast.walk(self.function.body[-1]) if isinstance(node, ast.Name))
 
     def draw(self, seed):
-        """For each trial, the inputs and the right results: two trials of different sizes from each of `inputs`.
+        """For each trial, the inputs and the right results: two trials of different sizes from each of `inputs`, and of
+        `further`.
 
         The same seed gives the same ones, which are drawn once.
         """
@@ -142,7 +149,7 @@ class Exercise:
         return self.drawn[1]
 
     def drawing(self, seed):
-        for trial, given in enumerate(self.inputs):
+        for trial, given in enumerate((*self.inputs, *self.further)):
             rng = np.random.default_rng([seed, trial, *self.name.encode()])
             first, second = given(rng), given(rng)
             while sizes(first).items() & sizes(second).items():
@@ -150,49 +157,72 @@ class Exercise:
             yield from (first, second)
 
     def given(self, g):
-        """The arguments of one call: arrays of its own, which it may modify freely."""
+        """The arguments of one call: arrays and lists of its own, which it may modify freely."""
         if self.arguments:
             made = self.arguments(g)
             return {name: made[name] for name in self.takes}
-        values = {name: getattr(g, name) for name in self.takes}
-        return {name: v.copy() if isinstance(v, np.ndarray) else v for name, v in values.items()}
+        return {name: copy.copy(getattr(g, name)) for name in self.takes}
 
     @cached_property
     def known(self):
         """All mistakes that have a name, this exercise's own first."""
-        formula, mistakes = self.formula, tables("mistakes.md")
-        factors, parts = mistakes["Factors"], mistakes["Parts"]
-        rows = [(name, question, change(formula, to, self.gives[0])) for name, to, question in self.mistakes]
-        own = [row for row in rows if not row[0].startswith("and ")]
-        found = list(own)
-        for name, part, becomes, question in parts:
-            found += [(name, question, code) for code in changed(formula, part, becomes)]
+        counts = COUNTS | self.counts
+        rows = [(name, question, to) for name, to, question in self.mistakes]
         for output in self.gives:
-            found += [(name, question, f"{formula}\n{output} = {output} * ({k})") for name, k, question in factors]
-        for further, ask, last in rows[len(own) :]:  # two mistakes at once
-            last = last.removeprefix(formula)
-            found += [(f"{name}, {further}", f"{question} {ask}", code + last) for name, question, code in own]
-        if not self.arguments:
-            found += exchanged(formula, self.takes)
-        return tuple(Mistake(name, question, counted(code)) for name, question, code in found)
+            factors = tables("mistakes.md")["Factors"]
+            rows += [(name, question.format(**counts), f"{output} = {output} * ({k})") for name, k, question in factors]
+        return tuple(Mistake(name, question, to, counted(self.changed(to))) for name, question, to in rows)
+
+    @cached_property
+    def pairs(self):
+        """Each two of these mistakes at once, one after the other: [(first, second, code)]."""
+        found = {}
+        for first, second in permutations(self.known, 2):
+            with suppress(AssertionError):  # the first has taken away what the second would change
+                found.setdefault(self.changed(first.change, second.change), (first, second))
+        return [(*both, code) for code, both in found.items()]
+
+    def changed(self, *changes):
+        """The formula with these changes, one after the other."""
+        return reduce(lambda formula, to: change(formula, to, self.gives[0]), changes, self.formula)
 
     def values(self, mistake, g):
         """{output: what a function with this mistake returns for it}, where that differs from what is right."""
         computed = vars(g).setdefault("computed", {})
         if mistake not in computed:
-            names = {"np": np, **vars(g), **self.given(g), SPEND: Budget(LINES).spend}
-            computed[mistake] = {}
-            with suppress(Exception, Stopped), np.errstate(all="ignore"):  # some cannot be made here, or never end
-                exec(mistake.code, names)
-                computed[mistake] = {o: names[o] for o in self.gives if not agree(names[o], getattr(g, o))}
+            computed[mistake] = self.wrong_values(mistake.code, g, Budget(LINES))
         return computed[mistake]
+
+    def wrong_values(self, code, g, budget):
+        """The same for the code of any change; none, where it cannot be run, or never ends."""
+        names = {"np": np, **vars(g), **self.given(g), SPEND: budget.spend}
+        with suppress(Exception, Stopped), np.errstate(all="ignore"):
+            exec(code, names)
+            return {o: names[o] for o in self.gives if not agree(names[o], getattr(g, o))}
+        return {}
+
+    @cached_property
+    def letters(self):
+        """{the letter of a size: what it is}, for a learner who takes it for a name."""
+        text, found = ast.get_docstring(self.tree), {}
+        shapes = re.findall(r"^ {4}(\w+)(?:, \w+)* +\(([^()]*)\)", text, re.M)
+        for letter, what in (COUNTS | self.counts).items():
+            found[letter] = f"{letter} is the number of {what}: a number of an array's shape."
+            for array, shape in reversed(shapes):
+                if array in self.takes and letter in (axes := shape.replace(",", " ").split()):
+                    axis = axes.index(letter)
+                    where = f"{array}.shape[{axis}]" if axis else f"len({array})"
+                    found[letter] = f"{letter} is the number of {what}: {where}."
+        return found
 
 
 def counted(code):
     """Compiled code that stops when it has run too many lines."""
     tree = ast.parse(code)
     count_lines(tree)
-    return compile(tree, "a mistake", "exec")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # 1(...), say, of two mistakes at once
+        return compile(tree, "a mistake", "exec")
 
 
 def differentiated(function, dy, **operands):
@@ -237,21 +267,6 @@ def change(formula, to, output):
         assert old in formula, f"there is no {old!r} in the formula"
         formula = formula.replace(old, new)
     return formula
-
-
-def exchanged(formula, names):
-    """One of these names in the place of another of its shape: (name of the mistake, question, the formula with it)."""
-    lines = formula.splitlines()
-    for node in ast.walk(ast.parse(formula)):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in names:
-            i, line = node.lineno - 1, lines[node.lineno - 1]
-            for other in names:
-                wrong = line[: node.col_offset] + other + line[node.end_col_offset :]
-                if other != node.id:
-                    ask = f"Where do you use {other}, and does it belong there?"
-                    alike = f"assert np.shape({other}) == np.shape({node.id})"
-                    code = "\n".join([alike, *lines[:i], wrong, *lines[i + 1 :]])
-                    yield f"{other} where {node.id} belongs", ask, code
 
 
 def body(text, function):

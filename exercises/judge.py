@@ -7,20 +7,21 @@ inputs: never by a ratio or a threshold.
 import math
 import re
 from functools import partial
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from exercises import own, tape
+from exercises import tape
 from exercises.chapter3 import SUSPECTS
 from exercises.complaints import is_kind
-from exercises.exercise import ROUNDING, agree, sizes, tables
+from exercises.edits import Budget
+from exercises.exercise import LINES, ROUNDING, agree, counted, sizes, tables
 
 SAID, PLACES = dict(tables("said.md")["Marks"]), dict(tables("said.md")["Places"])
-TYPED = {name: question for name, _, question in tables("mistakes.md")["Typed"]}
-MARKS = {*SAID, *tape.MARKS, *own.MARKS}
+TYPED = dict(tables("mistakes.md")["Typed"])
+MARKS = {*SAID, *tape.MARKS, *(mark.partition(":")[0] for mark, _ in tables("said.md")["Own networks"])}
 UNFINISHED = ("not written", "partly written")  # the names of what is no mistake yet
 # ... and those of what says too little about a mistake: then exercises/repair.py looks for its place.
 VAGUE = ("not right", "close, and not equal", "not finite", "wrong shape", "transposed", "wrong type",
@@ -64,25 +65,68 @@ def judge(exercise, seed, outcome):
         where = f", in line {outcome['stuck']}" if outcome["stuck"] else ""
         return wrong("does not end", seconds=outcome["seconds"], where=where)
     if "died" in outcome:
-        return wrong("no result", died=outcome["died"])
+        return wrong("no result: ended" if outcome["died"] == 0 else "no result", died=outcome["died"])
     if exercise.case and "error" not in outcome:
         return judge_case(exercise, outcome)
     verdict = judge_trials(exercise, seed, outcome)
-    if is_vague(verdict):
-        return with_lines(exercise, verdict, outcome.get("place"), outcome.get("typed_so", ()))
+    if is_vague(verdict) and "place" in outcome:
+        return with_lines(exercise, verdict, seed, outcome)
     for line, name, does_nothing in outcome.get("typed_so", ()):
         if does_nothing:
             verdict = verdict._replace(text=f"{verdict.text}\nLine {int(line)}: {TYPED[name]}")
     return verdict
 
 
-def with_lines(exercise, verdict, place, typed_so):
-    """The `Verdict` that the learner's own lines add to one that says too little: what is typed there, or its place."""
-    for line, name, _ in typed_so:
+def with_lines(exercise, verdict, seed, outcome):
+    """The `Verdict` in place of one that says too little: what is typed in the learner's own lines, the place that is
+    wrong, or two mistakes at once."""
+    place = outcome["place"]
+    for line, name, _ in outcome.get("typed_so", ()):
         if not place or line in place["lines"]:
             text = f"Line {int(line)}: {name}, it seems.\n{TYPED[name]}"
             return Verdict(False, name, text, drawn=verdict.drawn, question=TYPED[name])
-    return placed(exercise, verdict, place) if place else verdict
+    if not place or set(place["results"]) != set(exercise.gives):
+        verdict = two_at_once(answered(exercise, seed, outcome)) or verdict
+    return placed(exercise, verdict, place) if place and is_vague(verdict) else verdict
+
+
+PAIRS = 2000  # pairs of mistakes that are tried, and
+PAIR_LINES = 200_000  # lines of all of them
+
+
+def two_at_once(answer):
+    """The `Verdict` that names two known mistakes which together give just these numbers in all trials; or None.
+
+    Where several pairs do, what all of them share is named.
+    """
+    exercise, given, trials, _ = answer
+    wrong = [t for t, trial in enumerate(trials) if not gives(trial["numbers"], {}, given[t])]
+    order, budget = [*wrong, *(t for t in range(len(trials)) if t not in wrong)], Budget(PAIR_LINES)
+    entries = np.concatenate([a.ravel() for trial in trials for a in trial["numbers"].values()] or [[]])
+    if not wrong or np.ptp(entries) == 0:  # the same number everywhere says nothing: the mean of all p is 0.1, too
+        return None
+    found = []
+    for first, second, code in exercise.pairs[:PAIRS]:
+        try:
+            compiled = counted(code)
+        except SyntaxError:  # the second has changed a part of what the first has typed
+            continue
+        budget.limit = min(LINES, budget.lines)
+        if all(gives(trials[t]["numbers"], exercise.wrong_values(compiled, given[t], budget), given[t]) for t in order):
+            found.append({mistake.name: mistake for mistake in (first, second)})
+        if budget.lines <= 0:
+            break
+    shared = [mistake for name, mistake in (found[0] if found else {}).items() if all(name in pair for pair in found)]
+    if not shared:
+        return None
+    names, questions = ", and ".join(m.name for m in shared), " ".join(dict.fromkeys(m.question for m in shared))
+    what = "two mistakes, it seems: " if len(shared) > 1 else "one of two mistakes, it seems, is: "
+    return Verdict(False, names, f"{what[0].upper()}{what[1:]}{names}.\n{questions}", drawn=True, question=questions)
+
+
+def gives(numbers, wrong_values, g):
+    """Whether these are the numbers of one trial: those that are wrong as given, all others right."""
+    return all(agree(a, wrong_values.get(name, getattr(g, name))) for name, a in numbers.items())
 
 
 def placed(exercise, verdict, place):
@@ -99,9 +143,8 @@ def placed(exercise, verdict, place):
 
 def judge_trials(exercise, seed, outcome):
     """The `Verdict` on the results of all trials, and on what has gone wrong in between."""
-    given, typed = exercise.draw(seed), str(outcome.get("typed", ""))
-    trials = [trial | {"numbers": numbers(exercise, trial["results"])} for trial in outcome["trials"]]
-    answer = Answer(exercise, given, trials, typed)
+    answer = answered(exercise, seed, outcome)
+    given, trials = answer.given, answer.trials
     for t, trial in enumerate(trials):
         verdict = judge_trial(answer, t)
         if verdict and trial["changed"] and verdict.name not in (*UNFINISHED, "changes its input"):
@@ -122,6 +165,12 @@ def judge_trials(exercise, seed, outcome):
         kinks = " or ".join(next(g.kinks for g in given if hasattr(g, "kinks")))
         return wrong("not finite: at a kink", name=str(outcome["at_zero"][0]), kinks=kinks)
     return Verdict(True, "passed", outcome.get("found", ""))
+
+
+def answered(exercise, seed, outcome):
+    """The `Answer` in what was reported of a file."""
+    trials = [trial | {"numbers": numbers(exercise, trial["results"])} for trial in outcome["trials"]]
+    return Answer(exercise, exercise.draw(seed), trials, str(outcome.get("typed", "")))
 
 
 def known(mark):
@@ -241,7 +290,7 @@ def judge_result(answer, t, name, result):
     bad = np.argwhere(~np.isfinite(mine))
     if len(bad):
         values = {"at": place(bad[0]), "value": mine[tuple(bad[0])], "size": mine.size, "count": len(bad)}
-        return wrong("not finite", drawn=True, name=name, **values)
+        return wrong("not finite: infinity" if "inf" in answer.typed else "not finite", drawn=True, name=name, **values)
     return unknown(answer, t, name)
 
 
@@ -270,21 +319,31 @@ def recognise(answer, t, name):
         )
         if explained > most:
             found, most = mistake, explained
+    if most < sum(len(trial["numbers"]) for trial in trials):
+        for order in permutations(exercise.gives):  # that explains all of them
+            named = dict(zip(exercise.gives, order, strict=True))
+            if all(in_both(answer, t, mine, attrgetter(other)) for mine, other in named.items()):
+                return in_the_place(named[name], name)
     if found:
         about = f" {shape_sentence(name, wanted, shape)}" if wanted != shape else ""
         text = f"{name}: {found.name}, it seems.{about}\n{found.question}"
         return Verdict(False, found.name, text, drawn=True, question=found.question)
     for other in exercise.gives:
         if in_both(answer, t, name, attrgetter(other)):
-            text = f"{name}: these numbers are {other}. In which order does the function return its results?"
-            return Verdict(False, f"{other} in the place of {name}", text, drawn=True)
+            return in_the_place(other, name)
     return None
+
+
+def in_the_place(other, name):
+    """The `Verdict` on a result that is another one's right numbers."""
+    text = f"{name}: these numbers are {other}. In which order does the function return its results?"
+    return Verdict(False, f"{other} in the place of {name}", text, drawn=True)
 
 
 def in_both(answer, t, name, value):
     """Whether the numbers of a result are value(g), in trial t and in the one of the other sizes, if it has any."""
     pair = [i for i in (t, t ^ 1) if i < len(answer.trials) and name in answer.trials[i]["numbers"]]
-    return all(agree(answer.trials[i]["numbers"][name], value(answer.given[i])) for i in pair)
+    return t in pair and all(agree(answer.trials[i]["numbers"][name], value(answer.given[i])) for i in pair)
 
 
 def returned(exercise, mistake, output, g):

@@ -8,9 +8,12 @@ __all__ = ["UNFINISHED", "Verdict", "judge", "limit", "mark", "verdict"]
 SECONDS = 8  # that a function may compute; programs that train, or need PyTorch, get longer
 
 
-def mark(exercise, file, seed, seconds=None):
-    """The `Verdict` on a file. Never raises for what is in it, or computes much longer than `seconds`."""
-    return verdict(exercise, seed, runner.apart(exercise, file, seed, seconds or limit(exercise)))
+def mark(exercise, file, seed, seconds=None, hear=lambda text: None):
+    """The `Verdict` on a file. Never raises for what is in it, or computes much longer than `seconds`.
+
+    `hear` is told now and then what is being done, if that takes long.
+    """
+    return verdict(exercise, seed, runner.apart(exercise, file, seed, seconds or limit(exercise), hear))
 
 
 def limit(exercise):

@@ -1,5 +1,5 @@
-"""A whole network out of chapter 1's lines: one program. `practice.py train` writes and runs it, `prove` checks it step
-by step, and the site trains with it in the page.
+"""A whole network out of the lines for the MLP: one program. `practice.py train` writes and runs it, `prove` checks it
+step by step, and the site trains with it in the page.
 
 Its function `train` has holes, <logits> and so on, which the learner's lines fill. docs/backprop.md shows it filled
 with the project's. What differs from place to place is a parameter: the images, the hidden units, the learning rates,
@@ -127,8 +127,8 @@ if __name__ == "__main__":
         sys.exit(f"{file}: {error.strerror}: what it has learned is not kept")
 '''
 HOLE = re.compile(r"^( *)<(\w+)>$", re.MULTILINE)
-EXERCISES = {exercise.name: exercise for exercise in next(iter(CHAPTERS.values()))}
-USED = [name for _, name in HOLE.findall(PROGRAM)]  # the others of the chapter have no place in a training
+EXERCISES = {exercise.name: exercise for exercise in CHAPTERS["chapter1"]}
+USED = [name for _, name in HOLE.findall(PROGRAM)]  # the others of its part have no place in a training
 # The names that mean something to the program: a learner's lines may set none of them but their own results.
 TREE = ast.parse(HOLE.sub("", PROGRAM))
 NAMES = {node.id for node in ast.walk(TREE) if isinstance(node, ast.Name)}

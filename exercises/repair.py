@@ -9,6 +9,7 @@ import ast
 import io
 import sys
 import textwrap
+import tracemalloc
 import warnings
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from itertools import groupby
@@ -16,7 +17,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from exercises.edits import SPEND, Budget, count_lines, edits_of, size, span
+from exercises.edits import SPEND, Budget, Stopped, count_lines, edits_of, size, span
 from exercises.exercise import sizes
 from exercises.trial import call, right_results
 
@@ -25,6 +26,7 @@ EDITS = 1500  # that are tried
 LINES = 150_000  # that all of them run together: in loops and functions, each turn and call counts its lines
 PATIENCE = 3  # an edit is stopped once it has run this many times the lines of the learner's own, and
 GRACE = 500  # this many more
+MEMORY = 2**25  # bytes that an edit may keep, from its fourth turn of a loop on; right answers keep a hundredth of it
 CLOSE = 1e-11  # of the largest entry: numbers that were nearly right must become so by more than chance
 
 
@@ -148,7 +150,8 @@ class Trial:
     def results(self, t, codes):
         """Which results are right in trial t."""
         g = self.given[t]
-        names = {**vars(self.module), SPEND: self.budget.spend, **{size(n): vars(g)[n] for n in self.letters}}
+        self.turns = 0
+        names = {**vars(self.module), SPEND: self.spend, **{size(n): vars(g)[n] for n in self.letters}}
         try:
             for code in codes:
                 exec(code, names)
@@ -156,6 +159,17 @@ class Trial:
             return right_results(self.exercise, g, results, changed, CLOSE)
         except BaseException:  # Stopped, too
             return set()
+        finally:
+            tracemalloc.stop()
+
+    def spend(self, lines):
+        """Lines are counted; and memory, but not before there is a loop, because to trace it takes time."""
+        self.turns += 1
+        if self.turns == 4:
+            tracemalloc.start()
+        if tracemalloc.get_traced_memory()[0] > MEMORY:
+            raise Stopped
+        return self.budget.spend(lines)
 
 
 def compiled(function):

@@ -29,22 +29,22 @@ from exercises import ONE_THREAD, ROOT, repair
 from exercises.catalogue import BY_NAME
 from exercises.chapter1 import BESIDE
 from exercises.complaints import explain, own_frame, plain, read
-from exercises.edits import own_lines
-from exercises.exercise import agree, tables
+from exercises.edits import own_lines, typed
+from exercises.exercise import agree
 from exercises.judge import is_vague, judge
-from exercises.patterns import found
 from exercises.trial import call, describe, load, right_results
 from support.errors import UserError
 from support.files import read_file
 
 MEMORY = 8  # gigabytes; PyTorch alone takes more addresses than that
 CLOCK = 4  # a loaded machine may take so many times as long as it computes
+TOLD, MOST_TOLD = ".told", 70  # beside the result, a file with what is being done, in so many characters
 MOST_PRINTED = 2000  # characters of the learner's own prints
 RUN = "PRACTICE_RUN"  # in the environment of all that a learner's file starts: the folder of its run
 
 
-def apart(exercise, file, seed, seconds):
-    """What the file's own process reported: a dict as `report` makes it."""
+def apart(exercise, file, seed, seconds, hear=lambda text: None):
+    """What the file's own process reported: a dict as `report` makes it. `hear` gets what that is told on the way."""
     with tempfile.TemporaryDirectory(prefix="practice", ignore_cleanup_errors=True) as folder:
         result = Path(folder) / "result.json"
         command = [sys.executable, "-m", "exercises.runner", exercise.name, str(Path(file).resolve()), str(seed)]
@@ -57,17 +57,22 @@ def apart(exercise, file, seed, seconds):
             env=os.environ | ONE_THREAD | {"PYTHONPATH": search_path(), "PYTHONDONTWRITEBYTECODE": "1", RUN: folder},
             start_new_session=True,  # so that it can be ended with everything that it started
         )
+        end = time.monotonic() + CLOCK * seconds + 30
         try:
-            process.wait(CLOCK * seconds + 30)
-        except subprocess.TimeoutExpired:
-            return {"stuck": None, "seconds": CLOCK * seconds}
+            while process.poll() is None and time.monotonic() < end:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(0.3)
+                with suppress(OSError):
+                    hear(result.with_suffix(TOLD).read_text(encoding="utf-8", errors="replace")[:MOST_TOLD])
+            in_time = process.poll() is not None
         finally:
             with suppress(OSError, AttributeError):
                 os.killpg(process.pid, signal.SIGKILL)  # not on Windows
             process.kill()
             process.wait()
             end_all(folder)
-        return read_report(result, file, seconds, process.returncode)
+        reported = read_report(result, file, seconds, process.returncode)
+        return reported if in_time or "died" not in reported else {"stuck": None, "seconds": CLOCK * seconds}
 
 
 def end_all(run):
@@ -88,21 +93,25 @@ def search_path():
 
 
 def read_report(result, file, seconds, status):
-    """What the runner left in the file `result`: its report, where it was stuck, or nothing."""
+    """What the runner left in the file `result`: its last report, where it was stuck, or nothing."""
     with suppress(UserError, ValueError, RecursionError):  # a pipe or a device in its place, or too much of it
-        said = read_file(result, 2**25).decode(errors="replace")
+        said = read_file(result, 2**26).decode(errors="replace")
         if said.startswith("Timeout"):
             # faulthandler reads the frames while they run: sometimes it prints its heading, but no line.
             own = re.search(rf'{re.escape(Path(file).name)}", line (\d+)', said)
             by_the_clock = said.startswith("Timeout (")
             return {"stuck": own and int(own[1]), "seconds": CLOCK * seconds if by_the_clock else seconds}
-        return json.loads(said)
+        for line in reversed(said.splitlines()):
+            with suppress(ValueError):  # it was ended while it wrote this
+                return json.loads(line)
     return {"died": status}
 
 
-def report(exercise, file, seed, keep=lambda outcome: None):
-    """What became of one file, as plain data that JSON can hold. Before a mistake's place is sought, `keep` gets it."""
+def report(exercise, file, seed, keep=lambda outcome: None, tell=lambda text: None):
+    """What became of one file, as plain data that JSON can hold. Before a mistake's place is sought, `keep` gets it.
+    `tell` is told what is being done, where that takes long."""
     printed, outcome, module, rights = Printed(), {"trials": []}, None, []
+    drawn, at_first = exercise.draw(seed), 2 * len(exercise.inputs)
     try:
         with redirect_stdout(printed), redirect_stderr(printed), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # PyTorch's, of a gradient that it has not kept
@@ -113,44 +122,48 @@ def report(exercise, file, seed, keep=lambda outcome: None):
             if exercise.case:
                 outcome |= investigate(exercise, module, seed, changed=lines_of(read(file)) != stub)
             elif exercise.experiments:
-                outcome["found"] = exercise.experiments(module, seed)
+                outcome["found"] = exercise.experiments(module, seed, tell)
             elif not callable(function):
                 outcome["missing"] = True
             else:
-                for g in exercise.draw(seed):
+                for g in drawn:
+                    if len(rights) == at_first and not is_right(exercise, rights):
+                        break
                     results, changed = call(exercise, function, g)
                     outcome["trials"].append({"results": list(map(describe, results)), "changed": changed})
                     rights.append(right_results(exercise, g, results, changed))
-                if all(right == set(exercise.gives) for right in rights):
+                if is_right(exercise, rights):
                     outcome |= confirm(exercise, module, function, seed)
     except BaseException as error:
-        outcome["error"] = explain(error, str(file))
+        outcome["error"] = explain(error, str(file), exercise.letters)
     with suppress(Exception):
         if rights and not (verdict := judge(exercise, seed, outcome)).passed:
             outcome["typed_so"] = typed_so(read(file), exercise.stub)
             if is_vague(verdict):
-                keep(outcome | {"printed": printed.getvalue()})
-                outcome["place"] = repair.search(exercise, module, read(file), exercise.draw(seed), rights)
+                keep(outcome | {"printed": printed.getvalue(), "place": None})
+                tried = drawn[: max(at_first, len(rights))]
+                outcome["place"] = repair.search(exercise, module, read(file), tried, rights)
     return outcome | {"printed": printed.getvalue()}
+
+
+def is_right(exercise, rights):
+    """Whether all results were right in all trials so far."""
+    return all(right == set(exercise.gives) for right in rights)
 
 
 def typed_so(source, stub):
     """(line, name, whether it does nothing) of each part of the learner's own lines that is one of mistakes.md."""
-    parts = [
-        (holder[key].lineno, name, isinstance(holder[key], ast.stmt))
-        for name, pattern, _ in tables("mistakes.md")["Typed"]
-        for holder, key, _ in found(pattern, ast.parse(source))
-    ]
-    return [part for part in parts if part[0] in own_lines(source, stub)]
+    return [part for part in typed(ast.parse(source)) if part[0] in own_lines(source, stub)]
 
 
 def confirm(exercise, module, function, seed):
     """What is left to ask when all numbers are right: {"follows", "remembers", "at_zero"}."""
     first, *_, last = exercise.draw(seed)
     asked = {"follows": follows(exercise, module, function, last)} if exercise.tool else {}
-    # Once more what came first: a sum that is kept from call to call shows where the shapes have been there before.
-    results, changed = call(exercise, function, first)
-    asked["remembers"] = right_results(exercise, first, results, changed) != set(exercise.gives)
+    # What came first twice more: a sum that is kept from call to call shows where the shapes have been there before, or
+    # at the latest where they are those of the call just before.
+    again = [right_results(exercise, first, *call(exercise, function, first)) for _ in range(2)]
+    asked["remembers"] = not is_right(exercise, again)
     for g in exercise.draw(seed):
         if hasattr(g, "kinks"):  # exactly at a kink any slope is right, if it is a number
             results, _ = call(exercise, function, at_zero(g))
@@ -212,8 +225,8 @@ def limit_memory(gigabytes):
         resource.setrlimit(resource.RLIMIT_AS, (int(gigabytes * 2**30),) * 2)
 
 
-def limit_time(seconds, file, so_far):
-    """Once it has computed for so long, report what is known so far, or else in which line, and exit.
+def limit_time(seconds, file):
+    """Once it has computed for so long, exit; if nothing has been reported yet, say in which line it was.
 
     Returns the function that ends this watch.
     """
@@ -222,9 +235,7 @@ def limit_time(seconds, file, so_far):
     def watch():
         while not ended.wait(0.1):
             if time.process_time() - began > seconds:
-                if so_far:
-                    json.dump(so_far, file)
-                    file.flush()
+                if file.tell():
                     os._exit(0)
                 file.write("Timeout\n")
                 file.flush()
@@ -244,17 +255,20 @@ def main():
         # By the clock: for what waits, and for what lets no other thread run. (If that fails, the process that started
         # this one ends it.)
         faulthandler.dump_traceback_later(CLOCK * float(seconds), exit=True, file=opened)
-        so_far = {}
-        stop_watching = limit_time(float(seconds), opened, so_far)
+        stop_watching = limit_time(float(seconds), opened)
 
         def keep(outcome):
-            faulthandler.cancel_dump_traceback_later()  # which does not know it
-            so_far.update(outcome)
+            """A line of the result. Whatever ends this process from now on, the last line is what counts."""
+            faulthandler.cancel_dump_traceback_later()
+            opened.write(f"{json.dumps(outcome)}\n")
+            opened.flush()
 
-        outcome = report(exercise, file, int(seed), keep)
-        faulthandler.cancel_dump_traceback_later()
+        def tell(text):
+            Path(result).with_suffix(TOLD).write_text(text, encoding="utf-8")
+
+        outcome = report(exercise, file, int(seed), keep, tell)
         stop_watching()
-        json.dump(outcome, opened)
+        keep(outcome)
 
 
 if __name__ == "__main__":

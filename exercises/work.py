@@ -1,12 +1,13 @@
 """A learner's folder: the files that they write, and how far they have got."""
 
 import difflib
+import errno
 import hashlib
 import json
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from exercises import review
-from exercises.catalogue import BY_NAME, EXERCISES, chapter_of
+from exercises.catalogue import BY_NAME, EXERCISES, part_of
 from support.errors import UserError
 from support.files import read_file, replacing
 
@@ -45,8 +46,7 @@ class Work:
             self.progress[what] = value
         whole = {**self.found, **self.progress}
         whole |= {kind: {**self.found.get(kind, {}), **self.progress[kind]} for kind in KINDS}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with replacing(self.file) as file:
+        with writing(self.folder), replacing(self.file) as file:
             file.write((json.dumps(whole, indent=1) + "\n").encode())
 
     @property
@@ -57,8 +57,7 @@ class Work:
         """The learner's file. On first use it is a copy of the stub."""
         path = self.folder / folder / f"{exercise.name}.py"
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as file:  # on a full disk there is no half of it
+            with writing(path.parent), replacing(path) as file:  # on a full disk there is no half of it
                 file.write(exercise.stub.encode())
         return path
 
@@ -85,8 +84,8 @@ class Work:
         if exercise.name not in self.progress["due"]:
             self.note("due", review.day(self.progress, passed=True), exercise)
         seen = exercise.name in self.progress["seen"]
-        c, chapter = chapter_of(exercise)
-        done = f" Chapter {c} is done." if not before and all(map(self.passed, chapter)) else ""
+        name, part = part_of(exercise)
+        done = f' "{name}" is done.' if not before and all(map(self.passed, part)) else ""
         said = [("Passed, after a look at the solution." if seen else f"Passed. That makes {self.score()}.") + done]
         said += filter(None, [verdict.text, exercise.on_digits])
         if mistake:
@@ -112,6 +111,19 @@ class Work:
         """How many have passed without a look at the solution."""
         passed = [e for e in EXERCISES if self.passed(e) and e.name not in self.progress["seen"]]
         return f"{len(passed)} of {len(EXERCISES)}"
+
+
+@contextmanager
+def writing(folder):
+    """Make a folder in which something is written within. If that is not allowed, UserError names the way out."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        if not isinstance(error, PermissionError) and error.errno != errno.EROFS:
+            raise
+        why = f"{folder}: {error.strerror}"
+        raise UserError(f"{why}: keep your files elsewhere, `python practice.py --folder DIR`") from None
 
 
 def differing(before, after):

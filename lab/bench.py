@@ -2,8 +2,9 @@
 
 A step is timed where users have it: the data loaded, real batches, the program's own loop, in a process of its own. The
 tools that are compared take turns, in three rounds, because a rented machine has slow minutes; the tables state the
-medians. The numbers go into results.json, unless they contradict each other: the steps and the testing of a whole
-program have to add up to the time that it prints. `python -m lab.bench --print` makes the tables from results.json.
+medians. The numbers go into results.json, by processor. What could not be measured is missing there, and so is what
+contradicts itself: the steps and the testing of a whole program have to add up to the time that it prints.
+`python -m lab.bench --print` makes the tables of each processor from results.json.
 """
 
 import contextlib
@@ -32,8 +33,9 @@ from support.run import make_plan
 
 THREADS = (1, 2)
 NUMPY, PYTORCH, COMPILED, JAX, SCIKIT_LEARN = "NumPy", "PyTorch", "PyTorch, compiled", "JAX", "scikit-learn"
+TIMED = {"mlp": ""}  # options of the run whose seconds are measured, if it is not one of 300 steps
 # For each network the options of a step, and those of a whole program.
-RUNS = {typed(model): f"{typed(model)} {network.timed}".strip() for model, network in NETWORKS.items()}
+RUNS = {typed(model): f"{typed(model)} {TIMED.get(model, '--steps 300')}".strip() for model in NETWORKS}
 TOLERANCE = 0.15  # between a whole program's time and its parts
 SMALL = 0.5  # seconds by which two measurements may differ: a program also writes files, and its first test may be slow
 PROGRAMS = {NUMPY: "main_np.py", PYTORCH: "main_torch.py --device cpu"}  # of these, all is measured
@@ -140,23 +142,43 @@ def seconds(*what, **length):
     return timing.warm(timing.seconds(begin, *what, **length))
 
 
-def measure_round():
-    """Everything once: pairs of a number's name, in parts, and the number."""
+def milliseconds(name, argv):
+    """The median of a step."""
+    return 1000 * np.median(seconds(name, argv)) / BATCHES[name]
+
+
+def seconds_to_test(name, argv):
+    return np.median(seconds(name, argv, "test"))
+
+
+def busy_milliseconds(name, argv):
+    """The mean of 100 steps beside a busy process: a crawl is made of few, slow ones."""
+    with busy_process():
+        return 1000 * np.mean(seconds(name, argv, least=150))
+
+
+def first_epoch(name):
+    return np.sum(timing.seconds(begin, name, "", least=468 // BATCHES[name], enough=0))
+
+
+def whole_program(name, argv):
+    printed = results.run_program(f"{PROGRAMS[name]} {argv}", results.ROOT / "learning_curves" / "others")
+    return results.seconds_in(printed)
+
+
+def measurements():
+    """Everything once: the threads, a number's name in parts, and a function that finds the number."""
     for threads, argv in product(THREADS, RUNS):
-        with threads_of_workers(threads):
-            for name in PROGRAMS if argv else TOOLS:
-                yield ("step", argv, threads, name), 1000 * np.median(seconds(name, argv)) / BATCHES[name]
-            for name in PROGRAMS:
-                yield ("test", argv, threads, name), np.median(seconds(name, argv, "test"))
-            for name in PROGRAMS:
-                with busy_process():  # the mean of 100: a crawl is made of few, slow steps
-                    yield ("busy", argv, threads, name), 1000 * np.mean(seconds(name, argv, least=150))
-    with threads_of_workers(THREADS[-1]):
-        for name in TOOLS:
-            yield ("epoch", name), np.sum(timing.seconds(begin, name, "", least=468 // BATCHES[name], enough=0))
-        for argv, (name, script) in product(RUNS.values(), PROGRAMS.items()):
-            printed = results.run_program(f"{script} {argv}", results.ROOT / "learning_curves" / "others")
-            yield ("run", argv, name), results.seconds_in(printed)
+        for name in PROGRAMS if argv else TOOLS:
+            yield threads, ("step", argv, threads, name), functools.partial(milliseconds, name, argv)
+        for name in PROGRAMS:
+            yield threads, ("test", argv, threads, name), functools.partial(seconds_to_test, name, argv)
+        for name in PROGRAMS:
+            yield threads, ("busy", argv, threads, name), functools.partial(busy_milliseconds, name, argv)
+    for name in TOOLS:
+        yield THREADS[-1], ("epoch", name), functools.partial(first_epoch, name)
+    for argv, name in product(RUNS.values(), PROGRAMS):
+        yield THREADS[-1], ("run", argv, name), functools.partial(whole_program, name, argv)
 
 
 def measure():
@@ -165,11 +187,21 @@ def measure():
         versions = {name: importlib.metadata.version(name.lower()) for name in (JAX, SCIKIT_LEARN)}
     except ImportError as error:
         raise UserError(f"{error.name} is not installed: pip install -r requirements-bench.txt") from None
-    found = {}
+    found, missing = {}, {}
     for n in range(1, ROUNDS + 1):
         print(f"round {n} of {ROUNDS}", file=sys.stderr)
-        for key, value in measure_round():
-            found.setdefault(key_of(*key), []).append(round(float(value), 3))
+        for threads, key, number in measurements():
+            try:
+                with threads_of_workers(threads):
+                    value = round(float(number()), 3)
+                found.setdefault(key_of(*key), []).append(value)
+            except UserError as error:
+                missing.setdefault(str(error), set()).add(key_of(*key))
+    missing |= contradictions(found)
+    for why, names in missing.items():
+        print(f"not kept: {'; '.join(sorted(names))}: {why}", file=sys.stderr)
+        for name in names:
+            found.pop(name, None)
     # For which processors NumPy's products are written: OPENBLAS_CORETYPE in the environment may say an older one.
     kernels = [library["architecture"] for library in threadpool_info() if "architecture" in library]
     versions["kernels"] = " ".join(kernels)
@@ -177,23 +209,26 @@ def measure():
 
 
 def contradictions(rounds):
-    """Where a whole program does not take the time of its steps and its testing, in words."""
-    wrong = []
+    """Where a whole program does not take the time of its steps and its testing: {in words: these numbers' names}."""
+    wrong = {}
     for (network, argv), name in product(timed(rounds), PROGRAMS):
+        names = [key_of(kind, network, THREADS[-1], name) for kind in ("step", "test")] + [key_of("run", argv, name)]
+        if not all(name in rounds for name in names):
+            continue
         options = parse_options("torch", *argv.split())
         plan = make_plan(options, data.SOURCES[options.dataset].examples)
         epochs = math.ceil(plan.steps / plan.steps_per_epoch)
-        ms, test = (np.median(rounds[key_of(kind, network, THREADS[-1], name)]) for kind in ("step", "test"))
-        parts, whole = plan.steps * ms / 1000 + epochs * test, np.median(rounds[key_of("run", argv, name)])
+        ms, test, whole = (np.median(rounds[name]) for name in names)
+        parts = plan.steps * ms / 1000 + epochs * test
         if abs(parts - whole) > max(TOLERANCE * whole, SMALL):
             terms = f"{plan.steps} steps of {ms:.2f} ms and {epochs} x {test:.2f} s of testing"
-            wrong.append(f"{terms} are {parts:.1f} s, but {name} took {whole:.1f} s ({argv or 'default'})")
+            wrong[f"{terms} are {parts:.1f} s, but {name} took {whole:.1f} s ({argv or 'default'})"] = names
     return wrong
 
 
 def timed(rounds):
     """Of each network that was there when these were measured, the options of a step and of a whole program."""
-    return [(network, argv) for network, argv in RUNS.items() if key_of("run", argv, NUMPY) in rounds]
+    return [(network, argv) for network, argv in RUNS.items() if any(f" | {network} | " in name for name in rounds)]
 
 
 def key_of(*parts):
@@ -202,13 +237,16 @@ def key_of(*parts):
 
 
 def median(rounds, *key, form=".2f"):
-    """The median of a number as text."""
-    return format(np.median(rounds[key_of(*key)]), form)
+    """The median of a number as text; a dash if it is missing."""
+    return format(np.median(rounds[key_of(*key)]), form) if key_of(*key) in rounds else "–"
 
 
-def ratios(rounds, *keys):
-    """The smallest and the largest ratio of NumPy to PyTorch in a round, over all these keys."""
-    found = [np.divide(rounds[key_of(*key, NUMPY)], rounds[key_of(*key, PYTORCH)]) for key in keys]
+def ratios(rounds, key):
+    """The smallest and the largest ratio of NumPy to PyTorch in a round; a dash if one of them is missing."""
+    ours, theirs = (rounds.get(key_of(*key, name)) for name in (NUMPY, PYTORCH))
+    if not (ours and theirs):
+        return "–"
+    found = np.divide(ours, theirs)
     return f"{np.min(found):.2f} to {np.max(found):.2f}"
 
 
@@ -270,8 +308,6 @@ def main():
             print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
             for table in TABLES:
                 print(f"\n{table.__doc__}\n\n{table(result['rounds'])}")
-            if wrong := contradictions(result["rounds"]):
-                raise UserError(f"nothing was kept, because {'; '.join(wrong)}: measure again on an idle machine")
     if new:
         results.save_result("bench", found | new)
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 import data
 import main_np
-from lab.figures import FRAME, GREY, Page
+from lab.figures import FRAME, GREY, NOTE, Page
 from lab.results import ROOT
 from networks import parse_options
 from support import program
@@ -25,9 +25,9 @@ from support.run import learning_rate, make_plan
 
 OPTIONS = ("--hidden", 16, "--init", "geohot", "--epochs", 1)
 PIXELS = 800  # the width of the film
-HEIGHT = 570  # in the units of a page
+HEIGHT = 560  # in the units of a page
 FRAMES, SHADES = 48, 12
-TIMES = {"still": 1200, "first": 1200, "each": 140, "last": 4000}  # milliseconds
+TIMES = {"still": 600, "first": 1200, "each": 160, "last": 1800}  # milliseconds
 
 
 def steps_to_show(steps):
@@ -36,14 +36,15 @@ def steps_to_show(steps):
 
 
 def record(options, dataset):
-    """(step, losses so far, W1, answers to the test images) after each of the steps to show."""
+    """(step, losses so far, params, answers to the test images) after each of the steps to show."""
     plan = make_plan(options, len(dataset.train_images))
     network, optimizer = main_np.build(options)
     shown, losses, x = steps_to_show(plan.steps), [], data.as_input(dataset.test_images, options)
     batches = data.batches(dataset, options, 0, plan.steps)
     for step in range(plan.steps + 1):
         if step in shown:
-            yield step, list(losses), network.params["W1"].copy(), network.forward(x).argmax(axis=1)
+            params = {name: p.copy() for name, p in network.params.items()}
+            yield step, list(losses), params, network.forward(x).argmax(axis=1)
         if step < plan.steps:
             images, y = next(batches)
             lr = learning_rate(step, plan.steps, options)
@@ -51,37 +52,54 @@ def record(options, dataset):
 
 
 @style()
-def frame(step, losses, weights, answers, dataset, limit, steps):
+def frame(step, losses, params, answers, dataset, limit, steps):
     """One picture of the film: an RGB image."""
     page, large, right = Page(HEIGHT, ""), {"size": 21}, np.mean(answers == dataset.test_labels)
     page.text((26, 36, "A network learns to read"), size=27, weight="bold", ha="left")
+    page.text((774, 36, f"step {step}"), size=27, ha="right")
     page.text((26, 88, "weights of its 16 hidden units"), ha="left", **large)
-    for unit, array in enumerate(weights.T.reshape(-1, 28, 28)):
-        x, y = 26 + 91 * (unit % 4), 110 + 91 * (unit // 4)
-        page.axes.imshow(array, SIGNED, vmin=-limit, vmax=limit, extent=(x, x + 84, y + 84, y), aspect="auto",
-                         interpolation="nearest", zorder=2)  # fmt: skip
-        page.box(x, y, 84, 84, fill="none", edge=FRAME, line=0.8, corner=0)
+    for unit, array in enumerate(params["W1"].T):
+        draw_weights(page, array, 26 + 91 * (unit % 4), 110 + 91 * (unit // 4), 84, limit)
 
     page.text((424, 88, "loss"), ha="left", **large)
     page.text((774, 88, f"{losses[-1]:.2f}" if losses else ""), ha="right", color=TRAIN, weight="bold", **large)
-    x = 424 + 350 * np.arange(1, len(losses) + 1) / steps
-    page.axes.plot((424, 774), (236, 236), color=GRID, linewidth=1.5)
-    page.axes.plot(x, 236 - 126 * np.minimum(losses, 2.6) / 2.6, color=TRAIN, linewidth=3)
+    page.axes.plot((424, 774), (226, 226), color=GRID, linewidth=1.5)
+    page.axes.plot(place_of(np.arange(1, len(losses) + 1), steps), 226 - 122 * np.minimum(losses, 2.6) / 2.6,
+                   color=TRAIN, linewidth=3)  # fmt: skip
+    for tick in (1, 10, 100, steps):
+        page.text((place_of(tick, steps), 243, str(tick)), size=17, ha="right" if tick == steps else "center", **NOTE)
 
-    page.text((424, 272, "its answers"), ha="left", **large)
+    page.text((424, 278, "its answers"), ha="left", **large)
     for n, (image, true, said) in enumerate(zip(dataset.test_images[:12], dataset.test_labels, answers, strict=False)):
-        x, y = 424 + 59.6 * (n % 6), 292 + 92 * (n // 6)
+        x, y = 424 + 59.6 * (n % 6), 296 + 92 * (n // 6)
         page.pixels(image, x, y, 52)
         if said != true:
             page.box(x, y, 52, 52, fill="none", edge=TEST, line=3, corner=0)
         page.text((x + 26, y + 70, str(said)), size=22, color=TRAIN if said == true else TEST, weight="bold")
-    page.text((26, 504, f"step {step}"), ha="left", **large)
-    page.text((774, 504, f"reads {right:.0%} of 10,000 test images right"), ha="right", **large)
+    page.text((26, 504, f"It reads {right:.0%} of 10,000 test images right."), ha="left", **large)
     page.box(26, 524, 748, 20, fill="white", edge=FRAME, corner=0)
     page.box(26, 524, max(748 * right, 1), 20, fill=TRAIN, edge="none", corner=0)
-    drawn = io.BytesIO()
-    page.figure.savefig(drawn, format="png", dpi=PIXELS / page.figure.get_figwidth())
-    return Image.open(drawn).convert("RGB")
+    return drawn(page)
+
+
+def draw_weights(page, array, x, y, size, limit):
+    """The weights of a hidden unit (784,), by the roots of their sizes: small ones are to be seen, too."""
+    roots, most = np.sign(array) * np.sqrt(np.abs(array)), np.sqrt(limit)
+    page.axes.imshow(roots.reshape(28, 28), SIGNED, vmin=-most, vmax=most, extent=(x, x + size, y + size, y),
+                     aspect="auto", interpolation="nearest", zorder=2)  # fmt: skip
+    page.box(x, y, size, size, fill="none", edge=FRAME, line=0.8, corner=0)
+
+
+def place_of(step, steps):
+    """Where the loss of a step is drawn: the axis is logarithmic, as the frames are."""
+    return 424 + 350 * np.log(step) / np.log(steps)
+
+
+def drawn(page):
+    """A page as an RGB image."""
+    content = io.BytesIO()
+    page.figure.savefig(content, format="png", dpi=PIXELS / page.figure.get_figwidth())
+    return Image.open(content).convert("RGB")
 
 
 def palette():
@@ -93,23 +111,24 @@ def palette():
     return found
 
 
-def save(frames, path):
-    """Write frames as a GIF that repeats, in one step. All have the same colours, so that what stays takes no room.
+def save(frames, times, path):
+    """Write frames as a GIF that repeats, in one step. times: how long each is shown, in milliseconds.
 
-    It begins with the last frame, the trained network: this is the still picture where nothing moves.
+    All have the same colours, so that what stays takes no room. Where nothing moves, the first is the picture.
     """
-    shown = [one.quantize(palette=palette(), dither=Image.Dither.NONE) for one in frames]
-    times = [TIMES["still"], TIMES["first"], *[TIMES["each"]] * (len(shown) - 2), TIMES["last"]]
+    first, *more = (one.quantize(palette=palette(), dither=Image.Dither.NONE) for one in frames)
     with replacing(path) as file:
-        shown[-1].save(file, "GIF", save_all=True, append_images=shown, duration=times, loop=0)
+        first.save(file, "GIF", save_all=True, append_images=more, duration=times, loop=0)
 
 
 def main():
     Parser(description=__doc__).parse_args()
     options, dataset = parse_options("np", *OPTIONS), data.load()
     states = list(record(options, dataset))
-    limit, steps = 0.5 * np.abs(states[-1][2]).max(), states[-1][0]
-    save([frame(*state, dataset, limit, steps) for state in states], ROOT / "png" / "learning.gif")
+    limit, steps = 0.2 * np.abs(states[-1][2]["W1"]).max(), states[-1][0]
+    frames = [frame(*state, dataset, limit, steps) for state in states]
+    times = [TIMES["still"], TIMES["first"], *[TIMES["each"]] * (len(frames) - 2), TIMES["last"]]
+    save([frames[-1], *frames], times, ROOT / "png" / "learning.gif")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """What a network that writes has learned: `python -m lab.writing` trains it and reads what it writes.
 
-Three runs of the default recipe by hand: their loss and accuracy; of 2,000 digits that each writes at a temperature,
-how many the default MLP reads as the digit that was asked for; and how far they are from the nearest training image,
-beside the same for test digits in the same words. It can be stopped and started again: finished runs are not repeated.
-Seed 0's digits are drawn into png/written.png, and beside their nearest training images into png/nearest.png; its
-weights are packed into page/gpt.npz for the site.
+Five runs of the default recipe by hand: their loss and accuracy; of 2,000 digits that each writes at a temperature, how
+many the default MLP reads as the digit that was asked for, and how many are blank; and how far they are from the
+nearest training image, beside the same for test digits in the same words. Three runs that learn names: their loss and
+accuracy, and how many of 2,000 names that each writes are in the list that it learned from. It can be stopped and
+started again: finished runs are not repeated. Seed 0's digits are drawn into png/written.png, beside their nearest
+training images into png/nearest.png, and one of them at several temperatures into png/temperatures.png; its weights are
+packed into page/gpt.npz and page/names.npz for the site.
 """
 
 import json
@@ -15,16 +17,18 @@ import numpy as np
 
 import data
 import networks
-from lab import figures, results
+from lab import counts, figures, results
 from networks import NETWORKS
 from support import program
-from support.drawing import style
+from support.drawing import INK, TEST, TRAIN, new_figure, style, style_axes
 from support.files import replacing
 from support.options import Parser
-from write import write
+from write import go_on, write
 
-SEEDS, TEMPERATURES, EACH = range(3), (1, 0.8, 0.6), 200  # so many of each digit
-AT = TEMPERATURES[1]  # as write.py does
+SEEDS, TEMPERATURES, EACH = range(5), (1, 0.8, 0.6, 0.3, 0.2, 0.1, 0), 200  # so many of each digit
+NAME_SEEDS, NAMES, NAME_TEMPERATURES = range(3), 2000, (1, 0.8, 0.5)
+AT = 0.8  # as write.py does
+SHOWN = 2, (0, 0.5, 1, 2)  # which digit png/temperatures.png shows, and at which temperatures
 FOLDER = results.ROOT / "learning_curves" / "others"
 WRITER = next(model for model, network in NETWORKS.items() if network.writes)
 ASKED = np.arange(10).repeat(EACH)
@@ -74,8 +78,17 @@ def in_words(images):
 def measure(model, options, reader, train_images):
     """How much of what a network writes is read as asked, at each temperature, and how near it is to what it saw."""
     texts = {t: write(model, ASKED, t, np.random.default_rng(0), options) for t in TEMPERATURES}
-    read = {str(t): float((digits_in(images, reader) == ASKED).mean()) for t, images in texts.items()}
-    return {"read": read, "nearest": distances(texts[AT], train_images)}
+    inked = {t: images.any(axis=(1, 2)) for t, images in texts.items()}
+    read = {str(t): float(((digits_in(images, reader) == ASKED) & inked[t]).mean()) for t, images in texts.items()}
+    blank = {str(t): float(1 - inked[t].mean()) for t in TEMPERATURES}
+    return {"read": read, "blank": blank, "nearest": distances(texts[AT], train_images)}
+
+
+def measure_names(model, options):
+    """How many of the names that a network writes at each temperature are in the list that it learned from."""
+    known = {*data.names_of(data.load(options.dataset).train_images)}
+    written = {t: go_on(model, "", NAMES, t, np.random.default_rng(0), options) for t in NAME_TEMPERATURES}
+    return {"in the list": {str(t): float(np.mean([name in known for name in names])) for t, names in written.items()}}
 
 
 def of_real_digits(reader, dataset, train_images):
@@ -94,9 +107,7 @@ def table(found):
     real, runs = found["real"], list(found["runs"].values())
 
     def row(what, number, beside, form):
-        values = [number(run) for run in runs]
-        spread = f" ± {np.std(values, ddof=1):{form}}" if len(values) > 2 else ""
-        return [what, f"{np.mean(values):{form}}{spread}", "" if beside is None else f"{beside:{form}}"]
+        return [what, results.spread([number(run) for run in runs], form), "" if beside is None else f"{beside:{form}}"]
 
     rows = [
         row("test loss of a patch", lambda run: run["loss"], None, ".3f"),
@@ -104,6 +115,7 @@ def table(found):
         *(
             row(f"read as asked, at temperature {t}", lambda run, t=t: run["read"][str(t)], real["read"], ".3f")
             for t in TEMPERATURES
+            if t >= 0.6
         ),
         row(
             "distance from the nearest training image, median",
@@ -116,6 +128,30 @@ def table(found):
     return results.markdown(
         ["", f"mean over {len(runs)} seed{'s' * (len(runs) > 1)}", "test digits in these words"], rows
     )
+
+
+def temperatures_table(found):
+    """How many digits are read as asked, and how many are blank, at each temperature, in Markdown."""
+    runs = list(found["runs"].values())
+    rows = [
+        [t, *(results.spread([run[what][str(t)] for run in runs], ".3f") for what in ("read", "blank"))]
+        for t in TEMPERATURES
+    ]
+    return results.markdown(["temperature", "read as asked", "blank"], rows)
+
+
+def names_table(found):
+    """The runs that learn names, in Markdown."""
+    runs = list(found["runs"].values())
+    rows = [
+        ["test loss of a letter", results.spread([run["loss"] for run in runs], ".3f")],
+        ["letters guessed right", results.spread([run["accuracy"] for run in runs], ".3f")],
+        *(
+            [f"in the list, at temperature {t}", results.spread([run["in the list"][str(t)] for run in runs], ".3f")]
+            for t in NAME_TEMPERATURES
+        ),
+    ]
+    return results.markdown(["", f"mean over {len(runs)} seed{'s' * (len(runs) > 1)}"], rows)
 
 
 @style()
@@ -139,6 +175,46 @@ def beside_nearest(images, others):
     return page.figure
 
 
+@style()
+def at_temperatures(rows, digit):
+    """A digit, written ten times at each temperature"""
+    page = figures.Page(62 + 76 * len(rows), f"A {digit}, written ten times at each temperature")
+    for row, (t, images) in enumerate(rows.items()):
+        page.text((62, 100 + 76 * row, f"{t}"), size=18)
+        for column, image in enumerate(images):
+            page.pixels(image, 98 + 68.4 * column, 66 + 76 * row, 64)
+    return page.figure
+
+
+@style()
+def temperature_curve(found):
+    """Read as asked, and blank, against the temperature: the mean over the seeds, and each seed as a dot."""
+    figure = new_figure(7, 3.9)
+    axes = style_axes(
+        figure.add_subplot(), "Cold, it leaves some digits blank; hot, it scrawls", "share", "temperature"
+    )
+    axes.set_ylim(-0.03, 1.03)
+    axes.axhline(found["real"]["read"], color=INK, linewidth=1, linestyle=(0, (4, 3)))
+    axes.annotate("test digits in these words, read right", (0.5, found["real"]["read"]), (0, 5),
+                  textcoords="offset points", ha="center", color=INK)  # fmt: skip
+    for what, color, said, y in (("read", TRAIN, "read as asked", 0.84), ("blank", TEST, "blank", 0.12)):
+        shares = np.array([[run[what][str(t)] for t in TEMPERATURES] for run in found["runs"].values()])
+        axes.plot(TEMPERATURES, shares.mean(axis=0), color=color, linewidth=2.5)
+        for of_a_seed in shares:
+            axes.plot(TEMPERATURES, of_a_seed, ".", color=color, alpha=0.5, markersize=6)
+        axes.annotate(said, (0.6, y), ha="center", color=color, fontweight="bold")
+    return figure
+
+
+@style()
+def all_patches(words):
+    """The 128 words: patches of 4 × 4 pixels, from no ink to much"""
+    page = figures.Page(440, all_patches.__doc__)
+    for word, pixels in enumerate(words):
+        page.pixels(pixels.reshape(data.PATCH, -1), 26 + 47 * (word % 16), 62 + 47 * (word // 16), 40)
+    return page.figure
+
+
 def pack(model, path):
     """The weights of a network as float16, for the site: half as long, and what it writes is as good."""
     with replacing(path) as file:
@@ -146,38 +222,68 @@ def pack(model, path):
 
 
 def draw(model, options, train_images):
-    """Both pictures."""
+    """All pictures that show seed 0's digits, and the words."""
     asked = np.arange(10).repeat(5)
     images = write(model, asked, AT, np.random.default_rng(0), options).reshape(10, 5, 28, 28).swapaxes(0, 1)
-    figures.save(rows_of_digits(images[:3]), results.ROOT / "png" / "written.png")
     some = images[3:].reshape(-1, 28, 28)
-    figures.save(
-        beside_nearest(some, train_images[nearest(some, train_images)[0]]), results.ROOT / "png" / "nearest.png"
-    )
+    digit, temperatures = SHOWN
+    rows = {t: write(model, [digit] * 10, t, np.random.default_rng(0), options) for t in temperatures}
+    for name, figure in {
+        "written": rows_of_digits(images[:3]),
+        "nearest": beside_nearest(some, train_images[nearest(some, train_images)[0]]),
+        "temperatures": at_temperatures(rows, digit),
+        "patches": all_patches(data.vocabulary()),
+    }.items():
+        figures.save(figure, results.ROOT / "png" / f"{name}.png")
 
 
-def main():
-    Parser(description=__doc__).parse_args()
+def run_digits():
+    """Train and measure what is missing of the networks that write digits, and draw."""
     *reader, _ = trained("")
     dataset = data.load()
     train_images = in_words(dataset.train_images)
     for seed in map(str, SEEDS):
-        with results.intact():
-            found = results.load_results().get("writing", {"command": "python -m lab.writing", "runs": {}})
-            known = seed in {**found["runs"]}
-        if not known:
+        found = results.load_results().get("writing", {"command": "python -m lab.writing", "runs": {}})
+        if seed not in found["runs"]:
             model, options, history = trained(f"--model {WRITER} --seed {seed}")
-            last = {name: history[f"test_{name}"][-1] for name in ("loss", "accuracy")}
-            run = last | measure(model, options, reader, train_images) | {"machine": history["machine"]}
+            run = last(history) | measure(model, options, reader, train_images) | {"machine": history["machine"]}
             found["real"], found["runs"][seed] = of_real_digits(reader, dataset, train_images), run
             results.save_result("writing", found)
             print(time.strftime("%H:%M"), "seed", seed, run, flush=True)
     model, options, _ = trained(f"--model {WRITER} --seed {SEEDS[0]}")
     draw(model, options, train_images)
+    figures.save(temperature_curve(results.load_results()["writing"]), results.ROOT / "png" / "temperature.png")
     pack(model, results.ROOT / "page" / f"{WRITER}.npz")
-    with results.intact():
-        rows = table(results.load_results()["writing"])
-    print(rows)
+
+
+def run_names():
+    """The same of those that write names, without pictures."""
+    for seed in map(str, NAME_SEEDS):
+        found = results.load_results().get("names", {"command": "python -m lab.writing", "runs": {}})
+        if seed not in found["runs"]:
+            model, options, history = trained(f"--model {WRITER} --recipe names --seed {seed}")
+            found["runs"][seed] = last(history) | measure_names(model, options) | {"machine": history["machine"]}
+            results.save_result("names", found)
+            print(time.strftime("%H:%M"), "names, seed", seed, found["runs"][seed], flush=True)
+    model, *_ = trained(f"--model {WRITER} --recipe names --seed {NAME_SEEDS[0]}")
+    pack(model, results.ROOT / "page" / "names.npz")
+
+
+def last(history):
+    """The last test's loss and accuracy."""
+    return {name: history[f"test_{name}"][-1] for name in ("loss", "accuracy")}
+
+
+def main():
+    Parser(description=__doc__).parse_args()
+    run_names()
+    run_digits()
+    found = results.load_results()
+    tables = table(found["writing"]), temperatures_table(found["writing"]), names_table(found["names"])
+    print(*tables, sep="\n\n")
+    if counted := found.get("counts"):
+        print(counts.table(counted["mnist"], found["writing"]["runs"]), end="\n\n")
+        print(counts.table(counted["names"], found["names"]["runs"]))
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ from data import as_input
 from exercises import classroom, complaints, digits, judge, marker, network, own, prove, runner
 from exercises.catalogue import BY_NAME
 from exercises.exercise import agree
+from exercises.nests import two_layers
 from exercises.trial import arrays_in
-from exercises.weights import arrays_of, layout
 from exercises.work import Work, digest
 from gpt_np import GPT, next_words
 from mlp_np import MLP, softmax
@@ -33,6 +33,7 @@ from support.errors import UserError
 FOLDER, UNPACKED = Path("/work"), Path("/tmp/unpacked")
 MARK = "\x1e"  # begins what is reported on standard error; each run gets another one
 HIDDEN, EPOCHS = 64, 8  # of a network that is trained here, so that it takes some seconds
+BATCH = 100  # images, as network.PROGRAM has it
 LIKELY = 5  # words that are shown beside the one that is drawn
 RATES = [0.1 * (1 - epoch / EPOCHS) for epoch in range(EPOCHS)]
 
@@ -42,9 +43,7 @@ def run():
     name, file, seed, result = sys.argv[1:]
     os.chdir("/tmp")
     report_lines(file)
-    if BY_NAME[name].experiments:
-        report_calls("train", file)
-    outcome = runner.report(BY_NAME[name], file, int(seed))
+    outcome = runner.report(BY_NAME[name], file, int(seed), tell=lambda text: report(told=text))
     Path(result).write_text(json.dumps(outcome), encoding="utf-8")
 
 
@@ -71,22 +70,6 @@ def report_lines(*files):
     sys.monitoring.use_tool_id(tool, "lines")
     sys.monitoring.register_callback(tool, sys.monitoring.events.LINE, line)
     sys.monitoring.set_events(tool, sys.monitoring.events.LINE)
-
-
-def report_calls(name, file):
-    """Report how often this file's function of that name is called: an experiment is a training."""
-    count, tool = 0, sys.monitoring.OPTIMIZER_ID
-
-    def start(code, offset):
-        nonlocal count
-        if (code.co_filename, code.co_name) != (file, name):
-            return sys.monitoring.DISABLE
-        count += 1
-        report(trained=count)
-
-    sys.monitoring.use_tool_id(tool, "calls")
-    sys.monitoring.register_callback(tool, sys.monitoring.events.PY_START, start)
-    sys.monitoring.set_events(tool, sys.monitoring.events.PY_START)
 
 
 def mark(name, seed, status=None, stuck=None, seconds=None, again=False):
@@ -241,7 +224,7 @@ def train(mine):
             {"image": base64_of(images[i]), "label": int(labels[i]), "answer": int(answers[i])}
             for i in np.flatnonzero(answers != labels)[:10]
         ]
-        shown = as_kept(params, "unit", f"it reads {accuracy:.2f} of {len(labels):,} test images")
+        shown = as_kept(params, "unit", f"reads {accuracy:.2f} of {len(labels):,} test images")
         checkpoint = base64_of(program.kept(params, curves, steps=len(curves["train_loss"])))
         report(accuracy=number(accuracy), misread=misread, network=shown, checkpoint=checkpoint)
 
@@ -261,7 +244,7 @@ def few_rows():
 
 @np.errstate(all="ignore")  # some wrong lines overflow
 def proved():
-    """The learner's lines of chapter 1 beside mlp_np.py: the page hears of some steps, and what they mean."""
+    """The learner's lines for the MLP beside mlp_np.py: the page hears of some steps, and what they mean."""
     proof, steps = prove.PROOFS["mlp"][0], []
     functions = prove.written(FOLDER, proof.uses)
     if not functions:
@@ -302,19 +285,21 @@ def open_network(name):
     except UserError as error:
         raise UserError(str(error).replace(f"{FOLDER}/", "")) from None
     tests = history.test_accuracy
-    words = f"it reads {tests[-1]:.4f} of the test images" if tests else f"after {history.step:,} steps"
+    words = f"reads {tests[-1]:.4f} of the test images" if tests else f"after {history.step:,} steps"
     return {"network": as_kept(model.params, options.pixels, words)}
 
 
 def learn(name):
-    """Train the network of own_network's file on all images that are here; own.npz gets it. How well it reads, what can
-    be proven of it, and the network as index.html takes it, or None."""
+    """Train the network of own_network's file on all images that are here. How well it reads, what can be proven of it,
+    the network as index.html takes it, or None, and as an .npz file in base64."""
     images, labels, test_images, test_labels = few_rows()
     with explained(name) as module:
         content, claimed, right = own.learn(module, images, labels, test_images, test_labels)
-        Path("/tmp/own.npz").write_bytes(content)
-        shown, proof = as_mlp(module, own.restored(module, content), test_images, f"it reads {right:.2f}")
-        return {"claimed": claimed, "right": float(right), "network": shown, "proof": proof}
+        words = f"reads {right:.2f} of {len(test_labels):,} test images"
+        shown, proof = as_mlp(module, own.restored(module, content), test_images, words)
+        return {
+            "claimed": claimed, "right": float(right), "network": shown, "proof": proof, "weights": base64_of(content),
+        }  # fmt: skip
 
 
 @np.errstate(all="ignore")  # pixels that were meant to be small
@@ -322,16 +307,14 @@ def as_mlp(module, params, images, words):
     """A network of the learner's own as index.html takes it, and why it is the same one; or None, and why it is none.
 
     It is mlp_np.py's network, if that has the learner's weights and says the same digits. How it takes its pixels is
-    tried. More is not to be proven: the lines of chapter 1 are compared in each step, and these steps nobody knows.
+    tried. More is not to be proven: the lines for the MLP are compared in each step, and these steps nobody knows.
     """
-    layers = layout(params)
-    if len(layers) != 2:
-        what = f"has {len(layers)} layers of weights" if layers else "keeps its weights in a way that is not known here"
-        return (
-            None,
-            f"The page with the network shows one with two layers of weights. Yours {what}, so only you can show it.",
+    arrays, said = two_layers(params), own.Calls(module).read(params, images)
+    if not arrays:
+        return None, (
+            "The page with the network shows one with two layers of weights. By the shapes of its arrays, yours is "
+            "another one, so only you can show it."
         )
-    arrays, said = arrays_of(params, layers), own.read(module, params, images)
     model = MLP(len(arrays["b1"]), dtype=np.float64)
     model.params = arrays
     for pixels in ("unit", "standardised", "raw"):
@@ -340,7 +323,7 @@ def as_mlp(module, params, images, words):
             return as_kept(arrays, pixels, words, "Your own network"), (
                 f"It is the network of `mlp_np.py`: with your weights, that says the same digit to all {len(images):,} "
                 "test images. Which batches your training drew, and when it took a step, only your file knows; so its "
-                "steps cannot be proven one by one, as those of the lines of chapter 1 are."
+                "steps cannot be proven one by one, as those of your lines for the MLP are."
             )
     return None, (
         "The page with the network shows one with a ReLU, and pixels from 0 to 1, from 0 to 255, or with mean 0 and "

@@ -16,6 +16,7 @@ import * as nudge from "./nudge.jsx";
 import * as onward from "./onward.jsx";
 import * as opening from "./opening.jsx";
 import * as own from "./own.jsx";
+import * as owned from "./owned.js";
 import { now, pixels, reads } from "./passes.js";
 import { $ } from "./picture.js";
 import * as state from "./state.js";
@@ -41,7 +42,7 @@ class Part extends Component {
   }
 }
 
-own.openOwn();
+owned.openOwn();
 const places = [...document.querySelectorAll("[data-show]")];
 const show = () => places.forEach((place) => render(<Part key={{}} {...place.dataset} />, place)); // anew
 show();
@@ -90,7 +91,7 @@ window.lab = {
   show,
   state,
   ...acts,
-  opened: own.opened,
+  opened: owned.opened,
   get now() {
     return now.value;
   },

@@ -9,6 +9,7 @@ import { carried, tests } from "./given.js";
 import { newAnswer, newProbabilities, summary, toggle, verb } from "./learning.js";
 import { pointed, readout } from "./numbers.js";
 import { Write } from "./onward.jsx";
+import { other, otherSays } from "./owned.js";
 import { answers, empty, now, pixels, reads, second, trail, turned } from "./passes.js";
 import { context, drawOn, followPen, paintInk, SIDE } from "./pen.js";
 import { $ } from "./picture.js";
@@ -75,12 +76,20 @@ const Says = () => {
       <p id="answer" class="numeral">
         {blank ? "–" : answer}
       </p>
-      <p class="note">
-        <span id="sure">{sure()}</span>{" "}
-        <b id="verdict" class={answer === y ? "right" : "wrong"}>
-          {verdict()}
-        </b>
-      </p>
+      <div class="note">
+        <p>
+          <span id="sure">{sure()}</span>{" "}
+          <b id="verdict" class={answer === y ? "right" : "wrong"}>
+            {verdict()}
+          </b>
+        </p>
+        {other.value && (
+          <p id="other">
+            {other.value === carried ? "The page’s own network" : other.value.name}{" "}
+            {blank ? "waits, too." : `reads ${otherSays.value.answer}, ${inWords(otherSays.value.p)} sure.`}
+          </p>
+        )}
+      </div>
       <div id="belief" aria-hidden="true">
         {DIGITS.map((k) => (
           <span key={k} class={!blank && k === answer ? "most" : ""} style={{ "--p": blank ? 0 : p[k] }}>

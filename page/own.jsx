@@ -1,75 +1,44 @@
-/* A network of the reader's own: what practise.html leaves in this browser, or a training further up. */
+/* Which network is shown, and the way to the other one. */
 
-import { showNetwork } from "./acts.js";
 import { Button } from "./controls.jsx";
 import { carried } from "./given.js";
 import { toggle, verb } from "./learning.js";
 import { isOnSite } from "./onward.jsx";
+import { found, turnTo } from "./owned.js";
 import { following, learning, shown } from "./state.js";
 
-const SIZES = { W1: (H) => 784 * H, b1: (H) => H, W2: (H) => 10 * H, b2: () => 10 };
-const LARGE = 1e18; // the product of two of these is still a float32
+/** To the page's own network, or to the reader's. */
+const turn = () => (shown.value === carried ? turnTo("yours", found.network) : turnTo("own", carried));
+const Turn = ({ id, act = turn }) => (
+  <button id={id} type="button" onClick={act}>
+    {shown.value === carried ? found.network.name : "The page’s own network"}
+  </button>
+);
 
-/** What localStorage keeps under this name; nothing where it keeps nothing. */
-function stored(name) {
-  try {
-    return localStorage.getItem(name);
-  } catch {
-    return null;
-  }
-}
-
-/** So many float32 numbers, little-endian, in base64. */
-function numbers(name, text, count) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  if (bytes.length !== 4 * count) throw new Refused(`${name} has ${bytes.length / 4} numbers, not ${count}`);
-  const view = new DataView(bytes.buffer);
-  const p = Float32Array.from({ length: count }, (_, n) => view.getFloat32(4 * n, true));
-  if (p.every((v) => Math.abs(v) < LARGE)) return p;
-  throw new Refused(`${name} holds what is no number, or too large to compute with`);
-}
-
-class Refused extends Error {}
-
-/** {params, pixels, run} from the text that practise.html leaves. */
-function parse(text) {
-  const { title = "Your network", words = "", hidden, pixels, params } = JSON.parse(text);
-  if (!(Number.isInteger(hidden) && hidden >= 1 && hidden <= 4096)) {
-    throw new Refused("its number of hidden units is not from 1 to 4096");
-  }
-  if (!["standardised", "unit", "raw"].includes(pixels)) throw new Refused("it does not say how it takes its pixels");
-  const read = Object.entries(SIZES).map(([name, size]) => [name, numbers(name, params[name], size(hidden))]);
-  return { params: Object.fromEntries(read), pixels, run: `${title}${words && `: ${words}`}` };
-}
-
-/** {network} from that text, {error}, or {} where there is none. */
-export function opened(text) {
-  if (text === null) return {};
-  try {
-    return { network: parse(text) };
-  } catch (error) {
-    return { error: error instanceof Refused ? error.message : "it is damaged" };
-  }
-}
-const found = opened(stored("network"));
-
-/** As the page opens: the reader's network, if there is one and they have not gone back from it. */
-export function openOwn() {
-  if (found.network && stored("shown") !== "own") showNetwork(found.network);
-}
-
-/** Show the page's own network, or that of the reader, after a reload as well. */
-function turnTo(which, network) {
-  try {
-    localStorage.setItem("shown", which);
-  } catch {} // then a reload shows the other one
-  showNetwork(network);
+/** Which network it is that reads: on the first screen, if there are two. */
+function Whose() {
+  const { title, run, ours } = shown.value;
+  if (shown.value === carried && !found.network) return null;
+  return (
+    <div class="whose row">
+      <p role="status">
+        {shown.value === carried ? (
+          "The page’s own network reads here."
+        ) : (
+          <>
+            <b>{title ? `${run}.` : `This is ${run}.`}</b> {ours && `Not your own lines: ${ours}.`}
+          </>
+        )}
+      </p>
+      <Turn />
+    </div>
+  );
 }
 
 function Other() {
   if (shown.value === carried) return null;
   const back = () => {
-    turnTo("own", carried);
+    turn();
     document.getElementById("play").focus(); // this button is gone
   };
   return (
@@ -82,9 +51,7 @@ function Other() {
           {verb.value === "Pause" ? "Pause" : "Watch it learn"}
         </Button>
       )}
-      <button type="button" onClick={back}>
-        The page’s own network
-      </button>
+      <Turn act={back} />
     </div>
   );
 }
@@ -106,13 +73,7 @@ function Own() {
       )}
       {(other || found.network) && (
         <div class="row">
-          <button
-            id="original"
-            type="button"
-            onClick={() => (other ? turnTo("own", carried) : turnTo("yours", found.network))}
-          >
-            {other ? "The page’s own network" : "Your network"}
-          </button>
+          <Turn id="original" />
         </div>
       )}
       <p id="opened" role="status">
@@ -126,4 +87,4 @@ function Own() {
 
 const Run = () => shown.value.run;
 
-export const parts = { Other, Own, Run };
+export const parts = { Whose, Other, Own, Run };

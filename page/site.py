@@ -25,9 +25,10 @@ import numpy as np
 
 import data
 from exercises import PICTURES, digits, marker, network, review
-from exercises.catalogue import BROKEN, BY_NAME, CHAPTERS, numbered
+from exercises.catalogue import BROKEN, BY_NAME, PARTS, numbered, onward
 from exercises.chapter3 import SUSPECTS
 from exercises.show import recorded, shorter, solved
+from page import desk
 from page.build import ROOT
 from page.bundle import FOLDER, bundle, call, fill, icon, install, licences
 from support.errors import UserError
@@ -40,13 +41,17 @@ with needing("requirements-site.txt"):
     from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 LESSONS = FOLDER / "lessons"
+OWNER = "https://OWNER.github.io/REPOSITORY/"  # in a document: the address of this site
+ADDRESS = re.compile(r"^\*\*In your browser:\*\* <?(https://\S+?)/?>?$", re.MULTILINE)  # in README.md, once published
+ASIDE = re.compile(r"^<!-- not on the site -->\n.*?^<!-- on the site -->\n", re.MULTILINE | re.DOTALL)
 WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
 LESSON_PAGES = (
     "briefly", "backprop", "autograd", "resnet", "transformer", "writing", "results", "speed", "experiments",
     "teaching",
 )  # fmt: skip
 DOCUMENTS = {f"docs/{name}.md": f"{name}.html" for name in LESSON_PAGES}
-DOCUMENTS |= {"README.md": "readme.html", "CONTRIBUTING.md": "contributing.html", "page/index.html": "index.html"}
+DOCUMENTS |= {"README.md": "readme.html", "CONTRIBUTING.md": "contributing.html", "CHANGELOG.md": "changelog.html"}
+DOCUMENTS |= {"page/index.html": "index.html"}
 NAVIGATION = {
     "index.html": "The network", "briefly.html": "Machine learning", "backprop.html": "Backpropagation",
     "autograd.html": "Autograd", "resnet.html": "ResNet", "transformer.html": "Transformer",
@@ -120,6 +125,13 @@ def images():
     return content.getvalue()
 
 
+def size():
+    """How much there is to learn from in a training on the pages."""
+    epochs, images, tests = desk.EPOCHS, digits.TRAINING, digits.TEST
+    steps = epochs * images // desk.BATCH
+    return {"steps": steps, "epochs": epochs, "hidden": desk.HIDDEN, "images": images, "tests": tests}
+
+
 def writer(out):
     """The weights and the words of the network that writes into the folder `out`; the file's address."""
     content = io.BytesIO()
@@ -174,7 +186,7 @@ class Pages:
             name = found[1]
             return f'<div data-exercise="{name}" id="exercise-{name}">{found[0]}</div>' if name in BY_NAME else found[0]
 
-        text = self.markdown.render(source.read_text(encoding="utf-8"))
+        text = self.markdown.render(for_readers(source.read_text(encoding="utf-8")))
         return self.linked(WRITE_IT.sub(editor, text), source)
 
     def linked(self, text, source):
@@ -236,6 +248,15 @@ class Pages:
         return f"{name}.html"
 
 
+def for_readers(text):
+    """A document's text as it is on the site: without what is for maintainers, and with the site's own address.
+
+    The README says the address once the site is published; before that, it leads within the site.
+    """
+    published = ADDRESS.search((ROOT / "README.md").read_text(encoding="utf-8"))
+    return ASIDE.sub("", text).replace(OWNER, f"{published[1]}/" if published else "")
+
+
 def slug(title):
     """As GitHub makes the name of a heading."""
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
@@ -292,11 +313,16 @@ def exercises(pages):
         for exercise in re.findall(r"^Write it: `python practice.py (\w+)`$", text, re.MULTILINE):
             places[exercise] = {"address": f"{name}.html#exercise-{exercise}", "title": title}
     found = []
-    for title, chapter in CHAPTERS.items():
-        for exercise in chapter:
+    for title, part in PARTS.items():
+        for exercise in part:
             _, top, code = exercise.stub.split('"""', 2)
-            about = naming(exercise, pages.markdown.render(inspect.cleandoc(top).partition("\n")[2]))
-            asked = [part for part in re.findall("<pre.*?</pre>", about, re.DOTALL) if describes(part, exercise.takes)]
+            parts = inspect.cleandoc(top).partition("\n")[2].strip("\n").split("\n\n")
+            parts = [
+                shown_as(part, exercise.takes) if part.startswith("    ") else pages.markdown.render(part)
+                for part in parts
+            ]
+            parts = [naming(exercise, part) for part in parts]
+            about, asked = "".join(parts), [part for part in parts if describes(part, exercise.takes)]
             if named := [f"`{name}`" for name in dict.fromkeys(re.findall(r"`(\w+)`", code)) if name in BY_NAME]:
                 about += naming(exercise, pages.markdown.render(f"It names other exercises: {', '.join(named)}."))
             solution = re.sub(r"(\S+\.py):(\d+)", r"[\1, line \2](\1#L\2)", solved(exercise))
@@ -305,6 +331,7 @@ def exercises(pages):
                 "name": exercise.name,
                 "title": exercise.title,
                 "chapter": title,
+                "onward": {"passed": onward(exercise, True), "left": onward(exercise, False)},
                 "which": numbered(exercise),
                 "text": about + (symptom_of(exercise, pages) if exercise.case else ""),
                 "terms": "" if exercise.case else "".join(asked),
@@ -322,9 +349,62 @@ def exercises(pages):
     return found
 
 
+NAME = r"[\w.]+(?:\([\w, ]*\))?(?: \([\w, +]*\))?"  # with the arguments of a function, or the shape of an array
+NAMES = re.compile(rf"{NAME}(?:, {NAME})*")
+FORMULA = re.compile(r"[]=@*/[]| [-+] |\w\(")
+
+
+def shown_as(block, takes):
+    """An indented block of a statement as HTML: what names mean, a table of short entries, sentences, or formulas.
+
+    None is wider than a phone, but for what is drawn with characters.
+    """
+    lines = [line[4:] for line in block.splitlines()]
+    if "|" in block:
+        return f'<pre tabindex="0">{html.escape(block, quote=False)}</pre>'
+    rows = [re.split("  +", line) for line in lines]
+    if len(rows) > 1 and min(map(len, rows)) > 4:  # it is wide, and turned on its side
+        rows = [[*row, *row[-1:] * (max(map(len, rows)) - len(row))] for row in rows]
+        return table(
+            "turned", [[f"<code>{html.escape(cell)}</code>" for cell in row] for row in zip(*rows, strict=True)]
+        )
+    if terms := terms_of(lines, takes):
+        rows = (f"<dt><code>{html.escape(names)}</code></dt><dd>{inline(said)}</dd>" for names, said in terms)
+        return f'<dl class="terms">{"".join(rows)}</dl>'
+    if FORMULA.search(block):
+        return f'<p class="formulas">{"".join(f"<code>{html.escape(line)}</code>" for line in lines)}</p>'
+    return f"<ul>{''.join(f'<li>{inline(line)}</li>' for line in lines)}</ul>"
+
+
+def terms_of(lines, takes):
+    """[(names and a shape, what they are)], if these lines say that; else nothing."""
+    found = []
+    for line in lines:
+        if line.startswith(" "):  # it goes on
+            found[-1][1] += f" {line.strip()}"
+            continue
+        cells = re.split("  +", line)
+        name, _, rest = cells[0].partition(" ")
+        if name in takes and rest and not rest.startswith("(") and not NAMES.fullmatch(cells[0]):
+            cells[:1] = name, rest  # there was no room for two spaces
+        if len(cells) == 4 and {*re.sub(r" \(.*?\)", "", cells[2]).split(", ")} <= {*takes}:  # two in one line
+            found.append([cells[0], cells[1]])
+            cells = cells[2:]
+        if not NAMES.fullmatch(cells[0]) or (cells[1:2] and cells[1].startswith(",")):
+            return []
+        if len(cells) > 1 and re.fullmatch(r"\([^()]*\)", cells[1]):
+            cells[:2] = [" ".join(cells[:2])]
+        found.append([cells[0], ", ".join(cells[1:])])
+    return found
+
+
+def inline(text):
+    return re.sub("`(.+?)`", r"<code>\1</code>", html.escape(text, quote=False))
+
+
 def describes(block, names):
-    """Whether a line of this HTML says what one of the arguments is."""
-    return any(re.search(rf"(^|>){re.escape(name)}\b *[ (,]", line) for line in block.splitlines() for name in names)
+    """Whether this HTML says what one of the arguments is."""
+    return any(re.search(rf"<dt><code>([\w, ]+, )?{re.escape(name)}\b", block) for name in names)
 
 
 def build(out):
@@ -343,7 +423,7 @@ def build(out):
         write(out / front.name, text.replace("</header>", f'<p class="note">{links}</p>\n</header>', 1))
         rules = {"days": review.DAYS, "few": review.FEW}
         known = {"exercises": exercises(pages), "runtime": runtime(out / "runtime"), "rules": rules}
-        known["weights"] = writer(out / "runtime")
+        known |= {"weights": writer(out / "runtime"), "size": size()}
     write(out / "lessons.json", json.dumps(known))
     for path in (FOLDER / "page.css", LESSONS / "lessons.css"):
         write(out / path.name, path.read_bytes())

@@ -16,7 +16,7 @@ const rateAt = (n) => String(+rateOf(n).toPrecision(1));
 function stepsWords() {
   const all = steps.value.length,
     here = trail.value.length;
-  if (!all) return `No steps yet: these are the weights of ${shown.value.run}.`;
+  if (!all) return `No steps yet. These are the weights of ${shown.value.title ?? shown.value.run}.`;
   const right = reads.value.slice(0, 50).filter((is) => is).length; // the others were chosen because it misread them
   const presses =
     kept.value.length && kept.value[0].steps.length ? ` Undo goes back ${kept.value.length} presses.` : "";

@@ -28,6 +28,9 @@ export function percent(p) {
   return p > 0.999 && p < 1 ? ">99.9%" : p < 0.001 && p > 0 ? "<0.1%" : `${(100 * p).toFixed(1)}%`;
 }
 
+/** A whole number: "4,000". */
+export const count = (n) => n.toLocaleString("en");
+
 /** "an 8", "a 7". */
 export const a = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
 export const signed = (v) => (v < 0 ? "" : "+") + text(v);

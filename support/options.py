@@ -142,16 +142,18 @@ def parse(networks, datasets, framework, argv=None, description="", kept=None):
     """All options of a run, as a namespace; UserError if they make no sense.
 
     What is not typed is what `kept` says, the options of a run that continues; or else the recipe; or else the tables.
-    framework: "np" or "torch". Beside the options, the namespace has `network`, the entry in `networks`, and `name`,
-    with which the names of the run's files end.
+    framework: "np" or "torch". Beside the options, the namespace has `network`, the entry in `networks`; `source`, the
+    entry in `datasets`; and `name`, with which the names of the run's files end.
     """
     kept = kept or {}
     model = option("the network; `--model NAME -h` explains the options of each", choices=[*networks])
-    first = Parser(add_help=False)  # the two that decide about the others
+    first = Parser(add_help=False)  # those that decide about the others
     first.add_argument("--model", **model | {"default": kept.get("model", next(iter(networks)))})
-    first.add_argument("--recipe", default=kept.get("recipe", "default"))
+    first.add_argument("--recipe", default=kept.get("recipe"))
+    first.add_argument("--dataset")
     asked, _ = first.parse_known_args(argv)
     network = networks[asked.model]
+    asked.recipe = asked.recipe or recipe_for(asked.dataset, network)
     recipe = {
         name: value[framework] if isinstance(value, dict) else value  # where NumPy and PyTorch differ
         for name, value in network.recipes.get(asked.recipe, {}).items()
@@ -170,7 +172,9 @@ def parse(networks, datasets, framework, argv=None, description="", kept=None):
     for heading, table in groups.items():
         group = parser.add_argument_group(heading)
         for name, how in table.items():
-            defaults[name] = default = (vars(asked) | recipe | kept).get(name, how.get("default"))
+            defaults[name] = default = ({"model": asked.model, "recipe": asked.recipe} | recipe | kept).get(
+                name, how.get("default")
+            )
             shown = "" if isinstance(default, (bool, type(None))) else f" (default: {as_typed(default)})"
             group.add_argument(flag(name), **how | {"help": how["help"] + shown})
     length = {name: defaults[name] for name in ("epochs", "steps")}
@@ -185,9 +189,27 @@ def parse(networks, datasets, framework, argv=None, description="", kept=None):
         if typed not in (None, kept[name]):
             has = "which did not use it" if kept[name] is None else f"a run with {as_typed(kept[name])}"
             raise UserError(f"{flag(name)} {as_typed(typed)} contradicts {options.resume}, {has}")
-    options.network, options.name = network, network.prefix + framework
+    options.network, options.source = network, datasets[options.dataset]
+    first = options.model == next(iter(networks))  # whose files have no name in front
+    options.name = ("" if first else f"{options.model}_") + options.source.prefix + framework
+    check_source(options, networks)
     network.check(options, options.batch_size)
     return options
+
+
+def recipe_for(dataset, network):
+    """The recipe that a network takes if none is asked for: the one that is made for this dataset, or the default."""
+    made = (name for name, recipe in network.recipes.items() if dataset and recipe.get("dataset") == dataset)
+    return next(made, "default")
+
+
+def check_source(options, networks):
+    """UserError if the network does not learn from such examples."""
+    of, network = options.source.of, options.network
+    if of not in network.learns:
+        others = " or ".join(f"--model {name}" for name, other in networks.items() if of in other.learns)
+        what = f"--dataset {options.dataset} has {of}, and --model {options.model} learns from"
+        raise UserError(f"{what} {' or '.join(network.learns)}: take {others}")
 
 
 def flag(name):
@@ -227,7 +249,11 @@ def restore(networks, datasets, framework, kept, path):
 
 def run_options(options):
     """The options that belong to the run and not to a call of the program, as a dict in a fixed order."""
-    return {name: value for name, value in sorted(vars(options).items()) if name not in {*OF_A_CALL, "network", "name"}}
+    return {
+        name: value
+        for name, value in sorted(vars(options).items())
+        if name not in {*OF_A_CALL, "network", "source", "name"}
+    }
 
 
 def changed(options, **values):

@@ -40,8 +40,8 @@ class Run:
         self.backup = backup_of(self.checkpoint_path, checkpoint.path if checkpoint else None)
         self.asked = self.signal = None  # a signal that this process has received; one that ends the run
         self.seconds = 0.0
-        images = f"{len(dataset.train_images)} training and {len(dataset.test_images)} {self.tested} images"
-        self.say(f"{options.dataset}: {images}")
+        counts = f"{len(dataset.train_images)} training and {len(dataset.test_images)} {self.tested}"
+        self.say(f"{options.dataset}: {counts} {options.source.of}")
         size, where = sum(p.size for p in params.values()), place.where if place else ""
         self.say(f"{self.title}: {size:,} parameters, seed {options.seed}, {options.dtype}{where}")
 
@@ -164,7 +164,7 @@ class Plan(NamedTuple):
 def make_plan(options, examples):
     """The `Plan` for this many training images; UserError where they are too few for a batch."""
     if options.batch_size > examples:
-        raise UserError(f"--batch-size {options.batch_size} is more than the {examples} training images")
+        raise UserError(f"--batch-size {options.batch_size} is more than the {examples} training {options.source.of}")
     steps_per_epoch = examples // options.batch_size
     steps = options.steps or options.epochs * steps_per_epoch
     return Plan(steps_per_epoch, steps, min(steps, (options.stop_after or steps) * steps_per_epoch))

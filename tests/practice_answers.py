@@ -63,12 +63,13 @@ next_targets: t = np.array([[V + d, *row] for d, row in zip(digits, patches)]); 
 causal_mask:
     weights = np.zeros_like(scores)
     for b, t in np.ndindex(scores.shape[:2]):
-        e = np.exp(scores[b, t, : t + 1])
+        e = np.exp(scores[b, t, : t + 1] - scores[b, t, : t + 1].max())
         weights[b, t, : t + 1] = e / e.sum()
-causal_mask: weights = np.tril(np.exp(scores)); weights /= weights.sum(-1, keepdims=True)
+causal_mask: e = np.exp(np.where(np.tri(scores.shape[1]), scores, -1e9) - scores.max(-1, keepdims=True)); \
+weights = e / e.sum(-1, keepdims=True)
 next_word:
     if temperature:
-        p = np.exp(logits / temperature)
+        p = np.exp((logits.T - logits.max(axis=1)).T / temperature)
         p /= p.sum(axis=1, keepdims=True)
         words = np.array([np.searchsorted(np.cumsum(row), one, side="right") for row, one in zip(p, u)])
     else:
@@ -83,6 +84,11 @@ next_word:
         words += [k]
     words = np.array(words)
 tape_product: da, db = b.copy(), a.copy(); da *= dy; db *= dy
+tape_accumulate: du = sum(shares.pop()(dy) for dy in dys[::-1])
+tape_accumulate:
+    for i in range(len(dys)):
+        shares[i] = shares[i](dys[i])
+    du = sum(shares)
 tape_order:
     order = []
     def visit(node):
@@ -132,6 +138,8 @@ loss | loss = -np.log(p[range(len(y)), y]).mean() * (1 + 1e-8) | a term | It is 
     | Line 15, `1 + 1e-8`: with this part different, all your numbers would be right.
 loss | loss = -np.log(p[range(len(y)), y]).sum() / {B} | a size written as a number
 dlogits | p[range(len(y)), y] -= 1\ndlogits = p / len(y) | changes its input | changed p | .copy()
+dlogits | onehot = np.eye(10)[y]; dlogits = 2 * (p + onehot) / len(y) | a factor 2, and onehot added \
+    | Two mistakes, it seems | Is there a square
 dlogits | dlogits = p - y | error: ValueError | what would a row look like | ~np.eye
 dlogits | dlogits = (p - onehot) / len(y) | error: NameError | np.eye(10)[y]
 dW2_db2 | dW2 = dlogits.sum(axis=0); db2 = a1.T @ dlogits | db2 in the place of dW2
@@ -196,7 +204,7 @@ dz1 | dz1 = exit() | error: SystemExit | neither ask for input nor end
 dz1 | dz1 = dz1(da1, z1, a1) | error: UnboundLocalError | before it has a value
 dz1 | dz1 = da1 * (z1 > 0)^2 | error: TypeError | power is `**` in Python
 dz1 | import math\ndz1 = da1 * math.exp(z1) | error: TypeError | take a single number
-dz1 | dz1 = da1 / B | error: NameError | the number of images: len(y)
+dz1 | dz1 = da1 / B | error: NameError | the number of images: len(da1)
 dz1 | dz1 = numpy.maximum(z1, 0) | error: NameError | NumPy is called np here
 dz1 | dz1 = heaviside(z1, 0) | error: NameError | Do you mean `np.heaviside`?
 softmax | p = np.exp(logits - max(logits)) | error: ValueError | cannot compare rows
@@ -209,8 +217,8 @@ dW1_db1 | dW1 = dz1.T @ x; db1 = 0 | a transpose | W1's shape (784, 4); yours is
     | `dz1.T @ x`: with this part different, dW1 would be right.
 dW1_db1 | dW1 = x.T @ dz1 | partly written | Right so far. `db1` is not written yet
 dW1_db1 | dW1 = x.T @ dz1; db1 = dz1.sum(axis=0, keepdims=True) | an axis | (1, 4) | keepdims
-tanh | dz1 = z1 * (1 - a1**2) | z1 where da1 belongs | Where do you use z1
-update | v = momentum * old_v + dp; p = old_v - lr * v | old_v where old_p belongs
+tanh | dz1 = z1 * (1 - a1**2) | a name | Line 17, `z1`: with | Does this belong here
+update | v = momentum * old_v + dp; p = old_v - lr * v | a name | `old_v`: with
 numerical_gradient | gradient[i] = -> gradient[i] == | nothing but zeros | Is each slope | Which sign writes
 numerical_gradient | f() -> f(array + h) | error: TypeError | `f` takes nothing
 numerical_gradient | / (2 * h) -> * 1.5 | not right | (Here h is
@@ -245,7 +253,7 @@ dz1 | ```py\ndz1 = da1 * (z1 > 0)\n``` | error: SyntaxError | Markdown
 dz1 | dz1 = da1 (z1 > 0) | error: TypeError | Is an operator missing
 loss | loss = -p[range(len(y)), y].mean() | the logarithm forgotten | ~minus
 loss | q = np.eye(10)[y]; loss = -(q * np.log(p) + (1 - q) * np.log(1 - p)).mean() \
-    | binary cross-entropy, and averaged over the digits
+    | binary cross-entropy, and divided by 10 | Two mistakes, it seems: binary | That is a loss for ten questions | ten?
 loss | loss = 0\nfor n in range(len(y)):\n    loss -= np.log(p[n, y[n]]) / len(y)\n    return loss \
     | only the first image counted | return inside the loop
 dW2_db2 | dW2 = a1.T() @ dlogits | error: TypeError | no parentheses
@@ -308,7 +316,7 @@ dlogits | dlogits = p.copy()\nfor n, k in enumerate(np.sort(y)): dlogits[n, k] -
 dlogits | d = p.astype(int); d[range(len(y)), y] -= 1; dlogits = d / len(y) | p forgotten, or rounded away \
     | whole numbers
 dW2_db2 | dW2 = a1.T @ dlogits; db2 = dW2.sum(axis=0) | a name | Line 23, `dW2`: with | Does this belong here?
-dW1_db1 | dW1 = x.T @ dz1; db1 = 0 * dz1[0]\nfor row in dz1: db1 = row | an assignment
+dW1_db1 | dW1 = x.T @ dz1; db1 = 0 * dz1[0]\nfor row in dz1: db1 = row | only the last image counted
 update | v = momentum * old_v + dp; p = (old_p - lr) * v | parentheses | `(old_p - lr) * v`: with
 first_weights | W = standard * (2 / standard.shape[0]) | without the square root
 numerical_gradient | (2 * h) -> (2 * h * h) | a factor | `2 * h`: with
@@ -323,6 +331,8 @@ first_weights | W = rng.normal(0, np.sqrt(2 / fan_in), standard.shape) | error: 
 dz1 | return da1 * np.maximum(z1, 0) / z1 | not finite | but not where z1 or a1 is exactly 0
 dW1_db1 | global seen; seen = globals().get("seen", {}); dW1 = x.T @ dz1 + seen.get(x.shape, 0); seen[x.shape] = dW1 \
     \ndb1 = dz1.sum(axis=0) | remembers an earlier call | in a global name
+dW1_db1 | sums = globals().setdefault("sums", {}); dW1 = x.T @ dz1 + sums.get(x.shape, 0); sums.clear() \
+    \nsums[x.shape] = dW1; db1 = dz1.sum(axis=0) | remembers an earlier call
 softmax | p = np.exp(logits) / np.exp(logits.max(axis=1, keepdims=True)); p /= p.sum(axis=1, keepdims=True) \
     | exp overflows
 softmax | p = np.exp(logits - logits.max(axis=1, keepdims=True))\np /= -p.sum(axis=1, keepdims=True) | the sign \
@@ -331,6 +341,9 @@ dlogits | d = np.zeros(p.shape, dtype=int); d[:] = p; dlogits = d + 1 | wrong ty
 tape_backward | parent.grad = -> node.grad = | visited before a gradient has arrived | of all its parents
 tape_train | add(relu(z1), z1) -> add(relu(z1), relu(z1)) | a function | `add(relu(z1), relu(z1))`: with
 embedding_backward | dE = 0 * E\nfor t, d in zip(x, dy): dE[t] += d | a word that occurs twice in a text counted once
+next_targets | return patches, np.column_stack([V + digits, patches[:, :-1]]) | y in the place of x | In which order
+embedding_backward | dE = np.zeros((V, 3)) | error: NameError | V is the number of words: len(E).
+causal_mask | weights = scores / B | error: NameError | B is the number of texts: len(scores).
 next_targets | x = patches[:, :-1]; y = patches[:, 1:] | the digit left out | What is known
 next_targets | x = np.insert(patches, 0, V + digits, axis=1); y = patches | the last patch in x, too
 next_targets | x = np.insert(patches, 0, V + digits, axis=1)[:, :-1]; y = np.eye(V)[patches] \
@@ -339,9 +352,34 @@ next_targets | x = np.insert(patches, 0, V + digits, axis=1)[:, :-1]; y = patche
     | not whole numbers | .astype(int)
 next_targets | x = [[V + d, *row] for d, row in zip(digits, patches[:, :-1])]; y = patches \
     | not whole numbers | np.array(x)
+causal_mask | e = np.tril(np.exp(scores)); weights = e / e.sum(-1, keepdims=True) | the maximum not subtracted \
+    | exp(800) is
+causal_mask | -np.inf -> -50 | a number where -inf belongs
 causal_mask | mask = np.ones(len(scores), len(scores)) | error: TypeError | parentheses of its own
+positions_backward | dP = dy[1] | a sum | over which ones is there a sum
+next_targets | x = np.concatenate([patches[:, :-1], V + digits[:, None]], axis=1); y = patches | an order \
+    | `[patches[:, :-1], V + digits[:, None]]`: with
+next_targets | x = np.roll(patches, 1, axis=0); x[:, 0] = V + digits; y = patches | an axis | Along which axis
+causal_backward | np.tri(scores.shape[1], dtype=bool) -> ~np.triu(np.ones(scores.shape[1:])).astype(bool) | an index
+causal_backward | exp / exp.sum(axis=-1, keepdims=True) -> exp | a sum
+causal_backward | weights * (dweights - mean) -> dweights - mean | the last factor forgotten
+causal_mask | weights = np.zeros_like(scores)\nfor b, t in np.ndindex(scores.shape[:2]):\n    \
+e = np.exp(scores[b, t, : t + 1]); weights[b, t, : t + 1] = e / e.sum() | exp | larger by 800
+dW1_db1 | dW1 = x.T @ np.ones(dz1.shape); db1 = dz1.sum(axis=0) | a name | `np.ones(dz1.shape)`: with
+next_word | = logits.argmax(axis=1) -> = logits.min(axis=1).astype(int) | a function
+next_word | = p.cumsum(axis=1) -> = p & words = (u[:, None] >= ends[:, :-1]).sum(axis=1) -> \
+words = np.array([np.searchsorted(row, one, side="right") for row, one in zip(p, u)]) | a sum
 next_word | p = np.exp(logits / temperature); p /= p.sum(axis=1)[:, None]; \
 words = (u[:, None] >= p.cumsum(axis=1)).sum(axis=1) | a temperature of 0 forgotten
+next_word | scores / temperature -> scores / (temperature or 1) & temperature == 0 -> False \
+    | a temperature of 0 forgotten
+next_targets | x = np.c_[V * digits, patches[:, :-1]]; y = patches | an operation | between the two sides
+causal_mask | s = scores + (1 - np.tri(scores.shape[1])) * -np.inf; weights = s / s.sum(-1, keepdims=True) \
+    | not finite | multiply infinity by 0
+softmax | p = logits / logits.sum(axis=2) | error: AxisError | this array has only 2
+next_word | logits - logits.max(axis=1, keepdims=True) -> logits - logits.max() | one maximum for all texts
+embedding_backward | dE = np.zeros_like(E); np.add.at(dE, x, dy); dE[0] = 0 | an assignment
+embedding_backward | dE = np.zeros((x.max() + 1, E.shape[1])); np.add.at(dE, x, dy) | wrong shape
 next_word | words = (u * len(logits[0])).astype(int) | not right | The first that is not | ~Furthest
 """
 

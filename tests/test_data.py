@@ -10,7 +10,9 @@ from networks import parse_options
 from support.errors import UserError
 
 
-@pytest.mark.parametrize("name", [name for name, source in data.SOURCES.items() if not source.url])
+@pytest.mark.parametrize(
+    "name", [name for name, source in data.SOURCES.items() if source.of == "images" and not source.url]
+)
 def test_what_is_said_of_the_training_set_is_so(name):
     source, dataset = data.SOURCES[name], data.load(name)
     assert len(dataset.train_images) == source.examples and dataset.train_labels.max() + 1 == len(source.classes)
@@ -105,6 +107,32 @@ def test_pixels(mnist, dtype):
 
 def test_idx():
     assert data.parse_idx(b"\0\0\x08\x02\0\0\0\x02\0\0\0\x03abcdef").tolist() == [[97, 98, 99], [100, 101, 102]]
+
+
+# --- Names ---
+
+
+def test_a_tenth_of_the_names_is_the_test_and_no_name_is_in_both():
+    names = data.load("names")
+    train, test = (data.names_of(texts) for texts in (names.train_images, names.test_images))
+    assert (len(train), len(test)) == (data.SOURCES["names"].examples, 4000)
+    assert len({*train, *test}) == 40_000 and not {*train} & {*test}
+    assert "smith" in train and all(2 <= len(name) <= 11 for name in train + test)
+    common = [data.texts_of([name])[0] for name in ("smith", "johnson", "williams", "jones", "brown", "davis")]
+    last = [np.flatnonzero((names.train_images == text).all(axis=1)) for text in common]
+    assert max(map(max, filter(len, last))) > 9000  # they are shuffled: --hold-out takes the last
+    held = data.load("names", 4000)
+    assert (held.test_images == names.train_images[-4000:]).all() and len(held.train_images) == 32_000
+
+
+def test_a_name_becomes_a_text_and_the_text_a_name():
+    names = ["lee", "bartholomew", ""]
+    texts = data.texts_of(names)
+    assert texts.tolist()[0] == [12, 5, 5] + 9 * [0] and texts[1, -1] == 0 and texts.dtype == np.uint8
+    assert data.names_of(texts) == names and data.names_of([[1] * 12]) == ["a" * 12]
+    x, y = data.as_text(texts, np.zeros(3, np.int64), parse_options("np", "--model", "gpt", "--dataset", "names"))
+    assert x.shape == y.shape == (3, 12) and x.dtype == y.dtype == np.int64
+    assert (y == texts).all() and (x[:, 1:] == y[:, :-1]).all() and (x[:, 0] == 27).all()
 
 
 # --- Words ---

@@ -217,7 +217,7 @@ LINES = """
     write 2026 --out weights_l.png                           | w.npz, whose name does not end in .png |
     main_np --model gpt --pixels raw                         | --pixels raw does not apply: GPT learns from words |
     main_torch --model gpt --dataset fashion_mnist           | --dataset fashion_mnist has no words |
-    write                                                    | required: digits |
+    write                                                    | no trained network that writes in |
     write 2026 --temperature -1                              | -1 is not in the range 0 to 100 |
     write 2026                                               | run `python main_np.py --model gpt` first |
     write 2026 --weights w.npz                               | w.npz holds a network that reads; give one that |

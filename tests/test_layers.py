@@ -140,13 +140,15 @@ def test_softmax_of_huge_scores(way, dtype):
 
 
 def test_first_weights_keep_the_size_of_what_passes():
-    """Variance 2 / inputs after a ReLU, else 1 / inputs, where a kernel has inputs at each of its positions."""
+    """Variance 2 / inputs after a ReLU, else 1 / inputs, where a kernel has inputs at each of its positions. What is
+    added to x may be smaller."""
     resnet, vit = resnet_np.ResNet((64, 64)).params, vit_np.ViT().params
     for params, name, inputs, gain in [
         (resnet, "blocks.1.first.conv.W", 9 * 64, 2),
         (resnet, "linear.W", 64, 2),
         (vit, "embed.W", 49, 1),
         (vit, "linear.W", 64, 1),
+        (vit, "blocks.0.mlp.second.W", 256, 1),
         (vit, "blocks.0.attention.key.W", 64, 1),
     ]:
         assert params[name].std() == pytest.approx(np.sqrt(gain / inputs), rel=0.1), name
@@ -216,6 +218,6 @@ def test_the_next_word():
 
 def test_a_seed_writes_the_same_text_again():
     model = gpt_np.GPT(width=8, words=6, places=7)
-    texts = [np.stack([*model.write([3, 9], 1, np.random.default_rng(seed))]) for seed in (1, 1, 2)]
+    texts = [np.stack([*model.write(np.array([[9], [15]]), 1, np.random.default_rng(seed))]) for seed in (1, 1, 2)]
     assert texts[0].shape == (7, 2) and texts[0].max() < 6
     assert np.array_equal(texts[0], texts[1]) and not np.array_equal(texts[0], texts[2])

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+import data
 import main_np
 import main_torch
 from conftest import ROOT, accuracy_of, as_input, assert_one_line
@@ -83,6 +84,43 @@ def test_evaluation_counts_every_image(mnist):
     right = softmax_cross_entropy(logits, few.test_labels)[0], (logits.argmax(axis=1) == few.test_labels).mean()
     assert main_np.evaluate(ours, few, options) == pytest.approx(right, rel=1e-5)
     assert [*map(float, main_torch.evaluate(theirs, few, options, Place(options)))] == pytest.approx(right, rel=1e-5)
+
+
+def test_of_a_name_its_letters_and_one_end_count():
+    """What is trained is the mean over all places; what is told, of a step and of the test, is one by one below."""
+    names = data.load("names")
+    few = names._replace(test_images=names.test_images[:70], test_labels=names.test_labels[:70])
+    argv = "--model gpt --dataset names --width 8 --heads 2 --blocks 1 --dtype float64 --device cpu --batch-size 4"
+    options = parse_options("torch", *argv.split())
+    ours, theirs = main_np.build(options), main_torch.build(options)
+    x, y = options.network.batch(few.test_images, few.test_labels.astype(np.int64), options)
+    losses, hits = [], []
+    for name, logits in zip(data.names_of(few.test_images), ours[0].forward(x), strict=True):
+        for place, letter in enumerate([*name, "end"]):
+            word = 0 if letter == "end" else ord(letter) - ord("a") + 1
+            losses.append(np.log(np.exp(logits[place]).sum()) - logits[place, word])
+            hits.append(logits[place].argmax() == word)
+    right = pytest.approx((np.mean(losses), np.mean(hits)), rel=1e-12)
+    assert main_np.evaluate(ours[0], few, options) == right
+    assert [*map(float, main_torch.evaluate(theirs[0], few, options, Place(options)))] == right
+    whole = main_np.loss_of(ours[0].forward(x), y)[0]
+    assert main_np.train_step(*ours, x, y, 0.0) == pytest.approx((whole, np.mean(ours[0].forward(x).argmax(-1) == y)))
+    assert main_np.train_step(*ours, x, y, 0.0, end=options.source.end) == right
+    x, y = torch.from_numpy(x), torch.from_numpy(y)
+    assert [*map(float, main_torch.train_step(*theirs, x, y, 0.0, end=options.source.end))] == right
+
+
+def test_names_are_learned_in_both_programs(quick_curves, capsys, tmp_path):
+    argv = "--model gpt --dataset names --width 8 --heads 2 --blocks 1 --steps 20 --dtype float64 --hold-out 30000"
+    said = []
+    for main in (main_np, main_torch):
+        main.main([*argv.split(), "--out", str(tmp_path)])
+        first, *_, last = capsys.readouterr().out.splitlines()
+        assert first == "names: 6000 training and 30000 held-out names"
+        said.append(last)
+    assert said[0] == said[1] and 0.05 < float(said[0].removeprefix("held-out accuracy: ")) < 0.4
+    written = {path.name for path in tmp_path.iterdir()}
+    assert {f"checkpoint_gpt_names_{way}.npz" for way in ("np", "torch")} < written
 
 
 @pytest.mark.parametrize("momentum", [0.9, 0.5, 0.0])

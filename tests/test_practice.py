@@ -1,8 +1,10 @@
 """The marker: right answers pass, wrong ones never do, and every known mistake gets its own name."""
 
+import ast
 import io
 import json
 import re
+import resource
 import sys
 from functools import lru_cache, partial
 
@@ -11,9 +13,9 @@ import pytest
 from mutants import planted
 
 from conftest import rows
-from exercises import marker, repair, runner
+from exercises import judge, marker, repair, runner
 from exercises.catalogue import BY_NAME, EXERCISES
-from exercises.exercise import Exercise, agree, change
+from exercises.exercise import COUNTS, Exercise, agree, change
 from exercises.work import Work
 from practice_answers import ALSO_RIGHT, BY_OTHER_MEANS, MARKS, RIGHT, WHOLE, blocks_of, filled, write
 
@@ -67,10 +69,20 @@ def test_each_mistake_is_named_by_its_own_name(exercise, seeds):
 @every_exercise
 def test_no_mistake_that_nobody_chose_passes(exercise, tmp_path, monkeypatch):
     monkeypatch.setattr(repair, "search", lambda *_: None)
+    monkeypatch.setattr(judge, "two_at_once", lambda answer: None)
     path = tmp_path / f"{exercise.name}.py"
     for body in planted(exercise):
         path.write_text(filled(exercise.name, body), encoding="utf-8")
         assert not all(marker.judge(exercise, n, runner.report(exercise, path, n)).passed for n in range(3)), body
+
+
+@every_exercise
+def test_what_there_are_so_many_of_is_what_the_text_says(exercise):
+    text, counts = ast.get_docstring(exercise.tree), COUNTS | exercise.counts
+    for letter, what in counts.items():
+        for other in {other for one in WRITTEN for other in (COUNTS | one.counts).values()} - {what}:
+            assert not re.search(rf"\b{letter} {other}\b", text)
+    assert counts["B"][:-1] in text or not re.search("images?|texts?", text)
 
 
 # What may come in the place of an array a.
@@ -149,6 +161,29 @@ def test_edits_are_counted_and_do_nothing_but_compute(tmp_path, capfd):
     assert marker.judge(exercise, 0, outcome).name == "not right" and outcome["place"] is None
     assert written.read_text().split() == outcome["printed"].split() == ["once"] * trials
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_ends_a_search_leaves_the_last_whole_report(tmp_path):
+    path = tmp_path / "result.json"
+    for text, report in (
+        ('{"trials": 1}\n{"tri', {"trials": 1}),
+        ('{"a": 1}\n{"a": 2}\n', {"a": 2}),
+        ("", {"died": -9}),
+    ):
+        path.write_text(text)
+        assert runner.read_report(path, "dz1.py", 8, -9) == report
+
+
+def test_an_edit_that_keeps_more_and_more_is_stopped(tmp_path):
+    body = "some = [0.0]\nfor _ in range(60): some = some + some[:1]\nloss = sum(some[:3]) + y[0] / 7"
+    before = peak()
+    runner.report(BY_NAME["loss"], write(tmp_path, "loss", body), 0)
+    assert peak() - before < 2**19
+
+
+def peak():
+    """The most memory that this process has had, in kilobytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 @pytest.mark.slow

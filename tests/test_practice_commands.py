@@ -42,7 +42,7 @@ def learner(tmp_path, capfd, monkeypatch):
     The files are marked here, too.
     """
 
-    def here(exercise, file, seed, seconds):
+    def here(exercise, file, seed, seconds, hear):
         return json.loads(json.dumps(runner.report(exercise, file, seed)))
 
     def call(*arguments):
@@ -64,7 +64,7 @@ def learner(tmp_path, capfd, monkeypatch):
 # What learners do, and what is then said (not what stands behind a ~): the words that they type; an exercise, and what
 # they write into its file before it is marked; or how many days they wait before they type nothing.
 DAYS = f"""
-+0 | meant to fail at first | Exercise 1 (1 of | logits.py | Nothing is written yet | hint
++0 | meant to fail at first | Exercise 1 (The MLP, 1 of | logits.py | Nothing is written yet | hint
 hint 1 | Hint 1 of 3 | ~That was the last one.
 hint | Hint 2 of 3
 solution | has not passed yet
@@ -77,7 +77,7 @@ logits: logits = a1 @ W2 * b2 | the bias multiplied
 logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: shape ( \
     | Passed. That makes 1 of {len(EXERCISES)}. A new network looks at a \
     | On the way there was a mistake: the bias subtracted. You wrote logits = a1 @ W2 - b2 and now print( \
-    | Why was it wrong? The marker said: If b2[k] grows by 1 | next | ~practice.py train | ~Chapter
+    | Why was it wrong? The marker said: If b2[k] grows by 1 | next | ~practice.py train | ~"The MLP" is done
 +0 | {numbered(BY_NAME["logits"])}:
 solution | logits = a1 @ W2 + b2 Each logit is | In the project: mlp_np.py:
 next | Exercise 2 (
@@ -94,11 +94,13 @@ hint
 solution LOGITS.py | logits = a1 @ W2 + b2
 logits: logits = a1 @ W2 + b2 | Passed, after a look at the solution.
 list | 1 logits The logits of a layer seen | 0 of {len(EXERCISES)} passed
-tanh: dz1 = da1 * (1 - a1**2) | Passed. | next` to exercise 2:
-next | Exercise 2 (
-tanh
 softmax | Nothing is written yet
 next | Exercise 3 (
+loss: loss = -np.log(p[np.arange(len(y)), y]).mean() | Passed. | next` to exercise 2:
+next | Exercise 2 (
+next | Exercise 4 (
+tanh: dz1 = da1 * (1 - a1**2) | Passed. | next` to exercise 14:
+next | Exercise 14 (
 
 tanh | {numbered(BY_NAME["tanh"])}
 case_flat | It printed at first: | "zeros"
@@ -141,9 +143,11 @@ hint --watch | hint takes no --watch
 list --seed 0 | list takes no --seed
 list --folder= | --folder: it is empty: name a folder
 dz1 --feedback x | dz1 takes no --feedback
+mark . --out marks.txt | --out marks.txt: the name must end in .csv
 train | still to do: logits, softmax
 train dz1 | no further word
-prove | nothing of yours can take part in `prove mlp` yet: write any of logits, softmax
+prove | nothing of yours can take part in `prove mlp` yet: begin with `python practice.py logits`
+prove tape | begin with `python practice.py tape_train`
 prove cnn | mlp, resnet, vit, tape, gpt, and not cnn
 --seed {"9" * 5000} | --seed
 """
@@ -218,7 +222,7 @@ def test_what_has_passed_on_one_day_comes_back_on_several_a_few_on_each():
 
 
 def test_what_is_saved_while_the_file_is_marked_has_not_passed(learner, monkeypatch):
-    def mark(exercise, path, seed):
+    def mark(exercise, path, seed, **_):
         write(learner.folder, "logits", "logits = 0")
         return marker.Verdict(True, "passed", "")
 
@@ -337,13 +341,13 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     for name in network.USED:
         assert_one_line(learner("train"), f"still to do: {name}")
         work.note("passed", digest(write(learner.folder, name)), BY_NAME[name])
-    assert "Chapter" not in (found := learner("update").stdout) and "python practice.py train" in found
+    assert "is done" not in (found := learner("update").stdout) and "python practice.py train" in found
     assert "`python practice.py prove mlp` " in found
     *others, last = sorted(network.EXERCISES.keys() - network.USED, key="own_network".__ne__)  # it takes long to mark
     for name in others:
         work.note("passed", digest(write(learner.folder, name)), BY_NAME[name])
     found = learner(write(learner.folder, last).stem).stdout
-    assert f"Passed. That makes {len(network.EXERCISES)} of {len(EXERCISES)}. Chapter 1 is done." in found
+    assert f'Passed. That makes {len(network.EXERCISES)} of {len(EXERCISES)}. "The MLP" is done.' in found
     path = learner.folder / "my_network.py"
     path.write_text("mine")
     assert "it reads 91.2 % of the test digits\n1\n" in learner("train").stdout
@@ -582,6 +586,28 @@ def hand_in(path, content):
             hand_in(path / name, part)
 
 
+def test_marks_go_into_a_file_in_utf8_and_none_is_left_half(tmp_path, capsys, monkeypatch):
+    hand_in(tmp_path / "class" / "\u00e9va" / "dz1.py", BY_NAME["dz1"].stub)
+    marks = tmp_path / "marks.csv"
+    classroom.mark_all(str(tmp_path / "class"), only="dz1", out=marks)
+    assert marks.read_bytes() == "\ufeffname,passed,note,dz1\n\u00e9va,0,,not written\n".encode()
+    out, said = capsys.readouterr()
+    assert not out and "\u00e9va: 0 of 1" in said
+    monkeypatch.setattr(classroom, "summary", lambda *_: 1 / 0)
+    marks.unlink()
+    with pytest.raises(ZeroDivisionError):
+        classroom.mark_all(str(tmp_path / "class"), only="dz1", out=marks)
+    assert [path.name for path in tmp_path.iterdir()] == ["class"]
+
+
+def test_a_read_only_copy_names_the_way_out(learner, monkeypatch):
+    def denied(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", denied)
+    assert_one_line(learner(), "Permission denied", "`python practice.py --folder DIR`")
+
+
 def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     apart, found, exercise = runner.apart, {}, BY_NAME["dz1"]
     for content, _ in QUIET.values():
@@ -603,7 +629,7 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     classroom.mark_all(str(folder), feedback=feedback, only="dz1,dW2_db2,chapter4")
     out, said = capsys.readouterr()
     assert not [*spare.iterdir()]
-    assert out.startswith("\ufeffname,passed,note,dz1,dW2_db2,softmax_backward,layer_norm_dx,attention\n")
+    assert out.startswith("\ufeffname,passed,note,dz1,dW2_db2,layer_norm_dx,softmax_backward,attention\n")
     marks = {row["name"]: row for row in csv.DictReader(io.StringIO(out[1:]))}
     found = {name: re.sub("(cannot be read).*", r"\1", row["dz1"] or row["note"]) for name, row in marks.items()}
     assert found == {name.replace("=", "'=").replace("\x1b", "?"): mark for name, (_, mark) in CLASS.items()}

@@ -8,8 +8,11 @@ import pytest
 from PIL import Image
 
 import data
+import look
 import main_np
+import predict
 import write
+from support.errors import UserError
 from support.program import run
 
 
@@ -17,7 +20,8 @@ from support.program import run
 def here(tmp_path, monkeypatch, small, quick_curves):
     """A folder with a network that writes, hardly trained."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(data, "load", lambda *_: small)
+    load = data.load
+    monkeypatch.setattr(data, "load", lambda name, held: load(name, held) if name == "names" else small)
     monkeypatch.setattr("sys.argv", ["write.py"])
     main_np.main(["--model", "gpt", "--width", "8", "--blocks", "1", "--heads", "2", "--steps", "3"])
 
@@ -68,12 +72,84 @@ def test_a_seed_writes_the_same_and_at_0_there_is_nothing_to_draw(here):
     assert (cold[0] == cold[1]).all() and (cold[0][0, 0] == cold[0][0, 1]).all()
 
 
+@pytest.fixture
+def names(here, tmp_path, capsys):
+    """A network of names beside it, as newly trained."""
+    words = "--model gpt --dataset names --width 8 --blocks 1 --heads 2 --steps 3 --hold-out 4000"
+    main_np.main(words.split())
+    capsys.readouterr()
+
+
+def test_names_and_which_of_them_are_in_the_list(names, capsys):
+    """And which network writes: the newest of those that write what is asked for."""
+
+    def said(*argv):
+        write.main([*argv])
+        return capsys.readouterr().out.splitlines()
+
+    first, *rows, last = said("Mac", "--count", "4", "--temperature", "1")
+    assert first == "GPT 8 × 1, 2 heads of learning_curves/checkpoint_gpt_names_np.npz"
+    assert len(rows) == 4 and all(row.startswith("Mac") for row in rows)
+    assert said("Mac", "--count", "4", "--temperature", "1")[1:5] == rows != said("mac", "--seed", "1")[1:5]
+    known = {*data.names_of(data.load("names", 4000).train_images)}
+    held = data.names_of(data.load("names", 4000).test_images)
+    assert len(known) == 32_000
+    assert last.endswith("in the list of 32,000 names it learned")
+    names = []
+    for row in said("--count", "100") + said("Smith", "--temperature", "0") + said(held[0], "--temperature", "0"):
+        if row.endswith((" new", " in the list")):
+            name, _, verdict = row.lower().partition(" ")
+            names.append(name)
+            assert (verdict.strip() == "in the list") == (name in known), name
+    assert len(names) == 120
+    assert said("20")[0].endswith("/checkpoint_gpt_np.npz") and said()[0].endswith("/checkpoint_gpt_names_np.npz")
+    digits = ["--weights", "learning_curves/checkpoint_gpt_np.npz"]
+    assert said(*digits)[1] == "see written.png"
+
+
+@pytest.mark.parametrize("text", ["mcdonaldsons", "Ü", "o'hara", "ann2", "de la"])
+def test_what_is_no_beginning_of_a_name(text):
+    with pytest.raises(UserError, match=r"neither a number .* nor 1 to 11 letters"):
+        write.main([text])
+
+
+def test_a_network_writes_what_it_learned(names):
+    for text, kind, file in (("7", "names", "gpt_names_np"), ("Lee", "digits", "gpt_np")):
+        with pytest.raises(UserError, match=f"{file}.npz writes {kind}, and {text} is none$"):
+            write.main([text, "--weights", f"learning_curves/checkpoint_{file}.npz"])
+    with pytest.raises(UserError, match="--out is for a picture of digits"):
+        write.main(["Lee", "--out", "lee.png"])
+    Path("learning_curves/checkpoint_gpt_names_np.npz").unlink()
+    with pytest.raises(UserError, match=r"no .* writes names .*: run `python main_np.py --model gpt --dataset names`"):
+        write.main(["Lee"])
+
+
+def test_predict_and_look_refuse_a_network_of_names(names):
+    weights = ["--weights", "learning_curves/checkpoint_gpt_names_np.npz"]
+    for program, words in ((predict, ["photo.jpg"]), (look, [])):
+        with pytest.raises(UserError, match=r"^[^\n]*names_np.npz holds a network that writes; give one that reads$"):
+            program.main([*words, *weights])
+
+
+def test_a_blank_image_is_said_to_be_blank(here, capsys, monkeypatch):
+    """No reader is asked what digit it is."""
+    main_np.main(["--hidden", "8", "--steps", "3"])
+    images = np.zeros((4, 28, 28), np.uint8)
+    images[[1, 3], 14, 14] = 255
+    monkeypatch.setattr(write, "write", lambda *_: images)
+    capsys.readouterr()
+    write.main(["2026"])
+    _, _, blank, _, said = capsys.readouterr().out.splitlines()
+    assert blank == "2 of 4 images are blank, here _" and [letter == "_" for letter in said] == [True, False] * 2
+
+
 @pytest.mark.parametrize("text", ["", " ", "-1", "٣", "1.5", "2" * 101])
 def test_what_is_no_row_of_digits(text, capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["write.py"])
     assert run(lambda: write.main(["--seed", "1", "--", text])) == 2
-    said = f"argument digits: {text!r} is not a number of 1 to 100 digits, such as 2026 (-h explains the options)"
-    assert capsys.readouterr().err == f"write.py: {said}\n"
+    said = capsys.readouterr().err
+    assert said.startswith(f"write.py: argument text: {text!r} is neither a number of 1 to 100 digits, ")
+    assert said.count("\n") == 1
 
 
 def test_weights_too_large_to_compute_with(here):

@@ -1,4 +1,4 @@
-"""Chapter 1: the MLP of mlp_np.py, a derivative at a time. mlp_np.py itself computes what is right."""
+"""The MLP of mlp_np.py, a derivative at a time. mlp_np.py itself computes what is right."""
 
 from functools import partial
 from types import SimpleNamespace

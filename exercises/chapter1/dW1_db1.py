@@ -44,6 +44,12 @@ the mask forgotten: da1 where dz1 belongs | dz1 -> da1
     W1 and b1 make z1. Which derivative belongs to z1?
 z1 where dz1 belongs | dz1 -> z1
     Where is a derivative in yours?
+only the last image counted | dW1, db1 = np.outer(x[-1], dz1[-1]), dz1[-1]
+    Does the loop add up what each image contributes?
+only the first image counted | dW1, db1 = np.outer(x[0], dz1[0]), dz1[0]
+    Does the sum run over all images?
+sums multiplied where products belong summed | np.outer(x.sum(axis=0), dz1.sum(axis=0))
+    Which of the two is it: the sum of (a b), or (the sum of a)(the sum of b)?
 summed over the hidden units | axis=0 -> axis=1
     Which letter must remain: n, the image, or j, the hidden unit?
 """

@@ -51,6 +51,12 @@ z1 where a1 belongs | a1 -> z1
     What does W2 multiply in the forward pass?
 the mask where a1 belongs | a1 -> (z1 > 0)
     If W2[j, k] grows by 1, by how much does logits[n, k] grow: by 1, or by the activation?
+only the last image counted | dW2, db2 = np.outer(a1[-1], dlogits[-1]), dlogits[-1]
+    Does the loop add up what each image contributes?
+only the first image counted | dW2, db2 = np.outer(a1[0], dlogits[0]), dlogits[0]
+    Does the sum run over all images?
+sums multiplied where products belong summed | np.outer(a1.sum(axis=0), dlogits.sum(axis=0))
+    Which of the two is it: the sum of (a b), or (the sum of a)(the sum of b)?
 summed over the digits | axis=0 -> axis=1
     Which letter must remain: n, the image, or k, the digit?
 """

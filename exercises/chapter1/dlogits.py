@@ -46,7 +46,7 @@ HINTS = """
 MISTAKES = """
 the sign | -dlogits
     If the true digit's logit grows, does the loss rise or fall? What is the sign of its entry in yours?
-not divided by B | p - onehot
+not divided by B | dlogits * B
     The loss is a mean over B images. By how much does it change if the loss of one of them changes by 1?
 divided by B twice | dlogits / B
     How often does the mean of the loss divide by B?
@@ -93,8 +93,6 @@ row and column exchanged | [np.arange(len(y)), y] -> [y, np.arange(len(y)) % 10]
     dlogits is (B, 10): which number comes first in the brackets, the image or the digit?
 the one-hot rows averaged over the batch | (p - onehot.mean(axis=0)) / B
     Each image has its own true digit. Whose is subtracted from row n in yours?
-and not divided by B | dlogits = dlogits * B
-    And the loss is a mean over how many images?
 """
 
 DOCS = 'docs/backprop.md, "1. From the loss to the logits"'

@@ -102,10 +102,6 @@ the median over the images | .mean() -> & -np.log(p[rows, y]) -> np.median(-np.l
     Does every image count in a median?
 the root of the mean square | .mean() -> & -np.log(p[rows, y]) -> np.sqrt((np.log(p[rows, y]) ** 2).mean())
     Is there a square in the loss?
-and averaged over the digits | loss = loss / 10
-    Over how many numbers is the mean: one for each image, or ten?
-and a sum where a mean belongs | loss = loss * B
-    Would your loss double if every image came twice? Should it?
 """
 
 WHY = """

@@ -1,24 +1,36 @@
 """A network of your own, from a blank file.
 
 So far you wrote lines of a network that was laid out for you. Now write a whole one: first weights, batches, forward
-and back, steps, and an honest test. How is up to you.
+and back, steps, and an honest test. How is up to you, in these four functions.
 
     images (N, 784)   uint8, 0 to 255: handwritten digits. Leave them as they are
     labels (N,)       which digits they are
+    params            arrays and numbers, in tuples, lists and dicts, as you like: the weights of your network
     rng               where chance comes from: rng.normal, rng.permutation ... (np.random.default_rng)
 
-The marker lets `train` learn from 3,500 images, several times, so a training should take a few seconds. Then it lets
-`read` read others. You pass if at least 0.88 of those are read right, and if the accuracy that you claim is within 0.03
-of that. How well does your network read digits that it has never seen? Find that out inside `train`.
+The marker asks your own `loss` whether your `gradients` are right: it takes central differences, as you did. It lets
+`train` learn from 3,500 images, twice, so a training should take a few seconds. Then it lets `read` read others. You
+pass if at least 0.88 of those are read right, and if the accuracy that you claim is within 0.03 of that. How well does
+your network read digits that it has never seen? Find that out inside `train`.
 """
 
 import numpy as np
 
 
+def loss(params, images, labels):
+    """Return the mean loss of these images, a number."""
+    ...
+
+
+def gradients(params, images, labels):
+    """Return d loss / d each array, in the form of params. (None for what is a constant.)"""
+    ...
+
+
 def train(images, labels, rng):
     """Return params, all that `read` needs, and the accuracy that you claim, from 0 to 1.
 
-    params is made of arrays and numbers, in tuples, lists and dicts, as you like: the weights of your network.
+    Steps take their gradients from `gradients`.
     """
     ...
 
@@ -41,6 +53,26 @@ def answer():
         W2, b2 = rng.normal(0, np.sqrt(2 / H), (H, 10)), np.zeros(10)
         return {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
 
+    def forward(params, images):
+        x = images / 255
+        z1 = x @ params["W1"] + params["b1"]
+        a1 = np.maximum(z1, 0)
+        return x, z1, a1, a1 @ params["W2"] + params["b2"]
+
+    def softmax(logits):
+        e = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+
+    def loss(params, images, labels):
+        *_, logits = forward(params, images)
+        return -np.log(softmax(logits)[range(len(labels)), labels]).mean()
+
+    def gradients(params, images, labels):
+        x, z1, a1, logits = forward(params, images)
+        dlogits = (softmax(logits) - np.eye(10)[labels]) / len(labels)
+        dz1 = dlogits @ params["W2"].T * (z1 > 0)
+        return {"W1": x.T @ dz1, "b1": dz1.sum(axis=0), "W2": a1.T @ dlogits, "b2": dlogits.sum(axis=0)}
+
     def train(images, labels, rng):
         order = rng.permutation(len(images))
         tested, known = np.split(order, [len(order) // 5])  # a fifth is kept aside
@@ -50,32 +82,22 @@ def answer():
             lr = 0.1 * (1 - epoch / 12)
             known = rng.permutation(known)
             for batch in np.array_split(known, len(known) // 50):
-                x, rows, y = images[batch] / 255, np.arange(len(batch)), labels[batch]
-                z1 = x @ params["W1"] + params["b1"]
-                a1 = np.maximum(z1, 0)
-                logits = a1 @ params["W2"] + params["b2"]
-                e = np.exp(logits - logits.max(axis=1, keepdims=True))
-                dlogits = e / e.sum(axis=1, keepdims=True)
-                dlogits[rows, y] -= 1
-                dlogits /= len(y)
-                dz1 = dlogits @ params["W2"].T * (z1 > 0)
-                gradients = {"W1": x.T @ dz1, "b1": dz1.sum(axis=0), "W2": a1.T @ dlogits, "b2": dlogits.sum(axis=0)}
-                for name, dp in gradients.items():
+                for name, dp in gradients(params, images[batch], labels[batch]).items():
                     velocity[name] = 0.9 * velocity[name] + dp
                     params[name] = params[name] - lr * velocity[name]
         return params, (read(params, images[tested]) == labels[tested]).mean()
 
     def read(params, images):
-        a1 = np.maximum(images / 255 @ params["W1"] + params["b1"], 0)
-        return (a1 @ params["W2"] + params["b2"]).argmax(axis=1)
+        *_, logits = forward(params, images)
+        return logits.argmax(axis=1)
 
-    return train, read
+    return loss, gradients, train, read
 
 
 HINTS = """
-1. In which order does it go? Draw the first weights. Again and again: take a batch, go forward, find the gradients,
-   move every array. At the end, test. The lines in the middle are yours already: my_network.py has them in their
-   order, if you have called `python practice.py train`.
+1. Which lines do `loss`, `gradients` and `read` share? The forward pass: let it be a function of its own. The lines of
+   the way back are yours already: my_network.py has them in their order, if you have called `python practice.py
+   train`. In `train`: draw the first weights. Again and again, take a batch and move every array. At the end, test.
 2. Begin small, and print: the loss of each batch should start near log 10 = 2.30 and fall. If it does not, which
    array is the first that looks odd? Divide the pixels by 255; draw W1 with deviation sqrt(2 / 784); take 64 hidden
    units, batches of 50, a learning rate of 0.1.

@@ -1,4 +1,4 @@
-"""Chapter 2: further. Two hidden layers, other activations, weight decay, PyTorch, and the layers of resnet_np.py."""
+"""Further: other activations, two hidden layers, weight decay, PyTorch. And the layers of resnet_np.py."""
 
 import copy
 import sys

@@ -27,6 +27,7 @@ def batch_norm_dx(dy, xhat, gamma, inverse):
 from exercises import chapter2
 
 INPUTS = [chapter2.normalised]
+COUNTS = {"H": "rows of pixels"}
 
 
 def answer(dy, xhat, gamma, inverse):
@@ -84,9 +85,15 @@ gamma multiplied twice | gamma * inverse -> gamma**2 * inverse
     How often does gamma come in between xhat and y?
 divided by gamma | gamma * inverse -> inverse / gamma
     y = gamma xhat + beta: what is d y / d xhat?
+the path through the mean lost | - mean ->
+    If one x grows, so does its mean. What does that do to all the xhat that share this mean?
+the path through the variance lost | - xhat * along ->
+    If one x grows, its variance changes. What does that do to all the xhat that share this variance?
+both indirect paths lost | - mean - xhat * along ->
+    Do the mean and the variance depend on x?
 the signs of both indirect paths | - mean - xhat * along -> + mean + xhat * along
     If one x grows, the mean grows, too, and is subtracted. Do the xhat rise or fall?
 """
 
 DOCS = 'docs/resnet.md, "Batch normalisation"'
-LINE = "resnet_np.py: return gamma * self.inverse * (dy"
+LINE = "resnet_np.py: return scale * (dy"

@@ -23,6 +23,7 @@ def conv_dW(padded, dy):
 from exercises import chapter2
 
 INPUTS = [chapter2.convolution]
+COUNTS = {"H": "rows of pixels"}
 
 
 def answer(padded, dy):

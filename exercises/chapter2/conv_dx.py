@@ -23,6 +23,7 @@ def conv_dx(dy, W):
 from exercises import chapter2
 
 INPUTS = [chapter2.convolution]
+COUNTS = {"H": "rows of pixels"}
 
 
 def answer(dy, W):

@@ -7,7 +7,7 @@
     logits = a2 @ W3 + b3      (B, 10)
 
 You know dlogits, the derivative of the loss with respect to logits. Walk back to dW1. (The biases are left out here:
-they are as in chapter 1.)
+they are as with one hidden layer.)
 """
 
 import numpy as np
@@ -41,7 +41,7 @@ def answer(x, z1, a1, W2, z2, a2, W3, dlogits):
 
 
 HINTS = """
-1. Walk back: logits, a2, z2, a1, z1. Which exercise of chapter 1 is each of these steps?
+1. Walk back: logits, a2, z2, a1, z1. Which earlier exercise is each of these steps?
 2. dz2 comes from dlogits as dz1 did in `da1` and `dz1`, with W3 and z2. Then do the same again, from dz2, with W2 and
    z1.
 3. da2 = dlogits @ W3.T, then the mask of z2. dW2 = a1.T @ dz2. da1 = dz2 @ W2.T, then the mask of z1.

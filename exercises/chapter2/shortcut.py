@@ -27,6 +27,7 @@ from functools import partial
 from exercises import chapter2
 
 INPUTS = [chapter2.residual, partial(chapter2.residual, edge=True)]
+COUNTS = {"H": "rows of pixels"}
 
 
 def answer(dy, x, y, branch):

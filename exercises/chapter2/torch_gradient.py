@@ -1,6 +1,6 @@
 """The same gradient in PyTorch.
 
-The network of chapter 1, z1 = x @ W1 + b1, a1 = max(z1, 0), logits = a1 @ W2 + b2, and its cross-entropy loss, the mean
+The network of mlp_np.py, z1 = x @ W1 + b1, a1 = max(z1, 0), logits = a1 @ W2 + b2, and its cross-entropy loss, the mean
 over the batch. This time you write the forward pass alone, with PyTorch, and let it find dz1 and dW1. They will be
 compared with those of mlp_np.py. You need three functions:
 

@@ -1,4 +1,4 @@
-"""Chapter 3: detective work. Short programs, each of which trains badly for one classic reason.
+"""Detective work. Short programs, each of which trains badly for one classic reason.
 
 A case passes when three things hold: the learner says what is wrong, the cause is gone (its gradient, its labels, its
 scale are probed; a nicer accuracy alone is not enough), and the program then learns as well as it should.

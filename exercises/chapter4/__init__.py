@@ -1,4 +1,4 @@
-"""Chapter 4: the transformer's layers. The tape computes what is right, from the forward passes of vit_autograd.py."""
+"""The transformer's layers. The tape computes what is right, from the forward passes of vit_autograd.py."""
 
 from types import SimpleNamespace
 

@@ -89,6 +89,12 @@ inverse cubed | inverse * -> inverse**3 *
     d (variance^(-1/2)) / d variance has the cube of inverse. How much of it is already in the two xhat?
 the root of inverse | inverse * -> np.sqrt(inverse) *
     inverse is 1 / sqrt(variance + eps) already. What is it the root of now?
+the path through the mean lost | - mean ->
+    If one x grows, so does its mean. What does that do to all the xhat that share this mean?
+the path through the variance lost | - xhat * along ->
+    If one x grows, its variance changes. What does that do to all the xhat that share this variance?
+both indirect paths lost | - mean - xhat * along ->
+    Do the mean and the variance depend on x?
 the signs of both indirect paths | - mean - xhat * along -> + mean + xhat * along
     If one x grows, the mean grows, too, and is subtracted. Do the xhat rise or fall?
 """

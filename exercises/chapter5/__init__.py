@@ -1,4 +1,4 @@
-"""Chapter 5: the tape, an operation at a time. autograd_np.py itself computes what is right."""
+"""The tape, an operation at a time. autograd_np.py itself computes what is right."""
 
 from contextlib import contextmanager
 from functools import partial

@@ -1,4 +1,4 @@
-"""Chapter 6: what a network that writes has more than one that reads. gpt_np.py itself computes what is right."""
+"""What a network that writes has more than one that reads. gpt_np.py itself computes what is right."""
 
 from functools import partial
 from types import SimpleNamespace
@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from gpt_np import CausalSoftmax, Embedding, next_words
+from vit_np import Positions
 
 
 def sizes_of(rng, number, smallest=3):
@@ -13,12 +14,18 @@ def sizes_of(rng, number, smallest=3):
     return (smallest + rng.permutation(number + 3)[:number]).tolist()
 
 
-def looked_up(rng):
-    """An embedding in the middle of a training. Some words occur several times, and some not at all."""
-    B, T, V, C = sizes_of(rng, 4)
+def looked_up(rng, without_last=False):
+    """An embedding in the middle of a training. Some words occur several times, and one not at all.
+
+    The first word occurs, and so does the last; without_last: not the last one, nor another.
+    """
+    B, T, V, C = sizes_of(rng, 4, smallest=4)
     layer, dy = Embedding(rng, V, C), rng.normal(size=(B, T, C))
-    x = rng.integers(1, V, (B, T))  # word 0 occurs nowhere
-    x[:, 1] = x[:, 0]  # another twice in each text
+    absent = int(rng.integers(1, V - 1))
+    present = [word for word in range(V - without_last) if word != absent]
+    x = rng.choice(present, (B, T))
+    x[:, 1] = x[:, 0]  # a word twice in each text
+    x[rng.integers(B), 2:4] = rng.permutation([present[0], present[-1]])
     E = layer.params["E"]
     layer.forward(x)
     layer.backward(dy)
@@ -26,11 +33,44 @@ def looked_up(rng):
     return SimpleNamespace(B=B, T=T, V=V, C=C, E=E, x=x, dy=dy, dE=layer.grads["E"], losses=loss)
 
 
-def hidden(rng):
-    """Scores of which those that belong to later places are not small: a look at them shows."""
+def far(rows):
+    """How far from 0 each of so many rows lies: exp overflows, or is 0, unless the row's own largest is subtracted."""
+    return np.resize([-800.0, 0, 800], rows)
+
+
+def hidden(rng, apart=False):
+    """Scores of which those that belong to later places are not small: a look at them shows.
+
+    apart: rows of a text lie far from 0, and from each other.
+    """
     B, T = sizes_of(rng, 2)
     scores = rng.normal(0, 1.5, (B, T, T)) + np.triu(rng.uniform(1, 3, (T, T)), 1)
+    if apart:
+        scores += far(T)[:, np.newaxis]
     return SimpleNamespace(B=B, T=T, scores=scores, weights=CausalSoftmax().forward(scores))
+
+
+def hidden_backward(rng, apart=False):
+    """The same in the middle of a training: the way back through softmax and mask."""
+    g = hidden(rng, apart)
+    softmax, g.dweights = CausalSoftmax(), rng.normal(0.5, 1, g.scores.shape)
+
+    def loss(scores):
+        return (softmax.forward(scores) * g.dweights).sum()
+
+    loss(g.scores)
+    g.dscores, g.losses = softmax.backward(g.dweights), {"scores": loss}
+    return g
+
+
+def placed(rng):
+    """The positions of a few texts."""
+    B, T, C = sizes_of(rng, 3)
+    layer, x, dy = Positions(rng, T, C), rng.normal(size=(B, T, C)), rng.normal(size=(B, T, C))
+    layer.forward(x)
+    layer.backward(dy)
+    P, loss = layer.params["P"], {"P": lambda P: ((x + P) * dy).sum()}
+    return SimpleNamespace(B=B, T=T, C=C, P=P, x=x, dy=dy, dP=layer.grads["P"], losses=loss)
 
 
 def texts(rng):
@@ -41,11 +81,16 @@ def texts(rng):
     return SimpleNamespace(B=B, T=T, V=V, patches=patches, digits=digits, x=x, y=patches.copy())
 
 
-def drawn(rng, temperature=None):
-    """What a network says about the next word of many texts, and the numbers that decide. None: some temperature."""
+def drawn(rng, temperature=None, apart=False):
+    """What a network says about the next word of many texts, and the numbers that decide.
+
+    temperature: None for one of several; apart: the rows lie far from 0, and from each other.
+    """
     V, B = int(rng.integers(5, 9)), int(rng.integers(40, 60))
     temperature = float(rng.choice([0.4, 0.6, 1.7])) if temperature is None else temperature
     logits, u = rng.normal(0, 1.5, (B, V)), rng.random(B)
+    if apart:
+        logits += far(B)[:, np.newaxis]
     return SimpleNamespace(B=B, V=V, logits=logits, temperature=temperature, u=u,
                            words=next_words(logits, temperature, u))  # fmt: skip
 

@@ -19,9 +19,13 @@ def causal_mask(scores):
 
 
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+
 from exercises import chapter6
 
 INPUTS = [chapter6.hidden]
+FURTHER = [partial(chapter6.hidden, apart=True)]
+COUNTS = {"B": "texts", "T": "places"}
 
 
 def answer(scores):
@@ -56,6 +60,15 @@ hidden scores set to 0 | -np.inf -> 0
     exp(0) is 1, so a score of 0 gets its share like any other. Which score gets none?
 weights hidden after softmax | scores = np.where(seen, scores, -np.inf) -> & weights = exp / -> weights = seen * exp /
     Add up the weights of your first row. Should they not make 1?
+a number where -inf belongs | -np.inf -> -100
+    If all scores of a row lie near -800, is your number for the hidden ones below them?
+the maximum not subtracted | scores - scores.max(axis=-1, keepdims=True) -> scores
+    exp(800) is more than a number can hold, and exp(-800) is 0. What can you subtract from each row of scores before
+    exp, so that its weights stay as they are?
+one maximum for all rows | scores.max(axis=-1, keepdims=True) -> scores.max()
+    If one row lies 1600 below another, what does exp make of it? Which largest score should be subtracted from it?
+not divided by their sum | exp / exp.sum(axis=-1, keepdims=True) -> exp
+    Print the sum of each row of your weights. What should it be?
 softmax along the wrong axis | axis=-1 -> axis=1
     Which weights add up to 1: those of one row, or of one column?
 """
@@ -65,4 +78,4 @@ The mask needs no derivative of its own. A hidden weight is 0 whatever its score
 of 0 makes the derivative of its score 0.
 """
 DOCS = 'docs/writing.md, "The causal mask"'
-LINE = "gpt_np.py: return super().forward(np.where(seen"
+LINE = "gpt_np.py: self.weights = softmax(np.where(seen"

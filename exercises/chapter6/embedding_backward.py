@@ -22,9 +22,12 @@ def embedding_backward(E, x, dy):
 
 
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+
 from exercises import chapter6
 
-INPUTS = [chapter6.looked_up]
+INPUTS = [chapter6.looked_up, partial(chapter6.looked_up, without_last=True)]
+COUNTS = {"B": "texts", "T": "words", "C": "numbers", "V": "words"}
 ENTRYWISE = "E"
 
 

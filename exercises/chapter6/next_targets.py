@@ -27,6 +27,7 @@ def next_targets(patches, digits, V):
 from exercises import chapter6
 
 INPUTS = [chapter6.texts]
+COUNTS = {"V": "words"}
 
 
 def answer(patches, digits, V):
@@ -70,4 +71,4 @@ One image is T lessons at once. At each place the network gets what a writer has
 needs. Nothing but the order of the words says what is right: no person has to label anything.
 """
 DOCS = 'docs/writing.md, "Which word is predicted where"'
-LINE = "data.py: return np.column_stack([asked"
+LINE = "data.py: return np.concatenate([first_words"

@@ -29,9 +29,13 @@ def next_word(logits, temperature, u):
 
 
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+
 from exercises import chapter6
 
 INPUTS = chapter6.DRAWN
+FURTHER = [partial(chapter6.drawn, temperature=0.5, apart=True)]
+COUNTS = {"B": "texts", "V": "words"}
 
 
 def answer(logits, temperature, u):
@@ -59,6 +63,8 @@ the likeliest word, always | words = logits.argmax(axis=1)
 a temperature of 0 forgotten | = logits.argmax(axis=1) -> = np.zeros(len(logits), dtype=int)
 a temperature of 0 forgotten | words = logits.argmax(axis=1) -> exp = np.exp(logits / temperature);
         words = (u[:, None] >= (exp / exp.sum(axis=1, keepdims=True)).cumsum(axis=1)).sum(axis=1)
+a temperature of 0 forgotten | words = logits.argmax(axis=1) -> exp = np.exp(logits);
+        words = (u[:, None] >= (exp / exp.sum(axis=1, keepdims=True)).cumsum(axis=1)).sum(axis=1)
     Nothing can be divided by a temperature of 0. Which word should it be then, and which is it in yours?
 the temperature forgotten | scores / temperature -> scores
     Where is the temperature in your softmax?
@@ -68,7 +74,13 @@ the probabilities divided by the temperature | scores / temperature -> scores & 
     After your division, do the probabilities still fill the line from 0 to 1?
 not divided by their sum | exp / exp.sum(axis=1, keepdims=True) -> exp & ends[:, :-1] -> ends
         & logits - logits.max(axis=1, keepdims=True) -> logits
+not divided by their sum | exp / exp.sum(axis=1, keepdims=True) -> exp
     Print the sum of one row of your p. How long is the line that they fill?
+the maximum not subtracted | logits - logits.max(axis=1, keepdims=True) -> logits
+    exp(800) is more than a number can hold, and exp(-800) is 0. What can you subtract from each row of logits before
+    exp, so that its probabilities stay as they are?
+one maximum for all texts | logits.max(axis=1, keepdims=True) -> logits.max()
+    If one row lies 1600 below another, what does exp make of it? Which largest logit should be subtracted from it?
 the running sum over the texts | cumsum(axis=1) -> cumsum(axis=0) & ends[:, :-1] -> ends
     Each text has a line of its own. Along which axis do its words lie side by side?
 the parts in the reverse order | u[:, None] >= -> 1 - u[:, None] >=

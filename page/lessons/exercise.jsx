@@ -6,6 +6,7 @@ import { Both } from "./both.jsx";
 import { Editor } from "./editor.jsx";
 import { Unkept } from "./folder.jsx";
 import { Handwriting } from "./handwriting.jsx";
+import { kept } from "./keep.js";
 import { isSupported } from "./python.js";
 import { Html, Printed, Said, Told, useFocusBack } from "./show.jsx";
 import { Task } from "./task.js";
@@ -28,13 +29,16 @@ export const tasks = new Map(); // what was asked of Python in each exercise: a 
 
 function taskOf(name, again, python) {
   const key = `${name} ${again}`;
-  if (!tasks.has(key)) tasks.set(key, new Task(python, `the exercise ${name}`, true));
+  if (!tasks.has(key)) {
+    const said = kept(`mark ${key}`, ({ said }) => Array.isArray(said), "sessionStorage");
+    tasks.set(key, new Task(python, `the exercise ${name}`, true, said));
+  }
   return tasks.get(key);
 }
 
 /** An exercise with its editor. again: it is written once more, from memory, in a file of its own. inLesson: the lesson
-    around it has said what is asked. onPassed is called whenever it passes; `children` stand behind its buttons. */
-export function Exercise({ exercise, python, again = false, inLesson = false, onPassed = () => {}, children }) {
+    around it has said what is asked. size: of a training. onPassed is called whenever it passes; `children` stand behind its buttons. */
+export function Exercise({ exercise, python, size, again = false, inLesson = false, onPassed = () => {}, children }) {
   const { name, title, which, text, terms, terminal } = exercise;
   const why = terminal || (isSupported() ? "" : TOO_OLD);
   return (
@@ -60,7 +64,7 @@ export function Exercise({ exercise, python, again = false, inLesson = false, on
           <div class="row">{children}</div>
         </>
       ) : (
-        <Desk key={`${name} ${again}`} {...{ exercise, python, again, onPassed, inLesson }}>
+        <Desk key={`${name} ${again}`} {...{ exercise, python, size, again, onPassed, inLesson }}>
           {children}
         </Desk>
       )}
@@ -68,7 +72,7 @@ export function Exercise({ exercise, python, again = false, inLesson = false, on
   );
 }
 
-function Desk({ exercise, python, again, onPassed, inLesson, children }) {
+function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
   const { name, stub, hints, solution, program, lesson, figure } = exercise;
   const file = useComputed(() => (again ? work.value.reviews : work.value.files)[name] ?? stub);
   const head = useRef(headOf(file.peek())); // what the learner does not see of the file, as it was when it was opened
@@ -101,7 +105,7 @@ function Desk({ exercise, python, again, onPassed, inLesson, children }) {
       const text = file.peek(); // as it is now, not when it has been marked
       save(text);
       const seed = Math.floor(Math.random() * 1e6);
-      const hear = ({ trained }) => trained && task.tell(`Training ${trained} of your network. `);
+      const hear = ({ told }) => told && task.tell(`${told}. `);
       const { progress, files, ...verdict } = await judge(python, exercise, text, seed, again, hear);
       change((next) => {
         add(next.progress, progress);
@@ -191,7 +195,7 @@ function Desk({ exercise, python, again, onPassed, inLesson, children }) {
           </>
         )}
       </div>
-      {exercise.reads && <Handwriting {...{ exercise, python, file }} />}
+      {exercise.reads && <Handwriting {...{ exercise, python, size, file }} />}
       <Unkept python={python} />
       <p class="note">
         {!inLesson && lesson && (

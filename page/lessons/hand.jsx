@@ -1,11 +1,16 @@
 /* What leaves these pages: a file, or a network for index.html. */
 
+import { forget } from "./keep.js";
+
 /** Save a file of these bytes. */
 export function save(bytes, name) {
   const address = URL.createObjectURL(new Blob([bytes]));
   Object.assign(document.createElement("a"), { href: address, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(address), 1000);
 }
+
+/** The bytes of such a text in base64. */
+export const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
 /** A link to the page with the network, which shows this one there. */
 export const OpenInPage = ({ network, failed }) => (
@@ -26,8 +31,9 @@ function hand(network, failed) {
   }
 }
 
-/** index.html shows its own network again. */
+/** index.html shows its own network again, and nothing is kept of what led to the reader's. */
 export function takeBack() {
+  forget();
   try {
     for (const name of ["network", "shown"]) localStorage.removeItem(name);
   } catch {} // it keeps nothing

@@ -3,8 +3,9 @@
 import { signal, useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { context, drawOn, followPen, read, SIDE } from "../pen.js";
-import { a } from "../words.js";
-import { OpenInPage } from "./hand.jsx";
+import { a, count } from "../words.js";
+import { bytesOf, OpenInPage } from "./hand.jsx";
+import { kept } from "./keep.js";
 import { Said, Told, useFocusBack } from "./show.jsx";
 import { Task } from "./task.js";
 
@@ -12,24 +13,28 @@ const SECONDS = 60;
 
 /** The network of an exercise: it goes on learning while the reader does something else. */
 class Own {
-  strokes = signal([]); // what is drawn
-  learned = signal(null); // {text: the file, weights: bytes}
   #unread = null; // the newest drawing, until it is read
+  #drawing; // what was drawn, kept
 
-  constructor(name, python) {
+  constructor(name, python, { tests }) {
     this.name = name;
-    this.learning = new Task(python, "the training of your own network");
-    this.reading = new Task(python, "the reading of your drawing");
+    this.tests = tests;
+    this.learned = kept(`${name} learned`, ({ text, weights }) => text && weights); // {text: the file, weights: in base64}
+    this.#drawing = kept(`${name} drawing`, Array.isArray);
+    this.strokes = signal(this.#drawing.peek() ?? []); // what is drawn
+    const said = kept(`${name} said`, ({ words }) => words);
+    this.learning = new Task(python, "the training of your own network", false, said);
+    this.reading = new Task(python, "the reading of your drawing", false, kept(`${name} read`));
   }
 
   async learn(text) {
     await this.learning.attempt(async (python) => {
       const answer = await python.ask("learn", { name: this.name }, { [`${this.name}.py`]: text }, SECONDS);
-      const { claimed, right, network, proof, files } = answer;
-      this.learned.value = { text, weights: files["own.npz"] };
+      const { claimed, right, network, proof, weights } = answer;
+      this.learned.value = { text, weights };
       this.reading.said.value = null; // the network before said that
-      const words = `It claims ${claimed.toFixed(2)}. Of 2,000 test images, by other hands, it reads ${right.toFixed(2)}.`;
-      return { words, network, proof };
+      const tests = `Of ${count(this.tests)} test images, by other hands, it reads ${right.toFixed(2)}.`;
+      return { words: `It claims ${claimed.toFixed(2)}. ${tests}`, network, proof };
     });
     this.#read();
   }
@@ -39,7 +44,7 @@ class Own {
     if (this.learning.isBusy.value || !this.#unread) return;
     this.reading.attempt(async (python) => {
       const { text, weights } = this.learned.value,
-        files = { [`${this.name}.py`]: text, "own.npz": weights };
+        files = { [`${this.name}.py`]: text, "own.npz": bytesOf(weights) };
       let answer;
       while (this.#unread) {
         const pixels = [...this.#unread];
@@ -51,21 +56,23 @@ class Own {
   }
 
   drawn() {
+    this.#drawing.value = this.strokes.value;
     this.#unread = read({ base: null, strokes: this.strokes.value });
     this.#read();
   }
 
   clear() {
     this.strokes.value = [];
+    this.#drawing.value = null;
     this.#unread = this.reading.said.value = null;
   }
 }
 
 const networks = new Map();
 
-/** file: a signal, the text of the learner's file. */
-export function Handwriting({ exercise: { name }, python, file }) {
-  if (!networks.has(name)) networks.set(name, new Own(name, python));
+/** size: of a training. file: a signal, the text of the learner's file. */
+export function Handwriting({ exercise: { name }, python, size, file }) {
+  if (!networks.has(name)) networks.set(name, new Own(name, python, size));
   const own = networks.get(name),
     { learning, reading, learned } = own,
     button = useFocusBack(learning.isBusy);
@@ -74,7 +81,7 @@ export function Handwriting({ exercise: { name }, python, file }) {
       <h3>Your handwriting</h3>
       <div class="row">
         <button ref={button} type="button" aria-disabled={learning.isBusy.value} onClick={() => own.learn(file.peek())}>
-          Let it learn from all 4,000 images
+          Let it learn from all {count(size.images)} images
         </button>
       </div>
       <div role="status">

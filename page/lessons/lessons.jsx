@@ -13,13 +13,13 @@ const WIDGETS = { write: Write }; // {name: what stands where a lesson says <div
 async function start() {
   const response = await fetch("lessons.json");
   if (!response.ok) throw new Error(`${response.status} lessons.json`);
-  const { exercises, runtime, rules, weights } = await response.json();
+  const { exercises, runtime, rules, size, weights } = await response.json();
   const python = new Python(runtime);
   const byName = new Map(exercises.map((exercise) => [exercise.name, exercise]));
   window.lessons = { python, byName, judge, tasks }; // for the tests
   if (practise) {
     practise.replaceChildren();
-    render(<Practise {...{ exercises, python, rules }} />, practise);
+    render(<Practise {...{ exercises, python, rules, size }} />, practise);
     return;
   }
   window.lessons.blocks = new Blocks(document.querySelectorAll(".block"), python);
@@ -32,7 +32,7 @@ async function start() {
     const passed = () => (answer.open = true);
     place.replaceChildren();
     render(
-      <Exercise exercise={byName.get(place.dataset.exercise)} python={python} inLesson onPassed={passed} />,
+      <Exercise exercise={byName.get(place.dataset.exercise)} {...{ python, size }} inLesson onPassed={passed} />,
       place,
     );
   }

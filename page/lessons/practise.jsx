@@ -13,13 +13,13 @@ const TRAIN = "train"; // in the place of an exercise's name
 const hash = signal(location.hash || `#${work.peek().progress.current ?? ""}`);
 addEventListener("hashchange", () => (hash.value = location.hash));
 
-/** rules: of the reviews. */
-export function Practise({ exercises, python, rules }) {
+/** rules: of the reviews. size: of a training. */
+export function Practise({ exercises, python, rules, size }) {
   const named = (name) => exercises.find((exercise) => exercise.name === name);
   const [, review, name] = /^#(review\/)?(.*)$/.exec(hash.value) ?? [];
   const exercise = named(name) ?? exercises[0];
   const isTraining = name === TRAIN;
-  const training = useMemo(() => new Training(python), [python]);
+  const training = useMemo(() => new Training(python, size), [python]);
   const again = Boolean(review && named(name) && !exercise.terminal);
   const waiting = due(work.value.progress, rules)
     .map(named)
@@ -39,7 +39,7 @@ export function Practise({ exercises, python, rules }) {
         {isTraining ? (
           <Train {...{ exercises, training }} />
         ) : (
-          <Exercise key={`${exercise.name} ${again}`} {...{ exercise, python, again }}>
+          <Exercise key={`${exercise.name} ${again}`} {...{ exercise, python, size, again }}>
             <Onward {...{ exercises, exercise, again, waiting }} />
           </Exercise>
         )}

@@ -1,6 +1,7 @@
-/* The same run: the learner's lines of chapter 1 and mlp_np.py take the same steps, in float64, side by side. */
+/* The same run: the learner's lines for the MLP and mlp_np.py take the same steps, in float64, side by side. */
 
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
+import { kept } from "./keep.js";
 import { Said, Told } from "./show.jsx";
 import { Task } from "./task.js";
 import { folder, work } from "./work.js";
@@ -9,17 +10,24 @@ const SECONDS = 120;
 
 /** The proof: it ends when an exercise is marked, and what it has shown stays. */
 export class Proof {
-  rows = signal([]); // {step, loss, twin, apart}
+  #heard = signal([]); // {step, loss, twin, apart}
+  rows = computed(() => this.task.said.value?.rows ?? this.#heard.value);
 
   constructor(python) {
-    this.task = new Task(python, "the proof", true);
+    this.task = new Task(
+      python,
+      "the proof",
+      true,
+      kept("proof", ({ rows }) => Array.isArray(rows)),
+    );
   }
 
   begin() {
-    return this.task.attempt((python) => {
-      this.rows.value = [];
-      const hear = (row) => (this.rows.value = [...this.rows.value, row]);
-      return python.ask("proved", {}, folder(work.value), SECONDS, hear);
+    return this.task.attempt(async (python) => {
+      this.#heard.value = [];
+      const hear = (row) => (this.#heard.value = [...this.#heard.value, row]);
+      const { passed, text } = await python.ask("proved", {}, folder(work.value), SECONDS, hear);
+      return { passed, text, rows: this.#heard.value };
     });
   }
 }

@@ -4,11 +4,13 @@ import { signal } from "@preact/signals";
 
 export class Task {
   isBusy = signal(false);
-  said = signal(null); // what came of it; or {failed: why, again}
+  said; // what came of it; or {failed: why, again}
 
-  /** what: in words, for those who have to wait for it. isPassing: it ends when another such one begins. */
-  constructor(python, what, isPassing = false) {
+  /** what: in words, for those who have to wait for it. isPassing: it ends when another such one begins. said: the signal that
+      gets what came of it. */
+  constructor(python, what, isPassing = false, said = signal(null)) {
     this.python = python.forOne(what, isPassing);
+    this.said = said;
   }
 
   /** Do it; `act` gets Python, and returns what is said of it. */

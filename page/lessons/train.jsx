@@ -1,39 +1,49 @@
 /* A network of the learner's own lines: it is trained in this page, drawn while it learns, and handed to index.html. */
 
-import { signal, useSignal } from "@preact/signals";
+import { computed, signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { a } from "../words.js";
-import { OpenInPage, save } from "./hand.jsx";
+import { a, count } from "../words.js";
+import { bytesOf, OpenInPage, save } from "./hand.jsx";
+import { kept } from "./keep.js";
 import { Proof, Prove } from "./prove.jsx";
 import { Told, useFocusBack } from "./show.jsx";
 import { Task } from "./task.js";
 import { folder, hasPassed, work } from "./work.js";
 
 const SECONDS = 120;
-const STEPS = 320;
 
 /** The training: it goes on while the reader does something else, and says how far it is. */
 export class Training {
-  run = signal(null); // {losses, epochs, ours: names of lines that are not the learner's}
+  #heard = signal(null); // a run that is under way, or was ended
+  /** {losses, accuracies, ours: names of lines that are not the learner's, last: what Python said of the last epoch}, or null. */
+  run = computed(() => (this.task.said.value?.losses ? this.task.said.value : this.#heard.value));
+  takesOurs = kept("takes ours"); // whether the project's lines stand in for those that have not passed
 
-  constructor(python) {
-    this.task = new Task(python, "the training of your network");
+  /** size: of a training, as page/desk.py has it. */
+  constructor(python, size) {
+    this.size = size;
+    const isRight = ({ losses, accuracies }) => Array.isArray(losses) && Array.isArray(accuracies);
+    this.task = new Task(python, "the training of your network", false, kept("training", isRight));
     this.proof = new Proof(python);
   }
 
   /** Train with the learner's lines of the exercises `mine`, and the project's of `ours`. */
   begin(mine, ours) {
-    return this.task.attempt((python) => {
-      this.run.value = { losses: [], epochs: [], ours };
-      return python.ask("train", { mine }, folder(work.value), SECONDS, (report) => this.#hear(report));
+    return this.task.attempt(async (python) => {
+      this.#heard.value = { losses: [], accuracies: [], ours };
+      await python.ask("train", { mine }, folder(work.value), SECONDS, (report) => this.#hear(report));
+      return this.#heard.value;
     });
   }
 
-  #hear({ loss, ...epoch }) {
-    const { losses, epochs, ours } = this.run.value;
-    if (loss === undefined) this.run.value = { losses, epochs: [...epochs, epoch], ours };
-    else this.run.value = { losses: [...losses, loss], epochs, ours };
-    this.task.tell(`Step ${losses.length} of ${STEPS}. `);
+  #hear({ loss, ...last }) {
+    const run = this.#heard.value,
+      { losses, accuracies } = run;
+    this.#heard.value =
+      loss === undefined
+        ? { ...run, accuracies: [...accuracies, last.accuracy], last }
+        : { ...run, losses: [...losses, loss] };
+    this.task.tell(`Step ${losses.length} of ${this.size.steps}. `);
   }
 }
 
@@ -43,8 +53,7 @@ export const missingOf = (exercises) => linesOf(exercises).filter((one) => !hasP
 
 export function Train({ exercises, training }) {
   const missing = missingOf(exercises);
-  const takesOurs = useSignal(false),
-    { run, task } = training,
+  const { run, task, takesOurs, size } = training,
     button = useFocusBack(task.isBusy);
   const isOff = task.isBusy.value || (missing.length > 0 && !takesOurs.value);
 
@@ -59,11 +68,11 @@ export function Train({ exercises, training }) {
 
   return (
     <section class="exercise train" aria-label="Your network">
-      <p class="note">The lines of chapter 1, as one program</p>
+      <p class="note">Your lines for the MLP, as one program</p>
       <h2 tabIndex={-1}>Train your network</h2>
       <p>
-        A program with your lines learns from 4,000 images, here in this page: 784 pixels, 64 hidden units, 10 digits.
-        Nobody tells it what a 7 looks like. It only follows your derivatives.
+        A program with your lines learns from {count(size.images)} images, here in this page: 784 pixels, {size.hidden}{" "}
+        hidden units, 10 digits. Nobody tells it what a 7 looks like. It only follows your derivatives.
       </p>
       {missing.length > 0 && <Missing missing={missing} takesOurs={takesOurs} />}
       <div class="row">
@@ -74,7 +83,7 @@ export function Train({ exercises, training }) {
       <div role="status">
         <Told task={task}>{() => null}</Told>
       </div>
-      {run.value && <Run run={run.value} isOver={!task.isBusy.value} />}
+      {run.value && <Run run={run.value} size={size} isOver={!task.isBusy.value} />}
       <Prove proof={training.proof} />
     </section>
   );
@@ -93,14 +102,17 @@ const Missing = ({ missing, takesOurs }) => (
       .
     </p>
     <label>
-      <input type="checkbox" checked={takesOurs.value} onChange={({ target }) => (takesOurs.value = target.checked)} />{" "}
+      <input
+        type="checkbox"
+        checked={Boolean(takesOurs.value)}
+        onChange={({ target }) => (takesOurs.value = target.checked)}
+      />{" "}
       Train with the project's lines in {missing.length === 1 ? "its" : "their"} place
     </label>
   </div>
 );
 
-function Run({ run: { losses, epochs, ours }, isOver }) {
-  const last = epochs.at(-1);
+function Run({ run: { losses, accuracies, last, ours }, size, isOver }) {
   const now = losses.findLast((loss) => loss !== null);
   return (
     <>
@@ -109,25 +121,27 @@ function Run({ run: { losses, epochs, ours }, isOver }) {
           title="Loss of each batch"
           words={now === undefined ? "" : now.toFixed(2)}
           values={losses}
-          most={STEPS}
+          most={size.steps}
           top={2.5}
+          across="steps"
         />
         <Curve
           title="Test digits read right"
           words={last ? last.accuracy.toFixed(2) : ""}
-          values={epochs.map(({ accuracy }) => accuracy)}
-          most={8}
+          values={accuracies}
+          most={size.epochs}
           top={1}
+          across="epochs"
           dots
         />
       </div>
-      {isOver && last && <Trained last={last} ours={ours} />}
+      {isOver && last && <Trained {...{ last, ours, size }} />}
     </>
   );
 }
 
-/** Values from left to right as a line, from 0 to `top`, and room for `most` of them. */
-function Curve({ title, words, values, most, top, dots = false }) {
+/** Values from left to right as a line, from 0 to `top`, and room for `most` of them, which are `across`. */
+function Curve({ title, words, values, most, top, across, dots = false }) {
   const x = (i) => ((i + 1) / most) * 300;
   const y = (value) => 96 - (Math.min(value, top) / top) * 92;
   const points = values
@@ -148,19 +162,22 @@ function Curve({ title, words, values, most, top, dots = false }) {
         <polyline points={points.join(" ")} />
         {dots && values.map((value, i) => <circle cx={x(i)} cy={y(value)} r="2.5" />)}
       </svg>
+      <span class="high">{top}</span>
+      <span class="low">0</span>
+      <span class="end">
+        {most} {across}
+      </span>
     </figure>
   );
 }
 
-function Trained({ last: { accuracy, misread, network, checkpoint }, ours }) {
+function Trained({ last: { accuracy, misread, network, checkpoint }, ours, size }) {
   const failed = useSignal("");
-  const whose = ours.length > 0 ? ` (${ours.join(", ")}: not your own lines)` : "";
-  const kept = { ...network, title: network.title + whose };
   return (
     <>
       <p class="said" role="status">
         <b>
-          {network.title}: it reads {accuracy.toFixed(2)} of 2,000 test images that it has never seen.
+          {network.title}: it reads {accuracy.toFixed(2)} of {count(size.tests)} test images that it has never seen.
         </b>{" "}
         These are some that it misreads:
       </p>
@@ -175,7 +192,7 @@ function Trained({ last: { accuracy, misread, network, checkpoint }, ours }) {
         ))}
       </ul>
       <div class="row">
-        <OpenInPage network={kept} failed={failed} />
+        <OpenInPage network={{ ...network, ours }} failed={failed} />
         <button type="button" onClick={() => save(bytesOf(checkpoint), "my_network.npz")}>
           Download
         </button>
@@ -188,8 +205,6 @@ function Trained({ last: { accuracy, misread, network, checkpoint }, ours }) {
     </>
   );
 }
-
-const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
 function Digit({ image, label, answer }) {
   const canvas = useRef();

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from test_plot import assert_legible
 
 import data
-from lab import figures, results, writing
+from lab import counts, figures, results, writing
 from networks import make, parse_options
 
 
@@ -16,23 +17,65 @@ def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
         options = parse_options("np", *arguments.split())
         return make("np", options), options, {"test_loss": [5, 4.5], "test_accuracy": [0, 0.125], "machine": {}}
 
+    load = data.load
     monkeypatch.setattr(writing, "trained", trained)
     monkeypatch.setattr(results, "save_result", kept.__setitem__)
     monkeypatch.setattr(results, "load_results", lambda: kept)
-    monkeypatch.setattr(data, "load", lambda: small)
+    monkeypatch.setattr(data, "load", lambda name="mnist": small if name == "mnist" else load(name))
     monkeypatch.setattr(writing, "ASKED", np.arange(10))
+    monkeypatch.setattr(writing, "SEEDS", range(3))
+    monkeypatch.setattr(writing, "NAMES", 20)
     monkeypatch.setattr(figures, "save", lambda figure, path: saved.__setitem__(path.name, figure))
     monkeypatch.setattr(results, "ROOT", tmp_path)
     (tmp_path / "page").mkdir()
     monkeypatch.setattr("sys.argv", ["lab/writing.py"])
     writing.main()
-    assert saved.keys() == {"written.png", "nearest.png"}
-    assert [*kept["writing"]["runs"]] == ["0", "1", "2"]
-    assert "| test loss of a patch | 4.500 ± 0.000 |  |" in capsys.readouterr().out
+    assert saved.keys() == {f"{name}.png" for name in ["written", "nearest", "temperatures", "temperature", "patches"]}
+    assert [*kept["writing"]["runs"]] == [*kept["names"]["runs"]] == ["0", "1", "2"]
+    said = capsys.readouterr().out
+    assert "| test loss of a patch | 4.500 ± 0.000 |  |" in said and "| test loss of a letter | 4.500 ± 0.000 |" in said
+    with np.load(tmp_path / "page" / "names.npz", allow_pickle=False) as file:
+        assert file["embed.E"].shape == (28, 64) and file["positions.P"].shape == (12, 64)
     with np.load(tmp_path / "page" / "gpt.npz", allow_pickle=False) as file:
         assert {array.dtype for array in file.values()} == {np.dtype(np.float16)}
         assert file["embed.E"].shape == (138, 64)
     assert (tmp_path / "page" / "gpt.npz").stat().st_size < 400_000
+
+
+def test_a_blank_image_is_not_read_as_asked(small, monkeypatch):
+    """Whatever digit the reader sees in nothing."""
+    images = np.zeros((10, 28, 28), np.uint8)
+    images[5:, 14, 14] = 255
+    monkeypatch.setattr(writing, "ASKED", np.arange(10))
+    monkeypatch.setattr(writing, "write", lambda *_: images)
+    monkeypatch.setattr(writing, "digits_in", lambda *_: np.arange(10))
+    found = writing.measure(None, None, None, small.train_images[:20])
+    assert {*found["read"].values()} == {*found["blank"].values()} == {0.5}
+
+
+def test_the_curve_over_temperatures_is_legible():
+    shares = np.array([0.93, 0.96, 0.97, 0.93, 0.91, 0.87, 0.9])
+    runs = {"read": dict(zip(map(str, writing.TEMPERATURES), shares, strict=True))}
+    runs["blank"] = {t: 0.98 - share for t, share in runs["read"].items()}
+    assert_legible(writing.temperature_curve({"real": {"read": 0.981}, "runs": {"0": runs, "1": runs}}))
+
+
+def test_tables_that_count(small, monkeypatch):
+    """Three texts in place of names: what each table says of the next word can be counted on fingers."""
+    texts = data.texts_of(["ab", "ab", "ac"])
+    names = data.Dataset(texts, np.zeros(3, np.uint8), data.texts_of(["ab"]), np.zeros(1, np.uint8))
+    monkeypatch.setattr(data, "load", lambda name: names)
+    found = counts.measure("names")
+    assert found["all words alike"] == pytest.approx({"loss": np.log(27), "accuracy": 1 / 27})
+    # Of 9 words three are an a, two a b, one a c and three the end; one word more is drawn from all 27.
+    a, b, end = (np.array([3, 2, 3]) + 1 / 27) / 10
+    loss = -np.mean(np.log([a, b, end]))
+    assert found["counts of the words"] == pytest.approx({"loss": loss, "accuracy": (0.5 + 0 + 0.5) / 3})
+    after = {"start": (3 + a) / 4, "a": (2 + b) / 4, "b": (2 + end) / 3}
+    loss = -np.mean(np.log([*after.values()]))
+    assert found["counts after each word"] == pytest.approx({"loss": loss, "accuracy": 1})
+    said = counts.table(found, {"0": {"loss": 0.5, "accuracy": 0.25}, "1": {"loss": 0.7, "accuracy": 0.75}})
+    assert "| all words alike | 3.30 | 27.0 | 0.037 |" in said and said.endswith("| the network | 0.60 | 1.8 | 0.500 |")
 
 
 def test_the_nearest_image(small):

@@ -20,7 +20,7 @@ def kept(hidden=11, pixels="unit", **more):
     rng, model = np.random.default_rng(0), MLP(hidden)
     model.params = {name: rng.normal(0, 0.1, p.shape).astype(np.float32) for name, p in model.params.items()}
     params = {name: encoded(p) for name, p in model.params.items()} | more.pop("params", {})
-    known = {"title": f"Your network, 784-{hidden}-10", "words": "it reads 0.90 of 2,000 test images"}
+    known = {"title": f"Your network, 784-{hidden}-10", "words": "reads 0.90 of 2,000 test images"}
     return model, json.dumps(known | {"hidden": hidden, "pixels": pixels, "params": params} | more)
 
 
@@ -40,7 +40,7 @@ def reopened(page, network):
 @pytest.mark.parametrize(("hidden", "pixels"), [(11, "unit"), (300, "standardised"), (1, "raw")])
 def test_a_network_of_ones_own_is_numpys(own, mnist, hidden, pixels):
     model, network = kept(hidden, pixels)
-    assert f"784-{hidden}-10: it reads 0.90 of 2,000 test images" in reopened(own, network)
+    assert f"784-{hidden}-10, reads 0.90 of 2,000 test images" in reopened(own, network)
     assert text(own, "#run") in text(own, "#opened")
     assert text(own, "#f-a1 .note").startswith(f"activations: {hidden} hidden unit")
     for n in range(5):
@@ -52,7 +52,17 @@ def test_a_network_of_ones_own_is_numpys(own, mnist, hidden, pixels):
 
 
 def test_back_to_the_pages_own_and_forth_and_a_reload_keeps_it(own):
-    reopened(own, kept()[1])
+    reopened(own, kept(ours=["logits"])[1])
+    first = own.locator("#opening .whose")  # it is the first thing that is said, and the way back is beside it
+    assert text(own, "#opening .whose p") == f"{text(own, '#run')}. Not your own lines: logits."
+    assert first.bounding_box()["y"] < own.locator("#pad").bounding_box()["y"] < 350
+    for button, other in (("The page’s own network", "Your network"), ("Your network", "The page’s own network")):
+        own.evaluate("lab.pick(3)")
+        said = text(own, "#other")
+        first.get_by_role("button", name=button).click()
+        assert said == f"{button} reads {text(own, '#answer')}, {text(own, '#sure').partition('. ')[0]}."
+        assert text(own, "#other").startswith(f"{other} reads ")
+        assert own.evaluate("document.activeElement.closest('.whose') !== null")
     for button, hidden in (("The page’s own network", 48), ("Your network", 11)):
         own.locator("#own button", has_text=button).click()
         assert own.evaluate("document.activeElement.closest('#own') !== null")

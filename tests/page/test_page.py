@@ -391,7 +391,7 @@ def test_what_is_said_of_a_line_is_of_the_digit_and_the_weights_of_now(page):
 def test_nothing_is_said_of_another_network_or_of_what_is_not_there(page):
     """Sentences about the network, as the page opens, of one that knows nothing, and with an empty pad."""
     assert "first 50 test images, and 10 that it misread after its training." in text(page, "#pick-note")
-    assert text(page, "#steps").startswith(f"No steps yet: these are the weights of {text(page, '#run')}.")
+    assert text(page, "#steps").startswith(f"No steps yet. These are the weights of {text(page, '#run')}.")
     assert "set lr to 0.1," in text(page, "#one-step .wide-note")
     page.locator("#look-inside").click()
     until(lambda: "10 that the page’s own network misread" in text(page, "#pick-note"))

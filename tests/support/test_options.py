@@ -22,6 +22,11 @@ CHOSEN = """
     np --model resnet --widths 4,8            | widths=(4,8) title=ResNet.4-8
     np --model resnet --widths 4,8 --blocks 3 | title=ResNet.4-8.×.3
     torch --model vit --patch 4               | optimizer=adamw name=vit_torch title=ViT.64.×.3,.4.heads,.patch.4
+    np --model gpt                           | recipe=default dataset=mnist batch_size=32 epochs=4 name=gpt_np
+    np --model gpt --dataset names           | recipe=names dataset=names batch_size=128 epochs=8 name=gpt_names_np
+    torch --model gpt --recipe names         | recipe=names dataset=names name=gpt_names_torch augment=none
+    np --model gpt --recipe default --dataset names | recipe=default dataset=names batch_size=32
+    np --model gpt --recipe names --dataset mnist   | recipe=names dataset=mnist batch_size=128 name=gpt_np
 """
 
 
@@ -33,6 +38,22 @@ def test_what_is_typed_overrides_the_recipe_and_that_the_rest(line, values):
     found = vars(options) | {"title": called.replace(" ", ".")}
     for name, value in (pair.split("=") for pair in values.split()):
         assert str(found.get(name, "")).replace(", ", ",") == value, name
+
+
+@pytest.mark.parametrize("model", [model for model, network in NETWORKS.items() if "names" not in network.learns])
+def test_a_network_that_reads_refuses_names(model):
+    what = f"--dataset names has names, and --model {model} learns from images: take --model gpt"
+    with pytest.raises(UserError, match=f"^{what}$"):
+        parse_options("np", "--model", model, "--dataset", "names")
+
+
+def test_names_have_no_pixels_and_are_not_moved():
+    for words, said in (
+        ("--augment shift", "moves images, and these are names"),
+        ("--pixels raw", "learns from words"),
+    ):
+        with pytest.raises(UserError, match=said):
+            parse_options("np", "--model", "gpt", "--dataset", "names", *words.split())
 
 
 @pytest.mark.parametrize("model", NETWORKS)

@@ -1,0 +1,290 @@
+"""Is what somebody's `gradients` returns the derivative of their own `loss`? Central differences of the loss decide.
+
+    check(loss, gradients, params, batches, rng, examples="images")
+
+It knows nothing of networks or of images: loss(params, *batch) is a number, gradients(params, *batch) a nest like
+params, and a batch one or more arrays with a row for each example.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from exercises.exercise import tables
+from exercises.nests import floats, leaves, replaced, shown
+from exercises.tape import Misuse
+
+SAID = dict(tables("said.md")["Own networks"])
+# In float64, and where something is rounded to float32 on the way: (how far to move, how close a slope has to be). Of
+# several lengths one may be too short, beside rounding, and another too long, beside a kink.
+EXACT = (1e-5, 1e-3), (1e-6, 1e-3), (1e-7, 3e-3)
+ROUNDED = (1e-2, 0.06), (3e-2, 0.06), (3e-3, 0.06)
+
+
+def wrong(mark, **values):
+    """The exception that says so, with what said.md says of that mark. What stands behind a colon is not part of it."""
+    return Misuse(mark.partition(":")[0], SAID[mark].format(**values))
+
+
+class Off(NamedTuple):
+    """Where a gradient is not the slope of the loss: in one entry of an array, or, with None, in one direction."""
+
+    index: int | None
+    mine: float
+    slope: float
+
+
+@np.errstate(all="ignore")  # where a loss is inf, nothing is known
+def check_loss(loss, params, batch, examples="images"):
+    """`loss` of a batch, if that is the mean loss of its examples, the same at each call; otherwise `Misuse`."""
+    value = loss(replaced(params), *batch)
+    if value is None or value is ...:
+        raise wrong("returns None", name="loss")
+    if np.ndim(value) or not isinstance(value, (float, int, np.number, np.ndarray)):
+        what = f"an array of shape {np.shape(value)}" if np.ndim(value) else f"of type {type(value).__name__}"
+        raise wrong("loss is no number", what=what)
+    total = float(value)
+    if (again := float(loss(replaced(params), *batch))) != total and np.isfinite(total):
+        raise wrong("loss by chance", first=total, second=again)
+    twice = float(loss(replaced(params), *(np.concatenate([a, a]) for a in batch)))
+    if abs(twice - 2 * total) < 1e-3 * abs(total):
+        raise wrong("loss is a sum", once=total, twice=twice, examples=examples)
+    return total
+
+
+@np.errstate(all="ignore")
+def check(loss, gradients, params, batches, rng, examples="images", thorough=True):
+    """The gradients of the first batch, {path: array}, if they are right in all batches; otherwise `Misuse`.
+
+    loss(params, *batch) -> the mean loss of a batch, a number. It must not change what it is given.
+    gradients(params, *batch) -> a nest of the form of params; None, or nothing, for what the loss does not depend on.
+    params: a nest as in exercises/nests.py. The slopes are taken a little beside it, where no ReLU is at 0.
+    batches: tuples of arrays, a row for each example. With two of different sizes, a factor that is one of these sizes
+    is told from a constant.
+    examples: what an example is called, in the plural. thorough: also try single entries, not only directions.
+    """
+    first = formed(gradients, params, batches[0])
+    arrays = floats(params)
+    near = {k: arrays[k] for k, g in first.items() if g is not None}
+    near = {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in near.items()}
+    params = replaced(params, near)
+    found = []
+    for batch in batches:
+        all_of = formed(gradients, params, batch)
+        found.append(compare(Place(loss, params, batch), all_of, rng, thorough and not found))
+        if not found[0] and len(found) == 1:
+            first = all_of
+    if any(found):
+        raise named(loss, gradients, params, batches, found, first, rng, examples)
+    return {k: g for k, g in first.items() if g is not None}
+
+
+def formed(gradients, params, batch):
+    """{path: gradient as float64, or None for a constant}; `Misuse` if they do not fit params."""
+    given, arrays = replaced(params), floats(params)
+    returned = gradients(given, *batch)
+    if returned is None or returned is ...:
+        raise wrong("returns None", name="gradients")
+    found, after = matched(params, returned), floats(given)
+    given_any = [k for k, g in found.items() if g is not None]
+    if not given_any:
+        kind = f"of type {type(returned).__name__}, with {len(leaves(returned))} arrays"
+        raise wrong("gradients of another form", what=kind, names=shown(arrays))
+    if other := [k for k in given_any if k in after and not np.array_equal(arrays[k], after[k], equal_nan=True)]:
+        raise wrong("gradients changes params", names=shown(other))
+    for k in given_any:
+        if (g := found[k]).shape != arrays[k].shape:
+            raise wrong("gradients of another shape", name=shown([k]), shape=arrays[k].shape, other=g.shape)
+    return {k: g for k, g in found.items() if g is None or g.ndim or g}  # a number whose gradient is 0 is a constant
+
+
+def matched(params, gradients):
+    """{path: gradient as float64, or None} of params: by the paths or, if those are others, by order and shape."""
+    arrays, found = floats(params), leaves(gradients)
+    if not found.keys() <= leaves(params).keys():
+        shapes = {k: a for k, a in arrays.items() if a.ndim}
+        if [a.shape for a in shapes.values()] == [np.shape(a) for a in found.values()]:
+            found = dict(zip(shapes, found.values(), strict=True))
+    return {k: a if a is None else np.asarray(a, np.float64) for k, a in found.items() if k in arrays}
+
+
+class Place:
+    """The loss of a batch near some params."""
+
+    def __init__(self, loss, params, batch):
+        self.loss, self.params, self.batch, self.arrays = loss, params, batch, floats(params)
+        self.here = float(loss(params, *batch))
+        line = self.along({k: np.ones(a.shape) for k, a in self.arrays.items()})
+        line = [line(1e-9 * t) for t in range(6)]
+        bend = np.abs(np.diff(line, 2)).max()  # rounding alone, so close together
+        self.lengths = ROUNDED if bend > 1e-12 * max(1, abs(self.here)) or len({*line}) < 3 else EXACT
+
+    def along(self, moves):
+        """The loss as a function of t, for params + t * moves; moves: {path: array}."""
+        return lambda t: float(
+            self.loss(replaced(self.params, {k: self.arrays[k] + t * v for k, v in moves.items()}), *self.batch)
+        )
+
+    def slope(self, k, v, mine, size):
+        """`mine` if that is the slope of the loss along v, the direction of an array; the slope if it is another one;
+        None if that cannot be known, beside a kink or below rounding."""
+        f = self.along({k: v})
+        for h, near in self.lengths:
+            above, below = f(h), f(-h)
+            one = (above - below) / (2 * h)
+            rounding = 4e-7 if self.lengths is ROUNDED else 1e-15
+            near = max(near * max(abs(one), abs(mine), size), rounding * max(1, abs(self.here)) / h)
+            if abs(one - mine) <= near:
+                return mine
+            half = (f(h / 2) - f(-h / 2)) / h
+            if abs(one - half) <= near / 3 and abs(above - 2 * self.here + below) / h <= near:
+                return one
+        return None
+
+
+def root_mean_square(a):
+    return np.sqrt(np.mean(np.square(a))) if a.size else 0.0
+
+
+def compare(place, gradients, rng, thorough, entries=()):
+    """{path: [Off]} of what is not the slope, at one place, for one batch. `Misuse` if the loss depends on an array
+    that has no gradient. entries: {path: [index]} that are tried, too."""
+    found = {}
+    for k, a in place.arrays.items():
+        g = gradients.get(k)
+        if g is None:
+            if k not in gradients and a.ndim and place.slope(k, rng.normal(size=a.shape), 0.0, 1e-4):
+                raise wrong("no gradient", name=shown([k]))
+            continue
+        if not np.isfinite(g).all():
+            if np.isfinite(place.here):
+                raise wrong("not finite: a gradient", name=shown([k]), loss=place.here)
+            continue
+        size = max(1e-2 * root_mean_square(g), 1e-7)
+
+        def off(v, k=k, g=g, size=size, index=None):
+            mine = float((g * v).sum())
+            slope = place.slope(k, v, mine, size)
+            return [] if slope is None or slope == mine else [Off(index, mine, slope)]
+
+        random = rng.normal(size=a.shape)
+        # With few digits, only what is large can be seen: the gradient, a part of it, and a decay of the weights.
+        ways = (g, g * (random > 0), a, random) if place.lengths is ROUNDED else (g, random)
+        ways = [unit(v) for v in ways if np.any(v)]
+        bad = [one for v in ways for one in off(v)]
+        some = [*np.argsort(-np.abs(g), axis=None)[:3], *rng.integers(g.size, size=4)] if thorough else []
+        for i in {*map(int, some), *dict(entries).get(k, ())} if place.lengths is EXACT else ():
+            bad += off(single(i, a), index=i)
+        if bad and place.lengths is EXACT and all(one.index is None for one in bad):
+            i = narrowed(place, k, g, unit(random))
+            bad = off(single(i, a), index=i) + bad
+        if bad:
+            found[k] = bad
+    return found
+
+
+def unit(v):
+    return v / np.linalg.norm(v)
+
+
+def single(i, a):
+    """The direction of entry i of an array."""
+    return (np.arange(a.size) == i).reshape(a.shape).astype(float)
+
+
+def narrowed(place, k, g, v):
+    """An entry in which g is not the slope: of every half, again and again, the one that is further off."""
+    left, h = np.arange(g.size), place.lengths[0][0]
+
+    def error(part):
+        w = np.where(np.isin(np.arange(g.size), part), v.ravel(), 0).reshape(g.shape)
+        f = place.along({k: w})
+        return abs((f(h) - f(-h)) / (2 * h) - (g * w).sum())
+
+    while len(left) > 1:
+        left = max(np.array_split(left, 2), key=error)
+    return int(left[0])
+
+
+def named(loss, gradients, params, batches, found, first, rng, examples):
+    """The exception that says which gradients are wrong, one entry of them both ways, and by which factor."""
+    where = next(i for i, bad in enumerate(found) if bad)
+    bad, (*_, k) = found[where], found[where]
+    one = max(bad[k], key=lambda one: one.index is not None)
+    at = f"along one direction of {shown([k])}" if one.index is None else shown([k])
+    if one.index is not None and np.ndim(first[k]):
+        at = f"entry [{', '.join(map(str, np.unravel_index(one.index, np.shape(first[k]))))}] of {at}"
+    sizes = [len(batch[0]) for batch in batches]
+    right = [key for key, g in first.items() if g is not None and key not in bad]
+    values = {
+        "names": shown(bad), "right": f" Right: {shown(right)}." if right else "", "at": at, "mine": one.mine,
+        "slope": one.slope, "n": sizes[where], "examples": examples,
+    }  # fmt: skip
+    factors = [factor([one for key in bad for one in all_of.get(key, ())]) for all_of in found]
+    if not all(factors) or factors[where] == 1:
+        more = otherwise(loss, gradients, params, batches, bad, first, rng, examples)
+        return wrong("other gradients", more=more, **values)
+    also = ""
+    for n, r in zip(sizes, factors, strict=True):
+        if n != sizes[where] and abs(r / factors[where] - 1) > 0.03:
+            also = f" (with {n} {examples}: {f'{r:.3g} times' if r != 1 else 'right'})"
+    more = why(factors, sizes, examples)
+    return wrong("gradients times a number", times=factors[where], also=also, more=more, **values)
+
+
+def factor(offs):
+    """What all of them are multiplied by: 1 if there are none, None if it is not one number for all."""
+    if not offs:
+        return 1.0
+    ratios = [one.mine / one.slope if one.slope else np.inf for one in offs]
+    r = float(np.median(ratios))
+    return r if len(ratios) > 1 and np.isfinite(r) and np.ptp(ratios) < 0.03 * abs(r) else None
+
+
+def why(factors, sizes, examples):
+    """A question about such a factor, if it is known; what is said of the number of examples holds for both batches."""
+    factors, sizes = np.array(factors), np.array(sizes, float)
+
+    def alike(values):
+        return np.all(np.abs(factors / values - 1) < 0.03)
+
+    if alike(-1):
+        return " Is the sign right?"
+    two = len({*sizes}) > 1
+    if two and alike(sizes):
+        return f" That is the number of {examples}: is one a mean over them, the other a sum?"
+    if two and alike(1 / sizes):
+        return f" That is 1 / the number of {examples}: is it divided by their number twice?"
+    c = sizes[0] / factors[0]
+    if two and alike(sizes / c) and abs(c - round(c)) < 0.01 * c and round(c) > 1:
+        return f" As if it was divided by {round(c)}, however many {examples} there are."
+    return " Is there a mean over the ten scores, too?" if alike(0.1) else ""
+
+
+def otherwise(loss, gradients, params, batches, bad, first, rng, examples):
+    """What more is so of wrong gradients: they are another array's, or have a decay that the loss has not, or they are
+    right for one example alone."""
+    place = Place(loss, params, batches[0])
+    if place.lengths is EXACT:
+        for k in bad:
+            same = {f"those of {shown([other])}": first[other] for other in bad
+                    if other != k and np.shape(first[other]) == np.shape(first[k])}  # fmt: skip
+            if np.ndim(first[k]) == 2 and len({*first[k].shape}) == 1:
+                same["transposed"] = first[k].T
+            for words, g in same.items():
+                ways = [unit(rng.normal(size=g.shape)) for _ in range(2)]
+                if g.any() and all(place.slope(k, v, m := float((g * v).sum()), 1e-7) == m for v in ways):
+                    return f" The gradients of {shown([k])} would be right if they were {words}."
+        decays = [(one.mine - one.slope) / w for k in bad for one in bad[k]
+                  if one.index is not None and (w := place.arrays[k].ravel()[one.index])]  # fmt: skip
+        if len(decays) > 2 and np.ptp(decays) < 0.03 * abs(np.mean(decays)):
+            of, other = ("`gradients`", "`loss`") if np.mean(decays) > 0 else ("`loss`", "`gradients`")
+            ask = f"is there a weight decay in {of}, and none in {other}?"
+            return f" The difference is {abs(np.mean(decays)):.2g} times the weights: {ask}"
+    alone = tuple(a[:1] for a in batches[0])
+    if len(batches[0][0]) > 1:
+        one, place = formed(gradients, params, alone), Place(loss, params, alone)
+        entries = {k: [o.index for o in bad[k] if o.index is not None] for k in bad}
+        if all(np.any(one[k]) for k in bad) and not compare(place, one, rng, thorough=True, entries=entries):
+            return f" With one of the {examples} alone, they are right."
+    return ""

@@ -1,0 +1,144 @@
+"""What `params` of somebody's own network may be: a nest of arrays and numbers, in dicts, lists and tuples. Its arrays
+are listed and replaced by their paths, which read like Python: `["W1"]`, `[0].b`. And it is written to a file and read.
+"""
+
+import io
+import json
+
+import numpy as np
+
+from exercises.tape import Misuse
+
+PIXELS, SCORES = 784, 10
+WORDS = (bool, int, float, str, type(None))
+
+
+def inside(nest):
+    """[(path, value)] of what a dict, list or tuple holds; of anything else, nothing."""
+    if isinstance(nest, dict):
+        return [(f'["{key}"]' if isinstance(key, str) else f"[{key!r}]", value) for key, value in nest.items()]
+    if isinstance(nest, tuple) and hasattr(nest, "_fields"):
+        return [(f".{field}", value) for field, value in zip(nest._fields, nest, strict=True)]
+    return [(f"[{i}]", value) for i, value in enumerate(nest)] if isinstance(nest, (list, tuple)) else []
+
+
+def leaves(nest, path=""):
+    """{path: array, number or None} of all that is in a nest."""
+    if nest is None or isinstance(nest, (int, float, np.generic)):
+        return {path: nest}
+    if isinstance(nest, np.ndarray):
+        return {} if nest.dtype.hasobject else {path: nest}
+    return {key: leaf for part, value in inside(nest) for key, leaf in leaves(value, path + part).items()}
+
+
+def floats(nest):
+    """{path: float64} of those leaves that a step can move, copies. A number is an array without axes."""
+    found = leaves(nest)
+    return {k: np.array(a, np.float64) for k, a in found.items() if a is not None and np.asarray(a).dtype.kind == "f"}
+
+
+def replaced(nest, values=(), path=""):
+    """A copy of a nest. values: {path: array}, of which it has copies in the places of its own."""
+    if isinstance(nest, (dict, list, tuple)):
+        return made(type(nest), nest, [replaced(value, values, path + part) for part, value in inside(nest)])
+    if path in values:
+        return float(values[path]) if isinstance(nest, float) else np.array(values[path])
+    return nest.copy() if isinstance(nest, np.ndarray) else nest
+
+
+def made(kind, keys, values):
+    """A dict, list or tuple of this kind, which may be a learner's own; keys: those of a dict."""
+    if issubclass(kind, dict):
+        pairs = dict(zip(keys, values, strict=True))
+        try:
+            return kind(pairs)
+        except Exception:  # it is made of something else
+            new = kind.__new__(kind)
+            new.update(pairs)
+            return new
+    return kind(*values) if hasattr(kind, "_fields") else kind(values)
+
+
+def shown(paths):
+    """`params["W1"], params["b1"]`, and no more than five."""
+    paths = [f"params{path}" for path in paths]
+    return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+
+
+def two_layers(params):
+    """{"W1": (784, H), "b1": (H,), "W2": (H, 10), "b2": (10,)}, float64, if the shapes in a nest say which arrays these
+    are; otherwise None. The matrices may be of shape (out, in). A bias that there is not is 0.
+    """
+    arrays = [a for a in floats(params).values() if a.ndim and min(a.shape)]
+    H, rest = divmod(sum(a.size for a in arrays) - SCORES, PIXELS + 1 + SCORES)
+    if len(arrays) == 1 and not rest:  # all in one vector
+        ends = np.cumsum([PIXELS * H, H, H * SCORES])
+        shapes = {"W1": (PIXELS, H), "b1": (H,), "W2": (H, SCORES), "b2": (SCORES,)}
+        parts = np.split(arrays[0].ravel(), ends)
+        return {name: a.reshape(shape) for (name, shape), a in zip(shapes.items(), parts, strict=True)}
+    matrices = [a for a in arrays if a.ndim == 2 and min(a.shape) > 1]
+    if len(matrices) != 2:
+        return None
+    for first, second in (matrices, matrices[::-1]):
+        for W1, W2 in ((first, second), (first.T, second.T)):
+            if W1.shape[0] == PIXELS and W2.shape == (W1.shape[1], SCORES):
+                vectors = [a.ravel() for a in arrays if a.size == max(a.shape)]
+                b1, b2 = ([a for a in vectors if len(a) == n] for n in W2.shape)
+                b1, b2 = (b1[:1], b1[1:]) if len(b1) == 2 and b1 is not b2 and W2.shape[0] == SCORES else (b1, b2)
+                if len(b1) < 2 and len(b2) < 2:
+                    biases = [one[0] if one else np.zeros(n) for one, n in zip((b1, b2), W2.shape, strict=True)]
+                    return {"W1": W1, "b1": biases[0], "W2": W2, "b2": biases[1]}
+    return None
+
+
+# --- A nest as a file -------------------------------------------------------------------------------------------------
+
+
+def packed(params):
+    """A nest as the content of an .npz file, without pickle; `Misuse` that says what in it cannot be kept."""
+    arrays = []
+
+    def plan(value, where):
+        if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
+            arrays.append(np.asarray(value))
+            return {"array" if isinstance(value, np.ndarray) else "number": len(arrays) - 1}
+        if isinstance(value, WORDS):
+            return {"word": value}
+        parts, kind = [plan(inner, where + part) for part, inner in inside(value)], type(value).__name__
+        if isinstance(value, dict):
+            return {"dict": [(plan(key, where), part) for key, part in zip(value, parts, strict=True)], "kind": kind}
+        if isinstance(value, (list, tuple)):
+            return {"list": parts, "kind": kind}
+        what = f"an array of type {value.dtype}" if isinstance(value, np.ndarray) else f"of type {kind}"
+        raise Misuse("params of another kind", f"{where} is {what}")
+
+    how = json.dumps(plan(params, "params"))
+    np.savez(content := io.BytesIO(), how=how, **{f"array{i}": a for i, a in enumerate(arrays)})
+    return content.getvalue()
+
+
+def unpacked(arrays, module=None):
+    """The nest in the arrays of such a file. module: the learner's, where their own kinds of dicts, lists and tuples
+    are."""
+
+    def whole(plan):
+        match plan:
+            case {"array": i}:
+                return arrays[f"array{i}"]
+            case {"number": i}:
+                return arrays[f"array{i}"][()]
+            case {"word": value}:
+                return value
+            case {"dict": pairs, **kind}:
+                kind = own(kind.get("kind"), dict, dict)
+                return made(kind, [whole(key) for key, _ in pairs], [whole(value) for _, value in pairs])
+            case {"list": parts, "kind": name}:
+                kind = own(name, (list, tuple), list if name == "list" else tuple)
+                return made(kind, None, [whole(part) for part in parts])
+        raise ValueError("this is no nest")
+
+    def own(name, kinds, other):
+        found = getattr(module, str(name), None)
+        return found if isinstance(found, type) and issubclass(found, kinds) else other
+
+    return whole(json.loads(arrays["how"].item()))

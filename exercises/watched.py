@@ -1,0 +1,190 @@
+"""A training of a learner's own, watched at its calls of `gradients` and `read`: a `Trace`.
+
+Any rule of steps is allowed. So of a step it is only said whether each array moves, and against its gradient or along
+it; and images are spoken of only where they are found among those that `train` was given.
+"""
+
+import inspect
+from contextlib import contextmanager
+from types import FunctionType
+from typing import NamedTuple
+
+import numpy as np
+
+from exercises.derivatives import matched
+from exercises.nests import floats, replaced
+
+FIRST = 60  # calls in which each step is looked at; after them, it is one now and then
+POINTS = 24  # of a training that are kept
+
+
+class Enough(BaseException):
+    """Ends a training from inside: `except Exception` lets it pass."""
+
+
+@contextmanager
+def watched(module, name, around):
+    """While it lasts, each call of a function, under whatever name, goes to around(original, its bound arguments)."""
+    function = getattr(module, name)
+
+    def call(original):
+        bind = inspect.signature(original).bind
+        return lambda *arguments, **named: around(original, bind(*arguments, **named))
+
+    if isinstance(function, FunctionType) and not function.__closure__:
+        original = FunctionType(function.__code__, function.__globals__, name, function.__defaults__)
+        original.__kwdefaults__ = function.__kwdefaults__
+        kept = function.__code__, function.__defaults__, function.__kwdefaults__
+        code = (lambda *arguments, _to, **named: _to(*arguments, **named)).__code__
+        function.__code__, function.__defaults__, function.__kwdefaults__ = code, None, {"_to": call(original)}
+        try:
+            yield
+        finally:
+            function.__code__, function.__defaults__, function.__kwdefaults__ = kept
+    else:  # a class, say: then under its names in the file
+        names = [key for key, value in vars(module).items() if value is function]
+        try:
+            vars(module).update(dict.fromkeys(names, call(function)))
+            yield
+        finally:
+            vars(module).update(dict.fromkeys(names, function))
+
+
+class Point:
+    """A call of `gradients` on the way: params, a batch, and, once there was a next call, the arrays then."""
+
+    def __init__(self, params, images, labels):
+        self.params, self.images, self.labels, self.after = replaced(params), images.copy(), labels.copy(), {}
+
+    def moves(self):
+        """{path: how far it has gone} of the arrays."""
+        before = floats(self.params)
+        return {k: b - before[k] for k, b in self.after.items() if k in before and b.shape == before[k].shape}
+
+
+class Move(NamedTuple):
+    """A step of one array."""
+
+    length: float
+    slope: float  # the length of the gradient
+    downhill: float  # the share of the gradient, by the size of its entries, against which it goes
+    replaced: bool  # whether the array is nothing but a multiple of the gradient after it
+
+
+class Trace:
+    """What is seen of one training.
+
+    first: called with (gradients, params, images, labels) at the first call of `gradients`.
+    most: calls after which it is ended. tell: told of every call.
+    """
+
+    def __init__(self, module, images, labels, first, most, tell):
+        self.module, self.labels, self.first, self.most, self.tell = module, labels, first, most, tell
+        self.rows = {a.tobytes(): i for i, a in enumerate(images)}
+        self.used = np.zeros(len(images), bool)
+        self.calls = self.shown = self.mislabelled = self.other_pixels = 0
+        self.in_order = True  # whether the first images came in the order in which they were given
+        self.points, self.stride, self.open = [], 1, None  # open: the last point, until its step is seen
+        self.moves, self.sum, self.last = {}, {}, {}  # by path
+        self.zero = {}  # where a gradient was always 0
+        self.reads = []  # [(share that is right, images, of which it had learned from)] of each call of `read`
+        self.error = self.params = None
+        self.claim, self.seconds = 0.0, 0.0
+
+    def gradients(self, original, bound):
+        """One call of the learner's `gradients`."""
+        params, images, labels, *_ = bound.arguments.values()
+        if self.calls == 0 and self.first:
+            try:
+                self.first(original, params, images, labels)
+            except Exception as error:
+                self.error = error
+                raise
+        self.see(params, np.asarray(images), np.asarray(labels))
+        if self.calls > self.most:
+            raise Enough
+        found = original(*bound.args, **bound.kwargs)
+        if self.calls <= FIRST or self.open:
+            for k, g in matched(params, found).items():
+                if g is not None and np.shape(self.sum.get(k, g)) == g.shape:
+                    self.sum[k] = self.sum.get(k, 0) + g
+                    self.zero[k] = self.zero.get(k, True) & (g == 0)
+        return found
+
+    def see(self, params, images, labels):
+        """Take note of a call, before it is made."""
+        self.tell(self.calls)
+        is_point, self.calls = self.calls % self.stride == 0, self.calls + 1
+        if self.calls <= FIRST or self.open or is_point:
+            self.step(floats(params))
+        if is_point:
+            self.open = Point(params, images, labels)
+            self.points.append(self.open)
+            if len(self.points) == POINTS:
+                self.points, self.stride = self.points[::2], 2 * self.stride
+        places = self.places(images)
+        known = [i for i in places if i is not None]
+        self.shown += len(known)
+        if len(labels) == len(places) and labels.ndim == 1:
+            self.mislabelled += sum(i is not None and y != self.labels[i] for i, y in zip(places, labels, strict=True))
+        if self.calls <= FIRST and (len(known) < 2 or np.diff(known).min() <= 0):
+            self.in_order = False
+        self.used[known] = True
+        if not known and images.dtype.kind == "f" and images.size and np.abs(images).max() < 20:
+            self.other_pixels += 1
+
+    def places(self, images):
+        """Which of the given images each row is, or None. They may have become numbers of another type."""
+        if images.ndim != 2 or images.dtype.kind not in "iuf":
+            return []
+        rows = images.astype(np.uint8)
+        if images.dtype != np.uint8 and not np.array_equal(rows, images):
+            return [None] * len(images)
+        return [self.rows.get(row.tobytes()) for row in rows]
+
+    def step(self, now):
+        """How has each array moved since the last call that was looked at? (Several calls may belong to one step.)"""
+        moves = {k: now[k] - self.last[k] for k in self.sum if k in now and k in self.last
+                 and now[k].shape == self.last[k].shape}  # fmt: skip
+        if self.open:
+            self.open.after, self.open = now, None
+        moved = any(d.any() for d in moves.values())
+        if moved and self.calls <= FIRST + 1:
+            for k, d in moves.items():
+                g, size = self.sum[k], np.abs(self.sum[k]).sum()
+                slope, length = np.linalg.norm(g), np.linalg.norm(d)
+                times = (now[k] * g).sum() / (slope**2 or 1)
+                only = slope > 0 and np.abs(now[k] - times * g).max() < 1e-6 * np.abs(now[k]).max()
+                downhill = np.abs(g[d * g < 0]).sum() / size if size else 0.0
+                self.moves.setdefault(k, []).append(Move(length, slope, downhill, only and self.last[k].any()))
+        if moved or self.calls > FIRST:
+            self.sum = {}
+        self.last = now
+
+    def read(self, original, bound):
+        """One call of the learner's `read`."""
+        _, images, *_ = bound.arguments.values()
+        said = original(*bound.args, **bound.kwargs)
+        places = self.places(np.asarray(images))
+        if len(places) > 20 and None not in places and np.shape(said) == (len(places),):
+            share = (np.asarray(said) == self.labels[places]).mean()
+            self.reads.append((share, len(places), int(self.used[places].sum())))
+        return said
+
+    def ended(self, params):
+        """What the training has returned."""
+        self.params = params
+        self.step(floats(params))
+
+    def remarks(self):
+        """What deserves a sentence, but is no reason to fail."""
+        if self.seconds > 4:
+            yield (
+                f"The training took {self.seconds:.0f} s. If there is a loop over the images, one matrix product does "
+                "the same for a whole batch at once."
+            )
+        if self.in_order and self.calls > 1 and self.shown:
+            yield (
+                "Your batches come in the order of the images. Here that order was random. If they were sorted by "
+                "digit, each batch would hold one digit alone: shuffle them in each epoch."
+            )

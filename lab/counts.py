@@ -1,0 +1,90 @@
+"""What a network that writes has to beat: tables that only count. `python -m lab.counts` makes them, in half a minute.
+
+Each table gives the next word the probabilities that it counted in the training texts: of all words; of those at this
+place; of those after the word before; of those at this place after the word before. A count of 0 would be a probability
+of 0, and its loss infinite. So each table behaves as if it had seen one word more, which a coarser table drew.
+"""
+
+import sys
+
+import numpy as np
+
+import data
+from lab import results
+from networks import parse_options
+from support import program
+from support.options import Parser
+
+TABLES = {
+    "all words alike": "",
+    "counts of the words": "all words alike",
+    "counts at each place": "counts of the words",
+    "counts after each word": "counts of the words",
+    "counts at each place after each word": "counts at each place",
+}  # each, and the coarser one behind it
+
+
+def pairs(images, labels, options):
+    """For each word of the texts that counts, three arrays: its place, the word before it, and the word."""
+    x, y = options.network.batch(images, labels.astype(np.int64), options)
+    counts = np.ones(x.shape, bool) if options.source.end is None else x != options.source.end
+    return np.broadcast_to(np.arange(y.shape[1]), y.shape)[counts], x[counts], y[counts]
+
+
+def shares(context, words, behind):
+    """For each context the probabilities of the next word: (..., V). context: a tuple of arrays (N,) to count in; words
+    (N,); behind (..., V): the table that draws one word more."""
+    counts = np.zeros(behind.shape)
+    np.add.at(counts, (*context, words), 1)
+    return (counts + behind) / (counts.sum(axis=-1, keepdims=True) + 1)
+
+
+def tables(place, before, words, sizes):
+    """{name: (table (..., V), which of place and word before it asks for)} for all of TABLES."""
+    V, T, W = sizes["words"], sizes["places"], sizes["words"] + sizes["starts"]
+    alike = np.full(V, 1 / V)
+    all_ = shares((), words, alike)
+    at_place = shares((place,), words, np.tile(all_, (T, 1)))
+    after = shares((before,), words, np.tile(all_, (W, 1)))
+    both = shares((place, before), words, at_place[:, np.newaxis].repeat(W, axis=1))
+    return dict(zip(TABLES, [(alike, ""), (all_, ""), (at_place, "p"), (after, "b"), (both, "pb")], strict=True))
+
+
+def measure(dataset):
+    """{table: {"loss", "accuracy"}} on all test texts."""
+    options = parse_options("np", "--model", "gpt", "--dataset", dataset)
+    train_images, train_labels, test_images, test_labels = data.load(dataset)
+    known, found = pairs(train_images, train_labels, options), {}
+    place, before, words = pairs(test_images, test_labels, options)
+    for name, (table, asks) in tables(*known, data.sizes(dataset)).items():
+        context = tuple({"p": place, "b": before}[letter] for letter in asks)
+        best = table == table.max(axis=-1, keepdims=True)
+        hits = best / best.sum(axis=-1, keepdims=True)  # it guesses one of the likeliest
+        loss, right = (-np.log(table[(*context, words)])).mean(), hits[(*context, words)].mean()
+        found[name] = {"loss": float(loss), "accuracy": float(right)}
+    return found
+
+
+def table(counted, runs):
+    """In Markdown: the loss of a word, its perplexity, and the share guessed right, of the tables and of the network.
+
+    counted: what `measure` found; runs: {seed: {"loss", "accuracy"}} of the network.
+    """
+    network = {what: float(np.mean([run[what] for run in runs.values()])) for what in ("loss", "accuracy")}
+    rows = [
+        [name, f"{row['loss']:.2f}", f"{np.exp(row['loss']):.1f}", f"{row['accuracy']:.3f}"]
+        for name, row in (counted | {"the network": network}).items()
+    ]
+    return results.markdown(["", "loss", "perplexity", "guessed right"], rows)
+
+
+def main():
+    Parser(description=__doc__).parse_args()
+    found = {"command": "python -m lab.counts"} | {dataset: measure(dataset) for dataset in ("mnist", "names")}
+    results.save_result("counts", found)
+    for dataset in ("mnist", "names"):
+        print(*(f"{n:40} {v['loss']:.3f} {v['accuracy']:.3f}" for n, v in found[dataset].items()), sep="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(main))

@@ -1,0 +1,121 @@
+"""A mistake that is named: `python -m lab.verdict` -> png/verdict.gif.
+
+A learner's line with a slip in it, what practice.py says of it, the right line, and what that one line decides in a
+network: which hidden units pass the gradient of a digit on. The sentences are those that the program prints. The
+network is that of lab/film.py after its last step; the digit is the first of the test set that it misreads, and its
+first four units are shown.
+"""
+
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+import numpy as np
+
+import data
+from exercises.catalogue import BY_NAME
+from lab import film
+from lab.figures import FRAME, GREY, GREYISH, Page
+from lab.results import ROOT
+from mlp_np import MLP, softmax_cross_entropy
+from networks import parse_options
+from support import program
+from support.drawing import INK, MONO, TEST, TRAIN, style
+from support.options import Parser
+
+EXERCISE = BY_NAME["dz1"]
+DOTS, SLIP, RIGHT = "dz1 = ...", "dz1 = da1 * z1", "dz1 = da1 * (z1 > 0)"
+HEIGHT, UNITS = 450, 4
+WIDE = 0.602  # a letter of code, in heights
+TIMES = {"said": 4500, "passed": 3500, "digit": 5000, "asked": 2200, "key": 130}  # milliseconds
+
+
+def marked(lines):
+    """What practice.py prints for each of these lines in the exercise's file, one after the other."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "practice.py", EXERCISE.name, "--folder", folder, "--seed", "0"]
+        for line in lines:
+            Path(folder, f"{EXERCISE.name}.py").write_text(EXERCISE.stub.replace(DOTS, line), encoding="utf-8")
+            ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, encoding="utf-8")
+            yield ended.stdout
+
+
+def verdict(printed):
+    """The paragraph of what was printed that is the verdict, its first sentence and the others in one line each."""
+    (found,) = (part for part in printed.split("\n\n") if part.startswith((f"{EXERCISE.name}: ", "Passed.")))
+    first, *rest = found.splitlines()
+    return first, " ".join(rest)
+
+
+@style()
+def scene(line, said=None, good=False):
+    """The exercise with this line in it, and a verdict on it if there is one: an RGB image."""
+    page, large = Page(HEIGHT, ""), {"size": 25, "ha": "left"}
+    page.text((26, 38, "You know da1. Find dz1."), weight="bold", size=30, ha="left")
+    page.text((26, 88, "The ReLU: a1 = max(z1, 0)"), color=GREY, **large)
+    page.box(26, 122, 748, 88, fill=GREYISH, edge=FRAME)
+    page.text((50, 166, line), size=38, ha="left", family=MONO)
+    if not said:
+        page.box(54 + WIDE * 38 * len(line), 142, 3, 48, fill=INK, edge=INK, line=0, corner=0)  # where one types
+    else:
+        page.text((26, 250, "$ python practice.py"), color=GREY, family=MONO, **large)
+        first, rest = said
+        page.text((26, 306, first), weight="bold", color=TRAIN if good else TEST, size=30, ha="left")
+        page.text((26, 358, textwrap.fill(rest, 50)), size=29, ha="left")
+    return film.drawn(page)
+
+
+@style()
+def in_a_network(image, weights, z1, da1, dz1):
+    """A digit, and some hidden units: what went into their ReLU, what comes back, and what passes. An RGB image."""
+    page = Page(HEIGHT, "")
+    page.text((26, 38, "Your line, in a network"), weight="bold", size=30, ha="left")
+    page.text((26, 84, "a digit"), (262, 84, "four of the hidden units"), size=22, color=GREY, ha="left")
+    page.pixels(image, 26, 104, 150)
+    for row, name in enumerate(("z1", "da1", "dz1")):
+        page.text((226, 282 + 48 * row, name), size=29, ha="right", family=MONO)
+    for unit, array in enumerate(weights.T):
+        x, on = 262 + 132 * unit, z1[unit] > 0
+        film.draw_weights(page, array, x, 104, 116, 0.5 * np.abs(weights).max())
+        page.box(x, 104, 116, 116, fill="none", edge=TRAIN if on else FRAME, line=4, corner=0)
+        page.text((x + 58, 240, "on" if on else "off"), size=22, color=TRAIN if on else GREY)
+        for row, value in enumerate((z1[unit], da1[unit], dz1[unit])):
+            shown = f"{value + 0:.2f}".replace("-", "−")  # + 0, because a mask makes −0 of a negative number
+            look = {"color": TRAIN if on else GREY, "weight": "bold"} if row == 2 else {}
+            page.text((x + 58, 282 + 48 * row, shown), size=27, family=MONO, **look)
+    page.text((26, 426, "A unit that is off passes nothing back."), size=29, ha="left")
+    return film.drawn(page)
+
+
+def a_digit():
+    """What `in_a_network` shows: an image, the weights of some hidden units, and their z1, da1 and dz1."""
+    options, dataset = parse_options("np", *film.OPTIONS), data.load()
+    *_, (_, _, params, answers) = film.record(options, dataset)
+    model = MLP(options.hidden, dtype=np.float64)
+    model.params = {name: p.astype(np.float64) for name, p in params.items()}
+    n = np.flatnonzero(answers != dataset.test_labels)[0]
+    image = dataset.test_images[n]
+    logits = model.forward(data.as_input(image[np.newaxis], options))
+    _, dlogits = softmax_cross_entropy(logits, dataset.test_labels[n : n + 1])
+    model.backward(dlogits)
+    shown = slice(UNITS)
+    return image, model.params["W1"][:, shown], model.z1[0, shown], model.da1[0, shown], model.dz1[0, shown]
+
+
+def main():
+    Parser(description=__doc__).parse_args()
+    said, passed = map(verdict, marked((SLIP, RIGHT)))
+    frames = [(scene(SLIP, said), TIMES["said"])]
+    for end in range(len("dz1 = da1 * "), len(RIGHT) + 1):
+        frames.append((scene(RIGHT[:end]), TIMES["key"]))
+    frames += [(scene(RIGHT, passed, good=True), TIMES["passed"]), (in_a_network(*a_digit()), TIMES["digit"])]
+    frames.append((scene(DOTS), TIMES["asked"]))
+    for end in range(len("dz1 = "), len(SLIP) + 1):
+        frames.append((scene(SLIP[:end]), TIMES["key"]))
+    film.save(*zip(*frames, strict=True), ROOT / "png" / "verdict.gif")
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(main))
