@@ -259,11 +259,11 @@ def load(path=None, writes=False, kind=None):
     """(model, options, checkpoint): the trained network in a checkpoint, in NumPy, set to predict and not to train.
 
     path: if None, the newest in learning_curves of a network that reads digits or, with `writes`, writes. kind: what
-    that one has learned, "digit" or "name"; None for either.
+    that one has learned, "digit" or "name"; None for either. writes: None if a network of a path may do either.
     UserError if there is none, if the network is of the other kind, or if anything is wrong with the file.
     """
     options, checkpoint = read("np", path or newest(writes, kind))
-    if options.network.writes != writes:
+    if writes not in (None, options.network.writes):
         raise UserError(f"{checkpoint.path} holds a network that {does(not writes)}; give one that {does(writes)}")
     model = make("np", options, checkpoint)
     checkpoint.copy_to(arrays_of(model))
