@@ -56,7 +56,7 @@ def investigate(module, seed, tell=lambda text: None):
     judge_steps(trace, moving)
     said = calls.read(trace.params, others)
     found = (said == answers).mean()
-    remarks = judge_reading(calls, trace, content, others, said)
+    remarks = judge_reading(calls, trace, content, others, said, found)
     if found < NEEDED:
         raise why_so_low(calls, trace, images, labels, others, said, found)
     claim = judge_claim(calls, trace, seed, tell, images, labels, others, answers, found)
@@ -381,13 +381,16 @@ def judge_steps(trace, moving):
         raise wrong("other steps", names=shown(other), share=ways[other[0]][0], first=shown(other[:1]))
 
 
-def judge_reading(calls, trace, content, others, said):
+def judge_reading(calls, trace, content, others, said, found):
     """What deserves a sentence, if `read` says the label with the least loss, and for each image by itself; and if the
     network has a hidden layer. Otherwise `Misuse`."""
     params, few, first = trace.params, others[:100], said[:100]
     began = time.process_time()
-    if not np.isfinite(calls.losses(params, few[:1])).all():
-        return []  # why_so_low says more
+    least = calls.losses(params, few[:1]).min()
+    if not np.isfinite(least):
+        if found < NEEDED:
+            return []  # why_so_low says more
+        raise wrong("loss is not finite", loss=least)
     n = int(np.clip(1 / (time.process_time() - began + 1e-3), 20, 100))
     table = calls.losses(params, few[:n])
     together = np.ptp(table, axis=0).max() < 1e-9  # in a batch of one, a mean over the batch leaves nothing
@@ -424,7 +427,6 @@ def judge_reading(calls, trace, content, others, said):
 def looks_like(calls, params, few, said, table, n, together):
     """The exception that says how `read` differs from `loss`, if that can be said."""
     values = {"n": n, "of": len(few)}
-
     best = table.argmin(axis=1)
     for side, step in (("before", -1), ("after", 1)):
         if np.mean(said == (best + step) % 10) > 0.97:

@@ -888,6 +888,7 @@ loss is a sum | mean()\n\n\ndef gradients -> sum()\n\n\ndef gradients
 loss is no number | .mean()\n\n\ndef gradients -> \n\n\ndef gradients
 loss by chance | p = softmax(forward(params, images)[-1]) -> p = softmax(forward(params, images)[-1] * \
 np.random.uniform(0.9, 1.1))
+loss is not finite | LOSS -> np.log(0 * p.sum())
 loss without labels | LOSS -> -np.log(p.max(axis=1)).mean()
 softmax along another axis | axis=1, keepdims=True -> axis=0, keepdims=True
 other gradients | e.sum(axis=1, keepdims=True) -> e.sum()
