@@ -105,6 +105,10 @@ class Dataset(NamedTuple):
     test_images: np.ndarray  # (10000, 28, 28) uint8
     test_labels: np.ndarray  # (10000,) uint8
 
+    def with_few_tests(self, number=200):
+        """The same with the first test images alone, for a test that only has to be possible."""
+        return self._replace(test_images=self.test_images[:number], test_labels=self.test_labels[:number])
+
 
 def load(name="mnist", hold_out=0):
     """The `Dataset` of that name (a key of SOURCES); UserError if it cannot be obtained.
@@ -197,14 +201,10 @@ def test_batches(dataset, options, most=200, part=0, parts=1):
     In parts, because layers keep what they compute: for all images at once, that may fill the memory.
     With several processes, number `part` of `parts` takes every `parts`-th batch, starting with batch `part`.
     """
-    size = min(test_batch_size(options, most), len(dataset.test_images) // parts)  # so that every process gets a batch
+    # Small training batches may be small because memory is short; and every process gets a batch.
+    size = min(most, 8 * options.batch_size, len(dataset.test_images) // parts)
     for i in range(part * size, len(dataset.test_images), parts * size):
         yield dataset.test_images[i : i + size], dataset.test_labels[i : i + size].astype(np.int64)
-
-
-def test_batch_size(options, most=200):
-    """How many images to test with at a time. Small training batches may be small because memory is short."""
-    return min(most, 8 * options.batch_size)
 
 
 def as_input(images, options):

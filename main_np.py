@@ -11,7 +11,7 @@ import numpy as np
 import data
 import plot
 from mlp_np import softmax_cross_entropy
-from networks import begin, make
+from networks import arrays_of, begin, make
 from support import program
 from support.run import Run
 from support.threads import share_work
@@ -24,6 +24,7 @@ def main(argv=None):
 
     run = Run(options, dataset, network.params, checkpoint)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
+        evaluate(network, dataset.with_few_tests(), options)  # if the memory does not suffice for it, say so now
         for images, labels in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
             x, y = options.network.batch(images, labels, options)  # what goes in, and what should come out
             loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, options.source.end)
@@ -162,8 +163,8 @@ def evaluate(network, dataset, options):
 
 def build(options, checkpoint=None):
     """The network that the options describe and its optimizer: new, or restored from a checkpoint."""
-    model = make("autograd" if options.autograd else "np", options)
-    network = share_work(model, options.network.share(options))  # the same network, whose work threads share
+    model = make("autograd" if options.autograd else "np", options, checkpoint)
+    network = share_work(model, **options.network.share(options))  # the same network, whose work threads share
     optimizer = Optimizer(network.params, options)
     if checkpoint:
         checkpoint.copy_to(get_arrays(network, optimizer))
@@ -174,8 +175,8 @@ def build(options, checkpoint=None):
 def get_arrays(network, optimizer):
     """All that a run needs to continue, as dicts of arrays: weights, what the optimizer remembers, and batch
     normalisation's running statistics (only a ResNet has any)."""
-    return {"params": network.params, **optimizer.state, "statistics": getattr(network, "statistics", {})}
+    return arrays_of(network) | optimizer.state
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run(main, limit_memory=True))

@@ -15,8 +15,8 @@ with program.needing("requirements.txt"):
 import data
 import main_np
 import plot
-from networks import begin, make
-from support.names import from_numpy, to_numpy
+from networks import arrays_of, begin, make
+from support.names import check_twin, from_numpy, to_numpy
 from support.place import FULL_PRECISION, Place
 from support.run import Run
 
@@ -26,10 +26,11 @@ def main(argv=None):
     place = Place(options)  # a device, a precision, and perhaps other processes
     dataset = data.load(options.dataset, options.hold_out)  # 60,000 images to learn from, 10,000 to test with
     model, optimizer = build(options, checkpoint, place.device)  # main_np.py's first weights, or the checkpoint's
-    network = place.prepare(model)
+    network = place.prepare(model)  # the same network: compiled perhaps, its gradients averaged over the processes
 
     run = Run(options, dataset, to_numpy(model, optimizer)["params"], checkpoint, place)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
+        evaluate(network, dataset.with_few_tests(500 * place.size), options, place)  # if it cannot be, say so now
         for images, labels in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
             x, y = options.network.batch(images, labels, options)  # what goes in, and what should come out
             x, y = place.own_part(x, y)  # as tensors on the computing device
@@ -77,19 +78,24 @@ def evaluate(network, dataset, options, place):
         correct += (logits.argmax(dim=-1) == y).sum()
         answers += y.numel()  # one for each image, or for each place in it
     network.train()
-    loss, correct, answers = place.sum(loss, correct.to(loss.dtype), torch.full_like(loss, answers))
+    loss, correct, answers = place.sum(loss, correct.to(loss.dtype), answers)
     return loss / answers, correct / answers
 
 
 def build(options, checkpoint=None, device="cpu"):
-    """The network that the options describe and its optimizer, with all the numbers of main_np.build."""
+    """The network that the options describe and its optimizer: new, or restored from a checkpoint."""
+    if checkpoint:
+        groups, steps, whose = checkpoint.groups, checkpoint.history.step, checkpoint.path
+    else:  # PyTorch cannot draw NumPy's random numbers: the first weights are those of the network by hand
+        groups, steps, whose = arrays_of(make("np", options)), 0, "its twin in NumPy"
+    with torch.device("meta"):  # names and shapes alone: what does not fit is refused before it fills the memory
+        check_twin(make("torch", options), groups, whose)
     model = make("torch", options)
     model.to(device, getattr(torch, options.dtype))
-    if torch.device(device).type != "mps":  # PyTorch's convolutions are faster this way, but some are wrong on mps
+    if torch.device(device).type != "mps":  # convolutions, with weights of four axes, are faster so; on mps, some wrong
         model.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, options)
-    ours, its_optimizer = main_np.build(options, checkpoint)
-    from_numpy(model, optimizer, main_np.get_arrays(ours, its_optimizer), its_optimizer.steps)
+    from_numpy(model, optimizer, groups, steps, whose)
     return model, optimizer
 
 

@@ -7,15 +7,15 @@ support/options.py; `python main_np.py -h` explains all. What look.py draws of a
 
 import inspect
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from data import SOURCES, as_input, as_text, sizes, test_batch_size
+from data import SOURCES, as_input, as_text, sizes
 from support import memory
 from support import options as opt
-from support.augment import MEMORY
 from support.checkpoint import load_checkpoint, load_options
 from support.errors import UserError
 from support.options import integer, integers, option
@@ -28,64 +28,29 @@ def images_and_labels(images, labels, options):
     return as_input(images, options), labels
 
 
-def share_images(size):
-    """The `share` of a network whose batches are cut into parts of at most `size` images."""
-
-    def share(options):
-        from support.threads import by_images
-
-        return by_images(size)
-
-    return share
-
-
 class Entry(NamedTuple):
+    """What a network is. Its key in NETWORKS is what --model takes."""
+
     name: str  # in tables
-    load: Callable  # "np", "autograd" or "torch" -> its class, imported then: no program waits for what another needs
+    classes: str  # "mlp.MLP" is the class MLP in mlp_np.py, mlp_autograd.py and mlp_torch.py
     options: dict[str, dict]  # its own, beside those that every run has
     recipes: dict[str, dict]  # {recipe: {option: value}}; a value may be {"np": value, "torch": value}
     title: Callable  # its options -> what it is called in pictures and tables
-    weights: Callable  # its options -> how many numbers its params hold: too many are refused before anything is built
-    prefix: str  # of the names of its files: "", "resnet_" ...
+
+    # What most networks leave as it is:
     check: Callable = lambda options, images: None  # UserError if its options, or this many images in a step, cannot be
-    # Its options -> what shares its work among threads, one of the two in support/threads.py, or None. It is imported
-    # when it is called: page/desk.py imports this file where there is no threadpoolctl.
-    share: Callable = lambda options: None
     # Images (B, 28, 28) uint8, their labels (B,) int64 and its options -> what goes in, x (B, ...), and what should
     # come out, y (B, ...) int64. For each number in y it gives a row of logits: (B, ..., K).
     batch: Callable = images_and_labels
+    share: Callable = lambda options: {}  # its options -> how threads share its work, for support/threads.py
     learns: tuple[str, ...] = ("images",)  # from which kinds of examples
     writes: bool = False  # digits or names, instead of reading digits
     sizes: Callable = lambda options: {}  # its options -> what else its classes are given, {argument: value}
     bfloat16_on_cuda: bool = False  # whether --amp is the default there
     about_recipes: str = ""  # what -h adds
-    # The runs whose accuracies the docs state: {what it is called: (its command, how many seeds)}. If the default run
-    # is among them in both frameworks, as "MLP, NumPy" and "MLP, PyTorch", png/ has its curves.
-    runs: dict[str, tuple[str, int]] = {}  # noqa: RUF012
-    proven: str = ""  # options of the run that is proven, where the default run would take an hour
-    timed: str = "--steps 300"  # options of the run whose seconds are measured
-    # The sums before its ReLUs: {what keeps them by hand: the layer in PyTorch that they are the output of}. The proof
-    # counts how many are on in one and off in the other.
-    sums: dict[str, str] = {}  # noqa: RUF012
 
 
 # --- The MLP ----------------------------------------------------------------------------------------------------------
-
-
-def load_mlp(way):
-    if way == "np":
-        from mlp_np import MLP
-    elif way == "autograd":
-        from mlp_autograd import MLP
-    else:
-        from mlp_torch import MLP
-    return MLP
-
-
-def share_mlp(options):
-    from support.threads import by_units
-
-    return by_units({"W1": 1, "b1": 0, "W2": 0}, 256)
 
 
 # What George Hotz's notebook and the repository np_nn have in common. Each framework drew the first weights in its own
@@ -95,7 +60,7 @@ PUBLISHED |= {"init": {"np": "geohot", "torch": "pytorch"}}
 
 MLP = Entry(
     name="MLP",
-    load=load_mlp,
+    classes="mlp.MLP",
     options={
         "hidden": option("hidden units", type=integer(1, 16384), metavar="H"),
         "init": option(
@@ -111,44 +76,11 @@ MLP = Entry(
     },
     about_recipes=" (np_nn and geohot: what the repository np_nn and George Hotz's notebook published)",
     title=lambda options: f"784-{options.hidden}-10",
-    weights=lambda options: (784 + 1) * options.hidden + (options.hidden + 1) * 10,
-    prefix="",
-    share=share_mlp,
-    runs={
-        "MLP, NumPy": ("main_np.py", 5),
-        "MLP, PyTorch": ("main_torch.py", 5),
-        "MLP for longer, NumPy": ("main_np.py --epochs 20", 5),
-        "MLP best, NumPy": ("main_np.py --recipe best", 3),
-    },
-    timed="",
-    sums={"z1": "layer1"},
+    share=lambda options: {"units": {"W1": 1, "b1": 0, "W2": 0}},
 )
 
 
 # --- The residual network ---------------------------------------------------------------------------------------------
-
-
-def load_resnet(way):
-    if way == "np":
-        from resnet_np import ResNet
-    elif way == "autograd":
-        from resnet_autograd import ResNet
-    else:
-        from resnet_torch import ResNet
-    return ResNet
-
-
-def weights_of_resnet(options):
-    def conv_norm(inputs, outputs, size):
-        return size * size * inputs * outputs + 2 * outputs
-
-    number, inputs = conv_norm(1, options.widths[0], 3), options.widths[0]  # the stem
-    for stage, width in enumerate(options.widths):
-        number += conv_norm(inputs, width, 3) + (2 * options.blocks - 1) * conv_norm(width, width, 3)
-        if stage > 0:
-            number += conv_norm(inputs, width, 1)  # the shortcut of its first block
-        inputs = width
-    return number + 10 * inputs + 10
 
 
 def check_resnet(options, images):
@@ -160,7 +92,7 @@ def check_resnet(options, images):
 RESNET_TRAINING = {"lr": 0.1, "weight_decay": 5e-4}
 RESNET = Entry(
     name="ResNet",
-    load=load_resnet,
+    classes="resnet.ResNet",
     options={
         "widths": option("channels of each stage", type=integers(1, 1024), metavar="C,C,C"),
         "blocks": option("residual blocks in each stage, two convolutions each", type=integer(1, 50)),
@@ -174,44 +106,13 @@ RESNET = Entry(
     title=lambda options: (
         f"ResNet {'-'.join(map(str, options.widths))}" + (f" × {options.blocks}" if options.blocks > 1 else "")
     ),  # as many blocks for each width
-    weights=weights_of_resnet,
-    prefix="resnet_",
     check=check_resnet,
-    share=share_images(64),
+    share=lambda options: {"images": 64},
     bfloat16_on_cuda=True,
-    runs={
-        "ResNet, PyTorch": ("main_torch.py --model resnet", 3),
-        "ResNet best, PyTorch": ("main_torch.py --model resnet --recipe best --amp", 3),
-        "ResNet in bfloat16, PyTorch": ("main_torch.py --model resnet --amp", 3),
-        "ResNet by two processes, PyTorch": ("torchrun --nproc-per-node=2 main_torch.py --model resnet", 1),
-        "ResNet, NumPy": ("main_np.py --model resnet", 2),
-    },
-    proven="--steps 500",
 )
 
 
 # --- The transformer --------------------------------------------------------------------------------------------------
-
-
-def load_vit(way):
-    if way == "np":
-        from vit_np import ViT
-    elif way == "autograd":
-        from vit_autograd import ViT
-    else:
-        from vit_torch import ViT
-    return ViT
-
-
-def weights_of_vit(options):
-    C, patches = options.width, (28 // options.patch) ** 2
-    return options.patch**2 * C + C + patches * C + weights_of_blocks(options) + 2 * C + 10 * C + 10
-
-
-def weights_of_blocks(options):
-    """Each has two norms, an attention whose key has no bias, and an MLP."""
-    C = options.width
-    return options.blocks * (4 * C + 4 * C * C + 3 * C + 8 * C * C + 5 * C)
 
 
 def check_vit(options, images):
@@ -222,7 +123,7 @@ def check_vit(options, images):
 VIT_TRAINING = {"batch_size": 128, "optimizer": "adamw", "lr": 0.003, "weight_decay": 0.05}
 VIT = Entry(
     name="ViT",
-    load=load_vit,
+    classes="vit.ViT",
     options={
         "width": option("channels of each patch", type=integer(1, 1024), metavar="C"),
         "blocks": option("transformer blocks, each an attention and an MLP", type=integer(1, 50)),
@@ -234,34 +135,12 @@ VIT = Entry(
         "best": VIT_TRAINING | {"epochs": 40, "width": 64, "blocks": 6, "heads": 4, "patch": 7, "augment": "gentle"},
     },
     title=lambda options: f"ViT {options.width} × {options.blocks}, {options.heads} heads, patch {options.patch}",
-    weights=weights_of_vit,
-    prefix="vit_",
     check=check_vit,
-    share=share_images(64),
-    runs={
-        "ViT, NumPy": ("main_np.py --model vit", 3),
-        "ViT, PyTorch": ("main_torch.py --model vit", 3),
-        "ViT best, PyTorch": ("main_torch.py --model vit --recipe best", 3),
-    },
+    share=lambda options: {"images": 64},
 )
 
 
 # --- The network that writes ------------------------------------------------------------------------------------------
-
-
-def load_gpt(way):
-    if way == "np":
-        from gpt_np import GPT
-    elif way == "autograd":
-        from gpt_autograd import GPT
-    else:
-        from gpt_torch import GPT
-    return GPT
-
-
-def weights_of_gpt(options):
-    C, (words, starts, places) = options.width, sizes(options.dataset).values()
-    return (words + starts) * C + places * C + weights_of_blocks(options) + 2 * C + words * C + words
 
 
 def check_gpt(options, images):
@@ -275,14 +154,9 @@ def check_gpt(options, images):
     sizes(options.dataset)  # UserError if it has no words
 
 
-def share_gpt(options):
-    """In parts of 16 images, or of as many names as have about as many words."""
-    return share_images(16 * 49 // sizes(options.dataset)["places"])(options)
-
-
 GPT = Entry(
     name="GPT",
-    load=load_gpt,
+    classes="gpt.GPT",
     options={
         "width": option("channels of each word", type=integer(1, 1024), metavar="C"),
         "blocks": VIT.options["blocks"],
@@ -294,10 +168,9 @@ GPT = Entry(
         | {"dataset": "names", "epochs": 8, "batch_size": 128, "width": 64, "blocks": 2, "heads": 4},
     },
     title=lambda options: f"GPT {options.width} × {options.blocks}, {options.heads} heads",
-    weights=weights_of_gpt,
-    prefix="gpt_",
     check=check_gpt,
-    share=share_gpt,
+    # In parts of 16 images, or of as many names as have about as many words.
+    share=lambda options: {"images": 16 * 49 // sizes(options.dataset)["places"]},
     batch=as_text,
     learns=("images", "names"),
     writes=True,
@@ -305,9 +178,6 @@ GPT = Entry(
 )
 
 NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT, "gpt": GPT}
-
-
-BYTES = {"float32": 4, "float64": 8}  # of a number
 
 
 # --- What the programs ask --------------------------------------------------------------------------------------------
@@ -318,19 +188,45 @@ def typed(model):
     return "" if model == next(iter(NETWORKS)) else f"--model {model}"
 
 
-def make(framework, options):
-    """The network that the options describe, with its first weights. framework: "np", "autograd" or "torch"."""
-    names = {*options.network.options, "seed", "dtype"}
-    network = options.network.load(framework)
-    given = {name: getattr(options, name) for name in taken(network, names, framework)}
-    return network(**given, **options.network.sizes(options))
+def prefix(model):
+    """What the names of a run's files begin with: nothing for the first network, or "resnet_"."""
+    return f"{model}_" if typed(model) else ""
 
 
-def taken(network, names, framework):
+def make(framework, options, checkpoint=None):
+    """The network that the options describe, with its first weights. framework: "np", "autograd" or "torch".
+
+    checkpoint: the one that the options are from. It is refused if the network takes much more memory than its arrays.
+    """
+    network = class_of(options, framework)
+    given = {name: getattr(options, name) for name in taken(network, options, framework)}
+    given |= options.network.sizes(options)
+    if checkpoint is None:
+        return network(**given)
+    try:
+        with memory.limited(2**26 + 8 * checkpoint.size):
+            return network(**given)
+    except MemoryError:
+        checkpoint.refuse()
+
+
+def class_of(options, framework):
+    """The network's class in that framework. It is imported only now: no program waits for what another needs."""
+    file, name = options.network.classes.split(".")
+    return getattr(import_module(f"{file}_{framework}"), name)
+
+
+def arrays_of(model):
+    """The arrays of a network in NumPy: {"params": {name: array}, "statistics": the same}; only a ResNet has any."""
+    return {"params": model.params, "statistics": getattr(model, "statistics", {})}
+
+
+def taken(network, options, framework):
     """Those of the options that a class takes. UserError if it leaves one out: nobody should train without noticing.
 
     What it takes stands in its own __init__: it might know nothing of what an inherited one takes.
     """
+    names = {*options.network.options, "seed", "dtype"}
     takes = inspect.signature(vars(network).get("__init__", object.__init__)).parameters
     not_needed = {"seed", "dtype", "init"} if framework == "torch" else set()  # its first weights are NumPy's
     if unknown := names - not_needed - {*takes}:
@@ -350,10 +246,6 @@ def begin(framework, description, argv=None):
             raise UserError(f"{path} is not of a run of main_np.py or main_torch.py: it can be used, but not continued")
         kept = opt.run_options(options)
     options = opt.parse(NETWORKS, SOURCES, framework, argv, description, kept)
-    what, cure = opt.title(options), "take a smaller network"
-    check_memory(memory_of_weights(options), what, cure)
-    what, cure = f"{what} with --batch-size {options.batch_size}", f"lower --batch-size, or {cure}"
-    check_memory(memory_of(options), what, cure)
     return options, checkpoint
 
 
@@ -373,8 +265,8 @@ def load(path=None, writes=False, kind=None):
     options, checkpoint = read("np", path or newest(writes, kind))
     if writes not in (None, options.network.writes):
         raise UserError(f"{checkpoint.path} holds a network that {does(not writes)}; give one that {does(writes)}")
-    model = make("np", options)
-    checkpoint.copy_to({"params": model.params, "statistics": getattr(model, "statistics", {})})
+    model = make("np", options, checkpoint)
+    checkpoint.copy_to(arrays_of(model))
     model.training = False
     return model, options, checkpoint
 
@@ -406,45 +298,12 @@ def newest(writes, kind=None):
 
 
 def read(framework, path):
-    """The options of the run in a checkpoint, and the `Checkpoint`. No file can ask for more than a few times its own
-    size in memory: its options are compared with its arrays before any network is built."""
+    """The options of the run in a checkpoint, and the `Checkpoint`."""
     checkpoint = load_checkpoint(path)
     options = opt.restore(NETWORKS, SOURCES, framework, checkpoint.options, path)
-    if options.network.weights(options) != sum(array.size for array in checkpoint.groups["params"].values()):
-        checkpoint.refuse()
+    if any(array.dtype != options.dtype for array in checkpoint.groups["params"].values()):
+        checkpoint.refuse(f"not all numbers are {options.dtype}")
     return options, checkpoint
-
-
-def memory_of_weights(options):
-    """The bytes that a run takes whatever its batches are."""
-    # Each weight has a gradient for each of two threads, and the optimizer's; a checkpoint is put together in memory.
-    copies = {"sgd": 6, "adamw": 8}[options.optimizer]
-    return copies * options.network.weights(options) * BYTES[options.dtype]
-
-
-def memory_of(options):
-    """The bytes that a run takes, to a third: its weights, its steps and tests, what augments a batch, a checkpoint.
-
-    What an image takes is measured, in NumPy, with a network that is made for this alone.
-    """
-
-    def batch(n):
-        blank = np.zeros((n, *options.source.shape), np.uint8)
-        return options.network.batch(blank, np.zeros(n, np.int64), options)[0]
-
-    of_an_image = memory.of_an_image(make("autograd" if options.autograd else "np", options), batch)
-    trained, tested = options.batch_size, test_batch_size(options)
-    # By hand, the layers that test are other ones, and keep what they computed for the last images, but no gradients.
-    # On a tape, a step leaves nothing; of the images tested, each part is there until its thread has the next.
-    images = max(trained, 1.25 * tested) if options.autograd else trained + 0.75 * tested
-    return memory_of_weights(options) + images * of_an_image + trained * MEMORY[options.augment]
-
-
-def check_memory(needed, what, cure):
-    """UserError if `needed` is more than the bytes of memory that there are. what needs them; cure: what to do then."""
-    if needed > memory.there_is():
-        has = memory.there_is() / 1e9
-        raise UserError(f"{what} needs {needed / 1e9:.1f} GB of memory, and there are {has:.1f}: {cure}")
 
 
 def parse_options(framework, *argv):

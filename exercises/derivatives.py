@@ -255,6 +255,8 @@ def why(factors, sizes, examples):
         return f" That is the number of {examples}: is one a mean over them, the other a sum?"
     if two and alike(1 / sizes):
         return f" That is 1 / the number of {examples}: is it divided by their number twice?"
+    if two and alike(sizes**2):
+        return f" That is the number of {examples}, squared: is it multiplied by their number, and not divided by it?"
     c = sizes[0] / factors[0]
     if two and alike(sizes / c) and abs(c - round(c)) < 0.01 * c and round(c) > 1:
         return f" As if it was divided by {round(c)}, however many {examples} there are."

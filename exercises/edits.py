@@ -112,9 +112,9 @@ def context_of(node, field):
 
 # ---- expressions -----------------------------------------------------------------------------------------------------
 AXES = (0, 1, -1, 2, -2, (0, 1), (1, 2), (0, 1, 2))
-REDUCTIONS = {"sum", "mean", "max", "min", "prod", "median", "cumsum", "argmax", "std", "var", "amax", "amin"}
+REDUCTIONS = {"sum", "mean", "max", "min", "prod", "median", "cumsum", "argmax", "argmin", "std", "var", "amax", "amin"}
 ALIKE = (  # functions that are taken for each other
-    (("sum", "mean", "max", "min"), REDUCTIONS | {"norm"}),
+    (("sum", "mean", "max", "min", "argmax"), REDUCTIONS | {"norm"}),
     (("exp", "log", "sqrt", "square", "tanh", "relu"),
      {"exp", "log", "sqrt", "square", "abs", "tanh", "relu", "log2", "log10", "log1p", "exp2", "expm1", "sigmoid",
       "softmax", "cosh", "sinh"}),
@@ -122,6 +122,7 @@ ALIKE = (  # functions that are taken for each other
     (("zeros", "ones"), {"zeros", "ones", "empty"}),
     (("zeros_like", "ones_like"), {"zeros_like", "ones_like", "empty_like"}),
 )  # fmt: skip
+HAS_AXIS = {"roll", "insert", "append", "delete", "concatenate", "stack", "flip"}
 MAKES_ROOM = {"zeros", "ones", "empty", "zeros_like", "ones_like", "empty_like", "arange", "range", "len", "eye"}
 
 
@@ -176,11 +177,16 @@ def expression_edits(spot, names, letters):
             yield 0, "an index", here, array
             for new in parts(part, names_in(part)):
                 yield 1, "an index", here, ast.Subscript(array, new, ast.Load())
-        case ast.Tuple(items):
+            for axis, item in enumerate(part.elts if isinstance(part, ast.Tuple) else [part]):
+                if not isinstance(item, ast.Slice):  # an entry, where all of them belong
+                    yield 1, "a sum", here, method(array, "sum", axis)
+        case ast.Tuple(items) | ast.List(items):
             for i, j in combinations(range(len(items)), 2):
-                yield 1, "an order", here, ast.Tuple(exchanged(items, i, j), ast.Load())
+                yield 1, "an order", here, type(node)(exchanged(items, i, j), ast.Load())
         case ast.Call():
             yield from call_edits(node, letters)
+            if not is_function:
+                yield from ((2, "a name", here, read(name)) for name in names)
     if isinstance(node, (ast.Tuple, ast.List, ast.Slice, ast.Starred, ast.Lambda)) or is_function:
         return
     if spot.context in ("an axis", "a type", "a loop"):
@@ -258,6 +264,16 @@ def call_edits(node, letters):
             yield 2, "a function", here, called(ast.Attribute(owner, other, ast.Load()), array, more)
     if len(arguments) == 1 and isinstance(arguments[0], ast.UnaryOp) and isinstance(arguments[0].op, ast.USub):
         yield 1, "a sign", here, ast.UnaryOp(ast.USub(), called(function, [arguments[0].operand], keywords))
+    if name in HAS_AXIS:
+        rest = [keyword for keyword in keywords if keyword.arg != "axis"]
+        for axis in (0, 1):
+            yield 1, "an axis", here, called(function, arguments, [*rest, ast.keyword("axis", number(axis))])
+    if name in ("tri", "tril", "triu"):
+        for k in (1, -1):
+            yield 1, "an index", here, called(function, arguments, [*keywords, ast.keyword("k", number(k))])
+    if name == "exp" and len(arguments) == 1:
+        shifted = ast.BinOp(arguments[0], ast.Sub(), over_rows(arguments[0], "max"))
+        yield 1, "exp", here, called(function, [shifted], [])
     if name == "reshape" and is_method:
         yield 1, "a transpose", here, ast.Attribute(owner, "T", ast.Load())
     if name == "len" or name == "range":
@@ -301,6 +317,8 @@ def additions(node, names, letters, context):
     for axis in (0, -1, None):
         yield "a sum", method(node, "sum", *[axis] * (axis is not None))
         yield "a sum", method(node, "mean", *[axis] * (axis is not None))
+    yield "a sum", method(node, "cumsum", -1)
+    yield "a sum", ast.BinOp(node, ast.Div(), over_rows(node, "sum"))
     whole = ast.Slice(None, None, None)
     for part in ([whole, ast.Constant(None)], [ast.Constant(...), ast.Constant(None)]):
         yield "an axis", ast.Subscript(node, ast.Tuple(part, ast.Load()), ast.Load())
@@ -313,6 +331,9 @@ def parts(part, names):
         for i, item in enumerate(part.elts):
             for new in parts(item, names):
                 yield ast.Tuple([*part.elts[:i], new, *part.elts[i + 1 :]], ast.Load())
+    if isinstance(part, (ast.Name, ast.Constant)):
+        for by in (1, -1):
+            yield ast.BinOp(part, ast.Add(), number(by))
     if isinstance(part, ast.Slice):
         lower, upper, step = part.lower, part.upper, part.step
         for new in (None, number(0), number(1), number(-1)):
@@ -427,6 +448,12 @@ def called(function, arguments, keywords):
 
 def method(node, name, *arguments):
     return called(ast.Attribute(node, name, ast.Load()), [number(argument) for argument in arguments], [])
+
+
+def over_rows(node, name):
+    """The sum or the maximum of each row."""
+    last = [ast.keyword("axis", number(-1)), ast.keyword("keepdims", ast.Constant(True))]
+    return called(ast.Attribute(node, name, ast.Load()), [], last)
 
 
 def exchanged(items, i, j):

@@ -360,6 +360,8 @@ def standardised(rows):
 def judge_steps(trace, moving):
     """Do all arrays that have a gradient move, and against it?"""
     first, last = floats(trace.points[0].params), floats(trace.params)
+    if not any(len(point.images) for point in trace.points):
+        raise wrong("no images")
     on_the_way = [floats(point.params) for point in trace.points] + [point.after for point in trace.points]
     moving = [k for k in moving if k in first and k in last and first[k].shape == last[k].shape]
     ended = [k for k in moving if not np.array_equal(first[k], last[k])]
@@ -437,10 +439,10 @@ def looks_like(calls, params, few, said, table, n, together):
             ways[words] = calls.losses(replaced(params, {k: 0 * arrays[k]}), few)
     shares = {words: np.mean(table.argmin(axis=1) == said) for words, table in ways.items()}
     how = max(shares, key=shares.get)
-    values["how"] = how if shares[how] > 0.97 else ""
+    values["how"] = f"{how} " if shares[how] > 0.97 else ""
     if len({*said}) == 1:
         return wrong("one digit for all", digit=said[0], **values)
-    return wrong("read forgets" if values["how"].endswith("were 0.") else "read is not as loss", **values)
+    return wrong("read forgets" if values["how"].endswith("were 0. ") else "read is not as loss", **values)
 
 
 def pixels(calls, params, others, said):
@@ -506,7 +508,7 @@ def why_so_low(calls, trace, images, labels, others, said, found):
         return wrong("weights too small", names=shown(small), size=root_mean_square(first[small[0]]), **values)
     best = [best_length(calls, point) for point in points[:8] if any(d.any() for d in point.moves().values())]
     shorter = sum(times < 1 for times in best)
-    if not falls and shorter > len(best) / 2:
+    if not falls and (shorter > len(best) / 2 or (shorter and best[0] < 1 and curve[-1] > 0.8 * curve[0])):
         return wrong("steps too large", n=shorter, steps=len(best), **values)
     if bad := [k for k, a in last.items() if not np.isfinite(a).all()]:
         return wrong("not finite", names=shown(bad), **values)
@@ -514,7 +516,7 @@ def why_so_low(calls, trace, images, labels, others, said, found):
         return wrong("the same images", used=used, **values)
     if not falls and best and min(best) > 1:
         return wrong("steps too small", steps=len(best), **values)
-    if curve[-1] > 0.3 and curve[-1] < 0.9 * curve[2 * len(curve) // 3]:
+    if curve[-1] > 0.3 and curve[-1] < 0.95 * curve[3 * len(curve) // 4]:
         return wrong("steps too few", **values)
     return wrong("not good enough", n=len(others), **values)
 
@@ -528,17 +530,17 @@ def too_large(calls, params, matrices, few, values):
     images, labels = few
     smaller = {k: a / (28 * root_mean_square(a)) for k, a in matrices.items()}
     ways = [
-        ("biases too large", replaced(params, vectors), images),
-        ("pixels too large", params, images / 255 if usual else images),
-        ("weights too large", replaced(params, smaller), images),
+        ("biases too large", replaced(params, vectors), 1),
+        *(("pixels too large", params, by) for by in (255, 255**2) if usual),
+        ("weights too large", replaced(params, smaller), 1),
     ]
-    for mark, changed, shown_as in ways:
-        then = float(calls.loss(changed, shown_as, labels))
+    for mark, changed, by in ways:
+        then = float(calls.loss(changed, images if by == 1 else images / by, labels))
         if then < 0.3 * values["begin"] or (then < 2 * LOG10 and not np.isfinite(values["begin"])):
             names = shown(vectors if mark == "biases too large" else matrices)
             k = max(sizes, key=sizes.get, default=None)
             size = root_mean_square(matrices[k]) if k else 0
-            return wrong(mark, names=names, then=then, size=size, largest=shown([k] if k else []), **values)
+            return wrong(mark, names=names, then=then, size=size, largest=shown([k] if k else []), by=by, **values)
     return None
 
 

@@ -157,13 +157,15 @@ def vit(network, lines):
 
 
 def gpt(network, lines):
-    """The targets, the causal mask and the way back through the embedding are the learner's; and after each step, what
-    comes next in these texts at its temperature."""
+    """The targets, the causal mask and the way back through it, the embedding and the positions are the learner's; and
+    after each step, what comes next in these texts at its temperature."""
     wrap(network.layers["embed"], embedding_backward, lines, "")
+    wrap(network.layers["positions"], positions_backward, lines, "")
     for path, block in network.layers.items():
         if isinstance(block, CausalBlock):
             softmax = block.layers["attention"].softmax
             softmax.forward = partial(causal_mask, softmax, lines, f" in {path}")
+            softmax.backward = partial(causal_backward, softmax, lines, f" in {path}")
     V, rng = len(network.params["linear.b"]), np.random.default_rng(0)
 
     def step(x, y, velocity, lr):
@@ -254,11 +256,22 @@ def embedding_backward(layer, ours, dy, lines):
     layer.grads = {"E": lines("embedding_backward", {"E": layer.params["E"], "x": layer.seen[0], "dy": dy})["dE"]}
 
 
+def positions_backward(layer, ours, dy, lines):
+    layer.grads = {"P": lines("positions_backward", {"P": layer.params["P"], "dy": dy})["dP"]}
+    return dy
+
+
 def causal_mask(layer, lines, place, scores):
     """For all images and heads: the exercise has one head."""
-    given = {"scores": scores.reshape(-1, *scores.shape[2:])}  # of (B, h, T, T)
+    layer.scores = scores.reshape(-1, *scores.shape[2:])  # of (B, h, T, T)
+    given = {"scores": layer.scores}
     layer.weights = lines("causal_mask", given, place)["weights"].reshape(scores.shape)
     return layer.weights
+
+
+def causal_backward(layer, lines, place, dweights):
+    given = {"scores": layer.scores, "dweights": dweights.reshape(layer.scores.shape)}
+    return lines("causal_backward", given, place)["dscores"].reshape(dweights.shape)
 
 
 def tape(network, lines):
@@ -316,6 +329,7 @@ def as_texts(images, labels):
 
 SMALL_RESNET, SMALL_VIT = {"widths": (4, 4, 8)}, {"width": 8, "blocks": 3, "heads": 2, "patch": 7}
 SMALL_GPT = {"width": 8, "blocks": 2, "heads": 2}
+GPT_LINES = ("embedding_backward", "positions_backward", "next_targets", "causal_mask", "causal_backward", "next_word")
 PROOFS = {
     "mlp": [Proof(MLP, {"hidden": 128}, tuple(USED), mlp, batch=100, lr=0.1, see=flat)],
     "resnet": [
@@ -329,7 +343,7 @@ PROOFS = {
     ],
     "tape": [Proof(MLP, {"hidden": 128}, ("tape_train",), tape, batch=100, lr=0.1, see=flat)],
     "gpt": [
-        Proof(GPT, SMALL_GPT, ("embedding_backward", "next_targets", "causal_mask", "next_word"), gpt, see=as_texts)
+        Proof(GPT, SMALL_GPT, GPT_LINES, gpt, see=as_texts),
     ],
 }
 

@@ -23,7 +23,7 @@ from PIL import Image
 import data
 from lab.results import FRAMEWORKS, OPTIMIZERS, PUBLISHED_RUNS, ROOT, drawn
 from mlp_np import MLP, softmax
-from networks import NETWORKS
+from networks import NETWORKS, prefix
 from plot import COLOURS, comparison, labels, steps_per_epoch
 from resnet_np import Conv
 from support import augment, program
@@ -284,9 +284,9 @@ def optimizers():
     return figure
 
 
-def curves(prefix):
-    """The figure of a network's two published runs: by hand and in PyTorch."""
-    paths, runs = published(*(f"history_{prefix}{framework}.json" for framework in FRAMEWORKS))
+def curves(name):
+    """The figure of the two published runs of a network whose files begin with that name: by hand and in PyTorch."""
+    paths, runs = published(*(f"history_{name}{framework}.json" for framework in FRAMEWORKS))
     return comparison(dict(zip(labels(paths, [options for options, _ in runs]), runs, strict=True)))
 
 
@@ -294,9 +294,9 @@ def figures():
     """Every picture by its name in png/, each drawn when it is called."""
     found = {function.__name__: partial(draw, function) for function in HEIGHTS} | {"optimizers": optimizers}
     return found | {
-        f"curves_{network.prefix}".strip("_"): partial(curves, network.prefix)
-        for network in NETWORKS.values()
-        if drawn(network)
+        f"curves_{prefix(model)}".strip("_"): partial(curves, prefix(model))
+        for model, network in NETWORKS.items()
+        if drawn(model, network)
     }
 
 

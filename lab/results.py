@@ -16,12 +16,34 @@ from pathlib import Path
 import numpy as np
 
 from data import SOURCES
-from networks import NETWORKS, parse_options, typed
+from networks import NETWORKS, make, parse_options, typed
 from support import program
 from support.errors import UserError
 from support.files import replacing
 from support.options import Parser
 
+# The runs whose accuracies the docs state: {network: {what it is called: (its command, how many seeds)}}. If they have
+# the default run in both frameworks, as "MLP, NumPy" and "MLP, PyTorch", png/ has its curves.
+STATED = {
+    "mlp": {
+        "MLP, NumPy": ("main_np.py", 5),
+        "MLP, PyTorch": ("main_torch.py", 5),
+        "MLP for longer, NumPy": ("main_np.py --epochs 20", 5),
+        "MLP best, NumPy": ("main_np.py --recipe best", 3),
+    },
+    "resnet": {
+        "ResNet, PyTorch": ("main_torch.py --model resnet", 3),
+        "ResNet best, PyTorch": ("main_torch.py --model resnet --recipe best --amp", 3),
+        "ResNet in bfloat16, PyTorch": ("main_torch.py --model resnet --amp", 3),
+        "ResNet by two processes, PyTorch": ("torchrun --nproc-per-node=2 main_torch.py --model resnet", 1),
+        "ResNet, NumPy": ("main_np.py --model resnet", 2),
+    },
+    "vit": {
+        "ViT, NumPy": ("main_np.py --model vit", 3),
+        "ViT, PyTorch": ("main_torch.py --model vit", 3),
+        "ViT best, PyTorch": ("main_torch.py --model vit --recipe best", 3),
+    },
+}
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS, PUBLISHED_RUNS = ROOT / "lab" / "results.json", ROOT / "learning_curves" / "published"
 FRAMEWORKS = {"np": "NumPy", "torch": "PyTorch"}
@@ -69,12 +91,21 @@ def run_name(network, recipe, framework):
     return f"{name}, {FRAMEWORKS[framework]}"
 
 
-def runs_of(model, network):
-    """{name: (command, seeds)} of its published runs, and of the recipes that are in none of them.
+def stated(model, network):
+    """Those of STATED; of a network that is not there, its default run by hand and in PyTorch.
 
-    What a network writes, another program judges: its recipes are not tried here.
+    What a network writes, another program judges: its runs are not tried here.
     """
-    runs = {name: (command, range(seeds)) for name, (command, seeds) in network.runs.items()}
+    default = {
+        run_name(network, "default", framework): (f"main_{framework}.py {typed(model)}".rstrip(), 3)
+        for framework in FRAMEWORKS
+    }
+    return {} if network.writes else STATED.get(model, default)
+
+
+def runs_of(model, network):
+    """{name: (command, seeds)} of its stated runs, and of the recipes that are in none of them."""
+    runs = {name: (command, range(seeds)) for name, (command, seeds) in stated(model, network).items()}
     for recipe in () if network.writes else network.recipes:
         if not (runs | INITS).keys() & {run_name(network, recipe, framework) for framework in FRAMEWORKS}:
             command = f"main_torch.py --model {model} --recipe {recipe}"
@@ -86,14 +117,14 @@ READERS = {model: network for model, network in NETWORKS.items() if not network.
 RUNS = {name: run for model, network in READERS.items() for name, run in runs_of(model, network).items()}
 
 
-def drawn(network):
+def drawn(model, network):
     """The commands of a network's default run in both frameworks, whose curves are drawn; none if it lacks one."""
-    names = [run_name(network, "default", framework) for framework in FRAMEWORKS]
-    return [network.runs[name][0] for name in names if network.runs.keys() >= {*names}]
+    names, runs = [run_name(network, "default", framework) for framework in FRAMEWORKS], stated(model, network)
+    return [runs[name][0] for name in names if runs.keys() >= {*names}]
 
 
 # The history of seed 0 is kept of these, in PUBLISHED_RUNS: {command: what is put before the file's own name}.
-KEPT = {command: "" for network in NETWORKS.values() for command in drawn(network)}
+KEPT = {command: "" for model, network in NETWORKS.items() for command in drawn(model, network)}
 KEPT |= {CHOICES[command][0]: f"optimizer_{i}_" for i, command in enumerate(OPTIMIZERS.values())}
 
 
@@ -224,8 +255,9 @@ def defaults_table(found):
         if any(cells):
             options = parse_options("np", "--model", model)
             form = ".3f" if network.writes else ".4f"
+            size = sum(p.size for p in make("np", options).params.values())
             cells = [f"{spread(cell, form)}, n = {len(cell)}" if cell else "" for cell in cells]
-            rows.append([network.title(options), f"{network.weights(options):,}", *cells])
+            rows.append([network.title(options), f"{size:,}", *cells])
     return markdown(["network", "parameters", *FRAMEWORKS.values()], rows)
 
 

@@ -28,17 +28,42 @@ class Checkpoint(NamedTuple):
     groups: dict  # those of GROUPS, each with its arrays by their names
     history: History
 
+    @property
+    def size(self):
+        """The bytes of all arrays."""
+        return sum(array.nbytes for _, _, array in flat(self.groups))
+
     def copy_to(self, groups):
         """Copy its arrays into those of a new network, and perhaps of its optimizer (main_np.get_arrays gives them)."""
-        for group, mine in groups.items():
-            theirs = self.groups[group]
-            if {k: (a.shape, a.dtype) for k, a in mine.items()} != {k: (a.shape, a.dtype) for k, a in theirs.items()}:
-                self.refuse()
-            for name, array in mine.items():
-                array[...] = theirs[name]
+        if found := difference({group: self.groups[group] for group in groups}, groups, "in the file", "in that"):
+            self.refuse(found)
+        for group, name, array in flat(groups):
+            array[...] = self.groups[group][name]
 
-    def refuse(self):
-        raise UserError(f"{self.path} holds another network than its options say")
+    def refuse(self, why="it would need much more memory"):
+        raise UserError(f"{self.path} holds another network than its options say: {why}")
+
+
+def difference(one, other, here="in NumPy", there="in PyTorch"):
+    """In words, the first array that does not have the same shape in both, or that one of them lacks; "" if none.
+
+    one, other: {group: {name: array or tensor}}, the groups of `main_np.get_arrays` or some of them.
+    """
+    one, other = (
+        {name if group == "params" else f"{name} ({group})": tuple(array.shape) for group, name, array in flat(groups)}
+        for groups in (one, other)
+    )
+    for name in one | other:
+        if name not in one or name not in other:
+            return f"{name} is {here if name in one else there}, and not {there if name in one else here}"
+        if one[name] != other[name]:
+            return f"{name} has the shape {one[name]} {here}, and {other[name]} {there}"
+    return ""
+
+
+def flat(groups):
+    """(group, name, array) of each array."""
+    return [(group, name, array) for group, arrays in groups.items() for name, array in arrays.items()]
 
 
 def save_checkpoint(path, options, groups, history, outdated=()):
@@ -48,7 +73,7 @@ def save_checkpoint(path, options, groups, history, outdated=()):
 
     UserError, and nothing is written, if any number is not finite: what was learned before stays.
     """
-    if not all(np.isfinite(array).all() for group in groups.values() for array in group.values()):
+    if not all(np.isfinite(array).all() for _, _, array in flat(groups)):
         raise UserError(f"the network's numbers are no longer finite at step {history.step}: lower --lr")
     arrays = {"format": FORMAT, "options": json.dumps(options), "step": history.step}
     for group, values in {**groups, "history": history.numbers()}.items():
@@ -72,7 +97,7 @@ def load_checkpoint(path):
         options = dict(json.loads(options[:LONGEST_OPTIONS]))
         checkpoint = Checkpoint(path, options, groups, History(**groups.pop("history")))
         whole = version == FORMAT and step == checkpoint.history.step and checkpoint.history.is_whole()
-        whole &= all(np.isfinite(array).all() for group in groups.values() for array in group.values())
+        whole &= all(np.isfinite(array).all() for _, _, array in flat(groups))
     except Exception:  # whatever zipfile, NumPy and json make of a damaged file
         whole = False
     if not whole:

@@ -1,12 +1,18 @@
-"""How much memory there is, and how much of it an image takes in a network: measured, before a run begins."""
+"""What happens where memory ends: an array for which there is none is an error, and no surprise.
+
+Without a limit, Linux promises a program any memory that it asks for, and kills it without a word when it uses more
+than there is. With one, NumPy hears at once that an array does not fit, and the program can say so. On other systems
+nothing is limited, and NumPy's MemoryError comes by itself or not at all.
+"""
 
 import math
 import os
-import tracemalloc
-from contextlib import suppress
+import re
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import numpy as np
+# Mapped for each core and hardly used: the stack of a thread (8 MB), and the matrices that OpenBLAS copies (32 MB).
+OF_A_CORE = 2**26
 
 
 def there_is(own="/proc/self/cgroup", groups="/sys/fs/cgroup"):
@@ -32,68 +38,26 @@ def there_is(own="/proc/self/cgroup", groups="/sys/fs/cgroup"):
     return min(limits)
 
 
-def of_an_image(model, batch):
-    """The bytes that each image of a batch takes while a network learns: what a step with two takes more than with one.
-
-    model: in NumPy, new; nobody uses it afterwards. batch: a function from n to the network's input x for n images.
-
-    The larger of two differences counts. At the end of the forward pass there is all that was kept; on a tape nothing
-    takes more. In the backward pass of a network by hand the gradients come on top.
-    """
-    from support.threads import another, threads  # here: a browser has no threadpoolctl
-
-    threads()  # so that no product waits for others in a busy loop
-    tracing = tracemalloc.is_tracing()
-    tracemalloc.start()
+@contextmanager
+def limited(more):
+    """Within it, this process gets so many more bytes of memory, and then a MemoryError: on Linux; elsewhere it may get
+    any number. For programs without PyTorch, which reserves more than it uses."""
     try:
-        with np.errstate(all="ignore"):  # one image alone may have no variance
-            one, two = (passes(another(model), batch, n) for n in (1, 2))
+        import resource  # not on Windows, nor in a browser
+
+        mapped = re.search(r"^VmData:\s*(\d+) kB$", Path("/proc/self/status").read_text(), re.M)
+        before = resource.getrlimit(resource.RLIMIT_DATA)
+        limits = [1024 * int(mapped[1]) + more, *(limit for limit in before if limit != resource.RLIM_INFINITY)]
+        resource.setrlimit(resource.RLIMIT_DATA, (int(min(limits)), before[1]))
+    except (ImportError, OSError, TypeError, ValueError, OverflowError):  # the last: any number
+        yield
+        return
+    try:
+        yield
     finally:
-        if not tracing:
-            tracemalloc.stop()
-    return max(b - a for a, b in zip(one, two, strict=True))
+        resource.setrlimit(resource.RLIMIT_DATA, before)  # programs that this one starts would inherit it
 
 
-def passes(model, batch, n):
-    """The most bytes that there are at once in the forward and in the backward pass of n images."""
-    from support.threads import layers
-
-    peak = Peak()
-    for layer in layers(model):
-        if hasattr(layer, "each"):
-            layer.each = peak.each
-    logits = model.forward(batch(n))
-    forward = peak.take()
-    model.backward(logits.copy())  # as large as dlogits
-    return forward, peak.take()
-
-
-class Peak:
-    """The most bytes that there were at once, more than at its beginning.
-
-    A layer that goes through a few images at a time needs much in between, but no more for a larger batch. This does
-    not count: such a layer gets `each`.
-    """
-
-    def __init__(self):
-        self.before, self.most = tracemalloc.get_traced_memory()[0], 0
-        tracemalloc.reset_peak()
-
-    def each(self, function, *arguments):
-        """list(map(function, *arguments)), of which the results alone count."""
-        results = []
-        for few in zip(*arguments, strict=True):
-            self.count()
-            results.append(function(*few))
-            tracemalloc.reset_peak()
-        return results
-
-    def count(self):
-        self.most = max(self.most, tracemalloc.get_traced_memory()[1] - self.before)
-
-    def take(self):
-        """What it has found, and begin anew."""
-        self.count()
-        most, self.most = self.most, 0
-        tracemalloc.reset_peak()
-        return most
+def limited_to_the_machine():
+    """`limited` to what there is: a run that fits never meets this limit."""
+    return limited(there_is() + OF_A_CORE * (os.cpu_count() or 1))

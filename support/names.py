@@ -9,6 +9,9 @@ import re
 import torch
 from torch import nn
 
+from support.checkpoint import difference
+from support.errors import UserError
+
 # What PyTorch's layers call their parameters. Layers of our own call them as NumPy does.
 NAMES = {
     nn.Linear: {"weight": "W", "bias": "b"},
@@ -30,38 +33,69 @@ STATE = {
 def to_numpy(model, optimizer):
     """The groups of main_np.get_arrays, as dicts of NumPy arrays: weights, the optimizer's state, statistics.
 
-    (Without momentum, SGD keeps no velocities: they stay 0 where NumPy's are the last gradients.)
+    (Before its first step an optimizer of PyTorch's remembers nothing. Without momentum, SGD keeps no velocities: they
+    stay 0 where NumPy's are the last gradients.)
     """
     return {
         group: {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
-        for group, tensors in all_tensors(model, optimizer).items()
+        for group, tensors in (tensors_of(model) | state_of(model, optimizer)).items()
     }
 
 
-def from_numpy(model, optimizer, groups, steps=0):
-    """The reverse: copy the groups from NumPy. steps: how many the optimizer has taken."""
-    for p in model.parameters():
-        state = {theirs: torch.zeros_like(p) for theirs in STATE[type(optimizer)].values()}
+@torch.no_grad()
+def from_numpy(model, optimizer, groups, steps, whose):
+    """The reverse: copy the groups from NumPy, as they are after so many steps. What they lack of the optimizer is 0.
+
+    UserError if they do not fit; whose: where they are from.
+    """
+    content = optimizer.state_dict()
+    for i, p in enumerate(in_order(optimizer)):
+        content["state"][i] = {theirs: torch.zeros_like(p) for theirs in STATE[type(optimizer)].values()}
         if isinstance(optimizer, torch.optim.AdamW):
-            state["step"] = torch.tensor(float(steps))
-        optimizer.state[p] = state
-    for group, tensors in all_tensors(model, optimizer).items():
-        for name, tensor in tensors.items():
+            content["state"][i]["step"] = torch.tensor(float(steps))
+    optimizer.load_state_dict(content)
+    mine = tensors_of(model) | state_of(model, optimizer)
+    check_twin(model, groups, whose, mine)
+    for group, tensors in mine.items():
+        for name, tensor in tensors.items() if group in groups else ():
             tensor.copy_(torch.from_numpy(groups[group][name]))
 
 
-def all_tensors(model, optimizer):
-    """The groups as dicts of tensors."""
-    found = {"params": {name: turn(p.data) for name, p, turn in parameters(model)}}
-    for ours, theirs in STATE[type(optimizer)].items():
-        found[ours] = {name: turn(optimizer.state[p][theirs]) for name, p, turn in parameters(model)}
-    found["statistics"] = {
+def check_twin(model, groups, whose, mine=None):
+    """UserError unless arrays from NumPy, {group: {name: array}}, fit the network in PyTorch: the names and the shapes.
+
+    mine: the network's own groups, if not its weights and statistics alone. Only those that both have are compared.
+    """
+    mine = mine or tensors_of(model)
+    both = [group for group in mine if group in groups]
+    found = difference({group: groups[group] for group in both}, {group: mine[group] for group in both})
+    if found:
+        raise UserError(f"{type(model).__module__}.{type(model).__name__} is another network than {whose}: {found}")
+
+
+def tensors_of(model):
+    """{"params": {name: tensor}, "statistics": {name: tensor}} under NumPy's names and in NumPy's order of the axes."""
+    statistics = {
         f"{path}.{STATISTICS.get(name, name)}".strip("."): buffer
         for path, layer in model.named_modules()
         for name, buffer in layer.named_buffers(recurse=False)
         if name != "num_batches_tracked"  # which PyTorch counts, and never uses
     }
-    return found
+    return {"params": {name: turn(p.detach()) for name, p, turn in parameters(model)}, "statistics": statistics}
+
+
+def state_of(model, optimizer):
+    """{"momentum": {name: tensor}, ...}: what the optimizer remembers of each parameter."""
+    numbers, state = {p: i for i, p in enumerate(in_order(optimizer))}, optimizer.state_dict()["state"]
+    return {
+        ours: {name: turn(state[numbers[p]][theirs]) for name, p, turn in parameters(model)}
+        for ours, theirs in STATE[type(optimizer)].items()
+    }
+
+
+def in_order(optimizer):
+    """Its parameters as `state_dict` numbers them."""
+    return [p for group in optimizer.param_groups for p in group["params"]]
 
 
 def parameters(model):

@@ -190,7 +190,8 @@ def parse(networks, datasets, framework, argv=None, description="", kept=None):
             has = "which did not use it" if kept[name] is None else f"a run with {as_typed(kept[name])}"
             raise UserError(f"{flag(name)} {as_typed(typed)} contradicts {options.resume}, {has}")
     options.network, options.source = network, datasets[options.dataset]
-    options.name = network.prefix + options.source.prefix + framework
+    first = options.model == next(iter(networks))  # whose files have no name in front
+    options.name = ("" if first else f"{options.model}_") + options.source.prefix + framework
     check_source(options, networks)
     network.check(options, options.batch_size)
     return options

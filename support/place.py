@@ -59,17 +59,14 @@ class Place:
         return self.to_device(*(array[self.rank * n : (self.rank + 1) * n] for array in arrays))
 
     def to_device(self, *arrays):
-        """Arrays as tensors on the device; a GPU copies them while the CPU continues."""
-        tensors = [torch.from_numpy(array) for array in arrays]
-        if self.device.type == "cuda":
-            return [tensor.pin_memory().to(self.device, non_blocking=True) for tensor in tensors]
-        return [tensor.to(self.device) for tensor in tensors]
+        """Arrays as tensors on the device."""
+        return [torch.from_numpy(array).to(self.device) for array in arrays]
 
     def sum(self, *numbers):
-        """The sum of each number (a tensor) over the processes."""
+        """The sum of each number over the processes. The first is a tensor, whose dtype the others get."""
         if self.size == 1:
             return numbers
-        total = torch.stack(numbers)
+        total = torch.stack([torch.as_tensor(number).to(numbers[0]) for number in numbers])
         dist.all_reduce(total)
         return total.unbind()
 

@@ -4,22 +4,25 @@ import logging
 import os
 import re
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from support.errors import UserError
+from support.memory import limited_to_the_machine
 
 
-def run(main):
+def run(main, limit_memory=False):
     """Call main() and return the program's exit status.
 
     0; 1 if the reader of its output has gone; and with one line on stderr 2, 130 after Ctrl-C, and 143 after SIGTERM.
+    limit_memory: where there is no memory left, MemoryError; see support/memory.py.
     """
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it has much to say about fonts
     with suppress(AttributeError):  # IDLE's own needs no such thing
         sys.stdout.reconfigure(errors="backslashreplace")  # for folder names that the terminal cannot show
     try:
-        status = main() or 0
+        with limited_to_the_machine() if limit_memory else nullcontext():
+            status = main() or 0
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ wait, and a thread that is free takes the next part.
 """
 
 import copy
+import sys
 import threading
 from functools import cache
 from queue import SimpleQueue
@@ -16,33 +17,21 @@ from queue import SimpleQueue
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-
-def by_images(size):
-    """What shares a network's work by images, in parts of at most `size`; see `InImages`.
-
-    A thread takes about 50 microseconds to wake up, and a part should take several times as long.
-    """
-    return lambda model: InImages(model, size)
+OF_UNITS = 256  # hidden units in a part, at most. A thread takes 50 microseconds to wake up; a part, several times that
 
 
-def by_units(axes, size):
-    """What shares a network's work by hidden units, in parts of at most `size`; see `InUnits`.
-
-    axes: {array: the axis along which the hidden units lie}.
-    """
-    return lambda model: InUnits(model, axes, size)
-
-
-def share_work(model, share=None):
+def share_work(model, images=sys.maxsize, units=None):
     """A network with the weights, `forward` and `backward` of the model, whose work is shared among threads.
 
-    share: what `by_images` or `by_units` returns, or None. A layer that goes through a few images at a time, by an
-    `each` of its own, shares these.
+    images: its batches are cut into parts of at most so many; see `InImages`. units: {array: the axis along which its
+    hidden units lie}; then the network is cut instead; see `InUnits`. A layer that goes through a few images at a time,
+    by an `each` of its own, shares these.
     """
+    threads()  # from here on, each product gets one
     for layer in layers(model):
         if hasattr(layer, "each"):
             layer.each = each
-    return share(model) if share else Whole(model)
+    return InUnits(model, units) if units else InImages(model, images)
 
 
 def layers(network):
@@ -60,55 +49,26 @@ def number_of_parts(size, of_a_part):
     return 1 << ((size - 1) // of_a_part).bit_length()
 
 
-class Shared:
-    """A model, and copies of it that share its work. An attribute that is set here, as `training`, is set in all of
-    them; one that is read here is the model's."""
+class InUnits:
+    """A network of H hidden units as the sum of networks with a share of the units each ("tensor parallel").
 
-    def __init__(self, model, copies, **own):
-        vars(self).update(model=model, copies=copies, **own)
+    Why: an MLP's images are cheap and its matrices large. Cut by images, every thread would read them all, and a step
+    takes a fifth longer.
+    """
 
-    def __setattr__(self, name, value):
-        for network in (self.model, *self.copies):
-            setattr(network, name, value)
+    training = True
 
-    def __getattr__(self, name):  # Python calls it for what it has not found
-        return getattr(vars(self)["model"], name)
-
-
-class Whole(Shared):
-    """A network whose work is not shared. Its products get one thread, as those of all others."""
-
-    def __init__(self, model):
-        super().__init__(model, [])
-
-    def forward(self, x):
-        """From x (B, ...) to logits (B, ..., K)."""
-        threads()
-        return self.model.forward(x)
-
-    def backward(self, dlogits):
-        """From d loss / d logits (B, ..., K) to {name: gradient}."""
-        return self.model.backward(dlogits)
-
-    def kept(self, name):
-        """What the network has kept under that name in its last forward pass; so in the classes below."""
-        return getattr(self.model, name)
-
-
-class InUnits(Shared):
-    """A network of H hidden units as the sum of networks with a share of the units each ("tensor parallel")."""
-
-    def __init__(self, model, axes, size):
+    def __init__(self, model, axes):
         """axes: {array: the axis along which the hidden units lie}. All other arrays belong to the first part.
 
         ValueError if the model has `statistics`: which of them belong to which units?
         """
         if getattr(model, "statistics", {}):
             raise ValueError("a network with statistics cannot be cut by hidden units: see `share` in networks.py")
-        parts, places = [], []
+        self.model, self.axes, self.params, self.parts, self.places = model, axes, model.params, [], []
         name, axis = next(iter(axes.items()))
         units = model.params[name].shape[axis]
-        number = number_of_parts(units, size)
+        number = number_of_parts(units, OF_UNITS)
         for k in range(number):
             share = slice(units * k // number, units * (k + 1) // number)
             place = {name: (slice(None),) * axis + (share,) for name, axis in axes.items()}
@@ -118,14 +78,18 @@ class InUnits(Shared):
             part.params = {
                 name: p[place[name]] if name in place else np.zeros_like(p) for name, p in model.params.items()
             }
-            parts.append(part)
-            places.append(place)
-        grads = {name: np.empty_like(p) for name, p in model.params.items()}
-        super().__init__(model, parts, places=places, grads=grads)
+            self.parts.append(part)
+            self.places.append(place)
+        self.grads = {name: np.empty_like(p) for name, p in model.params.items()}
+
+    def __deepcopy__(self, memo):  # the parts' arrays are views of the model's, which deepcopy does not know
+        return InUnits(copy.deepcopy(self.model, memo), self.axes)
 
     def forward(self, x):
         """From B images x (B, 28, 28) to logits (B, 10)."""
-        return sum(each(lambda part: part.forward(x), self.copies))
+        for part in self.parts:
+            part.training = self.training
+        return sum(each(lambda part: part.forward(x), self.parts))
 
     def backward(self, dlogits):
         """From d loss / d logits (B, 10) to {name: gradient}, in arrays that the next call fills anew."""
@@ -135,27 +99,43 @@ class InUnits(Shared):
                 if name in place:
                     self.grads[name][place[name]] = gradient
 
-        each(backward, self.copies, self.places)
+        each(backward, self.parts, self.places)
         return self.grads
 
     def kept(self, name):
-        """The arrays (..., units) of that name that the parts have kept, side by side."""
-        return np.concatenate([getattr(part, name) for part in self.copies], axis=-1)
+        """The arrays (..., units) of that name that the parts kept in the last forward pass, side by side."""
+        return np.concatenate([getattr(part, name) for part in self.parts], axis=-1)
 
 
-class InImages(Shared):
+class InImages:
     """A network that gets a batch in parts; its gradients are the sums of those of the parts ("data parallel").
 
-    Batch normalisation has to see the whole batch to learn. So a network that remembers its `statistics` gets its
+    Why: in a transformer, or in a test, no image depends on another, and a thread with images of its own waits for
+    nobody. Batch normalisation has to see the whole batch to learn. So a network that remembers `statistics` gets its
     batches in parts only when testing.
     """
 
+    training = True
+
     def __init__(self, model, size):
-        # The first copy takes no part: the others are made of it when needed. parts: those that shared the last batch.
-        super().__init__(model, [another(model)], size=size, parts=[])
+        self.model, self.size = model, size
+        self.params, self.statistics = model.params, getattr(model, "statistics", {})
+        # Each part has a network for what it keeps. The first takes no part: the others are made of it when needed.
+        self.copies, self.parts = [another(model)], []  # parts: those that shared the last batch
+
+    def __deepcopy__(self, memo):
+        return InImages(copy.deepcopy(self.model, memo), self.size)
 
     def forward(self, x):
         """From x (B, ...), something for each of B images, to logits (B, ..., K)."""
+        if self.statistics and self.training:
+            self.parts = [self.model]
+        else:
+            number = number_of_parts(len(x), self.size)
+            self.copies += [another(self.copies[0]) for _ in range(number + 1 - len(self.copies))]
+            self.parts = self.copies[1 : number + 1]
+        for part in self.parts:
+            part.training = self.training
         return np.concatenate(self.each_part(lambda part, x: part.forward(x), x))
 
     def backward(self, dlogits):
@@ -168,17 +148,10 @@ class InImages(Shared):
 
     def each_part(self, function, batch):
         """[function(network, its part of the batch), ...]"""
-        if getattr(self.model, "statistics", {}) and self.training:
-            self.parts[:] = [self.model]
-        else:
-            number = number_of_parts(len(batch), self.size)
-            while len(self.copies) <= number:
-                self.copies.append(another(self.copies[0]))
-            self.parts[:] = self.copies[1 : number + 1]
         return each(function, self.parts, np.array_split(batch, len(self.parts)))
 
     def kept(self, name):
-        """The arrays (images, ...) of that name that the parts have kept, one below the other."""
+        """The arrays (images, ...) of that name that the parts kept in the last forward pass, one below the other."""
         return np.concatenate([getattr(part, name) for part in self.parts])
 
 
@@ -229,7 +202,10 @@ def each(function, *arguments):
 
 
 class Job:
-    """Work for another thread. Where none has taken it when it is no longer needed, the thread that gave it does."""
+    """Work for another thread. Where none has taken it when it is no longer needed, the thread that gave it does.
+
+    Why: the other thread may be busy with parts that have parts in them, and nobody may wait for it in vain.
+    """
 
     def __init__(self, work):
         self.work, self.taken, self.error = work, threading.Lock(), SimpleQueue()
@@ -237,7 +213,9 @@ class Job:
 
 @cache
 def crew(number):
-    """The queue of jobs for this many other threads, which sleep while it is empty. (An executor's wake up later.)
+    """The queue of jobs for this many other threads, which sleep while it is empty.
+
+    Why not a ThreadPoolExecutor: its threads wake up later, and a step of the MLP or the ResNet takes a tenth longer.
 
     They are fewer where the system gives no more threads; None where it gives none.
     """

@@ -356,6 +356,19 @@ causal_mask | e = np.tril(np.exp(scores)); weights = e / e.sum(-1, keepdims=True
     | exp(800) is
 causal_mask | -np.inf -> -50 | a number where -inf belongs
 causal_mask | mask = np.ones(len(scores), len(scores)) | error: TypeError | parentheses of its own
+positions_backward | dP = dy[1] | a sum | over which ones is there a sum
+next_targets | x = np.concatenate([patches[:, :-1], V + digits[:, None]], axis=1); y = patches | an order \
+    | `[patches[:, :-1], V + digits[:, None]]`: with
+next_targets | x = np.roll(patches, 1, axis=0); x[:, 0] = V + digits; y = patches | an axis | Along which axis
+causal_backward | np.tri(scores.shape[1], dtype=bool) -> ~np.triu(np.ones(scores.shape[1:])).astype(bool) | an index
+causal_backward | exp / exp.sum(axis=-1, keepdims=True) -> exp | a sum
+causal_backward | weights * (dweights - mean) -> dweights - mean | the last factor forgotten
+causal_mask | weights = np.zeros_like(scores)\nfor b, t in np.ndindex(scores.shape[:2]):\n    \
+e = np.exp(scores[b, t, : t + 1]); weights[b, t, : t + 1] = e / e.sum() | exp | larger by 800
+dW1_db1 | dW1 = x.T @ np.ones(dz1.shape); db1 = dz1.sum(axis=0) | a name | `np.ones(dz1.shape)`: with
+next_word | = logits.argmax(axis=1) -> = logits.min(axis=1).astype(int) | a function
+next_word | = p.cumsum(axis=1) -> = p & words = (u[:, None] >= ends[:, :-1]).sum(axis=1) -> \
+words = np.array([np.searchsorted(row, one, side="right") for row, one in zip(p, u)]) | a sum
 next_word | p = np.exp(logits / temperature); p /= p.sum(axis=1)[:, None]; \
 words = (u[:, None] >= p.cumsum(axis=1)).sum(axis=1) | a temperature of 0 forgotten
 next_word | scores / temperature -> scores / (temperature or 1) & temperature == 0 -> False \

@@ -77,36 +77,16 @@ def test_a_dataset(another_project, program, small):
 
 
 DEEP = """
-def load_deep(way):
-    if way == "np":
-        from deep_np import Deep
-    elif way == "autograd":
-        from deep_autograd import Deep
-    else:
-        from deep_torch import Deep
-    return Deep
-
-
-def share_deep(options):
-    from support.threads import by_images
-
-    return None if options.dropout else by_images(32)  # two parts would draw the same numbers
-
-
 DEEP = Entry(
     name="Deep MLP",
-    load=load_deep,
+    classes="deep.Deep",
     options={
         "hidden": option("units in each hidden layer", type=integer(1, 16384), metavar="H"),
         "dropout": option("the share of them that drop out in training", type=opt.number(0, 0.9)),
     },
     recipes={"default": {"steps": 20, "batch_size": 100, "hidden": 32, "dropout": 0.2, "lr": 0.1}},
     title=lambda options: f"784-{options.hidden}-{options.hidden}-10",
-    weights=lambda options: 785 * options.hidden + (options.hidden + 1) * (options.hidden + 10),
-    prefix="deep_",
-    share=share_deep,
-    runs={"Deep MLP, NumPy": ("main_np.py --model deep", 1), "Deep MLP, PyTorch": ("main_torch.py --model deep", 1)},
-    sums={"z1": "first", "z2": "second"},
+    share=lambda options: {"images": 32},
 )
 
 """
@@ -146,12 +126,15 @@ found["tests"] = [main_np.evaluate(network, few, options)[0].item() for _ in ran
 found["predict"] = call(predict, "png/photo.jpg", "--weights", "hand/checkpoint_deep_np.npz")
 found["look"] = call(look, "--weights", "torch/checkpoint_deep_torch.npz", "--out", "looked")
 found["plot"] = call(plot, "hand", "torch", "--out", "plotted.png")
+twins.SUMS["deep"] = {"z1": "first", "z2": "second"}
 call(twins, "deep")
 for dropout in (0.2, 0):
     options = parse_options("torch", "--model", "deep", "--dropout", dropout, "--steps", 6)
     steps = [*twins.lockstep(options)]
     found[f"lockstep {dropout}"] = [apart(s.by_hand.arrays, s.by_torch.arrays) for s in steps]
     found[f"disagreeing {dropout}"] = [s.disagreeing for s in steps]
+assert results.RUNS["Deep MLP, PyTorch"] == ("main_torch.py --model deep", range(3))
+results.SECTIONS["accuracy"] = {name: (command, range(1)) for name, (command, _) in results.RUNS.items()}
 call(results)
 found["tables"] = [table(results.load_results()) for table in (results.table, results.recipes_table)]
 figures.save(figures.figures()["curves_deep"](), results.ROOT / "png" / "curves_deep.png")

@@ -2,21 +2,27 @@
 
 import inspect
 import itertools
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import strategies as st
+from torch import nn
 
 import data
 import main_np
 import main_torch
 import mlp_np
+import mlp_torch
 import networks
 from conftest import SMALL, fuzz
+from data import SOURCES
 from lab import results, twins
-from networks import NETWORKS, parse_options
+from networks import NETWORKS, class_of, parse_options
+from support import options as opt
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
 from support.names import parameters, to_numpy
@@ -134,7 +140,7 @@ def test_sizes_precision_defaults_and_seeds(model):
         kinds = {a.dtype for group in groups.values() for a in group.values()}
         assert kinds - {np.dtype(np.int64)} == {np.dtype(np.float32)}  # a network may count its steps
     for way in ("np", "autograd", "torch"):
-        for taken in inspect.signature(options.network.load(way)).parameters.values():
+        for taken in inspect.signature(class_of(options, way)).parameters.values():
             assert taken.name not in options.network.options or taken.default == getattr(options, taken.name)
     first, again, other = (main_np.build(build(f"{model} --seed {n}")[0])[0].params for n in (1, 1, 2))
     assert all((first[name] == again[name]).all() for name in first)
@@ -229,7 +235,7 @@ def test_a_run_goes_on_bit_for_bit_and_can_change_hands(model, first, small, mon
         program, more = PROGRAMS[which]
         assert program.main([*argv, *more, "--out", str(tmp_path / name)]) == 0
         framework = "torch" if program is main_torch else "np"
-        *others, checkpoint = (tmp_path / name / file.format(NETWORKS[model].prefix + framework) for file in FILES)
+        *others, checkpoint = (tmp_path / name / file.format(networks.prefix(model) + framework) for file in FILES)
         assert {*(tmp_path / name).iterdir()} == {*others, checkpoint}
         last = capsys.readouterr().out.splitlines()[-1]
         return load_checkpoint(checkpoint), [file.read_bytes() for file in others], last, str(checkpoint)
@@ -251,15 +257,89 @@ def test_a_run_goes_on_bit_for_bit_and_can_change_hands(model, first, small, mon
     assert run(first, "whole", "--resume", end)[1:3] == (files, accuracy)  # nothing is left to do
 
 
+# --- An option that changes training changes it alike in all three ----------------------------------------------------
+
+TRAINING = "mlp --hidden 5 --batch-size 30 --dtype float64 --lr 0.002 --weight-decay 0.01 --augment shift --steps 3"
+WORDS = ("0.001", "0.3", "2", "7", "40")  # for numbers: some are of the right kind, and in their range
+
+
+def other_words(how):
+    """What else a user could type for an option."""
+    if "choices" in how:
+        return how["choices"]
+    if how.get("action"):
+        return [""]
+    return WORDS
+
+
+def trained(words):
+    """The losses and weights after a few steps by hand, on the tape and in PyTorch; None where that cannot be typed."""
+    try:
+        steps = [*twins.lockstep(build(words)[0])]
+    except UserError:
+        return None
+    ways = zip(*(step[:3] for step in steps), strict=True)
+    return [
+        np.hstack([[state.loss for state in states], *(p.ravel() for p in states[-1].arrays["params"].values())])
+        for states in ways
+    ]
+
+
+@pytest.mark.parametrize("name", [*opt.what_to_train(SOURCES), *opt.how_to_train(SOURCES)])
+def test_an_option_that_changes_training_changes_it_in_all_three(name, small, monkeypatch):
+    """A new one that only main_np.py heeds would train another network in PyTorch, without a word."""
+    monkeypatch.setattr(data, "load", lambda name, n: small._replace(train_images=small.train_images[: 600 - n]))
+    how = (opt.what_to_train(SOURCES) | opt.how_to_train(SOURCES))[name]
+    before, changed = trained(TRAINING), 0
+    base = TRAINING.replace(" --steps 3", "") if name == "epochs" else TRAINING
+    for word in other_words(how):
+        if (found := trained(f"{base} {opt.flag(name)} {word}".replace("--epochs 40", "--epochs 1"))) is None:
+            continue
+        by_hand, on_tape, by_torch = found
+        assert by_hand.shape == by_torch.shape and (by_hand == on_tape).all(), (name, word)
+        assert mlp_np.relative_difference(by_hand, by_torch) < (1e-12 if word != "float32" else 1e-4), (name, word)
+        changed += by_hand.shape != before[0].shape or bool((by_hand != before[0]).any())
+    assert changed, f"{name}: none of these words changes training: {other_words(how)}"
+
+
+# --- A twin that is another network -----------------------------------------------------------------------------------
+
+BIAS = ("b2 is in NumPy, and not in PyTorch", lambda model: setattr(model.layer2, "bias", None))
+SHAPE = (
+    "W1 has the shape .784, 9. in NumPy, and .784, 8. in PyTorch",
+    lambda model: setattr(model, "layer1", nn.Linear(784, 8)),
+)
+
+
+@pytest.mark.parametrize(("words", "change"), [BIAS, SHAPE])
+def test_a_twin_that_is_another_network_trains_not_a_step(words, change, monkeypatch, tmp_path):
+    """Its checkpoint would hold another network than its options say. One line names the difference."""
+    mlp = class_of(parse_options("torch"), "torch")
+
+    class Other(mlp):
+        def __init__(self, hidden):
+            super().__init__(hidden)
+            change(self)
+
+    monkeypatch.setattr(mlp_torch, "MLP", Other)
+    for resume in ([], ["--resume", str(tmp_path / "checkpoint_np.npz")]):
+        if resume:
+            main_np.main(["--hidden", "9", "--steps", "2", "--out", str(tmp_path)])
+        with pytest.raises(UserError, match=f"Other is another network than .*: {words}$"):
+            main_torch.main([*(resume or ["--hidden", "9"]), "--out", str(tmp_path)])
+
+
 # --- An option that a form of it does not know ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", ["autograd", "np", "torch"])
 def test_an_option_that_a_form_does_not_know_is_an_error(form, monkeypatch):
     """Nobody should train without the dropout that they asked for. An inherited __init__ might ignore it."""
-    inheriting = type("Inheriting", (networks.MLP.load(form),), {})
-    for network in (networks.MLP.load(form), inheriting):
-        more = networks.MLP.options | {"lost": option("of the pixels in training", 0.5, type=float)}
-        monkeypatch.setitem(NETWORKS, "losing", networks.MLP._replace(load=lambda way, c=network: c, options=more))
+    options = parse_options(form if form == "torch" else "np")
+    mlp = class_of(options, form)
+    more = networks.MLP.options | {"lost": option("of the pixels in training", 0.5, type=float)}
+    monkeypatch.setitem(NETWORKS, "losing", networks.MLP._replace(classes="losing.MLP", options=more))
+    for network in (mlp, type("Inheriting", (mlp,), {})):
+        monkeypatch.setitem(sys.modules, f"losing_{form}", SimpleNamespace(MLP=network))
         with pytest.raises(UserError, match=f"{network.__module__}[.]{network.__name__} does not know .*lost"):
             networks.make(form, parse_options(form if form == "torch" else "np", "--model", "losing"))

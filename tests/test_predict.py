@@ -175,7 +175,7 @@ def test_the_newest_of_its_kind(tmp_path, monkeypatch, small):
     """A reader and a writer: each program takes its own, and refuses the other in a line."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(data, "load", lambda *_: small)
-    monkeypatch.setitem(networks.NETWORKS, "author", networks.MLP._replace(writes=True, prefix="author_"))
+    monkeypatch.setitem(networks.NETWORKS, "author", networks.MLP._replace(writes=True))
     main_np.main(["--hidden", "8", "--steps", "1"])
     with pytest.raises(UserError, match=r"that writes .* --model \w+` first"):
         networks.load(writes=True)

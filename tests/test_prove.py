@@ -92,6 +92,8 @@ resnet | batch_norm_dx | dx = gamma * inverse * (dy - dy.mean(axis=(0, 1, 2))) |
 resnet | shortcut | dx = branch(dy * (y > 0)) | dx
 vit | softmax_backward | dscores = weights * dweights | dscores
 gpt | embedding_backward | dE = 0 * E; dE[x] += dy | dE
+gpt | positions_backward | dP = dy.mean(axis=0) | dP
+gpt | causal_backward | dscores = dweights * np.tri(scores.shape[1]) | dscores
 gpt | next_targets | x = patches; y = patches | x
 gpt | causal_mask | weights = np.exp(scores); weights /= weights.sum(axis=-1, keepdims=True) | weights
 """

@@ -13,8 +13,10 @@ from packaging.requirements import Requirement
 from conftest import ROOT
 from networks import NETWORKS as TABLE
 
-TRACKED = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-FILES = [path for path in TRACKED.split() if not path.startswith("tests/") and (ROOT / path).exists()]
+# Also those that git does not know yet, but would take.
+LISTED = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"]
+FOUND = subprocess.run(LISTED, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+FILES = [path for path in FOUND.split() if not path.startswith("tests/") and (ROOT / path).exists()]
 MODULES = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in FILES}
 
 
@@ -27,7 +29,7 @@ def tree(name):
 def imports(name):
     """Every module that this one names in an import, wherever in the file; ours by their full names.
 
-    Without the networks in networks.py: each is imported by the program that trains it, and not before.
+    networks.py names none of the networks: each is imported by the program that trains it, and not before.
     """
     found = set()
     for node in ast.walk(tree(name)):
@@ -36,7 +38,7 @@ def imports(name):
         elif isinstance(node, ast.ImportFrom):
             named = [f"{node.module}.{alias.name}" for alias in node.names]
             found |= {name if name in MODULES else node.module for name in named}
-    return found - (NETWORKS if name == "networks" else {name})
+    return found - {name}
 
 
 @cache

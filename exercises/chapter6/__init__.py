@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from gpt_np import CausalSoftmax, Embedding, next_words
+from vit_np import Positions
 
 
 def sizes_of(rng, number, smallest=3):
@@ -47,6 +48,29 @@ def hidden(rng, apart=False):
     if apart:
         scores += far(T)[:, np.newaxis]
     return SimpleNamespace(B=B, T=T, scores=scores, weights=CausalSoftmax().forward(scores))
+
+
+def hidden_backward(rng, apart=False):
+    """The same in the middle of a training: the way back through softmax and mask."""
+    g = hidden(rng, apart)
+    softmax, g.dweights = CausalSoftmax(), rng.normal(0.5, 1, g.scores.shape)
+
+    def loss(scores):
+        return (softmax.forward(scores) * g.dweights).sum()
+
+    loss(g.scores)
+    g.dscores, g.losses = softmax.backward(g.dweights), {"scores": loss}
+    return g
+
+
+def placed(rng):
+    """The positions of a few texts."""
+    B, T, C = sizes_of(rng, 3)
+    layer, x, dy = Positions(rng, T, C), rng.normal(size=(B, T, C)), rng.normal(size=(B, T, C))
+    layer.forward(x)
+    layer.backward(dy)
+    P, loss = layer.params["P"], {"P": lambda P: ((x + P) * dy).sum()}
+    return SimpleNamespace(B=B, T=T, C=C, P=P, x=x, dy=dy, dP=layer.grads["P"], losses=loss)
 
 
 def texts(rng):

@@ -67,6 +67,8 @@ the maximum not subtracted | scores - scores.max(axis=-1, keepdims=True) -> scor
     exp, so that its weights stay as they are?
 one maximum for all rows | scores.max(axis=-1, keepdims=True) -> scores.max()
     If one row lies 1600 below another, what does exp make of it? Which largest score should be subtracted from it?
+not divided by their sum | exp / exp.sum(axis=-1, keepdims=True) -> exp
+    Print the sum of each row of your weights. What should it be?
 softmax along the wrong axis | axis=-1 -> axis=1
     Which weights add up to 1: those of one row, or of one column?
 """

@@ -74,6 +74,7 @@ the probabilities divided by the temperature | scores / temperature -> scores & 
     After your division, do the probabilities still fill the line from 0 to 1?
 not divided by their sum | exp / exp.sum(axis=1, keepdims=True) -> exp & ends[:, :-1] -> ends
         & logits - logits.max(axis=1, keepdims=True) -> logits
+not divided by their sum | exp / exp.sum(axis=1, keepdims=True) -> exp
     Print the sum of one row of your p. How long is the line that they fill?
 the maximum not subtracted | logits - logits.max(axis=1, keepdims=True) -> logits
     exp(800) is more than a number can hold, and exp(-800) is 0. What can you subtract from each row of logits before

@@ -185,6 +185,13 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
       <div ref={shown} class={`verdict ${{ true: "right", false: "wrong" }[said.value?.passed] ?? ""}`} role="status">
         <Told task={task}>{(verdict) => <Verdict {...verdict} />}</Told>
       </div>
+      {said.value?.passed && exercise.line && !again && (
+        <p class="row">
+          <a class="button" href={`index.html#line=${exercise.line}`}>
+            See your line in the picture of your own drawing
+          </a>
+        </p>
+      )}
       {said.value?.both && <Both {...said.value.both} isShut={said.value.both.isTelling && seen === 0} />}
       <div class="help" aria-live="polite">
         {help.value === "hints" && <Hints hints={hints.slice(0, seen)} />}

@@ -3,9 +3,15 @@
 import { render } from "preact";
 import { Blocks } from "./blocks.jsx";
 import { Exercise, judge, tasks } from "./exercise.jsx";
+import { showPath } from "./path.jsx";
 import { Practise } from "./practise.jsx";
 import { Python } from "./python.js";
+import { tryToKeep } from "./work.js";
 import { Write } from "./write.jsx";
+
+tryToKeep();
+showPath();
+document.querySelector(".site [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone
 
 const practise = document.querySelector("#practise");
 const WIDGETS = { write: Write }; // {name: what stands where a lesson says <div data-widget="name"></div>}

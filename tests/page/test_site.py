@@ -197,7 +197,7 @@ def test_by_keyboard_alone_from_an_untouched_exercise_to_the_next_and_it_is_kept
         if page.evaluate("document.activeElement.textContent") == "Next":
             break
     page.keyboard.press("Enter")
-    page.locator("h2:focus", has_text="dz1").wait_for()
+    page.locator("h2:focus", has_text="The logits of a layer").wait_for()  # which was left out
     page = page.context.new_page()
     page.goto(address + "practise.html#da1")
     page.locator("#list .passed", has_text="da1").wait_for()
@@ -488,9 +488,19 @@ def test_on_a_phone_there_are_keys_for_code_and_tables_keep_their_columns(at):
         page.locator(".runs", has_text="A healthy run").wait_for()
         assert page.locator(".runs").evaluate("(table) => table.scrollWidth <= table.clientWidth")
         page.evaluate("location.hash = 'tape_order'")
-        page.locator("pre", has_text="(leaves)").wait_for()
-        ways = page.locator(".about pre").evaluate_all("(all) => all.map((one) => getComputedStyle(one).whiteSpace)")
-        assert {*ways} == {"pre"}
+        page.locator("td", has_text="(leaves)").first.wait_for()
+        wide = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.outerHTML)"
+        assert page.locator(".about > *").evaluate_all(wide) == []
+
+
+def test_a_statement_is_prose_and_formulas_and_says_what_each_argument_is(site):
+    exercises = json.loads((site / "lessons.json").read_text(encoding="utf-8"))["exercises"]
+    assert sum(bool(exercise["terms"]) for exercise in exercises) > 30
+    for exercise in exercises:
+        text, takes = exercise["text"], BY_NAME[exercise["name"]].takes
+        assert ("<pre" in text) == (exercise["name"] == "next_word")  # which draws a line with characters
+        told = {*re.findall(r"\w+", " ".join(re.findall(r"<dt><code>(.*?)</code></dt>", text)))}
+        assert not exercise["terms"] or told >= {*takes} - {"temperature"}, exercise["name"]
 
 
 def test_an_exercise_leads_to_those_it_names_and_to_its_place_in_a_lesson_near_the_question(at, address):
@@ -641,7 +651,7 @@ def test_every_link_of_the_site_leads_somewhere(site):
     solutions = json.loads((site / "lessons.json").read_text(encoding="utf-8"))["exercises"]
     assert "code-mlp_np.py.html#L" in pages["index.html"]
     pages["practise.html"] += "".join(exercise["solution"] for exercise in solutions)
-    exercises = {exercise.name for exercise in EXERCISES}
+    exercises = {exercise.name for exercise in EXERCISES} | {"train", "prove"}
     for name, text in pages.items():
         for link in re.findall(r'(?:href|src)="([^"]*)"', text):
             if re.match("https?:|data:", link):
@@ -683,6 +693,7 @@ def test_ones_own_lines_train_before_ones_eyes_and_the_page_reads_with_them_by_k
         page.locator(".cm-content").press("Control+Enter")
         says(page, "Passed.")
         page.keyboard.press("Escape")
+        assert page.locator(".path .done").all_text_contents() == ["Lines, done"]
         press(page, "Train your network", "link")
         press(page, "Train")
         page.locator(".misread canvas").first.wait_for(timeout=120_000)
@@ -708,6 +719,10 @@ def test_ones_own_lines_train_before_ones_eyes_and_the_page_reads_with_them_by_k
             x = seen.reshape(1, 784) / 255
             assert answer == str(model.forward(x).argmax())
             page.reload()
+        page.goto(address + "index.html#line=da1")  # the reader's own line, and the drawing is still there
+        page.locator("#stage .yours", has_text="Your line: da1 = dlogits @ W2.T").wait_for()
+        assert page.locator("#code .written").count() == 14 and page.locator("#answer").inner_text() == answer
+        assert page.locator(".path .done").all_text_contents() == ["Draw, done", "Lines, done", "Train, done"]
         page.goto(address + "practise.html#train")  # nothing is lost on the way back
         page.get_by_role("button", name="Train again").wait_for()
         assert page.locator(".said").inner_text() == said and page.locator(".misread canvas").count() > 1
@@ -831,7 +846,7 @@ def test_a_network_from_a_blank_file_passes_and_reads_a_drawing(at):
 @pytest.mark.slow
 def test_a_digit_that_is_asked_for_is_written(at, site):
     """By touch and keyboard; and Python writes there what gpt_np.py writes here."""
-    address = json.loads((site / "lessons.json").read_text())["weights"]
+    address = json.loads((site / "lessons.json").read_text())["weights"]["digits"]
     with np.load(site / address) as arrays:
         model = GPT()
         for name, p in model.params.items():

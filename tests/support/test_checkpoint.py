@@ -10,10 +10,8 @@ import zipfile
 import numpy as np
 import pytest
 
-import data
 import main_np
-import networks
-import plot
+import main_torch
 from conftest import damaged, fuzz
 from data import SOURCES
 from networks import begin, parse_options
@@ -135,16 +133,22 @@ def test_an_entry_that_is_no_array(saved):
 VIT = "--model vit --width 4 --blocks 1 --heads 2 --patch 14"
 LARGER = [("", {"hidden": 16384}), (VIT, {"blocks": 50}), (VIT, {"width": 64})]
 LARGER += [("--model resnet --widths 2", larger) for larger in ({"widths": [2, 1024]}, {"blocks": 50})]
+LARGER += [("--model resnet --widths 2", {"widths": [1024, 1024], "blocks": 50})]  # 15 GB
 
 
 def test_options_of_a_larger_network_than_its_arrays(tmp_path):
-    """They are refused before anybody builds such a network, which would fill the memory."""
+    """They are refused before such a network is there, which would fill the memory."""
+
+    def opened(framework, program):
+        with pytest.raises(UserError, match=f"{OTHER}|is another network than {path}"):
+            program.build(*begin(framework, "", ["--resume", str(path)]))
+
     for words, larger in LARGER:
         path, *_ = save(tmp_path / "c.npz", *words.split())
-        begin("np", "", ["--resume", str(path)])
+        main_np.build(*begin("np", "", ["--resume", str(path)]))
         rewrite(path, {"options": larger})
-        with pytest.raises(UserError, match=OTHER):
-            begin("np", "", ["--resume", str(path)])
+        assert traced(opened, "np", main_np) < 2**28
+        opened("torch", main_torch)
 
 
 def refused(path):
@@ -159,38 +163,6 @@ def traced(function, *arguments):
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return most
-
-
-LARGE = [  # by weights, by what augments a batch, by a batch, by a test batch, by words
-    "--hidden 4000 --batch-size 1 --optimizer adamw",
-    "--hidden 1 --batch-size 5000 --augment elastic",
-    "--model resnet --batch-size 25 --autograd",
-    "--model resnet --batch-size 25",
-    "--model vit --patch 4 --batch-size 25",
-    "--model gpt --batch-size 8",
-]
-LARGE_AND_SLOW = [
-    "--model resnet --widths 256,256 --batch-size 1",
-    "--model resnet --blocks 2 --batch-size 100",
-    "--model vit --autograd",
-    "--model gpt --autograd",
-    "--model vit --width 64 --heads 64 --patch 2 --blocks 1 --batch-size 2",
-]
-
-
-@pytest.mark.parametrize("words", LARGE + [pytest.param(words, marks=pytest.mark.slow) for words in LARGE_AND_SLOW])
-def test_what_does_not_fit_into_the_machine_is_refused(words, mnist, monkeypatch, tmp_path):
-    """The memory that is reckoned is that which a step, a test and a checkpoint take, to a third."""
-    options = parse_options("np", *words.split())
-    two = 2 * data.test_batch_size(options)  # batches
-    few = mnist._replace(test_images=mnist.test_images[:two], test_labels=mnist.test_labels[:two])
-    monkeypatch.setattr(data, "load", lambda *_: few)
-    monkeypatch.setattr(plot, "learning_curves", lambda run: None)  # what matplotlib takes is the same for all
-    taken = traced(main_np.main, [*words.split(), "--steps", "2", "--out", str(tmp_path)])
-    assert networks.memory_of(options) == pytest.approx(taken, rel=1 / 3)
-    monkeypatch.setattr(networks.memory, "there_is", lambda: taken / 2)
-    with pytest.raises(UserError, match=r"GB of memory, and there are .* take a smaller network"):
-        main_np.main(words.split())
 
 
 def test_what_is_read_takes_a_few_times_the_size_of_its_file(tmp_path):

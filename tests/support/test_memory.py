@@ -1,15 +1,14 @@
-"""How much memory there is, and that a network too large for it is refused before it is built.
+"""How much memory there is, and what happens where it ends."""
 
-That what is measured is what a run takes, tests/support/test_checkpoint.py has.
-"""
+import math
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
-import networks
-from conftest import rows
-from networks import NETWORKS, begin, make, parse_options
+from conftest import ROOT, assert_one_line, rows
 from support import memory
-from support.errors import UserError
 
 GROUPS = """
     0::/                                  |                                                | machine
@@ -35,28 +34,52 @@ def test_the_limit_of_a_container_counts(own, files, there_is, tmp_path):
     assert memory.there_is(tmp_path / "own", tmp_path) == (machine if there_is == "machine" else int(there_is))
 
 
-WEIGHTS = [(model, "") for model in NETWORKS] + [
-    ("mlp", "--hidden 7"),
-    ("resnet", "--widths 3,3,5 --blocks 2"),
-    ("vit", "--width 6 --heads 3 --blocks 1 --patch 14"),
-    ("gpt", "--width 6 --heads 3 --blocks 1"),
-]
+@pytest.fixture
+def soft():
+    """What the limit is now. Only Linux has one that counts."""
+    resource = pytest.importorskip("resource")
+    if sys.platform != "linux":
+        pytest.skip("no limit counts here")
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    yield lambda: resource.getrlimit(resource.RLIMIT_DATA)
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 
-@pytest.mark.parametrize(("model", "words"), WEIGHTS)
-def test_an_entry_knows_the_number_of_weights(model, words):
-    options = parse_options("np", "--model", model, *words.split())
-    assert options.network.weights(options) == sum(p.size for p in make("np", options).params.values())
+def test_an_array_for_which_there_is_no_memory_is_an_error_at_once(soft):
+    before = soft()
+    with memory.limited(10**8):
+        assert np.ones(5 * 10**7, np.uint8).all() and soft() != before
+        with pytest.raises(MemoryError):
+            np.empty(2 * 10**8, np.uint8)
+    assert soft() == before and len(np.empty(2 * 10**8, np.uint8))
 
 
-@pytest.mark.parametrize("framework", ["np", "torch"])
-def test_what_is_too_large_is_refused_before_it_is_built(framework, monkeypatch):
-    built = []
-    monkeypatch.setattr(networks, "make", lambda *of: built.append(of) or make(*of))
-    monkeypatch.setattr(memory, "there_is", lambda: 2e9)
-    for words in ("--model resnet --widths 1024,1024 --blocks 50", "--model vit --width 1024 --heads 1 --blocks 50"):
-        with pytest.raises(UserError, match=r"GB of memory, and there are 2\.0: take a smaller network"):
-            begin(framework, "", words.split())
-    assert not built
-    begin(framework, "", [])
-    assert [way for way, _ in built] == ["np"]  # PyTorch takes NumPy's number
+def test_a_limit_that_cannot_be_set_is_none(soft, monkeypatch):
+    with memory.limited(math.inf):
+        assert len(np.empty(2 * 10**8, np.uint8))
+    monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
+    with memory.limited(1):
+        assert len(np.empty(2 * 10**8, np.uint8))
+
+
+CALL = """
+import sys
+import main_np
+from support import memory, program
+memory.there_is, memory.OF_A_CORE = lambda: int(sys.argv.pop(1)), 0
+sys.exit(program.run(main_np.main, limit_memory=True))
+"""
+TOO_LARGE = """
+    --model resnet --batch-size 20000        | training
+    --model vit --batch-size 25 --patch 2    | a test: of 200 images, where a batch has 25
+    --model resnet --widths 1024 --blocks 50 | the network itself
+"""
+
+
+@pytest.mark.parametrize(("words", "what"), [*rows(TOO_LARGE)])
+def test_too_little_memory_is_one_line_before_anything_is_lost(words, what, soft, tmp_path):
+    """Whatever does not fit, it is seen before the first step is over; and there is no half file."""
+    argv = [sys.executable, "-c", CALL, str(4 * 10**8), *words.split(), "--steps", "40", "--out", str(tmp_path)]
+    ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert_one_line(ended, "not enough memory: lower --batch-size, or take a smaller network")
+    assert not [*tmp_path.glob("*.npz")]

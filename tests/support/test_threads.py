@@ -1,5 +1,6 @@
 """Work that threads share: the run is the same on any number of them, to the last bit."""
 
+import copy
 import os
 import subprocess
 import sys
@@ -12,12 +13,13 @@ import pytest
 
 import data
 import main_np
+import main_torch
 import mlp_np
 from conftest import ROOT
 from mlp_np import relative_difference
 from networks import NETWORKS, make, parse_options
 from support import threads
-from support.threads import by_images, by_units, each, share_work
+from support.threads import each, share_work
 
 # Widths and batches that cannot be cut evenly, and more images than a convolution takes at a time.
 SMALL = {
@@ -80,57 +82,60 @@ def test_the_parts_depend_on_the_work(size, parts, monkeypatch):
     for number in (1, 8):
         monkeypatch.setattr(threads, "threads", lambda number=number: number)
         network = main_np.build(parse_options("np", "--hidden", size))[0]
-        assert len(network.copies) == parts
-        assert [part.params["W1"].shape[1] for part in network.copies] == [size // parts] * parts or size in (257, 513)
+        assert len(network.parts) == parts
+        assert [part.params["W1"].shape[1] for part in network.parts] == [size // parts] * parts or size in (257, 513)
 
 
 @pytest.mark.parametrize("model", NETWORKS)
-def test_libraries_keep_their_threads_until_a_network_computes(model, monkeypatch):
-    """main_torch.py builds one for its first weights, and PyTorch may use the same library."""
-    limited = []
-    monkeypatch.setattr(threads, "threads", lambda: limited.append(1) or 2)
-    options = parse_options("np", "--model", model)
-    network, _ = main_np.build(options)
-    assert not limited
-    network.forward(options.network.batch(np.zeros((2, 28, 28), np.uint8), np.zeros(2, int), options)[0])
-    assert limited
+def test_libraries_keep_their_threads_where_pytorch_computes(model, monkeypatch):
+    """It builds a network in NumPy for its first weights, and may use the same library."""
+    monkeypatch.setattr(threads, "threads", None)
+    main_torch.build(parse_options("torch", "--model", model))
+    with pytest.raises(TypeError):
+        main_np.build(parse_options("np", "--model", model))
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_a_copy_of_a_network_learns_by_itself(model, small):
+    """With what it shares among threads: the arrays of the parts are still views of its own, and not of the other's."""
+    options = parse_options("np", "--model", model, *SMALL.get(model, []))
+    network, optimizer = main_np.build(options)
+    before = {name: p.copy() for name, p in network.params.items()}
+    x, y = options.network.batch(small.train_images[:9], small.train_labels[:9].astype(int), options)
+    first, _ = main_np.train_step(copy.copy(copy.deepcopy(network)), optimizer, x, y, 0.01)
+    twin = copy.deepcopy(network)
+    losses = [main_np.train_step(twin, main_np.Optimizer(twin.params, options), x, y, 0.01)[0] for _ in range(2)]
+    assert first == losses[0] > losses[1]
+    assert all((network.params[name] == p).all() for name, p in before.items())
 
 
 class Louder(mlp_np.MLP):
-    """An MLP with a mode and an option."""
+    """An MLP with a mode."""
 
     training = True
 
-    def __init__(self, gain):
-        super().__init__(hidden=515, dtype=np.float64)
-        self.gain = gain
-
     def forward(self, x):
-        return super().forward(self.gain * x if self.training else x)
+        return super().forward(2 * x if self.training else x)
 
 
 UNITS = {"W1": 1, "b1": 0, "W2": 0}
 
 
-@pytest.mark.parametrize("share", [by_units(UNITS, 256), by_images(64), by_images(9), None])
-def test_no_part_misses_what_the_network_is_told(share):
-    """Neither its mode, nor anything else that is set; and what is asked, the network answers."""
-    x, alone, shared = np.random.default_rng(0).normal(size=(130, 28, 28)), Louder(2), share_work(Louder(2), share)
-    for name, value in [("training", True), ("training", False), ("training", True), ("gain", 3), ("gain", 0)]:
-        for network in (alone, shared):
-            setattr(network, name, value)
-        assert getattr(shared, name) == value
-        assert relative_difference(alone.forward(x), shared.forward(x)) < 1e-13, name
-        assert relative_difference(alone.z1, shared.kept("z1")) < 1e-13, name
-    with pytest.raises(AttributeError):
-        shared.volume  # noqa: B018
+@pytest.mark.parametrize("share", [{"units": UNITS}, {"images": 64}, {"images": 9}, {}])
+def test_no_part_misses_whether_the_network_is_training(share):
+    x, (alone, model) = np.random.default_rng(0).normal(size=(130, 28, 28)), (Louder(515, dtype=float) for _ in "12")
+    shared = share_work(model, **share)
+    for training in (True, False, True):
+        alone.training = shared.training = training
+        assert relative_difference(alone.forward(x), shared.forward(x)) < 1e-13
+        assert relative_difference(alone.z1, shared.kept("z1")) < 1e-13
 
 
 def test_statistics_cannot_be_cut_by_units():
     network = mlp_np.MLP(hidden=9)
     network.statistics = {"mean": np.zeros(9)}
     with pytest.raises(ValueError, match="statistics"):
-        share_work(network, by_units(UNITS, 256))
+        share_work(network, units=UNITS)
 
 
 def test_several_threads_share_the_parts(monkeypatch):

@@ -1,0 +1,77 @@
+"""Back through the causal mask, dscores.
+
+The scores of places that come later are hidden, and softmax makes weights of each row, as in `causal_mask`: row i has
+weights for the places 0 to i, and 0 after it. You know dweights. Find dscores.
+
+    scores   (B, T, T)   scores[b, i, j]: how much place i of text b would like to have of place j
+    dweights (B, T, T)   the derivative of the loss with respect to weights
+
+First make the weights: copy your lines. dweights is not 0 at the hidden places, where nobody has asked for it.
+"""
+
+import numpy as np
+
+
+def causal_backward(scores, dweights):
+    """Return dscores (B, T, T)."""
+    dscores = ...  # this takes several lines
+    return dscores
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+
+from exercises import chapter6
+
+INPUTS = [chapter6.hidden_backward]
+FURTHER = [partial(chapter6.hidden_backward, apart=True)]
+COUNTS = {"B": "texts", "T": "places"}
+ENTRYWISE = "scores"
+
+
+def answer(scores, dweights):
+    seen = np.tri(scores.shape[1], dtype=bool)
+    shown = np.where(seen, scores, -np.inf)
+    exp = np.exp(shown - shown.max(axis=-1, keepdims=True))
+    weights = exp / exp.sum(axis=-1, keepdims=True)
+    mean = (weights * dweights).sum(axis=-1, keepdims=True)
+    dscores = weights * (dweights - mean)
+    return dscores
+
+
+HINTS = """
+1. If a hidden score grows, does any weight change? If one that is seen grows, which weights of its row change?
+2. With the weights of `causal_mask`, the way back is that of `softmax_backward`. What becomes of its product, and of
+   its sum, where a weight is 0?
+3. weights * (dweights - the sum over each row of weights * dweights), with axis=-1 and keepdims=True. The mask needs
+   no line of its own.
+"""
+
+MISTAKES = """
+nothing hidden | np.where(seen, scores, -np.inf) -> scores
+    Print your weights for T = 3. Which of them belong to places that come later?
+hidden at the end alone | np.where(seen, scores, -np.inf) -> scores & = weights * ( -> = seen * weights * (
+    You have hidden the derivatives. Had the hidden scores no part in your weights, and in your sums?
+the mask turned round | np.tri(scores.shape[1], dtype=bool) -> np.tri(scores.shape[1], dtype=bool).T
+    Row i is what place i looks at. Which j come later than i: those below the diagonal, or above?
+the sum forgotten | - mean ->
+each weight by itself, as in a sigmoid | dweights * weights * (1 - weights)
+    If one score of a row grows, what happens to the other weights of that row?
+the sum over the wrong axis | dweights).sum(axis=-1 -> dweights).sum(axis=1
+    Which weights add up to 1: those of one row, or of one column?
+the sum without the weights | (weights * dweights).sum -> dweights.sum
+a plain mean in place of the weighted one | (weights * dweights).sum -> dweights.mean
+    If a score grows, which weights give up most: the large ones, or all the same? And the hidden ones?
+the last factor forgotten | = weights * ( -> = (
+    If a weight is 0, how much can its score still change?
+the maximum not subtracted | shown - shown.max(axis=-1, keepdims=True) -> shown
+    exp(800) is more than a number can hold, and exp(-800) is 0. What can you subtract from each row of scores before
+    exp, so that its weights stay as they are?
+"""
+
+WHY = """
+The mask needs no derivative of its own: where a weight is 0, the product is 0 whatever dweights is, and the sum gets
+nothing from it.
+"""
+DOCS = 'docs/writing.md, "The causal mask"'
+LINE = "gpt_np.py: backward = Softmax.backward"

@@ -1,0 +1,63 @@
+"""Back through the positions, dP.
+
+Attention is a sum over the places, and a sum does not know an order. So each place of a text adds a learned vector of
+its own, and all texts add the same ones:
+
+    y = x + P     y[b, t] is x[b, t] plus row t of P
+
+You know dy. dx is dy as it is. Find dP.
+
+    P  (T, C)      a row of C numbers for each of T places
+    dy (B, T, C)   the derivative of the loss with respect to y, for B texts
+"""
+
+import numpy as np
+
+
+def positions_backward(P, dy):
+    """Return dP (T, C)."""
+    dP = ...
+    return dP
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter6
+
+INPUTS = [chapter6.placed]
+COUNTS = {"B": "texts", "T": "places", "C": "numbers"}
+ENTRYWISE = "P"
+
+
+def answer(P, dy):
+    dP = dy.sum(axis=0)
+    return dP
+
+
+HINTS = """
+1. Take one entry of P. Which entries of y does it move, and by how much each?
+2. P[t, c] is added in all B texts: it moves y[b, t, c] for every b, and nothing else. What do you do with several ways
+   to the loss?
+3. The sum runs over the texts, the first axis of dy.
+"""
+
+MISTAKES = """
+the mean over the texts | dP / B
+    All texts add the same row. Do its effects add up, or average?
+only the last text | dy[-1]
+only the first text | dy[0]
+    Every text adds the same P. Are all of them in your sum?
+not summed | dy
+summed over the places | dy.sum(axis=1)
+summed over texts and places | dy.sum(axis=(0, 1))
+    P is (T, C) and dy is (B, T, C). Which letter should go, and which two should remain?
+P itself as a factor | dP * P
+    In y = x + P, by how much does y grow if P grows by 1? Does that depend on P?
+added to P | P + dP
+    A place that has no effect on the loss: what should its row be?
+"""
+
+WHY = """
+It is the bias of a linear layer once more: what is added to many rows gets the sum of their gradients.
+"""
+DOCS = 'docs/writing.md, "The positions"'
+LINE = 'vit_np.py: self.grads = {"P": dy.sum(axis=0)}'
