@@ -158,7 +158,7 @@ def test_what_is_written_is_the_same_in_pytorch(words):
     for temperature in (1, 0.8, 0):
         by_hand, by_torch = (
             np.stack([np.asarray(new) for new in model.write(begun, temperature, np.random.default_rng(1))])
-            for model in (ours, theirs.eval())
+            for model in (ours.model, theirs.eval())
         )
         assert by_hand.shape == (len(ours.params["positions.P"]) - begun.shape[1] + 1, 2)
         assert np.array_equal(by_hand, by_torch), temperature
@@ -192,7 +192,7 @@ LONG = [  # a whole run, whose W1 is updated in two parts; and the beginning of 
 )
 def test_lockstep(words, torch_apart, tape_apart, mnist, monkeypatch):
     load = data.load
-    monkeypatch.setattr(data, "load", lambda name: mnist if name == "mnist" else load(name))  # read once for all tests
+    monkeypatch.setattr(data, "load", lambda name, _: mnist if name == "mnist" else load(name))  # read once for all
     options = build(words if "--dtype" in words else f"{words} --dtype float64")[0]
     losses = []
     for n, (by_hand, on_tape, by_torch, _) in enumerate(twins.lockstep(options), 1):
