@@ -14,7 +14,18 @@ from PIL import Image, ImageFilter, ImageOps
 
 from support.errors import UserError
 from support.files import read_file
-from support.paper import enclosed, find_sheet, from_above, lengths, quadrilateral, unruled, without_surroundings
+from support.paper import (
+    enclosed,
+    find_sheet,
+    from_above,
+    is_broad,
+    lengths,
+    lightest,
+    pieces,
+    quadrilateral,
+    unruled,
+    without_surroundings,
+)
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 MAX_PIXELS, MAX_SIDE, MAX_BYTES = 50_000_000, 2**16, 2**27  # no JPEG has a longer side
@@ -22,6 +33,7 @@ SIDE = 320  # pixels; more would add nothing about a digit
 WIDEST = 0.4  # of the picture's longer side: what is wider both ways is no ink
 DARKEST = 128  # shade of paper: ink stands out less in less light, but on darker paper than this it would be noise
 FAINTEST = 16  # shades (of 255) between ink and paper; less is noise from a JPEG or a camera
+PALEST, NOISE, LEAST = 8, 6, 0.002  # shades of a pale pencil; times the mean of noise; of the pixels that it covers
 REACH = 0.12  # of the picture's longer side: a dark area at the border that is narrower is ink, a wider one a shadow
 SHARP = 1.4  # pixels: how far ink fades into paper; a shadow, a coffee stain and a crease fade more slowly
 FADED = 0.45  # of the ink's area
@@ -60,10 +72,12 @@ def read_digit(path):
 def see(path):
     """What there is in a picture file, as `Seen`, one digit or not. UserError if it is not a picture."""
     picture = read_picture(path)
-    ink, found = find_ink(picture)
+    ink, found, cut = find_ink(picture)
     image = as_mnist(ink) if (ink > 127).any() else np.zeros((28, 28), np.uint8)
     if not found or not image.any() or blot(image):
         problem = f"no digit found in {path}: it should be darker or lighter than the paper"
+    elif cut:
+        problem = f"no whole digit found in {path}: leave some paper around it, and nothing else on it"
     elif several(crop(ink, 127)) or tangled(image):
         problem = f"there is more than one digit in {path}, or a digit in pieces: cut out one, in one piece"
     else:
@@ -114,28 +128,46 @@ def shades(image):
 
 
 def find_ink(picture):
-    """(ink, whether it can be a digit's) in a picture (H, W) uint8: (h, w) uint8, 0 paper to 255 ink, and a bool.
+    """(ink, whether it can be a digit's, whether it is cut off) in a picture (H, W) uint8: (h, w) uint8, 0 paper to 255
+    ink, and two bools.
 
-    It may be dark on light or light on dark. If a sheet lies on a table, it is the ink on that, seen from above.
+    It may be dark on light or light on dark. If a sheet lies on a table, it is the ink on that, seen from above. What
+    is broader than any pen's stroke is none: a lamp's patch of light, perhaps. Then the dark may be the ink.
     """
     corners = find_sheet(picture)
     if corners is not None:
         picture = from_above(picture, corners)
     (_, darkness), (_, other) = sorted((reading(picture), reading(255 - picture)), key=lambda pair: pair[0])
+    ink, found, cut = digit_in(darkness, other)
+    if found and is_broad(ink > 127):
+        second, found, cut = digit_in(other, darkness)
+        found = found and not cut and is_one(second > 127) and not is_broad(second > 127)
+        return (second if found else ink), found, False
+    return ink, found, cut
+
+
+def digit_in(darkness, other):
+    """What `find_ink` says of ink with this darkness (H, W); other: the darkness of what is lighter than the paper."""
     ink = strokes(darkness)
     if grain(ink):
-        return ink, False
+        return ink, False, False
     sheet = enclosed(ink > 127)  # what looks like ink may be a sheet too
     corners, share = quadrilateral(sheet)
-    if share > SHEET:
+    if share > SHEET and (ink[sheet] > 127).mean() > 0.5:  # and no frame that somebody drew around the digit
         sides = lengths(corners)
         on_it = strokes(other) * sheet
         if (on_it[ink <= 127] > 127).any():
             ink = from_above(on_it, corners)
         elif sides.min() > WIDE * sides.max():
-            return ink, False  # a blank one; narrow, it would be a 1
-    ink = without_surroundings(ink)
-    return ink, bool((ink > 127).any()) and not fades(ink) and not circle(ink)
+            return ink, False, False  # a blank one; narrow, it would be a 1
+    ink, cut = without_surroundings(ink)
+    return ink, bool((ink > 127).any()) and not fades(ink) and not circle(ink), cut
+
+
+def is_one(shape):
+    """Whether most of a shape (H, W) bool is one piece: between the strokes of a scribble there are many."""
+    names, _ = pieces(shape)
+    return bool(np.bincount(names[shape]).max() > 0.6 * shape.sum())
 
 
 def fades(ink):
@@ -185,19 +217,15 @@ def strokes(darkness):
     """Ink (H, W) uint8, 0 paper to 255 ink, in the darkness (H, W) of a picture; 0 if nothing stands out."""
     ink = unruled(darkness)
     strength = np.median(ink[ink >= otsu(ink)]) if ink.any() else 0
+    if strength < FAINTEST:  # a pale pencil is fainter than the light falls off, but sharper
+        around = Image.fromarray(ink.astype(np.uint8)).filter(ImageFilter.GaussianBlur(max(ink.shape) / 40))
+        ink = np.maximum(ink - np.asarray(around), 0)
+        sharp = ink[ink > max(PALEST, NOISE * ink.mean())]
+        strength = FAINTEST * (np.median(sharp) > 1.5 * PALEST) if sharp.size > LEAST * ink.size else 0
     ink = (255 * np.clip((ink / max(strength, FAINTEST) - 0.2) / 0.5, 0, 1)).astype(np.uint8)
     around = np.asarray(Image.fromarray(ink).filter(ImageFilter.GaussianBlur(max(ink.shape) / 40)))
     ink[around <= 13] = 0  # specks have too little ink around them
     return ink * (strength >= FAINTEST and ink.max() >= 128)
-
-
-def lightest(picture, square):
-    """The lightest shade in each square of that side: (H, W) -> (H - square + 1, W - square + 1)."""
-    if square == 1:
-        return picture
-    half, step = lightest(picture, (square + 1) // 2), square // 2  # four smaller squares cover each
-    half = np.maximum(half[:-step], half[step:])
-    return np.maximum(half[:, :-step], half[:, step:])
 
 
 def variation(picture):

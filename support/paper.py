@@ -11,6 +11,10 @@ LEAST = 0.08  # of the picture is a sheet
 TILT = 0.2  # of its length is what a ruling falls or rises, 11 degrees, to both sides
 RULED = 3  # shades (of 255) that a ruling is darker than the paper beside it, or more
 BORDER = 0.6  # of its height and width together may a digit touch the picture's border
+BROAD = 0.45  # of its length: no pen is as wide
+GAPS = 0.05  # of its length
+NEAR = 0.013  # of the picture from its border touches it: a line of the paper may have been taken out there
+ROUND = 0.07  # of its own size is a circle away from the digit that it is drawn around, or more
 
 
 def find_sheet(picture):
@@ -117,9 +121,12 @@ def unruled(ink):
 
     At each distance from a line, what most of it has there is subtracted: where the pen crosses, the rest is the pen's.
     """
+    slope = None
     for _ in range(2):  # lines from left to right; then, turned, those from top to bottom
         spent, heights = np.zeros_like(ink), np.arange(len(ink))[:, np.newaxis]
-        for line in rulings(ink):
+        lines = rulings(ink, slope)
+        slope = -lines[0][1] / ink.shape[1] if lines else None
+        for line in lines:
             away = np.rint(2 * (heights - path(*line, ink.shape[1])))  # in half pixels
             for distance in range(-5, 6):
                 at = away == distance
@@ -135,8 +142,10 @@ def path(middle, fall, width):
     return middle + fall * (np.arange(width) / width - 0.5)
 
 
-def rulings(ink):
+def rulings(ink, slope=None):
     """The lines of ruled paper from left to right in ink (H, W) float: [(height in the middle, fall)].
+
+    slope: of the lines across those that are proven already; a margin's line may then be alone.
 
     This is a Hough transform (Duda & Hart 1972) that takes a low quantile along each line in place of a sum: a ruling
     has ink along two thirds of what is in the picture of it, a digit's stroke has not. Rulings are at least three,
@@ -162,13 +171,28 @@ def rulings(ink):
         contrast[np.abs(middles - middles[n]) < 4 + np.abs(falls - falls[k])[:, np.newaxis] / 2] = (
             0  # the same, or across
         )
+    margins = [] if slope is None else [line for line in lines if abs(line[1] / width - slope) < 0.03]
+    margins = [finest(ink, *line[:2]) for line in margins if is_through(thick, reach, x, line)]
     if len(lines) < 3:
-        return []
+        return margins
     middle, fall, strength = np.transpose(lines)
-    alike = (strength < 2.5 * np.median(strength)) & (np.abs(fall - np.median(fall)) < 0.1 * width)
+    parallel = np.abs(fall - np.median(fall)) < 0.1 * width
+    alike = (strength < 2.5 * np.median(strength)) & parallel
     if alike.sum() < 3 or np.ptp(middle[alike]) < 0.4 * height:
-        return []
-    return [finest(ink, *line) for line in zip(middle[alike], fall[alike], strict=True)]
+        return margins
+    return [finest(ink, *line) for line in zip(middle[parallel], fall[parallel], strict=True)]  # a margin's line too
+
+
+def is_through(thick, reach, x, line):
+    """Whether there is ink along nearly all of a line, (middle, fall, strength), from one border to the other.
+
+    thick: the ink as `rulings` has it, with so many rows above and below as `reach` says; x: the columns to look at.
+    """
+    middle, fall, strength = line
+    rows = reach + np.rint(path(middle, fall, x[-1] + 1)[x]).astype(int)
+    values = thick[rows.clip(0, len(thick) - 1), x]
+    values = values[np.isfinite(values)]
+    return len(values) > 0.6 * len(x) and np.quantile(values, 0.1) > max(RULED, strength / 2)
 
 
 def finest(ink, middle, fall):
@@ -210,25 +234,76 @@ def pieces(shape):
     return np.where(shape, np.append(numbers, -1)[run], -1), boxes
 
 
-def without_surroundings(ink):
-    """Ink (H, W) uint8 without the edge of a table or the bars of a program's window, and without specks.
+def is_band(shape):
+    """Whether a shape (H, W) bool is straight and crosses a picture that is no strip, as a shadow may and no 1 does."""
+    if min(shape.shape) <= max(10, 0.5 * max(shape.shape)):
+        return False
+    across, along = np.sqrt(np.abs(np.linalg.eigvalsh(np.cov(np.argwhere(shape).T))))
+    return bool(across < 0.15 * along)
 
-    The one lies along the picture's border, where a digit that touches it comes from farther inside. The other are
-    small and apart from the largest piece.
+
+def is_around(outer, inner):
+    """Whether a box (..., 4), as `pieces` has them, is around another with some space on all sides."""
+    space = ROUND * (outer[..., 2:] - outer[..., :2]).max(axis=-1, keepdims=True)
+    return ((inner - outer)[..., :2] >= space).all(axis=-1) & ((outer - inner)[..., 2:] >= space).all(axis=-1)
+
+
+def lightest(picture, square):
+    """The lightest shade in each square of that side: (H, W) -> (H - square + 1, W - square + 1)."""
+    if square == 1:
+        return picture
+    half, step = lightest(picture, (square + 1) // 2), square // 2  # four smaller squares cover each
+    half = np.maximum(half[:-step], half[step:])
+    return np.maximum(half[:, :-step], half[:, step:])
+
+
+def is_broad(shape):
+    """Whether a square fits into a shape (H, W) bool whose side is BROAD of the shape's own length, or more.
+
+    Gaps that are thin beside the shape do not count: lines of the paper may have been taken out, and a digit be written
+    in a lamp's patch of light.
+    """
+    rows, columns = np.flatnonzero(shape.any(axis=1)), np.flatnonzero(shape.any(axis=0))
+    box = shape[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.uint8)
+    gap, side = 1 + int(GAPS * max(box.shape)), int(BROAD * max(box.shape))
+    closed = 1 - lightest(1 - lightest(np.pad(box, gap - 1), gap), gap)
+    return 8 <= side <= min(box.shape) and not lightest(1 - closed, side).all()
+
+
+def without_surroundings(ink):
+    """(ink, whether it is cut off): ink (H, W) uint8 without what is around a digit, and a bool.
+
+    Around it are the edge of a table or the bars of a program's window, which lie along the picture's border; a finger,
+    which comes in from there; a circle that somebody drew around the digit; and specks, which are small and apart from
+    the largest piece. A digit that touches the border is cut off, unless it fills the picture, as one does that
+    somebody cut out closely.
     """
     names, boxes = pieces(ink > 127)
     if not len(boxes):
-        return 0 * ink
+        return 0 * ink, False
     sides = boxes[:, 2:] - boxes[:, :2] + 1  # (N, 2): heights and widths
-    border = np.concatenate([names[0], names[-1], names[:, 0], names[:, -1]])
-    inside = np.bincount(border[border >= 0], minlength=len(boxes)) < BORDER * sides.sum(axis=1)
+    near = 1 + int(NEAR * max(names.shape))
+    border = np.concatenate([at[:near].max(axis=0) for at in (names, names[::-1], names.T, names.T[::-1])])
+    touching = np.bincount(border[border >= 0], minlength=len(boxes))
+    inside = touching < BORDER * sides.sum(axis=1)
     size = sides.max(axis=1) / max(names.shape)
-    whole = (sides > 0.9 * np.array(names.shape)).all(axis=1)  # perhaps a digit that somebody cut out closely
-    kept = inside if (inside & (size > 0.2)).any() else inside | whole
+    whole = (sides > 0.9 * np.array(names.shape)).all(axis=1) & (touching < 2 * BORDER * sides.sum(axis=1))
+    whole &= [not fills or not is_band(names == i) for i, fills in enumerate(whole)]
+    slim = ~np.array([size[i] > 0.1 and is_broad(names == i) for i in range(len(boxes))])
+    for kept in (slim & (touching == 0), slim & inside, inside, inside | whole):
+        if (kept & (size > 0.2)).any():
+            break
     if not kept.any():
-        return 0 * ink
+        return 0 * ink, False
     largest = (size * kept).argmax()
+    within = kept & is_around(boxes[largest], boxes) & (size > 0.3 * size[largest])
+    slender = sides.min(axis=1) / sides.max(axis=1)
+    within &= slender[largest] > np.where(slender < 0.4, 0.9, 0.7)  # a narrow one is a 0, perhaps with a slash in it
+    if within.any():  # it is circled
+        kept, largest = within, (size * within).argmax()
+    others = inside & (touching > 0) & ~is_around(boxes, boxes[largest])
+    cut = bool((touching[largest] and not whole[largest]) or (size * others).max() > size[largest])
     apart = np.maximum(boxes[largest, :2] - boxes[:, 2:], boxes[:, :2] - boxes[largest, 2:]).max(axis=1)
     kept &= (size > 0.3 * size[largest]) | (apart < 0.15 * sides[largest].max())
     shape = Image.fromarray(255 * (kept[names] & (names >= 0)).astype(np.uint8))
-    return ink * (np.asarray(shape.filter(ImageFilter.MaxFilter(5))) > 0)  # with the grey around
+    return ink * (np.asarray(shape.filter(ImageFilter.MaxFilter(5))) > 0), cut  # with the grey around

@@ -170,14 +170,18 @@ def tilted(digit, rng, degrees):
     return photograph(seen, rng, sheet=sheet.astype(float))
 
 
-def on_lines(digit, rng, ways):
-    """A thin pen on ruled or squared paper, which is turned by up to 10 degrees. ways: 1 or 2."""
+def on_lines(digit, rng, ways, margin=False):
+    """A thin pen on ruled or squared paper, turned by up to 10 degrees. ways: 1 or 2; margin: a stronger line."""
     ink, lines = written(digit, int(rng.integers(0, 5)), 3, rng), np.zeros((300, 300))
     angle, gap = np.radians(rng.uniform(-10, 10)), rng.uniform(10, 24)
     y, x = np.indices(lines.shape)
     for along in (np.cos(angle) * y + np.sin(angle) * x, np.cos(angle) * x - np.sin(angle) * y)[:ways]:
         lines = np.maximum(lines, np.clip(1.2 - np.abs(along % gap - gap / 2), 0, 1))
-    return photograph(np.maximum(ink, rng.uniform(0.2, 0.5) * lines), rng)
+    lines *= rng.uniform(0.2, 0.5)
+    if margin:
+        strong = np.clip(1.5 - np.abs(np.cos(angle) * x - np.sin(angle) * y - rng.uniform(25, 45)), 0, 1)
+        lines = np.maximum(lines, rng.uniform(0.6, 0.9) * strong)
+    return photograph(np.maximum(ink, lines), rng)
 
 
 def enlarged(digit, rng):
@@ -203,10 +207,48 @@ def in_a_window(digit, rng):
     return np.vstack([bar, canvas]).astype(np.uint8)
 
 
+def drawing_around(digit, rng):
+    """A circle, or a box, around a digit."""
+    ink, across, down = written(digit, int(rng.integers(0, 5)), 6, rng), rng.uniform(155, 170), rng.uniform(155, 170)
+    ink, (y, x) = np.pad(ink, 50), np.indices((400, 400)) - 200
+    away = np.hypot(x / across, y / down) if rng.random() < 0.5 else np.maximum(np.abs(x) / across, np.abs(y) / down)
+    return photograph(np.maximum(ink, np.clip(3.5 - 160 * np.abs(away - 1), 0, 1)), rng)
+
+
+def held(digit, rng):
+    """A finger holds the paper at one of its sides."""
+    y, x = np.indices((300, 300))
+    wide, reach, at = rng.uniform(20, 30), rng.uniform(20, 50), rng.uniform(60, 240)
+    away = np.hypot(y - at + rng.uniform(-0.4, 0.4) * x, np.maximum(x - reach, 0)) / wide
+    ink = np.maximum(np.pad(written(digit, int(rng.integers(0, 5)), 6, rng), 40)[40:-40, :300], 0)
+    finger = np.rot90(np.where(away < 1, rng.uniform(0.4, 0.8) * (0.6 + 0.4 * away**2), 0), int(rng.integers(0, 4)))
+    return photograph(np.where(finger > 0, finger, ink), rng)
+
+
+def cut_off(digit, rng):
+    """A digit, a quarter of which is beyond the picture's lower edge."""
+    ink = written(digit, int(rng.integers(0, 5)), int(rng.integers(6, 20)), rng)
+    top, *_, bottom = np.flatnonzero(ink.max(axis=1) > 0.5)
+    return photograph(np.pad(ink[: bottom - (bottom - top) // 4], ((60, 0), (0, 0))), rng)
+
+
+def in_pencil(digit, rng):
+    """A pale, thin pencil where light falls off to one side."""
+    ink, x = written(digit, int(rng.integers(0, 5)), 3, rng), np.arange(300)
+    picture = (rng.uniform(200, 240) - rng.uniform(14, 30) * ink) * (1 - rng.uniform(0.1, 0.4) * x / 300)
+    return np.clip(picture + rng.normal(0, 1.2, ink.shape), 0, 255).astype(np.uint8)
+
+
 SCENES = {
     "a small picture, enlarged": (enlarged, 19),
     "a pen on ruled paper": (partial(on_lines, ways=1), 19),
     "a pen on squared paper": (partial(on_lines, ways=2), 18),
+    "a pen on ruled paper with a margin": (partial(on_lines, ways=1, margin=True), 17),
+    "a pen on squared paper with a margin": (partial(on_lines, ways=2, margin=True), 17),
+    "a circled digit": (drawing_around, 13),
+    "a finger beside it": (held, 9),
+    "a digit that is cut off": (cut_off, 0),
+    "a pale pencil": (in_pencil, 16),
     "a sheet on stripes": (on_stripes, 17),
     "a program's window": (in_a_window, 18),
     "a blank sheet": (blank_sheet, 0),
