@@ -137,8 +137,8 @@ def size():
 
 
 def writers(out):
-    """What the networks that write need, into the folder `out`: their weights, and the words of digits or the names that
-    are known. {what it writes: the file's address}."""
+    """What the networks that write need, into the folder `out`: their weights, and the words of digits or the names
+    that are known. {what it writes: the file's address}."""
     known = data.load("names").train_images.astype(np.uint8)
     return {"digits": writer(out, "gpt.npz", data.vocabulary()), "names": writer(out, "names.npz", known)}
 

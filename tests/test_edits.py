@@ -46,6 +46,9 @@ a[i] | a[i + -1] | an index
 a[i, b] | a[b, b] | an index
 a[0] | a.sum(0) | a sum
 a[:, 0] | a.sum(1) | a sum
+a[0] | a[:, None] | an index
+np.maximum.at(a, b, i) | np.add.at(a, b, i) | a function
+a.cumprod() | a.cumsum() | a function
 f((a, b)) | f((b, a)) | an order
 f([a, b]) | f([b, a]) | an order
 f(a) | b | a name
@@ -147,6 +150,15 @@ def written(statements):
 @pytest.mark.parametrize(("slip", "belongs", "kind"), [*rows(EDITS)])
 def test_each_slip_of_an_expression_is_turned_back(slip, belongs, kind):
     assert (kind, f"return {ast.unparse(ast.parse(belongs))}") in edited(f"return {slip}")
+
+
+def test_no_line_is_said_to_come_before_one_that_makes_it_idle():
+    assert not [
+        kind
+        for lines in ("a = b\na = i", "a = b\nreturn i")
+        for kind, _ in edited(lines)
+        if kind == "the order of lines"
+    ]
 
 
 @pytest.mark.parametrize(("slip", "belongs", "kind"), [*rows(STATEMENTS)])

@@ -18,7 +18,7 @@ from exercises import review, runner
 from exercises.catalogue import BY_NAME, EXERCISES
 from exercises.exercise import agree
 from page import bundle, desk
-from practice_answers import filled
+from practice_answers import filled, write
 from support.errors import UserError
 
 SEED = 5
@@ -145,3 +145,16 @@ def test_a_network_of_ones_own_opens_in_the_page_if_it_is_one_of_the_pages(mnist
         assert told in proof and (found and (found["hidden"], found["pixels"])) == (pixels and (20, pixels))
     deep = [*kept[:1], (rng.normal(0, 0.3, (20, 20)), np.zeros(20)), *kept[1:]]
     assert "3 layers of weights" in desk.as_mlp(SimpleNamespace(read=read), deep, images, "")[1]
+
+
+def test_what_is_known_is_reported_before_the_search_for_a_place(tmp_path, monkeypatch):
+    said, result = [], tmp_path / "result.json"
+    path = write(tmp_path, "dz1", "dz1 = 3.7 * da1 * (z1 > 0) - 2.3 * (a1 > 1)")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["", "dz1", str(path), "0", str(result)])
+    monkeypatch.setattr(desk, "report", lambda **what: said.append(what))
+    monkeypatch.setattr(desk, "report_lines", lambda *files: None)
+    monkeypatch.setattr(desk.runner.repair, "search", lambda *_: said.append("searched"))
+    desk.run()
+    known, searched = said
+    assert searched == "searched" and json.loads(known["outcome"]) == json.loads(result.read_text())
