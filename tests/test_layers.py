@@ -122,6 +122,17 @@ def test_a_layer(layer, module, shape):
     same_as_pytorch(layer, module, x)
 
 
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_convolution_of_a_view(size):
+    """What goes in may be a part of another array, or one that is turned."""
+    layer, x = resnet_np.Conv(np.random.default_rng(0), 3, 4, size), np.random.default_rng(1).normal(size=(2, 3, 5, 6))
+    for view in (x.swapaxes(1, 3), x[:, ::2, ::-1, :3]):
+        layer.params["W"] = np.random.default_rng(2).normal(size=(size, size, view.shape[3], 4))
+        y = layer.forward(view)
+        assert (y == layer.forward(view.copy())).all()
+        assert (layer.backward(y) == layer.backward(y.copy())).all()
+
+
 @pytest.mark.parametrize("shape", IMAGES[:-1])  # a single value has no variance
 def test_batch_normalisation(shape):
     rng = np.random.default_rng(1)
