@@ -230,6 +230,7 @@ class Pages:
             return f'<div data-exercise="{name}" id="exercise-{name}">{found[0]}</div>' if name in BY_NAME else found[0]
 
         text = self.markdown.render(for_readers(source.read_text(encoding="utf-8")))
+        text = text.replace("<th></th>", "<td></td>")  # it heads nothing
         return self.linked(WRITE_IT.sub(editor, text), source)
 
     def linked(self, text, source):
@@ -493,6 +494,12 @@ def service_worker(out):
     return fill((LESSONS / "sw.js").read_text(encoding="utf-8"), holes)
 
 
+def packed_size(out, *patterns):
+    """The bytes of these files, gzipped if they are not yet."""
+    contents = (path.read_bytes() for pattern in patterns for path in out.glob(pattern))
+    return sum(len(content if content[:2] == b"\x1f\x8b" else gzip.compress(content)) for content in contents)
+
+
 def front_page(pages, known):
     """page/index.html as the site has it: with the site's links, and with the network that writes below the first
     screen. For that it may ask this address for Python, as the other pages may."""
@@ -528,6 +535,10 @@ def main(argv=None):
             shutil.rmtree(out)
         built.rename(out)
     print(f"see {out}: python -m http.server -d {out}")
+    pages, python = packed_size(out, "*.html", "*.js", "*.css", "*.json"), packed_size(out, "runtime/*.gzip")
+    print(
+        f"as a server sends it, gzipped: {python / 1e6:.1f} MB of Python, and {pages / 1e6:.1f} MB of pages and scripts"
+    )
 
 
 if __name__ == "__main__":

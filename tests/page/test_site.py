@@ -188,6 +188,11 @@ def kept(page):
 def test_by_keyboard_alone_from_an_untouched_exercise_to_the_next_and_it_is_kept(anew, address):
     page = anew("da1")
     page.locator(".cm-content").focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("x")  # over a selection: the console stays empty
+    assert page.locator(".cm-content").inner_text() == "x"
+    page.keyboard.press("Control+Z")
+    page.keyboard.press("Control+Home")
     first = 1 + stub("da1").splitlines().index("import numpy as np")  # the marker counts the file's lines
     assert page.locator(".cm-gutterElement:nth-child(2)").inner_text() == str(first)
     page.keyboard.press("Control+Enter")
