@@ -367,8 +367,6 @@ causal_mask | weights = np.zeros_like(scores)\nfor b, t in np.ndindex(scores.sha
 e = np.exp(scores[b, t, : t + 1]); weights[b, t, : t + 1] = e / e.sum() | exp | larger by 800
 dW1_db1 | dW1 = x.T @ np.ones(dz1.shape); db1 = dz1.sum(axis=0) | a name | `np.ones(dz1.shape)`: with
 next_word | = logits.argmax(axis=1) -> = logits.min(axis=1).astype(int) | a function
-next_word | = p.cumsum(axis=1) -> = p & words = (u[:, None] >= ends[:, :-1]).sum(axis=1) -> \
-words = np.array([np.searchsorted(row, one, side="right") for row, one in zip(p, u)]) | a sum
 next_word | p = np.exp(logits / temperature); p /= p.sum(axis=1)[:, None]; \
 words = (u[:, None] >= p.cumsum(axis=1)).sum(axis=1) | a temperature of 0 forgotten
 next_word | scores / temperature -> scores / (temperature or 1) & temperature == 0 -> False \
