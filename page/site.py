@@ -29,7 +29,7 @@ from exercises.catalogue import BROKEN, BY_NAME, PARTS, numbered, onward
 from exercises.chapter3 import SUSPECTS
 from exercises.show import recorded, shorter, solved
 from page import desk
-from page.build import ROOT, own_lines
+from page.build import COMPUTED, ROOT
 from page.bundle import FOLDER, bundle, call, fill, icon, install, licences
 from support.errors import UserError
 from support.options import Parser
@@ -500,6 +500,11 @@ def packed_size(out, *patterns):
     return sum(len(content if content[:2] == b"\x1f\x8b" else gzip.compress(content)) for content in contents)
 
 
+def own_lines():
+    """{name: the exercise in which a learner writes the line that computes it}, of what index.html shows."""
+    return {name: used for used in network.USED for name in BY_NAME[used].gives if name in COMPUTED}
+
+
 def front_page(pages, known):
     """page/index.html as the site has it: with the site's links, and with the network that writes below the first
     screen. For that it may ask this address for Python, as the other pages may."""
@@ -516,6 +521,8 @@ def front_page(pages, known):
         ("</head>", '<script type="module" src="front.js"></script>\n</head>'),
     ):
         text = text.replace(old, new, 1)
+    for name, exercise in own_lines().items():  # page/network.jsx shows the reader's own line there
+        text = text.replace(f'data-stage="{name}"', f'data-stage="{name}" data-exercise="{exercise}"')
     return text
 
 
