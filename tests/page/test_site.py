@@ -306,7 +306,8 @@ def test_work_goes_to_the_terminal_and_back(at, tmp_path):
     with zipfile.ZipFile(path) as archive:
         archive.extractall(tmp_path)
     assert Work(tmp_path / "my_practice").passed(BY_NAME["dz1"])
-    files, seen, *_ = classroom.find_files(classroom.unpacked(path, tmp_path / "unpacked"))
+    assert not classroom.unpack(path, tmp_path / "unpacked")
+    files, seen, *_ = classroom.find_files(tmp_path / "unpacked")
     assert {*files} >= {"dz1", "loss", "logits"} and seen == {"loss"}
 
 
@@ -809,7 +810,7 @@ def test_a_checkpoint_of_the_terminal_is_opened_and_handed_over(at, checkpoint, 
         page.locator("#network").set_input_files(tmp_path / "no.npz")
         page.get_by_text("no.npz is not a checkpoint of this project, or is damaged").wait_for()
         page.locator("#network").set_input_files(checkpoint)
-        page.get_by_text("Your network, 784-48-10: it reads 0.").wait_for()
+        page.get_by_text("Your network, 784-48-10, reads 0.").wait_for()
         page.evaluate("window.addEventListener('click', (event) => event.preventDefault())")
         page.get_by_role("link", name="Open it in the page").click()
         W1 = networks.load(checkpoint)[0].params["W1"]
