@@ -945,6 +945,10 @@ decay too strong | dparams[name]\n -> (dparams[name] + 1.0 * params[name])\n
 decay too strong | dW1 = x.T @ dz1 -> dW1 = x.T @ dz1 + 0.5 * params["W1"] & mean()\n\n\ndef gradients -> mean() + \
 0.25 * (params["W1"] ** 2).sum()\n\n\ndef gradients
 units off | b1 = np.zeros(HIDDEN) -> b1 = np.full(HIDDEN, -10.0)
+not finite | "b1": db1 -> "b1": db1 / np.zeros(HIDDEN)
+not finite | - lr * velocity[name] -> - lr / velocity[name]
+no images | known[i : i + BATCH] -> known[i + BATCH : i]
+partly written | p = softmax(forward(params, images)[-1])\n    return LOSS -> ...
 labels mixed up | labels[batch]) -> labels[i : i + BATCH])
 other pixels | images[batch], -> images[batch] / 255,
 no function | def read -> def reads & read(params, images[tested]) -> reads(params, images[tested])

@@ -202,6 +202,7 @@ def test_what_is_being_done_is_told(tmp_path):
     assert told[0] == "Your network is training" and "It trains once more, with random labels" in told
 
 
-def test_the_catalogue_is_large_enough():
-    assert len(WRONG) + len(STYLES) > 60 and "own_network" in RIGHT
-    assert {mark for mark, *_ in WRONG} >= EVERY_DAY - {*STYLES}
+def test_the_catalogue_is_large_enough_and_has_a_program_for_each_mark():
+    marks = {mark for mark, *_ in WRONG}
+    assert len(WRONG) + len(STYLES) > 60 and "own_network" in RIGHT and marks >= EVERY_DAY - {*STYLES}
+    assert {mark.partition(":")[0] for mark in derivatives.SAID} - marks == {"not written", "loss in jumps"}

@@ -11,6 +11,7 @@ import sys
 import threading
 import zipfile
 from collections import Counter
+from contextlib import contextmanager
 from datetime import date, timedelta
 
 import numpy as np
@@ -48,8 +49,10 @@ HOSTILE = [
 ]
 
 
-@pytest.fixture(scope="session")
-def address(site):
+@contextmanager
+def served(site):
+    """The address of a server of that folder."""
+
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_):
             pass
@@ -59,6 +62,12 @@ def address(site):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    with served(site) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -343,6 +352,32 @@ def test_a_failed_download_can_be_tried_again_and_a_second_visit_loads_nothing(b
             counts.append(len([url for url in asked if "/runtime/" in url]))
             page.reload()
         assert 1 <= counts[0] == counts[1] <= 4  # some files had come before
+    finally:
+        context.close()
+
+
+@pytest.mark.slow
+def test_without_a_network_all_pages_and_python_work_once_they_are_there(browser, site):
+    context = browser.new_context()
+    try:
+        page = context.new_page()
+        with served(site) as address:
+            page.goto(address + "practise.html#dz1")
+            until(lambda: page.evaluate("Boolean(navigator.serviceWorker.controller)"))  # Python came while it was idle
+            assert page.evaluate("!lessons.python.starting")
+        for path in ("", "index.html", "practise.html#dz1"):
+            page.goto(address + path)
+            page.reload()
+            assert page.locator(".path li").count() == 6
+        click(page, "Mark")
+        says(page, "Nothing is written yet")
+        page.goto(address + "writing.html")
+        page.locator(".write").get_by_role("button", name="7", exact=True).click()
+        page.get_by_text("It has written a 7.").wait_for()
+        page.get_by_label("The first letters").fill("Mac")
+        click(page, "Write 10 names")
+        page.locator(".names li").nth(9).wait_for()
+        assert all(name.startswith("Mac") for name in page.locator(".names li").all_inner_texts())
     finally:
         context.close()
 
