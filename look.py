@@ -1,6 +1,7 @@
 """Look inside a trained network: an image's path through it, the gradient's path back, its weights, its mistakes.
 
-`python look.py` takes a test image; `python look.py png/photo.jpg --label 5` takes a picture. This file computes the
+`python look.py` takes a test image; `python look.py png/photo.jpg --label 5` takes a picture; a network that writes
+digits writes one: `python look.py --weights learning_curves/checkpoint_gpt_np.npz --digit 7`. This file computes the
 numbers; support/inside.py draws them. NumPy runs the network, whichever framework trained it.
 """
 
@@ -15,6 +16,7 @@ from networks import add_weights
 from networks import load as load_network
 from support import drawing, inside, program
 from support.checkpoint import say_if_apart
+from support.errors import UserError
 from support.files import check_output, open_folder
 from support.ink import read_digit
 from support.options import Parser, integer, test_set_name
@@ -34,7 +36,11 @@ def main(argv=None):
     add("--label", metavar="D", type=integer(0, 9), help="the digit in your picture, or the number of its class")
     add("--test", metavar="N", type=integer(0, 9999), help="or: test image N (default: 247, a 4 that looks like a 2)")
     add_weights(parser)
-    which = "vit: the patch whose attention to draw, counted row by row from 0 (default: the one with the most ink)"
+    add("--digit", metavar="D", type=integer(0, 9), help="gpt: the digit that it is to write (default: 2)")
+    which = (
+        "the patch whose attention to draw, counted row by row from 0 (default: vit, the one with the most ink; gpt, "
+        "the one of which it was least sure)"
+    )
     add("--patch", metavar="N", type=integer(0, 195), help=which)
     add("--out", metavar="DIR", default="learning_curves", help="the folder for the pictures (default: %(default)s)")
     arguments = parser.parse_args(argv)
@@ -43,8 +49,12 @@ def main(argv=None):
     if arguments.label is not None and not arguments.picture:
         parser.error("--label is for a picture of your own; a test image already has one")
 
-    model, options, checkpoint = load_network(arguments.weights)
+    model, options, checkpoint = load_network(arguments.weights, writes=None if arguments.weights else False)
     say_if_apart(checkpoint.path, data.SOURCES)
+    if options.network.writes:
+        return look_at_writer(model, options, checkpoint, arguments)
+    if arguments.digit is not None:
+        parser.error("--digit is for a network that writes digits; name it with --weights")
     _, pictures, _ = INSIDE.get(options.model, (None, {}, None))
     count = (28 // options.patch) ** 2 if "attention" in pictures else 0
     if arguments.patch is not None and arguments.patch >= count:
@@ -70,6 +80,53 @@ def main(argv=None):
         drawing.save(figure, files[kind])
     print(f"{options.network.title(options)} of {checkpoint.path}: {what}, {shown}")
     print(f"see {out}: {', '.join(file.name for file in files.values())}")
+
+
+# --- A digit that a network wrote -------------------------------------------------------------------------------------
+
+
+def look_at_writer(model, options, checkpoint, arguments):
+    """Have it write a digit, and draw what it thought. UserError if it writes names, or if a picture was named."""
+    network = f"{options.network.title(options)} of {checkpoint.path}"
+    if options.source.of != "images":
+        raise UserError(f"look.py draws digits, and {network} writes {options.source.of}: write.py says what")
+    if arguments.picture or arguments.test is not None:
+        raise UserError(f"{network} writes, and reads no picture: --digit D asks it for one")
+    digit, count = 2 if arguments.digit is None else arguments.digit, data.sizes(options.dataset)["places"]
+    if arguments.patch is not None and arguments.patch >= count:
+        raise UserError(f"--patch {arguments.patch}: there are {count}, from 0")
+    out, name = open_folder(arguments.out), Path(checkpoint.path).stem.removeprefix("checkpoint_")
+    file = out / f"written_{name}.png"
+    check_output("--out", file, ".png", checkpoint.path)
+    steps, shown = gpt_steps(model, options, digit), data.SOURCES[options.dataset].called(digit)
+    if arguments.patch is not None:
+        steps["patch"] = arguments.patch
+    drawing.save(inside.written(steps, f"{options.network.title(options)}: it has written {shown}"), file)
+    print(f"{network} has written {shown}")
+    print(f"see {file}")
+    return None
+
+
+def gpt_steps(model, options, digit, temperature=0.8, seed=0):
+    """A digit as write.py has it written, and what the network computes at each of its T places.
+
+    {"image": (28, 28), "words": (T,), "vocabulary": (V, 16), "p": (T, V), at the temperature 1; "perplexity": (T,), of
+    each p; "attention": {"block 1": (h, T, T), ...}, "patch": the number of the one with the highest perplexity}.
+    """
+    begun = data.first_words([digit], options.dataset)
+    words = np.stack([*model.write(begun, temperature, np.random.default_rng(seed))], axis=1)  # (1, T)
+    p = softmax(model.forward(np.concatenate([begun, words[:, :-1]], axis=1))[0].astype(float))  # (T, V)
+    perplexity = np.exp(-(p * np.log(np.maximum(p, 1e-300))).sum(axis=1))
+    blocks = {f"block {i + 1}": f"blocks.{i}" for i in range(options.blocks)}
+    return {
+        "image": data.images_of(words, options.dataset)[0],
+        "words": words[0],
+        "vocabulary": data.vocabulary(options.dataset),
+        "p": p,
+        "perplexity": perplexity,
+        "attention": {block: model.layers[layer].layers["attention"].weights[0] for block, layer in blocks.items()},
+        "patch": int(perplexity.argmax()),
+    }
 
 
 # --- One image, there and back -------------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ def evaluate(network, dataset, options, place):
         correct += (logits.argmax(dim=-1) == y).sum()
         answers += y.numel()  # one for each image, or for each place in it
     network.train()
-    loss, correct, answers = place.sum(loss, correct, answers)
+    loss, correct, answers = place.sum(loss, correct.to(loss.dtype), answers)
     return loss / answers, correct / answers
 
 

@@ -42,8 +42,7 @@ class Entry(NamedTuple):
     # Images (B, 28, 28) uint8, their labels (B,) int64 and its options -> what goes in, x (B, ...), and what should
     # come out, y (B, ...) int64. For each number in y it gives a row of logits: (B, ..., K).
     batch: Callable = images_and_labels
-    # Its options -> how threads share its work: see `share_work` in support/threads.py.
-    share: Callable = lambda options: {}
+    share: Callable = lambda options: {}  # its options -> how threads share its work, for support/threads.py
     learns: tuple[str, ...] = ("images",)  # from which kinds of examples
     writes: bool = False  # digits or names, instead of reading digits
     sizes: Callable = lambda options: {}  # its options -> what else its classes are given, {argument: value}
@@ -260,11 +259,11 @@ def load(path=None, writes=False, kind=None):
     """(model, options, checkpoint): the trained network in a checkpoint, in NumPy, set to predict and not to train.
 
     path: if None, the newest in learning_curves of a network that reads digits or, with `writes`, writes. kind: what
-    that one has learned, "digit" or "name"; None for either.
+    that one has learned, "digit" or "name"; None for either. writes: None if a network of a path may do either.
     UserError if there is none, if the network is of the other kind, or if anything is wrong with the file.
     """
     options, checkpoint = read("np", path or newest(writes, kind))
-    if options.network.writes != writes:
+    if writes not in (None, options.network.writes):
         raise UserError(f"{checkpoint.path} holds a network that {does(not writes)}; give one that {does(writes)}")
     model = make("np", options, checkpoint)
     checkpoint.copy_to(arrays_of(model))

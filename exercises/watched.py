@@ -154,7 +154,7 @@ class Trace:
                 g, size = self.sum[k], np.abs(self.sum[k]).sum()
                 slope, length = np.linalg.norm(g), np.linalg.norm(d)
                 times = (now[k] * g).sum() / (slope**2 or 1)
-                only = slope > 0 and np.abs(now[k] - times * g).max() < 1e-6 * np.abs(now[k]).max()
+                only = g.size > 9 and slope > 0 and np.abs(now[k] - times * g).max() < 1e-6 * np.abs(now[k]).max()
                 downhill = np.abs(g[d * g < 0]).sum() / size if size else 0.0
                 self.moves.setdefault(k, []).append(Move(length, slope, downhill, only and self.last[k].any()))
         if moved or self.calls > FIRST:

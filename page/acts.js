@@ -32,7 +32,7 @@ export function letGo() {
 // --- The digit -------------------------------------------------------------------------------------------------------
 
 /** Put something else on the pad. What was there can be taken back. */
-function put(next, itsLabel = null) {
+export function put(next, itsLabel = null) {
   batch(() => {
     past.value = [...past.value, [digit.value, label.value]].slice(-50);
     show(next, itsLabel);

@@ -49,10 +49,11 @@ def install():
         installed.touch()
 
 
-def bundle(script, *options):
-    """Run esbuild: page/`script` and all that it imports as one file. Its text, or nothing with --outdir=... ."""
+def bundle(*words):
+    """Run esbuild with these words, scripts of page/ among them: each of those and all that it imports as one file. The
+    text of a single one, or nothing with --outdir=... ."""
     install()
-    return call(MODULES / ".bin" / "esbuild", script, *OPTIONS, *options)
+    return call(MODULES / ".bin" / "esbuild", *words, *OPTIONS)
 
 
 def licences(words=""):

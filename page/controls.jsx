@@ -7,6 +7,7 @@ import { colours } from "./colours.js";
 import { pointed } from "./numbers.js";
 import { now } from "./passes.js";
 import { held, hovered, label } from "./state.js";
+import { share } from "./visit.js";
 import { DIGITS, percent, range, text } from "./words.js";
 
 /** A button. One that is off stays where it is for those who have the focus on it. */
@@ -14,6 +15,21 @@ export function Button({ off = false, act, children, ...rest }) {
   return (
     <button type="button" aria-disabled={String(off)} onClick={() => off || act()} {...rest}>
       {children}
+    </button>
+  );
+}
+
+/** A button that puts into the page's address what part() says, and copies that. */
+export function Share({ words, part }) {
+  const [said, say] = useState("");
+  const act = () =>
+    share(part()).then(
+      () => say("Copied: the page’s address"),
+      () => say("It is in the page’s address"),
+    );
+  return (
+    <button type="button" onClick={act} onBlur={() => say("")} aria-live="polite">
+      {said || words}
     </button>
   );
 }

@@ -18,11 +18,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from data import as_input
+from data import Names, as_input, names_of, sizes, texts_of
 from exercises import classroom, complaints, digits, judge, marker, network, own, prove, runner
 from exercises.catalogue import BY_NAME
 from exercises.exercise import agree
-from exercises.nests import two_layers
+from exercises.nests import floats, two_layers
 from exercises.trial import arrays_in
 from exercises.work import Work, digest
 from gpt_np import GPT, next_words
@@ -43,7 +43,13 @@ def run():
     name, file, seed, result = sys.argv[1:]
     os.chdir("/tmp")
     report_lines(file)
-    outcome = runner.report(BY_NAME[name], file, int(seed), tell=lambda text: report(told=text))
+    outcome = runner.report(
+        BY_NAME[name],
+        file,
+        int(seed),
+        keep=lambda outcome: report(outcome=json.dumps(outcome)),  # what is known, if the search takes too long
+        tell=lambda text: report(told=text),
+    )
     Path(result).write_text(json.dumps(outcome), encoding="utf-8")
 
 
@@ -309,12 +315,15 @@ def as_mlp(module, params, images, words):
     It is mlp_np.py's network, if that has the learner's weights and says the same digits. How it takes its pixels is
     tried. More is not to be proven: the lines for the MLP are compared in each step, and these steps nobody knows.
     """
-    arrays, said = two_layers(params), own.Calls(module).read(params, images)
+    arrays = two_layers(params)
     if not arrays:
-        return None, (
-            "The page with the network shows one with two layers of weights. By the shapes of its arrays, yours is "
-            "another one, so only you can show it."
+        n = sum(a.ndim == 2 and min(a.shape) > 1 for a in floats(params).values())
+        what = "keeps its weights in a way that is not known here" if n == 2 else f"has {n} layers of weights"
+        return (
+            None,
+            f"The page with the network shows one with two layers of weights. Yours {what}, so only you can show it.",
         )
+    said = own.Calls(module).read(params, images)
     model = MLP(len(arrays["b1"]), dtype=np.float64)
     model.params = arrays
     for pixels in ("unit", "standardised", "raw"):
@@ -351,14 +360,10 @@ def explained(name):
 def write(digit, temperature, seed):
     """Have the network in writer.npz write a digit. Reported: the ink of its words, and at each place which word it has
     drawn, and the likeliest with their probabilities."""
-    with np.load(FOLDER / "writer.npz") as arrays:
-        ink, params = arrays["words"], {name: arrays[name] for name in arrays if name != "words"}
-    model = GPT()
-    for name, p in model.params.items():
-        p[...] = params[name]
+    ink, model = writer()
     report(ink=base64_of(ink))
     word = np.array([len(ink) + digit])
-    for place, u in enumerate(np.random.default_rng(seed).random(len(params["positions.P"]))):
+    for place, u in enumerate(np.random.default_rng(seed).random(len(model.params["positions.P"]))):
         logits = model.next(word, place)
         p = softmax(logits[0] / (temperature or 1e-6))  # at 0, the likeliest is certain
         word = next_words(logits, temperature, np.array([u]))
@@ -366,6 +371,27 @@ def write(digit, temperature, seed):
         likely += [k for k in word if k not in likely]
         report(word=int(word[0]), likely=[(int(k), float(p[k])) for k in likely])
     return {}
+
+
+def write_names(begun, count, temperature, seed):
+    """Have it write this many names that begin with these letters: {"names": [(name, whether it has learned it)]}."""
+    known, model = writer()
+    begun = "".join(letter for letter in begun.lower() if letter in Names.letters)[: Names.places - 1]
+    start = np.repeat(np.append(sizes("names")["words"], texts_of([begun])[0, : len(begun)])[np.newaxis], count, axis=0)
+    written = np.stack([*model.write(start, temperature, np.random.default_rng(seed))], axis=1)
+    known = {*names_of(known)}
+    return {"names": [(begun + name, begun + name in known) for name in names_of(written)]}
+
+
+def writer():
+    """The words in writer.npz (of digits, their ink; of names, those that it has learned), and its network."""
+    with np.load(FOLDER / "writer.npz") as arrays:
+        words, params = arrays["words"], {name: arrays[name] for name in arrays if name != "words"}
+    V, (places, width) = len(params["linear.b"]), params["positions.P"].shape
+    model = GPT(width=width, words=V, starts=len(params["embed.E"]) - V, places=places)
+    for name, p in model.params.items():
+        p[...] = params[name]
+    return words, model
 
 
 def answer():

@@ -1,5 +1,6 @@
 /* What the page carries: a network, and images to pick, to learn from and to test on, as page/build.py packs them. */
 
+export const isOnSite = "site" in document.documentElement.dataset; // as page/site.py puts it there
 export const given = JSON.parse(document.getElementById("network").textContent);
 
 const bytes = Uint8Array.from(atob(given.packed), (letter) => letter.charCodeAt(0));

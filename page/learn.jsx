@@ -1,9 +1,9 @@
 /* Learn from nothing: its controls and its pictures. */
 
 import { effect } from "@preact/signals";
-
+import { ofSettings } from "./address.js";
 import { colours } from "./colours.js";
-import { Bars, Button, Slider } from "./controls.jsx";
+import { Bars, Button, Share, Slider } from "./controls.jsx";
 import { drawCurves, thinned } from "./curves.js";
 import * as learn from "./learning.js";
 import { $, paintWeights, whenInView } from "./picture.js";
@@ -82,7 +82,7 @@ const Settings = () => {
         </label>
         <div class="row tight">
           <select id="new-init" value={init} onInput={(event) => learn.set({ init: event.target.value })}>
-            {["geohot", "he", "pytorch"].map((name) => (
+            {learn.INITS.map((name) => (
               <option key={name} value={name}>
                 {name}
               </option>
@@ -95,6 +95,9 @@ const Settings = () => {
         <p class="note">
           geohot: small ones, as in George Hotz’s notebook; pytorch: what torch.nn.Linear draws; he: He et al. 2015.
         </p>
+        <div class="row tight">
+          <Share words="Link to these settings" part={() => ofSettings(settings.value)} />
+        </div>
       </div>
     </>
   );

@@ -12,6 +12,8 @@ import { argmax, plural, text } from "./words.js";
 export const RATES = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1];
 export const BATCHES = [1, 8, 32, 128];
 export const HIDDEN = [8, 16, 32, 64];
+export const INITS = ["geohot", "he", "pytorch"];
+export const MISTAKES = ["mask", "mean", "zeros", "shuffled", "rate"];
 const PAUSES = 3000; // steps, after which it waits to be started again
 
 // --- What follows ------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import { effect } from "@preact/signals";
 import { Component, render } from "preact";
 import * as acts from "./acts.js";
+import { inAddress } from "./address.js";
 import * as backward from "./backward.jsx";
 import * as fool from "./fool.jsx";
 import { fooled } from "./fooled.js";
@@ -10,6 +11,7 @@ import { tests } from "./given.js";
 import { Grid } from "./grid.js";
 import * as learn from "./learn.jsx";
 import * as learning from "./learning.js";
+import { showPath } from "./lessons/path.jsx";
 import { MLP } from "./mlp.js";
 import * as network from "./network.jsx";
 import * as nudge from "./nudge.jsx";
@@ -21,6 +23,7 @@ import { now, pixels, reads } from "./passes.js";
 import { $ } from "./picture.js";
 import * as state from "./state.js";
 import * as step from "./step.jsx";
+import { visit } from "./visit.js";
 import { wires } from "./wires.js";
 import { drawNetwork } from "./wiring.js";
 
@@ -43,6 +46,8 @@ class Part extends Component {
 }
 
 owned.openOwn();
+visit();
+showPath();
 const places = [...document.querySelectorAll("[data-show]")];
 const show = () => places.forEach((place) => render(<Part key={{}} {...place.dataset} />, place)); // anew
 show();
@@ -84,6 +89,7 @@ $("starting").remove();
    lab.moves      the nudge: the number, its derivative, and how the loss moves
    lab.wires      the wires that are drawn
    lab.state      all that a reader can change, as signals
+   lab.inAddress(hash)  what the part of an address behind its # holds
    lab.opened(text)  what practise.html leaves of a network, read
    lab.learning   learning from nothing; lab.learning.training is its run: model, step, tested, next(), ... */
 window.lab = {
@@ -91,6 +97,7 @@ window.lab = {
   show,
   state,
   ...acts,
+  inAddress,
   opened: owned.opened,
   get now() {
     return now.value;

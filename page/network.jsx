@@ -6,6 +6,7 @@ import { computed, effect } from "@preact/signals";
 import { letGo } from "./acts.js";
 import { arrows, Bars, Button, Painted, pointing } from "./controls.jsx";
 import { focus } from "./grid.js";
+import { work } from "./lessons/work.js";
 import { unit } from "./numbers.js";
 import { empty, hidden, now, scales, second, spoken, W2, weightsOf } from "./passes.js";
 import { $, paintWeights } from "./picture.js";
@@ -26,6 +27,14 @@ const lines = [...document.querySelectorAll("#code [data-stage]")];
 const choose = (line) => go(STAGES.findIndex((stage) => stage.line === line.dataset.stage));
 const chosen = computed(() => lines.filter((line) => line.dataset.stage === at.value.line));
 
+/** The reader's own line that computes this, if their file has passed. */
+function ownLine({ exercise, stage }) {
+  const text = work.value.passed[exercise] ?? "";
+  const line = text.match(new RegExp(`^ +(${stage} *=(?!=).*)$`, "m")) ?? text.match(/^ +(return .*)$/m);
+  return line?.[1].replace(/ +#.*/, "") ?? "";
+}
+const mine = computed(() => (chosen.value.length ? ownLine(chosen.value.at(-1).dataset) : ""));
+
 for (const line of lines) {
   line.addEventListener("click", () => choose(line));
   const list = [...line.parentElement.children];
@@ -40,6 +49,7 @@ effect(() => {
     const stop =
       chosen.value.find((other) => other.parentElement === line.parentElement) ?? line.parentElement.children[0];
     line.tabIndex = line === stop ? 0 : -1;
+    line.classList.toggle("written", Boolean(ownLine(line.dataset)));
   }
 });
 effect(() => {
@@ -68,6 +78,11 @@ function Transport() {
       </div>
       <p id="stage" role="status">
         <code id="stage-line">{chosen.value.at(-1)?.textContent ?? ""}</code>
+        {mine.value && (
+          <span class="yours">
+            Your line: <code>{mine.value}</code>
+          </span>
+        )}
         <span id="stage-words">{at.value.words()}</span>
       </p>
     </>

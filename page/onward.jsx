@@ -2,10 +2,9 @@
 
 import { effect } from "@preact/signals";
 
+import { isOnSite } from "./given.js";
 import { $ } from "./picture.js";
 import { inView, section } from "./state.js";
-
-export const isOnSite = "site" in document.documentElement.dataset; // as page/site.py puts it there
 
 /** A link to an exercise; where there is no site around the page, its command. data-words: what it says. data-button: it is a
     button, and where it is none, the lesson is named. */

@@ -4,7 +4,8 @@ import { effect } from "@preact/signals";
 import { useCallback } from "preact/hooks";
 
 import * as acts from "./acts.js";
-import { Button, Painted, Radios } from "./controls.jsx";
+import { ofDigit } from "./address.js";
+import { Button, Painted, Radios, Share } from "./controls.jsx";
 import { carried, tests } from "./given.js";
 import { newAnswer, newProbabilities, summary, toggle, verb } from "./learning.js";
 import { pointed, readout } from "./numbers.js";
@@ -50,6 +51,8 @@ const PadNote = () => {
     ? "Your digit"
     : `Test image ${tests[picked].number}, ${a(tests[picked].label)}. Draw over it!`;
 };
+
+const ShareDigit = () => <Share words="Link to this digit" part={() => ofDigit(digit.value, label.value)} />;
 
 // --- Its answer ----------------------------------------------------------------------------------------------------------
 
@@ -278,4 +281,16 @@ effect(() => {
 });
 const Announced = () => announced.value;
 
-export const parts = { PadButtons, Clear, PadNote, Says, Teach, Picker, PickNote, Readout, Hand, Announced };
+export const parts = {
+  ShareDigit,
+  PadButtons,
+  Clear,
+  PadNote,
+  Says,
+  Teach,
+  Picker,
+  PickNote,
+  Readout,
+  Hand,
+  Announced,
+};

@@ -1,9 +1,8 @@
 /* Which network is shown, and the way to the other one. */
 
 import { Button } from "./controls.jsx";
-import { carried } from "./given.js";
+import { carried, isOnSite } from "./given.js";
 import { toggle, verb } from "./learning.js";
-import { isOnSite } from "./onward.jsx";
 import { found, turnTo } from "./owned.js";
 import { following, learning, shown } from "./state.js";
 

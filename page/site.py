@@ -29,7 +29,7 @@ from exercises.catalogue import BROKEN, BY_NAME, PARTS, numbered, onward
 from exercises.chapter3 import SUSPECTS
 from exercises.show import recorded, shorter, solved
 from page import desk
-from page.build import ROOT
+from page.build import COMPUTED, ROOT
 from page.bundle import FOLDER, bundle, call, fill, icon, install, licences
 from support.errors import UserError
 from support.options import Parser
@@ -57,6 +57,10 @@ NAVIGATION = {
     "autograd.html": "Autograd", "resnet.html": "ResNet", "transformer.html": "Transformer",
     "writing.html": "Writing", "practise.html": "Practise",
 }  # fmt: skip
+WAY = {
+    "index.html": "Draw", "practise.html": "Lines", "practise.html#train": "Train", "practise.html#prove": "Prove",
+    "practise.html#own_network": "Your own", "writing.html": "Write",
+}  # fmt: skip
 # Everything from this address; compiled code may be WebAssembly; the editor's style has this nonce.
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "
@@ -64,9 +68,12 @@ POLICY = (
 )
 # Prefixes of names in the library: large parts that neither this project nor a learner's few lines use.
 UNUSED = (
-    "_pyrepl", "asyncio", "dateutil", "doctest", "email", "ftplib", "html", "http", "imaplib", "logging/handlers",
-    "mailbox", "multiprocessing", "numpy/f2py", "numpy/polynomial", "numpy/testing", "optparse", "pandas", "pdb",
-    "pickletools", "profiling", "pydoc", "smtplib", "ssl", "turtle", "tzdata", "unittest", "xml",
+    "_pyio", "_pyrepl", "asyncio", "bdb", "configparser", "dateutil", "dbm", "doctest", "email", "encodings/big5",
+    "encodings/cp8", "encodings/cp9", "encodings/euc", "encodings/gb", "encodings/iso", "encodings/jis",
+    "encodings/koi8", "encodings/mac", "encodings/shift", "ftplib", "html", "http", "imaplib", "ipaddress",
+    "logging/handlers", "mailbox", "multiprocessing", "numpy/f2py", "numpy/ma/", "numpy/polynomial", "numpy/testing",
+    "optparse", "pandas", "pdb", "pickletools", "plistlib", "profiling", "pstats", "pydoc", "six", "smtplib", "ssl",
+    "stringprep", "tarfile", "tomllib", "trace.", "turtle", "tzdata", "unittest", "webbrowser", "wsgiref", "xml",
 )  # fmt: skip
 # This Python keeps a snapshot of what it imports when it starts: NumPy and pandas, and nothing else. Its library has no
 # pandas here. So a module of that name imports what every run needs, which each run would otherwise import again.
@@ -87,13 +94,40 @@ def runtime(out):
             wasm, library = ((inside / name).read_bytes() for name in ("python.wasm", "python-stdlib.zip"))
             for path in (inside / "LICENSES").iterdir():
                 write(out / "licences" / path.name, path.read_bytes())
-    files = {"wasm": wasm, "library": slim(library), "project": json.dumps(project()).encode(), "images": images()}
+    files = {
+        "wasm": without_names(wasm),
+        "library": slim(library),
+        "project": json.dumps(project()).encode(),
+        "images": images(),
+    }
     names = {}
     for name, content in files.items():
         packed = gzip.compress(content, 9, mtime=0)
         names[name] = f"{out.name}/{name}-{hashlib.sha256(packed).hexdigest()[:12]}.gzip"  # no server unpacks that
         write(out.parent / names[name], packed)
     return names | {"bytes": sum((out.parent / name).stat().st_size for name in names.values())}
+
+
+def without_names(wasm):
+    """A WebAssembly module without its section of names, which only a debugger reads.
+
+    After 8 bytes come the sections: a kind (0: one with a name of its own), its size in LEB128, and its content.
+    """
+
+    def number(i):
+        n = shift = 0
+        while wasm[i] & 128:
+            n |= (wasm[i] & 127) << shift
+            i, shift = i + 1, shift + 7
+        return n | wasm[i] << shift, i + 1
+
+    kept, i = [wasm[:8]], 8
+    while i < len(wasm):
+        size, start = number(i + 1)
+        if wasm[i] or not wasm[start:].startswith(b"\4name"):
+            kept.append(wasm[i : start + size])
+        i = start + size
+    return b"".join(kept)
 
 
 def slim(library):
@@ -132,13 +166,19 @@ def size():
     return {"steps": steps, "epochs": epochs, "hidden": desk.HIDDEN, "images": images, "tests": tests}
 
 
-def writer(out):
-    """The weights and the words of the network that writes into the folder `out`; the file's address."""
+def writers(out):
+    """What the networks that write need, into the folder `out`: their weights, and the words of digits or the names
+    that are known. {what it writes: the file's address}."""
+    known = data.load("names").train_images.astype(np.uint8)
+    return {"digits": writer(out, "gpt.npz", data.vocabulary()), "names": writer(out, "names.npz", known)}
+
+
+def writer(out, file, words):
     content = io.BytesIO()
-    with np.load(FOLDER / "gpt.npz") as weights:
-        np.savez_compressed(content, words=data.vocabulary(), **weights)
+    with np.load(FOLDER / file) as weights:
+        np.savez_compressed(content, words=words, **weights)
     packed = content.getvalue()
-    name = f"{out.name}/writer-{hashlib.sha256(packed).hexdigest()[:12]}.npz"
+    name = f"{out.name}/{Path(file).stem}-{hashlib.sha256(packed).hexdigest()[:12]}.npz"
     write(out.parent / name, packed)
     return name
 
@@ -152,7 +192,7 @@ def scripts(out):
     """The scripts of page/lessons, each with what it imports in one file, and the licences."""
     options = ["--minify", f"--outdir={out}"]
     bundle("lessons/worker.js", *options)
-    bundle("lessons/lessons.jsx", *options, "--format=esm")
+    bundle("lessons/lessons.jsx", "lessons/front.jsx", *options, "--format=esm")
     for name, text in licences():
         write(out / "runtime" / "licences" / f"{name}.txt", text)
 
@@ -170,12 +210,15 @@ class Pages:
     def page(self, name, text, title=None):
         """Write the page `name`.html, whose text is this HTML."""
         title = title or html.unescape(re.sub("<.*?>", "", re.search("<h1.*?>(.*?)</h1>", text)[1]))
-        links = [f'<a href="{address}">{words}</a>' for address, words in NAVIGATION.items()]
-        here = f'href="{name}.html"'
-        links = "".join(links).replace(here, f'{here} aria-current="page"')
         if then := dict(pairwise(NAVIGATION)).get(f"{name}.html"):
             text += f'<p class="onward"><a class="button primary" href="{then}">Next: {NAVIGATION[then]}</a></p>'
-        holes = {"title": html.escape(title), "navigation": links, "body": text, "policy": POLICY, "icon": icon()}
+        holes = {
+            "title": html.escape(title),
+            "navigation": navigation(f"{name}.html"),
+            "body": text,
+            "policy": POLICY,
+            "icon": icon(),
+        }
         template = (LESSONS / "page.html").read_text(encoding="utf-8")
         write(self.out / f"{name}.html", fill(template, holes))
 
@@ -187,6 +230,7 @@ class Pages:
             return f'<div data-exercise="{name}" id="exercise-{name}">{found[0]}</div>' if name in BY_NAME else found[0]
 
         text = self.markdown.render(for_readers(source.read_text(encoding="utf-8")))
+        text = text.replace("<th></th>", "<td></td>")  # it heads nothing
         return self.linked(WRITE_IT.sub(editor, text), source)
 
     def linked(self, text, source):
@@ -262,6 +306,19 @@ def slug(title):
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
+def navigation(here):
+    """The links to all pages, of which this one is marked; and the reader's way, which page/lessons/path.jsx marks."""
+    links = [
+        f'<a href="{to}"{" aria-current=page" if to == here else ""}>{words}</a>' for to, words in NAVIGATION.items()
+    ]
+    way = [f'<li><a href="{to}">{words}</a></li>' for to, words in WAY.items()]
+    lines = " ".join(network.USED)
+    return (
+        f'<nav class="site" aria-label="Site">{"".join(links)}</nav>\n'
+        f'<nav class="path" aria-label="Your way" data-lines="{lines}"><ol>{"".join(way)}</ol></nav>'
+    )
+
+
 def symptom_of(exercise, pages):
     """What practice.py shows of a case, as HTML: both runs, the curves, and the suspects."""
     runs = recorded(exercise)
@@ -305,7 +362,7 @@ def figures():
 
 def exercises(pages):
     """What the pages know of each exercise."""
-    shown = figures()
+    shown, lines = figures(), own_lines()
     places = {}  # which lesson asks for it
     for name in LESSON_PAGES:
         text = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8")
@@ -337,6 +394,7 @@ def exercises(pages):
                 "terms": "" if exercise.case else "".join(asked),
                 "lesson": places.get(exercise.name),
                 "figure": shown.get(exercise.name),
+                "line": next((name for name in exercise.gives if lines.get(name) == exercise.name), None),
                 "stub": exercise.stub,
                 "hints": [naming(exercise, pages.markdown.renderInline(hint)) for hint in exercise.hints],
                 "solution": pages.linked(pages.markdown.render(solution), ROOT / "practice.py"),
@@ -361,7 +419,7 @@ def shown_as(block, takes):
     """
     lines = [line[4:] for line in block.splitlines()]
     if "|" in block:
-        return f'<pre tabindex="0">{html.escape(block, quote=False)}</pre>'
+        return f'<pre tabindex="0">{html.escape(chr(10).join(lines), quote=False)}</pre>'
     rows = [re.split("  +", line) for line in lines]
     if len(rows) > 1 and min(map(len, rows)) > 4:  # it is wide, and turned on its side
         rows = [[*row, *row[-1:] * (max(map(len, rows)) - len(row))] for row in rows]
@@ -416,18 +474,56 @@ def build(out):
             if source.endswith(".md"):
                 pages.page(name.removesuffix(".html"), pages.html(ROOT / source))
         pages.page("practise", (LESSONS / "practise.html").read_text(encoding="utf-8"))
-        front = FOLDER / "index.html"
-        links = " · ".join(f'<a href="{to}">{words}</a>' for to, words in NAVIGATION.items() if to != front.name)
-        text = pages.linked(front.read_text(encoding="utf-8"), front)
-        text = text.replace('<html lang="en">', '<html lang="en" data-site>', 1)  # page/onward.jsx leads on from here
-        write(out / front.name, text.replace("</header>", f'<p class="note">{links}</p>\n</header>', 1))
         rules = {"days": review.DAYS, "few": review.FEW}
         known = {"exercises": exercises(pages), "runtime": runtime(out / "runtime"), "rules": rules}
-        known |= {"weights": writer(out / "runtime"), "size": size()}
+        known |= {"weights": writers(out / "runtime"), "size": size()}
     write(out / "lessons.json", json.dumps(known))
-    for path in (FOLDER / "page.css", LESSONS / "lessons.css"):
+    write(out / "index.html", front_page(pages, known))
+    for path in (FOLDER / "page.css", LESSONS / "lessons.css", LESSONS / "write.css"):
         write(out / path.name, path.read_bytes())
     scripts(out)
+    write(out / "sw.js", service_worker(out))
+
+
+def service_worker(out):
+    """page/lessons/sw.js for these files, without what Python is made of, which page/lessons/worker.js keeps."""
+    paths = sorted(path for path in out.rglob("*") if path.is_file() and path.suffix != ".gzip")
+    paths = [path for path in paths if path.parent.name != "licences"]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]
+    holes = {"name": f"pages {digest}", "files": json.dumps([path.relative_to(out).as_posix() for path in paths])}
+    return fill((LESSONS / "sw.js").read_text(encoding="utf-8"), holes)
+
+
+def packed_size(out, *patterns):
+    """The bytes of these files, gzipped if they are not yet."""
+    contents = (path.read_bytes() for pattern in patterns for path in out.glob(pattern))
+    return sum(len(content if content[:2] == b"\x1f\x8b" else gzip.compress(content)) for content in contents)
+
+
+def own_lines():
+    """{name: the exercise in which a learner writes the line that computes it}, of what index.html shows."""
+    return {name: used for used in network.USED for name in BY_NAME[used].gives if name in COMPUTED}
+
+
+def front_page(pages, known):
+    """page/index.html as the site has it: with the site's links, and with the network that writes below the first
+    screen. For that it may ask this address for Python, as the other pages may."""
+    front = FOLDER / "index.html"
+    text = pages.linked(front.read_text(encoding="utf-8"), front)
+    writes = html.escape(json.dumps({"runtime": known["runtime"], "weights": known["weights"]}))
+    for old, new in (
+        ('<html lang="en">', '<html lang="en" data-site>'),  # page/visit.js and others ask for that
+        ("<body>", f"<body>\n{navigation(front.name)}"),
+        ('<nav id="sections"', f'<div data-widget="write" data-runtime="{writes}"></div>\n\n<nav id="sections"'),
+        ("script-src ", "connect-src 'self'; worker-src 'self'; script-src 'self' 'wasm-unsafe-eval' "),
+        ("style-src ", "style-src 'self' "),
+        ("</head>", '<link rel="stylesheet" href="write.css">\n</head>'),
+        ("</head>", '<script type="module" src="front.js"></script>\n</head>'),
+    ):
+        text = text.replace(old, new, 1)
+    for name, exercise in own_lines().items():  # page/network.jsx shows the reader's own line there
+        text = text.replace(f'data-stage="{name}"', f'data-stage="{name}" data-exercise="{exercise}"')
+    return text
 
 
 def main(argv=None):
@@ -446,6 +542,10 @@ def main(argv=None):
             shutil.rmtree(out)
         built.rename(out)
     print(f"see {out}: python -m http.server -d {out}")
+    pages, python = packed_size(out, "*.html", "*.js", "*.css", "*.json"), packed_size(out, "runtime/*.gzip")
+    print(
+        f"as a server sends it, gzipped: {python / 1e6:.1f} MB of Python, and {pages / 1e6:.1f} MB of pages and scripts"
+    )
 
 
 if __name__ == "__main__":

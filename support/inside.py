@@ -182,6 +182,49 @@ def attention(steps, title, y):
 
 
 @style()
+def written(steps, title):
+    """A digit that a GPT wrote: where it was unsure; for one patch, what came into question, and what it looked at.
+
+    steps: {"image": (28, 28), "words": (T,), "vocabulary": (V, 16), "p": (T, V), "perplexity": (T,),
+    "attention": {"block 1": (h, T, T), ...}, "patch": a number among the T}.
+    """
+    patch, image, p = steps["patch"], steps["image"], steps["p"]
+    # Row `patch` of the weights predicts that patch. Column 0 is the word of the digit, column j the patch j - 1.
+    blocks = {name: weights[:8, patch] for name, weights in steps["attention"].items()}  # (h, T)
+    heads = len(blocks["block 1"])
+    columns = max(heads, 4)
+    cell = 7.2 / columns
+    figure = new_figure(8, 2.9 + 1.7 + (cell + 0.7) * len(blocks), title)
+    above, middle, below = figure.subfigures(3, 1, height_ratios=(2.9, 1.7, (cell + 0.7) * len(blocks)))
+
+    pixels, unsure = above.subplots(1, 2)
+    none = np.zeros(len(p))
+    show_patches(picture_axes(pixels, f"what it wrote; framed, patch {patch}", " "), none, 1, image, patch, ink=0.9)
+    picture_axes(unsure, "how many patches came into question", "perplexity of p, exp(-Σ p log p)")
+    scale(above, show_patches(unsure, steps["perplexity"], steps["perplexity"].max(), image, patch), [pixels, unsure])
+
+    head(middle, f"patch {patch}: the likeliest words, and the one that was drawn, framed")
+    likely = [*p[patch].argsort(kind="stable")[:-8:-1]]
+    likely += [word for word in [steps["words"][patch]] if word not in likely]
+    for axes, word in zip(places(middle, 1, 8, len(likely)), likely, strict=False):
+        picture_axes(axes, "", probability(p[patch, word]))
+        axes.imshow(255 - steps["vocabulary"][word].reshape(4, 4), cmap="gray", vmin=0, vmax=255, extent=(0, 4, 4, 0))
+        if word == steps["words"][patch]:
+            for side in axes.spines.values():
+                side.set(edgecolor=TEST, linewidth=2.5)
+
+    for part, (name, rows) in zip(below.subfigures(len(blocks), 1, squeeze=False).flat, blocks.items(), strict=True):
+        head(part, f"{name}: what it looked at to choose patch {patch}")
+        row = places(part, 1, columns, heads)
+        for number, (axes, weights) in enumerate(zip(row, rows, strict=False), 1):
+            of_patches = np.append(weights[1:], 0)  # the last one is never in x
+            drawn = show_patches(picture_axes(axes), of_patches, largest(rows[:, 1:]), image, patch)
+            axes.set_xlabel(f"head {number}\nthe digit's word: {weights[0]:.2f}", fontsize=9)
+        scale(part, drawn, row)
+    return figure
+
+
+@style()
 def patch_gradients(steps, title, y):
     """The backward pass of the same image: how large a gradient returns to each patch, and to the pixels.
 

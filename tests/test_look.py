@@ -13,6 +13,7 @@ import look
 import main_np
 import networks
 import plot
+import write
 from conftest import as_input, rows
 from mlp_np import MLP, softmax, softmax_cross_entropy
 from networks import NETWORKS, make, parse_options
@@ -269,6 +270,38 @@ def test_the_command_draws_everything(name, tiny, tmp_path, capsys, mnist, monke
     if name == "np":
         with Image.open(whole) as image:
             assert image.width == 1200
+
+
+def test_a_digit_that_a_network_wrote(tmp_path, capsys, monkeypatch):
+    """It is the one that write.py would write; of each patch, the probabilities and the attention add up to 1."""
+    argv = "--model gpt --width 8 --blocks 2 --heads 2 --steps 3 --dtype float64"
+    main_np.main([*argv.split(), "--out", str(tmp_path)])
+    weights, drawn = ["--weights", str(tmp_path / "checkpoint_gpt_np.npz")], []
+    monkeypatch.setattr(drawing, "save", lambda figure, path: drawn.append((figure, path)))
+    look.main([*weights, "--digit", "7", "--out", str(tmp_path)])
+    assert "has written a 7" in capsys.readouterr().out
+    (figure, path), *_ = drawn
+    assert_legible(figure)
+    assert path.name == "written_gpt_np.png"
+    model, options, _ = networks.load(weights[1], writes=True)
+    steps = look.gpt_steps(model, options, 7)
+    image = write.write(model, [7], 0.8, np.random.default_rng(0), options)[0]
+    assert (steps["image"] == image).all() and steps["p"].sum(axis=1) == pytest.approx(1)
+    assert steps["patch"] == steps["perplexity"].argmax() and (steps["perplexity"] >= 1).all()
+    for weights_of in steps["attention"].values():
+        assert weights_of.shape == (2, 49, 49) and not np.triu(weights_of[0], 1).any()
+        assert weights_of.sum(axis=2) == pytest.approx(1)
+    for words, said in (
+        (["--test", "3"], "reads no picture"),
+        (["--patch", "49"], "there are 49, from 0"),
+    ):
+        with pytest.raises(UserError, match=said):
+            look.main([*weights, *words])
+
+
+def test_only_a_network_that_writes_is_asked_for_a_digit(tiny):
+    with pytest.raises(UserError, match="--digit is for a network that writes"):
+        look.main(["--digit", "3", "--weights", str(tiny / "checkpoint_np.npz")])
 
 
 def test_a_patch_that_is_not_there(tiny):

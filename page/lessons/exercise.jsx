@@ -18,10 +18,14 @@ const headOf = (file) => /^""".*?"""\n+/s.exec(file)?.[0] ?? ""; // the docstrin
 export async function judge(python, { name, seconds }, text, seed, again = false, hear) {
   const file = { [`${name}.py`]: text };
   const argv = [name, `/work/${name}.py`, String(seed), "/tmp/result.json"];
-  const ended = await python.run({ call: "run", argv, files: file }, seconds, hear);
+  let outcome; // what is known before the search for a mistake's place, which may take too long
+  const ended = await python.run({ call: "run", argv, files: file }, seconds, (said) =>
+    said.outcome ? (outcome = said.outcome) : hear?.(said),
+  );
   const files = { ...folder(work.value), ...file };
-  if (ended.files?.["result.json"]) files["result.json"] = ended.files["result.json"];
-  const { status, stuck, seconds: spent = seconds } = ended;
+  const result = ended.files?.["result.json"] ?? outcome;
+  if (result) files["result.json"] = result;
+  const { status = result && 0, stuck, seconds: spent = seconds } = ended;
   return python.ask("mark", { name, seed, status, stuck, seconds: spent, again }, files);
 }
 
@@ -185,6 +189,13 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
       <div ref={shown} class={`verdict ${{ true: "right", false: "wrong" }[said.value?.passed] ?? ""}`} role="status">
         <Told task={task}>{(verdict) => <Verdict {...verdict} />}</Told>
       </div>
+      {said.value?.passed && exercise.line && !again && (
+        <p class="row">
+          <a class="button" href={`index.html#line=${exercise.line}`}>
+            See your line in the picture of your own drawing
+          </a>
+        </p>
+      )}
       {said.value?.both && <Both {...said.value.both} isShut={said.value.both.isTelling && seen === 0} />}
       <div class="help" aria-live="polite">
         {help.value === "hints" && <Hints hints={hints.slice(0, seen)} />}

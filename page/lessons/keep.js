@@ -3,26 +3,38 @@
 import { effect, signal } from "@preact/signals";
 
 const PREFIX = "kept ";
+const all = new Map();
 
-/** A signal: what is kept under this name, or null; it is kept from then on whenever it changes. isRight(found): whether what
-    was found can be shown. where: "sessionStorage" forgets it when the tab is closed. What failed is not kept. */
+/** The signal of what is kept under this name, or null; it is kept from then on whenever it changes. isRight(found): whether
+    what was found can be shown. where: "sessionStorage" forgets it when the tab is closed. What failed is not kept. */
 export function kept(name, isRight = () => true, where = "localStorage") {
+  if (all.has(name)) return all.get(name);
   const value = signal(null),
     key = PREFIX + name;
-  try {
-    const found = JSON.parse(window[where].getItem(key));
-    if (found && isRight(found)) value.value = found;
-  } catch {} // it keeps nothing, or something else
-  let last = value.peek();
-  effect(() => {
-    const now = value.value;
-    if (now === last) return;
-    last = now;
+  let text = null; // of it, as it is kept
+  const read = () => {
     try {
-      if (now && !now.failed) window[where].setItem(key, JSON.stringify(now));
+      const now = window[where].getItem(key);
+      if (now === text) return;
+      text = now;
+      const found = JSON.parse(now);
+      value.value = found && isRight(found) ? found : null;
+    } catch {} // it keeps nothing, or something else
+  };
+  read();
+  effect(() => {
+    const now = value.value && !value.value.failed ? JSON.stringify(value.value) : null;
+    if (now === text) return;
+    text = now;
+    try {
+      if (now) window[where].setItem(key, now);
       else window[where].removeItem(key);
     } catch {} // denied, or full: then it is gone with the page
+    dispatchEvent(new CustomEvent("kept", { detail: name })); // for another script of this page
   });
+  addEventListener("kept", ({ detail }) => detail === name && read());
+  for (const event of ["storage", "pageshow"]) addEventListener(event, read);
+  all.set(name, value);
   return value;
 }
 

@@ -9,7 +9,8 @@ import { missingOf, Train, Training } from "./train.jsx";
 import { change, done, work } from "./work.js";
 
 const FEW = 5; // reviews that are shown at once
-const TRAIN = "train"; // in the place of an exercise's name
+const TRAIN = "train", // in the place of an exercise's name
+  PROVE = "prove"; // the same, further down
 const hash = signal(location.hash || `#${work.peek().progress.current ?? ""}`);
 addEventListener("hashchange", () => (hash.value = location.hash));
 
@@ -18,7 +19,7 @@ export function Practise({ exercises, python, rules, size }) {
   const named = (name) => exercises.find((exercise) => exercise.name === name);
   const [, review, name] = /^#(review\/)?(.*)$/.exec(hash.value) ?? [];
   const exercise = named(name) ?? exercises[0];
-  const isTraining = name === TRAIN;
+  const isTraining = [TRAIN, PROVE].includes(name);
   const training = useMemo(() => new Training(python, size), [python]);
   const again = Boolean(review && named(name) && !exercise.terminal);
   const waiting = due(work.value.progress, rules)
@@ -63,7 +64,9 @@ export function Practise({ exercises, python, rules, size }) {
 /** Whoever goes on to another exercise begins at its title. */
 effect(() => {
   if (hash.value && document.documentElement.dataset.ready !== undefined)
-    requestAnimationFrame(() => document.querySelector(".exercise h2").focus());
+    requestAnimationFrame(() =>
+      document.querySelector(hash.value === `#${PROVE}` ? "#h-prove" : ".exercise h2").focus(),
+    );
 });
 
 const Reviews = ({ waiting }) => (
@@ -92,14 +95,17 @@ const ToTrain = ({ exercises, isHere = false }) => (
 
 /** The way from here: to the next review, to the next exercise, or to the network that is made of it. */
 function Onward({ exercises, exercise, again, waiting }) {
-  const next = again ? waiting.find((other) => other !== exercise) : exercises[exercises.indexOf(exercise) + 1];
+  const state = done(work.value, exercise);
+  const isOpen = (one) => one !== exercise && !one.terminal && done(work.value, one) !== "passed";
+  const on = exercises.slice(exercise.onward[state === "passed" ? "passed" : "left"]);
+  const next = again ? waiting.find((other) => other !== exercise) : (on.find(isOpen) ?? exercises.find(isOpen));
   if (!next)
     return again ? (
       <a class="button" href={`#${exercise.name}`}>
         Back to the exercise
       </a>
     ) : null;
-  const isNext = again ? !waiting.includes(exercise) : done(work.value, exercise) === "passed";
+  const isNext = again ? !waiting.includes(exercise) : state === "passed";
   const trains = !again && exercise.trains && missingOf(exercises).length === 0;
   return (
     <>

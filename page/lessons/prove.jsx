@@ -37,7 +37,9 @@ export function Prove({ proof }) {
   const { passed } = task.said.value ?? {};
   return (
     <section class="prove" aria-labelledby="h-prove">
-      <h3 id="h-prove">Is it the same run?</h3>
+      <h3 id="h-prove" tabIndex={-1}>
+        Is it the same run?
+      </h3>
       <p>
         Your lines and <a href="code-mlp_np.py.html">mlp_np.py</a> begin with the same weights and learn from the same
         batches, in float64. If your lines are right, the weights stay equal to rounding. Lines that have not passed

@@ -96,12 +96,16 @@ export function folder({ files, progress }) {
   return { ...Object.fromEntries(written), "progress.json": JSON.stringify(progress) };
 }
 
-read();
-try {
-  localStorage.setItem(KEY, JSON.stringify(work.value)); // a page should not say that it keeps what it does not
-} catch {
-  isKept.value = false;
+/** Find out whether this browser keeps anything: a page should not say that it keeps what it does not. */
+export function tryToKeep() {
+  try {
+    localStorage.setItem(KEY, JSON.stringify(work.value));
+  } catch {
+    isKept.value = false;
+  }
 }
+
+read();
 addEventListener("storage", ({ key }) => (key === KEY || key === null) && read());
 addEventListener("pageshow", read); // a tab that slept has heard of nothing
 document.addEventListener("visibilitychange", read);

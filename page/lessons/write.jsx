@@ -2,7 +2,8 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import { a } from "../words.js";
+import { a, percent } from "../words.js";
+import { written as hasWritten } from "./path.jsx";
 import { Said, Told } from "./show.jsx";
 import { Task } from "./task.js";
 
@@ -14,7 +15,13 @@ const DIGITS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const pace = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 90); // milliseconds for each patch
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** weights: the address of the network's numbers and of its words. */
+async function bytesAt(address) {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`${response.status} ${address}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** weights: {digits, names}, the addresses of the networks' numbers and words. */
 export function Write({ python, weights }) {
   const task = useMemo(() => new Task(python, "the digit that you asked for"), [python]);
   const asked = useSignal(null),
@@ -23,7 +30,8 @@ export function Write({ python, weights }) {
     written = useSignal([]), // {word, likely} of each place, as far as Python has come
     count = useSignal(0), // so many of these are shown
     at = useSignal(0), // which of them is looked at
-    kept = useRef(); // the bytes at `weights`
+    kept = useRef(), // the bytes at `weights`
+    sheet = useRef();
 
   const hear = ({ ink, ...place }) => {
     if (ink) words.value = Uint8Array.from(atob(ink), (letter) => letter.charCodeAt(0));
@@ -40,14 +48,11 @@ export function Write({ python, weights }) {
     stop();
     while (task.isBusy.value) await pause(10);
     asked.value = digit;
+    sheet.current.scrollIntoView({ block: "nearest" }); // it is in view while it is written
     await task.attempt(async (python) => {
       written.value = [];
       count.value = at.value = 0;
-      if (!kept.current) {
-        const response = await fetch(weights);
-        if (!response.ok) throw new Error(`${response.status} ${weights}`);
-        kept.current = new Uint8Array(await response.arrayBuffer());
-      }
+      kept.current ??= await bytesAt(weights.digits);
       const request = { digit, temperature: temperature.value, seed: Math.floor(Math.random() * 2 ** 32) };
       let hasBegun = false;
       await python.ask("write", request, { "writer.npz": kept.current }, SECONDS, (said) => {
@@ -57,6 +62,7 @@ export function Write({ python, weights }) {
           show();
         }
       });
+      hasWritten.value = true;
       return request;
     });
   };
@@ -67,62 +73,122 @@ export function Write({ python, weights }) {
   useEffect(() => stop, []);
 
   return (
-    <section class="exercise write" aria-labelledby="ask">
-      <h2 id="ask">Ask for a digit</h2>
-      <p>
-        The network of this page, with its trained weights, writes it in your browser: one patch after the other, each
-        drawn from what it thinks likely after those before.
-      </p>
-      <div class="row" role="group" aria-label="Which digit">
-        {DIGITS.map((digit) => (
-          <button key={digit} type="button" onClick={() => ask(digit)}>
-            {digit}
-          </button>
-        ))}
-      </div>
-      <label>
-        Temperature <b>{temperature.value.toFixed(1)}</b>
-        <input
-          type="range"
-          min={0}
-          max={1.5}
-          step={0.1}
-          value={temperature.value}
-          onInput={({ target }) => (temperature.value = Number(target.value))}
-        />
-      </label>
-      <p class="note">0 always takes the likeliest patch, and 1 takes each as often as the network has learned to.</p>
-      <div role="status">
-        {isWriting() ? (
-          <p>
-            It writes {a(asked.value)}.{" "}
-            <button type="button" onClick={stop}>
-              Stop
+    <section class="write" aria-labelledby="ask">
+      <Image
+        sheet={sheet}
+        words={words.value}
+        written={written.value.slice(0, count.value)}
+        at={at.value}
+        asked={asked.value}
+      />
+      <div>
+        <h2 id="ask">Ask for a digit</h2>
+        <p class="note">
+          A small GPT, with its trained weights, writes it in your browser: one patch after the other, each drawn from
+          what it thinks likely after those before.
+        </p>
+        <div class="row" role="group" aria-label="Which digit">
+          {DIGITS.map((digit) => (
+            <button key={digit} type="button" onClick={() => ask(digit)}>
+              {digit}
             </button>
-          </p>
-        ) : (
-          <Told task={task}>{(request) => <Said text={outcome(request, count.value)} />}</Told>
-        )}
+          ))}
+        </div>
+        <div role="status">
+          {isWriting() ? (
+            <p>
+              It writes {a(asked.value)}.{" "}
+              <button type="button" onClick={stop}>
+                Stop
+              </button>
+            </p>
+          ) : (
+            <Told task={task}>{(request) => <Said text={outcome(request, count.value)} />}</Told>
+          )}
+        </div>
+        <label>
+          Temperature <b>{temperature.value.toFixed(1)}</b>
+          <input
+            type="range"
+            min={0}
+            max={1.5}
+            step={0.1}
+            value={temperature.value}
+            onInput={({ target }) => (temperature.value = Number(target.value))}
+          />
+        </label>
+        <p class="note">0 always takes the likeliest patch, and 1 takes each as often as the network has learned to.</p>
       </div>
       {count.value > 0 && (
-        <div class="written">
-          <Image words={words.value} written={written.value.slice(0, count.value)} at={at.value} asked={asked.value} />
-          <div>
-            <label>
-              Patch <b>{at.value + 1}</b> of {PLACES}
-              <input
-                type="range"
-                min={1}
-                max={PLACES}
-                value={at.value + 1}
-                onInput={({ target }) => (at.value = Math.min(target.value, count.value) - 1)}
-              />
-            </label>
-            <Likely words={words.value} {...written.value[at.value]} />
-          </div>
+        <div class="places">
+          <label>
+            Patch <b>{at.value + 1}</b> of {PLACES}
+            <input
+              type="range"
+              min={1}
+              max={PLACES}
+              value={at.value + 1}
+              onInput={({ target }) => (at.value = Math.min(target.value, count.value) - 1)}
+            />
+          </label>
+          <Likely words={words.value} {...written.value[at.value]} />
         </div>
       )}
+      <Names {...{ python, weights, temperature }} />
     </section>
+  );
+}
+
+const COUNT = 10; // names
+
+/** The same layers, trained on names: ten of them, which go on from the reader's letters. */
+function Names({ python, weights, temperature }) {
+  const task = useMemo(() => new Task(python, "the names that you asked for"), [python]);
+  const begun = useSignal(""),
+    kept = useRef();
+  const ask = () =>
+    task.attempt(async (python) => {
+      kept.current ??= await bytesAt(weights.names);
+      const seed = Math.floor(Math.random() * 2 ** 32);
+      const request = { begun: begun.value, count: COUNT, temperature: temperature.value, seed };
+      const { names } = await python.ask("write_names", request, { "writer.npz": kept.current }, SECONDS);
+      hasWritten.value = true;
+      return names;
+    });
+  return (
+    <form class="names" onSubmit={(event) => (event.preventDefault(), ask())}>
+      <h3>Or for names</h3>
+      <p class="note">
+        The same layers have also learned names, a letter at a time. They go on from the letters that you type, or begin
+        by themselves.
+      </p>
+      <div class="line">
+        <input
+          aria-label="The first letters"
+          placeholder="first letters"
+          maxLength={8}
+          value={begun.value}
+          onInput={({ target }) => (begun.value = target.value)}
+        />
+        <button type="submit" aria-disabled={task.isBusy.value}>
+          Write {COUNT} names
+        </button>
+      </div>
+      <div role="status">
+        <Told task={task}>
+          {(names) => (
+            <ul>
+              {names.map(([name, isKnown]) => (
+                <li>
+                  {name[0]?.toUpperCase()}
+                  {name.slice(1)} {isKnown && <span class="note">(a name that it has learned)</span>}
+                </li>
+              ))}
+            </ul>
+          )}
+        </Told>
+      </div>
+    </form>
   );
 }
 
@@ -132,7 +198,7 @@ function outcome({ digit, temperature }, count) {
 }
 
 /** The digit as far as it has been written; a frame around the patch that is looked at. */
-function Image({ words, written, at, asked }) {
+function Image({ sheet, words, written, at, asked }) {
   const canvas = useRef();
   useEffect(() => {
     const context = canvas.current.getContext("2d");
@@ -143,15 +209,19 @@ function Image({ words, written, at, asked }) {
   }, [words, written.length, asked]);
   const share = (n) => `${(100 * n) / ACROSS}%`;
   return (
-    <div class="sheet">
+    <div class="sheet" ref={sheet}>
       <canvas
         ref={canvas}
         width={ACROSS * SIDE}
         height={ACROSS * SIDE}
         role="img"
-        aria-label={`${a(asked)}, of which ${written.length} of ${PLACES} patches are written`}
+        aria-label={
+          asked === null ? "an empty sheet" : `${a(asked)}, of which ${written.length} of ${PLACES} patches are written`
+        }
       />
-      <span class="frame" style={{ left: share(at % ACROSS), top: share(Math.floor(at / ACROSS)) }} />
+      {written.length > 0 && (
+        <span class="frame" style={{ left: share(at % ACROSS), top: share(Math.floor(at / ACROSS)) }} />
+      )}
     </div>
   );
 }
@@ -170,7 +240,7 @@ function Likely({ words, word, likely }) {
             <td class="share">
               <span style={{ width: `${100 * p}%` }} />
             </td>
-            <td>{`${(100 * p).toFixed(1)} %`}</td>
+            <td>{percent(p)}</td>
             <td>{other === word && "drawn"}</td>
           </tr>
         ))}

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from chromium import arrays, opened, reload, text, weights
+from chromium import READY, arrays, draw, opened, reload, text, weights
 from conftest import as_input
 from mlp_np import MLP, relative_difference
 
@@ -91,3 +91,30 @@ def test_what_cannot_be_read_gets_a_sentence_and_the_page_shows_its_own(own):
     hostile = "<img src=x onerror='window.hacked = true'></script>"
     assert hostile in reopened(own, kept(title=hostile, words=hostile)[1])
     assert own.evaluate("window.hacked") is None
+
+
+def test_an_address_holds_a_drawing_or_settings_and_nothing_in_it_is_trusted(own, small_page):
+    reopened(own, "{")  # the page's own network
+    (seen,), (answer,) = draw(own, [4])
+    own.locator("button", has_text="Link to this digit").click()
+    own.evaluate("lab.learning.set({ lr: 2, hidden: 1, init: 'he', seed: 7, mistakes: ['mask', 'mean'] })")
+    shared, settings = own.evaluate("[location.hash, JSON.stringify(lab.state.settings.value)]")
+    own.locator("button", has_text="Link to these settings").click()
+    held = own.evaluate("lab.inAddress(location.hash).settings")
+    assert held == json.loads(settings) and own.evaluate("lab.inAddress('').settings") is None
+    own.goto("about:blank")
+    own.goto(f"{small_page}{shared}")
+    own.wait_for_selector(READY, state="attached")
+    again = np.reshape(own.evaluate("Array.from(lab.pixels())"), (28, 28))
+    assert np.abs(again - seen).mean() < 4 and text(own, "#answer") == answer
+    for nonsense in (
+        "#drawing=*", "#drawing=%00", "#image=-1", "#image=1e9", "#line=constructor", "#drawing=" + "_" * 50_000,
+        "#lr=0.1&batch=32&hidden=32&init=he&seed=1e400", "#lr=__proto__&batch=32&hidden=32&init=he&seed=1",
+        "#lr=0.1&batch=32&hidden=32&init=constructor&seed=1", "#is=4", "#%",
+    ):  # fmt: skip
+        found = own.evaluate("(hash) => lab.inAddress(hash)", nonsense)
+        assert {*found} <= {"line"}, nonsense
+        own.evaluate("(hash) => (location.hash = hash, drawn())", nonsense)
+    assert text(own, "#answer") == answer and own.evaluate("lab.state.stage.value") == -1
+    odd = "#lr=0.1&batch=32&hidden=32&init=he&seed=3&broken=mask constructor"
+    assert own.evaluate("(hash) => lab.inAddress(hash).settings.mistakes", odd) == ["mask"]

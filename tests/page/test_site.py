@@ -11,6 +11,7 @@ import sys
 import threading
 import zipfile
 from collections import Counter
+from contextlib import contextmanager
 from datetime import date, timedelta
 
 import numpy as np
@@ -48,8 +49,10 @@ HOSTILE = [
 ]
 
 
-@pytest.fixture(scope="session")
-def address(site):
+@contextmanager
+def served(site):
+    """The address of a server of that folder."""
+
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_):
             pass
@@ -59,6 +62,12 @@ def address(site):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    with served(site) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +188,11 @@ def kept(page):
 def test_by_keyboard_alone_from_an_untouched_exercise_to_the_next_and_it_is_kept(anew, address):
     page = anew("da1")
     page.locator(".cm-content").focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("x")  # over a selection: the console stays empty
+    assert page.locator(".cm-content").inner_text() == "x"
+    page.keyboard.press("Control+Z")
+    page.keyboard.press("Control+Home")
     first = 1 + stub("da1").splitlines().index("import numpy as np")  # the marker counts the file's lines
     assert page.locator(".cm-gutterElement:nth-child(2)").inner_text() == str(first)
     page.keyboard.press("Control+Enter")
@@ -197,7 +211,7 @@ def test_by_keyboard_alone_from_an_untouched_exercise_to_the_next_and_it_is_kept
         if page.evaluate("document.activeElement.textContent") == "Next":
             break
     page.keyboard.press("Enter")
-    page.locator("h2:focus", has_text="dz1").wait_for()
+    page.locator("h2:focus", has_text="The logits of a layer").wait_for()  # which was left out
     page = page.context.new_page()
     page.goto(address + "practise.html#da1")
     page.locator("#list .passed", has_text="da1").wait_for()
@@ -318,7 +332,7 @@ def test_opening_a_page_loads_no_python_and_nothing_that_was_written_is_lost(at)
 
 @pytest.mark.slow
 def test_a_failed_download_can_be_tried_again_and_a_second_visit_loads_nothing(browser, address):
-    context, asked = browser.new_context(), []
+    context, asked = browser.new_context(service_workers="block"), []
     try:
         page = context.new_page()
         context.route("**/runtime/*", lambda route: route.abort())
@@ -343,6 +357,32 @@ def test_a_failed_download_can_be_tried_again_and_a_second_visit_loads_nothing(b
             counts.append(len([url for url in asked if "/runtime/" in url]))
             page.reload()
         assert 1 <= counts[0] == counts[1] <= 4  # some files had come before
+    finally:
+        context.close()
+
+
+@pytest.mark.slow
+def test_without_a_network_all_pages_and_python_work_once_they_are_there(browser, site):
+    context = browser.new_context()
+    try:
+        page = context.new_page()
+        with served(site) as address:
+            page.goto(address + "practise.html#dz1")
+            until(lambda: page.evaluate("Boolean(navigator.serviceWorker.controller)"))  # Python came while it was idle
+            assert page.evaluate("!lessons.python.starting")
+        for path in ("", "index.html", "practise.html#dz1"):
+            page.goto(address + path)
+            page.reload()
+            assert page.locator(".path li").count() == 6
+        click(page, "Mark")
+        says(page, "Nothing is written yet")
+        page.goto(address + "writing.html")
+        page.locator(".write").get_by_role("button", name="7", exact=True).click()
+        page.get_by_text("It has written a 7.").wait_for()
+        page.get_by_label("The first letters").fill("Mac")
+        click(page, "Write 10 names")
+        page.locator(".names li").nth(9).wait_for()
+        assert all(name.startswith("Mac") for name in page.locator(".names li").all_inner_texts())
     finally:
         context.close()
 
@@ -488,9 +528,19 @@ def test_on_a_phone_there_are_keys_for_code_and_tables_keep_their_columns(at):
         page.locator(".runs", has_text="A healthy run").wait_for()
         assert page.locator(".runs").evaluate("(table) => table.scrollWidth <= table.clientWidth")
         page.evaluate("location.hash = 'tape_order'")
-        page.locator("pre", has_text="(leaves)").wait_for()
-        ways = page.locator(".about pre").evaluate_all("(all) => all.map((one) => getComputedStyle(one).whiteSpace)")
-        assert {*ways} == {"pre"}
+        page.locator("td", has_text="(leaves)").first.wait_for()
+        wide = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.outerHTML)"
+        assert page.locator(".about > *").evaluate_all(wide) == []
+
+
+def test_a_statement_is_prose_and_formulas_and_says_what_each_argument_is(site):
+    exercises = json.loads((site / "lessons.json").read_text(encoding="utf-8"))["exercises"]
+    assert sum(bool(exercise["terms"]) for exercise in exercises) > 30
+    for exercise in exercises:
+        text, takes = exercise["text"], BY_NAME[exercise["name"]].takes
+        assert ("<pre" in text) == (exercise["name"] == "next_word")  # which draws a line with characters
+        told = {*re.findall(r"\w+", " ".join(re.findall(r"<dt><code>(.*?)</code></dt>", text)))}
+        assert not exercise["terms"] or told >= {*takes} - {"temperature"}, exercise["name"]
 
 
 def test_an_exercise_leads_to_those_it_names_and_to_its_place_in_a_lesson_near_the_question(at, address):
@@ -556,7 +606,7 @@ def test_stop_ends_its_own_run_and_none_that_is_before_it(at):
 @pytest.mark.slow
 def test_a_slow_device_gets_more_time(browser, address):
     # On it everything takes eight times as long: its worker's clock is eight times as fast.
-    context = browser.new_context()
+    context = browser.new_context(service_workers="block")
     page = context.new_page()
 
     def slow(route):
@@ -641,7 +691,7 @@ def test_every_link_of_the_site_leads_somewhere(site):
     solutions = json.loads((site / "lessons.json").read_text(encoding="utf-8"))["exercises"]
     assert "code-mlp_np.py.html#L" in pages["index.html"]
     pages["practise.html"] += "".join(exercise["solution"] for exercise in solutions)
-    exercises = {exercise.name for exercise in EXERCISES}
+    exercises = {exercise.name for exercise in EXERCISES} | {"train", "prove"}
     for name, text in pages.items():
         for link in re.findall(r'(?:href|src)="([^"]*)"', text):
             if re.match("https?:|data:", link):
@@ -683,6 +733,7 @@ def test_ones_own_lines_train_before_ones_eyes_and_the_page_reads_with_them_by_k
         page.locator(".cm-content").press("Control+Enter")
         says(page, "Passed.")
         page.keyboard.press("Escape")
+        assert page.locator(".path .done").all_text_contents() == ["Lines, done"]
         press(page, "Train your network", "link")
         press(page, "Train")
         page.locator(".misread canvas").first.wait_for(timeout=120_000)
@@ -708,6 +759,10 @@ def test_ones_own_lines_train_before_ones_eyes_and_the_page_reads_with_them_by_k
             x = seen.reshape(1, 784) / 255
             assert answer == str(model.forward(x).argmax())
             page.reload()
+        page.goto(address + "index.html#line=da1")  # the reader's own line, and the drawing is still there
+        page.locator("#stage .yours", has_text="Your line: da1 = dlogits @ W2.T").wait_for()
+        assert page.locator("#code .written").count() == 14 and page.locator("#answer").inner_text() == answer
+        assert page.locator(".path .done").all_text_contents() == ["Draw, done", "Lines, done", "Train, done"]
         page.goto(address + "practise.html#train")  # nothing is lost on the way back
         page.get_by_role("button", name="Train again").wait_for()
         assert page.locator(".said").inner_text() == said and page.locator(".misread canvas").count() > 1
@@ -831,7 +886,7 @@ def test_a_network_from_a_blank_file_passes_and_reads_a_drawing(at):
 @pytest.mark.slow
 def test_a_digit_that_is_asked_for_is_written(at, site):
     """By touch and keyboard; and Python writes there what gpt_np.py writes here."""
-    address = json.loads((site / "lessons.json").read_text())["weights"]
+    address = json.loads((site / "lessons.json").read_text())["weights"]["digits"]
     with np.load(site / address) as arrays:
         model = GPT()
         for name, p in model.params.items():
@@ -846,7 +901,7 @@ def test_a_digit_that_is_asked_for_is_written(at, site):
         assert asked.locator(".taken").count() == 1  # the first patch, and what it thought likely there
         asked.get_by_role("button", name="8", exact=True).press("Enter")
         asked.get_by_role("button", name="Stop").click()
-        assert re.search(r"Stopped( after \d+ of 49 patches)?\.", asked.get_by_role("status").inner_text())
+        assert re.search(r"Stopped( after \d+ of 49 patches)?\.", asked.get_by_role("status").first.inner_text())
         page.emulate_media(reduced_motion="reduce")  # then it need not wait after each patch
         asked.get_by_role("button", name="1", exact=True).press("Enter")
         page.get_by_text("It has written a 1. At a temperature of 0 it is always the same.").wait_for()

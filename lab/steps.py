@@ -1,0 +1,105 @@
+"""From counting to attention, in three steps: `python -m lab.steps` (a minute) -> a table for docs/writing.md.
+
+Three ways to predict the next letter of a name. The first only counts. The other two learn: both add to each letter
+what came before it, first as a plain mean, then as a mean whose weights the letters choose. That is attention, and
+nothing else is different between the two.
+"""
+
+import sys
+import time
+
+import numpy as np
+
+import data
+from gpt_np import CausalAttention, Embedding
+from lab import counts, results
+from layers_np import Linear, Network
+from main_np import loss_of, that_count, update_adamw
+from networks import parse_options
+from support import program
+from support.options import Parser
+from vit_np import Positions
+
+WIDTH, BATCH, STEPS, LR, HEADS, SEEDS = 64, 128, 1500, 0.005, 4, range(3)
+
+
+class CausalMean:
+    """y[t] = the mean of x[0], ..., x[t]: the same weight for each word so far."""
+
+    def forward(self, x):
+        """x (B, T, C) -> y of the same shape."""
+        T = x.shape[1]
+        self.weights = (np.tri(T) / np.arange(1, T + 1)[:, np.newaxis]).astype(x.dtype)  # (T, T), the rows add up to 1
+        return self.weights @ x
+
+    def backward(self, dy):
+        return self.weights.T @ dy
+
+
+class Added:
+    """y = x + layer(x)."""
+
+    def __init__(self, layer):
+        self.layers = {"layer": layer}
+
+    def forward(self, x):
+        return x + self.layers["layer"].forward(x)
+
+    def backward(self, dy):
+        return dy + self.layers["layer"].backward(dy)
+
+
+def network(looks_back, sizes, seed=0):
+    """Embedding, positions, what looks back, linear."""
+    rng = np.random.default_rng(seed)
+    layers = {
+        "embed": Embedding(rng, sizes["words"] + sizes["starts"], WIDTH),
+        "positions": Positions(rng, sizes["places"], WIDTH),
+        "back": Added(looks_back(rng)),
+        "linear": Linear(rng, WIDTH, sizes["words"]),
+    }
+    return Network(layers, np.float32)
+
+
+BACK = {
+    "a mean of all letters so far": lambda rng: CausalMean(),
+    "a mean whose weights the letters choose": lambda rng: CausalAttention(rng, WIDTH, HEADS),
+}
+
+
+def learn(model, dataset, options, seed=0):
+    """Train it, and return the loss of a letter on all test names."""
+    m, s = ({name: np.zeros_like(p) for name, p in model.params.items()} for _ in range(2))
+    for step in range(STEPS):
+        chosen = data.stream(seed, step).integers(len(dataset.train_images), size=BATCH)
+        x, y = options.network.batch(dataset.train_images[chosen], np.zeros(BATCH, np.int64), options)
+        _, dlogits = loss_of(model.forward(x), y)
+        update_adamw(model.params, m, s, model.backward(dlogits), LR * (1 - step / STEPS), step + 1, weight_decay=0.01)
+    x, y = options.network.batch(dataset.test_images, dataset.test_labels.astype(np.int64), options)
+    return float(loss_of(*that_count(model.forward(x), x, y, options.source.end))[0])
+
+
+def table(found):
+    """In Markdown, with the spread over the seeds."""
+    rows = [["counts after each letter", f"{found['counts']:.3f}"]]
+    rows += [[name, results.spread(losses, ".3f")] for name, losses in found["losses"].items()]
+    return results.markdown(["what predicts the next letter", "test loss of a letter"], rows)
+
+
+def main():
+    Parser(description=__doc__).parse_args()
+    options, dataset = parse_options("np", "--model", "gpt", "--dataset", "names"), data.load("names")
+    found = {"command": "python -m lab.steps", "losses": {}}
+    found["counts"] = counts.measure("names")["counts after each word"]["loss"]
+    for name, looks_back in BACK.items():
+        began = time.time()
+        found["losses"][name] = [
+            learn(network(looks_back, data.sizes("names"), seed), dataset, options, seed) for seed in SEEDS
+        ]
+        print(name, found["losses"][name], f"{time.time() - began:.0f} s", flush=True)
+    results.save_result("steps", found)
+    print(table(found))
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(main))

@@ -1,0 +1,161 @@
+"""The single edits that the marker tries on a learner's lines: each turns a slip back, and has a row that needs it."""
+
+import ast
+import textwrap
+
+from conftest import rows
+from exercises.edits import edits_of
+from exercises.judge import PLACES
+
+# A slip, what belongs there, and the kind of the edit. a, b and the index i are given; B is a size.
+EDITS = r"""
+-a | a | a sign
+not a | a | a condition
+a < 0 | a >= 0 | a condition
+a > b | a > 0 | a condition
+a > b | a > i | a condition
+a > 0 | b | a name
+a or b | a | a condition
+a or b | a and b | a condition
+a if b else i | a | a condition
+a if b else i | i | a condition
+a if b else i | i if b else a | a condition
+f(a, flag=True) | f(a, flag=False) | a constant
+a + 3 | a + 2 | a constant
+a * 3 | a * B | a constant
+a[0] | a[b] | an index
+f(a, 'ij,jk->ik') | f(a, 'ij,kj->ik') | an axis
+f(a, 'ij,jk->ik') | f(a, 'ij,jj->ik') | an axis
+f(a, 'ij,jk->ik') | f(a, 'ij,jk->k') | an axis
+a | b | a name
+a.T | a | a transpose
+a / b.size | a / B | a size
+a.value | a.grad | a name
+a[i] | a | an index
+a[i:] | a[:] | an index
+a[i:] | a[i:1] | an index
+a[i:b] | a[1:-1] | an index
+a[i:b] | a[i + 1:b] | an index
+a[i:b] | a[i:b + -1] | an index
+a[i:b] | a[i + 1:b + 1] | an index
+a[:, i:] | a[:, 0:] | an index
+a[i:i + b] | a[b:b + b] | an index
+a[i] | a[i + -1] | an index
+a[i, b] | a[b, b] | an index
+a[0] | a.sum(0) | a sum
+a[:, 0] | a.sum(1) | a sum
+a[0] | a[:, None] | an index
+np.maximum.at(a, b, i) | np.add.at(a, b, i) | a function
+a.cumprod() | a.cumsum() | a function
+f((a, b)) | f((b, a)) | an order
+f([a, b]) | f([b, a]) | an order
+f(a) | b | a name
+f(a) | f(a.swapaxes(-1, -2)) | a transpose
+a @ b | a.swapaxes(-1, -2) @ b | a transpose
+f(3) | f(3 / B) | a factor: of a size
+a + b | a - b | a sign
+a + b | a * b | an operation
+a * b | a @ b | an operation
+a * b | (a > 0) * b | a mask
+a * b | a * (b > 0) | a mask
+a * b | a | a factor
+a * b | b | a factor
+a + b | a | a term
+a ** 2 | a | an exponent
+a - b | b - a | a sign
+a @ b | b @ a | a transpose
+(a + b) * i | a + b * i | parentheses
+a * (b + i) | a * b + i | parentheses
+a.copy() | a | a copy
+a.reshape(3) | a | a transpose
+np.tanh(a) | a | a function
+np.log(a) | np.exp(a) | a function
+a.sum() | a.sum(axis=0) | an axis
+a.sum(axis=0) | a.sum(axis=0, keepdims=True) | an axis
+np.sum(a, axis=0) | np.sum(a, axis=1) | an axis
+a.prod(axis=0) | a.sum(axis=0, keepdims=True) | a function
+np.exp(-a) | -np.exp(a) | a sign
+a.reshape(3) | a.T | a transpose
+np.roll(a, 1) | np.roll(a, 1, axis=1) | an axis
+np.tri(3) | np.tri(3, k=-1) | an index
+np.exp(a) | np.exp(a - a.max(axis=-1, keepdims=True)) | exp
+len(a) | B | a size
+range(3) | range(B) | a loop
+range(i) | range(i + 1) | a loop
+range(b, i) | range(b, i + -1) | a loop
+range(b, i) | range(i) | a loop
+range(i) | range(1, i) | a loop
+f(a, b) | f(b, a) | an order
+a.sum(dtype=int) | a.sum() | a type
+f(a) | f(-a) | a sign
+a | a / B | a factor: of a size
+a | a * B | a factor: of a size
+a | a * 2 | a factor
+a | a * 0.5 | a factor
+f[a] | f[b[a]] | an index
+a | a * (b > 0) | a mask
+a | a + b | a term
+a | a - b | a term
+a | a * b | a factor
+a | a / b | a factor
+a | 1 - a | a sign
+a | np.sqrt(a) | a function
+a | a.copy() | a copy
+a | a.sum() | a sum
+a | a.mean(0) | a sum
+a | a.cumsum(-1) | a sum
+a | a / a.sum(axis=-1, keepdims=True) | a sum
+a | a[:, None] | an axis
+a | a[..., None] | an axis
+a | a[::-1] | an order
+"""
+
+STATEMENTS = r"""
+a = b | a += b | an assignment
+a += b | a = b | an assignment
+a += b | a *= b | an operation
+a += b | a -= b | a sign
+a += b | a = a + b | a copy
+a[i] == b | a[i] = b | an assignment
+if a: b = i | if not a: b = i | a condition
+a = b; b = i | b = i; a = b | the order of lines
+a = b; b = i | b = i | a line
+a = b * b | a = i * i | a name
+for i in b:\n    a = 0\n    a += i | for i in b:\n    a = 0\na += i | a line in the loop
+for i in b:\n    a = 0\n    a += i | a = 0\nfor i in b:\n    a += i | a line in the loop
+for i in b:\n    a = 0\na += i | for i in b:\n    a = 0\n    a += i | a line in the loop
+"""
+
+
+def edited(lines):
+    """{(kind, the lines with one edit)}; said.md asks something of each kind."""
+    source = f"def f(a, b, i):\n{textwrap.indent(lines, '    ')}"
+    function = ast.parse(source).body[0]
+    found = set()
+    for edit in edits_of(function, source, "", ("a", "b", "i"), ["B"]):
+        before, edit.holder[edit.key] = edit.holder[edit.key], edit.new
+        found.add((edit.kind, written(function.body)))
+        assert edit.kind in PLACES
+        edit.holder[edit.key] = before
+    return found
+
+
+def written(statements):
+    text = "\n".join(map(ast.unparse, statements)).replace("size B", "B")
+    return "\n".join(line for line in text.splitlines() if line.strip() != "pass")
+
+
+def test_each_slip_of_an_expression_is_turned_back():
+    for slip, belongs, kind in (row.values for row in rows(EDITS)):
+        assert (kind, f"return {ast.unparse(ast.parse(belongs))}") in edited(f"return {slip}"), (slip, belongs)
+
+
+def test_each_slip_of_a_statement_is_turned_back():
+    for row in rows(STATEMENTS):
+        slip, belongs, kind = (text.replace("\\n", "\n") for text in row.values)
+        assert (kind, written(ast.parse(belongs).body)) in edited(slip), (slip, belongs)
+
+
+def test_no_line_is_said_to_come_before_one_that_makes_it_idle():
+    for lines in ("a = b\na = i", "a = b\nreturn i"):
+        assert "the order of lines" not in {kind for kind, _ in edited(lines)}
