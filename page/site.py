@@ -29,7 +29,7 @@ from exercises.catalogue import BROKEN, BY_NAME, PARTS, numbered, onward
 from exercises.chapter3 import SUSPECTS
 from exercises.show import recorded, shorter, solved
 from page import desk
-from page.build import ROOT, own_lines
+from page.build import COMPUTED, ROOT
 from page.bundle import FOLDER, bundle, call, fill, icon, install, licences
 from support.errors import UserError
 from support.options import Parser
@@ -230,6 +230,7 @@ class Pages:
             return f'<div data-exercise="{name}" id="exercise-{name}">{found[0]}</div>' if name in BY_NAME else found[0]
 
         text = self.markdown.render(for_readers(source.read_text(encoding="utf-8")))
+        text = text.replace("<th></th>", "<td></td>")  # it heads nothing
         return self.linked(WRITE_IT.sub(editor, text), source)
 
     def linked(self, text, source):
@@ -493,6 +494,17 @@ def service_worker(out):
     return fill((LESSONS / "sw.js").read_text(encoding="utf-8"), holes)
 
 
+def packed_size(out, *patterns):
+    """The bytes of these files, gzipped if they are not yet."""
+    contents = (path.read_bytes() for pattern in patterns for path in out.glob(pattern))
+    return sum(len(content if content[:2] == b"\x1f\x8b" else gzip.compress(content)) for content in contents)
+
+
+def own_lines():
+    """{name: the exercise in which a learner writes the line that computes it}, of what index.html shows."""
+    return {name: used for used in network.USED for name in BY_NAME[used].gives if name in COMPUTED}
+
+
 def front_page(pages, known):
     """page/index.html as the site has it: with the site's links, and with the network that writes below the first
     screen. For that it may ask this address for Python, as the other pages may."""
@@ -509,6 +521,8 @@ def front_page(pages, known):
         ("</head>", '<script type="module" src="front.js"></script>\n</head>'),
     ):
         text = text.replace(old, new, 1)
+    for name, exercise in own_lines().items():  # page/network.jsx shows the reader's own line there
+        text = text.replace(f'data-stage="{name}"', f'data-stage="{name}" data-exercise="{exercise}"')
     return text
 
 
@@ -528,6 +542,10 @@ def main(argv=None):
             shutil.rmtree(out)
         built.rename(out)
     print(f"see {out}: python -m http.server -d {out}")
+    pages, python = packed_size(out, "*.html", "*.js", "*.css", "*.json"), packed_size(out, "runtime/*.gzip")
+    print(
+        f"as a server sends it, gzipped: {python / 1e6:.1f} MB of Python, and {pages / 1e6:.1f} MB of pages and scripts"
+    )
 
 
 if __name__ == "__main__":

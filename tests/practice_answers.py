@@ -339,7 +339,6 @@ softmax | p = np.exp(logits - logits.max(axis=1, keepdims=True))\np /= -p.sum(ax
     | ~gradient
 dlogits | d = np.zeros(p.shape, dtype=int); d[:] = p; dlogits = d + 1 | wrong type | dtype=int
 tape_backward | parent.grad = -> node.grad = | visited before a gradient has arrived | of all its parents
-tape_train | add(relu(z1), z1) -> add(relu(z1), relu(z1)) | a function | `add(relu(z1), relu(z1))`: with
 embedding_backward | dE = 0 * E\nfor t, d in zip(x, dy): dE[t] += d | a word that occurs twice in a text counted once
 next_targets | return patches, np.column_stack([V + digits, patches[:, :-1]]) | y in the place of x | In which order
 embedding_backward | dE = np.zeros((V, 3)) | error: NameError | V is the number of words: len(E).

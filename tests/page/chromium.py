@@ -112,7 +112,7 @@ def reload(page):
 def opened(browser, address, ready=READY, own=None, width=1440, problems=(), **options):
     """A page in a window of its own. Afterwards: it has asked for nothing but `own` (or itself), and the console shows
     no error."""
-    options = {"service_workers": "block"} | options
+    options, problems = {"service_workers": "block"} | options, [*problems, "blocked by Playwright"]
     context = browser.new_context(viewport={"width": width, "height": 900}, **options)
     try:
         page, seen, asked = context.new_page(), [], []

@@ -12,8 +12,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import data
+import main_np
 from chromium import missing
-from conftest import ROOT
+from conftest import ROOT, SMALL
 from exercises import review, runner
 from exercises.catalogue import BY_NAME, EXERCISES
 from exercises.exercise import agree
@@ -158,3 +160,26 @@ def test_what_is_known_is_reported_before_the_search_for_a_place(tmp_path, monke
     desk.run()
     known, searched = said
     assert searched == "searched" and json.loads(known["outcome"]) == json.loads(result.read_text())
+
+
+def test_a_network_that_writes_is_refused_in_one_right_line_where_there_are_no_words(tmp_path, monkeypatch):
+    main_np.main(["--model", "gpt", *SMALL["gpt"].split(), "--steps", "1", "--out", str(tmp_path)])
+    monkeypatch.setattr(desk, "FOLDER", tmp_path)
+    monkeypatch.setattr("data.vocabulary", lambda *_: pytest.fail("it has looked for the words"))
+    with pytest.raises(UserError, match=r"^checkpoint_gpt_np\.npz is a GPT, a network that writes: "):
+        desk.open_network("checkpoint_gpt_np.npz")
+
+
+def test_the_site_writes_what_the_network_writes_and_says_which_names_it_has_learned(tmp_path, monkeypatch):
+    site = pytest.importorskip("page.site", exc_type=UserError)
+    (tmp_path / "runtime").mkdir()
+    known = data.load("names").train_images.astype(np.uint8)
+    address = site.writer(tmp_path / "runtime", "names.npz", known)
+    (tmp_path / address).rename(tmp_path / "writer.npz")
+    monkeypatch.setattr(desk, "FOLDER", tmp_path)
+    names = desk.write_names("Mc<", 30, 0.5, seed=1)["names"]
+    assert len(names) == 30 and all(name.startswith("mc") for name, _ in names)
+    assert (
+        {name for name, is_known in names if is_known} == {name for name, _ in names} & {*data.names_of(known)} != set()
+    )
+    assert desk.write_names("", 5, 0, seed=1)["names"] == desk.write_names("", 5, 0, seed=2)["names"]
