@@ -44,7 +44,7 @@ def loss_curve(history, title, tested="test"):
     curves(axes, loss, history.test_step, history.test_loss, tested, "{:.3f}")
     # A few batches without a mistake would fill the picture, so the lowest hundredth may leave it.
     axes.set_ylim(max(np.percentile(loss, 1), 1e-4) / 1.5, max(loss.max(), 1e-3) * 1.3)
-    add_legend(axes, "upper right")
+    add_legend(axes)
     return axes.figure
 
 
@@ -55,7 +55,7 @@ def accuracy_curve(history, title, tested="test"):
     curves(axes, history.train_accuracy, history.test_step, history.test_accuracy, tested, "{:.4f}")
     low = min(np.percentile(history.train_accuracy, 2), *history.test_accuracy, 0.95)
     axes.set_ylim(low - 0.02 * (1 - low), 1 + 0.08 * (1 - low))
-    add_legend(axes, "lower right")
+    add_legend(axes)
     return axes.figure
 
 
@@ -69,9 +69,10 @@ def curves(axes, train, test_step, test, tested, label):
         aside(axes, label.format(test[-1]), (test_step[-1], test[-1]), 8, color=TEST, fontweight="bold")
 
 
-def add_legend(axes, where):
-    """In it the line of single batches, thin and pale, is as wide as all of them are together."""
-    axes.legend(loc=where).get_lines()[0].set(linewidth=6, alpha=0.45)
+def add_legend(axes):
+    """Below the axes. In it the line of single batches, thin and pale, is as wide as all of them are together."""
+    legend = axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    legend.get_lines()[0].set(linewidth=6, alpha=0.45)
 
 
 def smooth(values, width=None, most=10_000):
@@ -125,8 +126,8 @@ def histories(name):
 def labels(paths, runs):
     """What to call each run: its model, if they differ, and the options in which it differs from others of that model.
 
-    runs: their options, dicts; one that was kept before an option existed has its default. A run that this does not
-    distinguish from the others is called by its path.
+    runs: their options, dicts; one that was kept before an option existed has its default. If this does not
+    distinguish all of them, each has its path behind it.
     """
     frameworks = ["PyTorch" if path.stem.endswith("torch") else "NumPy" for path in paths]
     before = defaults(SOURCES)
@@ -140,20 +141,24 @@ def labels(paths, runs):
             if value is not None and len({str(other.get(name)) for other in alike}) > 1:
                 words.append(f"{name.replace('_', ' ')} {value}".strip())
         described.append(", ".join(words) or run[""])  # a single run differs in nothing
-    return [label if described.count(label) == 1 else str(path) for label, path in zip(described, paths, strict=True)]
+    if len({*described}) < len(described):
+        described = [f"{label} ({path})" for label, path in zip(described, paths, strict=True)]
+    return described
 
 
 @style()
-def comparison(runs):
+def comparison(runs, title=""):
     """Loss above accuracy, against epochs. runs: {label: (options, `History`)}, at most as many as there are colours.
+
+    title: the network's, if all runs train the same.
 
     Thin: the training batches, smoothed, all runs alike. Thick, with dots: the test images, or those held out, after
     each epoch. Of two runs, which may lie on top of each other, the first has wider lines.
     """
     figure = new_figure(8, 8 + 0.25 * len(runs))
     above, below = figure.subplots(2, 1, sharex=True)
-    style_axes(above, "Loss", "cross-entropy loss")
-    style_axes(below, "Accuracy", "accuracy", "epochs")
+    style_axes(above, f"{title}: loss" if title else "Loss", "cross-entropy loss")
+    style_axes(below, f"{title}: accuracy" if title else "Accuracy", "accuracy", "epochs")
     logarithmic(above)
     longest = max(history.step / steps_per_epoch(options) for options, history in runs.values())
     bell = longest / 50  # of the smoothing, in epochs to either side

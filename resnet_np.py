@@ -96,6 +96,7 @@ def neighbourhoods(x, size, stride):
     if pad:
         inner, x = x, np.zeros((len(x), x.shape[1] + 2 * pad, x.shape[2] + 2 * pad, x.shape[3]), x.dtype)
         x[:, pad:-pad, pad:-pad] = inner
+    x = np.ascontiguousarray(x)  # without a border it may be a view of another array
     batch, height, width, channels = x.shape
     image, row, column, number = x.strides
     shape = (batch, (height - size) // stride + 1, (width - size) // stride + 1, size, size * channels)

@@ -94,10 +94,11 @@ def write(model, asked, temperature, rng, options):
 
 
 def on_paper(images):
-    """Images (rows, columns, 28, 28) as one picture, black on white."""
+    """Images (rows, columns, 28, 28) as one picture, black on white, enlarged smoothly: viewers blur large pixels."""
     rows, columns, height, width = images.shape
-    sheet = 255 - images.swapaxes(1, 2).reshape(rows * height, columns * width)
-    return np.pad(sheet.repeat(SIZE, axis=0).repeat(SIZE, axis=1), MARGIN, constant_values=255)
+    sheet = Image.fromarray(255 - images.swapaxes(1, 2).reshape(rows * height, columns * width))
+    large = sheet.resize((SIZE * sheet.width, SIZE * sheet.height), Image.Resampling.BICUBIC)
+    return np.pad(np.asarray(large), MARGIN, constant_values=255)
 
 
 # --- Names ------------------------------------------------------------------------------------------------------------

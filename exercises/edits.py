@@ -119,6 +119,7 @@ ALIKE = (  # functions that are taken for each other
      {"exp", "log", "sqrt", "square", "abs", "tanh", "relu", "log2", "log10", "log1p", "exp2", "expm1", "sigmoid",
       "softmax", "cosh", "sinh"}),
     (("maximum", "minimum", "add"), {"maximum", "minimum", "add", "multiply", "fmax", "fmin"}),
+    (("cumsum",), {"cumprod"}),
     (("zeros", "ones"), {"zeros", "ones", "empty"}),
     (("zeros_like", "ones_like"), {"zeros_like", "ones_like", "empty_like"}),
 )  # fmt: skip
@@ -180,6 +181,13 @@ def expression_edits(spot, names, letters):
             for axis, item in enumerate(part.elts if isinstance(part, ast.Tuple) else [part]):
                 if not isinstance(item, ast.Slice):  # an entry, where all of them belong
                     yield 1, "a sum", here, method(array, "sum", axis)
+            if isinstance(part, ast.Constant) and part.value is not None:
+                column = [ast.Slice(None, None, None), ast.Constant(None)]
+                yield 1, "an index", here, ast.Subscript(array, ast.Tuple(column, ast.Load()), ast.Load())
+        case ast.Attribute(owner, "subtract" | "multiply" | "maximum" | "minimum") if (
+            getattr(parent, "attr", "") == "at"
+        ):
+            yield 1, "a function", here, ast.Attribute(owner, "add", ast.Load())
         case ast.Tuple(items) | ast.List(items):
             for i, j in combinations(range(len(items)), 2):
                 yield 1, "an order", here, type(node)(exchanged(items, i, j), ast.Load())
@@ -378,7 +386,7 @@ def block_edits(block, own, names):
         for rank, kind, new in statement_edits(one, names):
             yield rank, kind, span(one), [*block[:i], at(one, new), *block[i + 1 :]]
         after = block[i + 1] if i + 1 < len(block) else None
-        if isinstance(one, SIMPLE) and isinstance(after, SIMPLE) and not isinstance(after, ast.Return):
+        if isinstance(one, SIMPLE) and isinstance(after, SIMPLE) and not is_overtaken(one, after):
             yield 1, "the order of lines", span(one)[:2] + span(after)[2:], exchanged(block, i, i + 1)
         if isinstance(one, (ast.For, ast.While, ast.If)):
             inside = [statement for statement in one.body if not is_spending(statement)]
@@ -392,6 +400,12 @@ def block_edits(block, own, names):
             if isinstance(after, SIMPLE) and after.lineno in own:
                 moved = with_body(one, [*one.body, after])
                 yield 1, "a line in the loop", span(after), [*block[:i], moved, *block[i + 2 :]]
+
+
+def is_overtaken(one, after):
+    """Whether these two in the other order would be the first alone: it ends the function, or sets the same name."""
+    alike = isinstance(one, ast.Assign) and isinstance(after, ast.Assign)
+    return isinstance(after, ast.Return) or (alike and ast.dump(one.targets[0]) == ast.dump(after.targets[0]))
 
 
 def statement_edits(one, names):

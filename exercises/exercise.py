@@ -12,7 +12,7 @@ import textwrap
 import warnings
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
-from functools import cache, cached_property, partial, reduce
+from functools import cache, cached_property, lru_cache, partial, reduce
 from itertools import permutations
 from typing import Any, NamedTuple
 
@@ -216,6 +216,7 @@ class Exercise:
         return found
 
 
+@lru_cache(4096)
 def counted(code):
     """Compiled code that stops when it has run too many lines."""
     tree = ast.parse(code)

@@ -133,9 +133,9 @@ def placed(exercise, verdict, place):
     """The `Verdict` that leads to the place where one edit makes the results right: see exercises.repair.described."""
     kind, part, names = str(place["kind"]), str(place["part"])[:200], [str(name) for name in place["results"]]
     lines = [str(int(line)) for line in place["lines"]]
-    where = f"Line {lines[0]}, `{part}`" if part else f"Lines {' and '.join(lines)}"
+    where = f"Line {lines[0]}, `{part}`" if part else f"Line{'s' * (len(lines) > 1)} {' and '.join(lines)}"
     right = "all your numbers" if set(names) == set(exercise.gives) else " and ".join(names)
-    what = "this part" if part else "one of them"
+    what = "this part" if part else "one of them" if len(lines) > 1 else "one part of it"
     first, *_ = verdict.text.split("\n")
     text = f"{first}\n{where}: with {what} different, {right} would be right. {PLACES[kind]}"
     return Verdict(False, kind.partition(": ")[0], text, drawn=True, question=f"{where}. {PLACES[kind]}")

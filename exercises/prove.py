@@ -526,27 +526,28 @@ def draw(steps, title, twin, wrong, path):
 def picture(drawing, steps, title, twin, wrong):
     """The figure. drawing: the module."""
     figure = drawing.new_figure(8, 7)
-    above, below = figure.subplots(2, 1, sharex=True)
+    upper, lower = figure.subplots(2, 1, sharex=True)
     count, (loss, twin_loss, difference) = np.arange(1, len(steps) + 1), np.transpose(steps)
     drawing.style_axes(
-        above,
+        upper,
         f"Your lines and {twin}, {'two runs' if wrong else 'one run'}: the loss at every step",
         "cross-entropy loss",
     )
-    above.plot(count, loss, color=drawing.TRAIN, alpha=0.4, linewidth=5, label=f"yours: {title}")
-    above.plot(count, twin_loss, color=drawing.INK, linewidth=0.8, label=f"{twin} (the thin line inside)")
+    upper.plot(count, loss, color=drawing.TRAIN, alpha=0.4, linewidth=5, label=f"yours: {title}")
+    upper.plot(count, twin_loss, color=drawing.INK, linewidth=0.8, label=f"{twin} (the thin line inside)")
     top = np.max([*loss, *twin_loss], where=np.isfinite([*loss, *twin_loss]), initial=0)
-    above.set_ylim(top=1.3 * top)
-    above.legend(loc="upper right")
-    drawing.style_axes(below, "The largest difference between a weight and its twin", "difference", "steps")
-    below.set_yscale("log")
-    below.set_ylim(1e-18, max(1, 2 * np.nanmax(np.where(np.isfinite(difference), difference, np.nan))))
-    below.plot(count, np.where(difference > 0, difference, np.nan), color=drawing.TRAIN, linewidth=2)
+    upper.set_ylim(top=1.3 * top)
+    upper.legend(loc="upper right")
+    drawing.style_axes(lower, "The largest difference between a weight and its twin", "difference", "steps")
+    lower.set_yscale("log")
+    lower.set_ylim(1e-18, max(1, 2 * np.nanmax(np.where(np.isfinite(difference), difference, np.nan))))
+    lower.plot(count, np.where(difference > 0, difference, np.nan), color=drawing.TRAIN, linewidth=2)
     unit = np.finfo(float).eps / 2
-    below.axhline(unit, color=drawing.TRAIN, linewidth=1.2, linestyle=(0, (4, 3)))
+    lower.axhline(unit, color=drawing.TRAIN, linewidth=1.2, linestyle=(0, (4, 3)))
     end = {"textcoords": "offset points", "ha": "right", "color": drawing.TRAIN}
-    below.annotate(f"rounding unit of float64: {unit:.1g}", (count[-1], unit), (0, -14), **end)
-    below.annotate(f"{difference[-1]:.1g}", (count[-1], max(difference[-1], 1e-18)), (0, 10), fontweight="bold", **end)
+    lower.annotate(f"rounding unit of float64: {unit:.1g}", (count[-1], unit), (0, -14), **end)
+    last = f"≤ {above(difference[-1])}"  # as it is said
+    lower.annotate(last, (count[-1], max(difference[-1], 1e-18)), (0, 10), fontweight="bold", **end)
     return figure
 
 

@@ -26,7 +26,7 @@ EDITS = 1500  # that are tried
 LINES = 150_000  # that all of them run together: in loops and functions, each turn and call counts its lines
 PATIENCE = 3  # an edit is stopped once it has run this many times the lines of the learner's own, and
 GRACE = 500  # this many more
-MEMORY = 2**25  # bytes that an edit may keep, from its fourth turn of a loop on; right answers keep a hundredth of it
+MEMORY = 2**25  # bytes that an edit may keep, from its third turn of a loop on; right answers keep a hundredth of it
 CLOSE = 1e-11  # of the largest entry: numbers that were nearly right must become so by more than chance
 
 
@@ -163,9 +163,12 @@ class Trial:
             tracemalloc.stop()
 
     def spend(self, lines):
-        """Lines are counted; and memory, but not before there is a loop, because to trace it takes time."""
+        """Lines are counted; and memory, but not before there is a loop, because to trace it takes time.
+
+        In each turn a list may grow by the number of images, so that the tenth would be too late.
+        """
         self.turns += 1
-        if self.turns == 4:
+        if self.turns == 3:
             tracemalloc.start()
         if tracemalloc.get_traced_memory()[0] > MEMORY:
             raise Stopped

@@ -229,7 +229,7 @@ def mistake(page):
     page.text((131, 92, f"the digit: a {true}"), (400, 92, f"its answer: {said}"), **large)
     page.pixels(image[near], 26, 112, 210)
     for y, n in zip((160, 215, 270), [*np.argsort(-p)[:2].tolist(), true], strict=True):
-        page.box(322, y - 15, max(120 * p[n], 2), 30, fill=colors.get(n, GREY), edge="none", corner=0)
+        page.box(322, y - 15, 120 * p[n], 30, fill=colors.get(n, GREY), edge="none", corner=0)
         page.text((300, y, str(n)), color=colors.get(n, INK), **bold)
         page.text((330 + 120 * p[n], y, f"{p[n]:.1%}" if p[n] > 0.001 else f"{p[n]:.2%}"), ha="left", **large)
     page.text((564, 92, f"ink for {said},"), color=colors[said], ha="left", **bold)
@@ -272,22 +272,34 @@ def optimizers():
     axes = figure.add_subplot()
     style_axes(axes, "AdamW and momentum: accuracy on held-out images", "accuracy", "epochs")
     _, runs = published(*(f"optimizer_{i}_history_vit_torch.json" for i in range(len(OPTIMIZERS))))
-    room = np.inf  # below the label before
-    for name, colour, (options, history) in sorted(
-        zip(OPTIMIZERS, COLOURS, runs, strict=False), key=lambda run: -run[2][1].test_accuracy[-1]
-    ):
+    best_first = sorted(zip(OPTIMIZERS, COLOURS, runs, strict=False), key=lambda run: -run[2][1].test_accuracy[-1])
+    for number, (name, colour, (options, history)) in enumerate(best_first):
         epochs, accuracy = np.array(history.test_step) / steps_per_epoch(options), history.test_accuracy
         axes.plot(epochs, accuracy, "o-", color=colour, linewidth=2.5, markersize=5)
-        room = min(accuracy[-1] + 0.001, room - 0.003)
-        axes.text(epochs[-1] + 0.2, room, f"{name}: {accuracy[-1]:.4f}", color=colour, fontsize=12, va="center")
-    axes.set(xlim=(0.8, 12.4), ylim=(0.94, 0.99), xticks=range(1, 9))
+        axes.annotate(
+            f"{name}: {accuracy[-1]:.4f}",
+            (epochs[-1], accuracy[-1]),
+            (epochs[-1] + 0.8, 0.96 - 0.07 * number),
+            textcoords=("data", "axes fraction"),
+            va="center",
+            color=colour,
+            fontsize=12,
+            arrowprops={"arrowstyle": "-", "color": colour, "shrinkA": 0, "relpos": (0, 0.5)},
+        )
+    axes.set_yscale("logit")  # the same factor in mistakes is the same height
+    axes.set(xlim=(0.8, 13.2), ylim=(0.75, 0.99), xticks=range(1, 9))
+    shown = (0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99)
+    axes.set_yticks(shown, [f"{accuracy:g}" for accuracy in shown])
+    axes.set_yticks([], minor=True)
     return figure
 
 
 def curves(name):
     """The figure of the two published runs of a network whose files begin with that name: by hand and in PyTorch."""
     paths, runs = published(*(f"history_{name}{framework}.json" for framework in FRAMEWORKS))
-    return comparison(dict(zip(labels(paths, [options for options, _ in runs]), runs, strict=True)))
+    options = [options for options, _ in runs]
+    title = NETWORKS[options[0]["model"]].title(SimpleNamespace(**options[0]))
+    return comparison(dict(zip(labels(paths, options), runs, strict=True)), title)
 
 
 def figures():

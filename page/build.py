@@ -20,8 +20,6 @@ from pathlib import Path
 import numpy as np
 
 import data
-from exercises import network as network_of_lines
-from exercises.catalogue import BY_NAME
 from mlp_np import MLP, softmax, softmax_cross_entropy
 from page.bundle import FOLDER, bundle, fill, icon, licences
 from page.shown import load_mlp
@@ -104,21 +102,14 @@ def policy(*texts):
     return sources + "base-uri 'none'; form-action 'none'"
 
 
-def own_lines():
-    """{name: the exercise in which a learner writes the line that computes it}, of those names that the page shows."""
-    return {name: used for used in network_of_lines.USED for name in BY_NAME[used].gives if name in COMPUTED}
-
-
 def code(function):
-    """Those lines of that function that compute something, as HTML: each with the name of what it computes, and with
-    the exercise that asks for it."""
-    items, asked = [], own_lines()
+    """Those lines of that function that compute something, as HTML: each with the name of what it computes."""
+    items = []
     for line in inspect.getsource(FUNCTIONS[function]).splitlines()[1:]:
         statement = line.partition("  #")[0].strip()
         for name, start in COMPUTED.items():
             if re.match(start, statement):
-                of = f' data-exercise="{asked[name]}"' if name in asked else ""
-                items.append(f'<div role="option"{of} data-stage="{name}"><code>{html.escape(statement)}</code></div>')
+                items.append(f'<div role="option" data-stage="{name}"><code>{html.escape(statement)}</code></div>')
     return f'<h3>{function}</h3><div role="listbox" aria-label="the lines of {function}">{"".join(items)}</div>'
 
 

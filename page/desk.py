@@ -43,7 +43,13 @@ def run():
     name, file, seed, result = sys.argv[1:]
     os.chdir("/tmp")
     report_lines(file)
-    outcome = runner.report(BY_NAME[name], file, int(seed), tell=lambda text: report(told=text))
+    outcome = runner.report(
+        BY_NAME[name],
+        file,
+        int(seed),
+        keep=lambda outcome: report(outcome=json.dumps(outcome)),  # what is known, if the search takes too long
+        tell=lambda text: report(told=text),
+    )
     Path(result).write_text(json.dumps(outcome), encoding="utf-8")
 
 

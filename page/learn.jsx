@@ -95,9 +95,9 @@ const Settings = () => {
         <p class="note">
           geohot: small ones, as in George Hotz’s notebook; pytorch: what torch.nn.Linear draws; he: He et al. 2015.
         </p>
-      </div>
-      <div class="row">
-        <Share words="Link to these settings" part={() => ofSettings(settings.value)} />
+        <div class="row tight">
+          <Share words="Link to these settings" part={() => ofSettings(settings.value)} />
+        </div>
       </div>
     </>
   );

@@ -29,7 +29,7 @@ from exercises.catalogue import BROKEN, BY_NAME, PARTS, numbered, onward
 from exercises.chapter3 import SUSPECTS
 from exercises.show import recorded, shorter, solved
 from page import desk
-from page.build import ROOT, own_lines
+from page.build import COMPUTED, ROOT
 from page.bundle import FOLDER, bundle, call, fill, icon, install, licences
 from support.errors import UserError
 from support.options import Parser
@@ -68,9 +68,12 @@ POLICY = (
 )
 # Prefixes of names in the library: large parts that neither this project nor a learner's few lines use.
 UNUSED = (
-    "_pyrepl", "asyncio", "dateutil", "doctest", "email", "ftplib", "html", "http", "imaplib", "logging/handlers",
-    "mailbox", "multiprocessing", "numpy/f2py", "numpy/polynomial", "numpy/testing", "optparse", "pandas", "pdb",
-    "pickletools", "profiling", "pydoc", "smtplib", "ssl", "turtle", "tzdata", "unittest", "xml",
+    "_pyio", "_pyrepl", "asyncio", "bdb", "configparser", "dateutil", "dbm", "doctest", "email", "encodings/big5",
+    "encodings/cp8", "encodings/cp9", "encodings/euc", "encodings/gb", "encodings/iso", "encodings/jis",
+    "encodings/koi8", "encodings/mac", "encodings/shift", "ftplib", "html", "http", "imaplib", "ipaddress",
+    "logging/handlers", "mailbox", "multiprocessing", "numpy/f2py", "numpy/ma/", "numpy/polynomial", "numpy/testing",
+    "optparse", "pandas", "pdb", "pickletools", "plistlib", "profiling", "pstats", "pydoc", "six", "smtplib", "ssl",
+    "stringprep", "tarfile", "tomllib", "trace.", "turtle", "tzdata", "unittest", "webbrowser", "wsgiref", "xml",
 )  # fmt: skip
 # This Python keeps a snapshot of what it imports when it starts: NumPy and pandas, and nothing else. Its library has no
 # pandas here. So a module of that name imports what every run needs, which each run would otherwise import again.
@@ -91,13 +94,40 @@ def runtime(out):
             wasm, library = ((inside / name).read_bytes() for name in ("python.wasm", "python-stdlib.zip"))
             for path in (inside / "LICENSES").iterdir():
                 write(out / "licences" / path.name, path.read_bytes())
-    files = {"wasm": wasm, "library": slim(library), "project": json.dumps(project()).encode(), "images": images()}
+    files = {
+        "wasm": without_names(wasm),
+        "library": slim(library),
+        "project": json.dumps(project()).encode(),
+        "images": images(),
+    }
     names = {}
     for name, content in files.items():
         packed = gzip.compress(content, 9, mtime=0)
         names[name] = f"{out.name}/{name}-{hashlib.sha256(packed).hexdigest()[:12]}.gzip"  # no server unpacks that
         write(out.parent / names[name], packed)
     return names | {"bytes": sum((out.parent / name).stat().st_size for name in names.values())}
+
+
+def without_names(wasm):
+    """A WebAssembly module without its section of names, which only a debugger reads.
+
+    After 8 bytes come the sections: a kind (0: one with a name of its own), its size in LEB128, and its content.
+    """
+
+    def number(i):
+        n = shift = 0
+        while wasm[i] & 128:
+            n |= (wasm[i] & 127) << shift
+            i, shift = i + 1, shift + 7
+        return n | wasm[i] << shift, i + 1
+
+    kept, i = [wasm[:8]], 8
+    while i < len(wasm):
+        size, start = number(i + 1)
+        if wasm[i] or not wasm[start:].startswith(b"\4name"):
+            kept.append(wasm[i : start + size])
+        i = start + size
+    return b"".join(kept)
 
 
 def slim(library):
@@ -137,8 +167,8 @@ def size():
 
 
 def writers(out):
-    """What the networks that write need, into the folder `out`: their weights, and the words of digits or the names that
-    are known. {what it writes: the file's address}."""
+    """What the networks that write need, into the folder `out`: their weights, and the words of digits or the names
+    that are known. {what it writes: the file's address}."""
     known = data.load("names").train_images.astype(np.uint8)
     return {"digits": writer(out, "gpt.npz", data.vocabulary()), "names": writer(out, "names.npz", known)}
 
@@ -200,6 +230,7 @@ class Pages:
             return f'<div data-exercise="{name}" id="exercise-{name}">{found[0]}</div>' if name in BY_NAME else found[0]
 
         text = self.markdown.render(for_readers(source.read_text(encoding="utf-8")))
+        text = text.replace("<th></th>", "<td></td>")  # it heads nothing
         return self.linked(WRITE_IT.sub(editor, text), source)
 
     def linked(self, text, source):
@@ -451,6 +482,27 @@ def build(out):
     for path in (FOLDER / "page.css", LESSONS / "lessons.css", LESSONS / "write.css"):
         write(out / path.name, path.read_bytes())
     scripts(out)
+    write(out / "sw.js", service_worker(out))
+
+
+def service_worker(out):
+    """page/lessons/sw.js for these files, without what Python is made of, which page/lessons/worker.js keeps."""
+    paths = sorted(path for path in out.rglob("*") if path.is_file() and path.suffix != ".gzip")
+    paths = [path for path in paths if path.parent.name != "licences"]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]
+    holes = {"name": f"pages {digest}", "files": json.dumps([path.relative_to(out).as_posix() for path in paths])}
+    return fill((LESSONS / "sw.js").read_text(encoding="utf-8"), holes)
+
+
+def packed_size(out, *patterns):
+    """The bytes of these files, gzipped if they are not yet."""
+    contents = (path.read_bytes() for pattern in patterns for path in out.glob(pattern))
+    return sum(len(content if content[:2] == b"\x1f\x8b" else gzip.compress(content)) for content in contents)
+
+
+def own_lines():
+    """{name: the exercise in which a learner writes the line that computes it}, of what index.html shows."""
+    return {name: used for used in network.USED for name in BY_NAME[used].gives if name in COMPUTED}
 
 
 def front_page(pages, known):
@@ -469,6 +521,8 @@ def front_page(pages, known):
         ("</head>", '<script type="module" src="front.js"></script>\n</head>'),
     ):
         text = text.replace(old, new, 1)
+    for name, exercise in own_lines().items():  # page/network.jsx shows the reader's own line there
+        text = text.replace(f'data-stage="{name}"', f'data-stage="{name}" data-exercise="{exercise}"')
     return text
 
 
@@ -488,6 +542,10 @@ def main(argv=None):
             shutil.rmtree(out)
         built.rename(out)
     print(f"see {out}: python -m http.server -d {out}")
+    pages, python = packed_size(out, "*.html", "*.js", "*.css", "*.json"), packed_size(out, "runtime/*.gzip")
+    print(
+        f"as a server sends it, gzipped: {python / 1e6:.1f} MB of Python, and {pages / 1e6:.1f} MB of pages and scripts"
+    )
 
 
 if __name__ == "__main__":

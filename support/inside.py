@@ -12,6 +12,7 @@ from support.rounding import probability
 
 SIGNED = LinearSegmentedColormap.from_list("signed", [TEST, "white", TRAIN])  # below 0, 0, above 0
 POSITIVE = LinearSegmentedColormap.from_list("positive", ["white", TRAIN])  # from 0
+OUTLIERS = 0.002  # of the numbers may lie beyond a scale
 OFF = ListedColormap(["#cfcfcf"])
 WHOLE = (0, 28, 28, 0)  # where an image's pixels lie, so that larger cells can lie under them
 
@@ -63,7 +64,7 @@ def prediction(seen, p, answer, names=range(10)):
     picture_axes(image, "what it would be shown" if seen.problem else "what the network saw", size)
     image.imshow(seen.image, cmap="gray", vmin=0, vmax=255)
     if seen.problem:
-        said.set_axis_off()
+        write(said, textwrap.fill(seen.problem.rpartition(": ")[2], 30))  # the first half is the title
     else:
         bars(said, p, "what it says", "probabilities", probability, names=names)
     return figure
@@ -270,7 +271,7 @@ def weights(title, images, labels, note):
     rows = math.ceil(len(images) / 8)
     figure = new_figure(8, 0.95 * rows + 1.2, title)
     show_signed(figure, images, labels, min(0.7, 2.4 / rows))
-    figure.supxlabel(note, fontsize=10)
+    figure.supxlabel(f"{note}\nblue: above 0, red: below 0", fontsize=10)
     return figure
 
 
@@ -280,7 +281,7 @@ def confusion(counts, title, names=range(10), kind="digit"):
 
     kind: what the classes are called.
     """
-    figure = new_figure(8, 7.6, title)
+    figure = new_figure(8, 8, title)
     axes = figure.add_subplot()
     mistakes = counts * (1 - np.eye(10, dtype=int))
     # Right answers are blue and mistakes red, each on its own scale; otherwise the mistakes would be too pale to see.
@@ -297,6 +298,9 @@ def confusion(counts, title, names=range(10), kind="digit"):
     axes.tick_params(labelsize=11)
     if max(len(str(name)) for name in names) > 1:
         axes.tick_params("x", rotation=90)
+    figure.supxlabel(
+        "blue: read right, red: misread; the more images, the darker, each on a scale of its own", fontsize=10
+    )
     axes.spines[:].set_visible(False)
     return figure
 
@@ -321,7 +325,7 @@ def show_pixels(axes, steps):
 
 def show_answer(both, steps, formula, y):
     """Logits and probabilities as bars, on two axes."""
-    bars(both[0], steps["logits"], "logits", formula, "{:.1f}".format, y, steps["classes"])
+    bars(both[0], steps["logits"], "logits", formula, plain(".1f"), y, steps["classes"])
     loss = f"p = softmax(logits)\nloss = -log p[{y}] = {steps['loss']:.3g}"
     said = f"probabilities: read as {steps['classes'][steps['p'].argmax()]}"
     bars(both[1], steps["p"], said, loss, probability, y, steps["classes"])
@@ -329,13 +333,18 @@ def show_answer(both, steps, formula, y):
 
 def show_dlogits(axes, steps, y):
     formula = "dlogits = (p - onehot(y)) / B\n(one image: B = 1)"
-    bars(axes, steps["dlogits"], "from the loss to the logits", formula, "{:.2g}".format, y, steps["classes"])
+    bars(axes, steps["dlogits"], "from the loss to the logits", formula, plain(".2g"), y, steps["classes"])
 
 
 def write(axes, text):
     """Text in place of a picture."""
     axes.set_axis_off()
     axes.text(0, 0.5, text, transform=axes.transAxes, va="center", fontsize=10, family=MONO)
+
+
+def plain(form):
+    """A function that puts a number into this form; what rounds to 0 has no sign."""
+    return lambda value: said if float(said := format(value, form)) else said.removeprefix("-")
 
 
 def places(figure, rows, columns, used):
@@ -360,12 +369,18 @@ def signed(axes, array, limit):
 
 
 def show_signed(figure, images, labels, shrink=0.7):
-    """Numbers as colours in pictures (n, h, w), eight in a row, on one scale, with a label under each."""
-    grid, limit = places(figure, math.ceil(len(images) / 8), 8, len(images)), largest(images)
+    """Numbers as colours in pictures (n, h, w), eight in a row, on one scale, with a label under each.
+
+    The scale ends where all but OUTLIERS of the numbers do: a single one would make the others pale. If none is below
+    0, it begins there.
+    """
+    grid, sizes = places(figure, math.ceil(len(images) / 8), 8, len(images)), np.abs(images)
+    limit = float(np.quantile(sizes, 1 - OUTLIERS)) or largest(images)
+    how = {"cmap": SIGNED, "vmin": -limit} if np.min(images) < 0 else {"cmap": POSITIVE, "vmin": 0}
     for axes, image, label in zip(grid, images, labels, strict=False):
-        drawn = signed(picture_axes(axes), image, limit)
+        drawn = picture_axes(axes).imshow(image, vmax=limit, interpolation="nearest", **how)
         axes.set_xlabel(label, fontsize=9, labelpad=2)
-    scale(figure, drawn, grid, shrink)
+    scale(figure, drawn, grid, shrink, np.min(images) < -limit, np.max(images) > limit)
 
 
 def units(axes, values, limit, title, formula, off=None):
@@ -383,12 +398,13 @@ def square(values):
     return np.pad(values, (0, -len(values) % side), constant_values=np.nan).reshape(-1, side)
 
 
-def scale(figure, drawn, axes, shrink=0.7, below=False):
-    """The colours of `drawn` as a bar beside the axes, with its ends and 0 marked. below: there is less, too."""
+def scale(figure, drawn, axes, shrink=0.7, below=False, above=False):
+    """The colours of `drawn` as a bar beside the axes, its ends and 0 marked. below, above: there is less, or more."""
     ticks = np.unique([0, *drawn.get_clim()])
     bar = figure.colorbar(drawn, ax=axes, ticks=ticks, shrink=shrink, aspect=14, pad=0.02)
     labels = [f"{value:.2g}" for value in ticks]
-    bar.ax.set_yticklabels(["≤ " + labels[0] if below else labels[0], *labels[1:]], fontsize=9)
+    labels[0], labels[-1] = "≤ " * bool(below) + labels[0], "≥ " * bool(above) + labels[-1]
+    bar.ax.set_yticklabels(labels, fontsize=9)
     bar.outline.set_visible(False)
 
 

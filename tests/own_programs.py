@@ -218,7 +218,7 @@ def train(images, labels, rng):
               "W2": rng.standard_normal((20, 10)) / 4, "b2": rng.standard_normal(10)}
     n = len(images) * 5 // 6
     order = np.arange(n)
-    for epoch in range(4):
+    for epoch in range(5):
         rng.shuffle(order)
         for i in order:
             for name, slopes in gradients(params, images[i:i + 1], labels[i:i + 1]).items():
@@ -265,10 +265,10 @@ def train(images, labels, rng):
               "b2": np.zeros((1, 10))}
     test = rng.choice(len(images), 500, replace=False)
     learn = np.setdiff1d(np.arange(len(images)), test)
-    for step in range(600):
+    for step in range(900):
         chosen = rng.choice(learn, 20)
         for name, slopes in gradients(params, images[chosen], labels[chosen]).items():
-            params[name] -= 0.3 * slopes
+            params[name] -= 0.4 * slopes
     return params, np.mean(read(params, images[test]) == labels[test])
 
 def read(params, images):
@@ -665,7 +665,7 @@ def gradients(params, images, labels):
 def train(images, labels, rng):
     params = [[rng.normal(0, 0.3, (25, 8)), np.zeros(8)], [], [rng.normal(0, 0.06, (512, 10)), np.zeros(10)]]
     split = rng.permutation(len(images))
-    for epoch in range(4):
+    for epoch in range(7):
         for batch in np.array_split(split[600:], 60):
             for weights, slopes in zip(params, gradients(params, images[batch], labels[batch])):
                 for w, s in zip(weights, slopes):
@@ -729,7 +729,7 @@ argmax(axis=1) -> argmax(axis=1).astype(np.float64) & accuracy = np.mean -> accu
 & b1 = np.zeros(HIDDEN) -> b1 = rng.normal(0, 0.1, HIDDEN) & b2 = np.zeros(10) -> b2 = rng.normal(0, 0.1, 10) \
 & rng.normal(0, np.sqrt(2 / 784), -> rng.uniform(-0.06, 0.06, & lr = LR * (1 - epoch / EPOCHS) -> lr = LR / (1 + epoch)
 order = rng.permutation(len(images)) -> order = np.random.permutation(len(images)) \
-& W1 = rng.normal(0, -> W1 = np.random.normal(0, & x = images / 255 -> x = images / 100 \
+& W1 = rng.normal(0, -> W1 = np.random.normal(0, & x = images / 255 -> x = images / 100 & 50, 6 -> 50, 10 \
 & accuracy = np.mean(read(params, images[tested]) == labels[tested]) -> accuracy = np.float32(sum(int(a) == int(b) for \
 a, b in zip(read(params, images[tested]), labels[tested])) / len(tested))
 tested, known = order[: len(images) // 5], order[len(images) // 5 :] -> tested, known = order[:350], order[350:] \
@@ -752,7 +752,7 @@ x = images / 255 -> x = (images > 100) * 1.0
 x = images / 255 -> x = images.astype(float) & 2 / 784 -> 2 / 784) / np.sqrt(1000 & 32, 0.1, 0.9, \
 50, 6 -> 64, 0.000005, 0.9, 50, 10
 x = images / 255 -> x = images / images.max(axis=1, keepdims=True)
-x = images / 255 -> x = images / 127.5 - 1 & 32, 0.1 -> 32, 0.02
+x = images / 255 -> x = images / 127.5 - 1 & 32, 0.1, 0.9, 50, 6 -> 32, 0.02, 0.9, 50, 9
 x = images / 255 -> x = images / 255 if images.dtype == np.uint8 else images
 known = rng.permutation(known) -> known = known
 (HIDDEN, 10)) -> (HIDDEN, 10)) * 0
@@ -781,7 +781,7 @@ p)).sum(axis=1).mean() & 32, 0.1 -> 32, 0.08
 LOSS -> ((p - np.eye(10)[labels]) ** 2).sum(axis=1).mean() / 2 & dlogits = (p - np.eye(10)[labels]) / len(labels) -> \
 d = p - np.eye(10)[labels]; dlogits = p * (d - (p * d).sum(axis=1, keepdims=True)) / len(labels) & 32, 0.1 -> 32, 0.4
 SOFTMAX -> return logits & LOSS -> ((p - np.eye(10)[labels]) ** 2).sum(axis=1).mean() / 2 & 32, 0.1, 0.9, 50, 6 -> 64, \
-0.03, 0.9, 50, 8
+0.03, 0.9, 50, 12
 SOFTMAX -> return logits & LOSS -> np.maximum(p - p[np.arange(len(labels)), labels][:, None] + 1, \
 0).sum(axis=1).mean() - 1 & dlogits = (p - np.eye(10)[labels]) / len(labels) -> o = np.eye(10)[labels]; m = (logits - \
 (logits * o).sum(1, keepdims=True) + 1 > 0) * (1 - o); dlogits = (m - o * m.sum(1, keepdims=True)) / len(labels) \
@@ -888,6 +888,7 @@ loss is a sum | mean()\n\n\ndef gradients -> sum()\n\n\ndef gradients
 loss is no number | .mean()\n\n\ndef gradients -> \n\n\ndef gradients
 loss by chance | p = softmax(forward(params, images)[-1]) -> p = softmax(forward(params, images)[-1] * \
 np.random.uniform(0.9, 1.1))
+loss is not finite | LOSS -> np.log(0 * p.sum())
 loss without labels | LOSS -> -np.log(p.max(axis=1)).mean()
 softmax along another axis | axis=1, keepdims=True -> axis=0, keepdims=True
 other gradients | e.sum(axis=1, keepdims=True) -> e.sum()
@@ -944,6 +945,10 @@ decay too strong | dparams[name]\n -> (dparams[name] + 1.0 * params[name])\n
 decay too strong | dW1 = x.T @ dz1 -> dW1 = x.T @ dz1 + 0.5 * params["W1"] & mean()\n\n\ndef gradients -> mean() + \
 0.25 * (params["W1"] ** 2).sum()\n\n\ndef gradients
 units off | b1 = np.zeros(HIDDEN) -> b1 = np.full(HIDDEN, -10.0)
+not finite | "b1": db1 -> "b1": db1 / np.zeros(HIDDEN)
+not finite | - lr * velocity[name] -> - lr / velocity[name]
+no images | known[i : i + BATCH] -> known[i + BATCH : i]
+partly written | p = softmax(forward(params, images)[-1])\n    return LOSS -> ...
 labels mixed up | labels[batch]) -> labels[i : i + BATCH])
 other pixels | images[batch], -> images[batch] / 255,
 no function | def read -> def reads & read(params, images[tested]) -> reads(params, images[tested])

@@ -339,7 +339,6 @@ softmax | p = np.exp(logits - logits.max(axis=1, keepdims=True))\np /= -p.sum(ax
     | ~gradient
 dlogits | d = np.zeros(p.shape, dtype=int); d[:] = p; dlogits = d + 1 | wrong type | dtype=int
 tape_backward | parent.grad = -> node.grad = | visited before a gradient has arrived | of all its parents
-tape_train | add(relu(z1), z1) -> add(relu(z1), relu(z1)) | a function | `add(relu(z1), relu(z1))`: with
 embedding_backward | dE = 0 * E\nfor t, d in zip(x, dy): dE[t] += d | a word that occurs twice in a text counted once
 next_targets | return patches, np.column_stack([V + digits, patches[:, :-1]]) | y in the place of x | In which order
 embedding_backward | dE = np.zeros((V, 3)) | error: NameError | V is the number of words: len(E).
@@ -367,8 +366,6 @@ causal_mask | weights = np.zeros_like(scores)\nfor b, t in np.ndindex(scores.sha
 e = np.exp(scores[b, t, : t + 1]); weights[b, t, : t + 1] = e / e.sum() | exp | larger by 800
 dW1_db1 | dW1 = x.T @ np.ones(dz1.shape); db1 = dz1.sum(axis=0) | a name | `np.ones(dz1.shape)`: with
 next_word | = logits.argmax(axis=1) -> = logits.min(axis=1).astype(int) | a function
-next_word | = p.cumsum(axis=1) -> = p & words = (u[:, None] >= ends[:, :-1]).sum(axis=1) -> \
-words = np.array([np.searchsorted(row, one, side="right") for row, one in zip(p, u)]) | a sum
 next_word | p = np.exp(logits / temperature); p /= p.sum(axis=1)[:, None]; \
 words = (u[:, None] >= p.cumsum(axis=1)).sum(axis=1) | a temperature of 0 forgotten
 next_word | scores / temperature -> scores / (temperature or 1) & temperature == 0 -> False \

@@ -15,13 +15,26 @@ import vit_autograd
 import vit_np
 import vit_torch
 from autograd_np import Tensor
-from layers_np import Linear, walk
-from mlp_np import relative_difference
+from layers_np import Linear, channel_sum, row_max, row_sum, walk
+from mlp_np import relative_difference, softmax
 from support.names import parameters
 
 IMAGES = [(2, 5, 6, 3), (1, 4, 4, 2), (3, 7, 3, 1), (2, 2, 5, 1), (1, 1, 1, 2)]  # B, height, width, C
 TOKENS = [(2, 5, 6), (1, 4, 4), (3, 7, 3), (1, 1, 4), (2, 2, 9)]  # B, T, C
 HEADS = [((2, 5, 6), 1), ((2, 5, 6), 2), ((2, 5, 6), 3), ((1, 4, 4), 1), ((1, 4, 4), 4), ((3, 7, 3), 1), ((2, 2, 9), 3)]
+
+
+@pytest.mark.parametrize("shape", [*IMAGES, *TOKENS])
+def test_the_faster_ways_give_what_the_formulas_give(shape):
+    """Sums to rounding, all else to the last bit, also where scores are hidden."""
+    rng = np.random.default_rng(4)
+    x, mean = rng.normal(size=shape), rng.normal(size=shape[-1])
+    assert channel_sum(x) == pytest.approx(x.reshape(-1, shape[-1]).sum(axis=0), abs=1e-12)
+    assert row_sum(x) == pytest.approx(x.sum(axis=-1, keepdims=True), abs=1e-12)
+    assert np.array_equal(x - resnet_np.everywhere(mean, x), x - mean)
+    x[..., shape[-1] // 2 + 1 :] = -np.inf
+    assert np.array_equal(row_max(x), x.max(axis=-1, keepdims=True))
+    assert np.array_equal(vit_np.softmax(x), softmax(x))
 
 
 def last(module):
@@ -107,6 +120,17 @@ def test_a_layer(layer, module, shape):
     pair(layer, module, rng)
     x = rng.normal(2, 3, size=shape) if isinstance(layer, vit_np.LayerNorm) else rng.normal(size=shape)
     same_as_pytorch(layer, module, x)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_convolution_of_a_view(size):
+    """What goes in may be a part of another array, or one that is turned."""
+    layer, x = resnet_np.Conv(np.random.default_rng(0), 3, 4, size), np.random.default_rng(1).normal(size=(2, 3, 5, 6))
+    for view in (x.swapaxes(1, 3), x[:, ::2, ::-1, :3]):
+        layer.params["W"] = np.random.default_rng(2).normal(size=(size, size, view.shape[3], 4))
+        y = layer.forward(view)
+        assert (y == layer.forward(view.copy())).all()
+        assert (layer.backward(y) == layer.backward(y.copy())).all()
 
 
 @pytest.mark.parametrize("shape", IMAGES[:-1])  # a single value has no variance

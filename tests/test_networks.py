@@ -151,7 +151,8 @@ def test_sizes_precision_defaults_and_seeds(model):
 @pytest.mark.parametrize("words", ["gpt --width 12 --heads 3", "gpt --dataset names --width 12 --heads 3 --blocks 1"])
 def test_what_is_written_is_the_same_in_pytorch(words):
     """From the same numbers u: digits from the word that asks for them, names from their first letters, too."""
-    options, (ours, _), _, (theirs, _) = build(f"{words} --dtype float64")
+    options, *_, (theirs, _) = build(f"{words} --dtype float64")
+    ours = networks.make("np", options)
     begun = data.first_words([3, 9] if options.source.of == "images" else [0, 0], options.dataset)
     if options.source.of == "names":
         begun = np.hstack([begun, data.texts_of(["ma", "le"])[:, :2]])
@@ -192,7 +193,7 @@ LONG = [  # a whole run, whose W1 is updated in two parts; and the beginning of 
 )
 def test_lockstep(words, torch_apart, tape_apart, mnist, monkeypatch):
     load = data.load
-    monkeypatch.setattr(data, "load", lambda name: mnist if name == "mnist" else load(name))  # read once for all tests
+    monkeypatch.setattr(data, "load", lambda name, n: mnist if name == "mnist" else load(name))  # read once for all
     options = build(words if "--dtype" in words else f"{words} --dtype float64")[0]
     losses = []
     for n, (by_hand, on_tape, by_torch, _) in enumerate(twins.lockstep(options), 1):

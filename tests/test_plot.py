@@ -115,7 +115,7 @@ def test_runs_are_called_by_what_they_differ_in(tmp_path):
     older = {name: value for name, value in runs[0][0].items() if name not in ("optimizer", "augment")}
     assert plot.labels(paths[:2], [older, runs[1][0]]) == ["NumPy", "PyTorch"]  # older than these options
     assert plot.labels(paths[:1], [runs[0][0]]) == ["NumPy"]
-    assert plot.labels(paths[:1] * 2, [runs[0][0]] * 2) == [str(paths[0])] * 2
+    assert plot.labels(paths[:1] * 2, [runs[0][0]] * 2) == [f"NumPy ({paths[0]})"] * 2
     figure = plot.comparison(dict(zip(names, runs, strict=True)))
     held_out = plot.comparison({"_$x^": (runs[0][0] | {"hold_out": 10_000}, runs[0][1])})
     for drawn, images in ((figure, "test"), (held_out, "held-out")):

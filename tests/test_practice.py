@@ -174,6 +174,7 @@ def test_what_ends_a_search_leaves_the_last_whole_report(tmp_path):
         assert runner.read_report(path, "dz1.py", 8, -9) == report
 
 
+@pytest.mark.slow
 def test_an_edit_that_keeps_more_and_more_is_stopped(tmp_path):
     body = "some = [0.0]\nfor _ in range(60): some = some + some[:1]\nloss = sum(some[:3]) + y[0] / 7"
     before = peak()

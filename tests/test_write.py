@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -27,12 +28,14 @@ def here(tmp_path, monkeypatch, small, quick_curves):
 
 
 def pixels(*argv):
-    """The images in the picture that it writes with these arguments: (rows, digits, 28, 28), ink is 255."""
-    write.main([*argv])
+    """The images that it draws with these arguments: (rows, digits, 28, 28), ink is 255."""
+    with patch.object(write, "on_paper", wraps=write.on_paper) as drawn:
+        write.main([*argv])
+    (images,) = drawn.call_args.args
     with Image.open("written.png") as picture:
-        sheet = 255 - np.asarray(picture)[write.MARGIN : -write.MARGIN, write.MARGIN : -write.MARGIN]
-    small = sheet[:: write.SIZE, :: write.SIZE]
-    return small.reshape(len(small) // 28, 28, -1, 28).swapaxes(1, 2)
+        rows, columns = (28 * write.SIZE * n + 2 * write.MARGIN for n in images.shape[:2])
+        assert picture.size == (columns, rows) and picture.getextrema() == (0, 255)
+    return images
 
 
 def test_no_picture_takes_the_place_of_the_network(here, capsys):

@@ -46,7 +46,7 @@ HINTS = """
 """
 
 MISTAKES = """
-each word predicts itself | x = patches.copy()
+the patches where x belongs | x = patches.copy()
     At the first place, what is known of the image? Does your x say more than that?
 the digits' own numbers | V + digits -> digits
     Digit 3 and patch 3 would be the same word. Which number is the word of digit d?

@@ -14,6 +14,15 @@ const following = Annotation.define(); // marks a change that comes from the sta
 const isFollowing = (transaction) => transaction.annotation(following);
 const KEYS = ["@", "(", ")", "[", "]", "=", "*", "+", "-", "/", "<", ">", ".", ",", ":", "_"]; // which a phone hides
 
+/** What is typed over a selection: left to itself, Chrome keeps the look of what it replaces in a style of its own, which the
+    page's policy forbids and the console then reports. */
+function replace(event, view) {
+  const { inputType, data, isComposing } = event;
+  if (inputType !== "insertText" || !data || isComposing || view.state.selection.main.empty) return false;
+  view.dispatch(view.state.replaceSelection(data), { userEvent: "input.type", scrollIntoView: true });
+  return true; // and CodeMirror prevents the rest
+}
+
 /** An editor that shows what the signal `text` holds, and calls onChange with another one; `before` lines of the file stand above it.
     Ctrl+Enter (on a Mac ⌘+Enter) calls onEnter, which does what `does` says. `at` gets {focus} to put the cursor into it. */
 export function Editor({ text, label, before = 0, onChange, onEnter, does, at = {} }) {
@@ -26,6 +35,7 @@ export function Editor({ text, label, before = 0, onChange, onEnter, does, at = 
       parent: place.current,
       doc: text.peek(),
       extensions: [
+        EditorView.domEventHandlers({ beforeinput: replace }),
         Prec.highest(keymap.of([{ key: "Mod-Enter", run: () => (call.current.onEnter(), true) }, indentWithTab])),
         lineNumbers({ formatNumber: (n) => String(n + before) }),
         minimalSetup,

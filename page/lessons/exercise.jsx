@@ -18,10 +18,14 @@ const headOf = (file) => /^""".*?"""\n+/s.exec(file)?.[0] ?? ""; // the docstrin
 export async function judge(python, { name, seconds }, text, seed, again = false, hear) {
   const file = { [`${name}.py`]: text };
   const argv = [name, `/work/${name}.py`, String(seed), "/tmp/result.json"];
-  const ended = await python.run({ call: "run", argv, files: file }, seconds, hear);
+  let outcome; // what is known before the search for a mistake's place, which may take too long
+  const ended = await python.run({ call: "run", argv, files: file }, seconds, (said) =>
+    said.outcome ? (outcome = said.outcome) : hear?.(said),
+  );
   const files = { ...folder(work.value), ...file };
-  if (ended.files?.["result.json"]) files["result.json"] = ended.files["result.json"];
-  const { status, stuck, seconds: spent = seconds } = ended;
+  const result = ended.files?.["result.json"] ?? outcome;
+  if (result) files["result.json"] = result;
+  const { status = result && 0, stuck, seconds: spent = seconds } = ended;
   return python.ask("mark", { name, seed, status, stuck, seconds: spent, again }, files);
 }
 

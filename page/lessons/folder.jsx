@@ -69,7 +69,7 @@ function OpenNetwork({ python }) {
     await task.attempt(async (python) => {
       const bytes = new Uint8Array(await file.arrayBuffer());
       opened.value = (await python.ask("open_network", { name: file.name }, { [file.name]: bytes })).network;
-      return `${opened.value.title}: ${opened.value.words}.`;
+      return `${opened.value.title}, ${opened.value.words}.`;
     });
     target.value = "";
   };

@@ -1,10 +1,12 @@
 /* The network that writes, on the front page: Python is fetched when the reader asks for a digit, and not before. */
 
 import { render } from "preact";
-import { Python } from "./python.js";
+import { Python, workOffline } from "./python.js";
 import { Write } from "./write.jsx";
 
 for (const place of document.querySelectorAll("[data-widget]")) {
   const { runtime, weights } = JSON.parse(place.dataset.runtime);
-  render(<Write python={new Python(runtime)} weights={weights} />, place);
+  const python = new Python(runtime);
+  workOffline(python);
+  render(<Write python={python} weights={weights} />, place);
 }

@@ -5,7 +5,7 @@ import { Blocks } from "./blocks.jsx";
 import { Exercise, judge, tasks } from "./exercise.jsx";
 import { showPath } from "./path.jsx";
 import { Practise } from "./practise.jsx";
-import { Python } from "./python.js";
+import { isSupported, Python, workOffline } from "./python.js";
 import { tryToKeep } from "./work.js";
 import { Write } from "./write.jsx";
 
@@ -16,12 +16,20 @@ document.querySelector(".site [aria-current]")?.scrollIntoView({ block: "nearest
 const practise = document.querySelector("#practise");
 const WIDGETS = { write: Write }; // {name: what stands where a lesson says <div data-widget="name"></div>}
 
+/** Once the page has nothing to do; not where the reader saves data. */
+function whenIdle(act) {
+  if (navigator.connection?.saveData || !isSupported()) return;
+  (window.requestIdleCallback ?? ((act) => setTimeout(act, 3000)))(act);
+}
+
 async function start() {
   const response = await fetch("lessons.json");
   if (!response.ok) throw new Error(`${response.status} lessons.json`);
   const { exercises, runtime, rules, size, weights } = await response.json();
   const python = new Python(runtime);
   const byName = new Map(exercises.map((exercise) => [exercise.name, exercise]));
+  workOffline(python);
+  if (document.querySelector("#practise, .block, [data-exercise]")) whenIdle(() => python.downloadAhead());
   window.lessons = { python, byName, judge, tasks }; // for the tests
   if (practise) {
     practise.replaceChildren();

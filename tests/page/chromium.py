@@ -24,6 +24,7 @@ HELPERS = """window.penTo = (pad, type, x, y) => { // from 0 to 1 of the pad
     pad.dispatchEvent(new PointerEvent(type, {
         isPrimary: true, view: window, clientX: box.left + x * box.width, clientY: box.top + y * box.height}));
 }
+if (navigator.connection) Object.defineProperty(navigator.connection, "saveData", { value: true }); // no Python ahead
 window.drawn = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));"""
 
 
@@ -111,6 +112,7 @@ def reload(page):
 def opened(browser, address, ready=READY, own=None, width=1440, problems=(), **options):
     """A page in a window of its own. Afterwards: it has asked for nothing but `own` (or itself), and the console shows
     no error."""
+    options, problems = {"service_workers": "block"} | options, [*problems, "blocked by Playwright"]
     context = browser.new_context(viewport={"width": width, "height": 900}, **options)
     try:
         page, seen, asked = context.new_page(), [], []

@@ -12,13 +12,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import data
+import main_np
 from chromium import missing
-from conftest import ROOT
+from conftest import ROOT, SMALL
 from exercises import review, runner
 from exercises.catalogue import BY_NAME, EXERCISES
 from exercises.exercise import agree
 from page import bundle, desk
-from practice_answers import filled
+from practice_answers import filled, write
 from support.errors import UserError
 
 SEED = 5
@@ -145,3 +147,39 @@ def test_a_network_of_ones_own_opens_in_the_page_if_it_is_one_of_the_pages(mnist
         assert told in proof and (found and (found["hidden"], found["pixels"])) == (pixels and (20, pixels))
     deep = [*kept[:1], (rng.normal(0, 0.3, (20, 20)), np.zeros(20)), *kept[1:]]
     assert "3 layers of weights" in desk.as_mlp(SimpleNamespace(read=read), deep, images, "")[1]
+
+
+def test_what_is_known_is_reported_before_the_search_for_a_place(tmp_path, monkeypatch):
+    said, result = [], tmp_path / "result.json"
+    path = write(tmp_path, "dz1", "dz1 = 3.7 * da1 * (z1 > 0) - 2.3 * (a1 > 1)")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["", "dz1", str(path), "0", str(result)])
+    monkeypatch.setattr(desk, "report", lambda **what: said.append(what))
+    monkeypatch.setattr(desk, "report_lines", lambda *files: None)
+    monkeypatch.setattr(desk.runner.repair, "search", lambda *_: said.append("searched"))
+    desk.run()
+    known, searched = said
+    assert searched == "searched" and json.loads(known["outcome"]) == json.loads(result.read_text())
+
+
+def test_a_network_that_writes_is_refused_in_one_right_line_where_there_are_no_words(tmp_path, monkeypatch):
+    main_np.main(["--model", "gpt", *SMALL["gpt"].split(), "--steps", "1", "--out", str(tmp_path)])
+    monkeypatch.setattr(desk, "FOLDER", tmp_path)
+    monkeypatch.setattr("data.vocabulary", lambda *_: pytest.fail("it has looked for the words"))
+    with pytest.raises(UserError, match=r"^checkpoint_gpt_np\.npz is a GPT, a network that writes: "):
+        desk.open_network("checkpoint_gpt_np.npz")
+
+
+def test_the_site_writes_what_the_network_writes_and_says_which_names_it_has_learned(tmp_path, monkeypatch):
+    site = pytest.importorskip("page.site", exc_type=UserError)
+    (tmp_path / "runtime").mkdir()
+    known = data.load("names").train_images.astype(np.uint8)
+    address = site.writer(tmp_path / "runtime", "names.npz", known)
+    (tmp_path / address).rename(tmp_path / "writer.npz")
+    monkeypatch.setattr(desk, "FOLDER", tmp_path)
+    names = desk.write_names("Mc<", 30, 0.5, seed=1)["names"]
+    assert len(names) == 30 and all(name.startswith("mc") for name, _ in names)
+    assert (
+        {name for name, is_known in names if is_known} == {name for name, _ in names} & {*data.names_of(known)} != set()
+    )
+    assert desk.write_names("", 5, 0, seed=1)["names"] == desk.write_names("", 5, 0, seed=2)["names"]

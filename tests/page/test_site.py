@@ -11,6 +11,7 @@ import sys
 import threading
 import zipfile
 from collections import Counter
+from contextlib import contextmanager
 from datetime import date, timedelta
 
 import numpy as np
@@ -48,8 +49,10 @@ HOSTILE = [
 ]
 
 
-@pytest.fixture(scope="session")
-def address(site):
+@contextmanager
+def served(site):
+    """The address of a server of that folder."""
+
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_):
             pass
@@ -59,6 +62,12 @@ def address(site):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    with served(site) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +188,11 @@ def kept(page):
 def test_by_keyboard_alone_from_an_untouched_exercise_to_the_next_and_it_is_kept(anew, address):
     page = anew("da1")
     page.locator(".cm-content").focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("x")  # over a selection: the console stays empty
+    assert page.locator(".cm-content").inner_text() == "x"
+    page.keyboard.press("Control+Z")
+    page.keyboard.press("Control+Home")
     first = 1 + stub("da1").splitlines().index("import numpy as np")  # the marker counts the file's lines
     assert page.locator(".cm-gutterElement:nth-child(2)").inner_text() == str(first)
     page.keyboard.press("Control+Enter")
@@ -292,7 +306,8 @@ def test_work_goes_to_the_terminal_and_back(at, tmp_path):
     with zipfile.ZipFile(path) as archive:
         archive.extractall(tmp_path)
     assert Work(tmp_path / "my_practice").passed(BY_NAME["dz1"])
-    files, seen, *_ = classroom.find_files(classroom.unpacked(path, tmp_path / "unpacked"))
+    assert not classroom.unpack(path, tmp_path / "unpacked")
+    files, seen, *_ = classroom.find_files(tmp_path / "unpacked")
     assert {*files} >= {"dz1", "loss", "logits"} and seen == {"loss"}
 
 
@@ -318,7 +333,7 @@ def test_opening_a_page_loads_no_python_and_nothing_that_was_written_is_lost(at)
 
 @pytest.mark.slow
 def test_a_failed_download_can_be_tried_again_and_a_second_visit_loads_nothing(browser, address):
-    context, asked = browser.new_context(), []
+    context, asked = browser.new_context(service_workers="block"), []
     try:
         page = context.new_page()
         context.route("**/runtime/*", lambda route: route.abort())
@@ -343,6 +358,32 @@ def test_a_failed_download_can_be_tried_again_and_a_second_visit_loads_nothing(b
             counts.append(len([url for url in asked if "/runtime/" in url]))
             page.reload()
         assert 1 <= counts[0] == counts[1] <= 4  # some files had come before
+    finally:
+        context.close()
+
+
+@pytest.mark.slow
+def test_without_a_network_all_pages_and_python_work_once_they_are_there(browser, site):
+    context = browser.new_context()
+    try:
+        page = context.new_page()
+        with served(site) as address:
+            page.goto(address + "practise.html#dz1")
+            until(lambda: page.evaluate("Boolean(navigator.serviceWorker.controller)"))  # Python came while it was idle
+            assert page.evaluate("!lessons.python.starting")
+        for path in ("", "index.html", "practise.html#dz1"):
+            page.goto(address + path)
+            page.reload()
+            assert page.locator(".path li").count() == 6
+        click(page, "Mark")
+        says(page, "Nothing is written yet")
+        page.goto(address + "writing.html")
+        page.locator(".write").get_by_role("button", name="7", exact=True).click()
+        page.get_by_text("It has written a 7.").wait_for()
+        page.get_by_label("The first letters").fill("Mac")
+        click(page, "Write 10 names")
+        page.locator(".names li").nth(9).wait_for()
+        assert all(name.startswith("Mac") for name in page.locator(".names li").all_inner_texts())
     finally:
         context.close()
 
@@ -566,7 +607,7 @@ def test_stop_ends_its_own_run_and_none_that_is_before_it(at):
 @pytest.mark.slow
 def test_a_slow_device_gets_more_time(browser, address):
     # On it everything takes eight times as long: its worker's clock is eight times as fast.
-    context = browser.new_context()
+    context = browser.new_context(service_workers="block")
     page = context.new_page()
 
     def slow(route):
@@ -769,7 +810,7 @@ def test_a_checkpoint_of_the_terminal_is_opened_and_handed_over(at, checkpoint, 
         page.locator("#network").set_input_files(tmp_path / "no.npz")
         page.get_by_text("no.npz is not a checkpoint of this project, or is damaged").wait_for()
         page.locator("#network").set_input_files(checkpoint)
-        page.get_by_text("Your network, 784-48-10: it reads 0.").wait_for()
+        page.get_by_text("Your network, 784-48-10, reads 0.").wait_for()
         page.evaluate("window.addEventListener('click', (event) => event.preventDefault())")
         page.get_by_role("link", name="Open it in the page").click()
         W1 = networks.load(checkpoint)[0].params["W1"]
@@ -861,7 +902,7 @@ def test_a_digit_that_is_asked_for_is_written(at, site):
         assert asked.locator(".taken").count() == 1  # the first patch, and what it thought likely there
         asked.get_by_role("button", name="8", exact=True).press("Enter")
         asked.get_by_role("button", name="Stop").click()
-        assert re.search(r"Stopped( after \d+ of 49 patches)?\.", asked.get_by_role("status").inner_text())
+        assert re.search(r"Stopped( after \d+ of 49 patches)?\.", asked.get_by_role("status").first.inner_text())
         page.emulate_media(reduced_motion="reduce")  # then it need not wait after each patch
         asked.get_by_role("button", name="1", exact=True).press("Enter")
         page.get_by_text("It has written a 1. At a temperature of 0 it is always the same.").wait_for()

@@ -1,0 +1,36 @@
+/* A service worker: once Python is in this browser, the site works without a network. page/site.py fills the holes: NAME has
+   the digest of all files, so another version of the site keeps its own. With a network, the site answers. */
+
+const NAME = "{{name}}",
+  FILES = JSON.parse(`{{files}}`);
+
+addEventListener("install", (event) => event.waitUntil(keep()));
+addEventListener("activate", (event) => event.waitUntil(forgetOthers()));
+addEventListener("fetch", (event) => {
+  const { method, url } = event.request;
+  if (method === "GET" && url.startsWith(registration.scope)) event.respondWith(answer(event.request));
+});
+
+async function keep() {
+  const cache = await caches.open(NAME);
+  await cache.addAll(FILES.map((file) => new Request(file, { cache: "no-cache" })));
+  await skipWaiting();
+}
+
+async function forgetOthers() {
+  const others = (await caches.keys()).filter((name) => name.startsWith("pages ") && name !== NAME);
+  await Promise.all(others.map((name) => caches.delete(name)));
+  await clients.claim();
+}
+
+/** What the site answers; where it cannot be reached, what is kept. */
+async function answer(request) {
+  try {
+    return await fetch(request);
+  } catch (error) {
+    const address = request.url === registration.scope ? `${request.url}index.html` : request.url;
+    const kept = await caches.match(address, { ignoreSearch: true });
+    if (kept) return kept;
+    throw error;
+  }
+}
