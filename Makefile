@@ -49,6 +49,8 @@ shortcut: .venv/all
 
 results: .venv/all
 	$(BIN)/python -m lab.results
+	$(BIN)/python -m lab.counts
+	$(BIN)/python -m lab.steps
 	$(BIN)/python -m lab.writing
 
 bench: .venv/bench

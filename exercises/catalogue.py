@@ -28,7 +28,8 @@ ORDER = (
     ("The transformer: normalisation, softmax, attention", "chapter4", """
         layer_norm_dx softmax_backward attention"""),
     ("The GPT: a network that writes", "chapter6", """
-        embedding_backward positions_backward next_targets causal_mask causal_backward next_word"""),
+        k_means bigram embedding_backward positions_backward next_targets text_loss causal_mask causal_backward
+        next_word kept_keys"""),
 )  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def table(counted, runs):
     network = {what: float(np.mean([run[what] for run in runs.values()])) for what in ("loss", "accuracy")}
     rows = [
         [name, f"{row['loss']:.2f}", f"{np.exp(row['loss']):.1f}", f"{row['accuracy']:.3f}"]
-        for name, row in (counted | {"the network": network}).items()
+        for name, row in {**{name: counted[name] for name in TABLES}, "the network": network}.items()
     ]
     return results.markdown(["", "loss", "perplexity", "guessed right"], rows)
 

@@ -14,7 +14,7 @@ import data
 from gpt_np import CausalAttention, Embedding
 from lab import counts, results
 from layers_np import Linear, Network
-from main_np import loss_of, that_count, update_adamw
+from main_np import Optimizer, loss_of, that_count
 from networks import parse_options
 from support import program
 from support.options import Parser
@@ -69,12 +69,12 @@ BACK = {
 
 def learn(model, dataset, options, seed=0):
     """Train it, and return the loss of a letter on all test names."""
-    m, s = ({name: np.zeros_like(p) for name, p in model.params.items()} for _ in range(2))
+    optimizer = Optimizer(model.params, options)
     for step in range(STEPS):
         chosen = data.stream(seed, step).integers(len(dataset.train_images), size=BATCH)
         x, y = options.network.batch(dataset.train_images[chosen], np.zeros(BATCH, np.int64), options)
         _, dlogits = loss_of(model.forward(x), y)
-        update_adamw(model.params, m, s, model.backward(dlogits), LR * (1 - step / STEPS), step + 1, weight_decay=0.01)
+        optimizer.step(model.params, model.backward(dlogits), LR * (1 - step / STEPS))
     x, y = options.network.batch(dataset.test_images, dataset.test_labels.astype(np.int64), options)
     return float(loss_of(*that_count(model.forward(x), x, y, options.source.end))[0])
 

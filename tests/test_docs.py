@@ -22,7 +22,7 @@ from data import SOURCES
 from exercises import network, symptoms
 from exercises.catalogue import BY_NAME, EXERCISES
 from gpt_np import next_words
-from lab import bench, cost, results, writing
+from lab import bench, cost, counts, results, steps, writing
 from mlp_np import MLP, numerical_gradient, softmax_cross_entropy
 from networks import parse_options
 from support.history import History, load_history
@@ -56,6 +56,11 @@ def test_tables_are_those_of_the_results():
         ("docs/results.md", results.choices_table(RESULTS)),
         ("docs/results.md", writing.table(RESULTS["writing"])),
         ("docs/writing.md", writing.table(RESULTS["writing"])),
+        ("docs/writing.md", writing.temperatures_table(RESULTS["writing"])),
+        ("docs/writing.md", writing.names_table(RESULTS["names"])),
+        ("docs/writing.md", counts.table(RESULTS["counts"]["mnist"], RESULTS["writing"]["runs"])),
+        ("docs/writing.md", counts.table(RESULTS["counts"]["names"], RESULTS["names"]["runs"])),
+        ("docs/writing.md", steps.table(RESULTS["steps"])),
         ("docs/autograd.md", cost.table(RESULTS["tape"]["found"])),
         *(("docs/speed.md", table(of["rounds"])) for of, table in product(RESULTS["bench"].values(), bench.TABLES)),
     ]:
@@ -228,6 +233,9 @@ def small_cases():
     logits = np.log([[2, 1, 1]])
     yield "docs/writing.md", "At 1, p = (1/2, 1/4, 1/4)", softmax.forward(logits)
     yield "docs/writing.md", "so p = (2/3, 1/6, 1/6)", softmax.forward(2 * logits)
+    weights = softmax.forward(np.array([[0, np.log(2), 0]]))
+    mixed = weights @ [[4, 0], [0, 4], [2, 2]]
+    yield "docs/writing.md", "(1/4)(4, 0) + (1/2)(0, 4) + (1/4)(2, 2) = (3/2, 5/2)", mixed
     for temperature, said in ((1, "falls on the second: word 1"), (0.5, "falls on word 0"), (0, "At 0 it is word 0")):
         yield "docs/writing.md", said, next_words(logits, temperature, np.array([0.6]))
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from gpt_np import CausalSoftmax, Embedding, next_words
+from mlp_np import softmax, softmax_cross_entropy
 from vit_np import Positions
 
 
@@ -96,3 +97,46 @@ def drawn(rng, temperature=None, apart=False):
 
 
 DRAWN = [drawn, partial(drawn, temperature=1.0), partial(drawn, temperature=0.0)]
+
+
+def clustered(rng):
+    """Patches around some words, and one word far from all patches."""
+    N, V, D = sizes_of(rng, 3, smallest=4)
+    N += 4 * V
+    words = rng.normal(0, 3, (V, D))
+    patches = words[rng.integers(V - 1, size=N)] + rng.normal(0, 1, (N, D))
+    words[-1] = 50
+    nearest = ((patches[:, np.newaxis] - words) ** 2).sum(axis=2).argmin(axis=1)
+    moved = np.array([patches[nearest == k].mean(axis=0) if (nearest == k).any() else words[k] for k in range(V)])
+    return SimpleNamespace(N=N, V=V, D=D, patches=patches, words=words, moved=moved)
+
+
+def followed(rng):
+    """Pairs of words; some occur several times, and one word never comes before another."""
+    V = int(rng.integers(4, 8))
+    W, N = V + int(rng.integers(1, 4)), int(rng.integers(60, 90))
+    x, y = rng.integers(1, W, N), rng.integers(0, V, N)
+    p = np.array([np.bincount(y[x == j], minlength=V) / max((x == j).sum(), 1) for j in range(W)])
+    return SimpleNamespace(N=N, W=W, V=V, x=x, y=y, p=p)
+
+
+def predicted(rng):
+    """What a network says at each place of some texts, and what comes next there."""
+    B, T, V = sizes_of(rng, 3)
+    logits, y = rng.normal(0, 1.5, (B, T, V)), rng.integers(0, V, (B, T))
+    loss, dlogits = softmax_cross_entropy(logits.reshape(-1, V), y.ravel())
+    losses = {"logits": lambda logits: softmax_cross_entropy(logits.reshape(-1, V), y.ravel())[0]}
+    return SimpleNamespace(
+        B=B, T=T, V=V, logits=logits, y=y, loss=loss, dlogits=dlogits.reshape(B, T, V), losses=losses
+    )
+
+
+def kept(rng):
+    """A new word's query, key and value in one head, and those of the words before it: the last row of attention."""
+    B, t, d = sizes_of(rng, 3)
+    keys, values = rng.normal(0, 1, (2, B, t + 1, d))
+    q = rng.normal(0, 2, (B, d))
+    weights = softmax((keys @ q[:, :, np.newaxis])[:, :, 0] / np.sqrt(d))
+    mixed = (weights[:, np.newaxis] @ values)[:, 0]
+    return SimpleNamespace(B=B, t=t, d=d, q=q, k=keys[:, -1].copy(), v=values[:, -1].copy(), kept_k=keys[:, :-1].copy(),
+                           kept_v=values[:, :-1].copy(), mixed=mixed)  # fmt: skip

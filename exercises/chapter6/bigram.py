@@ -1,0 +1,62 @@
+"""Counts of the word before, p.
+
+The plainest thing that can write: of all words that followed word j in what was learned from, what share is word k? The
+pairs lie side by side: word y[n] came after word x[n].
+
+    x (N,)   the words before, whole numbers from 0 to W - 1
+    y (N,)   the words after them, whole numbers from 0 to V - 1
+    W, V     how many words can come before, and how many after
+
+A word that never comes before another has no shares: its row is 0.
+"""
+
+import numpy as np
+
+
+def bigram(x, y, W, V):
+    """Return p (W, V): row j has the shares of the words that follow word j."""
+    p = ...  # this takes several lines
+    return p
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter6
+
+INPUTS = [chapter6.followed]
+COUNTS = {"N": "pairs"}
+
+
+def answer(x, y, W, V):
+    counts = np.zeros((W, V))
+    np.add.at(counts, (x, y), 1)
+    total = counts.sum(axis=1, keepdims=True)
+    p = counts / np.maximum(total, 1)
+    return p
+
+
+HINTS = """
+1. How often does word k follow word j? Count first, in a table (W, V), and divide then. By what, so that a row adds up
+   to 1?
+2. A loop does it: for j, k in zip(x, y), one more in row j and column k. Without a loop, np.add.at(counts, (x, y), 1).
+3. The sum of a row says how often word j came before another. Divide each row by its own sum, and where it is 0, by 1.
+"""
+
+MISTAKES = """
+a pair that occurs twice counted once | np.add.at(counts, (x, y), 1) -> counts[x, y] += 1
+    Print `a = np.zeros(3); a[[1, 1]] += 1; print(a)`. How often has it added?
+the columns made shares | axis=1, keepdims -> axis=0, keepdims
+    A row says what may come after one word. Which of your sums are 1: those of the rows, or of the columns?
+shares of all pairs | counts.sum(axis=1, keepdims=True) -> counts.sum()
+    Of the words that follow word j, what shares do they have? What does one row of yours add up to?
+counts, no shares | np.maximum(total, 1) -> 1
+    What does one row of yours add up to?
+one of each added | np.zeros((W, V)) -> np.ones((W, V))
+    A word that never comes before another: what is its row in yours?
+"""
+
+WHY = """
+With each row as probabilities of the next word, this writes: draw a word, then look up its row, and so on. It knows one
+word of the past. A mean over all words before, and then attention, know more.
+"""
+DOCS = 'docs/writing.md, "From counting to attention"'
+LINE = "lab/counts.py: np.add.at(counts"
