@@ -71,7 +71,7 @@ UNUSED = (
     "_pyio", "_pyrepl", "asyncio", "bdb", "configparser", "dateutil", "dbm", "doctest", "email", "encodings/big5",
     "encodings/cp8", "encodings/cp9", "encodings/euc", "encodings/gb", "encodings/iso", "encodings/jis",
     "encodings/koi8", "encodings/mac", "encodings/shift", "ftplib", "html", "http", "imaplib", "ipaddress",
-    "logging/handlers", "mailbox", "multiprocessing", "numpy/f2py", "numpy/ma/", "numpy/polynomial", "numpy/testing",
+    "logging/handlers", "mailbox", "multiprocessing", "numpy/f2py", "numpy/testing",
     "optparse", "pandas", "pdb", "pickletools", "plistlib", "profiling", "pstats", "pydoc", "six", "smtplib", "ssl",
     "stringprep", "tarfile", "tomllib", "trace.", "turtle", "tzdata", "unittest", "webbrowser", "wsgiref", "xml",
 )  # fmt: skip
