@@ -120,10 +120,12 @@ def followed(rng):
     return SimpleNamespace(N=N, W=W, V=V, x=x, y=y, p=p)
 
 
-def predicted(rng):
-    """What a network says at each place of some texts, and what comes next there."""
+def predicted(rng, apart=False):
+    """What a network says at each place of some texts, and what comes next there. apart: as in `hidden`."""
     B, T, V = sizes_of(rng, 3)
     logits, y = rng.normal(0, 1.5, (B, T, V)), rng.integers(0, V, (B, T))
+    if apart:
+        logits += far(T)[:, np.newaxis]
     loss, dlogits = softmax_cross_entropy(logits.reshape(-1, V), y.ravel())
     losses = {"logits": lambda logits: softmax_cross_entropy(logits.reshape(-1, V), y.ravel())[0]}
     return SimpleNamespace(
@@ -131,11 +133,16 @@ def predicted(rng):
     )
 
 
-def kept(rng):
-    """A new word's query, key and value in one head, and those of the words before it: the last row of attention."""
+def kept(rng, apart=False):
+    """A new word's query, key and value in one head, and those of the words before it: the last row of attention.
+
+    apart: the scores of a text lie far from 0, and from those of other texts.
+    """
     B, t, d = sizes_of(rng, 3)
     keys, values = rng.normal(0, 1, (2, B, t + 1, d))
     q = rng.normal(0, 2, (B, d))
+    if apart:  # what all keys of a text have in common moves all its scores by the same amount
+        keys += (far(B)[:, np.newaxis] * np.sqrt(d) * q / (q**2).sum(axis=1, keepdims=True))[:, np.newaxis]
     weights = softmax((keys @ q[:, :, np.newaxis])[:, :, 0] / np.sqrt(d))
     mixed = (weights[:, np.newaxis] @ values)[:, 0]
     return SimpleNamespace(B=B, t=t, d=d, q=q, k=keys[:, -1].copy(), v=values[:, -1].copy(), kept_k=keys[:, :-1].copy(),

@@ -25,8 +25,7 @@ COUNTS = {"N": "patches", "V": "words", "D": "pixels"}
 
 
 def answer(patches, words):
-    distances = ((patches[:, None] - words) ** 2).sum(axis=2)
-    nearest = distances.argmin(axis=1)
+    nearest = np.linalg.norm(patches[:, None] - words, axis=2).argmin(axis=1)
     moved = words.copy()
     for k in np.unique(nearest):
         moved[k] = patches[nearest == k].mean(axis=0)

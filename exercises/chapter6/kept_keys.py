@@ -20,9 +20,12 @@ def kept_keys(q, k, v, kept_k, kept_v):
 
 
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+
 from exercises import chapter6
 
 INPUTS = [chapter6.kept]
+FURTHER = [partial(chapter6.kept, apart=True)]
 COUNTS = {"B": "texts", "t": "words so far", "d": "channels of a head"}
 
 
@@ -45,6 +48,10 @@ HINTS = """
 """
 
 MISTAKES = """
+the maximum not subtracted | scores - scores.max(axis=1, keepdims=True) -> scores
+    What is exp(800)? And what does softmax say if the same number is subtracted from all scores of a row?
+one maximum for all texts | scores.max(axis=1, keepdims=True) -> scores.max()
+    A text whose scores lie far below the others: what is exp of them after your subtraction?
 its own key and value forgotten | [kept_k, k[:, None]] -> [kept_k] & [kept_v, v[:, None]] -> [kept_v]
     In the mask, row i has i + 1 weights. May the new word look at itself?
 not divided by the square root | / np.sqrt(q.shape[1]) -> / 1

@@ -18,9 +18,12 @@ def text_loss(logits, y):
 
 
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+
 from exercises import chapter6
 
 INPUTS = [chapter6.predicted]
+FURTHER = [partial(chapter6.predicted, apart=True)]
 COUNTS = {"B": "texts", "T": "places", "V": "words"}
 
 
@@ -44,6 +47,10 @@ HINTS = """
 """
 
 MISTAKES = """
+the maximum not subtracted | rows - rows.max(axis=1, keepdims=True) -> rows
+    What is exp(800)? And what does softmax say if the same number is subtracted from all logits of a row?
+one maximum for all rows | rows.max(axis=1, keepdims=True) -> rows.max()
+    A row that lies far below the others: what is exp of its numbers after your subtraction?
 the mean over the texts only | / (B * T) -> / B
     The loss is a mean. Of how many cross-entropies? By that number each derivative is smaller.
 the mean over the places only | / (B * T) -> / T
