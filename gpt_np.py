@@ -39,8 +39,8 @@ class Embedding:
     """y = E[x]: each word has a row of the table E, and the rows are learned.
 
     It is a linear layer without the product: with a 1 at the word's place and 0 elsewhere, the row onehot(x) @ E would
-    be that row of E. Its standard deviation, 0.5, is a choice of
-    this project, between PyTorch's 1 and the 0.02 of Radford et al.
+    be that row of E. The standard deviation of the first weights, 0.5, is this project's choice, between PyTorch's 1
+    and the 0.02 of Radford et al. 2018.
     """
 
     def __init__(self, rng, words, width):
