@@ -85,6 +85,8 @@ def check(loss, gradients, params, batches, rng, examples="images", thorough=Tru
 def formed(gradients, params, batch):
     """{path: gradient as float64, or None for a constant}; `Misuse` if they do not fit params."""
     given, arrays = replaced(params), floats(params)
+    if not arrays:
+        raise wrong("params of another kind", where="params", what=f"of type {type(params).__name__}")
     returned = gradients(given, *batch)
     if returned is None or returned is ...:
         raise wrong("returns None", name="gradients")

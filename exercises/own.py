@@ -418,11 +418,16 @@ def judge_reading(calls, trace, content, others, said, found):
     if together:
         return []
     linear(calls, params, few)
+    remarks = []
+    off = (table[np.arange(n), first[:n]] - table.min(axis=1) > 1e-4).sum()  # equal ones may differ by rounding
+    if off:
+        ask = "Is `read` the same forward pass, with all arrays?"
+        remarks.append(f"For {off} of {n} images, `read` does not say the label with the least `loss`. {ask}")
     ties = (np.diff(np.sort(table, axis=1)[:, -4:], axis=1) == 0).all(axis=1).sum()
-    if ties < n / 10:
-        return []
-    ask = "Is something done to the scores, such as a ReLU? A score below 0 is not a mistake."
-    return [f"For {ties} of {n} images, several digits have exactly the same loss. {ask}"]
+    if ties >= n / 10:
+        ask = "Is something done to the scores, such as a ReLU? A score below 0 is not a mistake."
+        remarks.append(f"For {ties} of {n} images, several digits have exactly the same loss. {ask}")
+    return remarks
 
 
 def looks_like(calls, params, few, said, table, n, together):
@@ -444,6 +449,8 @@ def looks_like(calls, params, few, said, table, n, together):
     values["how"] = f"{how} " if shares[how] > 0.97 else ""
     if len({*said}) == 1:
         return wrong("one digit for all", digit=said[0], **values)
+    if "largest" in values["how"]:
+        return wrong("read is not as loss: the largest", **values)
     return wrong("read forgets" if values["how"].endswith("were 0. ") else "read is not as loss", **values)
 
 
@@ -493,6 +500,9 @@ def why_so_low(calls, trace, images, labels, others, said, found):
     ends = {k: last[k] for k in matrices if k in last and np.isfinite(last[k]).all()}
     if alike := [k for k, a in ends.items() if min(np.ptp(a, axis=i).max() for i in (0, 1)) <= 1e-9 * np.abs(a).max()]:
         return wrong("weights alike", names=shown(alike), **values)
+    as_float = float(calls.loss(points[0].params, few[0].astype(float), few[1]))
+    if np.isfinite(as_float) and abs(as_float - curve[0]) > 0.01 * abs(as_float):
+        return wrong("pixels wrap round: in the loss", other=as_float, **values)
     if idle := [k for k in matrices if np.all(trace.zero[k])]:
         return wrong("units off", names=shown(idle), **values)
     if curve[0] > 3 * LOG10 and (cause := too_large(calls, points[0].params, matrices, few, values)):

@@ -183,6 +183,11 @@ class Trace:
                 f"The training took {self.seconds:.0f} s. If there is a loop over the images, one matrix product does "
                 "the same for a whole batch at once."
             )
+        if self.other_pixels:
+            yield (
+                "`train` gives `gradients` other numbers than pixels from 0 to 255, and the other functions get those. "
+                "All four take the images as they are: is the scaling in one place?"
+            )
         if self.in_order and self.calls > 1 and self.shown:
             yield (
                 "Your batches come in the order of the images. Here that order was random. If they were sorted by "

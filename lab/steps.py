@@ -1,8 +1,8 @@
 """From counting to attention, in three steps: `python -m lab.steps` (a minute) -> a table for docs/writing.md.
 
 Three ways to predict the next letter of a name. The first only counts. The other two learn: both add to each letter
-what came before it, first as a plain mean, then as a mean whose weights the letters choose. That is attention, and
-nothing else is different between the two.
+what came before it, first as a plain mean, then as a mean whose weights the letters choose, which is attention. Both
+means are taken of values and go through an output layer, so that only the weights differ.
 """
 
 import sys
@@ -24,16 +24,19 @@ WIDTH, BATCH, STEPS, LR, HEADS, SEEDS = 64, 128, 1500, 0.005, 4, range(3)
 
 
 class CausalMean:
-    """y[t] = the mean of x[0], ..., x[t]: the same weight for each word so far."""
+    """y[t] = out(the mean of value(x[0]), ..., value(x[t])): attention with the same weight for each word so far."""
+
+    def __init__(self, rng, width):
+        self.layers = {"value": Linear(rng, width, width), "out": Linear(rng, width, width)}
 
     def forward(self, x):
         """x (B, T, C) -> y of the same shape."""
         T = x.shape[1]
         self.weights = (np.tri(T) / np.arange(1, T + 1)[:, np.newaxis]).astype(x.dtype)  # (T, T), the rows add up to 1
-        return self.weights @ x
+        return self.layers["out"].forward(self.weights @ self.layers["value"].forward(x))
 
     def backward(self, dy):
-        return self.weights.T @ dy
+        return self.layers["value"].backward(self.weights.T @ self.layers["out"].backward(dy))
 
 
 class Added:
@@ -62,7 +65,7 @@ def network(looks_back, sizes, seed=0):
 
 
 BACK = {
-    "a mean of all letters so far": lambda rng: CausalMean(),
+    "a mean of all letters so far": lambda rng: CausalMean(rng, WIDTH),
     "a mean whose weights the letters choose": lambda rng: CausalAttention(rng, WIDTH, HEADS),
 }
 

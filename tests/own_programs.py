@@ -967,8 +967,9 @@ With one of the images alone, they are right | dlogits = (p - np.eye(10)[labels]
 p.copy(); dlogits[:, labels] -= 1; dlogits /= len(labels)
 there a weight decay in `gradients` | dW1 = x.T @ dz1 -> dW1 = x.T @ dz1 + 0.0005 * params["W1"]
 Right: params["W1"], params["b1"], params["b2"] | dW2 = a1.T @ dlogits -> dW2 = z1.T @ dlogits
-It says the one whose loss is the largest | return forward(params, images)[-1].argmax -> return forward(params, \
+but the one whose loss is the largest | return forward(params, images)[-1].argmax -> return forward(params, \
 images)[-1].argmin
+with images.astype(float) in place of the images it would be | x = images / 255 -> x = (images - 33) / 78.0
 what `loss` would say of images / 255 | return forward(params, images)[-1] -> return forward(params, images / 255)[-1]
 fails: 'none' (KeyError). It may | return forward(params, images)[-1] -> return forward(params, images + 0 * \
 params[K].sum())[-1] & def forward -> K = "none"\ndef forward & order = rng -> global K; K = "b1"; order = rng
