@@ -2,7 +2,7 @@
 
 After Radford et al. 2018 (Improving Language Understanding by Generative Pre-Training): words, learned positions,
 pre-norm blocks that only look back, and at each place a score for every word that may come next. Small enough for
-digits: 49 patches as words, 64 channels, 2 blocks. ReLU, and no dropout.
+digits (49 patches) or names (12 letters): 64 channels, 2 blocks. ReLU, and no dropout.
 
 Shapes: B texts, T places (words) in each, V words to choose from, C channels; h heads of d = C / h channels.
 """
@@ -88,8 +88,8 @@ class GPT(nn.Module):
 
     def forward(self, x):
         """Words x (B, T) to logits (B, T, V)."""
-        a = self.positions(self.embed(x))  # (B, 49) -> (B, 49, 64)
-        return self.linear(self.norm(self.blocks(a)))  # (B, 49, 128)
+        a = self.positions(self.embed(x))  # (B, T) -> (B, T, C)
+        return self.linear(self.norm(self.blocks(a)))  # (B, T, V)
 
     @torch.no_grad()
     def write(self, begun, temperature, rng):

@@ -103,7 +103,7 @@ class Network:
         }
 
     def forward(self, x):
-        """Images x (B, 28, 28) to logits (B, 10). Keeps what backward needs."""
+        """x, images (B, 28, 28) or words (B, T), to logits (B, 10) or (B, T, V). Keeps what backward needs."""
         for layer in walk(self.layers).values():
             layer.training = self.training
         for layer in self.layers.values():
@@ -113,7 +113,7 @@ class Network:
     def backward(self, dlogits):
         """From d loss / d logits (B, 10) to the gradients, with the keys and shapes of params.
 
-        Keeps d loss / d images in `gradients` as "x"; in testing also d loss / d output of each layer, by its name. In
+        Keeps d loss / d x in `gradients` as "x"; in testing also d loss / d output of each layer, by its name. In
         training these are not kept, so that their memory can be reused.
         """
         self.gradients, dy = {}, dlogits
@@ -121,7 +121,7 @@ class Network:
             if not self.training:
                 self.gradients[name] = dy
             dy = layer.backward(dy)
-        self.gradients["x"] = dy  # (B, 28, 28)
+        self.gradients["x"] = dy  # like x, or None if x is words
         return self.collect("grads")
 
 
@@ -179,4 +179,7 @@ def check():
 
 
 if __name__ == "__main__":
-    check()
+    try:
+        check()
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted") from None

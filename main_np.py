@@ -1,4 +1,4 @@
-"""Train a network to read handwritten digits, by hand: NumPy, and the derivatives in mlp_np.py.
+"""Train a network to read digits, or to write, by hand: NumPy, and the derivatives in mlp_np.py and its neighbours.
 
 main_torch.py is the same program with PyTorch in place of our own derivatives; read the two side by side. With
 --autograd, the tape in autograd_np.py finds the derivatives.

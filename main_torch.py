@@ -1,4 +1,4 @@
-"""Train a network to read handwritten digits with PyTorch: autograd and torch.optim.
+"""Train a network to read digits, or to write, with PyTorch: autograd and torch.optim.
 
 main_np.py is the same program with our own derivatives; read the two side by side. On several processes:
 `torchrun --nproc-per-node=2 main_torch.py ...`.

@@ -288,9 +288,9 @@ def newest(writes, kind=None):
         model, dataset = options.get("model", next(iter(NETWORKS))), options.get("dataset", next(iter(SOURCES)))
         if model not in NETWORKS or dataset not in SOURCES:  # `read` says it of one that nobody knows
             return path
-        if NETWORKS[model].writes == writes and kind in (None, SOURCES[dataset].kind):
+        if writes in (None, NETWORKS[model].writes) and kind in (None, SOURCES[dataset].kind):
             return path
-    model = next(name for name, network in NETWORKS.items() if network.writes == writes)
+    model = next(name for name, network in NETWORKS.items() if writes in (None, network.writes))
     dataset = next(name for name, source in SOURCES.items() if kind in (None, source.kind))
     command = f"python main_np.py {typed(model)}".rstrip() + f" --dataset {dataset}" * (dataset != next(iter(SOURCES)))
     what = f"no trained network that {does(writes, kind)} in {FOLDER}"

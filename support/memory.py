@@ -1,4 +1,4 @@
-"""What happens where memory ends: an array for which there is none is an error, and no surprise.
+"""Limits this process's memory, so that an array for which there is none is a MemoryError.
 
 Without a limit, Linux promises a program any memory that it asks for, and kills it without a word when it uses more
 than there is. With one, NumPy hears at once that an array does not fit, and the program can say so. On other systems
@@ -11,7 +11,8 @@ import re
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# Mapped for each core and hardly used: the stack of a thread (8 MB), and the matrices that OpenBLAS copies (32 MB).
+# Mapped for each core and hardly used: the stack of a thread (8 MB), and the matrices that OpenBLAS copies (32 MB);
+# rounded up.
 OF_A_CORE = 2**26
 
 
