@@ -8,7 +8,7 @@
     python practice.py hint         one more hint; there are three for each exercise (hint, run, reset, solution and
                                     review take the number or name of an exercise; without one, it is the current one)
     python practice.py list         all exercises, and what is done
-    python practice.py run          runs the current file as a program (a case, tape_train); trains own_network
+    python practice.py run          runs the current file as a program (a case, tape_train); trains own_network, own_gpt
     python practice.py reset        the stub again; what you had is kept beside it
     python practice.py solution     after you have passed, or after the third hint: the lines, and why
     python practice.py train        makes one program of your lines for the MLP, my_practice/my_network.py, and runs it
@@ -137,14 +137,15 @@ def show(work, exercise, seed=None, again=False):
         say(text)
     say(f"\n`python practice.py solution`  {'what fixes it' if exercise.case else 'the lines once more, and why'}")
     if exercise.is_program and not exercise.case:
-        say("`python practice.py run`  now let it learn to read", "good")
+        does = "write" if exercise.name == "own_gpt" else "read"
+        say(f"`python practice.py run`  now let it learn to {does}", "good")
     elif exercise.name in network.EXERCISES and not missing(work):
         say("`python practice.py train`  now let your lines learn to read", "good")
     for what, proofs in prove.PROOFS.items():
         used = {name for proof in proofs for name in proof.uses}
         if exercise.name in used and all(work.passed(e) for e in EXERCISES if e.name in used):
             say(f"`python practice.py prove {what}`  is it the same run as PyTorch's?", "good")
-    if exercise.experiments:
+    if exercise.name == "own_network":
         say("`python practice.py read YOUR_PICTURE`  and let it read your handwriting", "good")
     if then := following(work, exercise):
         say(f"`python practice.py next`  to exercise {number(then)}: {then.title}")
@@ -323,7 +324,7 @@ def say_due(work):
 def run_file(work, exercise):
     """Run a learner's file as a program of its own."""
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.search_path()}
-    how = ["-m", "exercises.own"] if exercise.experiments else []
+    how = ["-m", exercise.experiments.__module__] if exercise.experiments else []
     status = subprocess.run([sys.executable, *how, work.path(exercise)], env=environment, check=False).returncode
     if not exercise.is_program and status == 0:
         n = number(exercise)

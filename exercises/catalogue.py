@@ -29,7 +29,7 @@ ORDER = (
         layer_norm_dx softmax_backward attention"""),
     ("The GPT: a network that writes", "chapter6", """
         k_means bigram embedding_backward positions_backward next_targets text_loss causal_mask causal_backward
-        next_word kept_keys"""),
+        next_word kept_keys own_gpt"""),
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from exercises.nests import floats, leaves, replaced, shown
 from exercises.tape import Misuse
 
 SAID = dict(tables("said.md")["Own networks"])
+OF_TEXTS = dict(tables("said.md")["Networks that write"])
 # In float64, and where something is rounded to float32 on the way: (how far to move, how close a slope has to be). Of
 # several lengths one may be too short, beside rounding, and another too long, beside a kink.
 EXACT = (1e-5, 1e-3), (1e-6, 1e-3), (1e-7, 3e-3)
@@ -23,7 +24,7 @@ ROUNDED = (1e-2, 0.06), (3e-2, 0.06), (3e-3, 0.06)
 
 def wrong(mark, **values):
     """The exception that says so, with what said.md says of that mark. What stands behind a colon is not part of it."""
-    return Misuse(mark.partition(":")[0], SAID[mark].format(**values))
+    return Misuse(mark.partition(":")[0], (SAID | OF_TEXTS)[mark].format(**values))
 
 
 class Off(NamedTuple):

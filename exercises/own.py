@@ -33,6 +33,8 @@ NEEDED, APART = 0.88, 0.03  # the accuracy that is needed; how far from it the c
 KNOWN = 3500  # images to learn from; the others are for the test
 LOG10 = np.log(10)  # the loss of ten equal scores
 FUNCTIONS = "loss", "gradients", "train", "read"
+COUNTS = {4: "four", 5: "five"}
+STUB = ROOT / "exercises" / "chapter1" / "own_network.py"
 
 
 @np.errstate(all="ignore")
@@ -41,7 +43,7 @@ def investigate(module, seed, tell=lambda text: None):
 
     tell is told now and then what is being done.
     """
-    complete(module)
+    complete(module, FUNCTIONS, STUB)
     images, labels, others, answers = draw(np.random.default_rng([seed, 48]))
     few = images[:7], labels[:7]
     trace = train(module, images, labels, [seed, 1], tell, "Your network is training", few)
@@ -64,19 +66,20 @@ def investigate(module, seed, tell=lambda text: None):
     return "\n".join([text, *remarks, *trace.remarks()])
 
 
-def complete(module):
-    """Are all four functions there, and written?"""
-    missing = [name for name in FUNCTIONS if not callable(getattr(module, name, None))]
+def complete(module, functions, stub):
+    """Are all these functions there, and written? stub: the exercise's file."""
+    missing = [name for name in functions if not callable(getattr(module, name, None))]
     if missing:
-        raise wrong("no function", names=" and no ".join(f"`{name}`" for name in missing), stub=stub_of(missing))
-    empty = [name for name in FUNCTIONS if is_empty(getattr(module, name))]
+        names = " and no ".join(f"`{name}`" for name in missing)
+        raise wrong("no function", names=names, stub=stub_of(missing, stub), of=COUNTS[len(functions)])
+    empty = [name for name in functions if is_empty(getattr(module, name))]
     if empty:
-        raise wrong("partly written" if len(empty) < len(FUNCTIONS) else "not written", name=empty[0])
+        raise wrong("partly written" if len(empty) < len(functions) else "not written", name=empty[0])
 
 
-def stub_of(names):
-    """These functions of the stub, as text."""
-    text = (ROOT / "exercises" / "chapter1" / "own_network.py").read_text(encoding="utf-8").partition(CUT)[0]
+def stub_of(names, stub):
+    """These functions of a stub, as text."""
+    text = stub.read_text(encoding="utf-8").partition(CUT)[0]
     functions = text.split("\n\n\n")[1:]
     return "\n\n" + "\n\n\n".join(f.strip() for f in functions if f.startswith(tuple(f"def {name}(" for name in names)))
 
@@ -189,17 +192,19 @@ def kind(value):
     return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else f"of type {type(value).__name__}"
 
 
-def unchanged(name, arrays, before):
-    for what, array, kept in zip(("images", "labels"), arrays, before, strict=False):
+def unchanged(name, arrays, before, what):
+    for one, array, kept in zip(what, arrays, before, strict=False):
         if not np.array_equal(array, kept):
-            raise wrong("images changed" if what == "images" else "labels changed", name=name, what=what)
+            raise wrong(f"{one} changed", name=name, what=one)
 
 
 class Calls:
     """The functions of a learner's file, each called with copies of what they must not change."""
 
+    what = ("images", "labels")
+
     def __init__(self, module, **others):
-        self.functions = {name: getattr(module, name, None) for name in FUNCTIONS} | others
+        self.functions = vars(module) | others
 
     def loss(self, params, *batch):
         return self.call("loss", params, batch)
@@ -210,7 +215,7 @@ class Calls:
     def call(self, name, params, batch):
         given = [a.copy() for a in batch]
         found = self.functions[name](params, *given)
-        unchanged(name, given, batch)
+        unchanged(name, given, batch, self.what)
         if found is None or found is ...:
             raise wrong("returns None", name=name)
         return found
@@ -245,7 +250,25 @@ class Calls:
 def train(module, images, labels, seed, tell=lambda text: None, doing="", few=None, most=np.inf, is_watched=True):
     """The `Trace` of one call of train(). few: a batch; with it, loss and gradients are checked at the first call of
     `gradients`, on this batch and on the training's own. most: calls of `gradients` after which it is ended."""
-    given, began, told = (images.copy(), labels.copy()), time.process_time(), time.monotonic()
+
+    def first(gradients, params, x, y):
+        calls = Calls(module, gradients=gradients)
+        check_all(calls, params, [few, *own_batch(calls, params, np.asarray(x), np.asarray(y))], seed)
+
+    names = ("gradients", "read") if is_watched else ()
+    trace = watch(module, (images, labels), seed, tell, doing, first if few else None, most, names)
+    if trace.params is not None:
+        if 1 < trace.claim <= 100:
+            raise wrong("claim in percent", claim=trace.claim)
+        if not 0 <= trace.claim <= 1:
+            raise wrong("claim is no number", what=f"{trace.claim:.4g}", wanted=" from 0 to 1")
+    return trace
+
+
+def watch(module, examples, seed, tell, doing, first, most, names):
+    """The `Trace` of one call of train(*examples, rng), watched at its calls of these functions. first: see `Trace`;
+    without it, prints are not shown."""
+    given, began, told = [a.copy() for a in examples], time.process_time(), time.monotonic()
 
     def count(n):
         nonlocal told
@@ -253,16 +276,12 @@ def train(module, images, labels, seed, tell=lambda text: None, doing="", few=No
             told = time.monotonic()
             tell(f"{doing}: step {n:,}")
 
-    def first(gradients, params, x, y):
-        calls = Calls(module, gradients=gradients)
-        check_all(calls, params, [few, *own_batch(calls, params, np.asarray(x), np.asarray(y))], seed)
-
-    trace = Trace(module, images, labels, first if few else None, most, count)
+    trace = Trace(module, examples, first, most, count)
     tell(doing)
     with ExitStack() as around:
-        for name in ("gradients", "read") if is_watched else ():
+        for name in names:
             around.enter_context(watched(module, name, getattr(trace, name)))
-        around.enter_context(nullcontext() if few or not is_watched else redirect_stdout(io.StringIO()))
+        around.enter_context(nullcontext() if first or not names else redirect_stdout(io.StringIO()))
         try:
             results = module.train(*given, np.random.default_rng(seed))
         except Enough:
@@ -273,7 +292,7 @@ def train(module, images, labels, seed, tell=lambda text: None, doing="", few=No
     if trace.error:
         raise trace.error.with_traceback(None) if isinstance(trace.error, Misuse) else trace.error
     trace.seconds = time.process_time() - began
-    unchanged("train", given, (images, labels))
+    unchanged("train", given, examples, Calls.what if len(examples) == 2 else ("texts",))
     if results is None or results is ...:
         raise wrong("returns None", name="train")
     if not isinstance(results, (tuple, list)) or len(results) != 2:
@@ -282,25 +301,22 @@ def train(module, images, labels, seed, tell=lambda text: None, doing="", few=No
     params, claim = results
     is_number = isinstance(claim, (int, float, np.number, np.ndarray)) and not isinstance(claim, bool)
     if np.ndim(claim) or not is_number:
-        raise wrong("claim is no number", what=kind(claim))
+        wanted = " from 0 to 1" if len(examples) == 2 else ", a loss"
+        raise wrong("claim is no number", what=kind(claim), wanted=wanted)
     trace.claim = float(claim)
-    if 1 < trace.claim <= 100:
-        raise wrong("claim in percent", claim=trace.claim)
-    if not 0 <= trace.claim <= 1:
-        raise wrong("claim is no number", what=f"{trace.claim:.4g}")
     trace.ended(params)
     return trace
 
 
-def own_batch(calls, params, images, labels):
+def own_batch(calls, params, images, *labels):
     """A list with the batch that a training has used, for the check of derivatives, if it is one; a part of it if that
     takes long."""
-    if images.ndim != 2 or labels.shape != images.shape[:1] or len(images) == 7:
+    if images.ndim != 2 or any(y.shape != images.shape[:1] for y in labels) or len(images) in (0, 7):
         return []
     began = time.process_time()
-    calls.loss(params, images, labels)
+    calls.loss(params, images, *labels)
     slow = time.process_time() - began > 0.02
-    return [(images[:50], labels[:50]) if slow else (images, labels)]
+    return [tuple(a[:50] if slow else a for a in (images, *labels))]
 
 
 # --- Is gradients() the derivative of loss()? -------------------------------------------------------------------------
@@ -310,27 +326,37 @@ def check_all(calls, params, batches, seed):
     """The gradients, if they and the loss are right at these params; otherwise `Misuse`."""
     rng, (images, labels) = np.random.default_rng(seed), batches[0]
     total = check_loss(calls.loss, params, (images, labels), "images")
-    near = {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in floats(params).items()}
-    beside = replaced(params, near)  # at first, all scores may be equal
+    beside = moved(params, rng)
     others = [float(calls.loss(beside, images, (labels + k) % 10)) for k in range(4)]
     if np.isfinite(total) and np.ptp(others) < 1e-9:
         raise wrong("loss without labels")
     if np.isfinite(total) and np.ptp(calls.losses(beside, images[:1])) < 1e-9:
         raise wrong("softmax along another axis")
-    one, two = (leaves(calls.gradients(replaced(params), images, labels)) for _ in range(2))
+    return check_gradients(calls, params, batches, rng, "images")
+
+
+def moved(params, rng):
+    """Params a little beside these: at first, all scores may be equal."""
+    arrays = floats(params).items()
+    return replaced(params, {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in arrays})
+
+
+def check_gradients(calls, params, batches, rng, examples):
+    """The gradients, if they are right, and the same at each call."""
+    one, two = (leaves(calls.gradients(replaced(params), *batches[0])) for _ in range(2))
     if not all(a is None or np.array_equal(a, two.get(k), equal_nan=True) for k, a in one.items()):
-        raise wrong("gradients by chance")
-    return check(calls.loss, calls.gradients, params, batches, rng, "images")
+        raise wrong("gradients by chance", examples=examples)
+    return check(calls.loss, calls.gradients, params, batches, rng, examples)
 
 
-def check_on_the_way(calls, trace, few, seed):
+def check_on_the_way(calls, trace, few, seed, examples="images"):
     """The paths of the arrays that have gradients. These are checked again further on, and at the end."""
     began = float(calls.loss(trace.points[0].params, *few))
     rng = np.random.default_rng(seed)
     found = matched(trace.points[0].params, calls.gradients(replaced(trace.points[0].params), *few))
     for params in (trace.points[len(trace.points) // 3].params, trace.params):
         if float(calls.loss(params, *few)) < max(began, 3):  # otherwise the numbers are too large to tell
-            check(calls.loss, calls.gradients, params, [few], rng, "images", thorough=False)
+            check(calls.loss, calls.gradients, params, [few], rng, examples, thorough=False)
     return [k for k, g in found.items() if g is not None]
 
 
@@ -356,12 +382,12 @@ def standardised(rows):
     return centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-30)
 
 
-def judge_steps(trace, moving):
+def judge_steps(trace, moving, examples="images"):
     """Do all arrays that have a gradient move, and against it?"""
     first, last = floats(trace.points[0].params), floats(trace.params)
-    empty = sum(not point.images.size for point in trace.points)
+    empty = sum(not point.batch[0].size for point in trace.points)
     if empty > len(trace.points) / 2:
-        raise wrong("no images", n=empty, of=len(trace.points))
+        raise wrong("no images", n=empty, of=len(trace.points), examples=examples)
     on_the_way = [floats(point.params) for point in trace.points] + [point.after for point in trace.points]
     moving = [k for k in moving if k in first and k in last and first[k].shape == last[k].shape]
     ended = [k for k in moving if not np.array_equal(first[k], last[k])]
@@ -405,13 +431,7 @@ def judge_reading(calls, trace, content, others, said, found):
     alone = sum(calls.read(params, few[i : i + 1])[0] != first[i] for i in range(len(few)))
     if alone > 10:  # a mean and a deviation of all pixels together change an answer or two
         raise wrong("read needs other images", n=alone, of=len(few))
-    module = load(trace.module.__file__)
-    try:
-        with redirect_stdout(io.StringIO()):
-            again = Calls(module).read(restored(module, content), few)
-    except Exception as error:
-        text = plain(error)
-        raise wrong("read fails alone", error=text if text[-1] in ".?!" else f"{text}.") from None
+    again = alone_in(trace.module, content, Calls, "read", few)
     if (again != first).sum() > 10:
         raise wrong("read needs train", n=(again != first).sum(), of=len(few))
     pixels(calls, params, others, said)
@@ -428,6 +448,19 @@ def judge_reading(calls, trace, content, others, said, found):
         ask = "Is something done to the scores, such as a ReLU? A score below 0 is not a mistake."
         remarks.append(f"For {ties} of {n} images, several digits have exactly the same loss. {ask}")
     return remarks
+
+
+def alone_in(module, content, calls, name, *given):
+    """What a function of the file says in a new run of it, with params as they were kept; `Misuse` if it fails.
+
+    calls: the class with which it is called."""
+    module = load(module.__file__)
+    try:
+        with redirect_stdout(io.StringIO()):
+            return getattr(calls(module), name)(restored(module, content), *given)
+    except Exception as error:
+        text = plain(error)
+        raise wrong("read fails alone", name=name, error=text if text[-1] in ".?!" else f"{text}.") from None
 
 
 def looks_like(calls, params, few, said, table, n, together):
@@ -487,9 +520,9 @@ def why_so_low(calls, trace, images, labels, others, said, found):
     """The exception that says why its accuracy is too low, by what was seen of the training."""
     few, points = (images[:300], labels[:300]), trace.points
     curve = [float(calls.loss(params, *few)) for params in (*(point.params for point in points), trace.params)]
-    steps = np.linspace(0, len(curve) - 1, min(6, len(curve))).astype(int)
-    path = ", ".join(f"{curve[i]:.3g}" for i in steps)
-    values = {"found": found, "needed": NEEDED, "curve": path, "begin": curve[0], "end": curve[-1], "of": len(images)}
+    path = on_the_way(curve)
+    values = {"result": f"Its accuracy is {found:.3f}.", "curve": path, "begin": curve[0], "end": curve[-1]}
+    values |= {"found": found, "needed": NEEDED, "of": len(images), "examples": "images"}
     first, last, used = floats(points[0].params), floats(trace.params), int(trace.used.sum())
     matrices = {k: a for k, a in first.items() if a.ndim == 2 and min(a.shape) > 1 and k in trace.zero}
     falls = curve[-1] < 0.3 * curve[0]
@@ -511,14 +544,12 @@ def why_so_low(calls, trace, images, labels, others, said, found):
         return wrong("other weights returned", before=curve[-2], **values)
     if cause := decays(calls, trace, few, values):
         return cause
-    lengths = [np.sqrt(sum((d**2).sum() for d in point.moves().values())) for point in points]
-    lengths = [one for one in lengths if one]
-    if len(lengths) > 3 and lengths[-1] > 30 * lengths[0]:
-        return wrong("steps grow", times=lengths[-1] / lengths[0], **values)
+    if (times := growth(points)) > 30:
+        return wrong("steps grow", times=times, **values)
     small = [k for k, a in matrices.items() if root_mean_square(a) * np.sqrt(max(a.shape)) < 1e-3]
     if small and curve[-1] > 0.8 * curve[0]:
         return wrong("weights too small", names=shown(small), size=root_mean_square(first[small[0]]), **values)
-    best = [best_length(calls, point) for point in points[:8] if any(d.any() for d in point.moves().values())]
+    best = best_lengths(calls, points)
     shorter = sum(times < 1 for times in best)
     if not falls and (shorter > len(best) / 2 or (shorter and best[0] < 1 and curve[-1] > 0.8 * curve[0])):
         return wrong("steps too large", n=shorter, steps=len(best), **values)
@@ -531,6 +562,24 @@ def why_so_low(calls, trace, images, labels, others, said, found):
     if curve[-1] > 0.3 and curve[-1] < 0.95 * curve[3 * len(curve) // 4]:
         return wrong("steps too few", **values)
     return wrong("not good enough", n=len(others), **values)
+
+
+def on_the_way(curve):
+    """A few losses of a training, as text."""
+    steps = np.linspace(0, len(curve) - 1, min(6, len(curve))).astype(int)
+    return ", ".join(f"{curve[i]:.3g}" for i in steps)
+
+
+def growth(points):
+    """How many times as long the last step is as the first."""
+    lengths = [np.sqrt(sum((d**2).sum() for d in point.moves().values())) for point in points]
+    lengths = [one for one in lengths if one]
+    return lengths[-1] / lengths[0] if len(lengths) > 3 else 1
+
+
+def best_lengths(calls, points):
+    """`best_length` of the first steps."""
+    return [best_length(calls, point) for point in points[:8] if any(d.any() for d in point.moves().values())]
 
 
 def too_large(calls, params, matrices, few, values):
@@ -579,7 +628,7 @@ def best_length(calls, point):
 
     def at(t):
         params = replaced(point.params, {k: before[k] + t * d for k, d in moves.items()})
-        return np.nan_to_num(float(calls.loss(params, point.images, point.labels)), nan=np.inf)
+        return np.nan_to_num(float(calls.loss(params, *point.batch)), nan=np.inf)
 
     return min((1, 0.1, 0.01, 10), key=at)
 
@@ -596,13 +645,8 @@ def judge_claim(calls, trace, seed, tell, images, labels, others, answers, found
     except Exception as error:
         if isinstance(error, Misuse):
             raise
-        noise = Trace(module, images, labels, None, 0, tell)  # nothing is known of it
-    one, two = floats(trace.points[0].params), floats(noise.points[0].params) if noise.points else {}
-    drawn = [k for k in trace.zero if k in one and k in two and np.ptp(one[k])]
-    if drawn and all(np.array_equal(last.get(k), two[k]) for k in drawn):
-        raise wrong("kept between calls")
-    if drawn and all(np.array_equal(one[k], two[k]) for k in drawn):
-        raise wrong("rng ignored", names=shown(drawn))
+        noise = Trace(module, (images, labels), None, 0, tell)  # nothing is known of it
+    judge_chance(trace, last, noise)
     shares = [share for share, *_ in trace.reads]
     if any(abs(claim + share - 1) < 1e-9 for share in shares) or (not shares and abs(claim + found - 1) < APART):
         raise wrong("claim of the wrong ones", **about)
@@ -625,6 +669,16 @@ def judge_claim(calls, trace, seed, tell, images, labels, others, answers, found
         )
         raise wrong("claim too low" if claim < found else "claim off", on_known=on_known, **about)
     return claim
+
+
+def judge_chance(trace, last, other):
+    """Does another training begin anew, with weights drawn by its own rng? last: the arrays that the first one left."""
+    one, two = floats(trace.points[0].params), floats(other.points[0].params) if other.points else {}
+    drawn = [k for k in trace.zero if k in one and k in two and np.ptp(one[k])]
+    if drawn and all(np.array_equal(last.get(k), two[k]) for k in drawn):
+        raise wrong("kept between calls")
+    if drawn and all(np.array_equal(one[k], two[k]) for k in drawn):
+        raise wrong("rng ignored", names=shown(drawn))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """A training of a learner's own, watched at its calls of `gradients` and `read`: a `Trace`.
 
 Any rule of steps is allowed. So of a step it is only said whether each array moves, and against its gradient or along
-it; and images are spoken of only where they are found among those that `train` was given.
+it; and images are spoken of only where they are found among those that `train` was given. Texts, which have no labels,
+are watched in the same way.
 """
 
 import inspect
@@ -53,8 +54,8 @@ def watched(module, name, around):
 class Point:
     """A call of `gradients` on the way: params, a batch, and, once there was a next call, the arrays then."""
 
-    def __init__(self, params, images, labels):
-        self.params, self.images, self.labels, self.after = replaced(params), images.copy(), labels.copy(), {}
+    def __init__(self, params, batch):
+        self.params, self.batch, self.after = replaced(params), tuple(a.copy() for a in batch), {}
 
     def moves(self):
         """{path: how far it has gone} of the arrays."""
@@ -74,12 +75,14 @@ class Move(NamedTuple):
 class Trace:
     """What is seen of one training.
 
-    first: called with (gradients, params, images, labels) at the first call of `gradients`.
+    examples: what `train` was given but for its rng: images (N, 784) and labels (N,), or texts (N, T) alone.
+    first: called with (gradients, params, *batch) at the first call of `gradients`.
     most: calls after which it is ended. tell: told of every call.
     """
 
-    def __init__(self, module, images, labels, first, most, tell):
-        self.module, self.labels, self.first, self.most, self.tell = module, labels, first, most, tell
+    def __init__(self, module, examples, first, most, tell):
+        self.module, self.examples, self.first, self.most, self.tell = module, examples, first, most, tell
+        images, *self.labels = examples  # none or one
         self.rows = {a.tobytes(): i for i, a in enumerate(images)}
         self.used = np.zeros(len(images), bool)
         self.calls = self.shown = self.mislabelled = self.other_pixels = 0
@@ -93,14 +96,14 @@ class Trace:
 
     def gradients(self, original, bound):
         """One call of the learner's `gradients`."""
-        params, images, labels, *_ = bound.arguments.values()
+        params, *batch = [*bound.arguments.values()][: 1 + len(self.examples)]
         if self.calls == 0 and self.first:
             try:
-                self.first(original, params, images, labels)
+                self.first(original, params, *batch)
             except Exception as error:
                 self.error = error
                 raise
-        self.see(params, np.asarray(images), np.asarray(labels))
+        self.see(params, [np.asarray(a) for a in batch])
         if self.calls > self.most:
             raise Enough
         found = original(*bound.args, **bound.kwargs)
@@ -111,22 +114,24 @@ class Trace:
                     self.zero[k] = self.zero.get(k, True) & (g == 0)
         return found
 
-    def see(self, params, images, labels):
+    def see(self, params, batch):
         """Take note of a call, before it is made."""
         self.tell(self.calls)
         is_point, self.calls = self.calls % self.stride == 0, self.calls + 1
         if self.calls <= FIRST or self.open or is_point:
             self.step(floats(params))
         if is_point:
-            self.open = Point(params, images, labels)
+            self.open = Point(params, batch)
             self.points.append(self.open)
             if len(self.points) == POINTS:
                 self.points, self.stride = self.points[::2], 2 * self.stride
+        images, *labels = batch
         places = self.places(images)
         known = [i for i in places if i is not None]
         self.shown += len(known)
-        if len(labels) == len(places) and labels.ndim == 1:
-            self.mislabelled += sum(i is not None and y != self.labels[i] for i, y in zip(places, labels, strict=True))
+        for y, right in zip(labels, self.labels, strict=True):
+            if y.shape == (len(places),):
+                self.mislabelled += sum(i is not None and k != right[i] for i, k in zip(places, y, strict=True))
         if self.calls <= FIRST and (len(known) < 2 or np.diff(known).min() <= 0):
             self.in_order = False
         self.used[known] = True
@@ -167,7 +172,7 @@ class Trace:
         said = original(*bound.args, **bound.kwargs)
         places = self.places(np.asarray(images))
         if len(places) > 20 and None not in places and np.shape(said) == (len(places),):
-            share = (np.asarray(said) == self.labels[places]).mean()
+            share = (np.asarray(said) == self.labels[0][places]).mean()
             self.reads.append((share, len(places), int(self.used[places].sum())))
         return said
 

@@ -122,7 +122,7 @@ function Score({ exercises }) {
   const there = exercises.filter(({ terminal }) => terminal).length;
   return (
     <p id="score" class="note">
-      {passed} of {exercises.length} passed. {there} of them need PyTorch, and are for the terminal.
+      {passed} of {exercises.length} passed. {there} of them are for the terminal.
     </p>
   );
 }

@@ -25,10 +25,11 @@ from exercises import classroom, marker, network, runner
 from exercises.catalogue import BY_NAME, EXERCISES
 from exercises.work import Work
 from gpt_np import GPT
+from page.site import needed
 from practice_answers import RIGHT, filled
 
 SEED = 5
-HERE = [exercise for exercise in EXERCISES if not exercise.needs_torch]
+HERE = [exercise for exercise in EXERCISES if not needed(exercise)]
 THERE = len(EXERCISES) - len(HERE)
 FORGED = "import os, sys\nopen(sys.argv[4], 'w').write('{}')\nos._exit(0)\n"
 HOSTILE = [

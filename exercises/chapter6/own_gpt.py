@@ -1,0 +1,167 @@
+"""A network of your own that writes names, from a blank file.
+
+Write a whole network that goes on with a name: its scores, its derivatives, its training, and how it writes. What is in
+it is up to you: attention, a mean of the letters before, or the last few letters side by side.
+
+    texts (N, 12)    uint8: surnames. 1 is a, 2 is b, ... 26 is z, and 0 is the end of a name. What follows is 0 again
+    params           arrays and numbers, in tuples, lists and dicts, as you like: the weights of your network
+    rng              where chance comes from: rng.normal, rng.permutation, rng.choice ... (np.random.default_rng)
+
+logits[n, t] has 27 scores, for what may stand at place t of text n. They see the words at 0, ..., t - 1 of that text,
+and nothing else. The loss is the mean of -log p of the right words, where p is softmax(logits): over the letters of all
+these names, and one end for each. It is the loss of a letter.
+
+The marker takes central differences of your `loss`. It lets `train` learn from 4,000 names, so a training should take a
+few seconds. Then it computes the loss on 1,000 other names from your `logits`. A table that counts which letter comes
+after which has to be beaten by 0.02, and the loss that you claim has to be within 0.08 of it. How high is it on names
+that your network has never seen? Find that out inside `train`.
+"""
+
+import numpy as np
+
+
+def logits(params, texts):
+    """Return the scores of the 27 words at each place, (N, 12, 27)."""
+    ...
+
+
+def loss(params, texts):
+    """Return the mean loss of a letter, a number."""
+    ...
+
+
+def gradients(params, texts):
+    """Return d loss / d each array, in the form of params. (None for what is a constant.)"""
+    ...
+
+
+def train(texts, rng):
+    """Return params, all that `write` needs, and the loss of a letter that you claim for other names.
+
+    Steps take their gradients from `gradients`.
+    """
+    ...
+
+
+def write(params, letters, rng):
+    """Return a list of names. letters: a list of strings, with which they begin; "" is one, too.
+
+    rng draws each further letter, with the probabilities softmax(logits), until it draws the end, or there are 12.
+    """
+    ...
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import writer
+
+EXPERIMENTS = writer.investigate
+
+
+def answer():
+    def first_weights(rng):
+        C, H = 32, 128
+        shapes = {"E": (28, C), "P": (12, C), "Q": (C, C), "K": (C, C), "V": (C, C), "W1": (C, H), "W2": (H, 27)}
+        params = {name: rng.normal(0, 1 / np.sqrt(shape[0]), shape) for name, shape in shapes.items()}
+        return params | {"b1": np.zeros(H), "b2": np.zeros(27)}
+
+    def softmax(scores):
+        e = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return e / e.sum(axis=-1, keepdims=True)
+
+    def forward(params, texts):
+        E, P, Q, K, V, W1, W2, b1, b2 = params.values()
+        x = np.full(texts.shape, 27)  # word 27 starts a text; then each place gets the word before it
+        x[:, 1:] = texts[:, :-1]
+        h = E[x] + P
+        q, k, v = h @ Q, h @ K, h @ V
+        scores = q @ k.swapaxes(1, 2) / np.sqrt(len(Q))
+        weights = softmax(np.where(np.tri(12, dtype=bool), scores, -np.inf))
+        m = h + weights @ v
+        a1 = np.maximum(m @ W1 + b1, 0)
+        return x, h, q, k, v, weights, m, a1, a1 @ W2 + b2
+
+    def logits(params, texts):
+        return forward(params, texts)[-1]
+
+    def shares(texts):
+        counts = np.ones(texts.shape)
+        counts[:, 1:] = texts[:, :-1] != 0  # a letter, or the first end
+        return counts / counts.sum()
+
+    def loss(params, texts):
+        p = softmax(logits(params, texts))
+        right = np.take_along_axis(p, texts[:, :, np.newaxis].astype(int), axis=2)[:, :, 0]
+        return -(shares(texts) * np.log(right)).sum()
+
+    def gradients(params, texts):
+        x, h, q, k, v, weights, m, a1, scores = forward(params, texts)
+        _, _, Q, K, V, W1, W2, _, _ = params.values()
+        dlogits = (softmax(scores) - np.eye(27)[texts]) * shares(texts)[:, :, np.newaxis]
+        dz1 = dlogits @ W2.T * (a1 > 0)
+        dm = dz1 @ W1.T
+        dv = weights.swapaxes(1, 2) @ dm
+        dweights = dm @ v.swapaxes(1, 2)
+        dscores = weights * (dweights - (weights * dweights).sum(axis=2, keepdims=True)) / np.sqrt(len(Q))
+        dq, dk = dscores @ k, dscores.swapaxes(1, 2) @ q
+        dh = dm + dq @ Q.T + dk @ K.T + dv @ V.T
+        dE = np.zeros(params["E"].shape)
+        np.add.at(dE, x, dh)
+
+        def product(a, b):
+            return a.reshape(-1, a.shape[2]).T @ b.reshape(-1, b.shape[2])
+
+        return {
+            "E": dE, "P": dh.sum(axis=0), "Q": product(h, dq), "K": product(h, dk), "V": product(h, dv),
+            "W1": product(m, dz1), "b1": dz1.sum(axis=(0, 1)), "W2": product(a1, dlogits),
+            "b2": dlogits.sum(axis=(0, 1)),
+        }  # fmt: skip
+
+    def train(texts, rng):
+        tested, known = np.split(rng.permutation(len(texts)), [len(texts) // 10])  # a tenth is kept aside
+        params = first_weights(rng)
+        mean, square = ({name: 0 * p for name, p in params.items()} for _ in range(2))
+        t, epochs, steps = 0, 10, len(known) // 64
+        for epoch in range(epochs):
+            for batch in np.array_split(rng.permutation(known), steps):
+                t += 1
+                lr = 0.004 * (1 - t / (epochs * steps + 1))
+                for name, dp in gradients(params, texts[batch]).items():  # Adam
+                    mean[name] = 0.9 * mean[name] + 0.1 * dp
+                    square[name] = 0.99 * square[name] + 0.01 * dp**2
+                    size = np.sqrt(square[name] / (1 - 0.99**t)) + 1e-8
+                    params[name] = params[name] - lr * mean[name] / (1 - 0.9**t) / size
+        return params, loss(params, texts[tested])
+
+    def write(params, letters, rng):
+        names = []
+        for begun in letters:
+            text = np.zeros((1, 12), int)
+            text[0, : len(begun)] = [ord(letter) - 96 for letter in begun]
+            for t in range(len(begun), 12):
+                text[0, t] = rng.choice(27, p=softmax(logits(params, text)[0, t]))
+                if text[0, t] == 0:
+                    break
+            names.append("".join(chr(96 + word) for word in text[0] if word))
+        return names
+
+    return logits, loss, gradients, train, write
+
+
+HINTS = """
+1. What does a place see? Write x, the texts moved on by a place: a word of its own, 27, starts each of them, and the
+   last word is left out. Whatever looks at x[:, t] and back, and not ahead, gives fair scores for texts[:, t]. Begin
+   with a table: row E[x] of 32 numbers for each word, then a hidden layer, then 27 scores. That is a network of one
+   letter, and it does what counting does. Let a place see more: the rows of the last three letters side by side.
+2. Which places count in the loss? The first, and each place whose word before it is not 0. Let `shares` be 1 / their
+   number there, and 0 elsewhere; then the loss is the sum of -shares log p, and dlogits is (p - onehot) shares. The
+   first loss should be near log 27 = 3.30. The gradient of the table: np.add.at(dE, x, dh).
+3. Keep a tenth aside. Ten epochs in batches of 64, with Adam and a learning rate that falls from 0.004 to 0, will do.
+   At the end, the loss on what you kept aside is your claim. To write, start with zeros behind the given letters, and
+   put rng.choice(27, p=softmax(logits(params, text)[0, t])) at place t, for one t after the other.
+"""
+
+WHY = """
+The attention of gpt_np.py, with one head and one block. What `write` has put behind place t does no harm there: the
+mask hides it. With the last few letters side by side, a network is simpler, but sees only those.
+"""
+DOCS = 'docs/writing.md, "From a blank file"'

@@ -1,0 +1,309 @@
+"""Marks a whole network that writes names, which somebody has written from a blank file.
+
+The file has five functions: logits, loss, gradients, train and write. As for a network that reads (exercises/own.py),
+central differences of `loss` judge `gradients`, and the training is watched. `logits` lets the marker itself compute
+the loss, on names held out, and see whether a place looks ahead. exercises/said.md has the sentences.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import data
+from exercises import ROOT, own
+from exercises.complaints import explain
+from exercises.derivatives import check_loss, wrong
+from exercises.nests import floats, shown
+from exercises.trial import load
+from support import program
+from support.errors import UserError
+from support.files import replacing
+
+BETTER = 0.02  # how much lower its loss has to be than that of counting: no table of these counts is
+APART = 0.08  # how far from its loss on names held out the claim may be
+KNOWN, OTHERS = 4000, 1000  # names to learn from, and names held out
+FUNCTIONS = "logits", "loss", "gradients", "train", "write"
+STUB = ROOT / "exercises" / "chapter6" / "own_gpt.py"
+V, T = data.sizes("names")["words"], data.sizes("names")["places"]
+START = int(data.first_words([0], "names").item())
+BEGUN = ["", "m", "sch", "wil"] * 50  # the beginnings of the names that it has to write
+
+
+@np.errstate(all="ignore")
+def investigate(module, seed, tell=lambda text: None):
+    """What is said of a network that passes, as text; `Misuse` names the mistake of one that does not.
+
+    tell is told now and then what is being done.
+    """
+    own.complete(module, FUNCTIONS, STUB)
+    texts, others = draw(np.random.default_rng([seed, 48]))
+    few = (texts[:7],)
+
+    def first(gradients, params, batch):
+        calls = Calls(module, gradients=gradients)
+        check_all(calls, params, [few, *own.own_batch(calls, params, np.asarray(batch))], seed)
+
+    doing = "Your network is training"
+    trace = own.watch(module, (texts,), [seed, 1], tell, doing, first, np.inf, ["gradients"])
+    tell("Your training has ended. What has it learned?")
+    content, calls = own.kept(trace.params), Calls(module)
+    if not trace.points:
+        check_all(calls, trace.params, [few], seed)
+        raise wrong("gradients not called")
+    check_words(calls, trace.params, few[0], seed)
+    own.judge_steps(trace, own.check_on_the_way(calls, trace, few, seed, "texts"), "texts")
+    found, counts = loss_of(calls, trace.params, others), counted(texts, others)
+    if not found <= counts - BETTER:
+        raise why_so_high(calls, trace, few, others, found, counts)
+    if not np.isfinite(loss := float(calls.loss(trace.params, others[:50]))):
+        raise wrong("loss is not finite: of texts", loss=loss, found=found)
+    names, last = judge_writing(calls, trace, content, seed), floats(trace.params)
+    again = own.watch(module, (texts,), [seed, 2], tell, "It begins once more", None, 0, ["gradients"])
+    own.judge_chance(trace, last, again)
+    judge_claim(calls, trace, texts, others, found)
+    return (
+        f"On {len(others):,} names that it has never seen, its loss is {found:.2f} a letter; counting which letter "
+        f"comes after which gives {counts:.2f}. You claimed {trace.claim:.2f}.\nIt writes: {', '.join(names)}."
+    )
+
+
+def draw(rng):
+    """Texts (N, 12) uint8 to learn from, and others to test with."""
+    names = data.load("names")
+    texts = np.concatenate([names.train_images, names.test_images])
+    chosen = rng.permutation(len(texts))[: KNOWN + OTHERS]
+    return texts[chosen[:KNOWN]], texts[chosen[KNOWN:]]
+
+
+def words(texts):
+    """Which places of texts (N, T) count: those of the letters and of one end."""
+    counts = np.ones(np.shape(texts), bool)
+    counts[:, 1:] = texts[:, :-1] != data.Names.end
+    return counts
+
+
+def counted(texts, others):
+    """The loss of a letter in other texts if one counts in these which word comes after which. A letter that was never
+    seen before has a count of its own, 1 in all, shared out as letters are at any place: no probability is 0."""
+
+    def pairs(texts):
+        before = np.full(texts.shape, START)
+        before[:, 1:] = texts[:, :-1]
+        return before[words(texts)], texts[words(texts)]
+
+    counts = np.zeros((START + 1, V))
+    np.add.at(counts, pairs(texts), 1)
+    shares = (counts.sum(axis=0) + 1) / (counts.sum() + V)
+    return -np.log((counts + shares) / (counts.sum(axis=1, keepdims=True) + 1))[pairs(others)].mean()
+
+
+# --- The functions, called with care ----------------------------------------------------------------------------------
+
+
+class Calls(own.Calls):
+    """The functions of a learner's file, each called with copies of what they must not change."""
+
+    what = ("texts",)
+
+    def logits(self, params, texts):
+        """What logits() returns, as float64 (N, T, V)."""
+        found, wanted = self.call("logits", params, (texts,)), (*texts.shape, V)
+        try:
+            logits = np.asarray(found, np.float64)
+        except (TypeError, ValueError):
+            raise wrong("no logits", n=len(texts), wanted=wanted, what=own.kind(found)) from None
+        if logits.shape != wanted:
+            raise wrong("no logits", n=len(texts), wanted=wanted, what=f"an array of shape {logits.shape}")
+        return logits
+
+    def write(self, params, begun, rng):
+        """The names that write() returns for these beginnings."""
+        names = self.functions["write"](params, list(begun), rng)
+        if names is None or names is ...:
+            raise wrong("returns None", name="write")
+        if not isinstance(names, (list, tuple, np.ndarray)) or len(names) != len(begun):
+            what = own.kind(names) if not isinstance(names, (list, tuple)) else f"{len(names)} of them"
+            raise wrong("write returns no names", n=len(begun), what=what)
+        for name, letters in zip(names, begun, strict=True):
+            if not isinstance(name, str):
+                raise wrong("write returns no names", n=len(begun), what=f"one that is {own.kind(name)}")
+            if not {*name} <= {*data.Names.letters} or len(name) > T:
+                raise wrong("write returns other letters", name=name[:40], letters=letters, most=T)
+            if not name.startswith(letters):
+                raise wrong("write forgets the beginning", name=name, letters=letters)
+        return [str(name) for name in names]
+
+
+def log_softmax(logits):
+    logits = logits - logits.max(axis=-1, keepdims=True)
+    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+
+
+def surprises(calls, params, texts):
+    """-log p of each word of texts, by the learner's logits: (N, T)."""
+    parts = np.array_split(np.arange(len(texts)), -(-len(texts) // 250))
+    log_p = np.concatenate([log_softmax(calls.logits(params, texts[part])) for part in parts])
+    return -np.take_along_axis(log_p, texts[:, :, np.newaxis].astype(int), axis=2)[:, :, 0]
+
+
+def loss_of(calls, params, texts):
+    """The loss of a letter that the learner's logits give."""
+    return surprises(calls, params, texts)[words(texts)].mean()
+
+
+# --- Is it one network, and does it look back only? -------------------------------------------------------------------
+
+
+def check_all(calls, params, batches, seed):
+    """The gradients, if they, the loss and the logits are right at these params; otherwise `Misuse`."""
+    check_loss(calls.loss, params, batches[0], "texts")
+    check_words(calls, params, batches[0][0], seed)
+    return own.check_gradients(calls, params, batches, np.random.default_rng(seed), "texts")
+
+
+def check_words(calls, params, texts, seed):
+    """Is `loss` that of `logits`? Do the logits of a place depend on the words before it, and on nothing else?"""
+    rng = np.random.default_rng(seed)
+    params = own.moved(params, rng)
+    mine = float(calls.loss(params, texts))
+
+    def seen(texts):
+        return np.clip(calls.logits(params, texts), -1e3, 1e3)  # -inf is the score of a word that never stands there
+
+    logits = seen(texts)
+    if np.isnan(logits).any() and np.isfinite(mine):
+        raise wrong("no logits: not finite", mine=mine)
+    near = 1e-4 * np.abs(logits).max()
+    if np.abs(seen(texts[:1]) - logits[:1]).max() > near:
+        raise wrong("logits of other texts", n=len(texts))
+    for at in range(T):
+        changed = texts.copy()
+        changed[:, at] = 1 + (texts[:, at] + rng.integers(1, 25)) % (V - 1)  # another letter
+        moves = np.abs(seen(changed) - logits).max(axis=(0, 2)) > near
+        if moves[:at].any():
+            raise wrong("looks ahead", at=at, place=int(moves.argmax()))
+        if moves[at]:
+            raise wrong("looks ahead: at the answer", at=at)
+    each, counts = surprises(calls, params, texts), words(texts)
+    wanted = each[counts].mean()
+    if np.isfinite(mine) and not abs(mine - wanted) <= 1e-5 * abs(wanted):
+        ways = {
+            "It is the mean over all 12 places: the ends after the first count, too.": each.mean(),
+            "It is the mean over the letters alone: the end does not count.": each[texts > 0].mean(),
+            "It is the sum over the words of a name, and the mean over the names.": each[counts].sum() / len(texts),
+            "It is the mean over the names of the mean of each: letters of short names count for more.":
+                np.mean([row[here].mean() for row, here in zip(each, counts, strict=True)]),
+            "It is log to the base 2: np.log is the natural one.": wanted / np.log(2),
+            "It has the other sign.": -wanted,
+        }  # fmt: skip
+        how = [said for said, value in ways.items() if abs(mine - value) <= 1e-5 * abs(value)]
+        more = float(calls.loss(params, texts[:3])) - loss_of(calls, params, texts[:3])
+        if not how and abs(more - (mine - wanted)) < 1e-6 * abs(wanted):
+            how = [f"The difference is {more:.3g} for other texts, too. Is it weight decay? That belongs in `train`."]
+        raise wrong("loss of other words", mine=mine, wanted=wanted, how=f" {how[0]}" if how else "")
+
+
+# --- What it has learned, and how -------------------------------------------------------------------------------------
+
+
+def why_so_high(calls, trace, few, others, found, counts):
+    """The exception that says why its loss is no lower than that of counting, by what was seen of the training."""
+    points, batch = trace.points, (others[:100],)
+    curve = [float(calls.loss(params, *batch)) for params in (*(point.params for point in points), trace.params)]
+    result = f"On {len(others):,} names that it has not learned from, the loss is {found:.3f} a letter."
+    result = f"{result} Counting which letter comes after which gives {counts:.3f}."
+    values = {"result": result, "curve": own.on_the_way(curve), "begin": curve[0], "end": curve[-1]}
+    used, of = int(trace.used.sum()), len(trace.used)
+    if bad := [k for k, a in floats(trace.params).items() if not np.isfinite(a).all()]:
+        return wrong("not finite", names=shown(bad), **values)
+    if not used:
+        return wrong("other texts", **values)
+    if looks_at_one(calls, trace.params, few[0]):
+        return wrong("no better than counting: one letter", **values)
+    if curve[-2] < counts and not curve[-1] < curve[-2] + 0.3:
+        return wrong("other weights returned", before=curve[-2], **values)
+    if (times := own.growth(points)) > 30:
+        return wrong("steps grow", times=times, **values)
+    best = own.best_lengths(calls, points)
+    shorter = sum(times < 1 for times in best)
+    if curve[-1] > 0.9 * curve[0] and shorter and (shorter > len(best) / 2 or best[0] < 1):
+        return wrong("steps too large", n=shorter, steps=len(best), **values)
+    if 0 < used < of / 3:
+        return wrong("the same images", used=used, of=of, examples="texts", **values)
+    if best and min(best) > 1:
+        return wrong("steps too small", steps=len(best), **values)
+    if curve[-1] < 0.99 * curve[3 * len(curve) // 4]:
+        return wrong("steps too few", **values)
+    return wrong("no better than counting", **values)
+
+
+def looks_at_one(calls, params, texts):
+    """Whether the logits of a place depend on no word but the one before it."""
+    logits, moves = calls.logits(params, texts), 0.0
+    for at in range(T - 2):
+        changed = texts.copy()
+        changed[:, at] = 1 + (texts[:, at] + 7) % (V - 1)
+        moves = max(moves, np.abs(calls.logits(params, changed) - logits)[:, at + 2 :].max())
+    return moves <= 1e-6 * np.abs(logits).max()
+
+
+def judge_claim(calls, trace, texts, others, found):
+    """The claim, if it is near what was found."""
+    if abs(trace.claim - found) <= APART:
+        return
+    known = texts[trace.used] if trace.used.any() else texts
+    on_known = loss_of(calls, trace.params, known)
+    raise wrong("claim off: a loss", claim=trace.claim, found=found, n=len(others), on_known=on_known, APART=APART)
+
+
+def judge_writing(calls, trace, content, seed):
+    """A few of the names that it writes, if they are drawn by rng, and as softmax(logits) says; otherwise `Misuse`."""
+    params = trace.params
+    one, two, other = (calls.write(params, BEGUN[:8], np.random.default_rng([seed, i])) for i in (0, 0, 1))
+    if one != two:
+        raise wrong("write by chance of its own", one=", ".join(one[:3]), two=", ".join(two[:3]))
+    if one == other:
+        raise wrong("write without chance", names=", ".join(one[:3]))
+    alone = own.alone_in(trace.module, content, Calls, "write", BEGUN[:8], np.random.default_rng([seed, 0]))
+    if alone != one:
+        raise wrong("write needs train", one=", ".join(one[:3]), two=", ".join(alone[:3]))
+    names = calls.write(params, BEGUN, np.random.default_rng([seed, 2]))
+    texts = data.texts_of(names)
+    drawn = words(texts) & (np.arange(T) >= np.array([[len(letters)] for letters in BEGUN]))
+    # Of words drawn with the probabilities p, -log p is on average the entropy of p, whatever p is; and its variance is
+    # known. So their sum is a test: 5 deviations are one right network in a million.
+    log_p = log_softmax(calls.logits(params, texts))
+    p, each = np.exp(log_p), -np.take_along_axis(log_p, texts[:, :, np.newaxis].astype(int), axis=2)[:, :, 0]
+    entropy = -(p * log_p).sum(axis=2)
+    variance = (p * log_p**2).sum(axis=2) - entropy**2
+    off = (each - entropy)[drawn].sum() / np.sqrt(variance[drawn].sum())
+    if not abs(off) < 5:
+        how = "likelier" if off < 0 else "less likely"
+        raise wrong("write is not as logits", how=how, mine=each[drawn].mean(), wanted=entropy[drawn].mean())
+    return names[:4]
+
+
+# --- Run as a program -------------------------------------------------------------------------------------------------
+
+
+def run(file):
+    """Train the network of a file on all names, keep it beside the file, and let it write ten."""
+    dataset = data.load("names")
+    print(f"It trains on {len(dataset.train_images):,} names.", flush=True)
+    try:
+        module = load(file)
+        trace = own.watch(module, (dataset.train_images,), 0, lambda text: None, "", None, np.inf, [])
+        content, calls = own.kept(trace.params), Calls(module)
+        found = loss_of(calls, trace.params, dataset.test_images)
+        names = calls.write(trace.params, [""] * 10, np.random.default_rng(0))
+    except Exception as error:
+        raise UserError(explain(error, str(file))["text"]) from None
+    with replacing(Path(file).with_suffix(".npz")) as written:
+        written.write(content)
+    print(f"You claim {trace.claim:.2f} a letter. On {len(dataset.test_images):,} others it is {found:.2f}.")
+    print(*names, sep="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(lambda: run(sys.argv[1])))

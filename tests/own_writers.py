@@ -1,0 +1,326 @@
+"""Whole networks that write names, from a blank file: right ones in many styles, wrong ones and their marks."""
+
+BASE = """
+import numpy as np
+
+SEEN, C, H, LR, BATCH, EPOCHS = 2, 12, 32, 0.01, 50, 3
+
+
+def first_weights(rng):
+    E = rng.normal(0, 0.5, (28, C))
+    W1 = rng.normal(0, np.sqrt(1 / (SEEN * C)), (SEEN * C, H))
+    W2 = rng.normal(0, np.sqrt(1 / H), (H, 27))
+    return {"E": E, "W1": W1, "b1": np.zeros(H), "W2": W2, "b2": np.zeros(27)}
+
+
+def before(texts):
+    started = np.concatenate([np.full((len(texts), SEEN), 27), texts[:, :-1]], axis=1)
+    return np.stack([started[:, i : i + 12] for i in range(SEEN)], axis=2)
+
+
+def forward(params, texts):
+    x = before(texts)
+    e = params["E"][x].reshape(-1, SEEN * C)
+    a = np.tanh(e @ params["W1"] + params["b1"])
+    scores = a @ params["W2"] + params["b2"]
+    return x, e, a, scores
+
+
+def softmax(scores):
+    p = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return p / p.sum(axis=-1, keepdims=True)
+
+
+def logits(params, texts):
+    return forward(params, texts)[-1].reshape(len(texts), 12, 27)
+
+
+def counting(texts):
+    return np.concatenate([np.ones((len(texts), 1), bool), texts[:, :-1] != 0], axis=1).ravel()
+
+
+def loss(params, texts):
+    p = softmax(forward(params, texts)[-1])
+    each = -np.log(p[np.arange(p.shape[0]), texts.ravel()])
+    return each[counting(texts)].mean()
+
+
+def gradients(params, texts):
+    x, e, a, scores = forward(params, texts)
+    counts = counting(texts)
+    ds = (softmax(scores) - np.eye(27)[texts.ravel()]) * counts[:, None] / counts.sum()
+    da = ds @ params["W2"].T
+    dz = da * (1 - a**2)
+    de = dz @ params["W1"].T
+    dE = np.zeros((28, C))
+    np.add.at(dE, x, de.reshape(*x.shape, C))
+    return {"E": dE, "W1": e.T @ dz, "b1": dz.sum(axis=0), "W2": a.T @ ds, "b2": ds.sum(axis=0)}
+
+
+def train(texts, rng):
+    order = rng.permutation(len(texts))
+    aside, known = order[: len(texts) // 10], order[len(texts) // 10 :]
+    params = first_weights(rng)
+    m = {k: np.zeros_like(p) for k, p in params.items()}
+    v = {k: np.zeros_like(p) for k, p in params.items()}
+    t = 0
+    for epoch in range(EPOCHS):
+        known = rng.permutation(known)
+        for i in range(0, len(known), BATCH):
+            t += 1
+            dparams = gradients(params, texts[known[i : i + BATCH]])
+            for k, g in dparams.items():
+                m[k] = 0.9 * m[k] + 0.1 * g
+                v[k] = 0.99 * v[k] + 0.01 * g**2
+                step = m[k] / (1 - 0.9**t) / (np.sqrt(v[k] / (1 - 0.99**t)) + 1e-8)
+                params[k] = params[k] - LR * (1 - epoch / EPOCHS) * step
+    return params, loss(params, texts[aside])
+
+
+def write(params, letters, rng):
+    texts = np.zeros((len(letters), 12), int)
+    for text, begun in zip(texts, letters):
+        text[: len(begun)] = ["abcdefghijklmnopqrstuvwxyz".index(letter) + 1 for letter in begun]
+    lengths = np.array([len(begun) for begun in letters])
+    going = np.ones(len(letters), bool)
+    for t in range(12):
+        p = softmax(logits(params, texts)[:, t])
+        drawn = np.array([rng.choice(27, p=row) for row in p])
+        new = going & (lengths <= t)
+        texts[new, t] = drawn[new]
+        going &= texts[:, t] > 0
+    return ["".join(chr(96 + word) for word in text[text > 0]) for text in texts]
+"""
+
+STYLES = {"the last letters side by side": BASE}
+
+# The names' sums of all letters before, each place's own, and the last letter: weights that no word chooses.
+STYLES["a mean over all words before, in tuples, SGD with momentum"] = """
+import numpy as np
+
+MEAN = np.tri(12) / np.arange(1, 13)[:, None]
+
+def inputs(texts):
+    x = np.full(texts.shape, 27)
+    x[:, 1:] = texts[:, :-1]
+    return x
+
+def run(params, texts):
+    E, F, W, b = params
+    x = inputs(texts)
+    u = E[x] + MEAN @ F[x]
+    h = np.maximum(u, 0)
+    return x, u, h, h @ W + b
+
+def logits(params, texts):
+    return run(params, texts)[3]
+
+def log_p(params, texts):
+    s = logits(params, texts)
+    s = s - s.max(2, keepdims=True)
+    return s - np.log(np.exp(s).sum(2, keepdims=True))
+
+def weights(texts):
+    return (inputs(texts) != 0) / (inputs(texts) != 0).sum()
+
+def loss(params, texts):
+    return -np.einsum("nt,ntv,ntv->", weights(texts), np.eye(27)[texts], log_p(params, texts))
+
+def gradients(params, texts):
+    E, F, W, b = params
+    x, u, h, s = run(params, texts)
+    ds = (np.exp(log_p(params, texts)) - np.eye(27)[texts]) * weights(texts)[:, :, None]
+    du = (ds @ W.T) * (u > 0)
+    onehot = np.eye(28)[x]
+    return (np.einsum("ntx,ntc->xc", onehot, du), np.einsum("ntx,ntc->xc", onehot, MEAN.T @ du),
+            np.einsum("ntc,ntv->cv", h, ds), ds.sum((0, 1)))
+
+def train(texts, rng):
+    aside, known = texts[:400], texts[400:]
+    shapes = (0.5, (28, 40)), (0.5, (28, 40)), (0.15, (40, 27)), (0.01, 27)
+    params = tuple(rng.normal(0, s, shape) for s, shape in shapes)
+    speed = [0 * p for p in params]
+    for epoch in range(6):
+        for i in range(0, len(known), 50):
+            new = []
+            for j, g in enumerate(gradients(params, known[i : i + 50])):
+                speed[j] = 0.9 * speed[j] - 0.15 * (1 - epoch / 6) * g
+                new.append(params[j] + speed[j])
+            params = tuple(new)
+        known = rng.permutation(known)
+    return params, loss(params, aside)
+
+def write(params, letters, rng):
+    names = []
+    for name in letters:
+        while len(name) < 12:
+            text = np.array([[ord(letter) - 96 for letter in name] + [0] * (12 - len(name))])
+            p = np.exp(log_p(params, text)[0, len(name)])
+            word = (rng.random() * p.sum() >= p.cumsum()).sum()
+            if word == 0:
+                break
+            name += chr(96 + word)
+        names.append(name)
+    return names
+"""
+
+# A state that each letter changes; through time and back.
+STYLES["recurrent, Adam"] = (
+    BASE[: BASE.index("def first_weights")]
+    + """
+LR, C, H = 0.01, 12, 40
+
+def first_weights(rng):
+    return {"E": rng.normal(0, 0.5, (28, H)), "R": rng.normal(0, 0.1, (H, H)), "W": rng.normal(0, 0.1, (H, 27)),
+            "b": np.zeros(27)}
+
+def forward(params, texts):
+    x = np.concatenate([np.full((len(texts), 1), 27), texts[:, :-1]], axis=1)
+    states = [np.zeros((len(texts), H))]
+    for t in range(12):
+        states.append(np.tanh(params["E"][x[:, t]] + states[-1] @ params["R"]))
+    return x, states, np.stack(states[1:], axis=1) @ params["W"] + params["b"]
+
+def logits(params, texts):
+    return forward(params, texts)[-1]
+
+def gradients(params, texts):
+    x, states, scores = forward(params, texts)
+    counts = counting(texts).reshape(texts.shape)
+    ds = (softmax(scores) - np.eye(27)[texts]) * counts[:, :, None] / counts.sum()
+    d = {k: np.zeros_like(p) for k, p in params.items()}
+    d["W"] = np.tensordot(np.stack(states[1:], axis=1), ds, ((0, 1), (0, 1)))
+    d["b"] = ds.sum(axis=(0, 1))
+    later = 0
+    for t in reversed(range(12)):
+        dz = (ds[:, t] @ params["W"].T + later) * (1 - states[t + 1] ** 2)
+        np.add.at(d["E"], x[:, t], dz)
+        d["R"] += states[t].T @ dz
+        later = dz @ params["R"].T
+    return d
+
+def loss(params, texts):
+    p = softmax(forward(params, texts)[-1]).reshape(-1, 27)
+    return -np.log(p[np.arange(len(p)), texts.ravel()])[counting(texts)].mean()
+
+
+def softmax(scores):
+    p = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return p / p.sum(axis=-1, keepdims=True)
+
+
+"""
+    + BASE[BASE.index("def counting") : BASE.index("def loss")]
+)
+STYLES["recurrent, Adam"] += BASE[BASE.index("def train") :]
+
+# A score for each word after each two, and after each one. With those of one alone it counts, no more.
+STYLES["a table of the two letters before, SGD, a list"] = TABLE = """
+import numpy as np
+def ctx(texts):
+    x = np.full((len(texts), 14), 27); x[:, 2:] = texts
+    return x[:, :12] * 28 + x[:, 1:13]
+def logits(params, texts):
+    return params[0][ctx(texts)] + params[1][ctx(texts) % 28]
+def sm(s):
+    e = np.exp(s - s.max(-1, keepdims=True)); return e / e.sum(-1, keepdims=True)
+def mask(texts):
+    m = ctx(texts) % 28 != 0
+    return m / m.sum()
+def loss(params, texts):
+    p = sm(logits(params, texts))
+    return -(mask(texts) * np.log(np.take_along_axis(p, texts[..., None].astype(int), 2)[..., 0])).sum()
+def gradients(params, texts):
+    d = (sm(logits(params, texts)) - np.eye(27)[texts]) * mask(texts)[..., None]
+    g = [np.zeros((784, 27)), np.zeros((28, 27))]
+    np.add.at(g[0], ctx(texts), d); np.add.at(g[1], ctx(texts) % 28, d)
+    return g
+def train(texts, rng):
+    a, k = texts[:400], texts[400:]
+    params = [rng.normal(0, .01, (784, 27)), rng.normal(0, .01, (28, 27))]
+    for e in range(15):
+        k = rng.permutation(k)
+        for i in range(0, len(k), 20):
+            g = gradients(params, k[i:i+20])
+            params = [p - 20 * (1 - e / 15) * d for p, d in zip(params, g)]
+    return params, loss(params, a)
+def write(params, letters, rng):
+    out = []
+    for n in letters:
+        while len(n) < 12:
+            t = np.zeros((1, 12), int); t[0, :len(n)] = [ord(c) - 96 for c in n]
+            w = rng.choice(27, p=sm(logits(params, t)[0, len(n)]))
+            if not w: break
+            n += chr(96 + w)
+        out.append(n)
+    return out
+"""
+BIGRAM = TABLE.replace("return params[0][ctx(texts)] + params[1]", "return params[1]").replace(
+    "np.add.at(g[0], ctx(texts), d); ", ""
+)
+
+# Each row: the mark | changes of BASE.
+WRONG = r"""
+partly written | def write(params, letters, rng): -> def write(params, letters, rng):\n    ...\n\n\
+def other(params, letters, rng):
+no function | def write( -> def writes(
+no logits | return forward(params, texts)[-1].reshape(len(texts), 12, 27) -> return forward(params, texts)[-1]
+no logits | return forward(params, texts)[-1].reshape(len(texts), 12, 27) -> return "abc"
+logits of other texts | e = params["E"][x].reshape(-1, SEEN * C) -> e = params["E"][x].reshape(-1, SEEN * C) + x.mean()
+no logits: not finite | return forward(params, texts)[-1].reshape(len(texts), 12, 27) -> \
+return np.nan * forward(params, texts)[-1].reshape(len(texts), 12, 27)
+other texts | texts[known[i : i + BATCH]] -> rng.permuted(texts[known[i : i + BATCH]], axis=1)
+looks ahead | , texts[:, :-1]], axis=1)\n    return np.stack([started[:, i : i + 12] -> , \
+texts, texts[:, :1]], axis=1)\n    return np.stack([started[:, i + 2 : i + 14]
+looks ahead: at the answer | texts[:, :-1]], axis=1)\n    return np.stack([started[:, i : i + 12] -> texts], \
+axis=1)\n    return np.stack([started[:, i + 1 : i + 13]
+loss of other words | return each[counting(texts)].mean() -> return each.mean()
+loss of other words | return each[counting(texts)].mean() -> return each[texts.ravel() > 0].mean()
+loss of other words | return each[counting(texts)].mean() -> return each[counting(texts)].sum() / len(texts)
+loss of other words | return each[counting(texts)].mean() -> return each[counting(texts)].mean() / np.log(2)
+loss is not finite | return each[counting(texts)].mean() -> return each[counting(texts)].mean() + np.inf
+loss is a sum | return each[counting(texts)].mean() -> return each[counting(texts)].sum()
+other gradients | dz = da * (1 - a**2) -> dz = da * (1 - a)
+other gradients | np.add.at(dE, x, de.reshape(*x.shape, C)) -> dE[x] += de.reshape(*x.shape, C)
+gradients times a number | counts[:, None] / counts.sum() -> counts[:, None] / len(texts)
+gradients not called | dparams = gradients(params, -> dparams = slopes(params, & def gradients(params, texts): -> \
+def gradients(params, texts):\n    return slopes(params, texts)\n\ndef slopes(params, texts):
+uphill | params[k] = params[k] - LR -> params[k] = params[k] + LR
+never moves | for k, g in dparams.items(): -> for k, g in dparams.items():\n                if k == "E":\n\
+                    continue
+no better than counting | SEEN, C, H, LR, BATCH, EPOCHS = 2, -> SEEN, C, H, LR, BATCH, EPOCHS = 1,
+steps too small | 0.01, 50, 3 -> 0.000001, 50, 1
+steps too large | 0.01, 50, 3 -> 20.0, 50, 1
+the same images | known = rng.permutation(known) -> known = known[:200]
+rng ignored | params = first_weights(rng) -> params = first_weights(np.random.default_rng(0))
+kept between calls | params = first_weights(rng) -> params = KEPT = globals().setdefault("KEPT", first_weights(rng)) \
+& params[k] = params[k] - LR -> params[k] -= LR
+claim off | return params, loss(params, texts[aside]) -> return params, 12 * loss(params, texts[aside]) / 7
+claim is no number | return params, loss(params, texts[aside]) -> return params, "low"
+texts changed | order = rng.permutation(len(texts)) -> order = rng.permutation(len(texts))\n    texts[0] = 1
+write returns no names | return ["".join(chr(96 + word) for word in text[text > 0]) for text in texts] -> \
+return "".join(chr(96 + word) for word in texts[0])
+write returns other letters | return ["".join(chr(96 -> return ["".join(chr(64
+write forgets the beginning | return ["".join(chr(96 + word) for word in text[text > 0]) for text in texts] -> \
+return ["".join(chr(96 + word) for word in text[text > 0])[::-1] for text in texts]
+write by chance of its own | rng.choice(27, p=row) -> np.random.default_rng().choice(27, p=row)
+write without chance | rng.choice(27, p=row) -> row.argmax()
+write needs train | return params, loss(params, texts[aside]) -> write.state = 1\n    return params, loss(params, \
+texts[aside]) & p = softmax(logits(params, texts)[:, t]) -> p = softmax(logits(params, texts)[:, t] * \
+getattr(write, "state", 0))
+write is not as logits | logits(params, texts)[:, t]) -> logits(params, texts)[:, t] / 0.6)
+write is not as logits | logits(params, texts)[:, t]) -> 0 * logits(params, texts)[:, t])
+write is not as logits | logits(params, texts)[:, t]) -> logits(params, texts)[:, max(t - 1, 0)])
+"""
+
+# Words that have to be in what is said of it | changes of BASE.
+SAID = r"""
+the mean over all 12 places | return each[counting(texts)].mean() -> return each.mean()
+the mean over the letters alone | return each[counting(texts)].mean() -> return each[texts.ravel() > 0].mean()
+Is it weight decay? | return each[counting(texts)].mean() -> return \
+each[counting(texts)].mean() + 0.01 * (params['W1']**2).sum()
+np.log is the natural one | return each[counting(texts)].mean() -> return each[counting(texts)].mean() / np.log(2)
+depend on no letter but the one before | SEEN, C, H, LR, BATCH, EPOCHS = 2, -> SEEN, C, H, LR, BATCH, EPOCHS = 1,
+are likelier than | logits(params, texts)[:, t]) -> logits(params, texts)[:, t] / 0.6)
+are less likely than | logits(params, texts)[:, t]) -> 0 * logits(params, texts)[:, t])
+"""

@@ -1,0 +1,122 @@
+"""A network that writes names, from a blank file: right ones pass in any style, and of wrong ones it is said what is
+wrong."""
+
+import re
+import time
+
+import numpy as np
+import own_writers
+import pytest
+from own_programs import programs
+
+import data
+import practice
+from exercises import derivatives, marker, runner, writer
+from exercises.catalogue import BY_NAME
+from lab import counts
+from practice_answers import write
+
+EXERCISE = BY_NAME["own_gpt"]
+WRONG = list(programs(own_writers.WRONG, own_writers.BASE))
+SAID = list(programs(own_writers.SAID, own_writers.BASE))
+DAILY = {"the last letters side by side", "recurrent, Adam"}
+EVERY_DAY = {
+    "looks ahead",
+    "loss of other words",
+    "other gradients",
+    "no better than counting",
+    "write is not as logits",
+}
+
+
+def some():
+    """(mark, program, seed) of each wrong one; slow are those whose mark is not in EVERY_DAY, or has come before."""
+    left = {*EVERY_DAY}
+    for i, (mark, _, program) in enumerate(WRONG):
+        slow = () if mark in left else pytest.mark.slow
+        yield pytest.param(mark.partition(":")[0], program, i, id=f"{mark} {i}", marks=slow)
+        left.discard(mark)
+
+
+def verdict(program, folder, seed):
+    """The verdict on a whole program: here, for speed, and not in a process of its own."""
+    (path := folder / "own_gpt.py").write_text(program, encoding="utf-8")
+    return marker.judge(EXERCISE, seed, runner.report(EXERCISE, path, seed))
+
+
+def test_the_stub_is_not_written_and_the_answer_passes_in_time(tmp_path):
+    assert verdict(EXERCISE.stub, tmp_path, 0).name == "not written"
+    began = time.process_time()
+    found = marker.mark(EXERCISE, write(tmp_path, "own_gpt"), 1)
+    assert found.passed, found.text
+    assert re.search(r"On 1,000 names .* loss is 2\.[23]\d a letter.* gives 2\.5\d. You claimed 2\.", found.text)
+    assert time.process_time() - began < 20
+
+
+@pytest.mark.parametrize(("mark", "program", "seed"), [*some()])
+def test_a_wrong_program_is_named(mark, program, seed, tmp_path):
+    found = verdict(program, tmp_path, seed)
+    assert (found.passed, found.name) == (False, mark), found.text
+    assert len(found.text) > 25 and "{" not in found.text
+
+
+@pytest.mark.parametrize(
+    "style",
+    [s if s in DAILY else pytest.param(s, marks=pytest.mark.slow) for s in own_writers.STYLES],
+)
+def test_a_right_program_passes_in_any_style(style, tmp_path):
+    found = verdict(own_writers.STYLES[style], tmp_path, len(style))
+    assert found.passed, found.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("i", range(len(SAID)))
+def test_what_is_said_is_true_of_it(i, tmp_path):
+    words, _, program = SAID[i]
+    assert words in verdict(program, tmp_path, i).text.replace("\n", " ")
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
+def test_a_table_of_one_letter_that_learns_by_gradients_does_not_beat_counting(seed, tmp_path):
+    found = verdict(own_writers.BIGRAM, tmp_path, seed)
+    assert found.name == "no better than counting" and "no letter but the one before" in found.text, found.text
+    mine, counts = map(float, re.search(r"the loss is ([\d.]+\d) a letter. .* gives ([\d.]+\d)", found.text).groups())
+    assert abs(mine - counts) < writer.BETTER
+
+
+def test_what_it_has_to_beat_is_what_counting_gives():
+    """Another table of the same counts, made by another program, is as good."""
+    texts, others = writer.draw(np.random.default_rng(0))
+    assert len({*map(bytes, texts)} | {*map(bytes, others)}) == writer.KNOWN + writer.OTHERS
+    place, before, words = triples(texts)
+    table, _ = counts.tables(place, before, words, data.sizes("names"))["counts after each word"]
+    _, before, words = triples(others)
+    assert writer.counted(texts, others) == pytest.approx(-np.log(table[before, words]).mean(), abs=0.002)
+
+
+def triples(texts):
+    before = np.concatenate([np.full((len(texts), 1), 27), texts[:, :-1]], axis=1)
+    there = before != 0
+    return np.broadcast_to(np.arange(12), texts.shape)[there], before[there], texts[there]
+
+
+def test_it_is_run_on_all_names(tmp_path, monkeypatch, capfd):
+    few = data.load("names")
+    few = data.Dataset(few.train_images[:500], few.train_labels[:500], few.test_images[:100], few.test_labels[:100])
+    monkeypatch.setattr(data, "load", lambda name: few)
+    path = tmp_path / "own_gpt.py"
+    path.write_text(own_writers.BASE)
+    writer.run(path)
+    said = capfd.readouterr().out.splitlines()
+    assert said[0] == "It trains on 500 names." and len(said) == 12
+    assert re.fullmatch(r"You claim 2\.\d\d a letter. On 100 others it is 2\.\d\d\.", said[1])
+    assert path.with_suffix(".npz").exists()
+    (tmp_path / "own_gpt.py").write_text("1 / 0\n")
+    assert practice.main(["--folder", str(tmp_path), "run", "own_gpt"]) == 2
+    assert "1 / 0" in capfd.readouterr().err
+
+
+def test_there_is_a_program_for_each_mark():
+    marks = {mark for mark, *_ in WRONG}
+    assert marks >= EVERY_DAY
+    assert {mark.partition(":")[0] for mark in derivatives.OF_TEXTS} <= {mark.partition(":")[0] for mark in marks}
