@@ -521,7 +521,8 @@ def why_so_low(calls, trace, images, labels, others, said, found):
     few, points = (images[:300], labels[:300]), trace.points
     curve = [float(calls.loss(params, *few)) for params in (*(point.params for point in points), trace.params)]
     path = on_the_way(curve)
-    values = {"result": f"Its accuracy is {found:.3f}.", "curve": path, "begin": curve[0], "end": curve[-1]}
+    result = f"Of {len(others):,} digits that it has never seen, your network reads {found:.3f}; {NEEDED} is needed."
+    values = {"result": result, "curve": path, "begin": curve[0], "end": curve[-1]}
     values |= {"found": found, "needed": NEEDED, "of": len(images), "examples": "images"}
     first, last, used = floats(points[0].params), floats(trace.params), int(trace.used.sum())
     matrices = {k: a for k, a in first.items() if a.ndim == 2 and min(a.shape) > 1 and k in trace.zero}
