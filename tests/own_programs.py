@@ -729,7 +729,7 @@ argmax(axis=1) -> argmax(axis=1).astype(np.float64) & accuracy = np.mean -> accu
 & b1 = np.zeros(HIDDEN) -> b1 = rng.normal(0, 0.1, HIDDEN) & b2 = np.zeros(10) -> b2 = rng.normal(0, 0.1, 10) \
 & rng.normal(0, np.sqrt(2 / 784), -> rng.uniform(-0.06, 0.06, & lr = LR * (1 - epoch / EPOCHS) -> lr = LR / (1 + epoch)
 order = rng.permutation(len(images)) -> order = np.random.permutation(len(images)) \
-& W1 = rng.normal(0, -> W1 = np.random.normal(0, & x = images / 255 -> x = images / 100 & 50, 6 -> 50, 10 \
+& W1 = rng.normal(0, -> W1 = np.random.normal(0, & x = images / 255 -> x = images / 200 & 50, 6 -> 50, 15 \
 & accuracy = np.mean(read(params, images[tested]) == labels[tested]) -> accuracy = np.float32(sum(int(a) == int(b) for \
 a, b in zip(read(params, images[tested]), labels[tested])) / len(tested))
 tested, known = order[: len(images) // 5], order[len(images) // 5 :] -> tested, known = order[:350], order[350:] \
