@@ -121,15 +121,15 @@ class BatchNorm:
         if self.training:
             n = x.size // len(gamma)
             mean = channel_sum(x) / n  # (C,)
-            centred = x - everywhere(mean, x)  # (B, height, width, C)
+            centred = x - mean  # (B, height, width, C)
             var = channel_sum(centred**2) / n  # (C,)
             self.remember(mean, var, n)
         else:
             mean, var = self.statistics["mean"], self.statistics["var"]
-            centred = x - everywhere(mean, x)
+            centred = x - mean
         self.inverse = 1 / np.sqrt(var + self.eps)  # (C,)
-        self.xhat = centred * everywhere(self.inverse, x)  # (B, height, width, C)
-        return everywhere(gamma, x) * self.xhat + everywhere(beta, x)
+        self.xhat = centred * self.inverse  # (B, height, width, C)
+        return gamma * self.xhat + beta
 
     def backward(self, dy):
         """dy -> dx, both (B, height, width, C).
@@ -151,8 +151,7 @@ class BatchNorm:
         if not self.training:
             return gamma * self.inverse * dy
         n = dy.size // len(gamma)
-        scale, mean, along_xhat = (everywhere(a, dy) for a in (gamma * self.inverse, dbeta / n, dgamma / n))
-        return scale * (dy - mean - along_xhat * self.xhat)
+        return gamma * self.inverse * (dy - dbeta / n - dgamma / n * self.xhat)
 
     def remember(self, mean, var, n):
         """Move the remembered statistics a tenth of the way; like PyTorch, remember the unbiased variance."""
@@ -160,14 +159,6 @@ class BatchNorm:
             old = self.statistics[name]
             old *= 1 - self.momentum
             old += self.momentum * new
-
-
-def everywhere(a, x):
-    """A number for each channel, a (C,), at each position of an image of x (B, height, width, C): (height, width, C).
-
-    `x - everywhere(mean, x)` is `x - mean`, in half the time: NumPy takes a whole image at once, and not C numbers.
-    """
-    return np.broadcast_to(a, x.shape[1:]).copy()
 
 
 class ConvNorm:

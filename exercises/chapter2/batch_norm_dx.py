@@ -96,4 +96,4 @@ the signs of both indirect paths | - mean - xhat * along -> + mean + xhat * alon
 """
 
 DOCS = 'docs/resnet.md, "Batch normalisation"'
-LINE = "resnet_np.py: return scale * (dy"
+LINE = "resnet_np.py: return gamma * self.inverse * (dy"
