@@ -38,7 +38,6 @@ from exercises.work import Work, digest
 from support import program
 from support.errors import UserError
 from support.files import replacing
-from support.ink import read_digit
 from support.options import Parser, integer
 
 # What each command takes. The number or name of an exercise takes what `next` takes.
@@ -247,6 +246,8 @@ def read(work, picture):
     """Let the learner's own network, trained by their file, read a picture."""
     if not picture:
         raise UserError("read needs a picture: `python practice.py read png/photo.jpg`")
+    with program.needing("requirements-np.txt"):
+        from support.ink import read_digit  # it needs Pillow; what marks an exercise needs NumPy alone
     _, image = read_digit(picture)
     exercise = find("own_network")
     path, weights = work.folder / f"{exercise.name}.py", near(work.folder / "my_network.npz")

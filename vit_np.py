@@ -49,7 +49,7 @@ class Patches:
 
 class Positions:
     """y = x + P: a learned vector for each place. Without it, the network could not tell where in the image a patch is:
-    attention is a sum over the patches, and a sum does not know an order."""
+    attention is a sum over the patches, and a sum ignores order."""
 
     def __init__(self, rng, patches, width):
         self.params = {"P": rng.normal(0, 0.02, (patches, width))}  # small, as in Dosovitskiy et al. 2021

@@ -36,6 +36,7 @@ from gpt_np import GPT, CausalBlock
 from layers_np import walk
 from mlp_np import MLP, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv, Identity, ResNet
+from support import program
 from support.errors import UserError
 from support.rounding import above
 from vit_np import LayerNorm, ViT, merge, split
@@ -444,7 +445,8 @@ def tape_in(module, file):
 
 def prove(folder, what):
     """Prove whatever a learner has written for one of PROOFS; the pictures go into their folder."""
-    from support.threads import threads  # it needs a package that the site does not have
+    with program.needing("requirements-np.txt"):
+        from support.threads import threads  # it needs a package that the site does not have
 
     threads()  # one for each product: beside another program, those of a library wait for each other
     if what not in PROOFS:

@@ -183,7 +183,7 @@ def attention(steps, title, y):
 
 @style()
 def written(steps, title):
-    """A digit that a GPT wrote: where it was unsure; for one patch, what came into question, and what it looked at.
+    """A digit that a GPT wrote: where it was unsure; for one patch, what was in the running, and what it looked at.
 
     steps: {"image": (28, 28), "words": (T,), "vocabulary": (V, 16), "p": (T, V), "perplexity": (T,),
     "attention": {"block 1": (h, T, T), ...}, "patch": a number among the T}.
@@ -200,7 +200,7 @@ def written(steps, title):
     pixels, unsure = above.subplots(1, 2)
     none = np.zeros(len(p))
     show_patches(picture_axes(pixels, f"what it wrote; framed, patch {patch}", " "), none, 1, image, patch, ink=0.9)
-    picture_axes(unsure, "how many patches came into question", "perplexity of p, exp(-Σ p log p)")
+    picture_axes(unsure, "how many patches were in the running", "perplexity of p, exp(-Σ p log p)")
     scale(above, show_patches(unsure, steps["perplexity"], steps["perplexity"].max(), image, patch), [pixels, unsure])
 
     head(middle, f"patch {patch}: the likeliest words, and the one that was drawn, framed")

@@ -738,3 +738,18 @@ def test_lines_in_a_learners_helper_may_read_like_the_programs(tmp_path, monkeyp
         monkeypatch.setattr(desk, name, value)
     desk.train(["dz1"])
     assert [*map(len, said)] == [1, 1, 4] * desk.EPOCHS and said[-1]["accuracy"] > said[2]["accuracy"]
+
+
+def test_marking_needs_numpy_alone(tmp_path, program):
+    """As on the README's first screen, where nothing else is installed. What needs more says what to install."""
+    for package in ("PIL", "filelock", "matplotlib", "requests", "threadpoolctl", "torch", "tqdm"):
+        (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError('it is not here', name={package!r})\n")
+
+    def practice(*words):
+        return program("practice.py", *words, "--folder", tmp_path / "mine", env={"PYTHONPATH": str(tmp_path)})
+
+    write(tmp_path / "mine", "dz1", "dz1 = da1 * z1")
+    marked = practice("dz1")
+    assert (marked.returncode, marked.stderr) == (0, "") and "multiplied by z1" in marked.stdout
+    for words, package in ((("read", "png/photo.jpg"), "PIL"), (("prove",), "threadpoolctl")):
+        assert_one_line(practice(*words), f"{package} is not installed", "requirements-np.txt")

@@ -1,6 +1,6 @@
 """Back through the positions, dP.
 
-Attention is a sum over the places, and a sum does not know an order. So each place of a text adds a learned vector of
+Attention is a sum over the places, and a sum ignores order. So each place of a text adds a learned vector of
 its own, and all texts add the same ones:
 
     y = x + P     y[b, t] is x[b, t] plus row t of P
