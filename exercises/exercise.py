@@ -7,6 +7,7 @@ So the marker knows what a function with this mistake returns, for any inputs, w
 
 import ast
 import copy
+import json
 import re
 import textwrap
 import warnings
@@ -19,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_np import Tensor
-from exercises import ROOT
+from exercises import PICTURES, ROOT
 from exercises.edits import SPEND, Budget, Stopped, count_lines
 
 CUT = "# ---- what follows is not handed out "
@@ -116,6 +117,14 @@ class Exercise:
         title = ast.get_docstring(self.tree).split("\n")[0].rstrip(".")
         torch = " (PyTorch)" if self.needs_torch else ""
         return f"Case: {title[0].lower()}{title[1:]}{torch}" if self.case else title
+
+    @cached_property
+    def recorded(self):
+        """What a case printed, {"as it is": lines, "healthy": lines}; ValueError if that was never recorded."""
+        found = json.loads((PICTURES / "cases.json").read_text(encoding="utf-8"))
+        if self.name not in found:
+            raise ValueError(f"its symptoms are not recorded: `python -m exercises.symptoms {self.name}`")
+        return found[self.name]
 
     @cached_property
     def function(self):

@@ -228,10 +228,11 @@ def judge_case(exercise, outcome):
     case, said = exercise.case, str(outcome["said"])
     if "unfit" in outcome:
         return wrong("does not fit", unfit=outcome["unfit"])
-    fixed, accuracy = outcome["fixed"], float(outcome["accuracy"])
+    fixed, number = outcome["fixed"], float(outcome["number"])
     if said and said not in SUSPECTS:
         return wrong("no diagnosis: no suspect", said=said, words=", ".join(f'"{word}"' for word in SUSPECTS))
-    numbers = f"\n(It now reads {accuracy:.3f} of the test digits right; a healthy one, over {case.healthy:.2f}.)"
+    does = case.does.format(number)
+    numbers = f"\n(It now {does}; a healthy one, {case.healthy}.)"
     if said and (said != case.diagnosis or not fixed):
         what, sign = SUSPECTS[said]
         text = f"The cause is gone, but it was another. You say: {what}. " if fixed else f"You say: {what}. "
@@ -242,12 +243,12 @@ def judge_case(exercise, outcome):
         return Verdict(False, "not fixed" if said == case.diagnosis else f"diagnosis: {said}", text)
     if not fixed:
         return wrong("not fixed: no diagnosis", numbers=numbers) if outcome["changed"] else wrong("not written: a case")
-    if not accuracy >= case.healthy:
+    if not case.is_healthy(number):
         about = f" {exercise.or_else}" if exercise.or_else else ""
-        return wrong("fixed, but does not learn", accuracy=accuracy, healthy=case.healthy, about=about)
+        return wrong("fixed, but does not learn", does=does, healthy=case.healthy, about=about)
     if not said:
-        return wrong("no diagnosis", accuracy=accuracy)
-    return Verdict(True, "passed", f"{accuracy:.3f} of the test digits are read right.\n{exercise.evidence}")
+        return wrong("no diagnosis", does=does)
+    return Verdict(True, "passed", f"It {does}.\n{exercise.evidence}")
 
 
 def judge_result(answer, t, name, result):

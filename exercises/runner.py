@@ -203,14 +203,14 @@ def investigate(exercise, module, seed, changed):
     said = "" if said is ... else said[:40] if isinstance(said, str) else f"of type {type(said).__name__}"
     try:
         fixed = bool(exercise.case.probe(module, np.random.default_rng(seed), train))
-        accuracy = train() if fixed or changed else 0
+        number = train() if fixed or changed else 0
     except (AttributeError, TypeError, ValueError, IndexError) as error:
         if own_frame(error, module.__file__):
             raise  # the learner's own line is to blame
         return {"said": said, "unfit": plain(error)}
-    if not hasattr(accuracy, "__float__"):
-        return {"said": said, "unfit": "train() should return the test accuracy, as it did in the beginning."}
-    return {"said": said, "fixed": fixed, "changed": changed, "accuracy": float(accuracy)}
+    if not hasattr(number, "__float__"):
+        return {"said": said, "unfit": "train() should return a number of the test, as it did in the beginning."}
+    return {"said": said, "fixed": fixed, "changed": changed, "number": float(number)}
 
 
 class Printed(io.StringIO):

@@ -31,11 +31,6 @@ def has_colour():
     return bool(sys.stdout.isatty() and shows and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb")
 
 
-def recorded(exercise):
-    """What exercises/symptoms.py has recorded about a case."""
-    return json.loads((PICTURES / "cases.json").read_text(encoding="utf-8"))[exercise.name]
-
-
 def shorter(line):
     """A line that a case prints, so that two of them fit side by side."""
     return re.sub("epoch |training |(?<=test) accuracy", "", line)
@@ -43,7 +38,7 @@ def shorter(line):
 
 def symptom(exercise, written):
     """Say how a case shows itself; and, until the file with this text names one, the suspects."""
-    printed = recorded(exercise)
+    printed = exercise.recorded
     say(f"{'It printed at first:':38}A healthy run prints:", "quiet")
     for lines in zip(printed["as it is"], printed["healthy"], strict=True):
         sick, healthy = map(shorter, lines)

@@ -1,12 +1,11 @@
-"""The symptoms of the detective's cases: `python -m exercises.symptoms` -> exercises/pictures/.
+"""The symptoms of the detective's cases: `python -m exercises.symptoms [NAME ...]` -> exercises/pictures/.
 
 It runs each case twice, with its mistake and without, draws both runs into exercises/pictures/NAME.png, and keeps what
-they printed in exercises/pictures/cases.json.
+they printed in exercises/pictures/cases.json. One case after the other: what is done when it is stopped stays.
 """
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -16,22 +15,36 @@ import numpy as np
 
 from exercises import ONE_THREAD, PICTURES, ROOT
 from exercises.catalogue import CASES
+from exercises.exercise import Exercise
 from support import drawing, program
+from support.errors import UserError
 from support.files import replacing
 from support.options import Parser
 
+RECORDED = PICTURES / "cases.json"
+
 
 def main(argv=None):
-    Parser(prog="python -m exercises.symptoms", description=__doc__).parse_args(argv)
-    found = {}
-    for exercise in CASES:
+    parser = Parser(prog="python -m exercises.symptoms", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a case (default: all that are recorded)")
+    for name in parser.parse_args(argv).names or [case.name for case in CASES]:
+        exercise = find(name)
         fixed = exercise.stub.replace(exercise.wrong, exercise.right)
         printed = {"as it is": lines_of(exercise.stub), "healthy": lines_of(fixed)}
-        found[exercise.name] = printed
-        drawing.save(draw(printed), PICTURES / f"{exercise.name}.png")
-        print(exercise.name)
-    with replacing(PICTURES / "cases.json") as file:
-        file.write((json.dumps(found, indent=1) + "\n").encode())
+        drawing.save(draw(printed), PICTURES / f"{name}.png")
+        found = json.loads(RECORDED.read_text(encoding="utf-8")) | {name: printed}
+        with replacing(RECORDED) as file:
+            file.write((json.dumps(found, indent=1) + "\n").encode())
+        print(name, flush=True)
+
+
+def find(name):
+    """The case of that name; the catalogue has none that is not recorded yet. UserError if there is no such file."""
+    files = [*(ROOT / "exercises").glob(f"chapter*/{name}.py")] if name.isidentifier() else []
+    exercise = Exercise(files[0]) if files else None
+    if not (exercise and exercise.case):
+        raise UserError(f"there is no case {name} in exercises/chapter*/")
+    return exercise
 
 
 def lines_of(text):
@@ -44,18 +57,26 @@ def lines_of(text):
         return subprocess.run(command, env=environment, stdout=-1, text=True, check=True).stdout.splitlines()
 
 
+def curves(lines):
+    """The two numbers of each epoch in what a case printed, {"training loss": (epochs,), "test accuracy": the same}."""
+    epochs = [line.partition(": ")[2].split(", ") for line in lines if line.startswith("epoch ")]
+    pairs = ((part.rpartition(" ") for part in epoch) for epoch in epochs)
+    found = [{what: float(number) for what, _, number in pair} for pair in pairs]
+    return {what: np.array([epoch[what] for epoch in found]) for what in found[0]}
+
+
 @drawing.style()
 def draw(printed):
-    """The training loss and the test accuracy of both runs, epoch by epoch."""
-    figure = drawing.new_figure(8, 3.2)
-    for axes, what, i in zip(figure.subplots(1, 2), ("training loss", "test accuracy"), (0, 1), strict=True):
+    """Both numbers of both runs, epoch by epoch."""
+    figure, runs = drawing.new_figure(8, 3.2), {name: curves(lines) for name, lines in printed.items()}
+    for axes, what in zip(figure.subplots(1, 2), runs["healthy"], strict=True):
         drawing.style_axes(axes, what, "")
         axes.set_xlabel("epochs", color=drawing.INK)
         for name, color, width in (("healthy", drawing.TRAIN, 5), ("as it is", drawing.TEST, 2)):
-            values = np.array([re.findall(r"(?:loss|accuracy) (\S+?)(?:,|$)", line) for line in printed[name]], float)
-            label = name if np.isfinite(values[:, i]).all() else f"{name} (nan)"
-            axes.plot(range(1, len(values) + 1), values[:, i], "o-", color=color, linewidth=width, label=label)
-        axes.set_ylim(0, 1) if i else axes.set_ylim(0, min(5, axes.get_ylim()[1]))
+            values = runs[name][what]
+            label = name if np.isfinite(values).all() else f"{name} (nan)"
+            axes.plot(range(1, len(values) + 1), values, "o-", color=color, linewidth=width, label=label)
+        axes.set_ylim(0, 1 if what.endswith("accuracy") else min(5, axes.get_ylim()[1]))
         for line in axes.get_lines():  # a point above the axes is named where it would be
             for epoch, value in zip(*line.get_data(), strict=True):
                 if value > axes.get_ylim()[1]:

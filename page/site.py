@@ -27,7 +27,7 @@ import data
 from exercises import PICTURES, digits, marker, network, review
 from exercises.catalogue import BROKEN, BY_NAME, PARTS, numbered, onward
 from exercises.chapter3 import SUSPECTS
-from exercises.show import recorded, shorter, solved
+from exercises.show import shorter, solved
 from page import desk
 from page.build import COMPUTED, ROOT
 from page.bundle import FOLDER, bundle, call, fill, icon, install, licences
@@ -321,7 +321,7 @@ def navigation(here):
 
 def symptom_of(exercise, pages):
     """What practice.py shows of a case, as HTML: both runs, the curves, and the suspects."""
-    runs = recorded(exercise)
+    runs = exercise.recorded
     rows = [("It printed at first:", "A healthy run prints:")]
     rows += [map(shorter, lines) for lines in zip(runs["as it is"], runs["healthy"], strict=True)]
     suspects = [(f"<code>{json.dumps(word)}</code>", html.escape(meaning)) for word, (meaning, _) in SUSPECTS.items()]

@@ -20,7 +20,7 @@ from autograd_np import Tensor
 from conftest import ROOT, as_input
 from data import SOURCES
 from exercises import network, symptoms
-from exercises.catalogue import BY_NAME, EXERCISES
+from exercises.catalogue import BY_NAME, CASES, EXERCISES
 from gpt_np import next_words
 from lab import bench, cost, counts, results, steps, writing
 from mlp_np import MLP, numerical_gradient, softmax_cross_entropy
@@ -82,6 +82,8 @@ def test_sentences_say_what_was_measured():
          mlp["difference"]["float64"]["largest"] <= 2e-15),
         (README, f"there are {len(EXERCISES)} exercises", True),
         (README, "fewer than a third of the MLP's mistakes", wrong["ResNet, PyTorch"] < wrong["MLP, PyTorch"] / 3),
+        (README, f"Then {len(CASES)} detective cases: ", True),
+        ("docs/backprop.md", f"{len(CASES)} detective cases: ", True),
         (README, "about a minute and a half on two cores", 1.25 < minutes("ResNet, PyTorch") < 1.75),
         (README, f"some weights differ by {mlp['difference']['float32']['final']:.2f} from PyTorch's", True),
         ("docs/results.md", f"after all steps, by {mlp['difference']['float32']['final']:.2f} in some weight", True),

@@ -158,7 +158,11 @@ def test_every_answer_is_marked_word_for_word_as_in_the_terminal(practise, tmp_p
     for (name, text), here, there in zip(answers, found, expected, strict=True):
         # What does not end, where and when; and a training's last digits, which depend on the processor.
         here["text"], said = (
-            re.sub(r"(?<=Stopped after )\d+|(?<=seconds, in) line \d+|0\.\d+(?= of the test digits)", "", t)
+            re.sub(
+                r"(?<=Stopped after )\d+|(?<=seconds, in) line \d+|0\.\d+(?= of the test digits| on the test images)",
+                "",
+                t,
+            )
             for t in (here["text"], there.text)
         )
         same_print = here["printed"] == there.printed or BY_NAME[name].case

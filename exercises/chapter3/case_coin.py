@@ -1,0 +1,87 @@
+"""No better than a coin.
+The marker calls `loss_of` with these arguments, and `train`, which returns the test accuracy."""
+
+import numpy as np
+
+from autograd_np import Tensor  # an array whose gradient backward() finds by itself
+from exercises.digits import few_digits
+from mlp_np import init_he
+
+DIAGNOSIS = ...  # in place of the dots a word in quotes, from the list of suspects
+LR, BATCH, EPOCHS = 0.02, 100, 6
+
+
+def new_params(rng):
+    """A hidden layer, and one output for each image: is the digit above 4?"""
+    layers = init_he(rng, 784, 64), init_he(rng, 64, 1)
+    return [Tensor(p.astype(np.float32)) for layer in layers for p in layer]
+
+
+def forward(params, x):
+    """x (B, 784) -> the outputs, as a Tensor."""
+    W1, b1, W2, b2 = params
+    return (x @ W1 + b1).relu() @ W2 + b2
+
+
+def loss_of(params, x, y):
+    """The mean squared error of a batch, as a Tensor. y (B,) is 1 for digits above 4, and -1 for the others."""
+    error = forward(params, x) - y
+    return (error * error).mean()
+
+
+def train():
+    x, digits, x_test, digits_test = few_digits()
+    y, y_test = (np.where(d > 4, 1, -1).astype(np.float32) for d in (digits, digits_test))
+    rng = np.random.default_rng(0)
+    params = new_params(rng)
+    for epoch in range(1, EPOCHS + 1):
+        losses = []
+        for batch in rng.permutation(len(x)).reshape(-1, BATCH):
+            loss = loss_of(params, x[batch], y[batch])
+            losses.append(loss.value)
+            loss.backward()
+            params = [Tensor(p.value - LR * p.grad) for p in params]
+        said = np.sign(forward(params, x_test).value).ravel()
+        accuracy = (said == y_test).mean()
+        print(f"epoch {epoch}: training loss {np.mean(losses):.3f}, test accuracy {accuracy:.3f}")
+    return accuracy
+
+
+if __name__ == "__main__":
+    train()
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter3
+
+CASE = chapter3.Case(
+    "broadcast",
+    chapter3.probe_broadcast,
+    0.85,
+    does="says of {:.3f} of the test digits rightly whether they are above 4",
+)
+WRONG = """\
+    error = forward(params, x) - y
+"""
+RIGHT = """\
+    error = forward(params, x) - y[:, np.newaxis]
+"""
+
+HINTS = """
+1. A loss of 1 is that of an output of 0 for every image, when the right ones are 1 and -1. Print the outputs of a batch
+   after the training. Do they depend on the image?
+2. Let it learn a single batch by heart. It cannot. What does the loss ask for? Print the shape of each array in
+   loss_of.
+3. (B, 1) minus (B,) is (B, B): every output is compared with the answers of all images. Which shape should y have?
+"""
+
+STILL = """
+`loss_of` of a batch should be the mean of what it is for each of its images alone, and error.shape should have B
+numbers in all. (Labels of 0 and 1, or a smaller step, make the numbers nicer and leave every image compared with all
+others.)
+"""
+EVIDENCE = """
+Next time: print the shape of the error before you take its mean. NumPy and PyTorch stretch (B, 1) and (B,) to (B, B)
+without a word, and the best answer to all questions at once is their mean. By hand it would not have gone unnoticed:
+the gradient would have had the wrong shape.
+"""

@@ -1,0 +1,71 @@
+"""Too good to be true.
+The marker calls `train`, which returns the test accuracy."""
+
+import numpy as np
+
+from exercises.digits import few_digits
+from mlp_np import MLP, softmax_cross_entropy
+
+DIAGNOSIS = ...  # in place of the dots a word in quotes, from the list of suspects
+LR, BATCH, EPOCHS = 0.1, 100, 6
+
+
+def split(x, y, rng):
+    """Two thirds of the images and labels to learn from, and a third for the test, in a random order."""
+    n = 2 * len(x) // 3
+    training, test = rng.permutation(len(x))[:n], rng.permutation(len(x))[n:]
+    return x[training], y[training], x[test], y[test]
+
+
+def train():
+    x, y, more_x, more_y = few_digits()
+    rng = np.random.default_rng(0)
+    x, y, x_test, y_test = split(np.concatenate([x, more_x]), np.concatenate([y, more_y]), rng)
+    model = MLP(64)
+    for epoch in range(1, EPOCHS + 1):
+        losses = []
+        for batch in rng.permutation(len(x)).reshape(-1, BATCH):
+            loss, dlogits = softmax_cross_entropy(model.forward(x[batch]), y[batch])
+            losses.append(loss)
+            for name, gradient in model.backward(dlogits).items():
+                model.params[name] -= LR * gradient
+        accuracy = (model.forward(x_test).argmax(axis=1) == y_test).mean()
+        print(f"epoch {epoch}: training loss {np.mean(losses):.3f}, test accuracy {accuracy:.3f}")
+    return accuracy
+
+
+if __name__ == "__main__":
+    train()
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter3
+
+CASE = chapter3.Case("leak", chapter3.probe_leak, 0.86, 0.935)
+WRONG = """\
+    training, test = rng.permutation(len(x))[:n], rng.permutation(len(x))[n:]
+"""
+RIGHT = """\
+    training, test = np.split(rng.permutation(len(x)), [n])
+"""
+
+HINTS = """
+1. The training loss is that of the healthy run. Only the test is better. What could make a test easier, with the same
+   network?
+2. Give the images numbers, x = np.arange(6000) in place of the pixels, and look at what `split` returns.
+3. np.intersect1d(training, test) should be empty. How many permutations are drawn, and how many should be?
+"""
+
+STILL = """
+No image may be in both parts that `split` returns: np.intersect1d of their numbers should be empty. (A worse network
+would bring the number down as well, and leave the test as easy as it is.)
+"""
+AGAINST = {
+    "epochs": "But the training loss is already that of the healthy run. What is too good here is the test.",
+    "pixels": "But training and test are scaled together, and the test is better, not worse. What else do they share?",
+}
+EVIDENCE = """
+Next time: if a test is better than you can explain, ask what the network has seen of it. Number the examples, and look
+for the same number on both sides; and look for copies of the same example, too. This mistake makes nobody unhappy,
+which is why it lives so long.
+"""
