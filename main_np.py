@@ -13,6 +13,8 @@ import plot
 from mlp_np import softmax_cross_entropy
 from networks import arrays_of, begin, make
 from support import program
+from support.checkpoint import difference
+from support.errors import UserError
 from support.run import Run
 from support.threads import share_work
 
@@ -85,13 +87,24 @@ class Optimizer:
         self.state = {name: cut(flat, params) for name, flat in self.flat.items()}
 
     def step(self, params, grads, lr):
-        """Move all parameters against their gradients, in place."""
+        """Move all parameters against their gradients, in place. UserError unless each has one, of its shape."""
+        check_gradients(params, grads)
         self.steps += 1
         momentum, decay = self.options.momentum, self.options.weight_decay
         if self.options.optimizer == "sgd":
             update(params, self.state["momentum"], grads, lr, momentum, decay)
         else:
             update_adamw(params, self.flat["momentum"], self.flat["squares"], grads, lr, self.steps, momentum, decay)
+
+
+def check_gradients(params, grads):
+    """UserError unless grads are a dict with the keys and shapes of params."""
+    if not isinstance(grads, dict):
+        raise UserError(f"backward returns no dict of gradients, but {type(grads).__name__}")
+    if {name: np.shape(dp) for name, dp in grads.items()} != {name: p.shape for name, p in params.items()}:
+        theirs = {name: np.asarray(dp) for name, dp in grads.items()}
+        found = difference({"params": params}, {"params": theirs}, "in params", "in what backward returns")
+        raise UserError(f"the gradients are not those of the parameters: {found}")
 
 
 def in_one(arrays):
@@ -164,7 +177,7 @@ def evaluate(network, dataset, options):
 def build(options, checkpoint=None):
     """The network that the options describe and its optimizer: new, or restored from a checkpoint."""
     model = make("autograd" if options.autograd else "np", options, checkpoint)
-    network = share_work(model, **options.network.share(options))  # the same network, whose work threads share
+    network = share_work(model, options.parts, options.batch_size)  # the same network, whose work threads share
     optimizer = Optimizer(network.params, options)
     if checkpoint:
         checkpoint.copy_to(get_arrays(network, optimizer))

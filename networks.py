@@ -42,7 +42,6 @@ class Entry(NamedTuple):
     # Images (B, 28, 28) uint8, their labels (B,) int64 and its options -> what goes in, x (B, ...), and what should
     # come out, y (B, ...) int64. For each number in y it gives a row of logits: (B, ..., K).
     batch: Callable = images_and_labels
-    share: Callable = lambda options: {}  # its options -> how threads share its work, for support/threads.py
     learns: tuple[str, ...] = ("images",)  # from which kinds of examples
     writes: bool = False  # digits or names, instead of reading digits
     sizes: Callable = lambda options: {}  # its options -> what else its classes are given, {argument: value}
@@ -76,7 +75,6 @@ MLP = Entry(
     },
     about_recipes=" (np_nn and geohot: what the repository np_nn and George Hotz's notebook published)",
     title=lambda options: f"784-{options.hidden}-10",
-    share=lambda options: {"units": {"W1": 1, "b1": 0, "W2": 0}},
 )
 
 
@@ -107,7 +105,6 @@ RESNET = Entry(
         f"ResNet {'-'.join(map(str, options.widths))}" + (f" × {options.blocks}" if options.blocks > 1 else "")
     ),  # as many blocks for each width
     check=check_resnet,
-    share=lambda options: {"images": 64},
     bfloat16_on_cuda=True,
 )
 
@@ -136,7 +133,6 @@ VIT = Entry(
     },
     title=lambda options: f"ViT {options.width} × {options.blocks}, {options.heads} heads, patch {options.patch}",
     check=check_vit,
-    share=lambda options: {"images": 64},
 )
 
 
@@ -169,8 +165,6 @@ GPT = Entry(
     },
     title=lambda options: f"GPT {options.width} × {options.blocks}, {options.heads} heads",
     check=check_gpt,
-    # In parts of 16 images, or of as many names as have about as many words.
-    share=lambda options: {"images": 16 * 49 // sizes(options.dataset)["places"]},
     batch=as_text,
     learns=("images", "names"),
     writes=True,

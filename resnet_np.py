@@ -27,8 +27,6 @@ from layers_np import Linear, Mean, Network, channel_sum, check_layers
 class Conv:
     """A convolution without bias: the same small linear layer applied to the neighbourhood of every position."""
 
-    each = map  # it goes through a few images at a time; a program may set another `each`, which shares them
-
     def __init__(self, rng, inputs, outputs, size=3, stride=1):
         deviation = np.sqrt(2 / (size * size * inputs))  # He et al. 2015, as in mlp_np.py: fan_in values are summed
         self.params = {"W": rng.normal(0, deviation, (size, size, inputs, outputs))}
@@ -37,11 +35,11 @@ class Conv:
     def forward(self, x):
         """x (B, height, width, C) -> y (B, height / stride, width / stride, O), both rounded up."""
         self.few = in_few(x)
-        return np.concatenate([*self.each(lambda x: convolve(x, self.params["W"], self.stride), self.few)])
+        return np.concatenate([convolve(x, self.params["W"], self.stride) for x in self.few])
 
     def backward(self, dy):
         """dy, in y's shape -> dx, in x's."""
-        dW, dx = zip(*self.each(self.backward_few, self.few, in_few(dy)), strict=True)
+        dW, dx = zip(*map(self.backward_few, self.few, in_few(dy)), strict=True)
         self.grads = {"W": sum(dW)}
         return np.concatenate(dx)
 
@@ -69,7 +67,7 @@ class Conv:
         return dW, dx[:, pad : pad + height, pad : pad + width]  # the border belongs to no x
 
 
-def in_few(x, n=16):
+def in_few(x, n=32):
     """A few images at a time: the neighbourhoods of all are nine times as large as x, too large for the cache."""
     return [x[i : i + n] for i in range(0, len(x), n)]
 
@@ -110,6 +108,7 @@ class BatchNorm:
 
     eps, momentum = 1e-5, 0.1  # PyTorch's
     training = True
+    add_up = staticmethod(lambda *sums: sums)  # a program that cuts the batch into parts adds up those of all parts
 
     def __init__(self, channels):
         self.params = {"gamma": np.ones(channels), "beta": np.zeros(channels)}
@@ -119,11 +118,12 @@ class BatchNorm:
         """x (B, height, width, C) -> y of the same shape. The sums run over the N values of each channel."""
         gamma, beta = self.params["gamma"], self.params["beta"]
         if self.training:
-            n = x.size // len(gamma)
-            mean = channel_sum(x) / n  # (C,)
+            self.n, total = self.add_up(x.size // len(gamma), channel_sum(x))
+            mean = total / self.n  # (C,)
             centred = x - mean  # (B, height, width, C)
-            var = channel_sum(centred**2) / n  # (C,)
-            self.remember(mean, var, n)
+            (squares,) = self.add_up(channel_sum(centred**2))
+            var = squares / self.n  # (C,)
+            self.remember(mean, var, self.n)
         else:
             mean, var = self.statistics["mean"], self.statistics["var"]
             centred = x - mean
@@ -150,8 +150,8 @@ class BatchNorm:
         self.grads = {"gamma": dgamma, "beta": dbeta}
         if not self.training:
             return gamma * self.inverse * dy
-        n = dy.size // len(gamma)
-        return gamma * self.inverse * (dy - dbeta / n - dgamma / n * self.xhat)
+        dbeta, dgamma = self.add_up(dbeta, dgamma)
+        return gamma * self.inverse * (dy - dbeta / self.n - dgamma / self.n * self.xhat)
 
     def remember(self, mean, var, n):
         """Move the remembered statistics a tenth of the way; like PyTorch, remember the unbiased variance."""

@@ -71,6 +71,10 @@ def what_to_train(datasets):
         ),
         "dtype": option("the numbers to compute with", "float32", choices=["float32", "float64"]),
         "seed": option("decides the first weights and the order of the examples", 0, type=integer(0, 2**64 - 1)),
+        "parts": option(
+            "into how many parts a batch is cut, which as many threads can share; the last bits depend on it (PyTorch "
+            "shares the work in its own way)", 2, type=integer(1, 64), metavar="N"
+        ),
     }  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """The work of a step, shared among threads. One seed makes one run, on any number of them.
 
-The work is cut into parts. Their number depends on the work and never on the machine, and their results are added up in
-their order. So the bits are the same, however many threads there are and whichever thread takes a part.
+Every batch is cut by images into parts ("data parallel"). How many is an option of the run and never a property of the
+machine, and their gradients are added up in their order. So the bits are the same, however many threads there are and
+whichever thread takes a part.
 
 Every matrix product gets a single thread. OpenBLAS's own threads wait for each other in a busy loop, at every product:
 where another program takes the processor from one of them, all the others burn theirs. Our threads sleep while they
@@ -11,132 +12,68 @@ wait, and a thread that is free takes the next part.
 import copy
 import sys
 import threading
-from functools import cache
+from collections import deque
+from contextlib import contextmanager, nullcontext
+from functools import cache, partial
 from queue import SimpleQueue
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
+from tqdm import tqdm
 
-OF_UNITS = 256  # hidden units in a part, at most. A thread takes 50 microseconds to wake up; a part, several times that
+from support.errors import UserError
+
+AT_ONCE = 64  # images in testing, at most: what is kept of more does not fit into a processor's cache
 
 
-def share_work(model, images=sys.maxsize, units=None):
-    """A network with the weights, `forward` and `backward` of the model, whose work is shared among threads.
+def share_work(model, parts, batch_size):
+    """A network with the weights, `forward` and `backward` of the model, which gets its batches in so many parts.
 
-    images: its batches are cut into parts of at most so many; see `InImages`. units: {array: the axis along which its
-    hidden units lie}; then the network is cut instead; see `InUnits`. A layer that goes through a few images at a time,
-    by an `each` of its own, shares these.
+    batch_size: in training. In testing, no more images than in a part of it are computed at once.
     """
     threads()  # from here on, each product gets one
-    for layer in layers(model):
-        if hasattr(layer, "each"):
-            layer.each = each
-    return InUnits(model, units) if units else InImages(model, images)
+    return InParts(model, parts, max(1, min(batch_size // parts, AT_ONCE)))
 
 
-def layers(network):
-    """The network and all layers in it, however deep."""
-    yield network
-    for layer in getattr(network, "layers", {}).values():
-        yield from layers(layer)
+class InParts:
+    """A network whose batches are cut into parts by images. Its gradients are the sums of those of the parts.
 
+    Each part has a copy of the model, for what that keeps for its backward pass. What a layer has to know of the whole
+    batch, as batch normalisation does, it asks for by its `add_up`: see `Meeting`.
 
-def number_of_parts(size, of_a_part):
-    """Into how many parts to cut `size` units or images, none of them larger than of_a_part.
-
-    A power of two: two, four or eight threads then have the same to do.
-    """
-    return 1 << ((size - 1) // of_a_part).bit_length()
-
-
-class InUnits:
-    """A network of H hidden units as the sum of networks with a share of the units each ("tensor parallel").
-
-    Why: an MLP's images are cheap and its matrices large. Cut by images, every thread would read them all, and a step
-    takes a fifth longer.
+    In parts, some models are others: if a layer mixes the images in a way of its own, say, or draws random numbers. So
+    `choose` measures that, once, before the first step. Such a model gets its batches whole.
     """
 
     training = True
 
-    def __init__(self, model, axes):
-        """axes: {array: the axis along which the hidden units lie}. All other arrays belong to the first part.
-
-        ValueError if the model has `statistics`: which of them belong to which units?
-        """
-        if getattr(model, "statistics", {}):
-            raise ValueError("a network with statistics cannot be cut by hidden units: see `share` in networks.py")
-        self.model, self.axes, self.params, self.parts, self.places = model, axes, model.params, [], []
-        name, axis = next(iter(axes.items()))
-        units = model.params[name].shape[axis]
-        number = number_of_parts(units, OF_UNITS)
-        for k in range(number):
-            share = slice(units * k // number, units * (k + 1) // number)
-            place = {name: (slice(None),) * axis + (share,) for name, axis in axes.items()}
-            if k == 0:
-                place |= {name: ... for name in model.params if name not in axes}
-            part = copy.copy(model)
-            part.params = {
-                name: p[place[name]] if name in place else np.zeros_like(p) for name, p in model.params.items()
-            }
-            self.parts.append(part)
-            self.places.append(place)
-        self.grads = {name: np.empty_like(p) for name, p in model.params.items()}
-
-    def __deepcopy__(self, memo):  # the parts' arrays are views of the model's, which deepcopy does not know
-        return InUnits(copy.deepcopy(self.model, memo), self.axes)
-
-    def forward(self, x):
-        """From B images x (B, 28, 28) to logits (B, 10)."""
-        for part in self.parts:
-            part.training = self.training
-        return sum(each(lambda part: part.forward(x), self.parts))
-
-    def backward(self, dlogits):
-        """From d loss / d logits (B, 10) to {name: gradient}, in arrays that the next call fills anew."""
-
-        def backward(part, place):
-            for name, gradient in part.backward(dlogits).items():
-                if name in place:
-                    self.grads[name][place[name]] = gradient
-
-        each(backward, self.parts, self.places)
-        return self.grads
-
-    def kept(self, name):
-        """The arrays (..., units) of that name that the parts kept in the last forward pass, side by side."""
-        return np.concatenate([getattr(part, name) for part in self.parts], axis=-1)
-
-
-class InImages:
-    """A network that gets a batch in parts; its gradients are the sums of those of the parts ("data parallel").
-
-    Why: in a transformer, or in a test, no image depends on another, and a thread with images of its own waits for
-    nobody. Batch normalisation has to see the whole batch to learn. So a network that remembers `statistics` gets its
-    batches in parts only when testing.
-    """
-
-    training = True
-
-    def __init__(self, model, size):
-        self.model, self.size = model, size
+    def __init__(self, model, number, at_once=AT_ONCE):
+        """number: of parts, where there are as many images. at_once: images that are computed at once in testing."""
+        self.model, self.number, self.at_once = model, number, at_once
         self.params, self.statistics = model.params, getattr(model, "statistics", {})
-        # Each part has a network for what it keeps. The first takes no part: the others are made of it when needed.
-        self.copies, self.parts = [another(model)], []  # parts: those that shared the last batch
+        self.meeting = Meeting() if any(hasattr(layer, "add_up") for layer in layers(model)) else None
+        self.copies = []  # of the model, or [the model] if it gets its batches whole; empty before the first step
+        self.parts = []  # the copies that took the last batch
 
     def __deepcopy__(self, memo):
-        return InImages(copy.deepcopy(self.model, memo), self.size)
+        return InParts(copy.deepcopy(self.model, memo), self.number, self.at_once)
 
     def forward(self, x):
         """From x (B, ...), something for each of B images, to logits (B, ..., K)."""
-        if self.statistics and self.training:
-            self.parts = [self.model]
-        else:
-            number = number_of_parts(len(x), self.size)
-            self.copies += [another(self.copies[0]) for _ in range(number + 1 - len(self.copies))]
-            self.parts = self.copies[1 : number + 1]
+        if self.training and not self.copies:
+            self.choose(x)
+        self.parts = (self.copies or self.copied())[: len(x)]
         for part in self.parts:
             part.training = self.training
-        return np.concatenate(self.each_part(lambda part, x: part.forward(x), x))
+        for part in self.parts[1:]:  # all begin with what the first has remembered
+            for name, array in self.statistics.items():
+                part.statistics[name][...] = array
+
+        def forward(part, x):
+            pieces = 1 if self.training else -(-len(x) // self.at_once)
+            return joined([part.forward(piece) for piece in np.array_split(x, pieces)])
+
+        return joined(self.each_part(forward, x))
 
     def backward(self, dlogits):
         """From d loss / d logits (B, ..., K) to {name: gradient}."""
@@ -148,17 +85,110 @@ class InImages:
 
     def each_part(self, function, batch):
         """[function(network, its part of the batch), ...]"""
-        return each(function, self.parts, np.array_split(batch, len(self.parts)))
+        meets = self.meeting and self.training and len(self.parts) > 1
+        with self.meeting.of(len(self.parts)) if meets else nullcontext() as meeting:
+            return each(function, self.parts, np.array_split(batch, len(self.parts)), meeting=meeting)
 
     def kept(self, name):
-        """The arrays (images, ...) of that name that the parts kept in the last forward pass, one below the other."""
-        return np.concatenate([getattr(part, name) for part in self.parts])
+        """The arrays (images, ...) of that name that the parts kept in the last step, one below the other."""
+        return joined([getattr(part, name) for part in self.parts])
+
+    def copied(self):
+        """A copy of the model for each part, with the same weights. The first has the same statistics, too."""
+        copies = []
+        for k in range(self.number):
+            shared = [*self.params.values(), *([] if k else self.statistics.values())]
+            copies.append(copy.deepcopy(self.model, {id(array): array for array in shared}))
+            for layer in layers(copies[-1]):
+                if hasattr(layer, "add_up"):
+                    layer.add_up = partial(self.meeting.add_up, k)
+        return copies
+
+    def choose(self, x):
+        """Copies for the parts; or the model itself if, for images x (B, ...), it does not give the same in parts."""
+        number = min(self.number, len(x))
+        x = x[: 8 * number + len(x) % number]  # a few, whose parts are as even or uneven as those of all
+        why = difference_in_parts(self.model, number, x) if number > 1 else ""
+        self.copies = [self.model] if why is None or why else self.copied()
+        if why:
+            self.at_once = sys.maxsize
+            name = f"{type(self.model).__module__}.{type(self.model).__name__}"
+            tqdm.write(f"note: {name} gets its batches whole, on one thread: in parts, {why}", file=sys.stderr)
 
 
-def another(model):
-    """A copy with the same weights. What its layers keep for their backward pass, no other thread overwrites."""
-    arrays = (*model.params.values(), *getattr(model, "statistics", {}).values())
-    return copy.deepcopy(model, {id(array): array for array in arrays})
+def difference_in_parts(model, number, x):
+    """In words, what a model gives for images x (B, ...) that it does not give in so many parts; "" if it gives all.
+
+    None if the model fails, or its gradients are not those of its parameters. That shows when it gets a batch.
+
+    Measured in float64, where no other difference is as small as rounding. The weights are moved a little: what one of
+    them is multiplied with would not show if it were 0. So a resumed run finds what the run found when it began.
+    """
+    rng = np.random.default_rng(0)
+    moved = {id(p): p + rng.normal(0, 1e-3, p.shape) for p in model.params.values()}
+    others = {id(array): exact(array) for array in getattr(model, "statistics", {}).values()}
+    try:
+        whole = copy.deepcopy(model, moved | others)
+        shared = InParts(copy.deepcopy(whole), number)
+        shared.copies = shared.copied()
+    except Exception as error:
+        return f"there would be copies of it, and they cannot be made ({error})"
+    with np.errstate(all="ignore"):
+        try:
+            right = outcome(whole, exact(x))
+        except MemoryError:
+            raise
+        except Exception:
+            return None
+        if shapes(right["gradients"]) != shapes(model.params):
+            return None
+        try:
+            found = outcome(shared, exact(x))
+        except (MemoryError, UserError):
+            raise
+        except Exception as error:
+            return f"it fails ({error})"
+    for group, arrays in right.items():
+        if shapes(found[group]) != shapes(arrays):
+            return f"its {group} have other shapes"
+        largest = max((np.abs(array).max() for array in arrays.values()), default=0)
+        if any(np.abs(found[group][name] - array).max() > 1e-9 * largest for name, array in arrays.items()):
+            return f"its {group} are others"
+    return ""
+
+
+def exact(array):
+    """An array of numbers, in float64; of whole numbers, as it is."""
+    return array.astype(float) if array.dtype.kind == "f" else array.copy()
+
+
+def outcome(network, x):
+    """All that a network gives for images x (B, ...): {what: {name: array}}."""
+    logits = network.forward(x)
+    grads = network.backward(np.random.default_rng(0).normal(size=logits.shape))
+    statistics = getattr(network, "statistics", {})
+    network.training = False
+    return {"logits": {"": logits}, "gradients": grads, "statistics": statistics, "answers": {"": network.forward(x)}}
+
+
+def shapes(arrays):
+    """{name: shape}; None if that is no dict of arrays."""
+    return {name: np.shape(array) for name, array in arrays.items()} if isinstance(arrays, dict) else None
+
+
+def layers(network):
+    """The network and all layers in it, however deep."""
+    yield network
+    for layer in getattr(network, "layers", {}).values():
+        yield from layers(layer)
+
+
+def joined(arrays):
+    """Arrays, one below the other."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+# --- Threads ----------------------------------------------------------------------------------------------------------
 
 
 @cache
@@ -173,38 +203,51 @@ def threads():
     return number
 
 
-def each(function, *arguments):
+def each(function, *arguments, meeting=None):
     """list(map(function, *arguments)), computed by this thread and others.
+
+    meeting: the `Meeting` of the parts, if they wait for each other there. Then each of them has a thread; UserError
+    where the system starts too few.
 
     An error in a part is raised here, when no thread works any more. Parts that no thread has taken are then left.
     """
     parts = list(zip(*arguments, strict=False))
-    results, waiting, errors = [None] * len(parts), iter([*enumerate(parts)]), np.geterr()
+    results, waiting, errors = [None] * len(parts), deque(enumerate(parts)), np.geterr()
 
     def work():
         with np.errstate(**errors):  # NumPy keeps for each thread what it does about an overflow
-            for i, part in waiting:  # the next part that no thread has taken
-                results[i] = function(*part)
+            while True:
+                try:
+                    i, part = waiting.popleft()  # the next part that no thread has taken
+                except IndexError:
+                    return
+                with meeting.attended() if meeting else nullcontext():
+                    results[i] = function(*part)
 
-    others = crew(threads() - 1) if threads() > 1 and len(parts) > 1 else None
-    jobs = [Job(work) for _ in range(min(threads(), len(parts)) - 1)] if others else []
+    wanted = (len(parts) if meeting else min(len(parts), threads())) - 1
+    others, started = crew(wanted) if wanted > 0 else (None, 0)
+    if meeting and started < wanted:
+        needs = f"--parts {len(parts)} needs as many threads, and the system starts {started + 1}"
+        raise UserError(f"{needs}: take --parts {started + 1}")
+    jobs = [Job(work) for _ in range(wanted)] if started else []
     for job in jobs:
         others.put(job)
+    found = []
     try:
         work()
-    finally:
-        list(waiting)  # at its end already, unless there was an error or Ctrl-C
-        found = [job.error.get() for job in jobs if not job.taken.acquire(blocking=False)]
-    for error in found:
-        if error:
-            raise error
+    except BaseException as error:
+        found.append(error)
+    waiting.clear()  # nothing is left, unless there was an error or Ctrl-C
+    found += [job.error.get() for job in jobs if not job.taken.acquire(blocking=False)]
+    for error in sorted(filter(None, found), key=lambda error: isinstance(error, Left)):
+        raise error  # the first that does not follow from another
     return results
 
 
 class Job:
-    """Work for another thread. Where none has taken it when it is no longer needed, the thread that gave it does.
+    """Work for another thread. Where none has taken it when it is no longer needed, none does.
 
-    Why: the other thread may be busy with parts that have parts in them, and nobody may wait for it in vain.
+    Why: the other thread may not have the processor, and nobody may wait for it in vain.
     """
 
     def __init__(self, work):
@@ -213,19 +256,19 @@ class Job:
 
 @cache
 def crew(number):
-    """The queue of jobs for this many other threads, which sleep while it is empty.
+    """(the queue of jobs for this many other threads, which sleep while it is empty, and how many there are).
 
     Why not a ThreadPoolExecutor: its threads wake up later, and a step of the MLP or the ResNet takes a tenth longer.
 
-    They are fewer where the system gives no more threads; None where it gives none.
+    They are fewer where the system gives no more threads.
     """
     jobs = SimpleQueue()
     for started in range(number):
         try:
             threading.Thread(target=take, args=[jobs], daemon=True).start()
         except RuntimeError:
-            return jobs if started else None
-    return jobs
+            return jobs, started
+    return jobs, number
 
 
 def take(jobs):
@@ -239,3 +282,61 @@ def take(jobs):
                 error = raised
             job.error.put(error)
         del job, error  # with them, the arrays of the step
+
+
+class Left(Exception):
+    """A part waits for one that has ended."""
+
+
+class Meeting:
+    """Where the parts of a batch add up what a layer has to know of all of it (in PyTorch, SyncBatchNorm).
+
+    A part that waits for the others makes room: no more than `threads()` of them compute at a time.
+    """
+
+    def __init__(self):
+        self.number, self.changed = 0, threading.Condition()
+
+    @contextmanager
+    def of(self, number):
+        """So many parts meet within it."""
+        self.number, self.ended, self.brought, self.room = number, False, {}, threading.Semaphore(threads())
+        try:
+            yield self
+        finally:
+            self.number = 0
+
+    @contextmanager
+    def attended(self):
+        """A part computes within it. When it ends, even by an error or Ctrl-C, nobody waits for it any more."""
+        with self.room:
+            try:
+                yield
+            finally:
+                with self.changed:
+                    self.ended = True
+                    self.changed.notify_all()
+
+    def add_up(self, part, *mine):
+        """The sums over all parts, in their order, of what each brings: numbers or arrays, the same ones from each.
+
+        Outside a meeting the part is all there is. `Left` if another has ended and does not come.
+        """
+        if not self.number:
+            return mine
+        with self.changed:
+            brought = self.brought
+            brought[part] = mine
+            if last := len(brought) == self.number:
+                self.brought = {}  # for the next sums
+                self.changed.notify_all()
+        if not last:
+            self.room.release()
+            try:
+                with self.changed:
+                    self.changed.wait_for(lambda: self.brought is not brought or self.ended)
+            finally:
+                self.room.acquire()
+            if self.brought is brought:
+                raise Left("a part of the batch waits for another, which has ended")
+        return [sum(column) for column in zip(*(brought[part] for part in range(self.number)), strict=True)]

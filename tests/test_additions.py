@@ -86,7 +86,6 @@ DEEP = Entry(
     },
     recipes={"default": {"steps": 20, "batch_size": 100, "hidden": 32, "dropout": 0.2, "lr": 0.1}},
     title=lambda options: f"784-{options.hidden}-{options.hidden}-10",
-    share=lambda options: {"images": 32},
 )
 
 """

@@ -1,12 +1,16 @@
 """Work that threads share: the run is the same on any number of them, to the last bit."""
 
+import contextlib
 import copy
 import os
+import re
 import subprocess
 import sys
 import threading
 import time
-from types import SimpleNamespace
+from functools import partial
+from types import ModuleType, SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -16,10 +20,13 @@ import main_np
 import main_torch
 import mlp_np
 from conftest import ROOT
-from mlp_np import relative_difference
+from lab import twins
+from mlp_np import relative_difference, softmax_cross_entropy
 from networks import NETWORKS, make, parse_options
 from support import threads
-from support.threads import each, share_work
+from support.checkpoint import load_checkpoint
+from support.errors import UserError
+from support.threads import Meeting, each, share_work
 
 # Widths and batches that cannot be cut evenly, and more images than a convolution takes at a time.
 SMALL = {
@@ -32,7 +39,7 @@ IMAGES = 67
 
 
 def train(monkeypatch, small, number, options, whole=False):
-    """(losses, arrays) after a few steps and a test on so many threads; whole: the model itself, not cut."""
+    """(losses, arrays) after a few steps and a test on so many threads; whole: the model itself, not in parts."""
     monkeypatch.setattr(threads, "threads", lambda: number)
     network, optimizer = main_np.build(options)
     if whole:
@@ -49,41 +56,127 @@ def train(monkeypatch, small, number, options, whole=False):
 @pytest.mark.parametrize("model", NETWORKS)
 def test_the_run_is_the_same_on_any_number_of_threads(model, way, dtype, monkeypatch, small):
     small = small._replace(test_images=small.test_images[:45], test_labels=small.test_labels[:45])
-    options = parse_options("np", "--model", model, *SMALL.get(model, []), "--dtype", dtype, way)
+    options = parse_options("np", "--model", model, *SMALL.get(model, []), "--dtype", dtype, way, "--parts", 4)
     losses, arrays = train(monkeypatch, small, 1, options)
-    for number in (2, 3, 4):
+    for number in (2, 4):
         assert train(monkeypatch, small, number, options) == (losses, arrays)
     whole, _ = train(monkeypatch, small, 1, options, whole=True)
-    assert losses == pytest.approx(whole, rel=1e-9 if dtype == "float64" else 1e-4)  # cut, it is the same network
+    assert losses == pytest.approx(whole, rel=1e-9 if dtype == "float64" else 1e-4)  # in parts, it is the same network
     if model == "mlp":
         options.autograd = not options.autograd
         assert train(monkeypatch, small, 2, options) == (losses, arrays)
 
 
-@pytest.mark.parametrize("images", [1, 64, 65, 130])
+@pytest.mark.parametrize("images", [1, 2, 64, 67])
 @pytest.mark.parametrize("model", NETWORKS)
 def test_the_gradients_of_the_parts_are_those_of_the_batch(model, images, small):
-    options = parse_options("np", "--model", model, *SMALL.get(model, []), "--dtype", "float64")
+    options = parse_options("np", "--model", model, *SMALL.get(model, []), "--dtype", "float64", "--parts", 3)
     whole, network = make("np", options), main_np.build(options)[0]
     x, y = options.network.batch(small.train_images[:images], small.train_labels[:images].astype(int), options)
-    logits = whole.forward(x)
-    assert relative_difference(logits, network.forward(x)) < 1e-13
-    dlogits = main_np.loss_of(logits, y)[1]
-    grads = network.backward(dlogits)
-    assert list(grads) == list(whole.params)
-    for name, gradient in whole.backward(dlogits).items():
-        assert relative_difference(gradient, grads[name]) < 1e-11, name
+    for _ in range(2):  # the second time, with what the first has remembered
+        logits = whole.forward(x)
+        assert relative_difference(logits, network.forward(x)) < 1e-13
+        dlogits = main_np.loss_of(logits, y)[1]
+        grads = network.backward(dlogits)
+        assert list(grads) == list(whole.params)
+        for name, gradient in whole.backward(dlogits).items():
+            assert relative_difference(gradient, grads[name]) < 1e-11, name
+    for name, array in getattr(whole, "statistics", {}).items():
+        assert relative_difference(array, network.statistics[name]) < 1e-13
+    assert len(network.parts) == min(images, 3)
+    whole.training = network.training = False
+    assert relative_difference(whole.forward(x), network.forward(x)) < 1e-13
 
 
-@pytest.mark.parametrize(
-    ("size", "parts"), [(1, 1), (256, 1), (257, 2), (512, 2), (513, 4), (1024, 4), (2048, 8), (16384, 64)]
-)
-def test_the_parts_depend_on_the_work(size, parts, monkeypatch):
-    for number in (1, 8):
+# What learners do to mlp_np.py: (what is there, what they put there), and words of what is then said.
+PARAMS, RETURNED, A1 = '("b2", b2)]', '"b2": db2}', "self.a1 = np.maximum(self.z1, 0)  # (B, H)\n"
+DZ1, NORM = "self.da1 * (self.z1 > 0)", "np.sqrt((relu**2).sum(axis=1, keepdims=True) + 1e-5)"
+WHOLE = "note: mlp_np.MLP gets its batches whole, on one thread: in parts, its logits are others\n"
+EDITS = {
+    "nothing": ({}, ""),
+    "a second layer": (
+        {
+            "rng, hidden, 10)": "rng, hidden, hidden)\n        W3, b3 = INITS[init](rng, hidden, 10)",
+            PARAMS: f'{PARAMS[:-1]}, ("W3", W3), ("b3", b3)]',
+            "W1, b1, W2, b2 = self.params.values()": "W1, b1, W2, b2, W3, b3 = self.params.values()",
+            "return self.a1 @ W2 + b2": "self.z2 = self.a1 @ W2 + b2\n        self.a2 = np.maximum(self.z2, 0)\n"
+            "        return self.a2 @ W3 + b3",
+            'W2 = self.params["W2"]\n': "_, _, W2, _, W3, _ = self.params.values()\n        dW3 = self.a2.T @ dlogits\n"
+            "        db3 = dlogits.sum(axis=0)\n        dlogits = dlogits @ W3.T * (self.z2 > 0)\n",
+            RETURNED: '"b2": db2, "W3": dW3, "b3": db3}',
+        },
+        "",
+    ),
+    "activations of length 1": (
+        {
+            A1: f"self.relu = relu = np.maximum(self.z1, 0)\n        self.norm = {NORM}\n"
+            "        self.a1 = relu / self.norm\n",
+            DZ1: "(self.da1 - self.a1 * (self.a1 * self.da1).sum(axis=1, keepdims=True)) / self.norm * (self.z1 > 0)",
+        },
+        "",
+    ),
+    "tanh": ({A1: "self.a1 = np.tanh(self.z1)\n", DZ1: "self.da1 * (1 - self.a1**2)"}, ""),
+    "a gradient doubled": ({"dW2 = ": "dW2 = 2 * "}, ""),
+    "centred over the batch": (
+        {
+            A1: f"{A1}        self.a1 -= self.a1.mean(axis=0)\n",
+            DZ1: "(self.da1 - self.da1.mean(axis=0)) * (self.z1 > 0)",
+        },
+        WHOLE,
+    ),
+    "dropout": (
+        {
+            PARAMS + "}\n": PARAMS + "}\n        self.rng = np.random.default_rng(seed)\n",
+            A1: f"{A1}        self.mask = (self.rng.random(self.a1.shape) < 0.8) / 0.8\n        self.a1 *= self.mask\n",
+            DZ1: f"{DZ1} * self.mask",
+        },
+        WHOLE,
+    ),
+    "a gradient forgotten": ({'"b1": db1, ': ""}, "b1 is in params, and not in what backward returns"),
+    "one of another shape": (
+        {"db1 = self.dz1.sum(axis=0)": "db1 = self.dz1.sum(axis=0, keepdims=True)"},
+        "b1 has the shape (11,) in params, and (1, 11) in what backward returns",
+    ),
+    "one that is not summed": (
+        {"db1 = self.dz1.sum(axis=0)": "db1 = self.dz1"},
+        "b1 has the shape (11,) in params, and (20, 11) in what backward returns",
+    ),
+    "no return": ({"return {": "grads = {"}, "backward returns no dict of gradients, but NoneType"),
+}
+
+
+@pytest.mark.usefixtures("quick_curves")
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_is_trained_is_the_class_in_the_lesson(edit, small, monkeypatch, tmp_path, capsys):
+    """By main_np.py, on one thread and on two, beside a plain loop; or one line says what is wrong with it."""
+    changes, said = EDITS[edit]
+    code = (ROOT / "mlp_np.py").read_text()
+    for old, new in changes.items():
+        assert code.count(old) == 1, old
+        code = code.replace(old, new)
+    exec(compile(code, "mlp_np.py", "exec"), vars(edited := ModuleType("mlp_np")))
+    monkeypatch.setattr(mlp_np, "MLP", edited.MLP)
+    monkeypatch.setattr(data, "load", lambda *_: small)
+    argv = ["--hidden", "11", "--batch-size", "20", "--steps", "6", "--dtype", "float64", "--schedule", "constant"]
+    fails, found = "returns" in said, []
+    for number in (1, 2):
         monkeypatch.setattr(threads, "threads", lambda number=number: number)
-        network = main_np.build(parse_options("np", "--hidden", size))[0]
-        assert len(network.parts) == parts
-        assert [part.params["W1"].shape[1] for part in network.parts] == [size // parts] * parts or size in (257, 513)
+        with pytest.raises(UserError, match=f"{re.escape(said)}$") if fails else contextlib.nullcontext():
+            main_np.main([*argv, "--out", str(tmp_path / str(number))])
+        assert capsys.readouterr().err == ("" if fails else said)
+        found.append((tmp_path / str(number) / "checkpoint_np.npz").read_bytes() if not fails else b"")
+    assert found[0] == found[1]
+    if fails:
+        return
+    options, model = parse_options("np", *argv), edited.MLP(hidden=11, dtype=np.float64)
+    velocity = {name: 0 for name in model.params}
+    for images, y in data.batches(small, options, 0, 6):
+        grads = model.backward(softmax_cross_entropy(model.forward(data.as_input(images, options)), y)[1])
+        velocity = {name: 0.9 * velocity[name] + dp for name, dp in grads.items()}
+        for name, p in model.params.items():
+            p -= 0.1 * velocity[name]
+    trained = load_checkpoint(tmp_path / "1" / "checkpoint_np.npz").groups["params"]
+    assert twins.largest_difference(trained, model.params) < 1e-14
 
 
 @pytest.mark.parametrize("model", NETWORKS)
@@ -118,24 +211,14 @@ class Louder(mlp_np.MLP):
         return super().forward(2 * x if self.training else x)
 
 
-UNITS = {"W1": 1, "b1": 0, "W2": 0}
-
-
-@pytest.mark.parametrize("share", [{"units": UNITS}, {"images": 64}, {"images": 9}, {}])
-def test_no_part_misses_whether_the_network_is_training(share):
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_no_part_misses_whether_the_network_is_training(parts):
     x, (alone, model) = np.random.default_rng(0).normal(size=(130, 28, 28)), (Louder(515, dtype=float) for _ in "12")
-    shared = share_work(model, **share)
+    shared = share_work(model, parts, batch_size=130)
     for training in (True, False, True):
         alone.training = shared.training = training
         assert relative_difference(alone.forward(x), shared.forward(x)) < 1e-13
-        assert relative_difference(alone.z1, shared.kept("z1")) < 1e-13
-
-
-def test_statistics_cannot_be_cut_by_units():
-    network = mlp_np.MLP(hidden=9)
-    network.statistics = {"mean": np.zeros(9)}
-    with pytest.raises(ValueError, match="statistics"):
-        share_work(network, units=UNITS)
+        assert not training or relative_difference(alone.z1, shared.kept("z1")) < 1e-13
 
 
 def test_several_threads_share_the_parts(monkeypatch):
@@ -180,12 +263,61 @@ def test_ctrl_c_waits_for_the_other_thread_and_no_part_begins_after_it(monkeypat
     assert len(done) == 1
 
 
-def test_nobody_waits_for_a_thread_that_has_not_begun(monkeypatch):
-    """The only other thread is busy, and inside a part there are parts again."""
-    monkeypatch.setattr(threads, "threads", lambda: 2)
-    assert each(lambda i: each(lambda j: 10 * i + j, range(3)), range(4)) == [
-        [10 * i + j for j in range(3)] for i in range(4)
-    ]
+def test_nobody_waits_for_a_thread_that_does_not_begin(monkeypatch):
+    """The others are busy elsewhere: this one computes all parts, and none is computed again when they are free."""
+    monkeypatch.setattr(threads, "threads", lambda: 3)
+    monkeypatch.setattr(threads, "crew", lambda number: (Mock(), number))
+    assert each(abs, range(-4, 0)) == [4, 3, 2, 1]
+
+
+def meet(meeting, number, function):
+    """What each part k of so many makes of function(k, add_up)."""
+    with meeting.of(number):
+        return each(lambda k: function(k, partial(meeting.add_up, k)), range(number), meeting=meeting)
+
+
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_parts_that_meet_get_the_same_sums(number, monkeypatch):
+    """In their order: 1e16 + 1 - 1e16 + 1 is 1. No more than `number` compute at a time; and outside there is one."""
+    monkeypatch.setattr(threads, "threads", lambda: number)
+    meeting, computing, most = Meeting(), [], []
+
+    def part(k, add_up):
+        found = []
+        for i in range(20):
+            computing.append(k)
+            most.append(len(computing))
+            time.sleep(0.0002 * (k == i % 4))
+            computing.remove(k)
+            found.append(add_up([1e16, 1, -1e16, 1][k], np.full(2, k * i)))
+        assert all((total, sums.tolist()) == (1, [6 * i, 6 * i]) for i, (total, sums) in enumerate(found))
+        return k
+
+    for _ in range(3):
+        assert meet(meeting, 4, part) == [0, 1, 2, 3]
+    assert max(most) <= number and meeting.add_up(0, 5) == (5,)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, None])
+@pytest.mark.parametrize("failing", [0, 2])
+def test_nobody_waits_for_a_part_that_has_ended(number, error, failing, monkeypatch):
+    """By an error, by Ctrl-C, or because it adds up nothing more; and all can meet again."""
+    monkeypatch.setattr(threads, "threads", lambda: number)
+    meeting = Meeting()
+
+    def part(k, add_up):
+        add_up(k)
+        if k == failing:
+            if error:
+                raise error
+            return
+        add_up(k)
+
+    for _ in range(3):
+        with pytest.raises(error or threads.Left):
+            meet(meeting, 3, part)
+        assert meet(meeting, 3, lambda k, add_up: add_up(k)) == [[3], [3], [3]]
 
 
 def test_where_no_library_is_known_there_is_one_thread(monkeypatch):
@@ -203,10 +335,11 @@ def test_a_program_makes_the_same_run_with_any_setting(tmp_path):
     assert found[0] == found[1]
 
 
-def test_where_the_system_gives_no_more_threads_one_will_do(monkeypatch, small):
-    def refuse(thread):
-        raise RuntimeError("can't start new thread")
+def refuse(thread):
+    raise RuntimeError("can't start new thread")
 
+
+def test_where_the_system_gives_no_more_threads_one_will_do(monkeypatch, small):
     options = parse_options("np", "--augment", "shift", "--batch-size", 4)
     expected = list(data.batches(small, options, 0, 3))
     monkeypatch.setattr(threading.Thread, "start", refuse)
@@ -214,4 +347,7 @@ def test_where_the_system_gives_no_more_threads_one_will_do(monkeypatch, small):
     threads.crew.cache_clear()
     assert each(lambda a: 2 * a, [1, 2, 3]) == [2, 4, 6]
     assert [images.tobytes() for images, _ in data.batches(small, options, 0, 3)] == [a.tobytes() for a, _ in expected]
+    with pytest.raises(UserError, match=r"threads, and the system starts 1: take --parts 1$"):  # they wait
+        train(monkeypatch, small, 1, parse_options("np", "--model", "resnet", "--widths", "2"))
+    train(monkeypatch, small, 1, parse_options("np", "--model", "resnet", "--widths", "2", "--parts", 1))
     threads.crew.cache_clear()
