@@ -1,6 +1,7 @@
 """Mistakes that nobody chose: every operation of some code spoilt, one at a time, as a slip would spoil it.
 
-A sign turned, a term or a factor left out, another axis, an array in the place of another of its shape.
+A sign turned, a term or a factor left out, another axis, bound, comparison or norm, an array in the place of another of
+its shape, a size that is taken from the data.
 """
 
 import ast
@@ -8,8 +9,27 @@ from functools import partial
 
 import numpy as np
 
-HARMLESS = {("z1", "a1"), ("z2", "a2")}  # a ReLU's output is positive exactly where its input is
-HARMLESS_IN = {("next_word", "ends[:, :-1]", "ends")}  # the last part ends at 1, and u is below 1
+# Slips that leave an answer right, and why.
+HARMLESS = """
+dz1 | z1 > 0 -> z1 >= 0 | exactly at 0 the ReLU has a kink: any slope from 0 to 1 will do
+dz1 | z1 > 0 -> a1 > 0 | a ReLU's output is positive exactly where its input is
+second_hidden_layer | z1 > 0 -> z1 >= 0 | the kink
+second_hidden_layer | z2 > 0 -> z2 >= 0 | the kink
+second_hidden_layer | z1 > 0 -> a1 > 0 | as in dz1
+second_hidden_layer | z2 > 0 -> a2 > 0 | as in dz1
+tape_relu | a.value > 0 -> a.value >= 0 | the kink
+tape_train | a.value > 0 -> a.value >= 0 | the kink
+tape_max | top[:, 0] -> top[:, -1] | it has one column
+conv_dW | seen.reshape(-1 -> seen.reshape(-2 | NumPy takes any negative length for the one that is left
+conv_dW | dy.reshape(-1 -> dy.reshape(-2 | the same
+conv_dx | (1, 1), (1, 1), (0, 0) -> (1, 2), (1, 1), (0, 0) | the second border is never reached
+conv_dx | (1, 1), (1, 1), (0, 0) -> (1, 1), (1, 2), (0, 0) | the same
+bigram | (x, y), 1) -> (x, y), 2) | shares do not depend on the unit of counting
+causal_mask | scores.shape[1] -> scores.shape[2] | scores are (B, T, T)
+causal_backward | scores.shape[1] -> scores.shape[2] | the same
+next_word | u[:, None] >= -> u[:, None] > | no u is exactly the end of a part
+next_word | ends[:, :-1] -> ends | the last part ends at 1, and u is below 1
+"""
 
 
 def slips(node):
@@ -31,20 +51,40 @@ def slips(node):
             yield ast.Pass()
 
 
-def learners_slips(node, alike):
-    """Those, and what else learners do. alike: {an array's name: the names of others of its shape}."""
+def learners_slips(node, alike, sizes):
+    """Those, and what else learners do.
+
+    alike: {an array's name: the names of others of its shape}; sizes: {the name of a size: what could be taken for it}.
+    """
     match node:
         case ast.BinOp(ast.SetComp()) | ast.AugAssign(op=ast.BitOr()):
             return  # sets of nodes: without these, a loop never ends
         case ast.Name(name, ast.Load()):
             yield from (ast.Name(other, ast.Load()) for other in alike.get(name, ()))
+            yield from (ast.parse(code, mode="eval").body for code in sizes.get(name, ()))
+        case ast.Call(ast.Attribute(_, "norm"), arguments, keywords):
+            for order in ("1", "np.inf"):
+                yield ast.Call(node.func, [*arguments, ast.parse(order, mode="eval").body], keywords)
+        case ast.Call(ast.Name("range"), [*first, last], []):
+            for end in (ast.BinOp(last, ast.Sub(), ast.Constant(1)), ast.BinOp(last, ast.Add(), ast.Constant(1))):
+                yield ast.Call(node.func, [*first, end], [])
+            if not first:
+                yield ast.Call(node.func, [ast.Constant(1), last], [])
         case ast.Call(function, arguments, [ast.keyword("axis"), *others]):
             for axis in (0, 1):
                 yield ast.Call(function, arguments, [ast.keyword("axis", ast.Constant(axis)), *others])
             if others:
                 yield ast.Call(function, arguments, node.keywords[:1])
-        case ast.Compare(left, [ast.Gt()], right):
-            yield ast.Compare(left, [ast.LtE()], right)
+        case ast.Compare(left, [ast.Gt() | ast.GtE() | ast.Lt() | ast.LtE() as op], [right]):
+            for other in (ast.Gt, ast.GtE, ast.Lt, ast.LtE):
+                if not isinstance(op, other):
+                    yield ast.Compare(left, [other()], [right])
+        case ast.Slice(lower, upper, step):
+            for by in (ast.Add(), ast.Sub()):
+                yield ast.Slice(lower and ast.BinOp(lower, by, ast.Constant(1)), upper, step)
+                yield ast.Slice(lower, upper and ast.BinOp(upper, by, ast.Constant(1)), step)
+        case ast.Constant(int() as value) if not isinstance(value, bool):
+            yield from (ast.Constant(value + 1), ast.Constant(value - 1))
         case ast.AugAssign(target, _, value):
             yield ast.Assign([target], value, lineno=0)
     yield from slips(node)
@@ -66,10 +106,10 @@ def spoilt(tree, part, ways):
 
 
 def planted(exercise):
-    """The answers that come of spoiling the right one of an exercise, in one place each."""
+    """The answers that come of one slip in the right answer of an exercise."""
     g, tree = next(iter(exercise.draw(0))), ast.parse(exercise.answer)
-    shapes = {name: np.shape(getattr(g, name)) for name in exercise.takes if isinstance(vars(g).get(name), np.ndarray)}
-    alike = {a: [b for b in shapes if b != a and shapes[a] == shapes[b]] for a in shapes}
-    for was, becomes, body in spoilt(tree, tree, partial(learners_slips, alike=alike)):
-        if (was, becomes) not in HARMLESS and (exercise.name, was, becomes) not in HARMLESS_IN:
-            yield body
+    arrays = {name: vars(g)[name] for name in exercise.takes if isinstance(vars(g).get(name), np.ndarray)}
+    alike = {a: [b for b in arrays if b != a and np.shape(arrays[a]) == np.shape(arrays[b])] for a in arrays}
+    whole = [f"{name}.max() + 1" for name, array in arrays.items() if array.dtype.kind == "i"]
+    sizes = {name: whole for name in exercise.takes if type(vars(g).get(name)) is int}
+    return {body for *_, body in spoilt(tree, tree, partial(learners_slips, alike=alike, sizes=sizes))}

@@ -65,7 +65,7 @@ causal_mask:
     for b, t in np.ndindex(scores.shape[:2]):
         e = np.exp(scores[b, t, : t + 1] - scores[b, t, : t + 1].max())
         weights[b, t, : t + 1] = e / e.sum()
-causal_mask: e = np.exp(np.where(np.tri(scores.shape[1]), scores, -1e9) - scores.max(-1, keepdims=True)); \
+causal_mask: s = np.where(np.tri(scores.shape[1]), scores, -1e9); e = np.exp(s - s.max(-1, keepdims=True)); \
 weights = e / e.sum(-1, keepdims=True)
 next_word:
     if temperature:
@@ -378,6 +378,13 @@ next_word | logits - logits.max(axis=1, keepdims=True) -> logits - logits.max() 
 embedding_backward | dE = np.zeros_like(E); np.add.at(dE, x, dy); dE[0] = 0 | an assignment
 embedding_backward | dE = np.zeros((x.max() + 1, E.shape[1])); np.add.at(dE, x, dy) | wrong shape
 next_word | words = (u * len(logits[0])).astype(int) | not right | The first that is not | ~Furthest
+k_means | moved = words.copy()\nfor k in range(len(words)):\n    \
+mine = ((patches[:, None] - moved) ** 2).sum(axis=2).argmin(axis=1) == k\n    \
+if mine.any(): moved[k] = patches[mine].mean(axis=0) | a condition
+causal_mask | seen = np.tri -> whole = scores; seen = np.tri & scores - scores.max( -> scores - whole.max( | a function
+bigram | p = np.zeros((W, V))\nfor j in range(1, W):\n    for k in y[x == j]: p[j, k] += 1 / (x == j).sum() | a loop
+bigram | np.zeros((W, V)) -> np.zeros((x.max() + 1, y.max() + 1)) | wrong shape
+text_loss | -np.log(p[ -> -np.log(np.maximum(p, 1e-8)[ | a function
 """
 
 # Right numbers, but not found by what the exercise is about.

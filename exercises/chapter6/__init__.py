@@ -42,12 +42,13 @@ def far(rows):
 def hidden(rng, apart=False):
     """Scores of which those that belong to later places are not small: a look at them shows.
 
-    apart: rows of a text lie far from 0, and from each other.
+    apart: rows of a text lie far from 0, and from each other. What is hidden lies far above all that is seen, so that
+    the maximum of a whole row is too large to be subtracted.
     """
     B, T = sizes_of(rng, 2)
     scores = rng.normal(0, 1.5, (B, T, T)) + np.triu(rng.uniform(1, 3, (T, T)), 1)
     if apart:
-        scores += far(T)[:, np.newaxis]
+        scores += far(T)[:, np.newaxis] + 2000 * np.triu(np.ones((T, T)), 1)
     return SimpleNamespace(B=B, T=T, scores=scores, weights=CausalSoftmax().forward(scores))
 
 
@@ -75,9 +76,9 @@ def placed(rng):
 
 
 def texts(rng):
-    """Images in words, and which digits they are."""
+    """Images in words, and which digits they are. The last word does not occur: V is no number of the patches'."""
     (B, T), V = sizes_of(rng, 2, smallest=4), int(rng.integers(20, 40))
-    patches, digits = rng.integers(0, V, (B, T)), rng.integers(0, 10, B)
+    patches, digits = rng.integers(0, V - 1, (B, T)), rng.integers(0, 10, B)
     x = np.column_stack([V + digits, patches[:, :-1]])
     return SimpleNamespace(B=B, T=T, V=V, patches=patches, digits=digits, x=x, y=patches.copy())
 
@@ -99,32 +100,64 @@ def drawn(rng, temperature=None, apart=False):
 DRAWN = [drawn, partial(drawn, temperature=1.0), partial(drawn, temperature=0.0)]
 
 
+def nearest(patches, words, order=2):
+    """For each patch (N, D), the nearest of the words (V, D) by the norm of that order."""
+    return np.linalg.norm(patches[:, np.newaxis] - words, order, axis=2).argmin(axis=1)
+
+
+def means(patches, words, whose):
+    """Each word at the mean of its patches, or, without any, where it was."""
+    return np.array([patches[whose == k].mean(axis=0) if k in whose else word for k, word in enumerate(words)])
+
+
 def clustered(rng):
-    """Patches around some words, and one word far from all patches."""
-    N, V, D = sizes_of(rng, 3, smallest=4)
-    N += 4 * V
-    words = rng.normal(0, 3, (V, D))
-    patches = words[rng.integers(V - 1, size=N)] + rng.normal(0, 1, (N, D))
-    words[-1] = 50
-    nearest = ((patches[:, np.newaxis] - words) ** 2).sum(axis=2).argmin(axis=1)
-    moved = np.array([patches[nearest == k].mean(axis=0) if (nearest == k).any() else words[k] for k in range(V)])
-    return SimpleNamespace(N=N, V=V, D=D, patches=patches, words=words, moved=moved)
+    """Patches around some words. One word is far from all patches, and another has a single one.
+
+    The first word and the last have patches. The words overlap: by another distance than the Euclidean, or if each word
+    moves before the next one is looked at, some patch belongs to another word.
+    """
+    while True:
+        N, V, D = sizes_of(rng, 3, smallest=4)
+        N += 4 * V
+        words, empty = rng.normal(0, 3, (V, D)), rng.integers(1, V - 1)
+        patches = words[rng.choice(np.delete(np.arange(V), empty), N)] + rng.normal(0, 4, (N, D))
+        words[empty] = rng.choice([-50, 50])
+        whose = nearest(patches, words)
+        counts = np.bincount(whose, minlength=V)
+        if 1 in counts and counts[0] and counts[-1]:
+            moved, in_turn = means(patches, words, whose), words.copy()
+            for k in range(V):
+                in_turn[k] = means(patches, in_turn, nearest(patches, in_turn))[k]
+            others = in_turn, *(means(patches, words, nearest(patches, words, order)) for order in (1, np.inf))
+            if not any(np.array_equal(moved, other) for other in others):
+                return SimpleNamespace(N=N, V=V, D=D, patches=patches, words=words, moved=moved)
 
 
-def followed(rng):
-    """Pairs of words; some occur several times, and one word never comes before another."""
+def followed(rng, without_last=False):
+    """Pairs of words; some occur several times. One word never comes before another, and one does so once.
+
+    without_last: nor does the last word, which never comes after another, either. Otherwise it does, as the first does.
+    """
     V = int(rng.integers(4, 8))
     W, N = V + int(rng.integers(1, 4)), int(rng.integers(60, 90))
-    x, y = rng.integers(1, W, N), rng.integers(0, V, N)
+    _, once, *often = rng.permutation(np.arange(1, W - 1))  # the first of these is the one that never does
+    often += [0] if without_last else [0, W - 1]
+    x = np.concatenate([[once], often, rng.choice(often, N - 1 - len(often))])
+    y = rng.integers(0, V - without_last, N)
     p = np.array([np.bincount(y[x == j], minlength=V) / max((x == j).sum(), 1) for j in range(W)])
     return SimpleNamespace(N=N, W=W, V=V, x=x, y=y, p=p)
 
 
 def predicted(rng, apart=False):
-    """What a network says at each place of some texts, and what comes next there. apart: as in `hidden`."""
+    """What a network says at each place of some texts, and what comes next there.
+
+    apart: the rows of a text lie far from 0, and from each other. One right word has a p of 2e-9 or less: no guard
+    against log(0) may begin above that.
+    """
     B, T, V = sizes_of(rng, 3)
     logits, y = rng.normal(0, 1.5, (B, T, V)), rng.integers(0, V, (B, T))
     if apart:
+        logits[0, 0, y[0, 0]] = logits[0, 0].min() - 20
         logits += far(T)[:, np.newaxis]
     loss, dlogits = softmax_cross_entropy(logits.reshape(-1, V), y.ravel())
     losses = {"logits": lambda logits: softmax_cross_entropy(logits.reshape(-1, V), y.ravel())[0]}
