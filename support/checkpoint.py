@@ -40,7 +40,7 @@ class Checkpoint(NamedTuple):
         for group, name, array in flat(groups):
             array[...] = self.groups[group][name]
 
-    def refuse(self, why="it would need much more memory"):
+    def refuse(self, why="it would need much more memory than those arrays, or than there is"):
         raise UserError(f"{self.path} holds another network than its options say: {why}")
 
 
@@ -69,19 +69,20 @@ def flat(groups):
 def save_checkpoint(path, options, groups, history, outdated=()):
     """Write all that a run needs to continue, in one step. options: a dict; groups: {one of GROUPS: {name: array}}.
 
-    outdated: as in `replacing`.
+    outdated: as in `replacing`. It goes straight into the file, an array at a time: np.savez does the same, but not
+    every version of it recovers cleanly from a full disk.
 
     UserError, and nothing is written, if any number is not finite: what was learned before stays.
     """
-    if not all(np.isfinite(array).all() for _, _, array in flat(groups)):
+    if not all(np.isfinite([a.min(initial=0), a.max(initial=0)]).all() for _, _, a in flat(groups)):  # makes no array
         raise UserError(f"the network's numbers are no longer finite at step {history.step}: lower --lr")
     arrays = {"format": FORMAT, "options": json.dumps(options), "step": history.step}
     for group, values in {**groups, "history": history.numbers()}.items():
         arrays |= {f"{group}/{name}": np.asarray(value) for name, value in values.items()}
-    content = io.BytesIO()  # in memory first: not every version of NumPy recovers cleanly from a full disk
-    np.savez(content, **arrays)
-    with replacing(path, outdated) as file:
-        file.write(content.getbuffer())
+    with replacing(path, outdated) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
 
 
 def load_checkpoint(path):
@@ -98,6 +99,8 @@ def load_checkpoint(path):
         checkpoint = Checkpoint(path, options, groups, History(**groups.pop("history")))
         whole = version == FORMAT and step == checkpoint.history.step and checkpoint.history.is_whole()
         whole &= all(np.isfinite(array).all() for _, _, array in flat(groups))
+    except MemoryError:
+        raise UserError(f"there is not enough memory to read {path}, or it is damaged and claims to be large") from None
     except Exception:  # whatever zipfile, NumPy and json make of a damaged file
         whole = False
     if not whole:

@@ -27,6 +27,13 @@ def read_file(path, most):
         raise UserError(f"cannot read {path}: {error.strerror}") from None
 
 
+def check_place(path):
+    """UserError if a file cannot take the place `path`, because what is there, or where a link leads, is no file."""
+    place = os.path.realpath(path)
+    if os.path.lexists(place) and not os.path.isfile(place):
+        raise UserError(f"cannot write {path}: what is there is not a regular file")
+
+
 @contextmanager
 def replacing(path, outdated=()):
     """A binary file that takes the place of `path` in one step, at the end, if nothing went wrong.
@@ -38,9 +45,8 @@ def replacing(path, outdated=()):
     the last to finish wins. A symbolic link is followed. A killed process leaves its partial file behind, a hidden one
     that ends in .part. UserError if what is there is no regular file: a folder, a pipe or a device stays.
     """
+    check_place(path)
     given, path = path, Path(os.path.realpath(path))
-    if os.path.lexists(path) and not os.path.isfile(path):
-        raise UserError(f"cannot write {given}: what is there is not a regular file")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(temporary, "w+b") as file:
@@ -99,13 +105,15 @@ def same_file(path, other):
 
 @contextmanager
 def locked(path, wanted=True):
-    """Within it, no other process is within it with the same path: there, UserError.
+    """Within it, no other process is within it with the same path: there, UserError. It gives whether that is certain.
 
     The lock is the system's, which takes it back when a process ends, however it ends. On a drive that has none (as
     some network drives), this says so and does nothing else. wanted: whether to do it at all.
     """
     from filelock import FileLock, Timeout  # here, because only a run needs it, and a browser has none
 
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise UserError(f"{path} is not a file, as a lock has to be: remove it")
     # A soft lock, the file itself, would stay after a kill. A moment's patience is for a run that is just ending.
     lock = FileLock(path, timeout=0.1, fallback_to_soft=False)
     try:
@@ -118,7 +126,7 @@ def locked(path, wanted=True):
         words = "has no locks, so this run cannot know of another that writes there: start none"
         print(f"note: the drive of {path.parent} {words}", file=sys.stderr)
     try:
-        yield
+        yield lock.is_locked
     finally:
         if lock.is_locked:
             with suppress(OSError):  # Windows removes no file that is open

@@ -4,10 +4,12 @@ Nothing here knows a network. What only PyTorch needs, it asks of a `support.pla
 """
 
 import math
+import os
 import signal
 import sys
 import time
 from contextlib import contextmanager
+from itertools import chain, count
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +18,7 @@ from tqdm import tqdm
 from support import options as opt
 from support.checkpoint import save_checkpoint
 from support.errors import UserError
-from support.files import copy, locked, open_folder, same_file
+from support.files import check_place, copy, locked, open_folder, same_file
 from support.history import History, save_history
 
 # What a run leaves in its folder; {} is "np", "torch", "resnet_np", "vit_torch" ...
@@ -37,7 +39,9 @@ class Run:
         self.continued, self.folder = checkpoint, open_folder(options.out)
         self.name, self.title, self.tested = options.name, opt.title(options), opt.test_set_name(options)
         *self.curves, self.history_path, self.checkpoint_path = (self.folder / file.format(self.name) for file in FILES)
-        self.backup = backup_of(self.checkpoint_path, checkpoint.path if checkpoint else None)
+        for path in (*self.curves, self.history_path, self.checkpoint_path):
+            check_place(path)  # better now than after an epoch
+        self.has_saved = False
         self.asked = self.signal = None  # a signal that this process has received; one that ends the run
         self.seconds = 0.0
         counts = f"{len(dataset.train_images)} training and {len(dataset.test_images)} {self.tested}"
@@ -78,10 +82,12 @@ class Run:
         quiet = None if self.first else True  # tqdm's None: quiet unless on a terminal
         try:
             with (
-                locked(self.folder / f".{self.name}.lock", self.first),
+                locked(self.folder / f".{self.name}.lock", self.first) as alone,
                 tqdm(total=self.plan.steps, initial=self.step, unit="step", disable=quiet, leave=False) as self.bar,
                 np.errstate(over="ignore", invalid="ignore"),  # the history says it better: a loss that is not finite
             ):
+                if alone:
+                    self.tidy()
                 if self.step >= self.plan.stop:  # a run that has ended before: there is nothing left to do but this
                     self.save(self.continued.groups)
                 yield
@@ -89,6 +95,12 @@ class Run:
             for number, handler in before.items():
                 signal.signal(number, handler)
         self.seconds = time.perf_counter() - started
+
+    def tidy(self):
+        """Remove what killed runs have left of files that they were just saving."""
+        for path in (self.history_path, self.checkpoint_path):
+            for left in self.folder.glob(f".{path.name}*.part"):
+                left.unlink(missing_ok=True)
 
     def record(self, loss, accuracy):
         """Record the loss and accuracy of a step's batch. Both may be tensors that are still being computed."""
@@ -113,10 +125,11 @@ class Run:
         of that run or of an earlier moment of this one, are removed; those of this moment are drawn at the end.
         """
         if self.first:
-            if self.backup:
-                copy(self.checkpoint_path, self.backup)
-                tqdm.write(f"the checkpoint of the run before is kept as {self.backup}", file=sys.stderr)
-                self.backup = None
+            resumed = self.continued and self.continued.path
+            if not self.has_saved and (backup := backup_of(self.checkpoint_path, resumed)):
+                copy(self.checkpoint_path, backup)
+                tqdm.write(f"the checkpoint of the run before is kept as {backup}", file=sys.stderr)
+            self.has_saved = True
             options = opt.run_options(self.options)
             save_checkpoint(self.checkpoint_path, options, arrays, self.history, outdated=self.curves)
             save_history(self.history_path, options, self.history)
@@ -144,15 +157,14 @@ class Run:
 
 
 def backup_of(path, resumed):
-    """Where to keep the checkpoint that another run has left at `path`; None if there is none.
+    """A free name for the checkpoint that another run has left at `path`; None if there is none.
 
-    resumed: the checkpoint that this run continues, or None. Where it is a backup itself, it stays: until the first
-    save there is no other copy of it. And a name that is a link to `path` would keep nothing.
+    resumed: the checkpoint that this run continues, or None. It may replace that one.
     """
     if not path.exists() or same_file(path, resumed):
         return None
-    places = (path.with_name(f"{path.name}.bak{number}") for number in ("", *range(2, 10)))
-    return next(place for place in places if not same_file(place, resumed) and not same_file(place, path))
+    places = (path.with_name(f"{path.name}.bak{number}") for number in chain([""], count(2)))
+    return next(place for place in places if not os.path.lexists(place))
 
 
 class Plan(NamedTuple):

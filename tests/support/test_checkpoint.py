@@ -4,6 +4,7 @@ tests/test_faults.py has files that are no checkpoints at all.
 """
 
 import json
+import os
 import tracemalloc
 import zipfile
 from importlib import import_module
@@ -131,6 +132,13 @@ def test_an_entry_that_is_no_array(saved):
         resume(saved[0])
 
 
+def test_a_checkpoint_that_does_not_fit_into_memory_is_not_called_damaged(saved, monkeypatch):
+    """Nobody knows whether it is: an array that claims to have terabytes ends like one for which there is no room."""
+    monkeypatch.setattr(np, "load", lambda *_, **__: np.empty(2**50))
+    with pytest.raises(UserError, match="not enough memory to read .*, or it is damaged"):
+        resume(saved[0])
+
+
 VIT = "--model vit --width 4 --blocks 1 --heads 2 --patch 14"
 LARGER = [("", {"hidden": 16384}), (VIT, {"blocks": 50}), (VIT, {"width": 64})]
 LARGER += [("--model resnet --widths 2", larger) for larger in ({"widths": [2, 1024]}, {"blocks": 50})]
@@ -192,6 +200,33 @@ def test_what_would_be_refused_is_not_saved(saved):
         with pytest.raises(UserError, match="no longer finite at step 10: lower --lr"):
             save_checkpoint(path, run_options(options), groups | {name: bad}, history)
         assert path.read_bytes() == before
+
+
+def test_a_save_that_ends_in_the_middle_is_one_error_and_leaves_what_was_there(saved, tmp_path, monkeypatch):
+    """A disk that is full at some byte, which a limit on a file's size is like; and too little memory, of which a save
+    needs little: no copy of what it saves."""
+    resource = pytest.importorskip("resource")
+    path, options, groups, history = saved
+    before = path.read_bytes()
+
+    def save_again(groups):
+        save_checkpoint(path, run_options(options), groups, history)
+
+    for size in (0, 50, len(before) // 2, len(before) - 1):
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+        try:
+            with pytest.raises(OSError, match=str(path)):
+                save_again(groups)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with monkeypatch.context() as patch:
+        patch.setattr(np.lib.format, "write_array", lambda entry, *_, **__: entry.write(bytes(100)) and np.empty(2**50))
+        with pytest.raises(MemoryError):
+            save_again(groups)
+    assert (path.read_bytes(), os.listdir(tmp_path)) == (before, [path.name])
+    large = {"params": {"W1": np.zeros(10**7, np.float32)}}
+    assert traced(save_again, large) < large["params"]["W1"].nbytes / 2
 
 
 def test_a_run_of_ten_million_steps_is_no_list_of_them():
