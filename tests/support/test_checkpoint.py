@@ -135,7 +135,7 @@ def test_an_entry_that_is_no_array(saved):
 def test_a_checkpoint_that_does_not_fit_into_memory_is_not_called_damaged(saved, monkeypatch):
     """Nobody knows whether it is: an array that claims to have terabytes ends like one for which there is no room."""
     monkeypatch.setattr(np, "load", lambda *_, **__: np.empty(2**50))
-    with pytest.raises(UserError, match="not enough memory to read .*, or it is damaged"):
+    with pytest.raises(UserError, match=r"not enough memory to read .*, or it is damaged"):
         resume(saved[0])
 
 
