@@ -2,8 +2,8 @@
 
 After Radford et al. 2018 (Improving Language Understanding by Generative Pre-Training), small enough for digits. A text
 is a digit asked for and the 49 patches of an image of it, 4 x 4 pixels each, row by row. Each patch is one of V = 128
-words, small pictures that data.py knows; the ten digits are ten words more. From each word, and from all before it, the
-network predicts the next (it is *autoregressive*; elsewhere its words are called *tokens*):
+words, small pictures that support/texts.py knows; the ten digits are ten words more. From each word, and from all
+before it, the network predicts the next (it is *autoregressive*; elsewhere its words are called *tokens*):
 
     x       7   p1  p2  ...  p48      the digit asked for, and all patches but the last: T = 49 words
     y       p1  p2  p3  ...  p49      what comes next at each place

@@ -14,7 +14,7 @@ import data
 from mlp_np import softmax, softmax_cross_entropy
 from networks import add_weights
 from networks import load as load_network
-from support import drawing, inside, program
+from support import drawing, inside, program, texts
 from support.checkpoint import say_if_apart
 from support.errors import UserError
 from support.files import check_output, open_folder
@@ -50,7 +50,7 @@ def main(argv=None):
         parser.error("--label is for a picture of your own; a test image already has one")
 
     model, options, checkpoint = load_network(arguments.weights, writes=None if arguments.weights else False)
-    say_if_apart(checkpoint.path, data.SOURCES)
+    say_if_apart(checkpoint.path)
     if options.network.writes:
         return look_at_writer(model, options, checkpoint, arguments)
     if arguments.digit is not None:
@@ -63,7 +63,7 @@ def main(argv=None):
     files = {kind: out / f"{kind}_{name}.png" for kind in (*pictures, *["weights"] * bool(pictures), *OF_ALL)}
     for file in files.values():
         check_output("--out", file, ".png", checkpoint.path, arguments.picture)
-    dataset, tested = data.load(options.dataset, options.hold_out), test_set_name(options)
+    dataset, tested = data.load(options.source, options.hold_out), test_set_name(options)
     if arguments.picture:
         (_, image), y, what = read_digit(arguments.picture), arguments.label, "your picture"
     else:
@@ -72,7 +72,7 @@ def main(argv=None):
             parser.error(f"--test {n}: there are {len(dataset.test_images)} {tested} images, from 0")
         image, y, what = dataset.test_images[n], int(dataset.test_labels[n]), f"{tested} image {n}"
 
-    shown = data.SOURCES[options.dataset].called(y)
+    shown = options.source.called(y)
     figures = draw_test(model, options, dataset)
     if pictures:
         figures |= draw_inside(model, options, image, y, f"{shown}, {what}", arguments.patch)
@@ -92,13 +92,13 @@ def look_at_writer(model, options, checkpoint, arguments):
         raise UserError(f"look.py draws digits, and {network} writes {options.source.of}: write.py says what")
     if arguments.picture or arguments.test is not None:
         raise UserError(f"{network} writes, and reads no picture: --digit D asks it for one")
-    digit, count = 2 if arguments.digit is None else arguments.digit, data.sizes(options.dataset)["places"]
+    digit, count = 2 if arguments.digit is None else arguments.digit, options.source.places
     if arguments.patch is not None and arguments.patch >= count:
         raise UserError(f"--patch {arguments.patch}: there are {count}, from 0")
     out, name = open_folder(arguments.out), Path(checkpoint.path).stem.removeprefix("checkpoint_")
     file = out / f"written_{name}.png"
     check_output("--out", file, ".png", checkpoint.path)
-    steps, shown = gpt_steps(model, options, digit), data.SOURCES[options.dataset].called(digit)
+    steps, shown = gpt_steps(model, options, digit), options.source.called(digit)
     if arguments.patch is not None:
         steps["patch"] = arguments.patch
     drawing.save(inside.written(steps, f"{options.network.title(options)}: it has written {shown}"), file)
@@ -113,15 +113,15 @@ def gpt_steps(model, options, digit, temperature=0.8, seed=0):
     {"image": (28, 28), "words": (T,), "vocabulary": (V, 16), "p": (T, V), at the temperature 1; "perplexity": (T,), of
     each p; "attention": {"block 1": (h, T, T), ...}, "patch": the number of the one with the highest perplexity}.
     """
-    begun = data.first_words([digit], options.dataset)
+    begun = texts.first_words([digit], options.source)
     words = np.stack([*model.write(begun, temperature, np.random.default_rng(seed))], axis=1)  # (1, T)
     p = softmax(model.forward(np.concatenate([begun, words[:, :-1]], axis=1))[0].astype(float))  # (T, V)
     perplexity = np.exp(-(p * np.log(np.maximum(p, 1e-300))).sum(axis=1))
     blocks = {f"block {i + 1}": f"blocks.{i}" for i in range(options.blocks)}
     return {
-        "image": data.images_of(words, options.dataset)[0],
+        "image": texts.images_of(words)[0],
         "words": words[0],
-        "vocabulary": data.vocabulary(options.dataset),
+        "vocabulary": texts.vocabulary(),
         "p": p,
         "perplexity": perplexity,
         "attention": {block: model.layers[layer].layers["attention"].weights[0] for block, layer in blocks.items()},
@@ -142,7 +142,7 @@ def both_passes(model, options, image, y):
     logits = model.forward(x)
     loss, dlogits = softmax_cross_entropy(logits, labels)
     rows = {"logits": logits, "p": softmax(logits), "dlogits": dlogits}
-    known = {"image": image, "classes": data.SOURCES[options.dataset].classes, "loss": float(loss)}
+    known = {"image": image, "classes": options.source.classes, "loss": float(loss)}
     return known | {name: a[0] for name, a in rows.items()}, model.backward(dlogits)
 
 
@@ -190,7 +190,7 @@ def vit_passes(model, options, image, y):
 
 def mlp_weights(params, options):
     """Those of the units that matter most: with the largest outgoing weights, the largest first."""
-    W1, W2, source = params["W1"], params["W2"], data.SOURCES[options.dataset]
+    W1, W2, source = params["W1"], params["W2"], options.source
     most = np.argsort(-np.linalg.norm(W2, axis=1), kind="stable")[:MOST]
     note = (
         f"the {len(most)} of {len(W2)} units whose weights W2 are largest, and the {source.kind} that each speaks for "
@@ -218,7 +218,7 @@ def vit_weights(params, options):
 def draw_test(model, options, dataset):
     """The figures of the network's answers to all test images."""
     labels, network, tested = dataset.test_labels, options.network.title(options), test_set_name(options)
-    source, batch = data.SOURCES[options.dataset], options.network.batch
+    source, batch = options.source, options.network.batch
     inputs = (
         batch(*images_and_labels, options)[0] for images_and_labels in data.test_batches(dataset, options, IN_PART)
     )

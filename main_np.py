@@ -21,7 +21,7 @@ from support.threads import share_work
 
 def main(argv=None):
     options, checkpoint = begin("np", __doc__, argv)
-    dataset = data.load(options.dataset, options.hold_out)  # 60,000 images to learn from, 10,000 to test with
+    dataset = data.load(options.source, options.hold_out)  # 60,000 images to learn from, 10,000 to test with
     network, optimizer = build(options, checkpoint)  # random weights, or those of the checkpoint
 
     run = Run(options, dataset, network.params, checkpoint)

@@ -24,7 +24,7 @@ from support.run import Run
 def main(argv=None):
     options, checkpoint = begin("torch", __doc__, argv)
     place = Place(options)  # a device, a precision, and perhaps other processes
-    dataset = data.load(options.dataset, options.hold_out)  # 60,000 images to learn from, 10,000 to test with
+    dataset = data.load(options.source, options.hold_out)  # 60,000 images to learn from, 10,000 to test with
     model, optimizer = build(options, checkpoint, place.device)  # main_np.py's first weights, or the checkpoint's
     network = place.prepare(model)  # the same network: compiled perhaps, its gradients averaged over the processes
 

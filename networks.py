@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data import SOURCES, as_input, as_text, sizes
+from data import SOURCES, as_input
 from support import memory
 from support import options as opt
 from support.checkpoint import load_checkpoint, load_options
 from support.errors import UserError
 from support.options import integer, integers, option
+from support.texts import as_text, sizes
 
 FOLDER = Path("learning_curves")  # where a run leaves its network, unless --out says otherwise
 
@@ -147,7 +148,8 @@ def check_gpt(options, images):
         raise UserError(
             f"--augment {options.augment} does not apply: it moves images, and these are {options.source.of}"
         )
-    sizes(options.dataset)  # UserError if it has no words
+    if options.source.of == "images":
+        sizes(options.source)  # UserError if it has no words
 
 
 GPT = Entry(
@@ -166,9 +168,9 @@ GPT = Entry(
     title=lambda options: f"GPT {options.width} × {options.blocks}, {options.heads} heads",
     check=check_gpt,
     batch=as_text,
-    learns=("images", "names"),
+    learns=("images", "names", "texts"),
     writes=True,
-    sizes=lambda options: sizes(options.dataset),
+    sizes=lambda options: sizes(options.source),
 )
 
 NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT, "gpt": GPT}
@@ -239,7 +241,9 @@ def begin(framework, description, argv=None):
         if not checkpoint.groups["momentum"]:  # my_network.py keeps none, and draws its batches in another order
             raise UserError(f"{path} is not of a run of main_np.py or main_torch.py: it can be used, but not continued")
         kept = opt.run_options(options)
-    options = opt.parse(NETWORKS, SOURCES, framework, argv, description, kept)
+    options = opt.parse(NETWORKS, SOURCES, framework, argv, description, kept, checkpoint and checkpoint.facts)
+    if checkpoint and (of := SOURCES[options.dataset].of) != options.source.of:
+        raise UserError(f"--dataset {options.dataset} has {of}, and {path} has learned from {options.source.of}")
     return options, checkpoint
 
 
@@ -278,11 +282,11 @@ def does(writes, kind=None):
 def newest(writes, kind=None):
     """The newest checkpoint in learning_curves of such a network: see `load`. Of others, only the options are read."""
     for path in sorted(FOLDER.glob("checkpoint_*.npz"), key=lambda path: path.stat().st_mtime, reverse=True):
-        options = load_options(path)
+        options, facts = load_options(path)
         model, dataset = options.get("model", next(iter(NETWORKS))), options.get("dataset", next(iter(SOURCES)))
-        if model not in NETWORKS or dataset not in SOURCES:  # `read` says it of one that nobody knows
+        if model not in NETWORKS or not (facts or dataset in SOURCES):  # `read` says it of one that nobody knows
             return path
-        if writes in (None, NETWORKS[model].writes) and kind in (None, SOURCES[dataset].kind):
+        if writes in (None, NETWORKS[model].writes) and kind in (None, SOURCES[dataset].told(**facts).kind):
             return path
     model = next(name for name, network in NETWORKS.items() if writes in (None, network.writes))
     dataset = next(name for name, source in SOURCES.items() if kind in (None, source.kind))
@@ -294,7 +298,7 @@ def newest(writes, kind=None):
 def read(framework, path):
     """The options of the run in a checkpoint, and the `Checkpoint`."""
     checkpoint = load_checkpoint(path)
-    options = opt.restore(NETWORKS, SOURCES, framework, checkpoint.options, path)
+    options = opt.restore(NETWORKS, SOURCES, framework, checkpoint.options, path, checkpoint.facts)
     if any(array.dtype != options.dtype for array in checkpoint.groups["params"].values()):
         checkpoint.refuse(f"not all numbers are {options.dtype}")
     return options, checkpoint

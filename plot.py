@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib.lines import Line2D
 
-from data import SOURCES
 from support import program
 from support.checkpoint import say_if_apart
 from support.drawing import INK, TEST, TRAIN, aside, logarithmic, new_figure, save, style, style_axes
@@ -103,11 +102,11 @@ def main(argv=None):
     paths = list(dict.fromkeys(path for name in arguments.runs for path in histories(name)))
     if len(paths) > len(COLOURS):
         parser.error(f"{len(paths)} runs are too many for one picture: name at most {len(COLOURS)}")
-    runs, out = [load_history(path, SOURCES) for path in paths], Path(arguments.out)
+    runs, out = [load_history(path) for path in paths], Path(arguments.out)
     check_output("--out", out, ".png", *paths)
     open_folder(str(out.parent))
     for path in paths:
-        say_if_apart(path, SOURCES)
+        say_if_apart(path)
     save(comparison(dict(zip(labels(paths, [options for options, _ in runs]), runs, strict=True))), out)
     print(f"see {out}")
 
@@ -130,7 +129,7 @@ def labels(paths, runs):
     distinguish all of them, each has its path behind it.
     """
     frameworks = ["PyTorch" if path.stem.endswith("torch") else "NumPy" for path in paths]
-    before = defaults(SOURCES)
+    before = defaults()
     runs = [before | run | {"": framework} for run, framework in zip(runs, frameworks, strict=True)]
     models = {str(run.get("model")) for run in runs}
     described = []
@@ -138,7 +137,7 @@ def labels(paths, runs):
         words = [str(run.get("model"))] if len(models) > 1 else []
         alike = [other for other in runs if other.get("model") == run.get("model")]
         for name, value in run.items():
-            if value is not None and len({str(other.get(name)) for other in alike}) > 1:
+            if name != "data" and value is not None and len({str(other.get(name)) for other in alike}) > 1:
                 words.append(f"{name.replace('_', ' ')} {value}".strip())
         described.append(", ".join(words) or run[""])  # a single run differs in nothing
     if len({*described}) < len(described):
@@ -160,10 +159,10 @@ def comparison(runs, title=""):
     style_axes(above, f"{title}: loss" if title else "Loss", "cross-entropy loss")
     style_axes(below, f"{title}: accuracy" if title else "Accuracy", "accuracy", "epochs")
     logarithmic(above)
-    longest = max(history.step / steps_per_epoch(options) for options, history in runs.values())
+    longest = max(history.step / history.steps_per_epoch for _, history in runs.values())
     bell = longest / 50  # of the smoothing, in epochs to either side
-    for number, (label, (options, history)) in enumerate(runs.items()):
-        steps, colour, width = steps_per_epoch(options), COLOURS[number], 4 if len(runs) == 2 and number == 0 else 2
+    for number, (label, (_, history)) in enumerate(runs.items()):
+        steps, colour, width = history.steps_per_epoch, COLOURS[number], 4 if len(runs) == 2 and number == 0 else 2
         label = " ".join(label.encode(errors="replace").decode().split())  # a folder's name may hold anything
         label = " " + label[:99].replace("$", r"\$")  # $ starts mathematics in matplotlib, and _ a label that it hides
         label += f": {history.test_accuracy[-1]:.4f}" if history.test_accuracy else ""
@@ -177,7 +176,7 @@ def comparison(runs, title=""):
             axes.plot(tested, test, color=colour, linewidth=width, label=label, **marks)
     low = min(accuracy for _, history in runs.values() for accuracy in history.test_accuracy or history.train_accuracy)
     below.set_ylim(max(0, low - 0.1 * (1 - low) - 0.01), 1.002)
-    tested = {("held-out" if run["hold_out"] else "test", SOURCES[run["dataset"]].of) for run, _ in runs.values()}
+    tested = {("held-out" if run["hold_out"] else "test", of(run)) for run, _ in runs.values()}
     images = " or ".join(sorted(map(" ".join, tested)))
     grey = {"color": INK, "alpha": 0.7}
     kinds = [Line2D([], [], linewidth=0.8, **grey), Line2D([], [], marker="o", linewidth=2, markersize=4, **grey)]
@@ -187,9 +186,9 @@ def comparison(runs, title=""):
     return figure
 
 
-def steps_per_epoch(options):
-    """Of a run with these options, a dict."""
-    return (SOURCES[options["dataset"]].examples - options["hold_out"]) // options["batch_size"]
+def of(options):
+    """What a run with these options, a dict, learned from; older ones do not say it."""
+    return options.get("data", {}).get("of", "names" if options["dataset"] == "names" else "images")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import sys
 
 import numpy as np
 
-import data
 import networks
 from mlp_np import softmax
 from support import drawing, inside, program
@@ -36,7 +35,7 @@ def main(argv=None):
     model, options, checkpoint = networks.load(arguments.weights)
     if arguments.show:
         check_output("--show", arguments.show, ".png", checkpoint.path, *arguments.pictures)
-    source = data.SOURCES[options.dataset]
+    source = options.source
 
     def read(path):
         """(the ten probabilities, the answer in words) for a picture file; UserError if it is refused."""

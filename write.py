@@ -14,7 +14,7 @@ from PIL import Image
 
 import data
 import networks
-from support import program
+from support import program, texts
 from support.errors import UserError
 from support.files import check_output, replacing
 from support.options import Parser, integer, number
@@ -79,7 +79,7 @@ def digits(model, options, network, arguments):
         print(f"it was not read: {error}".removesuffix(", or give --weights FILE"))
         return
     print(f"{its_options.network.title(its_options)} of {checkpoint.path} reads:")
-    source = data.SOURCES[its_options.dataset]
+    source = its_options.source
     for row, ink in zip(rows, inked, strict=True):
         said = networks.logits_of(reader, its_options, row).argmax(axis=1)
         words = (source.classes[n] if there else BLANK for n, there in zip(said, ink, strict=True))
@@ -88,9 +88,9 @@ def digits(model, options, network, arguments):
 
 def write(model, asked, temperature, rng, options):
     """An image of each of the digits asked for, as a trained GPT writes it: (B, 28, 28) uint8."""
-    begun = data.first_words(asked, options.dataset)
+    begun = texts.first_words(asked, options.source)
     words = np.stack([*model.write(begun, temperature, rng)], axis=1)  # (B, 49)
-    return data.images_of(words, options.dataset)
+    return texts.images_of(words)
 
 
 def on_paper(images):
@@ -110,7 +110,7 @@ def names(model, options, network, arguments):
         raise UserError(f"--out is for a picture of digits, and {network} writes names")
     rng = np.random.default_rng(arguments.seed)
     written = go_on(model, (arguments.text or "").lower(), arguments.count or 10, arguments.temperature, rng, options)
-    known = {*data.names_of(data.load(options.dataset, options.hold_out).train_images)}
+    known = {*texts.names_of(data.load(options.source, options.hold_out).train_images)}
     print(network)
     for name in written:
         print(f"{name.capitalize():13}{'in the list' if name in known else 'new'}")
@@ -120,10 +120,10 @@ def names(model, options, network, arguments):
 
 def go_on(model, letters, count, temperature, rng, options):
     """So many names that begin with these letters, as a trained GPT writes them."""
-    given = data.texts_of([letters])[:, : len(letters)]
-    begun = np.concatenate([data.first_words([0], options.dataset), given], axis=1)  # (1, n)
+    given = texts.texts_of([letters])[:, : len(letters)]
+    begun = np.concatenate([texts.first_words([0], options.source), given], axis=1)  # (1, n)
     written = np.stack([*model.write(begun.repeat(count, axis=0), temperature, rng)], axis=1)
-    return [letters + rest for rest in data.names_of(written)]
+    return [letters + rest for rest in texts.names_of(written)]
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ from resnet_np import BatchNorm, Block, Conv, Identity, ResNet
 from support import program
 from support.errors import UserError
 from support.rounding import above
+from support.texts import as_text
 from vit_np import LayerNorm, ViT, merge, split
 
 STEPS, SHOWN, MOMENTUM = 200, (1, 10, 50, 100, 200), 0.9
@@ -324,7 +325,7 @@ def half_as_large(images, labels):
 
 def as_texts(images, labels):
     """Words (steps, B, T), and those that come next."""
-    x, y = data.as_text(images.reshape(-1, 28, 28), labels.ravel(), SimpleNamespace(dataset="mnist"))
+    x, y = as_text(images.reshape(-1, 28, 28), labels.ravel(), SimpleNamespace(source=data.SOURCES["mnist"]))
     return x.reshape(*labels.shape, -1), y.reshape(*labels.shape, -1)
 
 

@@ -19,14 +19,16 @@ from exercises.trial import load
 from support import program
 from support.errors import UserError
 from support.files import replacing
+from support.texts import LETTERS, first_words, sizes, texts_of
 
 BETTER = 0.02  # how much lower its loss has to be than that of counting: no table of these counts is
 APART = 0.08  # how far from its loss on names held out the claim may be
 KNOWN, OTHERS = 4000, 1000  # names to learn from, and names held out
 FUNCTIONS = "logits", "loss", "gradients", "train", "write"
 STUB = ROOT / "exercises" / "chapter6" / "own_gpt.py"
-V, T = data.sizes("names")["words"], data.sizes("names")["places"]
-START = int(data.first_words([0], "names").item())
+NAMES = data.SOURCES["names"]
+V, T = sizes(NAMES)["words"], NAMES.places
+START = int(first_words([0], NAMES).item())
 BEGUN = ["", "m", "sch", "wil"] * 50  # the beginnings of the names that it has to write
 
 
@@ -79,7 +81,7 @@ def draw(rng):
 def words(texts):
     """Which places of texts (N, T) count: those of the letters and of one end."""
     counts = np.ones(np.shape(texts), bool)
-    counts[:, 1:] = texts[:, :-1] != data.Names.end
+    counts[:, 1:] = texts[:, :-1] != NAMES.end
     return counts
 
 
@@ -128,7 +130,7 @@ class Calls(own.Calls):
         for name, letters in zip(names, begun, strict=True):
             if not isinstance(name, str):
                 raise wrong("write returns no names", n=len(begun), what=f"one that is {own.kind(name)}")
-            if not {*name} <= {*data.Names.letters} or len(name) > T:
+            if not {*name} <= {*LETTERS} or len(name) > T:
                 raise wrong("write returns other letters", name=name[:40], letters=letters, most=T)
             if not name.startswith(letters):
                 raise wrong("write forgets the beginning", name=name, letters=letters)
@@ -269,7 +271,7 @@ def judge_writing(calls, trace, content, seed):
     if alone != one:
         raise wrong("write needs train", one=", ".join(one[:3]), two=", ".join(alone[:3]))
     names = calls.write(params, BEGUN, np.random.default_rng([seed, 2]))
-    texts = data.texts_of(names)
+    texts = texts_of(names)
     drawn = words(texts) & (np.arange(T) >= np.array([[len(letters)] for letters in BEGUN]))
     # Of words drawn with the probabilities p, -log p is on average the entropy of p, whatever p is; and its variance is
     # known. So their sum is a test: 5 deviations are one right network in a million.

@@ -114,7 +114,7 @@ BATCHES = dict.fromkeys(TOOLS, 1) | {SCIKIT_LEARN: 20}  # in a call: scikit-lear
 def begin(name, argv, what="step"):
     """Load the data. A function that takes the next step of a program's run with that tool, or one that tests."""
     options = parse_options("torch", "--device", "cpu", *argv.split(), *["--compile"] * (name == COMPILED))
-    dataset = data.load(options.dataset)
+    dataset = data.load(options.source)
     drawn = changed(options, batch_size=options.batch_size * BATCHES[name])
     batches = data.batches(dataset, drawn, 0, sys.maxsize)
     step, test = TOOLS[name](options)
@@ -216,7 +216,7 @@ def contradictions(rounds):
         if not all(name in rounds for name in names):
             continue
         options = parse_options("torch", *argv.split())
-        plan = make_plan(options, data.SOURCES[options.dataset].examples)
+        plan = make_plan(options, len(data.load(options.source).train_images))
         epochs = math.ceil(plan.steps / plan.steps_per_epoch)
         ms, test, whole = (np.median(rounds[name]) for name in names)
         parts = plan.steps * ms / 1000 + epochs * test

@@ -14,6 +14,7 @@ from lab import results
 from networks import parse_options
 from support import program
 from support.options import Parser
+from support.texts import sizes
 
 TABLES = {
     "all words alike": "",
@@ -53,10 +54,10 @@ def tables(place, before, words, sizes):
 def measure(dataset):
     """{table: {"loss", "accuracy"}} on all test texts."""
     options = parse_options("np", "--model", "gpt", "--dataset", dataset)
-    train_images, train_labels, test_images, test_labels = data.load(dataset)
+    train_images, train_labels, test_images, test_labels = data.load(options.source)
     known, found = pairs(train_images, train_labels, options), {}
     place, before, words = pairs(test_images, test_labels, options)
-    for name, (table, asks) in tables(*known, data.sizes(dataset)).items():
+    for name, (table, asks) in tables(*known, sizes(options.source)).items():
         context = tuple({"p": place, "b": before}[letter] for letter in asks)
         best = table == table.max(axis=-1, keepdims=True)
         hits = best / best.sum(axis=-1, keepdims=True)  # it guesses one of the likeliest

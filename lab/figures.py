@@ -24,7 +24,7 @@ import data
 from lab.results import FRAMEWORKS, OPTIMIZERS, PUBLISHED_RUNS, ROOT, drawn
 from mlp_np import MLP, softmax
 from networks import NETWORKS, prefix
-from plot import COLOURS, comparison, labels, steps_per_epoch
+from plot import COLOURS, comparison, labels
 from resnet_np import Conv
 from support import augment, program
 from support.drawing import INK, MONO, TEST, TRAIN, new_figure, style, style_axes
@@ -204,7 +204,7 @@ def mistake(page):
     model, known = network_of_the_page()
     number, true = known["numbers"][known["opens"]], known["labels"][known["opens"]]
     image = data.load().test_images[number]
-    options = SimpleNamespace(pixels=known["pixels"], dataset="mnist", dtype="float64")
+    options = SimpleNamespace(pixels=known["pixels"], source=data.SOURCES["mnist"], dtype="float64")
     x, paper = data.as_input(np.array([image, np.zeros_like(image)]), options).reshape(2, 784)
     p = softmax(model.forward(x[np.newaxis]))[0]
     said = int(p.argmax())
@@ -262,7 +262,7 @@ def published(*names):
     paths = [PUBLISHED_RUNS / name for name in names]
     if missing := [path for path in paths if not path.exists()]:
         raise UserError(f"{missing[0].name} is not in {PUBLISHED_RUNS}: `python -m lab.results` trains what is missing")
-    return paths, [load_history(path, data.SOURCES) for path in paths]
+    return paths, [load_history(path) for path in paths]
 
 
 @style()
@@ -273,8 +273,8 @@ def optimizers():
     style_axes(axes, "AdamW and momentum: accuracy on held-out images", "accuracy", "epochs")
     _, runs = published(*(f"optimizer_{i}_history_vit_torch.json" for i in range(len(OPTIMIZERS))))
     best_first = sorted(zip(OPTIMIZERS, COLOURS, runs, strict=False), key=lambda run: -run[2][1].test_accuracy[-1])
-    for number, (name, colour, (options, history)) in enumerate(best_first):
-        epochs, accuracy = np.array(history.test_step) / steps_per_epoch(options), history.test_accuracy
+    for number, (name, colour, (_, history)) in enumerate(best_first):
+        epochs, accuracy = np.array(history.test_step) / history.steps_per_epoch, history.test_accuracy
         axes.plot(epochs, accuracy, "o-", color=colour, linewidth=2.5, markersize=5)
         axes.annotate(
             f"{name}: {accuracy[-1]:.4f}",

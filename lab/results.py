@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data import SOURCES
+import data
 from networks import NETWORKS, make, parse_options, typed
 from support import program
 from support.errors import UserError
@@ -225,7 +225,7 @@ def recipes_table(found):
     for model, network in READERS.items():
         for recipe in network.recipes:
             options = parse_options("np", "--model", model, "--recipe", recipe)
-            per_epoch = SOURCES[options.dataset].examples // options.batch_size
+            per_epoch = len(data.load(options.source).train_images) // options.batch_size
             steps = options.steps or options.epochs * per_epoch
             epochs = f"{options.epochs or steps / per_epoch:.3g}"
             sizes = [network.title(options), options.batch_size, epochs, f"{steps:,}", options.lr]

@@ -18,6 +18,7 @@ from main_np import Optimizer, loss_of, that_count
 from networks import parse_options
 from support import program
 from support.options import Parser
+from support.texts import sizes
 from vit_np import Positions
 
 WIDTH, BATCH, STEPS, LR, HEADS, SEEDS = 64, 128, 1500, 0.005, 4, range(3)
@@ -97,7 +98,7 @@ def main():
     for name, looks_back in BACK.items():
         began = time.time()
         found["losses"][name] = [
-            learn(network(looks_back, data.sizes("names"), seed), dataset, options, seed) for seed in SEEDS
+            learn(network(looks_back, sizes(options.source), seed), dataset, options, seed) for seed in SEEDS
         ]
         print(name, found["losses"][name], f"{time.time() - began:.0f} s", flush=True)
     results.save_result("steps", found)

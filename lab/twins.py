@@ -56,7 +56,7 @@ class Step(NamedTuple):
 
 def lockstep(options):
     """Train the networks side by side on the same batches and yield a `Step` for each."""
-    dataset = data.load(options.dataset, options.hold_out)
+    dataset = data.load(options.source, options.hold_out)
     plan = make_plan(options, len(dataset.train_images))
 
     ours, theirs = main_np.build(options), main_torch.build(options)  # each a network and its optimizer

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 import data
-from support import program
+from support import program, texts
 from support.files import replacing
 from support.options import Parser
 
@@ -21,8 +21,8 @@ WORDS, IMAGES = 128, 30_000
 
 def find_words(images, number):
     """So many words (V, 16) uint8 for uint8 images (B, 28, 28): the blank one, then from little ink to much."""
-    side = images.shape[1] // data.PATCH
-    patches = images.reshape(-1, side, data.PATCH, side, data.PATCH).swapaxes(2, 3).reshape(-1, data.PATCH**2)
+    side = images.shape[1] // texts.PATCH
+    patches = images.reshape(-1, side, texts.PATCH, side, texts.PATCH).swapaxes(2, 3).reshape(-1, texts.PATCH**2)
     patches = patches[patches.any(axis=1)]
     words = k_means(patches, first_words(patches, number, np.random.default_rng(0)))
     return words[words.sum(axis=1).argsort(kind="stable")]
@@ -47,7 +47,7 @@ def k_means(patches, words, most=300):
     """The words moved until none moves, or so often: each to the rounded mean of the patches nearest to it. The blank
     one stays where it is."""
     for _ in range(most):
-        of_each = np.concatenate([data.nearest(part, words) for part in np.array_split(patches, 64)])
+        of_each = np.concatenate([texts.nearest(part, words) for part in np.array_split(patches, 64)])
         sums = np.stack([np.bincount(of_each, pixels, len(words)) for pixels in patches.T], axis=1)  # (V, 16)
         means = np.rint(sums / np.maximum(np.bincount(of_each, minlength=len(words)), 1)[:, np.newaxis])
         moved = np.vstack([words[:1], means[1:].astype(np.uint8)])
@@ -58,15 +58,15 @@ def k_means(patches, words, most=300):
 
 
 def as_file(words):
-    """The words (V, 16) as the bytes of an IDX file, which data.parse_idx reads."""
-    shape = (len(words), data.PATCH, data.PATCH)
+    """The words (V, 16) as the bytes of an IDX file, which support.pictures.parse_idx reads."""
+    shape = (len(words), texts.PATCH, texts.PATCH)
     return struct.pack(">4B3I", 0, 0, 8, 3, *shape) + words.tobytes()
 
 
 def main():
     Parser(description=__doc__).parse_args()
     content = as_file(find_words(data.load("mnist").train_images[:IMAGES], WORDS))
-    path = data.ROOT / "mnist" / data.WORDS
+    path = texts.WORDS
     with replacing(path) as file:
         file.write(content)
     print(f"{path}: {WORDS} words, SHA-256 {hashlib.sha256(content).hexdigest()}")

@@ -19,7 +19,7 @@ import data
 import networks
 from lab import counts, figures, results
 from networks import NETWORKS
-from support import program
+from support import program, texts
 from support.drawing import INK, TEST, TRAIN, new_figure, style, style_axes
 from support.files import replacing
 from support.options import Parser
@@ -72,7 +72,7 @@ def distances(images, others):
 
 def in_words(images):
     """uint8 images (B, 28, 28), as they look in words."""
-    return data.images_of(data.words_of(images))
+    return texts.images_of(texts.words_of(images, data.SOURCES["mnist"]))
 
 
 def measure(model, options, reader, train_images):
@@ -86,7 +86,7 @@ def measure(model, options, reader, train_images):
 
 def measure_names(model, options):
     """How many of the names that a network writes at each temperature are in the list that it learned from."""
-    known = {*data.names_of(data.load(options.dataset).train_images)}
+    known = {*texts.names_of(data.load(options.source).train_images)}
     written = {t: go_on(model, "", NAMES, t, np.random.default_rng(0), options) for t in NAME_TEMPERATURES}
     return {"in the list": {str(t): float(np.mean([name in known for name in names])) for t, names in written.items()}}
 
@@ -208,7 +208,7 @@ def all_patches(words):
     """The 128 words: patches of 4 × 4 pixels, from no ink to much"""
     page = figures.Page(440, all_patches.__doc__)
     for word, pixels in enumerate(words):
-        page.pixels(pixels.reshape(data.PATCH, -1), 26 + 47 * (word % 16), 62 + 47 * (word // 16), 40)
+        page.pixels(pixels.reshape(texts.PATCH, -1), 26 + 47 * (word % 16), 62 + 47 * (word // 16), 40)
     return page.figure
 
 
@@ -229,7 +229,7 @@ def draw(model, options, train_images):
         "written": rows_of_digits(images[:3]),
         "nearest": beside_nearest(some, train_images[nearest(some, train_images)[0]]),
         "temperatures": at_temperatures(rows, digit),
-        "patches": all_patches(data.vocabulary()),
+        "patches": all_patches(texts.vocabulary()),
     }.items():
         figures.save(figure, results.ROOT / "png" / f"{name}.png")
 

@@ -123,7 +123,7 @@ def run_line(options, history):
 
 def network(model, options, history):
     """What the page knows: the run, the weights, how pixels become input; images to pick, to learn from, to test on."""
-    dataset = data.load(options.dataset)
+    dataset = data.load(options.source)
     scales, packed = [], []
     for name, p in model.params.items():
         scale, content, model.params[name] = pack(p)  # as the page has it: so are the model's mistakes
@@ -144,8 +144,8 @@ def network(model, options, history):
         "run": run_line(options, history),
         "hidden": len(model.params["b1"]),
         "pixels": options.pixels,
-        "mean": data.SOURCES[options.dataset].mean,
-        "std": data.SOURCES[options.dataset].std,
+        "mean": options.source.mean_and_std[0],
+        "std": options.source.mean_and_std[1],
         "scales": scales,
         "numbers": chosen,  # which of the test images
         "labels": dataset.test_labels[chosen].tolist(),

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from data import Names, as_input, names_of, sizes, texts_of
+from data import SOURCES, as_input
 from exercises import classroom, complaints, digits, judge, marker, network, own, prove, runner
 from exercises.catalogue import BY_NAME
 from exercises.exercise import agree
@@ -29,7 +29,10 @@ from gpt_np import GPT, next_words
 from mlp_np import MLP, softmax
 from page.shown import load_mlp
 from support.errors import UserError
+from support.texts import LETTERS, first_words, names_of, texts_of
 
+MNIST = SOURCES["mnist"].told(mean_and_std=(0.1307, 0.3081))  # whose training images a browser does not have
+NAMES = SOURCES["names"]
 FOLDER, UNPACKED = Path("/work"), Path("/tmp/unpacked")
 MARK = "\x1e"  # begins what is reported on standard error; each run gets another one
 HIDDEN, EPOCHS = 64, 8  # of a network that is trained here, so that it takes some seconds
@@ -327,7 +330,7 @@ def as_mlp(module, params, images, words):
     model = MLP(len(arrays["b1"]), dtype=np.float64)
     model.params = arrays
     for pixels in ("unit", "standardised", "raw"):
-        x = as_input(images, SimpleNamespace(pixels=pixels, dtype="float64", dataset="mnist"))
+        x = as_input(images, SimpleNamespace(pixels=pixels, dtype="float64", source=MNIST))
         if np.array_equal(model.forward(x).argmax(axis=1), said):
             return as_kept(arrays, pixels, words, "Your own network"), (
                 f"It is the network of `mlp_np.py`: with your weights, that says the same digit to all {len(images):,} "
@@ -376,8 +379,8 @@ def write(digit, temperature, seed):
 def write_names(begun, count, temperature, seed):
     """Have it write this many names that begin with these letters: {"names": [(name, whether it has learned it)]}."""
     known, model = writer()
-    begun = "".join(letter for letter in begun.lower() if letter in Names.letters)[: Names.places - 1]
-    start = np.repeat(np.append(sizes("names")["words"], texts_of([begun])[0, : len(begun)])[np.newaxis], count, axis=0)
+    begun = "".join(letter for letter in begun.lower() if letter in LETTERS)[: NAMES.places - 1]
+    start = np.hstack([first_words([0], NAMES), texts_of([begun])[:, : len(begun)]]).repeat(count, axis=0)
     written = np.stack([*model.write(start, temperature, np.random.default_rng(seed))], axis=1)
     known = {*names_of(known)}
     return {"names": [(begun + name, begun + name in known) for name in names_of(written)]}

@@ -7,7 +7,8 @@ from support.errors import UserError
 
 def load_mlp(path):
     """(model, options, history) of the network in a checkpoint, if it is one that index.html shows; or UserError."""
-    network = networks.NETWORKS.get(networks.load_options(path).get("model"))
+    options, _ = networks.load_options(path)
+    network = networks.NETWORKS.get(options.get("model"))
     if network and network.writes:  # before it is built: a site has no words for one
         raise UserError(f"{path} is a {network.name}, a network that writes: the page shows an MLP that reads digits")
     model, options, checkpoint = networks.load(path)

@@ -34,6 +34,7 @@ from page.bundle import FOLDER, bundle, call, fill, icon, install, licences
 from support.errors import UserError
 from support.options import Parser
 from support.program import needing, run
+from support.texts import vocabulary
 
 with needing("requirements-site.txt"):
     from markdown_it import MarkdownIt
@@ -170,7 +171,7 @@ def writers(out):
     """What the networks that write need, into the folder `out`: their weights, and the words of digits or the names
     that are known. {what it writes: the file's address}."""
     known = data.load("names").train_images.astype(np.uint8)
-    return {"digits": writer(out, "gpt.npz", data.vocabulary()), "names": writer(out, "names.npz", known)}
+    return {"digits": writer(out, "gpt.npz", vocabulary()), "names": writer(out, "names.npz", known)}
 
 
 def writer(out, file, words):

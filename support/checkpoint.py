@@ -12,14 +12,16 @@ import numpy as np
 from support.errors import UserError
 from support.files import read_file, replacing
 from support.history import History, as_written, load_history
+from support.source import facts_in
 
 FORMAT = 1
 LARGEST_FILE = 2**32  # bytes
-LONGEST_OPTIONS = 10_000  # characters; a run's have some 500
+LONGEST_OPTIONS = 40_000  # characters; a run's have some 700, and a path may have thousands
+SMALL = 2**19  # bytes of its options, or of the letters of a text: 4 for each
 DAMAGED = "is not a checkpoint of this project, or is damaged"
 # The weights; what the optimizer remembers of them, with the same names and shapes (AdamW has squares, SGD has none);
-# what batch normalisation remembers, if there is any.
-GROUPS = ("params", "momentum", "squares", "statistics")
+# what batch normalisation remembers, if there is any; the letters of a text.
+GROUPS = ("params", "momentum", "squares", "statistics", "data")
 
 
 class Checkpoint(NamedTuple):
@@ -27,6 +29,7 @@ class Checkpoint(NamedTuple):
     options: dict  # of the run, not of the call that made it
     groups: dict  # those of GROUPS, each with its arrays by their names
     history: History
+    facts: dict  # of its data, for `Source.told`; {} if it is older than that
 
     @property
     def size(self):
@@ -96,7 +99,8 @@ def load_checkpoint(path):
             group, _, rest = name.partition("/")
             groups[group][rest] = np.asarray(array)  # bytes where it is none
         options = dict(json.loads(options[:LONGEST_OPTIONS]))
-        checkpoint = Checkpoint(path, options, groups, History(**groups.pop("history")))
+        facts = facts_in(options.get("data"), groups["data"])
+        checkpoint = Checkpoint(path, options, groups, History(**groups.pop("history")), facts)
         whole = version == FORMAT and step == checkpoint.history.step and checkpoint.history.is_whole()
         whole &= all(np.isfinite(array).all() for _, _, array in flat(groups))
     except MemoryError:
@@ -108,7 +112,7 @@ def load_checkpoint(path):
     return checkpoint
 
 
-def say_if_apart(path, datasets):
+def say_if_apart(path):
     """A line on stderr if a run's history and the checkpoint beside it are not of one run, and one moment of it.
 
     path: of either. A run writes both at once; but somebody may have copied one of them, or killed the run in between.
@@ -118,7 +122,7 @@ def say_if_apart(path, datasets):
     if not all(file.exists() for file in files):
         return
     try:
-        (options, history), checkpoint = load_history(files[0], datasets), load_checkpoint(files[1])
+        (options, history), checkpoint = load_history(files[0]), load_checkpoint(files[1])
         if (checkpoint.options, as_written(checkpoint.history)) == (options, as_written(history)):
             return
         apart = f"{files[0]} ({history.step} steps) and {files[1].name} ({checkpoint.history.step} steps)"
@@ -129,19 +133,27 @@ def say_if_apart(path, datasets):
 
 
 def load_options(path):
-    """The options in a checkpoint, a dict; nothing else of it is read. UserError as `load_checkpoint` has it."""
+    """(options, facts): what a checkpoint says of its run and its data, dicts; nothing else of it is read. UserError as
+    `load_checkpoint` has it."""
     try:
         with zipfile.ZipFile(path) as archive:
-            entry = archive.getinfo("options.npy")
-            too_long = entry.file_size > 5 * LONGEST_OPTIONS  # 4 bytes for each character, and a header
-            if too_long or entry.compress_type != zipfile.ZIP_STORED:
-                raise ValueError
-            options = np.load(io.BytesIO(archive.read(entry)), allow_pickle=False)
-        return dict(json.loads(options.item()))
+            options, letters = (read_small(archive, f"{name}.npy") for name in ("options", "data/letters"))
+        options = dict(json.loads(options.item()))
+        return options, facts_in(options.get("data"), {"letters": letters})
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
     except Exception:
         raise UserError(f"{path} {DAMAGED}") from None
+
+
+def read_small(archive, name):
+    """An array of an open .npz that has few bytes, or None if there is none of that name."""
+    if name not in archive.namelist():
+        return None
+    entry = archive.getinfo(name)
+    if entry.file_size > SMALL or entry.compress_type != zipfile.ZIP_STORED:
+        raise ValueError
+    return np.load(io.BytesIO(archive.read(entry)), allow_pickle=False)
 
 
 def unpack(content):

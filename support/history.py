@@ -28,6 +28,7 @@ class History:
         self.test_loss = array("d", test_loss)  # ... this was the loss on all test images
         self.test_accuracy = array("d", test_accuracy)
         self.unread = []  # (loss, accuracy) of the latest steps
+        self.steps_per_epoch = None  # known of a run, and of its file
 
     @property
     def step(self):
@@ -57,7 +58,7 @@ class History:
     def numbers(self):
         """Everything recorded, by name."""
         self.read()
-        return {name: values for name, values in vars(self).items() if name != "unread"}
+        return {name: values for name, values in vars(self).items() if name not in ("unread", "steps_per_epoch")}
 
     @staticmethod
     def check(loss, step):
@@ -111,24 +112,25 @@ def as_written(history):
 
 def save_history(path, options, history):
     """Write the options (a dict), the versions and every number that the curves show as JSON, one key per line."""
-    content = {"options": options, "machine": machine()} | as_written(history)
+    content = {"options": options, "machine": machine(), "steps_per_epoch": history.steps_per_epoch}
+    content |= as_written(history)
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in content.items())
     with replacing(path) as file:
         file.write(f"{{\n{lines}\n}}\n".encode())
 
 
-def load_history(path, datasets):
+def load_history(path):
     """(options, `History`) from a file that save_history wrote; UserError if there is anything wrong with it.
 
-    datasets: {name: what has `examples`, the number of its training images}.
+    An older file does not say how many steps an epoch has: it was tested first at the end of one.
     """
     text = read_file(path, LARGEST_FILE)
     try:
         content = json.loads(text)
         options, history = content["options"], History(**{name: content[name] for name in History().numbers()})
-        examples = datasets[options["dataset"]].examples
+        history.steps_per_epoch = content.get("steps_per_epoch") or [*history.test_step, history.step][0]
         whole = history.step > 0 and history.is_whole()
-        whole &= 1 <= options["batch_size"] <= examples - options["hold_out"] <= examples
+        whole &= history.steps_per_epoch >= 1 and options["hold_out"] >= 0 and bool(options["dataset"])
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         whole = False
     if not whole:

@@ -62,9 +62,13 @@ def option(help, default=None, **how):
 # --- The tables: {option: option(...)}. A recipe's values come before the defaults here. ------------------------------
 
 
-def what_to_train(datasets):
+def what_to_train(datasets=()):
     return {
-        "dataset": option("what to learn", "mnist", choices=[*datasets]),
+        "dataset": option(
+            f"what to learn: {', '.join(datasets)}; or yours: a folder with MNIST's four files, or with "
+            "train/CLASS/*.png (and test/CLASS/*.png), or a text in UTF-8", "mnist", metavar="NAME|PATH",
+        ),
+        "ink": option("what images show is light, as in MNIST, or dark", "light", choices=["light", "dark"]),
         "pixels": option(
             "what the network sees: standardised (mean 0, deviation 1), unit (0 to 1) or raw (0 to 255)",
             "standardised", choices=["standardised", "unit", "raw"],
@@ -78,12 +82,11 @@ def what_to_train(datasets):
     }  # fmt: skip
 
 
-def how_to_train(datasets):
-    most = max(source.examples for source in datasets.values())
+def how_to_train():
     return {
         "epochs": option("how many times to go through the training images", type=integer(1, 100_000)),
         "steps": option("in place of --epochs: how many batches to learn from", type=integer(1, 10_000_000)),
-        "batch_size": option("images in a batch", type=integer(1, most), metavar="B"),
+        "batch_size": option("images in a batch", type=integer(1, 1_000_000), metavar="B"),
         "lr": option("learning rate, at its highest", type=number(1e-30, 1e30)),
         "optimizer": option(
             "sgd: gradient descent with momentum; adamw: a step length for each parameter",
@@ -106,14 +109,14 @@ def how_to_train(datasets):
         ),
         "hold_out": option(
             "keep the last N training images for testing, to choose options without looking at the test set",
-            0, type=integer(0, 30_000), metavar="N",
+            0, type=integer(0, 10_000_000), metavar="N",
         ),
     }  # fmt: skip
 
 
-def defaults(datasets):
+def defaults():
     """{option: its default} of all that are not a network's own; a recipe's values come before them."""
-    return {name: how["default"] for name, how in (what_to_train(datasets) | how_to_train(datasets)).items()}
+    return {name: how["default"] for name, how in (what_to_train() | how_to_train()).items()}
 
 
 # A checkpoint does not keep these: they belong to a call of the program, and not to the run.
@@ -142,12 +145,13 @@ OF_A_CALL = WHERE_IT_GOES | OF_NUMPY | OF_PYTORCH
 # --- The command line -------------------------------------------------------------------------------------------------
 
 
-def parse(networks, datasets, framework, argv=None, description="", kept=None):
+def parse(networks, datasets, framework, argv=None, description="", kept=None, facts=None):
     """All options of a run, as a namespace; UserError if they make no sense.
 
     What is not typed is what `kept` says, the options of a run that continues; or else the recipe; or else the tables.
-    framework: "np" or "torch". Beside the options, the namespace has `network`, the entry in `networks`; `source`, the
-    entry in `datasets`; and `name`, with which the names of the run's files end.
+    framework: "np" or "torch". facts: what a checkpoint knows of its data. Beside the options, the namespace has
+    `network`, the entry in `networks`; `source`, that of `datasets` with these facts; and `name`, with which the names
+    of the run's files end.
     """
     kept = kept or {}
     model = option("the network; `--model NAME -h` explains the options of each", choices=[*networks])
@@ -157,7 +161,7 @@ def parse(networks, datasets, framework, argv=None, description="", kept=None):
     first.add_argument("--dataset")
     asked, _ = first.parse_known_args(argv)
     network = networks[asked.model]
-    asked.recipe = asked.recipe or recipe_for(asked.dataset, network)
+    asked.recipe = asked.recipe or recipe_for(asked.dataset and datasets[asked.dataset].of, network)
     recipe = {
         name: value[framework] if isinstance(value, dict) else value  # where NumPy and PyTorch differ
         for name, value in network.recipes.get(asked.recipe, {}).items()
@@ -167,7 +171,7 @@ def parse(networks, datasets, framework, argv=None, description="", kept=None):
         "what to train": {"model": model, "recipe": option(named, choices=[*network.recipes])}
         | network.options
         | what_to_train(datasets),
-        "how to train": how_to_train(datasets),
+        "how to train": how_to_train(),
         "where it goes": WHERE_IT_GOES,
     }
     groups |= {"who finds the derivatives": OF_NUMPY} if framework == "np" else {"what only PyTorch can do": OF_PYTORCH}
@@ -190,10 +194,10 @@ def parse(networks, datasets, framework, argv=None, description="", kept=None):
         vars(options).update(length)
     for name in sorted(kept, key=lambda name: name != "model"):  # the model first: it decides which others there are
         typed = getattr(options, name, None)
-        if typed not in (None, kept[name]):
+        if typed not in (None, kept[name]) and not (name == "dataset" and facts):  # which may have been moved
             has = "which did not use it" if kept[name] is None else f"a run with {as_typed(kept[name])}"
             raise UserError(f"{flag(name)} {as_typed(typed)} contradicts {options.resume}, {has}")
-    options.network, options.source = network, datasets[options.dataset]
+    options.network, options.source = network, datasets[options.dataset].told(**facts or {}, ink=options.ink)
     first = options.model == next(iter(networks))  # whose files have no name in front
     options.name = ("" if first else f"{options.model}_") + options.source.prefix + framework
     check_source(options, networks)
@@ -201,10 +205,10 @@ def parse(networks, datasets, framework, argv=None, description="", kept=None):
     return options
 
 
-def recipe_for(dataset, network):
-    """The recipe that a network takes if none is asked for: the one that is made for this dataset, or the default."""
-    made = (name for name, recipe in network.recipes.items() if dataset and recipe.get("dataset") == dataset)
-    return next(made, "default")
+def recipe_for(kind, network):
+    """The recipe that a network takes if none is asked for: the one that is called after this kind of data ("names",
+    "texts"), or the default."""
+    return kind if kind in network.recipes else "default"
 
 
 def check_source(options, networks):
@@ -234,16 +238,16 @@ def resumed_from(argv=None):
     return parser.parse_known_args(argv)[0].resume
 
 
-def restore(networks, datasets, framework, kept, path):
+def restore(networks, datasets, framework, kept, path, facts=None):
     """The options that a checkpoint kept (a dict), as a namespace; UserError if they make no sense here.
 
     They go through the parser, as all options do. One that the file does not have, because it is older than the
     option, is its default.
     """
-    given = {name: value for name, value in kept.items() if value is not None}
+    given = {name: value for name, value in kept.items() if value is not None and name != "data"}
     try:
         typed = [f"{flag(name)}={as_typed(value)}" for name, value in given.items()]
-        options = parse(networks, datasets, framework, typed)
+        options = parse(networks, datasets, framework, typed, facts=facts)
         if unknown := sorted(given.keys() - run_options(options).keys()):
             raise UserError(f"unknown option {unknown[0]!r}")
         return options

@@ -36,6 +36,7 @@ class Run:
         self.options, self.place, self.first = options, place, place is None or place.first
         self.plan = make_plan(options, len(dataset.train_images))
         self.history = check_history(checkpoint, self.plan) if checkpoint else History()
+        self.history.steps_per_epoch = self.plan.steps_per_epoch
         self.continued, self.folder = checkpoint, open_folder(options.out)
         self.name, self.title, self.tested = options.name, opt.title(options), opt.test_set_name(options)
         *self.curves, self.history_path, self.checkpoint_path = (self.folder / file.format(self.name) for file in FILES)
@@ -130,7 +131,8 @@ class Run:
                 copy(self.checkpoint_path, backup)
                 tqdm.write(f"the checkpoint of the run before is kept as {backup}", file=sys.stderr)
             self.has_saved = True
-            options = opt.run_options(self.options)
+            facts, letters = self.options.source.kept()
+            options, arrays = opt.run_options(self.options) | {"data": facts}, arrays | {"data": letters}
             save_checkpoint(self.checkpoint_path, options, arrays, self.history, outdated=self.curves)
             save_history(self.history_path, options, self.history)
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from data import FILES
+from data import BUNDLED
 
+FILES = [*BUNDLED["mnist"]["sums"]]
 NAMES = ("boot", "ankle boot", "cap", "glove", "hat", "scarf", "sock", "tie", "vest", "umbrella")
 
 
@@ -50,17 +51,10 @@ def test_a_dataset(another_project, program, small):
         (another_project / "clothes" / file).write_bytes(content := gzip.compress(idx(array)))
         sums.append(hashlib.sha256(content).hexdigest())
     entry = f"""
-    "clothes": Source(
-        url="",
-        sha256={tuple(sums)},
-        mean=0.13,
-        std=0.31,
-        examples=600,
-        classes={NAMES},
-    ),
+    "clothes": {{"of": "images", "classes": {NAMES}, "sums": {dict(zip(FILES, sums, strict=True))}}},
 """
     code = (another_project / "data.py").read_text()
-    (another_project / "data.py").write_text(re.sub(r"(?m)^SOURCES = {$", rf"\g<0>{entry}", code))
+    (another_project / "data.py").write_text(re.sub(r"(?m)^BUNDLED = {$", rf"\g<0>{entry}", code))
 
     shown = NAMES[int(small.test_labels[-53])]
     article = "an" if shown[0] in "aeiou" else "a"

@@ -18,7 +18,6 @@ import vit_np
 import write
 from autograd_np import Tensor
 from conftest import ROOT, as_input
-from data import SOURCES
 from exercises import network, symptoms
 from exercises.catalogue import BY_NAME, CASES, EXERCISES
 from gpt_np import next_words
@@ -135,7 +134,7 @@ def test_every_accuracy_was_measured():
 
 
 def test_the_printed_run_is_the_committed_one():
-    whole = load_history(ROOT / "learning_curves" / "published" / "history_np.json", SOURCES)[1].numbers()
+    whole = load_history(ROOT / "learning_curves" / "published" / "history_np.json")[1].numbers()
     steps, printed = whole["test_step"], []
     for epoch, end in enumerate(steps, 1):
         until = History(**{name: v[:end] if name.startswith("train") else v[:epoch] for name, v in whole.items()})

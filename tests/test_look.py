@@ -52,7 +52,7 @@ def tiny(small, tmp_path_factory):
 
 
 def options_of(**more):
-    kept = {"pixels": "standardised", "dataset": "mnist", "dtype": "float64", "name": "np"} | more
+    kept = {"pixels": "standardised", "source": data.SOURCES["mnist"], "dtype": "float64", "name": "np"} | more
     return SimpleNamespace(**kept, network=NETWORKS[kept["model"]])
 
 
@@ -264,7 +264,7 @@ def test_the_command_draws_everything(name, tiny, tmp_path, capsys, mnist, monke
     monkeypatch.setattr(drawing, "save", lambda figure, path: save(figure, path) if path == whole else path.touch())
     assert look.main([*words, "--weights", str(tiny / f"checkpoint_{name}.npz"), "--out", str(out)]) is None
     printed = capsys.readouterr().out
-    assert said in printed and asked == [("mnist", 60 if name == "np" else 0)]
+    assert said in printed and [(source.name, held) for source, held in asked] == [("mnist", 60 if name == "np" else 0)]
     files = {f"{kind}_{name}.png" for kind in (KINDS if name != "vit_np" else ("attention", *KINDS[1:]))}
     assert {path.name for path in out.iterdir()} == files and all(file in printed for file in files)
     if name == "np":

@@ -19,6 +19,7 @@ from conftest import ROOT, accuracy_of, as_input, assert_one_line
 from lab import twins
 from mlp_np import softmax_cross_entropy
 from networks import parse_options
+from support import texts
 from support.checkpoint import load_checkpoint
 from support.place import Place
 
@@ -95,7 +96,7 @@ def test_of_a_name_its_letters_and_one_end_count():
     ours, theirs = main_np.build(options), main_torch.build(options)
     x, y = options.network.batch(few.test_images, few.test_labels.astype(np.int64), options)
     losses, hits = [], []
-    for name, logits in zip(data.names_of(few.test_images), ours[0].forward(x), strict=True):
+    for name, logits in zip(texts.names_of(few.test_images), ours[0].forward(x), strict=True):
         for place, letter in enumerate([*name, "end"]):
             word = 0 if letter == "end" else ord(letter) - ord("a") + 1
             losses.append(np.log(np.exp(logits[place]).sum()) - logits[place, word])

@@ -15,6 +15,7 @@ from exercises import derivatives, marker, runner, writer
 from exercises.catalogue import BY_NAME
 from lab import counts
 from practice_answers import write
+from support.texts import sizes
 
 EXERCISE = BY_NAME["own_gpt"]
 WRONG = list(programs(own_writers.WRONG, own_writers.BASE))
@@ -89,7 +90,7 @@ def test_what_it_has_to_beat_is_what_counting_gives():
     texts, others = writer.draw(np.random.default_rng(0))
     assert len({*map(bytes, texts)} | {*map(bytes, others)}) == writer.KNOWN + writer.OTHERS
     place, before, words = triples(texts)
-    table, _ = counts.tables(place, before, words, data.sizes("names"))["counts after each word"]
+    table, _ = counts.tables(place, before, words, sizes(data.SOURCES["names"]))["counts after each word"]
     _, before, words = triples(others)
     assert writer.counted(texts, others) == pytest.approx(-np.log(table[before, words]).mean(), abs=0.002)
 

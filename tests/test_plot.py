@@ -11,7 +11,6 @@ from matplotlib.text import Text
 from PIL import Image
 
 import plot
-from data import SOURCES
 from networks import parse_options
 from support import drawing
 from support.drawing import save
@@ -20,11 +19,13 @@ from support.history import History, load_history, save_history
 from support.options import run_options
 
 
-def history(steps, tests=True):
+def history(steps, tests=True, steps_per_epoch=468):
     rng = np.random.default_rng(0)
     loss = np.exp(-np.arange(steps) / 200) * rng.uniform(0.5, 1.5, steps) + 0.01
     at = list(range(100, steps + 1, 100)) if tests else []
-    return History(loss, 1 - loss / 3, at, [0.1] * len(at), [0.97] * len(at))
+    found = History(loss, 1 - loss / 3, at, [0.1] * len(at), [0.97] * len(at))
+    found.steps_per_epoch = steps_per_epoch
+    return found
 
 
 def assert_legible(figure):
@@ -106,9 +107,18 @@ def test_a_name_with_brackets_is_a_folder_if_there_is_one(tmp_path):
 def test_runs_are_called_by_what_they_differ_in(tmp_path):
     write(tmp_path / "default" / "history_np.json", history(936), "--steps", 936)
     write(tmp_path / "default" / "history_torch.json", history(468), "--steps", 936)
-    write(tmp_path / "small" / "history_np.json", history(20), "--steps", 936, "--hidden", 16, "--batch-size", 6000)
+    write(
+        tmp_path / "small" / "history_np.json",
+        history(20, steps_per_epoch=10),
+        "--steps",
+        936,
+        "--hidden",
+        16,
+        "--batch-size",
+        6000,
+    )
     paths = plot.histories(str(tmp_path / "*"))
-    runs = [load_history(path, SOURCES) for path in paths]
+    runs = [load_history(path) for path in paths]
     names = plot.labels(paths, [options for options, _ in runs])
     same = "batch size 128, hidden 512"
     assert names == [f"{same}, NumPy", f"{same}, PyTorch", "batch size 6000, hidden 16, NumPy"]
@@ -117,14 +127,15 @@ def test_runs_are_called_by_what_they_differ_in(tmp_path):
     assert plot.labels(paths[:1], [runs[0][0]]) == ["NumPy"]
     assert plot.labels(paths[:1] * 2, [runs[0][0]] * 2) == [f"NumPy ({paths[0]})"] * 2
     figure = plot.comparison(dict(zip(names, runs, strict=True)))
-    held_out = plot.comparison({"_$x^": (runs[0][0] | {"hold_out": 10_000}, runs[0][1])})
+    of_fewer = history(936, steps_per_epoch=390)
+    held_out = plot.comparison({"_$x^": (runs[0][0] | {"hold_out": 10_000}, of_fewer)})
     for drawn, images in ((figure, "test"), (held_out, "held-out")):
         assert_legible(drawn)
         kinds = [text.get_text() for text in drawn.axes[0].get_legend().get_texts()]
         assert kinds == ["training batches, smoothed", f"{images} images, after each epoch"]
     ends = [[*line.get_xdata()[-1:]] for line in figure.axes[0].get_lines()]
     assert ends == [[2], [900 / 468], [1], [400 / 468], [2], []]  # epochs, so that batches of any size can be compared
-    assert held_out.axes[0].get_lines()[0].get_xdata()[-1] == 936 / (50_000 // 128)
+    assert held_out.axes[0].get_lines()[0].get_xdata()[-1] == 936 / 390
     assert list(figure.axes[1].get_lines()[1].get_ydata()) == list(runs[0][1].test_accuracy)
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == [f" {names[0]}: 0.9700", f" {names[1]}: 0.9700", f" {names[2]}"]  # the last has no test yet
@@ -139,6 +150,7 @@ def test_equal_steps_look_equal_however_long_the_run():
     """The smoothing is as wide for a run that stopped early, so that its curve is the start of the other's."""
     options, whole = run_options(parse_options("np")), history(2000, False)
     start = History(whole.train_loss[:600], whole.train_accuracy[:600])
+    start.steps_per_epoch = whole.steps_per_epoch
     for axes in plot.comparison({"start": (options, start), "whole": (options, whole)}).axes:
         (one, _, two, _), same = axes.get_lines(), 600 - 2000 // 50  # at its end it has fewer neighbours
         assert one.get_ydata()[:same] == pytest.approx(two.get_ydata()[:same])
@@ -160,8 +172,9 @@ def test_a_damaged_history_is_one_line(tmp_path):
     for change in [
         {"train_loss": [float("nan")] * 150}, {"train_loss": ["low"] * 150}, {"train_loss": []},
         {"test_step": [1e9]}, {"test_loss": {}}, {"options": []},
-        *({"options": {"dataset": "mnist", "batch_size": size, "hold_out": 0}} for size in (0, 1e9, "128")),
+        {"options": {"hold_out": 0}}, {"options": {"dataset": "mnist", "hold_out": -1}},
+        *({"steps_per_epoch": steps} for steps in (-1, "128")),
     ]:  # fmt: skip
         path.write_text(json.dumps(whole | change))
         with pytest.raises(UserError, match="not the history of a run, or is damaged"):
-            load_history(path, SOURCES)
+            load_history(path)

@@ -13,6 +13,7 @@ import look
 import main_np
 import predict
 import write
+from support import texts
 from support.errors import UserError
 from support.program import run
 
@@ -22,7 +23,9 @@ def here(tmp_path, monkeypatch, small, quick_curves):
     """A folder with a network that writes, hardly trained."""
     monkeypatch.chdir(tmp_path)
     load = data.load
-    monkeypatch.setattr(data, "load", lambda name, held: load(name, held) if name == "names" else small)
+    monkeypatch.setattr(
+        data, "load", lambda source, held: small if getattr(source, "of", 0) == "images" else load(source, held)
+    )
     monkeypatch.setattr("sys.argv", ["write.py"])
     main_np.main(["--model", "gpt", "--width", "8", "--blocks", "1", "--heads", "2", "--steps", "3"])
 
@@ -46,13 +49,13 @@ def test_no_picture_takes_the_place_of_the_network(here, capsys):
     assert Path("mine.png").read_bytes() == before
 
 
-def test_what_is_written_and_what_is_read(here, capsys):
+def test_what_is_written_and_what_is_read(here, capsys, monkeypatch):
     images = pixels("2026", "--count", "3")
     *_, said = capsys.readouterr().out.splitlines()
     assert said.startswith("it was not read: ") and said.endswith(": run `python main_np.py` first")
     assert images.shape == (3, 4, 28, 28) and (images[0] != images[1]).any()
-    words = data.words_of(images.reshape(-1, 28, 28))
-    assert (data.images_of(words) == images.reshape(-1, 28, 28)).all()  # it consists of words
+    words = texts.words_of(images.reshape(-1, 28, 28), data.SOURCES["mnist"])
+    assert (texts.images_of(words) == images.reshape(-1, 28, 28)).all()  # it consists of words
     main_np.main(["--hidden", "8", "--steps", "3"])
     capsys.readouterr()
     assert (pixels("2026", "--count", "3") == images).all()
@@ -60,6 +63,8 @@ def test_what_is_written_and_what_is_read(here, capsys):
     assert first == "GPT 8 × 1, 2 heads of learning_curves/checkpoint_gpt_np.npz"
     assert second == "see written.png" and third == "784-8-10 of learning_curves/checkpoint_np.npz reads:"
     assert [len(row) for row in rows] == [4, 4, 4] and "".join(rows).isdigit()
+    source = data.SOURCES["fashion_mnist"].told(mean_and_std=(0.2860, 0.3530), sha256="")  # not fetched for this
+    monkeypatch.setitem(data.SOURCES, "fashion_mnist", source)
     main_np.main(["--hidden", "8", "--steps", "3", "--dataset", "fashion_mnist"])  # it sees clothes in them
     capsys.readouterr()
     pixels("20")
@@ -94,8 +99,8 @@ def test_names_and_which_of_them_are_in_the_list(names, capsys):
     assert first == "GPT 8 × 1, 2 heads of learning_curves/checkpoint_gpt_names_np.npz"
     assert len(rows) == 4 and all(row.startswith("Mac") for row in rows)
     assert said("Mac", "--count", "4", "--temperature", "1")[1:5] == rows != said("mac", "--seed", "1")[1:5]
-    known = {*data.names_of(data.load("names", 4000).train_images)}
-    held = data.names_of(data.load("names", 4000).test_images)
+    known = {*texts.names_of(data.load("names", 4000).train_images)}
+    held = texts.names_of(data.load("names", 4000).test_images)
     assert len(known) == 32_000
     assert last.endswith("in the list of 32,000 names it learned")
     names = []

@@ -7,6 +7,7 @@ from test_plot import assert_legible
 import data
 from lab import counts, figures, results, writing
 from networks import make, parse_options
+from support.texts import texts_of
 
 
 def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
@@ -21,7 +22,7 @@ def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(writing, "trained", trained)
     monkeypatch.setattr(results, "save_result", kept.__setitem__)
     monkeypatch.setattr(results, "load_results", lambda: kept)
-    monkeypatch.setattr(data, "load", lambda name="mnist": small if name == "mnist" else load(name))
+    monkeypatch.setattr(data, "load", lambda source="mnist": load(source) if source != "mnist" else small)
     monkeypatch.setattr(writing, "ASKED", np.arange(10))
     monkeypatch.setattr(writing, "SEEDS", range(3))
     monkeypatch.setattr(writing, "NAMES", 20)
@@ -62,8 +63,8 @@ def test_the_curve_over_temperatures_is_legible():
 
 def test_tables_that_count(small, monkeypatch):
     """Three texts in place of names: what each table says of the next word can be counted on fingers."""
-    texts = data.texts_of(["ab", "ab", "ac"])
-    names = data.Dataset(texts, np.zeros(3, np.uint8), data.texts_of(["ab"]), np.zeros(1, np.uint8))
+    learned = texts_of(["ab", "ab", "ac"])
+    names = data.Dataset(learned, np.zeros(3, np.uint8), texts_of(["ab"]), np.zeros(1, np.uint8))
     monkeypatch.setattr(data, "load", lambda name: names)
     found = counts.measure("names")
     assert found["all words alike"] == pytest.approx({"loss": np.log(27), "accuracy": 1 / 27})

@@ -22,6 +22,7 @@ from exercises.exercise import agree
 from page import bundle, desk
 from practice_answers import filled, write
 from support.errors import UserError
+from support.texts import names_of
 
 SEED = 5
 
@@ -165,9 +166,13 @@ def test_what_is_known_is_reported_before_the_search_for_a_place(tmp_path, monke
 def test_a_network_that_writes_is_refused_in_one_right_line_where_there_are_no_words(tmp_path, monkeypatch):
     main_np.main(["--model", "gpt", *SMALL["gpt"].split(), "--steps", "1", "--out", str(tmp_path)])
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
-    monkeypatch.setattr("data.vocabulary", lambda *_: pytest.fail("it has looked for the words"))
+    monkeypatch.setattr("support.texts.vocabulary", lambda *_: pytest.fail("it has looked for the words"))
     with pytest.raises(UserError, match=r"^checkpoint_gpt_np\.npz is a GPT, a network that writes: "):
         desk.open_network("checkpoint_gpt_np.npz")
+
+
+def test_the_pixels_are_standardised_as_where_all_images_are():
+    assert desk.MNIST.mean_and_std == data.SOURCES["mnist"].mean_and_std
 
 
 def test_the_site_writes_what_the_network_writes_and_says_which_names_it_has_learned(tmp_path, monkeypatch):
@@ -179,7 +184,5 @@ def test_the_site_writes_what_the_network_writes_and_says_which_names_it_has_lea
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     names = desk.write_names("Mc<", 30, 0.5, seed=1)["names"]
     assert len(names) == 30 and all(name.startswith("mc") for name, _ in names)
-    assert (
-        {name for name, is_known in names if is_known} == {name for name, _ in names} & {*data.names_of(known)} != set()
-    )
+    assert {name for name, is_known in names if is_known} == {name for name, _ in names} & {*names_of(known)} != set()
     assert desk.write_names("", 5, 0, seed=1)["names"] == desk.write_names("", 5, 0, seed=2)["names"]

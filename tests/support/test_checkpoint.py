@@ -15,7 +15,6 @@ import pytest
 
 import main_np
 from conftest import damaged, fuzz
-from data import SOURCES
 from networks import begin, parse_options
 from support.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from support.errors import UserError
@@ -179,7 +178,7 @@ def test_what_is_read_takes_a_few_times_the_size_of_its_file(tmp_path):
     path, n = tmp_path / "h.json", 10**5
     save_history(path, {"batch_size": 1, "hold_out": 0, "dataset": "mnist"}, History([0] * n, [0] * n, [1], [0], [0]))
     path.write_text(path.read_text().replace("0.0, ", "0,"))  # as small as numbers can be
-    assert traced(load_history, path, SOURCES) < 12 * path.stat().st_size
+    assert traced(load_history, path) < 12 * path.stat().st_size
     path, *_ = save(tmp_path / "c.npz")
     rewrite(path, {"step": n} | dict.fromkeys(["history/train_loss", "history/train_accuracy"], np.ones(n, "i1")))
     assert traced(load_checkpoint, path) < 12 * path.stat().st_size
@@ -231,7 +230,7 @@ def test_a_save_that_ends_in_the_middle_is_one_error_and_leaves_what_was_there(s
 
 def test_a_run_of_ten_million_steps_is_no_list_of_them():
     history = History([1.0] * 3, [0.5] * 3, [1, 2, 3], [1.0] * 3, [0.5] * 3)
-    checkpoint, plan = Checkpoint("x.npz", {}, {}, history), Plan(1, 10**7, 10**7)
+    checkpoint, plan = Checkpoint("x.npz", {}, {}, history, {}), Plan(1, 10**7, 10**7)
     assert traced(check_history, checkpoint, plan) < 10**5
     for plan in (Plan(2, 10, 10), Plan(1, 2, 2)):
         with pytest.raises(UserError, match="damaged"):

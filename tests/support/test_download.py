@@ -13,7 +13,7 @@ import pytest
 
 import data
 from conftest import ROOT
-from support import download, program
+from support import download, program, source
 from support.errors import UserError
 
 CONTENT = gzip.compress(b"ten kinds of clothing " * 99, mtime=0)
@@ -131,15 +131,18 @@ def test_what_is_not_whole_is_fetched_and_kept_if_it_can_be(find, server, tmp_pa
 
 def test_what_is_bundled_is_the_published_one_or_one_line(server, tmp_path, monkeypatch):
     published = (ROOT / "mnist" / "README.md").read_text()
-    contents = {f"/{file}": (ROOT / "mnist" / file).read_bytes() for file in data.FILES}
+    contents = {f"/{file}": (ROOT / "mnist" / file).read_bytes() for file in data.BUNDLED["mnist"]["sums"]}
     assert all(hashlib.sha256(gzip.decompress(content)).hexdigest() in published for content in contents.values())
     server.answer = lambda path: [HEAD % len(contents[path]), contents[path]]
     monkeypatch.setattr(download, "SECONDS", 30)
-    monkeypatch.setitem(data.SOURCES, "fashion_mnist", data.SOURCES["mnist"]._replace(url=server.url))
-    monkeypatch.setattr(data, "ROOT", tmp_path)
+    monkeypatch.setitem(
+        data.SOURCES, "fashion_mnist", data.Source("fashion_mnist", **data.BUNDLED["mnist"], url=server.url)
+    )
+    monkeypatch.setattr(source, "ROOT", tmp_path)
+    monkeypatch.setitem(data.SOURCES, "mnist", data.SOURCES["mnist"].told(classes=data.DIGITS))  # not read yet
     assert data.load("fashion_mnist").test_labels[:3].tolist() == [7, 2, 1]  # MNIST's files stand in for its own
     (tmp_path / "mnist").mkdir()
-    (tmp_path / "mnist" / data.FILES[0]).write_bytes(b"half")
+    (tmp_path / "mnist" / "train-images-idx3-ubyte.gz").write_bytes(b"half")
     with pytest.raises(UserError, match=r"train.* is missing or damaged: `git checkout -- mnist` brings it back"):
         data.load("mnist")
     assert len(server.asked) == 4

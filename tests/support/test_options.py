@@ -94,7 +94,7 @@ VALUES = """
     --hidden                  | 1 16384                | 0 16385 1.5 1e3 −1 ٣x
     --steps                   | 1 10000000             | 0 10000001 inf
     --seed                    | 0 18446744073709551615 | -1 18446744073709551616 nan
-    --hold-out                | 0 30000                | -1 30001
+    --hold-out                | 0 10000000             | -1 10000001
     --lr                      | 1e-30 1e30             | 0 -1 1e31 nan inf -inf 1e999 fast
     --momentum                | 0 0.9999               | 1 -0.1 nan
     --recipe                  | default best np_nn     | none

@@ -1,0 +1,158 @@
+"""Images as files have them: in MNIST's format, or as a folder of pictures for each class."""
+
+import gzip
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from support.errors import UserError
+from support.files import read_file
+
+FILES = tuple(f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
+DIGITS = tuple("0123456789")
+NONE = "(none)"  # a class that a folder does not have: a network always tells ten apart
+SIDE = 28
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+KEPT_BACK = 10  # one in so many pictures is for the test, where a folder has no test/
+
+
+def read(folder, files, ink):
+    """{"arrays": four of them, "classes": ten names} of MNIST's four files, or of a folder of pictures that has none.
+
+    files: the bytes of FILES, or nothing. The arrays: training images (N, 28, 28) uint8, in which 0 is background;
+    their labels (N,) uint8; the same for the test. ink: whether what the images show is "light", as in MNIST, or
+    "dark". UserError if they cannot be learned from.
+    """
+    if files:
+        arrays, classes = [parse_idx(content, file) for content, file in zip(files, FILES, strict=True)], DIGITS
+        if ink == "dark":
+            arrays[::2] = [255 - images for images in arrays[::2]]
+    else:
+        arrays, classes = read_classes(Path(folder), ink)
+    check(arrays, folder)
+    return {"arrays": arrays, "classes": classes}
+
+
+def check(arrays, name):
+    """UserError if these are not images to learn from and to test with, and a label from 0 to 9 for each."""
+    for part, images, labels in zip(("training", "test"), arrays[::2], arrays[1::2], strict=True):
+        shape = " x ".join(map(str, images.shape[1:]))
+        if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
+            raise UserError(f"the {part} images of {name} have {shape or 'no'} pixels: 28 x 28 are needed")
+        if labels.shape != (len(images),):
+            raise UserError(f"{name} has {len(images)} {part} images, and {labels.size} labels of them")
+        if not len(images):
+            raise UserError(f"{name} has no {part} images")
+        if labels.max() >= len(DIGITS):
+            raise UserError(f"{name} has the label {labels.max()}: labels are from 0 to 9")
+
+
+def mean_and_std(images):
+    """Mean and standard deviation of all pixels, from 0 to 1, rounded to four decimals.
+
+    The sums are whole numbers below 2^53, which float64 holds exactly: the same on every machine. In parts that fit
+    into a processor's cache.
+    """
+    total = squares = 0.0
+    for start in range(0, len(images), 100):
+        x = images[start : start + 100].astype(np.float64).ravel()
+        total, squares = total + x.sum(), squares + x @ x
+    mean = total / images.size
+    return round(float(mean / 255), 4), round(float(np.sqrt(squares / images.size - mean**2) / 255), 4)
+
+
+# --- MNIST's format ---------------------------------------------------------------------------------------------------
+
+
+def files_in(folder, most):
+    """The bytes, at most so many, of each of the four files in a folder, gzipped or not; nothing if it has none."""
+    found = {file: [p for p in (Path(folder, file), Path(folder, f"{file}.gz")) if p.exists()] for file in FILES}
+    if missing := [file for file in FILES if not found[file]]:
+        if len(missing) < len(FILES):
+            raise UserError(f"{folder} has no {missing[0]}, gzipped or not, beside its other files")
+        return []
+    return [read_file(paths[0], most) for paths in found.values()]
+
+
+def parse_idx(content, file="it"):
+    """The array in an IDX file: 0, 0, type 8 (unsigned byte), number of axes, then each length, then the values.
+
+    The file may be gzipped. UserError if it is of another kind, or damaged.
+    """
+    with suppress(ValueError, IndexError, EOFError, OSError, zlib.error):
+        if content[:2] == b"\x1f\x8b":
+            content = gzip.decompress(content)
+        start = 4 + 4 * content[3]
+        shape = np.frombuffer(content, ">u4", content[3], offset=4).astype(int)
+        if content[:3] == b"\0\0\x08" and len(content) - start == np.prod(shape):
+            return np.frombuffer(content, np.uint8, offset=start).reshape(shape)  # a view: nothing was copied
+    raise UserError(f"{file} is not in MNIST's format, or is damaged")
+
+
+# --- A folder for each class ------------------------------------------------------------------------------------------
+
+
+def read_classes(folder, ink):
+    """The four arrays and the ten classes of a folder with train/CLASS/*.png, and perhaps test/CLASS/*.png.
+
+    Without test/, a tenth of each class is the test. The classes are in sorted order; of their pictures, a fixed seed
+    draws the order, and the test: `--hold-out`, which takes the last images, then has all classes.
+    """
+    if not (folder / "train").is_dir():
+        raise UserError(f"{folder} is no dataset: it has neither {FILES[0]} and so on nor train/ with a folder a class")
+    train = pictures_in(folder / "train")
+    classes, rng = [*train], np.random.default_rng(0)
+    if not 2 <= len(classes) <= len(DIGITS):
+        raise UserError(f"{folder}/train has {len(classes)} classes: a network tells 2 to {len(DIGITS)} apart")
+    if (folder / "test").is_dir():
+        test = pictures_in(folder / "test")
+        if unknown := [name for name in test if name not in train]:
+            raise UserError(f"{folder}/test has the class {unknown[0]}, and {folder}/train does not")
+    else:
+        if alone := [name for name, paths in train.items() if len(paths) == 1]:
+            raise UserError(f"{folder}/train/{alone[0]} has one picture: it takes 2, one to learn from and one to test")
+        drawn = {name: [paths[i] for i in rng.permutation(len(paths))] for name, paths in train.items()}
+        test = {name: paths[: max(1, len(paths) // KEPT_BACK)] for name, paths in drawn.items()}
+        train = {name: paths[len(test[name]) :] for name, paths in drawn.items()}
+    arrays = []
+    for part in (train, test):
+        listed = [(path, classes.index(name)) for name, paths in part.items() for path in paths]
+        listed = [listed[i] for i in rng.permutation(len(listed))]
+        arrays += [read_pictures([path for path, _ in listed], ink), np.array([k for _, k in listed], np.uint8)]
+    return arrays, (*classes, *[NONE] * (len(DIGITS) - len(classes)))
+
+
+def pictures_in(folder):
+    """{class: its pictures' paths, sorted} of a folder with a folder for each class. Hidden files do not count."""
+    folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    found = {path.name: sorted(p for p in path.glob("[!.]*") if p.suffix.lower() in ENDINGS) for path in folders}
+    if empty := [name for name, paths in found.items() if not paths]:
+        raise UserError(f"{folder / empty[0]} has no picture ({', '.join(ENDINGS)})")
+    return found
+
+
+def read_pictures(paths, ink):
+    """The pictures in these files as images: (N, 28, 28) uint8."""
+    from tqdm import tqdm  # here, because MNIST needs none
+
+    images = np.empty((len(paths), SIDE, SIDE), np.uint8)
+    with ThreadPoolExecutor() as pool:
+        read = pool.map(lambda path: read_picture(path, ink), paths)
+        for i, image in enumerate(tqdm(read, total=len(paths), unit="picture", disable=None, leave=False)):
+            images[i] = image
+    return images
+
+
+def read_picture(path, ink):
+    """The picture in a file in grey, as large as fits into 28 x 28 pixels, ink light: (28, 28) uint8."""
+    from PIL import Image, ImageOps
+
+    from support import ink as pictures
+
+    grey = pictures.read_picture(path)
+    if ink == "dark":
+        grey = 255 - grey
+    return np.asarray(ImageOps.pad(Image.fromarray(grey), (SIDE, SIDE)))  # 0, the background, around it

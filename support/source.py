@@ -1,0 +1,155 @@
+"""What there is to learn from, bundled or the reader's own, and what a network has to know of it."""
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from support import pictures, texts
+from support.download import find
+from support.errors import UserError
+from support.files import read_file
+from support.pictures import DIGITS
+
+ROOT = Path(__file__).resolve().parent.parent
+LARGEST = 2**32  # bytes of a file
+
+
+# What a checkpoint keeps, so that its network can be used where the examples are not; the letters are an array of it.
+FACTS = {"images": ("of", "sha256", "classes", "mean_and_std"), "names": ("of", "sha256"), "texts": ("of", "sha256")}
+
+
+class Source:
+    """What there is to learn from, and what a network has to know of it.
+
+    What is given, in BUNDLED or by a checkpoint, is not asked again. All else is computed from the examples, which are
+    read when they are first needed: UserError if they cannot be had, or are not those that a checkpoint has seen.
+    """
+
+    def __init__(self, name, **given):
+        """name: what --dataset takes, one of BUNDLED or a path. given: values of the other attributes."""
+        self.name, self.given = name, given
+        self.sums = {}  # of what is bundled or fetched: {file: its SHA-256 sum}
+        self.url = ""  # of the folder that serves them; "" if they are bundled
+        self.ink = "light"  # or "dark": what pictures show, on paper that is the other
+        vars(self).update(given)
+
+    def told(self, **more):
+        """The same, where this is given too; itself, with what it has read, if that is no news."""
+        news = {name: value for name, value in more.items() if name != "ink" or value != self.ink}
+        return Source(self.name, **self.given | news) if news else self
+
+    def kept(self):
+        """What a checkpoint keeps: {name: value} of FACTS for its options, and {name: array} of the letters, if any."""
+        arrays = {"letters": np.array([*map(ord, self.letters)], np.uint32)} if self.of == "texts" else {}
+        return {name: getattr(self, name) for name in FACTS[self.of]}, arrays
+
+    @cached_property
+    def of(self):
+        """What it has for examples: "images", "names", or "texts", which are pieces of a long one."""
+        return "images" if self.path.is_dir() else "texts"
+
+    @property
+    def path(self):
+        """Where it is, if it is neither bundled nor fetched."""
+        if not Path(self.name).exists():
+            raise UserError(f"--dataset {self.name}: there is no folder or file of that name (-h says what is bundled)")
+        return Path(self.name)
+
+    def examples(self):
+        """Training images and labels, test images and labels: arrays."""
+        arrays = self.content["arrays"]
+        return texts.windows(*arrays, self.places, self.name) if self.of == "texts" else arrays
+
+    @cached_property
+    def content(self):
+        """What is read: {"arrays": a list, "classes" or "letters": what comes with them, "sha256": the sum of it}."""
+        if self.sums:
+            folder = ROOT / self.name
+            found = [find(folder / file, self.url and self.url + file, sha256) for file, sha256 in self.sums.items()]
+        else:
+            found = pictures.files_in(self.path, LARGEST) if self.of == "images" else [read_file(self.path, LARGEST)]
+        if self.of == "images":
+            content = pictures.read(self.name, found, self.ink)
+        else:
+            content = texts.read_names(*found) if self.of == "names" else texts.read_text(*found, self.name)
+        content["sha256"] = hash_of(content)
+        if content["sha256"] != self.given.get("sha256", content["sha256"]):
+            raise UserError(f"--dataset {self.name}: these are not the {self.of} that the network has learned from")
+        return content
+
+    @cached_property
+    def sha256(self):
+        """Of all arrays, however they are kept: a run that continues knows its examples by it."""
+        return self.content["sha256"]
+
+    @cached_property
+    def classes(self):
+        """What the labels 0, 1, ... of images are the numbers of."""
+        return self.content["classes"]
+
+    @cached_property
+    def letters(self):
+        """Those of a text: word 0, word 1, ..."""
+        return self.content["letters"]
+
+    @cached_property
+    def mean_and_std(self):
+        """Mean and standard deviation of all training pixels, those of held-out images too, from 0 to 1."""
+        return pictures.mean_and_std(self.content["arrays"][0])
+
+    @cached_property
+    def places(self):
+        """Words of a text, where a network writes."""
+        return texts.PLACES[self.of]
+
+    @property
+    def kind(self):
+        """What its classes are called, one of them; or its texts."""
+        return self.of.removesuffix("s") if self.of != "images" else "digit" if self.classes == DIGITS else "class"
+
+    @property
+    def prefix(self):
+        """What the names of a run's files begin with."""
+        return "" if self.of == "images" else f"{self.of}_"
+
+    @property
+    def end(self):
+        """The word that ends a text, or None: all but names have all their words."""
+        return texts.END if self.of == "names" else None
+
+    def called(self, label):
+        """An image with that label in words: "a 4", "an 8", "an ankle boot"."""
+        name = self.classes[label]
+        return f"{'an' if name[0] in '8aeio' else 'a'} {name}"
+
+
+def facts_in(kept, arrays):
+    """What `Source.kept` gave a checkpoint, for `Source.told`; {} if that is older. ValueError if it makes no sense."""
+    if not kept:
+        return {}
+    facts = {name: kept[name] for name in FACTS[kept["of"]]}
+    if facts["of"] == "images":
+        facts["classes"], (mean, std) = tuple(map(str, facts["classes"])), map(float, facts["mean_and_std"])
+        facts["mean_and_std"] = mean, std
+        if len(facts["classes"]) != len(DIGITS) or not (0 <= mean <= 1 and 0 <= std <= 1):
+            raise ValueError
+    if facts["of"] == "texts":
+        facts["letters"] = "".join(map(chr, arrays["letters"].ravel()))
+    return facts
+
+
+class Sources(dict):
+    """{name: its `Source`}. Every other name is a path."""
+
+    def __missing__(self, path):
+        return Source(path)
+
+
+def hash_of(content):
+    """The SHA-256 sum of what was read."""
+    total = hashlib.sha256(content.get("letters", "").encode())
+    for array in content["arrays"]:
+        total.update(np.ascontiguousarray(array))
+    return total.hexdigest()

@@ -1,0 +1,76 @@
+"""Texts in: how images, names and pieces of a longer text become words, and the reverse."""
+
+import numpy as np
+import pytest
+
+import data
+from lab.words import IMAGES, WORDS, as_file, find_words
+from networks import parse_options
+from support import texts
+from support.errors import UserError
+
+# --- Names ---
+
+
+def test_a_tenth_of_the_names_is_the_test_and_no_name_is_in_both():
+    names = data.load("names")
+    train, test = (texts.names_of(words) for words in (names.train_images, names.test_images))
+    assert (len(train), len(test)) == (36_000, 4000)
+    assert len({*train, *test}) == 40_000 and not {*train} & {*test}
+    assert "smith" in train and all(2 <= len(name) <= 11 for name in train + test)
+    common = [texts.texts_of([name])[0] for name in ("smith", "johnson", "williams", "jones", "brown", "davis")]
+    last = [np.flatnonzero((names.train_images == text).all(axis=1)) for text in common]
+    assert max(map(max, filter(len, last))) > 9000  # they are shuffled: --hold-out takes the last
+    held = data.load("names", 4000)
+    assert (held.test_images == names.train_images[-4000:]).all() and len(held.train_images) == 32_000
+
+
+def test_a_name_becomes_a_text_and_the_text_a_name():
+    names = ["lee", "bartholomew", ""]
+    words = texts.texts_of(names)
+    assert words.tolist()[0] == [12, 5, 5] + 9 * [0] and words[1, -1] == 0 and words.dtype == np.uint8
+    assert texts.names_of(words) == names and texts.names_of([[1] * 12]) == ["a" * 12]
+    x, y = texts.as_text(words, np.zeros(3, np.int64), parse_options("np", "--model", "gpt", "--dataset", "names"))
+    assert x.shape == y.shape == (3, 12) and x.dtype == y.dtype == np.int64
+    assert (y == words).all() and (x[:, 1:] == y[:, :-1]).all() and (x[:, 0] == 27).all()
+
+
+# --- Words ---
+
+
+def test_an_image_becomes_a_text_and_the_text_an_image(mnist):
+    images, options = mnist.test_images[:50], parse_options("np")
+    x, y = texts.as_text(images, mnist.test_labels[:50].astype(np.int64), options)
+    assert x.shape == y.shape == (50, 49) and x.dtype == y.dtype == np.int64
+    assert (x[:, 1:] == y[:, :-1]).all() and (x[:, 0] == 128 + mnist.test_labels[:50]).all()
+    back = texts.images_of(y)
+    assert back.dtype == np.uint8 and (texts.words_of(back, data.SOURCES["mnist"]) == y).all()
+    error = np.sqrt(((back - images.astype(float)) ** 2).mean())
+    assert error < 25 < images.std() / 2  # of 255
+    assert (texts.images_of(np.zeros((1, 49), int)) == 0).all()  # word 0 is blank
+
+
+def test_each_patch_gets_the_word_nearest_to_it(mnist):
+    patch = mnist.test_images[3, 12:16, 8:12].ravel().astype(int)
+    distances = ((texts.vocabulary().astype(int) - patch) ** 2).sum(axis=1)
+    assert texts.words_of(mnist.test_images[3:4], data.SOURCES["mnist"])[0, 3 * 7 + 2] == distances.argmin() != 0
+
+
+def test_a_dataset_without_words_says_so():
+    with pytest.raises(UserError, match="--dataset fashion_mnist has no words"):
+        parse_options("np", "--model", "gpt", "--dataset", "fashion_mnist")
+
+
+def test_words_are_found_by_k_means():
+    """Three kinds of patches, each with a little noise, in images that are otherwise blank."""
+    rng = np.random.default_rng(0)
+    kinds = np.array([[0] * 16, [200] * 8 + [0] * 8, [0] * 8 + [100] * 8])
+    of_each = rng.integers(3, size=(40, 49))
+    patches = kinds[of_each] + (of_each > 0)[:, :, np.newaxis] * rng.integers(0, 5, (40, 49, 16))
+    images = patches.reshape(40, 7, 7, 4, 4).swapaxes(2, 3).reshape(40, 28, 28).astype(np.uint8)
+    assert np.abs(find_words(images, 3) - kinds[[0, 2, 1]]).max() <= 4
+
+
+@pytest.mark.slow  # half a minute
+def test_the_words_are_what_their_command_finds(mnist):
+    assert as_file(find_words(mnist.train_images[:IMAGES], WORDS)) == texts.WORDS.read_bytes()
