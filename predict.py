@@ -15,6 +15,7 @@ from support.errors import UserError
 from support.files import check_output
 from support.ink import FORMATS, see
 from support.options import Parser
+from support.pictures import NONE
 from support.rounding import probability
 
 # Below this probability the answer is in doubt. Of 10,000 held-out training images (`main_np.py --hold-out 10000`),
@@ -53,8 +54,9 @@ def main(argv=None):
         p, answer = read(arguments.pictures[0])
         progress = checkpoint.history.progress(options)
         print(f"{options.network.title(options)} of {checkpoint.path}" + (f", {progress}" if progress else ""))
-        width = max(map(len, source.classes))
-        for name, share in zip(source.classes, p, strict=True):
+        shares = {name: share for name, share in zip(source.classes, p, strict=True) if name != NONE}
+        width = max(map(len, shares))
+        for name, share in shares.items():
             print(f"{name:{width}}  {probability(share)} {'#' * round(40 * share)}".rstrip())
         print(answer)
         return 0

@@ -214,6 +214,10 @@ def recipe_for(kind, network):
 def check_source(options, networks):
     """UserError if the network does not learn from such examples."""
     of, network = options.source.of, options.network
+    if options.ink != "light" and of != "images":
+        raise UserError(
+            f"--ink {options.ink} does not apply: it is of images, and --dataset {options.dataset} has {of}"
+        )
     if of not in network.learns:
         others = " or ".join(f"--model {name}" for name, other in networks.items() if of in other.learns)
         what = f"--dataset {options.dataset} has {of}, and --model {options.model} learns from"

@@ -53,7 +53,7 @@ class Source:
     @property
     def path(self):
         """Where it is, if it is neither bundled nor fetched."""
-        if not Path(self.name).exists():
+        if not self.name or not Path(self.name).exists():
             raise UserError(f"--dataset {self.name}: there is no folder or file of that name (-h says what is bundled)")
         return Path(self.name)
 

@@ -1,0 +1,393 @@
+"""Data of one's own: a folder in MNIST's format, a folder for each class, a text; and networks whose data are gone."""
+
+import gzip
+import io
+import os
+import random
+import shutil
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import data
+import look
+import main_np
+import predict
+from lab import twins
+from networks import parse_options
+from support import pictures, program, texts
+from support.checkpoint import load_checkpoint
+from support.pictures import FILES
+
+pytestmark = pytest.mark.usefixtures("quick_curves")
+CLASSES = ("apple", "pear")
+TEXT = "".join(random.Random(0).choices("etaoin shrdlu.\n", k=3000))
+
+
+def idx(array):
+    """An array of bytes as a file in MNIST's format."""
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def as_idx(folder, arrays):
+    folder.mkdir(parents=True)
+    for file, array in zip(FILES, arrays, strict=True):
+        (folder / file).write_bytes(idx(array))
+    return folder
+
+
+def as_pictures(folder, images, labels, names):
+    """folder/NAME/0001.png and so on."""
+    for n, (image, label) in enumerate(zip(images, labels, strict=True)):
+        path = folder / names[label] / f"{n:05}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+
+
+@pytest.fixture(scope="module")
+def fruit(small, tmp_path_factory):
+    """Pictures of two classes, 40 to learn from and 20 to test: MNIST's 0 and 1 under other names."""
+    folder = tmp_path_factory.mktemp("own") / "fruit"
+    for part, images, labels in (("train", *small[:2]), ("test", *small[2:])):
+        chosen = np.flatnonzero(labels < 2)[: 40 if part == "train" else 20]
+        as_pictures(folder / part, images[chosen], labels[chosen], CLASSES)
+    return folder
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """call(program, *words) in a folder of its own: (status, what was printed, the line on stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(module, *words):
+        monkeypatch.setattr("sys.argv", [module.__name__, *map(str, words)])
+        status = program.run(module.main)
+        return status, *capsys.readouterr()
+
+    return run
+
+
+# --- A folder for each class ---
+
+
+def test_a_folder_of_pictures_learns_what_the_same_images_in_mnists_format_do(mnist, tmp_path, call):
+    """To the bit, if they are in the same order. Also in three frameworks, the same run."""
+    small = mnist._make(array[:n] for array, n in zip(mnist, (300, 300, 100, 100), strict=True))
+    for part, *arrays in (("train", *small[:2]), ("test", *small[2:])):
+        as_pictures(tmp_path / "own" / part, *arrays, data.DIGITS)
+    read = data.load("own")
+    assert len(read.train_images) == 300 and len(read.test_images) == 100
+    for array, of_mnist in zip(read[::2], small[::2], strict=True):  # the same images, drawn in another order
+        assert sorted(map(bytes, array)) == sorted(map(bytes, of_mnist)) and (array != of_mnist).any()
+    first = [small.train_images.tolist().index(image) for image in read.train_images[:9].tolist()]
+    assert (small.train_labels[first] == read.train_labels[:9]).all()
+    as_idx(tmp_path / "idx", read)
+    found = {}
+    for name in ("own", "idx"):
+        words = ["--hidden", "9", "--epochs", "2", "--batch-size", "30", "--hold-out", "20", "--dataset"]
+        status, printed, said = call(main_np, *words, name, "--out", f"run {name}")
+        assert (status, said) == (0, "") and printed.startswith(f"{name}: 280 training and 20 held-out images\n")
+        found[name] = load_checkpoint(f"run {name}/checkpoint_np.npz")
+    assert found["own"].facts == found["idx"].facts
+    assert all((a == found["idx"].groups["params"][k]).all() for k, a in found["own"].groups["params"].items())
+    words = "--dataset own --hidden 9 --steps 20 --batch-size 30 --dtype float64"
+    *_, last = twins.lockstep(parse_options("torch", *words.split()))
+    for other in (last.on_tape, last.by_torch):
+        assert twins.largest_difference(last.by_hand.arrays["params"], other.arrays["params"]) < 1e-12
+
+
+def test_pictures_of_any_kind_fit_into_28_by_28(tmp_path):
+    """Wide or high, in colour, seen through, with light or dark ink: the proportions stay, and 0 is paper."""
+    wide = np.zeros((30, 60), np.uint8)
+    wide[10:20, 20:40] = 255
+    Image.fromarray(wide).save(tmp_path / "light.png")
+    Image.fromarray(255 - wide).convert("RGB").save(tmp_path / "dark.jpg", quality=95)
+    seen_through = Image.new("RGBA", (60, 30), (0, 0, 0, 0))
+    seen_through.paste((0, 0, 0, 255), (20, 10, 40, 20))
+    seen_through.save(tmp_path / "dark.png")
+    Image.fromarray(np.full((2, 2), 200, np.uint8)).save(tmp_path / "two.png")
+    read = {
+        path.name: pictures.read_picture(path, "dark" if path.stem == "dark" else "light")
+        for path in tmp_path.iterdir()
+    }
+    assert all(image.shape == (28, 28) and image.dtype == np.uint8 for image in read.values())
+    assert (read["two.png"] == 200).all()
+    for name in ("light.png", "dark.jpg", "dark.png"):
+        rows, columns = (np.flatnonzero((read[name] > 127).any(axis=axis)) for axis in (1, 0))
+        assert (rows.min(), rows.max(), columns.min(), columns.max()) == pytest.approx((11.5, 16, 9.5, 18), abs=1), name
+        assert (read[name][[0, 6, 21, 27]] < 10).all()
+
+
+def test_ink_that_is_dark_is_turned_round(fruit, tmp_path):
+    light = data.Source(str(fruit)).examples()
+    dark = data.Source(str(fruit)).told(ink="dark").examples()
+    assert (dark[0] == 255 - light[0]).all()
+    folder = as_idx(tmp_path / "idx", light)
+    assert (data.Source(str(folder)).told(ink="dark").examples()[2] == 255 - light[2]).all()
+
+
+def test_without_a_test_a_tenth_of_each_class_is_the_test(fruit, tmp_path):
+    shutil.copytree(fruit / "train", tmp_path / "train")
+    source = data.Source(str(tmp_path))
+    train, labels, test, answers = source.examples()
+    of_each = np.bincount(source.examples()[1]) + np.bincount(source.examples()[3])
+    assert np.bincount(answers).tolist() == (of_each // 10).tolist() and len(train) + len(test) == 40
+    assert not {*map(bytes, train)} & {*map(bytes, test)} and len(labels) == len(train)
+    assert all((a == b).all() for a, b in zip(source.examples(), data.Source(str(tmp_path)).examples(), strict=True))
+
+
+def test_files_in_mnists_format_may_be_gzipped_and_anywhere(small, tmp_path):
+    folder = as_idx(tmp_path / "own", small)
+    (folder / FILES[0]).rename(folder / "unzipped")
+    (folder / f"{FILES[0]}.gz").write_bytes(gzip.compress((folder / "unzipped").read_bytes()))
+    assert all((a == b).all() for a, b in zip(data.load(str(folder)), small, strict=True))
+    source = data.Source(str(folder))
+    assert source.classes == data.DIGITS and source.kind == "digit" and source.mean_and_std != (0.1307, 0.3081)
+
+
+def test_mean_and_deviation_are_those_of_all_pixels(mnist):
+    assert data.SOURCES["mnist"].mean_and_std == (0.1307, 0.3081)
+    few = mnist.train_images[:250]
+    assert pictures.mean_and_std(few) == pytest.approx((few.mean() / 255, few.std() / 255), abs=5.1e-5)
+
+
+# --- A text ---
+
+
+def test_a_text_becomes_windows_and_the_windows_a_text(tmp_path):
+    path = tmp_path / "mine.txt"
+    path.write_bytes(b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode())  # as Windows writes it
+    source = data.Source(str(path))
+    train, labels, test, _ = source.examples()
+    assert source.of == "texts" and source.letters == "".join(sorted({*TEXT})) and train.dtype == np.uint8
+    assert train.shape == ((2700 - 1) // 64, 65) and test.shape == ((300 - 1) // 64, 65) and not labels.any()
+    said = "".join(source.letters[word] for word in np.concatenate([train[:, :-1].ravel(), train[-1, -1:]]))
+    assert said == TEXT[: len(said)] and "".join(source.letters[word] for word in test[0]) == TEXT[2700:2765]
+    x, y = texts.as_text(train[:3], labels[:3], parse_options("np", "--model", "gpt", "--dataset", path))
+    assert x.shape == y.shape == (3, 64) and x.dtype == np.int64 and (x[:, 1:] == y[:, :-1]).all()
+    assert y[0, -1] == x[1, 0]
+
+
+def test_a_text_of_many_letters_takes_two_bytes_for_each_and_no_copy():
+    letters = "".join(map(chr, range(0x4E00, 0x4E00 + 300)))
+    content = texts.read_text((letters * 20).encode(), "x")
+    words = content["arrays"][0]
+    assert words.dtype == np.uint16 and len(words) == 6000 and content["letters"] == letters
+    windows = texts.windows(words, 64, "x")
+    assert all(np.shares_memory(part, words) for part in windows[::2])
+
+
+# --- What is wrong with it is one line ---
+
+
+def change(path, **arrays):
+    """The same files, with other arrays in some: images, labels, tests, answers."""
+    for name, array in arrays.items():
+        file = FILES[["images", "labels", "tests", "answers"].index(name)]
+        (path / file).write_bytes(array if isinstance(array, bytes) else idx(np.array(array, np.uint8)))
+
+
+def classes(path, number):
+    for n in range(number):
+        (path / "train" / f"class {n}").mkdir(parents=True, exist_ok=True)
+        for part in "ab":
+            Image.new("L", (9, 9)).save(path / "train" / f"class {n}" / f"{part}.png")
+
+
+def picture(path, content):
+    """One of the pictures of a folder has this content."""
+    classes(path, 2)
+    (path / "train" / "class 1" / "a.png").write_bytes(content)
+
+
+def png(width, height):
+    file = io.BytesIO()
+    Image.new("L", (width, height)).save(file, "PNG")
+    return file.getvalue()
+
+
+BLANK = np.zeros((50, 28, 28))
+IDX = {  # what is wrong with files in MNIST's format: what is changed, and what is said
+    "pixels of another size": (dict(images=np.zeros((50, 32, 32))), "training images of own have 32 x 32 pixels"),
+    "rows in place of images": (dict(images=np.zeros((50, 784))), "training images of own have 784 pixels"),
+    "colour": (dict(tests=np.zeros((50, 28, 28, 3))), "test images of own have 28 x 28 x 3 pixels"),
+    "a label of 10": (dict(labels=[10] * 50), "own has the label 10: labels are from 0 to 9"),
+    "letters as labels": (dict(answers=[26] * 50), "own has the label 26"),
+    "fewer labels": (dict(labels=[1] * 49), "own has 50 training images, and 49 labels"),
+    "more labels": (dict(answers=[1] * 51), "own has 50 test images, and 51 labels"),
+    "labels as rows": (dict(labels=np.zeros((50, 10))), "own has 50 training images, and 500 labels"),
+    "no training images": (dict(images=BLANK[:0], labels=[]), "own has no training images"),
+    "no test images": (dict(tests=BLANK[:0], answers=[]), "own has no test images"),
+    "labels in place of images": (dict(images=[1] * 50), "training images of own have no pixels"),
+    "an empty file": (dict(images=b""), f"{FILES[0]} is not in MNIST's format"),
+    "a text": (dict(labels=b"0 1 2 3 4 5 6 7 8 9"), f"{FILES[1]} is not in MNIST's format"),
+    "half a file": (dict(images=idx(BLANK.astype(np.uint8))[:5000]), f"{FILES[0]} is not in MNIST's format"),
+    "more than a file": (dict(images=idx(BLANK.astype(np.uint8)) + b"0"), f"{FILES[0]} is not in MNIST's format"),
+    "half a gzipped file": (dict(images=gzip.compress(idx(BLANK))[:99]), f"{FILES[0]} is not in MNIST's format"),
+    "floats": (dict(images=b"\0\0\x0d" + idx(BLANK)[3:]), f"{FILES[0]} is not in MNIST's format"),
+    "a header of terabytes": (dict(images=b"\0\0\x08\x03" + b"\x7f" * 12), f"{FILES[0]} is not in MNIST's format"),
+    "255 axes": (dict(images=b"\0\0\x08\xff" + b"\0" * 2000), f"{FILES[0]} is not in MNIST's format"),
+}
+FOLDERS = {
+    "an empty folder": (lambda own: None, "own is no dataset: it has neither"),
+    "pictures without classes": (lambda own: Image.new("L", (9, 9)).save(own / "a.png"), "own is no dataset"),
+    "one of four files": (lambda own: change(own, images=BLANK), f"own has no {FILES[1]}"),
+    "no class": (lambda own: (own / "train").mkdir(), "own/train has 0 classes"),
+    "one class": (lambda own: classes(own, 1), "own/train has 1 classes"),
+    "eleven classes": (lambda own: classes(own, 11), "own/train has 11 classes: a network tells 2 to 10 apart"),
+    "a class without pictures": (
+        lambda own: (own / "train" / "cat").mkdir(parents=True),
+        "own/train/cat has no picture",
+    ),
+    "a class with other files": (
+        lambda own: ((own / "train" / "cat").mkdir(parents=True), (own / "train" / "cat" / "a.doc").touch()),
+        "own/train/cat has no picture",
+    ),
+    "hidden files": (
+        lambda own: ((own / "train" / "cat").mkdir(parents=True), (own / "train" / "cat" / ".a.png").touch()),
+        "own/train/cat has no picture",
+    ),
+    "one picture of a class": (
+        lambda own: (classes(own, 2), (own / "train" / "class 1" / "a.png").unlink()),
+        "own/train/class 1 has one picture",
+    ),
+    "a class that is only tested": (
+        lambda own: (classes(own, 2), shutil.copytree(own / "train" / "class 0", own / "test" / "class 7")),
+        "own/test has the class class 7",
+    ),
+    "an empty test": (lambda own: (classes(own, 2), (own / "test").mkdir()), "own has no test images"),
+    "a picture that is none": (lambda own: picture(own, b"no picture"), "own/train/class 1/a.png: not a picture"),
+    "an empty picture": (lambda own: picture(own, b""), "own/train/class 1/a.png: not a picture"),
+    "half a picture": (lambda own: picture(own, png(90, 90)[:50]), "own/train/class 1/a.png: not a picture"),
+    "a picture of a billion pixels": (
+        lambda own: picture(own, png(9, 9).replace(struct.pack(">II", 9, 9), struct.pack(">II", 40000, 40000))),
+        "own/train/class 1/a.png: ",
+    ),
+    "a picture that is a folder": (
+        lambda own: (classes(own, 2), (own / "train" / "class 1" / "c.png").mkdir()),
+        "own/train/class 1/c.png: ",
+    ),
+    "a link to nothing": (
+        lambda own: (classes(own, 2), (own / "train" / "class 1" / "c.png").symlink_to("gone")),
+        "own/train/class 1/c.png: ",
+    ),
+}
+LETTERS = {
+    "an empty text": (b"", "own has 0 different letters"),
+    "one letter": (b"a" * 5000, "own has 1 different letters"),
+    "a short text": (b"ab" * 300, "own has 600 letters: for texts of 64 letters it takes 650 or more"),
+    "fewer windows than a batch": (b"ab" * 400, "--batch-size 128 is more than the 11 training texts"),
+    "Latin-1": ("Grüße\n".encode("latin-1") * 500, "own is no text: its bytes are not UTF-8"),
+    "a picture": (png(99, 99), "own is no text: its bytes are not UTF-8"),
+    "half of a letter": (b"ab" * 999 + "ü".encode()[:1], "own is no text: its bytes are not UTF-8"),
+    "half of a gzipped text": (gzip.compress(TEXT.encode())[:200], "own is no text: its bytes are not UTF-8"),
+}
+OTHERS = {
+    "nothing": ("--dataset own", "--dataset own: there is no folder or file of that name"),
+    "no name": ("--dataset=", "there is no folder or file"),
+    "an MLP of a text": (
+        f"--dataset {Path(__file__)}",
+        "has texts, and --model mlp learns from images: take --model gpt",
+    ),
+    "clothes for a GPT": ("--model gpt --dataset fashion_mnist", "--dataset fashion_mnist has no words"),
+    "all held out": ("--dataset mnist --hold-out 60000", "--hold-out 60000 leaves none of the 60000 training images"),
+    "more than all": ("--dataset mnist --hold-out 70000", "--hold-out 70000 leaves none"),
+    "too few for a batch": (
+        "--dataset mnist --hold-out 59900",
+        "--batch-size 128 is more than the 100 training images",
+    ),
+    "dark words": ("--model gpt --dataset names --ink dark", "--ink dark does not apply"),
+}
+
+
+def refused(call, words, said):
+    status, printed, line = call(main_np, *words, "--steps", 1)
+    assert (status, printed, line.count("\n")) == (2, "", 1) and line.startswith("main_np: ") and said in line, line
+
+
+@pytest.mark.parametrize("name", IDX)
+def test_files_that_are_not_as_mnists_are_one_line(name, call, tmp_path):
+    arrays, said = IDX[name]
+    as_idx(tmp_path / "own", [BLANK.astype(np.uint8), np.zeros(50, np.uint8)] * 2)
+    change(tmp_path / "own", **arrays)
+    refused(call, ["--dataset", "own"], said)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_folder_that_cannot_be_learned_from_is_one_line(name, call, tmp_path):
+    make, said = FOLDERS[name]
+    (tmp_path / "own").mkdir()
+    make(tmp_path / "own")
+    refused(call, ["--dataset", "own"], said)
+
+
+@pytest.mark.parametrize("name", LETTERS)
+def test_a_text_that_cannot_be_learned_from_is_one_line(name, call, tmp_path):
+    content, said = LETTERS[name]
+    (tmp_path / "own").write_bytes(content)
+    refused(call, ["--model", "gpt", "--dataset", "own", "--batch-size", 128], said)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_no_dataset_of_this_network_is_one_line(name, call):
+    words, said = OTHERS[name]
+    refused(call, words.split(), said)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_nobody_may_read_is_one_line(call, tmp_path):
+    (tmp_path / "own").mkdir(mode=0)
+    refused(call, ["--dataset", "own"], "Permission denied")
+
+
+# --- A network whose data have gone, or moved ---
+
+
+def test_a_network_can_be_used_and_a_run_goes_on_wherever_its_images_are(fruit, call, tmp_path):
+    words = ["--hidden", "9", "--epochs", "2", "--batch-size", "10", "--dtype", "float64"]
+    shutil.copytree(fruit, "here")
+    assert call(main_np, *words, "--dataset", "here", "--out", "whole")[0] == 0
+    assert call(main_np, *words, "--dataset", "here", "--out", "part", "--stop-after", 1)[0] == 0
+    weights = "part/checkpoint_np.npz"
+    shutil.move("here", "there")
+    Image.fromarray(255 - data.load("there").test_images[0]).resize((280, 280)).save("picture.png")
+    status, printed, said = call(predict, "picture.png", "--weights", weights)
+    assert (status, said) == (0, "") and [line.split()[0] for line in printed.splitlines()[1:3]] == [*CLASSES]
+    assert printed.splitlines()[-1].startswith("class: ") and "none" not in printed
+    gone = "--dataset here: there is no folder or file of that name"
+    for module, *more in ((look, "--weights", weights), (main_np, "--resume", weights)):
+        status, _, line = call(module, *more)
+        assert status == 2 and gone in line and line.count("\n") == 1
+    status, printed, _ = call(main_np, "--resume", weights, "--dataset", "there", "--out", "part")
+    assert status == 0
+    whole, resumed = (load_checkpoint(f"{name}/checkpoint_np.npz") for name in ("whole", "part"))
+    assert all((a == resumed.groups["params"][k]).all() for k, a in whole.groups["params"].items())
+    assert resumed.options["dataset"] == "there"
+    status, printed, _ = call(look, "--weights", weights, "--out", "looked", "--test", 3)
+    assert status == 0 and ("an apple" in printed or "a pear" in printed)
+    next(Path("there/train/pear").iterdir()).unlink()
+    for other, said in (("there", "these are not the images that"), ("mnist", "these are not the images that")):
+        status, _, line = call(main_np, "--resume", weights, "--dataset", other)
+        assert status == 2 and said in line and line.count("\n") == 1
+    for other in ("names", __file__):
+        status, _, line = call(main_np, "--resume", weights, "--dataset", other)
+        assert status == 2 and "and part/checkpoint_np.npz has learned from images" in line
+
+
+def test_a_checkpoint_without_facts_is_of_before_and_still_read(small, call, tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "load", lambda *_: small)
+    assert (
+        call(main_np, *["--hidden", "9", "--batch-size", "60", "--epochs", "2", "--stop-after", "1", "--out", "old"])[0]
+        == 0
+    )
+    path = Path("old/checkpoint_np.npz")
+    arrays = dict(np.load(path))
+    kept = str(arrays["options"])
+    arrays["options"] = np.array(kept[: kept.index(', "data"')] + "}")
+    np.savez(path, **arrays)
+    assert load_checkpoint(path).facts == {}
+    assert call(main_np, "--resume", path, "--out", "old")[0] == 0
+    assert load_checkpoint(path).facts["mean_and_std"] == (0.1307, 0.3081)
