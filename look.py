@@ -8,19 +8,22 @@ numbers; support/inside.py draws them. NumPy runs the network, whichever framewo
 import sys
 from pathlib import Path
 
-import numpy as np
+from support import program
 
-import data
-from mlp_np import softmax, softmax_cross_entropy
-from networks import add_weights
-from networks import load as load_network
-from support import drawing, inside, program, texts
-from support.checkpoint import say_if_apart
-from support.errors import UserError
-from support.files import check_output, open_folder
-from support.ink import read_digit
-from support.options import Parser, integer, test_set_name
-from vit_np import Patches
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import data
+    from mlp_np import softmax, softmax_cross_entropy
+    from networks import add_weights
+    from networks import load as load_network
+    from support import drawing, inside, texts
+    from support.checkpoint import say_if_apart
+    from support.errors import UserError
+    from support.files import check_output, open_folder
+    from support.ink import read_digit
+    from support.options import Parser, integer, test_set_name
+    from vit_np import Patches
 
 MOST = 64  # first-layer units to draw
 WRONG = 24  # mistakes to draw

@@ -6,17 +6,19 @@ main_torch.py is the same program with PyTorch in place of our own derivatives; 
 
 import sys
 
-import numpy as np
-
-import data
-import plot
-from mlp_np import softmax_cross_entropy
-from networks import arrays_of, begin, make
 from support import program
-from support.checkpoint import difference
-from support.errors import UserError
-from support.run import Run
-from support.threads import share_work
+
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import data
+    import plot
+    from mlp_np import softmax_cross_entropy
+    from networks import arrays_of, begin, make
+    from support.checkpoint import difference
+    from support.errors import UserError
+    from support.run import Run
+    from support.threads import share_work
 
 
 def main(argv=None):

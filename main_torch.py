@@ -12,13 +12,13 @@ with program.needing("requirements.txt"):
     import torch
     import torch.nn.functional as F
 
-import data
-import main_np
-import plot
-from networks import arrays_of, begin, make
-from support.names import check_twin, from_numpy, to_numpy
-from support.place import FULL_PRECISION, Place
-from support.run import Run
+    import data
+    import main_np
+    import plot
+    from networks import arrays_of, begin, make
+    from support.names import check_twin, from_numpy, to_numpy
+    from support.place import FULL_PRECISION, Place
+    from support.run import Run
 
 
 def main(argv=None):

@@ -7,16 +7,18 @@ import sys
 from glob import glob
 from pathlib import Path
 
-import numpy as np
-from matplotlib.lines import Line2D
-
 from support import program
-from support.checkpoint import say_if_apart
-from support.drawing import INK, TEST, TRAIN, aside, logarithmic, new_figure, save, style, style_axes
-from support.errors import UserError
-from support.files import check_output, open_folder
-from support.history import load_history
-from support.options import Parser, defaults
+
+with program.needing("requirements-np.txt"):
+    import numpy as np
+    from matplotlib.lines import Line2D
+
+    from support.checkpoint import say_if_apart
+    from support.drawing import INK, TEST, TRAIN, aside, logarithmic, new_figure, save, style, style_axes
+    from support.errors import UserError
+    from support.files import check_output, open_folder
+    from support.history import load_history
+    from support.options import Parser, defaults
 
 # One colour and one mark a run, told apart by the colour-blind too (the colours: Okabe & Ito 2008).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#7f7f7f")

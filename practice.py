@@ -31,14 +31,16 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from exercises import ONE_THREAD, ROOT, classroom, marker, network, own, prove, review, runner
-from exercises.catalogue import BROKEN, EXERCISES, PARTS, can_run, find, number, numbered, onward
-from exercises.show import near, say, solved, symptom
-from exercises.work import Work, digest
 from support import program
-from support.errors import UserError
-from support.files import replacing
-from support.options import Parser, integer
+
+with program.needing("requirements-np.txt"):
+    from exercises import ONE_THREAD, ROOT, classroom, marker, network, own, prove, review, runner
+    from exercises.catalogue import BROKEN, EXERCISES, PARTS, can_run, find, number, numbered, onward
+    from exercises.show import near, say, solved, symptom
+    from exercises.work import Work, digest
+    from support.errors import UserError
+    from support.files import replacing
+    from support.options import Parser, integer
 
 # What each command takes. The number or name of an exercise takes what `next` takes.
 TAKES = {

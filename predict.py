@@ -6,17 +6,20 @@ network, whichever framework trained it.
 
 import sys
 
-import numpy as np
+from support import program
 
-import networks
-from mlp_np import softmax
-from support import drawing, inside, program
-from support.errors import UserError
-from support.files import check_output
-from support.ink import FORMATS, see
-from support.options import Parser
-from support.pictures import NONE
-from support.rounding import probability
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import networks
+    from mlp_np import softmax
+    from support import drawing, inside
+    from support.errors import UserError
+    from support.files import check_output
+    from support.ink import FORMATS, see
+    from support.options import Parser
+    from support.pictures import NONE
+    from support.rounding import probability
 
 # Below this probability the answer is in doubt. Of 10,000 held-out training images (`main_np.py --hold-out 10000`),
 # 192 of the 9,820 right answers are below, and 113 of the 180 wrong ones.

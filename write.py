@@ -9,15 +9,18 @@ import argparse
 import re
 import sys
 
-import numpy as np
-from PIL import Image
+from support import program
 
-import data
-import networks
-from support import program, texts
-from support.errors import UserError
-from support.files import check_output, replacing
-from support.options import Parser, integer, number
+with program.needing("requirements-np.txt"):
+    import numpy as np
+    from PIL import Image
+
+    import data
+    import networks
+    from support import texts
+    from support.errors import UserError
+    from support.files import check_output, replacing
+    from support.options import Parser, integer, number
 
 SIZE, MARGIN = 4, 16  # pixels of the picture for each pixel of an image, and around it all
 OUT = "written.png"

@@ -13,21 +13,23 @@ from contextlib import ExitStack, nullcontext, redirect_stdout, suppress
 from pathlib import Path
 from threading import Event, Thread
 
-import numpy as np
-
-import data
-from exercises import ROOT, digits
-from exercises.complaints import explain, plain
-from exercises.derivatives import check, check_loss, matched, root_mean_square, wrong
-from exercises.exercise import CUT
-from exercises.nests import floats, leaves, packed, replaced, shown, unpacked
-from exercises.tape import Misuse
-from exercises.trial import load
-from exercises.watched import Enough, Trace, watched
 from support import program
-from support.checkpoint import unpack
-from support.errors import UserError
-from support.files import read_file, replacing
+
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import data
+    from exercises import ROOT, digits
+    from exercises.complaints import explain, plain
+    from exercises.derivatives import check, check_loss, matched, root_mean_square, wrong
+    from exercises.exercise import CUT
+    from exercises.nests import floats, leaves, packed, replaced, shown, unpacked
+    from exercises.tape import Misuse
+    from exercises.trial import load
+    from exercises.watched import Enough, Trace, watched
+    from support.checkpoint import unpack
+    from support.errors import UserError
+    from support.files import read_file, replacing
 
 NEEDED, APART = 0.88, 0.03  # the accuracy that is needed; how far from it the claim may be
 KNOWN = 3500  # images to learn from; the others are for the test

@@ -11,15 +11,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
+from support import program
 
-from exercises import ONE_THREAD, PICTURES, ROOT
-from exercises.catalogue import CASES
-from exercises.exercise import Exercise
-from support import drawing, program
-from support.errors import UserError
-from support.files import replacing
-from support.options import Parser
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    from exercises import ONE_THREAD, PICTURES, ROOT
+    from exercises.catalogue import CASES
+    from exercises.exercise import Exercise
+    from support import drawing
+    from support.errors import UserError
+    from support.files import replacing
+    from support.options import Parser
 
 RECORDED = PICTURES / "cases.json"
 

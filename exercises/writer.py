@@ -8,18 +8,20 @@ the loss, on names held out, and see whether a place looks ahead. exercises/said
 import sys
 from pathlib import Path
 
-import numpy as np
-
-import data
-from exercises import ROOT, own
-from exercises.complaints import explain
-from exercises.derivatives import check_loss, wrong
-from exercises.nests import floats, shown
-from exercises.trial import load
 from support import program
-from support.errors import UserError
-from support.files import replacing
-from support.texts import LETTERS, first_words, sizes, texts_of
+
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import data
+    from exercises import ROOT, own
+    from exercises.complaints import explain
+    from exercises.derivatives import check_loss, wrong
+    from exercises.nests import floats, shown
+    from exercises.trial import load
+    from support.errors import UserError
+    from support.files import replacing
+    from support.texts import LETTERS, first_words, sizes, texts_of
 
 BETTER = 0.02  # how much lower its loss has to be than that of counting: no table of these counts is
 APART = 0.08  # how far from its loss on names held out the claim may be

@@ -15,21 +15,23 @@ import subprocess
 import sys
 from itertools import product
 
-import numpy as np
-from threadpoolctl import threadpool_info
-
-import data
-import main_np
-import main_torch
-from lab import results, timing
-from lab.timing import ROUNDS, threads_of_workers
-from networks import NETWORKS, parse_options, typed
 from support import program
-from support.errors import UserError
-from support.history import machine, processor
-from support.options import Parser, changed
-from support.place import Place
-from support.run import make_plan
+
+with program.needing("requirements-np.txt"):
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    import data
+    import main_np
+    import main_torch
+    from lab import results, timing
+    from lab.timing import ROUNDS, threads_of_workers
+    from networks import NETWORKS, parse_options, typed
+    from support.errors import UserError
+    from support.history import machine, processor
+    from support.options import Parser, changed
+    from support.place import Place
+    from support.run import make_plan
 
 THREADS = (1, 2)
 NUMPY, PYTORCH, COMPILED, JAX, SCIKIT_LEARN = "NumPy", "PyTorch", "PyTorch, compiled", "JAX", "scikit-learn"

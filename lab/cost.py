@@ -8,19 +8,21 @@ import sys
 import tracemalloc
 from functools import partial
 
-import numpy as np
-
-import data
-import mlp_autograd
-import mlp_np
-import vit_autograd
-import vit_np
-from autograd_np import Tensor
-from lab import timing
-from lab.results import markdown, save_result
 from support import program
-from support.history import machine
-from support.options import Parser
+
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import data
+    import mlp_autograd
+    import mlp_np
+    import vit_autograd
+    import vit_np
+    from autograd_np import Tensor
+    from lab import timing
+    from lab.results import markdown, save_result
+    from support.history import machine
+    from support.options import Parser
 
 
 def by_hand(layer, dy, x):

@@ -7,14 +7,16 @@ of 0, and its loss infinite. So each table behaves as if it had seen one word mo
 
 import sys
 
-import numpy as np
-
-import data
-from lab import results
-from networks import parse_options
 from support import program
-from support.options import Parser
-from support.texts import sizes
+
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import data
+    from lab import results
+    from networks import parse_options
+    from support.options import Parser
+    from support.texts import sizes
 
 TABLES = {
     "all words alike": "",

@@ -6,25 +6,24 @@ convolutions. Both are trained for one epoch in the same way. The results go int
 
 import sys
 
-import numpy as np
-
 from support import program
 
 with program.needing("requirements.txt"):
+    import numpy as np
     import torch
     import torch.nn.functional as F
     from torch import nn
 
-import data
-import main_torch
-from lab import results
-from networks import parse_options
-from support import drawing
-from support.drawing import TEST, TRAIN, new_figure, style, style_axes
-from support.history import machine
-from support.options import Parser
-from support.place import Place
-from support.run import learning_rate, make_plan
+    import data
+    import main_torch
+    from lab import results
+    from networks import parse_options
+    from support import drawing
+    from support.drawing import TEST, TRAIN, new_figure, style, style_axes
+    from support.history import machine
+    from support.options import Parser
+    from support.place import Place
+    from support.run import learning_rate, make_plan
 
 BLOCKS = (1, 3, 5, 9)  # in each of the three stages: 8 to 56 layers
 

@@ -14,25 +14,28 @@ import sys
 from functools import partial
 from types import SimpleNamespace
 
-import numpy as np
-from matplotlib import patches
-from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
-from PIL import Image
+from support import program
 
-import data
-from lab.results import FRAMEWORKS, OPTIMIZERS, PUBLISHED_RUNS, ROOT, drawn
-from mlp_np import MLP, softmax
-from networks import NETWORKS, prefix
-from plot import COLOURS, comparison, labels
-from resnet_np import Conv
-from support import augment, program
-from support.drawing import INK, MONO, TEST, TRAIN, new_figure, style, style_axes
-from support.errors import UserError
-from support.files import replacing
-from support.history import load_history
-from support.inside import SIGNED
-from support.options import Parser
+with program.needing("requirements-np.txt"):
+    import numpy as np
+    from matplotlib import patches
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    import data
+    from lab.results import FRAMEWORKS, OPTIMIZERS, PUBLISHED_RUNS, ROOT, drawn
+    from mlp_np import MLP, softmax
+    from networks import NETWORKS, prefix
+    from plot import COLOURS, comparison, labels
+    from resnet_np import Conv
+    from support import augment
+    from support.drawing import INK, MONO, TEST, TRAIN, new_figure, style, style_axes
+    from support.errors import UserError
+    from support.files import replacing
+    from support.history import load_history
+    from support.inside import SIGNED
+    from support.options import Parser
 
 WIDTH = 800  # of every picture, in points, which are the units of all positions and sizes here
 GREY, GREYISH, FRAME = "#737373", "#f6f6f6", "#d0d0d0"

@@ -7,21 +7,23 @@ is easy to see. The digits are the first twelve of the test set, and nothing is 
 import io
 import sys
 
-import numpy as np
-from matplotlib.colors import to_rgb
-from PIL import Image
-
-import data
-import main_np
-from lab.figures import FRAME, GREY, NOTE, Page
-from lab.results import ROOT
-from networks import parse_options
 from support import program
-from support.drawing import GRID, INK, TEST, TRAIN, style
-from support.files import replacing
-from support.inside import SIGNED
-from support.options import Parser
-from support.run import learning_rate, make_plan
+
+with program.needing("requirements-np.txt"):
+    import numpy as np
+    from matplotlib.colors import to_rgb
+    from PIL import Image
+
+    import data
+    import main_np
+    from lab.figures import FRAME, GREY, NOTE, Page
+    from lab.results import ROOT
+    from networks import parse_options
+    from support.drawing import GRID, INK, TEST, TRAIN, style
+    from support.files import replacing
+    from support.inside import SIGNED
+    from support.options import Parser
+    from support.run import learning_rate, make_plan
 
 OPTIONS = ("--hidden", 16, "--init", "geohot", "--epochs", 1)
 PIXELS = 800  # the width of the film

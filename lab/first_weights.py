@@ -5,17 +5,20 @@ The MLP's default run, with other first weights and four epochs. The results go 
 
 import sys
 
-import numpy as np
+from support import program
 
-import data
-import main_np
-from lab import results
-from networks import parse_options
-from support import drawing, program
-from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style, style_axes
-from support.history import machine
-from support.options import Parser
-from support.run import learning_rate, make_plan
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import data
+    import main_np
+    from lab import results
+    from networks import parse_options
+    from support import drawing
+    from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style, style_axes
+    from support.history import machine
+    from support.options import Parser
+    from support.run import learning_rate, make_plan
 
 EPOCHS = 4
 # The standard deviation of both layers' weights: a number, or what suits the number of inputs of each.

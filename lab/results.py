@@ -13,14 +13,16 @@ from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
-import numpy as np
-
-import data
-from networks import NETWORKS, make, parse_options, typed
 from support import program
-from support.errors import UserError
-from support.files import replacing
-from support.options import Parser
+
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import data
+    from networks import NETWORKS, make, parse_options, typed
+    from support.errors import UserError
+    from support.files import replacing
+    from support.options import Parser
 
 # The runs whose accuracies the docs state: {network: {what it is called: (its command, how many seeds)}}. If they have
 # the default run in both frameworks, as "MLP, NumPy" and "MLP, PyTorch", png/ has its curves.

@@ -8,18 +8,20 @@ means are taken of values and go through an output layer, so that only the weigh
 import sys
 import time
 
-import numpy as np
-
-import data
-from gpt_np import CausalAttention, Embedding
-from lab import counts, results
-from layers_np import Linear, Network
-from main_np import Optimizer, loss_of, that_count
-from networks import parse_options
 from support import program
-from support.options import Parser
-from support.texts import sizes
-from vit_np import Positions
+
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import data
+    from gpt_np import CausalAttention, Embedding
+    from lab import counts, results
+    from layers_np import Linear, Network
+    from main_np import Optimizer, loss_of, that_count
+    from networks import parse_options
+    from support.options import Parser
+    from support.texts import sizes
+    from vit_np import Positions
 
 WIDTH, BATCH, STEPS, LR, HEADS, SEEDS = 64, 128, 1500, 0.005, 4, range(3)
 

@@ -12,27 +12,26 @@ import sys
 import textwrap
 from typing import NamedTuple
 
-import numpy as np
-
 from support import program
 
 with program.needing("requirements.txt"):
+    import numpy as np
     import torch
 
-import data
-import main_np
-import main_torch
-from lab import results
-from networks import NETWORKS, parse_options, prefix, typed
-from support import drawing
-from support.checkpoint import difference
-from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style, style_axes
-from support.errors import UserError
-from support.history import machine
-from support.names import to_numpy
-from support.options import Parser, changed
-from support.rounding import above
-from support.run import learning_rate, make_plan
+    import data
+    import main_np
+    import main_torch
+    from lab import results
+    from networks import NETWORKS, parse_options, prefix, typed
+    from support import drawing
+    from support.checkpoint import difference
+    from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style, style_axes
+    from support.errors import UserError
+    from support.history import machine
+    from support.names import to_numpy
+    from support.options import Parser, changed
+    from support.rounding import above
+    from support.run import learning_rate, make_plan
 
 PROVEN = {"resnet": "--steps 500"}  # options of the run that is proven, where the default run would take an hour
 # The sums before a network's ReLUs: {what keeps them by hand: the layer in PyTorch that they are the output of}. The

@@ -12,18 +12,20 @@ import tempfile
 import textwrap
 from pathlib import Path
 
-import numpy as np
-
-import data
-from exercises.catalogue import BY_NAME
-from lab import film
-from lab.figures import FRAME, GREY, GREYISH, Page
-from lab.results import ROOT
-from mlp_np import MLP, softmax_cross_entropy
-from networks import parse_options
 from support import program
-from support.drawing import INK, MONO, TEST, TRAIN, style
-from support.options import Parser
+
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import data
+    from exercises.catalogue import BY_NAME
+    from lab import film
+    from lab.figures import FRAME, GREY, GREYISH, Page
+    from lab.results import ROOT
+    from mlp_np import MLP, softmax_cross_entropy
+    from networks import parse_options
+    from support.drawing import INK, MONO, TEST, TRAIN, style
+    from support.options import Parser
 
 EXERCISE = BY_NAME["dz1"]
 DOTS, SLIP, RIGHT = "dz1 = ...", "dz1 = da1 * z1", "dz1 = da1 * (z1 > 0)"

@@ -9,12 +9,15 @@ import hashlib
 import struct
 import sys
 
-import numpy as np
+from support import program
 
-import data
-from support import program, texts
-from support.files import replacing
-from support.options import Parser
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import data
+    from support import texts
+    from support.files import replacing
+    from support.options import Parser
 
 WORDS, IMAGES = 128, 30_000
 

@@ -13,17 +13,20 @@ import json
 import sys
 import time
 
-import numpy as np
+from support import program
 
-import data
-import networks
-from lab import counts, figures, results
-from networks import NETWORKS
-from support import program, texts
-from support.drawing import INK, TEST, TRAIN, new_figure, style, style_axes
-from support.files import replacing
-from support.options import Parser
-from write import go_on, write
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import data
+    import networks
+    from lab import counts, figures, results
+    from networks import NETWORKS
+    from support import texts
+    from support.drawing import INK, TEST, TRAIN, new_figure, style, style_axes
+    from support.files import replacing
+    from support.options import Parser
+    from write import go_on, write
 
 SEEDS, TEMPERATURES, EACH = range(3), (1, 0.8, 0.6, 0.3, 0.2, 0.1, 0), 200  # so many of each digit
 NAME_SEEDS, NAMES, NAME_TEMPERATURES = range(3), 2000, (1, 0.8, 0.5)

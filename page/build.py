@@ -17,16 +17,18 @@ import re
 import sys
 from pathlib import Path
 
-import numpy as np
-
-import data
-from mlp_np import MLP, softmax, softmax_cross_entropy
-from page.bundle import FOLDER, bundle, fill, icon, licences
-from page.shown import load_mlp
 from support import program
-from support.errors import UserError
-from support.files import check_output, replacing
-from support.options import Parser, test_set_name
+
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import data
+    from mlp_np import MLP, softmax, softmax_cross_entropy
+    from page.bundle import FOLDER, bundle, fill, icon, licences
+    from page.shown import load_mlp
+    from support.errors import UserError
+    from support.files import check_output, replacing
+    from support.options import Parser, test_set_name
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX_BYTES = 1_750_000  # of the page: the size of a photograph

@@ -21,25 +21,25 @@ import zipfile
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
+from support import program
 
-import data
-from exercises import PICTURES, digits, marker, network, review
-from exercises.catalogue import BROKEN, BY_NAME, PARTS, numbered, onward
-from exercises.chapter3 import SUSPECTS
-from exercises.show import shorter, solved
-from page import desk
-from page.build import COMPUTED, ROOT
-from page.bundle import FOLDER, bundle, call, fill, icon, install, licences
-from support.errors import UserError
-from support.options import Parser
-from support.program import needing, run
-from support.texts import vocabulary
-
-with needing("requirements-site.txt"):
+with program.needing("requirements-site.txt"):
+    import numpy as np
     from markdown_it import MarkdownIt
     from mdit_py_plugins.anchors import anchors_plugin
     from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+    import data
+    from exercises import PICTURES, digits, marker, network, review
+    from exercises.catalogue import BROKEN, BY_NAME, PARTS, numbered, onward
+    from exercises.chapter3 import SUSPECTS
+    from exercises.show import shorter, solved
+    from page import desk
+    from page.build import COMPUTED, ROOT
+    from page.bundle import FOLDER, bundle, call, fill, icon, install, licences
+    from support.errors import UserError
+    from support.options import Parser
+    from support.texts import vocabulary
 
 LESSONS = FOLDER / "lessons"
 OWNER = "https://OWNER.github.io/REPOSITORY/"  # in a document: the address of this site
@@ -555,4 +555,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(program.run(main))

@@ -18,6 +18,9 @@ def run(main, limit_memory=False):
     limit_memory: where there is no memory left, MemoryError; see support/memory.py.
     """
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it has much to say about fonts
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # it is closed
+            setattr(sys, stream, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     with suppress(AttributeError):  # IDLE's own needs no such thing
         sys.stdout.reconfigure(errors="backslashreplace")  # for folder names that the terminal cannot show
     try:
@@ -41,16 +44,23 @@ def run(main, limit_memory=False):
 
 @contextmanager
 def needing(requirements):
-    """Imports within it end the program with one line and status 2 if a package is not installed.
+    """A program's imports are within it. One line ends it if a package is not installed, and at Ctrl-C.
 
-    requirements: the name of the file that lists it.
+    requirements: the name of the file that lists the packages.
     """
     try:
         yield
+        return
+    except KeyboardInterrupt:
+        status, message = 130, "interrupted"
     except ModuleNotFoundError as error:
-        install = f"python -m pip install -r {requirements}"
-        print(f"{Path(sys.argv[0]).name}: {error.name} is not installed: {install}", file=sys.stderr)
-        sys.exit(2)
+        status, message = 2, f"{error.name} is not installed: python -m pip install -r {requirements}"
+    except ValueError as error:
+        if "MPLBACKEND" not in os.environ or "backend" not in str(error):
+            raise
+        status, message = 2, f"matplotlib has no backend {os.environ['MPLBACKEND']}: unset MPLBACKEND"
+    print(f"{Path(sys.argv[0]).name}: {message}" if status == 2 else message, file=sys.stderr)
+    sys.exit(status)
 
 
 def explain(error):

@@ -136,8 +136,30 @@ def test_workflows_run_what_was_looked_at():
 def test_the_four_packages_stay():
     """requests is imported when something is fetched, and not before."""
     assert {"numpy", "torch", "matplotlib", "requests"} <= set().union(*map(imports, MODULES))
-    at_once = [node for name in MODULES for node in tree(name).body if isinstance(node, (ast.Import, ast.ImportFrom))]
-    assert not any("requests" in ast.unparse(node) for node in at_once)
+    assert not any("requests" in ast.unparse(node) for name in MODULES for node in at_once(tree(name)))
+
+
+def at_once(node):
+    """The imports that importing a file runs: those in no function."""
+    for inner in () if isinstance(node, ast.FunctionDef) else ast.iter_child_nodes(node):
+        yield from [inner] if isinstance(inner, (ast.Import, ast.ImportFrom)) else at_once(inner)
+
+
+def test_a_program_imports_where_a_missing_package_and_ctrl_c_are_one_line():
+    """Before `program.needing` it imports nothing but what Python has, and that."""
+    programs = {name for name in MODULES if "program.run(" in (ROOT / MODULES[name]).read_text(encoding="utf-8")}
+    assert len(programs) > 20 and "main_np" in programs
+    for name in programs:
+        before = [node for node in tree(name).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+        ours = [node for node in before if not {*modules_of(node)} <= sys.stdlib_module_names]
+        assert list(map(ast.unparse, ours)) == ["from support import program"], name
+        assert re.search(r"^with program\.needing\(", ast.unparse(tree(name)), re.M), name
+
+
+def modules_of(node):
+    """The top names of what an import imports."""
+    names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+    return [name.partition(".")[0] for name in names]
 
 
 def test_only_the_lessons_ask_which_network_it_is():

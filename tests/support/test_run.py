@@ -4,6 +4,7 @@ import json
 import math
 import re
 import signal
+import sys
 from itertools import pairwise
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -53,6 +54,31 @@ def test_too_little_memory_is_one_line_and_our_own_mistakes_are_not_hidden(capsy
     assert capsys.readouterr().err.endswith(": one two\n")
     with pytest.raises(RuntimeError, match="ours"):
         ending.run(Mock(side_effect=RuntimeError("ours")))
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (ModuleNotFoundError(name="matplotlib"), 2, ".*: matplotlib is not installed: .* -r requirements-np.txt\n"),
+        (ValueError("Key backend: 'nope' is not a valid value"), 2, ".*: matplotlib has no backend nope: .*\n"),
+    ],
+)
+def test_what_happens_while_a_program_imports_is_one_line(error, status, words, capsys, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "nope")
+    with pytest.raises(SystemExit) as ended, ending.needing("requirements-np.txt"):
+        raise error
+    assert ended.value.code == status and re.fullmatch(words, capsys.readouterr().err)
+    with pytest.raises(ValueError, match="ours"), ending.needing("requirements-np.txt"):
+        raise ValueError("ours")
+
+
+def test_a_program_whose_output_is_closed_runs(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert ending.run(lambda: sys.stdout.write("nobody reads this") and sys.stderr.write("nor this") and 0) == 0
+    sys.stdout.close()
+    sys.stderr.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
