@@ -6,19 +6,21 @@ bar and every pixel is a number that mlp_np.py computed.
 
 import sys
 
-import numpy as np
-
-import data
-from lab import film
-from lab.figures import FRAME, GREY, Page
-from lab.results import ROOT
-from main_np import update
-from mlp_np import MLP, softmax, softmax_cross_entropy
-from networks import parse_options
 from support import program
-from support.drawing import INK, MONO, TEST, TRAIN, style
-from support.inside import SIGNED
-from support.options import Parser
+
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import data
+    from lab import film
+    from lab.figures import FRAME, GREY, Page
+    from lab.results import ROOT
+    from main_np import update
+    from mlp_np import MLP, softmax, softmax_cross_entropy
+    from networks import parse_options
+    from support.drawing import INK, MONO, TEST, TRAIN, style
+    from support.inside import SIGNED
+    from support.options import Parser
 
 HEIGHT, LR = 560, 0.001
 TOP, BOTTOM = 112, 528  # of the columns
