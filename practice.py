@@ -138,8 +138,8 @@ def show(work, exercise, seed=None, again=False):
         say(text)
     say(f"\n`python practice.py solution`  {'what fixes it' if exercise.case else 'the lines once more, and why'}")
     if exercise.is_program and not exercise.case:
-        does = "write" if exercise.name == "own_gpt" else "read"
-        say(f"`python practice.py run`  now let it learn to {does}", "good")
+        does = {"own_gpt": "now let it learn to write", "own_block": "how near its gradients are"}
+        say(f"`python practice.py run`  {does.get(exercise.name, 'now let it learn to read')}", "good")
     elif exercise.name in network.EXERCISES and not missing(work):
         say("`python practice.py train`  now let your lines learn to read", "good")
     for what, proofs in prove.PROOFS.items():

@@ -30,6 +30,9 @@ ORDER = (
     ("The GPT: a network that writes", "chapter6", """
         k_means bigram embedding_backward positions_backward next_targets text_loss causal_mask causal_backward
         next_word kept_keys own_gpt"""),
+    ("From here to nanoGPT: heads, dropout, GELU, and how it is trained", "chapter7", """
+        split_heads merge_heads dropout gelu tied_weights adamw learning_rate accumulate clip_norm
+        own_block"""),
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from exercises.exercise import LINES, ROUNDING, agree, counted, sizes, tables
 
 SAID, PLACES = dict(tables("said.md")["Marks"]), dict(tables("said.md")["Places"])
 TYPED = dict(tables("mistakes.md")["Typed"])
-WHOLE = tables("said.md")["Own networks"] + tables("said.md")["Networks that write"]
+WHOLE = [row for part in ("Own networks", "Networks that write", "Own blocks") for row in tables("said.md")[part]]
 MARKS = {*SAID, *tape.MARKS, *(mark.partition(":")[0] for mark, _ in WHOLE)}
 UNFINISHED = ("not written", "partly written")  # the names of what is no mistake yet
 # ... and those of what says too little about a mistake: then exercises/repair.py looks for its place.

@@ -35,7 +35,7 @@ NEEDED, APART = 0.88, 0.03  # the accuracy that is needed; how far from it the c
 KNOWN = 3500  # images to learn from; the others are for the test
 LOG10 = np.log(10)  # the loss of ten equal scores
 FUNCTIONS = "loss", "gradients", "train", "read"
-COUNTS = {4: "four", 5: "five"}
+COUNTS = {3: "three", 4: "four", 5: "five"}
 STUB = ROOT / "exercises" / "chapter1" / "own_network.py"
 
 

@@ -47,7 +47,7 @@ ADDRESS = re.compile(r"^\*\*In your browser:\*\* <?(https://\S+?)/?>?$", re.MULT
 ASIDE = re.compile(r"^<!-- not on the site -->\n.*?^<!-- on the site -->\n", re.MULTILINE | re.DOTALL)
 WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
 LESSON_PAGES = (
-    "briefly", "backprop", "autograd", "resnet", "transformer", "writing", "results", "speed", "experiments",
+    "briefly", "backprop", "autograd", "resnet", "transformer", "writing", "nanogpt", "results", "speed", "experiments",
     "teaching",
 )  # fmt: skip
 DOCUMENTS = {f"docs/{name}.md": f"{name}.html" for name in LESSON_PAGES}
@@ -56,7 +56,7 @@ DOCUMENTS |= {"page/index.html": "index.html"}
 NAVIGATION = {
     "index.html": "The network", "briefly.html": "Machine learning", "backprop.html": "Backpropagation",
     "autograd.html": "Autograd", "resnet.html": "ResNet", "transformer.html": "Transformer",
-    "writing.html": "Writing", "practise.html": "Practise",
+    "writing.html": "Writing", "nanogpt.html": "nanoGPT", "practise.html": "Practise",
 }  # fmt: skip
 WAY = {
     "index.html": "Draw", "practise.html": "Lines", "practise.html#train": "Train", "practise.html#prove": "Prove",

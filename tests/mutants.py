@@ -29,6 +29,7 @@ causal_mask | scores.shape[1] -> scores.shape[2] | scores are (B, T, T)
 causal_backward | scores.shape[1] -> scores.shape[2] | the same
 next_word | u[:, None] >= -> u[:, None] > | no u is exactly the end of a part
 next_word | ends[:, :-1] -> ends | the last part ends at 1, and u is below 1
+learning_rate | t < warm -> t <= warm | at step `warm` both lines give lr
 """
 
 

@@ -98,6 +98,47 @@ tape_order:
             order.append(node)
     visit(loss)
     order.reverse()
+split_heads:
+    B, T, width = qkv.shape
+    C, d = width // 3, width // 3 // h
+    q, k, v = (np.zeros((B, h, T, d)) for _ in range(3))
+    for i in range(h):
+        for one, start in ((q, 0), (k, C), (v, 2 * C)):
+            one[:, i] = qkv[:, :, start + i * d : start + (i + 1) * d]
+split_heads: q, k, v = np.moveaxis(qkv.reshape(*qkv.shape[:2], 3, h, -1), [2, 3], [0, 2])
+merge_heads: y = np.concatenate(list(mixed.swapaxes(0, 1)), axis=-1)
+dropout: y = np.where(u < p, 0, x / (1 - p)); dx = dy / (1 - p); dx[u < p] = 0
+gelu: a = Phi * z; dz = da * Phi + da * z * np.exp(-0.5 * z * z) * (2 * np.pi) ** -0.5
+tied_weights:
+    dE = np.zeros(E.shape)
+    for b, t in np.ndindex(x.shape):
+        dE[x[b, t]] += de[b, t]
+        dE += np.outer(dlogits[b, t], a[b, t])
+    da = np.einsum('btv,vc->btc', dlogits, E)
+adamw:
+    old_m *= beta1; old_m += (1 - beta1) * dp; old_s *= beta2; old_s += (1 - beta2) * dp * dp
+    if old_p.ndim >= 2:
+        old_p *= 1 - lr * weight_decay
+    old_p -= lr * old_m / (1 - beta1**t) / ((old_s / (1 - beta2**t)) ** 0.5 + eps)
+    m, s, p = old_m, old_s, old_p
+learning_rate:
+    if t < warm:
+        rate = (t + 1) * lr / (warm + 1)
+    elif t > steps:
+        rate = least
+    else:
+        rate = (lr + least) / 2 + (lr - least) / 2 * np.cos(np.pi * (t - warm) / (steps - warm))
+accumulate: dW = np.average(parts, axis=0, weights=counts)
+accumulate:
+    dW = 0
+    for part, n in zip(parts, counts):
+        dW = dW + n / sum(counts) * part
+clip_norm:
+    every = np.concatenate([dW.ravel(), db])
+    if (norm := np.linalg.norm(every)) > most:
+        dW *= most / norm
+        db *= most / norm
+    clipped_dW, clipped_db = dW, db
 loss: loss = -np.log(np.clip(p[np.arange(len(y)), y], 1e-12, 1)).mean()
 dz1: dz1 = (da1 * (z1 > 0)).astype(">f8")
 dW2_db2: return {"dW2": a1.T @ dlogits, "db2": dlogits.sum(axis=0)}.values()
@@ -378,6 +419,19 @@ next_word | logits - logits.max(axis=1, keepdims=True) -> logits - logits.max() 
 embedding_backward | dE = np.zeros_like(E); np.add.at(dE, x, dy); dE[0] = 0 | an assignment
 embedding_backward | dE = np.zeros((x.max() + 1, E.shape[1])); np.add.at(dE, x, dy) | wrong shape
 next_word | words = (u * len(logits[0])).astype(int) | not right | The first that is not | ~Furthest
+split_heads | reshape(B, T, h, d) -> reshape(B, T, h * d) | wrong shape | after each of your lines
+split_heads | q = qkv[:, :, :C] | error: NameError | C is the number of channels
+split_heads | k, q, v = [a.reshape(*a.shape[:2], h, -1).swapaxes(1, 2) for a in np.split(qkv, 3, axis=2)] \
+    | k in the place of q
+merge_heads | y = mixed.swapaxes(1, 2).reshape({B}, {T}, -1) | a size written as a number
+dropout | dx = dy * mask -> dx = dy * (np.random.default_rng(0).random(dy.shape) >= p) / (1 - p) | a condition
+dropout | (u >= p) -> (np.random.default_rng(0).random(x.shape) >= p) | a condition
+gelu | z * bell -> z**2 * bell | an exponent | Which power belongs here
+tied_weights | np.add.at(dE, x, de) -> dE += de.sum(axis=(0, 1)) | not right | the loss goes from
+adamw | dp**2 -> dp**2 + 0.1 | a term
+learning_rate | np.pi * share -> np.pi * share + 0.1 | a term
+accumulate | counts[:, None, None] -> counts[None, None, :] | error: ValueError
+clip_norm | (db**2).sum() -> db.sum() | a factor | `db`: with
 k_means | moved = words.copy()\nfor k in range(len(words)):\n    \
 mine = ((patches[:, None] - moved) ** 2).sum(axis=2).argmin(axis=1) == k\n    \
 if mine.any(): moved[k] = patches[mine].mean(axis=0) | a condition

@@ -194,6 +194,24 @@ def test_every_exercise_is_a_question_in_a_lesson_and_they_have_one_order():
     assert asked == [exercise.name for exercise in EXERCISES if not exercise.case]
 
 
+def of_chapter_7():
+    """(exercise, what is given, which of its results is told, a sentence that ends with it)."""
+    step = {"old_m": 0, "old_s": 0, "dp": 0.5, "t": 1, "lr": 0.1, "beta1": 0.9, "beta2": 0.96, "eps": 0}
+    of_matrix, of_bias = ({"old_p": np.full(axes * (1,), 2.0), "weight_decay": 0.1} | step for axes in (2, 1))
+    yield "adamw", of_bias, "s", "m = 0.05 and s = 0.01"
+    yield "adamw", of_matrix, "p", "So p becomes 1.88"
+    yield "adamw", of_bias, "p", "and an entry of a bias 1.9"
+    rates = {"lr": 1, "least": 0.1, "warm": 3, "steps": 11}
+    for t, sentence in {0: "1/4", 2: "1/4, 3/4", 3: "3/4, 1", 7: "1, 0.55", 11: "0.55, 0.1", 20: "0.1 and 0.1"}.items():
+        yield "learning_rate", rates | {"t": t}, "rate", sentence
+    pieces = {"parts": np.array([[[1]], [[4]]]), "counts": np.array([2, 1])}
+    yield "accumulate", pieces, "dW", "the mean over three is 2"
+    long = {"dW": np.array([[3]]), "db": np.array([4])}
+    yield "clip_norm", long | {"most": 1}, "clipped_db", "Divided by 5 it is (0.6, 0.8"
+    heads = {"mixed": np.array([[[[1, 2], [5, 6]], [[3, 4], [7, 8]]]])}
+    yield "merge_heads", heads, "y", "(1, 2, 3, 4) and (5, 6, 7, 8"
+
+
 def small_cases():
     """Those that no code on the page computes: the page, a sentence that ends with numbers, and what they should be."""
     params, velocity, a = {"p": np.array([2.0])}, {"p": np.array([1.0])}, np.array([2.0])
@@ -240,6 +258,10 @@ def small_cases():
     yield "docs/writing.md", "(1/4)(4, 0) + (1/2)(0, 4) + (1/4)(2, 2) = (3/2, 5/2)", mixed
     for temperature, said in ((1, "falls on the second: word 1"), (0.5, "falls on word 0"), (0, "At 0 it is word 0")):
         yield "docs/writing.md", said, next_words(logits, temperature, np.array([0.6]))
+    for name, given, result, sentence in of_chapter_7():
+        names = {"np": np} | given
+        exec(BY_NAME[name].formula, names)
+        yield "docs/nanogpt.md", sentence, names[result]
 
 
 def test_the_answers_to_small_cases_are_right():

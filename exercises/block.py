@@ -1,0 +1,254 @@
+"""Marks a block of a GPT that somebody has written from a blank file: first_weights, forward and backward.
+
+Central differences of `forward` judge `backward` (exercises/derivatives.py), whatever style the two are in. That it is
+a block shows when x changes at one place: which places of y change then, and how. exercises/said.md has the sentences.
+"""
+
+import sys
+
+import numpy as np
+
+from exercises import ROOT, own
+from exercises.complaints import explain
+from exercises.derivatives import SAID, Place, compare, factor, matched, root_mean_square, unit
+from exercises.exercise import tables
+from exercises.nests import floats, replaced, shown
+from exercises.tape import Misuse
+from exercises.trial import load
+from mlp_np import numerical_gradient, relative_difference
+from support import program
+from support.errors import UserError
+
+C, HEADS = 12, 3
+SIZES = (3, 5), (2, 4)  # texts and places of two batches: a factor that is one of these sizes shows
+FUNCTIONS = "first_weights", "forward", "backward"
+STUB = ROOT / "exercises" / "chapter7" / "own_block.py"
+OF_BLOCKS = SAID | dict(tables("said.md")["Own blocks"])
+
+
+def wrong(mark, **values):
+    return Misuse(mark.partition(":")[0], OF_BLOCKS[mark].format(**values))
+
+
+@np.errstate(all="ignore")
+def investigate(module, seed, tell=lambda text: None):
+    """What is said of a block that passes, as text; `Misuse` names the mistake of one that does not."""
+    own.complete(module, FUNCTIONS, STUB)
+    rng, calls = np.random.default_rng([seed, 48]), Calls(module)
+    batches = [tuple(rng.normal(size=(2, B, T, C))) for B, T in SIZES]
+    params, gradients = begun(calls, HEADS, batches[0], [seed, 1])
+    check_forward(calls, params, batches[0][0], rng)
+    check_heads(calls, batches[0], [seed, 1])
+    check_backward(calls, params, batches, rng)
+    numbers = sum(np.size(g) for g in gradients.values())
+    arrays = f"all {len(gradients)} arrays of params, {numbers:,} numbers"
+    return f"`backward` is the derivative of your `forward`, with respect to x and to {arrays}."
+
+
+class Calls:
+    """The functions of a learner's file, each called with copies of what they must not change."""
+
+    def __init__(self, module):
+        self.functions = vars(module)
+
+    def call(self, name, params, *arrays):
+        given, kept = [a.copy() for a in arrays], replaced(params)
+        found = self.functions[name](kept, *given)
+        for what, a, before in zip(("x", "dy"), given, arrays, strict=False):
+            if not np.array_equal(a, before):
+                raise wrong("changes its input: of a block", name=name, what=what)
+        after = floats(kept)
+        changed = [k for k, a in floats(params).items() if not np.array_equal(a, after.get(k), equal_nan=True)]
+        if changed:
+            raise wrong("changes its input: of a block", name=name, what=shown(changed))
+        if found is None or found is ...:
+            raise wrong("returns None", name=name)
+        return found
+
+    def first_weights(self, heads, seed):
+        params = self.functions["first_weights"](C, heads, np.random.default_rng(seed))
+        if params is None or params is ...:
+            raise wrong("returns None", name="first_weights")
+        if not floats(params):
+            raise wrong("no weights", what=own.kind(params))
+        return params
+
+    def forward(self, params, x):
+        """y (B, T, C)."""
+        y = self.call("forward", params, x)
+        if not isinstance(y, np.ndarray) or y.shape != x.shape or y.dtype.kind != "f":
+            raise wrong("forward of another shape", wanted=x.shape, what=own.kind(y))
+        if not np.isfinite(y).all():
+            raise wrong("not finite: of a block")
+        return y
+
+    def backward(self, params, x, dy):
+        """dx (B, T, C), and {path: gradient as float64, or None} of the arrays of params."""
+        found = self.call("backward", params, x, dy)
+        if not isinstance(found, (tuple, list)) or len(found) != 2:
+            what = f"{len(found)}" if isinstance(found, (tuple, list)) else f"one, {own.kind(found)}"
+            raise wrong("wrong number of results: of a block", what=what)
+        dx, gradients = found
+        if np.shape(dx) != x.shape:
+            raise wrong("dx of another shape", wanted=x.shape, what=f"of shape {np.shape(dx)}")
+        arrays, gradients = floats(params), matched(params, gradients)
+        if not gradients:
+            raise wrong("gradients of another form: of a block", names=shown(arrays))
+        for k, g in gradients.items():
+            if g is not None and g.shape != arrays[k].shape:
+                raise wrong("gradients of another shape", name=shown([k]), shape=arrays[k].shape, other=g.shape)
+        return np.asarray(dx, np.float64), gradients
+
+
+def begun(calls, heads, batch, seed):
+    """Weights in the middle of a training, and the first gradients, {path: array}. What has none stays as it is."""
+    params = calls.first_weights(heads, seed)
+    _, gradients = calls.backward(params, *batch)
+    gradients = {k: g for k, g in gradients.items() if g is not None}
+    rng, arrays = np.random.default_rng(seed), {k: a for k, a in floats(params).items() if k in gradients}
+    moved = {k: a + 0.3 * rng.normal(size=a.shape) * (root_mean_square(a) or 1) for k, a in arrays.items()}
+    return replaced(params, moved), gradients
+
+
+# --- Is it a block? ---------------------------------------------------------------------------------------------------
+
+
+def check_forward(calls, params, x, rng):
+    """Does a place see those before it in its own text, and none that comes later?"""
+    y, (B, T, _) = calls.forward(params, x), x.shape
+    if not np.array_equal(y, calls.forward(params, x)):
+        raise wrong("forward by chance")
+    near = 1e-9 * np.abs(y).max()
+    if np.abs(calls.forward(params, x[:1]) - y[:1]).max() > near:
+        raise wrong("sees other texts", n=B)
+    for at in range(T):
+        other = x.copy()
+        other[:, at] += rng.normal(size=(B, C))
+        moves = np.abs(calls.forward(params, other) - y).max(axis=(0, 2)) > near
+        if moves[:at].any():
+            raise wrong("sees what comes later", at=at, place=int(moves.argmax()))
+        if at < T - 1 and not moves[at + 1 :].any():
+            raise wrong("sees no other place", at=at)
+
+
+def check_heads(calls, batch, seed):
+    """With the same weights, do other heads find something else? (If other heads have other arrays, nobody knows.)"""
+    one, two = (begun(calls, heads, batch, seed)[0] for heads in (HEADS, 2))
+    first, second = floats(one), floats(two)
+    alike = first.keys() == second.keys() and all(np.array_equal(a, second[k]) for k, a in first.items())
+    if alike and np.allclose(calls.forward(one, batch[0]), calls.forward(two, batch[0]), rtol=0, atol=1e-9):
+        raise wrong("heads ignored", one=HEADS, two=2)
+
+
+# --- Is backward the derivative of forward? ---------------------------------------------------------------------------
+
+
+def check_backward(calls, params, batches, rng):
+    """Central differences of (forward(params, x) * dy).sum() say what dx and all gradients are."""
+    found = []
+    for x, dy in batches:
+        place, mine = at_this(calls, params, x, dy)
+        found.append(compare(place, mine, rng, thorough=True))
+    if any(found):
+        raise named(calls, params, batches, found, rng)
+
+
+def at_this(calls, params, x, dy):
+    """The sum, near this x and these params, and what `backward` says of it: {path: array}. What it leaves out is 0."""
+
+    def total(nest, dy):
+        return (calls.forward(nest["params"], nest["x"]) * dy).sum()
+
+    place = Place(total, {"x": x, "params": params}, (dy,))
+    dx, gradients = calls.backward(params, x, dy)
+    gradients = {f'["params"]{k}': gradients.get(k, np.zeros(a.shape)) for k, a in floats(params).items()}
+    return place, {'["x"]': dx} | gradients
+
+
+def names(paths):
+    """`x, params["W1"]`."""
+    inner = [k.removeprefix('["params"]') for k in paths if k != '["x"]']
+    return ", ".join(["x"] * ('["x"]' in paths) + [shown(inner)] * bool(inner))
+
+
+def named(calls, params, batches, found, rng):
+    """The exception that says which derivatives are wrong, one entry of them both ways, and what else is known."""
+    where = next(i for i, bad in enumerate(found) if bad)
+    bad, (*_, k) = found[where], found[where]
+    place, mine = at_this(calls, params, *batches[where])
+    one = max(bad[k], key=lambda one: one.index is not None)
+    at = f"along one direction of {names([k])}" if one.index is None else names([k])
+    if one.index is not None:
+        at = f"entry [{', '.join(map(str, np.unravel_index(one.index, np.shape(mine[k]))))}] of {at}"
+    right = [key for key, g in mine.items() if g is not None and key not in bad]
+    values = {"names": names(bad), "right": f" Right: {names(right)}." if right else "", "at": at, "mine": one.mine,
+              "slope": one.slope}  # fmt: skip
+    factors = [factor([one for key in bad for one in all_of.get(key, ())]) for all_of in found]
+    if all(factors) and factors[where] != 1:
+        more = why(factors, [len(x) for x, _ in batches])
+        return wrong("gradients times a number: of a block", times=factors[where], more=more, **values)
+    more = what_is_missing(calls, params, batches[where], place, mine, bad, rng)
+    return wrong("other gradients: of a block", more=more, **values)
+
+
+def why(factors, texts):
+    """A question about such a factor, one for each batch, if it is known."""
+    ways = {
+        " Is the sign right?": -1,
+        " That is the number of texts. Where does it come in?": texts,
+        " That is 1 / the number of texts. Is there a mean over them in (y * dy).sum()?": 1 / np.array(texts),
+    }
+    return next((said for said, times in ways.items() if np.allclose(factors, times, rtol=0.01)), "")
+
+
+def what_is_missing(calls, params, batch, place, mine, bad, rng):
+    """A sentence on what would make one of them right, if that is known."""
+    x, dy = batch
+
+    def is_right(k, g):
+        ways = [unit(rng.normal(size=g.shape)) for _ in range(2)]
+        return g.any() and all(place.slope(k, v, m := float((g * v).sum()), 1e-7) == m for v in ways)
+
+    if '["x"]' in bad and is_right('["x"]', mine['["x"]'] + dy):
+        return " In dx, dy itself is missing: by which way does x reach y unchanged?"
+    if '["x"]' in bad and is_right('["x"]', mine['["x"]'] - dy):
+        return " In dx, dy itself is counted once too often: by how many ways does x reach y unchanged?"
+    for k in bad:
+        same = {f"those of {names([other])}": mine[other] for other in mine
+                if other != k and np.shape(mine[other]) == np.shape(mine[k])}  # fmt: skip
+        if np.ndim(mine[k]) == 2 and len({*mine[k].shape}) == 1:
+            same["transposed"] = mine[k].T
+        for words, g in same.items():
+            if is_right(k, g):
+                return f" The gradients of {names([k])} would be right if they were {words}."
+    alone, of_one = at_this(calls, params, x[:1], dy[:1])
+    if not compare(alone, of_one, rng, thorough=True):
+        return " With a single text they are right. What becomes of the others: is there a sum, and is it one?"
+    alone, of_one = at_this(calls, params, x[:, :1], dy[:, :1])
+    if not compare(alone, of_one, rng, thorough=True):
+        return " With texts of a single place they are right. What happens between the places?"
+    return ""
+
+
+# --- Run as a program -------------------------------------------------------------------------------------------------
+
+
+def run(file):
+    """Show how far each gradient of a file's block is from central differences."""
+    x, dy = np.random.default_rng(0).normal(size=(2, *SIZES[0], C))
+    try:
+        calls = Calls(load(file))
+        params, _ = begun(calls, HEADS, (x, dy), 0)
+        place, mine = at_this(calls, params, x, dy)
+    except Exception as error:
+        raise UserError(explain(error, str(file))["text"]) from None
+    print("the largest relative difference from (f(+h) - f(-h)) / 2h, where f is (forward(params, x) * dy).sum()")
+    for k, g in mine.items():
+        if g is not None:
+            array = place.arrays[k].copy()
+            slopes = numerical_gradient(lambda k=k, a=array: place.along({k: a - place.arrays[k]})(1), array)
+            print(f"{names([k]):30} {relative_difference(g, slopes):.1e}")
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(lambda: run(sys.argv[1])))

@@ -1,0 +1,140 @@
+"""What nanoGPT has besides: heads, dropout, GELU, one table for two layers, and how its training moves the weights."""
+
+import math
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+
+from gpt_np import Embedding
+from vit_np import merge, split
+
+BESIDE = 1e-9  # so close to a threshold that no other will do
+
+
+def sizes_of(rng, *choices):
+    """A number from each of these lists, no two of them alike."""
+    while len({*(found := [int(rng.choice(some)) for some in choices])}) < len(choices):
+        pass
+    return found
+
+
+def headed(rng):
+    """Queries, keys and values of all heads, as one linear layer makes them, and what the heads make of them."""
+    B, T, h, d = sizes_of(rng, [2, 3, 5, 6, 7], [2, 4, 5, 6, 7], [2, 3, 4, 5], [2, 3, 4, 5, 6])
+    C = h * d
+    qkv, mixed = rng.normal(size=(B, T, 3 * C)), rng.normal(size=(B, h, T, d))
+    q, k, v = (split(part, h) for part in np.split(qkv, 3, axis=2))
+    return SimpleNamespace(B=B, T=T, h=h, d=d, C=C, qkv=qkv, q=q, k=k, v=v, mixed=mixed, y=merge(mixed))
+
+
+def dropped(rng, p=None):
+    """Dropout in the middle of a network. Some of the numbers that decide are p itself, or right beside it."""
+    B, T, C = sizes_of(rng, *[[3, 4, 5, 6, 7, 8]] * 3)
+    p = rng.uniform(0.1, 0.4) if p is None else p
+    x, dy, u = rng.normal(size=(B, T, C)), rng.normal(size=(B, T, C)), rng.random((B, T, C))
+    near = rng.permutation(u.size)[:9].reshape(3, 3)
+    for places, value in zip(near, (p, p - BESIDE, p + BESIDE), strict=True):
+        u.flat[places] = max(value, 0)
+    mask = np.where(u < p, 0, 1 / (1 - p))
+    loss = {"x": lambda x: (x * mask * dy).sum()}
+    return SimpleNamespace(B=B, T=T, C=C, p=p, x=x, dy=dy, u=u, y=x * mask, dx=dy * mask, losses=loss)
+
+
+def normal_below(z):
+    """How likely a number drawn from the normal distribution is below each entry of z."""
+    return np.vectorize(math.erf)(z / math.sqrt(2)) / 2 + 0.5
+
+
+def bent(rng):
+    """Activations of GELU in the middle of a network; some z lie where GELU falls."""
+    B, H = sizes_of(rng, *[[3, 4, 5, 6, 7, 8, 9]] * 2)
+    z, da = rng.normal(0, 1.5, (B, H)), rng.normal(size=(B, H))
+    z.flat[rng.permutation(z.size)[:3]] = np.array([-3.1, -1.3, 2.7]) + rng.uniform(-0.2, 0.2, 3)
+    Phi, bell = normal_below(z), np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    loss = {"z": lambda z: (z * normal_below(z) * da).sum()}
+    return SimpleNamespace(B=B, H=H, z=z, da=da, Phi=Phi, a=z * Phi, dz=da * (Phi + z * bell), losses=loss)
+
+
+def tied(rng):
+    """One table at both ends of a network. Some words occur several times in the texts, and one not at all."""
+    B, T, V, C = sizes_of(rng, *[[4, 5, 6, 7, 8, 9]] * 4)
+    layer, de, a = Embedding(rng, V, C), rng.normal(size=(B, T, C)), rng.normal(size=(B, T, C))
+    dlogits, E = rng.normal(0, 0.5, (B, T, V)), layer.params["E"]
+    absent = int(rng.integers(1, V - 1))
+    x = rng.choice([word for word in range(V) if word != absent], (B, T))
+    x[:, 1] = x[:, 0]  # a word twice in each text
+    layer.forward(x)
+    layer.backward(de)
+    dE = layer.grads["E"] + np.einsum("btv,btc->vc", dlogits, a)
+
+    def loss(E, a=a):
+        return (E[x] * de).sum() + ((a @ E.T) * dlogits).sum()
+
+    return SimpleNamespace(B=B, T=T, V=V, C=C, E=E, x=x, de=de, a=a, dlogits=dlogits, dE=dE, da=dlogits @ E,
+                           losses={"E": loss, "a": partial(loss, E)})  # fmt: skip
+
+
+def one_step(rng, axes=2):
+    """A parameter and its two running means in the middle of a training. A test compares it with main_np.update_adamw.
+
+    eps is large, so that its place in the formula shows.
+    """
+    shape = rng.choice(range(3, 9), axes, replace=False).tolist()
+    t, lr, weight_decay = int(rng.integers(2, 9)), rng.uniform(0.05, 0.3), rng.uniform(0.1, 0.4)
+    beta1, beta2, eps = rng.uniform(0.6, 0.75), rng.uniform(0.8, 0.95), rng.uniform(0.05, 0.2)
+    old_p, old_m, dp = rng.normal(size=(3, *shape))
+    old_s = rng.uniform(0.1, 2, shape)
+    m, s = beta1 * old_m + (1 - beta1) * dp, beta2 * old_s + (1 - beta2) * dp * dp
+    move = m / (1 - beta1**t) / (np.sqrt(s / (1 - beta2**t)) + eps)
+    p = old_p - lr * (move + weight_decay * (axes > 1) * old_p)
+    return SimpleNamespace(old_p=old_p, old_m=old_m, old_s=old_s, dp=dp, t=t, lr=lr, beta1=beta1, beta2=beta2, eps=eps,
+                           weight_decay=weight_decay, m=m, s=s, p=p, rows=shape[0])  # fmt: skip
+
+
+def scheduled(rng, part):
+    """A step in one part of a training: it warms up, the rate falls, or the last step is over."""
+    warm, steps = int(rng.integers(6, 12)), int(rng.integers(30, 60))
+    first, last = {"warm": (1, warm - 1), "falls": (warm + 1, steps - 1), "over": (steps + 1, steps + 9)}[part]
+    while abs((t := int(rng.integers(first, last))) - warm - (steps - warm) / 2) < 1:
+        pass  # halfway down, the cosine is 0, whatever its sign
+    lr = rng.uniform(0.2, 0.9)
+    least, share = lr * rng.uniform(0.05, 0.2), min(1, (t - warm) / (steps - warm))
+    rate = least + (lr - least) * (1 + math.cos(math.pi * share)) / 2
+    if t < warm:
+        rate = lr * (t + 1) / (warm + 1)
+    return SimpleNamespace(t=t, warm=warm, steps=steps, lr=lr, least=least, rate=rate)
+
+
+SCHEDULED = [partial(scheduled, part=part) for part in ("warm", "falls", "over")]
+
+
+def cut(rng):
+    """A batch in small batches of several sizes: the gradients of the mean loss of each, and how many are in each."""
+    K, I, O = sizes_of(rng, *[[2, 3, 4, 5, 6]] * 3)
+    counts = rng.permutation(np.arange(2, 9))[:K]
+    x, dy = rng.normal(size=(counts.sum(), I)), rng.normal(size=(counts.sum(), O))
+    ends = np.cumsum(counts)[:-1]
+    small = zip(np.split(x, ends), np.split(dy, ends), strict=True)
+    parts = np.array([x.T @ dy / len(x) for x, dy in small])
+    return SimpleNamespace(K=K, I=I, O=O, parts=parts, counts=counts, dW=x.T @ dy / len(x))
+
+
+def clipped(rng, how="far too long"):
+    """The gradients of a layer, together longer than allowed, or shorter.
+
+    far too long: single entries are longer. together: neither array is longer alone. short: together they are shorter,
+    although the sum of their two lengths is not.
+    """
+    I, O = sizes_of(rng, *[[2, 3, 4, 5, 6, 7]] * 2)
+    dW, db = rng.normal(size=(I, O)), rng.normal(size=O)
+    dW, db = (g * rng.uniform(2, 3) / np.linalg.norm(g) for g in (dW, db))
+    W, b = np.linalg.norm(dW), np.linalg.norm(db)
+    norm = math.hypot(W, b)
+    low, high = {"far too long": (0.2, 0.6), "together": (max(W, b), norm), "short": (norm, W + b)}[how]
+    most = low + rng.uniform(0.2, 0.8) * (high - low)
+    factor = min(1, most / norm)
+    return SimpleNamespace(I=I, O=O, dW=dW, db=db, most=most, clipped_dW=factor * dW, clipped_db=factor * db)
+
+
+CLIPPED = [partial(clipped, how=how) for how in ("far too long", "together", "short")]

@@ -1,0 +1,66 @@
+"""Accumulated gradients, dW.
+
+A batch may be too large for the memory. Then it is cut into K small batches, one after the other go forward and back,
+and only then comes the step. For each of them you know the gradient of its own mean loss. They need not be equally
+large.
+
+    parts  (K, I, O)   parts[k] is the derivative of the mean loss of small batch k with respect to W
+    counts (K,)        how many examples small batch k has
+
+Find dW, the derivative of the mean loss of all examples: what the whole batch at once would have given.
+"""
+
+import numpy as np
+
+
+def accumulate(parts, counts):
+    """Return dW (I, O)."""
+    dW = ...  # this may take several lines
+    return dW
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter7
+
+INPUTS = [chapter7.cut]
+COUNTS = {"K": "small batches"}
+
+
+def answer(parts, counts):
+    total = parts * counts[:, None, None]
+    dW = total.sum(axis=0) / counts.sum()
+    return dW
+
+
+HINTS = """
+1. The loss of all examples is a mean. What is the sum of the losses of small batch k, and what is its gradient?
+2. counts[k] * parts[k] is the gradient of the sum over small batch k. Add these up, and divide once by the number of
+   all examples.
+3. (parts * counts[:, None, None]).sum(axis=0) / counts.sum()
+"""
+
+MISTAKES = """
+the mean of the means | dW = parts.mean(axis=0)
+    That is right if all small batches are equally large. Here, how much does an example of a small one count?
+the sum of the means | dW = parts.sum(axis=0)
+    The loss is a mean over all examples. What is your sum divided by?
+divided by the number of small batches | counts.sum() -> len(counts)
+    The mean runs over all examples. How many are these?
+not divided | / counts.sum() ->
+    The loss is a mean over all examples. What is your sum divided by?
+divided by each count | parts * counts -> parts / counts
+    parts[k] is divided by counts[k] already. How does it become a sum again?
+only the last small batch | dW = parts[-1]
+only the first small batch | dW = parts[0]
+    Do the gradients of the others add to yours, or has something cleared them?
+the largest count in place of all | counts.sum() -> counts.max()
+    The mean runs over all examples. How many are these?
+averaged twice | / counts.sum() -> / counts.sum() / len(counts)
+    The mean runs over all examples. By what else do you divide?
+"""
+
+WHY = """
+In nanoGPT all small batches are equally large, so it divides each loss by their number before it goes back, and PyTorch
+adds the gradients up in .grad until they are cleared.
+"""
+DOCS = 'docs/nanogpt.md, "Accumulated gradients"'

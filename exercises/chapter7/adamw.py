@@ -1,0 +1,113 @@
+"""AdamW, with weight decay on matrices alone: m, s and p.
+
+Each parameter has two running means, of its gradient and of the gradient's square. Both start at 0, so after t steps
+their factors add up to 1 - beta^t, by which they are divided. The step is the first divided by the root of the second.
+
+    m = beta1 m + (1 - beta1) dp               mean   = m / (1 - beta1^t)
+    s = beta2 s + (1 - beta2) dp^2             square = s / (1 - beta2^t)
+    p = p - lr mean / (sqrt(square) + eps)
+
+Beside all this, weights shrink by the share lr weight_decay of what they are, in each step. But only arrays of two axes
+and more do: neither a bias nor the gamma of a norm.
+
+    old_p, dp       any shape    the parameter, and the derivative of the loss with respect to it
+    old_m, old_s    the same     the two running means so far
+    t                            which step it is: 1, 2, 3, ...
+    lr, beta1, beta2, eps, weight_decay    numbers
+"""
+
+import numpy as np
+
+
+def adamw(old_p, old_m, old_s, dp, t, lr, beta1, beta2, eps, weight_decay):
+    """Return m, s and the new p. (You may change old_p, old_m and old_s in place, but not dp.)"""
+    m = ...
+    s = ...
+    p = ...  # this may take several lines
+    return m, s, p
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+
+from exercises import chapter7
+
+INPUTS = [chapter7.one_step, partial(chapter7.one_step, axes=1)]
+MAY_CHANGE = ["old_p", "old_m", "old_s"]
+
+
+def answer(old_p, old_m, old_s, dp, t, lr, beta1, beta2, eps, weight_decay):
+    m = beta1 * old_m + (1 - beta1) * dp
+    s = beta2 * old_s + (1 - beta2) * dp**2
+    mean, square = m / (1 - beta1**t), s / (1 - beta2**t)
+    decay = weight_decay * old_p * (old_p.ndim > 1)
+    p = old_p - lr * decay - lr * mean / (np.sqrt(square) + eps)
+    return m, s, p
+
+
+HINTS = """
+1. The first two results are lines of the text. For the third, take away two things from old_p: the step, and a share of
+   itself. Which of the two is divided by the root of the square?
+2. Neither m nor s changes when you divide: mean and square are other arrays. The weight decay touches neither.
+3. p = old_p - lr * mean / (np.sqrt(square) + eps), and if old_p.ndim > 1, also - lr * weight_decay * old_p.
+"""
+
+MISTAKES = """
+the decay in the gradient | m = beta1 -> dp = dp + weight_decay * old_p * (old_p.ndim > 1); m = beta1
+        & - lr * decay ->
+    Then the decay is divided by the root of the square like all the rest, and is no share of p any more. Which line
+    should have it?
+the bias decays, too | * (old_p.ndim > 1) ->
+    Yours is right for a matrix. How many axes has a bias? (`old_p.ndim` tells.)
+only arrays of one axis decay | (old_p.ndim > 1) -> (old_p.ndim == 1)
+    Which arrays have two axes, and which one? Which of them should decay?
+no decay | - lr * decay ->
+    Where does weight_decay come in?
+the decay without the learning rate | - lr * decay -> - decay
+    Where the learning rate is 0, should anything move?
+growth in place of decay | - lr * decay -> + lr * decay
+    Which way should the weights go: towards 0, or away from it?
+the new weights shrink | p = p - lr * weight_decay * (p - old_p) * (old_p.ndim > 1)
+    Of which weights is a share taken away: those before the step, or those after it?
+the decay divided by the root, too | - lr * decay - lr * mean / -> - lr * (mean + decay) /
+    AdamW shrinks the weights beside the division. Is your decay outside of it?
+the mean not divided | m / (1 - beta1**t) -> m
+    At the first step m is (1 - beta1) dp. Is that the mean of the gradients so far?
+the square not divided | s / (1 - beta2**t) -> s
+    At the first step s is (1 - beta2) dp^2. Is that the mean of the squares so far?
+neither is divided | m / (1 - beta1**t), s / (1 - beta2**t) -> m, s
+    Both running means start at 0. What do they make of it?
+counted from 0 | **t -> **(t - 1)
+    By which number is divided at the first step, where t is 1?
+one step too far | **t -> **(t + 1)
+    By which number is divided at the first step, where t is 1?
+the divided means kept | mean, square = m -> m, s = m & lr * mean -> lr * m & sqrt(square) -> sqrt(s)
+    mean and square are for this step alone. What should the next step get: m as it was, or divided?
+the root forgotten | np.sqrt(square) -> square
+    If all gradients were ten times as large, should the step be larger?
+eps under the root | np.sqrt(square) + eps -> np.sqrt(square + eps)
+    Is eps added before the root is taken, or after?
+eps forgotten | (np.sqrt(square) + eps) -> np.sqrt(square)
+    What if the gradient of a weight was always 0? What does eps prevent?
+the gradient in place of its mean | lr * mean -> lr * dp
+    Which of the two moves p: the last gradient, or the running mean?
+beta1 and beta2 exchanged | beta1 -> beta0 & beta2 -> beta1 & beta0 -> beta2
+    Which of the two belongs to the gradient, and which to its square?
+the square of the gradient forgotten | dp**2 -> dp
+    Of what is s the running mean?
+a running sum of the gradients | (1 - beta1) * dp -> dp
+    The factors of a running mean add up to 1. Do yours?
+a running sum of the squares | (1 - beta2) * dp**2 -> dp**2
+    The factors of a running mean add up to 1. Do yours?
+uphill | - lr * mean -> + lr * mean
+    Should a step make the loss larger, or smaller?
+the step without the learning rate | - lr * mean -> - mean
+    How far does p move?
+"""
+
+WHY = """
+nanoGPT makes two groups of parameters by the number of their axes, and gives weight decay to the first alone. Why? A
+large weight lets noise through; a bias or a gamma only shifts or scales a channel.
+"""
+DOCS = 'docs/nanogpt.md, "AdamW, and what decays"'
+LINE = "main_np.py: moves = cut(lr / m_total"

@@ -1,0 +1,82 @@
+"""Dropout, forward and back: y and dx.
+
+In training, each entry of x is set to 0 with the probability p, so that no channel can rely on another. What is kept is
+divided by 1 - p: then y is on average what x is, and in testing, when nothing is dropped, nothing has to be done.
+
+The entries that are dropped are those whose u is below p: u holds a random number for each, at least 0 and below 1.
+
+    x, dy, u (B, T, C)   dy is the derivative of the loss with respect to y, for B texts of T places
+    p                    a number, at least 0 and below 1
+"""
+
+import numpy as np
+
+
+def dropout(x, dy, u, p):
+    """Return y and dx, (B, T, C) each."""
+    y = ...
+    dx = ...
+    return y, dx
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+
+from exercises import chapter7
+
+INPUTS = [chapter7.dropped]
+FURTHER = [partial(chapter7.dropped, p=0.0)]
+COUNTS = {"B": "texts", "T": "places", "C": "channels"}
+ENTRYWISE = "x"
+
+
+def answer(x, dy, u, p):
+    mask = (u >= p) / (1 - p)
+    y = x * mask
+    dx = dy * mask
+    return y, dx
+
+
+HINTS = """
+1. By which number is an entry multiplied if it is dropped, and by which one if it is kept? Does that number depend on
+   x?
+2. Write these numbers into an array, the mask: 0 where u is below p, and 1 / (1 - p) elsewhere. Then y = mask times x,
+   entry by entry. How much does y grow if x grows by 1?
+3. mask = (u >= p) / (1 - p), y = x * mask, and dx = dy * mask: the same mask.
+"""
+
+MISTAKES = """
+nothing divided | / (1 - p) -> / 1
+    A tenth of all entries is dropped: is a sum of many of them still as large, on average? In testing none is dropped.
+divided by p | / (1 - p) -> / p
+    If p is nearly 0, almost nothing is dropped. By which number should what is kept be multiplied then?
+multiplied by 1 - p | / (1 - p) -> * (1 - p)
+    Should what is kept become larger, to make up for the rest, or smaller?
+divided by the root of 1 - p | / (1 - p) -> / np.sqrt(1 - p)
+    Which should stay the same on average: the entries, or their squares?
+the others dropped | u >= p -> u < p
+    Which entries are dropped: those whose u is below p. Which are dropped in yours?
+kept below 1 - p | u >= p -> u < 1 - p
+    As many are kept as should be. But are they those whose u says so?
+dropped at p itself | u >= p -> u > p
+    If u is p exactly, is it below p?
+dx without the mask | dx = 1 * dy
+    An entry that was dropped: does y change if x grows there?
+dx without the division | dx = dy * (u >= p)
+    If x grows by 1 and is kept, by how much does y grow?
+divided once more on the way back | dx = dy * mask / (1 - p)
+    The mask has the division in it. How often did the forward pass divide?
+x where dy belongs | dx = x * mask
+    Where is the derivative that came back to this layer?
+multiplied by x | dx = dy * x * mask
+    y = mask x: what is its derivative with respect to x?
+the mask of a ReLU | dx = dy * (y > 0)
+    An entry that was kept may be negative. Does its gradient pass?
+"""
+
+WHY = """
+The mask is a constant that chance has chosen: y = mask * x, and dx = mask * dy. So backward needs the forward pass's
+own mask. A new one would block other entries than those that were dropped, and its dx would be no derivative of this
+loss.
+"""
+DOCS = 'docs/nanogpt.md, "Dropout"'

@@ -1,0 +1,87 @@
+"""Warm-up and cosine, rate.
+
+The first steps are short, because the running means of AdamW know little yet. Then the rate falls along half a wave of
+the cosine, and the last steps are short, too. The steps count from 0.
+
+    before step `warm`           it grows evenly: at step t it is (t + 1) / (warm + 1) of lr
+    from `warm` to `steps`       it falls from lr to `least`, as the cosine does from 0 to pi
+    after `steps`                it stays `least`
+
+    t, warm, steps   whole numbers; warm is less than steps
+    lr, least        numbers; least is less than lr
+"""
+
+import numpy as np
+
+
+def learning_rate(t, lr, least, warm, steps):
+    """Return the learning rate of step t, a number."""
+    rate = ...  # this takes several lines
+    return rate
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter7
+
+INPUTS = chapter7.SCHEDULED
+
+
+def answer(t, lr, least, warm, steps):
+    share = min((t - warm) / (steps - warm), 1)
+    cosine = (1 + np.cos(np.pi * share)) / 2
+    rate = least + (lr - least) * cosine
+    if t < warm:
+        rate = lr * (t + 1) / (warm + 1)
+    return rate
+
+
+HINTS = """
+1. There are three parts. In the second, which share of the way from `warm` to `steps` is behind at step t? It should be
+   0 at the beginning and 1 at the end.
+2. The cosine goes from 1 to -1 on the way from 0 to pi. How do you make of it a number that goes from 1 to 0? That
+   number says how far above `least` the rate is, as a share of lr - least.
+3. share = (t - warm) / (steps - warm), cosine = (1 + np.cos(np.pi * share)) / 2, and rate = least + (lr - least) *
+   cosine. Before `warm` it is lr * (t + 1) / (warm + 1), and after `steps` least.
+"""
+
+MISTAKES = """
+it begins at 0 | (t + 1) / (warm + 1) -> t / warm
+    What is your rate at step 0? Does that step move anything?
+lr a step too early | (t + 1) / (warm + 1) -> (t + 1) / warm
+    What is your rate at the last step before `warm`?
+no warm-up | t < warm -> False
+    What is your rate at step 0?
+warm-up from `least` | rate = lr * (t + 1) / (warm + 1) -> rate = least + (lr - least) * (t + 1) / (warm + 1)
+    Of what is (t + 1) / (warm + 1) the share?
+it falls to 0 | least + (lr - least) * -> lr *
+    What is your rate at the end? What should it be?
+it falls from lr + least | (lr - least) -> lr
+    What is your rate at step `warm`, where the cosine is 1?
+a straight line | (1 + np.cos(np.pi * share)) / 2 -> 1 - share
+    Your rate falls evenly. Where does the cosine fall faster, and where more slowly?
+a quarter of the wave | (1 + np.cos(np.pi * share)) / 2 -> np.cos(np.pi / 2 * share)
+    From 0 to which angle does the cosine go?
+a whole wave | np.pi * share -> 2 * np.pi * share
+    From 0 to which angle does the cosine go? Which way does it go at the end?
+degrees | np.pi * share -> 180 * share
+    np.cos takes radians: which number is half a turn?
+counted from step 0 | (t - warm) / (steps - warm) -> t / steps
+    Which share of the way down is behind at step `warm`?
+the share of all steps | (t - warm) / (steps - warm) -> (t - warm) / steps
+    How many steps does the way down have?
+upward | 1 + np.cos -> 1 - np.cos
+    What is the cosine of 0, and what of pi? Does your rate fall?
+not halved | (1 + np.cos(np.pi * share)) / 2 -> (1 + np.cos(np.pi * share))
+    1 + cos goes from 2 to 0. From which number should the share go?
+the cosine as it is | (1 + np.cos(np.pi * share)) / 2 -> np.cos(np.pi * share)
+    The cosine goes from 1 to -1. From which number to which should the share go?
+it grows again after the end | min((t - warm) / (steps - warm), 1) -> (t - warm) / (steps - warm)
+    Where is the cosine after pi? What should the rate be after the last step?
+nothing after the end | rate = rate * (t <= steps)
+    What should the rate be after the last step: 0, or `least`?
+lr after the end | rate = lr if t > steps else rate
+    What should the rate be after the last step?
+"""
+
+WHY = "nanoGPT's get_lr, in train.py: three parts, one for each of these lines."
+DOCS = 'docs/nanogpt.md, "Warm-up and cosine"'

@@ -1,0 +1,122 @@
+"""A block of your own, and the way back through it, from a blank file.
+
+A GPT is one block, many times over. Write one, forward and back, with the lines that you wrote before. How is up to
+you: GELU or ReLU, with biases or without, the norms before the layers or behind the sums.
+
+    x, dy (B, T, C)   for B texts of T places; dy is the derivative of the loss with respect to y
+    params            arrays and numbers, in tuples, lists and dicts, as you like: the weights of your block
+    h                 how many heads share the C channels; keep it in params, as a whole number
+    rng               where chance comes from: rng.normal ... (np.random.default_rng)
+
+A block adds two things to each place: what h heads of attention find at that place and at those before it, and what a
+layer with an activation makes of each place alone.
+
+The marker asks your own `forward` whether `backward` is right: it takes central differences of (y * dy).sum(), in x and
+in all arrays of params. It changes x at one place, and looks at which places y changes.
+"""
+
+import numpy as np
+
+
+def first_weights(C, h, rng):
+    """Return params, the weights of a block of C channels and h heads."""
+    ...
+
+
+def forward(params, x):
+    """Return y (B, T, C)."""
+    ...
+
+
+def backward(params, x, dy):
+    """Return dx (B, T, C), and the gradient of each array, in the form of params. (None for what is a constant.)"""
+    ...
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import block
+
+EXPERIMENTS = block.investigate
+
+
+def answer():
+    def first_weights(C, h, rng):
+        shapes = {"qkv": (C, 3 * C), "out": (C, C), "W1": (C, 4 * C), "W2": (4 * C, C)}
+        params = {name: rng.normal(0, 1 / np.sqrt(shape[0]), shape) for name, shape in shapes.items()}
+        return params | {"gamma1": np.ones(C), "gamma2": np.ones(C), "heads": h}
+
+    def split(x, h):
+        return x.reshape(*x.shape[:2], h, -1).swapaxes(1, 2)
+
+    def merge(x):
+        return x.swapaxes(1, 2).reshape(len(x), x.shape[2], -1)
+
+    def norm(x):
+        inverse = 1 / np.sqrt(x.var(axis=-1, keepdims=True) + 1e-5)
+        return (x - x.mean(axis=-1, keepdims=True)) * inverse, inverse
+
+    def norm_backward(dy, xhat, gamma, inverse):
+        dxhat = dy * gamma
+        along = (dxhat * xhat).mean(axis=-1, keepdims=True)
+        return inverse * (dxhat - dxhat.mean(axis=-1, keepdims=True) - xhat * along)
+
+    def product(a, b):
+        return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
+
+    def passed(params, x):
+        qkv, out, W1, W2, gamma1, gamma2, h = params.values()
+        n1, inverse1 = norm(x)
+        q, k, v = (split(part, h) for part in np.split(n1 * gamma1 @ qkv, 3, axis=-1))
+        scores = q @ k.swapaxes(2, 3) / np.sqrt(q.shape[-1])
+        scores = np.where(np.tri(x.shape[1], dtype=bool), scores, -np.inf)
+        weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        weights /= weights.sum(axis=-1, keepdims=True)
+        mixed = merge(weights @ v)
+        u = x + mixed @ out
+        n2, inverse2 = norm(u)
+        a1 = np.maximum(n2 * gamma2 @ W1, 0)
+        return n1, inverse1, q, k, v, weights, mixed, n2, inverse2, a1, u + a1 @ W2
+
+    def forward(params, x):
+        return passed(params, x)[-1]
+
+    def backward(params, x, dy):
+        n1, inverse1, q, k, v, weights, mixed, n2, inverse2, a1, _ = passed(params, x)
+        qkv, out, W1, W2, gamma1, gamma2, h = params.values()
+        dz1 = dy @ W2.T * (a1 > 0)
+        dn2 = dz1 @ W1.T
+        du = dy + norm_backward(dn2, n2, gamma2, inverse2)
+        dmixed = split(du @ out.T, h)
+        dweights = dmixed @ v.swapaxes(2, 3)
+        dscores = weights * (dweights - (weights * dweights).sum(axis=-1, keepdims=True)) / np.sqrt(q.shape[-1])
+        dq, dk, dv = dscores @ k, dscores.swapaxes(2, 3) @ q, weights.swapaxes(2, 3) @ dmixed
+        dqkv = np.concatenate([merge(dq), merge(dk), merge(dv)], axis=-1)
+        dn1 = dqkv @ qkv.T
+        dx = du + norm_backward(dn1, n1, gamma1, inverse1)
+        return dx, {
+            "qkv": product(n1 * gamma1, dqkv), "out": product(mixed, du), "W1": product(n2 * gamma2, dz1),
+            "W2": product(a1, dy), "gamma1": (dn1 * n1).sum(axis=(0, 1)), "gamma2": (dn2 * n2).sum(axis=(0, 1)),
+            "heads": None,
+        }  # fmt: skip
+
+    return first_weights, forward, backward
+
+
+HINTS = """
+1. Write forward first, as `u = x + attention(norm(x))` and `y = u + mlp(norm(u))`, and let it keep all that it computes
+   in names of its own. Then go back line by line, from the last to the first: for each line, which of your exercises
+   was that? `split_heads`, `merge_heads`, `attention`, `causal_mask`, `layer_norm_dx`, `dz1` or `gelu`, `da1`,
+   `dW1_db1`.
+2. A sum hands dy to both of its terms whole. So du is dy plus what comes back through the MLP and its norm, and dx is
+   du plus what comes back through attention and its norm. q, k and v come from one product: lay dq, dk and dv side by
+   side, merged, and you have the derivative with respect to its result.
+3. dW of a product a @ W is a.reshape(-1, C).T @ dy.reshape(-1, O), with the rows of all places of all texts. The gamma
+   of a norm: (dn * xhat).sum(axis=(0, 1)). If something is wrong, the marker says which arrays are right: the mistake
+   is between the last that is right and the first that is not, on the way back.
+"""
+
+WHY = """
+vit_np.py and gpt_np.py write the same as classes: each layer keeps what its own way back needs. nanoGPT has only the
+forward pass, and PyTorch's autograd goes back.
+"""
+DOCS = 'docs/nanogpt.md, "From a blank file"'

@@ -1,0 +1,85 @@
+"""One table for two layers, dE and da.
+
+The embedding looks up a row of E for each word. At the other end, the last layer gives each word a score. It is a
+linear layer without a bias, and its weights are E, too: a score is the dot product of a row of E with the network's
+output.
+
+    e = E[x]           (B, T, C)   at the beginning
+    ...                            what lies between makes a of e
+    logits = a @ E.T   (B, T, V)   at the end
+
+You know de, the derivative of the loss by the way through the embedding alone, and dlogits. Find dE and da.
+
+    E       (V, C)      a row of C numbers for each of V words
+    x       (B, T)      T words in each of B texts, whole numbers from 0 to V - 1
+    de, a   (B, T, C)
+    dlogits (B, T, V)
+"""
+
+import numpy as np
+
+
+def tied_weights(E, x, de, a, dlogits):
+    """Return dE (V, C) and da (B, T, C)."""
+    dE = ...  # this takes several lines
+    da = ...
+    return dE, da
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter7
+
+INPUTS = [chapter7.tied]
+COUNTS = {"B": "texts", "T": "words", "C": "numbers", "V": "words"}
+
+
+def answer(E, x, de, a, dlogits):
+    V, C = E.shape
+    dE = dlogits.reshape(x.size, V).T @ a.reshape(x.size, C)
+    np.add.at(dE, x, de)
+    da = dlogits @ E
+    return dE, da
+
+
+HINTS = """
+1. E is one array, but by how many ways does it reach the loss? What do you do with several ways?
+2. At the end, logits = a @ E.T: for one row of it, dE is the outer product of dlogits and a, and all rows of all texts
+   add up. At the beginning it is `embedding_backward`.
+3. dE = dlogits.reshape(x.size, V).T @ a.reshape(x.size, C), then np.add.at(dE, x, de), which adds the second part. da =
+   dlogits @ E.
+"""
+
+MISTAKES = """
+only the last layer's part | np.add.at(dE, x, de) -> pass
+only the embedding's part | dlogits.reshape(x.size, V).T @ a.reshape(x.size, C) -> np.zeros_like(E)
+    The table is used twice. Nudge one entry of it: at which two places of the network does something change?
+a word that occurs twice counted once | np.add.at(dE, x, de) -> dE[x] += de
+    `dE[x] += de` reads each row once. A word may occur many times: which function adds each of them?
+the last layer's part overwritten | np.add.at(dE, x, de) -> dE[x] = de
+    A row may have a gradient from the last layer already. What does `=` do to it?
+the mean of both parts | dE = dE / 2
+    Two ways lead from the table to the loss. Do their effects add up, or average?
+the two parts subtracted | np.add.at(dE, x, de) -> np.subtract.at(dE, x, de)
+    Two ways lead from the table to the loss. Do their effects add up, or cancel?
+the lookups of the words that follow | np.add.at(dE, x, de) -> np.add.at(dE, np.roll(x, -1, axis=1), de)
+    Row x[b, t] was looked up at place t. Whose gradient is de[b, t]?
+only the last text looked up | np.add.at(dE, x, de) -> np.add.at(dE, x[-1], de[-1])
+only the first text looked up | np.add.at(dE, x, de) -> np.add.at(dE, x[0], de[0])
+    All texts look up rows of the same table. Are all of them in your sum?
+only the last place scored | dlogits.reshape(x.size, V).T @ a.reshape(x.size, C) -> dlogits[:, -1].T @ a[:, -1]
+    The logits of which places are in the loss?
+de where a belongs | @ a.reshape(x.size, C) -> @ de.reshape(x.size, C)
+    logits = a E.T: by what is an entry of E multiplied there?
+de added to da | da = da + de
+    a is what the last layer was given, and e what the embedding gave. Does a reach the loss through e?
+averaged over all places | dE = dE / (B * T)
+    Is there a mean in the formulas, or is it already in what you are given?
+averaged over the last layer's places | @ a.reshape(x.size, C) -> @ a.reshape(x.size, C) / x.size
+    Is there a mean in logits = a E.T, or is it already in dlogits?
+"""
+
+WHY = """
+A gradient is the sum over all ways, and it does not matter that the two ways lie at opposite ends of the network. The
+tape finds it without being told: the table is one node that is used twice.
+"""
+DOCS = 'docs/nanogpt.md, "One table for two layers"'

@@ -1,0 +1,60 @@
+"""A block from a blank file: right ones pass in any style, and of wrong ones it is said what is wrong."""
+
+import re
+import time
+
+import own_blocks
+import pytest
+from own_programs import programs
+
+import practice
+from exercises import block, marker, runner
+from exercises.catalogue import BY_NAME
+from exercises.exercise import tables
+from practice_answers import write
+
+EXERCISE = BY_NAME["own_block"]
+WRONG = [(*mark.split(" | "), program) for mark, _, program in programs(own_blocks.WRONG, own_blocks.BASE)]
+
+
+def verdict(program, folder, seed):
+    """The verdict on a whole program: here, for speed, and not in a process of its own."""
+    (path := folder / "own_block.py").write_text(program, encoding="utf-8")
+    return marker.judge(EXERCISE, seed, runner.report(EXERCISE, path, seed))
+
+
+def test_the_stub_is_not_written_and_the_answer_passes_in_time(tmp_path):
+    assert verdict(EXERCISE.stub, tmp_path, 0).name == "not written"
+    began = time.process_time()
+    found = marker.mark(EXERCISE, write(tmp_path, "own_block"), 1)
+    assert found.passed and "to all 6 arrays of params, 1,752 numbers" in found.text, found.text
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("style", own_blocks.STYLES)
+def test_a_right_block_passes_in_any_style(style, tmp_path):
+    found = verdict(own_blocks.STYLES[style], tmp_path, len(style))
+    assert found.passed, found.text
+
+
+@pytest.mark.parametrize(("mark", "words", "program"), WRONG)
+def test_a_wrong_block_is_named(mark, words, program, tmp_path):
+    found = verdict(program, tmp_path, 5)
+    assert (found.passed, found.name) == (False, mark), found.text
+    assert words in found.text and len(found.text) > 25, found.text
+
+
+def test_there_is_a_block_for_each_mark():
+    assert {mark.partition(":")[0] for mark, _ in tables("said.md")["Own blocks"]} <= {mark for mark, *_ in WRONG}
+
+
+def test_it_is_run_beside_central_differences(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(block, "C", 6)  # fewer numbers
+    path = write(tmp_path, "own_block")
+    block.run(path)
+    first, *rows = capfd.readouterr().out.splitlines()
+    assert "(f(+h) - f(-h)) / 2h" in first and len(rows) == 7
+    assert all(float(re.search(r" (\S+)$", row)[1]) < 1e-8 for row in rows)
+    path.write_text("1 / 0\n")
+    assert practice.main(["--folder", str(tmp_path), "run", "own_block"]) == 2
+    assert "1 / 0" in capfd.readouterr().err
