@@ -30,14 +30,19 @@ def take_steps(least, enough, begin, *what):
 
 
 def seconds(begin, *what, least=12, enough=1.0):
-    """What take_steps finds in a process of its own, as when a learner runs the program.
+    """What take_steps finds in a process of its own."""
+    return apart(take_steps, least, enough, begin, *what)
+
+
+def apart(function, *what):
+    """What function(*what) returns in a process of its own, as when a learner runs the program.
 
     In one process, the threads of NumPy and of PyTorch get in each other's way.
     """
     spawn, leave_ctrl_c = multiprocessing.get_context("spawn"), (signal.signal, (signal.SIGINT, signal.SIG_IGN))
     with ProcessPoolExecutor(1, spawn, *leave_ctrl_c) as worker:
         try:
-            return worker.submit(take_steps, least, enough, begin, *what).result()
+            return worker.submit(function, *what).result()
         except BrokenProcessPool:
             raise UserError("a measurement failed: its process was ended") from None
 

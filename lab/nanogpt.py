@@ -1,0 +1,214 @@
+"""nanoGPT's recipe for a CPU beside a GPT by hand of its size: `python -m lab.nanogpt` (10 minutes, an idle machine).
+
+nanoGPT is Andrej Karpathy's (github.com/karpathy/nanoGPT, as of November 2025). Its network and recipe are written down
+here anew, in plain PyTorch, from the numbers in its model.py, train.py, config/train_shakespeare_char.py and README.
+The network by hand is gpt_np.py as main_np.py trains it. Both get the same batches of the same windows, take as many
+steps, and are tested on the same letters. They take turns, each in a process of its own, and PyTorch has the number of
+threads with which it is faster.
+
+What differs is more than NumPy and PyTorch: the learning rate and its course, the first weights, GELU or ReLU, biases,
+one table for embedding and last layer or two, and clipped gradients. So this compares two recipes on one machine.
+"""
+
+import math
+import sys
+import time
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import data
+import main_np
+from lab import results, timing
+from networks import parse_options
+from support import program
+from support.history import machine
+from support.options import Parser, integer
+from support.run import learning_rate, make_plan
+
+WIDTH, BLOCKS, HEADS, BATCH, STEPS = 128, 4, 4, 12, 2000
+RATE, LEAST, WARM, BETAS, DECAY, LONGEST = 1e-3, 1e-4, 100, (0.9, 0.99), 0.1, 1.0
+TESTED = 250  # after so many steps each
+SEEDS = range(3)
+BY_HAND = (
+    f"--model gpt --dataset shakespeare --width {WIDTH} --blocks {BLOCKS} --heads {HEADS} --batch-size {BATCH} "
+    f"--steps {STEPS} --lr 0.003 --optimizer adamw --weight-decay 0.05 --schedule linear"
+)
+
+
+# --- nanoGPT ----------------------------------------------------------------------------------------------------------
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.qkv, self.out = nn.Linear(WIDTH, 3 * WIDTH, bias=False), nn.Linear(WIDTH, WIDTH, bias=False)
+
+    def forward(self, x):
+        """x (B, T, C) -> y of the same shape."""
+        q, k, v = (part.unflatten(2, (HEADS, -1)).transpose(1, 2) for part in self.qkv(x).chunk(3, dim=2))
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)  # (B, h, T, d)
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm1, self.norm2 = (nn.LayerNorm(WIDTH, bias=False) for _ in range(2))
+        self.attention = Attention()
+        self.mlp_in, self.mlp_out = nn.Linear(WIDTH, 4 * WIDTH, bias=False), nn.Linear(4 * WIDTH, WIDTH, bias=False)
+
+    def forward(self, x):
+        """x (B, T, C) -> y of the same shape."""
+        x = x + self.attention(self.norm1(x))
+        return x + self.mlp_out(F.gelu(self.mlp_in(self.norm2(x))))
+
+
+class NanoGPT(nn.Module):
+    """Words (B, T) -> logits (B, T, V). The last layer's weights are the table of the embedding."""
+
+    def __init__(self, words, places):
+        super().__init__()
+        self.table, self.positions = nn.Embedding(words, WIDTH), nn.Embedding(places, WIDTH)
+        self.blocks = nn.Sequential(*(Block() for _ in range(BLOCKS)))
+        self.norm = nn.LayerNorm(WIDTH, bias=False)
+        for name, p in self.named_parameters():
+            if p.ndim > 1:  # what a residual branch adds is smaller, so that the sum over all branches stays the same
+                adds = name.endswith(("attention.out.weight", "mlp_out.weight"))
+                nn.init.normal_(p, 0, 0.02 / math.sqrt(2 * BLOCKS) if adds else 0.02)
+
+    def forward(self, x):
+        y = self.table(x) + self.positions(torch.arange(x.shape[1]))
+        return F.linear(self.norm(self.blocks(y)), self.table.weight)
+
+
+def optimizer_of(model):
+    """AdamW, with weight decay on what has two axes or more."""
+    params = [*model.parameters()]
+    groups = [{"params": [p for p in params if p.ndim > 1]}, {"params": [p for p in params if p.ndim == 1]}]
+    groups[1]["weight_decay"] = 0.0
+    return torch.optim.AdamW(groups, RATE, BETAS, weight_decay=DECAY)
+
+
+def rate(step):
+    """A line up to RATE over WARM steps, then half a wave of the cosine down to LEAST."""
+    if step < WARM:
+        return RATE * (step + 1) / (WARM + 1)
+    share = (step - WARM) / (STEPS - WARM)
+    return LEAST + (RATE - LEAST) * (1 + math.cos(math.pi * share)) / 2
+
+
+# --- Both, trained: step(number, x, y) and test(), the mean loss of a letter in the test ------------------------------
+
+
+def in_pytorch(options, dataset, threads):
+    torch.set_num_threads(threads)
+    torch.manual_seed(options.seed)
+    model = NanoGPT(**{name: options.network.sizes(options)[name] for name in ("words", "places")})
+    optimizer = optimizer_of(model)
+
+    def loss_of(x, y):
+        return F.cross_entropy(model(torch.from_numpy(x)).flatten(0, 1), torch.from_numpy(y).flatten())
+
+    def step(number, x, y):
+        for group in optimizer.param_groups:
+            group["lr"] = rate(number)
+        optimizer.zero_grad()
+        loss_of(x, y).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), LONGEST)
+        optimizer.step()
+
+    @torch.no_grad()
+    def test():
+        batches = (options.network.batch(*batch, options) for batch in data.test_batches(dataset, options))
+        return sum(loss_of(x, y).item() * y.size for x, y in batches) / dataset.test_images[:, 1:].size
+
+    return step, test, sum(p.numel() for p in model.parameters())
+
+
+def by_hand(options, dataset, threads):
+    network, optimizer = main_np.build(options)
+    steps = make_plan(options, len(dataset.train_images)).steps
+
+    def step(number, x, y):
+        main_np.train_step(network, optimizer, x, y, learning_rate(number, steps, options))
+
+    return step, lambda: main_np.evaluate(network, dataset, options)[0], sum(p.size for p in network.params.values())
+
+
+TOOLS = {"nanoGPT's recipe, in PyTorch": in_pytorch, "gpt_np.py, by hand": by_hand}
+
+
+def begun(tool, seed, threads):
+    """Everything that a run needs: its batches, step(), test(), and its number of parameters."""
+    options = parse_options("np", *BY_HAND.split(), "--seed", str(seed))
+    dataset = data.load(options.source)
+    batches = (options.network.batch(*batch, options) for batch in data.batches(dataset, options, 0, options.steps))
+    return enumerate(batches), *TOOLS[tool](options, dataset, threads)
+
+
+def one_step(tool, threads):
+    """What takes the next step of a run, to see how long one takes."""
+    batches, step, _, _ = begun(tool, 0, threads)
+
+    def take_step():
+        number, (x, y) = next(batches)
+        step(number, x, y)
+
+    return take_step
+
+
+def train(tool, seed, threads):
+    """{"seconds": those of all steps, without testing, "losses": {after which step: test loss}, "parameters"}."""
+    batches, step, test, parameters = begun(tool, seed, threads)
+    seconds, losses, began = 0.0, {}, time.perf_counter()
+    for number, (x, y) in batches:
+        step(number, x, y)
+        if (number + 1) % TESTED == 0:
+            seconds += time.perf_counter() - began
+            losses[str(number + 1)] = float(test())
+            began = time.perf_counter()
+    return {"seconds": seconds, "losses": losses, "parameters": parameters}
+
+
+def better_threads():
+    """The number of threads, 1 or 2, with which a step in PyTorch is faster."""
+    times = {n: np.median(timing.warm(timing.seconds(one_step, next(iter(TOOLS)), n, enough=3.0))) for n in (1, 2)}
+    print(*(f"{n} threads: {1000 * time:.1f} ms a step" for n, time in times.items()), sep=", ")
+    return min(times, key=times.get)
+
+
+# --- Tables -----------------------------------------------------------------------------------------------------------
+
+
+def table(found):
+    """In Markdown: parameters, seconds, and the loss of a letter in the test after some steps, over the seeds."""
+    rows, steps = [], (STEPS // 4, STEPS // 2, STEPS)
+    for name in TOOLS:
+        runs = found["runs"][name]
+        parameters, seconds = ([run[what] for run in runs.values()] for what in ("parameters", "seconds"))
+        losses = [results.spread([run["losses"][str(step)] for run in runs.values()], ".3f") for step in steps]
+        rows.append([name, f"{parameters[0]:,}", results.spread(seconds, ".0f"), *losses])
+    return results.markdown(["", "parameters", "seconds", *(f"loss after {step:,} steps" for step in steps)], rows)
+
+
+def main():
+    parser = Parser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seed", type=integer(0, 100), help="only this one; the others of the same machine are kept")
+    seed = parser.parse_args().seed
+    found, here = results.load_results().get("nanogpt", {}), machine()
+    if found.get("machine") != here:
+        found = {"machine": here, "threads": better_threads(), "runs": {name: {} for name in TOOLS}}
+    found["command"] = f"python main_np.py {BY_HAND}"
+    for number in SEEDS if seed is None else [seed]:
+        for name in TOOLS:
+            found["runs"][name][str(number)] = run = timing.apart(train, name, number, found["threads"])
+            print(f"{name}, seed {number}: {run['seconds']:.0f} s, {run['losses'][str(STEPS)]:.3f}", flush=True)
+        results.save_result("nanogpt", found)
+    print(table(found))
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(main))

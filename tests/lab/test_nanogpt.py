@@ -1,0 +1,74 @@
+"""The comparison with nanoGPT's recipe: its numbers, and a whole measurement in small."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import data
+from lab import nanogpt, results, timing
+from lab.nanogpt import NanoGPT
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """What is put into results.json, which stays as it is."""
+    found = {}
+    monkeypatch.setattr(results, "save_result", found.__setitem__)
+    monkeypatch.setattr(results, "load_results", lambda: found)
+    return found
+
+
+def test_the_network_has_the_published_numbers():
+    torch.manual_seed(0)
+    model = NanoGPT(words=65, places=64)
+    params = dict(model.named_parameters())
+    assert sum(p.numel() for name, p in params.items() if name != "positions.weight") == 795_904  # nanoGPT says 0.80M
+    assert all(p.ndim > 1 or (p == 1).all() for p in params.values())  # no biases, and gammas of 1
+    for name, p in params.items():
+        if p.ndim > 1:
+            adds = "out" in name
+            assert p.std().item() == pytest.approx(0.02 / math.sqrt(8) if adds else 0.02, rel=0.05), name
+    decays, others = nanogpt.optimizer_of(model).param_groups
+    assert (decays["weight_decay"], others["weight_decay"]) == (0.1, 0) and decays["betas"] == (0.9, 0.99)
+    assert sum(p.numel() for p in others["params"]) == 9 * 128
+    assert [nanogpt.rate(step) for step in (0, 99, 100, 2000)] == pytest.approx(
+        [1e-3 / 101, 1e-3 * 100 / 101, 1e-3, 1e-4]
+    )
+
+
+def test_the_network_looks_back_only_and_says_at_first_that_all_letters_are_alike():
+    model, x = NanoGPT(words=65, places=64), torch.arange(64)[None]
+    other = x.clone()
+    other[0, 40] = 3
+    with torch.no_grad():
+        logits, changed = model(x), model(other)
+    moves = (logits - changed).abs().amax(dim=(0, 2)) > 1e-6
+    assert not moves[:40].any() and moves[40:].all()
+    assert -logits.log_softmax(-1)[0, :, 5].mean().item() == pytest.approx(math.log(65), abs=0.1)
+
+
+def test_the_whole_comparison_in_small(kept, monkeypatch, capsys):
+    """One seed after the other: what was measured is kept."""
+    small = {"WIDTH": 8, "BLOCKS": 1, "HEADS": 2, "BATCH": 2, "STEPS": 4, "WARM": 1, "TESTED": 1}
+    for name, value in small.items():
+        monkeypatch.setattr(nanogpt, name, value)
+    for old, new in (("--width 128", "--width 8"), ("--blocks 4", "--blocks 1"), ("--heads 4", "--heads 2"),
+                     ("--batch-size 12", "--batch-size 2"), ("--steps 2000", "--steps 4")):  # fmt: skip
+        assert old in nanogpt.BY_HAND
+        monkeypatch.setattr(nanogpt, "BY_HAND", nanogpt.BY_HAND.replace(old, new))
+    few = data.Dataset(*(array[:50] for array in data.load("shakespeare")))
+    monkeypatch.setattr(data, "load", lambda source: few)
+    monkeypatch.setattr(timing, "apart", lambda function, *what: function(*what))
+    monkeypatch.setattr(timing, "take_steps", lambda *what: np.ones(3))
+    for seed in (0, 1):
+        monkeypatch.setattr("sys.argv", ["nanogpt", "--seed", str(seed)])
+        nanogpt.main()
+    found = kept["nanogpt"]
+    assert [*found["runs"]] == [*nanogpt.TOOLS] and found["threads"] == 1
+    for runs in found["runs"].values():
+        assert [*runs] == ["0", "1"] and runs["0"]["losses"] != runs["1"]["losses"]
+        for run in runs.values():
+            assert run["losses"]["4"] == pytest.approx(math.log(65), abs=1) and run["seconds"] > 0
+    assert "| gpt_np.py, by hand | 2,497 | 0 |" in capsys.readouterr().out
