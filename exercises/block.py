@@ -6,18 +6,20 @@ a block shows when x changes at one place: which places of y change then, and ho
 
 import sys
 
-import numpy as np
-
-from exercises import ROOT, own
-from exercises.complaints import explain
-from exercises.derivatives import SAID, Place, compare, factor, matched, root_mean_square, unit
-from exercises.exercise import tables
-from exercises.nests import floats, replaced, shown
-from exercises.tape import Misuse
-from exercises.trial import load
-from mlp_np import numerical_gradient, relative_difference
 from support import program
-from support.errors import UserError
+
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    from exercises import ROOT, own
+    from exercises.complaints import explain
+    from exercises.derivatives import SAID, Place, compare, factor, matched, root_mean_square, unit
+    from exercises.exercise import tables
+    from exercises.nests import floats, replaced, shown
+    from exercises.tape import Misuse
+    from exercises.trial import load
+    from mlp_np import numerical_gradient, relative_difference
+    from support.errors import UserError
 
 C, HEADS = 12, 3
 SIZES = (3, 5), (2, 4)  # texts and places of two batches: a factor that is one of these sizes shows

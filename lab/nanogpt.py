@@ -14,19 +14,21 @@ import math
 import sys
 import time
 
-import numpy as np
-import torch
-from torch import nn
-from torch.nn import functional as F
-
-import data
-import main_np
-from lab import results, timing
-from networks import parse_options
 from support import program
-from support.history import machine
-from support.options import Parser, integer
-from support.run import learning_rate, make_plan
+
+with program.needing("requirements.txt"):
+    import numpy as np
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    import data
+    import main_np
+    from lab import results, timing
+    from networks import parse_options
+    from support.history import machine
+    from support.options import Parser, integer
+    from support.run import learning_rate, make_plan
 
 WIDTH, BLOCKS, HEADS, BATCH, STEPS = 128, 4, 4, 12, 2000
 RATE, LEAST, WARM, BETAS, DECAY, LONGEST = 1e-3, 1e-4, 100, (0.9, 0.99), 0.1, 1.0
