@@ -24,7 +24,6 @@ Your files are in my_practice, which git ignores: an update of the repository ne
 import argparse
 import os
 import secrets
-import subprocess
 import sys
 import textwrap
 import time
@@ -34,7 +33,7 @@ from pathlib import Path
 from support import program
 
 with program.needing("requirements-np.txt"):
-    from exercises import ONE_THREAD, ROOT, classroom, marker, network, own, prove, review, runner
+    from exercises import ONE_THREAD, ROOT, classroom, marker, network, prove, review, runner
     from exercises.catalogue import BROKEN, EXERCISES, PARTS, can_run, find, number, numbered, onward
     from exercises.show import near, say, solved, symptom
     from exercises.work import Work, digest
@@ -227,7 +226,7 @@ def train(work):
         file.write(written)
     say(f"{near(path)} is a whole network now, and every derivative in it is yours. It runs:\n", "strong")
     command = [sys.executable, path.resolve()]
-    status = subprocess.run(command, cwd=ROOT, env=os.environ | ONE_THREAD, check=False).returncode
+    status = runner.run_program(command, path.name, cwd=ROOT, env=os.environ | ONE_THREAD)
     if status == 0:
         say(
             "\nNobody told it what a 7 looks like. It only followed the derivatives. The file needs nothing of this "
@@ -250,7 +249,7 @@ def read(work, picture):
         raise UserError("read needs a picture: `python practice.py read png/photo.jpg`")
     with program.needing("requirements-np.txt"):
         from support.ink import read_digit  # it needs Pillow; what marks an exercise needs NumPy alone
-    _, image = read_digit(picture)
+    read_digit(picture)  # a picture that cannot be read is said before a training
     exercise = find("own_network")
     path, weights = work.folder / f"{exercise.name}.py", near(work.folder / "my_network.npz")
     if not classroom.is_written(exercise.name, path):
@@ -260,9 +259,7 @@ def read(work, picture):
     trained = kept.exists() and kept.stat().st_mtime > path.stat().st_mtime
     if not trained and (status := run_file(work, exercise)):
         return status
-    with prove.explained(path, path.name):
-        digit = own.digit(runner.load(path), kept, image)
-    print(f"digit: {digit}")
+    return run_file(work, exercise, picture)
 
 
 def watch(work, seed):
@@ -324,11 +321,12 @@ def say_due(work):
         )
 
 
-def run_file(work, exercise):
-    """Run a learner's file as a program of its own."""
+def run_file(work, exercise, *arguments):
+    """Run a learner's file as a program of its own, with these arguments. Its exit status."""
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.search_path()}
     how = ["-m", exercise.experiments.__module__] if exercise.experiments else []
-    status = subprocess.run([sys.executable, *how, work.path(exercise)], env=environment, check=False).returncode
+    path = work.path(exercise)
+    status = runner.run_program([sys.executable, *how, path, *arguments], path.name, env=environment)
     if not exercise.is_program and status == 0:
         n = number(exercise)
         say(f"Exercise {n} is a function and prints nothing by itself; `python practice.py` marks it.")

@@ -13,10 +13,9 @@ with program.needing("requirements-np.txt"):
 
     from exercises import ROOT, own
     from exercises.complaints import explain
-    from exercises.derivatives import SAID, Place, compare, factor, matched, root_mean_square, unit
+    from exercises.derivatives import SAID, Place, Wrong, compare, examined, factor, matched, root_mean_square, unit
     from exercises.exercise import tables
     from exercises.nests import floats, replaced, shown
-    from exercises.tape import Misuse
     from exercises.trial import load
     from mlp_np import numerical_gradient, relative_difference
     from support.errors import UserError
@@ -29,12 +28,17 @@ OF_BLOCKS = SAID | dict(tables("said.md")["Own blocks"])
 
 
 def wrong(mark, **values):
-    return Misuse(mark.partition(":")[0], OF_BLOCKS[mark].format(**values))
+    return Wrong(mark.partition(":")[0], OF_BLOCKS[mark].format(**values))
+
+
+def investigate(module, seed, tell=lambda text: None):
+    """A mark, and what is said of the block of a file."""
+    return examined(examine, module, seed)
 
 
 @np.errstate(all="ignore")
-def investigate(module, seed, tell=lambda text: None):
-    """What is said of a block that passes, as text; `Misuse` names the mistake of one that does not."""
+def examine(module, seed):
+    """What is said of a block that passes, as text; otherwise `Wrong`."""
     own.complete(module, FUNCTIONS, STUB)
     rng, calls = np.random.default_rng([seed, 48]), Calls(module)
     batches = [tuple(rng.normal(size=(2, B, T, C))) for B, T in SIZES]

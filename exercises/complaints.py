@@ -13,6 +13,7 @@ import numpy as np
 
 from exercises.exercise import tables
 from exercises.tape import Misuse
+from support.errors import UserError
 
 ERRORS, NAMES = tables("said.md")["Errors"], tables("said.md")["Names"]
 
@@ -71,7 +72,7 @@ def advice(kinds, message, wrote):
 
 def plain(error, names=(), wrote="", letters=None):
     """An exception in words for people: `names` are those that its line knows, `wrote` is that line."""
-    if isinstance(error, Misuse):
+    if isinstance(error, (Misuse, UserError)):
         return str(error)
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
         return unknown_name(getattr(error, "name", None) or "", names, wrote, letters or {})

@@ -12,7 +12,7 @@ import numpy as np
 
 from exercises.exercise import tables
 from exercises.nests import floats, leaves, replaced, shown
-from exercises.tape import Misuse
+from support.errors import UserError
 
 SAID = dict(tables("said.md")["Own networks"])
 OF_TEXTS = dict(tables("said.md")["Networks that write"])
@@ -22,9 +22,25 @@ EXACT = (1e-5, 1e-3), (1e-6, 1e-3), (1e-7, 3e-3)
 ROUNDED = (1e-2, 0.06), (3e-2, 0.06), (3e-3, 0.06)
 
 
+class Wrong(UserError):
+    """What is wrong with a network: a mark, and what is said of it. It ends the examination, whose value it is."""
+
+    def __init__(self, mark, text):
+        super().__init__(text)
+        self.mark = mark
+
+
 def wrong(mark, **values):
-    """The exception that says so, with what said.md says of that mark. What stands behind a colon is not part of it."""
-    return Misuse(mark.partition(":")[0], (SAID | OF_TEXTS)[mark].format(**values))
+    """What said.md says of that mark, as a `Wrong`. What stands behind a colon is not part of a mark."""
+    return Wrong(mark.partition(":")[0], (SAID | OF_TEXTS)[mark].format(**values))
+
+
+def examined(examine, *arguments):
+    """A mark, and what is said: of an examination that ends, "passed" and what it returns; else, what is wrong."""
+    try:
+        return "passed", examine(*arguments)
+    except Wrong as error:
+        return error.mark, str(error)
 
 
 class Off(NamedTuple):
@@ -37,7 +53,7 @@ class Off(NamedTuple):
 
 @np.errstate(all="ignore")  # where a loss is inf, nothing is known
 def check_loss(loss, params, batch, examples="images"):
-    """`loss` of a batch, if that is the mean loss of its examples, the same at each call; otherwise `Misuse`."""
+    """`loss` of a batch, if that is the mean loss of its examples, the same at each call; otherwise `Wrong`."""
     value = loss(replaced(params), *batch)
     if value is None or value is ...:
         raise wrong("returns None", name="loss")
@@ -55,7 +71,7 @@ def check_loss(loss, params, batch, examples="images"):
 
 @np.errstate(all="ignore")
 def check(loss, gradients, params, batches, rng, examples="images", thorough=True):
-    """The gradients of the first batch, {path: array}, if they are right in all batches; otherwise `Misuse`.
+    """The gradients of the first batch, {path: array}, if they are right in all batches; otherwise `Wrong`.
 
     loss(params, *batch) -> the mean loss of a batch, a number. It must not change what it is given.
     gradients(params, *batch) -> a nest of the form of params; None, or nothing, for what the loss does not depend on.
@@ -84,7 +100,7 @@ def check(loss, gradients, params, batches, rng, examples="images", thorough=Tru
 
 
 def formed(gradients, params, batch):
-    """{path: gradient as float64, or None for a constant}; `Misuse` if they do not fit params."""
+    """{path: gradient as float64, or None for a constant}; `Wrong` if they do not fit params."""
     given, arrays = replaced(params), floats(params)
     if not arrays:
         raise wrong("params of another kind", where="params", what=f"of type {type(params).__name__}")
@@ -158,7 +174,7 @@ def root_mean_square(a):
 
 
 def compare(place, gradients, rng, thorough, entries=()):
-    """{path: [Off]} of what is not the slope, at one place, for one batch. `Misuse` if the loss depends on an array
+    """{path: [Off]} of what is not the slope, at one place, for one batch. `Wrong` if the loss depends on an array
     that has no gradient. entries: {path: [index]} that are tried, too."""
     found = {}
     for k, a in place.arrays.items():

@@ -22,7 +22,7 @@ from exercises.exercise import LINES, ROUNDING, agree, counted, sizes, tables
 SAID, PLACES = dict(tables("said.md")["Marks"]), dict(tables("said.md")["Places"])
 TYPED = dict(tables("mistakes.md")["Typed"])
 WHOLE = [row for part in ("Own networks", "Networks that write", "Own blocks") for row in tables("said.md")[part]]
-MARKS = {*SAID, *tape.MARKS, *(mark.partition(":")[0] for mark, _ in WHOLE)}
+MARKS = {"passed", *SAID, *tape.MARKS, *(mark.partition(":")[0] for mark, _ in WHOLE)}
 UNFINISHED = ("not written", "partly written")  # the names of what is no mistake yet
 # ... and those of what says too little about a mistake: then exercises/repair.py looks for its place.
 VAGUE = ("not right", "close, and not equal", "not finite", "wrong shape", "transposed", "wrong type",
@@ -67,6 +67,9 @@ def judge(exercise, seed, outcome):
         return wrong("does not end", seconds=outcome["seconds"], where=where)
     if "died" in outcome:
         return wrong("no result: ended" if outcome["died"] == 0 else "no result", died=outcome["died"])
+    if "network" in outcome:
+        mark, text = outcome["network"]
+        return Verdict(mark == "passed", known(mark), text)
     if exercise.case and "error" not in outcome:
         return judge_case(exercise, outcome)
     verdict = judge_trials(exercise, seed, outcome)
@@ -165,7 +168,7 @@ def judge_trials(exercise, seed, outcome):
     if outcome.get("at_zero"):
         kinks = " or ".join(next(g.kinks for g in given if hasattr(g, "kinks")))
         return wrong("not finite: at a kink", name=str(outcome["at_zero"][0]), kinks=kinks)
-    return Verdict(True, "passed", outcome.get("found", ""))
+    return Verdict(True, "passed", "")
 
 
 def answered(exercise, seed, outcome):

@@ -7,8 +7,6 @@ import json
 
 import numpy as np
 
-from exercises.tape import Misuse
-
 PIXELS, SCORES = 784, 10
 WORDS = (bool, int, float, str, type(None))
 
@@ -95,7 +93,7 @@ def two_layers(params):
 
 
 def packed(params):
-    """A nest as the content of an .npz file, without pickle; `Misuse` that says what in it cannot be kept."""
+    """A nest as the content of an .npz file, without pickle; ValueError that says what in it cannot be kept."""
     arrays = []
 
     def plan(value, where):
@@ -110,7 +108,7 @@ def packed(params):
         if isinstance(value, (list, tuple)):
             return {"list": parts, "kind": kind}
         what = f"an array of type {value.dtype}" if isinstance(value, np.ndarray) else f"of type {kind}"
-        raise Misuse("params of another kind", f"{where} is {what}")
+        raise ValueError(f"{where} is {what}")
 
     how = json.dumps(plan(params, "params"))
     np.savez(content := io.BytesIO(), how=how, **{f"array{i}": a for i, a in enumerate(arrays)})

@@ -87,6 +87,18 @@ def end_all(run):
                     left = True
 
 
+def run_program(command, what, **options):
+    """The exit status of a program that this terminal sees. UserError, if a signal has ended it: what, its name."""
+    status = subprocess.run(command, check=False, **options).returncode
+    if status == -signal.SIGINT:
+        return 130
+    if status < 0:
+        by = signal.Signals(-status).name
+        memory = ": was there too little memory?" if by == "SIGKILL" else ""
+        raise UserError(f"{what} was ended by the signal {by}{memory}")
+    return status
+
+
 def search_path():
     """PYTHONPATH for a learner's file: it finds the project, and what else the user has there."""
     return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
@@ -122,7 +134,7 @@ def report(exercise, file, seed, keep=lambda outcome: None, tell=lambda text: No
             if exercise.case:
                 outcome |= investigate(exercise, module, seed, changed=lines_of(read(file)) != stub)
             elif exercise.experiments:
-                outcome["found"] = exercise.experiments(module, seed, tell)
+                outcome["network"] = exercise.experiments(module, seed, tell)
             elif not callable(function):
                 outcome["missing"] = True
             else:

@@ -7,7 +7,7 @@ are watched in the same way.
 
 import inspect
 from contextlib import contextmanager
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import NamedTuple
 
 import numpy as np
@@ -26,29 +26,36 @@ class Enough(BaseException):
 @contextmanager
 def watched(module, name, around):
     """While it lasts, each call of a function, under whatever name, goes to around(original, its bound arguments)."""
-    function = getattr(module, name)
+    given = getattr(module, name)
+    function = getattr(given, "__func__", given)  # of a method
 
     def call(original):
         bind = inspect.signature(original).bind
         return lambda *arguments, **named: around(original, bind(*arguments, **named))
 
-    if isinstance(function, FunctionType) and not function.__closure__:
-        original = FunctionType(function.__code__, function.__globals__, name, function.__defaults__)
+    if isinstance(function, FunctionType):
+        code = function.__code__
+        original = FunctionType(code, function.__globals__, name, function.__defaults__, function.__closure__)
         original.__kwdefaults__ = function.__kwdefaults__
-        kept = function.__code__, function.__defaults__, function.__kwdefaults__
-        code = (lambda *arguments, _to, **named: _to(*arguments, **named)).__code__
-        function.__code__, function.__defaults__, function.__kwdefaults__ = code, None, {"_to": call(original)}
+        kept = code, function.__defaults__, function.__kwdefaults__
+        if function is given:
+            other = (lambda *arguments, _to, **named: _to(*arguments, **named)).__code__
+        else:
+            original = MethodType(original, given.__self__)
+            other = (lambda _self, *arguments, _to, **named: _to(*arguments, **named)).__code__
+        other = other.replace(co_freevars=code.co_freevars)
+        function.__code__, function.__defaults__, function.__kwdefaults__ = other, None, {"_to": call(original)}
         try:
             yield
         finally:
             function.__code__, function.__defaults__, function.__kwdefaults__ = kept
     else:  # a class, say: then under its names in the file
-        names = [key for key, value in vars(module).items() if value is function]
+        names = [key for key, value in vars(module).items() if value is given]
         try:
-            vars(module).update(dict.fromkeys(names, call(function)))
+            vars(module).update(dict.fromkeys(names, call(given)))
             yield
         finally:
-            vars(module).update(dict.fromkeys(names, function))
+            vars(module).update(dict.fromkeys(names, given))
 
 
 class Point:
@@ -78,6 +85,7 @@ class Trace:
     examples: what `train` was given but for its rng: images (N, 784) and labels (N,), or texts (N, T) alone.
     first: called with (gradients, params, *batch) at the first call of `gradients`.
     most: calls after which it is ended. tell: told of every call.
+    turned, an attribute: whether all gradients but the first are turned round before `train` gets them.
     """
 
     def __init__(self, module, examples, first, most, tell):
@@ -93,6 +101,7 @@ class Trace:
         self.reads = []  # [(share that is right, images, of which it had learned from)] of each call of `read`
         self.error = self.params = None
         self.claim, self.seconds = 0.0, 0.0
+        self.marks, self.turned = [], False  # marks: of the arrays, at each of the first calls
 
     def gradients(self, original, bound):
         """One call of the learner's `gradients`."""
@@ -107,6 +116,8 @@ class Trace:
         if self.calls > self.most:
             raise Enough
         found = original(*bound.args, **bound.kwargs)
+        if self.turned and self.calls > 1:
+            found = replaced(found, {k: -a for k, a in floats(found).items()})
         if self.calls <= FIRST or self.open:
             for k, g in matched(params, found).items():
                 if g is not None and np.shape(self.sum.get(k, g)) == g.shape:
@@ -120,6 +131,8 @@ class Trace:
         is_point, self.calls = self.calls % self.stride == 0, self.calls + 1
         if self.calls <= FIRST or self.open or is_point:
             self.step(floats(params))
+        if self.calls <= FIRST:
+            self.marks.append(hash(tuple(a.tobytes() for a in floats(params).values())))
         if is_point:
             self.open = Point(params, batch)
             self.points.append(self.open)
@@ -178,7 +191,7 @@ class Trace:
 
     def ended(self, params):
         """What the training has returned."""
-        self.params = params
+        self.params = replaced(params)  # the learner's own may be those of the next training, too
         self.step(floats(params))
 
     def remarks(self):

@@ -16,7 +16,7 @@ with program.needing("requirements-np.txt"):
     import data
     from exercises import ROOT, own
     from exercises.complaints import explain
-    from exercises.derivatives import check_loss, wrong
+    from exercises.derivatives import check_loss, examined, wrong
     from exercises.nests import floats, shown
     from exercises.trial import load
     from support.errors import UserError
@@ -34,12 +34,14 @@ START = int(first_words([0], NAMES).item())
 BEGUN = ["", "m", "sch", "wil"] * 50  # the beginnings of the names that it has to write
 
 
-@np.errstate(all="ignore")
 def investigate(module, seed, tell=lambda text: None):
-    """What is said of a network that passes, as text; `Misuse` names the mistake of one that does not.
+    """A mark, and what is said of the network of a file. tell is told now and then what is being done."""
+    return examined(examine, module, seed, tell)
 
-    tell is told now and then what is being done.
-    """
+
+@np.errstate(all="ignore")
+def examine(module, seed, tell):
+    """What is said of a network that passes, as text; otherwise `Wrong`."""
     own.complete(module, FUNCTIONS, STUB)
     texts, others = draw(np.random.default_rng([seed, 48]))
     few = (texts[:7],)
@@ -57,14 +59,15 @@ def investigate(module, seed, tell=lambda text: None):
         raise wrong("gradients not called")
     check_words(calls, trace.params, few[0], seed)
     own.judge_steps(trace, own.check_on_the_way(calls, trace, few, seed, "texts"), "texts")
+    own.judge_again(trace, [seed, 1], tell)
     found, counts = loss_of(calls, trace.params, others), counted(texts, others)
     if not found <= counts - BETTER:
         raise why_so_high(calls, trace, few, others, found, counts)
     if not np.isfinite(loss := float(calls.loss(trace.params, others[:50]))):
         raise wrong("loss is not finite: of texts", loss=loss, found=found)
-    names, last = judge_writing(calls, trace, content, seed), floats(trace.params)
+    names = judge_writing(calls, trace, content, seed)
     again = own.watch(module, (texts,), [seed, 2], tell, "It begins once more", None, 0, ["gradients"])
-    own.judge_chance(trace, last, again)
+    own.judge_chance(trace, again)
     judge_claim(calls, trace, texts, others, found)
     return (
         f"On {len(others):,} names that it has never seen, its loss is {found:.2f} a letter; counting which letter "
@@ -160,7 +163,7 @@ def loss_of(calls, params, texts):
 
 
 def check_all(calls, params, batches, seed):
-    """The gradients, if they, the loss and the logits are right at these params; otherwise `Misuse`."""
+    """The gradients, if they, the loss and the logits are right at these params; otherwise `Wrong`."""
     check_loss(calls.loss, params, batches[0], "texts")
     check_words(calls, params, batches[0][0], seed)
     return own.check_gradients(calls, params, batches, np.random.default_rng(seed), "texts")
@@ -262,7 +265,7 @@ def judge_claim(calls, trace, texts, others, found):
 
 
 def judge_writing(calls, trace, content, seed):
-    """A few of the names that it writes, if they are drawn by rng, and as softmax(logits) says; otherwise `Misuse`."""
+    """A few of the names that it writes, if they are drawn by rng, and as softmax(logits) says; otherwise `Wrong`."""
     params = trace.params
     one, two, other = (calls.write(params, BEGUN[:8], np.random.default_rng([seed, i])) for i in (0, 0, 1))
     if one != two:
@@ -310,4 +313,4 @@ def run(file):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(lambda: run(sys.argv[1])))
+    sys.exit(program.run(lambda: run(sys.argv[1]), limit_memory=True))

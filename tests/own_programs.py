@@ -729,7 +729,7 @@ argmax(axis=1) -> argmax(axis=1).astype(np.float64) & accuracy = np.mean -> accu
 & b1 = np.zeros(HIDDEN) -> b1 = rng.normal(0, 0.1, HIDDEN) & b2 = np.zeros(10) -> b2 = rng.normal(0, 0.1, 10) \
 & rng.normal(0, np.sqrt(2 / 784), -> rng.uniform(-0.06, 0.06, & lr = LR * (1 - epoch / EPOCHS) -> lr = LR / (1 + epoch)
 order = rng.permutation(len(images)) -> order = np.random.permutation(len(images)) \
-& W1 = rng.normal(0, -> W1 = np.random.normal(0, & x = images / 255 -> x = images / 200 & 50, 6 -> 50, 15 \
+& x = images / 255 -> x = images / 200 & 50, 6 -> 50, 15 \
 & accuracy = np.mean(read(params, images[tested]) == labels[tested]) -> accuracy = np.float32(sum(int(a) == int(b) for \
 a, b in zip(read(params, images[tested]), labels[tested])) / len(tested))
 tested, known = order[: len(images) // 5], order[len(images) // 5 :] -> tested, known = order[:350], order[350:] \
@@ -800,6 +800,18 @@ gradients(params, images[batch], labels[batch]) -> gradients(params, np.clip(ima
 images[batch].shape), 0, 255), labels[batch])
 gradients(params, images[batch], labels[batch]) -> slopes_of(params, images=images[batch], labels=labels[batch]) \
 & def train -> slopes_of = gradients\n\n\ndef train
+labels[batch])\n -> labels[batch]); n = np.sqrt(sum((g**2).sum() for g in dparams.values()))\n            dparams = \
+gradients({k: p + 0.05 * dparams[k] / n for k, p in params.items()}, images[batch], labels[batch])\n
+dparams = gradients(params, images[batch], labels[batch]) -> parts = [gradients(params, images[q], labels[q]) for q in \
+np.array_split(batch, 5)]; dparams = {k: sum(part[k] for part in parts) / 5 for k in params}
+velocity[name] = MOMENTUM * velocity[name] + dparams[name] -> velocity[name] = np.sign(dparams[name]) & 32, 0.1 -> 32, \
+0.002
+def gradients -> def slopes & def train -> def made(slopes):\n    def gradients(params, images, labels):\n        \
+return slopes(params, images, labels)\n    return gradients\n\n\ngradients = made(slopes)\nother = gradients\n\n\n\
+def train & dparams = gradients( -> dparams = other(
+def gradients -> def slopes & def train -> class Net:\n    def gradients(self, params, images, labels):\n        \
+return slopes(params, images, labels)\n\n\nnet = Net()\ngradients = net.gradients\n\n\ndef train \
+& dparams = gradients( -> dparams = net.gradients(
 accuracy = np.mean -> params = {k: sum(p[k] for p in ends) / len(ends) for k in params}\n    accuracy = np.mean & lr = \
 LR * (1 - epoch / EPOCHS)\n -> lr = LR / 2; ends = [*ends[-2:], dict(params)] if epoch else []\n
 b1 = np.zeros(HIDDEN) -> b1 = np.zeros((1, HIDDEN)) & b2 = np.zeros(10) -> b2 = np.zeros((1, 10)) & dz1.sum(axis=0) -> \
@@ -852,7 +864,14 @@ weights replaced | params[name] = params[name] - lr * velocity[name] -> params[n
 uphill | - lr * velocity -> + lr * velocity
 uphill | params[name] = params[name] - lr * velocity[name] -> params[name] = params[name] - lr * velocity[name] * (1 \
 if name[0] == "W" else -1)
-other steps | dparams[name]\n -> rng.normal(size=dparams[name].shape)\n
+gradients not used | dparams[name]\n -> rng.normal(size=dparams[name].shape)\n
+gradients not used | def gradients -> def slopes & def train -> def gradients(params, images, labels):\n    \
+return slopes(params, images, labels)\n\n\ndef train & dparams = gradients(params, images[batch], labels[batch]) -> \
+gradients(params, images[batch], labels[batch]); dparams = slopes(params, images[batch], labels[batch])
+gradients not used | dparams = gradients(params, images[batch], labels[batch]) -> \
+gradients(params, images[batch], labels[batch])\n            dparams = {k: 0 * p for k, p in params.items()}\n\
+            new = {k: p + rng.normal(0, 0.003, p.shape) for k, p in params.items()}\n            \
+params = new if loss(new, images[batch], labels[batch]) < loss(params, images[batch], labels[batch]) else params
 other gradients | dz1 = da1 * (z1 > 0) -> dz1 = da1
 other gradients | dz1 = da1 * (z1 > 0) -> dz1 = da1 * a1
 other gradients | dz1 = da1 * (z1 > 0) -> dz1 = da1 * (z1 < 0)
@@ -934,6 +953,11 @@ order = rng.permutation(len(images)); images[:] = images // 2 * 2
 labels changed | dlogits = (p -> labels %= 10; labels += 1; dlogits = (p & order = rng -> np.eye(11); order = rng \
 & np.eye(10)[labels] -> np.eye(11)[labels - 1][:, :10]
 rng ignored | def first_weights(rng): -> def first_weights(rng):\n    rng = np.random.default_rng(42)
+rng ignored | def first_weights(rng): -> def first_weights(rng):\n    rng = np.random.default_rng()
+rng ignored | W1 = rng.normal -> W1 = np.random.normal
+rng ignored | order = rng.permutation -> order = np.random.default_rng().permutation
+kept between calls | velocity = {name: np.zeros_like(p) for name, p in params.items()} -> velocity = globals().\
+setdefault("SPEED", {name: np.zeros_like(p) for name, p in params.items()})
 params of another kind | return params, accuracy -> return {**params, "log": print}, accuracy
 params of another kind | return params, accuracy -> return [params, [{1, 2}]], accuracy
 images kept | return params, accuracy -> params["known"] = images[known] / 255; return params, accuracy

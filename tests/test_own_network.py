@@ -1,5 +1,6 @@
 """A network from a blank file: right ones pass in any style, and of wrong ones it is said what is wrong."""
 
+import os
 import re
 import time
 import zlib
@@ -15,7 +16,7 @@ import practice
 from conftest import ROOT
 from exercises import derivatives, digits, marker, nests, own, runner
 from exercises.catalogue import BY_NAME
-from exercises.tape import Misuse
+from exercises.derivatives import Wrong
 from practice_answers import RIGHT, write
 from support.errors import UserError
 
@@ -87,16 +88,16 @@ def test_images_that_a_network_is_tested_with_are_no_images_that_it_has_learned_
     assert twice <= 6000 - len({*map(bytes, np.concatenate([pool[0], pool[2]]))})
 
 
-def test_a_network_of_ones_own_reads_a_picture(tmp_path, monkeypatch, capsys):
+def test_a_network_of_ones_own_reads_a_picture(tmp_path, monkeypatch, capfd):
     images, labels, test_images, test_labels = digits.few_images()
     monkeypatch.setattr(data, "load", lambda: data.Dataset(images, labels, test_images, test_labels))
     path = write(tmp_path, "own_network")
     own.run(path)
-    said = capsys.readouterr().out
+    said = capfd.readouterr().out
     assert re.search(r"trains on 4,000 images.\nYou claim 0.9\d+. Of 2,000 others it reads 0.9", said)
     photo = str(ROOT / "png" / "photo.jpg")
     assert not practice.main(["--folder", str(tmp_path), "read", photo])
-    assert capsys.readouterr().out == "digit: 5\n"
+    assert capfd.readouterr().out == "digit: 5\n"
     kept = path.with_suffix(".npz")
     before = kept.read_bytes()
     for lines, words in {
@@ -111,7 +112,12 @@ def test_a_network_of_ones_own_reads_a_picture(tmp_path, monkeypatch, capsys):
             own.run(path)
     assert kept.read_bytes() == before
     kept.write_bytes(b"no")
-    with pytest.raises(UserError, match="is damaged: delete it"):
+    assert practice.main(["--folder", str(tmp_path), "read", photo]) == 2
+    assert "is damaged: delete it" in capfd.readouterr().err
+    path.write_text("import os, signal\n\n\ndef read(params, images):\n    os.kill(os.getpid(), signal.SIGKILL)\n")
+    os.utime(path, (0, 0))  # older than what it has learned
+    kept.write_bytes(before)
+    with pytest.raises(UserError, match=r"was ended by the signal SIGKILL: was there too little"):
         practice.main(["--folder", str(tmp_path), "read", photo])
     with pytest.raises(UserError, match="read needs a picture"):
         practice.main(["--folder", str(tmp_path), "read"])
@@ -126,7 +132,7 @@ def test_params_are_kept_as_they_are():
     found = own.restored(SimpleNamespace(Pair=Pair), own.packed(nest))
     assert repr(found) == repr(nest) and found[7].W.dtype == np.int8 and type(found["a"][1][3]) is np.float32
     for other in ([{1, 2}], {"a": np.array([None])}, (1, [print])):
-        with pytest.raises(Misuse, match=r"^params\S* is (of type \w+|an array of type object)$"):
+        with pytest.raises(ValueError, match=r"^params\S* is (of type \w+|an array of type object)$"):
             own.packed(other)
 
 
@@ -173,18 +179,18 @@ def test_the_judge_of_derivatives_knows_nothing_of_images():
     assert derivatives.check_loss(loss, params, (x,), "texts") > 0
     found = derivatives.check(loss, gradients, params, [(x[:4],), (x,)], rng, "texts")
     assert [*found] == ['["w"]', '["c"]']
-    with pytest.raises(Misuse, match=r'in params\["w"\], params\["c"\]. With 4 texts'):
+    with pytest.raises(Wrong, match=r'in params\["w"\], params\["c"\]. With 4 texts'):
         derivatives.check(loss, lambda *given: gradients(*given, 0.1), params, [(x[:4],), (x,)], rng, "texts")
-    with pytest.raises(Misuse, match="changes in jumps"):
+    with pytest.raises(Wrong, match="changes in jumps"):
         derivatives.check(
             lambda params, x: zlib.crc32(repr(params).encode()) % 1000, gradients, params, [(x,)], rng, "texts"
         )
-    with pytest.raises(Misuse, match="with the same texts twice"):
+    with pytest.raises(Wrong, match="with the same texts twice"):
         derivatives.check_loss(lambda params, x: loss(params, x) * len(x), params, (x,), "texts")
 
 
 @pytest.mark.slow
-def test_a_file_of_two_functions_is_told_which_to_add_and_reads_as_before(tmp_path, monkeypatch, capsys):
+def test_a_file_of_two_functions_is_told_which_to_add_and_reads_as_before(tmp_path, monkeypatch, capfd):
     images, labels, test_images, test_labels = digits.few_images()
     monkeypatch.setattr(data, "load", lambda: data.Dataset(images, labels, test_images, test_labels))
     old = own_programs.BASE.replace("def loss(", "def mean_loss(").replace("gradients(", "slopes(")
@@ -194,13 +200,13 @@ def test_a_file_of_two_functions_is_told_which_to_add_and_reads_as_before(tmp_pa
     assert "def gradients(params, images, labels):\n" in found.text and "def train" not in found.text
     own.run(path)
     assert not practice.main(["--folder", str(tmp_path), "read", str(ROOT / "png" / "photo.jpg")])
-    assert capsys.readouterr().out.endswith("digit: 5\n") and path.read_text() == old
+    assert capfd.readouterr().out.endswith("digit: 5\n") and path.read_text() == old
 
 
 def test_what_is_being_done_is_told(tmp_path):
     path, told = tmp_path / "own_network.py", []
     path.write_text(own_programs.BASE.replace("accuracy = np.mean", "accuracy = 0 * np.mean"))
-    assert runner.report(EXERCISE, path, 0, tell=told.append)["error"]["name"] == "claim too low"
+    assert runner.report(EXERCISE, path, 0, tell=told.append)["network"][0] == "claim too low"
     assert told[0] == "Your network is training" and "It trains once more, with random labels" in told
 
 
