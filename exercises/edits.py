@@ -250,7 +250,8 @@ def call_edits(node, letters):
     name = getattr(function, "attr", getattr(function, "id", ""))
     owner = getattr(function, "value", None)
     is_method = owner is not None and not (isinstance(owner, ast.Name) and owner.id in ("np", "torch", "F", "math"))
-    kind = {"copy": "a copy", "astype": "a type", "swapaxes": "a transpose", "reshape": "a transpose"}.get(name)
+    turns = dict.fromkeys(("swapaxes", "transpose", "moveaxis", "reshape"), "a transpose")
+    kind = ({"copy": "a copy", "astype": "a type"} | turns).get(name)
     if name not in MAKES_ROOM:
         if is_method:
             yield 0, kind or "a function", here, owner
@@ -320,7 +321,7 @@ def additions(node, names, letters, context):
             yield kind, ast.BinOp(node, op(), read(name))
     yield "a sign", ast.BinOp(number(1), ast.Sub(), node)
     for name in ("sqrt", "square", "exp", "log", "abs"):
-        yield "a function", called(ast.Attribute(read("np"), name, ast.Load()), [node], [])
+        yield "a missing function", called(ast.Attribute(read("np"), name, ast.Load()), [node], [])
     yield "a copy", method(node, "copy")
     for axis in (0, -1, None):
         yield "a sum", method(node, "sum", *[axis] * (axis is not None))

@@ -138,6 +138,11 @@ class Exercise:
         return bool(self.experiments) or any(runs)
 
     @cached_property
+    def plays(self):
+        """Whether the stub itself unpacks the results, from what is played on the learner's tape."""
+        return any(isinstance(node, ast.Assign) and "play(" in ast.unparse(node) for node in self.function.body)
+
+    @cached_property
     def takes(self):
         """The names of its arguments: attributes of what `inputs` make."""
         return tuple(argument.arg for argument in self.function.args.args)

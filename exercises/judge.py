@@ -37,6 +37,7 @@ class Verdict(NamedTuple):
     drawn: bool = False  # whether it speaks of the numbers that were drawn
     typed: str = ""  # the learner's own lines
     question: str = ""  # that leads to a mistake with a name
+    whole: bool = False  # whether this is all: what cures it is said
 
 
 class Answer(NamedTuple):
@@ -54,7 +55,7 @@ def wrong(mark, drawn=False, **values):
 
 
 def is_vague(verdict):
-    return verdict.name in VAGUE
+    return verdict.name in VAGUE and not verdict.whole
 
 
 @np.errstate(all="ignore")  # some mistakes overflow
@@ -91,7 +92,8 @@ def with_lines(exercise, verdict, seed, outcome):
             return Verdict(False, name, text, drawn=verdict.drawn, question=TYPED[name])
     if not place or set(place["results"]) != set(exercise.gives):
         verdict = two_at_once(answered(exercise, seed, outcome)) or verdict
-    return placed(exercise, verdict, place) if place and is_vague(verdict) else verdict
+    changed = next((trial["changed"] for trial in outcome["trials"] if trial["changed"]), [])
+    return placed(exercise, verdict, place, changed) if place and is_vague(verdict) else verdict
 
 
 PAIRS = 2000  # pairs of mistakes that are tried, and
@@ -133,15 +135,20 @@ def gives(numbers, wrong_values, g):
     return all(agree(a, wrong_values.get(name, getattr(g, name))) for name, a in numbers.items())
 
 
-def placed(exercise, verdict, place):
-    """The `Verdict` that leads to the place where one edit makes the results right: see exercises.repair.described."""
+def placed(exercise, verdict, place, changed):
+    """The `Verdict` that leads to the place where one edit makes the results right: see exercises.repair.described.
+
+    changed: the names of the inputs that were changed but should not have been.
+    """
     kind, part, names = str(place["kind"]), str(place["part"])[:200], [str(name) for name in place["results"]]
     lines = [str(int(line)) for line in place["lines"]]
-    where = f"Line {lines[0]}, `{part}`" if part else f"Line{'s' * (len(lines) > 1)} {' and '.join(lines)}"
-    right = "all your numbers" if set(names) == set(exercise.gives) else " and ".join(names)
+    where = f"Line{'s' * (len(lines) > 1)} {' and '.join(lines)}" + (f", `{part}`" if part else "")
+    right = ("all your numbers" if set(names) == set(exercise.gives) else " and ".join(names)) + " would be right"
+    if verdict.name == "changes its input":
+        kind, right = "a copy", f"{' and '.join(changed)} would stay as before"
     what = "this part" if part else "one of them" if len(lines) > 1 else "one part of it"
     first, *_ = verdict.text.split("\n")
-    text = f"{first}\n{where}: with {what} different, {right} would be right. {PLACES[kind]}"
+    text = f"{first}\n{where}: with {what} different, {right}. {PLACES[kind]}"
     return Verdict(False, kind.partition(": ")[0], text, drawn=True, question=f"{where}. {PLACES[kind]}")
 
 
@@ -272,7 +279,7 @@ def judge_result(answer, t, name, result):
             if re.search(r",\s*(#.*)?$", answer.typed, re.MULTILINE):
                 about = " Does a line end with a comma? That makes a tuple."
         mark = "not whole numbers: no array" if reference.dtype.kind == "i" else "wrong type"
-        return wrong(mark, name=name, wanted=wanted, type=kind, about=about)
+        return wrong(mark, name=name, wanted=wanted, type=kind, about=about)._replace(whole=bool(about))
     shape, dtype = tuple(result["shape"]), result["dtype"]
     mine = answer.trials[t]["numbers"].get(name)
     known = None if mine is None or agree(mine, reference) else recognise(answer, t, name)
@@ -328,20 +335,21 @@ def recognise(answer, t, name):
         for order in permutations(exercise.gives):  # that explains all of them
             named = dict(zip(exercise.gives, order, strict=True))
             if all(in_both(answer, t, mine, attrgetter(other)) for mine, other in named.items()):
-                return in_the_place(named[name], name)
+                return in_the_place(exercise, named[name], name)
     if found:
         about = f" {shape_sentence(name, wanted, shape)}" if wanted != shape else ""
         text = f"{name}: {found.name}, it seems.{about}\n{found.question}"
         return Verdict(False, found.name, text, drawn=True, question=found.question)
     for other in exercise.gives:
         if in_both(answer, t, name, attrgetter(other)):
-            return in_the_place(other, name)
+            return in_the_place(exercise, other, name)
     return None
 
 
-def in_the_place(other, name):
+def in_the_place(exercise, other, name):
     """The `Verdict` on a result that is another one's right numbers."""
-    text = f"{name}: these numbers are {other}. In which order does the function return its results?"
+    ask = "Which share belongs to which parent?" if exercise.plays else "In which order does the function return them?"
+    text = f"{name}: these numbers are {other}. {ask}"
     return Verdict(False, f"{other} in the place of {name}", text, drawn=True)
 
 
@@ -370,7 +378,11 @@ def wrong_shape(exercise, name, shape, wanted):
         return wrong("transposed", text=text)
     if [n for n in shape if n != 1] == [n for n in wanted if n != 1]:
         return wrong("wrong shape: axes", text=text)
-    kind = "entries" if exercise.entrywise else "sums" if sums(exercise) else "lengths"
+    if math.prod(shape) == math.prod(wanted):
+        return wrong("wrong shape: as many", text=text)
+    is_long = len(shape) == len(wanted) and 1 not in shape  # nothing is summed
+    kind = "lengths" if is_long or not sums(exercise) else "sums"
+    kind = "entries" if exercise.entrywise and not is_long else kind
     return wrong(f"wrong shape: {kind}", text=text, entrywise=exercise.entrywise)
 
 

@@ -82,7 +82,7 @@ def described(edits, source, results):
     in_one = not any(isinstance(node, BLOCKS) and span(node) == place for node in nodes)
     return {
         "kind": kinds.pop() if len(kinds) == 1 else "in one place",
-        "lines": [place[0]] if in_one else sorted({edit.place[0] for edit in inner}),
+        "lines": sorted({place[0], place[2]} if in_one else {edit.place[0] for edit in inner}),
         "part": segment(source, place) if in_one else "",
         "results": sorted(results),
     }
@@ -90,7 +90,7 @@ def described(edits, source, results):
 
 BLOCKS = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.If, ast.With, ast.Try)
 # Kinds that say little where an edit of another kind works, too: a term that is a number, say.
-WEAK = {"a constant", "a name", "a function", "a loop", "a factor: of a size"}
+WEAK = {"a constant", "a name", "a function", "a missing function", "a loop", "a factor: of a size"}
 
 
 def within(inner, outer):
@@ -103,7 +103,7 @@ def segment(source, place):
     lines[-1] = lines[-1][: place[3]]
     lines[0] = lines[0][place[1] :]
     text = " ".join(b" ".join(lines).decode(errors="replace").split())
-    text = text.lstrip(") ,")
+    text = text.lstrip(") ,").rstrip("( ,")
     return textwrap.shorten(text + ")" * (text.count("(") - text.count(")")), 90, placeholder=" ...")
 
 

@@ -419,7 +419,7 @@ next_word | logits - logits.max(axis=1, keepdims=True) -> logits - logits.max() 
 embedding_backward | dE = np.zeros_like(E); np.add.at(dE, x, dy); dE[0] = 0 | an assignment
 embedding_backward | dE = np.zeros((x.max() + 1, E.shape[1])); np.add.at(dE, x, dy) | wrong shape
 next_word | words = (u * len(logits[0])).astype(int) | not right | The first that is not | ~Furthest
-split_heads | reshape(B, T, h, d) -> reshape(B, T, h * d) | wrong shape | after each of your lines
+split_heads | reshape(B, T, h, d) -> reshape(B, T, h * d) | wrong shape | Is a reshape missing
 split_heads | q = qkv[:, :, :C] | error: NameError | C is the number of channels
 split_heads | k, q, v = [a.reshape(*a.shape[:2], h, -1).swapaxes(1, 2) for a in np.split(qkv, 3, axis=2)] \
     | k in the place of q
@@ -432,6 +432,15 @@ adamw | dp**2 -> dp**2 + 0.1 | a term
 learning_rate | np.pi * share -> np.pi * share + 0.1 | a term
 accumulate | counts[:, None, None] -> counts[None, None, :] | error: ValueError
 clip_norm | (db**2).sum() -> db.sum() | a factor | `db`: with
+dz1 | return (da1 * (z1 > 0)).tolist() | wrong type | makes an array of it | ~Line
+dz1 | dz1 = [*(da1 * (z1 > 0))] | wrong type | makes an array of it | ~Line
+dW2_db2 | dW2 = list(a1.T @ dlogits); db2 = dlogits.sum(axis=0) | wrong type | makes an array of it | ~Line
+dlogits | d = p; d[range(len(y)), y] -= 1; dlogits = d / len(y) | a copy | p would stay as before. | ~would be right
+dlogits | p -= np.eye(10)[y]; dlogits = p / len(y) | a copy | `p -= np.eye(10)[y]`: with this part different, p would
+text_loss | dlogits = (p / (B * T)).reshape(B, T, V) -> dlogits = p / (B * T) | wrong shape | Is a reshape missing
+conv_dx | W[u, v].T -> W[u, v].T\ndx = np.pad(dx, ((0, 0), (1, 1), (1, 1), (0, 0))) | a function | after each of your
+loss | -np.log(p[rows, y]) -> np.log(-p[rows, y]) | a sign | or take the log of one that is 0 or less
+da1 | da1 = 0.5 * (dlogits @ W2.T) | a factor 1/2
 k_means | moved = words.copy()\nfor k in range(len(words)):\n    \
 mine = ((patches[:, None] - moved) ** 2).sum(axis=2).argmin(axis=1) == k\n    \
 if mine.any(): moved[k] = patches[mine].mean(axis=0) | a condition

@@ -99,7 +99,7 @@ a | a - b | a term
 a | a * b | a factor
 a | a / b | a factor
 a | 1 - a | a sign
-a | np.sqrt(a) | a function
+a | np.sqrt(a) | a missing function
 a | a.copy() | a copy
 a | a.sum() | a sum
 a | a.mean(0) | a sum

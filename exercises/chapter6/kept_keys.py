@@ -62,7 +62,7 @@ the keys mixed | * values).sum -> * keys).sum
     What is weighted: what a word can be found by, or what it gives?
 no softmax | exp / exp.sum(axis=1, keepdims=True) -> scores
     What do your weights add up to?
-the mean over the texts | exp.sum(axis=1, keepdims=True) -> exp.sum(axis=0, keepdims=True)
+softmax over the texts | exp.sum(axis=1, keepdims=True) -> exp.sum(axis=0, keepdims=True)
     Each text has weights of its own, which add up to 1. Along which axis?
 """
 
