@@ -1,8 +1,10 @@
 """Look inside a trained network: an image's path through it, the gradient's path back, its weights, its mistakes.
 
 `python look.py` takes a test image; `python look.py png/photo.jpg --label 5` takes a picture; a network that writes
-digits writes one: `python look.py --weights learning_curves/checkpoint_gpt_np.npz --digit 7`. This file computes the
-numbers; support/inside.py draws them. NumPy runs the network, whichever framework trained it.
+digits writes one: `python look.py --weights learning_curves/checkpoint_gpt_np.npz --digit 7`. With --training, it looks
+at a step of the training instead, layer by layer: of a checkpoint or, with any option of main_np.py, of the first steps
+of that run. This file computes the numbers; support/inside.py draws them. NumPy runs the network, whichever framework
+trained it.
 """
 
 import sys
@@ -14,15 +16,18 @@ with program.needing("requirements-np.txt"):
     import numpy as np
 
     import data
+    import main_np
+    from layers_np import walk
     from mlp_np import softmax, softmax_cross_entropy
-    from networks import add_weights
+    from networks import add_weights, arrays_of, make, newest, parse_options, read
     from networks import load as load_network
     from support import drawing, inside, texts
     from support.checkpoint import say_if_apart
     from support.errors import UserError
     from support.files import check_output, open_folder
     from support.ink import read_digit
-    from support.options import Parser, integer, test_set_name
+    from support.options import Parser, changed, integer, test_set_name
+    from support.run import learning_rate, make_plan
     from vit_np import Patches
 
 MOST = 64  # first-layer units to draw
@@ -46,6 +51,10 @@ def main(argv=None):
     )
     add("--patch", metavar="N", type=integer(0, 195), help=which)
     add("--out", metavar="DIR", default="learning_curves", help="the folder for the pictures (default: %(default)s)")
+    add_training(parser)
+    argv = sys.argv[1:] if argv is None else [*argv]
+    if any(word.partition("=")[0] == "--training" for word in argv) and not {"-h", "--help"} & {*argv}:
+        return look_at_training(argv)
     arguments = parser.parse_args(argv)
     if arguments.picture and (arguments.label is None or arguments.test is not None):
         parser.error("a picture of your own needs --label (the digit in it) and takes no --test")
@@ -130,6 +139,219 @@ def gpt_steps(model, options, digit, temperature=0.8, seed=0):
         "attention": {block: model.layers[layer].layers["attention"].weights[0] for block, layer in blocks.items()},
         "patch": int(perplexity.argmax()),
     }
+
+
+# --- A training, layer by layer ---------------------------------------------------------------------------------------
+
+FIRST, SHOWN, FEW = 20, 8, 128  # steps of a run that is only beginning; examples to draw; to compute with, of no batch
+GUESS = 0.5, 2  # the first loss, in units of log K
+INPUT = 0.05, 10  # the spread of the numbers that go in
+SPREAD = 0.01, 100  # of what a layer puts out
+DEAD = 0.25  # the share of a layer's units that are 0 for all images of a batch
+STEP = 1e-5, 0.2  # a step, in units of the weights
+NAMED, LETTERS = 4, 60  # places that a sentence names; letters of a text that are shown
+
+
+def add_training(parser):
+    what = "look at a training: the last batch of --weights; or, with any option of main_np.py, the first N steps"
+    parser.add_argument("--training", metavar="N", nargs="?", type=integer(1, 10_000), const=FIRST, help=what)
+
+
+@np.errstate(over="ignore", invalid="ignore")  # a loss that is not finite is what somebody may be looking for
+def look_at_training(argv):
+    """Draw a step of a training, and say what in it is out of the ordinary."""
+    parser = Parser(add_help=False)
+    add_training(parser)
+    add_weights(parser, writes=None)
+    parser.add_argument("--out", default="learning_curves")
+    arguments, run = parser.parse_known_args(argv)
+    if run and arguments.weights:
+        parser.error(f"--weights names a run, and {run[0]} describes another: give one of the two")
+    if run:
+        options = parse_options("np", *run)
+        name, seen = f"{options.name}_first", first_steps(options, arguments.training)
+    else:
+        options, checkpoint = read("np", arguments.weights or newest(None))
+        say_if_apart(checkpoint.path)
+        name, seen = Path(checkpoint.path).stem.removeprefix("checkpoint_"), last_step(options, checkpoint)
+    file = open_folder(arguments.out) / f"training_{name}.png"
+    check_output("--out", file, ".png", arguments.weights)
+    title = options.network.title(options)
+    said = in_words(seen["marks"]) or ["Nothing is out of the ordinary."]
+    drawing.save(inside.training(seen, title, said), file)
+    print(f"{title}, {seen['where']}", *said, f"see {file}", sep="\n")
+
+
+def first_steps(options, steps):
+    """What is seen of the first steps of the run with these options: at the last one with a loss that is finite.
+
+    See `seen_at`.
+    """
+    dataset, (network, optimizer) = data.load(options.source, options.hold_out), main_np.build(options)
+    plan, losses = make_plan(options, len(dataset.train_images)), []
+    for step, batch in enumerate(data.batches(dataset, options, 0, min(steps, plan.steps))):
+        lr, model = learning_rate(step, plan.steps, options), plain(options, network)
+        x, y = options.network.batch(*batch, options)
+        losses.append(float(main_np.train_step(network, optimizer, x, y, lr)[0]))
+        if step and not np.isfinite(losses[-1]):
+            break
+        moved = {name: p - model.params[name] for name, p in network.params.items()}
+        where = f"step {step + 1:,} of {plan.steps:,}, rate {lr:.2g} (at its highest {options.lr:g})"
+        at = model, options, batch, moved, where
+    seen = seen_at(*at, losses)
+    guess, marks = np.log(seen["classes"]), []
+    if not GUESS[0] < losses[0] / guess < GUESS[1]:
+        equal = f"where equal scores give log {seen['classes']} = {guess:.3f}"
+        marks.append(("loss", f"The first loss is {losses[0]:.4g}, {equal}", ""))
+    if not np.isfinite(losses[-1]):
+        marks.append(("loss", f"The loss is {losses[-1]:.3g} in step {len(losses)}", ""))
+    return seen | {"marks": marks + seen["marks"]}
+
+
+def last_step(options, checkpoint):
+    """The same for a run that has left a checkpoint: its last batch again, with the weights as they are now.
+
+    The step is taken at the run's highest rate: at the end of a run the rate is 0. A network that was trained by
+    another program has no momentum, and drew its batches in another order: then it is the first 128 examples, and no
+    step.
+    """
+    dataset, step = data.load(options.source, options.hold_out), checkpoint.history.step
+    losses = [*checkpoint.history.numbers()["train_loss"]]
+    if not checkpoint.groups["momentum"]:
+        model, _, _ = load_network(checkpoint.path, writes=None)
+        batch = dataset.train_images[:FEW], dataset.train_labels[:FEW].astype(np.int64)
+        return seen_at(model, options, batch, {}, f"{len(batch[1])} training images", losses)
+    network, optimizer = main_np.build(options, checkpoint)
+    model, batch = plain(options, network), next(iter(data.batches(dataset, options, max(0, step - 1), max(1, step))))
+    _, _, gradients = both_ways(model, options, batch)
+    optimizer.step(network.params, gradients, options.lr)
+    moved = {name: p - model.params[name] for name, p in network.params.items()}
+    where = f"after {step:,} steps: the last batch again, rate {options.lr:g} (the highest)"
+    return seen_at(model, options, batch, moved, where, losses)
+
+
+def plain(options, network):
+    """A copy of a network whose work nobody shares."""
+    model = make("np", changed(options, autograd=False))
+    for group, arrays in arrays_of(network).items():
+        for name, array in arrays.items():
+            arrays_of(model)[group][name][...] = array
+    return model
+
+
+def both_ways(model, options, batch):
+    """(x, {layer: what it puts out}, {array: gradient}) of a batch (examples, labels), in training.
+
+    Of a network that is no list of layers, it is what its `forward` keeps of each example.
+    """
+    x, y = options.network.batch(*batch, options)
+    outputs, layers = {}, getattr(model, "layers", {})
+    model.training = True
+    for name, layer in layers.items():
+        layer.forward = noting(outputs, name, layer.forward)
+    logits = model.forward(x)
+    for layer in layers.values():
+        del layer.forward
+    if not layers:
+        kept = {name: a for name, a in vars(model).items() if isinstance(a, np.ndarray) and a.shape[:1] == x.shape[:1]}
+        outputs = {name: a for name, a in kept.items() if a.size != x.size} | {"logits": logits}
+    return x, outputs, model.backward(main_np.loss_of(logits, y)[1])
+
+
+def noting(outputs, name, forward):
+    """The same function, whose result is noted."""
+
+    def noted(x):
+        outputs[name] = forward(x)
+        return outputs[name]
+
+    return noted
+
+
+def seen_at(model, options, batch, moved, where, losses):
+    """What a training looks like at a batch (examples, labels).
+
+    {"where": in words, "examples": pictures (n, h, w), "labels": (n,) words, or texts and None, "losses": of all steps
+    so far, "classes": K, "layers": {name: {"spread", "zeros": the share that is 0}}, "arrays": {name: {"gradient": its
+    root mean square, "step": that of its change, in units of the weights' own, or None, "is_vector"}}, "marks":
+    [(place, what is out of the ordinary there, a number in words)]}.
+
+    model: with the weights before the step. moved: {name: the change of its weights}, or {}.
+    """
+    x, outputs, gradients = both_ways(model, options, batch)
+    layers, arrays, marks = {}, {}, []
+    if x.dtype.kind == "f" and not INPUT[0] < spread(x) < INPUT[1]:
+        marks.append(("x", "An unusual spread of what goes in", f"{spread(x):.2g}, around {x.mean():.2g}"))
+    paths, computed = getattr(model, "layers", {}), False  # computed: by weights. What goes in may well be 0
+    for name, a in outputs.items():
+        computed |= not paths or any(getattr(layer, "params", {}) for layer in walk({name: paths[name]}).values())
+        layers[name] = {"spread": spread(a), "zeros": float((a == 0).mean())}
+        marks += [(name, *mark) for mark in unusual_output(a) if computed]
+    for name, p in model.params.items():
+        step = size(moved[name]) / size(p) if moved and p.ndim > 1 and p.any() else None  # a bias begins at 0
+        arrays[name] = {"gradient": size(gradients[name]), "step": step, "is_vector": p.ndim == 1}
+        marks += [(name, *mark) for mark in unusual_array(size(gradients[name]), step)]
+    examples, labels = shown(x, batch[1], options)
+    return {
+        "where": where, "examples": examples, "labels": labels, "losses": losses,
+        "classes": a.shape[-1], "layers": layers, "arrays": arrays, "marks": marks,
+    }  # fmt: skip
+
+
+def spread(array):
+    """The standard deviation, in float64: squares may be too large for float32."""
+    return float(np.std(array, dtype=float))
+
+
+def size(array):
+    """The root mean square."""
+    return float(np.sqrt(np.mean(np.square(array, dtype=float))))
+
+
+def unusual_output(a):
+    """What is out of the ordinary in what a layer puts out, (B, ..., units): (what, a number)."""
+    dead = (a.reshape(-1, a.shape[-1]) == 0).all(axis=0).mean()
+    if not np.isfinite(a).all():
+        yield "Not finite", ""
+    elif dead > DEAD:
+        yield "Units that are 0 for all images of the batch", f"{dead:.0%}"
+    elif len(a) > 1 and (a == a[:1]).all():
+        yield "The same for all images of the batch", ""
+    elif not SPREAD[0] < spread(a) < SPREAD[1]:
+        yield "An unusual spread", f"{spread(a):.2g}"
+
+
+def unusual_array(gradient, step):
+    """The same of an array: the size of its gradient, and of its step in units of the weights."""
+    if not np.isfinite(gradient):
+        yield "A gradient that is not finite", ""
+    elif gradient == 0:
+        yield "No gradient arrives", ""
+    if step is not None and not STEP[0] < step < STEP[1]:
+        yield "An unusual step, in units of the weights (the rule of thumb is 0.001)", f"{step:.1g}"
+
+
+def in_words(marks):
+    """A sentence for each kind of mark: what, where, and the number there."""
+    kinds, sentences = {}, []
+    for place, what, number in marks:
+        kinds.setdefault(what, []).append(f"{place} {number}".strip())
+    for what, places in kinds.items():
+        more = f" and {len(places) - NAMED} more" * (len(places) > NAMED)
+        where = "" if places == ["loss"] else f": {', '.join(places[:NAMED])}{more}"
+        sentences.append(f"{what}{where}.")
+    return sentences
+
+
+def shown(x, labels, options):
+    """A few examples as the network gets them, as pictures (n, h, w) or texts, and what each is called."""
+    source, x, labels = options.source, x[:SHOWN], labels[:SHOWN]
+    if source.of == "texts":
+        return ["".join(source.letters[word] for word in row[:LETTERS]) for row in x], None
+    if source.of == "names":
+        return texts.names_of(x[:, 1:]), None
+    pictures = x if x.ndim == 3 else texts.images_of(np.pad(x[:, 1:], ((0, 0), (0, 1))))  # the last word is never in x
+    return pictures, [source.classes[label] for label in labels]
 
 
 # --- One image, there and back -------------------------------------------------------------------------------------

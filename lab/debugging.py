@@ -1,0 +1,95 @@
+"""What docs/debugging.md says that its commands show, measured: python -m lab.debugging. It takes a minute.
+
+The runs of main_np.py that the page speaks of are those of lab/experiments.py; from them, it draws the page's three
+histories (png/history_1.png ...).
+"""
+
+import sys
+
+import numpy as np
+
+import look
+from lab import by_heart, experiments, find_lr
+from lab.results import ROOT, load_results, markdown, save_result
+from networks import NETWORKS, parse_options
+from support import drawing, program
+from support.drawing import TEST, TRAIN, new_figure, style, style_axes
+from support.history import machine
+from support.options import Parser
+
+HEARTS = (1, 10, 20, by_heart.STEPS)  # steps whose loss is told
+LOOKED_AT = {"": 20, "--pixels raw": 20, "--lr 0.8": 500}  # {options: steps}
+HISTORIES = ("main_np.py --lr 0.8", "main_np.py --hold-out 30000 --epochs 20", "main_np.py --augment elastic")
+
+
+def of_network(model):
+    """{"log K", "by heart": {step: loss}, "lowest", "suggested", "lr": that of the default run}."""
+    options = parse_options("np", "--model", model)
+    losses = by_heart.losses(options)
+    suggested, lowest = find_lr.suggestion(find_lr.search(options))
+    return {
+        "name": options.network.name, "lr": options.lr, "lowest": lowest, "suggested": suggested,
+        "by heart": {str(step): losses[step - 1] for step in HEARTS},
+        "log K": float(np.log(look.first_steps(options, 1)["classes"])),
+    }  # fmt: skip
+
+
+def looked_at(words, steps):
+    """What look.py --training says of the first steps of a run, and its numbers."""
+    seen = look.first_steps(parse_options("np", *words.split()), steps)
+    return {
+        "first loss": seen["losses"][0], "said": look.in_words(seen["marks"]), "layers": seen["layers"],
+        "steps": {name: array["step"] for name, array in seen["arrays"].items() if array["step"]},
+    }  # fmt: skip
+
+
+def table(found):
+    """The first loss, one batch by heart, and the rates, in Markdown."""
+    rows = []
+    for of in found["networks"].values():
+        hearts = [f"{of['by heart'][str(step)]:.2g}" for step in HEARTS[1:]]
+        first = f"{of['by heart']['1']:.2f} ({of['log K']:.2f})"
+        rows.append([of["name"], first, *hearts, f"{of['lowest']:.2g}", f"{of['suggested']:g}", f"{of['lr']:g}"])
+    head = ["network", "first loss (log K)", *(f"by heart: step {step}" for step in HEARTS[1:])]
+    return markdown([*head, "loss lowest at rate", "suggested", "default"], rows)
+
+
+def rates_table(found):
+    """What the MLP reaches on held-out images, by learning rate, in Markdown."""
+    runs = {command.rpartition(" ")[2]: found[command] for command in experiments.RATES if command in found}
+    rows = [["held-out accuracy", *(experiments.spread(experiments.last(entry)) for entry in runs.values())]]
+    return markdown(["learning rate", *runs], rows)
+
+
+@style()
+def picture(run):
+    """A run's loss and accuracy, epoch by epoch; it does not say which run it is."""
+    figure = new_figure(8, 3.2)
+    for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        style_axes(axes, what, "", "epochs")
+        for kind, color, label in (("train", TRAIN, "training"), ("test", TEST, "test")):
+            values = run[f"{kind}_{what}"]
+            axes.plot(range(1, len(values) + 1), values, "o-", color=color, linewidth=2, markersize=4, label=label)
+        if what == "loss":
+            axes.set_ylim(0, None)
+        axes.legend()
+    return figure
+
+
+def main():
+    Parser(description=__doc__).parse_args()
+    found = {
+        "networks": {model: of_network(model) for model in NETWORKS},
+        "looked at": {words: looked_at(words, steps) for words, steps in LOOKED_AT.items()},
+        "machine": machine(),
+    }
+    save_result("debugging", found)
+    runs = load_results()["experiments"]
+    for number, command in enumerate(HISTORIES, 1):
+        drawing.save(picture(runs[command]["runs"]["0"]), ROOT / "png" / f"history_{number}.png")
+    print(table(found), rates_table(runs), sep="\n\n")
+
+
+if __name__ == "__main__":
+    with np.errstate(over="ignore", invalid="ignore"):
+        sys.exit(program.run(main))

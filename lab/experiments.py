@@ -1,0 +1,110 @@
+"""What docs/experiments.md and docs/debugging.md say of runs of main_np.py, measured: python -m lab.experiments.
+
+Three seeds of each command. It can be stopped and started again: finished runs are not repeated. It prints the tables
+that the two pages show.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from lab.results import ROOT, load_results, markdown, save_result, spread
+from support import program
+from support.options import Parser
+
+SEEDS = range(3)
+DEFAULT = "main_np.py"
+# The runs of docs/experiments.md, in its order.
+EXPERIMENTS = [DEFAULT] + [
+    f"main_np.py {options}"
+    for options in """
+--hidden 16
+--lr 100
+--lr 0.001
+--pixels raw
+--pixels raw --lr 0.0001
+--momentum 0
+--momentum 0 --lr 1
+--batch-size 6000
+--schedule constant
+--augment elastic
+--hold-out 10000
+--recipe geohot
+--recipe geohot --init pytorch
+""".strip().splitlines()
+]
+# What helps against overfitting (docs/debugging.md), compared on images that are held out.
+HELD_OUT = "main_np.py --hold-out 10000 --epochs 20"
+OVERFITTING = [HELD_OUT, *(f"{HELD_OUT} {more}" for more in ("--hidden 64", "--weight-decay 0.001", "--augment shift"))]
+OVERFITTING += ["main_np.py --hold-out 30000 --epochs 20"]  # with fewer images
+# What a learning rate is worth, on held-out images, beside the one that lab/find_lr.py suggests; and a run to be read.
+RATES = [f"main_np.py --hold-out 10000 --lr {rate}" for rate in (0.007, 0.02, 0.05, 0.1, 0.2, 0.4)]
+OTHERS = ["main_np.py --lr 0.8"]
+
+
+def measured(command, seed):
+    """What a run has reached: the loss and accuracy of its last epoch in training, and of its last test; of a run that
+    stopped because of its numbers, {"stopped": what it said}."""
+    with tempfile.TemporaryDirectory() as out:
+        words = [sys.executable, *command.split(), "--seed", str(seed), "--out", out]
+        ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+        if ended.returncode:
+            return {"stopped": ended.stderr.splitlines()[-1].partition(": ")[2]}
+        history = json.loads(next(Path(out).glob("history_*.json")).read_text())
+    steps = [0, *history["test_step"]]
+    of_epoch = {
+        kind: [float(np.mean(history[kind][a:b])) for a, b in pairwise(steps)]
+        for kind in ("train_loss", "train_accuracy")
+    }
+    found = of_epoch | {kind: history[kind] for kind in ("test_loss", "test_accuracy")}
+    return {"machine": history["machine"]} | {kind: [round(value, 6) for value in of] for kind, of in found.items()}
+
+
+def last(entry, kind="test_accuracy"):
+    """The last of these numbers in each run of a command; none of those that stopped."""
+    return [run[kind][-1] for run in entry["runs"].values() if kind in run]
+
+
+def experiments_table(found):
+    """What each run of docs/experiments.md reaches, in Markdown."""
+    rows = []
+    for command in EXPERIMENTS:
+        if command in found:
+            values = last(found[command])
+            reached = spread(values) if values else "the loss is not finite"
+            rows.append([f"`python {command}`", reached, len(found[command]["runs"])])
+    return markdown(["run", "accuracy", "seeds"], rows)
+
+
+def overfitting_table(found):
+    """Training and held-out images apart, in Markdown."""
+    rows = []
+    for command in OVERFITTING:
+        if entry := found.get(command):
+            losses = [spread(last(entry, f"{kind}_loss"), ".3f") for kind in ("train", "test")]
+            rows.append([f"`python {command}`", *losses, spread(last(entry, "test_accuracy")), len(entry["runs"])])
+    return markdown(["run", "training loss", "held-out loss", "held-out accuracy", "seeds"], rows)
+
+
+def main():
+    Parser(description=__doc__).parse_args()
+    for command in EXPERIMENTS + OVERFITTING + RATES + OTHERS:
+        for seed in map(str, SEEDS):
+            found = load_results().get("experiments", {})
+            runs = found.setdefault(command, {"runs": {}})["runs"]
+            if seed not in runs:
+                runs[seed] = measured(command, int(seed))
+                save_result("experiments", found)
+                print(time.strftime("%H:%M"), command, "seed", seed, last(found[command])[-1:], flush=True)
+    found = load_results()["experiments"]
+    print(experiments_table(found), overfitting_table(found), sep="\n\n")
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(main))

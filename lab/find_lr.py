@@ -1,0 +1,87 @@
+"""Which learning rate? python -m lab.find_lr [the options of a run, as for main_np.py] -> find_lr_*.png in --out.
+
+It takes the first steps of that run, and lets the rate grow by the same factor in each, until the loss has grown far
+above its lowest (Smith 2017, "Cyclical learning rates for training neural networks"). No test image is looked at.
+"""
+
+import sys
+
+import numpy as np
+
+import data
+import main_np
+from networks import parse_options
+from support import drawing, program
+from support.drawing import INK, TEST, TRAIN, new_figure, style, style_axes
+from support.errors import UserError
+from support.files import check_output, open_folder
+
+LOWEST, HIGHEST, STEPS = 1e-6, 1e2, 320  # the rates, in so many steps: 40 for each factor of ten
+KEPT = 0.9  # of a running mean of the loss goes into the next
+LOST = 2  # times the first loss: then it ends
+FALL = 0.9  # of its way down, the loss has made at the rate that is suggested
+
+
+def search(options):
+    """[(rate, loss, its running mean)] of the steps."""
+    dataset, (network, optimizer) = data.load(options.source, options.hold_out), main_np.build(options)
+    found, mean = [], 0.0
+    rates = np.geomspace(LOWEST, HIGHEST, STEPS)
+    for i, (lr, batch) in enumerate(zip(rates, data.batches(dataset, options, 0, STEPS), strict=True), 1):
+        x, y = options.network.batch(*batch, options)
+        loss = float(main_np.train_step(network, optimizer, x, y, lr)[0])
+        mean = KEPT * mean + (1 - KEPT) * loss
+        smooth = mean / (1 - KEPT**i)  # it began at 0: see update_adamw in main_np.py
+        if not smooth < LOST * (found[0][1] if found else np.inf):
+            break
+        found.append((float(lr), loss, smooth))
+    return found
+
+
+def suggestion(found):
+    """(the rate to try, the rate where the mean loss is lowest).
+
+    Where the loss has made nine tenths of its way down, longer steps bring little more; and there is room before it
+    rises, which a longer training needs. Rounded to one digit.
+    """
+    first, (lowest, _, least) = found[0][2], min(found, key=lambda row: row[2])
+    rate = next(rate for rate, _, mean in found if mean <= first - FALL * (first - least))
+    return float(f"{rate:.0e}"), lowest
+
+
+@style()
+def picture(found, title):
+    """The loss over the rates, its running mean, and both rates of `suggestion`."""
+    figure = new_figure(8, 4, title)
+    axes = style_axes(figure.add_subplot(), "", "loss", "learning rate")
+    rates, losses, means = zip(*found, strict=True)
+    axes.set_xscale("log")
+    axes.plot(rates, losses, color=TRAIN, alpha=0.3, linewidth=1)
+    axes.plot(rates, means, color=TRAIN, linewidth=2, label="running mean")
+    for rate, color, words in zip(
+        suggestion(found), (TEST, INK), ("the loss is lowest: {:.2g}", "try {:g}"), strict=True
+    ):
+        axes.axvline(rate, color=color, linestyle="--", linewidth=1, label=words.format(rate))
+    axes.set_ylim(0, 1.1 * max(losses[:20]))
+    axes.legend()
+    return figure
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def main(argv=None):
+    argv = sys.argv[1:] if argv is None else argv
+    options = parse_options("np", *argv)
+    file = open_folder(options.out) / f"find_lr_{options.name}.png"
+    check_output("--out", file, ".png")
+    found = search(options)
+    if len(found) < 2:
+        raise UserError("the loss grows from the first step on: python -m lab.by_heart and look.py --training say more")
+    suggested, lowest = suggestion(found)
+    drawing.save(picture(found, f"{options.network.title(options)}: the loss while the rate grows"), file)
+    print(f"Try --lr {suggested:g}: there, the loss has made nine tenths of its way down.")
+    print(f"It is lowest at a rate of {lowest:.2g}, and rises from there on. (This run has --lr {options.lr:g}.)")
+    print(f"see {file}")
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(main))

@@ -1,0 +1,155 @@
+"""look.py --training: what it draws is what the training does, and what is out of the ordinary is said."""
+
+import numpy as np
+import pytest
+from test_plot import assert_legible
+
+import data
+import look
+import main_np
+import plot
+from conftest import SMALL
+from layers_np import walk
+from mlp_np import softmax_cross_entropy
+from networks import parse_options
+from support import inside
+from support.errors import UserError
+from support.run import learning_rate
+
+QUICK = ("--steps", "300", "--batch-size", "50")
+
+
+@pytest.fixture(autouse=True)
+def few(small, monkeypatch):
+    monkeypatch.setattr(data, "load", lambda *of: small)
+    monkeypatch.setattr(plot, "learning_curves", lambda run: None)
+
+
+def options_of(*words):
+    return parse_options("np", *words)
+
+
+def test_the_numbers_of_the_first_steps_are_those_of_the_run(small):
+    """What is said of step 3 is computed here once more, with the MLP's own formulas."""
+    options = options_of("--hidden", 20, "--dtype", "float64", *QUICK)
+    seen = look.first_steps(options, 3)
+    network, optimizer = main_np.build(options)
+    for step, (images, y) in enumerate(data.batches(small, options, 0, 3)):
+        x = data.as_input(images, options)
+        before = {name: p.copy() for name, p in network.params.items()}
+        loss, _ = main_np.train_step(network, optimizer, x, y, learning_rate(step, 300, options))
+        assert seen["losses"][step] == pytest.approx(loss)
+    W1, b1, W2, b2 = before.values()
+    z1 = x.reshape(50, 784) @ W1 + b1
+    a1 = np.maximum(z1, 0)
+    dlogits = softmax_cross_entropy(a1 @ W2 + b2, y)[1]
+    dW2 = a1.T @ dlogits
+    assert [*seen["layers"]] == ["z1", "a1", "logits"]
+    assert seen["layers"]["z1"]["spread"] == pytest.approx(z1.std())
+    assert seen["layers"]["a1"]["zeros"] == (a1 == 0).mean()
+    assert seen["arrays"]["W2"]["gradient"] == pytest.approx(np.sqrt((dW2**2).mean()))
+    moved = network.params["W2"] - W2
+    assert seen["arrays"]["W2"]["step"] == pytest.approx(np.linalg.norm(moved) / np.linalg.norm(W2))
+    assert seen["arrays"]["b2"]["step"] is None and seen["classes"] == 10
+    assert np.array_equal(seen["examples"], x[: look.SHOWN])
+    assert seen["labels"] == [str(digit) for digit in y[: look.SHOWN]]
+
+
+@pytest.mark.parametrize("model", SMALL)
+def test_each_network_as_it_is_has_nothing_out_of_the_ordinary(model):
+    options = options_of("--model", model, *SMALL[model].split(), *QUICK)
+    seen = look.first_steps(options, 4)
+    assert seen["marks"] == []
+    assert seen["arrays"].keys() == main_np.build(options)[0].params.keys()
+    layers = look.make("np", options).layers if model != "mlp" else seen["layers"]
+    assert seen["layers"].keys() == layers.keys()
+    assert_legible(inside.training(seen, "a title", ["Nothing is out of the ordinary."]))
+
+
+# What is wrong with a run, and what is then said of it.
+WRONG = {
+    "--pixels raw": "An unusual spread of what goes in: x ",
+    "--lr 1e9": "The loss is nan in step ",
+    "--lr 30 --schedule constant": "of the units",
+    "--lr 1e-9": "An unusual step, in units of the weights (the rule of thumb is 0.001): W1 ",
+}
+WRONG["--lr 30 --schedule constant"] = "Units that are 0 for all images of the batch: a1 "
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_what_is_out_of_the_ordinary_is_said(words):
+    with np.errstate(all="ignore"):
+        seen = look.first_steps(options_of("--hidden", 20, *QUICK, *words.split()), 20)
+    said = look.in_words(seen["marks"])
+    assert any(sentence.startswith(WRONG[words]) for sentence in said), said
+    assert_legible(inside.training(seen, "a title", said))
+
+
+def test_each_mark_has_its_cause():
+    def outputs(a):
+        return [what for what, _ in look.unusual_output(np.array(a, float))]
+
+    fine = [[1.0, 0.0], [0.0, 2.0]]
+    assert outputs(fine) == []
+    assert outputs([[1.0, 0.0], [2.0, 0.0]]) == ["Units that are 0 for all images of the batch"]
+    assert outputs([[1.0, 2.0], [1.0, 2.0]]) == ["The same for all images of the batch"]
+    assert outputs([[1.0, np.inf], [1.0, 2.0]]) == ["Not finite"]
+    assert outputs(1e3 * np.array(fine)) == ["An unusual spread"]
+
+    def arrays(gradient, step):
+        return [what.split(",")[0] for what, _ in look.unusual_array(gradient, step)]
+
+    assert arrays(1.0, 1e-3) == arrays(1.0, None) == []
+    assert arrays(0.0, 1e-3) == ["No gradient arrives"]
+    assert arrays(np.nan, None) == ["A gradient that is not finite"]
+    assert arrays(1.0, 0.5) == arrays(1.0, 1e-7) == ["An unusual step"]
+    marks = [(f"W{i}", "No gradient arrives", "") for i in range(6)]
+    assert look.in_words(marks) == ["No gradient arrives: W0, W1, W2, W3 and 2 more."]
+
+
+def trained(out, *words):
+    main_np.main([*words, *QUICK[2:], "--steps", "30", "--out", str(out)])
+    return next(out.glob("checkpoint_*.npz"))
+
+
+def test_a_checkpoint_shows_its_last_batch_and_a_step_at_the_highest_rate(small, tmp_path, capsys):
+    """Of a network with batch normalisation, which computes otherwise in testing."""
+    path = trained(tmp_path, "--model", "resnet", *SMALL["resnet"].split())
+    options, checkpoint = look.read("np", path)
+    seen = look.last_step(options, checkpoint)
+    ((images, y),) = data.batches(small, options, 29, 30)
+    network, optimizer = main_np.build(options, checkpoint)
+    before = {name: p.copy() for name, p in network.params.items()}
+    main_np.train_step(network, optimizer, data.as_input(images, options), y, options.lr)
+    for name, array in seen["arrays"].items():
+        if array["step"]:
+            moved = np.linalg.norm(network.params[name] - before[name]) / np.linalg.norm(before[name])
+            assert array["step"] == pytest.approx(moved, rel=1e-3), name
+    assert len(seen["losses"]) == 30 and f"{options.lr:g} (the highest)" in seen["where"]
+    look.main(["--training", "--weights", str(path), "--out", str(tmp_path)])
+    assert capsys.readouterr().out.rstrip().endswith(f"see {tmp_path / 'training_resnet_np.png'}")
+    assert (tmp_path / "training_resnet_np.png").exists()
+
+
+def test_a_network_that_kept_no_momentum_shows_no_step(tmp_path):
+    path = trained(tmp_path, "--hidden", "8")
+    options, checkpoint = look.read("np", path)
+    seen = look.last_step(options, checkpoint._replace(groups=checkpoint.groups | {"momentum": {}}))
+    assert {array["step"] for array in seen["arrays"].values()} == {None}
+    assert "128 training images" in seen["where"]
+    assert_legible(inside.training(seen, "a title", ["Nothing is out of the ordinary."]))
+
+
+def test_two_runs_at_once_are_refused(tmp_path):
+    with pytest.raises(UserError, match="--weights names a run, and --lr describes another"):
+        look.main(["--training", "--weights", "some.npz", "--lr", "1"])
+    with pytest.raises(UserError, match="unrecognized arguments: --lr"):
+        look.main(["--lr", "1"])
+
+
+def test_to_look_changes_nothing(small):
+    """The layers of the network that is looked at compute as before."""
+    model = look.make("np", options := options_of("--model", "vit", *SMALL["vit"].split()))
+    batch = small.train_images[:5], small.train_labels[:5].astype(np.int64)
+    look.both_ways(model, options, batch)
+    assert not any("forward" in vars(layer) for layer in walk(model.layers).values())
