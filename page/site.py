@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 
 from support import program
@@ -45,6 +45,7 @@ LESSONS = FOLDER / "lessons"
 OWNER = "https://OWNER.github.io/REPOSITORY/"  # in a document: the address of this site
 ADDRESS = re.compile(r"^\*\*In your browser:\*\* <?(https://\S+?)/?>?$", re.MULTILINE)  # in README.md, once published
 ASIDE = re.compile(r"^<!-- not on the site -->\n.*?^<!-- on the site -->\n", re.MULTILINE | re.DOTALL)
+GUESS = re.compile(r"<p><strong>Guess first\.</strong>.+?</ul>(?=\s*<details>)", re.DOTALL)  # page/lessons/guess.jsx
 WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
 LESSON_PAGES = (
     "briefly", "backprop", "autograd", "resnet", "transformer", "writing", "nanogpt", "results", "speed", "experiments",
@@ -224,7 +225,11 @@ class Pages:
         write(self.out / f"{name}.html", fill(template, holes))
 
     def html(self, source):
-        """A Markdown file as HTML, with an editor in the place of each "Write it"."""
+        """A Markdown file as HTML, with an editor in the place of each "Write it", and a mark at each "Guess first"."""
+        numbers = count(1)
+
+        def question(found):
+            return f'<div data-guess="{source.stem} {next(numbers)}">{found[0]}</div>'
 
         def editor(found):
             name = found[1]
@@ -232,7 +237,7 @@ class Pages:
 
         text = self.markdown.render(for_readers(source.read_text(encoding="utf-8")))
         text = text.replace("<th></th>", "<td></td>")  # it heads nothing
-        return self.linked(WRITE_IT.sub(editor, text), source)
+        return self.linked(GUESS.sub(question, WRITE_IT.sub(editor, text)), source)
 
     def linked(self, text, source):
         """HTML whose links lead to this site's pages; a folder is no page, and a link to it becomes its words.

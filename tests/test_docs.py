@@ -188,6 +188,15 @@ def test_every_step_asks_before_it_answers(path):
         earlier += dense(formula)
 
 
+GUESS = re.compile(r"^\*\*Guess first\.\*\* .+?\n\n(?:- [^\n]+\n){2,}\n(?=" + FOLD.pattern + ")", re.M | re.S)
+
+
+@pytest.mark.parametrize("path", LESSONS)
+def test_a_guess_comes_before_what_happens(path):
+    """A question, choices, and a fold with the answer, which the site opens when the reader has chosen."""
+    assert len(GUESS.findall(TEXT[path])) == TEXT[path].count("Guess first.")
+
+
 def test_every_exercise_is_a_question_in_a_lesson_and_they_have_one_order():
     lessons = dict.fromkeys(link for link in re.findall(r"\((docs/\w+\.md)\)", TEXT[README]) if link in LESSONS)
     asked = [name for path in lessons for name, _ in STEP.findall(TEXT[path])]

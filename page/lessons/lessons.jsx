@@ -3,6 +3,7 @@
 import { render } from "preact";
 import { Blocks } from "./blocks.jsx";
 import { Exercise, judge, tasks } from "./exercise.jsx";
+import { askFirst } from "./guess.jsx";
 import { showPath } from "./path.jsx";
 import { Practise } from "./practise.jsx";
 import { isSupported, Python, workOffline } from "./python.js";
@@ -14,6 +15,7 @@ showPath();
 document.querySelector(".site [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone
 
 const practise = document.querySelector("#practise");
+document.querySelectorAll("[data-guess]").forEach(askFirst);
 const WIDGETS = { write: Write }; // {name: what stands where a lesson says <div data-widget="name"></div>}
 
 /** Once the page has nothing to do; not where the reader saves data. */

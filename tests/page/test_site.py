@@ -650,6 +650,17 @@ def test_the_site_says_its_address_where_the_readme_does(site, tmp_path, monkeyp
     assert built.for_readers(f"at `{built.OWNER}practise.html`") == f"at `{address}practise.html`"
 
 
+def test_a_guess_opens_what_happens_and_is_kept(at):
+    with at("backprop.html") as page:
+        guess = page.locator("[data-guess]").first
+        fold = guess.locator("xpath=following-sibling::details[1]")
+        assert fold.get_attribute("open") is None
+        guess.get_by_role("button").nth(2).click()
+        assert fold.get_attribute("open") is not None
+        page.reload()
+        assert guess.locator("[aria-pressed=true]").inner_text() == guess.get_by_role("button").nth(2).inner_text()
+
+
 @pytest.mark.slow
 def test_what_fails_in_a_lesson_is_said(at):
     with at("autograd.html") as page:
