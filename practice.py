@@ -28,6 +28,7 @@ import sys
 import textwrap
 import time
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from support import program
@@ -342,10 +343,20 @@ def reset(work, exercise):
 
 
 def keep(path):
-    """Rename a file of the learner's: a number is put into its name."""
-    kept = next(p for i in range(1, 10**6) if not (p := path.with_name(f"{path.stem}.{i}.py")).exists())
-    path.rename(kept)
-    say(f"What you had is kept in {near(kept)}")
+    """Rename a file of the learner's: a number is put into its name, which no other file has."""
+    for number in count(1):
+        kept = path.with_name(f"{path.stem}.{number}.py")
+        try:
+            os.link(path, kept)  # unlike renaming, it replaces nothing
+            path.unlink()
+        except FileExistsError:
+            continue
+        except OSError:  # this drive has no links
+            if kept.exists():
+                continue
+            path.rename(kept)
+        say(f"What you had is kept in {near(kept)}")
+        return
 
 
 def solution(work, exercise):

@@ -70,13 +70,21 @@ def advice(kinds, message, wrote):
     return None
 
 
+def text_of(error):
+    """What an exception says; "" where a class of a learner's own cannot say it."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 def plain(error, names=(), wrote="", letters=None):
     """An exception in words for people: `names` are those that its line knows, `wrote` is that line."""
     if isinstance(error, (Misuse, UserError)):
         return str(error)
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
         return unknown_name(getattr(error, "name", None) or "", names, wrote, letters or {})
-    message = re.sub(r"\S*<locals>\.", "", str(error).strip().split("\n")[0])[:300] or "no message"
+    message = re.sub(r"\S*<locals>\.", "", text_of(error).strip().split("\n")[0])[:300] or "no message"
     if isinstance(error, UnboundLocalError) and (found := re.search("'(.*?)'", message)):
         name = found[1]
         changed = re.search(rf"(?:^|; *){name} *[-+*/@]?=", wrote)  # and so, its old value is what is missing

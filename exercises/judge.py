@@ -68,6 +68,8 @@ def judge(exercise, seed, outcome):
         return wrong("does not end", seconds=outcome["seconds"], where=where)
     if "died" in outcome:
         return wrong("no result: ended" if outcome["died"] == 0 else "no result", died=outcome["died"])
+    if "unmarked" in outcome:
+        return Verdict(False, "cannot be marked", str(outcome["unmarked"]))
     if "network" in outcome:
         mark, text = outcome["network"]
         return Verdict(mark == "passed", known(mark), text)

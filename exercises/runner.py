@@ -40,7 +40,6 @@ MEMORY = 8  # gigabytes; PyTorch alone takes more addresses than that
 CLOCK = 4  # a loaded machine may take so many times as long as it computes
 TOLD, MOST_TOLD = ".told", 70  # beside the result, a file with what is being done, in so many characters
 MOST_PRINTED = 2000  # characters of the learner's own prints
-RUN = "PRACTICE_RUN"  # in the environment of all that a learner's file starts: the folder of its run
 
 
 def apart(exercise, file, seed, seconds, hear=lambda text: None):
@@ -54,7 +53,7 @@ def apart(exercise, file, seed, seconds, hear=lambda text: None):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=folder,
-            env=os.environ | ONE_THREAD | {"PYTHONPATH": search_path(), "PYTHONDONTWRITEBYTECODE": "1", RUN: folder},
+            env=os.environ | ONE_THREAD | {"PYTHONPATH": search_path(), "PYTHONDONTWRITEBYTECODE": "1"},
             start_new_session=True,  # so that it can be ended with everything that it started
         )
         end = time.monotonic() + CLOCK * seconds + 30
@@ -66,25 +65,63 @@ def apart(exercise, file, seed, seconds, hear=lambda text: None):
                     hear(result.with_suffix(TOLD).read_text(encoding="utf-8", errors="replace")[:MOST_TOLD])
             in_time = process.poll() is not None
         finally:
+            if process.poll() is None:
+                process.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(5)  # it ends what the file has started: see `supervise`
             with suppress(OSError, AttributeError):
                 os.killpg(process.pid, signal.SIGKILL)  # not on Windows
             process.kill()
             process.wait()
-            end_all(folder)
         reported = read_report(result, file, seconds, process.returncode)
         return reported if in_time or "died" not in reported else {"stuck": None, "seconds": CLOCK * seconds}
 
 
-def end_all(run):
-    """End what this run has started and left, in sessions of their own, too. (On Linux: elsewhere nothing shows it.)"""
-    mark, left = f"{RUN}={run}\0".encode(), True
-    while left:  # they may go on starting others
-        left = False
-        for about in Path("/proc").glob("[0-9]*/environ"):
-            with suppress(OSError):  # it belongs to somebody else, or has just ended
-                if mark in about.read_bytes():
-                    os.kill(int(about.parent.name), signal.SIGKILL)
-                    left = True
+def supervise():
+    """Go on in a child process. This one waits for it, ends all that it has left, and then ends as it did. (On Linux;
+    elsewhere there is no child, and only what stays in the file's session is ended.)
+
+    What outlives its parent becomes this process's own child, whatever its session and its environment: prctl(2),
+    PR_SET_CHILD_SUBREAPER.
+    """
+    import ctypes  # here, because a browser needs no other process
+
+    try:
+        control = ctypes.CDLL(None).prctl
+    except (AttributeError, OSError, TypeError):
+        return
+    control(36, 1, 0, 0, 0)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # `apart` has waited for long enough
+    child = os.fork()
+    if child == 0:
+        control(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: it does not outlive its parent
+        os.setpgid(0, 0)  # and cannot end it with its own group
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        return
+    try:
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        end_children()
+    if status < 0:
+        with suppress(OSError):  # SIGKILL has no handler
+            signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    os._exit(status)
+
+
+def end_children():
+    """End the children of this process, and theirs, until none is left."""
+    with suppress(ChildProcessError):
+        while True:
+            for about in Path("/proc").glob("[0-9]*/stat"):
+                with suppress(OSError):  # it has just ended
+                    _, parent, *_ = about.read_bytes().rpartition(b")")[2].split()
+                    if int(parent) == os.getpid():
+                        os.kill(int(about.parent.name), signal.SIGKILL)
+            os.waitpid(-1, 0)
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                pass
 
 
 def run_program(command, what, **options):
@@ -146,6 +183,8 @@ def report(exercise, file, seed, keep=lambda outcome: None, tell=lambda text: No
                     rights.append(right_results(exercise, g, results, changed))
                 if is_right(exercise, rights):
                     outcome |= confirm(exercise, module, function, seed)
+    except UserError as error:  # the data are missing, say: that is no mistake of the learner's
+        outcome["unmarked"] = str(error)
     except BaseException as error:
         outcome["error"] = explain(error, str(file), exercise.letters)
     with suppress(Exception):
@@ -260,6 +299,7 @@ def limit_time(seconds, file):
 
 def main():
     name, file, seed, result, seconds = sys.argv[1:]
+    supervise()
     exercise = BY_NAME[name]
     if not exercise.needs_torch:
         limit_memory(MEMORY)

@@ -20,8 +20,11 @@ def near(path):
 
 
 def say(text, style=None):
-    """Print paragraphs at 80 columns, and code (indented) as it is, with colour where a terminal shows it."""
-    lines = str(text).split("\n")
+    """Print paragraphs at 80 columns, and code (indented) as it is, with colour where a terminal shows it.
+
+    What would move its cursor, in a learner's own message perhaps, is a question mark.
+    """
+    lines = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "?", str(text)).split("\n")
     wrapped = "\n".join(line if line.startswith("    ") else textwrap.fill(line, **WRAP) for line in lines)
     print(f"\033[{COLOURS[style]}m{wrapped}\033[0m" if style and has_colour() else wrapped, flush=True)
 

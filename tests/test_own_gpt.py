@@ -3,6 +3,7 @@ wrong."""
 
 import re
 import time
+from unittest.mock import Mock
 
 import numpy as np
 import own_writers
@@ -15,6 +16,7 @@ from exercises import derivatives, marker, runner, writer
 from exercises.catalogue import BY_NAME
 from lab import counts
 from practice_answers import write
+from support.errors import UserError
 from support.texts import sizes
 
 EXERCISE = BY_NAME["own_gpt"]
@@ -37,6 +39,12 @@ def some():
         slow = () if mark in left else pytest.mark.slow
         yield pytest.param(mark.partition(":")[0], program, i, id=f"{mark} {i}", marks=slow)
         left.discard(mark)
+
+
+def test_a_list_of_names_that_is_missing_is_no_mistake_of_the_learners(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "load", Mock(side_effect=UserError("surnames.txt.gz is missing")))
+    found = verdict(own_writers.BASE, tmp_path, 0)
+    assert found[:3] == (False, "cannot be marked", "surnames.txt.gz is missing")
 
 
 def verdict(program, folder, seed):

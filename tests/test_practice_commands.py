@@ -18,6 +18,7 @@ import zipfile
 from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -495,9 +496,10 @@ HOSTILE = {
     "a kill": ("import os, signal\nos.killpg(0, signal.SIGKILL)\n", "no result"),
     "a thread": (f"import threading, time\nthreading.Thread(target=time.sleep, args=[99]).start()\n{DONE}", "passed"),
     "a child": (CHILD.format(""), "no function"),
-    "a child on its own": (CHILD.format(", start_new_session=True"), "no function"),
+    "a child on its own": (CHILD.format(", start_new_session=True, env={}"), "no function"),
+    "a child that goes on": (CHILD.format(", start_new_session=True") + "while True: pass\n", "does not end"),
     "a formula": (FORGED, "error: Exception"),
-    "a str": ("class E(Exception):\n    __str__ = None\nraise E\n", "no result"),
+    "a str": ("class E(Exception):\n    __str__ = None\nraise E\n", "error: Exception"),
     "much memory": ("x = bytearray(10 * 2**30)\n", "error: MemoryError"),
     "stub": (STUB, "not written"),
     "large": ("#" * 2**21, "cannot be read"),
@@ -633,7 +635,7 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     marks = {row["name"]: row for row in csv.DictReader(io.StringIO(out[1:]))}
     found = {name: re.sub("(cannot be read).*", r"\1", row["dz1"] or row["note"]) for name, row in marks.items()}
     assert found == {name.replace("=", "'=").replace("\x1b", "?"): mark for name, (_, mark) in CLASS.items()}
-    for parent in ("a child", "a child on its own"):
+    for parent in ("a child", "a child on its own", "a child that goes on"):
         child = ["ps", "-o", "state=", "-p", (folder / parent / "main" / "dz1 (1).py.pid").read_text()]
         assert subprocess.run(child, stdout=-1, check=False).stdout.strip() in (b"", b"Z")  # it has ended, too
     assert "\x1b" not in out + said and not re.search("^[=+@-]|,[=+@-]", out, re.M)
@@ -646,7 +648,7 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
         "encrypted.zip": r"cannot be read: dz1.py \(it is encrypted: ask for one without a password\)",
     }.items():
         assert re.fullmatch(note, marks[person]["note"])
-    assert re.search(r"^dz1 +49 +23  error: Exception \(4\)$", said, re.M) and "\nattention" not in said
+    assert re.search(r"^dz1 +50 +23  error: Exception \(5\)$", said, re.M) and "\nattention" not in said
     assert "renamed: 1 of 5 (notes.py: no exercise's name)\n" in said
     assert "by Canvas: 1 of 5 (da1_dz1.py: no exercise's name)\n" in said
     assert "with a stub on top: no feedback: " in said and "renamed: no feedback: renamed.txt is there" in said
@@ -715,17 +717,43 @@ def test_a_broken_exercise_stops_no_other(another_project, program):
         "no_name": whole + "MISTAKE = ''\n",
         "no_python": whole + "def f(:\n",
         "an_exit": whole + "raise SystemExit\n",
-        "a_signal": whole + "raise KeyboardInterrupt\n",
         "no_inputs": whole + "INPUTS = 5\n",
     }.items():
         (chapter / f"{name}.py").write_text(text)
     (chapter / "dz1.py").unlink()
     ended = program("practice.py", "list", "--folder", another_project / "mine", project=another_project)
     said = sorted(ended.stderr.splitlines())
-    named = ["a_signal", "an_exit", "dz1", "no_cut", "no_inputs", "no_name", "no_python", "no_stub", "no_title"]
+    named = ["an_exit", "dz1", "no_cut", "no_inputs", "no_name", "no_python", "no_stub", "no_title"]
     assert [line.partition(" is left out: ")[0] for line in said] == [f"exercises/chapter1/{n}.py" for n in named]
     assert ended.returncode == 0 and f"of {len(EXERCISES) - 1}" in ended.stdout and " da1 " in ended.stdout
     assert not catalogue.BROKEN  # of the project's own
+
+
+def test_ctrl_c_while_the_exercises_are_read_is_no_broken_exercise(monkeypatch):
+    monkeypatch.setattr(catalogue, "Exercise", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        catalogue.read(ROOT / "exercises" / "chapter1" / "dz1.py")
+
+
+def test_what_a_learners_exception_says_or_cannot_say(tmp_path, capsys):
+    """Its text may raise itself, and may hold what moves a terminal's cursor."""
+    for message, words in (("1 / 0", "no message"), ("'\\x1b[2J'", r"\?\[2J")):
+        silent = f"class Mine(Exception):\n    def __str__(self):\n        return {message}\n\n\nraise Mine\n"
+        hand_in(path := tmp_path / "dz1.py", silent)
+        practice.say(marker.verdict(BY_NAME["dz1"], 0, runner.report(BY_NAME["dz1"], path, 0)).text)
+        out = capsys.readouterr().out
+        assert re.search(words, out) and "\x1b" not in out
+
+
+def test_a_file_that_is_kept_replaces_none(tmp_path, monkeypatch, capsys):
+    for name in ("dz1.py", "dz1.1.py"):
+        (tmp_path / name).write_text(name)
+    practice.keep(tmp_path / "dz1.py")
+    (tmp_path / "dz1.py").write_text("again")
+    monkeypatch.setattr(os, "link", Mock(side_effect=OSError(95, "Operation not supported")))
+    practice.keep(tmp_path / "dz1.py")
+    left = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert left == {"dz1.1.py": "dz1.1.py", "dz1.2.py": "dz1.py", "dz1.3.py": "again"}
 
 
 def test_lines_in_a_learners_helper_may_read_like_the_programs(tmp_path, monkeypatch):
