@@ -7,12 +7,14 @@ only to remember. One that cannot has a wrong gradient, a wrong loss, or no room
 
 import sys
 
-import numpy as np
-
-import data
-import main_np
-from networks import parse_options
 from support import program
+
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import data
+    import main_np
+    from networks import parse_options
 
 STEPS = 200
 LEARNED = 0.1  # of the first loss

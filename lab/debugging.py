@@ -6,16 +6,19 @@ histories (png/history_1.png ...).
 
 import sys
 
-import numpy as np
+from support import program
 
-import look
-from lab import by_heart, experiments, find_lr
-from lab.results import ROOT, load_results, markdown, save_result
-from networks import NETWORKS, parse_options
-from support import drawing, program
-from support.drawing import TEST, TRAIN, new_figure, style, style_axes
-from support.history import machine
-from support.options import Parser
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import look
+    from lab import by_heart, experiments, find_lr
+    from lab.results import ROOT, load_results, markdown, save_result
+    from networks import NETWORKS, parse_options
+    from support import drawing
+    from support.drawing import TEST, TRAIN, new_figure, style, style_axes
+    from support.history import machine
+    from support.options import Parser
 
 HEARTS = (1, 10, 20, by_heart.STEPS)  # steps whose loss is told
 LOOKED_AT = {"": 20, "--pixels raw": 20, "--lr 0.8": 500}  # {options: steps}

@@ -12,11 +12,13 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
-
-from lab.results import ROOT, load_results, markdown, save_result, spread
 from support import program
-from support.options import Parser
+
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    from lab.results import ROOT, load_results, markdown, save_result, spread
+    from support.options import Parser
 
 SEEDS = range(3)
 DEFAULT = "main_np.py"

@@ -6,15 +6,18 @@ above its lowest (Smith 2017, "Cyclical learning rates for training neural netwo
 
 import sys
 
-import numpy as np
+from support import program
 
-import data
-import main_np
-from networks import parse_options
-from support import drawing, program
-from support.drawing import INK, TEST, TRAIN, new_figure, style, style_axes
-from support.errors import UserError
-from support.files import check_output, open_folder
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import data
+    import main_np
+    from networks import parse_options
+    from support import drawing
+    from support.drawing import INK, TEST, TRAIN, new_figure, style, style_axes
+    from support.errors import UserError
+    from support.files import check_output, open_folder
 
 LOWEST, HIGHEST, STEPS = 1e-6, 1e2, 320  # the rates, in so many steps: 40 for each factor of ten
 KEPT = 0.9  # of a running mean of the loss goes into the next
