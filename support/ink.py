@@ -110,9 +110,8 @@ def shades(image):
     """An open image in shades of grey: (H, W) uint8, upright, no side longer than SIDE."""
     if image.mode.startswith("I"):  # 16 bits per pixel
         image = Image.fromarray((np.asarray(image.convert("I")) // 256).astype(np.uint8))
-    elif image.mode != "L" or "transparency" in image.info:
-        if image.format != "JPEG":  # which has no transparency, and shrinks best as it is
-            image = image.convert("RGBA")
+    elif image.format != "JPEG" and (image.mode != "L" or "transparency" in image.info):
+        image = image.convert("RGBA")  # a JPEG has no transparency, and shrinks best as it is
     image.thumbnail((SIDE, SIDE), reducing_gap=3)
     image = ImageOps.exif_transpose(image)  # as the photographer held the camera
     if image.mode != "RGBA":
