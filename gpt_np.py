@@ -175,29 +175,32 @@ class GPT(Network):
             y = block.next(y, place)
         return linear.forward(norm.forward(y))[:, 0]
 
-    def write(self, begun, temperature, rng):
+    def write(self, begun, temperature, rng, top=None):
         """Go on with texts from what is given of each: yields B new words (B,) for each place up to the last.
 
         begun: (B, n) words, 1 <= n <= T, the first of them a word that starts a text: the *prompt*. The numbers that
-        decide are drawn from rng, B for each new word.
+        decide are drawn from rng, B for each new word. top: see `next_words`.
         """
         *first, words = begun.T
         for place, known in enumerate(first):
             self.next(known, place)  # keeps its keys and values
         for place in range(len(first), len(self.params["positions.P"])):
-            words = next_words(self.next(words, place), temperature, rng.random(len(words)))
+            words = next_words(self.next(words, place), temperature, rng.random(len(words)), top)
             yield words
 
 
-def next_words(logits, temperature, u):
+def next_words(logits, temperature, u, top=None):
     """Sampling: the word that each row of logits (B, V) and its number in u (B,), 0 <= u < 1, choose -> (B,).
 
     p = softmax(logits / temperature): below 1, the likely words become likelier; at 0, the likeliest is certain. Lay
     the V probabilities side by side, and they fill the line from 0 to 1. A u that may fall anywhere on it falls on word
-    k with the probability p[k].
+    k with the probability p[k]. top: only so many come into question, the likeliest; each of the many others is
+    unlikely, but together they would often be drawn.
     """
     if temperature < 1e-30:  # 0, or so little that the quotients below could overflow
         return logits.argmax(axis=1)
+    if top:
+        logits = np.where(logits < np.sort(logits)[:, -top:][:, :1], -np.inf, logits)  # exp(-inf) = 0
     ends = softmax(logits.astype(np.float64) / temperature).cumsum(axis=1)  # (B, V): where each word's part ends
     return (u[:, np.newaxis] * ends[:, -1:] >= ends).sum(axis=1)  # how many parts end at or before u
 

@@ -148,10 +148,13 @@ def check_gpt(options, images):
         raise UserError(
             f"--augment {options.augment} does not apply: it moves images, and these are {options.source.of}"
         )
+    if options.places and options.source.of != "texts":
+        raise UserError(f"--places {options.places} does not apply: these are {options.source.of}, all equally long")
     if options.source.of == "images":
         sizes(options.source)  # UserError if it has no words
 
 
+TEXTS = VIT_TRAINING | {"dataset": "shakespeare", "batch_size": 32, "heads": 4, "places": 64}
 GPT = Entry(
     name="GPT",
     classes="gpt.GPT",
@@ -159,12 +162,16 @@ GPT = Entry(
         "width": option("channels of each word", type=integer(1, 1024), metavar="C"),
         "blocks": VIT.options["blocks"],
         "heads": VIT.options["heads"],
+        "places": option("of a text, the letters that it sees at once", type=integer(2, 4096), metavar="T"),
     },
     recipes={
         "default": VIT_TRAINING | {"epochs": 4, "batch_size": 32, "width": 64, "blocks": 2, "heads": 4},
         "names": VIT_TRAINING
         | {"dataset": "names", "epochs": 8, "batch_size": 128, "width": 64, "blocks": 2, "heads": 4},
+        "texts": TEXTS | {"epochs": 6, "width": 64, "blocks": 2, "lr": 0.006},
+        "best": TEXTS | {"epochs": 8, "width": 128, "blocks": 3, "lr": 0.004},
     },
+    about_recipes=" (names and texts: the default where these are learned; best: for texts)",
     title=lambda options: f"GPT {options.width} × {options.blocks}, {options.heads} heads",
     check=check_gpt,
     batch=as_text,

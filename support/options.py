@@ -197,10 +197,14 @@ def parse(networks, datasets, framework, argv=None, description="", kept=None, f
         if typed not in (None, kept[name]) and not (name == "dataset" and facts):  # which may have been moved
             has = "which did not use it" if kept[name] is None else f"a run with {as_typed(kept[name])}"
             raise UserError(f"{flag(name)} {as_typed(typed)} contradicts {options.resume}, {has}")
-    options.network, options.source = network, datasets[options.dataset].told(**facts or {}, ink=options.ink)
+    read_as = {name: value for name, value in vars(options).items() if name in ("ink", "places") and value}
+    options.network, options.source = network, datasets[options.dataset].told(**facts or {}, **read_as)
     first = options.model == next(iter(networks))  # whose files have no name in front
     options.name = ("" if first else f"{options.model}_") + options.source.prefix + framework
     check_source(options, networks)
+    made_for = datasets[recipe["dataset"]].of if "dataset" in recipe else options.source.of
+    if made_for != options.source.of:
+        raise UserError(f"--recipe {asked.recipe} is for {made_for}, and --dataset {options.dataset} is none of them")
     network.check(options, options.batch_size)
     return options
 

@@ -37,7 +37,7 @@ class Source:
 
     def told(self, **more):
         """The same, where this is given too; itself, with what it has read, if that is no news."""
-        news = {name: value for name, value in more.items() if name != "ink" or value != self.ink}
+        news = {k: value for k, value in more.items() if k not in ("ink", "places") or value != getattr(self, k)}
         return Source(self.name, **self.given | news) if news else self
 
     def kept(self):
