@@ -140,7 +140,7 @@ def by_hand(options, dataset, threads):
     return step, lambda: main_np.evaluate(network, dataset, options)[0], sum(p.size for p in network.params.values())
 
 
-TOOLS = {"nanoGPT's recipe, in PyTorch": in_pytorch, "gpt_np.py, by hand": by_hand}
+TOOLS = {"PyTorch": ("nanoGPT's recipe, in PyTorch", in_pytorch), "NumPy": ("gpt_np.py, by hand", by_hand)}
 
 
 def begun(tool, seed, threads):
@@ -148,7 +148,7 @@ def begun(tool, seed, threads):
     options = parse_options("np", *BY_HAND.split(), "--seed", str(seed))
     dataset = data.load(options.source)
     batches = (options.network.batch(*batch, options) for batch in data.batches(dataset, options, 0, options.steps))
-    return enumerate(batches), *TOOLS[tool](options, dataset, threads)
+    return enumerate(batches), *TOOLS[tool][1](options, dataset, threads)
 
 
 def one_step(tool, threads):
@@ -177,7 +177,7 @@ def train(tool, seed, threads):
 
 def better_threads():
     """The number of threads, 1 or 2, with which a step in PyTorch is faster."""
-    times = {n: np.median(timing.warm(timing.seconds(one_step, next(iter(TOOLS)), n, enough=3.0))) for n in (1, 2)}
+    times = {n: np.median(timing.warm(timing.seconds(one_step, "PyTorch", n, enough=3.0))) for n in (1, 2)}
     print(*(f"{n} threads: {1000 * time:.1f} ms a step" for n, time in times.items()), sep=", ")
     return min(times, key=times.get)
 
@@ -188,26 +188,31 @@ def better_threads():
 def table(found):
     """In Markdown: parameters, seconds, and the loss of a letter in the test after some steps, over the seeds."""
     rows, steps = [], (STEPS // 4, STEPS // 2, STEPS)
-    for name in TOOLS:
-        runs = found["runs"][name]
+    for tool, (name, _) in TOOLS.items():
+        runs = found["runs"][tool]
         parameters, seconds = ([run[what] for run in runs.values()] for what in ("parameters", "seconds"))
         losses = [results.spread([run["losses"][str(step)] for run in runs.values()], ".3f") for step in steps]
-        rows.append([name, f"{parameters[0]:,}", results.spread(seconds, ".0f"), *losses])
+        seconds = "–" if None in seconds else results.spread(seconds, ".0f")
+        rows.append([name, f"{parameters[0]:,}", seconds, *losses])
     return results.markdown(["", "parameters", "seconds", *(f"loss after {step:,} steps" for step in steps)], rows)
 
 
 def main():
     parser = Parser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=integer(0, 100), help="only this one; the others of the same machine are kept")
-    seed = parser.parse_args().seed
+    parser.add_argument("--busy", action="store_true", help="other programs run beside it: keep no seconds")
+    given = parser.parse_args()
     found, here = results.load_results().get("nanogpt", {}), machine()
     if found.get("machine") != here:
-        found = {"machine": here, "threads": better_threads(), "runs": {name: {} for name in TOOLS}}
+        found = {"machine": here, "threads": None, "runs": {tool: {} for tool in TOOLS}}
     found["command"] = f"python main_np.py {BY_HAND}"
-    for number in SEEDS if seed is None else [seed]:
-        for name in TOOLS:
-            found["runs"][name][str(number)] = run = timing.apart(train, name, number, found["threads"])
-            print(f"{name}, seed {number}: {run['seconds']:.0f} s, {run['losses'][str(STEPS)]:.3f}", flush=True)
+    if not (found["threads"] or given.busy):
+        found["threads"] = better_threads()
+    for number in SEEDS if given.seed is None else [given.seed]:
+        for tool, (name, _) in TOOLS.items():
+            found["runs"][tool][str(number)] = run = timing.apart(train, tool, number, found["threads"] or 1)
+            run |= {"seconds": None} if given.busy else {}
+            print(f"{name}, seed {number}: {run['seconds']} s, loss {run['losses'][str(STEPS)]:.3f}", flush=True)
         results.save_result("nanogpt", found)
     print(table(found))
 

@@ -1,8 +1,8 @@
 """Accumulated gradients, dW.
 
-A batch may be too large for the memory. Then it is cut into K small batches, one after the other go forward and back,
-and only then comes the step. For each of them you know the gradient of its own mean loss. They need not be equally
-large.
+A batch may be too large for the memory. Then it is cut into K small batches, which go forward and back one after the
+other, and only then comes the step. For each of them you know the gradient of its own mean loss. They need not be
+equally large.
 
     parts  (K, I, O)   parts[k] is the derivative of the mean loss of small batch k with respect to W
     counts (K,)        how many examples small batch k has
