@@ -14,7 +14,7 @@ with program.needing("requirements-np.txt"):
     import data
     import plot
     from mlp_np import softmax_cross_entropy
-    from networks import arrays_of, begin, make
+    from networks import arrays_of, begin, make, named
     from support.checkpoint import difference
     from support.errors import UserError
     from support.run import Run
@@ -76,27 +76,22 @@ def that_count(logits, x, y, end):
 
 
 class Optimizer:
-    """Moves the parameters, by one of the two rules below, and keeps what the rule remembers from step to step.
+    """Moves the parameters, by one of the rules below, and keeps what the rule remembers from step to step.
 
-    state: {what is remembered: {the name of a parameter: an array of its shape}}, which are views of `flat`.
-    flat: {what is remembered: one array with the numbers of all parameters, one after the other}.
+    state: {what is remembered: {the name of a parameter: an array of its shape}}, all 0 before the first step. Which
+    rule remembers what is in OPTIMIZERS in networks.py.
     """
 
     def __init__(self, params, options):
-        self.options, self.steps = options, 0
-        names = {"sgd": ["momentum"], "adamw": ["momentum", "squares"]}[options.optimizer]
-        self.flat = {name: np.zeros_like(in_one(params)) for name in names}
-        self.state = {name: cut(flat, params) for name, flat in self.flat.items()}
+        self.options, self.steps, self.update = options, 0, named(options.rule.by_hand)
+        self.state = {what: {name: np.zeros_like(p) for name, p in params.items()} for what in options.rule.remembers}
 
     def step(self, params, grads, lr):
         """Move all parameters against their gradients, in place. UserError unless each has one, of its shape."""
         check_gradients(params, grads)
         self.steps += 1
         momentum, decay = self.options.momentum, self.options.weight_decay
-        if self.options.optimizer == "sgd":
-            update(params, self.state["momentum"], grads, lr, momentum, decay)
-        else:
-            update_adamw(params, self.flat["momentum"], self.flat["squares"], grads, lr, self.steps, momentum, decay)
+        self.update(params, *self.state.values(), grads, lr, momentum, decay, self.steps)
 
 
 def check_gradients(params, grads):
@@ -109,24 +104,10 @@ def check_gradients(params, grads):
         raise UserError(f"the gradients are not those of the parameters: {found}")
 
 
-def in_one(arrays):
-    """All numbers of a dict of arrays in one array, one after the other: (N,)."""
-    return np.concatenate([array.ravel() for array in arrays.values()])
-
-
-def cut(flat, params):
-    """The reverse: {name: view} of one array (N,), with the names and shapes of params."""
-    views, start = {}, 0
-    for name, p in params.items():
-        views[name] = flat[start : start + p.size].reshape(p.shape)
-        start += p.size
-    return views
-
-
-def update(params, velocity, grads, lr, momentum, weight_decay=0.0):
+def update(params, velocity, grads, lr, momentum, weight_decay=0.0, step=None):
     """Move all parameters against their gradients, with momentum, in place.
 
-    A ball that rolls downhill and keeps some of its speed (Polyak 1964, in PyTorch's form).
+    A ball that rolls downhill and keeps some of its speed (Polyak 1964, in PyTorch's form). It needs no step.
     """
     for name, p in params.items():
         v, dp = velocity[name], grads[name]
@@ -137,7 +118,7 @@ def update(params, velocity, grads, lr, momentum, weight_decay=0.0):
         p -= lr * v  # p = p - lr v
 
 
-def update_adamw(params, m, s, grads, lr, step, beta1=0.9, weight_decay=0.0, beta2=0.999, eps=1e-8):
+def update_adamw(params, means, squares, grads, lr, beta1=0.9, weight_decay=0.0, step=1, beta2=0.999, eps=1e-8):
     """Move all parameters against their gradients, each with a step length of its own, in place: AdamW.
 
     Where a gradient keeps its sign from batch to batch, the step is about lr, however small the gradient is; where the
@@ -146,20 +127,18 @@ def update_adamw(params, m, s, grads, lr, step, beta1=0.9, weight_decay=0.0, bet
     weights beside all that, untouched by the division. Kingma & Ba 2015 (Adam); Loshchilov & Hutter 2019 (AdamW); in
     PyTorch's form.
 
-    A transformer has many small arrays, and each call of NumPy costs as much as a thousand numbers. So m and s hold the
-    numbers of all parameters, one after the other: (N,), 0 before the first step. step: 1 for the first.
+    step: 1 for the first.
     """
     m_total, s_total = 1 - beta1**step, 1 - beta2**step
-    dp = in_one({name: grads[name] for name in params})  # (N,)
-    m *= beta1  # m = beta1 m + (1 - beta1) dp
-    m += (1 - beta1) * dp
-    s *= beta2  # s = beta2 s + (1 - beta2) dp^2
-    s += (1 - beta2) * dp * dp
-    moves = cut(lr / m_total * m / (np.sqrt(s / s_total) + eps), params)  # lr mean / (sqrt(mean square) + eps)
     for name, p in params.items():
+        m, s, dp = means[name], squares[name], grads[name]
+        m *= beta1  # m = beta1 m + (1 - beta1) dp
+        m += (1 - beta1) * dp
+        s *= beta2  # s = beta2 s + (1 - beta2) dp^2
+        s += (1 - beta2) * dp * dp
         if weight_decay and p.ndim > 1:
             p *= 1 - lr * weight_decay
-        p -= moves[name]
+        p -= lr / m_total * m / (np.sqrt(s / s_total) + eps)  # p = p - lr mean / (sqrt(mean square) + eps)
 
 
 def evaluate(network, dataset, options):

@@ -15,7 +15,7 @@ with program.needing("requirements.txt"):
     import data
     import main_np
     import plot
-    from networks import arrays_of, begin, make
+    from networks import arrays_of, begin, make, named
     from support.names import check_twin, from_numpy, to_numpy
     from support.place import FULL_PRECISION, Place
     from support.run import Run
@@ -104,9 +104,9 @@ def make_optimizer(model, options):
     weights = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim == 1]  # biases, gammas and betas do not decay
     groups = [{"params": weights, "weight_decay": options.weight_decay}, {"params": others, "weight_decay": 0}]
-    if options.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum)
-    return torch.optim.AdamW(groups, lr=options.lr, betas=(options.momentum, 0.999))
+    optimizer = named(options.rule.in_pytorch)(groups, lr=options.lr, **options.rule.given(options))
+    optimizer.options = options  # as main_np.Optimizer has them
+    return optimizer
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""What can be trained, with which options, by which recipes: an entry for each network.
+"""What can be trained, with which options, recipes and optimizers: an entry for each network.
 
 To add a network, write its files (as mlp_np.py, mlp_autograd.py and mlp_torch.py) and add an entry to NETWORKS, after
-those that it builds on. To add a recipe, add a line to an entry. The options that every run has are in
-support/options.py; `python main_np.py -h` explains all. What look.py draws of a network's inside is in look.py.
+those that it builds on. To add a recipe, add a line to an entry; to add an optimizer, an entry to OPTIMIZERS. The
+options that every run has are in support/options.py; `python main_np.py -h` explains all. What look.py draws of a
+network's inside is in look.py.
 """
 
 import inspect
@@ -16,7 +17,7 @@ import numpy as np
 from data import SOURCES, as_input
 from support import memory
 from support import options as opt
-from support.checkpoint import load_checkpoint, load_options
+from support.checkpoint import GROUPS, load_checkpoint, load_options
 from support.errors import UserError
 from support.options import integer, integers, option
 from support.texts import as_text, sizes
@@ -183,6 +184,37 @@ GPT = Entry(
 NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT, "gpt": GPT}
 
 
+# --- The optimizers ---------------------------------------------------------------------------------------------------
+
+
+class Rule(NamedTuple):
+    """How a step moves the parameters. Its key in OPTIMIZERS is what --optimizer takes."""
+
+    what: str  # for -h
+    by_hand: str  # "main_np.update" is the function update in main_np.py, which is called as Optimizer.step does there
+    in_pytorch: str  # "torch.optim.SGD" is the class
+    remembers: dict[str, str]  # of each parameter, an array of its shape: {what we call it: what PyTorch calls it}
+    given: Callable  # options -> what the class in PyTorch is given beside lr and weight_decay, {argument: value}
+
+
+OPTIMIZERS = {
+    "sgd": Rule(
+        "gradient descent with momentum",
+        "main_np.update",
+        "torch.optim.SGD",
+        {"momentum": "momentum_buffer"},
+        lambda options: {"momentum": options.momentum},
+    ),
+    "adamw": Rule(
+        "a step length for each parameter",
+        "main_np.update_adamw",
+        "torch.optim.AdamW",
+        {"momentum": "exp_avg", "squares": "exp_avg_sq"},
+        lambda options: {"betas": (options.momentum, 0.999)},
+    ),
+}
+
+
 # --- What the programs ask --------------------------------------------------------------------------------------------
 
 
@@ -214,9 +246,15 @@ def make(framework, options, checkpoint=None):
 
 
 def class_of(options, framework):
-    """The network's class in that framework. It is imported only now: no program waits for what another needs."""
+    """The network's class in that framework."""
     file, name = options.network.classes.split(".")
-    return getattr(import_module(f"{file}_{framework}"), name)
+    return named(f"{file}_{framework}.{name}")
+
+
+def named(path):
+    """What a name like "mlp_np.MLP" means. It is imported only now: no program waits for what another needs."""
+    file, name = path.rsplit(".", 1)
+    return getattr(import_module(file), name)
 
 
 def arrays_of(model):
@@ -245,10 +283,12 @@ def begin(framework, description, argv=None):
     path, kept, checkpoint = opt.resumed_from(argv), None, None
     if path is not None:
         options, checkpoint = read(framework, path)
-        if not checkpoint.groups["momentum"]:  # my_network.py keeps none, and draws its batches in another order
+        # my_network.py keeps none of that, and draws its batches in another order.
+        if not all(checkpoint.groups.get(what) for what in options.rule.remembers):
             raise UserError(f"{path} is not of a run of main_np.py or main_torch.py: it can be used, but not continued")
         kept = opt.run_options(options)
-    options = opt.parse(NETWORKS, SOURCES, framework, argv, description, kept, checkpoint and checkpoint.facts)
+    facts = checkpoint and checkpoint.facts
+    options = opt.parse(NETWORKS, OPTIMIZERS, SOURCES, framework, argv, description, kept, facts)
     if checkpoint and (of := SOURCES[options.dataset].of) != options.source.of:
         raise UserError(f"--dataset {options.dataset} has {of}, and {path} has learned from {options.source.of}")
     return options, checkpoint
@@ -305,12 +345,14 @@ def newest(writes, kind=None):
 def read(framework, path):
     """The options of the run in a checkpoint, and the `Checkpoint`."""
     checkpoint = load_checkpoint(path)
-    options = opt.restore(NETWORKS, SOURCES, framework, checkpoint.options, path, checkpoint.facts)
+    options = opt.restore(NETWORKS, OPTIMIZERS, SOURCES, framework, checkpoint.options, path, checkpoint.facts)
     if any(array.dtype != options.dtype for array in checkpoint.groups["params"].values()):
         checkpoint.refuse(f"not all numbers are {options.dtype}")
+    if unknown := checkpoint.groups.keys() - {*GROUPS, *options.rule.remembers}:
+        checkpoint.refuse(f"--optimizer {options.optimizer} remembers no {min(unknown)}")
     return options, checkpoint
 
 
 def parse_options(framework, *argv):
     """The options of a new run with these arguments."""
-    return opt.parse(NETWORKS, SOURCES, framework, [str(word) for word in argv])
+    return opt.parse(NETWORKS, OPTIMIZERS, SOURCES, framework, [str(word) for word in argv])

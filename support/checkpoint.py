@@ -19,8 +19,8 @@ LARGEST_FILE = 2**32  # bytes
 LONGEST_OPTIONS = 40_000  # characters; a run's have some 700, and a path may have thousands
 SMALL = 2**19  # bytes of its options, or of the letters of a text: 4 for each
 DAMAGED = "is not a checkpoint of this project, or is damaged"
-# The weights; what the optimizer remembers of them, with the same names and shapes (AdamW has squares, SGD has none);
-# what batch normalisation remembers, if there is any; the letters of a text.
+# The weights; what the optimizer remembers of them, with the same names and shapes (AdamW has squares, SGD has none,
+# another may have other groups); what batch normalisation remembers, if there is any; the letters of a text.
 GROUPS = ("params", "momentum", "squares", "statistics", "data")
 
 
@@ -38,7 +38,8 @@ class Checkpoint(NamedTuple):
 
     def copy_to(self, groups):
         """Copy its arrays into those of a new network, and perhaps of its optimizer (main_np.get_arrays gives them)."""
-        if found := difference({group: self.groups[group] for group in groups}, groups, "in the file", "in that"):
+        mine = {group: self.groups.get(group, {}) for group in groups}
+        if found := difference(mine, groups, "in the file", "in that"):
             self.refuse(found)
         for group, name, array in flat(groups):
             array[...] = self.groups[group][name]
@@ -97,7 +98,7 @@ def load_checkpoint(path):
         version, options, step = (arrays.pop(name).item() for name in ("format", "options", "step"))
         for name, array in arrays.items():
             group, _, rest = name.partition("/")
-            groups[group][rest] = np.asarray(array)  # bytes where it is none
+            groups.setdefault(group, {})[rest] = np.asarray(array)  # bytes where it is none
         options = dict(json.loads(options[:LONGEST_OPTIONS]))
         facts = facts_in(options.get("data"), groups["data"])
         checkpoint = Checkpoint(path, options, groups, History(**groups.pop("history")), facts)

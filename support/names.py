@@ -23,12 +23,6 @@ NAMES = {
 STATISTICS = {"running_mean": "mean", "running_var": "var"}  # of nn.BatchNorm2d
 AXES = {nn.Linear: (1, 0), nn.Conv2d: (2, 3, 1, 0)}  # of a weight, in NumPy's order
 
-# What PyTorch's optimizers remember for each parameter, under the names of main_np.Optimizer.state.
-STATE = {
-    torch.optim.SGD: {"momentum": "momentum_buffer"},
-    torch.optim.AdamW: {"momentum": "exp_avg", "squares": "exp_avg_sq"},
-}
-
 
 def to_numpy(model, optimizer):
     """The groups of main_np.get_arrays, as dicts of NumPy arrays: weights, the optimizer's state, statistics.
@@ -50,9 +44,8 @@ def from_numpy(model, optimizer, groups, steps, whose):
     """
     content = optimizer.state_dict()
     for i, p in enumerate(in_order(optimizer)):
-        content["state"][i] = {theirs: torch.zeros_like(p) for theirs in STATE[type(optimizer)].values()}
-        if isinstance(optimizer, torch.optim.AdamW):
-            content["state"][i]["step"] = torch.tensor(float(steps))
+        content["state"][i] = {theirs: torch.zeros_like(p) for theirs in optimizer.options.rule.remembers.values()}
+        content["state"][i]["step"] = torch.tensor(float(steps))  # which AdamW counts, and SGD does not look at
     optimizer.load_state_dict(content)
     mine = tensors_of(model) | state_of(model, optimizer)
     check_twin(model, groups, whose, mine)
@@ -89,7 +82,7 @@ def state_of(model, optimizer):
     numbers, state = {p: i for i, p in enumerate(in_order(optimizer))}, optimizer.state_dict()["state"]
     return {
         ours: {name: turn(state[numbers[p]][theirs]) for name, p, turn in parameters(model)}
-        for ours, theirs in STATE[type(optimizer)].items()
+        for ours, theirs in optimizer.options.rule.remembers.items()
     }
 
 

@@ -1,7 +1,7 @@
 """The options of a run: the command line, recipes, and what a resumed run may change.
 
-Two tables are elsewhere, and are passed to the functions here: the networks (networks.py), each with its own options,
-and the datasets (data.py).
+Three tables are elsewhere, and are passed to the functions here: the networks (networks.py), each with its own options,
+the optimizers (there too) and the datasets (data.py).
 """
 
 import argparse
@@ -82,15 +82,15 @@ def what_to_train(datasets=()):
     }  # fmt: skip
 
 
-def how_to_train():
+def how_to_train(optimizers):
     return {
         "epochs": option("how many times to go through the training images", type=integer(1, 100_000)),
         "steps": option("in place of --epochs: how many batches to learn from", type=integer(1, 10_000_000)),
         "batch_size": option("images in a batch", type=integer(1, 1_000_000), metavar="B"),
         "lr": option("learning rate, at its highest", type=number(1e-30, 1e30)),
         "optimizer": option(
-            "sgd: gradient descent with momentum; adamw: a step length for each parameter",
-            "sgd", choices=["sgd", "adamw"],
+            "; ".join(f"{name}: {rule.what}" for name, rule in optimizers.items()),
+            "sgd", choices=[*optimizers],
         ),
         "momentum": option(
             "how much of the last step goes into the next (adamw: beta1)", 0.9, type=number(0, 0.9999)
@@ -116,7 +116,7 @@ def how_to_train():
 
 def defaults():
     """{option: its default} of all that are not a network's own; a recipe's values come before them."""
-    return {name: how["default"] for name, how in (what_to_train() | how_to_train()).items()}
+    return {name: how["default"] for name, how in (what_to_train() | how_to_train({})).items()}
 
 
 # A checkpoint does not keep these: they belong to a call of the program, and not to the run.
@@ -145,13 +145,13 @@ OF_A_CALL = WHERE_IT_GOES | OF_NUMPY | OF_PYTORCH
 # --- The command line -------------------------------------------------------------------------------------------------
 
 
-def parse(networks, datasets, framework, argv=None, description="", kept=None, facts=None):
+def parse(networks, optimizers, datasets, framework, argv=None, description="", kept=None, facts=None):
     """All options of a run, as a namespace; UserError if they make no sense.
 
     What is not typed is what `kept` says, the options of a run that continues; or else the recipe; or else the tables.
     framework: "np" or "torch". facts: what a checkpoint knows of its data. Beside the options, the namespace has
-    `network`, the entry in `networks`; `source`, that of `datasets` with these facts; and `name`, with which the names
-    of the run's files end.
+    `network` and `rule`, the entries in `networks` and `optimizers`; `source`, that of `datasets` with these facts; and
+    `name`, with which the names of the run's files end.
     """
     kept = kept or {}
     model = option("the network; `--model NAME -h` explains the options of each", choices=[*networks])
@@ -171,7 +171,7 @@ def parse(networks, datasets, framework, argv=None, description="", kept=None, f
         "what to train": {"model": model, "recipe": option(named, choices=[*network.recipes])}
         | network.options
         | what_to_train(datasets),
-        "how to train": how_to_train(),
+        "how to train": how_to_train(optimizers),
         "where it goes": WHERE_IT_GOES,
     }
     groups |= {"who finds the derivatives": OF_NUMPY} if framework == "np" else {"what only PyTorch can do": OF_PYTORCH}
@@ -197,8 +197,9 @@ def parse(networks, datasets, framework, argv=None, description="", kept=None, f
         if typed not in (None, kept[name]) and not (name == "dataset" and facts):  # which may have been moved
             has = "which did not use it" if kept[name] is None else f"a run with {as_typed(kept[name])}"
             raise UserError(f"{flag(name)} {as_typed(typed)} contradicts {options.resume}, {has}")
+    options.network, options.rule = network, optimizers[options.optimizer]
     read_as = {name: value for name, value in vars(options).items() if name in ("ink", "places") and value}
-    options.network, options.source = network, datasets[options.dataset].told(**facts or {}, **read_as)
+    options.source = datasets[options.dataset].told(**facts or {}, **read_as)
     first = options.model == next(iter(networks))  # whose files have no name in front
     options.name = ("" if first else f"{options.model}_") + options.source.prefix + framework
     check_source(options, networks)
@@ -246,7 +247,7 @@ def resumed_from(argv=None):
     return parser.parse_known_args(argv)[0].resume
 
 
-def restore(networks, datasets, framework, kept, path, facts=None):
+def restore(networks, optimizers, datasets, framework, kept, path, facts=None):
     """The options that a checkpoint kept (a dict), as a namespace; UserError if they make no sense here.
 
     They go through the parser, as all options do. One that the file does not have, because it is older than the
@@ -255,7 +256,7 @@ def restore(networks, datasets, framework, kept, path, facts=None):
     given = {name: value for name, value in kept.items() if value is not None and name != "data"}
     try:
         typed = [f"{flag(name)}={as_typed(value)}" for name, value in given.items()]
-        options = parse(networks, datasets, framework, typed, facts=facts)
+        options = parse(networks, optimizers, datasets, framework, typed, facts=facts)
         if unknown := sorted(given.keys() - run_options(options).keys()):
             raise UserError(f"unknown option {unknown[0]!r}")
         return options
@@ -268,7 +269,7 @@ def run_options(options):
     return {
         name: value
         for name, value in sorted(vars(options).items())
-        if name not in {*OF_A_CALL, "network", "source", "name"}
+        if name not in {*OF_A_CALL, "network", "rule", "source", "name"}
     }
 
 

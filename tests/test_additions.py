@@ -10,8 +10,14 @@ import struct
 import numpy as np
 import pytest
 
+import data
+import main_np
+import main_torch
 from conftest import ROOT
 from data import BUNDLED
+from lab import twins
+from networks import OPTIMIZERS, Rule
+from support.checkpoint import load_checkpoint
 
 FILES = [*BUNDLED["mnist"]["sums"]]
 NAMES = ("boot", "ankle boot", "cap", "glove", "hat", "scarf", "sock", "tie", "vest", "umbrella")
@@ -162,3 +168,30 @@ def test_a_network(another_project, program):
     assert re.search(r"\| `--model deep --recipe default` \| 0\.\d{4} \| 0\.\d{4} \| 784-32-32-10 \| 100 ", recipes)
     for picture in ("png/twins_deep.png", "png/curves_deep.png", "plotted.png"):
         assert (another_project / picture).exists(), picture
+
+
+def test_an_optimizer(small, monkeypatch, tmp_path, quick_curves):
+    """A function by hand, a class in PyTorch and a line in the table: both programs know it, and go on with it."""
+    monkeypatch.syspath_prepend(ROOT / "tests" / "lion")
+    names, given = ("by the sign", "lion_np.update", "lion_torch.Lion"), lambda options: {"momentum": options.momentum}
+    monkeypatch.setitem(OPTIMIZERS, "lion", Rule(*names, {"averages": "average"}, given))
+    monkeypatch.setattr(data, "load", lambda *_: small)
+    argv = "--optimizer lion --momentum 0.8 --lr 0.003 --weight-decay 0.1 --hidden 9 --epochs 2 --batch-size 60 --dtype"
+    argv = [*argv.split(), "float64"]
+
+    def run(main, name, *argv):
+        assert main.main([*argv, "--out", str(tmp_path / name)]) == 0
+        return load_checkpoint(*(tmp_path / name).glob("checkpoint_*.npz"))
+
+    def apart(a, b):
+        return max(twins.largest_difference(a.groups[group], b.groups[group]) for group in ("params", "averages"))
+
+    found = {}
+    for main in (main_np, main_torch):
+        whole = found[main] = run(main, f"{main.__name__} whole", *argv)
+        part = run(main, f"{main.__name__} part", *argv, "--stop-after", "1")
+        assert apart(run(main, f"{main.__name__} on", "--resume", str(part.path)), whole) == 0 < apart(part, whole)
+    assert 0 < apart(found[main_np], found[main_torch]) < 1e-12
+    assert whole.groups["averages"].keys() == whole.groups["params"].keys() and not whole.groups["momentum"]
+    crossed = run(main_np, "crossed", "--resume", str(part.path))
+    assert apart(crossed, whole) < 1e-12 and whole.history.test_loss[1] < whole.history.test_loss[0] < np.log(10)

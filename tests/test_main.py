@@ -18,7 +18,7 @@ import main_torch
 from conftest import ROOT, accuracy_of, as_input, assert_one_line
 from lab import twins
 from mlp_np import softmax_cross_entropy
-from networks import parse_options
+from networks import OPTIMIZERS, parse_options
 from support import texts
 from support.checkpoint import load_checkpoint
 from support.place import Place
@@ -125,7 +125,7 @@ def test_names_are_learned_in_both_programs(quick_curves, capsys, tmp_path):
 
 
 @pytest.mark.parametrize("momentum", [0.9, 0.5, 0.0])
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_the_update_is_pytorchs(optimizer, momentum):
     """Random gradients of all sizes, also 0; a matrix decays, a vector does not."""
     options = parse_options("torch", "--optimizer", optimizer, "--weight-decay", 0.1, "--momentum", momentum)

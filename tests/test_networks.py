@@ -21,7 +21,7 @@ import networks
 from conftest import SMALL, fuzz
 from data import SOURCES
 from lab import results, twins
-from networks import NETWORKS, class_of, parse_options
+from networks import NETWORKS, OPTIMIZERS, class_of, parse_options
 from support import options as opt
 from support import texts
 from support.checkpoint import load_checkpoint
@@ -291,13 +291,13 @@ def trained(words):
     ]
 
 
-@pytest.mark.parametrize("name", [*opt.what_to_train(), *opt.how_to_train()])
+@pytest.mark.parametrize("name", [*opt.what_to_train(), *opt.how_to_train(OPTIMIZERS)])
 def test_an_option_that_changes_training_changes_it_in_all_three(name, small, monkeypatch):
     """A new one that only main_np.py heeds would train another network in PyTorch, without a word."""
     monkeypatch.setattr(data, "load", lambda name, n: small._replace(train_images=small.train_images[: 600 - n]))
     clothes = SOURCES["fashion_mnist"].told(mean_and_std=(0.2860, 0.3530))  # not fetched for this
     monkeypatch.setitem(SOURCES, "fashion_mnist", clothes)
-    how = (opt.what_to_train() | opt.how_to_train())[name]
+    how = (opt.what_to_train() | opt.how_to_train(OPTIMIZERS))[name]
     before, changed = trained(TRAINING), 0
     base = TRAINING.replace(" --steps 3", "") if name == "epochs" else TRAINING
     for word in other_words(name, how):

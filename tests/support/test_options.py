@@ -7,7 +7,7 @@ import pytest
 
 from conftest import rows
 from data import SOURCES
-from networks import NETWORKS, make, parse_options
+from networks import NETWORKS, OPTIMIZERS, make, parse_options
 from support.errors import UserError
 from support.options import OF_A_CALL, OF_NUMPY, OF_PYTORCH, option, parse, restore, run_options, title
 
@@ -75,19 +75,22 @@ def test_an_option_that_is_new():
     new = {"dropout": option("the share of units to leave out", 0.3, type=float)}
     table = NETWORKS | {"mlp": NETWORKS["mlp"]._replace(options=NETWORKS["mlp"].options | new)}
     kept = run_options(parse_options("np", "--lr", 0.2))
-    for options in (parse(table, SOURCES, "np", []), restore(table, SOURCES, "np", kept, "w.npz")):
+    for options in (
+        parse(table, OPTIMIZERS, SOURCES, "np", []),
+        restore(table, OPTIMIZERS, SOURCES, "np", kept, "w.npz"),
+    ):
         assert options.dropout == 0.3
         for framework in ("np", "autograd"):
             with pytest.raises(UserError, match="does not know dropout"):
                 make(framework, options)
     assert options.lr == 0.2
-    assert not hasattr(parse(table, SOURCES, "np", ["--model", "vit"]), "dropout")
+    assert not hasattr(parse(table, OPTIMIZERS, SOURCES, "np", ["--model", "vit"]), "dropout")
 
 
 def test_each_network_says_what_may_be_typed():
     """Also where another, before it in the table, has an option of the same name."""
     table = NETWORKS | {"mlp": NETWORKS["mlp"]._replace(options={"patch": option("a piece of cloth", type=str)})}
-    assert parse(table, SOURCES, "np", ["--model", "vit", "--patch", "7"]).patch == 7
+    assert parse(table, OPTIMIZERS, SOURCES, "np", ["--model", "vit", "--patch", "7"]).patch == 7
 
 
 VALUES = """
@@ -117,7 +120,7 @@ def test_options_have_their_values_and_no_others(words, right, wrong):
     for value in right.split():
         options = parse_options("np", *words, flag, value)
         kept = json.loads(json.dumps(run_options(options)))  # as in a checkpoint
-        assert run_options(restore(NETWORKS, SOURCES, "np", kept, "w.npz")) == run_options(options)
+        assert run_options(restore(NETWORKS, OPTIMIZERS, SOURCES, "np", kept, "w.npz")) == run_options(options)
         found = getattr(options, flag[2:].replace("-", "_"))
         assert found == (tuple(map(int, value.split(","))) if flag == "--widths" else type(found)(value))
     for value in ["", *wrong.split()]:
