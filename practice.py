@@ -138,15 +138,14 @@ def show(work, exercise, seed=None, again=False):
         say(text)
     say(f"\n`python practice.py solution`  {'what fixes it' if exercise.case else 'the lines once more, and why'}")
     if exercise.is_program and not exercise.case:
-        does = {"own_gpt": "now let it learn to write", "own_block": "how near its gradients are"}
-        say(f"`python practice.py run`  {does.get(exercise.name, 'now let it learn to read')}", "good")
+        say(f"`python practice.py run`  {exercise.runs}", "good")
     elif exercise.name in network.EXERCISES and not missing(work):
         say("`python practice.py train`  now let your lines learn to read", "good")
     for what, proofs in prove.PROOFS.items():
         used = {name for proof in proofs for name in proof.uses}
         if exercise.name in used and all(work.passed(e) for e in EXERCISES if e.name in used):
             say(f"`python practice.py prove {what}`  is it the same run as PyTorch's?", "good")
-    if exercise.name == "own_network":
+    if exercise.reads:
         say("`python practice.py read YOUR_PICTURE`  and let it read your handwriting", "good")
     if then := following(work, exercise):
         say(f"`python practice.py next`  to exercise {number(then)}: {then.title}")
@@ -251,11 +250,11 @@ def read(work, picture):
     with program.needing("requirements-np.txt"):
         from support.ink import read_digit  # it needs Pillow; what marks an exercise needs NumPy alone
     read_digit(picture)  # a picture that cannot be read is said before a training
-    exercise = find("own_network")
+    exercise = next(exercise for exercise in EXERCISES if exercise.reads)
     path, weights = work.folder / f"{exercise.name}.py", near(work.folder / "my_network.npz")
     if not classroom.is_written(exercise.name, path):
         instead = f"; what `train` made of your lines reads by `python predict.py {picture} --weights {weights}`"
-        raise UserError(f"exercise own_network is not written yet{instead * Path(weights).exists()}")
+        raise UserError(f"exercise {exercise.name} is not written yet{instead * Path(weights).exists()}")
     kept = path.with_suffix(".npz")
     trained = kept.exists() and kept.stat().st_mtime > path.stat().st_mtime
     if not trained and (status := run_file(work, exercise)):

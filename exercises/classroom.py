@@ -83,10 +83,10 @@ def mark_into(file, name, seed, only, feedback):
         for person, (note, verdicts, passed_over) in zip(people, marked, strict=True):
             who, words = harmless(person.name), [harmless(word) for word, _ in verdicts]
             rows.append(words)
-            table.writerow([who, words.count("passed"), harmless(note), *words])
+            table.writerow([who, passed(words), harmless(note), *words])
             file.flush()
             more = f" ({harmless(listed(passed_over))}: no exercise's name)" if passed_over else ""
-            print(f"{who}: {words.count('passed')} of {len(exercises)}{more}", file=sys.stderr, flush=True)
+            print(f"{who}: {passed(words)} of {len(exercises)}{more}", file=sys.stderr, flush=True)
             if feedback:
                 said = zip(exercises, verdicts, strict=True)
                 said = [f"{e.name}, {e.title}: {word}\n{text}" for e, (word, text) in said if word]
@@ -109,7 +109,7 @@ def mark_person(person, exercises, seed, ended):
             word, text = ("", "") if ended.is_set() else in_words(files.get(exercise.name), exercise, seed)
             if exercise.name in lost and exercise.name not in files:
                 word, text = "cannot be read", lost[exercise.name]
-            verdicts.append(("seen" if word == "passed" and exercise.name in seen else word, text))
+            verdicts.append(("seen" if passed([word]) and exercise.name in seen else word, text))
     return note, verdicts, passed_over
 
 
@@ -160,7 +160,7 @@ def summary(exercises, rows):
         wrong = [word for word in tried if not word.startswith(("passed", "seen", "cannot be read"))]
         if tried:
             worst = "".join(f"{word} ({count})" for word, count in Counter(wrong).most_common(1))
-            yield f"{exercise.name:20} {len(tried):5} {tried.count('passed'):6}  {worst}".rstrip()
+            yield f"{exercise.name:20} {len(tried):5} {passed(tried):6}  {worst}".rstrip()
 
 
 def find_files(person, spare=None):
@@ -349,6 +349,11 @@ def in_words(path, exercise, seed):
     output = verdict.text.partition(":")[0]
     several = output in exercise.gives and len(exercise.gives) > 1
     return f"{output}: {verdict.name}" if several else verdict.name, verdict.text
+
+
+def passed(words):
+    """How many of these marks say so; "passed, with imports" does, too."""
+    return sum(word.startswith("passed") for word in words)
 
 
 def harmless(name):

@@ -35,14 +35,6 @@ def wrong(mark, **values):
     return Wrong(mark.partition(":")[0], (SAID | OF_TEXTS)[mark].format(**values))
 
 
-def examined(examine, *arguments):
-    """A mark, and what is said: of an examination that ends, "passed" and what it returns; else, what is wrong."""
-    try:
-        return "passed", examine(*arguments)
-    except Wrong as error:
-        return error.mark, str(error)
-
-
 class Off(NamedTuple):
     """Where a gradient is not the slope of the loss: in one entry of an array, or, with None, in one direction."""
 
@@ -70,7 +62,7 @@ def check_loss(loss, params, batch, examples="images"):
 
 
 @np.errstate(all="ignore")
-def check(loss, gradients, params, batches, rng, examples="images", thorough=True):
+def check(loss, gradients, params, batches, rng, examples="images", thorough=True, terms=None):
     """The gradients of the first batch, {path: array}, if they are right in all batches; otherwise `Wrong`.
 
     loss(params, *batch) -> the mean loss of a batch, a number. It must not change what it is given.
@@ -79,6 +71,8 @@ def check(loss, gradients, params, batches, rng, examples="images", thorough=Tru
     batches: tuples of arrays, a row for each example. With two of different sizes, a factor that is one of these sizes
     is told from a constant.
     examples: what an example is called, in the plural. thorough: also try single entries, not only directions.
+    terms: {what the loss could be a mean over: a function of a batch that counts them}, those that it is a mean over
+    first; without it, the examples.
     """
     first = formed(gradients, params, batches[0])
     arrays = floats(params)
@@ -95,7 +89,7 @@ def check(loss, gradients, params, batches, rng, examples="images", thorough=Tru
         if not found[0] and len(found) == 1:
             first = all_of
     if any(found):
-        raise named(loss, gradients, params, batches, found, first, rng, examples)
+        raise named(loss, gradients, params, batches, found, first, rng, examples, terms or {})
     return {k: g for k, g in first.items() if g is not None}
 
 
@@ -233,7 +227,7 @@ def narrowed(place, k, g, v):
     return int(left[0])
 
 
-def named(loss, gradients, params, batches, found, first, rng, examples):
+def named(loss, gradients, params, batches, found, first, rng, examples, terms):
     """The exception that says which gradients are wrong, one entry of them both ways, and by which factor."""
     where = next(i for i, bad in enumerate(found) if bad)
     bad, (*_, k) = found[where], found[where]
@@ -248,14 +242,15 @@ def named(loss, gradients, params, batches, found, first, rng, examples):
         "slope": one.slope, "n": sizes[where], "examples": examples,
     }  # fmt: skip
     factors = [factor([one for key in bad for one in all_of.get(key, ())]) for all_of in found]
-    if not all(factors) or factors[where] == 1:
+    if not all(factors) or abs(factors[where] - 1) < 0.05:  # nearly right: a term may be missing, too
         more = otherwise(loss, gradients, params, batches, bad, first, rng, examples)
-        return wrong("other gradients", more=more, **values)
+        if more or not all(factors) or factors[where] == 1:
+            return wrong("other gradients", more=more, **values)
     also = ""
     for n, r in zip(sizes, factors, strict=True):
         if n != sizes[where] and abs(r / factors[where] - 1) > 0.03:
             also = f" (with {n} {examples}: {f'{r:.3g} times' if r != 1 else 'right'})"
-    more = why(factors, sizes, examples)
+    more = why(factors, sizes, examples) or why_mean(factors, batches, terms)
     return wrong("gradients times a number", times=factors[where], also=also, more=more, **values)
 
 
@@ -290,6 +285,18 @@ def why(factors, sizes, examples):
     return " Is there a mean over the ten scores, too?" if alike(0.1) else ""
 
 
+def why_mean(factors, batches, terms):
+    """The same, if it is a mean over something else. terms: see `check`."""
+    counts = {what: np.array([count(*batch) for batch in batches], float) for what, count in terms.items()}
+    right, *others = counts or [None]
+    for other in others:
+        times = counts[right] / counts[other]
+        if np.allclose(factors, times, rtol=0.03):
+            how = f"{times[0]:.3g} {right} for each of the {other}"
+            return f" There are {how}: is it divided by the number of {other}, and not by that of {right}?"
+    return ""
+
+
 def otherwise(loss, gradients, params, batches, bad, first, rng, examples):
     """What more is so of wrong gradients: they are another array's, or have a decay that the loss has not, or they are
     right for one example alone."""
@@ -308,7 +315,7 @@ def otherwise(loss, gradients, params, batches, bad, first, rng, examples):
                   if one.index is not None and (w := place.arrays[k].ravel()[one.index])]  # fmt: skip
         if len(decays) > 2 and np.ptp(decays) < 0.03 * abs(np.mean(decays)):
             of, other = ("`gradients`", "`loss`") if np.mean(decays) > 0 else ("`loss`", "`gradients`")
-            ask = f"is there a weight decay in {of}, and none in {other}?"
+            ask = f"is there a weight decay in {of}, and none in {other}, or another one? (w**2 has the slope 2 w.)"
             return f" The difference is {abs(np.mean(decays)):.2g} times the weights: {ask}"
     alone = tuple(a[:1] for a in batches[0])
     if len(batches[0][0]) > 1:

@@ -75,7 +75,10 @@ class Exercise:
     hints = ""  # numbered, from a question to nearly the line; read as a tuple
     mistakes = ""  # see `mistakes_in`; read as [(name, change, question)]
     why = docs = line = on_digits = ""  # what `solution` says, and what is said of real digits when it has passed
-    experiments = None  # experiments(module, seed), where not a result is compared, but a whole program tried
+    experiments = None  # experiments(module, seed, tell), where not a result is compared, but a whole program tried
+    runs = "now let it learn to read"  # what `practice.py run` is for, if it is a program
+    reads = False  # whether `practice.py read` has it read a picture
+    needs = ""  # what it needs that the site does not have
     # A case: what chapter3 knows about it, the lines that are wrong, those that fix them, and what is then said.
     case = None
     wrong = right = still = or_else = evidence = ""

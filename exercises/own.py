@@ -6,6 +6,7 @@ built. Central differences of `loss` judge `gradients` (exercises/derivatives.py
 spoken of. exercises/said.md has the sentences.
 """
 
+import ast
 import io
 import random
 import sys
@@ -21,8 +22,8 @@ with program.needing("requirements-np.txt"):
 
     import data
     from exercises import ROOT, digits
-    from exercises.complaints import explain, plain
-    from exercises.derivatives import Wrong, check, check_loss, examined, matched, root_mean_square, wrong
+    from exercises.complaints import explain, plain, read
+    from exercises.derivatives import Wrong, check, check_loss, matched, root_mean_square, wrong
     from exercises.exercise import CUT
     from exercises.nests import floats, leaves, packed, replaced, shown, unpacked
     from exercises.trial import load
@@ -36,6 +37,7 @@ KNOWN = 3500  # images to learn from; the others are for the test
 LOG10 = np.log(10)  # the loss of ten equal scores
 FUNCTIONS = "loss", "gradients", "train", "read"
 COUNTS = {3: "three", 4: "four", 5: "five"}
+WITH_IMPORTS = "passed, with imports"
 STUB = ROOT / "exercises" / "chapter1" / "own_network.py"
 
 
@@ -45,6 +47,26 @@ def investigate(module, seed, tell=lambda text: None):
 
 
 @np.errstate(all="ignore")
+def examined(examine, module, *arguments):
+    """A mark, and what is said: "passed", and what the examination of a file returns; or else, what is `Wrong`."""
+    try:
+        text = examine(module, *arguments)
+    except Wrong as error:
+        return error.mark, str(error)
+    if others := imports(read(module.__file__)):
+        ask = "Which of its lines do you owe to them, and could you write these yourself?"
+        return WITH_IMPORTS, f"{text}\nYour file imports {' and '.join(others)}. {ask}"
+    return "passed", text
+
+
+def imports(source):
+    """The names of the packages and files that a file imports, but for NumPy and what belongs to Python."""
+    nodes = [*ast.walk(ast.parse(source))]
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    return sorted({name.partition(".")[0] for name in names} - {"", "numpy", *sys.stdlib_module_names})
+
+
 def examine(module, seed, tell):
     """What is said of a network that passes, as text; otherwise `Wrong`."""
     complete(module, FUNCTIONS, STUB)
@@ -63,7 +85,7 @@ def examine(module, seed, tell):
     judge_again(trace, [seed, 1], tell)
     said = calls.read(trace.params, others)
     found = (said == answers).mean()
-    remarks = judge_reading(calls, trace, content, others, said, found)
+    remarks = judge_reading(calls, trace, content, others, said, found, moving)
     if found < NEEDED:
         raise why_so_low(calls, trace, images, labels, others, said, found)
     claim = judge_claim(calls, trace, seed, tell, images, labels, others, answers, found)
@@ -278,6 +300,9 @@ def train(module, images, labels, seed, tell=lambda text: None, doing="", few=No
     names = ("gradients", "read") if is_watched else ()
     trace = watch(module, (images, labels), seed, tell, doing, first if few else None, most, names)
     if trace.params is not None:
+        of = images[:500], labels[:500]
+        if trace.claim > 1 and abs(trace.claim - (loss := float(Calls(module).loss(trace.params, *of)))) < 0.2 * loss:
+            raise wrong("claim is no number: a loss", claim=trace.claim, loss=loss)
         if 1 < trace.claim <= 100:
             raise wrong("claim in percent", claim=trace.claim)
         if not 0 <= trace.claim <= 1:
@@ -404,12 +429,12 @@ def moved(params, rng):
     return replaced(params, {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in arrays})
 
 
-def check_gradients(calls, params, batches, rng, examples):
+def check_gradients(calls, params, batches, rng, examples, terms=None):
     """The gradients, if they are right, and the same at each call."""
     one, two = (leaves(calls.gradients(replaced(params), *batches[0])) for _ in range(2))
     if not all(a is None or np.array_equal(a, two.get(k), equal_nan=True) for k, a in one.items()):
         raise wrong("gradients by chance", examples=examples)
-    return check(calls.loss, calls.gradients, params, batches, rng, examples)
+    return check(calls.loss, calls.gradients, params, batches, rng, examples, terms=terms)
 
 
 def check_on_the_way(calls, trace, few, seed, examples="images"):
@@ -419,7 +444,11 @@ def check_on_the_way(calls, trace, few, seed, examples="images"):
     found = matched(trace.points[0].params, calls.gradients(replaced(trace.points[0].params), *few))
     for params in (trace.points[len(trace.points) // 3].params, trace.params):
         if float(calls.loss(params, *few)) < max(began, 3):  # otherwise the numbers are too large to tell
-            check(calls.loss, calls.gradients, params, [few], rng, examples, thorough=False)
+            try:
+                check(calls.loss, calls.gradients, params, [few], rng, examples, thorough=False)
+            except Wrong as error:
+                at = "at the end of the training" if params is trace.params else "after a third of the training"
+                raise Wrong(error.mark, f"{error} (This is {at}. At its first step, the same was right.)") from None
     return [k for k, g in found.items() if g is not None]
 
 
@@ -468,9 +497,9 @@ def judge_steps(trace, moving, examples="images"):
         raise wrong("uphill" if len(up) == len(ways) else "uphill: some", names=shown(up))
 
 
-def judge_reading(calls, trace, content, others, said, found):
+def judge_reading(calls, trace, content, others, said, found, moving):
     """What deserves a sentence, if `read` says the label with the least loss, and for each image by itself; and if the
-    network has a hidden layer. Otherwise `Wrong`."""
+    network has a hidden layer, and has trained it. Otherwise `Wrong`. moving: the paths that have gradients."""
     params, few, first = trace.params, others[:100], said[:100]
     began = time.process_time()
     least = calls.losses(params, few[:1]).min()
@@ -498,7 +527,8 @@ def judge_reading(calls, trace, content, others, said, found):
     if together:
         return []
     linear(calls, params, few)
-    remarks = []
+    linear_in(calls, trace, moving, few)
+    remarks = list(constants(calls, params, moving, few, first))
     off = (table[np.arange(n), first[:n]] - table.min(axis=1) > 1e-4).sum()  # equal ones may differ by rounding
     if off:
         ask = "Is `read` the same forward pass, with all arrays?"
@@ -576,6 +606,25 @@ def linear(calls, params, few):
         raise wrong("linear" if len(matrices) == 1 else "no ReLU")
 
 
+def linear_in(calls, trace, moving, few):
+    """Are the scores linear in all that is trained? Then what comes before it is never trained."""
+    one, two = floats(trace.points[0].params), floats(trace.params)
+    trained = [k for k in moving if k in one and k in two and one[k].shape == two[k].shape]
+    halves = [replaced(trace.params, {k: (1 - t) * one[k] + t * two[k] for k in trained}) for t in (0, 0.5, 1)]
+    of_one, of_both, of_two = (np.diff(calls.losses(params, few[:10]), axis=1) for params in halves)
+    if np.abs(of_both - (of_one + of_two) / 2).max() < 1e-4 * np.abs(of_one - of_two).max():
+        raise wrong("one layer alone", names=shown(trained))
+
+
+def constants(calls, params, moving, few, labels):
+    """A sentence, if the loss depends on arrays that have no gradient."""
+    arrays = {k: a for k, a in floats(params).items() if a.ndim and k not in moving}
+    moved = {k: replaced(params, {k: 1.01 * a + 0.01}) for k, a in arrays.items()}
+    found = [k for k in moved if calls.loss(moved[k], few, labels) != calls.loss(params, few, labels)]
+    if found:
+        yield f"The loss depends on {shown(found)}, and `gradients` has None there. Are they meant to stay as they are?"
+
+
 def why_so_low(calls, trace, images, labels, others, said, found):
     """The exception that says why its accuracy is too low, by what was seen of the training."""
     few, points = (images[:300], labels[:300]), trace.points
@@ -618,8 +667,13 @@ def why_so_low(calls, trace, images, labels, others, said, found):
         return wrong("not finite", names=shown(bad), **values)
     if 0 < used < len(images) / 3:
         return wrong("the same images", used=used, **values)
+    if has_diverged(curve):
+        return wrong("diverged", least=min(curve), **values)
     if not falls and best and min(best) > 1:
         return wrong("steps too small", steps=len(best), **values)
+    spread = np.ptp(calls.losses(trace.params, few[0][:50]), axis=1).max()
+    if 0.5 < spread < 1 + 1e-6:
+        return wrong("softmax of a softmax", spread=spread, **values)
     if curve[-1] > 0.3 and curve[-1] < 0.95 * curve[3 * len(curve) // 4]:
         return wrong("steps too few", **values)
     return wrong("not good enough", n=len(others), **values)
@@ -629,6 +683,11 @@ def on_the_way(curve):
     """A few losses of a training, as text."""
     steps = np.linspace(0, len(curve) - 1, min(6, len(curve))).astype(int)
     return ", ".join(f"{curve[i]:.3g}" for i in steps)
+
+
+def has_diverged(curve):
+    """Whether a loss has risen again, or never came back to where it began."""
+    return curve[-1] > curve[0] or curve[-1] - min(curve) > 0.3 * (curve[0] - min(curve))
 
 
 def growth(points):
@@ -698,7 +757,9 @@ def judge_claim(calls, trace, seed, tell, images, labels, others, answers, found
     """The claim, if it was measured honestly and is near what was found. A second training learns random labels."""
     claim, n = trace.claim, len(images) if trace.seconds < 8 else len(images) // 2
     about = {"claim": claim, "found": found, "n": len(others)}
-    module = trace.module
+    module, loss = trace.module, float(calls.loss(trace.params, others[:1000], answers[:1000]))
+    if abs(claim - loss) < 0.25 * loss and abs(claim - found) > APART:
+        raise wrong("claim is no number: a loss", claim=claim, loss=loss)
     chance = np.random.default_rng(seed).permutation(labels)[:n]
     doing = "It trains once more, with random labels"
     try:

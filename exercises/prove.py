@@ -563,6 +563,6 @@ def written(folder, names):
             continue
         with explained(file, file.name):
             module = load(file)
-            what = tape_in(module, file) if name == "tape_train" else getattr(module, BY_NAME[name].function.name)
+            what = tape_in(module, file) if BY_NAME[name].is_program else getattr(module, BY_NAME[name].function.name)
             found[name] = what, file
     return found

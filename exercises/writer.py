@@ -16,7 +16,7 @@ with program.needing("requirements-np.txt"):
     import data
     from exercises import ROOT, own
     from exercises.complaints import explain
-    from exercises.derivatives import check_loss, examined, wrong
+    from exercises.derivatives import check_loss, wrong
     from exercises.nests import floats, shown
     from exercises.trial import load
     from support.errors import UserError
@@ -36,10 +36,9 @@ BEGUN = ["", "m", "sch", "wil"] * 50  # the beginnings of the names that it has 
 
 def investigate(module, seed, tell=lambda text: None):
     """A mark, and what is said of the network of a file. tell is told now and then what is being done."""
-    return examined(examine, module, seed, tell)
+    return own.examined(examine, module, seed, tell)
 
 
-@np.errstate(all="ignore")
 def examine(module, seed, tell):
     """What is said of a network that passes, as text; otherwise `Wrong`."""
     own.complete(module, FUNCTIONS, STUB)
@@ -138,7 +137,10 @@ class Calls(own.Calls):
             if not {*name} <= {*LETTERS} or len(name) > T:
                 raise wrong("write returns other letters", name=name[:40], letters=letters, most=T)
             if not name.startswith(letters):
-                raise wrong("write forgets the beginning", name=name, letters=letters)
+                off = {ord(is_) - ord(was) for is_, was in zip(name, letters, strict=False)}
+                how = " In the alphabet, each of these letters is the one {} that which was given. Which is word 1?"
+                how = how.format("after" if off == {1} else "before") if off in ({1}, {-1}) else ""
+                raise wrong("write forgets the beginning", name=name, letters=letters, how=how)
         return [str(name) for name in names]
 
 
@@ -166,7 +168,8 @@ def check_all(calls, params, batches, seed):
     """The gradients, if they, the loss and the logits are right at these params; otherwise `Wrong`."""
     check_loss(calls.loss, params, batches[0], "texts")
     check_words(calls, params, batches[0][0], seed)
-    return own.check_gradients(calls, params, batches, np.random.default_rng(seed), "texts")
+    terms = {"letters": lambda texts: words(texts).sum(), "places": np.size, "texts": len}
+    return own.check_gradients(calls, params, batches, np.random.default_rng(seed), "texts", terms)
 
 
 def check_words(calls, params, texts, seed):
@@ -205,6 +208,8 @@ def check_words(calls, params, texts, seed):
             "It has the other sign.": -wanted,
         }  # fmt: skip
         how = [said for said, value in ways.items() if abs(mine - value) <= 1e-5 * abs(value)]
+        if logits.min() >= 0 and np.allclose(logits.sum(axis=2), 1):
+            how = ["Each row of your `logits` adds up to 1: they are probabilities, where scores are asked for."]
         more = float(calls.loss(params, texts[:3])) - loss_of(calls, params, texts[:3])
         if not how and abs(more - (mine - wanted)) < 1e-6 * abs(wanted):
             how = [f"The difference is {more:.3g} for other texts, too. Is it weight decay? That belongs in `train`."]
@@ -227,7 +232,8 @@ def why_so_high(calls, trace, few, others, found, counts):
     if not used:
         return wrong("other texts", **values)
     if looks_at_one(calls, trace.params, few[0]):
-        return wrong("no better than counting: one letter", **values)
+        at_first = looks_at_one(calls, points[0].params, few[0])
+        return wrong("no better than counting: " + ("one letter" if at_first else "one letter in the end"), **values)
     if curve[-2] < counts and not curve[-1] < curve[-2] + 0.3:
         return wrong("other weights returned", before=curve[-2], **values)
     if (times := own.growth(points)) > 30:
@@ -240,6 +246,10 @@ def why_so_high(calls, trace, few, others, found, counts):
         return wrong("the same images", used=used, of=of, examples="texts", **values)
     if best and min(best) > 1:
         return wrong("steps too small", steps=len(best), **values)
+    known = (trace.examples[0][trace.used][:100],)  # the loss of others rises, too, where these are learned by heart
+    learned = [float(calls.loss(params, *known)) for params in (*(point.params for point in points), trace.params)]
+    if own.has_diverged(learned):
+        return wrong("diverged", least=min(learned), **values | {"curve": own.on_the_way(learned)})
     if curve[-1] < 0.99 * curve[3 * len(curve) // 4]:
         return wrong("steps too few", **values)
     return wrong("no better than counting", **values)
@@ -261,7 +271,17 @@ def judge_claim(calls, trace, texts, others, found):
         return
     known = texts[trace.used] if trace.used.any() else texts
     on_known = loss_of(calls, trace.params, known)
-    raise wrong("claim off: a loss", claim=trace.claim, found=found, n=len(others), on_known=on_known, APART=APART)
+    of_a_name = words(others).sum() / len(others)
+    ways = {
+        "That is about this loss in bits, of np.log2.": found / np.log(2),
+        "That is about exp of this loss, the perplexity.": np.exp(found),
+        "That is about the loss of a whole name.": found * of_a_name,
+        "That is about the loss of a place, if all 12 of a name count.": found * of_a_name / T,
+        "That is about the mean probability of the right letters.": np.exp(-found),
+    }
+    how = [f" {said}" for said, value in ways.items() if abs(trace.claim - value) < 0.04 * value]
+    raise wrong("claim off: a loss", claim=trace.claim, found=found, n=len(others), on_known=on_known, APART=APART,
+                how="".join(how[:1]))  # fmt: skip
 
 
 def judge_writing(calls, trace, content, seed):
@@ -278,17 +298,30 @@ def judge_writing(calls, trace, content, seed):
     names = calls.write(params, BEGUN, np.random.default_rng([seed, 2]))
     texts = texts_of(names)
     drawn = words(texts) & (np.arange(T) >= np.array([[len(letters)] for letters in BEGUN]))
-    # Of words drawn with the probabilities p, -log p is on average the entropy of p, whatever p is; and its variance is
-    # known. So their sum is a test: 5 deviations are one right network in a million.
+    off, mine, wanted = surprise(calls, params, texts, drawn)
+    if not abs(off) < 5:
+        for by, side in ((1, "before"), (-1, "after")):
+            moved = np.where(drawn & (texts > 0), (texts.astype(int) - 1 + by) % 26 + 1, texts)
+            if abs(surprise(calls, params, moved, drawn)[0]) < 5:
+                raise wrong("write returns other letters: moved", side=side)
+        how = "likelier" if off < 0 else "less likely"
+        raise wrong("write is not as logits", how=how, mine=mine, wanted=wanted)
+    return names[:4]
+
+
+def surprise(calls, params, texts, drawn):
+    """How many standard deviations the letters of texts (N, T) at the places `drawn` are off, if each is drawn as
+    softmax(logits) says; the mean of their -log p, and what it should be about.
+
+    Of words drawn with the probabilities p, -log p is on average the entropy of p, whatever p is; and its variance is
+    known. So their sum is a test: 5 deviations are one right network in a million.
+    """
     log_p = log_softmax(calls.logits(params, texts))
     p, each = np.exp(log_p), -np.take_along_axis(log_p, texts[:, :, np.newaxis].astype(int), axis=2)[:, :, 0]
     entropy = -(p * log_p).sum(axis=2)
     variance = (p * log_p**2).sum(axis=2) - entropy**2
     off = (each - entropy)[drawn].sum() / np.sqrt(variance[drawn].sum())
-    if not abs(off) < 5:
-        how = "likelier" if off < 0 else "less likely"
-        raise wrong("write is not as logits", how=how, mine=each[drawn].mean(), wanted=entropy[drawn].mean())
-    return names[:4]
+    return off, each[drawn].mean(), entropy[drawn].mean()
 
 
 # --- Run as a program -------------------------------------------------------------------------------------------------

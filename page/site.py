@@ -407,7 +407,7 @@ def exercises(pages):
                 "seconds": marker.limit(exercise),
                 "program": exercise.is_program and not exercise.experiments,  # those need images
                 "trains": exercise.name in network.USED,
-                "reads": exercise.name == "own_network",
+                "reads": exercise.reads,
                 "terminal": f"It needs {needs}, and is for the terminal:" if (needs := needed(exercise)) else "",
             })  # fmt: skip
     return found
@@ -415,7 +415,7 @@ def exercises(pages):
 
 def needed(exercise):
     """What an exercise needs that the site does not have; "" if nothing."""
-    return "PyTorch" if exercise.needs_torch else "all the names" if exercise.name == "own_gpt" else ""
+    return "PyTorch" if exercise.needs_torch else exercise.needs
 
 
 NAME = r"[\w.]+(?:\([\w, ]*\))?(?: \([\w, +]*\))?"  # with the arguments of a function, or the shape of an array

@@ -315,6 +315,15 @@ write is not as logits | logits(params, texts)[:, t]) -> logits(params, texts)[:
 
 # Words that have to be in what is said of it | changes of BASE.
 SAID = r"""
+where scores are asked for | return forward(params, texts)[-1].reshape(len(texts), 12, 27) -> \
+return softmax(forward(params, texts)[-1]).reshape(len(texts), 12, 27)
+is it divided by the number of texts, and not by that of letters | counts[:, None] / counts.sum() -> \
+counts[:, None] / len(texts)
+in bits | return params, loss(params, texts[aside]) -> return params, loss(params, texts[aside]) / np.log(2)
+letters is the one before that | "".join(chr(96 + word) -> "".join(chr((word - 2) % 26 + 97)
+and then the one before it in the alphabet | return ["".join(chr(96 + word) for word in text[text > 0]) for text in \
+texts] -> return [begun + "".join(chr((word - 2) % 26 + 97) for word in text[len(begun) :][text[len(begun) :] > 0]) \
+for text, begun in zip(texts, letters)]
 the mean over all 12 places | return each[counting(texts)].mean() -> return each.mean()
 the mean over the letters alone | return each[counting(texts)].mean() -> return each[texts.ravel() > 0].mean()
 Is it weight decay? | return each[counting(texts)].mean() -> return \

@@ -55,6 +55,8 @@ def write(params, letters, rng):
 from exercises import writer
 
 EXPERIMENTS = writer.investigate
+RUNS = "now let it learn to write"
+NEEDS = "all the names"
 
 
 def answer():
