@@ -176,7 +176,10 @@ def comparison(runs, title=""):
             axes.plot(epochs, train, color=colour, linewidth=width / 2.5, alpha=0.7)
             marks = {"marker": MARKS[number], "markersize": 2 * width + 1}
             axes.plot(tested, test, color=colour, linewidth=width, label=label, **marks)
-    low = min(accuracy for _, history in runs.values() for accuracy in history.test_accuracy or history.train_accuracy)
+    lowest = [accuracy for _, history in runs.values() for accuracy in history.test_accuracy]
+    # A run with a single test, or none, has its training to show: but for the tenth that went worst.
+    short = [history.train_accuracy for _, history in runs.values() if len(history.test_accuracy) < 2]
+    low = min(lowest + [np.quantile(accuracy, 0.1) for accuracy in short])
     below.set_ylim(max(0, low - 0.1 * (1 - low) - 0.01), 1.002)
     tested = {("held-out" if run["hold_out"] else "test", of(run)) for run, _ in runs.values()}
     images = " or ".join(sorted(map(" ".join, tested)))

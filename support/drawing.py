@@ -59,7 +59,7 @@ def style_axes(axes, title, ylabel, xlabel=""):
     axes.set_title(title, loc="left", fontsize=14, pad=12)
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.xaxis.set_major_formatter("{x:,.9g}")  # "0.2" in less than an epoch
     axes.grid()
     axes.spines[:].set_visible(False)
     return axes

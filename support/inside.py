@@ -508,7 +508,7 @@ def scale(figure, drawn, axes, shrink=0.7, below=False, above=False):
     """The colours of `drawn` as a bar beside the axes, its ends and 0 marked. below, above: there is less, or more."""
     ticks = np.unique([0, *drawn.get_clim()])
     bar = figure.colorbar(drawn, ax=axes, ticks=ticks, shrink=shrink, aspect=14, pad=0.02)
-    labels = [f"{value:.2g}" for value in ticks]
+    labels = [f"{value:.2g}".ljust(5, "\u2007") for value in ticks]  # as wide in each row
     labels[0], labels[-1] = "≤ " * bool(below) + labels[0], "≥ " * bool(above) + labels[-1]
     bar.ax.set_yticklabels(labels, fontsize=9)
     bar.outline.set_visible(False)

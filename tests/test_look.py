@@ -173,6 +173,18 @@ def test_the_attention_that_is_drawn(vit, mnist):
         assert figure.axes[0].patches[0].get_xy() == (7 * (patch % 4), 7 * (patch // 4))
 
 
+@drawing.style()
+def test_rows_beside_scales_of_other_numbers_stand_below_each_other():
+    figure, places = drawing.new_figure(4, 4), []
+    for part, most in zip(figure.subfigures(2, 1), (0.9, 0.66), strict=True):
+        row = inside.places(part, 1, 2, 2)
+        inside.scale(part, row[0].imshow([[0]], vmin=0, vmax=most), row)
+        places.append(row)
+    figure.draw_without_rendering()
+    one, other = ([axes.get_window_extent().x0 for axes in row] for row in places)
+    assert one == pytest.approx(other, abs=0.5)
+
+
 def test_the_weights_that_are_drawn(vit):
     """Of an MLP those of the loudest units; of a ViT those of its embedding."""
     _, drawn, *_ = look.vit_weights(vit[0].params, vit[1])

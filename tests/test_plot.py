@@ -156,6 +156,18 @@ def test_equal_steps_look_equal_however_long_the_run():
         assert one.get_ydata()[:same] == pytest.approx(two.get_ydata()[:same])
 
 
+def test_a_run_of_an_epoch_or_less_has_ticks_that_differ_and_a_curve_that_is_seen():
+    for steps in (150, 468):
+        given = history(steps)
+        given.test_step, given.test_accuracy, given.test_loss = [steps], [0.97], [0.1]
+        figure = plot.comparison({"one": ({"hold_out": 0, "dataset": "mnist"}, given)})
+        FigureCanvasAgg(figure).draw()
+        below = figure.axes[1]
+        ticks = [label.get_text() for label in below.get_xticklabels()]
+        assert len({*ticks}) == len(ticks) >= 2
+        assert (below.lines[0].get_ydata() > below.get_ylim()[0]).mean() > 0.8
+
+
 def test_the_command(tmp_path):
     path = write(tmp_path / "run" / "history_np.json", history(150))
     plot.main([str(path), str(tmp_path / "run"), "--out", str(tmp_path / "new" / "c.png")])
