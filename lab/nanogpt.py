@@ -186,15 +186,17 @@ def better_threads():
 
 
 def table(found):
-    """In Markdown: parameters, seconds, and the loss of a letter in the test after some steps, over the seeds."""
+    """In Markdown: parameters, seconds (if all were kept), and losses of a letter after some steps, over the seeds."""
     rows, steps = [], (STEPS // 4, STEPS // 2, STEPS)
+    timed = all(run["seconds"] for runs in found["runs"].values() for run in runs.values())
     for tool, (name, _) in TOOLS.items():
         runs = found["runs"][tool]
-        parameters, seconds = ([run[what] for run in runs.values()] for what in ("parameters", "seconds"))
+        parameters = next(iter(runs.values()))["parameters"]
+        seconds = [results.spread([run["seconds"] for run in runs.values()], ".0f")] if timed else []
         losses = [results.spread([run["losses"][str(step)] for run in runs.values()], ".3f") for step in steps]
-        seconds = "–" if None in seconds else results.spread(seconds, ".0f")
-        rows.append([name, f"{parameters[0]:,}", seconds, *losses])
-    return results.markdown(["", "parameters", "seconds", *(f"loss after {step:,} steps" for step in steps)], rows)
+        rows.append([name, f"{parameters:,}", *seconds, *losses])
+    after = [f"loss after {step:,} steps" for step in steps]
+    return results.markdown(["", "parameters", *["seconds"] * timed, *after], rows)
 
 
 def main():

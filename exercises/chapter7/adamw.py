@@ -107,7 +107,7 @@ the step without the learning rate | - lr * mean -> - mean
 
 WHY = """
 nanoGPT makes two groups of parameters by the number of their axes, and gives weight decay to the first alone. Why? A
-large weight lets noise through; a bias or a gamma only shifts or scales a channel.
+large weight makes much of small differences; a bias or a gamma only shifts or scales a channel.
 """
 DOCS = 'docs/nanogpt.md, "AdamW, and what decays"'
 LINE = "main_np.py: moves = cut(lr / m_total"

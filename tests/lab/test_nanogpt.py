@@ -62,8 +62,8 @@ def test_the_whole_comparison_in_small(kept, monkeypatch, capsys):
     monkeypatch.setattr(data, "load", lambda source: few)
     monkeypatch.setattr(timing, "apart", lambda function, *what: function(*what))
     monkeypatch.setattr(timing, "take_steps", lambda *what: np.ones(3))
-    for seed in (0, 1):
-        monkeypatch.setattr("sys.argv", ["nanogpt", "--seed", str(seed)])
+    for seed in ("0", "1"):
+        monkeypatch.setattr("sys.argv", ["nanogpt", "--seed", seed])
         nanogpt.main()
     found = kept["nanogpt"]
     assert [*found["runs"]] == [*nanogpt.TOOLS] and found["threads"] == 1
@@ -72,3 +72,7 @@ def test_the_whole_comparison_in_small(kept, monkeypatch, capsys):
         for run in runs.values():
             assert run["losses"]["4"] == pytest.approx(math.log(65), abs=1) and run["seconds"] > 0
     assert "| gpt_np.py, by hand | 2,497 | 0 |" in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", ["nanogpt", "--seed", "1", "--busy"])
+    nanogpt.main()  # other programs run: the losses are right, but the seconds say nothing
+    assert "seconds |" not in capsys.readouterr().out
+    assert [found["runs"]["NumPy"][seed]["seconds"] is None for seed in ("0", "1")] == [False, True]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_plot import assert_legible
 
-from lab import bench, cost, counts, depth, figures, film, first_weights, results, twins, writing
+from lab import bench, cost, counts, depth, figures, film, first_weights, nanogpt, results, twins, writing
 from support.errors import UserError
 from support.rounding import above
 
@@ -35,7 +35,10 @@ def test_the_picture_of_the_proof(difference):
     assert any("step 200" in note for note in notes) == (difference == "grows")
 
 
-@pytest.mark.parametrize("program", [bench, cost, counts, depth, figures, film, first_weights, results, twins, writing])
+PROGRAMS = [bench, cost, counts, depth, figures, film, first_weights, nanogpt, results, twins, writing]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_the_lab_says_in_a_line_what_it_does_not_know(program, monkeypatch):
     monkeypatch.setattr("sys.argv", ["", "nonsense"])
     with pytest.raises(UserError, match=r"^[^\n]*nonsense[^\n]*$"):
