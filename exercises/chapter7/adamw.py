@@ -110,4 +110,4 @@ nanoGPT makes two groups of parameters by the number of their axes, and gives we
 large weight makes much of small differences; a bias or a gamma only shifts or scales a channel.
 """
 DOCS = 'docs/nanogpt.md, "AdamW, and what decays"'
-LINE = "main_np.py: moves = cut(lr / m_total"
+LINE = "main_np.py: p -= lr / m_total * m"

@@ -1,0 +1,79 @@
+"""What the exercises of chapter 7 call right is what PyTorch computes, and what this project does."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+import main_np
+from exercises.catalogue import BY_NAME
+from lab import nanogpt
+
+
+def drawn(name):
+    return BY_NAME[name].draw(0)
+
+
+def tensors(*arrays):
+    return [torch.tensor(a, requires_grad=True) for a in arrays]
+
+
+def same(one, other, rel=1e-12):
+    assert np.asarray(one) == pytest.approx(np.asarray(other), rel=rel, abs=1e-12)
+
+
+def test_heads():
+    for g in drawn("split_heads"):
+        for mine, part in zip((g.q, g.k, g.v), torch.tensor(g.qkv).split(g.C, dim=2), strict=True):
+            same(mine, part.view(g.B, g.T, g.h, g.d).transpose(1, 2))
+        same(g.y, torch.tensor(g.mixed).transpose(1, 2).contiguous().view(g.B, g.T, g.C))
+
+
+def test_gelu():
+    for g in drawn("gelu"):
+        (z,) = tensors(g.z)
+        a = F.gelu(z)
+        a.backward(torch.tensor(g.da))
+        same(g.a, a.detach())
+        same(g.dz, z.grad)
+        assert 0 < (F.gelu(z, approximate="tanh") - a).abs().max() < 0.001  # as the lesson says
+
+
+def test_one_table():
+    for g in drawn("tied_weights"):
+        E, a = tensors(g.E, g.a)
+        e, logits = F.embedding(torch.tensor(g.x), E), F.linear(a, E)
+        torch.autograd.backward([e, logits], [torch.tensor(g.de), torch.tensor(g.dlogits)])
+        same(g.dE, E.grad)
+        same(g.da, a.grad)
+
+
+def test_adamw():
+    for g in drawn("adamw"):
+        how = {"lr": g.lr, "weight_decay": g.weight_decay * (g.old_p.ndim > 1)}
+        (p,) = tensors(g.old_p)
+        p.grad = torch.tensor(g.dp)
+        optimizer = torch.optim.AdamW([p], betas=(g.beta1, g.beta2), eps=g.eps, **how)
+        means = {"exp_avg": torch.tensor(g.old_m), "exp_avg_sq": torch.tensor(g.old_s)}
+        optimizer.state[p] = {"step": torch.tensor(g.t - 1.0)} | means
+        optimizer.step()
+        same(g.p, p.detach())
+        p, m, s = ({"p": a.copy()} for a in (g.old_p, g.old_m, g.old_s))
+        main_np.update_adamw(p, m, s, {"p": g.dp}, g.lr, g.beta1, g.weight_decay, g.t, g.beta2, g.eps)
+        same([g.p, g.m, g.s], [p["p"], m["p"], s["p"]])
+
+
+def test_the_norm():
+    for g in drawn("clip_norm"):
+        dW, db = tensors(g.dW, g.db)
+        dW.grad, db.grad = dW.detach().clone(), db.detach().clone()
+        torch.nn.utils.clip_grad_norm_([dW, db], g.most)
+        same(g.clipped_dW, dW.grad, rel=2e-6)  # PyTorch adds 1e-6 to the norm
+        same(g.clipped_db, db.grad, rel=2e-6)
+
+
+def test_the_rate(monkeypatch):
+    for g in drawn("learning_rate"):
+        for name, value in {"RATE": g.lr, "LEAST": g.least, "WARM": g.warm, "STEPS": g.steps}.items():
+            monkeypatch.setattr(nanogpt, name, value)
+        same(g.rate, nanogpt.rate(min(g.t, g.steps)))
