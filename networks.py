@@ -20,7 +20,7 @@ from support import options as opt
 from support.checkpoint import GROUPS, load_checkpoint, load_options
 from support.errors import UserError
 from support.options import integer, integers, option
-from support.texts import as_text, sizes
+from support.texts import as_text, refusal, sizes
 
 FOLDER = Path("learning_curves")  # where a run leaves its network, unless --out says otherwise
 
@@ -300,16 +300,18 @@ def add_weights(parser, writes=False):
     parser.add_argument("--weights", metavar="FILE", help=what)
 
 
-def load(path=None, writes=False, kind=None):
+def load(path=None, writes=False, text=None):
     """(model, options, checkpoint): the trained network in a checkpoint, in NumPy, set to predict and not to train.
 
-    path: if None, the newest in learning_curves of a network that reads digits or, with `writes`, writes. kind: what
-    that one has learned, "digit" or "name"; None for either. writes: None if a network of a path may do either.
-    UserError if there is none, if the network is of the other kind, or if anything is wrong with the file.
+    path: if None, the newest in learning_curves of a network that reads digits or, with `writes`, writes. text: what
+    it is to write, or to go on from. writes: None if a network of a path may do either. UserError if there is none, if
+    the network is of the other kind or cannot write that text, or if anything is wrong with the file.
     """
-    options, checkpoint = read("np", path or newest(writes, kind))
+    options, checkpoint = read("np", path or newest(writes, text))
     if writes not in (None, options.network.writes):
         raise UserError(f"{checkpoint.path} holds a network that {does(not writes)}; give one that {does(writes)}")
+    if why := refusal(options.source, text):
+        raise UserError(f"{options.network.title(options)} of {checkpoint.path} {why}")
     model = make("np", options, checkpoint)
     checkpoint.copy_to(arrays_of(model))
     model.training = False
@@ -326,15 +328,23 @@ def does(writes, kind=None):
     return ("writes" if writes else "reads") + (f" {kind}s" if kind else "")
 
 
-def newest(writes, kind=None):
+def newest(writes, text=None):
     """The newest checkpoint in learning_curves of such a network: see `load`. Of others, only the options are read."""
+    unknown = []
     for path in sorted(FOLDER.glob("checkpoint_*.npz"), key=lambda path: path.stat().st_mtime, reverse=True):
         options, facts = load_options(path)
         model, dataset = options.get("model", next(iter(NETWORKS))), options.get("dataset", next(iter(SOURCES)))
         if model not in NETWORKS or not (facts or dataset in SOURCES):  # `read` says it of one that nobody knows
             return path
-        if writes in (None, NETWORKS[model].writes) and kind in (None, SOURCES[dataset].told(**facts).kind):
-            return path
+        if writes in (None, NETWORKS[model].writes):
+            source = SOURCES[dataset].told(**facts)
+            if not (why := refusal(source, text)):
+                return path
+            unknown += [f"{path} {why}"] * (source.of == "texts")
+    kinds = [source.kind for source in SOURCES.values() if not (source.of == "texts" or refusal(source, text))]
+    kind = None if text is None else [*kinds, "text"][0]
+    if unknown and kind == "text":
+        raise UserError(unknown[0])
     model = next(name for name, network in NETWORKS.items() if writes in (None, network.writes))
     dataset = next(name for name, source in SOURCES.items() if kind in (None, source.kind))
     command = f"python main_np.py {typed(model)}".rstrip() + f" --dataset {dataset}" * (dataset != next(iter(SOURCES)))

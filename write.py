@@ -1,13 +1,13 @@
 """Have a trained network write: `python write.py 2026` -> written.png, or `python write.py Mac --count 10`.
 
 A network that learned digits writes the digits it is asked for, patch by patch. One that learned names goes on from the
-letters it is given. Each word, a patch or a letter, is drawn from what the network thinks likely after those before:
-gpt_np.py explains how. NumPy runs the network, whichever framework trained it.
+letters it is given, and so does one that learned a text: `python write.py "ROMEO:" --letters 300`. Each word, a patch
+or a letter, is drawn from what the network thinks likely after those before: gpt_np.py explains how. NumPy runs the
+network, whichever framework trained it.
 """
 
-import argparse
-import re
 import sys
+from itertools import islice
 
 from support import program
 
@@ -24,40 +24,41 @@ with program.needing("requirements-np.txt"):
 
 SIZE, MARGIN = 4, 16  # pixels of the picture for each pixel of an image, and around it all
 OUT = "written.png"
+LETTERS = 300  # of a text, unless --letters says otherwise
 BLANK = "_"  # what is said of an image without any ink
 
 
 @np.errstate(over="raise", invalid="raise")  # one line if the weights are too large to compute with
 def main(argv=None):
     parser = Parser(description=(__doc__ or "").split("\n")[0])
-    what = "digits to write (2026), or the first letters of names (Mac); by default all digits, or names from the start"
-    parser.add_argument("text", nargs="?", help=what, type=digits_or_letters)
+    what = (
+        "digits to write (2026), the first letters of names (Mac), or the beginning of a text (ROMEO:): the newest "
+        "network that can do so goes on from it; by default all digits, names from the start, or a text from a new line"
+    )
+    parser.add_argument("text", nargs="?", help=what)
     networks.add_weights(parser, writes=True)
     what = "below 1, likely words become likelier; 0 always takes the likeliest (default: 0.8)"
     parser.add_argument("--temperature", metavar="T", help=what, type=number(0, 100), default=0.8)
     what = "decides what is drawn: the same seed writes the same (default: 0)"
     parser.add_argument("--seed", help=what, type=integer(0, 2**64 - 1), default=0)
-    what = "write the digits N times, a row each (default: 1), or N names (default: 10)"
+    what = "draw from the K likeliest words alone (default: from all)"
+    parser.add_argument("--top", metavar="K", help=what, type=integer(1, 10_000))
+    what = "write the digits N times, a row each (default: 1), N names (default: 10), or N texts (default: 1)"
     parser.add_argument("--count", metavar="N", help=what, type=integer(1, 100))
+    what = f"of a text, how many to write (default: {LETTERS})"
+    parser.add_argument("--letters", metavar="N", help=what, type=integer(1, 1_000_000))
     parser.add_argument("--out", metavar="FILE.png", help=f"the picture of the digits (default: {OUT})")
     arguments = parser.parse_args(argv)
 
     check_output("--out", arguments.out or OUT, ".png")
-    kind = arguments.text and ("digit" if arguments.text.isdecimal() else "name")
-    model, options, checkpoint = networks.load(arguments.weights, writes=True, kind=kind)
+    model, options, checkpoint = networks.load(arguments.weights, writes=True, text=arguments.text)
     check_output("--out", arguments.out or OUT, ".png", checkpoint.path)
     network = f"{options.network.title(options)} of {checkpoint.path}"
-    if kind not in (None, options.source.kind):
-        raise UserError(f"{network} writes {options.source.kind}s, and {arguments.text} is none")
-    {"images": digits, "names": names}[options.source.of](model, options, network, arguments)
-
-
-def digits_or_letters(text):
-    """The type, for argparse, of what is to be written."""
-    if not re.fullmatch("[0-9]{1,100}|[A-Za-z]{1,11}", text):
-        what = "neither a number of 1 to 100 digits, such as 2026, nor 1 to 11 letters from A to Z, such as Mac"
-        raise argparse.ArgumentTypeError(f"{text!r} is {what}")
-    return text
+    if arguments.out and options.source.of != "images":
+        raise UserError(f"--out is for a picture of digits, and {network} writes {options.source.of}")
+    if arguments.letters and options.source.of != "texts":
+        raise UserError(f"--letters is for a text, and {network} writes {options.source.kind}s")
+    {"images": digits, "names": names, "texts": text}[options.source.of](model, options, network, arguments)
 
 
 # --- Digits -----------------------------------------------------------------------------------------------------------
@@ -67,7 +68,8 @@ def digits(model, options, network, arguments):
     """Write them into a picture, and say what a network that reads sees there."""
     out = arguments.out or OUT
     asked, rng = [*map(int, arguments.text or "0123456789")], np.random.default_rng(arguments.seed)
-    rows = [write(model, asked, arguments.temperature, rng, options) for _ in range(arguments.count or 1)]
+    how = arguments.temperature, rng, options, arguments.top
+    rows = [write(model, asked, *how) for _ in range(arguments.count or 1)]
     with replacing(out) as file:
         Image.fromarray(on_paper(np.array(rows))).save(file, "PNG")
 
@@ -89,10 +91,10 @@ def digits(model, options, network, arguments):
         print(("" if source.kind == "digit" else ", ").join(words))
 
 
-def write(model, asked, temperature, rng, options):
+def write(model, asked, temperature, rng, options, top=None):
     """An image of each of the digits asked for, as a trained GPT writes it: (B, 28, 28) uint8."""
     begun = texts.first_words(asked, options.source)
-    words = np.stack([*model.write(begun, temperature, rng)], axis=1)  # (B, 49)
+    words = np.stack([*model.write(begun, temperature, rng, top)], axis=1)  # (B, 49)
     return texts.images_of(words)
 
 
@@ -109,10 +111,8 @@ def on_paper(images):
 
 def names(model, options, network, arguments):
     """Say them, and of each whether it is in the list that the network has learned from."""
-    if arguments.out:
-        raise UserError(f"--out is for a picture of digits, and {network} writes names")
-    rng = np.random.default_rng(arguments.seed)
-    written = go_on(model, (arguments.text or "").lower(), arguments.count or 10, arguments.temperature, rng, options)
+    how = arguments.temperature, np.random.default_rng(arguments.seed), options, arguments.top
+    written = go_on(model, (arguments.text or "").lower(), arguments.count or 10, *how)
     known = {*texts.names_of(data.load(options.source, options.hold_out).train_images)}
     print(network)
     for name in written:
@@ -121,12 +121,43 @@ def names(model, options, network, arguments):
     print(f"{number} of {len(written)} {'is' if number == 1 else 'are'} in the list of {len(known):,} names it learned")
 
 
-def go_on(model, letters, count, temperature, rng, options):
+def go_on(model, letters, count, temperature, rng, options, top=None):
     """So many names that begin with these letters, as a trained GPT writes them."""
     given = texts.texts_of([letters])[:, : len(letters)]
     begun = np.concatenate([texts.first_words([0], options.source), given], axis=1)  # (1, n)
-    written = np.stack([*model.write(begun.repeat(count, axis=0), temperature, rng)], axis=1)
+    written = np.stack([*model.write(begun.repeat(count, axis=0), temperature, rng, top)], axis=1)
     return [letters + rest for rest in texts.names_of(written)]
+
+
+# --- A text -----------------------------------------------------------------------------------------------------------
+
+
+def text(model, options, network, arguments):
+    """Print what it is to go on from, and then each letter as soon as it is drawn."""
+    letters, rng = options.source.letters, np.random.default_rng(arguments.seed)
+    begun = arguments.text or ("\n" if "\n" in letters else letters[0])
+    print(network)
+    for number in range(arguments.count or 1):
+        print(*["\n---\n"] * (number > 0), begun.lstrip("\n"), sep="", end="")
+        words = endless(model, [letters.index(letter) for letter in begun], arguments.temperature, rng, arguments.top)
+        for word in islice(words, arguments.letters or LETTERS):
+            print(letters[word], end="", flush=True)
+    print()
+
+
+def endless(model, words, temperature, rng, top=None):
+    """The words with which a trained GPT goes on from some, one after another; it has no end.
+
+    The network has places for T words. Behind the last one, the window moves on by half: the last T / 2 words are the
+    first of a new text. Every word then has another place, and so other keys and values: they are computed again.
+    """
+    words, T = [*words], len(model.params["positions.P"])
+    seen = words[-T:]
+    while True:
+        for (word,) in model.write(np.array([seen]), temperature, rng, top):
+            words.append(word)
+            yield word
+        seen = words[-(T // 2) :]
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ LARGEST = 2**32  # bytes of a file
 
 # What a checkpoint keeps, so that its network can be used where the examples are not; the letters are an array of it.
 FACTS = {"images": ("of", "sha256", "classes", "mean_and_std"), "names": ("of", "sha256"), "texts": ("of", "sha256")}
+USUAL = {"ink": "light", "places": texts.PLACES["texts"]}
 
 
 class Source:
@@ -32,12 +33,12 @@ class Source:
         self.name, self.given = name, given
         self.sums = {}  # of what is bundled or fetched: {file: its SHA-256 sum}
         self.url = ""  # of the folder that serves them; "" if they are bundled
-        self.ink = "light"  # or "dark": what pictures show, on paper that is the other
+        self.ink = USUAL["ink"]  # or "dark": what pictures show, on paper that is the other
         vars(self).update(given)
 
     def told(self, **more):
         """The same, where this is given too; itself, with what it has read, if that is no news."""
-        news = {k: value for k, value in more.items() if k not in ("ink", "places") or value != getattr(self, k)}
+        news = {name: value for name, value in more.items() if value != self.given.get(name, USUAL.get(name))}
         return Source(self.name, **self.given | news) if news else self
 
     def kept(self):

@@ -5,6 +5,7 @@ source: a `support.source.Source`, which says what kind of text it is.
 
 import gzip
 import io
+import re
 from functools import cache
 from pathlib import Path
 
@@ -33,6 +34,18 @@ def as_text(images, labels, options):
         return words[:, :-1], words[:, 1:]
     y = words_of(images, source)
     return np.concatenate([first_words(labels, source), y[:, :-1]], axis=1), y
+
+
+def refusal(source, text):
+    """Why a network that learned from this source cannot write or go on from a text, in words that follow its name; ""
+    if it can. text: as somebody types it, or None, which is to say nothing."""
+    if text is None:
+        return ""
+    if source.of == "texts":
+        unknown = sorted({*text} - {*source.letters})
+        return f"has never seen {', '.join(map(repr, unknown))}" if unknown else ""
+    can = re.fullmatch("[0-9]{1,100}" if source.of == "images" else "[A-Za-z]{1,11}", text)
+    return "" if can else f"writes {source.kind}s, and {text!r} is none"
 
 
 def first_words(labels, source):

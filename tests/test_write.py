@@ -1,5 +1,6 @@
 """write.py has a network write digits into a picture, and says how another reads them."""
 
+import itertools
 import os
 from pathlib import Path
 from unittest.mock import patch
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 import data
+import gpt_np
 import look
 import main_np
 import predict
@@ -115,15 +117,18 @@ def test_names_and_which_of_them_are_in_the_list(names, capsys):
     assert said(*digits)[1] == "see written.png"
 
 
-@pytest.mark.parametrize("text", ["mcdonaldsons", "Ü", "o'hara", "ann2", "de la"])
-def test_what_is_no_beginning_of_a_name(text):
-    with pytest.raises(UserError, match=r"neither a number .* nor 1 to 11 letters"):
-        write.main([text])
+@pytest.mark.parametrize("text", ["mcdonaldsons", "Ü", "o'hara", "ann2", "de la", "", " ", "-1", "٣", "1.5", "2" * 101])
+def test_what_is_neither_digits_nor_a_name_is_the_beginning_of_a_text(text, names, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["write.py"])
+    assert run(lambda: write.main(["--seed", "1", "--", text])) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("write.py: no trained network that writes texts in learning_curves: run `python main_np.py ")
+    assert said.count("\n") == 1 and "--model gpt --dataset shakespeare" in said
 
 
 def test_a_network_writes_what_it_learned(names):
     for text, kind, file in (("7", "names", "gpt_names_np"), ("Lee", "digits", "gpt_np")):
-        with pytest.raises(UserError, match=f"{file}.npz writes {kind}, and {text} is none$"):
+        with pytest.raises(UserError, match=f"{file}.npz writes {kind}, and '{text}' is none$"):
             write.main([text, "--weights", f"learning_curves/checkpoint_{file}.npz"])
     with pytest.raises(UserError, match="--out is for a picture of digits"):
         write.main(["Lee", "--out", "lee.png"])
@@ -152,15 +157,6 @@ def test_a_blank_image_is_said_to_be_blank(here, capsys, monkeypatch):
     assert blank == "2 of 4 images are blank, here _" and [letter == "_" for letter in said] == [True, False] * 2
 
 
-@pytest.mark.parametrize("text", ["", " ", "-1", "٣", "1.5", "2" * 101])
-def test_what_is_no_row_of_digits(text, capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["write.py"])
-    assert run(lambda: write.main(["--seed", "1", "--", text])) == 2
-    said = capsys.readouterr().err
-    assert said.startswith(f"write.py: argument text: {text!r} is neither a number of 1 to 100 digits, ")
-    assert said.count("\n") == 1
-
-
 def test_weights_too_large_to_compute_with(here):
     with np.load("learning_curves/checkpoint_gpt_np.npz") as file:
         arrays = dict(file)
@@ -168,3 +164,64 @@ def test_weights_too_large_to_compute_with(here):
     np.savez("large.npz", **arrays)
     with pytest.raises(FloatingPointError):  # which is one line
         pixels("1", "--weights", "large.npz")
+
+
+# --- A text ---
+
+SAYING = "To be, or not to be: that is the question.\n"
+
+
+@pytest.fixture
+def play(names, tmp_path, capsys):
+    """A network of a text beside them, the newest."""
+    (tmp_path / "play.txt").write_text(SAYING * 100)
+    words = "--model gpt --dataset play.txt --width 8 --blocks 1 --heads 2 --steps 3 --batch-size 5 --places 10"
+    main_np.main(words.split())
+    (tmp_path / "play.txt").unlink()  # nobody needs it any more
+    capsys.readouterr()
+
+
+def test_a_text_goes_on_as_long_as_somebody_wants(play, capsys):
+    def said(*argv):
+        write.main([*argv])
+        first, _, rest = capsys.readouterr().out.partition("\n")
+        assert first == "GPT 8 × 1, 2 heads of learning_curves/checkpoint_gpt_texts_np.npz"
+        return rest
+
+    for begun in ("be", "question:", SAYING * 2):  # shorter than T, or much longer
+        written = said(begun, "--letters", "57")
+        assert written.startswith(begun) and len(written) == len(begun) + 57 + 1 and {*written} <= {*SAYING}
+        assert written == said(begun, "--letters", "57") != said(begun, "--letters", "57", "--seed", "1")
+        assert said(begun, "--letters", "20")[:-1] == written[: len(begun) + 20]
+    assert len(said()) == write.LETTERS + 1  # begun with a new line, which is not printed
+    three = said("be", "--count", "3", "--letters", "9").split("\n---\n")
+    assert [len(each.rstrip("\n")) for each in three] != [0] * 3 and len(three) == 3 and len({*three}) == 3
+    cold = said("be", "--top", "1", "--letters", "40")
+    assert cold == said("be", "--temperature", "0", "--letters", "40", "--seed", "7")
+
+
+def test_behind_its_last_place_the_window_moves_by_half():
+    """What is written there is what the network says after the last half of what it has seen."""
+    model, judge = (gpt_np.GPT(8, 1, 2, words=5, starts=0, places=6) for _ in range(2))  # one keeps what it has seen
+    for begun in ([1], [0, 3, 2, 1], [4] * 6, [2, 3] * 9):
+        words, seen = [*begun], begun[-6:]
+        for word in itertools.islice(write.endless(model, begun, 0, np.random.default_rng(0)), 20):
+            assert judge.forward(np.array([[*seen, *[0] * 6][:6]]))[0, len(seen) - 1].argmax() == word
+            words.append(word)
+            seen = [*seen, word] if len(seen) < 6 else words[-3:]
+
+
+def test_the_newest_that_can_goes_on_and_what_none_has_seen_is_named(play, capsys):
+    for text, file in (("Lee", "gpt_names_np"), ("2026", "gpt_np"), ("to be", "gpt_texts_np"), ("be", "gpt_texts_np")):
+        write.main([text, "--count", "1"])
+        assert f"/checkpoint_{file}.npz\n" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"^learning_curves/checkpoint_gpt_texts_np.npz has never seen 'x', 'é'$"):
+        write.main(["to exé"])
+    with pytest.raises(UserError, match=r"^GPT 8 [^\n]*checkpoint_gpt_texts_np.npz has never seen 'L'$"):
+        write.main(["Lee", "--weights", "learning_curves/checkpoint_gpt_texts_np.npz"])
+    for words, said in (
+        (["2026", "--letters", "9"], "--letters is for a text"),
+        (["be", "--out", "a.png"], "--out is for"),
+    ):
+        with pytest.raises(UserError, match=said):
+            write.main(words)

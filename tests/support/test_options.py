@@ -26,7 +26,9 @@ CHOSEN = """
     np --model gpt --dataset names           | recipe=names dataset=names batch_size=128 epochs=8 name=gpt_names_np
     torch --model gpt --recipe names         | recipe=names dataset=names name=gpt_names_torch augment=none
     np --model gpt --recipe default --dataset names | recipe=default dataset=names batch_size=32
-    np --model gpt --recipe names --dataset mnist   | recipe=names dataset=mnist batch_size=128 name=gpt_np
+    np --model gpt --dataset shakespeare     | recipe=texts places=64 batch_size=32 name=gpt_texts_np
+    np --model gpt --recipe best             | dataset=shakespeare places=64 width=128 name=gpt_texts_np
+    np --model gpt --dataset data.py --places 9 | recipe=texts dataset=data.py places=9 width=64
 """
 
 
@@ -38,6 +40,13 @@ def test_what_is_typed_overrides_the_recipe_and_that_the_rest(line, values):
     found = vars(options) | {"title": called.replace(" ", ".")}
     for name, value in (pair.split("=") for pair in values.split()):
         assert str(found.get(name, "")).replace(", ", ",") == value, name
+
+
+@pytest.mark.parametrize("recipe", ["names", "best"])
+def test_a_recipe_for_other_data_is_refused(recipe):
+    for dataset in {"mnist", "names"} - {recipe}:
+        with pytest.raises(UserError, match=f"^--recipe {recipe} is for .*, and --dataset {dataset} is none of them$"):
+            parse_options("np", "--model", "gpt", "--recipe", recipe, "--dataset", dataset)
 
 
 @pytest.mark.parametrize("model", [model for model, network in NETWORKS.items() if "names" not in network.learns])
