@@ -1,7 +1,7 @@
 /* The page: what is shown in which place, and a handle for the console. */
 
 import { effect } from "@preact/signals";
-import { Component, render } from "preact";
+import { render } from "preact";
 import * as acts from "./acts.js";
 import { inAddress } from "./address.js";
 import * as backward from "./backward.jsx";
@@ -11,6 +11,7 @@ import { tests } from "./given.js";
 import { Grid } from "./grid.js";
 import * as learn from "./learn.jsx";
 import * as learning from "./learning.js";
+import { Boundary } from "./lessons/boundary.jsx";
 import { showPath } from "./lessons/path.jsx";
 import { MLP } from "./mlp.js";
 import * as network from "./network.jsx";
@@ -32,17 +33,13 @@ import { drawNetwork } from "./wiring.js";
 const sections = [opening, network, backward, nudge, step, fool, learn, own, onward];
 const parts = Object.assign({}, ...sections.map(({ parts }) => parts));
 
-/** One that fails is reported in the console, and stops no other. */
-class Part extends Component {
-  componentDidCatch(error) {
-    reportError(error);
-    this.setState({ failed: true });
-  }
-
-  render({ show, ...more }, { failed }) {
-    const Shown = parts[show];
-    return failed ? "This part has failed." : <Shown {...more} />;
-  }
+function Part({ show, ...more }) {
+  const Shown = parts[show];
+  return (
+    <Boundary>
+      <Shown {...more} />
+    </Boundary>
+  );
 }
 
 owned.openOwn();

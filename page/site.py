@@ -202,8 +202,8 @@ def scripts(out):
 class Pages:
     """The pages of a site, made of Markdown. What they link to goes with them: pictures as they are, code as pages."""
 
-    def __init__(self, out, node):
-        self.out, self.node = out, node
+    def __init__(self, out, node, version):
+        self.out, self.node, self.version = out, node, version
         self.markdown = MarkdownIt("commonmark", {"html": True}).enable("table")
         self.markdown.use(dollarmath_plugin, allow_space=False, renderer=self.mathematics)
         self.markdown.use(anchors_plugin, max_level=3, slug_func=slug)
@@ -220,6 +220,8 @@ class Pages:
             "body": text,
             "policy": POLICY,
             "icon": icon(),
+            "version": self.version,
+            "skip": "Skip to the editor" if name == "practise" else "Skip to the text",
         }
         template = (LESSONS / "page.html").read_text(encoding="utf-8")
         write(self.out / f"{name}.html", fill(template, holes))
@@ -240,7 +242,7 @@ class Pages:
         return self.linked(GUESS.sub(question, WRITE_IT.sub(editor, text)), source)
 
     def linked(self, text, source):
-        """HTML whose links lead to this site's pages; a folder is no page, and a link to it becomes its words.
+        """HTML whose links lead to this site's pages; where something is no page, a link to it becomes its words.
 
         A link from a line of code to a file leads to that line.
         """
@@ -279,13 +281,14 @@ class Pages:
         return f'<pre tabindex="0"{" class=printed" if printed else ""}>{code}</pre>\n'
 
     def address(self, target):
-        """Where a file of the repository is on the site; nothing for a folder, and for GitHub's pages around it."""
+        """Where a file of the repository is on the site; nothing for a folder, for measurements, and for GitHub's pages
+        around it."""
         if not target.is_relative_to(ROOT):
             return ""
         path = target.relative_to(ROOT).as_posix()
         if path in DOCUMENTS:
             return DOCUMENTS[path]
-        if target.is_dir():
+        if target.is_dir() or target.suffix == ".json":
             return ""
         if target.suffix in (".png", ".jpg", ".svg", ".gif"):
             write(self.out / path, target.read_bytes())
@@ -478,30 +481,40 @@ def describes(block, names):
 
 def build(out):
     install()
+    files, weights = runtime(out / "runtime"), writers(out / "runtime")
+    scripts(out)
+    for path in (FOLDER / "page.css", LESSONS / "lessons.css", LESSONS / "write.css"):
+        write(out / path.name, path.read_bytes())
+    version = digest_of(out)
+    write(out / "version.json", json.dumps(version))
     node = [shutil.which("node") or "node", "mathematics.cjs"]
     with subprocess.Popen(node, cwd=LESSONS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as node:
-        pages = Pages(out, node)
+        pages = Pages(out, node, version)
         for source, name in DOCUMENTS.items():
             if source.endswith(".md"):
                 pages.page(name.removesuffix(".html"), pages.html(ROOT / source))
         pages.page("practise", (LESSONS / "practise.html").read_text(encoding="utf-8"))
         rules = {"days": review.DAYS, "few": review.FEW}
-        known = {"exercises": exercises(pages), "runtime": runtime(out / "runtime"), "rules": rules}
-        known |= {"weights": writers(out / "runtime"), "size": size()}
+        known = {"exercises": exercises(pages), "runtime": files, "rules": rules, "weights": weights, "size": size()}
     write(out / "lessons.json", json.dumps(known))
     write(out / "index.html", front_page(pages, known))
-    for path in (FOLDER / "page.css", LESSONS / "lessons.css", LESSONS / "write.css"):
-        write(out / path.name, path.read_bytes())
-    scripts(out)
     write(out / "sw.js", service_worker(out))
 
 
+def digest_of(out):
+    """A digest of all files in that folder."""
+    paths = sorted(path for path in out.rglob("*") if path.is_file())
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]
+
+
+AHEAD = ("*.html", "*.js", "*.css", "lessons.json", "runtime/*.npz")  # what works without a network from the start
+
+
 def service_worker(out):
-    """page/lessons/sw.js for these files, without what Python is made of, which page/lessons/worker.js keeps."""
-    paths = sorted(path for path in out.rglob("*") if path.is_file() and path.suffix != ".gzip")
-    paths = [path for path in paths if path.parent.name != "licences"]
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]
-    holes = {"name": f"pages {digest}", "files": json.dumps([path.relative_to(out).as_posix() for path in paths])}
+    """page/lessons/sw.js for these files. It keeps pictures when they are seen; worker.js keeps what Python is made of;
+    and version.json is asked for each time."""
+    paths = sorted(path.relative_to(out).as_posix() for pattern in AHEAD for path in out.glob(pattern))
+    holes = {"name": f"pages {digest_of(out)}", "files": json.dumps(paths)}
     return fill((LESSONS / "sw.js").read_text(encoding="utf-8"), holes)
 
 
@@ -523,13 +536,13 @@ def front_page(pages, known):
     text = pages.linked(front.read_text(encoding="utf-8"), front)
     writes = html.escape(json.dumps({"runtime": known["runtime"], "weights": known["weights"]}))
     for old, new in (
-        ('<html lang="en">', '<html lang="en" data-site>'),  # page/visit.js and others ask for that
+        ('<html lang="en">', f'<html lang="en" data-site data-version="{pages.version}">'),  # its scripts ask for both
         ("<body>", f"<body>\n{navigation(front.name)}"),
         ('<nav id="sections"', f'<div data-widget="write" data-runtime="{writes}"></div>\n\n<nav id="sections"'),
         ("script-src ", "connect-src 'self'; worker-src 'self'; script-src 'self' 'wasm-unsafe-eval' "),
         ("style-src ", "style-src 'self' "),
         ("</head>", '<link rel="stylesheet" href="write.css">\n</head>'),
-        ("</head>", '<script type="module" src="front.js"></script>\n</head>'),
+        ("</head>", f'<script type="module" src="front.js?{pages.version}"></script>\n</head>'),
     ):
         text = text.replace(old, new, 1)
     for name, exercise in own_lines().items():  # page/network.jsx shows the reader's own line there

@@ -48,7 +48,14 @@ const Output = ({ lesson, printed, error }) =>
 
 const Block = ({ block: { text, task }, label, onRun }) => (
   <>
-    <Editor text={text} label={label} onChange={(now) => (text.value = now)} onEnter={onRun} does="runs it" />
+    <Editor
+      text={text}
+      label={label}
+      onChange={(now) => (text.value = now)}
+      onEnter={onRun}
+      does="runs it"
+      verb="Run"
+    />
     <button type="button" aria-disabled={task.isBusy.value} onClick={onRun}>
       Run
     </button>

@@ -24,8 +24,8 @@ function replace(event, view) {
 }
 
 /** An editor that shows what the signal `text` holds, and calls onChange with another one; `before` lines of the file stand above it.
-    Ctrl+Enter (on a Mac ⌘+Enter) calls onEnter, which does what `does` says. `at` gets {focus} to put the cursor into it. */
-export function Editor({ text, label, before = 0, onChange, onEnter, does, at = {} }) {
+    Ctrl+Enter (on a Mac ⌘+Enter) calls onEnter, which does what `does` says, as the button `verb` among a phone's keys. `at` gets {focus} to put the cursor into it. */
+export function Editor({ text, label, before = 0, onChange, onEnter, does, verb, at = {} }) {
   const place = useRef(),
     view = useRef(),
     call = useRef();
@@ -48,7 +48,7 @@ export function Editor({ text, label, before = 0, onChange, onEnter, does, at = 
         EditorView.scrollMargins.of(() => ({ bottom: 64 })), // the line that is written stays above the keys
         EditorView.contentAttributes.of({
           "aria-label": label,
-          "aria-description": `${leave} ${enter} ${does}.`,
+          "aria-description": `${leave} ${chord} ${does}.`,
           tabindex: "0",
         }),
         EditorView.updateListener.of(
@@ -69,11 +69,18 @@ export function Editor({ text, label, before = 0, onChange, onEnter, does, at = 
       view.current.dispatch({ changes: { from: 0, to: doc.length, insert: now }, annotations: following.of(true) });
     }
   });
+  const enter = () => {
+    document.activeElement.blur(); // a phone's keyboard goes, and shows what was said
+    onEnter();
+  };
   const type = (insert) => view.current.dispatch(view.current.state.replaceSelection(insert), { scrollIntoView: true });
   return (
     <div class="editor">
       <div ref={place} />
       <div class="keys" role="toolbar" aria-label="Characters">
+        <button type="button" class="primary" onPointerDown={(event) => event.preventDefault()} onClick={enter}>
+          {verb}
+        </button>
         {[...KEYS, "⇥"].map((key) => (
           <button
             type="button"
@@ -86,13 +93,13 @@ export function Editor({ text, label, before = 0, onChange, onEnter, does, at = 
         ))}
       </div>
       <p class="note keyboard">
-        {enter} {does}. {leave}
+        {chord} {does}. {leave}
       </p>
     </div>
   );
 }
 
-const enter = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘+Enter" : "Ctrl+Enter";
+const chord = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘+Enter" : "Ctrl+Enter";
 const leave = "Tab indents; Escape, then Tab, leaves the editor.";
 
 /** On a phone the keys stand on its keyboard, which covers the window's lower part: how much of it is what lessons.css needs. */

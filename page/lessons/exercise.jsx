@@ -155,6 +155,7 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
           onChange={type}
           onEnter={mark}
           does="marks"
+          verb="Mark"
           at={cursor.current}
         />
       </div>

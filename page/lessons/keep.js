@@ -2,7 +2,9 @@
 
 import { effect, signal } from "@preact/signals";
 
-const PREFIX = "kept ";
+const FORMAT = 1; // of all that is kept here; raise it when something gets another shape. (The learner's work is in work.js.)
+const KEPT = "kept ",
+  PREFIX = `${KEPT}${FORMAT} `;
 const all = new Map();
 
 /** The signal of what is kept under this name, or null; it is kept from then on whenever it changes. isRight(found): whether
@@ -39,11 +41,15 @@ export function kept(name, isRight = () => true, where = "localStorage") {
 }
 
 /** Keep nothing of it any more. */
-export function forget() {
+export const forget = () => remove((name) => name.startsWith(KEPT));
+
+function remove(isIt) {
   for (const where of ["localStorage", "sessionStorage"]) {
     try {
-      const names = Object.keys(window[where]).filter((name) => name.startsWith(PREFIX));
+      const names = Object.keys(window[where]).filter(isIt);
       for (const name of names) window[where].removeItem(name);
     } catch {} // it keeps nothing
   }
 }
+
+remove((name) => name.startsWith(KEPT) && !name.startsWith(PREFIX)); // of another version

@@ -2,30 +2,40 @@
 
 import { render } from "preact";
 import { Blocks } from "./blocks.jsx";
+import { Boundary } from "./boundary.jsx";
 import { Exercise, judge, tasks } from "./exercise.jsx";
 import { askFirst } from "./guess.jsx";
 import { showPath } from "./path.jsx";
 import { Practise } from "./practise.jsx";
 import { isSupported, Python, workOffline } from "./python.js";
-import { tryToKeep } from "./work.js";
+import { tryToKeep, work } from "./work.js";
 import { Write } from "./write.jsx";
 
 tryToKeep();
 showPath();
 document.querySelector(".site [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone
 
+const introduction = document.querySelectorAll("main > h1, main > .lede");
 const practise = document.querySelector("#practise");
 document.querySelectorAll("[data-guess]").forEach(askFirst);
 const WIDGETS = { write: Write }; // {name: what stands where a lesson says <div data-widget="name"></div>}
 
-/** Once the page has nothing to do; not where the reader saves data. */
+/** Past the links of the site: to the editor of the exercise, or else to the text. */
+document.querySelector(".skip").addEventListener("click", (event) => {
+  if (!practise) return; // the link leads there
+  event.preventDefault(); // what stands behind this page's # is an exercise
+  (practise.querySelector(".cm-content") ?? practise.querySelector("h2")).focus();
+});
+
+/** Once the page has nothing to do; not where the reader saves data, or where data may be dear: on a phone Python comes when an
+    editor gets the focus. */
 function whenIdle(act) {
-  if (navigator.connection?.saveData || !isSupported()) return;
+  if (navigator.connection?.saveData || matchMedia("(pointer: coarse)").matches || !isSupported()) return;
   (window.requestIdleCallback ?? ((act) => setTimeout(act, 3000)))(act);
 }
 
 async function start() {
-  const response = await fetch("lessons.json");
+  const response = await fetch(`lessons.json?${document.documentElement.dataset.version}`);
   if (!response.ok) throw new Error(`${response.status} lessons.json`);
   const { exercises, runtime, rules, size, weights } = await response.json();
   const python = new Python(runtime);
@@ -35,22 +45,24 @@ async function start() {
   window.lessons = { python, byName, judge, tasks }; // for the tests
   if (practise) {
     practise.replaceChildren();
-    render(<Practise {...{ exercises, python, rules, size }} />, practise);
+    if (Object.keys(work.peek().files).length) introduction.forEach((part) => part.classList.add("unseen"));
+    const page = <Practise {...{ exercises, python, rules, size }} />;
+    render(<Boundary>{page}</Boundary>, practise);
     return;
   }
   window.lessons.blocks = new Blocks(document.querySelectorAll(".block"), python);
   for (const place of document.querySelectorAll("[data-widget]")) {
     const Widget = WIDGETS[place.dataset.widget];
-    render(<Widget python={python} weights={weights} />, place);
+    const shown = <Widget python={python} weights={weights} />;
+    render(<Boundary>{shown}</Boundary>, place);
   }
   for (const place of document.querySelectorAll("[data-exercise]")) {
     const answer = place.nextElementSibling; // the fold
     const passed = () => (answer.open = true);
     place.replaceChildren();
-    render(
-      <Exercise exercise={byName.get(place.dataset.exercise)} {...{ python, size }} inLesson onPassed={passed} />,
-      place,
-    );
+    const exercise = byName.get(place.dataset.exercise);
+    const shown = <Exercise {...{ exercise, python, size }} inLesson onPassed={passed} />;
+    render(<Boundary>{shown}</Boundary>, place);
   }
 }
 

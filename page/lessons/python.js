@@ -1,10 +1,26 @@
 /* Python for a page: the download, one run at a time, and an end to what does not end. */
 
 import { effect, signal } from "@preact/signals";
+import { isKept } from "./work.js";
 
 // A module with the instruction try_table: WebAssembly's exceptions, which Python is compiled with.
 const NEEDS = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 8, 1, 6, 0, 31, 64, 0, 11, 11];
 export const isSupported = () => WebAssembly.validate(new Uint8Array(NEEDS));
+
+const { version } = document.documentElement.dataset; // of the site, as this page came from it
+const newWorker = () => new Worker(`worker.js?${version}`);
+
+/** Fails if the site has another version by now: the files that this page asks for may be gone. Where nobody answers, such as
+    without a network, it goes on with what is here. */
+async function checkVersion() {
+  const asked = { cache: "no-store", signal: AbortSignal.timeout(STALLED) };
+  const now = await fetch("version.json", asked)
+    .then((response) => response.json())
+    .catch(() => version);
+  if (now === version) return;
+  const work = isKept.value ? "your work is kept" : "download your work first, because this browser keeps nothing";
+  throw Object.assign(new Error(`A new version is here: load this page again; ${work}.`), { isNew: true });
+}
 
 /** From when Python is in this browser, the whole site works without a network. */
 export const workOffline = (python) =>
@@ -66,7 +82,7 @@ export class Python {
   /** Download its files while the page is idle, and start nothing yet. */
   downloadAhead() {
     if (this.starting || !globalThis.caches) return; // nothing would be kept
-    const worker = new Worker("worker.js"),
+    const worker = newWorker(),
       { bytes, ...ahead } = this.#files;
     this.#ahead = new Promise((end) => {
       worker.onerror = end;
@@ -80,6 +96,7 @@ export class Python {
   }
 
   async #load() {
+    await checkVersion();
     await Promise.race([this.#ahead, this.#stalled()]); // what has come of it is kept
     while (!this.isReady.value) {
       const again = new Promise((begin) => (this.startAgain = begin)); // what has come whole is kept
@@ -96,7 +113,7 @@ export class Python {
   }
 
   async #download() {
-    this.#worker = new Worker("worker.js");
+    this.#worker = newWorker();
     const { bytes, ...load } = this.#files;
     let received = 0,
       alarm;
@@ -159,7 +176,7 @@ export class Python {
       isOver = true;
       if (!("status" in answer)) {
         this.#worker.terminate();
-        this.#worker = new Worker("worker.js");
+        this.#worker = newWorker();
         this.#worker.postMessage({ ready: this.#ready });
       }
       return answer;
@@ -203,9 +220,19 @@ export class Python {
     return { ...answer, files: ended.files };
   }
 
+  /** The bytes of another file of the site. */
+  async bytes(address) {
+    const response = await fetch(address);
+    if (!response.ok) {
+      await checkVersion();
+      throw new Error(`${response.status} ${address}`);
+    }
+    return new Uint8Array(await response.arrayBuffer());
+  }
+
   /** What to say of an error. */
-  explain({ message, isStop }) {
-    return this.isReady.value || isStop ? message : `Python could not be loaded (${message}).`;
+  explain({ message, isStop, isNew }) {
+    return this.isReady.value || isStop || isNew ? message : `Python could not be loaded (${message}).`;
   }
 
   /** {printed, error} of these blocks, run one after the other: what the last one printed. */

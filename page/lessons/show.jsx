@@ -107,7 +107,7 @@ export function Told({ task: { isBusy, said, python }, children }) {
     <>
       <Said text={said.value.failed} />
       <button type="button" onClick={said.value.again}>
-        Try again
+        {said.value.isNew ? "Load this page again" : "Try again"}
       </button>
     </>
   );

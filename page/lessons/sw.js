@@ -1,5 +1,6 @@
 /* A service worker: once Python is in this browser, the site works without a network. page/site.py fills the holes: NAME has
-   the digest of all files, so another version of the site keeps its own. With a network, the site answers. */
+   the digest of all files, so another version of the site keeps its own. With a network, the site answers. FILES are kept at
+   once, and a picture when it is seen. */
 
 const NAME = "{{name}}",
   FILES = JSON.parse(`{{files}}`);
@@ -8,7 +9,7 @@ addEventListener("install", (event) => event.waitUntil(keep()));
 addEventListener("activate", (event) => event.waitUntil(forgetOthers()));
 addEventListener("fetch", (event) => {
   const { method, url } = event.request;
-  if (method === "GET" && url.startsWith(registration.scope)) event.respondWith(answer(event.request));
+  if (method === "GET" && url.startsWith(registration.scope)) event.respondWith(answer(event));
 });
 
 async function keep() {
@@ -23,10 +24,18 @@ async function forgetOthers() {
   await clients.claim();
 }
 
+async function keepPicture(request, response) {
+  const cache = await caches.open(NAME);
+  await cache.put(request, response).catch(() => {}); // no room
+}
+
 /** What the site answers; where it cannot be reached, what is kept. */
-async function answer(request) {
+async function answer(event) {
+  const { request } = event;
   try {
-    return await fetch(request);
+    const response = await fetch(request);
+    if (request.destination === "image" && response.ok) event.waitUntil(keepPicture(request, response.clone()));
+    return response;
   } catch (error) {
     const address = request.url === registration.scope ? `${request.url}index.html` : request.url;
     const kept = await caches.match(address, { ignoreSearch: true });

@@ -21,7 +21,8 @@ export class Task {
     try {
       this.said.value = await act(this.python);
     } catch (error) {
-      this.said.value = { failed: this.python.explain(error), again: () => this.attempt(act) };
+      const again = error.isNew ? () => location.reload() : () => this.attempt(act);
+      this.said.value = { failed: this.python.explain(error), isNew: error.isNew, again };
     }
     this.isBusy.value = false;
   }

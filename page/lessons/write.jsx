@@ -15,12 +15,6 @@ const DIGITS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const pace = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 90); // milliseconds for each patch
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-async function bytesAt(address) {
-  const response = await fetch(address);
-  if (!response.ok) throw new Error(`${response.status} ${address}`);
-  return new Uint8Array(await response.arrayBuffer());
-}
-
 /** weights: {digits, names}, the addresses of the networks' numbers and words. */
 export function Write({ python, weights }) {
   const task = useMemo(() => new Task(python, "the digit that you asked for"), [python]);
@@ -52,7 +46,7 @@ export function Write({ python, weights }) {
     await task.attempt(async (python) => {
       written.value = [];
       count.value = at.value = 0;
-      kept.current ??= await bytesAt(weights.digits);
+      kept.current ??= await python.bytes(weights.digits);
       const request = { digit, temperature: temperature.value, seed: Math.floor(Math.random() * 2 ** 32) };
       let hasBegun = false;
       await python.ask("write", request, { "writer.npz": kept.current }, SECONDS, (said) => {
@@ -73,7 +67,7 @@ export function Write({ python, weights }) {
   useEffect(() => stop, []);
 
   return (
-    <section class="write" aria-labelledby="ask">
+    <section class="writer" aria-labelledby="ask">
       <Image
         sheet={sheet}
         words={words.value}
@@ -148,7 +142,7 @@ function Names({ python, weights, temperature }) {
     kept = useRef();
   const ask = () =>
     task.attempt(async (python) => {
-      kept.current ??= await bytesAt(weights.names);
+      kept.current ??= await python.bytes(weights.names);
       const seed = Math.floor(Math.random() * 2 ** 32);
       const request = { begun: begun.value, count: COUNT, temperature: temperature.value, seed };
       const { names } = await python.ask("write_names", request, { "writer.npz": kept.current }, SECONDS);

@@ -19,7 +19,7 @@ import pytest
 from test_practice import everything_written
 
 import networks
-from chromium import boxes, draw, opened, weights
+from chromium import COMMITTED, boxes, draw, opened, weights
 from conftest import ROOT, until
 from exercises import classroom, marker, network, runner
 from exercises.catalogue import BY_NAME, EXERCISES
@@ -383,7 +383,7 @@ def test_without_a_network_all_pages_and_python_work_once_they_are_there(browser
         click(page, "Mark")
         says(page, "Nothing is written yet")
         page.goto(address + "writing.html")
-        page.locator(".write").get_by_role("button", name="7", exact=True).click()
+        page.locator(".writer").get_by_role("button", name="7", exact=True).click()
         page.get_by_text("It has written a 7.").wait_for()
         page.get_by_label("The first letters").fill("Mac")
         click(page, "Write 10 names")
@@ -495,10 +495,10 @@ def test_what_cannot_be_loaded_is_said_and_what_is_no_folder_is_none(browser, ad
     page = context.new_page()
     for path in ("practise.html", "backprop.html"):
         for file, said in (("lessons.json", "could not be loaded (404 lessons.json)"), ("lessons.js", "practice.py")):
-            page.route(f"**/{file}", lambda route: route.fulfill(status=404))
+            page.route(re.compile(rf"/{file}\?"), lambda route: route.fulfill(status=404))
             page.goto(address + path)
             page.locator("main", has_text=said).wait_for()
-            page.unroute(f"**/{file}")
+            page.unroute(re.compile(rf"/{file}\?"))
     for nonsense in ('{"files": null}', '{"files": {"dz1": 7}}', '{"progress": {"hints": 3}}', "[", "null", "7"):
         page.evaluate("(text) => localStorage.setItem('my_practice', text)", nonsense)
         page.goto(address + "practise.html#dz1")
@@ -510,7 +510,11 @@ def test_what_cannot_be_loaded_is_said_and_what_is_no_folder_is_none(browser, ad
 
 
 def test_on_a_phone_there_are_keys_for_code_and_tables_keep_their_columns(at):
-    with at("practise.html#da1", width=390, has_touch=True, is_mobile=True) as page:
+    with at("practise.html#dz1", width=390, has_touch=True, is_mobile=True) as page:
+        opened_with(page, {"logits": "mine"})
+        assert boxes(page, ".exercise .row .primary")[0][4] <= 844  # Mark is in view for one who comes back
+        page.evaluate("location.hash = 'da1'")
+        page.locator("h2:focus").wait_for()
         page.locator(".cm-content").press("Control+End")
         for key in "@", "[", "]", "=", "*", "(", ")", "indent":
             page.get_by_role("button", name=key, exact=True).tap()
@@ -523,8 +527,15 @@ def test_on_a_phone_there_are_keys_for_code_and_tables_keep_their_columns(at):
         for button, shown in [("Hint", ".help li"), ("Reset", afresh), ("Mark", ".verdict p")]:
             page.locator(".cm-content").tap()  # the first tap after typing is not lost: nothing moves away under it
             page.keyboard.type("#")
-            page.get_by_role("button", name=button).tap()
+            page.locator(".row").get_by_role("button", name=button).tap()
             page.locator(shown).first.wait_for(timeout=5000)
+        page.locator(".cm-content").tap()
+        page.keyboard.type("!")
+        page.locator(".keys").get_by_role(
+            "button", name="Mark"
+        ).tap()  # among the keys, where the keyboard covers the rest
+        page.locator(".verdict", has_text="Line ").wait_for()
+        assert page.evaluate("document.activeElement.textContent") == "Mark" and not page.locator(".keys").is_visible()
         page.locator(".cm-content").tap()
         page.get_by_role("link", name="Next").tap()
         page.locator("h2:focus", has_text="dz1").wait_for(timeout=5000)
@@ -619,7 +630,7 @@ def test_a_slow_device_gets_more_time(browser, address):
         clock = "const now = performance.now.bind(performance); performance.now = () => 8 * now();\n"
         route.fulfill(response=(response := route.fetch()), body=clock + response.text())
 
-    context.route("**/worker.js", slow)
+    context.route(re.compile(r"/worker\.js\?"), slow)
     page.goto(address + "practise.html#dz1")
     page.wait_for_selector("html[data-ready]", state="attached")
     busy = "import time\nend = time.perf_counter() + 16\nwhile time.perf_counter() < end: pass\n'right'"
@@ -648,6 +659,80 @@ def test_the_site_says_its_address_where_the_readme_does(site, tmp_path, monkeyp
     (tmp_path / "README.md").write_text(readme.replace(line, published.replace(built.OWNER, address)))
     monkeypatch.setattr(built, "ROOT", tmp_path)
     assert built.for_readers(f"at `{built.OWNER}practise.html`") == f"at `{address}practise.html`"
+
+
+def test_the_sites_style_sheets_change_nothing_on_the_page(browser, address):
+    """They are for what the site adds to it."""
+    look = """() => [...document.querySelectorAll("figure, figcaption, .note:not([data-widget] *)")].map((e) => {
+        const width = e.matches("figure") && e.clientWidth; // the words are not the same everywhere, and may wrap
+        const { display, padding, background, border } = getComputedStyle(e);
+        return [e.className, width, display, padding, background, border].join();
+    })"""
+    with opened(browser, f"{address}index.html", own=(address, "data:"), problems=["Canvas2D"]) as page:
+        assert page.locator("main .write").count() == 9
+        ours = page.evaluate(look)
+    with opened(browser, COMMITTED, problems=["Canvas2D"]) as page:
+        assert ours == page.evaluate(look)
+
+
+def test_a_new_version_is_said_and_what_another_one_has_kept_breaks_nothing_for_good(browser, address):
+    context = browser.new_context(service_workers="block")
+    page, version = context.new_page(), re.compile("/version.json")
+    try:
+        page.route(version, lambda route: route.fulfill(body='"another"'))
+        for path, button, work in (("practise.html#dz1", "Mark", "; your work is kept"), ("index.html", "7", "")):
+            page.goto(address + path)
+            page.get_by_role("button", name=button, exact=True).click()
+            page.get_by_text(f"A new version is here: load this page again{work}").wait_for()
+        page.unroute(version)
+        with page.expect_navigation():
+            click(page, "Load this page again")
+        page.goto(address + "practise.html#train")
+        page.evaluate(
+            """(kept) => {
+                localStorage["kept training"] = localStorage["kept 1 training"] = kept;
+                localStorage.my_practice = '{"files": {"dz1": "mine"}}';
+            }""",
+            json.dumps({"losses": [1], "accuracies": [{"of": 7}], "last": {}}),
+        )
+        page.reload()
+        page.get_by_text("This part has failed.").wait_for()
+        assert page.evaluate("localStorage['kept training']") is None  # it has another format
+        click(page, "Forget old results")
+        page.get_by_role("button", name="Train", exact=True).wait_for()
+        assert kept(page)["files"] == {"dz1": "mine"}
+    finally:
+        context.close()
+
+
+def test_what_is_fetched_ahead(browser, site, address):
+    """All pages, so that they work without a network, but no picture. On a phone nothing until one types."""
+    ahead = json.loads(re.search("`(.*)`", (site / "sw.js").read_text())[1])
+    assert {path.name for path in site.glob("*.html")} < {*ahead} >= {"lessons.js", "worker.js", "write.css"}
+    assert not [name for name in ahead if name.endswith((".png", ".gif", ".svg", ".jpg"))]
+    context, asked = browser.new_context(has_touch=True, is_mobile=True, service_workers="block"), []
+    try:
+        page = context.new_page()
+        context.on("request", lambda request: asked.append(request.url))
+        context.route("**/runtime/*", lambda route: route.abort())
+        page.goto(address + "practise.html#dz1")
+        page.wait_for_selector("html[data-ready]", state="attached")
+        page.evaluate("new Promise((done) => requestIdleCallback(() => setTimeout(done)))")
+        assert not [url for url in asked if "worker.js" in url]
+        page.locator(".cm-content").tap()
+        until(lambda: page.evaluate("1") and [url for url in asked if "/runtime/" in url])
+    finally:
+        context.close()
+
+
+def test_one_who_comes_back_sees_mark_and_is_two_keys_from_the_editor(at):
+    with at("practise.html#dz1") as page:
+        page.set_viewport_size({"width": 1366, "height": 768})  # of a small laptop
+        opened_with(page, {"logits": "mine"})
+        assert boxes(page, ".exercise .row .primary")[0][4] <= 768
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.matches('.cm-content')")
 
 
 def test_a_guess_opens_what_happens_and_is_kept(at):
@@ -706,6 +791,7 @@ def test_every_link_of_the_site_leads_somewhere(site):
     pages = {path.name: path.read_text(encoding="utf-8") for path in site.glob("*.html")}
     names = {name: {*re.findall(r'id="([^"]+)"', text)} for name, text in pages.items()}
     solutions = json.loads((site / "lessons.json").read_text(encoding="utf-8"))["exercises"]
+    version = json.loads((site / "version.json").read_text())
     assert "code-mlp_np.py.html#L" in pages["index.html"]
     pages["practise.html"] += "".join(exercise["solution"] for exercise in solutions)
     exercises = {exercise.name for exercise in EXERCISES} | {"train", "prove"}
@@ -713,7 +799,7 @@ def test_every_link_of_the_site_leads_somewhere(site):
         for link in re.findall(r'(?:href|src)="([^"]*)"', text):
             if re.match("https?:|data:", link):
                 continue
-            path, _, fragment = link.partition("#")
+            path, _, fragment = link.replace(f"?{version}", "").partition("#")
             assert (site / (path or name)).is_file(), f"{name}: {link}"
             if fragment and (path or name) in pages:
                 assert fragment in names[path or name] | exercises, f"{name}: {link}"
@@ -909,7 +995,7 @@ def test_a_digit_that_is_asked_for_is_written(at, site):
         for name, p in model.params.items():
             p[...] = arrays[name]
     with at("writing.html", has_touch=True) as page:
-        asked = page.locator(".write")
+        asked = page.locator(".writer")
         asked.get_by_role("button", name="7", exact=True).tap()
         page.get_by_text("It has written a 7. Ask again: each is another.").wait_for(timeout=120_000)
         assert asked.get_by_role("img", name="a 7, of which 49 of 49 patches are written").is_visible()
