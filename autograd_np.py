@@ -22,7 +22,10 @@ import mlp_np
 
 
 class Node:
-    """All that the way back knows of a value: its shape, its parents and their shares, and in the end its gradient."""
+    """All that the way back knows of a value: its shape, its parents and their shares, and in the end its gradient.
+
+    It does not have the value, and so it is no Tensor: arrays that no share needs are freed on the way forward.
+    """
 
     numbers = count()
 
@@ -73,7 +76,8 @@ class Tensor:
         self.value = np.asarray(value)
         self.node = Node(self.value.shape, edges)
 
-    shape, grad = property(lambda self: self.value.shape), property(lambda self: self.node.grad)
+    shape = property(lambda self: self.value.shape)
+    grad = property(lambda self: self.node.grad)
 
     def backward(self, dy=1.0):
         """Add d loss / d value to the `grad` of every parameter. dy: d loss / d this, which is 1 for the loss.
@@ -114,8 +118,17 @@ class Tensor:
         return Tensor(a @ b, (self, lambda dy: dy @ b.swapaxes(-1, -2)), (other, lambda dy: a.swapaxes(-1, -2) @ dy))
 
     # What Python calls if the first operand is a constant.
-    __radd__, __rsub__, __rmul__ = __add__, lambda b, a: Tensor.__sub__(a, b), __mul__
-    __rtruediv__, __rmatmul__ = lambda b, a: Tensor.__truediv__(a, b), lambda b, a: Tensor.__matmul__(a, b)
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __rsub__(self, constant):
+        return Tensor.__sub__(constant, self)
+
+    def __rtruediv__(self, constant):
+        return Tensor.__truediv__(constant, self)
+
+    def __rmatmul__(self, constant):
+        return Tensor.__matmul__(constant, self)
 
     def relu(self):  # y = max(a, 0): slope 1 where y is positive, 0 where it is not
         y = np.maximum(self.value, 0)

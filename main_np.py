@@ -31,7 +31,7 @@ def main(argv=None):
         evaluate(network, dataset.with_few_tests(), options)  # if the memory does not suffice for it, say so now
         for images, labels in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
             x, y = options.network.batch(images, labels, options)  # what goes in, and what should come out
-            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, options.source.end)
+            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, options.source.told_of(x))
             run.record(loss, accuracy)
             if run.epoch_ends:
                 run.record_test(*evaluate(network, dataset, options))
@@ -45,14 +45,14 @@ def main(argv=None):
     return run.end()
 
 
-def train_step(network, optimizer, x, y, lr, end=None):
-    """One step of training, in place; the batch's loss and accuracy before it. end: see `that_count`."""
+def train_step(network, optimizer, x, y, lr, told=...):
+    """One step of training, in place; loss and accuracy before it, of the answers y[told], at first of all."""
     logits = network.forward(x)  # (B, 10), or a row for each place
     loss, dlogits = loss_of(logits, y)
     grads = network.backward(dlogits)
     optimizer.step(network.params, grads, lr)
-    if end is not None:
-        logits, y = that_count(logits, x, y, end)
+    if told is not ...:
+        logits, y = logits[told], y[told]
         loss, _ = loss_of(logits, y)
     return loss, (logits.argmax(axis=-1) == y).mean()
 
@@ -64,15 +64,6 @@ def loss_of(logits, y):
     """
     loss, dlogits = softmax_cross_entropy(logits.reshape(y.size, -1), y.ravel())
     return loss, dlogits.reshape(logits.shape)
-
-
-def that_count(logits, x, y, end):
-    """The logits (N, V) and answers (N,) that count in a loss and an accuracy that are told: of a name, those of each
-    letter and of one end. After the end comes the end again: to know that is worth nothing.
-
-    end: the word that ends a text, or None, if all count.
-    """
-    return (logits, y) if end is None else (logits[x != end], y[x != end])
 
 
 class Optimizer:
@@ -147,10 +138,11 @@ def evaluate(network, dataset, options):
     loss = correct = answers = 0
     for images, labels in data.test_batches(dataset, options):
         x, y = options.network.batch(images, labels, options)
-        logits, y = that_count(network.forward(x), x, y, options.source.end)
+        told = options.source.told_of(x)
+        logits, y = network.forward(x)[told], y[told]
         loss += loss_of(logits, y)[0] * y.size
         correct += (logits.argmax(axis=-1) == y).sum()
-        answers += y.size  # one for each image, or for each place in it
+        answers += y.size  # one for each image; of one that is written, or a name, one for each word that counts
     network.training = True
     return loss / answers, correct / answers
 

@@ -13,7 +13,6 @@ with program.needing("requirements.txt"):
     import torch.nn.functional as F
 
     import data
-    import main_np
     import plot
     from networks import arrays_of, begin, make, named
     from support.names import check_twin, from_numpy, to_numpy
@@ -34,10 +33,9 @@ def main(argv=None):
         for images, labels in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
             x, y = options.network.batch(images, labels, options)  # what goes in, and what should come out
             x, y = place.own_part(x, y)  # as tensors on the computing device
-            loss, accuracy = train_step(
-                network, optimizer, x, y, run.learning_rate, place.precision, options.source.end
-            )
-            run.record(loss, accuracy)
+            told = options.source.told_of(x)
+            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, told, place.precision)
+            run.record(loss, accuracy, answers=y[told].numel())  # of names, each process has another number of them
             if run.epoch_ends:
                 run.record_test(*evaluate(network, dataset, options, place))
             if run.epoch_ends or run.interrupted:
@@ -50,8 +48,8 @@ def main(argv=None):
     return run.end()
 
 
-def train_step(network, optimizer, x, y, lr, precision=FULL_PRECISION, end=None):
-    """One step of training; the batch's loss and accuracy before it, as tensors. end: as in main_np.that_count."""
+def train_step(network, optimizer, x, y, lr, told=..., precision=FULL_PRECISION):
+    """One step of training; loss and accuracy before it, as tensors, of the answers y[told], at first of all."""
     with precision:
         logits = network(x)  # (B, 10), or a row for each place
         loss = F.cross_entropy(logits.flatten(0, -2), y.flatten())  # a row of logits for each number in y
@@ -60,8 +58,8 @@ def train_step(network, optimizer, x, y, lr, precision=FULL_PRECISION, end=None)
     for group in optimizer.param_groups:
         group["lr"] = lr  # by hand: a scheduler would count steps of its own, and a resumed run starts in the middle
     optimizer.step()
-    if end is not None:
-        logits, y = main_np.that_count(logits.detach(), x, y, end)
+    if told is not ...:
+        logits, y = logits.detach()[told], y[told]
         loss = F.cross_entropy(logits, y)
     return loss.detach(), (logits.argmax(dim=-1) == y).to(loss.dtype).mean()
 
@@ -73,10 +71,11 @@ def evaluate(network, dataset, options, place):
     loss = correct = answers = 0
     for images, labels in data.test_batches(dataset, options, 500, place.rank, place.size):
         x, y = place.to_device(*options.network.batch(images, labels, options))
-        logits, y = main_np.that_count(network(x), x, y, options.source.end)
+        told = options.source.told_of(x)
+        logits, y = network(x)[told], y[told]
         loss += F.cross_entropy(logits.flatten(0, -2), y.flatten(), reduction="sum")
         correct += (logits.argmax(dim=-1) == y).sum()
-        answers += y.numel()  # one for each image, or for each place in it
+        answers += y.numel()  # one for each image; of one that is written, or a name, one for each word that counts
     network.train()
     loss, correct, answers = place.sum(loss, correct.to(loss.dtype), answers)
     return loss / answers, correct / answers

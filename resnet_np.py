@@ -47,7 +47,8 @@ class Conv:
         """x and dy of a few images -> their share of dW, and their dx."""
         W = self.params["W"]  # (size, size, C, O)
         size, pad, stride = len(W), len(W) // 2, self.stride
-        # y is a matrix product, so dW is as in mlp_np.py: every position of every image adds its share.
+        # y is a matrix product, so dW is as in mlp_np.py: every position of every image adds its share. It needs the
+        # neighbourhoods that `forward` has made: to make them again is faster than to read nine times x from memory.
         dy_rows = dy.reshape(-1, W.shape[-1])  # (N, O)
         dW = (neighbourhoods(x, size, stride).T @ dy_rows).reshape(W.shape)
         # x[i, j] reached y[i + pad - u, j + pad - v] through each W[u, v] and now gathers the dy from there:

@@ -30,8 +30,8 @@ TABLES = {
 def pairs(images, labels, options):
     """For each word of the texts that counts, three arrays: its place, the word before it, and the word."""
     x, y = options.network.batch(images, labels.astype(np.int64), options)
-    counts = np.ones(x.shape, bool) if options.source.end is None else x != options.source.end
-    return np.broadcast_to(np.arange(y.shape[1]), y.shape)[counts], x[counts], y[counts]
+    told = options.source.told_of(x)
+    return tuple(array[told].ravel() for array in (np.broadcast_to(np.arange(y.shape[1]), y.shape), x, y))
 
 
 def shares(context, words, behind):

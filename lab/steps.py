@@ -17,7 +17,7 @@ with program.needing("requirements-np.txt"):
     from gpt_np import CausalAttention, Embedding
     from lab import counts, results
     from layers_np import Linear, Network
-    from main_np import Optimizer, loss_of, that_count
+    from main_np import Optimizer, loss_of
     from networks import parse_options
     from support.options import Parser
     from support.texts import sizes
@@ -82,7 +82,8 @@ def learn(model, dataset, options, seed=0):
         _, dlogits = loss_of(model.forward(x), y)
         optimizer.step(model.params, model.backward(dlogits), LR * (1 - step / STEPS))
     x, y = options.network.batch(dataset.test_images, dataset.test_labels.astype(np.int64), options)
-    return float(loss_of(*that_count(model.forward(x), x, y, options.source.end))[0])
+    told = options.source.told_of(x)
+    return float(loss_of(model.forward(x)[told], y[told])[0])
 
 
 def table(found):

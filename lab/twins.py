@@ -67,8 +67,9 @@ def lockstep(options):
 
     for step, (images, labels) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         (x, y), lr = options.network.batch(images, labels, options), learning_rate(step, plan.steps, options)
-        by_hand, on_tape = (after_a_step(network, x, y, lr) for network in (ours, tape))
-        loss, _ = main_torch.train_step(*theirs, torch.from_numpy(x), torch.from_numpy(y), lr)
+        told = options.source.told_of(x)
+        by_hand, on_tape = (after_a_step(network, x, y, lr, told) for network in (ours, tape))
+        loss, _ = main_torch.train_step(*theirs, torch.from_numpy(x), torch.from_numpy(y), lr, told)
         yield Step(by_hand, on_tape, State(float(loss), to_numpy(*theirs)), disagreeing())
 
 

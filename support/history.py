@@ -110,9 +110,12 @@ def as_written(history):
     }
 
 
-def save_history(path, options, history):
-    """Write the options (a dict), the versions and every number that the curves show as JSON, one key per line."""
-    content = {"options": options, "machine": machine(), "steps_per_epoch": history.steps_per_epoch}
+def save_history(path, options, history, where=None):
+    """Write the options (a dict), the versions and every number that the curves show as JSON, one key per line.
+
+    where: what else there is to say of the machine, a dict.
+    """
+    content = {"options": options, "machine": machine() | (where or {}), "steps_per_epoch": history.steps_per_epoch}
     content |= as_written(history)
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in content.items())
     with replacing(path) as file:

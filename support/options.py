@@ -7,6 +7,7 @@ the optimizers (there too) and the datasets (data.py).
 import argparse
 import re
 import sys
+from pathlib import Path
 
 from support.augment import AUGMENT
 from support.errors import UserError
@@ -121,7 +122,10 @@ def defaults():
 
 # A checkpoint does not keep these: they belong to a call of the program, and not to the run.
 WHERE_IT_GOES = {
-    "out": option("the folder for curves, history and checkpoint", "learning_curves", metavar="DIR"),
+    "out": option(
+        "the folder for curves, history and checkpoint; of a run that goes on, that of its checkpoint",
+        "learning_curves", metavar="DIR"
+    ),
     "resume": option(
         "continue the run in a checkpoint, with its options; Ctrl-C and SIGTERM leave one when the step under way is "
         "done, and a second signal ends the run at once", metavar="FILE"
@@ -159,6 +163,7 @@ def parse(networks, optimizers, datasets, framework, argv=None, description="", 
     first.add_argument("--model", **model | {"default": kept.get("model", next(iter(networks)))})
     first.add_argument("--recipe", default=kept.get("recipe"))
     first.add_argument("--dataset")
+    first.add_argument("--resume")
     asked, _ = first.parse_known_args(argv)
     network = networks[asked.model]
     asked.recipe = asked.recipe or recipe_for(asked.dataset and datasets[asked.dataset].of, network)
@@ -176,15 +181,16 @@ def parse(networks, optimizers, datasets, framework, argv=None, description="", 
     }
     groups |= {"who finds the derivatives": OF_NUMPY} if framework == "np" else {"what only PyTorch can do": OF_PYTORCH}
 
+    first_of_all = {"model": asked.model, "recipe": asked.recipe}
+    if asked.resume:  # a run goes on where it is
+        first_of_all["out"] = str(Path(asked.resume).parent)
     parser, defaults = Parser(description=description), {name: how["default"] for name, how in OF_A_CALL.items()}
     for heading, table in groups.items():
         group = parser.add_argument_group(heading)
         for name, how in table.items():
-            defaults[name] = default = ({"model": asked.model, "recipe": asked.recipe} | recipe | kept).get(
-                name, how.get("default")
-            )
+            defaults[name] = default = (first_of_all | recipe | kept).get(name, how.get("default"))
             shown = "" if isinstance(default, (bool, type(None))) else f" (default: {as_typed(default)})"
-            group.add_argument(flag(name), **how | {"help": how["help"] + shown})
+            group.add_argument(flag(name), **how | {"help": how["help"] + shown.replace("%", "%%")})
     length = {name: defaults[name] for name in ("epochs", "steps")}
     parser.set_defaults(**defaults | {"epochs": None, "steps": None})
     options = parser.parse_args(argv)

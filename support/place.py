@@ -29,10 +29,16 @@ class Place:
             raise UserError(f"--hold-out {options.hold_out} cannot be split among {self.size} processes")
         self.first = self.rank == 0
         self.device = choose_device(options.device, options.dtype, alone=self.size == 1)
+        if options.amp and options.dtype == "float64":
+            raise UserError("--amp multiplies in bfloat16, and --dtype float64 in float64: leave one of them out")
         # With --amp, by default on cuda where the network's entry says so, it computes in bfloat16.
         amp = self.device.type == "cuda" and options.network.bfloat16_on_cuda if options.amp is None else options.amp
+        amp = amp and options.dtype != "float64"
+        precision = "bfloat16" if amp else options.dtype
         self.precision = torch.autocast(self.device.type, torch.bfloat16) if amp else FULL_PRECISION
         self.compile = options.compile
+        # For the history: what computes, and how.
+        self.record = {"device": self.device.type, "processes": self.size, "precision": precision}
         self.where = f", on {self.device}" if self.size == 1 else f", on {self.size} x {self.device.type}"
         if self.size > 1:
             self.join()
@@ -70,9 +76,10 @@ class Place:
         dist.all_reduce(total)
         return total.unbind()
 
-    def mean(self, *numbers):
-        """The mean of each number (a tensor) over the processes."""
-        return [total / self.size for total in self.sum(*numbers)]
+    def mean(self, answers, *means):
+        """The mean of each of these (tensors) over the answers of all processes. answers: how many this one has."""
+        *totals, number = self.sum(*(answers * mean for mean in means), answers)
+        return [total / number for total in totals]
 
     def agree(self, signal):
         """If one of the processes has received a signal, all of them stop after the same step."""

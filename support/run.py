@@ -3,6 +3,7 @@
 Nothing here knows a network. What only PyTorch needs, it asks of a `support.place.Place`; arrays come in as NumPy's.
 """
 
+import filecmp
 import math
 import os
 import signal
@@ -103,10 +104,13 @@ class Run:
             for left in self.folder.glob(f".{path.name}*.part"):
                 left.unlink(missing_ok=True)
 
-    def record(self, loss, accuracy):
-        """Record the loss and accuracy of a step's batch. Both may be tensors that are still being computed."""
+    def record(self, loss, accuracy, answers=1):
+        """Record the loss and accuracy of a step's batch. Both may be tensors that are still being computed.
+
+        answers: of how many answers they are the means, where several processes have parts of the batch.
+        """
         alone = self.place is None or self.place.size == 1
-        self.history.add_step(*((loss, accuracy) if alone else self.place.mean(loss, accuracy)))
+        self.history.add_step(*((loss, accuracy) if alone else self.place.mean(answers, loss, accuracy)))
         self.bar.update()
         if self.step % 20 == 0:  # reading a value syncs a GPU
             self.bar.set_postfix_str(self.history.step_line(), refresh=False)
@@ -134,7 +138,7 @@ class Run:
             facts, letters = self.options.source.kept()
             options, arrays = opt.run_options(self.options) | {"data": facts}, arrays | {"data": letters}
             save_checkpoint(self.checkpoint_path, options, arrays, self.history, outdated=self.curves)
-            save_history(self.history_path, options, self.history)
+            save_history(self.history_path, options, self.history, self.place.record if self.place else {})
 
     def say_epoch(self):
         """Print the result of the latest epoch."""
@@ -161,9 +165,9 @@ class Run:
 def backup_of(path, resumed):
     """A free name for the checkpoint that another run has left at `path`; None if there is none.
 
-    resumed: the checkpoint that this run continues, or None. It may replace that one.
+    resumed: the checkpoint that this run continues, or None. It may replace that one, or a copy of it.
     """
-    if not path.exists() or same_file(path, resumed):
+    if not path.exists() or same_file(path, resumed) or (resumed and filecmp.cmp(path, resumed, shallow=False)):
         return None
     places = (path.with_name(f"{path.name}.bak{number}") for number in chain([""], count(2)))
     return next(place for place in places if not os.path.lexists(place))

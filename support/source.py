@@ -115,10 +115,13 @@ class Source:
         """What the names of a run's files begin with."""
         return "" if self.of == "images" else f"{self.of}_"
 
-    @property
-    def end(self):
-        """The word that ends a text, or None: all but names have all their words."""
-        return texts.END if self.of == "names" else None
+    def told_of(self, x):
+        """Which answers count in a loss and an accuracy that are told, as an index of y: `...`, which is all of them.
+
+        Of names x (B, T) only those to each letter and to one end: after an end comes an end again, which is worth
+        nothing to know.
+        """
+        return x != texts.END if self.of == "names" else ...
 
     def called(self, label):
         """An image with that label in words: "a 4", "an 8", "an ankle boot"."""

@@ -329,8 +329,11 @@ def test_a_run_keeps_the_checkpoint_that_it_replaces(do, here):
     found = do(f"main_np {RUN} --seed 1 --stop-after 1 --out out")
     assert_one_line(found, "kept as out/checkpoint_np.npz.bak", status=0)
     assert Path("out/checkpoint_np.npz.bak").read_bytes() == before
-    succeeds(do("main_np --resume out/checkpoint_np.npz --out out"))
+    succeeds(do("main_np --resume out/checkpoint_np.npz"))  # --out is where it is
     assert Path("out/checkpoint_np.npz.bak").read_bytes() == before
+    shutil.copytree("out", "copy")
+    succeeds(do("main_np --resume out/checkpoint_np.npz --out copy"))
+    assert tree("copy") == tree("out")  # a copy of what goes on needs none
     os.symlink("checkpoint_np.npz", "out/checkpoint_np.npz.bak2")
     os.mkdir("out/checkpoint_np.npz.bak3")
     second = Path("out/checkpoint_np.npz").read_bytes()

@@ -74,7 +74,8 @@ def test_hold_out_never_shows_the_test_set(quick_curves, capsys, tmp_path):
         first, *_, last = capsys.readouterr().out.splitlines()
         assert first == "mnist: 50000 training and 10000 held-out images"
         assert 0.1 < float(last.removeprefix("held-out accuracy: ")) < 1
-    assert json.loads((tmp_path / "history_torch.json").read_text())["machine"]["torch"] == torch.__version__
+    machine = json.loads((tmp_path / "history_torch.json").read_text())["machine"]
+    assert machine["torch"] == torch.__version__ and machine["precision"] == "float32" and machine["device"]
 
 
 def test_evaluation_counts_every_image(mnist):
@@ -106,9 +107,9 @@ def test_of_a_name_its_letters_and_one_end_count():
     assert [*map(float, main_torch.evaluate(theirs[0], few, options, Place(options)))] == right
     whole = main_np.loss_of(ours[0].forward(x), y)[0]
     assert main_np.train_step(*ours, x, y, 0.0) == pytest.approx((whole, np.mean(ours[0].forward(x).argmax(-1) == y)))
-    assert main_np.train_step(*ours, x, y, 0.0, end=options.source.end) == right
+    assert main_np.train_step(*ours, x, y, 0.0, options.source.told_of(x)) == right
     x, y = torch.from_numpy(x), torch.from_numpy(y)
-    assert [*map(float, main_torch.train_step(*theirs, x, y, 0.0, end=options.source.end))] == right
+    assert [*map(float, main_torch.train_step(*theirs, x, y, 0.0, options.source.told_of(x)))] == right
 
 
 def test_names_are_learned_in_both_programs(quick_curves, capsys, tmp_path):
@@ -152,16 +153,24 @@ def test_the_update_is_pytorchs(optimizer, momentum):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", ["--hidden 32 --batch-size 2000 --epochs 2", f"{VIT} --hold-out 30"])  # 30: 15 each
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--hidden 32 --batch-size 2000 --epochs 2",
+        f"{VIT} --hold-out 30",  # 15 each
+        "--model gpt --dataset names --width 8 --heads 2 --blocks 1 --steps 20 --hold-out 30000",
+    ],
+)
 def test_two_processes_are_one_run(words, tmp_path, capsys):
     """The same weights in float64, the same result, and all that is printed is printed once."""
-    argv, name = (*words.split(), "--dtype", "float64"), "vit_torch" if "vit" in words else "torch"
+    argv = *words.split(), "--dtype", "float64"
+    name = parse_options("torch", *argv).name
     main_torch.main([*argv, "--out", str(tmp_path / "one")])
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command = [*torchrun, ROOT / "main_torch.py", *argv, "--out", tmp_path / "two"]
     two = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert two.stdout.splitlines()[-1] == capsys.readouterr().out.splitlines()[-1]  # the accuracy
-    assert two.stdout.count("mnist:") == two.stdout.count("parameters, seed") == 1
+    assert two.stdout.count(" training and ") == two.stdout.count("parameters, seed") == 1
     a, b = (load_checkpoint(tmp_path / out / f"checkpoint_{name}.npz").groups for out in ("one", "two"))
     assert all(twins.largest_difference(a[group], b[group]) < 1e-10 for group in a if a[group])
     histories = [(tmp_path / out / f"history_{name}.json").read_text().splitlines()[3:] for out in ("one", "two")]

@@ -1,10 +1,14 @@
 """The programs of lab/ that compare the twins. (That they are one run is shown in tests/test_networks.py.)"""
 
+import json
+
 import numpy as np
 import pytest
 from test_plot import assert_legible
 
+import main_np
 from lab import bench, cost, counts, depth, figures, film, first_weights, nanogpt, results, twins, writing
+from networks import parse_options
 from support.errors import UserError
 from support.rounding import above
 
@@ -43,3 +47,12 @@ def test_the_lab_says_in_a_line_what_it_does_not_know(program, monkeypatch):
     monkeypatch.setattr("sys.argv", ["", "nonsense"])
     with pytest.raises(UserError, match=r"^[^\n]*nonsense[^\n]*$"):
         program.main()
+
+
+def test_of_names_the_losses_are_those_that_the_programs_tell(quick_curves, tmp_path):
+    argv = ["--model", "gpt", "--dataset", "names", "--width", "8", "--heads", "2", "--blocks", "1"]
+    argv += ["--steps", "2", "--batch-size", "30", "--hold-out", "30000"]
+    main_np.main([*argv, "--out", str(tmp_path)])
+    told = json.loads((tmp_path / "history_gpt_names_np.json").read_text())["train_loss"]
+    for step, loss in zip(twins.lockstep(parse_options("torch", *argv)), told, strict=True):
+        assert [step.by_hand.loss, step.on_tape.loss, step.by_torch.loss] == pytest.approx([loss] * 3, rel=1e-4)

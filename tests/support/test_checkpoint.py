@@ -65,6 +65,7 @@ def test_a_checkpoint_comes_back_bit_for_bit(saved, tmp_path):
         assert (run_options(resumed), resumed.out) == (run_options(options), "there")
         np.testing.assert_equal(arrays, groups)
         assert recorded.numbers() == history.numbers()
+        assert resume(path)[0].out == str(tmp_path)  # where it is, if nobody says another place
 
 
 class Evil:
