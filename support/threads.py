@@ -132,7 +132,7 @@ def difference_in_parts(model, number, x):
         shared = InParts(copy.deepcopy(whole), number)
         shared.copies = shared.copied()
     except Exception as error:
-        return f"there would be copies of it, and they cannot be made ({error})"
+        return f"there would be copies of it, which cannot be made ({error})"
     with np.errstate(all="ignore"):
         try:
             right = outcome(whole, exact(x))
@@ -147,13 +147,13 @@ def difference_in_parts(model, number, x):
         except (MemoryError, UserError):
             raise
         except Exception as error:
-            return f"it fails ({error})"
+            return f"it would fail ({error})"
     for group, arrays in right.items():
         if shapes(found[group]) != shapes(arrays):
-            return f"its {group} have other shapes"
+            return f"its {group} would have other shapes"
         largest = max((np.abs(array).max() for array in arrays.values()), default=0)
         if any(np.abs(found[group][name] - array).max() > 1e-9 * largest for name, array in arrays.items()):
-            return f"its {group} are others"
+            return f"its {group} would differ"
     return ""
 
 
@@ -168,7 +168,12 @@ def outcome(network, x):
     grads = network.backward(np.random.default_rng(0).normal(size=logits.shape))
     statistics = getattr(network, "statistics", {})
     network.training = False
-    return {"logits": {"": logits}, "gradients": grads, "statistics": statistics, "answers": {"": network.forward(x)}}
+    return {
+        "logits": {"": logits},
+        "gradients": grads,
+        "statistics": statistics,
+        "logits in testing": {"": network.forward(x)},
+    }
 
 
 def shapes(arrays):

@@ -89,7 +89,7 @@ def test_the_gradients_of_the_parts_are_those_of_the_batch(model, images, small)
 # What learners do to mlp_np.py: (what is there, what they put there), and words of what is then said.
 PARAMS, RETURNED, A1 = '("b2", b2)]', '"b2": db2}', "self.a1 = np.maximum(self.z1, 0)  # (B, H)\n"
 DZ1, NORM = "self.da1 * (self.z1 > 0)", "np.sqrt((relu**2).sum(axis=1, keepdims=True) + 1e-5)"
-WHOLE = "note: mlp_np.MLP gets its batches whole, on one thread: in parts, its logits are others\n"
+WHOLE = "note: mlp_np.MLP gets its batches whole, on one thread: in parts, its logits would differ\n"
 EDITS = {
     "nothing": ({}, ""),
     "a second layer": (
