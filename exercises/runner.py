@@ -29,7 +29,7 @@ from exercises import ONE_THREAD, ROOT, repair
 from exercises.catalogue import BY_NAME
 from exercises.chapter1 import BESIDE
 from exercises.complaints import explain, own_frame, plain, read
-from exercises.edits import own_lines, typed
+from exercises.edits import names_in, own_lines, typed
 from exercises.exercise import agree
 from exercises.judge import is_vague, judge
 from exercises.trial import call, describe, load, right_results
@@ -190,6 +190,7 @@ def report(exercise, file, seed, keep=lambda outcome: None, tell=lambda text: No
     with suppress(Exception):
         if rights and not (verdict := judge(exercise, seed, outcome)).passed:
             outcome["typed_so"] = typed_so(read(file), exercise.stub)
+            outcome["unread"] = unread(exercise, read(file))
             if is_vague(verdict):
                 keep(outcome | {"printed": printed.getvalue(), "place": None})
                 tried = drawn[: max(at_first, len(rights))]
@@ -205,6 +206,12 @@ def is_right(exercise, rights):
 def typed_so(source, stub):
     """(line, name, whether it does nothing) of each part of the learner's own lines that is one of mistakes.md."""
     return [part for part in typed(ast.parse(source)) if part[0] in own_lines(source, stub)]
+
+
+def unread(exercise, source):
+    """The arguments that the right answer needs, and that are not read in a learner's file."""
+    read_in_it = names_in(ast.parse(source))
+    return [name for name in exercise.takes if name in names_in(ast.parse(exercise.answer)) and name not in read_in_it]
 
 
 def confirm(exercise, module, function, seed):

@@ -121,7 +121,8 @@ def clustered(rng):
         N += 4 * V
         words, empty = rng.normal(0, 3, (V, D)), rng.integers(1, V - 1)
         patches = words[rng.choice(np.delete(np.arange(V), empty), N)] + rng.normal(0, 4, (N, D))
-        words[empty] = rng.choice([-50, 50])
+        words[empty] = np.resize([50, -50], D) * rng.choice([-1, 1])
+        words[empty, -1] -= words[empty].sum()  # so that no sum of differences tells how far it is
         whose = nearest(patches, words)
         counts = np.bincount(whose, minlength=V)
         if 1 in counts and counts[0] and counts[-1]:

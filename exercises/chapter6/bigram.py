@@ -53,7 +53,31 @@ shares of all pairs | counts.sum(axis=1, keepdims=True) -> counts.sum()
 counts, no shares | np.maximum(total, 1) -> 1
     What does one row of yours add up to?
 one of each added | np.zeros((W, V)) -> np.ones((W, V))
+a little of each added | np.zeros((W, V)) -> np.full((W, V), 0.01)
+a little of each added | np.zeros((W, V)) -> np.full((W, V), 0.1)
+a little of each added | np.zeros((W, V)) -> np.full((W, V), 1 / V)
+a little of each added | np.zeros((W, V)) -> np.full((W, V), 0.5)
     A word that never comes before another: what is its row in yours?
+one added to each sum | np.maximum(total, 1) -> (total + 1)
+    The shares of the words that follow one word: what do they add up to in yours?
+a row of zeros divided by 0 | np.maximum(total, 1) -> total
+    0 / 0 is nan. By what can a row of zeros be divided so that it stays 0?
+divided by the largest count | counts.sum(axis=1 -> counts.max(axis=1
+divided by the number of different words | p = counts / np.maximum((counts > 0).sum(axis=1, keepdims=True), 1)
+divided by V | p = counts / V
+divided by W | p = counts / W
+    How often does word j come before another at all? What does one row of yours add up to?
+the largest sum for all rows | np.maximum(total, 1) -> total.max()
+    Each word has a sum of its own. What does a row of a rare word add up to in yours?
+a softmax of the counts | p = np.exp(counts) / np.exp(counts).sum(axis=1, keepdims=True)
+a softmax of the counts | p = np.exp(counts) / np.exp(counts).sum(axis=1, keepdims=True) * (total > 0)
+    One word followed twice as often as another. Is its share twice as large in yours?
+the word after the next | (x, y), 1) -> (x[:-1], y[1:]), 1)
+the word before the last | (x, y), 1) -> (x[1:], y[:-1]), 1)
+    Which of the y came after x[n]: y[n], or another one?
+the first pair left out | (x, y), 1) -> (x[1:], y[1:]), 1)
+the last pair left out | (x, y), 1) -> (x[:-1], y[:-1]), 1)
+    How many pairs are there, and how many do you count?
 """
 
 WHY = """

@@ -54,6 +54,37 @@ one maximum for all texts | scores.max(axis=1, keepdims=True) -> scores.max()
     A text whose scores lie far below the others: what is exp of them after your subtraction?
 its own key and value forgotten | [kept_k, k[:, None]] -> [kept_k] & [kept_v, v[:, None]] -> [kept_v]
     In the mask, row i has i + 1 weights. May the new word look at itself?
+its own value forgotten | mixed = mixed - weights[:, -1:] * v
+    The new word has a weight for itself, too. Which value belongs to it?
+its own value with the weight 1 | mixed = mixed + (1 - weights[:, -1:]) * v
+its own value added | mixed = mixed + v
+    What is the weight of the new word's own value?
+its own value alone | mixed = v
+    What do the words before it give to the new word?
+its own weight for another word | mixed = mixed + weights[:, -1:] * (values[:, 0] - v)
+the new key in front of the others, its value behind them | [kept_k, k[:, None]] -> [k[:, None], kept_k]
+the new value in front of the others, its key behind them | [kept_v, v[:, None]] -> [v[:, None], kept_v]
+    Each weight belongs to one key. Does it multiply the value of the same word?
+its own key left out of the sum | exp / exp.sum(axis=1, keepdims=True) -> exp / exp[:, :-1].sum(axis=1, keepdims=True)
+    What do all t + 1 weights of a text add up to in yours?
+not divided by their sum | exp / exp.sum(axis=1, keepdims=True) -> exp
+divided by the number of words | exp / exp.sum(axis=1, keepdims=True) -> exp / (t + 1)
+    What do the weights of a text add up to in yours?
+a plain mean of the values | mixed = values.mean(axis=1)
+    Do all words count equally? What do the scores decide?
+only the likeliest | exp / exp.sum(axis=1, keepdims=True) -> 1.0 * (scores == scores.max(axis=1, keepdims=True))
+    Does only the largest score count, or each, as softmax says?
+the sign of the scores | / np.sqrt(q.shape[1]) -> / -np.sqrt(q.shape[1])
+    Should a key that fits the query get a large weight, or a small one?
+the query compared with the values | (keys * q[:, None]) -> (values * q[:, None])
+the new key compared with the keys | (keys * q[:, None]) -> (keys * k[:, None])
+    Which two does a score compare?
+multiplied by the square root | / np.sqrt(q.shape[1]) -> * np.sqrt(q.shape[1])
+divided by the square root of the number of words | np.sqrt(q.shape[1]) -> np.sqrt(t)
+divided by the square root of the number of words | np.sqrt(q.shape[1]) -> np.sqrt(t + 1)
+its own score alone divided by the square root | / np.sqrt(q.shape[1]) -> / np.append(np.ones(t), np.sqrt(d))
+the new score not divided by the square root | / np.sqrt(q.shape[1]) -> / np.append(np.full(t, np.sqrt(d)), 1)
+    By what is each score divided: the scores of all t + 1 keys, and by the root of which size?
 not divided by the square root | / np.sqrt(q.shape[1]) -> / 1
     Scores of more channels are larger. By what are they divided?
 divided by d | np.sqrt(q.shape[1]) -> q.shape[1]

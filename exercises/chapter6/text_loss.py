@@ -59,6 +59,36 @@ no mean in the derivative | / (B * T) -> / 1
     The loss is a mean. Of how many cross-entropies? By that number each derivative is smaller.
 a sum in place of the mean | words]).mean() -> words]).sum()
     A text twice as long should not have twice the loss. Sum, or mean?
+the mean over the words, too | / (B * T) -> / (B * T * V)
+    Over how many places is the mean of the loss? Do the V logits of a place have a loss each?
+all words counted | loss = -np.log(p[np.arange(B * T), words]).mean() -> loss = -np.log(p).mean()
+all words added up | loss = -np.log(p[np.arange(B * T), words]).mean() -> loss = -np.log(p).sum(axis=1).mean()
+the entropy | loss = -np.log(p[np.arange(B * T), words]).mean() -> loss = -(p * np.log(p)).sum(axis=1).mean()
+    Which of the V probabilities of a place should its loss look at?
+the logarithm forgotten | loss = -np.log(p[np.arange(B * T), words]).mean() -> loss = -p[np.arange(B * T), words].mean()
+the logarithm forgotten | -np.log(p[np.arange(B * T), words]).mean() -> 1 - p[np.arange(B * T), words].mean()
+    How surprised should the network be if it gave the right word p = 0: a little, or without limit?
+the logarithm of the mean | -np.log(p[np.arange(B * T), words]).mean() -> -np.log(p[np.arange(B * T), words].mean())
+    What comes first: the logarithm of each p, or the mean?
+the logarithm to base 2 | -np.log( -> -np.log2(
+the logarithm to base 10 | -np.log( -> -np.log10(
+    A network that guesses should have the loss log V. Which logarithm is that?
+the logarithm in the derivative | p[np.arange(B * T), words] -= 1 -> p = np.log(p); p[np.arange(B * T), words] -= 1
+    The derivative of -log p, with respect to a logit: is there still a logarithm in it?
+only the right word's entry filled | p[np.arange(B * T), words] -= 1 -> p = (p - 1) * np.eye(V)[words]
+    If the logit of another word grows, does the loss stay as it is?
+-1 in the place of the right word's p | p[np.arange(B * T), words] -= 1 -> p[np.arange(B * T), words] = -1
+    `=` replaces an entry, `-=` subtracts from it. What has become of the right word's p?
+nothing but the one-hot rows | p[np.arange(B * T), words] -= 1 -> p = -np.eye(V)[words]
+the derivative with respect to p | p[np.arange(B * T), words] -= 1 -> p = -np.eye(V)[words] / p
+    -1/p is how the loss changes with p. But how does each logit change p?
+the derivative of a sigmoid, too | p[np.arange(B * T), words] -= 1 -> p = (p - np.eye(V)[words]) * p * (1 - p)
+the derivative of a sigmoid | p[np.arange(B * T), words] -= 1 -> p = p * (1 - p)
+    The derivative p - onehot already comes from softmax and loss together. What does p (1 - p) add to it?
+1 added to the right word | p[np.arange(B * T), words] -= 1 -> p[np.arange(B * T), words] += 1
+    If the right word's logit grows, should the loss grow or fall?
+1 subtracted in whole columns | p[np.arange(B * T), words] -= 1 -> p[:, words] -= 1
+    From how many entries should 1 be subtracted? From how many does p[:, words] -= 1 do it?
 the right word not subtracted | p[np.arange(B * T), words] -= 1 -> pass
     What is the derivative of the loss with respect to the right word's logit: p, or p - 1?
 """
