@@ -418,7 +418,10 @@ softmax | p = logits / logits.sum(axis=2) | error: AxisError | this array has on
 next_word | logits - logits.max(axis=1, keepdims=True) -> logits - logits.max() | one maximum for all texts
 embedding_backward | dE = np.zeros_like(E); np.add.at(dE, x, dy); dE[0] = 0 | an assignment
 embedding_backward | dE = np.zeros((x.max() + 1, E.shape[1])); np.add.at(dE, x, dy) | wrong shape
-next_word | words = (u * len(logits[0])).astype(int) | not right | The first that is not | ~Furthest
+next_word | words = (u * len(logits[0])).astype(int) | an argument not used | The first that is not | ~Furthest \
+    | `temperature` occurs nowhere
+next_word | words = (u[:, None] >= -> words = np.array([np.random.choice(len(row), p=row) for row in p]); (p[:, :1] >= \
+    | an argument not used | `u` occurs nowhere in your lines
 split_heads | reshape(B, T, h, d) -> reshape(B, T, h * d) | wrong shape | Is a reshape missing
 split_heads | q = qkv[:, :, :C] | error: NameError | C is the number of channels
 split_heads | k, q, v = [a.reshape(*a.shape[:2], h, -1).swapaxes(1, 2) for a in np.split(qkv, 3, axis=2)] \
@@ -446,7 +449,7 @@ mine = ((patches[:, None] - moved) ** 2).sum(axis=2).argmin(axis=1) == k\n    \
 if mine.any(): moved[k] = patches[mine].mean(axis=0) | a condition
 causal_mask | seen = np.tri -> whole = scores; seen = np.tri & scores - scores.max( -> scores - whole.max( | a function
 bigram | p = np.zeros((W, V))\nfor j in range(1, W):\n    for k in y[x == j]: p[j, k] += 1 / (x == j).sum() | a loop
-bigram | np.zeros((W, V)) -> np.zeros((x.max() + 1, y.max() + 1)) | wrong shape
+bigram | np.zeros((W, V)) -> np.zeros((x.max() + 1, y.max() + 1)) | an argument not used | `W` occurs nowhere
 text_loss | -np.log(p[ -> -np.log(np.maximum(p, 1e-8)[ | a function
 """
 
