@@ -83,6 +83,7 @@ def test_the_gradients_of_the_parts_are_those_of_the_batch(model, images, small)
         assert relative_difference(array, network.statistics[name]) < 1e-13
     assert len(network.parts) == min(images, 3)
     whole.training = network.training = False
+    x, _ = options.network.batch(small.test_images[:5], small.test_labels[:5].astype(int), options)
     assert relative_difference(whole.forward(x), network.forward(x)) < 1e-13
 
 
@@ -127,6 +128,16 @@ EDITS = {
             PARAMS + "}\n": PARAMS + "}\n        self.rng = np.random.default_rng(seed)\n",
             A1: f"{A1}        self.mask = (self.rng.random(self.a1.shape) < 0.8) / 0.8\n        self.a1 *= self.mask\n",
             DZ1: f"{DZ1} * self.mask",
+        },
+        WHOLE,
+    ),
+    "centred by a weight that is 0 at first": (
+        {
+            PARAMS: f'{PARAMS[:-1]}, ("s", np.zeros(1))]',
+            "W1, b1, W2, b2 = self.params.values()": "W1, b1, W2, b2, s = self.params.values()",
+            A1: f"{A1}        self.a1 += s**2 * self.a1.mean(axis=0)\n",
+            DZ1: '(self.da1 + self.params["s"] ** 2 * self.da1.mean(axis=0)) * (self.z1 > 0)',
+            RETURNED: '"b2": db2, "s": np.zeros(1)}',
         },
         WHOLE,
     ),
