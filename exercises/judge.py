@@ -45,7 +45,7 @@ class Answer(NamedTuple):
 
     exercise: Any
     given: list  # the inputs and right results of each trial
-    trials: list  # the results of each, as exercises.runner.call describes them, and as "numbers"
+    trials: list  # the results of each, as exercises.trial.describe gives them, and as "numbers"
     typed: str  # the learner's own lines
 
 

@@ -2,10 +2,22 @@
 
 A sign turned, a term or a factor left out, another axis, bound, comparison or norm, an array in the place of another of
 its shape, a size that is taken from the data.
+
+    python tests/mutants.py support/rounding.py tests/support/test_run.py
+
+spoils a file of the project, in a copy of it, in 20 places drawn at random, and says which of them the tests do not
+notice. Further words are pytest's.
 """
 
+import argparse
 import ast
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -114,3 +126,49 @@ def planted(exercise):
     whole = [f"{name}.max() + 1" for name, array in arrays.items() if array.dtype.kind == "i"]
     sizes = {name: whole for name in exercise.takes if type(vars(g).get(name)) is int}
     return {body for *_, body in spoilt(tree, tree, partial(learners_slips, alike=alike, sizes=sizes))}
+
+
+def survivors(file, tests, number, seed):
+    """Spoil that many places of a file, one at a time, and yield (line, as it is, as it then is, do the tests pass?).
+
+    SystemExit if the tests fail as the file is.
+    """
+    tree, project = ast.parse(file.read_text(encoding="utf-8")), Path(__file__).resolve().parent.parent
+    lines = {ast.unparse(node): node.lineno for node in ast.walk(tree) if hasattr(node, "lineno")}
+    found = list(spoilt(tree, tree, partial(learners_slips, alike={}, sizes={})))
+    with tempfile.TemporaryDirectory() as folder:
+        copied = Path(folder) / "project"
+        left_out = shutil.ignore_patterns(".git", ".venv", "node_modules", "__pycache__", "my_practice", "*.npz")
+        shutil.copytree(project, copied, ignore=left_out)
+        place = copied / file.resolve().relative_to(project)
+
+        def passes(code):
+            place.write_text(code, encoding="utf-8")
+            command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+            try:
+                return not subprocess.run(command, cwd=copied, capture_output=True, timeout=600).returncode
+            except subprocess.TimeoutExpired:
+                return False
+
+        if not passes(ast.unparse(tree)):
+            sys.exit(f"{' '.join(tests)} fails before anything is spoilt")
+        for before, after, code in random.Random(seed).sample(found, min(number, len(found))):
+            yield lines.get(before, 0), before, after, passes(code)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path, help="which file to spoil")
+    parser.add_argument("tests", nargs="+", help="the tests that should notice, as pytest takes them")
+    parser.add_argument("--number", type=int, default=20, help="how many places (20)")
+    parser.add_argument("--seed", type=int, default=0, help="which ones (0)")
+    options, more = parser.parse_known_args()
+    alive = tried = 0
+    for line, before, after, passed in survivors(options.file, options.tests + more, options.number, options.seed):
+        print(f"{'SURVIVED' if passed else 'noticed '}  {options.file}:{line}  {before}  ->  {after}", flush=True)
+        alive, tried = alive + passed, tried + 1
+    print(f"{alive} of {tried} survived")
+
+
+if __name__ == "__main__":
+    main()
