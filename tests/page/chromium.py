@@ -17,7 +17,6 @@ from mlp_np import MLP
 from page import build, bundle
 from pictures import strokes
 
-COMMITTED = (build.FOLDER / "index.html").as_uri()
 HELPERS = """window.penTo = (pad, type, x, y) => { // from 0 to 1 of the pad
     const box = pad.getBoundingClientRect();
     pad.setPointerCapture = () => {}; // which only a real pen can have
@@ -62,12 +61,25 @@ def checkpoint(tmp_path_factory):
     return out / "checkpoint_np.npz"
 
 
+def bundled(path):
+    """The address of that page, with the scripts as they are now: the committed one may have those of before."""
+    page = build.with_network(build.shell(build.script()), build.known(path.read_text(encoding="utf-8")))
+    path.write_text(page, encoding="utf-8")
+    return path.as_uri()
+
+
 @pytest.fixture(scope="session")
-def small_page(checkpoint):
+def small_page(checkpoint, npm):
     """The address of the page of that network."""
     out = checkpoint.with_name("index.html")
     build.main(["--weights", str(checkpoint), "--out", str(out)])
-    return out.as_uri()
+    return bundled(out)
+
+
+@pytest.fixture(scope="session")
+def large_page(tmp_path_factory, npm):
+    """The address of the page with the project's own network, which is a large one."""
+    return bundled(shutil.copy(build.FOLDER / "index.html", tmp_path_factory.mktemp("page") / "index.html"))
 
 
 @pytest.fixture(scope="session")
@@ -95,9 +107,8 @@ def page(window):
 
 
 @pytest.fixture
-def committed(window):
-    """The page as the project has it, with a large network."""
-    return window(COMMITTED)
+def committed(window, large_page):
+    return window(large_page)
 
 
 READY = "html:not(:has(#starting))"

@@ -328,7 +328,7 @@ def test_nothing_stays_stale_whatever_one_does(page):
                 },
             ];
             const { mean, std } = JSON.parse(network.textContent);
-            await new Promise((done) => setTimeout(done, 400));
+            while (!lab.state.started.value) await drawn();
             for (let n = 0; n < 40; n++) {
                 const act = any(acts);
                 await act();

@@ -10,7 +10,6 @@ import re
 import sys
 import threading
 import zipfile
-from collections import Counter
 from contextlib import contextmanager
 from datetime import date, timedelta
 
@@ -19,7 +18,7 @@ import pytest
 from test_practice import everything_written
 
 import networks
-from chromium import COMMITTED, boxes, draw, opened, weights
+from chromium import boxes, draw, opened, weights
 from conftest import ROOT, until
 from exercises import classroom, marker, network, runner
 from exercises.catalogue import BY_NAME, EXERCISES
@@ -109,29 +108,20 @@ def anew(practise):
     return show
 
 
-def judged(page, name, text, seconds):
-    return page.evaluate(
-        """([name, text, seed, seconds]) => {
-            const task = lessons.byName.get(name);
-            return lessons.judge(lessons.python, { name, seconds: Math.min(seconds, task.seconds) }, text, seed);
-        }""",
-        [name, text, SEED, seconds],
-    )
-
-
 def written():
-    """(exercise, text) of what the tests of the marker know, each mark twice, without PyTorch; cases; hostile files."""
-    seen = Counter()
+    """(exercise, text) of what the marker's tests know, without PyTorch: the right lines of each exercise, and each
+    kind of mistake once; cases, and hostile files."""
+    seen = set()
     for name, body, mark, _ in everything_written():
-        seen[mark] += not BY_NAME[name].needs_torch
-        if not BY_NAME[name].needs_torch and (mark == "passed" or seen[mark] < 3):
+        kind = name if mark == "passed" else mark
+        if not BY_NAME[name].needs_torch and kind not in seen:
+            seen.add(kind)
             text = stub(name) if body is None else filled(name, body)
             sizes = vars(next(iter(BY_NAME[name].draw(SEED))))
             yield name, re.sub(r"\{(\w)\}", lambda m, sizes=sizes: str(sizes[m[1]]), text)
     yield from (("dz1", text) for text in HOSTILE)
     for exercise in HERE:
         if exercise.case:
-            yield exercise.name, exercise.stub
             text = exercise.stub.replace(exercise.wrong, exercise.right)
             yield exercise.name, text.replace("DIAGNOSIS = ...", f'DIAGNOSIS = "{exercise.case.diagnosis}"')
 
@@ -152,8 +142,25 @@ def test_every_answer_is_marked_word_for_word_as_in_the_terminal(practise, tmp_p
         return marker.verdict(BY_NAME[name], SEED, json.loads(json.dumps(runner.report(BY_NAME[name], path, SEED))))
 
     monkeypatch.setattr(sys, "stdin", io.StringIO())
+    # The browser marks while the terminal does.
+    asked = [[name, text, 2 if text in HOSTILE else 60] for name, text in answers]
+    practise.evaluate(
+        """([asked, seed]) => {
+            const judge = (name, text, limit) => {
+                const seconds = Math.min(limit, lessons.byName.get(name).seconds);
+                return lessons.judge(lessons.python, { name, seconds }, text, seed);
+            };
+            window.marked = (async () => {
+                const marked = [];
+                for (const one of asked) marked.push(await judge(...one));
+                return marked;
+            })();
+            return null; // it goes on
+        }""",
+        [asked, SEED],
+    )
     expected = [in_terminal(name, text) for name, text in answers]
-    found = [judged(practise, name, text, 2 if text in HOSTILE else 60) for name, text in answers]
+    found = practise.evaluate("marked")
     differ = []
     for (name, text), here, there in zip(answers, found, expected, strict=True):
         # What does not end, where and when; and a training's last digits, which depend on the processor.
@@ -661,7 +668,7 @@ def test_the_site_says_its_address_where_the_readme_does(site, tmp_path, monkeyp
     assert built.for_readers(f"at `{built.OWNER}practise.html`") == f"at `{address}practise.html`"
 
 
-def test_the_sites_style_sheets_change_nothing_on_the_page(browser, address):
+def test_the_sites_style_sheets_change_nothing_on_the_page(browser, address, large_page):
     """They are for what the site adds to it."""
     look = """() => [...document.querySelectorAll("figure, figcaption, .note:not([data-widget] *)")].map((e) => {
         const width = e.matches("figure") && e.clientWidth; // the words are not the same everywhere, and may wrap
@@ -671,7 +678,7 @@ def test_the_sites_style_sheets_change_nothing_on_the_page(browser, address):
     with opened(browser, f"{address}index.html", own=(address, "data:"), problems=["Canvas2D"]) as page:
         assert page.locator("main .write").count() == 9
         ours = page.evaluate(look)
-    with opened(browser, COMMITTED, problems=["Canvas2D"]) as page:
+    with opened(browser, large_page, problems=["Canvas2D"]) as page:
         assert ours == page.evaluate(look)
 
 
@@ -765,7 +772,7 @@ def test_the_blocks_of_a_lesson_print_what_it_says(at, lesson):
                 const said = outputs.map((e) => e.innerText);
                 for (let i = 0; i < said.length; i++) {
                     await lessons.blocks.run(i);
-                    await new Promise((done) => setTimeout(done, 50)); // until it is shown
+                    await drawn(); // until it is shown
                     found.push([said[i], outputs[i].innerText]);
                 }
                 return found;
