@@ -9,6 +9,7 @@
                                     review take the number or name of an exercise; without one, it is the current one)
     python practice.py list         all exercises, and what is done
     python practice.py run          runs the current file as a program (a case, tape_train); trains own_network, own_gpt
+    python practice.py look         own_network, own_gpt: the first steps of its training, array by array
     python practice.py reset        the stub again; what you had is kept beside it
     python practice.py solution     after you have passed, or after the third hint: the lines, and why
     python practice.py train        makes one program of your lines for the MLP, my_practice/my_network.py, and runs it
@@ -44,8 +45,8 @@ with program.needing("requirements-np.txt"):
 
 # What each command takes. The number or name of an exercise takes what `next` takes.
 TAKES = {
-    "next": ("watch", "seed"), "hint": ("which",), "list": (), "run": ("which",), "reset": ("which",),
-    "solution": ("which",), "train": (), "prove": ("which",), "read": ("which",),
+    "next": ("watch", "seed"), "hint": ("which",), "list": (), "run": ("which",), "look": ("which",),
+    "reset": ("which",), "solution": ("which",), "train": (), "prove": ("which",), "read": ("which",),
     "review": ("which", "seed"), "mark": ("which", "seed", "only", "out", "feedback"),
 }  # fmt: skip
 
@@ -83,7 +84,7 @@ def main(argv=None):
         return train(work)
     if command == "review":
         return come_back(work, which, seed)
-    if action := {"hint": hint, "run": run_file, "reset": reset, "solution": solution}.get(command):
+    if action := {"hint": hint, "run": run_file, "look": look, "reset": reset, "solution": solution}.get(command):
         return action(work, which or work.current)
     exercise = choose(work, command)
     if options.watch:
@@ -331,6 +332,16 @@ def run_file(work, exercise, *arguments):
         n = number(exercise)
         say(f"Exercise {n} is a function and prints nothing by itself; `python practice.py` marks it.")
     return status
+
+
+def look(work, exercise):
+    """Say what the first steps of a network from a blank file do, array by array."""
+    if not exercise.experiments:
+        raise UserError("look is for own_network and own_gpt: `python practice.py look own_network`")
+    environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.search_path()}
+    path = work.path(exercise)
+    command = [sys.executable, "-m", "exercises.looked", exercise.name, path]
+    return runner.run_program(command, path.name, env=environment)
 
 
 def reset(work, exercise):

@@ -12,16 +12,18 @@ with program.needing("requirements-np.txt"):
     import numpy as np
 
     import look
-    from lab import by_heart, experiments, find_lr
+    from lab import by_heart, find_lr
     from lab.results import ROOT, load_results, markdown, save_result
     from networks import NETWORKS, parse_options
-    from support import drawing
+    from support import drawing, inside
     from support.drawing import TEST, TRAIN, new_figure, style, style_axes
     from support.history import machine
     from support.options import Parser
 
+TOLD = ("mlp", "vit", "gpt")  # networks of the table
 HEARTS = (1, 10, 20, by_heart.STEPS)  # steps whose loss is told
 LOOKED_AT = {"": 20, "--pixels raw": 20, "--lr 0.8": 500}  # {options: steps}
+PICTURED = "--lr 0.8"  # of these, the one whose picture the page shows
 HISTORIES = ("main_np.py --lr 0.8", "main_np.py --hold-out 30000 --epochs 20", "main_np.py --augment elastic")
 
 
@@ -38,8 +40,12 @@ def of_network(model):
 
 
 def looked_at(words, steps):
-    """What look.py --training says of the first steps of a run, and its numbers."""
-    seen = look.first_steps(parse_options("np", *words.split()), steps)
+    """What look.py --training says of the first steps of a run, and its numbers. Of PICTURED, it also draws them."""
+    options = parse_options("np", *words.split())
+    seen = look.first_steps(options, steps)
+    if words == PICTURED:
+        figure = inside.training(seen, options.network.title(options), look.in_words(seen["marks"]))
+        drawing.save(figure, ROOT / "png" / "training.png")
     return {
         "first loss": seen["losses"][0], "said": look.in_words(seen["marks"]), "layers": seen["layers"],
         "steps": {name: array["step"] for name, array in seen["arrays"].items() if array["step"]},
@@ -49,19 +55,12 @@ def looked_at(words, steps):
 def table(found):
     """The first loss, one batch by heart, and the rates, in Markdown."""
     rows = []
-    for of in found["networks"].values():
+    for of in (found["networks"][model] for model in TOLD):
         hearts = [f"{of['by heart'][str(step)]:.2g}" for step in HEARTS[1:]]
         first = f"{of['by heart']['1']:.2f} ({of['log K']:.2f})"
         rows.append([of["name"], first, *hearts, f"{of['lowest']:.2g}", f"{of['suggested']:g}", f"{of['lr']:g}"])
     head = ["network", "first loss (log K)", *(f"by heart: step {step}" for step in HEARTS[1:])]
     return markdown([*head, "loss lowest at rate", "suggested", "default"], rows)
-
-
-def rates_table(found):
-    """What the MLP reaches on held-out images, by learning rate, in Markdown."""
-    runs = {command.rpartition(" ")[2]: found[command] for command in experiments.RATES if command in found}
-    rows = [["held-out accuracy", *(experiments.spread(experiments.last(entry)) for entry in runs.values())]]
-    return markdown(["learning rate", *runs], rows)
 
 
 @style()
@@ -82,7 +81,7 @@ def picture(run):
 def main():
     Parser(description=__doc__).parse_args()
     found = {
-        "networks": {model: of_network(model) for model in NETWORKS},
+        "networks": {model: of_network(model) for model in NETWORKS if model in TOLD},
         "looked at": {words: looked_at(words, steps) for words, steps in LOOKED_AT.items()},
         "machine": machine(),
     }
@@ -90,7 +89,7 @@ def main():
     runs = load_results()["experiments"]
     for number, command in enumerate(HISTORIES, 1):
         drawing.save(picture(runs[command]["runs"]["0"]), ROOT / "png" / f"history_{number}.png")
-    print(table(found), rates_table(runs), sep="\n\n")
+    print(table(found))
 
 
 if __name__ == "__main__":

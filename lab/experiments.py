@@ -45,14 +45,13 @@ EXPERIMENTS = [DEFAULT] + [
 HELD_OUT = "main_np.py --hold-out 10000 --epochs 20"
 OVERFITTING = [HELD_OUT, *(f"{HELD_OUT} {more}" for more in ("--hidden 64", "--weight-decay 0.001", "--augment shift"))]
 OVERFITTING += ["main_np.py --hold-out 30000 --epochs 20"]  # with fewer images
-# What a learning rate is worth, on held-out images, beside the one that lab/find_lr.py suggests; and a run to be read.
-RATES = [f"main_np.py --hold-out 10000 --lr {rate}" for rate in (0.007, 0.02, 0.05, 0.1, 0.2, 0.4)]
+# A run to be read, and no claim: its first seed alone.
 OTHERS = ["main_np.py --lr 0.8"]
 
 
 def measured(command, seed):
-    """What a run has reached: the loss and accuracy of its last epoch in training, and of its last test; of a run that
-    stopped because of its numbers, {"stopped": what it said}."""
+    """The loss and accuracy of a run in training, a mean for each epoch, and in its tests: of seed 0 all of them, of the
+    others the first and the last. Of a run that stopped because of its numbers, {"stopped": what it said}."""
     with tempfile.TemporaryDirectory() as out:
         words = [sys.executable, *command.split(), "--seed", str(seed), "--out", out]
         ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
@@ -65,6 +64,7 @@ def measured(command, seed):
         for kind in ("train_loss", "train_accuracy")
     }
     found = of_epoch | {kind: history[kind] for kind in ("test_loss", "test_accuracy")}
+    found = {kind: of[:: max(1, len(of) - 1)] if seed else of for kind, of in found.items()}
     return {"machine": history["machine"]} | {kind: [round(value, 6) for value in of] for kind, of in found.items()}
 
 
@@ -96,8 +96,8 @@ def overfitting_table(found):
 
 def main():
     Parser(description=__doc__).parse_args()
-    for command in EXPERIMENTS + OVERFITTING + RATES + OTHERS:
-        for seed in map(str, SEEDS):
+    for command in EXPERIMENTS + OVERFITTING + OTHERS:
+        for seed in map(str, SEEDS[:1] if command in OTHERS else SEEDS):
             found = load_results().get("experiments", {})
             runs = found.setdefault(command, {"runs": {}})["runs"]
             if seed not in runs:

@@ -48,16 +48,17 @@ ASIDE = re.compile(r"^<!-- not on the site -->\n.*?^<!-- on the site -->\n", re.
 GUESS = re.compile(r"<p><strong>Guess first\.</strong>.+?</ul>(?=\s*<details>)", re.DOTALL)  # page/lessons/guess.jsx
 WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
 LESSON_PAGES = (
-    "briefly", "backprop", "autograd", "resnet", "transformer", "writing", "nanogpt", "results", "speed", "experiments",
-    "teaching",
+    "briefly", "backprop", "debugging", "autograd", "resnet", "transformer", "writing", "nanogpt", "results", "speed",
+    "experiments", "teaching",
 )  # fmt: skip
 DOCUMENTS = {f"docs/{name}.md": f"{name}.html" for name in LESSON_PAGES}
 DOCUMENTS |= {"README.md": "readme.html", "CONTRIBUTING.md": "contributing.html", "CHANGELOG.md": "changelog.html"}
 DOCUMENTS |= {"page/index.html": "index.html"}
 NAVIGATION = {
     "index.html": "The network", "briefly.html": "Machine learning", "backprop.html": "Backpropagation",
-    "autograd.html": "Autograd", "resnet.html": "ResNet", "transformer.html": "Transformer",
-    "writing.html": "Writing", "nanogpt.html": "nanoGPT", "practise.html": "Practise",
+    "debugging.html": "Debugging", "autograd.html": "Autograd", "resnet.html": "ResNet",
+    "transformer.html": "Transformer", "writing.html": "Writing", "nanogpt.html": "nanoGPT",
+    "practise.html": "Practise",
 }  # fmt: skip
 WAY = {
     "index.html": "Draw", "practise.html": "Lines", "practise.html#train": "Train", "practise.html#prove": "Prove",

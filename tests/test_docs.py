@@ -21,7 +21,7 @@ from conftest import ROOT, as_input
 from exercises import network, symptoms
 from exercises.catalogue import BY_NAME, CASES, EXERCISES
 from gpt_np import next_words
-from lab import bench, cost, counts, nanogpt, results, steps, writing
+from lab import bench, cost, counts, debugging, experiments, nanogpt, results, steps, writing
 from mlp_np import MLP, numerical_gradient, softmax_cross_entropy
 from networks import parse_options
 from support.history import History, load_history
@@ -63,6 +63,9 @@ def test_tables_are_those_of_the_results():
         ("docs/writing.md", counts.table(RESULTS["counts"]["names"], RESULTS["names"]["runs"])),
         ("docs/writing.md", steps.table(RESULTS["steps"])),
         ("docs/autograd.md", cost.table(RESULTS["tape"]["found"])),
+        ("docs/experiments.md", experiments.experiments_table(RESULTS["experiments"])),
+        ("docs/debugging.md", experiments.overfitting_table(RESULTS["experiments"])),
+        ("docs/debugging.md", debugging.table(RESULTS["debugging"])),
         *(("docs/speed.md", table(of["rounds"])) for of, table in product(RESULTS["bench"].values(), bench.TABLES)),
     ]:
         assert table in TEXT[path], f"{path} should have\n{table}"
@@ -85,6 +88,7 @@ def test_sentences_say_what_was_measured():
         (README, "fewer than a third of the MLP's mistakes", wrong["ResNet, PyTorch"] < wrong["MLP, PyTorch"] / 3),
         (README, f"Then {len(CASES)} detective cases: ", True),
         ("docs/backprop.md", f"{len(CASES)} detective cases: ", True),
+        ("docs/debugging.md", f"there are {len(CASES)} *detective cases*", True),
         (README, "about a minute and a half on two cores", 1.25 < minutes("ResNet, PyTorch") < 1.75),
         (README, f"some weights differ by {mlp['difference']['float32']['final']:.2f} from PyTorch's", True),
         ("docs/results.md", f"after all steps, by {mlp['difference']['float32']['final']:.2f} in some weight", True),
@@ -119,12 +123,77 @@ def test_sentences_say_what_was_measured():
         assert is_true, sentence
 
 
+def test_what_is_said_of_runs_that_fail_was_measured():
+    """The sentences of docs/experiments.md and docs/debugging.md, and the numbers in them."""
+
+    def run(options=""):
+        return RESULTS["experiments"][f"main_np.py {options}".strip()]
+
+    def mean(options="", kind="test_accuracy"):
+        return np.mean(experiments.last(run(options), kind))
+
+    def first(options="", kind="test_accuracy"):
+        return np.mean([r[kind][0] for r in run(options)["runs"].values()])
+
+    def by(model):
+        """How far the default's learning rate is above the one that was suggested."""
+        return (of := RESULTS["debugging"]["networks"][model])["lr"] / of["suggested"]
+
+    raw, fast = (RESULTS["debugging"]["looked at"][words] for words in ("--pixels raw", "--lr 0.8"))
+    held_out, apart = "--hold-out 10000 --epochs 20", run("--hold-out 30000 --epochs 20")["runs"]["0"]
+    steep, elastic = run("--lr 0.8")["runs"]["0"], run("--augment elastic")["runs"]["0"]
+    for path, sentence, is_true in [
+        ("docs/experiments.md", f"About {100 * mean('--hidden 16'):.0f} of 100.", True),
+        ("docs/experiments.md", "three or four digits in a hundred", 0.03 < mean() - mean("--hidden 16") < 0.04),
+        ("docs/experiments.md", "The loss grows without bound", not experiments.last(run("--lr 100"))),
+        ("docs/experiments.md", "is not yet where the default was after one", mean("--lr 0.001") < first()),
+        ("docs/experiments.md", f"It reads {100 * mean('--lr 0.001'):.0f} of 100 digits", True),
+        ("docs/experiments.md", "the loss stays at 2.30", abs(mean("--pixels raw", "train_loss") - 2.30) < 0.01),
+        ("docs/experiments.md", f"reads {100 * mean('--pixels raw --lr 0.0001'):.0f} of 100", True),
+        ("docs/experiments.md", f"{mean('--momentum 0 --lr 1'):.3f} against the default's {mean():.3f}",
+         abs(mean("--momentum 0 --lr 1") - mean()) < 0.002 < mean() - mean("--momentum 0")),
+        ("docs/experiments.md", "468 rough steps beat ten exact ones", mean("--batch-size 6000") < mean() - 0.03),
+        ("docs/experiments.md", "the accuracy at the end is lower", mean("--schedule constant") < mean()),
+        ("docs/experiments.md", "It also ends above the default's",
+         mean("--augment elastic", "train_accuracy") < mean() < mean("--augment elastic")),
+        ("docs/experiments.md", "about three points of accuracy",
+         0.025 < mean("--recipe geohot") - mean("--recipe geohot --init pytorch") < 0.035),
+        ("docs/debugging.md", "for the ViT and the GPT it is within a factor of three of the default, and for the MLP "
+         "more than ten times too careful", 1 / 3 < by("vit") < 3 and 1 / 3 < by("gpt") < 3 and by("mlp") > 10),
+        ("docs/debugging.md", "than anything here wins", mean(held_out) - mean("--hold-out 30000 --epochs 20")
+         > mean(f"{held_out} --augment shift") - mean(held_out)),
+        ("docs/debugging.md", "hardly changes how many digits are misread",
+         abs(mean(f"{held_out} --weight-decay 0.001") - mean(held_out)) < 0.001),
+        ("docs/debugging.md", raw["said"][1].removesuffix("."), True),
+        ("docs/debugging.md", f"if the first loss is {raw['first loss']:.0f},", True),
+        ("docs/debugging.md", f"{re.search('a1 ([0-9]+)%', raw['said'][-1])[1]} % of the hidden units are off", True),
+        ("docs/debugging.md", f'"{fast["said"][0]}"', len(fast["said"]) == 1),
+        ("docs/debugging.md", f"the held-out loss, from {mean(held_out, 'test_loss'):.3f} to "
+         f"{mean(f'{held_out} --weight-decay 0.001', 'test_loss'):.3f}", True),
+        ("docs/debugging.md", "Moved images help most", mean(f"{held_out} --augment shift") == max(
+            mean(command.removeprefix("main_np.py ")) for command in experiments.OVERFITTING)),
+        ("docs/debugging.md", "A smaller network does not help", mean(f"{held_out} --hidden 64") < mean(held_out)),
+        ("docs/debugging.md", "the training loss is lower in the fifth epoch than in the second",
+         steep["train_loss"][4] < steep["train_loss"][1]),
+        ("docs/debugging.md", f"reads {100 * steep['test_accuracy'][-1]:.0f} of 100", True),
+        ("docs/debugging.md", "It knows all of its 30,000 images by heart", apart["train_accuracy"][-1] == 1),
+        ("docs/debugging.md", "better in the test than in training, in every epoch", all(
+            test > train
+            for train, test in zip(elastic["train_accuracy"], elastic["test_accuracy"], strict=True))),
+    ]:  # fmt: skip
+        assert sentence in WORDS[path], sentence
+        assert is_true, sentence
+
+
 def known_numbers():
     """Every accuracy and loss that a run of ours produced or that was published, with four decimals."""
     samples = [results.values(entry) for section in results.SECTIONS for entry in RESULTS[section].values()]
+    samples += filter(None, map(experiments.last, RESULTS["experiments"].values()))  # of runs that did not stop
     found = [*results.PUBLISHED.values(), *(value for values in samples for value in values)]
     found += [np.mean(values) for values in samples] + [np.std(values, ddof=1) for values in samples if len(values) > 2]
     found += [accuracy for kind in ("with", "without") for accuracy in RESULTS["shortcut"][kind]["accuracy"]]
+    for of in RESULTS["debugging"]["networks"].values():
+        found += [of["lowest"], *of["by heart"].values()]
     return {f"{value:.4f}" for value in found}
 
 
@@ -390,6 +459,9 @@ def test_every_command_in_the_docs_is_understood(capsys, monkeypatch, tmp_path):
             program.main(["-h"])
         described = capsys.readouterr().out
         for command in (command for command in commands if f"{program.__name__}.py" in command):
+            if " --training" in command:  # beside it, options of a run
+                parse_options("np", *re.sub(r".* --training( \d+)?", "", command).split())
+                command = "look.py --training"
             flags = {word.partition("=")[0] for word in command.split() if word.startswith("--")}
             assert flags <= {*re.findall(r"--[\w-]+", described)}, command
     for command in commands:

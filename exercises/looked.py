@@ -1,0 +1,68 @@
+"""What the first steps of a network from a blank file do, array by array: python -m exercises.looked NAME FILE.
+
+Such a network has no layers that are known: four functions, and arrays. So it is watched at its calls of `gradients`.
+`python practice.py look` calls this.
+"""
+
+import sys
+
+from support import program
+
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import data
+    from exercises import digits, own, writer
+    from exercises.complaints import explain
+    from exercises.derivatives import matched
+    from exercises.nests import floats
+    from exercises.trial import load
+    from look import FIRST, in_words, size, unusual_array
+    from support.errors import UserError
+
+
+def examples_of(name):
+    """What `train` of that exercise is given, and the class with the calls of its functions."""
+    if name == "own_gpt":
+        return (data.load("names").train_images,), writer.Calls
+    images, labels, *_ = digits.few_images()
+    return (images.reshape(len(images), -1), labels), own.Calls
+
+
+def rows_of(module, name):
+    """(the losses of the first batches, [(array, its size, that of its gradient, that of its step in units of its own
+    or None)]) at the last of them whose step was seen."""
+    examples, calls = examples_of(name)
+    trace = own.watch(module, examples, 0, lambda text: None, "", None, FIRST, ["gradients"])
+    points, calls = [point for point in trace.points if point.after], calls(module)
+    if not points:
+        raise UserError("`train` takes no step that can be looked at: does it call `gradients`?")
+    losses = [float(calls.loss(point.params, *point.batch)) for point in points]
+    params, moves = floats(points[-1].params), points[-1].moves()
+    found = matched(points[-1].params, calls.gradients(points[-1].params, *points[-1].batch))
+    rows = []
+    for path, gradient in found.items():
+        steps = path in moves and params[path].ndim > 1 and params[path].any()
+        step = size(moves[path]) / size(params[path]) if steps else None
+        rows.append((path, size(params[path]), 0.0 if gradient is None else size(gradient), step))
+    return losses, rows
+
+
+@np.errstate(all="ignore")
+def main(name, file):
+    try:
+        losses, rows = rows_of(load(file), name)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(explain(error, str(file))["text"]) from None
+    print(f"the loss of the first {len(losses)} batches: {' '.join(f'{loss:.3g}' for loss in losses)}\n")
+    print(f"{'array':24}{'its size':>12}{'its gradient':>16}{'step / its size':>18}")
+    for path, weights, gradient, step in rows:
+        print(f"{path:24}{weights:12.3g}{gradient:16.3g}{'' if step is None else format(step, '.2g'):>18}")
+    marks = [(path, *mark) for path, _, gradient, step in rows for mark in unusual_array(gradient, step)]
+    print("", *(in_words(marks) or ["Nothing is out of the ordinary."]), sep="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(lambda: main(*sys.argv[1:]), limit_memory=True))

@@ -1,0 +1,68 @@
+"""The tools of docs/debugging.md: one batch by heart, a learning rate, runs measured."""
+
+import numpy as np
+import pytest
+from test_plot import assert_legible
+
+import data
+from lab import by_heart, debugging, experiments, find_lr
+from mlp_np import MLP
+from networks import parse_options
+from support.errors import UserError
+
+SMALL_RUN = ("--hidden", "20", "--batch-size", "50")
+
+
+@pytest.fixture(autouse=True)
+def few(mnist, monkeypatch):
+    """So many images that 320 batches of 50 can be drawn."""
+    monkeypatch.setattr(data, "load", lambda *_: mnist)
+
+
+def test_a_batch_is_learned_by_heart_if_the_gradients_are_right(monkeypatch, capsys):
+    by_heart.main(SMALL_RUN)
+    assert capsys.readouterr().out.splitlines()[-1] == "learned by heart"
+    right = MLP.backward
+    monkeypatch.setattr(MLP, "backward", lambda model, dy: {k: -g for k, g in right(model, dy).items()})
+    with np.errstate(all="ignore"):
+        by_heart.main(SMALL_RUN)
+    assert capsys.readouterr().out.splitlines()[-1].startswith("not learned by heart")
+
+
+def test_the_rate_that_is_suggested_lies_where_the_loss_has_nearly_fallen():
+    """Of a loss that is 3 up to a rate of 1e-3, falls to 1 at 1e-1 by the logarithm of the rate, and then rises."""
+    rates = np.geomspace(1e-6, 1, 61)
+    losses = np.interp(np.log10(rates), [-3, -1, 0], [3, 1, 4])
+    rate, lowest = find_lr.suggestion([*zip(rates, losses, losses, strict=True)])
+    assert lowest == pytest.approx(0.1)
+    assert rate == float(f"{10**-1.2:.0e}")
+
+
+def test_find_lr_says_a_rate_draws_it_and_learns_at_it(tmp_path, capsys):
+    find_lr.main([*SMALL_RUN, "--out", str(tmp_path)])
+    rate = float(capsys.readouterr().out.partition("Try --lr ")[2].partition(":")[0])
+    options = parse_options("np", *SMALL_RUN)
+    found = find_lr.search(options)
+    assert rate == find_lr.suggestion(found)[0] and 1e-3 < rate < 0.1
+    assert_legible(find_lr.picture(found, "a title"))
+    assert (tmp_path / "find_lr_np.png").exists()
+
+
+def test_a_loss_that_only_grows_gives_no_rate(monkeypatch, tmp_path):
+    monkeypatch.setattr(find_lr, "search", lambda options: [(1e-6, 3.0, 3.0)])
+    with pytest.raises(UserError, match="the loss grows from the first step on"):
+        find_lr.main(["--out", str(tmp_path)])
+
+
+def test_a_run_that_stops_is_kept_as_such(monkeypatch):
+    ended = type("Ended", (), {"returncode": 2, "stderr": "main_np.py: the loss is nan at step 3: lower --lr\n"})
+    monkeypatch.setattr(experiments.subprocess, "run", lambda *_, **__: ended)
+    run = experiments.measured("main_np.py --lr 100", 0)
+    assert run == {"stopped": "the loss is nan at step 3: lower --lr"}
+    entry = {"runs": {"0": run, "1": {"test_accuracy": [0.5, 0.9]}}}
+    assert experiments.last(entry) == [0.9]
+
+
+def test_a_history_is_drawn_without_saying_which():
+    run = {f"{kind}_{what}": [0.5, 0.6, 0.7] for kind in ("train", "test") for what in ("loss", "accuracy")}
+    assert_legible(debugging.picture(run))
