@@ -50,8 +50,8 @@ OTHERS = ["main_np.py --lr 0.8"]
 
 
 def measured(command, seed):
-    """The loss and accuracy of a run in training, a mean for each epoch, and in its tests: of seed 0 all of them, of the
-    others the first and the last. Of a run that stopped because of its numbers, {"stopped": what it said}."""
+    """The loss and accuracy of a run in training, a mean for each epoch, and in its tests: all of them of seed 0, the
+    first and the last of the others. Of a run that stopped because of its numbers, {"stopped": what it said}."""
     with tempfile.TemporaryDirectory() as out:
         words = [sys.executable, *command.split(), "--seed", str(seed), "--out", out]
         ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
