@@ -94,7 +94,7 @@ def with_lines(exercise, verdict, seed, outcome):
             return Verdict(False, name, text, drawn=verdict.drawn, question=TYPED[name])
     if not place or set(place["results"]) != set(exercise.gives):
         verdict = two_at_once(answered(exercise, seed, outcome)) or verdict
-    if is_vague(verdict) and not place and (unread := [str(name) for name in outcome.get("unread", ())]):
+    if verdict.name == "not right" and not place and (unread := [str(name) for name in outcome.get("unread", ())]):
         text = f"`{unread[0]}` occurs nowhere in your lines. What is it for?"
         return Verdict(False, "an argument not used", f"{verdict.text}\n{text}", drawn=verdict.drawn, question=text)
     changed = next((trial["changed"] for trial in outcome["trials"] if trial["changed"]), [])

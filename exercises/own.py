@@ -781,8 +781,8 @@ def judge_claim(calls, trace, seed, tell, images, labels, others, answers, found
         if abs(noise.claim - learned) < 0.15:
             raise wrong("claims training: by heart", chance=noise.claim, **about)
         raise wrong("claim not measured", chance=noise.claim, **about)
-    apart = [claim - found]
-    while abs(np.mean(apart)) > APART and len(apart) < 4 and abs(apart[0]) < 4 * APART and trace.seconds < 4:
+    apart, most = [claim - found], min(4, 30 // max(trace.seconds, 1) - 1)
+    while abs(np.mean(apart)) > APART and len(apart) < most and abs(apart[0]) < 4 * APART:
         order = np.random.default_rng([seed, 4, len(apart)]).permutation(len(images))  # of a fixed split, another one
         doing = "It trains again: was the claim by luck?"
         again = train(module, images[order], labels[order], [seed, 3, len(apart)], tell, doing)

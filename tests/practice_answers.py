@@ -449,7 +449,7 @@ mine = ((patches[:, None] - moved) ** 2).sum(axis=2).argmin(axis=1) == k\n    \
 if mine.any(): moved[k] = patches[mine].mean(axis=0) | a condition
 causal_mask | seen = np.tri -> whole = scores; seen = np.tri & scores - scores.max( -> scores - whole.max( | a function
 bigram | p = np.zeros((W, V))\nfor j in range(1, W):\n    for k in y[x == j]: p[j, k] += 1 / (x == j).sum() | a loop
-bigram | np.zeros((W, V)) -> np.zeros((x.max() + 1, y.max() + 1)) | an argument not used | `W` occurs nowhere
+bigram | np.zeros((W, V)) -> np.zeros((x.max() + 1, y.max() + 1)) | wrong shape
 text_loss | -np.log(p[ -> -np.log(np.maximum(p, 1e-8)[ | a function
 """
 

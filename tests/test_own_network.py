@@ -14,7 +14,7 @@ import pytest
 import data
 import practice
 from conftest import ROOT
-from exercises import derivatives, digits, marker, nests, own, runner
+from exercises import classroom, derivatives, digits, marker, nests, own, runner
 from exercises.catalogue import BY_NAME
 from exercises.derivatives import Wrong
 from practice_answers import RIGHT, write
@@ -201,6 +201,12 @@ def test_a_file_of_two_functions_is_told_which_to_add_and_reads_as_before(tmp_pa
     own.run(path)
     assert not practice.main(["--folder", str(tmp_path), "read", str(ROOT / "png" / "photo.jpg")])
     assert capfd.readouterr().out.endswith("digit: 5\n") and path.read_text() == old
+
+
+def test_what_a_file_imports_is_named_but_for_numpy_and_python():
+    source = "import math, numpy as np\nfrom torch.nn import functional\ndef f():\n    import mlp_np\nfrom . import x\n"
+    assert own.imports(source) == ["mlp_np", "torch"]
+    assert classroom.passed(["passed", own.WITH_IMPORTS, "seen", "the sign"]) == 2  # in the teacher's table, too
 
 
 def test_what_is_being_done_is_told(tmp_path):

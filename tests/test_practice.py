@@ -172,7 +172,7 @@ def test_edits_are_counted_and_do_nothing_but_compute(tmp_path, capfd):
     written, exercise = tmp_path / "written", BY_NAME["loss"]
     outcome = runner.report(exercise, write(tmp_path, "loss", ONCE.format(file=str(written))), 0)
     trials = len(exercise.draw(0))
-    assert marker.judge(exercise, 0, outcome).name == "not right" and outcome["place"] is None
+    assert marker.judge(exercise, 0, outcome).name == "an argument not used" and outcome["place"] is None
     assert written.read_text().split() == outcome["printed"].split() == ["once"] * trials
     assert capfd.readouterr() == ("", "")
 

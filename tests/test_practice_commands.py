@@ -511,7 +511,7 @@ HOSTILE = {
 }
 QUIET = {
     "done": (DONE, "passed"),
-    "drafted": (DRAFT, "not right"),
+    "drafted": (DRAFT, "an argument not used"),
     "a name": ("class passed(Exception): pass\nraise passed('passed')\n", "error: Exception"),
     "a mark": ("class E(Exception):\n    mark = 'passed'\nraise E\n", "error: Exception"),
     "a misuse": ("from exercises.tape import Misuse\nraise Misuse('=HYPERLINK(1)', '')\n", "error: Exception"),
