@@ -46,7 +46,7 @@ def main(argv=None):
 
 
 def train_step(network, optimizer, x, y, lr, told=...):
-    """One step of training, in place; loss and accuracy before it, of the answers y[told], at first of all."""
+    """One step of training, in place; loss and accuracy before it, of those answers in y that are told of."""
     logits = network.forward(x)  # (B, 10), or a row for each place
     loss, dlogits = loss_of(logits, y)
     grads = network.backward(dlogits)

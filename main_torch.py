@@ -49,7 +49,7 @@ def main(argv=None):
 
 
 def train_step(network, optimizer, x, y, lr, told=..., precision=FULL_PRECISION):
-    """One step of training; loss and accuracy before it, as tensors, of the answers y[told], at first of all."""
+    """One step of training; loss and accuracy before it, as tensors, of those answers in y that are told of."""
     with precision:
         logits = network(x)  # (B, 10), or a row for each place
         loss = F.cross_entropy(logits.flatten(0, -2), y.flatten())  # a row of logits for each number in y
