@@ -119,8 +119,8 @@ class CausalAttention:
             k = np.concatenate([self.k[:, :, :place], k], axis=2)  # (B, h, place + 1, d)
             v = np.concatenate([self.v[:, :, :place], v], axis=2)
         self.k, self.v = k, v
-        weights = softmax(q @ k.swapaxes(2, 3) * self.scale)  # (B, h, 1, place + 1)
-        return out.forward(merge(weights @ v))
+        self.weights = softmax(q @ k.swapaxes(2, 3) * self.scale)  # (B, h, 1, place + 1)
+        return out.forward(merge(self.weights @ v))
 
 
 class CausalBlock:

@@ -362,28 +362,53 @@ def explained(name):
 
 def write(digit, temperature, seed):
     """Have the network in writer.npz write a digit. Reported: the ink of its words, and at each place which word it has
-    drawn, and the likeliest with their probabilities."""
+    drawn, the likeliest with their probabilities, and what each head looked at."""
     ink, model = writer()
     report(ink=base64_of(ink))
     word = np.array([len(ink) + digit])
     for place, u in enumerate(np.random.default_rng(seed).random(len(model.params["positions.P"]))):
         logits = model.next(word, place)
-        p = softmax(logits[0] / (temperature or 1e-6))  # at 0, the likeliest is certain
         word = next_words(logits, temperature, np.array([u]))
-        likely = [*np.argsort(-p, kind="stable")[:LIKELY]]
-        likely += [k for k in word if k not in likely]
-        report(word=int(word[0]), likely=[(int(k), float(p[k])) for k in likely])
+        report(**choice(logits[0], temperature, int(word[0])), looked=looked(model, 0))
     return {}
 
 
+def choice(logits, temperature, word):
+    """A word that was drawn: its number, and those that were the likeliest, and itself, with their probabilities."""
+    p = softmax(logits / (temperature or 1e-6))  # at 0, the likeliest is certain
+    likely = np.argsort(-p, kind="stable")[:LIKELY].tolist()
+    likely += [] if word in likely else [word]
+    return {"word": word, "likely": [(k, float(p[k])) for k in likely]}
+
+
+def looked(model, i):
+    """What each head of each block looked at in text i for the word that was drawn last: the weights of its attention
+    for the words before, the first of which began the text. They sum to 1. [block][head][place]."""
+    blocks = (layer for name, layer in model.layers.items() if name.startswith("blocks."))
+    return [block.layers["attention"].weights[i, :, 0].tolist() for block in blocks]
+
+
 def write_names(begun, count, temperature, seed):
-    """Have it write this many names that begin with these letters: {"names": [(name, whether it has learned it)]}."""
+    """Have it write this many names that begin with these letters. {"names": [(name, whether it has learned it, what is
+    known of each letter that it wrote, and of the end)]}; these as `choice` and `looked` have them."""
     known, model = writer()
     begun = "".join(letter for letter in begun.lower() if letter in LETTERS)[: NAMES.places - 1]
-    start = np.hstack([first_words([0], NAMES), texts_of([begun])[:, : len(begun)]]).repeat(count, axis=0)
-    written = np.stack([*model.write(start, temperature, np.random.default_rng(seed))], axis=1)
-    known = {*names_of(known)}
-    return {"names": [(begun + name, begun + name in known) for name in names_of(written)]}
+    words = np.hstack([first_words([0], NAMES), texts_of([begun])[:, : len(begun)]]).repeat(count, axis=0)
+    rng, about = np.random.default_rng(seed), [[] for _ in range(count)]
+    for place in range(NAMES.places):
+        logits = model.next(words[:, place], place)
+        if place < len(begun):
+            continue  # what comes next is given
+        drawn = next_words(logits, temperature, rng.random(count))
+        words = np.hstack([words, drawn[:, np.newaxis]])
+        for i, word in enumerate(drawn.tolist()):
+            about[i].append(choice(logits[i], temperature, word) | {"looked": looked(model, i)})
+    known, names = {*names_of(known)}, names_of(words[:, 1:])
+    return {
+        "names": [
+            (name, name in known, of[: len(name) - len(begun) + 1]) for name, of in zip(names, about, strict=True)
+        ]
+    }
 
 
 def writer():

@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { a, percent } from "../words.js";
+import { Letters, Maps } from "./looked.jsx";
 import { written as hasWritten } from "./path.jsx";
 import { Said, Told } from "./show.jsx";
 import { Task } from "./task.js";
@@ -21,7 +22,7 @@ export function Write({ python, weights }) {
   const asked = useSignal(null),
     temperature = useSignal(0.8),
     words = useSignal(null), // 16 bytes of ink for each: small pictures
-    written = useSignal([]), // {word, likely} of each place, as far as Python has come
+    written = useSignal([]), // {word, likely, looked} of each place, as far as Python has come
     count = useSignal(0), // so many of these are shown
     at = useSignal(0), // which of them is looked at
     kept = useRef(), // the bytes at `weights`
@@ -74,6 +75,7 @@ export function Write({ python, weights }) {
         written={written.value.slice(0, count.value)}
         at={at.value}
         asked={asked.value}
+        onPoint={(place) => (at.value = Math.min(place, count.value - 1))}
       />
       <div>
         <h2 id="ask">Ask for a digit</h2>
@@ -126,6 +128,7 @@ export function Write({ python, weights }) {
             />
           </label>
           <Likely words={words.value} {...written.value[at.value]} />
+          <Maps looked={written.value[at.value].looked} asked={asked.value} across={ACROSS} />
         </div>
       )}
       <Names {...{ python, weights, temperature }} />
@@ -169,18 +172,7 @@ function Names({ python, weights, temperature }) {
         </button>
       </div>
       <div role="status">
-        <Told task={task}>
-          {(names) => (
-            <ul>
-              {names.map(([name, isKnown]) => (
-                <li>
-                  {name[0]?.toUpperCase()}
-                  {name.slice(1)} {isKnown && <span class="note">(a name that it has learned)</span>}
-                </li>
-              ))}
-            </ul>
-          )}
-        </Told>
+        <Told task={task}>{(names) => <Letters names={names} />}</Told>
       </div>
     </form>
   );
@@ -191,9 +183,17 @@ function outcome({ digit, temperature }, count) {
   return `It has written ${a(digit)}. ${temperature ? "Ask again: each is another." : "At a temperature of 0 it is always the same."}`;
 }
 
-/** The digit as far as it has been written; a frame around the patch that is looked at. */
-function Image({ sheet, words, written, at, asked }) {
+/** The digit as far as it has been written; a frame around the patch that is looked at. onPoint(place): the reader points at it. */
+function Image({ sheet, words, written, at, asked, onPoint }) {
   const canvas = useRef();
+  const point = ({ clientX, clientY, currentTarget }) => {
+    if (!written.length) return;
+    const { left, top, width } = currentTarget.getBoundingClientRect();
+    const [x, y] = [clientX - left, clientY - top].map((v) =>
+      Math.max(0, Math.min(ACROSS - 1, Math.floor((v * ACROSS) / width))),
+    );
+    onPoint(ACROSS * y + x);
+  };
   useEffect(() => {
     const context = canvas.current.getContext("2d");
     context.clearRect(0, 0, ACROSS * SIDE, ACROSS * SIDE);
@@ -203,7 +203,7 @@ function Image({ sheet, words, written, at, asked }) {
   }, [words, written.length, asked]);
   const share = (n) => `${(100 * n) / ACROSS}%`;
   return (
-    <div class="sheet" ref={sheet}>
+    <div class="sheet" ref={sheet} onPointerMove={point} onPointerDown={point}>
       <canvas
         ref={canvas}
         width={ACROSS * SIDE}

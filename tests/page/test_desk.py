@@ -19,6 +19,7 @@ from conftest import ROOT, SMALL
 from exercises import review, runner
 from exercises.catalogue import BY_NAME, EXERCISES
 from exercises.exercise import agree
+from mlp_np import softmax
 from page import bundle, desk
 from practice_answers import filled, write
 from support.errors import UserError
@@ -183,6 +184,38 @@ def test_the_site_writes_what_the_network_writes_and_says_which_names_it_has_lea
     (tmp_path / address).rename(tmp_path / "writer.npz")
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     names = desk.write_names("Mc<", 30, 0.5, seed=1)["names"]
-    assert len(names) == 30 and all(name.startswith("mc") for name, _ in names)
-    assert {name for name, is_known in names if is_known} == {name for name, _ in names} & {*names_of(known)} != set()
+    assert len(names) == 30 and all(name.startswith("mc") for name, *_ in names)
+    assert (
+        {name for name, is_known, _ in names if is_known} == {name for name, *_ in names} & {*names_of(known)} != set()
+    )
     assert desk.write_names("", 5, 0, seed=1)["names"] == desk.write_names("", 5, 0, seed=2)["names"]
+
+
+@pytest.mark.parametrize(("file", "begun", "places"), [("gpt.npz", "", 49), ("names.npz", "ma", 12)])
+def test_what_is_said_of_each_word_that_is_written_is_gpt_nps(file, begun, places, tmp_path, monkeypatch):
+    """What was drawn, how likely that was, and what each head looked at, against one forward pass of the whole text."""
+    said = []
+    with np.load(desk.Path(desk.__file__).with_name(file)) as weights:
+        np.savez(tmp_path / "writer.npz", words=np.zeros((128, 16) if places == 49 else (1, 12), np.uint8), **weights)
+    monkeypatch.setattr(desk, "FOLDER", tmp_path)
+    monkeypatch.setattr(desk, "report", lambda **what: said.append(what))
+    _, model = desk.writer()
+    if begun:
+        ((name, _, said),) = desk.write_names(begun, 1, 0.7, seed=3)["names"]
+        text = [27, *(desk.LETTERS.index(letter) + 1 for letter in name)]
+        drawn = model.write(np.array([text[:3]]), 0.7, np.random.default_rng(3))
+        assert [one["word"] for one in said] == [int(word) for (word,) in drawn][: len(said)]
+    else:
+        desk.write(4, 0.7, seed=3)
+        said = said[1:]
+        text = [128 + 4, *(one["word"] for one in said)][:places]
+    text += [0] * (places - len(text))  # what follows changes nothing
+    logits = model.forward(np.array([text]))[0, len(begun) :][: len(said)]
+    blocks = [layer.layers["attention"].softmax.weights[0] for name, layer in model.layers.items() if "blocks" in name]
+    for place, (row, one) in enumerate(zip(logits, said, strict=True), len(begun)):
+        p = softmax(row / 0.7)
+        assert np.allclose([p[k] for k, _ in one["likely"]], [share for _, share in one["likely"]], atol=1e-5)
+        assert one["word"] in dict(one["likely"]) and {*p.argsort()[-5:].tolist()} <= {*dict(one["likely"])}
+        for weights, looked in zip(blocks, one["looked"], strict=True):
+            assert np.allclose(weights[:, place, : place + 1], looked, atol=1e-5)
+            assert np.allclose(np.sum(looked, axis=1), 1, atol=1e-5)

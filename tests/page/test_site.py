@@ -993,6 +993,11 @@ def test_a_network_from_a_blank_file_passes_and_reads_a_drawing(at):
         page.locator(".handwriting", has_text="Your network reads a 1.").wait_for(timeout=60_000)
 
 
+def share(text):
+    """The number of per cent at the end of a text."""
+    return float(re.search(r"([\d.]+)%$", text)[1])
+
+
 @pytest.mark.slow
 def test_a_digit_that_is_asked_for_is_written(at, site):
     """By touch and keyboard; and Python writes there what gpt_np.py writes here."""
@@ -1015,6 +1020,23 @@ def test_a_digit_that_is_asked_for_is_written(at, site):
         page.emulate_media(reduced_motion="reduce")  # then it need not wait after each patch
         asked.get_by_role("button", name="1", exact=True).press("Enter")
         page.get_by_text("It has written a 1. At a temperature of 0 it is always the same.").wait_for()
+        [*model.write(np.array([[128 + 1]]), 0, np.random.default_rng())]
+        for block in range(2):  # what the heads looked at for the last patch is what they looked at here
+            weights = model.layers[f"blocks.{block}"].layers["attention"].weights[0, :, 0]  # (4, 49)
+            for head in range(4):
+                shown = page.locator(".map").nth(4 * block + head)
+                assert share(shown.inner_text()) == pytest.approx(100 * weights[head, 0], abs=0.11)
+                assert f"patch {weights[head, 1:].argmax() + 1} (" in shown.get_attribute("aria-label")
+        page.locator(".sheet").hover(position={"x": 5, "y": 5})
+        assert page.locator(".places b").first.inner_text() == "1"
+        page.get_by_label("The first letters").fill("Mac")
+        click(page, "Write 10 names")
+        page.locator(".names .row button").last.click()
+        page.get_by_text("it thought likely: ").wait_for()
+        rows = page.locator(".heads tbody tr").evaluate_all(
+            "(all) => all.map((row) => row.innerText.split('\\t').slice(1))"
+        )
+        assert len(rows) == 8 and all(sum(map(share, row)) == pytest.approx(100, abs=1) for row in rows)
         said = page.evaluate(
             """async ([address, request]) => {
                 const kept = new Uint8Array(await (await fetch(address)).arrayBuffer()), heard = [];

@@ -1,0 +1,140 @@
+/* Where the network looked for a word that it wrote: the weights of its attention, which sum to 1 in each head of each block. */
+
+import { useSignal } from "@preact/signals";
+import { percent, top } from "../words.js";
+
+const MOST = 4; // words that are named
+const heads = (looked) =>
+  looked.flatMap((block, b) =>
+    block.map((weights, h) => ({ weights, name: `Block ${b + 1}, head ${h + 1}`, key: `${b} ${h}` })),
+  );
+
+/** Of a digit: for each head a map of the patches that were there. asked: the digit, the first word. across: patches in a row. */
+export function Maps({ looked, asked, across }) {
+  const pointed = useSignal({}); // {key: of a head, place}
+  const nameOf = (place) => (place === 0 ? `the ${asked} that you asked for` : `patch ${place}`);
+  const most = (weights) => top(weights.length, Math.min(MOST, weights.length), (place) => weights[place]);
+  const say = ({ weights, name }, first = []) => {
+    const places = [...new Set([...first, ...most(weights)])];
+    return `${name} looked at ${places.map((place) => `${nameOf(place)} (${percent(weights[place])})`).join(", ")}.`;
+  };
+  const all = heads(looked),
+    { key, place } = pointed.value,
+    head = all.find((one) => one.key === key);
+  return (
+    <section class="looked" aria-label="Where each head looked">
+      <p class="note">
+        Where each head looked for this patch: among the patches before it, and at the digit (below each map). Point at
+        a map, or tap it, for the numbers.
+      </p>
+      <div class="maps">
+        {all.map((one) => (
+          <button
+            key={one.key}
+            type="button"
+            class="map"
+            aria-label={say(one)}
+            aria-pressed={one.key === key}
+            onFocus={() => (pointed.value = { key: one.key })}
+            onClick={() => pointed.value.key !== one.key && (pointed.value = { key: one.key })}
+            onPointerMove={({ target }) => (pointed.value = { key: one.key, place: Number(target.dataset.place) })}
+          >
+            <span class="patches">
+              {Array.from({ length: across * across }, (_, i) => (
+                <i
+                  key={i}
+                  data-place={i + 1}
+                  class={i + 1 === one.weights.length ? "now" : ""}
+                  style={{ opacity: i + 1 < one.weights.length ? one.weights[i + 1] / Math.max(...one.weights) : 1 }}
+                />
+              ))}
+            </span>
+            {asked}: {percent(one.weights[0])}
+          </button>
+        ))}
+      </div>
+      <p class="note said">{head && say(head, place < head.weights.length ? [place] : [])}</p>
+    </section>
+  );
+}
+
+const letterOf = (word) => (word ? String.fromCharCode(96 + word) : "end");
+
+/** Names that it wrote, [name, whether it has learned it, its letters]; of one of them, how likely each letter was, and what each
+    head looked at for it. */
+export function Letters({ names }) {
+  const chosen = useSignal(0),
+    at = useSignal(0);
+  const [name, , letters] = names[chosen.value];
+  const choose = (n) => {
+    chosen.value = n;
+    at.value = 0;
+  };
+  return (
+    <>
+      <ul>
+        {names.map(([name, isKnown], n) => (
+          <li key={n}>
+            <button type="button" class="plain" aria-pressed={n === chosen.value} onClick={() => choose(n)}>
+              {name[0]?.toUpperCase()}
+              {name.slice(1)}
+            </button>{" "}
+            {isKnown && <span class="note">(a name that it has learned)</span>}
+          </li>
+        ))}
+      </ul>
+      <div class="row" role="group" aria-label={`The letters of ${name}`}>
+        {letters.map(({ word }, n) => (
+          <button
+            key={n}
+            type="button"
+            aria-pressed={n === at.value}
+            onClick={() => (at.value = n)}
+            onPointerEnter={() => (at.value = n)}
+          >
+            {letterOf(word)}
+          </button>
+        ))}
+      </div>
+      <Letter name={name} {...letters[at.value]} />
+    </>
+  );
+}
+
+function Letter({ name, word, likely, looked }) {
+  const before = [...name.slice(0, looked[0][0].length - 1)];
+  const said = likely.map(([other, p]) => `${letterOf(other)} ${percent(p)}${other === word ? " (drawn)" : ""}`);
+  return (
+    <>
+      <p class="note">
+        After {before.length ? `“${before.join("")}”` : "the start"} it thought likely: {said.join(", ")}.
+      </p>
+      <table class="heads" tabIndex={0}>
+        <caption>What each head looked at for it</caption>
+        <thead>
+          <tr>
+            <td />
+            {["start", ...before].map((letter, place) => (
+              <th key={place} scope="col">
+                {letter}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {heads(looked).map(({ key, name, weights }) => (
+            <tr key={key}>
+              <th scope="row">{name}</th>
+              {weights.map((share, place) => (
+                <td key={place}>
+                  <i style={{ opacity: share }} />
+                  {percent(share)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
+  );
+}
