@@ -46,10 +46,10 @@ def main(argv=None):
     add_weights(parser)
     add("--digit", metavar="D", type=integer(0, 9), help="gpt: the digit that it is to write (default: 2)")
     which = (
-        "the patch whose attention to draw, counted row by row from 0 (default: vit, the one with the most ink; gpt, "
-        "the one of which it was least sure)"
+        "the patch, or in a text the letter, whose attention to draw, counted row by row from 0 (default: vit, the one "
+        "with the most ink; gpt, the one of which it was least sure)"
     )
-    add("--patch", metavar="N", type=integer(0, 195), help=which)
+    add("--patch", metavar="N", type=integer(0, 4095), help=which)
     add("--out", metavar="DIR", default="learning_curves", help="the folder for the pictures (default: %(default)s)")
     add_training(parser)
     argv = sys.argv[1:] if argv is None else [*argv]
@@ -94,50 +94,56 @@ def main(argv=None):
     print(f"see {out}: {', '.join(file.name for file in files.values())}")
 
 
-# --- A digit that a network wrote -------------------------------------------------------------------------------------
+# --- What a network wrote ---------------------------------------------------------------------------------------------
 
 
 def look_at_writer(model, options, checkpoint, arguments):
-    """Have it write a digit, and draw what it thought. UserError if it writes names, or if a picture was named."""
-    network = f"{options.network.title(options)} of {checkpoint.path}"
-    if options.source.of != "images":
-        raise UserError(f"look.py draws digits, and {network} writes {options.source.of}: write.py says what")
+    """Have it write a digit, or a text, and draw what it thought. UserError if it writes names, or if a picture was
+    named."""
+    network, source = f"{options.network.title(options)} of {checkpoint.path}", options.source
+    if source.of == "names":
+        raise UserError(f"look.py draws digits and texts, and {network} writes names: write.py says what")
     if arguments.picture or arguments.test is not None:
         raise UserError(f"{network} writes, and reads no picture: --digit D asks it for one")
-    digit, count = 2 if arguments.digit is None else arguments.digit, options.source.places
-    if arguments.patch is not None and arguments.patch >= count:
-        raise UserError(f"--patch {arguments.patch}: there are {count}, from 0")
+    if arguments.digit is not None and source.of == "texts":
+        raise UserError(f"--digit is for a network that writes digits, and {network} writes texts")
+    if arguments.patch is not None and arguments.patch >= source.places:
+        raise UserError(f"--patch {arguments.patch}: there are {source.places}, from 0")
     out, name = open_folder(arguments.out), Path(checkpoint.path).stem.removeprefix("checkpoint_")
     file = out / f"written_{name}.png"
     check_output("--out", file, ".png", checkpoint.path)
-    steps, shown = gpt_steps(model, options, digit), options.source.called(digit)
+    if source.of == "texts":
+        shown, draw = f"{source.places} letters", inside.written_text
+        steps = gpt_steps(model, options, np.array([[texts.beginning(source)]])) | {"letters": source.letters}
+    else:
+        digit = 2 if arguments.digit is None else arguments.digit
+        shown, draw = source.called(digit), inside.written
+        steps = gpt_steps(model, options, texts.first_words([digit], source)) | {"vocabulary": texts.vocabulary()}
+        steps["image"] = texts.images_of(steps["words"][np.newaxis])[0]
     if arguments.patch is not None:
-        steps["patch"] = arguments.patch
-    drawing.save(inside.written(steps, f"{options.network.title(options)}: it has written {shown}"), file)
+        steps["place"] = arguments.patch
+    drawing.save(draw(steps, f"{options.network.title(options)}: it has written {shown}"), file)
     print(f"{network} has written {shown}")
     print(f"see {file}")
     return None
 
 
-def gpt_steps(model, options, digit, temperature=0.8, seed=0):
-    """A digit as write.py has it written, and what the network computes at each of its T places.
+def gpt_steps(model, options, begun, temperature=0.8, seed=0):
+    """What write.py has written, and what the network computes at each of its T places. begun: its first word (1, 1).
 
-    {"image": (28, 28), "words": (T,), "vocabulary": (V, 16), "p": (T, V), at the temperature 1; "perplexity": (T,), of
-    each p; "attention": {"block 1": (h, T, T), ...}, "patch": the number of the one with the highest perplexity}.
+    {"words": (T,), those that were drawn; "p": (T, V), at the temperature 1; "perplexity": (T,), of each p;
+    "attention": {"block 1": (h, T, T), ...}; "place": the one with the highest perplexity}.
     """
-    begun = texts.first_words([digit], options.source)
     words = np.stack([*model.write(begun, temperature, np.random.default_rng(seed))], axis=1)  # (1, T)
     p = softmax(model.forward(np.concatenate([begun, words[:, :-1]], axis=1))[0].astype(float))  # (T, V)
     perplexity = np.exp(-(p * np.log(np.maximum(p, 1e-300))).sum(axis=1))
     blocks = {f"block {i + 1}": f"blocks.{i}" for i in range(options.blocks)}
     return {
-        "image": texts.images_of(words)[0],
         "words": words[0],
-        "vocabulary": texts.vocabulary(),
         "p": p,
         "perplexity": perplexity,
         "attention": {block: model.layers[layer].layers["attention"].weights[0] for block, layer in blocks.items()},
-        "patch": int(perplexity.argmax()),
+        "place": int(perplexity.argmax()),
     }
 
 

@@ -135,7 +135,7 @@ def go_on(model, letters, count, temperature, rng, options, top=None):
 def text(model, options, network, arguments):
     """Print what it is to go on from, and then each letter as soon as it is drawn."""
     letters, rng = options.source.letters, np.random.default_rng(arguments.seed)
-    begun = arguments.text or ("\n" if "\n" in letters else letters[0])
+    begun = arguments.text or letters[texts.beginning(options.source)]
     print(network)
     for number in range(arguments.count or 1):
         print(*["\n---\n"] * (number > 0), begun.lstrip("\n"), sep="", end="")

@@ -1,8 +1,9 @@
 """What a network that writes has to beat: tables that only count. `python -m lab.counts` makes them, in half a minute.
 
 Each table gives the next word the probabilities that it counted in the training texts: of all words; of those at this
-place; of those after the word before; of those at this place after the word before. A count of 0 would be a probability
-of 0, and its loss infinite. So each table behaves as if it had seen one word more, which a coarser table drew.
+place; of those after the word before; of those at this place after the word before; in a longer text, of those after
+the two, three or four letters before. A count of 0 would be a probability of 0, and its loss infinite. So each table
+behaves as if it had seen one word more, which a coarser table drew. Where it has seen nothing, the coarser one decides.
 """
 
 import sys
@@ -25,6 +26,13 @@ TABLES = {
     "counts after each word": "counts of the words",
     "counts at each place after each word": "counts at each place",
 }  # each, and the coarser one behind it
+ROWS = {  # of a text: the coarser table has one letter fewer before
+    "letters": 0,
+    "pairs of letters": 1,
+    "three in a row": 2,
+    "four in a row": 3,
+    "five in a row": 4,
+}  # each, and how many letters before it asks for
 
 
 def pairs(images, labels, options):
@@ -68,24 +76,52 @@ def measure(dataset):
     return found
 
 
-def table(counted, runs):
-    """In Markdown: the loss of a word, its perplexity, and the share guessed right, of the tables and of the network.
+def measure_text(dataset):
+    """The same of a text: {row of ROWS: {"loss", "accuracy"}}, on the letters that a network is tested on.
 
-    counted: what `measure` found; runs: {seed: {"loss", "accuracy"}} of the network.
+    A table of 65^5 numbers has no room. But of all rows of four letters, few occur: only these are rows of it.
     """
-    network = {what: float(np.mean([run[what] for run in runs.values()])) for what in ("loss", "accuracy")}
+    source = data.SOURCES[dataset]
+    words, letters = source.content["arrays"][0].astype(np.int64), len(source.letters)
+    *_, test, _ = source.examples()
+    first = len(words) * 9 // 10  # of the test
+    asked = np.arange(first + 1, first + 1 + len(test) * source.places)  # where the letters are that are predicted
+    p, found = np.full((len(asked), letters), 1 / letters), {}  # (N, V)
+    for name, n in ROWS.items():
+        codes = sum((words[i : len(words) - n + i] * letters ** (n - 1 - i) for i in range(n)), np.zeros(1, np.int64))
+        before = np.broadcast_to(codes, len(words) - n)  # number i: the n letters before letter i + n, as one number
+        seen, row = np.unique(before[: first - n], return_inverse=True)
+        counts = np.zeros((len(seen), letters))
+        np.add.at(counts, (row, words[n:first]), 1)
+        at = np.minimum(np.searchsorted(seen, before[asked - n]), len(seen) - 1)
+        mine = counts[at] * (seen[at] == before[asked - n])[:, np.newaxis]  # (N, V): 0 where the row was never seen
+        p = (mine + p) / (mine.sum(axis=1, keepdims=True) + 1)
+        right = words[asked]
+        loss, hits = -np.log(p[np.arange(len(asked)), right]), p.argmax(axis=1) == right
+        found[name] = {"loss": float(loss.mean()), "accuracy": float(hits.mean())}
+    return found
+
+
+def table(counted, networks):
+    """In Markdown: the loss of a word, its perplexity, and the share guessed right, of the tables and of the networks.
+
+    counted: what was measured of the tables; networks: {name: {seed: {"loss", "accuracy"}}}.
+    """
+    lines = {name: counted[name] for name in [*TABLES, *ROWS] if name in counted}
+    for name, runs in networks.items():
+        lines[name] = {what: float(np.mean([run[what] for run in runs.values()])) for what in ("loss", "accuracy")}
     rows = [
         [name, f"{row['loss']:.2f}", f"{np.exp(row['loss']):.1f}", f"{row['accuracy']:.3f}"]
-        for name, row in {**{name: counted[name] for name in TABLES}, "the network": network}.items()
+        for name, row in lines.items()
     ]
     return results.markdown(["", "loss", "perplexity", "guessed right"], rows)
 
 
 def main():
     Parser(description=__doc__).parse_args()
-    found = {"command": "python -m lab.counts"} | {dataset: measure(dataset) for dataset in ("mnist", "names")}
-    results.save_result("counts", found)
-    for dataset in ("mnist", "names"):
+    found = {dataset: measure(dataset) for dataset in ("mnist", "names")} | {"shakespeare": measure_text("shakespeare")}
+    results.save_result("counts", {"command": "python -m lab.counts"} | found)
+    for dataset in found:
         print(*(f"{n:40} {v['loss']:.3f} {v['accuracy']:.3f}" for n, v in found[dataset].items()), sep="\n")
 
 

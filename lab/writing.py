@@ -30,6 +30,7 @@ with program.needing("requirements-np.txt"):
 
 SEEDS, TEMPERATURES, EACH = range(3), (1, 0.8, 0.6, 0.3, 0.2, 0.1, 0), 200  # so many of each digit
 NAME_SEEDS, NAMES, NAME_TEMPERATURES = range(3), 2000, (1, 0.8, 0.5)
+TEXT_SEEDS = {"texts": range(3), "best": range(3)}  # of each recipe for texts
 AT = 0.8  # as write.py does
 SHOWN = 2, (0, 0.5, 1, 2)  # which digit png/temperatures.png shows, and at which temperatures
 FOLDER = results.ROOT / "learning_curves" / "others"
@@ -40,7 +41,7 @@ ASKED = np.arange(10).repeat(EACH)
 def trained(arguments):
     """(model, options) of a run of main_np.py, which is trained or, if it was stopped, continues; and its history."""
     options = networks.parse_options("np", *arguments.split())
-    folder = FOLDER / f"{options.name}_{options.seed}"
+    folder = FOLDER / f"{options.name}_{options.recipe}_{options.seed}"
     checkpoint, history = folder / f"checkpoint_{options.name}.npz", folder / f"history_{options.name}.json"
     results.run_program(
         f"main_np.py --resume {checkpoint}" if checkpoint.exists() else f"main_np.py {arguments}", folder
@@ -157,6 +158,12 @@ def names_table(found):
     return results.markdown(["", f"mean over {len(runs)} seed{'s' * (len(runs) > 1)}"], rows)
 
 
+def networks_of_texts(found):
+    """What the table calls the networks that learn a text: {name: their runs}."""
+    names = {"texts": "the network", "best": "the network of `--recipe best`"}
+    return {name: found["runs"][recipe] for recipe, name in names.items() if recipe in found["runs"]}
+
+
 @style()
 def rows_of_digits(images):
     """Digits that the GPT wrote, asked for 0 to 9"""
@@ -269,6 +276,19 @@ def run_names():
     pack(model, results.ROOT / "page" / "names.npz")
 
 
+def run_texts():
+    """Those that learn a text, with either recipe: their loss and accuracy on its last tenth."""
+    for recipe, seeds in TEXT_SEEDS.items():
+        for seed in map(str, seeds):
+            found = results.load_results().get("texts", {"command": "python -m lab.writing", "runs": {}})
+            runs = found["runs"].setdefault(recipe, {})
+            if seed not in runs:
+                *_, history = trained(f"--model {WRITER} --recipe {recipe} --seed {seed}")
+                runs[seed] = last(history) | {"machine": history["machine"]}
+                results.save_result("texts", found)
+                print(time.strftime("%H:%M"), recipe, "seed", seed, runs[seed], flush=True)
+
+
 def last(history):
     """The last test's loss and accuracy."""
     return {name: history[f"test_{name}"][-1] for name in ("loss", "accuracy")}
@@ -276,14 +296,16 @@ def last(history):
 
 def main():
     Parser(description=__doc__).parse_args()
+    run_texts()
     run_names()
     run_digits()
     found = results.load_results()
     tables = table(found["writing"]), temperatures_table(found["writing"]), names_table(found["names"])
     print(*tables, sep="\n\n")
     if counted := found.get("counts"):
-        print(counts.table(counted["mnist"], found["writing"]["runs"]), end="\n\n")
-        print(counts.table(counted["names"], found["names"]["runs"]))
+        print(counts.table(counted["mnist"], {"the network": found["writing"]["runs"]}), end="\n\n")
+        print(counts.table(counted["names"], {"the network": found["names"]["runs"]}), end="\n\n")
+        print(counts.table(counted["shakespeare"], networks_of_texts(found["texts"])))
 
 
 if __name__ == "__main__":

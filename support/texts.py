@@ -48,6 +48,12 @@ def refusal(source, text):
     return "" if can else f"writes {source.kind}s, and {text!r} is none"
 
 
+def beginning(source):
+    """The letter of a text after which a network begins if it is asked for nothing: the end of a line, where there is
+    one."""
+    return max(source.letters.find("\n"), 0)
+
+
 def first_words(labels, source):
     """The words with which texts of these labels (B,) begin: (B, 1) int64. They come after the V words of a text."""
     return sizes(source)["words"] + np.asarray(labels, np.int64)[:, np.newaxis]

@@ -18,7 +18,7 @@ from conftest import as_input, rows
 from mlp_np import MLP, softmax, softmax_cross_entropy
 from networks import NETWORKS, make, parse_options
 from resnet_np import ResNet
-from support import drawing, inside
+from support import drawing, inside, texts
 from support.errors import UserError
 from support.ink import Seen
 from vit_np import ViT
@@ -296,10 +296,12 @@ def test_a_digit_that_a_network_wrote(tmp_path, capsys, monkeypatch):
     assert_legible(figure)
     assert path.name == "written_gpt_np.png"
     model, options, _ = networks.load(weights[1], writes=True)
-    steps = look.gpt_steps(model, options, 7)
+    steps = look.gpt_steps(model, options, np.array([[128 + 7]]))
     image = write.write(model, [7], 0.8, np.random.default_rng(0), options)[0]
-    assert (steps["image"] == image).all() and steps["p"].sum(axis=1) == pytest.approx(1)
-    assert steps["patch"] == steps["perplexity"].argmax() and (steps["perplexity"] >= 1).all()
+    assert (texts.images_of(steps["words"][np.newaxis])[0] == image).all() and steps["p"].sum(axis=1) == pytest.approx(
+        1
+    )
+    assert steps["place"] == steps["perplexity"].argmax() and (steps["perplexity"] >= 1).all()
     for weights_of in steps["attention"].values():
         assert weights_of.shape == (2, 49, 49) and not np.triu(weights_of[0], 1).any()
         assert weights_of.sum(axis=2) == pytest.approx(1)

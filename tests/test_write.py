@@ -8,6 +8,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 from PIL import Image
+from test_plot import assert_legible
 
 import data
 import gpt_np
@@ -15,7 +16,7 @@ import look
 import main_np
 import predict
 import write
-from support import texts
+from support import inside, texts
 from support.errors import UserError
 from support.program import run
 
@@ -141,7 +142,7 @@ def test_predict_and_look_refuse_a_network_of_names(names):
     weights = ["--weights", "learning_curves/checkpoint_gpt_names_np.npz"]
     with pytest.raises(UserError, match=r"^[^\n]*names_np.npz holds a network that writes; give one that reads$"):
         predict.main(["photo.jpg", *weights])
-    with pytest.raises(UserError, match=r"^look.py draws digits, and [^\n]*names_np.npz writes names"):
+    with pytest.raises(UserError, match=r"^look.py draws digits and texts, and [^\n]*names_np.npz writes names"):
         look.main(weights)
 
 
@@ -225,3 +226,24 @@ def test_the_newest_that_can_goes_on_and_what_none_has_seen_is_named(play, capsy
     ):
         with pytest.raises(UserError, match=said):
             write.main(words)
+
+
+def test_a_text_is_looked_into(play, capsys):
+    """How sure the network was at each letter, and what it looked at."""
+    weights = ["--weights", "learning_curves/checkpoint_gpt_texts_np.npz"]
+    with patch.object(look.drawing, "save") as saved:
+        look.main([*weights, "--patch", "4"])
+    (figure, path), said = saved.call_args.args, capsys.readouterr().out.splitlines()
+    assert said[0].endswith("has written 10 letters") and path.name == "written_gpt_texts_np.png"
+    assert_legible(figure)
+    written = capsys.readouterr(), write.main(["--letters", "10"]), capsys.readouterr().out.splitlines()[1:]
+    grid, bars, *heads = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+    shown = [text.get_text() for text in grid.texts]
+    assert len(shown) == 10 and inside.printed(written[2][0][0]) in shown[:2]
+    assert sum(bar.get_height() for bar in bars.patches) < 1 and len(heads) == 2
+    for axes in heads:  # letter 4 is chosen by what it saw of the four before it
+        seen = np.asarray(axes.images[0].get_array()).ravel()
+        assert 0 < seen[:4].sum() < 1 and not seen[4:].any()
+    for words, refused in ((["--patch", "10"], "there are 10, from 0"), (["--digit", "1"], "--digit is for a network")):
+        with pytest.raises(UserError, match=refused):
+            look.main([*weights, *words])
