@@ -36,7 +36,7 @@ def main(argv=None):
     for step in (1, 10, 20, 50, 100, STEPS):
         print(f"step {step:3}: loss {found[step - 1]:.4g}")
     learned = found[-1] < LEARNED * found[0]
-    print("learned by heart" if learned else "not learned by heart: look at the gradients, the loss, and the labels")
+    print("learned by heart" if learned else "not learned by heart: look at the gradients, the loss and the rate")
 
 
 if __name__ == "__main__":
