@@ -19,11 +19,14 @@ with program.needing("requirements-np.txt"):
     import numpy as np
 
     import data
+    from exercises.catalogue import EXERCISES
     from networks import NETWORKS, make, parse_options, typed
     from support.errors import UserError
     from support.files import replacing
     from support.options import Parser
+    from support.rounding import above
 
+PROCESSOR = "AMD EPYC, 2 cores"  # whose times README states
 # The runs whose accuracies the docs state: {network: {what it is called: (its command, how many seeds)}}. If they have
 # the default run in both frameworks, as "MLP, NumPy" and "MLP, PyTorch", png/ has its curves.
 STATED = {
@@ -266,6 +269,33 @@ def defaults_table(found):
         cells = [f"{spread([run['losses']['2000'] for run in of], '.3f')}, n = {len(of)}" for of in runs]
         rows.append(["GPT 128 × 4, on Shakespeare", f"{runs[0][0]['parameters']:,}", *cells])
     return markdown(["network", "parameters", *FRAMEWORKS.values()], rows)
+
+
+def beside_table(found):
+    """What is here, and what others have published or PyTorch takes, in Markdown. Times are those of two cores."""
+    twins, rounds = found["twins"], found["bench"][PROCESSOR]["rounds"]
+    differs = above(twins["difference"]["float64"]["largest"])
+    ours, theirs = (f"{np.median(rounds[f'run |  | {tool}']):.1f} s" for tool in FRAMEWORKS.values())
+    vit = found["accuracy"]["ViT, NumPy"]
+    minutes = f"{np.median(values(vit, 'seconds')) / 60:.0f} minutes"
+    marked = [exercise for exercise in EXERCISES if not exercise.case]
+    rows = [
+        ["by hand and in PyTorch: the same run", f"{twins['steps']:,} steps, weights within {differs}",
+         "[llm.c](https://github.com/karpathy/llm.c/blob/master/test_gpt2.c): 10 steps, losses within 0.01",
+         "`python -m lab.twins`"],
+        ["default run", ours, f"PyTorch: {theirs}", "`python -m lab.bench`"],
+        ["a transformer by hand reads MNIST", f"{np.mean(values(vit)):.4f} after {minutes}",
+         "[ViT-NumPy](https://github.com/libaohang/ViT-NumPy): 0.982 after 1.5 hours",
+         "`python main_np.py --model vit`"],
+        ["mistakes that the marker names", f"{sum(len(e.known) for e in marked):,} in {len(marked)} exercises", "",
+         "`python practice.py`"],
+    ]  # fmt: skip
+    if text := found.get("nanogpt"):
+        last = [[run["losses"]["2000"] for run in text["runs"][tool].values()] for tool in FRAMEWORKS.values()]
+        hand, theirs = (f"{np.mean(losses):.2f}" for losses in last)
+        rows.insert(3, ["Shakespeare, loss of a letter after 2,000 steps", hand, f"nanoGPT's recipe: {theirs}",
+                        "`python -m lab.nanogpt`"])  # fmt: skip
+    return markdown(["what", "here", "elsewhere", "command"], rows)
 
 
 def choices_table(found):
