@@ -5,7 +5,7 @@ import { asInput } from "./given.js";
 import { Errors } from "./network.jsx";
 import { explain } from "./numbers.js";
 import { Labels } from "./opening.jsx";
-import { hidden, MOST, now } from "./passes.js";
+import { empty, hidden, MOST, now } from "./passes.js";
 import { digit, label, shown } from "./state.js";
 import { text } from "./words.js";
 
@@ -44,7 +44,7 @@ const BiasErrors = () => (
 
 const OffNote = () => {
   const off = now.value.z1.reduce((n, z) => n + !(z > 0), 0);
-  return `Only units that are on pass anything back. The ${off} that are off, each marked with a dot, learn nothing from this digit.`;
+  return `Only units that are on pass anything back. The ${off} that are off, each marked with a dot, learn nothing from ${empty.value ? "empty paper" : "this digit"}.`;
 };
 
 const Count = () => Math.min(MOST, hidden.value);

@@ -189,16 +189,16 @@ def pack():
     return {}
 
 
-def unpack():
-    """What my_practice.zip holds, as page/lessons/work.js keeps it; UserError if it holds no exercise.
+def unpack(name):
+    """What that archive holds, as page/lessons/work.js keeps it; UserError if it holds no exercise.
 
     Untouched stubs are left out: they would take the place of what is written in the browser.
     """
-    folder, unread = UNPACKED, classroom.unpack(FOLDER / "my_practice.zip", UNPACKED)
+    folder, unread = UNPACKED, classroom.unpack(FOLDER / name, UNPACKED)
     found, *_ = classroom.find_files(folder)
+    unread = classroom.listed([f"{name} ({why})" for name, why in unread.items()])
     if not found:
-        reasons = "; ".join(f"{name}: {why}" for name, why in unread.items())
-        raise UserError(reasons or "there are no exercises in this file")
+        raise UserError(f"cannot be read: {unread}" if unread else f"{name}: there are no exercises in this file")
     found = {name: path for name, path in found.items() if classroom.is_written(name, path)}
     for name, path in found.items():
         path.rename(folder / f"{name}.py")
@@ -213,7 +213,7 @@ def unpack():
     passed = {name: text for name, text in files.items() if work.passed(BY_NAME[name])}
     progress = {} if damaged else work.progress
     found = {"files": files, "passed": passed, "progress": progress}
-    return {"work": found, "damaged": damaged, "unread": [f"{name} ({why})" for name, why in unread.items()]}
+    return {"work": found, "damaged": damaged, "unread": unread}
 
 
 def train(mine):
@@ -294,7 +294,7 @@ def open_network(name):
     except UserError as error:
         raise UserError(str(error).replace(f"{FOLDER}/", "")) from None
     tests = history.test_accuracy
-    words = f"reads {tests[-1]:.4f} of the test images" if tests else f"after {history.step:,} steps"
+    words = f"reads {tests[-1]:.4f} of the test images, it says of itself" if tests else f"after {history.step:,} steps"
     return {"network": as_kept(model.params, options.pixels, words)}
 
 

@@ -4,7 +4,8 @@ import { Button } from "./controls.jsx";
 import { carried, isOnSite } from "./given.js";
 import { toggle, verb } from "./learning.js";
 import { found, turnTo } from "./owned.js";
-import { following, learning, shown } from "./state.js";
+import { following, learning, shown, steps } from "./state.js";
+import { plural } from "./words.js";
 
 /** To the page's own network, or to the reader's. */
 const turn = () => (shown.value === carried ? turnTo("yours", found.network) : turnTo("own", carried));
@@ -84,6 +85,8 @@ function Own() {
   );
 }
 
-const Run = () => shown.value.run;
+/** What is known of the network as it was; a step of the reader's makes it another one. */
+const Run = () =>
+  `${shown.value.run}${steps.value.length ? `, before ${plural(steps.value.length, "step")} of yours` : ""}`;
 
 export const parts = { Whose, Other, Own, Run };

@@ -240,6 +240,7 @@ class Pages:
 
         text = self.markdown.render(for_readers(source.read_text(encoding="utf-8")))
         text = text.replace("<th></th>", "<td></td>")  # it heads nothing
+        text = text.replace("<table>", '<table tabindex="0">')  # on a phone it is scrolled, by keys as well
         return self.linked(GUESS.sub(question, WRITE_IT.sub(editor, text)), source)
 
     def linked(self, text, source):

@@ -566,7 +566,7 @@ def test_a_stub_that_the_page_opens_replaces_nothing(tmp_path, monkeypatch):
     (tmp_path / "my_practice.zip").write_bytes(zipped({"my_practice/dz1.py": STUB, "my_practice/da1.py": DONE}))
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     monkeypatch.setattr(desk, "Path", lambda name: tmp_path / Path(name).name)
-    assert desk.unpack()["work"]["files"] == {"da1": DONE}
+    assert desk.unpack("my_practice.zip")["work"]["files"] == {"da1": DONE}
 
 
 def hand_in(path, content):

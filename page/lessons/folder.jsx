@@ -19,13 +19,13 @@ async function upload(python, file) {
     work: found,
     damaged,
     unread,
-  } = await python.ask("unpack", {}, { "my_practice.zip": new Uint8Array(await file.arrayBuffer()) });
+  } = await python.ask("unpack", { name: file.name }, { [file.name]: new Uint8Array(await file.arrayBuffer()) });
   change((next) => {
     for (const [name, text] of Object.entries(found.files)) replace(next, name, text);
     Object.assign(next.passed, found.passed);
     add(next.progress, found.progress);
   });
-  const lost = unread.length ? ` Cannot be read: ${unread.join(", ")}.` : "";
+  const lost = unread && ` Cannot be read: ${unread}.`;
   const opened = `Exercises opened: ${Object.keys(found.files).length}.${lost}`;
   return damaged ? `${opened} The progress.json in it is damaged, and was left out: mark them again.` : opened;
 }

@@ -16,7 +16,7 @@ import data
 import main_np
 from chromium import missing
 from conftest import ROOT, SMALL
-from exercises import review, runner
+from exercises import classroom, review, runner, watched
 from exercises.catalogue import BY_NAME, EXERCISES
 from exercises.exercise import agree
 from mlp_np import softmax
@@ -67,8 +67,26 @@ def test_of_a_zip_file_with_a_damaged_progress_the_rest_is_imported(tmp_path, mo
     with zipfile.ZipFile(tmp_path / "my_practice.zip", "w") as archive:
         archive.writestr("ada/da1.py", filled("da1", "da1 = dlogits @ W2.T"))
         archive.writestr("ada/progress.json", "[")
-    found = desk.unpack()
+    found = desk.unpack("my_practice.zip")
     assert found["damaged"] and [*found["work"]["files"]] == ["da1"] and found["work"]["progress"] == {}
+
+
+def test_a_training_is_called_slow_beside_what_products_take_on_this_computer(monkeypatch):
+    trace = SimpleNamespace(seconds=7, other_pixels=0, in_order=False)
+    for seconds, said in ((10, ["The training took 7 s."]), (1e-9, [])):
+        monkeypatch.setattr(watched, "PRODUCTS", seconds)
+        assert [remark[:22] for remark in watched.Trace.remarks(trace)] == said
+
+
+def test_of_many_files_that_cannot_be_read_three_are_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(desk, "FOLDER", tmp_path)
+    monkeypatch.setattr(desk, "UNPACKED", tmp_path / "unpacked")
+    monkeypatch.setattr(classroom, "MOST_MEMBERS", 0)
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
+        for i in range(100):
+            archive.writestr(f"{i}/da{i}.py", "")
+    with pytest.raises(UserError, match=r"^cannot be read: da0\.py \(.*\), da1\.py .*, 97 more$"):
+        desk.unpack("mine.zip")
 
 
 def test_what_is_due_is_due_here_on_the_same_days(monkeypatch):
