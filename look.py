@@ -183,7 +183,9 @@ def look_at_training(argv):
     file = open_folder(arguments.out) / f"training_{name}.png"
     check_output("--out", file, ".png", arguments.weights)
     title = options.network.title(options)
-    said = in_words(seen["marks"]) or ["Nothing is out of the ordinary."]
+    said = in_words(seen["marks"]) or [
+        "No number is out of the ordinary. Whether the labels are right, only you can see."
+    ]
     drawing.save(inside.training(seen, title, said), file)
     print(f"{title}, {seen['where']}", *said, f"see {file}", sep="\n")
 

@@ -63,7 +63,7 @@ def test_each_network_as_it_is_has_nothing_out_of_the_ordinary(model):
     assert seen["arrays"].keys() == main_np.build(options)[0].params.keys()
     layers = look.make("np", options).layers if model != "mlp" else seen["layers"]
     assert seen["layers"].keys() == layers.keys()
-    assert_legible(inside.training(seen, "a title", ["Nothing is out of the ordinary."]))
+    assert_legible(inside.training(seen, "a title", ["No number is out of the ordinary."]))
 
 
 # What is wrong with a run, and what is then said of it.
@@ -137,7 +137,7 @@ def test_a_network_that_kept_no_momentum_shows_no_step(tmp_path):
     seen = look.last_step(options, checkpoint._replace(groups=checkpoint.groups | {"momentum": {}}))
     assert {array["step"] for array in seen["arrays"].values()} == {None}
     assert "128 training images" in seen["where"]
-    assert_legible(inside.training(seen, "a title", ["Nothing is out of the ordinary."]))
+    assert_legible(inside.training(seen, "a title", ["No number is out of the ordinary."]))
 
 
 def test_two_runs_at_once_are_refused(tmp_path):
