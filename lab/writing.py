@@ -6,7 +6,7 @@ nearest training image, beside the same for test digits in the same words. Three
 accuracy, and how many of 2,000 names that each writes are in the list that it learned from. It can be stopped and
 started again: finished runs are not repeated. Seed 0's digits are drawn into png/written.png, beside their nearest
 training images into png/nearest.png, and one of them at several temperatures into png/temperatures.png; its weights are
-packed into page/gpt.npz and page/names.npz for the site.
+packed into page/gpt.npz, page/names.npz and page/text.npz for the site.
 """
 
 import json
@@ -287,6 +287,8 @@ def run_texts():
                 runs[seed] = last(history) | {"machine": history["machine"]}
                 results.save_result("texts", found)
                 print(time.strftime("%H:%M"), recipe, "seed", seed, runs[seed], flush=True)
+    model, *_ = trained(f"--model {WRITER} --recipe texts --seed {TEXT_SEEDS['texts'][0]}")
+    pack(model, results.ROOT / "page" / "text.npz")
 
 
 def last(history):

@@ -385,7 +385,35 @@ def looked(model, i):
     """What each head of each block looked at in text i for the word that was drawn last: the weights of its attention
     for the words before, the first of which began the text. They sum to 1. [block][head][place]."""
     blocks = (layer for name, layer in model.layers.items() if name.startswith("blocks."))
-    return [block.layers["attention"].weights[i, :, 0].tolist() for block in blocks]
+    return [block.layers["attention"].weights[i, :, 0].astype(np.float64).round(6).tolist() for block in blocks]
+
+
+def write_text(begun, count, temperature, seed):
+    """Have it go on with a text, by this many letters. Reported: what it goes on from, its letters, and of each letter
+    that it writes what `choice` and `looked` have.
+
+    Behind its last place it begins anew with the last half of what it sees, as write.py does.
+    """
+    codes, model = writer()
+    letters, T = "".join(map(chr, codes)), len(model.params["positions.P"])
+    begun = "".join(letter for letter in begun if letter in letters) or "\n"
+    words, rng = [*map(letters.index, begun)], np.random.default_rng(seed)
+    report(begun=begun, letters=letters)
+    seen, end = words[-T:], len(words) + count
+    while len(words) < end:
+        given = len(seen)
+        for place in range(T):
+            logits = model.next(np.array([seen[place]]), place)
+            if place < given - 1:
+                continue  # what comes next is given
+            (word,) = next_words(logits, temperature, rng.random(1)).tolist()
+            words.append(word)
+            seen.append(word)
+            report(**choice(logits[0], temperature, word), looked=looked(model, 0))
+            if len(words) == end:
+                break
+        seen = words[-(T // 2) :]
+    return {}
 
 
 def write_names(begun, count, temperature, seed):

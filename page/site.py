@@ -170,10 +170,12 @@ def size():
 
 
 def writers(out):
-    """What the networks that write need, into the folder `out`: their weights, and the words of digits or the names
-    that are known. {what it writes: the file's address}."""
+    """What the networks that write need, into the folder `out`: their weights, and the words of digits, the names that
+    are known or the letters of a text. {what it writes: the file's address}."""
     known = data.load("names").train_images.astype(np.uint8)
-    return {"digits": writer(out, "gpt.npz", vocabulary()), "names": writer(out, "names.npz", known)}
+    letters = np.array([*map(ord, data.SOURCES["shakespeare"].letters)], np.uint32)
+    files = {"digits": ("gpt.npz", vocabulary()), "names": ("names.npz", known), "text": ("text.npz", letters)}
+    return {what: writer(out, *file) for what, file in files.items()}
 
 
 def writer(out, file, words):
@@ -509,11 +511,12 @@ def digest_of(out):
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]
 
 
-AHEAD = ("*.html", "*.js", "*.css", "lessons.json", "runtime/*.npz")  # what works without a network from the start
+# What works without a network from the start.
+AHEAD = ("*.html", "*.js", "*.css", "lessons.json", "runtime/gpt-*.npz", "runtime/names-*.npz")
 
 
 def service_worker(out):
-    """page/lessons/sw.js for these files. It keeps pictures when they are seen; worker.js keeps what Python is made of;
+    """page/lessons/sw.js for these files. It keeps the rest when it is asked for; worker.js keeps Python;
     and version.json is asked for each time."""
     paths = sorted(path.relative_to(out).as_posix() for pattern in AHEAD for path in out.glob(pattern))
     holes = {"name": f"pages {digest_of(out)}", "files": json.dumps(paths)}

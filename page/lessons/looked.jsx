@@ -58,6 +58,38 @@ export function Maps({ looked, asked, across }) {
   );
 }
 
+/** Of a letter of a text: the letters before it, tinted by what each head looked at. */
+export function Lines({ looked, before }) {
+  return (
+    <section class="looked" aria-label="Where each head looked">
+      <p class="note">What each head looked at for it, and the most of it in numbers:</p>
+      {heads(looked).map(({ key, name, weights }) => (
+        <div key={key} class="head">
+          <b>{name}</b>
+          <code aria-hidden="true">
+            {weights.map((share, place) => (
+              <span key={place} title={percent(share)}>
+                <i style={{ opacity: share / Math.max(...weights) }} />
+                {visible(before[place])}
+              </span>
+            ))}
+          </code>
+          <span class="note">
+            {top(weights.length, Math.min(MOST, weights.length), (place) => weights[place])
+              .map(
+                (place) => `“${visible(before[place])}” ${percent(weights[place])} (${weights.length - place} before)`,
+              )
+              .join(", ")}
+          </span>
+        </div>
+      ))}
+    </section>
+  );
+}
+
+/** A letter that can be seen. */
+export const visible = (letter) => ({ "\n": "⏎", " ": "␣" })[letter] ?? letter;
+
 const letterOf = (word) => (word ? String.fromCharCode(96 + word) : "end");
 
 /** Names that it wrote, [name, whether it has learned it, its letters]; of one of them, how likely each letter was, and what each

@@ -1,6 +1,6 @@
 /* A service worker: once Python is in this browser, the site works without a network. page/site.py fills the holes: NAME has
    the digest of all files, so another version of the site keeps its own. With a network, the site answers. FILES are kept at
-   once, and a picture when it is seen. */
+   once; pictures, and networks that only some readers ask for, when they have come. */
 
 const NAME = "{{name}}",
   FILES = JSON.parse(`{{files}}`);
@@ -24,7 +24,7 @@ async function forgetOthers() {
   await clients.claim();
 }
 
-async function keepPicture(request, response) {
+async function keepToo(request, response) {
   const cache = await caches.open(NAME);
   await cache.put(request, response).catch(() => {}); // no room
 }
@@ -34,7 +34,8 @@ async function answer(event) {
   const { request } = event;
   try {
     const response = await fetch(request);
-    if (request.destination === "image" && response.ok) event.waitUntil(keepPicture(request, response.clone()));
+    const isMore = request.destination === "image" || request.url.endsWith(".npz");
+    if (isMore && response.ok) event.waitUntil(keepToo(request, response.clone()));
     return response;
   } catch (error) {
     const address = request.url === registration.scope ? `${request.url}index.html` : request.url;

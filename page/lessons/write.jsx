@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { a, percent } from "../words.js";
-import { Letters, Maps } from "./looked.jsx";
+import { Letters, Lines, Maps, visible } from "./looked.jsx";
 import { written as hasWritten } from "./path.jsx";
 import { Said, Told } from "./show.jsx";
 import { Task } from "./task.js";
@@ -16,7 +16,7 @@ const DIGITS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const pace = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 90); // milliseconds for each patch
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** weights: {digits, names}, the addresses of the networks' numbers and words. */
+/** weights: {digits, names, text}, the addresses of the networks' numbers and words. */
 export function Write({ python, weights }) {
   const task = useMemo(() => new Task(python, "the digit that you asked for"), [python]);
   const asked = useSignal(null),
@@ -132,6 +132,7 @@ export function Write({ python, weights }) {
         </div>
       )}
       <Names {...{ python, weights, temperature }} />
+      <Text {...{ python, weights, temperature }} />
     </section>
   );
 }
@@ -175,6 +176,96 @@ function Names({ python, weights, temperature }) {
         <Told task={task}>{(names) => <Letters names={names} />}</Told>
       </div>
     </form>
+  );
+}
+
+const MORE = 200; // letters
+
+/** The same layers, trained on plays: they go on with a text. */
+function Text({ python, weights, temperature }) {
+  const task = useMemo(() => new Task(python, "the text that you asked for"), [python]);
+  const asked = useSignal("ROMEO:"),
+    about = useSignal(null), // {begun, letters}
+    written = useSignal([]), // {word, likely, looked} of each letter, as far as Python has come
+    at = useSignal(0),
+    kept = useRef();
+  const hear = (said) => {
+    if (said.letters) about.value = said;
+    else written.value = [...written.value, said];
+  };
+  const ask = () =>
+    task.attempt(async (python) => {
+      about.value = null;
+      written.value = [];
+      at.value = 0;
+      kept.current ??= await python.bytes(weights.text);
+      const seed = Math.floor(Math.random() * 2 ** 32);
+      const request = { begun: asked.value, count: MORE, temperature: temperature.value, seed };
+      await python.ask("write_text", request, { "writer.npz": kept.current }, SECONDS, hear);
+      hasWritten.value = true;
+      return {};
+    });
+  const point = ({ target }) => target.dataset.n && (at.value = Number(target.dataset.n));
+  return (
+    <form class="names" onSubmit={(event) => (event.preventDefault(), ask())}>
+      <h3>Or for a text</h3>
+      <p class="note">
+        And plays of Shakespeare, a letter at a time. It goes on from what you type, and sees at most 64 letters at
+        once. Its weights (0.2 MB) come when you ask.
+      </p>
+      <div class="line">
+        <input
+          aria-label="The beginning"
+          maxLength={60}
+          value={asked.value}
+          onInput={({ target }) => (asked.value = target.value)}
+        />
+        <button type="submit" aria-disabled={task.isBusy.value}>
+          Go on with it
+        </button>
+      </div>
+      <div role="status">
+        <Told task={task}>{() => null}</Told>
+      </div>
+      {about.value && written.value.length > 0 && (
+        <>
+          <pre class="text" tabIndex={0} onPointerMove={point} onPointerDown={point}>
+            <b>{about.value.begun}</b>
+            {written.value.map(({ word }, n) => (
+              <span key={n} data-n={n} class={n === at.value ? "taken" : ""}>
+                {about.value.letters[word]}
+              </span>
+            ))}
+          </pre>
+          <label>
+            Letter <b>{at.value + 1}</b> of {written.value.length}
+            <input
+              type="range"
+              min={1}
+              max={written.value.length}
+              value={at.value + 1}
+              onInput={({ target }) => (at.value = target.value - 1)}
+            />
+          </label>
+          <OneLetter {...about.value} written={written.value} at={at.value} />
+        </>
+      )}
+    </form>
+  );
+}
+
+/** How likely a letter of a text was, and what each head looked at for it. */
+function OneLetter({ begun, letters, written, at }) {
+  const { word, likely, looked } = written[at];
+  const before = [...begun, ...written.slice(0, at).map(({ word }) => letters[word])].slice(-looked[0][0].length);
+  const said = likely.map(
+    ([other, p]) => `“${visible(letters[other])}” ${percent(p)}${other === word ? " (drawn)" : ""}`,
+  );
+  return (
+    <>
+      <p class="note">Here it thought likely: {said.join(", ")}.</p>
+      <Lines looked={looked} before={before} />
+    </>
   );
 }
 

@@ -110,7 +110,7 @@ def anew(practise):
 
 def written():
     """(exercise, text) of what the marker's tests know, without PyTorch: the right lines of each exercise, and each
-    kind of mistake once; cases, and hostile files."""
+    kind of mistake once; a case of each kind, and hostile files."""
     seen = set()
     for name, body, mark, _ in everything_written():
         kind = name if mark == "passed" else mark
@@ -121,7 +121,8 @@ def written():
             yield name, re.sub(r"\{(\w)\}", lambda m, sizes=sizes: str(sizes[m[1]]), text)
     yield from (("dz1", text) for text in HOSTILE)
     for exercise in HERE:
-        if exercise.case:
+        if exercise.case and exercise.case.does not in seen:  # it trains a network, which takes seconds
+            seen.add(exercise.case.does)
             text = exercise.stub.replace(exercise.wrong, exercise.right)
             yield exercise.name, text.replace("DIAGNOSIS = ...", f'DIAGNOSIS = "{exercise.case.diagnosis}"')
 
@@ -178,9 +179,10 @@ def test_every_answer_is_marked_word_for_word_as_in_the_terminal(practise, tmp_p
     assert not differ, "\n".join(
         f"--- {text[-300:]}\n--- here\n{here}\n--- there\n{there}" for text, here, there in differ
     )
-    assert {name for (name, _), here in zip(answers, found, strict=True) if here["passed"]} == {
-        exercise.name for exercise in HERE if not exercise.experiments
-    }
+    asked = {name for name, _ in answers}
+    assert asked >= {exercise.name for exercise in HERE if not exercise.case and not exercise.experiments}
+    passed = {name for (name, _), here in zip(answers, found, strict=True) if here["passed"]}
+    assert passed == asked - {exercise.name for exercise in HERE if exercise.experiments}
     assert len(answers) - sum(here["passed"] for here in found) >= 100
 
 
@@ -1037,6 +1039,11 @@ def test_a_digit_that_is_asked_for_is_written(at, site):
             "(all) => all.map((row) => row.innerText.split('\\t').slice(1))"
         )
         assert len(rows) == 8 and all(sum(map(share, row)) == pytest.approx(100, abs=1) for row in rows)
+        click(page, "Go on with it")  # and a text, whose network comes only now
+        page.locator(".text [data-n='199']").click()
+        assert page.locator(".text").inner_text().startswith("ROMEO:")
+        assert "(drawn)" in page.get_by_text("Here it thought likely: ").inner_text()
+        assert page.locator(".head").count() == 8 and page.locator(".head").first.locator("code span").count() <= 64
         said = page.evaluate(
             """async ([address, request]) => {
                 const kept = new Uint8Array(await (await fetch(address)).arrayBuffer()), heard = [];
