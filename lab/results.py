@@ -249,8 +249,7 @@ def recipes_table(found):
 
 def defaults_table(found):
     """What each network reaches with its default recipe, in Markdown, and in how many runs: its test accuracy, or how
-    much of what it writes is read as asked (see lab/writing.py). And the loss of a letter, of two recipes for a text
-    (see lab/nanogpt.py)."""
+    much of what it writes is read as asked (see lab/writing.py)."""
     rows = []
     for model, network in NETWORKS.items():
         if network.writes:
@@ -264,10 +263,6 @@ def defaults_table(found):
             size = sum(p.size for p in make("np", options).params.values())
             cells = [f"{spread(cell, form)}, n = {len(cell)}" if cell else "" for cell in cells]
             rows.append([network.title(options), f"{size:,}", *cells])
-    if text := found.get("nanogpt"):
-        runs = [[*text["runs"][framework].values()] for framework in FRAMEWORKS.values()]
-        cells = [f"{spread([run['losses']['2000'] for run in of], '.3f')}, n = {len(of)}" for of in runs]
-        rows.append(["GPT 128 × 4, on Shakespeare", f"{runs[0][0]['parameters']:,}", *cells])
     return markdown(["network", "parameters", *FRAMEWORKS.values()], rows)
 
 
