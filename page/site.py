@@ -46,6 +46,7 @@ OWNER = "https://OWNER.github.io/REPOSITORY/"  # in a document: the address of t
 ADDRESS = re.compile(r"^\*\*In your browser:\*\* <?(https://\S+?)/?>?$", re.MULTILINE)  # in README.md, once published
 ASIDE = re.compile(r"^<!-- not on the site -->\n.*?^<!-- on the site -->\n", re.MULTILINE | re.DOTALL)
 GUESS = re.compile(r"<p><strong>Guess first\.</strong>.+?</ul>(?=\s*<details>)", re.DOTALL)  # page/lessons/guess.jsx
+FORMULA_AND_SIGN = re.compile(r'(<span class="math inline">(?:(?!</math>).)*</math></span>[,.;:?)]+)', re.DOTALL)
 WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
 LESSON_PAGES = (
     "briefly", "backprop", "debugging", "autograd", "resnet", "transformer", "writing", "nanogpt", "results", "speed",
@@ -242,6 +243,7 @@ class Pages:
 
         text = self.markdown.render(for_readers(source.read_text(encoding="utf-8")))
         text = text.replace("<th></th>", "<td></td>")  # it heads nothing
+        text = FORMULA_AND_SIGN.sub(r'<span class="together">\1</span>', text)
         text = text.replace("<table>", '<table tabindex="0">')  # on a phone it is scrolled, by keys as well
         return self.linked(GUESS.sub(question, WRITE_IT.sub(editor, text)), source)
 

@@ -22,7 +22,7 @@ export function Maps({ looked, asked, across }) {
     { key, place } = pointed.value,
     head = all.find((one) => one.key === key);
   return (
-    <section class="looked" aria-label="Where each head looked">
+    <div class="looked">
       <p class="note">
         Where each head looked for this patch: among the patches before it, and at the digit (below each map). Point at
         a map, or tap it, for the numbers.
@@ -33,7 +33,7 @@ export function Maps({ looked, asked, across }) {
             key={one.key}
             type="button"
             class="map"
-            aria-label={say(one)}
+            aria-label={`${asked}: ${percent(one.weights[0])}. ${say(one)}`}
             aria-pressed={one.key === key}
             onFocus={() => (pointed.value = { key: one.key })}
             onClick={() => pointed.value.key !== one.key && (pointed.value = { key: one.key })}
@@ -54,14 +54,14 @@ export function Maps({ looked, asked, across }) {
         ))}
       </div>
       <p class="note said">{head && say(head, place < head.weights.length ? [place] : [])}</p>
-    </section>
+    </div>
   );
 }
 
 /** Of a letter of a text: the letters before it, tinted by what each head looked at. */
 export function Lines({ looked, before }) {
   return (
-    <section class="looked" aria-label="Where each head looked">
+    <div class="looked">
       <p class="note">What each head looked at for it, and the most of it in numbers:</p>
       {heads(looked).map(({ key, name, weights }) => (
         <div key={key} class="head">
@@ -83,7 +83,7 @@ export function Lines({ looked, before }) {
           </span>
         </div>
       ))}
-    </section>
+    </div>
   );
 }
 

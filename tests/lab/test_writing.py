@@ -75,7 +75,8 @@ def test_tables_that_count(small, monkeypatch):
     after = {"start": (3 + a) / 4, "a": (2 + b) / 4, "b": (2 + end) / 3}
     loss = -np.mean(np.log([*after.values()]))
     assert found["counts after each word"] == pytest.approx({"loss": loss, "accuracy": 1})
-    said = counts.table(found, {"0": {"loss": 0.5, "accuracy": 0.25}, "1": {"loss": 0.7, "accuracy": 0.75}})
+    runs = {"0": {"loss": 0.5, "accuracy": 0.25}, "1": {"loss": 0.7, "accuracy": 0.75}}
+    said = counts.table(found, {"the network": runs})
     assert "| all words alike | 3.30 | 27.0 | 0.037 |" in said and said.endswith("| the network | 0.60 | 1.8 | 0.500 |")
 
 
