@@ -6,6 +6,7 @@ WebAssembly and this project's own marker. Everything comes from the site's own 
 files. This needs requirements-site.txt and npm.
 """
 
+import base64
 import gzip
 import hashlib
 import html
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from functools import cache
 from itertools import count, pairwise
 from pathlib import Path
 
@@ -163,6 +165,12 @@ def images():
     return content.getvalue()
 
 
+@cache
+def digit():
+    """The first test image, for page/lessons/convolve.jsx."""
+    return base64.b64encode(data.load().test_images[0].tobytes()).decode()
+
+
 def size():
     """How much there is to learn from in a training on the pages."""
     epochs, images, tests = desk.EPOCHS, digits.TRAINING, digits.TEST
@@ -243,6 +251,7 @@ class Pages:
 
         text = self.markdown.render(for_readers(source.read_text(encoding="utf-8")))
         text = text.replace("<th></th>", "<td></td>")  # it heads nothing
+        text = text.replace('data-widget="convolve"', f'data-widget="convolve" data-image="{digit()}"')
         text = FORMULA_AND_SIGN.sub(r'<span class="together">\1</span>', text)
         text = text.replace("<table>", '<table tabindex="0">')  # on a phone it is scrolled, by keys as well
         return self.linked(GUESS.sub(question, WRITE_IT.sub(editor, text)), source)

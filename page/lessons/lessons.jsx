@@ -3,6 +3,7 @@
 import { render } from "preact";
 import { Blocks } from "./blocks.jsx";
 import { Boundary } from "./boundary.jsx";
+import { Convolve } from "./convolve.jsx";
 import { Exercise, judge, tasks } from "./exercise.jsx";
 import { askFirst } from "./guess.jsx";
 import { showPath } from "./path.jsx";
@@ -18,7 +19,7 @@ document.querySelector(".site [aria-current]")?.scrollIntoView({ block: "nearest
 const introduction = document.querySelectorAll("main > h1, main > .lede");
 const practise = document.querySelector("#practise");
 document.querySelectorAll("[data-guess]").forEach(askFirst);
-const WIDGETS = { write: Write }; // {name: what stands where a lesson says <div data-widget="name"></div>}
+const WIDGETS = { write: Write, convolve: Convolve }; // {name: what stands where a lesson says <div data-widget="name"></div>}
 
 /** Past the links of the site: to the editor of the exercise, or else to the text. */
 document.querySelector(".skip").addEventListener("click", (event) => {
@@ -53,7 +54,7 @@ async function start() {
   window.lessons.blocks = new Blocks(document.querySelectorAll(".block"), python);
   for (const place of document.querySelectorAll("[data-widget]")) {
     const Widget = WIDGETS[place.dataset.widget];
-    const shown = <Widget python={python} weights={weights} />;
+    const shown = <Widget {...{ python, weights }} {...place.dataset} />;
     render(<Boundary>{shown}</Boundary>, place);
   }
   for (const place of document.querySelectorAll("[data-exercise]")) {

@@ -24,6 +24,7 @@ from exercises.exercise import agree
 from mlp_np import softmax
 from page import bundle, desk
 from practice_answers import filled, write
+from resnet_np import Conv
 from support.errors import UserError
 from support.texts import names_of
 
@@ -71,6 +72,29 @@ def test_of_a_zip_file_with_a_damaged_progress_the_rest_is_imported(tmp_path, mo
         archive.writestr("ada/progress.json", "[")
     found = desk.unpack("my_practice.zip")
     assert found["damaged"] and [*found["work"]["files"]] == ["da1"] and found["work"]["progress"] == {}
+
+
+def test_a_kernel_that_the_reader_edits_computes_what_resnet_np_computes():
+    """convolve.js in node: forward, and dW where dy is y."""
+    if not shutil.which("node"):
+        missing("needs node, which comes with npm")
+    rng = np.random.default_rng(0)
+    x, W = rng.random((28, 28)), rng.normal(size=(3, 3))
+    module = (bundle.FOLDER / "lessons/convolve.js").as_uri()
+    program = (
+        f'import {{ convolve, gradient }} from "{module}"; '
+        f"const y = convolve({x.ravel().tolist()}, {W.ravel().tolist()}); "
+        f"console.log(JSON.stringify([y, gradient({x.ravel().tolist()}, y)]))"
+    )
+    node = ["node", "--input-type=module", "--no-warnings", "-"]
+    ran = subprocess.run(node, input=program, capture_output=True, text=True, check=True)
+    conv = Conv(rng, 1, 1)
+    conv.params["W"] = W[..., np.newaxis, np.newaxis]
+    y = conv.forward(x[np.newaxis, ..., np.newaxis])
+    conv.backward(y)
+    found = json.loads(ran.stdout)
+    assert np.allclose(found[0], y.ravel(), rtol=1e-12, atol=1e-12)
+    assert np.allclose(found[1], conv.grads["W"].ravel(), rtol=1e-12)
 
 
 def test_a_training_is_called_slow_beside_what_products_take_on_this_computer(monkeypatch):
