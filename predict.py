@@ -5,6 +5,7 @@ network, whichever framework trained it.
 """
 
 import sys
+from pathlib import Path
 
 from support import program
 
@@ -13,7 +14,7 @@ with program.needing("requirements-np.txt"):
 
     import networks
     from mlp_np import softmax
-    from support import drawing, inside
+    from support import drawing, inside, sheet
     from support.errors import UserError
     from support.files import check_output
     from support.ink import FORMATS, see
@@ -32,8 +33,14 @@ def main(argv=None):
     parser.add_argument("pictures", nargs="+", metavar="picture", help=f"of one digit: {', '.join(FORMATS)}")
     networks.add_weights(parser)
     parser.add_argument("--show", metavar="FILE.png", help="draw the picture, what was taken for ink, and the answer")
+    what = "the pictures are of sheets with rows of 0 1 2 ... 9: put each digit into a folder for --dataset DIR"
+    parser.add_argument("--cut", metavar="DIR", help=what)
     arguments = parser.parse_args(argv)
 
+    if arguments.cut:
+        number = sum(sheet.save(sheet.cut(path), arguments.cut, Path(path).stem) for path in arguments.pictures)
+        print(f"{number} digits are in {arguments.cut}: `python main_np.py --dataset {arguments.cut}` learns them")
+        return 0
     if arguments.show and len(arguments.pictures) > 1:
         parser.error("--show draws one picture: name one")
     model, options, checkpoint = networks.load(arguments.weights)

@@ -7,6 +7,7 @@ behaves as if it had seen one word more, which a coarser table drew. Where it ha
 """
 
 import sys
+from itertools import pairwise
 
 from support import program
 
@@ -33,6 +34,7 @@ ROWS = {  # of a text: the coarser table has one letter fewer before
     "four in a row": 3,
     "five in a row": 4,
 }  # each, and how many letters before it asks for
+SEEN = (0, 10, 100, 1000)  # how often four letters were seen: the ends of the lines of a table
 
 
 def pairs(images, labels, options):
@@ -76,17 +78,17 @@ def measure(dataset):
     return found
 
 
-def measure_text(dataset):
-    """The same of a text: {row of ROWS: {"loss", "accuracy"}}, on the letters that a network is tested on.
+def of_rows(source):
+    """For each of ROWS: its name; the probabilities p (N, V) of each letter that a network is tested on; how often the
+    letters before it were seen in training (N,); and the right letters (N,).
 
     A table of 65^5 numbers has no room. But of all rows of four letters, few occur: only these are rows of it.
     """
-    source = data.SOURCES[dataset]
     words, letters = source.content["arrays"][0].astype(np.int64), len(source.letters)
     *_, test, _ = source.examples()
     first = len(words) * 9 // 10  # of the test
-    asked = np.arange(first + 1, first + 1 + len(test) * source.places)  # where the letters are that are predicted
-    p, found = np.full((len(asked), letters), 1 / letters), {}  # (N, V)
+    asked = np.arange(first + 1, first + 1 + len(test) * source.places)
+    p = np.full((len(asked), letters), 1 / letters)
     for name, n in ROWS.items():
         codes = sum((words[i : len(words) - n + i] * letters ** (n - 1 - i) for i in range(n)), np.zeros(1, np.int64))
         before = np.broadcast_to(codes, len(words) - n)  # number i: the n letters before letter i + n, as one number
@@ -95,11 +97,38 @@ def measure_text(dataset):
         np.add.at(counts, (row, words[n:first]), 1)
         at = np.minimum(np.searchsorted(seen, before[asked - n]), len(seen) - 1)
         mine = counts[at] * (seen[at] == before[asked - n])[:, np.newaxis]  # (N, V): 0 where the row was never seen
-        p = (mine + p) / (mine.sum(axis=1, keepdims=True) + 1)
-        right = words[asked]
-        loss, hits = -np.log(p[np.arange(len(asked)), right]), p.argmax(axis=1) == right
+        times = mine.sum(axis=1)
+        p = (mine + p) / (times[:, np.newaxis] + 1)
+        yield name, p, times, words[asked]
+
+
+def measure_text(dataset):
+    """The same of a text: {row of ROWS: {"loss", "accuracy"}}."""
+    found = {}
+    for name, p, _, right in of_rows(data.SOURCES[dataset]):
+        loss, hits = -np.log(p[np.arange(len(right)), right]), p.argmax(axis=1) == right
         found[name] = {"loss": float(loss.mean()), "accuracy": float(hits.mean())}
     return found
+
+
+def where_seen(source, loss):
+    """{how often the four letters before were seen: [of how many of the letters in 100, loss of the table of five in a
+    row there, loss of the network there]}. loss: the network's, of each letter (N,)."""
+    *_, (_, p, times, right) = of_rows(source)
+    theirs, found = -np.log(p[np.arange(len(right)), right]), {}
+    for low, high in pairwise((*SEEN, np.inf)):
+        here = (times >= low) & (times < high)
+        found[str(low)] = [float(100 * here.mean()), float(theirs[here].mean()), float(loss[here].mean())]
+    return found
+
+
+def seen_table(runs):
+    """In Markdown, the means over the runs: where the table of five in a row is weak. runs: {seed: {"seen": what
+    `where_seen` found}}."""
+    means = np.mean([[run["seen"][str(low)] for low in SEEN] for run in runs.values()], axis=0)  # (5, 3)
+    ends = [f"{low:,} to {high - 1:,}" for low, high in pairwise(SEEN)] + [f"{SEEN[-1]:,} or more"]
+    rows = [[end, f"{of:.0f}", f"{a:.2f}", f"{b:.2f}"] for end, (of, a, b) in zip(ends, means, strict=True)]
+    return results.markdown(["times seen", "of 100 letters", "counts", "the network"], rows)
 
 
 def table(counted, networks):

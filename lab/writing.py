@@ -21,6 +21,7 @@ with program.needing("requirements-np.txt"):
     import data
     import networks
     from lab import counts, figures, results
+    from mlp_np import softmax
     from networks import NETWORKS
     from support import texts
     from support.drawing import INK, TEST, TRAIN, new_figure, style, style_axes
@@ -283,12 +284,23 @@ def run_texts():
             found = results.load_results().get("texts", {"command": "python -m lab.writing", "runs": {}})
             runs = found["runs"].setdefault(recipe, {})
             if seed not in runs:
-                *_, history = trained(f"--model {WRITER} --recipe {recipe} --seed {seed}")
-                runs[seed] = last(history) | {"machine": history["machine"]}
+                model, options, history = trained(f"--model {WRITER} --recipe {recipe} --seed {seed}")
+                seen = counts.where_seen(options.source, losses(model, options))
+                runs[seed] = last(history) | {"seen": seen, "machine": history["machine"]}
                 results.save_result("texts", found)
                 print(time.strftime("%H:%M"), recipe, "seed", seed, runs[seed], flush=True)
     model, *_ = trained(f"--model {WRITER} --recipe texts --seed {TEXT_SEEDS['texts'][0]}")
     pack(model, results.ROOT / "page" / "text.npz")
+
+
+def losses(model, options):
+    """The loss of each letter that a network is tested on, one after the other: (N,)."""
+    found = []
+    for windows, labels in data.test_batches(data.load(options.source), options):
+        x, y = options.network.batch(windows, labels, options)
+        p = softmax(model.forward(x).astype(float))
+        found.append(-np.log(np.take_along_axis(p, y[..., np.newaxis], axis=-1)).ravel())
+    return np.concatenate(found)
 
 
 def last(history):

@@ -85,8 +85,8 @@ def see(path):
     return Seen(picture, ink, image, problem)
 
 
-def read_picture(path):
-    """A picture file in shades of grey: (H, W) uint8, 0 black to 255 white, no side longer than SIDE.
+def read_picture(path, side=SIDE):
+    """A picture file in shades of grey: (H, W) uint8, 0 black to 255 white, no side longer than `side`.
 
     UserError if it is not a picture, is damaged, has more than MAX_PIXELS pixels or a side longer than MAX_SIDE: a few
     bytes may unpack to fill the memory.
@@ -98,7 +98,7 @@ def read_picture(path):
             with Image.open(file, formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
                     raise Image.DecompressionBombError
-                return shades(image)
+                return shades(image, side)
     except Image.DecompressionBombError:  # ours, or Pillow's
         reason = f"it has more than {MAX_PIXELS // 10**6} million pixels, or {MAX_SIDE:,} along a side; make it smaller"
     except Exception:  # Pillow raises many kinds for a damaged file
@@ -106,13 +106,13 @@ def read_picture(path):
     raise UserError(f"cannot read {path}: {reason}")
 
 
-def shades(image):
-    """An open image in shades of grey: (H, W) uint8, upright, no side longer than SIDE."""
+def shades(image, side):
+    """An open image in shades of grey: (H, W) uint8, upright, no side longer than `side`."""
     if image.mode.startswith("I"):  # 16 bits per pixel
         image = Image.fromarray((np.asarray(image.convert("I")) // 256).astype(np.uint8))
     elif image.format != "JPEG" and (image.mode != "L" or "transparency" in image.info):
         image = image.convert("RGBA")  # a JPEG has no transparency, and shrinks best as it is
-    image.thumbnail((SIDE, SIDE), reducing_gap=3)
+    image.thumbnail((side, side), reducing_gap=3)
     image = ImageOps.exif_transpose(image)  # as the photographer held the camera
     if image.mode != "RGBA":
         return np.asarray(image.convert("L"))

@@ -235,6 +235,8 @@ def test_the_next_word():
     assert gpt_np.next_words(logits, 0.5, u).tolist() == [0, 0, 0, 1, 2]  # 2/3, 1/6, 1/6
     for temperature in (0, 1e-320, 1e-300, 1e-29):
         assert gpt_np.next_words(logits[:, ::-1], temperature, u).tolist() == [2] * 5, temperature
+    few = gpt_np.next_words(np.array([[1, 0, 3, 2]] * 100), 1, np.linspace(0, 0.99, 100), top=2)
+    assert {*few.tolist()} == {2, 3} and (few == 2).mean() == pytest.approx(np.e / (1 + np.e), abs=0.01)
     words = gpt_np.next_words(np.zeros((10_000, 128), np.float32), 1, np.random.default_rng(0).random(10_000))
     assert np.bincount(words, minlength=128).min() > 40
 

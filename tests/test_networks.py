@@ -91,9 +91,10 @@ def test_every_gradient_is_that_of_pytorch(mnist, words):
     compare(words, images, labels, relative=1e-12 if words.startswith("mlp") else 1e-11)
 
 
-def test_every_gradient_is_that_of_pytorch_for_names():
-    names = data.load("names")
-    compare("gpt --dataset names", names.train_images[:64], names.train_labels[:64].astype(np.int64), relative=1e-11)
+@pytest.mark.parametrize("dataset", ["names", "shakespeare"])
+def test_every_gradient_is_that_of_pytorch_for_letters(dataset):
+    few, no_labels = data.load(dataset).train_images[:32], np.zeros(32, np.int64)
+    compare(f"gpt --dataset {dataset}", few, no_labels, relative=1e-11)
 
 
 @pytest.mark.parametrize("model", [model for model, network in NETWORKS.items() if not network.writes])
@@ -142,28 +143,34 @@ def test_sizes_precision_defaults_and_seeds(model):
         assert kinds - {np.dtype(np.int64)} == {np.dtype(np.float32)}  # a network may count its steps
     for way in ("np", "autograd", "torch"):
         for taken in inspect.signature(class_of(options, way)).parameters.values():
-            assert taken.name not in options.network.options or taken.default == getattr(options, taken.name)
+            if taken.name in options.network.options:  # None: the data say it
+                assert getattr(options, taken.name) in (None, taken.default)
     first, again, other = (main_np.build(build(f"{model} --seed {n}")[0])[0].params for n in (1, 1, 2))
     assert all((first[name] == again[name]).all() for name in first)
     drawn = [name for name, p in first.items() if p.ndim > 1 and len(np.unique(p)) > 2]  # an identity is not
     assert drawn and all((first[name] != other[name]).any() for name in drawn)
 
 
-@pytest.mark.parametrize("words", ["gpt --width 12 --heads 3", "gpt --dataset names --width 12 --heads 3 --blocks 1"])
+WRITERS = "", "--dataset names --blocks 1", "--dataset shakespeare --places 20 --blocks 1"
+
+
+@pytest.mark.parametrize("words", [f"gpt --width 12 --heads 3 {more}" for more in WRITERS])
 def test_what_is_written_is_the_same_in_pytorch(words):
-    """From the same numbers u: digits from the word that asks for them, names from their first letters, too."""
+    """From the same numbers u: digits from the word that asks for them, names from their first letters, too; a text."""
     options, *_, (theirs, _) = build(f"{words} --dtype float64")
     ours = networks.make("np", options)
-    begun = texts.first_words([3, 9] if options.source.of == "images" else [0, 0], options.source)
+    begun = np.array([[3, 9, 60], [0, 0, 8]])
+    if options.source.of != "texts":
+        begun = texts.first_words([3, 9] if options.source.of == "images" else [0, 0], options.source)
     if options.source.of == "names":
         begun = np.hstack([begun, texts.texts_of(["ma", "le"])[:, :2]])
-    for temperature in (1, 0.8, 0):
+    for temperature, top in ((1, None), (0.8, None), (1, 3), (0, None)):
         by_hand, by_torch = (
-            np.stack([np.asarray(new) for new in model.write(begun, temperature, np.random.default_rng(1))])
+            np.stack([np.asarray(new) for new in model.write(begun, temperature, np.random.default_rng(1), top)])
             for model in (ours, theirs.eval())
         )
         assert by_hand.shape == (len(ours.params["positions.P"]) - begun.shape[1] + 1, 2)
-        assert np.array_equal(by_hand, by_torch), temperature
+        assert np.array_equal(by_hand, by_torch), (temperature, top)
 
 
 # --- One run --------------------------------------------------------------------------------------------------------
@@ -178,6 +185,7 @@ LOCKSTEP = [  # what is trained, and how far apart PyTorch and the tape may be: 
     ("vit --width 12 --blocks 2 --heads 3 --steps 20 --optimizer sgd --lr 0.1 --weight-decay 5e-4", 1e-12, 1e-12),
     ("gpt --width 12 --blocks 1 --heads 3 --steps 20", 1e-12, 1e-12),
     ("gpt --dataset names --width 12 --blocks 1 --heads 3 --steps 20", 1e-12, 1e-12),
+    ("gpt --dataset shakespeare --width 12 --blocks 1 --heads 3 --places 20 --steps 20", 1e-12, 1e-12),
 ]
 LONG = [  # a whole run, whose W1 is updated in two parts; and the beginning of default runs
     ("mlp --hidden 64", 1e-12, 0),
@@ -186,6 +194,7 @@ LONG = [  # a whole run, whose W1 is updated in two parts; and the beginning of 
     ("vit --patch 7 --blocks 2 --steps 170", 1e-12, 1e-12),
     ("gpt --steps 50", 1e-12, 1e-12),
     ("gpt --dataset names --steps 100", 1e-12, 1e-12),
+    ("gpt --dataset shakespeare --steps 500", 1e-12, 1e-12),
 ]
 
 
@@ -193,10 +202,8 @@ LONG = [  # a whole run, whose W1 is updated in two parts; and the beginning of 
     ("words", "torch_apart", "tape_apart"), LOCKSTEP + [pytest.param(*row, marks=pytest.mark.slow) for row in LONG]
 )
 def test_lockstep(words, torch_apart, tape_apart, mnist, monkeypatch):
-    load = data.load
-    monkeypatch.setattr(
-        data, "load", lambda source, n: mnist if source.name == "mnist" else load(source)
-    )  # read once for all
+    load = data.load  # MNIST is read once for all
+    monkeypatch.setattr(data, "load", lambda source, n: mnist if source.name == "mnist" else load(source))
     options = build(words if "--dtype" in words else f"{words} --dtype float64")[0]
     losses = []
     for n, (by_hand, on_tape, by_torch, _) in enumerate(twins.lockstep(options), 1):
