@@ -31,6 +31,7 @@ SURE = 0.9
 def main(argv=None):
     parser = Parser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("pictures", nargs="+", metavar="picture", help=f"of one digit: {', '.join(FORMATS)}")
+    parser.epilog = "A network knows only what it was shown: of a letter or a scribble it may be sure, too."
     networks.add_weights(parser)
     parser.add_argument("--show", metavar="FILE.png", help="draw the picture, what was taken for ink, and the answer")
     what = "the pictures are of sheets with rows of 0 1 2 ... 9: put each digit into a folder for --dataset DIR"

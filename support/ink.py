@@ -41,6 +41,8 @@ CIRCLE = 0.05  # of its radius is how far a circle's ink spreads
 SHEET = 0.85  # of what its corners span is a sheet, or more
 WIDE = 0.55  # of the height; a 1 in one stroke is narrower
 PEN = 0.085  # the width of a stroke by the digit's size; thinner ones are widened to it
+TALL = 0.6  # of the height is the width of two digits, one above the other; so it is of 4 training images
+SMALL = 40  # pixels high; in less, some rows of a stroke may be lost
 GAP = 0.02  # the least space between two digits, by their height
 FILLED = 0.82  # of its box is no digit; an 8 of the widest pen fills 0.78, and a wiped board 0.87, in drawn scenes
 # The most that a digit has: strokes that a row crosses, that a row and a column cross, both on average, and holes. Of
@@ -131,12 +133,22 @@ def find_ink(picture):
     """(ink, whether it can be a digit's, whether it is cut off) in a picture (H, W) uint8: (h, w) uint8, 0 paper to 255
     ink, and two bools.
 
-    It may be dark on light or light on dark. If a sheet lies on a table, it is the ink on that, seen from above. What
-    is broader than any pen's stroke is none: a lamp's patch of light, perhaps. Then the dark may be the ink.
+    It may be dark on light or light on dark. If a sheet lies on a table, it is the ink on that, seen from above; if
+    that has none, the whole picture's, because it may be a note beside the digit, or half of a folded sheet. What is
+    broader than any pen's stroke is none: a lamp's patch of light, perhaps. Then the dark may be the ink.
     """
     corners = find_sheet(picture)
     if corners is not None:
-        picture = from_above(picture, corners)
+        on_it = ink_on(from_above(picture, corners))
+        if on_it[1] and not on_it[2]:
+            return on_it
+        whole = ink_on(picture)
+        return whole if whole[1] and not whole[2] else on_it
+    return ink_on(picture)
+
+
+def ink_on(picture):
+    """What `find_ink` says of a picture without a table."""
     (_, darkness), (_, other) = sorted((reading(picture), reading(255 - picture)), key=lambda pair: pair[0])
     ink, found, cut = digit_in(darkness, other)
     if found and is_broad(ink > 127):
@@ -252,12 +264,18 @@ def several(ink):
     """Whether a strip of paper parts the ink into two digits, or into a digit and a line under it.
 
     Between digits it is upright, or leans as handwriting does. Each has 0.6 of the height or more, unlike the bar of a
-    5, and 0.15 of the ink. The strip is GAP of the height wide.
+    5, and 0.15 of the ink. The strip is GAP of the height wide. If one digit is above the other, each has 0.35 of the
+    height, and both together are narrower than TALL; but not in a picture as small as MNIST's.
     """
     y, x = np.nonzero(ink > 127)  # y in order
     height = np.ptp(y) + 1
     for i in 1 + np.flatnonzero(np.diff(y) > 1 + 3 * GAP * height):  # the foot of a 1 is nearer
         if np.ptp(y[i:]) < 0.2 * height and np.ptp(x[i:]) > 0.9 * np.ptp(x):
+            return True
+    for i in (
+        1 + np.flatnonzero(np.diff(y) > 1 + GAP * height) if height > SMALL and np.ptp(x) + 1 < TALL * height else ()
+    ):
+        if min(np.ptp(y[:i]), np.ptp(y[i:])) >= 0.35 * height:
             return True
     for lean in (0, 0.2, 0.4):
         along = x + lean * y

@@ -121,11 +121,11 @@ def unruled(ink):
 
     At each distance from a line, what most of it has there is subtracted: where the pen crosses, the rest is the pen's.
     """
-    slope = None
+    slope, whole = None, ink  # lines are found in the whole: where they cross, the first would take from the second
     for _ in range(2):  # lines from left to right; then, turned, those from top to bottom
         spent, heights = np.zeros_like(ink), np.arange(len(ink))[:, np.newaxis]
-        lines = rulings(ink, slope)
-        slope = -lines[0][1] / ink.shape[1] if lines else None
+        lines = rulings(whole, slope)
+        slope = -np.median([fall for _, fall in lines]) / ink.shape[1] if lines else None
         for line in lines:
             away = np.rint(2 * (heights - path(*line, ink.shape[1])))  # in half pixels
             for distance in range(-5, 6):
@@ -133,7 +133,7 @@ def unruled(ink):
                 if at.any():
                     low, half = np.quantile(ink[at], (0.2, 0.5))
                     spent[at] = np.maximum(spent[at], half + (half - low))  # as far above the median as 0.2 is below
-        ink = np.maximum(ink - spent, 0).T
+        ink, whole = np.maximum(ink - spent, 0).T, whole.T
     return ink
 
 
@@ -274,9 +274,9 @@ def without_surroundings(ink):
     """(ink, whether it is cut off): ink (H, W) uint8 without what is around a digit, and a bool.
 
     Around it are the edge of a table or the bars of a program's window, which lie along the picture's border; a finger,
-    which comes in from there; a circle that somebody drew around the digit; and specks, which are small and apart from
-    the largest piece. A digit that touches the border is cut off, unless it fills the picture, as one does that
-    somebody cut out closely.
+    which comes in from there; a circle that somebody drew around the digit; and specks and remnants, which are small
+    and apart from the largest piece, or neither near nor beside it. A digit that touches the border is cut off, unless
+    it fills the picture, as one does that somebody cut out closely.
     """
     names, boxes = pieces(ink > 127)
     if not len(boxes):
@@ -304,6 +304,8 @@ def without_surroundings(ink):
     others = inside & (touching > 0) & ~is_around(boxes, boxes[largest])
     cut = bool((touching[largest] and not whole[largest]) or (size * others).max() > size[largest])
     apart = np.maximum(boxes[largest, :2] - boxes[:, 2:], boxes[:, :2] - boxes[largest, 2:]).max(axis=1)
-    kept &= (size > 0.3 * size[largest]) | (apart < 0.15 * sides[largest].max())
+    far = apart / sides[largest].max()
+    beside = (boxes[:, 0] >= boxes[largest, 0]) & (boxes[:, 2] <= boxes[largest, 2])  # half a loop, cut by a ruling
+    kept &= (far < 0.15) | ((far < 0.4) | beside) & (size > 0.3 * size[largest]) | (size > 0.6 * size[largest])
     shape = Image.fromarray(255 * (kept[names] & (names >= 0)).astype(np.uint8))
     return ink * (np.asarray(shape.filter(ImageFilter.MaxFilter(5))) > 0), cut  # with the grey around

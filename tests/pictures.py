@@ -150,6 +150,28 @@ def touching_pair(left, rng):
     return photograph(np.pad(both, 60), rng)
 
 
+def stacked_pair(above, rng):
+    """Two digits, one above the other."""
+    pen, pair = int(rng.integers(5, 20)), []
+    for digit in (above, int(rng.integers(0, 10))):
+        ink = written(digit, int(rng.integers(0, 5)), pen, rng)
+        left = int(rng.integers(0, 40))
+        pair.append(np.pad(ink[ink.max(axis=1) > 0.3], ((0, int(rng.integers(10, 60))), (left, 40 - left))))
+    return photograph(np.pad(np.vstack(pair), 40), rng)
+
+
+def beside_a_note(digit, rng):
+    """A sheet with a digit and, beside it, a darker note that somebody has stuck on it."""
+    ink = np.pad(written(digit, int(rng.integers(0, 5)), int(rng.integers(5, 20)), rng), ((60, 60), (60, 220)))
+    side, (height, width) = int(rng.integers(130, 190)), ink.shape
+    top, left = int(rng.integers(10, height - side - 10)), width - side - int(rng.integers(10, 30))
+    picture = photograph(ink, rng)
+    picture[top : top + side, left : left + side] = picture[top : top + side, left : left + side] * rng.uniform(
+        0.7, 0.9
+    )
+    return picture
+
+
 def underlined(digit, rng):
     ink = written(digit, int(rng.integers(0, 5)), int(rng.integers(8, 20)), rng)
     below = min(np.flatnonzero(ink.max(axis=1) > 0.5)[-1] + int(rng.integers(12, 25)), 290)
@@ -255,6 +277,8 @@ SCENES = {
     "a scribble": (scribble, 0),
     "a wiped board": (wiped_board, 0),
     "a pair that touches": (touching_pair, 0),
+    "a pair one above the other": (stacked_pair, 0),
+    "a note beside it": (beside_a_note, 17),
     "an underlined digit": (underlined, 0),
     "a sheet at 30 degrees": (partial(tilted, degrees=30), 19),
     "a sheet at 45 degrees": (partial(tilted, degrees=45), 19),
