@@ -1,4 +1,4 @@
-/* "Ask for a digit": the network of gpt_np.py writes it before the reader's eyes, patch by patch. */
+/* "Ask for a digit": the network of gpt_np.py writes it before the reader's eyes, patch by patch; and names, and a text. */
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
