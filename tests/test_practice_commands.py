@@ -75,6 +75,8 @@ solution 2 | has not passed yet | `python practice.py hint softmax`; after the t
 logits: logits = 3 * (a1 @ W2) - 2 * b2 | --seed
 logits: logits = a1 @ W2 - b2 | the bias subtracted
 logits: logits = a1 @ W2 * b2 | the bias multiplied
+logits: print('begun' + 3000 * chr(10) + 'ended'); logits = a1 @ W2 | Your code printed: begun | ~ended
+logits: logits = a1 @ W2 - b2 | the bias subtracted
 logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: shape ( \
     | Passed. That makes 1 of {len(EXERCISES)}. A new network looks at a \
     | On the way there was a mistake: the bias subtracted. You wrote logits = a1 @ W2 - b2 and now print( \
@@ -131,6 +133,7 @@ review | Review of exercise 3
 review/loss: loss = p | ~kept in
 review logits | Review of exercise 1 | ~kept in
 review loss | Nothing is written yet | What you had is kept in | review/loss.1.py
+review logits | Review of exercise 1 | ~kept in
 
 nonsense | no exercise nonsense
 DZ1 | Exercise 7 (
@@ -349,11 +352,15 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
         work.note("passed", digest(write(learner.folder, name)), BY_NAME[name])
     found = learner(write(learner.folder, last).stem).stdout
     assert f'Passed. That makes {len(network.EXERCISES)} of {len(EXERCISES)}. "The MLP" is done.' in found
+    assert "practice.py prove" not in found  # it takes no part
     path = learner.folder / "my_network.py"
     path.write_text("mine")
     assert "it reads 91.2 % of the test digits\n1\n" in learner("train").stdout
     assert path.read_text() == network.program([])  # the learner wrote the same as the project
     assert (learner.folder / "my_network.1.py").read_text() == "mine"
+    with monkeypatch.context() as again:
+        again.setattr(runner, "run_program", lambda *_, **__: 1)
+        assert "kept" not in learner("train").stdout  # nothing has changed
     _, _, checkpoint = networks.load(path.with_suffix(".npz"))
     assert checkpoint.history.step == 100 and round(checkpoint.history.test_accuracy[-1], 3) == 0.912
     predict.main([str(ROOT / "png" / "photo.jpg"), "--weights", str(path.with_suffix(".npz"))])
@@ -569,6 +576,19 @@ def test_a_stub_that_the_page_opens_replaces_nothing(tmp_path, monkeypatch):
     assert desk.unpack("my_practice.zip")["work"]["files"] == {"da1": DONE}
 
 
+def test_a_tar_file_is_looked_through_up_to_a_limit(tmp_path):
+    """256 MiB; the first member is a hole that costs no disk."""
+    for size, said in ((2**27, None), (2**28 + 1, "it is too large to be looked through to its end")):
+        hole, work = tarfile.TarInfo("hole"), tarfile.TarInfo("dz1.py")
+        hole.size, work.size = size, len(DONE)
+        with open(path := tmp_path / f"{size}.tar", "wb") as file:
+            file.write(hole.tobuf())
+            file.seek(-(-size // 512) * 512, os.SEEK_CUR)
+            file.write(work.tobuf() + DONE.encode() + bytes(2048))
+        assert classroom.unpack(path, tmp_path / str(size)).get(path.name) == said
+        assert (tmp_path / str(size) / "0" / "dz1.py").exists() == (said is None)
+
+
 def hand_in(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
     if callable(content):
@@ -737,7 +757,12 @@ def test_ctrl_c_while_the_exercises_are_read_is_no_broken_exercise(monkeypatch):
 
 def test_what_a_learners_exception_says_or_cannot_say(tmp_path, capsys):
     """Its text may raise itself, and may hold what moves a terminal's cursor."""
-    for message, words in (("1 / 0", "no message"), ("'\\x1b[2J'", r"\?\[2J")):
+    code = "dlogits[rows]-onehot[rows]"  # where a line ends, it is not cut
+    for message, words in (
+        ("1 / 0", "no message"),
+        ("'\\x1b[2J'", r"\?\[2J"),
+        (f"66 * '.' + ' {code}'", re.escape(code)),
+    ):
         silent = f"class Mine(Exception):\n    def __str__(self):\n        return {message}\n\n\nraise Mine\n"
         hand_in(path := tmp_path / "dz1.py", silent)
         practice.say(marker.verdict(BY_NAME["dz1"], 0, runner.report(BY_NAME["dz1"], path, 0)).text)

@@ -39,6 +39,12 @@ def test_the_picture_of_the_proof(difference):
     assert any("step 200" in note for note in notes) == (difference == "grows")
 
 
+def test_where_rounding_decides_the_difference_is_three_times_as_large():
+    difference = np.cumprod([1e-8, 4, 2, 10, 9, 1, 8, 5.0])
+    disagreeing = np.array([0, 1, 1, 0, 1, 0, 2, 1])
+    assert [*twins.tipping(difference, disagreeing)] == [4, 6, 7]  # of 1, 4, 6 and 7 the steepest
+
+
 PROGRAMS = [bench, cost, counts, depth, figures, film, first_weights, nanogpt, results, twins, writing]
 
 
