@@ -757,7 +757,7 @@ def test_ctrl_c_while_the_exercises_are_read_is_no_broken_exercise(monkeypatch):
 
 def test_what_a_learners_exception_says_or_cannot_say(tmp_path, capsys):
     """Its text may raise itself, and may hold what moves a terminal's cursor."""
-    code = "dlogits[rows]-onehot[rows]"  # where a line ends, it is not cut
+    code = "dlogits-onehot-largest-weights-scores-words"  # where a line ends, it is not cut
     for message, words in (
         ("1 / 0", "no message"),
         ("'\\x1b[2J'", r"\?\[2J"),

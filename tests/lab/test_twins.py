@@ -43,6 +43,7 @@ def test_where_rounding_decides_the_difference_is_three_times_as_large():
     difference = np.cumprod([1e-8, 4, 2, 10, 9, 1, 8, 5.0])
     disagreeing = np.array([0, 1, 1, 0, 1, 0, 2, 1])
     assert [*twins.tipping(difference, disagreeing)] == [4, 6, 7]  # of 1, 4, 6 and 7 the steepest
+    assert [*twins.tipping(difference[:6], disagreeing[:6])] == [1, 4]  # and not 2, where it is twice as large
 
 
 PROGRAMS = [bench, cost, counts, depth, figures, film, first_weights, nanogpt, results, twins, writing]
