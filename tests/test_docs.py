@@ -60,6 +60,11 @@ def test_tables_are_those_of_the_results():
         ("docs/writing.md", writing.names_table(RESULTS["names"])),
         ("docs/results.md", counts.table(RESULTS["counts"]["mnist"], {"the network": RESULTS["writing"]["runs"]})),
         ("docs/writing.md", counts.table(RESULTS["counts"]["names"], {"the network": RESULTS["names"]["runs"]})),
+        (
+            "docs/writing.md",
+            counts.table(RESULTS["counts"]["shakespeare"], writing.networks_of_texts(RESULTS["texts"])),
+        ),
+        ("docs/writing.md", counts.seen_table(RESULTS["texts"]["runs"]["texts"])),
         ("docs/writing.md", steps.table(RESULTS["steps"])),
         ("docs/autograd.md", cost.table(RESULTS["tape"]["found"])),
         ("docs/experiments.md", experiments.experiments_table(RESULTS["experiments"])),
