@@ -287,7 +287,7 @@ def beside_table(found):
     ]  # fmt: skip
     if text := found.get("nanogpt"):
         last = [[run["losses"]["2000"] for run in text["runs"][tool].values()] for tool in FRAMEWORKS.values()]
-        hand, theirs = (f"{np.mean(losses):.2f}" for losses in last)
+        hand, theirs = (f"{np.mean(losses):.2f}, n = {len(losses)}" for losses in last)
         rows.insert(3, ["Shakespeare, loss of a letter after 2,000 steps", hand, f"nanoGPT's recipe: {theirs}",
                         "`python -m lab.nanogpt`"])  # fmt: skip
     return markdown(["what", "here", "elsewhere", "command"], rows)
