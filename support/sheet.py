@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from support.errors import UserError
+from support.files import replacing
 from support.ink import FAINTEST, as_mnist, otsu, read_picture, reading
 from support.paper import find_sheet, from_above
 
@@ -61,5 +62,6 @@ def save(images, folder, name):
         place = Path(folder) / "train" / str(digit)
         place.mkdir(parents=True, exist_ok=True)
         for row, image in enumerate(images[:, digit], 1):
-            Image.fromarray(image).save(place / f"{name}-{row}.png")
+            with replacing(place / f"{name}-{row}.png") as file:
+                Image.fromarray(image).save(file, "PNG")
     return images.shape[0] * DIGITS

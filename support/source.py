@@ -14,8 +14,6 @@ from support.pictures import DIGITS
 
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST = 2**32  # bytes of a file
-
-
 # What a checkpoint keeps, so that its network can be used where the examples are not; the letters are an array of it.
 FACTS = {"images": ("of", "sha256", "classes", "mean_and_std"), "names": ("of", "sha256"), "texts": ("of", "sha256")}
 USUAL = {"ink": "light", "places": texts.PLACES["texts"]}

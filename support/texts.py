@@ -6,6 +6,7 @@ source: a `support.source.Source`, which says what kind of text it is.
 import gzip
 import io
 import re
+import zlib
 from functools import cache
 from pathlib import Path
 
@@ -140,7 +141,7 @@ def read_text(content, name):
         for codes in decoded(content):
             seen[codes] = True
             length += len(codes)
-    except (UnicodeDecodeError, EOFError, OSError):
+    except (UnicodeDecodeError, EOFError, OSError, zlib.error):
         raise UserError(f"{name} is no text: its bytes are not UTF-8") from None
     letters = np.flatnonzero(seen)
     if not 2 <= len(letters) <= MOST_LETTERS:

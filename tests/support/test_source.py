@@ -283,6 +283,10 @@ LETTERS = {
     "Latin-1": ("Grüße\n".encode("latin-1") * 500, "own is no text: its bytes are not UTF-8"),
     "a picture": (png(99, 99), "own is no text: its bytes are not UTF-8"),
     "half of a letter": (b"ab" * 999 + "ü".encode()[:1], "own is no text: its bytes are not UTF-8"),
+    "a damaged gzipped text": (
+        gzip.compress(TEXT.encode())[:99] + b"?" * 99 + gzip.compress(TEXT.encode())[198:],
+        "own is no text: its bytes are not UTF-8",
+    ),
     "half of a gzipped text": (gzip.compress(TEXT.encode())[:200], "own is no text: its bytes are not UTF-8"),
 }
 OTHERS = {
