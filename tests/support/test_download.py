@@ -139,7 +139,7 @@ def test_what_is_bundled_is_the_published_one_or_one_line(server, tmp_path, monk
         data.SOURCES, "fashion_mnist", data.Source("fashion_mnist", **data.BUNDLED["mnist"], url=server.url)
     )
     monkeypatch.setattr(source, "ROOT", tmp_path)
-    monkeypatch.setitem(data.SOURCES, "mnist", data.SOURCES["mnist"].told(classes=data.DIGITS))  # not read yet
+    monkeypatch.setitem(data.SOURCES, "mnist", data.Source("mnist", **data.BUNDLED["mnist"]))  # not read yet
     assert data.load("fashion_mnist").test_labels[:3].tolist() == [7, 2, 1]  # MNIST's files stand in for its own
     (tmp_path / "mnist").mkdir()
     (tmp_path / "mnist" / "train-images-idx3-ubyte.gz").write_bytes(b"half")
