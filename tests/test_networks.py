@@ -216,7 +216,8 @@ def test_lockstep(words, torch_apart, tape_apart, mnist, monkeypatch):
                 by_torch.arrays["momentum"] = by_hand.arrays["momentum"]
             assert farthest(by_hand.arrays, by_torch.arrays) < torch_apart
     assert n == (options.steps or 2340)
-    assert n < 50 or np.mean(losses[-20:]) < losses[0] / 2  # who knows nothing has a loss of log(10), or log(128)
+    # Who knows nothing has a loss of log(10), say. Of the letters of a name, it stays above 2 of log(27) = 3.3.
+    assert n < 50 or np.mean(losses[-20:]) < losses[0] * 2 / 3
 
 
 PROGRAMS = {"by hand": (main_np, []), "on the tape": (main_np, ["--autograd"]), "in PyTorch": (main_torch, [])}
