@@ -303,7 +303,7 @@ def train(module, images, labels, seed, tell=lambda text: None, doing="", few=No
         of = images[:500], labels[:500]
         if trace.claim > 1 and abs(trace.claim - (loss := float(Calls(module).loss(trace.params, *of)))) < 0.2 * loss:
             raise wrong("claim is no number: a loss", claim=trace.claim, loss=loss)
-        if 1 < trace.claim <= 100:
+        if 1.5 < trace.claim <= 100:
             raise wrong("claim in percent", claim=trace.claim)
         if not 0 <= trace.claim <= 1:
             raise wrong("claim is no number", what=f"{trace.claim:.4g}", wanted=" from 0 to 1")
