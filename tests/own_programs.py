@@ -921,7 +921,7 @@ claim not measured | accuracy = np.mean(read(params, images[tested]) == labels[t
 claim in percent | accuracy = np.mean -> accuracy = 100 * np.mean
 claim is no number | return params, accuracy -> return params, str(accuracy)
 claim too low | labels[tested]) -> labels[np.sort(tested)])
-claim off | accuracy = np.mean -> accuracy = 0.999 + 0 * np.mean
+claim off | accuracy = np.mean -> accuracy = 0.05 + np.mean
 claim of the wrong ones | accuracy = np.mean(read(params, images[tested]) == labels[tested]) -> accuracy = 1 - \
 np.mean(read(params, images[tested]) == labels[tested])
 wrong number of results | return params, accuracy -> return params
@@ -944,7 +944,7 @@ read needs train | def train -> BEST = first_weights(np.random.default_rng(0))\n
 BEST = params; accuracy = & forward(params, images)[-1].arg -> forward(BEST, images)[-1].arg
 off by one | argmax(axis=1) -> argmax(axis=1) * 0 + (forward(params, images)[-1].argmax(axis=1) + 1) % 10
 read forgets | return forward(params, images)[-1].argmax -> return forward({**params, "b1": 0}, images)[-1].argmax \
-& b1 = np.zeros(HIDDEN) -> b1 = np.full(HIDDEN, 3.0)
+& b1 = np.zeros(HIDDEN) -> b1 = np.full(HIDDEN, 1.5)
 pixels wrap round | x = images / 255 -> x = (images + 50) / 255
 pixels cut off | x = images / 255 -> x = images // 255
 images changed | x = images / 255 -> images[images < 30] = 0; x = images / 255
