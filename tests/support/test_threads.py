@@ -80,7 +80,8 @@ def test_the_gradients_of_the_parts_are_those_of_the_batch(model, images, small)
         for name, gradient in whole.backward(dlogits).items():
             assert relative_difference(gradient, grads[name]) < 1e-11, name
     for name, array in getattr(whole, "statistics", {}).items():
-        assert relative_difference(array, network.statistics[name]) < 1e-13
+        # Sums over all images, in another order; older versions of NumPy add up one by one, and are off by 2e-13.
+        assert relative_difference(array, network.statistics[name]) < 1e-12
     assert len(network.parts) == min(images, 3)
     whole.training = network.training = False
     x, _ = options.network.batch(small.test_images[:5], small.test_labels[:5].astype(int), options)
