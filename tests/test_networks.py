@@ -216,8 +216,8 @@ def test_lockstep(words, torch_apart, tape_apart, mnist, monkeypatch):
                 by_torch.arrays["momentum"] = by_hand.arrays["momentum"]
             assert farthest(by_hand.arrays, by_torch.arrays) < torch_apart
     assert n == (options.steps or 2340)
-    # Who knows nothing has a loss of log(10), say. Of the letters of a name, it stays above 2 of log(27) = 3.3.
-    assert n < 50 or np.mean(losses[-20:]) < losses[0] * 2 / 3
+    # A network that knows nothing has a loss of log(10), or log(128). That of a letter cannot halve: names keep 2.1.
+    assert n < 50 or np.mean(losses[-20:]) < losses[0] * (2 / 3 if "--dataset" in words else 1 / 2)
 
 
 PROGRAMS = {"by hand": (main_np, []), "on the tape": (main_np, ["--autograd"]), "in PyTorch": (main_torch, [])}
