@@ -11,8 +11,11 @@ from support.texts import texts_of
 
 
 def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
-    """Untrained networks, whose digits nobody can read, and pictures and weights that go elsewhere."""
-    saved, kept = {}, {}
+    """Untrained networks, whose digits nobody can read, a short text, and pictures and weights that go elsewhere."""
+    saved, kept, play = {}, {}, data.SOURCES["shakespeare"]
+    short = play.content | {"arrays": [play.content["arrays"][0][:30_000]]}
+    monkeypatch.setattr(counts, "SEEN", (0, 1, 10))
+    monkeypatch.setitem(data.SOURCES, "shakespeare", play.told(content=short))
 
     def trained(arguments):
         options = parse_options("np", *arguments.split())
@@ -25,6 +28,7 @@ def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(data, "load", lambda source="mnist": load(source) if source != "mnist" else small)
     monkeypatch.setattr(writing, "ASKED", np.arange(10))
     monkeypatch.setattr(writing, "SEEDS", range(3))
+    monkeypatch.setattr(writing, "TEXT_SEEDS", {"texts": range(2), "best": range(1)})
     monkeypatch.setattr(writing, "NAMES", 20)
     monkeypatch.setattr(figures, "save", lambda figure, path: saved.__setitem__(path.name, figure))
     monkeypatch.setattr(results, "ROOT", tmp_path)
@@ -33,6 +37,8 @@ def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
     writing.main()
     assert saved.keys() == {f"{name}.png" for name in ["written", "nearest", "temperatures", "temperature", "patches"]}
     assert [*kept["writing"]["runs"]] == [*kept["names"]["runs"]] == ["0", "1", "2"]
+    assert {recipe: [*runs] for recipe, runs in kept["texts"]["runs"].items()} == {"texts": ["0", "1"], "best": ["0"]}
+    assert all(loss > 3 for run in kept["texts"]["runs"]["texts"].values() for *_, loss in run["seen"].values())
     said = capsys.readouterr().out
     assert "| test loss of a patch | 4.500 ± 0.000 |  |" in said and "| test loss of a letter | 4.500 ± 0.000 |" in said
     with np.load(tmp_path / "page" / "names.npz", allow_pickle=False) as file:
