@@ -81,9 +81,15 @@ def same_pictures():
 
 
 def test_pictures_of_the_same_show_the_same():
+    """In a picture that is read as the drawing itself, to a JPEG's noise, no digit need be looked for again."""
+    picture = ink.read_picture(encoded(DRAWN, "PNG")).astype(int)
     expected = seen(encoded(DRAWN, "PNG"))
     assert (expected > 128).sum() > 60
     for name, file in same_pictures().items():
+        apart = np.abs(read - picture) if (read := ink.read_picture(file)).shape == picture.shape else np.array(255)
+        if apart.max() < 30 and apart.mean() < 1:
+            continue
+        file.seek(0)
         image = seen(file)
         # It may lie a pixel off: the centre of mass is a rounded number.
         moved = [np.roll(image, (down, right), axis=(0, 1)) for down in (0, 1, -1) for right in (0, 1, -1)]
@@ -93,7 +99,7 @@ def test_pictures_of_the_same_show_the_same():
 @pytest.mark.parametrize("pen", [3, 20])
 def test_two_digits_are_not_one(pen):
     rng = np.random.default_rng(pen)
-    for left in range(10):
+    for left in range(pen % 2, 10, 2):
         style, right = left % 5, (3 * left + 1) % 10
         pair = [written(digit, style, pen, rng) for digit in (left, right)]
         a, b = (part[:, part.any(axis=0)] for part in pair)
@@ -158,17 +164,23 @@ def test_what_cannot_be_read_is_one_line(words):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_is_bounded(tmp_path):
-    """In MB, of which Python with NumPy and Pillow takes some 50; 49 million pixels have 200 as RGBA."""
-    code = "import contextlib, sys; from support import errors, ink\nwith contextlib.suppress(errors.UserError): "
-    code += "ink.read_digit('{}')\nprint(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])"
-    for size, most in (((14000, 14000), 150), ((1, 49_000_000), 150), ((7000, 7000), 650)):
-        (file := tmp_path / "black.png").write_bytes(blank(*size).read())
-        assert int(subprocess.check_output([sys.executable, "-c", code.format(file)], cwd=ROOT)) // 1024 < most
+    """In MB, of which Python with NumPy and Pillow takes some 50; 49 million pixels have 200 as RGBA. What is refused
+    comes first: the system says how much it was at most."""
+    code = "import contextlib, sys; from support import errors, ink\nfor path in sys.argv[1:]:\n"
+    code += "    with contextlib.suppress(errors.UserError): ink.read_picture(path)\n"
+    code += "    print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])"
+    files = []
+    for size in ((14000, 14000), (1, 49_000_000), (7000, 7000)):
+        files.append(tmp_path / f"{size}.png")
+        files[-1].write_bytes(blank(*size).read())
+    most = subprocess.check_output([sys.executable, "-c", code, *files], cwd=ROOT, text=True).split()
+    assert all(int(found) // 1024 < limit for found, limit in zip(most, (150, 150, 650), strict=True)), most
 
 
-@pytest.mark.parametrize("n", [200, pytest.param(600, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [200, pytest.param(800, marks=pytest.mark.slow)])
 def test_damaged_files_are_an_error_or_a_picture(n):
-    """Never a traceback, and no warning: the settings of pytest make those errors."""
+    """Never a traceback, and no warning: the settings of pytest make those errors. A digit is looked for in a tenth of
+    the pictures, which takes ten times as long as to read one."""
     small, read = Image.fromarray(DRAWN).resize((60, 80)), []
     files = [encoded(small, kind) for kind in ("PNG", "JPEG", "GIF", "BMP")]
     files += [encoded(small.convert("P"), "PNG", transparency=3), encoded(small.convert("RGBA"), "PNG")]
@@ -177,9 +189,12 @@ def test_damaged_files_are_an_error_or_a_picture(n):
 
     def check(content):
         try:
-            image = seen(io.BytesIO(content))
-            assert image.shape == (28, 28) and image.max() > 100
+            picture = ink.read_picture(io.BytesIO(content))
+            assert picture.dtype == np.uint8 and picture.ndim == 2 and max(picture.shape) <= ink.SIDE
             read.append(True)
+            if sum(read) % 10 == 1:
+                image = seen(io.BytesIO(content))
+                assert image.shape == (28, 28) and image.max() > 100
         except UserError as error:
             assert "\n" not in str(error)
             read.append(False)
