@@ -24,11 +24,16 @@ WORDS, IMAGES = 128, 30_000
 
 def find_words(images, number):
     """So many words (V, 16) uint8 for uint8 images (B, 28, 28): the blank one, then from little ink to much."""
-    side = images.shape[1] // texts.PATCH
-    patches = images.reshape(-1, side, texts.PATCH, side, texts.PATCH).swapaxes(2, 3).reshape(-1, texts.PATCH**2)
-    patches = patches[patches.any(axis=1)]
+    patches = patches_of(images)
     words = k_means(patches, first_words(patches, number, np.random.default_rng(0)))
     return words[words.sum(axis=1).argsort(kind="stable")]
+
+
+def patches_of(images):
+    """All patches with ink of uint8 images (B, 28, 28): (N, 16)."""
+    side = images.shape[1] // texts.PATCH
+    patches = images.reshape(-1, side, texts.PATCH, side, texts.PATCH).swapaxes(2, 3).reshape(-1, texts.PATCH**2)
+    return patches[patches.any(axis=1)]
 
 
 def first_words(patches, number, rng):

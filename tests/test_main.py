@@ -16,7 +16,7 @@ import data
 import main_np
 import main_torch
 from conftest import ROOT, accuracy_of, as_input, assert_one_line
-from lab import twins
+from lab import results, twins
 from mlp_np import softmax_cross_entropy
 from networks import OPTIMIZERS, parse_options
 from support import texts
@@ -24,8 +24,8 @@ from support.checkpoint import load_checkpoint
 from support.place import Place
 
 NO_TORCH = {"PYTHONPATH": str(ROOT / "tests" / "no_torch")}  # whose torch fails when it is imported
-RESNET = "--model resnet --widths 2,3 --batch-size 500 --steps 60"
-VIT = "--model vit --width 12 --blocks 1 --heads 3 --steps 20"
+RESNET = "--model resnet --widths 2,3 --batch-size 100 --steps 60"
+MLP = "--hidden 16 --steps 20"
 
 
 def test_a_run_learns_writes_what_it_says_and_needs_little_memory(tmp_path):
@@ -156,8 +156,7 @@ def test_the_update_is_pytorchs(optimizer, momentum):
 @pytest.mark.parametrize(
     "words",
     [
-        "--hidden 32 --batch-size 2000 --epochs 2",
-        f"{VIT} --hold-out 30",  # 15 each
+        "--hidden 32 --batch-size 2000 --epochs 2 --hold-out 30",  # 15 each
         "--model gpt --dataset names --width 8 --heads 2 --blocks 1 --steps 20 --hold-out 30000",
     ],
 )
@@ -177,37 +176,33 @@ def test_two_processes_are_one_run(words, tmp_path, capsys):
     assert histories[0] == histories[1]
 
 
-@pytest.mark.slow("first")
-@pytest.mark.parametrize("words", [RESNET, VIT])
-def test_the_commands(program, words):
-    """As a user types them: without PyTorch by hand, in bfloat16 and, which takes its time, compiled with it."""
-    right = accuracy_of(program("main_np.py", *words.split(), env=NO_TORCH))
-    compiled = [("--compile", 0.05)] if shutil.which("g++") and words == VIT else []
-    for more, apart in [("", 0.01), ("--amp", 0.1), *compiled]:
-        found = program("main_torch.py", *words.split(), *more.split())
-        assert accuracy_of(found) == pytest.approx(right, abs=apart)
-        assert more == "--compile" or re.fullmatch(r"(the checkpoint of the run before is kept as .*\n)?", found.stderr)
+@pytest.mark.slow
+def test_the_commands(program, tmp_path, capsys):
+    """As a user types them: without PyTorch by hand, with it, in bfloat16 and, which takes its time, compiled."""
+    argv = RESNET.split()
+    right = accuracy_of(program("main_np.py", *argv, env=NO_TORCH))
+    assert accuracy_of(program("main_torch.py", *argv)) == pytest.approx(right, abs=0.01)
+    accuracies = []
+    for words in (f"{RESNET} --amp", MLP, f"{MLP} --compile")[: 3 if shutil.which("g++") else 1]:
+        main_torch.main([*words.split(), "--out", str(tmp_path / "out")])
+        accuracies.append(float(capsys.readouterr().out.splitlines()[-1].removeprefix("test accuracy: ")))
+    assert accuracies[0] == pytest.approx(right, abs=0.1)
+    assert len({*accuracies[1:]}) <= 1 or accuracies[1] == pytest.approx(accuracies[2], abs=0.01)
 
 
 # --- Slow: the numbers that the README states -----------------------------------------------------------------------
 
 
 @pytest.mark.slow("first")
-def test_default_accuracy_over_seeds_and_in_both_programs(default_run, program):  # results.json has five seeds
-    accuracies = [default_run[0], accuracy_of(program("main_np.py", "--seed", 1))]
-    assert np.mean(accuracies) >= 0.9830
-    assert min(accuracies) >= 0.98
-    assert accuracy_of(program("main_torch.py")) == pytest.approx(accuracies[0], abs=0.002)
+def test_the_default_accuracy_in_both_programs(default_run, program):
+    """Of one seed: results.json has five."""
+    assert default_run[0] >= 0.9830
+    assert accuracy_of(program("main_torch.py")) == pytest.approx(default_run[0], abs=0.002)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("main", "recipe", "init", "published"),
-    [
-        ("main_np.py", "np_nn", "geohot", 0.9805),
-        ("main_torch.py", "geohot", "geohot", 0.9635),
-        ("main_np.py", "geohot", "pytorch", 0.9288),
-    ],
-)
-def test_the_first_weights_make_the_published_difference(main, recipe, init, published, program):
-    assert accuracy_of(program(main, "--recipe", recipe, "--init", init)) == pytest.approx(published, abs=0.01)
+@pytest.mark.parametrize(("main", "init"), [("main_torch.py", "geohot"), ("main_np.py", "pytorch")])
+def test_the_first_weights_make_the_published_difference(main, init, program):
+    """np_nn's are the same, in a network four times as large."""
+    (published,) = (results.PUBLISHED[key] for key in results.PUBLISHED if key.startswith(f"MLP geohot {init}, "))
+    assert accuracy_of(program(main, "--recipe", "geohot", "--init", init)) == pytest.approx(published, abs=0.01)
