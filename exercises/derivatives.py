@@ -18,7 +18,7 @@ SAID = dict(tables("said.md")["Own networks"])
 OF_TEXTS = dict(tables("said.md")["Networks that write"])
 # In float64, and where something is rounded to float32 on the way: (how far to move, how close a slope has to be). Of
 # several lengths one may be too short, beside rounding, and another too long, beside a kink.
-EXACT = (1e-5, 1e-3), (1e-6, 1e-3), (1e-7, 3e-3)
+EXACT = (1e-5, 1e-4), (1e-6, 1e-4), (1e-7, 1e-3)
 ROUNDED = (1e-2, 0.06), (3e-2, 0.06), (3e-3, 0.06)
 
 

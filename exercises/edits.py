@@ -21,6 +21,7 @@ class Edit(NamedTuple):
     key: Any
     new: Any
     function: Any  # in which it is
+    also: tuple = ()  # the edits that are made together with this one
 
 
 class Spot(NamedTuple):
@@ -42,6 +43,9 @@ def edits_of(function, source, stub, takes, letters):
     own, nodes = own_lines(source, stub), list(ast.walk(function))
     local = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     local |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    # Not a list that grows: appended to itself, it would have no end for NumPy.
+    local -= {node.value.id for node in nodes if isinstance(node, ast.Attribute) and node.attr == "append"
+              and isinstance(node.value, ast.Name)}  # fmt: skip
     names = [*takes, *sorted(local - set(takes))]
     for spot in spots(function):
         if getattr(spot.node, "lineno", 0) in own:
@@ -54,6 +58,21 @@ def edits_of(function, source, stub, takes, letters):
             if isinstance(block := getattr(node, field, None), list):
                 for rank, kind, place, new in block_edits(block, own, names):
                     yield Edit(rank, kind, place, vars(node), field, new, function)
+
+
+def together(edits):
+    """One `Edit` for each slip that a function has in several places: all of them are turned back at once.
+
+    What is missing is not put in several places.
+    """
+    alike = {}
+    for edit in edits:
+        if edit.rank < 3 and isinstance(edit.holder[edit.key], ast.expr):
+            slip = edit.kind, id(edit.function), ast.dump(edit.holder[edit.key]), ast.dump(edit.new)
+            alike.setdefault(slip, {})[id(edit.holder), edit.key] = edit
+    for first, *more in map(dict.values, alike.values()):
+        if more:
+            yield first._replace(also=tuple(more))
 
 
 def typed(tree):

@@ -92,7 +92,7 @@ def with_lines(exercise, verdict, seed, outcome):
         if not place or line in place["lines"]:
             text = f"Line {int(line)}: {name}, it seems.\n{TYPED[name]}"
             return Verdict(False, name, text, drawn=verdict.drawn, question=TYPED[name])
-    if not place or set(place["results"]) != set(exercise.gives):
+    if not place or "left" in place or "and" in place or set(place["results"]) != set(exercise.gives):
         verdict = two_at_once(answered(exercise, seed, outcome)) or verdict
     if verdict.name == "not right" and not place and (unread := [str(name) for name in outcome.get("unread", ())]):
         text = f"`{unread[0]}` occurs nowhere in your lines. What is it for?"
@@ -141,20 +141,35 @@ def gives(numbers, wrong_values, g):
 
 
 def placed(exercise, verdict, place, changed):
-    """The `Verdict` that leads to the place where one edit makes the results right: see exercises.repair.described.
+    """The `Verdict` that leads to the place where an edit makes the results right: see exercises.repair.search.
 
     changed: the names of the inputs that were changed but should not have been.
     """
-    kind, part, names = str(place["kind"]), str(place["part"])[:200], [str(name) for name in place["results"]]
-    lines = [str(int(line)) for line in place["lines"]]
-    where = f"Line{'s' * (len(lines) > 1)} {' and '.join(lines)}" + (f", `{part}`" if part else "")
+    kind, where, question = asked(place)
+    first, *_ = verdict.text.split("\n")
+    if "left" in place or "and" in place:
+        if "and" in place:
+            other, there, ask = asked(place["and"])
+            ask = f"{there}. {ask}"
+        else:
+            other, ask = next((m.name, f"{m.name}. {m.question}") for m in exercise.known if m.name == place["left"])
+        text = f"{first}\nTwo mistakes, it seems. {where}. {question}\nThe other one: {ask}"
+        return Verdict(False, f"{kind}, and {other}", text, drawn=True, question=f"{where}. {question} {ask}")
+    names = [str(name) for name in place["results"]]
     right = ("all your numbers" if set(names) == set(exercise.gives) else " and ".join(names)) + " would be right"
     if verdict.name == "changes its input":
-        kind, right = "a copy", f"{' and '.join(changed)} would stay as before"
-    what = "this part" if part else "one of them" if len(lines) > 1 else "one part of it"
-    first, *_ = verdict.text.split("\n")
-    text = f"{first}\n{where}: with {what} different, {right}. {PLACES[kind]}"
-    return Verdict(False, kind.partition(": ")[0], text, drawn=True, question=f"{where}. {PLACES[kind]}")
+        kind, right, question = "a copy", f"{' and '.join(changed)} would stay as before", PLACES["a copy"]
+    some = "each of them" if place.get("each") else "one of them"
+    what = "this part" if place["part"] else some if len(place["lines"]) > 1 else "one part of it"
+    text = f"{first}\n{where}: with {what} different, {right}. {question}"
+    return Verdict(False, kind, text, drawn=True, question=f"{where}. {question}")
+
+
+def asked(place):
+    """Of a place that exercises.repair.described: the kind of its edit, where it is, and what is asked there."""
+    kind, part, lines = str(place["kind"]), str(place["part"])[:200], [str(int(line)) for line in place["lines"]]
+    where = f"Line{'s' * (len(lines) > 1)} {' and '.join(lines)}" + (f", `{part}`" if part else "")
+    return kind.partition(": ")[0], where, PLACES[kind]
 
 
 def judge_trials(exercise, seed, outcome):

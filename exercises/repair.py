@@ -12,18 +12,20 @@ import textwrap
 import tracemalloc
 import warnings
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from itertools import groupby
+from itertools import chain, combinations, groupby
 from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 
-from exercises.edits import SPEND, Budget, Stopped, count_lines, edits_of, size, span
-from exercises.exercise import sizes
-from exercises.trial import call, right_results
+from exercises.edits import SPEND, Budget, Stopped, count_lines, edits_of, size, span, together
+from exercises.exercise import agree, sizes
+from exercises.trial import as_array, call, right_results
 
 # The budget is counted, and not timed: so a verdict is the same on a slow machine, and in a browser.
-EDITS = 1500  # that are tried
-LINES = 150_000  # that all of them run together: in loops and functions, each turn and call counts its lines
+EDITS = 1500  # that are tried, and
+PAIRS = 2000  # pairs of them, if none alone is enough
+LINES = 150_000  # that all edits run, and all pairs: in loops and functions, each turn and call counts its lines
 PATIENCE = 3  # an edit is stopped once it has run this many times the lines of the learner's own, and
 GRACE = 500  # this many more
 MEMORY = 2**25  # bytes that an edit may keep, from its third turn of a loop on; right answers keep a hundredth of it
@@ -46,18 +48,34 @@ def search(exercise, module, source, given, rights):
     edits = []
     for function in functions:
         edits += edits_of(function, source, exercise.stub, exercise.takes, sorted(letters))
-    full, part = [], []
+    edits.sort(key=attrgetter("rank"))
+    full, part, but_one, others = [], [], {}, {}
     with harmless():
         own = trial.lines_of_own(order)
-        for _, group in groupby(sorted(edits, key=attrgetter("rank")), key=attrgetter("rank")):
+        for _, group in chain(groupby(edits, key=attrgetter("rank")), [("together", together(edits))]):
             for edit in group:
-                right = trial.right_with(edit, order, had, own)
-                if right == names:
+                tried = trial.tried(edit, order, had, own)
+                if tried.right == names:
                     full.append(edit)
-                elif right > had:
-                    part.append((edit, right))
+                elif tried.right > had:
+                    part.append((edit, tried.right))
+                elif not takes_away(edit):
+                    for mistake in tried.left:
+                        but_one.setdefault(mistake, []).append(edit)
+                if tried.numbers and edit.rank < 2 and not edit.also:
+                    others.setdefault(tried.numbers, edit)
             if full:
                 return described(full, source, names)
+        if but_one:
+            mistake, edits = min(but_one.items(), key=lambda found: (found[1][0].rank, len(found[1][0].also)))
+            first = [edit for edit in edits if edit.rank == edits[0].rank]
+            return described(first, source, names) | {"left": mistake}
+        trial.budget, trial.edits = Budget(LINES), PAIRS
+        for one, two in combinations(others.values(), 2):
+            if one.holder is two.holder and one.key == two.key:
+                continue
+            if trial.tried(one._replace(also=(two,)), order, had, own).right == names:
+                return described([one], source, names) | {"and": described([two], source, names)}
     if not part:
         return None
     most = max((right for _, right in part), key=lambda right: [name in right for name in exercise.gives])
@@ -65,12 +83,27 @@ def search(exercise, module, source, given, rights):
     return described([edit for edit, right in part if right == most and edit.rank == least], source, most - had)
 
 
+def takes_away(edit):
+    """Whether an edit takes something out, or decides another branch.
+
+    If a known mistake is left then, it may be there for that reason alone: the mask is missing, say.
+    """
+    old, new = edit.holder[edit.key], edit.new
+    is_less = isinstance(new, ast.Name) and not isinstance(old, ast.Name)
+    is_0 = any(isinstance(part, ast.Constant) and part.value == 0 for part in (new, getattr(new, "right", None)))
+    is_0 |= isinstance(new, ast.Call) and getattr(new.func, "attr", "").startswith("zeros")
+    is_out = edit.rank == 0 and edit.kind not in ("a sign", "a transpose", "a copy")
+    return edit.key == "test" or is_less or is_0 or is_out
+
+
 def described(edits, source, results):
     """What is said of these edits, each of which makes these results right.
 
     {"kind": of the edits, "lines": where, "part": the smallest part of a line that all of them touch, "" if they are in
-    several lines, "results": their names}
+    several lines, "results": their names, "each": whether it takes an edit in each of these lines}
     """
+    several = edits[0].also
+    edits = [edits[0], *several] if several else edits
     inner = [edit for edit in edits if not any(within(other.place, edit.place) for other in edits)]
     kinds = {edit.kind for edit in inner}
     kinds = kinds - WEAK or kinds
@@ -85,6 +118,7 @@ def described(edits, source, results):
         "lines": sorted({place[0], place[2]} if in_one else {edit.place[0] for edit in inner}),
         "part": segment(source, place) if in_one else "",
         "results": sorted(results),
+        "each": bool(several),
     }
 
 
@@ -107,6 +141,14 @@ def segment(source, place):
     return textwrap.shorten(text + ")" * (text.count("(") - text.count(")")), 90, placeholder=" ...")
 
 
+class Tried(NamedTuple):
+    """What comes of an edit."""
+
+    right: set = frozenset()  # the results that are right in all trials; none where there are no more than before
+    left: set = frozenset()  # the names of the known mistakes each of which gives just these numbers in all trials
+    numbers: tuple = ()  # what comes out in the trial that weeds out; empty if nothing does
+
+
 class Trial:
     """The learner's functions, with one of them edited, on the inputs of each trial."""
 
@@ -116,6 +158,7 @@ class Trial:
         for function in functions:
             count_lines(function)
         self.codes = {function: compiled(function) for function in functions}
+        self.known = {}  # of each trial: (the name of a known mistake, the numbers with it)
 
     def lines_of_own(self, order):
         """How many lines the learner's own function runs, in each trial."""
@@ -127,28 +170,36 @@ class Trial:
         self.budget = Budget(LINES)
         return lines
 
-    def right_with(self, edit, order, had, own):
-        """The results that are right in all trials with this edit; an empty set where there are no more than before."""
+    def tried(self, edit, order, had, own):
+        """What comes of an edit: a `Tried`."""
         if self.edits <= 0 or self.budget.lines <= 0:
-            return set()
+            return Tried()
         self.edits -= 1
-        before, edit.holder[edit.key] = edit.holder[edit.key], edit.new
+        edits = [edit, *edit.also]
+        before = [one.holder[one.key] for one in edits]
+        for one in edits:
+            one.holder[one.key] = one.new
+        edited = [one.function for one in edits]
         try:
-            codes = [compiled(f) if f is edit.function else code for f, code in self.codes.items()]
+            codes = [compiled(f) if f in edited else code for f, code in self.codes.items()]
         except (SyntaxError, ValueError, TypeError):
-            return set()
+            return Tried()
         finally:
-            edit.holder[edit.key] = before
-        right = set(self.exercise.gives)
+            for one, old in zip(edits, before, strict=True):
+                one.holder[one.key] = old
+        right, left, numbers = set(self.exercise.gives), None, ()
         for t in order:
             self.budget.limit = min(PATIENCE * own[t] + GRACE, self.budget.lines)
-            right &= self.results(t, codes)
-            if not right > had:
-                return set()
-        return right
+            is_right, results = self.results(t, codes)
+            right &= is_right
+            left = self.mistakes(t, results) if left is None else left and left & self.mistakes(t, results)
+            numbers = numbers or tuple((a.shape, a.tobytes()) for a in map(as_array, results) if type(a) is np.ndarray)
+            if not (right > had or left):
+                return Tried(numbers=numbers)
+        return Tried(right if right > had else set(), left, numbers)
 
     def results(self, t, codes):
-        """Which results are right in trial t."""
+        """Which results are right in trial t, and the results."""
         g = self.given[t]
         self.turns = 0
         names = {**vars(self.module), SPEND: self.spend, **{size(n): vars(g)[n] for n in self.letters}}
@@ -156,11 +207,24 @@ class Trial:
             for code in codes:
                 exec(code, names)
             results, changed = call(self.exercise, names[self.exercise.function.name], g)
-            return right_results(self.exercise, g, results, changed, CLOSE)
+            return right_results(self.exercise, g, results, changed, CLOSE), [] if changed else results
         except BaseException:  # Stopped, too
-            return set()
+            return set(), []
         finally:
             tracemalloc.stop()
+
+    def mistakes(self, t, results):
+        """The names of the known mistakes that give these results in trial t; none where all entries are one number,
+        which says nothing: the mean of all p is 0.1, too."""
+        rights = [np.asarray(getattr(self.given[t], name), np.float64) for name in self.exercise.gives]
+        numbers = flat(results, rights)
+        if numbers is None or np.ptp(numbers) == 0:
+            return set()
+        if t not in self.known:
+            values = [(mistake.name, self.exercise.values(mistake, self.given[t])) for mistake in self.exercise.known]
+            pairs = list(zip(self.exercise.gives, rights, strict=True))
+            self.known[t] = [(name, flat([wrong.get(*pair) for pair in pairs], rights)) for name, wrong in values]
+        return {name for name, wrong in self.known[t] if wrong is not None and agree(numbers, wrong)}
 
     def spend(self, lines):
         """Lines are counted; and memory, but not before there is a loop, because to trace it takes time.
@@ -173,6 +237,17 @@ class Trial:
         if tracemalloc.get_traced_memory()[0] > MEMORY:
             raise Stopped
         return self.budget.spend(lines)
+
+
+def flat(results, rights):
+    """All numbers of some results in one array; None if they have not the shapes of the right ones."""
+    results = [as_array(result) for result in results]
+    if [np.shape(result) for result in results] != [right.shape for right in rights]:
+        return None
+    try:
+        return np.concatenate([np.ravel(np.asarray(result, np.float64)) for result in results])
+    except (TypeError, ValueError):  # none of NumPy's
+        return None
 
 
 def compiled(function):

@@ -12,7 +12,7 @@ import numpy as np
 MARKS = (
     "a share called with another gradient", "the loss has no gradient", "visited before a gradient has arrived",
     "no Tensor made", "no pair of a parent and a share", "the gradient of a constant kept", "another parent",
-    "changes dy", "no list of nodes",
+    "changes dy", "no list of nodes", "visited twice",
 )  # fmt: skip
 
 
@@ -125,6 +125,15 @@ def walk(loss, leaves, order):
     if not all(isinstance(node, Tensor) for node in order):
         text = "the order should be a list of nodes and of nothing else: the loss, and those that edges lead to."
         raise Misuse("no list of nodes", text)
+    gradients = visited(loss, leaves, order)
+    if len(set(order)) < len(order) and np.array_equal(gradients, visited(loss, leaves, youngest_first(loss))):
+        text = "a node is in your order twice. It did no harm, but each should be visited once. Which of them is it?"
+        raise Misuse("visited twice", text)
+    return gradients
+
+
+def visited(loss, leaves, order):
+    """The gradients of the leaves after one visit for each node of the list; 0 where none has arrived."""
     for node in youngest_first(loss):
         node.grad = None
     loss.grad = np.ones(())

@@ -988,6 +988,7 @@ dW2 = a1.T @ dlogits & 50, 6 -> 50, 2
 not good enough | 32, 0.1, 0.9, 50, 6 -> 2, 0.05, 0.9, 50, 25
 error: ValueError | dW2 = a1.T @ dlogits -> dW2 = a1 @ dlogits
 error: NameError | da1 = dlogits @ -> da1 = dlogit @
+gradients times a number | dW2 = a1.T @ dlogits -> dW2 = 1.0005 * a1.T @ dlogits
 """
 
 # Changes of BASE, and words that are then said, of one that passes, too.
@@ -1020,6 +1021,7 @@ params["W2"] + params["b2"], 0) & dW2 = -> dlogits = dlogits * (logits > 0); dW2
 np.ones(10)
 of the loss of | dW1 = x.T @ dz1 -> dW1 = x.T @ dz1 + 0.5 * params["W1"] & mean()\n\n\ndef gradients -> mean() + \
 0.25 * (params["W1"] ** 2).sum()\n\n\ndef gradients
+had `read` look at 95 images | order[: len(images) // 5], order[len(images) // 5 :] -> order[:95], order[95:]
 """
 
 

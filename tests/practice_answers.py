@@ -316,6 +316,11 @@ order.append(parent) | visited too early | p and q should come after w
 tape_order | order = [loss]\nfor node in order: order += [parent for parent, _ in node.edges] | visited twice \
     | hands on all that it has
 tape_order | order = [loss, *(parent for parent, _ in loss.edges)] | nothing arrives | are all the others there?
+tape_order | order = []\ndef visit(node):\n    if node not in order:\n        order.append(node)\n        for p, _ in \
+node.edges: visit(p)\nvisit(loss.edges[0][0])\norder = [loss, *sorted(order, key=lambda node: -node.number)] \
+    | not right | entries are right
+tape_order | order = [loss]\nfor node in order: order += [p for p, _ in node.edges if p not in order]\norder = \
+[*sorted(order, key=lambda node: -node.number), loss] | visited twice | did no harm
 tape_order | order = loss | no list of nodes | a list of nodes
 tape_order | order = [loss]\norder = order.sort() | no list of nodes | return None
 tape_backward | for node in order:\n    for parent, share in node.edges: parent.grad = share(node.grad) \

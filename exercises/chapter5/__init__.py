@@ -42,10 +42,10 @@ def diamond(g, a, b):
 
 
 def fork(g, a, b):
-    """A sum hands the same gradient to p and q, and p gets another. Then a matrix product."""
+    """A sum hands the same gradient to p and q, and p gets another. Then a matrix product, and beside it a sum."""
     p, q = a * g.c, b * g.d
     v = p * g.c
-    return ((p + q) * v @ g.W).sum()
+    return ((p + q) * v @ g.W).sum() + (a * b).sum()
 
 
 def tangle(g, a, b):
