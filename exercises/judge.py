@@ -25,8 +25,8 @@ WHOLE = [row for part in ("Own networks", "Networks that write", "Own blocks") f
 MARKS = {"passed", "passed, with imports", *SAID, *tape.MARKS, *(mark.partition(":")[0] for mark, _ in WHOLE)}
 UNFINISHED = ("not written", "partly written")  # the names of what is no mistake yet
 # ... and those of what says too little about a mistake: then exercises/repair.py looks for its place.
-VAGUE = ("not right", "close, and not equal", "not finite", "wrong shape", "transposed", "wrong type",
-         "changes its input")  # fmt: skip
+FAR_OFF = ("not right", "not finite", "wrong shape", "transposed")
+VAGUE = (*FAR_OFF, "close, and not equal", "wrong type", "changes its input")
 
 
 class Verdict(NamedTuple):

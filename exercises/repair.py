@@ -1,8 +1,9 @@
-"""Repair: which single edit of a learner's own lines would make their numbers right?
+"""Repair: which edit of a learner's own lines would make their numbers right?
 
 People are wrong in more ways than anybody lists. So where no known mistake gives a learner's numbers, `search` changes
 one thing in their syntax tree (an operand, an axis, a sign, a name, the turns of a loop) and sees whether all numbers
-are then right. What is found is never shown. It says where to look, and what to ask about that place.
+are then right. If no edit does it, there may be two mistakes: the same slip in several places, an edit that leaves a
+known mistake, or two edits. What is found is never shown. It says where to look, and what to ask about that place.
 """
 
 import ast
@@ -11,8 +12,9 @@ import sys
 import textwrap
 import tracemalloc
 import warnings
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from itertools import chain, combinations, groupby
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from functools import cached_property
+from itertools import combinations, groupby
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -24,7 +26,7 @@ from exercises.trial import as_array, call, right_results
 
 # The budget is counted, and not timed: so a verdict is the same on a slow machine, and in a browser.
 EDITS = 1500  # that are tried, and
-PAIRS = 2000  # pairs of them, if none alone is enough
+PAIRS = 1000  # of several at once, if none alone is enough
 LINES = 150_000  # that all edits run, and all pairs: in loops and functions, each turn and call counts its lines
 PATIENCE = 3  # an edit is stopped once it has run this many times the lines of the learner's own, and
 GRACE = 500  # this many more
@@ -32,68 +34,70 @@ MEMORY = 2**25  # bytes that an edit may keep, from its third turn of a loop on;
 CLOSE = 1e-11  # of the largest entry: numbers that were nearly right must become so by more than chance
 
 
-def search(exercise, module, source, given, rights):
-    """Where one edit makes results right: {"kind", "lines", "part", "results"}, see `described`; or None.
+def search(exercise, module, source, given, rights, may_be_two=True):
+    """Where an edit makes results right: {"kind", "lines", "part", "results", "each"}, see `described`; or None.
+
+    Of two mistakes, the place of one, and in it "left", the name of a known one, or "and", the place of the other.
 
     given: the inputs and right results of each trial; rights: which results the learner's own function has right in it,
     until an error ended it.
     """
-    names, rights = set(exercise.gives), [*rights, *[set()] * (len(given) - len(rights))]
-    wrong = next(t for t, right in enumerate(rights) if right < names)
-    order = [wrong, *(t for t in range(len(given)) if t != wrong)]  # the first weeds out, all confirm
-    had = set.intersection(*rights)
     functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
     letters = [letter for letter in set.intersection(*map(set, map(sizes, given))) if letter not in exercise.takes]
-    trial = Trial(exercise, module, functions, given, letters)
-    edits = []
+    trial = Trial(exercise, module, functions, given, letters, rights)
+    edits, tried, names = [], [], set(exercise.gives)
     for function in functions:
         edits += edits_of(function, source, exercise.stub, exercise.takes, sorted(letters))
     edits.sort(key=attrgetter("rank"))
-    full, part, but_one, others = [], [], {}, {}
     with harmless():
-        own = trial.lines_of_own(order)
-        for _, group in chain(groupby(edits, key=attrgetter("rank")), [("together", together(edits))]):
-            for edit in group:
-                tried = trial.tried(edit, order, had, own)
-                if tried.right == names:
-                    full.append(edit)
-                elif tried.right > had:
-                    part.append((edit, tried.right))
-                elif not takes_away(edit):
-                    for mistake in tried.left:
-                        but_one.setdefault(mistake, []).append(edit)
-                if tried.numbers and edit.rank < 2 and not edit.also:
-                    others.setdefault(tried.numbers, edit)
-            if full:
+        for _, group in groupby(edits, key=attrgetter("rank")):
+            tried += [(edit, trial.tried(edit)) for edit in group]
+            if full := [edit for edit, found in tried if found.right == names]:
                 return described(full, source, names)
-        if but_one:
-            mistake, edits = min(but_one.items(), key=lambda found: (found[1][0].rank, len(found[1][0].also)))
-            first = [edit for edit in edits if edit.rank == edits[0].rank]
-            return described(first, source, names) | {"left": mistake}
-        trial.budget, trial.edits = Budget(LINES), PAIRS
-        for one, two in combinations(others.values(), 2):
-            if one.holder is two.holder and one.key == two.key:
-                continue
-            if trial.tried(one._replace(also=(two,)), order, had, own).right == names:
-                return described([one], source, names) | {"and": described([two], source, names)}
+        if may_be_two and (place := search_two(trial, edits, tried, source, names)):
+            return place
+    part = [(edit, found.right) for edit, found in tried if found.right]
     if not part:
         return None
     most = max((right for _, right in part), key=lambda right: [name in right for name in exercise.gives])
     least = min(edit.rank for edit, right in part if right == most)
-    return described([edit for edit, right in part if right == most and edit.rank == least], source, most - had)
+    best = [edit for edit, right in part if right == most and edit.rank == least]
+    return described(best, source, most - trial.had)
+
+
+def search_two(trial, edits, tried, source, names):
+    """The same for two mistakes. tried: each single edit, and its `Tried`.
+
+    An edit that puts in a name or what is missing may be a mistake itself, and there are many of them: not here.
+    """
+    trial.budget, trial.edits = Budget(LINES), PAIRS
+    for edit in together(edits):
+        if trial.tried(edit).right == names:
+            return described([edit], source, names)
+    # A mistake that is left where something is taken out is left for that reason, perhaps: now the mask is missing.
+    missing = set().union(*(found.left for edit, found in tried if takes_away(edit)))
+    left = {}
+    for edit, found in tried:
+        for mistake in found.left - missing if edit.rank < 2 else ():
+            left.setdefault(mistake, []).append(edit)
+    if left:
+        mistake, found = min(left.items(), key=lambda item: item[1][0].rank)
+        likeliest = [edit for edit in found if edit.rank == found[0].rank]
+        return described(likeliest, source, names) | {"left": mistake}
+    # Of the edits that come to the same, one.
+    several = {found.numbers: edit for edit, found in reversed(tried) if found.numbers and edit.rank < 2}
+    for two, one in combinations(several.values(), 2):
+        is_one = one.place == two.place or within(one.place, two.place) or within(two.place, one.place)
+        if not is_one and trial.tried(one._replace(also=(two,))).right == names:
+            return described([one], source, names) | {"and": described([two], source, names)}
+    return None
 
 
 def takes_away(edit):
-    """Whether an edit takes something out, or decides another branch.
-
-    If a known mistake is left then, it may be there for that reason alone: the mask is missing, say.
-    """
-    old, new = edit.holder[edit.key], edit.new
-    is_less = isinstance(new, ast.Name) and not isinstance(old, ast.Name)
-    is_0 = any(isinstance(part, ast.Constant) and part.value == 0 for part in (new, getattr(new, "right", None)))
-    is_0 |= isinstance(new, ast.Call) and getattr(new.func, "attr", "").startswith("zeros")
+    """Whether an edit takes something out, or decides another branch."""
+    is_less = isinstance(edit.new, ast.Name) and not isinstance(edit.holder[edit.key], ast.Name)
     is_out = edit.rank == 0 and edit.kind not in ("a sign", "a transpose", "a copy")
-    return edit.key == "test" or is_less or is_0 or is_out
+    return edit.key == "test" or is_less or is_out
 
 
 def described(edits, source, results):
@@ -150,27 +154,32 @@ class Tried(NamedTuple):
 
 
 class Trial:
-    """The learner's functions, with one of them edited, on the inputs of each trial."""
+    """The learner's functions, some of them edited, on the inputs of each trial."""
 
-    def __init__(self, exercise, module, functions, given, letters):
+    def __init__(self, exercise, module, functions, given, letters, rights):
         self.exercise, self.module, self.given, self.letters = exercise, module, given, letters
         self.budget, self.edits = Budget(LINES), EDITS
         for function in functions:
             count_lines(function)
         self.codes = {function: compiled(function) for function in functions}
         self.known = {}  # of each trial: (the name of a known mistake, the numbers with it)
+        rights = [*rights, *[set()] * (len(given) - len(rights))]
+        wrong = next(t for t, right in enumerate(rights) if right < set(exercise.gives))
+        self.had = set.intersection(*rights)
+        self.order = [wrong, *(t for t in range(len(given)) if t != wrong)]  # the first weeds out, all confirm
 
-    def lines_of_own(self, order):
+    @cached_property
+    def own(self):
         """How many lines the learner's own function runs, in each trial."""
-        lines = {}
-        for t in order:
+        lines, budget = {}, self.budget
+        for t in self.order:
             self.budget = Budget(LINES)
             self.results(t, self.codes.values())
             lines[t] = LINES - self.budget.lines
-        self.budget = Budget(LINES)
+        self.budget = budget
         return lines
 
-    def tried(self, edit, order, had, own):
+    def tried(self, edit):
         """What comes of an edit: a `Tried`."""
         if self.edits <= 0 or self.budget.lines <= 0:
             return Tried()
@@ -188,15 +197,15 @@ class Trial:
             for one, old in zip(edits, before, strict=True):
                 one.holder[one.key] = old
         right, left, numbers = set(self.exercise.gives), None, ()
-        for t in order:
-            self.budget.limit = min(PATIENCE * own[t] + GRACE, self.budget.lines)
+        for t in self.order:
+            self.budget.limit = min(PATIENCE * self.own[t] + GRACE, self.budget.lines)
             is_right, results = self.results(t, codes)
             right &= is_right
             left = self.mistakes(t, results) if left is None else left and left & self.mistakes(t, results)
             numbers = numbers or tuple((a.shape, a.tobytes()) for a in map(as_array, results) if type(a) is np.ndarray)
-            if not (right > had or left):
+            if not (right > self.had or left):
                 return Tried(numbers=numbers)
-        return Tried(right if right > had else set(), left, numbers)
+        return Tried(right if right > self.had else set(), left, numbers)
 
     def results(self, t, codes):
         """Which results are right in trial t, and the results."""
@@ -240,14 +249,11 @@ class Trial:
 
 
 def flat(results, rights):
-    """All numbers of some results in one array; None if they have not the shapes of the right ones."""
-    results = [as_array(result) for result in results]
-    if [np.shape(result) for result in results] != [right.shape for right in rights]:
+    """All numbers of some results in one array; None if they are not arrays of the right shapes."""
+    if [getattr(result, "shape", None) for result in map(as_array, results)] != [right.shape for right in rights]:
         return None
-    try:
+    with suppress(TypeError, ValueError):  # of objects
         return np.concatenate([np.ravel(np.asarray(result, np.float64)) for result in results])
-    except (TypeError, ValueError):  # none of NumPy's
-        return None
 
 
 def compiled(function):

@@ -31,7 +31,7 @@ from exercises.chapter1 import BESIDE
 from exercises.complaints import explain, own_frame, plain, read
 from exercises.edits import names_in, own_lines, typed
 from exercises.exercise import agree
-from exercises.judge import is_vague, judge
+from exercises.judge import FAR_OFF, is_vague, judge
 from exercises.trial import call, describe, load, right_results
 from support.errors import UserError
 from support.files import read_file
@@ -194,7 +194,8 @@ def report(exercise, file, seed, keep=lambda outcome: None, tell=lambda text: No
             if is_vague(verdict):
                 keep(outcome | {"printed": printed.getvalue(), "place": None})
                 tried = drawn[: max(at_first, len(rights))]
-                outcome["place"] = repair.search(exercise, module, read(file), tried, rights)
+                may_be_two = verdict.name in FAR_OFF and not outcome["unread"]
+                outcome["place"] = repair.search(exercise, module, read(file), tried, rights, may_be_two)
     return outcome | {"printed": printed.getvalue()}
 
 

@@ -227,7 +227,8 @@ dz1 | dz1 = da1 * (z1 > 0.05) | a condition
 dz1 | dz1 = da1 * (z1 > -1e-6) | a condition
 dz1 | dz1 = da1 * (z1 > z1.mean()) | a condition
 dz1 | dz1 = da1 * (np.round(z1, 4) > 0) * (np.round(z1, 3) > 0) | not right | (z1 is 1e-09 there.)
-dz1 | dz1 = da1 * ((z1 > 0) + 2.2 * (abs(z1 + 1e-9) < 1e-10))\ndz1 += 3.3 * da1 * (abs(z1 + 1e-9) < 1e-11) | not right \
+dz1 | dz1 = da1 * ((z1 > 0) + 2.2 * (abs(z1 + 1e-9) < 1e-10))\ndz1 += 3.3 * da1 * np.isclose(z1, -1e-9, 1e-2, \
+0)\ndz1 -= 1.7 * da1 * np.isclose(z1, -1e-9, 1e-3, 0) | not right \
     | (z1 is -1e-09 there.) | ~slope
 tape_relu | a.value > 0 -> a.value > 1e-6 | a condition
 tape_relu | a.value > 0 -> a.value > a.value.mean() | a condition
@@ -285,8 +286,8 @@ torch_gradient | .backward() -> | error: AttributeError | Has backward() been ca
 batch_norm_dx | mean(axis=(0, 1, 2)) -> sum(axis=(0, 1, 2)) / {n} | a size written as a number
 attention | dv = weights.T @ dmixed | error: ValueError | inner numbers | .swapaxes(-1, -2) exchanges
 attention | dv = weights @ dmixed.swapaxes(0, 1) | error: ValueError | The axes before the last two
-attention | np.sqrt(q.shape[-1]) -> q.shape[1] | not right | the true one; that is sqrt(d) / h. (Here h is 3, d is 5.) \
-    | if q[0, 0, 6, 0] grows
+attention | np.sqrt(q.shape[-1]) -> q.shape[1] | an index, and divided by sqrt(d) twice, or by d \
+    | the true one; that is sqrt(d) / h. (Here h is 3, d is 5.) | `q.shape[1]`. Which entries
 attention | q.shape[-1] -> {d} | a size written as a number
 dz1 | dz1 = da1 * [z1 > 0] | a list in place of the mask | a list with the mask in it
 dz1 | dz1 = da1[z1 > 0] | only the entries that are on | at the others
@@ -316,6 +317,16 @@ order.append(parent) | visited too early | p and q should come after w
 tape_order | order = [loss]\nfor node in order: order += [parent for parent, _ in node.edges] | visited twice \
     | hands on all that it has
 tape_order | order = [loss, *(parent for parent, _ in loss.edges)] | nothing arrives | are all the others there?
+conv_dW | B, h, w, O = dy.shape\ndW = np.zeros((3, 3, padded.shape[3], O))\nfor u in range(2):\n    for v in range(2): \
+dW[u, v] = np.einsum('bijc,bijo->co', padded[:, u:u + h, v:v + w], dy) | a loop | Lines 20 and 21: with each of them
+logits | logits = np.zeros((len(a1), 10))\nfor n in range(len(a1)):\n    for k in range(9): logits[n, k] = a1[n] @ \
+W2[:, k] - b2[k] | a loop, and the bias subtracted | `range(9)` | If b2[k] grows by 1
+da1 | da1 = np.ones((len(dlogits), len(W2)))\nfor n in range(len(dlogits)):\n    for j in range(len(W2)): \
+da1[n, j] = da1[n, j] + sum(dlogits[n - 1, k] * W2[j, k] for k in range(10)) | a term, and an index \
+    | `da1[n, j] +` | The other one: Line 20, `dlogits[n - 1, k]`
+dz1 | dz1 = np.add(z1 > z1.mean(), da1) | not right | ~Two mistakes
+dlogits | onehot = np.zeros(p.shape)\nfor n in range(len(y)): onehot[n, y[0]] = 1\ndlogits = (p + onehot) / len(y) \
+    | not right | ~Two mistakes | grows by 0.001, the loss goes from
 tape_order | order = []\ndef visit(node):\n    if node not in order:\n        order.append(node)\n        for p, _ in \
 node.edges: visit(p)\nvisit(loss.edges[0][0])\norder = [loss, *sorted(order, key=lambda node: -node.number)] \
     | not right | entries are right
