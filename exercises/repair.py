@@ -202,7 +202,9 @@ class Trial:
             is_right, results = self.results(t, codes)
             right &= is_right
             left = self.mistakes(t, results) if left is None else left and left & self.mistakes(t, results)
-            numbers = numbers or tuple((a.shape, a.tobytes()) for a in map(as_array, results) if type(a) is np.ndarray)
+            numbers = numbers or tuple(
+                (a.shape, hash(a.tobytes())) for a in map(as_array, results) if type(a) is np.ndarray
+            )
             if not (right > self.had or left):
                 return Tried(numbers=numbers)
         return Tried(right if right > self.had else set(), left, numbers)
