@@ -2,7 +2,6 @@
 
 import os
 import re
-from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -32,14 +31,10 @@ def answers(weights, images):
     return probabilities(weights, images).argmax(axis=1)
 
 
-def shares(weights, files, digits):
-    """The share of these picture files that each network reads right; one that is refused is not."""
-    images, shown = [], []
-    for file, digit in zip(files, digits, strict=True):
-        with suppress(UserError):
-            images.append(read_digit(file)[1])
-            shown.append(digit)
-    return [(answers(one, images) == shown).sum() / len(digits) for one in weights]
+def share(run, files, digits):
+    """The share of these picture files that the default run reads right; one that is refused is not."""
+    found = judged(run[1] / "checkpoint_np.npz", files, digits)
+    return found.count("right") / len(found)
 
 
 def judged(weights, files, digits):
@@ -55,23 +50,23 @@ def judged(weights, files, digits):
     return found
 
 
-@pytest.mark.parametrize("n", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [3, pytest.param(10, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("scene", SCENES)
 def test_a_scene_is_read_right_or_refused(trained, scene, n):
-    """Most of n. Missed are pairs with few strokes, as 17."""
+    """Most of n; every day, one may go wrong. Missed are pairs with few strokes, as 17."""
     draw, least = SCENES[scene]
     digits = [k % 10 if least else None for k in range(n)]
     found = judged(trained, [encoded(draw(k % 10, np.random.default_rng(k))) for k in range(n)], digits)
-    assert found.count("right") >= least * n // 20, found
-    assert found.count("right") + found.count("refused") >= 15 * n // 20, found
-    assert found.count("wrong") <= -(-3 * n // 20), found
+    one = n < 10
+    assert found.count("right") >= least / 20 * n - one, found
+    assert found.count("right") + found.count("refused") >= 15 / 20 * n - one, found
+    assert found.count("wrong") <= 3 / 20 * n + (one or 0.5), found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """The weights of a short run of main_np.py."""
-    out = tmp_path_factory.mktemp("trained")
-    assert main_np.main(["--hidden", "128", "--epochs", "3", "--out", str(out)]) == 0
+    _, out = trained_once(tmp_path_factory, "a-short-run", "main_np.py", "--hidden", "128", "--epochs", "2")
     return out / "checkpoint_np.npz"
 
 
@@ -79,42 +74,38 @@ def trained(tmp_path_factory):
 @pytest.mark.parametrize("hard", [False, True], ids=["a sheet on a desk", "a hard shadow"])
 def test_what_lies_around_or_over_the_digit_is_not_read(trained, hard):
     images = []
-    for case in range(50):
+    for case in range(30):
         rng = np.random.default_rng(case)
-        ink = written(case % 10, case // 10, PENS[case % len(PENS)], rng)
+        ink = written(case % 10, case // 6, PENS[case % len(PENS)], rng)
         ink, sheet = (ink, None) if hard else on_sheet(ink, rng)
         images.append(encoded(photograph(ink, rng, hard, sheet)))
-    found = judged(trained, images, np.arange(50) % 10)
-    assert found.count("right") >= 45 and "wrong" not in found, found
-
-
-@pytest.fixture(scope="session")
-def both(default_run, tmp_path_factory):
-    """The weights of the default run, and those of a ResNet after an epoch."""
-    words = "main_torch.py", "--model", "resnet", "--epochs", "1"
-    _, resnet = trained_once(tmp_path_factory, "a-resnet", *words)
-    return default_run[1] / "checkpoint_np.npz", resnet / "checkpoint_resnet_torch.npz"
+    found = judged(trained, images, np.arange(30) % 10)
+    assert found.count("right") >= 27 and "wrong" not in found, found
 
 
 @pytest.mark.slow("first")
-def test_photographs(both, mnist):
+def test_photographs(default_run, mnist):
     rng = np.random.default_rng(1)
-    chosen = rng.choice(len(mnist.test_images), 200, replace=False)
+    chosen = rng.choice(len(mnist.test_images), 100, replace=False)
     photographs = (photograph(placed(mnist.test_images[i], rng), rng) for i in chosen)
     files = [encoded(one, quality=int(rng.integers(40, 91))) for one in photographs]
-    # 0.98 of 1,000 are read right. Of 200 then, 0.98 with a standard deviation of 0.01.
-    assert min(shares(both, files, mnist.test_labels[chosen])) >= 0.95
+    # 0.98 of 1,000 are read right: of 100 then 98, with a standard deviation of 1.4.
+    assert share(default_run, files, mnist.test_labels[chosen]) >= 0.95
 
 
-@pytest.mark.slow("first")
-def test_every_pen(both):
+@pytest.mark.slow
+@pytest.mark.parametrize("pen", PENS[::5])
+def test_a_pen(default_run, pen):
+    """The thinnest, a middle one and the widest."""
     rng, digits = np.random.default_rng(1), [*range(10)]
-    for pen in PENS[::2]:
-        files = [encoded(photograph(written(d, style, pen, rng), rng), "PNG") for style in (0, 2, 4) for d in digits]
-        found = shares(both, files, 3 * digits)
-        assert min(found) >= 0.96, (pen, found)
+    files = [encoded(photograph(written(d, style, pen, rng), rng), "PNG") for style in (0, 2, 4) for d in digits]
+    assert share(default_run, files, 3 * digits) >= 0.96
+
+
+@pytest.mark.slow
+def test_a_thick_1_is_not_taken_for_a_sheet(default_run):
     thick = [photograph(written(1, 1, 40, rng), rng) for rng in map(np.random.default_rng, range(12))]
-    assert shares(both, [encoded(one) for one in thick], 12 * [1]) == [1, 1]  # none is taken for a sheet
+    assert share(default_run, [encoded(one) for one in thick], 12 * [1]) == 1
 
 
 def test_the_command(trained, program, tmp_path):

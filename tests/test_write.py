@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 from pathlib import Path
 from unittest.mock import patch
 
@@ -14,15 +15,35 @@ import data
 import gpt_np
 import look
 import main_np
+import plot
 import predict
 import write
 from support import inside, texts
 from support.errors import UserError
 from support.program import run
 
+SMALLEST = "--model gpt --width 8 --blocks 1 --heads 2 --steps 3"
+SAYING = "To be, or not to be: that is the question.\n"
+
+
+@pytest.fixture(scope="module")
+def hardly_trained(small, tmp_path_factory):
+    """A folder with networks that write: digits, names, and a text that is no more there."""
+    folder, load = tmp_path_factory.mktemp("hardly-trained"), data.load
+    play = folder / "play.txt"
+    play.write_text(SAYING * 100)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "load", lambda source, held: small if source.of == "images" else load(source, held))
+        patch.setattr(plot, "learning_curves", lambda run: None)
+        names, text = "--dataset names --hold-out 4000", f"--dataset {play} --batch-size 5 --places 10"
+        for kind, words in {"digits": "", "names": names, "text": text}.items():
+            main_np.main([*f"{SMALLEST} {words}".split(), "--out", str(folder / kind)])
+    play.unlink()
+    return folder
+
 
 @pytest.fixture
-def here(tmp_path, monkeypatch, small, quick_curves):
+def here(tmp_path, monkeypatch, small, quick_curves, hardly_trained):
     """A folder with a network that writes, hardly trained."""
     monkeypatch.chdir(tmp_path)
     load = data.load
@@ -30,7 +51,7 @@ def here(tmp_path, monkeypatch, small, quick_curves):
         data, "load", lambda source, held: small if getattr(source, "of", 0) == "images" else load(source, held)
     )
     monkeypatch.setattr("sys.argv", ["write.py"])
-    main_np.main(["--model", "gpt", "--width", "8", "--blocks", "1", "--heads", "2", "--steps", "3"])
+    shutil.copytree(hardly_trained / "digits", "learning_curves")
 
 
 def pixels(*argv):
@@ -84,11 +105,9 @@ def test_a_seed_writes_the_same_and_at_0_there_is_nothing_to_draw(here):
 
 
 @pytest.fixture
-def names(here, tmp_path, capsys):
+def names(here, hardly_trained):
     """A network of names beside it, as newly trained."""
-    words = "--model gpt --dataset names --width 8 --blocks 1 --heads 2 --steps 3 --hold-out 4000"
-    main_np.main(words.split())
-    capsys.readouterr()
+    shutil.copytree(hardly_trained / "names", "learning_curves", dirs_exist_ok=True)
 
 
 def test_names_and_which_of_them_are_in_the_list(names, capsys):
@@ -118,13 +137,14 @@ def test_names_and_which_of_them_are_in_the_list(names, capsys):
     assert said(*digits)[1] == "see written.png"
 
 
-@pytest.mark.parametrize("text", ["mcdonaldsons", "Ü", "o'hara", "ann2", "de la", "", " ", "-1", "٣", "1.5", "2" * 101])
-def test_what_is_neither_digits_nor_a_name_is_the_beginning_of_a_text(text, names, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["write.py"])
-    assert run(lambda: write.main(["--seed", "1", "--", text])) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("write.py: no trained network that writes texts in learning_curves: run `python main_np.py ")
-    assert said.count("\n") == 1 and "--model gpt --dataset shakespeare" in said
+def test_what_is_neither_digits_nor_a_name_is_the_beginning_of_a_text(names, capsys):
+    for text in ("mcdonaldsons", "Ü", "o'hara", "ann2", "de la", "", " ", "-1", "٣", "1.5", "2" * 101):
+        assert run(lambda text=text: write.main(["--seed", "1", "--", text])) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(
+            "write.py: no trained network that writes texts in learning_curves: run `python main_np.py "
+        ), text
+        assert said.count("\n") == 1 and "--model gpt --dataset shakespeare" in said
 
 
 def test_a_network_writes_what_it_learned(names):
@@ -169,17 +189,11 @@ def test_weights_too_large_to_compute_with(here):
 
 # --- A text ---
 
-SAYING = "To be, or not to be: that is the question.\n"
-
 
 @pytest.fixture
-def play(names, tmp_path, capsys):
+def play(names, hardly_trained):
     """A network of a text beside them, the newest."""
-    (tmp_path / "play.txt").write_text(SAYING * 100)
-    words = "--model gpt --dataset play.txt --width 8 --blocks 1 --heads 2 --steps 3 --batch-size 5 --places 10"
-    main_np.main(words.split())
-    (tmp_path / "play.txt").unlink()  # nobody needs it any more
-    capsys.readouterr()
+    shutil.copytree(hardly_trained / "text", "learning_curves", dirs_exist_ok=True)
 
 
 def test_a_text_goes_on_as_long_as_somebody_wants(play, capsys):

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from conftest import ROOT, assert_one_line, rows
+from conftest import ROOT, rows
 from support import memory
 
 GROUPS = """
@@ -63,23 +63,32 @@ def test_a_limit_that_cannot_be_set_is_none(soft, monkeypatch):
 
 
 CALL = """
+import os
 import sys
 import main_np
 from support import memory, program
-memory.there_is, memory.OF_A_CORE = lambda: int(sys.argv.pop(1)), 0
-sys.exit(program.run(main_np.main, limit_memory=True))
+limit, *calls = sys.argv[1:]
+memory.there_is, memory.OF_A_CORE = lambda: int(limit), 0
+for words in calls:  # each in a process that has imported all
+    if not os.fork():
+        sys.argv = ["main_np.py", *words.split()]
+        sys.exit(program.run(main_np.main, limit_memory=True))
+    print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
 """
-TOO_LARGE = """
-    --model resnet --batch-size 20000        | training
-    --model vit --batch-size 25 --patch 2    | a test: of 200 images, where a batch has 25
-    --model resnet --widths 1024 --blocks 50 | the network itself
-"""
+TOO_LARGE = {  # what does not fit
+    "--model resnet --batch-size 20000": "training",
+    "--model vit --batch-size 25 --patch 2": "a test: of 200 images, where a batch has 25",
+    "--model resnet --widths 1024 --blocks 50": "the network itself",
+}
 
 
-@pytest.mark.parametrize(("words", "what"), [*rows(TOO_LARGE)])
-def test_too_little_memory_is_one_line_before_anything_is_lost(words, what, soft, tmp_path):
-    """Whatever does not fit, it is seen before the first step is over; and there is no half file."""
-    argv = [sys.executable, "-c", CALL, str(4 * 10**8), *words.split(), "--steps", "40", "--out", str(tmp_path)]
+def test_too_little_memory_is_one_line_before_anything_is_lost(soft, tmp_path):
+    """Whatever does not fit, it is seen before the first step is over; and there is no half file. To fill the memory of
+    a small machine takes seconds."""
+    calls = [f"{words} --steps 40 --out {tmp_path}" for words in TOO_LARGE]
+    argv = [sys.executable, "-c", CALL, str(4 * 10**8), *calls]
     ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=100)
-    assert_one_line(ended, "not enough memory: lower --batch-size, or take a smaller network")
+    said = "main_np.py: not enough memory: lower --batch-size, or take a smaller network"
+    assert [line.startswith(said) for line in ended.stderr.splitlines()] == [True] * 3, ended.stderr
+    assert [line for line in ended.stdout.splitlines() if line.isdigit()] == ["2"] * 3
     assert not [*tmp_path.glob("*.npz")]
