@@ -120,24 +120,44 @@ def reload(page):
 
 
 @contextmanager
-def opened(browser, address, ready=READY, own=None, width=1440, problems=(), **options):
-    """A page in a window of its own. Afterwards: it has asked for nothing but `own` (or itself), and the console shows
-    no error."""
-    options, problems = {"service_workers": "block"} | options, [*problems, "blocked by Playwright"]
-    context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+def opened(browser, address, ready=READY, own=None, problems=(), **options):
+    """A page in a window of its own, with nothing kept: for a page that shares nothing with another test's."""
+    context = browser.new_context(**as_window(**options))
     try:
-        page, seen, asked = context.new_page(), [], []
-        page.add_init_script(HELPERS)
+        with tab(context, address, ready, own, problems) as page:
+            yield page
+    finally:
+        context.close()
+
+
+def as_window(width=1440, **options):
+    """The options of a window (a context) of the browser."""
+    return {"service_workers": "block", "viewport": {"width": width, "height": 900}} | options
+
+
+@contextmanager
+def tab(context, address, ready=READY, own=None, problems=(), script=""):
+    """A page in a tab of that window; `script` runs before its own. Afterwards: it has asked for nothing but `own` (or
+    itself), and the console shows no error."""
+    page, seen, asked = context.new_page(), [], []
+    known = [*problems, "blocked by Playwright"]
+
+    def hear(request):
+        asked.append(request.url)
+
+    context.on("request", hear)
+    try:
+        page.add_init_script(f"{HELPERS}\n{script}")
         page.on("console", lambda message: message.type in ("error", "warning") and seen.append(message.text))
         page.on("pageerror", lambda error: seen.append(str(error)))
-        context.on("request", lambda request: asked.append(request.url))
         page.goto(address)
         page.wait_for_selector(ready, state="attached")
         yield page
         assert [url for url in asked if not url.startswith(own or address)] == []
-        assert [text for text in seen if not any(known in text for known in problems)] == []
+        assert [text for text in seen if not any(problem in text for problem in known)] == []
     finally:
-        context.close()
+        context.remove_listener("request", hear)
+        page.close()
 
 
 def frames(page, count=2):
