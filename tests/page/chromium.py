@@ -55,31 +55,39 @@ def browser():
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory):
-    """A small network after a short training."""
-    out = tmp_path_factory.mktemp("run")
-    main_np.main(["--hidden", "48", "--steps", "300", "--lr", "0.05", "--seed", "3", "--out", str(out)])
-    return out / "checkpoint_np.npz"
+    """A small network after a short training, the same for all processes that test."""
+
+    def make(out):
+        main_np.main(["--hidden", "48", "--steps", "300", "--lr", "0.05", "--seed", "3", "--out", str(out)])
+
+    return once(tmp_path_factory, "a-small-network", make) / "checkpoint_np.npz"
 
 
 def bundled(path):
-    """The address of that page, with the scripts as they are now: the committed one may have those of before."""
+    """That page, with the scripts as they are now: the committed one may have those of before."""
     page = build.with_network(build.shell(build.script()), build.known(path.read_text(encoding="utf-8")))
     path.write_text(page, encoding="utf-8")
-    return path.as_uri()
 
 
 @pytest.fixture(scope="session")
-def small_page(checkpoint, npm):
+def small_page(tmp_path_factory, checkpoint, npm):
     """The address of the page of that network."""
-    out = checkpoint.with_name("index.html")
-    build.main(["--weights", str(checkpoint), "--out", str(out)])
-    return bundled(out)
+
+    def make(out):
+        build.main(["--weights", str(checkpoint), "--out", str(out)])
+        bundled(out)
+
+    return once(tmp_path_factory, "small.html", make).as_uri()
 
 
 @pytest.fixture(scope="session")
 def large_page(tmp_path_factory, npm):
     """The address of the page with the project's own network, which is a large one."""
-    return bundled(shutil.copy(build.FOLDER / "index.html", tmp_path_factory.mktemp("page") / "index.html"))
+
+    def make(out):
+        bundled(shutil.copy(build.FOLDER / "index.html", out))
+
+    return once(tmp_path_factory, "large.html", make).as_uri()
 
 
 @pytest.fixture(scope="session")
@@ -258,9 +266,11 @@ def axe(npm):
     """What axe-core (Deque Systems), which npm gets with what the site needs, finds on a page that keeps people out."""
     source = (bundle.MODULES / "axe-core/axe.min.js").read_text(encoding="utf-8")
 
-    def violations(page):
+    def violations(page, *rules):
+        """By these rules, or by all."""
         page.evaluate(source)
-        found = page.evaluate("axe.run().then((result) => result.violations)")
+        asked = {"runOnly": rules} if rules else {}
+        found = page.evaluate("(asked) => axe.run(asked).then((result) => result.violations)", asked)
         return [(rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in found]
 
     return violations

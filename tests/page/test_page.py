@@ -104,11 +104,15 @@ def test_what_steps_have_changed_inside_is_numpys(page):
     until(lambda: not page.locator("#changes").is_visible())
 
 
-def test_fifty_drawn_digits_are_read(committed):
-    """Ten digits in five styles, small and off the middle of the pad or large: at least 49 right."""
+@pytest.mark.parametrize("styles", [(0, 3), pytest.param(range(len(STYLES)), marks=pytest.mark.slow)])
+def test_drawn_digits_are_read(committed, styles):
+    """Ten digits in each of these styles, small and off the middle of the pad or large: all but one right, at least.
+
+    Each event of the pen is a pass of the large network, and all styles take seconds.
+    """
     committed.set_viewport_size({"width": 390, "height": 900})
     right = 0
-    for style in range(len(STYLES)):
+    for style in styles:
         size = (0.25, 0.9)[style % 2]
         pixels, answers = draw(committed, range(10), style, 0.8 * size, (1 - size) / 3, (size - 1) / 3)
         right += sum(answer == str(digit) for digit, answer in enumerate(answers))
@@ -117,7 +121,7 @@ def test_fifty_drawn_digits_are_read(committed):
             assert max(np.ptp(rows), np.ptp(columns)) in (18, 19)
             centre = (np.indices((28, 28)) + 0.5).reshape(2, -1) @ one.ravel() / one.sum()
             assert np.all((centre > 13.8) & (centre < 15.2))
-    assert right >= 49
+    assert right >= 10 * len(styles) - 1
 
 
 def test_drawing_by_touch_and_with_second_thoughts(phone):
@@ -299,12 +303,13 @@ LOOK = """window.look = () => {  // all that the page shows: what it says, its a
 }"""
 
 
-def test_nothing_stays_stale_whatever_one_does(page):
-    """After each of 40 random acts the page states what a new pass of its network gives, no part has failed, and
-    nothing looks otherwise once all is shown anew."""
+@pytest.mark.parametrize("acts", [12, pytest.param(60, marks=pytest.mark.slow)])
+def test_nothing_stays_stale_whatever_one_does(page, acts):
+    """After each of so many random acts the page states what a new pass of its network gives, no part has failed, and
+    nothing looks otherwise once all is shown anew; which takes 0.2 s each time."""
     page.evaluate(LOOK)
     failed = page.evaluate(
-        """async () => {
+        """async (count) => {
             let state = 1;
             const random = (below) => (state = (state * 48271) % 2147483647) % below; // Park & Miller 1988
             const any = (all) => all[random(all.length)];
@@ -329,7 +334,7 @@ def test_nothing_stays_stale_whatever_one_does(page):
             ];
             const { mean, std } = JSON.parse(network.textContent);
             while (!lab.state.started.value) await drawn();
-            for (let n = 0; n < 40; n++) {
+            for (let n = 0; n < count; n++) {
                 const act = any(acts);
                 await act();
                 lab.learning.pause();
@@ -349,7 +354,8 @@ def test_nothing_stays_stale_whatever_one_does(page):
                 const after = look(), at = after.findIndex((part, m) => part !== before[m]);
                 if (at >= 0) return `${act} (${n}): ${before[at]} is ${after[at]} when shown anew`.slice(0, 999);
             }
-        }"""
+        }""",
+        acts,
     )
     reload(page)  # as other tests expect it
     assert failed is None, failed
@@ -713,7 +719,10 @@ ENDS = """() => [...document.querySelectorAll(".bar .value")].flatMap((value) =>
 
 
 def test_nothing_is_wider_than_the_window_and_axe_finds_no_violation(committed, axe):
-    """With letters as large as a reader may want them. Where the window is low, at 400 %, the dock leaves room."""
+    """With letters as large as a reader may want them. Where the window is low, at 400 %, the dock leaves room.
+
+    At twelve widths, and axe looks at each element: that takes seconds.
+    """
     page, fonts = committed, committed.context.new_cdp_session(committed)
     page.emulate_media(reduced_motion="reduce")
     page.evaluate("lab.pick(3); lab.setLabel(9); lab.learn(10); lab.learn(10); lab.learning.takeStep()")
@@ -735,8 +744,8 @@ def test_nothing_is_wider_than_the_window_and_axe_finds_no_violation(committed, 
         if font == 16:
             assert page.evaluate(ENDS) == [], width
             assert min(right - left for _, left, _, right, _ in boxes(page, ".network .track")) > 40, width
-        if looked_at:
-            assert axe(page) == [], looked_at
+        if looked_at:  # of the light page only the colours are others
+            assert axe(page, *(["color-contrast"] if looked_at == "light" else [])) == [], looked_at
     page.set_viewport_size({"width": 360, "height": 225})
     page.locator("[data-grid=a1] canvas").hover(position={"x": 20, "y": 20})
     (dock,) = boxes(page, "#dock")
