@@ -98,7 +98,7 @@ def test_a_kernel_that_the_reader_edits_computes_what_resnet_np_computes():
 
 
 def test_a_training_is_called_slow_beside_what_products_take_on_this_computer(monkeypatch):
-    trace = SimpleNamespace(seconds=7, other_pixels=0, in_order=False)
+    trace = SimpleNamespace(seconds=7, other_pixels=0, in_order=False, tested=np.zeros(0))
     for seconds, said in ((10, ["The training took 7 s."]), (1e-9, [])):
         monkeypatch.setattr(watched, "PRODUCTS", seconds)
         assert [remark[:22] for remark in watched.Trace.remarks(trace)] == said
