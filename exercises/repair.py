@@ -79,7 +79,8 @@ def search_two(trial, edits, tried, source, names):
     left = {}
     for edit, found in tried:
         for mistake in found.left - missing if edit.rank < 2 else ():
-            left.setdefault(mistake, []).append(edit)
+            if mistake in left or trial.may_have(mistake):
+                left.setdefault(mistake, []).append(edit)
     if left:
         mistake, found = min(left.items(), key=lambda item: item[1][0].rank)
         likeliest = [edit for edit in found if edit.rank == found[0].rank]
@@ -227,7 +228,7 @@ class Trial:
     def mistakes(self, t, results):
         """The names of the known mistakes that give these results in trial t; none where all entries are one number,
         which says nothing: the mean of all p is 0.1, too."""
-        rights = [np.asarray(getattr(self.given[t], name), np.float64) for name in self.exercise.gives]
+        rights = self.rights(t)
         numbers = flat(results, rights)
         if numbers is None or np.ptp(numbers) == 0:
             return set()
@@ -236,6 +237,19 @@ class Trial:
             pairs = list(zip(self.exercise.gives, rights, strict=True))
             self.known[t] = [(name, flat([wrong.get(*pair) for pair in pairs], rights)) for name, wrong in values]
         return {name for name, wrong in self.known[t] if wrong is not None and agree(numbers, wrong)}
+
+    def rights(self, t):
+        """The right results of trial t."""
+        return [np.asarray(getattr(self.given[t], name), np.float64) for name in self.exercise.gives]
+
+    def may_have(self, mistake):
+        """Whether the learner's own function may have a known mistake: most of what that makes wrong is wrong in it."""
+        t, wrong = self.order[0], dict(self.known[self.order[0]])[mistake]
+        self.budget.limit = self.own[t] + GRACE
+        _, results = self.results(t, self.codes.values())
+        right, mine = flat(self.rights(t), self.rights(t)), flat(results, self.rights(t))
+        near = CLOSE * np.abs(right).max()
+        return mine is None or (np.abs(mine - right) <= near)[np.abs(wrong - right) > near].mean() < 0.5
 
     def spend(self, lines):
         """Lines are counted; and memory, but not before there is a loop, because to trace it takes time.

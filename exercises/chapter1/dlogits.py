@@ -80,6 +80,8 @@ the derivative with respect to p | -onehot / p / B
     -1/p is how the loss changes with p. But how does each logit change p?
 the derivative of a sigmoid | p * (1 - p) / B
     p (1 - p) is how one p changes with its own logit. Where is the loss, and where is the true digit?
+the derivative of a sigmoid, too | dlogits * p * (1 - p)
+    The derivative p - onehot already comes from softmax and loss together. What does p (1 - p) add to it?
 softmax again, on p | p.copy() -> np.exp(p) / np.exp(p).sum(axis=1, keepdims=True)
     What does p already add up to in each row?
 -1 in the place of the true digit's p | -= 1 -> = -1

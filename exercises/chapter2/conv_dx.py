@@ -88,6 +88,9 @@ only the four corners | dx += -> dx += (u != 1 and v != 1) *
     From how many y does one x get a gradient: from all nine around it?
 averaged over the channels | dx / O
     Do the channels of y add up, or average?
+a negative index | dx += padded[:, 2 - u : 2 - u + height, 2 - v : 2 - v + width] @ W[u, v].T ->
+        t = np.roll(dy @ W[u, v].T, (u - 1, v - 1), (1, 2)); t[:, : u // 2] = 0; t[:, :, : v // 2] = 0; dx += t
+    dx[:, -1] is the last row. For which i and u is i + u - 1 below 0, and where does it count from then?
 """
 
 DOCS = 'docs/resnet.md, "Convolution"'

@@ -170,13 +170,15 @@ def predicted(rng, apart=False):
 def kept(rng, apart=False):
     """A new word's query, key and value in one head, and those of the words before it: the last row of attention.
 
-    apart: the scores of a text lie far from 0, and from those of other texts.
+    apart: the scores of a text lie far from 0, and from those of other texts; and one lies far above the others.
     """
     B, t, d = sizes_of(rng, 3)
     keys, values = rng.normal(0, 1, (2, B, t + 1, d))
     q = rng.normal(0, 2, (B, d))
     if apart:  # what all keys of a text have in common moves all its scores by the same amount
-        keys += (far(B)[:, np.newaxis] * np.sqrt(d) * q / (q**2).sum(axis=1, keepdims=True))[:, np.newaxis]
+        by_1 = np.sqrt(d) * q / (q**2).sum(axis=1, keepdims=True)
+        keys += (far(B)[:, np.newaxis] * by_1)[:, np.newaxis]
+        keys[0, 0] += 1000 * by_1[0]
     weights = softmax((keys @ q[:, :, np.newaxis])[:, :, 0] / np.sqrt(d))
     mixed = (weights[:, np.newaxis] @ values)[:, 0]
     return SimpleNamespace(B=B, t=t, d=d, q=q, k=keys[:, -1].copy(), v=values[:, -1].copy(), kept_k=keys[:, :-1].copy(),
