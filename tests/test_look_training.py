@@ -82,7 +82,8 @@ def test_what_is_out_of_the_ordinary_is_said(words):
         seen = look.first_steps(options_of("--hidden", 20, *QUICK, *words.split()), 20)
     said = look.in_words(seen["marks"])
     assert any(sentence.startswith(WRONG[words]) for sentence in said), said
-    assert_legible(inside.training(seen, "a title", said))
+    if words == "--lr 1e9":  # with numbers that cannot be drawn; the others look like those above
+        assert_legible(inside.training(seen, "a title", said))
 
 
 def test_each_mark_has_its_cause():

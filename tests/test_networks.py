@@ -115,7 +115,7 @@ RANDOM = {model: st.just(words) for model, words in zip(NETWORKS, FEW_UNITS, str
 }
 
 
-@pytest.mark.parametrize("examples", [10, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [10, pytest.param(20, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("model", RANDOM)
 def test_random_shapes(model, examples):
     def check(drawn):

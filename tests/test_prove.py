@@ -72,10 +72,12 @@ def test_pytorch_takes_the_same_steps(tmp_path, twin_here):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", prove.PROOFS)
-def test_after_200_steps_with_pytorch_no_weight_is_far_from_its_twin(what, tmp_path, capsys, request):
+def test_with_pytorch_no_weight_is_far_from_its_twin(what, tmp_path, capsys, request, monkeypatch):
+    """After all 200 steps, or for the deep networks 50."""
     pytest.importorskip("torch")
     if what in ("resnet", "vit", "gpt"):  # the others use the process
         request.getfixturevalue("twin_here")
+        monkeypatch.setattr(prove.lockstep, "__defaults__", (50, False))
     functions(tmp_path, [name for proof in prove.PROOFS[what] for name in proof.uses])
     prove.prove(tmp_path, what)
     said = " ".join(capsys.readouterr().out.split())

@@ -150,7 +150,7 @@ def test_steps_are_taken_in_processes_of_their_own(capfd, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count in other units")
 def test_the_residual_network_by_hand_needs_little_memory(tmp_path):
-    argv = ["--model", "resnet", "--steps", "20", "--out", str(tmp_path)]
+    argv = ["--model", "resnet", "--steps", "3", "--hold-out", "1000", "--out", str(tmp_path)]
     code = f"import main_np; main_np.main({argv}); print(open('/proc/self/status').read())"
     printed = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True)
     assert int(re.search(r"VmHWM:\s+(\d+) kB", printed)[1]) <= 450 * 1024

@@ -38,11 +38,14 @@ def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
     assert saved.keys() == {f"{name}.png" for name in ["written", "nearest", "temperatures", "temperature", "patches"]}
     assert [*kept["writing"]["runs"]] == [*kept["names"]["runs"]] == ["0", "1", "2"]
     assert {recipe: [*runs] for recipe, runs in kept["texts"]["runs"].items()} == {"texts": ["0", "1"], "best": ["0"]}
-    assert all(loss > 3 for run in kept["texts"]["runs"]["texts"].values() for *_, loss in run["seen"].values())
+    seen = kept["texts"]["runs"]["texts"]["1"]["seen"]
+    assert [*seen] == ["0", "1", "10"] and all(loss > 3 for *_, loss in seen.values())
     said = capsys.readouterr().out
     assert "| test loss of a patch | 4.500 ± 0.000 |  |" in said and "| test loss of a letter | 4.500 ± 0.000 |" in said
     with np.load(tmp_path / "page" / "names.npz", allow_pickle=False) as file:
         assert file["embed.E"].shape == (28, 64) and file["positions.P"].shape == (12, 64)
+    with np.load(tmp_path / "page" / "text.npz", allow_pickle=False) as file:
+        assert len(file["embed.E"]) == len(play.letters)
     with np.load(tmp_path / "page" / "gpt.npz", allow_pickle=False) as file:
         assert {array.dtype for array in file.values()} == {np.dtype(np.float16)}
         assert file["embed.E"].shape == (138, 64)
