@@ -258,7 +258,7 @@ def differentiated(function, dy, **operands):
 
 
 @contextmanager
-def watched(owner, name, around):
+def rerouted(owner, name, around):
     """While it lasts, each call of owner.name goes to `around`, which gets the original as its first argument."""
     original = getattr(owner, name)
     setattr(owner, name, lambda *arguments, **options: around(original, *arguments, **options))

@@ -29,9 +29,8 @@ from exercises.complaints import explain
 from exercises.digits import few_images
 from exercises.exercise import agree
 from exercises.network import USED, training
-from exercises.runner import load
 from exercises.show import near, say
-from exercises.trial import unpacked
+from exercises.trial import as_list, load
 from gpt_np import GPT, CausalBlock
 from layers_np import walk
 from mlp_np import MLP, softmax_cross_entropy
@@ -81,7 +80,7 @@ class Lines:
         function, file = self.functions[name]
         with explained(file, f"{name}{place}, step {self.step}"):
             results = function(*(copied(known[argument]) for argument in exercise.takes))
-        results = unpacked(results, [np.shape(right[output]) for output in exercise.gives])
+        results = as_list(results, [np.shape(right[output]) for output in exercise.gives])
         if len(results) != len(exercise.gives):
             what = f"{len(results)} result{'s' * (len(results) != 1)}, not {len(exercise.gives)}"
             raise UserError(f"{name} returns {what}: the run cannot go on. `python practice.py {name}` marks it")

@@ -32,13 +32,13 @@ def call(exercise, function, g):
     """The results of one trial, and the names of the inputs that were changed but should not have been."""
     given = exercise.given(g)
     before = {name: a.copy() for name, a in arrays_in(given).items() if name not in exercise.may_change}
-    results = unpacked(function(*given.values()), [np.shape(getattr(g, name)) for name in exercise.gives])
+    results = as_list(function(*given.values()), [np.shape(getattr(g, name)) for name in exercise.gives])
     after = arrays_in(given)
     # To rounding: an entry that was moved by h and put back may have lost its last digit.
     return results, [name for name, a in before.items() if not agree(after.get(name), a)]
 
 
-def unpacked(results, shapes):
+def as_list(results, shapes):
     """What a function has returned as a list of results: of several, whatever a caller could unpack."""
     several = isinstance(results, (tuple, list, Iterator, ValuesView))
     if isinstance(results, np.ndarray):  # one array is one result, unless it is made of all of them

@@ -15,7 +15,7 @@ import numpy as np
 from autograd_np import Tensor
 from exercises import digits
 from exercises.chapter1 import network
-from exercises.exercise import ROUNDING, agree, tables, watched
+from exercises.exercise import ROUNDING, agree, rerouted, tables
 from mlp_np import MLP, init_he, softmax_cross_entropy
 
 # What the learner may write into DIAGNOSIS: what may be wrong, what it means, and how it would show itself.
@@ -104,9 +104,9 @@ def probe_training(module):
         return found
 
     with (
-        watched(module, "forward", forward),
-        watched(module, "softmax_cross_entropy", loss),
-        watched(module, "backward", backward),
+        rerouted(module, "forward", forward),
+        rerouted(module, "softmax_cross_entropy", loss),
+        rerouted(module, "backward", backward),
     ):
         module.train()
     return len(seen) == 3 and all(seen)
@@ -157,9 +157,9 @@ def probe_cleared(module, rng, train):
         return found
 
     with (
-        watched(torch.nn.Module, "__call__", call),
-        watched(torch.autograd, "backward", find),
-        watched(torch.autograd, "grad", find),
+        rerouted(torch.nn.Module, "__call__", call),
+        rerouted(torch.autograd, "backward", find),
+        rerouted(torch.autograd, "grad", find),
     ):
         train()
     return len(clear) > 10 and all(clear)
@@ -199,7 +199,7 @@ def passes(train, layers, owner_of_backward, note):
         settle(True)
         return original(*arguments, **options)
 
-    with watched(layers, "forward", forward), watched(owner_of_backward, "backward", backward):
+    with rerouted(layers, "forward", forward), rerouted(owner_of_backward, "backward", backward):
         train()
     settle(False)
     return seen
@@ -232,7 +232,7 @@ def given_images(module, images):
         stack.enter_context(redirect_stdout(io.StringIO()))
         for owner in (module, digits):
             if hasattr(owner, "few_images"):
-                stack.enter_context(watched(owner, "few_images", lambda original: images))
+                stack.enter_context(rerouted(owner, "few_images", lambda original: images))
         yield
 
 
