@@ -11,7 +11,8 @@ from support.texts import texts_of
 
 
 def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
-    """Untrained networks, whose digits nobody can read, a short text, and pictures and weights that go elsewhere."""
+    """Untrained networks, whose digits nobody can read, a short text, and pictures and weights that go elsewhere: nine
+    of the default sizes, which write letter by letter."""
     saved, kept, play = {}, {}, data.SOURCES["shakespeare"]
     short = play.content | {"arrays": [play.content["arrays"][0][:30_000]]}
     monkeypatch.setattr(counts, "SEEN", (0, 1, 10))

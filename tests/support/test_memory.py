@@ -64,6 +64,7 @@ def test_a_limit_that_cannot_be_set_is_none(soft, monkeypatch):
 
 CALL = """
 import os
+import signal
 import sys
 import main_np
 from support import memory, program
@@ -71,6 +72,7 @@ limit, *calls = sys.argv[1:]
 memory.there_is, memory.OF_A_CORE = lambda: int(limit), 0
 for words in calls:  # each in a process that has imported all
     if not os.fork():
+        signal.alarm(100)
         sys.argv = ["main_np.py", *words.split()]
         sys.exit(program.run(main_np.main, limit_memory=True))
     print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
