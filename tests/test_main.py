@@ -161,7 +161,7 @@ def test_the_update_is_pytorchs(optimizer, momentum):
     ],
 )
 def test_two_processes_are_one_run(words, tmp_path, capsys):
-    """The same weights in float64, the same result, and all that is printed is printed once. Three programs have to import
+    """The same weights in float64, the same result, and all that is printed is printed once. Three programs import
     PyTorch for it."""
     argv = *words.split(), "--dtype", "float64"
     name = parse_options("torch", *argv).name
@@ -204,6 +204,6 @@ def test_the_default_accuracy_in_both_programs(default_run, program):
 @pytest.mark.slow
 @pytest.mark.parametrize(("main", "init"), [("main_torch.py", "geohot"), ("main_np.py", "pytorch")])
 def test_the_first_weights_make_the_published_difference(main, init, program):
-    """After whole runs. np_nn's weights are the same, in a network four times as large, which trains four times as long."""
+    """After whole runs. np_nn's are the same weights, in a network four times as large."""
     (published,) = (results.PUBLISHED[key] for key in results.PUBLISHED if key.startswith(f"MLP geohot {init}, "))
     assert accuracy_of(program(main, "--recipe", "geohot", "--init", init)) == pytest.approx(published, abs=0.01)
