@@ -208,7 +208,9 @@ def test_what_is_known_is_reported_before_the_search_for_a_place(tmp_path, monke
     assert searched == "searched" and json.loads(known["outcome"]) == json.loads(result.read_text())
 
 
-def test_a_network_that_writes_is_refused_in_one_right_line_where_there_are_no_words(tmp_path, monkeypatch):
+def test_a_network_that_writes_is_refused_in_one_right_line_where_there_are_no_words(
+    tmp_path, monkeypatch, quick_curves
+):
     main_np.main(["--model", "gpt", *SMALL["gpt"].split(), "--steps", "1", "--out", str(tmp_path)])
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     monkeypatch.setattr("support.texts.vocabulary", lambda *_: pytest.fail("it has looked for the words"))

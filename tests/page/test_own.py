@@ -40,8 +40,8 @@ def reopened(page, network):
 @pytest.mark.parametrize(("hidden", "pixels"), [(11, "unit"), (300, "standardised"), (1, "raw")])
 def test_a_network_of_ones_own_is_numpys(own, mnist, hidden, pixels):
     model, network = kept(hidden, pixels)
-    assert f"784-{hidden}-10, reads 0.90 of 2,000 test images" in reopened(own, network)
-    assert text(own, "#run") in text(own, "#opened")
+    own.evaluate("(text) => lab.showNetwork(lab.opened(text).network)", network)
+    assert text(own, "#run").endswith(f"784-{hidden}-10, reads 0.90 of 2,000 test images")
     assert text(own, "#f-a1 .note").startswith(f"activations: {hidden} hidden unit")
     for n in range(5):
         own.evaluate("n => lab.pick(n)", n)
@@ -52,7 +52,11 @@ def test_a_network_of_ones_own_is_numpys(own, mnist, hidden, pixels):
 
 
 def test_back_to_the_pages_own_and_forth_and_a_reload_keeps_it(own):
-    reopened(own, kept(ours=["logits"])[1])
+    model, network = kept(ours=["logits"])
+    said = reopened(own, network)
+    assert text(own, "#run") in said
+    assert text(own, "#run").endswith("784-11-10, reads 0.90 of 2,000 test images")
+    assert all(np.array_equal(p, model.params[name]) for name, p in weights(own).items())
     first = own.locator("#opening .whose")  # it is the first thing that is said, and the way back is beside it
     assert text(own, "#opening .whose p") == f"{text(own, '#run')}. Not your own lines: logits."
     assert first.bounding_box()["y"] < own.locator("#pad").bounding_box()["y"] < 350
@@ -94,7 +98,7 @@ def test_what_cannot_be_read_gets_a_sentence_and_the_page_shows_its_own(own):
 
 
 def test_an_address_holds_a_drawing_or_settings_and_nothing_in_it_is_trusted(own, small_page):
-    reopened(own, "{")  # the page's own network
+    own.evaluate("localStorage.clear(); lab.showNetwork()")  # the page's own
     (seen,), (answer,) = draw(own, [4])
     own.locator("button", has_text="Link to this digit").click()
     own.evaluate("lab.learning.set({ lr: 2, hidden: 1, init: 'he', seed: 7, mistakes: ['mask', 'mean'] })")
