@@ -108,7 +108,7 @@ def runtime(out):
     }
     names = {}
     for name, content in files.items():
-        packed = gzip.compress(content, 9, mtime=0)
+        packed = gzip.compress(content, 7, mtime=0)  # 9 takes twice as long, for 0.5 % less
         names[name] = f"{out.name}/{name}-{hashlib.sha256(packed).hexdigest()[:12]}.gzip"  # no server unpacks that
         write(out.parent / names[name], packed)
     return names | {"bytes": sum((out.parent / name).stat().st_size for name in names.values())}
