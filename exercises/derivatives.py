@@ -251,7 +251,8 @@ def named(loss, gradients, params, batches, found, first, rng, examples, terms):
         if n != sizes[where] and abs(r / factors[where] - 1) > 0.03:
             also = f" (with {n} {examples}: {f'{r:.3g} times' if r != 1 else 'right'})"
     more = why(factors, sizes, examples) or why_mean(factors, batches, terms)
-    return wrong("gradients times a number", times=factors[where], also=also, more=more, **values)
+    times = f"{factors[where]:.{5 if abs(factors[where] - 1) < 0.01 else 3}g}"  # 1.0005 is not 1
+    return wrong("gradients times a number", times=times, also=also, more=more, **values)
 
 
 def factor(offs):

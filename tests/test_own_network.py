@@ -5,6 +5,7 @@ import re
 import time
 import zlib
 from collections import namedtuple
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 import data
 import practice
 from conftest import ROOT
-from exercises import classroom, derivatives, digits, marker, nests, own, runner
+from exercises import classroom, derivatives, digits, marker, nests, own, runner, watched
 from exercises.catalogue import BY_NAME
 from exercises.derivatives import Wrong
 from practice_answers import RIGHT, write
@@ -182,12 +183,42 @@ def test_the_judge_of_derivatives_knows_nothing_of_images():
     assert [*found] == ['["w"]', '["c"]']
     with pytest.raises(Wrong, match=r'in params\["w"\], params\["c"\]. With 4 texts'):
         derivatives.check(loss, lambda *given: gradients(*given, 0.1), params, [(x[:4],), (x,)], rng, "texts")
+    with pytest.raises(Wrong, match=r"is 1\.0005 times the derivative"):
+        derivatives.check(loss, lambda *given: {"w": 1.0005 * gradients(*given)["w"]}, params, [(x,)], rng, "texts")
     with pytest.raises(Wrong, match="changes in jumps"):
         derivatives.check(
             lambda params, x: zlib.crc32(repr(params).encode()) % 1000, gradients, params, [(x,)], rng, "texts"
         )
     with pytest.raises(Wrong, match="with the same texts twice"):
         derivatives.check_loss(lambda params, x: loss(params, x) * len(x), params, (x,), "texts")
+
+
+def test_with_few_digits_a_decay_is_seen_along_the_weights():
+    """It is a hundredth of them, and hides in any other direction."""
+    rng = np.random.default_rng(0)
+    w, x = rng.normal(size=40).astype(np.float32), rng.normal(size=(90, 40)).astype(np.float32)
+    y = x @ w + rng.normal(size=90).astype(np.float32)
+
+    def loss(params, x, y):
+        return ((x @ params["w"].astype(np.float32) - y) ** 2).mean()
+
+    def gradients(params, x, y, decay=0.0):
+        return {"w": 2 * x.T @ (x @ params["w"].astype(np.float32) - y) / len(x) + decay * params["w"]}
+
+    assert derivatives.check(loss, gradients, {"w": w}, [(x, y)], rng)
+    with pytest.raises(Wrong, match="along one direction"):
+        derivatives.check(loss, lambda *given: gradients(*given, 0.01), {"w": w}, [(x, y)], rng)
+
+
+def test_who_goes_against_most_of_a_gradient_in_one_step_of_three_does_not_go_uphill():
+    """Momentum may carry an array the other way at first."""
+    w = np.arange(3.0)
+    point = SimpleNamespace(params={"w": w}, batch=(w,), after={})
+    for downhill, is_right in ((0.3, True), (0.1, False)):
+        moves = {'["w"]': [watched.Move(1.0, 1.0, downhill, replaced=False)] * 5}
+        trace = SimpleNamespace(points=[point], params={"w": w + 1}, zero={}, moves=moves)
+        with nullcontext() if is_right else pytest.raises(Wrong, match="to where the loss grows"):
+            own.judge_steps(trace, [*moves])
 
 
 @pytest.mark.slow

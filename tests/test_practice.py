@@ -90,6 +90,12 @@ def is_right(exercise, body, g):
     return False
 
 
+def test_beside_infinity_the_other_entries_are_compared_to_rounding():
+    b = np.array([np.inf, -np.inf, np.nan, 1000.0])
+    off = np.array([0, 0, 0, 1e-7])
+    assert agree(b + off, b) and not agree(b + 100 * off, b) and not agree(-b, b)
+
+
 @every_exercise
 def test_what_there_are_so_many_of_is_what_the_text_says(exercise):
     text, counts = ast.get_docstring(exercise.tree), COUNTS | exercise.counts
