@@ -58,6 +58,9 @@ bench: .venv/bench
 
 setup: .venv/all
 
+# What one process has compiled need not be compiled again by each of many.
+test test-all: export PYTHONDONTWRITEBYTECODE :=
+
 test: .venv/all
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
