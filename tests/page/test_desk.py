@@ -1,5 +1,7 @@
 """What the site asks Python, and what its scripts have taken over from Python: without a browser."""
 
+import base64
+import gzip
 import json
 import random
 import shutil
@@ -154,6 +156,38 @@ def test_of_a_large_array_the_part_is_shown_that_is_furthest_off(tmp_path):
     assert np.shape(both["mine"]) == (desk.MOST_SHOWN, 4)
     part = np.s_[row : row + desk.MOST_SHOWN]
     assert agree(both["right"], g.dW1[part]) and agree(both["mine"], g.dW1[part] / 2)
+
+
+def test_the_entry_stands_in_the_middle_of_the_part_or_the_part_ends_where_the_array_does():
+    right = np.zeros((40, 30))
+    for at, corner in (((20, 15), [13, 8]), ((0, 29), [0, 16]), ((39, 3), [26, 0])):
+        mine = right.copy()
+        mine[at] = np.inf
+        both = desk.matrices(mine, right)
+        row, column = both["furthest"]
+        assert both["corner"] == corner and np.shape(both["right"]) == (desk.MOST_SHOWN, desk.MOST_SHOWN)
+        assert both["mine"][row][column] is None and both["right"][row][column] == 0  # JSON knows no inf
+
+
+def test_where_a_unit_goes_off_on_the_way_the_gradient_check_measures_nothing():
+    """training.js in node: the first of eight units is exactly at the bend of its ReLU."""
+    if not shutil.which("node"):
+        missing("needs node, which comes with npm")
+    content = bytes(2 * (784 + 1 + 10 + 10) + 784 * 5)  # a network with one hidden unit, and five images
+    packed = base64.b64encode(gzip.compress(content)).decode()
+    given = {"hidden": 1, "scales": [1] * 4, "packed": packed, "labels": [], "mean": 0.1307, "std": 0.3081}
+    given |= {"trainingLabels": [0, 1, 2, 3], "testingLabels": [4]}
+    script = f"""
+        const given = {{ textContent: {json.dumps(json.dumps(given))} }};
+        globalThis.document = {{ documentElement: {{ dataset: {{}} }}, getElementById: () => given }};
+        const {{ Training }} = await import({json.dumps((bundle.FOLDER / "training.js").as_uri())});
+        const run = new Training({{ hidden: 8, init: "zeros", seed: 1 }}), {{ b1, W2 }} = run.model.params;
+        b1.fill(1, 1);
+        W2.forEach((_, n) => n % 10 === 0 && (W2[n] = 1));
+        console.log(JSON.stringify(run.check(4).map(({{ j, noise }}) => [j, noise])));"""
+    command = ["node", "--input-type=module", "--no-warnings", "-"]
+    noise = dict(json.loads(subprocess.run(command, input=script, capture_output=True, text=True, check=True).stdout))
+    assert noise.pop(0) is None and len(noise) == 7 and 0 < max(noise.values()) < 1e-9  # JSON's null: without end
 
 
 def test_importing_the_desk_changes_nothing_and_needs_nothing_that_the_site_leaves_out():
