@@ -47,9 +47,12 @@ def edits_of(function, source, stub, takes, letters):
     local -= {node.value.id for node in nodes if isinstance(node, ast.Attribute) and node.attr == "append"
               and isinstance(node.value, ast.Name)}  # fmt: skip
     names = [*takes, *sorted(local - set(takes))]
+    loops = [node for node in nodes if isinstance(node, (ast.For, ast.comprehension))]
+    counters = {loop.target.id for loop in loops if "range(" in ast.unparse(loop.iter) and hasattr(loop.target, "id")}
     for spot in spots(function):
         if getattr(spot.node, "lineno", 0) in own:
-            for rank, kind, place, new in expression_edits(spot, names, letters):
+            used = names if spot.context else [name for name in names if name not in counters]  # as in an index
+            for rank, kind, place, new in expression_edits(spot, used, letters):
                 if spot.context:
                     kind, place = spot.context, span(spot.whole)
                 yield Edit(rank, kind, place, spot.holder, spot.key, at(spot.node, new), function)
@@ -63,13 +66,16 @@ def edits_of(function, source, stub, takes, letters):
 def together(edits):
     """One `Edit` for each slip that a function has in several places: all of them are turned back at once.
 
-    What is missing is not put in several places.
+    What is missing is not put in several places. An operation is the same slip whatever its operands, in one line.
     """
     alike = {}
     for edit in edits:
-        if edit.rank < 3 and isinstance(edit.holder[edit.key], ast.expr):
-            slip = edit.kind, id(edit.function), ast.dump(edit.holder[edit.key]), ast.dump(edit.new)
-            alike.setdefault(slip, {})[id(edit.holder), edit.key] = edit
+        old, new = edit.holder[edit.key], edit.new
+        if edit.rank < 3 and isinstance(old, ast.expr):
+            slip = ast.dump(old), ast.dump(new)
+            if isinstance(old, ast.BinOp) and isinstance(new, ast.BinOp) and new.left is old.left:
+                slip = edit.place[0], type(old.op), type(new.op)
+            alike.setdefault((edit.kind, id(edit.function), slip), {})[id(edit.holder), edit.key] = edit
     for first, *more in map(dict.values, alike.values()):
         if more:
             yield first._replace(also=tuple(more))
@@ -261,6 +267,14 @@ def operation_edits(node):
         yield 1, "parentheses", span(node), ast.BinOp(left.left, left.op, ast.BinOp(left.right, op, right))
     if isinstance(right, ast.BinOp):
         yield 1, "parentheses", span(node), ast.BinOp(ast.BinOp(left, op, right.left), right.op, right.right)
+        yield 1, "parentheses", span(node), with_first(left, op, right)
+
+
+def with_first(left, op, right):
+    """`left op` before the first operand of all those in `right`."""
+    if isinstance(right, ast.BinOp):
+        return ast.BinOp(with_first(left, op, right.left), right.op, right.right)
+    return ast.BinOp(left, op, right)
 
 
 def call_edits(node, letters):

@@ -444,7 +444,7 @@ embedding_backward | dE = np.zeros_like(E); np.add.at(dE, x, dy); dE[0] = 0 | an
 embedding_backward | dE = np.zeros((x.max() + 1, E.shape[1])); np.add.at(dE, x, dy) | wrong shape
 next_word | words = (u * len(logits[0])).astype(int) | an argument not used | The first that is not | ~Furthest \
     | `temperature` occurs nowhere
-next_word | words = (u[:, None] >= -> words = np.array([np.random.choice(3) for row in p]); (p[:, :1] >= \
+next_word | words = (u[:, None] >= -> words = np.random.randint(3, size=len(p)); (p[:, :1] >= \
     | an argument not used | `u` occurs nowhere in your lines
 split_heads | reshape(B, T, h, d) -> reshape(B, T, h * d) | wrong shape | Is a reshape missing
 split_heads | q = qkv[:, :, :C] | error: NameError | C is the number of channels

@@ -66,6 +66,7 @@ a - b | b - a | a sign
 a @ b | b @ a | a transpose
 (a + b) * i | a + b * i | parentheses
 a * (b + i) | a * b + i | parentheses
+a * (b + i + 3) | a * b + i + 3 | parentheses
 a.copy() | a | a copy
 a.reshape(3) | a | a transpose
 np.tanh(a) | a | a function

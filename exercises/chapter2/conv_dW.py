@@ -93,6 +93,11 @@ the image wrapped round at its edges | dW = np -> padded[:, 0], padded[:, -1] = 
 the edge of the image repeated around it | dW = np -> padded[:, 0], padded[:, -1] = padded[:, 1], padded[:, -2];
         padded[:, :, 0], padded[:, :, -1] = padded[:, :, 1], padded[:, :, -2]; dW = np
     What lies beyond the edge of the image: zeros, or its last pixels again?
+a product of sums | seen.reshape(-1, seen.shape[3]).T @ dy.reshape(-1, dy.shape[3]) -> np.outer(seen.sum((0, 1, 2)),
+        dy.sum((0, 1, 2)))
+a product of sums | seen.reshape(-1, seen.shape[3]).T @ dy.reshape(-1, dy.shape[3]) -> seen.sum((1, 2)).T @ dy.sum((1,
+        2))
+    Each y was made with one pixel for each weight. With which one is its dy multiplied, before anything is summed?
 """
 
 WHY = "The project lays the neighbourhoods of a few images out as rows; then their share of dW is a single product."

@@ -59,6 +59,10 @@ the border left out | padded = -> dy[:, [0, -1]] = dy[:, :, [0, -1]] = 0; padded
     Does an x at the border contribute to fewer y? Do those y have no dy?
 y's channels not kept apart | @ W[u, v].T -> .sum(axis=3, keepdims=True) * W[u, v].sum(axis=1)
     Each channel of y has its own weights. Are they all used?
+each gradient left at its own place | dx += padded[:, 2 - u : 2 - u + height, 2 - v : 2 - v + width] @ W[u, v].T ->
+        rows, columns = slice(u == 0, height - (u == 2)), slice(v == 0, width - (v == 2));
+        dx[:, rows, columns] += dy[:, rows, columns] @ W[u, v].T
+    y[i, j] was made of nine x. To which of them does its gradient go back, and through which W[u, v]?
 = where += belongs | dx += -> dx =
 = where += belongs | dx += -> i, j = u // 2, v // 2; dx[:, i:, j:] = ( & @ W[u, v].T -> @ W[u, v].T)[:, i:, j:]
 = where += belongs | range(3) -> (1, 0) & dx += -> dx[:, : height - 1 + u, : width - 1 + v] = ( & @ W[u, v].T -> @ W[u,
