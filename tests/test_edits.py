@@ -4,7 +4,7 @@ import ast
 import textwrap
 
 from conftest import rows
-from exercises.edits import edits_of
+from exercises.edits import edits_of, together
 from exercises.judge import PLACES
 
 # A slip, what belongs there, and the kind of the edit. a, b and the index i are given; B is a size.
@@ -128,12 +128,17 @@ for i in b:\n    a = 0\na += i | for i in b:\n    a = 0\n    a += i | a line in 
 """
 
 
-def edited(lines):
-    """{(kind, the lines with one edit)}; said.md asks something of each kind."""
+def edits_in(lines):
     source = f"def f(a, b, i):\n{textwrap.indent(lines, '    ')}"
     function = ast.parse(source).body[0]
+    return function, [*edits_of(function, source, "", ("a", "b", "i"), ["B"])]
+
+
+def edited(lines):
+    """{(kind, the lines with one edit)}; said.md asks something of each kind."""
+    function, edits = edits_in(lines)
     found = set()
-    for edit in edits_of(function, source, "", ("a", "b", "i"), ["B"]):
+    for edit in edits:
         before, edit.holder[edit.key] = edit.holder[edit.key], edit.new
         found.add((edit.kind, written(function.body)))
         assert edit.kind in PLACES
@@ -160,3 +165,25 @@ def test_each_slip_of_a_statement_is_turned_back():
 def test_no_line_is_said_to_come_before_one_that_makes_it_idle():
     for lines in ("a = b\na = i", "a = b\nreturn i"):
         assert "the order of lines" not in {kind for kind, _ in edited(lines)}
+
+
+def test_one_slip_in_several_places_is_turned_back_in_all_of_them():
+    def turned_back(lines):
+        function, edits = edits_in(lines)
+        for edit in together(edits):
+            both = [edit, *edit.also]
+            before = [one.holder[one.key] for one in both]
+            for one in both:
+                one.holder[one.key] = one.new
+            yield edit.kind, written(function.body)
+            for one, old in zip(both, before, strict=True):
+                one.holder[one.key] = old
+
+    assert ("an index", "return a[i] * b[i]") in turned_back("return a[i + 1] * b[i + 1]")
+    for lines, several in (
+        ("return a[i + 1] * b[i - 1]", "return a[i] * b[i]"),  # another slip in each
+        ("return a[i + 1] * (i + 1)", "return a[i] * i"),  # of another kind
+        ("return f(a) + f(a)", "return f(-a) + f(-a)"),  # what is missing
+    ):
+        assert several not in {text for _, text in turned_back(lines)}
+    assert not [*together([*edits_in("return i + 1")[1], *edits_in("return i + 1")[1]])]  # of two functions

@@ -34,3 +34,9 @@ def test_a_gradient_of_another_shape_is_noticed():
     b1 = np.ones(7)
     with pytest.raises(SystemExit, match=r"db1 has the shape \(1, 7\); it should be \(7,\)"):
         compare("db1", b1[np.newaxis], b1, b1.sum)
+
+
+def test_a_gradient_that_is_no_number_is_noticed():
+    """Every comparison with NaN is false."""
+    with pytest.raises(SystemExit, match=r"db1 is wrong: it differs .* by nan"):
+        compare("db1", np.full(7, np.nan), b1 := np.ones(7), b1.sum)
