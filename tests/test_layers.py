@@ -15,7 +15,7 @@ import vit_autograd
 import vit_np
 import vit_torch
 from autograd_np import Tensor
-from layers_np import Linear, channel_sum, row_max, row_sum, walk
+from layers_np import Linear, Network, channel_sum, row_max, row_sum, walk
 from mlp_np import relative_difference, softmax
 from support.names import parameters
 
@@ -144,7 +144,7 @@ def test_batch_normalisation(shape):
         agree(layer.statistics["var"], twin.running_var)
 
 
-@pytest.mark.parametrize("shape", [(2, 2, 2, 1), (2, 2, 4)])
+@pytest.mark.parametrize("shape", [(2, 2, 2, 1), (1, 1, 1, 1), (2, 2, 4)])
 def test_constant_input_to_a_normalisation(shape):
     """Its variance is 0: eps alone keeps the division from failing."""
     layer = (resnet_np.BatchNorm if len(shape) == 4 else vit_np.LayerNorm)(shape[-1])
@@ -179,6 +179,14 @@ def test_first_weights_keep_the_size_of_what_passes():
 
 
 # --- The key's bias ---------------------------------------------------------------------------------------------------
+
+
+def test_what_reaches_each_layer_is_kept_in_testing_alone():
+    """In training its memory is used again."""
+    network = Network({"linear": Linear(np.random.default_rng(1), 3, 4)}, np.float64)
+    for network.training, kept in ((True, ["x"]), (False, ["linear", "x"])):
+        network.backward(network.forward(np.ones((2, 3))))
+        assert [*network.gradients] == kept
 
 
 def test_a_bias_of_the_key_would_change_nothing():
