@@ -224,6 +224,8 @@ def expression_edits(spot, names, letters):
         return
     if spot.context in ("an axis", "a type", "a loop"):
         return
+    if getattr(node, "attr", "") == "shape" or getattr(getattr(parent, "func", None), "attr", "") in MAKES_ROOM:
+        return  # a shape, times 3, is one of three times as many axes
     # What is missing: likeliest around all that a line computes, around an operand of @, or an argument.
     is_value = isinstance(parent, (ast.Assign, ast.AugAssign, ast.Return, ast.Lambda, ast.Call, ast.BoolOp))
     is_factor = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.MatMult)

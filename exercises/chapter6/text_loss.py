@@ -57,6 +57,8 @@ the mean over the places only | / (B * T) -> / T
     The loss is a mean. Of how many cross-entropies? By that number each derivative is smaller.
 no mean in the derivative | / (B * T) -> / 1
     The loss is a mean. Of how many cross-entropies? By that number each derivative is smaller.
+the mean of the loss over the texts only | words]).mean() -> words]).sum() / B
+    Of how many cross-entropies is the loss the mean: one for each text, or one for each place?
 a sum in place of the mean | words]).mean() -> words]).sum()
     A text twice as long should not have twice the loss. Sum, or mean?
 the mean over the words, too | / (B * T) -> / (B * T * V)
