@@ -88,3 +88,4 @@ def test_pixels(mnist, dtype):
     assert (raw == images).all() and images.max() == 255  # untouched
     assert (unit.min(), unit.max()) == (0, 1)
     assert (standardised.mean(), standardised.std()) == pytest.approx((0, 1), abs=0.03)
+    assert (standardised.min(), standardised.max()) == pytest.approx((-0.1307 / 0.3081, 0.8693 / 0.3081), rel=1e-3)

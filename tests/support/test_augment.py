@@ -45,8 +45,8 @@ def test_resampling_is_exact_at_pixels_and_the_mean_between_them():
     assert (augment.resample(images, quarter[np.newaxis])[0] == np.rot90(images[0], -1)).all()
     images[0, 3, 4:6] = (100, 200)
     where = np.zeros((1, 2, 784), np.float32)
-    where[0, :, :3] = [[3, 3.5, -50], [4.5, 4, 99]]
-    assert augment.resample(images, where).ravel()[:3].tolist() == [150, 50, 0]
+    where[0, :, :4] = [[3, 3.5, -50, 3], [4.5, 4, 99, 4.007]]
+    assert augment.resample(images, where).ravel()[:4].tolist() == [150, 50, 0, 101]
 
 
 @pytest.mark.parametrize("change", [augment.affine, augment.elastic])

@@ -23,6 +23,11 @@ GROUPS = """
 """
 
 
+def test_where_python_does_not_know_there_is_no_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory.os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": -1}.get)  # as in a browser
+    assert memory.there_is(tmp_path / "none") == math.inf
+
+
 @pytest.mark.parametrize(("own", "files", "there_is"), [*rows(GROUPS)])
 def test_the_limit_of_a_container_counts(own, files, there_is, tmp_path):
     (tmp_path / "own").write_text(own.replace(" ", "\n") + "\n")
