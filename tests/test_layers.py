@@ -171,11 +171,13 @@ def test_first_weights_keep_the_size_of_what_passes():
         (resnet, "linear.W", 64, 2),
         (vit, "embed.W", 49, 1),
         (vit, "linear.W", 64, 1),
+        (vit, "blocks.0.mlp.first.W", 64, 1),
         (vit, "blocks.0.mlp.second.W", 256, 1),
         (vit, "blocks.0.attention.key.W", 64, 1),
     ]:
         assert params[name].std() == pytest.approx(np.sqrt(gain / inputs), rel=0.1), name
     assert vit["positions.P"].std() == pytest.approx(0.02, rel=0.1)
+    assert gpt_np.GPT().params["embed.E"].std() == pytest.approx(0.5, rel=0.1)
 
 
 # --- The key's bias ---------------------------------------------------------------------------------------------------
