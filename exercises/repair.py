@@ -78,7 +78,7 @@ def search_two(trial, edits, tried, source, names):
     missing = set().union(*(found.left for edit, found in tried if takes_away(edit)))
     left = {}
     for edit, found in tried:
-        for mistake in found.left - missing if edit.rank < 2 else ():
+        for mistake in found.left - missing if edit.rank < 2 and edit.key != "test" else ():
             if mistake in left or trial.may_have(mistake):
                 left.setdefault(mistake, []).append(edit)
     if left:
@@ -88,17 +88,24 @@ def search_two(trial, edits, tried, source, names):
     # Of the edits that come to the same, one.
     several = {found.numbers: edit for edit, found in reversed(tried) if found.numbers and edit.rank < 2}
     for two, one in combinations(several.values(), 2):
-        is_one = one.place == two.place or within(one.place, two.place) or within(two.place, one.place)
+        nested = within(one.place, two.place) or within(two.place, one.place)
+        is_one = one.place == two.place or (nested and one.kind == two.kind)
         if not is_one and trial.tried(one._replace(also=(two,))).right == names:
             return described([one], source, names) | {"and": described([two], source, names)}
     return None
 
 
 def takes_away(edit):
-    """Whether an edit takes something out, or decides another branch."""
-    is_less = isinstance(edit.new, ast.Name) and not isinstance(edit.holder[edit.key], ast.Name)
-    is_out = edit.rank == 0 and edit.kind not in ("a sign", "a transpose", "a copy")
-    return edit.key == "test" or is_less or is_out
+    """Whether an edit takes something out that is read."""
+    before, after = (
+        {node.id for part in parts for node in ast.walk(part) if isinstance(node, ast.Name)} - {"np", "torch", "F"}
+        for parts in map(as_list, (edit.holder[edit.key], edit.new))
+    )
+    return after < before
+
+
+def as_list(node):
+    return node if isinstance(node, list) else [node]
 
 
 def described(edits, source, results):

@@ -228,7 +228,7 @@ dz1 | dz1 = da1 * (z1 > -1e-6) | a condition
 dz1 | dz1 = da1 * (z1 > z1.mean()) | a condition
 dz1 | dz1 = da1 * (np.round(z1, 4) > 0) * (np.round(z1, 3) > 0) | not right | (z1 is 1e-09 there.)
 dz1 | dz1 = da1 * ((z1 > 0) + 2.2 * (abs(z1 + 1e-9) < 1e-10))\ndz1 += 3.3 * da1 * np.isclose(z1, -1e-9, 1e-2, \
-0)\ndz1 -= 1.7 * da1 * np.isclose(z1, -1e-9, 1e-3, 0) | not right \
+0)\ndz1 -= 1.9 * da1 * np.isclose(z1, -1e-9, 1e-3, 0) | not right \
     | (z1 is -1e-09 there.) | ~slope
 tape_relu | a.value > 0 -> a.value > 1e-6 | a condition
 tape_relu | a.value > 0 -> a.value > a.value.mean() | a condition
@@ -265,7 +265,7 @@ tanh | dz1 = z1 * (1 - a1**2) | a name | Line 17, `z1`: with | Does this belong 
 update | v = momentum * old_v + dp; p = old_v - lr * v | a name | `old_v`: with
 numerical_gradient | gradient[i] = -> gradient[i] == | nothing but zeros | Is each slope | Which sign writes
 numerical_gradient | f() -> f(array + h) | error: TypeError | `f` takes nothing
-numerical_gradient | / (2 * h) -> * 1.5 | not right | (Here h is
+numerical_gradient | / (2 * h) -> * 1.5 | a factor, and not divided | (Here h is
 numerical_gradient | above = f() -> array[i] = kept; above = f() & below = f() -> array[i] = kept; below = f() \
     | nothing but zeros | moved when you call f()
 conv_dW | dy.reshape(-1, dy.shape[3]) -> dy.reshape(-1, dy.shape[3]) / (dy.shape[1] * dy.shape[2]) ** 0.5 | a factor \
