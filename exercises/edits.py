@@ -186,8 +186,8 @@ def expression_edits(spot, names, letters):
             for other in dict.fromkeys((0, 1, -1, 2, value + 1, value - 1, 0.5, 10)):
                 if other != value:
                     yield 1, "a constant", here, number(other)
-            more = [*map(size, letters), *(names if spot.context == "an index" else ())]
-            yield from ((2, "a constant", here, read(name)) for name in more)
+            yield from ((1, "a constant", here, read(size(letter))) for letter in letters)
+            yield from ((2, "a constant", here, read(name)) for name in (names if spot.context == "an index" else ()))
         case ast.Constant(str(value)) if "->" in value:
             yield from ((1, "an axis", here, ast.Constant(other)) for other in einsums(value))
         case ast.Name(name):

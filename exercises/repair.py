@@ -26,7 +26,7 @@ from exercises.trial import as_array, call, right_results
 
 # The budget is counted, and not timed: so a verdict is the same on a slow machine, and in a browser.
 EDITS = 2500  # that are tried, and
-PAIRS = 1000  # of several at once, if none alone is enough
+PAIRS = 1500  # of several at once, if none alone is enough
 LINES = 150_000  # that all edits run, and all pairs: in loops and functions, each turn and call counts its lines
 PATIENCE = 3  # an edit is stopped once it has run this many times the lines of the learner's own, and
 GRACE = 500  # this many more
@@ -85,9 +85,11 @@ def search_two(trial, edits, tried, source, names):
         mistake, found = min(left.items(), key=lambda item: item[1][0].rank)
         likeliest = [edit for edit in found if edit.rank == found[0].rank]
         return described(likeliest, source, names) | {"left": mistake}
-    # Of the edits that come to the same, one.
+    # Of the edits that come to the same, the likeliest; and of the pairs, those of the likeliest first.
     several = {found.numbers: edit for edit, found in reversed(tried) if found.numbers and edit.rank < 2}
-    for two, one in combinations(several.values(), 2):
+    likeliest = [*several.values()][::-1]
+    for i, j in sorted(combinations(range(len(likeliest)), 2), key=sum):
+        one, two = likeliest[i], likeliest[j]
         nested = within(one.place, two.place) or within(two.place, one.place)
         is_one = one.place == two.place or (nested and one.kind == two.kind)
         if not is_one and trial.tried(one._replace(also=(two,))).right == names:
