@@ -72,7 +72,7 @@ solution | has not passed yet
 hint | Hint 3 of 3 | ~That was the last one.
 hint | Hint 3 of 3 | That was the last one. The derivation is in docs/backprop.md, "The forward pass".
 solution 2 | has not passed yet | `python practice.py hint softmax`; after the third
-logits: logits = 3 * (a1 @ W2) - 2 * b2 | --seed
+logits: logits = np.tanh(3 * (a1 @ W2)) - 2 * b2 | --seed
 logits: logits = a1 @ W2 - b2 | the bias subtracted
 logits: logits = a1 @ W2 * b2 | the bias multiplied
 logits: print('begun' + 3000 * chr(10) + 'ended'); logits = a1 @ W2 | Your code printed: begun | ~ended
