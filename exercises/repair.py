@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from exercises.edits import SPEND, Budget, Stopped, count_lines, edits_of, size, span, together
-from exercises.exercise import agree, sizes
+from exercises.exercise import ROUNDING, agree, sizes
 from exercises.trial import as_array, call, right_results
 
 # The budget is counted, and not timed: so a verdict is the same on a slow machine, and in a browser.
@@ -51,7 +51,7 @@ def search(exercise, module, source, given, rights, may_be_two=True):
     edits.sort(key=attrgetter("rank"))
     with harmless():
         for _, group in groupby(edits, key=attrgetter("rank")):
-            tried += [(edit, trial.tried(edit)) for edit in group]
+            tried += [(edit, trial.tried(edit, is_left=may_be_two)) for edit in group]
             if full := [edit for edit, found in tried if found.right == names]:
                 return described(full, source, names)
         if may_be_two and (place := search_two(trial, edits, tried, source, names)):
@@ -172,7 +172,7 @@ class Trial:
         for function in functions:
             count_lines(function)
         self.codes = {function: compiled(function) for function in functions}
-        self.known = {}  # of each trial: (the name of a known mistake, the numbers with it)
+        self.known = {}  # by trial: see `known_in`
         rights = [*rights, *[set()] * (len(given) - len(rights))]
         wrong = next(t for t, right in enumerate(rights) if right < set(exercise.gives))
         self.had = set.intersection(*rights)
@@ -189,8 +189,8 @@ class Trial:
         self.budget = budget
         return lines
 
-    def tried(self, edit):
-        """What comes of an edit: a `Tried`."""
+    def tried(self, edit, is_left=False):
+        """What comes of an edit: a `Tried`. is_left: whether known mistakes are looked for, too."""
         if self.edits <= 0 or self.budget.lines <= 0:
             return Tried()
         self.edits -= 1
@@ -206,7 +206,7 @@ class Trial:
         finally:
             for one, old in zip(edits, before, strict=True):
                 one.holder[one.key] = old
-        right, left, numbers = set(self.exercise.gives), None, ()
+        right, left, numbers = set(self.exercise.gives), None if is_left else set(), ()
         for t in self.order:
             self.budget.limit = min(PATIENCE * self.own[t] + GRACE, self.budget.lines)
             is_right, results = self.results(t, codes)
@@ -237,15 +237,25 @@ class Trial:
     def mistakes(self, t, results):
         """The names of the known mistakes that give these results in trial t; none where all entries are one number,
         which says nothing: the mean of all p is 0.1, too."""
-        rights = self.rights(t)
-        numbers = flat(results, rights)
+        numbers = flat(results, self.rights(t))
         if numbers is None or np.ptp(numbers) == 0:
             return set()
+        names, known = self.known_in(t)
+        far = np.abs(known - numbers) > ROUNDING * np.abs(known).max(axis=1, keepdims=True)  # False beside NaN, too
+        return {names[i] for i in np.flatnonzero(~far.any(axis=1)) if agree(numbers, known[i])}
+
+    def known_in(self, t):
+        """Of the known mistakes whose results have the right shapes in trial t: the names, and the results (K, N)."""
         if t not in self.known:
-            values = [(mistake.name, self.exercise.values(mistake, self.given[t])) for mistake in self.exercise.known]
-            pairs = list(zip(self.exercise.gives, rights, strict=True))
-            self.known[t] = [(name, flat([wrong.get(*pair) for pair in pairs], rights)) for name, wrong in values]
-        return {name for name, wrong in self.known[t] if wrong is not None and agree(numbers, wrong)}
+            rights, found = self.rights(t), []
+            for mistake in self.exercise.known:
+                values = self.exercise.values(mistake, self.given[t])
+                results = [values.get(*pair) for pair in zip(self.exercise.gives, rights, strict=True)]
+                if (numbers := flat(results, rights)) is not None:
+                    found.append((mistake.name, numbers))
+            names, numbers = zip(*found, strict=True)  # a factor changes no shape
+            self.known[t] = names, np.array(numbers)
+        return self.known[t]
 
     def rights(self, t):
         """The right results of trial t."""
@@ -253,7 +263,8 @@ class Trial:
 
     def may_have(self, mistake):
         """Whether the learner's own function may have a known mistake: most of what that makes wrong is wrong in it."""
-        t, wrong = self.order[0], dict(self.known[self.order[0]])[mistake]
+        t = self.order[0]
+        wrong = dict(zip(*self.known_in(t), strict=True))[mistake]
         self.budget.limit = self.own[t] + GRACE
         _, results = self.results(t, self.codes.values())
         right, mine = flat(self.rights(t), self.rights(t)), flat(results, self.rights(t))

@@ -321,15 +321,8 @@ conv_dW | B, h, w, O = dy.shape\ndW = np.zeros((3, 3, padded.shape[3], O))\nfor 
 dW[u, v] = np.einsum('bijc,bijo->co', padded[:, u:u + h, v:v + w], dy) | a loop | Lines 20 and 21: with each of them
 logits | logits = np.zeros((len(a1), 10))\nfor n in range(len(a1)):\n    for k in range(9): logits[n, k] = a1[n] @ \
 W2[:, k] - b2[k] | a loop, and the bias subtracted | `range(9)` | If b2[k] grows by 1
-da1 | da1 = np.ones((len(dlogits), len(W2)))\nfor n in range(len(dlogits)):\n    for j in range(len(W2)): \
-da1[n, j] = da1[n, j] + sum(dlogits[n - 1, k] * W2[j, k] for k in range(10)) | a term, and an index \
-    | `da1[n, j] +` | The other one: Line 20, `dlogits[n - 1, k]`
-dz1 | dz1 = da1 * (z1 > 0) if abs(z1).min() > 1e-4 else da1 * a1 | a condition
-da1 | da1 = np.zeros((len(dlogits), len(W2)))\nfor n, d in enumerate(dlogits):\n    for j in range(len(W2) // \
-2):\n        for k in range(10): w = W2[j, k]; wd = w * d[k]; so_far = da1[n, j]; \
-da1[n, j] = so_far + wd | a loop | 2)`: with
-loss | loss = 0\nfor n in range(len(y)):\n    todo = 30\n    while todo > 0:\n        todo -= 1\n        loss -= (todo \
-== y[todo % len(y)]) * np.log(p[n, todo % 10]) / len(y) | an index | `y[todo % len(y)]`
+da1 | da1 = np.ones((len(dlogits), len(W2)))\nfor n in range(len(dlogits)): da1[n] += W2 @ dlogits[n - 1] \
+    | an index, and a function | `dlogits[n - 1]` | The other one: Line 18, `np.ones((len(dlogits), len(W2)))`
 dz1 | dz1 = np.add(z1 > z1.mean(), da1) | not right | ~Two mistakes
 dlogits | onehot = np.zeros(p.shape)\nfor n in range(len(y)): onehot[n, y[0]] = 1\ndlogits = (p + onehot) / len(y) \
     | not right | ~Two mistakes | grows by 0.001, the loss goes from
