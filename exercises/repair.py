@@ -26,7 +26,7 @@ from exercises.trial import as_array, call, right_results
 
 # The budget is counted, and not timed: so a verdict is the same on a slow machine, and in a browser.
 EDITS = 2500  # that are tried, and
-PAIRS = 1500  # of several at once, if none alone is enough
+PAIRS = 2500  # of several at once, if none alone is enough
 LINES = 150_000  # that all edits run, and all pairs: in loops and functions, each turn and call counts its lines
 PATIENCE = 3  # an edit is stopped once it has run this many times the lines of the learner's own, and
 GRACE = 500  # this many more
