@@ -131,7 +131,7 @@ def two_at_once(answer):
     if not shared:
         return None
     names, questions = ", and ".join(m.name for m in shared), " ".join(dict.fromkeys(m.question for m in shared))
-    what = "two mistakes, it seems: " if len(shared) > 1 else "one of two mistakes, it seems, is: "
+    what = "two mistakes, it seems: " if len(shared) > 1 else "two mistakes, it seems. One of them: "
     return Verdict(False, names, f"{what[0].upper()}{what[1:]}{names}.\n{questions}", drawn=True, question=questions)
 
 
@@ -150,10 +150,11 @@ def placed(exercise, verdict, place, changed):
     if "left" in place or "and" in place:
         if "and" in place:
             other, there, ask = asked(place["and"])
-            ask = f"{there}. {ask}"
+            ask = f"The other one: {there}. {ask}"
         else:
-            other, ask = next((m.name, f"{m.name}. {m.question}") for m in exercise.known if m.name == place["left"])
-        text = f"{first}\nTwo mistakes, it seems. {where}. {question}\nThe other one: {ask}"
+            left = next(mistake for mistake in exercise.known if mistake.name == place["left"])
+            other, ask = left.name, f"The other one: {left.name}. {left.question}"
+        text = f"{first}\nTwo mistakes, it seems. {where}. {question}\n{ask}"
         return Verdict(False, f"{kind}, and {other}", text, drawn=True, question=f"{where}. {question} {ask}")
     names = [str(name) for name in place["results"]]
     right = ("all your numbers" if set(names) == set(exercise.gives) else " and ".join(names)) + " would be right"

@@ -68,7 +68,7 @@ def search(exercise, module, source, given, rights, may_be_two=True):
 def search_two(trial, edits, tried, source, names):
     """The same for two mistakes. tried: each single edit, and its `Tried`.
 
-    An edit that puts in a name or what is missing may be a mistake itself, and there are many of them: not here.
+    An edit that puts in a name, or what is missing, or another kind of assignment may be a mistake itself: not here.
     """
     trial.budget, trial.edits = Budget(LINES), PAIRS
     for edit in together(edits):
@@ -78,7 +78,8 @@ def search_two(trial, edits, tried, source, names):
     missing = set().union(*(found.left for edit, found in tried if takes_away(edit)))
     left = {}
     for edit, found in tried:
-        for mistake in found.left - missing if edit.rank < 2 and edit.key != "test" else ():
+        may_be_right = edit.rank < 2 and edit.key != "test" and edit.kind != "an assignment"
+        for mistake in found.left - missing if may_be_right else ():
             if mistake in left or trial.may_have(mistake):
                 left.setdefault(mistake, []).append(edit)
     if left:

@@ -62,7 +62,7 @@ nothing arrives | , reverse=True ->
 visited twice | if parent not in found -> if True
 visited twice | da, db = walk(calls(loss))
 visited twice | da, db = walk(calls(loss, -1))
-    How often is p in your order? At each visit it hands on all that it has, so its parents get too much.
+    How often is each node in your order? At each visit it hands on all that it has, so its parents get too much.
 visited too early | da, db = walk(dict.fromkeys(calls(loss)))
 visited too early | da, db = walk(dict.fromkeys(calls(loss, -1)))
     When a node has its turn in your order, has every node that used it had its own? In the example, p and q should come
