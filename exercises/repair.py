@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exercises.edits import SPEND, Budget, Stopped, count_lines, edits_of, size, span, together
+from exercises.edits import SPEND, Budget, Stopped, count_lines, edits_of, names_in, size, span, together
 from exercises.exercise import ROUNDING, agree, sizes
 from exercises.trial import as_array, call, right_results
 
@@ -100,15 +100,12 @@ def search_two(trial, edits, tried, source, names):
 
 def takes_away(edit):
     """Whether an edit takes something out that is read."""
-    before, after = (
-        {node.id for part in parts for node in ast.walk(part) if isinstance(node, ast.Name)} - {"np", "torch", "F"}
-        for parts in map(as_list, (edit.holder[edit.key], edit.new))
-    )
-    return after < before
+    parts = (part if isinstance(part, list) else [part] for part in (edit.holder[edit.key], edit.new))
+    before, after = (set(names_in(ast.Module(part, []))) for part in parts)
+    return after - MODULES < before - MODULES
 
 
-def as_list(node):
-    return node if isinstance(node, list) else [node]
+MODULES = {"np", "torch", "F"}
 
 
 def described(edits, source, results):
