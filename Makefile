@@ -65,7 +65,7 @@ test: .venv/all
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 test-all: .venv/all
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not quick"
 
 lint: .venv/lint $(if $(NPM),$(NPM_CI))
 	$(BIN)/ruff check .

@@ -58,6 +58,11 @@ def small(mnist):
     return mnist._make(array[:n] for array, n in zip(mnist, (600, 600, 300, 300), strict=True))
 
 
+def every_day_or_all(few, many):
+    """The values of a parameter: what `make test` takes, and what `make test-all` takes instead."""
+    return [pytest.param(few, marks=pytest.mark.quick), pytest.param(many, marks=pytest.mark.slow)]
+
+
 def until(is_so, seconds=60):
     """Wait until that is so, however slow the machine."""
     deadline = time.monotonic() + seconds

@@ -18,7 +18,7 @@ import main_torch
 import mlp_np
 import mlp_torch
 import networks
-from conftest import SMALL, fuzz
+from conftest import SMALL, every_day_or_all, fuzz
 from data import SOURCES
 from lab import results, twins
 from networks import NETWORKS, OPTIMIZERS, class_of, parse_options
@@ -115,7 +115,7 @@ RANDOM = {model: st.just(words) for model, words in zip(NETWORKS, FEW_UNITS, str
 }
 
 
-@pytest.mark.parametrize("examples", [10, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", every_day_or_all(10, 20))
 @pytest.mark.parametrize("model", RANDOM)
 def test_random_shapes(model, examples):
     def check(drawn):

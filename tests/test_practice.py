@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from mutants import HARMLESS, planted
 
-from conftest import rows
+from conftest import every_day_or_all, rows
 from exercises import marker, repair, runner
 from exercises.catalogue import BY_NAME, EXERCISES
 from exercises.edits import SPEND, Budget, Stopped
@@ -66,7 +66,7 @@ def test_each_mistake_is_named_by_its_own_name(exercise, seeds):
                 assert found.name in {*(known.name for known in exercise.known), *OF_ANOTHER_KIND}, found.text
 
 
-@pytest.mark.parametrize("seeds", [3, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seeds", every_day_or_all(3, 100))
 @every_exercise
 def test_no_slip_passes_whatever_is_drawn(exercise, seeds):
     """Any mistake that fails in one draw and passes in another would pass for some learner, sooner or later."""

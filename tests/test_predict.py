@@ -11,7 +11,7 @@ import data
 import main_np
 import networks
 import predict
-from conftest import ROOT, trained_once
+from conftest import ROOT, every_day_or_all, trained_once
 from mlp_np import softmax
 from pictures import PENS, SCENES, drawn, encoded, on_sheet, photograph, placed, written
 from support.errors import UserError
@@ -50,7 +50,7 @@ def judged(weights, files, digits):
     return found
 
 
-@pytest.mark.parametrize("n", [3, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", every_day_or_all(3, 10))
 @pytest.mark.parametrize("scene", SCENES)
 def test_a_scene_is_read_right_or_refused(trained, scene, n):
     """Most of n; every day, one may go wrong. Missed are pairs with few strokes, as 17."""

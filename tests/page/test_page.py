@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from chromium import arrays, boxes, draw, frames, opened, reload, text, twin, weights
-from conftest import as_input, until
+from conftest import as_input, every_day_or_all, until
 from mlp_np import relative_difference, softmax, softmax_cross_entropy
 from pictures import STYLES
 
@@ -104,7 +104,7 @@ def test_what_steps_have_changed_inside_is_numpys(page):
     until(lambda: not page.locator("#changes").is_visible())
 
 
-@pytest.mark.parametrize("styles", [(0, 3), pytest.param(range(len(STYLES)), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("styles", every_day_or_all((0, 3), range(len(STYLES))))
 def test_drawn_digits_are_read(committed, styles):
     """Ten digits in each of these styles, small and off the middle of the pad or large: all but one right, at least.
 
@@ -303,7 +303,7 @@ LOOK = """window.look = () => {  // all that the page shows: what it says, its a
 }"""
 
 
-@pytest.mark.parametrize("acts", [12, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("acts", every_day_or_all(12, 60))
 def test_nothing_stays_stale_whatever_one_does(page, acts):
     """After each of so many random acts the page states what a new pass of its network gives, no part has failed, and
     nothing looks otherwise once all is shown anew; which takes 0.2 s each time."""

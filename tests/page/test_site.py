@@ -20,7 +20,7 @@ from test_practice import everything_written
 import networks
 from chromium import READY as STARTED
 from chromium import as_window, boxes, draw, frames, opened, tab, weights
-from conftest import ROOT, until
+from conftest import ROOT, every_day_or_all, until
 from exercises import classroom, marker, network, runner
 from exercises.catalogue import BY_NAME, EXERCISES
 from exercises.work import Work
@@ -924,7 +924,7 @@ def first_does(page, call):
     )
 
 
-@pytest.mark.parametrize("epochs", [1, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("epochs", every_day_or_all(1, 8))
 def test_ones_own_lines_train_before_ones_eyes_and_the_page_reads_with_them_by_keys_alone(anew, address, epochs):
     """Python marks a line and trains a network, which takes seconds: of eight epochs one every day."""
     page = anew("train")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 from PIL import Image, features
 
-from conftest import ROOT, damaged, fuzz
+from conftest import ROOT, damaged, every_day_or_all, fuzz
 from pictures import drawn, encoded, photograph, written
 from support import ink
 from support.errors import UserError
@@ -177,7 +177,7 @@ def test_memory_is_bounded(tmp_path):
     assert all(int(found) // 1024 < limit for found, limit in zip(most, (150, 150, 650), strict=True)), most
 
 
-@pytest.mark.parametrize("n", [200, pytest.param(800, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", every_day_or_all(200, 800))
 def test_damaged_files_are_an_error_or_a_picture(n):
     """Never a traceback, and no warning: the settings of pytest make those errors. A digit is looked for in a tenth of
     the pictures, which takes ten times as long as to read one."""
