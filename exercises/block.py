@@ -13,7 +13,7 @@ with program.needing("requirements-np.txt"):
 
     from exercises import ROOT, own
     from exercises.complaints import explain
-    from exercises.derivatives import SAID, Place, Wrong, compare, factor, matched, root_mean_square, unit
+    from exercises.derivatives import SAID, Place, Wrong, compare, factor, matched, root_mean_square, swapped, told
     from exercises.exercise import tables
     from exercises.nests import floats, replaced, shown
     from exercises.trial import load
@@ -179,21 +179,13 @@ def names(paths):
 def named(calls, params, batches, found, rng):
     """The exception that says which derivatives are wrong, one entry of them both ways, and what else is known."""
     where = next(i for i, bad in enumerate(found) if bad)
-    bad, (*_, k) = found[where], found[where]
-    place, mine = at_this(calls, params, *batches[where])
-    one = max(bad[k], key=lambda one: one.index is not None)
-    at = f"along one direction of {names([k])}" if one.index is None else names([k])
-    if one.index is not None:
-        at = f"entry [{', '.join(map(str, np.unravel_index(one.index, np.shape(mine[k]))))}] of {at}"
-    right = [key for key, g in mine.items() if g is not None and key not in bad]
-    values = {"names": names(bad), "right": f" Right: {names(right)}." if right else "", "at": at, "mine": one.mine,
-              "slope": one.slope}  # fmt: skip
+    bad, (place, mine) = found[where], at_this(calls, params, *batches[where])
     factors = [factor([one for key in bad for one in all_of.get(key, ())]) for all_of in found]
     if all(factors) and factors[where] != 1:
         more = why(factors, [len(x) for x, _ in batches])
-        return wrong("gradients times a number: of a block", times=factors[where], more=more, **values)
+        return wrong("gradients times a number: of a block", times=factors[where], more=more, **told(bad, mine, names))
     more = what_is_missing(calls, params, batches[where], place, mine, bad, rng)
-    return wrong("other gradients: of a block", more=more, **values)
+    return wrong("other gradients: of a block", more=more, **told(bad, mine, names))
 
 
 def why(factors, texts):
@@ -210,22 +202,12 @@ def what_is_missing(calls, params, batch, place, mine, bad, rng):
     """A sentence on what would make one of them right, if that is known."""
     x, dy = batch
 
-    def is_right(k, g):
-        ways = [unit(rng.normal(size=g.shape)) for _ in range(2)]
-        return g.any() and all(place.slope(k, v, m := float((g * v).sum()), 1e-7) == m for v in ways)
-
-    if '["x"]' in bad and is_right('["x"]', mine['["x"]'] + dy):
+    if '["x"]' in bad and place.has('["x"]', mine['["x"]'] + dy, rng):
         return " In dx, dy itself is missing: by which way does x reach y unchanged?"
-    if '["x"]' in bad and is_right('["x"]', mine['["x"]'] - dy):
+    if '["x"]' in bad and place.has('["x"]', mine['["x"]'] - dy, rng):
         return " In dx, dy itself is counted once too often: by how many ways does x reach y unchanged?"
-    for k in bad:
-        same = {f"those of {names([other])}": mine[other] for other in mine
-                if other != k and np.shape(mine[other]) == np.shape(mine[k])}  # fmt: skip
-        if np.ndim(mine[k]) == 2 and len({*mine[k].shape}) == 1:
-            same["transposed"] = mine[k].T
-        for words, g in same.items():
-            if is_right(k, g):
-                return f" The gradients of {names([k])} would be right if they were {words}."
+    if more := swapped(mine, bad, place, rng, names):
+        return more
     alone, of_one = at_this(calls, params, x[:1], dy[:1])
     if not compare(alone, of_one, rng, thorough=True):
         return " With a single text they are right. What becomes of the others: is there a sum, and is it one?"

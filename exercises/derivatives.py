@@ -162,6 +162,11 @@ class Place:
                 return one
         return None
 
+    def has(self, k, g, rng):
+        """Whether g is the gradient of an array, along two directions."""
+        ways = [unit(rng.normal(size=g.shape)) for _ in range(2)]
+        return g.any() and all(self.slope(k, v, m := float((g * v).sum()), 1e-7) == m for v in ways)
+
 
 def root_mean_square(a):
     return np.sqrt(np.mean(np.square(a))) if a.size else 0.0
@@ -227,20 +232,26 @@ def narrowed(place, k, g, v):
     return int(left[0])
 
 
+def told(bad, gradients, names):
+    """What is said of bad gradients: which they are, which are right, and one entry, or one direction, both ways.
+
+    bad: what `compare` says; gradients: {path: array, or None}; names(paths): how these are written.
+    """
+    *_, k = bad
+    one = max(bad[k], key=lambda one: one.index is not None)
+    at = f"along one direction of {names([k])}" if one.index is None else names([k])
+    if one.index is not None and np.ndim(gradients[k]):
+        at = f"entry [{', '.join(map(str, np.unravel_index(one.index, np.shape(gradients[k]))))}] of {at}"
+    right = [key for key, g in gradients.items() if g is not None and key not in bad]
+    right = f" Right: {names(right)}." if right else ""
+    return {"names": names(bad), "right": right, "at": at, "mine": one.mine, "slope": one.slope}
+
+
 def named(loss, gradients, params, batches, found, first, rng, examples, terms):
     """The exception that says which gradients are wrong, one entry of them both ways, and by which factor."""
     where = next(i for i, bad in enumerate(found) if bad)
-    bad, (*_, k) = found[where], found[where]
-    one = max(bad[k], key=lambda one: one.index is not None)
-    at = f"along one direction of {shown([k])}" if one.index is None else shown([k])
-    if one.index is not None and np.ndim(first[k]):
-        at = f"entry [{', '.join(map(str, np.unravel_index(one.index, np.shape(first[k]))))}] of {at}"
-    sizes = [len(batch[0]) for batch in batches]
-    right = [key for key, g in first.items() if g is not None and key not in bad]
-    values = {
-        "names": shown(bad), "right": f" Right: {shown(right)}." if right else "", "at": at, "mine": one.mine,
-        "slope": one.slope, "n": sizes[where], "examples": examples,
-    }  # fmt: skip
+    bad, sizes = found[where], [len(batch[0]) for batch in batches]
+    values = told(bad, first, shown) | {"n": sizes[where], "examples": examples}
     factors = [factor([one for key in bad for one in all_of.get(key, ())]) for all_of in found]
     if not all(factors) or abs(factors[where] - 1) < 0.05:  # nearly right: a term may be missing, too
         more = otherwise(loss, gradients, params, batches, bad, first, rng, examples)
@@ -298,20 +309,26 @@ def why_mean(factors, batches, terms):
     return ""
 
 
+def swapped(gradients, bad, place, rng, names):
+    """What is said if one of the bad gradients is right as that of another array, or transposed; or ""."""
+    for k in bad:
+        same = {f"those of {names([other])}": g for other, g in gradients.items()
+                if other != k and np.shape(g) == np.shape(gradients[k])}  # fmt: skip
+        if np.ndim(gradients[k]) == 2 and len({*gradients[k].shape}) == 1:
+            same["transposed"] = gradients[k].T
+        for words, g in same.items():
+            if place.has(k, g, rng):
+                return f" The gradients of {names([k])} would be right if they were {words}."
+    return ""
+
+
 def otherwise(loss, gradients, params, batches, bad, first, rng, examples):
     """What more is so of wrong gradients: they are another array's, or have a decay that the loss has not, or they are
     right for one example alone."""
     place = Place(loss, params, batches[0])
     if place.lengths is EXACT:
-        for k in bad:
-            same = {f"those of {shown([other])}": first[other] for other in bad
-                    if other != k and np.shape(first[other]) == np.shape(first[k])}  # fmt: skip
-            if np.ndim(first[k]) == 2 and len({*first[k].shape}) == 1:
-                same["transposed"] = first[k].T
-            for words, g in same.items():
-                ways = [unit(rng.normal(size=g.shape)) for _ in range(2)]
-                if g.any() and all(place.slope(k, v, m := float((g * v).sum()), 1e-7) == m for v in ways):
-                    return f" The gradients of {shown([k])} would be right if they were {words}."
+        if more := swapped({k: first[k] for k in bad}, bad, place, rng, shown):
+            return more
         decays = [(one.mine - one.slope) / w for k in bad for one in bad[k]
                   if one.index is not None and (w := place.arrays[k].ravel()[one.index])]  # fmt: skip
         if len(decays) > 2 and np.ptp(decays) < 0.03 * abs(np.mean(decays)):

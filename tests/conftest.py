@@ -129,6 +129,15 @@ def quick_curves(monkeypatch):
 
 
 @pytest.fixture
+def kept(monkeypatch):
+    """What the programs of lab/ put into results.json, which stays as it is."""
+    found = {}
+    monkeypatch.setattr("lab.results.save_result", found.__setitem__)
+    monkeypatch.setattr("lab.results.load_results", lambda: found)
+    return found
+
+
+@pytest.fixture
 def program(tmp_path):
     """program("main_np.py", ...) or program("lab.figures", ...) runs it in a process of its own.
 

@@ -1,5 +1,10 @@
 """Whole networks from a blank file, as students write them: right ones in many styles, wrong ones and their marks."""
 
+import numpy as np
+import pytest
+
+from exercises import marker, runner
+from exercises.catalogue import BY_NAME
 from exercises.exercise import change
 
 BASE = """
@@ -1031,3 +1036,21 @@ def programs(rows, base=BASE):
         mark, _, edits = row.rpartition(" | ")
         written = edits.replace("\\n", "\n").replace("SOFTMAX", SOFTMAX).replace("LOSS", LOSS)
         yield mark, edits, change(base, written, "")
+
+
+def some(found, every_day):
+    """(mark, program, its number) of each of [(mark, program)]; slow are those whose mark is not in every_day, or has
+    come before."""
+    left, parameters = {*every_day}, []
+    for i, (mark, program) in enumerate(found):
+        slow = () if mark in left else pytest.mark.slow
+        parameters.append(pytest.param(mark, program, i, id=f"{mark} {i}", marks=slow))
+        left.discard(mark)
+    return parameters
+
+
+def verdict(name, program, folder, seed):
+    """The verdict on a whole program for an exercise: here, for speed, and not in a process of its own."""
+    (path := folder / f"{name}.py").write_text(program, encoding="utf-8")
+    np.random.seed(seed)  # noqa: NPY002 (for those that take their numbers from there)
+    return marker.judge(BY_NAME[name], seed, runner.report(BY_NAME[name], path, seed))

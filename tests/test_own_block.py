@@ -2,25 +2,21 @@
 
 import re
 import time
+from functools import partial
 
 import own_blocks
+import own_programs
 import pytest
-from own_programs import programs
 
 import practice
-from exercises import block, marker, runner
+from exercises import block, marker
 from exercises.catalogue import BY_NAME
 from exercises.exercise import tables
 from practice_answers import write
 
 EXERCISE = BY_NAME["own_block"]
-WRONG = [(*mark.split(" | "), program) for mark, _, program in programs(own_blocks.WRONG, own_blocks.BASE)]
-
-
-def verdict(program, folder, seed):
-    """The verdict on a whole program: here, for speed, and not in a process of its own."""
-    (path := folder / "own_block.py").write_text(program, encoding="utf-8")
-    return marker.judge(EXERCISE, seed, runner.report(EXERCISE, path, seed))
+verdict = partial(own_programs.verdict, EXERCISE.name)
+WRONG = [(*mark.split(" | "), program) for mark, _, program in own_programs.programs(own_blocks.WRONG, own_blocks.BASE)]
 
 
 def test_the_stub_is_not_written_and_the_answer_passes_in_time(tmp_path):

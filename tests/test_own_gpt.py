@@ -3,16 +3,17 @@ wrong."""
 
 import re
 import time
+from functools import partial
 from unittest.mock import Mock
 
 import numpy as np
+import own_programs
 import own_writers
 import pytest
-from own_programs import programs
 
 import data
 import practice
-from exercises import derivatives, marker, runner, writer
+from exercises import derivatives, marker, writer
 from exercises.catalogue import BY_NAME
 from lab import counts
 from practice_answers import write
@@ -20,8 +21,10 @@ from support.errors import UserError
 from support.texts import sizes
 
 EXERCISE = BY_NAME["own_gpt"]
-WRONG = list(programs(own_writers.WRONG, own_writers.BASE))
-SAID = list(programs(own_writers.SAID, own_writers.BASE))
+verdict = partial(own_programs.verdict, EXERCISE.name)
+WRONG = list(own_programs.programs(own_writers.WRONG, own_writers.BASE))
+MARKED = [(mark, program) for mark, _, program in WRONG]
+SAID = list(own_programs.programs(own_writers.SAID, own_writers.BASE))
 DAILY = {"the last letters side by side", "recurrent, Adam"}
 EVERY_DAY = {
     "looks ahead",
@@ -32,25 +35,10 @@ EVERY_DAY = {
 }
 
 
-def some():
-    """(mark, program, seed) of each wrong one; slow are those whose mark is not in EVERY_DAY, or has come before."""
-    left = {*EVERY_DAY}
-    for i, (mark, _, program) in enumerate(WRONG):
-        slow = () if mark in left else pytest.mark.slow
-        yield pytest.param(mark.partition(":")[0], program, i, id=f"{mark} {i}", marks=slow)
-        left.discard(mark)
-
-
 def test_a_list_of_names_that_is_missing_is_no_mistake_of_the_learners(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "load", Mock(side_effect=UserError("surnames.txt.gz is missing")))
     found = verdict(own_writers.BASE, tmp_path, 0)
     assert found[:3] == (False, "cannot be marked", "surnames.txt.gz is missing")
-
-
-def verdict(program, folder, seed):
-    """The verdict on a whole program: here, for speed, and not in a process of its own."""
-    (path := folder / "own_gpt.py").write_text(program, encoding="utf-8")
-    return marker.judge(EXERCISE, seed, runner.report(EXERCISE, path, seed))
 
 
 def test_the_stub_is_not_written_and_the_answer_passes_in_time(tmp_path):
@@ -62,10 +50,10 @@ def test_the_stub_is_not_written_and_the_answer_passes_in_time(tmp_path):
     assert time.process_time() - began < 20
 
 
-@pytest.mark.parametrize(("mark", "program", "seed"), [*some()])
+@pytest.mark.parametrize(("mark", "program", "seed"), own_programs.some(MARKED, EVERY_DAY))
 def test_a_wrong_program_is_named(mark, program, seed, tmp_path):
     found = verdict(program, tmp_path, seed)
-    assert (found.passed, found.name) == (False, mark), found.text
+    assert (found.passed, found.name) == (False, mark.partition(":")[0]), found.text
     assert len(found.text) > 25 and "{" not in found.text
 
 

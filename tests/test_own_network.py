@@ -6,6 +6,7 @@ import time
 import zlib
 from collections import namedtuple
 from contextlib import nullcontext
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,7 +23,9 @@ from practice_answers import RIGHT, write
 from support.errors import UserError
 
 EXERCISE = BY_NAME["own_network"]
+verdict = partial(own_programs.verdict, EXERCISE.name)
 WRONG = list(own_programs.programs(own_programs.WRONG))
+MARKED = [(mark, program) for mark, _, program in WRONG]
 SAID = list(own_programs.programs(own_programs.SAID))
 ALSO = {edits: program for _, edits, program in own_programs.programs(own_programs.ALSO_RIGHT)}
 STYLES = own_programs.STYLES | ALSO
@@ -32,23 +35,6 @@ EVERY_DAY = {
     "uphill", "images kept", "pixels wrap round", "no function", "weights alike", "kept between calls",
     "batch norm with running means",
 }  # fmt: skip
-
-
-def some(found, every_day):
-    """(mark, program, seed) of each; slow are those whose mark is not in every_day, or has come before."""
-    left = {*every_day}
-    for i, (mark, program) in enumerate(found):
-        marks = () if mark in left else pytest.mark.slow
-        yield pytest.param(mark, program, i % 20, id=f"{mark} {i}", marks=marks)
-        left.discard(mark)
-
-
-def verdict(program, folder, seed):
-    """The verdict on a whole program: here, for speed, and not in a process of its own."""
-    path = folder / "own_network.py"
-    path.write_text(program, encoding="utf-8")
-    np.random.seed(seed)  # noqa: NPY002 (for those that take their numbers from there)
-    return marker.judge(EXERCISE, seed, runner.report(EXERCISE, path, seed))
 
 
 def test_the_stub_is_not_written_and_the_answer_passes_in_time(tmp_path):
@@ -61,16 +47,16 @@ def test_the_stub_is_not_written_and_the_answer_passes_in_time(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value")  # as in a process of its own
-@pytest.mark.parametrize(("mark", "program", "seed"), [*some(((mark, text) for mark, _, text in WRONG), EVERY_DAY)])
+@pytest.mark.parametrize(("mark", "program", "seed"), own_programs.some(MARKED, EVERY_DAY))
 def test_a_wrong_program_is_named(mark, program, seed, tmp_path):
-    found = verdict(program, tmp_path, seed)
+    found = verdict(program, tmp_path, seed % 20)
     assert (found.passed, found.name) == (False, mark), found.text
     assert len(found.text) > 20 and "{" not in found.text
 
 
-@pytest.mark.parametrize(("style", "program", "seed"), [*some(STYLES.items(), EVERY_DAY)])
+@pytest.mark.parametrize(("style", "program", "seed"), own_programs.some(STYLES.items(), EVERY_DAY))
 def test_a_right_program_passes_in_any_style(style, program, seed, tmp_path):
-    found = verdict(program, tmp_path, seed)
+    found = verdict(program, tmp_path, seed % 20)
     assert found.passed, found.text
 
 

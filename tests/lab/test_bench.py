@@ -24,15 +24,6 @@ from support.history import machine, processor
 
 
 @pytest.fixture
-def kept(monkeypatch):
-    """What is put into results.json, which stays as it is."""
-    found = {}
-    monkeypatch.setattr(results, "save_result", found.__setitem__)
-    monkeypatch.setattr(results, "load_results", lambda: found)
-    return found
-
-
-@pytest.fixture
 def drawn(monkeypatch):
     """The pictures that are drawn, by name, and not saved."""
     found = {}

@@ -7,17 +7,8 @@ import pytest
 import torch
 
 import data
-from lab import nanogpt, results, timing
+from lab import nanogpt, timing
 from lab.nanogpt import NanoGPT
-
-
-@pytest.fixture
-def kept(monkeypatch):
-    """What is put into results.json, which stays as it is."""
-    found = {}
-    monkeypatch.setattr(results, "save_result", found.__setitem__)
-    monkeypatch.setattr(results, "load_results", lambda: found)
-    return found
 
 
 def test_the_network_has_the_published_numbers():
