@@ -49,6 +49,7 @@ def idx(array):
     return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
+@pytest.mark.slow
 def test_a_dataset(another_project, program, small):
     """Four files and an entry: it trains, and look.py and predict.py say what its images show."""
     (another_project / "clothes").mkdir()

@@ -141,6 +141,7 @@ def test_the_gradients_that_return_to_the_feature_maps(blocks, mnist):
         assert (steps["maps"][place] == model.layers[layer].y[0]).all()
 
 
+@pytest.mark.slow
 def test_the_channels_that_are_drawn(mnist):
     """Those that are most active, and the gradients that return to these."""
     options = options_of(model="resnet", widths=(2, 10), blocks=1)
@@ -237,6 +238,7 @@ def test_every_text_is_legible(words, size, why, mnist):
         assert_legible(figure)
 
 
+@pytest.mark.slow
 def test_answers_and_mistakes_of_any_number():
     for counts in (np.diag(np.full(10, 1000)), np.full((10, 10), 1234)):
         figure = inside.confusion(counts, "784-512-10 reads 10,000 of 10,000 test images right")
@@ -284,6 +286,7 @@ def test_the_command_draws_everything(name, tiny, tmp_path, capsys, mnist, monke
             assert image.width == 1200
 
 
+@pytest.mark.slow
 def test_a_digit_that_a_network_wrote(tmp_path, capsys, monkeypatch):
     """It is the one that write.py would write; of each patch, the probabilities and the attention add up to 1."""
     argv = "--model gpt --width 8 --blocks 2 --heads 2 --steps 3 --dtype float64"

@@ -112,6 +112,7 @@ def test_of_a_name_its_letters_and_one_end_count():
     assert [*map(float, main_torch.train_step(*theirs, x, y, 0.0, options.source.told_of(x)))] == right
 
 
+@pytest.mark.slow
 def test_names_are_learned_in_both_programs(quick_curves, capsys, tmp_path):
     argv = "--model gpt --dataset names --width 8 --heads 2 --blocks 1 --steps 20 --dtype float64 --hold-out 30000"
     said = []

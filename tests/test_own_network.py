@@ -75,6 +75,7 @@ def test_images_that_a_network_is_tested_with_are_no_images_that_it_has_learned_
     assert twice <= 6000 - len({*map(bytes, np.concatenate([pool[0], pool[2]]))})
 
 
+@pytest.mark.slow
 def test_a_network_of_ones_own_reads_a_picture(tmp_path, monkeypatch, capfd):
     """After the learner's own training, which takes seconds."""
     images, labels, test_images, test_labels = digits.few_images()

@@ -23,8 +23,6 @@ from exercises.work import Work
 from practice_answers import ALSO_RIGHT, BY_OTHER_MEANS, MARKS, RIGHT, WHOLE, blocks_of, filled, write
 
 WRITTEN = [exercise for exercise in EXERCISES if exercise.inputs]
-ONE_SEED = pytest.param((5,), id="1 seed")
-SEEDS = [ONE_SEED, pytest.param((0, 1, 2, 3, 4), id="5 more", marks=pytest.mark.slow)]
 OF_ANOTHER_KIND = ("not whole numbers", "wrong type")  # what a mistake makes of a result
 every_exercise = pytest.mark.parametrize("exercise", WRITTEN, ids=[exercise.name for exercise in WRITTEN])
 
@@ -50,14 +48,14 @@ def judged(exercise, seed, answer):
     return marker.judge(exercise, seed, {"trials": trials, "follows": True})
 
 
-@pytest.mark.parametrize("seeds", SEEDS)
+@pytest.mark.parametrize("seeds", every_day_or_all(1, 4))
 @every_exercise
 def test_each_mistake_is_named_by_its_own_name(exercise, seeds):
     """And so no two of one exercise look alike, and what is right passes."""
     own = [name for name, *_ in exercise.mistakes if not name.startswith("and ")]
-    for seed in seeds:
+    for seed in range(seeds):
         assert judged(exercise, seed, lambda g: right(exercise, g)).passed
-        for i, mistake in enumerate(exercise.known if len(seeds) > 1 else exercise.known[: len(own)]):
+        for i, mistake in enumerate(exercise.known if seeds > 1 else exercise.known[: len(own)]):
             found = judged(exercise, seed, lambda g, mistake=mistake: right(exercise, g) | exercise.values(mistake, g))
             if i < len(own):
                 assert (found.passed, found.name) == (False, mistake.name), found.text
@@ -66,7 +64,7 @@ def test_each_mistake_is_named_by_its_own_name(exercise, seeds):
                 assert found.name in {*(known.name for known in exercise.known), *OF_ANOTHER_KIND}, found.text
 
 
-@pytest.mark.parametrize("seeds", every_day_or_all(3, 100))
+@pytest.mark.parametrize("seeds", every_day_or_all(3, 40))
 @every_exercise
 def test_no_slip_passes_whatever_is_drawn(exercise, seeds):
     """Any mistake that fails in one draw and passes in another would pass for some learner, sooner or later."""
@@ -75,19 +73,25 @@ def test_no_slip_passes_whatever_is_drawn(exercise, seeds):
     harmless = {ast.unparse(ast.parse(change(exercise.answer, edit, ""))) for edit in edits}
     passing = {}
     for body in {exercise.answer, *planted(exercise)}:
-        if n := sum(all(is_right(exercise, body, g) for g in draw) for draw in draws):
+        is_right = judge_of(exercise, body)
+        if n := sum(all(map(is_right, draw)) for draw in draws):
             passing[body] = n
     assert passing == dict.fromkeys({exercise.answer, *harmless}, seeds)
 
 
-def is_right(exercise, body, g):
-    """Whether a function with this body, called here, has all results right for the inputs g."""
-    with suppress(Exception, Stopped), np.errstate(all="ignore"):
-        names = {SPEND: Budget(20_000).spend}
-        exec(counted(filled(exercise.name, body)), names)
-        results, changed = call(exercise, names[exercise.function.name], g)
-        return right_results(exercise, g, results, changed) == set(exercise.gives)
-    return False
+def judge_of(exercise, body):
+    """is_right(g): whether a function with this body, called here, has all results right for the inputs g."""
+    names = {SPEND: Budget(20_000).spend}
+    exec(counted(filled(exercise.name, body)), names)
+
+    def is_right(g):
+        names[SPEND] = Budget(20_000).spend
+        with suppress(Exception, Stopped), np.errstate(all="ignore"):
+            results, changed = call(exercise, names[exercise.function.name], g)
+            return right_results(exercise, g, results, changed) == set(exercise.gives)
+        return False
+
+    return is_right
 
 
 def test_beside_infinity_the_other_entries_are_compared_to_rounding():
@@ -221,8 +225,17 @@ def test_what_is_right_or_has_a_name_costs_no_search(tmp_path, monkeypatch):
         assert marker.judge(BY_NAME["dz1"], 0, runner.report(BY_NAME["dz1"], path, 0)).name == mark
 
 
-@pytest.mark.parametrize("seeds", [ONE_SEED, pytest.param((0, 1), id="2 more", marks=pytest.mark.slow)])
-@pytest.mark.parametrize(("name", "body", "mark", "words"), list(everything_written()))
+def first_of_each_mark():
+    """Every day, what is right or not written, and one wrong answer with each mark: it may take a long search."""
+    seen = set()
+    for name, body, mark, words in everything_written():
+        marks = pytest.mark.slow if mark in seen - {"passed", "not written"} else ()
+        yield pytest.param(name, body, mark, words, marks=marks)
+        seen.add(mark)
+
+
+@pytest.mark.parametrize("seeds", every_day_or_all([5], [5, 0]))
+@pytest.mark.parametrize(("name", "body", "mark", "words"), list(first_of_each_mark()))
 def test_what_learners_write_gets_its_mark_whatever_is_drawn(name, body, mark, words, seeds, tmp_path, monkeypatch):
     """Here, and not in a process of its own, where hundreds would take minutes."""
     monkeypatch.setattr(sys, "stdin", io.StringIO())

@@ -262,6 +262,7 @@ def test_a_damaged_progress_is_one_line(damage, tmp_path):
         Work(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
 def test_watch_marks_again_what_is_saved_until_ctrl_c(learner):
     command = [sys.executable, str(ROOT / "practice.py"), "--watch", "--folder", str(learner.folder)]
@@ -337,6 +338,7 @@ def test_what_is_said_of_real_digits_is_so(mnist):
     assert judge == pytest.approx(now.db2, abs=1e-10)
 
 
+@pytest.mark.slow
 def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     threads = "import os\nprint(os.environ['OMP_NUM_THREADS'])\n"
@@ -630,6 +632,7 @@ def test_a_read_only_copy_names_the_way_out(learner, monkeypatch):
     assert_one_line(learner(), "Permission denied", "`python practice.py --folder DIR`")
 
 
+@pytest.mark.slow
 def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     apart, found, exercise = runner.apart, {}, BY_NAME["dz1"]
     for content, _ in QUIET.values():
@@ -793,6 +796,7 @@ def test_lines_in_a_learners_helper_may_read_like_the_programs(tmp_path, monkeyp
     assert [*map(len, said)] == [1, 1, 4] * desk.EPOCHS and said[-1]["accuracy"] > said[2]["accuracy"]
 
 
+@pytest.mark.slow
 def test_marking_needs_numpy_alone(tmp_path, program):
     """As on the README's first screen, where nothing else is installed. What needs more says what to install."""
     for package in ("PIL", "filelock", "matplotlib", "requests", "threadpoolctl", "torch", "tqdm"):

@@ -126,6 +126,7 @@ def test_the_command(trained, program, tmp_path):
         assert shown.size == (1500, 570)
 
 
+@pytest.mark.slow
 def test_a_refused_picture_is_drawn_and_several_pictures_have_a_line_each(trained, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for name, picture in (("4.png", drawn()), ("44.png", np.hstack([drawn(), drawn()]))):

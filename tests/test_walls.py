@@ -196,6 +196,7 @@ for name in OURS:
 """
 
 
+@pytest.mark.slow
 def test_an_import_changes_nothing():
     """Neither the environment, nor signals, settings and other modules: in a notebook, they are the user's."""
     command = [sys.executable, "-c", STATE, *sorted(MODULES)]

@@ -193,6 +193,7 @@ def test_the_runs_that_make_results_trains():
     assert added["ViT new, PyTorch"] == ("main_torch.py --model vit --recipe new", range(3))
 
 
+@pytest.mark.slow
 def test_the_proofs_in_small(kept, drawn, mnist, monkeypatch, capsys):
     """python -m lab.twins all, for three steps each."""
     monkeypatch.setattr(data, "load", lambda *_: mnist)
@@ -219,6 +220,7 @@ def test_first_weights_of_another_size_in_small(small, monkeypatch):
     assert found["accuracy"][-1] > 0.3
 
 
+@pytest.mark.slow
 def test_what_the_shortcut_is_for_in_small(kept, drawn, small, monkeypatch):
     """python -m lab.depth, with 8 layers and 600 images."""
     monkeypatch.setattr(data, "load", lambda: small)

@@ -38,6 +38,7 @@ def test_the_rate_that_is_suggested_lies_where_the_loss_has_nearly_fallen():
     assert rate == float(f"{10**-1.2:.0e}")
 
 
+@pytest.mark.slow
 def test_find_lr_says_a_rate_draws_it_and_learns_at_it(tmp_path, capsys):
     find_lr.main([*SMALL_RUN, "--out", str(tmp_path)])
     rate = float(capsys.readouterr().out.partition("Try --lr ")[2].partition(":")[0])

@@ -19,6 +19,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 SVGS = sorted((ROOT / "png").glob("*.svg"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", figures.figures())
 def test_a_picture_is_the_committed_one_which_stays_as_it_is(name, tmp_path):
     committed, path = (ROOT / "png" / f"{name}.png").read_bytes() + b" ", tmp_path / "one.png"  # another version's

@@ -56,6 +56,7 @@ def test_the_lab_says_in_a_line_what_it_does_not_know(program, monkeypatch):
         program.main()
 
 
+@pytest.mark.slow
 def test_of_names_the_losses_are_those_that_the_programs_tell(quick_curves, tmp_path):
     argv = ["--model", "gpt", "--dataset", "names", "--width", "8", "--heads", "2", "--blocks", "1"]
     argv += ["--steps", "2", "--batch-size", "30", "--hold-out", "30000"]

@@ -10,6 +10,7 @@ from networks import make, parse_options
 from support.texts import texts_of
 
 
+@pytest.mark.slow
 def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
     """Untrained networks, whose digits nobody can read, a short text, and pictures and weights that go elsewhere: nine
     of the default sizes, which write letter by letter."""

@@ -80,6 +80,7 @@ def same_pictures():
     return files
 
 
+@pytest.mark.slow
 def test_pictures_of_the_same_show_the_same():
     """In a picture that is read as the drawing itself, to a JPEG's noise, no digit need be looked for again."""
     picture = ink.read_picture(encoded(DRAWN, "PNG")).astype(int)
@@ -162,6 +163,7 @@ def test_what_cannot_be_read_is_one_line(words):
             pytest.fail(f"{name} shows {seen(file)}")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_is_bounded(tmp_path):
     """In MB, of which Python with NumPy and Pillow takes some 50; 49 million pixels have 200 as RGBA. What is refused

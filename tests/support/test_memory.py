@@ -89,6 +89,7 @@ TOO_LARGE = {  # what does not fit
 }
 
 
+@pytest.mark.slow
 def test_too_little_memory_is_one_line_before_anything_is_lost(soft, tmp_path):
     """Whatever does not fit, it is seen before the first step is over; and there is no half file. To fill the memory of
     a small machine takes seconds."""

@@ -350,6 +350,7 @@ def test_a_folder_that_nobody_may_read_is_one_line(call, tmp_path):
 # --- A network whose data have gone, or moved ---
 
 
+@pytest.mark.slow
 def test_a_network_can_be_used_and_a_run_goes_on_wherever_its_images_are(fruit, call, tmp_path):
     words = ["--hidden", "9", "--epochs", "2", "--batch-size", "10", "--dtype", "float64"]
     shutil.copytree(fruit, "here")

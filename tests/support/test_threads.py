@@ -338,6 +338,7 @@ def test_where_no_library_is_known_there_is_one_thread(monkeypatch):
     assert threads.threads.__wrapped__() == 1
 
 
+@pytest.mark.slow
 def test_a_program_makes_the_same_run_with_any_setting(tmp_path, quick_curves, monkeypatch):
     """In a process with two threads, and here with one."""
     argv = ["--steps", "9", "--hidden", "33", "--batch-size", "1000", "--out"]
