@@ -63,6 +63,11 @@ def every_day_or_all(few, many):
     return [pytest.param(few, marks=pytest.mark.quick), pytest.param(many, marks=pytest.mark.slow)]
 
 
+def slow_but(few, values):
+    """The values of a parameter, of which all but these few are slow."""
+    return [value if value in few else pytest.param(value, marks=pytest.mark.slow) for value in values]
+
+
 def until(is_so, seconds=60):
     """Wait until that is so, however slow the machine."""
     deadline = time.monotonic() + seconds

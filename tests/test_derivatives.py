@@ -13,7 +13,7 @@ import mutants
 import numpy as np
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, slow_but
 
 LESSONS = [  # how many gradients each prints, how far they may be from central differences, the page that shows them
     ("mlp_np", 7, 1e-8, "backprop"),
@@ -98,9 +98,7 @@ def test_ctrl_c_while_a_lesson_checks_itself(name, monkeypatch):
         runpy.run_path(str(ROOT / f"{name}.py"), run_name="__main__")
 
 
-@pytest.mark.parametrize(
-    "name", ["mlp_np", "autograd_np", "layers_np", pytest.param("resnet_np", marks=pytest.mark.slow), "vit_np"]
-)
+@pytest.mark.parametrize("name", slow_but(["mlp_np", "autograd_np", "layers_np"], [name for name, *_ in LESSONS[:5]]))
 def test_a_file_notices_whatever_is_wrong_in_a_derivative(name):
     source = (ROOT / f"{name}.py").read_text(encoding="utf-8")
     assert passes_its_check(source)

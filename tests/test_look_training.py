@@ -8,7 +8,7 @@ import data
 import look
 import main_np
 import plot
-from conftest import SMALL
+from conftest import SMALL, slow_but
 from layers_np import walk
 from mlp_np import softmax_cross_entropy
 from networks import parse_options
@@ -55,7 +55,7 @@ def test_the_numbers_of_the_first_steps_are_those_of_the_run(small):
     assert seen["labels"] == [str(digit) for digit in y[: look.SHOWN]]
 
 
-@pytest.mark.parametrize("model", SMALL)
+@pytest.mark.parametrize("model", slow_but(["mlp"], SMALL))
 def test_each_network_as_it_is_has_nothing_out_of_the_ordinary(model):
     options = options_of("--model", model, *SMALL[model].split(), *QUICK)
     seen = look.first_steps(options, 4)

@@ -13,6 +13,7 @@ import pytest
 
 import data
 import practice
+from conftest import slow_but
 from exercises import derivatives, marker, writer
 from exercises.catalogue import BY_NAME
 from lab import counts
@@ -25,7 +26,6 @@ verdict = partial(own_programs.verdict, EXERCISE.name)
 WRONG = list(own_programs.programs(own_writers.WRONG, own_writers.BASE))
 MARKED = [(mark, program) for mark, _, program in WRONG]
 SAID = list(own_programs.programs(own_writers.SAID, own_writers.BASE))
-DAILY = {"the last letters side by side", "recurrent, Adam"}
 EVERY_DAY = {
     "looks ahead",
     "loss of other words",
@@ -41,8 +41,12 @@ def test_a_list_of_names_that_is_missing_is_no_mistake_of_the_learners(tmp_path,
     assert found[:3] == (False, "cannot be marked", "surnames.txt.gz is missing")
 
 
-def test_the_stub_is_not_written_and_the_answer_passes_in_time(tmp_path):
+def test_the_stub_is_not_written(tmp_path):
     assert verdict(EXERCISE.stub, tmp_path, 0).name == "not written"
+
+
+@pytest.mark.slow
+def test_the_answer_passes_in_time(tmp_path):
     began = time.process_time()
     found = marker.mark(EXERCISE, write(tmp_path, "own_gpt"), 1)
     assert found.passed, found.text
@@ -57,10 +61,7 @@ def test_a_wrong_program_is_named(mark, program, seed, tmp_path):
     assert len(found.text) > 25 and "{" not in found.text
 
 
-@pytest.mark.parametrize(
-    "style",
-    [s if s in DAILY else pytest.param(s, marks=pytest.mark.slow) for s in own_writers.STYLES],
-)
+@pytest.mark.parametrize("style", slow_but(["the last letters side by side"], own_writers.STYLES))
 def test_a_right_program_passes_in_any_style(style, tmp_path):
     found = verdict(own_writers.STYLES[style], tmp_path, len(style))
     assert found.passed, found.text
@@ -73,7 +74,7 @@ def test_what_is_said_is_true_of_it(i, tmp_path):
     assert words in verdict(program, tmp_path, i).text.replace("\n", " ")
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
+@pytest.mark.parametrize("seed", slow_but([], range(3)))
 def test_a_table_of_one_letter_that_learns_by_gradients_does_not_beat_counting(seed, tmp_path):
     found = verdict(own_writers.BIGRAM, tmp_path, seed)
     assert found.name == "no better than counting" and "no letter but the one before" in found.text, found.text

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from conftest import rows
+from conftest import rows, slow_but
 from exercises import PICTURES, catalogue, chapter3, digits, marker, runner, symptoms
 from exercises import exercise as exercise_module
 from exercises.catalogue import BY_NAME
@@ -16,6 +16,8 @@ CASES = {name: exercise for name, exercise in BY_NAME.items() if exercise.case}
 STUB = {name: case.stub for name, case in CASES.items()}
 FIX = {name: (case.wrong, case.right) for name, case in CASES.items()}
 every_case = pytest.mark.parametrize("name", CASES)
+# Each trains a network: every day one by hand, one on the tape and one in PyTorch.
+some_cases = pytest.mark.parametrize("name", slow_but(["case_flat", "case_coin", "case_floor"], CASES))
 
 # How people fix them, soundly: a case, and the edits of its program.
 SOUND = r"""
@@ -155,12 +157,12 @@ def quarter(monkeypatch):
     monkeypatch.setattr(digits, "few_images", lambda: few)
 
 
-@every_case
+@some_cases
 def test_a_case_that_is_not_written_is_not_fixed(name, tmp_path, quarter):
     assert marker.judge(CASES[name], 3, outcome_of(name, STUB[name], tmp_path)).name == "not written"
 
 
-@every_case
+@some_cases
 def test_a_case_passes_only_if_it_is_fixed_and_named(name, tmp_path):
     case = CASES[name]
     outcome = outcome_of(name, named(name, STUB[name].replace(*FIX[name])), tmp_path)

@@ -11,7 +11,7 @@ import data
 import main_np
 import networks
 import predict
-from conftest import ROOT, every_day_or_all, trained_once
+from conftest import ROOT, every_day_or_all, slow_but, trained_once
 from mlp_np import softmax
 from pictures import PENS, SCENES, drawn, encoded, on_sheet, photograph, placed, written
 from support.errors import UserError
@@ -50,8 +50,12 @@ def judged(weights, files, digits):
     return found
 
 
+# These every day; all others are slow.
+EVERY_DAY = {"a pen on ruled paper", "a digit that is cut off", "a pale pencil", "a pair that touches"}
+
+
 @pytest.mark.parametrize("n", every_day_or_all(3, 10))
-@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("scene", slow_but(EVERY_DAY, SCENES))
 def test_a_scene_is_read_right_or_refused(trained, scene, n):
     """Most of n; every day, one may go wrong. Missed are pairs with few strokes, as 17."""
     draw, least = SCENES[scene]

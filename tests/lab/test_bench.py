@@ -15,7 +15,7 @@ import pytest
 
 import data
 import main_np
-from conftest import ROOT, SMALL, as_input
+from conftest import ROOT, SMALL, as_input, slow_but
 from lab import bench, depth, first_weights, results, timing, twins
 from networks import NETWORKS, parse_options
 from support import drawing
@@ -31,7 +31,7 @@ def drawn(monkeypatch):
     return found
 
 
-@pytest.mark.parametrize("name", [*bench.PROGRAMS, bench.JAX])
+@pytest.mark.parametrize("name", slow_but(["NumPy"], [*bench.PROGRAMS, bench.JAX]))
 def test_a_step_is_the_programs(name, tmp_path, quick_curves):
     """The data loaded, the batches of its run, and so its losses."""
     if name == bench.JAX:

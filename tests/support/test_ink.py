@@ -179,7 +179,7 @@ def test_memory_is_bounded(tmp_path):
     assert all(int(found) // 1024 < limit for found, limit in zip(most, (150, 150, 650), strict=True)), most
 
 
-@pytest.mark.parametrize("n", every_day_or_all(200, 800))
+@pytest.mark.parametrize("n", every_day_or_all(50, 800))
 def test_damaged_files_are_an_error_or_a_picture(n):
     """Never a traceback, and no warning: the settings of pytest make those errors. A digit is looked for in a tenth of
     the pictures, which takes ten times as long as to read one."""
