@@ -118,8 +118,8 @@ def texts_of(names):
 
 def names_of(texts):
     """The reverse, for texts (N, T) of words: each name ends before its first 0."""
-    ends = [[*text, END].index(END) for text in np.asarray(texts).tolist()]
-    return ["".join(LETTERS[word - 1] for word in text[:n]) for text, n in zip(texts, ends, strict=True)]
+    letters = np.array([0, *map(ord, LETTERS)], np.uint32)[np.asarray(texts)]
+    return [name.partition("\0")[0] for name in letters.view(f"U{letters.shape[1]}")[:, 0].tolist()]
 
 
 # --- A text on the disk -----------------------------------------------------------------------------------------------

@@ -162,6 +162,7 @@ def test_the_gradients_that_return_to_the_patches(vit, mnist):
     assert_gradients(vit[0], data.as_input(image[np.newaxis], vit[1]), look.vit_passes(*vit, image, 3), layers)
 
 
+@pytest.mark.slow
 def test_the_attention_that_is_drawn(vit, mnist):
     """That of the patch which is framed, in every block and head; or of the one with the most ink."""
     (model, options), image = vit, mnist.test_images[0]
@@ -197,6 +198,7 @@ def test_the_weights_that_are_drawn(vit):
     assert labels == [f"for {digit}" for digit in params["W2"][loudest].argmax(axis=1)]
 
 
+@pytest.mark.slow
 def test_the_confusion_matrix_and_the_mistakes(tiny, small):
     model, options, checkpoint = networks.load(tiny / "checkpoint_resnet_np.npz")
     images, labels = small.test_images, small.test_labels

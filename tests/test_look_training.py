@@ -113,6 +113,7 @@ def trained(out, *words):
     return next(out.glob("checkpoint_*.npz"))
 
 
+@pytest.mark.slow
 def test_a_checkpoint_shows_its_last_batch_and_a_step_at_the_highest_rate(small, tmp_path, capsys):
     """Of a network with batch normalisation, which computes otherwise in testing."""
     path = trained(tmp_path, "--model", "resnet", *SMALL["resnet"].split())

@@ -32,7 +32,7 @@ STYLES = own_programs.STYLES | ALSO
 # The first of these every day; all others are slow.
 EVERY_DAY = {
     "the same images", "other gradients", "gradients times a number", "read is not as loss", "uphill", "no function",
-    "weights alike", "kept between calls",
+    "kept between calls",
     "batch norm with running means",
 }  # fmt: skip
 
@@ -232,6 +232,7 @@ def test_what_a_file_imports_is_named_but_for_numpy_and_python():
     assert classroom.passed(["passed", own.WITH_IMPORTS, "seen", "the sign"]) == 2  # in the teacher's table, too
 
 
+@pytest.mark.slow
 def test_what_is_being_done_is_told(tmp_path):
     path, told = tmp_path / "own_network.py", []
     path.write_text(own_programs.BASE.replace("accuracy = np.mean", "accuracy = 0 * np.mean"))

@@ -216,6 +216,7 @@ def test_an_unsound_fix_never_passes(name, mark, edits, tmp_path, quarter):
     assert said.get(mark, "") in found.text
 
 
+@pytest.mark.slow
 def test_what_is_said_against_a_wrong_suspect_is_so():
     confirmed = {"said": "mask", "fixed": False, "changed": False, "number": 0}  # its sign shows in case_behind, too
     assert "If it is, it is still to be fixed" not in marker.judge(CASES["case_behind"], 0, confirmed).text

@@ -2,6 +2,7 @@
 
 import os
 import re
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from PIL import Image
 import data
 import main_np
 import networks
+import plot
 import predict
-from conftest import ROOT, every_day_or_all, slow_but, trained_once
+from conftest import ROOT, every_day_or_all, once, slow_but
 from mlp_np import softmax
 from pictures import PENS, SCENES, drawn, encoded, on_sheet, photograph, placed, written
 from support.errors import UserError
@@ -69,9 +71,13 @@ def test_a_scene_is_read_right_or_refused(trained, scene, n):
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    """The weights of a short run of main_np.py."""
-    _, out = trained_once(tmp_path_factory, "a-short-run", "main_np.py", "--hidden", "128", "--epochs", "2")
-    return out / "checkpoint_np.npz"
+    """The weights of a short run of main_np.py, whose curves nobody looks at."""
+
+    def make(out):
+        with patch.object(plot, "learning_curves"):
+            main_np.main(["--hidden", "128", "--epochs", "2", "--out", str(out)])
+
+    return once(tmp_path_factory, "a-short-run", make) / "checkpoint_np.npz"
 
 
 @pytest.mark.slow

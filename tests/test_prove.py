@@ -147,6 +147,7 @@ def test_only_what_is_written_takes_part_and_it_is_said_which(tmp_path, capsys, 
     assert [path.name for path in tmp_path.glob("proof_vit*")] == ["proof_vit_2.png"]
 
 
+@pytest.mark.slow
 def test_lines_that_overflow_are_found_without_a_warning(tmp_path, short):
     """Warnings are errors here."""
     proof = prove.PROOFS["mlp"][0]

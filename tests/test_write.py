@@ -226,6 +226,7 @@ def test_behind_its_last_place_the_window_moves_by_half():
             seen = [*seen, word] if len(seen) < 6 else words[-3:]
 
 
+@pytest.mark.slow
 def test_the_newest_that_can_goes_on_and_what_none_has_seen_is_named(play, capsys):
     for text, file in (("Lee", "gpt_names_np"), ("2026", "gpt_np"), ("to be", "gpt_texts_np"), ("be", "gpt_texts_np")):
         write.main([text, "--count", "1"])

@@ -1,11 +1,13 @@
 """The moving picture of a mistake that is named: it says what practice.py says."""
 
+import pytest
 from PIL import Image
 
 from conftest import ROOT
 from lab import verdict
 
 
+@pytest.mark.slow
 def test_it_says_what_the_program_says_and_so_does_the_readme():
     (mistake, question), (passed, _) = map(verdict.verdict, verdict.marked((verdict.SLIP, verdict.RIGHT)))
     assert mistake.startswith("dz1: ") and question.endswith("?") and passed.startswith("Passed.")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 from PIL import Image, features
 
-from conftest import ROOT, damaged, every_day_or_all, fuzz
+from conftest import ROOT, damaged, every_day_or_all, fuzz, slow_but
 from pictures import drawn, encoded, photograph, written
 from support import ink
 from support.errors import UserError
@@ -24,6 +24,7 @@ def seen(file):
     return ink.read_digit(file)[1]
 
 
+@pytest.mark.slow
 def test_images_of_mnist_come_out_as_they_went_in(mnist):
     """Exactly; three of the 10,000 are 19 pixels high and would grow. Hardly any is taken for two digits."""
     for image in mnist.test_images[2000:3000]:
@@ -97,7 +98,7 @@ def test_pictures_of_the_same_show_the_same():
         assert min(np.abs(expected.astype(int) - image).mean() for image in moved) < 1, name
 
 
-@pytest.mark.parametrize("pen", [3, 20])
+@pytest.mark.parametrize("pen", slow_but([20], [3, 20]))
 def test_two_digits_are_not_one(pen):
     rng = np.random.default_rng(pen)
     for left in range(pen % 2, 10, 2):
