@@ -92,7 +92,7 @@ def words_of(images, source):
 # --- Names ------------------------------------------------------------------------------------------------------------
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"  # words 1 to 26
-END = 0  # the word that ends a name. What follows it is the end again
+END = 0  # the word that ends a name, and fills the places after it
 TESTS = 10  # one name in so many is for the test
 
 
