@@ -367,6 +367,7 @@ logits | logits = W2.T @ a1.T + b2[:, None] | a transpose | Line 16, `W2.T @ a1.
 logits | logits = a1 @ W2\nfor n in range(len(a1) - 1): logits[n] += b2 | a loop | range(len(a1) - 1)
 logits | logits = np.zeros((len(a1), 10))\nfor j in range(len(W2)): logits += np.outer(a1[:, j], W2[j]) + b2 \
     | a factor | Line 17, `b2`: with this part different, all your numbers would be right. How often does this come in
+loss | rows = np.arange(len(y)); loss = -np.log(p).sum() | not right | ~Two mistakes
 loss | loss = np.log(-p[range(len(y)), y]).mean() | a sign | should the result rise or fall?
 loss | loss = 0\nfor n, k in enumerate(y):\n    loss -= np.log(p[n, k])\n    loss /= len(y) | a line in the loop \
     | Line 18, `loss /= len(y)`: with | in each turn of the loop, or once?
@@ -382,6 +383,7 @@ conv_dW | v in range(3) -> v in range(2) | a loop | `range(2)`: with | what is t
 weight_decay | if old_p.ndim > 1: dp += weight_decay * old_p\nv = momentum * old_v + dp; p = old_p - lr * v | a copy \
     | changed dp | `dp += weight_decay * old_p`: with
 softmax_backward | axis=-1 -> axis=-2 | the sum over the wrong axis
+layer_norm_dx | (dxhat * xhat).mean(axis=-1 -> (dxhat * xhat).sum(axis=-2 | not right | ~Two mistakes
 layer_norm_dx | = dxhat.mean(axis=-1, keepdims=True) -> = dxhat.max(axis=-1, keepdims=True) | a function
 attention | (dweights * weights).sum -> (dweights * dweights).sum | a name | with this part different
 numerical_gradient | gradient = np.zeros_like(array)\n -> | error: NameError | First comes an array | ~np.gradient

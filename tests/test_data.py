@@ -80,6 +80,13 @@ def test_all_images_are_tested_in_parts_that_follow_from_the_batch(mnist, batch_
     assert (np.concatenate([y for _, y in found]) == few.test_labels).all()
 
 
+def test_of_several_processes_each_has_a_batch_to_test():
+    few, options = data.Dataset(None, None, np.arange(10), np.arange(10)), parse_options("np")
+    for parts in range(1, 11):
+        each = [[y for _, y in data.test_batches(few, options, part=part, parts=parts)] for part in range(parts)]
+        assert all(each) and sorted(np.concatenate([y for batches in each for y in batches])) == [*range(10)]
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_pixels(mnist, dtype):
     images = mnist.train_images[:2000]

@@ -14,6 +14,7 @@ from mlp_np import softmax_cross_entropy
 from networks import parse_options
 from support import inside
 from support.errors import UserError
+from support.history import History
 from support.run import learning_rate
 
 QUICK = ("--steps", "300", "--batch-size", "50")
@@ -86,6 +87,12 @@ def test_what_is_out_of_the_ordinary_is_said(words):
         assert_legible(inside.training(seen, "a title", said))
 
 
+def test_a_first_loss_that_is_not_finite_is_said(monkeypatch):
+    monkeypatch.setattr(main_np, "train_step", lambda *_: (np.inf, 0.0))
+    said = look.in_words(look.first_steps(options_of("--hidden", 8, *QUICK), 3)["marks"])
+    assert said[0].startswith("The first loss is inf, where equal scores give log 10 = 2.303")
+
+
 def test_each_mark_has_its_cause():
     def outputs(a):
         return [what for what, _ in look.unusual_output(np.array(a, float))]
@@ -128,6 +135,9 @@ def test_a_checkpoint_shows_its_last_batch_and_a_step_at_the_highest_rate(small,
             moved = np.linalg.norm(network.params[name] - before[name]) / np.linalg.norm(before[name])
             assert array["step"] == pytest.approx(moved, rel=1e-3), name
     assert len(seen["losses"]) == 30 and f"{options.lr:g} (the highest)" in seen["where"]
+    stopped = look.last_step(options, checkpoint._replace(history=History()))  # before its first batch: that is shown
+    first, _ = next(data.batches(small, options, 0, 1))
+    assert np.array_equal(stopped["examples"], data.as_input(first, options)[: look.SHOWN])
     look.main(["--training", "--weights", str(path), "--out", str(tmp_path)])
     assert capsys.readouterr().out.rstrip().endswith(f"see {tmp_path / 'training_resnet_np.png'}")
     assert (tmp_path / "training_resnet_np.png").exists()

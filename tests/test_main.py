@@ -15,7 +15,7 @@ from torch import nn
 import data
 import main_np
 import main_torch
-from conftest import ROOT, accuracy_of, as_input, assert_one_line
+from conftest import ROOT, SMALL, accuracy_of, assert_one_line
 from lab import results, twins
 from mlp_np import softmax_cross_entropy
 from networks import OPTIMIZERS, parse_options
@@ -78,12 +78,14 @@ def test_hold_out_never_shows_the_test_set(quick_curves, capsys, tmp_path):
     assert machine["torch"] == torch.__version__ and machine["precision"] == "float32" and machine["device"]
 
 
-def test_evaluation_counts_every_image(mnist):
-    options = parse_options("torch", "--hidden", "4", "--device", "cpu")
+@pytest.mark.parametrize(("argv", "n"), [("--hidden 4", 1234), (f"--model gpt {SMALL['gpt']} --batch-size 4", 70)])
+def test_evaluation_counts_every_image_and_every_word_of_one_that_is_written(argv, n, mnist):
+    options = parse_options("torch", *argv.split(), "--device", "cpu")
     (ours, _), (theirs, _) = main_np.build(options), main_torch.build(options)
-    few = mnist._replace(test_images=mnist.test_images[:1234], test_labels=mnist.test_labels[:1234])
-    logits = ours.forward(as_input(few.test_images))
-    right = softmax_cross_entropy(logits, few.test_labels)[0], (logits.argmax(axis=1) == few.test_labels).mean()
+    few = mnist._replace(test_images=mnist.test_images[:n], test_labels=mnist.test_labels[:n])
+    x, y = options.network.batch(few.test_images, few.test_labels.astype(np.int64), options)
+    logits = ours.forward(x).reshape(y.size, -1)
+    right = softmax_cross_entropy(logits, y.ravel())[0], (logits.argmax(axis=1) == y.ravel()).mean()
     assert main_np.evaluate(ours, few, options) == pytest.approx(right, rel=1e-5)
     assert [*map(float, main_torch.evaluate(theirs, few, options, Place(options)))] == pytest.approx(right, rel=1e-5)
 

@@ -57,13 +57,14 @@ def test_labels_are_legible(draw):
 
 def test_the_lines_are_the_numbers():
     given = history(400)
+    given.train_loss[7] = 1e-8  # it fills no picture
     axes = plot.loss_curve(given, "t").axes[0]
     raw, smoothed, test = axes.get_lines()
     assert raw.get_ydata() == pytest.approx(given.train_loss)
     assert raw.get_xdata().tolist() == list(range(1, 401))
     assert smoothed.get_ydata() == pytest.approx(plot.smooth(given.train_loss))
     assert (list(test.get_xdata()), list(test.get_ydata())) == (list(given.test_step), list(given.test_loss))
-    assert axes.texts[0].get_text() == "0.100"
+    assert axes.texts[0].get_text() == "0.100" and axes.get_ylim()[0] > 1e-3
 
 
 def test_a_picture_is_the_same_whatever_the_users_style(tmp_path):
@@ -86,6 +87,8 @@ def test_smoothing_keeps_constants_and_means():
     assert plot.smooth(np.arange(4.0), 100) == pytest.approx(1.5, abs=1e-3)  # a run much shorter than the one beside it
     line = np.arange(30_001.0)  # far from its ends, a straight line stays as it is
     assert np.allclose(plot.smooth(line)[1000:-1000], line[1000:-1000])
+    step = plot.smooth(1.0 * (line >= 15_000), 3000)  # which reaches so far to either side
+    assert np.flatnonzero((step > 1e-9) & (step < 1 - 1e-9))[[0, -1]] == pytest.approx([12_000, 18_000], abs=20)
 
 
 # --- Several runs --------------------------------------------------------------------------------------------------
@@ -147,13 +150,15 @@ def test_a_name_that_cannot_be_drawn_is_no_warning(tmp_path):
 
 
 def test_equal_steps_look_equal_however_long_the_run():
-    """The smoothing is as wide for a run that stopped early, so that its curve is the start of the other's."""
+    """The smoothing is as wide for a run that stopped early, so that its curve is the start of the other's. Where they
+    are on top of each other, both are seen."""
     options, whole = run_options(parse_options("np")), history(2000, False)
     start = History(whole.train_loss[:600], whole.train_accuracy[:600])
     start.steps_per_epoch = whole.steps_per_epoch
     for axes in plot.comparison({"start": (options, start), "whole": (options, whole)}).axes:
         (one, _, two, _), same = axes.get_lines(), 600 - 2000 // 50  # at its end it has fewer neighbours
         assert one.get_ydata()[:same] == pytest.approx(two.get_ydata()[:same])
+        assert one.get_linewidth() > two.get_linewidth()
 
 
 def test_a_run_of_an_epoch_or_less_has_ticks_that_differ_and_a_curve_that_is_seen():
@@ -183,6 +188,7 @@ def test_a_damaged_history_is_one_line(tmp_path):
     whole = json.loads(path.read_text())
     for change in [
         {"train_loss": [float("nan")] * 150}, {"train_loss": ["low"] * 150}, {"train_loss": []},
+        *({f"{of}_accuracy": [share] * n} for of, n in (("train", 150), ("test", 1)) for share in (-0.1, 1.1)),
         {"test_step": [1e9]}, {"test_loss": {}}, {"options": []},
         {"options": {"hold_out": 0}}, {"options": {"dataset": "mnist", "hold_out": -1}},
         *({"steps_per_epoch": steps} for steps in (-1, "128")),

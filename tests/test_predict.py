@@ -149,7 +149,9 @@ def test_a_refused_picture_is_drawn_and_several_pictures_have_a_line_each(traine
     assert predict.main(["4.png", "44.png", "4.png", *weights]) == 2
     first, second, third = capsys.readouterr().out.splitlines()
     assert first == third == "4.png: digit: 4" and second.startswith("there is more than one digit in 44.png")
+    monkeypatch.setattr(predict, "SURE", 1.01)
     assert predict.main(["4.png", "4.png", *weights]) == 0
+    assert re.fullmatch(r"(4\.png: digit: 4 or [^4] \(not sure\)\n){2}", capsys.readouterr().out)
     with pytest.raises(UserError, match="--show draws one picture"):
         predict.main(["4.png", "4.png", "--show", "shown.png", *weights])
 

@@ -1,9 +1,11 @@
 """The programs of lab/ that compare the twins. (That they are one run is shown in tests/test_networks.py.)"""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from test_plot import assert_legible
 
 import main_np
@@ -44,6 +46,15 @@ def test_where_rounding_decides_the_difference_is_three_times_as_large():
     disagreeing = np.array([0, 1, 1, 0, 1, 0, 2, 1])
     assert [*twins.tipping(difference, disagreeing)] == [4, 6, 7]  # of 1, 4, 6 and 7 the steepest
     assert [*twins.tipping(difference[:6], disagreeing[:6])] == [1, 4]  # and not 2, where it is twice as large
+
+
+def test_a_relu_is_counted_that_is_on_in_one_of_the_two_only():
+    twin, z = torch.nn.Sequential(torch.nn.Identity()), np.array([[1.0, -1, 2, 0], [-3, 4, 0, -1]])
+    network = SimpleNamespace(kept={"z1": z}.get)
+    disagreeing = twins.watch_sums(network, twin, {"z1": "0"})
+    for theirs, number in ((z, 0), (np.abs(z), 3), (-np.abs(z), 3), (-z, 6)):
+        twin(torch.from_numpy(theirs))
+        assert disagreeing() == number
 
 
 PROGRAMS = [bench, cost, counts, depth, figures, film, first_weights, nanogpt, results, twins, writing]

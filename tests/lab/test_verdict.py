@@ -9,7 +9,9 @@ from lab import verdict
 
 @pytest.mark.slow
 def test_it_says_what_the_program_says_and_so_does_the_readme():
-    (mistake, question), (passed, _) = map(verdict.verdict, verdict.marked((verdict.SLIP, verdict.RIGHT)))
+    printed = [*verdict.marked((verdict.SLIP, verdict.RIGHT))]
+    (mistake, question), (passed, learned) = map(verdict.verdict, printed)
+    assert f"{passed} {learned} On the way" in " ".join(printed[1].split())
     assert mistake.startswith("dz1: ") and question.endswith("?") and passed.startswith("Passed.")
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     for words in (verdict.SLIP, mistake.removeprefix("dz1: "), question, verdict.RIGHT):

@@ -41,6 +41,10 @@ def test_large_ink_shrinks_to_means_and_only_a_thin_stroke_is_widened():
     sizes = [ink.widen(Image.new("L", (pen, 200), 255)).size for pen in (2, 9, 17, 40)]
     assert sizes == [(16, 214), (17, 208), (17, 200), (40, 200)]
     assert ink.as_mnist(np.full((1, 33), 255, np.uint8)).any(axis=1).sum() == 1  # it stays, however thin
+    corner = np.pad(np.full((40, 40), 255, np.uint8), (0, 160))  # its mass cannot come to the middle
+    corner[-20:, -20:] = 255
+    for turned in (corner, corner[::-1, ::-1]):
+        assert [np.ptp(at) for at in ink.as_mnist(turned).nonzero()] == [19, 19]
 
 
 def same_pictures():

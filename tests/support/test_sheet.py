@@ -11,14 +11,17 @@ from support import sheet
 from support.errors import UserError
 
 
-def written(mnist, rows, columns=10, side=90, seed=0):
-    """A photograph of a sheet with rows of MNIST's digits, in a light that falls off, and the digits (rows, 10)."""
+def written(mnist, rows, columns=10, sides=90, seed=0):
+    """A photograph of a sheet with rows of MNIST's digits, in a light that falls off, and the digits (rows, 10).
+
+    sides: of each digit, in pixels, or of all.
+    """
     rng = np.random.default_rng(seed)
     chosen = np.array(
         [[rng.choice(np.flatnonzero(mnist.test_labels == k)) for k in range(columns)] for _ in range(rows)]
     )
     paper = np.ones((40 + rows * 150, 40 + columns * 140))
-    for row, column in np.ndindex(rows, columns):
+    for (row, column), side in np.ndenumerate(np.broadcast_to(sides, (rows, columns))):
         digit = Image.fromarray(mnist.test_images[chosen[row, column]]).resize((side, side), Image.Resampling.BICUBIC)
         y, x = 30 + 150 * row + rng.integers(25), 30 + 140 * column + rng.integers(30)
         paper[y : y + side, x : x + side] -= np.asarray(digit) / 255 * 0.75
@@ -27,7 +30,12 @@ def written(mnist, rows, columns=10, side=90, seed=0):
 
 
 def test_each_digit_is_cut_out_and_learned_from(mnist, tmp_path, capsys):
-    picture, chosen = written(mnist, 4)
+    """One that is smaller than the others, too; and no speck, in a row or below all."""
+    sides = np.full((4, 10), 90)
+    sides[1, 8] = 40
+    picture, chosen = written(mnist, 4, sides=sides)
+    for y, x in (80, 156), (620, 300):
+        picture[y : y + 8, x : x + 8] = 60
     Image.fromarray(picture).save(tmp_path / "sheet.jpg", quality=90)
     predict.main([str(tmp_path / "sheet.jpg"), "--cut", str(tmp_path / "mine")])
     assert capsys.readouterr().out.startswith(f"40 digits are in {tmp_path / 'mine'}: `python main_np.py --dataset ")
