@@ -49,7 +49,7 @@ HINTS = """
 
 MISTAKES = """
 gamma outside the means | dy * gamma -> dy & inverse * -> gamma * inverse *
-    In `batch_norm_dx` all values of a mean had the same gamma. Have those of a patch?
+    In `batch_norm_dx` all values of a mean had the same gamma. Do those of a patch share one?
 gamma forgotten | dy * gamma -> dy
     y = gamma xhat + beta: what is d y / d xhat?
 gamma forgotten in both means | = dxhat.mean -> = dy.mean & (dxhat * -> (dy *
