@@ -95,7 +95,7 @@ class Exercise:
         exec(compile(below, file, "exec"), said)
         for name in filter(str.isupper, said):
             if not hasattr(Exercise, name.lower()):
-                raise ValueError(f"nobody asks for {name}")
+                raise ValueError(f"it says {name}, which the class Exercise in exercises/exercise.py does not know")
             text = isinstance(said[name], str) and name not in ("HINTS", "MISTAKES", "WRONG", "RIGHT")
             setattr(self, name.lower(), unwrapped(said[name]) if text else said[name])
         if not isinstance(self.inputs, (list, tuple)) or not all(map(callable, self.inputs)):
@@ -106,6 +106,28 @@ class Exercise:
         bodies = {node.name: body(below, node) for node in ast.parse(below).body if isinstance(node, ast.FunctionDef)}
         self.answer = bodies.get("answer", "")  # what the learner should write
         self.formula = bodies.get("in_numpy", self.answer)  # the same in NumPy: the mistakes are changes of this
+        self.check()
+
+    def check(self):
+        """ValueError, with what is wrong, if a part of the file is missing, or does not fit another one."""
+        if not (ast.get_docstring(self.tree) and any(isinstance(node, ast.FunctionDef) for node in self.tree.body)):
+            raise ValueError("its stub has no title, or no function")
+        if len(self.hints) != 3:
+            raise ValueError(f"HINTS has {len(self.hints)} hints that begin with a number, as `1. `, and not three")
+        if self.case:
+            if self.stub.count(self.wrong) != 1:
+                raise ValueError("the lines of WRONG should be once in the stub")
+            if self.case.diagnosis not in (suspects := [row[0] for row in tables("said.md")["Suspects"]]):
+                raise ValueError(f"{self.case.diagnosis!r} is not under Suspects in said.md: {', '.join(suspects)}")
+        elif not (self.answer or self.experiments):
+            raise ValueError("it has no function `answer`")
+        for name, to, question in self.mistakes:
+            if not (to and question):
+                raise ValueError(f"the mistake {name!r} has no {'question' if to else 'change, which follows ` | `'}")
+            try:
+                self.changed(to)
+            except ValueError as error:
+                raise ValueError(f"the mistake {name!r}: {error}") from None
 
     @cached_property
     def tree(self):
@@ -195,7 +217,7 @@ class Exercise:
         """Each two of these mistakes at once, one after the other: [(first, second, code)]."""
         found = {}
         for first, second in permutations(self.known, 2):
-            with suppress(AssertionError):  # the first has taken away what the second would change
+            with suppress(ValueError):  # the first has taken away what the second would change
                 found.setdefault(self.changed(first.change, second.change), (first, second))
         return [(*both, code) for code, both in found.items()]
 
@@ -277,12 +299,14 @@ def change(formula, to, output):
     """A formula with one change.
 
     "old -> new" edits it (" & " between two edits), "name = ..." comes after it, an expression is the output's value.
+    ValueError if there is nothing to edit.
     """
     if " ->" not in to:
         return f"{formula}\n{to}" if re.match(r"[\w, ]+ = ", to) else f"{formula}\n{output} = {to}"
     for edit in to.split(" & "):
         old, new = re.split(r" -> ?", edit)
-        assert old in formula, f"there is no {old!r} in the formula"
+        if old not in formula:
+            raise ValueError(f"there is no {old!r} in the formula")
         formula = formula.replace(old, new)
     return formula
 
@@ -313,7 +337,8 @@ def mistakes_in(text):
         head = " ".join([head, *(line.strip() for line in lines if line.startswith(" " * 8))])
         question = " ".join(line.strip() for line in lines if not line.startswith(" " * 8)) or question
         if head:
-            found.append((*head.split(" | ", 1), question))
+            name, _, to = head.partition(" | ")
+            found.append((name, to, question))
     return found[::-1]
 
 

@@ -42,9 +42,12 @@ def main(argv=None):
 
 
 def find(name):
-    """The case of that name; the catalogue has none that is not recorded yet. UserError if there is no such file."""
+    """The case of that name; the catalogue has none that is not recorded yet. UserError if there is none that fits."""
     files = [*(ROOT / "exercises").glob(f"chapter*/{name}.py")] if name.isidentifier() else []
-    exercise = Exercise(files[0]) if files else None
+    try:
+        exercise = Exercise(files[0]) if files else None
+    except ValueError as error:
+        raise UserError(f"{files[0].relative_to(ROOT)} cannot be used: {error}") from None
     if not (exercise and exercise.case):
         raise UserError(f"there is no case {name} in exercises/chapter*/")
     return exercise

@@ -243,9 +243,10 @@ def test_a_new_case_is_recorded_alone_and_is_left_out_until_then(tmp_path, monke
     """And what the others printed stays as it is."""
     (folder := tmp_path / "exercises" / "chapter3").mkdir(parents=True)
     body = f'"""A new one."""\n{NEW}\n\ntrain()\n\n\n{CUT}---\nfrom exercises import chapter3\n'
-    below = (
-        'CASE = chapter3.Case("epochs", None, 0.8)\nWRONG, RIGHT = "2.4, test accuracy 0.2", "2.0, test accuracy 0.9"\n'
-    )
+    below = """
+CASE, HINTS = chapter3.Case("epochs", None, 0.8), "1. One.\\n2. Two.\\n3. Three."
+WRONG, RIGHT = "2.4, test accuracy 0.2", "2.0, test accuracy 0.9"
+"""
     (file := folder / "case_new.py").write_text(body + below, encoding="utf-8")
     (kept := tmp_path / "cases.json").write_text(json.dumps({"case_old": {}}))
     for module, name, value in [
@@ -262,3 +263,10 @@ def test_a_new_case_is_recorded_alone_and_is_left_out_until_then(tmp_path, monke
     assert numbers(catalogue.read(file).recorded) == [(2.4, 2.0), (0.2, 0.9)]
     with pytest.raises(UserError, match="there is no case case_gone"):
         symptoms.main(["case_gone"])
+    for edit, said in [
+        ("2.4, test -> 2.3, test", "the lines of WRONG should be once in the stub"),
+        ('"epochs" -> "epoch"', "'epoch' is not under Suspects in said.md: ahead, broadcast"),
+    ]:
+        file.write_text(body + change(below, edit, ""), encoding="utf-8")
+        with pytest.raises(UserError, match=f"case_new.py cannot be used: {said}"):
+            symptoms.main(["case_new"])

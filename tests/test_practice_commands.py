@@ -730,24 +730,32 @@ def test_a_nudge_of_the_array_changes_the_loss_as_the_reference_says(exercise):
 
 
 def test_a_broken_exercise_stops_no_other(another_project, program):
-    """Each file that cannot be used is named in a line; all others are there."""
+    """Each file that cannot be used is named in a line, which says why; all others are there."""
     chapter = another_project / "exercises" / "chapter1"
     whole = (chapter / "da1.py").read_text()
-    for name, text in {
-        "no_cut": whole.partition("# ---- what follows")[0],
-        "no_stub": whole.replace("def da1", "def da1(:"),
-        "no_title": whole.replace('"""', "", 2),
-        "no_name": whole + "MISTAKE = ''\n",
-        "no_python": whole + "def f(:\n",
-        "an_exit": whole + "raise SystemExit\n",
-        "no_inputs": whole + "INPUTS = 5\n",
-    }.items():
+    broken = {
+        "an_exit": (whole + "raise SystemExit\n", "SystemExit"),
+        "no_answer": (whole.replace("def answer", "def other"), "it has no function `answer`"),
+        "no_change": (whole.replace(" | -da1", ""), "the mistake 'the sign' has no change"),
+        "no_cut": (whole.partition("# ---- what follows")[0], "the line '# ---- what follows is not handed out' is"),
+        "no_edit": (whole.replace("| -da1", "| V -> W"), "the mistake 'the sign': there is no 'V' in the formula"),
+        "no_hint": (whole.replace("\n3. ", "\n"), "HINTS has 2 hints"),
+        "no_inputs": (whole + "INPUTS = 5\n", "INPUTS is no list of functions"),
+        "no_name": (whole + "MISTAKE = ''\n", "it says MISTAKE, which the class Exercise"),
+        "no_python": (whole + "def f(:\n", "SyntaxError: "),
+        "no_question": (whole + "MISTAKES = 'the sign | -da1'\n", "the mistake 'the sign' has no question"),
+        "no_stub": (whole.replace("def da1", "def da1(:"), "SyntaxError: "),
+        "no_title": (whole.replace('"""', "", 2), "SyntaxError: "),
+        "no_words": (whole.partition('"""\n')[2], "its stub has no title, or no function"),
+    }
+    for name, (text, _) in broken.items():
         (chapter / f"{name}.py").write_text(text)
     (chapter / "dz1.py").unlink()
     ended = program("practice.py", "list", "--folder", another_project / "mine", project=another_project)
-    said = sorted(ended.stderr.splitlines())
-    named = ["an_exit", "dz1", "no_cut", "no_inputs", "no_name", "no_python", "no_stub", "no_title"]
-    assert [line.partition(" is left out: ")[0] for line in said] == [f"exercises/chapter1/{n}.py" for n in named]
+    said = dict(line.split(" is left out: ") for line in ended.stderr.splitlines())
+    assert said.keys() == {f"exercises/chapter1/{name}.py" for name in [*broken, "dz1"]}
+    for name, (_, why) in broken.items():
+        assert said[f"exercises/chapter1/{name}.py"].startswith(why), name
     assert ended.returncode == 0 and f"of {len(EXERCISES) - 1}" in ended.stdout and " da1 " in ended.stdout
     assert not catalogue.BROKEN  # of the project's own
 
