@@ -31,11 +31,13 @@ def icon():
 
 
 def call(*command):
-    """Run a program in page/: what it printed. UserError with what it said last if it fails."""
+    """Run a program in page/: what it printed. UserError with esbuild's first error or its last line if it fails."""
     ended = subprocess.run(list(map(str, command)), cwd=FOLDER, capture_output=True, encoding="utf-8", check=False)
     if ended.returncode:
-        said = (ended.stderr or ended.stdout).strip().splitlines() or ["no reason"]
-        raise UserError(f"{Path(command[0]).name} failed: {said[-1]}")
+        text = (ended.stderr or ended.stdout).strip() or "no reason"
+        error = re.search(r"\[ERROR\] (.+)\n\n +(\S+:\d+):\d+:", text)  # and below it, where npm's own script failed
+        said = f"page/{error[2]}: {error[1]}" if error else text.splitlines()[-1]
+        raise UserError(f"{Path(command[0]).name} failed: {said}")
     return ended.stdout
 
 

@@ -31,7 +31,11 @@ import { drawNetwork } from "./wiring.js";
 // --- Shown ---------------------------------------------------------------------------------------------------------------
 
 const sections = [opening, network, backward, nudge, step, fool, learn, own, onward];
-const parts = Object.assign({}, ...sections.map(({ parts }) => parts));
+const parts = {};
+for (const [name, part] of sections.flatMap(({ parts }) => Object.entries(parts))) {
+  if (parts[name]) reportError(new Error(`two sections have a part ${name}`));
+  parts[name] = part;
+}
 
 function Part({ show, ...more }) {
   const Shown = parts[show];
@@ -46,6 +50,9 @@ owned.openOwn();
 visit();
 showPath();
 const places = [...document.querySelectorAll("[data-show]")];
+for (const { dataset } of places) {
+  if (!parts[dataset.show]) reportError(new Error(`no section in page/main.jsx has a part ${dataset.show}`));
+}
 const show = () => places.forEach((place) => render(<Part key={{}} {...place.dataset} />, place)); // anew
 show();
 onward.watch();

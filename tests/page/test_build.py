@@ -11,7 +11,7 @@ import re
 import numpy as np
 import pytest
 
-from chromium import draw, opened, text
+from chromium import draw, frames, opened, text
 from conftest import ROOT, as_input, until
 from mlp_np import MLP
 from page import build, bundle
@@ -149,6 +149,25 @@ def test_a_page_that_is_too_large_is_refused(checkpoint, monkeypatch, tmp_path):
     monkeypatch.setattr(build, "MAX_BYTES", 700_000)
     with pytest.raises(UserError, match=r"^[^\n]*more than 700,000: train with fewer --hidden units \(512 fit\)$"):
         build.main(["--weights", str(checkpoint), *out])
+
+
+def test_a_mistake_in_a_script_is_said_with_its_place(npm, tmp_path):
+    (script := tmp_path / "new.jsx").write_text("const fine = 1;\nexport part = { fine };\n")
+    with pytest.raises(UserError, match=r'^esbuild failed: page/\S*new.jsx:2: Unexpected "part"$'):
+        bundle.bundle(script)
+
+
+def test_a_part_that_no_section_has_is_said_in_the_console(browser, tmp_path):
+    """All other parts are there."""
+    seen = []
+    (copy := tmp_path / "page.html").write_text(PAGE.replace('data-show="Loss"', 'data-show="Lost"'), encoding="utf-8")
+    said = "no section in page/main.jsx has a part Lost"
+    with opened(browser, copy.as_uri(), problems=[said]) as page:
+        page.on("pageerror", lambda error: seen.append(str(error)))
+        page.reload()
+        page.wait_for_selector("[data-show=BiasErrors] *", state="attached")
+        frames(page)
+    assert any(said in text for text in seen)
 
 
 def test_where_no_page_can_be_written(checkpoint, monkeypatch):
