@@ -135,21 +135,21 @@ def test_a_checkpoint_shows_its_last_batch_and_a_step_at_the_highest_rate(small,
             moved = np.linalg.norm(network.params[name] - before[name]) / np.linalg.norm(before[name])
             assert array["step"] == pytest.approx(moved, rel=1e-3), name
     assert len(seen["losses"]) == 30 and f"{options.lr:g} (the highest)" in seen["where"]
-    stopped = look.last_step(options, checkpoint._replace(history=History()))  # before its first batch: that is shown
-    first, _ = next(data.batches(small, options, 0, 1))
-    assert np.array_equal(stopped["examples"], data.as_input(first, options)[: look.SHOWN])
     look.main(["--training", "--weights", str(path), "--out", str(tmp_path)])
     assert capsys.readouterr().out.rstrip().endswith(f"see {tmp_path / 'training_resnet_np.png'}")
     assert (tmp_path / "training_resnet_np.png").exists()
 
 
-def test_a_network_that_kept_no_momentum_shows_no_step(tmp_path):
+def test_a_network_that_kept_no_momentum_shows_no_step_and_a_run_without_a_step_its_first_batch(small, tmp_path):
     path = trained(tmp_path, "--hidden", "8")
     options, checkpoint = look.read("np", path)
     seen = look.last_step(options, checkpoint._replace(groups=checkpoint.groups | {"momentum": {}}))
     assert {array["step"] for array in seen["arrays"].values()} == {None}
     assert "128 training images" in seen["where"]
     assert_legible(inside.training(seen, "a title", ["No number is out of the ordinary."]))
+    seen = look.last_step(options, checkpoint._replace(history=History()))
+    first, _ = next(data.batches(small, options, 0, 1))
+    assert np.array_equal(seen["examples"], data.as_input(first, options)[: look.SHOWN])
 
 
 def test_two_runs_at_once_are_refused(tmp_path):

@@ -3,7 +3,9 @@ wrong."""
 
 import re
 import time
+from contextlib import nullcontext
 from functools import partial
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import numpy as np
@@ -16,6 +18,7 @@ import practice
 from conftest import slow_but
 from exercises import derivatives, marker, writer
 from exercises.catalogue import BY_NAME
+from exercises.derivatives import Wrong
 from lab import counts
 from practice_answers import write
 from support.errors import UserError
@@ -96,6 +99,18 @@ def triples(texts):
     before = np.concatenate([np.full((len(texts), 1), 27), texts[:, :-1]], axis=1)
     there = before != 0
     return np.broadcast_to(np.arange(12), texts.shape)[there], before[there], texts[there]
+
+
+def test_what_write_returns_has_to_be_names_that_begin_so():
+    for names, mark in {
+        ("may", "sch"): None, ("m" * 12, "sch"): None, ("m" * 13, "sch"): "write returns other letters",
+        ("mAy", "sch"): "write returns other letters", ("may", "sc"): "write forgets the beginning",
+        ("may",): "write returns no names", ("may", 3): "write returns no names",
+    }.items():  # fmt: skip
+        calls = writer.Calls(SimpleNamespace(write=lambda params, begun, rng, names=names: names))
+        with nullcontext() if mark is None else pytest.raises(Wrong) as error:
+            assert calls.write({}, ["m", "sch"], None) == [*names]
+        assert mark is None or error.value.mark == mark
 
 
 def test_it_is_run_on_all_names(tmp_path, monkeypatch, capfd):

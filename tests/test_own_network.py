@@ -8,6 +8,7 @@ from collections import namedtuple
 from contextlib import nullcontext
 from functools import partial
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import own_programs
@@ -212,6 +213,44 @@ def test_who_goes_against_most_of_a_gradient_in_one_step_of_three_does_not_go_up
             own.judge_steps(trace, [*moves])
 
 
+def test_weights_whose_gradient_is_0_tell_a_decay():
+    """Shrunk to less than 0.3 of what they were, on either side of 0."""
+    w, zero = np.arange(1.0, 41), np.arange(40) < 20
+    calls = SimpleNamespace(losses=lambda *_: np.full((5, 10), np.log(10)))
+    for share, is_decay in ((0.1, True), (-0.1, True), (0.5, False), (-2.0, False)):
+        after = np.where(zero, share * w, w)
+        trace = SimpleNamespace(points=[SimpleNamespace(params={"w": w})], params={"w": after}, zero={'["w"]': zero})
+        found = own.decays(calls, trace, (w,), dict.fromkeys(("result", "curve", "begin", "end"), 2.0))
+        assert bool(found) == is_decay, share
+
+
+def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_training(monkeypatch):
+    monkeypatch.setattr(own, "train", Mock(side_effect=ValueError))  # with random labels: nothing is known of it
+    images, labels = np.zeros((4, 784), np.uint8), np.zeros(4, int)
+    calls, points = SimpleNamespace(loss=lambda *_: 0.3), [SimpleNamespace(params={})]
+    for known, is_right in (((90, 0), True), ((90, 90), False)):
+        reads = [(0.95, 100, n) for n in known]
+        trace = SimpleNamespace(
+            claim=0.95, seconds=1, calls=9, module=None, params={}, points=points, reads=reads, zero={}
+        )
+        with nullcontext() if is_right else pytest.raises(Wrong, match="had been given 90 of these"):
+            own.judge_claim(calls, trace, 0, print, images, labels, images, labels, 0.95)
+
+
+def test_a_loss_has_diverged_that_has_risen_by_three_tenths_of_its_way():
+    assert own.has_diverged([5, 1, 2.3]) and own.has_diverged([5, 1, 6])
+    assert not own.has_diverged([5, 1, 2.1]) and not own.has_diverged([5, 4, 3])
+
+
+def test_images_that_are_kept_are_found_in_rows_and_in_columns():
+    images, others = np.random.default_rng(0).integers(0, 256, (2, 200, 784), np.uint8)
+    scaled = images[60:120] / 255 - 0.5
+    for rows, is_kept in ((images[:60], True), (scaled, True), (others, False), (images[:9], False)):
+        for shown in (rows, rows.T, rows.reshape(-1, 28, 28)):
+            with pytest.raises(Wrong, match="images") if is_kept else nullcontext():
+                own.images_kept({"W": shown}, images)
+
+
 @pytest.mark.slow
 def test_a_file_of_two_functions_is_told_which_to_add_and_reads_as_before(tmp_path, monkeypatch, capfd):
     images, labels, test_images, test_labels = digits.few_images()
@@ -224,6 +263,23 @@ def test_a_file_of_two_functions_is_told_which_to_add_and_reads_as_before(tmp_pa
     own.run(path)
     assert not practice.main(["--folder", str(tmp_path), "read", str(ROOT / "png" / "photo.jpg")])
     assert capfd.readouterr().out.endswith("digit: 5\n") and path.read_text() == old
+
+
+def test_a_function_that_returns_a_number_is_written():
+    for code, is_empty in {
+        '"Words."': True,
+        "...": True,
+        "pass": True,
+        '"Words."; return': True,
+        "return 0": False,
+        "return np": False,
+        '"Words."; return 0': False,
+        "return params": False,
+        '"Words."; params = 0': False,
+    }.items():
+        names = {}
+        exec(f"def read(params, images): {code}", names)
+        assert own.is_empty(names["read"]) == is_empty, code
 
 
 def test_what_a_file_imports_is_named_but_for_numpy_and_python():

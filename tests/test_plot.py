@@ -77,6 +77,8 @@ def test_a_picture_is_the_same_whatever_the_users_style(tmp_path):
         drawing.save(plot.loss_curve(given, "t"), tmp_path / "two.png")
         assert dict(matplotlib.rcParams) == before
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    with Image.open(tmp_path / "one.png") as image:
+        assert "Software" not in image.info  # with another version of matplotlib, the file would be another
 
 
 def test_smoothing_keeps_constants_and_means():

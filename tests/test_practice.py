@@ -225,6 +225,25 @@ def test_what_is_right_or_has_a_name_costs_no_search(tmp_path, monkeypatch):
         assert marker.judge(BY_NAME["dz1"], 0, runner.report(BY_NAME["dz1"], path, 0)).name == mark
 
 
+TWO_FUNCTIONS = """def product(a, b):
+    return a @ b + 1
+
+
+def da1("""
+
+
+def test_two_mistakes_may_be_in_two_functions_and_none_is_left_beside_changed_inputs(tmp_path):
+    """Where p is still changed, what would be left is more than one known mistake."""
+    for name, body, mark in (
+        ("da1", "da1 = product(dlogits, W2.T) * 3", "parentheses, and a factor"),
+        ("dlogits", "p[range(len(y)), y] += 1\ndlogits = (p + 0.3) / len(y)", "not right"),
+    ):
+        path = write(tmp_path, name, body)
+        path.write_text(path.read_text(encoding="utf-8").replace("def da1(", TWO_FUNCTIONS), encoding="utf-8")
+        found = marker.judge(BY_NAME[name], 5, runner.report(BY_NAME[name], path, 5))
+        assert found.name == mark, found.text
+
+
 def first_of_each_mark():
     """Every day, what is right or not written, and one wrong answer with each mark, or with two: it may take a long
     search."""

@@ -20,6 +20,7 @@ from support.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from support.errors import UserError
 from support.history import History, load_history, save_history
 from support.options import run_options
+from support.pictures import DIGITS
 from support.run import Plan, check_history, make_plan
 
 
@@ -74,6 +75,7 @@ class Evil:
 
 
 DAMAGED, OTHER = "is not a checkpoint of this project, or is damaged", "another network than its options say"
+DATA = {"of": "images", "sha256": "", "classes": [*DIGITS]}
 DAMAGES = {
     "NaN": (DAMAGED, {"params/linear.b": np.full(10, np.nan, np.float32)}),
     "NaN in the history": (DAMAGED, {"history/train_loss": np.full(10, np.nan)}),
@@ -99,6 +101,8 @@ DAMAGES = {
     "an option that is no value": ("--batch-size=--: -- is no value", {"options": {"batch_size": "--"}}),
     "options out of range": ("--blocks", {"options": {"blocks": -3}}),
     "an unknown option": ("unrecognized arguments: --hiden=3", {"options": {"hiden": 3}}),
+    "pixels of deviation 30": (DAMAGED, {"options": {"data": DATA | {"mean_and_std": [0.1, 30]}}}),
+    "pixels of mean -3": (DAMAGED, {"options": {"data": DATA | {"mean_and_std": [-3, 0.3]}}}),
     "an option of a call": ("unknown option 'out'", {"options": {"out": "x"}}),
 }
 

@@ -41,8 +41,8 @@ def test_large_ink_shrinks_to_means_and_only_a_thin_stroke_is_widened():
     sizes = [ink.widen(Image.new("L", (pen, 200), 255)).size for pen in (2, 9, 17, 40)]
     assert sizes == [(16, 214), (17, 208), (17, 200), (40, 200)]
     assert ink.as_mnist(np.full((1, 33), 255, np.uint8)).any(axis=1).sum() == 1  # it stays, however thin
-    corner = np.pad(np.full((40, 40), 255, np.uint8), (0, 160))  # its mass cannot come to the middle
-    corner[-20:, -20:] = 255
+    corner = np.pad(np.full((60, 60), 255, np.uint8), (0, 140))  # its mass cannot come to the middle
+    corner[-10:, -10:] = 255
     for turned in (corner, corner[::-1, ::-1]):
         assert [np.ptp(at) for at in ink.as_mnist(turned).nonzero()] == [19, 19]
 
@@ -113,6 +113,8 @@ def test_two_digits_are_not_one(pen):
         with pytest.raises(UserError, match="more than one digit"):
             seen(encoded(photograph(picture, rng), "PNG"))
     y, x = np.mgrid[:200, :200]
+    combs = [np.pad(255 * np.uint8((np.mgrid[:20, :20][1] < 3) | (np.arange(20)[:, None] % n < 2)), 4) for n in (9, 6)]
+    assert [ink.tangled(comb) for comb in combs] == [False, True]  # of three teeth, an E, and of four
     assert ink.several(255 * np.uint8(np.abs(np.abs(x + 0.3 * y - 120) - 30) < 5))  # //, one above the other's foot
 
 

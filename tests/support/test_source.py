@@ -122,7 +122,9 @@ def test_pictures_of_any_kind_fit_into_28_by_28(tmp_path):
 
 
 def test_ink_that_is_dark_is_turned_round(fruit, tmp_path):
-    light = data.Source(str(fruit)).examples()
+    source = data.Source(str(fruit))
+    light = source.examples()
+    assert source.told(ink="light") is source  # that is no news: nothing is read again
     dark = data.Source(str(fruit)).told(ink="dark").examples()
     assert (dark[0] == 255 - light[0]).all()
     folder = as_idx(tmp_path / "idx", light)
@@ -169,6 +171,13 @@ def test_a_text_becomes_windows_and_the_windows_a_text(tmp_path):
     x, y = texts.as_text(train[:3], labels[:3], parse_options("np", "--model", "gpt", "--dataset", path))
     assert x.shape == y.shape == (3, 64) and x.dtype == np.int64 and (x[:, 1:] == y[:, :-1]).all()
     assert y[0, -1] == x[1, 0]
+
+
+def test_the_same_words_of_other_letters_are_another_text(tmp_path):
+    sources = [data.Source(str(tmp_path / letters)) for letters in ("ab", "cd")]
+    for source in sources:
+        Path(source.name).write_text(400 * Path(source.name).name)
+    assert len({source.sha256 for source in sources}) == 2
 
 
 def test_a_text_of_many_letters_takes_two_bytes_for_each_and_no_copy():
