@@ -18,7 +18,7 @@ import pytest
 import data
 import main_np
 import mlp_np
-from conftest import ROOT
+from conftest import ROOT, slow_but
 from mlp_np import relative_difference, softmax_cross_entropy
 from networks import NETWORKS, make, parse_options
 from support import threads
@@ -49,16 +49,18 @@ def train(monkeypatch, small, number, options, whole=False):
     return losses, {name: array.tobytes() for name, array in arrays.items()}
 
 
-@pytest.mark.parametrize(("way", "dtype"), [("--no-autograd", "float32"), ("--autograd", "float64")])
+@pytest.mark.parametrize("words", slow_but(["--dtype float32"], ["--dtype float32", "--autograd --dtype float64"]))
 @pytest.mark.parametrize("model", NETWORKS)
-def test_the_run_is_the_same_on_any_number_of_threads(model, way, dtype, monkeypatch, small):
+def test_the_run_is_the_same_on_any_number_of_threads(model, words, monkeypatch, small):
     small = small._replace(test_images=small.test_images[:45], test_labels=small.test_labels[:45])
-    options = parse_options("np", "--model", model, *SMALL.get(model, []), "--dtype", dtype, way, "--parts", 4)
+    options = parse_options("np", "--model", model, *SMALL.get(model, []), *words.split(), "--parts", 4)
     losses, arrays = train(monkeypatch, small, 1, options)
     for number in (2, 4):
         assert train(monkeypatch, small, number, options) == (losses, arrays)
     whole, _ = train(monkeypatch, small, 1, options, whole=True)
-    assert losses == pytest.approx(whole, rel=1e-9 if dtype == "float64" else 1e-4)  # in parts, it is the same network
+    assert losses == pytest.approx(
+        whole, rel=1e-9 if options.dtype == "float64" else 1e-4
+    )  # in parts, it is the same network
     if model == "mlp":
         options.autograd = not options.autograd
         assert train(monkeypatch, small, 2, options) == (losses, arrays)
