@@ -83,12 +83,15 @@ def search_two(trial, edits, tried, source, names):
             if mistake in left or trial.may_have(mistake):
                 left.setdefault(mistake, []).append(edit)
     if left:
-        mistake, found = min(left.items(), key=lambda item: item[1][0].rank)
+        mistake, found = next(iter(left.items()))  # `tried` has the likeliest edits first
         likeliest = [edit for edit in found if edit.rank == found[0].rank]
         return described(likeliest, source, names) | {"left": mistake}
     # Of the edits that come to the same, the likeliest; and of the pairs, those of the likeliest first.
-    several = {found.numbers: edit for edit, found in reversed(tried) if found.numbers and edit.rank < 2}
-    likeliest = [*several.values()][::-1]
+    several = {}
+    for edit, found in tried:
+        if found.numbers and edit.rank < 2:
+            several.setdefault(found.numbers, edit)
+    likeliest = [*several.values()]
     for i, j in sorted(combinations(range(len(likeliest)), 2), key=sum):
         one, two = likeliest[i], likeliest[j]
         nested = within(one.place, two.place) or within(two.place, one.place)

@@ -213,6 +213,24 @@ def test_who_goes_against_most_of_a_gradient_in_one_step_of_three_does_not_go_up
             own.judge_steps(trace, [*moves])
 
 
+def test_a_training_is_ended_after_so_many_gradients():
+    examples, ran = (np.zeros((5, 784), np.uint8), np.zeros(5, int)), []
+
+    def gradients(params, images, labels):
+        ran.append(len(images))
+        return {"w": params["w"]}
+
+    def train(images, labels, rng):
+        for _ in range(9):
+            gradients({"w": np.ones(3)}, images, labels)
+
+    module = SimpleNamespace(gradients=gradients, train=train)
+    for most in (0, 1, 4):
+        trace = own.watch(module, examples, 0, ran.append, "", None, most, ["gradients"])
+        assert trace.params is None and ran.count(5) == most
+        ran.clear()
+
+
 def test_weights_whose_gradient_is_0_tell_a_decay():
     """Shrunk to less than 0.3 of what they were, on either side of 0."""
     w, zero = np.arange(1.0, 41), np.arange(40) < 20

@@ -232,16 +232,27 @@ TWO_FUNCTIONS = """def product(a, b):
 def da1("""
 
 
-def test_two_mistakes_may_be_in_two_functions_and_none_is_left_beside_changed_inputs(tmp_path):
-    """Where p is still changed, what would be left is more than one known mistake."""
-    for name, body, mark in (
-        ("da1", "da1 = product(dlogits, W2.T) * 3", "parentheses, and a factor"),
-        ("dlogits", "p[range(len(y)), y] += 1\ndlogits = (p + 0.3) / len(y)", "not right"),
-    ):
-        path = write(tmp_path, name, body)
-        path.write_text(path.read_text(encoding="utf-8").replace("def da1(", TWO_FUNCTIONS), encoding="utf-8")
-        found = marker.judge(BY_NAME[name], 5, runner.report(BY_NAME[name], path, 5))
-        assert found.name == mark, found.text
+@pytest.mark.parametrize(
+    ("name", "body", "mark"),
+    [
+        ("da1", "da1 = product(dlogits, W2.T) * 3", "a term, and a factor"),
+        ("tanh", "dz1 = da1 * (1 + a1**3)", "an exponent, and a plus"),
+        ("dlogits", "p[range(len(y)), y] += 1; dlogits = (p + 0.3) / len(y)", "not right"),  # p is still changed
+    ],
+)
+def test_two_mistakes_may_be_in_two_functions_and_none_is_left_beside_changed_inputs(name, body, mark, tmp_path):
+    path = write(tmp_path, name, body)
+    path.write_text(path.read_text(encoding="utf-8").replace("def da1(", TWO_FUNCTIONS), encoding="utf-8")
+    found = marker.judge(BY_NAME[name], 5, runner.report(BY_NAME[name], path, 5))
+    assert found.name == mark, found.text
+
+
+def test_two_known_mistakes_are_named_whatever_place_was_found(tmp_path):
+    exercise, body = BY_NAME["dlogits"], "dlogits = 2 * (p + np.eye(10)[y]) / len(y)"
+    outcome = runner.report(exercise, write(tmp_path, "dlogits", body), 5)
+    place = {"kind": "a factor", "lines": [19], "part": "", "results": ["dlogits"], "each": False}
+    for found in (None, place | {"left": "onehot added"}, place | {"and": place}):
+        assert marker.judge(exercise, 5, outcome | {"place": found}).name == "a factor 2, and onehot added"
 
 
 def first_of_each_mark():
