@@ -231,6 +231,16 @@ def test_a_training_is_ended_after_so_many_gradients():
         ran.clear()
 
 
+def test_batches_that_come_in_the_order_of_the_images_are_told_from_others():
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (20, 784), np.uint8), np.zeros(20, int)
+    for order, is_in_order in ((np.arange(20), True), (np.arange(20)[::-1], False), (rng.permutation(20), False)):
+        trace = watched.Trace(None, (images, labels), None, np.inf, lambda calls: None)
+        for batch in np.split(order, 4):
+            trace.see({}, [images[batch], labels[batch]])
+        assert trace.in_order == is_in_order and trace.used.all()
+
+
 def test_weights_whose_gradient_is_0_tell_a_decay():
     """Shrunk to less than 0.3 of what they were, on either side of 0."""
     w, zero = np.arange(1.0, 41), np.arange(40) < 20

@@ -285,6 +285,7 @@ def test_what_is_said_of_each_word_that_is_written_is_gpt_nps(file, begun, place
         text = [27, *(desk.LETTERS.index(letter) + 1 for letter in name)]
         drawn = model.write(np.array([text[:3]]), 0.7, np.random.default_rng(3))
         assert [one["word"] for one in said] == [int(word) for (word,) in drawn][: len(said)]
+        assert len(said) == min(len(name) + 1, places) - len(begun)  # the end, too, if there is one
     else:
         desk.write(4, 0.7, seed=3)
         said = said[1:]
