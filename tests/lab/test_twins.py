@@ -1,6 +1,7 @@
 """The programs of lab/ that compare the twins. (That they are one run is shown in tests/test_networks.py.)"""
 
 import json
+from importlib import import_module
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,8 @@ import torch
 from test_plot import assert_legible
 
 import main_np
-from lab import bench, cost, counts, depth, figures, film, first_weights, nanogpt, results, twins, writing
+from conftest import ROOT
+from lab import twins
 from networks import parse_options
 from support.errors import UserError
 from support.rounding import above
@@ -57,14 +59,15 @@ def test_a_relu_is_counted_that_is_on_in_one_of_the_two_only():
         assert disagreeing() == number
 
 
-PROGRAMS = [bench, cost, counts, depth, figures, film, first_weights, nanogpt, results, twins, writing]
+LAB = sorted((ROOT / "lab").glob("*.py"))
+PROGRAMS = [path.stem for path in LAB if "\ndef main(" in path.read_text(encoding="utf-8")]
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_the_lab_says_in_a_line_what_it_does_not_know(program, monkeypatch):
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_lab_says_in_a_line_what_it_does_not_know(name, monkeypatch):
     monkeypatch.setattr("sys.argv", ["", "nonsense"])
     with pytest.raises(UserError, match=r"^[^\n]*nonsense[^\n]*$"):
-        program.main()
+        import_module(f"lab.{name}").main()
 
 
 @pytest.mark.slow
