@@ -23,9 +23,10 @@ from conftest import ROOT, SMALL
 from exercises import classroom, review, runner, watched
 from exercises.catalogue import BY_NAME, EXERCISES
 from exercises.exercise import agree
+from exercises.work import digest
 from mlp_np import softmax
 from page import bundle, desk
-from practice_answers import filled, write
+from practice_answers import RIGHT, filled, write
 from resnet_np import Conv
 from support.errors import UserError
 from support.texts import names_of
@@ -58,6 +59,8 @@ def test_ones_own_array_stands_beside_the_right_one_with_the_entry_that_is_furth
 def test_what_would_tell_the_answer_stays_shut_until_the_first_hint(tmp_path):
     assert beside(tmp_path, "loss", "loss = 1.5")[0]["isTelling"]  # one entry
     assert beside(tmp_path, "dz1", "dz1 = da1")[0]["isTelling"]  # an input as it is
+    never_as_they_are = RIGHT["clip_norm"].replace("min(1, most / norm)", "most / norm")
+    assert beside(tmp_path, "clip_norm", never_as_they_are)[0]["isTelling"]  # an input as it is would be right
     assert beside(tmp_path, "dz1", "dz1 = z1 * da1")[0]["isTelling"] is False
 
 
@@ -74,6 +77,25 @@ def test_of_a_zip_file_with_a_damaged_progress_the_rest_is_imported(tmp_path, mo
         archive.writestr("ada/progress.json", "[")
     found = desk.unpack("my_practice.zip")
     assert found["damaged"] and [*found["work"]["files"]] == ["da1"] and found["work"]["progress"] == {}
+
+
+def test_what_has_passed_in_a_zip_file_has_passed_here_if_it_is_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(desk, "FOLDER", tmp_path)
+    monkeypatch.setattr(desk, "UNPACKED", tmp_path / "unpacked")
+    texts = {name: filled(name, RIGHT[name]) for name in ("da1", "dz1", "loss")}
+    passed = {name: digest(write(tmp_path, name)) for name in ("da1", "dz1")}
+    with zipfile.ZipFile(tmp_path / "my_practice.zip", "w") as archive:
+        for name, text in (texts | {"dz1": texts["dz1"] + "# a thought\n"}).items():
+            archive.writestr(f"my_practice/{name}.py", text)
+        archive.writestr("my_practice/progress.json", json.dumps({"passed": passed}))
+    found = desk.unpack("my_practice.zip")["work"]
+    assert {*found["files"]} == {"da1", "dz1", "loss"} and found["passed"] == {"da1": texts["da1"]}
+
+
+def test_a_block_that_never_ends_is_named_if_it_is_not_the_last():
+    for block, begins in ((0, "In block 1 above: "), (1, "")):
+        said = desk.ended(["while True: pass", "1"], seconds=8, stuck={"line": 1, "file": block})["error"]
+        assert said == f"{begins}Stopped after 8 seconds, in line 1. Is there a loop that never ends?"
 
 
 def test_a_kernel_that_the_reader_edits_computes_what_resnet_np_computes():
