@@ -233,19 +233,19 @@ def da1("""
 
 
 @pytest.mark.parametrize(
-    ("name", "body", "mark"),
+    ("name", "body", "mark", "words"),
     [
-        ("da1", "da1 = product(dlogits, W2.T) * 3", "a term, and a factor"),
-        ("tanh", "dz1 = da1 * (1 + a1**3)", "an exponent, and a plus"),
-        ("dlogits", "p[range(len(y)), y] += 1; dlogits = (p + 0.3) / len(y)", "not right"),  # p is still changed
-        ("loss", "rows = np.arange(len(y)); loss = -np.log(p).sum()", "not right"),  # one number says nothing
+        ("da1", "da1 = product(dlogits, W2.T) * 3", "a term, and a factor", "Line 17, `a @ b + 1`"),
+        ("tanh", "dz1 = 10 * da1 * ((1 + a1**2) / 1)", "a factor, and a plus", "Line 17, `10 * da1`. "),  # and not / 10
+        ("dlogits", "p[range(len(y)), y] += 1; dlogits = (p + 0.3) / len(y)", "not right", ""),  # p is still changed
+        ("loss", "rows = np.arange(len(y)); loss = -np.log(p).sum()", "not right", ""),  # one number says nothing
     ],
 )
-def test_two_mistakes_may_be_in_two_functions_and_none_is_left_where_that_is_not_known(name, body, mark, tmp_path):
+def test_two_mistakes_may_be_in_two_functions_and_none_is_said_that_is_not_known(name, body, mark, words, tmp_path):
     path = write(tmp_path, name, body)
     path.write_text(path.read_text(encoding="utf-8").replace("def da1(", TWO_FUNCTIONS), encoding="utf-8")
     found = marker.judge(BY_NAME[name], 5, runner.report(BY_NAME[name], path, 5))
-    assert found.name == mark, found.text
+    assert found.name == mark and words in found.text, found.text
 
 
 def test_two_known_mistakes_are_named_whatever_place_was_found(tmp_path):
