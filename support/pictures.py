@@ -101,11 +101,12 @@ def read_classes(folder, ink):
     draws the order, and the test: `--hold-out`, which takes the last images, then has all classes.
     """
     if not (folder / "train").is_dir():
-        raise UserError(f"{folder} is no dataset: it has neither {FILES[0]} and so on nor train/ with a folder a class")
+        classes = "its pictures belong in train/ with a folder for each class"
+        raise UserError(f"{folder} is no dataset: {classes}, unless it has MNIST's four files, {FILES[0]} and so on")
     train = pictures_in(folder / "train")
     classes, rng = [*train], np.random.default_rng(0)
     if not 2 <= len(classes) <= len(DIGITS):
-        raise UserError(f"{folder}/train has {len(classes)} classes: a network tells 2 to {len(DIGITS)} apart")
+        raise UserError(f"{folder}/train has {len(classes)} folders: it takes one for each class, 2 to {len(DIGITS)}")
     if (folder / "test").is_dir():
         test = pictures_in(folder / "test")
         if unknown := [name for name in test if name not in train]:

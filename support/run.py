@@ -182,7 +182,8 @@ class Plan(NamedTuple):
 def make_plan(options, examples):
     """The `Plan` for this many training images; UserError where they are too few for a batch."""
     if options.batch_size > examples:
-        raise UserError(f"--batch-size {options.batch_size} is more than the {examples} training {options.source.of}")
+        few = f"the {examples} training {options.source.of}: take a smaller one"
+        raise UserError(f"--batch-size {options.batch_size} is more than {few}")
     steps_per_epoch = examples // options.batch_size
     steps = options.steps or options.epochs * steps_per_epoch
     return Plan(steps_per_epoch, steps, min(steps, (options.stop_after or steps) * steps_per_epoch))

@@ -241,12 +241,15 @@ IDX = {  # what is wrong with files in MNIST's format: what is changed, and what
     "255 axes": (dict(images=b"\0\0\x08\xff" + b"\0" * 2000), f"{FILES[0]} is not in MNIST's format"),
 }
 FOLDERS = {
-    "an empty folder": (lambda own: None, "own is no dataset: it has neither"),
+    "an empty folder": (
+        lambda own: None,
+        "own is no dataset: its pictures belong in train/ with a folder for each class",
+    ),
     "pictures without classes": (lambda own: Image.new("L", (9, 9)).save(own / "a.png"), "own is no dataset"),
     "one of four files": (lambda own: change(own, images=BLANK), f"own has no {FILES[1]}"),
-    "no class": (lambda own: (own / "train").mkdir(), "own/train has 0 classes"),
-    "one class": (lambda own: classes(own, 1), "own/train has 1 classes"),
-    "eleven classes": (lambda own: classes(own, 11), "own/train has 11 classes: a network tells 2 to 10 apart"),
+    "no class": (lambda own: (own / "train").mkdir(), "own/train has 0 folders: it takes one for each class"),
+    "one class": (lambda own: classes(own, 1), "own/train has 1 folders"),
+    "eleven classes": (lambda own: classes(own, 11), "own/train has 11 folders: it takes one for each class, 2 to 10"),
     "a class without pictures": (
         lambda own: (own / "train" / "cat").mkdir(parents=True),
         "own/train/cat has no picture",
