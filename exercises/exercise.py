@@ -66,7 +66,9 @@ class Exercise:
     # `losses`, {an array's name: the loss as a function of that array}: what its gradient is the derivative of; or
     # `kinks`, the names of arrays some of whose entries are beside 0, where the function has a kink.
     inputs = ()
-    further = ()  # the same, for trials that come once all numbers are right in those before
+    # The same, for unusual inputs, such as rows far from 0. These trials come once all numbers are right in those
+    # before, and so they cost no other mistake its name.
+    further = ()
     arguments = None  # arguments(g), a dict that has them, if they are not simply attributes of g
     entrywise = ""  # the array whose entries the result has one number for each of, where nothing is summed
     counts = {}  # noqa: RUF012  {the letter of a size: what there are so many of}, where COUNTS is not so
