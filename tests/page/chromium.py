@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import main_np
+import plot
 from conftest import ROOT, once
 from mlp_np import MLP
 from page import build, bundle
@@ -33,9 +34,11 @@ def missing(what):
 
 
 def launch(playwright):
-    """Chromium, or Chrome where its installer puts it."""
+    """Chromium, or Chrome where its installer puts it. It draws without a graphics card, real or imitated."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
-    return playwright.chromium.launch(executable_path=path, channel=None if path else "chrome", args=["--no-sandbox"])
+    return playwright.chromium.launch(
+        executable_path=path, channel=None if path else "chrome", args=["--no-sandbox", "--disable-gpu"]
+    )
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +61,9 @@ def checkpoint(tmp_path_factory):
     """A small network after a short training, the same for all processes that test."""
 
     def make(out):
-        main_np.main(["--hidden", "48", "--steps", "300", "--lr", "0.05", "--seed", "3", "--out", str(out)])
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(plot, "learning_curves", lambda run: None)  # drawing takes longer than the training
+            main_np.main(["--hidden", "48", "--steps", "300", "--lr", "0.05", "--seed", "3", "--out", str(out)])
 
     return once(tmp_path_factory, "a-small-network", make) / "checkpoint_np.npz"
 
@@ -92,7 +97,7 @@ def large_page(tmp_path_factory, npm):
 
 @pytest.fixture(scope="session")
 def window(browser, small_page):
-    """window(address): one page of it for all tests, as it opens, but for the digit."""
+    """window(address): one page of it for all tests, as it opens, but for the digit, and without motion."""
     with ExitStack() as windows:
         pages = {}
 
@@ -100,7 +105,7 @@ def window(browser, small_page):
             if address not in pages:
                 pages[address] = windows.enter_context(opened(browser, address, problems=["Canvas2D"]))
             page = pages[address]
-            page.emulate_media(color_scheme="light", reduced_motion="no-preference", forced_colors="none")
+            page.emulate_media(color_scheme="light", reduced_motion="reduce", forced_colors="none")
             page.set_viewport_size({"width": 1440, "height": 900})
             page.evaluate("lab.showNetwork(); lab.learning.pause()")
             page.evaluate("lab.learning.set({ lr: 4, batch: 2, hidden: 2, init: 'geohot', seed: 1, mistakes: [] })")

@@ -264,6 +264,7 @@ def test_what_is_known_is_reported_before_the_search_for_a_place(tmp_path, monke
     assert searched == "searched" and json.loads(known["outcome"]) == json.loads(result.read_text())
 
 
+@pytest.mark.slow
 def test_a_network_that_writes_is_refused_in_one_right_line_where_there_are_no_words(
     tmp_path, monkeypatch, quick_curves
 ):

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from chromium import READY, arrays, draw, opened, reload, text, weights
+from chromium import READY, arrays, draw, reload, text, weights
 from conftest import as_input
 from mlp_np import MLP, relative_difference
 
@@ -24,10 +24,12 @@ def kept(hidden=11, pixels="unit", **more):
     return model, json.dumps(known | {"hidden": hidden, "pixels": pixels, "params": params} | more)
 
 
-@pytest.fixture(scope="module")
-def own(browser, small_page):
-    with opened(browser, small_page, problems=["Canvas2D"]) as page:
-        yield page
+@pytest.fixture
+def own(page):
+    """The page of the other tests, in which something may be kept."""
+    yield page
+    page.evaluate("localStorage.clear(); location.hash = ''; 0")
+    reload(page)
 
 
 def reopened(page, network):
@@ -38,19 +40,20 @@ def reopened(page, network):
 
 
 @pytest.mark.parametrize(("hidden", "pixels"), [(11, "unit"), (300, "standardised"), (1, "raw")])
-def test_a_network_of_ones_own_is_numpys(own, mnist, hidden, pixels):
+def test_a_network_of_ones_own_is_numpys(page, mnist, hidden, pixels):
     model, network = kept(hidden, pixels)
-    own.evaluate("(text) => lab.showNetwork(lab.opened(text).network)", network)
-    assert text(own, "#run").endswith(f"784-{hidden}-10, reads 0.90 of 2,000 test images")
-    assert text(own, "#f-a1 .note").startswith(f"activations: {hidden} hidden unit")
+    page.evaluate("(text) => lab.showNetwork(lab.opened(text).network)", network)
+    assert text(page, "#run").endswith(f"784-{hidden}-10, reads 0.90 of 2,000 test images")
+    assert text(page, "#f-a1 .note").startswith(f"activations: {hidden} hidden unit")
     for n in range(5):
-        own.evaluate("n => lab.pick(n)", n)
-        logits = arrays(own, "({logits: lab.now.logits})")["logits"]
+        page.evaluate("n => lab.pick(n)", n)
+        logits = arrays(page, "({logits: lab.now.logits})")["logits"]
         x = as_input(mnist.test_images[n : n + 1], pixels, "float32")
         assert relative_difference(logits, model.forward(x).ravel()) < 1e-6
-    assert all(np.array_equal(p, model.params[name]) for name, p in weights(own).items())
+    assert all(np.array_equal(p, model.params[name]) for name, p in weights(page).items())
 
 
+@pytest.mark.slow
 def test_back_to_the_pages_own_and_forth_and_a_reload_keeps_it(own):
     model, network = kept(ours=["logits"])
     said = reopened(own, network)
