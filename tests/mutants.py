@@ -21,6 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
+PROJECT = Path(__file__).resolve().parent.parent
+
 # Slips that leave an answer right, and why.
 HARMLESS = """
 dz1 | z1 > 0 -> z1 >= 0 | exactly at 0 the ReLU has a kink: any slope from 0 to 1 will do
@@ -133,27 +135,35 @@ def survivors(file, tests, number, seed):
 
     SystemExit if the tests fail as the file is.
     """
-    tree, project = ast.parse(file.read_text(encoding="utf-8")), Path(__file__).resolve().parent.parent
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     lines = {ast.unparse(node): node.lineno for node in ast.walk(tree) if hasattr(node, "lineno")}
     found = list(spoilt(tree, tree, partial(learners_slips, alike={}, sizes={})))
     with tempfile.TemporaryDirectory() as folder:
         copied = Path(folder) / "project"
-        left_out = shutil.ignore_patterns(".git", ".venv", "node_modules", "__pycache__", "my_practice", "*.npz")
-        shutil.copytree(project, copied, ignore=left_out)
-        place = copied / file.resolve().relative_to(project)
+        git = partial(subprocess.run, check=True, stdout=subprocess.PIPE, encoding="utf-8")
+        listed = git(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=PROJECT).stdout
+        for path in (path for path in listed.split("\0") if (PROJECT / path).is_file()):
+            (copied / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / path, copied / path)
+        for words in (["init", "-q"], ["add", "."]):  # some tests ask git which files there are
+            git(["git", *words], cwd=copied)
+        place = copied / file.resolve().relative_to(PROJECT)
 
-        def passes(code):
+        def failed(code):
+            """What pytest says of the first test that fails; nothing if they pass."""
             place.write_text(code, encoding="utf-8")
             command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
             try:
-                return not subprocess.run(command, cwd=copied, capture_output=True, timeout=600).returncode
+                ended = subprocess.run(command, cwd=copied, stdout=-1, stderr=-2, encoding="utf-8", timeout=600)
             except subprocess.TimeoutExpired:
-                return False
+                return "no end after 10 minutes"
+            said = (line for line in ended.stdout.splitlines() if line.startswith(("FAILED", "ERROR")))
+            return next(said, "no test was selected") if ended.returncode else ""
 
-        if not passes(ast.unparse(tree)):
-            sys.exit(f"{' '.join(tests)} fails before anything is spoilt")
+        if said := failed(ast.unparse(tree)):  # which has no comments
+            sys.exit(f"the tests should pass before anything is spoilt: {said}")
         for before, after, code in random.Random(seed).sample(found, min(number, len(found))):
-            yield lines.get(before, 0), before, after, passes(code)
+            yield lines.get(before, 0), before, after, not failed(code)
 
 
 def main():
@@ -163,6 +173,8 @@ def main():
     parser.add_argument("--number", type=int, default=20, help="how many places (20)")
     parser.add_argument("--seed", type=int, default=0, help="which ones (0)")
     options, more = parser.parse_known_args()
+    if not (options.file.suffix == ".py" and options.file.resolve().is_relative_to(PROJECT) and options.file.exists()):
+        parser.error(f"{options.file} is no Python file of the project")
     alive = tried = 0
     for line, before, after, passed in survivors(options.file, options.tests + more, options.number, options.seed):
         print(f"{'SURVIVED' if passed else 'noticed '}  {options.file}:{line}  {before}  ->  {after}", flush=True)
