@@ -23,7 +23,7 @@ from exercises import classroom, complaints, digits, judge, marker, network, own
 from exercises.catalogue import BY_NAME
 from exercises.exercise import agree
 from exercises.nests import floats, two_layers
-from exercises.trial import arrays_in
+from exercises.trial import arrays_in, load
 from exercises.work import Work, digest
 from gpt_np import GPT, next_words
 from mlp_np import MLP, softmax
@@ -238,7 +238,7 @@ def train(mine):
         report(accuracy=number(accuracy), misread=misread, network=shown, checkpoint=checkpoint)
 
     try:
-        program = runner.load(file)
+        program = load(file)
         program.learn(*rows, HIDDEN, RATES, hear)
     except Exception as error:
         raise UserError(f"In the program of your lines: {complaints.explain(error, file)['text']}") from None
@@ -355,7 +355,7 @@ def explained(name):
     """The learner's file as a module. What goes wrong in it is said in the marker's words."""
     file = FOLDER / f"{name}.py"
     try:
-        yield runner.load(file)
+        yield load(file)
     except Exception as error:
         raise UserError(complaints.explain(error, str(file))["text"]) from None
 

@@ -10,6 +10,7 @@ from exercises import PICTURES, catalogue, chapter3, digits, marker, runner, sym
 from exercises import exercise as exercise_module
 from exercises.catalogue import BY_NAME
 from exercises.exercise import CUT, change
+from exercises.trial import load
 from support.errors import UserError
 
 CASES = {name: exercise for name, exercise in BY_NAME.items() if exercise.case}
@@ -222,11 +223,11 @@ def test_what_is_said_against_a_wrong_suspect_is_so():
     assert "If it is, it is still to be fixed" not in marker.judge(CASES["case_behind"], 0, confirmed).text
     said = CASES["case_nan"].against["rate"]
     stays, possible = map(float, re.search(r"stays at (\S+) where (\S+) is possible", said).groups())
-    module = runner.load(CASES["case_nan"].file)
+    module = load(CASES["case_nan"].file)
     module.LR = 0.01
     assert module.train() == pytest.approx(stays, abs=0.01)
     assert numbers(CASES["case_nan"].recorded)[1][1] == pytest.approx(possible, abs=0.01)
-    module = runner.load(CASES["case_batch_size"].file)
+    module = load(CASES["case_batch_size"].file)
     is_healthy = CASES["case_batch_size"].case.is_healthy
     for module.BATCH, module.LR, learns in ((100, 0.001, True), (10, 0.01, True), (1000, 0.001, False)):
         assert is_healthy(module.train()) == learns
