@@ -1,12 +1,12 @@
 """Mistakes that nobody chose: every operation of some code spoilt, one at a time, as a slip would spoil it.
 
 A sign turned, a term or a factor left out, another axis, bound, comparison or norm, an array in the place of another of
-its shape, a size that is taken from the data.
+its shape, a size that is taken from the data; in a program also a condition, or a part of one, forgotten.
 
     python tests/mutants.py support/rounding.py tests/support/test_run.py
 
 spoils a file of the project, in a copy of it, in 20 places drawn at random, and says which of them the tests do not
-notice. Further words are pytest's.
+notice. Further words are pytest's: -m "not slow", say.
 """
 
 import argparse
@@ -105,6 +105,33 @@ def learners_slips(node, alike, sizes):
     yield from slips(node)
 
 
+def contributors_slips(node):
+    """Those, and what else is forgotten in a program: a part of a condition, a branch, a bound, what is left out of a
+    list. Of a number that is a threshold, 127, say, one more or less would be no mistake."""
+    match node:
+        case ast.Constant(int() as value) if value > 2:
+            return
+        case ast.BoolOp(op, values):
+            for i in range(len(values)):
+                rest = [*values[:i], *values[i + 1 :]]
+                yield ast.BoolOp(op, rest) if len(rest) > 1 else rest[0]
+        case ast.UnaryOp(ast.Not(), inside):
+            yield inside
+        case ast.Compare(left, [ast.Eq() | ast.NotEq() as op], [right]):
+            yield ast.Compare(left, [ast.NotEq() if isinstance(op, ast.Eq) else ast.Eq()], [right])
+        case ast.Call(ast.Name("all" | "any" as name), arguments, []):
+            yield ast.Call(ast.Name("any" if name == "all" else "all", ast.Load()), arguments, [])
+        case ast.Call(ast.Name("abs" | "max" | "min" | "round" | "sorted"), arguments):
+            yield from (argument for argument in arguments if not isinstance(argument, ast.Starred))
+        case ast.comprehension(target, found, [_, *_], is_async):
+            yield ast.comprehension(target, found, [], is_async)
+        case ast.IfExp(_, body, orelse):
+            yield from (body, orelse)
+        case ast.If(_, body, orelse):
+            yield ast.If(ast.Constant(False), body, orelse)
+    yield from learners_slips(node, alike={}, sizes={})
+
+
 def spoilt(tree, part, ways):
     """(as it is, as it then is, the code of the tree) for each way(node) to spoil a node of this part of the tree."""
     whole = ast.unparse(tree)
@@ -137,7 +164,7 @@ def survivors(file, tests, number, seed):
     """
     tree = ast.parse(file.read_text(encoding="utf-8"))
     lines = {ast.unparse(node): node.lineno for node in ast.walk(tree) if hasattr(node, "lineno")}
-    found = list(spoilt(tree, tree, partial(learners_slips, alike={}, sizes={})))
+    found = list(spoilt(tree, tree, contributors_slips))
     with tempfile.TemporaryDirectory() as folder:
         copied = Path(folder) / "project"
         git = partial(subprocess.run, check=True, stdout=subprocess.PIPE, encoding="utf-8")
@@ -163,7 +190,7 @@ def survivors(file, tests, number, seed):
         if said := failed(ast.unparse(tree)):  # which has no comments
             sys.exit(f"the tests should pass before anything is spoilt: {said}")
         for before, after, code in random.Random(seed).sample(found, min(number, len(found))):
-            yield lines.get(before, 0), before, after, not failed(code)
+            yield lines.get(before, 0), before.partition("\n")[0], after.partition("\n")[0], not failed(code)
 
 
 def main():

@@ -149,9 +149,7 @@ def test_a_refused_picture_is_drawn_and_several_pictures_have_a_line_each(traine
     assert predict.main(["4.png", "44.png", "4.png", *weights]) == 2
     first, second, third = capsys.readouterr().out.splitlines()
     assert first == third == "4.png: digit: 4" and second.startswith("there is more than one digit in 44.png")
-    monkeypatch.setattr(predict, "SURE", 1.01)
     assert predict.main(["4.png", "4.png", *weights]) == 0
-    assert re.fullmatch(r"(4\.png: digit: 4 or [^4] \(not sure\)\n){2}", capsys.readouterr().out)
     with pytest.raises(UserError, match="--show draws one picture"):
         predict.main(["4.png", "4.png", "--show", "shown.png", *weights])
 
@@ -172,7 +170,9 @@ def test_the_default_weights_are_those_of_the_newest_run(tmp_path, monkeypatch, 
         main_np.main([*short, *more, "--out", "half"])
         capsys.readouterr()
         predict.main([str(ROOT / "png" / "photo.jpg"), "--weights", "half/checkpoint_resnet_np.npz"])
-        assert capsys.readouterr().out.splitlines()[0] == f"ResNet 2 of half/checkpoint_resnet_np.npz{words}"
+        first, *_, last = capsys.readouterr().out.splitlines()
+        assert first == f"ResNet 2 of half/checkpoint_resnet_np.npz{words}"
+        assert re.fullmatch(r"digit: (\d) or (?!\1)\d \(not sure\)", last)  # after a step or two
 
 
 def test_the_newest_of_its_kind(tmp_path, monkeypatch, small):
