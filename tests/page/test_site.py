@@ -258,6 +258,7 @@ def kept(page):
 
 
 def test_by_keyboard_alone_from_an_untouched_exercise_to_the_next_and_it_is_kept(anew, address):
+    """Python marks twice. It is loaded for this test and those after it, which takes seconds."""
     page = anew("da1")
     page.locator(".cm-content").focus()
     page.keyboard.press("Control+A")
