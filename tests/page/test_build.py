@@ -157,6 +157,7 @@ def test_a_mistake_in_a_script_is_said_with_its_place(npm, tmp_path):
         bundle.bundle(script)
 
 
+@pytest.mark.slow
 def test_a_part_that_no_section_has_is_said_in_the_console(browser, tmp_path):
     """All other parts are there."""
     seen = []

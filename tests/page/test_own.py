@@ -39,7 +39,9 @@ def reopened(page, network):
     return text(page, "#opened")
 
 
-@pytest.mark.parametrize(("hidden", "pixels"), [(11, "unit"), (300, "standardised"), (1, "raw")])
+@pytest.mark.parametrize(("hidden", "pixels"), [
+    (11, "unit"), *(pytest.param(*one, marks=pytest.mark.slow) for one in [(300, "standardised"), (1, "raw")]),
+])  # fmt: skip
 def test_a_network_of_ones_own_is_numpys(page, mnist, hidden, pixels):
     model, network = kept(hidden, pixels)
     page.evaluate("(text) => lab.showNetwork(lab.opened(text).network)", network)
@@ -100,6 +102,7 @@ def test_what_cannot_be_read_gets_a_sentence_and_the_page_shows_its_own(own):
     assert own.evaluate("window.hacked") is None
 
 
+@pytest.mark.slow
 def test_an_address_holds_a_drawing_or_settings_and_nothing_in_it_is_trusted(own, small_page):
     own.evaluate("localStorage.clear(); lab.showNetwork()")  # the page's own
     (seen,), (answer,) = draw(own, [4])

@@ -920,6 +920,7 @@ def test_what_is_fetched_ahead(browser, site, address):
         context.close()
 
 
+@pytest.mark.slow
 def test_one_who_comes_back_sees_mark_and_is_two_keys_from_the_editor(at):
     with at("practise.html#dz1") as page:
         page.set_viewport_size({"width": 1366, "height": 768})  # of a small laptop
