@@ -1,4 +1,4 @@
-"""The learning rate, the history, files, and how a program ends. Whole programs are in tests/test_faults.py."""
+"""The learning rate, the history, numbers in a sentence, and how a program ends. Whole programs are in tests/test_faults.py."""
 
 import json
 import math
@@ -17,6 +17,7 @@ from support import program as ending
 from support.errors import UserError
 from support.history import History, save_history
 from support.options import run_options
+from support.rounding import above, probability
 from support.run import Plan, Run, learning_rate
 
 
@@ -41,6 +42,12 @@ def test_the_history_file(tmp_path):
     assert (content["train_loss"], content["test_step"], content["test_accuracy"]) == ([1.23457, 0.5], [2], [0.9876])
     assert content["options"]["hidden"] == 512 and "out" not in content["options"]
     assert content["machine"]["numpy"] == np.__version__
+
+
+def test_a_number_in_a_few_digits_stays_true():
+    for number, said in {1.2e-15: "2e-15", 0.21: "0.3", 0.96: "1", 7.0: "7", 0: "0", np.inf: "inf"}.items():
+        assert above(number) == said
+    assert [*map(probability, (1, 0.99997, 0.99984, 0.5, 0))] == ["1.0000", "0.9999", "0.9998", "0.5000", "0.0000"]
 
 
 def test_too_little_memory_is_one_line_and_our_own_mistakes_are_not_hidden(capsys):
