@@ -1,4 +1,4 @@
-"""The learning rate, the history, numbers in a sentence, and how a program ends. Whole programs are in tests/test_faults.py."""
+"""The learning rate, the history, numbers in sentences, how a program ends. Whole programs: tests/test_faults.py."""
 
 import json
 import math
