@@ -236,7 +236,7 @@ def da1("""
     ("name", "body", "mark", "words"),
     [
         ("da1", "da1 = product(dlogits, W2.T) * 3", "a term, and a factor", "Line 17, `a @ b + 1`"),
-        ("tanh", "dz1 = 10 * da1 * ((1 + a1**2) / 1)", "a factor, and a plus", "Line 17, `10 * da1`. "),  # 1 for 10 would do
+        ("tanh", "dz1 = 10 * da1 * ((1 + a1**2) / 1)", "a factor, and a plus", "Line 17, `10 * da1`. "),
         ("dlogits", "p[range(len(y)), y] += 1; dlogits = (p + 0.3) / len(y)", "not right", ""),  # p is still changed
         ("loss", "rows = np.arange(len(y)); loss = -np.log(p).sum()", "not right", ""),  # one number says nothing
     ],
