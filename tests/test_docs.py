@@ -128,7 +128,7 @@ def test_sentences_say_what_was_measured():
 def test_exercises_and_cases_are_counted_right():
     """However many a page counts, "nine exercises from `logits` to `update`" or "14 detective cases"."""
     words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-    counted, order = {}, list(BY_NAME)
+    counted, order = {}, [exercise.name for exercise in EXERCISES]
     for path in TEXT:
         for said, first, last in re.findall(r"(\w+) exercises from `(\w+)` to `(\w+)`", WORDS[path]):
             counted[path, said, first, last] = order.index(last) - order.index(first) + 1
