@@ -9,8 +9,8 @@
 # make results    the accuracies in the README and docs (long; can be stopped and resumed)
 # make bench      how fast a step is, here and in other tools -> tables (15 minutes, on an idle machine)
 # make setup      set up everything (PyTorch, tests, lint)
-# make test       the everyday tests, a few minutes
-# make test-all   the same, plus the long trainings
+# make test       the everyday tests, a minute and a half on two cores
+# make test-all   all tests: long trainings, every answer, every page
 # make lint       ruff; and where npm is, biome for the scripts of page/
 
 PYTHON ?= python3

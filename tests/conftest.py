@@ -64,8 +64,9 @@ def every_day_or_all(few, many):
 
 
 def slow_but(few, values):
-    """The values of a parameter, of which all but these few are slow."""
-    return [value if value in few else pytest.param(value, marks=pytest.mark.slow) for value in values]
+    """The values of a parameter, or the rows of several, of which all but these few are slow."""
+    row = {one: one if isinstance(one, tuple) else (one,) for one in values}
+    return [one if one in few else pytest.param(*row[one], marks=pytest.mark.slow) for one in values]
 
 
 def until(is_so, seconds=60):

@@ -14,7 +14,7 @@ import main_np
 import networks
 import plot
 import write
-from conftest import as_input, rows, slow_but
+from conftest import as_input, rows
 from mlp_np import MLP, softmax, softmax_cross_entropy
 from networks import NETWORKS, make, parse_options
 from resnet_np import ResNet
@@ -267,7 +267,8 @@ def test_answers_and_mistakes_of_any_number():
 # --- The command ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", slow_but(["np"], TRAINED))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TRAINED)
 def test_the_command_draws_everything(name, tiny, tmp_path, capsys, mnist, monkeypatch, asked):
     """Of a picture of your own, or of a test image."""
     words, said, out, save = ["--test", "7"], "test image 7, a 9", tmp_path / "out", drawing.save

@@ -140,6 +140,7 @@ def test_a_checkpoint_shows_its_last_batch_and_a_step_at_the_highest_rate(small,
     assert (tmp_path / "training_resnet_np.png").exists()
 
 
+@pytest.mark.slow
 def test_a_network_that_kept_no_momentum_shows_no_step_and_a_run_without_a_step_its_first_batch(small, tmp_path):
     path = trained(tmp_path, "--hidden", "8")
     options, checkpoint = look.read("np", path)

@@ -33,7 +33,6 @@ EVERY_DAY = {
     "looks ahead",
     "loss of other words",
     "other gradients",
-    "no better than counting",
     "write is not as logits",
 }
 

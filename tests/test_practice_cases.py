@@ -17,8 +17,8 @@ CASES = {name: exercise for name, exercise in BY_NAME.items() if exercise.case}
 STUB = {name: case.stub for name, case in CASES.items()}
 FIX = {name: (case.wrong, case.right) for name, case in CASES.items()}
 every_case = pytest.mark.parametrize("name", CASES)
-# Each trains a network: every day one by hand, one on the tape and one in PyTorch.
-some_cases = pytest.mark.parametrize("name", slow_but(["case_flat", "case_coin", "case_floor"], CASES))
+# Each trains a network: every day one by hand, and one on the tape.
+some_cases = pytest.mark.parametrize("name", slow_but(["case_flat", "case_coin"], CASES))
 
 # How people fix them, soundly: a case, and the edits of its program.
 SOUND = r"""

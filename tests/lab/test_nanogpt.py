@@ -11,6 +11,7 @@ from lab import nanogpt, timing
 from lab.nanogpt import NanoGPT
 
 
+@pytest.mark.slow
 def test_the_network_has_the_published_numbers():
     torch.manual_seed(0)
     model = NanoGPT(words=65, places=64)

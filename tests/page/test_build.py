@@ -141,6 +141,7 @@ def test_wrong_weights_are_one_line(checkpoint, tmp_path):
         assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_page_that_is_too_large_is_refused(checkpoint, monkeypatch, tmp_path):
     out = ["--out", str(tmp_path / "page.html")]
     monkeypatch.setattr(build, "script", lambda: "x" * build.MAX_BYTES)
@@ -183,6 +184,7 @@ def test_where_no_page_can_be_written(checkpoint, monkeypatch):
         build.main([*weights, "--out", "none/page.html"])
 
 
+@pytest.mark.slow
 def test_nothing_acts_is_sent_or_stored(browser, tmp_path):
     """What is hostile is shown as text; were a script to come in all the same, it could not run or send."""
     url = "http://127.0.0.1:9/"

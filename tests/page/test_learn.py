@@ -205,6 +205,7 @@ def test_a_loss_of_hundreds_stays_on_its_chart(page):
     until(lambda: page.evaluate(above))
 
 
+@pytest.mark.slow
 def test_a_switch_starts_over_and_says_how_to_recognise_it(page):
     for mistake in MISTAKES:
         page.evaluate("lab.learning.oneStep()")
@@ -245,6 +246,7 @@ def test_pausing_and_starting_over_are_exact(page):
     assert bits() == paused
 
 
+@pytest.mark.slow
 def test_the_network_that_learns_here_can_be_looked_into_above(page):
     """As it is now, and live; a step there is one of a copy. Further down it reads the digit anew after each step."""
 

@@ -80,6 +80,7 @@ def test_back_to_the_pages_own_and_forth_and_a_reload_keeps_it(own):
         assert weights(own)["b1"].shape == (hidden,)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_gets_a_sentence_and_the_page_shows_its_own(own):
     for network, said in [
         *((damaged, "damaged") for damaged in ("", "{", "null", json.dumps({"hidden": 11, "pixels": "unit"}))),

@@ -164,6 +164,7 @@ def test_drawing_by_touch_and_with_second_thoughts(phone):
     assert not any(seen()) and undo() == over.tolist() and undo() == image
 
 
+@pytest.mark.slow
 def test_it_opens_on_a_misread_digit_and_steps_turn_the_answer(committed):
     page = committed
     reload(page)
@@ -186,6 +187,7 @@ def test_it_opens_on_a_misread_digit_and_steps_turn_the_answer(committed):
     page.locator("#announced", has_text=f"It reads {truth}").wait_for(state="attached")
 
 
+@pytest.mark.slow
 def test_a_step_waits_until_somebody_has_said_which_digit_it_is(page):
     page.locator(".clear").first.click()
     before = weights(page)["W1"].tobytes()
@@ -642,6 +644,7 @@ def test_all_of_it_by_keyboard(page):
     assert page.locator("#undo").is_disabled() and page.evaluate("document.activeElement.id") == "undo"
 
 
+@pytest.mark.slow
 def test_what_is_out_of_view_or_printed_is_not_of_the_digit_before(page):
     """A print is light, whatever the screen is, and up to date at once; what comes into view is up to date, too."""
     look = """() => [...document.querySelectorAll("[data-grid] canvas")].map((c) => c.toDataURL())"""
