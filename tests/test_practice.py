@@ -64,7 +64,7 @@ def test_each_mistake_is_named_by_its_own_name(exercise, seeds):
                 assert found.name in {*(known.name for known in exercise.known), *OF_ANOTHER_KIND}, found.text
 
 
-@pytest.mark.parametrize("seeds", every_day_or_all(3, 40))
+@pytest.mark.parametrize("seeds", every_day_or_all(3, 100))
 @every_exercise
 def test_no_slip_passes_whatever_is_drawn(exercise, seeds):
     """Any mistake that fails in one draw and passes in another would pass for some learner, sooner or later."""
@@ -256,19 +256,23 @@ def test_two_known_mistakes_are_named_whatever_place_was_found(tmp_path):
         assert marker.judge(exercise, 5, outcome | {"place": found}).name == "a factor 2, and onehot added"
 
 
-def first_of_each_mark():
-    """Every day, what is right or not written, and one wrong answer with each mark, or with two: it may take a long
-    search."""
+def kind_of(mark):
+    """A mark, but for those of two mistakes: these are one kind, and are found by a long search."""
+    return "two mistakes" if ", and " in mark else mark
+
+
+def first_of_each_kind():
+    """Every day, what is right or not written, and one wrong answer of each kind."""
     seen = set()
     for name, body, mark, words in everything_written():
-        kind = "two mistakes" if ", and " in mark else mark
+        kind = kind_of(mark)
         marks = pytest.mark.slow if kind in seen - {"passed", "not written"} else ()
         yield pytest.param(name, body, mark, words, marks=marks)
         seen.add(kind)
 
 
 @pytest.mark.parametrize("seeds", every_day_or_all([5], [5, 0]))
-@pytest.mark.parametrize(("name", "body", "mark", "words"), list(first_of_each_mark()))
+@pytest.mark.parametrize(("name", "body", "mark", "words"), list(first_of_each_kind()))
 def test_what_learners_write_gets_its_mark_whatever_is_drawn(name, body, mark, words, seeds, tmp_path, monkeypatch):
     """Here, and not in a process of its own, where hundreds would take minutes."""
     monkeypatch.setattr(sys, "stdin", io.StringIO())

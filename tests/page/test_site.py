@@ -15,7 +15,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from test_practice import everything_written
+from test_practice import everything_written, kind_of
 
 import networks
 from chromium import READY as STARTED
@@ -144,7 +144,7 @@ def written():
     kind of mistake once; a case of each kind, and hostile files."""
     seen = set()
     for name, body, mark, _ in everything_written():
-        kind = name if mark == "passed" else mark
+        kind = name if mark == "passed" else kind_of(mark)
         if not BY_NAME[name].needs_torch and kind not in seen:
             seen.add(kind)
             text = stub(name) if body is None else filled(name, body)
@@ -162,34 +162,10 @@ def stub(name):
     return BY_NAME[name].stub
 
 
-MARK_MANY = """
-def report_lines(*files):
-    pass  # of the runs that have to be ended
-
-def mark_many(answers, seed):
-    found, result = [], FOLDER / "result.json"
-    for name, text in answers:
-        file = FOLDER / f"{name}.py"
-        file.write_text(text, encoding="utf-8")
-        sys.argv[1:] = name, str(file), str(seed), str(result)
-        run()
-        found.append(mark(name, seed, 0))
-    return {"marked": [{key: one[key] for key in ("passed", "text", "printed")} for one in found]}
-"""
-
-
 @pytest.mark.slow("first")
 def test_every_answer_is_marked_word_for_word_as_in_the_terminal(practise, tmp_path, monkeypatch):
-    """Hostile files, trainings and some of the others in interpreters of their own, as a reader's are.
-
-    The rest are marked in one: to start two for each takes longer than to mark."""
     # Pythons stop in different lines at a breakpoint().
     answers = [(name, text) for name, text in written() if "breakpoint()" not in text]
-    first = {name: text for name, text in reversed(answers)}
-    alone = [
-        text in HOSTILE or bool(BY_NAME[name].case) or (name in ("dz1", "loss") and first[name] == text)
-        for name, text in answers
-    ]
 
     def in_terminal(name, text):
         (path := tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
@@ -201,22 +177,19 @@ def test_every_answer_is_marked_word_for_word_as_in_the_terminal(practise, tmp_p
     # The browser marks while the terminal does.
     asked = [[name, text, 2 if text in HOSTILE else 60] for name, text in answers]
     practise.evaluate(
-        """([asked, alone, many, seed]) => {
+        """([asked, seed]) => {
             const judge = (name, text, limit) => {
                 const seconds = Math.min(limit, lessons.byName.get(name).seconds);
                 return lessons.judge(lessons.python, { name, seconds }, text, seed);
             };
             window.marked = (async () => {
-                const marked = [], together = asked.filter((_, i) => !alone[i]).map(([name, text]) => [name, text]);
-                const argv = ["mark_many", JSON.stringify({ answers: together, seed })];
-                const { files } = await lessons.python.run({ call: many, argv, files: {} }, 600);
-                const found = JSON.parse(new TextDecoder().decode(files["answer.json"])).marked;
-                for (const [i, one] of asked.entries()) marked.push(alone[i] ? await judge(...one) : found.shift());
+                const marked = [];
+                for (const one of asked) marked.push(await judge(...one));
                 return marked;
             })();
             return null; // it goes on
         }""",
-        [asked, alone, f"__name__; exec({json.dumps(MARK_MANY)}, vars(desk)); desk.answer", SEED],
+        [asked, SEED],
     )
     expected = [in_terminal(name, text) for name, text in answers]
     found = practise.evaluate("marked")
