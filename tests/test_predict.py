@@ -114,6 +114,7 @@ def test_a_thick_1_is_not_taken_for_a_sheet(default_run):
 
 
 def test_the_command(trained, program, tmp_path):
+    """A network is trained for it, and a program imports what it needs and draws: that takes seconds."""
     (tmp_path / "a 4.png").write_bytes(encoded(drawn(), "PNG").read())
     assert answers(trained, [read_digit(ROOT / "png" / "photo.jpg")[1]]) == [5]  # the README's
     result = program(

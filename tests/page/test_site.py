@@ -489,6 +489,7 @@ def test_work_goes_to_the_terminal_and_back(anew, tmp_path):
 
 
 def test_opening_a_page_loads_no_python_and_nothing_that_was_written_is_lost(at):
+    """A new tab, opened twice, takes a second each time."""
     with at("practise.html#dz1") as page:
         click(page, "Hint")
         page.reload()
