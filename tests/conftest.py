@@ -33,12 +33,6 @@ SMALL = {
 pytest_plugins = ["chromium"]  # the fixtures of tests/page
 
 
-@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
-def pytest_xdist_auto_num_workers(config):
-    """One more than there are cores: often a test waits, for a browser, a server or another process."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_collection_modifyitems(items):
     """Each process begins with some of the longest, so that none is left for one of them at the end."""
     long = [item for item in items if "first" in getattr(item.get_closest_marker("slow"), "args", ())]
