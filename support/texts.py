@@ -142,7 +142,7 @@ def read_text(content, name):
             seen[codes] = True
             length += len(codes)
     except (UnicodeDecodeError, EOFError, OSError, zlib.error):
-        raise UserError(f"{name} is no text: its bytes are not UTF-8: save it as plain text in UTF-8") from None
+        raise UserError(f"{name} is no text: its bytes are not UTF-8. Save it as plain text in UTF-8") from None
     letters = np.flatnonzero(seen)
     if not 2 <= len(letters) <= MOST_LETTERS:
         raise UserError(f"{name} has {len(letters):,} different letters: a text has 2 to {MOST_LETTERS:,}")
