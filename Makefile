@@ -92,7 +92,7 @@ clean:
 	$(INSTALL) "$(shell grep ^ruff $<)"
 	touch $@
 
-.venv/all: requirements-dev.txt requirements.txt requirements-np.txt requirements-site.txt
+.venv/all: requirements-dev.txt requirements.txt requirements-np.txt requirements-site.txt requirements-llm.txt
 	$(INSTALL) -r $<
 	touch $@ .venv/np .venv/site .venv/lint
 

@@ -138,6 +138,10 @@ class Tensor:
         y = np.exp(self.value)
         return Tensor(y, (self, lambda dy: dy * y))
 
+    def sigmoid(self):  # y = 1 / (1 + e^-a), in a form that cannot overflow: the slope is y (1 - y)
+        y = (1 + np.tanh(self.value / 2)) / 2
+        return Tensor(y, (self, lambda dy: dy * y * (1 - y)))
+
     def sqrt(self):  # y = a^(1/2): d y / d a = a^(-1/2) / 2 = 1 / (2 y)
         y = np.sqrt(self.value)
         return Tensor(y, (self, lambda dy: dy / (2 * y)))
@@ -200,6 +204,7 @@ def check():
         ("a[[0, 2, 2]]", lambda a: a[[0, 2, 2]], (3, 4)),
         ("(a - 1).relu()", lambda a: (a - 1).relu(), (3, 4)),
         ("a.exp()", Tensor.exp, (3, 4)),
+        ("a.sigmoid()", Tensor.sigmoid, (3, 4)),
         ("a.sqrt()", Tensor.sqrt, (3, 4)),
         ("loss of logits a", lambda a: softmax_cross_entropy(a, y), (3, 4)),
         ("u = 2 a, u u u + a", lambda a: (u := 2 * a) * u * u + a, (3, 4)),

@@ -162,6 +162,7 @@ class GPT(Network):
             "linear": Linear(rng, width, words),
         }
         super().__init__(layers, dtype)
+        self.places = places
 
     def next(self, words, place):
         """One word more of each text: words (B,) at this place, from 0 -> logits (B, V) of the words after them.
@@ -175,33 +176,40 @@ class GPT(Network):
             y = block.next(y, place)
         return linear.forward(norm.forward(y))[:, 0]
 
-    def write(self, begun, temperature, rng, top=None):
+    def write(self, begun, temperature, rng, top=None, top_p=1):
         """Go on with texts from what is given of each: yields B new words (B,) for each place up to the last.
 
         begun: (B, n) words, 1 <= n <= T, the first of them a word that starts a text: the *prompt*. The numbers that
-        decide are drawn from rng, B for each new word. top: see `next_words`.
+        decide are drawn from rng, B for each new word. top, top_p: see `next_words`.
         """
         *first, words = begun.T
         for place, known in enumerate(first):
             self.next(known, place)  # keeps its keys and values
-        for place in range(len(first), len(self.params["positions.P"])):
-            words = next_words(self.next(words, place), temperature, rng.random(len(words)), top)
+        for place in range(len(first), self.places):
+            words = next_words(self.next(words, place), temperature, rng.random(len(words)), top, top_p)
             yield words
 
 
-def next_words(logits, temperature, u, top=None):
+def next_words(logits, temperature, u, top=None, top_p=1):
     """Sampling: the word that each row of logits (B, V) and its number in u (B,), 0 <= u < 1, choose -> (B,).
 
     p = softmax(logits / temperature): below 1, the likely words become likelier; at 0, the likeliest is certain. Lay
     the V probabilities side by side, and they fill the line from 0 to 1. A u that may fall anywhere on it falls on word
     k with the probability p[k]. top: only so many come into question, the likeliest; each of the many others is
-    unlikely, but together they would often be drawn.
+    unlikely, but together they would often be drawn. top_p: only the likeliest that together have this probability
+    (Holtzman et al. 2020); so where the network is sure they are few, and where it is not they are many.
     """
     if temperature < 1e-30:  # 0, or so little that the quotients below could overflow
         return logits.argmax(axis=1)
     if top:
         logits = np.where(logits < np.sort(logits)[:, -top:][:, :1], -np.inf, logits)  # exp(-inf) = 0
-    ends = softmax(logits.astype(np.float64) / temperature).cumsum(axis=1)  # (B, V): where each word's part ends
+    p = softmax(logits.astype(np.float64) / temperature)  # (B, V)
+    if top_p < 1:
+        order = np.argsort(-p, axis=1, kind="stable")  # the likeliest first
+        ranked = np.take_along_axis(p, order, axis=1)
+        likelier = ranked.cumsum(axis=1) - ranked  # what all that are likelier have together
+        np.put_along_axis(p, order, np.where(likelier < top_p, ranked, 0), axis=1)
+    ends = p.cumsum(axis=1)  # (B, V): where each word's part ends
     return (u[:, np.newaxis] * ends[:, -1:] >= ends).sum(axis=1)  # how many parts end at or before u
 
 

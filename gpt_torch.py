@@ -92,12 +92,12 @@ class GPT(nn.Module):
         return self.linear(self.norm(self.blocks(a)))  # (B, T, V)
 
     @torch.no_grad()
-    def write(self, begun, temperature, rng, top=None):
+    def write(self, begun, temperature, rng, top=None, top_p=1):
         """Go on with texts from what is given of each: yields B new words (B,) for each place up to the last.
 
         begun: (B, n) words, whole numbers, 1 <= n <= T. The numbers that decide are drawn from rng, a generator of
         NumPy's, B for each new word. Nothing is kept: all places are computed again for each word, and those that are
-        not written yet, still 0, change nothing before them. top: see `next_words`.
+        not written yet, still 0, change nothing before them. top, top_p: see `next_words`.
         """
         begun = torch.as_tensor(begun, device=self.positions.P.device)
         (B, n), T = begun.shape, len(self.positions.P)
@@ -105,19 +105,25 @@ class GPT(nn.Module):
         x[:, :n] = begun
         for place in range(n - 1, T):
             logits = self(x[:, :T])[:, place]  # (B, V)
-            x[:, place + 1] = next_words(logits, temperature, torch.from_numpy(rng.random(B)).to(logits.device), top)
+            u = torch.from_numpy(rng.random(B)).to(logits.device)
+            x[:, place + 1] = next_words(logits, temperature, u, top, top_p)
             yield x[:, place + 1]
 
 
-def next_words(logits, temperature, u, top=None):
+def next_words(logits, temperature, u, top=None, top_p=1):
     """The word that each row of the logits (B, V) and its number in u (B,), 0 <= u < 1, choose -> (B,).
 
     A word k with the probability p[k], p = softmax(logits / temperature): gpt_np.py says how. top: only so many come
-    into question, the likeliest.
+    into question, the likeliest. top_p: only the likeliest that together have this probability.
     """
     if temperature < 1e-30:  # 0, or so little that the quotients below could overflow
         return logits.argmax(dim=1)
     if top:
         logits = logits.masked_fill(logits < logits.sort(dim=1).values[:, -top:][:, :1], -torch.inf)  # exp(-inf) = 0
-    ends = (logits.double() / temperature).softmax(dim=1).cumsum(dim=1)  # (B, V): where each word's part ends
+    p = (logits.double() / temperature).softmax(dim=1)  # (B, V)
+    if top_p < 1:
+        ranked, order = p.sort(dim=1, descending=True, stable=True)
+        likelier = ranked.cumsum(dim=1) - ranked  # what all that are likelier have together
+        p = p.scatter(1, order, ranked.where(likelier < top_p, 0))
+    ends = p.cumsum(dim=1)  # (B, V): where each word's part ends
     return (u[:, None] * ends[:, -1:] >= ends).sum(dim=1)  # how many parts end at or before u

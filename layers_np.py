@@ -7,8 +7,8 @@ class of its own, and knows two things:
     backward    takes d loss / d y (called dy), leaves d loss / d parameter in `grads`, returns d loss / d x (dx)
 
 The dx of a layer is the dy of the layer before it. So a network is a list of layers: forward walks it from the first to
-the last, and backward from the last to the first. That is all of the chain rule. resnet_np.py, vit_np.py and gpt_np.py
-add layers of their own.
+the last, and backward from the last to the first. That is all of the chain rule. resnet_np.py, vit_np.py, gpt_np.py
+and llama_np.py add layers of their own.
 
 `python layers_np.py` checks every layer against the definition of the derivative.
 
@@ -91,7 +91,8 @@ class Network:
         self.layers, self.training = layers, True
         for layer in walk(layers).values():
             for kind in ("params", "statistics"):
-                setattr(layer, kind, {name: a.astype(dtype) for name, a in getattr(layer, kind, {}).items()})
+                arrays = getattr(layer, kind, {})
+                setattr(layer, kind, {name: array.astype(dtype, copy=False) for name, array in arrays.items()})
         self.params, self.statistics = self.collect("params"), self.collect("statistics")
 
     def collect(self, kind):

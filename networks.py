@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +18,9 @@ import numpy as np
 from data import SOURCES, as_input
 from support import memory
 from support import options as opt
-from support.checkpoint import GROUPS, load_checkpoint, load_options
+from support.checkpoint import GROUPS, difference, load_checkpoint, load_options
 from support.errors import UserError
+from support.model_file import ModelFile
 from support.options import integer, integers, option
 from support.texts import as_text, refusal, sizes
 
@@ -28,6 +30,15 @@ FOLDER = Path("learning_curves")  # where a run leaves its network, unless --out
 def images_and_labels(images, labels, options):
     """What a network that reads learns from: images as its input x (B, 28, 28), and their labels y (B,)."""
     return as_input(images, options), labels
+
+
+class InFile(NamedTuple):
+    """How a GGUF file has a network: what it calls it, its sizes and its arrays."""
+
+    architecture: str
+    sizes: dict[str, str]  # {argument of its class: what the file calls it}
+    arrays: dict[str, str]  # {its name in params: its name in the file}; {} stands for a block's number
+    implied: dict[str, Callable]  # {what else the file may say: the sizes -> the value that alone is meant here}
 
 
 class Entry(NamedTuple):
@@ -48,6 +59,7 @@ class Entry(NamedTuple):
     writes: bool = False  # digits or names, instead of reading digits
     sizes: Callable = lambda options: {}  # its options -> what else its classes are given, {argument: value}
     bfloat16_on_cuda: bool = False  # whether --amp is the default there
+    in_file: "InFile | None" = None  # how GGUF files have such a network, if they do
     about_recipes: str = ""  # what -h adds
 
 
@@ -181,7 +193,78 @@ GPT = Entry(
     sizes=lambda options: sizes(options.source),
 )
 
-NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT, "gpt": GPT}
+# --- The network of today's language models ---------------------------------------------------------------------------
+
+
+def check_llama(options, images):
+    check_gpt(options, images)
+    if options.heads % options.keys:
+        raise UserError(f"--heads {options.heads} cannot share --keys {options.keys} evenly")
+    if options.width // options.heads % 2:
+        channels = f"--width {options.width} gives each of {options.heads} --heads {options.width // options.heads}"
+        raise UserError(f"{channels} channels, and they are turned two by two: take an even number")
+
+
+LLAMA_SIZES = {"width": 64, "blocks": 2, "heads": 4, "keys": 2, "hidden": 176}
+LLAMA = Entry(
+    name="Llama",
+    classes="llama.Llama",
+    options={
+        "width": GPT.options["width"],
+        "blocks": GPT.options["blocks"],
+        "heads": option("heads of queries of each attention, which share the channels", type=integer(1, 1024)),
+        "keys": option("heads of keys and values of each attention: several heads share one", type=integer(1, 1024)),
+        "hidden": option("units inside each MLP", type=integer(1, 16384), metavar="H"),
+        "places": GPT.options["places"],
+    },
+    recipes={
+        "default": GPT.recipes["default"] | LLAMA_SIZES,
+        "names": GPT.recipes["names"] | LLAMA_SIZES,
+        "texts": GPT.recipes["texts"] | LLAMA_SIZES | {"lr": 0.01},
+    },
+    about_recipes=" (names and texts: the default where these are learned)",
+    title=lambda options: f"Llama {options.width} × {options.blocks}, {options.heads} heads, {options.keys} of keys",
+    check=check_llama,
+    batch=as_text,
+    learns=GPT.learns,
+    writes=True,
+    sizes=GPT.sizes,
+    in_file=InFile(
+        architecture="llama",
+        sizes={
+            "width": "embedding_length",
+            "blocks": "block_count",
+            "heads": "attention.head_count",
+            "keys": "attention.head_count_kv",
+            "hidden": "feed_forward_length",
+            "places": "context_length",
+            "base": "rope.freq_base",
+            "eps": "attention.layer_norm_rms_epsilon",
+        },
+        arrays={
+            "embed.E": "token_embd.weight",
+            "blocks.{}.norm1.gamma": "blk.{}.attn_norm.weight",
+            "blocks.{}.attention.query.W": "blk.{}.attn_q.weight",
+            "blocks.{}.attention.key.W": "blk.{}.attn_k.weight",
+            "blocks.{}.attention.value.W": "blk.{}.attn_v.weight",
+            "blocks.{}.attention.out.W": "blk.{}.attn_output.weight",
+            "blocks.{}.norm2.gamma": "blk.{}.ffn_norm.weight",
+            "blocks.{}.mlp.gate.W": "blk.{}.ffn_gate.weight",
+            "blocks.{}.mlp.up.W": "blk.{}.ffn_up.weight",
+            "blocks.{}.mlp.down.W": "blk.{}.ffn_down.weight",
+            "norm.gamma": "output_norm.weight",
+        },
+        implied={
+            "vocab_size": lambda sizes: sizes["words"],
+            "rope.dimension_count": lambda sizes: sizes["width"] // sizes["heads"],
+            "attention.key_length": lambda sizes: sizes["width"] // sizes["heads"],
+            "attention.value_length": lambda sizes: sizes["width"] // sizes["heads"],
+            "expert_count": lambda sizes: 0,
+        },
+    ),
+)
+
+NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT, "gpt": GPT, "llama": LLAMA}
 
 
 # --- The optimizers ---------------------------------------------------------------------------------------------------
@@ -361,6 +444,70 @@ def read(framework, path):
     if unknown := checkpoint.groups.keys() - {*GROUPS, *options.rule.remembers}:
         checkpoint.refuse(f"--optimizer {options.optimizer} remembers no {min(unknown)}")
     return options, checkpoint
+
+
+# --- The file of a model that people use ------------------------------------------------------------------------------
+
+
+def load_file(path):
+    """(model, options, file): the network in a GGUF file, in NumPy, with the arrays of the file, and its `ModelFile`.
+
+    It is never made with random weights: that would take its memory twice. UserError if the file holds another network,
+    or anything is wrong with it.
+    """
+    file = ModelFile(path)
+    options = options_in(file)
+    names = names_in(file, options)
+    model = class_of(options, "np")(**options.sizes, seed=None)
+    shapes = {ours: np.broadcast_to(np.float32(0), file.shapes[theirs]) for ours, theirs in names.items()}
+    if found := difference({"params": turned(shapes)}, {"params": model.params}, "in the file", "by its sizes"):
+        file.refuse(f"contradicts itself: {found}")
+    file.check_memory(sum(array.size for array in shapes.values()))
+    largest_first = sorted(names, key=lambda name: -shapes[name].size)  # unpacking takes more memory than the result
+    model.take(turned({ours: file.array(names[ours]) for ours in largest_first}))
+    model.training = False
+    return model, options, file
+
+
+def options_in(file):
+    """What is known of the network in a `ModelFile`, as a namespace; UserError if it is none of those here."""
+    kind = file.fact("general.architecture")
+    known = {network.in_file.architecture: model for model, network in NETWORKS.items() if network.in_file}
+    if kind not in known:
+        file.refuse(f"holds a network of the kind {kind!r}; known here is {' or '.join(known)}")
+    network, said = NETWORKS[known[kind]], file.facts(f"{kind}.")
+    sizes = {ours: file.fact(f"{kind}.{theirs}") for ours, theirs in network.in_file.sizes.items()}
+    sizes |= {"words": file.words.size, "starts": 0}
+    expected = {theirs: sizes[ours] for ours, theirs in network.in_file.sizes.items()}
+    expected |= {name: value(sizes) for name, value in network.in_file.implied.items()}
+    for name, value in said.items():
+        if expected.get(name.removeprefix(f"{kind}.")) != value:
+            file.refuse(f"has what this network has not: {name} is {str(value)[:40]}")
+    options = SimpleNamespace(**sizes, sizes=sizes, model=known[kind], network=network, dtype="float32")
+    options.source = SimpleNamespace(of="texts", kind="text")
+    return options
+
+
+def names_in(file, options):
+    """{name of an array in params: what the file calls it}; UserError if the file has others, or its sizes make no
+    sense."""
+    shapes, (blocks, width, words) = file.shapes, (options.blocks, options.width, options.words)
+    if shapes.get(options.network.in_file.arrays["embed.E"]) != (words, width) or not 0 < blocks <= len(shapes):
+        file.refuse("is damaged: its sizes are not those of its arrays")
+    names = {
+        ours.format(i): theirs.format(i)
+        for ours, theirs in options.network.in_file.arrays.items()
+        for i in range(blocks if "{}" in ours else 1)
+    }
+    for name in sorted(shapes.keys() ^ {*names.values()}):
+        has = "has" if name in shapes else "lacks"
+        file.refuse(f"holds another network than {options.network.title(options)}: it {has} {name}")
+    return names
+
+
+def turned(arrays):
+    """Matrices of linear layers, which a file has as (outputs, inputs), as (inputs, outputs), or back: views."""
+    return {name: array.T if name.endswith(".W") else array for name, array in arrays.items()}
 
 
 def parse_options(framework, *argv):

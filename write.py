@@ -151,7 +151,7 @@ def endless(model, words, temperature, rng, top=None):
     The network has places for T words. Behind the last one, the window moves on by half: the last T / 2 words are the
     first of a new text. Every word then has another place, and so other keys and values: they are computed again.
     """
-    words, T = [*words], len(model.params["positions.P"])
+    words, T = [*words], model.places
     seen = words[-T:]
     while True:
         for (word,) in model.write(np.array([seen]), temperature, rng, top):

@@ -250,10 +250,11 @@ def recipes_table(found):
 def defaults_table(found):
     """What each network reaches with its default recipe, in Markdown, and in how many runs: its test accuracy, or how
     much of what it writes is read as asked (see lab/writing.py)."""
-    rows = []
+    rows, writer = [], next(network for network in NETWORKS.values() if network.writes)
     for model, network in NETWORKS.items():
         if network.writes:
-            cells = [[run["read"]["0.8"] for run in found["writing"]["runs"].values()], None]
+            runs = found["writing"]["runs"].values() if network is writer else ()
+            cells = [[run["read"]["0.8"] for run in runs], None]
         else:
             entries = [found["accuracy"].get(run_name(network, "default", framework)) for framework in FRAMEWORKS]
             cells = [values(entry) if entry else None for entry in entries]

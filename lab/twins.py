@@ -3,7 +3,8 @@
 python -m lab.twins           -> png/twins.png, png/proof.png, and numbers in results.json
 python -m lab.twins resnet    the same for the residual network -> png/twins_resnet.png
 python -m lab.twins vit       for the transformer -> png/twins_vit.png
-python -m lab.twins gpt       and for the network that writes -> png/twins_gpt.png
+python -m lab.twins gpt       for the network that writes -> png/twins_gpt.png
+python -m lab.twins llama     and for that of today's language models -> png/twins_llama.png
 python -m lab.twins all       one after the other
 """
 

@@ -29,6 +29,7 @@ SMALL = {
     "resnet": "--widths 2,3",
     "vit": "--width 12 --blocks 2 --heads 3",
     "gpt": "--width 12 --blocks 1 --heads 3",
+    "llama": "--width 16 --blocks 1 --heads 4 --keys 2 --hidden 6",
 }
 pytest_plugins = ["chromium"]  # the fixtures of tests/page
 

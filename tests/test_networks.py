@@ -92,10 +92,13 @@ def test_every_gradient_is_that_of_pytorch(mnist, words):
     compare(words, images, labels, relative=1e-12 if words.startswith("mlp") else 1e-11)
 
 
-@pytest.mark.parametrize("dataset", slow_but(["names"], ["names", "shakespeare"]))
-def test_every_gradient_is_that_of_pytorch_for_letters(dataset):
-    few, no_labels = data.load(dataset).train_images[:32], np.zeros(32, np.int64)
-    compare(f"gpt --dataset {dataset}", few, no_labels, relative=1e-11)
+LETTERS = [f"{model} --dataset {of}" for model in ("gpt", "llama") for of in ("names", "shakespeare")]
+
+
+@pytest.mark.parametrize("words", slow_but(["gpt --dataset names", "llama --dataset names"], LETTERS))
+def test_every_gradient_is_that_of_pytorch_for_letters(words):
+    few, no_labels = data.load(words.split()[-1]).train_images[:32], np.zeros(32, np.int64)
+    compare(words, few, no_labels, relative=1e-11)
 
 
 @pytest.mark.parametrize("model", [model for model, network in NETWORKS.items() if not network.writes])
@@ -112,6 +115,16 @@ RANDOM = {model: st.just(words) for model, words in zip(NETWORKS, FEW_UNITS, str
     "resnet": st.builds("resnet --widths {},{} --blocks {}".format, FEW, FEW, FEW),
     "vit": st.builds("vit {} --blocks {} --patch {}".format, HEADS, FEW, st.sampled_from([7, 14, 28])),
     "gpt": st.builds("gpt {} --blocks {}".format, HEADS, FEW),
+    "llama": st.builds(
+        lambda keys, g, d, hidden, blocks: (
+            f"llama --keys {keys} --heads {keys * g} --width {keys * g * 2 * d} --hidden {hidden} --blocks {blocks}"
+        ),
+        FEW,
+        FEW,
+        FEW,
+        FEW,
+        FEW,
+    ),  # of a single number, the root mean square would leave nothing but its sign
 }
 
 
@@ -155,7 +168,10 @@ def test_sizes_precision_defaults_and_seeds(model):
 WRITERS = "", "--dataset names --blocks 1", "--dataset shakespeare --places 20 --blocks 1"
 
 
-@pytest.mark.parametrize("words", [f"gpt --width 12 --heads 3 {more}" for more in WRITERS])
+SIZES = ("gpt --width 12 --heads 3", "llama --width 12 --heads 6 --keys 3 --hidden 5")
+
+
+@pytest.mark.parametrize("words", [f"{size} {more}" for size in SIZES for more in WRITERS])
 def test_what_is_written_is_the_same_in_pytorch(words):
     """From the same numbers u: digits from the word that asks for them, names from their first letters, too; a text."""
     options, *_, (theirs, _) = build(f"{words} --dtype float64")
@@ -165,13 +181,13 @@ def test_what_is_written_is_the_same_in_pytorch(words):
         begun = texts.first_words([3, 9] if options.source.of == "images" else [0, 0], options.source)
     if options.source.of == "names":
         begun = np.hstack([begun, texts.texts_of(["ma", "le"])[:, :2]])
-    for temperature, top in ((1, None), (0.8, None), (1, 3), (0, None)):
+    for temperature, *likeliest in ((1, None), (0.8, None), (1, 3), (0, None), (1, None, 0.3), (1.5, 5, 0.9)):
         by_hand, by_torch = (
-            np.stack([np.asarray(new) for new in model.write(begun, temperature, np.random.default_rng(1), top)])
+            np.stack([np.asarray(new) for new in model.write(begun, temperature, np.random.default_rng(1), *likeliest)])
             for model in (ours, theirs.eval())
         )
-        assert by_hand.shape == (len(ours.params["positions.P"]) - begun.shape[1] + 1, 2)
-        assert np.array_equal(by_hand, by_torch), (temperature, top)
+        assert by_hand.shape == (ours.places - begun.shape[1] + 1, 2)
+        assert np.array_equal(by_hand, by_torch), (temperature, likeliest)
 
 
 # --- One run --------------------------------------------------------------------------------------------------------
@@ -185,6 +201,7 @@ LOCKSTEP = [  # what is trained, and how far apart PyTorch and the tape may be: 
     (f"resnet --widths 2,3 {ADAMW}", 1e-12, 1e-12),
     ("vit --width 12 --blocks 2 --heads 3 --steps 20 --optimizer sgd --lr 0.1 --weight-decay 5e-4", 1e-12, 1e-12),
     ("gpt --width 12 --blocks 1 --heads 3 --steps 20", 1e-12, 1e-12),
+    ("llama --dataset names --width 12 --blocks 1 --heads 6 --keys 3 --hidden 5 --steps 20", 1e-12, 1e-12),
 ]
 LONG = [  # letters, more than an epoch, and networks of the default sizes
     ("gpt --dataset names --width 12 --blocks 1 --heads 3 --steps 20", 1e-12, 1e-12),
@@ -195,6 +212,8 @@ LONG = [  # letters, more than an epoch, and networks of the default sizes
     ("gpt --steps 20", 1e-12, 1e-12),
     ("gpt --dataset names --steps 60", 1e-12, 1e-12),
     ("gpt --dataset shakespeare --steps 20", 1e-12, 1e-12),
+    ("llama --dataset shakespeare --steps 500", 1e-11, 1e-11),
+    ("llama --steps 20", 1e-12, 1e-12),
 ]
 
 

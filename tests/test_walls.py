@@ -100,8 +100,8 @@ def listed(path):
 
 
 def test_what_is_imported_is_required():
-    """By whatever runs without PyTorch."""
-    names = {requirement.name for requirement in listed("requirements-np.txt")}
+    """By whatever runs without PyTorch; the file of a model that people use needs two packages more."""
+    names = {requirement.name for path in ("np", "llm") for requirement in listed(f"requirements-{path}.txt")}
     alone = [name for name in MODULES if folder(name) not in ("lab", "page") and "torch" not in reached(name)]
     imported = {found.partition(".")[0].replace("PIL", "pillow") for name in alone for found in imports(name)}
     assert imported - {folder(name) for name in MODULES} - sys.stdlib_module_names == names
