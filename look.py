@@ -32,6 +32,7 @@ with program.needing("requirements-np.txt"):
 
 MOST = 64  # first-layer units to draw
 WRONG = 24  # mistakes to draw
+TEST, DIGIT = 247, 2  # the test image and the written digit that are looked at if none is asked for
 IN_PART = 50  # images that the network reads at a time
 OF_ALL = ("confusion", "mistakes")  # what is drawn of the answers to all test images
 
@@ -42,9 +43,14 @@ def main(argv=None):
     add = parser.add_argument
     add("picture", nargs="?", help="a picture of one digit, as for predict.py; needs --label")
     add("--label", metavar="D", type=integer(0, 9), help="the digit in your picture, or the number of its class")
-    add("--test", metavar="N", type=integer(0, 9999), help="or: test image N (default: 247, a 4 that looks like a 2)")
+    add(
+        "--test",
+        metavar="N",
+        type=integer(0, 9999),
+        help=f"or: test image N (default: {TEST}, a 4 that looks like a 2)",
+    )
     add_weights(parser)
-    add("--digit", metavar="D", type=integer(0, 9), help="gpt: the digit that it is to write (default: 2)")
+    add("--digit", metavar="D", type=integer(0, 9), help=f"gpt: the digit that it is to write (default: {DIGIT})")
     which = (
         "the patch, or in a text the letter, whose attention to draw, counted row by row from 0 (default: vit, the one "
         "with the most ink; gpt, the one of which it was least sure)"
@@ -79,7 +85,7 @@ def main(argv=None):
     if arguments.picture:
         (_, image), y, what = read_digit(arguments.picture), arguments.label, "your picture"
     else:
-        n = min(247, len(dataset.test_images) - 1) if arguments.test is None else arguments.test
+        n = min(TEST, len(dataset.test_images) - 1) if arguments.test is None else arguments.test
         if n >= len(dataset.test_images):
             parser.error(f"--test {n}: there are {len(dataset.test_images)} {tested} images, from 0")
         image, y, what = dataset.test_images[n], int(dataset.test_labels[n]), f"{tested} image {n}"
@@ -116,7 +122,7 @@ def look_at_writer(model, options, checkpoint, arguments):
         shown, draw = f"{source.places} letters", inside.written_text
         steps = gpt_steps(model, options, np.array([[texts.beginning(source)]])) | {"letters": source.letters}
     else:
-        digit = 2 if arguments.digit is None else arguments.digit
+        digit = DIGIT if arguments.digit is None else arguments.digit
         shown, draw = source.called(digit), inside.written
         steps = gpt_steps(model, options, texts.first_words([digit], source)) | {"vocabulary": texts.vocabulary()}
         steps["image"] = texts.images_of(steps["words"][np.newaxis])[0]

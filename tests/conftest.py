@@ -1,11 +1,20 @@
-"""What several tests need: the programs as a user runs them, and a small dataset for fast runs."""
+"""What several tests need: chance that can be repeated, the programs as a user runs them, a small dataset.
+
+Whatever a test draws comes from its name and a salt (--salt, or SALT in the environment, or 0). Another salt is another
+draw, and another order of the tests.
+"""
 
 import os
+import random
 import re
 import shutil
 import subprocess
 import sys
 import time
+import zlib
+from datetime import date
+from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 # Tests run side by side (pytest -n auto), and threads of one would wait for those of another: one thread for each.
@@ -13,6 +22,7 @@ from pathlib import Path
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,6 +30,7 @@ from hypothesis import strategies as st
 import data
 import plot
 from networks import parse_options
+from support.errors import UserError
 from support.files import replacing
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,15 +42,103 @@ SMALL = {
     "gpt": "--width 12 --blocks 1 --heads 3",
     "llama": "--width 16 --blocks 1 --heads 4 --keys 2 --hidden 6",
 }
-pytest_plugins = ["chromium"]  # the fixtures of tests/page
+PATIENCE = 120  # seconds: how long anything may take that a test waits for, however slow the machine
+UNIX = pytest.mark.skipif(os.name == "nt", reason="Unix's")
+pytest_plugins = ["chromium"]  # helpers/chromium.py has the fixtures of tests/page
 
 
-def pytest_collection_modifyitems(items):
-    """Each process begins with some of the longest, so that none is left for one of them at the end."""
+# --- Chance, the day and the order ------------------------------------------------------------------------------------
+
+
+def pytest_addoption(parser):
+    salt = int(os.environ.get("SALT") or 0)
+    parser.addoption("--salt", type=int, default=salt, metavar="N", help="other random numbers, and another order")
+
+
+def pytest_report_header(config):
+    return f"salt: {config.getoption('salt')}"
+
+
+def pytest_collection_modifyitems(config, items):
+    """A salt shuffles the files, and the tests of each file. Each process begins with some of the longest, so that none
+    is left for one of them at the end. Tests that were named one by one run in the order in which they were named."""
+    if any("::" in word for word in config.args):
+        return
+    if salt := config.getoption("salt"):
+        items.sort(key=lambda item: [zlib.crc32(f"{salt} {word}".encode()) for word in (item.path.name, item.nodeid)])
     long = [item for item in items if "first" in getattr(item.get_closest_marker("slow"), "args", ())]
     rest, n = [item for item in items if item not in long], int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
     share = -(-len(rest) // n)
     items[:] = [item for i in range(n) for item in [*long[i::n], *rest[i * share : (i + 1) * share]]]
+
+
+def seed_all(item):
+    """Each generator that is shared by all of a process: no test gets what one before it has left."""
+    seed = zlib.crc32(f"{item.config.getoption('salt')} {item.nodeid}".encode())
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 (some libraries and learners draw from it)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(seed)
+
+
+RAN = []  # the tests that this process has begun
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    RAN.append(item.nodeid)
+    seed_all(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item):
+    seed_all(item)  # again: which fixtures had to be made depends on the tests before
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """A test that fails says how to repeat it: alone, and after all that this process ran before it."""
+    report = yield
+    if report.failed:
+        again = f"python -m pytest --salt {item.config.getoption('salt')}"
+        said = f'{again} "{item.nodeid}"'
+        if cache := getattr(item.config, "cache", None):
+            path = cache.mkdir("order") / f"{os.environ.get('PYTEST_XDIST_WORKER', 'all')}.txt"
+            path.write_text("\n".join(RAN), encoding="utf-8")
+            said += f"\nas it was, after {len(RAN) - 1} others: {again} @{os.path.relpath(path, ROOT)}"
+        report.sections.append(("To repeat it", said))
+    return report
+
+
+class Day(date):
+    """The day on which all tests run, whatever the calendar says, and also after midnight."""
+
+    @classmethod
+    def today(cls):
+        return TODAY
+
+
+TODAY = date(2026, 11, 30)
+
+
+def default_rng(seed=None, new=np.random.default_rng):
+    """As NumPy's. Without a seed it is an error in our own code; a learner's file may do as it likes."""
+    file = sys._getframe(1).f_code.co_filename
+    if seed is None and file.startswith(f"{ROOT}{os.sep}") and "site-packages" not in file:
+        raise AssertionError(f"{file} draws numbers without a seed")
+    return new(seed)
+
+
+@pytest.fixture(autouse=True)
+def nothing_by_chance(monkeypatch):
+    monkeypatch.setattr(np.random, "default_rng", default_rng)
+    monkeypatch.setattr("secrets.randbelow", lambda end: random.randrange(end))
+    for name, module in sys.modules.items():
+        if name.endswith(".review"):
+            monkeypatch.setattr(module, "date", Day)
+
+
+# --- What tests share -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +163,7 @@ def slow_but(few, values):
     return [one if one in few else pytest.param(*row[one], marks=pytest.mark.slow) for one in values]
 
 
-def until(is_so, seconds=60):
+def until(is_so, seconds=PATIENCE):
     """Wait until that is so, however slow the machine."""
     deadline = time.monotonic() + seconds
     while not is_so():
@@ -73,16 +172,24 @@ def until(is_so, seconds=60):
 
 
 def once(tmp_path_factory, name, make):
-    """The path `name`, after make(path), in one process for all that test."""
+    """The path `name`, after make(path), in one process for all that test. If make fails, all of them hear why."""
     shared = tmp_path_factory.getbasetemp()
     out = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / name
     begun, ended = out.with_name(f"{name}-begun"), out.with_name(f"{name}-ended")
+    failed = out.with_name(f"{name}-failed")
     try:
         begun.mkdir()
     except FileExistsError:
-        until(ended.exists, 300)
+        until(lambda: ended.exists() or failed.exists(), 300)
+        if failed.exists():
+            raise UserError(failed.read_text(encoding="utf-8")) from None
     else:
-        make(out)
+        try:
+            make(out)
+        except BaseException as error:
+            with replacing(failed) as file:
+                file.write(str(error).encode())
+            raise
         ended.mkdir()
     return out
 
@@ -104,16 +211,33 @@ def default_run(tmp_path_factory):
     return trained_once(tmp_path_factory, "the-default-run", "main_np.py")
 
 
+@cache
+def project_files():
+    """The paths of the project's files, with those that git does not know yet; without git, of all that are there."""
+    if (ROOT / ".git").exists() and shutil.which("git"):
+        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        listed = subprocess.run(command, cwd=ROOT, stdout=-1, encoding="utf-8", check=True).stdout.split("\0")
+        return [path for path in listed if (ROOT / path).is_file()]
+    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()]
+    found = []
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if not any(fnmatch(name, pattern) for pattern in ignored)]
+        found += [(Path(folder) / name).relative_to(ROOT).as_posix() for name in names]
+    return found
+
+
 @pytest.fixture
 def another_project(tmp_path):
     """A copy of the project, without its pages, to which a test may add files."""
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     copied, left_out = tmp_path / "project", ("mnist/", "page/", "tests/")
-    for path in listed.split():
-        if not path.startswith(left_out) and (ROOT / path).exists():
+    for path in project_files():
+        if not path.startswith(left_out):
             (copied / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / path, copied / path)
-    (copied / "mnist").symlink_to(ROOT / "mnist")
+    try:
+        (copied / "mnist").symlink_to(ROOT / "mnist")
+    except OSError:  # on Windows not everybody may make a link
+        shutil.copytree(ROOT / "mnist", copied / "mnist")
     return copied
 
 

@@ -4,7 +4,6 @@ import ast
 import io
 import json
 import re
-import resource
 import sys
 from contextlib import suppress
 from functools import lru_cache, partial
@@ -208,6 +207,7 @@ def test_an_edit_that_keeps_more_and_more_is_stopped(tmp_path):
 
 def peak():
     """The most memory that this process has had, in kilobytes."""
+    resource = pytest.importorskip("resource", reason="Unix's")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 

@@ -26,7 +26,7 @@ import pytest
 import networks
 import practice
 import predict
-from conftest import ROOT, assert_one_line, rows
+from conftest import ROOT, TODAY, assert_one_line, rows
 from exercises import catalogue, classroom, complaints, marker, network, prove, review, runner, show
 from exercises.catalogue import BY_NAME, EXERCISES, numbered
 from exercises.work import Work, digest
@@ -159,7 +159,7 @@ prove cnn | mlp, resnet, vit, tape, gpt, and not cnn
 
 @pytest.mark.parametrize("days", DAYS.split("\n\n"), ids=range(6))
 def test_some_days_of_a_learner(days, learner, monkeypatch):
-    today = date.today()
+    today = TODAY
     for row in rows(days):
         typed, *words = row.values
         name, colon, body = typed.partition(": ")
@@ -218,7 +218,7 @@ def test_what_has_passed_on_one_day_comes_back_on_several_a_few_on_each():
     for name in BY_NAME:
         progress["passed"][name] = ""
         progress["due"][name] = review.day(progress, passed=True)
-    first, many = date.today() + timedelta(review.DAYS), -(-len(BY_NAME) // review.FEW)
+    first, many = TODAY + timedelta(review.DAYS), -(-len(BY_NAME) // review.FEW)
     assert {*progress["due"].values()} == {(first + timedelta(n)).isoformat() for n in range(many)}
     assert review.due(progress) == []
     progress["due"]["loss"] = "2099-01-01"  # it passed while the clock was wrong
@@ -513,7 +513,7 @@ HOSTILE = {
     "stub": (STUB, "not written"),
     "large": ("#" * 2**21, "cannot be read"),
     "a link": (lambda path: path.symlink_to("/dev/zero"), "cannot be read"),
-    "a pipe": (os.mkfifo, "cannot be read"),
+    "a pipe": (lambda path: os.mkfifo(path), "cannot be read"),
     "a link outside": (lambda path: path.symlink_to(ROOT / "exercises" / "show.py"), "cannot be read"),
     "itself": ("import os\nos.remove(__file__)\n", "no function"),
     "a folder": (Path.mkdir, "no exercise found"),
@@ -692,7 +692,12 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
 
 def test_what_is_no_result_is_none(tmp_path):
     """A file may leave anything where its own is expected."""
-    left = {"deep": "[" * 100_000, "no trials": '{"trials": []}', "a device": HOSTILE["a link"][0], "a pipe": os.mkfifo}
+    left = {
+        "deep": "[" * 100_000,
+        "no trials": '{"trials": []}',
+        "a device": HOSTILE["a link"][0],
+        "a pipe": HOSTILE["a pipe"][0],
+    }
     for name in [*left, "nothing"]:
         if name in left:
             hand_in(tmp_path / name, left[name])

@@ -10,13 +10,10 @@ from graphlib import TopologicalSorter
 import pytest
 from packaging.requirements import Requirement
 
-from conftest import ROOT
+from conftest import ROOT, project_files
 from networks import NETWORKS as TABLE
 
-# Also those that git does not know yet, but would take.
-LISTED = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"]
-FOUND = subprocess.run(LISTED, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-FILES = [path for path in FOUND.split() if not path.startswith("tests/") and (ROOT / path).exists()]
+FILES = [path for path in project_files() if path.endswith(".py") and not path.startswith("tests/")]
 MODULES = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in FILES}
 
 
@@ -107,19 +104,26 @@ def test_what_is_imported_is_required():
     assert imported - {folder(name) for name in MODULES} - sys.stdlib_module_names == names
 
 
-def test_uv_and_pip_read_the_same_lists():
-    """uv.lock too was made of them; and a download comes from where everybody gets it, and not from a mirror."""
+def test_uv_and_pip_read_the_same_lists_and_install_the_same_versions():
+    """uv.lock was made of them, and requirements-lock.txt of it; and a download comes from where everybody gets it."""
     tomllib = pytest.importorskip("tomllib", reason="comes with Python 3.11")
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    needed, torch = project["dependencies"], project["optional-dependencies"]["torch"]
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project, dev = table["project"], table["dependency-groups"]["dev"]
+    needed, (llm, torch) = project["dependencies"], project["optional-dependencies"].values()
     assert {*map(Requirement, needed)} == listed("requirements-np.txt")
     assert {*map(Requirement, torch)} == listed("requirements.txt")
+    assert {*map(Requirement, llm)} == listed("requirements-llm.txt")
+    assert {*map(Requirement, dev)} == listed("requirements-dev.txt") | listed("requirements-site.txt")
     text = (ROOT / "uv.lock").read_text()
     lock = tomllib.loads(text)
     assert lock["requires-python"] == project["requires-python"]
     (ours,) = (package["metadata"] for package in lock["package"] if package["name"] == project["name"])
-    locked = sorted((entry["name"], entry["specifier"]) for entry in ours["requires-dist"])
-    assert locked == sorted((r.name, str(r.specifier)) for r in map(Requirement, [*needed, *torch]))
+    for entries, asked in ((ours["requires-dist"], [*needed, *llm, *torch]), (ours["requires-dev"]["dev"], dev)):
+        locked = sorted((entry["name"], entry["specifier"]) for entry in entries)
+        assert locked == sorted((r.name, str(r.specifier)) for r in map(Requirement, asked))
+    versions = {(package["name"], package["version"]) for package in lock["package"]} - {(project["name"], "0")}
+    exported = {(r.name, str(r.specifier).removeprefix("==")) for r in listed("requirements-lock.txt")}
+    assert exported == versions, "uv export ... > requirements-lock.txt, as its first lines say"
     assert set(re.findall("https?://([^/]+)/", text)) == {"pypi.org", "files.pythonhosted.org"}
 
 

@@ -31,6 +31,9 @@ def test_the_network_has_the_published_numbers():
 
 
 def test_the_network_looks_back_only_and_says_at_first_that_all_letters_are_alike():
+    """With its small weights, the mean loss of all letters is 0.037 more than that of equal scores. Over 400 seeds the
+    deviation is 0.0014, so one seed in 10^11 is outside the bound. Weights twice or half as large give 0.40 or 0.007.
+    """
     model, x = NanoGPT(words=65, places=64), torch.arange(64)[None]
     other = x.clone()
     other[0, 40] = 3
@@ -38,7 +41,7 @@ def test_the_network_looks_back_only_and_says_at_first_that_all_letters_are_alik
         logits, changed = model(x), model(other)
     moves = (logits - changed).abs().amax(dim=(0, 2)) > 1e-6
     assert not moves[:40].any() and moves[40:].all()
-    assert -logits.log_softmax(-1)[0, :, 5].mean().item() == pytest.approx(math.log(65), abs=0.1)
+    assert -logits.log_softmax(-1).mean().item() == pytest.approx(math.log(65) + 0.037, abs=0.01)
 
 
 def test_the_whole_comparison_in_small(kept, monkeypatch, capsys):

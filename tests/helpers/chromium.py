@@ -7,16 +7,18 @@ import shutil
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
 import main_np
 import plot
-from conftest import ROOT, once
+from conftest import PATIENCE, ROOT, once
 from mlp_np import MLP
 from page import build, bundle
 from pictures import strokes
+from support.errors import UserError
 
 HELPERS = """window.penTo = (pad, type, x, y) => { // from 0 to 1 of the pad
     const box = pad.getBoundingClientRect();
@@ -153,6 +155,7 @@ def tab(context, address, ready=READY, own=None, problems=(), script=""):
     """A page in a tab of that window; `script` runs before its own. Afterwards: it has asked for nothing but `own` (or
     itself), and the console shows no error."""
     page, seen, asked = context.new_page(), [], []
+    page.set_default_timeout(1000 * PATIENCE)
     known = [*problems, "blocked by Playwright"]
 
     def hear(request):
@@ -258,12 +261,20 @@ def site(tmp_path_factory, npm):
     return once(tmp_path_factory, "the-site", make)
 
 
+# A newcomer's npm may have no network, or a proxy in the way: then it would wait for minutes.
+ONE_TRY = {"npm_config_fetch_retries": "0", "npm_config_fetch_timeout": "20000"}
+
+
 @pytest.fixture(scope="session")
 def npm(tmp_path_factory):
     """What page/package-lock.json lists is there; one process gets it for all."""
     if not shutil.which("npm"):
         missing("needs npm")
-    once(tmp_path_factory, "npm", lambda _: bundle.install())
+    with patch.dict(os.environ, {} if os.environ.get("NEED_BROWSER") else ONE_TRY):
+        try:
+            once(tmp_path_factory, "npm", lambda _: bundle.install())
+        except UserError as error:
+            missing(f"needs what npm gets: {error}")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,44 @@
+"""A plugin of pytest, `-p as_on_windows`: what Python has on Unix alone is hidden, as on Windows.
+
+It shows which tests cannot even be collected there, and which fail though they say nothing of Unix. It cannot show what
+a child process does, a link that may not be made, or a file that is written in cp1252.
+"""
+
+# These ask for such names when they are imported.
+import multiprocessing.util  # noqa: F401
+import os
+import signal
+import subprocess  # noqa: F401
+import sys
+import uuid  # noqa: F401
+from contextlib import suppress
+
+with suppress(ImportError):
+    import torch  # noqa: F401
+with suppress(ImportError):
+    import playwright.sync_api  # noqa: F401
+
+MODULES = ("fcntl", "grp", "posix_ipc", "pty", "pwd", "readline", "resource", "syslog", "termios", "tty")
+NAMES = {
+    os: (
+        "WNOHANG", "chown", "fchmod", "fchown", "fork", "forkpty", "getegid", "geteuid", "getgid", "getloadavg",
+        "getpgid", "getpgrp", "getsid", "getuid", "killpg", "mkfifo", "mknod", "nice", "openpty", "sched_getaffinity",
+        "sched_setaffinity", "setegid", "seteuid", "setgid", "setpgid", "setsid", "setuid", "statvfs", "sysconf",
+        "uname", "wait", "wait3", "wait4",
+    ),
+    signal: (
+        "ITIMER_REAL", "SIGALRM", "SIGCHLD", "SIGCONT", "SIGHUP", "SIGKILL", "SIGPIPE", "SIGQUIT", "SIGSTOP", "SIGTSTP",
+        "SIGUSR1", "SIGUSR2", "SIGXCPU", "alarm", "getitimer", "pause", "pthread_kill", "pthread_sigmask", "setitimer",
+        "sigwait",
+    ),
+}  # fmt: skip
+
+
+def pytest_configure(config):
+    """By now pytest and what it needs are imported."""
+    for name in MODULES:
+        sys.modules[name] = None
+    for module, names in NAMES.items():
+        for name in names:
+            if hasattr(module, name):
+                delattr(module, name)

@@ -1,0 +1,109 @@
+"""What is so if nobody says otherwise: typed here by hand, because -h, a table or a picture says whatever it is.
+
+Whoever changes a default changes it here, too, and in the docs.
+"""
+
+import importlib
+
+import pytest
+
+from conftest import ROOT, rows
+from networks import parse_options
+from support import options as opt
+
+# What a run does. The numbers are those of docs/results.md.
+EVERY_RUN = """
+dataset mnist, ink light, pixels standardised, dtype float32, seed 0, parts 2, steps None, schedule linear, hold_out 0,
+out learning_curves, resume None, stop_after None, device auto, amp None, compile False, autograd False
+"""
+RUNS = """
+mlp                             | hidden 512, init he, epochs 5, batch_size 128, lr 0.1, optimizer sgd, momentum 0.9, \\
+                                  weight_decay 0.0, augment none
+resnet                          | widths 16;32;64, blocks 1, epochs 8, batch_size 64, lr 0.1, optimizer sgd, \\
+                                  momentum 0.9, weight_decay 0.0005, augment shift
+vit                             | width 64, blocks 3, heads 4, patch 7, epochs 8, batch_size 128, lr 0.003, \\
+                                  optimizer adamw, momentum 0.9, weight_decay 0.05, augment shift
+gpt                             | width 64, blocks 2, heads 4, places None, epochs 4, batch_size 32, lr 0.003, \\
+                                  optimizer adamw, momentum 0.9, weight_decay 0.05, augment none
+llama                           | width 64, blocks 2, heads 4, keys 2, hidden 176, places None, epochs 4, \
+                                  batch_size 32, lr 0.003, optimizer adamw, momentum 0.9, weight_decay 0.05, \
+                                  augment none
+"""
+# What an option is where no recipe says it.
+OPTIONS = """
+dataset mnist, ink light, pixels standardised, dtype float32, seed 0, parts 2, epochs None, steps None, batch_size None,
+lr None, optimizer sgd, momentum 0.9, weight_decay 0.0, augment none, schedule linear, hold_out 0
+"""
+PROGRAMS = """
+predict x.png     | pictures ['x.png'], weights None, show None, cut None
+write             | text None, weights None, temperature 0.8, seed 0, top None, count None, letters None, out None
+look              | picture None, label None, test None, weights None, digit None, patch None, out learning_curves, \\
+                    training None
+plot runs         | runs ['runs'], out experiments/comparison.png
+practice          | command None, which None, watch None, seed None, folder ROOT/my_practice, only None, out None, \\
+                    feedback None
+page.build        | weights None, out ROOT/page/index.html
+page.site OUT     | out OUT
+lab.twins         | what mlp
+lab.bench         | print False
+lab.nanogpt       | seed None, busy False
+"""
+# What stands in no option.
+NUMBERS = """
+predict.SURE              | 0.9
+write.SIZE, write.MARGIN  | 4, 16
+write.OUT, write.LETTERS  | written.png, 300
+look.MOST, look.WRONG     | 64, 24
+look.TEST, look.DIGIT     | 247, 2
+support.texts.PATCH       | 4
+support.texts.PLACES      | {'images': 49, 'names': 12, 'texts': 64}
+"""
+
+
+def as_table(values):
+    """{name: its value in words} of a namespace, or of a row "name value, name value"."""
+    if isinstance(values, str):
+        return {name: value for name, _, value in (part.strip().partition(" ") for part in values.split(", "))}
+    return {name: opt.as_typed(value) if isinstance(value, tuple) else str(value) for name, value in values.items()}
+
+
+@pytest.mark.parametrize("framework", ["np", "torch"])
+@pytest.mark.parametrize(("model", "said"), [*rows(RUNS)])
+def test_the_options_of_a_run(model, said, framework):
+    options = vars(parse_options(framework, "--model", model))
+    wanted = as_table(" ".join(EVERY_RUN.split()) + ", " + said)
+    wanted |= {"model": model, "recipe": "default", "name": ("" if model == "mlp" else f"{model}_") + framework}
+    found = as_table({name: value for name, value in options.items() if name not in ("network", "rule", "source")})
+    assert {name: value.replace(",", ";") for name, value in found.items()} == wanted
+
+
+def test_an_option_that_no_recipe_names():
+    assert as_table(opt.defaults()) == as_table(" ".join(OPTIONS.split()))
+
+
+class Parsed(Exception):
+    """The program would now begin."""
+
+
+@pytest.mark.parametrize(("program", "said"), [*rows(PROGRAMS)])
+def test_the_options_of_a_program(program, said, monkeypatch):
+    parse, (name, *words) = opt.Parser.parse_args, program.split()
+
+    def stop(parser, *arguments):
+        raise Parsed(vars(parse(parser, *arguments)))
+
+    main = importlib.import_module(name).main
+    monkeypatch.setattr(opt.Parser, "parse_args", stop)
+    monkeypatch.setattr("sys.argv", [name, *words])
+    with pytest.raises(Parsed) as found:
+        main()
+    assert as_table(found.value.args[0]) == as_table(said.replace("ROOT", str(ROOT)))
+
+
+@pytest.mark.parametrize(("names", "said"), [*rows(NUMBERS)])
+def test_what_stands_in_no_option(names, said):
+    found = []
+    for name in names.split(", "):
+        module, _, attribute = name.rpartition(".")
+        found.append(getattr(importlib.import_module(module), attribute))
+    assert ", ".join(map(str, found)) == said

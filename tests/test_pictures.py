@@ -1,0 +1,184 @@
+"""What is in each picture, in the colours that its words promise: ink is dark on paper, blue is above 0, red below, and
+a frame or a red bar is where it is said to be."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+import plot
+import write
+from lab import figures
+from networks import parse_options
+from support import inside
+from support.drawing import TEST, TRAIN
+from support.history import History
+
+INKED = np.zeros((28, 28), np.uint8)
+INKED[:14] = 255  # as MNIST keeps it: ink is 255
+X, T, V = np.arange(4), 4, 12  # hidden units; patches; words
+
+
+def colour(image, value):
+    """The colour (3,) from 0 to 1 in which an image on axes shows a number."""
+    return np.array(image.cmap(image.norm(value))[:3])
+
+
+def dark_ink(image):
+    """Whether what was ink, the upper half of INKED, is black there, and the lower half is white."""
+    above, below = (colour(image, image.get_array()[row, 0]).tolist() for row in (0, -1))
+    return above == [0, 0, 0] and below == [1, 1, 1]
+
+
+def signed(image):
+    """Whether what is above 0 is blue there, 0 white, and what is below red."""
+    (r1, _, b1), white, (r2, _, b2) = (colour(image, value) for value in (image.norm.vmin, 0, image.norm.vmax))
+    return r1 > b1 and b2 > r2 and white == pytest.approx(1, abs=0.02)
+
+
+def under(figure, words):
+    """The axes of a figure under or over which these words are."""
+    (found,) = (axes for axes in figure.axes if words in (axes.get_xlabel(), axes.get_title()))
+    return found
+
+
+def frame(axes):
+    """(left, top, its colour) of the only frame on axes."""
+    (framed,) = axes.patches
+    return *framed.get_xy(), to_rgb(framed.get_edgecolor())
+
+
+PASS = {
+    "image": INKED, "classes": [*"0123456789"], "loss": 0.5, "z1": X - 2.0, "a1": np.maximum(X - 2.0, 0),
+    "da1": X - 1.5, "dz1": X - 1.5, "dW1": np.arange(784.0 * 4).reshape(784, 4) - 1000,
+    "logits": np.arange(10) - 4.0, "p": np.eye(10)[9], "dlogits": np.arange(10) - 4.0,
+    "maps": {"stem": np.ones((2, 2, 3))}, "gradients": {"stem": np.arange(12.0).reshape(2, 2, 3) - 5},
+}  # fmt: skip
+ATTENTION = {"block 1": np.linspace(0, 1, 2 * T * T).reshape(2, T, T)}
+
+
+def test_of_a_picture_that_is_read_ink_is_black_and_what_the_network_sees_is_as_in_mnist():
+    seen = SimpleNamespace(picture=255 - INKED, ink=INKED, image=INKED, problem="")
+    given, ink, image, said = inside.prediction(seen, PASS["p"], "digit: 9").axes
+    assert dark_ink(given.images[0]) and dark_ink(ink.images[0]) and not dark_ink(image.images[0])
+    assert [bar.get_width() for bar in said.patches] == [*PASS["p"]]
+
+
+def test_of_both_passes_blue_is_above_0_and_red_below():
+    for figure, bars in (
+        (inside.forward_pass(PASS, "", 9), "logits = a1 W2 + b2"),
+        (inside.backward_pass(PASS, "", 9), ""),
+    ):
+        for axes in figure.axes:
+            words = axes.get_xlabel()
+            if words == "x":
+                assert dark_ink(axes.images[0])
+            elif words.startswith(("z1", "a1", "da1", "dz1", "unit")):
+                assert signed(axes.images[0]), words
+        (drawn,) = (axes for axes in figure.axes if axes.get_xlabel().startswith(bars or "dlogits"))
+        assert [bar.get_facecolor()[:3] for bar in drawn.patches] == [to_rgb(TEST)] * 4 + [to_rgb(TRAIN)] * 6
+
+
+def test_of_a_resnet_the_gradients_are_signed_and_the_maps_are_blue():
+    maps, back = inside.feature_maps(PASS, "", 9), inside.feature_gradients(PASS, "", 9)
+    assert dark_ink(under(maps, "x").images[0]) and signed(under(back, "0").images[0])
+    assert colour(under(maps, "0").images[0], 1).argmax() == 2
+
+
+def test_attention_is_blue_on_dark_ink_and_the_patch_that_looks_is_framed_in_red():
+    figure = inside.attention(PASS | {"attention": ATTENTION, "patch": 1}, "", 9)
+    for axes in (figure.axes[0], under(figure, "head 1")):
+        assert frame(axes) == (14, 0, to_rgb(TEST))
+        shown, ink = axes.images
+        assert colour(shown, shown.norm.vmin) == pytest.approx(1) and colour(shown, shown.norm.vmax).argmax() == 2
+        assert (
+            colour(ink, 0).tolist() == [0, 0, 0] and (np.asarray(ink.get_alpha()) > 0).tolist() == (INKED > 0).tolist()
+        )
+
+
+# Of what a GPT wrote at place 1: word 3 was drawn, which is the second likeliest.
+P = np.tile(np.linspace(0.01, 0.02, V), (T, 1))
+P[1, [7, 3]] = 0.5, 0.3
+WRITTEN = {"words": np.array([0, 3, 0, 0]), "p": P, "perplexity": np.arange(1.0, 5), "attention": ATTENTION, "place": 1}
+LIKELIEST = [7, 3, 11, 10, 9, 8, 6]
+
+
+def test_of_a_digit_that_was_written_the_likeliest_patches_are_drawn_and_the_one_that_was_taken_is_framed():
+    words = np.full((V, 16), 255, np.uint8)
+    words[:, 0] = np.arange(V)  # by which they are told apart
+    figure = inside.written(WRITTEN | {"image": INKED, "vocabulary": words}, "")
+    drawn = [axes for axes in figure.axes if axes.images and axes.images[0].get_array().shape == (4, 4)]
+    assert [255 - axes.images[0].get_array()[0, 0] for axes in drawn] == LIKELIEST
+    assert colour(drawn[0].images[0], drawn[0].images[0].get_array()[3, 3]).tolist() == [0, 0, 0]  # ink
+    assert [to_rgb(axes.spines["left"].get_edgecolor()) == to_rgb(TEST) for axes in drawn] == [
+        n == 3 for n in LIKELIEST
+    ]
+    assert frame(figure.axes[0]) == (14, 0, to_rgb(TEST))
+
+
+def test_of_a_text_that_was_written_the_likeliest_letters_are_drawn_and_the_one_that_was_taken_is_red():
+    figure = inside.written_text(WRITTEN | {"letters": "abcdefghijkl"}, "")
+    (axes,) = (axes for axes in figure.axes if axes.get_title().startswith("letter 1: the likeliest"))
+    assert [label.get_text() for label in axes.get_xticklabels()] == [*"hdlkjigf"]
+    assert [to_rgb(bar.get_facecolor()) for bar in axes.patches] == [
+        to_rgb(TEST if n == 1 else TRAIN) for n in range(8)
+    ]
+    assert frame(figure.axes[0]) == (0.5, -0.5, to_rgb(TEST))
+
+
+def test_of_weights_blue_is_above_0_and_of_mistakes_ink_is_black():
+    images = np.array([INKED, INKED])
+    assert signed(inside.weights("", images - 100.0, [0, 1], "").axes[0].images[0])
+    assert dark_ink(inside.mistakes(images, [1, 2], [3, 4], [0.9, 0.8], "").axes[0].images[0])
+    counts = np.diag(np.full(10, 9))
+    counts[2, 7] = 3
+    (shown,) = inside.confusion(counts, "").axes[0].images
+    (r, _, b), (wrong, _, right) = (colour(shown, shown.get_array()[at]) for at in ((2, 2), (2, 7)))
+    assert b > r and wrong > right
+
+
+def test_what_is_out_of_the_ordinary_in_a_training_is_red():
+    layer, array = {"spread": 1.0, "zeros": 0.5}, {"gradient": 0.1, "step": 1e-3, "is_vector": False}
+    seen = {
+        "where": "step 2", "examples": np.array([INKED]), "labels": ["5"], "losses": [2.3, 1.2], "classes": 10,
+        "layers": {"z1": layer, "a1": layer}, "arrays": {"W1": array}, "marks": [("a1", "Not finite", "")],
+    }  # fmt: skip
+    figure = inside.training(seen, "", ["Not finite: a1."])
+    assert dark_ink(under(figure, "5").images[0])
+    assert [to_rgb(bar.get_facecolor()) for bar in under(figure, "the share of it that is 0").patches] == [
+        to_rgb(TRAIN), to_rgb(TEST)
+    ]  # fmt: skip
+    assert to_rgb(figure.axes[0].texts[0].get_color()) == to_rgb(TEST)
+
+
+def run_of(steps=1000):
+    history = History(np.linspace(2, 0.1, steps), np.linspace(0.1, 0.9, steps), [steps], [0.2], [0.95])
+    history.steps_per_epoch = 100
+    return history
+
+
+def test_of_curves_nearly_every_point_is_in_view_training_is_blue_and_the_test_red():
+    for draw in (plot.loss_curve, plot.accuracy_curve):
+        axes = draw(run_of(), "").axes[0]
+        each, smoothed, test = axes.get_lines()
+        assert [to_rgb(line.get_color()) for line in (each, smoothed, test)] == [to_rgb(TRAIN)] * 2 + [to_rgb(TEST)]
+        low, high = axes.get_ylim()
+        assert (
+            np.mean((each.get_ydata() > low) & (each.get_ydata() < high)) >= 0.97 and low < test.get_ydata()[0] < high
+        )
+
+
+def test_of_several_runs_each_has_its_colour_and_its_name_as_it_is():
+    options = vars(parse_options("np"))
+    figure = plot.comparison({name: (options, run_of()) for name in ("a $1 and $2", "b")})
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [r" a \$1 and \$2: 0.9500", " b: 0.9500"]
+    for axes in figure.axes:
+        assert [line.get_color() for line in axes.get_lines()] == [plot.COLOURS[n] for n in (0, 0, 1, 1)]
+
+
+def test_what_is_written_is_black_on_white_and_so_are_the_docs_pictures():
+    paper = write.on_paper(INKED[np.newaxis, np.newaxis])
+    top, bottom = write.MARGIN + write.SIZE * 7, write.MARGIN + write.SIZE * 21
+    assert (paper[0, 0], paper[top, top], paper[bottom, top]) == (255, 0, 255)
+    assert np.mean(figures.PAPER(1.0)[:3]) < 0.3 and np.mean(figures.PAPER(0.0)[:3]) > 0.9
