@@ -84,7 +84,8 @@ const UNDOABLE = 8e6; // numbers: the weights before each of the last presses (2
 
 const copy = (params) => Object.fromEntries(Object.entries(params).map(([name, p]) => [name, p.slice()]));
 
-export function learn(count, lr = rate.value) {
+/** Take steps on the digit at hand. own: the derivatives of the first one, where they are the reader's: {dW1, db1, dW2, db2}. */
+export function learn(count, lr = rate.value, own) {
   if (empty.value || label.value === null) return; // nothing, or nobody has said which digit it is
   const presses = Math.ceil(UNDOABLE / (795 * hidden.value + 10)); // 784 H + H + 10 H + 10 numbers each
   const x = input(pixels.value),
@@ -92,7 +93,8 @@ export function learn(count, lr = rate.value) {
     taken = [];
   for (let n = 0; n < count; n++) {
     const now = passOf(weights, x, label.value),
-      { y, a1, logits, p, loss, dz1, dW1, db1, dW2, db2 } = now;
+      { y, a1, logits, p, loss, dz1 } = now;
+    const { dW1, db1, dW2, db2 } = (n === 0 && own) || now;
     taken.push({ digit: digit.value, first: n === 0, lr, x, y, a1, logits, p, loss, dz1, sizes: sizesOf(now) });
     sgdStep(weights, { W1: dW1, b1: db1, W2: dW2, b2: db2 }, lr);
   }

@@ -270,6 +270,20 @@ def proved():
     return {"passed": not lines.first_wrong, "text": text}
 
 
+def derivatives(mine, y):
+    """What the learner's lines of these exercises, and the project's for the others, say of one digit: each derivative in a
+    file of its name. /work has the arrays that they get, in float64, and y is the true digit."""
+    arrays = {name: np.frombuffer((FOLDER / name).read_bytes())[np.newaxis] for name in ("x", "z1", "a1", "p")}
+    arrays |= {"W2": np.frombuffer((FOLDER / "W2").read_bytes()).reshape(-1, 10), "y": np.array([y])}
+    lines = prove.Lines(prove.written(FOLDER, mine))
+    for name in ("dlogits", "dW2_db2", "da1", "dz1", "dW1_db1"):
+        found = lines(name, arrays)
+        arrays |= found
+        for output, array in found.items():
+            Path("/tmp", output).write_bytes(np.asarray(array, np.float64).tobytes())
+    return {}
+
+
 def number(value):
     """A number for JSON, which knows no infinite ones."""
     return float(value) if math.isfinite(value) else None

@@ -5,6 +5,8 @@ import { render } from "preact";
 import * as acts from "./acts.js";
 import { inAddress } from "./address.js";
 import * as backward from "./backward.jsx";
+import { guess, settle, unfold } from "./chain.js";
+import * as chain from "./chain.jsx";
 import * as fool from "./fool.jsx";
 import { fooled } from "./fooled.js";
 import { tests } from "./given.js";
@@ -12,7 +14,7 @@ import { Grid } from "./grid.js";
 import * as learn from "./learn.jsx";
 import * as learning from "./learning.js";
 import { Boundary } from "./lessons/boundary.jsx";
-import { showPath } from "./lessons/path.jsx";
+import { showPath } from "./lessons/path.js";
 import { MLP } from "./mlp.js";
 import * as network from "./network.jsx";
 import * as nudge from "./nudge.jsx";
@@ -24,13 +26,14 @@ import { now, pixels, reads } from "./passes.js";
 import { $ } from "./picture.js";
 import * as state from "./state.js";
 import * as step from "./step.jsx";
+import { goTo, showViews } from "./views.js";
 import { visit } from "./visit.js";
 import { wires } from "./wires.js";
 import { drawNetwork } from "./wiring.js";
 
 // --- Shown ---------------------------------------------------------------------------------------------------------------
 
-const sections = [opening, network, backward, nudge, step, fool, learn, own, onward];
+const sections = [opening, chain, network, backward, nudge, step, fool, learn, own, onward];
 const parts = {};
 for (const [name, part] of sections.flatMap(({ parts }) => Object.entries(parts))) {
   if (parts[name]) reportError(new Error(`two sections have a part ${name}`));
@@ -47,6 +50,7 @@ function Part({ show, ...more }) {
 }
 
 owned.openOwn();
+showViews();
 visit();
 showPath();
 const places = [...document.querySelectorAll("[data-show]")];
@@ -58,6 +62,7 @@ show();
 onward.watch();
 const flush = ["pad", "pad2"].map((id) => opening.drawPad($(id)));
 drawNetwork();
+chain.drawChain();
 for (const host of document.querySelectorAll("[data-grid]:empty")) new Grid(host);
 nudge.drawNudge();
 step.drawLosses();
@@ -69,7 +74,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", ({ matches
 addEventListener("beforeprint", () => (state.onPaper.value = true));
 addEventListener("afterprint", () => (state.onPaper.value = false));
 addEventListener("pointerdown", ({ target }) => {
-  if (!target.closest("[data-grid], .bar, .chips, #changes, #loss, #dock")) acts.letGo(); // on nothing
+  if (!target.closest(".grid, .score, .bar, .chips, #changes, #loss, #dock")) acts.letGo(); // on nothing
 });
 setTimeout(() => (state.started.value = true), 300);
 effect(() => {
@@ -89,6 +94,8 @@ $("starting").remove();
    lab.readPad()  read the drawing now instead of with the next frame on the screen
    lab.fool       what the pixels have become, dx, and what it reads
    lab.show()     show all parts of the page anew; nothing must look different then
+   lab.goTo(id)   what a link to that part of the page does; "all" shows all parts
+   lab.guess(k, v), lab.settle(k): pull a bar, and let go of it; lab.unfold(name): show a line of mlp_np.py
    lab.reads      which of lab.tests it reads right
    lab.moves      the nudge: the number, its derivative, and how the loss moves
    lab.wires      the wires that are drawn
@@ -99,6 +106,10 @@ $("starting").remove();
 window.lab = {
   tests,
   show,
+  goTo,
+  guess,
+  settle,
+  unfold,
   state,
   ...acts,
   inAddress,

@@ -4,6 +4,7 @@
 import { computed, effect } from "@preact/signals";
 
 import { letGo } from "./acts.js";
+import { ASKED, isFolded, unfold } from "./chain.js";
 import { arrows, Bars, Button, Painted, pointing } from "./controls.jsx";
 import { focus } from "./grid.js";
 import { work } from "./lessons/work.js";
@@ -28,12 +29,13 @@ const choose = (line) => go(STAGES.findIndex((stage) => stage.line === line.data
 const chosen = computed(() => lines.filter((line) => line.dataset.stage === at.value.line));
 
 /** The reader's own line that computes this, if their file has passed. */
-function ownLine({ exercise, stage }) {
-  const text = work.value.passed[exercise] ?? "";
-  const line = text.match(new RegExp(`^ +(${stage} *=(?!=).*)$`, "m")) ?? text.match(/^ +(return .*)$/m);
+function ownLine(name) {
+  const text = work.value.passed[ASKED[name]] ?? "";
+  const line = text.match(new RegExp(`^ +(${name} *=(?!=).*)$`, "m")) ?? text.match(/^ +(return .*)$/m);
   return line?.[1].replace(/ +#.*/, "") ?? "";
 }
-const mine = computed(() => (chosen.value.length ? ownLine(chosen.value.at(-1).dataset) : ""));
+const mine = computed(() => (chosen.value.length ? ownLine(at.value.line) : ""));
+const code = new Map(lines.map((line) => [line, line.textContent]));
 
 for (const line of lines) {
   line.addEventListener("click", () => choose(line));
@@ -49,7 +51,11 @@ effect(() => {
     const stop =
       chosen.value.find((other) => other.parentElement === line.parentElement) ?? line.parentElement.children[0];
     line.tabIndex = line === stop ? 0 : -1;
-    line.classList.toggle("written", Boolean(ownLine(line.dataset)));
+    const { stage } = line.dataset,
+      hidden = isFolded(stage);
+    line.classList.toggle("written", Boolean(ownLine(stage)));
+    line.firstChild.textContent = hidden ? `${stage} = …` : code.get(line);
+    line.classList.toggle("folded", hidden);
   }
 });
 effect(() => {
@@ -77,7 +83,14 @@ function Transport() {
         )}
       </div>
       <p id="stage" role="status">
-        <code id="stage-line">{chosen.value.at(-1)?.textContent ?? ""}</code>
+        <code id="stage-line">
+          {isFolded(at.value.line) ? `${at.value.line} = …` : (code.get(chosen.value.at(-1)) ?? "")}
+        </code>
+        {isFolded(at.value.line) && (
+          <button type="button" class="fold" onClick={() => unfold(at.value.line)}>
+            Your line comes here. Show ours
+          </button>
+        )}
         {mine.value && (
           <span class="yours">
             Your line: <code>{mine.value}</code>

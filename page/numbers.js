@@ -2,6 +2,7 @@
 
 import { computed } from "@preact/signals";
 
+import { isFolded } from "./chain.js";
 import { fooled } from "./fooled.js";
 import { given } from "./given.js";
 import { newProbabilities } from "./learning.js";
@@ -91,7 +92,8 @@ export function explain({ name, at }) {
   const [value, origin] = NUMBERS[name],
     v = value(now.value, at);
   const where = [at.i, at.j, at.k].filter((index) => index !== undefined).join(", ");
-  return [`${name}${where && `[${where}]`} = ${typeof v === "string" ? v : text(v)}`, ` = ${origin(now.value, at)}`];
+  const from = isFolded(name) ? "" : ` = ${origin(now.value, at)}`; // which the reader is asked for
+  return [`${name}${where && `[${where}]`} = ${typeof v === "string" ? v : text(v)}`, from];
 }
 
 export const readout = computed(() => explain(pointed.value));

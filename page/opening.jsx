@@ -1,30 +1,35 @@
-/* Draw, read, teach: the first screen, and the line at the bottom of the window. */
+/* Draw, read, teach: the first screen but for its task (chain.jsx), and the line at the bottom of the window. */
 
-import { effect } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { useCallback } from "preact/hooks";
 
 import * as acts from "./acts.js";
 import { ofDigit } from "./address.js";
+import { begin, isOwn, step } from "./chain.js";
 import { Button, Painted, Radios, Share } from "./controls.jsx";
 import { carried, tests } from "./given.js";
 import { newAnswer, newProbabilities, summary, toggle, verb } from "./learning.js";
 import { pointed, readout } from "./numbers.js";
-import { Write } from "./onward.jsx";
 import { other, otherSays } from "./owned.js";
-import { answers, empty, now, pixels, reads, second, trail, turned } from "./passes.js";
-import { context, drawOn, followPen, paintInk, SIDE } from "./pen.js";
+import { answers, cannotLearn, empty, now, pixels, reads, second, trail, turned } from "./passes.js";
+import { context, drawOn, drawPen, followKeys, followPen, paintInk, SIDE } from "./pen.js";
 import { $ } from "./picture.js";
 import { announced, digit, inView, kept, label, learning, past, shown } from "./state.js";
-import { a, DIGITS, percent, text } from "./words.js";
+import { goTo } from "./views.js";
+import { a, percent, text } from "./words.js";
 
 // --- The pads: one here, one in section "Learn from nothing"; both show the same digit ---------------------------------
 
 export function drawPad(canvas) {
-  const ink = context(Object.assign(canvas, { width: SIDE, height: SIDE }));
+  const ink = context(Object.assign(canvas, { width: SIDE, height: SIDE })),
+    pen = signal(null); // of the keys
   effect(() => {
     const { picked, base, strokes } = digit.value;
     drawOn(ink, picked === null ? base : tests[picked].pixels, strokes);
+    if (pen.value) drawPen(ink, pen.value);
   });
+  canvas.addEventListener("pointerdown", begin);
+  followKeys(canvas, pen, { begin: acts.beginStroke, extend: acts.extendStroke });
   return followPen(canvas, { begin: acts.beginStroke, extend: acts.extendStroke, cancel: acts.takeBack });
 }
 
@@ -69,13 +74,11 @@ const verdict = () => {
 };
 
 const Says = () => {
-  const { p, answer, y } = now.value,
+  const { answer, y } = now.value,
     blank = empty.value;
   return (
     <>
-      <h2>
-        <span>2</span> Its answer
-      </h2>
+      <h2 class="unseen">Its answer</h2>
       <p id="answer" class="numeral">
         {blank ? "–" : answer}
       </p>
@@ -93,13 +96,6 @@ const Says = () => {
           </p>
         )}
       </div>
-      <div id="belief" aria-hidden="true">
-        {DIGITS.map((k) => (
-          <span key={k} class={!blank && k === answer ? "most" : ""} style={{ "--p": blank ? 0 : p[k] }}>
-            {k}
-          </span>
-        ))}
-      </div>
     </>
   );
 };
@@ -116,9 +112,9 @@ function teachWords() {
   const { answer, y, loss } = now.value;
   if (empty.value) return "Draw a digit first.";
   if (label.value === null) return "Say it, and it can learn.";
-  if (turned.value) return `It changed its mind: it reads ${answer} now. Further down you can see what changed inside.`;
-  if (answer !== y) return `It should say ${y}. A step changes its weights a little, so that ${y} becomes likelier.`;
-  return `It is right. ${loss < 0.1 ? "Draw an ugly one, or call this something else, and teach it that." : "Steps make it surer."}`;
+  if (turned.value) return `It changed its mind${isOwn.value ? ", by your derivatives" : ""}: it reads ${answer} now.`;
+  if (answer !== y) return `A step changes its weights a little, so that ${y} becomes likelier.`;
+  return `It is right. ${loss < 0.1 ? "Draw an ugly one, or call it something else." : "Steps make it surer."}`;
 }
 
 /** Of all answers those that there is room for: the first, the last turn, and the newest. left: some before it are not. */
@@ -156,13 +152,9 @@ function Way() {
 }
 
 export const Labels = () => <Radios count={10} chosen={label.value} choose={acts.setLabel} />;
-export const cannotLearn = () => empty.value || label.value === null;
-
 const Teach = () => (
   <>
-    <h2>
-      <span>3</span> Teach it
-    </h2>
+    <h2 class="unseen">Teach it</h2>
     <h3 id="h-meant" class={asks() ? "ask" : ""}>
       {asks() ? "Which digit did you mean?" : "The true digit"}
     </h3>
@@ -171,7 +163,7 @@ const Teach = () => (
     </div>
     <p id="teach-words">{teachWords()}</p>
     <div class="row">
-      <Button id="teach" class="primary" aria-describedby="teach-words" act={() => acts.learn(1)} off={cannotLearn()}>
+      <Button id="teach" class="primary" aria-describedby="teach-words" act={step} off={cannotLearn.value}>
         Take a step
       </Button>
       <Button id="teach-undo" act={acts.undo} off={!kept.value.length}>
@@ -187,11 +179,6 @@ const Teach = () => (
       </ol>
     </div>
     <Way />
-    {turned.value && now.value.answer === now.value.y && !cannotLearn() && (
-      <p class="onward">
-        <Write exercise="dlogits" words="Write the first line of this yourself" button />
-      </p>
-    )}
   </>
 );
 
@@ -251,6 +238,7 @@ const Hand = () => {
     blank = empty.value || answer < 0;
   const toPad = () => {
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    if (!learns) goTo("opening");
     $(learns ? "pad2" : "pad").scrollIntoView({ block: "center", behavior: calm ? "auto" : "smooth" });
   };
   return (
@@ -261,16 +249,13 @@ const Hand = () => {
       <p>
         <b id="dock-answer">{blank ? "–" : answer}</b> <span id="dock-sure">{blank ? "" : percent(p[answer])}</span>
         <br />
-        <span id="dock-more">{learns ? summary.value : cannotLearn() ? "" : `loss ${text(now.value.loss)}`}</span>
+        <span id="dock-more">{learns ? summary.value : cannotLearn.value ? "" : `loss ${text(now.value.loss)}`}</span>
       </p>
-      <Button
-        id="dock-step"
-        class="primary"
-        act={() => (learns ? toggle() : acts.learn(1))}
-        off={learns ? learning.value.run.broken : cannotLearn()}
-      >
-        {learns ? verb.value : "Take a step"}
-      </Button>
+      {learns && (
+        <Button id="dock-step" class="primary" act={toggle} off={learning.value.run.broken}>
+          {verb.value}
+        </Button>
+      )}
     </>
   );
 };

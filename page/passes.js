@@ -33,6 +33,7 @@ export function passOf(params, x, label) {
 }
 
 export const now = computed(() => passOf(params.value, x.value, label.value));
+export const cannotLearn = computed(() => empty.value || label.value === null);
 export const hidden = computed(() => params.value.b1.length);
 export const W1 = (i, j) => params.value.W1[i * hidden.value + j];
 export const W2 = (j, k) => params.value.W2[j * 10 + k];

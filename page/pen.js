@@ -159,3 +159,45 @@ export function followPen(canvas, { begin, extend, end = () => {}, cancel }) {
   );
   return flush;
 }
+
+const STRIDE = SIDE / 28; // of one press of an arrow key
+
+/** The same pen by keys: arrows move it, the space bar sets it down and lifts it. seen: a signal that gets where it is, {at, isDown},
+    and null without the focus. */
+export function followKeys(canvas, seen, { begin, extend, end = () => {} }) {
+  let at = [SIDE / 2, SIDE / 2],
+    isDown = false;
+  const show = () => (seen.value = { at, isDown });
+  canvas.tabIndex = 0;
+  canvas.setAttribute("role", "application"); // its keys are for the pen
+  canvas.addEventListener("focus", () => canvas.matches(":focus-visible") && show());
+  canvas.addEventListener("blur", () => {
+    if (isDown) end();
+    isDown = false;
+    seen.value = null;
+  });
+  canvas.addEventListener("keydown", (event) => {
+    const { key } = event;
+    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key];
+    if (!by && key !== " ") return;
+    event.preventDefault();
+    if (by) at = at.map((v, n) => Math.min(Math.max(v + STRIDE * by[n], 0), SIDE));
+    else isDown = !isDown;
+    if (!by && isDown) begin(at);
+    else if (by && isDown) extend([at]);
+    else if (!by) end();
+    show();
+  });
+}
+
+/** Where the pen of the keys is: a ring, full while it is down. */
+export function drawPen(ink, { at, isDown }) {
+  ink.save();
+  ink.beginPath();
+  ink.arc(...at, SIDE / 40, 0, 2 * Math.PI);
+  ink.lineWidth = 4;
+  ink.strokeStyle = ink.fillStyle = "#6340c4";
+  ink.stroke();
+  if (isDown) ink.fill();
+  ink.restore();
+}

@@ -59,15 +59,12 @@ LESSON_PAGES = (
 DOCUMENTS = {f"docs/{name}.md": f"{name}.html" for name in LESSON_PAGES}
 DOCUMENTS |= {"README.md": "readme.html", "CONTRIBUTING.md": "contributing.html", "CHANGELOG.md": "changelog.html"}
 DOCUMENTS |= {"page/index.html": "index.html"}
+ASKED = ("name", "stub", "seconds")  # what the front page needs to know of an exercise
 NAVIGATION = {
-    "index.html": "The network", "briefly.html": "Machine learning", "backprop.html": "Backpropagation",
+    "index.html": "First line", "briefly.html": "Machine learning", "backprop.html": "Backpropagation",
     "debugging.html": "Debugging", "autograd.html": "Autograd", "resnet.html": "ResNet",
     "transformer.html": "Transformer", "writing.html": "Writing", "nanogpt.html": "nanoGPT",
     "practise.html": "Practise",
-}  # fmt: skip
-WAY = {
-    "index.html": "Draw", "practise.html": "Lines", "practise.html#train": "Train", "practise.html#prove": "Prove",
-    "practise.html#own_network": "Your own", "writing.html": "Write",
 }  # fmt: skip
 # Everything from this address; compiled code may be WebAssembly; the editor's style has this nonce.
 POLICY = (
@@ -229,7 +226,7 @@ def scripts(out):
     """The scripts of page/lessons, each with what it imports in one file, and the licences."""
     options = ["--minify", f"--outdir={out}"]
     bundle("lessons/worker.js", *options)
-    bundle("lessons/lessons.jsx", "lessons/front.jsx", *options, "--format=esm")
+    bundle("lessons/lessons.jsx", *options, "--format=esm")
     for name, text in licences():
         write(out / "runtime" / "licences" / f"{name}.txt", text)
 
@@ -354,15 +351,27 @@ def slug(title):
 
 
 def navigation(here):
-    """The links to all pages, of which this one is marked; and the reader's way, which page/lessons/path.jsx marks."""
-    links = [
-        f'<a href="{to}"{" aria-current=page" if to == here else ""}>{words}</a>' for to, words in NAVIGATION.items()
-    ]
-    way = [f'<li><a href="{to}">{words}</a></li>' for to, words in WAY.items()]
-    lines = " ".join(network.USED)
-    return (
-        f'<nav class="site" aria-label="Site">{"".join(links)}</nav>\n'
-        f'<nav class="path" aria-label="Your way" data-lines="{lines}"><ol>{"".join(way)}</ol></nav>'
+    """The links to all pages, of which this one is marked; page/lessons/path.js says how much of each is written."""
+
+    def link(to, words):
+        asked = " ".join(asked_in(to.removesuffix(".html")))
+        return f'<a href="{to}"{" aria-current=page" if to == here else ""}' + (
+            f' data-asks="{asked}">{words}<span></span></a>' if asked else f">{words}</a>"
+        )
+
+    return f'<nav class="site" aria-label="Site">{"".join(link(*page) for page in NAVIGATION.items())}</nav>'
+
+
+@cache
+def asked_in(name):
+    """The names of the exercises that a page asks for."""
+    if name == "index":
+        lines = own_lines()
+        return list(dict.fromkeys(lines[name] for name in ("dlogits", "dW2", "da1", "dz1", "dW1")))
+    if name not in LESSON_PAGES:
+        return []
+    return re.findall(
+        r"^Write it: `python practice.py (\w+)`$", (ROOT / f"docs/{name}.md").read_text("utf-8"), re.MULTILINE
     )
 
 
@@ -412,9 +421,8 @@ def exercises(pages):
     shown, lines = figures(), own_lines()
     places = {}  # which lesson asks for it
     for name in LESSON_PAGES:
-        text = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8")
-        title = text.splitlines()[0].lstrip("# ")
-        for exercise in re.findall(r"^Write it: `python practice.py (\w+)`$", text, re.MULTILINE):
+        title = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+        for exercise in asked_in(name):
             places[exercise] = {"address": f"{name}.html#exercise-{exercise}", "title": title}
     found = []
     for title, part in PARTS.items():
@@ -437,7 +445,7 @@ def exercises(pages):
                 "chapter": title,
                 "onward": {"passed": onward(exercise, True), "left": onward(exercise, False)},
                 "which": numbered(exercise),
-                "text": about + (symptom_of(exercise, pages) if exercise.case else ""),
+                "text": (symptom_of(exercise, pages) if exercise.case else "") + about,
                 "terms": "" if exercise.case else "".join(asked),
                 "lesson": places.get(exercise.name),
                 "figure": shown.get(exercise.name),
@@ -569,23 +577,19 @@ def own_lines():
 
 
 def front_page(pages, known):
-    """page/index.html as the site has it: with the site's links, and with the network that writes below the first
-    screen. For that it may ask this address for Python, as the other pages may."""
+    """page/index.html as the site has it: with the site's links, and with what page/chain.js needs to mark a line.
+    For that it may ask this address for Python, as the other pages may."""
     front = FOLDER / "index.html"
     text = pages.linked(front.read_text(encoding="utf-8"), front)
-    writes = html.escape(json.dumps({"runtime": known["runtime"], "weights": known["weights"]}))
+    asked = [exercise for exercise in known["exercises"] if exercise["name"] in own_lines().values()]
+    left = {"runtime": known["runtime"], "exercises": [{key: one[key] for key in ASKED} for one in asked]}
     for old, new in (
         ('<html lang="en">', f'<html lang="en" data-site data-version="{pages.version}">'),  # its scripts ask for both
-        ("<body>", f"<body>\n{navigation(front.name)}"),
-        ('<nav id="sections"', f'<div data-widget="write" data-runtime="{writes}"></div>\n\n<nav id="sections"'),
+        ("<main ", f"{navigation(front.name)}\n<main "),
+        ('data-show="Chain"', f'data-show="Chain" data-left="{html.escape(json.dumps(left))}"'),
         ("script-src ", "connect-src 'self'; worker-src 'self'; script-src 'self' 'wasm-unsafe-eval' "),
-        ("style-src ", "style-src 'self' "),
-        ("</head>", '<link rel="stylesheet" href="write.css">\n</head>'),
-        ("</head>", f'<script type="module" src="front.js?{pages.version}"></script>\n</head>'),
     ):
         text = text.replace(old, new, 1)
-    for name, exercise in own_lines().items():  # page/network.jsx shows the reader's own line there
-        text = text.replace(f'data-stage="{name}"', f'data-stage="{name}" data-exercise="{exercise}"')
     return text
 
 

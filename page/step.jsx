@@ -5,8 +5,7 @@ import * as acts from "./acts.js";
 import { colours } from "./colours.js";
 import { Bars, Button, Painted, pointing, Slider } from "./controls.jsx";
 import { drawCurves, thinned } from "./curves.js";
-import { cannotLearn } from "./opening.jsx";
-import { before, hidden, now, RATES, rateOf, reads, spoken, trail, W2, weightsOf } from "./passes.js";
+import { before, cannotLearn, hidden, now, RATES, rateOf, reads, spoken, trail, W2, weightsOf } from "./passes.js";
 import { $, paintWeights } from "./picture.js";
 import { kept, lr, shown, steps } from "./state.js";
 import { PIXELS, plural, signed, text, top } from "./words.js";
@@ -41,10 +40,10 @@ const StepControls = () => (
       act={(value) => (lr.value = value)}
     />
     <div class="row">
-      <Button id="step" class="primary" act={() => acts.learn(1)} off={cannotLearn()}>
+      <Button id="step" class="primary" act={() => acts.learn(1)} off={cannotLearn.value}>
         Take a step
       </Button>
-      <Button id="step10" act={() => acts.learn(10)} off={cannotLearn()}>
+      <Button id="step10" act={() => acts.learn(10)} off={cannotLearn.value}>
         10 steps
       </Button>
     </div>

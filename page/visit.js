@@ -1,37 +1,59 @@
-/* What the page opens with, and shows when its address changes: what the address holds. On the site, the digit is there again
-   when the reader comes back in this tab. */
+/* What the page opens with, and shows when its address changes: what the address holds. On the site, the digit and the steps
+   are there again when the reader comes back in this tab. */
 
 import { effect } from "@preact/signals";
 
-import { put } from "./acts.js";
+import { learn, put } from "./acts.js";
 import { inAddress, ofDigit } from "./address.js";
 import { isOnSite } from "./given.js";
 import { set } from "./learning.js";
 import { kept } from "./lessons/keep.js";
 import { go, STAGES } from "./stages.js";
-import { digit, label } from "./state.js";
+import { digit, label, steps } from "./state.js";
+import { goTo } from "./views.js";
 
 const drawing = kept("drawing", (text) => typeof text === "string", "sessionStorage"),
-  drawn = kept("drawn"); // one step of the reader's way
+  taken = kept("steps", Array.isArray, "sessionStorage"); // [digit, rate, count] of each press of a button
+const FEW = 100; // steps that are taken again: a second or so
 
 export function visit() {
+  if (isOnSite && !location.hash.includes("image") && taken.value) taken.value.forEach(again);
   if (isOnSite && drawing.value) show(drawing.value);
   show(location.hash);
   addEventListener("hashchange", () => show(location.hash));
   if (!isOnSite) return;
   effect(() => {
     drawing.value = ofDigit(digit.value, label.value);
-    if (digit.value.strokes.length) drawn.value = true;
   });
+  effect(() => {
+    const presses = [];
+    for (const { digit, y, lr, first } of steps.value) {
+      if (first || !presses.length) presses.push([ofDigit(digit, y), lr, 0]);
+      presses.at(-1)[2] += 1;
+    }
+    taken.value = steps.value.length <= FEW && presses.length ? presses : null;
+  });
+}
+
+/** The same steps from the same weights: the network is the one that the reader left. */
+function again([address, lr, count]) {
+  const { digit, label } = inAddress(String(address));
+  if (!digit || !(lr > 0 && lr < 1) || !(count >= 1 && count <= FEW)) return;
+  put(digit, label);
+  learn(count, lr);
 }
 
 function show(hash) {
   const { digit, label, settings, line } = inAddress(hash);
   if (digit) put(digit, label);
-  if (settings) set(settings);
+  if (settings) {
+    set(settings);
+    goTo("learn");
+  }
   const n = STAGES.findIndex((stage) => stage.line === line);
-  if (n < 0) return;
+  if (n < 0) return goTo(hash.slice(1));
   go(n);
+  goTo("inside");
   requestAnimationFrame(() => document.getElementById("stage").scrollIntoView({ block: "end" })); // below the picture
 }
 

@@ -17,7 +17,7 @@ export const top = (n, count, value) =>
 
 export function text(v) {
   const size = Math.abs(v);
-  if (Number.isInteger(v)) return String(v);
+  if (Number.isInteger(v) && size < 1e5) return String(v);
   if (size < 1e-4 || size >= 1e5) return v.toExponential(2);
   return size < 100 ? v.toPrecision(3) : v.toFixed(1);
 }

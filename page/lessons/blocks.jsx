@@ -23,6 +23,7 @@ export class Blocks {
     };
     if (printed) block.task.said.value = { lesson: printed.innerHTML };
     printed?.remove();
+    place.replaceChildren(); // the editor stands in its place
     render(<Block block={block} label={`Python, block ${i + 1}`} onRun={() => this.run(i)} />, place);
     return block;
   }

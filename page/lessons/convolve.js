@@ -16,9 +16,18 @@ const positions = Array.from({ length: SIDE * SIDE }, (_, n) => [Math.floor(n / 
 export const convolve = (x, W) =>
   positions.map(([i, j]) => around(x, i, j).reduce((sum, pixel, n) => sum + pixel * W[n], 0));
 
+/** A sum of so many terms of this size, without what their rounding leaves where they cancel. */
+const clean = (sum, size) => (Math.abs(sum) < size * 1e-12 ? 0 : sum);
+
 /** dW[u, v] = sum over i, j of x[i + u - 1, j + v - 1] dy[i, j]: every position adds its share. */
 export function gradient(x, dy) {
-  const dW = new Array(SIZE * SIZE).fill(0);
-  positions.forEach(([i, j], at) => around(x, i, j).forEach((pixel, n) => (dW[n] += pixel * dy[at])));
-  return dW;
+  const dW = new Array(SIZE * SIZE).fill(0),
+    size = dW.slice();
+  positions.forEach(([i, j], at) =>
+    around(x, i, j).forEach((pixel, n) => {
+      dW[n] += pixel * dy[at];
+      size[n] += Math.abs(pixel * dy[at]);
+    }),
+  );
+  return dW.map((sum, n) => clean(sum, size[n]));
 }

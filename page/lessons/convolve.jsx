@@ -10,6 +10,7 @@ const KERNELS = {
   "upper edges": [-1, -1, -1, 0, 0, 0, 1, 1, 1],
   blur: [1, 2, 1, 2, 4, 2, 1, 2, 1].map((v) => v / 16),
 };
+const LARGEST = 1e6; // of a weight: beyond it nothing is seen, and products overflow in the end
 const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
 /** image: 784 pixels from 0 to 255, in base64. */
@@ -22,7 +23,7 @@ export function Convolve({ image }) {
   const [i, j] = at.value,
     here = y.value[SIDE * i + j],
     seen = around(x, i, j);
-  const set = (n, value) => Number.isFinite(value) && (W.value = W.value.map((old, m) => (m === n ? value : old)));
+  const set = (n, value) => Math.abs(value) <= LARGEST && (W.value = W.value.map((old, m) => (m === n ? value : old)));
   return (
     <section class="convolve" aria-label="A convolution">
       <p class="note">

@@ -6,28 +6,14 @@ import { Both } from "./both.jsx";
 import { Editor } from "./editor.jsx";
 import { Unkept } from "./folder.jsx";
 import { Handwriting } from "./handwriting.jsx";
+import { markFile } from "./judge.js";
 import { kept } from "./keep.js";
 import { isSupported } from "./python.js";
-import { Html, Printed, Said, Told, useFocusBack } from "./show.jsx";
+import { Coming, Html, Told, useFocusBack, Verdict } from "./show.jsx";
 import { Task } from "./task.js";
-import { add, change, done, folder, replace, work, write } from "./work.js";
+import { change, done, replace, work, write } from "./work.js";
 
 const headOf = (file) => /^""".*?"""\n+/s.exec(file)?.[0] ?? ""; // the docstring, which stands above the editor as text
-
-/** What page/desk.py says of a file, as the terminal would for this seed. */
-export async function judge(python, { name, seconds }, text, seed, again = false, hear) {
-  const file = { [`${name}.py`]: text };
-  const argv = [name, `/work/${name}.py`, String(seed), "/tmp/result.json"];
-  let outcome; // what is known before the search for a mistake's place, which may take too long
-  const ended = await python.run({ call: "run", argv, files: file }, seconds, (said) =>
-    said.outcome ? (outcome = said.outcome) : hear?.(said),
-  );
-  const files = { ...folder(work.value), ...file };
-  const result = ended.files?.["result.json"] ?? outcome;
-  if (result) files["result.json"] = result;
-  const { status = result && 0, stuck, seconds: spent = seconds } = ended;
-  return python.ask("mark", { name, seed, status, stuck, seconds: spent, again }, files);
-}
 
 export const tasks = new Map(); // what was asked of Python in each exercise: a verdict is there when the reader comes back
 
@@ -44,23 +30,33 @@ function taskOf(name, again, python) {
     around it has said what is asked. size: of a training. onPassed is called whenever it passes; `children` stand behind its buttons. */
 export function Exercise({ exercise, python, size, again = false, inLesson = false, onPassed = () => {}, children }) {
   const { name, title, which, text, terms, terminal } = exercise;
-  const why = terminal || (isSupported() ? "" : TOO_OLD);
+  const why = terminal || (isSupported() ? "" : TOO_OLD),
+    folded = useSignal(false);
+  /** On a phone the statement makes room for the line, once. */
+  const enter = ({ target }) => {
+    if (!inLesson && target.closest(".editor") && matchMedia("(max-width: 40em)").matches) folded.value = true;
+  };
   return (
-    <section class="exercise" aria-label={title}>
-      <p class="note">{again ? `Review of ${which[0].toLowerCase()}${which.slice(1)}` : which}</p>
-      <h2 tabIndex={-1}>{title}</h2>
-      {again && <p>Write it again, from memory. Your first file stays as it is.</p>}
-      {inLesson && terms ? (
-        <>
-          <Html class="about" made={terms} />
-          <details class="about">
+    <section class="exercise" aria-label={title} onFocusInCapture={enter}>
+      <div class="statement">
+        <p class="note">{again ? `Review of ${which[0].toLowerCase()}${which.slice(1)}` : which}</p>
+        <h2 tabIndex={-1}>{title}</h2>
+        {again && <p>Write it again, from memory. Your first file stays as it is.</p>}
+        {inLesson && terms ? (
+          <>
+            <Html class="about" made={terms} />
+            <details class="about">
+              <summary>What is asked</summary>
+              <Html made={text} />
+            </details>
+          </>
+        ) : (
+          <details class="about asked" open={!folded.value} onToggle={(event) => (folded.value = !event.target.open)}>
             <summary>What is asked</summary>
             <Html made={text} />
           </details>
-        </>
-      ) : (
-        <Html class="about" made={text} />
-      )}
+        )}
+      </div>
       {why ? (
         <>
           <p class="terminal">{why}</p>
@@ -108,13 +104,7 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
     task.attempt(async (python) => {
       const text = file.peek(); // as it is now, not when it has been marked
       save(text);
-      const seed = Math.floor(Math.random() * 1e6);
-      const hear = ({ told }) => told && task.tell(`${told}. `);
-      const { progress, files, ...verdict } = await judge(python, exercise, text, seed, again, hear);
-      change((next) => {
-        add(next.progress, progress);
-        if (verdict.passed && !again) next.passed[name] = text;
-      });
+      const verdict = await markFile(python, exercise, text, again, ({ told }) => told && task.tell(`${told}. `));
       if (verdict.passed) onPassed();
       return verdict;
     });
@@ -146,7 +136,7 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
   const isMarked = state === "passed" && !again;
   const start = () => python.start().catch(() => {}); // Mark tries again, and says what failed
   return (
-    <>
+    <div class="desk">
       <div onFocusInCapture={start}>
         <Editor
           text={body}
@@ -159,7 +149,7 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
           at={cursor.current}
         />
       </div>
-      <div class="row">
+      <div class="row marks">
         <button
           ref={marker}
           type="button"
@@ -168,6 +158,7 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
           onClick={mark}
         >
           Mark
+          <Coming python={python} />
         </button>
         {program && (
           <button type="button" aria-disabled={isBusy.value} onClick={run}>
@@ -222,17 +213,9 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
           </>
         )}
       </p>
-    </>
+    </div>
   );
 }
-
-const Verdict = ({ passed, printed, said }) => (
-  <>
-    {printed.trim() && passed !== null && <p class="note">Your code printed:</p>}
-    {printed && (passed === null || printed.trim()) && <Printed text={printed} />}
-    <Said text={said.join("\n")} />
-  </>
-);
 
 const Hints = ({ hints }) => (
   <>

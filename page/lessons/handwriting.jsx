@@ -2,7 +2,7 @@
 
 import { signal, useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { context, drawOn, followPen, read, SIDE } from "../pen.js";
+import { context, drawOn, drawPen, followKeys, followPen, read, SIDE } from "../pen.js";
 import { a, count } from "../words.js";
 import { bytesOf, OpenInPage } from "./hand.jsx";
 import { kept } from "./keep.js";
@@ -123,10 +123,11 @@ function Learned({ words, network, proof }) {
 /** strokes: a signal, what is drawn. */
 function Pad({ strokes, onDrawn }) {
   const canvas = useRef(),
-    call = useRef();
+    call = useRef(),
+    pen = useSignal(null); // of the keys
   call.current = onDrawn;
   useEffect(() => {
-    followPen(canvas.current, {
+    const acts = {
       begin: (point) => (strokes.value = [...strokes.value, [point]]),
       extend: (points) => {
         const [last = [], ...others] = strokes.value.toReversed(); // it may have been cleared meanwhile
@@ -134,9 +135,15 @@ function Pad({ strokes, onDrawn }) {
       },
       end: () => call.current(),
       cancel: () => (strokes.value = strokes.value.slice(0, -1)),
-    });
+    };
+    followPen(canvas.current, acts);
+    followKeys(canvas.current, pen, acts);
   }, []);
-  useSignalEffect(() => drawOn(context(canvas.current), null, strokes.value));
+  useSignalEffect(() => {
+    const ink = context(canvas.current);
+    drawOn(ink, null, strokes.value);
+    if (pen.value) drawPen(ink, pen.value);
+  });
   return (
     <canvas
       ref={canvas}
@@ -144,7 +151,7 @@ function Pad({ strokes, onDrawn }) {
       width={SIDE}
       height={SIDE}
       role="img"
-      aria-label="a pad: draw a digit with a pen, a finger or the mouse"
+      aria-label="a pad: draw a digit with a pen, a finger or the mouse; or with the arrow keys, and the space bar, which sets the pen down and lifts it"
     />
   );
 }

@@ -4,11 +4,12 @@ import { render } from "preact";
 import { Blocks } from "./blocks.jsx";
 import { Boundary } from "./boundary.jsx";
 import { Convolve } from "./convolve.jsx";
-import { Exercise, judge, tasks } from "./exercise.jsx";
+import { Exercise, tasks } from "./exercise.jsx";
 import { askFirst } from "./guess.jsx";
-import { showPath } from "./path.jsx";
+import { judge } from "./judge.js";
+import { showPath } from "./path.js";
 import { Practise } from "./practise.jsx";
-import { isSupported, Python, workOffline } from "./python.js";
+import { Python, workOffline } from "./python.js";
 import { tryToKeep, work } from "./work.js";
 import { Write } from "./write.jsx";
 
@@ -28,13 +29,6 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   (practise.querySelector(".cm-content") ?? practise.querySelector("h2")).focus();
 });
 
-/** Once the page has nothing to do; not where the reader saves data, or where data may be dear: on a phone Python comes when an
-    editor gets the focus. */
-function whenIdle(act) {
-  if (navigator.connection?.saveData || matchMedia("(pointer: coarse)").matches || !isSupported()) return;
-  (window.requestIdleCallback ?? ((act) => setTimeout(act, 3000)))(act);
-}
-
 async function start() {
   const response = await fetch(`lessons.json?${document.documentElement.dataset.version}`);
   if (!response.ok) throw new Error(`${response.status} lessons.json`);
@@ -42,11 +36,15 @@ async function start() {
   const python = new Python(runtime);
   const byName = new Map(exercises.map((exercise) => [exercise.name, exercise]));
   workOffline(python);
-  if (document.querySelector("#practise, .block, [data-exercise]")) whenIdle(() => python.downloadAhead());
   window.lessons = { python, byName, judge, tasks }; // for the tests
   if (practise) {
     practise.replaceChildren();
-    if (Object.keys(work.peek().files).length) introduction.forEach((part) => part.classList.add("unseen"));
+    const introduce = () => {
+      const isNew = !location.hash && !Object.keys(work.peek().files).length;
+      introduction.forEach((part) => part.classList.toggle("unseen", !isNew));
+    };
+    introduce();
+    addEventListener("hashchange", introduce);
     const page = <Practise {...{ exercises, python, rules, size }} />;
     render(<Boundary>{page}</Boundary>, practise);
     return;

@@ -54,13 +54,13 @@ class Job {
 export class Python {
   received = signal(0); // the share of the download that has come
   isStalled = signal(false); // nothing more has come for a while
+  isStarting = signal(false); // somebody has asked for it, and it is not there yet
   isReady = signal(false);
   isHere = signal(false); // its files are in this browser
   jobs = signal([]); // all that is asked for and not over; the first is under way
   #ready; // what another worker needs to continue
   #files;
   #worker;
-  #ahead = Promise.resolve(); // a download ahead, until it is over
   #waiting = Promise.resolve();
   #passing; // the job that ends when another such one begins
 
@@ -71,33 +71,19 @@ export class Python {
 
   /** Download and start it; at most once at a time, and again after a failure. */
   start() {
-    this.starting ??= this.#load().catch((error) => {
-      this.starting = null;
-      this.#worker?.terminate();
-      throw error;
-    });
+    this.isStarting.value = true;
+    this.starting ??= this.#load()
+      .catch((error) => {
+        this.starting = null;
+        this.#worker?.terminate();
+        throw error;
+      })
+      .finally(() => (this.isStarting.value = false));
     return this.starting;
-  }
-
-  /** Download its files while the page is idle, and start nothing yet. */
-  downloadAhead() {
-    if (this.starting || !globalThis.caches) return; // nothing would be kept
-    const worker = newWorker(),
-      { bytes, ...ahead } = this.#files;
-    this.#ahead = new Promise((end) => {
-      worker.onerror = end;
-      worker.onmessage = ({ data }) => {
-        if (data.progress) this.received.value = Math.min(this.received.value + data.progress / bytes, 1);
-        if (data.ready) this.isHere.value = true;
-        if (data.ready || data.failed) end();
-      };
-      worker.postMessage({ ahead });
-    }).finally(() => worker.terminate());
   }
 
   async #load() {
     await checkVersion();
-    await Promise.race([this.#ahead, this.#stalled()]); // what has come of it is kept
     while (!this.isReady.value) {
       const again = new Promise((begin) => (this.startAgain = begin)); // what has come whole is kept
       const ready = await Promise.race([this.#download(), again]);
@@ -105,11 +91,6 @@ export class Python {
       else this.#ready = ready;
       this.isReady.value = this.isHere.value = Boolean(ready);
     }
-  }
-
-  /** Ends when a download ahead has not got on for a while. */
-  async #stalled() {
-    for (let before = -1; before < this.received.value; await pause(STALLED)) before = this.received.value;
   }
 
   async #download() {

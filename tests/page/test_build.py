@@ -96,7 +96,7 @@ def test_a_digit_in_a_sentence_gets_its_article_from_words_js():
 
 def test_the_formulas_and_the_lines_that_links_lead_to_are_those_of_mlp_np():
     template = (build.FOLDER / "template.html").read_text(encoding="utf-8").replace("&gt;", ">")
-    shown = re.findall(r"<code>(.*?)</code>", " ".join(re.findall(r"<figcaption>.*?</figcaption>", template)))
+    shown = re.findall(r'(?:data-show="Formula" data-name="\w+" data-words="|<b>dx</b><code>)(.*?)["<]', template)
     assert len(shown) == 9
     known = MLP_NP.replace("self.", "") + "dz1 @ W1.T"  # dx: what mlp_np.py leaves out
     assert [formula for formula in shown if formula not in known] == []

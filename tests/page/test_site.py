@@ -1,14 +1,11 @@
 """The site in a real browser: what it marks is what the terminal marks, and what the lessons print is what they say."""
 
 import base64
-import functools
 import gzip
-import http.server
 import io
 import json
 import re
 import sys
-import threading
 import zipfile
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -19,13 +16,13 @@ from test_practice import everything_written, kind_of
 
 import networks
 from chromium import READY as STARTED
-from chromium import as_window, boxes, draw, frames, opened, tab, weights
+from chromium import as_window, boxes, draw, frames, opened, served, tab, weights
 from conftest import ROOT, until
 from exercises import classroom, marker, network, runner
 from exercises.catalogue import BY_NAME, EXERCISES
 from exercises.work import Work
 from gpt_np import GPT
-from page.site import needed
+from page.site import NAVIGATION, needed
 from practice_answers import RIGHT, filled
 
 SEED = 5
@@ -48,27 +45,6 @@ HOSTILE = [
     FORGED.format('{"trials": 1, "printed": "x"}'),
     "",
 ]
-
-
-@contextmanager
-def served(site):
-    """The address of a server of that folder."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def address(site):
-    with served(site) as address:
-        yield address
 
 
 READY = "html[data-ready]"
@@ -378,11 +354,12 @@ def test_ones_own_lines_train_before_ones_eyes_and_the_page_reads_with_them_by_k
     work = json.loads(lines_that_passed(*network.USED))
     del work["passed"]["update"], work["progress"]["passed"]["update"]
     anew("update", **work)
-    assert "Lines, done" not in page.locator(".path .done").all_text_contents()
+    lines = page.locator(".site a[href='backprop.html'] span")
+    before = int(lines.inner_text().partition("/")[0])
     page.locator(".cm-content").press("Control+Enter")
     says(page, "Passed.")
     page.keyboard.press("Escape")
-    assert "Lines, done" in page.locator(".path .done").all_text_contents()
+    assert int(lines.inner_text().partition("/")[0]) == before + 1  # the navigation counts
     press(page, "Train your network", "link")
     press(page, train)
     page.locator(".misread canvas").first.wait_for()
@@ -409,7 +386,7 @@ def test_ones_own_lines_train_before_ones_eyes_and_the_page_reads_with_them_by_k
     page.goto(address + "index.html#line=da1")  # the reader's own line, and the drawing is still there
     page.locator("#stage .yours", has_text="Your line: da1 = dlogits @ W2.T").wait_for()
     assert page.locator("#code .written").count() == 14 and page.locator("#answer").inner_text() == answer
-    assert page.locator(".path .done").all_text_contents() == ["Draw, done", "Lines, done", "Train, done"]
+    assert page.locator(".site .done").first.inner_text() == "First line ✓"
     page.goto(address + "practise.html#train")  # nothing is lost on the way back
     page.get_by_role("button", name="Train again").wait_for()
     assert page.locator(".said").inner_text() == said and page.locator(".misread canvas").count() > 1
@@ -551,12 +528,12 @@ def test_without_a_network_all_pages_and_python_work_once_they_are_there(browser
         page = context.new_page()
         with served(site) as address:
             page.goto(address + "practise.html#dz1")
-            until(lambda: page.evaluate("Boolean(navigator.serviceWorker.controller)"))  # Python came while it was idle
-            assert page.evaluate("!lessons.python.starting")
+            page.locator(".cm-content").focus()
+            until(lambda: page.evaluate("Boolean(navigator.serviceWorker.controller)"))  # Python has come
         for path in ("", "index.html", "practise.html#dz1"):
             page.goto(address + path)
             page.reload()
-            assert page.locator(".path li").count() == 6
+            assert page.locator(".site a").count() == len(NAVIGATION)
         page.emulate_media(reduced_motion="reduce")  # then it need not wait after each patch
         page.goto(address + "writing.html")
         page.locator(".writer").get_by_role("button", name="7", exact=True).click()
@@ -852,7 +829,10 @@ def test_a_new_version_is_said_and_what_another_one_has_kept_breaks_nothing_for_
     version = re.compile("/version.json")
     with at("practise.html#dz1", problems=["Canvas2D", "toFixed"]) as page:
         page.route(version, lambda route: route.fulfill(body='"another"'))
-        for path, button, work in (("practise.html#dz1", "Mark", "; your work is kept"), ("index.html", "7", "")):
+        for path, button, work in (
+            ("practise.html#dz1", "Mark", "; your work is kept"),
+            ("index.html", "Mark", "; your work is kept"),
+        ):
             page.goto(address + path)
             page.get_by_role("button", name=button, exact=True).click()
             page.get_by_text(f"A new version is here: load this page again{work}").wait_for()
@@ -876,12 +856,13 @@ def test_a_new_version_is_said_and_what_another_one_has_kept_breaks_nothing_for_
 
 
 @pytest.mark.slow
-def test_what_is_fetched_ahead(browser, site, address):
-    """All pages, so that they work without a network, but no picture. On a phone nothing until one types."""
+@pytest.mark.parametrize("phone", [True, False])
+def test_what_is_fetched_ahead(browser, site, address, phone):
+    """All pages, so that they work without a network, but no picture; and no Python until one goes to an editor."""
     ahead = json.loads(re.search("`(.*)`", (site / "sw.js").read_text())[1])
     assert {path.name for path in site.glob("*.html")} < {*ahead} >= {"lessons.js", "worker.js", "write.css"}
     assert not [name for name in ahead if name.endswith((".png", ".gif", ".svg", ".jpg"))]
-    context, asked = browser.new_context(has_touch=True, is_mobile=True, service_workers="block"), []
+    context, asked = browser.new_context(has_touch=phone, is_mobile=phone, service_workers="block"), []
     try:
         page = context.new_page()
         context.on("request", lambda request: asked.append(request.url))
@@ -890,18 +871,32 @@ def test_what_is_fetched_ahead(browser, site, address):
         page.wait_for_selector("html[data-ready]", state="attached")
         page.evaluate("new Promise((done) => requestIdleCallback(() => setTimeout(done)))")
         assert not [url for url in asked if "worker.js" in url]
-        page.locator(".cm-content").tap()
+        (page.locator(".cm-content").tap if phone else page.locator(".cm-content").click)()
         until(lambda: page.evaluate("1") and [url for url in asked if "/runtime/" in url])
     finally:
         context.close()
 
 
+@pytest.mark.parametrize("width, height", [(1366, 650), (390, 844)])  # a small laptop's, and a phone's
+def test_a_newcomer_sees_mark_in_every_exercise_of_one_function(at, width, height):
+    with at("practise.html#logits", width=width) as page:
+        page.set_viewport_size({"width": width, "height": height})
+        for exercise in HERE:
+            if exercise.is_program or exercise.case:
+                continue
+            page.evaluate("(name) => (location.hash = name)", exercise.name)
+            page.locator(f".exercise[aria-label={json.dumps(exercise.title)}]").wait_for()
+            frames(page)
+            page.evaluate("scrollTo(0, 0)")
+            frames(page)
+            (mark,) = boxes(page, ".marks > :first-child")
+            assert mark[2] >= 0 and mark[4] <= height, exercise.name
+
+
 @pytest.mark.slow
-def test_one_who_comes_back_sees_mark_and_is_two_keys_from_the_editor(at):
+def test_one_who_comes_back_is_two_keys_from_the_editor(at):
     with at("practise.html#dz1") as page:
-        page.set_viewport_size({"width": 1366, "height": 768})  # of a small laptop
         opened_with(page, {"logits": "mine"})
-        assert boxes(page, ".exercise .row .primary")[0][4] <= 768
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.matches('.cm-content')")
@@ -924,6 +919,15 @@ def test_what_fails_in_a_lesson_is_said(at):
     with at("autograd.html") as page:
         page.evaluate("lessons.python.session = () => Promise.reject(Error('No luck.')); lessons.blocks.run(0)")
         page.locator(".block [role=status]", has_text="Python could not be loaded (No luck.).").wait_for()
+
+
+def test_an_editor_takes_the_place_of_the_block_that_it_shows(at):
+    """What a block prints is a `pre`, too, and stays."""
+    with at("transformer.html") as page:
+        page.locator(".block .cm-content").first.wait_for(state="attached")
+        said = page.evaluate("[...document.querySelectorAll('.block')].map((block) => block.textContent)")
+        assert page.locator(".block").count() == page.locator(".block > .editor").count() > 0
+        assert page.locator(".block > pre").count() == 0 and all(said)
 
 
 @pytest.mark.slow

@@ -1,0 +1,18 @@
+/* The one navigation of the site: its pages in their order, and how much of what each asks for is written. */
+
+import { effect } from "@preact/signals";
+import { hasPassed, work } from "./work.js";
+
+/** Keep the marks beside the links as they are: page/site.py has left the names of the exercises there. */
+export function showPath() {
+  const links = [...document.querySelectorAll(".site [data-asks]")];
+  effect(() => {
+    for (const link of links) {
+      const asked = link.dataset.asks.split(" "),
+        passed = asked.filter((name) => hasPassed(work.value, { name })).length;
+      const isDone = passed === asked.length;
+      link.classList.toggle("done", isDone);
+      link.querySelector("span").textContent = isDone ? " ✓" : passed ? ` ${passed}/${asked.length}` : "";
+    }
+  });
+}

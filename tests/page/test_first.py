@@ -1,0 +1,153 @@
+"""The first screen: a digit, a guess, and the line that the reader writes; and the views of the page behind it."""
+
+import inspect
+import re
+
+import numpy as np
+import pytest
+
+from chromium import arrays, frames, opened, text, weights
+from exercises.catalogue import BY_NAME
+from mlp_np import MLP
+from page.site import own_lines
+
+LAPTOP, PHONE = (1366, 650), (390, 844)
+
+
+@pytest.fixture
+def first(browser, large_page):
+    """The page as somebody sees it who opens it."""
+    with opened(browser, large_page, problems=["Canvas2D"]) as page:
+        page.set_viewport_size(dict(zip(("width", "height"), LAPTOP, strict=True)))
+        yield page
+
+
+def test_the_first_screen_asks_and_gives_nothing_away(first):
+    """Of what a reader is to write, no formula can be read anywhere, but where somebody asks to see it."""
+    end = first.locator("#command").bounding_box()
+    assert end["y"] + end["height"] < LAPTOP[1] and "practice.py dlogits" in text(first, "#command")
+    assert first.evaluate("document.documentElement.scrollHeight") < 3 * LAPTOP[1]
+    formulas = [line.strip() for line in re.findall(r"= (.*?)(?:  #.*)?$", open_source(), re.MULTILINE)]
+    for view in ("opening", "inside", "fool", "learn"):
+        first.evaluate("(id) => lab.goTo(id)", view)
+        frames(first)
+        shown = text(first, "main")
+        assert [formula for formula in formulas if len(formula) > 9 and formula in shown] == []
+    first.evaluate("lab.goTo('inside')")
+    first.locator("#code [data-stage=dz1]").click()
+    assert text(first, "#stage-line") == "dz1 = …" and first.locator("#f-a1 b").inner_text() == "dz1"  # the picture
+    first.locator("#stage .fold").click()
+    assert text(first, "#stage-line") == "self.dz1 = self.da1 * (self.z1 > 0)"
+    assert "da1 * (z1 > 0)" in text(first, "#f-dz1") and "a1.T @ dlogits" not in text(first, "#f-dW2")
+
+
+def open_source():
+    """The lines of mlp_np.py that an exercise asks for."""
+    return inspect.getsource(MLP.backward).replace("self.", "")
+
+
+def test_a_guess_is_answered_when_the_reader_lets_go_of_it(first):
+    truth = arrays(first, "lab.now")["dlogits"]
+    bars = first.locator(".pull")
+    assert first.locator(".truth").count() == 0
+    box = bars.nth(3).bounding_box()
+    first.mouse.move(box["x"] + 5, box["y"] + box["height"] / 2)
+    first.mouse.down()
+    first.mouse.move(box["x"] + 5, box["y"] + 0.75 * box["height"])
+    assert first.locator(".truth").count() == 0  # not before
+    first.mouse.up()
+    assert first.evaluate("[...document.querySelectorAll('.truth')].length") == 1
+    said = bars.nth(3).get_attribute("aria-valuetext")
+    assert said.startswith("your guess: -0.5") and np.isclose(float(said.rpartition(" ")[2]), truth[3], rtol=5e-3)
+    bars.nth(4).focus()  # by keys
+    first.keyboard.press("ArrowDown")
+    first.keyboard.press("Tab")
+    assert first.locator(".truth").count() == 2
+    first.evaluate("for (let k = 0; k < 10; k++) { lab.guess(k, k === 4 ? -1 : 0.1); lab.settle(k); }")
+    assert text(first, "#question").startswith("10 of 10 point the right way. Only a larger score of 4")
+    shown = [float(v) for v in first.locator(".pull span").all_inner_texts()]
+    assert np.abs(np.array(shown) - truth).max() < 0.006
+    first.evaluate("lab.setLabel(2)")  # another loss: another guess
+    assert first.locator(".truth").count() == 0
+
+
+def test_each_address_leads_to_its_view(first):
+    for address, part in [("#learn", "learn"), ("#f-dW2", "f-dW2"), ("#fool", "fool"), ("#line=dz1", "stage"),
+                          ("#lr=0.1&batch=32&hidden=32&init=he&seed=2", "learn"), ("#opening", "pad")]:  # fmt: skip
+        first.evaluate("(address) => (location.hash = address)", address)
+        frames(first, 3)
+        assert first.locator(f"#{part}").is_visible(), address
+    assert not first.locator("#learn").is_visible()
+    first.evaluate("lab.goTo('all')")
+    assert all(first.locator(f"#{part}").is_visible() for part in ("opening", "inside", "fool", "learn", "own"))
+
+
+def test_the_pad_is_drawn_on_by_keys(first):
+    first.locator("#pad").focus()
+    first.keyboard.press("Tab")
+    first.keyboard.press("Shift+Tab")
+    first.locator(".clear").first.click()
+    first.locator("#pad").focus()
+    for key in [*["ArrowUp"] * 8, " ", *["ArrowDown"] * 16, " ", *["ArrowRight"] * 4]:
+        first.keyboard.press(key)
+    strokes = first.evaluate("lab.state.digit.value.strokes")
+    assert len(strokes) == 1 and len(strokes[0]) == 17  # the pen was up at the end
+    assert text(first, "#answer") == "1"
+
+
+def test_the_chain_asks_for_what_its_exercises_ask_for(first):
+    """Their names, what they give and what they get stand in page/chain.js, because the page opens without a site."""
+    script = first.evaluate("document.querySelector('script[type=module]').textContent")
+    asked = re.search(r"var CHAIN = \[.*?\n  \];", script, re.DOTALL)[0]
+    for name, gives, given in re.findall(
+        r'exercise: "(\w+)",\s+gives: \[(.*?)\],.*?given: \{(.*?)\}', asked, re.DOTALL
+    ):
+        exercise = BY_NAME[name]
+        assert re.findall(r'"(\w+)"', gives) == list(exercise.gives)
+        assert {*re.findall(r"(\w+): \"", given)} == {*exercise.takes}
+        assert own_lines()[exercise.gives[0]] == name
+
+
+def test_what_one_writes_is_marked_and_drives_the_bars_and_the_step(browser, address):
+    """A wrong line is named, a right one computes; with all of them the step is the reader's own."""
+    own = (address, "data:", "blob:")
+    with opened(browser, f"{address}index.html", own=own, problems=["Canvas2D"]) as page:
+        page.set_viewport_size(dict(zip(("width", "height"), LAPTOP, strict=True)))
+
+        def write(lines):
+            page.locator(".own-line textarea").focus()
+            page.keyboard.press("Control+A")
+            page.keyboard.insert_text(lines)
+            page.keyboard.press("Control+Enter")
+
+        end = page.locator("#mark").bounding_box()
+        assert end["y"] + end["height"] < LAPTOP[1]
+        write("dlogits = p - np.eye(10)[y]")
+        page.locator(".verdict.wrong", has_text="not divided by B").wait_for()
+        assert page.locator(".truth").count() == 0
+        right = {name: BY_NAME[name] for name in ("dlogits", "dW2_db2", "da1", "dz1", "dW1_db1")}
+        lines = [
+            "dlogits = (p - np.eye(10)[y]) / len(p)", "dW2 = a1.T @ dlogits\ndb2 = dlogits.sum(axis=0)",
+            "da1 = dlogits @ W2.T", "dz1 = da1 * (z1 > 0)", "dW1 = x.T @ dz1\ndb1 = dz1.sum(axis=0)",
+        ]  # fmt: skip
+        for n, line in enumerate(lines, 1):
+            write(line)
+            page.locator(".links .done").nth(n - 1).wait_for()
+            if n == 1:
+                page.locator("#question", has_text="Your own line drives these bars. Draw").wait_for()
+                assert page.locator(".truth").count() == 10
+        assert len(right) == len(lines) and "Take a step is your own step" in text(page, "#all-own")
+        page.locator("#question", has_text="Draw").wait_for()
+        page.evaluate("lab.learn(1)")
+        theirs = weights(page)
+        page.evaluate("lab.undo()")
+        page.locator("#question", has_text="Your own line drives these bars. Draw").wait_for()
+        page.locator("#teach").click()
+        mine = weights(page)
+        assert all(np.abs(mine[name] - theirs[name]).max() < 1e-7 for name in mine)
+        page.goto(f"{address}practise.html")  # and back: the digit, the steps and the lines are there
+        page.go_back()
+        page.locator(".links .done").nth(4).wait_for()
+        assert page.evaluate("lab.state.steps.value.length") == 1
+        again = weights(page)
+        assert all(np.abs(mine[name] - again[name]).max() < 1e-7 for name in mine)
