@@ -54,6 +54,7 @@ def test_the_numbers_of_the_first_steps_are_those_of_the_run(small):
     assert seen["arrays"]["b2"]["step"] is None and seen["classes"] == 10
     assert np.array_equal(seen["examples"], x[: look.SHOWN])
     assert seen["labels"] == [str(digit) for digit in y[: look.SHOWN]]
+    assert seen["where"].startswith("step 3 of 300, rate ")
 
 
 @pytest.mark.parametrize("model", slow_but(["mlp"], SMALL))

@@ -37,8 +37,8 @@ def test_what_needs_no_unix_passes_without_it():
 
 
 ON_WINDOWS = [
-    "tests/support", "tests/test_data.py", "tests/test_layers.py", "tests/test_plot.py", "tests/test_practice.py",
-    "tests/test_practice_commands.py", "tests/test_predict.py", "tests/test_walls.py", "tests/test_write.py",
+    "tests/support", "tests/test_data.py", "tests/test_plot.py", "tests/test_practice_commands.py",
+    "tests/test_predict.py", "tests/test_walls.py", "tests/test_write.py",
 ]  # fmt: skip
 
 

@@ -63,6 +63,9 @@ def test_of_a_picture_that_is_read_ink_is_black_and_what_the_network_sees_is_as_
     given, ink, image, said = inside.prediction(seen, PASS["p"], "digit: 9").axes
     assert dark_ink(given.images[0]) and dark_ink(ink.images[0]) and not dark_ink(image.images[0])
     assert [bar.get_width() for bar in said.patches] == [*PASS["p"]]
+    seen.problem = "no digit found in a.png: it is blank"
+    why = inside.prediction(seen, PASS["p"], "digit: 9").axes[3]
+    assert not why.patches and [text.get_text() for text in why.texts] == ["it is blank"]
 
 
 def test_of_both_passes_blue_is_above_0_and_red_below():

@@ -2,6 +2,7 @@
 
 import os
 import re
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import numpy as np
@@ -16,6 +17,7 @@ import predict
 from conftest import ROOT, once
 from mlp_np import softmax
 from pictures import PENS, SCENES, drawn, encoded, on_sheet, photograph, placed, written
+from support import pictures
 from support.errors import UserError
 from support.ink import read_digit
 
@@ -192,3 +194,17 @@ def test_the_newest_of_its_kind(tmp_path, monkeypatch, small):
 def test_the_probabilities():
     p = softmax(np.array([[1e4, 0.0, -1e4], [0.0, 0.0, np.log(2)]]))
     assert p == pytest.approx(np.array([[1, 0, 0], [0.25, 0.25, 0.5]]))
+
+
+def test_what_is_no_class_has_no_row(monkeypatch, capsys):
+    """A network has ten outputs, and a reader's own folder perhaps two classes."""
+    names = ["cat", "dog", *[pictures.NONE] * 8]
+    source = SimpleNamespace(classes=names, kind="class")
+    options = SimpleNamespace(source=source, network=SimpleNamespace(title=lambda _: "784-8-10"))
+    checkpoint = SimpleNamespace(path="w.npz", history=SimpleNamespace(progress=lambda _: ""))
+    monkeypatch.setattr(networks, "load", lambda _: (None, options, checkpoint))
+    monkeypatch.setattr(networks, "logits_of", lambda *_: np.log([[0.89, 0.11, *[1e-9] * 8]]))
+    predict.main([str(ROOT / "png" / "photo.jpg")])
+    _, *rows, answer = capsys.readouterr().out.splitlines()
+    assert [row.split()[:2] for row in rows] == [["cat", "0.8900"], ["dog", "0.1100"]]
+    assert answer == "class: cat or dog (not sure)"

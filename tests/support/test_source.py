@@ -359,6 +359,11 @@ def test_a_folder_that_nobody_may_read_is_one_line(call, tmp_path):
     refused(call, ["--dataset", "own"], "Permission denied")
 
 
+def test_a_label_in_words():
+    source = data.Source("own", classes=["eight", "8", "4", "ankle boot", "bag"])
+    assert [source.called(n) for n in range(5)] == ["an eight", "an 8", "a 4", "an ankle boot", "a bag"]
+
+
 # --- A network whose data have gone, or moved ---
 
 

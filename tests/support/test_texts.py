@@ -78,3 +78,13 @@ def test_the_words_are_those_at_which_k_means_ends(mnist):
     assert np.abs(moved).max() <= 1 and np.count_nonzero(moved) <= 1
     assert words.shape == (WORDS, 16) and not words[0].any() and (np.diff(words.sum(axis=1, dtype=int)) >= 0).all()
     assert as_file(words) == texts.WORDS.read_bytes()
+
+
+def test_a_text_has_at_least_one_window_in_each_part():
+    """And is refused if it has one letter less."""
+    for places, least in ((64, 641), (2, 21)):
+        words = np.arange(least)
+        train, _, test, _ = texts.windows(words, places, "a.txt")
+        assert train[0].tolist() == [*range(places + 1)] and test[0].tolist() == [*range(least - places - 1, least)]
+        with pytest.raises(UserError, match=f"a.txt has {least - 1} letters"):
+            texts.windows(words[:-1], places, "a.txt")
