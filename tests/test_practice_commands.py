@@ -26,7 +26,7 @@ import pytest
 import networks
 import practice
 import predict
-from conftest import ROOT, TODAY, assert_one_line, rows
+from conftest import ROOT, TODAY, UNIX, assert_one_line, rows
 from exercises import catalogue, classroom, complaints, marker, network, prove, review, runner, show
 from exercises.catalogue import BY_NAME, EXERCISES, numbered
 from exercises.work import Work, digest
@@ -262,8 +262,8 @@ def test_a_damaged_progress_is_one_line(damage, tmp_path):
         Work(tmp_path)
 
 
+@UNIX
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
 def test_watch_marks_again_what_is_saved_until_ctrl_c(learner):
     command = [sys.executable, str(ROOT / "practice.py"), "--watch", "--folder", str(learner.folder)]
     attended = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores Ctrl-C
@@ -393,7 +393,7 @@ def test_read_needs_a_network_from_a_blank_file(tmp_path):
     with pytest.raises(UserError, match=r"own_network is not written yet$"):
         practice.main(command)
     (tmp_path / "my_network.npz").touch()
-    with pytest.raises(UserError, match=r"python predict.py \S+photo.jpg --weights \S+my_network.npz"):
+    with pytest.raises(UserError, match=r"python predict.py .+photo.jpg --weights .+my_network.npz"):
         practice.main(command)
     assert not (tmp_path / "own_network.py").exists()
 
@@ -632,6 +632,7 @@ def test_a_read_only_copy_names_the_way_out(learner, monkeypatch):
     assert_one_line(learner(), "Permission denied", "`python practice.py --folder DIR`")
 
 
+@UNIX
 @pytest.mark.slow
 def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     apart, found, exercise = runner.apart, {}, BY_NAME["dz1"]
@@ -690,6 +691,7 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
         assert re.search(words, (feedback / f"{person}.txt").read_text(encoding="utf-8"))
 
 
+@UNIX
 def test_what_is_no_result_is_none(tmp_path):
     """A file may leave anything where its own is expected."""
     left = {
