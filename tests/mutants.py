@@ -7,19 +7,32 @@ its shape, a size that is taken from the data; in a program also a condition, or
 
 spoils a file of the project, in a copy of it, in 20 places drawn at random, and says which of them the tests do not
 notice. Further words are pytest's: -m "not slow", say.
+
+    python tests/mutants.py support/sheet.py,support/ink.py tests/support --matrix found.json --number 100 -m "not slow"
+
+runs all of these tests on each of the spoilt files, and says which tests notice nothing that no other notices, and for
+each file which test notices something soonest. It takes a fork for each, after NumPy, PyTorch and pytest are imported.
+Called again, it goes on with what found.json does not have yet.
 """
 
 import argparse
 import ast
+import importlib
+import json
+import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -157,54 +170,169 @@ def planted(exercise):
     return {body for *_, body in spoilt(tree, tree, partial(learners_slips, alike=alike, sizes=sizes))}
 
 
+def drawn(files, number, seed):
+    """So many slips in these files, drawn at random: (file, line, as it is, as it then is, the code of the file)."""
+    found = []
+    for file in files:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        lines = {ast.unparse(node): node.lineno for node in ast.walk(tree) if hasattr(node, "lineno")}
+        for before, after, code in spoilt(tree, tree, contributors_slips):
+            short = (part.partition("\n")[0] for part in (before, after))
+            found.append((file.resolve().relative_to(PROJECT), lines.get(before, 0), *short, code))
+    return random.Random(seed).sample(found, min(number, len(found)))
+
+
+@contextmanager
+def copied():
+    """The folder of a copy of the project, which is there for as long as the context lasts."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "project"
+        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        found = subprocess.run(listed, cwd=PROJECT, check=True, stdout=-1, encoding="utf-8").stdout
+        for path in (path for path in found.split("\0") if (PROJECT / path).is_file()):
+            (copy / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / path, copy / path)
+        yield copy
+
+
+@contextmanager
+def written(path, code):
+    """Within it, that is what the file has."""
+    before = path.read_text(encoding="utf-8")
+    path.write_text(code, encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(before, encoding="utf-8")
+
+
 def survivors(file, tests, number, seed):
     """Spoil that many places of a file, one at a time, and yield (line, as it is, as it then is, do the tests pass?).
 
     SystemExit if the tests fail as the file is.
     """
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    lines = {ast.unparse(node): node.lineno for node in ast.walk(tree) if hasattr(node, "lineno")}
-    found = list(spoilt(tree, tree, contributors_slips))
-    with tempfile.TemporaryDirectory() as folder:
-        copied = Path(folder) / "project"
-        git = partial(subprocess.run, check=True, stdout=subprocess.PIPE, encoding="utf-8")
-        listed = git(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=PROJECT).stdout
-        for path in (path for path in listed.split("\0") if (PROJECT / path).is_file()):
-            (copied / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(PROJECT / path, copied / path)
-        for words in (["init", "-q"], ["add", "."]):  # some tests ask git which files there are
-            git(["git", *words], cwd=copied)
-        place = copied / file.resolve().relative_to(PROJECT)
+    with copied() as folder:
 
-        def failed(code):
+        def failed(path, code):
             """What pytest says of the first test that fails; nothing if they pass."""
-            place.write_text(code, encoding="utf-8")
             command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
-            try:
-                ended = subprocess.run(command, cwd=copied, stdout=-1, stderr=-2, encoding="utf-8", timeout=600)
-            except subprocess.TimeoutExpired:
-                return "no end after 10 minutes"
+            with written(folder / path, code):
+                try:
+                    ended = subprocess.run(command, cwd=folder, stdout=-1, stderr=-2, encoding="utf-8", timeout=600)
+                except subprocess.TimeoutExpired:
+                    return "no end after 10 minutes"
             said = (line for line in ended.stdout.splitlines() if line.startswith(("FAILED", "ERROR")))
             return next(said, "no test was selected") if ended.returncode else ""
 
-        if said := failed(ast.unparse(tree)):  # which has no comments
+        as_it_is = ast.unparse(ast.parse(file.read_text(encoding="utf-8")))  # which has no comments
+        if said := failed(file.resolve().relative_to(PROJECT), as_it_is):
             sys.exit(f"the tests should pass before anything is spoilt: {said}")
-        for before, after, code in random.Random(seed).sample(found, min(number, len(found))):
-            yield lines.get(before, 0), before.partition("\n")[0], after.partition("\n")[0], not failed(code)
+        for path, line, before, after, code in drawn([file], number, seed):
+            yield line, before, after, not failed(path, code)
+
+
+# --- Each slip against each test --------------------------------------------------------------------------------------
+
+
+class Outcomes:
+    """A plugin of pytest: {test: (the seconds it took, whether it failed)}."""
+
+    def __init__(self):
+        self.found = {}
+
+    def pytest_runtest_logreport(self, report):
+        seconds, failed = self.found.get(report.nodeid, (0, False))
+        self.found[report.nodeid] = seconds + report.duration, failed or report.failed
+
+
+def outcomes(folder, tests, most):
+    """What `Outcomes` finds in a copy of the project, in a fork, which imports the project's own files there.
+
+    {} if it did not end after `most` seconds, or if pytest could not collect the tests: then all have noticed.
+    """
+    result = folder.parent / "outcomes.json"
+    result.unlink(missing_ok=True)
+    if not (child := os.fork()):
+        signal.alarm(most)
+        os.chdir(folder)
+        sys.dont_write_bytecode = True  # it tells two versions of a file apart by second and size
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+        sys.path[:] = [str(folder), *(path for path in sys.path if not path.startswith(str(PROJECT / "tests")))]
+        plugin = Outcomes()
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 1), os.dup2(nowhere.fileno(), 2)
+            status = pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests], [plugin])
+        result.write_text(json.dumps(plugin.found if status in (0, 1) else {}))
+        os._exit(0)
+    os.waitpid(child, 0)
+    return json.loads(result.read_text()) if result.exists() else {}
+
+
+def matrix(files, tests, number, seed, kept):
+    """Fill the file `kept` with {"seconds": {test: as the code is}, "slips": {slip: the tests that notice it}}."""
+    for name in ("hypothesis", "matplotlib.figure", "PIL.Image", "requests", "torch", "tqdm"):
+        with suppress(ImportError):
+            importlib.import_module(name)
+    found = json.loads(kept.read_text()) if kept.exists() else {"seconds": {}, "slips": {}}
+    with copied() as folder:
+        now = outcomes(folder, tests, 3600)
+        if not now or (failed := [test for test, (_, has_failed) in now.items() if has_failed]):
+            sys.exit(f"the tests should pass before anything is spoilt: {failed[:3] if now else 'none ran'}")
+        found["seconds"] = {test: round(seconds, 3) for test, (seconds, _) in now.items()}
+        most = 60 + 5 * int(sum(found["seconds"].values()))
+        for path, line, before, after, code in drawn(files, number, seed):
+            slip = f"{path}:{line}  {before}  ->  {after}"
+            if slip not in found["slips"]:
+                with written(folder / path, code):
+                    after = outcomes(folder, tests, most)
+                noticed = [test for test, (_, has_failed) in after.items() if has_failed] if after else [*now]
+                found["slips"][slip] = noticed
+                (spare := kept.with_suffix(".part")).write_text(json.dumps(found, indent=1))
+                spare.replace(kept)
+                print(f"{len(noticed):4} of {len(now)} tests notice  {slip}", flush=True)
+    return found
+
+
+def report(found):
+    """What the matrix says, in lines."""
+    seconds, slips = found["seconds"], found["slips"]
+    alive = [slip for slip, noticed in slips.items() if not noticed]
+    yield f"{len(slips)} slips, {len(seconds)} tests, {sum(seconds.values()):.0f} s; {len(alive)} slips survive:"
+    yield from (f"  {slip}" for slip in alive)
+    alone = {noticed[0] for noticed in slips.values() if len(noticed) == 1}
+    some = {test for noticed in slips.values() for test in noticed}
+    spare = sorted(seconds.keys() - alone, key=lambda test: -seconds[test])
+    nothing = len(seconds.keys() - some)
+    yield f"{len(spare)} tests notice nothing that no other notices, {nothing} of them nothing at all:"
+    yield from (f"  {seconds[test]:6.2f} s  {test}" for test in spare)
+    for file in dict.fromkeys(slip.partition(":")[0] for slip in slips):
+        counts = Counter(test for slip, noticed in slips.items() if slip.startswith(f"{file}:") for test in noticed)
+        if counts:
+            test = min(counts, key=seconds.get)
+            yield f"{file}: soonest by {test}, {seconds[test]:.2f} s, {counts[test]} slips"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", type=Path, help="which file to spoil")
+    parser.add_argument("files", metavar="file", help="which file to spoil; with --matrix, several with commas between")
     parser.add_argument("tests", nargs="+", help="the tests that should notice, as pytest takes them")
     parser.add_argument("--number", type=int, default=20, help="how many places (20)")
     parser.add_argument("--seed", type=int, default=0, help="which ones (0)")
+    parser.add_argument("--matrix", type=Path, metavar="FILE.json", help="run each test on each slip, and keep it here")
     options, more = parser.parse_known_args()
-    if not (options.file.suffix == ".py" and options.file.resolve().is_relative_to(PROJECT) and options.file.exists()):
-        parser.error(f"{options.file} is no Python file of the project")
+    files = [*map(Path, options.files.split(","))]
+    for file in files:
+        if not (file.suffix == ".py" and file.resolve().is_relative_to(PROJECT) and file.exists()):
+            parser.error(f"{file} is no Python file of the project")
+    if options.matrix:
+        found = matrix(files, options.tests + more, options.number, options.seed, options.matrix.resolve())
+        print(*report(found), sep="\n")
+        return
+    if len(files) > 1:
+        parser.error("several files need --matrix")
     alive = tried = 0
-    for line, before, after, passed in survivors(options.file, options.tests + more, options.number, options.seed):
-        print(f"{'SURVIVED' if passed else 'noticed '}  {options.file}:{line}  {before}  ->  {after}", flush=True)
+    for line, before, after, passed in survivors(files[0], options.tests + more, options.number, options.seed):
+        print(f"{'SURVIVED' if passed else 'noticed '}  {files[0]}:{line}  {before}  ->  {after}", flush=True)
         alive, tried = alive + passed, tried + 1
     print(f"{alive} of {tried} survived")
 

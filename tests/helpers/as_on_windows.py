@@ -8,10 +8,11 @@ a child process does, a link that may not be made, or a file that is written in 
 import multiprocessing.util  # noqa: F401
 import os
 import signal
-import subprocess  # noqa: F401
+import subprocess
 import sys
 import uuid  # noqa: F401
 from contextlib import suppress
+from types import SimpleNamespace
 
 with suppress(ImportError):
     import torch  # noqa: F401
@@ -36,6 +37,8 @@ NAMES = {  # but os.getuid, for which pytest asks
 
 def pytest_configure(config):
     """By now pytest and what it needs are imported."""
+    for module in (os, signal):  # for itself, `subprocess` keeps all names
+        setattr(subprocess, module.__name__, SimpleNamespace(**vars(module)))
     for name in MODULES:
         sys.modules[name] = None
     for module, names in NAMES.items():
