@@ -1,6 +1,6 @@
 /* Curves over the steps. */
 
-import { effect } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 
 import { colours } from "./colours.js";
 import { fit, sizeOf, whenInView } from "./picture.js";
@@ -19,8 +19,12 @@ export function thinned(values) {
     fewest steps that the axis shows. least, most: the same of its height. guess: what guessing gives. */
 export function drawCurves(host, { name, lines, few, least, most, guess, format }) {
   const canvas = host.appendChild(document.createElement("canvas")),
-    width = sizeOf(host);
+    width = sizeOf(host),
+    over = signal(null); // how far to the right the pointer is
   canvas.setAttribute("role", "img");
+  for (const type of ["pointerdown", "pointermove"])
+    canvas.addEventListener(type, ({ offsetX }) => (over.value = offsetX));
+  canvas.addEventListener("pointerleave", () => (over.value = null));
 
   const drawn = () => lines().filter(({ points }) => points.length);
 
@@ -77,6 +81,8 @@ export function drawCurves(host, { name, lines, few, least, most, guess, format 
       for (const [step, v] of points) if (Number.isFinite(v) && step <= steps) context.lineTo(x(step), y(v));
       context.stroke();
     }
+    if (over.value >= left && over.value <= right && labels.length)
+      pointAt(((over.value - left) * steps) / (right - left));
     for (const label of labels)
       label.y = Math.min(Math.max(y(Number.isFinite(label.v) ? label.v : high), top + 7), bottom - 7);
     const [below, above] = [...labels].sort((one, other) => other.y - one.y);
@@ -85,6 +91,22 @@ export function drawCurves(host, { name, lines, few, least, most, guess, format 
     for (const { words, v, y, colour } of labels) {
       write(format(v), right + 6, y - 7, "left", colour, 600);
       write(narrow ? words.slice(0, 5) : words, right + 6, y + 7, "left", colour);
+    }
+
+    /** What the curves say at the step there. */
+    function pointAt(step) {
+      const nearest = ({ points }) =>
+        points.reduce((one, other) => (Math.abs(other[0] - step) < Math.abs(one[0] - step) ? other : one));
+      const [at] = nearest(labels[0]),
+        isLeft = x(at) > (left + right) / 2;
+      context.setLineDash([]);
+      context.fillStyle = muted;
+      context.fillRect(Math.round(x(at)), top, 1, bottom - top);
+      write(`step ${at.toLocaleString("en")}`, x(at) + (isLeft ? -5 : 5), top + 4, isLeft ? "right" : "left");
+      labels.forEach((line, n) => {
+        const said = format(nearest(line)[1]);
+        write(said, x(at) + (isLeft ? -5 : 5), top + 18 + 14 * n, isLeft ? "right" : "left", line.colour, 600);
+      });
     }
   }
 }

@@ -8,6 +8,7 @@ import { drawCurves, thinned } from "./curves.js";
 import * as learn from "./learning.js";
 import { $, paintWeights, whenInView } from "./picture.js";
 import { learning, settings } from "./state.js";
+import { goTo } from "./views.js";
 import { PIXELS, percent } from "./words.js";
 
 const broken = () => learning.value.run.broken;
@@ -27,7 +28,7 @@ const Buttons = () => (
     </div>
     <div class="row">
       <Button id="look-inside" act={lookInside} off={broken()}>
-        Look inside it, in the picture above
+        Look inside it
       </Button>
     </div>
     <p id="progress" class="note">
@@ -38,7 +39,7 @@ const Buttons = () => (
 
 function lookInside() {
   learn.lookInside();
-  $("inside").scrollIntoView();
+  goTo("inside");
 }
 
 const Settings = () => {

@@ -23,7 +23,7 @@ export function viewOf(id) {
 export function goTo(id) {
   const name = viewOf(id);
   if (!name) return;
-  view.value = name;
+  if (view.value !== "all" || id === "opening") view.value = name; // all of it holds what is gone to
   if (id === "all" || id === "opening") scrollTo(0, 0);
   else document.getElementById(id).scrollIntoView();
 }

@@ -32,9 +32,7 @@ export function kept(name, isRight = () => true, where = "localStorage") {
       if (now) window[where].setItem(key, now);
       else window[where].removeItem(key);
     } catch {} // denied, or full: then it is gone with the page
-    dispatchEvent(new CustomEvent("kept", { detail: name })); // for another script of this page
   });
-  addEventListener("kept", ({ detail }) => detail === name && read());
   for (const event of ["storage", "pageshow"]) addEventListener(event, read);
   all.set(name, value);
   return value;
