@@ -197,6 +197,7 @@ def test_a_right_backward_pass_is_never_called_wrong(page, seed):
 def test_a_loss_of_hundreds_stays_on_its_chart(page):
     run(page, ["rate"], 20)
     page.evaluate("lab.learning.show()")
+    page.locator("#losses").scroll_into_view_if_needed()  # what is out of view is not painted
     above = """() => {  // is there any ink of a curve in the uppermost fifth, where there is none if it is cut off?
         const canvas = document.querySelector("#losses canvas"), { height } = canvas;
         const { data } = canvas.getContext("2d").getImageData(60, height / 9, 200, height / 9);
