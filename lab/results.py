@@ -26,7 +26,7 @@ with program.needing("requirements-np.txt"):
     from support.options import Parser
     from support.rounding import above
 
-PROCESSOR = "AMD EPYC, 2 cores"  # whose times README states
+PROCESSOR = "AMD EPYC, 2 cores"  # whose times the docs state
 # The runs whose accuracies the docs state: {network: {what it is called: (its command, how many seeds)}}. If they have
 # the default run in both frameworks, as "MLP, NumPy" and "MLP, PyTorch", png/ has its curves.
 STATED = {

@@ -271,8 +271,8 @@ def proved():
 
 
 def derivatives(mine, y):
-    """What the learner's lines of these exercises, and the project's for the others, say of one digit: each derivative in a
-    file of its name. /work has the arrays that they get, in float64, and y is the true digit."""
+    """Write each derivative of one digit, in float64, into a file of its name: by the learner's lines of these
+    exercises, and by the project's for the others. /work has the arrays that they get; y is the true digit."""
     arrays = {name: np.frombuffer((FOLDER / name).read_bytes())[np.newaxis] for name in ("x", "z1", "a1", "p")}
     arrays |= {"W2": np.frombuffer((FOLDER / "W2").read_bytes()).reshape(-1, 10), "y": np.array([y])}
     lines = prove.Lines(prove.written(FOLDER, mine))

@@ -53,9 +53,10 @@ GUESS = re.compile(r"<p><strong>Guess first\.</strong>.+?</ul>(?=\s*<details>)",
 FORMULA_AND_SIGN = re.compile(r'(<span class="math inline">(?:(?!</math>).)*</math></span>[,.;:?)]+)', re.DOTALL)
 WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
 LESSON_PAGES = (
-    "briefly", "backprop", "debugging", "autograd", "resnet", "transformer", "writing", "nanogpt", "results", "speed",
+    "briefly", "backprop", "debugging", "autograd", "resnet", "transformer", "writing", "nanogpt", "results",
     "experiments", "teaching",
 )  # fmt: skip
+MOVED = {"speed": "results.html#speed"}  # pages of earlier versions, and where they are now
 DOCUMENTS = {f"docs/{name}.md": f"{name}.html" for name in LESSON_PAGES}
 DOCUMENTS |= {"README.md": "readme.html", "CONTRIBUTING.md": "contributing.html", "CHANGELOG.md": "changelog.html"}
 DOCUMENTS |= {"page/index.html": "index.html"}
@@ -539,6 +540,9 @@ def build(out):
         for source, name in DOCUMENTS.items():
             if source.endswith(".md"):
                 pages.page(name.removesuffix(".html"), pages.html(ROOT / source))
+        for name, to in MOVED.items():
+            link = f'<h1>Moved</h1><p>It is <a href="{to}">here</a> now.</p>'
+            pages.page(name, f'<meta http-equiv="refresh" content="0; url={to}">{link}')
         pages.page("practise", (LESSONS / "practise.html").read_text(encoding="utf-8"))
         rules = {"days": review.DAYS, "few": review.FEW}
         known = {"exercises": exercises(pages), "runtime": files, "rules": rules, "weights": weights, "size": size()}

@@ -49,8 +49,8 @@ def test_tables_are_those_of_the_results():
     measured = RESULTS.get("nanogpt")  # on an idle machine, which takes ten minutes
     for path, table in [
         *([("docs/nanogpt.md", nanogpt.table(measured))] if measured else []),
-        (README, results.defaults_table(RESULTS)),
-        (README, results.beside_table(RESULTS)),
+        ("docs/results.md", results.defaults_table(RESULTS)),
+        ("docs/results.md", results.beside_table(RESULTS)),
         ("docs/results.md", results.recipes_table(RESULTS)),
         ("docs/results.md", results.table(RESULTS)),
         ("docs/results.md", results.inits_table(RESULTS)),
@@ -70,7 +70,7 @@ def test_tables_are_those_of_the_results():
         ("docs/experiments.md", experiments.experiments_table(RESULTS["experiments"])),
         ("docs/debugging.md", experiments.overfitting_table(RESULTS["experiments"])),
         ("docs/debugging.md", debugging.table(RESULTS["debugging"])),
-        *(("docs/speed.md", table(of["rounds"])) for of, table in product(RESULTS["bench"].values(), bench.TABLES)),
+        *(("docs/results.md", table(of["rounds"])) for of, table in product(RESULTS["bench"].values(), bench.TABLES)),
     ]:
         assert table in TEXT[path], f"{path} should have\n{table}"
 
@@ -101,9 +101,9 @@ def test_sentences_say_what_was_measured():
          all(14 < minutes(run) < 31 for run in RESULTS["accuracy"] if " best" in run)),
         ("docs/autograd.md", f"over all {mlp['steps']:,} steps, in float32 and in float64",
          all(mlp["difference"][dtype]["tape"]["largest"] == 0 for dtype in ("float32", "float64"))),
-        ("docs/speed.md", results.PROCESSOR.replace(",", " with"), True),
-        ("docs/speed.md", f"given {bench.BATCHES['scikit-learn']} batches in a call", True),
-        ("docs/speed.md", f"empty paper is {paper:.2f}, not 0".replace("-", "−"), True),
+        ("docs/results.md", results.PROCESSOR.replace(",", " with"), True),
+        ("docs/results.md", f"given {bench.BATCHES['scikit-learn']} batches in a call", True),
+        ("docs/results.md", f"empty paper is {paper:.2f}, not 0".replace("-", "−"), True),
         ("docs/writing.md", "the first 500 steps in float64 it stays below 1e-14",
          gpt["difference"]["float64"]["every 500 steps"][0] < 1e-14),
         ("docs/writing.md",
