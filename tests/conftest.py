@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import zlib
+from contextlib import suppress
 from datetime import date
 from fnmatch import fnmatch
 from functools import cache
@@ -21,6 +22,9 @@ from pathlib import Path
 # It must be set before NumPy is imported.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+# Servers of the tests are on this machine, where a proxy does not lead.
+os.environ |= dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1,localhost")
 
 import numpy as np
 import pytest
@@ -102,8 +106,8 @@ def pytest_runtest_makereport(item):
     if report.failed:
         again = f"python -m pytest --salt {item.config.getoption('salt')}"
         said = f'{again} "{item.nodeid}"'
-        if cache := getattr(item.config, "cache", None):
-            path = cache.mkdir("order") / f"{os.environ.get('PYTEST_XDIST_WORKER', 'all')}.txt"
+        with suppress(AttributeError, OSError):  # there is no cache, or it cannot be written to
+            path = item.config.cache.mkdir("order") / f"{os.environ.get('PYTEST_XDIST_WORKER', 'all')}.txt"
             path.write_text("\n".join(RAN), encoding="utf-8")
             said += f"\nas it was, after {len(RAN) - 1} others: {again} @{os.path.relpath(path, ROOT)}"
         report.sections.append(("To repeat it", said))

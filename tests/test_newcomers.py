@@ -44,17 +44,17 @@ ON_WINDOWS = [
 
 @UNIX
 @pytest.mark.slow("first")
-def test_a_copy_without_git_in_any_folder_with_one_core_and_no_home_and_no_network_passes_or_says_why_not(tmp_path):
-    """As from the ZIP file. Nothing can be written to the home folder, and npm finds no registry."""
+def test_a_copy_without_git_in_any_folder_with_one_core_no_home_and_no_network_passes_or_says_why_not(tmp_path):
+    """As from the ZIP file. Nothing can be written to the home folder, and behind the proxy there is nothing."""
     copied = tmp_path / "Zoë's copy (1)"
     for path in project_files():
         (copied / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, copied / path)
     (tmp_path / "home").write_text("no folder")
-    nowhere = {"HOME": str(tmp_path / "home"), "npm_config_registry": "http://127.0.0.1:9", "NEED_BROWSER": ""}
-    one = (
-        "import os, runpy; hasattr(os, 'sched_setaffinity') and os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])"
-    )
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "npm_config_registry"), "http://127.0.0.1:9")
+    nowhere |= {"HOME": str(tmp_path / "home"), "NEED_BROWSER": ""}
+    core = "os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])"
+    one = f"import os, runpy; hasattr(os, 'sched_setaffinity') and {core}"
     status, said = apart("-m", "not slow", "-rs", *ELSEWHERE, cwd=copied, begin=one, **nowhere)
     assert status == 0, said[-3000:]
     assert re.search(r"SKIPPED .* needs what npm gets: npm failed", said) or not shutil.which("npm")

@@ -825,3 +825,37 @@ def test_marking_needs_numpy_alone(tmp_path, program):
     assert (marked.returncode, marked.stderr) == (0, "") and "multiplied by z1" in marked.stdout
     for words, package in ((("read", "png/photo.jpg"), "PIL"), (("prove",), "threadpoolctl")):
         assert_one_line(practice(*words), f"{package} is not installed", "requirements-np.txt")
+
+
+def test_of_a_class_only_what_was_handed_in_counts_and_nothing_is_a_formula(learner, tmp_path, monkeypatch):
+    """In small, with marks that cost no time: a stub is not tried, and a name that says two exercises says none."""
+
+    def in_words(path, exercise, seed):
+        return ("", "") if path is None else ("not written", "") if path.read_text() == STUB else ("passed", "Good.")
+
+    monkeypatch.setattr(classroom, "in_words", in_words)
+    for name, content in {"=ada/dz1.py": DONE, "=ada/da1.py": STUB, "bob/da1_dz1.py": DONE}.items():
+        hand_in(tmp_path / "class" / name, content)
+    found = learner("mark", tmp_path / "class", "--feedback", tmp_path / "feedback", "--only", "dz1,da1,loss")
+    assert [line.removeprefix("\ufeff") for line in found.stdout.splitlines()] == [
+        "name,passed,note,dz1,da1,loss", "'=ada,1,,passed,not written,", "bob,0,no exercise found,,,"
+    ]  # fmt: skip
+    assert "bob: 0 of 3 (da1_dz1.py: no exercise's name)" in found.stderr
+    tried = found.stderr.partition("commonest mistake\n")[2].splitlines()
+    assert [line.split() for line in tried] == [["dz1", "1", "1"]]
+    feedback = (tmp_path / "feedback" / "=ada.txt").read_text(encoding="utf-8")
+    assert feedback.count("Good.") == 1 and "loss" not in feedback.partition("\n\n")[0] + feedback[-60:]
+
+
+def test_a_network_that_was_trained_after_its_file_was_saved_reads_and_is_not_trained_again(learner, monkeypatch):
+    path, ran = write(learner.folder, "own_network"), []
+    monkeypatch.setattr(practice, "run_file", lambda work, exercise, *words: ran.append(words) or 0)
+    photo = str(ROOT / "png" / "photo.jpg")
+    learner("read", photo)
+    assert ran == [(), (photo,)]
+    (kept := path.with_suffix(".npz")).touch()
+    for saved, wanted in ((kept.stat().st_mtime - 9, [(photo,)]), (kept.stat().st_mtime + 9, [(), (photo,)])):
+        os.utime(path, (saved, saved))
+        ran.clear()
+        learner("read", photo)
+        assert ran == wanted

@@ -18,7 +18,7 @@ import pytest
 import data
 import main_np
 import mlp_np
-from conftest import PATIENCE, ROOT, slow_but
+from conftest import ROOT, slow_but
 from mlp_np import relative_difference, softmax_cross_entropy
 from networks import NETWORKS, make, parse_options
 from support import threads
@@ -371,13 +371,6 @@ def test_where_the_system_gives_no_more_threads_one_will_do(monkeypatch, small):
         train(monkeypatch, small, 1, parse_options("np", "--model", "resnet", "--widths", "2"))
     train(monkeypatch, small, 1, parse_options("np", "--model", "resnet", "--widths", "2", "--parts", 1))
     threads.crew.cache_clear()
-
-
-def test_parts_are_computed_at_once(monkeypatch):
-    """Each waits until the other has begun."""
-    monkeypatch.setattr(threads, "threads", lambda: 2)
-    begun = threading.Barrier(2, timeout=PATIENCE)
-    assert {*threads.each(lambda part: begun.wait(), "ab")} == {0, 1}
 
 
 def test_as_many_threads_work_as_numpy_would_have_used(monkeypatch):
