@@ -23,9 +23,6 @@ from pathlib import Path
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
-# Servers of the tests are on this machine, where a proxy does not lead.
-os.environ |= dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1,localhost")
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings

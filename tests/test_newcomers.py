@@ -37,8 +37,8 @@ def test_what_needs_no_unix_passes_without_it():
 
 
 ON_WINDOWS = [
-    "tests/support", "tests/test_data.py", "tests/test_plot.py", "tests/test_practice_commands.py",
-    "tests/test_predict.py", "tests/test_walls.py", "tests/test_write.py",
+    *(f"tests/support/test_{name}.py" for name in ("checkpoint", "download", "memory", "run", "source", "texts")),
+    *(f"tests/test_{name}.py" for name in ("data", "plot", "practice_commands", "predict", "walls", "write")),
 ]  # fmt: skip
 
 
@@ -62,9 +62,8 @@ def test_a_copy_without_git_in_any_folder_with_one_core_no_home_and_no_network_p
 
 
 ELSEWHERE = [
-    "tests/page/test_build.py", "tests/support", "tests/test_additions.py", "tests/test_docs.py",
-    "tests/test_faults.py", "tests/test_main.py", "tests/test_practice_commands.py", "tests/test_predict.py",
-    "tests/test_walls.py",
+    "tests/page/test_build.py", *(f"tests/support/test_{name}.py" for name in ("checkpoint", "download", "source")),
+    *(f"tests/test_{name}.py" for name in ("additions", "docs", "main", "practice_commands", "predict", "walls")),
 ]  # fmt: skip
 
 
