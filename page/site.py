@@ -53,7 +53,8 @@ GUESS = re.compile(r"<p><strong>Guess first\.</strong>.+?</ul>(?=\s*<details>)",
 FORMULA_AND_SIGN = re.compile(r'(<span class="math inline">(?:(?!</math>).)*</math></span>[,.;:?)]+)', re.DOTALL)
 WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
 LESSON_PAGES = (
-    "briefly", "backprop", "debugging", "autograd", "resnet", "transformer", "writing", "nanogpt", "results",
+    "briefly", "backprop", "training", "debugging", "further", "autograd", "resnet", "transformer", "writing", "sampling",
+    "nanogpt", "results",
     "experiments", "teaching",
 )  # fmt: skip
 MOVED = {"speed": "results.html#speed"}  # pages of earlier versions, and where they are now
@@ -63,8 +64,9 @@ DOCUMENTS |= {"page/index.html": "index.html"}
 ASKED = ("name", "stub", "seconds")  # what the front page needs to know of an exercise
 NAVIGATION = {
     "index.html": "First line", "briefly.html": "Machine learning", "backprop.html": "Backpropagation",
-    "debugging.html": "Debugging", "autograd.html": "Autograd", "resnet.html": "ResNet",
-    "transformer.html": "Transformer", "writing.html": "Writing", "nanogpt.html": "nanoGPT",
+    "training.html": "Training", "debugging.html": "Debugging", "further.html": "Further", "autograd.html": "Autograd",
+    "resnet.html": "ResNet", "transformer.html": "Transformer", "writing.html": "Writing",
+    "sampling.html": "Next word", "nanogpt.html": "nanoGPT",
     "practise.html": "Practise",
 }  # fmt: skip
 # Everything from this address; compiled code may be WebAssembly; the editor's style has this nonce.

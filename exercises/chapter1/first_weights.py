@@ -72,5 +72,5 @@ z has the variance inputs * (2 / inputs) = 2, half of it in the positive half, s
 as large as what came in. So it is in the next layer, and in the hundredth (He et al. 2015). With sqrt(1 / inputs)
 every ReLU halves it: after 20 layers a millionth is left.
 """
-DOCS = 'docs/backprop.md, "How large are the first weights?"'
+DOCS = 'docs/training.md, "How large are the first weights?"'
 LINE = "mlp_np.py: return rng.normal(0, np.sqrt(2 / fan_in)"

@@ -94,6 +94,6 @@ WHY = """
 f(a + h) and f(a - h) share the terms f(a), h^2 f''(a) / 2 and so on for even powers: in the difference these cancel,
 and the error falls with h^2. A difference on one side alone keeps the error h f''(a) / 2.
 """
-DOCS = 'docs/backprop.md, "Check it"'
+DOCS = 'docs/training.md, "Check it"'
 LINE = "mlp_np.py: gradient = np.zeros_like(array)"
 ON_DIGITS = "On real digits, this judge and db2 agree to ten places."

@@ -111,4 +111,4 @@ WHY = """
 Everything in it is a choice, and each can be tried: the number of hidden units, the batches, the learning rate and
 how it falls, momentum. Only the digits that were kept aside say which choice is better.
 """
-DOCS = 'docs/backprop.md, "From a blank file"'
+DOCS = 'docs/training.md, "From a blank file"'

@@ -117,7 +117,7 @@ WHY = """
 dp is d loss / d p. Polyak 1964, in PyTorch's form: the learning rate is outside the velocity. The project changes v and
 p in place, so that it makes no new arrays.
 """
-DOCS = 'docs/backprop.md, "The step"'
+DOCS = 'docs/training.md, "The step"'
 LINE = "main_np.py: p -= lr * v"
 ON_DIGITS = """
 Over 100 such steps the loss of the batch falls from 2.39 to 0.27. The network then reads 91 of 100 test digits.

@@ -83,5 +83,5 @@ WHY = """
 The same lines again: what dlogits is for the last layer, dz2 is for the layer below it. That works for any number of
 layers.
 """
-DOCS = 'docs/backprop.md, "Further"'
+DOCS = 'docs/further.md, "A second hidden layer"'
 LINE = "mlp_np.py: self.da1 = dlogits @ W2.T"

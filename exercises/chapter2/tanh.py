@@ -75,4 +75,4 @@ the absolute value in place of the square | a1**2 -> np.abs(a1)
 """
 
 WHY = "tanh' = 1 - tanh^2, and tanh(z1) = a1 is known from the forward pass: dz1 = da1 * (1 - a1 * a1)."
-DOCS = 'docs/backprop.md, "Further"'
+DOCS = 'docs/further.md, "Another activation"'

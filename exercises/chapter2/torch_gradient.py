@@ -84,5 +84,5 @@ WHY = """
 The forward pass is all that you have to write. `loss.backward()` walks back through it and leaves each derivative in
 .grad: the numbers that mlp_np.py finds by hand, to rounding.
 """
-DOCS = 'docs/backprop.md, "Further"'
+DOCS = 'docs/further.md, "PyTorch as the judge"'
 LINE = "mlp_torch.py: def forward"

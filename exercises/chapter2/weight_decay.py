@@ -103,5 +103,5 @@ the decay multiplied into the gradient | + dp + decay -> + dp * decay
 """
 
 WHY = "d/dp of weight_decay / 2 p^2 is weight_decay p. A bias only shifts, and is left alone."
-DOCS = 'docs/backprop.md, "Further"'
+DOCS = 'docs/further.md, "Weight decay"'
 LINE = "main_np.py: if weight_decay and p.ndim > 1"

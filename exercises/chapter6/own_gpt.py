@@ -166,4 +166,4 @@ WHY = """
 The attention of gpt_np.py, with one head and one block. What `write` has put behind place t does no harm there: the
 mask hides it. With the last few letters side by side, a network is simpler, but sees only those.
 """
-DOCS = 'docs/writing.md, "From a blank file"'
+DOCS = 'docs/sampling.md, "From a blank file"'
