@@ -68,6 +68,11 @@ class Dataset(NamedTuple):
         """The same with the first test images alone, for a test that only has to be possible."""
         return self._replace(test_images=self.test_images[:number], test_labels=self.test_labels[:number])
 
+    def mark(self, drawn, options, first, last):
+        """Mark in drawn, a bool for each training example, those of the batches of steps first, ..., last - 1."""
+        for _, _, chosen in indices(len(self.train_images), options, first, last):
+            drawn[chosen] = True
+
 
 def load(source="mnist", hold_out=0):
     """The `Dataset` of a `Source`, or of what --dataset takes; UserError if it cannot be obtained.
@@ -98,15 +103,18 @@ def batches(dataset, options, first, last):
 
 
 def draw(images, labels, options, first, last):
-    batch_size, seed = options.batch_size, options.seed
-    steps_per_epoch = len(images) // batch_size
-    order = None
+    for epoch, i, chosen in indices(len(images), options, first, last):
+        yield AUGMENT[options.augment](images[chosen], stream(options.seed, epoch, i)), labels[chosen].astype(np.int64)
+
+
+def indices(examples, options, first, last):
+    """(epoch, number of the batch in it, the indices (B,) of its examples) of steps first, ..., last - 1."""
+    batch_size, order = options.batch_size, None
     for step in range(first, last):
-        epoch, i = divmod(step, steps_per_epoch)
+        epoch, i = divmod(step, examples // batch_size)
         if order is None or i == 0:
-            order = stream(seed, epoch).permutation(len(images))
-        chosen = order[i * batch_size : (i + 1) * batch_size]
-        yield AUGMENT[options.augment](images[chosen], stream(seed, epoch, i)), labels[chosen].astype(np.int64)
+            order = stream(options.seed, epoch).permutation(examples)
+        yield epoch, i, order[i * batch_size : (i + 1) * batch_size]
 
 
 def stream(seed, *key):

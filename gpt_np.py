@@ -134,17 +134,11 @@ class CausalBlock:
             "mlp": MLP(rng, width),
         }
 
-    def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
-        norm1, attention, norm2, mlp = self.layers.values()
-        u = x + attention.forward(norm1.forward(x))
-        return u + mlp.forward(norm2.forward(u))
-
-    backward = Block.backward  # two sums, as there
+    forward, backward = Block.forward, Block.backward  # two sums, as there: the mask is the attention's affair
 
     def next(self, x, place):
         """As forward, for the word at this place alone: x (B, 1, C) -> y (B, 1, C)."""
-        norm1, attention, norm2, mlp = self.layers.values()
+        norm1, attention, norm2, mlp = (self.layers[name] for name in ("norm1", "attention", "norm2", "mlp"))
         u = x + attention.next(norm1.forward(x), place)
         return u + mlp.forward(norm2.forward(u))
 
@@ -170,11 +164,13 @@ class GPT(Network):
         It is the last row of `forward` for the texts so far, to rounding, but takes the work of one place: see
         CausalAttention. The places before must have been given in their order; place 0 begins new texts.
         """
-        embed, positions, *blocks, norm, linear = self.layers.values()
-        y = embed.forward(words[:, np.newaxis]) + positions.params["P"][place]  # (B, 1, C)
-        for block in blocks:
-            y = block.next(y, place)
-        return linear.forward(norm.forward(y))[:, 0]
+        y = words[:, np.newaxis]  # (B, 1), then (B, 1, C)
+        for name, layer in self.layers.items():
+            if name == "positions":
+                y = y + layer.params["P"][place]
+            else:
+                y = layer.next(y, place) if hasattr(layer, "next") else layer.forward(y)
+        return y[:, 0]
 
     def write(self, begun, temperature, rng, top=None, top_p=1):
         """Go on with texts from what is given of each: yields B new words (B,) for each place up to the last.

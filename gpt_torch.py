@@ -2,7 +2,8 @@
 
 After Radford et al. 2018 (Improving Language Understanding by Generative Pre-Training): words, learned positions,
 pre-norm blocks that only look back, and at each place a score for every word that may come next. Small enough for
-digits (49 patches) or names (12 letters): 64 channels, 2 blocks. ReLU, and no dropout.
+digits (49 patches) or names (12 letters): 64 channels, 2 blocks. ReLU, and no dropout. Positions and MLP stand in
+vit_torch.py, too: a twin imports PyTorch alone, so that it is the whole network on one page.
 
 Shapes: B texts, T places (words) in each, V words to choose from, C channels; h heads of d = C / h channels.
 """

@@ -19,7 +19,7 @@ import math
 
 import numpy as np
 
-from mlp_np import compare
+from mlp_np import compare, compare_names
 
 
 class Linear:
@@ -92,7 +92,8 @@ class Network:
         for layer in walk(layers).values():
             for kind in ("params", "statistics"):
                 arrays = getattr(layer, kind, {})
-                setattr(layer, kind, {name: array.astype(dtype, copy=False) for name, array in arrays.items()})
+                cast = {n: a.astype(dtype, copy=False) if a.dtype.kind == "f" else a for n, a in arrays.items()}
+                setattr(layer, kind, cast)  # a counter stays a whole number
         self.params, self.statistics = self.collect("params"), self.collect("statistics")
 
     def collect(self, kind):
@@ -147,6 +148,7 @@ def differences(layer, x, title="layer"):
     if x.dtype.kind == "f":
         rows["x"] = layer.gradients["x"] if isinstance(layer, Network) else dx, x
     for path, inner in walk({"": layer}).items():
+        compare_names(getattr(inner, "grads", {}), getattr(inner, "params", {}))
         for name, param in getattr(inner, "params", {}).items():
             rows[f"{path}.{name}".strip(".")] = inner.grads[name], param
     return {

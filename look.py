@@ -25,9 +25,9 @@ with program.needing("requirements-np.txt"):
     from support.checkpoint import say_if_apart
     from support.errors import UserError
     from support.files import check_output, open_folder
-    from support.ink import read_digit
+    from support.history import BELOW_ZERO
     from support.options import Parser, changed, integer, test_set_name
-    from support.run import learning_rate, make_plan
+    from support.run import drawn_again, learning_rate, make_plan
     from vit_np import Patches
 
 MOST = 64  # first-layer units to draw
@@ -83,7 +83,10 @@ def main(argv=None):
         check_output("--out", file, ".png", checkpoint.path, arguments.picture)
     dataset, tested = data.load(options.source, options.hold_out), test_set_name(options)
     if arguments.picture:
-        (_, image), y, what = read_digit(arguments.picture), arguments.label, "your picture"
+        seen, y, what = options.source.read(arguments.picture), arguments.label, "your picture"
+        if seen.problem:
+            raise UserError(seen.problem)
+        image = seen.image
     else:
         n = min(TEST, len(dataset.test_images) - 1) if arguments.test is None else arguments.test
         if n >= len(dataset.test_images):
@@ -160,6 +163,7 @@ GUESS = 0.5, 2  # the first loss, in units of log K
 INPUT = 0.05, 10  # the spread of the numbers that go in
 SPREAD = 0.01, 100  # of what a layer puts out
 DEAD = 0.25  # the share of a layer's units that are 0 for all images of a batch
+ALIKE = 1e-4  # of the largest number: what differs by less, differs by rounding
 STEP = 1e-5, 0.2  # a step, in units of the weights
 NAMED, LETTERS = 4, 60  # places that a sentence names; letters of a text that are shown
 
@@ -211,37 +215,54 @@ def first_steps(options, steps):
             break
         moved = {name: p - model.params[name] for name, p in network.params.items()}
         where = f"step {step + 1:,} of {plan.steps:,}, rate {lr:.2g} (at its highest {options.lr:g})"
-        at = model, options, batch, moved, where
+        at = model, options, batch, moved, where, lr / options.lr
     seen = seen_at(*at, losses)
-    guess, marks = np.log(seen["classes"]), []
+    guess, marks = np.log(seen["classes"]), unusual_draws(dataset, options, len(losses), plan)
     if not GUESS[0] < losses[0] / guess < GUESS[1]:
         equal = f"where equal scores give log {seen['classes']} = {guess:.3f}"
         marks.append(("loss", f"The first loss is {losses[0]:.4g}, {equal}", ""))
-    if not np.isfinite(losses[-1]):
-        marks.append(("loss", f"The loss is {losses[-1]:.3g} in step {len(losses)}", ""))
+    for n, loss in enumerate(losses, 1):
+        if loss < BELOW_ZERO:
+            marks.append(("loss", f"The loss is {loss:.3g} in step {n}, and -log p is never below 0", ""))
+            break
+    else:
+        if not np.isfinite(losses[-1]):
+            marks.append(("loss", f"The loss is {losses[-1]:.3g} in step {len(losses)}", ""))
     return seen | {"marks": marks + seen["marks"]}
+
+
+def unusual_draws(dataset, options, steps, plan):
+    """A mark if the batches of so many steps repeat examples within an epoch."""
+    drawn = np.zeros(len(dataset.train_images), bool)
+    dataset.mark(drawn, options, 0, steps)
+    again = drawn_again(int(drawn.sum()), steps, plan, options)
+    return [("x", again[0].upper() + again[1:], "")] if again else []
 
 
 def last_step(options, checkpoint):
     """The same for a run that has left a checkpoint: its last batch again, with the weights as they are now.
 
-    The step is taken at the run's highest rate: at the end of a run the rate is 0. A network that was trained by
-    another program has no momentum, and drew its batches in another order: then it is the first 128 examples, and no
-    step.
+    The step is taken at the run's highest rate, because at the end of a run the rate is 0; or, while the rate still
+    rises, at the next one. A network that was trained by another program has no momentum, and drew its batches in
+    another order: then it is the first 128 examples, and no step.
     """
     dataset, step = data.load(options.source, options.hold_out), checkpoint.history.step
     losses = [*checkpoint.history.numbers()["train_loss"]]
-    if not checkpoint.groups["momentum"]:
+    if not all(checkpoint.groups.get(what) for what in options.rule.remembers):
         model, _, _ = load_network(checkpoint.path, writes=None)
         batch = dataset.train_images[:FEW], dataset.train_labels[:FEW].astype(np.int64)
-        return seen_at(model, options, batch, {}, f"{len(batch[1])} training images", losses)
+        return seen_at(model, options, batch, {}, f"{len(batch[1])} training images", 1, losses)
     network, optimizer = main_np.build(options, checkpoint)
     model, batch = plain(options, network), next(iter(data.batches(dataset, options, max(0, step - 1), max(1, step))))
-    _, _, gradients = both_ways(model, options, batch)
-    optimizer.step(network.params, gradients, options.lr)
+    plan = make_plan(options, len(dataset.train_images))
+    rises = step < plan.steps / 10
+    lr = learning_rate(step, plan.steps, options) if rises else options.lr
+    main_np.train_step(network, optimizer, *options.network.batch(*batch, options), lr)
     moved = {name: p - model.params[name] for name, p in network.params.items()}
-    where = f"after {step:,} steps: the last batch again, rate {options.lr:g} (the highest)"
-    return seen_at(model, options, batch, moved, where, losses)
+    where = f"after {step:,} steps: the last batch again, rate {lr:g}" + " (the highest)" * (not rises)
+    seen = seen_at(model, options, batch, moved, where, lr / options.lr, losses)
+    seen["marks"] += unusual_draws(dataset, options, step, plan)
+    return seen
 
 
 def plain(options, network):
@@ -253,23 +274,49 @@ def plain(options, network):
     return model
 
 
+class Noted:
+    """In the place of an optimizer: it moves nothing, and keeps the gradients with which a step would."""
+
+    def __init__(self, options):
+        self.options = options
+
+    def step(self, params, grads, lr):
+        main_np.check_gradients(params, grads)
+        self.grads = grads
+
+
 def both_ways(model, options, batch):
     """(x, {layer: what it puts out}, {array: gradient}) of a batch (examples, labels), in training.
 
-    Of a network that is no list of layers, it is what its `forward` keeps of each example.
+    The gradients are those of main_np.train_step. Of a network that is no list of layers, what its layers put out is
+    what its `forward` leaves of each example.
     """
     x, y = options.network.batch(*batch, options)
-    outputs, layers = {}, getattr(model, "layers", {})
+    outputs, layers, noted, before = {}, getattr(model, "layers", {}), Noted(options), {**vars(model)}
     model.training = True
     for name, layer in layers.items():
         layer.forward = noting(outputs, name, layer.forward)
-    logits = model.forward(x)
-    for layer in layers.values():
-        del layer.forward
     if not layers:
-        kept = {name: a for name, a in vars(model).items() if isinstance(a, np.ndarray) and a.shape[:1] == x.shape[:1]}
-        outputs = {name: a for name, a in kept.items() if a.size != x.size} | {"logits": logits}
-    return x, outputs, model.backward(main_np.loss_of(logits, y)[1])
+        model.forward = left_by(model, model.forward, outputs, before)
+    try:
+        main_np.train_step(model, noted, x, y, options.lr)
+    finally:
+        for layer in layers.values() if layers else [model]:
+            del layer.forward
+    return x, outputs, noted.grads
+
+
+def left_by(model, forward, outputs, before):
+    """The same function, which notes what it leaves of each example on the model, and the logits."""
+
+    def noted(x):
+        logits = forward(x)
+        left = {name: a for name, a in vars(model).items() if isinstance(a, np.ndarray) and a is not before.get(name)}
+        outputs.update({name: a for name, a in left.items() if a.shape[:1] == x.shape[:1] and a.size != x.size})
+        outputs["logits"] = logits
+        return logits
+
+    return noted
 
 
 def noting(outputs, name, forward):
@@ -282,7 +329,7 @@ def noting(outputs, name, forward):
     return noted
 
 
-def seen_at(model, options, batch, moved, where, losses):
+def seen_at(model, options, batch, moved, where, share, losses):
     """What a training looks like at a batch (examples, labels).
 
     {"where": in words, "examples": pictures (n, h, w), "labels": (n,) words, or texts and None, "losses": of all steps
@@ -290,7 +337,8 @@ def seen_at(model, options, batch, moved, where, losses):
     root mean square, "step": that of its change, in units of the weights' own, or None, "is_vector"}}, "marks":
     [(place, what is out of the ordinary there, a number in words)]}.
 
-    model: with the weights before the step. moved: {name: the change of its weights}, or {}.
+    model: with the weights before the step. moved: {name: the change of its weights}, or {}. share: the rate of the
+    step, in units of the highest.
     """
     x, outputs, gradients = both_ways(model, options, batch)
     layers, arrays, marks = {}, {}, []
@@ -304,7 +352,7 @@ def seen_at(model, options, batch, moved, where, losses):
     for name, p in model.params.items():
         step = size(moved[name]) / size(p) if moved and p.ndim > 1 and p.any() else None  # a bias begins at 0
         arrays[name] = {"gradient": size(gradients[name]), "step": step, "is_vector": p.ndim == 1}
-        marks += [(name, *mark) for mark in unusual_array(size(gradients[name]), step)]
+        marks += [(name, *mark) for mark in unusual_array(size(gradients[name]), step, share)]
     examples, labels = shown(x, batch[1], options)
     return {
         "where": where, "examples": examples, "labels": labels, "losses": losses,
@@ -331,17 +379,19 @@ def unusual_output(a):
         yield "Units that are 0 for all images of the batch", f"{dead:.0%}"
     elif len(a) > 1 and (a == a[:1]).all():
         yield "The same for all images of the batch", ""
+    elif a.shape[-1] > 1 and np.abs(a - a[..., :1]).max() < ALIKE * np.abs(a).max():
+        yield "The same in all units (are their first weights alike?)", ""
     elif not SPREAD[0] < spread(a) < SPREAD[1]:
         yield "An unusual spread", f"{spread(a):.2g}"
 
 
-def unusual_array(gradient, step):
-    """The same of an array: the size of its gradient, and of its step in units of the weights."""
+def unusual_array(gradient, step, share=1):
+    """The same of an array: the size of its gradient, and of its step in units of the weights. share: see `seen_at`."""
     if not np.isfinite(gradient):
         yield "A gradient that is not finite", ""
     elif gradient == 0:
         yield "No gradient arrives", ""
-    if step is not None and not STEP[0] < step < STEP[1]:
+    if step is not None and not (STEP[0] * share < step < STEP[1]):
         yield "An unusual step, in units of the weights (the rule of thumb is 0.001)", f"{step:.1g}"
 
 

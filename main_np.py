@@ -15,7 +15,7 @@ with program.needing("requirements-np.txt"):
     import plot
     from mlp_np import softmax_cross_entropy
     from networks import arrays_of, begin, make, named
-    from support.checkpoint import difference
+    from support.checkpoint import misfit
     from support.errors import UserError
     from support.run import Run
     from support.threads import share_work
@@ -23,12 +23,15 @@ with program.needing("requirements-np.txt"):
 
 def main(argv=None):
     options, checkpoint = begin("np", __doc__, argv)
+    if options.prove:
+        return program.start("lab.prove", "np", *(sys.argv[1:] if argv is None else argv))  # in place of a run
     dataset = data.load(options.source, options.hold_out)  # 60,000 images to learn from, 10,000 to test with
     network, optimizer = build(options, checkpoint)  # random weights, or those of the checkpoint
 
     run = Run(options, dataset, network.params, checkpoint)
-    with run.watch():  # a progress bar; Ctrl-C waits until a step is done
-        evaluate(network, dataset.with_few_tests(), options)  # if the memory does not suffice for it, say so now
+    with run.watch(lambda: get_arrays(network, optimizer)):  # a progress bar; Ctrl-C waits until a step is done
+        if options.parts > 1:  # with one, what calls `forward` first is the first step
+            evaluate(network, dataset.with_few_tests(), options)  # if the memory does not suffice for it, say so now
         for images, labels in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
             x, y = options.network.batch(images, labels, options)  # what goes in, and what should come out
             loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, options.source.told_of(x))
@@ -82,17 +85,17 @@ class Optimizer:
         check_gradients(params, grads)
         self.steps += 1
         momentum, decay = self.options.momentum, self.options.weight_decay
+        arrays = {**params}
         self.update(params, *self.state.values(), grads, lr, momentum, decay, self.steps)
+        if moved := [name for name, p in arrays.items() if params[name] is not p]:
+            how = "change the array that is there, in place, as p -= lr * v does"
+            raise UserError(f"{self.options.rule.by_hand} puts a new array in the place of {moved[0]}: {how}")
 
 
 def check_gradients(params, grads):
-    """UserError unless grads are a dict with the keys and shapes of params."""
-    if not isinstance(grads, dict):
-        raise UserError(f"backward returns no dict of gradients, but {type(grads).__name__}")
-    if {name: np.shape(dp) for name, dp in grads.items()} != {name: p.shape for name, p in params.items()}:
-        theirs = {name: np.asarray(dp) for name, dp in grads.items()}
-        found = difference({"params": params}, {"params": theirs}, "in params", "in what backward returns")
-        raise UserError(f"the gradients are not those of the parameters: {found}")
+    """UserError unless grads are a dict of floats in arrays, with the keys and shapes of params."""
+    if found := misfit(params, grads):
+        raise UserError(found)
 
 
 def update(params, velocity, grads, lr, momentum, weight_decay=0.0, step=None):
@@ -160,7 +163,7 @@ def build(options, checkpoint=None):
 
 def get_arrays(network, optimizer):
     """All that a run needs to continue, as dicts of arrays: weights, what the optimizer remembers, and batch
-    normalisation's running statistics (only a ResNet has any)."""
+    normalisation's running statistics, or whatever else a network has in `statistics`."""
     return arrays_of(network) | optimizer.state
 
 

@@ -22,6 +22,8 @@ with program.needing("requirements.txt"):
 
 def main(argv=None):
     options, checkpoint = begin("torch", __doc__, argv)
+    if options.prove:
+        return program.start("lab.prove", "torch", *(sys.argv[1:] if argv is None else argv))  # in place of a run
     place = Place(options)  # a device, a precision, and perhaps other processes
     dataset = data.load(options.source, options.hold_out)  # 60,000 images to learn from, 10,000 to test with
     model, optimizer = build(options, checkpoint, place.device)  # main_np.py's first weights, or the checkpoint's

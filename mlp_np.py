@@ -13,7 +13,9 @@ derivative d loss / d W1, which the code calls dW1. All names work this way: dz1
 `backward` finds them all by the chain rule, walking through the five lines above from the last to the first
 (Rumelhart, Hinton & Williams 1986). mlp_torch.py is the same network; there PyTorch finds them.
 
-`python mlp_np.py` checks each formula against the definition of the derivative.
+`python mlp_np.py` checks each formula against the definition of the derivative. `python main_np.py --prove` compares
+what stands here with everything that knows better. With a `print` or `breakpoint()` in `forward`, train with
+`python main_np.py --parts 1`: each step then calls it once, with the whole batch.
 
 Shapes: B images in a batch, H hidden units. Gradients have the shape of what they differentiate.
 """
@@ -127,42 +129,83 @@ def relative_difference(a, b):
 
 
 def compare(name, by_hand, array, loss):
-    """The relative difference of d loss() / d array by hand from central differences; SystemExit if it is wrong."""
-    if by_hand.shape != array.shape:  # a (1, H) instead of an (H,) would broadcast, and pass
-        raise SystemExit(f"{name} has the shape {by_hand.shape}; it should be {array.shape}")
-    difference = relative_difference(by_hand, numerical_gradient(loss, array))
+    """The relative difference of d loss() / d array by hand from central differences; SystemExit if it is wrong.
+
+    It is 0 where both are 0 to rounding, and a line says so: they agree, but nothing will be learned from them.
+    """
+    if np.shape(by_hand) != array.shape:  # a (1, H) instead of an (H,) would broadcast, and pass
+        raise SystemExit(f"{name} has the shape {np.shape(by_hand)}; it should be {array.shape}")
+    numerical = numerical_gradient(loss, array)
+    if max(np.abs(by_hand).max(), np.abs(numerical).max()) < 1e-9:  # the rounding of the loss, divided by 2h, is less
+        print(f"{name} is 0 by hand and by differences: are all units alike?")
+        return 0.0
+    difference = relative_difference(by_hand, numerical)
     if not difference < 1e-6:
         raise SystemExit(f"{name} is wrong: it differs from (loss(+h) - loss(-h)) / 2h by {difference:.1e} of its size")
     return difference
 
 
+def compare_names(grads, params):
+    """SystemExit unless there is a gradient of each parameter, and of nothing else."""
+    for name in [*params, *grads]:
+        if name not in grads or name not in params:
+            here, there = ("params", "what backward returns")[:: 1 if name in params else -1]
+            raise SystemExit(f"{name} is in {here}, and not in {there}")
+
+
+class Nudged(MLP):
+    """The same network, in which an array that `forward` keeps can be larger: what it computes from there follows.
+
+    nudges: {name: what is added to it}; kept: the arrays as they are without.
+    """
+
+    def __setattr__(self, name, value):
+        if name in vars(self).get("nudges", {}) and np.array_equal(
+            value, self.kept[name]
+        ):  # and is not changed again, in place
+            value = value + self.nudges[name]
+        super().__setattr__(name, value)
+
+
+FORMULAS = {"W2": "a1.T @ dlogits", "b2": "dlogits.sum(axis=0)", "a1": "dlogits @ W2.T", "z1": "da1 * (z1 > 0)"}
+FORMULAS |= {"W1": "x.T @ dz1", "b1": "dz1.sum(axis=0)"}
+
+
 def check():
-    """Print each gradient of a small float64 network, by hand beside central differences."""
+    """Print each gradient of a small float64 network, by hand beside central differences.
+
+    Each loss is that of the network's own lines: what comes after the array that is changed is `forward` as it stands.
+    """
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(5, 784)), rng.integers(10, size=5)
-    model = MLP(hidden=7, dtype=np.float64)
-    W1, b1, W2, b2 = model.params.values()
-
-    def loss_of(logits):
-        return softmax_cross_entropy(logits, y)[0]
+    model = Nudged(hidden=7, dtype=np.float64)
 
     logits = model.forward(x)
-    dlogits = softmax_cross_entropy(logits, y)[1]
+    loss, dlogits = softmax_cross_entropy(logits, y)
+    model.kept = {name: getattr(model, name) for name in ("a1", "z1") if hasattr(model, name)}
     grads = model.backward(dlogits)
-    z1, a1 = model.z1, model.a1
-    rows = [  # name, formula, gradient by hand, the array that it belongs to, the loss computed from there
-        ("dlogits", "(p - onehot(y)) / B", dlogits, logits, lambda: loss_of(logits)),
-        ("dW2", "a1.T @ dlogits", grads["W2"], W2, lambda: loss_of(model.forward(x))),
-        ("db2", "dlogits.sum(axis=0)", grads["b2"], b2, lambda: loss_of(model.forward(x))),
-        ("da1", "dlogits @ W2.T", model.da1, a1, lambda: loss_of(a1 @ W2 + b2)),
-        ("dz1", "da1 * (z1 > 0)", model.dz1, z1, lambda: loss_of(np.maximum(z1, 0) @ W2 + b2)),
-        ("dW1", "x.T @ dz1", grads["W1"], W1, lambda: loss_of(model.forward(x))),
-        ("db1", "dz1.sum(axis=0)", grads["b1"], b1, lambda: loss_of(model.forward(x))),
-    ]
+    compare_names(grads, model.params)
+    right = -np.log(softmax(logits)[range(5), y]).mean()
+    if not abs(loss - right) < 1e-12:
+        raise SystemExit(f"the loss is wrong: it is {loss:.6g}, and the mean of -log p[y] is {right:.6g}")
+
     print("each gradient by hand, and its largest relative difference from (loss(+h) - loss(-h)) / 2h")
-    for name, formula, by_hand, array, loss in rows:
-        difference = compare(name, by_hand, array, loss)
-        print(f"{name:8} = {formula:20} {by_hand.shape!s:10} {difference:.1e}")
+    row("dlogits", "(p - onehot(y)) / B", dlogits, logits, lambda: softmax_cross_entropy(logits, y)[0])
+    for name in [*FORMULAS, *(name for name in model.params if name not in FORMULAS)]:
+        if name in model.params:
+            by_hand, array = grads[name], model.params[name]
+        elif name in model.kept and hasattr(model, f"d{name}"):
+            by_hand, array = getattr(model, f"d{name}"), np.zeros_like(model.kept[name])
+            model.nudges = {name: array}
+        else:
+            continue
+        row(f"d{name}", FORMULAS.get(name, ""), by_hand, array, lambda: softmax_cross_entropy(model.forward(x), y)[0])
+        model.nudges = {}
+
+
+def row(name, formula, by_hand, array, loss):
+    difference = compare(name, by_hand, array, loss)
+    print(f"{name:8} = {formula:20} {by_hand.shape!s:10} {difference:.1e}")
 
 
 if __name__ == "__main__":

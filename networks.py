@@ -341,7 +341,7 @@ def named(path):
 
 
 def arrays_of(model):
-    """The arrays of a network in NumPy: {"params": {name: array}, "statistics": the same}; only a ResNet has any."""
+    """The arrays of a network in NumPy: {"params": {name: array}, "statistics": the same, or {} if it has none}."""
     return {"params": model.params, "statistics": getattr(model, "statistics", {})}
 
 

@@ -17,7 +17,7 @@ with program.needing("requirements-np.txt"):
     from support import drawing, inside, sheet
     from support.errors import UserError
     from support.files import check_output
-    from support.ink import FORMATS, see
+    from support.ink import FORMATS
     from support.options import Parser
     from support.pictures import NONE
     from support.rounding import probability
@@ -51,7 +51,7 @@ def main(argv=None):
 
     def read(path):
         """(the ten probabilities, the answer in words) for a picture file; UserError if it is refused."""
-        seen = see(path)
+        seen = source.read(path)
         p = softmax(networks.logits_of(model, options, seen.image[np.newaxis]))[0]
         first, second = (source.classes[n] for n in p.argsort()[:-3:-1])
         answer = f"{source.kind}: {first}" if p.max() >= SURE else f"{source.kind}: {first} or {second} (not sure)"

@@ -138,7 +138,7 @@ class Softmax:
 
 
 def softmax(scores):
-    """Softmax as in mlp_np.py, of many short rows: (..., T) -> T positive numbers with sum 1, for each row."""
+    """That of mlp_np.py, with a maximum that is faster for many short rows: (..., T) -> weights of the same shape."""
     exp = np.exp(scores - row_max(scores))
     return exp / exp.sum(axis=-1, keepdims=True)
 
@@ -256,13 +256,13 @@ class Block:
 
     def forward(self, x):
         """x (B, T, C) -> y of the same shape."""
-        norm1, attention, norm2, mlp = self.layers.values()
+        norm1, attention, norm2, mlp = (self.layers[name] for name in ("norm1", "attention", "norm2", "mlp"))
         u = x + attention.forward(norm1.forward(x))
         return u + mlp.forward(norm2.forward(u))
 
     def backward(self, dy):
         """dy -> dx, both (B, T, C)."""
-        norm1, attention, norm2, mlp = self.layers.values()
+        norm1, attention, norm2, mlp = (self.layers[name] for name in ("norm1", "attention", "norm2", "mlp"))
         # A sum hands dy to both of its terms whole, as in resnet_np.py. u reached y twice: as it is, and through the
         # MLP. So du = dy + what comes back through the MLP; and dx in the same way from du.
         du = dy + norm2.backward(mlp.backward(dy))

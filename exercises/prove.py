@@ -37,6 +37,7 @@ from mlp_np import MLP, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv, Identity, ResNet
 from support import program
 from support.errors import UserError
+from support.lockstep import largest_difference
 from support.rounding import above
 from support.texts import as_text
 from vit_np import LayerNorm, ViT, merge, split
@@ -370,8 +371,7 @@ def lockstep(proof, lines, steps=STEPS, with_torch=False):
         for (x, y), (twin_loss, params) in zip(batches, twin, strict=True):
             lines.step += 1
             loss = step(x, y, velocity, proof.lr)
-            apart = [np.abs(network.params[name] - p).max() for name, p in params.items()]
-            yield Step(loss, twin_loss, float(max(apart)) if np.isfinite(apart).all() else np.inf)
+            yield Step(loss, twin_loss, largest_difference(network.params, params))
 
 
 def batches_of(proof, steps):

@@ -1,5 +1,7 @@
 """The proof that by hand, on the tape and in PyTorch it is one run: all three in lockstep, in float64 and in float32.
 
+This is the long form of `python main_np.py --prove` (lab/prove.py), for the default runs. It saves only what holds.
+
 python -m lab.twins           -> png/twins.png, png/proof.png, and numbers in results.json
 python -m lab.twins resnet    the same for the residual network -> png/twins_resnet.png
 python -m lab.twins vit       for the transformer -> png/twins_vit.png
@@ -17,23 +19,21 @@ from support import program
 
 with program.needing("requirements.txt"):
     import numpy as np
-    import torch
 
     import data
-    import main_np
-    import main_torch
     from lab import results
+    from lab.prove import InNumPy, InPyTorch
     from networks import NETWORKS, parse_options, prefix, typed
     from support import drawing
-    from support.checkpoint import difference
     from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style, style_axes
     from support.errors import UserError
     from support.history import machine
-    from support.names import to_numpy
+    from support.lockstep import largest_difference
     from support.options import Parser, changed
     from support.rounding import above
     from support.run import learning_rate, make_plan
 
+HELD = 1e-9  # the largest difference, in float64, that is rounding
 PROVEN = {"resnet": "--steps 500"}  # options of the run that is proven, where the default run would take an hour
 # The sums before a network's ReLUs: {what keeps them by hand: the layer in PyTorch that they are the output of}. The
 # proof counts how many are on in one and off in the other.
@@ -59,19 +59,14 @@ def lockstep(options):
     dataset = data.load(options.source, options.hold_out)
     plan = make_plan(options, len(dataset.train_images))
 
-    ours, theirs = main_np.build(options), main_torch.build(options)  # each a network and its optimizer
-    tape = main_np.build(changed(options, autograd=True))
-    disagreeing = watch_sums(ours[0], theirs[0], SUMS.get(options.model, {}))
-
-    def after_a_step(network, *batch):
-        return State(float(main_np.train_step(*network, *batch)[0]), main_np.get_arrays(*network))
-
+    ours, tape, theirs = InNumPy(options), InNumPy(changed(options, autograd=True)), InPyTorch(options)
+    disagreeing = watch_sums(ours.network, theirs.model, SUMS.get(options.model, {}))
     for step, (images, labels) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         (x, y), lr = options.network.batch(images, labels, options), learning_rate(step, plan.steps, options)
-        told = options.source.told_of(x)
-        by_hand, on_tape = (after_a_step(network, x, y, lr, told) for network in (ours, tape))
-        loss, _ = main_torch.train_step(*theirs, torch.from_numpy(x), torch.from_numpy(y), lr, told)
-        yield Step(by_hand, on_tape, State(float(loss), to_numpy(*theirs)), disagreeing())
+        batch = x, y, lr, options.source.told_of(x)
+        losses = [float(form.step(*batch)["loss"][""]) for form in (ours, tape, theirs)]
+        states = (State(loss, form.kept()) for loss, form in zip(losses, (ours, tape, theirs), strict=True))
+        yield Step(*states, disagreeing())
 
 
 def watch_sums(network, twin, sums):
@@ -87,13 +82,6 @@ def watch_sums(network, twin, sums):
     for name, layer in sums.items():
         twin.get_submodule(layer).register_forward_hook(keep(name))
     return lambda: sum(int(((network.kept(name) > 0) != (z > 0)).sum()) for name, z in theirs.items())
-
-
-def largest_difference(a, b):
-    """The largest |a - b| over all entries of two dicts of arrays; UserError if names or shapes differ."""
-    if found := difference({"params": a}, {"params": b}, "in one network", "in its twin"):
-        raise UserError(found)
-    return max(float(np.abs(a[name] - b[name]).max()) for name in a)
 
 
 def record(options):
@@ -126,6 +114,10 @@ def prove(model):
             for apart in (run["difference"], run["tape"])
         )
         found[kind] = of_torch | {"tape": of_tape}
+        if kind == "float64" and not max(of_torch["largest"], of_tape["largest"]) < HELD:
+            far = f"in {kind} a weight is up to {above(max(of_torch['largest'], of_tape['largest']))} from its twin"
+            say = f"`python main_np.py {typed(model)}".rstrip() + " --prove` says where it begins"
+            raise UserError(f"{model}: {far}, and nothing is saved: {say}")
         steps, twin = len(run["tape"]), "no weight differs from its twin"
         print(f"{kind}: after {steps} steps {twin} in PyTorch by more than {above(of_torch['final'])}")
         print(f"{kind}: on the tape, by no more than {above(of_tape['final'])}")

@@ -23,6 +23,8 @@ DAMAGED = "is not a checkpoint of this project, or is damaged"
 # another may have other groups); what batch normalisation remembers, if there is any; the letters of a text.
 GROUPS = ("params", "momentum", "squares", "statistics", "data")
 
+RESERVED = ("params", "statistics", "data", "history")  # of these, none is an optimizer's
+
 
 class Checkpoint(NamedTuple):
     path: str
@@ -63,6 +65,26 @@ def difference(one, other, here="in NumPy", there="in PyTorch"):
         if one[name] != other[name]:
             return f"{name} has the shape {one[name]} {here}, and {other[name]} {there}"
     return ""
+
+
+def misfit(params, grads):
+    """In words, why grads are not the gradients of the parameters, {name: array of floats, of its shape}; "" if so."""
+    if not isinstance(grads, dict):
+        return f"backward returns no dict of gradients, but {type(grads).__name__}"
+    for name, dp in grads.items():
+        if not (isinstance(dp, (np.ndarray, np.generic)) and dp.dtype.kind == "f"):
+            what = f"{dp.dtype}" if isinstance(dp, (np.ndarray, np.generic)) else f"a {type(dp).__name__}"
+            return f"the gradient of {name} is no array of floats, but {what}"
+    found = difference({"params": params}, {"params": grads}, "in params", "in what backward returns")
+    return f"the gradients are not those of the parameters: {found}" if found else ""
+
+
+def check_names(names):
+    """UserError if a checkpoint could not tell what an optimizer remembers by these names."""
+    for name in names:
+        if name in RESERVED or "/" in name:
+            why = "a / separates it from a parameter" if "/" in name else "a checkpoint keeps something else there"
+            raise UserError(f"an optimizer cannot remember {name!r} by that name ({why}): call it otherwise")
 
 
 def flat(groups):

@@ -15,6 +15,7 @@ from support.errors import UserError
 from support.files import read_file, replacing
 
 LARGEST_FILE = 2**28  # bytes of a history: some ten million steps
+BELOW_ZERO = -1e-6  # further below than rounding
 LARGEST_LOSS = 1e30  # beyond that float32 ends, and so does every picture's scale
 
 
@@ -28,7 +29,7 @@ class History:
         self.test_loss = array("d", test_loss)  # ... this was the loss on all test images
         self.test_accuracy = array("d", test_accuracy)
         self.unread = []  # (loss, accuracy) of the latest steps
-        self.steps_per_epoch = None  # known of a run, and of its file
+        self.steps_per_epoch = self.different_examples = None  # known of a run, and of its file
 
     @property
     def step(self):
@@ -51,19 +52,23 @@ class History:
         unread, self.unread = self.unread, []
         for loss, accuracy in unread:
             loss, accuracy = float(loss), float(accuracy)  # waits for a GPU
-            self.check(loss, self.step + 1)
+            self.check(loss, self.step + 1, before_any_update=self.step == 0)
             self.train_loss.append(loss)
             self.train_accuracy.append(accuracy)
 
     def numbers(self):
         """Everything recorded, by name."""
         self.read()
-        return {name: values for name, values in vars(self).items() if name not in ("unread", "steps_per_epoch")}
+        return {name: values for name, values in vars(self).items() if isinstance(values, array)}
 
     @staticmethod
-    def check(loss, step):
+    def check(loss, step, before_any_update=False):
+        found = f"the loss is {loss:.3g} at step {step}"
+        if loss < BELOW_ZERO:
+            raise UserError(f"{found}, and -log p is never below 0: look at how the loss is computed, not at --lr")
         if not abs(loss) < LARGEST_LOSS:  # NaN fails this too
-            raise UserError(f"the loss is {loss:.3g} at step {step}: lower --lr (or --momentum)")
+            first = "before any update: look at the inputs, the first weights and the loss"
+            raise UserError(f"{found}, {first}" if before_any_update else f"{found}: lower --lr (or --momentum)")
 
     def is_whole(self):
         """Whether all numbers belong together and can be drawn, as in every history that a run has left."""
@@ -116,6 +121,7 @@ def save_history(path, options, history, where=None):
     where: what else there is to say of the machine, a dict.
     """
     content = {"options": options, "machine": machine() | (where or {}), "steps_per_epoch": history.steps_per_epoch}
+    content |= {"different_examples": history.different_examples}  # that were drawn, counted by their index
     content |= as_written(history)
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in content.items())
     with replacing(path) as file:

@@ -35,6 +35,7 @@ DARKEST = 128  # shade of paper: ink stands out less in less light, but on darke
 FAINTEST = 16  # shades (of 255) between ink and paper; less is noise from a JPEG or a camera
 PALEST, NOISE, LEAST = 8, 6, 0.002  # shades of a pale pencil; times the mean of noise; of the pixels that it covers
 REACH = 0.12  # of the picture's longer side: a dark area at the border that is narrower is ink, a wider one a shadow
+COLOURFUL = 48  # shades between two channels of a pixel
 SHARP = 1.4  # pixels: how far ink fades into paper; a shadow, a coffee stain and a crease fade more slowly
 FADED = 0.45  # of the ink's area
 CIRCLE = 0.05  # of its radius is how far a circle's ink spreads
@@ -87,8 +88,10 @@ def see(path):
     return Seen(picture, ink, image, problem)
 
 
-def read_picture(path, side=SIDE):
+def read_picture(path, side=SIDE, colours=None):
     """A picture file in shades of grey: (H, W) uint8, 0 black to 255 white, no side longer than `side`.
+
+    colours: a list, to which it adds whether the picture is in colour.
 
     UserError if it is not a picture, is damaged, has more than MAX_PIXELS pixels or a side longer than MAX_SIDE: a few
     bytes may unpack to fill the memory.
@@ -100,12 +103,25 @@ def read_picture(path, side=SIDE):
             with Image.open(file, formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
                     raise Image.DecompressionBombError
+                if colours is not None:
+                    colours.append(in_colour(image, side))
                 return shades(image, side)
     except Image.DecompressionBombError:  # ours, or Pillow's
         reason = f"it has more than {MAX_PIXELS // 10**6} million pixels, or {MAX_SIDE:,} along a side; make it smaller"
     except Exception:  # Pillow raises many kinds for a damaged file
         reason = f"not a picture that can be read ({', '.join(FORMATS)}), or damaged"
     raise UserError(f"cannot read {path}: {reason}")
+
+
+def in_colour(image, side):
+    """Whether an open image has colours, and not only shades of grey, beyond what a JPEG makes of them."""
+    if image.mode in ("1", "L", "LA") or image.mode.startswith("I"):
+        return False
+    copied = image.copy()
+    copied.thumbnail((side, side), reducing_gap=3)
+    channels = np.asarray(copied.convert("RGBA")).astype(int)
+    seen = channels[..., :3][channels[..., 3] > 127]  # what is not transparent
+    return bool(len(seen)) and float((np.ptp(seen, axis=1) > COLOURFUL).mean()) > LEAST
 
 
 def shades(image, side):

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from support.augment import AUGMENT
+from support.checkpoint import check_names
 from support.errors import UserError
 
 
@@ -121,6 +122,12 @@ def defaults():
 
 
 # A checkpoint does not keep these: they belong to a call of the program, and not to the run.
+WHETHER_IT_IS_RIGHT = {
+    "prove": option(
+        "take a few steps of this run in float64 beside everything that knows better, compare all arrays, say what "
+        "holds and who is wrong, and write nothing", False, action="store_true",
+    ),
+}  # fmt: skip
 WHERE_IT_GOES = {
     "out": option(
         "the folder for curves, history and checkpoint; of a run that goes on, that of its checkpoint",
@@ -143,7 +150,7 @@ OF_PYTORCH = {
     "amp": option("multiply in bfloat16 (default: on cuda, where the network gains by it)", action=SWITCH),
     "compile": option("let torch.compile fuse the operations; it pays in long runs", False, action=SWITCH),
 }
-OF_A_CALL = WHERE_IT_GOES | OF_NUMPY | OF_PYTORCH
+OF_A_CALL = WHETHER_IT_IS_RIGHT | WHERE_IT_GOES | OF_NUMPY | OF_PYTORCH
 
 
 # --- The command line -------------------------------------------------------------------------------------------------
@@ -177,6 +184,7 @@ def parse(networks, optimizers, datasets, framework, argv=None, description="", 
         | network.options
         | what_to_train(datasets),
         "how to train": how_to_train(optimizers),
+        "whether it is right": WHETHER_IT_IS_RIGHT,
         "where it goes": WHERE_IT_GOES,
     }
     groups |= {"who finds the derivatives": OF_NUMPY} if framework == "np" else {"what only PyTorch can do": OF_PYTORCH}
@@ -204,6 +212,7 @@ def parse(networks, optimizers, datasets, framework, argv=None, description="", 
             has = "which did not use it" if kept[name] is None else f"a run with {as_typed(kept[name])}"
             raise UserError(f"{flag(name)} {as_typed(typed)} contradicts {options.resume}, {has}")
     options.network, options.rule = network, optimizers[options.optimizer]
+    check_names(options.rule.remembers)
     read_as = {name: value for name, value in vars(options).items() if name in ("ink", "places") and value}
     options.source = datasets[options.dataset].told(**facts or {}, **read_as)
     first = options.model == next(iter(networks))  # whose files have no name in front

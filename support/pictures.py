@@ -1,6 +1,7 @@
 """Images as files have them: in MNIST's format, or as a folder of pictures for each class."""
 
 import gzip
+import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,6 +17,7 @@ DIGITS = tuple("0123456789")
 NONE = "(none)"  # a class that a folder does not have: a network always tells ten apart
 SIDE = 28
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+CUT = "cut_from_sheets.txt"  # the file in a folder that support/sheet.py has made
 KEPT_BACK = 10  # one in so many pictures is for the test, where a folder has no test/
 
 
@@ -64,6 +66,11 @@ def mean_and_std(images):
 
 
 # --- MNIST's format ---------------------------------------------------------------------------------------------------
+
+
+def has_files(folder):
+    """Whether a folder has the four files, or one of them."""
+    return any(Path(folder, f"{file}{packed}").exists() for file in FILES for packed in ("", ".gz"))
 
 
 def files_in(folder, most):
@@ -117,11 +124,16 @@ def read_classes(folder, ink):
         drawn = {name: [paths[i] for i in rng.permutation(len(paths))] for name, paths in train.items()}
         test = {name: paths[: max(1, len(paths) // KEPT_BACK)] for name, paths in drawn.items()}
         train = {name: paths[len(test[name]) :] for name, paths in drawn.items()}
-    arrays = []
+    arrays, number, coloured = [], 0, 0
     for part in (train, test):
         listed = [(path, classes.index(name)) for name, paths in part.items() for path in paths]
         listed = [listed[i] for i in rng.permutation(len(listed))]
-        arrays += [read_pictures([path for path, _ in listed], ink), np.array([k for _, k in listed], np.uint8)]
+        images, in_colour = read_pictures([path for path, _ in listed], ink)
+        arrays += [images, np.array([k for _, k in listed], np.uint8)]
+        number, coloured = number + len(images), coloured + in_colour
+    if coloured:
+        lost = "they become grey, and what only colour tells apart is lost"
+        print(f"note: {coloured} of {number} pictures in {folder} are in colour: {lost}", file=sys.stderr)
     return arrays, (*classes, *[NONE] * (len(DIGITS) - len(classes)))
 
 
@@ -135,24 +147,33 @@ def pictures_in(folder):
 
 
 def read_pictures(paths, ink):
-    """The pictures in these files as images: (N, 28, 28) uint8."""
+    """(the pictures in these files as images (N, 28, 28) uint8, how many of them are in colour)."""
     from tqdm import tqdm  # here, because MNIST needs none
 
-    images = np.empty((len(paths), SIDE, SIDE), np.uint8)
+    def read(path):
+        colours = []
+        return read_picture(path, ink, colours), any(colours)
+
+    images, coloured = np.empty((len(paths), SIDE, SIDE), np.uint8), 0
     with ThreadPoolExecutor() as pool:
-        read = pool.map(lambda path: read_picture(path, ink), paths)
-        for i, image in enumerate(tqdm(read, total=len(paths), unit="picture", disable=None, leave=False)):
+        found = tqdm(pool.map(read, paths), total=len(paths), unit="picture", disable=None, leave=False)
+        for i, (image, in_colour) in enumerate(found):
             images[i] = image
-    return images
+            coloured += in_colour
+    return images, coloured
 
 
-def read_picture(path, ink):
-    """The picture in a file in grey, as large as fits into 28 x 28 pixels, ink light: (28, 28) uint8."""
+def read_picture(path, ink, colours=None):
+    """The picture in a file as an image. colours: as in support.ink.read_picture."""
+    from support import ink as pictures  # it needs Pillow
+
+    return as_image(pictures.read_picture(path, colours=colours), ink)
+
+
+def as_image(grey, ink):
+    """A picture in shades of grey as large as fits into 28 x 28 pixels, ink light: (28, 28) uint8."""
     from PIL import Image, ImageOps
 
-    from support import ink as pictures
-
-    grey = pictures.read_picture(path)
     if ink == "dark":
         grey = 255 - grey
     return np.asarray(ImageOps.pad(Image.fromarray(grey), (SIDE, SIDE)))  # 0, the background, around it

@@ -55,7 +55,13 @@ class Place:
         atexit.register(dist.destroy_process_group)
 
     def prepare(self, model):
-        """The network to call: the model, compiled if asked for, its gradients averaged over the processes."""
+        """The network to call: the model, compiled if asked for, its gradients averaged over the processes.
+
+        A layer that draws random numbers has a `part`, from which it knows which images of the batch it gets.
+        """
+        for layer in model.modules():
+            if hasattr(layer, "part"):
+                layer.part = self.rank, self.size
         network = torch.compile(model) if self.compile else model
         return DistributedDataParallel(network) if self.size > 1 else network
 

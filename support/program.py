@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import subprocess
 import sys
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -40,6 +41,19 @@ def run(main, limit_memory=False):
             raise
         print(f"{Path(sys.argv[0]).name}: {' '.join(message.split())[:1000]}", file=sys.stderr)
         return 2
+
+
+def start(module, *words):
+    """Run `python -m module words`, one of this project's programs, in a process of its own; its exit status."""
+    path = filter(None, [str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH")])
+    command = [sys.executable, "-m", module, *words]
+    process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(path)})
+    while True:
+        try:
+            status = process.wait()
+            return status if status >= 0 else 128 - status
+        except KeyboardInterrupt:  # which the other has received, too, and says
+            pass
 
 
 @contextmanager

@@ -35,7 +35,8 @@ class Run:
         place: where several processes compute, a `support.place.Place`; None for this process alone.
         """
         self.options, self.place, self.first = options, place, place is None or place.first
-        self.plan = make_plan(options, len(dataset.train_images))
+        self.plan, self.dataset = make_plan(options, len(dataset.train_images)), dataset
+        self.drawn, self.marked = np.zeros(len(dataset.train_images), bool), 0  # which examples; up to which step
         self.history = check_history(checkpoint, self.plan) if checkpoint else History()
         self.history.steps_per_epoch = self.plan.steps_per_epoch
         self.continued, self.folder = checkpoint, open_folder(options.out)
@@ -72,8 +73,12 @@ class Run:
         return self.signal is not None
 
     @contextmanager
-    def watch(self):
-        """Within it there is a progress bar, and Ctrl-C or SIGTERM waits until a step is done; a second does not."""
+    def watch(self, arrays=None):
+        """Within it there is a progress bar, and Ctrl-C or SIGTERM waits until a step is done; a second does not.
+
+        arrays: a function that gives what `save` takes. If the memory does not suffice for the test at an epoch's end,
+        that epoch is saved without it.
+        """
 
         def ask(number, frame):
             self.asked = number
@@ -93,6 +98,10 @@ class Run:
                 if self.step >= self.plan.stop:  # a run that has ended before: there is nothing left to do but this
                     self.save(self.continued.groups)
                 yield
+        except MemoryError:
+            if arrays and self.step and self.epoch_ends and self.step not in self.history.test_step:
+                self.save(arrays())
+            raise
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -135,10 +144,16 @@ class Run:
                 copy(self.checkpoint_path, backup)
                 tqdm.write(f"the checkpoint of the run before is kept as {backup}", file=sys.stderr)
             self.has_saved = True
+            self.count_examples()
             facts, letters = self.options.source.kept()
             options, arrays = opt.run_options(self.options) | {"data": facts}, arrays | {"data": letters}
             save_checkpoint(self.checkpoint_path, options, arrays, self.history, outdated=self.curves)
             save_history(self.history_path, options, self.history, self.place.record if self.place else {})
+
+    def count_examples(self):
+        """Note in the history how many different examples have been drawn."""
+        self.dataset.mark(self.drawn, self.options, self.marked, self.step)
+        self.marked, self.history.different_examples = self.step, int(self.drawn.sum())
 
     def say_epoch(self):
         """Print the result of the latest epoch."""
@@ -148,12 +163,15 @@ class Run:
     def end(self):
         """Print the closing lines, and return the program's exit status."""
         self.say(f"{self.step} of {self.plan.steps} steps, {self.seconds:.1f} s")
+        if self.first and (again := drawn_again(self.history.different_examples, self.step, self.plan, self.options)):
+            self.say(f"note: {again}", sys.stderr)
         files = [*self.curves, self.history_path, self.checkpoint_path]
         self.say(f"see {self.folder}: {', '.join(file.name for file in files if file.exists())}")
         if self.interrupted:
             self.say(f"stopped; --resume {self.checkpoint_path} continues the run", sys.stderr)
             return 128 + self.signal if self.first else 0
-        self.say(f"{self.tested} accuracy: {self.history.test_accuracy[-1]:.4f}")
+        tested = self.step in self.history.test_step  # or the memory did not suffice, in the run that is continued
+        self.say(f"{self.tested} accuracy: {self.history.test_accuracy[-1]:.4f}" if tested else "not tested")
         return 0
 
     def say(self, line, file=None):
@@ -189,12 +207,23 @@ def make_plan(options, examples):
     return Plan(steps_per_epoch, steps, min(steps, (options.stop_after or steps) * steps_per_epoch))
 
 
+def drawn_again(different, step, plan, options):
+    """In words, that the batches repeat examples within an epoch; "" if they do not.
+
+    different: examples that were drawn in so many steps.
+    """
+    if different >= (drawn := options.batch_size * min(step, plan.steps_per_epoch)):
+        return ""
+    return f"only {different:,} different {options.source.of} were drawn: {drawn:,} draws should have repeated none"
+
+
 def check_history(checkpoint, plan):
-    """A checkpoint's history; UserError if it is not that of such a run, with a test result for every epoch's end."""
+    """A checkpoint's history; UserError if it is not that of such a run, with test results of epochs' ends."""
     history = checkpoint.history
     last = min(history.step, plan.steps - 1)  # a run of ten million steps would have as many epoch ends
     epoch_ends = [*range(plan.steps_per_epoch, last + 1, plan.steps_per_epoch), *[plan.steps] * (last < history.step)]
-    if history.step > plan.steps or [*history.test_step] != epoch_ends:
+    tested = {*history.test_step}  # of an epoch, the memory may not have sufficed for the test
+    if history.step > plan.steps or [*history.test_step] != [step for step in epoch_ends if step in tested]:
         words = f"its {history.step} steps and its test results are not those of a run of {plan.steps} steps"
         raise UserError(f"{checkpoint.path} is damaged: {words}")
     return history

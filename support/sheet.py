@@ -9,6 +9,7 @@ from support.errors import UserError
 from support.files import replacing
 from support.ink import FAINTEST, as_mnist, otsu, read_picture, reading
 from support.paper import find_sheet, from_above
+from support.pictures import CUT
 
 SIDE = 1600  # pixels of the picture's longer side
 DIGITS = 10  # in a row
@@ -57,11 +58,16 @@ def runs(there, gap):
 
 
 def save(images, folder, name):
-    """Images (rows, 10, 28, 28) into folder/train/0/NAME-1.png and so on, for `--dataset`; how many these are."""
+    """Images (rows, 10, 28, 28) into folder/train/0/NAME-1.png and so on, for `--dataset`; how many these are.
+
+    The folder also gets a file that says how they were made: what they train reads pictures in the same way.
+    """
     for digit in range(DIGITS):
         place = Path(folder) / "train" / str(digit)
         place.mkdir(parents=True, exist_ok=True)
         for row, image in enumerate(images[:, digit], 1):
             with replacing(place / f"{name}-{row}.png") as file:
                 Image.fromarray(image).save(file, "PNG")
+    with replacing(Path(folder) / CUT) as file:
+        file.write(b"Cut from sheets by predict.py --cut: the ink of each digit, in the form of MNIST's images.\n")
     return images.shape[0] * DIGITS

@@ -15,7 +15,11 @@ from support.pictures import DIGITS
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST = 2**32  # bytes of a file
 # What a checkpoint keeps, so that its network can be used where the examples are not; the letters are an array of it.
-FACTS = {"images": ("of", "sha256", "classes", "mean_and_std"), "names": ("of", "sha256"), "texts": ("of", "sha256")}
+FACTS = {
+    "images": ("of", "sha256", "classes", "mean_and_std", "reader"),
+    "names": ("of", "sha256"),
+    "texts": ("of", "sha256"),
+}
 USUAL = {"ink": "light", "places": texts.PLACES["texts"]}
 
 
@@ -103,6 +107,25 @@ class Source:
         """Words of a text, where a network writes."""
         return texts.PLACES[self.of]
 
+    @cached_property
+    def reader(self):
+        """How a picture becomes an input: by its "ink", as an image in MNIST's form, or as the whole "picture".
+
+        What comes in MNIST's files is in its form, and so is what predict.py has cut from sheets.
+        """
+        in_its_form = self.sums or pictures.has_files(self.path) or (self.path / pictures.CUT).is_file()
+        return "ink" if in_its_form else "picture"
+
+    def read(self, path):
+        """A picture file as the network was trained to see it: `support.ink.Seen`, whose `problem` says why not."""
+        from support import ink  # it needs Pillow
+
+        if self.reader == "ink":
+            return ink.see(path)
+        grey = ink.read_picture(path)
+        image = pictures.as_image(grey, self.ink)
+        return ink.Seen(grey, grey if self.ink == "light" else 255 - grey, image, "")
+
     @property
     def kind(self):
         """What its classes are called, one of them; or its texts."""
@@ -131,10 +154,13 @@ def facts_in(kept, arrays):
     """What `Source.kept` gave a checkpoint, for `Source.told`; {} if that is older. ValueError if it makes no sense."""
     if not kept:
         return {}
+    kept = {"reader": "ink"} | kept  # an older checkpoint has none, and reads as it did
     facts = {name: kept[name] for name in FACTS[kept["of"]]}
     if facts["of"] == "images":
         facts["classes"], (mean, std) = tuple(map(str, facts["classes"])), map(float, facts["mean_and_std"])
         facts["mean_and_std"] = mean, std
+        if facts["reader"] not in ("ink", "picture"):
+            raise ValueError
         if len(facts["classes"]) != len(DIGITS) or not (0 <= mean <= 1 and 0 <= std <= 1):
             raise ValueError
     if facts["of"] == "texts":

@@ -21,7 +21,9 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 from tqdm import tqdm
 
+from support.checkpoint import misfit
 from support.errors import UserError
+from support.lockstep import departure
 
 AT_ONCE = 64  # images in testing, at most: what is kept of more does not fit into a processor's cache
 
@@ -52,7 +54,8 @@ class InParts:
         self.model, self.number, self.at_once = model, number, at_once
         self.params, self.statistics = model.params, getattr(model, "statistics", {})
         self.meeting = Meeting() if any(hasattr(layer, "add_up") for layer in layers(model)) else None
-        self.copies = []  # of the model, or [the model] if it gets its batches whole; empty before the first step
+        # Of the model, or [the model] if it gets its batches whole. In several parts, empty before the first step.
+        self.copies = [model] if number == 1 else []
         self.parts = []  # the copies that took the last batch
 
     def __deepcopy__(self, memo):
@@ -140,7 +143,7 @@ def difference_in_parts(model, number, x):
             raise
         except Exception:
             return None
-        if shapes(right["gradients"]) != shapes(model.params):
+        if misfit(model.params, right["gradients"]):
             return None
         try:
             found = outcome(shared, exact(x))
@@ -148,13 +151,11 @@ def difference_in_parts(model, number, x):
             raise
         except Exception as error:
             return f"it would fail ({error})"
-    for group, arrays in right.items():
-        if shapes(found[group]) != shapes(arrays):
-            return f"its {group} would have other shapes"
-        largest = max((np.abs(array).max() for array in arrays.values()), default=0)
-        if any(np.abs(found[group][name] - array).max() > 1e-9 * largest for name, array in arrays.items()):
-            return f"its {group} would differ"
-    return ""
+    try:
+        _, first = departure(right, found, 1e-9)
+    except UserError as error:
+        return f"its arrays would have other shapes ({error})"
+    return f"its {first.group} would differ" if first else ""
 
 
 def exact(array):
@@ -174,11 +175,6 @@ def outcome(network, x):
         "statistics": statistics,
         "logits in testing": {"": network.forward(x)},
     }
-
-
-def shapes(arrays):
-    """{name: shape}; None if that is no dict of arrays."""
-    return {name: np.shape(array) for name, array in arrays.items()} if isinstance(arrays, dict) else None
 
 
 def layers(network):
@@ -217,6 +213,8 @@ def each(function, *arguments, meeting=None):
     An error in a part is raised here, when no thread works any more. Parts that no thread has taken are then left.
     """
     parts = list(zip(*arguments, strict=False))
+    if len(parts) == 1:
+        return [function(*parts[0])]
     results, waiting, errors = [None] * len(parts), deque(enumerate(parts)), np.geterr()
 
     def work():

@@ -1,5 +1,7 @@
 """MNIST in: what is loaded, the batches that are drawn from it, and the input that is made of them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -96,3 +98,17 @@ def test_pixels(mnist, dtype):
     assert (unit.min(), unit.max()) == (0, 1)
     assert (standardised.mean(), standardised.std()) == pytest.approx((0, 1), abs=0.03)
     assert (standardised.min(), standardised.max()) == pytest.approx((-0.1307 / 0.3081, 0.8693 / 0.3081), rel=1e-3)
+
+
+def test_the_examples_of_the_batches_are_counted_by_their_index(small, monkeypatch):
+    """An epoch draws each once. A fault in the drawing shows, however many steps there are."""
+    options = parse_options("np", "--batch-size", 60)
+
+    def different(steps):
+        small.mark(drawn := np.zeros(600, bool), options, 0, steps)
+        return drawn.sum()
+
+    assert [different(steps) for steps in (0, 1, 9, 10, 25)] == [0, 60, 540, 600, 600]
+    right = data.stream
+    monkeypatch.setattr(data, "stream", lambda *key: SimpleNamespace(permutation=lambda n: right(*key).permutation(90)))
+    assert different(25) <= 90

@@ -1,5 +1,7 @@
 """look.py --training: what it draws is what the training does, and what is out of the ordinary is said."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from test_plot import assert_legible
@@ -7,6 +9,7 @@ from test_plot import assert_legible
 import data
 import look
 import main_np
+import mlp_np
 import plot
 from conftest import SMALL, slow_but
 from layers_np import walk
@@ -89,7 +92,8 @@ def test_what_is_out_of_the_ordinary_is_said(words):
 
 
 def test_a_first_loss_that_is_not_finite_is_said(monkeypatch):
-    monkeypatch.setattr(main_np, "train_step", lambda *_: (np.inf, 0.0))
+    step = main_np.train_step
+    monkeypatch.setattr(main_np, "train_step", lambda *of: step(*of) and (np.inf, 0.0))
     said = look.in_words(look.first_steps(options_of("--hidden", 8, *QUICK), 3)["marks"])
     assert said[0].startswith("The first loss is inf, where equal scores give log 10 = 2.303")
 
@@ -112,6 +116,7 @@ def test_each_mark_has_its_cause():
     assert arrays(0.0, 1e-3) == ["No gradient arrives"]
     assert arrays(np.nan, None) == ["A gradient that is not finite"]
     assert arrays(1.0, 0.5) == arrays(1.0, 1e-7) == ["An unusual step"]
+    assert [*look.unusual_array(1.0, 1e-7, share=1e-3)] == []  # while the rate rises
     marks = [(f"W{i}", "No gradient arrives", "") for i in range(6)]
     assert look.in_words(marks) == ["No gradient arrives: W0, W1, W2, W3 and 2 more."]
 
@@ -167,3 +172,43 @@ def test_to_look_changes_nothing(small):
     batch = small.train_images[:5], small.train_labels[:5].astype(np.int64)
     look.both_ways(model, options, batch)
     assert not any("forward" in vars(layer) for layer in walk(model.layers).values())
+
+
+def test_what_a_step_does_besides_is_in_what_is_shown(monkeypatch):
+    """A clipped norm, say: it is main_np.train_step whose gradients are shown."""
+    options, loss_of = options_of("--hidden", 8, *QUICK), main_np.loss_of
+    before = look.first_steps(options, 2)
+    monkeypatch.setattr(main_np, "loss_of", lambda *of: (loss_of(*of)[0], 1e-9 * loss_of(*of)[1]))
+    after = look.first_steps(options, 2)
+    for name in before["arrays"]:
+        assert after["arrays"][name]["gradient"] < 1e-6 * before["arrays"][name]["gradient"]
+    assert next(what for _, what, _ in after["marks"]).startswith("An unusual step")
+
+
+def test_what_a_layer_puts_out_is_what_forward_leaves(tmp_path, capsys):
+    """No gradient is taken for it. A run that has learned has nothing unusual to say."""
+    path = trained(tmp_path, "--hidden", "64")
+    options, checkpoint = look.read("np", path)
+    seen = look.last_step(options, checkpoint)
+    assert [*seen["layers"]] == ["z1", "a1", "logits"] and seen["marks"] == []
+
+
+def equal_columns(rng, fan_in, fan_out):
+    return np.repeat(rng.normal(0, np.sqrt(2 / fan_in), (fan_in, 1)), fan_out, axis=1), np.zeros(fan_out)
+
+
+def test_units_that_are_all_alike_are_said(monkeypatch):
+    monkeypatch.setitem(mlp_np.INITS, "he", equal_columns)
+    said = look.in_words(look.first_steps(options_of("--hidden", 20, *QUICK), 3)["marks"])
+    assert any(words.startswith("The same in all units (are their first weights alike?): z1") for words in said), said
+
+
+def test_a_loss_below_zero_and_examples_that_come_again_are_said(monkeypatch, small):
+    step = main_np.train_step
+    monkeypatch.setattr(main_np, "train_step", lambda *of: step(*of) and (-0.5, 0.0))
+    said = look.in_words(look.first_steps(options_of("--hidden", 8, *QUICK), 2)["marks"])
+    assert "The loss is -0.5 in step 1, and -log p is never below 0." in said
+    right = data.stream
+    monkeypatch.setattr(data, "stream", lambda *key: SimpleNamespace(permutation=lambda n: right(*key).permutation(60)))
+    said = look.in_words(look.first_steps(options_of("--hidden", 8, *QUICK), 2)["marks"])
+    assert any(words.startswith("Only 60 different images were drawn: 100 draws should") for words in said)

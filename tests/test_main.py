@@ -15,12 +15,14 @@ from torch import nn
 import data
 import main_np
 import main_torch
+import mlp_np
 from conftest import ROOT, SMALL, accuracy_of, assert_one_line, every_day_or_all
 from lab import results, twins
 from mlp_np import softmax_cross_entropy
 from networks import OPTIMIZERS, parse_options
 from support import texts
 from support.checkpoint import load_checkpoint
+from support.errors import UserError
 from support.place import Place
 
 NO_TORCH = {"PYTHONPATH": str(ROOT / "tests" / "no_torch")}  # whose torch fails when it is imported
@@ -215,3 +217,85 @@ def test_the_first_weights_make_the_published_difference(main, init, program):
     """After whole runs. np_nn's are the same weights, in a network four times as large."""
     (published,) = (results.PUBLISHED[key] for key in results.PUBLISHED if key.startswith(f"MLP geohot {init}, "))
     assert accuracy_of(program(main, "--recipe", "geohot", "--init", init)) == pytest.approx(published, abs=0.01)
+
+
+# --- What a reader's own rule and gradients may be --------------------------------------------------------------------
+
+
+def one_step(grads, rule="main_np.update"):
+    params = {"W": np.ones((2, 3)), "b": np.ones(3)}
+    options = parse_options("np")
+    options.rule = options.rule._replace(by_hand=rule)
+    main_np.Optimizer(params, options).step(params, grads, 0.1)
+
+
+def rebinding(params, velocity, grads, lr, *_):
+    for name in params:
+        params[name] = params[name] - lr * grads[name]
+
+
+def test_a_rule_that_puts_new_arrays_in_the_place_of_the_old_is_an_error(monkeypatch):
+    """The parts of a batch share the arrays, not the dict: they would never learn of it."""
+    monkeypatch.setattr(main_np, "rebinding", rebinding, raising=False)
+    fine = {"W": np.ones((2, 3)), "b": np.ones(3)}
+    one_step(fine)
+    with pytest.raises(UserError, match=r"main_np.rebinding puts a new array in the place of W: change .* in place"):
+        one_step(fine, "main_np.rebinding")
+
+
+NO_GRADIENTS = {
+    "ragged": [[1.0], [1.0, 2.0]], "a list": [[1.0] * 3] * 2, "complex": np.ones((2, 3), complex), "none": None,
+    "objects": np.ones((2, 3), object), "bools": np.ones((2, 3), bool), "whole numbers": np.ones((2, 3), int),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", NO_GRADIENTS)
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_gradient_that_is_no_array_of_floats_is_one_line(kind, parts, monkeypatch, small, tmp_path):
+    right = mlp_np.MLP.backward
+
+    def backward(model, dlogits):
+        grads = right(model, dlogits)
+        wrong = NO_GRADIENTS[kind]
+        return grads | {"W2": np.resize(wrong, (4, 10)) if isinstance(wrong, np.ndarray) else wrong}
+
+    monkeypatch.setattr(mlp_np.MLP, "backward", backward)
+    monkeypatch.setattr(data, "load", lambda *_: small)
+    with pytest.raises(UserError, match="the gradient of W2 is no array of floats, but"):
+        main_np.main(["--hidden", "4", "--steps", "2", "--parts", str(parts), "--out", str(tmp_path)])
+
+
+@pytest.mark.parametrize("name", ["a/b", "history", "data", "params", "statistics"])
+def test_a_rule_cannot_remember_what_a_checkpoint_keeps_by_that_name(name, monkeypatch):
+    rule = OPTIMIZERS["sgd"]._replace(remembers={name: "momentum_buffer"})
+    monkeypatch.setitem(OPTIMIZERS, "mine", rule)
+    with pytest.raises(UserError, match=f"an optimizer cannot remember '{name}' by that name"):
+        parse_options("np", "--optimizer", "mine")
+
+
+def test_with_one_part_forward_is_called_once_for_each_step_with_the_whole_batch(small, monkeypatch, tmp_path):
+    """Nothing is rehearsed: a reader's first print or breakpoint() meets the first step."""
+    calls, forward = [], mlp_np.MLP.forward
+    monkeypatch.setattr(mlp_np.MLP, "forward", lambda model, x: calls.append((x.shape, x.dtype)) or forward(model, x))
+    monkeypatch.setattr(data, "load", lambda *_: small)
+    main_np.main(["--hidden", "4", "--batch-size", "50", "--steps", "3", "--parts", "1", "--out", str(tmp_path)])
+    assert calls[:3] == [((50, 28, 28), np.float32)] * 3
+    assert {shape for shape, _ in calls[3:]} == {(50, 28, 28)} and len(calls) == 3 + 6  # the test of 300 images
+
+
+def test_with_one_part_a_test_that_needs_too_much_memory_loses_no_epoch(small, monkeypatch, tmp_path, quick_curves):
+    """And a run that is continued goes on from there."""
+    monkeypatch.setattr(data, "load", lambda *_: small)
+    evaluate, words = main_np.evaluate, ["--hidden", "4", "--batch-size", "60", "--parts", "1", "--out", str(tmp_path)]
+
+    def too_large(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(main_np, "evaluate", too_large)
+    with pytest.raises(MemoryError):
+        main_np.main([*words, "--epochs", "2"])
+    path = tmp_path / "checkpoint_np.npz"
+    assert (load_checkpoint(path).history.step, len(load_checkpoint(path).history.test_step)) == (10, 0)
+    monkeypatch.setattr(main_np, "evaluate", evaluate)
+    assert main_np.main(["--resume", str(path)]) == 0
+    assert [*load_checkpoint(path).history.test_step] == [20]

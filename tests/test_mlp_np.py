@@ -1,8 +1,11 @@
 """What is special to the MLP: its first weights, its loss; and the comparison with central differences."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
+from conftest import ROOT
 from mlp_np import INITS, MLP, compare, softmax_cross_entropy
 
 
@@ -40,3 +43,50 @@ def test_a_gradient_that_is_no_number_is_noticed():
     """Every comparison with NaN is false."""
     with pytest.raises(SystemExit, match=r"db1 is wrong: it differs .* by nan"):
         compare("db1", np.full(7, np.nan), b1 := np.ones(7), b1.sum)
+
+
+# --- What `python mlp_np.py` says of a class that a reader has changed ------------------------------------------------
+
+A1, DZ1 = "np.maximum(self.z1, 0)  #", "self.da1 * (self.z1 > 0)"
+LEAKY = {A1: "np.where(self.z1 > 0, 1, 0.1) * self.z1  #"}, {DZ1: "self.da1 * np.where(self.z1 > 0, 1, 0.1)"}
+HE = "rng.normal(0, np.sqrt(2 / fan_in), (fan_in, fan_out))"
+EDITS = {  # {what is there: what stands there then}, and what is said
+    "nothing": ({}, "db1      = dz1.sum"),
+    "leaky both ways": (LEAKY[0] | LEAKY[1], "db1      = dz1.sum"),
+    "leaky forward alone": (LEAKY[0], "dz1 is wrong: it differs from"),
+    "leaky backward alone": (LEAKY[1], "dz1 is wrong: it differs from"),
+    "centred in place": (
+        {"(self.z1, 0)  # (B, H)\n": "(self.z1, 0)\n        self.a1 -= self.a1.mean(axis=0)\n",
+         DZ1: "(self.da1 - self.da1.mean(axis=0)) * (self.z1 > 0)"}, "db1      = dz1.sum",
+    ),
+    "db1 is zero": ({"db1 = self.dz1": "db1 = 0 * self.dz1"}, "db1 is wrong: it differs from"),
+    "b1 forgotten": ({'"b1": db1, ': ""}, "b1 is in params, and not in what backward returns"),
+    "one too many": ({'"b2": db2}': '"b2": db2, "b3": db2}'}, "b3 is in what backward returns, and not in params"),
+    "equal columns": ({HE: f"np.repeat({HE.replace('fan_out)', '1)')}, fan_out, axis=1)"},
+                      "da1 is 0 by hand and by differences: are all units alike?"),
+    "a loss twice its size": (
+        {"shifted[rows, y]).mean()": "shifted[rows, y]).mean() * 2", "/= len(y)": "/= len(y) / 2"},
+        "the loss is wrong: it is",
+    ),
+    "a new array": (
+        {'("b2", b2)]}': '("b2", b2), ("s", np.ones(1))]}', "W1, b1, W2, b2 = self": "W1, b1, W2, b2, s = self",
+         "return self.a1 @ W2 + b2": "self.u = self.a1 @ W2 + b2\n        return s * self.u",
+         'W2 = self.params["W2"]\n': 'W2 = self.params["W2"]\n        ds = (self.u * dlogits).sum().reshape(1)\n'
+         '        dlogits = dlogits * self.params["s"]\n', '"b2": db2}': '"b2": db2, "s": ds}'}, "ds       = ",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_the_check_judges_a_changed_class_by_itself(edit, capsys):
+    changes, said = EDITS[edit]
+    code = (ROOT / "mlp_np.py").read_text()
+    for old, new in changes.items():
+        assert code.count(old) == 1, old
+        code = code.replace(old, new)
+    exec(compile(code, "mlp_np.py", "exec"), changed := {"__name__": "changed"})
+    ends = SystemExit if " is wrong" in said or " not in " in said else None
+    with pytest.raises(ends) if ends else contextlib.nullcontext() as ended:
+        changed["check"]()
+    told = capsys.readouterr().out + (str(ended.value) if ends else "")
+    assert said in told, told

@@ -67,3 +67,11 @@ def test_a_run_that_stops_is_kept_as_such(monkeypatch):
 def test_a_history_is_drawn_without_saying_which():
     run = {f"{kind}_{what}": [0.5, 0.6, 0.7] for kind in ("train", "test") for what in ("loss", "accuracy")}
     assert_legible(debugging.picture(run))
+
+
+def test_equal_scores_are_not_learned_by_heart(monkeypatch, capsys):
+    """From a first loss of 134, a fall to log 10 is a long way down, and nothing learned."""
+    monkeypatch.setattr(by_heart, "losses", lambda options: ([134.0] * 199 + [2.267], np.log(10)))
+    by_heart.main(["--pixels", "raw"])
+    said = "not learned by heart (equal scores have the loss 2.303)"
+    assert capsys.readouterr().out.splitlines()[-1].startswith(said)

@@ -18,7 +18,7 @@ from support.errors import UserError
 from support.history import History, save_history
 from support.options import run_options
 from support.rounding import above, probability
-from support.run import Plan, Run, learning_rate
+from support.run import Plan, Run, drawn_again, learning_rate
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 11, 2340])
@@ -96,3 +96,29 @@ def test_a_second_signal_does_what_it_does_elsewhere(number, tmp_path):
         assert signal.getsignal(number) != before
         signal.raise_signal(number)
         assert (run.asked, signal.getsignal(number)) == (number, before)
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        ([2.3, -0.5], "the loss is -0.5 at step 2, and -log p is never below 0: look at how the loss is computed"),
+        ([2.3, -np.inf], "the loss is -inf at step 2, and -log p is never below 0"),
+        ([np.nan], "the loss is nan at step 1, before any update: look at the inputs, the first weights and the loss"),
+        ([2.3, np.nan], "the loss is nan at step 2: lower --lr"),
+    ],
+)
+def test_a_loss_that_cannot_be_says_where_to_look(losses, said):
+    history = History()
+    for loss in losses:
+        history.add_step(loss, 0.1)
+    with pytest.raises(UserError, match=re.escape(said)):
+        history.read()
+    History([2.3]).check(-1e-9, 2)  # rounding
+
+
+def test_batches_that_repeat_examples_within_an_epoch_are_told():
+    options, plan = parse_options("np", "--batch-size", 100), Plan(600, 3000, 3000)
+    assert drawn_again(60_000, 3000, plan, options) == drawn_again(500, 5, plan, options) == ""
+    said = "only 1,000 different images were drawn: 60,000 draws should have repeated none"
+    assert drawn_again(1000, 3000, plan, options) == said
+    assert drawn_again(499, 5, plan, options).startswith("only 499 different images were drawn: 500 draws")

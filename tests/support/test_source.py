@@ -16,12 +16,13 @@ import data
 import look
 import main_np
 import predict
-from conftest import UNIX
+from conftest import ROOT, UNIX
 from lab import twins
 from networks import parse_options
-from support import pictures, program, texts
+from support import ink, pictures, program, sheet, texts
 from support.checkpoint import load_checkpoint
 from support.pictures import FILES
+from support.source import facts_in
 
 pytestmark = pytest.mark.usefixtures("quick_curves")
 CLASSES = ("apple", "pear")
@@ -92,7 +93,7 @@ def test_a_folder_of_pictures_learns_what_the_same_images_in_mnists_format_do(mn
         status, printed, said = call(main_np, *words, name, "--out", f"run {name}")
         assert (status, said) == (0, "") and printed.startswith(f"{name}: 280 training and 20 held-out images\n")
         found[name] = load_checkpoint(f"run {name}/checkpoint_np.npz")
-    assert found["own"].facts == found["idx"].facts
+    assert found["own"].facts == found["idx"].facts | {"reader": "picture"} and found["idx"].facts["reader"] == "ink"
     assert all((a == found["idx"].groups["params"][k]).all() for k, a in found["own"].groups["params"].items())
     words = "--dataset own --hidden 9 --steps 20 --batch-size 30 --dtype float64"
     *_, last = twins.lockstep(parse_options("torch", *words.split()))
@@ -414,3 +415,62 @@ def test_a_checkpoint_without_facts_is_of_before_and_still_read(small, call, tmp
     assert load_checkpoint(path).facts == {}
     assert call(main_np, "--resume", path, "--out", "old")[0] == 0
     assert load_checkpoint(path).facts["mean_and_std"] == (0.1307, 0.3081)
+
+
+# --- How a picture becomes an input -----------------------------------------------------------------------------------
+
+
+def shapes_in(folder, rng, each=12, colour=None):
+    """Pictures of squares, filled from edge to edge, and of frames: light, and no stroke of a pen."""
+    for name in ("square", "frame"):
+        for part, count in (("train", each), ("test", 4)):
+            (folder / part / name).mkdir(parents=True)
+            for i in range(count):
+                picture = np.full((56, 56), rng.integers(20, 60), np.uint8)
+                a, b = rng.integers(2, 8), rng.integers(46, 54)
+                picture[a:b, a:b] = rng.integers(180, 250)
+                if name == "frame":
+                    picture[a + 8 : b - 8, a + 8 : b - 8] = 30
+                image = Image.fromarray(picture).convert("RGB" if colour else "L")
+                if colour:
+                    image.putpixel((3, 3), colour)
+                    image.paste(colour, (10, 10, 20, 20))
+                image.save(folder / part / name / f"{i}.png")
+
+
+def test_a_folder_of_pictures_is_read_as_it_was_trained(tmp_path, monkeypatch):
+    """predict.py and look.py see what the training saw. There may be no ink in it. A checkpoint keeps how."""
+    monkeypatch.chdir(tmp_path)
+    shapes_in(tmp_path / "shapes", np.random.default_rng(0))
+    source = data.SOURCES["shapes"]
+    paths = sorted((tmp_path / "shapes" / "test").glob("*/*.png"))
+    seen = {source.read(path).image.tobytes() for path in paths}
+    assert seen == {image.tobytes() for image in data.load("shapes").test_images} and len(seen) == 8
+    assert source.kept()[0]["reader"] == "picture" and not any(source.read(path).problem for path in paths)
+    again = data.SOURCES["moved"].told(**facts_in(source.kept()[0], {}))  # where the examples are not
+    assert np.array_equal(again.read(paths[0]).image, source.read(paths[0]).image)
+
+
+def test_what_comes_in_the_form_of_mnist_is_read_by_its_ink(tmp_path, small, monkeypatch):
+    as_idx(tmp_path / "idx", small)
+    sheet.save(small.train_images[:20].reshape(2, 10, 28, 28), tmp_path / "cut", "sheet")
+    picture = ROOT / "png" / "photo.jpg"
+    right = ink.see(picture).image
+    for source in (data.SOURCES["mnist"], data.SOURCES[str(tmp_path / "idx")], data.SOURCES[str(tmp_path / "cut")]):
+        assert source.reader == "ink" and np.array_equal(source.read(picture).image, right)
+    old = {"of": "images", "sha256": "", "classes": data.DIGITS, "mean_and_std": (0.1, 0.3)}
+    assert facts_in(old, {})["reader"] == "ink"
+    with pytest.raises(ValueError):
+        facts_in(old | {"reader": "os.system"}, {})
+
+
+def test_colour_that_is_lost_is_said_once(tmp_path, capsys):
+    shapes_in(tmp_path / "grey", np.random.default_rng(0), each=2)
+    data.load(str(tmp_path / "grey"))
+    assert capsys.readouterr().err == ""
+    shapes_in(tmp_path / "red", np.random.default_rng(0), each=2, colour=(200, 30, 30))
+    source = data.SOURCES[str(tmp_path / "red")]
+    for _ in range(2):
+        data.load(source)
+    lost = "they become grey, and what only colour tells apart is lost"
+    assert capsys.readouterr().err == f"note: 12 of 12 pictures in {tmp_path / 'red'} are in colour: {lost}\n"

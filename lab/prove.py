@@ -1,0 +1,597 @@
+"""Is what stands in the files proven? python main_np.py --prove, with any options of a run, also --resume, starts this.
+
+A few steps of that run in float64, in lockstep with everything that knows better: the definition of the derivative, the
+tape, PyTorch, the batch in other parts, PyTorch's optimizer, and the run that was saved and resumed. All arrays of all
+steps are compared. What holds is a line with its bound. What does not is the first entry that differs, with the number
+that each judge has there, so that it is clear who is wrong. Nothing is written.
+
+It is a program of its own, because it knows both frameworks, and main_np.py starts without PyTorch. Its long form is
+`python -m lab.twins`.
+"""
+
+import contextlib
+import copy
+import io
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from support import program
+
+with program.needing("requirements-np.txt"):
+    import numpy as np
+    from tqdm import tqdm
+
+    import data
+    import main_np
+    from networks import arrays_of, begin, make, read
+    from support.checkpoint import save_checkpoint
+    from support.errors import UserError
+    from support.history import History
+    from support.lockstep import Departure, departure
+    from support.options import changed, run_options
+    from support.rounding import above
+    from support.run import learning_rate, make_plan
+
+STEPS = 6
+BOUND, LEAST = 1e-9, 1e-3  # what is more than rounding, in the units of support.lockstep.departure
+FEW = 16  # examples of the loss whose slope is measured
+DRAWN = 3  # entries of each array for which it is, beside that with the largest gradient
+SLOPE = 1e-5  # what is more than the error of a difference, in units of an array's gradient
+HS = 1e-5, 1e-6, 1e-7  # steps of the differences. With one of them, no ReLU changes sides
+
+
+class Row(NamedTuple):
+    """What a judge has found."""
+
+    judge: str
+    said: str
+    holds: bool = True
+
+
+# --- The forms of a training ------------------------------------------------------------------------------------------
+
+
+class Watched:
+    """A network or an optimizer, as main_np.train_step uses it, which keeps what passes through."""
+
+    def __init__(self, watched):
+        self.watched = watched
+
+    def __getattr__(self, name):
+        return getattr(self.watched, name)
+
+    def forward(self, x):
+        self.logits = self.watched.forward(x)
+        return self.logits
+
+    def backward(self, dlogits):
+        self.dlogits = dlogits
+        return self.watched.backward(dlogits)
+
+    def step(self, params, grads, lr):
+        main_np.check_gradients(params, grads)
+        self.grads = {name: dp.copy() for name, dp in grads.items()}
+        self.watched.step(params, grads, lr)
+
+
+class InNumPy:
+    """A training in NumPy, by hand or, if the options say so, on the tape."""
+
+    def __init__(self, options, checkpoint=None):
+        self.network, self.optimizer = main_np.build(options, checkpoint)
+
+    def step(self, x, y, lr, told=...):
+        """Take a step: {group: {name: array}} of all that it computes, in this order; at the end, what a run keeps."""
+        network, optimizer = Watched(self.network), Watched(self.optimizer)
+        loss, _ = main_np.train_step(network, optimizer, x, y, lr, told)
+        return computed(network.logits, loss, network.dlogits, optimizer.grads) | self.kept()
+
+    def kept(self):
+        return main_np.get_arrays(self.network, self.optimizer)
+
+
+class InPyTorch:
+    """The same in PyTorch, on the CPU."""
+
+    def __init__(self, options, checkpoint=None):
+        import main_torch
+
+        self.train_step, self.optimizer_of = main_torch.train_step, main_torch.make_optimizer
+        self.model, self.optimizer = main_torch.build(options, checkpoint)
+        self.hook = self.model.register_forward_hook(self.keep)
+
+    def keep(self, model, inputs, logits):
+        if logits.requires_grad:
+            logits.retain_grad()
+        self.logits = logits
+
+    def step(self, x, y, lr, told=...):
+        import torch
+
+        from support.names import parameters
+
+        loss, _ = self.train_step(self.model, self.optimizer, torch.from_numpy(x), torch.from_numpy(y), lr, told)
+        grads = {n: turn(torch.zeros_like(p) if p.grad is None else p.grad) for n, p, turn in parameters(self.model)}
+        grads = {name: gradient.numpy() for name, gradient in grads.items()}
+        found = computed(self.logits.detach().numpy(), loss, self.logits.grad.numpy(), grads)
+        kept = self.kept()
+        # Without momentum, PyTorch keeps no velocities: they stay 0.
+        return found | {group: arrays for group, arrays in kept.items() if any(a.any() for a in arrays.values())}
+
+    def kept(self):
+        from support.names import to_numpy
+
+        return to_numpy(self.model, self.optimizer)
+
+
+def computed(logits, loss, dlogits, grads):
+    one = {"logits": logits, "loss": np.asarray(float(loss)), "dlogits": dlogits}
+    back = dict(reversed([*grads.items()]))  # in the order in which they are found, from the loss back
+    return {name: {"": array} for name, array in one.items()} | {"gradient": back}
+
+
+def label(group, name):
+    """An array in words."""
+    if not name:
+        return {"logits": "the logits", "loss": "the loss"}.get(group, group)
+    return {"gradient": f"the gradient of {name}", "params": name}.get(group, f"{name} ({group})")
+
+
+# --- The judges -------------------------------------------------------------------------------------------------------
+
+
+class Twin:
+    """Another form of the training, its first `Departure` from the one by hand, and in which step that is."""
+
+    def __init__(self, judge, file, form):
+        self.judge, self.file, self.form = judge, file, form
+        self.largest, self.first, self.step, self.fails, self.values = 0.0, None, None, "", {}
+
+    @classmethod
+    def of(cls, judge, file, make_form):
+        """One that cannot be made says why."""
+        twin = cls(judge, file, None)
+        try:
+            twin.form = make_form()
+        except UserError as error:
+            twin.fails = str(error)
+        return twin
+
+    @property
+    def is_another(self):
+        """Whether it is another network: its logits differ before any backward pass; or it is not to be compared."""
+        return bool(self.fails) or (self.first is not None and (self.first.group, self.step) == ("logits", 1))
+
+    def take(self, number, found, *batch):
+        """A step beside that of the network by hand, which has `found`; what this one has, or None."""
+        if self.fails or self.first:
+            return None
+        try:
+            mine = self.form.step(*batch)
+            largest, self.first = departure(found, mine, BOUND, LEAST)
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever a form that does not fit runs into
+            self.fails = f"{error} ({type(error).__name__})" if not isinstance(error, UserError) else str(error)
+            return None
+        self.largest, self.step = max(self.largest, largest), number
+        return mine
+
+    def row(self):
+        if self.fails:
+            return Row(self.judge, f"{self.file} is another network: {self.fails}")
+        if self.is_another:
+            return Row(self.judge, f"{self.file} is another network: its logits differ before any backward pass")
+        if self.first:
+            return Row(self.judge, where(self.step, self.first, self.values), False)
+        return Row(self.judge, f"{self.file}: every array of every step, {within(self.largest)}")
+
+
+def where(step, first, values):
+    """The first entry that differs, and what everybody has there."""
+    entry = f"[{', '.join(map(str, first.entry))}]" if first.entry else ""
+    numbers = ", ".join(f"{who} {value:.6g}" for who, value in values.items())
+    return f"step {step}, {label(first.group, first.name)}{entry}: {numbers}"
+
+
+def within(largest):
+    return f"to {above(largest)}" if largest else "to the last bit"
+
+
+class Slopes:
+    """Central differences of the network's own loss: the network by hand, whole, at some weights and one batch."""
+
+    def __init__(self, options, kept, x, y):
+        """kept: the arrays of a training, whose weights and statistics are taken."""
+        self.model, self.x, self.y = make("np", changed(options, autograd=False)), x, y
+        for group, arrays in arrays_of(self.model).items():
+            for name, array in arrays.items():
+                array[...] = kept[group][name]
+        self.statistics = {name: a.copy() for name, a in arrays_of(self.model)["statistics"].items()}
+
+    def logits(self):
+        """From the same statistics every time: they count the steps of a network that draws random numbers."""
+        for name, array in self.statistics.items():
+            self.model.statistics[name][...] = array
+        self.model.training = True
+        return self.model.forward(self.x)
+
+    def loss(self):
+        return float(main_np.loss_of(self.logits(), self.y)[0])
+
+    def gradients(self):
+        """{name: gradient} as the network's own lines have them, those nearest to the loss first."""
+        logits = self.logits()
+        loss, dlogits = main_np.loss_of(logits, self.y)
+        self.noise = 40 * np.finfo(float).eps * max(1.0, abs(float(loss)), float(np.abs(logits).max()))
+        grads = self.model.backward(dlogits)
+        main_np.check_gradients(self.model.params, grads)
+        return {"dlogits": dlogits} | dict(reversed([*grads.items()]))
+
+    def slope(self, name, direction, h):
+        """(loss(+h) - loss(-h)) / 2h along a direction of the array."""
+        if name == "dlogits":
+            logits = self.logits()
+            return self.between(logits, direction, h, lambda: float(main_np.loss_of(logits, self.y)[0]))
+        return self.between(self.model.params[name], direction, h, self.loss)
+
+    @staticmethod
+    def between(array, direction, h, loss):
+        kept = array.copy()
+        array += h * direction
+        above_it = loss()
+        array[...] = kept - h * direction
+        below_it = loss()
+        array[...] = kept
+        return (above_it - below_it) / (2 * h)
+
+    def agrees(self, name, by_hand, direction, scale):
+        """(whether a difference agrees with this slope by hand, the nearest one, how far it is in units of scale)."""
+        found = []
+        for h in HS:
+            slope = self.slope(name, direction, h)
+            apart = abs(slope - by_hand)
+            found.append((apart / (scale or 1.0), slope))
+            if apart <= SLOPE * scale + self.noise / h:
+                return True, slope, found[-1][0]
+        apart, slope = min(found)
+        return False, slope, apart
+
+    def at(self, name, entry):
+        """The difference for one entry, for a comparison in words."""
+        shape = (self.logits() if name == "dlogits" else self.model.params[name]).shape
+        return self.slope(name, one_at(shape, entry), HS[1])
+
+
+def one_at(shape, entry):
+    direction = np.zeros(shape)
+    direction[entry] = 1.0
+    return direction
+
+
+def by_differences(slopes, progress):
+    """(the `Row`, [the arrays whose gradients are wrong]).
+
+    Of each array a few entries, and one direction in which all of them move at once: no wrong entry is missed by it.
+    """
+    if not np.isfinite(loss := slopes.loss()):
+        return Row("central differences", f"cannot be measured: the loss is {loss}"), []
+    if slopes.loss() != loss:
+        said = "cannot be measured: with the same weights the loss is another every time"
+        return Row("central differences", f"{said} (CONTRIBUTING.md says how a network draws random numbers)"), []
+    grads, rng, worst, wrong, first = slopes.gradients(), np.random.default_rng(0), 0.0, [], None
+    for name, gradient in grads.items():
+        progress.update()
+        norm, size = float(np.linalg.norm(gradient)), float(np.abs(gradient).max())
+        entries = [np.unravel_index(i, gradient.shape) for i in rng.integers(gradient.size, size=DRAWN)]
+        entries = dict.fromkeys(
+            tuple(map(int, e)) for e in [np.unravel_index(np.abs(gradient).argmax(), gradient.shape), *entries]
+        )
+        direction = rng.choice([-1.0, 1.0], gradient.shape)
+        fine, slope, apart = slopes.agrees(name, float((gradient * direction).sum()), direction, norm)
+        found = []
+        for entry in entries if fine else [*entries, *more(gradient, rng)]:
+            agreed, value, far = slopes.agrees(name, float(gradient[entry]), one_at(gradient.shape, entry), size)
+            apart = max(apart, far) if agreed and fine else apart
+            if not agreed:
+                found.append(Departure("gradient", name, entry, float(gradient[entry]), value))
+                break
+        if fine and not found:
+            worst = max(worst, apart) if size > 0 else worst
+            continue
+        wrong.append(name)
+        if first is None:
+            first = found[0] if found else Departure("gradient", name, (), float((gradient * direction).sum()), slope)
+    if first is None:
+        said = f"of its own loss: dlogits and {len(grads) - 1} gradients, {within(worst)}"
+        return Row("central differences", said), []
+    what = first.name if first.name == "dlogits" else f"the gradient of {first.name}"
+    at = f"[{', '.join(map(str, first.entry))}]" if first.entry else ", along a line"
+    said = f"{what}{at}: by hand {first.one:.6g}, differences of its own loss {first.other:.6g}"
+    return Row("central differences", said, False), wrong
+
+
+def without_slope(slopes):
+    """The arrays whose gradients are 0, by hand and by differences."""
+    grads, rng = slopes.gradients(), np.random.default_rng(0)
+    largest = max(float(np.abs(gradient).max()) for gradient in grads.values())
+    found = {n: rng.choice([-1.0, 1.0], g.shape) for n, g in grads.items() if np.abs(g).max() <= 1e-12 * largest}
+    return [name for name, direction in found.items() if slopes.agrees(name, 0.0, direction, 0.0)[0]]
+
+
+def more(gradient, rng):
+    """More entries, to find one that is wrong."""
+    for i in rng.permutation(gradient.size)[:40]:
+        yield tuple(map(int, np.unravel_index(i, gradient.shape)))
+
+
+def true_loss(logits, y):
+    """The mean of -log p[y], by its definition."""
+    rows = np.asarray(logits, float).reshape(y.size, -1)
+    return float(np.mean(np.logaddexp.reduce(rows, axis=1) - rows[np.arange(y.size), y.ravel()]))
+
+
+class OptimizersStep:
+    """PyTorch's optimizer, which is given the same weights, gradients and memory in every step."""
+
+    def __init__(self, options, form):
+        self.options, self.optimizer_of, self.largest, self.row_ = options, form.optimizer_of, 0.0, None
+
+    def take(self, number, before, found, lr, steps):
+        import torch
+
+        if self.row_:
+            return
+        theirs = [torch.nn.Parameter(torch.from_numpy(p.copy())) for p in before["params"].values()]
+        optimizer = self.optimizer_of(torch.nn.ParameterList(theirs), self.options)
+        remembers = self.options.rule.remembers
+        for name, p in zip(before["params"], theirs, strict=True):
+            p.grad = torch.from_numpy(found["gradient"][name].copy())
+            for ours, its in remembers.items():
+                optimizer.state[p][its] = torch.from_numpy(before[ours][name].copy())
+            optimizer.state[p]["step"] = torch.tensor(float(steps))
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        optimizer.step()
+        mine = {"params": {n: p.detach().numpy() for n, p in zip(before["params"], theirs, strict=True)}}
+        for ours, its in remembers.items():
+            kept = {n: optimizer.state[p][its].numpy() for n, p in zip(before["params"], theirs, strict=True)}
+            if self.options.momentum or not all((kept[n] == before[ours][n]).all() for n in kept):
+                mine[ours] = kept
+        largest, first = departure({g: found[g] for g in mine}, mine, BOUND, LEAST)
+        self.largest = max(self.largest, largest)
+        if first:
+            rule = self.options.rule
+            values = {rule.by_hand: first.one, rule.in_pytorch: first.other}
+            self.row_ = Row("the optimizer", where(number, first, values), False)
+
+    def row(self):
+        rule = self.options.rule
+        return self.row_ or Row("the optimizer", f"{rule.by_hand} moves as {rule.in_pytorch}, {within(self.largest)}")
+
+
+def save(options, form, history, path):
+    """The checkpoint of this moment, as a run saves it."""
+    facts, letters = options.source.kept()
+    save_checkpoint(path, run_options(options) | {"data": facts}, form.kept() | {"data": letters}, history)
+
+
+def history_of(checkpoint, steps):
+    """That of a run which has gone on for so many steps."""
+    numbers = checkpoint.history.numbers() if checkpoint else History().numbers()
+    more = dict.fromkeys(("train_loss", "train_accuracy"), [0.0] * steps)
+    return History(**{name: [*values, *more.get(name, [])] for name, values in numbers.items()})
+
+
+def in_processes(file, form, model, x):
+    """Whether the processes that torchrun starts may share a batch, where a network draws random numbers in forward.
+
+    form: `InPyTorch`, or None if there is none; model: by hand, whole; x: a few examples.
+    """
+    none = Row("torchrun", "not needed: forward draws no random numbers")
+    if form is None:
+        model = copy.deepcopy(model)
+        model.training = True
+        first, second = (np.array(model.forward(x)) for _ in "12")
+        return none if (first == second).all() else Row("torchrun", f"missing: {file} cannot be tried here")
+    import torch
+
+    form.hook.remove()  # what it keeps cannot be copied
+    x = torch.from_numpy(x)
+    with torch.no_grad():
+        model = copy.deepcopy(form.model).train()
+        if (model(x) == model(x)).all():
+            return none
+        logits = []
+        for rank in range(2):
+            model = copy.deepcopy(form.model).train()
+            for layer in model.modules():
+                if hasattr(layer, "part"):
+                    layer.part = rank, 2
+            logits.append(model(x))
+    if (logits[0] == logits[1]).all():
+        said = f"two processes would draw the same random numbers in {file}, for different images"
+        return Row("torchrun", f"{said}: see `part` in CONTRIBUTING.md", False)
+    return Row("torchrun", "each process draws random numbers of its own")
+
+
+def missing(judge):
+    return Row(judge, "missing: PyTorch is not installed")
+
+
+# --- All of them ------------------------------------------------------------------------------------------------------
+
+
+def with_pytorch():
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
+def judged(options, checkpoint=None, steps=STEPS):
+    """(the `Row` of each judge, what follows from them in words, the program's status)."""
+    options = changed(options, dtype="float64", autograd=False)
+    dataset, file = data.load(options.source, options.hold_out), options.network.classes.split(".")[0]
+    plan, begun = make_plan(options, len(dataset.train_images)), checkpoint.history.step if checkpoint else 0
+    other_parts = 1 if options.parts > 1 else 2
+    by_hand = InNumPy(options, checkpoint)
+    tape = Twin.of("the tape", f"{file}_autograd.py", lambda: InNumPy(changed(options, autograd=True), checkpoint))
+    parts = Twin("in parts", "", InNumPy(changed(options, parts=other_parts), checkpoint))
+    twins, optimizer, theirs = [tape], None, None
+    if with_pytorch():
+        theirs = Twin.of("PyTorch", f"{file}_torch.py", lambda: InPyTorch(options, checkpoint))
+        twins.append(theirs)
+        import main_torch
+
+        optimizer = OptimizersStep(options, type("Form", (), {"optimizer_of": staticmethod(main_torch.make_optimizer)}))
+    loss_apart, loss_row, resumed = 0.0, None, None
+    progress = tqdm(total=steps + 2 + len(by_hand.network.params), disable=None, leave=False)
+    unsaid = contextlib.redirect_stderr(io.StringIO())  # "gets its batches whole", of each form: a row says it once
+    with progress, unsaid, tempfile.TemporaryDirectory(prefix="prove") as folder:
+        path = Path(folder) / "checkpoint.npz"
+        batches = data.batches(dataset, options, begun, begun + steps)
+        for number, (images, labels) in enumerate(batches, 1):
+            x, y = options.network.batch(images, labels, options)
+            at = begun + number - 1
+            lr = learning_rate(at, plan.steps, options) if at < plan.steps else options.lr / 10
+            batch = x, y, lr, options.source.told_of(x)
+            before = {g: {n: a.copy() for n, a in arrays.items()} for g, arrays in by_hand.kept().items()}
+            if number == 1:
+                nothing = without_slope(Slopes(options, before, x[:FEW], y[:FEW]))
+            found = by_hand.step(*batch)
+            own, right = float(main_np.loss_of(found["logits"][""], y)[0]), true_loss(found["logits"][""], y)
+            loss_apart = max(loss_apart, abs(own - right) / max(1.0, abs(right)))
+            if loss_row is None and not loss_apart <= BOUND:
+                loss_row = Row(
+                    "the loss", f"step {number}: it is {own:.6g}, and the mean of -log p[y] is {right:.6g}", False
+                )
+            for twin in (*twins, parts):
+                its = twin.take(number, found, *batch)
+                if twin.first and its is not None:
+                    twin.values = {"by hand": twin.first.one, twin.file or "in other parts": twin.first.other}
+                    if twin.first.group in ("dlogits", "gradient"):
+                        slopes, first = Slopes(options, before, x, y), twin.first
+                        name = first.name or "dlogits"
+                        twin.values["differences of its loss"] = slopes.at(name, first.entry)
+                    elif twin.first.group == "loss":
+                        twin.values["-log p[y]"] = right
+            if optimizer:
+                optimizer.take(number, before, found, lr, begun + number - 1)
+            if number == max(1, steps // 2):
+                saved = number
+                with contextlib.suppress(UserError):  # numbers that are not finite: other judges say more
+                    save(options, by_hand, history_of(checkpoint, number), path)
+            progress.update()
+        rows = [loss_row or Row("the loss", f"is the mean of -log p[y], {within(loss_apart)}")]
+        slopes = Slopes(options, by_hand.kept(), x[:FEW], y[:FEW])
+        differences, wrong = by_differences(slopes, progress)
+        rows += [
+            differences,
+            tape.row(),
+            theirs.row() if theirs else missing("PyTorch"),
+            parts_row(parts, by_hand, options),
+        ]
+        rows += [optimizer.row() if optimizer else missing("the optimizer")]
+        progress.update()
+        if path.exists():
+            resumed = resumed_row(path, dataset, options, plan, begun, saved, steps, by_hand)
+            rows.append(resumed)
+        rows.append(in_processes(f"{file}_torch.py", theirs and theirs.form, slopes.model, x[:FEW]))
+    return rows, *verdict(rows, twins, wrong, nothing, options)
+
+
+def parts_row(parts, by_hand, options):
+    if parts.fails:
+        return Row("in parts", parts.fails, False)
+    if parts.first:
+        return Row("in parts", where(parts.step, parts.first, parts.values), False)
+    n = max(options.parts, 2)
+    if any(len(form.network.copies) == 1 < form.network.number for form in (by_hand, parts.form)):
+        return Row("in parts", f"not used: the batch stays whole, because in {n} parts it would be another network")
+    return Row("in parts", f"{n} parts and the whole batch: every array of every step, {within(parts.largest)}")
+
+
+def resumed_row(path, dataset, options, plan, begun, saved, steps, by_hand):
+    """The run that was saved goes on, and its arrays are compared with those of the one that did not stop."""
+    try:
+        _, checkpoint = read("np", path)
+        form = InNumPy(options, checkpoint)
+        for number, (images, labels) in enumerate(data.batches(dataset, options, begun + saved, begun + steps), saved):
+            x, y = options.network.batch(images, labels, options)
+            at = begun + number
+            lr = learning_rate(at, plan.steps, options) if at < plan.steps else options.lr / 10
+            form.step(x, y, lr, options.source.told_of(x))
+        _, first = departure(by_hand.kept(), form.kept(), 0.0)
+    except UserError as error:
+        return Row("resumed", str(error).replace(f"{path}", "the checkpoint"), False)
+    if first:
+        values = {"the run that did not stop": first.one, "resumed": first.other}
+        return Row("resumed", f"saved after {saved} steps: {where(steps, first, values)}", False)
+    return Row("resumed", f"saved after {saved} steps and resumed: {within(0.0)}")
+
+
+def verdict(rows, twins, wrong, nothing, options):
+    """(what follows, in words, and the status)."""
+    file, said = f"{options.network.classes.split('.')[0]}_np.py", []
+    failed = {row.judge for row in rows if not row.holds}
+    others = [twin.file for twin in twins if twin.is_another]
+    own = failed & {"the loss", "central differences", "in parts", "resumed"}
+    if "the loss" in failed:
+        said.append("The loss is wrong: it is not the mean of -log p[y].")
+    if wrong:
+        names = ", ".join(wrong[:4]) + f" and {len(wrong) - 4} more" * (len(wrong) > 4)
+        agree = [twin.file for twin in twins if twin.first and twin.first.group in ("dlogits", "gradient")]
+        also = f" ({' and '.join(agree)} had the same logits, and has another one.)" if agree else ""
+        if len(agree) > 1:
+            also = also.replace("has another one", "have another one")
+        said.append(f"{file} is wrong: its gradient of {names} is not the derivative of its own loss.{also}")
+    for twin in twins:
+        if twin.first and not twin.is_another and not wrong and "the loss" not in failed:
+            if twin.first.group in ("dlogits", "gradient", "loss"):
+                said.append(f"{twin.file} is wrong, and {file} is right: their logits are the same.")
+            elif "the optimizer" not in failed:
+                said.append(f"{twin.file} and {file} are not the same run: one does what the other does not.")
+    if "the optimizer" in failed:
+        said.append(f"{options.rule.by_hand} does not move the parameters as {options.rule.in_pytorch} does.")
+    if "in parts" in failed:
+        said.append("The parts of a batch do not add up to the batch.")
+    if "resumed" in failed:
+        said.append("A run that was saved cannot go on as if it had not stopped.")
+    if "torchrun" in failed:
+        said.append("With torchrun, several processes are not the run of one.")
+    if nothing:
+        names = ", ".join(nothing[:4]) + f" and {len(nothing) - 4} more" * (len(nothing) > 4)
+        said.append(f"The gradient of {names} is 0 by hand and by differences: are all units alike?")
+    if others:
+        are = "are another network" if len(others) > 1 else "is another network"
+        right = "" if own else "Your gradients are right; "
+        said.append(f"{right}{' and '.join(others)} {are}.")
+    if not failed and not others:
+        gone = sum(row.said.startswith("missing") for row in rows)
+        said.append(f"{file} is proven, as far as these go" + (f"; {gone} are missing." if gone else "."))
+    return said, 1 if failed else 0
+
+
+def main(argv=None):
+    framework, *argv = sys.argv[1:] if argv is None else argv
+    if framework not in ("np", "torch"):
+        raise UserError(f"{framework}: `python main_np.py --prove` starts this program")
+    options, checkpoint = begin(framework, __doc__, argv)
+    begun = checkpoint.history.step if checkpoint else 0
+    whence = f"from step {begun:,} of {checkpoint.path}" if checkpoint else "from its first weights"
+    print(f"{options.network.title(options)}, as the files have it now: {STEPS} steps in float64 {whence}", flush=True)
+    rows, said, status = judged(options, checkpoint)
+    width = max(len(row.judge) for row in rows)
+    for row in rows:
+        print(f"{row.judge:{width}}  {'' if row.holds else 'NO: '}{row.said}")
+    print(*said, sep="\n")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(main))

@@ -1,0 +1,331 @@
+"""python main_np.py --prove: what holds has a bound; of what does not, it is said where it begins and who is wrong."""
+
+import contextlib
+import importlib
+import re
+import subprocess
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+
+import autograd_np
+import data
+import main_np
+import main_torch
+import mlp_np
+import networks
+from conftest import ROOT, SMALL, slow_but
+from lab import prove
+from networks import NETWORKS, OPTIMIZERS, Rule, parse_options
+from support import options as opt
+from support import program
+from support.checkpoint import load_checkpoint
+from support.errors import UserError
+from support.lockstep import departure
+from support.options import integer, option
+
+JUDGES = ("the loss", "central differences", "the tape", "PyTorch", "in parts", "the optimizer", "resumed", "torchrun")
+
+
+@pytest.fixture(autouse=True)
+def few(small, monkeypatch):
+    load = data.load
+    monkeypatch.setattr(data, "load", lambda source, n=0: small if source.of == "images" else load(source, n))
+
+
+def judged(words, steps=2):
+    """({judge: what it says}, {the judges that disagree}, what follows, the status)."""
+    words = words if "--batch-size" in words else f"{words} --batch-size 24"
+    options = parse_options("torch", *f"--steps 12 {words}".split())
+    rows, said, status = prove.judged(options, steps=steps)
+    return {row.judge: row.said for row in rows}, {row.judge for row in rows if not row.holds}, " ".join(said), status
+
+
+@pytest.mark.parametrize("model", slow_but(["mlp", "gpt"], SMALL))
+def test_each_network_as_it_is_holds_by_every_judge(model):
+    rows, failed, said, status = judged(f"--model {model} {SMALL[model]}")
+    assert tuple(rows) == JUDGES and not failed and status == 0
+    assert said == f"{model}_np.py is proven, as far as these go."
+    for judge in ("central differences", "the tape", "PyTorch", "in parts", "the optimizer"):
+        found = re.search(r"to (the last bit|\d\S*)$", rows[judge])
+        assert found[1] == "the last bit" or float(found[1]) < (1e-5 if judge == "central differences" else 1e-10), rows
+    assert "to the last bit" in rows["resumed"] and "not needed" in rows["torchrun"]
+
+
+# --- What a reader changes in mlp_np.py -------------------------------------------------------------------------------
+
+A1, DZ1 = "np.maximum(self.z1, 0)  #", "self.da1 * (self.z1 > 0)"
+LEAKY = {A1: "np.where(self.z1 > 0, 1, 0.1) * self.z1  #"}, {DZ1: "self.da1 * np.where(self.z1 > 0, 1, 0.1)"}
+HE = "rng.normal(0, np.sqrt(2 / fan_in), (fan_in, fan_out))"
+PARAMS, RETURNED = '("b2", b2)]', '"b2": db2}'
+EDITS = {  # {what is there: what stands there then}, who disagrees, and words of what follows
+    "db1 is zero": (
+        {"db1 = self.dz1": "db1 = 0 * self.dz1"}, {"central differences", "the tape", "PyTorch"},
+        "mlp_np.py is wrong: its gradient of b1 is not the derivative of its own loss. (mlp_autograd.py and "
+        "mlp_torch.py had the same logits, and have another one.)",
+    ),
+    "a loss twice its size": (
+        {"shifted[rows, y]).mean()": "shifted[rows, y]).mean() * 2", "/= len(y)": "/= len(y) / 2"},
+        {"the loss", "PyTorch"}, "The loss is wrong: it is not the mean of -log p[y].",
+    ),
+    "a gradient of the loss twice its size": (
+        {"/= len(y)": "/= len(y) / 2"}, {"central differences", "PyTorch"}, "its gradient of dlogits, b2, W2, b1 and 1",
+    ),
+    "leaky forward alone": (
+        LEAKY[0], {"central differences"},
+        "its gradient of b1, W1 is not the derivative of its own loss. mlp_autograd.py and mlp_torch.py are another",
+    ),
+    "leaky both ways": (
+        LEAKY[0] | LEAKY[1], set(),
+        "Your gradients are right; mlp_autograd.py and mlp_torch.py are another network.",
+    ),
+    "leaky backward alone": (LEAKY[1], {"central differences", "the tape", "PyTorch"}, "its gradient of b1, W1 is not"),
+    "equal columns": (
+        {HE: f"np.repeat({HE.replace('fan_out)', '1)')}, fan_out, axis=1)"}, set(),
+        "The gradient of b1, W1 is 0 by hand and by differences: are all units alike?",
+    ),
+    "a maximum over the wrong axis": (
+        {"logits.max(axis=1, keepdims=True)  # (B, 10), as": "5000 + logits.max(axis=0, keepdims=True)  #"},
+        {"the loss", "PyTorch"}, "The loss is wrong: it is not the mean of -log p[y].",
+    ),
+    "a layer that the others do not have": (
+        {PARAMS: f'{PARAMS[:-1]}, ("s", np.ones(1))]', "W1, b1, W2, b2 = self": "W1, b1, W2, b2, s = self",
+         "return self.a1 @ W2 + b2": "self.u = self.a1 @ W2 + b2\n        return s * self.u",
+         'W2 = self.params["W2"]\n': 'W2 = self.params["W2"]\n        ds = (self.u * dlogits).sum().reshape(1)\n'
+         '        dlogits = dlogits * self.params["s"]\n', RETURNED: '"b2": db2, "s": ds}'}, set(),
+        "Your gradients are right; mlp_autograd.py and mlp_torch.py are another network.",
+    ),
+    "dropout that no seed and step decide": (
+        {PARAMS + "}\n": PARAMS + "}\n        self.rng = np.random.default_rng(seed)\n",
+         A1: "np.maximum(self.z1, 0)\n        self.mask = (self.rng.random(self.a1.shape) < 0.8) / 0.8\n"
+         "        self.a1 = self.a1 * self.mask  #", DZ1: f"{DZ1} * self.mask"},
+        {"resumed"}, "A run that was saved cannot go on as if it had not stopped.",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_changed_class_is_judged_by_itself_and_by_its_twins(edit, monkeypatch):
+    changes, disagree, words = EDITS[edit]
+    code = (ROOT / "mlp_np.py").read_text()
+    for old, new in changes.items():
+        assert code.count(old) == 1, old
+        code = code.replace(old, new)
+    exec(compile(code, "mlp_np.py", "exec"), vars(edited := ModuleType("mlp_np")))
+    for name in ("MLP", "softmax_cross_entropy"):
+        monkeypatch.setattr(mlp_np, name, getattr(edited, name))
+    monkeypatch.setattr(main_np, "softmax_cross_entropy", edited.softmax_cross_entropy)
+    rows, failed, said, status = judged("--hidden 12")
+    assert (failed, status) == (disagree, int(bool(disagree))), rows
+    assert words in said, said
+    if edit == "db1 is zero":
+        found = re.search(
+            r"step 1, the gradient of b1\[\d+\]: by hand (\S+), mlp_torch.py (\S+), differences of its loss (\S+)",
+            rows["PyTorch"],
+        )
+        assert float(found[1].strip(",")) == 0 != float(found[2].strip(","))
+        assert float(found[3]) == pytest.approx(float(found[2].strip(",")), rel=1e-4)
+
+
+def test_a_gradient_that_is_forgotten_is_one_line(monkeypatch):
+    right = mlp_np.MLP.backward
+    monkeypatch.setattr(
+        mlp_np.MLP, "backward", lambda model, d: {n: g for n, g in right(model, d).items() if n != "b1"}
+    )
+    with pytest.raises(UserError, match="b1 is in params, and not in what backward returns"):
+        judged("--hidden 12")
+
+
+# --- Who is wrong, if it is not the network by hand -------------------------------------------------------------------
+
+
+def test_a_wrong_tape_is_wrong(monkeypatch):
+    def relu(a):
+        y = np.maximum(a.value, 0)
+        return autograd_np.Tensor(y, (a, lambda dy: dy))
+
+    monkeypatch.setattr(autograd_np.Tensor, "relu", relu)
+    rows, failed, said, status = judged("--hidden 12")
+    assert (failed, status) == ({"the tape"}, 1) and "mlp_autograd.py is wrong, and mlp_np.py is right" in said
+    assert rows["the tape"].startswith("step 1, the gradient of b1[")
+
+
+def test_a_wrong_rule_is_wrong_and_says_beside_whom(monkeypatch):
+    def update(params, velocity, grads, lr, momentum, *_):
+        for name, p in params.items():
+            velocity[name] *= momentum
+            velocity[name] += grads[name]
+            p -= lr * grads[name] if name == "b2" else lr * velocity[name]
+
+    monkeypatch.setattr(main_np, "wrong", update, raising=False)
+    monkeypatch.setitem(OPTIMIZERS, "sgd", OPTIMIZERS["sgd"]._replace(by_hand="main_np.wrong"))
+    rows, failed, said, status = judged("--hidden 12")
+    assert (failed, status) == ({"the optimizer", "PyTorch"}, 1)
+    assert re.match(r"step 2, b2\[\d\]: main_np.wrong \S+, torch.optim.SGD \S+$", rows["the optimizer"]), rows
+    assert said == "main_np.wrong does not move the parameters as torch.optim.SGD does."
+
+
+def test_without_pytorch_the_judges_that_need_it_are_named_as_missing(monkeypatch):
+    monkeypatch.setattr(prove, "with_pytorch", lambda: False)
+    rows, failed, said, status = judged("--hidden 12")
+    assert [judge for judge, words in rows.items() if words == "missing: PyTorch is not installed"] == [
+        "PyTorch", "the optimizer",
+    ]  # fmt: skip
+    assert (failed, status, said) == (set(), 0, "mlp_np.py is proven, as far as these go; 2 are missing.")
+
+
+# --- Networks and rules of a reader's own -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def deep(monkeypatch):
+    """The network of tests/deep, with dropout, in the table; and the rule of tests/lion."""
+    monkeypatch.syspath_prepend(ROOT / "tests" / "deep")
+    monkeypatch.syspath_prepend(ROOT / "tests" / "lion")
+    entry = networks.Entry(
+        name="Deep MLP",
+        classes="deep.Deep",
+        options={
+            "hidden": option("units in each hidden layer", type=integer(1, 16384), metavar="H"),
+            "dropout": option("the share of them that drop out in training", type=opt.number(0, 0.9)),
+        },
+        recipes={"default": {"steps": 20, "batch_size": 24, "hidden": 12, "dropout": 0.2, "lr": 0.1}},
+        title=lambda options: f"784-{options.hidden}-{options.hidden}-10",
+    )
+    monkeypatch.setitem(NETWORKS, "deep", entry)
+    rule = Rule("by sign", "lion_np.update", "lion_torch.Lion", {"averages": "average"}, OPTIMIZERS["sgd"].given)
+    monkeypatch.setitem(OPTIMIZERS, "lion", rule)
+    yield
+    for name in ("deep_np", "deep_autograd", "deep_torch", "lion_np", "lion_torch"):
+        sys.modules.pop(name, None)
+
+
+def test_dropout_three_ways_holds_and_each_process_draws_its_own(deep):
+    rows, failed, said, status = judged("--model deep")
+    assert (failed, status, said) == (set(), 0, "deep_np.py is proven, as far as these go.")
+    assert rows["in parts"].startswith("not used: the batch stays whole")
+    assert rows["torchrun"] == "each process draws random numbers of its own"
+
+
+def test_a_mask_that_processes_share_is_named(deep, monkeypatch):
+    deep_torch = importlib.import_module("deep_torch")
+    monkeypatch.delattr(deep_torch.Deep, "part")
+    monkeypatch.setattr(deep_torch.Deep, "masks", old_masks)
+    rows, failed, _, status = judged("--model deep")
+    assert (failed, status) == ({"torchrun"}, 1)
+    assert "two processes would draw the same random numbers in deep_torch.py" in rows["torchrun"]
+
+
+def old_masks(model, x):
+    """From the seed and the step alone."""
+    model.steps += model.training
+    rng = np.random.default_rng([model.seed, int(model.steps)])
+    kept = rng.random((2, len(x), model.second.in_features)) >= model.dropout
+    return torch.from_numpy(kept).to(x) / (1 - model.dropout)
+
+
+def test_a_mask_that_was_forgotten_in_backward_is_found(deep, monkeypatch):
+    deep_np = importlib.import_module("deep_np")
+    right = deep_np.Deep.backward
+
+    def backward(model, dlogits):
+        model.mask1 = np.ones_like(model.mask1)
+        return right(model, dlogits)
+
+    monkeypatch.setattr(deep_np.Deep, "backward", backward)
+    _, failed, said, status = judged("--model deep")
+    assert failed == {"central differences", "the tape", "PyTorch"} and status == 1
+    assert "deep_np.py is wrong: its gradient of first.b, first.W is not the derivative of its own loss" in said
+
+
+SIZES = ("6", "4", "3", "2", "8", "12", "24", "3,2", "2,4,3", "0.3")
+
+
+def cases():
+    """(model, option, the options of a small run) for every choice and two values of every size that can be."""
+    for model, network in NETWORKS.items():
+        for name, how in network.options.items():
+            for more in ("", " --dataset shakespeare"):
+                found = []
+                for value in how.get("choices", SIZES):
+                    words = f"--model {model} {SMALL[model]}{more} {opt.flag(name)} {value}"
+                    with contextlib.suppress(UserError):
+                        parse_options("np", *words.split())
+                        found.append(words)
+                yield from ((model, name, words) for words in (found if "choices" in how else found[:2]))
+                if found:
+                    break
+
+
+CASES = [*cases()]
+EVERY_DAY = [case for case in CASES if case[:2] in (("mlp", "init"), ("gpt", "heads"))]
+
+
+def test_no_option_of_a_network_is_left_out():
+    assert {(model, name) for model, name, _ in CASES} == {(m, n) for m, of in NETWORKS.items() for n in of.options}
+
+
+@pytest.mark.parametrize(("model", "name", "words"), slow_but(EVERY_DAY, CASES))
+def test_every_option_of_a_network_is_proven(model, name, words):
+    rows, failed, _, status = judged(words)
+    assert not failed and status == 0, rows
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words", ["--hidden 5", "--hidden 9", "--dropout 0", "--dropout 0.5", "--optimizer lion --lr 1e-3"]
+)
+def test_those_of_a_network_and_a_rule_that_only_tests_know_are_proven(words, deep):
+    rows, failed, _, status = judged(f"--model deep {words}")
+    assert not failed and status == 0, rows
+
+
+# --- The program ------------------------------------------------------------------------------------------------------
+
+
+def test_both_programs_start_it_with_what_was_typed(monkeypatch):
+    started = []
+    monkeypatch.setattr(program, "start", lambda *words: started.append(words) or 7)
+    assert main_np.main(["--prove", "--hidden", "9"]) == main_torch.main(["--prove", "--hidden", "9"]) == 7
+    assert started == [("lab.prove", kind, "--prove", "--hidden", "9") for kind in ("np", "torch")]
+
+
+def test_a_resumed_run_is_proven_where_it_is_and_nothing_is_written(tmp_path, capsys, quick_curves):
+    main_np.main(["--hidden", "9", "--batch-size", "50", "--epochs", "2", "--stop-after", "1", "--out", str(tmp_path)])
+    path, capsys_before = tmp_path / "checkpoint_np.npz", capsys.readouterr()
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    assert prove.main(["np", "--resume", str(path), "--prove"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"784-9-10, as the files have it now: 6 steps in float64 from step 12 of {path}\n")
+    assert said.splitlines()[-1] == "mlp_np.py is proven, as far as these go."
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+    assert "prove" not in load_checkpoint(path).options and capsys_before
+
+
+@pytest.mark.slow
+def test_it_runs_as_it_is_typed():
+    ended = subprocess.run([sys.executable, "main_np.py", "--prove"], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0 and ended.stdout.endswith("mlp_np.py is proven, as far as these go.\n"), ended
+    assert ended.stderr == ""
+
+
+# --- The comparison ---------------------------------------------------------------------------------------------------
+
+
+def test_the_first_array_that_differs_is_found_and_rounding_is_not():
+    one = {"a": {"x": np.ones((2, 3)), "y": np.full(2, 1e-20)}, "b": {"z": np.arange(3.0)}}
+    other = {g: {n: a.copy() for n, a in arrays.items()} for g, arrays in one.items()} | {"c": {"q": np.ones(1)}}
+    assert departure(one, other, 0.0) == (0.0, None)
+    other["a"]["y"] += 1e-18  # what should be 0
+    other["b"]["z"][2] += 1e-13
+    largest, first = departure(one, other, 1e-9, 1e-3)
+    assert first is None and largest == pytest.approx(5e-14, rel=0.01)
+    other["b"]["z"][1] = np.nan
+    assert departure(one, other, 1e-9, 1e-3)[1][:3] == ("b", "z", (1,))
+    other["a"]["x"][1, 2] = 1.5
+    assert departure(one, other, 1e-9, 1e-3)[1] == ("a", "x", (1, 2), 1.0, 1.5)
+    with pytest.raises(UserError, match=r"y \(a\) is in one, and not in the other"):
+        departure(one, {"a": {"x": one["a"]["x"]}}, 0.0)
