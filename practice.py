@@ -35,10 +35,14 @@ from pathlib import Path
 from support import program
 
 with program.needing("requirements-np.txt"):
-    from exercises import ONE_THREAD, ROOT, classroom, marker, network, prove, review, runner
-    from exercises.catalogue import BROKEN, EXERCISES, PARTS, can_run, find, number, numbered, onward
-    from exercises.show import near, say, solved, symptom
-    from exercises.work import Work, digest
+    from desk import classroom, review
+    from desk.show import near, say, solved
+    from desk.work import Work, digest
+    from exercises import network, prove
+    from exercises.catalogue import OURS
+    from marker import ONE_THREAD, ROOT, marking, runner
+    from marker.catalogue import can_run
+    from marker.verdict import UNFINISHED
     from support.errors import UserError
     from support.files import replacing
     from support.options import Parser, integer
@@ -63,7 +67,8 @@ def main(argv=None):
     add("--out", metavar="FILE", help="mark writes its table into this file, and not onto the screen: marks.csv")
     add("--feedback", metavar="DIR", help="mark also writes what it says to each person, into this folder")
     options = parser.parse_args(argv)
-    for line in BROKEN:
+    catalogue = OURS
+    for line in catalogue.broken:
         print(line, file=sys.stderr)
     command, seed = options.command, options.seed
     for name in ("which", "watch", "seed", "only", "out", "feedback"):
@@ -71,13 +76,13 @@ def main(argv=None):
             what = "further word" if name == "which" else f"--{name}"
             raise UserError(f"{command or 'an exercise'} takes no {what}; -h lists the commands")
     if command == "mark":
-        return classroom.mark_all(options.which, seed or 0, options.only, options.feedback, options.out)
-    work = Work(options.folder)
+        return classroom.mark_all(catalogue, options.which, seed or 0, options.only, options.feedback, options.out)
+    work = Work(options.folder, catalogue)
     if command == "prove":
         return prove.prove(work.folder, options.which or "mlp")
     if command == "read":
         return read(work, options.which)
-    which = find(options.which) if options.which else None
+    which = catalogue.find(options.which) if options.which else None
     if command == "list":
         return list_all(work)
     if command == "train":
@@ -108,7 +113,7 @@ def choose(work, command):
         if exercise is None:
             raise UserError("from here on nothing is left; `python practice.py list` shows what you left out before")
     elif command:
-        exercise = find(command)
+        exercise = work.catalogue.find(command)
     work.note("current", exercise.name)
     work.path(exercise)
     return exercise
@@ -116,7 +121,7 @@ def choose(work, command):
 
 def following(work, exercise):
     """The exercise that `next` leads to, or None."""
-    on = EXERCISES[onward(exercise, work.passed(exercise)) :]
+    on = work.catalogue.exercises[work.catalogue.onward(exercise, work.passed(exercise)) :]
     return next((e for e in on if can_run(e) and not work.passed(e)), None)
 
 
@@ -130,42 +135,42 @@ def show(work, exercise, seed=None, again=False):
         )
     path = work.path(exercise)
     marked = digest(path)
-    verdict = mark_and_say(exercise, path, numbered(exercise), seed, again)
+    verdict = mark_and_say(exercise, path, work.catalogue.numbered(exercise), seed, again)
     first, *more = work.record(exercise, verdict, marked)
     if not verdict.passed:
         return
     say(first, "good")
     for text in more:
         say(text)
-    say(f"\n`python practice.py solution`  {'what fixes it' if exercise.case else 'the lines once more, and why'}")
-    if exercise.is_program and not exercise.case:
+    say(f"\n`python practice.py solution`  {exercise.kind.solution_is}")
+    if exercise.runs:
         say(f"`python practice.py run`  {exercise.runs}", "good")
     elif exercise.name in network.EXERCISES and not missing(work):
         say("`python practice.py train`  now let your lines learn to read", "good")
     for what, proofs in prove.PROOFS.items():
         used = {name for proof in proofs for name in proof.uses}
-        if exercise.name in used and all(work.passed(e) for e in EXERCISES if e.name in used):
+        if exercise.name in used and all(work.passed(e) for e in work.catalogue.exercises if e.name in used):
             say(f"`python practice.py prove {what}`  is it the same run as PyTorch's?", "good")
     if exercise.reads:
         say("`python practice.py read YOUR_PICTURE`  and let it read your handwriting", "good")
     if then := following(work, exercise):
-        say(f"`python practice.py next`  to exercise {number(then)}: {then.title}")
+        say(f"`python practice.py next`  to exercise {work.catalogue.number(then)}: {then.title}")
 
 
 def mark_and_say(exercise, path, heading, seed=None, again=False):
     """Say which exercise it is, what its file printed, and what is wrong in it. The verdict on the file."""
     say(f"{heading}: {exercise.title}", "strong")
     say(f"{near(path)}\n", "quiet")
-    if exercise.case and not again:
-        symptom(exercise, path.read_text(encoding="utf-8", errors="replace"))
+    if not again:
+        exercise.kind.opening(exercise, path.read_text(encoding="utf-8", errors="replace"), say)
     seed = secrets.randbelow(10**6) if seed is None else seed
     with now() as hear:
-        verdict = marker.mark(exercise, path, seed, hear=hear)
+        verdict = marking.mark(exercise, path, seed, hear=hear)
     if verdict.printed.strip():
         say("Your code printed:", "quiet")
         print(verdict.printed.rstrip() + "\n")
     if not verdict.passed:
-        begun = verdict.name not in marker.UNFINISHED
+        begun = verdict.name not in UNFINISHED
         say(verdict.text, "bad" if begun else None)
         say(f"\nStuck? `python practice.py hint {exercise.name}`", "quiet" if begun else None)
         if verdict.drawn:
@@ -190,18 +195,18 @@ def come_back(work, exercise, seed=None):
     if not exercise and not waiting:
         say("Nothing is due for review. `python practice.py review NAME` brings back any that has passed.")
         return
-    exercise = exercise or find(waiting[0])
+    exercise = exercise or work.catalogue.find(waiting[0])
     if exercise.name not in work.progress["passed"]:
         raise UserError(f"{exercise.name} has not passed yet: `python practice.py {exercise.name}`")
     if exercise.name != work.progress["reviewed"]:  # a new review begins, with the stub
         work.note("reviewed", exercise.name)
         path = work.folder / "review" / f"{exercise.name}.py"
-        if path.exists() and not classroom.is_stub(exercise.name, path):
+        if path.exists() and not classroom.is_stub(exercise, path):
             keep(path)
         path.unlink(missing_ok=True)
     path = work.path(exercise, "review")
-    verdict = mark_and_say(exercise, path, f"Review of exercise {number(exercise)}", seed, again=True)
-    if verdict.name in marker.UNFINISHED:
+    verdict = mark_and_say(exercise, path, f"Review of exercise {work.catalogue.number(exercise)}", seed, again=True)
+    if verdict.name in UNFINISHED:
         say(
             "\nWrite it again, from memory, in this file, and call `python practice.py review` to have it marked. "
             "Your first file stays as it is."
@@ -251,9 +256,9 @@ def read(work, picture):
     with program.needing("requirements-np.txt"):
         from support.ink import read_digit  # it needs Pillow; what marks an exercise needs NumPy alone
     read_digit(picture)  # a picture that cannot be read is said before a training
-    exercise = next(exercise for exercise in EXERCISES if exercise.reads)
+    exercise = next(exercise for exercise in work.catalogue.exercises if exercise.reads)
     path, weights = work.folder / f"{exercise.name}.py", near(work.folder / "my_network.npz")
-    if not classroom.is_written(exercise.name, path):
+    if not classroom.is_written(exercise, path):
         instead = f"; what `train` made of your lines reads by `python predict.py {picture} --weights {weights}`"
         raise UserError(f"exercise {exercise.name} is not written yet{instead * Path(weights).exists()}")
     kept = path.with_suffix(".npz")
@@ -276,14 +281,14 @@ def watch(work, seed):
             say("\nWaiting until you save the file again. Ctrl-C ends.", "quiet")
             marked = exercise, changed
         time.sleep(0.1)
-        work = Work(work.folder)
+        work = Work(work.folder, work.catalogue)
 
 
 def hint(work, exercise):
     """One more hint than last time."""
     before = work.progress["hints"].get(exercise.name, 0)
     shown = min(before + 1, len(exercise.hints))
-    say(f"Exercise {number(exercise)}: {exercise.title}\n", "strong")
+    say(f"Exercise {work.catalogue.number(exercise)}: {exercise.title}\n", "strong")
     for i, text in enumerate(exercise.hints[:shown]):
         say(f"Hint {i + 1} of {len(exercise.hints)}: {text}\n", None if i == shown - 1 else "quiet")
     if shown == before:
@@ -295,7 +300,7 @@ def hint(work, exercise):
 
 def list_all(work):
     waiting = review.due(work.progress)
-    for title, part in PARTS.items():
+    for title, part in work.catalogue.parts.items():
         say(f"\n{title}", "strong")
         for exercise in part:
             is_so = {
@@ -308,7 +313,8 @@ def list_all(work):
             arrow = ">" if exercise is work.current else " "
             title = textwrap.shorten(exercise.title, 45, placeholder="...")
             say(
-                f"{arrow} {number(exercise):2} {exercise.name:20}{title:47}{done}", "good" if done == "passed" else None
+                f"{arrow} {work.catalogue.number(exercise):2} {exercise.name:20}{title:47}{done}",
+                "good" if done == "passed" else None,
             )
     say(f"\n{work.score()} passed", "strong")
     say_due(work)
@@ -325,22 +331,22 @@ def say_due(work):
 def run_file(work, exercise, *arguments):
     """Run a learner's file as a program of its own, with these arguments. Its exit status."""
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.search_path()}
-    how = ["-m", exercise.experiments.__module__] if exercise.experiments else []
+    how = ["-m", exercise.kind.module] if exercise.kind.module else []
     path = work.path(exercise)
     status = runner.run_program([sys.executable, *how, path, *arguments], path.name, env=environment)
     if not exercise.is_program and status == 0:
-        n = number(exercise)
+        n = work.catalogue.number(exercise)
         say(f"Exercise {n} is a function and prints nothing by itself; `python practice.py` marks it.")
     return status
 
 
 def look(work, exercise):
     """Say what the first steps of a network from a blank file do, array by array."""
-    if not exercise.experiments:
+    if not exercise.kind.looks:
         raise UserError("look is for own_network and own_gpt: `python practice.py look own_network`")
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.search_path()}
     path = work.path(exercise)
-    command = [sys.executable, "-m", "exercises.looked", exercise.name, path]
+    command = [sys.executable, "-m", exercise.kind.looks, exercise.name, path]
     return runner.run_program(command, path.name, env=environment)
 
 
@@ -371,7 +377,7 @@ def keep(path):
 
 def solution(work, exercise):
     """The right lines, for those who have passed or seen all hints."""
-    n = number(exercise)
+    n = work.catalogue.number(exercise)
     if not work.passed(exercise):
         if work.progress["hints"].get(exercise.name, 0) < len(exercise.hints):
             raise UserError(

@@ -1,6 +1,6 @@
 """Marks a block of a GPT that somebody has written from a blank file: first_weights, forward and backward.
 
-Central differences of `forward` judge `backward` (exercises/derivatives.py), whatever style the two are in. That it is
+Central differences of `forward` judge `backward` (marker/derivatives.py), whatever style the two are in. That it is
 a block shows when x changes at one place: which places of y change then, and how. exercises/said.md has the sentences.
 """
 
@@ -11,12 +11,13 @@ from support import program
 with program.needing("requirements-np.txt"):
     import numpy as np
 
-    from exercises import ROOT, own
-    from exercises.complaints import explain
-    from exercises.derivatives import SAID, Place, Wrong, compare, factor, matched, root_mean_square, swapped, told
-    from exercises.exercise import tables
-    from exercises.nests import floats, replaced, shown
-    from exercises.trial import load
+    from exercises import own
+    from exercises.words import OF_BLOCKS, explain
+    from marker import ROOT
+    from marker.derivatives import Place, compare, factor, matched, right_alone, root_mean_square, swapped, told
+    from marker.factors import made_of
+    from marker.nests import floats, replaced, shown
+    from marker.trial import changed, load, same_bits
     from mlp_np import numerical_gradient, relative_difference
     from support.errors import UserError
 
@@ -24,19 +25,10 @@ C, HEADS = 12, 3
 SIZES = (3, 5), (2, 4)  # texts and places of two batches: a factor that is one of these sizes shows
 FUNCTIONS = "first_weights", "forward", "backward"
 STUB = ROOT / "exercises" / "chapter7" / "own_block.py"
-OF_BLOCKS = SAID | dict(tables("said.md")["Own blocks"])
+wrong = OF_BLOCKS.wrong
 
 
-def wrong(mark, **values):
-    return Wrong(mark.partition(":")[0], OF_BLOCKS[mark].format(**values))
-
-
-def investigate(module, seed, tell=lambda text: None):
-    """A mark, and what is said of the block of a file."""
-    return own.examined(examine, module, seed)
-
-
-def examine(module, seed):
+def examine(module, seed, tell=lambda text: None):
     """What is said of a block that passes, as text; otherwise `Wrong`."""
     own.complete(module, FUNCTIONS, STUB)
     rng, calls = np.random.default_rng([seed, 48]), Calls(module)
@@ -50,6 +42,9 @@ def examine(module, seed):
     return f"`backward` is the derivative of your `forward`, with respect to x and to {arrays}."
 
 
+investigate = own.investigation(examine, "exercises.block", sentences=OF_BLOCKS)
+
+
 class Calls:
     """The functions of a learner's file, each called with copies of what they must not change."""
 
@@ -59,13 +54,11 @@ class Calls:
     def call(self, name, params, *arrays):
         given, kept = [a.copy() for a in arrays], replaced(params)
         found = self.functions[name](kept, *given)
-        for what, a, before in zip(("x", "dy"), given, arrays, strict=False):
-            if not np.array_equal(a, before):
-                raise wrong("changes its input: of a block", name=name, what=what)
-        after = floats(kept)
-        changed = [k for k, a in floats(params).items() if not np.array_equal(a, after.get(k), equal_nan=True)]
-        if changed:
-            raise wrong("changes its input: of a block", name=name, what=shown(changed))
+        now, before = (dict(zip(("x", "dy"), some, strict=False)) for some in (given, arrays))
+        for what in changed(now, before, same_bits):
+            raise wrong("changes its input: of a block", name=name, what=what)
+        if others := changed(floats(kept), floats(params), same_bits):
+            raise wrong("changes its input: of a block", name=name, what=shown(others))
         if found is None or found is ...:
             raise wrong("returns None", name=name)
         return found
@@ -188,14 +181,19 @@ def named(calls, params, batches, found, rng):
     return wrong("other gradients: of a block", more=more, **told(bad, mine, names))
 
 
+# What is asked of a factor that is this power of the number of texts.
+OF_TEXTS = {
+    1: " That is the number of texts. Where does it come in?",
+    -1: " That is 1 / the number of texts. Is there a mean over them in (y * dy).sum()?",
+}
+
+
 def why(factors, texts):
     """A question about such a factor, one for each batch, if it is known."""
-    ways = {
-        " Is the sign right?": -1,
-        " That is the number of texts. Where does it come in?": texts,
-        " That is 1 / the number of texts. Is there a mean over them in (y * dy).sum()?": 1 / np.array(texts),
-    }
-    return next((said for said, times in ways.items() if np.allclose(factors, times, rtol=0.01)), "")
+    if np.allclose(factors, -1, rtol=0.01):
+        return " Is the sign right?"
+    sign, powers = made_of(factors, {"texts": texts}, OF_TEXTS, most=1, near=0.01) or (0, {})
+    return OF_TEXTS[powers["texts"]] if sign > 0 else ""
 
 
 def what_is_missing(calls, params, batch, place, mine, bad, rng):
@@ -208,11 +206,9 @@ def what_is_missing(calls, params, batch, place, mine, bad, rng):
         return " In dx, dy itself is counted once too often: by how many ways does x reach y unchanged?"
     if more := swapped(mine, bad, place, rng, names):
         return more
-    alone, of_one = at_this(calls, params, x[:1], dy[:1])
-    if not compare(alone, of_one, rng, thorough=True):
+    if right_alone(*at_this(calls, params, x[:1], dy[:1]), rng):
         return " With a single text they are right. What becomes of the others: is there a sum, and is it one?"
-    alone, of_one = at_this(calls, params, x[:, :1], dy[:, :1])
-    if not compare(alone, of_one, rng, thorough=True):
+    if right_alone(*at_this(calls, params, x[:, :1], dy[:, :1]), rng):
         return " With texts of a single place they are right. What happens between the places?"
     return ""
 

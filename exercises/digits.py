@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 import data
-from exercises import ROOT
+from marker import ROOT
 
 TRAINING, TEST = 4000, 2000  # images
 FILE = ROOT / "images.npz"  # where the site has them, which has no more images than these

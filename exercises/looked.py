@@ -13,11 +13,12 @@ with program.needing("requirements-np.txt"):
 
     import data
     from exercises import digits, own, writer
-    from exercises.complaints import explain
-    from exercises.derivatives import matched
-    from exercises.nests import floats
-    from exercises.trial import load
+    from exercises.words import explain
     from look import FIRST, in_words, size, unusual_array
+    from marker.derivatives import matched
+    from marker.nests import floats
+    from marker.trial import load
+    from marker.verdict import Wrong
     from support.errors import UserError
 
 
@@ -54,6 +55,8 @@ def main(name, file):
         losses, rows = rows_of(load(file), name)
     except UserError:
         raise
+    except Wrong as error:
+        raise UserError(str(error)) from None
     except Exception as error:
         raise UserError(explain(error, str(file))["text"]) from None
     print(f"the loss of the first {len(losses)} batches: {' '.join(f'{loss:.3g}' for loss in losses)}\n")

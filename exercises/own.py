@@ -1,7 +1,7 @@
 """Marks a whole network that somebody has written from a blank file.
 
 The file has four functions: loss, gradients, train and read. So nothing has to be guessed about how the network is
-built. Central differences of `loss` judge `gradients` (exercises/derivatives.py), the label with the least loss is what
+built. Central differences of `loss` judge `gradients` (marker/derivatives.py), the label with the least loss is what
 `read` should say, and a training is watched at its calls of `gradients` and `read`. What was not seen there is not
 spoken of. exercises/said.md has the sentences.
 """
@@ -12,6 +12,7 @@ import random
 import sys
 import time
 from contextlib import ExitStack, nullcontext, redirect_stdout, suppress
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
@@ -21,13 +22,18 @@ with program.needing("requirements-np.txt"):
     import numpy as np
 
     import data
-    from exercises import ROOT, digits
-    from exercises.complaints import explain, plain, read
-    from exercises.derivatives import Wrong, check, check_loss, matched, root_mean_square, wrong
-    from exercises.exercise import CUT
-    from exercises.nests import floats, leaves, packed, replaced, shown, unpacked
-    from exercises.trial import load
-    from exercises.watched import Enough, Trace, watched
+    from exercises import digits
+    from exercises.watched import Enough, Trace
+    from exercises.words import OF_NETWORKS, explain
+    from marker import ROOT
+    from marker.calls import watched
+    from marker.complaints import plain, read
+    from marker.derivatives import check, check_loss, matched, root_mean_square
+    from marker.exercise import CUT
+    from marker.nests import floats, leaves, packed, replaced, shown, unpacked
+    from marker.program import Program
+    from marker.trial import changed, load, same_bits
+    from marker.verdict import Wrong
     from support.checkpoint import unpack
     from support.errors import UserError
     from support.files import read_file, replacing
@@ -39,11 +45,8 @@ FUNCTIONS = "loss", "gradients", "train", "read"
 COUNTS = {3: "three", 4: "four", 5: "five"}
 WITH_IMPORTS = "passed, with imports"
 STUB = ROOT / "exercises" / "chapter1" / "own_network.py"
-
-
-def investigate(module, seed, tell=lambda text: None):
-    """A mark, and what is said of the network of a file. tell is told now and then what is being done."""
-    return examined(examine, module, seed, tell)
+ASKS = {0.1: "Is there a mean over the ten scores, too?"}  # of gradients that are a tenth of what they should be
+wrong = OF_NETWORKS.wrong
 
 
 @np.errstate(all="ignore")
@@ -91,6 +94,14 @@ def examine(module, seed, tell):
     claim = judge_claim(calls, trace, seed, tell, images, labels, others, answers, found)
     text = f"Of {len(others):,} digits that it has never seen, your network reads {found:.3f}. You claimed {claim:.3f}."
     return "\n".join([text, *remarks, *trace.remarks()])
+
+
+def investigation(examine, *how, **named):
+    """The `Program` of an examination: examine(module, seed, tell) -> what is said of one that passes, or `Wrong`."""
+    return Program(partial(examined, examine), *how, **named)
+
+
+investigate = investigation(examine, "exercises.own", "exercises.looked", OF_NETWORKS)
 
 
 def complete(module, functions, stub):
@@ -235,9 +246,9 @@ def kind(value):
 
 
 def unchanged(name, arrays, before, what):
-    for one, array, kept in zip(what, arrays, before, strict=False):
-        if not np.array_equal(array, kept):
-            raise wrong(f"{one} changed", name=name, what=one)
+    now, then = (dict(zip(what, some, strict=False)) for some in (arrays, before))
+    for one in changed(now, then, same_bits):
+        raise wrong(f"{one} changed", name=name, what=one)
 
 
 class Calls:
@@ -420,7 +431,7 @@ def check_all(calls, params, batches, seed):
         raise wrong("loss without labels")
     if np.isfinite(total) and np.ptp(calls.losses(beside, images[:1])) < 1e-9:
         raise wrong("softmax along another axis")
-    return check_gradients(calls, params, batches, rng, "images")
+    return check_gradients(calls, params, batches, rng, "images", asks=ASKS)
 
 
 def moved(params, rng):
@@ -429,12 +440,12 @@ def moved(params, rng):
     return replaced(params, {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in arrays})
 
 
-def check_gradients(calls, params, batches, rng, examples, terms=None):
+def check_gradients(calls, params, batches, rng, examples, terms=None, asks=None):
     """The gradients, if they are right, and the same at each call."""
     one, two = (leaves(calls.gradients(replaced(params), *batches[0])) for _ in range(2))
     if not all(a is None or np.array_equal(a, two.get(k), equal_nan=True) for k, a in one.items()):
         raise wrong("gradients by chance", examples=examples)
-    return check(calls.loss, calls.gradients, params, batches, rng, examples, terms=terms)
+    return check(calls.loss, calls.gradients, params, batches, rng, examples, terms=terms, asks=asks)
 
 
 def check_on_the_way(calls, trace, few, seed, examples="images"):
@@ -445,7 +456,7 @@ def check_on_the_way(calls, trace, few, seed, examples="images"):
     for params in (trace.points[len(trace.points) // 3].params, trace.params):
         if float(calls.loss(params, *few)) < max(began, 3):  # otherwise the numbers are too large to tell
             try:
-                check(calls.loss, calls.gradients, params, [few], rng, examples, thorough=False)
+                check(calls.loss, calls.gradients, params, [few], rng, examples, thorough=False, asks=ASKS)
             except Wrong as error:
                 at = "at the end of the training" if params is trace.params else "after a third of the training"
                 raise Wrong(error.mark, f"{error} (This is {at}. At its first step, the same was right.)") from None

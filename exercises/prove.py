@@ -22,17 +22,17 @@ from typing import NamedTuple
 import numpy as np
 
 import data
-from exercises import ONE_THREAD, ROOT
+from desk.classroom import is_stub
+from desk.show import near, say
 from exercises.catalogue import BY_NAME
-from exercises.classroom import is_stub
-from exercises.complaints import explain
 from exercises.digits import few_images
-from exercises.exercise import agree
 from exercises.network import USED, training
-from exercises.show import near, say
-from exercises.trial import as_list, load
+from exercises.words import explain
 from gpt_np import GPT, CausalBlock
 from layers_np import walk
+from marker import ONE_THREAD, ROOT
+from marker.equal import agree
+from marker.trial import as_list, load
 from mlp_np import MLP, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv, Identity, ResNet
 from support import program
@@ -558,7 +558,7 @@ def written(folder, names):
     found = {}
     for name in names:
         file = folder / f"{name}.py"
-        if not file.exists() or is_stub(name, file):
+        if not file.exists() or is_stub(BY_NAME[name], file):
             continue
         with explained(file, file.name):
             module = load(file)

@@ -16,9 +16,11 @@ from support import program
 with program.needing("requirements-np.txt"):
     import numpy as np
 
-    from exercises import ONE_THREAD, PICTURES, ROOT
-    from exercises.catalogue import CASES
-    from exercises.exercise import Exercise
+    from exercises import PICTURES
+    from exercises.case import Case
+    from exercises.catalogue import CASES, OURS
+    from marker import ONE_THREAD, ROOT
+    from marker.exercise import Exercise
     from support import drawing
     from support.errors import UserError
     from support.files import replacing
@@ -45,10 +47,10 @@ def find(name):
     """The case of that name; the catalogue has none that is not recorded yet. UserError if there is none that fits."""
     files = [*(ROOT / "exercises").glob(f"chapter*/{name}.py")] if name.isidentifier() else []
     try:
-        exercise = Exercise(files[0]) if files else None
+        exercise = Exercise(files[0], OURS.folder) if files else None
     except ValueError as error:
         raise UserError(f"{files[0].relative_to(ROOT)} cannot be used: {error}") from None
-    if not (exercise and exercise.case):
+    if not (exercise and isinstance(exercise.kind, Case)):
         raise UserError(f"there is no case {name} in exercises/chapter*/")
     return exercise
 

@@ -9,19 +9,10 @@ from itertools import count
 
 import numpy as np
 
-MARKS = (
-    "a share called with another gradient", "the loss has no gradient", "visited before a gradient has arrived",
-    "no Tensor made", "no pair of a parent and a share", "the gradient of a constant kept", "another parent",
-    "changes dy", "no list of nodes", "visited twice",
-)  # fmt: skip
+from exercises.words import TABLES
+from marker.verdict import Sentences
 
-
-class Misuse(ValueError):
-    """A mistake that shows before there are numbers: its name, and what to say."""
-
-    def __init__(self, name, text):
-        super().__init__(text)
-        self.mark = name
+misuse = Sentences(TABLES["Tape"]).wrong  # of a mistake that shows before there are numbers
 
 
 class Tensor:
@@ -61,20 +52,13 @@ def strict(share, node, dy):
     """share(dy), if dy can be the gradient of this node."""
     shape = node.value.shape
     if dy is None and node.grad is not None:
-        text = "a share got None, though its own node has a gradient. Whose gradient have you given to it?"
-        raise Misuse("a share called with another gradient", text)
+        raise misuse("a share called with another gradient: none")
     if dy is None and not shape:
-        text = "a share of the loss got None: loss.grad is not set. What is d loss / d loss?"
-        raise Misuse("the loss has no gradient", text)
+        raise misuse("the loss has no gradient")
     if dy is None:
-        text = (
-            "a share got None: this node has no gradient yet. Has every node that used it been visited before, and has "
-        )
-        text += "each of them added to the gradients of all its parents?"
-        raise Misuse("visited before a gradient has arrived", text)
+        raise misuse("visited before a gradient has arrived")
     if np.size(dy) != np.prod(shape):
-        text = f"a share got an array of shape {np.shape(dy)}. It takes the gradient of its own node's value, {shape}."
-        raise Misuse("a share called with another gradient", text)
+        raise misuse("a share called with another gradient", other=np.shape(dy), shape=shape)
     return share(dy)
 
 
@@ -86,30 +70,26 @@ def value_of(operand):
 def play(operands, dy, y):
     """The value of y, and what its gradient dy brings to each of the operands: 0 if no edge leads there.
 
-    While the learner has not written y, dots. `Misuse` of what is no Tensor, or has other edges than it should.
+    While the learner has not written y, dots. `Wrong` of what is no Tensor, or has other edges than it should.
     """
     if y is ...:
         return (...,) * (1 + len(operands))
     if not hasattr(y, "edges"):
         kind = "an array" if isinstance(y, np.ndarray) else f"of type {type(y).__name__}"
-        text = f"play() needs a Tensor, made by Tensor(value, (parent, share), ...); it got {kind}."
-        raise Misuse("no Tensor made", text)
+        raise misuse("no Tensor made", kind=kind)
     arrived = {}
     for edge in y.edges:
         if not (isinstance(edge, (tuple, list)) and len(edge) == 2 and callable(edge[1])):
-            text = "after the value come pairs (parent, share), not in a list; a share is a function: lambda dy: ..."
-            raise Misuse("no pair of a parent and a share", text)
+            raise misuse("no pair of a parent and a share")
         parent, share = edge
         if any(value_of(parent) is operand for operand in operands if not isinstance(operand, Tensor)):
-            text = "here a is a plain array, such as the images. Nobody needs its gradient, so it gets no pair."
-            raise Misuse("the gradient of a constant kept", text)
+            raise misuse("the gradient of a constant kept")
         if not any(parent is operand for operand in operands):
-            raise Misuse("another parent", "the parent in a pair should be the Tensor itself that was handed in.")
+            raise misuse("another parent")
         given = dy.copy()
         dparent = share(given)
         if not np.array_equal(given, dy):
-            text = "your share has changed dy, which may be the gradient of other nodes, too. `*` makes a new array."
-            raise Misuse("changes dy", text)
+            raise misuse("changes dy")
         arrived[id(parent)] = arrived[id(parent)] + dparent if id(parent) in arrived else dparent
     return (y.value, *(arrived.get(id(operand), np.zeros_like(value_of(operand))) for operand in operands))
 
@@ -119,16 +99,13 @@ def walk(loss, leaves, order):
     if order is ...:
         return (...,) * len(leaves)
     if order is None:
-        text = "the order is None. `order.sort()` and `order.reverse()` change a list and return None: call them first."
-        raise Misuse("no list of nodes", text)
+        raise misuse("no list of nodes: none")
     order = list(order) if np.iterable(order) else [None]
     if not all(isinstance(node, Tensor) for node in order):
-        text = "the order should be a list of nodes and of nothing else: the loss, and those that edges lead to."
-        raise Misuse("no list of nodes", text)
+        raise misuse("no list of nodes")
     gradients = visited(loss, leaves, order)
     if len(set(order)) < len(order) and np.array_equal(gradients, visited(loss, leaves, youngest_first(loss))):
-        text = "a node is in your order twice. It did no harm, but each should be visited once. Which of them is it?"
-        raise Misuse("visited twice", text)
+        raise misuse("visited twice")
     return gradients
 
 

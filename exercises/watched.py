@@ -5,16 +5,13 @@ it; and images are spoken of only where they are found among those that `train` 
 are watched in the same way.
 """
 
-import inspect
 import time
-from contextlib import contextmanager
-from types import FunctionType, MethodType
 from typing import NamedTuple
 
 import numpy as np
 
-from exercises.derivatives import matched
-from exercises.nests import floats, replaced
+from marker.derivatives import matched
+from marker.nests import floats, replaced
 
 FIRST = 60  # calls in which each step is looked at; after them, it is one now and then
 POINTS = 24  # of a training that are kept
@@ -23,41 +20,6 @@ FEW = 100  # images to test with: a share of them is off by 0.03 by chance alone
 
 class Enough(BaseException):
     """Ends a training from inside: `except Exception` lets it pass."""
-
-
-@contextmanager
-def watched(module, name, around):
-    """While it lasts, each call of a function, under whatever name, goes to around(original, its bound arguments)."""
-    given = getattr(module, name)
-    function = getattr(given, "__func__", given)  # of a method
-
-    def call(original):
-        bind = inspect.signature(original).bind
-        return lambda *arguments, **named: around(original, bind(*arguments, **named))
-
-    if isinstance(function, FunctionType):
-        code = function.__code__
-        original = FunctionType(code, function.__globals__, name, function.__defaults__, function.__closure__)
-        original.__kwdefaults__ = function.__kwdefaults__
-        kept = code, function.__defaults__, function.__kwdefaults__
-        if function is given:
-            other = (lambda *arguments, _to, **named: _to(*arguments, **named)).__code__
-        else:
-            original = MethodType(original, given.__self__)
-            other = (lambda _self, *arguments, _to, **named: _to(*arguments, **named)).__code__
-        other = other.replace(co_freevars=code.co_freevars)
-        function.__code__, function.__defaults__, function.__kwdefaults__ = other, None, {"_to": call(original)}
-        try:
-            yield
-        finally:
-            function.__code__, function.__defaults__, function.__kwdefaults__ = kept
-    else:  # a class, say: then under its names in the file
-        names = [key for key, value in vars(module).items() if value is given]
-        try:
-            vars(module).update(dict.fromkeys(names, call(given)))
-            yield
-        finally:
-            vars(module).update(dict.fromkeys(names, given))
 
 
 class Point:

@@ -14,11 +14,12 @@ with program.needing("requirements-np.txt"):
     import numpy as np
 
     import data
-    from exercises import ROOT, own
-    from exercises.complaints import explain
-    from exercises.derivatives import check_loss, wrong
-    from exercises.nests import floats, shown
-    from exercises.trial import load
+    from exercises import own
+    from exercises.words import OF_WRITERS, explain
+    from marker import ROOT
+    from marker.derivatives import check_loss
+    from marker.nests import floats, shown
+    from marker.trial import load
     from support.errors import UserError
     from support.files import replacing
     from support.texts import LETTERS, first_words, sizes, texts_of
@@ -34,9 +35,7 @@ START = int(first_words([0], NAMES).item())
 BEGUN = ["", "m", "sch", "wil"] * 50  # the beginnings of the names that it has to write
 
 
-def investigate(module, seed, tell=lambda text: None):
-    """A mark, and what is said of the network of a file. tell is told now and then what is being done."""
-    return own.examined(examine, module, seed, tell)
+wrong = OF_WRITERS.wrong
 
 
 def examine(module, seed, tell):
@@ -72,6 +71,9 @@ def examine(module, seed, tell):
         f"On {len(others):,} names that it has never seen, its loss is {found:.2f} a letter; counting which letter "
         f"comes after which gives {counts:.2f}. You claimed {trace.claim:.2f}.\nIt writes: {', '.join(names)}."
     )
+
+
+investigate = own.investigation(examine, "exercises.writer", "exercises.looked", OF_WRITERS)
 
 
 def draw(rng):

@@ -19,7 +19,7 @@ with program.needing("requirements-np.txt"):
     import numpy as np
 
     import data
-    from exercises.catalogue import EXERCISES
+    from exercises.catalogue import CASES, EXERCISES
     from networks import NETWORKS, make, parse_options, typed
     from support.errors import UserError
     from support.files import replacing
@@ -274,7 +274,7 @@ def beside_table(found):
     ours, theirs = (f"{np.median(rounds[f'run |  | {tool}']):.1f} s" for tool in FRAMEWORKS.values())
     vit = found["accuracy"]["ViT, NumPy"]
     minutes = f"{np.median(values(vit, 'seconds')) / 60:.0f} minutes"
-    marked = [exercise for exercise in EXERCISES if not exercise.case]
+    marked = [exercise for exercise in EXERCISES if exercise not in CASES]
     rows = [
         ["by hand and in PyTorch: the same run", f"{twins['steps']:,} steps, weights within {differs}",
          "[llm.c](https://github.com/karpathy/llm.c/blob/master/test_gpt2.c): 10 steps, losses within 0.01",

@@ -13,19 +13,24 @@ import sys
 import time
 import zipfile
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
 from data import SOURCES, as_input
-from exercises import classroom, complaints, digits, judge, marker, network, own, prove, runner
-from exercises.catalogue import BY_NAME
-from exercises.exercise import agree
-from exercises.nests import floats, two_layers
-from exercises.trial import arrays_in, load
-from exercises.work import Work, digest
+from desk import classroom
+from desk.work import Work, digest
+from exercises import digits, network, own, prove
+from exercises.catalogue import BY_NAME, OURS
+from exercises.words import explain
 from gpt_np import GPT, next_words
+from marker import compare, marking, runner
+from marker.equal import agree
+from marker.kind import Outcome
+from marker.nests import floats
+from marker.trial import arrays_in, load
 from mlp_np import MLP, softmax
 from page.shown import load_mlp
 from support.errors import UserError
@@ -42,7 +47,7 @@ RATES = [0.1 * (1 - epoch / EPOCHS) for epoch in range(EPOCHS)]
 
 
 def run():
-    """Run the learner's file as exercises.runner does. The arguments: NAME FILE SEED RESULT."""
+    """Run the learner's file as marker.runner does. The arguments: NAME FILE SEED RESULT."""
     name, file, seed, result = sys.argv[1:]
     os.chdir("/tmp")
     report_lines(file)
@@ -50,10 +55,10 @@ def run():
         BY_NAME[name],
         file,
         int(seed),
-        keep=lambda outcome: report(outcome=json.dumps(outcome)),  # what is known, if the search takes too long
+        keep=lambda outcome: report(outcome=json.dumps(asdict(outcome))),  # what is known, if the search takes too long
         tell=lambda text: report(told=text),
     )
-    Path(result).write_text(json.dumps(outcome), encoding="utf-8")
+    Path(result).write_text(json.dumps(asdict(outcome)), encoding="utf-8")
 
 
 def report(**said):
@@ -83,12 +88,12 @@ def report_lines(*files):
 
 def mark(name, seed, status=None, stuck=None, seconds=None, again=False):
     """The verdict on what `run` left, or on a run that was ended after so many seconds; and the learner's progress."""
-    exercise, work = BY_NAME[name], Work(FOLDER)
+    exercise, work = BY_NAME[name], Work(FOLDER, OURS)
     if status is None:
-        outcome = {"stuck": stuck.get("line"), "seconds": seconds}
+        outcome = Outcome(seconds=seconds, line=stuck.get("line"))
     else:
         outcome = runner.read_report(FOLDER / "result.json", work.path(exercise), seconds, status)
-    verdict = marker.verdict(exercise, seed, outcome)
+    verdict = marking.verdict(exercise, seed, outcome)
     if again:
         said = [] if verdict.passed else [verdict.text]
         said.append(work.record_review(exercise, verdict))
@@ -109,8 +114,9 @@ def beside(exercise, seed, outcome):
     may tell the answer, because it is a single number, or an array that was given.
     """
     try:
-        for g, trial in zip(exercise.draw(seed), outcome.get("trials", ()), strict=False):
-            numbers = judge.numbers(exercise, trial["results"])
+        trials = marking.notes_of(exercise, outcome).trials if exercise.inputs and outcome.notes else ()
+        for g, trial in zip(exercise.draw(seed), trials, strict=False):
+            numbers = compare.numbers(exercise, trial["results"])
             for name, result in zip(exercise.gives, trial["results"], strict=False):
                 right = np.asarray(getattr(g, name), np.float64)
                 if result["type"] == "ellipsis":
@@ -161,7 +167,7 @@ def session(blocks):
                 exec(compile(module(most), file, "exec"), names)
                 exec(compile(last([end]), file, kind), names)
         except BaseException as error:
-            return {"printed": printed.getvalue(), "error": above(i, blocks) + complaints.explain(error, file)["text"]}
+            return {"printed": printed.getvalue(), "error": above(i, blocks) + explain(error, file)["text"]}
     return {"printed": printed.getvalue()}
 
 
@@ -176,9 +182,9 @@ def above(i, blocks):
 
 def ended(blocks=None, seconds=None, stuck=None, status=None):
     """What the marker says of a session that did not end by itself, or before its time."""
-    outcome = {"stuck": stuck.get("line"), "seconds": seconds} if status is None else {"died": status}
+    outcome = Outcome(seconds=seconds, line=stuck.get("line")) if status is None else Outcome(died=status)
     where = above(stuck["file"], blocks) if stuck else ""
-    return {"printed": "", "error": where + marker.judge(None, 0, outcome).text}
+    return {"printed": "", "error": where + marking.not_run(outcome).text}
 
 
 def pack():
@@ -194,21 +200,21 @@ def unpack(name):
 
     Untouched stubs are left out: they would take the place of what is written in the browser.
     """
-    folder, unread = UNPACKED, classroom.unpack(FOLDER / name, UNPACKED)
-    found, *_ = classroom.find_files(folder)
+    folder, unread = UNPACKED, classroom.unpack(OURS, FOLDER / name, UNPACKED)
+    found, *_ = classroom.find_files(OURS, folder)
     unread = classroom.listed([f"{name} ({why})" for name, why in unread.items()])
     if not found:
         raise UserError(f"cannot be read: {unread}" if unread else f"{name}: there are no exercises in this file")
-    found = {name: path for name, path in found.items() if classroom.is_written(name, path)}
+    found = {name: path for name, path in found.items() if classroom.is_written(BY_NAME[name], path)}
     for name, path in found.items():
         path.rename(folder / f"{name}.py")
     for path in sorted(folder.rglob("progress.json"))[:1]:
         path.rename(folder / path.name)
     try:
-        work, damaged = Work(folder), False
+        work, damaged = Work(folder, OURS), False
     except UserError:  # what is written counts all the same
         (folder / "progress.json").unlink()
-        work, damaged = Work(folder), True
+        work, damaged = Work(folder, OURS), True
     files = {name: (folder / f"{name}.py").read_text(encoding="utf-8", errors="replace") for name in found}
     passed = {name: text for name, text in files.items() if work.passed(BY_NAME[name])}
     progress = {} if damaged else work.progress
@@ -241,7 +247,7 @@ def train(mine):
         program = load(file)
         program.learn(*rows, HIDDEN, RATES, hear)
     except Exception as error:
-        raise UserError(f"In the program of your lines: {complaints.explain(error, file)['text']}") from None
+        raise UserError(f"In the program of your lines: {explain(error, file)['text']}") from None
     return {}
 
 
@@ -332,7 +338,7 @@ def as_mlp(module, params, images, words):
     It is mlp_np.py's network, if that has the learner's weights and says the same digits. How it takes its pixels is
     tried. More is not to be proven: the lines for the MLP are compared in each step, and these steps nobody knows.
     """
-    arrays = two_layers(params)
+    arrays = network.two_layers(params)
     if not arrays:
         n = sum(a.ndim == 2 and min(a.shape) > 1 for a in floats(params).values())
         what = "keeps its weights in a way that is not known here" if n == 2 else f"has {n} layers of weights"
@@ -371,7 +377,7 @@ def explained(name):
     try:
         yield load(file)
     except Exception as error:
-        raise UserError(complaints.explain(error, str(file))["text"]) from None
+        raise UserError(explain(error, str(file))["text"]) from None
 
 
 def write(digit, temperature, seed):

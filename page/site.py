@@ -32,10 +32,12 @@ with program.needing("requirements-site.txt"):
     from mdit_py_plugins.dollarmath import dollarmath_plugin
 
     import data
-    from exercises import PICTURES, digits, marker, network, review
-    from exercises.catalogue import BROKEN, BY_NAME, PARTS, numbered, onward
-    from exercises.chapter3 import SUSPECTS
-    from exercises.show import shorter, solved
+    from desk import review
+    from desk.show import solved
+    from exercises import PICTURES, digits, network
+    from exercises.case import SUSPECTS, Case, recorded, shorter
+    from exercises.catalogue import BROKEN, BY_NAME, OURS, PARTS
+    from marker import marking
     from page import desk
     from page.build import COMPUTED, ROOT
     from page.bundle import FOLDER, MODULES, bundle, call, fill, icon, install, licences
@@ -86,7 +88,8 @@ UNUSED = (
 START = ("pandas/__init__.py", "import sys\nsys.path.insert(0, '/project')\nfrom page import desk\n")
 PROJECT = (
     "*_np.py", "*_autograd.py", "data.py", "networks.py", "page/__init__.py", "page/desk.py", "page/shown.py",
-    "support/*.py", "exercises/*.py", "exercises/*.md", "exercises/chapter?/*.py", "exercises/pictures/*.json",
+    "support/*.py", "marker/*.py", "marker/*.md", "marker/finders/*.py", "desk/*.py",
+    "exercises/*.py", "exercises/*.md", "exercises/chapter?/*.py", "exercises/pictures/*.json",
 )  # fmt: skip
 
 
@@ -378,7 +381,7 @@ def asked_in(name):
 
 def symptom_of(exercise, pages):
     """What practice.py shows of a case, as HTML: both runs, the curves, and the suspects."""
-    runs = exercise.recorded
+    runs = recorded(exercise.name)
     rows = [("It printed at first:", "A healthy run prints:")]
     rows += [map(shorter, lines) for lines in zip(runs["as it is"], runs["healthy"], strict=True)]
     suspects = [(f"<code>{json.dumps(word)}</code>", html.escape(meaning)) for word, (meaning, _) in SUSPECTS.items()]
@@ -444,18 +447,18 @@ def exercises(pages):
                 "name": exercise.name,
                 "title": exercise.title,
                 "chapter": title,
-                "onward": {"passed": onward(exercise, True), "left": onward(exercise, False)},
-                "which": numbered(exercise),
-                "text": (symptom_of(exercise, pages) if exercise.case else "") + about,
-                "terms": "" if exercise.case else "".join(asked),
+                "onward": {"passed": OURS.onward(exercise, True), "left": OURS.onward(exercise, False)},
+                "which": OURS.numbered(exercise),
+                "text": (symptom_of(exercise, pages) if isinstance(exercise.kind, Case) else "") + about,
+                "terms": "" if isinstance(exercise.kind, Case) else "".join(asked),
                 "lesson": places.get(exercise.name),
                 "figure": shown.get(exercise.name),
                 "line": next((name for name in exercise.gives if lines.get(name) == exercise.name), None),
                 "stub": exercise.stub,
                 "hints": [naming(exercise, pages.markdown.renderInline(hint)) for hint in exercise.hints],
                 "solution": pages.linked(pages.markdown.render(solution), ROOT / "practice.py"),
-                "seconds": marker.limit(exercise),
-                "program": exercise.is_program and not exercise.experiments,  # those need images
+                "seconds": marking.limit(exercise),
+                "program": exercise.is_program and not exercise.kind.module,  # those need images
                 "trains": exercise.name in network.USED,
                 "reads": exercise.reads,
                 "terminal": f"It needs {needs}, and is for the terminal:" if (needs := needed(exercise)) else "",

@@ -267,7 +267,7 @@ def test_every_step_asks_before_it_answers(path):
         assert BY_NAME[name].docs in (f'{path}, "{heading}"' for heading in (above[0], above[-1])), name
         shown = dense(re.sub(r"^```math.*?^```|\$[^$\n]+\$", "", FOLD.sub("", before), flags=re.M | re.S))
         exercise = BY_NAME[name]  # PyTorch's is in NumPy, and no secret; a whole network consists of earlier answers
-        formula = "" if exercise.needs_torch or exercise.experiments else exercise.formula
+        formula = "" if exercise.needs_torch or exercise.kind.module else exercise.formula
         for line in [*formula.splitlines(), *re.findall(r"\[`([^`]+)`\]", answer)]:
             right = re.split(r" [-+*]?= |^return ", line, maxsplit=1)[1:]  # what is assigned or returned, if anything
             told = [part for part in map(dense, right) if part in shown and len(part) > 1]
@@ -287,9 +287,9 @@ def test_a_guess_comes_before_what_happens(path):
 def test_every_exercise_is_a_question_in_a_lesson_and_they_have_one_order():
     lessons = dict.fromkeys(link for link in re.findall(r"\((docs/\w+\.md)\)", TEXT[README]) if link in LESSONS)
     asked = [name for path in lessons for name, _ in STEP.findall(TEXT[path])]
-    order = [exercise.name for exercise in EXERCISES if not exercise.case]
+    order = [exercise.name for exercise in EXERCISES if exercise not in CASES]
     one, other = next(((a, b) for a, b in zip_longest(asked, order) if a != b), ("", ""))
-    assert asked == order, f"where the lessons ask for {one}, exercises/catalogue.py has {other}"
+    assert asked == order, f"where the lessons ask for {one}, exercises/order.py has {other}"
 
 
 def of_chapter_7():

@@ -4,8 +4,8 @@ import ast
 import textwrap
 
 from conftest import rows
-from exercises.edits import edits_of, together
-from exercises.judge import PLACES
+from marker.finders.edits import edits_of, together
+from marker.verdict import PLACES
 
 # A slip, what belongs there, and the kind of the edit. a, b and the index i are given; B is a size.
 EDITS = r"""

@@ -6,7 +6,7 @@ from own_programs import BASE
 
 import practice
 from exercises import looked
-from exercises.trial import load
+from marker.trial import load
 from support.errors import UserError
 
 

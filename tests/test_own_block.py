@@ -9,9 +9,10 @@ import pytest
 
 import practice
 from conftest import slow_but
-from exercises import block, marker
+from exercises import block
 from exercises.catalogue import BY_NAME
-from exercises.exercise import tables
+from exercises.words import TABLES
+from marker import marking
 from practice_answers import write
 
 EXERCISE = BY_NAME["own_block"]
@@ -21,7 +22,7 @@ WRONG = [(*mark.split(" | "), program) for mark, _, program in own_programs.prog
 
 def test_the_stub_is_not_written_and_the_answer_passes_in_time(tmp_path):
     assert verdict(EXERCISE.stub, tmp_path, 0).name == "not written"
-    found = marker.mark(EXERCISE, write(tmp_path, "own_block"), 1)
+    found = marking.mark(EXERCISE, write(tmp_path, "own_block"), 1)
     assert found.passed and "to all 6 arrays of params, 1,752 numbers" in found.text, found.text
 
 
@@ -39,7 +40,7 @@ def test_a_wrong_block_is_named(mark, words, program, tmp_path):
 
 
 def test_there_is_a_block_for_each_mark():
-    assert {mark.partition(":")[0] for mark, _ in tables("said.md")["Own blocks"]} <= {mark for mark, *_ in WRONG}
+    assert {mark.partition(":")[0] for mark, _ in TABLES["Own blocks"]} <= {mark for mark, *_ in WRONG}
 
 
 def test_it_is_run_beside_central_differences(tmp_path, capfd, monkeypatch):

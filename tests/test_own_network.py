@@ -16,9 +16,13 @@ import pytest
 import data
 import practice
 from conftest import ROOT
-from exercises import classroom, derivatives, digits, marker, nests, own, runner, watched
+from desk import classroom
+from exercises import digits, network, own, watched
 from exercises.catalogue import BY_NAME
-from exercises.derivatives import Wrong
+from exercises.words import TABLES
+from marker import derivatives, marking, runner
+from marker.verdict import Wrong
+from marker.words import SAID as SENTENCES
 from practice_answers import RIGHT, write
 from support.errors import UserError
 
@@ -43,7 +47,7 @@ def test_the_stub_is_not_written(tmp_path):
 
 @pytest.mark.slow
 def test_the_answer_passes_in_time(tmp_path):
-    found = marker.mark(EXERCISE, write(tmp_path, "own_network"), 1)
+    found = marking.mark(EXERCISE, write(tmp_path, "own_network"), 1)
     assert found.passed, found.text
     assert re.search(r"Of 2,500 digits .* reads 0\.9\d\d\. You claimed 0\.9\d\d", found.text.replace("\n", " "))
 
@@ -142,7 +146,7 @@ def test_shapes_say_which_arrays_are_the_weights_of_two_layers(params, is_known)
     rng = np.random.default_rng(0)
     named = params.items() if isinstance(params, dict) else enumerate(params)
     values = {k: rng.normal(size=shape) for k, shape in named}
-    found = nests.two_layers(values if isinstance(params, dict) else [*values.values()])
+    found = network.two_layers(values if isinstance(params, dict) else [*values.values()])
     assert bool(found) == is_known
     if found:
         H = len(found["b1"])
@@ -317,11 +321,12 @@ def test_what_a_file_imports_is_named_but_for_numpy_and_python():
 def test_what_is_being_done_is_told(tmp_path):
     path, told = tmp_path / "own_network.py", []
     path.write_text(own_programs.BASE.replace("accuracy = np.mean", "accuracy = 0 * np.mean"))
-    assert runner.report(EXERCISE, path, 0, tell=told.append)["network"][0] == "claim too low"
+    assert runner.report(EXERCISE, path, 0, tell=told.append).notes.mark == "claim too low"
     assert told[0] == "Your network is training" and "It trains once more, with random labels" in told
 
 
 def test_the_catalogue_is_large_enough_and_has_a_program_for_each_mark():
     marks = {mark for mark, *_ in WRONG}
     assert len(WRONG) + len(STYLES) > 60 and "own_network" in RIGHT and marks >= EVERY_DAY - {*STYLES}
-    assert {mark.partition(":")[0] for mark in derivatives.SAID} - marks == {"not written", "loss in jumps"}
+    of_networks = [*SENTENCES["Derivatives"], *TABLES["Own networks"]]
+    assert {mark.partition(":")[0] for mark, _ in of_networks} - marks == {"not written", "loss in jumps"}

@@ -2,18 +2,22 @@
 
 import json
 import re
+from dataclasses import asdict, replace
 
 import pytest
 
 from conftest import rows, slow_but
-from exercises import PICTURES, catalogue, chapter3, digits, marker, runner, symptoms
-from exercises import exercise as exercise_module
-from exercises.catalogue import BY_NAME
-from exercises.exercise import CUT, change
-from exercises.trial import load
+from exercises import PICTURES, case, digits, symptoms
+from exercises.case import SUSPECTS, recorded
+from exercises.catalogue import CASES as ALL_CASES
+from marker import marking, runner
+from marker.catalogue import Catalogue
+from marker.exercise import CUT, change
+from marker.kind import Outcome
+from marker.trial import load
 from support.errors import UserError
 
-CASES = {name: exercise for name, exercise in BY_NAME.items() if exercise.case}
+CASES = {exercise.name: exercise for exercise in ALL_CASES}
 STUB = {name: case.stub for name, case in CASES.items()}
 FIX = {name: (case.wrong, case.right) for name, case in CASES.items()}
 every_case = pytest.mark.parametrize("name", CASES)
@@ -121,13 +125,13 @@ def outcome_of(name, program, folder):
     """Here, and not in a process of its own as for a learner: 60 of those take minutes."""
     path = folder / f"{name}.py"
     path.write_text(program, encoding="utf-8")
-    return json.loads(json.dumps(runner.report(CASES[name], path, 3)))
+    return Outcome(**json.loads(json.dumps(asdict(runner.report(CASES[name], path, 3)))))
 
 
 def judged(name, edits, folder):
     """The verdict on a case's program, edited, and with its true diagnosis."""
     program = named(name, change(STUB[name], edits.replace("\\n", "\n"), ""))
-    return marker.judge(CASES[name], 3, outcome_of(name, program, folder))
+    return marking.judge(CASES[name], 3, outcome_of(name, program, folder))
 
 
 def named(name, program):
@@ -142,12 +146,12 @@ def numbers(found):
 
 @every_case
 def test_a_case_says_nothing_of_its_cause_and_has_its_symptom_and_its_fix_on_record(name):
-    case, found = CASES[name].case, CASES[name].recorded
+    case, found = CASES[name].case, recorded(name)
     _, (as_it_is, healthy) = numbers(found)
     assert not case.is_healthy(as_it_is) and case.is_healthy(healthy)
     assert len(found["as it is"]) == len(found["healthy"]) and max(map(len, found["healthy"])) < 60
     assert (PICTURES / f"{name}.png").exists()
-    assert chapter3.SUSPECTS[case.diagnosis][0] not in STUB[name]
+    assert SUSPECTS[case.diagnosis][0] not in STUB[name]
     assert STUB[name].count(FIX[name][0]) == 1
 
 
@@ -160,27 +164,28 @@ def quarter(monkeypatch):
 
 @some_cases
 def test_a_case_that_is_not_written_is_not_fixed(name, tmp_path, quarter):
-    assert marker.judge(CASES[name], 3, outcome_of(name, STUB[name], tmp_path)).name == "not written"
+    assert marking.judge(CASES[name], 3, outcome_of(name, STUB[name], tmp_path)).name == "not written"
 
 
 @some_cases
 def test_a_case_passes_only_if_it_is_fixed_and_named(name, tmp_path):
     case = CASES[name]
     outcome = outcome_of(name, named(name, STUB[name].replace(*FIX[name])), tmp_path)
-    passed = marker.judge(case, 3, outcome)
+    passed = marking.judge(case, 3, outcome)
     assert passed.passed, passed.text
     assert case.evidence in passed.text
     changes = {"no diagnosis": {"said": ""}, "diagnosis: epochs": {"said": "epochs"}, "not fixed": {"fixed": False}}
     for mark, changed in (changes | {"fixed, but does not learn": {"number": 0.5}}).items():
-        assert marker.judge(case, 3, outcome | changed).name == mark
+        changed = replace(outcome, notes=outcome.notes | changed)
+        assert marking.judge(case, 3, changed).name == mark
 
 
 @every_case
 def test_nobody_learns_from_twelve_guesses_which_suspect_it_is(name):
     said = {}
-    for word, (meaning, sign) in chapter3.SUSPECTS.items():
-        outcome = {"said": word, "fixed": False, "changed": False, "number": 0}
-        said[word] = marker.judge(CASES[name], 0, outcome).text.replace(meaning, "").replace(sign, "")
+    for word, (meaning, sign) in SUSPECTS.items():
+        outcome = Outcome(notes={"said": word})
+        said[word] = marking.judge(CASES[name], 0, outcome).text.replace(meaning, "").replace(sign, "")
     ordinary = [word for word in said if word not in CASES[name].against]
     assert len({said[word] for word in ordinary}) == 1 and len(ordinary) > 10
 
@@ -209,7 +214,7 @@ def test_an_unsound_fix_never_passes(name, mark, edits, tmp_path, quarter):
     found = judged(f"case_{name}", edits, tmp_path)
     assert found.name == mark, found.text
     if mark == "not fixed":
-        assert f"You say: {chapter3.SUSPECTS[CASES[f'case_{name}'].case.diagnosis][0]}" in found.text
+        assert f"You say: {SUSPECTS[CASES[f'case_{name}'].case.diagnosis][0]}" in found.text
         assert "Right" not in found.text
         before, _, after = CASES[f"case_{name}"].case.does.partition("{:.3f}")
         assert re.search(rf"It now {before}-?\d\.\d+{after}", found.text)
@@ -219,14 +224,14 @@ def test_an_unsound_fix_never_passes(name, mark, edits, tmp_path, quarter):
 
 @pytest.mark.slow
 def test_what_is_said_against_a_wrong_suspect_is_so():
-    confirmed = {"said": "mask", "fixed": False, "changed": False, "number": 0}  # its sign shows in case_behind, too
-    assert "If it is, it is still to be fixed" not in marker.judge(CASES["case_behind"], 0, confirmed).text
+    confirmed = Outcome(notes={"said": "mask"})  # its sign shows in case_behind, too
+    assert "If it is, it is still to be fixed" not in marking.judge(CASES["case_behind"], 0, confirmed).text
     said = CASES["case_nan"].against["rate"]
     stays, possible = map(float, re.search(r"stays at (\S+) where (\S+) is possible", said).groups())
     module = load(CASES["case_nan"].file)
     module.LR = 0.01
     assert module.train() == pytest.approx(stays, abs=0.01)
-    assert numbers(CASES["case_nan"].recorded)[1][1] == pytest.approx(possible, abs=0.01)
+    assert numbers(recorded("case_nan"))[1][1] == pytest.approx(possible, abs=0.01)
     module = load(CASES["case_batch_size"].file)
     is_healthy = CASES["case_batch_size"].case.is_healthy
     for module.BATCH, module.LR, learns in ((100, 0.001, True), (10, 0.01, True), (1000, 0.001, False)):
@@ -252,16 +257,17 @@ WRONG, RIGHT = "2.4, test accuracy 0.2", "2.0, test accuracy 0.9"
     (kept := tmp_path / "cases.json").write_text(json.dumps({"case_old": {}}))
     for module, name, value in [
         (symptoms, "ROOT", tmp_path), (symptoms, "PICTURES", tmp_path), (symptoms, "RECORDED", kept),
-        (exercise_module, "PICTURES", tmp_path), (catalogue, "ROOT", tmp_path), (catalogue, "BROKEN", []),
+        (case, "PICTURES", tmp_path),
     ]:  # fmt: skip
         monkeypatch.setattr(module, name, value)
+    catalogue = Catalogue(tmp_path / "exercises")
     assert catalogue.read(file) is None
-    assert catalogue.BROKEN[0].endswith("its symptoms are not recorded: `python -m exercises.symptoms case_new`")
+    assert catalogue.broken[0].endswith("its symptoms are not recorded: `python -m exercises.symptoms case_new`")
 
     symptoms.main(["case_new"])
     assert capsys.readouterr().out == "case_new\n" and (tmp_path / "case_new.png").exists()
     assert json.loads(kept.read_text()).keys() == {"case_old", "case_new"}
-    assert numbers(catalogue.read(file).recorded) == [(2.4, 2.0), (0.2, 0.9)]
+    assert numbers(recorded(catalogue.read(file).name)) == [(2.4, 2.0), (0.2, 0.9)]
     with pytest.raises(UserError, match="there is no case case_gone"):
         symptoms.main(["case_gone"])
     for edit, said in [

@@ -15,6 +15,7 @@ import tarfile
 import tempfile
 import threading
 import zipfile
+from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,9 +28,13 @@ import networks
 import practice
 import predict
 from conftest import ROOT, TODAY, UNIX, assert_one_line, rows
-from exercises import catalogue, classroom, complaints, marker, network, prove, review, runner, show
-from exercises.catalogue import BY_NAME, EXERCISES, numbered
-from exercises.work import Work, digest
+from desk import classroom, review, show
+from desk.work import Work, digest
+from exercises import network, prove
+from exercises.catalogue import BY_NAME, CASES, EXERCISES, OURS
+from marker import catalogue, complaints, kind, marking, runner
+from marker.kind import Outcome
+from marker.verdict import Verdict
 from mlp_np import numerical_gradient, softmax_cross_entropy
 from page import desk
 from practice_answers import ALSO_RIGHT, RIGHT, blocks_of, filled, write
@@ -44,7 +49,7 @@ def learner(tmp_path, capfd, monkeypatch):
     """
 
     def here(exercise, file, seed, seconds, hear):
-        return json.loads(json.dumps(runner.report(exercise, file, seed)))
+        return Outcome(**json.loads(json.dumps(asdict(runner.report(exercise, file, seed)))))
 
     def call(*arguments):
         capfd.readouterr()
@@ -81,7 +86,7 @@ logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: sha
     | Passed. That makes 1 of {len(EXERCISES)}. A new network looks at a \
     | On the way there was a mistake: the bias subtracted. You wrote logits = a1 @ W2 - b2 and now print( \
     | Why was it wrong? The marker said: If b2[k] grows by 1 | next | ~practice.py train | ~"The MLP" is done
-+0 | {numbered(BY_NAME["logits"])}:
++0 | {OURS.numbered(BY_NAME["logits"])}:
 solution | logits = a1 @ W2 + b2 Each logit is | In the project: mlp_np.py:
 next | Exercise 2 (
 list | 1 logits The logits of a layer passed | > 2 | 1 of {len(EXERCISES)} passed
@@ -105,7 +110,7 @@ next | Exercise 4 (
 tanh: dz1 = da1 * (1 - a1**2) | Passed. | next` to exercise 14:
 next | Exercise 14 (
 
-tanh | {numbered(BY_NAME["tanh"])}
+tanh | {OURS.numbered(BY_NAME["tanh"])}
 case_flat | It printed at first: | "zeros"
 case_flat: DIAGNOSIS = "epochs" | You say | ~The suspects
 run | epoch 1: training loss | ~prints nothing
@@ -228,17 +233,17 @@ def test_what_has_passed_on_one_day_comes_back_on_several_a_few_on_each():
 def test_what_is_saved_while_the_file_is_marked_has_not_passed(learner, monkeypatch):
     def mark(exercise, path, seed, **_):
         write(learner.folder, "logits", "logits = 0")
-        return marker.Verdict(True, "passed", "")
+        return Verdict(True, "passed", "")
 
     write(learner.folder, "logits")
-    monkeypatch.setattr(marker, "mark", mark)
+    monkeypatch.setattr(marking, "mark", mark)
     learner()
     assert "The logits of a layer changed" in " ".join(learner("list").stdout.split())
 
 
 def test_nothing_that_has_passed_is_lost(learner):
     """With two terminals, with an exercise of another version, with an answer that cannot be read."""
-    first, second = Work(learner.folder), Work(learner.folder)
+    first, second = Work(learner.folder, OURS), Work(learner.folder, OURS)
     first.note("passed", digest(write(learner.folder, "logits")), BY_NAME["logits"])
     second.note("passed", digest(write(learner.folder, "loss")), BY_NAME["loss"])
     second.note("current", "of another version")
@@ -247,7 +252,7 @@ def test_nothing_that_has_passed_is_lost(learner):
     (learner.folder / "progress.json").write_text(json.dumps(newer))
     learner("hint", "dz1")
     assert json.loads((learner.folder / "progress.json").read_text()) == newer | {"hints": {"dz1": 1}}
-    assert [*Work(learner.folder).progress["passed"]] == ["logits", "loss"]
+    assert [*Work(learner.folder, OURS).progress["passed"]] == ["logits", "loss"]
     (learner.folder / "dz1.py").mkdir()
     second.note("passed", "", BY_NAME["dz1"])
     assert f"2 of {len(EXERCISES)} passed" in learner("list").stdout
@@ -259,7 +264,7 @@ def test_nothing_that_has_passed_is_lost(learner):
 def test_a_damaged_progress_is_one_line(damage, tmp_path):
     (tmp_path / "progress.json").write_text(damage)
     with pytest.raises(UserError, match=r"progress\.json"):
-        Work(tmp_path)
+        Work(tmp_path, OURS)
 
 
 @UNIX
@@ -343,7 +348,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     threads = "import os\nprint(os.environ['OMP_NUM_THREADS'])\n"
     monkeypatch.setattr(network, "PROGRAM", shortened(network.PROGRAM, 100) + threads)
-    work = Work(learner.folder)
+    work = Work(learner.folder, OURS)
     for name in network.USED:
         assert_one_line(learner("train"), f"still to do: {name}")
         work.note("passed", digest(write(learner.folder, name)), BY_NAME[name])
@@ -514,7 +519,7 @@ HOSTILE = {
     "large": ("#" * 2**21, "cannot be read"),
     "a link": (lambda path: path.symlink_to("/dev/zero"), "cannot be read"),
     "a pipe": (lambda path: os.mkfifo(path), "cannot be read"),
-    "a link outside": (lambda path: path.symlink_to(ROOT / "exercises" / "show.py"), "cannot be read"),
+    "a link outside": (lambda path: path.symlink_to(ROOT / "desk" / "show.py"), "cannot be read"),
     "itself": ("import os\nos.remove(__file__)\n", "no function"),
     "a folder": (Path.mkdir, "no exercise found"),
 }
@@ -523,7 +528,7 @@ QUIET = {
     "drafted": (DRAFT, "an argument not used"),
     "a name": ("class passed(Exception): pass\nraise passed('passed')\n", "error: Exception"),
     "a mark": ("class E(Exception):\n    mark = 'passed'\nraise E\n", "error: Exception"),
-    "a misuse": ("from exercises.tape import Misuse\nraise Misuse('=HYPERLINK(1)', '')\n", "error: Exception"),
+    "a misuse": ("from marker.verdict import Wrong\nraise Wrong('=HYPERLINK(1)', '')\n", "error: Exception"),
     "a class": ("raise type('=HYPERLINK(1)', (KeyError,), {})\n", "error: KeyError"),
     "utf16": (DONE.encode("utf-16"), "error: SyntaxError"),
     "latin1": (f"# d\xe9riv\xe9e\n{DONE}".encode("latin-1"), "error: SyntaxError"),
@@ -587,7 +592,7 @@ def test_a_tar_file_is_looked_through_up_to_a_limit(tmp_path):
             file.write(hole.tobuf())
             file.seek(-(-size // 512) * 512, os.SEEK_CUR)
             file.write(work.tobuf() + DONE.encode() + bytes(2048))
-        assert classroom.unpack(path, tmp_path / str(size)).get(path.name) == said
+        assert classroom.unpack(OURS, path, tmp_path / str(size)).get(path.name) == said
         assert (tmp_path / str(size) / "0" / "dz1.py").exists() == (said is None)
 
 
@@ -613,14 +618,14 @@ def hand_in(path, content):
 def test_marks_go_into_a_file_in_utf8_and_none_is_left_half(tmp_path, capsys, monkeypatch):
     hand_in(tmp_path / "class" / "\u00e9va" / "dz1.py", BY_NAME["dz1"].stub)
     marks = tmp_path / "marks.csv"
-    classroom.mark_all(str(tmp_path / "class"), only="dz1", out=marks)
+    classroom.mark_all(OURS, str(tmp_path / "class"), only="dz1", out=marks)
     assert marks.read_bytes() == "\ufeffname,passed,note,dz1\n\u00e9va,0,,not written\n".encode()
     out, said = capsys.readouterr()
     assert not out and "\u00e9va: 0 of 1" in said
     monkeypatch.setattr(classroom, "summary", lambda *_: 1 / 0)
     marks.unlink()
     with pytest.raises(ZeroDivisionError):
-        classroom.mark_all(str(tmp_path / "class"), only="dz1", out=marks)
+        classroom.mark_all(OURS, str(tmp_path / "class"), only="dz1", out=marks)
     assert [path.name for path in tmp_path.iterdir()] == ["class"]
 
 
@@ -638,9 +643,9 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     apart, found, exercise = runner.apart, {}, BY_NAME["dz1"]
     for content, _ in QUIET.values():
         hand_in(path := tmp_path / "dz1.py", content)
-        found[path.read_bytes()] = json.loads(json.dumps(runner.report(exercise, path, 0)))
+        found[path.read_bytes()] = Outcome(**json.loads(json.dumps(asdict(runner.report(exercise, path, 0)))))
     monkeypatch.setattr(runner, "apart", lambda e, file, *how: found.get(file.read_bytes()) or apart(e, file, *how))
-    monkeypatch.setattr(marker, "SECONDS", 0.5)
+    monkeypatch.setattr(kind.Kind, "seconds", 0.5)
     monkeypatch.setattr(tempfile, "tempdir", str(spare := tmp_path / "spare"))
     spare.mkdir()
     folder, feedback = tmp_path / "class", tmp_path / "feedback"
@@ -651,8 +656,8 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     (feedback / "drafted.txt").symlink_to(folder / "drafted" / "said.txt")
     for inside in (folder, folder / "feedback"):
         with pytest.raises(UserError, match="outside of the hand-ins"):
-            classroom.mark_all(str(folder), feedback=inside)
-    classroom.mark_all(str(folder), feedback=feedback, only="dz1,dW2_db2,chapter4")
+            classroom.mark_all(OURS, str(folder), feedback=inside)
+    classroom.mark_all(OURS, str(folder), feedback=feedback, only="dz1,dW2_db2,chapter4")
     out, said = capsys.readouterr()
     assert not [*spare.iterdir()]
     assert out.startswith("\ufeffname,passed,note,dz1,dW2_db2,layer_norm_dx,softmax_backward,attention\n")
@@ -704,7 +709,7 @@ def test_what_is_no_result_is_none(tmp_path):
         if name in left:
             hand_in(tmp_path / name, left[name])
         outcome = runner.read_report(tmp_path / name, "dz1.py", 8, 0)
-        assert marker.verdict(BY_NAME["dz1"], 0, outcome).name == "no result", name
+        assert marking.verdict(BY_NAME["dz1"], 0, outcome).name == "no result", name
 
 
 def test_every_exercise_has_a_stub_three_hints_and_a_place_in_the_docs_in_ascii():
@@ -716,7 +721,7 @@ def test_every_exercise_has_a_stub_three_hints_and_a_place_in_the_docs_in_ascii(
         prose = re.sub("`.*?`", "", "\n".join([*exercise.hints, *questions, exercise.why, exercise.evidence]))
         assert "](" not in prose, "the site would make a link of it: code belongs between backticks"
         solution = show.solved(exercise)  # its project's line is found, or this raises
-        if not exercise.case:
+        if exercise not in CASES:
             assert exercise.answer.splitlines()[-1] in solution
             path, heading = re.fullmatch(r'(docs/\w+\.md), "(.*)"', exercise.docs).groups()
             assert re.search(rf"^##+ {re.escape(heading)}$", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
@@ -764,13 +769,13 @@ def test_a_broken_exercise_stops_no_other(another_project, program):
     for name, (_, why) in broken.items():
         assert said[f"exercises/chapter1/{name}.py"].startswith(why), name
     assert ended.returncode == 0 and f"of {len(EXERCISES) - 1}" in ended.stdout and " da1 " in ended.stdout
-    assert not catalogue.BROKEN  # of the project's own
+    assert not OURS.broken  # of the project's own
 
 
 def test_ctrl_c_while_the_exercises_are_read_is_no_broken_exercise(monkeypatch):
     monkeypatch.setattr(catalogue, "Exercise", Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        catalogue.read(ROOT / "exercises" / "chapter1" / "dz1.py")
+        OURS.read(ROOT / "exercises" / "chapter1" / "dz1.py")
 
 
 def test_what_a_learners_exception_says_or_cannot_say(tmp_path, capsys):
@@ -783,7 +788,7 @@ def test_what_a_learners_exception_says_or_cannot_say(tmp_path, capsys):
     ):
         silent = f"class Mine(Exception):\n    def __str__(self):\n        return {message}\n\n\nraise Mine\n"
         hand_in(path := tmp_path / "dz1.py", silent)
-        practice.say(marker.verdict(BY_NAME["dz1"], 0, runner.report(BY_NAME["dz1"], path, 0)).text)
+        practice.say(marking.verdict(BY_NAME["dz1"], 0, runner.report(BY_NAME["dz1"], path, 0)).text)
         out = capsys.readouterr().out
         assert re.search(words, out) and "\x1b" not in out
 

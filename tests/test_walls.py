@@ -55,7 +55,7 @@ LESSONS[1:1] = ["layers_np", "autograd_np"]
 NETWORKS = {*LESSONS, *(f"{model}_{way}" for model in TABLE for way in ("autograd", "torch"))}
 WITH_TORCH = {name for name in MODULES if name.endswith("_torch")}
 IN_ROOT = {name for name, path in MODULES.items() if "/" not in path}
-SUPPORT = {name for name in MODULES if folder(name) == "support"}
+SUPPORT, MARKER, DESK = ({name for name in MODULES if folder(name) == room} for room in ("support", "marker", "desk"))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,8 @@ SUPPORT = {name for name in MODULES if folder(name) == "support"}
     [
         (IN_ROOT - WITH_TORCH, {"torch"}),  # python main_np.py starts in a blink
         (IN_ROOT | SUPPORT, {"lab"}),
-        (IN_ROOT - {"practice"}, {"exercises"}),  # the lesson itself
+        (IN_ROOT - {"practice"}, {"exercises", "marker", "desk"}),  # the lesson itself
+        (DESK, {"exercises"}),  # it takes any folder of them
         (["practice"], {"exercises.symptoms"}),  # which draws
         (["page.build"], {"exercises"}),
         (SUPPORT, IN_ROOT),
@@ -75,6 +76,19 @@ def test_no_file_imports_what_it_must_not(names, never):
     assert {"main_np", "support.run", "lab.twins"} <= MODULES.keys() and "torch" in reached("main_torch")
     for name in names:
         assert not {found for found in reached(name) if never & {found, folder(found)}} - {name}, name
+
+
+# What the exercises are about: the marker is told it by them.
+CONTENT = "images?|letters?|chapters?|pixels?|networks?|labels?|neurons?|mnist|mlp|resnet|vit|gpt"
+
+
+@pytest.mark.parametrize("name", sorted(MARKER))
+def test_the_marker_imports_numpy_support_and_itself_and_has_no_word_of_what_it_marks(name):
+    assert name == "marker" or "marker.function" in MARKER
+    ours = {found for found in imports(name) if found in MODULES}
+    assert ours <= MARKER | SUPPORT
+    assert {found.partition(".")[0] for found in imports(name) - ours} - sys.stdlib_module_names <= {"numpy"}
+    assert not re.findall(rf"(?i)(?<![a-z])(?:{CONTENT})(?![a-z])", (ROOT / MODULES[name]).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))

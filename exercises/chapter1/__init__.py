@@ -6,9 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 
 import mlp_np
+from marker.equal import BESIDE
 from mlp_np import MLP, softmax_cross_entropy
-
-BESIDE = 1e-9  # so far from 0 lie the values beside it: rounding does not reach them, and no threshold is smaller
 
 
 def network(rng):
@@ -132,7 +131,7 @@ def one_step(rng, axes=2, decays=False):
     old_p, old_v, dp = rng.normal(size=(3, *shape))
     v = momentum * old_v + dp + weight_decay * old_p * (axes > 1)
     return SimpleNamespace(old_p=old_p, old_v=old_v, dp=dp, lr=lr, momentum=momentum, weight_decay=weight_decay,
-                           v=v, p=old_p - lr * v, rows=shape[0])  # fmt: skip
+                           v=v, p=old_p - lr * v, _rows=shape[0])  # fmt: skip
 
 
 def not_scaled(rng):
@@ -151,7 +150,7 @@ def curve(rng, axes=2):
     def value(array):
         return float((a * array + b * array**2 + c * np.sin(2 * array)).sum() + (array[0] * array[1] ** 2).sum())
 
-    g = SimpleNamespace(array=array, h=rng.uniform(0.1, 0.3), value=value, rows=len(array))
+    g = SimpleNamespace(array=array, h=rng.uniform(0.1, 0.3), value=value, _rows=len(array))
     g.gradient = mlp_np.numerical_gradient(lambda: value(array), array, g.h)
     return g
 

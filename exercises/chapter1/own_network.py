@@ -44,6 +44,7 @@ def read(params, images):
 from exercises import own
 
 EXPERIMENTS = own.investigate
+RUNS = "now let it learn to read"
 READS = True
 
 

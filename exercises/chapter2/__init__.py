@@ -8,10 +8,16 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from exercises.chapter1 import BESIDE, at_the_edge, beside_zero, decided, losses, network
-from exercises.exercise import Tool, differentiated, rerouted
+from exercises.autograd import differentiated
+from exercises.chapter1 import at_the_edge, beside_zero, decided, losses, network
+from exercises.words import TABLES
+from marker.calls import rerouted
+from marker.equal import BESIDE
+from marker.exercise import Tool
 from mlp_np import MLP, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv
+
+TOOLS = dict(TABLES["Tools"])
 
 
 def tanh_layer(rng):
@@ -132,4 +138,5 @@ def autograd_doubled(module, g):
         yield
 
 
-AUTOGRAD = Tool("without autograd", autograd_doubled, lambda g: {"dz1": 2 * g.dz1, "dW1": 2 * g.dW1})
+WITHOUT = "without autograd"
+AUTOGRAD = Tool(WITHOUT, TOOLS[WITHOUT], autograd_doubled, lambda g: {"dz1": 2 * g.dz1, "dW1": 2 * g.dW1})

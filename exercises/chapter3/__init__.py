@@ -1,45 +1,20 @@
-"""Detective work. Short programs, each of which trains badly for one classic reason.
-
-A case passes when three things hold: the learner says what is wrong, the cause is gone (its gradient, its labels, its
-scale are probed; a nicer number alone is not enough), and the program then learns as well as it should.
-"""
+"""Detective work. Short programs, each of which trains badly for one classic reason: what shows whether it is gone."""
 
 import inspect
 import io
-from collections.abc import Callable
 from contextlib import ExitStack, contextmanager, redirect_stdout
-from typing import NamedTuple
 
 import numpy as np
 
 from autograd_np import Tensor
 from exercises import digits
+from exercises.case import Case
 from exercises.chapter1 import network
-from exercises.exercise import ROUNDING, agree, rerouted, tables
+from marker.calls import rerouted
+from marker.equal import ROUNDING, agree
 from mlp_np import MLP, init_he, softmax_cross_entropy
 
-# What the learner may write into DIAGNOSIS: what may be wrong, what it means, and how it would show itself.
-SUSPECTS = {word: (meaning, sign) for word, meaning, sign in tables("said.md")["Suspects"]}
-
-
-class Case(NamedTuple):
-    """What the marker knows about a program that trains badly."""
-
-    diagnosis: str  # what is wrong, a key of SUSPECTS
-    # probe(module, rng, train): is the cause gone? train() trains, and returns the number by which it is judged: the
-    # accuracy in the test, say. It may be too good to be true: so that of a fixed program is in a range.
-    probe: Callable
-    least: float
-    most: float = 1.0
-    does: str = "reads {:.3f} of the test digits right"  # what a program does that returns that number
-
-    def is_healthy(self, number):
-        return self.least <= number <= self.most
-
-    @property
-    def healthy(self):
-        """The range in words, to go on after a number."""
-        return f"over {self.least:.2f}" if self.most == 1 else f"between {self.least:.2f} and {self.most:.2f}"
+__all__ = ["Case"]  # for the files of this folder
 
 
 def probe_deep(module, rng, train):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from autograd_np import Tensor
-from exercises.exercise import differentiated
+from exercises.autograd import differentiated
 from vit_autograd import layer_norm, softmax
 from vit_np import LayerNorm
 

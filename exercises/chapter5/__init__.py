@@ -7,10 +7,15 @@ from types import SimpleNamespace
 import numpy as np
 
 import autograd_np
-from exercises.chapter1 import BESIDE, beside_zero
-from exercises.exercise import Tool, differentiated
+from exercises.autograd import differentiated
+from exercises.chapter1 import beside_zero
 from exercises.tape import Recorded, Tensor, play, value_of, walk, youngest_first
+from exercises.words import TABLES
+from marker.equal import BESIDE
+from marker.exercise import Tool
 from mlp_np import softmax_cross_entropy
+
+TOOLS = dict(TABLES["Tools"])
 
 
 def two_sizes(rng, choices=(3, 4, 5, 7, 9)):
@@ -189,7 +194,8 @@ def to_train(g):
     return {"x": g.x.copy(), "y": g.y.copy(), **first, "lr": g.lr, "steps": g.steps}
 
 
-TAPE = Tool("without the tape", tape_doubled, lambda g: trained(g.x, g.y, g.first, 2 * g.lr, g.steps))
+WITHOUT = "without the tape"
+TAPE = Tool(WITHOUT, TOOLS[WITHOUT], tape_doubled, lambda g: trained(g.x, g.y, g.first, 2 * g.lr, g.steps))
 GRAPHS = tuple(partial(graph, formula=formula) for formula in (diamond, fork, tangle))
 SHAPES = (("C", "BC"), ("B1", "BC"), ("BC", "BC"), ("T1", "BTC"), ("B1C", "BTC"), ("11", "BC"), ("C", "BTC"))
 STRETCHED = tuple(partial(broadcast, shape=shape, whole=whole) for shape, whole in SHAPES)

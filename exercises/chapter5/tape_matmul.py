@@ -31,6 +31,7 @@ from functools import partial
 from exercises import chapter5
 
 INPUTS = [partial(chapter5.matmul, constant=True), partial(chapter5.matmul, constant=False)]
+EXCHANGED = "Which share belongs to which parent?"
 ARGUMENTS = chapter5.to_record
 
 

@@ -29,6 +29,7 @@ def largest(a, play):
 from exercises import chapter5
 
 INPUTS = [chapter5.maximum]
+EXCHANGED = "Which share belongs to which parent?"
 ARGUMENTS = chapter5.to_record
 ENTRYWISE = "a"
 

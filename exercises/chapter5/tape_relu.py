@@ -30,6 +30,7 @@ from functools import partial
 from exercises import chapter5
 
 INPUTS = [chapter5.relu, partial(chapter5.relu, edge=True)]
+EXCHANGED = "Which share belongs to which parent?"
 ARGUMENTS = chapter5.to_record
 ENTRYWISE = "a"
 

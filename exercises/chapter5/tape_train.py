@@ -94,6 +94,7 @@ from exercises import chapter5
 
 INPUTS = [chapter5.few_steps, partial(chapter5.few_steps, edge=True)]
 TOOL = chapter5.TAPE
+RUNS = "now let it learn to read"
 ARGUMENTS = chapter5.to_train
 
 

@@ -7,9 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from gpt_np import Embedding
+from marker.equal import BESIDE
 from vit_np import merge, split
-
-BESIDE = 1e-9  # so close to a threshold that no other will do
 
 
 def sizes_of(rng, *choices):
@@ -89,7 +88,7 @@ def one_step(rng, axes=2):
     move = m / (1 - beta1**t) / (np.sqrt(s / (1 - beta2**t)) + eps)
     p = old_p - lr * (move + weight_decay * (axes > 1) * old_p)
     return SimpleNamespace(old_p=old_p, old_m=old_m, old_s=old_s, dp=dp, t=t, lr=lr, beta1=beta1, beta2=beta2, eps=eps,
-                           weight_decay=weight_decay, m=m, s=s, p=p, rows=shape[0])  # fmt: skip
+                           weight_decay=weight_decay, m=m, s=s, p=p, _rows=shape[0])  # fmt: skip
 
 
 def scheduled(rng, part):

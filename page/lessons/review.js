@@ -1,4 +1,4 @@
-/* Spaced review, as exercises/review.py has it: which exercises come back, and when. */
+/* Spaced review, as desk/review.py has it: which exercises come back, and when. */
 
 const DAY = 24 * 3600 * 1000;
 

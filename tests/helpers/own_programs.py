@@ -5,9 +5,9 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from exercises import marker, runner
 from exercises.catalogue import BY_NAME
-from exercises.exercise import change
+from marker import marking, runner
+from marker.exercise import change
 
 BASE = """
 import numpy as np
@@ -1059,4 +1059,4 @@ def verdict(name, program, folder, seed):
     (path := folder / f"{name}.py").write_text(program, encoding="utf-8")
     np.random.seed(seed)  # noqa: NPY002 (for those that take their numbers from there)
     with patch("time.process_time", return_value=0.0):
-        return marker.judge(BY_NAME[name], seed, runner.report(BY_NAME[name], path, seed))
+        return marking.judge(BY_NAME[name], seed, runner.report(BY_NAME[name], path, seed))

@@ -5,8 +5,8 @@ import textwrap
 
 from exercises.catalogue import BY_NAME
 
-RIGHT = {e.name: e.answer for e in BY_NAME.values() if not e.case}
-WHOLE = {name for name in RIGHT if BY_NAME[name].experiments}  # programs, and no lines of one function
+RIGHT = {e.name: e.answer for e in BY_NAME.values() if e.answer}
+WHOLE = {name for name in RIGHT if not BY_NAME[name].inputs}  # programs, and no lines of one function
 
 
 def filled(name, body):

@@ -20,10 +20,14 @@ import main_np
 import write as write_py
 from chromium import missing
 from conftest import ROOT, SMALL
-from exercises import classroom, review, runner, watched
+from desk import classroom, review
+from desk.work import digest
+from exercises import watched
 from exercises.catalogue import BY_NAME, EXERCISES
-from exercises.exercise import agree
-from exercises.work import digest
+from marker import runner
+from marker.equal import agree
+from marker.finders import repair
+from marker.kind import Outcome
 from mlp_np import softmax
 from page import bundle, desk
 from practice_answers import RIGHT, filled, write
@@ -65,8 +69,8 @@ def test_what_would_tell_the_answer_stays_shut_until_the_first_hint(tmp_path):
 
 
 def test_where_there_is_no_array_there_are_not_two():
-    for outcome in ({}, {"trials": 1}, {"trials": [{}]}, {"trials": [{"results": [{"type": "x"}]}]}):
-        assert desk.beside(BY_NAME["da1"], SEED, outcome) is None
+    for notes in ({}, {"trials": 1}, {"trials": [{}]}, {"trials": [{"results": [{"type": "x"}]}]}, {"x": 1}, 1):
+        assert desk.beside(BY_NAME["da1"], SEED, Outcome(notes=notes)) is None
 
 
 def test_of_a_zip_file_with_a_damaged_progress_the_rest_is_imported(tmp_path, monkeypatch):
@@ -258,7 +262,7 @@ def test_what_is_known_is_reported_before_the_search_for_a_place(tmp_path, monke
     monkeypatch.setattr(sys, "argv", ["", "dz1", str(path), "0", str(result)])
     monkeypatch.setattr(desk, "report", lambda **what: said.append(what))
     monkeypatch.setattr(desk, "report_lines", lambda *files: None)
-    monkeypatch.setattr(desk.runner.repair, "search", lambda *_: said.append("searched"))
+    monkeypatch.setattr(repair, "search", lambda *_: said.append("searched"))
     desk.run()
     known, searched = said
     assert searched == "searched" and json.loads(known["outcome"]) == json.loads(result.read_text())

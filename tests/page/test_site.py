@@ -18,10 +18,12 @@ import networks
 from chromium import READY as STARTED
 from chromium import as_window, boxes, draw, frames, opened, served, tab, weights
 from conftest import ROOT, until
-from exercises import classroom, marker, network, runner
-from exercises.catalogue import BY_NAME, EXERCISES
-from exercises.work import Work
+from desk import classroom
+from desk.work import Work
+from exercises import network
+from exercises.catalogue import BY_NAME, CASES, EXERCISES, OURS
 from gpt_np import GPT
+from marker import marking, runner
 from page.site import NAVIGATION, needed
 from practice_answers import RIGHT, filled
 
@@ -128,7 +130,7 @@ def written():
             yield name, re.sub(r"\{(\w)\}", lambda m, sizes=sizes: str(sizes[m[1]]), text)
     yield from (("dz1", text) for text in HOSTILE)
     for exercise in HERE:
-        if exercise.case and exercise.case.does not in seen:  # it trains a network, which takes seconds
+        if exercise in CASES and exercise.case.does not in seen:  # it trains a network, which takes seconds
             seen.add(exercise.case.does)
             text = exercise.stub.replace(exercise.wrong, exercise.right)
             yield exercise.name, text.replace("DIAGNOSIS = ...", f'DIAGNOSIS = "{exercise.case.diagnosis}"')
@@ -146,8 +148,8 @@ def test_every_answer_is_marked_word_for_word_as_in_the_terminal(practise, tmp_p
     def in_terminal(name, text):
         (path := tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
         if text in HOSTILE:
-            return marker.mark(BY_NAME[name], path, SEED, seconds=2)
-        return marker.verdict(BY_NAME[name], SEED, json.loads(json.dumps(runner.report(BY_NAME[name], path, SEED))))
+            return marking.mark(BY_NAME[name], path, SEED, seconds=2)
+        return marking.verdict(BY_NAME[name], SEED, runner.report(BY_NAME[name], path, SEED))
 
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     # The browser marks while the terminal does.
@@ -180,16 +182,16 @@ def test_every_answer_is_marked_word_for_word_as_in_the_terminal(practise, tmp_p
             )
             for t in (here["text"], there.text)
         )
-        same_print = here["printed"] == there.printed or BY_NAME[name].case
+        same_print = here["printed"] == there.printed or BY_NAME[name] in CASES
         if (here["passed"], here["text"]) != (there.passed, said) or not same_print:
             differ.append((text, here["text"], said))
     assert not differ, "\n".join(
         f"--- {text[-300:]}\n--- here\n{here}\n--- there\n{there}" for text, here, there in differ
     )
     asked = {name for name, _ in answers}
-    assert asked >= {exercise.name for exercise in HERE if not exercise.case and not exercise.experiments}
+    assert asked >= {exercise.name for exercise in HERE if exercise.inputs}
     passed = {name for (name, _), here in zip(answers, found, strict=True) if here["passed"]}
-    assert passed == asked - {exercise.name for exercise in HERE if exercise.experiments}
+    assert passed == asked - {exercise.name for exercise in HERE if exercise.kind.module}
     assert len(answers) - sum(here["passed"] for here in found) >= 100
 
 
@@ -459,9 +461,9 @@ def test_work_goes_to_the_terminal_and_back(anew, tmp_path):
     assert mine["files"]["logits.1"] == mine["files"]["softmax"] == mine["passed"]["softmax"] == "mine"
     with zipfile.ZipFile(path) as archive:
         archive.extractall(tmp_path)
-    assert Work(tmp_path / "my_practice").passed(BY_NAME["dz1"])
-    assert not classroom.unpack(path, tmp_path / "unpacked")
-    files, seen, *_ = classroom.find_files(tmp_path / "unpacked")
+    assert Work(tmp_path / "my_practice", OURS).passed(BY_NAME["dz1"])
+    assert not classroom.unpack(OURS, path, tmp_path / "unpacked")
+    files, seen, *_ = classroom.find_files(OURS, tmp_path / "unpacked")
     assert {*files} >= {"dz1", "loss", "logits"} and seen == {"loss"}
 
 
@@ -883,7 +885,7 @@ def test_a_newcomer_sees_mark_in_every_exercise_of_one_function(at, width, heigh
     with at("practise.html#logits", width=width) as page:
         page.set_viewport_size({"width": width, "height": height})
         for exercise in HERE:
-            if exercise.is_program or exercise.case:
+            if exercise.is_program:
                 continue
             page.evaluate("(name) => (location.hash = name)", exercise.name)
             page.locator(f".exercise[aria-label={json.dumps(exercise.title)}]").wait_for()

@@ -1,14 +1,12 @@
-"""What practice.py shows: text at 80 columns, nothing but ASCII of our own; a case's symptom; a solution."""
+"""What practice.py shows: text at 80 columns, nothing but ASCII of our own; a solution."""
 
-import json
 import os
 import re
 import sys
 import textwrap
 from pathlib import Path
 
-from exercises import PICTURES, ROOT
-from exercises.chapter3 import SUSPECTS
+from marker import ROOT
 
 COLOURS = {"good": "32", "bad": "31", "strong": "1", "quiet": "2"}
 WRAP = {"width": 80, "break_on_hyphens": False, "break_long_words": False}
@@ -34,35 +32,12 @@ def has_colour():
     return bool(sys.stdout.isatty() and shows and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb")
 
 
-def shorter(line):
-    """A line that a case prints, so that two of them fit side by side."""
-    return re.sub("epoch |training |(?<=test) accuracy", "", line)
-
-
-def symptom(exercise, written):
-    """Say how a case shows itself; and, until the file with this text names one, the suspects."""
-    printed = exercise.recorded
-    say(f"{'It printed at first:':38}A healthy run prints:", "quiet")
-    for lines in zip(printed["as it is"], printed["healthy"], strict=True):
-        sick, healthy = map(shorter, lines)
-        print(f"{sick:38}{healthy}")
-    say(f"\nThe curves: {near(PICTURES / exercise.name)}.png")
-    say("Run it with `python practice.py run`.")
-    if re.search(r"^DIAGNOSIS *= *\.\.\.", written, re.MULTILINE):
-        say("The suspects, for DIAGNOSIS:\n")
-        for word, (meaning, _) in SUSPECTS.items():
-            say(f"  {json.dumps(word):13} {meaning}")
-    print()
-
-
 def solved(exercise):
     """How an exercise is solved, as text: the lines as they stand in the learner's file, why, and where to read on.
 
     Lines of code are indented. The project's own line is named as FILE:LINE.
     """
-    parts = [textwrap.indent(exercise.answer, "    "), exercise.why]
-    if exercise.case:
-        parts = ["Instead of", exercise.wrong, "it should be", exercise.right, exercise.evidence]
+    parts = exercise.kind.solution(exercise)
     if exercise.docs:
         parts.append(f"The derivation: {exercise.docs}")
     if exercise.line:

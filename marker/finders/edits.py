@@ -1,4 +1,4 @@
-"""The single edits of a function: what exercises/repair.py tries on a learner's lines.
+"""The single edits of a function: what marker/finders/repair.py tries on a learner's lines.
 
 Each is a slip turned back: another operator, name, axis or number, an operand too many or too few, a statement on the
 wrong side of a loop's end.
@@ -9,6 +9,8 @@ import copy
 import re
 from itertools import combinations
 from typing import Any, NamedTuple
+
+from marker.budget import at, hidden, is_spending
 
 
 class Edit(NamedTuple):
@@ -35,10 +37,10 @@ class Spot(NamedTuple):
     whole: Any  # all of that part, or None
 
 
-def edits_of(function, source, stub, takes, letters):
+def edits_of(function, source, stub, takes, sizes):
     """The `Edit`s of a function, in those lines that the stub does not have.
 
-    takes: the names of the exercise's arguments; letters: those of its sizes, which an edit may use.
+    takes: the names of the exercise's arguments; sizes: those of its sizes, which an edit may use.
     """
     own, nodes = own_lines(source, stub), list(ast.walk(function))
     local = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
@@ -52,7 +54,7 @@ def edits_of(function, source, stub, takes, letters):
     for spot in spots(function):
         if getattr(spot.node, "lineno", 0) in own:
             used = names if spot.context else [name for name in names if name not in counters]  # as in an index
-            for rank, kind, place, new in expression_edits(spot, used, letters):
+            for rank, kind, place, new in expression_edits(spot, used, sizes):
                 if spot.context:
                     kind, place = spot.context, span(spot.whole)
                 yield Edit(rank, kind, place, spot.holder, spot.key, at(spot.node, new), function)
@@ -152,7 +154,7 @@ HAS_AXIS = {"roll", "insert", "append", "delete", "concatenate", "stack", "flip"
 MAKES_ROOM = {"zeros", "ones", "empty", "zeros_like", "ones_like", "empty_like", "arange", "range", "len", "eye"}
 
 
-def expression_edits(spot, names, letters):
+def expression_edits(spot, names, sizes):
     """(rank, kind, place, new) of each edit of one expression."""
     node, parent = spot.node, spot.parent
     here = span(node)
@@ -186,7 +188,7 @@ def expression_edits(spot, names, letters):
             for other in dict.fromkeys((0, 1, -1, 2, value + 1, value - 1, 0.5, 10)):
                 if other != value:
                     yield 1, "a constant", here, number(other)
-            yield from ((1, "a constant", here, read(size(letter))) for letter in letters)
+            yield from ((1, "a constant", here, read(hidden(size))) for size in sizes)
             yield from ((2, "a constant", here, read(name)) for name in (names if spot.context == "an index" else ()))
         case ast.Constant(str(value)) if "->" in value:
             yield from ((1, "an axis", here, ast.Constant(other)) for other in einsums(value))
@@ -195,7 +197,7 @@ def expression_edits(spot, names, letters):
         case ast.Attribute(array, "T"):
             yield 0, "a transpose", here, array
         case ast.Attribute(array, "size"):
-            yield from ((1, "a size", here, read(size(letter))) for letter in letters)
+            yield from ((1, "a size", here, read(hidden(size))) for size in sizes)
         case ast.Attribute(owner, "value" | "grad" | "number" as name):
             others = {"value", "grad", "number"} - {name}
             yield from ((2, "a name", here, ast.Attribute(owner, other, ast.Load())) for other in sorted(others))
@@ -217,7 +219,7 @@ def expression_edits(spot, names, letters):
             for i, j in combinations(range(len(items)), 2):
                 yield 1, "an order", here, type(node)(exchanged(items, i, j), ast.Load())
         case ast.Call():
-            yield from call_edits(node, letters)
+            yield from call_edits(node, sizes)
             if not is_function:
                 yield from ((2, "a name", here, read(name)) for name in names)
     if isinstance(node, (ast.Tuple, ast.List, ast.Slice, ast.Starred, ast.Lambda)) or is_function:
@@ -232,10 +234,10 @@ def expression_edits(spot, names, letters):
     if not isinstance(node, ast.Constant):
         rank = 3 if is_value or is_factor else 4
         yield 1 if is_factor else rank, "a transpose", here, method(node, "swapaxes", -1, -2)
-        yield from ((rank, kind, here, new) for kind, new in additions(node, names, letters, spot.context))
+        yield from ((rank, kind, here, new) for kind, new in additions(node, names, sizes, spot.context))
     elif not isinstance(node.value, str) and spot.context != "an index" and not isinstance(parent, ast.BoolOp):
-        for letter in letters:
-            yield 3, "a factor: of a size", here, ast.BinOp(node, ast.Div(), read(size(letter)))
+        for size in sizes:
+            yield 3, "a factor: of a size", here, ast.BinOp(node, ast.Div(), read(hidden(size)))
 
 
 def operation_edits(node):
@@ -279,7 +281,7 @@ def with_first(left, op, right):
     return ast.BinOp(left, op, right)
 
 
-def call_edits(node, letters):
+def call_edits(node, sizes):
     """The edits of a call: another function, axis or order of what is handed over, or no call."""
     here, function, arguments, keywords = span(node), node.func, node.args, node.keywords
     name = getattr(function, "attr", getattr(function, "id", ""))
@@ -321,7 +323,7 @@ def call_edits(node, letters):
     if name == "reshape" and is_method:
         yield 1, "a transpose", here, ast.Attribute(owner, "T", ast.Load())
     if name == "len" or name == "range":
-        yield from ((1, "a size" if name == "len" else "a loop", here, size_of(name, letter)) for letter in letters)
+        yield from ((1, "a size" if name == "len" else "a loop", here, size_of(name, size)) for size in sizes)
     if name == "range":
         *first, last = arguments or [number(0)]
         for by in (1, -1):
@@ -339,12 +341,12 @@ def call_edits(node, letters):
             yield 0, kind, here, called(function, arguments, rest)
 
 
-def additions(node, names, letters, context):
+def additions(node, names, sizes, context):
     """(kind, new): something that is not there is added to an expression."""
     yield "a sign", ast.UnaryOp(ast.USub(), node)
-    for letter in letters:
+    for size in sizes:
         for op in (ast.Div, ast.Mult):
-            yield "a factor: of a size", ast.BinOp(node, op(), read(size(letter)))
+            yield "a factor: of a size", ast.BinOp(node, op(), read(hidden(size)))
     for k in (2, 0.5):
         yield "a factor", ast.BinOp(node, ast.Mult(), number(k))
     for name in names:
@@ -399,11 +401,11 @@ def names_in(node):
 
 
 def einsums(text):
-    """The einsums in which one letter is another, or two of one operand are exchanged."""
-    letters = sorted(set(re.findall("[a-zA-Z]", text)))
-    for i, letter in enumerate(text):
-        if letter.isalpha():
-            yield from (text[:i] + other + text[i + 1 :] for other in letters if other != letter)
+    """The einsums in which one index is another, or two of one operand are exchanged."""
+    indices = sorted(set(re.findall("[a-zA-Z]", text)))
+    for i, index in enumerate(text):
+        if index.isalpha():
+            yield from (text[:i] + other + text[i + 1 :] for other in indices if other != index)
             yield text[:i] + text[i + 1 :]
     for found in re.finditer("[a-zA-Z]+", text):
         for i, j in combinations(range(*found.span()), 2):
@@ -476,11 +478,6 @@ def span(node):
     return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
 
 
-def at(old, new):
-    """A new node in the place of an old one."""
-    return ast.fix_missing_locations(ast.copy_location(new, old)) if not hasattr(new, "lineno") else new
-
-
 def read(name):
     return ast.Name(name, ast.Load())
 
@@ -490,6 +487,10 @@ def number(value):
     if isinstance(value, tuple):
         return ast.Tuple([number(item) for item in value], ast.Load())
     return ast.UnaryOp(ast.USub(), ast.Constant(-value)) if value is not None and value < 0 else ast.Constant(value)
+
+
+def size_of(name, size):
+    return called(read(name), [read(hidden(size))], []) if name == "range" else read(hidden(size))
 
 
 def called(function, arguments, keywords):
@@ -530,55 +531,3 @@ def renamed(node, name, other):
 def is_array(node):
     """Whether an argument may be an array: it is neither a number, a text, nor a tuple of them."""
     return not isinstance(node, (ast.Constant, ast.Tuple, ast.List, ast.UnaryOp, ast.Starred, ast.Lambda))
-
-
-# ---- lines -----------------------------------------------------------------------------------------------------------
-def size(letter):
-    """The name under which an edited function finds a size: none that a learner could type."""
-    return f"size {letter}"
-
-
-def size_of(name, letter):
-    return called(read(name), [read(size(letter))], []) if name == "range" else read(size(letter))
-
-
-SPEND = size("lines")
-
-
-class Stopped(BaseException):
-    """The lines or the memory are used up."""
-
-
-class Budget:
-    """So many lines may run, and until they are topped up, no more than `limit` of them."""
-
-    def __init__(self, lines):
-        self.lines = self.limit = lines
-
-    def spend(self, lines):
-        """What `count_lines` puts into loops and functions."""
-        self.lines -= lines
-        self.limit -= lines
-        if self.limit < 0:
-            raise Stopped
-        return True
-
-
-def count_lines(function):
-    """Put a call of SPEND at the beginning of each loop's and function's body, and into comprehensions."""
-    for node in list(ast.walk(function)):
-        if isinstance(node, (ast.For, ast.While, ast.FunctionDef)):
-            node.body.insert(0, at(node.body[0], ast.Expr(spending(len(node.body)))))
-        elif isinstance(node, ast.comprehension):
-            node.ifs.append(at(node.iter, spending(1)))
-        elif isinstance(node, ast.Lambda):
-            node.body = at(node.body, ast.BoolOp(ast.And(), [spending(1), node.body]))
-
-
-def spending(lines):
-    return called(read(SPEND), [ast.Constant(lines)], [])
-
-
-def is_spending(node):
-    node = getattr(node, "value", node)
-    return isinstance(node, ast.Call) and getattr(node.func, "id", "") == SPEND

@@ -1,13 +1,11 @@
-"""Runs what a learner wrote, in a process of its own: python -m exercises.runner NAME FILE SEED RESULT SECONDS.
+"""Runs what a learner wrote, in a process of its own: python -m marker.runner FOLDER NAME FILE SEED RESULT SECONDS.
 
 `apart` starts that process. There, `report` says what the functions returned, or what went wrong and in which line; it
 is left in a small JSON file, RESULT. Nothing that the learner's file does can reach the process that marks it, except
 through that file.
 """
 
-import ast
 import faulthandler
-import io
 import json
 import os
 import re
@@ -19,20 +17,18 @@ import threading
 import time
 import warnings
 from contextlib import redirect_stderr, redirect_stdout, suppress
-from functools import cache
+from dataclasses import asdict, replace
+from io import StringIO
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 
-from exercises import ONE_THREAD, ROOT, repair
-from exercises.catalogue import BY_NAME
-from exercises.chapter1 import BESIDE
-from exercises.complaints import explain, own_frame, plain, read
-from exercises.edits import names_in, own_lines, typed
-from exercises.exercise import agree
-from exercises.judge import FAR_OFF, is_vague, judge
-from exercises.trial import call, describe, load, right_results
+from marker import ONE_THREAD, ROOT
+from marker.catalogue import Catalogue
+from marker.complaints import explain, read
+from marker.kind import Attempt, Outcome
+from marker.trial import load
+from marker.verdict import Verdict, known
 from support.errors import UserError
 from support.files import read_file
 
@@ -43,10 +39,11 @@ MOST_PRINTED = 2000  # characters of the learner's own prints
 
 
 def apart(exercise, file, seed, seconds, hear=lambda text: None):
-    """What the file's own process reported: a dict as `report` makes it. `hear` gets what that is told on the way."""
+    """What the file's own process reported: an `Outcome`. `hear` gets what that is told on the way."""
     with tempfile.TemporaryDirectory(prefix="practice", ignore_cleanup_errors=True) as folder:
         result = Path(folder) / "result.json"
-        command = [sys.executable, "-m", "exercises.runner", exercise.name, str(Path(file).resolve()), str(seed)]
+        what = [exercise.folder.path, exercise.name, Path(file).resolve(), seed]
+        command = [sys.executable, "-m", "marker.runner", *map(str, what)]
         process = subprocess.Popen(
             [*command, str(result), str(seconds)],
             stdin=subprocess.DEVNULL,
@@ -74,7 +71,7 @@ def apart(exercise, file, seed, seconds, hear=lambda text: None):
             process.kill()
             process.wait()
         reported = read_report(result, file, seconds, process.returncode)
-        return reported if in_time or "died" not in reported else {"stuck": None, "seconds": CLOCK * seconds}
+        return reported if in_time or reported.died is None else Outcome(seconds=CLOCK * seconds)
 
 
 def supervise():
@@ -149,104 +146,42 @@ def read_report(result, file, seconds, status):
             # faulthandler reads the frames while they run: sometimes it prints its heading, but no line.
             own = re.search(rf'{re.escape(Path(file).name)}", line (\d+)', said)
             by_the_clock = said.startswith("Timeout (")
-            return {"stuck": own and int(own[1]), "seconds": CLOCK * seconds if by_the_clock else seconds}
+            return Outcome(seconds=CLOCK * seconds if by_the_clock else seconds, line=own and int(own[1]))
         for line in reversed(said.splitlines()):
-            with suppress(ValueError):  # it was ended while it wrote this
-                return json.loads(line)
-    return {"died": status}
+            with suppress(ValueError, TypeError):  # it was ended while it wrote this
+                return Outcome(**json.loads(line))
+    return Outcome(died=status)
 
 
 def report(exercise, file, seed, keep=lambda outcome: None, tell=lambda text: None):
-    """What became of one file, as plain data that JSON can hold. Before a mistake's place is sought, `keep` gets it.
-    `tell` is told what is being done, where that takes long."""
-    printed, outcome, module, rights = Printed(), {"trials": []}, None, []
-    drawn, at_first = exercise.draw(seed), 2 * len(exercise.inputs)
+    """What became of one file: an `Outcome`. Before a mistake's place is sought, `keep` gets what is known.
+
+    `tell` is told what is being done, where that takes long.
+    """
+    kind, printed = exercise.kind, Printed()
+    outcome, attempt = Outcome(notes=kind.Notes()), None
     try:
         with redirect_stdout(printed), redirect_stderr(printed), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # PyTorch's, of a gradient that it has not kept
-            stub = lines_of(exercise.stub)
-            outcome["typed"] = "\n".join(line for line in lines_of(read(file)) if line not in stub)
-            module = load(file)
-            function = getattr(module, exercise.function.name, None)
-            if exercise.case:
-                outcome |= investigate(exercise, module, seed, changed=lines_of(read(file)) != stub)
-            elif exercise.experiments:
-                outcome["network"] = exercise.experiments(module, seed, tell)
-            elif not callable(function):
-                outcome["missing"] = True
-            else:
-                for g in drawn:
-                    if len(rights) == at_first and not is_right(exercise, rights):
-                        break
-                    results, changed = call(exercise, function, g)
-                    outcome["trials"].append({"results": list(map(describe, results)), "changed": changed})
-                    rights.append(right_results(exercise, g, results, changed))
-                if is_right(exercise, rights):
-                    outcome |= confirm(exercise, module, function, seed)
+            source, stub = read(file), lines_of(exercise.stub)
+            outcome.typed = "\n".join(line for line in lines_of(source) if line not in stub)
+            attempt = Attempt(exercise, seed, load(file), source, tell)
+            kind.run(attempt, outcome.notes)
     except UserError as error:  # the data are missing, say: that is no mistake of the learner's
-        outcome["unmarked"] = str(error)
+        outcome.unmarked = str(error)
     except BaseException as error:
-        outcome["error"] = explain(error, str(file), exercise.letters)
+        outcome.error = explain(error, str(file), exercise.folder.words, exercise.size_names)
+    outcome.printed = printed.getvalue()
     with suppress(Exception):
-        if rights and not (verdict := judge(exercise, seed, outcome)).passed:
-            outcome["typed_so"] = typed_so(read(file), exercise.stub)
-            outcome["unread"] = unread(exercise, read(file))
-            if is_vague(verdict):
-                keep(outcome | {"printed": printed.getvalue(), "place": None})
-                tried = drawn[: max(at_first, len(rights))]
-                may_be_two = verdict.name in FAR_OFF and not outcome["unread"]
-                outcome["place"] = repair.search(exercise, module, read(file), tried, rights, may_be_two)
-    return outcome | {"printed": printed.getvalue()}
+        if attempt and not outcome.unmarked:
+            live = replace(outcome, error=ended(exercise, outcome.error))
+            kind.look_further(attempt, live, lambda: keep(outcome))
+    return outcome
 
 
-def is_right(exercise, rights):
-    """Whether all results were right in all trials so far."""
-    return all(right == set(exercise.gives) for right in rights)
-
-
-def typed_so(source, stub):
-    """(line, name, whether it does nothing) of each part of the learner's own lines that is one of mistakes.md."""
-    return [part for part in typed(ast.parse(source)) if part[0] in own_lines(source, stub)]
-
-
-def unread(exercise, source):
-    """The arguments that the right answer needs, and that are not read in a learner's file."""
-    read_in_it = names_in(ast.parse(source))
-    return [name for name in exercise.takes if name in names_in(ast.parse(exercise.answer)) and name not in read_in_it]
-
-
-def confirm(exercise, module, function, seed):
-    """What is left to ask when all numbers are right: {"follows", "remembers", "at_zero"}."""
-    first, *_, last = exercise.draw(seed)
-    asked = {"follows": follows(exercise, module, function, last)} if exercise.tool else {}
-    # What came first twice more: a sum that is kept from call to call shows where the shapes have been there before, or
-    # at the latest where they are those of the call just before.
-    again = [right_results(exercise, first, *call(exercise, function, first)) for _ in range(2)]
-    asked["remembers"] = not is_right(exercise, again)
-    for g in exercise.draw(seed):
-        if hasattr(g, "kinks"):  # exactly at a kink any slope is right, if it is a number
-            results, _ = call(exercise, function, at_zero(g))
-            named = zip(exercise.gives, results, strict=True)
-            asked["at_zero"] = asked.get("at_zero") or [name for name, a in named if not np.isfinite(a).all()]
-    return asked
-
-
-def at_zero(g):
-    """The same inputs, but what lies beside 0 is exactly 0."""
-    arrays = {name: np.where(abs(a := getattr(g, name)) < 2 * BESIDE, 0, a) for name in g.kinks}
-    return SimpleNamespace(**vars(g) | arrays)
-
-
-def follows(exercise, module, function, g):
-    """Whether the results come from the tool that they should come from: if its gradients double, do they follow?
-
-    An error says yes: the function may compare its results with something.
-    """
-    with suppress(Exception), redirect_stdout(io.StringIO()), exercise.tool.doubled(module, g):
-        results, _ = call(exercise, function, g)
-        wanted = exercise.tool.then(g)
-        return all(agree(result, wanted[name]) for name, result in zip(exercise.gives, results, strict=True))
-    return True
+def ended(exercise, error):
+    """The `Verdict` on what has ended a file: {"name", "text"}; None if nothing has."""
+    return error and Verdict(False, known(error["name"], exercise.folder.words.marks), str(error["text"]))
 
 
 def lines_of(text):
@@ -255,24 +190,7 @@ def lines_of(text):
     return [line.rstrip() for line in text.splitlines() if line.strip() and not line.startswith("DIAGNOSIS")]
 
 
-def investigate(exercise, module, seed, changed):
-    """What became of a case: what the learner says, whether the cause is gone, and how well the program learns."""
-    train = cache(module.train)
-    said = getattr(module, "DIAGNOSIS", ...)
-    said = "" if said is ... else said[:40] if isinstance(said, str) else f"of type {type(said).__name__}"
-    try:
-        fixed = bool(exercise.case.probe(module, np.random.default_rng(seed), train))
-        number = train() if fixed or changed else 0
-    except (AttributeError, TypeError, ValueError, IndexError) as error:
-        if own_frame(error, module.__file__):
-            raise  # the learner's own line is to blame
-        return {"said": said, "unfit": plain(error)}
-    if not hasattr(number, "__float__"):
-        return {"said": said, "unfit": "train() should return a number of the test, as it did in the beginning."}
-    return {"said": said, "fixed": fixed, "changed": changed, "number": float(number)}
-
-
-class Printed(io.StringIO):
+class Printed(StringIO):
     def write(self, text):
         return super().write(text[: max(0, MOST_PRINTED - self.tell())]) if self.tell() < MOST_PRINTED else 0
 
@@ -306,9 +224,9 @@ def limit_time(seconds, file):
 
 
 def main():
-    name, file, seed, result, seconds = sys.argv[1:]
+    folder, name, file, seed, result, seconds = sys.argv[1:]
     supervise()
-    exercise = BY_NAME[name]
+    exercise = Catalogue(folder).exercise(name)
     if not exercise.needs_torch:
         limit_memory(MEMORY)
     with open(result, "w", encoding="utf-8") as opened:
@@ -320,7 +238,7 @@ def main():
         def keep(outcome):
             """A line of the result. Whatever ends this process from now on, the last line is what counts."""
             faulthandler.cancel_dump_traceback_later()
-            opened.write(f"{json.dumps(outcome)}\n")
+            opened.write(f"{json.dumps(asdict(outcome))}\n")
             opened.flush()
 
         def tell(text):

@@ -1,4 +1,4 @@
-"""What `params` of somebody's own network may be: a nest of arrays and numbers, in dicts, lists and tuples. Its arrays
+"""What `params` of somebody's own program may be: a nest of arrays and numbers, in dicts, lists and tuples. Its arrays
 are listed and replaced by their paths, which read like Python: `["W1"]`, `[0].b`. And it is written to a file and read.
 """
 
@@ -7,7 +7,6 @@ import json
 
 import numpy as np
 
-PIXELS, SCORES = 784, 10
 WORDS = (bool, int, float, str, type(None))
 
 
@@ -61,32 +60,6 @@ def shown(paths):
     """`params["W1"], params["b1"]`, and no more than five."""
     paths = [f"params{path}" for path in paths]
     return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
-
-
-def two_layers(params):
-    """{"W1": (784, H), "b1": (H,), "W2": (H, 10), "b2": (10,)}, float64, if the shapes in a nest say which arrays these
-    are; otherwise None. The matrices may be of shape (out, in). A bias that there is not is 0.
-    """
-    arrays = [a for a in floats(params).values() if a.ndim and min(a.shape)]
-    H, rest = divmod(sum(a.size for a in arrays) - SCORES, PIXELS + 1 + SCORES)
-    if len(arrays) == 1 and not rest:  # all in one vector
-        ends = np.cumsum([PIXELS * H, H, H * SCORES])
-        shapes = {"W1": (PIXELS, H), "b1": (H,), "W2": (H, SCORES), "b2": (SCORES,)}
-        parts = np.split(arrays[0].ravel(), ends)
-        return {name: a.reshape(shape) for (name, shape), a in zip(shapes.items(), parts, strict=True)}
-    matrices = [a for a in arrays if a.ndim == 2 and min(a.shape) > 1]
-    if len(matrices) != 2:
-        return None
-    for first, second in (matrices, matrices[::-1]):
-        for W1, W2 in ((first, second), (first.T, second.T)):
-            if W1.shape[0] == PIXELS and W2.shape == (W1.shape[1], SCORES):
-                vectors = [a.ravel() for a in arrays if a.size == max(a.shape)]
-                b1, b2 = ([a for a in vectors if len(a) == n] for n in W2.shape)
-                b1, b2 = (b1[:1], b1[1:]) if len(b1) == 2 and b1 is not b2 and W2.shape[0] == SCORES else (b1, b2)
-                if len(b1) < 2 and len(b2) < 2:
-                    biases = [one[0] if one else np.zeros(n) for one, n in zip((b1, b2), W2.shape, strict=True)]
-                    return {"W1": W1, "b1": biases[0], "W2": W2, "b2": biases[1]}
-    return None
 
 
 # --- A nest as a file -------------------------------------------------------------------------------------------------

@@ -11,49 +11,45 @@ from types import ModuleType
 
 import numpy as np
 
-from exercises.exercise import tables
-from exercises.tape import Misuse
+from marker.verdict import Wrong, is_error
+from marker.words import Words
 from support.errors import UserError
 
-ERRORS, NAMES = tables("said.md")["Errors"], tables("said.md")["Names"]
+WORDS = Words.of()
 
 
 def read(file):
     return Path(file).read_text(encoding="utf-8-sig", errors="replace")
 
 
-def explain(error, file, letters=None):
+def explain(error, file, words=WORDS, sizes=None):
     """The mark of an exception, and its text: the learner's own line, and the complaint in plain words.
 
-    letters: {the letter of a size: what it is}, for those who take it for a name.
+    words: those of the exercise's folder. sizes: {the name of a size: what it is}, for those who take it for a
+    variable.
     """
     line, wrote = None, ""
     if isinstance(error, SyntaxError) and error.filename == file:
         line, wrote = error.lineno, (error.text or "").strip()
         kinds = [f"unreadable {kind.__name__}" for kind in type(error).__mro__]
         end = "" if error.msg.endswith("?") else "."
-        message = f"Python cannot read this line: {error.msg}{end} {advice(kinds, error.msg, wrote)}"
+        message = f"Python cannot read this line: {error.msg}{end} {advice(words, kinds, error.msg, wrote)}"
     elif found := own_frame(error, file):
         frame, line = found
         wrote = read(file).splitlines()[line - 1].strip()
         names = {**vars(builtins), **frame.f_globals, **frame.f_locals}
-        message = misfit(read(file), line, names) or plain(error, names, wrote, letters)
+        message = misfit(read(file), line, names, words.operands) or plain(error, names, wrote, words, sizes)
     else:
-        message = plain(error)
+        message = plain(error, words=words)
     if re.match("[a-z]+ ", message):  # and not a name, such as f()
         message = message[:1].upper() + message[1:]
     where = f"Line {line}: {wrote}\n" if line else ""
-    return {"name": error.mark if isinstance(error, Misuse) else f"error: {kind_of(error)}", "text": where + message}
+    return {"name": error.mark if isinstance(error, Wrong) else f"error: {kind_of(error)}", "text": where + message}
 
 
 def kind_of(error):
     """What Python calls this kind of error: for a class of a learner's own, the one that it is made from."""
-    return next(kind.__name__ for kind in type(error).__mro__ if is_kind(kind.__name__))
-
-
-def is_kind(name):
-    """Whether this is the name of an error that Python has, or said.md."""
-    return isinstance(getattr(builtins, name, None), type) or name in {kind for kind, *_ in ERRORS}
+    return next(kind.__name__ for kind in type(error).__mro__ if is_error(kind.__name__))
 
 
 def own_frame(error, file):
@@ -62,9 +58,9 @@ def own_frame(error, file):
     return frames[-1] if frames else None
 
 
-def advice(kinds, message, wrote):
-    """What said.md says about an error of one of these kinds, with that message, in what was written there; or None."""
-    for kind, in_message, in_wrote, text in ERRORS:
+def advice(words, kinds, message, wrote):
+    """What is said about an error of one of these kinds, with that message, in what was written there; or None."""
+    for kind, in_message, in_wrote, text in words.errors:
         if kind in kinds and (found := re.search(in_message, message)) and re.search(in_wrote, wrote):
             return found.expand(text)
     return None
@@ -78,33 +74,33 @@ def text_of(error):
         return ""
 
 
-def plain(error, names=(), wrote="", letters=None):
+def plain(error, names=(), wrote="", words=WORDS, sizes=None):
     """An exception in words for people: `names` are those that its line knows, `wrote` is that line."""
-    if isinstance(error, (Misuse, UserError)):
+    if isinstance(error, (Wrong, UserError)):
         return str(error)
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
-        return unknown_name(getattr(error, "name", None) or "", names, wrote, letters or {})
+        return unknown_name(getattr(error, "name", None) or "", names, wrote, words, sizes or {})
     message = re.sub(r"\S*<locals>\.", "", text_of(error).strip().split("\n")[0])[:300] or "no message"
     if isinstance(error, UnboundLocalError) and (found := re.search("'(.*?)'", message)):
         name = found[1]
         changed = re.search(rf"(?:^|; *){name} *[-+*/@]?=", wrote)  # and so, its old value is what is missing
-        for word, beside, text in NAMES if changed else ():
+        for word, beside, text in words.names if changed else ():
             if name == word and beside in names:
                 return f"`{name}` has no value yet. {text}"
     kinds = [kind.__name__ for kind in type(error).__mro__] + ["PyTorch"] * ("torch" in names)
-    said = f"{message} ({kinds[0]})" if is_kind(kinds[0]) else f"it raises {kinds[0]}: {message}"
-    return advice(kinds, message, wrote) or said
+    said = f"{message} ({kinds[0]})" if is_error(kinds[0]) else f"it raises {kinds[0]}: {message}"
+    return advice(words, kinds, message, wrote) or said
 
 
-def unknown_name(name, names, wrote, letters):
+def unknown_name(name, names, wrote, words, sizes):
     """What to say of a name that is not among `names`."""
     if wrote.startswith("DIAGNOSIS"):
         return f'Put it in quotes: "{name}".'
-    for word, beside, text in NAMES:
+    for word, beside, text in words.names:
         if name == word and (beside in names or not beside):
             return f"there is no `{name}` here. {text}"
-    if name in letters:
-        return f"there is no `{name}` here. {letters[name]}"
+    if name in sizes:
+        return f"there is no `{name}` here. {sizes[name]}"
     if re.match(rf"{name}\[.*\] *[-+*/@]?=(?!=)", wrote):
         return f"there is no `{name}` yet. First comes an array, and then its entries can be filled in."
     if hasattr(np, name) and name.islower():
@@ -119,8 +115,11 @@ OPERATORS = {ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Di
              ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.Eq: "=="}  # fmt: skip
 
 
-def misfit(source, line, names):
-    """What is wrong with the shapes of two sides of an operation in this line, the innermost one's; or None."""
+def misfit(source, line, names, operands):
+    """What is wrong with the shapes of two sides of an operation in this line, the innermost one's; or None.
+
+    operands: {a name: what is said if its shape does not fit}
+    """
     for node in reversed(list(ast.walk(ast.parse(source)))):
         match node:
             case ast.BinOp(left, op, right) | ast.AugAssign(left, op, right) | ast.Compare(left, [op], [right]):
@@ -131,14 +130,16 @@ def misfit(source, line, names):
                 except BaseException:
                     continue
                 sign = OPERATORS[type(op)]
-                if a and b and (wrong := shapes_wrong(left, a, sign, right, b)):  # a single number has no shape
+                if (
+                    a and b and (wrong := shapes_wrong(left, a, sign, right, b, operands))
+                ):  # a single number has no shape
                     wrote = " ".join(ast.get_source_segment(source, node).split())  # as typed, with its parentheses
                     where = f"in {wrote}, the shapes are" if len(wrote) < 60 else "the shapes are"
                     return f"{where} {a} {sign} {b}. {wrong}"
     return None
 
 
-def shapes_wrong(left, a, sign, right, b):
+def shapes_wrong(left, a, sign, right, b, operands):
     """Why two arrays of these shapes do not fit as the sides of an operation; or None."""
     if sign == "@":
         m, n = a[-1], b[-2:][0]
@@ -154,9 +155,9 @@ def shapes_wrong(left, a, sign, right, b):
     if fit(a, b):
         return None
     text = "Entry by entry, the shapes are compared from the last axis on: the lengths must be equal, or one of them 1."
-    if "y" in (ast.unparse(left), ast.unparse(right)):
-        ask = "what would a row look like that is 1 at the right digit and 0 elsewhere?"
-        return f"{text} y holds the digits themselves: {ask}"
+    for side in (left, right):
+        if ask := operands.get(ast.unparse(side)):
+            return f"{text} {ask}"
     short, long = sorted((a, b), key=len)
     if short == long[:-1]:
         text += f" {(*short, 1)} agrees: keepdims=True in a sum or max keeps that axis, and [..., None] adds it."

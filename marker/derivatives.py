@@ -1,8 +1,8 @@
 """Is what somebody's `gradients` returns the derivative of their own `loss`? Central differences of the loss decide.
 
-    check(loss, gradients, params, batches, rng, examples="images")
+    check(loss, gradients, params, batches, rng)
 
-It knows nothing of networks or of images: loss(params, *batch) is a number, gradients(params, *batch) a nest like
+It knows nothing of what the loss is of: loss(params, *batch) is a number, gradients(params, *batch) a nest like
 params, and a batch one or more arrays with a row for each example.
 """
 
@@ -10,29 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exercises.exercise import tables
-from exercises.nests import floats, leaves, replaced, shown
-from support.errors import UserError
+from marker.factors import made_of
+from marker.nests import floats, leaves, replaced, shown
+from marker.trial import changed, same_bits
+from marker.verdict import OF_DERIVATIVES
 
-SAID = dict(tables("said.md")["Own networks"])
-OF_TEXTS = dict(tables("said.md")["Networks that write"])
+wrong = OF_DERIVATIVES.wrong
 # In float64, and where something is rounded to float32 on the way: (how far to move, how close a slope has to be). Of
 # several lengths one may be too short, beside rounding, and another too long, beside a kink.
 EXACT = (1e-5, 1e-4), (1e-6, 1e-4), (1e-7, 1e-3)
 ROUNDED = (1e-2, 0.06), (3e-2, 0.06), (3e-3, 0.06)
-
-
-class Wrong(UserError):
-    """What is wrong with a network: a mark, and what is said of it. It ends the examination, whose value it is."""
-
-    def __init__(self, mark, text):
-        super().__init__(text)
-        self.mark = mark
-
-
-def wrong(mark, **values):
-    """What said.md says of that mark, as a `Wrong`. What stands behind a colon is not part of a mark."""
-    return Wrong(mark.partition(":")[0], (SAID | OF_TEXTS)[mark].format(**values))
 
 
 class Off(NamedTuple):
@@ -44,7 +31,7 @@ class Off(NamedTuple):
 
 
 @np.errstate(all="ignore")  # where a loss is inf, nothing is known
-def check_loss(loss, params, batch, examples="images"):
+def check_loss(loss, params, batch, examples="examples"):
     """`loss` of a batch, if that is the mean loss of its examples, the same at each call; otherwise `Wrong`."""
     value = loss(replaced(params), *batch)
     if value is None or value is ...:
@@ -62,17 +49,17 @@ def check_loss(loss, params, batch, examples="images"):
 
 
 @np.errstate(all="ignore")
-def check(loss, gradients, params, batches, rng, examples="images", thorough=True, terms=None):
+def check(loss, gradients, params, batches, rng, examples="examples", thorough=True, terms=None, asks=None):
     """The gradients of the first batch, {path: array}, if they are right in all batches; otherwise `Wrong`.
 
     loss(params, *batch) -> the mean loss of a batch, a number. It must not change what it is given.
     gradients(params, *batch) -> a nest of the form of params; None, or nothing, for what the loss does not depend on.
-    params: a nest as in exercises/nests.py. The slopes are taken a little beside it, where no ReLU is at 0.
+    params: a nest as in marker/nests.py. The slopes are taken a little beside it, where no ReLU is at 0.
     batches: tuples of arrays, a row for each example. With two of different sizes, a factor that is one of these sizes
     is told from a constant.
     examples: what an example is called, in the plural. thorough: also try single entries, not only directions.
     terms: {what the loss could be a mean over: a function of a batch that counts them}, those that it is a mean over
-    first; without it, the examples.
+    first; without it, the examples. asks: {a factor of the gradients: what is asked about it}.
     """
     first = formed(gradients, params, batches[0])
     arrays = floats(params)
@@ -89,7 +76,7 @@ def check(loss, gradients, params, batches, rng, examples="images", thorough=Tru
         if not found[0] and len(found) == 1:
             first = all_of
     if any(found):
-        raise named(loss, gradients, params, batches, found, first, rng, examples, terms or {})
+        raise named(loss, gradients, params, batches, found, first, rng, examples, terms or {}, asks or {})
     return {k: g for k, g in first.items() if g is not None}
 
 
@@ -106,7 +93,7 @@ def formed(gradients, params, batch):
     if not given_any:
         kind = f"of type {type(returned).__name__}, with {len(leaves(returned))} arrays"
         raise wrong("gradients of another form", what=kind, names=shown(arrays))
-    if other := [k for k in given_any if k in after and not np.array_equal(arrays[k], after[k], equal_nan=True)]:
+    if other := changed(after, {k: arrays[k] for k in given_any if k in after}, same_bits):
         raise wrong("gradients changes params", names=shown(other))
     for k in given_any:
         if (g := found[k]).shape != arrays[k].shape:
@@ -209,6 +196,11 @@ def compare(place, gradients, rng, thorough, entries=()):
     return found
 
 
+def right_alone(place, gradients, rng, needed=(), entries=()):
+    """Whether gradients that are wrong of several examples are the slope of the loss of one, and not 0 there."""
+    return all(np.any(gradients[k]) for k in needed) and not compare(place, gradients, rng, True, entries)
+
+
 def unit(v):
     return v / np.linalg.norm(v)
 
@@ -247,7 +239,7 @@ def told(bad, gradients, names):
     return {"names": names(bad), "right": right, "at": at, "mine": one.mine, "slope": one.slope}
 
 
-def named(loss, gradients, params, batches, found, first, rng, examples, terms):
+def named(loss, gradients, params, batches, found, first, rng, examples, terms, asks):
     """The exception that says which gradients are wrong, one entry of them both ways, and by which factor."""
     where = next(i for i, bad in enumerate(found) if bad)
     bad, sizes = found[where], [len(batch[0]) for batch in batches]
@@ -261,7 +253,7 @@ def named(loss, gradients, params, batches, found, first, rng, examples, terms):
     for n, r in zip(sizes, factors, strict=True):
         if n != sizes[where] and abs(r / factors[where] - 1) > 0.03:
             also = f" (with {n} {examples}: {f'{r:.3g} times' if r != 1 else 'right'})"
-    more = why(factors, sizes, examples) or why_mean(factors, batches, terms)
+    more = why(factors, sizes, examples, asks) or why_mean(factors, batches, terms)
     times = f"{factors[where]:.{5 if abs(factors[where] - 1) < 0.01 else 3}g}"  # 1.0005 is not 1
     return wrong("gradients times a number", times=times, also=also, more=more, **values)
 
@@ -275,7 +267,15 @@ def factor(offs):
     return r if len(ratios) > 1 and np.isfinite(r) and np.ptp(ratios) < 0.03 * abs(r) else None
 
 
-def why(factors, sizes, examples):
+# What is asked of a factor that is this power of the number of examples.
+OF_EXAMPLES = {
+    1: " That is the number of {}: is one a mean over them, the other a sum?",
+    -1: " That is 1 / the number of {}: is it divided by their number twice?",
+    2: " That is the number of {}, squared: is it multiplied by their number, and not divided by it?",
+}
+
+
+def why(factors, sizes, examples, asks):
     """A question about such a factor, if it is known; what is said of the number of examples holds for both batches."""
     factors, sizes = np.array(factors), np.array(sizes, float)
 
@@ -284,17 +284,13 @@ def why(factors, sizes, examples):
 
     if alike(-1):
         return " Is the sign right?"
-    two = len({*sizes}) > 1
-    if two and alike(sizes):
-        return f" That is the number of {examples}: is one a mean over them, the other a sum?"
-    if two and alike(1 / sizes):
-        return f" That is 1 / the number of {examples}: is it divided by their number twice?"
-    if two and alike(sizes**2):
-        return f" That is the number of {examples}, squared: is it multiplied by their number, and not divided by it?"
+    sign, powers = made_of(factors, {"n": sizes}, OF_EXAMPLES, most=1, near=0.03) or (0, {})
+    if sign > 0:
+        return OF_EXAMPLES[powers["n"]].format(examples)
     c = sizes[0] / factors[0]
-    if two and alike(sizes / c) and abs(c - round(c)) < 0.01 * c and round(c) > 1:
+    if len({*sizes}) > 1 and alike(sizes / c) and abs(c - round(c)) < 0.01 * c and round(c) > 1:
         return f" As if it was divided by {round(c)}, however many {examples} there are."
-    return " Is there a mean over the ten scores, too?" if alike(0.1) else ""
+    return next((f" {ask}" for times, ask in asks.items() if alike(times)), "")
 
 
 def why_mean(factors, batches, terms):
@@ -339,6 +335,6 @@ def otherwise(loss, gradients, params, batches, bad, first, rng, examples):
     if len(batches[0][0]) > 1:
         one, place = formed(gradients, params, alone), Place(loss, params, alone)
         entries = {k: [o.index for o in bad[k] if o.index is not None] for k in bad}
-        if all(np.any(one[k]) for k in bad) and not compare(place, one, rng, thorough=True, entries=entries):
+        if right_alone(place, one, rng, bad, entries):
             return f" With one of the {examples} alone, they are right."
     return ""

@@ -1,4 +1,4 @@
-"""What an exercise is: its file, exercises/chapterN/NAME.py, read and put to use.
+"""What an exercise is: its file, read and put to use.
 
 Above the line CUT is the stub, as it is handed out. Below it are the functions that draw the inputs, a right answer,
 three hints, and the mistakes that have a name. A mistake is a change of the right answer, as a learner would type it.
@@ -7,39 +7,36 @@ So the marker knows what a function with this mistake returns, for any inputs, w
 
 import ast
 import copy
-import json
 import re
 import textwrap
-import warnings
 from collections.abc import Callable
-from contextlib import contextmanager, suppress
-from functools import cache, cached_property, lru_cache, partial, reduce
+from contextlib import suppress
+from functools import cached_property, reduce
 from itertools import permutations
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_np import Tensor
-from exercises import PICTURES, ROOT
-from exercises.edits import SPEND, Budget, Stopped, count_lines
+from marker.budget import LINES, SPEND, Budget, Stopped, counted
+from marker.equal import agree, sizes
+from marker.function import Function
+from marker.kind import Kind
+from marker.words import MISTAKES, Words
 
 CUT = "# ---- what follows is not handed out "
-COUNTS = {"B": "images", "H": "hidden units", "T": "patches", "C": "channels"}  # what there are so many of
-LINES = 20_000  # that a mistake may run; every right answer runs far fewer
-ROUNDING = 1e-9  # of the largest entry: float64 keeps 16 digits, and sums of a few thousand terms lose three or four
+DRAWS = 100  # after which a size that is always the same is a constant
 
 
-def agree(a, b, rounding=ROUNDING):
-    """Whether two arrays are equal to rounding, relative to the largest entry; inf and NaN in the same places."""
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    if a.shape != b.shape:
-        return False
-    with np.errstate(invalid="ignore", over="ignore"):
-        off = np.abs(a - b)
-        if np.isfinite(most := off.max(initial=0)):
-            return bool(most <= rounding * np.abs(b).max(initial=0))
-        scale = np.abs(b[np.isfinite(b)]).max(initial=0)
-        return bool(((a == b) | np.isnan(a) & np.isnan(b) | (off <= rounding * scale)).all())
+class Folder(NamedTuple):
+    """What the exercises of a folder have in common."""
+
+    counts: dict = MappingProxyType({})  # {a size: what there are so many of}; the first is that over which a mean goes
+    words: Words = Words.of()
+    says: dict = MappingProxyType(
+        {}
+    )  # {what their files may say besides, in capitals: what that is where one does not}
+    path: Any = None  # where it is
 
 
 class Mistake(NamedTuple):
@@ -54,7 +51,8 @@ class Mistake(NamedTuple):
 class Tool(NamedTuple):
     """What should compute an exercise's results, and how to see that it has done so: twice its gradients are tried."""
 
-    mark: str  # if it has not
+    mark: str  # if it has not,
+    text: str  # and what is said then
     doubled: Callable  # doubled(module, g): a context in which it finds twice the gradients
     then: Callable  # then(g): the results that are right in it, {name: array}
 
@@ -62,7 +60,8 @@ class Tool(NamedTuple):
 class Exercise:
     """One exercise. Each attribute in lower case below is what its file says in capitals, or else this."""
 
-    # Functions of a random generator that return the inputs and the right results as attributes; some of them also
+    # Functions of a random generator that return the inputs and the right results as attributes. Whole numbers among
+    # them are sizes; one whose name begins with _ is not spoken of. Some of these functions also return
     # `losses`, {an array's name: the loss as a function of that array}: what its gradient is the derivative of; or
     # `kinks`, the names of arrays some of whose entries are beside 0, where the function has a kink.
     inputs = ()
@@ -71,23 +70,20 @@ class Exercise:
     further = ()
     arguments = None  # arguments(g), a dict that has them, if they are not simply attributes of g
     entrywise = ""  # the array whose entries the result has one number for each of, where nothing is summed
-    counts = {}  # noqa: RUF012  {the letter of a size: what there are so many of}, where COUNTS is not so
+    counts = {}  # noqa: RUF012  {a size: what there are so many of}, where its folder does not say so
     may_change = ()  # the arguments that the function may change in place
     tool = None  # a `Tool`, if the numbers alone are not enough
     hints = ""  # numbered, from a question to nearly the line; read as a tuple
     mistakes = ""  # see `mistakes_in`; read as [(name, change, question)]
-    why = docs = line = on_digits = ""  # what `solution` says, and what is said of real digits when it has passed
-    experiments = None  # experiments(module, seed, tell), where not a result is compared, but a whole program tried
-    runs = "now let it learn to read"  # what `practice.py run` is for, if it is a program
-    reads = False  # whether `practice.py read` has it read a picture
+    exchanged = "In which order does the function return them?"  # what is asked if one result is in another's place
+    why = docs = line = ""  # what `solution` says
+    runs = ""  # what `practice.py run` is for, if there is something to run
     needs = ""  # what it needs that the site does not have
-    # A case: what chapter3 knows about it, the lines that are wrong, those that fix them, and what is then said.
-    case = None
-    wrong = right = still = or_else = evidence = ""
-    against = {}  # noqa: RUF012  {a wrong suspect that seems to be right: what is said against it}
+    kind = Function()  # whatever in the file is a `Kind`
 
-    def __init__(self, file):
-        self.file, self.name = file, file.stem
+    def __init__(self, file, folder=None):
+        """file: a Path. folder: the `Folder` in which it is; without one, its sizes have no names."""
+        self.file, self.name, self.folder = file, file.stem, folder or Folder()
         stub, cut, below = file.read_text(encoding="utf-8").partition(CUT)
         if not cut:
             raise ValueError(f"the line {CUT.strip()!r} is missing")
@@ -95,19 +91,23 @@ class Exercise:
         below = stub.count("\n") * "\n" + f"# {below}"  # so that errors say which line of the file it is
         said = {}
         exec(compile(below, file, "exec"), said)
-        for name in filter(str.isupper, said):
-            if not hasattr(Exercise, name.lower()):
-                raise ValueError(f"it says {name}, which the class Exercise in exercises/exercise.py does not know")
-            text = isinstance(said[name], str) and name not in ("HINTS", "MISTAKES", "WRONG", "RIGHT")
-            setattr(self, name.lower(), unwrapped(said[name]) if text else said[name])
+        said = {name: value for name, value in said.items() if name.isupper()}
+        self.kind = next((value for value in said.values() if isinstance(value, Kind)), self.kind)
+        others = self.folder.says | self.kind.says
+        for name, value in (others | said).items():
+            if not hasattr(Exercise, name.lower()) and name not in others and value is not self.kind:
+                raise ValueError(f"it says {name}, which the class Exercise in marker/exercise.py does not know")
+            text = isinstance(value, str) and name not in ("HINTS", "MISTAKES", "WRONG", "RIGHT")
+            setattr(self, name.lower(), unwrapped(value) if text else value)
         if not isinstance(self.inputs, (list, tuple)) or not all(map(callable, self.inputs)):
             raise ValueError("INPUTS is no list of functions")
         self.drawn = None, []  # a seed, and what `draw` made of it
         self.hints = tuple(" ".join(hint.split()) for hint in re.split(r"^\d\. ", self.hints, flags=re.M)[1:])
         self.mistakes = mistakes_in(self.mistakes)
-        bodies = {node.name: body(below, node) for node in ast.parse(below).body if isinstance(node, ast.FunctionDef)}
-        self.answer = bodies.get("answer", "")  # what the learner should write
-        self.formula = bodies.get("in_numpy", self.answer)  # the same in NumPy: the mistakes are changes of this
+        functions = {node.name: node for node in ast.parse(below).body if isinstance(node, ast.FunctionDef)}
+        self.answer = body(below, functions.get("answer"))  # what the learner should write
+        # The same in NumPy: the mistakes are changes of this.
+        self.formula = body(below, functions.get("in_numpy")) or self.answer
         self.check()
 
     def check(self):
@@ -116,13 +116,7 @@ class Exercise:
             raise ValueError("its stub has no title, or no function")
         if len(self.hints) != 3:
             raise ValueError(f"HINTS has {len(self.hints)} hints that begin with a number, as `1. `, and not three")
-        if self.case:
-            if self.stub.count(self.wrong) != 1:
-                raise ValueError("the lines of WRONG should be once in the stub")
-            if self.case.diagnosis not in (suspects := [row[0] for row in tables("said.md")["Suspects"]]):
-                raise ValueError(f"{self.case.diagnosis!r} is not under Suspects in said.md: {', '.join(suspects)}")
-        elif not (self.answer or self.experiments):
-            raise ValueError("it has no function `answer`")
+        self.kind.check(self)
         for name, to, question in self.mistakes:
             if not (to and question):
                 raise ValueError(f"the mistake {name!r} has no {'question' if to else 'change, which follows ` | `'}")
@@ -141,17 +135,7 @@ class Exercise:
 
     @cached_property
     def title(self):
-        title = ast.get_docstring(self.tree).split("\n")[0].rstrip(".")
-        torch = " (PyTorch)" if self.needs_torch else ""
-        return f"Case: {title[0].lower()}{title[1:]}{torch}" if self.case else title
-
-    @cached_property
-    def recorded(self):
-        """What a case printed, {"as it is": lines, "healthy": lines}; ValueError if that was never recorded."""
-        found = json.loads((PICTURES / "cases.json").read_text(encoding="utf-8"))
-        if self.name not in found:
-            raise ValueError(f"its symptoms are not recorded: `python -m exercises.symptoms {self.name}`")
-        return found[self.name]
+        return self.kind.titled(ast.get_docstring(self.tree).split("\n")[0].rstrip("."), self.needs_torch)
 
     @cached_property
     def function(self):
@@ -160,14 +144,9 @@ class Exercise:
 
     @cached_property
     def is_program(self):
-        """Whether it does something when it is run: a whole network, or a stub that does, as every case."""
+        """Whether it does something when it is run: a module runs it, or the stub says what to do."""
         runs = (isinstance(node, ast.If) and "__main__" in ast.unparse(node.test) for node in self.tree.body)
-        return bool(self.experiments) or any(runs)
-
-    @cached_property
-    def plays(self):
-        """Whether the stub itself unpacks the results, from what is played on the learner's tape."""
-        return any(isinstance(node, ast.Assign) and "play(" in ast.unparse(node) for node in self.function.body)
+        return bool(self.kind.module) or any(runs)
 
     @cached_property
     def takes(self):
@@ -192,9 +171,11 @@ class Exercise:
     def drawing(self, seed):
         for trial, given in enumerate((*self.inputs, *self.further)):
             rng = np.random.default_rng([seed, trial, *self.name.encode()])
-            first, second = given(rng), given(rng)
-            while sizes(first).items() & sizes(second).items():
-                second = given(rng)
+            first, second, tries = given(rng), given(rng), 0
+            while (alike := sizes(first).items() & sizes(second).items()) and tries < DRAWS:
+                second, tries = given(rng), tries + 1
+            if alike:
+                first, second = apart(given, rng, first)
             yield from (first, second)
 
     def given(self, g):
@@ -207,11 +188,9 @@ class Exercise:
     @cached_property
     def known(self):
         """All mistakes that have a name, this exercise's own first."""
-        counts = COUNTS | self.counts
         rows = [(name, question, to) for name, to, question in self.mistakes]
         for output in self.gives:
-            factors = tables("mistakes.md")["Factors"]
-            rows += [(name, question.format(**counts), f"{output} = {output} * ({k})") for name, k, question in factors]
+            rows += [(name, question, f"{output} = {output} * ({k})") for name, k, question in self.factors]
         return tuple(Mistake(name, question, to, counted(self.changed(to))) for name, question, to in rows)
 
     @cached_property
@@ -243,58 +222,43 @@ class Exercise:
         return {}
 
     @cached_property
-    def letters(self):
-        """{the letter of a size: what it is}, for a learner who takes it for a name."""
+    def all_counts(self):
+        """{a size: what there are so many of}, as its folder and its file say it."""
+        return self.folder.counts | self.counts
+
+    @cached_property
+    def factors(self):
+        """(mistake, factor, question) of each factor of a result that is tried, for the first size of the folder."""
+        first, rows = next(iter(self.folder.counts), None), MISTAKES["Factors"]
+        what = {"size": first, "them": self.all_counts.get(first)}
+        return [[text.format(**what) for text in row] for row in rows if first or "{" not in row[1]]
+
+    @cached_property
+    def size_names(self):
+        """{the name of a size: what it is}, for a learner who takes it for a variable."""
         text, found = ast.get_docstring(self.tree), {}
         shapes = re.findall(r"^ {4}(\w+)(?:, \w+)* +\(([^()]*)\)", text, re.M)
-        for letter, what in (COUNTS | self.counts).items():
-            found[letter] = f"{letter} is the number of {what}: a number of an array's shape."
+        for size, what in self.all_counts.items():
+            found[size] = f"{size} is the number of {what}: a number of an array's shape."
             for array, shape in reversed(shapes):
-                if array in self.takes and letter in (axes := shape.replace(",", " ").split()):
-                    axis = axes.index(letter)
+                if array in self.takes and size in (axes := shape.replace(",", " ").split()):
+                    axis = axes.index(size)
                     where = f"{array}.shape[{axis}]" if axis else f"len({array})"
-                    found[letter] = f"{letter} is the number of {what}: {where}."
+                    found[size] = f"{size} is the number of {what}: {where}."
         return found
 
 
-@lru_cache(4096)
-def counted(code):
-    """Compiled code that stops when it has run too many lines."""
-    tree = ast.parse(code)
-    count_lines(tree)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)  # 1(...), say, of two mistakes at once
-        return compile(tree, "a mistake", "exec")
+def apart(given, rng, first):
+    """Two draws whose sizes all differ, but for those that are the same in all draws: they are constants.
 
-
-def differentiated(function, dy, **operands):
-    """What autograd_np finds from dy for arrays: {"value": function(...), "da": ..., "losses": see `Exercise`}."""
-
-    def loss(name, array):
-        changed = operands | {name: array}
-        return (function(**{name: Tensor(array) for name, array in changed.items()}).value * dy).sum()
-
-    tensors = {name: Tensor(array) for name, array in operands.items()}
-    y = function(**tensors)
-    y.backward(dy)
-    gradients = {f"d{name}": tensor.grad for name, tensor in tensors.items()}
-    return {"value": y.value, "losses": {name: partial(loss, name) for name in operands}, **gradients}
-
-
-@contextmanager
-def rerouted(owner, name, around):
-    """While it lasts, each call of owner.name goes to `around`, which gets the original as its first argument."""
-    original = getattr(owner, name)
-    setattr(owner, name, lambda *arguments, **options: around(original, *arguments, **options))
-    try:
-        yield
-    finally:
-        setattr(owner, name, original)
-
-
-def sizes(g):
-    """B, H and so on."""
-    return {name: value for name, value in vars(g).items() if type(value) is int}
+    ValueError if such a pair does not come.
+    """
+    draws = [given(rng) for _ in range(DRAWS)]
+    constant = set.intersection(*({*sizes(g).items()} for g in (first, *draws)))
+    for second in draws:
+        if not (sizes(first).items() & sizes(second).items()) - constant:
+            return first, second
+    raise ValueError(f"{DRAWS} draws of {getattr(given, '__name__', given)} have a size in common")
 
 
 def change(formula, to, output):
@@ -314,7 +278,9 @@ def change(formula, to, output):
 
 
 def body(text, function):
-    """The lines of a function in a text, without its last statement, `return`."""
+    """The lines of a function in a text, without its last statement, `return`; "" if there are none."""
+    if not function or len(function.body) < 2:
+        return ""
     first, *_, last = function.body
     return textwrap.dedent("\n".join(text.splitlines()[first.lineno - 1 : last.lineno - 1])).strip("\n")
 
@@ -342,20 +308,3 @@ def mistakes_in(text):
             name, _, to = head.partition(" | ")
             found.append((name, to, question))
     return found[::-1]
-
-
-@cache
-def tables(file):
-    """{heading: rows} of the tables of a Markdown file of this folder."""
-    sections = (ROOT / "exercises" / file).read_text(encoding="utf-8").split("\n## ")[1:]
-    return {text.split("\n")[0]: table(text[text.index("\n|") + 1 :]) for text in sections}
-
-
-def table(text):
-    """The rows of a Markdown table, as lists of cells. An empty last cell stands for that of the row above."""
-    rows = []
-    for line in text.strip().splitlines()[2:]:
-        cells = (cell.strip().replace(r"\|", "|") for cell in re.split(r" \|(?= |$)", line.removeprefix("|"))[:-1])
-        *cells, last = (re.sub("^`([^`]*)`$", r"\1", cell) for cell in cells)
-        rows.append([*cells, last or rows[-1][-1]])
-    return rows

@@ -1,4 +1,4 @@
-"""The comparison: is what a learner's file has returned right, and if not, which mistake gives just these numbers?
+"""The comparison: is what a learner's function has returned right, and if not, which mistake gives just these numbers?
 
 A known mistake is named when what was returned is, to rounding, what a function with that mistake returns for the same
 inputs: never by a ratio or a threshold.
@@ -7,37 +7,17 @@ inputs: never by a ratio or a threshold.
 import math
 import re
 from functools import partial
-from itertools import combinations, permutations, product
+from itertools import permutations
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from exercises import tape
-from exercises.chapter3 import SUSPECTS
-from exercises.complaints import is_kind
-from exercises.edits import Budget
-from exercises.exercise import LINES, ROUNDING, agree, counted, sizes, tables
+from marker.equal import ROUNDING, agree, sizes
+from marker.factors import fraction, made_of
+from marker.verdict import OF_FUNCTIONS, UNFINISHED, Verdict, wrong
 
-SAID, PLACES = dict(tables("said.md")["Marks"]), dict(tables("said.md")["Places"])
-TYPED = dict(tables("mistakes.md")["Typed"])
-WHOLE = [row for part in ("Own networks", "Networks that write", "Own blocks") for row in tables("said.md")[part]]
-MARKS = {"passed", "passed, with imports", *SAID, *tape.MARKS, *(mark.partition(":")[0] for mark, _ in WHOLE)}
-UNFINISHED = ("not written", "partly written")  # the names of what is no mistake yet
-# ... and those of what says too little about a mistake: then exercises/repair.py looks for its place.
-FAR_OFF = ("not right", "not finite", "wrong shape", "transposed")
-VAGUE = (*FAR_OFF, "close, and not equal", "wrong type", "changes its input")
-
-
-class Verdict(NamedTuple):
-    passed: bool
-    name: str  # in a few words, as in the teacher's table
-    text: str  # for the learner; paragraphs
-    printed: str = ""  # what the learner's own code printed
-    drawn: bool = False  # whether it speaks of the numbers that were drawn
-    typed: str = ""  # the learner's own lines
-    question: str = ""  # that leads to a mistake with a name
-    whole: bool = False  # whether this is all: what cures it is said
+SAID = OF_FUNCTIONS.texts
 
 
 class Answer(NamedTuple):
@@ -45,132 +25,8 @@ class Answer(NamedTuple):
 
     exercise: Any
     given: list  # the inputs and right results of each trial
-    trials: list  # the results of each, as exercises.trial.describe gives them, and as "numbers"
+    trials: list  # the results of each, as marker.trial.describe gives them, and as "numbers"
     typed: str  # the learner's own lines
-
-
-def wrong(mark, drawn=False, **values):
-    """The `Verdict` on what has not passed: said.md has its text, with these values in it."""
-    return Verdict(False, mark.partition(": ")[0], SAID[mark].format(**values), drawn=drawn)
-
-
-def is_vague(verdict):
-    return verdict.name in VAGUE and not verdict.whole
-
-
-@np.errstate(all="ignore")  # some mistakes overflow
-def judge(exercise, seed, outcome):
-    """The `Verdict` on what a file's functions returned for the inputs of that seed."""
-    if "missing" in outcome:
-        return wrong("no function", function=exercise.function.name)
-    if "stuck" in outcome:
-        where = f", in line {outcome['stuck']}" if outcome["stuck"] else ""
-        return wrong("does not end", seconds=outcome["seconds"], where=where)
-    if "died" in outcome:
-        return wrong("no result: ended" if outcome["died"] == 0 else "no result", died=outcome["died"])
-    if "unmarked" in outcome:
-        return Verdict(False, "cannot be marked", str(outcome["unmarked"]))
-    if "network" in outcome:
-        mark, text = outcome["network"]
-        return Verdict(mark.startswith("passed"), known(mark), text)
-    if exercise.case and "error" not in outcome:
-        return judge_case(exercise, outcome)
-    verdict = judge_trials(exercise, seed, outcome)
-    if is_vague(verdict) and "place" in outcome:
-        return with_lines(exercise, verdict, seed, outcome)
-    for line, name, does_nothing in outcome.get("typed_so", ()):
-        if does_nothing:
-            verdict = verdict._replace(text=f"{verdict.text}\nLine {int(line)}: {TYPED[name]}")
-    return verdict
-
-
-def with_lines(exercise, verdict, seed, outcome):
-    """The `Verdict` in place of one that says too little: what is typed in the learner's own lines, the place that is
-    wrong, or two mistakes at once."""
-    place = outcome["place"]
-    for line, name, _ in outcome.get("typed_so", ()):
-        if not place or line in place["lines"]:
-            text = f"Line {int(line)}: {name}, it seems.\n{TYPED[name]}"
-            return Verdict(False, name, text, drawn=verdict.drawn, question=TYPED[name])
-    if not place or "left" in place or "and" in place or set(place["results"]) != set(exercise.gives):
-        verdict = two_at_once(answered(exercise, seed, outcome)) or verdict
-    if verdict.name == "not right" and not place and (unread := [str(name) for name in outcome.get("unread", ())]):
-        text = f"`{unread[0]}` occurs nowhere in your lines. What is it for?"
-        return Verdict(False, "an argument not used", f"{verdict.text}\n{text}", drawn=verdict.drawn, question=text)
-    changed = next((trial["changed"] for trial in outcome["trials"] if trial["changed"]), [])
-    return placed(exercise, verdict, place, changed) if place and is_vague(verdict) else verdict
-
-
-PAIRS = 2000  # pairs of mistakes that are tried, and
-PAIR_LINES = 200_000  # lines of all of them
-
-
-def two_at_once(answer):
-    """The `Verdict` that names two known mistakes which together give just these numbers in all trials; or None.
-
-    Where several pairs do, what all of them share is named.
-    """
-    exercise, given, trials, _ = answer
-    wrong = [t for t, trial in enumerate(trials) if not gives(trial["numbers"], {}, given[t])]
-    order, budget = [*wrong, *(t for t in range(len(trials)) if t not in wrong)], Budget(PAIR_LINES)
-    entries = np.concatenate([a.ravel() for trial in trials for a in trial["numbers"].values()] or [[]])
-    if not wrong or np.ptp(entries) == 0:  # the same number everywhere says nothing: the mean of all p is 0.1, too
-        return None
-    found = []
-    for first, second, code in exercise.pairs[:PAIRS]:
-        try:
-            compiled = counted(code)
-        except SyntaxError:  # the second has changed a part of what the first has typed
-            continue
-        budget.limit = min(LINES, budget.lines)
-        if all(gives(trials[t]["numbers"], exercise.wrong_values(compiled, given[t], budget), given[t]) for t in order):
-            found.append({mistake.name: mistake for mistake in (first, second)})
-        if budget.lines <= 0:
-            break
-    shared = [mistake for name, mistake in (found[0] if found else {}).items() if all(name in pair for pair in found)]
-    if not shared:
-        return None
-    names, questions = ", and ".join(m.name for m in shared), " ".join(dict.fromkeys(m.question for m in shared))
-    what = "two mistakes, it seems: " if len(shared) > 1 else "two mistakes, it seems. One of them: "
-    return Verdict(False, names, f"{what[0].upper()}{what[1:]}{names}.\n{questions}", drawn=True, question=questions)
-
-
-def gives(numbers, wrong_values, g):
-    """Whether these are the numbers of one trial: those that are wrong as given, all others right."""
-    return all(agree(a, wrong_values.get(name, getattr(g, name))) for name, a in numbers.items())
-
-
-def placed(exercise, verdict, place, changed):
-    """The `Verdict` that leads to the place where an edit makes the results right: see exercises.repair.search.
-
-    changed: the names of the inputs that were changed but should not have been.
-    """
-    kind, where, question = asked(place)
-    first, *_ = verdict.text.split("\n")
-    if "left" in place or "and" in place:
-        if "and" in place:
-            other, there, ask = asked(place["and"])
-            ask = f"The other one: {there}. {ask}"
-        else:
-            left = next(mistake for mistake in exercise.known if mistake.name == place["left"])
-            other, ask = left.name, f"The other one: {left.name}. {left.question}"
-        text = f"{first}\nTwo mistakes, it seems. {where}. {question}\n{ask}"
-        return Verdict(False, f"{kind}, and {other}", text, drawn=True, question=f"{where}. {question} {ask}")
-    names = [str(name) for name in place["results"]]
-    right = ("all your numbers" if set(names) == set(exercise.gives) else " and ".join(names)) + " would be right"
-    if verdict.name == "changes its input":
-        kind, right, question = "a copy", f"{' and '.join(changed)} would stay as before", PLACES["a copy"]
-    some = "each of them" if place.get("each") else "one of them"
-    what = "this part" if place["part"] else some if len(place["lines"]) > 1 else "one part of it"
-    text = f"{first}\n{where}: with {what} different, {right}. {question}"
-    return Verdict(False, kind, text, drawn=True, question=f"{where}. {question}")
-
-
-def asked(place):
-    """Of a place that exercises.repair.described: the kind of its edit, where it is, and what is asked there."""
-    kind, part, lines = str(place["kind"]), str(place["part"])[:200], [str(int(line)) for line in place["lines"]]
-    where = f"Line{'s' * (len(lines) > 1)} {' and '.join(lines)}" + (f", `{part}`" if part else "")
-    return kind.partition(": ")[0], where, PLACES[kind]
 
 
 def judge_trials(exercise, seed, outcome):
@@ -184,33 +40,24 @@ def judge_trials(exercise, seed, outcome):
             verdict = verdict._replace(text=f"{verdict.text}\n{text}")
         if verdict:
             return of_sizes(answer, verdict, t)
-    if "error" in outcome:
-        error = outcome["error"]
-        return of_sizes(answer, Verdict(False, known(error["name"]), error["text"]), len(trials))
+    if outcome.error:
+        return of_sizes(answer, outcome.error, len(trials))
     if len(trials) < len(given):
         raise ValueError("a trial is missing: the file wrote its result by itself")
-    if exercise.tool and not outcome.get("follows"):
-        return wrong(exercise.tool.mark)
-    if outcome.get("remembers"):
+    if exercise.tool and not outcome.notes.follows:
+        return Verdict(False, exercise.tool.mark, exercise.tool.text)
+    if outcome.notes.remembers:
         return wrong("remembers an earlier call")
-    if outcome.get("at_zero"):
+    if outcome.notes.at_zero:
         kinks = " or ".join(next(g.kinks for g in given if hasattr(g, "kinks")))
-        return wrong("not finite: at a kink", name=str(outcome["at_zero"][0]), kinks=kinks)
+        return wrong("not finite: at a kink", name=str(outcome.notes.at_zero[0]), kinks=kinks)
     return Verdict(True, "passed", "")
 
 
 def answered(exercise, seed, outcome):
     """The `Answer` in what was reported of a file."""
-    trials = [trial | {"numbers": numbers(exercise, trial["results"])} for trial in outcome["trials"]]
-    return Answer(exercise, exercise.draw(seed), trials, str(outcome.get("typed", "")))
-
-
-def known(mark):
-    """A mark that the learner's process has reported, if it is one of ours: no other word reaches a teacher's table."""
-    head, _, kind = mark.partition("error: ")
-    if mark in MARKS or (not head and is_kind(kind)):
-        return mark
-    return "error: Exception"
+    trials = [trial | {"numbers": numbers(exercise, trial["results"])} for trial in outcome.notes.trials]
+    return Answer(exercise, exercise.draw(seed), trials, str(outcome.typed))
 
 
 def numbers(exercise, results):
@@ -252,34 +99,6 @@ def judge_trial(answer, t):
     if changed:
         return wrong("changes its input", names=", ".join(changed), them="them" if len(changed) > 1 else "it")
     return wrong("partly written", name=missing[0]) if missing else None
-
-
-def judge_case(exercise, outcome):
-    """The `Verdict` on a case: what was said to be wrong, whether the cause is gone, whether it then learns."""
-    case, said = exercise.case, str(outcome["said"])
-    if "unfit" in outcome:
-        return wrong("does not fit", unfit=outcome["unfit"])
-    fixed, number = outcome["fixed"], float(outcome["number"])
-    if said and said not in SUSPECTS:
-        return wrong("no diagnosis: no suspect", said=said, words=", ".join(f'"{word}"' for word in SUSPECTS))
-    does = case.does.format(number)
-    numbers = f"\n(It now {does}; a healthy one, {case.healthy}.)"
-    if said and (said != case.diagnosis or not fixed):
-        what, sign = SUSPECTS[said]
-        text = f"The cause is gone, but it was another. You say: {what}. " if fixed else f"You say: {what}. "
-        ask = "Was that so?" if fixed else "Is that so here? If it is, it is still to be fixed."
-        text += f"Then {sign} {exercise.against.get(said, ask)}"
-        if outcome["changed"] and not fixed:  # nobody learns from guesses alone which suspect is the right one
-            text += f" {exercise.still}{numbers}" if said == case.diagnosis else numbers
-        return Verdict(False, "not fixed" if said == case.diagnosis else f"diagnosis: {said}", text)
-    if not fixed:
-        return wrong("not fixed: no diagnosis", numbers=numbers) if outcome["changed"] else wrong("not written: a case")
-    if not case.is_healthy(number):
-        about = f" {exercise.or_else}" if exercise.or_else else ""
-        return wrong("fixed, but does not learn", does=does, healthy=case.healthy, about=about)
-    if not said:
-        return wrong("no diagnosis", does=does)
-    return Verdict(True, "passed", f"It {does}.\n{exercise.evidence}")
 
 
 def judge_result(answer, t, name, result):
@@ -344,7 +163,7 @@ def recognise(answer, t, name):
         if any(name in exercise.values(mistake, g) for g in given[:t]):
             continue
         if always_0 and any(np.any(value(g)) for g in given):
-            continue  # its result is 0 here by chance: the last image has no unit on, say
+            continue  # its result is 0 here by chance: where its last row has no entry, say
         explained = sum(
             agree(numbers, returned(exercise, mistake, output, g))
             for g, trial in zip(given, trials, strict=False)
@@ -369,8 +188,7 @@ def recognise(answer, t, name):
 
 def in_the_place(exercise, other, name):
     """The `Verdict` on a result that is another one's right numbers."""
-    ask = "Which share belongs to which parent?" if exercise.plays else "In which order does the function return them?"
-    text = f"{name}: these numbers are {other}. {ask}"
+    text = f"{name}: these numbers are {other}. {exercise.exchanged}"
     return Verdict(False, f"{other} in the place of {name}", text, drawn=True)
 
 
@@ -433,9 +251,9 @@ def unknown(answer, t, name):
         text += " Yours are all 0."
     factor = (mine * reference).sum() / (reference * reference).sum()
     if mark == "not right" and agree(mine, factor * reference) and factor:
-        made, letters = made_of(answer, t, name)
-        letters = letters or ("B", "H", "h", "T", "C", "d", "O", "height", "width")
-        here = ", ".join(f"{letter} is {vars(g)[letter]:g}" for letter in letters if np.isscalar(vars(g).get(letter)))
+        made, of = factor_of(answer, t, name)
+        scalars = {size: value for size in of or exercise.all_counts if np.isscalar(value := vars(g).get(size))}
+        here = ", ".join(f"{size} is {value:g}" for size, value in scalars.items())
         text += f" Every entry is {factor:.6g} times the true one" + (f"; that is {made}." if made else ".")
         text += f" (Here {here}.)" if here else ""
     counts = np.asarray(getattr(g, name)).dtype.kind == "i"  # of words, none is further off than another
@@ -451,7 +269,7 @@ def unknown(answer, t, name):
     return Verdict(False, mark, text, drawn=True)
 
 
-def made_of(answer, t, name):
+def factor_of(answer, t, name):
     """Of which sizes the factor of all entries is made, in words, and their names: if it is so for other sizes, too."""
     pair, factors = [i for i in (t, t ^ 1) if i < len(answer.trials)], []
     for i in pair:
@@ -461,23 +279,10 @@ def made_of(answer, t, name):
         factors.append((mine * reference).sum() / (reference * reference).sum())
         if not agree(mine, factors[-1] * reference):
             return "", ()
-    letters = [letter for letter in sizes(answer.given[t]) if letter not in ("rows", "steps")]
-    chosen = [*combinations(letters, 1), *combinations(letters, 2)] if len(pair) > 1 else ()
-    for some, sign in product(chosen, (1, -1)):
-        for powers in product((1, -1, 0.5, -0.5), repeat=len(some)):
-            exponents = dict(zip(some, powers, strict=True))
-            made = [sign * math.prod(vars(answer.given[i])[n] ** p for n, p in exponents.items()) for i in pair]
-            if agree(factors, made):
-                return "-" * (sign < 0) + fraction(exponents), some
-    return "", ()
-
-
-def fraction(powers):
-    """A product of powers in words: {"B": 1, "T": -0.5} is B / sqrt(T)."""
-    words = {name: f"sqrt({name})" if abs(power) == 0.5 else name for name, power in powers.items()}
-    above = " * ".join(words[name] for name in words if powers[name] > 0) or "1"
-    below = " * ".join(words[name] for name in words if powers[name] < 0)
-    return f"{above} / ({below})" if " " in below else f"{above} / {below}" if below else above
+    all_sizes = [sizes(answer.given[i]) for i in pair]
+    told = [size for size in all_sizes[0] if size[0] != "_" and (len(size) == 1 or size not in answer.exercise.takes)]
+    found = made_of(factors, {size: [one[size] for one in all_sizes] for size in told})
+    return ("-" * (found[0] < 0) + fraction(found[1]), found[1]) if found else ("", ())
 
 
 def different(a, b):
@@ -489,7 +294,7 @@ def different(a, b):
 def nudge(g, name, at, yours, h=1e-3):
     """A line on what the loss does if one entry of the array grows by h, of which `name` is the gradient.
 
-    Nothing, if a ReLU switches on the way: then the slope of so long a step is not the derivative.
+    Nothing, if the loss has a kink on the way: then the slope of so long a step is not the derivative.
     """
     array, loss, gradient = getattr(g, name[1:]).copy(), g.losses[name[1:]], getattr(g, name)
     before = loss(array)

@@ -6,8 +6,7 @@ import hashlib
 import json
 from contextlib import contextmanager, suppress
 
-from exercises import review
-from exercises.catalogue import BY_NAME, EXERCISES, part_of
+from desk import review
 from support.errors import UserError
 from support.files import read_file, replacing
 
@@ -19,20 +18,20 @@ KINDS = {"passed": str, "hints": int, "seen": bool, "first": str, "mistakes": st
 class Work:
     """A learner's folder: the files that they write, and how far they have got."""
 
-    def __init__(self, folder):
-        self.folder, self.file = folder, folder / "progress.json"
+    def __init__(self, folder, catalogue):
+        self.folder, self.file, self.catalogue = folder, folder / "progress.json", catalogue
         self.new = not self.file.exists()
         self.progress = self.read()
 
     def read(self):
         """The progress as it is on disk, without what only another version knows. (`note` keeps that.)"""
-        progress = {"current": EXERCISES[0].name, "reviewed": ""}
+        progress, known = {"current": self.catalogue.exercises[0].name, "reviewed": ""}, self.catalogue.by_name
         try:
             self.found = found = json.loads(read_file(self.file, 2**20)) if self.file.exists() else {}
-            progress |= {what: found[what] for what in progress if found.get(what) in BY_NAME}
+            progress |= {what: found[what] for what in progress if found.get(what) in known}
             for what, kind in KINDS.items():
                 about = found.get(what, {}).items()
-                progress[what] = {name: kind(value) for name, value in about if name in BY_NAME}
+                progress[what] = {name: kind(value) for name, value in about if name in known}
         except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):
             raise UserError(f"{self.file} is damaged: delete it; your exercises are not affected") from None
         return progress
@@ -51,7 +50,7 @@ class Work:
 
     @property
     def current(self):
-        return BY_NAME[self.progress["current"]]
+        return self.catalogue.by_name[self.progress["current"]]
 
     def path(self, exercise, folder=""):
         """The learner's file. On first use it is a copy of the stub."""
@@ -84,10 +83,10 @@ class Work:
         if exercise.name not in self.progress["due"]:
             self.note("due", review.day(self.progress, passed=True), exercise)
         seen = exercise.name in self.progress["seen"]
-        name, part = part_of(exercise)
+        name, part = self.catalogue.part_of(exercise)
         done = f' "{name}" is done.' if not before and all(map(self.passed, part)) else ""
         said = [("Passed, after a look at the solution." if seen else f"Passed. That makes {self.score()}.") + done]
-        said += filter(None, [verdict.text, exercise.on_digits])
+        said += filter(None, [verdict.text, getattr(exercise, "on_digits", "")])
         if mistake:
             was, now = differing(first, verdict.typed)
             then = f"You wrote\n\n{was}\n\nand now" if was else "What was not yet there is"
@@ -109,8 +108,8 @@ class Work:
 
     def score(self):
         """How many have passed without a look at the solution."""
-        passed = [e for e in EXERCISES if self.passed(e) and e.name not in self.progress["seen"]]
-        return f"{len(passed)} of {len(EXERCISES)}"
+        passed = [e for e in self.catalogue.exercises if self.passed(e) and e.name not in self.progress["seen"]]
+        return f"{len(passed)} of {len(self.catalogue.exercises)}"
 
 
 @contextmanager

@@ -20,9 +20,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exercises.edits import SPEND, Budget, Stopped, count_lines, edits_of, names_in, size, span, together
-from exercises.exercise import ROUNDING, agree, sizes
-from exercises.trial import as_array, call, right_results
+from marker.budget import SPEND, Budget, Stopped, count_lines, hidden
+from marker.equal import ROUNDING, agree, sizes
+from marker.finder import Finder
+from marker.finders.edits import edits_of, names_in, span, together
+from marker.trial import as_array, call, right_results
+from marker.verdict import FAR_OFF, PLACES, Verdict
 
 # The budget is counted, and not timed: so a verdict is the same on a slow machine, and in a browser.
 EDITS = 2500  # that are tried, and
@@ -43,11 +46,11 @@ def search(exercise, module, source, given, rights, may_be_two=True):
     until an error ended it.
     """
     functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-    letters = [letter for letter in set.intersection(*map(set, map(sizes, given))) if letter not in exercise.takes]
-    trial = Trial(exercise, module, functions, given, letters, rights)
+    names_of_sizes = [s for s in set.intersection(*map(set, map(sizes, given))) if s not in exercise.takes]
+    trial = Trial(exercise, module, functions, given, names_of_sizes, rights)
     edits, tried, names = [], [], set(exercise.gives)
     for function in functions:
-        edits += edits_of(function, source, exercise.stub, exercise.takes, sorted(letters))
+        edits += edits_of(function, source, exercise.stub, exercise.takes, sorted(names_of_sizes))
     edits.sort(key=attrgetter("rank"))
     with harmless():
         for _, group in groupby(edits, key=attrgetter("rank")):
@@ -167,8 +170,8 @@ class Tried(NamedTuple):
 class Trial:
     """The learner's functions, some of them edited, on the inputs of each trial."""
 
-    def __init__(self, exercise, module, functions, given, letters, rights):
-        self.exercise, self.module, self.given, self.letters = exercise, module, given, letters
+    def __init__(self, exercise, module, functions, given, names_of_sizes, rights):
+        self.exercise, self.module, self.given, self.sizes = exercise, module, given, names_of_sizes
         self.budget, self.edits = Budget(LINES), EDITS
         for function in functions:
             count_lines(function)
@@ -224,7 +227,7 @@ class Trial:
         """Which results are right in trial t, and the results."""
         g = self.given[t]
         self.turns = 0
-        names = {**vars(self.module), SPEND: self.spend, **{size(n): vars(g)[n] for n in self.letters}}
+        names = {**vars(self.module), SPEND: self.spend, **{hidden(n): vars(g)[n] for n in self.sizes}}
         try:
             for code in codes:
                 exec(code, names)
@@ -275,7 +278,7 @@ class Trial:
     def spend(self, lines):
         """Lines are counted; and memory, but not before there is a loop, because to trace it takes time.
 
-        In each turn a list may grow by the number of images, so that the tenth would be too late.
+        In each turn a list may grow by a whole batch, so that the tenth would be too late.
         """
         self.turns += 1
         if self.turns == 3:
@@ -325,3 +328,50 @@ OUTSIDE = ("os.", "shutil.", "subprocess.", "socket.", "tempfile.", "signal.", "
 
 def reads(mode, flags):
     return mode in (None, "r", "rb") and not (flags or 0) & 0o3  # O_WRONLY, O_RDWR
+
+
+# ---- what is said ----------------------------------------------------------------------------------------------------
+def look(attempt, wrongs):
+    """The place of a mistake: see `search`."""
+    exercise, notes, verdict = attempt.exercise, wrongs.outcome.notes, wrongs.verdict
+    rights = [set(trial["right"]) for trial in notes.trials]
+    given = exercise.draw(attempt.seed)[: max(2 * len(exercise.inputs), len(rights))]
+    may_be_two = verdict.name in FAR_OFF and not notes.found.get("unread")
+    return search(exercise, attempt.module, attempt.source, given, rights, may_be_two)
+
+
+def say(place, wrongs):
+    """The `Verdict` that leads to that place."""
+    if not place:
+        return None
+    exercise, verdict = wrongs.exercise, wrongs.verdict
+    kind, where, question = asked(place)
+    first, *_ = verdict.text.split("\n")
+    if "left" in place or "and" in place:
+        if "and" in place:
+            other, there, ask = asked(place["and"])
+            ask = f"The other one: {there}. {ask}"
+        else:
+            left = next(mistake for mistake in exercise.known if mistake.name == place["left"])
+            other, ask = left.name, f"The other one: {left.name}. {left.question}"
+        text = f"{first}\nTwo mistakes, it seems. {where}. {question}\n{ask}"
+        return Verdict(False, f"{kind}, and {other}", text, drawn=True, question=f"{where}. {question} {ask}")
+    names = [str(name) for name in place["results"]]
+    right = ("all your numbers" if set(names) == set(exercise.gives) else " and ".join(names)) + " would be right"
+    if verdict.name == "changes its input":
+        changed = next(trial["changed"] for trial in wrongs.outcome.notes.trials if trial["changed"])
+        kind, right, question = "a copy", f"{' and '.join(changed)} would stay as before", PLACES["a copy"]
+    some = "each of them" if place.get("each") else "one of them"
+    what = "this part" if place["part"] else some if len(place["lines"]) > 1 else "one part of it"
+    text = f"{first}\n{where}: with {what} different, {right}. {question}"
+    return Verdict(False, kind, text, drawn=True, question=f"{where}. {question}")
+
+
+def asked(place):
+    """Of a place, see `described`: the kind of its edit, where it is, and what is asked there."""
+    kind, part, lines = str(place["kind"]), str(place["part"])[:200], [str(int(line)) for line in place["lines"]]
+    where = f"Line{'s' * (len(lines) > 1)} {' and '.join(lines)}" + (f", `{part}`" if part else "")
+    return kind.partition(": ")[0], where, PLACES[kind]
+
+
+FINDER = Finder(look, say, is_long=True)

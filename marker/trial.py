@@ -7,8 +7,7 @@ from types import ModuleType
 
 import numpy as np
 
-from exercises.exercise import ROUNDING, agree
-from exercises.tape import Tensor, value_of
+from marker.equal import ROUNDING, agree
 
 MOST_BYTES = 2**20  # of one result; every right one is far smaller
 
@@ -17,7 +16,7 @@ def load(file):
     """The names that a file defines. It is compiled here rather than imported, so that no stale .pyc is ever used."""
     text = Path(file).read_bytes()
     try:
-        text.decode()  # `compile` lets other letters pass in comments; Python does not when it runs the file
+        text.decode()  # `compile` lets other characters pass in comments; Python does not when it runs the file
     except UnicodeDecodeError:
         text = b"\0"
     if b"\0" in text:
@@ -31,11 +30,10 @@ def load(file):
 def call(exercise, function, g):
     """The results of one trial, and the names of the inputs that were changed but should not have been."""
     given = exercise.given(g)
-    before = {name: a.copy() for name, a in arrays_in(given).items() if name not in exercise.may_change}
+    before = {name: a for name, a in kept(given).items() if name not in exercise.may_change}
     results = as_list(function(*given.values()), [np.shape(getattr(g, name)) for name in exercise.gives])
-    after = arrays_in(given)
     # To rounding: an entry that was moved by h and put back may have lost its last digit.
-    return results, [name for name, a in before.items() if not agree(after.get(name), a)]
+    return results, changed(given, before)
 
 
 def as_list(results, shapes):
@@ -47,9 +45,24 @@ def as_list(results, shapes):
 
 
 def arrays_in(given):
-    """The arrays among the inputs of a call, and those of its Tensors, by name."""
-    found = {f"{name}.value" if isinstance(v, Tensor) else name: value_of(v) for name, v in given.items()}
+    """The arrays among the inputs of a call, and the `value` of those that have one, by name."""
+    found = {f"{name}.value" if hasattr(v, "value") else name: getattr(v, "value", v) for name, v in given.items()}
     return {name: a for name, a in found.items() if isinstance(a, np.ndarray)}
+
+
+def kept(given):
+    """Copies of the arrays among some inputs, by name: what `changed` compares them with."""
+    return {name: a.copy() for name, a in arrays_in(given).items()}
+
+
+def same_bits(a, b):
+    return np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind == "f")
+
+
+def changed(given, before, same=agree):
+    """The names of the arrays that are not what they were: somebody has written into them."""
+    after = arrays_in(given)
+    return [name for name, a in before.items() if name not in after or not same(after[name], a)]
 
 
 def as_array(value):

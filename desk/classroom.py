@@ -20,9 +20,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from threading import Event
 
-from exercises import marker
-from exercises.catalogue import BY_NAME, CHAPTERS, EXERCISES, can_run, find
-from exercises.work import Work
+from desk.work import Work
+from marker import marking
+from marker.catalogue import can_run
 from support.errors import UserError
 from support.files import check_output, read_file, replacing
 
@@ -36,10 +36,10 @@ TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 CLOSED = (".7z", ".rar", ".gz", ".bz2", ".xz")  # archives that are not opened
 HEADING = "What the marker of practice.py says\n\n"  # the first line of feedback: no other file is replaced
 # Folders of this repository, which may be handed in whole, and of installed libraries: nobody's work is there.
-NOBODYS = {"exercises", "lab", "page", "support", "tests"}, {"site-packages", "node_modules"}
+NOBODYS = {"desk", "exercises", "lab", "marker", "page", "support", "tests"}, {"site-packages", "node_modules"}
 
 
-def mark_all(name, seed=0, only=None, feedback=None, out=None):
+def mark_all(catalogue, name, seed=0, only=None, feedback=None, out=None):
     """Write a row for each person: for each exercise a mark in a few words, or nothing.
 
     What could not be read of somebody's work stands in the row's `note`, by its own name; the rest is marked.
@@ -48,7 +48,7 @@ def mark_all(name, seed=0, only=None, feedback=None, out=None):
     one, each row is printed as soon as it is known. A summary goes to stderr.
     """
     with table_in(out) as file:
-        mark_into(file, name, seed, only, feedback)
+        mark_into(file, catalogue, name, seed, only, feedback)
 
 
 @contextmanager
@@ -65,9 +65,9 @@ def table_in(out):
         text.detach()  # flushed, and `replacing` closes the file
 
 
-def mark_into(file, name, seed, only, feedback):
+def mark_into(file, catalogue, name, seed, only, feedback):
     """Write the rows of `mark_all` into a text file."""
-    people, exercises, rows = people_in(name), chosen(only), []
+    people, exercises, rows = people_in(name), chosen(catalogue, only), []
     if feedback is not None:
         inside = Path(feedback).resolve()
         if not str(feedback) or inside.is_relative_to(Path(name).resolve()):
@@ -79,7 +79,7 @@ def mark_into(file, name, seed, only, feedback):
     ended, cores = Event(), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     pool = ThreadPoolExecutor(cores)  # each thread waits for the process that runs a file
     try:
-        marked = pool.map(lambda person: mark_person(person, exercises, seed, ended), people)
+        marked = pool.map(lambda person: mark_person(catalogue, person, exercises, seed, ended), people)
         for person, (note, verdicts, passed_over) in zip(people, marked, strict=True):
             who, words = harmless(person.name), [harmless(word) for word, _ in verdicts]
             rows.append(words)
@@ -97,11 +97,11 @@ def mark_into(file, name, seed, only, feedback):
     print(*summary(exercises, rows), sep="\n", file=sys.stderr)
 
 
-def mark_person(person, exercises, seed, ended):
+def mark_person(catalogue, person, exercises, seed, ended):
     """A note on what could not be read, or ""; for each exercise a mark and a text; the names of files passed over."""
     with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as spare:
-        files, seen, passed_over, unread = find_files(person, spare)
-        lost = {wanted_name(PurePosixPath(name)): reason for name, reason in unread.items()}
+        files, seen, passed_over, unread = find_files(catalogue, person, spare)
+        lost = {wanted_name(catalogue, PurePosixPath(name)): reason for name, reason in unread.items()}
         note, verdicts = "" if files else "no exercise found", []
         if unread:
             note = f"cannot be read: {listed([f'{name} ({reason})' for name, reason in unread.items()])}"
@@ -146,10 +146,12 @@ def people_in(name):
     return people
 
 
-def chosen(only):
+def chosen(catalogue, only):
     """The exercises that --only names, or all."""
     words = only.split(",") if only else ()
-    return [e for word in words for e in (CHAPTERS.get(word) or (find(word),))] or EXERCISES
+    return [
+        e for word in words for e in (catalogue.by_folder.get(word) or (catalogue.find(word),))
+    ] or catalogue.exercises
 
 
 def summary(exercises, rows):
@@ -163,7 +165,7 @@ def summary(exercises, rows):
             yield f"{exercise.name:20} {len(tried):5} {passed(tried):6}  {worst}".rstrip()
 
 
-def find_files(person, spare=None):
+def find_files(catalogue, person, spare=None):
     """{exercise: its file}, wherever it is in a folder or archive; the exercises whose solutions were shown; the names
     of Python files that belong to no exercise; and {what cannot be read, by its name in the hand-in: why}.
 
@@ -175,7 +177,7 @@ def find_files(person, spare=None):
 
     def look_into(archive):
         places.append(Path(spare, str(len(places))))  # the loop below comes to it
-        unread.update(unpack(archive, places[-1]))
+        unread.update(unpack(catalogue, archive, places[-1]))
 
     if person.is_dir() or is_python(person):
         places.append(person)
@@ -196,11 +198,13 @@ def find_files(person, spare=None):
                             raise UserError(f"it is one of more than {MOST_ARCHIVES} archives")
                         look_into(path)
                     elif path.name == "progress.json":
-                        seen |= {*Work(path.parent).progress["seen"]}
-                    elif name := wanted_name(path):
+                        seen |= {*Work(path.parent, catalogue).progress["seen"]}
+                    elif name := wanted_name(catalogue, path):
                         parts = path.parts[len(place.parts) :]
                         rank = "my_practice" not in parts, path.name != f"{name}.py", len(parts)
-                        found.setdefault(name, []).append(((not is_written(name, path), *rank), path))
+                        found.setdefault(name, []).append(
+                            ((not is_written(catalogue.by_name[name], path), *rank), path)
+                        )
                     elif is_python(path) and "practice.py" not in names and not KEPT.search(path.stem):
                         passed_over.append(path.name)
                 except Exception as error:
@@ -223,7 +227,7 @@ def why(error, path=""):
     return getattr(error, "strerror", None) or "it is damaged"  # zipfile and tarfile have many kinds
 
 
-def unpack(path, folder):
+def unpack(catalogue, path, folder):
     """Put Python files, archives and progress.json out of an archive into a folder. {what cannot be read: why}.
 
     Each member is taken out by itself, so that none costs another. Names that a disk may confuse, `dz1.py` and
@@ -232,7 +236,7 @@ def unpack(path, folder):
     unread, alike, count = {}, {}, 0
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)  # there may be no member
-        for name, size, read in members(path):
+        for name, size, read in members(catalogue, path):
             *around, last = [part for part in PurePosixPath(name).parts if part not in ("/", "..")] or [""]
             if not is_wanted(PurePosixPath(last)) or last.startswith("._") or any(map(is_nobodys, around)):
                 continue
@@ -257,7 +261,7 @@ def unpack(path, folder):
     return unread
 
 
-def members(path):
+def members(catalogue, path):
     """(name, bytes, the function that reads it) of each file in an archive; UserError if it is not opened."""
     if path.name.lower().endswith(TAR):
         import tarfile  # the site has none
@@ -280,7 +284,7 @@ def members(path):
 
             files = [(info.filename.replace("\\", "/"), info) for info in archive.infolist()]  # some write Windows' \\
             files = [(name, info) for name, info in files if name[-1:] != "/"]  # no folders
-            for name, info in sorted(files, key=lambda file: wanted_name(PurePosixPath(file[0])) is None):
+            for name, info in sorted(files, key=lambda file: wanted_name(catalogue, PurePosixPath(file[0])) is None):
                 yield name, info.file_size, partial(read, info)
     else:
         raise UserError("ask for a ZIP file")
@@ -304,7 +308,7 @@ def is_python(path):
     return path.name.lower().removesuffix(".txt").endswith(".py")
 
 
-def wanted_name(path):
+def wanted_name(catalogue, path):
     """The exercise that a file's name says, or None.
 
     What people and platforms add is passed over: "dz1 (1).py", "dz1 - Kopie.py", "dz1-1.py", "dz1_ada.py",
@@ -315,20 +319,20 @@ def wanted_name(path):
     stem = path.name.lower().removesuffix(".txt").removesuffix(".py")
     if KEPT.search(stem):
         return None
-    named = [name for name in BY_NAME if re.search(rf"(?<![a-z0-9]){name.lower()}(?![a-z0-9])", stem)]
+    named = [name for name in catalogue.by_name if re.search(rf"(?<![a-z0-9]){name.lower()}(?![a-z0-9])", stem)]
     named = [name for name in named if not any(name.lower() in other.lower() for other in named if other != name)]
     return named[0] if len(named) == 1 else None
 
 
-def is_stub(name, path):
+def is_stub(exercise, path):
     """Whether nothing was written, however the lines end."""
-    return read_file(path, LARGEST).split() == BY_NAME[name].stub.encode().split()
+    return read_file(path, LARGEST).split() == exercise.stub.encode().split()
 
 
-def is_written(name, path):
+def is_written(exercise, path):
     """Whether the file can be read, and something was written in it."""
     with suppress(UserError):
-        return not is_stub(name, path)
+        return not is_stub(exercise, path)
     return False
 
 
@@ -337,11 +341,11 @@ def in_words(path, exercise, seed):
     if path is None:
         return "", ""
     try:
-        if is_stub(exercise.name, path):
+        if is_stub(exercise, path):
             return "not written", ""
         if not can_run(exercise):
             return "no PyTorch", ""
-        verdict = marker.mark(exercise, path, seed)
+        verdict = marking.mark(exercise, path, seed)
     except UserError as error:  # an earlier file has removed this one, say
         return f"cannot be read: {why(error, path)}"[:80], ""
     except Exception as error:

@@ -1,0 +1,152 @@
+"""A case of the detective's: a program that trains badly, for one reason.
+
+It passes when three things hold: the learner says what is wrong, the cause is gone (its gradient, its labels, its
+scale are probed; a nicer number alone is not enough), and the program then learns as well as it should.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from desk.show import near
+from exercises import PICTURES
+from exercises.words import TABLES
+from marker.complaints import own_frame, plain
+from marker.kind import Kind
+from marker.runner import lines_of
+from marker.verdict import Sentences, Verdict
+
+# What the learner may write into DIAGNOSIS: what may be wrong, what it means, and how it would show itself.
+SUSPECTS = {word: (meaning, sign) for word, meaning, sign in TABLES["Suspects"]}
+refused = Sentences(TABLES["Cases"]).verdict
+
+
+@dataclass
+class Notes:
+    said: str = ""  # what the learner says is wrong, "" while these are dots
+    unfit: str = ""  # why the program cannot be used
+    fixed: bool = False  # whether the cause is gone
+    changed: bool = False  # whether anything was changed
+    number: float = 0.0  # by which it is judged
+
+
+@dataclass(frozen=True)
+class Case(Kind):
+    """What is known about a program that trains badly."""
+
+    diagnosis: str  # what is wrong, a key of SUSPECTS
+    # probe(module, rng, train): is the cause gone? train() trains, and returns the number by which it is judged: the
+    # accuracy in the test, say. It may be too good to be true: so that of a fixed program is in a range.
+    probe: Callable
+    least: float
+    most: float = 1.0
+    does: str = "reads {:.3f} of the test digits right"  # what a program does that returns that number
+
+    # The lines that are wrong, those that fix them, and what is then said; {a wrong suspect that seems to be right:
+    # what is said against it}.
+    says = {"WRONG": "", "RIGHT": "", "STILL": "", "OR_ELSE": "", "EVIDENCE": "", "AGAINST": {}}  # noqa: RUF012
+    seconds, Notes, solution_is = 20, Notes, "what fixes it"
+
+    def check(self, exercise):
+        if exercise.stub.count(exercise.wrong) != 1:
+            raise ValueError("the lines of WRONG should be once in the stub")
+        if self.diagnosis not in SUSPECTS:
+            raise ValueError(f"{self.diagnosis!r} is not under Suspects in said.md: {', '.join(SUSPECTS)}")
+
+    def complete(self, exercise):
+        recorded(exercise.name)
+
+    def titled(self, title, needs_torch):
+        return f"Case: {title[0].lower()}{title[1:]}{' (PyTorch)' * needs_torch}"
+
+    def is_healthy(self, number):
+        return self.least <= number <= self.most
+
+    @property
+    def healthy(self):
+        """The range in words, to go on after a number."""
+        return f"over {self.least:.2f}" if self.most == 1 else f"between {self.least:.2f} and {self.most:.2f}"
+
+    def run(self, attempt, notes):
+        """What the learner says, whether the cause is gone, and how well the program learns."""
+        module, train = attempt.module, cache(attempt.module.train)
+        said = getattr(module, "DIAGNOSIS", ...)
+        notes.said = "" if said is ... else said[:40] if isinstance(said, str) else f"of type {type(said).__name__}"
+        notes.changed = lines_of(attempt.source) != lines_of(attempt.exercise.stub)
+        try:
+            notes.fixed = bool(self.probe(module, np.random.default_rng(attempt.seed), train))
+            number = train() if notes.fixed or notes.changed else 0
+        except (AttributeError, TypeError, ValueError, IndexError) as error:
+            if own_frame(error, module.__file__):
+                raise  # the learner's own line is to blame
+            notes.unfit = plain(error)
+            return
+        if hasattr(number, "__float__"):
+            notes.number = float(number)
+        else:
+            notes.unfit = "train() should return a number of the test, as it did in the beginning."
+
+    def judge(self, exercise, seed, outcome):
+        if outcome.error:
+            return outcome.error
+        notes, said = outcome.notes, str(outcome.notes.said)
+        if notes.unfit:
+            return refused("does not fit", unfit=notes.unfit)
+        if said and said not in SUSPECTS:
+            return refused("no diagnosis: no suspect", said=said, words=", ".join(f'"{word}"' for word in SUSPECTS))
+        number = float(notes.number)
+        does = self.does.format(number)
+        numbers = f"\n(It now {does}; a healthy one, {self.healthy}.)"
+        if said and (said != self.diagnosis or not notes.fixed):
+            what, sign = SUSPECTS[said]
+            text = f"The cause is gone, but it was another. You say: {what}. " if notes.fixed else f"You say: {what}. "
+            ask = "Was that so?" if notes.fixed else "Is that so here? If it is, it is still to be fixed."
+            text += f"Then {sign} {exercise.against.get(said, ask)}"
+            if notes.changed and not notes.fixed:  # nobody learns from guesses alone which suspect is the right one
+                text += f" {exercise.still}{numbers}" if said == self.diagnosis else numbers
+            return Verdict(False, "not fixed" if said == self.diagnosis else f"diagnosis: {said}", text)
+        if not notes.fixed:
+            return (
+                refused("not fixed: no diagnosis", numbers=numbers) if notes.changed else refused("not written: a case")
+            )
+        if not self.is_healthy(number):
+            about = f" {exercise.or_else}" if exercise.or_else else ""
+            return refused("fixed, but does not learn", does=does, healthy=self.healthy, about=about)
+        if not said:
+            return refused("no diagnosis", does=does)
+        return Verdict(True, "passed", f"It {does}.\n{exercise.evidence}")
+
+    def opening(self, exercise, written, say):
+        """Say how a case shows itself; and, until the file with this text names one, the suspects."""
+        printed = recorded(exercise.name)
+        say(f"{'It printed at first:':38}A healthy run prints:", "quiet")
+        for lines in zip(printed["as it is"], printed["healthy"], strict=True):
+            sick, healthy = map(shorter, lines)
+            print(f"{sick:38}{healthy}")
+        say(f"\nThe curves: {near(PICTURES / exercise.name)}.png")
+        say("Run it with `python practice.py run`.")
+        if re.search(r"^DIAGNOSIS *= *\.\.\.", written, re.MULTILINE):
+            say("The suspects, for DIAGNOSIS:\n")
+            for word, (meaning, _) in SUSPECTS.items():
+                say(f"  {json.dumps(word):13} {meaning}")
+        print()
+
+    def solution(self, exercise):
+        return ["Instead of", exercise.wrong, "it should be", exercise.right, exercise.evidence]
+
+
+def recorded(name):
+    """What a case printed, {"as it is": lines, "healthy": lines}; ValueError if that was never recorded."""
+    found = json.loads((PICTURES / "cases.json").read_text(encoding="utf-8"))
+    if name not in found:
+        raise ValueError(f"its symptoms are not recorded: `python -m exercises.symptoms {name}`")
+    return found[name]
+
+
+def shorter(line):
+    """A line that a case prints, so that two of them fit side by side."""
+    return re.sub("epoch |training |(?<=test) accuracy", "", line)

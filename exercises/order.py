@@ -1,0 +1,36 @@
+"""The order of these exercises, and what they have in common, as marker/catalogue.py reads it."""
+
+# The order of the lessons, in parts: a title, the folder, and the exercises in the order in which the lesson asks for
+# them. (The cases are in no lesson; they follow the first.) A file that is not named here comes after them, in the last
+# part of its folder.
+ORDER = (
+    ("The MLP: a derivative at a time", "chapter1", """
+        logits softmax loss dlogits dW2_db2 da1 dz1 dW1_db1 update first_weights numerical_gradient own_network"""),
+    ("Further: another activation, a deeper network, weight decay, PyTorch", "chapter2", """
+        tanh second_hidden_layer weight_decay torch_gradient"""),
+    ("Detective work: programs that train badly", "chapter3", """
+        case_nan case_batch_size case_flat case_guessing case_restless case_floor case_one_at_a_time case_sudden
+        case_behind case_strangers case_coin case_wears_out case_too_good case_writer"""),
+    ("The tape: your own autograd", "chapter5", """
+        tape_product tape_accumulate tape_order tape_backward tape_broadcast tape_relu tape_max tape_matmul
+        tape_train"""),
+    ("The ResNet: convolution, normalisation, shortcut", "chapter2", """
+        conv_dW conv_dx batch_norm_dx shortcut"""),
+    ("The transformer: normalisation, softmax, attention", "chapter4", """
+        layer_norm_dx softmax_backward attention"""),
+    ("The GPT: a network that writes", "chapter6", """
+        k_means bigram embedding_backward positions_backward next_targets text_loss causal_mask causal_backward
+        next_word kept_keys own_gpt"""),
+    ("From here to nanoGPT: heads, dropout, GELU, and how it is trained", "chapter7", """
+        split_heads merge_heads dropout gelu tied_weights adamw learning_rate accumulate clip_norm
+        own_block"""),
+)  # fmt: skip
+
+# What there are so many of, if a file does not say otherwise. A mean goes over the first.
+COUNTS = {
+    "B": "images", "H": "hidden units", "h": "heads", "T": "patches", "C": "channels", "d": "channels of a head",
+    "O": "channels out", "height": "rows of pixels", "width": "columns of pixels",
+}  # fmt: skip
+
+# What a file may say besides: what is said of real digits when it has passed, and whether it reads pictures.
+SAYS = {"ON_DIGITS": "", "READS": False}

@@ -1,0 +1,142 @@
+"""A folder of exercises, in their order, and which one `next` leads to.
+
+A file that is no exercise, or a broken one, is left out and named in `broken`: all others go on.
+
+A folder has a file `order.py`, in which capitals say what its exercises have in common:
+
+    ORDER    parts, in the order in which they are learned: (a title, a folder in it or "", the names of exercises)
+    COUNTS   {the name of a size: what there are so many of}, {"n": "samples"}; the first is what a mean goes over
+    SAYS     {what the files may say besides, in capitals: what that is where one does not}
+
+and, if it likes, a said.md with words of its own: see marker/words.py. Such files are run as they are: whoever uses a
+folder trusts it as they trust this program.
+"""
+
+import importlib.util
+from functools import cached_property
+from pathlib import Path
+
+from marker.exercise import CUT, Exercise, Folder
+from marker.words import Words
+from support.errors import UserError
+
+
+class Catalogue:
+    """The exercises of a folder."""
+
+    def __init__(self, folder):
+        self.path = Path(folder).resolve()
+        said = run(self.path / "order.py")
+        counts, says = ({**said.get(name, {})} for name in ("COUNTS", "SAYS"))
+        self.folder = Folder(counts, Words.of(self.path), says, self.path)
+        self.order = said.get("ORDER") or ((self.path.name, "", ""),)
+        self.broken = []  # a line for each file that is left out: which, and why
+
+    def exercise(self, name):
+        """One exercise, without a look at the others; ValueError if its file cannot be used."""
+        places = (self.path / inside / f"{name}.py" for _, inside, _ in self.order)
+        return Exercise(next(filter(Path.exists, places), self.path / f"{name}.py"), self.folder)
+
+    @cached_property
+    def parts(self):
+        """{title: exercises} in their order. A file that no part names comes last in the last part of its folder."""
+        last = {inside: title for title, inside, _ in self.order}
+        for inside in self.passed_over():
+            self.broken.append(f"{self.path.name}/{inside} is left out: order.py does not name it")
+        return {
+            title: self.in_folder(inside, names.split(), last[inside] == title) for title, inside, names in self.order
+        }
+
+    def passed_over(self):
+        """The folders with exercises that `order` does not name."""
+        named = {inside for _, inside, _ in self.order}
+        for path in sorted(self.path.iterdir()) if "" not in named else ():
+            if (
+                path.is_dir()
+                and path.name not in named
+                and any(CUT in text_of(file) for file in path.glob("[!_.]*.py"))
+            ):
+                yield path.name
+
+    def in_folder(self, inside, names, is_last):
+        """The exercises of a folder with these names; of the last part, also those that no part names."""
+        folder = self.path / inside
+        if is_last:
+            named = {name for _, other, listed in self.order for name in listed.split() if other == inside}
+            found = {path.stem for path in folder.glob("[!_.]*.py") if inside or CUT in text_of(path)}
+            names = [*names, *sorted(found - named)]
+        return tuple(filter(None, (self.read(folder / f"{name}.py") for name in names)))
+
+    def read(self, file):
+        """The exercise in a file; None, and a line in `broken`, if it cannot be used."""
+        try:
+            exercise = Exercise(file, self.folder)
+            exercise.kind.complete(exercise)
+        except (Exception, SystemExit) as error:  # whatever becomes of a file that somebody is still writing
+            where = file.relative_to(self.path.parent)
+            kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+            text = " ".join(str(error).replace(str(file), where.name).split())
+            self.broken.append(f"{where} is left out: {kind}{text}")
+        else:
+            return exercise
+
+    @cached_property
+    def exercises(self):
+        return tuple(exercise for part in self.parts.values() for exercise in part)
+
+    @cached_property
+    def by_name(self):
+        return {exercise.name: exercise for exercise in self.exercises}
+
+    @cached_property
+    def by_folder(self):
+        """{folder: its exercises}"""
+        inside = sorted({inside for _, inside, _ in self.order})
+        return {name: tuple(e for e in self.exercises if e.file.parent == self.path / name) for name in inside}
+
+    def number(self, exercise):
+        return self.exercises.index(exercise) + 1
+
+    def part_of(self, exercise):
+        """A short name of an exercise's part, and all its exercises."""
+        return next((title.partition(":")[0], part) for title, part in self.parts.items() if exercise in part)
+
+    def numbered(self, exercise):
+        """Which exercise it is, as text: of all, and of its part."""
+        name, part = self.part_of(exercise)
+        return f"Exercise {self.number(exercise)} ({name}, {part.index(exercise) + 1} of {len(part)})"
+
+    def onward(self, exercise, passed):
+        """Where in `exercises` `next` begins to look for the first that has not passed and can run.
+
+        Once this one has passed, at the beginning of its part, where one may have been left out. Until then, behind it:
+        it is left out.
+        """
+        _, part = self.part_of(exercise)
+        return self.exercises.index(part[0] if passed else exercise) + (not passed)
+
+    def find(self, text):
+        """The exercise of that number or name. `DZ1` and `dz1.py` are dz1, too."""
+        if text.isdecimal() and len(text) < 5 and 1 <= int(text) <= len(self.exercises):
+            return self.exercises[int(text) - 1]
+        for exercise in self.exercises:
+            if exercise.name.lower() == text.lower().removesuffix(".py"):
+                return exercise
+        raise UserError(f"there is no exercise {text}: `python practice.py list` shows all of them, -h the commands")
+
+
+def run(file):
+    """{name: value} of what a file of a folder of exercises says; nothing, if there is no such file."""
+    said = {}
+    if file.exists():
+        exec(compile(file.read_text(encoding="utf-8"), file, "exec"), said)
+    return said
+
+
+def text_of(file):
+    return file.read_text(encoding="utf-8", errors="replace")
+
+
+def can_run(exercise):
+    """Whether it can be marked here: some need PyTorch."""
+    return not exercise.needs_torch or importlib.util.find_spec("torch") is not None

@@ -1,0 +1,5 @@
+"""All finders, in their order: the first that has something to say says it."""
+
+from marker.finders import pairs, repair, typed, unread
+
+FINDERS = {"typed": typed.FINDER, "pairs": pairs.FINDER, "unread": unread.FINDER, "place": repair.FINDER}

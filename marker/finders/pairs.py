@@ -1,0 +1,53 @@
+"""Two known mistakes that together give just the numbers that were returned."""
+
+import numpy as np
+
+from marker.budget import LINES, Budget, counted
+from marker.compare import answered
+from marker.equal import agree
+from marker.finder import Finder
+from marker.verdict import Verdict
+
+PAIRS = 2000  # pairs of mistakes that are tried, and
+PAIR_LINES = 200_000  # lines of all of them
+
+
+def say(found, wrongs):
+    """The `Verdict` that names two known mistakes which together give just these numbers in all trials; or None.
+
+    Where several pairs do, what all of them share is named. A single edit that makes all results right says more.
+    """
+    exercise, place = wrongs.exercise, wrongs.outcome.notes.found.get("place")
+    if place and "left" not in place and "and" not in place and set(place["results"]) == set(exercise.gives):
+        return None
+    _, given, trials, _ = answered(exercise, wrongs.seed, wrongs.outcome)
+    wrong = [t for t, trial in enumerate(trials) if not gives(trial["numbers"], {}, given[t])]
+    order, budget = [*wrong, *(t for t in range(len(trials)) if t not in wrong)], Budget(PAIR_LINES)
+    entries = np.concatenate([a.ravel() for trial in trials for a in trial["numbers"].values()] or [[]])
+    if not wrong or np.ptp(entries) == 0:  # the same number everywhere says nothing: the mean of all p is 0.1, too
+        return None
+    found = []
+    for first, second, code in exercise.pairs[:PAIRS]:
+        try:
+            compiled = counted(code)
+        except SyntaxError:  # the second has changed a part of what the first has typed
+            continue
+        budget.limit = min(LINES, budget.lines)
+        if all(gives(trials[t]["numbers"], exercise.wrong_values(compiled, given[t], budget), given[t]) for t in order):
+            found.append({mistake.name: mistake for mistake in (first, second)})
+        if budget.lines <= 0:
+            break
+    shared = [mistake for name, mistake in (found[0] if found else {}).items() if all(name in pair for pair in found)]
+    if not shared:
+        return None
+    names, questions = ", and ".join(m.name for m in shared), " ".join(dict.fromkeys(m.question for m in shared))
+    what = "two mistakes, it seems: " if len(shared) > 1 else "two mistakes, it seems. One of them: "
+    return Verdict(False, names, f"{what[0].upper()}{what[1:]}{names}.\n{questions}", drawn=True, question=questions)
+
+
+def gives(numbers, wrong_values, g):
+    """Whether these are the numbers of one trial: those that are wrong as given, all others right."""
+    return all(agree(a, wrong_values.get(name, getattr(g, name))) for name, a in numbers.items())
+
+
+FINDER = Finder(lambda *_: None, say)

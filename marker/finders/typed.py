@@ -1,0 +1,27 @@
+"""What is typed in a line, where the numbers alone say too little: mistakes.md has the questions."""
+
+import ast
+
+from marker.finder import Finder
+from marker.finders.edits import own_lines
+from marker.finders.edits import typed as parts_typed
+from marker.verdict import TYPED, Verdict
+
+
+def look(attempt, wrongs=None):
+    """(line, name, whether it does nothing) of each part of the learner's own lines that is one of mistakes.md."""
+    own = own_lines(attempt.source, attempt.exercise.stub)
+    return [part for part in parts_typed(ast.parse(attempt.source)) if part[0] in own]
+
+
+def say(found, wrongs):
+    """The `Verdict` that names such a part, if it is where the mistake is."""
+    place = wrongs.outcome.notes.found.get("place")
+    for line, name, _ in found:
+        if not place or line in place["lines"]:
+            text = f"Line {int(line)}: {name}, it seems.\n{TYPED[name]}"
+            return Verdict(False, name, text, drawn=wrongs.verdict.drawn, question=TYPED[name])
+    return None
+
+
+FINDER = Finder(look, say)

@@ -1,0 +1,75 @@
+"""A kind of exercise: what there is to write for a new one.
+
+An exercise's file says its kind: whatever stands in capitals there and is a `Kind`. Without one it is of the commonest,
+a function beside its right answer (marker/function.py).
+
+The same class stands on both sides of the wall. `run` and `look_further` are called in the process of a learner's file,
+and put plain data into notes. `judge` makes the `Verdict` of these outside, and trusts nothing in them.
+"""
+
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+
+class Attempt(NamedTuple):
+    """A learner's file, in the process that runs it."""
+
+    exercise: Any
+    seed: int
+    module: Any
+    source: str
+    tell: Callable  # tell(text): what is being done, where that takes long
+
+
+@dataclass
+class Outcome:
+    """What became of a learner's file: plain data, as JSON can hold it."""
+
+    typed: str = ""  # the learner's own lines
+    printed: str = ""
+    error: dict | None = None  # {"name": a mark, "text": what is said} of what ended the file
+    unmarked: str = ""  # why it could not be marked, which is no mistake of the learner's
+    notes: Any = None  # the kind's own
+    died: int | None = None  # the status with which Python ended before there was a report
+    seconds: float | None = None  # after which it was stopped,
+    line: int | None = None  # and where it was then
+
+
+class Kind:
+    """One kind of exercise."""
+
+    seconds = 8  # that a file may compute
+    says = {}  # noqa: RUF012  {what an exercise's file may say for it, in capitals: what that is where it does not}
+    Notes = dict  # a dataclass: what `run` and `look_further` note
+    module = ""  # which `python -m` runs a file that is no program by itself; "" if it is one
+    looks = ""  # which shows what the file does, step by step: `practice.py look`; "" if none does
+    solution_is = "the lines once more, and why"
+
+    def check(self, exercise):
+        """ValueError, with what is wrong, if the exercise's file does not have what this kind needs."""
+
+    def complete(self, exercise):
+        """ValueError, with what is to be done, if something beside the file is missing before it is handed out."""
+
+    def run(self, attempt, notes):
+        """Try what the file has, and note what came of it."""
+        raise NotImplementedError
+
+    def look_further(self, attempt, outcome, keep):
+        """Note what else is known of a mistake. If that may take too long, call keep() before."""
+
+    def judge(self, exercise, seed, outcome):
+        """The `Verdict` on an `Outcome`, whose `notes` are this kind's `Notes`, and whose `error` is a `Verdict`."""
+        raise NotImplementedError
+
+    def titled(self, title, needs_torch):
+        return title
+
+    def opening(self, exercise, written, say):
+        """Say, by say(text, style), what is to be said of an exercise before a file with this text is marked."""
+
+    def solution(self, exercise):
+        """What solves it, as a list of texts. Lines of code are indented."""
+        return [textwrap.indent(exercise.answer, "    "), exercise.why]

@@ -1,0 +1,48 @@
+"""What is said stands in tables of Markdown: marker/said.md has the marker's own, and a folder of exercises may have a
+said.md beside them."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+OWN = Path(__file__).resolve().parent
+
+
+@cache
+def tables(file):
+    """{heading: rows} of the tables of a Markdown file; none if there is no such file."""
+    if not file.exists():
+        return {}
+    sections = file.read_text(encoding="utf-8").split("\n## ")[1:]
+    return {text.split("\n")[0]: table(text[text.index("\n|") + 1 :]) for text in sections}
+
+
+def table(text):
+    """The rows of a Markdown table, as lists of cells. An empty last cell stands for that of the row above."""
+    rows = []
+    for line in text.strip().splitlines()[2:]:
+        cells = (cell.strip().replace(r"\|", "|") for cell in re.split(r" \|(?= |$)", line.removeprefix("|"))[:-1])
+        *cells, last = (re.sub("^`([^`]*)`$", r"\1", cell) for cell in cells)
+        rows.append([*cells, last or rows[-1][-1]])
+    return rows
+
+
+SAID, MISTAKES = tables(OWN / "said.md"), tables(OWN / "mistakes.md")
+COMMON = ("Errors", "Names", "Operands", "Suspects")  # tables whose first cells are no marks
+
+
+class Words(NamedTuple):
+    """The words of a folder of exercises, before the marker's own."""
+
+    errors: list  # rows of the table "Errors": the kind, what is in its message and in the line, and what is said
+    names: list  # of "Names": a name, a second one beside which it means that, and what is said
+    operands: dict  # of "Operands": {a name: what is said if its shape does not fit}
+    marks: set  # all that a file in the folder may be called
+
+    @classmethod
+    def of(cls, folder=None):
+        said = tables(folder / "said.md") if folder else {}
+        own = {mark.partition(":")[0] for name, rows in said.items() if name not in COMMON for mark, *_ in rows}
+        first = [[*said.get(name, ()), *SAID.get(name, ())] for name in ("Errors", "Names")]
+        return cls(*first, dict(said.get("Operands", ())), own)
