@@ -18,8 +18,12 @@
     python practice.py read PICTURE your own network, of exercise own_network, reads a photograph or a drawing
     python practice.py review       what you have passed comes back after some days: write it again
     python practice.py mark FOLDER  for a teacher: the work of a class as a table (CSV)
+    python practice.py check FILE   for whoever writes an exercise: does its file do what it says?
 
 Your files are in my_practice, which git ignores: an update of the repository never touches them.
+
+With --exercises FOLDER, all of this is about the exercises of somebody else. Their files are run as they are: use only
+a folder that you trust as you trust a program. Your files are then beside that folder, in my_FOLDER.
 """
 
 import argparse
@@ -35,13 +39,13 @@ from pathlib import Path
 from support import program
 
 with program.needing("requirements-np.txt"):
-    from desk import classroom, review
+    from desk import classroom, review, show
     from desk.show import near, say, solved
     from desk.work import Work, digest
     from exercises import network, prove
     from exercises.catalogue import OURS
-    from marker import ONE_THREAD, ROOT, marking, runner
-    from marker.catalogue import can_run
+    from marker import ONE_THREAD, ROOT, check, marking, runner
+    from marker.catalogue import Catalogue, can_run
     from marker.verdict import UNFINISHED
     from support.errors import UserError
     from support.files import replacing
@@ -51,7 +55,7 @@ with program.needing("requirements-np.txt"):
 TAKES = {
     "next": ("watch", "seed"), "hint": ("which",), "list": (), "run": ("which",), "look": ("which",),
     "reset": ("which",), "solution": ("which",), "train": (), "prove": ("which",), "read": ("which",),
-    "review": ("which", "seed"), "mark": ("which", "seed", "only", "out", "feedback"),
+    "review": ("which", "seed"), "mark": ("which", "seed", "only", "out", "feedback"), "check": ("which", "seed"),
 }  # fmt: skip
 
 
@@ -62,22 +66,42 @@ def main(argv=None):
     add("which", nargs="?", help="an exercise; a folder (mark), a network (prove), a picture (read)")
     add("--watch", action="store_true", default=None, help="mark again whenever the file is saved")
     add("--seed", type=integer(0, 2**64 - 1), metavar="N", help="the inputs of an earlier run, which printed N")
-    add("--folder", default=ROOT / "my_practice", type=named, help="where your files are (my_practice)")
+    add("--folder", type=named, help="where your files are (my_practice)")
+    add("--exercises", type=named, metavar="FOLDER", help="other exercises than this project's; their files are run")
     add("--only", metavar="NAMES", help="mark only these: dz1,da1 or chapter2")
     add("--out", metavar="FILE", help="mark writes its table into this file, and not onto the screen: marks.csv")
     add("--feedback", metavar="DIR", help="mark also writes what it says to each person, into this folder")
     options = parser.parse_args(argv)
-    catalogue = OURS
+    show.typed_as = show.PROGRAM + (f" --exercises {options.exercises}" if options.exercises else "")
+    try:
+        return act(options)
+    except UserError as error:
+        raise UserError(show.as_typed(error)) from None
+
+
+def act(options):
+    """Do what the command says. Its exit status, or None."""
+    catalogue, folder = OURS, options.folder or ROOT / "my_practice"
+    if options.exercises:
+        catalogue = Catalogue(options.exercises)
+        folder = options.folder or catalogue.path.with_name(f"my_{catalogue.path.name}")
+    command, seed, is_ours = options.command, options.seed, catalogue is OURS
+    if command == "check":
+        return check.check(catalogue, options.which, seed or 0)
+    exercises = catalogue.exercises
     for line in catalogue.broken:
         print(line, file=sys.stderr)
-    command, seed = options.command, options.seed
+    if not exercises:
+        raise UserError(f"there is no exercise in {catalogue.path}")
+    if command in ("train", "prove", "read") and not is_ours:
+        raise UserError(f"{command} is for this project's own exercises")
     for name in ("which", "watch", "seed", "only", "out", "feedback"):
         if getattr(options, name) is not None and name not in TAKES.get(command, TAKES["next"]):
             what = "further word" if name == "which" else f"--{name}"
             raise UserError(f"{command or 'an exercise'} takes no {what}; -h lists the commands")
     if command == "mark":
         return classroom.mark_all(catalogue, options.which, seed or 0, options.only, options.feedback, options.out)
-    work = Work(options.folder, catalogue)
+    work = Work(folder, catalogue)
     if command == "prove":
         return prove.prove(work.folder, options.which or "mlp")
     if command == "read":
@@ -94,7 +118,7 @@ def main(argv=None):
     exercise = choose(work, command)
     if options.watch:
         watch(work, seed)
-    show(work, exercise, seed)
+    mark(work, exercise, seed)
     say_due(work)
 
 
@@ -125,7 +149,7 @@ def following(work, exercise):
     return next((e for e in on if can_run(e) and not work.passed(e)), None)
 
 
-def show(work, exercise, seed=None, again=False):
+def mark(work, exercise, seed=None, again=False):
     """Say what the exercise is, mark it, and say what comes next."""
     if work.new:
         say(
@@ -145,13 +169,13 @@ def show(work, exercise, seed=None, again=False):
     say(f"\n`python practice.py solution`  {exercise.kind.solution_is}")
     if exercise.runs:
         say(f"`python practice.py run`  {exercise.runs}", "good")
-    elif exercise.name in network.EXERCISES and not missing(work):
+    elif network.EXERCISES.get(exercise.name) is exercise and not missing(work):
         say("`python practice.py train`  now let your lines learn to read", "good")
-    for what, proofs in prove.PROOFS.items():
+    for what, proofs in prove.PROOFS.items() if work.catalogue is OURS else ():
         used = {name for proof in proofs for name in proof.uses}
         if exercise.name in used and all(work.passed(e) for e in work.catalogue.exercises if e.name in used):
             say(f"`python practice.py prove {what}`  is it the same run as PyTorch's?", "good")
-    if exercise.reads:
+    if work.catalogue is OURS and exercise.reads:
         say("`python practice.py read YOUR_PICTURE`  and let it read your handwriting", "good")
     if then := following(work, exercise):
         say(f"`python practice.py next`  to exercise {work.catalogue.number(then)}: {then.title}")
@@ -277,7 +301,7 @@ def watch(work, seed):
             changed = (work.folder / f"{exercise.name}.py").stat().st_mtime_ns
         if changed and (exercise, changed) != marked:
             say(f"\n-- {time.strftime('%H:%M:%S')} {'-' * 60}", "quiet")
-            show(work, exercise, seed, again=exercise is marked[0])
+            mark(work, exercise, seed, again=exercise is marked[0])
             say("\nWaiting until you save the file again. Ctrl-C ends.", "quiet")
             marked = exercise, changed
         time.sleep(0.1)

@@ -12,6 +12,15 @@ COLOURS = {"good": "32", "bad": "31", "strong": "1", "quiet": "2"}
 WRAP = {"width": 80, "break_on_hyphens": False, "break_long_words": False}
 
 
+PROGRAM = "python practice.py"  # as it is called in what is said,
+typed_as = PROGRAM  # and as the learner has to type it: with the folder of exercises, if they are not this project's
+
+
+def as_typed(text):
+    """A text in which the program is called as the learner has to type it."""
+    return str(text).replace(PROGRAM, typed_as)
+
+
 def near(path):
     """A path as you would type it from here, if it is below the current folder."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
@@ -22,7 +31,7 @@ def say(text, style=None):
 
     What would move its cursor, in a learner's own message perhaps, is a question mark.
     """
-    lines = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "?", str(text)).split("\n")
+    lines = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "?", as_typed(text)).split("\n")
     wrapped = "\n".join(line if line.startswith("    ") else textwrap.fill(line, **WRAP) for line in lines)
     print(f"\033[{COLOURS[style]}m{wrapped}\033[0m" if style and has_colour() else wrapped, flush=True)
 

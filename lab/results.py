@@ -19,7 +19,7 @@ with program.needing("requirements-np.txt"):
     import numpy as np
 
     import data
-    from exercises.catalogue import CASES, EXERCISES
+    from exercises.catalogue import EXERCISES
     from networks import NETWORKS, make, parse_options, typed
     from support.errors import UserError
     from support.files import replacing
@@ -274,7 +274,7 @@ def beside_table(found):
     ours, theirs = (f"{np.median(rounds[f'run |  | {tool}']):.1f} s" for tool in FRAMEWORKS.values())
     vit = found["accuracy"]["ViT, NumPy"]
     minutes = f"{np.median(values(vit, 'seconds')) / 60:.0f} minutes"
-    marked = [exercise for exercise in EXERCISES if exercise not in CASES]
+    counts = [len(exercise.told_apart) for exercise in EXERCISES if exercise.known]
     rows = [
         ["by hand and in PyTorch: the same run", f"{twins['steps']:,} steps, weights within {differs}",
          "[llm.c](https://github.com/karpathy/llm.c/blob/master/test_gpt2.c): 10 steps, losses within 0.01",
@@ -283,7 +283,7 @@ def beside_table(found):
         ["a transformer by hand reads MNIST", f"{np.mean(values(vit)):.4f} after {minutes}",
          "[ViT-NumPy](https://github.com/libaohang/ViT-NumPy): 0.982 after 1.5 hours",
          "`python main_np.py --model vit`"],
-        ["mistakes that the marker names", f"{sum(len(e.known) for e in marked):,} in {len(marked)} exercises", "",
+        ["mistakes that the marker names", f"{sum(counts):,} in {len(counts)} exercises", "",
          "`python practice.py`"],
     ]  # fmt: skip
     if text := found.get("nanogpt"):

@@ -7,12 +7,15 @@ A folder has a file `order.py`, in which capitals say what its exercises have in
     ORDER    parts, in the order in which they are learned: (a title, a folder in it or "", the names of exercises)
     COUNTS   {the name of a size: what there are so many of}, {"n": "samples"}; the first is what a mean goes over
     SAYS     {what the files may say besides, in capitals: what that is where one does not}
+    FINDERS  {name: a `Finder`}, ways to find a mistake that this folder has besides: see marker/finder.py
 
-and, if it likes, a said.md with words of its own: see marker/words.py. Such files are run as they are: whoever uses a
-folder trusts it as they trust this program.
+and, if it likes, a said.md with words of its own: see marker/words.py. A file whose name begins with _ is no exercise:
+the others may import it. All of these are run as they are: whoever uses a folder trusts it as they trust this program.
 """
 
 import importlib.util
+import sys
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -25,17 +28,23 @@ class Catalogue:
     """The exercises of a folder."""
 
     def __init__(self, folder):
+        """folder: a path. UserError if its order.py cannot be used."""
         self.path = Path(folder).resolve()
-        said = run(self.path / "order.py")
-        counts, says = ({**said.get(name, {})} for name in ("COUNTS", "SAYS"))
-        self.folder = Folder(counts, Words.of(self.path), says, self.path)
+        try:
+            with importing(self.path):
+                said = run(self.path / "order.py")
+        except (Exception, SystemExit) as error:
+            raise UserError(f"{self.path / 'order.py'}: {type(error).__name__}: {error}") from None
+        counts, says, finders = ({**said.get(name, {})} for name in ("COUNTS", "SAYS", "FINDERS"))
+        self.folder = Folder(counts, Words.of(self.path), says, finders, self.path)
         self.order = said.get("ORDER") or ((self.path.name, "", ""),)
         self.broken = []  # a line for each file that is left out: which, and why
 
     def exercise(self, name):
         """One exercise, without a look at the others; ValueError if its file cannot be used."""
         places = (self.path / inside / f"{name}.py" for _, inside, _ in self.order)
-        return Exercise(next(filter(Path.exists, places), self.path / f"{name}.py"), self.folder)
+        with importing(self.path):
+            return Exercise(next(filter(Path.exists, places), self.path / f"{name}.py"), self.folder)
 
     @cached_property
     def parts(self):
@@ -70,7 +79,8 @@ class Catalogue:
     def read(self, file):
         """The exercise in a file; None, and a line in `broken`, if it cannot be used."""
         try:
-            exercise = Exercise(file, self.folder)
+            with importing(self.path):
+                exercise = Exercise(file, self.folder)
             exercise.kind.complete(exercise)
         except (Exception, SystemExit) as error:  # whatever becomes of a file that somebody is still writing
             where = file.relative_to(self.path.parent)
@@ -122,7 +132,24 @@ class Catalogue:
         for exercise in self.exercises:
             if exercise.name.lower() == text.lower().removesuffix(".py"):
                 return exercise
+        if not self.exercises:
+            raise UserError(f"there is no exercise in {self.path}")
         raise UserError(f"there is no exercise {text}: `python practice.py list` shows all of them, -h the commands")
+
+
+@contextmanager
+def importing(path):
+    """Within it, the files of a folder can import each other, if it is no package that is imported by its own name."""
+    is_package, before = (path / "__init__.py").exists(), set(sys.modules)
+    sys.path += [] if is_package else [str(path)]
+    try:
+        yield
+    finally:
+        if not is_package:
+            sys.path.remove(str(path))
+            for name in set(sys.modules) - before:  # another folder may have a file of the same name
+                if str(getattr(sys.modules[name], "__file__", "")).startswith(str(path)):
+                    del sys.modules[name]
 
 
 def run(file):

@@ -36,6 +36,7 @@ class Folder(NamedTuple):
     says: dict = MappingProxyType(
         {}
     )  # {what their files may say besides, in capitals: what that is where one does not}
+    finders: dict = MappingProxyType({})  # {name: a `Finder` of its own}, which is asked before the marker's
     path: Any = None  # where it is
 
 
@@ -75,6 +76,7 @@ class Exercise:
     tool = None  # a `Tool`, if the numbers alone are not enough
     hints = ""  # numbered, from a question to nearly the line; read as a tuple
     mistakes = ""  # see `mistakes_in`; read as [(name, change, question)]
+    harmless = ""  # rows `old -> new | reason`: edits of the answer that are right in all draws, and no mistake
     exchanged = "In which order does the function return them?"  # what is asked if one result is in another's place
     why = docs = line = ""  # what `solution` says
     runs = ""  # what `practice.py run` is for, if there is something to run
@@ -97,7 +99,7 @@ class Exercise:
         for name, value in (others | said).items():
             if not hasattr(Exercise, name.lower()) and name not in others and value is not self.kind:
                 raise ValueError(f"it says {name}, which the class Exercise in marker/exercise.py does not know")
-            text = isinstance(value, str) and name not in ("HINTS", "MISTAKES", "WRONG", "RIGHT")
+            text = isinstance(value, str) and name not in ("HINTS", "MISTAKES", "HARMLESS", "WRONG", "RIGHT")
             setattr(self, name.lower(), unwrapped(value) if text else value)
         if not isinstance(self.inputs, (list, tuple)) or not all(map(callable, self.inputs)):
             raise ValueError("INPUTS is no list of functions")
@@ -158,6 +160,17 @@ class Exercise:
         """The names of its results: attributes of what `inputs` make."""
         return tuple(node.id for node in ast.walk(self.function.body[-1]) if isinstance(node, ast.Name))
 
+    def filled(self, body):
+        """The stub with these lines in place of its dots. What they do not set keeps its own."""
+        dots = [name for name in self.gives if not re.search(rf"\b{name}\b[^=\n]*=[^=]", body)]
+        lines = textwrap.indent("\n".join([body, *(f"{name} = ..." for name in dots)]), "    ") + "\n"
+        return re.sub(r"(^    \w+ = \.\.\..*\n)+", lambda _: lines, self.stub, flags=re.MULTILINE)
+
+    @cached_property
+    def first_line(self):
+        """The line of the stub where its dots begin."""
+        return self.stub[: re.search(r"^    \w+ = \.\.\.", self.stub, re.MULTILINE).start()].count("\n") + 1
+
     def draw(self, seed):
         """For each trial, the inputs and the right results: two trials of different sizes from each of `inputs`, and of
         `further`.
@@ -189,9 +202,20 @@ class Exercise:
     def known(self):
         """All mistakes that have a name, this exercise's own first."""
         rows = [(name, question, to) for name, to, question in self.mistakes]
-        for output in self.gives:
+        for output in self.gives if self.inputs else ():
             rows += [(name, question, f"{output} = {output} * ({k})") for name, k, question in self.factors]
         return tuple(Mistake(name, question, to, counted(self.changed(to))) for name, question, to in rows)
+
+    @cached_property
+    def told_apart(self):
+        """Those that can be told from each other and from what is right, by the numbers of one draw."""
+        found = {}
+        for mistake in self.known:
+            drawn = [self.values(mistake, g) for g in self.draw(0)]
+            numbers = tuple((t, name, digits(a)) for t, values in enumerate(drawn) for name, a in values.items())
+            found.setdefault(numbers, mistake)
+        found.pop((), None)
+        return tuple(found.values())
 
     @cached_property
     def pairs(self):
@@ -246,6 +270,12 @@ class Exercise:
                     where = f"{array}.shape[{axis}]" if axis else f"len({array})"
                     found[size] = f"{size} is the number of {what}: {where}."
         return found
+
+
+def digits(a):
+    """Eight digits of each entry of an array, as text."""
+    with np.errstate(all="ignore"):
+        return " ".join(f"{entry:.7e}" for entry in np.ravel(np.asarray(a, np.float64)))
 
 
 def apart(given, rng, first):

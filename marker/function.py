@@ -66,7 +66,7 @@ class Function(Kind):
         if not is_vague(verdict):
             return
         wrongs = Wrongs(exercise, attempt.seed, outcome, verdict)
-        for name, finder in FINDERS.items():
+        for name, finder in all_finders(exercise).items():
             if finder.is_long:
                 notes.found[name] = None
                 keep()
@@ -80,12 +80,18 @@ class Function(Kind):
         verdict = judge_trials(exercise, seed, outcome)
         if is_vague(verdict) and "place" in notes.found:
             wrongs = Wrongs(exercise, seed, outcome, verdict)
-            said = (finder.say(notes.found[name], wrongs) for name, finder in FINDERS.items() if name in notes.found)
+            asked = {name: finder for name, finder in all_finders(exercise).items() if name in notes.found}
+            said = (finder.say(notes.found[name], wrongs) for name, finder in asked.items())
             return next(filter(None, said), verdict)
         for line, name, does_nothing in notes.found.get("typed", ()):
             if does_nothing:
                 verdict = verdict._replace(text=f"{verdict.text}\nLine {int(line)}: {TYPED[name]}")
         return verdict
+
+
+def all_finders(exercise):
+    """{name: Finder}: the folder's own, and the marker's."""
+    return {**exercise.folder.finders, **FINDERS}
 
 
 def is_right(exercise, rights):

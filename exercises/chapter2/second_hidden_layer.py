@@ -28,6 +28,10 @@ from functools import partial
 from exercises import chapter2
 
 INPUTS = [chapter2.two_hidden, partial(chapter2.two_hidden, edge=True)]
+HARMLESS = """
+z1 > 0 -> z1 >= 0 | exactly at 0 the ReLU has a kink: any slope from 0 to 1 will do
+z2 > 0 -> z2 >= 0 | the same
+"""
 
 
 def answer(x, z1, a1, W2, z2, a2, W3, dlogits):

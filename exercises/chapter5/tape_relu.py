@@ -30,6 +30,7 @@ from functools import partial
 from exercises import chapter5
 
 INPUTS = [chapter5.relu, partial(chapter5.relu, edge=True)]
+HARMLESS = "a.value > 0 -> a.value >= 0 | exactly at 0 the ReLU has a kink: any slope from 0 to 1 will do"
 EXCHANGED = "Which share belongs to which parent?"
 ARGUMENTS = chapter5.to_record
 ENTRYWISE = "a"

@@ -170,7 +170,8 @@ def predicted(rng, apart=False):
 def kept(rng, apart=False):
     """A new word's query, key and value in one head, and those of the words before it: the last row of attention.
 
-    apart: the scores of a text lie far from 0, and from those of other texts; and one lies far above the others.
+    apart: the scores of a text lie far from 0, and from those of other texts; and one lies far above the others: a
+    kept one, and in another text the new one.
     """
     B, t, d = sizes_of(rng, 3)
     keys, values = rng.normal(0, 1, (2, B, t + 1, d))
@@ -179,6 +180,7 @@ def kept(rng, apart=False):
         by_1 = np.sqrt(d) * q / (q**2).sum(axis=1, keepdims=True)
         keys += (far(B)[:, np.newaxis] * by_1)[:, np.newaxis]
         keys[0, 0] += 1000 * by_1[0]
+        keys[1, -1] += 1000 * by_1[1]
     weights = softmax((keys @ q[:, :, np.newaxis])[:, :, 0] / np.sqrt(d))
     mixed = (weights[:, np.newaxis] @ values)[:, 0]
     return SimpleNamespace(B=B, t=t, d=d, q=q, k=keys[:, -1].copy(), v=values[:, -1].copy(), kept_k=keys[:, :-1].copy(),

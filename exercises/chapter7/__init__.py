@@ -27,11 +27,15 @@ def headed(rng):
     return SimpleNamespace(B=B, T=T, h=h, d=d, C=C, qkv=qkv, q=q, k=k, v=v, mixed=mixed, y=merge(mixed))
 
 
-def dropped(rng, p=None):
-    """Dropout in the middle of a network. Some of the numbers that decide are p itself, or right beside it."""
+def dropped(rng, p=None, behind_relu=False):
+    """Dropout in the middle of a network. Some of the numbers that decide are p itself, or right beside it.
+
+    behind_relu: some entries of x are exactly 0.
+    """
     B, T, C = sizes_of(rng, *[[3, 4, 5, 6, 7, 8]] * 3)
     p = rng.uniform(0.1, 0.4) if p is None else p
     x, dy, u = rng.normal(size=(B, T, C)), rng.normal(size=(B, T, C)), rng.random((B, T, C))
+    x = np.maximum(x, 0) if behind_relu else x
     near = rng.permutation(u.size)[:9].reshape(3, 3)
     for places, value in zip(near, (p, p - BESIDE, p + BESIDE), strict=True):
         u.flat[places] = max(value, 0)
@@ -74,16 +78,18 @@ def tied(rng):
                            losses={"E": loss, "a": partial(loss, E)})  # fmt: skip
 
 
-def one_step(rng, axes=2):
-    """A parameter and its two running means in the middle of a training. A test compares it with main_np.update_adamw.
+def one_step(rng, axes=2, t=None):
+    """A parameter and its two running means in the middle of a training, or at step t.
+
+    A test compares it with main_np.update_adamw.
 
     eps is large, so that its place in the formula shows.
     """
     shape = rng.choice(range(3, 9), axes, replace=False).tolist()
-    t, lr, weight_decay = int(rng.integers(2, 9)), rng.uniform(0.05, 0.3), rng.uniform(0.1, 0.4)
+    later, lr, weight_decay = int(rng.integers(2, 9)), rng.uniform(0.05, 0.3), rng.uniform(0.1, 0.4)
     beta1, beta2, eps = rng.uniform(0.6, 0.75), rng.uniform(0.8, 0.95), rng.uniform(0.05, 0.2)
     old_p, old_m, dp = rng.normal(size=(3, *shape))
-    old_s = rng.uniform(0.1, 2, shape)
+    old_s, t = rng.uniform(0.1, 2, shape), t or later
     m, s = beta1 * old_m + (1 - beta1) * dp, beta2 * old_s + (1 - beta2) * dp * dp
     move = m / (1 - beta1**t) / (np.sqrt(s / (1 - beta2**t)) + eps)
     p = old_p - lr * (move + weight_decay * (axes > 1) * old_p)
@@ -92,11 +98,15 @@ def one_step(rng, axes=2):
 
 
 def scheduled(rng, part):
-    """A step in one part of a training: it warms up, the rate falls, or the last step is over."""
+    """A step in one part of a training: it warms up, the rate falls, or the last step is over; or a step at an edge."""
     warm, steps = int(rng.integers(6, 12)), int(rng.integers(30, 60))
-    first, last = {"warm": (1, warm - 1), "falls": (warm + 1, steps - 1), "over": (steps + 1, steps + 9)}[part]
-    while abs((t := int(rng.integers(first, last))) - warm - (steps - warm) / 2) < 1:
-        pass  # halfway down, the cosine is 0, whatever its sign
+    edges = {"first": 0, "warmed": warm - 1, "at warm": warm, "after warm": warm + 1, "late": steps - 1, "last": steps}
+    if part in edges:
+        t = edges[part]
+    else:
+        first, last = {"warm": (1, warm - 1), "falls": (warm + 1, steps - 1), "over": (steps + 1, steps + 9)}[part]
+        while abs((t := int(rng.integers(first, last))) - warm - (steps - warm) / 2) < 1:
+            pass  # halfway down, the cosine is 0, whatever its sign
     lr = rng.uniform(0.2, 0.9)
     least, share = lr * rng.uniform(0.05, 0.2), min(1, (t - warm) / (steps - warm))
     rate = least + (lr - least) * (1 + math.cos(math.pi * share)) / 2
@@ -106,6 +116,7 @@ def scheduled(rng, part):
 
 
 SCHEDULED = [partial(scheduled, part=part) for part in ("warm", "falls", "over")]
+AT_EDGES = [partial(scheduled, part=part) for part in ("first", "warmed", "at warm", "after warm", "late", "last")]
 
 
 def cut(rng):

@@ -25,7 +25,7 @@ from functools import partial
 from exercises import chapter7
 
 INPUTS = [chapter7.dropped]
-FURTHER = [partial(chapter7.dropped, p=0.0)]
+FURTHER = [partial(chapter7.dropped, p=0.0), partial(chapter7.dropped, behind_relu=True)]
 COUNTS = {"B": "texts", "T": "places", "C": "channels"}
 ENTRYWISE = "x"
 

@@ -24,6 +24,7 @@ def learning_rate(t, lr, least, warm, steps):
 from exercises import chapter7
 
 INPUTS = chapter7.SCHEDULED
+FURTHER = chapter7.AT_EDGES
 
 
 def answer(t, lr, least, warm, steps):

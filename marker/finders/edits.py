@@ -7,6 +7,7 @@ wrong side of a loop's end.
 import ast
 import copy
 import re
+from contextlib import contextmanager
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -63,6 +64,20 @@ def edits_of(function, source, stub, takes, sizes):
             if isinstance(block := getattr(node, field, None), list):
                 for rank, kind, place, new in block_edits(block, own, names):
                     yield Edit(rank, kind, place, vars(node), field, new, function)
+
+
+@contextmanager
+def made(edit):
+    """Within it, the edit is made in its tree."""
+    edits = [edit, *edit.also]
+    before = [one.holder[one.key] for one in edits]
+    for one in edits:
+        one.holder[one.key] = one.new
+    try:
+        yield
+    finally:
+        for one, old in zip(edits, before, strict=True):
+            one.holder[one.key] = old
 
 
 def together(edits):
@@ -126,8 +141,8 @@ def context_of(node, field):
             return "a loop", node.iter
         case ((ast.If() | ast.IfExp() | ast.While()), "test"):
             return "a condition", node.test
-        case ast.comprehension(), "ifs":
-            return "a condition", node.ifs[0]
+        case ast.comprehension(ifs=[first, *_]), "ifs":
+            return "a condition", first
         case ast.Compare(), _:
             return "a condition", node
         case ast.Call(), "keywords":

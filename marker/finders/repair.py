@@ -23,7 +23,7 @@ import numpy as np
 from marker.budget import SPEND, Budget, Stopped, count_lines, hidden
 from marker.equal import ROUNDING, agree, sizes
 from marker.finder import Finder
-from marker.finders.edits import edits_of, names_in, span, together
+from marker.finders.edits import edits_of, made, names_in, span, together
 from marker.trial import as_array, call, right_results
 from marker.verdict import FAR_OFF, PLACES, Verdict
 
@@ -198,18 +198,12 @@ class Trial:
         if self.edits <= 0 or self.budget.lines <= 0:
             return Tried()
         self.edits -= 1
-        edits = [edit, *edit.also]
-        before = [one.holder[one.key] for one in edits]
-        for one in edits:
-            one.holder[one.key] = one.new
-        edited = [one.function for one in edits]
+        edited = [one.function for one in (edit, *edit.also)]
         try:
-            codes = [compiled(f) if f in edited else code for f, code in self.codes.items()]
+            with made(edit):
+                codes = [compiled(f) if f in edited else code for f, code in self.codes.items()]
         except (SyntaxError, ValueError, TypeError):
             return Tried()
-        finally:
-            for one, old in zip(edits, before, strict=True):
-                one.holder[one.key] = old
         right, left, numbers = set(self.exercise.gives), None if is_left else set(), ()
         for t in self.order:
             self.budget.limit = min(PATIENCE * self.own[t] + GRACE, self.budget.lines)

@@ -14,9 +14,7 @@ def filled(name, body):
     body = textwrap.dedent(body).strip("\n")
     if name in WHOLE:
         return re.sub(r"^def .*\Z", lambda _: f"{body}\n", BY_NAME[name].stub, flags=re.DOTALL | re.MULTILINE)
-    dots = [name for name in BY_NAME[name].gives if not re.search(rf"\b{name}\b[^=\n]*=[^=]", body)]
-    lines = textwrap.indent("\n".join([body, *(f"{name} = ..." for name in dots)]), "    ") + "\n"
-    return re.sub(r"(^    \w+ = \.\.\..*\n)+", lambda _: lines, BY_NAME[name].stub, flags=re.MULTILINE)
+    return BY_NAME[name].filled(body)
 
 
 def write(folder, name, body=None):

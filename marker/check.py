@@ -1,0 +1,274 @@
+"""For whoever writes an exercise: does its file do what it says? `python practice.py check FILE`.
+
+Its inputs are drawn, each of its mistakes gets the verdict that its row says, and no single edit of its answer (of an
+operator, a bound, an axis, a number or a condition) is right in 50 draws: otherwise it would pass for some learner.
+"""
+
+import ast
+import sys
+import threading
+import time
+import traceback
+from collections import Counter
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+
+from marker import marking
+from marker.budget import SPEND, Budget, Stopped, count_lines
+from marker.equal import agree, sizes
+from marker.exercise import change
+from marker.finders.edits import edits_of, made
+from marker.kind import Outcome
+from marker.trial import as_array, call, describe, right_results
+from support.errors import UserError
+
+SECONDS = 1  # of computing, in which inputs are drawn
+DRAWS = 50  # seeds, each with all its trials
+SEEDS = 3  # for which each mistake is judged
+# The kinds of edits that are slips of anybody's. (What is missing or has another name is a mistake of its own.)
+KINDS = {
+    "a sign", "an operation", "parentheses", "an exponent", "a loop", "an index", "a size", "an axis", "a constant",
+    "a condition",
+}  # fmt: skip
+SCALES = 0.01, 1, 1, 1, 100, 1e4  # of arbitrary numbers
+LINES = 20_000  # that an edited answer may run in a trial
+
+
+def check(catalogue, file, seed=0):
+    """Say what is wrong with an exercise's file. The exit status: 1 if anything is."""
+    if not file:
+        raise UserError("check needs the file of an exercise: `python practice.py check FILE`")
+    path = Path(file).resolve()
+    if not path.is_file() or not path.is_relative_to(catalogue.path):
+        where = "" if path.is_file() else "there is no such file"
+        raise UserError(f"{file}: {where or f'it is not in {catalogue.path}: name its folder, --exercises FOLDER'}")
+    exercise = catalogue.read(path)
+    if not exercise:
+        print(catalogue.broken[-1])
+        return 1
+    found = [*problems(exercise, seed)]
+    for text in found:
+        print(text)
+    print(f"{path.name}: {len(found) or 'nothing'} to look at")
+    return 1 if found else 0
+
+
+def problems(exercise, seed=0, draws=DRAWS):
+    """What is wrong with an exercise, as texts."""
+    if not exercise.inputs:
+        return
+    if text := not_drawn(exercise, seed):
+        yield text
+        return
+    if not right_in_all(exercise, compiled(counting(exercise.filled(exercise.answer))), [exercise.draw(seed)]):
+        yield f"the answer is not right for the inputs that are drawn (seed {seed})"
+        return
+    yield from misnamed(exercise, seed)
+    if not exercise.needs_torch:
+        yield from (str(survivor) for survivor in survivors(exercise, seed, draws) if not survivor.reason)
+
+
+# ---- inputs ----------------------------------------------------------------------------------------------------------
+def not_drawn(exercise, seed=0, seconds=SECONDS):
+    """Why the inputs cannot be drawn, with the line that raises, or that never ends; "" if they can."""
+    failed, began = [], time.process_time()
+
+    def draw():
+        try:
+            exercise.draw(seed)
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=draw, daemon=True)
+    thread.start()
+    while thread.is_alive() and time.process_time() - began < seconds:
+        thread.join(0.02)
+    if thread.is_alive():
+        stack = traceback.extract_stack(sys._current_frames()[thread.ident])
+        return f"{where(exercise, stack)}: the inputs are not drawn within {seconds} s. Does a loop never end?"
+    if failed:
+        error, stack = failed[0], traceback.extract_tb(failed[0].__traceback__)
+        return f"{where(exercise, stack)}: {type(error).__name__}: {error}"
+    return ""
+
+
+def where(exercise, stack):
+    """The innermost line of a stack that is the exercise's own, or its folder's."""
+    folder = str(exercise.folder.path or exercise.file.parent)
+    own = [frame for frame in stack if str(frame.filename).startswith(folder)]
+    if not own:
+        return exercise.file.name
+    line = Path(own[-1].filename).read_text(encoding="utf-8").splitlines()[own[-1].lineno - 1].strip()
+    return f"{Path(own[-1].filename).name}, line {own[-1].lineno}, `{line}`"
+
+
+# ---- mistakes --------------------------------------------------------------------------------------------------------
+def misnamed(exercise, seed=0, seeds=SEEDS):
+    """A text for each mistake whose numbers are right, or get another name than its own."""
+    own = [mistake for mistake in exercise.known[: len(exercise.mistakes)] if not mistake.name.startswith("and ")]
+    wrong = {}
+    for one in range(seed, seed + seeds):
+        for mistake in own:
+            verdict = judged(exercise, one, partial(exercise.values, mistake))
+            if verdict.passed:
+                wrong.setdefault(mistake.name, f"the mistake {mistake.name!r} gives the right numbers (seed {one})")
+            elif verdict.name != mistake.name:
+                wrong.setdefault(mistake.name, f"the mistake {mistake.name!r} is called {verdict.name!r} (seed {one})")
+    yield from wrong.values()
+
+
+def judged(exercise, seed, values):
+    """The verdict on a function that returns values(g), {output: value}, and for all others what is right."""
+    trials = []
+    for g in exercise.draw(seed):
+        results = {name: getattr(g, name) for name in exercise.gives} | values(g)
+        trials.append({"results": [describe(result) for result in results.values()], "changed": []})
+    return marking.judge(exercise, seed, Outcome(notes={"trials": trials, "follows": True}))
+
+
+# ---- edits -----------------------------------------------------------------------------------------------------------
+class Survivor(NamedTuple):
+    """An edit of the answer that is right in all draws."""
+
+    line: int
+    before: str
+    after: str
+    reason: str  # why it is harmless; "" if nobody has said so
+    draws: int
+
+    def __str__(self):
+        return f"line {self.line} of the answer, `{self.before}` -> `{self.after}`: right in {self.draws} draws"
+
+
+def survivors(exercise, seed=0, draws=DRAWS):
+    """Each `Survivor` among the single edits of the answer."""
+    source = exercise.filled(exercise.answer)
+    tree = counting(source)
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    given = [list(exercise.drawing(seed + one)) for one in range(draws)]
+    names = sorted(set.intersection(*(set(sizes(g)) for g in given[0])) - set(exercise.takes))
+    edits = [edit for f in functions for edit in edits_of(f, source, exercise.stub, exercise.takes, names)]
+    harmless, shift = reasons(exercise), exercise.first_line - 1
+    known = {ast.unparse(tree)}
+    tried = Arbitrary(exercise, tree, given)
+    for edit in edits:
+        if edit.kind.partition(":")[0] not in KINDS or edit.rank > 1:  # nothing is put in
+            continue
+        before = edit.holder[edit.key]
+        with made(edit):
+            code = ast.unparse(tree)
+            if code in known:
+                continue
+            known.add(code)
+            with suppress(SyntaxError, ValueError, TypeError):
+                if right_in_all(exercise, compiled(tree), given):
+                    reason = harmless.get(code) or tried.is_equal(compiled(tree))
+                    texts = [short(part) for part in (before, edit.new)]
+                    yield Survivor(edit.place[0] - shift, *texts, reason, draws)
+
+
+def compiled(tree):
+    return compile(tree, "an edit", "exec")
+
+
+def counting(source):
+    """The tree of some code that counts its lines."""
+    tree = ast.parse(source)
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            count_lines(node)
+    return tree
+
+
+def short(node):
+    nodes = node if isinstance(node, list) else [node]
+    text = ast.unparse(ast.Module(nodes, [])).replace("\n", "; ") if nodes else ""
+    return text.replace(f"{SPEND}(1) and ", "")[:100]
+
+
+def reasons(exercise):
+    """{the answer with an edit: why that is harmless}, as the exercise's file says it: rows `old -> new | reason`."""
+    found = {}
+    for row in filter(None, map(str.strip, exercise.harmless.splitlines())):
+        to, _, reason = row.partition(" | ")
+        found[ast.unparse(counting(exercise.filled(change(exercise.answer, to, exercise.gives[0]))))] = reason
+    return found
+
+
+@contextmanager
+def defined(exercise, code):
+    """The function that this code defines, which may run so many lines."""
+    budget = Budget(LINES)
+    names = {SPEND: budget.spend}
+    with np.errstate(all="ignore"):
+        exec(code, names)
+        yield names[exercise.function.name], budget
+
+
+def right_in_all(exercise, code, given):
+    """Whether a function is right in all trials of all draws. given: [[the inputs of a trial]]."""
+    with suppress(Exception, Stopped), defined(exercise, code) as (function, budget):
+        for g in (g for draw in given for g in draw):
+            budget.limit = budget.lines = LINES
+            results, changed = call(exercise, function, g)
+            if right_results(exercise, g, results, changed) != set(exercise.gives):
+                return False
+        return True
+    return False
+
+
+class Arbitrary:
+    """Inputs that obey nothing: what is the same for all of these is the same by construction, and no mistake."""
+
+    def __init__(self, exercise, tree, given, number=60):
+        self.exercise, self.right = exercise, compiled(tree)
+        rng, drawn = np.random.default_rng(0), [g for draw in given for g in draw]
+        self.given = [arbitrary(drawn[i % len(drawn)], exercise, rng) for i in range(number)]
+        self.results = [self.of(self.right, one) for one in self.given]
+
+    def is_equal(self, code):
+        """A reason, if this function returns what the answer does, whatever it is given; otherwise ""."""
+        pairs = [(one, right) for one, right in zip(self.given, self.results, strict=True) if right is not None]
+        alike = all(same(self.of(code, one), right) for one, right in pairs)
+        return "it is the same whatever is given" if len(pairs) > len(self.given) / 4 and alike else ""
+
+    def of(self, code, given):
+        """The results of a function; None if it fails."""
+        with suppress(Exception, Stopped), defined(self.exercise, code) as (function, _):
+            results = function(*self.exercise.given(given).values())
+            return [as_array(one) for one in (results if isinstance(results, tuple) else [results])]
+        return None
+
+
+def same(mine, right):
+    with suppress(TypeError, ValueError):
+        return mine is not None and len(mine) == len(right) and all(map(agree, mine, right))
+    return False
+
+
+def arbitrary(g, exercise, rng):
+    """A draw in which each array and number is another one, of the same kind and shape."""
+    found = dict(vars(g))
+    for name in found.keys() - set(exercise.gives):
+        value = found[name]
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            found[name] = rng.normal(0, rng.choice(SCALES), value.shape) * (rng.random(value.shape) > 0.1)
+            if np.all(value > 0):  # a logarithm, a root or a share of it may be taken
+                found[name] = np.abs(found[name]) + 0.01
+        elif isinstance(value, np.ndarray) and value.dtype.kind == "i" and value.size:
+            found[name] = rng.integers(value.min(), value.max() + 1, value.shape)
+        elif isinstance(value, float):
+            found[name] = rng.uniform(0.02, 0.98) if 0 < value < 1 else rng.normal(0, 2)
+        elif type(value) is int and name in exercise.takes and rng.random() < 0.7:
+            found[name] = int(rng.integers(0, 2 * value + 2))
+    return SimpleNamespace(**found)
+
+
+def counted(found):
+    """How many survivors there are for each reason."""
+    return Counter(survivor.reason or "none" for survivor in found)

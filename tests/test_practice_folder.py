@@ -1,0 +1,122 @@
+"""Exercises of anybody's: a subject that only the tests know goes through all commands, as this project's own do."""
+
+import shutil
+
+import pytest
+
+import practice
+from conftest import ROOT, assert_one_line, rows
+from desk.work import Work
+from marker import check, marking, runner
+from marker.catalogue import Catalogue
+from marker.verdict import PLACES
+from practice_answers import write as write_ours
+from support.errors import UserError
+
+STATISTICS = ROOT / "tests" / "statistics"
+SUBJECT = Catalogue(STATISTICS)
+RIGHT = {exercise.name: exercise.answer for exercise in SUBJECT.exercises}
+
+# What somebody writes, its mark, and what is said of it.
+WRITTEN = """
+weighted_mean | mean = (x * w[:, None]).mean(axis=0) / w.mean() | passed
+weighted_mean | mean = x.mean(axis=0) | the weights forgotten | with a large weight
+weighted_mean | mean = (x * w[:, None]).sum(axis=0) * 2 / w.sum() | a factor 2
+weighted_mean | mean = (x * w[:, None]).sum(axis=0) | a sum | Line 14, `w`
+weighted_mean | mean = x[0] * w[0] / w[0] | right for one alone | With a single sample
+weighted_mean | mean = (x * w).sum(axis=0) / w.sum() | error: ValueError | the shapes are
+weighted_mean | mean = (x * w[:, None]).sum(axis=0) / n | error: NameError | n is the number of samples: len(x).
+weighted_mean | ... | not written
+correlation | r = np.corrcoef(x, rowvar=False) | passed
+correlation | r = np.cov(x.T) | the covariance | in other units
+correlation | z = (x - x.mean()) / x.std(axis=0); r = z.T @ z / len(x) | an axis | Line 14, `x.mean()`
+ridge_weights | w = np.linalg.inv(x.T @ x + penalty * np.eye(x.shape[1])) @ x.T @ y | passed
+ridge_weights | w = np.linalg.solve(x.T @ x + penalty, x.T @ y) | the penalty on all entries | ones of I
+ridge_weights | w = np.linalg.solve(x.T @ x - penalty * np.eye(x.shape[1]), x.T @ y) | a sign | should the result rise
+two_dice | larger = rng.integers(1, 7, 2).max() | passed | Its mean is
+two_dice | larger = rng.integers(1, 7) | another mean
+"""
+
+
+def written(name, body, folder):
+    (path := folder / f"{name}.py").write_text(SUBJECT.by_name[name].filled(body), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def learner(tmp_path, capfd):
+    """learner("hint"): what `python practice.py --exercises statistics hint` prints, with a copy of the folder."""
+    shutil.copytree(STATISTICS, tmp_path / "statistics")
+
+    def call(*arguments):
+        capfd.readouterr()
+        assert not practice.main(["--exercises", str(tmp_path / "statistics"), *map(str, arguments)])
+        return capfd.readouterr().out
+
+    call.folder = tmp_path / "my_statistics"
+    return call
+
+
+def test_its_files_have_nothing_to_look_at():
+    assert len(SUBJECT.exercises) == 4 and not SUBJECT.broken
+    for exercise in SUBJECT.exercises:
+        assert [*check.problems(exercise, draws=5)] == [], exercise.name
+
+
+@pytest.mark.parametrize(("name", "body", "mark", "words"), [(*row.values, "")[:4] for row in rows(WRITTEN)])
+def test_what_somebody_writes_gets_its_mark(name, body, mark, words, tmp_path):
+    exercise = SUBJECT.by_name[name]
+    found = marking.verdict(exercise, 3, runner.report(exercise, written(name, body, tmp_path), 3))
+    assert found.name == mark and words in found.text, found.text
+    assert "images" not in found.text.replace(PLACES["a factor: of a size"], "")
+
+
+def test_it_is_practised_as_this_projects_own(learner):
+    """In a folder of its own: a name may be one of ours."""
+    assert "Exercise 1 (Averages, 1 of 2): The weighted mean" in learner()
+    assert learner.folder.joinpath("weighted_mean.py").read_text() == SUBJECT.by_name["weighted_mean"].stub
+    said = learner("hint")
+    assert "Hint 1 of 3" in said
+    written("weighted_mean", "mean = x.mean(axis=0)", learner.folder)
+    assert "the weights forgotten, it seems" in learner("--seed", 3)  # in a process of its own
+    written("weighted_mean", RIGHT["weighted_mean"], learner.folder)
+    said = learner()
+    assert "Passed. That makes 1 of 4." in said
+    assert f"`python practice.py --exercises {learner.folder.with_name('statistics')} next`" in said.replace("\n", " ")
+    assert "Exercise 2 (Averages, 2 of 2)" in learner("next")
+    assert "weighted_mean" in learner("list") and "passed" in learner("list")
+    assert "Review of exercise 1" in learner("review", "weighted_mean")
+    assert Work(learner.folder, SUBJECT).passed(SUBJECT.by_name["weighted_mean"])
+
+
+def test_a_class_is_marked_with_it(learner, tmp_path):
+    (ada := tmp_path / "class" / "ada").mkdir(parents=True)
+    written("correlation", "r = np.cov(x.T)", ada)
+    write_ours(ada, "dz1")
+    table = learner("mark", tmp_path / "class").splitlines()
+    assert table == [
+        "\ufeffname,passed,note,weighted_mean,correlation,ridge_weights,two_dice",
+        "ada,0,,,the covariance,,",
+    ]
+
+
+@pytest.mark.parametrize("command", ["train", "prove", "read"])
+def test_what_is_this_projects_own_is_not_for_others(command, learner):
+    with pytest.raises(UserError, match=f"{command} is for this project's own exercises"):
+        learner(command)
+
+
+def test_a_folder_that_is_none_is_one_line(program, tmp_path):
+    (tmp_path / "order.py").write_text("1 / 0\n")
+    for folder, words in ((tmp_path, "order.py: ZeroDivisionError"), (tmp_path / "gone", "there is no exercise in")):
+        assert_one_line(program("practice.py", "--exercises", folder, "list"), words)
+
+
+def test_a_folder_with_exercises_that_order_does_not_name_is_said(tmp_path):
+    (tmp_path / "more").mkdir()
+    shutil.copy(STATISTICS / "two_dice.py", tmp_path / "more" / "two_dice.py")
+    (tmp_path / "order.py").write_text('ORDER = (("One", "one", ""),)\n')
+    (tmp_path / "one").mkdir()
+    catalogue = Catalogue(tmp_path)
+    assert catalogue.exercises == ()
+    assert catalogue.broken == [f"{tmp_path.name}/more is left out: order.py does not name it"]
