@@ -128,7 +128,7 @@ def beside(exercise, seed, outcome):
                     return matrices(mine, right) | {"name": name, "isTelling": is_telling}
                 if result["dtype"] != "float64":
                     return None
-    except (KeyError, TypeError, ValueError):  # there is no array; or the file wrote its result by itself
+    except (AttributeError, KeyError, TypeError, ValueError):  # there is no array; or the file wrote the result
         return None
 
 
