@@ -496,3 +496,10 @@ def test_every_command_in_the_docs_is_understood(capsys, monkeypatch, tmp_path):
         ] == [], command
         target = re.match(r"make (\w+)", command)
         assert not target or re.search(rf"^{target[1]}:", (ROOT / "Makefile").read_text(), re.M), command
+
+
+def test_the_map_of_the_tests_names_each_file():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("**Where what is tested:**")[2]
+    named = {*re.findall(r"`(test_\w+\.py)`", text.partition("\n## ")[0])}
+    of_that_name = {f"test_{name}.py" for name in ("data", "plot", "predict", "write", "look")}
+    assert named | of_that_name == {path.name for path in (ROOT / "tests").glob("test_*.py")}

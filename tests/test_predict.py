@@ -199,7 +199,7 @@ def test_the_probabilities():
 def test_what_is_no_class_has_no_row(monkeypatch, capsys):
     """A network has ten outputs, and a reader's own folder perhaps two classes."""
     names = ["cat", "dog", *[pictures.NONE] * 8]
-    source = SimpleNamespace(classes=names, kind="class")
+    source = data.Source("own", of="images", classes=names, reader="ink")
     options = SimpleNamespace(source=source, network=SimpleNamespace(title=lambda _: "784-8-10"))
     checkpoint = SimpleNamespace(path="w.npz", history=SimpleNamespace(progress=lambda _: ""))
     monkeypatch.setattr(networks, "load", lambda _: (None, options, checkpoint))
