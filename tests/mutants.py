@@ -253,19 +253,27 @@ def outcomes(folder, tests, most):
     result = folder.parent / "outcomes.json"
     result.unlink(missing_ok=True)
     if not (child := os.fork()):
-        signal.alarm(most)
-        os.chdir(folder)
-        sys.dont_write_bytecode = True  # it tells two versions of a file apart by second and size
-        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-        sys.path[:] = [str(folder), *(path for path in sys.path if not path.startswith(str(PROJECT / "tests")))]
-        plugin = Outcomes()
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 1), os.dup2(nowhere.fileno(), 2)
-            status = pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests], [plugin])
-        result.write_text(json.dumps(plugin.found if status in (0, 1) else {}))
-        os._exit(0)
+        try:
+            signal.alarm(most)
+            run_in(folder, tests, result)
+        finally:
+            os._exit(0)  # whatever happens, only the parent goes on
     os.waitpid(child, 0)
     return json.loads(result.read_text()) if result.exists() else {}
+
+
+def run_in(folder, tests, result):
+    """Run the tests in that copy of the project, and write what was found into the file `result`."""
+    os.chdir(folder)
+    sys.dont_write_bytecode = True  # it tells two versions of a file apart by second and size
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    sys.path[:] = [str(folder), *(path for path in sys.path if not path.startswith(str(PROJECT / "tests")))]
+    plugin, nowhere = Outcomes(), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    status = pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests], [plugin])
+    if status in (0, 1):
+        result.write_text(json.dumps(plugin.found))
 
 
 def matrix(files, tests, number, seed, kept):
