@@ -170,7 +170,7 @@ def windows(words, places, name):
     """
     cut = len(words) * (TESTS - 1) // TESTS
     if min(cut, len(words) - cut) <= places:
-        least = TESTS * (places + 1)
+        least = TESTS * places + 1
         raise UserError(f"{name} has {len(words):,} letters: for texts of {places} letters it takes {least:,} or more")
     parts = [np.lib.stride_tricks.sliding_window_view(part, places + 1)[::places] for part in np.split(words, [cut])]
     return [array for part in parts for array in (part, np.zeros(len(part), np.uint8))]
