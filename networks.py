@@ -38,6 +38,7 @@ class InFile(NamedTuple):
     architecture: str
     sizes: dict[str, str]  # {argument of its class: what the file calls it}
     arrays: dict[str, str]  # {its name in params: its name in the file}; {} stands for a block's number
+    fit: Callable  # the sizes -> whether there can be such a network
     implied: dict[str, Callable]  # {what else the file may say: the sizes -> the value that alone is meant here}
 
 
@@ -254,6 +255,9 @@ LLAMA = Entry(
             "blocks.{}.mlp.down.W": "blk.{}.ffn_down.weight",
             "norm.gamma": "output_norm.weight",
         },
+        fit=lambda heads, keys, width, places, **_: (
+            heads and keys and places and heads % keys == width % (2 * heads) == 0
+        ),
         implied={
             "vocab_size": lambda sizes: sizes["words"],
             "rope.dimension_count": lambda sizes: sizes["width"] // sizes["heads"],
@@ -380,6 +384,7 @@ def begin(framework, description, argv=None):
 def add_weights(parser, writes=False):
     """The option --weights, for `load`."""
     what = f"the checkpoint of a network that {does(writes)} (default: the newest in {FOLDER})"
+    what += ", or the GGUF file of a model that people use" if writes else ""
     parser.add_argument("--weights", metavar="FILE", help=what)
 
 
@@ -478,6 +483,8 @@ def options_in(file):
     network, said = NETWORKS[known[kind]], file.facts(f"{kind}.")
     sizes = {ours: file.fact(f"{kind}.{theirs}") for ours, theirs in network.in_file.sizes.items()}
     sizes |= {"words": file.words.size, "starts": 0}
+    if min(sizes.values()) < 0 or not network.in_file.fit(**sizes):
+        file.refuse("is damaged: its sizes make no sense")
     expected = {theirs: sizes[ours] for ours, theirs in network.in_file.sizes.items()}
     expected |= {name: value(sizes) for name, value in network.in_file.implied.items()}
     for name, value in said.items():

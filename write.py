@@ -1,9 +1,10 @@
 """Have a trained network write: `python write.py 2026` -> written.png, or `python write.py Mac --count 10`.
 
 A network that learned digits writes the digits it is asked for, patch by patch. One that learned names goes on from the
-letters it is given, and so does one that learned a text: `python write.py "ROMEO:" --letters 300`. Each word, a patch
-or a letter, is drawn from what the network thinks likely after those before: gpt_np.py explains how. NumPy runs the
-network, whichever framework trained it.
+letters it is given, and so does one that learned a text: `python write.py "ROMEO:" --letters 300`. A model that people
+use, in a GGUF file, answers: `python write.py "What is gravity?" --weights FILE.gguf`. docs/llama.md says where to get
+one. Each word, a patch or a letter or a piece of a text, is drawn from what the network thinks likely after those
+before: gpt_np.py explains how. NumPy runs the network, whichever framework trained it.
 """
 
 import sys
@@ -20,6 +21,7 @@ with program.needing("requirements-np.txt"):
     from support import texts
     from support.errors import UserError
     from support.files import check_output, replacing
+    from support.model_file import is_model
     from support.options import Parser, integer, number
 
 SIZE, MARGIN = 4, 16  # pixels of the picture for each pixel of an image, and around it all
@@ -43,13 +45,20 @@ def main(argv=None):
     parser.add_argument("--seed", help=what, type=integer(0, 2**64 - 1), default=0)
     what = "draw from the K likeliest words alone (default: from all)"
     parser.add_argument("--top", metavar="K", help=what, type=integer(1, 10_000))
-    what = "write the digits N times, a row each (default: 1), N names (default: 10), or N texts (default: 1)"
+    what = "draw from the likeliest words alone that together have this probability (default: 1, from all)"
+    parser.add_argument("--top-p", metavar="P", help=what, type=number(1e-6, 1), default=1)
+    what = "write the digits N times, a row each (default: 1), N names (default: 10), N texts or answers (default: 1)"
     parser.add_argument("--count", metavar="N", help=what, type=integer(1, 100))
-    what = f"of a text, how many to write (default: {LETTERS})"
+    what = f"of a text, how many to write (default: {LETTERS}; of a GGUF file's, as many as it wants to)"
     parser.add_argument("--letters", metavar="N", help=what, type=integer(1, 1_000_000))
+    parser.add_argument("--raw", action="store_true", help="of a GGUF file: go on with the text instead of answering")
     parser.add_argument("--out", metavar="FILE.png", help=f"the picture of the digits (default: {OUT})")
     arguments = parser.parse_args(argv)
 
+    if arguments.weights and is_model(arguments.weights):
+        return talk(arguments)
+    if arguments.raw:
+        raise UserError("--raw is for the GGUF file of a model that people use: name it with --weights")
     check_output("--out", arguments.out or OUT, ".png")
     model, options, checkpoint = networks.load(arguments.weights, writes=True, text=arguments.text)
     check_output("--out", arguments.out or OUT, ".png", checkpoint.path)
@@ -59,6 +68,7 @@ def main(argv=None):
     if arguments.letters and options.source.of != "texts":
         raise UserError(f"--letters is for a text, and {network} writes {options.source.kind}s")
     {"images": digits, "names": names, "texts": text}[options.source.of](model, options, network, arguments)
+    return None
 
 
 # --- Digits -----------------------------------------------------------------------------------------------------------
@@ -68,7 +78,7 @@ def digits(model, options, network, arguments):
     """Write them into a picture, and say what a network that reads sees there."""
     out = arguments.out or OUT
     asked, rng = [*map(int, arguments.text or "0123456789")], np.random.default_rng(arguments.seed)
-    how = arguments.temperature, rng, options, arguments.top
+    how = arguments.temperature, rng, options, arguments.top, arguments.top_p
     rows = [write(model, asked, *how) for _ in range(arguments.count or 1)]
     with replacing(out) as file:
         Image.fromarray(on_paper(np.array(rows))).save(file, "PNG")
@@ -91,10 +101,10 @@ def digits(model, options, network, arguments):
         print(("" if source.kind == "digit" else ", ").join(words))
 
 
-def write(model, asked, temperature, rng, options, top=None):
+def write(model, asked, temperature, rng, options, top=None, top_p=1):
     """An image of each of the digits asked for, as a trained GPT writes it: (B, 28, 28) uint8."""
     begun = texts.first_words(asked, options.source)
-    words = np.stack([*model.write(begun, temperature, rng, top)], axis=1)  # (B, 49)
+    words = np.stack([*model.write(begun, temperature, rng, top, top_p)], axis=1)  # (B, 49)
     return texts.images_of(words)
 
 
@@ -111,7 +121,7 @@ def on_paper(images):
 
 def names(model, options, network, arguments):
     """Say them, and of each whether it is in the list that the network has learned from."""
-    how = arguments.temperature, np.random.default_rng(arguments.seed), options, arguments.top
+    how = arguments.temperature, np.random.default_rng(arguments.seed), options, arguments.top, arguments.top_p
     written = go_on(model, (arguments.text or "").lower(), arguments.count or 10, *how)
     known = {*texts.names_of(data.load(options.source, options.hold_out).train_images)}
     print(network)
@@ -121,11 +131,11 @@ def names(model, options, network, arguments):
     print(f"{number} of {len(written)} {'is' if number == 1 else 'are'} in the list of {len(known):,} names it learned")
 
 
-def go_on(model, letters, count, temperature, rng, options, top=None):
+def go_on(model, letters, count, temperature, rng, options, top=None, top_p=1):
     """So many names that begin with these letters, as a trained GPT writes them."""
     given = texts.texts_of([letters])[:, : len(letters)]
     begun = np.concatenate([texts.first_words([0], options.source), given], axis=1)  # (1, n)
-    written = np.stack([*model.write(begun.repeat(count, axis=0), temperature, rng, top)], axis=1)
+    written = np.stack([*model.write(begun.repeat(count, axis=0), temperature, rng, top, top_p)], axis=1)
     return [letters + rest for rest in texts.names_of(written)]
 
 
@@ -135,17 +145,18 @@ def go_on(model, letters, count, temperature, rng, options, top=None):
 def text(model, options, network, arguments):
     """Print what it is to go on from, and then each letter as soon as it is drawn."""
     letters, rng = options.source.letters, np.random.default_rng(arguments.seed)
+    how = arguments.temperature, rng, arguments.top, arguments.top_p
     begun = arguments.text or letters[texts.beginning(options.source)]
     print(network)
     for number in range(arguments.count or 1):
         print(*["\n---\n"] * (number > 0), begun.lstrip("\n"), sep="", end="")
-        words = endless(model, [letters.index(letter) for letter in begun], arguments.temperature, rng, arguments.top)
+        words = endless(model, [letters.index(letter) for letter in begun], *how)
         for word in islice(words, arguments.letters or LETTERS):
             print(letters[word], end="", flush=True)
     print()
 
 
-def endless(model, words, temperature, rng, top=None):
+def endless(model, words, temperature, rng, top=None, top_p=1):
     """The words with which a trained GPT goes on from some, one after another; it has no end.
 
     The network has places for T words. Behind the last one, the window moves on by half: the last T / 2 words are the
@@ -154,11 +165,44 @@ def endless(model, words, temperature, rng, top=None):
     words, T = [*words], model.places
     seen = words[-T:]
     while True:
-        for (word,) in model.write(np.array([seen]), temperature, rng, top):
+        for (word,) in model.write(np.array([seen]), temperature, rng, top, top_p):
             words.append(word)
             yield word
         seen = words[-(T // 2) :]
 
 
+# --- A model that people use ------------------------------------------------------------------------------------------
+
+
+def talk(arguments):
+    """Have it answer or, with --raw, go on with the text; print what it writes as soon as it is drawn."""
+    if arguments.out:
+        raise UserError(f"--out is for a picture of digits, and {arguments.weights} writes texts")
+    if not arguments.text:
+        raise UserError('ask it something: `python write.py "What is gravity?" --weights FILE.gguf`')
+    model, options, file = networks.load_file(arguments.weights)
+    begun, rng = file.prompt(arguments.text, arguments.raw), np.random.default_rng(arguments.seed)
+    if len(begun) > model.places:
+        raise UserError(f"that is {len(begun):,} words of {arguments.weights}, which sees {model.places:,} at once")
+    how = arguments.temperature, rng, arguments.top, arguments.top_p
+    print(f"{options.network.title(options)} of {arguments.weights}")
+    for number in range(arguments.count or 1):
+        print(*["\n---\n"] * (number > 0), arguments.text if file.goes_on(arguments.raw) else "", sep="", end="")
+        words = (word for (word,) in model.write(np.array([begun]), *how))
+        for letter in islice(letters_of(words, file), arguments.letters):
+            print(letter, end="", flush=True)
+    print()
+
+
+def letters_of(words, file):
+    """The letters of the words that a model writes, up to the first control word: there it ends what it says."""
+    letters, ends = file.words.decoder(), {*file.words.control.values()}
+    for word in words:
+        if word in ends:
+            break
+        yield from letters(word)
+    yield from letters(None)
+
+
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run(main, limit_memory=True))

@@ -136,6 +136,17 @@ class ModelFile:
             self.refuse("was taught to answer in a form that is not known here: --raw goes on with a text")
         return FORMS[found] if template else ""
 
+    def goes_on(self, raw):
+        """Whether it goes on with a text, because that is asked for or it was taught no form, instead of answering."""
+        return raw or not self.form
+
+    def prompt(self, text, raw=False):
+        """The words, a list, after which it answers a text or goes on with it. UserError if there is none."""
+        words = self.words.encode(text) if self.goes_on(raw) else self.words.fill(self.form, text)
+        if self.fact("tokenizer.ggml.add_bos_token", False):
+            words = [self.fact("tokenizer.ggml.bos_token_id"), *words]
+        return words
+
     def check_memory(self, arrays):
         """UserError if so many numbers of 4 bytes, and what it takes to unpack them, are more than there is."""
         takes, there_is = 4 * arrays * 1.2 + 2**27, memory.there_is()

