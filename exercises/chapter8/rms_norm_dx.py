@@ -1,0 +1,105 @@
+"""Back through RMSNorm, dx.
+
+Layer normalisation subtracts the mean of a place, and divides by the standard deviation. RMSNorm only divides, by the
+root of the mean square of the C channels of that place:
+
+    inverse = 1 / sqrt(mean(x^2) + eps)
+    xhat = x * inverse
+    y = gamma * xhat
+
+You know dy. Find dx. In how many ways does x reach y?
+
+    dy      (B, T, C)   the derivative of the loss with respect to y, for B texts of T places
+    xhat    (B, T, C)
+    gamma   (C,)
+    inverse (B, T, 1)
+"""
+
+import numpy as np
+
+
+def rms_norm_dx(dy, xhat, gamma, inverse):
+    """Return dx (B, T, C)."""
+    dx = ...  # this may take several lines
+    return dx
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter8
+
+INPUTS = [chapter8.rms_normalised]
+COUNTS = {"B": "texts", "T": "places"}
+ENTRYWISE = "x"
+
+
+def answer(dy, xhat, gamma, inverse):
+    dxhat = dy * gamma
+    along = (dxhat * xhat).mean(axis=-1, keepdims=True)
+    dx = inverse * (dxhat - xhat * along)
+    return dx
+
+
+HINTS = """
+1. Begin at the end: y = gamma xhat, so what is dxhat? Then x reaches xhat = x inverse in two ways: directly, and through
+   inverse.
+2. In `layer_norm_dx`, three terms came from three ways. Which of them is gone, because no mean is subtracted?
+3. dxhat = dy gamma, and dx = inverse (dxhat - xhat times the mean of dxhat xhat), with axis=-1 and keepdims=True.
+"""
+
+MISTAKES = """
+the mean subtracted, as in layer normalisation | (dxhat - -> (dxhat - dxhat.mean(axis=-1, keepdims=True) -
+    Was a mean subtracted on the way forward? Which of the three ways of `layer_norm_dx` is left out here?
+gamma forgotten | dy * gamma -> dy
+    y = gamma xhat: what is d y / d xhat?
+gamma forgotten in the mean | (dxhat * xhat) -> (dy * xhat)
+    Of which gradient is the mean taken: that of y, or that of xhat?
+gamma outside the mean | dy * gamma -> dy & inverse * -> gamma * inverse *
+    Do the channels of a place share one gamma? Then where must it be multiplied?
+divided by gamma | dy * gamma -> dy / gamma
+    y = gamma xhat: what is d y / d xhat?
+gamma multiplied twice | gamma * dx
+    How often does gamma come in between xhat and y?
+inverse forgotten | inverse * ->
+divided by inverse | inverse * -> 1 / inverse *
+    If the inputs were all ten times as large, how would dx change?
+inverse on the first term alone | inverse * dxhat - xhat * along
+    Is there a way from x to xhat that does not lead through inverse? Look at your parentheses.
+inverse cubed | inverse * -> inverse**3 *
+    d inverse / d x has the cube of inverse. How much of it is already in the two xhat?
+inverse squared in the second term | xhat * along -> inverse * xhat * along
+    d inverse / d x has the cube of inverse. How much of it is already in the two xhat?
+the root of inverse | inverse * -> np.sqrt(inverse) *
+    inverse is 1 / sqrt(mean(x^2) + eps) already. What is it the root of now?
+a sum in place of the mean | .mean( -> .sum(
+    By how much does the mean square grow if one of C squares grows by 1?
+divided by C - 1 | along = ( -> along = C / (C - 1) * (
+    Is the mean square divided by C, or by C - 1?
+a factor of 2 left from the square | along = ( -> along = 2 * (
+    The square brings a 2, and the root a 1/2. What is left of both?
+half of it left from the root | along = ( -> along = 0.5 * (
+    The square brings a 2, and the root a 1/2. What is left of both?
+the mean over the texts | axis=-1 -> axis=0
+the mean over the places | axis=-1 -> axis=1
+    Whose mean square does the forward pass take: that of a place, or that of a channel?
+the mean over texts and places | axis=-1 -> axis=(0, 1)
+    These would be batch normalisation's means. Over which axis is the mean square taken here?
+the mean of a whole text | axis=-1 -> axis=(1, 2)
+    Do two places of a text share their mean square?
+the mean of the whole batch | axis=-1, keepdims=True ->
+    How many means does the forward pass take? How many do you?
+the way through inverse lost | - xhat * along ->
+    If one x grows, the mean square grows. What does that do to all the xhat of this place?
+the sign of the second way | - xhat * along -> + xhat * along
+    If one x grows, does inverse grow, or does it shrink?
+xhat forgotten in the second way | - xhat * along -> - along
+    By how much does the mean square grow with x[j]: is it the same for each j?
+xhat forgotten in the mean | (dxhat * xhat) -> dxhat
+    If inverse shrinks, by how much does each xhat shrink: is it the same for all of them?
+"""
+
+WHY = """
+What is left is dxhat without its part along xhat: making x longer does not change xhat. Layer normalisation takes out one
+direction more, that of 1.
+"""
+DOCS = 'docs/llama.md, "RMSNorm"'
+LINE = "llama_np.py: return self.inverse * (dxhat - self.xhat * along_xhat)"

@@ -1,0 +1,98 @@
+"""Back through a gated MLP, dx.
+
+The MLP of today's language models has three matrices. One linear layer makes a of x, another makes u, and silu(a) is a
+gate that u has to pass:
+
+    a = x @ Wg        u = x @ Wu        silu(a) = a * sigmoid(a), with sigmoid(a) = 1 / (1 + exp(-a))
+    y = (silu(a) * u) @ Wd
+
+You know dy. Find dx.
+
+    x, dy  (N, C)   N rows; dy is the derivative of the loss with respect to y
+    Wg, Wu (C, H)
+    Wd     (H, C)
+"""
+
+import numpy as np
+
+
+def swiglu_dx(x, dy, Wg, Wu, Wd):
+    """Return dx (N, C)."""
+    dx = ...  # this takes several lines
+    return dx
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter8
+
+INPUTS = [chapter8.gated]
+COUNTS = {"N": "rows", "C": "channels", "H": "hidden units"}
+
+
+def answer(x, dy, Wg, Wu, Wd):
+    a, u = x @ Wg, x @ Wu
+    sigmoid = 1 / (1 + np.exp(-a))
+    dproduct = dy @ Wd.T
+    du = dproduct * a * sigmoid
+    slope = sigmoid + a * sigmoid * (1 - sigmoid)
+    da = dproduct * u * slope
+    dx = da @ Wg.T + du @ Wu.T
+    return dx
+
+
+HINTS = """
+1. Walk back: first through Wd, then through a product of two factors, then through silu on one of the two ways, and at
+   the end both ways arrive at x.
+2. In a product, each factor gets the gradient times the other factor. The slope of silu comes from the product rule: the
+   slope of the sigmoid is sigmoid (1 - sigmoid).
+3. dproduct = dy @ Wd.T; du = dproduct silu(a); da = dproduct u (sigmoid + a sigmoid (1 - sigmoid)); and dx is
+   da @ Wg.T + du @ Wu.T.
+"""
+
+MISTAKES = """
+the way through the gate lost | da @ Wg.T + ->
+    x is used twice. Does a nudge of x change a, too?
+the way through u lost | + du @ Wu.T ->
+    x is used twice. Does a nudge of x change u, too?
+the two ways subtracted | + du @ -> - du @
+    Two ways lead from x to y. Do their effects add up, or cancel?
+the matrices exchanged | da @ Wg.T + du @ Wu.T -> da @ Wu.T + du @ Wg.T
+    Which matrix made a of x? Back through which one does da go?
+each factor given its own value | dproduct * a * sigmoid -> dproduct * u & dproduct * u * slope -> dproduct * a * sigmoid * slope
+    In y = s u, what is d y / d u: u, or s?
+u forgotten in da | * u * slope -> * slope
+    The gate is multiplied by u. By how much does the product grow if the gate grows by 1?
+the gate forgotten in du | dproduct * a * sigmoid -> dproduct
+    u is multiplied by the gate. By how much does the product grow if u grows by 1?
+a where silu(a) belongs | dproduct * a * sigmoid -> dproduct * a
+the sigmoid where silu(a) belongs | dproduct * a * sigmoid -> dproduct * sigmoid
+    What exactly is u multiplied by on the way forward?
+the slope of the sigmoid alone | sigmoid + a * sigmoid * (1 - sigmoid) -> sigmoid * (1 - sigmoid)
+    silu(a) = a sigmoid(a) is a product of two functions of a. How does one differentiate a product?
+the sigmoid alone as the slope | + a * sigmoid * (1 - sigmoid) ->
+    If a grows, does sigmoid(a) stay as it was?
+the first term of the slope lost | sigmoid + a * -> a *
+    What is the slope of silu at a = 5, where the sigmoid is nearly 1 and flat?
+a forgotten in the slope | + a * sigmoid * (1 -> + sigmoid * (1
+    The product rule: what is the slope of the sigmoid multiplied by?
+a sign in the slope | sigmoid + a * -> sigmoid - a *
+    Where a is positive, both a and sigmoid(a) grow. Do the two effects add up?
+the slope of tanh | * (1 - sigmoid) -> * (1 - sigmoid**2)
+    1 - t^2 is the slope of tanh. What is the slope of the sigmoid?
+the gate a ReLU | sigmoid + a * sigmoid * (1 - sigmoid) -> (a > 0) * 1.0
+    Is silu flat below 0?
+silu without its slope | * u * slope -> * u
+    What is the slope of silu at 0? And far below 0?
+the sign in the exponent | np.exp(-a) -> np.exp(a)
+    Where a is large, is the gate open or closed? And in your sigmoid?
+the gate sigmoid(a) in place of silu(a) | slope = sigmoid * (1 - sigmoid); da = dproduct * u * slope;
+        dx = da @ Wg.T + (dproduct * sigmoid) @ Wu.T
+    That is a gated linear unit as it was first. What does this one multiply by: sigmoid(a), or a sigmoid(a)?
+"""
+
+WHY = """
+A product hands each factor the gradient times the other factor. So where a gate is closed, nothing flows back to u, and
+where u is 0, the gate learns nothing.
+"""
+DOCS = 'docs/llama.md, "SwiGLU"'
+LINE = "llama_np.py: da = dproduct * self.u * self.sigmoid * (1 + self.a * (1 - self.sigmoid))"
