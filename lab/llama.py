@@ -1,6 +1,9 @@
-"""What docs/llama.md says of the network of today's language models, measured.
+"""What docs/llama.md says of the network of today's language models, measured and drawn.
 
 python -m lab.llama texts            three runs on Shakespeare, beside the GPT's: loss and accuracy of a letter
+python -m lab.llama rotation         what rotation does to q . k as two words move apart -> png/rotation.png
+python -m lab.llama heads FILE       what a head of a model that people use looks at in a sentence -> png/heads.png
+python -m lab.llama speed FILE       words a second and memory, by hand and in PyTorch, on an idle machine
 """
 
 import argparse
@@ -11,8 +14,15 @@ from itertools import product
 from support import program
 
 with program.needing("requirements-np.txt"):
-    from lab import results
+    import numpy as np
+
+    import networks
+    from lab import results, timing
     from lab.writing import last, trained
+    from support import drawing
+    from support.drawing import INK, TEST, TRAIN, new_figure, style, style_axes
+    from support.errors import UserError
+    from support.history import machine
     from support.options import Parser
 
 SEEDS = range(3)
@@ -46,11 +56,173 @@ def texts_table(found):
     return results.markdown(head, rows)
 
 
+# --- Pictures ---------------------------------------------------------------------------------------------------------
+
+CHANNELS, FAR, BASES = 64, 100, {10_000: TRAIN, 100_000: TEST}
+PAIRS = (0, 6, 12, 18)  # whose turn is drawn alone
+SENTENCE, LOOKS, SEEN = "The animal didn't cross the street because it was too tired.", " it", " animal"
+
+
+@style()
+def rotation():
+    """q . k of a query and a key that are equal, as the words move apart, in units of q . q.
+
+    Each pair of channels, turned by t base^(-2 i / d), gives the cosine of that angle.
+    """
+    figure, apart = new_figure(7, 3.9), np.arange(FAR + 1)
+    axes = style_axes(
+        figure.add_subplot(), "q · k as two words move apart", "q · k / q · q", "places between the two words"
+    )
+    for base, color in BASES.items():
+        cosines = np.cos(apart[:, np.newaxis] * base ** (-np.arange(0, CHANNELS, 2) / CHANNELS))  # (FAR, d / 2)
+        for pair in PAIRS if base == min(BASES) else ():
+            axes.plot(apart, cosines[:, pair], color=INK, alpha=0.3, linewidth=0.8)
+        axes.plot(apart, cosines.mean(axis=1), color=color, linewidth=2.5, label=f"all pairs, base {base:,}")
+    axes.legend(loc="lower left")
+    return figure
+
+
+@style()
+def heads(path):
+    """The weights of one head for a sentence: of all heads, the one that gives SEEN most weight at LOOKS."""
+    model, _, file = networks.load_file(path)
+    words = file.words.encode(SENTENCE)
+    names = [file.words.bytes[word].decode() for word in words]
+    model.forward(np.array([words]))
+    blocks = [layer.layers["attention"].weights[0] for name, layer in model.layers.items() if "blocks" in name]
+    weights = np.array(blocks)  # (blocks, h, T, T)
+    looks, seen = names.index(LOOKS), names.index(SEEN)
+    block, head = np.unravel_index(weights[:, :, looks, seen].argmax(), weights.shape[:2])
+    chosen = weights[block, head]
+    print(f"block {block + 1}, head {head + 1} of {weights.shape[1]}: {chosen[looks, seen]:.2f} of{LOOKS} to{SEEN}")
+    figure = new_figure(7, 6.2)
+    axes = figure.add_subplot()
+    axes.imshow(np.where(np.tri(len(words)), chosen, np.nan), cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(names)), names, rotation=60, ha="right")
+    axes.set_yticks(range(len(names)), names)
+    axes.spines[:].set_visible(False)
+    axes.set_title(f"SmolLM2, block {block + 1}, head {head + 1}: who looks (rows) at whom", loc="left", fontsize=13)
+    axes.annotate(f"{chosen[looks, seen]:.2f}", (seen, looks), ha="center", va="center", fontsize=8, color=INK)
+    return figure
+
+
+# --- Speed ------------------------------------------------------------------------------------------------------------
+
+PROMPT, MANY = "What is gravity?", 48  # words that are written
+
+
+def by_hand(path, threads):
+    """Words a second after the prompt; run in a process with so many threads."""
+    model, _, file = networks.load_file(path)
+    words, place = np.array([file.prompt(PROMPT)]), 0
+    times = []
+    for _ in range(MANY):
+        began = time.perf_counter()
+        logits = model.next(words, place)
+        place, words = place + words.shape[1], logits.argmax(axis=1)[:, np.newaxis]
+        times.append(time.perf_counter() - began)
+    return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": peak()}
+
+
+def peak():
+    """The most memory that this process had, in bytes."""
+    import resource
+
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def in_pytorch(path, threads):
+    """The same network in PyTorch, written to keep its keys as a library would: words a second."""
+    import torch
+    from torch.nn import functional as F
+
+    torch.set_num_threads(threads)
+    model, options, file = networks.load_file(path)
+    with torch.device("meta"):
+        twin = networks.class_of(options, "torch")(**options.sizes)
+    arrays = {name.replace("embed.E", "embed.W"): p for name, p in networks.turned(model.params).items()}
+    twin.load_state_dict(
+        {name.replace(".W", ".weight"): torch.from_numpy(p) for name, p in arrays.items()}, assign=True
+    )
+    kept, times = [None] * len(twin.blocks), []
+
+    def turned(x, place):
+        d = x.shape[-1]
+        angles = torch.arange(place, place + x.shape[2])[:, None] * options.base ** (-torch.arange(0, d, 2) / d)
+        cos, sin = angles.cos(), angles.sin()
+        first, second = x[..., ::2], x[..., 1::2]
+        return torch.stack((first * cos - second * sin, first * sin + second * cos), dim=-1).flatten(-2)
+
+    @torch.no_grad()
+    def logits_of(words, place):
+        a = twin.embed(words)
+        for i, block in enumerate(twin.blocks):
+            layer, z = block.attention, block.norm1(a)
+            q, k, v = (
+                part(z).unflatten(-1, (n, -1)).transpose(1, 2)
+                for part, n in ((layer.query, layer.heads), (layer.key, layer.keys), (layer.value, layer.keys))
+            )
+            q, k = turned(q, place), turned(k, place)
+            if place:
+                k, v = (torch.cat([old, new], dim=2) for old, new in zip(kept[i], (k, v), strict=True))
+            kept[i] = k, v
+            k, v = (part.repeat_interleave(layer.heads // layer.keys, dim=1) for part in (k, v))
+            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=place == 0)
+            a = a + layer.out(mixed.transpose(1, 2).flatten(2))
+            a = a + block.mlp(block.norm2(a))
+        return F.linear(twin.norm(a[:, -1]), twin.embed.weight)
+
+    words, place = torch.tensor([file.prompt(PROMPT)]), 0
+    for _ in range(MANY):
+        began = time.perf_counter()
+        logits = logits_of(words, place)
+        place, words = place + words.shape[1], logits.argmax(dim=1, keepdim=True)
+        times.append(time.perf_counter() - began)
+    return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": peak()}
+
+
+WAYS = {"by hand": by_hand, "PyTorch": in_pytorch}
+
+
+def measured(name, path, threads):
+    """What one way finds, in a process of its own whose libraries use so many threads."""
+    with timing.threads_of_workers(threads):
+        return timing.apart(WAYS[name], path, threads)
+
+
+def speed(path):
+    """Both, with one thread and with two, in turns, each in a process of its own."""
+    found = {}
+    for _ in range(3):
+        for name, threads in product(WAYS, (1, 2)):
+            run = measured(name, path, threads)
+            found.setdefault(f"{name}, {threads} thread{'s' * (threads > 1)}", []).append(run)
+            print(name, threads, run, flush=True)
+    results.save_result(
+        "llama speed", {"command": "python -m lab.llama speed FILE", "runs": found, "machine": machine()}
+    )
+    print(speed_table(found))
+
+
+def speed_table(found):
+    rows = [[name, f"{np.median([run['words'] for run in runs]):.0f}"] for name, runs in found.items()]
+    return results.markdown(["", "words a second"], rows)
+
+
 def main():
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["texts"])
-    parser.parse_args()
-    run_texts()
+    parser.add_argument("what", choices=["texts", "rotation", "heads", "speed"])
+    parser.add_argument("file", nargs="?", help="a GGUF file, for what needs one")
+    given = parser.parse_args()
+    if (given.what in ("heads", "speed")) != bool(given.file):
+        raise UserError("heads and speed take a FILE, and nothing else does")
+    if given.what == "texts":
+        run_texts()
+    elif given.what == "speed":
+        speed(given.file)
+    else:
+        figure = rotation() if given.what == "rotation" else heads(given.file)
+        drawing.save(figure, results.ROOT / "png" / f"{given.what}.png")
 
 
 if __name__ == "__main__":

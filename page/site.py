@@ -56,7 +56,7 @@ FORMULA_AND_SIGN = re.compile(r'(<span class="math inline">(?:(?!</math>).)*</ma
 WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
 LESSON_PAGES = (
     "briefly", "backprop", "training", "debugging", "further", "autograd", "resnet", "transformer", "writing",
-    "sampling", "nanogpt", "results", "experiments", "teaching",
+    "sampling", "nanogpt", "llama", "results", "experiments", "teaching",
 )  # fmt: skip
 MOVED = {"speed": "results.html#speed"}  # pages of earlier versions, and where they are now
 DOCUMENTS = {f"docs/{name}.md": f"{name}.html" for name in LESSON_PAGES}
@@ -67,7 +67,7 @@ NAVIGATION = {
     "index.html": "First line", "briefly.html": "Machine learning", "backprop.html": "Backpropagation",
     "training.html": "Training", "debugging.html": "Debugging", "further.html": "Further", "autograd.html": "Autograd",
     "resnet.html": "ResNet", "transformer.html": "Transformer", "writing.html": "Writing",
-    "sampling.html": "Next word", "nanogpt.html": "nanoGPT", "practise.html": "Practise",
+    "sampling.html": "Next word", "nanogpt.html": "nanoGPT", "llama.html": "Llama", "practise.html": "Practise",
 }  # fmt: skip
 # Everything from this address; compiled code may be WebAssembly; the editor's style has this nonce.
 POLICY = (

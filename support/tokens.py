@@ -24,8 +24,10 @@ NORMAL, CONTROL = 1, 3  # kinds of words in a GGUF file; a control word (where a
 class BytePairs:
     """The words of a model: `encode` and `decoder`.
 
-    size: how many there are. control: {name: number} of the control words.
+    size: how many there are. control: {name: number} of the control words. join: what joins a pair, `joined`.
     """
+
+    join = staticmethod(lambda words, pair: joined(words, pair))
 
     def __init__(self, words, kinds, pairs, cut):
         """words: of each its bytes, written as letters (see `letters_of_bytes`). kinds: NORMAL or CONTROL of each.
@@ -65,7 +67,7 @@ class BytePairs:
                 pair = min(pairwise(words), key=lambda pair: self.order.get(pair, len(self.order)))
                 if pair not in self.order:
                     break
-                words = joined(words, pair)
+                words = self.join(words, pair)
             self.known[piece] = [self.number[word] for word in words]
         return self.known[piece]
 

@@ -36,7 +36,8 @@ lr None, optimizer sgd, momentum 0.9, weight_decay 0.0, augment none, schedule l
 """
 PROGRAMS = """
 predict x.png     | pictures ['x.png'], weights None, show None, cut None
-write             | text None, weights None, temperature 0.8, seed 0, top None, count None, letters None, out None
+write             | text None, weights None, temperature 0.8, seed 0, top None, top_p 1, count None, letters None, \\
+                    raw False, out None
 look              | picture None, label None, test None, weights None, digit None, patch None, out learning_curves, \\
                     training None
 plot runs         | runs ['runs'], out experiments/comparison.png

@@ -1,5 +1,5 @@
-"""What today's language models have where the GPT has other parts: RMSNorm, rotary positions, SwiGLU, shared keys, words
-made of byte pairs, and how the next one is drawn."""
+"""What today's language models have where the GPT has other parts: RMSNorm, rotary positions, SwiGLU and shared keys.
+And how their words are made, and drawn."""
 
 from functools import partial
 from types import SimpleNamespace
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from autograd_np import Tensor
-from exercises.exercise import differentiated
+from exercises.autograd import differentiated
 
 
 def sizes_of(rng, *choices):
@@ -79,7 +79,7 @@ def shared(rng):
 
 
 def in_pairs(rng, runs=False):
-    """Words of a text, and a pair of neighbours that becomes one word. runs: both are the same word, several in a row."""
+    """Words of a text, and a pair of neighbours that becomes one. runs: both are the same word, several in a row."""
     N, V = int(rng.integers(12, 18)), int(rng.integers(5, 9))
     first, second = (int(word) for word in rng.permutation(V)[:2])
     if runs:
@@ -92,6 +92,7 @@ def in_pairs(rng, runs=False):
     words = []
     for i in order:  # another word between the runs
         words += [*parts[i], int(rng.choice(others))] if runs else parts[i]
+    words += [int(rng.choice(others)), first]  # the last word has no neighbour
     found, i = [], 0
     while i < len(words):
         both = words[i : i + 2] == [first, second]
@@ -104,8 +105,19 @@ def in_pairs(rng, runs=False):
 def likely(rng):
     """Probabilities of words, and how much the ones that are kept have together."""
     B, V = sizes_of(rng, [3, 4, 5], [7, 8, 9, 10])
-    p = rng.dirichlet(np.full(V, 0.7), B)
-    enough = float(rng.uniform(0.5, 0.8))
+    return most_likely(rng.dirichlet(np.full(V, 0.7), B), float(rng.uniform(0.5, 0.8)))
+
+
+def likely_in_halves(rng):
+    """The same, where the likeliest words have exactly as much together as is enough."""
+    B, V = sizes_of(rng, [3, 4, 5], [7, 8, 9, 10])
+    p = 0.5 ** np.minimum(np.arange(1, V + 1), V - 1)
+    return most_likely(np.array([rng.permutation(p) for _ in range(B)]), float(rng.choice([0.5, 0.75])))
+
+
+def most_likely(p, enough):
+    """p (B, V): what is given, and what is right."""
+    B, V = p.shape
     order = np.argsort(-p, axis=1)
     ranked = np.take_along_axis(p, order, axis=1)
     before = ranked.cumsum(axis=1) - ranked

@@ -28,7 +28,7 @@ def merge_tokens(words, first, second, new):
 from exercises import chapter8
 
 INPUTS = chapter8.MERGED
-COUNTS = {"N": "words"}
+COUNTS = {"B": "texts", "N": "words"}
 
 
 def answer(words, first, second, new):
@@ -57,7 +57,8 @@ the second word lost where there is no pair | 2 if pair else 1 -> 2
     If there is no pair at a place, where does the next one begin?
 only the first pair | new if pair else -> new if (pair := pair and new not in joined) else
     The pair may stand in many places. Does your loop go on after it?
-the order of the two ignored | words[i] == first and words[i + 1] == second -> {words[i], words[i + 1]} == {first, second}
+the order of the two ignored | words[i] == first and words[i + 1] == second -> {words[i], words[i + 1]} ==
+        {first, second}
     Is "ab" the same as "ba"?
 the pair turned round | words[i] == first and words[i + 1] == second -> words[i] == second and words[i + 1] == first
     Which of the two stands on the left?
@@ -83,8 +84,8 @@ second in place of new | (new if pair -> (second if pair
 """
 
 WHY = """
-SmolLM2 has 48,900 such pairs, learned from a large text in this way: the pair that occurs most often becomes a word, then
-the next. To read your text, it joins them in the same order.
+SmolLM2 has 48,900 such pairs, learned from a large text in this way: the pair that occurs most often becomes a word,
+then the next. To read your text, it joins them in the same order.
 """
 DOCS = 'docs/llama.md, "Words made of bytes"'
 LINE = "support/tokens.py: both = tuple(words[i : i + 2]) == pair"

@@ -40,8 +40,8 @@ def answer(dy, xhat, gamma, inverse):
 
 
 HINTS = """
-1. Begin at the end: y = gamma xhat, so what is dxhat? Then x reaches xhat = x inverse in two ways: directly, and through
-   inverse.
+1. Begin at the end: y = gamma xhat, so what is dxhat? Then x reaches xhat = x inverse in two ways: directly, and
+   through inverse.
 2. In `layer_norm_dx`, three terms came from three ways. Which of them is gone, because no mean is subtracted?
 3. dxhat = dy gamma, and dx = inverse (dxhat - xhat times the mean of dxhat xhat), with axis=-1 and keepdims=True.
 """
@@ -98,8 +98,8 @@ xhat forgotten in the mean | (dxhat * xhat) -> dxhat
 """
 
 WHY = """
-What is left is dxhat without its part along xhat: making x longer does not change xhat. Layer normalisation takes out one
-direction more, that of 1.
+What is left is dxhat without its part along xhat: making x longer does not change xhat. Layer normalisation takes out
+one direction more, that of 1.
 """
 DOCS = 'docs/llama.md, "RMSNorm"'
 LINE = "llama_np.py: return self.inverse * (dxhat - self.xhat * along_xhat)"

@@ -28,6 +28,7 @@ from exercises import chapter8
 
 INPUTS = [chapter8.rotated]
 COUNTS = {"B": "texts", "T": "places", "d": "channels"}
+HARMLESS = "np.empty_like(x), np.empty_like(x) -> np.empty_like(dy), np.empty_like(x) | x and dy have the same shape"
 
 
 def answer(x, dy, base):
@@ -54,7 +55,8 @@ HINTS = """
 MISTAKES = """
 turned the other way | cos, sin = np.cos(angles), np.sin(angles) -> cos, sin = np.cos(angles), -np.sin(angles)
     Where does your turn take the point (1, 0): to (cos, sin), or to (cos, -sin)?
-dx turned on instead of back | + dy[..., 1::2] * sin -> - dy[..., 1::2] * sin & - dy[..., ::2] * sin -> + dy[..., ::2] * sin
+dx turned on instead of back | + dy[..., 1::2] * sin -> - dy[..., 1::2] * sin & - dy[..., ::2] * sin -> +
+        dy[..., ::2] * sin
     y came from x by a turn. Which turn leads back?
 dx not turned | dx = dy.copy()
     If the first channel of x grows a little, which channels of y change, and by how much each?
@@ -75,7 +77,8 @@ all places turned alike | np.arange(T)[:, None] * -> np.ones((T, 1)) *
     Where is t in your angle?
 cosine and sine exchanged | np.cos(angles), np.sin(angles) -> np.sin(angles), np.cos(angles)
     At place 0 nothing is turned. What is cos there, and what is sin?
-the angle in degrees | cos, sin = np.cos(angles), np.sin(angles) -> cos, sin = np.cos(np.pi / 180 * angles), np.sin(np.pi / 180 * angles)
+the angle in degrees | cos, sin = np.cos(angles), np.sin(angles) -> cos, sin = np.cos(np.pi / 180 * angles),
+        np.sin(np.pi / 180 * angles)
     NumPy takes angles in radians, and so does the formula.
 the second channel's sign in y | - x[..., 1::2] * sin -> + x[..., 1::2] * sin
     (0, 1) becomes (-sin, cos). What does b times that add to the first channel?

@@ -1,7 +1,7 @@
 """Back through the scores of heads that share a key, dq and dk.
 
-There are h heads of queries, but only s heads of keys, and g = h / s heads of queries share one: head j of the queries
-has head j // g of the keys. For each text
+There are fewer heads of keys (s) than of queries (h), and g = h / s neighbours share one: head j of the queries has
+head j // g of the keys. For each text
 
     scores[j] = q[j] @ k[j // g].T / sqrt(d)
 
@@ -41,8 +41,8 @@ def answer(q, k, dscores):
 
 
 HINTS = """
-1. Begin with s = h, where each head has its own key: that is `attention`, and dk = dscores.T q / sqrt(d). By how many ways
-   does a key reach the loss now?
+1. Begin with s = h, where each head has its own key: that is `attention`, and dk = dscores.T q / sqrt(d). By how many
+   ways does a key reach the loss now?
 2. For dq, each head needs the key that it has used: np.repeat(k, g, axis=1) gives each head a copy of its own. On the
    way back, what was used g times gets g gradients.
 3. dproducts = dscores / sqrt(d); dq = dproducts @ np.repeat(k, g, axis=1); and of dproducts.swapaxes(2, 3) @ q,
@@ -85,8 +85,8 @@ added up over the places | dk = dk.sum(axis=2, keepdims=True) * np.ones((1, 1, T
 """
 
 WHY = """
-What is used several times on the way forward is a sum on the way back. In the network the g heads that share a key stand
-one below the other, as one matrix of g T queries, and the product itself is that sum.
+What is used several times on the way forward is a sum on the way back. In the network the g heads that share a key
+stand one below the other, as one matrix of g T queries, and the product itself is that sum.
 """
 DOCS = 'docs/llama.md, "Shared keys"'
 LINE = "llama_np.py: dk = self.turn_k.backward(dproducts.swapaxes(2, 3) @ self.q)"

@@ -43,8 +43,8 @@ def answer(x, dy, Wg, Wu, Wd):
 HINTS = """
 1. Walk back: first through Wd, then through a product of two factors, then through silu on one of the two ways, and at
    the end both ways arrive at x.
-2. In a product, each factor gets the gradient times the other factor. The slope of silu comes from the product rule: the
-   slope of the sigmoid is sigmoid (1 - sigmoid).
+2. In a product, each factor gets the gradient times the other factor. The slope of silu comes from the product rule:
+   the slope of the sigmoid is sigmoid (1 - sigmoid).
 3. dproduct = dy @ Wd.T; du = dproduct silu(a); da = dproduct u (sigmoid + a sigmoid (1 - sigmoid)); and dx is
    da @ Wg.T + du @ Wu.T.
 """
@@ -58,7 +58,8 @@ the two ways subtracted | + du @ -> - du @
     Two ways lead from x to y. Do their effects add up, or cancel?
 the matrices exchanged | da @ Wg.T + du @ Wu.T -> da @ Wu.T + du @ Wg.T
     Which matrix made a of x? Back through which one does da go?
-each factor given its own value | dproduct * a * sigmoid -> dproduct * u & dproduct * u * slope -> dproduct * a * sigmoid * slope
+each factor given its own value | dproduct * a * sigmoid -> dproduct * u & dproduct * u * slope -> dproduct * a
+        * sigmoid * slope
     In y = s u, what is d y / d u: u, or s?
 u forgotten in da | * u * slope -> * slope
     The gate is multiplied by u. By how much does the product grow if the gate grows by 1?

@@ -24,6 +24,7 @@ def top_p(p, enough):
 from exercises import chapter8
 
 INPUTS = [chapter8.likely]
+FURTHER = [chapter8.likely_in_halves]
 COUNTS = {"B": "texts", "V": "words"}
 
 
@@ -41,10 +42,10 @@ def answer(p, enough):
 HINTS = """
 1. Sort a row, the likeliest first, and add up as you go. Which word is the last that is kept: the one before the sum
    reaches `enough`, or the one with which it does?
-2. np.argsort(-p, axis=1) gives the order. A word is kept if all that are likelier have less than `enough` together: that is
-   the running sum up to it, without itself.
-3. order = np.argsort(-p, axis=1), ranked = np.take_along_axis(p, order, axis=1), before = ranked.cumsum(axis=1) - ranked.
-   Keep where before < enough, put it back with np.put_along_axis, and divide each row by its sum.
+2. np.argsort(-p, axis=1) gives the order. A word is kept if all that are likelier have less than `enough` together:
+   that is the running sum up to it, without itself.
+3. order = np.argsort(-p, axis=1), ranked = np.take_along_axis(p, order, axis=1), before = ranked.cumsum(axis=1) -
+   ranked. Keep where before < enough, put it back with np.put_along_axis, and divide each row by its sum.
 """
 
 MISTAKES = """
@@ -61,13 +62,16 @@ one word too many | before = ranked.cumsum(axis=1) - ranked -> before = np.pad(r
     Once what is kept has reached `enough`, is another word needed?
 the least likely kept | np.argsort(-p -> np.argsort(p
     In which order does argsort sort: the smallest first, or the largest?
-not put back in its place | kept = np.zeros_like(p) -> kept = chosen.copy() & np.put_along_axis(kept, order, chosen, axis=1) -> 0
+not put back in its place | kept = np.zeros_like(p) -> kept = chosen.copy() & np.put_along_axis(kept, order,
+        chosen, axis=1) -> 0
     Is column 3 of your result still word 3?
-put back by the order of the order | np.put_along_axis(kept, order, chosen, axis=1) -> kept = np.take_along_axis(chosen, order, axis=1)
+put back by the order of the order | np.put_along_axis(kept, order, chosen, axis=1) -> kept =
+        np.take_along_axis(chosen, order, axis=1)
     order says from where each number came. Do you take from there, or put back there?
 only words likelier than `enough` | np.where(before < enough, ranked, 0) -> ranked * (ranked >= enough)
     A word of 0.4 may be kept though `enough` is 0.6. What is compared with `enough`: each word, or their sum?
-only words likelier than 1 - `enough` | chosen = np.where(before < enough, ranked, 0) -> chosen = np.where(ranked > 1 - enough, ranked, 0)
+only words likelier than 1 - `enough` | chosen = np.where(before < enough, ranked, 0) -> chosen =
+        np.where(ranked > 1 - enough, ranked, 0)
     What is compared with `enough`: each word, or the sum of all that are likelier?
 all kept | before < enough -> before < 2
     How many words are left in each row?
@@ -75,7 +79,8 @@ the unlikely kept in place of the likely | before < enough -> before >= enough
     Which ones should be left: those before the sum reaches `enough`, or those after it?
 compared with 1 - `enough` | before < enough -> before < 1 - enough
     How much should what is kept have together: `enough`, or 1 - `enough`?
-all that are kept equally likely | chosen = np.where(before < enough, ranked, 0) -> chosen = np.where(before < enough, 1.0, 0)
+all that are kept equally likely | chosen = np.where(before < enough, ranked, 0) -> chosen = np.where(before <
+        enough, 1.0, 0)
     Of the words that are kept, is the likeliest still the likeliest?
 only the likeliest | before < enough -> before <= 0
     One word alone may have less than `enough`. How many are needed?
