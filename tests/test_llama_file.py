@@ -62,8 +62,8 @@ def test_its_logits_are_those_of_pytorch(tiny):
 
 
 def test_every_array_has_its_place_and_what_was_packed_is_near_what_it_was(tiny):
-    model, options, file = networks.load_file(tiny)
-    for ours, theirs in networks.names_in(file, options).items():
+    model, options, _ = networks.load_file(tiny)
+    for ours, theirs in networks.names_in(ModelFile(tiny), options).items():
         right = arrays_of()[theirs].T if ours.endswith(".W") else arrays_of()[theirs]
         assert model.params[ours].dtype == np.float32
         assert model.params[ours] == pytest.approx(right, abs=0.1 if theirs in PACKED else 0), ours
