@@ -157,7 +157,7 @@ train | still to do: logits, softmax
 train dz1 | no further word
 prove | nothing of yours can take part in `prove mlp` yet: begin with `python practice.py logits`
 prove tape | begin with `python practice.py tape_train`
-prove cnn | mlp, resnet, vit, tape, gpt, and not cnn
+prove cnn | mlp, resnet, vit, tape, gpt, llama, and not cnn
 --seed {"9" * 5000} | --seed
 """
 

@@ -13,6 +13,7 @@ from conftest import rows
 from exercises import prove
 from practice_answers import write
 from support.errors import UserError
+from tiny_model import write_model
 
 STEPS = 12
 
@@ -75,7 +76,7 @@ def test_pytorch_takes_the_same_steps(tmp_path, twin_here):
 def test_with_pytorch_no_weight_is_far_from_its_twin(what, tmp_path, capsys, request, monkeypatch):
     """After all 200 steps, or for the deep networks 50."""
     pytest.importorskip("torch")
-    if what in ("resnet", "vit", "gpt"):  # the others use the process
+    if what in ("resnet", "vit", "gpt", "llama"):  # the others use the process
         request.getfixturevalue("twin_here")
         monkeypatch.setattr(prove.lockstep, "__defaults__", (50, False))
     functions(tmp_path, [name for proof in prove.PROOFS[what] for name in proof.uses])
@@ -97,6 +98,10 @@ gpt | embedding_backward | dE = 0 * E; dE[x] += dy | dE
 gpt | positions_backward | dP = dy.mean(axis=0) | dP
 gpt | causal_backward | dscores = dweights * np.tri(scores.shape[1]) | dscores
 gpt | next_targets | x = patches; y = patches | x
+llama | rms_norm_dx | dx = inverse * dy * gamma | dx
+llama | rotate | y = 1 * x; dx = 1 * dy | y
+llama | swiglu_dx | dx = dy @ Wd.T @ Wg.T | dx
+llama | shared_keys_backward | dq = 0 * q; dk = 0 * k | dq
 gpt | causal_mask | weights = np.exp(scores); weights /= weights.sum(axis=-1, keepdims=True) | weights
 """
 
@@ -118,6 +123,23 @@ def test_of_a_wrong_next_word_no_weight_learns(tmp_path):
     lines = prove.Lines(functions(tmp_path, proof.uses, next_word="words = logits.argmax(axis=1)"))
     said = prove.meaning(lines, list(prove.lockstep(proof, lines, 2)), "gpt_np.py", [])
     assert "is words of `next_word`, in step 1" in said and "No weight learns from it" in said
+
+
+def test_a_models_file_answers_with_the_learners_lines(tmp_path, capsys, monkeypatch):
+    """Right lines give the logits that ours give; without a file, it is said where to get one."""
+    pytest.importorskip("gguf")
+    (proof,) = prove.PROOFS["llama"]
+    monkeypatch.setattr(prove, "ROOT", tmp_path)
+    lines = prove.Lines(functions(tmp_path, proof.uses))
+    proof.then(lines)
+    assert "docs/llama.md says how" in capsys.readouterr().out
+    write_model(tmp_path / "tiny.gguf")
+    proof.then(lines)
+    said = " ".join(capsys.readouterr().out.split())
+    found = re.search(r"of tiny.gguf, with your lines: no logit differs by more than (\S+) from ours, of (\d+)", said)
+    apart, largest = found.groups()
+    assert float(apart) < 1e-4 and float(largest) > 1 and f"{prove.QUESTION} " in said
+    assert lines.first_wrong is None
 
 
 def test_a_wrong_tape_is_found_in_the_gradient_where_it_begins(tmp_path):
