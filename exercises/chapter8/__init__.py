@@ -92,14 +92,15 @@ def in_pairs(rng, runs=False):
     words = []
     for i in order:  # another word between the runs
         words += [*parts[i], int(rng.choice(others))] if runs else parts[i]
-    words += [int(rng.choice(others)), first]  # the last word has no neighbour
+    words += [int(rng.choice(others)), first, *[second] * runs]  # the last word has no neighbour, or is a pair's second
+    new = 10 * V + int(rng.integers(V))
     found, i = [], 0
     while i < len(words):
         both = words[i : i + 2] == [first, second]
-        found.append(V if both else words[i])
+        found.append(new if both else words[i])
         i += 2 if both else 1
     words, joined = np.array(words), np.array(found)
-    return SimpleNamespace(N=len(words), words=words, first=first, second=second, new=V, joined=joined)
+    return SimpleNamespace(N=len(words), words=words, first=first, second=second, new=new, joined=joined)
 
 
 def likely(rng):

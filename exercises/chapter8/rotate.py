@@ -28,14 +28,13 @@ from exercises import chapter8
 
 INPUTS = [chapter8.rotated]
 COUNTS = {"B": "texts", "T": "places", "d": "channels"}
-HARMLESS = "np.empty_like(x), np.empty_like(x) -> np.empty_like(dy), np.empty_like(x) | x and dy have the same shape"
 
 
 def answer(x, dy, base):
     B, T, d = x.shape
     angles = np.arange(T)[:, None] * base ** (-np.arange(0, d, 2) / d)
     cos, sin = np.cos(angles), np.sin(angles)
-    y, dx = np.empty_like(x), np.empty_like(x)
+    y, dx = np.empty((2, B, T, d))
     y[..., ::2] = x[..., ::2] * cos - x[..., 1::2] * sin
     y[..., 1::2] = x[..., ::2] * sin + x[..., 1::2] * cos
     dx[..., ::2] = dy[..., ::2] * cos + dy[..., 1::2] * sin

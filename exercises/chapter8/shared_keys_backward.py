@@ -7,7 +7,7 @@ head j // g of the keys. For each text
 
 You know dscores. Find dq and dk.
 
-    q       (B, h, T, d)   B texts, T places, d channels of a head
+    q       (B, h, T, d)   for B texts of T places
     k       (B, s, T, d)
     dscores (B, h, T, T)   the derivative of the loss with respect to scores
 """
