@@ -14,7 +14,8 @@ from support import options as opt
 # What a run does. The numbers are those of docs/results.md.
 EVERY_RUN = """
 dataset mnist, ink light, pixels standardised, dtype float32, seed 0, parts 2, steps None, schedule linear, hold_out 0,
-out learning_curves, resume None, stop_after None, device auto, amp None, compile False, autograd False
+out learning_curves, resume None, stop_after None, device auto, amp None, compile False, autograd False,
+prove False
 """
 RUNS = """
 mlp                             | hidden 512, init he, epochs 5, batch_size 128, lr 0.1, optimizer sgd, momentum 0.9, \\
@@ -41,8 +42,8 @@ write             | text None, weights None, temperature 0.8, seed 0, top None, 
 look              | picture None, label None, test None, weights None, digit None, patch None, out learning_curves, \\
                     training None
 plot runs         | runs ['runs'], out experiments/comparison.png
-practice          | command None, which None, watch None, seed None, folder ROOT/my_practice, only None, out None, \\
-                    feedback None
+practice          | command None, which None, watch None, seed None, folder None, exercises None, only None, \
+                    out None, feedback None
 page.build        | weights None, out ROOT/page/index.html
 page.site OUT     | out OUT
 lab.twins         | what mlp

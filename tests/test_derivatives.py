@@ -16,8 +16,8 @@ import pytest
 from conftest import ROOT, slow_but
 
 LESSONS = [  # how many gradients each prints, how far they may be from central differences, the page that shows them
-    ("mlp_np", 7, 1e-8, "backprop"),
-    ("autograd_np", 14, 1e-8, "autograd"),
+    ("mlp_np", 7, 1e-8, "training"),
+    ("autograd_np", 15, 1e-8, "autograd"),
     ("layers_np", 9, 1e-8, None),
     ("resnet_np", 41, 1e-7, None),
     ("vit_np", 67, 1e-7, None),

@@ -106,7 +106,7 @@ def test_lessons_build_on_earlier_lessons_and_on_nothing_else_of_ours(name):
 
 def listed(path):
     """What a file of requirements names itself."""
-    lines = (line.partition("#")[0].strip() for line in (ROOT / path).read_text().splitlines())
+    lines = (line.partition("#")[0].strip() for line in (ROOT / path).read_text(encoding="utf-8").splitlines())
     return {Requirement(line) for line in lines if line and not line.startswith("-r")}
 
 
@@ -121,14 +121,14 @@ def test_what_is_imported_is_required():
 def test_uv_and_pip_read_the_same_lists_and_install_the_same_versions():
     """uv.lock was made of them, and requirements-lock.txt of it; and a download comes from where everybody gets it."""
     tomllib = pytest.importorskip("tomllib", reason="comes with Python 3.11")
-    table = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project, dev = table["project"], table["dependency-groups"]["dev"]
     needed, (llm, torch) = project["dependencies"], project["optional-dependencies"].values()
     assert {*map(Requirement, needed)} == listed("requirements-np.txt")
     assert {*map(Requirement, torch)} == listed("requirements.txt")
     assert {*map(Requirement, llm)} == listed("requirements-llm.txt")
     assert {*map(Requirement, dev)} == listed("requirements-dev.txt") | listed("requirements-site.txt")
-    text = (ROOT / "uv.lock").read_text()
+    text = (ROOT / "uv.lock").read_text(encoding="utf-8")
     lock = tomllib.loads(text)
     assert lock["requires-python"] == project["requires-python"]
     (ours,) = (package["metadata"] for package in lock["package"] if package["name"] == project["name"])
@@ -144,7 +144,7 @@ def test_uv_and_pip_read_the_same_lists_and_install_the_same_versions():
 def test_workflows_run_what_was_looked_at():
     """An action is a commit, because a tag can be moved; and what may publish the site installs nothing."""
     for path in (ROOT / ".github" / "workflows").iterdir():
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         for action in re.findall(r"uses: (.+)", text):
             assert re.fullmatch(r"\./.+|[\w/-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", action), action
         for job in re.split(r"^  (?=\w)", text, flags=re.M):

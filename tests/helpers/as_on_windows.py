@@ -1,10 +1,12 @@
 """A plugin of pytest, `-p as_on_windows`: what Python has on Unix alone is hidden, as on Windows.
 
-It shows which tests cannot even be collected there, and which fail though they say nothing of Unix. It cannot show what
-a child process does, a link that may not be made, or a file that is written in cp1252.
+It shows which tests cannot even be collected there, which fail though they say nothing of Unix, and which read or write
+a file by its path without saying in which encoding: there it would be cp1252. It cannot show what a child process does,
+or a link that may not be made.
 """
 
 # These ask for such names when they are imported.
+import io
 import multiprocessing.util  # noqa: F401
 import os
 import signal
@@ -37,6 +39,7 @@ NAMES = {  # but os.getuid, for which pytest asks
 
 def pytest_configure(config):
     """By now pytest and what it needs are imported."""
+    io.text_encoding = lambda encoding, stacklevel=2: encoding or "cp1252"  # pathlib asks it
     for module in (os, signal):  # for itself, `subprocess` keeps all names
         setattr(subprocess, module.__name__, SimpleNamespace(**vars(module)))
     for name in MODULES:
