@@ -28,6 +28,7 @@ with program.needing("requirements-np.txt"):
     from support.history import BELOW_ZERO
     from support.options import Parser, changed, integer, test_set_name
     from support.run import drawn_again, learning_rate, make_plan
+    from support.slopes import Slopes, true_loss
     from vit_np import Patches
 
 MOST = 64  # first-layer units to draw
@@ -163,6 +164,7 @@ GUESS = 0.5, 2  # the first loss, in units of log K
 INPUT = 0.05, 10  # the spread of the numbers that go in
 SPREAD = 0.01, 100  # of what a layer puts out
 DEAD = 0.25  # the share of a layer's units that are 0 for all images of a batch
+IN_DOUBT = 16  # examples of the loss whose slope is measured
 ALIKE = 1e-4  # of the largest number: what differs by less, differs by rounding
 STEP = 1e-5, 0.2  # a step, in units of the weights
 NAMED, LETTERS = 4, 60  # places that a sentence names; letters of a text that are shown
@@ -173,7 +175,9 @@ def add_training(parser):
     parser.add_argument("--training", metavar="N", nargs="?", type=integer(1, 10_000), const=FIRST, help=what)
 
 
-@np.errstate(over="ignore", invalid="ignore")  # a loss that is not finite is what somebody may be looking for
+@np.errstate(
+    over="ignore", invalid="ignore", divide="ignore"
+)  # a loss that is not finite is what somebody may be looking for
 def look_at_training(argv):
     """Draw a step of a training, and say what in it is out of the ordinary."""
     parser = Parser(add_help=False)
@@ -353,11 +357,25 @@ def seen_at(model, options, batch, moved, where, share, losses):
         step = size(moved[name]) / size(p) if moved and p.ndim > 1 and p.any() else None  # a bias begins at 0
         arrays[name] = {"gradient": size(gradients[name]), "step": step, "is_vector": p.ndim == 1}
         marks += [(name, *mark) for mark in unusual_array(size(gradients[name]), step, share)]
+    marks += contradictions(model, options, batch)
     examples, labels = shown(x, batch[1], options)
     return {
         "where": where, "examples": examples, "labels": labels, "losses": losses,
         "classes": a.shape[-1], "layers": layers, "arrays": arrays, "marks": marks,
     }  # fmt: skip
+
+
+def contradictions(model, options, batch):
+    """Marks if the loss is not what it is called, or the gradients are not those of the loss: in float64, of a few."""
+    exact = changed(options, dtype="float64")
+    x, y = options.network.batch(*(part[:IN_DOUBT] for part in batch), exact)
+    slopes = Slopes(plain(exact, model), main_np.loss_of, x, y)
+    loss, right = slopes.loss(), true_loss(slopes.logits(), y)
+    where = "`python main_np.py --prove` says where it begins"
+    if np.isfinite(right) and not abs(loss - right) <= 1e-9 * max(1, right):
+        yield "loss", f"The loss is not the mean of -log p[y] ({where})", ""
+    if slopes.contradicted():
+        yield "loss", f"The gradients are not those of the loss ({where})", ""
 
 
 def spread(array):

@@ -39,7 +39,7 @@ from mlp_np import MLP, softmax, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv, Identity, ResNet
 from support import program
 from support.errors import UserError
-from support.lockstep import largest_difference
+from support.lockstep import differs, largest_difference
 from support.rounding import above
 from support.texts import as_text
 from vit_np import LayerNorm, Softmax, ViT, merge, split
@@ -628,8 +628,7 @@ def meaning(lines, steps, twin, ours):
             f"is off by {apart:.1e}. Until then the two were one run. {spread} `python practice.py {name}` names the "
             "mistake."
         )
-    apart = f"by more than {above(last)}" if last else "in a bit"
-    said = f"After {len(steps)} steps no weight of your network differs {apart} from {whose}'s."
+    said = f"After {len(steps)} steps no weight of your network {differs(last)} from {whose}'s."
     if last > EQUAL:
         return f"{said} Each of your arrays was right to rounding, which has grown on the way."
     return f"{said} {'With our lines for the rest, you' if ours else 'You'} have written what {whose} computes."

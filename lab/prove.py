@@ -29,17 +29,16 @@ with program.needing("requirements-np.txt"):
     from support.checkpoint import save_checkpoint
     from support.errors import UserError
     from support.history import History
-    from support.lockstep import Departure, departure
+    from support.lockstep import Departure, departure, differs
     from support.options import changed, run_options
     from support.rounding import above
     from support.run import learning_rate, make_plan
+    from support.slopes import Slopes, one_at, true_loss
 
 STEPS = 6
 BOUND, LEAST = 1e-9, 1e-3  # what is more than rounding, in the units of support.lockstep.departure
 FEW = 16  # examples of the loss whose slope is measured
 DRAWN = 3  # entries of each array for which it is, beside that with the largest gradient
-SLOPE = 1e-5  # what is more than the error of a difference, in units of an array's gradient
-HS = 1e-5, 1e-6, 1e-7  # steps of the differences. With one of them, no ReLU changes sides
 
 
 class Row(NamedTuple):
@@ -98,7 +97,7 @@ class InPyTorch:
     def __init__(self, options, checkpoint=None):
         import main_torch
 
-        self.train_step, self.optimizer_of = main_torch.train_step, main_torch.make_optimizer
+        self.train_step = main_torch.train_step
         self.model, self.optimizer = main_torch.build(options, checkpoint)
         self.hook = self.model.register_forward_hook(self.keep)
 
@@ -186,89 +185,23 @@ class Twin:
             return Row(self.judge, f"{self.file} is another network: its logits differ before any backward pass")
         if self.first:
             return Row(self.judge, where(self.step, self.first, self.values), False)
-        return Row(self.judge, f"{self.file}: every array of every step, {within(self.largest)}")
+        return Row(self.judge, f"no array of any step {differs(self.largest)} from {self.file}'s")
 
 
 def where(step, first, values):
     """The first entry that differs, and what everybody has there."""
     entry = f"[{', '.join(map(str, first.entry))}]" if first.entry else ""
     numbers = ", ".join(f"{who} {value:.6g}" for who, value in values.items())
-    return f"step {step}, {label(first.group, first.name)}{entry}: {numbers}"
+    return f"the first array that differs is {label(first.group, first.name)}{entry}, in step {step}: {numbers}"
 
 
-def within(largest):
-    return f"to {above(largest)}" if largest else "to the last bit"
-
-
-class Slopes:
-    """Central differences of the network's own loss: the network by hand, whole, at some weights and one batch."""
-
-    def __init__(self, options, kept, x, y):
-        """kept: the arrays of a training, whose weights and statistics are taken."""
-        self.model, self.x, self.y = make("np", changed(options, autograd=False)), x, y
-        for group, arrays in arrays_of(self.model).items():
-            for name, array in arrays.items():
-                array[...] = kept[group][name]
-        self.statistics = {name: a.copy() for name, a in arrays_of(self.model)["statistics"].items()}
-
-    def logits(self):
-        """From the same statistics every time: they count the steps of a network that draws random numbers."""
-        for name, array in self.statistics.items():
-            self.model.statistics[name][...] = array
-        self.model.training = True
-        return self.model.forward(self.x)
-
-    def loss(self):
-        return float(main_np.loss_of(self.logits(), self.y)[0])
-
-    def gradients(self):
-        """{name: gradient} as the network's own lines have them, those nearest to the loss first."""
-        logits = self.logits()
-        loss, dlogits = main_np.loss_of(logits, self.y)
-        self.noise = 40 * np.finfo(float).eps * max(1.0, abs(float(loss)), float(np.abs(logits).max()))
-        grads = self.model.backward(dlogits)
-        main_np.check_gradients(self.model.params, grads)
-        return {"dlogits": dlogits} | dict(reversed([*grads.items()]))
-
-    def slope(self, name, direction, h):
-        """(loss(+h) - loss(-h)) / 2h along a direction of the array."""
-        if name == "dlogits":
-            logits = self.logits()
-            return self.between(logits, direction, h, lambda: float(main_np.loss_of(logits, self.y)[0]))
-        return self.between(self.model.params[name], direction, h, self.loss)
-
-    @staticmethod
-    def between(array, direction, h, loss):
-        kept = array.copy()
-        array += h * direction
-        above_it = loss()
-        array[...] = kept - h * direction
-        below_it = loss()
-        array[...] = kept
-        return (above_it - below_it) / (2 * h)
-
-    def agrees(self, name, by_hand, direction, scale):
-        """(whether a difference agrees with this slope by hand, the nearest one, how far it is in units of scale)."""
-        found = []
-        for h in HS:
-            slope = self.slope(name, direction, h)
-            apart = abs(slope - by_hand)
-            found.append((apart / (scale or 1.0), slope))
-            if apart <= SLOPE * scale + self.noise / h:
-                return True, slope, found[-1][0]
-        apart, slope = min(found)
-        return False, slope, apart
-
-    def at(self, name, entry):
-        """The difference for one entry, for a comparison in words."""
-        shape = (self.logits() if name == "dlogits" else self.model.params[name]).shape
-        return self.slope(name, one_at(shape, entry), HS[1])
-
-
-def one_at(shape, entry):
-    direction = np.zeros(shape)
-    direction[entry] = 1.0
-    return direction
+def slopes_of(options, kept, x, y):
+    """The `Slopes` of the network by hand, whole, at the weights and statistics that a training has kept."""
+    model = make("np", changed(options, autograd=False))
+    for group, arrays in arrays_of(model).items():
+        for name, array in arrays.items():
+            array[...] = kept[group][name]
+    return Slopes(model, main_np.loss_of, x, y)
 
 
 def by_differences(slopes, progress):
@@ -290,10 +223,10 @@ def by_differences(slopes, progress):
             tuple(map(int, e)) for e in [np.unravel_index(np.abs(gradient).argmax(), gradient.shape), *entries]
         )
         direction = rng.choice([-1.0, 1.0], gradient.shape)
-        fine, slope, apart = slopes.agrees(name, float((gradient * direction).sum()), direction, norm)
+        fine, slope, apart = slopes.agrees(float((gradient * direction).sum()), {name: direction}, norm)
         found = []
         for entry in entries if fine else [*entries, *more(gradient, rng)]:
-            agreed, value, far = slopes.agrees(name, float(gradient[entry]), one_at(gradient.shape, entry), size)
+            agreed, value, far = slopes.agrees(float(gradient[entry]), {name: one_at(gradient.shape, entry)}, size)
             apart = max(apart, far) if agreed and fine else apart
             if not agreed:
                 found.append(Departure("gradient", name, entry, float(gradient[entry]), value))
@@ -305,7 +238,7 @@ def by_differences(slopes, progress):
         if first is None:
             first = found[0] if found else Departure("gradient", name, (), float((gradient * direction).sum()), slope)
     if first is None:
-        said = f"of its own loss: dlogits and {len(grads) - 1} gradients, {within(worst)}"
+        said = f"dlogits and the {len(grads) - 1} gradients are those of its own loss, within {above(worst)}"
         return Row("central differences", said), []
     what = first.name if first.name == "dlogits" else f"the gradient of {first.name}"
     at = f"[{', '.join(map(str, first.entry))}]" if first.entry else ", along a line"
@@ -318,7 +251,7 @@ def without_slope(slopes):
     grads, rng = slopes.gradients(), np.random.default_rng(0)
     largest = max(float(np.abs(gradient).max()) for gradient in grads.values())
     found = {n: rng.choice([-1.0, 1.0], g.shape) for n, g in grads.items() if np.abs(g).max() <= 1e-12 * largest}
-    return [name for name, direction in found.items() if slopes.agrees(name, 0.0, direction, 0.0)[0]]
+    return [name for name, direction in found.items() if slopes.agrees(0.0, {name: direction}, 0.0)[0]]
 
 
 def more(gradient, rng):
@@ -327,17 +260,11 @@ def more(gradient, rng):
         yield tuple(map(int, np.unravel_index(i, gradient.shape)))
 
 
-def true_loss(logits, y):
-    """The mean of -log p[y], by its definition."""
-    rows = np.asarray(logits, float).reshape(y.size, -1)
-    return float(np.mean(np.logaddexp.reduce(rows, axis=1) - rows[np.arange(y.size), y.ravel()]))
-
-
 class OptimizersStep:
     """PyTorch's optimizer, which is given the same weights, gradients and memory in every step."""
 
-    def __init__(self, options, form):
-        self.options, self.optimizer_of, self.largest, self.row_ = options, form.optimizer_of, 0.0, None
+    def __init__(self, options, make_optimizer):
+        self.options, self.make_optimizer, self.largest, self.row_ = options, make_optimizer, 0.0, None
 
     def take(self, number, before, found, lr, steps):
         import torch
@@ -345,7 +272,7 @@ class OptimizersStep:
         if self.row_:
             return
         theirs = [torch.nn.Parameter(torch.from_numpy(p.copy())) for p in before["params"].values()]
-        optimizer = self.optimizer_of(torch.nn.ParameterList(theirs), self.options)
+        optimizer = self.make_optimizer(torch.nn.ParameterList(theirs), self.options)
         remembers = self.options.rule.remembers
         for name, p in zip(before["params"], theirs, strict=True):
             p.grad = torch.from_numpy(found["gradient"][name].copy())
@@ -369,7 +296,9 @@ class OptimizersStep:
 
     def row(self):
         rule = self.options.rule
-        return self.row_ or Row("the optimizer", f"{rule.by_hand} moves as {rule.in_pytorch}, {within(self.largest)}")
+        return self.row_ or Row(
+            "the optimizer", f"no step of {rule.by_hand} {differs(self.largest)} from {rule.in_pytorch}'s"
+        )
 
 
 def save(options, form, history, path):
@@ -448,7 +377,7 @@ def judged(options, checkpoint=None, steps=STEPS):
         twins.append(theirs)
         import main_torch
 
-        optimizer = OptimizersStep(options, type("Form", (), {"optimizer_of": staticmethod(main_torch.make_optimizer)}))
+        optimizer = OptimizersStep(options, main_torch.make_optimizer)
     loss_apart, loss_row, resumed = 0.0, None, None
     progress = tqdm(total=steps + 2 + len(by_hand.network.params), disable=None, leave=False)
     unsaid = contextlib.redirect_stderr(io.StringIO())  # "gets its batches whole", of each form: a row says it once
@@ -462,7 +391,7 @@ def judged(options, checkpoint=None, steps=STEPS):
             batch = x, y, lr, options.source.told_of(x)
             before = {g: {n: a.copy() for n, a in arrays.items()} for g, arrays in by_hand.kept().items()}
             if number == 1:
-                nothing = without_slope(Slopes(options, before, x[:FEW], y[:FEW]))
+                nothing = without_slope(slopes_of(options, before, x[:FEW], y[:FEW]))
             found = by_hand.step(*batch)
             own, right = float(main_np.loss_of(found["logits"][""], y)[0]), true_loss(found["logits"][""], y)
             loss_apart = max(loss_apart, abs(own - right) / max(1.0, abs(right)))
@@ -475,7 +404,7 @@ def judged(options, checkpoint=None, steps=STEPS):
                 if twin.first and its is not None:
                     twin.values = {"by hand": twin.first.one, twin.file or "in other parts": twin.first.other}
                     if twin.first.group in ("dlogits", "gradient"):
-                        slopes, first = Slopes(options, before, x, y), twin.first
+                        slopes, first = slopes_of(options, before, x, y), twin.first
                         name = first.name or "dlogits"
                         twin.values["differences of its loss"] = slopes.at(name, first.entry)
                     elif twin.first.group == "loss":
@@ -487,8 +416,8 @@ def judged(options, checkpoint=None, steps=STEPS):
                 with contextlib.suppress(UserError):  # numbers that are not finite: other judges say more
                     save(options, by_hand, history_of(checkpoint, number), path)
             progress.update()
-        rows = [loss_row or Row("the loss", f"is the mean of -log p[y], {within(loss_apart)}")]
-        slopes = Slopes(options, by_hand.kept(), x[:FEW], y[:FEW])
+        rows = [loss_row or Row("the loss", f"no step's loss {differs(loss_apart)} from the mean of -log p[y]")]
+        slopes = slopes_of(options, by_hand.kept(), x[:FEW], y[:FEW])
         differences, wrong = by_differences(slopes, progress)
         rows += [
             differences,
@@ -513,7 +442,7 @@ def parts_row(parts, by_hand, options):
     n = max(options.parts, 2)
     if any(len(form.network.copies) == 1 < form.network.number for form in (by_hand, parts.form)):
         return Row("in parts", f"not used: the batch stays whole, because in {n} parts it would be another network")
-    return Row("in parts", f"{n} parts and the whole batch: every array of every step, {within(parts.largest)}")
+    return Row("in parts", f"in {n} parts, no array of any step {differs(parts.largest)} from the whole batch's")
 
 
 def resumed_row(path, dataset, options, plan, begun, saved, steps, by_hand):
@@ -532,7 +461,7 @@ def resumed_row(path, dataset, options, plan, begun, saved, steps, by_hand):
     if first:
         values = {"the run that did not stop": first.one, "resumed": first.other}
         return Row("resumed", f"saved after {saved} steps: {where(steps, first, values)}", False)
-    return Row("resumed", f"saved after {saved} steps and resumed: {within(0.0)}")
+    return Row("resumed", f"saved after {saved} steps and resumed, no array {differs(0.0)}")
 
 
 def verdict(rows, twins, wrong, nothing, options):

@@ -6,6 +6,7 @@ import numpy as np
 
 from support.checkpoint import difference
 from support.errors import UserError
+from support.rounding import above
 
 
 class Departure(NamedTuple):
@@ -43,6 +44,11 @@ def departure(one, other, bound, least=1.0):
                 at = tuple(map(int, np.unravel_index(apart.argmax(), apart.shape)))
                 first = Departure(group, name, at, float(array[at]), float(twin[at]))
     return largest, first
+
+
+def differs(largest):
+    """What "no array" does, in words, if that is the largest difference."""
+    return f"differs by more than {above(largest)}" if largest else "differs in a bit"
 
 
 def size(array):

@@ -91,7 +91,9 @@ class Run:
             with (
                 locked(self.folder / f".{self.name}.lock", self.first) as alone,
                 tqdm(total=self.plan.steps, initial=self.step, unit="step", disable=quiet, leave=False) as self.bar,
-                np.errstate(over="ignore", invalid="ignore"),  # the history says it better: a loss that is not finite
+                np.errstate(
+                    over="ignore", invalid="ignore", divide="ignore"
+                ),  # the history says it better: a loss that is not finite
             ):
                 if alone:
                     self.tidy()

@@ -71,6 +71,8 @@ class InParts:
         for part in self.parts[1:]:  # all begin with what the first has remembered
             for name, array in self.statistics.items():
                 part.statistics[name][...] = array
+        if self.training and len(self.parts) == 1:
+            return self.parts[0].forward(x)  # whole, and by this thread
 
         def forward(part, x):
             pieces = 1 if self.training else -(-len(x) // self.at_once)
@@ -80,6 +82,8 @@ class InParts:
 
     def backward(self, dlogits):
         """From d loss / d logits (B, ..., K) to {name: gradient}."""
+        if len(self.parts) == 1:
+            return self.parts[0].backward(dlogits)
         grads, *others = self.each_part(lambda part, dlogits: part.backward(dlogits), dlogits)
         for other in others:
             for name, gradient in grads.items():
@@ -213,8 +217,6 @@ def each(function, *arguments, meeting=None):
     An error in a part is raised here, when no thread works any more. Parts that no thread has taken are then left.
     """
     parts = list(zip(*arguments, strict=False))
-    if len(parts) == 1:
-        return [function(*parts[0])]
     results, waiting, errors = [None] * len(parts), deque(enumerate(parts)), np.geterr()
 
     def work():

@@ -212,3 +212,22 @@ def test_a_loss_below_zero_and_examples_that_come_again_are_said(monkeypatch, sm
     monkeypatch.setattr(data, "stream", lambda *key: SimpleNamespace(permutation=lambda n: right(*key).permutation(60)))
     said = look.in_words(look.first_steps(options_of("--hidden", 8, *QUICK), 2)["marks"])
     assert any(words.startswith("Only 60 different images were drawn: 100 draws should") for words in said)
+
+
+def half_a_gradient(model, dlogits):
+    return {name: dp / 2 if name == "b1" else dp for name, dp in right_backward(model, dlogits).items()}
+
+
+right_backward = mlp_np.MLP.backward
+
+
+def test_gradients_that_are_not_those_of_the_loss_and_a_loss_that_is_none_are_said(monkeypatch):
+    said, options = "`python main_np.py --prove` says where it begins", options_of("--hidden", 8, *QUICK)
+    monkeypatch.setattr(mlp_np.MLP, "backward", half_a_gradient)
+    assert look.in_words(look.first_steps(options, 2)["marks"]) == [
+        f"The gradients are not those of the loss ({said})."
+    ]
+    monkeypatch.setattr(mlp_np.MLP, "backward", right_backward)
+    loss_of = main_np.loss_of
+    monkeypatch.setattr(main_np, "loss_of", lambda *of: tuple(1.1 * part for part in loss_of(*of)))
+    assert look.in_words(look.first_steps(options, 2)["marks"]) == [f"The loss is not the mean of -log p[y] ({said})."]

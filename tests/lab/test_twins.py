@@ -1,6 +1,7 @@
 """The programs of lab/ that compare the twins. (That they are one run is shown in tests/test_networks.py.)"""
 
 import json
+import re
 from importlib import import_module
 from types import SimpleNamespace
 
@@ -78,3 +79,16 @@ def test_of_names_the_losses_are_those_that_the_programs_tell(quick_curves, tmp_
     told = json.loads((tmp_path / "history_gpt_names_np.json").read_text())["train_loss"]
     for step, loss in zip(twins.lockstep(parse_options("torch", *argv)), told, strict=True):
         assert [step.by_hand.loss, step.on_tape.loss, step.by_torch.loss] == pytest.approx([loss] * 3, rel=1e-4)
+
+
+@pytest.mark.parametrize("which", ["difference", "tape"])
+def test_what_does_not_hold_is_not_saved(which, monkeypatch, kept):
+    names = ("loss_np", "loss_tape", "loss_torch", "disagreeing", "tape", "difference")
+    found = {name: np.full(9, 1e-15) for name in names}
+    found[which] = np.array([1e-15] * 8 + [2e-3])
+    monkeypatch.setattr(twins, "record", lambda options: found)
+    monkeypatch.setattr(twins.drawing, "save", lambda *_: pytest.fail("it was drawn"))
+    said = "vit: in float64 a weight is up to 0.002 from its twin, and nothing is saved"
+    with pytest.raises(UserError, match=re.escape(said)):
+        twins.prove("vit")
+    assert not kept

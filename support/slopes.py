@@ -1,0 +1,106 @@
+"""Is a gradient that of its own loss? Central differences of a few of its entries, and along lines.
+
+Nothing here knows a network: it is called by `forward` and `backward`, and its loss is a function that is given.
+"""
+
+import numpy as np
+
+from support.checkpoint import misfit
+from support.errors import UserError
+
+SLOPE = 1e-5  # what is more than the error of a difference, in units of an array's gradient
+# Steps of the differences. The smaller, the fewer ReLUs change sides; but rounding grows, and where it would hide this
+# share of the slope, there are no more.
+HS, HIDDEN = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9), 1e-3
+
+
+class Slopes:
+    """Central differences of a network's own loss, at its weights and for one batch, in float64."""
+
+    def __init__(self, model, loss_of, x, y):
+        """loss_of(logits, y) -> (loss, dlogits)."""
+        self.model, self.loss_of, self.x, self.y = model, loss_of, x, y
+        self.statistics = {name: a.copy() for name, a in getattr(model, "statistics", {}).items()}
+
+    def logits(self):
+        """From the same statistics every time: they count the steps of a network that draws random numbers."""
+        for name, array in self.statistics.items():
+            self.model.statistics[name][...] = array
+        self.model.training = True
+        return self.model.forward(self.x)
+
+    def loss(self):
+        return float(self.loss_of(self.logits(), self.y)[0])
+
+    def gradients(self):
+        """{name: gradient} as the network's own lines have them, those nearest to the loss first.
+
+        UserError if these are not gradients of its parameters.
+        """
+        logits = self.logits()
+        loss, dlogits = self.loss_of(logits, self.y)
+        self.noise = 40 * np.finfo(float).eps * max(1.0, abs(float(loss)), float(np.abs(logits).max()))
+        grads = self.model.backward(dlogits)
+        if found := misfit(self.model.params, grads):
+            raise UserError(found)
+        return {"dlogits": dlogits} | dict(reversed([*grads.items()]))
+
+    def slope(self, directions, h):
+        """(loss(+h) - loss(-h)) / 2h, where each array of {name: direction} moves at once."""
+        if "dlogits" in directions:
+            logits = self.logits()
+            arrays, loss = {"dlogits": logits}, lambda: float(self.loss_of(logits, self.y)[0])
+        else:
+            arrays, loss = {name: self.model.params[name] for name in directions}, self.loss
+        kept, found = {name: array.copy() for name, array in arrays.items()}, []
+        for side in (h, -h, 0):
+            for name, array in arrays.items():
+                array[...] = kept[name] + side * directions[name]
+            found.append(loss() if side else None)
+        return (found[0] - found[1]) / (2 * h)
+
+    def agrees(self, by_hand, directions, scale):
+        """(whether a difference agrees with this slope by hand, the nearest one, how far it is in units of scale)."""
+        found = []
+        for h in HS:
+            if found and self.noise / h > HIDDEN * scale:
+                break
+            slope = self.slope(directions, h)
+            apart = abs(slope - by_hand)
+            found.append((apart / (scale or 1.0), slope))
+            if apart <= SLOPE * scale + self.noise / h:
+                return True, slope, found[-1][0]
+        apart, slope = min(found)
+        return False, slope, apart
+
+    def at(self, name, entry):
+        """The difference for one entry of an array, for a comparison in words."""
+        shape = (self.logits() if name == "dlogits" else self.model.params[name]).shape
+        return self.slope({name: one_at(shape, entry)}, HS[1])
+
+    def contradicted(self):
+        """Whether the gradients are not those of the loss, along a line on which all weights move at once.
+
+        False, too, if the loss is another every time, or is not finite: then there is no slope.
+        """
+        loss, rng = self.loss(), np.random.default_rng(0)
+        if not np.isfinite(loss) or self.loss() != loss:
+            return False
+        grads = self.gradients()
+        del grads["dlogits"]
+        lines = {name: rng.choice([-1.0, 1.0], gradient.shape) for name, gradient in grads.items()}
+        by_hand = sum(float((gradient * lines[name]).sum()) for name, gradient in grads.items())
+        scale = float(np.sqrt(sum(float((gradient**2).sum()) for gradient in grads.values())))
+        return not self.agrees(by_hand, lines, scale)[0]
+
+
+def one_at(shape, entry):
+    direction = np.zeros(shape)
+    direction[entry] = 1.0
+    return direction
+
+
+def true_loss(logits, y):
+    """The mean of -log p[y] of logits (..., K), by its definition, with p = softmax(logits); y (...)."""
+    rows = np.asarray(logits, float).reshape(y.size, -1)
+    return float(np.mean(np.logaddexp.reduce(rows, axis=1) - rows[np.arange(y.size), y.ravel()]))
