@@ -164,9 +164,9 @@ class Twin:
         return bool(self.fails) or (self.first is not None and (self.first.group, self.step) == ("logits", 1))
 
     def take(self, number, found, *batch):
-        """A step beside that of the network by hand, which has `found`; what this one has, or None."""
+        """A step beside that of the network by hand, which has `found`, until the two differ."""
         if self.fails or self.first:
-            return None
+            return
         try:
             mine = self.form.step(*batch)
             largest, self.first = departure(found, mine, BOUND, LEAST)
@@ -174,9 +174,10 @@ class Twin:
             raise
         except Exception as error:  # whatever a form that does not fit runs into
             self.fails = f"{error} ({type(error).__name__})" if not isinstance(error, UserError) else str(error)
-            return None
+            return
         self.largest, self.step = max(self.largest, largest), number
-        return mine
+        if self.first:
+            self.values = {"by hand": self.first.one, self.file or "in other parts": self.first.other}
 
     def row(self):
         if self.fails:
@@ -361,12 +362,24 @@ def with_pytorch():
     return True
 
 
+def steps_of(options, dataset, first, last):
+    """(x, y, learning rate, which answers are told of) of steps first, ..., last - 1, as main_np.train_step takes them.
+
+    A run that has ended goes on with a tenth of its highest rate.
+    """
+    plan = make_plan(options, len(dataset.train_images))
+    for step, (images, labels) in enumerate(data.batches(dataset, options, first, last), first):
+        x, y = options.network.batch(images, labels, options)
+        lr = learning_rate(step, plan.steps, options) if step < plan.steps else options.lr / 10
+        yield x, y, lr, options.source.told_of(x)
+
+
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def judged(options, checkpoint=None, steps=STEPS):
     """(the `Row` of each judge, what follows from them in words, the program's status)."""
     options = changed(options, dtype="float64", autograd=False)
     dataset, file = data.load(options.source, options.hold_out), options.network.classes.split(".")[0]
-    plan, begun = make_plan(options, len(dataset.train_images)), checkpoint.history.step if checkpoint else 0
+    begun = checkpoint.history.step if checkpoint else 0
     other_parts = 1 if options.parts > 1 else 2
     by_hand = InNumPy(options, checkpoint)
     tape = Twin.of("the tape", f"{file}_autograd.py", lambda: InNumPy(changed(options, autograd=True), checkpoint))
@@ -378,17 +391,13 @@ def judged(options, checkpoint=None, steps=STEPS):
         import main_torch
 
         optimizer = OptimizersStep(options, main_torch.make_optimizer)
-    loss_apart, loss_row, resumed = 0.0, None, None
+    loss_apart, loss_row, middle = 0.0, None, max(1, steps // 2)
     progress = tqdm(total=steps + 2 + len(by_hand.network.params), disable=None, leave=False)
     unsaid = contextlib.redirect_stderr(io.StringIO())  # "gets its batches whole", of each form: a row says it once
     with progress, unsaid, tempfile.TemporaryDirectory(prefix="prove") as folder:
         path = Path(folder) / "checkpoint.npz"
-        batches = data.batches(dataset, options, begun, begun + steps)
-        for number, (images, labels) in enumerate(batches, 1):
-            x, y = options.network.batch(images, labels, options)
-            at = begun + number - 1
-            lr = learning_rate(at, plan.steps, options) if at < plan.steps else options.lr / 10
-            batch = x, y, lr, options.source.told_of(x)
+        for number, batch in enumerate(steps_of(options, dataset, begun, begun + steps), 1):
+            x, y, lr, _ = batch
             before = {g: {n: a.copy() for n, a in arrays.items()} for g, arrays in by_hand.kept().items()}
             if number == 1:
                 nothing = without_slope(slopes_of(options, before, x[:FEW], y[:FEW]))
@@ -400,36 +409,26 @@ def judged(options, checkpoint=None, steps=STEPS):
                     "the loss", f"step {number}: it is {own:.6g}, and the mean of -log p[y] is {right:.6g}", False
                 )
             for twin in (*twins, parts):
-                its = twin.take(number, found, *batch)
-                if twin.first and its is not None:
-                    twin.values = {"by hand": twin.first.one, twin.file or "in other parts": twin.first.other}
+                twin.take(number, found, *batch)
+                if twin.first and twin.step == number:
                     if twin.first.group in ("dlogits", "gradient"):
-                        slopes, first = slopes_of(options, before, x, y), twin.first
-                        name = first.name or "dlogits"
-                        twin.values["differences of its loss"] = slopes.at(name, first.entry)
+                        slope = slopes_of(options, before, x, y).at(twin.first.name or "dlogits", twin.first.entry)
+                        twin.values["differences of its loss"] = slope
                     elif twin.first.group == "loss":
                         twin.values["-log p[y]"] = right
             if optimizer:
                 optimizer.take(number, before, found, lr, begun + number - 1)
-            if number == max(1, steps // 2):
-                saved = number
+            if number == middle:
                 with contextlib.suppress(UserError):  # numbers that are not finite: other judges say more
                     save(options, by_hand, history_of(checkpoint, number), path)
             progress.update()
         rows = [loss_row or Row("the loss", f"no step's loss {differs(loss_apart)} from the mean of -log p[y]")]
         slopes = slopes_of(options, by_hand.kept(), x[:FEW], y[:FEW])
         differences, wrong = by_differences(slopes, progress)
-        rows += [
-            differences,
-            tape.row(),
-            theirs.row() if theirs else missing("PyTorch"),
-            parts_row(parts, by_hand, options),
-        ]
-        rows += [optimizer.row() if optimizer else missing("the optimizer")]
+        rows += [differences, tape.row(), theirs.row() if theirs else missing("PyTorch")]
+        rows += [parts_row(parts, by_hand, options), optimizer.row() if optimizer else missing("the optimizer")]
         progress.update()
-        if path.exists():
-            resumed = resumed_row(path, dataset, options, plan, begun, saved, steps, by_hand)
-            rows.append(resumed)
+        rows.append(resumed_row(path, dataset, options, begun, middle, steps, by_hand))
         rows.append(in_processes(f"{file}_torch.py", theirs and theirs.form, slopes.model, x[:FEW]))
     return rows, *verdict(rows, twins, wrong, nothing, options)
 
@@ -445,16 +444,15 @@ def parts_row(parts, by_hand, options):
     return Row("in parts", f"in {n} parts, no array of any step {differs(parts.largest)} from the whole batch's")
 
 
-def resumed_row(path, dataset, options, plan, begun, saved, steps, by_hand):
+def resumed_row(path, dataset, options, begun, saved, steps, by_hand):
     """The run that was saved goes on, and its arrays are compared with those of the one that did not stop."""
+    if not path.exists():
+        return Row("resumed", "missing: its numbers are not finite, and are not saved")
     try:
         _, checkpoint = read("np", path)
         form = InNumPy(options, checkpoint)
-        for number, (images, labels) in enumerate(data.batches(dataset, options, begun + saved, begun + steps), saved):
-            x, y = options.network.batch(images, labels, options)
-            at = begun + number
-            lr = learning_rate(at, plan.steps, options) if at < plan.steps else options.lr / 10
-            form.step(x, y, lr, options.source.told_of(x))
+        for batch in steps_of(options, dataset, begun + saved, begun + steps):
+            form.step(*batch)
         _, first = departure(by_hand.kept(), form.kept(), 0.0)
     except UserError as error:
         return Row("resumed", str(error).replace(f"{path}", "the checkpoint"), False)
