@@ -138,6 +138,7 @@ READY = "html:not(:has(#starting))"
 def reload(page):
     page.reload()
     page.wait_for_selector(READY, state="attached")
+    page.evaluate(EVERYTHING)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chromium import arrays, boxes, draw, frames, opened, reload, text, twin, weights
+from chromium import EVERYTHING, arrays, boxes, draw, frames, opened, reload, text, twin, weights
 from conftest import as_input, every_day_or_all, until
 from mlp_np import relative_difference, softmax, softmax_cross_entropy
 from pictures import STYLES
@@ -17,6 +17,7 @@ from pictures import STYLES
 @pytest.fixture(scope="module")
 def phone(browser, small_page):
     with opened(browser, small_page, width=390, has_touch=True, is_mobile=True, problems=["Canvas2D"]) as page:
+        page.evaluate(EVERYTHING)
         yield page
 
 
@@ -712,13 +713,15 @@ def test_a_phone_shows_what_it_needs(phone):
         name = link.get_attribute("href")
         is_there = f"nav [aria-current][href='{name}']"
         if link is not links[-1]:  # the last is too low to come to the top
-            until(lambda name=name: abs(boxes(phone, name)[0][2]) < 60)  # not in the one before
+            phone.locator(name).wait_for()
+            until(lambda name=name: abs(boxes(phone, name)[0][2]) < 140)  # at the top, below the title if there is one
             until(phone.locator(is_there).is_visible)
     phone.locator("nav a[href='#learn']").tap()
     phone.locator("#start").tap()
     frames(phone)
     assert in_view("#losses canvas, #accuracies canvas", 780)  # one sees what Start does
     assert boxes(phone, "#units")[0][2] < 700
+    phone.evaluate("lab.goTo('opening'); lab.goTo('all')")
     phone.locator("#start").tap()
     for section in ("#f-dW2", "#h-step"):  # the digit, the answer and a step are never far
         phone.locator(section).scroll_into_view_if_needed()
