@@ -53,9 +53,10 @@ with program.needing("requirements-np.txt"):
 
 # What each command takes. The number or name of an exercise takes what `next` takes.
 TAKES = {
-    "next": ("watch", "seed"), "hint": ("which",), "list": (), "run": ("which",), "look": ("which",),
+    "next": ("watch", "seed", "printed"), "hint": ("which",), "list": (), "run": ("which",), "look": ("which",),
     "reset": ("which",), "solution": ("which",), "train": (), "prove": ("which",), "read": ("which",),
-    "review": ("which", "seed"), "mark": ("which", "seed", "only", "out", "feedback"), "check": ("which", "seed"),
+    "review": ("which", "seed", "printed"), "mark": ("which", "seed", "only", "out", "feedback"),
+    "check": ("which", "seed"),
 }  # fmt: skip
 
 
@@ -66,6 +67,7 @@ def main(argv=None):
     add("which", nargs="?", help="an exercise; a folder (mark), a network (prove), a picture (read)")
     add("--watch", action="store_true", default=None, help="mark again whenever the file is saved")
     add("--seed", type=integer(0, 2**64 - 1), metavar="N", help="the inputs of an earlier run, which printed N")
+    add("--printed", action="store_true", default=None, help="show all that your code printed, and not the beginning")
     add("--folder", type=named, help="where your files are (my_practice)")
     add("--exercises", type=named, metavar="FOLDER", help="other exercises than this project's; their files are run")
     add("--only", metavar="NAMES", help="mark only these: dz1,da1 or chapter2")
@@ -95,7 +97,7 @@ def act(options):
         raise UserError(f"there is no exercise in {catalogue.path}")
     if command in ("train", "prove", "read") and not is_ours:
         raise UserError(f"{command} is for this project's own exercises")
-    for name in ("which", "watch", "seed", "only", "out", "feedback"):
+    for name in ("which", "watch", "seed", "only", "out", "feedback", "printed"):
         if getattr(options, name) is not None and name not in TAKES.get(command, TAKES["next"]):
             what = "further word" if name == "which" else f"--{name}"
             raise UserError(f"{command or 'an exercise'} takes no {what}; -h lists the commands")
@@ -112,13 +114,13 @@ def act(options):
     if command == "train":
         return train(work)
     if command == "review":
-        return come_back(work, which, seed)
+        return come_back(work, which, seed, options.printed)
     if action := {"hint": hint, "run": run_file, "look": look, "reset": reset, "solution": solution}.get(command):
         return action(work, which or work.current)
     exercise = choose(work, command)
     if options.watch:
         watch(work, seed)
-    mark(work, exercise, seed)
+    mark(work, exercise, seed, all_of_it=options.printed)
     say_due(work)
 
 
@@ -149,7 +151,7 @@ def following(work, exercise):
     return next((e for e in on if can_run(e) and not work.passed(e)), None)
 
 
-def mark(work, exercise, seed=None, again=False):
+def mark(work, exercise, seed=None, again=False, all_of_it=False):
     """Say what the exercise is, mark it, and say what comes next."""
     if work.new:
         say(
@@ -159,7 +161,11 @@ def mark(work, exercise, seed=None, again=False):
         )
     path = work.path(exercise)
     marked = digest(path)
-    verdict = mark_and_say(exercise, path, work.catalogue.numbered(exercise), seed, again)
+    verdict = mark_and_say(exercise, path, work.catalogue.numbered(exercise), seed, again, all_of_it)
+    if verdict.name in UNFINISHED:
+        if work.progress["marked"].get(exercise.name) == marked:
+            say("(The file is as it was when it was marked before. Is it saved?)")
+        work.note("marked", marked, exercise)
     first, *more = work.record(exercise, verdict, marked)
     if not verdict.passed:
         return
@@ -181,7 +187,7 @@ def mark(work, exercise, seed=None, again=False):
         say(f"`python practice.py next`  to exercise {work.catalogue.number(then)}: {then.title}")
 
 
-def mark_and_say(exercise, path, heading, seed=None, again=False):
+def mark_and_say(exercise, path, heading, seed=None, again=False, all_of_it=False):
     """Say which exercise it is, what its file printed, and what is wrong in it. The verdict on the file."""
     say(f"{heading}: {exercise.title}", "strong")
     say(f"{near(path)}\n", "quiet")
@@ -190,16 +196,29 @@ def mark_and_say(exercise, path, heading, seed=None, again=False):
     seed = secrets.randbelow(10**6) if seed is None else seed
     with now() as hear:
         verdict = marking.mark(exercise, path, seed, hear=hear)
-    if verdict.printed.strip():
-        say("Your code printed:", "quiet")
-        print(verdict.printed.rstrip() + "\n")
     if not verdict.passed:
         begun = verdict.name not in UNFINISHED
         say(verdict.text, "bad" if begun else None)
         say(f"\nStuck? `python practice.py hint {exercise.name}`", "quiet" if begun else None)
         if verdict.drawn:
             say(f"(Each call draws new inputs. For these again: add --seed {seed})", "quiet")
+    say_printed(verdict.printed.rstrip().splitlines(), all_of_it)
     return verdict
+
+
+def say_printed(lines, all_of_it):
+    """Say what the learner's code printed: the beginning, unless all of it was asked for."""
+    if lines:
+        say("\nYour code printed:", "quiet")
+        print(*lines[: None if all_of_it else FEW], sep="\n")
+    if len(lines) > FEW and not all_of_it:
+        say(
+            f"... and {len(lines) - FEW} lines more: add --printed. (Of an array, its shape often says enough.)",
+            "quiet",
+        )
+
+
+FEW = 8  # lines that the learner's code printed are shown
 
 
 @contextmanager
@@ -213,7 +232,7 @@ def now():
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def come_back(work, exercise, seed=None):
+def come_back(work, exercise, seed=None, all_of_it=False):
     """Write an exercise that has passed once more, in a file of its own, and have it marked."""
     waiting = [name for name in (work.progress["reviewed"], *review.due(work.progress)) if name]
     if not exercise and not waiting:
@@ -229,7 +248,9 @@ def come_back(work, exercise, seed=None):
             keep(path)
         path.unlink(missing_ok=True)
     path = work.path(exercise, "review")
-    verdict = mark_and_say(exercise, path, f"Review of exercise {work.catalogue.number(exercise)}", seed, again=True)
+    verdict = mark_and_say(
+        exercise, path, f"Review of exercise {work.catalogue.number(exercise)}", seed, True, all_of_it
+    )
     if verdict.name in UNFINISHED:
         say(
             "\nWrite it again, from memory, in this file, and call `python practice.py review` to have it marked. "

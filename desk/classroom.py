@@ -23,6 +23,7 @@ from threading import Event
 from desk.work import Work
 from marker import marking
 from marker.catalogue import can_run
+from marker.runner import HOW
 from support.errors import UserError
 from support.files import check_output, read_file, replacing
 
@@ -325,8 +326,10 @@ def wanted_name(catalogue, path):
 
 
 def is_stub(exercise, path):
-    """Whether nothing was written, however the lines end."""
-    return read_file(path, LARGEST).split() == exercise.stub.encode().split()
+    """Whether nothing was written, however the lines end, and whether it says how it is marked or not."""
+    lines = read_file(path, LARGEST).splitlines()
+    written = b"\n".join(line for line in lines if not line.startswith(HOW.encode()))
+    return written.split() == exercise.stub.encode().split()
 
 
 def is_written(exercise, path):

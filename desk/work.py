@@ -6,13 +6,17 @@ import hashlib
 import json
 from contextlib import contextmanager, suppress
 
-from desk import review
+from desk import review, show
+from marker.runner import HOW
 from support.errors import UserError
 from support.files import read_file, replacing
 
 # What is kept about an exercise: the digest of the file that passed, how many hints were shown, whether the solution
-# was, the lines with the first mistake that had a name, this name, the question to it, and the day of its review.
-KINDS = {"passed": str, "hints": int, "seen": bool, "first": str, "mistakes": str, "asked": str, "due": str}
+# was, the lines with the first mistake that had a name, this name, the question to it, the day of its review, and the
+# digest of the file when it was marked and nothing was written.
+KINDS = {
+    "passed": str, "hints": int, "seen": bool, "first": str, "mistakes": str, "asked": str, "due": str, "marked": str,
+}  # fmt: skip
 
 
 class Work:
@@ -57,7 +61,7 @@ class Work:
         path = self.folder / folder / f"{exercise.name}.py"
         if not path.exists():
             with writing(path.parent), replacing(path) as file:  # on a full disk there is no half of it
-                file.write(exercise.stub.encode())
+                file.write(handed_out(exercise).encode())
         return path
 
     def passed(self, exercise):
@@ -110,6 +114,14 @@ class Work:
         """How many have passed without a look at the solution."""
         passed = [e for e in self.catalogue.exercises if self.passed(e) and e.name not in self.progress["seen"]]
         return f"{len(passed)} of {len(self.catalogue.exercises)}"
+
+
+def handed_out(exercise):
+    """The stub, and below its text how it is marked: an editor's Run button shows nothing."""
+    text, line = exercise.stub, f"{HOW}: save it, and type in a terminal, in the repository: {show.typed_as}"
+    end = exercise.tree.body[0].end_lineno
+    lines = text.splitlines(keepends=True)
+    return "".join([*lines[:end], "\n", f"{line}\n", *lines[end:]])
 
 
 @contextmanager

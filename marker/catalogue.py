@@ -17,7 +17,7 @@ import importlib.util
 import sys
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from marker.exercise import CUT, Exercise, Folder
 from marker.words import Words
@@ -126,11 +126,11 @@ class Catalogue:
         return self.exercises.index(part[0] if passed else exercise) + (not passed)
 
     def find(self, text):
-        """The exercise of that number or name. `DZ1` and `dz1.py` are dz1, too."""
+        """The exercise of that number or name. `DZ1` and `my_practice/dz1.py` are dz1, too."""
         if text.isdecimal() and len(text) < 5 and 1 <= int(text) <= len(self.exercises):
             return self.exercises[int(text) - 1]
         for exercise in self.exercises:
-            if exercise.name.lower() == text.lower().removesuffix(".py"):
+            if exercise.name.lower() == PurePath(text).name.lower().removesuffix(".py"):
                 return exercise
         if not self.exercises:
             raise UserError(f"there is no exercise in {self.path}")

@@ -26,6 +26,7 @@ class Answer(NamedTuple):
     exercise: Any
     given: list  # the inputs and right results of each trial
     trials: list  # the results of each, as marker.trial.describe gives them, and as "numbers"
+    further: list  # the same for the trials after these, which confirm what is said
     typed: str  # the learner's own lines
 
 
@@ -54,10 +55,18 @@ def judge_trials(exercise, seed, outcome):
     return Verdict(True, "passed", "")
 
 
+def assigned(lines):
+    """The names that get a value in some lines, in their order."""
+    return re.findall(r"^\s*(\w+) *[-+*/@]?=(?!=)", lines, re.MULTILINE)
+
+
 def answered(exercise, seed, outcome):
     """The `Answer` in what was reported of a file."""
-    trials = [trial | {"numbers": numbers(exercise, trial["results"])} for trial in outcome.notes.trials]
-    return Answer(exercise, exercise.draw(seed), trials, str(outcome.typed))
+    trials, further = (
+        [trial | {"numbers": numbers(exercise, trial["results"])} for trial in trials]
+        for trials in (outcome.notes.trials, outcome.notes.further)
+    )
+    return Answer(exercise, exercise.draw(seed), trials, further, str(outcome.typed))
 
 
 def numbers(exercise, results):
@@ -87,6 +96,9 @@ def judge_trial(answer, t):
     exercise, trials = answer.exercise, answer.trials
     results, expected, changed = trials[t]["results"], len(exercise.gives), trials[t]["changed"]
     if all(result["type"] == "ellipsis" for result in results):
+        others = [name for name in assigned(answer.typed) if name not in exercise.gives]
+        if len(others) > len(exercise.gives) - 1 and not set(exercise.gives) & set(assigned(answer.typed)):
+            return wrong("not written: another name", names=" and ".join(exercise.gives), other=others[-1])
         return wrong("not written")
     if len(results) != expected:
         about = " It is None: is the last line still `return ...`?" if results[0]["type"] == "NoneType" else ""
@@ -147,12 +159,11 @@ def judge_result(answer, t, name, result):
 
 
 def recognise(answer, t, name):
-    """The `Verdict` that names the known mistake which gives just these numbers, or None.
+    """The `Verdict` that names the known mistake which gives just these numbers in all trials, or None.
 
-    It gives them in the trial of the other sizes, too, and none that had shown in an earlier one. Of several, it is the
-    one that explains the most results, in all trials.
+    Of several, it is the one that explains the most results.
     """
-    exercise, given, trials, _ = answer
+    exercise, given, trials = answer.exercise, answer.given, answer.trials
     shape, wanted = trials[t]["numbers"][name].shape, np.shape(getattr(given[t], name))
     always_0 = not any(np.any(trial["numbers"].get(name, 0)) for trial in trials)
     found, most = None, 0
@@ -160,36 +171,45 @@ def recognise(answer, t, name):
         value = partial(returned, exercise, mistake, name)
         if name not in exercise.values(mistake, given[t]) or not in_both(answer, t, name, value):
             continue
-        if any(name in exercise.values(mistake, g) for g in given[:t]):
+        if not in_all(answer, name, value):
             continue
         if always_0 and any(np.any(value(g)) for g in given):
             continue  # its result is 0 here by chance: where its last row has no entry, say
         explained = sum(
             agree(numbers, returned(exercise, mistake, output, g))
-            for g, trial in zip(given, trials, strict=False)
+            for g, trial in zip(given, (*trials, *answer.further), strict=False)
             for output, numbers in trial["numbers"].items()
         )
         if explained > most:
             found, most = mistake, explained
-    if most < sum(len(trial["numbers"]) for trial in trials):
+    if most < sum(len(trial["numbers"]) for trial in (*trials, *answer.further)):
         for order in permutations(exercise.gives):  # that explains all of them
             named = dict(zip(exercise.gives, order, strict=True))
-            if all(in_both(answer, t, mine, attrgetter(other)) for mine, other in named.items()):
+            if all(in_all(answer, mine, attrgetter(other)) for mine, other in named.items()):
                 return in_the_place(exercise, named[name], name)
     if found:
         about = f" {shape_sentence(name, wanted, shape)}" if wanted != shape else ""
         text = f"{name}: {found.name}, it seems.{about}\n{found.question}"
         return Verdict(False, found.name, text, drawn=True, question=found.question)
     for other in exercise.gives:
-        if in_both(answer, t, name, attrgetter(other)):
-            return in_the_place(exercise, other, name)
+        if in_both(answer, t, name, attrgetter(other)) and in_all(answer, name, attrgetter(other)):
+            return in_the_place(exercise, other, name, in_both(answer, t, other, attrgetter(other)))
     return None
 
 
-def in_the_place(exercise, other, name):
-    """The `Verdict` on a result that is another one's right numbers."""
-    text = f"{name}: these numbers are {other}. {exercise.exchanged}"
+def in_the_place(exercise, other, name, is_twice=False):
+    """The `Verdict` on a result that is another one's right numbers. is_twice: the other one is right, too."""
+    ask = exercise.exchanged
+    if is_twice:
+        ask = f"You return them as {other}, too, and there they are right. What is {name} made of?"
+    text = f"{name}: these numbers are {other}. {ask}"
     return Verdict(False, f"{other} in the place of {name}", text, drawn=True)
+
+
+def in_all(answer, name, value):
+    """Whether the numbers of a result are value(g) in all trials that have any."""
+    pairs = zip(answer.given, (*answer.trials, *answer.further), strict=False)
+    return all(agree(trial["numbers"][name], value(g)) for g, trial in pairs if name in trial["numbers"])
 
 
 def in_both(answer, t, name, value):

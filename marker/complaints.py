@@ -25,8 +25,7 @@ def read(file):
 def explain(error, file, words=WORDS, sizes=None):
     """The mark of an exception, and its text: the learner's own line, and the complaint in plain words.
 
-    words: those of the exercise's folder. sizes: {the name of a size: what it is}, for those who take it for a
-    variable.
+    words: those of the exercise's folder. sizes: {a name that is none here: what it is}, of those that the text has.
     """
     line, wrote = None, ""
     if isinstance(error, SyntaxError) and error.filename == file:

@@ -140,6 +140,16 @@ class Exercise:
         return self.kind.titled(ast.get_docstring(self.tree).split("\n")[0].rstrip("."), self.needs_torch)
 
     @cached_property
+    def import_names(self):
+        """{a name that the stub imports: what is said where it is missing}"""
+        lines = [node for node in self.tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+        return {
+            alias.asname or alias.name: f"The line `{ast.unparse(node)}` is missing, below the text at the top."
+            for node in lines
+            for alias in node.names
+        }
+
+    @cached_property
     def function(self):
         """What the learner writes, in the stub: an `ast.FunctionDef`."""
         return next(node for node in self.tree.body if isinstance(node, ast.FunctionDef))

@@ -22,6 +22,7 @@ class Notes:
 
     # of each: {"results": as `describe` has them, "changed": names of inputs, "right": names of results}
     trials: list = field(default_factory=list)
+    further: list = field(default_factory=list)  # the same for the trials after the first that are wrong
     missing: bool = False  # whether there is no such function
     follows: bool | None = None  # whether the numbers come from the exercise's tool
     remembers: bool = False  # whether a later call with the same inputs gives others
@@ -46,16 +47,18 @@ class Function(Kind):
         if not callable(function):
             notes.missing = True
             return
-        at_first = 2 * len(exercise.inputs)
-        for g in exercise.draw(attempt.seed):
+        drawn, at_first = exercise.draw(attempt.seed), 2 * len(exercise.inputs)
+        for g in drawn:
             if len(rights) == at_first and not is_right(exercise, rights):
                 break
-            results, changed = call(exercise, function, g)
-            rights.append(right_results(exercise, g, results, changed))
-            described = list(map(describe, results))
-            notes.trials.append({"results": described, "changed": changed, "right": sorted(rights[-1])})
+            trial = tried(exercise, function, g)
+            rights.append(trial["right"])
+            notes.trials.append(trial)
         if is_right(exercise, rights):
             confirm(exercise, module, function, attempt.seed, notes)
+        with suppress(Exception), redirect_stdout(io.StringIO()):  # what was printed before is enough
+            for g in drawn[len(rights) :]:
+                notes.further.append(tried(exercise, function, g))
 
     def look_further(self, attempt, outcome, keep):
         """What else is known of wrong numbers; and where the known mistakes say too little, the place of one."""
@@ -94,9 +97,16 @@ def all_finders(exercise):
     return {**exercise.folder.finders, **FINDERS}
 
 
+def tried(exercise, function, g):
+    """What became of one trial."""
+    results, changed = call(exercise, function, g)
+    right = sorted(right_results(exercise, g, results, changed))
+    return {"results": list(map(describe, results)), "changed": changed, "right": right}
+
+
 def is_right(exercise, rights):
     """Whether all results were right in all trials so far."""
-    return all(right == set(exercise.gives) for right in rights)
+    return all(set(right) == set(exercise.gives) for right in rights)
 
 
 def confirm(exercise, module, function, seed, notes):

@@ -35,6 +35,7 @@ from support.files import read_file
 MEMORY = 8  # gigabytes; PyTorch alone takes more addresses than that
 CLOCK = 4  # a loaded machine may take so many times as long as it computes
 TOLD, MOST_TOLD = ".told", 70  # beside the result, a file with what is being done, in so many characters
+HOW = "# To have this marked"  # begins the line that says how, in a file as it is handed out
 MOST_PRINTED = 2000  # characters of the learner's own prints
 
 
@@ -170,7 +171,7 @@ def report(exercise, file, seed, keep=lambda outcome: None, tell=lambda text: No
     except UserError as error:  # the data are missing, say: that is no mistake of the learner's
         outcome.unmarked = str(error)
     except BaseException as error:
-        outcome.error = explain(error, str(file), exercise.folder.words, exercise.size_names)
+        outcome.error = explain(error, str(file), exercise.folder.words, exercise.size_names | exercise.import_names)
     outcome.printed = printed.getvalue()
     dropped = StringIO()  # a finder calls the learner's function again
     with suppress(Exception), redirect_stdout(dropped), redirect_stderr(dropped), np.errstate(all="ignore"):
@@ -186,9 +187,10 @@ def ended(exercise, error):
 
 
 def lines_of(text):
-    """A file's lines, but for the text at the top, a diagnosis and empty ones."""
+    """A file's lines, but for the text at the top, how it is marked, a diagnosis and empty ones."""
     text = re.sub(r'\A""".*?"""', "", text, flags=re.DOTALL)
-    return [line.rstrip() for line in text.splitlines() if line.strip() and not line.startswith("DIAGNOSIS")]
+    lines = (line.rstrip() for line in text.splitlines() if not line.startswith((HOW, "DIAGNOSIS")))
+    return list(filter(None, lines))
 
 
 class Printed(StringIO):

@@ -36,6 +36,15 @@ a[i:] | a[:] | an index
 a[i:] | a[i:1] | an index
 a[i:b] | a[1:-1] | an index
 a[i:b] | a[i + 1:b] | an index
+a[i:i + b] | a[i * b:i * b + b] | an index
+np.sin(a) | np.cos(a) | a function
+max(a, b) | min(a, b) | a function
+a | a * np.pi | a factor
+(1 - a) ** b | 1 - a ** b | parentheses
+b - a / i + 1 | b - a / (i + 1) | parentheses
+a / np.sqrt(2) * b | a / np.sqrt(2 * b) | parentheses
+np.sqrt(a * b) | np.sqrt(a) * b | parentheses
+a.reshape(b, -1) | a.reshape(-1, b).swapaxes(0, 1) | a transpose
 a[i:b] | a[i:b + -1] | an index
 a[i:b] | a[i + 1:b + 1] | an index
 a[:, i:] | a[:, 0:] | an index
@@ -180,6 +189,9 @@ def test_one_slip_in_several_places_is_turned_back_in_all_of_them():
                 one.holder[one.key] = old
 
     assert ("an index", "return a[i] * b[i]") in turned_back("return a[i + 1] * b[i + 1]")
+    powers = "return (1 - a) ** b + (1 - i) ** b"
+    assert ("parentheses", "return 1 - a ** b + (1 - i ** b)") in turned_back(powers)
+    assert ("a function", "return a.sum() + b.sum()") in turned_back("return a.mean() + b.mean()")
     for lines, several in (
         ("return a[i + 1] * b[i - 1]", "return a[i] * b[i]"),  # another slip in each
         ("return a[i + 1] * (i + 1)", "return a[i] * i"),  # of another kind

@@ -1,5 +1,12 @@
 """All finders, in their order: the first that has something to say says it."""
 
-from marker.finders import pairs, repair, typed, unread
+from marker.finders import depart, pairs, repair, sometimes, typed, unread
 
-FINDERS = {"typed": typed.FINDER, "pairs": pairs.FINDER, "unread": unread.FINDER, "place": repair.FINDER}
+FINDERS = {
+    "typed": typed.FINDER,
+    "pairs": pairs.FINDER,
+    "unread": unread.FINDER,
+    "place": repair.FINDER,
+    "sometimes": sometimes.FINDER,
+    "depart": depart.FINDER,
+}

@@ -83,7 +83,8 @@ def made(edit):
 def together(edits):
     """One `Edit` for each slip that a function has in several places: all of them are turned back at once.
 
-    What is missing is not put in several places. An operation is the same slip whatever its operands, in one line.
+    What is missing is not put in several places. In one line, an operation is the same slip whatever its operands, and
+    so is another method, whatever its array.
     """
     alike = {}
     for edit in edits:
@@ -92,10 +93,21 @@ def together(edits):
             slip = ast.dump(old), ast.dump(new)
             if isinstance(old, ast.BinOp) and isinstance(new, ast.BinOp) and new.left is old.left:
                 slip = edit.place[0], type(old.op), type(new.op)
+            if isinstance(old, ast.Call) and isinstance(new, ast.Call) and is_method_of(old) and is_method_of(new):
+                same = [ast.dump(item) for call in (old, new) for item in (*call.args, *call.keywords)]
+                slip = edit.place[0], old.func.attr, new.func.attr, *same
+            if edit.kind == "parentheses" and isinstance(old, ast.BinOp) and isinstance(old.left, ast.BinOp):
+                slip = type(old.op), type(old.left.op), isinstance(new.right, ast.BinOp), type(new.op)
             alike.setdefault((edit.kind, id(edit.function), slip), {})[id(edit.holder), edit.key] = edit
     for first, *more in map(dict.values, alike.values()):
         if more:
             yield first._replace(also=tuple(more))
+
+
+def is_method_of(call):
+    """Whether a call is that of an array's method."""
+    function = call.func
+    return isinstance(function, ast.Attribute) and getattr(function.value, "id", "") not in ("np", "torch", "F", "math")
 
 
 def typed(tree):
@@ -160,6 +172,7 @@ ALIKE = (  # functions that are taken for each other
     (("exp", "log", "sqrt", "square", "tanh", "relu"),
      {"exp", "log", "sqrt", "square", "abs", "tanh", "relu", "log2", "log10", "log1p", "exp2", "expm1", "sigmoid",
       "softmax", "cosh", "sinh"}),
+    (("sin", "cos"), {"sin", "cos"}),
     (("maximum", "minimum", "add"), {"maximum", "minimum", "add", "multiply", "fmax", "fmin"}),
     (("cumsum",), {"cumprod"}),
     (("zeros", "ones"), {"zeros", "ones", "empty"}),
@@ -284,6 +297,9 @@ def operation_edits(node):
         yield 1, kind, span(node), ast.BinOp(right, op, left)
     if isinstance(left, ast.BinOp):  # (a + b) * c, where a + (b * c) belongs
         yield 1, "parentheses", span(node), ast.BinOp(left.left, left.op, ast.BinOp(left.right, op, right))
+        yield 1, "parentheses", span(node), with_last(left, op, right)
+    if (inside := in_call(left, op, right)) is not None:  # sqrt(a) * b, where sqrt(a * b) belongs
+        yield 1, "parentheses", span(node), inside
     if isinstance(right, ast.BinOp):
         yield 1, "parentheses", span(node), ast.BinOp(ast.BinOp(left, op, right.left), right.op, right.right)
         yield 1, "parentheses", span(node), with_first(left, op, right)
@@ -294,6 +310,24 @@ def with_first(left, op, right):
     if isinstance(right, ast.BinOp):
         return ast.BinOp(with_first(left, op, right.left), right.op, right.right)
     return ast.BinOp(left, op, right)
+
+
+def with_last(left, op, right):
+    """The last operand of all those in `left` before `op right`."""
+    if isinstance(left, ast.BinOp):
+        return ast.BinOp(left.left, left.op, with_last(left.right, op, right))
+    return ast.BinOp(left, op, right)
+
+
+def in_call(left, op, right):
+    """`left` with `op right` inside the parentheses of the call at its end; None if it does not end with one."""
+    if isinstance(left, ast.BinOp):
+        inside = in_call(left.right, op, right)
+        return inside and ast.BinOp(left.left, left.op, inside)
+    others = (ast.Tuple, ast.List, ast.Starred, ast.Lambda)
+    if isinstance(left, ast.Call) and len(left.args) == 1 and not (left.keywords or isinstance(left.args[0], others)):
+        return called(left.func, [ast.BinOp(left.args[0], op, right)], [])
+    return None
 
 
 def call_edits(node, sizes):
@@ -308,6 +342,11 @@ def call_edits(node, sizes):
         if is_method:
             yield 0, kind or "a function", here, owner
         yield from ((0, kind or "a function", here, array) for array in arguments if is_array(array))
+    if owner is None and name in ("min", "max"):
+        yield 1, "a function", here, called(read("max" if name == "min" else "min"), arguments, keywords)
+    if len(arguments) == 1 and not keywords and isinstance(arguments[0], ast.BinOp):  # sqrt(a * b) for sqrt(a) * b
+        inside = arguments[0]
+        yield 1, "parentheses", here, ast.BinOp(called(function, [inside.left], []), inside.op, inside.right)
     for others, alike in ALIKE:
         for other in others if name in alike and owner is not None else ():
             if other != name:
@@ -337,6 +376,9 @@ def call_edits(node, sizes):
         yield 1, "exp", here, called(function, [shifted], [])
     if name == "reshape" and is_method:
         yield 1, "a transpose", here, ast.Attribute(owner, "T", ast.Load())
+        for i, j in combinations(range(len(arguments)), 2):  # reshape(V, -1), where reshape(-1, V).T belongs
+            new = called(function, exchanged(arguments, i, j), [])
+            yield 1, "a transpose", here, method(new, "swapaxes", i, j)
     if name == "len" or name == "range":
         yield from ((1, "a size" if name == "len" else "a loop", here, size_of(name, size)) for size in sizes)
     if name == "range":
@@ -364,6 +406,7 @@ def additions(node, names, sizes, context):
             yield "a factor: of a size", ast.BinOp(node, op(), read(hidden(size)))
     for k in (2, 0.5):
         yield "a factor", ast.BinOp(node, ast.Mult(), number(k))
+    yield "a factor", ast.BinOp(node, ast.Mult(), ast.Attribute(read("np"), "pi", ast.Load()))
     for name in names:
         if context == "an index":
             yield "an index", ast.Subscript(read(name), node, ast.Load())
@@ -401,6 +444,10 @@ def parts(part, names):
             yield ast.Slice(new, upper, step)
             yield ast.Slice(lower, new, step)
         yield ast.Slice(number(1), number(-1), step)
+        if isinstance(upper, ast.BinOp) and lower and ast.dump(upper.left) == ast.dump(lower):
+            for name in names_in(upper.right):  # i:i + d, where i * d:(i + 1) * d belongs
+                first = ast.BinOp(lower, ast.Mult(), read(name))
+                yield ast.Slice(first, ast.BinOp(first, upper.op, upper.right), step)
         for by in (1, -1):
             moved = [end and ast.BinOp(end, ast.Add(), number(by)) for end in (lower, upper)]
             yield ast.Slice(moved[0], upper, step)

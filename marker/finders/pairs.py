@@ -18,9 +18,10 @@ def say(found, wrongs):
     Where several pairs do, what all of them share is named. A single edit that makes all results right says more.
     """
     exercise, place = wrongs.exercise, wrongs.outcome.notes.found.get("place")
-    if place and "left" not in place and "and" not in place and set(place["results"]) == set(exercise.gives):
+    if place and not {"left", "nearer", "alone"} & {*place} and set(place["results"]) == set(exercise.gives):
         return None
-    _, given, trials, _ = answered(exercise, wrongs.seed, wrongs.outcome)
+    answer = answered(exercise, wrongs.seed, wrongs.outcome)
+    given, trials = answer.given, [*answer.trials, *answer.further]
     wrong = [t for t, trial in enumerate(trials) if not gives(trial["numbers"], {}, given[t])]
     order, budget = [*wrong, *(t for t in range(len(trials)) if t not in wrong)], Budget(PAIR_LINES)
     entries = np.concatenate([a.ravel() for trial in trials for a in trial["numbers"].values()] or [[]])

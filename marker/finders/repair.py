@@ -2,19 +2,23 @@
 
 People are wrong in more ways than anybody lists. So where no known mistake gives a learner's numbers, `search` changes
 one thing in their syntax tree (an operand, an axis, a sign, a name, the turns of a loop) and sees whether all numbers
-are then right. If no edit does it, there may be two mistakes: the same slip in several places, an edit that leaves a
-known mistake, or two edits. What is found is never shown. It says where to look, and what to ask about that place.
+are then right. If no edit does it, there may be two mistakes: the same slip in several places, or an edit that leaves a
+known mistake. What is found is never shown. It says where to look, and what to ask about that place.
+
+What is said is a claim, and it is tried before: on inputs that the search has not seen (`Trial.holds`). What has not
+been tried is not said.
 """
 
 import ast
 import io
+import re
 import sys
 import textwrap
 import tracemalloc
 import warnings
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from functools import cached_property
-from itertools import combinations, groupby
+from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -29,25 +33,29 @@ from marker.verdict import FAR_OFF, PLACES, Verdict
 
 # The budget is counted, and not timed: so a verdict is the same on a slow machine, and in a browser.
 EDITS = 2500  # that are tried, and
-PAIRS = 2500  # of several at once, if none alone is enough
-LINES = 150_000  # that all edits run, and all pairs: in loops and functions, each turn and call counts its lines
+SEVERAL = 2500  # of several at once, if none alone is enough
+# Lines that all edits run, all of several, and all claims: in loops and functions, each turn and call counts its own.
+LINES = 150_000
 PATIENCE = 3  # an edit is stopped once it has run this many times the lines of the learner's own, and
 GRACE = 500  # this many more
 MEMORY = 2**25  # bytes that an edit may keep, from its third turn of a loop on; right answers keep a hundredth of it
+FRESH = 2  # draws, beside that of the learner's own inputs, on which a claim is tried
+NEARER = 0.5  # of the distance from what is right is left, if an edit is said to lead nearer to it
 CLOSE = 1e-11  # of the largest entry: numbers that were nearly right must become so by more than chance
 
 
-def search(exercise, module, source, given, rights, may_be_two=True):
+def search(exercise, module, source, given, rights, more, may_be_two=True):
     """Where an edit makes results right: {"kind", "lines", "part", "results", "each"}, see `described`; or None.
 
-    Of two mistakes, the place of one, and in it "left", the name of a known one, or "and", the place of the other.
+    Of two mistakes, the place of one, and in it "left", the name of a known one. If nothing shows that this one was
+    made, it is "nearer", if the numbers are then nearer to what is right, or else "alone".
 
     given: the inputs and right results of each trial; rights: which results the learner's own function has right in it,
-    until an error ended it.
+    until an error ended it. more: further trials, on which is tried what is said.
     """
     functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
     names_of_sizes = [s for s in set.intersection(*map(set, map(sizes, given))) if s not in exercise.takes]
-    trial = Trial(exercise, module, functions, given, names_of_sizes, rights)
+    trial = Trial(exercise, module, functions, given, more, names_of_sizes, rights)
     edits, tried, names = [], [], set(exercise.gives)
     for function in functions:
         edits += edits_of(function, source, exercise.stub, exercise.takes, sorted(names_of_sizes))
@@ -55,17 +63,20 @@ def search(exercise, module, source, given, rights, may_be_two=True):
     with harmless():
         for _, group in groupby(edits, key=attrgetter("rank")):
             tried += [(edit, trial.tried(edit, is_left=may_be_two)) for edit in group]
-            if full := [edit for edit, found in tried if found.right == names]:
+            full = [edit for edit, found in tried if found.right == names]
+            if full := [edit for edit in full if trial.holds(edit, names)]:
                 return described(full, source, names)
         if may_be_two and (place := search_two(trial, edits, tried, source, names)):
             return place
-    part = [(edit, found.right) for edit, found in tried if found.right]
-    if not part:
-        return None
-    most = max((right for _, right in part), key=lambda right: [name in right for name in exercise.gives])
-    least = min(edit.rank for edit, right in part if right == most)
-    best = [edit for edit, right in part if right == most and edit.rank == least]
-    return described(best, source, most - trial.had)
+        part = [(edit, found.right) for edit, found in tried if found.right and found.right != names]
+        while part:
+            most = max((right for _, right in part), key=lambda right: [name in right for name in exercise.gives])
+            least = min(edit.rank for edit, right in part if right == most)
+            best = [edit for edit, right in part if right == most and edit.rank == least]
+            if best := [edit for edit in best if trial.holds(edit, most)]:
+                return described(best, source, most - trial.had)
+            part = [(edit, right) for edit, right in part if right != most or edit.rank != least]
+    return None
 
 
 def search_two(trial, edits, tried, source, names):
@@ -73,9 +84,9 @@ def search_two(trial, edits, tried, source, names):
 
     An edit that puts in a name, or what is missing, or another kind of assignment may be a mistake itself: not here.
     """
-    trial.budget, trial.edits = Budget(LINES), PAIRS
+    trial.budget, trial.edits = Budget(LINES), SEVERAL
     for edit in together(edits):
-        if trial.tried(edit).right == names:
+        if trial.tried(edit).right == names and trial.holds(edit, names):
             return described([edit], source, names)
     # A mistake that is left where something is taken out is left for that reason, perhaps: now the mask is missing.
     missing = set().union(*(found.left for edit, found in tried if takes_away(edit)))
@@ -84,23 +95,16 @@ def search_two(trial, edits, tried, source, names):
         may_be_right = edit.rank < 2 and edit.key != "test" and edit.kind != "an assignment"
         for mistake in found.left - missing if may_be_right else ():
             if mistake in left or trial.may_have(mistake):
-                left.setdefault(mistake, []).append(edit)
-    if left:
-        mistake, found = next(iter(left.items()))  # `tried` has the likeliest edits first
-        likeliest = [edit for edit in found if edit.rank == found[0].rank]
-        return described(likeliest, source, names) | {"left": mistake}
-    # Of the edits that come to the same, the likeliest; and of the pairs, those of the likeliest first.
-    several = {}
-    for edit, found in tried:
-        if found.numbers and edit.rank < 2:
-            several.setdefault(found.numbers, edit)
-    likeliest = [*several.values()]
-    for i, j in sorted(combinations(range(len(likeliest)), 2), key=sum):
-        one, two = likeliest[i], likeliest[j]
-        nested = within(one.place, two.place) or within(two.place, one.place)
-        is_one = one.place == two.place or (nested and one.kind == two.kind)
-        if not is_one and trial.tried(one._replace(also=(two,))).right == names:
-            return described([one], source, names) | {"and": described([two], source, names)}
+                left.setdefault(mistake, []).append((edit, found))
+    for mistake, found in left.items():  # `tried` has the likeliest edits first
+        rank = found[0][0].rank
+        found = [(edit, what) for edit, what in found if edit.rank == rank and trial.leaves(edit, mistake)]
+        if gained := [edit for edit, what in found if what.gained]:
+            return described(gained, source, names) | {"left": mistake}
+        if nearer := [edit for edit, what in found if what.distance < NEARER]:
+            return described(nearer, source, names) | {"nearer": True}
+        if found and (place := described([edit for edit, _ in found], source, names))["part"]:
+            return place | {"alone": True}
     return None
 
 
@@ -164,20 +168,22 @@ class Tried(NamedTuple):
 
     right: set = frozenset()  # the results that are right in all trials; none where there are no more than before
     left: set = frozenset()  # the names of the known mistakes each of which gives just these numbers in all trials
-    numbers: tuple = ()  # what comes out in the trial that weeds out; empty if nothing does
+    gained: bool = False  # whether some result is right in some trial in which it was wrong
+    distance: float = 1.0  # the largest of all trials: how far from right the numbers are, as a share of how far before
 
 
 class Trial:
     """The learner's functions, some of them edited, on the inputs of each trial."""
 
-    def __init__(self, exercise, module, functions, given, names_of_sizes, rights):
-        self.exercise, self.module, self.given, self.sizes = exercise, module, given, names_of_sizes
-        self.budget, self.edits = Budget(LINES), EDITS
+    def __init__(self, exercise, module, functions, given, more, names_of_sizes, rights):
+        self.exercise, self.module, self.given, self.sizes = exercise, module, [*given, *more], names_of_sizes
+        self.more = range(len(given), len(self.given))
+        self.budget, self.claims, self.edits = Budget(LINES), Budget(LINES), EDITS
         for function in functions:
             count_lines(function)
         self.codes = {function: compiled(function) for function in functions}
         self.known = {}  # by trial: see `known_in`
-        rights = [*rights, *[set()] * (len(given) - len(rights))]
+        self.had_in = rights = [*rights, *[set()] * (len(given) - len(rights))]
         wrong = next(t for t, right in enumerate(rights) if right < set(exercise.gives))
         self.had = set.intersection(*rights)
         self.order = [wrong, *(t for t in range(len(given)) if t != wrong)]  # the first weeds out, all confirm
@@ -193,29 +199,68 @@ class Trial:
         self.budget = budget
         return lines
 
+    @cached_property
+    def own_distances(self):
+        """How far from right the learner's own numbers are, in each trial; None where they are no such numbers."""
+        kept, self.budget = self.budget, Budget(LINES)
+        found = {t: self.distance(t, self.results(t, self.codes.values())[1]) for t in self.order}
+        self.budget = kept
+        return found
+
+    def distance(self, t, results):
+        """How far from right these results are in trial t; None if they are no such numbers."""
+        numbers, right = flat(results, self.rights(t)), flat(self.rights(t), self.rights(t))
+        return None if numbers is None else np.linalg.norm(numbers - right)
+
+    def edited(self, edit):
+        """The codes of all functions with an edit; None if it cannot be compiled."""
+        functions = [one.function for one in (edit, *edit.also)]
+        with suppress(SyntaxError, ValueError, TypeError), made(edit):
+            return [compiled(f) if f in functions else code for f, code in self.codes.items()]
+        return None
+
     def tried(self, edit, is_left=False):
         """What comes of an edit: a `Tried`. is_left: whether known mistakes are looked for, too."""
         if self.edits <= 0 or self.budget.lines <= 0:
             return Tried()
         self.edits -= 1
-        edited = [one.function for one in (edit, *edit.also)]
-        try:
-            with made(edit):
-                codes = [compiled(f) if f in edited else code for f, code in self.codes.items()]
-        except (SyntaxError, ValueError, TypeError):
+        codes = self.edited(edit)
+        if codes is None:
             return Tried()
-        right, left, numbers = set(self.exercise.gives), None if is_left else set(), ()
+        right, left, gained, share = set(self.exercise.gives), None if is_left else set(), False, 0.0
         for t in self.order:
             self.budget.limit = min(PATIENCE * self.own[t] + GRACE, self.budget.lines)
             is_right, results = self.results(t, codes)
             right &= is_right
+            gained |= bool(is_right - self.had_in[t])
             left = self.mistakes(t, results) if left is None else left and left & self.mistakes(t, results)
-            numbers = numbers or tuple(
-                (a.shape, hash(a.tobytes())) for a in map(as_array, results) if type(a) is np.ndarray
-            )
             if not (right > self.had or left):
-                return Tried(numbers=numbers)
-        return Tried(right if right > self.had else set(), left, numbers)
+                return Tried()
+            if left and not is_right > self.had_in[t]:
+                now, before = self.distance(t, results), self.own_distances[t]
+                share = max(share, now / before if before and now is not None else 1.0)
+        return Tried(right if right > self.had else set(), left, gained, share)
+
+    def holds(self, edit, results):
+        """Whether an edit makes these results right in all further trials, too."""
+        return self.all_more(edit, lambda t, is_right, _: results <= is_right)
+
+    def leaves(self, edit, mistake):
+        """Whether with an edit the numbers are those of a known mistake in all further trials, too."""
+        return self.all_more(edit, lambda t, _, found: mistake in self.mistakes(t, found))
+
+    def all_more(self, edit, is_so):
+        """Whether is_so(t, the right results, all results) in each further trial; not if the lines are used up."""
+        codes, kept = self.edited(edit), self.budget
+        self.budget = self.claims
+        try:
+            for t in self.more:
+                self.budget.limit = self.budget.lines
+                if codes is None or not is_so(t, *self.results(t, codes)):
+                    return False
+            return True
+        finally:
+            self.budget = kept
 
     def results(self, t, codes):
         """Which results are right in trial t, and the results."""
@@ -329,9 +374,10 @@ def look(attempt, wrongs):
     """The place of a mistake: see `search`."""
     exercise, notes, verdict = attempt.exercise, wrongs.outcome.notes, wrongs.verdict
     rights = [set(trial["right"]) for trial in notes.trials]
-    given = exercise.draw(attempt.seed)[: max(2 * len(exercise.inputs), len(rights))]
+    drawn, seen = exercise.draw(attempt.seed), max(2 * len(exercise.inputs), len(rights))
+    fresh = [g for i in range(1, FRESH + 1) for g in exercise.drawing(attempt.seed + i)]
     may_be_two = verdict.name in FAR_OFF and not notes.found.get("unread")
-    return search(exercise, attempt.module, attempt.source, given, rights, may_be_two)
+    return search(exercise, attempt.module, attempt.source, drawn[:seen], rights, [*drawn[seen:], *fresh], may_be_two)
 
 
 def say(place, wrongs):
@@ -341,15 +387,17 @@ def say(place, wrongs):
     exercise, verdict = wrongs.exercise, wrongs.verdict
     kind, where, question = asked(place)
     first, *_ = verdict.text.split("\n")
-    if "left" in place or "and" in place:
-        if "and" in place:
-            other, there, ask = asked(place["and"])
-            ask = f"The other one: {there}. {ask}"
-        else:
-            left = next(mistake for mistake in exercise.known if mistake.name == place["left"])
-            other, ask = left.name, f"The other one: {left.name}. {left.question}"
+    if "left" in place:
+        left = next(mistake for mistake in exercise.known if mistake.name == place["left"])
+        ask = f"The other one: {left.name}. {left.question}"
         text = f"{first}\nTwo mistakes, it seems. {where}. {question}\n{ask}"
-        return Verdict(False, f"{kind}, and {other}", text, drawn=True, question=f"{where}. {question} {ask}")
+        return Verdict(False, f"{kind}, and {left.name}", text, drawn=True, question=f"{where}. {question} {ask}")
+    if "nearer" in place:
+        text = f"{first}\n{where}: with this part different, your numbers would be much nearer. {question}"
+        return Verdict(False, kind, text, drawn=True, question=f"{where}. {question}")
+    if "alone" in place:
+        text = f"{first}\nLook at l{where[1:]} first. {question}"
+        return Verdict(False, kind, text, drawn=True, question=f"{where}. {question}")
     names = [str(name) for name in place["results"]]
     right = ("all your numbers" if set(names) == set(exercise.gives) else " and ".join(names)) + " would be right"
     if verdict.name == "changes its input":
@@ -365,7 +413,10 @@ def asked(place):
     """Of a place, see `described`: the kind of its edit, where it is, and what is asked there."""
     kind, part, lines = str(place["kind"]), str(place["part"])[:200], [str(int(line)) for line in place["lines"]]
     where = f"Line{'s' * (len(lines) > 1)} {' and '.join(lines)}" + (f", `{part}`" if part else "")
-    return kind.partition(": ")[0], where, PLACES[kind]
+    name = kind.partition(": ")[0]
+    if kind == "a sum" and "einsum" not in part:  # what is spoken of should be there
+        kind = "a sum: an axis" if re.search(r"sum|mean", part) else "in one place"
+    return name, where, PLACES[kind]
 
 
 FINDER = Finder(look, say, is_long=True)

@@ -1,0 +1,175 @@
+"""Where an answer leaves the right way: up to where are its arrays those of the right answer, and from where not?
+
+The learner's function and the right answer are run on the same inputs, and after each of their statements the arrays
+are compared. A value that the right answer does not have is no mistake: somebody may get there on another way. So only
+what lies between arrays that are right and a result that is wrong is spoken of, along the names that the statements
+read.
+"""
+
+import ast
+import sys
+from typing import NamedTuple
+
+import numpy as np
+
+from marker.equal import agree
+from marker.finder import Finder
+from marker.finders.edits import names_in
+from marker.verdict import FAR_OFF
+
+DRAWS = 2  # of the trial that is wrong and of its twin: an array counts if it is right in all of them
+FEW = 4  # entries; fewer could be right by chance
+
+
+class Step(NamedTuple):
+    """A statement of a function."""
+
+    first: int  # its lines
+    last: int
+    reads: set  # names
+    writes: set
+
+
+def look(attempt, wrongs):
+    """{"right": names, "line": after which they are right, "wrong": a result, "lines": from there to it}; or None."""
+    exercise, notes = attempt.exercise, wrongs.outcome.notes
+    if wrongs.verdict.name not in FAR_OFF or exercise.arguments or exercise.needs_torch:
+        return None
+    t = next(t for t, trial in enumerate(notes.trials) if set(trial["right"]) < set(exercise.gives))
+    wrong = next(name for name in exercise.gives if name not in notes.trials[t]["right"])
+    drawn = [exercise.draw(attempt.seed), *(list(exercise.drawing(attempt.seed + i)) for i in range(1, DRAWS))]
+    given = [draw[i] for draw in drawn for i in (t, t ^ 1)]
+    name = exercise.function.name
+    answer = {}
+    source = exercise.filled(exercise.formula)
+    exec(compile(source, "the answer", "exec"), answer)
+    if not isinstance(last_function(attempt.source, name).body[-1], ast.Return):
+        return None
+    mine = steps(last_function(attempt.source, name), exercise.gives)
+    right = steps(last_function(source, name), exercise.gives)
+    states = [
+        (states_of(getattr(attempt.module, name), mine, exercise, g), states_of(answer[name], right, exercise, g), g)
+        for g in given
+    ]
+    is_right = {(i, n) for i, step in enumerate(mine) for n in step.writes if right_in_all(states, i, n, exercise)}
+    return between(mine, is_right, wrong)
+
+
+def last_function(source, name):
+    """The last function of that name in some code."""
+    return [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.name == name][-1]
+
+
+def steps(function, gives):
+    """The `Step`s of a function, one for each statement that stands in no other one; the last ones are of `return`."""
+    found = []
+    for node in function.body:
+        if isinstance(node, ast.Return) and node.value:
+            several = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+            several = several if len(several) == len(gives) else [node.value] * len(gives)
+            for name, part in zip(gives, several, strict=True):
+                lines = (0, 0) if isinstance(part, ast.Name) else (node.lineno, node.end_lineno)
+                found.append(Step(*lines, set(names_in(part)), {name}))
+            continue
+        stored = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        parts = [n for n in ast.walk(node) if isinstance(n, (ast.Subscript, ast.Attribute))]
+        stored |= {n.value.id for n in parts if isinstance(n.ctx, ast.Store) and isinstance(n.value, ast.Name)}
+        reads = set(names_in(node)) - {n.target.id for n in ast.walk(node) if isinstance(n, ast.comprehension)
+                                       and isinstance(n.target, ast.Name)}  # fmt: skip
+        if isinstance(node, ast.Assign) and all(isinstance(target, (ast.Name, ast.Tuple)) for target in node.targets):
+            reads = set(names_in(node.value))
+        found.append(Step(node.lineno, node.end_lineno, reads, stored))
+    return found
+
+
+def states_of(function, own, exercise, g):
+    """[{name: value}] after each step of one call."""
+    found, firsts = [{} for _ in own], {step.first: i for i, step in enumerate(own) if step.first}
+    at = None  # the step that runs
+
+    def note(frame):
+        if at is not None:
+            found[at] = {name: np.array(a) for name, a in frame.f_locals.items() if is_number(a)}
+
+    def trace(frame, event, argument):
+        nonlocal at
+        if frame.f_code is not function.__code__:
+            return None
+        if event == "line" and firsts.get(frame.f_lineno, at) != at:
+            note(frame)
+            at = firsts[frame.f_lineno]
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        results = function(*exercise.given(g).values())
+    finally:
+        sys.settrace(before)
+    several = results if isinstance(results, (tuple, list)) else [results]
+    for i, (name, a) in enumerate(zip(exercise.gives, several, strict=False), len(own) - len(exercise.gives)):
+        found[i] = {name: np.array(a)} if is_number(a) else {}
+    return found
+
+
+def is_number(value):
+    """Whether it is a number, or an array of numbers."""
+    return isinstance(value, (float, np.floating)) or (isinstance(value, np.ndarray) and value.dtype.kind == "f")
+
+
+def right_in_all(states, i, name, exercise):
+    """Whether an array that step i has written is the same array of the right answer in all draws, beyond doubt."""
+    ways = None
+    for mine, right, g in states:
+        a = mine[i].get(name)
+        if a is None or (a.ndim and (a.size < FEW or np.ptp(a) == 0)) or not np.isfinite(a).all():
+            return False
+        given = [np.asarray(v, np.float64) for v in exercise.given(g).values() if is_number(v)]
+        if any(alike(a, one) for one in given) or (not a.ndim and a == np.round(a)):
+            return False
+        found = {(j, n) for j, state in enumerate(right) for n, b in state.items() if alike(a, b)}
+        ways = found if ways is None else ways & found
+    return bool(ways)
+
+
+def alike(a, b):
+    """Whether two arrays are equal, but for axes of length 1."""
+    longer = [[n for n in one.shape if n > 1] for one in (a, b)]
+    return longer[0] == longer[1] and agree(a.reshape(b.shape), b)
+
+
+def between(own, is_right, wrong):
+    """What `look` returns: back from the wrong result along the names that are read, until they are right."""
+    anchors, lines, seen, waiting = set(), set(), set(), [(len(own), wrong)]
+    while waiting:
+        i, name = waiting.pop()
+        written = [j for j in range(i) if name in own[j].writes]
+        if not written or (written[-1], name) in seen:
+            continue  # it is given, or has been looked at
+        j = written[-1]
+        seen.add((j, name))
+        if (j, name) in is_right:
+            anchors.add((own[j].last, name))
+            continue
+        lines |= {own[j].first, own[j].last} - {0}
+        waiting += [(j, other) for other in own[j].reads]
+    if not anchors or not lines:
+        return None
+    line = max(line for line, _ in anchors)
+    return {"right": sorted({name for _, name in anchors}), "line": line, "wrong": wrong, "lines": sorted(lines)}
+
+
+def say(found, wrongs):
+    if not found:
+        return None
+    names = [f"`{name}`" for name in found["right"]][:4]
+    right = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    are, should = ("are", "they") if len(names) > 1 else ("is", "it")
+    first, last = int(min(found["lines"])), int(max(found["lines"]))
+    where = f"lines {first} to {last}" if last > first else f"line {first}"
+    text = f"{right} {are} what {should} should be; {found['wrong']} is not. "
+    text = f"After line {int(found['line'])}, {text}" if int(found["line"]) < first else text
+    return wrongs.verdict._replace(text=f"{wrongs.verdict.text}\n{text}What happens in {where}?")
+
+
+FINDER = Finder(look, say)

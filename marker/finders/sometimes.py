@@ -1,0 +1,36 @@
+"""A known mistake that gives the numbers of some inputs, and not of all."""
+
+from functools import partial
+
+from marker.compare import answered, in_both, returned
+from marker.equal import agree
+from marker.finder import Finder
+from marker.verdict import FAR_OFF, Verdict
+
+
+def say(found, wrongs):
+    """The `Verdict` that names the one that explains the most trials, where nothing explains all; or None."""
+    if wrongs.verdict.name not in FAR_OFF:
+        return None
+    answer, ways = answered(wrongs.exercise, wrongs.seed, wrongs.outcome), []
+    for t, name in first_wrong(answer):
+        for mistake in wrongs.exercise.known:
+            value = partial(returned, wrongs.exercise, mistake, name)
+            if name in wrongs.exercise.values(mistake, answer.given[t]) and in_both(answer, t, name, value):
+                ways.append((sum(in_both(answer, i, name, value) for i in range(len(answer.trials))), name, mistake))
+    if not ways:
+        return None
+    _, name, mistake = max(ways, key=lambda way: way[0])
+    text = f"{name}: {mistake.name}, it seems, for some of the inputs. For others it is not.\n{mistake.question}"
+    return Verdict(False, mistake.name, text, drawn=True, question=mistake.question)
+
+
+def first_wrong(answer):
+    """(trial, result) of what is wrong in the first trial in which anything is."""
+    for t, (g, trial) in enumerate(zip(answer.given, answer.trials, strict=False)):
+        if wrong := [(t, name) for name, a in trial["numbers"].items() if not agree(a, getattr(g, name))]:
+            return wrong
+    return []
+
+
+FINDER = Finder(lambda *_: None, say)

@@ -1,0 +1,191 @@
+"""What the marker says is so: each claim of a verdict is tried, on inputs that the marker has not seen."""
+
+import ast
+import io
+from contextlib import redirect_stdout, suppress
+from functools import partial
+
+import numpy as np
+import pytest
+from test_practice import everything_written
+
+from conftest import every_day_or_all, rows
+from exercises.catalogue import BY_NAME, EXERCISES
+from marker import marking, runner
+from marker.budget import SPEND, Budget, Stopped, hidden
+from marker.equal import agree, sizes
+from marker.exercise import change
+from marker.finders import repair
+from marker.finders.edits import made
+from marker.trial import call, load, right_results
+from practice_answers import RIGHT, blocks_of, filled
+
+# What was said of these answers was not so. Below each, what may be said of it, and what (~) may not.
+UNTRUE = r"""
+kept_keys:
+    old = (kept_k * q[:, None]).sum(axis=-1) / np.sqrt(q.shape[1])
+    new = (k * q).sum(axis=-1) / np.sqrt(q.shape[1])
+    m = np.maximum(old.max(axis=1), new)
+    a, b = np.exp(old - m[:, None]), np.exp(new - m)
+    mixed = ((a[:, :, None] * kept_v).sum(axis=1) + v) / (a.sum(axis=1) + b)[:, None]
+    # ~np.maximum | ~all your numbers
+clip_norm:
+    n = np.sqrt((dW**2).mean() + (db**2).mean())
+    clipped_dW, clipped_db = dW, db
+    if n > most:
+        clipped_dW, clipped_db = dW * most / n, db * most / n
+    # ~nothing clipped | ~Two mistakes | `(dW**2).mean() + (db**2).mean()`
+accumulate:
+    dW, seen = 0 * parts[0], 0
+    for part, n in zip(parts, counts):
+        dW = (seen * dW + n * part) / (seen + n)
+        seen += 1
+    # Look at line 21, `1` first | ~only the last
+dlogits:
+    p = p.copy()
+    for n in range(len(y)):
+        p[n, y[n]] -= p[n, y[n]]
+    dlogits = p / len(y)
+    # `p[n, y[n]]` | ~letters
+split_heads:
+    B, T, width = qkv.shape
+    C = width // 3
+    q, k, v = (qkv[:, :, i : i + C].reshape(B, T, h, C // h).swapaxes(1, 2) for i in (0, C, C))
+    # these numbers are k | ~order | there they are right
+learning_rate:
+    if t < warm:
+        share = min((t - warm) / (steps - warm), 1)
+        rate = least + (lr - least) * (1 + np.cos(np.pi * share)) / 2
+    else:
+        rate = lr * (t + 1) / (warm + 1)
+    # `t < warm` | ~warm-up
+"""
+
+# Ordinary slips, of which it is said where they are.
+PLACED = r"""
+learning_rate | np.cos -> np.sin | a function | `np.sin(np.pi * share)`
+learning_rate | min((t -> max((t | a function | `max((t - warm)
+learning_rate | np.pi * share -> share | a factor | Which factors
+adamw | 1 - beta1**t -> (1 - beta1)**t & 1 - beta2**t -> (1 - beta2)**t | parentheses | `m / ((1 - beta1)**t), s
+adamw | lr * mean / (np.sqrt(square) + eps) -> lr * mean / np.sqrt(square) + eps | parentheses | Line
+gelu | / np.sqrt(2 * np.pi) -> / np.sqrt(2) * np.pi | parentheses | np.sqrt(2) * np.pi`
+"""
+
+# Answers that leave the right way, in more than one place, and where.
+DEPARTING = """
+adamw:
+    m = beta1 * old_m + (1 - beta1) * dp
+    s = beta2 * old_s + (1 - beta2) * dp**2
+    m_hat, s_hat = m / (1 + beta1) ** (t + 2), s / (1 - beta2) ** (t - 3)
+    p = old_p - lr * (m_hat / (np.sqrt(s_hat) + eps)) - lr * weight_decay * old_p * (old_p.ndim > 1)
+    # After line 25, `m` and `s` are what they should be; p is not. What happens in lines 26 to 27?
+clip_norm:
+    n = np.sqrt((dW**2).sum() + (db**2).sum())
+    f = most / (n + 3 * most)
+    clipped_dW = f**2 * dW
+    clipped_db = f**2 * db
+    # After line 16, `n` is what it should be; clipped_dW is not. What happens in lines 17 to 18?
+attention:
+    dweights = dmixed @ v.swapaxes(2, 3)
+    mean = (dweights * weights).sum(axis=-1, keepdims=True)
+    dscores = weights * (dweights - mean * 1.5) / 2.2
+    dq = dscores @ k
+    dk = dscores.swapaxes(2, 3) @ q * 1.1
+    dv = weights.swapaxes(2, 3) @ dmixed
+    # After line 25, `dweights` and `mean` are what they should be; dq is not. What happens in lines 26 to 27?
+softmax:
+    e = np.exp(logits - logits.max(axis=1, keepdims=True)) * 1.5
+    p = e / (e.sum(axis=1, keepdims=True) + 0.1 * e) * 1.3
+    # ~what it should be | ~What happens
+"""
+
+
+def marked(name, body, folder, seed=11):
+    (path := folder / f"{name}.py").write_text(filled(name, body.replace("\\n", "\n")), encoding="utf-8")
+    return marking.verdict(BY_NAME[name], seed, runner.report(BY_NAME[name], path, seed))
+
+
+def answers(text):
+    """(exercise, body, what may be said of it or not)."""
+    for name, body in blocks_of(text):
+        body, _, words = body.rpartition("    # ")
+        yield name, body, words.split(" | ")
+
+
+@pytest.mark.parametrize(("name", "body", "words"), [*answers(UNTRUE), *answers(DEPARTING)])
+def test_nothing_is_said_that_is_not_so(name, body, words, tmp_path):
+    found = marked(name, body, tmp_path)
+    for word in words:
+        assert (word.removeprefix("~") in found.text) != word.startswith("~"), found.text
+
+
+@pytest.mark.parametrize(("name", "body", "mark", "words"), [*rows(PLACED)])
+def test_where_an_ordinary_slip_is_found(name, body, mark, words, tmp_path):
+    body = change(RIGHT[name], body, "") if " ->" in body else body
+    found = marked(name, body, tmp_path)
+    assert found.name == mark and words in found.text, found.text
+
+
+def confirmed(name, body, folder, monkeypatch, seed):
+    """Try each claim of the verdict on an answer: on draws that the marker has not seen. The verdict."""
+    exercise, edits = BY_NAME[name], []
+    described = repair.described
+    monkeypatch.setattr(repair, "described", lambda some, *how: edits.append((some, how[1])) or described(some, *how))
+    found = marked(name, body, folder, seed)
+    function = partial(called, exercise, load(folder / f"{name}.py"))
+    fresh = [g for i in range(20, 23) for g in exercise.drawing(i)]
+    named = [mistake for mistake in exercise.known if mistake.name == found.name and "it seems." in found.text]
+    if named:  # one name may stand for several, of several results, say
+        output = found.text.partition(":")[0]
+        mine, right = [function(g).get(output, np.nan) for g in fresh], [getattr(g, output) for g in fresh]
+        of = [
+            [exercise.values(mistake, g).get(output, r) for g, r in zip(fresh, right, strict=True)] for mistake in named
+        ]
+        assert any(all(map(agree, mine, values)) for values in of), found
+    if "would be right" in found.text:
+        ((some, results),) = edits[-1:]
+        for edit in some:
+            assert all(set(results) <= edited(exercise, folder, edit, g) for g in fresh), found
+    return found
+
+
+def called(exercise, module, g):
+    with suppress(Exception), redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+        results, _ = call(exercise, getattr(module, exercise.function.name), g)
+        return dict(zip(exercise.gives, results, strict=False))
+    return {}
+
+
+def edited(exercise, folder, edit, g):
+    """The results that are right with an edit."""
+    budget = Budget(100_000)
+    names = {**vars(load(folder / f"{exercise.name}.py")), SPEND: budget.spend}
+    names |= {hidden(size): value for size, value in sizes(g).items()}
+    with made(edit), suppress(Exception, Stopped), np.errstate(all="ignore"):
+        exec(compile(ast.Module([edit.function], []), "edited", "exec"), names)
+        results, changed = call(exercise, names[exercise.function.name], g)
+        return right_results(exercise, g, results, changed)
+    return set()
+
+
+def wrong_answers():
+    """(exercise, body): what learners write, every known mistake, and some with a second one."""
+    for name, body, mark, _ in everything_written():
+        if body and mark != "passed" and "{" not in body and not mark.startswith("error"):
+            yield name, body
+    for exercise in EXERCISES:
+        if exercise.inputs and not exercise.needs_torch:
+            yield from ((exercise.name, exercise.changed(mistake.change)) for mistake in exercise.known)
+            yield from ((exercise.name, code) for *_, code in exercise.pairs[::40])
+
+
+ALL = list(wrong_answers())
+
+
+@pytest.mark.parametrize("part", every_day_or_all([0], [*range(0, 40)]))
+def test_the_claims_of_all_verdicts_are_so(part, tmp_path, monkeypatch):
+    """Every day a few of each hundred."""
+    for i in part:
+        for name, body in ALL[3 * i :: 120] if len(part) > 1 else ALL[7::150]:
+            with monkeypatch.context() as patched:
+                confirmed(name, body, tmp_path, patched, seed=5)
