@@ -12,14 +12,13 @@ with program.needing("requirements-np.txt"):
     import numpy as np
 
     from exercises import own
-    from exercises.words import OF_BLOCKS, explain
+    from exercises.words import OF_BLOCKS, explained
     from marker import ROOT
     from marker.derivatives import Place, compare, factor, matched, right_alone, root_mean_square, swapped, told
     from marker.factors import made_of
     from marker.nests import floats, replaced, shown
-    from marker.trial import changed, load, same_bits
+    from marker.trial import changed, same_bits
     from mlp_np import numerical_gradient, relative_difference
-    from support.errors import UserError
 
 C, HEADS = 12, 3
 SIZES = (3, 5), (2, 4)  # texts and places of two batches: a factor that is one of these sizes shows
@@ -219,12 +218,10 @@ def what_is_missing(calls, params, batch, place, mine, bad, rng):
 def run(file):
     """Show how far each gradient of a file's block is from central differences."""
     x, dy = np.random.default_rng(0).normal(size=(2, *SIZES[0], C))
-    try:
-        calls = Calls(load(file))
+    with explained(file) as module:
+        calls = Calls(module)
         params, _ = begun(calls, HEADS, (x, dy), 0)
         place, mine = at_this(calls, params, x, dy)
-    except Exception as error:
-        raise UserError(explain(error, str(file))["text"]) from None
     print("the largest relative difference from (f(+h) - f(-h)) / 2h, where f is (forward(params, x) * dy).sum()")
     for k, g in mine.items():
         if g is not None:

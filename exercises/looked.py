@@ -13,12 +13,10 @@ with program.needing("requirements-np.txt"):
 
     import data
     from exercises import digits, own, writer
-    from exercises.words import explain
+    from exercises.words import explained
     from look import FIRST, in_words, size, unusual_array
     from marker.derivatives import matched
     from marker.nests import floats
-    from marker.trial import load
-    from marker.verdict import Wrong
     from support.errors import UserError
 
 
@@ -51,14 +49,8 @@ def rows_of(module, name):
 
 @np.errstate(all="ignore")
 def main(name, file):
-    try:
-        losses, rows = rows_of(load(file), name)
-    except UserError:
-        raise
-    except Wrong as error:
-        raise UserError(str(error)) from None
-    except Exception as error:
-        raise UserError(explain(error, str(file))["text"]) from None
+    with explained(file) as module:
+        losses, rows = rows_of(module, name)
     print(f"the loss of the first {len(losses)} batches: {' '.join(f'{loss:.3g}' for loss in losses)}\n")
     print(f"{'array':24}{'its size':>12}{'its gradient':>16}{'step / its size':>18}")
     for path, weights, gradient, step in rows:

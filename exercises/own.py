@@ -24,13 +24,13 @@ with program.needing("requirements-np.txt"):
     import data
     from exercises import digits
     from exercises.watched import Enough, Trace
-    from exercises.words import OF_NETWORKS, explain
+    from exercises.words import OF_NETWORKS, explain, explained
     from marker import ROOT
     from marker.calls import watched
     from marker.complaints import plain, read
     from marker.derivatives import check, check_loss, matched, root_mean_square
     from marker.exercise import CUT
-    from marker.nests import floats, leaves, packed, replaced, shown, unpacked
+    from marker.nests import NotKept, floats, leaves, packed, replaced, shown, unpacked
     from marker.program import Program
     from marker.trial import changed, load, same_bits
     from marker.verdict import Wrong
@@ -134,9 +134,8 @@ def kept(params):
     """Params as the content of a file; `Wrong` if they are something else than arrays and numbers."""
     try:
         return packed(params)
-    except ValueError as error:
-        where, _, what = str(error).partition(" is ")
-        raise wrong("params of another kind", where=where, what=what) from None
+    except NotKept as error:
+        raise wrong("params of another kind", where=error.where, what=error.what) from None
 
 
 # --- Run as a program, and put to use ---------------------------------------------------------------------------------
@@ -149,15 +148,12 @@ def run(file):
     """
     images, labels, others, answers = (rows_of(a) for a in data.load())
     few, began = 4000, time.perf_counter()
-    try:
-        module = load(file)
+    with explained(file) as module:
         if len(images) > few:
             learn(module, images[:few], labels[:few], others, answers)
         print(f"It trains on {len(images):,} images.", flush=True)
         with passing((time.perf_counter() - began) * len(images) / few):
             content, claim, found = learn(module, images, labels, others, answers)
-    except Exception as error:
-        raise UserError(explain(error, str(file))["text"]) from None
     with replacing(Path(file).with_suffix(".npz")) as written:
         written.write(content)
     print(f"You claim {claim:.4f}. Of {len(others):,} others it reads {found:.4f}.")
@@ -571,21 +567,24 @@ def looks_like(calls, params, few, said, table, n, together):
     for side, step in (("before", -1), ("after", 1)):
         if np.mean(said == (best + step) % 10) > 0.97:
             return wrong("off by one", side=side, **values)
-    ways, arrays = {"It says the one whose loss is the largest.": -table}, floats(params)
+    ways, arrays = (
+        [("read is not as loss: the largest", "It says the one whose loss is the largest.", -table)],
+        floats(params),
+    )
     if not together:
         for words, x in {"images / 255": few / 255, "images * 255": few * 255.0, "255 - images": 255 - few}.items():
-            ways[f"It says what `loss` would say of {words}."] = calls.losses(params, x)
+            said_of = f"It says what `loss` would say of {words}."
+            ways.append(("read is not as loss", said_of, calls.losses(params, x)))
         for k in [k for k, a in arrays.items() if a.any()]:
             words = f"It says what `loss` would say if {shown([k])} were 0."
-            ways[words] = calls.losses(replaced(params, {k: 0 * arrays[k]}), few)
-    shares = {words: np.mean(table.argmin(axis=1) == said) for words, table in ways.items()}
-    how = max(shares, key=shares.get)
-    values["how"] = f"{how} " if shares[how] > 0.97 else ""
+            ways.append(("read forgets", words, calls.losses(replaced(params, {k: 0 * arrays[k]}), few)))
+    shares = [np.mean(of_each.argmin(axis=1) == said) for *_, of_each in ways]
+    mark, how, _ = ways[int(np.argmax(shares))]
+    known = max(shares) > 0.97
+    values["how"] = f"{how} " if known else ""
     if len({*said}) == 1:
         return wrong("one digit for all", digit=said[0], **values)
-    if "largest" in values["how"]:
-        return wrong("read is not as loss: the largest", **values)
-    return wrong("read forgets" if values["how"].endswith("were 0. ") else "read is not as loss", **values)
+    return wrong(mark if known else "read is not as loss", **values)
 
 
 def pixels(calls, params, others, said):

@@ -15,12 +15,10 @@ with program.needing("requirements-np.txt"):
 
     import data
     from exercises import own
-    from exercises.words import OF_WRITERS, explain
+    from exercises.words import OF_WRITERS, explained
     from marker import ROOT
     from marker.derivatives import check_loss
     from marker.nests import floats, shown
-    from marker.trial import load
-    from support.errors import UserError
     from support.files import replacing
     from support.texts import LETTERS, first_words, sizes, texts_of
 
@@ -333,14 +331,11 @@ def run(file):
     """Train the network of a file on all names, keep it beside the file, and let it write ten."""
     dataset = data.load("names")
     print(f"It trains on {len(dataset.train_images):,} names.", flush=True)
-    try:
-        module = load(file)
+    with explained(file) as module:
         trace = own.watch(module, (dataset.train_images,), 0, lambda text: None, "", None, np.inf, [])
         content, calls = own.kept(trace.params), Calls(module)
         found = loss_of(calls, trace.params, dataset.test_images)
         names = calls.write(trace.params, [""] * 10, np.random.default_rng(0))
-    except Exception as error:
-        raise UserError(explain(error, str(file))["text"]) from None
     with replacing(Path(file).with_suffix(".npz")) as written:
         written.write(content)
     print(f"You claim {trace.claim:.2f} a letter. On {len(dataset.test_images):,} others it is {found:.2f}.")

@@ -1,7 +1,8 @@
 """A way to find a mistake: what there is to write for a new one, which is a file in marker/finders, and its name in
 marker/finders/__init__.py.
 
-Finders are asked where the known mistakes say too little about numbers that are wrong.
+Finders are asked where the known mistakes say too little about numbers that are wrong. What one says is a claim: it has
+been tried, on all trials and if it can be on fresh draws, or it is not said.
 """
 
 from collections.abc import Callable

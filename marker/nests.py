@@ -65,8 +65,16 @@ def shown(paths):
 # --- A nest as a file -------------------------------------------------------------------------------------------------
 
 
+class NotKept(ValueError):
+    """What in a nest cannot be kept in a file: where it is, and what."""
+
+    def __init__(self, where, what):
+        super().__init__(f"{where} is {what}")
+        self.where, self.what = where, what
+
+
 def packed(params):
-    """A nest as the content of an .npz file, without pickle; ValueError that says what in it cannot be kept."""
+    """A nest as the content of an .npz file, without pickle; `NotKept`, if something in it cannot be kept."""
     arrays = []
 
     def plan(value, where):
@@ -80,8 +88,7 @@ def packed(params):
             return {"dict": [(plan(key, where), part) for key, part in zip(value, parts, strict=True)], "kind": kind}
         if isinstance(value, (list, tuple)):
             return {"list": parts, "kind": kind}
-        what = f"an array of type {value.dtype}" if isinstance(value, np.ndarray) else f"of type {kind}"
-        raise ValueError(f"{where} is {what}")
+        raise NotKept(where, f"an array of type {value.dtype}" if isinstance(value, np.ndarray) else f"of type {kind}")
 
     how = json.dumps(plan(params, "params"))
     np.savez(content := io.BytesIO(), how=how, **{f"array{i}": a for i, a in enumerate(arrays)})

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 import zipfile
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ from desk import classroom
 from desk.work import Work, digest
 from exercises import digits, network, own, prove
 from exercises.catalogue import BY_NAME, OURS
-from exercises.words import explain
+from exercises.words import explain, explained
 from gpt_np import GPT, next_words
 from marker import compare, marking, runner
 from marker.equal import agree
@@ -322,7 +322,7 @@ def learn(name):
     """Train the network of own_network's file on all images that are here. How well it reads, what can be proven of it,
     the network as index.html takes it, or None, and as an .npz file in base64."""
     images, labels, test_images, test_labels = few_rows()
-    with explained(name) as module:
+    with explained(FOLDER / f"{name}.py") as module:
         content, claimed, right = own.learn(module, images, labels, test_images, test_labels)
         words = f"reads {right:.2f} of {len(test_labels):,} test images"
         shown, proof = as_mlp(module, own.restored(module, content), test_images, words)
@@ -366,18 +366,8 @@ def as_mlp(module, params, images, words):
 
 def read(name, pixels):
     """What that network reads in a drawing."""
-    with explained(name) as module:
+    with explained(FOLDER / f"{name}.py") as module:
         return {"digit": int(own.digit(module, FOLDER / "own.npz", np.array([pixels], np.uint8)))}
-
-
-@contextmanager
-def explained(name):
-    """The learner's file as a module. What goes wrong in it is said in the marker's words."""
-    file = FOLDER / f"{name}.py"
-    try:
-        yield load(file)
-    except Exception as error:
-        raise UserError(explain(error, str(file))["text"]) from None
 
 
 def write(digit, temperature, seed):

@@ -246,8 +246,13 @@ def da1("""
 @pytest.mark.parametrize(
     ("name", "body", "mark", "words"),
     [
-        ("da1", "da1 = product(dlogits, W2.T) * 3", "a term, and a factor", "Line 17, `a @ b + 1`"),
-        ("tanh", "dz1 = 10 * da1 * ((1 + a1**2) / 1)", "a factor, and a plus", "Line 17, `10 * da1`. "),
+        ("da1", "da1 = product(dlogits, W2.T) * 3", "not right", "yours is"),
+        (
+            "tanh",
+            "dz1 = 10 * da1 * ((1 + a1**2) / 1)",
+            "a factor",
+            "Line 17, `10 * da1`: with this part different, your",
+        ),
         ("dlogits", "p[range(len(y)), y] += 1; dlogits = (p + 0.3) / len(y)", "not right", ""),  # p is still changed
         ("loss", "rows = np.arange(len(y)); loss = -np.log(p).sum()", "not right", ""),  # one number says nothing
     ],
@@ -263,7 +268,7 @@ def test_two_known_mistakes_are_named_whatever_place_was_found(tmp_path):
     exercise, body = BY_NAME["dlogits"], "dlogits = 2 * (p + np.eye(10)[y]) / len(y)"
     outcome = runner.report(exercise, write(tmp_path, "dlogits", body), 5)
     place = {"kind": "a factor", "lines": [19], "part": "", "results": ["dlogits"], "each": False}
-    for found in (None, place | {"left": "onehot added"}, place | {"and": place}):
+    for found in (None, place | {"left": "onehot added"}, place | {"nearer": True}, place | {"alone": True}):
         outcome.notes.found["place"] = found
         assert marking.judge(exercise, 5, outcome).name == "a factor 2, and onehot added"
 

@@ -6,9 +6,11 @@ import pytest
 
 import practice
 from conftest import ROOT, assert_one_line, rows
+from desk.classroom import is_stub
 from desk.work import Work
 from marker import check, marking, runner
 from marker.catalogue import Catalogue
+from marker.runner import HOW
 from marker.verdict import PLACES
 from practice_answers import write as write_ours
 from support.errors import UserError
@@ -71,10 +73,13 @@ def test_what_somebody_writes_gets_its_mark(name, body, mark, words, tmp_path):
     assert "images" not in found.text.replace(PLACES["a factor: of a size"], "")
 
 
-def test_it_is_practised_as_this_projects_own(learner):
+def test_it_is_practised_as_this_projects_own(learner, tmp_path):
     """In a folder of its own: a name may be one of ours."""
     assert "Exercise 1 (Averages, 1 of 2): The weighted mean" in learner()
-    assert learner.folder.joinpath("weighted_mean.py").read_text() == SUBJECT.by_name["weighted_mean"].stub
+    exercise, path = SUBJECT.by_name["weighted_mean"], learner.folder / "weighted_mean.py"
+    how = [line for line in path.read_text().splitlines() if line.startswith(HOW)]
+    assert len(how) == 1 and how[0].endswith(f"practice.py --exercises {tmp_path / 'statistics'}")
+    assert is_stub(exercise, path)
     said = learner("hint")
     assert "Hint 1 of 3" in said
     written("weighted_mean", "mean = x.mean(axis=0)", learner.folder)

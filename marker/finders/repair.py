@@ -11,7 +11,6 @@ been tried is not said.
 
 import ast
 import io
-import re
 import sys
 import textwrap
 import tracemalloc
@@ -25,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from marker.budget import SPEND, Budget, Stopped, count_lines, hidden
+from marker.compare import sums
 from marker.equal import ROUNDING, agree, sizes
 from marker.finder import Finder
 from marker.finders.edits import edits_of, made, names_in, span, together
@@ -385,7 +385,7 @@ def say(place, wrongs):
     if not place:
         return None
     exercise, verdict = wrongs.exercise, wrongs.verdict
-    kind, where, question = asked(place)
+    kind, where, question = asked(place, exercise)
     first, *_ = verdict.text.split("\n")
     if "left" in place:
         left = next(mistake for mistake in exercise.known if mistake.name == place["left"])
@@ -409,13 +409,13 @@ def say(place, wrongs):
     return Verdict(False, kind, text, drawn=True, question=f"{where}. {question}")
 
 
-def asked(place):
+def asked(place, exercise):
     """Of a place, see `described`: the kind of its edit, where it is, and what is asked there."""
     kind, part, lines = str(place["kind"]), str(place["part"])[:200], [str(int(line)) for line in place["lines"]]
     where = f"Line{'s' * (len(lines) > 1)} {' and '.join(lines)}" + (f", `{part}`" if part else "")
     name = kind.partition(": ")[0]
-    if kind == "a sum" and "einsum" not in part:  # what is spoken of should be there
-        kind = "a sum: an axis" if re.search(r"sum|mean", part) else "in one place"
+    if kind == "a sum" and not sums(exercise) and "sum" not in part:  # what is asked about should be there
+        kind = "in one place"
     return name, where, PLACES[kind]
 
 
