@@ -35,6 +35,7 @@ from support.files import read_file
 MEMORY = 8  # gigabytes; PyTorch alone takes more addresses than that
 CLOCK = 4  # a loaded machine may take so many times as long as it computes
 TOLD, MOST_TOLD = ".told", 70  # beside the result, a file with what is being done, in so many characters
+AT_FAULT = "It is no mistake of yours: the exercise itself cannot be used."
 HOW = "# To have this marked"  # begins the line that says how, in a file as it is handed out
 MOST_PRINTED = 2000  # characters of the learner's own prints
 
@@ -145,7 +146,9 @@ def read_report(result, file, seconds, status):
         said = read_file(result, 2**26).decode(errors="replace")
         if said.startswith("Timeout"):
             # faulthandler reads the frames while they run: sometimes it prints its heading, but no line.
-            own = re.search(rf'{re.escape(Path(file).name)}", line (\d+)', said)
+            own = re.search(rf'"{re.escape(str(Path(file).resolve()))}", line (\d+)', said)
+            if not own and " in drawing\n" in said:
+                return Outcome(unmarked=f"{AT_FAULT} Its inputs are not drawn: does a loop in its file never end?")
             by_the_clock = said.startswith("Timeout (")
             return Outcome(seconds=CLOCK * seconds if by_the_clock else seconds, line=own and int(own[1]))
         for line in reversed(said.splitlines()):
@@ -166,6 +169,7 @@ def report(exercise, file, seed, keep=lambda outcome: None, tell=lambda text: No
             warnings.simplefilter("ignore", UserWarning)  # PyTorch's, of a gradient that it has not kept
             source, stub = read(file), lines_of(exercise.stub)
             outcome.typed = "\n".join(line for line in lines_of(source) if line not in stub)
+            draw(exercise, seed)
             attempt = Attempt(exercise, seed, load(file), source, tell)
             kind.run(attempt, outcome.notes)
     except UserError as error:  # the data are missing, say: that is no mistake of the learner's
@@ -179,6 +183,15 @@ def report(exercise, file, seed, keep=lambda outcome: None, tell=lambda text: No
             live = replace(outcome, error=ended(exercise, outcome.error))
             kind.look_further(attempt, live, lambda: keep(outcome))
     return outcome
+
+
+def draw(exercise, seed):
+    """Draw the inputs, which are then kept; UserError, if the exercise's own file fails in that."""
+    try:
+        exercise.draw(seed)
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+        raise UserError(f"{AT_FAULT} Its inputs: {text} (`python practice.py check` shows the line.)") from None
 
 
 def ended(exercise, error):

@@ -125,3 +125,22 @@ def test_a_folder_with_exercises_that_order_does_not_name_is_said(tmp_path):
     catalogue = Catalogue(tmp_path)
     assert catalogue.exercises == ()
     assert catalogue.broken == [f"{tmp_path.name}/more is left out: order.py does not name it"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("    n = 1 / 0\n", "Its inputs: ZeroDivisionError: division by zero"),
+        pytest.param("    while True:\n        pass\n", "does a loop in its file never end?", marks=pytest.mark.slow),
+    ],
+)
+def test_a_learner_is_not_blamed_for_the_exercise(line, said, tmp_path):
+    """In a process of its own."""
+    shutil.copytree(STATISTICS, tmp_path / "statistics")
+    inputs = tmp_path / "statistics" / "_inputs.py"
+    first = "    n, p = two_sizes(rng)\n    x, w = "
+    assert first in inputs.read_text()
+    inputs.write_text(inputs.read_text().replace(first, line + first))
+    exercise = Catalogue(tmp_path / "statistics").exercise("weighted_mean")
+    found = marking.mark(exercise, written("weighted_mean", "mean = x[0]", tmp_path), 3, seconds=1)
+    assert found.name == "cannot be marked" and said in found.text and "no mistake of yours" in found.text
