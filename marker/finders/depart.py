@@ -168,6 +168,8 @@ def say(found, wrongs):
     first, last = int(min(found["lines"])), int(max(found["lines"]))
     where = f"lines {first} to {last}" if last > first else f"line {first}"
     text = f"{right} {are} what {should} should be; {found['wrong']} is not. "
+    if found["right"] == [found["wrong"]]:  # it is changed again
+        text = f"{right} is what it should be so far. "
     text = f"After line {int(found['line'])}, {text}" if int(found["line"]) < first else text
     return wrongs.verdict._replace(text=f"{wrongs.verdict.text}\n{text}What happens in {where}?")
 

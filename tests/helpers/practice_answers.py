@@ -412,7 +412,7 @@ causal_mask | e = np.tril(np.exp(scores)); weights = e / e.sum(-1, keepdims=True
     | exp(800) is
 causal_mask | -np.inf -> -50 | a number where -inf belongs
 causal_mask | mask = np.ones(len(scores), len(scores)) | error: TypeError | parentheses of its own
-positions_backward | dP = dy[1] | a sum | over which ones is there a sum
+positions_backward | dP = dy[1] | a sum | a mean belong here, and over what
 next_targets | x = np.concatenate([patches[:, :-1], V + digits[:, None]], axis=1); y = patches | an order \
     | `[patches[:, :-1], V + digits[:, None]]`: with
 next_targets | x = np.roll(patches, 1, axis=0); x[:, 0] = V + digits; y = patches | an axis | Along which axis
