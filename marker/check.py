@@ -13,7 +13,7 @@ from collections import Counter
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +22,9 @@ from marker import marking
 from marker.budget import SPEND, Budget, Stopped, count_lines
 from marker.equal import agree, sizes
 from marker.exercise import change
+from marker.finders import repair
 from marker.finders.edits import edits_of, made
+from marker.finders.repair import harmless
 from marker.kind import Outcome
 from marker.trial import as_array, call, describe, right_results
 from support.errors import UserError
@@ -54,6 +56,8 @@ def check(catalogue, file, seed=0):
     found = [*problems(exercise, seed)]
     for text in found:
         print(text)
+    if not found and (names := [*found_anyway(exercise, seed)]):
+        print(f"An edit finds the place of these, too, so a row is worth it for its question alone: {', '.join(names)}")
     print(f"{path.name}: {len(found) or 'nothing'} to look at")
     return 1 if found else 0
 
@@ -129,6 +133,21 @@ def judged(exercise, seed, values):
         results = {name: getattr(g, name) for name in exercise.gives} | values(g)
         trials.append({"results": [describe(result) for result in results.values()], "changed": []})
     return marking.judge(exercise, seed, Outcome(notes={"trials": trials, "follows": True}))
+
+
+def found_anyway(exercise, seed=0):
+    """The names of the mistakes whose place an edit finds: the marker would ask about it if they had no row."""
+    drawn = exercise.draw(seed)
+    given, more = drawn[: 2 * len(exercise.inputs)], drawn[2 * len(exercise.inputs) :]
+    for mistake in () if exercise.needs_torch else exercise.known[: len(exercise.mistakes)]:
+        source, module = exercise.filled(exercise.changed(mistake.change)), ModuleType("a mistake")
+        with suppress(Exception), harmless():
+            exec(compile(source, "a mistake", "exec"), vars(module))
+            tried = [call(exercise, getattr(module, exercise.function.name), g) for g in given]
+            rights = [right_results(exercise, g, *of) for g, of in zip(given, tried, strict=True)]
+            place = repair.search(exercise, module, source, given, rights, more, may_be_two=False)
+            if place and set(place["results"]) == set(exercise.gives):
+                yield mistake.name
 
 
 # ---- edits -----------------------------------------------------------------------------------------------------------

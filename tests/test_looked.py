@@ -40,5 +40,6 @@ def test_arrays_that_do_not_learn_are_named(tmp_path, few, capsys):
 
 
 def test_only_a_network_from_a_blank_file_is_looked_at(tmp_path):
-    with pytest.raises(UserError, match="look is for own_network and own_gpt"):
-        practice.main(["--folder", str(tmp_path), "look", "dz1"])
+    for name in ("dz1", "own_block"):
+        with pytest.raises(UserError, match="look is for own_network and own_gpt"):
+            practice.main(["--folder", str(tmp_path), "look", name])
