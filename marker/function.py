@@ -57,14 +57,19 @@ class Function(Kind):
             notes.trials.append(trial)
         if is_right(exercise, rights):
             confirm(exercise, module, function, attempt.seed, notes)
-        with suppress(Exception), harmless():  # what was printed and written before is enough
-            for g in drawn[len(rights) :]:
-                notes.further.append(tried(exercise, function, g))
 
     def look_further(self, attempt, outcome, keep):
         """What else is known of wrong numbers; and where the known mistakes say too little, the place of one."""
         exercise, notes = attempt.exercise, outcome.notes
-        if not notes.trials or (verdict := self.judge(exercise, attempt.seed, outcome)).passed:
+        if not notes.trials:
+            return
+        if not outcome.error and len(notes.trials) < len(drawn := exercise.draw(attempt.seed)):
+            keep()
+            function = getattr(attempt.module, exercise.function.name)
+            with suppress(Exception), harmless():  # what was printed and written before is enough
+                for g in drawn[len(notes.trials) :]:
+                    notes.further.append(tried(exercise, function, g))
+        if (verdict := self.judge(exercise, attempt.seed, outcome)).passed:
             return
         notes.found["typed"] = typed.look(attempt)
         if not is_vague(verdict):
