@@ -345,14 +345,14 @@ def harmless():
     if not guard.installed:
         sys.addaudithook(guard)
         guard.installed = True
-    dropped = io.StringIO()
+    dropped, before = io.StringIO(), guard.on
     guard.on = True
     try:
         with redirect_stdout(dropped), redirect_stderr(dropped), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        guard.on = False
+        guard.on = before
 
 
 def guard(event, arguments):

@@ -263,7 +263,7 @@ tanh | dz1 = z1 * (1 - a1**2) | a name | Line 17, `z1`: with | Does this belong 
 update | v = momentum * old_v + dp; p = old_v - lr * v | a name | `old_v`: with
 numerical_gradient | gradient[i] = -> gradient[i] == | nothing but zeros | Is each slope | Which sign writes
 numerical_gradient | f() -> f(array + h) | error: TypeError | `f` takes nothing
-numerical_gradient | / (2 * h) -> * 1.5 | a factor, and not divided | (Here h is
+numerical_gradient | / (2 * h) -> * 1.5 | a factor | (Here h is | ~Two mistakes
 numerical_gradient | above = f() -> array[i] = kept; above = f() & below = f() -> array[i] = kept; below = f() \
     | nothing but zeros | moved when you call f()
 conv_dW | dy.reshape(-1, dy.shape[3]) -> dy.reshape(-1, dy.shape[3]) / (dy.shape[1] * dy.shape[2]) ** 0.5 | a factor \
@@ -284,8 +284,8 @@ torch_gradient | .backward() -> | error: AttributeError | Has backward() been ca
 batch_norm_dx | mean(axis=(0, 1, 2)) -> sum(axis=(0, 1, 2)) / {n} | a size written as a number
 attention | dv = weights.T @ dmixed | error: ValueError | inner numbers | .swapaxes(-1, -2) exchanges
 attention | dv = weights @ dmixed.swapaxes(0, 1) | error: ValueError | The axes before the last two
-attention | np.sqrt(q.shape[-1]) -> q.shape[1] | an index, and divided by sqrt(d) twice, or by d \
-    | the true one; that is sqrt(d) / h. (Here h is 3, d is 5.) | `q.shape[1]`. Which entries
+attention | np.sqrt(q.shape[-1]) -> q.shape[1] | an index \
+    | the true one; that is sqrt(d) / h. (Here h is 3, d is 5.) | Look at line 26, `q.shape[1]` first. Which entries
 attention | q.shape[-1] -> {d} | a size written as a number
 dz1 | dz1 = da1 * [z1 > 0] | a list in place of the mask | a list with the mask in it
 dz1 | dz1 = da1[z1 > 0] | only the entries that are on | at the others
@@ -318,9 +318,8 @@ tape_order | order = [loss, *(parent for parent, _ in loss.edges)] | nothing arr
 conv_dW | B, h, w, O = dy.shape\ndW = np.zeros((3, 3, padded.shape[3], O))\nfor u in range(2):\n    for v in range(2): \
 dW[u, v] = np.einsum('bijc,bijo->co', padded[:, u:u + h, v:v + w], dy) | a loop | Lines 20 and 21: with each of them
 logits | logits = np.zeros((len(a1), 10))\nfor n in range(len(a1)):\n    for k in range(9): logits[n, k] = a1[n] @ \
-W2[:, k] - b2[k] | a loop, and the bias subtracted | `range(9)` | If b2[k] grows by 1
-da1 | da1 = np.ones((len(dlogits), len(W2)))\nfor n in range(len(dlogits)): da1[n] += W2 @ dlogits[n - 1] \
-    | an index, and a function | `dlogits[n - 1]` | The other one: Line 18, `np.ones((len(dlogits), len(W2)))`
+W2[:, k] - b2[k] | a loop | Look at line 18, `range(9)` first. Which values | ~Two mistakes
+da1 | da1 = np.ones((len(dlogits), len(W2)))\nfor n in range(len(dlogits)): da1[n] += W2 @ dlogits[n - 1] | not right | ~Two mistakes
 dz1 | dz1 = np.add(z1 > z1.mean(), da1) | not right | ~Two mistakes
 dlogits | onehot = np.zeros(p.shape)\nfor n in range(len(y)): onehot[n, y[0]] = 1\ndlogits = (p + onehot) / len(y) \
     | not right | ~Two mistakes | grows by 0.001, the loss goes from
