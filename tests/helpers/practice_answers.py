@@ -319,7 +319,8 @@ conv_dW | B, h, w, O = dy.shape\ndW = np.zeros((3, 3, padded.shape[3], O))\nfor 
 dW[u, v] = np.einsum('bijc,bijo->co', padded[:, u:u + h, v:v + w], dy) | a loop | Lines 20 and 21: with each of them
 logits | logits = np.zeros((len(a1), 10))\nfor n in range(len(a1)):\n    for k in range(9): logits[n, k] = a1[n] @ \
 W2[:, k] - b2[k] | a loop | Look at line 18, `range(9)` first. Which values | ~Two mistakes
-da1 | da1 = np.ones((len(dlogits), len(W2)))\nfor n in range(len(dlogits)): da1[n] += W2 @ dlogits[n - 1] | not right | ~Two mistakes
+da1 | da1 = np.ones((len(dlogits), len(W2)))\nfor n in range(len(dlogits)): da1[n] += W2 @ dlogits[n - 1] \
+    | not right | ~Two mistakes
 dz1 | dz1 = np.add(z1 > z1.mean(), da1) | not right | ~Two mistakes
 dlogits | onehot = np.zeros(p.shape)\nfor n in range(len(y)): onehot[n, y[0]] = 1\ndlogits = (p + onehot) / len(y) \
     | not right | ~Two mistakes | grows by 0.001, the loss goes from
