@@ -197,6 +197,28 @@ def test_a_file_finds_the_users_modules_and_has_one_thread(learner, monkeypatch,
     assert learner.apart(BY_NAME["logits"], path, 0, 8).printed == "mine 1\n"
 
 
+def test_what_a_beginner_meets_first_is_said(learner):
+    def said(*words):
+        return " ".join(learner(*words).stdout.split())
+
+    def write_lines(lines):
+        path.write_text(path.read_text().replace("    dz1 = ...\n", lines))
+
+    path = learner.folder / "dz1.py"
+    assert "Is it saved?" not in said("dz1")
+    assert f"\n\n{runner.HOW}: save it, and type in a terminal" in path.read_text()  # Run in an editor shows nothing
+    assert "The file is as it was when it was marked before. Is it saved?" in said(path)  # the path is a name, too
+    write_lines("    dz1 = ...\n    dz = da1 * (z1 > 0)\n")
+    assert "dz1 is still three dots, and your lines assign to `dz`." in said()
+    write_lines("    dz1 = 1 * da1\n    print(np.arange(40.0)[:, None])\n")
+    found = said("--seed", 1)
+    assert found.index("the mask forgotten") < found.index("Your code printed: [[ 0.] [ 1.]")
+    assert "[ 7.] ... and " in found and "add --printed" in found and "[39.]]" not in found
+    assert "[39.]]" in said("--seed", 1, "--printed")
+    path.write_text(path.read_text().replace("import numpy as np\n", ""))
+    assert "There is no `np` here. The line `import numpy as np` is missing" in said()
+
+
 def test_a_seed_repeats_a_run(learner):
     write(learner.folder, "logits", "logits = a1 @ W2 + 1.5 * b2")
     first = learner("1").stdout
