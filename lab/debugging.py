@@ -52,15 +52,14 @@ def looked_at(words, steps):
     }  # fmt: skip
 
 
-def table(found):
-    """The first loss, one batch by heart, and the rates, in Markdown."""
-    rows = []
-    for of in (found["networks"][model] for model in TOLD):
-        hearts = [f"{of['by heart'][str(step)]:.2g}" for step in HEARTS[1:]]
-        first = f"{of['by heart']['1']:.2f} ({of['log K']:.2f})"
-        rows.append([of["name"], first, *hearts, f"{of['lowest']:.2g}", f"{of['suggested']:g}", f"{of['lr']:g}"])
+def table(found, model):
+    """A network's first loss, one batch by heart, and the rates, in Markdown."""
+    of = found["networks"][model]
+    hearts = [f"{of['by heart'][str(step)]:.2g}" for step in HEARTS[1:]]
+    first = f"{of['by heart']['1']:.2f} ({of['log K']:.2f})"
+    row = [of["name"], first, *hearts, f"{of['lowest']:.2g}", f"{of['suggested']:g}", f"{of['lr']:g}"]
     head = ["network", "first loss (log K)", *(f"by heart: step {step}" for step in HEARTS[1:])]
-    return markdown([*head, "loss lowest at rate", "suggested", "default"], rows)
+    return markdown([*head, "loss lowest at rate", "suggested", "default"], [row])
 
 
 @style()
@@ -89,7 +88,7 @@ def main():
     runs = load_results()["experiments"]
     for number, command in enumerate(HISTORIES, 1):
         drawing.save(picture(runs[command]["runs"]["0"]), ROOT / "png" / f"history_{number}.png")
-    print(table(found))
+    print(*(table(found, model) for model in TOLD), sep="\n\n")
 
 
 if __name__ == "__main__":
