@@ -107,8 +107,8 @@ next | Exercise 3 (
 loss: loss = -np.log(p[np.arange(len(y)), y]).mean() | Passed. | next` to exercise 2:
 next | Exercise 2 (
 next | Exercise 4 (
-tanh: dz1 = da1 * (1 - a1**2) | Passed. | next` to exercise 14:
-next | Exercise 14 (
+tanh: dz1 = da1 * (1 - a1**2) | Passed. | next` to exercise 23:
+next | Exercise 23 (
 
 tanh | {OURS.numbered(BY_NAME["tanh"])}
 case_flat | It printed at first: | "zeros"
