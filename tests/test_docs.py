@@ -244,6 +244,44 @@ def test_the_readme_shows_the_five_lines_of_the_lesson_and_one_answer():
     assert not re.search(r"\b(dW2|db2|da1|dz1|dW1|db1) = ", below)
 
 
+# --- Terms -------------------------------------------------------------------------------------------------------
+
+# Where a term is explained: in italics or bold there, or in a heading; and in no earlier lesson is it used.
+TERMS = {
+    "briefly": "neuron, weight, bias, layer, hidden units, logits, softmax, cross-entropy, gradient, batch, epoch, "
+    "learning rate, activation function",
+    "backprop": "one-hot, mask",
+    "training": "momentum, velocity, central difference",
+    "debugging": "augmentation, held out, overfitting, weight decay, detective cases",
+    "further": "sigmoid",
+    "autograd": "tape, broadcast",
+    "resnet": "kernel, stride, im2col, batch normalisation",
+    "transformer": "attention, layer normalisation, AdamW, heads",
+    "writing": "embedding, causal mask, perplexity",
+    "sampling": "temperature",
+    "nanogpt": "dropout, GELU",
+}
+
+
+def lesson(name):
+    """What a lesson says: no code, tables, formulas or pictures, and not where it leads."""
+    text = TEXT[f"docs/{name}.md"].partition("\n## Where next")[0]
+    text = re.sub(r"^ *```.*?^ *```|^\|.*?$|`[^`\n]*`|\$[^$]*\$", " ", text, flags=re.M | re.S)
+    return re.sub(r"!?\[[^\]]*\]\([^)]*\)", " ", text)
+
+
+def test_a_term_is_explained_before_it_is_used():
+    """The lessons are read in their order. What a link says, somebody may follow who wants to know already."""
+    earlier = ""
+    for name, terms in TERMS.items():
+        text = lesson(name)
+        for term in terms.split(", "):
+            explained = rf"[*]+[^*\n]{{0,30}}\b{term}|^#+ .*\b{term}"
+            assert re.search(explained, text, re.I | re.M), f"docs/{name}.md should explain: {term}"
+            assert not (found := re.search(rf"\b{term}\b.{{0,40}}", earlier, re.I)), f"{term}: {found[0]}"
+        earlier += text
+
+
 # --- Questions, and their answers ----------------------------------------------------------------------------------
 
 FOLD = re.compile(r"^<details>\n<summary>[^\n]+</summary>\n\n(.+?)\n\n</details>$", re.M | re.S)
