@@ -1,4 +1,4 @@
-"""The network of today's language models by hand: what Llama, Qwen and SmolLM have where a GPT has other parts.
+"""The network of today's language models by hand: what Llama, Mistral and SmolLM have where a GPT has others.
 
 After Touvron et al. 2023 (LLaMA: Open and Efficient Foundation Language Models). It is the network of gpt_np.py, and
 four things in it are others:
@@ -253,6 +253,11 @@ class Table(Embedding):
     def __init__(self, rng, words, width):
         self.params = {"E": rng.normal(0, 0.02, (words, width))}
 
+    def backward(self, dy):
+        """As there; nothing, if the table is frozen."""
+        if not is_frozen(self):
+            super().backward(dy)
+
 
 class Scores:
     """logits = x E.T: the score of a word is the dot product of x with the word's row in the table of the embedding.
@@ -272,8 +277,48 @@ class Scores:
     def backward(self, dy):
         """dy (B, T, V) -> dx (B, T, C). dE, what this use adds to the gradient of the table, is kept: see Llama."""
         dy_rows = dy.reshape(-1, self.words)  # (B T, V)
-        self.dE = dy_rows.T @ self.rows  # (V, C)
+        if not is_frozen(self.table):
+            self.dE = dy_rows.T @ self.rows  # (V, C)
         return (dy_rows @ self.table.params["E"][: self.words]).reshape(*dy.shape[:-1], -1)
+
+
+class Adapted:
+    """y = x W + scale (x A) B: W stays as it is, and two thin matrices beside it learn (Hu et al. 2021, LoRA).
+
+    What a network that knows much has to change for something new is little: W + scale A B, where A has few columns and
+    B as few rows. So there are few gradients, and AdamW remembers little. B begins with zeros: at first nothing is
+    changed.
+    """
+
+    def __init__(self, rng, W, rank, scale=2.0):
+        """W: (inputs, outputs), which is not copied."""
+        inputs, outputs = W.shape
+        self.W, self.scale = W, scale
+        A = rng.normal(0, inputs**-0.5, (inputs, rank))
+        self.params = {"A": A.astype(W.dtype), "B": np.zeros((rank, outputs), W.dtype)}
+
+    def forward(self, x):
+        """x (..., inputs) -> y (..., outputs)."""
+        self.rows = x.reshape(-1, x.shape[-1])  # (N, inputs)
+        self.thin = self.rows @ self.params["A"]  # (N, rank)
+        y = self.rows @ self.W + self.scale * (self.thin @ self.params["B"])  # (N, outputs)
+        return y.reshape(*x.shape[:-1], -1)
+
+    def backward(self, dy):
+        """dy (..., outputs) -> dx (..., inputs).
+
+        x reaches y in two ways, through W and through A and B, so dx is the sum of both. A and B are a chain of two
+        linear layers, with thin = x A between them: dthin = scale dy B.T. W has no gradient, and that is not computed.
+        """
+        dy_rows = dy.reshape(-1, dy.shape[-1])  # (N, outputs)
+        dthin = self.scale * (dy_rows @ self.params["B"].T)  # (N, rank)
+        self.grads = {"A": self.rows.T @ dthin, "B": self.scale * (self.thin.T @ dy_rows)}
+        return (dy_rows @ self.W.T + dthin @ self.params["A"].T).reshape(*dy.shape[:-1], -1)
+
+
+def is_frozen(layer):
+    """Whether a layer's arrays stay as they are: see `Llama.adapt`."""
+    return getattr(layer, "frozen", False)
 
 
 class NoWeights:
@@ -308,11 +353,28 @@ class Llama(Network):
             layer.params = {name: arrays[f"{path}.{name}"] for name in layer.params}
         self.params = self.collect("params")
 
+    def adapt(self, rank, seed=0):
+        """Freeze all arrays, and put two thin matrices beside each linear layer's: from here on `params` are these."""
+        rng = np.random.default_rng(seed)
+        for layer in walk(self.layers).values():
+            layer.frozen = True
+        for name, block in self.layers.items():
+            for part in block.layers.values() if name.startswith("blocks") else ():
+                for inner, layer in getattr(part, "layers", {}).items():
+                    part.layers[inner] = Adapted(rng, layer.params["W"], rank)
+        self.params = self.collect("params")
+
+    def collect(self, kind):
+        """As in Network, of the layers that are not frozen."""
+        found = {path: getattr(layer, kind, {}) for path, layer in walk(self.layers).items() if not is_frozen(layer)}
+        return {f"{path}.{name}": array for path, arrays in found.items() for name, array in arrays.items()}
+
     def backward(self, dlogits):
         """As in Network. The table is used twice, so its gradient is the sum of both ways."""
         grads = super().backward(dlogits)
-        scores = self.layers["linear"]
-        grads["embed.E"][: scores.words] += scores.dE
+        if not is_frozen(self.layers["embed"]):
+            scores = self.layers["linear"]
+            grads["embed.E"][: scores.words] += scores.dE
         return grads
 
     def next(self, words, place):
@@ -352,6 +414,7 @@ def check():
         ("SwiGLU", SwiGLU(rng, 3, 5), (2, 3, 3)),
         ("LlamaBlock", LlamaBlock(rng, 12, heads=6, keys=2, hidden=5), (2, 4, 12)),
         ("Scores", Scores(table, 5), (2, 3, 4)),
+        ("Adapted", Adapted(rng, rng.normal(size=(5, 4)), rank=2), (2, 3, 5)),
         ("Llama", network, np.array([[5, 0, 3], [5, 3, 3]])),
     ]
     check_layers(layers, rng)

@@ -205,6 +205,12 @@ def check_llama(options, images):
         raise UserError(f"{channels} channels, and they are turned two by two: take an even number")
 
 
+def fits_llama(width, blocks, heads, keys, hidden, places, base, eps, **_):
+    whole = all(isinstance(size, int) and size > 0 for size in (width, blocks, heads, keys, hidden, places))
+    real = all(isinstance(number, float) and 0 < number < np.inf for number in (base, eps))
+    return whole and real and heads % keys == width % (2 * heads) == 0
+
+
 LLAMA_SIZES = {"width": 64, "blocks": 2, "heads": 4, "keys": 2, "hidden": 176}
 LLAMA = Entry(
     name="Llama",
@@ -254,9 +260,7 @@ LLAMA = Entry(
             "blocks.{}.mlp.down.W": "blk.{}.ffn_down.weight",
             "norm.gamma": "output_norm.weight",
         },
-        fit=lambda heads, keys, width, places, **_: (
-            heads and keys and places and heads % keys == width % (2 * heads) == 0
-        ),
+        fit=fits_llama,
         implied={
             "vocab_size": lambda sizes: sizes["words"],
             "rope.dimension_count": lambda sizes: sizes["width"] // sizes["heads"],
@@ -486,7 +490,7 @@ def options_in(file):
     network, said = NETWORKS[known[kind]], file.facts(f"{kind}.")
     sizes = {ours: file.fact(f"{kind}.{theirs}") for ours, theirs in network.in_file.sizes.items()}
     sizes |= {"words": file.words.size, "starts": 0}
-    if min(sizes.values()) < 0 or not network.in_file.fit(**sizes):
+    if not network.in_file.fit(**sizes):
         file.refuse("is damaged: its sizes make no sense")
     expected = {theirs: sizes[ours] for ours, theirs in network.in_file.sizes.items()}
     expected |= {name: value(sizes) for name, value in network.in_file.implied.items()}

@@ -197,8 +197,8 @@ def talk(arguments):
 
 
 def letters_of(words, file):
-    """The letters of the words that a model writes, up to the first control word: there it ends what it says."""
-    letters, ends = file.words.decoder(), {*file.words.control.values()}
+    """The letters of the words that a model writes, up to its end or another control word."""
+    letters, ends = file.words.decoder(), {*file.words.control.values(), file.fact("tokenizer.ggml.eos_token_id", -1)}
     for word in words:
         if word in ends:
             break

@@ -31,7 +31,8 @@ ORDER = (
         split_heads merge_heads dropout gelu tied_weights adamw learning_rate accumulate clip_norm
         own_block"""),
     ("From nanoGPT to a model that people use: what today's networks have in place of it", "chapter8", """
-        rms_norm_dx rotate shared_keys_backward swiglu_dx merge_tokens top_p"""),
+        rms_norm_dx rotate shared_keys_backward swiglu_dx merge_tokens top_p
+        lora_backward"""),
 )  # fmt: skip
 
 # What there are so many of, if a file does not say otherwise. A mean goes over the first.

@@ -4,19 +4,23 @@ python -m lab.llama texts            three runs on Shakespeare, beside the GPT's
 python -m lab.llama rotation         what rotation does to q . k as two words move apart -> png/rotation.png
 python -m lab.llama heads FILE       what a head of a model that people use looks at in a sentence -> png/heads.png
 python -m lab.llama speed FILE       words a second and memory, by hand and in PyTorch, on an idle machine
+python -m lab.llama teach FILE       what a model that people use learns of Shakespeare, by two thin matrices a layer
 """
 
 import argparse
 import sys
 import time
-from itertools import product
+from itertools import islice, product
 
 from support import program
 
 with program.needing("requirements-np.txt"):
     import numpy as np
 
+    import data
+    import main_np
     import networks
+    import write
     from lab import results, timing
     from lab.writing import last, trained
     from support import drawing
@@ -108,7 +112,7 @@ def heads(path):
 
 # --- Speed ------------------------------------------------------------------------------------------------------------
 
-PROMPT, MANY = "What is gravity?", 48  # words that are written
+PROMPT, MANY, ROUNDS = "What is gravity?", 32, 2  # words that are written
 
 
 def by_hand(path, threads):
@@ -181,45 +185,101 @@ def in_pytorch(path, threads):
     return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": peak()}
 
 
-WAYS = {"by hand": by_hand, "PyTorch": in_pytorch}
+# Each way, and with how many threads. By hand it is one, as in write.py.
+WAYS = {"by hand": (by_hand, 1), "PyTorch, 1 thread": (in_pytorch, 1), "PyTorch, 2 threads": (in_pytorch, 2)}
 
-
-def measured(name, path, threads):
-    """What one way finds, in a process of its own whose libraries use so many threads."""
-    with timing.threads_of_workers(threads):
-        return timing.apart(WAYS[name], path, threads)
+COLUMNS = ("words", 1, 0), ("prompt", 1, 2), ("memory", 1e9, 2)
 
 
 def speed(path):
-    """Both, with one thread and with two, in turns, each in a process of its own."""
-    found = {}
-    for _ in range(3):
-        for name, threads in product(WAYS, (1, 2)):
-            run = measured(name, path, threads)
-            found.setdefault(f"{name}, {threads} thread{'s' * (threads > 1)}", []).append(run)
-            print(name, threads, run, flush=True)
-    results.save_result(
-        "llama speed", {"command": "python -m lab.llama speed FILE", "runs": found, "machine": machine()}
-    )
+    """All ways in turns, each in a process of its own."""
+    found = {name: [] for name in WAYS}
+    for _, (name, (function, threads)) in product(range(ROUNDS), WAYS.items()):
+        with timing.threads_of_workers(threads):
+            found[name].append(timing.apart(function, path, threads))
+        print(name, found[name][-1], flush=True)
+    kept = {"command": "python -m lab.llama speed FILE", "runs": found, "machine": machine()}
+    results.save_result("llama speed", kept)
     print(speed_table(found))
 
 
 def speed_table(found):
-    rows = [[name, f"{np.median([run['words'] for run in runs]):.0f}"] for name, runs in found.items()]
-    return results.markdown(["", "words a second"], rows)
+    rows = [
+        [name, *(f"{np.median([run[what] for run in runs]) / unit:.{digits}f}" for what, unit, digits in COLUMNS)]
+        for name, runs in found.items()
+    ]
+    return results.markdown(["", "words a second", "the prompt, seconds", "memory, GB"], rows)
+
+
+# --- Teach it something ---------------------------------------------------------------------------------------------
+
+RANK, BATCH, PLACES, STEPS, RATE, WARM = 8, 4, 128, 100, 2e-3, 10
+LETTERS, HELD = 300_000, 16  # of the text, from its beginning; windows of its last tenth that are held out
+ANSWERED = 40  # words of the answer
+
+
+def teach(path):
+    """Train adapters of the model in a file, and keep its held-out loss and its answer, before and after."""
+    model, _, file = networks.load_file(path)
+    words = np.array(file.words.encode(text_of("shakespeare")[:LETTERS]))
+    model.adapt(RANK)
+    learned, held = np.split(words, [len(words) * 9 // 10])
+    held = held[: HELD * PLACES + 1]
+    found = {"before": loss_on(model, held), "answers": [answer(model, file)]}
+    means, squares = ({name: np.zeros_like(p) for name, p in model.params.items()} for _ in range(2))
+    rng, began = np.random.default_rng(0), time.perf_counter()
+    for step in range(1, STEPS + 1):
+        starts = rng.integers(0, len(learned) - PLACES, BATCH)
+        windows = np.stack([learned[start : start + PLACES + 1] for start in starts])  # (B, T + 1)
+        logits = model.forward(windows[:, :-1])
+        loss, dlogits = main_np.loss_of(logits, windows[:, 1:])
+        lr = RATE * min(step / WARM, (STEPS - step + 1) / (STEPS - WARM))
+        main_np.update_adamw(model.params, means, squares, model.backward(dlogits), lr, step=step)
+        print(f"step {step}: loss {loss:.3f}, {time.perf_counter() - began:.0f} s", flush=True)
+    seconds = time.perf_counter() - began
+    found |= {"after": loss_on(model, held), "answers": [*found["answers"], answer(model, file)], "seconds": seconds}
+    found |= {"steps": STEPS, "parameters": sum(p.size for p in model.params.values()), "memory": peak()}
+    found |= {"command": "python -m lab.llama teach FILE", "machine": machine(), "sha256": file.sha256}
+    results.save_result("llama teach", found)
+    print(*taught(found), sep="\n")
+
+
+def text_of(name):
+    """A bundled text, as letters."""
+    source = data.SOURCES[name]
+    return "".join(source.letters[word] for word in source.content["arrays"][0])
+
+
+def loss_on(model, words):
+    """The mean loss of a word, of a text in windows."""
+    x, y = words[:-1].reshape(-1, BATCH, PLACES), words[1:].reshape(-1, BATCH, PLACES)
+    return float(np.mean([main_np.loss_of(model.forward(few), then)[0] for few, then in zip(x, y, strict=True)]))
+
+
+def answer(model, file):
+    """The likeliest words that it answers to PROMPT."""
+    words = model.write(np.array([file.prompt(PROMPT)]), 0, np.random.default_rng(0))
+    return "".join(write.letters_of((word for (word,) in islice(words, ANSWERED)), file))
+
+
+def taught(found):
+    """Sentences with the numbers."""
+    yield f"The held-out loss of a word fell from {found['before']:.2f} to {found['after']:.2f}."
+    for when, said in zip(("before", "after"), found["answers"], strict=True):
+        yield f"{PROMPT} ({when}) {said}"
 
 
 def main():
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["texts", "rotation", "heads", "speed"])
+    parser.add_argument("what", choices=["texts", "rotation", "heads", "speed", "teach"])
     parser.add_argument("file", nargs="?", help="a GGUF file, for what needs one")
     given = parser.parse_args()
-    if (given.what in ("heads", "speed")) != bool(given.file):
-        raise UserError("heads and speed take a FILE, and nothing else does")
+    if (given.what in ("heads", "speed", "teach")) != bool(given.file):
+        raise UserError("heads, speed and teach take a FILE, and nothing else does")
     if given.what == "texts":
         run_texts()
-    elif given.what == "speed":
-        speed(given.file)
+    elif given.what in ("speed", "teach"):
+        {"speed": speed, "teach": teach}[given.what](given.file)
     else:
         figure = rotation() if given.what == "rotation" else heads(given.file)
         drawing.save(figure, results.ROOT / "png" / f"{given.what}.png")

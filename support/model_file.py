@@ -141,8 +141,13 @@ class ModelFile:
         return raw or not self.form
 
     def prompt(self, text, raw=False):
-        """The words, a list, after which it answers a text or goes on with it. UserError if there is none."""
-        words = self.words.encode(text) if self.goes_on(raw) else self.words.fill(self.form, text)
+        """The words, a list, after which it answers a text or goes on with it."""
+        try:
+            words = self.words.encode(text) if self.goes_on(raw) else self.words.fill(self.form, text)
+        except KeyError as error:
+            self.refuse(f"is damaged: {error} is no control word in it")
+        except UserError as error:
+            self.refuse(str(error).removeprefix(f"{self.path} "))
         if self.fact("tokenizer.ggml.add_bos_token", False):
             words = [self.fact("tokenizer.ggml.bos_token_id"), *words]
         return words

@@ -49,10 +49,13 @@ class BytePairs:
         ]
         self.number = {word: i for i, (word, kind) in enumerate(zip(words, kinds, strict=True)) if kind == NORMAL}
         self.order = {tuple(pair.split(" ")): i for i, pair in enumerate(pairs)}
+        if not {*map("".join, self.order)} <= self.number.keys():
+            raise ValueError
         self.known = {}  # {piece of a text: its words}, of the pieces so far
 
     def encode(self, text):
-        """The numbers of the words of a text, a list. Whatever stands in it, no control word comes out."""
+        """The numbers of the words of a text, a list. Whatever stands in it, no control word comes out. UserError if
+        there is no word for one of its bytes."""
         pieces = [text]
         for cut in self.cuts:
             pieces = [part for piece in pieces for part in cut.split(piece) if part]
@@ -68,16 +71,18 @@ class BytePairs:
                 if pair not in self.order:
                     break
                 words = self.join(words, pair)
+            if not {*words} <= self.number.keys():
+                raise UserError(f"has no word for a byte in {piece!r}")
             self.known[piece] = [self.number[word] for word in words]
         return self.known[piece]
 
     def fill(self, form, text):
-        """The words of a form with the text in the place of its {}. Control words are those of the form alone."""
-        parts = re.split("(" + "|".join(map(re.escape, self.control)) + ")", form)
+        """The words of a form with the text in the place of its {}. Control words are those of the form alone, written
+        as <|name|>; KeyError if there is no such word."""
         return [
             word
-            for part in parts
-            for word in ([self.control[part]] if part in self.control else self.encode(part.replace("{}", text)))
+            for part in re.split(r"(<\|\w+\|>)", form)
+            for word in ([self.control[part]] if part.startswith("<|") else self.encode(part.replace("{}", text)))
         ]
 
     def decoder(self):

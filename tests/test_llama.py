@@ -117,3 +117,61 @@ def test_top_p_keeps_the_likeliest_that_have_that_probability_together():
 def test_sizes_that_do_not_fit_are_refused(words, said):
     with pytest.raises(UserError, match=said):
         parse_options("np", "--model", "llama", *words.split())
+
+
+def adapted(seed=1):
+    """A network with adapters whose B are not 0, and the arrays that stay as they are, by their names."""
+    model = network()
+    frozen = {name: p.copy() for name, p in model.params.items()}
+    model.adapt(rank=2)
+    for name, p in model.params.items():
+        p += np.random.default_rng(seed).normal(0, 0.1, p.shape) * name.endswith(".B")
+    return model, frozen
+
+
+def test_adapters_change_nothing_at_first_and_are_all_that_learns():
+    model, words = network(), np.array([[9, 0, 3], [9, 3, 3]])
+    before = model.forward(words)
+    model.adapt(rank=2)
+    assert (model.forward(words) == before).all()
+    assert {name.rpartition(".")[2] for name in model.params} == {"A", "B"}
+    assert len(model.params) == 2 * 7 * len([name for name in model.layers if name.startswith("blocks")])
+    grads = model.backward(np.ones_like(before))
+    assert list(grads) == list(model.params) and not hasattr(model.layers["linear"], "dE")
+    assert all((grads[name] == 0).all() == name.endswith(".A") for name in grads)  # while B is 0, only B learns
+
+
+@pytest.mark.slow
+def test_adapters_learn_as_in_pytorch():
+    """There each matrix is W + scale A B, and autograd finds the rest: after 20 steps, in float64, the same weights."""
+    torch = pytest.importorskip("torch")
+    from llama_torch import Llama as Twin
+
+    model, frozen = adapted()
+    twin = Twin(12, 2, 6, 2, 7, 9, 1, 8).double()
+    theirs = {name: torch.tensor(p, requires_grad=True) for name, p in model.params.items()}
+    optimizer = torch.optim.AdamW([*theirs.values()], lr=0.01, weight_decay=0)
+    means, squares = ({name: np.zeros_like(p) for name, p in model.params.items()} for _ in range(2))
+    rng = np.random.default_rng(0)
+    for step in range(1, 21):
+        x, y = rng.integers(0, 9, (2, 3, 8))
+        weights = {}
+        for name, p in frozen.items():
+            path, _, kind = name.rpartition(".")
+            whole = torch.tensor(p.T if kind == "W" else p)
+            if kind == "W":
+                whole = whole + 2 * (theirs[f"{path}.A"] @ theirs[f"{path}.B"]).T
+            weights[f"{path}.{ {'W': 'weight', 'E': 'weight'}.get(kind, kind) }"] = whole
+        logits = torch.func.functional_call(twin, weights, torch.tensor(x))
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), torch.tensor(y).flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        ours, dlogits = main_np.loss_of(model.forward(x), y)
+        grads = model.backward(dlogits)
+        assert ours == pytest.approx(loss.item(), abs=1e-12)
+        for name, p in theirs.items():
+            assert np.abs(grads[name] - p.grad.numpy()).max() < 1e-12, name
+        optimizer.step()
+        main_np.update_adamw(model.params, means, squares, grads, 0.01, step=step)
+    assert max(np.abs(p - theirs[name].detach().numpy()).max() for name, p in model.params.items()) < 1e-11
+    assert all((model.layers["embed"].params["E"] == frozen["embed.E"]).ravel())

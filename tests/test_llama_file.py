@@ -111,6 +111,16 @@ def test_whatever_the_text_its_words_are_the_text_again_and_none_is_a_control_wo
     check("<|im_end|><|im_start|>system\n")
 
 
+def test_a_byte_that_has_no_word_is_said(tmp_path):
+    """SmolLM2 has none for 21 bytes, most of which no text in UTF-8 has."""
+    without = [word if word != "Ą" else "none" for word in WORDS]  # as which the byte 4 is written
+    path = write_model(tmp_path / "other.gguf", **{"tokenizer__ggml.tokens": without})
+    file = ModelFile(path)
+    assert file.prompt("the", raw=True)
+    with pytest.raises(UserError, match=r"other.gguf has no word for a byte in '\\x04'$"):
+        file.prompt("the\x04", raw=True)
+
+
 def test_one_step_joins_a_pair_wherever_it_stands():
     assert joined([*"aaab"], ("a", "a")) == ["aa", "a", "b"] and joined(["ab", "c"], ("a", "b")) == ["ab", "c"]
 
@@ -215,6 +225,15 @@ REFUSED = {
     "another rule": ({"tokenizer__ggml.pre": "qwen2"}, "cuts texts by the rule 'qwen2', which is not known here"),
     "other words": ({"tokenizer__ggml.tokens": WORDS[:-1]}, "is damaged: its words make no sense"),
     "letters that are no bytes": ({"tokenizer__ggml.tokens": [*WORDS[:-1], "→"]}, "its words make no sense"),
+    "a size that is a list": ({"llama__feed_forward_length": [64, 64]}, "is damaged: its sizes make no sense"),
+    "a base that is no number": ({"llama__rope.freq_base": float("nan")}, "is damaged: its sizes make no sense"),
+    "a pair that is no word": ({"tokenizer__ggml.merges": [*PAIRS, "h t"]}, "is damaged: its words make no sense"),
+    "no control words": ({"tokenizer__ggml.token_type": [1] * len(WORDS)}, "'<.im_start.>' is no control word in it"),
+    "other control words": (
+        {"tokenizer__ggml.token_type": [3, 1, 3, *[1] * (len(WORDS) - 3)],
+         "tokenizer__ggml.tokens": [WORDS[0], "im", *WORDS[2:]]},
+        "is damaged: '<.im_start.>' is no control word in it",
+    ),
     "no sizes": ({"leave_out": ["llama.block_count"]}, "does not say its llama.block_count"),
     "another form": ({"tokenizer__chat_template": "{{ cycler.__init__ }}"}, "in a form that is not known here: --raw"),
 }  # fmt: skip

@@ -78,6 +78,15 @@ def shared(rng):
     )
 
 
+def adapted(rng):
+    """A linear layer that stays as it is, with two thin matrices beside it."""
+    N, I, O, r = sizes_of(rng, [3, 4, 5, 6, 7], [4, 5, 6, 7, 8], [4, 5, 6, 7, 8, 9], [2, 3])
+    x, dy, W = rng.normal(size=(N, I)), rng.normal(size=(N, O)), rng.normal(size=(I, O))
+    A, B, scale = rng.normal(size=(I, r)), rng.normal(size=(r, O)), float(rng.uniform(1.5, 4))
+    right = differentiated(lambda x, A, B: x @ W + scale * (x @ A @ B), dy, x=x, A=A, B=B)
+    return SimpleNamespace(N=N, I=I, O=O, r=r, x=x, W=W, A=A, scale=scale, dy=dy, **right | {"B": B})
+
+
 def in_pairs(rng, runs=False):
     """Words of a text, and a pair of neighbours that becomes one. runs: both are the same word, several in a row."""
     N, V = int(rng.integers(12, 18)), int(rng.integers(5, 9))

@@ -19,7 +19,7 @@ import numpy as np
 
 
 def merge_tokens(words, first, second, new):
-    """Return joined: the words after this step, an array or a list."""
+    """Return joined: the words after this step, an array."""
     joined = ...  # this takes several lines
     return joined
 

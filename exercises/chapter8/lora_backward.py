@@ -1,0 +1,80 @@
+"""Back through an adapted layer, dx, dA and dB.
+
+A large model is to learn something new. Its weights W stay as they are, and two thin matrices beside them learn: A and
+B, whose common size r is small.
+
+    y = x @ W + scale * (x @ A) @ B
+
+You know dy. Find dx, dA and dB. (There is no dW: nobody needs it.)
+
+    x  (N, I)   N rows
+    W  (I, O)
+    A  (I, r)
+    B  (r, O)
+    dy (N, O)   the derivative of the loss with respect to y
+    scale       a number
+"""
+
+import numpy as np
+
+
+def lora_backward(x, W, A, B, scale, dy):
+    """Return dx (N, I), dA (I, r) and dB (r, O)."""
+    dx = ...  # this may take several lines
+    dA = ...
+    dB = ...
+    return dx, dA, dB
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter8
+
+INPUTS = [chapter8.adapted]
+COUNTS = {"N": "rows", "I": "inputs", "O": "outputs", "r": "columns of A"}
+
+
+def answer(x, W, A, B, scale, dy):
+    dthin = scale * dy @ B.T
+    dA = x.T @ dthin
+    dB = scale * (x @ A).T @ dy
+    dx = dy @ W.T + dthin @ A.T
+    return dx, dA, dB
+
+
+HINTS = """
+1. x reaches y in two ways. One is an ordinary linear layer. The other is a chain of two of them: first A, then B. What
+   is handed back from the second to the first?
+2. Let thin = x @ A, (N, r). By the rules for a linear layer, dB is thin.T @ dy and dthin is dy @ B.T, both times scale.
+   Then A is a linear layer whose dy is dthin.
+3. dthin = scale * dy @ B.T; dA = x.T @ dthin; dB = scale * (x @ A).T @ dy; dx = dy @ W.T + dthin @ A.T.
+"""
+
+MISTAKES = """
+the way through W lost | dy @ W.T + ->
+    W stays as it is. Does x reach y through it nevertheless?
+the way through A and B lost | + dthin @ A.T ->
+    x reaches y in two ways. What comes back along the other?
+the two ways subtracted | W.T + dthin -> W.T - dthin
+    Two ways lead from x to y. Do their effects add up, or cancel?
+scale forgotten | scale * dy @ B.T -> dy @ B.T & scale * (x @ A).T -> (x @ A).T
+scale forgotten in dA and dx | scale * dy @ B.T -> dy @ B.T
+scale forgotten in dB | scale * (x @ A).T -> (x @ A).T
+    A constant factor of y is a factor of every derivative of it. Is it in all of yours?
+scale in the way through W, too | dy @ W.T -> scale * dy @ W.T
+    Which of the two terms of y is multiplied by scale?
+divided by scale | scale * dy @ B.T -> dy @ B.T / scale & scale * (x @ A).T -> (x @ A).T / scale
+    y is multiplied by scale. Does the way back undo that, or do it once more?
+scale twice in dA | dA = x.T @ dthin -> dA = scale * x.T @ dthin
+    How often does scale come in between A and y?
+scale twice in dx | + dthin @ A.T -> + scale * dthin @ A.T
+    How often does scale come in between x and y?
+x where x A belongs | dB = scale * (x @ A).T @ dy -> dB = scale * A.T @ x.T @ dy / A.shape[0]
+    What is B multiplied by on the way forward?
+"""
+
+WHY = """
+B begins with zeros. So at first dA is 0, because dthin is, and only B learns. W needs no gradient, which saves
+nearly half of the way back, and what AdamW would remember of it.
+"""
+DOCS = 'docs/llama.md, "Teach it something"'
+LINE = "llama_np.py: dthin = self.scale * (dy_rows @ self.params"

@@ -1,0 +1,54 @@
+"""lab/llama.py: what docs/llama.md says is what it has measured."""
+
+import numpy as np
+import pytest
+
+from conftest import ROOT
+from lab import llama, results
+from support import drawing
+from support.files import read_file
+from tiny_model import write_model
+
+DOC = (ROOT / "docs" / "llama.md").read_text(encoding="utf-8")
+WORDS = " ".join(DOC.replace("\n> ", " ").split())
+
+
+def test_the_page_says_what_was_measured():
+    found = results.load_results()
+    assert llama.texts_table(found["llama"]) in DOC
+    gpt, ours = ([run["loss"] for run in found["llama"]["runs"][f"{name}_np.py"].values()] for name in ("gpt", "llama"))
+    assert np.mean(gpt) - np.mean(ours) > np.std(gpt) + np.std(ours)  # "by more than its seeds differ"
+    sizes = [next(iter(runs.values()))["parameters"] for runs in found["llama"]["runs"].values()]
+    assert 1 / 8 < 1 - sizes[1] / sizes[0] < 1 / 6  # "a seventh fewer"
+
+
+def test_what_it_was_taught_stands_on_the_page():
+    for sentence in llama.taught(results.load_results()["llama teach"]):
+        assert " ".join(sentence.split()) in WORDS, sentence
+
+
+def test_a_tiny_model_is_taught(tmp_path, monkeypatch, kept):
+    pytest.importorskip("gguf")
+    for name, value in {"BATCH": 2, "PLACES": 12, "STEPS": 12, "LETTERS": 3000, "HELD": 4, "ANSWERED": 3}.items():
+        monkeypatch.setattr(llama, name, value)
+    llama.teach(write_model(tmp_path / "tiny.gguf"))
+    found = kept["llama teach"]
+    assert found["after"] < found["before"] - 0.1 and len(found["answers"]) == 2
+    assert found["parameters"] == 2 * 8 * (2 * (32 + 32) + 2 * (32 + 16) + 3 * (32 + 64))
+
+
+def test_the_pictures(tmp_path, monkeypatch):
+    pytest.importorskip("gguf")
+    axes = llama.rotation().axes[0]
+    thick = [line for line in axes.lines if line.get_linewidth() > 2]
+    assert [line.get_ydata()[0] for line in thick] == [1, 1]
+    assert thick[1].get_ydata()[1:].mean() > thick[0].get_ydata()[1:].mean()  # a larger base forgets more slowly
+    monkeypatch.setattr(llama, "SENTENCE", "the other the")
+    monkeypatch.setattr(llama, "LOOKS", " the")
+    monkeypatch.setattr(llama, "SEEN", "the")
+    figure = llama.heads(write_model(tmp_path / "tiny.gguf"))
+    shown = np.asarray(figure.axes[0].images[0].get_array())
+    rows = np.nansum(np.ma.filled(shown, np.nan), axis=1)
+    assert rows == pytest.approx(np.ones(len(rows)), abs=1e-5)
+    drawing.save(figure, tmp_path / "heads.png")
+    assert read_file(tmp_path / "heads.png", 10**6)[1:4] == b"PNG"
