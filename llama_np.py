@@ -250,12 +250,14 @@ class Table(Embedding):
     """The embedding of gpt_np.py. Its rows also score the words at the end (see Scores), so they begin smaller: with a
     standard deviation of 0.02, the first logits are small, and the first loss is close to log V."""
 
+    learns = True  # see `Llama.adapt`
+
     def __init__(self, rng, words, width):
         self.params = {"E": rng.normal(0, 0.02, (words, width))}
 
     def backward(self, dy):
-        """As there; nothing, if the table is frozen."""
-        if not is_frozen(self):
+        """As there; nothing, if the table does not learn."""
+        if self.learns:
             super().backward(dy)
 
 
@@ -263,7 +265,7 @@ class Scores:
     """logits = x E.T: the score of a word is the dot product of x with the word's row in the table of the embedding.
 
     What a row says of its word as an input and what makes it likely as an output are similar, so one table does for
-    both, and a network of few layers has half as many parameters (Press & Wolf 2017).
+    both. That saves as many numbers as the table has (Press & Wolf 2017).
     """
 
     def __init__(self, table, words):
@@ -277,7 +279,7 @@ class Scores:
     def backward(self, dy):
         """dy (B, T, V) -> dx (B, T, C). dE, what this use adds to the gradient of the table, is kept: see Llama."""
         dy_rows = dy.reshape(-1, self.words)  # (B T, V)
-        if not is_frozen(self.table):
+        if self.table.learns:
             self.dE = dy_rows.T @ self.rows  # (V, C)
         return (dy_rows @ self.table.params["E"][: self.words]).reshape(*dy.shape[:-1], -1)
 
@@ -316,11 +318,6 @@ class Adapted:
         return (dy_rows @ self.W.T + dthin @ self.params["A"].T).reshape(*dy.shape[:-1], -1)
 
 
-def is_frozen(layer):
-    """Whether a layer's arrays stay as they are: see `Llama.adapt`."""
-    return getattr(layer, "frozen", False)
-
-
 class NoWeights:
     """In place of a random number generator: zeros that take no memory, for a network that gets a file's arrays."""
 
@@ -331,6 +328,8 @@ class NoWeights:
 class Llama(Network):
     """The network at the top of this file. Words V, V + 1, ... start a text, as in gpt_np.py. A seed of None: see
     `take`."""
+
+    adapted = False  # see `adapt`
 
     def __init__(
         self, width=64, blocks=2, heads=4, keys=2, hidden=176, words=128, starts=10, places=49, base=10_000, eps=1e-5,
@@ -354,25 +353,26 @@ class Llama(Network):
         self.params = self.collect("params")
 
     def adapt(self, rank, seed=0):
-        """Freeze all arrays, and put two thin matrices beside each linear layer's: from here on `params` are these."""
+        """Put two thin matrices beside those of each linear layer. From here on `params` are these, and all else stays
+        as it is."""
         rng = np.random.default_rng(seed)
-        for layer in walk(self.layers).values():
-            layer.frozen = True
-        for name, block in self.layers.items():
-            for part in block.layers.values() if name.startswith("blocks") else ():
-                for inner, layer in getattr(part, "layers", {}).items():
-                    part.layers[inner] = Adapted(rng, layer.params["W"], rank)
+        for block in self.layers.values():
+            if isinstance(block, LlamaBlock):
+                for part in (block.layers["attention"], block.layers["mlp"]):
+                    part.layers = {name: Adapted(rng, layer.params["W"], rank) for name, layer in part.layers.items()}
+        self.adapted, self.layers["embed"].learns = True, False
         self.params = self.collect("params")
 
     def collect(self, kind):
-        """As in Network, of the layers that are not frozen."""
-        found = {path: getattr(layer, kind, {}) for path, layer in walk(self.layers).items() if not is_frozen(layer)}
-        return {f"{path}.{name}": array for path, arrays in found.items() for name, array in arrays.items()}
+        """As in Network; of an adapted network, of the layers that learn."""
+        learns = [path for path, layer in walk(self.layers).items() if isinstance(layer, Adapted)]
+        found = super().collect(kind)
+        return {name: array for name, array in found.items() if not self.adapted or name.rpartition(".")[0] in learns}
 
     def backward(self, dlogits):
         """As in Network. The table is used twice, so its gradient is the sum of both ways."""
         grads = super().backward(dlogits)
-        if not is_frozen(self.layers["embed"]):
+        if not self.adapted:
             scores = self.layers["linear"]
             grads["embed.E"][: scores.words] += scores.dE
         return grads

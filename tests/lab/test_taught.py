@@ -52,3 +52,13 @@ def test_the_pictures(tmp_path, monkeypatch):
     assert rows == pytest.approx(np.ones(len(rows)), abs=1e-5)
     drawing.save(figure, tmp_path / "heads.png")
     assert read_file(tmp_path / "heads.png", 10**6)[1:4] == b"PNG"
+
+
+@pytest.mark.slow
+def test_both_ways_are_timed(tmp_path, monkeypatch, kept, capsys):
+    pytest.importorskip("gguf")
+    monkeypatch.setattr(llama, "MANY", 3)
+    monkeypatch.setattr(llama.timing, "apart", lambda function, *what: function(*what))
+    llama.speed(write_model(tmp_path / "tiny.gguf"))
+    assert [*kept["llama speed"]["runs"]] == [*llama.WAYS]
+    assert capsys.readouterr().out.count("| by hand |") == 1
