@@ -59,12 +59,9 @@ class Catalogue:
     def passed_over(self):
         """The folders with exercises that `order` does not name."""
         named = {inside for _, inside, _ in self.order}
-        for path in sorted(self.path.iterdir()) if "" not in named else ():
-            if (
-                path.is_dir()
-                and path.name not in named
-                and any(CUT in text_of(file) for file in path.glob("[!_.]*.py"))
-            ):
+        for path in sorted(filter(Path.is_dir, self.path.iterdir())) if "" not in named else ():
+            files = () if path.name in named else path.glob("[!_.]*.py")
+            if any(CUT in text_of(file) for file in files):
                 yield path.name
 
     def in_folder(self, inside, names, is_last):

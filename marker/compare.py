@@ -153,7 +153,7 @@ def judge_result(answer, t, name, result):
         return known
     bad = np.argwhere(~np.isfinite(mine))
     if len(bad):
-        values = {"at": place(bad[0]), "value": mine[tuple(bad[0])], "size": mine.size, "count": len(bad)}
+        values = {"at": bracketed(bad[0]), "value": mine[tuple(bad[0])], "size": mine.size, "count": len(bad)}
         return wrong("not finite: infinity" if "inf" in answer.typed else "not finite", drawn=True, name=name, **values)
     return unknown(answer, t, name)
 
@@ -279,7 +279,7 @@ def unknown(answer, t, name):
     counts = np.asarray(getattr(g, name)).dtype.kind == "i"  # of words, none is further off than another
     worst = np.unravel_index((~right if counts else off).argmax(), off.shape)
     is_, should = different(mine[worst], reference[worst]), different(reference[worst], mine[worst])
-    text += f"\n{'The first that is not' if counts else 'Furthest off'} is {name}{place(worst)}: "
+    text += f"\n{'The first that is not' if counts else 'Furthest off'} is {name}{bracketed(worst)}: "
     text += f"yours is {is_}, it should be {should}."
     entries = vars(g).get(name[1:])
     if np.shape(entries) == mine.shape and 0 < abs(entries[worst]) < 1e-6:
@@ -323,9 +323,9 @@ def nudge(g, name, at, yours, h=1e-3):
     slope = (after - before) / h
     if abs(slope - gradient[at]) > 0.05 * np.abs(gradient).max():
         return ""
-    values = {"at": place(at), "h": h, "before": before, "after": after, "slope": slope, "yours": yours}
+    values = {"at": bracketed(at), "h": h, "before": before, "after": after, "slope": slope, "yours": yours}
     return "\n" + SAID["not right: the slope"].format(name=name[1:], **values)
 
 
-def place(index):
+def bracketed(index):
     return f"[{', '.join(str(int(i)) for i in index)}]" if len(index) else ""
