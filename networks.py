@@ -525,5 +525,8 @@ def turned(arrays):
 
 
 def parse_options(framework, *argv):
-    """The options of a new run with these arguments."""
-    return opt.parse(NETWORKS, OPTIMIZERS, SOURCES, framework, [str(word) for word in argv])
+    """The options of a new run with these arguments; UserError for --resume: that run is not new."""
+    options = opt.parse(NETWORKS, OPTIMIZERS, SOURCES, framework, [str(word) for word in argv])
+    if options.resume:
+        raise UserError("--resume continues a run, which this program does not do: give the options of a new run")
+    return options

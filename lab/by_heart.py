@@ -16,6 +16,7 @@ with program.needing("requirements-np.txt"):
     import data
     import main_np
     from networks import make, parse_options
+    from support.run import make_plan
 
 STEPS = 200
 LEARNED = 0.1  # of log K
@@ -24,6 +25,7 @@ LEARNED = 0.1  # of log K
 def losses(options, steps=STEPS):
     """(the loss of each step, the loss log K of K equal scores)."""
     dataset, (network, optimizer) = data.load(options.source, options.hold_out), main_np.build(options)
+    make_plan(options, len(dataset.train_images))  # is there one batch of them?
     x, y = options.network.batch(*next(iter(data.batches(dataset, options, 0, 1))), options)
     rates = options.lr * np.minimum(1, np.arange(1, steps + 1) / (steps / 10))
     guess = float(np.log(make("np", options).forward(x).shape[-1]))

@@ -18,6 +18,7 @@ with program.needing("requirements-np.txt"):
     from support.drawing import INK, TEST, TRAIN, new_figure, style, style_axes
     from support.errors import UserError
     from support.files import check_output, open_folder
+    from support.run import make_plan
 
 LOWEST, HIGHEST, STEPS = 1e-6, 1e2, 320  # the rates, in so many steps: 40 for each factor of ten
 KEPT = 0.9  # of a running mean of the loss goes into the next
@@ -28,6 +29,7 @@ FALL = 0.9  # of its way down, the loss has made at the rate that is suggested
 def search(options):
     """[(rate, loss, its running mean)] of the steps."""
     dataset, (network, optimizer) = data.load(options.source, options.hold_out), main_np.build(options)
+    make_plan(options, len(dataset.train_images))  # is there one batch of them?
     found, mean = [], 0.0
     rates = np.geomspace(LOWEST, HIGHEST, STEPS)
     for i, (lr, batch) in enumerate(zip(rates, data.batches(dataset, options, 0, STEPS), strict=True), 1):

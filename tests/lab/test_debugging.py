@@ -55,6 +55,17 @@ def test_a_loss_that_only_grows_gives_no_rate(monkeypatch, tmp_path):
         find_lr.main(["--out", str(tmp_path)])
 
 
+@pytest.mark.parametrize("program", [by_heart, find_lr], ids=lambda program: program.__name__)
+def test_too_few_examples_and_a_run_that_is_not_new_are_a_line(program, monkeypatch, tmp_path):
+    few = data.Dataset(*(array[:40] for array in data.load()))
+    monkeypatch.setattr(data, "load", lambda *_: few)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="--batch-size 128 is more than the 40 training images"):
+        program.main([])
+    with pytest.raises(UserError, match="--resume continues a run, which this program does not do"):
+        program.main(["--resume", "checkpoint_np.npz"])
+
+
 def test_a_run_that_stops_is_kept_as_such(monkeypatch):
     ended = type("Ended", (), {"returncode": 2, "stderr": "main_np.py: the loss is nan at step 3: lower --lr\n"})
     monkeypatch.setattr(experiments.subprocess, "run", lambda *_, **__: ended)
