@@ -30,7 +30,7 @@ ORDER = (
     ("From here to nanoGPT: heads, dropout, GELU, and how it is trained", "chapter7", """
         split_heads merge_heads dropout gelu tied_weights adamw learning_rate accumulate clip_norm
         own_block"""),
-    ("From nanoGPT to a model that people use: what today's networks have in place of it", "chapter8", """
+    ("From nanoGPT to a model that people use: RMSNorm, rotary positions, shared keys, SwiGLU", "chapter8", """
         rms_norm_dx rotate shared_keys_backward swiglu_dx merge_tokens top_p
         lora_backward"""),
 )  # fmt: skip
