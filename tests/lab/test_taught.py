@@ -7,6 +7,7 @@ from conftest import ROOT
 from lab import llama, results
 from support import drawing
 from support.files import read_file
+from support.rounding import above
 from tiny_model import write_model
 
 DOC = (ROOT / "docs" / "llama.md").read_text(encoding="utf-8")
@@ -20,6 +21,10 @@ def test_the_page_says_what_was_measured():
     assert np.mean(gpt) - np.mean(ours) > np.std(gpt) + np.std(ours)  # "by more than its seeds differ"
     sizes = [next(iter(runs.values()))["parameters"] for runs in found["llama"]["runs"].values()]
     assert 1 / 8 < 1 - sizes[1] / sizes[0] < 1 / 6  # "a seventh fewer"
+    twins = found["twins_llama"]
+    apart = above(twins["difference"]["float64"]["largest"])
+    how = f"After {twins['steps']} steps in float64 with `--lr 0.003`"
+    assert f"{how}, no weight differs by more than {apart}" in WORDS
 
 
 def test_what_it_was_taught_stands_on_the_page():
