@@ -312,6 +312,7 @@ def test_a_package_that_is_missing_is_asked_for(package, tiny, monkeypatch, caps
     assert f"{package} is not installed: python -m pip install -r requirements-llm.txt\n" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_nothing_else_needs_them():
     code = "import sys, main_np, write; assert not {'gguf', 'regex'} & sys.modules.keys()"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
