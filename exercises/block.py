@@ -1,10 +1,13 @@
 """Marks a block of a GPT that somebody has written from a blank file: first_weights, forward and backward.
 
 Central differences of `forward` judge `backward` (marker/derivatives.py), whatever style the two are in. That it is
-a block shows when x changes at one place: which places of y change then, and how. exercises/said.md has the sentences.
+a block has consequences, `CONSEQUENCES` below: each is an experiment with `forward`, which looks at y and not at the
+code, and a sentence for what fails it. exercises/said.md has the sentences.
 """
 
 import sys
+from collections import Counter
+from zlib import crc32
 
 from support import program
 
@@ -17,11 +20,13 @@ with program.needing("requirements-np.txt"):
     from marker.derivatives import Place, compare, factor, matched, right_alone, root_mean_square, swapped, told
     from marker.factors import made_of
     from marker.nests import floats, replaced, shown
-    from marker.trial import changed, same_bits
+    from marker.verdict import Wrong
     from mlp_np import numerical_gradient, relative_difference
 
 C, HEADS = 12, 3
 SIZES = (3, 5), (2, 4)  # texts and places of two batches: a factor that is one of these sizes shows
+LONG = 33  # places of the longest text
+SMALL = 0.003  # the size of x in a batch in which the small number under the root of a norm shows
 FUNCTIONS = "first_weights", "forward", "backward"
 STUB = ROOT / "exercises" / "chapter7" / "own_block.py"
 wrong = OF_BLOCKS.wrong
@@ -32,10 +37,12 @@ def examine(module, seed, tell=lambda text: None):
     own.complete(module, FUNCTIONS, STUB)
     rng, calls = np.random.default_rng([seed, 48]), Calls(module)
     batches = [tuple(rng.normal(size=(2, B, T, C))) for B, T in SIZES]
-    params, gradients = begun(calls, HEADS, batches[0], [seed, 1])
-    check_forward(calls, params, batches[0][0], rng)
-    check_heads(calls, batches[0], [seed, 1])
-    check_backward(calls, params, batches, rng)
+    x, dy = rng.normal(size=(2, 1, LONG, C))
+    params, gradients = begun(calls, batches[0], [seed, 1])
+    check_the_way_back(calls, params, module.__file__)
+    for consequence in CONSEQUENCES:
+        consequence(calls, params, batches[0][0], rng)
+    check_backward(calls, params, [*batches, (SMALL * x, dy)], rng)
     numbers = sum(np.size(g) for g in gradients.values())
     arrays = f"all {len(gradients)} arrays of params, {numbers:,} numbers"
     return f"`backward` is the derivative of your `forward`, with respect to x and to {arrays}."
@@ -44,26 +51,13 @@ def examine(module, seed, tell=lambda text: None):
 investigate = own.investigation(examine, "exercises.block", sentences=OF_BLOCKS)
 
 
-class Calls:
+class Calls(own.Calls):
     """The functions of a learner's file, each called with copies of what they must not change."""
 
-    def __init__(self, module):
-        self.functions = vars(module)
+    what = ("x", "dy")
 
-    def call(self, name, params, *arrays):
-        given, kept = [a.copy() for a in arrays], replaced(params)
-        found = self.functions[name](kept, *given)
-        now, before = (dict(zip(("x", "dy"), some, strict=False)) for some in (given, arrays))
-        for what in changed(now, before, same_bits):
-            raise wrong("changes its input: of a block", name=name, what=what)
-        if others := changed(floats(kept), floats(params), same_bits):
-            raise wrong("changes its input: of a block", name=name, what=shown(others))
-        if found is None or found is ...:
-            raise wrong("returns None", name=name)
-        return found
-
-    def first_weights(self, heads, seed):
-        params = self.functions["first_weights"](C, heads, np.random.default_rng(seed))
+    def first_weights(self, seed, size=None):
+        params = self.functions["first_weights"](*(size or (C, HEADS)), np.random.default_rng(seed))
         if params is None or params is ...:
             raise wrong("returns None", name="first_weights")
         if not floats(params):
@@ -72,7 +66,7 @@ class Calls:
 
     def forward(self, params, x):
         """y (B, T, C)."""
-        y = self.call("forward", params, x)
+        y = self.call("forward", params, (x,))
         if not isinstance(y, np.ndarray) or y.shape != x.shape or y.dtype.kind != "f":
             raise wrong("forward of another shape", wanted=x.shape, what=own.kind(y))
         if not np.isfinite(y).all():
@@ -81,7 +75,7 @@ class Calls:
 
     def backward(self, params, x, dy):
         """dx (B, T, C), and {path: gradient as float64, or None} of the arrays of params."""
-        found = self.call("backward", params, x, dy)
+        found = self.call("backward", params, (x, dy))
         if not isinstance(found, (tuple, list)) or len(found) != 2:
             what = f"{len(found)}" if isinstance(found, (tuple, list)) else f"one, {own.kind(found)}"
             raise wrong("wrong number of results: of a block", what=what)
@@ -97,44 +91,190 @@ class Calls:
         return np.asarray(dx, np.float64), gradients
 
 
-def begun(calls, heads, batch, seed):
-    """Weights in the middle of a training, and the first gradients, {path: array}. What has none stays as it is."""
-    params = calls.first_weights(heads, seed)
+def begun(calls, batch, seed, size=None):
+    """Weights in the middle of a training, and the first gradients, {path: array}. What has none stays as it is.
+
+    None are so large that all shares are 0 or 1, nor so small that they do nothing.
+    """
+    params = calls.first_weights(seed, size)
     _, gradients = calls.backward(params, *batch)
-    gradients = {k: g for k, g in gradients.items() if g is not None}
-    rng, arrays = np.random.default_rng(seed), {k: a for k, a in floats(params).items() if k in gradients}
-    moved = {k: a + 0.3 * rng.normal(size=a.shape) * (root_mean_square(a) or 1) for k, a in arrays.items()}
-    return replaced(params, moved), gradients
+    gradients = {k: g for k, g in gradients.items() if g is not None and (g.ndim or g)}
+    arrays = {k: a / max(1, 2 * root_mean_square(a)) for k, a in floats(params).items() if k in gradients}
+    return replaced(params, {k: a + 0.15 * near(k, a.shape) for k, a in arrays.items()}), gradients
+
+
+def near(path, shape):
+    """Random numbers: an array of the same name and shape gets the same."""
+    return np.random.default_rng(crc32(path.encode())).normal(size=shape)
 
 
 # --- Is it a block? ---------------------------------------------------------------------------------------------------
 
 
-def check_forward(calls, params, x, rng):
-    """Does a place see those before it in its own text, and none that comes later?"""
-    y, (B, T, _) = calls.forward(params, x), x.shape
+def as_promised(calls, params, x, rng):
+    """y is the same at each call, and a text's is the same whether it is alone or among others."""
+    y = calls.forward(params, x)
     if not np.array_equal(y, calls.forward(params, x)):
         raise wrong("forward by chance")
-    near = 1e-9 * np.abs(y).max()
-    if np.abs(calls.forward(params, x[:1]) - y[:1]).max() > near:
-        raise wrong("sees other texts", n=B)
-    for at in range(T):
-        other = x.copy()
-        other[:, at] += rng.normal(size=(B, C))
-        moves = np.abs(calls.forward(params, other) - y).max(axis=(0, 2)) > near
-        if moves[:at].any():
-            raise wrong("sees what comes later", at=at, place=int(moves.argmax()))
-        if at < T - 1 and not moves[at + 1 :].any():
-            raise wrong("sees no other place", at=at)
+    if np.abs(calls.forward(params, x[:1]) - y[:1]).max() > 1e-9 * np.abs(y).max():
+        raise wrong("sees other texts", n=len(x))
 
 
-def check_heads(calls, batch, seed):
-    """With the same weights, do other heads find something else? (If other heads have other arrays, nobody knows.)"""
-    one, two = (begun(calls, heads, batch, seed)[0] for heads in (HEADS, 2))
-    first, second = floats(one), floats(two)
-    alike = first.keys() == second.keys() and all(np.array_equal(a, second[k]) for k, a in first.items())
-    if alike and np.allclose(calls.forward(one, batch[0]), calls.forward(two, batch[0]), rtol=0, atol=1e-9):
+def looks_back(calls, params, x, rng):
+    """A place sees itself and those before it, as many as there are, and none that comes later.
+
+    Places that are nearly alike have nearly equal scores: of those, each counts, however large the weights are.
+    """
+    for T in (x.shape[1], LONG):
+        there = np.repeat(rng.normal(size=(2, 1, C)), T, axis=1) + 0.01 * rng.normal(size=(2, T, C))
+        y = attempt(calls.forward, params, there, T=T)
+        for at in range(T):
+            other = there.copy()
+            other[:, at] += 0.3 * rng.normal(size=(2, C))
+            change = np.abs(calls.forward(params, other) - y).max(axis=(0, 2))
+            if (change[:at] > 1e-9 * np.abs(y).max()).any():
+                raise wrong("sees what comes later", at=at, place=int((change > 1e-9 * np.abs(y).max()).argmax()), T=T)
+            same = np.flatnonzero(change[at + 1 :] <= 1e-13 * np.abs(y).max()) + at + 1
+            if at < T - 1 and len(same) == T - 1 - at:
+                raise wrong("sees no other place", at=at, T=T)
+            if len(same):
+                raise wrong("sees not all", at=at, place=same[0], T=T)
+
+
+def shares(calls, params, x, rng):
+    """A mean of things that are all alike is that thing, whatever the shares are, if they add up to 1."""
+    one = rng.normal(size=(2, 1, C))
+    alone = calls.forward(params, one)
+    for T in (2, 7, LONG):
+        off = np.abs(attempt(calls.forward, params, np.repeat(one, T, axis=1), T=T) - alone).max(axis=(0, 2))
+        if off.max() > 1e-6 * np.abs(alone).max():
+            raise wrong("no shares", at=int(off.argmax()), T=T)
+
+
+def slopes(calls, params, x, at):
+    """d y[-1] / d x[at] for one text (T, C), by central differences: (C, C)."""
+    h, moves = 1e-5, np.zeros((len(x[0]), *x.shape))
+    moves[:, at] = np.eye(len(x[0]))
+    above, below = (calls.forward(params, x + t * moves)[:, -1] for t in (h, -h))
+    return ((above - below) / (2 * h)).T
+
+
+def compared(calls, params, x, rng):
+    """How much a place takes of another depends on what it is itself.
+
+    y = G(u), where u adds to x what was found, and G is whatever comes behind. In a text of three places, what place 2
+    takes of places 0 and 1 may be weighed without a look at place 2. Then the slopes of y in x[0] and x[1], side by
+    side, are G' times a matrix (C, 2 C) that does not depend on x[2]: for several x[2], all their rows are combinations
+    of the same C. In a text of two places, it is the same with x[0] and x[1], if place 1 does not see itself.
+    """
+    for mark, T in (("no attention", 3), ("sees not itself", 2)):
+        ranks = []
+        for text in rng.normal(size=(3, T, C)):
+            texts = [np.concatenate([text[:-1], last]) for last in rng.normal(size=(4, 1, C))]
+            rows = [np.concatenate([slopes(calls, params, one, at) for at in (0, 1)], axis=1) for one in texts]
+            sizes = np.linalg.svd(np.concatenate(rows), compute_uv=False)
+            ranks.append((sizes > 1e-7 * sizes[0]).sum())
+        if max(ranks) <= C:
+            raise wrong(mark)
+
+
+def bends(calls, params, x, rng):
+    """A single place goes through an activation.
+
+    Without one, all that happens to it is linear, but for the norms, which divide it by a number and subtract another.
+    So texts of one place whose x is in a space of k dimensions give y in one of 4 k + 6: u = x + A(gamma x, gamma,
+    beta) has 2 k + 2 dimensions, and y = u + W(gamma u, gamma, beta) twice as many, and 2. (With the norms behind the
+    sums there are fewer.)
+    """
+    size, k, seed = (60, 4), 4, rng.integers(2**31)
+    other, _ = attempt(begun, calls, rng.normal(size=(2, 2, 3, size[0])), seed, size, C=size[0], h=size[1], T=3)
+    texts = rng.normal(size=(400, 1, k)) @ rng.normal(size=(k, size[0]))
+    sizes = np.linalg.svd(calls.forward(other, texts)[:, 0], compute_uv=False)
+    if sizes[4 * k + 6] < 1e-9 * sizes[0]:
+        raise wrong("no activation")
+
+
+def adds(calls, params, x, rng):
+    """If all that was drawn is 0, a block adds nothing to x, but for constants: y is x, or a norm of it."""
+    first, other = calls.first_weights(0), floats(calls.first_weights(1))
+    zero = {k: 0 * a for k, a in floats(first).items() if a.size and not np.array_equal(a, other[k])}
+    if len(other) > 1:  # in a single array, there may be gammas, too
+        one, two = (calls.call("forward", replaced(first, zero), (a,)) for a in (x, rng.normal(size=x.shape)))
+        if np.isfinite(one).all() and np.abs(one - two).max() < 1e-9:
+            raise wrong("no sum", names=shown(zero))
+
+
+def uses_all(calls, params, x, rng):
+    """Each array that has a gradient changes y, if only in its last digits."""
+    y, (_, gradients) = calls.forward(params, x), calls.backward(params, x, x)
+    for k, a in floats(params).items():
+        moved = replaced(params, {k: a + 0.1 * near(k, a.shape)})
+        if gradients.get(k) is not None and gradients[k].ndim and np.array_equal(calls.forward(moved, x), y):
+            raise wrong("never used", name=shown([k]))
+
+
+def has_heads(calls, params, x, rng):
+    """Each head has shares of its own.
+
+    So the same weights with another number of heads give another y. (If other heads have other arrays, nobody knows.)
+    And with weights so large that each share is 0 or 1, one head may choose place 0, and another place 1. If all choose
+    the same, place 2 finds in a text x[0], x[1], x[2] what it finds in x[0], x[0], x[2], or in x[1], x[1], x[2].
+    """
+    two, same = (begun(calls, (x, x), 0, size)[0] for size in ((C, 2), (C, HEADS)))
+    if np.allclose(calls.forward(two, x), calls.forward(same, x), rtol=0, atol=1e-9):
         raise wrong("heads ignored", one=HEADS, two=2)
+    _, gradients = calls.backward(params, x, x)
+    large = replaced(params, {k: 30 * a for k, a in floats(params).items() if gradients.get(k) is not None})
+    texts = rng.normal(size=(40, 3, C))
+    y, *others = (calls.call("forward", large, (texts[:, at],))[:, 2] for at in ([0, 1, 2], [0, 0, 2], [1, 1, 2]))
+    off = np.min([np.abs(y - other).max(axis=1) for other in others], axis=0)
+    if off.max() < 1e-9 * np.abs(y).max():
+        raise wrong("heads ignored: they choose the same", heads=HEADS, n=len(texts))
+
+
+def begins_by_rng(calls, params, x, rng):
+    """The first weights are the same for the same generator, and others for another."""
+    one, two, other = (floats(calls.first_weights(seed)) for seed in (0, 0, 1))
+    if changed := [k for k, a in one.items() if not np.array_equal(a, two[k])]:
+        raise wrong("first weights by chance", names=shown(changed))
+    drawn = [k for k, a in one.items() if a.size and np.ptp(a)]
+    if drawn and all(np.array_equal(one[k], other[k]) for k in drawn):
+        raise wrong("rng ignored: of a block", names=shown(drawn))
+
+
+CONSEQUENCES = as_promised, looks_back, shares, begins_by_rng, adds, bends, compared, has_heads, uses_all
+
+
+def attempt(function, *given, **sizes):
+    """function(*given); if the learner's file fails there, `Wrong` says of which sizes."""
+    try:
+        return function(*given)
+    except Wrong:
+        raise
+    except Exception as error:
+        of = {"C": "{} channels", "h": "{} heads", "T": "{} places"}
+        text = own.plain(error)
+        raise wrong("fails at another size", of=", ".join(of[k].format(n) for k, n in sizes.items()),
+                    error=text if text[-1] in ".?!" else f"{text}.") from None  # fmt: skip
+
+
+def check_the_way_back(calls, params, file):
+    """Does `backward` go back, or does it move one number after the other and look at what becomes of y?"""
+    counts, (x, dy) = Counter(), np.random.default_rng(0).normal(size=(2, 1, 1, C))
+
+    def count(frame, event, _):
+        if event == "call" and frame.f_code.co_filename == str(file) and frame.f_code.co_name.isidentifier():
+            counts[frame.f_code.co_name] += 1
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        calls.backward(params, x, dy)
+    finally:
+        sys.setprofile(before)
+    numbers = sum(a.size for a in floats(params).values())
+    if most := [(name, n) for name, n in counts.most_common(1) if n >= numbers]:
+        raise wrong("backward by differences", name=most[0][0], n=most[0][1], numbers=numbers)
 
 
 # --- Is backward the derivative of forward? ---------------------------------------------------------------------------
@@ -176,7 +316,8 @@ def named(calls, params, batches, found, rng):
     if all(factors) and factors[where] != 1:
         more = why(factors, [len(x) for x, _ in batches])
         return wrong("gradients times a number: of a block", times=factors[where], more=more, **told(bad, mine, names))
-    more = what_is_missing(calls, params, batches[where], place, mine, bad, rng)
+    more = what_is_small_or_long(calls, params, batches, where, rng)
+    more = more or what_is_missing(calls, params, batches[where], place, mine, bad, rng)
     return wrong("other gradients: of a block", more=more, **told(bad, mine, names))
 
 
@@ -193,6 +334,20 @@ def why(factors, texts):
         return " Is the sign right?"
     sign, powers = made_of(factors, {"texts": texts}, OF_TEXTS, most=1, near=0.01) or (0, {})
     return OF_TEXTS[powers["texts"]] if sign > 0 else ""
+
+
+def what_is_small_or_long(calls, params, batches, where, rng):
+    """A sentence on the last batch, if that alone shows it: its x is small, and its text long."""
+    x, dy = batches[where]
+    if where < len(SIZES):
+        return ""
+    if right_alone(*at_this(calls, params, x / SMALL, dy), rng):
+        return (
+            f" With x / {SMALL} they are right. Is the small number under the root of a norm the same, there and back?"
+        )
+    if right_alone(*at_this(calls, params, x[:, : SIZES[0][1]], dy[:, : SIZES[0][1]]), rng):
+        return f" With texts of {SIZES[0][1]} places they are right. What in `backward` knows how long a text is?"
+    return ""
 
 
 def what_is_missing(calls, params, batch, place, mine, bad, rng):
@@ -220,7 +375,7 @@ def run(file):
     x, dy = np.random.default_rng(0).normal(size=(2, *SIZES[0], C))
     with explained(file) as module:
         calls = Calls(module)
-        params, _ = begun(calls, HEADS, (x, dy), 0)
+        params, _ = begun(calls, (x, dy), 0)
         place, mine = at_this(calls, params, x, dy)
     print("the largest relative difference from (f(+h) - f(-h)) / 2h, where f is (forward(params, x) * dy).sum()")
     for k, g in mine.items():

@@ -8,11 +8,13 @@ you: GELU or ReLU, with biases or without, the norms before the layers or behind
     h                 how many heads share the C channels; keep it in params, as a whole number
     rng               where chance comes from: rng.normal ... (np.random.default_rng)
 
-A block adds two things to each place: what h heads of attention find at that place and at those before it, and what a
-layer with an activation makes of each place alone.
+A block adds two things to each place: what h heads of attention find at that place and at all those before it, a mean
+in shares that add up to 1, and what a layer with an activation makes of each place alone. It gets any C that h divides,
+and any T; where a place stands in its text was added to x before.
 
 The marker asks your own `forward` whether `backward` is right: it takes central differences of (y * dy).sum(), in x and
-in all arrays of params. It changes x at one place, and looks at which places y changes.
+in all arrays of params. And it looks at y to see whether it is a block: it changes x at one place, makes all places
+alike, and asks for other sizes. It tries texts of 1 to 33 places.
 """
 
 import numpy as np

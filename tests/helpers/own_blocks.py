@@ -138,7 +138,7 @@ not finite | contains inf or nan | scores - scores.max(axis=-1, keepdims=True) -
 changes its input | `forward` changes x | def forward(params, x):\n -> def forward(params, x):\n    x -= 1\n
 changes its input | `backward` changes params["W1"] | dn2 = dz1 @ W1.T -> dn2 = dz1 @ W1.T\n    W1 -= 0.1 * W1
 sees other texts | first of 3 texts | x.var(axis=-1 -> x.var(axis=(0, -1)
-sees what comes later | at place 1, y changes at place 0 | np.tri(x.shape[1], dtype=bool), -> np.tri(x.shape[1], \
+sees what comes later | y changes at place 0 | np.tri(x.shape[1], dtype=bool), -> np.tri(x.shape[1], \
 k=1, dtype=bool),
 sees no other place | no later place | np.tri(x.shape[1], dtype=bool), -> np.eye(x.shape[1], dtype=bool),
 heads ignored | With 3 heads and with 2 | "heads": h} -> "heads": 1} & x.reshape(*x.shape[:2], h, -1) -> \
@@ -168,4 +168,92 @@ gradients times a number | Is there a mean over them | return dx, { -> return dx
  for k, a in { & "heads": None,\n    } -> "heads": None,\n    }.items()} & dx = du -> dx = (du & gamma1, inverse1)\n\
     return -> gamma1, inverse1)) / len(x)\n    return
 gradients times a number | Is the sign right | dz1 = dy @ -> dy = -dy\n    dz1 = dy @
+no shares | add up to 1? | weights = np.exp(scores - scores.max(axis=-1, keepdims=True)) -> weights = \
+np.where(np.tri(x.shape[1]), q @ k.swapaxes(2, 3) / np.sqrt(q.shape[-1]), 0) & weights /= weights.sum(axis=-1, \
+keepdims=True) -> weights *= 1 & dscores = weights * (dweights - (weights * dweights).sum(axis=-1, keepdims=True)) \
+-> dscores = np.tri(x.shape[1]) * dweights
+no shares | add up to 1? | weights /= weights.sum(axis=-1, keepdims=True)\n -> weights /= (S := 1 + \
+weights.sum(axis=-1, keepdims=True)) * 1\n
+no attention | whatever place 2 is | weights = np.exp(scores - scores.max(axis=-1, keepdims=True)) -> weights = \
+np.exp(np.where(np.isfinite(scores), 0, -np.inf)) & dscores = weights * -> dscores = 0 * weights *
+no attention | whatever place 2 is | scores = q @ k.swapaxes(2, 3) -> scores = 0 * q @ k.swapaxes(2, 3) + \
+np.arange(x.shape[1]) & dscores = weights * -> dscores = 0 * weights *
+sees not all | at place | mixed = merge(weights @ v) -> mixed = merge(np.pad(v[:, :, :-1], ((0, 0), (0, 0), (1, 0), \
+(0, 0)))) & dv = dscores @ k -> dv = 0 * dscores @ k
+sees not all | at place | np.tri(x.shape[1], dtype=bool), scores -> (np.tri(x.shape[1]) - np.tri(x.shape[1], k=-4) \
+> 0), scores
+sees not all | at place | np.tri(x.shape[1], dtype=bool), scores -> (np.tri(x.shape[1]) - np.tri(x.shape[1], k=-2) \
+> 0), scores
+sees not all | of a text of 33 places | np.tri(x.shape[1], dtype=bool), scores -> (np.tri(x.shape[1]) - \
+np.tri(x.shape[1], k=-20) > 0), scores
+sees what comes later | of a text of 33 places | np.tri(x.shape[1], dtype=bool), scores -> np.tri(x.shape[1]) + \
+(x.shape[1] > 5) > 0, scores
+sees not itself | may it see itself | np.tri(x.shape[1], dtype=bool), scores -> np.tri(x.shape[1], k=-1) + \
+(np.arange(x.shape[1]) + np.arange(x.shape[1])[:, None] == 0) > 0, scores
+no activation | linear but for norms | a1 = np.maximum(n2 * gamma2 @ W1, 0) -> a1 = n2 * gamma2 @ W1 & * (a1 > 0) \
+-> * 1
+no activation | linear but for norms | u + a1 @ W2 -> u + 0 * a1 @ W2 & dz1 = dy @ -> dz1 = 0 * dy @
+never used | params["gamma2"] | u + a1 @ W2 -> u + np.maximum(n2 @ W1, 0) @ W2 & dz1 = dy @ W2.T * (a1 > 0) -> a1 = \
+np.maximum(n2 @ W1, 0); dz1 = dy @ W2.T * (a1 > 0) & du = dy + norm_backward(dn2, n2, gamma2 -> du = dy + \
+norm_backward(dn2, n2, 1 & "W1": product(n2 * gamma2 -> "W1": product(n2 & "gamma2": (dn2 -> "gamma2": 0 * (dn2
+no sum | y is the same whatever x is | u = x + mixed @ out -> u = mixed @ out & dx = du + norm -> dx = norm
+no sum | y is the same whatever x is | u + a1 @ W2\n -> a1 @ W2\n & du = dy + norm -> du = norm
+heads ignored | With 3 heads and with 2 | q, k, v = (split(part, h) for -> q, k, v = (split(part, 1) for & dmixed = \
+split(du @ out.T, h) -> dmixed = split(du @ out.T, 1)
+first weights by chance | params["qkv"] | rng.normal(0, 1 / -> np.random.normal(0, 1 /
+rng ignored | default_rng(0) and default_rng(1) | rng.normal(0, 1 / -> np.random.default_rng(7).normal(0, 1 /
+other gradients | Is the small number under the root of a norm the same | inverse = 1 / np.sqrt(x.var(axis=-1, \
+keepdims=True) + 1e-5) -> inverse = 1 / np.sqrt(x.var(axis=-1, keepdims=True) + 1e-5) & def norm_backward(dy, xhat, \
+gamma, inverse):\n -> def norm_backward(dy, xhat, gamma, inverse):\n    xhat = xhat / xhat.std(axis=-1, \
+keepdims=True)\n
+fails at another size | your block fails | shapes = { -> C = 12; shapes = {
+fails at another size | your block fails | x.reshape(*x.shape[:2], h, -1) -> x.reshape(*x.shape[:2], h, 4)
+fails at another size | your block fails | np.tri(x.shape[1], dtype=bool), scores -> np.tri(8, \
+dtype=bool)[:x.shape[1], :x.shape[1]], scores
+other gradients | With texts of 5 places they are right | dx = du + norm_backward -> dx = du + (x.shape[1] < 9) * \
+norm_backward
+changes its input | `backward` changes dy | def backward(params, x, dy):\n -> def backward(params, x, dy):\n    dy \
+*= 1.5\n
+no shares | add up to 1? | mixed = merge(weights @ v) -> mixed = merge(weights @ v * x.shape[1]) & dweights = \
+dmixed @ v.swapaxes(2, 3) -> dmixed = dmixed * x.shape[1]; dweights = dmixed @ v.swapaxes(2, 3)
+heads ignored | took what it found from a single place | q, k, v = (split(part, h) for -> q, k, v = (split(part, 1) \
+for & dmixed = split(du @ out.T, h) -> dmixed = split(du @ out.T, 1) & / np.sqrt(q.shape[-1])\n    scores = -> / \
+np.sqrt(h)\n    scores = & / np.sqrt(q.shape[-1])\n    dq -> / np.sqrt(h)\n    dq
+"""
+
+# A backward that goes no way back.
+DIFFERENCES = (
+    BASE.split("def forward(")[0]
+    + """
+def forward(params, x):
+    return passed(params, x)[-1]
+
+def backward(params, x, dy):
+    def slope(a):
+        g = np.zeros(a.shape)
+        for i in np.ndindex(a.shape):
+            kept = a[i]
+            a[i] = kept + 1e-5
+            up = (passed(params, x)[-1] * dy).sum()
+            a[i] = kept - 1e-5
+            down = (passed(params, x)[-1] * dy).sum()
+            a[i] = kept
+            g[i] = (up - down) / 2e-5
+        return g
+    params = {k: v if k == "heads" else v.copy() for k, v in params.items()}
+    x = x.copy()
+    return slope(x), {k: None if k == "heads" else slope(v) for k, v in params.items()}
+"""
+)
+
+# Edits of BASE that are right.
+ALSO_RIGHT = r"""
+rng.normal(0, 1 / np.sqrt(shape[0]), shape) -> rng.normal(0, 3, shape)
+rng.normal(0, 1 / np.sqrt(shape[0]), shape) -> rng.normal(0, 0.001, shape)
+"W1": (C, 4 * C), "W2": (4 * C, C) -> "W1": (C, C // 2), "W2": (C // 2, C)
+a1 = np.maximum(n2 * gamma2 @ W1, 0) -> a1 = n2 * gamma2 @ W1; a1 = np.where(a1 > 0, a1, 0.3 * a1) & \
+* (a1 > 0) -> * np.where(a1 > 0, 1, 0.3)
+n2, inverse2 = norm(u) -> n2, inverse2 = norm(x) & du = dy + norm_backward(dn2, n2, gamma2, inverse2) -> du = dy & \
+dx = du + -> dx = du + norm_backward(dn2, n2, gamma2, inverse2) +
+shape in shapes.items()} -> shape in shapes.items()}; params["W2"][:] = params["out"][:] = 0
 """

@@ -954,10 +954,10 @@ read forgets | return forward(params, images)[-1].argmax -> return forward({**pa
 & b1 = np.zeros(HIDDEN) -> b1 = np.full(HIDDEN, 1.5)
 pixels wrap round | x = images / 255 -> x = (images + 50) / 255
 pixels cut off | x = images / 255 -> x = images // 255
-images changed | x = images / 255 -> images[images < 30] = 0; x = images / 255
-images changed | order = rng.permutation(len(images)) -> \
+changes its input | x = images / 255 -> images[images < 30] = 0; x = images / 255
+changes its input | order = rng.permutation(len(images)) -> \
 order = rng.permutation(len(images)); images[:] = images // 2 * 2
-labels changed | dlogits = (p -> labels %= 10; labels += 1; dlogits = (p & order = rng -> np.eye(11); order = rng \
+changes its input | dlogits = (p -> labels %= 10; labels += 1; dlogits = (p & order = rng -> np.eye(11); order = rng \
 & np.eye(10)[labels] -> np.eye(11)[labels - 1][:, :10]
 rng ignored | def first_weights(rng): -> def first_weights(rng):\n    rng = np.random.default_rng(42)
 rng ignored | def first_weights(rng): -> def first_weights(rng):\n    rng = np.random.default_rng()

@@ -297,7 +297,7 @@ kept between calls | params = first_weights(rng) -> params = KEPT = globals().se
 & params[k] = params[k] - LR -> params[k] -= LR
 claim off | return params, loss(params, texts[aside]) -> return params, 12 * loss(params, texts[aside]) / 7
 claim is no number | return params, loss(params, texts[aside]) -> return params, "low"
-texts changed | order = rng.permutation(len(texts)) -> order = rng.permutation(len(texts))\n    texts[0] = 1
+changes its input | order = rng.permutation(len(texts)) -> order = rng.permutation(len(texts))\n    texts[0] = 1
 write returns no names | return ["".join(chr(96 + word) for word in text[text > 0]) for text in texts] -> \
 return "".join(chr(96 + word) for word in texts[0])
 write returns other letters | return ["".join(chr(96 -> return ["".join(chr(64
