@@ -4,7 +4,7 @@ MNIST's images (LeCun, Bottou, Bengio & Haffner 1998, Gradient-Based Learning Ap
 light ink on a black background, fitted into 20 x 20 pixels, with its centre of mass in the middle of 28 x 28.
 """
 
-import io
+import os
 import warnings
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
+from support.budget import PICTURE, PIXELS, SECONDS, AtOnce, Clocked
+from support.budget import SIDE as LONGEST
 from support.errors import UserError
 from support.files import read_file
 from support.paper import (
@@ -28,7 +30,7 @@ from support.paper import (
 )
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
-MAX_PIXELS, MAX_SIDE, MAX_BYTES = 50_000_000, 2**16, 2**27  # no JPEG has a longer side
+OPEN, DECODED = AtOnce(PICTURE), AtOnce(PIXELS)  # bytes of files, pixels, of pictures that are read side by side
 SIDE = 320  # pixels; more would add nothing about a digit
 WIDEST = 0.4  # of the picture's longer side: what is wider both ways is no ink
 DARKEST = 128  # shade of paper: ink stands out less in less light, but on darker paper than this it would be noise
@@ -93,24 +95,34 @@ def read_picture(path, side=SIDE, colours=None):
 
     colours: a list, to which it adds whether the picture is in colour.
 
-    UserError if it is not a picture, is damaged, has more than MAX_PIXELS pixels or a side longer than MAX_SIDE: a few
-    bytes may unpack to fill the memory.
+    UserError if it is not a picture, is damaged, has more than PIXELS pixels or a side longer than LONGEST, or takes
+    more than SECONDS of work: a few bytes may unpack to fill the memory.
     """
-    file = io.BytesIO(read_file(path, MAX_BYTES)) if isinstance(path, (str, Path)) else path
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), OPEN(size_of(path)):
             warnings.simplefilter("ignore")  # where Pillow only warns, it can still read the picture
+            file = Clocked(read_file(path, PICTURE)) if isinstance(path, (str, Path)) else path
             with Image.open(file, formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
+                if image.width * image.height > PIXELS or max(image.size) > LONGEST:
                     raise Image.DecompressionBombError
-                if colours is not None:
-                    colours.append(in_colour(image, side))
-                return shades(image, side)
+                with DECODED(image.width * image.height):
+                    if colours is not None:
+                        colours.append(in_colour(image, side))
+                    return shades(image, side)
+    except UserError:  # `read_file` has said what is wrong
+        raise
+    except TimeoutError:
+        reason = f"it takes more than {SECONDS} seconds of work"
     except Image.DecompressionBombError:  # ours, or Pillow's
-        reason = f"it has more than {MAX_PIXELS // 10**6} million pixels, or {MAX_SIDE:,} along a side; make it smaller"
+        reason = f"it has more than {PIXELS // 10**6} million pixels, or {LONGEST:,} along a side; make it smaller"
     except Exception:  # Pillow raises many kinds for a damaged file
         reason = f"not a picture that can be read ({', '.join(FORMATS)}), or damaged"
     raise UserError(f"cannot read {path}: {reason}")
+
+
+def size_of(path):
+    """The bytes of a picture file, at most PICTURE: `read_file` refuses more, and what is no file."""
+    return min(os.path.getsize(path), PICTURE) if isinstance(path, (str, Path)) and os.path.isfile(path) else 0
 
 
 def in_colour(image, side):

@@ -1,6 +1,6 @@
 """Images as files have them: in MNIST's format, or as a folder of pictures for each class."""
 
-import gzip
+import math
 import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from support.budget import DATA, Budget, is_packed, unpacked
 from support.errors import UserError
 from support.files import read_file
 
@@ -29,7 +30,8 @@ def read(folder, files, ink):
     "dark". UserError if they cannot be learned from.
     """
     if files:
-        arrays, classes = [parse_idx(content, file) for content, file in zip(files, FILES, strict=True)], DIGITS
+        budget, classes = Budget(DATA), DIGITS
+        arrays = [parse_idx(content, file, budget) for content, file in zip(files, FILES, strict=True)]
         if ink == "dark":
             arrays[::2] = [255 - images for images in arrays[::2]]
     else:
@@ -83,18 +85,20 @@ def files_in(folder, most):
     return [read_file(paths[0], most) for paths in found.values()]
 
 
-def parse_idx(content, file="it"):
+def parse_idx(content, file="it", budget=None):
     """The array in an IDX file: 0, 0, type 8 (unsigned byte), number of axes, then each length, then the values.
 
-    The file may be gzipped. UserError if it is of another kind, or damaged.
+    The file may be gzipped. budget: for this file and others. UserError if it is of another kind, damaged, or too
+    large.
     """
+    opened = unpacked(content, file, budget or Budget(DATA))
     with suppress(ValueError, IndexError, EOFError, OSError, zlib.error):
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
-        start = 4 + 4 * content[3]
-        shape = np.frombuffer(content, ">u4", content[3], offset=4).astype(int)
-        if content[:3] == b"\0\0\x08" and len(content) - start == np.prod(shape):
-            return np.frombuffer(content, np.uint8, offset=start).reshape(shape)  # a view: nothing was copied
+        *kind, axes = opened.read(4)
+        shape = np.frombuffer(opened.read(4 * axes), ">u4", axes).tolist()
+        size = math.prod(shape)
+        could_be = kind == [0, 0, 8] and (is_packed(content) or opened.tell() + size == len(content))
+        if could_be and (values := opened.rest(size)) is not None:
+            return np.frombuffer(values, np.uint8).reshape(shape)
     raise UserError(f"{file} is not in MNIST's format, or is damaged")
 
 

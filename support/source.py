@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from support import pictures, texts
+from support.budget import DATA
 from support.download import find
 from support.errors import UserError
 from support.files import read_file
 from support.pictures import DIGITS
 
 ROOT = Path(__file__).resolve().parent.parent
-LARGEST = 2**32  # bytes of a file
 # What a checkpoint keeps, so that its network can be used where the examples are not; the letters are an array of it.
 FACTS = {
     "images": ("of", "sha256", "classes", "mean_and_std", "reader"),
@@ -72,7 +72,7 @@ class Source:
             folder = ROOT / self.name
             found = [find(folder / file, self.url and self.url + file, sha256) for file, sha256 in self.sums.items()]
         else:
-            found = pictures.files_in(self.path, LARGEST) if self.of == "images" else [read_file(self.path, LARGEST)]
+            found = pictures.files_in(self.path, DATA) if self.of == "images" else [read_file(self.path, DATA)]
         if self.of == "images":
             content = pictures.read(self.name, found, self.ink)
         else:

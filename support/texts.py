@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from support.budget import DATA, PIECE, Budget, unpacked
 from support.download import find
 from support.errors import UserError
 from support.pictures import SIDE, parse_idx
@@ -124,7 +125,7 @@ def names_of(texts):
 
 # --- A text on the disk -----------------------------------------------------------------------------------------------
 
-PIECE = 2**20  # letters that are decoded at a time
+LETTERS_AT_A_TIME = 2**20
 MOST_LETTERS = 2**16
 
 
@@ -135,10 +136,8 @@ def read_text(content, name):
     whatever the system that wrote it. UserError if the bytes are no such text.
     """
     try:
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
         seen, length = np.zeros(0x110000, bool), 0
-        for codes in decoded(content):
+        for codes in decoded(content, name):
             seen[codes] = True
             length += len(codes)
     except (UnicodeDecodeError, EOFError, OSError, zlib.error):
@@ -149,16 +148,17 @@ def read_text(content, name):
     number = np.zeros(len(seen), np.uint8 if len(letters) <= 256 else np.uint16)
     number[letters] = np.arange(len(letters))
     words, start = np.empty(length, number.dtype), 0
-    for codes in decoded(content):
+    for codes in decoded(content, name):
         words[start : start + len(codes)] = number[codes]
         start += len(codes)
     return {"arrays": [words], "letters": "".join(map(chr, letters))}
 
 
-def decoded(content):
-    """The letters of a text in UTF-8, as arrays of their numbers in Unicode, a piece at a time."""
-    file = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig")  # a mark at the beginning is no letter
-    while piece := file.read(PIECE):
+def decoded(content, name):
+    """The letters of a text in UTF-8, gzipped or not, as arrays of their numbers in Unicode, a piece at a time."""
+    opened = io.BufferedReader(unpacked(content, name, Budget(DATA)), PIECE)
+    file = io.TextIOWrapper(opened, encoding="utf-8-sig")  # a mark at the beginning is no letter
+    while piece := file.read(LETTERS_AT_A_TIME):
         yield np.frombuffer(piece.encode("utf-32-le"), "<u4")
 
 

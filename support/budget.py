@@ -1,0 +1,152 @@
+"""One budget for all that is read: bytes, pixels and seconds. What spends it is refused, with a line that says so.
+
+A few bytes may unpack to fill a memory. So nothing is unpacked whole: a piece at a time, and each is counted before
+the next. The limits are the same on every machine.
+"""
+
+import io
+import time
+from contextlib import contextmanager
+from threading import Condition
+
+from support.errors import UserError
+
+PIECE = 2**16  # bytes that are unpacked at a time
+DATA = 2**30  # bytes of all files of a dataset, unpacked; EMNIST, the largest of its kind, has 0.6 billion
+HANDED_IN = 2**28  # bytes of all that one person hands in, unpacked
+FEW, TIMES = 2**24, 100  # a file unpacks to FEW bytes, or to so many times its own; MNIST's to 5 times, texts to 3
+HEADER = 2**20  # bytes of the headers of a TAR file's member; of the name of a file, that is
+DIRECTORY = 2**22  # bytes of a ZIP file's list of members
+PICTURE, SIDE, PIXELS = 2**27, 2**16, 50_000_000  # bytes of a picture, pixels along a side, and of the whole
+SECONDS = 30  # of a processor for a picture; one of PIXELS takes 1 to 2
+
+
+class Budget:
+    """So many bytes, of a file or of several together."""
+
+    def __init__(self, most):
+        self.most = self.left = most
+
+    def check(self, size, name):
+        """UserError, which names a file, if less than these bytes is left."""
+        if size > self.left:
+            raise UserError(f"{name} unpacks to too much: {self.most:,} bytes are the most, with what belongs to it")
+
+
+class Counted(io.RawIOBase):
+    """An open file that is read from its beginning to its end, and counts what is read or skipped."""
+
+    def __init__(self, file, budget, name, packed=None):
+        """packed: the bytes of the file if it unpacks what is in it; TIMES so many are the most, and FEW are allowed.
+
+        most: an attribute, the bytes of one `read`. tarfile reads a header whole, whatever its size.
+        """
+        self.file, self.budget, self.name, self.most, self.at = file, budget, name, DATA, 0
+        self.end = DATA if packed is None else max(FEW, TIMES * packed)
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def check(self, size):
+        """UserError if so many bytes more are too many: it need not be tried."""
+        if self.at + size > self.end:
+            raise UserError(f"{self.name} unpacks to more than {self.end:,} bytes: it is damaged, or no such file")
+        self.budget.check(size, self.name)
+
+    def readinto(self, buffer):
+        size = self.file.readinto(memoryview(buffer)[:PIECE])
+        self.check(size)
+        self.budget.left -= size
+        self.at += size
+        return size
+
+    def read(self, size):
+        """As many bytes as are asked for, or all that are left."""
+        if size > self.most:
+            raise UserError(f"{self.name} has a header of more than {self.most:,} bytes")
+        content = bytearray()
+        while len(content) < size and (piece := super().read(min(PIECE, size - len(content)))):
+            content += piece
+        return bytes(content)
+
+    def rest(self, size):
+        """What is left of it, a bytearray, if that is `size` bytes; or else None."""
+        self.check(size)
+        content, at = bytearray(size), 0
+        while at < size and (more := self.readinto(memoryview(content)[at:])):
+            at += more
+        return content if at == size and not self.read(1) else None
+
+    def tell(self):
+        return self.at
+
+    def seek(self, place, whence=0):
+        """Forward only."""
+        if whence or place < self.at:
+            raise io.UnsupportedOperation
+        while self.at < place and super().read(min(PIECE, place - self.at)):
+            pass
+        return self.at
+
+
+def is_packed(content):
+    """Whether bytes are those of a gzipped file."""
+    return content[:2] == b"\x1f\x8b"
+
+
+def unpacked(content, name, budget):
+    """What is in a gzipped file, or else the bytes themselves, counted: an open file. name: for UserError.
+
+    Reading raises OSError, EOFError or zlib.error if it is damaged.
+    """
+    import gzip
+
+    file = gzip.GzipFile(fileobj=io.BytesIO(content)) if is_packed(content) else io.BytesIO(content)
+    return Counted(file, budget, name, len(content) if is_packed(content) else None)
+
+
+def check_directory(file, name):
+    """UserError if the list of members in an open ZIP file is longer than DIRECTORY; each takes ten times its bytes."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - 2**16 - 22))  # its end is followed by a comment of at most so many bytes
+    end = file.read()
+    at = end.rfind(b"PK\5\6")  # "end of central directory": 12 bytes on, the size of the directory
+    if at >= 0 and int.from_bytes(end[at + 12 : at + 16], "little") > DIRECTORY:
+        raise UserError(f"{name} has a list of files of more than {DIRECTORY:,} bytes")
+    file.seek(0)
+
+
+class AtOnce:
+    """Lets so much in at once; who brings more than there is room for waits until others have left."""
+
+    def __init__(self, most):
+        self.room, self.changed = most, Condition()
+
+    @contextmanager
+    def __call__(self, size):
+        """size: at most all that there is room for."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.room >= size)
+            self.room -= size
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.room += size
+                self.changed.notify_all()
+
+
+class Clocked(io.BytesIO):
+    """Bytes to be read within SECONDS of this thread's work: TimeoutError after that."""
+
+    def __init__(self, content):
+        super().__init__(content)
+        self.started = time.thread_time()
+
+    def read(self, size=-1):
+        if time.thread_time() - self.started > SECONDS:
+            raise TimeoutError
+        return super().read(size)
