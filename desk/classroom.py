@@ -9,35 +9,26 @@ import csv
 import hashlib
 import io
 import os
-import re
 import sys
 import tempfile
-import zipfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path, PurePosixPath
 from threading import Event
 
+from desk.archives import CLOSED, KEPT, LARGEST, is_archive, is_nobodys, is_python, unpack_apart, wanted_name, why
 from desk.work import Work
 from marker import marking
 from marker.catalogue import can_run
 from marker.runner import HOW
+from support.budget import HANDED_IN, Budget
 from support.errors import UserError
 from support.files import check_output, read_file, replacing
 
-LARGEST = 2**20  # bytes; a larger file is not read
-MOST_MEMBERS = 1000  # that are taken out of an archive
 MOST_ARCHIVES = 20  # that are opened for one person
-LARGEST_ARCHIVE = 2**24  # bytes of an archive within another
-LARGEST_TAR = 2**28  # bytes that are unpacked to look through a TAR file
-LONGEST_NAME = 100  # characters of a name within an archive that its file gets here, the last ones
-TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-CLOSED = (".7z", ".rar", ".gz", ".bz2", ".xz")  # archives that are not opened
+ELSEWHERE = "it is a link to what was not handed in"
 HEADING = "What the marker of practice.py says\n\n"  # the first line of feedback: no other file is replaced
-# Folders of this repository, which may be handed in whole, and of installed libraries: nobody's work is there.
-NOBODYS = {"desk", "exercises", "lab", "marker", "page", "support", "tests"}, {"site-packages", "node_modules"}
 
 
 def mark_all(catalogue, name, seed=0, only=None, feedback=None, out=None):
@@ -102,7 +93,7 @@ def mark_person(catalogue, person, exercises, seed, ended):
     """A note on what could not be read, or ""; for each exercise a mark and a text; the names of files passed over."""
     with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as spare:
         files, seen, passed_over, unread = find_files(catalogue, person, spare)
-        lost = {wanted_name(catalogue, PurePosixPath(name)): reason for name, reason in unread.items()}
+        lost = {wanted_name(catalogue.by_name, PurePosixPath(name)): reason for name, reason in unread.items()}
         note, verdicts = "" if files else "no exercise found", []
         if unread:
             note = f"cannot be read: {listed([f'{name} ({reason})' for name, reason in unread.items()])}"
@@ -174,11 +165,14 @@ def find_files(catalogue, person, spare=None):
     the folder is not followed: nothing there was handed in. Of several files for an exercise one with something written
     beats a stub; then one in my_practice, one with the very name of the exercise, and the least deep.
     """
+    if person.is_symlink():
+        return {}, set(), [], {person.name: ELSEWHERE}
     found, seen, passed_over, unread, places = {}, set(), [], {}, []
+    budget = Budget(HANDED_IN)
 
     def look_into(archive):
         places.append(Path(spare, str(len(places))))  # the loop below comes to it
-        unread.update(unpack(catalogue, archive, places[-1]))
+        unread.update(unpack_apart(catalogue.by_name, archive, places[-1], budget))
 
     if person.is_dir() or is_python(person):
         places.append(person)
@@ -193,14 +187,14 @@ def find_files(catalogue, person, spare=None):
             for path in (Path(where, name) for name in names if not name.startswith("._")):
                 try:
                     if not path.resolve().is_relative_to((place if place.is_dir() else place.parent).resolve()):
-                        raise UserError("it is a link to what was not handed in")
+                        raise UserError(ELSEWHERE)
                     if is_archive(path) and path.is_file() and spare:
                         if len(places) >= MOST_ARCHIVES:
                             raise UserError(f"it is one of more than {MOST_ARCHIVES} archives")
                         look_into(path)
                     elif path.name == "progress.json":
                         seen |= {*Work(path.parent, catalogue).progress["seen"]}
-                    elif name := wanted_name(catalogue, path):
+                    elif name := wanted_name(catalogue.by_name, path):
                         parts = path.parts[len(place.parts) :]
                         rank = "my_practice" not in parts, path.name != f"{name}.py", len(parts)
                         found.setdefault(name, []).append(
@@ -211,118 +205,6 @@ def find_files(catalogue, person, spare=None):
                 except Exception as error:
                     unread[path.name] = why(error, path)
     return {name: min(ranked)[1] for name, ranked in found.items()}, seen, passed_over, unread
-
-
-def is_nobodys(folder, among=()):
-    """Whether nobody's own work is in a folder of that name; among: the files beside it."""
-    ours, libraries = NOBODYS
-    return folder[0] in "._" or folder in libraries or ("practice.py" in among and folder in ours)
-
-
-def why(error, path=""):
-    """What is wrong with the file or the member of an archive that raised this error: a few words, without a path."""
-    if isinstance(error, UserError):
-        return str(error).replace(str(path), "it").removeprefix("cannot read it: ") if path else str(error)
-    if isinstance(error, NotImplementedError):
-        return "it is compressed in a way that is not known here: ask for an ordinary ZIP file"
-    return getattr(error, "strerror", None) or "it is damaged"  # zipfile and tarfile have many kinds
-
-
-def unpack(catalogue, path, folder):
-    """Put Python files, archives and progress.json out of an archive into a folder. {what cannot be read: why}.
-
-    Each member is taken out by itself, so that none costs another. Names that a disk may confuse, `dz1.py` and
-    `DZ1.py`, get folders of their own within that folder, 0, 1, ...
-    """
-    unread, alike, count = {}, {}, 0
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)  # there may be no member
-        for name, size, read in members(catalogue, path):
-            *around, last = [part for part in PurePosixPath(name).parts if part not in ("/", "..")] or [""]
-            if not is_wanted(PurePosixPath(last)) or last.startswith("._") or any(map(is_nobodys, around)):
-                continue
-            count += 1
-            try:
-                if count > MOST_MEMBERS:
-                    raise UserError(f"it is one of more than {MOST_MEMBERS:,} files")
-                most = LARGEST_ARCHIVE if is_archive(PurePosixPath(last)) else LARGEST
-                if size > most:
-                    raise UserError(f"it has more than {most:,} bytes")
-                parts = [re.sub(r'[:<>|"?*\x00-\x1f]', "_", part)[-LONGEST_NAME:] for part in (*around, last)]
-                others = alike.setdefault("/".join(parts).lower(), [])
-                if name not in others:
-                    others.append(name)
-                place = Path(folder, str(others.index(name)), *parts)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(read())
-            except Exception as error:
-                unread[last[-LONGEST_NAME:]] = why(error)
-    except Exception as error:  # it is no archive, or ends too early
-        unread[path.name] = why(error, path)
-    return unread
-
-
-def members(catalogue, path):
-    """(name, bytes, the function that reads it) of each file in an archive; UserError if it is not opened."""
-    if path.name.lower().endswith(TAR):
-        import tarfile  # the site has none
-
-        with tarfile.open(path) as archive:
-            for count, info in enumerate(archive):
-                if count >= 10 * MOST_MEMBERS or info.offset > LARGEST_TAR:
-                    raise UserError("it is too large to be looked through to its end")
-                if info.isfile():  # and no link
-                    yield info.name, info.size, archive.extractfile(info).read
-    elif is_archive(path):
-        if not zipfile.is_zipfile(path):
-            raise UserError("it is not a ZIP file, or damaged")
-        with zipfile.ZipFile(path) as archive:
-
-            def read(info):
-                if info.flag_bits & 1:
-                    raise UserError("it is encrypted: ask for one without a password")
-                return archive.read(info)
-
-            files = [(info.filename.replace("\\", "/"), info) for info in archive.infolist()]  # some write Windows' \\
-            files = [(name, info) for name, info in files if name[-1:] != "/"]  # no folders
-            for name, info in sorted(files, key=lambda file: wanted_name(catalogue, PurePosixPath(file[0])) is None):
-                yield name, info.file_size, partial(read, info)
-    else:
-        raise UserError("ask for a ZIP file")
-
-
-def is_wanted(member):
-    """Whether a member of an archive of that name is taken out of it."""
-    return is_archive(member) or is_python(member) or member.name == "progress.json"
-
-
-def is_archive(path):
-    """Whether a file's name says that it is an archive which is opened."""
-    return path.name.lower().endswith((".zip", *TAR))
-
-
-KEPT = re.compile(r"\.\d+$")  # dz1.1.py is what practice.py kept of an earlier dz1.py
-
-
-def is_python(path):
-    """Whether a file's name says that it is Python, though a mail program may have added .txt."""
-    return path.name.lower().removesuffix(".txt").endswith(".py")
-
-
-def wanted_name(catalogue, path):
-    """The exercise that a file's name says, or None.
-
-    What people and platforms add is passed over: "dz1 (1).py", "dz1 - Kopie.py", "dz1-1.py", "dz1_ada.py",
-    "ada_123_456_dz1.py" and "dz1.py.txt" are dz1, too. A name that says two exercises says none.
-    """
-    if not is_python(path):
-        return None
-    stem = path.name.lower().removesuffix(".txt").removesuffix(".py")
-    if KEPT.search(stem):
-        return None
-    named = [name for name in catalogue.by_name if re.search(rf"(?<![a-z0-9]){name.lower()}(?![a-z0-9])", stem)]
-    named = [name for name in named if not any(name.lower() in other.lower() for other in named if other != name)]
-    return named[0] if len(named) == 1 else None
 
 
 def is_stub(exercise, path):

@@ -20,7 +20,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from data import SOURCES, as_input
-from desk import classroom
+from desk import archives, classroom
 from desk.work import Work, digest
 from exercises import digits, network, own, prove
 from exercises.catalogue import BY_NAME, OURS
@@ -200,7 +200,7 @@ def unpack(name):
 
     Untouched stubs are left out: they would take the place of what is written in the browser.
     """
-    folder, unread = UNPACKED, classroom.unpack(OURS, FOLDER / name, UNPACKED)
+    folder, unread = UNPACKED, archives.unpack(OURS.by_name, FOLDER / name, UNPACKED)
     found, *_ = classroom.find_files(OURS, folder)
     unread = classroom.listed([f"{name} ({why})" for name, why in unread.items()])
     if not found:

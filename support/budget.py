@@ -5,8 +5,10 @@ the next. The limits are the same on every machine.
 """
 
 import io
+import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from importlib import import_module
 from threading import Condition
 
 from support.errors import UserError
@@ -15,7 +17,7 @@ PIECE = 2**16  # bytes that are unpacked at a time
 DATA = 2**30  # bytes of all files of a dataset, unpacked; EMNIST, the largest of its kind, has 0.6 billion
 HANDED_IN = 2**28  # bytes of all that one person hands in, unpacked
 FEW, TIMES = 2**24, 100  # a file unpacks to FEW bytes, or to so many times its own; MNIST's to 5 times, texts to 3
-HEADER = 2**20  # bytes of the headers of a TAR file's member; of the name of a file, that is
+HEADER = 2**20  # bytes of a header in a TAR file; a name is one, too
 DIRECTORY = 2**22  # bytes of a ZIP file's list of members
 PICTURE, SIDE, PIXELS = 2**27, 2**16, 50_000_000  # bytes of a picture, pixels along a side, and of the whole
 SECONDS = 30  # of a processor for a picture; one of PIXELS takes 1 to 2
@@ -53,7 +55,7 @@ class Counted(io.RawIOBase):
     def check(self, size):
         """UserError if so many bytes more are too many: it need not be tried."""
         if self.at + size > self.end:
-            raise UserError(f"{self.name} unpacks to more than {self.end:,} bytes: it is damaged, or no such file")
+            raise UserError(f"{self.name} unpacks to more than {self.end:,} bytes, over {TIMES} times its size")
         self.budget.check(size, self.name)
 
     def readinto(self, buffer):
@@ -92,6 +94,9 @@ class Counted(io.RawIOBase):
         return self.at
 
 
+SIGNS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "lzma"}  # what a file begins with, and who unpacks it
+
+
 def is_packed(content):
     """Whether bytes are those of a gzipped file."""
     return content[:2] == b"\x1f\x8b"
@@ -108,14 +113,30 @@ def unpacked(content, name, budget):
     return Counted(file, budget, name, len(content) if is_packed(content) else None)
 
 
+@contextmanager
+def open_unpacked(path, budget):
+    """What is in a file packed by gzip, bzip2 or xz, or else the file itself, counted: an open file."""
+    with open(path, "rb") as file:
+        start = file.read(6)
+        packed = next((module for sign, module in SIGNS.items() if start.startswith(sign)), None)
+        file.seek(0)
+        size = os.fstat(file.fileno()).st_size
+        with import_module(packed).open(file) if packed else nullcontext(file) as opened:
+            yield Counted(opened, budget, path, size if packed else None)
+
+
 def check_directory(file, name):
     """UserError if the list of members in an open ZIP file is longer than DIRECTORY; each takes ten times its bytes."""
     size = file.seek(0, io.SEEK_END)
-    file.seek(max(0, size - 2**16 - 22))  # its end is followed by a comment of at most so many bytes
+    file.seek(max(0, size - 2**17))  # behind its end, there is a comment of at most 2**16 bytes
     end = file.read()
-    at = end.rfind(b"PK\5\6")  # "end of central directory": 12 bytes on, the size of the directory
-    if at >= 0 and int.from_bytes(end[at + 12 : at + 16], "little") > DIRECTORY:
-        raise UserError(f"{name} has a list of files of more than {DIRECTORY:,} bytes")
+    # What a file begins its end with, where the size of the list is in it, how many bytes that has; the second is for
+    # large files. The first then has nothing but ones.
+    for sign, at, bytes_of_it in ((b"PK\5\6", 12, 4), (b"PK\6\6", 40, 8)):
+        if (found := end.rfind(sign)) >= 0:
+            listed = int.from_bytes(end[found + at : found + at + bytes_of_it], "little")
+            if listed > DIRECTORY and (bytes_of_it == 8 or listed != 2**32 - 1):
+                raise UserError(f"{name} has a list of files of more than {DIRECTORY:,} bytes")
     file.seek(0)
 
 

@@ -28,7 +28,7 @@ import networks
 import practice
 import predict
 from conftest import ROOT, TODAY, UNIX, assert_one_line, rows
-from desk import classroom, review, show
+from desk import archives, classroom, review, show
 from desk.work import Work, digest
 from exercises import network, prove
 from exercises.catalogue import BY_NAME, CASES, EXERCISES, OURS
@@ -514,6 +514,21 @@ def changed(content, member, offsets):
     return bytes(content)
 
 
+def squeezed(size=2**30):
+    """A zip file of 900 bytes, packed by bzip2, that claims to unpack to 100 bytes, and would to a gigabyte."""
+    with (
+        zipfile.ZipFile(content := io.BytesIO(), "w", zipfile.ZIP_BZIP2) as archive,
+        archive.open("dz1.py", "w") as work,
+    ):
+        for _ in range(size // 2**20):
+            work.write(bytes(2**20))
+    content = bytearray(content.getvalue())
+    for sign, at in ((b"PK\3\4", 22), (b"PK\1\2", 24)):
+        at += content.rindex(sign)
+        content[at : at + 4] = (100).to_bytes(4, "little")
+    return bytes(content)
+
+
 ENCRYPTED, UNKNOWN, TORN = {(6, 8): 1}, {(8, 10): 77}, {(14, 16): 0}
 
 
@@ -579,6 +594,8 @@ CLASS = {name: ({"main/dz1 (1).py": content}, mark) for name, (content, mark) in
     "dz1_zoe.py": (DONE, "passed"),
     "packed.tar.gz": ({"my_practice/dz1.py": DONE, "../../dz1.py": DRAFT, "progress.json": "{}"}, "passed"),
     "packed.7z": ("7z", "cannot be read"),
+    "squeezed.zip": (lambda path: path.write_bytes(squeezed()), "cannot be read"),
+    "a link to work": (lambda path: path.symlink_to("done"), "cannot be read"),
     "a long name.zip": ({f"{'z' * 250}_dz1.py": DONE}, "passed"),
     "deep.tar.gz": ({f"{'n/' * 3000}da1.py": DONE, "dz1.py": DONE}, "passed"),
     "two cases.zip": ({"DZ1.PY": DRAFT, "dz1.py": DONE}, "passed"),
@@ -607,14 +624,17 @@ def test_a_stub_that_the_page_opens_replaces_nothing(tmp_path, monkeypatch):
 
 def test_a_tar_file_is_looked_through_up_to_a_limit(tmp_path):
     """256 MiB; the first member is a hole that costs no disk."""
-    for size, said in ((2**27, None), (2**28 + 1, "it is too large to be looked through to its end")):
+    for size, said in (
+        (2**27, None),
+        (2**28 + 1, "it unpacks to too much: 268,435,456 bytes are the most, with what belongs to it"),
+    ):
         hole, work = tarfile.TarInfo("hole"), tarfile.TarInfo("dz1.py")
         hole.size, work.size = size, len(DONE)
         with open(path := tmp_path / f"{size}.tar", "wb") as file:
             file.write(hole.tobuf())
             file.seek(-(-size // 512) * 512, os.SEEK_CUR)
             file.write(work.tobuf() + DONE.encode() + bytes(2048))
-        assert classroom.unpack(OURS, path, tmp_path / str(size)).get(path.name) == said
+        assert archives.unpack(OURS.by_name, path, tmp_path / str(size)).get(path.name) == said
         assert (tmp_path / str(size) / "0" / "dz1.py").exists() == (said is None)
 
 
@@ -699,7 +719,7 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
         "encrypted.zip": r"cannot be read: dz1.py \(it is encrypted: ask for one without a password\)",
     }.items():
         assert re.fullmatch(note, marks[person]["note"])
-    assert re.search(r"^dz1 +50 +23  error: Exception \(5\)$", said, re.M) and "\nattention" not in said
+    assert re.search(r"^dz1 +51 +23  error: Exception \(5\)$", said, re.M) and "\nattention" not in said
     assert "renamed: 1 of 5 (notes.py: no exercise's name)\n" in said
     assert "by Canvas: 1 of 5 (da1_dz1.py: no exercise's name)\n" in said
     assert "with a stub on top: no feedback: " in said and "renamed: no feedback: renamed.txt is there" in said

@@ -20,7 +20,7 @@ import main_np
 import write as write_py
 from chromium import missing
 from conftest import ROOT, SMALL
-from desk import classroom, review
+from desk import archives, review
 from desk.work import digest
 from exercises import watched
 from exercises.catalogue import BY_NAME, EXERCISES
@@ -135,7 +135,7 @@ def test_a_training_is_called_slow_beside_what_products_take_on_this_computer(mo
 def test_of_many_files_that_cannot_be_read_three_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     monkeypatch.setattr(desk, "UNPACKED", tmp_path / "unpacked")
-    monkeypatch.setattr(classroom, "MOST_MEMBERS", 0)
+    monkeypatch.setattr(archives, "MOST_MEMBERS", 0)
     with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
         for i in range(100):
             archive.writestr(f"{i}/da{i}.py", "")

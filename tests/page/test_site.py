@@ -18,7 +18,7 @@ import networks
 from chromium import READY as STARTED
 from chromium import as_window, boxes, draw, frames, opened, served, tab, weights
 from conftest import ROOT, until
-from desk import classroom
+from desk import archives, classroom
 from desk.work import Work
 from exercises import network
 from exercises.catalogue import BY_NAME, CASES, EXERCISES, OURS
@@ -462,7 +462,7 @@ def test_work_goes_to_the_terminal_and_back(anew, tmp_path):
     with zipfile.ZipFile(path) as archive:
         archive.extractall(tmp_path)
     assert Work(tmp_path / "my_practice", OURS).passed(BY_NAME["dz1"])
-    assert not classroom.unpack(OURS, path, tmp_path / "unpacked")
+    assert not archives.unpack(OURS.by_name, path, tmp_path / "unpacked")
     files, seen, *_ = classroom.find_files(OURS, tmp_path / "unpacked")
     assert {*files} >= {"dz1", "loss", "logits"} and seen == {"loss"}
 

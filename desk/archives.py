@@ -1,0 +1,200 @@
+"""What people hand in as an archive, taken out of it: python -m desk.archives PATH FOLDER BYTES NAME ...
+
+An archive of a few bytes may unpack to fill a memory or a disk. So what is unpacked is counted while it streams, for
+all archives of one person together; and where there are processes, one of its own does it, with a limit of memory and a
+clock.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from support.budget import HANDED_IN, HEADER, Budget, check_directory, open_unpacked
+from support.errors import UserError
+from support.memory import limited
+
+LARGEST = 2**20  # bytes; a larger file is not read
+MOST_MEMBERS = 1000  # that are taken out of an archive
+LARGEST_ARCHIVE = 2**24  # bytes of an archive within another
+LONGEST_NAME = 100  # characters of a name within an archive that its file gets here, the last ones
+TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+CLOSED = (".7z", ".rar", ".gz", ".bz2", ".xz")  # archives that are not opened
+MEMORY, SECONDS = 2**28, 60  # bytes and seconds that it may take to unpack an archive
+# Folders of this repository, which may be handed in whole, and of installed libraries: nobody's work is there.
+NOBODYS = {"desk", "exercises", "lab", "marker", "page", "support", "tests"}, {"site-packages", "node_modules"}
+
+
+def unpack_apart(names, path, folder, budget):
+    """`unpack` in a process of its own, which has MEMORY and SECONDS."""
+    command = [sys.executable, "-m", "desk.archives", str(path), str(folder), str(budget.left), *names]
+    search = [str(Path(__file__).resolve().parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, timeout=SECONDS, env=os.environ | {"PYTHONPATH": os.pathsep.join(search)}
+        )
+        said = json.loads(done.stdout)
+        budget.left = said["left"]
+        return said["unread"]
+    except subprocess.TimeoutExpired:
+        return {path.name: f"it takes more than {SECONDS} seconds to unpack"}
+    except ValueError:  # the process was killed
+        return {path.name: why(MemoryError())}
+
+
+def main(path, folder, left, *names):
+    budget = Budget(int(left))
+    with limited(MEMORY):
+        unread = unpack(names, Path(path), Path(folder), budget)
+    print(json.dumps({"unread": unread, "left": budget.left}))
+
+
+def unpack(names, path, folder, budget=None):
+    """Put Python files, archives and progress.json out of an archive into a folder. {what cannot be read: why}.
+
+    names: of the exercises. budget: for this archive and others. Each member is taken out by itself, so that none costs
+    another. Names that a disk may confuse, `dz1.py` and `DZ1.py`, get folders of their own within that folder: 0, 1 ...
+    """
+    unread, alike, count, budget = {}, {}, 0, budget or Budget(HANDED_IN)
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)  # there may be no member
+        for name, size, read in members(names, path, budget):
+            *around, last = [part for part in PurePosixPath(name).parts if part not in ("/", "..")] or [""]
+            if not is_wanted(PurePosixPath(last)) or last.startswith("._") or any(map(is_nobodys, around)):
+                continue
+            count += 1
+            try:
+                if count > MOST_MEMBERS:
+                    raise UserError(f"it is one of more than {MOST_MEMBERS:,} files")
+                most = LARGEST_ARCHIVE if is_archive(PurePosixPath(last)) else LARGEST
+                if size > most:
+                    raise UserError(f"it has more than {most:,} bytes")
+                parts = [re.sub(r'[:<>|"?*\x00-\x1f]', "_", part)[-LONGEST_NAME:] for part in (*around, last)]
+                others = alike.setdefault("/".join(parts).lower(), [])
+                if name not in others:
+                    others.append(name)
+                place = Path(folder, str(others.index(name)), *parts)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(read(most))
+            except Exception as error:
+                unread[last[-LONGEST_NAME:]] = why(error)
+    except Exception as error:  # it is no archive, or ends too early
+        unread[path.name] = why(error, path)
+    return unread
+
+
+def members(names, path, budget):
+    """(name, bytes, the function that reads it) of each file in an archive; UserError if it is not opened.
+
+    The function takes the most bytes that there may be. All that is unpacked on the way counts.
+    """
+    if path.name.lower().endswith(TAR):
+        yield from members_of_tar(path, budget)
+    elif is_archive(path):
+        yield from members_of_zip(names, path, budget)
+    else:
+        raise UserError("ask for a ZIP file")
+
+
+def members_of_tar(path, budget):
+    """`members` of a TAR file. To find the next one, all that is before it is unpacked."""
+    import tarfile  # the site has none
+
+    with open_unpacked(path, budget) as opened:
+        opened.most = HEADER
+        for count, info in enumerate(archive := tarfile.open(fileobj=opened, mode="r:")):  # noqa: SIM115
+
+            def read(most, info=info):
+                opened.most = most
+                content = archive.extractfile(info).read()
+                opened.most = HEADER
+                return content
+
+            if count >= 10 * MOST_MEMBERS:
+                raise UserError("it has too many files to be looked through to its end")
+            if info.isfile():  # and no link
+                yield info.name, info.size, read
+
+
+def members_of_zip(names, path, budget):
+    """`members` of a ZIP file: first those that an exercise's name names."""
+    if not zipfile.is_zipfile(path):
+        raise UserError("it is not a ZIP file, or damaged")
+    with open(path, "rb") as file:
+        check_directory(file, path)
+        with zipfile.ZipFile(file) as archive:
+
+            def read(info, most):
+                if info.flag_bits & 1:
+                    raise UserError("it is encrypted: ask for one without a password")
+                if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise NotImplementedError  # zipfile would unpack these without a limit
+                with archive.open(info) as member:
+                    content = member.read(most + 1)
+                budget.check(len(content), "it")
+                budget.left -= len(content)
+                return content
+
+            files = [(info.filename.replace("\\", "/"), info) for info in archive.infolist()]  # some write Windows' \\
+            files = [(name, info) for name, info in files if name[-1:] != "/"]  # no folders
+            for name, info in sorted(files, key=lambda file: wanted_name(names, PurePosixPath(file[0])) is None):
+                yield name, info.file_size, partial(read, info)
+
+
+def is_nobodys(folder, among=()):
+    """Whether nobody's own work is in a folder of that name; among: the files beside it."""
+    ours, libraries = NOBODYS
+    return folder[0] in "._" or folder in libraries or ("practice.py" in among and folder in ours)
+
+
+def why(error, path=""):
+    """What is wrong with the file or the member of an archive that raised this error: a few words, without a path."""
+    if isinstance(error, UserError):
+        return str(error).replace(str(path), "it").removeprefix("cannot read it: ") if path else str(error)
+    if isinstance(error, NotImplementedError):
+        return "it is compressed in a way that is not known here: ask for an ordinary ZIP file"
+    if isinstance(error, MemoryError):
+        return "it takes too much memory"
+    return getattr(error, "strerror", None) or "it is damaged"  # zipfile and tarfile have many kinds
+
+
+def is_wanted(member):
+    """Whether a member of an archive of that name is taken out of it."""
+    return is_archive(member) or is_python(member) or member.name == "progress.json"
+
+
+def is_archive(path):
+    """Whether a file's name says that it is an archive which is opened."""
+    return path.name.lower().endswith((".zip", *TAR))
+
+
+KEPT = re.compile(r"\.\d+$")  # dz1.1.py is what practice.py kept of an earlier dz1.py
+
+
+def is_python(path):
+    """Whether a file's name says that it is Python, though a mail program may have added .txt."""
+    return path.name.lower().removesuffix(".txt").endswith(".py")
+
+
+def wanted_name(names, path):
+    """The exercise, of these names, that a file's name says, or None.
+
+    What people and platforms add is passed over: "dz1 (1).py", "dz1 - Kopie.py", "dz1-1.py", "dz1_ada.py",
+    "ada_123_456_dz1.py" and "dz1.py.txt" are dz1, too. A name that says two exercises says none.
+    """
+    if not is_python(path):
+        return None
+    stem = path.name.lower().removesuffix(".txt").removesuffix(".py")
+    if KEPT.search(stem):
+        return None
+    named = [name for name in names if re.search(rf"(?<![a-z0-9]){name.lower()}(?![a-z0-9])", stem)]
+    named = [name for name in named if not any(name.lower() in other.lower() for other in named if other != name)]
+    return named[0] if len(named) == 1 else None
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
