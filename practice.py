@@ -17,6 +17,8 @@
     python practice.py prove tape   the same with your own tape; resnet, vit, gpt, llama: with your lines for these
     python practice.py read PICTURE your own network, of exercise own_network, reads a photograph or a drawing
     python practice.py review       what you have passed comes back after some days: write it again
+    python practice.py fault        a copy of the project with a fault in it, my_practice/fault: find it there, and say
+                                    where and what it is: python practice.py fault mlp_np.py:61 gradient
     python practice.py mark FOLDER  for a teacher: the work of a class as a table (CSV)
     python practice.py check FILE   for whoever writes an exercise: does its file do what it says?
 
@@ -42,7 +44,7 @@ with program.needing("requirements-np.txt"):
     from desk import classroom, review, show
     from desk.show import near, say, solved
     from desk.work import Work, digest
-    from exercises import network, prove
+    from exercises import faults, faulty, network, prove
     from exercises.catalogue import OURS
     from marker import ONE_THREAD, ROOT, check, marking, runner
     from marker.catalogue import Catalogue, can_run
@@ -56,7 +58,7 @@ TAKES = {
     "next": ("watch", "seed", "printed"), "hint": ("which",), "list": (), "run": ("which",), "look": ("which",),
     "reset": ("which",), "solution": ("which",), "train": (), "prove": ("which",), "read": ("which",),
     "review": ("which", "seed", "printed"), "mark": ("which", "seed", "only", "out", "feedback"),
-    "check": ("which", "seed"),
+    "check": ("which", "seed"), "fault": ("which", "suspect", "seed"),
 }  # fmt: skip
 
 
@@ -65,6 +67,7 @@ def main(argv=None):
     add = parser.add_argument
     add("command", nargs="?", help=f"{', '.join(TAKES)}, or the number or name of an exercise")
     add("which", nargs="?", help="an exercise; a folder (mark), a network (prove), a picture (read)")
+    add("suspect", nargs="?", help=argparse.SUPPRESS)  # of fault
     add("--watch", action="store_true", default=None, help="mark again whenever the file is saved")
     add("--seed", type=integer(0, 2**64 - 1), metavar="N", help="the inputs of an earlier run, which printed N")
     add("--printed", action="store_true", default=None, help="show all that your code printed, and not the beginning")
@@ -97,12 +100,14 @@ def act(options):
         raise UserError(f"there is no exercise in {catalogue.path}")
     if command in ("train", "prove", "read") and not is_ours:
         raise UserError(f"{command} is for this project's own exercises")
-    for name in ("which", "watch", "seed", "only", "out", "feedback", "printed"):
+    for name in ("which", "suspect", "watch", "seed", "only", "out", "feedback", "printed"):
         if getattr(options, name) is not None and name not in TAKES.get(command, TAKES["next"]):
-            what = "further word" if name == "which" else f"--{name}"
+            what = "further word" if name in ("which", "suspect") else f"--{name}"
             raise UserError(f"{command or 'an exercise'} takes no {what}; -h lists the commands")
     if command == "mark":
         return classroom.mark_all(catalogue, options.which, seed or 0, options.only, options.feedback, options.out)
+    if command == "fault":
+        return fault(folder / "fault", options.which, options.suspect, seed)
     work = Work(folder, catalogue)
     if command == "prove":
         return prove.prove(work.folder, options.which or "mlp")
@@ -292,6 +297,35 @@ def train(work):
             say(f"    python {further} --weights {kept}")
         say("\nIs it the same run as PyTorch's? `python practice.py prove`", "good")
     return status
+
+
+def fault(folder, place, suspect, seed):
+    """Hand out a copy of the project with a fault, or say whether that is its place and its suspect."""
+    name = faulty.handed_out(folder)
+    if place is None:
+        if name is None or seed is not None:
+            number = secrets.randbelow(10**6) if seed is None else seed
+            name = [*faults.FAULTS][number % len(faults.FAULTS)]
+            faulty.hand_out(folder, name)
+        options = faults.FAULTS[name].options
+        say(f"{near(folder)} is a copy of the project, and one of its lines is wrong.", "strong")
+        say(
+            "Go there, and find it as docs/debugging.md says. Every command of that page works in it: "
+            f"`cd {near(folder)}`, then `python main_np.py --steps 300{f' {options}' * bool(options)}`. Compare with "
+            "the same commands here, and not the files: that would find it, and teach nothing."
+        )
+        say("\nThe suspects:\n")
+        for word, meaning in faults.SUSPECTS.items():
+            say(f"    {word:14} {meaning}")
+        say("\nWhen you know it, here: `python practice.py fault mlp_np.py:61 gradient`. Another one: --seed N")
+        return 0
+    if name is None:
+        raise UserError("no fault has been handed out yet: `python practice.py fault`")
+    is_found, said = faulty.judge(name, place, suspect or "")
+    say(said[0], "good" if is_found else "bad")
+    for line in said[1:]:
+        say(line)
+    return 0
 
 
 def read(work, picture):

@@ -84,6 +84,10 @@ def minutes(run):
     return np.median(results.values(RESULTS["accuracy"][run], "seconds")) / 60
 
 
+def reached(run):
+    return f"{np.mean(results.values(RESULTS['accuracy'][run])):.3f}"
+
+
 def test_sentences_say_what_was_measured():
     """Each stands on its page, and is true of results.json."""
     mlp, resnet, vit, gpt = (RESULTS[name] for name in ("twins", "twins_resnet", "twins_vit", "twins_gpt"))
@@ -94,6 +98,10 @@ def test_sentences_say_what_was_measured():
         (README, f"in float64, after {mlp['steps']:,} steps, no weight differs by more than 2e-15",
          mlp["difference"]["float64"]["largest"] <= 2e-15),
         (README, f"there are {len(EXERCISES)} exercises", True),
+        (README, f"reads {reached('MLP, NumPy')} right, by hand as in PyTorch (n = 5 each)",
+         reached("MLP, NumPy") == reached("MLP, PyTorch")),
+        (README, f"residual network reaches {reached('ResNet, NumPy')} and a small transformer "
+         f"{reached('ViT, NumPy')}", True),
         (README, "fewer than a third of the MLP's mistakes", wrong["ResNet, PyTorch"] < wrong["MLP, PyTorch"] / 3),
         (README, "about a minute and a half on two cores", 1.25 < minutes("ResNet, PyTorch") < 1.75),
         (README, f"some weights differ by {mlp['difference']['float32']['final']:.2f} from PyTorch's", True),

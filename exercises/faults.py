@@ -1,0 +1,150 @@
+"""Faults of a training, each an edit of one line: what lab/faults.py measures, and `practice.py fault` hands out.
+
+They are slips that people make, in the order in which a training goes: the data, the first weights, the forward pass,
+the loss, the gradients, the step, its schedule, and the test. None of them is in docs/debugging.md.
+"""
+
+from typing import NamedTuple
+
+SUSPECTS = {
+    "data": "what is drawn: the images, their labels, and how they become numbers",
+    "weights": "how large the weights are before the first step, and how different",
+    "forward": "a line of the forward pass",
+    "loss": "the loss, or its derivative",
+    "gradient": "a line of the backward pass",
+    "step": "how the gradients move the parameters",
+    "schedule": "how the learning rate rises and falls",
+    "test": "how it is tested",
+}
+
+
+class Fault(NamedTuple):
+    suspect: str  # in SUSPECTS
+    file: str
+    right: str  # a part of a line that is there once
+    wrong: str  # what stands in its place
+    why: str  # what is wrong, in a sentence
+    options: str = ""  # of the runs that have it
+
+
+TEXT, VIT = "--model gpt --dataset names", "--model vit"
+IMAGES, ORDER = "(images[chosen], stream", "stream(options.seed, epoch).permutation(examples)"
+HE = "rng.normal(0, np.sqrt(2 / fan_in), (fan_in, fan_out))"
+FAULTS = {
+    "again": Fault("data", "data.py", ORDER, f"np.resize({ORDER}[:1000], examples)",
+                   "Each epoch draws the same 1,000 images again and again."),
+    "windows": Fault("data", "data.py", "order[i * batch_size : (i + 1) * batch_size]", "order[i : i + batch_size]",
+                     "Each batch is the one before, moved on by a single image."),
+    "shifted labels": Fault("data", "data.py", "labels[chosen].astype(np.int64)",
+                            "(labels[chosen] + (chosen % 10 == 0)).astype(np.int64) % 10",
+                            "The labels of a tenth of the images are too large by one."),
+    "other labels": Fault("data", "data.py", "labels[chosen].astype", "labels[np.sort(chosen)].astype",
+                          "The labels are sorted, and the images are not: they belong to other images."),
+    "turned images": Fault("data", "data.py", IMAGES, "(images[chosen].swapaxes(1, 2), stream",
+                           "The training images are mirrored at their diagonal, and the test images are not."),
+    "inverted images": Fault("data", "data.py", IMAGES, "(255 - images[chosen], stream",
+                             "The training images are dark on light, and the test images are light on dark."),
+    "test in training": Fault("data", "data.py", "return Dataset(*arrays)",
+                              "return Dataset(*(np.concatenate(pair) for pair in zip(arrays[:2], arrays[2:])), "
+                              "*arrays[2:])", "The test images are among those that it learns from."),
+    "mean": Fault("data", "data.py", "x -= 255 * mean", "x -= mean", "The mean of the pixels is hardly taken off."),
+    "deviation": Fault("data", "data.py", "x /= 255 * std", "x /= std",
+                       "The pixels are divided by a deviation that is 255 times too small."),
+    "one order": Fault("data", "data.py", ORDER, ORDER.replace("epoch", "0"),
+                       "Every epoch has the same batches in the same order."),
+    "all zero": Fault("weights", "mlp_np.py", HE, "np.zeros((fan_in, fan_out))", "All first weights are 0."),
+    "alike": Fault("weights", "mlp_np.py", HE,
+                   "np.repeat(rng.normal(0, np.sqrt(2 / fan_in), (fan_in, 1)), fan_out, axis=1)",
+                   "All units of a layer have the same first weights."),
+    "too large": Fault("weights", "mlp_np.py", HE, "rng.normal(0, 1, (fan_in, fan_out))",
+                       "The first weights have the deviation 1, whatever the number of inputs."),
+    "too small": Fault("weights", "mlp_np.py", HE, "rng.normal(0, 1e-3, (fan_in, fan_out))",
+                       "The first weights are a fiftieth of what keeps the size of the activations."),
+    "variance": Fault("weights", "mlp_np.py", "np.sqrt(2 / fan_in)", "2 / fan_in",
+                      "The variance stands where the deviation belongs."),
+    "biases": Fault("weights", "mlp_np.py", f"{HE}, np.zeros(fan_out)", f"{HE}, np.full(fan_out, -3.0)",
+                    "The first biases are -3, so that most units are off."),
+    "no bias": Fault("forward", "mlp_np.py", "self.x @ W1 + b1", "self.x @ W1", "The first layer forgets its bias."),
+    "absolute": Fault("forward", "mlp_np.py", "np.maximum(self.z1, 0)", "np.abs(self.z1)",
+                      "The activation is |z1|, and the backward pass is that of the ReLU."),
+    "leaky forward": Fault("forward", "mlp_np.py", "np.maximum(self.z1, 0)", "np.maximum(self.z1, 0.1 * self.z1)",
+                           "The ReLU leaks forward and not back."),
+    "ReLU at the end": Fault("forward", "mlp_np.py", "return self.a1 @ W2 + b2",
+                             "return np.maximum(self.a1 @ W2 + b2, 0)", "The logits go through a ReLU."),
+    "wrong axis": Fault("loss", "mlp_np.py", "shifted = logits - logits.max(axis=1, keepdims=True)",
+                        "shifted = logits - logits.max(axis=0, keepdims=True)",
+                        "The largest logit is taken over the batch, and not over the digits."),
+    "a sum": Fault("loss", "mlp_np.py", "(np.log(total[:, 0]) - shifted[rows, y]).mean()",
+                   "(np.log(total[:, 0]) - shifted[rows, y]).sum()",
+                   "The loss is a sum over the batch, and its derivative that of the mean."),
+    "not divided": Fault("loss", "mlp_np.py", "dlogits /= len(y)", "dlogits /= 1",
+                         "dlogits is not divided by the number of images."),
+    "half": Fault("loss", "mlp_np.py", "dlogits[rows, y] -= 1", "dlogits[rows, y] -= 0.5",
+                  "Half of the one-hot row is subtracted."),
+    "twice": Fault("loss", "main_np.py", "grads = network.backward(dlogits)", "grads = network.backward(2 * dlogits)",
+                   "The gradients are twice as large as those of the loss."),
+    "no db1": Fault("gradient", "mlp_np.py", "db1 = self.dz1.sum(axis=0)", "db1 = 0 * self.dz1.sum(axis=0)",
+                    "The biases of the first layer get no gradient."),
+    "no mask": Fault("gradient", "mlp_np.py", "self.da1 * (self.z1 > 0)", "self.da1 * (self.a1 >= 0)",
+                     "The mask lets everything through."),
+    "sign of dW1": Fault("gradient", "mlp_np.py", "dW1 = self.x.T @ self.dz1", "dW1 = -(self.x.T @ self.dz1)",
+                         "dW1 has the wrong sign."),
+    "sums for activations": Fault("gradient", "mlp_np.py", "dW2 = self.a1.T @ dlogits", "dW2 = self.z1.T @ dlogits",
+                                  "dW2 is made of z1, and not of a1."),
+    "a tenth more": Fault("gradient", "mlp_np.py", "self.da1 = dlogits @ W2.T", "self.da1 = 1.1 * (dlogits @ W2.T)",
+                          "da1 is a tenth too large."),
+    "uphill": Fault("step", "main_np.py", "p -= lr * v  #", "p += lr * v  #", "The steps go uphill."),
+    "faster and faster": Fault("step", "main_np.py", "v *= momentum  #", "v *= 1.1 * momentum  #",
+                               "The old velocity is multiplied by 0.99, and not by 0.9."),
+    "a little faster": Fault("step", "main_np.py", "v *= momentum  #", "v *= 1.001 * momentum  #",
+                             "The old velocity is multiplied by 0.9009, and not by 0.9."),
+    "mean taken off": Fault("step", "main_np.py", "v += dp\n", "v += dp - dp.mean()\n",
+                            "The mean of each gradient is taken off."),
+    "no momentum": Fault("step", "main_np.py", "v *= momentum  #", "v *= 0  #", "The old velocity is forgotten."),
+    "squared rate": Fault("step", "main_np.py", "p -= lr * v  #", "p -= lr * lr * v  #",
+                          "The learning rate is squared."),
+    "biases stay": Fault("step", "main_np.py", "p -= lr * v  #", "p -= lr * v * (p.ndim > 1)  #",
+                         "Only the weights move, and not the biases."),
+    "no warm-up": Fault("schedule", "support/run.py", "min((step + 1) / warmup, (steps - step)",
+                        "min(1, (steps - step)", "The rate does not rise at first."),
+    "it never falls": Fault("schedule", "support/run.py", "(steps - step) / (steps - warmup + 1)",
+                            "(steps + step) / (steps - warmup + 1)", "The rate stays at its highest to the end."),
+    "it rises to the end": Fault("schedule", "support/run.py", "(step + 1) / warmup, ", "(step + 1) / steps, ",
+                                 "The rate rises for half of the run."),
+    "tested on what it knows": Fault("test", "data.py",
+                                     "dataset.test_images[i : i + size], dataset.test_labels[i : i + size]",
+                                     "dataset.train_images[i : i + size], dataset.train_labels[i : i + size]",
+                                     "It is tested on training images."),
+    "a sum of means": Fault("test", "main_np.py", "loss_of(logits, y)[0] * y.size", "loss_of(logits, y)[0] * 1",
+                            "The test's loss adds up the means of the batches, and divides by the images."),
+    "other pixels": Fault("test", "main_np.py", "for images, labels in data.test_batches(dataset, options):",
+                          "for images, labels in ((i // 2, y) for i, y in data.test_batches(dataset, options)):",
+                          "The test images are half as bright as the training images."),
+    "it sees ahead": Fault("forward", "gpt_np.py", "seen = np.tri(scores.shape[-1], dtype=bool)",
+                           "seen = np.tri(scores.shape[-1], k=1, dtype=bool)",
+                           "Each place sees the word that it should predict.", TEXT),
+    "no targets": Fault("data", "support/texts.py",
+                        "return np.concatenate([first_words(labels, source), y[:, :-1]], axis=1), y",
+                        "return (x := np.concatenate([first_words(labels, source), y[:, :-1]], axis=1)), "
+                        "np.minimum(x, sizes(source)['words'] - 1)", "It learns to repeat its input.", TEXT),
+    "no places": Fault("forward", "vit_np.py", 'return x + self.params["P"]', 'return x + 0 * self.params["P"]',
+                       "The places of the words are not added.", TEXT),
+    "no scale": Fault("forward", "vit_np.py", "(width // heads) ** -0.5", "1.0",
+                      "The scores are not divided by the root of d.", VIT),
+    "not corrected": Fault("step", "main_np.py", "lr / m_total * m /", "lr * m /",
+                           "AdamW does not correct the mean that begins at 0.", VIT),
+    "no root": Fault("step", "main_np.py", "(np.sqrt(s / s_total) + eps)", "(s / s_total + eps)",
+                     "AdamW divides by the mean square, and not by its root.", VIT),
+}  # fmt: skip
+
+
+def spoilt(text, fault):
+    """A file's text with the fault in it; ValueError unless the place is there once."""
+    if text.count(fault.right) != 1:
+        raise ValueError(f"{fault.file} has {text.count(fault.right)} places that read: {fault.right}")
+    return text.replace(fault.right, fault.wrong)
+
+
+def line_of(text, fault):
+    """The number of the line that has the fault, in the file as it was."""
+    return text[: text.index(fault.right)].count("\n") + 1

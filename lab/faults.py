@@ -1,0 +1,182 @@
+"""Which instrument notices which fault: `python -m lab.faults` (half an hour; it can be stopped and started again).
+
+Each fault of exercises/faults.py is put into a copy of the project, and each step of docs/debugging.md is taken there.
+What it says is kept in exercises/faults.json, if a healthy copy says nothing of the kind. It prints the table of the
+page.
+"""
+
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from support import program
+
+with program.needing("requirements.txt"):
+    from exercises.faults import FAULTS, SUSPECTS, spoilt
+    from lab.results import ROOT, markdown
+    from support.files import replacing
+    from support.options import Parser
+
+FOUND = ROOT / "exercises" / "faults.json"
+STEPS = 300
+SEEDS = range(3)  # of the healthy runs
+# The steps of docs/debugging.md: {what the table calls one: its commands}. {lesson} is the network's own file.
+LOOKS = {
+    "0 prove": ["main_np.py --prove {options}"],
+    "1, 2, 5 look": ["look.py --training 20 --seed 0 {options}", "look.py --training 200 --seed 0 {options}"],
+    "3 by heart": ["-m lab.by_heart --seed 0 {options}"],
+    "4 check": ["{lesson}"],
+    "6 rate": ["-m lab.find_lr --seed 0 --out out {options}"],
+    "7 test": [f"main_np.py --steps {STEPS} --seed 0 --out out {{options}}"],
+}
+FAR = 10  # times as large or small: a suggested rate
+OFF = 1.25  # the same, of the test's loss after a short run, beyond those of the healthy seeds
+SLOW = 3  # the same, of the loss of a batch that is learned by heart, after 10 and 20 steps
+
+
+def copy(folder, fault=None):
+    """The project's files in that folder, as links, but for the one that has the fault."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in listed.splitlines():
+        if name.startswith(("tests/", "page/", "png/", "docs/", ".")) or not (ROOT / name).exists():
+            continue
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if fault and name == fault.file:
+            path.write_text(spoilt((ROOT / name).read_text(encoding="utf-8"), fault), encoding="utf-8")
+        else:
+            path.symlink_to(ROOT / name) if not name.endswith(".py") else os.link(ROOT / name, path)
+
+
+def run(folder, command, fault_options):
+    """A command's status, and what it prints on both streams; of one that takes too long, that."""
+    network = re.search(r"--model (\w+)", fault_options)
+    lesson = f"{network[1] if network else 'mlp'}_np.py"
+    words = command.format(options=fault_options, lesson=lesson).split()
+    if words[0].startswith("look.py"):
+        words += ["--out", "out"]
+    try:
+        ended = subprocess.run(
+            [sys.executable, *words], cwd=folder, capture_output=True, text=True, check=False, timeout=600
+        )
+    except subprocess.TimeoutExpired:
+        return 124, "it does not end"
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def numbers(look, text):
+    """What is compared with a healthy run: {name: number}."""
+    if look.startswith("3"):
+        return {f"step {step}": float(loss) for step, loss in re.findall(r"step +(10|20): loss (\S+)", text)}
+    if look.startswith("6"):
+        rates = re.findall(r"Try --lr (\S+):", text)
+        return {"rate": float(rates[0])} if rates else {}
+    losses = re.findall(r"(?:test|held-out) loss (\S+?),? ", text)
+    return {"loss": float(losses[-1])} if losses else {}
+
+
+def said(look, status, text, healthy):
+    """What a look says of a fault, in a few words; "" if a healthy copy says the same. healthy: lists of numbers."""
+    lines = [line for line in text.strip().splitlines() if line]
+    last = lines[-1] if lines else ""
+    if look.startswith("1"):
+        found = [line for line in lines if not re.match(r"\d|see |No number|reading|.*, step \d+ of ", line)]
+        return found[0] if found else ""
+    if status:
+        return next((line for line in reversed(lines) if "wrong" in line or "python -m" not in line), last)
+    if look.startswith("3") and "not learned" in last:
+        return last
+    if look.startswith("4") and "all units alike" in text:
+        return "0 by hand and by differences"
+    if note := re.search(r"^note: (.+)", text, re.MULTILINE):
+        return note[1]
+    bound = {"3": SLOW, "6": FAR, "7": OFF}.get(look[0])
+    for name, number in numbers(look, text).items() if bound else ():
+        known = healthy.get(look, {}).get(name, [])
+        if known and not min(known) / bound <= number <= max(known) * bound:
+            return f"{name} {number:.3g}, and not {min(known):.3g} to {max(known):.3g}"
+    return ""
+
+
+def healthy_numbers(options):
+    """{look: {name: what healthy copies have, one for each seed}}."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        copy(Path(folder))
+        for look, (command, *_) in LOOKS.items():
+            for seed in SEEDS if look[0] in "367" else ():
+                _, text = run(folder, command.replace("--seed 0", f"--seed {seed}"), options)
+                for name, number in numbers(look, text).items():
+                    found.setdefault(look, {}).setdefault(name, []).append(number)
+    return found
+
+
+def looks(fault, healthy):
+    """{look: what it says of that fault}, or of a healthy copy (whose options the fault has)."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy(Path(folder), fault if fault.right else None)
+        found = {}
+        for look, commands in LOOKS.items():
+            answers = (said(look, *run(folder, command, fault.options), healthy) for command in commands)
+            found[look] = " ".join(next(filter(None, answers), "").split()).replace(folder, "")[:160]
+        return found
+
+
+def load():
+    return json.loads(FOUND.read_text(encoding="utf-8")) if FOUND.exists() else {"healthy": {}, "faults": {}}
+
+
+def save(found):
+    with replacing(FOUND) as file:
+        file.write((json.dumps(found, indent=1, sort_keys=True) + "\n").encode())
+
+
+def doubt(names):
+    """The entropy of the suspects of these faults, in bits: how much is still open."""
+    counts = [sum(FAULTS[name].suspect == suspect for name in names) for suspect in SUSPECTS]
+    return -sum(n / len(names) * math.log2(n / len(names)) for n in counts if n)
+
+
+def splits(found):
+    """{look: by how many bits it narrows the suspects, in the mean over all faults}, the best first."""
+    names, gained = [*found["faults"]], {}
+    for look in LOOKS:
+        parts = [[n for n in names if bool(found["faults"][n][look]) is speaks] for speaks in (True, False)]
+        gained[look] = doubt(names) - sum(len(part) / len(names) * doubt(part) for part in parts if part)
+    return dict(sorted(gained.items(), key=lambda item: -item[1]))
+
+
+def table(found):
+    """Which look says something of which fault, in Markdown."""
+    rows = []
+    for name, fault in FAULTS.items():
+        answers = found["faults"][name]
+        rows.append([fault.suspect, fault.why, *("said" if answers[look] else "" for look in LOOKS)])
+    return markdown(["suspect", "fault", *LOOKS], rows)
+
+
+def main():
+    Parser(description=__doc__).parse_args()
+    found = load()
+    for options in dict.fromkeys(fault.options for fault in FAULTS.values()):
+        if options not in found["healthy"]:
+            found["healthy"][options] = healthy_numbers(options)
+            nothing = next(iter(FAULTS.values()))._replace(right="", options=options)
+            found["healthy"][options]["said"] = looks(nothing, found["healthy"][options])
+            save(found)
+            print("healthy", options, found["healthy"][options], flush=True)
+    for name, fault in FAULTS.items():
+        if name not in found["faults"]:
+            found["faults"][name] = looks(fault, found["healthy"][fault.options])
+            save(found)
+            print(name, found["faults"][name], flush=True)
+    print(table(found), splits(found), sep="\n\n")
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(main))

@@ -1,0 +1,57 @@
+"""A fault that somebody hands out is one edit of one line, and is judged by that."""
+
+import ast
+
+import pytest
+
+import practice
+from conftest import ROOT
+from exercises.faults import FAULTS, SUSPECTS, line_of, spoilt
+from exercises.faulty import hand_out, handed_out, judge
+from support.errors import UserError
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_an_edit_of_one_line_that_python_reads(name):
+    fault = FAULTS[name]
+    text = (ROOT / fault.file).read_text(encoding="utf-8")
+    wrong = spoilt(text, fault)
+    ast.parse(wrong)
+    (line,) = (n for n, (a, b) in enumerate(zip(text.splitlines(), wrong.splitlines(), strict=True), 1) if a != b)
+    assert line == line_of(text, fault) and fault.suspect in SUSPECTS
+    assert judge(name, f"{fault.file}:{line}", fault.suspect)[0]
+    assert not judge(name, f"{fault.file}:{line + 1}", fault.suspect)[0]
+    others = [suspect for suspect in SUSPECTS if suspect != fault.suspect]
+    assert not any(judge(name, f"{fault.file}:{line}", suspect)[0] for suspect in others)
+
+
+def test_what_is_handed_out_is_the_project_with_that_fault_alone(tmp_path, capsys):
+    folder = tmp_path / "fault"
+    practice.main(["fault", "--folder", str(tmp_path), "--seed", "3"])
+    name = handed_out(folder)
+    differ = [
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.py")
+        if path.read_bytes() != (ROOT / path.relative_to(folder)).read_bytes()
+    ]
+    assert differ == [FAULTS[name].file] and name not in "".join(map(str, folder.rglob("*")))
+    assert not (folder / "exercises" / "faults.py").exists()  # which would tell
+    said = capsys.readouterr().out
+    assert all(suspect in said for suspect in SUSPECTS) and FAULTS[name].why not in said
+    practice.main(["fault", "main_np.py:1", "test", "--folder", str(tmp_path)])
+    assert "It is another" in capsys.readouterr().out
+    line = line_of((ROOT / FAULTS[name].file).read_text(encoding="utf-8"), FAULTS[name])
+    practice.main(["fault", f"{FAULTS[name].file}:{line}", FAULTS[name].suspect, "--folder", str(tmp_path)])
+    assert f"Found. {FAULTS[name].why}" in " ".join(capsys.readouterr().out.split())
+    practice.main(["fault", "--folder", str(tmp_path)])  # the same again: it is not found yet by looking at it
+    assert handed_out(folder) == name
+
+
+def test_what_makes_no_sense_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="no fault has been handed out yet"):
+        practice.main(["fault", "mlp_np.py:3", "data", "--folder", str(tmp_path)])
+    (tmp_path / "fault").mkdir()
+    with pytest.raises(UserError, match="holds something else"):
+        hand_out(tmp_path / "fault", "uphill")
+    with pytest.raises(UserError, match="say it like this"):
+        judge("uphill", "main_np.py", "step")
