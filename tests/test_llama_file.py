@@ -17,7 +17,7 @@ from support import memory
 from support.errors import UserError
 from support.model_file import ModelFile, is_model
 from support.program import run
-from support.tokens import BytePairs, joined
+from support.tokens import BytePairs, joined, letters_of_bytes
 from tiny_model import PAIRS, WORDS, arrays_of, write_model
 
 gguf = pytest.importorskip("gguf")
@@ -119,6 +119,14 @@ def test_a_byte_that_has_no_word_is_said(tmp_path):
     assert file.prompt("the", raw=True)
     with pytest.raises(UserError, match=r"other.gguf has no word for a byte in '\\x04'$"):
         file.prompt("the\x04", raw=True)
+
+
+def test_bytes_are_written_as_gpt_2_writes_them():
+    """So all files do. A byte that can be seen is its letter; the others are the letters from Ā on, in their order."""
+    letters = letters_of_bytes()
+    seen = {33: "!", 126: "~", 161: "¡", 172: "¬", 174: "®", 255: "ÿ"}
+    others = {0: "Ā", 9: "ĉ", 10: "Ċ", 32: "Ġ", 127: "ġ", 160: "ł", 173: "Ń"}
+    assert {byte: letters[byte] for byte in seen | others} == seen | others and len({*letters}) == 256
 
 
 def test_one_step_joins_a_pair_wherever_it_stands():
