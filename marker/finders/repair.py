@@ -396,6 +396,9 @@ def say(place, wrongs):
         text = f"{first}\n{where}: with this part different, your numbers would be much nearer. {question}"
         return Verdict(False, kind, text, drawn=True, question=f"{where}. {question}")
     if "alone" in place:
+        departs = wrongs.outcome.notes.found.get("depart")  # the lines in which the answer leaves the right way
+        if departs and not all(min(departs["lines"]) <= line <= max(departs["lines"]) for line in place["lines"]):
+            return None
         text = f"{first}\nLook at l{where[1:]} first. {question}"
         return Verdict(False, kind, text, drawn=True, question=f"{where}. {question}")
     names = [str(name) for name in place["results"]]
