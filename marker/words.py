@@ -15,7 +15,7 @@ def tables(file):
     if not file.exists():
         return {}
     sections = file.read_text(encoding="utf-8").split("\n## ")[1:]
-    return {text.split("\n")[0]: table(text[text.index("\n|") + 1 :]) for text in sections}
+    return {text.split("\n")[0]: table(text[text.index("\n|") + 1 :]) for text in sections if "\n|" in text}
 
 
 def table(text):
@@ -29,7 +29,7 @@ def table(text):
 
 
 SAID, MISTAKES = tables(OWN / "said.md"), tables(OWN / "mistakes.md")
-COMMON = ("Errors", "Names", "Operands", "Suspects")  # tables whose first cells are no marks
+COMMON = ("Errors", "Names", "Operands")  # tables whose first cells are no marks
 
 
 class Words(NamedTuple):
