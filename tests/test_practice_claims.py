@@ -93,6 +93,15 @@ attention:
     dk = dscores.swapaxes(2, 3) @ q * 1.1
     dv = weights.swapaxes(2, 3) @ dmixed
     # After line 25, `dweights` and `mean` are what they should be; dq is not. What happens in lines 26 to 27?
+swiglu_dx:
+    a, u = x @ Wg, x @ Wu
+    sigmoid = 1 / (1 + np.exp(-a))
+    dproduct = dy @ Wd.T
+    du = dproduct * a * sigmoid
+    slope = sigmoid + a * sigmoid * (1 - sigmoid)
+    da = slope
+    dx = da @ Wg.T + du @ Wu.T
+    # After line 25, `du` and `slope` are what they should be; dx is not. What happens in lines 26 to 27? | ~`da`
 softmax:
     e = np.exp(logits - logits.max(axis=1, keepdims=True)) * 1.5
     p = e / (e.sum(axis=1, keepdims=True) + 0.1 * e) * 1.3

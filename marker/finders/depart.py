@@ -51,8 +51,15 @@ def look(attempt, wrongs):
         (states_of(getattr(attempt.module, name), mine, exercise, g), states_of(answer[name], right, exercise, g), g)
         for g in given
     ]
-    is_right = {(i, n) for i, step in enumerate(mine) for n in step.writes if right_in_all(states, i, n, exercise)}
-    return between(mine, is_right, wrong)
+    written = [(i, n) for i, step in enumerate(mine) for n in step.writes]
+    is_right = {(i, n) for i, n in written if right_in_all(states, i, n, exercise)}
+    is_given = {(i, n) for i, n in written if given_in_all(states, i, n, exercise)}
+
+    def stays(name, i, j):
+        """Whether an array is before step j what it was after step i: no other name has changed it."""
+        return all(name in of[j - 1] and np.array_equal(of[i][name], of[j - 1][name]) for of, *_ in states)
+
+    return between(mine, is_right, is_given, wrong, stays)
 
 
 def last_function(source, name):
@@ -89,7 +96,7 @@ def states_of(function, own, exercise, g):
 
     def note(frame):
         if at is not None:
-            found[at] = {name: np.array(a) for name, a in frame.f_locals.items() if is_number(a)}
+            found[at] = {name: np.array(a) for name, a in frame.f_locals.items() if is_number(a, "fi")}
 
     def trace(frame, event, argument):
         nonlocal at
@@ -112,24 +119,48 @@ def states_of(function, own, exercise, g):
     return found
 
 
-def is_number(value):
-    """Whether it is a number, or an array of numbers."""
-    return isinstance(value, (float, np.floating)) or (isinstance(value, np.ndarray) and value.dtype.kind == "f")
+def is_number(value, kinds="f"):
+    """Whether it is a number, or an array of numbers, of one of these kinds."""
+    return isinstance(value, (float, int, np.number, np.ndarray)) and np.asarray(value).dtype.kind in kinds
 
 
 def right_in_all(states, i, name, exercise):
-    """Whether an array that step i has written is the same array of the right answer in all draws, beyond doubt."""
+    """Whether an array that step i has written is the same array of the right answer in all draws, beyond doubt.
+
+    If the right answer has that name, it is the array of that name.
+    """
     ways = None
     for mine, right, g in states:
         a = mine[i].get(name)
-        if a is None or (a.ndim and (a.size < FEW or np.ptp(a) == 0)) or not np.isfinite(a).all():
+        if (
+            a is None
+            or a.dtype.kind != "f"
+            or (a.ndim and (a.size < FEW or np.ptp(a) == 0))
+            or not np.isfinite(a).all()
+        ):
             return False
         given = [np.asarray(v, np.float64) for v in exercise.given(g).values() if is_number(v)]
         if any(alike(a, one) for one in given) or (not a.ndim and a == np.round(a)):
             return False
-        found = {(j, n) for j, state in enumerate(right) for n, b in state.items() if alike(a, b)}
+        same_name = any(name in state for state in right)
+        found = {(j, n) for j, state in enumerate(right) for n, b in state.items()
+                 if b.dtype.kind == "f" and (n == name or not same_name) and alike(a, b)}  # fmt: skip
         ways = found if ways is None else ways & found
     return bool(ways)
+
+
+def given_in_all(states, i, name, exercise):
+    """Whether what step i has written is nothing but what was given, in whatever shape, or one of its sizes."""
+    for mine, _, g in states:
+        a = mine[i].get(name)
+        if a is None:
+            return False
+        given = [np.asarray(v) for v in exercise.given(g).values() if is_number(v, "fi")]
+        if not any(a.size == one.size and np.array_equal(a.ravel(), one.ravel()) for one in given) and (
+            a.ndim or vars(g).get(name) != a
+        ):
+            return False
+    return True
 
 
 def alike(a, b):
@@ -138,7 +169,7 @@ def alike(a, b):
     return longer[0] == longer[1] and agree(a.reshape(b.shape), b)
 
 
-def between(own, is_right, wrong):
+def between(own, is_right, is_given, wrong, stays):
     """What `look` returns: back from the wrong result along the names that are read, until they are right."""
     anchors, lines, seen, waiting = set(), set(), set(), [(len(own), wrong)]
     while waiting:
@@ -148,7 +179,11 @@ def between(own, is_right, wrong):
             continue  # it is given, or has been looked at
         j = written[-1]
         seen.add((j, name))
+        if (j, name) in is_given:
+            continue
         if (j, name) in is_right:
+            if i < len(own) and not stays(name, j, i):
+                return None
             anchors.add((own[j].last, name))
             continue
         lines |= {own[j].first, own[j].last} - {0}
