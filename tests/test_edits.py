@@ -127,6 +127,7 @@ a += b | a *= b | an operation
 a += b | a -= b | a sign
 a += b | a = a + b | a copy
 a[i] == b | a[i] = b | an assignment
+a[i] = b | a[i] -= b | an assignment
 if a: b = i | if not a: b = i | a condition
 a = b; b = i | b = i; a = b | the order of lines
 a = b; b = i | b = i | a line

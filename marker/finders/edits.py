@@ -512,7 +512,7 @@ def statement_edits(one, names):
     """(rank, kind, new) of each edit of a whole statement."""
     match one:
         case ast.Assign([ast.Name() | ast.Subscript() | ast.Attribute() as target], value):
-            yield 1, "an assignment", ast.AugAssign(target, ast.Add(), value)
+            yield from ((1, "an assignment", ast.AugAssign(target, op(), value)) for op in (ast.Add, ast.Sub))
         case ast.AugAssign(target, op, value):
             yield 1, "an assignment", ast.Assign([target], value)
             for other in (ast.Add, ast.Sub, ast.Mult, ast.Div):
