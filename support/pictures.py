@@ -152,7 +152,12 @@ def pictures_in(folder):
 
 def read_pictures(paths, ink):
     """(the pictures in these files as images (N, 28, 28) uint8, how many of them are in colour)."""
+    from PIL import Image
     from tqdm import tqdm  # here, because MNIST needs none
+
+    # Pillow gets memory in blocks. Those above 32 MB return to the system when a picture is done with; the C library
+    # keeps smaller ones, for each thread.
+    Image.core.set_block_size(2**26)
 
     def read(path):
         colours = []
