@@ -53,7 +53,8 @@ def main(argv=None):
         """(the ten probabilities, the answer in words) for a picture file; UserError if it is refused."""
         seen = source.read(path)
         p = softmax(networks.logits_of(model, options, seen.image[np.newaxis]))[0]
-        first, second = (source.classes[n] for n in p.argsort()[:-3:-1])
+        names = [source.classes[n] for n in p.argsort()[::-1]]
+        first, second = [name for name in names if name != NONE][:2]
         answer = f"{source.kind}: {first}" if p.max() >= SURE else f"{source.kind}: {first} or {second} (not sure)"
         if arguments.show:
             drawing.save(inside.prediction(seen, p, answer, source.classes), arguments.show)

@@ -19,6 +19,7 @@ NONE = "(none)"  # a class that a folder does not have: a network always tells t
 SIDE = 28
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 CUT = "cut_from_sheets.txt"  # the file in a folder that support/sheet.py has made
+LONGEST_NAME = 24  # letters of a class's name, for which there is room in the pictures
 KEPT_BACK = 10  # one in so many pictures is for the test, where a folder has no test/
 
 
@@ -64,7 +65,7 @@ def mean_and_std(images):
         x = images[start : start + 100].astype(np.uint32)
         total, squares = total + int(x.sum()), squares + int((x * x).sum())
     mean = total / images.size
-    return round(float(mean / 255), 4), round(float(np.sqrt(squares / images.size - mean**2) / 255), 4)
+    return round(float(mean / 255), 4), round(float(np.sqrt(max(0, squares / images.size - mean**2)) / 255), 4)
 
 
 # --- MNIST's format ---------------------------------------------------------------------------------------------------
@@ -117,7 +118,8 @@ def read_classes(folder, ink):
     train = pictures_in(folder / "train")
     classes, rng = [*train], np.random.default_rng(0)
     if not 2 <= len(classes) <= len(DIGITS):
-        raise UserError(f"{folder}/train has {len(classes)} folders: it takes one for each class, 2 to {len(DIGITS)}")
+        has = f"{len(classes)} folder{'s' * (len(classes) != 1)}"
+        raise UserError(f"{folder}/train has {has}: it takes one for each class, 2 to {len(DIGITS)}")
     if (folder / "test").is_dir():
         test = pictures_in(folder / "test")
         if unknown := [name for name in test if name not in train]:
@@ -138,12 +140,19 @@ def read_classes(folder, ink):
     if coloured:
         lost = "they become grey, and what only colour tells apart is lost"
         print(f"note: {coloured} of {number} pictures in {folder} are in colour: {lost}", file=sys.stderr)
-    return arrays, (*classes, *[NONE] * (len(DIGITS) - len(classes)))
+    return arrays, (*map(shown, classes), *[NONE] * (len(DIGITS) - len(classes)))
+
+
+def shown(name):
+    """A folder's name as it is printed and drawn: it may be no text, as on another system, and very long."""
+    name = " ".join(name.encode(errors="replace").decode().split())
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 10]}...{name[-7:]}"
 
 
 def pictures_in(folder):
-    """{class: its pictures' paths, sorted} of a folder with a folder for each class. Hidden files do not count."""
-    folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    """{class: its pictures' paths, sorted} of a folder with a folder for each class. Hidden files do not count, nor
+    what a Mac adds to an archive."""
+    folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX")))
     found = {path.name: sorted(p for p in path.glob("[!.]*") if p.suffix.lower() in ENDINGS) for path in folders}
     if empty := [name for name, paths in found.items() if not paths]:
         raise UserError(f"{folder / empty[0]} has no picture ({', '.join(ENDINGS)})")

@@ -25,6 +25,8 @@ from support.history import History, save_history
 # What a run leaves in its folder; {} is "np", "torch", "resnet_np", "vit_torch" ...
 FILES = ("loss_plot_{}.png", "accuracy_plot_{}.png", "history_{}.json", "checkpoint_{}.npz")
 
+DRAWING = 60  # seconds after which nobody is drawing any more
+
 
 class Run:
     """A training run, apart from its loop, its network and its framework."""
@@ -111,9 +113,11 @@ class Run:
 
     def tidy(self):
         """Remove what killed runs have left of files that they were just saving."""
-        for path in (self.history_path, self.checkpoint_path):
+        for path in (*self.curves, self.history_path, self.checkpoint_path):
             for left in self.folder.glob(f".{path.name}*.part"):
-                left.unlink(missing_ok=True)
+                # The curves are drawn when the lock is open again: another run may be at it.
+                if path not in self.curves or time.time() - left.stat().st_mtime > DRAWING:
+                    left.unlink(missing_ok=True)
 
     def record(self, loss, accuracy, answers=1):
         """Record the loss and accuracy of a step's batch. Both may be tensors that are still being computed.

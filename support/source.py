@@ -51,6 +51,8 @@ class Source:
     @cached_property
     def of(self):
         """What it has for examples: "images", "names", or "texts", which are pieces of a long one."""
+        if self.path.suffix.lower() in pictures.ENDINGS and not self.path.is_dir():
+            raise UserError(f"--dataset {self.name} is one picture: name a folder with train/CLASS/ for each class")
         return "images" if self.path.is_dir() else "texts"
 
     @property
@@ -100,7 +102,12 @@ class Source:
     @cached_property
     def mean_and_std(self):
         """Mean and standard deviation of all training pixels, those of held-out images too, from 0 to 1."""
-        return pictures.mean_and_std(self.content["arrays"][0])
+        mean, std = pictures.mean_and_std(self.content["arrays"][0])
+        if not std:
+            raise UserError(
+                f"--dataset {self.name}: all training images are of the same grey, so there is nothing to see"
+            )
+        return mean, std
 
     @cached_property
     def places(self):

@@ -346,4 +346,8 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the copy is removed
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

@@ -321,8 +321,10 @@ def test_a_run_keeps_the_checkpoint_that_it_replaces(do, here):
     What a killed run was just writing is removed, if no other run may be writing it."""
     os.mkdir("out")
     parts = [Path(f"out/.{name}.1.part") for name in ("history_np.json", "checkpoint_np.npz", "checkpoint_np.npz.bak")]
+    parts.append(Path("out/.loss_plot_np.png.1.part"))
     for part in (*parts, Path("out/.checkpoint_vit_np.npz.1.part")):
         part.touch()
+        os.utime(part, (0, 0))
     succeeds(do(f"main_np {RUN} --out out"))
     assert not any(part.exists() for part in parts) and Path("out/.checkpoint_vit_np.npz.1.part").exists()
     before = Path("out/checkpoint_np.npz").read_bytes()

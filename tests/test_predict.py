@@ -203,8 +203,8 @@ def test_what_is_no_class_has_no_row(monkeypatch, capsys):
     options = SimpleNamespace(source=source, network=SimpleNamespace(title=lambda _: "784-8-10"))
     checkpoint = SimpleNamespace(path="w.npz", history=SimpleNamespace(progress=lambda _: ""))
     monkeypatch.setattr(networks, "load", lambda _: (None, options, checkpoint))
-    monkeypatch.setattr(networks, "logits_of", lambda *_: np.log([[0.89, 0.11, *[1e-9] * 8]]))
+    monkeypatch.setattr(networks, "logits_of", lambda *_: np.log([[0.87, 0.01, 0.12, *[1e-9] * 7]]))
     predict.main([str(ROOT / "png" / "photo.jpg")])
     _, *rows, answer = capsys.readouterr().out.splitlines()
-    assert [row.split()[:2] for row in rows] == [["cat", "0.8900"], ["dog", "0.1100"]]
+    assert [row.split()[:2] for row in rows] == [["cat", "0.8700"], ["dog", "0.0100"]]
     assert answer == "class: cat or dog (not sure)"

@@ -21,8 +21,9 @@ from lab import twins
 from networks import parse_options
 from support import ink, pictures, program, sheet, texts
 from support.checkpoint import load_checkpoint
+from support.errors import UserError
 from support.pictures import FILES
-from support.source import facts_in
+from support.source import Source, facts_in
 
 pytestmark = pytest.mark.usefixtures("quick_curves")
 CLASSES = ("apple", "pear")
@@ -250,7 +251,11 @@ FOLDERS = {
     "pictures without classes": (lambda own: Image.new("L", (9, 9)).save(own / "a.png"), "own is no dataset"),
     "one of four files": (lambda own: change(own, images=BLANK), f"own has no {FILES[1]}"),
     "no class": (lambda own: (own / "train").mkdir(), "own/train has 0 folders: it takes one for each class"),
-    "one class": (lambda own: classes(own, 1), "own/train has 1 folders"),
+    "one class": (lambda own: classes(own, 1), "own/train has 1 folder: it takes"),
+    "one class, from a Mac": (
+        lambda own: (classes(own, 1), (own / "train" / "__MACOSX").mkdir()),
+        "own/train has 1 folder: it takes",
+    ),
     "eleven classes": (lambda own: classes(own, 11), "own/train has 11 folders: it takes one for each class, 2 to 10"),
     "a class without pictures": (
         lambda own: (own / "train" / "cat").mkdir(parents=True),
@@ -305,6 +310,7 @@ LETTERS = {
 }
 OTHERS = {
     "nothing": ("--dataset own", "--dataset own: there is no folder or file of that name"),
+    "one picture": (f"--dataset {ROOT}/png/photo.jpg", "png/photo.jpg is one picture: name a folder"),
     "no name": ("--dataset=", "there is no folder or file"),
     "an MLP of a text": (
         "--dataset THIS_FILE",
@@ -319,6 +325,21 @@ OTHERS = {
     ),
     "dark words": ("--model gpt --dataset names --ink dark", "--ink dark does not apply"),
 }
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("a cat", "a cat"), ("k\udcfcche", "k?che"), ("a" * 90 + "the end", "aaaaaaaaaaaaaa...the end")]
+)
+def test_a_class_has_a_name_that_can_be_drawn(name, words):
+    assert pictures.shown(name) == words and len(words) <= pictures.LONGEST_NAME
+
+
+def test_pictures_of_one_grey_are_a_line(tmp_path):
+    classes(tmp_path, 2)
+    for path in tmp_path.rglob("*.png"):
+        Image.new("L", (9, 9), 77).save(path)
+    with pytest.raises(UserError, match="all training images are of the same grey, and show nothing"):
+        _ = Source(str(tmp_path)).mean_and_std
 
 
 def refused(call, words, said):
