@@ -163,6 +163,7 @@ FIRST, SHOWN, FEW = 20, 8, 128  # steps of a run that is only beginning; example
 GUESS = 0.5, 2  # the first loss, in units of log K
 INPUT = 0.05, 10  # the spread of the numbers that go in
 SPREAD = 0.01, 100  # of what a layer puts out
+LEAK = 0.01  # the share of the test images that may be known: a picture may come twice by chance
 DEAD = 0.25  # the share of a layer's units that are 0 for all images of a batch
 IN_DOUBT = 16  # examples of the loss whose slope is measured
 ALIKE = 1e-4  # of the largest number: what differs by less, differs by rounding
@@ -236,11 +237,20 @@ def first_steps(options, steps):
 
 
 def unusual_draws(dataset, options, steps, plan):
-    """A mark if the batches of so many steps repeat examples within an epoch."""
+    """A mark if the batches of so many steps repeat examples within an epoch, or if test images are to be learned."""
     drawn = np.zeros(len(dataset.train_images), bool)
     dataset.mark(drawn, options, 0, steps)
     again = drawn_again(int(drawn.sum()), steps, plan, options)
-    return [("x", again[0].upper() + again[1:], "")] if again else []
+    marks = [("x", again[0].upper() + again[1:], "")] if again else []
+    if options.source.of == "images" and (share := known_tests(dataset)) > LEAK:
+        marks.append(("x", f"Of the test images {share:.0%} are among the training images", ""))
+    return marks
+
+
+def known_tests(dataset):
+    """The share of the test images that are training images, too, to the last pixel."""
+    known = {image.tobytes() for image in dataset.train_images}
+    return np.mean([image.tobytes() in known for image in dataset.test_images])
 
 
 def last_step(options, checkpoint):

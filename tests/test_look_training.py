@@ -221,6 +221,16 @@ def half_a_gradient(model, dlogits):
 right_backward = mlp_np.MLP.backward
 
 
+def test_test_images_that_are_to_be_learned_are_said(monkeypatch, small):
+    def said(dataset):
+        monkeypatch.setattr(data, "load", lambda *of: dataset)
+        return look.in_words(look.first_steps(options_of("--hidden", 20, *QUICK), 2)["marks"])
+
+    both = (np.concatenate(pair) for pair in zip(small[:2], small[2:], strict=True))
+    assert "Of the test images 100% are among the training images: x." in said(small._make([*both, *small[2:]]))
+    assert said(small) == []
+
+
 def test_gradients_that_are_not_those_of_the_loss_and_a_loss_that_is_none_are_said(monkeypatch):
     said, options = "`python main_np.py --prove` says where it begins", options_of("--hidden", 8, *QUICK)
     monkeypatch.setattr(mlp_np.MLP, "backward", half_a_gradient)
