@@ -318,6 +318,7 @@ def named(calls, params, batches, found, rng):
         return wrong("gradients times a number: of a block", times=factors[where], more=more, **told(bad, mine, names))
     more = what_is_small_or_long(calls, params, batches, where, rng)
     more = more or what_is_missing(calls, params, batches[where], place, mine, bad, rng)
+    more += on_paper(calls)
     return wrong("other gradients: of a block", more=more, **told(bad, mine, names))
 
 
@@ -334,6 +335,30 @@ def why(factors, texts):
         return " Is the sign right?"
     sign, powers = made_of(factors, {"texts": texts}, OF_TEXTS, most=1, near=0.01) or (0, {})
     return OF_TEXTS[powers["texts"]] if sign > 0 else ""
+
+
+CASES = (1, 1, 2, 1), (1, 2, 2, 1), (1, 1, 3, 1), (1, 2, 3, 1), (2, 1, 3, 1), (1, 2, 4, 2), (2, 2, 4, 2)  # B, T, C, h
+
+
+def on_paper(calls):
+    """A sentence on the smallest of a few cases in which an entry is wrong, with all that is needed on paper."""
+    for *size, channels, heads in CASES:
+        x, dy = np.random.default_rng(0).normal(size=(2, *size, channels)).round(1)
+        try:
+            place, mine = at_this(calls, calls.first_weights(0, (channels, heads)), x, dy)
+            bad = compare(place, mine, np.random.default_rng(0), thorough=True)
+        except Exception:
+            continue  # of another size, something else is wrong
+        if bad := {k: [one for one in offs if one.index is not None] for k, offs in bad.items()}:
+            if not all(bad.values()):
+                continue
+            said = told(bad, mine, names)
+            return (
+                f"\nSmall enough for paper: params = first_weights({channels}, {heads}, np.random.default_rng(0)), x = "
+                f"{x.tolist()}, dy = {dy.tolist()}. There `backward` says {said['mine']} for {said['at']}, and it is "
+                f"{said['slope']}."
+            )
+    return ""
 
 
 def what_is_small_or_long(calls, params, batches, where, rng):

@@ -6,12 +6,13 @@ are watched in the same way.
 """
 
 import time
+from inspect import Parameter
 from typing import NamedTuple
 
 import numpy as np
 
 from marker.derivatives import matched
-from marker.nests import floats, replaced
+from marker.nests import floats, leaves, replaced
 
 FIRST = 60  # calls in which each step is looked at; after them, it is one now and then
 POINTS = 24  # of a training that are kept
@@ -20,6 +21,31 @@ FEW = 100  # images to test with: a share of them is off by 0.03 by chance alone
 
 class Enough(BaseException):
     """Ends a training from inside: `except Exception` lets it pass."""
+
+
+def given(bound):
+    """What a function was given, in order: a wrapper may take it as *arguments and **named."""
+    found = []
+    for name, value in bound.arguments.items():
+        match bound.signature.parameters[name].kind:
+            case Parameter.VAR_POSITIONAL:
+                found += value
+            case Parameter.VAR_KEYWORD:
+                found += value.values()
+            case _:
+                found.append(value)
+    return found
+
+
+def turned_round(gradients):
+    """The same gradients with the other sign, in the same arrays: a file may keep these under a name of its own."""
+    negative = {k: -a for k, a in floats(gradients).items()}
+    for k, a in leaves(gradients).items():
+        if k in negative and isinstance(a, np.ndarray) and a.flags.writeable:
+            a[...] = negative[k]
+        elif k in negative:
+            return replaced(gradients, negative)
+    return gradients
 
 
 class Point:
@@ -49,7 +75,8 @@ class Trace:
     examples: what `train` was given but for its rng: images (N, 784) and labels (N,), or texts (N, T) alone.
     first: called with (gradients, params, *batch) at the first call of `gradients`.
     most: calls after which it is ended. tell: told of every call.
-    turned, an attribute: whether all gradients but the first are turned round before `train` gets them.
+    turned, an attribute: whether all gradients but the first are turned round before `train` gets them. end, another:
+    when it is ended, in seconds of the process.
     """
 
     def __init__(self, module, examples, first, most, tell):
@@ -67,10 +94,20 @@ class Trace:
         self.error = self.params = None
         self.claim, self.seconds = 0.0, 0.0
         self.marks, self.turned = [], False  # marks: of the arrays, at each of the first calls
+        self.end, self.asked, self.inside = np.inf, 0, False  # asked: calls of `loss`; inside: a call of `gradients`
 
     def gradients(self, original, bound):
-        """One call of the learner's `gradients`."""
-        params, *batch = [*bound.arguments.values()][: 1 + len(self.examples)]
+        """One call of the learner's `gradients`. If that calls itself, it is one call."""
+        if self.inside:
+            return original(*bound.args, **bound.kwargs)
+        self.inside = True
+        try:
+            return self.outermost(original, bound)
+        finally:
+            self.inside = False
+
+    def outermost(self, original, bound):
+        params, *batch = given(bound)[: 1 + len(self.examples)]
         if self.calls == 0 and self.first:
             try:
                 self.first(original, params, *batch)
@@ -78,17 +115,24 @@ class Trace:
                 self.error = error
                 raise
         self.see(params, [np.asarray(a) for a in batch])
-        if self.calls > self.most:
+        if self.calls > self.most or time.process_time() > self.end:
             raise Enough
         found = original(*bound.args, **bound.kwargs)
         if self.turned and self.calls > 1:
-            found = replaced(found, {k: -a for k, a in floats(found).items()})
+            found = turned_round(found)
         if self.calls <= FIRST or self.open:
             for k, g in matched(params, found).items():
                 if g is not None and np.shape(self.sum.get(k, g)) == g.shape:
                     self.sum[k] = self.sum.get(k, 0) + g
                     self.zero[k] = self.zero.get(k, True) & (g == 0)
         return found
+
+    def loss(self, original, bound):
+        """One call of the learner's `loss`: a search along a line may go on for ever."""
+        self.asked += not self.inside
+        if self.asked > 50 * (self.most + 1) or time.process_time() > self.end:
+            raise Enough
+        return original(*bound.args, **bound.kwargs)
 
     def see(self, params, batch):
         """Take note of a call, before it is made."""
@@ -146,7 +190,7 @@ class Trace:
 
     def read(self, original, bound):
         """One call of the learner's `read`."""
-        _, images, *_ = bound.arguments.values()
+        _, images, *_ = given(bound)
         said = original(*bound.args, **bound.kwargs)
         places = self.places(np.asarray(images))
         self.tested[[i for i in places if i is not None]] = True

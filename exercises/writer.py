@@ -30,7 +30,9 @@ STUB = ROOT / "exercises" / "chapter6" / "own_gpt.py"
 NAMES = data.SOURCES["names"]
 V, T = sizes(NAMES)["words"], NAMES.places
 START = int(first_words([0], NAMES).item())
-BEGUN = ["", "m", "sch", "wil"] * 50  # the beginnings of the names that it has to write
+# The beginnings of the names that it has to write.
+BEGUN = [*["", "m", "sch", "wil"] * 100, "schwarzenber", "hildebrandt"]
+SIZES = 1, 7, 101, 250  # of batches, in which `logits` should say the same of a text
 
 
 wrong = OF_WRITERS.wrong
@@ -40,11 +42,11 @@ def examine(module, seed, tell):
     """What is said of a network that passes, as text; otherwise `Wrong`."""
     own.complete(module, FUNCTIONS, STUB)
     texts, others = draw(np.random.default_rng([seed, 48]))
-    few = (texts[:7],)
+    few = (texts[of_all_kinds(texts)],)
 
     def first(gradients, params, batch):
         calls = Calls(module, gradients=gradients)
-        check_all(calls, params, [few, *own.own_batch(calls, params, np.asarray(batch))], seed)
+        check_all(calls, params, [few, *own.own_batch(calls, params, few, np.asarray(batch))], seed)
 
     doing = "Your network is training"
     trace = own.watch(module, (texts,), [seed, 1], tell, doing, first, np.inf, ["gradients"])
@@ -53,10 +55,11 @@ def examine(module, seed, tell):
     if not trace.points:
         check_all(calls, trace.params, [few], seed)
         raise wrong("gradients not called")
-    check_words(calls, trace.params, few[0], seed)
+    check_words(calls, trace.params, others[: SIZES[-1]], seed)
+    check_sizes(calls, trace.params, others)
     own.judge_steps(trace, own.check_on_the_way(calls, trace, few, seed, "texts"), "texts")
-    own.judge_again(trace, [seed, 1], tell)
     found, counts = loss_of(calls, trace.params, others), counted(texts, others)
+    own.judge_again(trace, [seed, 1], tell, lambda params: loss_of(calls, params, others) < counts, "texts")
     if not found <= counts - BETTER:
         raise why_so_high(calls, trace, few, others, found, counts)
     if not np.isfinite(loss := float(calls.loss(trace.params, others[:50]))):
@@ -80,6 +83,13 @@ def draw(rng):
     texts = np.concatenate([names.train_images, names.test_images])
     chosen = rng.permutation(len(texts))[: KNOWN + OTHERS]
     return texts[chosen[:KNOWN]], texts[chosen[KNOWN:]]
+
+
+def of_all_kinds(texts):
+    """A few texts with all letters and all lengths that there are, as numbers: the first that has each."""
+    lengths = (texts > 0).sum(axis=1)
+    return sorted({int((texts == word).any(axis=1).argmax()) for word in range(1, V)}
+                  | {int((lengths == n).argmax()) for n in {*lengths}})  # fmt: skip
 
 
 def words(texts):
@@ -170,6 +180,15 @@ def check_all(calls, params, batches, seed):
     check_words(calls, params, batches[0][0], seed)
     terms = {"letters": lambda texts: words(texts).sum(), "places": np.size, "texts": len}
     return own.check_gradients(calls, params, batches, np.random.default_rng(seed), "texts", terms)
+
+
+def check_sizes(calls, params, texts):
+    """Does `logits` say the same of a text in batches of any size?"""
+    texts = texts[: SIZES[-1]]
+    found = [np.clip(calls.logits(params, texts[:n]), -1e3, 1e3)[0] for n in SIZES]
+    for n, one in zip(SIZES, found, strict=True):
+        if np.abs(one - found[0]).max() > 1e-4 * np.abs(found[0]).max():
+            raise wrong("logits of other texts", n=n)
 
 
 def check_words(calls, params, texts, seed):
@@ -296,6 +315,8 @@ def judge_writing(calls, trace, content, seed):
     if alone != one:
         raise wrong("write needs train", one=", ".join(one[:3]), two=", ".join(alone[:3]))
     names = calls.write(params, BEGUN, np.random.default_rng([seed, 2]))
+    if len({*names[: len(BEGUN) - 2 : 4]}) < 10:
+        raise wrong("write without chance: all the same", n=len(BEGUN) // 4, names=", ".join(names[:12:4]))
     texts = texts_of(names)
     drawn = words(texts) & (np.arange(T) >= np.array([[len(letters)] for letters in BEGUN]))
     off, mine, wanted = surprise(calls, params, texts, drawn)
@@ -304,9 +325,26 @@ def judge_writing(calls, trace, content, seed):
             moved = np.where(drawn & (texts > 0), (texts.astype(int) - 1 + by) % 26 + 1, texts)
             if abs(surprise(calls, params, moved, drawn)[0]) < 5:
                 raise wrong("write returns other letters: moved", side=side)
-        how = "likelier" if off < 0 else "less likely"
-        raise wrong("write is not as logits", how=how, mine=mine, wanted=wanted)
+        raise as_logits(off, mine, wanted)
+    i, place = np.ogrid[: len(texts), :T]
+    halves = {"every other name": i % 2, "four names of every eight": i // 4 % 2}
+    halves |= {"the second half of the names": 2 * i // len(i), "every other place": place % 2}
+    for half, which in halves.items():
+        off, *values = surprise(calls, params, texts, drawn & (which == 1))
+        if not abs(off) < 5:
+            raise as_logits(off, *values, f" in {half}")
+    judge_counts(calls, params, texts, drawn)
     return names[:4]
+
+
+def as_logits(off, mine, wanted, part=""):
+    how = "likelier" if off < 0 else "less likely"
+    return wrong("write is not as logits", how=how, part=part, mine=mine, wanted=wanted)
+
+
+def probabilities(calls, params, texts):
+    """log p of each word at each place, (N, T, V): a score of -inf is that of a word that never stands there."""
+    return np.maximum(log_softmax(calls.logits(params, texts)), -1e3)
 
 
 def surprise(calls, params, texts, drawn):
@@ -316,12 +354,33 @@ def surprise(calls, params, texts, drawn):
     Of words drawn with the probabilities p, -log p is on average the entropy of p, whatever p is; and its variance is
     known. So their sum is a test: 5 deviations are one right network in a million.
     """
-    log_p = log_softmax(calls.logits(params, texts))
+    log_p = probabilities(calls, params, texts)
     p, each = np.exp(log_p), -np.take_along_axis(log_p, texts[:, :, np.newaxis].astype(int), axis=2)[:, :, 0]
     entropy = -(p * log_p).sum(axis=2)
     variance = (p * log_p**2).sum(axis=2) - entropy**2
     off = (each - entropy)[drawn].sum() / np.sqrt(variance[drawn].sum())
     return off, each[drawn].mean(), entropy[drawn].mean()
+
+
+def judge_counts(calls, params, texts, drawn):
+    """Is each letter chosen as often as softmax(logits) says, does a name end as often at each place, and are unlikely
+    letters as frequent as they should be?
+
+    Each is a count of events whose probabilities p are known, when their place is reached. It has the mean sum(p), and
+    the variance sum(p (1 - p)). There are about 60 such counts. 6.5 deviations of one whose variance is 9 or more are
+    one right network in 100,000, as a count of rare events (Poisson) has it.
+    """
+    p, is_word = np.exp(probabilities(calls, params, texts)), texts[:, :, np.newaxis] == np.arange(V)
+    rank = np.argsort(np.argsort(-p, axis=2), axis=2)
+    place = np.arange(T)[:, np.newaxis]
+    events = {f"the letter {LETTERS[word - 1]}": np.arange(V) == word for word in range(1, V)}
+    events |= {f"the end at place {at}": (np.arange(V) == 0) & (place == at) for at in range(T)}
+    events |= {f"a word beyond the {k} likeliest": rank >= k for k in range(1, V - 1)}
+    for what, event in events.items():
+        share = np.where(event, p, 0).sum(axis=2)[drawn]
+        count, variance = (is_word & event).any(axis=2)[drawn].sum(), (share * (1 - share)).sum()
+        if variance >= 9 and abs(count - share.sum()) > 6.5 * np.sqrt(variance):
+            raise wrong("write is not as logits: a count", what=what, n=drawn.sum(), count=count, wanted=share.sum())
 
 
 # --- Run as a program -------------------------------------------------------------------------------------------------

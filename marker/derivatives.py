@@ -13,7 +13,7 @@ import numpy as np
 from marker.factors import made_of
 from marker.nests import floats, leaves, replaced, shown
 from marker.trial import changed, same_bits
-from marker.verdict import OF_DERIVATIVES
+from marker.verdict import OF_DERIVATIVES, Wrong
 
 wrong = OF_DERIVATIVES.wrong
 # In float64, and where something is rounded to float32 on the way: (how far to move, how close a slope has to be). Of
@@ -70,7 +70,12 @@ def check(loss, gradients, params, batches, rng, examples="examples", thorough=T
     for batch in batches:
         all_of = formed(gradients, params, batch)
         place = Place(loss, params, batch)
-        found.append(compare(place, all_of, rng, thorough and not found))
+        try:
+            found.append(compare(place, all_of, rng, thorough and not found))
+        except Wrong as error:
+            if error.mark != "no gradient" or leaves(gradients(replaced(params), *batch)).keys() <= all_of.keys():
+                raise
+            raise other_form(gradients(replaced(params), *batch), arrays) from None  # it may be there, elsewhere
         if not place.known and np.isfinite(place.here):
             raise wrong("loss in jumps")
         if not found[0] and len(found) == 1:
@@ -84,21 +89,27 @@ def formed(gradients, params, batch):
     """{path: gradient as float64, or None for a constant}; `Wrong` if they do not fit params."""
     given, arrays = replaced(params), floats(params)
     if not arrays:
-        raise wrong("params of another kind", where="params", what=f"of type {type(params).__name__}")
+        of = {k: np.asarray(a).dtype for k, a in leaves(params).items() if a is not None}
+        what = next((f"of numbers of type {kind}" for kind in of.values()), f"of type {type(params).__name__}")
+        raise wrong("params of another kind", where=shown([*of][:1]) or "params", what=what)
     returned = gradients(given, *batch)
     if returned is None or returned is ...:
         raise wrong("returns None", name="gradients")
     found, after = matched(params, returned), floats(given)
     given_any = [k for k, g in found.items() if g is not None]
     if not given_any:
-        kind = f"of type {type(returned).__name__}, with {len(leaves(returned))} arrays"
-        raise wrong("gradients of another form", what=kind, names=shown(arrays))
+        raise other_form(returned, arrays)
     if other := changed(after, {k: arrays[k] for k in given_any if k in after}, same_bits):
         raise wrong("gradients changes params", names=shown(other))
     for k in given_any:
         if (g := found[k]).shape != arrays[k].shape:
             raise wrong("gradients of another shape", name=shown([k]), shape=arrays[k].shape, other=g.shape)
     return {k: g for k, g in found.items() if g is None or g.ndim or g}  # a number whose gradient is 0 is a constant
+
+
+def other_form(returned, arrays):
+    kind = f"of type {type(returned).__name__}, with {len(leaves(returned))} arrays"
+    return wrong("gradients of another form", what=kind, names=shown(arrays))
 
 
 def matched(params, gradients):
@@ -140,7 +151,7 @@ class Place:
         for h, near in self.lengths:
             above, below = f(h), f(-h)
             one = (above - below) / (2 * h)
-            rounding = 4e-7 if self.lengths is ROUNDED else 1e-15
+            rounding = 4e-7 if self.lengths is ROUNDED else 1e-14  # of a mean of many terms
             near = max(near * max(abs(one), abs(mine), size), rounding * max(1, abs(self.here)) / h)
             if abs(one - mine) <= near:
                 return mine
@@ -236,7 +247,14 @@ def told(bad, gradients, names):
         at = f"entry [{', '.join(map(str, np.unravel_index(one.index, np.shape(gradients[k]))))}] of {at}"
     right = [key for key, g in gradients.items() if g is not None and key not in bad]
     right = f" Right: {names(right)}." if right else ""
-    return {"names": names(bad), "right": right, "at": at, "mine": one.mine, "slope": one.slope}
+    mine, slope = apart(one.mine, one.slope)
+    return {"names": names(bad), "right": right, "at": at, "mine": mine, "slope": slope}
+
+
+def apart(one, two):
+    """Two numbers as text, with four digits, or with as many as it takes to tell them apart."""
+    texts = [[f"{number:.{digits}g}" for number in (one, two)] for digits in range(4, 17)]
+    return next((pair for pair in texts if len({*pair}) == 2), texts[0])
 
 
 def named(loss, gradients, params, batches, found, first, rng, examples, terms, asks):
@@ -246,8 +264,10 @@ def named(loss, gradients, params, batches, found, first, rng, examples, terms, 
     values = told(bad, first, shown) | {"n": sizes[where], "examples": examples}
     factors = [factor([one for key in bad for one in all_of.get(key, ())]) for all_of in found]
     if not all(factors) or abs(factors[where] - 1) < 0.05:  # nearly right: a term may be missing, too
-        more = otherwise(loss, gradients, params, batches, bad, first, rng, examples)
+        more = otherwise(loss, params, batches, bad, first, rng)
         if more or not all(factors) or factors[where] == 1:
+            small = smallest(loss, gradients, params, batches[where], examples)
+            more = more + small or right_of_one(loss, gradients, params, batches[where], bad, rng, examples)
             return wrong("other gradients", more=more, **values)
     also = ""
     for n, r in zip(sizes, factors, strict=True):
@@ -258,13 +278,47 @@ def named(loss, gradients, params, batches, found, first, rng, examples, terms, 
     return wrong("gradients times a number", times=times, also=also, more=more, **values)
 
 
+def smallest(loss, gradients, params, batch, examples, most=150):
+    """A sentence on one example, with as few entries that are not 0 as it takes for a gradient to be wrong; "" if there
+    is none. most: how many batches are tried."""
+
+    def off(batch):
+        """[(path, Off)] of a wrong entry, or nothing."""
+        place, found = Place(loss, params, batch), formed(gradients, params, batch)
+        bad = compare(place, found, np.random.default_rng(0), True) if place.lengths is EXACT else {}
+        return [(k, one, found[k]) for k, offs in bad.items() for one in offs if one.index is not None][:1]
+
+    alone = [tuple(a[i : i + 1].copy() for a in batch) for i in range(min(len(batch[0]), 20))]
+    one = next((one for one in alone if off(one)), None)
+    if one is None:
+        return ""
+    entries = one[0].reshape(-1)  # a view of it
+    size = len(left := np.flatnonzero(entries))
+    while size := size // 2:
+        for part in [left[i : i + size] for i in range(0, len(left), size)]:
+            kept, entries[part] = entries[part], 0
+            most -= 1
+            if most > 0 and off(one):
+                left = left[~np.isin(left, part)]
+            else:
+                entries[part] = kept
+    ((k, found, g),) = off(one)
+    mine, slope = apart(found.mine, found.slope)
+    at = f"entry [{', '.join(map(str, np.unravel_index(found.index, g.shape)))}] of {shown([k])}"
+    that = f"of {len(left)} numbers that are not 0"
+    if len(left) < 5:
+        that = f"that is 0 but for {', '.join(f'{entries[i]:.4g} at {i}' for i in left)}" if len(left) else "of zeros"
+    return f"\nOne of the {examples} alone shows it, {that}: for {at}, `gradients` says {mine}, and it is {slope}."
+
+
 def factor(offs):
     """What all of them are multiplied by: 1 if there are none, None if it is not one number for all."""
     if not offs:
         return 1.0
     ratios = [one.mine / one.slope if one.slope else np.inf for one in offs]
     r = float(np.median(ratios))
-    return r if len(ratios) > 1 and np.isfinite(r) and np.ptp(ratios) < 0.03 * abs(r) else None
+    near = min(0.03 * abs(r), 0.3 * abs(r - 1))  # 1.0003 and 1.0006 are not one factor
+    return r if len(ratios) > 1 and np.isfinite(r) and np.ptp(ratios) < near else None
 
 
 # What is asked of a factor that is this power of the number of examples.
@@ -318,9 +372,8 @@ def swapped(gradients, bad, place, rng, names):
     return ""
 
 
-def otherwise(loss, gradients, params, batches, bad, first, rng, examples):
-    """What more is so of wrong gradients: they are another array's, or have a decay that the loss has not, or they are
-    right for one example alone."""
+def otherwise(loss, params, batches, bad, first, rng):
+    """What more is so of wrong gradients: they are another array's, or have a decay that the loss has not."""
     place = Place(loss, params, batches[0])
     if place.lengths is EXACT:
         if more := swapped({k: first[k] for k in bad}, bad, place, rng, shown):
@@ -331,8 +384,13 @@ def otherwise(loss, gradients, params, batches, bad, first, rng, examples):
             of, other = ("`gradients`", "`loss`") if np.mean(decays) > 0 else ("`loss`", "`gradients`")
             ask = f"is there a weight decay in {of}, and none in {other}, or another one? (w**2 has the slope 2 w.)"
             return f" The difference is {abs(np.mean(decays)):.2g} times the weights: {ask}"
-    alone = tuple(a[:1] for a in batches[0])
-    if len(batches[0][0]) > 1:
+    return ""
+
+
+def right_of_one(loss, gradients, params, batch, bad, rng, examples):
+    """What is said if they are right for one example alone; or ""."""
+    alone = tuple(a[:1] for a in batch)
+    if len(batch[0]) > 1:
         one, place = formed(gradients, params, alone), Place(loss, params, alone)
         entries = {k: [o.index for o in bad[k] if o.index is not None] for k in bad}
         if right_alone(place, one, rng, bad, entries):

@@ -3,6 +3,7 @@
 import re
 from functools import partial
 
+import numpy as np
 import own_blocks
 import own_programs
 import pytest
@@ -42,11 +43,28 @@ def one_of_each():
         yield pytest.param(mark, *others, id=f"{mark} {i}", marks=() if is_first else pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("mark", "words", "program"), one_of_each())
+@pytest.mark.parametrize(("mark", "words", "program"), [*one_of_each()])
 def test_a_wrong_block_is_named(mark, words, program, tmp_path):
     found = verdict(program, tmp_path, 5)
     assert (found.passed, found.name) == (False, mark), found.text
     assert words in found.text and len(found.text) > 25, found.text
+
+
+def test_the_small_case_is_as_it_is_said(tmp_path):
+    """One place of two channels, in which dx is wrong: whoever computes it finds these numbers."""
+    program = own_blocks.BASE.replace("dx = du + norm_backward", "dx = du - dy + norm_backward")
+    said = re.search(
+        r"params = (first_weights\(.*?\)\)), x = (\[.*?\]), dy = (\[.*?\])\. There `backward` says (\S+) for entry "
+        r"\[(.*)\] of x, and it is (\S+)\.$",
+        verdict(program, tmp_path, 5).text.replace("\n", " "),
+    )
+    exec(program, names := {})
+    params, x, dy = (eval(text, names) for text in said.groups()[:3])
+    assert np.shape(x) == (1, 1, 2)
+    at = tuple(map(int, said[5].split(",")))
+    assert names["backward"](params, np.array(x), np.array(dy))[0][at] == pytest.approx(float(said[4]), rel=1e-3)
+    above, below = (names["forward"](params, x + h * (np.arange(2) == at[2])) for h in (1e-6, -1e-6))
+    assert ((above - below) * dy).sum() / 2e-6 == pytest.approx(float(said[6]), rel=1e-3)
 
 
 def test_there_is_a_block_for_each_mark():

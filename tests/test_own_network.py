@@ -186,6 +186,24 @@ def test_the_judge_of_derivatives_knows_nothing_of_images():
         derivatives.check_loss(lambda params, x: loss(params, x) * len(x), params, (x,), "texts")
 
 
+def test_a_counterexample_is_made_small():
+    """A wrong derivative shows in one example of five with a single number."""
+    rng = np.random.default_rng(0)
+    params, x = {"w": rng.normal(size=4)}, rng.normal(size=(5, 4)).round(1) + 0.05
+
+    def gradients(params, x):
+        w = 2 * x.T @ (x @ params["w"]) / len(x)
+        return {"w": w + (x[:, 2] > 1).any() * (np.arange(4) == 1)}
+
+    with pytest.raises(Wrong, match=r"One of the texts alone shows it, that is 0 but for (\S+) at 2: for entry \[1\]"):
+        derivatives.check(squares, gradients, params, [(x,)], rng, "texts")
+
+
+def test_numbers_are_told_apart():
+    assert derivatives.apart(0.18741, 0.18742) == ["0.18741", "0.18742"]
+    assert derivatives.apart(1.5, 2.0) == ["1.5", "2"]
+
+
 def test_with_few_digits_a_decay_is_seen_along_the_weights():
     """It is a hundredth of them, and hides in any other direction."""
     rng = np.random.default_rng(0)

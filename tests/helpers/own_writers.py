@@ -261,6 +261,25 @@ BIGRAM = TABLE.replace("return params[0][ctx(texts)] + params[1]", "return param
 
 # Each row: the mark | changes of BASE.
 WRONG = r"""
+logits of other texts | def logits(params, texts):\n -> def logits(params, texts):\n    if len(texts) > 100:\n      \
+  return 5.0 * np.eye(27)[texts]\n
+other gradients | return {"E": dE, -> dE[24] *= 2\n    return {"E": dE,
+loss of other words | return each[counting(texts)].mean() -> c = counting(texts).reshape(-1, 12); c[:, 11] = \
+False\n    return each[c.ravel()].mean() & counts = counting(texts)\n -> counts = counting(texts).reshape(-1, 12); \
+counts[:, 11] = False; counts = counts.ravel()\n
+write without chance: all the same | def write(params, letters, rng):\n -> def write(params, letters, rng):\n    if \
+len(letters) > 1:\n        seed = rng.integers(1000)\n        return [write(params, [begun], \
+np.random.default_rng(seed))[0] for begun in letters]\n
+write is not as logits: a count | going &= texts[:, t] > 0 -> going &= (texts[:, t] > 0) * (t < 7)
+write is not as logits: a count | rng.choice(27, p=row) for row in p -> rng.choice(27, p=(q := np.where(row >= \
+np.sort(row)[-20], row, 0)) / q.sum()) for row in p
+write is not as logits: a count | rng.choice(27, p=row) for row in p -> rng.choice(27, p=(q := row ** (0.7, 1.42)[i \
+// 4 % 2]) / q.sum()) for i, row in enumerate(p)
+write is not as logits | rng.choice(27, p=row) for row in p -> rng.choice(27, p=(q := row ** (0.7, 1.42)[t \
+% 2]) / q.sum()) for row in p
+write forgets the beginning | lengths = -> letters = [begun[:8] for begun in letters]; texts[:, 8:] = 0; lengths =
+gradients not used | def gradients -> CALLS = []\n\ndef gradients(params, texts):\n    return slopes(params, \
+texts)\n\ndef slopes & dparams = gradients( -> CALLS.append(0); dparams = (gradients if len(CALLS) < 61 else slopes)(
 partly written | def write(params, letters, rng): -> def write(params, letters, rng):\n    ...\n\n\
 def other(params, letters, rng):
 no function | def write( -> def writes(
@@ -333,3 +352,8 @@ depend on no letter but the one before | SEEN, C, H, LR, BATCH, EPOCHS = 2, -> S
 are likelier than | logits(params, texts)[:, t]) -> logits(params, texts)[:, t] / 0.6)
 are less likely than | logits(params, texts)[:, t]) -> 0 * logits(params, texts)[:, t])
 """
+
+# A letter that cannot come, as its score says.
+STYLES["no name ends where it begins"] = BASE.replace(
+    '+ params["b2"]\n', '+ params["b2"]\n    scores[::12, 0] = -np.inf\n'
+)
