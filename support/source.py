@@ -104,9 +104,7 @@ class Source:
         """Mean and standard deviation of all training pixels, those of held-out images too, from 0 to 1."""
         mean, std = pictures.mean_and_std(self.content["arrays"][0])
         if not std:
-            raise UserError(
-                f"--dataset {self.name}: all training images are of the same grey, so there is nothing to see"
-            )
+            raise UserError(f"--dataset {self.name}: all training images are of the same grey, and show nothing")
         return mean, std
 
     @cached_property
