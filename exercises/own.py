@@ -341,7 +341,7 @@ def judge_again(trace, seed, tell, is_good, examples="images"):
 
     try:
         other = again(0, state=1)
-        turned = again(2 * trace.calls, turned=True, seconds=2 * trace.seconds + 1)
+        turned = again(2 * trace.calls, turned=True, seconds=min(2 * trace.seconds + 1, 12))
     except Exception:  # nothing is known of it
         return
     for another in (turned, other):
@@ -810,7 +810,7 @@ def judge_claim(calls, trace, seed, tell, images, labels, others, answers, found
         if abs(noise.claim - learned) < 0.15:
             raise wrong("claims training: by heart", chance=noise.claim, **about)
         raise wrong("claim not measured", chance=noise.claim, **about)
-    apart, most = [claim - found], min(4, 30 // max(trace.seconds, 1) - 1)
+    apart, most = [claim - found], min(4, 24 // max(trace.seconds, 1) - 1)
     while abs(np.mean(apart)) > APART and len(apart) < most and abs(apart[0]) < 4 * APART:
         order = np.random.default_rng([seed, 4, len(apart)]).permutation(len(images))  # of a fixed split, another one
         doing = "It trains again: was the claim by luck?"

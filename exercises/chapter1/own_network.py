@@ -9,7 +9,7 @@ and back, steps, and an honest test. How is up to you, in these four functions.
     rng               where chance comes from: rng.normal, rng.permutation ... (np.random.default_rng)
 
 The marker asks your own `loss` whether your `gradients` are right: it takes central differences, as you did. It lets
-`train` learn from 3,500 images, twice, so a training should take a few seconds. Then it lets `read` read others. You
+`train` learn from 3,500 images, a few times, so a training should take a few seconds. Then `read` gets others. You
 pass if at least 0.88 of those are read right, and if the accuracy that you claim is within 0.03 of that. How well does
 your network read digits that it has never seen? Find that out inside `train`.
 """
