@@ -24,7 +24,7 @@ class Answer(NamedTuple):
     """What a learner's file has answered."""
 
     exercise: Any
-    given: list  # the inputs and right results of each trial
+    given: list  # the inputs and right results of each trial, and of the further ones
     trials: list  # the results of each, as marker.trial.describe gives them, and as "numbers"
     further: list  # the same for the trials after these, which confirm what is said
     typed: str  # the learner's own lines
@@ -43,7 +43,7 @@ def judge_trials(exercise, seed, outcome):
             return of_sizes(answer, verdict, t)
     if outcome.error:
         return of_sizes(answer, outcome.error, len(trials))
-    if len(trials) < len(given):
+    if len(trials) < len(exercise.draw(seed)):
         raise ValueError("a trial is missing: the file wrote its result by itself")
     if exercise.tool and not outcome.notes.follows:
         return Verdict(False, exercise.tool.mark, exercise.tool.text)
@@ -66,7 +66,8 @@ def answered(exercise, seed, outcome):
         [trial | {"numbers": numbers(exercise, trial["results"])} for trial in trials]
         for trials in (outcome.notes.trials, outcome.notes.further)
     )
-    return Answer(exercise, exercise.draw(seed), trials, further, str(outcome.typed))
+    given = [*exercise.draw(seed), *(exercise.fresh(seed) if further else ())]
+    return Answer(exercise, given, trials, further, str(outcome.typed))
 
 
 def numbers(exercise, results):

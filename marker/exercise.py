@@ -103,7 +103,7 @@ class Exercise:
             setattr(self, name.lower(), unwrapped(value) if text else value)
         if not isinstance(self.inputs, (list, tuple)) or not all(map(callable, self.inputs)):
             raise ValueError("INPUTS is no list of functions")
-        self.drawn = None, []  # a seed, and what `draw` made of it
+        self.drawn = self.drawn_fresh = None, []  # a seed, and what `draw` and `fresh` made of it
         self.hints = tuple(" ".join(hint.split()) for hint in re.split(r"^\d\. ", self.hints, flags=re.M)[1:])
         self.mistakes = mistakes_in(self.mistakes)
         functions = {node.name: node for node in ast.parse(below).body if isinstance(node, ast.FunctionDef)}
@@ -190,6 +190,12 @@ class Exercise:
         if self.drawn[0] != seed:
             self.drawn = seed, list(self.drawing(seed))
         return self.drawn[1]
+
+    def fresh(self, seed):
+        """The trials of another draw, on which is tried what is said of those of this seed; drawn once, too."""
+        if self.drawn_fresh[0] != seed:
+            self.drawn_fresh = seed, list(self.drawing(seed + 1))
+        return self.drawn_fresh[1]
 
     def drawing(self, seed):
         for trial, given in enumerate((*self.inputs, *self.further)):

@@ -23,7 +23,7 @@ class Notes:
 
     # of each: {"results": as `describe` has them, "changed": names of inputs, "right": names of results}
     trials: list = field(default_factory=list)
-    further: list = field(default_factory=list)  # the same for the trials after the first that are wrong
+    further: list = field(default_factory=list)  # the same for all trials after the first that are wrong: see `fresh`
     missing: bool = False  # whether there is no such function
     follows: bool | None = None  # whether the numbers come from the exercise's tool
     remembers: bool = False  # whether a later call with the same inputs gives others
@@ -63,11 +63,11 @@ class Function(Kind):
         exercise, notes = attempt.exercise, outcome.notes
         if not notes.trials:
             return
-        if not outcome.error and len(notes.trials) < len(drawn := exercise.draw(attempt.seed)):
+        if not outcome.error and not is_right(exercise, [trial["right"] for trial in notes.trials]):
             keep()
             function = getattr(attempt.module, exercise.function.name)
             with suppress(Exception), harmless():  # what was printed and written before is enough
-                for g in drawn[len(notes.trials) :]:
+                for g in (*exercise.draw(attempt.seed)[len(notes.trials) :], *exercise.fresh(attempt.seed)):
                     notes.further.append(tried(exercise, function, g))
         if (verdict := self.judge(exercise, attempt.seed, outcome)).passed:
             return
