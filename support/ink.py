@@ -47,6 +47,7 @@ PEN = 0.085  # the width of a stroke by the digit's size; thinner ones are widen
 TALL = 0.6  # of the height is the width of two digits, one above the other; so it is of 4 training images
 SMALL = 40  # pixels high; in less, some rows of a stroke may be lost
 GAP = 0.02  # the least space between two digits, by their height
+APART = 0.2  # of the height; no training image that is narrower than TALL has such a gap in it, but for specks
 FILLED = 0.82  # of its box is no digit; an 8 of the widest pen fills 0.78, and a wiped board 0.87, in drawn scenes
 # The most that a digit has: strokes that a row crosses, that a row and a column cross, both on average, and holes. Of
 # MNIST's 60,000 training images 38 have more.
@@ -293,7 +294,7 @@ def several(ink):
 
     Between digits it is upright, or leans as handwriting does. Each has 0.6 of the height or more, unlike the bar of a
     5, and 0.15 of the ink. The strip is GAP of the height wide. If one digit is above the other, each has 0.35 of the
-    height, and both together are narrower than TALL; but not in a picture as small as MNIST's.
+    height, or 0.1 if they are APART, and both together are narrower than TALL; not in a picture as small as MNIST's.
     """
     y, x = np.nonzero(ink > 127)  # y in order
     height = np.ptp(y) + 1
@@ -303,7 +304,8 @@ def several(ink):
     for i in (
         1 + np.flatnonzero(np.diff(y) > 1 + GAP * height) if height > SMALL and np.ptp(x) + 1 < TALL * height else ()
     ):
-        if min(np.ptp(y[:i]), np.ptp(y[i:])) >= 0.35 * height:
+        least = 0.1 if y[i] - y[i - 1] > APART * height else 0.35
+        if min(np.ptp(y[:i]), np.ptp(y[i:])) >= least * height:
             return True
     for lean in (0, 0.2, 0.4):
         along = x + lean * y

@@ -118,6 +118,18 @@ def test_two_digits_are_not_one(pen):
     assert ink.several(255 * np.uint8(np.abs(np.abs(x + 0.3 * y - 120) - 30) < 5))  # //, one above the other's foot
 
 
+@pytest.mark.parametrize("pairs", every_day_or_all([(3, 43), (11, 51)], [(n, n + 40) for n in range(100)]))
+def test_two_digits_one_above_the_other_are_not_one(pairs, mnist):
+    """Test images on one sheet, each enlarged six times; all are refused."""
+    for pair in pairs:
+        sheet = np.full((400, 300), 255, np.uint8)
+        for top, n in zip((30, 210), pair, strict=True):
+            digit = Image.fromarray(255 - mnist.test_images[n]).resize((168, 168))
+            sheet[top : top + 168, 70 : 70 + 168] = digit
+        with pytest.raises(UserError):
+            seen(encoded(sheet, "PNG"))
+
+
 # --- What cannot be read -------------------------------------------------------------------------------------------
 
 
