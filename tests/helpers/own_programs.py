@@ -844,23 +844,6 @@ dlogits = dlogits * (logits > 0); dW2 = & b2 = np.zeros(10) -> b2 = np.ones(10)
 
 # Changes of BASE, and the mark that each gets.
 WRONG = r"""
-gradients not used | 32, 0.1 -> 200, 0.1 & accuracy = np.mean -> A = np.c_[forward(params, images[known])[2], \
-np.ones(len(known))]; S = np.linalg.lstsq(A, 12 * np.eye(10)[labels[known]] - 4, rcond=None)[0]; \
-params.update(W2=S[:-1], b2=S[-1])\n    accuracy = np.mean & lr * velocity[name] -> 0.01 * lr * velocity[name] & \
-range(EPOCHS) -> range(1)
-gradients not used | def gradients -> CALLS = []\n\ndef gradients(params, images, labels):\n    return \
-slopes(params, images, labels)\n\ndef slopes & dparams = gradients( -> CALLS.append(0); dparams = (gradients if \
-len(CALLS) < 61 else slopes)(
-changes its input | def read(params, images):\n -> def read(params, images):\n    params["b2"] -= 0.001\n
-other gradients | dW2 = -> dlogits[labels == 8] *= 2; dW2 =
-gradients of another form | return {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2} -> return {"W1": dW1, "others": \
-[db1, dW2, db2], "n": 1.0} & dparams = gradients(params, images[batch], labels[batch]) -> d = gradients(params, \
-images[batch], labels[batch]); dparams = dict(zip(params, [d["W1"], *d["others"]]))
-params of another kind | W1 = rng.normal(0, np.sqrt(2 / 784), (784, HIDDEN)) -> W1 = rng.normal(0, np.sqrt(2 / \
-784), (784, HIDDEN)) + 0j & b1 = np.zeros(HIDDEN) -> b1 = np.zeros(HIDDEN) + 0j & W2 = rng.normal(0, np.sqrt(2 / \
-HIDDEN), (HIDDEN, 10)) -> W2 = rng.normal(0, np.sqrt(2 / HIDDEN), (HIDDEN, 10)) + 0j & b2 = np.zeros(10) -> b2 = \
-np.zeros(10) + 0j & a1 = np.maximum(z1, 0) -> z1 = z1.real; a1 = np.maximum(z1, 0) & a1 @ params["W2"] + \
-params["b2"] -> (a1 @ params["W2"] + params["b2"]).real
 weights alike | W1 = rng.normal(0, np.sqrt(2 / 784), (784, HIDDEN)) -> W1 = np.zeros((784, HIDDEN))
 weights alike | W1 = rng.normal(0, np.sqrt(2 / 784), (784, HIDDEN)) -> W1 = np.zeros((784, HIDDEN)) \
 & W2 = rng.normal(0, np.sqrt(2 / HIDDEN), (HIDDEN, 10)) -> W2 = np.zeros((HIDDEN, 10))
@@ -1024,6 +1007,23 @@ not good enough | 32, 0.1, 0.9, 50, 6 -> 2, 0.05, 0.9, 50, 25
 error: ValueError | dW2 = a1.T @ dlogits -> dW2 = a1 @ dlogits
 error: NameError | da1 = dlogits @ -> da1 = dlogit @
 gradients times a number | dW2 = a1.T @ dlogits -> dW2 = 1.0005 * a1.T @ dlogits
+gradients not used | 32, 0.1 -> 200, 0.1 & accuracy = np.mean -> A = np.c_[forward(params, images[known])[2], \
+np.ones(len(known))]; S = np.linalg.lstsq(A, 12 * np.eye(10)[labels[known]] - 4, rcond=None)[0]; \
+params.update(W2=S[:-1], b2=S[-1])\n    accuracy = np.mean & lr * velocity[name] -> 0.01 * lr * velocity[name] & \
+range(EPOCHS) -> range(1)
+gradients not used | def gradients -> CALLS = []\n\ndef gradients(params, images, labels):\n    return \
+slopes(params, images, labels)\n\ndef slopes & dparams = gradients( -> CALLS.append(0); dparams = (gradients if \
+len(CALLS) < 61 else slopes)(
+changes its input | def read(params, images):\n -> def read(params, images):\n    params["b2"] -= 0.001\n
+other gradients | dW2 = -> dlogits[labels == 8] *= 2; dW2 =
+gradients of another form | return {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2} -> return {"W1": dW1, "others": \
+[db1, dW2, db2], "n": 1.0} & dparams = gradients(params, images[batch], labels[batch]) -> d = gradients(params, \
+images[batch], labels[batch]); dparams = dict(zip(params, [d["W1"], *d["others"]]))
+params of another kind | W1 = rng.normal(0, np.sqrt(2 / 784), (784, HIDDEN)) -> W1 = rng.normal(0, np.sqrt(2 / \
+784), (784, HIDDEN)) + 0j & b1 = np.zeros(HIDDEN) -> b1 = np.zeros(HIDDEN) + 0j & W2 = rng.normal(0, np.sqrt(2 / \
+HIDDEN), (HIDDEN, 10)) -> W2 = rng.normal(0, np.sqrt(2 / HIDDEN), (HIDDEN, 10)) + 0j & b2 = np.zeros(10) -> b2 = \
+np.zeros(10) + 0j & a1 = np.maximum(z1, 0) -> z1 = z1.real; a1 = np.maximum(z1, 0) & a1 @ params["W2"] + \
+params["b2"] -> (a1 @ params["W2"] + params["b2"]).real
 """
 
 # Changes of BASE, and words that are then said, of one that passes, too.
