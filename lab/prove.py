@@ -14,6 +14,7 @@ import copy
 import io
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ with program.needing("requirements-np.txt"):
     from support.run import learning_rate, make_plan
     from support.slopes import Slopes, one_at, true_loss
 
+ROOT = Path(__file__).resolve().parent.parent
 STEPS = 6
 BOUND, LEAST = 1e-9, 1e-3  # what is more than rounding, in the units of support.lockstep.departure
 FEW = 16  # examples of the loss whose slope is measured
@@ -402,6 +404,8 @@ def judged(options, checkpoint=None, steps=STEPS):
             if number == 1:
                 nothing = without_slope(slopes_of(options, before, x[:FEW], y[:FEW]))
             found = by_hand.step(*batch)
+            if number == 1:
+                strayed = other_than_found(slopes_of(options, before, x, y), found)
             own, right = float(main_np.loss_of(found["logits"][""], y)[0]), true_loss(found["logits"][""], y)
             loss_apart = max(loss_apart, abs(own - right) / max(1.0, abs(right)))
             if loss_row is None and not loss_apart <= BOUND:
@@ -425,12 +429,25 @@ def judged(options, checkpoint=None, steps=STEPS):
         rows = [loss_row or Row("the loss", f"no step's loss {differs(loss_apart)} from the mean of -log p[y]")]
         slopes = slopes_of(options, by_hand.kept(), x[:FEW], y[:FEW])
         differences, wrong = by_differences(slopes, progress)
+        if strayed:
+            said = f"main_np.train_step takes another {strayed} than {file}_np.py and loss_of find"
+            rows.append(Row("the step", said, False))
         rows += [differences, tape.row(), theirs.row() if theirs else missing("PyTorch")]
         rows += [parts_row(parts, by_hand, options), optimizer.row() if optimizer else missing("the optimizer")]
         progress.update()
         rows.append(resumed_row(path, dataset, options, begun, middle, steps, by_hand))
         rows.append(in_processes(f"{file}_torch.py", theirs and theirs.form, slopes.model, x[:FEW]))
     return rows, *verdict(rows, twins, wrong, nothing, options)
+
+
+def other_than_found(slopes, found):
+    """The first of dlogits and the gradients with which the training moves, but which its network does not find."""
+    taken = {"dlogits": found["dlogits"][""], **found["gradient"]}
+    for name, gradient in slopes.gradients().items():
+        size = max(float(np.abs(gradient).max()), float(np.abs(taken[name]).max()))
+        if np.abs(taken[name] - gradient).max() > BOUND * size:  # and not if they are no numbers: others say that
+            return name
+    return ""
 
 
 def parts_row(parts, by_hand, options):
@@ -440,7 +457,7 @@ def parts_row(parts, by_hand, options):
         return Row("in parts", where(parts.step, parts.first, parts.values), False)
     n = max(options.parts, 2)
     if any(len(form.network.copies) == 1 < form.network.number for form in (by_hand, parts.form)):
-        return Row("in parts", f"not used: the batch stays whole, because in {n} parts it would be another network")
+        return Row("in parts", f"not used: in {n} parts, logits or gradients are others than those of the whole batch")
     return Row("in parts", f"in {n} parts, no array of any step {differs(parts.largest)} from the whole batch's")
 
 
@@ -472,13 +489,16 @@ def verdict(rows, twins, wrong, nothing, options):
         said.append("The loss is wrong: it is not the mean of -log p[y].")
     if wrong:
         names = ", ".join(wrong[:4]) + f" and {len(wrong) - 4} more" * (len(wrong) > 4)
+        names = "dlogits, and with it those behind it," if "dlogits" in wrong else names
         agree = [twin.file for twin in twins if twin.first and twin.first.group in ("dlogits", "gradient")]
         also = f" ({' and '.join(agree)} had the same logits, and has another one.)" if agree else ""
         if len(agree) > 1:
             also = also.replace("has another one", "have another one")
         said.append(f"{file} is wrong: its gradient of {names} is not the derivative of its own loss.{also}")
+    if "the step" in failed:
+        said.append("main_np.train_step is wrong: it does something to the gradients.")
     for twin in twins:
-        if twin.first and not twin.is_another and not wrong and "the loss" not in failed:
+        if twin.first and not twin.is_another and not wrong and not failed & {"the loss", "the step"}:
             if twin.first.group in ("dlogits", "gradient", "loss"):
                 said.append(f"{twin.file} is wrong, and {file} is right: their logits are the same.")
             elif "the optimizer" not in failed:
@@ -504,6 +524,14 @@ def verdict(rows, twins, wrong, nothing, options):
     return said, 1 if failed else 0
 
 
+def blamed(error):
+    """An error in one of the lessons' lines, with its place; the error itself, if it is none of theirs."""
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent == ROOT]
+    if not lines:
+        raise error
+    return f"{Path(lines[-1].filename).name}:{lines[-1].lineno}, {lines[-1].line}: {error}"
+
+
 def main(argv=None):
     framework, *argv = sys.argv[1:] if argv is None else argv
     if framework not in ("np", "torch"):
@@ -512,7 +540,12 @@ def main(argv=None):
     begun = checkpoint.history.step if checkpoint else 0
     whence = f"from step {begun:,} of {checkpoint.path}" if checkpoint else "from its first weights"
     print(f"{options.network.title(options)}, as the files have it now: {STEPS} steps in float64 {whence}", flush=True)
-    rows, said, status = judged(options, checkpoint)
+    try:
+        rows, said, status = judged(options, checkpoint)
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # whatever a line that was changed runs into
+        raise UserError(blamed(error)) from error
     width = max(len(row.judge) for row in rows)
     for row in rows:
         print(f"{row.judge:{width}}  {'' if row.holds else 'NO: '}{row.said}")

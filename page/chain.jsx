@@ -135,8 +135,10 @@ const Question = () => {
   if (chain.here.value > 0) {
     if (chain.mine.value?.failed) return `Your lines do not compute it for one image: ${chain.mine.value.failed}`;
     return chain.mine.value
-      ? "Your own line drives these bars. Draw, or call it something else, and they follow."
-      : "Your own line drives these bars as soon as Python is here: touch the pad.";
+      ? "Your own line drives these bars. Draw, or choose another true digit, and they follow."
+      : chain.python?.isReady.value
+        ? "Your own line computes these bars …"
+        : "Your own line drives these bars as soon as Python is here: touch the pad.";
   }
   const count = out.filter(Boolean).length;
   if (!count)
@@ -239,8 +241,10 @@ function Line({ link }) {
     if (said.value) hasBegun = true;
     if (said.value) verdict.current?.scrollIntoView({ block: "nearest" });
   }, [said.value]);
+  const isOneLine = gives.length === 1;
   const press = (event) => {
-    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    const isWhole = isOneLine && !event.shiftKey && !event.target.value.includes("\n");
+    if (event.key !== "Enter" || !(isWhole || event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
     chain.mark(link);
   };
@@ -277,12 +281,16 @@ function Line({ link }) {
           <Coming python={chain.python} />
         </Button>
       </div>
+      <p class="note">{isOneLine ? "Enter marks; Shift+Enter begins another line." : "Ctrl+Enter marks."}</p>
       <div ref={verdict} class={`verdict ${{ true: "right", false: "wrong" }[said.value?.passed] ?? ""}`} role="status">
-        <Told task={task}>{(verdict) => <Verdict {...verdict} />}</Told>
+        <Told task={task}>{(verdict) => <Verdict {...verdict} said={verdict.said.map(withoutNumber)} />}</Told>
       </div>
     </>
   );
 }
+
+/** What is said of a line, without its number in the file: here it is alone. */
+const withoutNumber = (text) => text.replace(/^Line \d+[:,] /gm, "");
 
 /** What the verdict on the line before said, now that the next one is asked for. */
 function Passed() {

@@ -42,7 +42,7 @@ export function watch() {
   }
   for (const [id, rootMargin] of [
     ["learn", "-50% 0px -50% 0px"],
-    ["teach", "0px"],
+    ["opening", "0px"],
   ]) {
     const seen = (entries) => (inView[id].value = entries.at(-1).isIntersecting);
     new IntersectionObserver(seen, { rootMargin }).observe($(id));

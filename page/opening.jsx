@@ -262,7 +262,7 @@ const Hand = () => {
 
 effect(() => {
   // at the pad nobody needs it
-  $("dock").classList.toggle("away", inView.teach.value && !pointed.value.name);
+  $("dock").classList.toggle("away", inView.opening.value && !pointed.value.name);
 });
 const Announced = () => announced.value;
 

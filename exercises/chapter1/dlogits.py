@@ -101,5 +101,5 @@ DOCS = 'docs/backprop.md, "1. From the loss to the logits"'
 LINE = "mlp_np.py: dlogits[rows, y] -= 1"
 ON_DIGITS = """
 For a 1, the dlogits of a new network, times the 100 images of the batch: +0.14 -0.94 +0.16 +0.10 +0.05 +0.13 +0.06
-+0.10 +0.11 +0.09. Only the 1 should rise.
++0.10 +0.11 +0.09. Only the score of 1 should grow.
 """

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -72,7 +73,8 @@ EDITS = {  # {what is there: what stands there then}, who disagrees, and words o
         {"the loss", "PyTorch"}, "The loss is wrong: it is not the mean of -log p[y].",
     ),
     "a gradient of the loss twice its size": (
-        {"/= len(y)": "/= len(y) / 2"}, {"central differences", "PyTorch"}, "its gradient of dlogits, b2, W2, b1 and 1",
+        {"/= len(y)": "/= len(y) / 2"}, {"central differences", "PyTorch"},
+        "its gradient of dlogits, and with it those behind it,",
     ),
     "leaky forward alone": (
         LEAKY[0], {"central differences"},
@@ -202,10 +204,19 @@ def deep(monkeypatch):
         sys.modules.pop(name, None)
 
 
+def test_a_step_that_does_something_to_the_gradients_is_said(monkeypatch):
+    source, names = inspect.getsource(main_np.train_step), {**vars(main_np)}
+    exec(source.replace("backward(dlogits)", "backward(2 * dlogits)"), names)
+    monkeypatch.setattr(main_np, "train_step", names["train_step"])
+    _, failed, said, status = judged("--hidden 12")
+    assert "the step" in failed and status == 1
+    assert "main_np.train_step is wrong" in said and "mlp_torch.py is wrong" not in said
+
+
 def test_dropout_three_ways_holds_and_each_process_draws_its_own(deep):
     rows, failed, said, status = judged("--model deep")
     assert (failed, status, said) == (set(), 0, "deep_np.py is proven, as far as these go.")
-    assert rows["in parts"].startswith("not used: the batch stays whole")
+    assert rows["in parts"].startswith("not used: in 2 parts")
     assert rows["torchrun"] == "each process draws random numbers of its own"
 
 
