@@ -358,6 +358,8 @@ def seen_at(model, options, batch, moved, where, share, losses):
     layers, arrays, marks = {}, {}, []
     if x.dtype.kind == "f" and not INPUT[0] < spread(x) < INPUT[1]:
         marks.append(("x", "An unusual spread of what goes in", f"{spread(x):.2g}, around {x.mean():.2g}"))
+    elif x.dtype.kind == "f" and abs(x.mean()) > 2 * spread(x):
+        marks.append(("x", "An unusual mean of what goes in", f"{x.mean():.2g}, with a spread of {spread(x):.2g}"))
     paths, computed = getattr(model, "layers", {}), False  # computed: by weights. What goes in may well be 0
     for name, a in outputs.items():
         computed |= not paths or any(getattr(layer, "params", {}) for layer in walk({name: paths[name]}).values())

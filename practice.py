@@ -422,6 +422,8 @@ def run_file(work, exercise, *arguments):
 
 def look(work, exercise):
     """Say what the first steps of a network from a blank file do, array by array."""
+    if exercise.kind.looks and not classroom.is_written(exercise, work.path(exercise)):
+        raise UserError(f"{exercise.name} is not written yet: there is nothing to look at")
     if not exercise.kind.looks:
         raise UserError("look is for own_network and own_gpt: `python practice.py look own_network`")
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.search_path()}

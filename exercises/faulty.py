@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+from itertools import count
 from pathlib import Path
 
 from exercises.faults import FAULTS, SUSPECTS, line_of, spoilt
@@ -25,11 +26,11 @@ def digest(name):
 
 
 def hand_out(folder, name):
-    """The project into `folder`, which may exist, with that fault. What was there of an earlier fault is replaced."""
+    """The project into `folder` with that fault. What is there of an earlier one gets a number."""
     if folder.exists():
         if not (folder / SECRET).exists():
             raise UserError(f"{folder} holds something else: rename it, and call this again")
-        shutil.rmtree(folder)
+        folder.rename(next(kept for i in count(1) if not (kept := folder.with_name(f"{folder.name}.{i}")).exists()))
     for path in sorted({path for pattern in PROGRAMS for path in ROOT.glob(pattern)}):
         if path.is_file() and "__pycache__" not in path.parts and path != FOUND:
             copy = folder / path.relative_to(ROOT)
@@ -75,14 +76,19 @@ def judge(name, place, suspect):
         where = "The file is right, and the line is another."
     else:
         where = "It is another file."
-    return False, [f"{said} {where}"]
+    loud = [look for look, words in answers_to(name).items() if words]
+    again = f"Look again at what step {loud[0].partition(' ')[0]} of docs/debugging.md says." if loud else ""
+    return False, [f"{said} {where}", *filter(None, [again])]
+
+
+def answers_to(name):
+    """{a step of docs/debugging.md: what it says of that fault, or ""}."""
+    return json.loads(FOUND.read_text(encoding="utf-8"))["faults"].get(name, {}) if FOUND.exists() else {}
 
 
 def shown_by(name):
     """Which steps of docs/debugging.md say something of a fault, and which of all is the best to begin with."""
-    if not FOUND.exists():
-        return []
-    answers = json.loads(FOUND.read_text(encoding="utf-8"))["faults"].get(name, {})
+    answers = answers_to(name)
     loud = [look for look, words in answers.items() if words]
     if not loud:
         return ["No step of docs/debugging.md says anything of it: only reading finds such a line."]

@@ -229,6 +229,8 @@ def test_test_images_that_are_to_be_learned_are_said(monkeypatch, small):
     both = (np.concatenate(pair) for pair in zip(small[:2], small[2:], strict=True))
     assert "Of the test images 100% are among the training images: x." in said(small._make([*both, *small[2:]]))
     assert said(small) == []
+    inverted = small._replace(train_images=255 - small.train_images)
+    assert any(line.startswith("An unusual mean of what goes in: x 2.") for line in said(inverted))
 
 
 def test_gradients_that_are_not_those_of_the_loss_and_a_loss_that_is_none_are_said(monkeypatch):
