@@ -30,7 +30,7 @@ HISTORIES = ("main_np.py --lr 0.8", "main_np.py --hold-out 30000 --epochs 20", "
 def of_network(model):
     """{"log K", "by heart": {step: loss}, "lowest", "suggested", "lr": that of the default run}."""
     options = parse_options("np", "--model", model)
-    losses, guess = by_heart.losses(options)
+    losses, guess, _ = by_heart.losses(options)
     suggested, lowest = find_lr.suggestion(find_lr.search(options))
     return {
         "name": options.network.name, "lr": options.lr, "lowest": lowest, "suggested": suggested,

@@ -160,6 +160,21 @@ def table(found):
     return markdown(["suspect", "fault", *LOOKS], rows)
 
 
+def summary(found):
+    """What the table comes to, line by line, in Markdown."""
+    answers = found["faults"]
+    loud = {look: sum(bool(of[look]) for of in answers.values()) for look in LOOKS}
+    silent = [FAULTS[name].why for name, of in answers.items() if not any(of.values())]
+    steps = ", ".join(f"{look} {count}" for look, count in loud.items())
+    best = ", ".join(f"{look} ({bits:.2f} bits)" for look, bits in splits(found).items())
+    lines = [
+        f"Of {len(answers)} faults, so many are noticed by each step: {steps}.",
+        f"By how much a step alone narrows the {len(SUSPECTS)} suspects, the best first: {best}.",
+        f"Nothing says anything of {len(silent)}: {' '.join(silent)} Only reading finds such a line.",
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
 def main():
     Parser(description=__doc__).parse_args()
     found = load()
@@ -175,7 +190,7 @@ def main():
             found["faults"][name] = looks(fault, found["healthy"][fault.options])
             save(found)
             print(name, found["faults"][name], flush=True)
-    print(table(found), splits(found), sep="\n\n")
+    print(table(found), summary(found), sep="\n\n")
 
 
 if __name__ == "__main__":

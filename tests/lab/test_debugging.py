@@ -82,7 +82,15 @@ def test_a_history_is_drawn_without_saying_which():
 
 def test_equal_scores_are_not_learned_by_heart(monkeypatch, capsys):
     """From a first loss of 134, a fall to log 10 is a long way down, and nothing learned."""
-    monkeypatch.setattr(by_heart, "losses", lambda options: ([134.0] * 199 + [2.267], np.log(10)))
+    monkeypatch.setattr(by_heart, "losses", lambda options: ([134.0] * 199 + [2.267], np.log(10), 0.0))
     by_heart.main(["--pixels", "raw"])
     said = "not learned by heart (equal scores have the loss 2.303)"
     assert capsys.readouterr().out.splitlines()[-1].startswith(said)
+
+
+def test_nobody_knows_by_heart_which_of_two_texts_that_begin_alike_it_is():
+    """Three of four texts begin with 0, 1, and go on with 5, 7 and 7; all begin with 0."""
+    x, y = np.array([[0, 1], [0, 2], [0, 1], [0, 1]]), np.array([[1, 5], [2, 6], [1, 7], [1, 7]])
+    first, second = 3 * np.log(4 / 3) + np.log(4), np.log(3) + 2 * np.log(3 / 2)
+    assert np.isclose(by_heart.least_loss(x, y), (first + second) / 8)
+    assert by_heart.least_loss(x, np.array([1, 2, 1, 1])) == 0  # of images each has its answer
