@@ -188,6 +188,7 @@ def test_two_processes_are_one_run(words, tmp_path, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # which torch.compile meets in PyTorch itself
 def test_the_commands(program, tmp_path, capsys):
     """As a user types them: without PyTorch by hand, with it, in bfloat16 and, which takes its time, compiled."""
     argv = RESNET.split()

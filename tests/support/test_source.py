@@ -310,7 +310,7 @@ LETTERS = {
 }
 OTHERS = {
     "nothing": ("--dataset own", "--dataset own: there is no folder or file of that name"),
-    "one picture": (f"--dataset {ROOT}/png/photo.jpg", "png/photo.jpg is one picture: name a folder"),
+    "one picture": ("--dataset PHOTO", "png/photo.jpg is one picture: name a folder"),
     "no name": ("--dataset=", "there is no folder or file"),
     "an MLP of a text": (
         "--dataset THIS_FILE",
@@ -373,7 +373,11 @@ def test_a_text_that_cannot_be_learned_from_is_one_line(name, call, tmp_path):
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_is_no_dataset_of_this_network_is_one_line(name, call):
     words, said = OTHERS[name]
-    refused(call, [word.replace("THIS_FILE", __file__) for word in words.split()], said)
+    refused(
+        call,
+        [word.replace("THIS_FILE", __file__).replace("PHOTO", f"{ROOT}/png/photo.jpg") for word in words.split()],
+        said,
+    )
 
 
 @pytest.mark.skipif(getattr(os, "geteuid", int)() == 0, reason="root may read everything, and Windows has no such mode")
