@@ -715,7 +715,7 @@ def test_a_phone_shows_what_it_needs(phone):
         is_there = f"nav [aria-current][href='{name}']"
         if link is not links[-1]:  # the last is too low to come to the top
             phone.locator(name).wait_for()
-            until(lambda name=name: abs(boxes(phone, name)[0][2]) < 140)  # at the top, below the title if there is one
+            until(lambda name=name: abs(boxes(phone, name)[0][2]) < 200)  # at the top, below the title if there is one
             until(phone.locator(is_there).is_visible)
     phone.locator("nav a[href='#learn']").tap()
     phone.locator("#start").tap()
