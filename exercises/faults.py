@@ -1,7 +1,7 @@
 """Faults of a training, each an edit of one line: what lab/faults.py measures, and `practice.py fault` hands out.
 
 They are slips that people make, in the order in which a training goes: the data, the first weights, the forward pass,
-the loss, the gradients, the step, its schedule, and the test. None of them is in docs/debugging.md.
+the loss, the gradients, the step, its schedule, and the test.
 """
 
 from typing import NamedTuple
@@ -97,7 +97,7 @@ FAULTS = {
     "faster and faster": Fault("step", "main_np.py", "v *= momentum  #", "v *= 1.1 * momentum  #",
                                "The old velocity is multiplied by 0.99, and not by 0.9."),
     "a little faster": Fault("step", "main_np.py", "v *= momentum  #", "v *= 1.001 * momentum  #",
-                             "The old velocity is multiplied by 0.9009, and not by 0.9."),
+                             "The momentum is 1.001 times as large as it should be."),
     "mean taken off": Fault("step", "main_np.py", "v += dp\n", "v += dp - dp.mean()\n",
                             "The mean of each gradient is taken off."),
     "no momentum": Fault("step", "main_np.py", "v *= momentum  #", "v *= 0  #", "The old velocity is forgotten."),

@@ -90,6 +90,8 @@ def shown_by(name):
     """Which steps of docs/debugging.md say something of a fault, and which of all is the best to begin with."""
     answers = answers_to(name)
     loud = [look for look, words in answers.items() if words]
+    if not answers:
+        return []
     if not loud:
         return ["No step of docs/debugging.md says anything of it: only reading finds such a line."]
     return [f"Step {look.partition(' ')[0]} of docs/debugging.md says: {answers[look]}" for look in loud]

@@ -21,7 +21,7 @@ from conftest import ROOT, as_input
 from exercises import network, symptoms
 from exercises.catalogue import BY_NAME, CASES, EXERCISES
 from gpt_np import next_words
-from lab import bench, cost, counts, debugging, experiments, nanogpt, results, steps, writing
+from lab import bench, cost, counts, debugging, experiments, faults, nanogpt, results, steps, writing
 from mlp_np import MLP, numerical_gradient, softmax_cross_entropy
 from networks import parse_options
 from support.history import History, load_history
@@ -69,6 +69,8 @@ def test_tables_are_those_of_the_results():
         ("docs/autograd.md", cost.table(RESULTS["tape"]["found"])),
         ("docs/experiments.md", experiments.experiments_table(RESULTS["experiments"])),
         ("docs/debugging.md", experiments.overfitting_table(RESULTS["experiments"])),
+        ("docs/debugging.md", faults.table(faults.load())),
+        ("docs/debugging.md", faults.summary(faults.load())),
         *(
             (page, debugging.table(RESULTS["debugging"], model))
             for page, model in zip(
