@@ -26,7 +26,9 @@ LOCK = -c requirements-lock.txt
 INSTALL = $(NEW) && $(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q $(LOCK)
 # What the tests draw, and their order: make test SALT=17 repeats what that salt gave.
 SALT ?= 0
-PYTEST = PYTHONHASHSEED=$(SALT) $(BIN)/python -m pytest -n auto --dist worksteal --salt $(SALT)
+# A test that has hung for 15 minutes ends its process, which says where every thread is; the other tests go on.
+HUNG = -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
+PYTEST = PYTHONHASHSEED=$(SALT) $(BIN)/python -m pytest -n auto --dist worksteal --salt $(SALT) $(HUNG)
 
 .PHONY: np torch twins look page site figures shortcut results bench setup test test-all test-slow lint lock format clean
 

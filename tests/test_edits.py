@@ -1,9 +1,16 @@
 """The single edits that the marker tries on a learner's lines: each turns a slip back, and has a row that needs it."""
 
 import ast
+import socket
+import subprocess
+import sys
 import textwrap
+import threading
 
-from conftest import rows
+import pytest
+
+from conftest import PATIENCE, rows
+from marker.finders import repair
 from marker.finders.edits import edits_of, together
 from marker.verdict import PLACES
 
@@ -200,3 +207,31 @@ def test_one_slip_in_several_places_is_turned_back_in_all_of_them():
     ):
         assert several not in {text for _, text in turned_back(lines)}
     assert not [*together([*edits_in("return i + 1")[1], *edits_in("return i + 1")[1]])]  # of two functions
+
+
+def test_what_is_tried_touches_nothing_outside_and_other_threads_go_on(tmp_path):
+    """The browser's tests have a server in the marker's own process: it must answer while edits are tried."""
+    begun, over, served = threading.Event(), threading.Event(), []
+
+    def serve():
+        begun.wait()
+        with socket.socket() as opened:
+            served.append(opened)
+        over.set()
+
+    (other := threading.Thread(target=serve)).start()
+    with repair.harmless():
+        begun.set()
+        assert over.wait(PATIENCE)
+        for outside in (
+            socket.socket,
+            lambda: (tmp_path / "file").write_text("x"),
+            lambda: (tmp_path / "folder").mkdir(),
+            lambda: subprocess.run([sys.executable, "-V"], check=True),
+        ):
+            with pytest.raises(PermissionError):
+                outside()
+    other.join()
+    assert served and not any(tmp_path.iterdir())
+    with socket.socket():
+        pass  # allowed again
