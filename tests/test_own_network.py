@@ -35,7 +35,7 @@ ALSO = {edits: program for _, edits, program in own_programs.programs(own_progra
 STYLES = own_programs.STYLES | ALSO
 # The first of these every day; all others are slow.
 EVERY_DAY = {
-    "the same images", "other gradients", "gradients times a number", "uphill", "no function",
+    "other gradients", "gradients times a number", "uphill", "no function",
     "kept between calls",
     "batch norm with running means",
 }  # fmt: skip

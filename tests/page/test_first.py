@@ -108,6 +108,7 @@ def test_the_chain_asks_for_what_its_exercises_ask_for(first):
         assert own_lines()[exercise.gives[0]] == name
 
 
+@pytest.mark.slow
 def test_what_one_writes_is_marked_and_drives_the_bars_and_the_step(browser, address):
     """A wrong line is named, a right one computes; with all of them the step is the reader's own."""
     own = (address, "data:", "blob:")

@@ -17,7 +17,7 @@ from test_practice import everything_written, kind_of
 import networks
 from chromium import READY as STARTED
 from chromium import as_window, boxes, draw, frames, opened, served, tab, weights
-from conftest import ROOT, until
+from conftest import ROOT, every_day_or_all, until
 from desk import archives, classroom
 from desk.work import Work
 from exercises import network
@@ -300,7 +300,9 @@ def test_what_is_due_stands_at_the_top_and_a_review_says_that_it_is_one(anew):
     assert kept(page)["files"] == right and not page.locator(".due").count()
 
 
-@pytest.mark.parametrize("name", [pytest.param("case_flat", marks=pytest.mark.slow), "attention"])
+@pytest.mark.parametrize(
+    "name", ["da1", *(pytest.param(name, marks=pytest.mark.slow) for name in ("case_flat", "attention"))]
+)
 def test_what_the_marker_says_comes_into_view_and_the_button_keeps_the_focus(anew, name):
     page = anew(name)
     page.get_by_role("button", name="Mark", exact=True).focus()
@@ -866,11 +868,12 @@ def test_what_is_fetched_ahead(browser, site, address, phone):
         context.close()
 
 
+@pytest.mark.parametrize("exercises", every_day_or_all(HERE[::9], HERE))
 @pytest.mark.parametrize("width, height", [(1366, 650), (390, 844)])  # a small laptop's, and a phone's
-def test_a_newcomer_sees_mark_in_every_exercise_of_one_function(at, width, height):
+def test_a_newcomer_sees_mark_in_every_exercise_of_one_function(at, width, height, exercises):
     with at("practise.html#logits", width=width) as page:
         page.set_viewport_size({"width": width, "height": height})
-        for exercise in HERE:
+        for exercise in exercises:
             if exercise.is_program:
                 continue
             page.evaluate("(name) => (location.hash = name)", exercise.name)
