@@ -251,6 +251,7 @@ def opened_with(page, files, **more):
     page.wait_for_selector(READY, state="attached")
 
 
+@pytest.mark.slow
 def test_what_is_left_holds_up_nothing_and_a_verdict_stays(anew):
     files = {"dz1": filled("dz1", "while True: pass"), "da1": filled("da1", "da1 = 2 * dlogits @ W2.T")}
     page = anew("dz1", files=files)

@@ -76,6 +76,7 @@ def call(tmp_path, monkeypatch, capsys):
 # --- A folder for each class ---
 
 
+@pytest.mark.slow
 def test_a_folder_of_pictures_learns_what_the_same_images_in_mnists_format_do(mnist, tmp_path, call):
     """To the bit, if they are in the same order. Also in three frameworks, the same run."""
     small = mnist._make(array[:n] for array, n in zip(mnist, (300, 300, 100, 100), strict=True))
