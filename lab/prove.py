@@ -146,6 +146,8 @@ def label(group, name):
 class Twin:
     """Another form of the training, its first `Departure` from the one by hand, and in which step that is."""
 
+    shares = ""  # what it cannot judge, because both forms use the same lines
+
     def __init__(self, judge, file, form):
         self.judge, self.file, self.form = judge, file, form
         self.largest, self.first, self.step, self.fails, self.values = 0.0, None, None, "", {}
@@ -188,7 +190,7 @@ class Twin:
             return Row(self.judge, f"{self.file} is another network: its logits differ before any backward pass")
         if self.first:
             return Row(self.judge, where(self.step, self.first, self.values), False)
-        return Row(self.judge, f"no array of any step {differs(self.largest)} from {self.file}'s")
+        return Row(self.judge, f"no array of any step {differs(self.largest)} from {self.file}'s{self.shares}")
 
 
 def where(step, first, values):
@@ -385,6 +387,7 @@ def judged(options, checkpoint=None, steps=STEPS):
     other_parts = 1 if options.parts > 1 else 2
     by_hand = InNumPy(options, checkpoint)
     tape = Twin.of("the tape", f"{file}_autograd.py", lambda: InNumPy(changed(options, autograd=True), checkpoint))
+    tape.shares = " (it shares the lines of the loss and dlogits)"
     parts = Twin("in parts", "", InNumPy(changed(options, parts=other_parts), checkpoint))
     twins, optimizer, theirs = [tape], None, None
     if with_pytorch():
