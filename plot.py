@@ -166,7 +166,7 @@ def comparison(runs, title=""):
     for number, (label, (_, history)) in enumerate(runs.items()):
         steps, colour, width = history.steps_per_epoch, COLOURS[number], 4 if len(runs) == 2 and number == 0 else 2
         label = " ".join(label.encode(errors="replace").decode().split())  # a folder's name may hold anything
-        label = " " + label[:99].replace("$", r"\$")  # $ starts mathematics in matplotlib, and _ a label that it hides
+        label = " " + label[:99]  # matplotlib hides a label that begins with _
         label += f": {history.test_accuracy[-1]:.4f}" if history.test_accuracy else ""
         epochs, tested = np.arange(1, history.step + 1) / steps, np.array(history.test_step) / steps
         for axes, train, test in (

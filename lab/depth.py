@@ -19,7 +19,7 @@ with program.needing("requirements.txt"):
     from lab import results
     from networks import parse_options
     from support import drawing
-    from support.drawing import TEST, TRAIN, new_figure, style, style_axes
+    from support.drawing import TEST, TRAIN, new_figure, powers_of_ten, style, style_axes
     from support.history import machine
     from support.options import Parser
     from support.place import Place
@@ -69,7 +69,7 @@ def picture(result):
     style_axes(left, "After one epoch", "test accuracy", "layers")
     before = f"Before training, {result['layers'][-1]} layers"
     style_axes(right, before, "size of the gradient, |dW|", "convolution, from the first to the last")
-    right.set_yscale("log")
+    powers_of_ten(right.yaxis)
     for name, color in [("with", TRAIN), ("without", TEST)]:
         gradient = result[name]["gradient"]
         left.plot(result["layers"], result[name]["accuracy"], "o-", color=color, linewidth=2, label=f"{name} shortcuts")

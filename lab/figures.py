@@ -54,7 +54,7 @@ class Page:
 
     def text(self, *rows, size=16, color=INK, ha="center", **more):
         """rows: (x, y, string), where y is the middle of the string's first line."""
-        more |= {"ha": ha, "va": "center", "parse_math": False}
+        more |= {"ha": ha, "va": "center"}
         for x, y, string in rows:
             for i, line in enumerate(string.split("\n")):
                 self.axes.text(x, y + round(1.42 * i * size), line, fontsize=size, color=color, **more)

@@ -15,7 +15,7 @@ with program.needing("requirements-np.txt"):
     import main_np
     from networks import parse_options
     from support import drawing
-    from support.drawing import INK, TEST, TRAIN, new_figure, style, style_axes
+    from support.drawing import INK, TEST, TRAIN, new_figure, powers_of_ten, style, style_axes
     from support.errors import UserError
     from support.files import check_output, open_folder
     from support.run import make_plan
@@ -60,13 +60,12 @@ def picture(found, title):
     figure = new_figure(8, 4, title)
     axes = style_axes(figure.add_subplot(), "", "loss", "learning rate")
     rates, losses, means = zip(*found, strict=True)
-    axes.set_xscale("log")
+    powers_of_ten(axes.xaxis)
     axes.plot(rates, losses, color=TRAIN, alpha=0.3, linewidth=1)
     axes.plot(rates, means, color=TRAIN, linewidth=2, label="running mean")
-    for rate, color, words in zip(
-        suggestion(found), (TEST, INK), ("the loss is lowest: {:.2g}", "try {:g}"), strict=True
-    ):
-        axes.axvline(rate, color=color, linestyle="--", linewidth=1, label=words.format(rate))
+    rate, lowest = suggestion(found)
+    axes.axvline(rate, color=INK, linestyle="--", linewidth=1, label=f"try {rate:g}")
+    axes.axvline(lowest, color=TEST, linestyle="--", linewidth=1, label=f"the loss is lowest: {lowest:.2g}")
     axes.set_ylim(0, 1.1 * max(losses[:20]))
     axes.legend()
     return figure

@@ -25,7 +25,7 @@ with program.needing("requirements.txt"):
     from lab.prove import InNumPy, InPyTorch
     from networks import NETWORKS, parse_options, prefix, typed
     from support import drawing
-    from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style, style_axes
+    from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, powers_of_ten, style, style_axes
     from support.errors import UserError
     from support.history import machine
     from support.lockstep import largest_difference
@@ -184,7 +184,7 @@ def show_differences(axes, runs):
     words = {"fontsize": 12, "textcoords": "offset points", "bbox": WHITE}
     steps = np.arange(1, len(runs["float64"]["difference"]) + 1)
     style_axes(axes, "", "difference", "steps")
-    axes.set_yscale("log")
+    powers_of_ten(axes.yaxis)
     axes.set_ylim(1e-18, 1e2)
     axes.set_xlim(-0.02 * len(steps), 1.02 * len(steps))
     for dtype, color in (("float32", TEST), ("float64", TRAIN)):

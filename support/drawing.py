@@ -3,12 +3,13 @@
 A picture is drawn within `style`, on matplotlib's defaults, whatever the user's matplotlibrc says.
 """
 
+import re
 import warnings
 from contextlib import contextmanager
 
 import matplotlib
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullFormatter
 
 from support.files import replacing
 
@@ -20,6 +21,7 @@ SETTINGS = (
     | dict.fromkeys([f"{axis}tick.{kind}.size" for axis in "xy" for kind in ("major", "minor")], 0)
     | dict.fromkeys([f"figure.constrained_layout.{side}_pad" for side in "wh"], 0.08)
     | {"figure.constrained_layout.use": True, "axes.axisbelow": True}
+    | {"text.parse_math": False}  # a text or the name of a folder may have a $ in it, which would begin mathematics
     | {"legend.edgecolor": "none", "legend.framealpha": 0.85, "legend.labelcolor": "black"}  # so no line crosses words
 )
 
@@ -63,6 +65,24 @@ def style_axes(axes, title, ylabel, xlabel=""):
     axes.grid()
     axes.spines[:].set_visible(False)
     return axes
+
+
+class Powers(LogFormatterSciNotation):
+    """10⁻³ and 2 × 10⁻³, as matplotlib writes them, but without its mathematics, which `style` turns off."""
+
+    def __call__(self, x, pos=None):
+        found = re.fullmatch(r"\$\\mathdefault\{(?:(.*)\\times)?10\^\{(.*)\}\}\$", text := super().__call__(x, pos))
+        if not found:
+            return text
+        power = found[2].translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        return f"{found[1]} × 10{power}" if found[1] else f"10{power}"
+
+
+def powers_of_ten(axis):
+    """Make an axis logarithmic, axes.xaxis or axes.yaxis, with powers of ten on it."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_major_formatter(Powers())
+    axis.set_minor_formatter(Powers())
 
 
 def logarithmic(axes):

@@ -8,7 +8,7 @@ from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullLocator
 
-from support.drawing import GRID, INK, MONO, TEST, TRAIN, aside, head, new_figure, style, style_axes
+from support.drawing import GRID, INK, MONO, TEST, TRAIN, aside, head, new_figure, powers_of_ten, style, style_axes
 from support.rounding import probability
 
 SIGNED = LinearSegmentedColormap.from_list("signed", [TEST, "white", TRAIN])  # below 0, 0, above 0
@@ -276,7 +276,7 @@ LINE = 16  # letters side by side
 
 def printed(letter):
     """A letter as it is shown in a picture: what leaves no ink has a sign."""
-    return {" ": "\N{OPEN BOX}", "\n": "\N{DOWNWARDS ARROW WITH CORNER LEFTWARDS}", "$": r"\$"}.get(letter, letter)
+    return {" ": "\N{OPEN BOX}", "\n": "\N{DOWNWARDS ARROW WITH CORNER LEFTWARDS}"}.get(letter, letter)
 
 
 def show_letters(axes, values, limit, shown, framed, size):
@@ -452,7 +452,7 @@ def sizes(axes, rows, colors, rule=None):
     """
     drawn = [(y, value, ring) for y, row in enumerate(rows) for value, ring in row if value and np.isfinite(value)]
     values = [value for _, value, _ in drawn] + [rule] * bool(rule)
-    axes.set_xscale("log")
+    powers_of_ten(axes.xaxis)
     axes.xaxis.set_major_locator(LogLocator(10, numticks=6))
     axes.xaxis.set_minor_locator(NullLocator())
     if values:
@@ -470,7 +470,7 @@ def show_losses(axes, losses, classes):
     axes.plot(steps[finite], losses[finite], ".-" if len(losses) < 60 else "-", color=TRAIN, linewidth=1.5)
     axes.axhline(np.log(classes), color=INK, linewidth=0.8, linestyle="--")
     if losses[finite].max(initial=0) > FAR * np.log(classes):
-        axes.set_yscale("log")
+        powers_of_ten(axes.yaxis)
     else:
         axes.set_ylim(0, None)
     for step in steps[~finite]:

@@ -164,6 +164,8 @@ def test_two_runs_at_once_are_refused(tmp_path):
         look.main(["--training", "--weights", "some.npz", "--lr", "1"])
     with pytest.raises(UserError, match="unrecognized arguments: --lr"):
         look.main(["--lr", "1"])
+    with pytest.raises(UserError, match="--resume continues a run, which this program does not do"):
+        look.main(["--training", "3", "--resume", "some.npz"])
 
 
 def test_to_look_changes_nothing(small):

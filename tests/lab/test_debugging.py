@@ -45,7 +45,12 @@ def test_find_lr_says_a_rate_draws_it_and_learns_at_it(tmp_path, capsys):
     options = parse_options("np", *SMALL_RUN)
     found = find_lr.search(options)
     assert rate == find_lr.suggestion(found)[0] and 1e-3 < rate < 0.1
-    assert_legible(find_lr.picture(found, "a title"))
+    assert_legible(figure := find_lr.picture(found, "a title"))
+    _, _, *lines = figure.axes[0].get_lines()
+    lowest = min(found, key=lambda row: row[2])[0]
+    assert {line.get_label(): line.get_xdata()[0] for line in lines} == {
+        f"try {rate:g}": rate, f"the loss is lowest: {lowest:.2g}": lowest,
+    }  # fmt: skip
     assert (tmp_path / "find_lr_np.png").exists()
 
 
