@@ -5,7 +5,7 @@ The first layer was z1 = x @ W1 + b1, then a1 = max(z1, 0). Find the derivatives
     x   (B, 784)   the images, a row of 784 pixels each
     z1  (B, H)
     da1 (B, H)     the derivative of the loss with respect to a1
-    dz1 (B, H)     the same with respect to z1
+    dz1 (B, H)     the same with respect to z1; the mean's 1/B is already in both
 
 You may be given more than you need.
 """

@@ -7,7 +7,7 @@ Now the whole walk, from the loss to the leaves. A node knows
     node.grad     its gradient; None, as long as nothing has arrived
 
 Begin with the gradient of the loss. Then visit the nodes in their order. Each of them calls its shares with its own
-gradient, and what they return is added to the gradients of the parents.
+gradient, and what they return is added to the gradients of the parents, in new arrays, as in tape_accumulate.
 
     loss    the node where the way back begins; its value is a single number
     order   a list of all nodes, as in tape_order: the loss first, and each node after all that used it

@@ -7,7 +7,7 @@ the kept values and its own.
     q, k, v          (B, d)      the new word's query, key and value, in each of B texts
     kept_k, kept_v   (B, t, d)   those of the words before it
 
-    scores = q . key / sqrt(d)      weights = softmax(scores)
+    scores = q . key / sqrt(d), which may be large      weights = softmax(scores)
 """
 
 import numpy as np

@@ -3,7 +3,7 @@
 At each place of each text the network gives V logits, and should have given the word that comes next there. The loss is
 the mean of the cross-entropies of all places of all texts. Find it, and its derivative with respect to the logits.
 
-    logits (B, T, V)   a score for each word, at each of T places in each of B texts
+    logits (B, T, V)   a score for each word, perhaps a large one, at each of T places in each of B texts
     y      (B, T)      the words that come next, whole numbers from 0 to V - 1
 """
 

@@ -7,8 +7,8 @@ their factors add up to 1 - beta^t, by which they are divided. The step is the f
     s = beta2 s + (1 - beta2) dp^2             square = s / (1 - beta2^t)
     p = p - lr mean / (sqrt(square) + eps)
 
-Beside all this, weights shrink by the share lr weight_decay of what they are, in each step. But only arrays of two axes
-and more do: neither a bias nor the gamma of a norm.
+Beside all this, each step makes the weights smaller by lr weight_decay old_p. But only arrays of two axes and more
+shrink: neither a bias nor the gamma of a norm does.
 
     old_p, dp       any shape    the parameter, and the derivative of the loss with respect to it
     old_m, old_s    the same     the two running means so far
