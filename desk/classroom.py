@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from threading import Event
+from typing import NamedTuple
 
 from desk.archives import CLOSED, KEPT, LARGEST, is_archive, is_nobodys, is_python, unpack_apart, wanted_name, why
 from desk.work import Work
@@ -29,6 +30,16 @@ from support.files import check_output, read_file, replacing
 MOST_ARCHIVES = 20  # that are opened for one person
 ELSEWHERE = "it is a link to what was not handed in"
 HEADING = "What the marker of practice.py says\n\n"  # the first line of feedback: no other file is replaced
+
+
+class Cell(NamedTuple):
+    """What the table says of one exercise of one person; with nothing in it, that person has no file for it."""
+
+    words: str = ""
+    text: str = ""  # what the marker says to that person
+    tried: bool = False  # whether something was written
+    passed: bool = False
+    wrong: bool = False  # whether the words name a mistake
 
 
 def mark_all(catalogue, name, seed=0, only=None, feedback=None, out=None):
@@ -72,16 +83,17 @@ def mark_into(file, catalogue, name, seed, only, feedback):
     pool = ThreadPoolExecutor(cores)  # each thread waits for the process that runs a file
     try:
         marked = pool.map(lambda person: mark_person(catalogue, person, exercises, seed, ended), people)
-        for person, (note, verdicts, passed_over) in zip(people, marked, strict=True):
-            who, words = harmless(person.name), [harmless(word) for word, _ in verdicts]
-            rows.append(words)
-            table.writerow([who, passed(words), harmless(note), *words])
+        for person, (note, cells, passed_over) in zip(people, marked, strict=True):
+            cells = [cell._replace(words=harmless(cell.words)) for cell in cells]
+            who, passed = harmless(person.name), sum(cell.passed for cell in cells)
+            rows.append(cells)
+            table.writerow([who, passed, harmless(note), *(cell.words for cell in cells)])
             file.flush()
             more = f" ({harmless(listed(passed_over))}: no exercise's name)" if passed_over else ""
-            print(f"{who}: {passed(words)} of {len(exercises)}{more}", file=sys.stderr, flush=True)
+            print(f"{who}: {passed} of {len(exercises)}{more}", file=sys.stderr, flush=True)
             if feedback:
-                said = zip(exercises, verdicts, strict=True)
-                said = [f"{e.name}, {e.title}: {word}\n{text}" for e, (word, text) in said if word]
+                said = zip(exercises, cells, strict=True)
+                said = [f"{e.name}, {e.title}: {cell.words}\n{cell.text}" for e, cell in said if cell.words]
                 give_feedback(feedback, person.name, "\n\n".join([*said, *[note] * bool(note)]))
     finally:
         ended.set()
@@ -90,19 +102,21 @@ def mark_into(file, catalogue, name, seed, only, feedback):
 
 
 def mark_person(catalogue, person, exercises, seed, ended):
-    """A note on what could not be read, or ""; for each exercise a mark and a text; the names of files passed over."""
+    """A note on what could not be read, or ""; a `Cell` for each exercise; the names of files passed over."""
     with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as spare:
         files, seen, passed_over, unread = find_files(catalogue, person, spare)
         lost = {wanted_name(catalogue.by_name, PurePosixPath(name)): reason for name, reason in unread.items()}
-        note, verdicts = "" if files else "no exercise found", []
+        note, cells = "" if files else "no exercise found", []
         if unread:
             note = f"cannot be read: {listed([f'{name} ({reason})' for name, reason in unread.items()])}"
         for exercise in exercises:
-            word, text = ("", "") if ended.is_set() else in_words(files.get(exercise.name), exercise, seed)
+            cell = Cell() if ended.is_set() else cell_of(files.get(exercise.name), exercise, seed)
             if exercise.name in lost and exercise.name not in files:
-                word, text = "cannot be read", lost[exercise.name]
-            verdicts.append(("seen" if passed([word]) and exercise.name in seen else word, text))
-    return note, verdicts, passed_over
+                cell = Cell("cannot be read", lost[exercise.name], tried=True)
+            if cell.passed and exercise.name in seen:
+                cell = cell._replace(words="seen", passed=False)
+            cells.append(cell)
+    return note, cells, passed_over
 
 
 def give_feedback(folder, name, text):
@@ -149,12 +163,12 @@ def chosen(catalogue, only):
 def summary(exercises, rows):
     """For each exercise that somebody has tried, a line: how many did, how many passed, the commonest mistake."""
     yield f"\n{'exercise':20} tried passed  commonest mistake"
-    for exercise, marks in zip(exercises, zip(*rows, strict=True), strict=True):
-        tried = [word for word in marks if word not in ("", "not written")]
-        wrong = [word for word in tried if not word.startswith(("passed", "seen", "cannot be read"))]
+    for exercise, cells in zip(exercises, zip(*rows, strict=True), strict=True):
+        tried, passed = (sum(getattr(cell, what) for cell in cells) for what in ("tried", "passed"))
+        wrong = Counter(cell.words for cell in cells if cell.wrong)
         if tried:
-            worst = "".join(f"{word} ({count})" for word, count in Counter(wrong).most_common(1))
-            yield f"{exercise.name:20} {len(tried):5} {passed(tried):6}  {worst}".rstrip()
+            worst = "".join(f"{words} ({count})" for words, count in wrong.most_common(1))
+            yield f"{exercise.name:20} {tried:5} {passed:6}  {worst}".rstrip()
 
 
 def find_files(catalogue, person, spare=None):
@@ -221,28 +235,24 @@ def is_written(exercise, path):
     return False
 
 
-def in_words(path, exercise, seed):
-    """A verdict in a few words, with the output that is wrong where there are several; and all that is said of it."""
+def cell_of(path, exercise, seed):
+    """The `Cell` of a file: the verdict in a few words, with the output that is wrong where there are several."""
     if path is None:
-        return "", ""
+        return Cell()
     try:
         if is_stub(exercise, path):
-            return "not written", ""
+            return Cell("not written")
         if not can_run(exercise):
-            return "no PyTorch", ""
+            return Cell("no PyTorch", tried=True)
         verdict = marking.mark(exercise, path, seed)
     except UserError as error:  # an earlier file has removed this one, say
-        return f"cannot be read: {why(error, path)}"[:80], ""
+        return Cell(f"cannot be read: {why(error, path)}"[:80], tried=True)
     except Exception as error:
-        return f"cannot be marked: {type(error).__name__}", ""
+        return Cell(f"cannot be marked: {type(error).__name__}", tried=True)
     output = verdict.text.partition(":")[0]
     several = output in exercise.gives and len(exercise.gives) > 1
-    return f"{output}: {verdict.name}" if several else verdict.name, verdict.text
-
-
-def passed(words):
-    """How many of these marks say so; "passed, with imports" does, too."""
-    return sum(word.startswith("passed") for word in words)
+    words = f"{output}: {verdict.words}" if several else verdict.words
+    return Cell(words, verdict.text, verdict.name != "not written", verdict.passed, not verdict.passed)
 
 
 def harmless(name):

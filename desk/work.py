@@ -79,7 +79,7 @@ class Work:
         if not verdict.passed:
             if verdict.question and not mistake:
                 self.note("first", verdict.typed, exercise)
-                self.note("mistakes", verdict.name, exercise)
+                self.note("mistakes", verdict.words, exercise)
                 self.note("asked", verdict.question, exercise)
             return [verdict.text]
         before = exercise.name in self.progress["passed"]

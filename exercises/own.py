@@ -44,7 +44,6 @@ KNOWN = 3500  # images to learn from; the others are for the test
 LOG10 = np.log(10)  # the loss of ten equal scores
 FUNCTIONS = "loss", "gradients", "train", "read"
 COUNTS = {3: "three", 4: "four", 5: "five"}
-WITH_IMPORTS = "passed, with imports"
 STUB = ROOT / "exercises" / "chapter1" / "own_network.py"
 ASKS = {0.1: "Is there a mean over the ten scores, too?"}  # of gradients that are a tenth of what they should be
 wrong = OF_NETWORKS.wrong
@@ -52,15 +51,15 @@ wrong = OF_NETWORKS.wrong
 
 @np.errstate(all="ignore")
 def examined(examine, module, *arguments):
-    """A mark, and what is said: "passed", and what the examination of a file returns; or else, what is `Wrong`."""
+    """Whether a file has passed, a mark, and what is said: what its examination returns; or else, what is `Wrong`."""
     try:
         text = examine(module, *arguments)
     except Wrong as error:
-        return error.mark, str(error)
+        return False, error.mark, str(error)
     if others := imports(read(module.__file__)):
         ask = "Which of its lines do you owe to them, and could you write these yourself?"
-        return WITH_IMPORTS, f"{text}\nYour file imports {' and '.join(others)}. {ask}"
-    return "passed", text
+        return True, "with imports", f"{text}\nYour file imports {' and '.join(others)}. {ask}"
+    return True, "passed", text
 
 
 def imports(source):

@@ -78,7 +78,7 @@ def numbers(exercise, results):
 
 def of_sizes(answer, verdict, t):
     """The `Verdict` on trial t, if that may be the first whose sizes are not those that are written in the file."""
-    is_general = verdict.name in ("not right", "wrong shape", "transposed") or verdict.name.startswith("error")
+    is_general = verdict.name in ("not right", "wrong shape", "transposed") or verdict.name == "error"
     written = numbers_in(answer.typed) - numbers_in(answer.exercise.answer)
     if t % 2 and is_general and written & set(sizes(answer.given[t - 1]).values()):
         text = "A batch of other sizes was right. Is one of its sizes written in your file as a number?"

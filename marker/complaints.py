@@ -23,7 +23,7 @@ def read(file):
 
 
 def explain(error, file, words=WORDS, sizes=None):
-    """The mark of an exception, and its text: the learner's own line, and the complaint in plain words.
+    """What is reported of an exception: its mark, its kind, and the learner's line with the complaint in plain words.
 
     words: those of the exercise's folder. sizes: {a name that is none here: what it is}, of those that the text has.
     """
@@ -43,7 +43,8 @@ def explain(error, file, words=WORDS, sizes=None):
     if re.match("[a-z]+ ", message):  # and not a name, such as f()
         message = message[:1].upper() + message[1:]
     where = f"Line {line}: {wrote}\n" if line else ""
-    return {"name": error.mark if isinstance(error, Wrong) else f"error: {kind_of(error)}", "text": where + message}
+    name, kind = (error.mark, "") if isinstance(error, Wrong) else ("error", kind_of(error))
+    return {"name": name, "error": kind, "text": where + message}
 
 
 def kind_of(error):

@@ -29,7 +29,7 @@ class Outcome:
 
     typed: str = ""  # the learner's own lines
     printed: str = ""
-    error: dict | None = None  # {"name": a mark, "text": what is said} of what ended the file
+    error: dict | None = None  # of what ended the file: as marker.complaints.explain has it
     unmarked: str = ""  # why it could not be marked, which is no mistake of the learner's
     notes: Any = None  # the kind's own
     died: int | None = None  # the status with which Python ended before there was a report

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from marker import runner
-from marker.verdict import Verdict, wrong
+from marker.verdict import Verdict, ended, wrong
 
 WITH_TORCH = 60  # seconds that a file may compute that needs PyTorch
 
@@ -34,8 +34,8 @@ def judge(exercise, seed, outcome):
     """The `Verdict` on an `Outcome`, for the inputs of that seed."""
     if found := not_run(outcome):
         return found
-    outcome = replace(outcome, notes=notes_of(exercise, outcome), error=runner.ended(exercise, outcome.error))
-    return exercise.kind.judge(exercise, seed, outcome)
+    error = ended(outcome.error, exercise.folder.words.marks)
+    return exercise.kind.judge(exercise, seed, replace(outcome, notes=notes_of(exercise, outcome), error=error))
 
 
 def notes_of(exercise, outcome):

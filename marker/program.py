@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from marker.kind import Kind
-from marker.verdict import OF_DERIVATIVES, Verdict, known
+from marker.verdict import OF_DERIVATIVES, PASSED, Verdict, ended
 
 
 @dataclass
 class Notes:
+    passed: bool = False
     mark: str = ""
     text: str = ""
 
@@ -15,7 +16,7 @@ class Notes:
 class Program(Kind):
     """How a whole program is marked.
 
-    examine(module, seed, tell) -> a mark, and what is said of the program.
+    examine(module, seed, tell) -> whether it has passed, a mark, and what is said of the program.
     """
 
     seconds, Notes = 40, Notes
@@ -24,10 +25,12 @@ class Program(Kind):
         self.examine, self.module, self.looks, self.marks = examine, module, looks, sentences.marks
 
     def run(self, attempt, notes):
-        notes.mark, notes.text = self.examine(attempt.module, attempt.seed, attempt.tell)
+        notes.passed, notes.mark, notes.text = self.examine(attempt.module, attempt.seed, attempt.tell)
 
     def judge(self, exercise, seed, outcome):
         if outcome.error:
             return outcome.error
-        mark = str(outcome.notes.mark)
-        return Verdict(mark.startswith("passed"), known(mark, self.marks), str(outcome.notes.text))
+        notes = outcome.notes
+        if notes.passed and notes.mark in PASSED:
+            return Verdict(True, notes.mark, str(notes.text))
+        return ended({"name": notes.mark, "text": notes.text}, self.marks)

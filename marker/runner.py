@@ -28,7 +28,7 @@ from marker.catalogue import Catalogue
 from marker.complaints import explain, read
 from marker.kind import Attempt, Outcome
 from marker.trial import load
-from marker.verdict import Verdict, known
+from marker.verdict import ended
 from support.errors import UserError
 from support.files import read_file
 
@@ -180,7 +180,7 @@ def report(exercise, file, seed, keep=lambda outcome: None, tell=lambda text: No
     dropped = StringIO()  # a finder calls the learner's function again
     with suppress(Exception), redirect_stdout(dropped), redirect_stderr(dropped), np.errstate(all="ignore"):
         if attempt and not outcome.unmarked:
-            live = replace(outcome, error=ended(exercise, outcome.error))
+            live = replace(outcome, error=ended(outcome.error, exercise.folder.words.marks))
             kind.look_further(attempt, live, lambda: keep(outcome))
     return outcome
 
@@ -192,11 +192,6 @@ def draw(exercise, seed):
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
         raise UserError(f"{AT_FAULT} Its inputs: {text} (`python practice.py check` shows the line.)") from None
-
-
-def ended(exercise, error):
-    """The `Verdict` on what has ended a file: {"name", "text"}; None if nothing has."""
-    return error and Verdict(False, known(error["name"], exercise.folder.words.marks), str(error["text"]))
 
 
 def lines_of(text):

@@ -8,13 +8,22 @@ from marker.words import MISTAKES, SAID
 
 class Verdict(NamedTuple):
     passed: bool
-    name: str  # the mark, in a few words, as in the teacher's table
+    name: str  # the mark: a key, that code compares. `words` is what people see
     text: str  # for the learner; paragraphs
     printed: str = ""  # what the learner's own code printed
     drawn: bool = False  # whether it speaks of the numbers that were drawn
     typed: str = ""  # the learner's own lines
     question: str = ""  # that leads to a mistake with a name
     whole: bool = False  # whether this is all: what cures it is said
+    error: str = ""  # what Python calls it, if an error has ended the file
+
+    @property
+    def words(self):
+        """The verdict in a few words, as in a teacher's table."""
+        return IN_A_TABLE[self.name].format(error=self.error) if self.name in IN_A_TABLE else self.name
+
+
+IN_A_TABLE = dict(SAID["In a table"])  # {a mark: its words}, where these are others
 
 
 class Wrong(ValueError):
@@ -26,7 +35,7 @@ class Wrong(ValueError):
 
 
 class Sentences:
-    """What is said, by marks: {mark: text}. What follows a colon in a mark is not shown: it tells two texts apart."""
+    """What is said, by marks: {mark: text}. What follows a colon is not part of a mark: it tells two texts apart."""
 
     def __init__(self, *rows):
         self.texts = {mark: text for table in rows for mark, text in table}
@@ -43,7 +52,8 @@ class Sentences:
 
 OF_FUNCTIONS, OF_DERIVATIVES = Sentences(SAID["Marks"]), Sentences(SAID["Derivatives"])
 PLACES, TYPED = dict(SAID["Places"]), dict(MISTAKES["Typed"])
-MARKS = {"passed", "passed, with imports", "cannot be marked"} | OF_FUNCTIONS.marks | OF_DERIVATIVES.marks
+MARKS = {"cannot be marked"} | OF_FUNCTIONS.marks | OF_DERIVATIVES.marks
+PASSED = ("passed", "with imports")  # the marks of what has passed
 UNFINISHED = ("not written", "partly written")  # the names of what is no mistake yet
 # ... and those of what says too little about a mistake: then the finders look further.
 FAR_OFF = ("not right", "not finite", "wrong shape", "transposed")
@@ -55,15 +65,18 @@ def is_vague(verdict):
     return verdict.name in VAGUE and not verdict.whole
 
 
-def known(mark, marks=()):
-    """A mark that the learner's process has reported, if it is one of ours: no other word reaches a teacher's table.
+def ended(reported, marks=()):
+    """The `Verdict` on what the learner's process has reported: {"name": a mark, "error", "text"}; None for nothing.
 
-    marks: those of the exercise's own folder.
+    A mark that is none of ours, or of `marks`, those of the exercise's folder, becomes that of an error: so no other
+    word reaches a teacher's table.
     """
-    head, _, kind = mark.partition("error: ")
-    if mark in MARKS or mark in marks or (not head and is_error(kind)):
-        return mark
-    return "error: Exception"
+    if not reported:
+        return None
+    name, kind, text = reported["name"], str(reported.get("error", "")), str(reported["text"])
+    if name in MARKS or name in marks:
+        return Verdict(False, name, text)
+    return Verdict(False, "error", text, error=kind if is_error(kind) else "Exception")
 
 
 def is_error(kind):

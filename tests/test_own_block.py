@@ -46,7 +46,7 @@ def one_of_each():
 @pytest.mark.parametrize(("mark", "words", "program"), [*one_of_each()])
 def test_a_wrong_block_is_named(mark, words, program, tmp_path):
     found = verdict(program, tmp_path, 5)
-    assert (found.passed, found.name) == (False, mark), found.text
+    assert (found.passed, found.words) == (False, mark), found.text
     assert words in found.text and len(found.text) > 25, found.text
 
 

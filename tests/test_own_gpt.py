@@ -58,7 +58,7 @@ def test_the_answer_passes_in_time(tmp_path):
 @pytest.mark.parametrize(("mark", "program", "seed"), own_programs.some(MARKED, EVERY_DAY))
 def test_a_wrong_program_is_named(mark, program, seed, tmp_path):
     found = verdict(program, tmp_path, seed)
-    assert (found.passed, found.name) == (False, mark.partition(":")[0]), found.text
+    assert (found.passed, found.words) == (False, mark.partition(":")[0]), found.text
     assert len(found.text) > 25 and "{" not in found.text
 
 

@@ -233,7 +233,7 @@ def test_what_is_right_or_has_a_name_costs_no_search(tmp_path, monkeypatch):
     for body, mark in ((RIGHT["dz1"], "passed"), ("dz1 = 1 * da1", "the mask forgotten"), (None, "not written")):
         path = tmp_path / "dz1.py"
         path.write_text(BY_NAME["dz1"].stub if body is None else filled("dz1", body), encoding="utf-8")
-        assert marking.judge(BY_NAME["dz1"], 0, runner.report(BY_NAME["dz1"], path, 0)).name == mark
+        assert marking.judge(BY_NAME["dz1"], 0, runner.report(BY_NAME["dz1"], path, 0)).words == mark
 
 
 TWO_FUNCTIONS = """def product(a, b):
@@ -263,7 +263,7 @@ def test_two_mistakes_may_be_in_two_functions_and_none_is_said_that_is_not_known
     path = write(tmp_path, name, body)
     path.write_text(path.read_text(encoding="utf-8").replace("def da1(", TWO_FUNCTIONS), encoding="utf-8")
     found = marking.judge(BY_NAME[name], 5, runner.report(BY_NAME[name], path, 5))
-    assert found.name == mark and words in found.text, found.text
+    assert found.words == mark and words in found.text, found.text
 
 
 @pytest.mark.slow
@@ -312,7 +312,7 @@ def test_what_learners_write_gets_its_mark_whatever_is_drawn(name, body, mark, w
         sizes = vars(drawn(name, seed)[0])  # of the first batch
         path.write_text(re.sub(r"\{(\w)\}", lambda m, sizes=sizes: str(sizes[m[1]]), text), encoding="utf-8")
         found = marking.judge(BY_NAME[name], seed, sent(runner.report(BY_NAME[name], path, seed)))
-        assert found.name == mark, found.text
+        assert found.words == mark, found.text
         assert "Traceback" not in found.text
         for word in words if seed == 5 else ():
             assert (word.removeprefix("~") in found.text) != word.startswith("~"), found.text

@@ -177,7 +177,7 @@ def test_a_case_passes_only_if_it_is_fixed_and_named(name, tmp_path):
     changes = {"no diagnosis": {"said": ""}, "diagnosis: epochs": {"said": "epochs"}, "not fixed": {"fixed": False}}
     for mark, changed in (changes | {"fixed, but does not learn": {"number": 0.5}}).items():
         changed = replace(outcome, notes=outcome.notes | changed)
-        assert marking.judge(case, 3, changed).name == mark
+        assert marking.judge(case, 3, changed).words == mark
 
 
 @every_case
@@ -212,7 +212,7 @@ def first_of_each(found):
 def test_an_unsound_fix_never_passes(name, mark, edits, tmp_path, quarter):
     """And what is said to the right suspect is what would be said to a wrong one, with the numbers as they are now."""
     found = judged(f"case_{name}", edits, tmp_path)
-    assert found.name == mark, found.text
+    assert found.words == mark, found.text
     if mark == "not fixed":
         assert f"You say: {SUSPECTS[CASES[f'case_{name}'].case.diagnosis][0]}" in found.text
         assert "Right" not in found.text

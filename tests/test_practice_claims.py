@@ -144,7 +144,7 @@ PLACED_IN = [pytest.param(*row.values, marks=() if row.id != "adamw" else pytest
 def test_where_an_ordinary_slip_is_found(name, body, mark, words, tmp_path):
     body = change(RIGHT[name], body, "") if " ->" in body else body
     found = marked(name, body, tmp_path)
-    assert found.name == mark and words in found.text, found.text
+    assert found.words == mark and words in found.text, found.text
 
 
 def confirmed(name, body, folder, monkeypatch, seed):

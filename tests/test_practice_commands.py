@@ -877,10 +877,12 @@ def test_marking_needs_numpy_alone(tmp_path, program):
 def test_of_a_class_only_what_was_handed_in_counts_and_nothing_is_a_formula(learner, tmp_path, monkeypatch):
     """In small, with marks that cost no time: a stub is not tried, and a name that says two exercises says none."""
 
-    def in_words(path, exercise, seed):
-        return ("", "") if path is None else ("not written", "") if path.read_text() == STUB else ("passed", "Good.")
+    def cell_of(path, exercise, seed):
+        if path is None or path.read_text() == STUB:
+            return classroom.Cell("not written" if path else "")
+        return classroom.Cell("passed", "Good.", tried=True, passed=True)
 
-    monkeypatch.setattr(classroom, "in_words", in_words)
+    monkeypatch.setattr(classroom, "cell_of", cell_of)
     for name, content in {"=ada/dz1.py": DONE, "=ada/da1.py": STUB, "bob/da1_dz1.py": DONE}.items():
         hand_in(tmp_path / "class" / name, content)
     found = learner("mark", tmp_path / "class", "--feedback", tmp_path / "feedback", "--only", "dz1,da1,loss")
@@ -892,6 +894,20 @@ def test_of_a_class_only_what_was_handed_in_counts_and_nothing_is_a_formula(lear
     assert [line.split() for line in tried] == [["dz1", "1", "1"]]
     feedback = (tmp_path / "feedback" / "=ada.txt").read_text(encoding="utf-8")
     assert feedback.count("Good.") == 1 and "loss" not in feedback.partition("\n\n")[0] + feedback[-60:]
+
+
+def test_a_table_gets_words_and_counts_by_fields():
+    """Whatever words said.md has for a mark: none of them is read to decide."""
+    program, marks = BY_NAME["own_network"].kind, ("with imports", "passed", "no function", "passed away")
+    notes = [program.Notes(mark != "passed", mark) for mark in marks]
+    found = [program.judge(None, 0, Outcome(notes=one)) for one in notes]
+    wrong = False, "error: Exception"
+    assert [(one.passed, one.words) for one in found] == [
+        (True, "passed, with imports"), wrong, (False, "no function"), wrong
+    ]  # fmt: skip
+    cells = classroom.Cell("passed over", tried=True, wrong=True), classroom.Cell("bestanden", tried=True, passed=True)
+    *_, line = classroom.summary([BY_NAME["dz1"]], [[cell] for cell in (*cells, classroom.Cell("not written"))])
+    assert line.split() == ["dz1", "2", "1", "passed", "over", "(1)"]
 
 
 def test_a_network_that_was_trained_after_its_file_was_saved_reads_and_is_not_trained_again(learner, monkeypatch):

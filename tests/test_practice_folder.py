@@ -71,7 +71,7 @@ def test_its_files_have_nothing_to_look_at():
 def test_what_somebody_writes_gets_its_mark(name, body, mark, words, tmp_path):
     exercise = SUBJECT.by_name[name]
     found = marking.verdict(exercise, 3, runner.report(exercise, written(name, body, tmp_path), 3))
-    assert found.name == mark and words in found.text, found.text
+    assert found.words == mark and words in found.text, found.text
     assert "images" not in found.text.replace(PLACES["a factor: of a size"], "")
 
 
