@@ -36,29 +36,6 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-# Slips that leave an answer right, and why.
-HARMLESS = """
-dz1 | z1 > 0 -> z1 >= 0 | exactly at 0 the ReLU has a kink: any slope from 0 to 1 will do
-dz1 | z1 > 0 -> a1 > 0 | a ReLU's output is positive exactly where its input is
-second_hidden_layer | z1 > 0 -> z1 >= 0 | the kink
-second_hidden_layer | z2 > 0 -> z2 >= 0 | the kink
-second_hidden_layer | z1 > 0 -> a1 > 0 | as in dz1
-second_hidden_layer | z2 > 0 -> a2 > 0 | as in dz1
-tape_relu | a.value > 0 -> a.value >= 0 | the kink
-tape_train | a.value > 0 -> a.value >= 0 | the kink
-tape_max | top[:, 0] -> top[:, -1] | it has one column
-conv_dW | seen.reshape(-1 -> seen.reshape(-2 | NumPy takes any negative length for the one that is left
-conv_dW | dy.reshape(-1 -> dy.reshape(-2 | the same
-conv_dx | (1, 1), (1, 1), (0, 0) -> (1, 2), (1, 1), (0, 0) | the second border is never reached
-conv_dx | (1, 1), (1, 1), (0, 0) -> (1, 1), (1, 2), (0, 0) | the same
-bigram | (x, y), 1) -> (x, y), 2) | shares do not depend on the unit of counting
-causal_mask | scores.shape[1] -> scores.shape[2] | scores are (B, T, T)
-causal_backward | scores.shape[1] -> scores.shape[2] | the same
-next_word | u[:, None] >= -> u[:, None] > | no u is exactly the end of a part
-next_word | ends[:, :-1] -> ends | the last part ends at 1, and u is below 1
-learning_rate | t < warm -> t <= warm | at step `warm` both lines give lr
-"""
-
 
 def slips(node):
     """The nodes that could stand in this one's place by mistake, in any formula."""

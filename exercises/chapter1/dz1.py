@@ -25,7 +25,10 @@ from exercises import chapter1
 
 INPUTS = [chapter1.network, chapter1.at_the_edge]
 ENTRYWISE = "z1"
-HARMLESS = "z1 > 0 -> z1 >= 0 | exactly at 0 the ReLU has a kink: any slope from 0 to 1 will do"
+HARMLESS = """
+z1 > 0 -> z1 >= 0 | exactly at 0 the ReLU has a kink: any slope from 0 to 1 will do
+z1 > 0 -> a1 > 0 | a ReLU's output is positive exactly where its input is
+"""
 
 
 def answer(da1, z1, a1):

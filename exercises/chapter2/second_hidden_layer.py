@@ -31,6 +31,8 @@ INPUTS = [chapter2.two_hidden, partial(chapter2.two_hidden, edge=True)]
 HARMLESS = """
 z1 > 0 -> z1 >= 0 | exactly at 0 the ReLU has a kink: any slope from 0 to 1 will do
 z2 > 0 -> z2 >= 0 | the same
+z1 > 0 -> a1 > 0 | a ReLU's output is positive exactly where its input is
+z2 > 0 -> a2 > 0 | the same
 """
 
 
