@@ -45,10 +45,13 @@ def marked(lines):
 
 
 def verdict(printed):
-    """The paragraph of what was printed that is the verdict, its first sentence and the others in one line each."""
+    """The paragraph of what was printed that is the verdict, its first sentence and the others in one line each.
+
+    Without how many have passed of how many: a picture is not drawn again for each new exercise.
+    """
     (found,) = (part for part in printed.split("\n\n") if part.startswith((f"{EXERCISE.name}: ", "Passed.")))
     first, *rest = found.splitlines()
-    return first, " ".join(rest)
+    return first.partition(" That makes ")[0], " ".join(rest)
 
 
 @style()
