@@ -15,9 +15,10 @@ import numpy as np
 
 from marker.equal import ROUNDING, agree, sizes
 from marker.factors import fraction, made_of
-from marker.verdict import OF_FUNCTIONS, UNFINISHED, Verdict, wrong
+from marker.verdict import UNFINISHED, Sentences, Verdict, wrong
+from marker.words import SAID
 
-SAID = OF_FUNCTIONS.texts
+said = Sentences(SAID["Numbers"]).text
 
 
 class Answer(NamedTuple):
@@ -37,8 +38,8 @@ def judge_trials(exercise, seed, outcome):
     for t, trial in enumerate(trials):
         verdict = judge_trial(answer, t)
         if verdict and trial["changed"] and verdict.name not in (*UNFINISHED, "changes its input"):
-            text = f"Your function also changes {', '.join(trial['changed'])}, which it should leave as it was."
-            verdict = verdict._replace(text=f"{verdict.text}\n{text}")
+            also = said("also changes", names=", ".join(trial["changed"]))
+            verdict = verdict._replace(text=f"{verdict.text}\n{also}")
         if verdict:
             return of_sizes(answer, verdict, t)
     if outcome.error:
@@ -81,7 +82,7 @@ def of_sizes(answer, verdict, t):
     is_general = verdict.name in ("not right", "wrong shape", "transposed") or verdict.name == "error"
     written = numbers_in(answer.typed) - numbers_in(answer.exercise.answer)
     if t % 2 and is_general and written & set(sizes(answer.given[t - 1]).values()):
-        text = "A batch of other sizes was right. Is one of its sizes written in your file as a number?"
+        text = said("a size written as a number")
         return verdict._replace(name="a size written as a number", text=f"{verdict.text}\n{text}")
     return verdict
 
@@ -102,7 +103,7 @@ def judge_trial(answer, t):
             return wrong("not written: another name", names=" and ".join(exercise.gives), other=others[-1])
         return wrong("not written")
     if len(results) != expected:
-        about = " It is None: is the last line still `return ...`?" if results[0]["type"] == "NoneType" else ""
+        about = f" {said('returns: None')}" if results[0]["type"] == "NoneType" else ""
         values = {"names": " and ".join(exercise.gives), "expected": expected, "count": len(results), "about": about}
         return wrong("wrong number of results", function=exercise.function.name, **values)
     missing = [name for name, result in zip(exercise.gives, results, strict=True) if result["type"] == "ellipsis"]
@@ -125,12 +126,11 @@ def judge_result(answer, t, name, result):
         mark = "returns None: of a node" if ".grad" in answer.typed else mark
         return wrong(mark, name=name, function=exercise.function.name)
     if kind != "array":
-        wanted = f"an array of {reference.dtype}" if reference.ndim else "a number"
-        about = f" np.array({name}) makes an array of it." if kind == "list" and reference.ndim else ""
+        wanted = said("wanted: an array" if reference.ndim else "wanted: a number", dtype=reference.dtype)
+        about = f" {said('type: a list', name=name)}" if kind == "list" and reference.ndim else ""
         if kind == "tuple":
-            about = f" Which of its values is {name}?"
-            if re.search(r",\s*(#.*)?$", answer.typed, re.MULTILINE):
-                about = " Does a line end with a comma? That makes a tuple."
+            has_comma = re.search(r",\s*(#.*)?$", answer.typed, re.MULTILINE)
+            about = f" {said('type: a comma' if has_comma else 'type: a tuple', name=name)}"
         mark = "not whole numbers: no array" if reference.dtype.kind == "i" else "wrong type"
         return wrong(mark, name=name, wanted=wanted, type=kind, about=about)._replace(whole=bool(about))
     shape, dtype = tuple(result["shape"]), result["dtype"]
@@ -143,9 +143,7 @@ def judge_result(answer, t, name, result):
     if reference.dtype.kind == "i" and not dtype.startswith("int"):
         return wrong("not whole numbers", name=name, type=dtype)
     if reference.dtype.kind != "i" and dtype != "float64":
-        about = "been rounded on the way"
-        if "float" not in dtype:
-            about = "been compared or rounded, or written into an array of whole numbers (`dtype=int`)"
+        about = said("numbers: rounded" if "float" in dtype else "numbers: whole or compared")
         dtype = "int" if dtype.startswith("int") else dtype  # of 32 bits on some machines, of 64 on others
         return wrong("wrong type: of numbers", name=name, type=dtype, about=about)
     if agree(mine, reference):
@@ -190,7 +188,7 @@ def recognise(answer, t, name):
                 return in_the_place(exercise, named[name], name)
     if found:
         about = f" {shape_sentence(name, wanted, shape)}" if wanted != shape else ""
-        text = f"{name}: {found.name}, it seems.{about}\n{found.question}"
+        text = f"{said('known', name=name, mistake=found.name)}{about}\n{found.question}"
         return Verdict(False, found.name, text, drawn=True, question=found.question)
     for other in exercise.gives:
         if in_both(answer, t, name, attrgetter(other)) and in_all(answer, name, attrgetter(other)):
@@ -202,8 +200,8 @@ def in_the_place(exercise, other, name, is_twice=False):
     """The `Verdict` on a result that is another one's right numbers. is_twice: the other one is right, too."""
     ask = exercise.exchanged
     if is_twice:
-        ask = f"You return them as {other}, too, and there they are right. What is {name} made of?"
-    text = f"{name}: these numbers are {other}. {ask}"
+        ask = said("in the place of: twice", name=name, other=other)
+    text = f"{said('in the place of', name=name, other=other)} {ask}"
     return Verdict(False, f"{other} in the place of {name}", text, drawn=True)
 
 
@@ -225,11 +223,12 @@ def returned(exercise, mistake, output, g):
 
 
 def shape_sentence(name, wanted, shape):
-    whose = "the shape"
-    if name.startswith("d"):
-        whose = f"{name[1:]}'{'' if name.endswith('s') else 's'} shape"
-    wanted = f"{whose} {wanted}" if wanted else "a single number"
-    return f"{name} should have {wanted}; yours is {shape if shape else 'a single number'}."
+    number = said("shape: a number")
+    if wanted and name.startswith("d"):
+        wanted = said("shape: of s" if name.endswith("s") else "shape: of", name=name[1:], shape=wanted)
+    elif wanted:
+        wanted = said("shape", shape=wanted)
+    return said("should have", name=name, wanted=wanted or number, shape=shape or number)
 
 
 def wrong_shape(exercise, name, shape, wanted):
@@ -257,34 +256,32 @@ def unknown(answer, t, name):
     reference = np.asarray(getattr(g, name), np.float64)
     for other in exercise.takes:
         if isinstance(vars(g).get(other), np.ndarray) and in_both(answer, t, name, attrgetter(other)):
-            text = f"{name}: what you return is {other} itself, unchanged. How do you get {name} from it?"
-            return Verdict(False, f"{other} returned", text, drawn=True)
+            return Verdict(False, f"{other} returned", said("returned", name=name, other=other), drawn=True)
     off, scale = np.abs(mine - reference), np.abs(reference).max()
     mark, remark = "not right", ""
     if off.max() < 1e-5 * scale:
-        mark, remark = "close, and not equal", " " + SAID["close, and not equal"].format(off=off.max() / scale)
+        mark, remark = "close, and not equal", f" {said('close', off=off.max() / scale)}"
     if not mine.ndim:
-        text = f"{name} is {different(mine, reference)}; it should be {different(reference, mine)}.{remark}"
-        return Verdict(False, mark, text, drawn=True)
+        both = {"mine": different(mine, reference), "right": different(reference, mine)}
+        return Verdict(False, mark, said("a number", name=name, **both) + remark, drawn=True)
     right = off <= ROUNDING * scale
-    text = f"{name} has the right shape, and {right.sum()} of its {mine.size} entries are right.{remark}"
+    text = said("entries", name=name, right=right.sum(), size=mine.size) + remark
     if not mine.any():
-        text += " Yours are all 0."
+        text += f" {said('all 0')}"
     factor = (mine * reference).sum() / (reference * reference).sum()
     if mark == "not right" and agree(mine, factor * reference) and factor:
         made, of = factor_of(answer, t, name)
         scalars = {size: value for size in of or exercise.all_counts if np.isscalar(value := vars(g).get(size))}
-        here = ", ".join(f"{size} is {value:g}" for size, value in scalars.items())
-        text += f" Every entry is {factor:.6g} times the true one" + (f"; that is {made}." if made else ".")
-        text += f" (Here {here}.)" if here else ""
+        here = ", ".join(said("here: a size", size=size, value=value) for size, value in scalars.items())
+        text += f" {said('times: a size' if made else 'times', factor=factor, made=made)}"
+        text += f" {said('here', sizes=here)}" if here else ""
     counts = np.asarray(getattr(g, name)).dtype.kind == "i"  # of words, none is further off than another
     worst = np.unravel_index((~right if counts else off).argmax(), off.shape)
-    is_, should = different(mine[worst], reference[worst]), different(reference[worst], mine[worst])
-    text += f"\n{'The first that is not' if counts else 'Furthest off'} is {name}{bracketed(worst)}: "
-    text += f"yours is {is_}, it should be {should}."
+    both = {"mine": different(mine[worst], reference[worst]), "right": different(reference[worst], mine[worst])}
+    text += "\n" + said("first off" if counts else "furthest off", entry=f"{name}{bracketed(worst)}", **both)
     entries = vars(g).get(name[1:])
     if np.shape(entries) == mine.shape and 0 < abs(entries[worst]) < 1e-6:
-        text += f" ({name[1:]} is {entries[worst]:.0e} there.)"
+        text += f" {said('there', name=name[1:], value=entries[worst])}"
     if name[1:] in vars(g).get("losses", {}):
         text += nudge(g, name, worst, mine[worst])
     return Verdict(False, mark, text, drawn=True)
@@ -325,7 +322,7 @@ def nudge(g, name, at, yours, h=1e-3):
     if abs(slope - gradient[at]) > 0.05 * np.abs(gradient).max():
         return ""
     values = {"at": bracketed(at), "h": h, "before": before, "after": after, "slope": slope, "yours": yours}
-    return "\n" + SAID["not right: the slope"].format(name=name[1:], **values)
+    return "\n" + said("the slope", name=name[1:], **values)
 
 
 def bracketed(index):

@@ -11,11 +11,11 @@ from types import ModuleType
 
 import numpy as np
 
-from marker.verdict import Wrong, is_error
-from marker.words import Words
+from marker.verdict import Sentences, Wrong, is_error
+from marker.words import SAID, Words
 from support.errors import UserError
 
-WORDS = Words.of()
+WORDS, said = Words.of(), Sentences(SAID["Complaints"]).text
 
 
 def read(file):
@@ -31,8 +31,8 @@ def explain(error, file, words=WORDS, sizes=None):
     if isinstance(error, SyntaxError) and error.filename == file:
         line, wrote = error.lineno, (error.text or "").strip()
         kinds = [f"unreadable {kind.__name__}" for kind in type(error).__mro__]
-        end = "" if error.msg.endswith("?") else "."
-        message = f"Python cannot read this line: {error.msg}{end} {advice(words, kinds, error.msg, wrote)}"
+        why = error.msg if error.msg.endswith("?") else f"{error.msg}."
+        message = f"{said('unreadable', why=why)} {advice(words, kinds, error.msg, wrote)}"
     elif found := own_frame(error, file):
         frame, line = found
         wrote = read(file).splitlines()[line - 1].strip()
@@ -42,7 +42,7 @@ def explain(error, file, words=WORDS, sizes=None):
         message = plain(error, words=words)
     if re.match("[a-z]+ ", message):  # and not a name, such as f()
         message = message[:1].upper() + message[1:]
-    where = f"Line {line}: {wrote}\n" if line else ""
+    where = said("line", line=line, wrote=wrote) + "\n" if line else ""
     name, kind = (error.mark, "") if isinstance(error, Wrong) else ("error", kind_of(error))
     return {"name": name, "error": kind, "text": where + message}
 
@@ -80,35 +80,39 @@ def plain(error, names=(), wrote="", words=WORDS, sizes=None):
         return str(error)
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
         return unknown_name(getattr(error, "name", None) or "", names, wrote, words, sizes or {})
-    message = re.sub(r"\S*<locals>\.", "", text_of(error).strip().split("\n")[0])[:300] or "no message"
+    message = re.sub(r"\S*<locals>\.", "", text_of(error).strip().split("\n")[0])[:300] or said("no message")
     if isinstance(error, UnboundLocalError) and (found := re.search("'(.*?)'", message)):
         name = found[1]
         changed = re.search(rf"(?:^|; *){name} *[-+*/@]?=", wrote)  # and so, its old value is what is missing
         for word, beside, text in words.names if changed else ():
             if name == word and beside in names:
-                return f"`{name}` has no value yet. {text}"
+                return f"{said('no value', name=name)} {text}"
     kinds = [kind.__name__ for kind in type(error).__mro__] + ["PyTorch"] * ("torch" in names)
-    said = f"{message} ({kinds[0]})" if is_error(kinds[0]) else f"it raises {kinds[0]}: {message}"
-    return advice(words, kinds, message, wrote) or said
+    plainly = said("an error" if is_error(kinds[0]) else "an error: of one's own", message=message, kind=kinds[0])
+    return advice(words, kinds, message, wrote) or plainly
 
 
 def unknown_name(name, names, wrote, words, sizes):
     """What to say of a name that is not among `names`."""
     if wrote.startswith("DIAGNOSIS"):
-        return f'Put it in quotes: "{name}".'
+        return said("quotes", name=name)
     for word, beside, text in words.names:
         if name == word and (beside in names or not beside):
-            return f"there is no `{name}` here. {text}"
+            return f"{no_name(name)} {text}"
     if name in sizes:
-        return f"there is no `{name}` here. {sizes[name]}"
+        return f"{no_name(name)} {sizes[name]}"
     if re.match(rf"{name}\[.*\] *[-+*/@]?=(?!=)", wrote):
-        return f"there is no `{name}` yet. First comes an array, and then its entries can be filled in."
+        return said("no name: of an array", name=name)
     if hasattr(np, name) and name.islower():
-        return f"there is no `{name}` here. Do you mean `np.{name}`?"
+        return f"{no_name(name)} {said('do you mean', name=f'np.{name}')}"
     variables = [n for n in names if not hasattr(builtins, n) and not isinstance(names[n], ModuleType) and n != name]
     known = {n.lower(): n for n in variables}
     near = difflib.get_close_matches(name.lower(), known, 1, 0.6)
-    return f"there is no `{name}` here." + (f" Do you mean `{known[near[0]]}`?" if near else "")
+    return f"{no_name(name)} {said('do you mean', name=known[near[0]])}" if near else no_name(name)
+
+
+def no_name(name):
+    return said("no name", name=name)
 
 
 OPERATORS = {ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**",
@@ -134,8 +138,8 @@ def misfit(source, line, names, operands):
                     a and b and (wrong := shapes_wrong(left, a, sign, right, b, operands))
                 ):  # a single number has no shape
                     wrote = " ".join(ast.get_source_segment(source, node).split())  # as typed, with its parentheses
-                    where = f"in {wrote}, the shapes are" if len(wrote) < 60 else "the shapes are"
-                    return f"{where} {a} {sign} {b}. {wrong}"
+                    kind = "shapes: in a part" if len(wrote) < 60 else "shapes"
+                    return f"{said(kind, wrote=wrote, a=a, sign=sign, b=b)} {wrong}"
     return None
 
 
@@ -144,25 +148,25 @@ def shapes_wrong(left, a, sign, right, b, operands):
     if sign == "@":
         m, n = a[-1], b[-2:][0]
         if m != n:
-            text = f"In a matrix product the inner numbers must be equal: {m} is not {n}."
-            text += " (`@` is the matrix product; `*` multiplies entry by entry.)" * (a == b)
+            text = said("inner numbers", m=m, n=n)
+            text += f" {said('inner numbers: alike')}" * (a == b)
         elif not fit(a[:-2], b[:-2]):
-            text = "The axes before the last two must agree: @ multiplies a matrix with a matrix in each."
+            text = said("axes before")
         else:
             return None
         turned = any(getattr(side, "attr", "") == "T" and len(shape) > 2 for side, shape in ((left, a), (right, b)))
-        return text + " (.T turns all axes round; .swapaxes(-1, -2) exchanges the last two.)" * turned
+        return text + f" {said('turned')}" * turned
     if fit(a, b):
         return None
-    text = "Entry by entry, the shapes are compared from the last axis on: the lengths must be equal, or one of them 1."
+    text = said("entry by entry")
     for side in (left, right):
         if ask := operands.get(ast.unparse(side)):
             return f"{text} {ask}"
     short, long = sorted((a, b), key=len)
     if short == long[:-1]:
-        text += f" {(*short, 1)} agrees: keepdims=True in a sum or max keeps that axis, and [..., None] adds it."
+        text += f" {said('entry by entry: an axis', shape=(*short, 1))}"
     if sign == "*" and len(a) == len(b) == 2 and (a[0] == b[0] or a[1] in b):
-        text += " (`*` multiplies entry by entry; the matrix product is `@`.)"
+        text += f" {said('entry by entry: a product')}"
     return text
 
 

@@ -13,9 +13,10 @@ import numpy as np
 from marker.factors import made_of
 from marker.nests import floats, leaves, replaced, shown
 from marker.trial import changed, same_bits
-from marker.verdict import OF_DERIVATIVES, Wrong
+from marker.verdict import OF_DERIVATIVES, Sentences, Wrong
+from marker.words import SAID
 
-wrong = OF_DERIVATIVES.wrong
+wrong, said = OF_DERIVATIVES.wrong, Sentences(SAID["Gradients"]).text
 # In float64, and where something is rounded to float32 on the way: (how far to move, how close a slope has to be). Of
 # several lengths one may be too short, beside rounding, and another too long, beside a kink.
 EXACT = (1e-5, 1e-4), (1e-6, 1e-4), (1e-7, 1e-3)
@@ -37,7 +38,7 @@ def check_loss(loss, params, batch, examples="examples"):
     if value is None or value is ...:
         raise wrong("returns None", name="loss")
     if np.ndim(value) or not isinstance(value, (float, int, np.number, np.ndarray)):
-        what = f"an array of shape {np.shape(value)}" if np.ndim(value) else f"of type {type(value).__name__}"
+        what = said("an array" if np.ndim(value) else "a type", shape=np.shape(value), type=type(value).__name__)
         raise wrong("loss is no number", what=what)
     total = float(value)
     if (again := float(loss(replaced(params), *batch))) != total and np.isfinite(total):
@@ -90,7 +91,8 @@ def formed(gradients, params, batch):
     given, arrays = replaced(params), floats(params)
     if not arrays:
         of = {k: np.asarray(a).dtype for k, a in leaves(params).items() if a is not None}
-        what = next((f"of numbers of type {kind}" for kind in of.values()), f"of type {type(params).__name__}")
+        what = next((said("numbers of a type", type=kind) for kind in of.values()), "")
+        what = what or said("a type", type=type(params).__name__)
         raise wrong("params of another kind", where=shown([*of][:1]) or "params", what=what)
     returned = gradients(given, *batch)
     if returned is None or returned is ...:
@@ -108,8 +110,8 @@ def formed(gradients, params, batch):
 
 
 def other_form(returned, arrays):
-    kind = f"of type {type(returned).__name__}, with {len(leaves(returned))} arrays"
-    return wrong("gradients of another form", what=kind, names=shown(arrays))
+    what = said("a nest", type=type(returned).__name__, n=len(leaves(returned)))
+    return wrong("gradients of another form", what=what, names=shown(arrays))
 
 
 def matched(params, gradients):
@@ -242,13 +244,18 @@ def told(bad, gradients, names):
     """
     *_, k = bad
     one = max(bad[k], key=lambda one: one.index is not None)
-    at = f"along one direction of {names([k])}" if one.index is None else names([k])
+    at = said("along", names=names([k])) if one.index is None else names([k])
     if one.index is not None and np.ndim(gradients[k]):
-        at = f"entry [{', '.join(map(str, np.unravel_index(one.index, np.shape(gradients[k]))))}] of {at}"
+        at = entry(one.index, np.shape(gradients[k]), at)
     right = [key for key, g in gradients.items() if g is not None and key not in bad]
-    right = f" Right: {names(right)}." if right else ""
+    right = f" {said('right', names=names(right))}" if right else ""
     mine, slope = apart(one.mine, one.slope)
     return {"names": names(bad), "right": right, "at": at, "mine": mine, "slope": slope}
+
+
+def entry(index, shape, name):
+    """Entry `index` of an array with this shape and name, counted through all of its axes, in words."""
+    return said("entry", index=", ".join(map(str, np.unravel_index(index, shape))), name=name)
 
 
 def apart(one, two):
@@ -272,7 +279,7 @@ def named(loss, gradients, params, batches, found, first, rng, examples, terms, 
     also = ""
     for n, r in zip(sizes, factors, strict=True):
         if n != sizes[where] and abs(r / factors[where] - 1) > 0.03:
-            also = f" (with {n} {examples}: {f'{r:.3g} times' if r != 1 else 'right'})"
+            also = f" {said('also' if r != 1 else 'also: right', n=n, examples=examples, times=r)}"
     more = why(factors, sizes, examples, asks) or why_mean(factors, batches, terms)
     times = f"{factors[where]:.{5 if abs(factors[where] - 1) < 0.01 else 3}g}"  # 1.0005 is not 1
     return wrong("gradients times a number", times=times, also=also, more=more, **values)
@@ -304,11 +311,11 @@ def smallest(loss, gradients, params, batch, examples, most=150):
                 entries[part] = kept
     ((k, found, g),) = off(one)
     mine, slope = apart(found.mine, found.slope)
-    at = f"entry [{', '.join(map(str, np.unravel_index(found.index, g.shape)))}] of {shown([k])}"
-    that = f"of {len(left)} numbers that are not 0"
-    if len(left) < 5:
-        that = f"that is 0 but for {', '.join(f'{entries[i]:.4g} at {i}' for i in left)}" if len(left) else "of zeros"
-    return f"\nOne of the {examples} alone shows it, {that}: for {at}, `gradients` says {mine}, and it is {slope}."
+    few = ", ".join(said("alone: a number", value=entries[i], i=i) for i in left[:5])
+    kind = "alone: of several" if len(left) > 4 else "alone: of few" if few else "alone: of zeros"
+    that = said(kind, n=len(left), few=few)
+    values = {"at": entry(found.index, g.shape, shown([k])), "mine": mine, "slope": slope}
+    return "\n" + said("alone", examples=examples, that=that, **values)
 
 
 def factor(offs):
@@ -322,11 +329,7 @@ def factor(offs):
 
 
 # What is asked of a factor that is this power of the number of examples.
-OF_EXAMPLES = {
-    1: " That is the number of {}: is one a mean over them, the other a sum?",
-    -1: " That is 1 / the number of {}: is it divided by their number twice?",
-    2: " That is the number of {}, squared: is it multiplied by their number, and not divided by it?",
-}
+OF_EXAMPLES = {1: "times: their number", -1: "times: one by their number", 2: "times: their number squared"}
 
 
 def why(factors, sizes, examples, asks):
@@ -337,13 +340,13 @@ def why(factors, sizes, examples, asks):
         return np.all(np.abs(factors / values - 1) < 0.03)
 
     if alike(-1):
-        return " Is the sign right?"
+        return f" {said('times: the sign')}"
     sign, powers = made_of(factors, {"n": sizes}, OF_EXAMPLES, most=1, near=0.03) or (0, {})
     if sign > 0:
-        return OF_EXAMPLES[powers["n"]].format(examples)
+        return f" {said(OF_EXAMPLES[powers['n']], examples=examples)}"
     c = sizes[0] / factors[0]
     if len({*sizes}) > 1 and alike(sizes / c) and abs(c - round(c)) < 0.01 * c and round(c) > 1:
-        return f" As if it was divided by {round(c)}, however many {examples} there are."
+        return f" {said('times: a constant', n=round(c), examples=examples)}"
     return next((f" {ask}" for times, ask in asks.items() if alike(times)), "")
 
 
@@ -354,21 +357,20 @@ def why_mean(factors, batches, terms):
     for other in others:
         times = counts[right] / counts[other]
         if np.allclose(factors, times, rtol=0.03):
-            how = f"{times[0]:.3g} {right} for each of the {other}"
-            return f" There are {how}: is it divided by the number of {other}, and not by that of {right}?"
+            return f" {said('times: a mean', times=times[0], right=right, other=other)}"
     return ""
 
 
 def swapped(gradients, bad, place, rng, names):
     """What is said if one of the bad gradients is right as that of another array, or transposed; or ""."""
     for k in bad:
-        same = {f"those of {names([other])}": g for other, g in gradients.items()
-                if other != k and np.shape(g) == np.shape(gradients[k])}  # fmt: skip
+        same = [(g, said("swapped", names=names([k]), other=names([other]))) for other, g in gradients.items()
+                if other != k and np.shape(g) == np.shape(gradients[k])]  # fmt: skip
         if np.ndim(gradients[k]) == 2 and len({*gradients[k].shape}) == 1:
-            same["transposed"] = gradients[k].T
-        for words, g in same.items():
+            same.append((gradients[k].T, said("swapped: axes", names=names([k]))))
+        for g, text in same:
             if place.has(k, g, rng):
-                return f" The gradients of {names([k])} would be right if they were {words}."
+                return f" {text}"
     return ""
 
 
@@ -381,9 +383,8 @@ def otherwise(loss, params, batches, bad, first, rng):
         decays = [(one.mine - one.slope) / w for k in bad for one in bad[k]
                   if one.index is not None and (w := place.arrays[k].ravel()[one.index])]  # fmt: skip
         if len(decays) > 2 and np.ptp(decays) < 0.03 * abs(np.mean(decays)):
-            of, other = ("`gradients`", "`loss`") if np.mean(decays) > 0 else ("`loss`", "`gradients`")
-            ask = f"is there a weight decay in {of}, and none in {other}, or another one? (w**2 has the slope 2 w.)"
-            return f" The difference is {abs(np.mean(decays)):.2g} times the weights: {ask}"
+            of, other = ("gradients", "loss") if np.mean(decays) > 0 else ("loss", "gradients")
+            return f" {said('a decay', times=abs(np.mean(decays)), of=of, other=other)}"
     return ""
 
 
@@ -394,5 +395,5 @@ def right_of_one(loss, gradients, params, batch, bad, rng, examples):
         one, place = formed(gradients, params, alone), Place(loss, params, alone)
         entries = {k: [o.index for o in bad[k] if o.index is not None] for k in bad}
         if right_alone(place, one, rng, bad, entries):
-            return f" With one of the {examples} alone, they are right."
+            return f" {said('right alone', examples=examples)}"
     return ""

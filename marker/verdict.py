@@ -41,16 +41,20 @@ class Sentences:
         self.texts = {mark: text for table in rows for mark, text in table}
         self.marks = {mark.partition(":")[0] for mark in self.texts}
 
+    def text(self, mark, **values):
+        return self.texts[mark].format(**values)
+
     def verdict(self, mark, drawn=False, **values):
         """The `Verdict` on what has not passed, with these values in its text."""
-        return Verdict(False, mark.partition(":")[0], self.texts[mark].format(**values), drawn=drawn)
+        return Verdict(False, mark.partition(":")[0], self.text(mark, **values), drawn=drawn)
 
     def wrong(self, mark, **values):
         """The same as an exception."""
-        return Wrong(mark.partition(":")[0], self.texts[mark].format(**values))
+        return Wrong(mark.partition(":")[0], self.text(mark, **values))
 
 
 OF_FUNCTIONS, OF_DERIVATIVES = Sentences(SAID["Marks"]), Sentences(SAID["Derivatives"])
+in_words = Sentences(SAID["Finders"]).text
 PLACES, TYPED = dict(SAID["Places"]), dict(MISTAKES["Typed"])
 MARKS = {"cannot be marked"} | OF_FUNCTIONS.marks | OF_DERIVATIVES.marks
 PASSED = ("passed", "with imports")  # the marks of what has passed

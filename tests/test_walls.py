@@ -11,6 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from conftest import ROOT, project_files
+from marker.words import SAID
 from networks import NETWORKS as TABLE
 
 FILES = [path for path in project_files() if path.endswith(".py") and not path.startswith("tests/")]
@@ -89,6 +90,23 @@ def test_the_marker_imports_numpy_support_and_itself_and_has_no_word_of_what_it_
     assert ours <= MARKER | SUPPORT
     assert {found.partition(".")[0] for found in imports(name) - ours} - sys.stdlib_module_names <= {"numpy"}
     assert not re.findall(rf"(?i)(?<![a-z])(?:{CONTENT})(?![a-z])", (ROOT / MODULES[name]).read_text(encoding="utf-8"))
+
+
+def test_a_module_of_the_marker_says_what_stands_in_said_md_or_has_its_sentences_beside_its_logic():
+    """And what stands there is said: each row of a part."""
+    tables = {"wrong", "in_words", "PLACES", "TYPED", "Sentences", "SAID", "OF_DERIVATIVES"}
+    sentence = r"\w[^.?]* [^.?]* \w+[.?]( |$)"
+    words = set()
+    for name in MARKER:
+        nodes = [*ast.walk(tree(name))]
+        apart = {inside for node in nodes if isinstance(node, (ast.Raise, ast.Expr)) for inside in ast.walk(node)}
+        texts = [node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        words |= {node.value for node in texts}
+        own = [node.value for node in texts if node not in apart and re.search(sentence, node.value)]
+        taken = {alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+        assert not (own and taken & tables), (name, own)
+    for table in ("Numbers", "Finders", "Complaints", "Gradients"):
+        assert {part for part, _ in SAID[table]} <= words, table
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))

@@ -15,7 +15,7 @@ import numpy as np
 from marker.equal import agree
 from marker.finder import Finder
 from marker.finders.edits import names_in
-from marker.verdict import FAR_OFF
+from marker.verdict import FAR_OFF, in_words
 
 DRAWS = 2  # of the trial that is wrong and of its twin: an array counts if it is right in all of them
 FEW = 4  # entries; fewer could be right by chance
@@ -197,16 +197,15 @@ def between(own, is_right, is_given, wrong, stays):
 def say(found, wrongs):
     if not found:
         return None
-    names = [f"`{name}`" for name in found["right"]][:4]
-    right = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
-    are, should = ("are", "they") if len(names) > 1 else ("is", "it")
-    first, last = int(min(found["lines"])), int(max(found["lines"]))
-    where = f"lines {first} to {last}" if last > first else f"line {first}"
-    text = f"{right} {are} what {should} should be; {found['wrong']} is not. "
-    if found["right"] == [found["wrong"]]:  # it is changed again
-        text = f"{right} is what it should be so far. "
-    text = f"After line {int(found['line'])}, {text}" if int(found["line"]) < first else text
-    return wrongs.verdict._replace(text=f"{wrongs.verdict.text}\n{text}What happens in {where}?")
+    *names, last = [f"`{name}`" for name in found["right"]][:4]
+    line, start, end = int(found["line"]), int(min(found["lines"])), int(max(found["lines"]))
+    kind = "departs: several" if names else "departs"
+    if found["right"] == [found["wrong"]]:
+        kind = "departs: changed again"
+    text = in_words(kind, names=", ".join(names), last=last, wrong=found["wrong"])
+    text = in_words("after line", line=line, text=text) if line < start else text
+    ask = in_words("what happens" if start == end else "what happens: lines", start=start, end=end)
+    return wrongs.verdict._replace(text=f"{wrongs.verdict.text}\n{text} {ask}")
 
 
 FINDER = Finder(look, say)

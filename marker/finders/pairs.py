@@ -6,7 +6,7 @@ from marker.budget import LINES, Budget, counted
 from marker.compare import answered
 from marker.equal import agree
 from marker.finder import Finder
-from marker.verdict import Verdict
+from marker.verdict import Verdict, in_words
 
 PAIRS = 2000  # pairs of mistakes that are tried, and
 PAIR_LINES = 200_000  # lines of all of them
@@ -42,8 +42,8 @@ def say(found, wrongs):
     if not shared:
         return None
     names, questions = ", and ".join(m.name for m in shared), " ".join(dict.fromkeys(m.question for m in shared))
-    what = "two mistakes, it seems: " if len(shared) > 1 else "two mistakes, it seems. One of them: "
-    return Verdict(False, names, f"{what[0].upper()}{what[1:]}{names}.\n{questions}", drawn=True, question=questions)
+    text = in_words("two" if len(shared) > 1 else "two: one of them", names=names)
+    return Verdict(False, names, f"{text}\n{questions}", drawn=True, question=questions)
 
 
 def gives(numbers, wrong_values, g):

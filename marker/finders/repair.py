@@ -30,7 +30,7 @@ from marker.equal import ROUNDING, agree, sizes
 from marker.finder import Finder
 from marker.finders.edits import edits_of, made, names_in, span, together
 from marker.trial import as_array, call, right_results
-from marker.verdict import FAR_OFF, PLACES, Verdict
+from marker.verdict import FAR_OFF, PLACES, Verdict, in_words
 
 # The budget is counted, and not timed: so a verdict is the same on a slow machine, and in a browser.
 EDITS = 2500  # that are tried, and
@@ -393,33 +393,41 @@ def say(place, wrongs):
     first, *_ = verdict.text.split("\n")
     if "left" in place:
         left = next(mistake for mistake in exercise.known if mistake.name == place["left"])
-        ask = f"The other one: {left.name}. {left.question}"
-        text = f"{first}\nTwo mistakes, it seems. {where}. {question}\n{ask}"
-        return Verdict(False, f"{kind}, and {left.name}", text, drawn=True, question=f"{where}. {question} {ask}")
+        ask = f"{in_words('the other one', name=left.name)} {left.question}"
+        text = f"{first}\n{in_words('one of two', where=capitalised(where))} {question}\n{ask}"
+        asks = f"{capitalised(where)}. {question} {ask}"
+        return Verdict(False, f"{kind}, and {left.name}", text, drawn=True, question=asks)
+    what = "a part: all of them" if place.get("each") else "a part: one of them"
+    what = in_words("a part" if place["part"] else what if len(place["lines"]) > 1 else "a part: of a line")
+    names = [str(name) for name in place["results"]]
     if "nearer" in place:
-        text = f"{first}\n{where}: with this part different, your numbers would be much nearer. {question}"
-        return Verdict(False, kind, text, drawn=True, question=f"{where}. {question}")
+        then = in_words("nearer")
+    elif verdict.name == "changes its input":
+        changed = next(trial["changed"] for trial in wrongs.outcome.notes.trials if trial["changed"])
+        kind, then, question = "a copy", in_words("unchanged", names=" and ".join(changed)), PLACES["a copy"]
+    elif set(names) == set(exercise.gives):
+        then = in_words("right: all")
+    else:
+        then = in_words("right", names=" and ".join(names))
+    text = in_words("different", where=capitalised(where), what=what, then=then)
     if "alone" in place:
         departs = wrongs.outcome.notes.found.get("depart")  # the lines in which the answer leaves the right way
         if departs and not all(min(departs["lines"]) <= line <= max(departs["lines"]) for line in place["lines"]):
             return None
-        text = f"{first}\nLook at l{where[1:]} first. {question}"
-        return Verdict(False, kind, text, drawn=True, question=f"{where}. {question}")
-    names = [str(name) for name in place["results"]]
-    right = ("all your numbers" if set(names) == set(exercise.gives) else " and ".join(names)) + " would be right"
-    if verdict.name == "changes its input":
-        changed = next(trial["changed"] for trial in wrongs.outcome.notes.trials if trial["changed"])
-        kind, right, question = "a copy", f"{' and '.join(changed)} would stay as before", PLACES["a copy"]
-    some = "each of them" if place.get("each") else "one of them"
-    what = "this part" if place["part"] else some if len(place["lines"]) > 1 else "one part of it"
-    text = f"{first}\n{where}: with {what} different, {right}. {question}"
-    return Verdict(False, kind, text, drawn=True, question=f"{where}. {question}")
+        text = in_words("look", where=where)
+    asks = f"{capitalised(where)}. {question}"
+    return Verdict(False, kind, f"{first}\n{text} {question}", drawn=True, question=asks)
+
+
+def capitalised(text):
+    return text[:1].upper() + text[1:]
 
 
 def asked(place, exercise):
     """Of a place, see `described`: the kind of its edit, where it is, and what is asked there."""
     kind, part, lines = str(place["kind"]), str(place["part"])[:200], [str(int(line)) for line in place["lines"]]
-    where = f"Line{'s' * (len(lines) > 1)} {' and '.join(lines)}" + (f", `{part}`" if part else "")
+    where = in_words("lines" if len(lines) > 1 else "line", lines=" and ".join(lines))
+    where = in_words("line: a part", where=where, part=part) if part else where
     name = kind.partition(": ")[0]
     if kind == "a sum" and not sums(exercise) and "sum" not in part:  # what is asked about should be there
         kind = "in one place"

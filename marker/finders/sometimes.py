@@ -5,7 +5,7 @@ from functools import partial
 from marker.compare import answered, in_both, returned
 from marker.equal import agree
 from marker.finder import Finder
-from marker.verdict import FAR_OFF, Verdict
+from marker.verdict import FAR_OFF, Verdict, in_words
 
 
 def say(found, wrongs):
@@ -21,8 +21,8 @@ def say(found, wrongs):
     if not ways:
         return None
     _, name, mistake = max(ways, key=lambda way: way[0])
-    text = f"{name}: {mistake.name}, it seems, for some of the inputs. For others it is not.\n{mistake.question}"
-    return Verdict(False, mistake.name, text, drawn=True, question=mistake.question)
+    text = in_words("sometimes", name=name, mistake=mistake.name)
+    return Verdict(False, mistake.name, f"{text}\n{mistake.question}", drawn=True, question=mistake.question)
 
 
 def first_wrong(answer):

@@ -5,7 +5,7 @@ import ast
 from marker.finder import Finder
 from marker.finders.edits import own_lines
 from marker.finders.edits import typed as parts_typed
-from marker.verdict import TYPED, Verdict
+from marker.verdict import TYPED, Verdict, in_words
 
 
 def look(attempt, wrongs=None):
@@ -19,7 +19,7 @@ def say(found, wrongs):
     place = wrongs.outcome.notes.found.get("place")
     for line, name, _ in found:
         if not place or line in place["lines"]:
-            text = f"Line {int(line)}: {name}, it seems.\n{TYPED[name]}"
+            text = f"{in_words('typed', line=int(line), name=name)}\n{TYPED[name]}"
             return Verdict(False, name, text, drawn=wrongs.verdict.drawn, question=TYPED[name])
     return None
 

@@ -4,7 +4,7 @@ import ast
 
 from marker.finder import Finder
 from marker.finders.edits import names_in
-from marker.verdict import Verdict
+from marker.verdict import Verdict, in_words
 
 
 def look(attempt, wrongs):
@@ -15,7 +15,7 @@ def look(attempt, wrongs):
 def say(found, wrongs):
     if wrongs.verdict.name != "not right" or wrongs.outcome.notes.found.get("place") or not found:
         return None
-    text, verdict = f"`{found[0]}` occurs nowhere in your lines. What is it for?", wrongs.verdict
+    text, verdict = in_words("unread", name=found[0]), wrongs.verdict
     return Verdict(False, "an argument not used", f"{verdict.text}\n{text}", drawn=verdict.drawn, question=text)
 
 
