@@ -66,7 +66,7 @@ FAULTS = {
                     "The first biases are -3, so that most units are off."),
     "no bias": Fault("forward", "mlp_np.py", "self.x @ W1 + b1", "self.x @ W1", "The first layer forgets its bias."),
     "absolute": Fault("forward", "mlp_np.py", "np.maximum(self.z1, 0)", "np.abs(self.z1)",
-                      "The activation is |z1|, and the backward pass is that of the ReLU."),
+                      "The activation is the size of z1, and the backward pass is that of the ReLU."),
     "leaky forward": Fault("forward", "mlp_np.py", "np.maximum(self.z1, 0)", "np.maximum(self.z1, 0.1 * self.z1)",
                            "The ReLU leaks forward and not back."),
     "ReLU at the end": Fault("forward", "mlp_np.py", "return self.a1 @ W2 + b2",

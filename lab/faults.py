@@ -157,8 +157,9 @@ def table(found):
     for name, fault in FAULTS.items():
         if name not in found["faults"]:
             continue  # not measured yet
-        answers = found["faults"][name]
-        rows.append([fault.suspect, fault.why, *("said" if answers[look] else "" for look in LOOKS)])
+        answers, network = found["faults"][name], re.search(r"--model (\w+)", fault.options)
+        why = f"{network[1]}: {fault.why}" if network else fault.why
+        rows.append([fault.suspect, why, *("said" if answers[look] else "" for look in LOOKS)])
     return markdown(["suspect", "fault", *LOOKS], rows)
 
 
