@@ -64,8 +64,9 @@ class Dataset(NamedTuple):
     test_images: np.ndarray  # (10000, 28, 28) uint8
     test_labels: np.ndarray  # (10000,) uint8
 
-    def with_few_tests(self, number=200):
-        """The same with the first test images alone, for a test that only has to be possible."""
+    def with_few_tests(self, options, most=200, parts=1):
+        """The same with a single batch of `test_batches` for each part, for a test that only has to be possible."""
+        number = parts * at_once(self, options, most, parts)
         return self._replace(test_images=self.test_images[:number], test_labels=self.test_labels[:number])
 
     def mark(self, drawn, options, first, last):
@@ -141,10 +142,15 @@ def test_batches(dataset, options, most=200, part=0, parts=1):
     In parts, because layers keep what they compute: for all images at once, that may fill the memory.
     With several processes, number `part` of `parts` takes every `parts`-th batch, starting with batch `part`.
     """
-    # Small training batches may be small because memory is short; and every process gets a batch.
-    size = min(most, 8 * options.batch_size, len(dataset.test_images) // parts)
+    size = at_once(dataset, options, most, parts)
     for i in range(part * size, len(dataset.test_images), parts * size):
         yield dataset.test_images[i : i + size], dataset.test_labels[i : i + size].astype(np.int64)
+
+
+def at_once(dataset, options, most, parts):
+    """Images in a batch of the test. Small training batches may be small because memory is short; and every process
+    gets a batch."""
+    return min(most, options.source.most_at_once, 8 * options.batch_size, len(dataset.test_images) // parts)
 
 
 def as_input(images, options):

@@ -12,6 +12,7 @@ import numpy as np
 import llama_np
 from autograd_np import Tensor
 from gpt_autograd import GPT
+from llama_np import Adapted
 from vit_autograd import OnTape
 
 
@@ -26,8 +27,9 @@ class Llama(OnTape, llama_np.Llama):
 
     def forward(self, x):
         """Words x (B, T) to logits (B, T, V). The tape keeps what backward needs."""
-        self.tensors = {name: Tensor(p) for name, p in self.params.items()}
+        self.tensors = {name: Tensor(p) for name, p in self.params.items()} | self.frozen  # constants stay arrays
         a = self.tensors["embed.E"][x]  # (B, T, C)
+        a = Tensor(a) if self.frozen else a
         for name, block in self.layers.items():
             if name.startswith("blocks"):
                 a = self.block(name, a, block.layers["attention"])
@@ -35,6 +37,13 @@ class Llama(OnTape, llama_np.Llama):
         rows = self.tensors["embed.E"][: self.layers["linear"].words]  # (V, C)
         self.logits = a @ rows.swapaxes(0, 1)
         return self.logits.value
+
+    def linear(self, name, x):
+        """y = x W, and where two thin matrices learn beside W, y = x W + scale (x A) B: x (..., inputs) -> y."""
+        y = super().linear(name, x)
+        if f"{name}.A" in self.tensors:
+            y = y + Adapted.scale * (x @ self.tensors[f"{name}.A"] @ self.tensors[f"{name}.B"])
+        return y
 
     def norm(self, name, x):
         """Every place divided by the root of its mean square, times gamma: x (B, T, C) -> y."""

@@ -292,10 +292,11 @@ class Adapted:
     changed.
     """
 
-    def __init__(self, rng, W, rank, scale=2.0):
+    scale = 2.0
+
+    def __init__(self, rng, W, rank):
         """W: (inputs, outputs), which is not copied."""
-        inputs, outputs = W.shape
-        self.W, self.scale = W, scale
+        self.W, (inputs, outputs) = W, W.shape
         A = rng.normal(0, inputs**-0.5, (inputs, rank))
         self.params = {"A": A.astype(W.dtype), "B": np.zeros((rank, outputs), W.dtype)}
 
@@ -327,15 +328,16 @@ class NoWeights:
 
 class Llama(Network):
     """The network at the top of this file. Words V, V + 1, ... start a text, as in gpt_np.py. A seed of None: see
-    `take`."""
+    `take`.
 
-    adapted = False  # see `adapt`
+    frozen: {name: array} of what stays as it is, beside `params`, which learn; see `adapt`.
+    """
 
     def __init__(
         self, width=64, blocks=2, heads=4, keys=2, hidden=176, words=128, starts=10, places=49, base=10_000, eps=1e-5,
         seed=0, dtype=np.float32,
     ):  # fmt: skip
-        rng = NoWeights() if seed is None else np.random.default_rng(seed)
+        rng, self.frozen = NoWeights() if seed is None else np.random.default_rng(seed), {}
         table = Table(rng, words + starts, width)
         layers = {
             "embed": table,
@@ -353,26 +355,27 @@ class Llama(Network):
         self.params = self.collect("params")
 
     def adapt(self, rank, seed=0):
-        """Put two thin matrices beside those of each linear layer. From here on `params` are these, and all else stays
-        as it is."""
+        """Put two thin matrices, of so many columns and rows, beside that of each linear layer. From here on `params`
+        are these. All else is in `frozen`: it stays as it is, and has no gradient."""
         rng = np.random.default_rng(seed)
         for block in self.layers.values():
             if isinstance(block, LlamaBlock):
                 for part in (block.layers["attention"], block.layers["mlp"]):
                     part.layers = {name: Adapted(rng, layer.params["W"], rank) for name, layer in part.layers.items()}
-        self.adapted, self.layers["embed"].learns = True, False
+        self.layers["embed"].learns = False
+        self.frozen = self.params
         self.params = self.collect("params")
 
     def collect(self, kind):
-        """As in Network; of an adapted network, of the layers that learn."""
+        """As in Network; if something is frozen, of the layers that learn."""
         learns = [path for path, layer in walk(self.layers).items() if isinstance(layer, Adapted)]
         found = super().collect(kind)
-        return {name: array for name, array in found.items() if not self.adapted or name.rpartition(".")[0] in learns}
+        return {name: array for name, array in found.items() if not self.frozen or name.rpartition(".")[0] in learns}
 
     def backward(self, dlogits):
         """As in Network. The table is used twice, so its gradient is the sum of both ways."""
         grads = super().backward(dlogits)
-        if not self.adapted:
+        if not self.frozen:
             scores = self.layers["linear"]
             grads["embed.E"][: scores.words] += scores.dE
         return grads

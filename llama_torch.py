@@ -71,6 +71,22 @@ class SwiGLU(nn.Module):
         return self.down(F.silu(self.gate(x)) * self.up(x))
 
 
+class Adapted(nn.Module):
+    """y = x W + scale (x A) B: W stays as it is, and two thin matrices beside it learn (Hu et al. 2021, LoRA)."""
+
+    scale = 2.0
+
+    def __init__(self, inputs, outputs, rank):
+        super().__init__()
+        self.W = nn.Parameter(torch.zeros(inputs, outputs), requires_grad=False)
+        self.A = nn.Parameter(torch.zeros(inputs, rank))
+        self.B = nn.Parameter(torch.zeros(rank, outputs))
+
+    def forward(self, x):
+        """x (..., inputs) -> y (..., outputs)."""
+        return x @ self.W + self.scale * (x @ self.A @ self.B)
+
+
 class LlamaBlock(nn.Module):
     """y = u + mlp(norm(u)) with u = x + attention(norm(x))."""
 
@@ -103,6 +119,14 @@ class Llama(nn.Module):
         """Words x (B, T) to logits (B, T, V)."""
         a = self.norm(self.blocks(self.embed(x)))  # (B, T) -> (B, T, C)
         return F.linear(a, self.embed.weight[: self.words])  # (B, T, V)
+
+    def adapt(self, rank):
+        """Put two thin matrices beside that of each linear layer, which learn, and nothing else does."""
+        self.requires_grad_(False)
+        for block in self.blocks:
+            for part in (block.attention, block.mlp):
+                for name, layer in [*part.named_children()]:
+                    setattr(part, name, Adapted(layer.in_features, layer.out_features, rank))
 
     @torch.no_grad()
     def write(self, begun, temperature, rng, top=None, top_p=1):

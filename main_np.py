@@ -30,8 +30,10 @@ def main(argv=None):
 
     run = Run(options, dataset, network.params, checkpoint)
     with run.watch(lambda: get_arrays(network, optimizer)):  # a progress bar; Ctrl-C waits until a step is done
-        if options.parts > 1:  # with one, what calls `forward` first is the first step
-            evaluate(network, dataset.with_few_tests(), options)  # if the memory does not suffice for it, say so now
+        if run.begins_with_knowledge:
+            run.say_before(*evaluate(network, dataset, options))
+        elif options.parts > 1:  # with one, what calls `forward` first is the first step
+            evaluate(network, dataset.with_few_tests(options), options)  # if there is too little memory, say so now
         for images, labels in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
             x, y = options.network.batch(images, labels, options)  # what goes in, and what should come out
             loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, options.source.told_of(x))

@@ -14,7 +14,7 @@ with program.needing("requirements.txt"):
 
     import data
     import plot
-    from networks import arrays_of, begin, make, named
+    from networks import arrays_of, begin, frozen_arrays, make, named
     from support.names import check_twin, from_numpy, to_numpy
     from support.place import FULL_PRECISION, Place
     from support.run import Run
@@ -31,7 +31,10 @@ def main(argv=None):
 
     run = Run(options, dataset, to_numpy(model, optimizer)["params"], checkpoint, place)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
-        evaluate(network, dataset.with_few_tests(500 * place.size), options, place)  # if it cannot be, say so now
+        if run.begins_with_knowledge:
+            run.say_before(*evaluate(network, dataset, options, place))
+        else:
+            evaluate(network, dataset.with_few_tests(options, 500, place.size), options, place)  # if it cannot be, now
         for images, labels in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
             x, y = options.network.batch(images, labels, options)  # what goes in, and what should come out
             x, y = place.own_part(x, y)  # as tensors on the computing device
@@ -89,9 +92,11 @@ def build(options, checkpoint=None, device="cpu"):
         groups, steps, whose = checkpoint.groups, checkpoint.history.step, checkpoint.path
     else:  # PyTorch cannot draw NumPy's random numbers: the first weights are those of the network by hand
         groups, steps, whose = arrays_of(make("np", options)), 0, "its twin in NumPy"
+    groups = groups | frozen_arrays(options)
     with torch.device("meta"):  # names and shapes alone: what does not fit is refused before it fills the memory
-        check_twin(make("torch", options), groups, whose)
-    model = make("torch", options)
+        model = make("torch", options)
+        check_twin(model, groups, whose)
+    model = model.to_empty(device=device) if options.begun else make("torch", options)  # all its arrays are NumPy's
     model.to(device, getattr(torch, options.dtype))
     if torch.device(device).type != "mps":  # convolutions, with weights of four axes, are faster so; on mps, some wrong
         model.to(memory_format=torch.channels_last)
@@ -102,8 +107,9 @@ def build(options, checkpoint=None, device="cpu"):
 
 def make_optimizer(model, options):
     """PyTorch's own, before its first step."""
-    weights = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim == 1]  # biases, gammas and betas do not decay
+    learns = [p for p in model.parameters() if p.requires_grad]
+    weights = [p for p in learns if p.ndim > 1]
+    others = [p for p in learns if p.ndim == 1]  # biases, gammas and betas do not decay
     groups = [{"params": weights, "weight_decay": options.weight_decay}, {"params": others, "weight_decay": 0}]
     optimizer = named(options.rule.in_pytorch)(groups, lr=options.lr, **options.rule.given(options))
     optimizer.options = options  # as main_np.Optimizer has them

@@ -8,6 +8,7 @@ network's inside is in look.py.
 
 import inspect
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,13 +33,17 @@ def images_and_labels(images, labels, options):
 
 
 class InFile(NamedTuple):
-    """How a GGUF file has a network: what it calls it, its sizes and its arrays."""
+    """How a GGUF file has a network: what it calls it, its sizes and its arrays.
+
+    The network by hand then has `take(arrays)` and, as in PyTorch, `adapt(rank)`: see llama_np.py.
+    """
 
     architecture: str
     sizes: dict[str, str]  # {argument of its class: what the file calls it}
     arrays: dict[str, str]  # {its name in params: its name in the file}; {} stands for a block's number
     fit: Callable  # the sizes -> whether there can be such a network
     implied: dict[str, Callable]  # {what else the file may say: the sizes -> the value that alone is meant here}
+    recipe: dict  # {option: value} of a run that starts from a file
 
 
 class Entry(NamedTuple):
@@ -200,6 +205,13 @@ def check_llama(options, images):
     check_gpt(options, images)
     if options.heads % options.keys:
         raise UserError(f"--heads {options.heads} cannot share --keys {options.keys} evenly")
+    if bool(options.begun) != bool(options.lora):
+        lacks = f"--start {options.start} needs --lora R, the columns of each thin matrix"
+        alone = f"--lora {options.lora} needs --start FILE.gguf, beside whose weights it stands"
+        raise UserError(lacks if options.begun else alone)
+    if options.begun and options.source.places > options.begun.sizes["places"]:
+        least = f"{options.start} sees {options.begun.sizes['places']:,} words at once"
+        raise UserError(f"--places {options.source.places} is too many: {least}")
     if options.width // options.heads % 2:
         channels = f"--width {options.width} gives each of {options.heads} --heads {options.width // options.heads}"
         raise UserError(f"{channels} channels, and they are turned two by two: take an even number")
@@ -229,7 +241,10 @@ LLAMA = Entry(
         "texts": GPT.recipes["texts"] | LLAMA_SIZES | {"lr": 0.01},
     },
     about_recipes=" (names and texts: the default where these are learned)",
-    title=lambda options: f"Llama {options.width} × {options.blocks}, {options.heads} heads, {options.keys} of keys",
+    title=lambda options: (
+        f"Llama {options.width} × {options.blocks}, {options.heads} heads, {options.keys} of keys"
+        + (f", LoRA {options.lora}" if options.lora else "")
+    ),
     check=check_llama,
     batch=as_text,
     learns=GPT.learns,
@@ -268,6 +283,9 @@ LLAMA = Entry(
             "attention.value_length": lambda sizes: sizes["width"] // sizes["heads"],
             "expert_count": lambda sizes: 0,
         },
+        # Tried with SmolLM2 alone.
+        recipe={"dataset": "shakespeare", "steps": 100, "batch_size": 4, "places": 128, "lora": 8}
+        | {"optimizer": "adamw", "lr": 0.002, "weight_decay": 0.0},
     ),
 )
 
@@ -326,12 +344,24 @@ def make(framework, options, checkpoint=None):
     network = class_of(options, framework)
     given = {name: getattr(options, name) for name in taken(network, options, framework)}
     given |= options.network.sizes(options)
-    if checkpoint is None:
-        return network(**given)
+    if options.begun:
+        given |= options.begun.sizes
+        arrays = {} if framework == "torch" else options.begun.arrays(options.dtype)  # not a part of the checkpoint
     try:
-        with memory.limited(2**26 + 8 * checkpoint.size):
-            return network(**given)
+        with nullcontext() if checkpoint is None else memory.limited(2**26 + 8 * checkpoint.size):
+            if not options.begun:
+                return network(**given)
+            if framework == "torch":
+                model = network(**given)
+                model.adapt(options.lora)
+            else:
+                model = network(**given | {"seed": None})
+                model.take(arrays)
+                model.adapt(options.lora, options.seed)
+            return model
     except MemoryError:
+        if checkpoint is None:
+            raise
         checkpoint.refuse()
 
 
@@ -352,6 +382,11 @@ def arrays_of(model):
     return {"params": model.params, "statistics": getattr(model, "statistics", {})}
 
 
+def frozen_arrays(options):
+    """{"frozen": {name: array}} of what stays as it is in a run that starts from a file; {} of all others."""
+    return {"frozen": options.begun.arrays(options.dtype)} if options.begun else {}
+
+
 def taken(network, options, framework):
     """Those of the options that a class takes. UserError if it leaves one out: nobody should train without noticing.
 
@@ -370,15 +405,18 @@ def begin(framework, description, argv=None):
 
     framework: "np" or "torch". A resumed run keeps its own options.
     """
-    path, kept, checkpoint = opt.resumed_from(argv), None, None
-    if path is not None:
-        options, checkpoint = read(framework, path)
+    path, kept, checkpoint = opt.asked("resume", argv), None, None
+    begun = opt.asked("start", argv)
+    if path is None:
+        begun = begun_from(opt.asked("model", argv, next(iter(NETWORKS))), begun)
+    else:
+        options, checkpoint = read(framework, path, begun)
         # my_network.py keeps none of that, and draws its batches in another order.
         if not all(checkpoint.groups.get(what) for what in options.rule.remembers):
             raise UserError(f"{path} is not of a run of main_np.py or main_torch.py: it can be used, but not continued")
-        kept = opt.run_options(options)
+        kept, begun = opt.run_options(options), options.begun
     facts = checkpoint and checkpoint.facts
-    options = opt.parse(NETWORKS, OPTIMIZERS, SOURCES, framework, argv, description, kept, facts)
+    options = opt.parse(NETWORKS, OPTIMIZERS, SOURCES, framework, argv, description, kept, facts, begun)
     if checkpoint and (of := SOURCES[options.dataset].of) != options.source.of:
         raise UserError(f"--dataset {options.dataset} has {of}, and {path} has learned from {options.source.of}")
     return options, checkpoint
@@ -391,14 +429,14 @@ def add_weights(parser, writes=False):
     parser.add_argument("--weights", metavar="FILE", help=what)
 
 
-def load(path=None, writes=False, text=None):
+def load(path=None, writes=False, text=None, start=None):
     """(model, options, checkpoint): the trained network in a checkpoint, in NumPy, set to predict and not to train.
 
     path: if None, the newest in learning_curves of a network that reads digits or, with `writes`, writes. text: what
-    it is to write, or to go on from. writes: None if a network of a path may do either. UserError if there is none, if
-    the network is of the other kind or cannot write that text, or if anything is wrong with the file.
+    it is to write, or to go on from. writes: None if a network of a path may do either. start: see `read`. UserError if
+    there is none, if the network is of the other kind or cannot write that text, or if anything is wrong with the file.
     """
-    options, checkpoint = read("np", path or newest(writes, text))
+    options, checkpoint = read("np", path or newest(writes, text), start)
     if writes not in (None, options.network.writes):
         raise UserError(f"{checkpoint.path} holds a network that {does(not writes)}; give one that {does(writes)}")
     if why := refusal(options.source, text):
@@ -420,10 +458,15 @@ def does(writes, kind=None):
 
 
 def newest(writes, text=None):
-    """The newest checkpoint in learning_curves of such a network: see `load`. Of others, only the options are read."""
+    """The newest checkpoint in learning_curves of such a network: see `load`. Of others, only the options are read.
+
+    One that needs the file that it starts from is never meant.
+    """
     unknown = []
     for path in sorted(FOLDER.glob("checkpoint_*.npz"), key=lambda path: path.stat().st_mtime, reverse=True):
         options, facts = load_options(path)
+        if options.get("start"):
+            continue
         model, dataset = options.get("model", next(iter(NETWORKS))), options.get("dataset", next(iter(SOURCES)))
         if model not in NETWORKS or not (facts or dataset in SOURCES):  # `read` says it of one that nobody knows
             return path
@@ -443,10 +486,15 @@ def newest(writes, text=None):
     raise UserError(f"{what}: run `{command}` first, or give --weights FILE")
 
 
-def read(framework, path):
-    """The options of the run in a checkpoint, and the `Checkpoint`."""
+def read(framework, path, start=None):
+    """The options of the run in a checkpoint, and the `Checkpoint`.
+
+    start: where the file now is from which that run started; None if it is where it was.
+    """
     checkpoint = load_checkpoint(path)
-    options = opt.restore(NETWORKS, OPTIMIZERS, SOURCES, framework, checkpoint.options, path, checkpoint.facts)
+    kept, facts = checkpoint.options, checkpoint.facts
+    begun = begun_again(checkpoint, start) if kept.get("start") else None
+    options = opt.restore(NETWORKS, OPTIMIZERS, SOURCES, framework, kept, path, facts, begun)
     if any(array.dtype != options.dtype for array in checkpoint.groups["params"].values()):
         checkpoint.refuse(f"not all numbers are {options.dtype}")
     if unknown := checkpoint.groups.keys() - {*GROUPS, *options.rule.remembers}:
@@ -467,18 +515,73 @@ def load_file(path):
 
     file = ModelFile(path)
     options = options_in(file)
-    names = names_in(file, options)
+    arrays = arrays_in(file, options)
     model = class_of(options, "np")(**options.sizes, seed=None)
+    model.take(arrays)
+    model.training = False
+    return model, options, file
+
+
+class Begun:
+    """What a run starts from: the GGUF file that --start names.
+
+    sizes: {argument of the network's class: value}. decides: those of them that are options. recipe: other options,
+    unless they are typed. words, sha256: of the file, which is read once; see `support.model_file.ModelFile`.
+    """
+
+    def __init__(self, path, model):
+        """model: what --model says. UserError if the file holds another network, or anything is wrong with it."""
+        from support.model_file import ModelFile
+
+        self.file = ModelFile(path)
+        self.known = options_in(self.file)
+        names_in(self.file, self.known)  # UserError if its sizes are not those of its arrays
+        if self.known.model != model:
+            self.file.refuse(f"holds a network of --model {self.known.model}, and not of --model {model}")
+        self.sizes, network = self.known.sizes, NETWORKS[model]
+        self.decides = {name: self.sizes[name] for name in network.options if name in self.sizes and name != "places"}
+        recipe = network.in_file.recipe
+        self.recipe = recipe | {"places": min(recipe["places"], self.sizes["places"])}
+        self.words, self.sha256, self.unpacked = self.file.words, self.file.sha256, {}
+
+    def arrays(self, dtype):
+        """{name in params: array}: the same arrays at each call, for whoever needs them."""
+        if not self.unpacked:
+            self.unpacked["float32"] = arrays_in(self.file, self.known)
+        if dtype not in self.unpacked:
+            self.unpacked[dtype] = {name: a.astype(dtype) for name, a in self.unpacked["float32"].items()}
+        return self.unpacked[dtype]
+
+
+def begun_from(model, path):
+    """The `Begun` of what is typed for --start and --model; None where there is no such option, or it is not typed."""
+    return Begun(path, model) if path is not None and model in NETWORKS and NETWORKS[model].in_file else None
+
+
+def begun_again(checkpoint, path=None):
+    """The `Begun` of a checkpoint that holds what was learned beside a file's weights, with the file where it was or
+    where it is now; UserError if that is not there, or another."""
+    there, model = path or str(checkpoint.options["start"]), str(checkpoint.options.get("model"))
+    whose = f"{checkpoint.path} holds what was learned beside the weights of a GGUF file"
+    if not Path(there).is_file():
+        raise UserError(f"{whose}, and {there} is not there: name that file with --start")
+    if (begun := begun_from(model, there)) is None or begun.sha256 != checkpoint.facts.get("cut_by"):
+        raise UserError(f"{whose}, and {there} is another one: its SHA-256 sum is not {checkpoint.facts.get('cut_by')}")
+    return begun
+
+
+def arrays_in(file, options):
+    """{name in params: array} of the network in a `ModelFile`, unpacked: float32."""
+    names, network = names_in(file, options), class_of(options, "np")(**options.sizes, seed=None)
     shapes = {ours: np.broadcast_to(np.float32(0), file.shapes[theirs]) for ours, theirs in names.items()}
-    if found := difference({"params": turned(shapes)}, {"params": model.params}, "in the file", "by its sizes"):
+    if found := difference({"params": turned(shapes)}, {"params": network.params}, "in the file", "by its sizes"):
         file.refuse(f"contradicts itself: {found}")
     file.check_memory(sum(array.size for array in shapes.values()))
     largest_first = sorted(names, key=lambda name: -shapes[name].size)  # unpacking takes more memory than the result
     # The other way round in memory: that is how one row times a matrix is fastest.
-    model.take(turned({ours: np.asfortranarray(file.array(names[ours])) for ours in largest_first}))
+    arrays = turned({ours: np.asfortranarray(file.array(names[ours])) for ours in largest_first})
     file.tensors = {}  # the packed arrays take memory, too
-    model.training = False
-    return model, options, file
+    return arrays
 
 
 def options_in(file):
@@ -497,7 +600,7 @@ def options_in(file):
     for name, value in said.items():
         if expected.get(name.removeprefix(f"{kind}.")) != value:
             file.refuse(f"has what this network has not: {name} is {str(value)[:40]}")
-    options = SimpleNamespace(**sizes, sizes=sizes, model=known[kind], network=network, dtype="float32")
+    options = SimpleNamespace(**sizes, sizes=sizes, model=known[kind], network=network, dtype="float32", lora=None)
     options.source = SimpleNamespace(of="texts", kind="text")
     return options
 
@@ -526,7 +629,9 @@ def turned(arrays):
 
 def parse_options(framework, *argv):
     """The options of a new run with these arguments; UserError for --resume: that run is not new."""
-    options = opt.parse(NETWORKS, OPTIMIZERS, SOURCES, framework, [str(word) for word in argv])
+    argv = [str(word) for word in argv]
+    begun = begun_from(opt.asked("model", argv, next(iter(NETWORKS))), opt.asked("start", argv))
+    options = opt.parse(NETWORKS, OPTIMIZERS, SOURCES, framework, argv, begun=begun)
     if options.resume:
         raise UserError("--resume continues a run, which this program does not do: give the options of a new run")
     return options

@@ -52,7 +52,7 @@ class OnTape:
     def backward(self, dlogits):
         """From d loss / d logits, in their shape, to the gradients, with the keys and shapes of params."""
         self.logits.backward(dlogits)
-        return {name: tensor.grad for name, tensor in self.tensors.items()}
+        return {name: self.tensors[name].grad for name in self.params}
 
 
 class ViT(OnTape, vit_np.ViT):

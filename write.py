@@ -52,16 +52,26 @@ def main(argv=None):
     parser.add_argument("--count", metavar="N", help=what, type=integer(1, 100))
     what = f"of a text, how many to write (default: {LETTERS}; of a GGUF file's, as many as it wants to)"
     parser.add_argument("--letters", metavar="N", help=what, type=integer(1, 1_000_000))
+    what = "the GGUF file beside whose weights --weights has learned, if it is no longer where it was"
+    parser.add_argument("--start", metavar="FILE", help=what)
     parser.add_argument("--raw", action="store_true", help="of a GGUF file: go on with the text instead of answering")
     parser.add_argument("--out", metavar="FILE.png", help=f"the picture of the digits (default: {OUT})")
     arguments = parser.parse_args(argv)
 
+    if arguments.start and (not arguments.weights or is_model(arguments.weights)):
+        raise UserError("--start is for a checkpoint that was learned beside a GGUF file: name that with --weights")
     if arguments.weights and is_model(arguments.weights):
-        return talk(arguments)
-    if arguments.raw:
+        return talk(arguments, *networks.load_file(arguments.weights))
+    if arguments.raw and not arguments.weights:
         raise UserError("--raw is for the GGUF file of a model that people use: name it with --weights")
     check_output("--out", arguments.out or OUT, ".png")
-    model, options, checkpoint = networks.load(arguments.weights, writes=True, text=arguments.text)
+    how = {"writes": True, "text": arguments.text, "start": arguments.start}
+    model, options, checkpoint = networks.load(arguments.weights, **how)
+    if options.begun:
+        return talk(arguments, model, options, options.begun.file)
+    if arguments.raw or arguments.start:
+        what = "--raw" if arguments.raw else "--start"
+        raise UserError(f"{what} is for the GGUF file of a model that people use, and {checkpoint.path} needs none")
     check_output("--out", arguments.out or OUT, ".png", checkpoint.path)
     network = f"{options.network.title(options)} of {checkpoint.path}"
     if arguments.out and options.source.of != "images":
@@ -175,14 +185,13 @@ def endless(model, words, temperature, rng, top=None, top_p=1):
 # --- A model that people use ------------------------------------------------------------------------------------------
 
 
-def talk(arguments):
+def talk(arguments, model, options, file):
     """Have it answer or, with --raw, go on with the text; print what it writes as soon as it is drawn."""
     if arguments.out:
         raise UserError(f"--out is for a picture of digits, and {arguments.weights} writes texts")
     if not arguments.text:
         raise UserError('ask it something: `python write.py "What is gravity?" --weights FILE.gguf`')
     threads()  # one for each product: a word waits for memory, and beside another program threads wait for each other
-    model, options, file = networks.load_file(arguments.weights)
     begun, rng = file.prompt(arguments.text, arguments.raw), np.random.default_rng(arguments.seed)
     if len(begun) > model.places:
         raise UserError(f"that is {len(begun):,} words of {arguments.weights}, which sees {model.places:,} at once")

@@ -4,10 +4,11 @@ python -m lab.llama texts            three runs on Shakespeare, beside the GPT's
 python -m lab.llama rotation         what rotation does to q . k as two words move apart -> png/rotation.png
 python -m lab.llama heads FILE       what a head of a model that people use looks at in a sentence -> png/heads.png
 python -m lab.llama speed FILE       words a second and memory, by hand and in PyTorch, on an idle machine
-python -m lab.llama teach FILE       what a model that people use learns of Shakespeare, by two thin matrices a layer
+python -m lab.llama teach FILE       what such a model learns of Shakespeare: loss and answer, before and after
 """
 
 import argparse
+import re
 import sys
 import time
 from itertools import islice, product
@@ -17,8 +18,6 @@ from support import program
 with program.needing("requirements-np.txt"):
     import numpy as np
 
-    import data
-    import main_np
     import networks
     import write
     from lab import results, timing
@@ -213,47 +212,29 @@ def speed_table(found):
 
 # --- Teach it something ---------------------------------------------------------------------------------------------
 
-RANK, BATCH, PLACES, STEPS, RATE, WARM = 8, 4, 128, 100, 2e-3, 10
-LETTERS, HELD = 300_000, 16  # of the text, from its beginning; windows of its last tenth that are held out
+TAUGHT, OUT = "main_np.py --model llama --start {} --dataset shakespeare", results.ROOT / "learning_curves" / "others"
 ANSWERED = 40  # words of the answer
 
 
-def teach(path):
-    """Train adapters of the model in a file, and keep its held-out loss and its answer, before and after."""
+def teach(path, more=""):
+    """Teach the model in a file as a user would, and keep its test loss and its answer, before and after. more: other
+    options of the run."""
+    keep_taught(path, results.run_program(f"{TAUGHT.format(path)} {more}", OUT))
+
+
+def keep_taught(path, printed):
+    """Keep what such a run has printed and learned, and print it as sentences."""
     model, _, file = networks.load_file(path)
-    words = np.array(file.words.encode(text_of("shakespeare")[:LETTERS]))
-    model.adapt(RANK)
-    learned, held = np.split(words, [len(words) * 9 // 10])
-    held = held[: HELD * PLACES + 1]
-    found = {"before": loss_on(model, held), "answers": [answer(model, file)]}
-    means, squares = ({name: np.zeros_like(p) for name, p in model.params.items()} for _ in range(2))
-    rng, began = np.random.default_rng(0), time.perf_counter()
-    for step in range(1, STEPS + 1):
-        starts = rng.integers(0, len(learned) - PLACES, BATCH)
-        windows = np.stack([learned[start : start + PLACES + 1] for start in starts])  # (B, T + 1)
-        logits = model.forward(windows[:, :-1])
-        loss, dlogits = main_np.loss_of(logits, windows[:, 1:])
-        lr = RATE * min(step / WARM, (STEPS - step + 1) / (STEPS - WARM))
-        main_np.update_adamw(model.params, means, squares, model.backward(dlogits), lr, step=step)
-        print(f"step {step}: loss {loss:.3f}, {time.perf_counter() - began:.0f} s", flush=True)
-    seconds = time.perf_counter() - began
-    found |= {"after": loss_on(model, held), "answers": [*found["answers"], answer(model, file)], "seconds": seconds}
-    found |= {"steps": STEPS, "parameters": sum(p.size for p in model.params.values()), "memory": peak()}
-    found |= {"command": "python -m lab.llama teach FILE", "machine": machine(), "sha256": file.sha256}
-    results.save_result("llama teach", found)
+    answers, sha256 = [answer(model, file)], file.sha256
+    del model  # or its arrays were there twice
+    model, options, checkpoint = networks.load(OUT / "checkpoint_llama_lora_np.npz", writes=True)
+    answers.append(answer(model, options.begun.file))
+    before = float(re.search(r"^before: test loss (\S+)", printed, re.M)[1])
+    found = {"before": before, "after": checkpoint.history.test_loss[-1], "answers": answers}
+    found |= {"steps": checkpoint.history.step, "parameters": sum(p.size for p in model.params.values())}
+    found |= {"seconds": results.seconds_in(printed), "command": "python -m lab.llama teach FILE"}
+    results.save_result("llama teach", found | {"machine": machine(), "sha256": sha256})
     print(*taught(found), sep="\n")
-
-
-def text_of(name):
-    """A bundled text, as letters."""
-    source = data.SOURCES[name]
-    return "".join(source.letters[word] for word in source.content["arrays"][0])
-
-
-def loss_on(model, words):
-    """The mean loss of a word, of a text in windows."""
-    x, y = words[:-1].reshape(-1, BATCH, PLACES), words[1:].reshape(-1, BATCH, PLACES)
-    return float(np.mean([main_np.loss_of(model.forward(few), then)[0] for few, then in zip(x, y, strict=True)]))
 
 
 def answer(model, file):
@@ -264,7 +245,7 @@ def answer(model, file):
 
 def taught(found):
     """Sentences with the numbers."""
-    yield f"The held-out loss of a word fell from {found['before']:.2f} to {found['after']:.2f}."
+    yield f"The test loss of a word fell from {found['before']:.2f} to {found['after']:.2f}."
     for when, said in zip(("before", "after"), found["answers"], strict=True):
         yield f"{PROMPT} ({when}) {said}"
 

@@ -8,6 +8,7 @@ the file (a template in Jinja), which is compared with those that are known, and
 import hashlib
 import tempfile
 import zipfile
+from contextlib import contextmanager
 from functools import cached_property
 
 import numpy as np
@@ -44,6 +45,17 @@ def inside(path):
             return [name for name in archive.namelist() if name.endswith(".gguf")]
     except (zipfile.BadZipFile, OSError):
         return []
+
+
+@contextmanager
+def opened(path):
+    """The GGUF file of that name, or the one in that ZIP file, to be read."""
+    if names := inside(path):
+        with zipfile.ZipFile(path) as archive, archive.open(names[0]) as file:
+            yield file
+    else:
+        with open(path, "rb") as file:
+            yield file
 
 
 class ModelFile:
@@ -107,9 +119,9 @@ class ModelFile:
 
     @cached_property
     def sha256(self):
-        """The SHA-256 sum of the file as it is, the wheel's if it is one."""
-        with open(self.path, "rb") as file:
-            total = hashlib.sha256()
+        """The SHA-256 sum of the GGUF file, also of one in a wheel."""
+        total = hashlib.sha256()
+        with opened(self.path) as file:
             while piece := file.read(2**20):
                 total.update(piece)
         return total.hexdigest()

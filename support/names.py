@@ -39,6 +39,7 @@ def to_numpy(model, optimizer):
 @torch.no_grad()
 def from_numpy(model, optimizer, groups, steps, whose):
     """The reverse: copy the groups from NumPy, as they are after so many steps. What they lack of the optimizer is 0.
+    A group "frozen" has what stays as it is.
 
     UserError if they do not fit; whose: where they are from.
     """
@@ -47,7 +48,7 @@ def from_numpy(model, optimizer, groups, steps, whose):
         content["state"][i] = {theirs: torch.zeros_like(p) for theirs in optimizer.options.rule.remembers.values()}
         content["state"][i]["step"] = torch.tensor(float(steps))  # which AdamW counts, and SGD does not look at
     optimizer.load_state_dict(content)
-    mine = tensors_of(model) | state_of(model, optimizer)
+    mine = tensors_of(model) | state_of(model, optimizer) | {"frozen": frozen_of(model)}
     check_twin(model, groups, whose, mine)
     for group, tensors in mine.items():
         for name, tensor in tensors.items() if group in groups else ():
@@ -59,7 +60,7 @@ def check_twin(model, groups, whose, mine=None):
 
     mine: the network's own groups, if not its weights and statistics alone. Only those that both have are compared.
     """
-    mine = mine or tensors_of(model)
+    mine = mine or tensors_of(model) | {"frozen": frozen_of(model)}
     both = [group for group in mine if group in groups]
     found = difference({group: groups[group] for group in both}, {group: mine[group] for group in both})
     if found:
@@ -77,6 +78,11 @@ def tensors_of(model):
     return {"params": {name: turn(p.detach()) for name, p, turn in parameters(model)}, "statistics": statistics}
 
 
+def frozen_of(model):
+    """{name: tensor} of what stays as it is, also in NumPy's order."""
+    return {name: turn(p.detach()) for name, p, turn in parameters(model, learns=False)}
+
+
 def state_of(model, optimizer):
     """{"momentum": {name: tensor}, ...}: what the optimizer remembers of each parameter."""
     numbers, state = {p: i for i, p in enumerate(in_order(optimizer))}, optimizer.state_dict()["state"]
@@ -91,10 +97,13 @@ def in_order(optimizer):
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
-def parameters(model):
-    """For every parameter: its name in NumPy, itself, and what turns a tensor of its shape into NumPy's."""
+def parameters(model, learns=True):
+    """For every parameter that learns, or for all others: its name in NumPy, itself, and what turns a tensor of its
+    shape into NumPy's."""
     for path, layer in model.named_modules():
         for name, p in layer.named_parameters(recurse=False):
+            if p.requires_grad != learns:
+                continue
             name = f"{path}.{NAMES.get(type(layer), {}).get(name, name)}"
             # Layers that are only numbered leave their number to the letter: "layer1.W" is W1.
             name = re.sub(r"^layer(\d+)\.(\w)$", r"\2\1", name)

@@ -116,6 +116,16 @@ def how_to_train(optimizers):
     }  # fmt: skip
 
 
+# Of a network that may begin with what a file holds (see networks.py).
+WHAT_IT_KNOWS = {
+    "start": option(
+        "the GGUF file of a model that people use: its weights stay as they are, and thin matrices beside them learn a "
+        "text; the file decides all sizes", metavar="FILE"
+    ),
+    "lora": option("with --start: of each thin matrix, how many columns or rows", type=integer(1, 1024), metavar="R"),
+}  # fmt: skip
+
+
 def defaults():
     """{option: its default} of all that are not a network's own; a recipe's values come before them."""
     return {name: how["default"] for name, how in (what_to_train() | how_to_train({})).items()}
@@ -156,12 +166,13 @@ OF_A_CALL = WHETHER_IT_IS_RIGHT | WHERE_IT_GOES | OF_NUMPY | OF_PYTORCH
 # --- The command line -------------------------------------------------------------------------------------------------
 
 
-def parse(networks, optimizers, datasets, framework, argv=None, description="", kept=None, facts=None):
+def parse(networks, optimizers, datasets, framework, argv=None, description="", kept=None, facts=None, begun=None):
     """All options of a run, as a namespace; UserError if they make no sense.
 
     What is not typed is what `kept` says, the options of a run that continues; or else the recipe; or else the tables.
-    framework: "np" or "torch". facts: what a checkpoint knows of its data. Beside the options, the namespace has
-    `network` and `rule`, the entries in `networks` and `optimizers`; `source`, that of `datasets` with these facts; and
+    framework: "np" or "torch". facts: what a checkpoint knows of its data. begun: the networks.Begun of --start, if it
+    is given: it has a recipe, and decides some of the options. Beside the options, the namespace has `network` and
+    `rule`, the entries in `networks` and `optimizers`; `source`, that of `datasets` with these facts; `begun`; and
     `name`, with which the names of the run's files end.
     """
     kept = kept or {}
@@ -173,15 +184,19 @@ def parse(networks, optimizers, datasets, framework, argv=None, description="", 
     first.add_argument("--resume")
     asked, _ = first.parse_known_args(argv)
     network = networks[asked.model]
-    asked.recipe = asked.recipe or recipe_for(asked.dataset and datasets[asked.dataset].of, network)
+    if begun and asked.recipe:
+        raise UserError(f"--recipe {asked.recipe} is for a network that begins anew, and --start has one of its own")
+    if not begun:
+        asked.recipe = asked.recipe or recipe_for(asked.dataset and datasets[asked.dataset].of, network)
     recipe = {
         name: value[framework] if isinstance(value, dict) else value  # where NumPy and PyTorch differ
-        for name, value in network.recipes.get(asked.recipe, {}).items()
+        for name, value in (network.recipes.get(asked.recipe, {}) | (begun.recipe if begun else {})).items()
     }
     named = f"a named set of options; others that are given override it{network.about_recipes}"
     groups = {
         "what to train": {"model": model, "recipe": option(named, choices=[*network.recipes])}
         | network.options
+        | (WHAT_IT_KNOWS if network.in_file else {})
         | what_to_train(datasets),
         "how to train": how_to_train(optimizers),
         "whether it is right": WHETHER_IT_IS_RIGHT,
@@ -192,11 +207,12 @@ def parse(networks, optimizers, datasets, framework, argv=None, description="", 
     first_of_all = {"model": asked.model, "recipe": asked.recipe}
     if asked.resume:  # a run goes on where it is
         first_of_all["out"] = str(Path(asked.resume).parent)
+    decided = begun.decides if begun else {}
     parser, defaults = Parser(description=description), {name: how["default"] for name, how in OF_A_CALL.items()}
     for heading, table in groups.items():
         group = parser.add_argument_group(heading)
         for name, how in table.items():
-            defaults[name] = default = (first_of_all | recipe | kept).get(name, how.get("default"))
+            defaults[name] = default = (first_of_all | recipe | kept | decided).get(name, how.get("default"))
             shown = "" if isinstance(default, (bool, type(None))) else f" (default: {as_typed(default)})"
             group.add_argument(flag(name), **how | {"help": how["help"] + shown.replace("%", "%%")})
     length = {name: defaults[name] for name in ("epochs", "steps")}
@@ -207,16 +223,23 @@ def parse(networks, optimizers, datasets, framework, argv=None, description="", 
     if not (options.epochs or options.steps):
         vars(options).update(length)
     for name in sorted(kept, key=lambda name: name != "model"):  # the model first: it decides which others there are
-        typed = getattr(options, name, None)
-        if typed not in (None, kept[name]) and not (name == "dataset" and facts):  # which may have been moved
+        typed, moved = getattr(options, name, None), {"dataset": facts, "start": begun}
+        if typed not in (None, kept[name]) and not moved.get(name):  # a file may have been
             has = "which did not use it" if kept[name] is None else f"a run with {as_typed(kept[name])}"
             raise UserError(f"{flag(name)} {as_typed(typed)} contradicts {options.resume}, {has}")
-    options.network, options.rule = network, optimizers[options.optimizer]
+    for name, value in decided.items():
+        if getattr(options, name) != value:
+            typed = f"{flag(name)} {as_typed(getattr(options, name))}"
+            raise UserError(f"{typed} contradicts {options.start}, which has {value}: the file decides that")
+    options.network, options.rule, options.begun = network, optimizers[options.optimizer], begun
     check_names(options.rule.remembers)
     read_as = {name: value for name, value in vars(options).items() if name in ("ink", "places") and value}
-    options.source = datasets[options.dataset].told(**facts or {}, **read_as)
+    if begun:
+        read_as |= {"words": begun.words, "cut_by": begun.sha256}
+    options.source = datasets[options.dataset].told(**(facts or {}) | read_as)
     first = options.model == next(iter(networks))  # whose files have no name in front
-    options.name = ("" if first else f"{options.model}_") + options.source.prefix + framework
+    prefix = "lora_" if begun else options.source.prefix
+    options.name = ("" if first else f"{options.model}_") + prefix + framework
     check_source(options, networks)
     made_for = datasets[recipe["dataset"]].of if "dataset" in recipe else options.source.of
     if made_for != options.source.of:
@@ -234,6 +257,8 @@ def recipe_for(kind, network):
 def check_source(options, networks):
     """UserError if the network does not learn from such examples."""
     of, network = options.source.of, options.network
+    if options.begun and of != "texts":
+        raise UserError(f"--start {options.start} learns a text, and --dataset {options.dataset} has {of}")
     if options.ink != "light" and of != "images":
         raise UserError(
             f"--ink {options.ink} does not apply: it is of images, and --dataset {options.dataset} has {of}"
@@ -255,14 +280,14 @@ def as_typed(value):
 # --- A run that continues ---------------------------------------------------------------------------------------------
 
 
-def resumed_from(argv=None):
-    """The file that --resume names, or None."""
+def asked(name, argv=None, default=None):
+    """What is typed for that option alone, a word; the default if it is not."""
     parser = Parser(add_help=False)
-    parser.add_argument("--resume")
-    return parser.parse_known_args(argv)[0].resume
+    parser.add_argument(flag(name), default=default)
+    return getattr(parser.parse_known_args(argv)[0], name)
 
 
-def restore(networks, optimizers, datasets, framework, kept, path, facts=None):
+def restore(networks, optimizers, datasets, framework, kept, path, facts=None, begun=None):
     """The options that a checkpoint kept (a dict), as a namespace; UserError if they make no sense here.
 
     They go through the parser, as all options do. One that the file does not have, because it is older than the
@@ -271,7 +296,7 @@ def restore(networks, optimizers, datasets, framework, kept, path, facts=None):
     given = {name: value for name, value in kept.items() if value is not None and name != "data"}
     try:
         typed = [f"{flag(name)}={as_typed(value)}" for name, value in given.items()]
-        options = parse(networks, optimizers, datasets, framework, typed, facts=facts)
+        options = parse(networks, optimizers, datasets, framework, typed, facts=facts, begun=begun)
         if unknown := sorted(given.keys() - run_options(options).keys()):
             raise UserError(f"unknown option {unknown[0]!r}")
         return options
@@ -281,11 +306,9 @@ def restore(networks, optimizers, datasets, framework, kept, path, facts=None):
 
 def run_options(options):
     """The options that belong to the run and not to a call of the program, as a dict in a fixed order."""
-    return {
-        name: value
-        for name, value in sorted(vars(options).items())
-        if name not in {*OF_A_CALL, "network", "rule", "source", "name"}
-    }
+    others = {*OF_A_CALL, "network", "rule", "source", "name", "begun"}
+    others |= options.begun.decides.keys() if options.begun else {*()}  # which its file says again
+    return {name: value for name, value in sorted(vars(options).items()) if name not in others}
 
 
 def changed(options, **values):

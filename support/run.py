@@ -20,7 +20,7 @@ from support import options as opt
 from support.checkpoint import save_checkpoint
 from support.errors import UserError
 from support.files import check_place, copy, locked, open_folder, same_file
-from support.history import History, save_history
+from support.history import History, save_history, short
 
 # What a run leaves in its folder; {} is "np", "torch", "resnet_np", "vit_torch" ...
 FILES = ("loss_plot_{}.png", "accuracy_plot_{}.png", "history_{}.json", "checkpoint_{}.npz")
@@ -63,6 +63,11 @@ class Run:
     def learning_rate(self):
         """The learning rate of the step to be taken."""
         return learning_rate(self.step, self.plan.steps, self.options)
+
+    @property
+    def begins_with_knowledge(self):
+        """Whether the run begins now, and from a file of a network that has learned already."""
+        return bool(self.options.begun) and self.step == 0
 
     @property
     def epoch_ends(self):
@@ -133,6 +138,10 @@ class Run:
             self.signal = self.asked
         elif self.step % 20 == 0:  # to agree is to wait for the other processes
             self.signal = self.place.agree(self.asked)
+
+    def say_before(self, loss, accuracy):
+        """Print the result of a test before the first step."""
+        self.say(f"before: {self.tested} loss {short(float(loss))} accuracy {float(accuracy):.4f}")
 
     def record_test(self, loss, accuracy):
         """Record the result of a test."""

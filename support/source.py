@@ -36,6 +36,8 @@ class Source:
         self.sums = {}  # of what is bundled or fetched: {file: its SHA-256 sum}
         self.url = ""  # of the folder that serves them; "" if they are bundled
         self.ink = USUAL["ink"]  # or "dark": what pictures show, on paper that is the other
+        # Of a text that is cut into the words of a model's file: its `BytePairs`, and its SHA-256 sum.
+        self.words, self.cut_by = None, ""
         vars(self).update(given)
 
     def told(self, **more):
@@ -45,8 +47,10 @@ class Source:
 
     def kept(self):
         """What a checkpoint keeps: {name: value} of FACTS for its options, and {name: array} of the letters, if any."""
-        arrays = {"letters": np.array([*map(ord, self.letters)], np.uint32)} if self.of == "texts" else {}
-        return {name: getattr(self, name) for name in FACTS[self.of]}, arrays
+        facts = {name: getattr(self, name) for name in FACTS[self.of]}
+        if self.cut_by:
+            return facts | {"cut_by": self.cut_by}, {}
+        return facts, {"letters": np.array([*map(ord, self.letters)], np.uint32)} if self.of == "texts" else {}
 
     @cached_property
     def of(self):
@@ -65,7 +69,8 @@ class Source:
     def examples(self):
         """Training images and labels, test images and labels: arrays."""
         arrays = self.content["arrays"]
-        return texts.windows(*arrays, self.places, self.name) if self.of == "texts" else arrays
+        what = "words" if self.words else "letters"
+        return texts.windows(*arrays, self.places, self.name, what) if self.of == "texts" else arrays
 
     @cached_property
     def content(self):
@@ -78,7 +83,7 @@ class Source:
         if self.of == "images":
             content = pictures.read(self.name, found, self.ink)
         else:
-            content = texts.read_names(*found) if self.of == "names" else texts.read_text(*found, self.name)
+            content = texts.read_names(*found) if self.of == "names" else texts.read_text(*found, self.name, self.words)
         content["sha256"] = hash_of(content)
         if content["sha256"] != self.given.get("sha256", content["sha256"]):
             raise UserError(f"--dataset {self.name}: these are not the {self.of} that the network has learned from")
@@ -137,6 +142,11 @@ class Source:
         return self.of.removesuffix("s") if self.of != "images" else "digit" if self.classes == DIGITS else "class"
 
     @property
+    def most_at_once(self):
+        """Examples in a batch of a test, at most. Of many words, the logits of more would fill the memory."""
+        return max(1, texts.LOGITS // (self.places * self.words.size)) if self.words else 500
+
+    @property
     def prefix(self):
         """What the names of a run's files begin with."""
         return "" if self.of == "images" else f"{self.of}_"
@@ -161,6 +171,8 @@ def facts_in(kept, arrays):
         return {}
     kept = {"reader": "ink"} | kept  # an older checkpoint has none, and reads as it did
     facts = {name: kept[name] for name in FACTS[kept["of"]]}
+    if cut_by := str(kept.get("cut_by", "")):
+        return facts | {"cut_by": cut_by}
     if facts["of"] == "images":
         facts["classes"], (mean, std) = tuple(map(str, facts["classes"])), map(float, facts["mean_and_std"])
         facts["mean_and_std"] = mean, std

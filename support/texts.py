@@ -44,6 +44,8 @@ def refusal(source, text):
     if text is None:
         return ""
     if source.of == "texts":
+        if source.cut_by:
+            return ""
         unknown = sorted({*text} - {*source.letters})
         return f"has never seen {', '.join(map(repr, unknown))}" if unknown else ""
     can = re.fullmatch("[0-9]{1,100}" if source.of == "images" else "[A-Za-z]{1,11}", text)
@@ -67,7 +69,8 @@ def sizes(source):
     UserError if there are no words for what the images show.
     """
     if source.of == "texts":
-        return {"words": len(source.letters), "starts": 0, "places": source.places}
+        number = source.words.size if source.words else len(source.letters)
+        return {"words": number, "starts": 0, "places": source.places}
     if source.of == "names":
         return {"words": 1 + len(LETTERS), "starts": 1, "places": source.places}
     if source.kind != "digit":
@@ -126,16 +129,22 @@ def names_of(texts):
 # --- A text on the disk -----------------------------------------------------------------------------------------------
 
 LETTERS_AT_A_TIME = 2**20
+LOGITS = 2**25  # numbers, at most, that a network says at once in a test
 MOST_LETTERS = 2**16
 
 
-def read_text(content, name):
+def read_text(content, name, words=None):
     """{"arrays": [words (N,)], "letters": those that occur, sorted} of a text in UTF-8, gzipped or not.
 
     A word is the number of a letter: uint8, or uint16 if there are more than 256. A line ends with a line feed,
     whatever the system that wrote it. UserError if the bytes are no such text.
+
+    words: the `support.tokens.BytePairs` of a model's file, whose words take the place of letters: uint32.
     """
     try:
+        if words:
+            text = "".join(codes.tobytes().decode("utf-32-le") for codes in decoded(content, name))
+            return {"arrays": [np.array(words_in(text, words, name), np.uint32)]}
         seen, length = np.zeros(0x110000, bool), 0
         for codes in decoded(content, name):
             seen[codes] = True
@@ -154,6 +163,14 @@ def read_text(content, name):
     return {"arrays": [words], "letters": "".join(map(chr, letters))}
 
 
+def words_in(text, words, name):
+    """The words of a model's file that a text is made of. UserError if it has none for one of its bytes."""
+    try:
+        return words.encode(text)
+    except UserError as error:
+        raise UserError(f"{name}: the file to start from {error}") from None
+
+
 def decoded(content, name):
     """The letters of a text in UTF-8, gzipped or not, as arrays of their numbers in Unicode, a piece at a time."""
     opened = io.BufferedReader(unpacked(content, name, Budget(DATA)), PIECE)
@@ -162,7 +179,7 @@ def decoded(content, name):
         yield np.frombuffer(piece.encode("utf-32-le"), "<u4")
 
 
-def windows(words, places, name):
+def windows(words, places, name, what="letters"):
     """The arrays of a text of words (N,), of which the last tenth is the test: windows (n, T + 1), and labels, all 0.
 
     A window begins at every T-th word, and its last word is the next one's first. They are views: nothing is copied.
@@ -171,7 +188,7 @@ def windows(words, places, name):
     cut = len(words) * (TESTS - 1) // TESTS
     if min(cut, len(words) - cut) <= places:
         least = TESTS * places + 1
-        raise UserError(f"{name} has {len(words):,} letters: for texts of {places} letters it takes {least:,} or more")
+        raise UserError(f"{name} has {len(words):,} {what}: for texts of {places} {what} it takes {least:,} or more")
     parts = [np.lib.stride_tricks.sliding_window_view(part, places + 1)[::places] for part in np.split(words, [cut])]
     return [array for part in parts for array in (part, np.zeros(len(part), np.uint8))]
 

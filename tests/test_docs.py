@@ -27,6 +27,7 @@ from networks import parse_options
 from support.history import History, load_history
 from support.rounding import above
 from support.run import Plan
+from tiny_model import write_model
 
 README, CONTRIBUTING, TEACHING = "README.md", "CONTRIBUTING.md", "docs/teaching.md"
 PAGES = [README, *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))), CONTRIBUTING]
@@ -516,6 +517,9 @@ def test_every_command_in_the_docs_is_understood(capsys, monkeypatch, tmp_path):
     """Its options, what it reads of a run, the programs and modules that are named, and the targets of make."""
     (tmp_path / "mine").mkdir()  # the reader's own data
     (tmp_path / "mine.txt").touch()
+    pytest.importorskip("gguf")
+    for name in ("FILE.gguf", "SmolLM2-135M-Instruct.Q4_1.gguf"):
+        write_model(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     lines = [line for path in TEXT for block in blocks(path, "sh") for line in block.splitlines()]
     lines += [code for text in PROSE.values() for code in re.findall(r"`([^`\n]+)`", text)]

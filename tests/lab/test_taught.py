@@ -34,11 +34,13 @@ def test_what_it_was_taught_stands_on_the_page():
 
 def test_a_tiny_model_is_taught(tmp_path, monkeypatch, kept):
     pytest.importorskip("gguf")
-    for name, value in {"BATCH": 2, "PLACES": 12, "STEPS": 12, "LETTERS": 3000, "HELD": 4, "ANSWERED": 3}.items():
+    (tmp_path / "my.txt").write_text("the other one and the others " * 100)
+    for name, value in {"OUT": tmp_path, "ANSWERED": 3}.items():
         monkeypatch.setattr(llama, name, value)
-    llama.teach(write_model(tmp_path / "tiny.gguf"))
+    more = f"--dataset {tmp_path / 'my.txt'} --places 12 --steps 12 --lr 0.02"
+    llama.teach(write_model(tmp_path / "tiny.gguf"), more)
     found = kept["llama teach"]
-    assert found["after"] < found["before"] - 0.1 and len(found["answers"]) == 2
+    assert found["after"] < found["before"] - 0.1 and len(found["answers"]) == 2 and found["steps"] == 12
     assert found["parameters"] == 2 * 8 * (2 * (32 + 32) + 2 * (32 + 16) + 3 * (32 + 64))
 
 
