@@ -113,6 +113,8 @@ def look_at_writer(model, options, checkpoint, arguments):
     network, source = f"{options.network.title(options)} of {checkpoint.path}", options.source
     if source.of == "names":
         raise UserError(f"look.py draws digits and texts, and {network} writes names: write.py says what")
+    if source.cut_by:
+        raise UserError(f"look.py draws what it thought of each letter, and {network} writes words of many")
     if arguments.picture or arguments.test is not None:
         raise UserError(f"{network} writes, and reads no picture: --digit D asks it for one")
     if arguments.digit is not None and source.of == "texts":
@@ -441,7 +443,7 @@ def shown(x, labels, options):
     """A few examples as the network gets them, as pictures (n, h, w) or texts, and what each is called."""
     source, x, labels = options.source, x[:SHOWN], labels[:SHOWN]
     if source.of == "texts":
-        return ["".join(source.letters[word] for word in row[:LETTERS]) for row in x], None
+        return [source.as_letters(row)[:LETTERS] for row in x], None
     if source.of == "names":
         return texts.names_of(x[:, 1:]), None
     pictures = x if x.ndim == 3 else texts.images_of(np.pad(x[:, 1:], ((0, 0), (0, 1))))  # the last word is never in x

@@ -205,10 +205,8 @@ def check_llama(options, images):
     check_gpt(options, images)
     if options.heads % options.keys:
         raise UserError(f"--heads {options.heads} cannot share --keys {options.keys} evenly")
-    if bool(options.begun) != bool(options.lora):
-        lacks = f"--start {options.start} needs --lora R, the columns of each thin matrix"
-        alone = f"--lora {options.lora} needs --start FILE.gguf, beside whose weights it stands"
-        raise UserError(lacks if options.begun else alone)
+    if options.lora and not options.begun:
+        raise UserError(f"--lora {options.lora} needs --start FILE.gguf, beside whose weights it stands")
     if options.begun and options.source.places > options.begun.sizes["places"]:
         least = f"{options.start} sees {options.begun.sizes['places']:,} words at once"
         raise UserError(f"--places {options.source.places} is too many: {least}")

@@ -14,7 +14,7 @@
     python practice.py solution     after you have passed, or after the third hint: the lines, and why
     python practice.py train        makes one program of your lines for the MLP, my_practice/my_network.py, and runs it
     python practice.py prove        your lines and PyTorch take the same 200 steps, side by side: is it the same run?
-    python practice.py prove tape   the same with your own tape; resnet, vit, gpt, llama: with your lines for these
+    python practice.py prove tape   the same with your own tape; resnet, vit, gpt, llama, or a chapter: with its lines
     python practice.py read PICTURE your own network, of exercise own_network, reads a photograph or a drawing
     python practice.py review       what you have passed comes back after some days: write it again
     python practice.py fault        a copy of the project with a fault in it, my_practice/fault: find it there, and say

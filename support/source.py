@@ -141,6 +141,12 @@ class Source:
         """What its classes are called, one of them; or its texts."""
         return self.of.removesuffix("s") if self.of != "images" else "digit" if self.classes == DIGITS else "class"
 
+    def as_letters(self, words):
+        """Words of a text as somebody reads them."""
+        if self.words:
+            return b"".join(self.words.bytes[word] for word in words).decode("utf-8", "replace")
+        return "".join(self.letters[word] for word in words)
+
     @property
     def most_at_once(self):
         """Examples in a batch of a test, at most. Of many words, the logits of more would fill the memory."""

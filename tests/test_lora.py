@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import look
 import main_np
 import networks
 import write
@@ -129,7 +130,7 @@ def test_a_network_that_mixes_its_texts_gets_them_whole_also_beside_a_file(here,
 def test_the_text_is_cut_into_the_words_of_the_file(here):
     source = options_of(here).source
     words = source.content["arrays"][0]
-    text = b"".join(source.words.bytes[word] for word in words).decode()
+    text = source.as_letters(words)
     assert text == (here / "my.txt").read_text(encoding="utf-8") and len(words) < len(text)
     assert source.kept() == ({"of": "texts", "sha256": source.sha256, "cut_by": source.cut_by}, {})
 
@@ -264,6 +265,13 @@ def test_a_checkpoint_without_its_file_is_one_line(here, kept, tmp_path):
             call()
         with pytest.raises(UserError, match=r"and .*other.gguf is another one: its SHA-256 sum is not [0-9a-f]{64}$"):
             call("--start", str(other))
+
+
+def test_its_training_is_looked_into_and_its_letters_are_not(here, kept, tmp_path, capsys):
+    with pytest.raises(UserError, match=r"look.py draws what it thought of each letter, and Llama .* writes words of"):
+        look.main(["--weights", str(kept), "--out", str(tmp_path)])
+    look.main(["--training", "--weights", str(kept), "--out", str(tmp_path)])
+    assert "Llama 32 × 2, 4 heads, 2 of keys, LoRA 2, " in capsys.readouterr().out
 
 
 def test_start_is_for_what_has_learned_beside_a_file(here):

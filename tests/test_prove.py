@@ -71,6 +71,12 @@ def test_pytorch_takes_the_same_steps(tmp_path, twin_here):
     assert steps[-1].loss == pytest.approx(steps[-1].twin_loss, abs=1e-12)
 
 
+def test_a_chapter_means_the_network_that_its_lines_are_for():
+    """If they are for one."""
+    found = [prove.meant(what) for what in ("mlp", "chapter1", "chapter6", "chapter8", "chapter7", "cnn")]
+    assert found == ["mlp", "mlp", "gpt", "llama", "chapter7", "cnn"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("what", prove.PROOFS)
 def test_with_pytorch_no_weight_is_far_from_its_twin(what, tmp_path, capsys, request, monkeypatch):
@@ -132,7 +138,10 @@ def test_a_models_file_answers_with_the_learners_lines(tmp_path, capsys, monkeyp
     monkeypatch.setattr(prove, "ROOT", tmp_path)
     lines = prove.Lines(functions(tmp_path, proof.uses))
     proof.then(lines)
-    assert "docs/llama.md says how" in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
+    assert "docs/llama.md says how" in said
+    same = re.search(r"^A tiny Llama with its first weights, with your lines: no logit differs (.+?) from ours", said)
+    assert same[1] == "in a bit" or float(same[1].split()[-1]) < 1e-12
     write_model(tmp_path / "tiny.gguf")
     proof.then(lines)
     said = " ".join(capsys.readouterr().out.split())
