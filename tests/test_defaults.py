@@ -27,8 +27,8 @@ vit                             | width 64, blocks 3, heads 4, patch 7, epochs 8
 gpt                             | width 64, blocks 2, heads 4, places None, epochs 4, batch_size 32, lr 0.003, \\
                                   optimizer adamw, momentum 0.9, weight_decay 0.05, augment none
 llama                           | width 64, blocks 2, heads 4, keys 2, hidden 176, places None, start None, \
-                                  lora None, epochs 4, batch_size 32, lr 0.003, optimizer adamw, momentum 0.9, weight_decay 0.05, \
-                                  augment none
+                                  lora None, epochs 4, batch_size 32, lr 0.003, optimizer adamw, \
+                                  momentum 0.9, weight_decay 0.05, augment none
 """
 # What an option is where no recipe says it.
 OPTIONS = """
