@@ -174,8 +174,11 @@ NAMED, LETTERS = 4, 60  # places that a sentence names; letters of a text that a
 
 
 def add_training(parser):
-    what = "look at a training: the last batch of --weights; or, with any option of main_np.py, the first N steps"
-    parser.add_argument("--training", metavar="N", nargs="?", type=integer(1, 10_000), const=FIRST, help=what)
+    what = (
+        "look at a training: the last batch of --weights; or, with N or any option of main_np.py, the first N steps of "
+        f"that run (default: {FIRST})"
+    )
+    parser.add_argument("--training", metavar="N", nargs="?", type=integer(1, 10_000), help=what)
 
 
 @np.errstate(
@@ -188,11 +191,12 @@ def look_at_training(argv):
     add_weights(parser, writes=None)
     parser.add_argument("--out", default="learning_curves")
     arguments, run = parser.parse_known_args(argv)
-    if run and arguments.weights:
-        parser.error(f"--weights names a run, and {run[0]} describes another: give one of the two")
-    if run:
+    if arguments.weights and (run or arguments.training):
+        other = run[0] if run else f"--training {arguments.training}"
+        parser.error(f"--weights names a run, and {other} describes another: give one of the two")
+    if run or arguments.training:
         options = parse_options("np", *run)
-        name, seen = f"{options.name}_first", first_steps(options, arguments.training)
+        name, seen = f"{options.name}_first", first_steps(options, arguments.training or FIRST)
     else:
         options, checkpoint = read("np", arguments.weights or newest(None))
         say_if_apart(checkpoint.path)
@@ -200,8 +204,9 @@ def look_at_training(argv):
     file = open_folder(arguments.out) / f"training_{name}.png"
     check_output("--out", file, ".png", arguments.weights)
     title = options.network.title(options)
+    given = "texts" if seen["labels"] is None else "labels"
     said = in_words(seen["marks"]) or [
-        "No number is out of the ordinary. Whether the labels are right, only you can see."
+        f"No number is out of the ordinary. Whether the {given} are right, only you can see."
     ]
     drawing.save(inside.training(seen, title, said), file)
     print(f"{title}, {seen['where']}", *said, f"see {file}", sep="\n")
@@ -513,9 +518,13 @@ def mlp_weights(params, options):
     """Those of the units that matter most: with the largest outgoing weights, the largest first."""
     W1, W2, source = params["W1"], params["W2"], options.source
     most = np.argsort(-np.linalg.norm(W2, axis=1), kind="stable")[:MOST]
+    shown = (
+        f"all {len(W2)} units"
+        if len(most) == len(W2)
+        else f"the {len(most)} of {len(W2)} units whose weights W2 are largest"
+    )
     note = (
-        f"the {len(most)} of {len(W2)} units whose weights W2 are largest, and the {source.kind} that each speaks for "
-        "most\n"
+        f"{shown}, and the {source.kind} that each speaks for most\n"
         "(fine noise: what is left of the weights before training)"
     )
     return ", W1", W1.T[most].reshape(-1, 28, 28), [f"for {source.classes[k]}" for k in W2[most].argmax(axis=1)], note
@@ -523,14 +532,24 @@ def mlp_weights(params, options):
 
 def resnet_weights(params, options):
     """Those of the stem, for each channel."""
-    kernels = np.moveaxis(params["stem.conv.W"][:, :, 0], 2, 0)[:MOST]  # (C, 3, 3)
-    return "", kernels, range(len(kernels)), "the 3 x 3 weights of every channel of the stem"
+    kernels = np.moveaxis(params["stem.conv.W"][:, :, 0], 2, 0)  # (C, 3, 3)
+    return "", *first(kernels), f"the 3 x 3 weights of {counted(kernels)} of the stem"
 
 
 def vit_weights(params, options):
     """Those of the embedding, for each channel."""
-    kernels = params["embed.W"].T.reshape(-1, options.patch, options.patch)[:MOST]  # (C, size, size)
-    return "", kernels, range(len(kernels)), "what each channel of the embedding multiplies a patch by"
+    kernels = params["embed.W"].T.reshape(-1, options.patch, options.patch)  # (C, size, size)
+    return "", *first(kernels), f"what {counted(kernels)} of the embedding multiplies a patch by"
+
+
+def first(kernels):
+    """The kernels that are drawn, and their numbers."""
+    return kernels[:MOST], range(len(kernels[:MOST]))
+
+
+def counted(kernels):
+    """Whose kernels these are, in words."""
+    return "each channel" if len(kernels) <= MOST else f"each of the first {MOST} of {len(kernels)} channels"
 
 
 # --- All test images --------------------------------------------------------------------------------------------------

@@ -42,9 +42,10 @@ def loss_curve(history, title, tested="test"):
     axes = style_axes(new_figure(8, 4.5).add_subplot(), f"{title}: loss", "cross-entropy loss", "steps")
     logarithmic(axes)
     loss = np.maximum(history.train_loss, 1e-9)  # a batch known by heart may have 0, which has no logarithm
-    curves(axes, loss, history.test_step, history.test_loss, tested, "{:.3f}")
+    last = "{:.3f}" if max(history.test_loss[-1:], default=0) < 1000 else "{:.3g}"
+    curves(axes, loss, history.test_step, history.test_loss, tested, last)
     # A few batches without a mistake would fill the picture, so the lowest hundredth may leave it.
-    axes.set_ylim(max(np.percentile(loss, 1), 1e-4) / 1.5, max(loss.max(), 1e-3) * 1.3)
+    axes.set_ylim(max(np.percentile(loss, 1), 1e-4) / 1.5, max(loss.max(), *history.test_loss, 1e-3) * 1.3)
     add_legend(axes)
     return axes.figure
 
@@ -185,7 +186,7 @@ def comparison(runs, title=""):
     images = " or ".join(sorted(map(" ".join, tested)))
     grey = {"color": INK, "alpha": 0.7}
     kinds = [Line2D([], [], linewidth=0.8, **grey), Line2D([], [], marker="o", linewidth=2, markersize=4, **grey)]
-    above.legend(kinds, ["training batches, smoothed", f"{images}, after each epoch"], loc="upper right")
+    above.legend(kinds, ["training batches, smoothed", f"{images}, after each epoch"], loc="best")
     title = f"the runs, and their last accuracy on {images}"
     figure.legend(*below.get_legend_handles_labels(), loc="outside lower center", title=title)
     return figure

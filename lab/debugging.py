@@ -70,7 +70,16 @@ def picture(run):
         style_axes(axes, what, "", "epochs")
         for kind, color, label in (("train", TRAIN, "training"), ("test", TEST, "test")):
             values = run[f"{kind}_{what}"]
-            axes.plot(range(1, len(values) + 1), values, "o-", color=color, linewidth=2, markersize=4, label=label)
+            axes.plot(
+                range(1, len(values) + 1),
+                values,
+                "o-",
+                color=color,
+                linewidth=2,
+                markersize=4,
+                label=label,
+                clip_on=False,
+            )
         if what == "loss":
             axes.set_ylim(0, None)
         axes.legend()

@@ -126,7 +126,7 @@ def mnist(page):
 
 
 def augmentation(page):
-    """Augmentation: the same digit, never the same image twice"""
+    """Augmentation: the same digit, changed at random each time it is shown"""
     images, labels = data.load()[:2]
     images = np.array([images[labels == digit][0] for digit in (2, 3, 4, 5, 7)])
     for name, x, seeds in [("none", 26, 1), ("shift", 108, 2), ("affine", 257, 2), ("elastic", 406, 2)]:

@@ -65,7 +65,7 @@ def picture(found, title):
     axes.plot(rates, means, color=TRAIN, linewidth=2, label="running mean")
     rate, lowest = suggestion(found)
     axes.axvline(rate, color=INK, linestyle="--", linewidth=1, label=f"try {rate:g}")
-    axes.axvline(lowest, color=TEST, linestyle="--", linewidth=1, label=f"the loss is lowest: {lowest:.2g}")
+    axes.axvline(lowest, color=TEST, linestyle="--", linewidth=1, label=f"lowest loss, at {lowest:.2g}")
     axes.set_ylim(0, 1.1 * max(losses[:20]))
     axes.legend()
     return figure
@@ -83,7 +83,7 @@ def main(argv=None):
     suggested, lowest = suggestion(found)
     drawing.save(picture(found, f"{options.network.title(options)}: the loss while the rate grows"), file)
     print(f"Try --lr {suggested:g}: there, the loss has made nine tenths of its way down.")
-    print(f"It is lowest at a rate of {lowest:.2g}, and rises from there on. (This run has --lr {options.lr:g}.)")
+    print(f"It is lowest at a rate of {lowest:.2g}. (This run has --lr {options.lr:g}.)")
     print(f"see {file}")
 
 

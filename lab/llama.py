@@ -74,7 +74,7 @@ def rotation():
     """
     figure, apart = new_figure(7, 3.9), np.arange(FAR + 1)
     axes = style_axes(
-        figure.add_subplot(), "q · k as two words move apart", "q · k / q · q", "places between the two words"
+        figure.add_subplot(), "q · k as two words move apart", "q · k / q · q", "places from the one word to the other"
     )
     for base, color in BASES.items():
         cosines = np.cos(apart[:, np.newaxis] * base ** (-np.arange(0, CHANNELS, 2) / CHANNELS))  # (FAR, d / 2)

@@ -6,9 +6,12 @@ import { isOnSite } from "./given.js";
 import { $ } from "./picture.js";
 import { inView, section } from "./state.js";
 
+/* The lessons to which the page leads: of docs/NAME.md, the title. */
+const TITLES = { backprop: "Backpropagation", training: "Training", debugging: "My network does not learn" };
+
 /** A link to an exercise; where there is no site around the page, its command. data-words: what it says. data-button: it is a
-    button, and where it is none, the lesson is named. */
-export function Write({ exercise, words = "write it yourself", button }) {
+    button, and where it is none, the lesson that asks for it is named, data-lesson. */
+export function Write({ exercise, words = "write it yourself", button, lesson = "backprop" }) {
   if (isOnSite) {
     return (
       <a class={button === undefined ? "" : "button"} href={`practise.html#${exercise}`}>
@@ -18,13 +21,13 @@ export function Write({ exercise, words = "write it yourself", button }) {
   }
   return (
     <>
-      {words}: <code>python practice.py {exercise}</code>
+      {words}: <code class="nowrap">python practice.py {exercise}</code>
       {button !== undefined && (
         <>
           {" "}
           (the lesson:{" "}
-          <a href="../docs/backprop.md" target="_blank" rel="noopener">
-            Backpropagation
+          <a href={`../docs/${lesson}.md`} target="_blank" rel="noopener">
+            {TITLES[lesson]}
           </a>
           )
         </>

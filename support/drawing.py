@@ -85,10 +85,18 @@ def powers_of_ten(axis):
     axis.set_minor_formatter(Powers())
 
 
+class Plain(LogLocator):
+    """0.1, 0.2, 0.5, 1 ...; on an axis of more than five powers of ten, some of these alone."""
+
+    def tick_values(self, vmin, vmax):
+        self.set_params(subs=(1, 2, 5) if vmax < 1e5 * vmin else (1,))
+        return super().tick_values(vmin, vmax)
+
+
 def logarithmic(axes):
-    """Give the axes a logarithmic y axis with plain numbers on it: 0.1, 0.2, 0.5, 1 ..."""
+    """Give the axes a logarithmic y axis with plain numbers on it."""
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    axes.yaxis.set_major_locator(Plain(10))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
 

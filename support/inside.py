@@ -105,8 +105,14 @@ def backward_pass(steps, title, y):
     drawn = units(right, dz1, limit, "to the weighted sums", formula, off=steps["z1"] <= 0)
     scale(above, drawn, [middle, right])
 
-    most = np.argsort(-np.abs(dz1), kind="stable")[:8]
-    head(below, f"and to the weights: the {len(most)} most affected units")
+    most = np.argsort(-np.abs(dz1), kind="stable")[: min(8, np.count_nonzero(dz1))]
+    if not len(most):
+        head(below, "and to the weights: nothing, because nothing comes to any weighted sum")
+        return figure
+    units_of = (
+        "all units that it reaches" if len(most) == np.count_nonzero(dz1) else f"the {len(most)} most affected units"
+    )
+    head(below, f"and to the weights: {units_of}")
     show_signed(below, steps["dW1"].T[most].reshape(-1, 28, 28), [f"unit {unit}" for unit in most])
     below.supxlabel("dW1 = x.T @ dz1\n" + MEANING.replace("\n", "; "), fontsize=10, family=MONO)
     return figure
@@ -227,7 +233,7 @@ def written(steps, title):
 
 @style()
 def written_text(steps, title):
-    """A text that a GPT wrote: where it was unsure; for one letter, what came into question, and what it looked at.
+    """A text that a GPT wrote: where it was unsure; for one letter, what was in the running, and what it looked at.
 
     steps: {"letters": those of the text, "words": (T,), "p": (T, V), "perplexity": (T,),
     "attention": {"block 1": (h, T, T), ...}, "place": a number among the T}.
@@ -242,7 +248,7 @@ def written_text(steps, title):
     figure = new_figure(8, 1 + 0.3 * lines + 2 + (0.4 + rows * high) * len(blocks), title)
     parts = figure.subfigures(3, 1, height_ratios=(0.7 + 0.3 * lines, 2, (0.4 + rows * high) * len(blocks)))
 
-    head(parts[0], f"how many letters came into question (perplexity of p, exp(-Σ p log p)); framed, letter {place}")
+    head(parts[0], f"how many letters were in the running (perplexity of p, exp(-Σ p log p)); framed, letter {place}")
     axes = picture_axes(parts[0].subplots())
     scale(parts[0], show_letters(axes, steps["perplexity"], steps["perplexity"].max(), shown, place, 11), axes)
 
@@ -313,7 +319,7 @@ def patch_gradients(steps, title, y):
     for axes, (name, size) in zip(grid, sizes.items(), strict=False):
         drawn = show_patches(picture_axes(axes), size, limit, steps["image"])
         where = f"after {name}" if name != "embedded" else "before block 1"
-        axes.set_xlabel(f"{where}\nup to {size.max():.1g}", fontsize=9)
+        axes.set_xlabel(f"{where}\nup to {size.max():.2g}", fontsize=9)
     scale(middle, drawn, grid)
     pixels, gradient = below.subplots(1, 2)
     show_pixels(pixels, steps)
@@ -387,6 +393,7 @@ def mistakes(images, true, said, p, title):
 # --- A training -------------------------------------------------------------------------------------------------------
 
 ROW = 0.24  # inches for a layer
+ROOM = 0.1  # of a power of ten, so that no dot is cut by the end of its axis
 FAR = 10  # times log K: a loss above that is drawn on a logarithmic axis
 
 
@@ -397,8 +404,14 @@ def training(seen, title, said):
     seen: as look.py's `seen_at` gives it; said: what is out of the ordinary, in sentences. Where it is, is red.
     """
     layers, rows, marked = seen["layers"], by_layer(seen["arrays"]), {place for place, *_ in seen["marks"]}
-    lines = [line for sentence in said for line in textwrap.wrap(sentence, 80)]
-    heights = [0.2 * len(lines) + 0.75, 1.5, 2.0, ROW * len(layers) + 1.0, ROW * len(rows) + 1.0]
+    lines = [line for sentence in said for line in textwrap.wrap(sentence, 90)]
+    heights = [
+        0.2 * len(lines) + 0.75,
+        1.5 if seen["labels"] is not None else 1.8,
+        2.0,
+        ROW * len(layers) + 1.0,
+        ROW * len(rows) + 1.0,
+    ]
     figure = new_figure(8, sum(heights))
     top, above, middle, outputs, arrays = figure.subfigures(5, 1, height_ratios=heights)
     head(top, f"{title}\n{seen['where']}", 13)
@@ -456,7 +469,8 @@ def sizes(axes, rows, colors, rule=None):
     axes.xaxis.set_major_locator(LogLocator(10, numticks=6))
     axes.xaxis.set_minor_locator(NullLocator())
     if values:
-        axes.set_xlim(10.0 ** math.floor(math.log10(min(values))), 10.0 ** (math.floor(math.log10(max(values))) + 1))
+        low, high = math.log10(min(values)) - ROOM, math.log10(max(values)) + ROOM
+        axes.set_xlim(10.0 ** math.floor(low), 10.0 ** math.ceil(high))
     for y, value, ring in drawn:
         axes.plot(value, y, "o", color=colors[y], markerfacecolor="white" if ring else colors[y], markersize=6)
     if rule:
@@ -472,7 +486,8 @@ def show_losses(axes, losses, classes):
     if losses[finite].max(initial=0) > FAR * np.log(classes):
         powers_of_ten(axes.yaxis)
     else:
-        axes.set_ylim(0, None)
+        low = 1.1 * losses[finite].min(initial=0)  # below 0 only if it is no cross-entropy
+        axes.set_ylim(low, 1.1 * max(np.log(classes), losses[finite].max(initial=0)))
     for step in steps[~finite]:
         axes.plot(step, axes.get_ylim()[1], "x", color=TEST, clip_on=False)
         aside(axes, f"{losses[step - 1]:.3g}", (step, axes.get_ylim()[1]), -8, color=TEST)

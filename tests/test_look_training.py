@@ -159,9 +159,21 @@ def test_a_network_that_kept_no_momentum_shows_no_step_and_a_run_without_a_step_
     assert np.array_equal(seen["examples"], data.as_input(first, options)[: look.SHOWN])
 
 
+@pytest.mark.parametrize(("argv", "steps"), [(["--training", "3"], 3), (["--training", "--seed", "0"], look.FIRST)])
+def test_a_number_of_steps_is_that_of_a_new_run(argv, steps, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(look, "first_steps", lambda options, steps: {"where": steps, "marks": [], "labels": None})
+    monkeypatch.setattr(look.inside, "training", lambda *_: None)
+    monkeypatch.setattr(look.drawing, "save", lambda *_: None)
+    look.main([*argv, "--out", str(tmp_path)])
+    title, said, _ = capsys.readouterr().out.splitlines()
+    assert title.endswith(f", {steps}") and said.endswith("Whether the texts are right, only you can see.")
+
+
 def test_two_runs_at_once_are_refused(tmp_path):
     with pytest.raises(UserError, match="--weights names a run, and --lr describes another"):
         look.main(["--training", "--weights", "some.npz", "--lr", "1"])
+    with pytest.raises(UserError, match="--weights names a run, and --training 3 describes another"):
+        look.main(["--training", "3", "--weights", "some.npz"])
     with pytest.raises(UserError, match="unrecognized arguments: --lr"):
         look.main(["--lr", "1"])
     with pytest.raises(UserError, match="--resume continues a run, which this program does not do"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
+from test_plot import assert_legible
 
 import plot
 import write
@@ -84,6 +85,22 @@ def test_of_both_passes_blue_is_above_0_and_red_below():
         assert [bar.get_facecolor()[:3] for bar in drawn.patches] == [to_rgb(TEST)] * 4 + [to_rgb(TRAIN)] * 6
 
 
+@pytest.mark.parametrize(
+    ("dz1", "said", "drawn"),
+    [
+        ([0, -2, 0, 3], "and to the weights: all units that it reaches", ["unit 3", "unit 1"]),
+        ([0.0] * 4, "and to the weights: nothing, because nothing comes to any weighted sum", []),
+        (range(10), "and to the weights: the 8 most affected units", [f"unit {unit}" for unit in range(9, 1, -1)]),
+    ],
+)
+def test_of_the_units_those_are_drawn_that_a_gradient_reaches(dz1, said, drawn):
+    many = len(dz1)
+    steps = PASS | dict.fromkeys(("z1", "a1", "da1"), np.ones(many)) | {"dz1": np.array(dz1) * 1.0}
+    figure = inside.backward_pass(steps | {"dW1": np.outer(np.ones(784), dz1)}, "", 9)
+    assert [axes.get_xlabel() for axes in figure.axes if axes.get_xlabel().startswith("unit")] == drawn
+    assert said in [part.get_suptitle() for part in figure.subfigs]
+
+
 def test_of_a_resnet_the_gradients_are_signed_and_the_maps_are_blue():
     maps, back = inside.feature_maps(PASS, "", 9), inside.feature_gradients(PASS, "", 9)
     assert dark_ink(under(maps, "x").images[0]) and signed(under(back, "0").images[0])
@@ -154,6 +171,29 @@ def test_what_is_out_of_the_ordinary_in_a_training_is_red():
         to_rgb(TRAIN), to_rgb(TEST)
     ]  # fmt: skip
     assert to_rgb(figure.axes[0].texts[0].get_color()) == to_rgb(TEST)
+
+
+def test_of_a_training_no_dot_lies_on_the_end_of_an_axis_and_texts_lie_between_their_neighbours():
+    ends = [{"gradient": g, "step": s, "is_vector": False} for g, s in ((1.01e-3, 9.9e-3), (9.9, 1e-3), (0.1, None))]
+    layers = {"a": {"spread": 0.999, "zeros": 0.0}, "b": {"spread": 10.0, "zeros": 0.0}}
+    seen = {
+        "where": "step 2", "examples": ["a text of sixty letters"] * 8, "labels": None, "losses": [3.3, 3.29, -0.4],
+        "classes": 27, "layers": layers, "arrays": dict(zip("WVU", ends, strict=True)), "marks": [],
+    }  # fmt: skip
+    figure = inside.training(seen, "a title", ["No number is out of the ordinary."])
+    assert_legible(figure)
+    for words in (
+        "its spread (standard deviation)",
+        "the size of its gradient",
+        "its step / its weights; dashed: 0.001",
+    ):
+        axes = under(figure, words)
+        low, high = axes.get_xlim()
+        dots = [line.get_xdata()[0] for line in axes.get_lines() if line.get_marker() == "o"]
+        assert dots and min(dots) / low > 1.2 < high / max(dots), words
+    axes = under(figure, "steps; dashed: log 27, the loss of equal scores")
+    low, high = axes.get_ylim()
+    assert low < -0.4 and 0.95 * high > 3.3
 
 
 def run_of(steps=1000):

@@ -185,6 +185,33 @@ def test_the_command(tmp_path):
             plot.main([str(word) for word in argv])
 
 
+def test_a_loss_that_has_grown_has_numbers_on_its_axis_and_its_last_one_is_short():
+    for most in (10, 1e6, 1e12):
+        given = History(np.geomspace(2, most, 60), np.full(60, 0.1), [60], [3 * most], [0.1])
+        given.steps_per_epoch = 468
+        figure = plot.loss_curve(given, "784-512-10 in NumPy")
+        assert_legible(figure)
+        (axes,), (low, high) = figure.axes, figure.axes[0].get_ylim()
+        ticks = [
+            t.get_text() for t, at in zip(axes.get_yticklabels(), axes.get_yticks(), strict=True) if low < at < high
+        ]
+        assert len({*filter(None, ticks)}) >= 2 and low < 3 * most < high
+        assert [text.get_text() for text in axes.texts] == [{10: "30.000", 1e6: "3e+06", 1e12: "3e+12"}[most]]
+
+
+def test_of_many_kinds_of_runs_the_legend_lies_on_no_curve():
+    options, runs = run_options(parse_options("np")), {}
+    for name, loss in (("falls", np.geomspace(3, 0.1, 300)), ("stays", np.full(300, 2.5))):
+        runs[name] = (options, History(loss, np.full(300, 0.5)))
+        runs[name][1].steps_per_epoch = 468
+    figure = plot.comparison(runs)
+    axes, canvas = figure.axes[0], FigureCanvasAgg(figure)
+    figure.draw_without_rendering()
+    box = axes.get_legend().get_window_extent(canvas.get_renderer())
+    for line in axes.get_lines():
+        assert not any(box.contains(x, y) for x, y in axes.transData.transform(line.get_xydata()))
+
+
 def test_a_damaged_history_is_one_line(tmp_path):
     path = write(tmp_path / "history_np.json", history(150))
     whole = json.loads(path.read_text())

@@ -39,6 +39,22 @@ def test_the_licences_are_those_of_what_gets_installed(tmp_path, monkeypatch):
     assert [*bundle.licences("preact")] == [("preact", "MIT")]
 
 
+def test_the_page_names_the_lesson_that_asks_for_an_exercise():
+    """Where there is no site around it."""
+    titles = dict(
+        re.findall(r'(\w+): "([^"]+)"', re.search(r"const TITLES = \{(.*)\}", SCRIPTS[build.FOLDER / "onward.jsx"])[1])
+    )
+    shown = re.findall(
+        r"<[^>]*data-exercise=[^>]*data-button[^>]*>", (build.FOLDER / "template.html").read_text(encoding="utf-8")
+    )
+    assert len(shown) > 4
+    for tag in shown:
+        given = dict(re.findall(r'data-(\w+)="([^"]*)"', tag))
+        document = (ROOT / "docs" / f"{given.get('lesson', 'backprop')}.md").read_text(encoding="utf-8")
+        assert document.startswith(f"# {titles[given.get('lesson', 'backprop')]}\n"), tag
+        assert re.search(rf"`(python practice\.py )?{given['exercise']}`", document), tag
+
+
 def unpacked(known):
     """The network, and the images to pick, to learn from and to test on."""
     content, model = io.BytesIO(gzip.decompress(base64.b64decode(known["packed"]))), MLP(known["hidden"])
