@@ -27,6 +27,7 @@ with program.needing("requirements-np.txt"):
     from support.files import check_output, open_folder
     from support.history import BELOW_ZERO
     from support.options import Parser, changed, integer, test_set_name
+    from support.pictures import NONE
     from support.run import drawn_again, learning_rate, make_plan
     from support.slopes import Slopes, true_loss
     from vit_np import Patches
@@ -568,10 +569,15 @@ def draw_test(model, options, dataset):
     wrong = np.flatnonzero(said != labels)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:WRONG]
     right = f"{network} reads {len(labels) - len(wrong):,} of {len(labels):,} {tested} images right"
-    most = f"{network}: the {len(worst)} most confident of its {len(wrong)} mistakes"
+    most = f"its {len(wrong)} mistakes, the most confident first"
+    most = {0: "no mistakes", 1: "its only mistake"}.get(len(wrong), most)
+    if len(worst) < len(wrong):
+        most = f"the {len(worst)} most confident of its {len(wrong)} mistakes"
     names = np.array(source.classes)
     shown = (of[worst] for of in (dataset.test_images, names[labels], names[said], confidence))
-    figures = inside.confusion(counts, right, source.classes, source.kind), inside.mistakes(*shown, most)
+    there = 1 + max(n for n in range(10) if source.classes[n] != NONE or counts[:, n].any())
+    confusion = inside.confusion(counts[:there, :there], right, source.classes[:there], source.kind)
+    figures = confusion, inside.mistakes(*shown, f"{network}: {most}")
     return dict(zip(OF_ALL, figures, strict=True))
 
 

@@ -21,7 +21,7 @@ export function Write({ exercise, words = "write it yourself", button, lesson = 
   }
   return (
     <>
-      {words}: <code class="nowrap">python practice.py {exercise}</code>
+      {words}: <code class={button === undefined ? "" : "nowrap"}>python practice.py {exercise}</code>
       {button !== undefined && (
         <>
           {" "}

@@ -16,7 +16,7 @@ import { context, drawOn, drawPen, followKeys, followPen, paintInk, SIDE } from 
 import { $ } from "./picture.js";
 import { announced, digit, inView, kept, label, learning, past, shown } from "./state.js";
 import { goTo } from "./views.js";
-import { a, percent, text } from "./words.js";
+import { a, count, percent, text } from "./words.js";
 
 // --- The pads: one here, one in section "Learn from nothing"; both show the same digit ---------------------------------
 
@@ -136,7 +136,9 @@ function Way() {
   if (!was) return null;
   const times = p[y] / first.p[y];
   const likelier =
-    times < 1.005 ? "" : `${y} is ${times < 1e4 ? text(times) : "over 10,000"} times as likely as before. `;
+    times < 1.005
+      ? ""
+      : `${y} is ${times < 100 ? text(times) : times < 1e4 ? count(Math.round(times)) : "over 10,000"} times as likely as before. `;
   const score = is ? `is ${text(is)} behind that of ${now.value.answer}` : "is the largest";
   return (
     <>

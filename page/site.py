@@ -53,6 +53,9 @@ ADDRESS = re.compile(r"^\*\*In your browser:\*\* <?(https://\S+?)/?>?$", re.MULT
 ASIDE = re.compile(r"^<!-- not on the site -->\n.*?^<!-- on the site -->\n", re.MULTILINE | re.DOTALL)
 GUESS = re.compile(r"<p><strong>Guess first\.</strong>.+?</ul>(?=\s*<details>)", re.DOTALL)  # page/lessons/guess.jsx
 FORMULA_AND_SIGN = re.compile(r'(<span class="math inline">(?:(?!</math>).)*</math></span>[,.;:?)]+)', re.DOTALL)
+CAPTION = re.compile(
+    r"<p><em>((?:(?!</p>|</?em>).)*)</em></p>", re.DOTALL
+)  # a whole paragraph: what is said of a picture
 LONG = re.compile(r"<td>(?=<code>[^<]{28,}</code></td>)")  # a command that takes several lines beside other columns
 WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
 LESSON_PAGES = (
@@ -279,6 +282,7 @@ class Pages:
         text = text.replace('data-widget="convolve"', f'data-widget="convolve" data-image="{digit()}"')
         text = FORMULA_AND_SIGN.sub(r'<span class="together">\1</span>', text)
         text = text.replace("<table>", '<table tabindex="0">')  # on a phone it is scrolled, by keys as well
+        text = CAPTION.sub(r'<p class="note">\1</p>', text)
         text = LONG.sub('<td class="long">', text)
         return self.linked(GUESS.sub(question, WRITE_IT.sub(editor, text)), source)
 

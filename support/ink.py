@@ -85,7 +85,7 @@ def see(path):
     elif cut:
         problem = f"no whole digit found in {path}: leave some paper around it, and nothing else on it"
     elif several(crop(ink, 127)) or tangled(image):
-        problem = f"there is more than one digit in {path}, or a digit in pieces: cut out one, in one piece"
+        problem = f"there is more than one digit, or a broken one, in {path}: cut out one, in one piece"
     else:
         problem = ""
     return Seen(picture, ink, image, problem)

@@ -57,7 +57,8 @@ def prediction(seen, p, answer, names=range(10)):
     seen: as support.ink.see gives it; p (10,); answer in words; names: of the ten classes, here and below. If the
     picture is refused, it says why in place of an answer.
     """
-    figure = new_figure(10, 3.8, "no answer: " + seen.problem.partition(" in ")[0] if seen.problem else answer)
+    title = "no answer: " + seen.problem.partition(" in ")[0].rstrip(",") if seen.problem else answer
+    figure = new_figure(10 + beyond(names), 3.8, title)
     given, ink, image, said = figure.subplots(1, 4, width_ratios=(3, 3, 3, 4))
     picture_axes(given, "what was given", " ").imshow(seen.picture, cmap="gray", vmin=0, vmax=255)
     picture_axes(ink, "what was taken for ink", " ").imshow(255 - seen.ink, cmap="gray", vmin=0, vmax=255)
@@ -77,15 +78,16 @@ def forward_pass(steps, title, y):
 
     steps: {"image": (28, 28), "z1": (H,), "a1": (H,), "logits": (10,), "p": (10,), "loss"}.
     """
-    figure = new_figure(8, 7.2, title)
-    axes = figure.subplot_mosaic("xxzzaa;lllppp", height_ratios=(5, 6))
+    figure = new_figure(8 + 2 * beyond(steps["classes"]), 7.2, title)
+    above, below = figure.subfigures(2, 1, height_ratios=(5, 6))
+    left, middle, right = above.subplots(1, 3)
     z1, a1 = steps["z1"], steps["a1"]
-    show_pixels(axes["x"], steps)
+    show_pixels(left, steps)
     limit = largest(a1) if a1.any() else largest(z1)  # one unit far below 0 would make all that are on pale
-    units(axes["z"], z1, limit, f"{len(z1)} hidden units", "z1 = x W1 + b1")
-    drawn = units(axes["a"], a1, limit, "their activations", "a1 = max(z1, 0)\ngrey: the unit is off", off=z1 <= 0)
-    scale(figure, drawn, [axes["z"], axes["a"]], below=z1.min() < -limit)
-    show_answer([axes["l"], axes["p"]], steps, "logits = a1 W2 + b2", y)
+    units(middle, z1, limit, f"{len(z1)} hidden units", "z1 = x W1 + b1")
+    drawn = units(right, a1, limit, "their activations", "a1 = max(z1, 0)\ngrey: the unit is off", off=z1 <= 0)
+    show_answer(below.subplots(1, 2), steps, "logits = a1 W2 + b2", y)
+    scale(above, drawn, [middle, right], below=z1.min() < -limit)
     return figure
 
 
@@ -95,7 +97,7 @@ def backward_pass(steps, title, y):
 
     steps: {"dlogits": (10,), "da1": (H,), "dz1": (H,), "z1": (H,), "dW1": (784, H)}.
     """
-    figure = new_figure(8, 5.9, title)
+    figure = new_figure(8 + beyond(steps["classes"]), 5.9, title)
     above, below = figure.subfigures(2, 1, height_ratios=(5, 3))
     left, middle, right = above.subplots(1, 3)
     show_dlogits(left, steps, y)
@@ -125,7 +127,7 @@ def feature_maps(steps, title, y):
     steps: {"image": (28, 28), "maps": {"stem": (14, 14, 16), ...}, "logits": (10,), "p": (10,), "loss"}.
     """
     maps = steps["maps"]
-    figure = new_figure(8, 1.9 + 1.4 * len(maps) + 3.2, title)
+    figure = new_figure(8 + 2 * beyond(steps["classes"]), 1.9 + 1.4 * len(maps) + 3.2, title)
     above, middle, below = figure.subfigures(3, 1, height_ratios=(1.9, 1.4 * len(maps), 3))
     pixels, words = above.subplots(1, 2, width_ratios=(1, 4))
     show_pixels(pixels, steps)
@@ -142,7 +144,7 @@ def feature_gradients(steps, title, y):
     steps: {"maps", "gradients": {"stem": (14, 14, 16), ...} with the same names and shapes, "dlogits": (10,)}.
     """
     maps, backward = steps["maps"], dict(reversed(steps["gradients"].items()))
-    figure = new_figure(8, 3.2 + 1.4 * len(maps), title)
+    figure = new_figure(8 + beyond(steps["classes"]), 3.2 + 1.4 * len(maps), title)
     above, middle = figure.subfigures(2, 1, height_ratios=(3, 1.4 * len(maps)))
     left, words = above.subplots(1, 2)
     show_dlogits(left, steps, y)
@@ -172,7 +174,7 @@ def attention(steps, title, y):
     heads, patches = blocks["block 1"].shape
     columns = max(heads, 4)
     cell = 7.2 / columns
-    figure = new_figure(8, 2 + (cell + 0.5) * len(blocks) + 3.2, title)
+    figure = new_figure(8 + 2 * beyond(steps["classes"]), 2 + (cell + 0.5) * len(blocks) + 3.2, title)
     above, middle, below = figure.subfigures(3, 1, height_ratios=(2, (cell + 0.5) * len(blocks), 3))
     pixels, words = above.subplots(1, 2, width_ratios=(1, 3))
     show_patches(picture_axes(pixels, f"patch {patch}", "x"), np.zeros(patches), 1, image, patch, ink=0.9)
@@ -309,7 +311,7 @@ def patch_gradients(steps, title, y):
     rows = math.ceil(len(sizes) / 6)
     columns = max(math.ceil(len(sizes) / rows), 4)
     height = (7.0 / columns + 0.45) * rows
-    figure = new_figure(8, 3.2 + height + 3.6, title)
+    figure = new_figure(8 + beyond(steps["classes"]), 3.2 + height + 3.6, title)
     above, middle, below = figure.subfigures(3, 1, height_ratios=(3, height + 0.4, 3.2))
     left, words = above.subplots(1, 2)
     show_dlogits(left, steps, y)
@@ -342,8 +344,8 @@ def show_patches(axes, values, limit, image, framed=None, ink=0.45):
 @style()
 def weights(title, images, labels, note):
     """First-layer weights as images: (n, h, w), with a label under each."""
-    rows = math.ceil(len(images) / 8)
-    figure = new_figure(8, 0.95 * rows + 1.2, title)
+    rows, labels = math.ceil(len(images) / 8), folded(labels)
+    figure = new_figure(8, (0.95 + more_lines(labels)) * rows + 1.2, title)
     show_signed(figure, images, labels, min(0.7, 2.4 / rows))
     figure.supxlabel(f"{note}\nblue: above 0, red: below 0", fontsize=10)
     return figure
@@ -351,13 +353,13 @@ def weights(title, images, labels, note):
 
 @style()
 def confusion(counts, title, names=range(10), kind="digit"):
-    """How often each class was read as each: counts (10, 10), the true classes down, the answers across.
+    """How often each class was read as each: counts (K, K), the true classes down, the answers across.
 
     kind: what the classes are called.
     """
     figure = new_figure(8, 8, title)
     axes = figure.add_subplot()
-    mistakes = counts * (1 - np.eye(10, dtype=int))
+    mistakes = counts * (1 - np.eye(len(counts), dtype=int))
     # Right answers are blue and mistakes red, each on its own scale; otherwise the mistakes would be too pale to see.
     shade = 0.35 * np.diag(np.diag(counts)) / largest(np.diag(counts)) - 0.8 * mistakes / largest(mistakes)
     axes.imshow(shade, cmap=SIGNED, vmin=-1, vmax=1)
@@ -366,8 +368,8 @@ def confusion(counts, title, names=range(10), kind="digit"):
         axes.text(said, true, f"{counts[true, said]:,}", ha="center", va="center", fontsize=11, fontweight=weight)
     for axis, name in ((axes.xaxis, "what the network says"), (axes.yaxis, f"the true {kind}")):
         axis.set_label_text(name, fontsize=11)
-        axis.set_ticks(range(10), names)
-        axis.set_ticks(np.arange(0.5, 9), minor=True)
+        axis.set_ticks(range(len(counts)), names)
+        axis.set_ticks(np.arange(0.5, len(counts) - 1), minor=True)
     axes.grid(which="minor")
     axes.tick_params(labelsize=11)
     if max(len(str(name)) for name in names) > 1:
@@ -383,9 +385,9 @@ def confusion(counts, title, names=range(10), kind="digit"):
 def mistakes(images, true, said, p, title):
     """Misread images (n, 28, 28), with the true classes, the answers and their probabilities."""
     rows = max(1, math.ceil(len(images) / 6))
-    figure = new_figure(8, 1.6 * rows + 0.7, title)
-    for axes, image, *caption in zip(places(figure, rows, 6, len(images)), images, true, said, p, strict=False):
-        caption = textwrap.fill("{} read as {}: {:.3f}".format(*caption), 20)
+    captions = folded(map("{} read as {}: {:.3f}".format, true, said, p), 18)
+    figure = new_figure(8, (1.6 + more_lines(captions)) * rows + 0.7, title)
+    for axes, image, caption in zip(places(figure, rows, 6, len(images)), images, captions, strict=False):
         picture_axes(axes, caption).imshow(image, cmap="gray_r", vmin=0, vmax=255)
     return figure
 
@@ -407,7 +409,7 @@ def training(seen, title, said):
     lines = [line for sentence in said for line in textwrap.wrap(sentence, 90)]
     heights = [
         0.2 * len(lines) + 0.75,
-        1.5 if seen["labels"] is not None else 1.8,
+        1.8 if seen["labels"] is None else 1.5 + more_lines(folded(seen["labels"])),
         2.0,
         ROW * len(layers) + 1.0,
         ROW * len(rows) + 1.0,
@@ -499,12 +501,28 @@ def show_examples(figure, examples, labels):
     if labels is None:
         write(figure.subplots(), "\n".join(text.replace("\n", " ") for text in examples))
         return
-    for axes, picture, label in zip(places(figure, 1, len(examples), len(examples)), examples, labels, strict=True):
+    grid = places(figure, 1, len(examples), len(examples))
+    for axes, picture, label in zip(grid, examples, folded(labels), strict=True):
         picture_axes(axes).imshow(picture, cmap="gray_r")
         axes.set_xlabel(label, fontsize=9)
 
 
 # --- What these pictures are made of ----------------------------------------------------------------------------------
+
+
+def beyond(names):
+    """Inches that the longest of these names, beside bars, takes beyond those that a digit would."""
+    return 0.085 * max(0, max(len(str(name)) for name in names) - 6)
+
+
+def folded(labels, width=11):
+    """The labels in lines, which stand under or over pictures side by side."""
+    return [textwrap.fill(str(label), width) for label in labels]
+
+
+def more_lines(labels):
+    """Inches that such labels take beyond those of one line."""
+    return 0.15 * max((label.count("\n") for label in labels), default=0)
 
 
 def show_pixels(axes, steps):
@@ -514,8 +532,10 @@ def show_pixels(axes, steps):
 def show_answer(both, steps, formula, y):
     """Logits and probabilities as bars, on two axes."""
     bars(both[0], steps["logits"], "logits", formula, plain(".1f"), y, steps["classes"])
-    loss = f"p = softmax(logits)\nloss = -log p[{y}] = {steps['loss']:.3g}"
-    said = f"probabilities: read as {steps['classes'][steps['p'].argmax()]}"
+    true = name if len(name := str(steps["classes"][y])) < 10 else "y"
+    loss = f"p = softmax(logits)\nloss = -log p[{true}] = {steps['loss']:.3g}"
+    name = str(steps["classes"][steps["p"].argmax()])
+    said = "probabilities: read as " + ("\n" * (len(name) > 9)) + name
     bars(both[1], steps["p"], said, loss, probability, y, steps["classes"])
 
 

@@ -240,6 +240,23 @@ def test_every_text_is_legible(words, size, why, mnist):
         assert_legible(figure)
 
 
+@pytest.mark.parametrize(
+    ("said", "shown", "most"), [([0, 1, 1, 1], 2, "its only mistake"), ([0, 7, 0, 1], 8, "no mistakes")]
+)
+def test_of_two_classes_there_are_two_unless_another_is_said(said, shown, most, small, monkeypatch):
+    """A network always tells ten apart."""
+    truth = [0, 1, 0, 1] if most != "no mistakes" else said
+    logits = np.eye(10)[said]
+    source = SimpleNamespace(classes=["cat", "dog", *[look.NONE] * 8], kind="class")
+    network = SimpleNamespace(title=lambda _: "784-8-10", batch=lambda images, labels, _: (images, labels))
+    monkeypatch.setattr(data, "test_batches", lambda *_: [(small.test_images[:4], None)])
+    tests = SimpleNamespace(test_labels=np.array(truth), test_images=small.test_images[:4])
+    options = SimpleNamespace(network=network, source=source, hold_out=0)
+    figures = look.draw_test(SimpleNamespace(forward=lambda x: logits), options, tests)
+    assert [label.get_text() for label in figures["confusion"].axes[0].get_xticklabels()] == source.classes[:shown]
+    assert most in figures["mistakes"].get_suptitle()
+
+
 @pytest.mark.slow
 def test_answers_and_mistakes_of_any_number():
     for counts in (np.diag(np.full(10, 1000)), np.full((10, 10), 1234)):

@@ -11,6 +11,7 @@ from test_plot import assert_legible
 
 import plot
 import write
+from conftest import slow_but
 from lab import figures
 from networks import parse_options
 from support import inside
@@ -99,6 +100,39 @@ def test_of_the_units_those_are_drawn_that_a_gradient_reaches(dz1, said, drawn):
     figure = inside.backward_pass(steps | {"dW1": np.outer(np.ones(784), dz1)}, "", 9)
     assert [axes.get_xlabel() for axes in figure.axes if axes.get_xlabel().startswith("unit")] == drawn
     assert said in [part.get_suptitle() for part in figure.subfigs]
+
+
+LONG = [f"the name number {n} of ten" for n in range(10)]  # as long as a class's name may be
+
+
+def with_long_names():
+    """Each picture that has the names of classes in it, by its function."""
+    steps = PASS | {"classes": LONG, "attention": ATTENTION, "patch": 1, "dx": np.ones((28, 28))}
+    of_patches = steps | {"gradients": {"embedded": np.ones((T, 3)), "block 1": np.ones((T, 3))}}
+    images, layer = np.array([INKED] * 8), {"spread": 1.0, "zeros": 0.5}
+    seen = {
+        "where": "step 2", "examples": images, "labels": LONG[:8], "losses": [2.3, 1.2], "classes": 10, "marks": [],
+        "layers": {"z1": layer}, "arrays": {"W1": {"gradient": 0.1, "step": 1e-3, "is_vector": False}},
+    }  # fmt: skip
+    read = SimpleNamespace(picture=255 - INKED, ink=INKED, image=INKED, problem="")
+    return {
+        "weights": lambda: inside.weights("", images, [f"for {name}" for name in LONG[:8]], "a note"),
+        "training": lambda: inside.training(seen, "a title", ["No number is out of the ordinary."]),
+        "mistakes": lambda: inside.mistakes(images, LONG[:8], LONG[2:], [0.99999] * 8, "its 8 mistakes"),
+        "confusion": lambda: inside.confusion(np.full((10, 10), 1234), "a title", LONG, "class"),
+        "prediction": lambda: inside.prediction(read, PASS["p"], f"class: {LONG[9]}", LONG),
+    } | {
+        draw.__name__: lambda draw=draw, steps=steps: draw(steps, "a title", 9)
+        for draw, steps in (
+            (inside.forward_pass, steps), (inside.backward_pass, steps), (inside.feature_maps, steps),
+            (inside.feature_gradients, steps), (inside.attention, steps), (inside.patch_gradients, of_patches),
+        )
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", slow_but(["forward_pass", "weights"], [*with_long_names()]))
+def test_long_names_of_classes_are_legible(name):
+    assert_legible(with_long_names()[name]())
 
 
 def test_of_a_resnet_the_gradients_are_signed_and_the_maps_are_blue():

@@ -140,13 +140,15 @@ def test_a_refused_picture_is_drawn_and_several_pictures_have_a_line_each(traine
     for name, picture in (("4.png", drawn()), ("44.png", np.hstack([drawn(), drawn()]))):
         Image.fromarray(picture).save(name)
     weights = ["--weights", str(trained)]
-    with pytest.raises(UserError, match=r"more than one digit in 44\.png"):
+    with pytest.raises(UserError, match=r"more than one digit, or a broken one, in 44\.png"):
         predict.main(["44.png", "--show", "shown.png", *weights])
     with Image.open("shown.png") as shown:
         assert shown.size == (1500, 570)
     assert predict.main(["4.png", "44.png", "4.png", *weights]) == 2
     first, second, third = capsys.readouterr().out.splitlines()
-    assert first == third == "4.png: digit: 4" and second.startswith("there is more than one digit in 44.png")
+    assert first == third == "4.png: digit: 4" and second.startswith(
+        "there is more than one digit, or a broken one, in 44.png"
+    )
     assert predict.main(["4.png", "4.png", *weights]) == 0
     with pytest.raises(UserError, match="--show draws one picture"):
         predict.main(["4.png", "4.png", "--show", "shown.png", *weights])

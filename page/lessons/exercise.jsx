@@ -209,7 +209,8 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
         )}
         {figure && (
           <>
-            In numbers, of a digit that you draw: <a href={`index.html#${figure}`}>the page</a>
+            {["learn", "own"].includes(figure) ? "To try out" : "In numbers, of a digit that you draw"}:{" "}
+            <a href={`index.html#${figure}`}>the page</a>
           </>
         )}
       </p>

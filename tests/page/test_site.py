@@ -704,6 +704,34 @@ def test_on_a_phone_tables_keep_their_columns(at):
         assert page.locator(".about > *").evaluate_all(wide) == []
 
 
+@pytest.mark.slow
+def test_tables_show_their_columns_and_commands_in_them_keep_their_lines(at, address):
+    with at("readme.html", width=1366) as page:
+        seen = page.locator("td pre").evaluate_all("(all) => all.map((one) => [one.clientHeight, one.textContent])")
+        assert len(seen) == 2 and all(height > 20 * text.strip().count("\n") for height, text in seen)
+        for name in ("readme", "results", "debugging", "training"):
+            page.goto(f"{address}{name}.html")
+            wide = "(all) => all.map((one) => [one.scrollWidth - one.clientWidth, one.textContent])"
+            beyond = [one for one in page.locator("table").evaluate_all(wide) if one[0] > 14]  # a cell's own margin
+            assert not beyond, name
+
+
+@pytest.mark.slow
+def test_what_an_exercise_takes_stands_once_in_a_lesson(at):
+    with at("backprop.html#exercise-dz1") as page:
+        exercise = page.locator("#exercise-dz1")
+        exercise.locator(".terms").first.wait_for()
+        assert exercise.locator(".terms:visible").count() == 1
+        exercise.get_by_text("What is asked").click()
+        assert exercise.locator(".terms:visible").count() == 1
+
+
+def test_the_prime_of_a_derivative_stands_on_the_line(site):
+    """In Chromium one that is set as a power is as small as a dot, and far above its letter."""
+    pages = [path.read_text(encoding="utf-8") for path in site.glob("*.html")]
+    assert any("′</mo>" in page for page in pages) and not any("′</mo></msup>" in page for page in pages)
+
+
 def test_a_statement_is_prose_and_formulas_and_says_what_each_argument_is(site):
     exercises = json.loads((site / "lessons.json").read_text(encoding="utf-8"))["exercises"]
     assert sum(bool(exercise["terms"]) for exercise in exercises) > 30
