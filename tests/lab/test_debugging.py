@@ -49,7 +49,7 @@ def test_find_lr_says_a_rate_draws_it_and_learns_at_it(tmp_path, capsys):
     _, _, *lines = figure.axes[0].get_lines()
     lowest = min(found, key=lambda row: row[2])[0]
     assert {line.get_label(): line.get_xdata()[0] for line in lines} == {
-        f"try {rate:g}": rate, f"the loss is lowest: {lowest:.2g}": lowest,
+        f"try {rate:g}": rate, f"lowest loss, at {lowest:.2g}": lowest,
     }  # fmt: skip
     assert (tmp_path / "find_lr_np.png").exists()
 
