@@ -4,14 +4,17 @@ python -m lab.llama texts            three runs on Shakespeare, beside the GPT's
 python -m lab.llama rotation         what rotation does to q . k as two words move apart -> png/rotation.png
 python -m lab.llama heads FILE       what a head of a model that people use looks at in a sentence -> png/heads.png
 python -m lab.llama speed FILE       words a second and memory, by hand and in PyTorch, on an idle machine
+python -m lab.llama beside FILE      its logits and its answers beside llama.cpp's, which reads the same arrays
 python -m lab.llama teach FILE       what such a model learns of Shakespeare: loss and answer, before and after
 """
 
 import argparse
 import re
 import sys
+import tempfile
 import time
 from itertools import islice, product
+from pathlib import Path
 
 from support import program
 
@@ -26,7 +29,9 @@ with program.needing("requirements-np.txt"):
     from support.drawing import INK, TEST, TRAIN, new_figure, style, style_axes
     from support.errors import UserError
     from support.history import machine
+    from support.model_file import opened
     from support.options import Parser
+    from support.rounding import above
 
 SEEDS = range(3)
 TEXTS = {"gpt_np.py": "--model gpt --recipe texts", "llama_np.py": "--model llama --recipe texts"}
@@ -210,6 +215,80 @@ def speed_table(found):
     return results.markdown(["", "words a second", "the prompt, seconds", "memory, GB"], rows)
 
 
+# --- Beside llama.cpp -------------------------------------------------------------------------------------------------
+
+QUESTIONS, LIKELIEST = (PROMPT, "Who wrote Hamlet?", "Write a short poem about the sea."), 64  # words that are compared
+
+
+def beside(path):
+    """The arrays of the model, unpacked, as another file that llama.cpp reads; then the same questions to both.
+
+    llama.cpp shares no line with this project. Its keys and values are float32 here, as ours.
+    """
+    try:
+        import llama_cpp
+    except ModuleNotFoundError as error:
+        raise UserError(f"{error.name} is not installed: python -m pip install llama-cpp-python") from None
+    model, _, file = networks.load_file(path)
+    with tempfile.TemporaryDirectory() as folder:
+        write_unpacked(path, Path(folder) / "unpacked.gguf")
+        how = {"n_ctx": 512, "logits_all": True, "type_k": 0, "type_v": 0, "n_threads": 1, "n_threads_batch": 1}
+        theirs = llama_cpp.Llama(str(Path(folder) / "unpacked.gguf"), **how, verbose=False)
+        found = {question: asked_both(question, model, file, theirs) for question in QUESTIONS}
+    kept = {"command": "python -m lab.llama beside FILE", "questions": found, "machine": machine()}
+    results.save_result("llama beside", kept | {"sha256": file.sha256, "llama.cpp": llama_cpp.__version__})
+    print(compared(found))
+
+
+def write_unpacked(path, to):
+    """The same GGUF file, with each number in float32."""
+    import gguf
+
+    with opened(path) as file, tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "model.gguf"  # it may be in a wheel
+        copy.write_bytes(file.read())
+        reader, writer = gguf.GGUFReader(copy), gguf.GGUFWriter(to, "llama")
+        for name, field in reader.fields.items():
+            if not name.startswith("GGUF.") and name not in ("general.architecture", "general.file_type"):
+                of = field.types[-1] if field.types[0] == gguf.GGUFValueType.ARRAY else None
+                writer.add_key_value(name, field.contents(), field.types[0], of)
+        for tensor in reader.tensors:
+            array = gguf.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+            writer.add_tensor(tensor.name, array.reshape(tensor.shape[::-1]))
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+
+
+def asked_both(question, model, file, theirs):
+    """How far the logits after a question are apart, and the likeliest words, one after another, of both."""
+    words = file.prompt(question)
+    logits, begun = model.next(np.array([words]), 0)[0], len(words)
+    theirs.reset()
+    theirs.eval(words)
+    said = theirs.scores[begun - 1]
+    apart, largest = float(np.abs(logits - said).max()), float(np.abs(said).max())
+    answers = [], []
+    for place in range(begun, begun + LIKELIEST):
+        word, other = int(logits.argmax()), int(theirs.scores[place - 1].argmax())
+        for answer, its in zip(answers, (word, other), strict=True):
+            answer.append(its)
+        logits = model.next(np.array([[word]]), place)[0]
+        theirs.eval([other])
+    texts = ["".join(write.letters_of(answer, file)) for answer in answers]
+    same = answers[0] == answers[1]
+    return {"apart": apart, "largest": largest, "same": same, "by hand": texts[0], "llama.cpp": texts[1]}
+
+
+def compared(found):
+    """A sentence with the numbers."""
+    apart, largest = (max(both[what] for both in found.values()) for what in ("apart", "largest"))
+    same = all(both["same"] for both in found.values())
+    words = f"the likeliest {LIKELIEST} words are the same, one after another" if same else "the likeliest words differ"
+    return f"the logits differ by at most {above(apart)}, of {largest:.0f}, and {words}"
+
+
 # --- Teach it something ---------------------------------------------------------------------------------------------
 
 TAUGHT, OUT = "main_np.py --model llama --start {} --dataset shakespeare", results.ROOT / "learning_curves" / "others"
@@ -252,15 +331,15 @@ def taught(found):
 
 def main():
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["texts", "rotation", "heads", "speed", "teach"])
+    parser.add_argument("what", choices=["texts", "rotation", "heads", "speed", "beside", "teach"])
     parser.add_argument("file", nargs="?", help="a GGUF file, for what needs one")
     given = parser.parse_args()
-    if (given.what in ("heads", "speed", "teach")) != bool(given.file):
-        raise UserError("heads, speed and teach take a FILE, and nothing else does")
+    if (given.what in ("heads", "speed", "beside", "teach")) != bool(given.file):
+        raise UserError("heads, speed, beside and teach take a FILE, and nothing else does")
     if given.what == "texts":
         run_texts()
-    elif given.what in ("speed", "teach"):
-        {"speed": speed, "teach": teach}[given.what](given.file)
+    elif given.what in (measured := {"speed": speed, "beside": beside, "teach": teach}):
+        measured[given.what](given.file)
     else:
         figure = rotation() if given.what == "rotation" else heads(given.file)
         drawing.save(figure, results.ROOT / "png" / f"{given.what}.png")

@@ -291,6 +291,12 @@ def beside_table(found):
         hand, theirs = (f"{np.mean(losses):.2f}, n = {len(losses)}" for losses in last)
         rows.insert(3, ["Shakespeare, loss of a letter after 2,000 steps", hand, f"nanoGPT's recipe: {theirs}",
                         "`python -m lab.nanogpt`"])  # fmt: skip
+    if runs := found.get("llama", {}).get("runs"):
+        (steps,) = {run["steps"] for of in runs.values() for run in of.values()}
+        losses = [[run["loss"] for run in of.values()] for of in runs.values()]
+        gpt, llama = (f"{spread(of, '.3f')}, n = {len(of)}" for of in losses)
+        rows.insert(-1, [f"today's language models, Shakespeare: loss of a letter after {steps:,} steps", llama,
+                         f"our GPT: {gpt}", "`python -m lab.llama texts`"])  # fmt: skip
     return markdown(["what", "here", "elsewhere", "command"], rows)
 
 

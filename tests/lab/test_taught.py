@@ -1,12 +1,18 @@
 """lab/llama.py: what docs/llama.md says is what it has measured."""
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+import networks
 from conftest import ROOT
 from lab import llama, results
 from support import drawing
+from support.errors import UserError
 from support.files import read_file
+from support.model_file import ModelFile
 from support.rounding import above
 from tiny_model import write_model
 
@@ -30,6 +36,48 @@ def test_the_page_says_what_was_measured():
 def test_what_it_was_taught_stands_on_the_page():
     for sentence in llama.taught(results.load_results()["llama teach"]):
         assert " ".join(sentence.split()) in WORDS, sentence
+
+
+def test_how_far_it_is_from_llama_cpp_stands_on_the_page():
+    found = results.load_results()["llama beside"]["questions"]
+    assert llama.compared(found) in WORDS and [*found] == [*llama.QUESTIONS]
+    assert all(f'"{question}"' in WORDS for question in found)
+
+
+class Another:
+    """A reader of the unpacked file, called as llama.cpp is."""
+
+    def __init__(self, path, n_ctx, **how):
+        self.model, _, self.file = networks.load_file(path)
+        assert {tensor.tensor_type.name for tensor in ModelFile(path).tensors.values()} == {"F32"}
+        self.scores = np.zeros((n_ctx, self.file.words.size), np.float32)
+
+    def reset(self):
+        self.place = 0
+
+    def eval(self, words):
+        self.scores[self.place + len(words) - 1] = self.model.next(np.array([words]), self.place)[0] + 0.25
+        self.place += len(words)
+
+
+def test_another_reader_is_asked_the_same(tmp_path, monkeypatch, kept):
+    """It gets the arrays and words of the same model, each array in float32."""
+    gguf = pytest.importorskip("gguf")
+    monkeypatch.setitem(sys.modules, "llama_cpp", SimpleNamespace(Llama=Another, __version__="0"))
+    monkeypatch.setattr(llama, "LIKELIEST", 5)
+    monkeypatch.setattr(llama, "QUESTIONS", ["the", "other"])
+    packed = {"blk.0.attn_q.weight": gguf.GGMLQuantizationType.Q8_0}
+    llama.beside(write_model(tmp_path / "tiny.gguf", packed=packed))
+    found = kept["llama beside"]["questions"]
+    assert [both["same"] for both in found.values()] == [True, True]
+    assert [both["apart"] for both in found.values()] == pytest.approx([0.25, 0.25], abs=1e-5)
+    assert llama.compared(found).startswith("the logits differ by at most 0.3, of ")
+
+
+def test_llama_cpp_is_asked_for_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "llama_cpp", None)
+    with pytest.raises(UserError, match="llama_cpp is not installed: python -m pip install llama-cpp-python"):
+        llama.beside(tmp_path / "tiny.gguf")
 
 
 def test_a_tiny_model_is_taught(tmp_path, monkeypatch, kept):
