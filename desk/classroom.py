@@ -1,8 +1,9 @@
 """For a teacher: the work of a class as a table, a summary of it, and what the marker says to each person.
 
 FOLDER has a folder, an archive or a single Python file for each person, with that person's files somewhere in it. Each
-file runs in a process of its own, with a limit of time and memory; whatever it contains, the others are marked.
-That guards against accidents, not against malice: such a process may do anything that the account running it may do.
+file runs in a process of its own, with a limit of time and memory; whatever it contains, the others are marked. Where
+bubblewrap works, it runs in a sandbox, without a network and with one hand-in in sight (marker/sandbox.py). Elsewhere
+that guards against accidents, not against malice: such a process may do anything that the account running it may do.
 """
 
 import csv
@@ -20,7 +21,7 @@ from typing import NamedTuple
 
 from desk.archives import CLOSED, KEPT, LARGEST, is_archive, is_nobodys, is_python, unpack_apart, wanted_name, why
 from desk.work import Work
-from marker import marking
+from marker import marking, sandbox
 from marker.catalogue import can_run
 from marker.runner import HOW
 from support.budget import HANDED_IN, Budget
@@ -76,13 +77,16 @@ def mark_into(file, catalogue, name, seed, only, feedback):
         if not str(feedback) or inside.is_relative_to(Path(name).resolve()):
             raise UserError("--feedback needs a folder outside of the hand-ins, whose names it uses")
         inside.mkdir(parents=True, exist_ok=True)
+    within = () if (why_not := sandbox.fails()) else (Path(name),)
+    how = "Each file runs in a sandbox, by bubblewrap: without a network, and with one hand-in in sight."
+    print(f"No sandbox: {why_not}. The files run with your rights." if why_not else how, file=sys.stderr, flush=True)
     file.write("\ufeff")
     table = csv.writer(file, lineterminator="\n")
     table.writerow(["name", "passed", "note", *(exercise.name for exercise in exercises)])
     ended, cores = Event(), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     pool = ThreadPoolExecutor(cores)  # each thread waits for the process that runs a file
     try:
-        marked = pool.map(lambda person: mark_person(catalogue, person, exercises, seed, ended), people)
+        marked = pool.map(lambda person: mark_person(catalogue, person, exercises, seed, ended, within), people)
         for person, (note, cells, passed_over) in zip(people, marked, strict=True):
             cells = [cell._replace(words=harmless(cell.words)) for cell in cells]
             who, passed = harmless(person.name), sum(cell.passed for cell in cells)
@@ -101,7 +105,7 @@ def mark_into(file, catalogue, name, seed, only, feedback):
     print(*summary(exercises, rows), sep="\n", file=sys.stderr)
 
 
-def mark_person(catalogue, person, exercises, seed, ended):
+def mark_person(catalogue, person, exercises, seed, ended, within=()):
     """A note on what could not be read, or ""; a `Cell` for each exercise; the names of files passed over."""
     with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as spare:
         files, seen, passed_over, unread = find_files(catalogue, person, spare)
@@ -110,7 +114,7 @@ def mark_person(catalogue, person, exercises, seed, ended):
         if unread:
             note = f"cannot be read: {listed([f'{name} ({reason})' for name, reason in unread.items()])}"
         for exercise in exercises:
-            cell = Cell() if ended.is_set() else cell_of(files.get(exercise.name), exercise, seed)
+            cell = Cell() if ended.is_set() else cell_of(files.get(exercise.name), exercise, seed, within)
             if exercise.name in lost and exercise.name not in files:
                 cell = Cell("cannot be read", lost[exercise.name], tried=True)
             if cell.passed and exercise.name in seen:
@@ -235,7 +239,7 @@ def is_written(exercise, path):
     return False
 
 
-def cell_of(path, exercise, seed):
+def cell_of(path, exercise, seed, within=()):
     """The `Cell` of a file: the verdict in a few words, with the output that is wrong where there are several."""
     if path is None:
         return Cell()
@@ -244,7 +248,7 @@ def cell_of(path, exercise, seed):
             return Cell("not written")
         if not can_run(exercise):
             return Cell("no PyTorch", tried=True)
-        verdict = marking.mark(exercise, path, seed)
+        verdict = marking.mark(exercise, path, seed, within=within)
     except UserError as error:  # an earlier file has removed this one, say
         return Cell(f"cannot be read: {why(error, path)}"[:80], tried=True)
     except Exception as error:

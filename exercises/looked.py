@@ -12,8 +12,10 @@ with program.needing("requirements-np.txt"):
     import numpy as np
 
     import data
-    from exercises import digits, own, writer
+    from exercises import digits
+    from exercises.own import Reading
     from exercises.words import explained
+    from exercises.writer import Writing
     from look import FIRST, in_words, size, unusual_array
     from marker.derivatives import matched
     from marker.nests import floats
@@ -23,17 +25,17 @@ with program.needing("requirements-np.txt"):
 def examples_of(name):
     """What `train` of that exercise is given, and the class with the calls of its functions."""
     if name == "own_gpt":
-        return (data.load("names").train_images,), writer.Calls
+        return (data.load("names").train_images,), Writing
     images, labels, *_ = digits.few_images()
-    return (images.reshape(len(images), -1), labels), own.Calls
+    return (images.reshape(len(images), -1), labels), Reading
 
 
 def rows_of(module, name):
     """(the losses of the first batches, [(array, its size, that of its gradient, that of its step in units of its own
     or None)]) at the last of them whose step was seen."""
     examples, calls = examples_of(name)
-    trace = own.watch(module, examples, 0, lambda text: None, "", None, FIRST, ["gradients"])
-    points, calls = [point for point in trace.points if point.after], calls(module)
+    calls = calls(module)
+    points = [point for point in calls.train(examples, 0, most=FIRST).points if point.after]
     if not points:
         raise UserError("`train` takes no step that can be looked at: does it call `gradients`?")
     losses = [float(calls.loss(point.params, *point.batch)) for point in points]

@@ -1,17 +1,12 @@
-"""Marks a whole network that somebody has written from a blank file.
+"""A whole network that reads digits, from a blank file: what it is judged by (exercises/blank.py), and its program.
 
 The file has four functions: loss, gradients, train and read. So nothing has to be guessed about how the network is
-built. Central differences of `loss` judge `gradients` (marker/derivatives.py), the label with the least loss is what
-`read` should say, and a training is watched at its calls of `gradients` and `read`. What was not seen there is not
-spoken of. exercises/said.md has the sentences.
+built. The label with the least loss is what `read` should say. exercises/said.md has the sentences.
 """
 
-import ast
-import io
-import random
 import sys
 import time
-from contextlib import ExitStack, nullcontext, redirect_stdout, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
@@ -22,19 +17,14 @@ with program.needing("requirements-np.txt"):
     import numpy as np
 
     import data
-    from exercises import digits
-    from exercises.watched import Enough, Trace
+    from exercises import blank, digits
+    from exercises.blank import Blank, Calls, Curve, kept, kind, moved, restored
     from exercises.words import OF_NETWORKS, explain, explained
     from marker import ROOT
-    from marker.calls import watched
-    from marker.complaints import plain, read
-    from marker.derivatives import check, check_loss, matched, root_mean_square
-    from marker.exercise import CUT
-    from marker.nests import NotKept, floats, leaves, packed, replaced, shown, unpacked
-    from marker.program import Program
-    from marker.trial import changed, load, same_bits
+    from marker.derivatives import check_loss, root_mean_square
+    from marker.nests import floats, leaves, replaced, shown
+    from marker.trial import load
     from marker.verdict import Wrong
-    from support.checkpoint import unpack
     from support.errors import UserError
     from support.files import read_file, replacing
 
@@ -42,91 +32,40 @@ NEEDED, APART = 0.88, 0.03  # the accuracy that is needed; how far from it the c
 ALIKE = 0.5  # the accuracy that no training has whose gradients are turned round
 KNOWN = 3500  # images to learn from; the others are for the test
 LOG10 = np.log(10)  # the loss of ten equal scores
-FUNCTIONS = "loss", "gradients", "train", "read"
-COUNTS = {3: "three", 4: "four", 5: "five"}
 STUB = ROOT / "exercises" / "chapter1" / "own_network.py"
-ASKS = {0.1: "Is there a mean over the ten scores, too?"}  # of gradients that are a tenth of what they should be
 wrong = OF_NETWORKS.wrong
 
 
-@np.errstate(all="ignore")
-def examined(examine, module, *arguments):
-    """Whether a file has passed, a mark, and what is said: what its examination returns; or else, what is `Wrong`."""
-    try:
-        text = examine(module, *arguments)
-    except Wrong as error:
-        return False, error.mark, str(error)
-    if others := imports(read(module.__file__)):
-        ask = "Which of its lines do you owe to them, and could you write these yourself?"
-        return True, "with imports", f"{text}\nYour file imports {' and '.join(others)}. {ask}"
-    return True, "passed", text
+def said(found):
+    """What is said of a network that passes."""
+    return f"{result_of(found)}. You claimed {found.trace.claim:.3f}."
 
 
-def imports(source):
-    """The names of the packages and files that a file imports, but for NumPy and what belongs to Python."""
-    names = []
-    for node in ast.walk(ast.parse(source)):
-        match node:
-            case ast.Import():
-                names += [alias.name for alias in node.names]
-            case ast.ImportFrom():
-                names.append(node.module or "")
-            case ast.Call(func=ast.Name(id=way) | ast.Attribute(attr=way), args=[ast.Constant(value=str(name)), *_]):
-                names += [name] * (way in ("__import__", "import_module"))
-    return sorted({name.partition(".")[0] for name in names} - {"", "numpy", *sys.stdlib_module_names})
+def result_of(found):
+    return f"Of {len(found.others):,} digits that it has never seen, your network reads {found.accuracy:.3f}"
 
 
-def examine(module, seed, tell):
-    """What is said of a network that passes, as text; otherwise `Wrong`."""
-    complete(module, FUNCTIONS, STUB)
-    images, labels, others, answers = draw(np.random.default_rng([seed, 48]))
+def drawn(found):
+    """Images to learn from, and others."""
+    *found.examples, found.others, found.answers = draw(found.rng)
+    images, labels = found.examples
     first = [int(np.argmax(labels == digit)) for digit in range(10)]  # one of each digit
-    few = images[first], labels[first]
-    trace = train(module, images, labels, [seed, 1], tell, "Your network is training", few)
-    tell("Your training has ended. What has it learned?")
-    content = kept(trace.params)
-    calls = Calls(module)
-    if not trace.points:
-        check_all(calls, trace.params, [few], seed)
-        raise wrong("gradients not called")
-    images_kept(trace.params, images)
-    moving = check_on_the_way(calls, trace, few, seed)
-    judge_steps(trace, moving)
-    said = calls.read(trace.params, others)
-    found = (said == answers).mean()
-    remarks = judge_reading(calls, trace, content, others, said, found, moving)
-    judge_again(trace, [seed, 1], tell, lambda params: (calls.read(params, others) == answers).mean() > ALIKE)
-    if found < NEEDED:
-        raise why_so_low(calls, trace, images, labels, others, said, found)
-    claim = judge_claim(calls, trace, seed, tell, images, labels, others, answers, found)
-    text = f"Of {len(others):,} digits that it has never seen, your network reads {found:.3f}. You claimed {claim:.3f}."
-    return "\n".join([text, *remarks, *trace.remarks()])
+    found.few = images[first], labels[first]
 
 
-def investigation(examine, *how, **named):
-    """The `Program` of an examination: examine(module, seed, tell) -> what is said of one that passes, or `Wrong`."""
-    return Program(partial(examined, examine), *how, **named)
+def renamed(found):
+    """Images that were not there before, with what is to be said of them: the digits go by other names, and ink is a
+    little lighter or darker."""
+    drawn(found)
+    names = found.rng.permutation(10)
 
+    def inked(images):
+        other = images + found.rng.integers(-3, 4, images.shape)
+        return np.where(images, np.clip(other, 1, 255), 0).astype(np.uint8)
 
-investigate = investigation(examine, "exercises.own", "exercises.looked", OF_NETWORKS)
-
-
-def complete(module, functions, stub):
-    """Are all these functions there, and written? stub: the exercise's file."""
-    missing = [name for name in functions if not callable(getattr(module, name, None))]
-    if missing:
-        names = " and no ".join(f"`{name}`" for name in missing)
-        raise wrong("no function", names=names, stub=stub_of(missing, stub), of=COUNTS[len(functions)])
-    empty = [name for name in functions if is_empty(getattr(module, name))]
-    if empty:
-        raise wrong("partly written" if len(empty) < len(functions) else "not written", name=empty[0])
-
-
-def stub_of(names, stub):
-    """These functions of a stub, as text."""
-    text = stub.read_text(encoding="utf-8").partition(CUT)[0]
-    functions = text.split("\n\n\n")[1:]
-    return "\n\n" + "\n\n\n".join(f.strip() for f in functions if f.startswith(tuple(f"def {name}(" for name in names)))
+    (images, labels), (few, digits) = found.examples, found.few
+    found.examples, found.few = (inked(images), names[labels]), (inked(few), names[digits])
+    found.others, found.answers = inked(found.others), names[found.answers]
 
 
 def draw(rng):
@@ -135,14 +74,6 @@ def draw(rng):
     images, labels = np.concatenate([images, test_images]).reshape(-1, 784), np.concatenate([labels, test_labels])
     known, others = np.split(rng.permutation(len(images)), [KNOWN * len(images) // 6000])
     return images[known], labels[known], images[others], labels[others]
-
-
-def kept(params):
-    """Params as the content of a file; `Wrong` if they are something else than arrays and numbers."""
-    try:
-        return packed(params)
-    except NotKept as error:
-        raise wrong("params of another kind", where=error.where, what=error.what) from None
 
 
 # --- Run as a program, and put to use ---------------------------------------------------------------------------------
@@ -168,18 +99,14 @@ def run(file):
 
 def learn(module, images, labels, others, answers):
     """What is kept of a network that learns from these images, its claim, and the share of the others that it reads."""
-    trained = train(module, images, labels, 0, is_watched=False)
+    calls = Reading(module)
+    trained = calls.train((images, labels), 0, names=())
     content = kept(trained.params)
-    return content, trained.claim, (Calls(module).read(restored(module, content), others) == answers).mean()
+    return content, trained.claim, (calls.read(restored(module, content), others) == answers).mean()
 
 
 def rows_of(array):
     return array.reshape(len(array), -1) if array.ndim > 1 else array.astype(np.int64)
-
-
-def restored(module, content):
-    """The params from which `packed` has made these bytes."""
-    return unpacked(unpack(content), module)
 
 
 def digit(module, file, image):
@@ -188,7 +115,7 @@ def digit(module, file, image):
         params = restored(module, read_file(file, 2**28))
     except Exception:  # whatever zipfile, NumPy and json make of a damaged file, or of one of an earlier version
         raise UserError(f"{file} is damaged: delete it; the next call writes it again") from None
-    return Calls(module).read(params, image.reshape(1, -1))[0]
+    return Reading(module).read(params, image.reshape(1, -1))[0]
 
 
 def main(file, picture=None):
@@ -233,50 +160,11 @@ class passing:
 # --- The functions, called with care ----------------------------------------------------------------------------------
 
 
-def is_empty(function):
-    """Whether a function does nothing, like those of the stub."""
+class Reading(Calls):
+    """The functions of such a file."""
 
-    def with_words():
-        """Words."""
-
-    codes = [(lambda: None).__code__.co_code, with_words.__code__.co_code]
-    code = getattr(function, "__code__", None)
-    return bool(code) and code.co_code in codes and {*code.co_consts} <= {function.__doc__, None}
-
-
-def kind(value):
-    return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else f"of type {type(value).__name__}"
-
-
-def unchanged(name, arrays, before, what):
-    now, then = (dict(zip(what, some, strict=False)) for some in (arrays, before))
-    for one in changed(now, then, same_bits):
-        raise wrong("changes its input", name=name, what=one)
-
-
-class Calls:
-    """The functions of a learner's file, each called with copies of what they must not change."""
-
-    what = ("images", "labels")
-
-    def __init__(self, module, **others):
-        self.functions = vars(module) | others
-
-    def loss(self, params, *batch):
-        return self.call("loss", params, batch)
-
-    def gradients(self, params, *batch):
-        return self.call("gradients", params, batch)
-
-    def call(self, name, params, batch):
-        given, its = [a.copy() for a in batch], params if name == "gradients" else replaced(params)
-        found = self.functions[name](its, *given)
-        unchanged(name, given, batch, self.what)
-        if others := changed(floats(its), floats(params), same_bits):  # of `gradients`, marker/derivatives.py says it
-            raise wrong("changes its input", name=name, what=shown(others))
-        if found is None or found is ...:
-            raise wrong("returns None", name=name)
-        return found
+    what, examples, claims = ("images", "labels"), "images", " from 0 to 1"
+    asks = {0.1: "Is there a mean over the ten scores, too?"}  # noqa: RUF012
 
     def losses(self, params, images, digit=range(10)):
         """The loss of each image alone with each label, (N, 10)."""
@@ -304,138 +192,25 @@ class Calls:
             raise wrong("read returns no digits", what=f"{odd:.4g}, for one", ask=ask, **wanted)
         return said.astype(int)
 
-
-def train(module, images, labels, seed, tell=lambda text: None, doing="", few=None, most=np.inf, is_watched=True):
-    """The `Trace` of one call of train(). few: a batch; with it, loss and gradients are checked at the first call of
-    `gradients`, on this batch and on the training's own. most: calls of `gradients` after which it is ended."""
-
-    def first(gradients, params, x, y):
-        calls = Calls(module, gradients=gradients)
-        check_all(calls, params, [few, *own_batch(calls, params, few, np.asarray(x), np.asarray(y))], seed)
-
-    names = ("gradients", "read") if is_watched else ()
-    trace = watch(module, (images, labels), seed, tell, doing, first if few else None, most, names)
-    if trace.params is not None:
-        of = images[:500], labels[:500]
-        if trace.claim > 1 and abs(trace.claim - (loss := float(Calls(module).loss(trace.params, *of)))) < 0.2 * loss:
-            raise wrong("claim is no number: a loss", claim=trace.claim, loss=loss)
-        if 1.5 < trace.claim <= 100:
-            raise wrong("claim in percent", claim=trace.claim)
-        if not 0 <= trace.claim <= 1:
-            raise wrong("claim is no number", what=f"{trace.claim:.4g}", wanted=" from 0 to 1")
-    return trace
+    def train(self, examples, *given, **how):
+        trace = super().train(examples, *given, **how)
+        if trace.params is not None:
+            few = [a[:500] for a in examples]
+            if trace.claim > 1 and abs(trace.claim - (loss := float(self.loss(trace.params, *few)))) < 0.2 * loss:
+                raise wrong("claim is no number: a loss", claim=trace.claim, loss=loss)
+            if 1.5 < trace.claim <= 100:
+                raise wrong("claim in percent", claim=trace.claim)
+            if not 0 <= trace.claim <= 1:
+                raise wrong("claim is no number", what=f"{trace.claim:.4g}", wanted=self.claims)
+        return trace
 
 
-def judge_again(trace, seed, tell, is_good, examples="images"):
-    """Does a training begin anew, and as the first one did where its rng is the same? Do its steps come from
-    `gradients`: does it go another way if all of them, from the second call on, are turned round, and to no good end?
-
-    is_good(params): whether they would do. (A training that is ended proves nothing: it may be a search along a line.)
-    """
-    last, (beginning, *_) = floats(trace.params), trace.points
-
-    def again(most, **how):
-        names = ["gradients", "loss"]
-        return watch(trace.module, trace.examples, seed, tell, "It begins once more", None, most, names, **how)
-
-    try:
-        other = again(0, state=1)
-        turned = again(2 * trace.calls, turned=True, seconds=min(2 * trace.seconds + 1, 12))
-    except Exception:  # nothing is known of it
-        return
-    for another in (turned, other):
-        if another.points:
-            judge_beginning(beginning, another.points[0], last)
-    if turned.points and not all(map(np.array_equal, beginning.batch, turned.points[0].batch)):
-        raise wrong("rng ignored: chance of its own", what="batch")
-    if turned.points and not alike(beginning.after, turned.points[0].after):
-        raise wrong("kept between calls: of steps")
-    if len({*trace.marks[1:]}) > 1 and turned.marks == trace.marks:
-        raise wrong("gradients not used")
-    if turned.params is not None and is_good(turned.params):
-        raise wrong("gradients not used: in the end", examples=examples)
+# --- What has to be so ------------------------------------------------------------------------------------------------
 
 
-def judge_beginning(one, two, last):
-    """Are the first arrays of two trainings with the same rng the same, and not those that one of them has left?"""
-    first, second = floats(one.params), floats(two.params)
-    drawn = [k for k in first if k in second and np.ptp(first[k])]
-    learned = [k for k in drawn if not np.array_equal(first[k], last.get(k))]
-    if learned and all(np.array_equal(second[k], last.get(k)) for k in learned):
-        raise wrong("kept between calls")
-    if other := [k for k in drawn if not np.array_equal(first[k], second[k])]:
-        raise wrong("rng ignored: chance of its own", what=shown(other))
-
-
-def alike(one, two):
-    """Whether two dicts of arrays have the same numbers, but for the last digits."""
-    return all(np.allclose(a, two[k], rtol=1e-6, atol=1e-9, equal_nan=True) for k, a in one.items() if k in two)
-
-
-def watch(module, examples, seed, tell, doing, first, most, names, turned=False, state=0, seconds=np.inf):
-    """The `Trace` of one call of train(*examples, rng), watched at its calls of these functions. first: see `Trace`;
-    without it, prints are not shown. turned: whether all gradients but the first are turned round. state: the seed of
-    all random numbers that do not come from rng. seconds: after which it is ended."""
-    random.seed(state)
-    np.random.seed(state)  # noqa: NPY002
-    given, began, told = [a.copy() for a in examples], time.process_time(), time.monotonic()
-
-    def count(n):
-        nonlocal told
-        if time.monotonic() > told + 0.3:
-            told = time.monotonic()
-            tell(f"{doing}: step {n:,}")
-
-    trace = Trace(module, examples, first, most, count)
-    trace.turned, trace.end = turned, began + seconds
-    tell(doing)
-    with ExitStack() as around:
-        for name in names:
-            around.enter_context(watched(module, name, getattr(trace, name)))
-        around.enter_context(nullcontext() if first or not names else redirect_stdout(io.StringIO()))
-        try:
-            results = module.train(*given, np.random.default_rng(seed))
-        except Enough:
-            return trace
-        except Exception:
-            if not trace.error:
-                raise
-    if trace.error:
-        raise trace.error
-    trace.seconds = time.process_time() - began
-    unchanged("train", given, examples, Calls.what if len(examples) == 2 else ("texts",))
-    if results is None or results is ...:
-        raise wrong("returns None", name="train")
-    if not isinstance(results, (tuple, list)) or len(results) != 2:
-        what = f"{len(results)}" if isinstance(results, (tuple, list)) else f"one, {kind(results)}"
-        raise wrong("wrong number of results", what=what)
-    params, claim = results
-    is_number = isinstance(claim, (int, float, np.number, np.ndarray)) and not isinstance(claim, bool)
-    if np.ndim(claim) or not is_number:
-        wanted = " from 0 to 1" if len(examples) == 2 else ", a loss"
-        raise wrong("claim is no number", what=kind(claim), wanted=wanted)
-    trace.claim = float(claim)
-    trace.ended(params)
-    return trace
-
-
-def own_batch(calls, params, few, images, *labels):
-    """A list with the batch that a training has used, for the check of derivatives beside a few, if it is one of
-    another size; a part of it if that takes long."""
-    if images.ndim != 2 or any(y.shape != images.shape[:1] for y in labels) or len(images) in (0, len(few[0])):
-        return []
-    began = time.process_time()
-    calls.loss(params, images, *labels)
-    slow = time.process_time() - began > 0.05
-    return [tuple(a[:50] if slow else a for a in (images, *labels))]
-
-
-# --- Is gradients() the derivative of loss()? -------------------------------------------------------------------------
-
-
-def check_all(calls, params, batches, seed):
-    """The gradients, if they and the loss are right at these params; otherwise `Wrong`."""
-    rng, (images, labels) = np.random.default_rng(seed), batches[0]
+def derivatives(found, calls, params, batches):
+    """`gradients` is the derivative of `loss`, and that is a mean over images that looks at their labels."""
+    rng, (images, labels) = np.random.default_rng(found.seed), batches[0]
     total = check_loss(calls.loss, params, (images, labels), "images")
     beside = moved(params, rng)
     others = [float(calls.loss(beside, images, np.full_like(labels, k))) for k in range(4)]
@@ -443,45 +218,20 @@ def check_all(calls, params, batches, seed):
         raise wrong("loss without labels")
     if np.isfinite(total) and np.ptp(calls.losses(beside, images[:1])) < 1e-9:
         raise wrong("softmax along another axis")
-    return check_gradients(calls, params, batches, rng, "images", asks=ASKS)
+    blank.check_gradients(calls, params, batches, rng)
+    many = [a[: blank.MANY] for a in found.examples]
+    order = np.random.default_rng(found.seed).permutation(len(many[0]))
+    one, two = (float(calls.loss(beside, *batch)) for batch in (many, [a[order] for a in many]))
+    if abs(one - two) > 1e-5 * abs(one):
+        raise wrong("loss of parts", n=len(order), one=one, two=two)
+    blank.check_many(calls, params, found.examples, rng)
 
 
-def moved(params, rng):
-    """Params a little beside these: at first, all scores may be equal."""
-    arrays = floats(params).items()
-    return replaced(params, {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in arrays})
-
-
-def check_gradients(calls, params, batches, rng, examples, terms=None, asks=None):
-    """The gradients, if they are right, and the same at each call."""
-    one, two = (leaves(calls.gradients(replaced(params), *batches[0])) for _ in range(2))
-    if not all(a is None or np.array_equal(a, two.get(k), equal_nan=True) for k, a in one.items()):
-        raise wrong("gradients by chance", examples=examples)
-    return check(calls.loss, calls.gradients, params, batches, rng, examples, terms=terms, asks=asks)
-
-
-def check_on_the_way(calls, trace, few, seed, examples="images"):
-    """The paths of the arrays that have gradients. These are checked again further on, and at the end."""
-    began = float(calls.loss(trace.points[0].params, *few))
-    rng = np.random.default_rng(seed)
-    found = matched(trace.points[0].params, calls.gradients(replaced(trace.points[0].params), *few))
-    for params in (trace.points[len(trace.points) // 3].params, trace.params):
-        if float(calls.loss(params, *few)) < max(began, 3):  # otherwise the numbers are too large to tell
-            try:
-                check(calls.loss, calls.gradients, params, [few], rng, examples, thorough=False, asks=ASKS)
-            except Wrong as error:
-                at = "at the end of the training" if params is trace.params else "after a third of the training"
-                raise Wrong(error.mark, f"{error} (This is {at}. At its first step, the same was right.)") from None
-    return [k for k, g in found.items() if g is not None]
-
-
-# --- What it has learned, and how -------------------------------------------------------------------------------------
-
-
-def images_kept(params, images):
-    """Does params hold many images that it has learned from, as rows or columns, in whatever way they are shown?"""
+def keeps_no_images(found):
+    """Params do not hold many images that it has learned from, as rows or columns, in whatever way they are shown."""
+    images = found.examples[0]
     seen = images.std(axis=0) > 0
-    arrays = {k: np.asarray(a) for k, a in leaves(params).items() if a is not None}
+    arrays = {k: np.asarray(a) for k, a in leaves(found.params).items() if a is not None}
     for k, a in arrays.items():
         for rows in (a, a.T) if a.ndim == 2 else (a.reshape(len(a), -1),) if a.ndim > 2 and a.size else ():
             if rows.shape[1] not in (784, 785) or len(rows) < max(50, len(images) / 4):  # fewer are centres, say
@@ -497,103 +247,46 @@ def standardised(rows):
     return centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-30)
 
 
-def judge_steps(trace, moving, examples="images"):
-    """Do all arrays that have a gradient move, and against it?"""
-    first, last = floats(trace.points[0].params), floats(trace.params)
-    empty = sum(not point.batch[0].size for point in trace.points)
-    if empty > len(trace.points) / 2:
-        raise wrong("no images", n=empty, of=len(trace.points), examples=examples)
-    on_the_way = [floats(point.params) for point in trace.points] + [point.after for point in trace.points]
-    moving = [k for k in moving if k in first and k in last and first[k].shape == last[k].shape]
-    ended = [k for k in moving if not np.array_equal(first[k], last[k])]
-    still = [k for k in moving if all(np.array_equal(first[k], at[k]) for at in (*on_the_way, last) if k in at)]
-    if moving and not ended:
-        raise wrong("no array moves" if len(still) == len(moving) else "no array moves: the first are returned")
-    if never := [k for k in still if not np.all(trace.zero.get(k, True))]:
-        raise wrong("never moves", names=shown(never))
-    if gone := [k for k in moving if trace.moves.get(k) and trace.moves[k][0].replaced]:
-        raise wrong("weights replaced", names=shown(gone))
-    ways = {k: [m.downhill for m in trace.moves.get(k, ())[:5] if m.length and m.slope] for k in moving}
-    ways = {k: shares for k, shares in ways.items() if shares}
-    up = [k for k, shares in ways.items() if np.mean(shares) < 0.2]
-    if up:
-        raise wrong("uphill" if len(up) == len(ways) else "uphill: some", names=shown(up))
-
-
-def judge_reading(calls, trace, content, others, said, found, moving):
-    """What deserves a sentence, if `read` says the label with the least loss, and for each image by itself; and if the
-    network has a hidden layer, and has trained it. Otherwise `Wrong`. moving: the paths that have gradients."""
-    params, few, first = trace.params, others[:100], said[:100]
+def reads_the_least_loss(found):
+    """`read` says the label with the least loss."""
+    calls, params = found.calls, found.params
+    found.said = calls.read(params, found.others)
+    found.accuracy = (found.said == found.answers).mean()
+    few, first = found.others[:100], found.said[:100]
     began = time.process_time()
     least = calls.losses(params, few[:1]).min()
     if not np.isfinite(least):
-        if found < NEEDED:
-            return []  # why_so_low says more
-        raise wrong("loss is not finite", loss=least)
+        is_low = found.accuracy < NEEDED and found.trace.points
+        raise why_so_low(found) if is_low else wrong("loss is not finite", loss=least)
     n = int(np.clip(1 / (time.process_time() - began + 1e-3), 20, 100))
     table = calls.losses(params, few[:n])
-    together = np.ptp(table, axis=0).max() < 1e-9  # in a batch of one, a mean over the batch leaves nothing
-    if together:
+    found.together = np.ptp(table, axis=0).max() < 1e-9  # in a batch of one, a mean over the batch leaves nothing
+    if found.together:
         n = min(n, 40)
         table = np.array([[float(calls.loss(params, few, np.where(np.arange(100) == i, k, first))) for k in range(10)]
                           for i in range(n)])  # fmt: skip
+    found.table = table
     other = (table.argmin(axis=1) != first[:n]).sum()
-    if other > (0.1 if together else 0.03) * n:
-        raise looks_like(calls, params, few[:n], first[:n], table, other, together)
-    alone = sum(calls.read(params, few[i : i + 1])[0] != first[i] for i in range(len(few)))
-    if alone > 10:  # a mean and a deviation of all pixels together change an answer or two
-        raise wrong("read needs other images", n=alone, of=len(few))
-    again = alone_in(trace.module, content, Calls, "read", few)
-    if (again != first).sum() > 10:
-        raise wrong("read needs train", n=(again != first).sum(), of=len(few))
-    pixels(calls, params, others, said)
-    if together:
-        return []
-    linear(calls, params, few)
-    linear_in(calls, trace, moving, few)
-    remarks = list(constants(calls, params, moving, few, first))
-    off = (table[np.arange(n), first[:n]] - table.min(axis=1) > 1e-4).sum()  # equal ones may differ by rounding
-    if off:
-        ask = "Is `read` the same forward pass, with all arrays?"
-        remarks.append(f"For {off} of {n} images, `read` does not say the label with the least `loss`. {ask}")
-    ties = (np.diff(np.sort(table, axis=1)[:, -4:], axis=1) == 0).all(axis=1).sum()
-    if ties >= n / 10:
-        ask = "Is something done to the scores, such as a ReLU? A score below 0 is not a mistake."
-        remarks.append(f"For {ties} of {n} images, several digits have exactly the same loss. {ask}")
-    return remarks
+    if other > (0.1 if found.together else 0.03) * n:
+        raise looks_like(found, few[:n], first[:n], other)
 
 
-def alone_in(module, content, calls, name, *given):
-    """What a function of the file says in a new run of it, with params as they were kept; `Wrong` if it fails.
-
-    calls: the class with which it is called."""
-    module = load(module.__file__)
-    try:
-        with redirect_stdout(io.StringIO()):
-            return getattr(calls(module), name)(restored(module, content), *given)
-    except Exception as error:
-        text = plain(error)
-        raise wrong("read fails alone", name=name, error=text if text[-1] in ".?!" else f"{text}.") from None
-
-
-def looks_like(calls, params, few, said, table, n, together):
+def looks_like(found, few, said, n):
     """The exception that says how `read` differs from `loss`, if that can be said."""
-    values = {"n": n, "of": len(few)}
+    calls, params, table, values = found.calls, found.params, found.table, {"n": n, "of": len(few)}
     best = table.argmin(axis=1)
     for side, step in (("before", -1), ("after", 1)):
         if np.mean(said == (best + step) % 10) > 0.97:
             return wrong("off by one", side=side, **values)
-    ways, arrays = (
-        [("read is not as loss: the largest", "It says the one whose loss is the largest.", -table)],
-        floats(params),
-    )
-    if not together:
+    ways = [("read is not as loss: the largest", "It says the one whose loss is the largest.", -table)]
+    if not found.together:
         for words, x in {"images / 255": few / 255, "images * 255": few * 255.0, "255 - images": 255 - few}.items():
             said_of = f"It says what `loss` would say of {words}."
             ways.append(("read is not as loss", said_of, calls.losses(params, x)))
-        for k in [k for k, a in arrays.items() if a.any()]:
+        arrays = {k: a for k, a in floats(params).items() if a.any()}
+        for k, a in arrays.items():
             words = f"It says what `loss` would say if {shown([k])} were 0."
-            ways.append(("read forgets", words, calls.losses(replaced(params, {k: 0 * arrays[k]}), few)))
+            ways.append(("read forgets", words, calls.losses(replaced(params, {k: 0 * a}), few)))
     shares = [np.mean(of_each.argmin(axis=1) == said) for *_, of_each in ways]
     mark, how, _ = ways[int(np.argmax(shares))]
     known = max(shares) > 0.97
@@ -603,8 +296,26 @@ def looks_like(calls, params, few, said, table, n, together):
     return wrong(mark if known else "read is not as loss", **values)
 
 
-def pixels(calls, params, others, said):
-    """Do the numbers of pixels wrap round? Are those below 255 cut off?"""
+def reads_one_by_one(found):
+    """What it says of an image does not depend on the others."""
+    few = found.others[:100]
+    one_by_one = [found.calls.read(found.params, few[i : i + 1])[0] for i in range(len(few))]
+    other = (found.said[:100] != one_by_one).sum()
+    if other > 10:  # a mean and a deviation of all pixels together change an answer or two
+        raise wrong("read needs other images", n=other, of=len(few))
+
+
+def reads_in_a_new_run(found):
+    """All that `read` needs is in params."""
+    few = found.others[:100]
+    other = (blank.alone(found, "read", few) != found.said[:100]).sum()
+    if other > 10:
+        raise wrong("read needs train", n=other, of=len(few))
+
+
+def reads_all_of_a_pixel(found):
+    """The numbers of pixels do not wrap round, and those below 255 are not cut off."""
+    calls, params, others, said = found.calls, found.params, found.others, found.said
     white = np.where(others == 255, 255, 0).astype(np.uint8)
     grey = np.minimum(others, 254)
     if (calls.read(params, white) == said).mean() > 0.995 and (calls.read(params, grey) != said).mean() > 0.5:
@@ -621,214 +332,218 @@ def pixels(calls, params, others, said):
             raise wrong("pixels wrap round", n=other, of=len(said), pixel=jump[0], next=jump[0] + 1)
 
 
-def linear(calls, params, few):
-    """Has it a hidden layer? The differences of the ten losses are those of the scores. In a linear network, those of
-    the mean of two images are the mean of theirs."""
+def has_a_hidden_layer(found):
+    """The differences of the ten losses are those of the scores. In a linear network, those of the mean of two images
+    are the mean of theirs."""
+    if found.together:
+        return
+    few = found.others
     a, b = few[:10] & 254, few[10:20] & 254  # even numbers, which have a mean in uint8
-    of_a, of_b, of_both = (np.diff(calls.losses(params, x), axis=1) for x in (a, b, a // 2 + b // 2))
-    bend = np.abs(of_both - (of_a + of_b) / 2).max()
-    if bend < 1e-4 * np.abs(of_a - of_b).max():
-        matrices = [a for a in floats(params).values() if a.ndim == 2 and min(a.shape) > 1]
+    of_a, of_b, of_both = (np.diff(found.calls.losses(found.params, x), axis=1) for x in (a, b, a // 2 + b // 2))
+    if np.abs(of_both - (of_a + of_b) / 2).max() < 1e-4 * np.abs(of_a - of_b).max():
+        matrices = [a for a in floats(found.params).values() if a.ndim == 2 and min(a.shape) > 1]
         raise wrong("linear" if len(matrices) == 1 else "no ReLU")
 
 
-def linear_in(calls, trace, moving, few):
-    """Are the scores linear in all that is trained? Then what comes before it is never trained."""
-    one, two = floats(trace.points[0].params), floats(trace.params)
-    trained = [k for k in moving if k in one and k in two and one[k].shape == two[k].shape]
-    halves = [replaced(trace.params, {k: (1 - t) * one[k] + t * two[k] for k in trained}) for t in (0, 0.5, 1)]
-    of_one, of_both, of_two = (np.diff(calls.losses(params, few[:10]), axis=1) for params in halves)
+def trains_it(found):
+    """If the scores are linear in all that is trained, then what comes before it never is."""
+    if found.together:
+        return
+    one, two = floats(found.trace.points[0].params), floats(found.params)
+    trained = [k for k in found.moving if k in one and k in two and one[k].shape == two[k].shape]
+    halves = [replaced(found.params, {k: (1 - t) * one[k] + t * two[k] for k in trained}) for t in (0, 0.5, 1)]
+    scores = (found.calls.losses(params, found.others[:10]) for params in halves)
+    of_one, of_both, of_two = (np.diff(losses, axis=1) for losses in scores)
     if np.ptp(of_two, axis=0).max() < 1e-3 * np.abs(of_two).max():
         return  # the scores do not depend on the image: that has another cause
     if np.abs(of_both - (of_one + of_two) / 2).max() < 1e-4 * np.abs(of_one - of_two).max():
         raise wrong("one layer alone", names=shown(trained))
 
 
-def constants(calls, params, moving, few, labels):
-    """A sentence, if the loss depends on arrays that have no gradient."""
-    arrays = {k: a for k, a in floats(params).items() if a.ndim and k not in moving}
-    moved = {k: replaced(params, {k: 1.01 * a + 0.01}) for k, a in arrays.items()}
-    found = [k for k in moved if calls.loss(moved[k], few, labels) != calls.loss(params, few, labels)]
-    if found:
-        yield f"The loss depends on {shown(found)}, and `gradients` has None there. Are they meant to stay as they are?"
+def remarks(found):
+    """What deserves a sentence."""
+    if found.together:
+        return
+    calls, params, table, n = found.calls, found.params, found.table, len(found.table)
+    few, first, before = found.others[:100], found.said[:100], floats(found.trace.points[0].params)
+    arrays = {k: a for k, a in floats(params).items() if a.ndim and k not in found.moving}
+    others = {k: replaced(params, {k: 1.01 * a + 0.01}) for k, a in arrays.items()}
+    constants = [k for k in others if calls.loss(others[k], few, first) != calls.loss(params, few, first)]
+    if stay := [k for k in constants if np.array_equal(arrays[k], before.get(k))]:
+        words = "and `gradients` has None there. Are they meant to stay as they are?"
+        found.remarks.append(f"The loss depends on {shown(stay)}, {words}")
+    if moved := [k for k in constants if k not in stay]:
+        words = "and `gradients` has None there, but `train` has moved it. Along which slopes?"
+        found.remarks.append(f"The loss depends on {shown(moved)}, {words}")
+    off = (table[np.arange(n), first[:n]] - table.min(axis=1) > 1e-4).sum()  # equal ones may differ by rounding
+    if off:
+        ask = "Is `read` the same forward pass, with all arrays?"
+        found.remarks.append(f"For {off} of {n} images, `read` does not say the label with the least `loss`. {ask}")
+    ties = (np.diff(np.sort(table, axis=1)[:, -4:], axis=1) == 0).all(axis=1).sum()
+    if ties >= n / 10:
+        ask = "Is something done to the scores, such as a ReLU? A score below 0 is not a mistake."
+        found.remarks.append(f"For {ties} of {n} images, several digits have exactly the same loss. {ask}")
 
 
-def why_so_low(calls, trace, images, labels, others, said, found):
+def reads_some(found, params):
+    """Whether these params are those of a network that has learned."""
+    return (found.calls.read(params, found.others) == found.answers).mean() > ALIKE
+
+
+def reads_enough(found):
+    if found.accuracy < NEEDED:
+        raise why_so_low(found)
+
+
+def reads_what_it_was_told(found):
+    n, accuracy, claim = len(found.others), found.accuracy, found.trace.claim
+    if accuracy < NEEDED - 0.08 or abs(claim - accuracy) > 5 * APART:  # it is another training
+        raise wrong("reads something else", n=n, found=accuracy, claim=claim)
+
+
+def claims_what_is_so(found):
+    """The claim was measured honestly, and is near what was found. A second training learns random labels."""
+    calls, trace, claim, (images, labels) = found.calls, found.trace, found.trace.claim, found.examples
+    n = len(images) if trace.seconds < 8 else len(images) // 2
+    about = {"claim": claim, "found": found.accuracy, "n": len(found.others)}
+    loss = float(calls.loss(found.params, found.others[:1000], found.answers[:1000]))
+    if abs(claim - loss) < 0.25 * loss and abs(claim - found.accuracy) > APART:
+        raise wrong("claim is no number: a loss", claim=claim, loss=loss)
+    chance = np.random.default_rng(found.seed).permutation(labels)[:n]
+    doing = "It trains once more, with random labels"
+    names = ("gradients", "read")
+    try:
+        noise = calls.train(
+            (images[:n], chance), [found.seed, 2], found.tell, doing, None, 3 * trace.calls + 100, names
+        )
+        blank.judge_chance(trace, noise)
+    except Wrong:
+        raise
+    except Exception:  # nothing is known of it
+        noise = None
+    shares = [share for share, *_ in trace.reads]
+    if any(abs(claim + s - 1) < 1e-9 for s in shares) or (not shares and abs(claim + found.accuracy - 1) < APART):
+        raise wrong("claim of the wrong ones", **about)
+    measured = [(of, known) for share, of, known in trace.reads if abs(share - claim) < 1e-9]
+    if measured and all(known > of / 2 for of, known in measured):
+        of, known = measured[-1]
+        raise wrong("claims training", of=of, known=known, **about)
+    if noise and noise.params is not None and noise.claim > 0.3:
+        learned = (calls.read(noise.params, images[:n]) == chance).mean()
+        if abs(noise.claim - learned) < 0.15:
+            raise wrong("claims training: by heart", chance=noise.claim, **about)
+        raise wrong("claim not measured", chance=noise.claim, **about)
+    apart, most = [claim - found.accuracy], min(4, 24 // max(trace.seconds, 1) - 1)
+    while abs(np.mean(apart)) > APART and len(apart) < most and abs(apart[0]) < 4 * APART:
+        order = np.random.default_rng([found.seed, 4, len(apart)]).permutation(len(images))  # of a fixed split, another
+        doing, another = "It trains again: was the claim by luck?", (images[order], labels[order])
+        again = calls.train(another, [found.seed, 3, len(apart)], found.tell, doing, names=names)
+        apart.append(again.claim - (calls.read(again.params, found.others) == found.answers).mean())
+    if abs(np.mean(apart)) > APART:
+        used = trace.used
+        on_known = (calls.read(found.params, images[used]) == labels[used]).mean() if used.any() else 0
+        mark = "claim too low" if claim < found.accuracy else "claim off"
+        raise wrong(mark, on_known=on_known, **about)
+
+
+def remarks_on_training(found):
+    found.remarks += found.trace.remarks()
+
+
+# --- Why it reads so few ----------------------------------------------------------------------------------------------
+
+
+def why_so_low(found):
     """The exception that says why its accuracy is too low, by what was seen of the training."""
-    few, points = (images[:300], labels[:300]), trace.points
-    curve = [float(calls.loss(params, *few)) for params in (*(point.params for point in points), trace.params)]
-    path = on_the_way(curve)
-    result = f"Of {len(others):,} digits that it has never seen, your network reads {found:.3f}; {NEEDED} is needed."
-    values = {"result": result, "curve": path, "begin": curve[0], "end": curve[-1]}
-    values |= {"found": found, "needed": NEEDED, "of": len(images), "examples": "images"}
-    first, last, used = floats(points[0].params), floats(trace.params), int(trace.used.sum())
-    matrices = {k: a for k, a in first.items() if a.ndim == 2 and min(a.shape) > 1 and k in trace.zero}
-    falls = curve[-1] < 0.3 * curve[0]
-    if trace.mislabelled > 0.3 * max(trace.shown, 1):
-        return wrong("labels mixed up", n=trace.mislabelled, shown=trace.shown, **values)
-    if trace.other_pixels:
-        return wrong("other pixels", **values)
-    ends = {k: last[k] for k in matrices if k in last and np.isfinite(last[k]).all()}
-    if alike := [k for k, a in ends.items() if min(np.ptp(a, axis=i).max() for i in (0, 1)) <= 1e-9 * np.abs(a).max()]:
-        return wrong("weights alike", names=shown(alike), **values)
-    as_float = float(calls.loss(points[0].params, few[0].astype(float), few[1]))
-    if np.isfinite(as_float) and abs(as_float - curve[0]) > 0.01 * abs(as_float):
-        return wrong("pixels wrap round: in the loss", other=as_float, **values)
-    if idle := [k for k in matrices if np.all(trace.zero[k])]:
-        return wrong("units off", names=shown(idle), **values)
-    if curve[0] > 3 * LOG10 and (cause := too_large(calls, points[0].params, matrices, few, values)):
-        return cause
-    if np.isfinite(curve[-2]) and not curve[-1] < max(2 * curve[-2], LOG10) and curve[-2] < 0.5 * curve[0]:
-        return wrong("other weights returned", before=curve[-2], **values)
-    if cause := decays(calls, trace, few, values):
-        return cause
-    if (times := growth(points)) > 30:
-        return wrong("steps grow", times=times, **values)
-    small = [k for k, a in matrices.items() if root_mean_square(a) * np.sqrt(max(a.shape)) < 1e-3]
-    if small and curve[-1] > 0.8 * curve[0]:
-        return wrong("weights too small", names=shown(small), size=root_mean_square(first[small[0]]), **values)
-    best = best_lengths(calls, points)
-    shorter = sum(times < 1 for times in best)
-    if not falls and (shorter > len(best) / 2 or (shorter and best[0] < 1 and curve[-1] > 0.8 * curve[0])):
-        return wrong("steps too large", n=shorter, steps=len(best), **values)
-    if bad := [k for k, a in last.items() if not np.isfinite(a).all()]:
-        return wrong("not finite", names=shown(bad), **values)
-    if 0 < used < len(images) / 3:
-        return wrong("the same images", used=used, **values)
-    if has_diverged(curve):
-        return wrong("diverged", least=min(curve), **values)
-    if not falls and best and min(best) > 1:
-        return wrong("steps too small", steps=len(best), **values)
-    spread = np.ptp(calls.losses(trace.params, few[0][:50]), axis=1).max()
-    if 0.5 < spread < 1 + 1e-6:
-        return wrong("softmax of a softmax", spread=spread, **values)
-    if curve[-1] > 0.3 and curve[-1] < 0.95 * curve[3 * len(curve) // 4]:
-        return wrong("steps too few", **values)
-    return wrong("not good enough", n=len(others), **values)
+    images, labels = found.examples
+    values = {"result": f"{result_of(found)}; {NEEDED} is needed."}
+    curve = Curve(found, (images[:300], labels[:300]), values, falls=0.3, flat=0.95)
+    return next(filter(None, causes(curve)))
 
 
-def on_the_way(curve):
-    """A few losses of a training, as text."""
-    steps = np.linspace(0, len(curve) - 1, min(6, len(curve))).astype(int)
-    return ", ".join(f"{curve[i]:.3g}" for i in steps)
+def causes(curve):
+    """What may have been wrong: the exception that says so, or what is false, for one cause after the other."""
+    trace, first, last, (images, labels) = curve.trace, curve.first, curve.last, curve.batch
+    calls, before, found = curve.calls, trace.points[0].params, curve.found
+    layers = {k: a for k, a in first.items() if a.ndim == 2 and min(a.shape) > 1 and k in trace.zero}
+    ends = {k: last[k] for k in layers if k in last and np.isfinite(last[k]).all()}
+    is_mixed = trace.mislabelled > 0.3 * max(trace.shown, 1)
+    yield is_mixed and curve.wrong("labels mixed up", n=trace.mislabelled, shown=trace.shown)
+    yield trace.other_pixels and curve.wrong("other pixels")
+    alike = [k for k, a in ends.items() if min(np.ptp(a, axis=i).max() for i in (0, 1)) <= 1e-9 * np.abs(a).max()]
+    yield alike and curve.wrong("weights alike", names=shown(alike))
+    other = float(calls.loss(before, images.astype(float), labels))
+    wraps = np.isfinite(other) and abs(other - curve.begin) > 0.01 * abs(other)
+    yield wraps and curve.wrong("pixels wrap round: in the loss", other=other)
+    idle = [k for k in layers if np.all(trace.zero[k])]
+    yield idle and curve.wrong("units off", names=shown(idle))
+    yield curve.begin > 3 * LOG10 and too_large(curve, before, layers)
+    is_back = np.isfinite(curve.before) and not curve.end < max(2 * curve.before, LOG10)
+    yield is_back and curve.before < 0.5 * curve.begin and curve.wrong("other weights returned", before=curve.before)
+    yield decays(curve)
+    yield blank.steps_grow(curve)
+    small = [k for k, a in layers.items() if root_mean_square(a) * np.sqrt(max(a.shape)) < 1e-3]
+    stays = small and curve.end > 0.8 * curve.begin
+    yield stays and curve.wrong("weights too small", names=shown(small), size=root_mean_square(first[small[0]]))
+    yield blank.steps_too_large(curve)
+    yield blank.not_finite(curve)
+    yield blank.the_same_ones(curve)
+    yield blank.diverged(curve)
+    yield blank.steps_too_small(curve)
+    spread = np.ptp(calls.losses(found.params, images[:50]), axis=1).max()
+    yield 0.5 < spread < 1 + 1e-6 and curve.wrong("softmax of a softmax", spread=spread)
+    yield blank.steps_too_few(curve)
+    yield curve.wrong("not good enough", n=len(found.others), found=found.accuracy, needed=NEEDED)
 
 
-def has_diverged(curve):
-    """Whether a loss has risen again, or never came back to where it began."""
-    return curve[-1] > curve[0] or curve[-1] - min(curve) > 0.3 * (curve[0] - min(curve))
-
-
-def growth(points):
-    """How many times as long the last step is as the first."""
-    lengths = [np.sqrt(sum((d**2).sum() for d in point.moves().values())) for point in points]
-    lengths = [one for one in lengths if one]
-    return lengths[-1] / lengths[0] if len(lengths) > 3 else 1
-
-
-def best_lengths(calls, points):
-    """`best_length` of the first steps."""
-    return [best_length(calls, point) for point in points[:8] if any(d.any() for d in point.moves().values())]
-
-
-def too_large(calls, params, matrices, few, values):
-    """The exception that says what makes the first loss so large, if one change alone makes it small."""
-    arrays = floats(params)
-    vectors = {k: 0 * a for k, a in arrays.items() if a.ndim and a.size == max(a.shape) and np.abs(a).max() > 1}
-    sizes = {k: root_mean_square(a) * np.sqrt(max(a.shape)) for k, a in matrices.items()}  # of a sum of so many terms
-    usual = all(size < 5 for size in sizes.values())
-    images, labels = few
-    smaller = {k: a / (28 * root_mean_square(a)) for k, a in matrices.items()}
+def too_large(curve, params, layers):
+    """What makes the first loss so large, if one change alone makes it small. layers: the first weights of each."""
+    vectors = {k: 0 * a for k, a in curve.first.items() if a.ndim and a.size == max(a.shape) and np.abs(a).max() > 1}
+    sizes = {k: root_mean_square(a) * np.sqrt(max(a.shape)) for k, a in layers.items()}  # of a sum of so many terms
+    usual = np.prod([*sizes.values()]) < 5  # with pixels from 0 to 1, scores are then no larger
+    images, labels = curve.batch
+    smaller = {k: a / (28 * root_mean_square(a)) for k, a in layers.items()}
     ways = [
         ("biases too large", replaced(params, vectors), 1),
         *(("pixels too large", params, by) for by in (255, 255**2) if usual),
         ("weights too large", replaced(params, smaller), 1),
     ]
     for mark, changed, by in ways:
-        then = float(calls.loss(changed, images if by == 1 else images / by, labels))
-        if then < 0.3 * values["begin"] or (then < 2 * LOG10 and not np.isfinite(values["begin"])):
-            names = shown(vectors if mark == "biases too large" else matrices)
+        then = float(curve.calls.loss(changed, images if by == 1 else images / by, labels))
+        if then < 0.3 * curve.begin or (then < 2 * LOG10 and not np.isfinite(curve.begin)):
+            names = shown(vectors if mark == "biases too large" else layers)
             k = max(sizes, key=sizes.get, default=None)
-            size = root_mean_square(matrices[k]) if k else 0
-            return wrong(mark, names=names, then=then, size=size, largest=shown([k] if k else []), by=by, **values)
+            size = root_mean_square(layers[k]) if k else 0
+            return curve.wrong(mark, names=names, then=then, size=size, largest=shown([k] if k else []), by=by)
     return None
 
 
-def decays(calls, trace, few, values):
-    """The exception that says that weights decay too much, if those do whose gradient was always 0, or if much of the
-    loss is the same whatever the labels are."""
-    first, last = floats(trace.points[0].params), floats(trace.params)
-    for k, zero in trace.zero.items():
-        if k in last and np.shape(last[k]) == np.shape(first[k]) == np.shape(zero) and 10 < zero.sum() < zero.size:
-            before, after = first[k][zero], last[k][zero]
+def decays(curve):
+    """Weights decay too much, if those do whose gradient was always 0, or if much of the loss is the same whatever the
+    labels are."""
+    for k, zero in curve.trace.zero.items():
+        first, last = curve.first[k], curve.last.get(k)
+        if np.shape(last) == first.shape == np.shape(zero) and 10 < zero.sum() < zero.size:
+            before, after = first[zero], last[zero]
             share = (before * after).sum() / ((before**2).sum() or 1)
             if before.any() and abs(share) < 0.3 and np.abs(after - share * before).max() < 0.1 * np.abs(before).max():
-                return wrong("decay too strong", share=abs(share), name=shown([k]), **values)
+                return curve.wrong("decay too strong", share=abs(share), name=shown([k]))
     # Of a cross-entropy plus something, exp(-loss) of the ten labels adds up to exp(-something), for every image.
-    rest = -np.log(np.exp(-calls.losses(trace.params, few[0][:5])).sum(axis=1))
-    if np.ptp(rest) < 1e-6 and np.mean(rest) > 0.1 and np.mean(rest) > 0.2 * values["end"]:
-        return wrong("decay too strong: in the loss", rest=np.mean(rest), **values)
+    rest = -np.log(np.exp(-curve.calls.losses(curve.found.params, curve.batch[0][:5])).sum(axis=1))
+    if np.ptp(rest) < 1e-6 and np.mean(rest) > 0.1 and np.mean(rest) > 0.2 * curve.end:
+        return curve.wrong("decay too strong: in the loss", rest=np.mean(rest))
     return None
 
 
-def best_length(calls, point):
-    """By which of these factors a step has to be multiplied to lower the loss of its own batch most: 0.01 ... 10."""
-    before, moves = floats(point.params), point.moves()
-
-    def at(t):
-        params = replaced(point.params, {k: before[k] + t * d for k, d in moves.items()})
-        return np.nan_to_num(float(calls.loss(params, *point.batch)), nan=np.inf)
-
-    return min((1, 0.1, 0.01, 10), key=at)
-
-
-def judge_claim(calls, trace, seed, tell, images, labels, others, answers, found):
-    """The claim, if it was measured honestly and is near what was found. A second training learns random labels."""
-    claim, n = trace.claim, len(images) if trace.seconds < 8 else len(images) // 2
-    about = {"claim": claim, "found": found, "n": len(others)}
-    module, loss = trace.module, float(calls.loss(trace.params, others[:1000], answers[:1000]))
-    if abs(claim - loss) < 0.25 * loss and abs(claim - found) > APART:
-        raise wrong("claim is no number: a loss", claim=claim, loss=loss)
-    chance = np.random.default_rng(seed).permutation(labels)[:n]
-    doing = "It trains once more, with random labels"
-    try:
-        noise = train(module, images[:n], chance, [seed, 2], tell, doing, most=3 * trace.calls + 100)
-    except Wrong:
-        raise
-    except Exception:
-        noise = Trace(module, (images, labels), None, 0, tell)  # nothing is known of it
-    judge_chance(trace, noise)
-    shares = [share for share, *_ in trace.reads]
-    if any(abs(claim + share - 1) < 1e-9 for share in shares) or (not shares and abs(claim + found - 1) < APART):
-        raise wrong("claim of the wrong ones", **about)
-    measured = [(of, known) for share, of, known in trace.reads if abs(share - claim) < 1e-9]
-    if measured and all(known > of / 2 for of, known in measured):
-        of, known = measured[-1]
-        raise wrong("claims training", of=of, known=known, **about)
-    if noise.params is not None and noise.claim > 0.3:
-        learned = (calls.read(noise.params, images[:n]) == chance).mean()
-        if abs(noise.claim - learned) < 0.15:
-            raise wrong("claims training: by heart", chance=noise.claim, **about)
-        raise wrong("claim not measured", chance=noise.claim, **about)
-    apart, most = [claim - found], min(4, 24 // max(trace.seconds, 1) - 1)
-    while abs(np.mean(apart)) > APART and len(apart) < most and abs(apart[0]) < 4 * APART:
-        order = np.random.default_rng([seed, 4, len(apart)]).permutation(len(images))  # of a fixed split, another one
-        doing = "It trains again: was the claim by luck?"
-        again = train(module, images[order], labels[order], [seed, 3, len(apart)], tell, doing)
-        apart.append(again.claim - (calls.read(again.params, others) == answers).mean())
-    if abs(np.mean(apart)) > APART:
-        on_known = (
-            (calls.read(trace.params, images[trace.used]) == labels[trace.used]).mean() if trace.used.any() else 0
-        )
-        raise wrong("claim too low" if claim < found else "claim off", on_known=on_known, **about)
-    return claim
-
-
-def judge_chance(trace, other):
-    """Does another training, with another rng, begin with other weights?"""
-    one, two = floats(trace.points[0].params), floats(other.points[0].params) if other.points else {}
-    drawn = [k for k in trace.zero if k in one and k in two and np.ptp(one[k])]
-    if drawn and all(np.array_equal(one[k], two[k]) for k in drawn):
-        raise wrong("rng ignored", names=shown(drawn))
+CONSEQUENCES = (
+    drawn, partial(blank.trains, derivatives=derivatives, names=("gradients", "read")), keeps_no_images,
+    blank.right_on_the_way, blank.goes_downhill, reads_the_least_loss, reads_one_by_one, reads_in_a_new_run,
+    reads_all_of_a_pixel, has_a_hidden_layer, trains_it, remarks, partial(blank.begins_anew, is_good=reads_some),
+    reads_enough, claims_what_is_so, remarks_on_training,
+)  # fmt: skip
+ASKED = renamed, blank.learns_again, keeps_no_images, reads_the_least_loss, reads_what_it_was_told
+FUNCTIONS = "loss", "gradients", "train", "read"
+JUDGE = Blank(FUNCTIONS, STUB, Reading, CONSEQUENCES, said, "exercises.own", "exercises.looked", ASKED)
 
 
 if __name__ == "__main__":

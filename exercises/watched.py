@@ -48,6 +48,19 @@ def turned_round(gradients):
     return gradients
 
 
+def arrays_in(gradients):
+    """{path: array} of those that can be written into."""
+    return {k: a for k, a in leaves(gradients).items() if isinstance(a, np.ndarray) and a.flags.writeable}
+
+
+def again(gradients, arrays):
+    """A copy of these gradients, which are in these arrays again, too: see `turned_round`."""
+    numbers = leaves(gradients)
+    for k, a in arrays.items():
+        a[...] = numbers[k]
+    return replaced(gradients)
+
+
 class Point:
     """A call of `gradients` on the way: params, a batch, and, once there was a next call, the arrays then."""
 
@@ -75,12 +88,13 @@ class Trace:
     examples: what `train` was given but for its rng: images (N, 784) and labels (N,), or texts (N, T) alone.
     first: called with (gradients, params, *batch) at the first call of `gradients`.
     most: calls after which it is ended. tell: told of every call.
-    turned, an attribute: whether all gradients but the first are turned round before `train` gets them. end, another:
-    when it is ended, in seconds of the process.
+    turned, an attribute: whether all gradients but the first are turned round before `train` gets them; of many calls,
+    it then gets those of the last that was looked at, again and again, which takes no time. end, another: when it is
+    ended, in seconds of the process.
     """
 
-    def __init__(self, module, examples, first, most, tell):
-        self.module, self.examples, self.first, self.most, self.tell = module, examples, first, most, tell
+    def __init__(self, examples, first, most, tell):
+        self.examples, self.first, self.most, self.tell = examples, first, most, tell
         images, *self.labels = examples  # none or one
         self.rows = {a.tobytes(): i for i, a in enumerate(images)}
         self.used = np.zeros(len(images), bool)
@@ -94,6 +108,7 @@ class Trace:
         self.error = self.params = None
         self.claim, self.seconds = 0.0, 0.0
         self.marks, self.turned = [], False  # marks: of the arrays, at each of the first calls
+        self.again = None  # once gradients were turned round for FIRST calls: these, and their arrays
         self.end, self.asked, self.inside = np.inf, 0, False  # asked: calls of `loss`; inside: a call of `gradients`
 
     def gradients(self, original, bound):
@@ -117,9 +132,12 @@ class Trace:
         self.see(params, [np.asarray(a) for a in batch])
         if self.calls > self.most or time.process_time() > self.end:
             raise Enough
+        if self.again:
+            return again(*self.again)
         found = original(*bound.args, **bound.kwargs)
         if self.turned and self.calls > 1:
             found = turned_round(found)
+            self.again = (replaced(found), arrays_in(found)) if self.calls == FIRST else None
         if self.calls <= FIRST or self.open:
             for k, g in matched(params, found).items():
                 if g is not None and np.shape(self.sum.get(k, g)) == g.shape:

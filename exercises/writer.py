@@ -1,11 +1,11 @@
-"""Marks a whole network that writes names, which somebody has written from a blank file.
+"""A whole network that writes names, from a blank file: what it is judged by (exercises/blank.py), and its program.
 
-The file has five functions: logits, loss, gradients, train and write. As for a network that reads (exercises/own.py),
-central differences of `loss` judge `gradients`, and the training is watched. `logits` lets the marker itself compute
-the loss, on names held out, and see whether a place looks ahead. exercises/said.md has the sentences.
+The file has five functions: logits, loss, gradients, train and write. `logits` lets the marker itself compute the loss,
+on names held out, and see whether a place looks ahead. exercises/said.md has the sentences.
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from support import program
@@ -14,18 +14,17 @@ with program.needing("requirements-np.txt"):
     import numpy as np
 
     import data
-    from exercises import own
+    from exercises import blank
+    from exercises.blank import Blank, Calls, Curve, kept, kind
     from exercises.words import OF_WRITERS, explained
     from marker import ROOT
     from marker.derivatives import check_loss
-    from marker.nests import floats, shown
     from support.files import replacing
-    from support.texts import LETTERS, first_words, sizes, texts_of
+    from support.texts import LETTERS, first_words, names_of, sizes, texts_of
 
 BETTER = 0.02  # how much lower its loss has to be than that of counting: no table of these counts is
 APART = 0.08  # how far from its loss on names held out the claim may be
 KNOWN, OTHERS = 4000, 1000  # names to learn from, and names held out
-FUNCTIONS = "logits", "loss", "gradients", "train", "write"
 STUB = ROOT / "exercises" / "chapter6" / "own_gpt.py"
 NAMES = data.SOURCES["names"]
 V, T = sizes(NAMES)["words"], NAMES.places
@@ -38,43 +37,29 @@ SIZES = 1, 7, 101, 250  # of batches, in which `logits` should say the same of a
 wrong = OF_WRITERS.wrong
 
 
-def examine(module, seed, tell):
-    """What is said of a network that passes, as text; otherwise `Wrong`."""
-    own.complete(module, FUNCTIONS, STUB)
-    texts, others = draw(np.random.default_rng([seed, 48]))
-    few = (texts[of_all_kinds(texts)],)
-
-    def first(gradients, params, batch):
-        calls = Calls(module, gradients=gradients)
-        check_all(calls, params, [few, *own.own_batch(calls, params, few, np.asarray(batch))], seed)
-
-    doing = "Your network is training"
-    trace = own.watch(module, (texts,), [seed, 1], tell, doing, first, np.inf, ["gradients"])
-    tell("Your training has ended. What has it learned?")
-    content, calls = own.kept(trace.params), Calls(module)
-    if not trace.points:
-        check_all(calls, trace.params, [few], seed)
-        raise wrong("gradients not called")
-    check_words(calls, trace.params, others[: SIZES[-1]], seed)
-    check_sizes(calls, trace.params, others)
-    own.judge_steps(trace, own.check_on_the_way(calls, trace, few, seed, "texts"), "texts")
-    found, counts = loss_of(calls, trace.params, others), counted(texts, others)
-    own.judge_again(trace, [seed, 1], tell, lambda params: loss_of(calls, params, others) < counts, "texts")
-    if not found <= counts - BETTER:
-        raise why_so_high(calls, trace, few, others, found, counts)
-    if not np.isfinite(loss := float(calls.loss(trace.params, others[:50]))):
-        raise wrong("loss is not finite: of texts", loss=loss, found=found)
-    names = judge_writing(calls, trace, content, seed)
-    again = own.watch(module, (texts,), [seed, 2], tell, "It begins once more", None, 0, ["gradients"])
-    own.judge_chance(trace, again)
-    judge_claim(calls, trace, texts, others, found)
+def said(found):
+    """What is said of a network that passes."""
     return (
-        f"On {len(others):,} names that it has never seen, its loss is {found:.2f} a letter; counting which letter "
-        f"comes after which gives {counts:.2f}. You claimed {trace.claim:.2f}.\nIt writes: {', '.join(names)}."
+        f"On {len(found.others):,} names that it has never seen, its loss is {found.loss:.2f} a letter; counting which "
+        f"letter comes after which gives {found.counts:.2f}. You claimed {found.trace.claim:.2f}.\nIt writes: "
+        f"{', '.join(found.names)}."
     )
 
 
-investigate = own.investigation(examine, "exercises.writer", "exercises.looked", OF_WRITERS)
+def drawn(found):
+    """Texts to learn from, and others."""
+    texts, found.others = draw(found.rng)
+    found.examples, found.few = (texts,), (texts[of_all_kinds(texts)],)
+    found.counts, found.begun = counted(texts, found.others), BEGUN
+
+
+def renamed(found):
+    """Texts that were not there before: names in which each letter stands for another one."""
+    drawn(found)
+    letters = np.concatenate([[0], 1 + found.rng.permutation(V - 1)]).astype(np.uint8)
+    (texts,), (few,) = found.examples, found.few
+    found.examples, found.few, found.others = (letters[texts],), (letters[few],), letters[found.others]
+    found.begun = BEGUN[-82:]
 
 
 def draw(rng):
@@ -117,10 +102,12 @@ def counted(texts, others):
 # --- The functions, called with care ----------------------------------------------------------------------------------
 
 
-class Calls(own.Calls):
-    """The functions of a learner's file, each called with copies of what they must not change."""
+class Writing(Calls):
+    """The functions of such a file."""
 
-    what = ("texts",)
+    what, examples, claims = ("texts",), "texts", ", a loss"
+    sentences = OF_WRITERS
+    terms = {"letters": lambda texts: words(texts).sum(), "places": np.size, "texts": len}  # noqa: RUF012
 
     def logits(self, params, texts):
         """What logits() returns, as float64 (N, T, V)."""
@@ -128,22 +115,20 @@ class Calls(own.Calls):
         try:
             logits = np.asarray(found, np.float64)
         except (TypeError, ValueError):
-            raise wrong("no logits", n=len(texts), wanted=wanted, what=own.kind(found)) from None
+            raise wrong("no logits", n=len(texts), wanted=wanted, what=kind(found)) from None
         if logits.shape != wanted:
             raise wrong("no logits", n=len(texts), wanted=wanted, what=f"an array of shape {logits.shape}")
         return logits
 
     def write(self, params, begun, rng):
         """The names that write() returns for these beginnings."""
-        names = self.functions["write"](params, list(begun), rng)
-        if names is None or names is ...:
-            raise wrong("returns None", name="write")
+        names = blank.returned("write", self.functions["write"](params, list(begun), rng))
         if not isinstance(names, (list, tuple, np.ndarray)) or len(names) != len(begun):
-            what = own.kind(names) if not isinstance(names, (list, tuple)) else f"{len(names)} of them"
+            what = kind(names) if not isinstance(names, (list, tuple)) else f"{len(names)} of them"
             raise wrong("write returns no names", n=len(begun), what=what)
         for name, letters in zip(names, begun, strict=True):
             if not isinstance(name, str):
-                raise wrong("write returns no names", n=len(begun), what=f"one that is {own.kind(name)}")
+                raise wrong("write returns no names", n=len(begun), what=f"one that is {kind(name)}")
             if not {*name} <= {*LETTERS} or len(name) > T:
                 raise wrong("write returns other letters", name=name[:40], letters=letters, most=T)
             if not name.startswith(letters):
@@ -171,30 +156,31 @@ def loss_of(calls, params, texts):
     return surprises(calls, params, texts)[words(texts)].mean()
 
 
-# --- Is it one network, and does it look back only? -------------------------------------------------------------------
+# --- What has to be so ------------------------------------------------------------------------------------------------
 
 
-def check_all(calls, params, batches, seed):
-    """The gradients, if they, the loss and the logits are right at these params; otherwise `Wrong`."""
+def derivatives(found, calls, params, batches):
+    """`gradients` is the derivative of `loss`, and that is the loss of `logits`."""
     check_loss(calls.loss, params, batches[0], "texts")
-    check_words(calls, params, batches[0][0], seed)
-    terms = {"letters": lambda texts: words(texts).sum(), "places": np.size, "texts": len}
-    return own.check_gradients(calls, params, batches, np.random.default_rng(seed), "texts", terms)
+    check_words(calls, params, batches[0][0], found.seed)
+    blank.check_gradients(calls, params, batches, rng := np.random.default_rng(found.seed))
+    blank.check_many(calls, params, found.examples, rng)
 
 
-def check_sizes(calls, params, texts):
-    """Does `logits` say the same of a text in batches of any size?"""
-    texts = texts[: SIZES[-1]]
-    found = [np.clip(calls.logits(params, texts[:n]), -1e3, 1e3)[0] for n in SIZES]
-    for n, one in zip(SIZES, found, strict=True):
-        if np.abs(one - found[0]).max() > 1e-4 * np.abs(found[0]).max():
+def is_one_network(found):
+    """`logits` says the same of a text in batches of any size, and `loss` is its loss of many, too."""
+    texts = found.others[: SIZES[-1]]
+    check_words(found.calls, found.params, texts, found.seed)
+    logits = [np.clip(found.calls.logits(found.params, texts[:n]), -1e3, 1e3)[0] for n in SIZES]
+    for n, one in zip(SIZES, logits, strict=True):
+        if np.abs(one - logits[0]).max() > 1e-4 * np.abs(logits[0]).max():
             raise wrong("logits of other texts", n=n)
 
 
 def check_words(calls, params, texts, seed):
     """Is `loss` that of `logits`? Do the logits of a place depend on the words before it, and on nothing else?"""
     rng = np.random.default_rng(seed)
-    params = own.moved(params, rng)
+    params = blank.moved(params, rng)
     mine = float(calls.loss(params, texts))
 
     def seen(texts):
@@ -235,106 +221,121 @@ def check_words(calls, params, texts, seed):
         raise wrong("loss of other words", mine=mine, wanted=wanted, how=f" {how[0]}" if how else "")
 
 
-# --- What it has learned, and how -------------------------------------------------------------------------------------
+def learns(found):
+    """Its loss on other names is known, and `loss` is that of all of them."""
+    found.loss = loss_of(found.calls, found.params, found.others)
+    mine = float(found.calls.loss(found.params, found.others))
+    if np.isfinite(mine) and abs(mine - found.loss) > 1e-5 * abs(found.loss):
+        how = f" (These are {len(found.others):,} names, more than a batch has.)"
+        raise wrong("loss of other words", mine=mine, wanted=found.loss, how=how)
 
 
-def why_so_high(calls, trace, few, others, found, counts):
-    """The exception that says why its loss is no lower than that of counting, by what was seen of the training."""
-    points, batch = trace.points, (others[:100],)
-    curve = [float(calls.loss(params, *batch)) for params in (*(point.params for point in points), trace.params)]
-    result = f"On {len(others):,} names that it has not learned from, the loss is {found:.3f} a letter."
-    result = f"{result} Counting which letter comes after which gives {counts:.3f}."
-    values = {"result": result, "curve": own.on_the_way(curve), "begin": curve[0], "end": curve[-1]}
-    used, of = int(trace.used.sum()), len(trace.used)
-    if bad := [k for k, a in floats(trace.params).items() if not np.isfinite(a).all()]:
-        return wrong("not finite", names=shown(bad), **values)
-    if not used:
-        return wrong("other texts", **values)
-    if looks_at_one(calls, trace.params, few[0]):
-        at_first = looks_at_one(calls, points[0].params, few[0])
-        return wrong("no better than counting: " + ("one letter" if at_first else "one letter in the end"), **values)
-    if curve[-2] < counts and not curve[-1] < curve[-2] + 0.3:
-        return wrong("other weights returned", before=curve[-2], **values)
-    if (times := own.growth(points)) > 30:
-        return wrong("steps grow", times=times, **values)
-    best = own.best_lengths(calls, points)
-    shorter = sum(times < 1 for times in best)
-    if curve[-1] > 0.9 * curve[0] and shorter and (shorter > len(best) / 2 or best[0] < 1):
-        return wrong("steps too large", n=shorter, steps=len(best), **values)
-    if 0 < used < of / 3:
-        return wrong("the same images", used=used, of=of, examples="texts", **values)
-    if best and min(best) > 1:
-        return wrong("steps too small", steps=len(best), **values)
-    known = (trace.examples[0][trace.used][:100],)  # the loss of others rises, too, where these are learned by heart
-    learned = [float(calls.loss(params, *known)) for params in (*(point.params for point in points), trace.params)]
-    if own.has_diverged(learned):
-        return wrong("diverged", least=min(learned), **values | {"curve": own.on_the_way(learned)})
-    if curve[-1] < 0.99 * curve[3 * len(curve) // 4]:
-        return wrong("steps too few", **values)
-    return wrong("no better than counting", **values)
+def beats_counting(found):
+    if not found.loss <= found.counts - BETTER:
+        raise why_so_high(found)
+    if not np.isfinite(loss := float(found.calls.loss(found.params, found.others[:50]))):
+        raise wrong("loss is not finite: of texts", loss=loss, found=found.loss)
 
 
-def looks_at_one(calls, params, texts):
-    """Whether the logits of a place depend on no word but the one before it."""
-    logits, moves = calls.logits(params, texts), 0.0
-    for at in range(T - 2):
-        changed = texts.copy()
-        changed[:, at] = 1 + (texts[:, at] + 7) % (V - 1)
-        moves = max(moves, np.abs(calls.logits(params, changed) - logits)[:, at + 2 :].max())
-    return moves <= 1e-6 * np.abs(logits).max()
+def has_learned_again(found):
+    """It is another training, of names that are as hard to guess."""
+    learns(found)
+    if not found.loss < found.counts + 0.05:
+        raise wrong("writes something else", n=len(found.others), found=found.loss, counts=found.counts)
 
 
-def judge_claim(calls, trace, texts, others, found):
-    """The claim, if it is near what was found."""
-    if abs(trace.claim - found) <= APART:
+def better_than_counting(found, params):
+    """Whether these params are those of a network that has learned."""
+    return loss_of(found.calls, params, found.others) < found.counts
+
+
+def begins_by_rng(found):
+    """A training with another rng begins with other weights."""
+    again = found.calls.train(found.examples, [found.seed, 2], found.tell, "It begins once more", most=0)
+    blank.judge_chance(found.trace, again)
+
+
+def claims_what_is_so(found):
+    """The claim is near what was found."""
+    calls, claim, loss, (texts,) = found.calls, found.trace.claim, found.loss, found.examples
+    if abs(claim - loss) <= APART:
         return
-    known = texts[trace.used] if trace.used.any() else texts
-    on_known = loss_of(calls, trace.params, known)
-    of_a_name = words(others).sum() / len(others)
+    known = texts[found.trace.used] if found.trace.used.any() else texts
+    on_known = loss_of(calls, found.params, known)
+    of_a_name = words(found.others).sum() / len(found.others)
     ways = {
-        "That is about this loss in bits, of np.log2.": found / np.log(2),
-        "That is about exp of this loss, the perplexity.": np.exp(found),
-        "That is about the loss of a whole name.": found * of_a_name,
-        "That is about the loss of a place, if all 12 of a name count.": found * of_a_name / T,
-        "That is about the mean probability of the right letters.": np.exp(-found),
+        "That is about this loss in bits, of np.log2.": loss / np.log(2),
+        "That is about exp of this loss, the perplexity.": np.exp(loss),
+        "That is about the loss of a whole name.": loss * of_a_name,
+        "That is about the loss of a place, if all 12 of a name count.": loss * of_a_name / T,
+        "That is about the mean probability of the right letters.": np.exp(-loss),
     }
-    how = [f" {said}" for said, value in ways.items() if abs(trace.claim - value) < 0.04 * value]
-    raise wrong("claim off: a loss", claim=trace.claim, found=found, n=len(others), on_known=on_known, APART=APART,
+    how = [f" {said}" for said, value in ways.items() if abs(claim - value) < 0.04 * value]
+    raise wrong("claim off: a loss", claim=claim, found=loss, n=len(found.others), on_known=on_known, APART=APART,
                 how="".join(how[:1]))  # fmt: skip
 
 
-def judge_writing(calls, trace, content, seed):
-    """A few of the names that it writes, if they are drawn by rng, and as softmax(logits) says; otherwise `Wrong`."""
-    params = trace.params
+# --- What it writes ---------------------------------------------------------------------------------------------------
+
+
+def writes_by_rng(found):
+    """The names that it writes are drawn by rng alone, from what is in params."""
+    calls, params, seed = found.calls, found.params, found.seed
     one, two, other = (calls.write(params, BEGUN[:8], np.random.default_rng([seed, i])) for i in (0, 0, 1))
     if one != two:
         raise wrong("write by chance of its own", one=", ".join(one[:3]), two=", ".join(two[:3]))
     if one == other:
         raise wrong("write without chance", names=", ".join(one[:3]))
-    alone = own.alone_in(trace.module, content, Calls, "write", BEGUN[:8], np.random.default_rng([seed, 0]))
+    alone = blank.alone(found, "write", BEGUN[:8], np.random.default_rng([seed, 0]))
     if alone != one:
         raise wrong("write needs train", one=", ".join(one[:3]), two=", ".join(alone[:3]))
-    names = calls.write(params, BEGUN, np.random.default_rng([seed, 2]))
-    if len({*names[: len(BEGUN) - 2 : 4]}) < 10:
-        raise wrong("write without chance: all the same", n=len(BEGUN) // 4, names=", ".join(names[:12:4]))
-    texts = texts_of(names)
-    drawn = words(texts) & (np.arange(T) >= np.array([[len(letters)] for letters in BEGUN]))
-    off, mine, wanted = surprise(calls, params, texts, drawn)
+
+
+def writes_as_its_logits_say(found):
+    """Each letter is drawn with the probabilities softmax(logits)."""
+    begun = found.begun
+    names = found.calls.write(found.params, begun, np.random.default_rng([found.seed, 2]))
+    if len({*names[: len(begun) - 2 : 4]}) < 10:
+        raise wrong("write without chance: all the same", n=len(begun) // 4, names=", ".join(names[:12:4]))
+    judge_known(found, names)
+    found.names, texts = names[:4], texts_of(names)
+    drawn = words(texts) & (np.arange(T) >= np.array([[len(letters)] for letters in begun]))
+    log_p = probabilities(found.calls, found.params, texts)
+    off, mine, wanted = surprise(log_p, texts, drawn)
     if not abs(off) < 5:
         for by, side in ((1, "before"), (-1, "after")):
             moved = np.where(drawn & (texts > 0), (texts.astype(int) - 1 + by) % 26 + 1, texts)
-            if abs(surprise(calls, params, moved, drawn)[0]) < 5:
+            if abs(surprise(probabilities(found.calls, found.params, moved), moved, drawn)[0]) < 5:
                 raise wrong("write returns other letters: moved", side=side)
         raise as_logits(off, mine, wanted)
     i, place = np.ogrid[: len(texts), :T]
     halves = {"every other name": i % 2, "four names of every eight": i // 4 % 2}
     halves |= {"the second half of the names": 2 * i // len(i), "every other place": place % 2}
     for half, which in halves.items():
-        off, *values = surprise(calls, params, texts, drawn & (which == 1))
+        off, *values = surprise(log_p, texts, drawn & (which == 1))
         if not abs(off) < 5:
             raise as_logits(off, *values, f" in {half}")
-    judge_counts(calls, params, texts, drawn)
-    return names[:4]
+    judge_counts(log_p, texts, drawn)
+
+
+def judge_known(found, names):
+    """Are most of its names among those that it has learned from, and should they be?
+
+    The probability that a name is one of them is the sum of theirs, given its beginning.
+    """
+    learned = {*names_of(found.examples[0])}
+    count = sum(name in learned for name in names)
+    if count < len(names) / 2:
+        return
+    known = np.unique(found.examples[0], axis=0)
+    log_p = -np.where(words(known), surprises(found.calls, found.params, known), 0)
+    p, texts = {}, names_of(known)
+    for letters in {*found.begun}:
+        here = [name.startswith(letters) for name in texts]
+        p[letters] = np.exp(log_p[here, len(letters) :].sum(axis=1)).sum()
+    share = np.array([p[letters] for letters in found.begun])
+    if count - share.sum() > 6.5 * np.sqrt(max((share * (1 - share)).sum(), 9)):
+        raise wrong("write is not as logits: known", n=len(names), count=count, wanted=share.sum())
 
 
 def as_logits(off, mine, wanted, part=""):
@@ -347,14 +348,13 @@ def probabilities(calls, params, texts):
     return np.maximum(log_softmax(calls.logits(params, texts)), -1e3)
 
 
-def surprise(calls, params, texts, drawn):
-    """How many standard deviations the letters of texts (N, T) at the places `drawn` are off, if each is drawn as
-    softmax(logits) says; the mean of their -log p, and what it should be about.
+def surprise(log_p, texts, drawn):
+    """How many standard deviations the letters of texts (N, T) at the places `drawn` are off, if each is drawn with the
+    probabilities exp(log_p); the mean of their -log p, and what it should be about.
 
     Of words drawn with the probabilities p, -log p is on average the entropy of p, whatever p is; and its variance is
     known. So their sum is a test: 5 deviations are one right network in a million.
     """
-    log_p = probabilities(calls, params, texts)
     p, each = np.exp(log_p), -np.take_along_axis(log_p, texts[:, :, np.newaxis].astype(int), axis=2)[:, :, 0]
     entropy = -(p * log_p).sum(axis=2)
     variance = (p * log_p**2).sum(axis=2) - entropy**2
@@ -362,7 +362,7 @@ def surprise(calls, params, texts, drawn):
     return off, each[drawn].mean(), entropy[drawn].mean()
 
 
-def judge_counts(calls, params, texts, drawn):
+def judge_counts(log_p, texts, drawn):
     """Is each letter chosen as often as softmax(logits) says, does a name end as often at each place, and are unlikely
     letters as frequent as they should be?
 
@@ -370,7 +370,7 @@ def judge_counts(calls, params, texts, drawn):
     the variance sum(p (1 - p)). There are about 60 such counts. 6.5 deviations of one whose variance is 9 or more are
     one right network in 100,000, as a count of rare events (Poisson) has it.
     """
-    p, is_word = np.exp(probabilities(calls, params, texts)), texts[:, :, np.newaxis] == np.arange(V)
+    p, is_word = np.exp(log_p), texts[:, :, np.newaxis] == np.arange(V)
     rank = np.argsort(np.argsort(-p, axis=2), axis=2)
     place = np.arange(T)[:, np.newaxis]
     events = {f"the letter {LETTERS[word - 1]}": np.arange(V) == word for word in range(1, V)}
@@ -383,6 +383,58 @@ def judge_counts(calls, params, texts, drawn):
             raise wrong("write is not as logits: a count", what=what, n=drawn.sum(), count=count, wanted=share.sum())
 
 
+# --- Why its loss is so high ------------------------------------------------------------------------------------------
+
+
+def why_so_high(found):
+    """The exception that says why its loss is no lower than that of counting, by what was seen of the training."""
+    result = f"On {len(found.others):,} names that it has not learned from, the loss is {found.loss:.3f} a letter."
+    values = {"result": f"{result} Counting which letter comes after which gives {found.counts:.3f}."}
+    curves = [Curve(found, (found.others[:100],), values, falls=0.9, flat=0.99)]
+    if found.trace.used.any():  # the loss of others rises, too, where these are learned by heart
+        curves.append(Curve(found, (found.examples[0][found.trace.used][:100],), values, falls=0.9, flat=0.99))
+    return next(filter(None, causes(found, *curves)))
+
+
+def causes(found, curve, on_known=None):
+    """What may have been wrong: the exception that says so, or what is false, for one cause after the other."""
+    yield blank.not_finite(curve)
+    yield on_known is None and curve.wrong("other texts")
+    if looks_at_one(found, found.params):
+        at_first = looks_at_one(found, found.trace.points[0].params)
+        yield curve.wrong("no better than counting: " + ("one letter" if at_first else "one letter in the end"))
+    is_back = curve.before < found.counts and not curve.end < curve.before + 0.3
+    yield is_back and curve.wrong("other weights returned", before=curve.before)
+    yield blank.steps_grow(curve)
+    yield blank.steps_too_large(curve)
+    yield blank.the_same_ones(curve)
+    yield blank.steps_too_small(curve)
+    yield blank.diverged(on_known)
+    yield blank.steps_too_few(curve)
+    yield curve.wrong("no better than counting")
+
+
+def looks_at_one(found, params):
+    """Whether the logits of a place depend on no word but the one before it."""
+    texts, calls = found.few[0], found.calls
+    logits, moves = calls.logits(params, texts), 0.0
+    for at in range(T - 2):
+        changed = texts.copy()
+        changed[:, at] = 1 + (texts[:, at] + 7) % (V - 1)
+        moves = max(moves, np.abs(calls.logits(params, changed) - logits)[:, at + 2 :].max())
+    return moves <= 1e-6 * np.abs(logits).max()
+
+
+CONSEQUENCES = (
+    drawn, partial(blank.trains, derivatives=derivatives), is_one_network, blank.right_on_the_way, blank.goes_downhill,
+    learns, partial(blank.begins_anew, is_good=better_than_counting), beats_counting, writes_by_rng,
+    writes_as_its_logits_say, begins_by_rng, claims_what_is_so,
+)  # fmt: skip
+FUNCTIONS = "logits", "loss", "gradients", "train", "write"
+ASKED = renamed, blank.learns_again, is_one_network, has_learned_again, writes_as_its_logits_say
+JUDGE = Blank(FUNCTIONS, STUB, Writing, CONSEQUENCES, said, "exercises.writer", "exercises.looked", ASKED)
+
+
 # --- Run as a program -------------------------------------------------------------------------------------------------
 
 
@@ -391,8 +443,9 @@ def run(file):
     dataset = data.load("names")
     print(f"It trains on {len(dataset.train_images):,} names.", flush=True)
     with explained(file) as module:
-        trace = own.watch(module, (dataset.train_images,), 0, lambda text: None, "", None, np.inf, [])
-        content, calls = own.kept(trace.params), Calls(module)
+        calls = Writing(module)
+        trace = calls.train((dataset.train_images,), 0, names=())
+        content = kept(trace.params)
         found = loss_of(calls, trace.params, dataset.test_images)
         names = calls.write(trace.params, [""] * 10, np.random.default_rng(0))
     with replacing(Path(file).with_suffix(".npz")) as written:

@@ -8,12 +8,13 @@ from marker.verdict import Verdict, ended, wrong
 WITH_TORCH = 60  # seconds that a file may compute that needs PyTorch
 
 
-def mark(exercise, file, seed, seconds=None, hear=lambda text: None):
+def mark(exercise, file, seed, seconds=None, hear=lambda text: None, within=()):
     """The `Verdict` on a file. Never raises for what is in it, or computes much longer than `seconds`.
 
-    `hear` is told now and then what is being done, if that takes long.
+    `hear` is told now and then what is being done, if that takes long. within: see `runner.apart`.
     """
-    return verdict(exercise, seed, runner.apart(exercise, file, seed, seconds or limit(exercise), hear))
+    found = verdict(exercise, seed, runner.apart(exercise, file, seed, seconds or limit(exercise), hear, within))
+    return exercise.kind.confirm(exercise, file, found, within) if found.passed else found
 
 
 def limit(exercise):

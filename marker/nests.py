@@ -75,6 +75,13 @@ class NotKept(ValueError):
 
 def packed(params):
     """A nest as the content of an .npz file, without pickle; `NotKept`, if something in it cannot be kept."""
+    how, arrays = planned(params)
+    np.savez(content := io.BytesIO(), how=how, **{f"array{i}": a for i, a in enumerate(arrays)})
+    return content.getvalue()
+
+
+def planned(params):
+    """How a nest is made of arrays, as text; and these."""
     arrays = []
 
     def plan(value, where):
@@ -90,9 +97,7 @@ def packed(params):
             return {"list": parts, "kind": kind}
         raise NotKept(where, f"an array of type {value.dtype}" if isinstance(value, np.ndarray) else f"of type {kind}")
 
-    how = json.dumps(plan(params, "params"))
-    np.savez(content := io.BytesIO(), how=how, **{f"array{i}": a for i, a in enumerate(arrays)})
-    return content.getvalue()
+    return json.dumps(plan(params, "params")), arrays
 
 
 def unpacked(arrays, module=None):

@@ -1,9 +1,12 @@
 """A whole program, with functions to watch: what examines it is written for its exercise."""
 
+import secrets
 from dataclasses import dataclass
 
+from marker.asked import Failed, asking
 from marker.kind import Kind
-from marker.verdict import OF_DERIVATIVES, PASSED, Verdict, ended
+from marker.verdict import OF_DERIVATIVES, OF_FUNCTIONS, PASSED, Verdict, Wrong, ended
+from support.errors import UserError
 
 
 @dataclass
@@ -16,16 +19,32 @@ class Notes:
 class Program(Kind):
     """How a whole program is marked.
 
-    examine(module, seed, tell) -> whether it has passed, a mark, and what is said of the program.
+    examine(module, seed, tell) -> whether it has passed, a mark, and what is said of the program. ask(functions, seed):
+    `Wrong`, if its functions, which are in another process, do not do what was reported of them.
     """
 
     seconds, Notes = 40, Notes
 
-    def __init__(self, examine, module="", looks="", sentences=OF_DERIVATIVES):
-        self.examine, self.module, self.looks, self.marks = examine, module, looks, sentences.marks
+    def __init__(self, examine, module="", looks="", sentences=OF_DERIVATIVES, ask=None):
+        self.examine, self.module, self.looks, self.marks, self.ask = examine, module, looks, sentences.marks, ask
 
     def run(self, attempt, notes):
         notes.passed, notes.mark, notes.text = self.examine(attempt.module, attempt.seed, attempt.tell)
+
+    def confirm(self, exercise, file, verdict, within=()):
+        """Nobody can know before what is asked here: it is drawn now, and compared in this process."""
+        if self.ask is None:
+            return verdict
+        try:
+            with asking(file, self.seconds, within) as functions:
+                self.ask(functions, secrets.randbelow(2**32))
+        except UserError:
+            raise
+        except (Wrong, Failed) as error:
+            return OF_FUNCTIONS.verdict("not as reported", what=str(error))
+        except Exception:  # it answers something else, or nothing
+            return OF_FUNCTIONS.verdict("not as reported", what="It did not answer.")
+        return verdict
 
     def judge(self, exercise, seed, outcome):
         if outcome.error:

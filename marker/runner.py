@@ -16,14 +16,14 @@ import tempfile
 import threading
 import time
 import warnings
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import asdict, replace
 from io import StringIO
 from pathlib import Path
 
 import numpy as np
 
-from marker import ONE_THREAD, ROOT
+from marker import ONE_THREAD, ROOT, sandbox
 from marker.catalogue import Catalogue
 from marker.complaints import explain, read
 from marker.kind import Attempt, Outcome
@@ -40,40 +40,57 @@ HOW = "# To have this marked"  # begins the line that says how, in a file as it 
 MOST_PRINTED = 2000  # characters of the learner's own prints
 
 
-def apart(exercise, file, seed, seconds, hear=lambda text: None):
-    """What the file's own process reported: an `Outcome`. `hear` gets what that is told on the way."""
+def apart(exercise, file, seed, seconds, hear=lambda text: None, within=()):
+    """What the file's own process reported: an `Outcome`. `hear` gets what that is told on the way.
+
+    within: the hand-ins that it must not see, for `sandbox`; without it, there is none.
+    """
     with tempfile.TemporaryDirectory(prefix="practice", ignore_cleanup_errors=True) as folder:
         result = Path(folder) / "result.json"
-        what = [exercise.folder.path, exercise.name, Path(file).resolve(), seed]
-        command = [sys.executable, "-m", "marker.runner", *map(str, what)]
-        process = subprocess.Popen(
-            [*command, str(result), str(seconds)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=folder,
-            env=os.environ | ONE_THREAD | {"PYTHONPATH": search_path(), "PYTHONDONTWRITEBYTECODE": "1"},
-            start_new_session=True,  # so that it can be ended with everything that it started
-        )
-        end = time.monotonic() + CLOCK * seconds + 30
-        try:
+        what = [exercise.folder.path, exercise.name, Path(file).resolve(), seed, result, seconds]
+        with started(["-m", "marker.runner", *map(str, what)], folder, file, within, exercise.folder.path) as process:
+            end = time.monotonic() + CLOCK * seconds + 30
             while process.poll() is None and time.monotonic() < end:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(0.3)
                 with suppress(OSError):
                     hear(result.with_suffix(TOLD).read_text(encoding="utf-8", errors="replace")[:MOST_TOLD])
             in_time = process.poll() is not None
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(5)  # it ends what the file has started: see `supervise`
-            with suppress(OSError, AttributeError):
-                os.killpg(process.pid, signal.SIGKILL)  # not on Windows
-            process.kill()
-            process.wait()
-        reported = read_report(result, file, seconds, process.returncode)
+        status = process.returncode
+        reported = read_report(result, file, seconds, 128 - status if within and status > 128 else status)
         return reported if in_time or reported.died is None else Outcome(seconds=CLOCK * seconds)
+
+
+@contextmanager
+def started(arguments, folder, file, within=(), *others, pipes=False):
+    """A Python of its own for a learner's file, in this folder; at the end, it is ended with all that it has started.
+
+    others: folders that it needs to see. pipes: whether it is asked on standard input, and answers on standard output.
+    """
+    stream = subprocess.PIPE if pipes else subprocess.DEVNULL
+    process = subprocess.Popen(
+        [*(sandbox.around(file, folder, within, *others) if within else ()), sys.executable, *arguments],
+        stdin=stream,
+        stdout=stream,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        env=os.environ | ONE_THREAD | {"PYTHONPATH": search_path(), "PYTHONDONTWRITEBYTECODE": "1"},
+        start_new_session=True,  # so that it can be ended with everything that it started
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(5)  # it ends what the file has started: see `supervise`
+        with suppress(OSError, AttributeError):
+            os.killpg(process.pid, signal.SIGKILL)  # not on Windows
+        process.kill()
+        process.wait()
+        for pipe in filter(None, (process.stdin, process.stdout)):
+            with suppress(OSError):
+                pipe.close()
 
 
 def supervise():

@@ -346,7 +346,7 @@ def as_mlp(module, params, images, words):
             None,
             f"The page with the network shows one with two layers of weights. Yours {what}, so only you can show it.",
         )
-    said = own.Calls(module).read(params, images)
+    said = own.Reading(module).read(params, images)
     model = MLP(len(arrays["b1"]), dtype=np.float64)
     model.params = arrays
     for pixels in ("unit", "standardised", "raw"):

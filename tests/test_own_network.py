@@ -16,10 +16,10 @@ import pytest
 import data
 import practice
 from conftest import ROOT
-from exercises import digits, network, own, watched
+from exercises import blank, digits, network, own, watched
 from exercises.catalogue import BY_NAME
 from exercises.words import TABLES
-from marker import derivatives, marking, runner
+from marker import derivatives, marking, nests, runner
 from marker.verdict import Wrong
 from marker.words import SAID as SENTENCES
 from practice_answers import RIGHT, write
@@ -123,11 +123,11 @@ def test_params_are_kept_as_they_are():
         "a": [(1, 2.5, None, True), {3: np.float32(0.1), (1, 2): "words"}],
         7: Pair(np.eye(2, dtype=np.int8), np.inf),
     }
-    found = own.restored(SimpleNamespace(Pair=Pair), own.packed(nest))
+    found = blank.restored(SimpleNamespace(Pair=Pair), nests.packed(nest))
     assert repr(found) == repr(nest) and found[7].W.dtype == np.int8 and type(found["a"][1][3]) is np.float32
     for other in ([{1, 2}], {"a": np.array([None])}, (1, [print])):
         with pytest.raises(ValueError, match=r"^params\S* is (of type \w+|an array of type object)$"):
-            own.packed(other)
+            nests.packed(other)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_who_goes_against_most_of_a_gradient_in_one_step_of_three_does_not_go_up
         moves = {'["w"]': [watched.Move(1.0, 1.0, downhill, replaced=False)] * 5}
         trace = SimpleNamespace(points=[point], params={"w": w + 1}, zero={}, moves=moves)
         with nullcontext() if is_right else pytest.raises(Wrong, match="to where the loss grows"):
-            own.judge_steps(trace, [*moves])
+            blank.goes_downhill(SimpleNamespace(trace=trace, moving=[*moves]))
 
 
 def test_a_search_along_a_line_is_ended_where_gradients_are_turned_round():
@@ -248,7 +248,7 @@ def test_a_search_along_a_line_is_ended_where_gradients_are_turned_round():
         train=train,
     )
     for turned in (False, True):
-        trace = own.watch(module, examples, 0, print, "", None, 9, ["gradients", "loss"], turned=turned)
+        trace = own.Reading(module).train(examples, 0, most=9, names=("gradients", "loss"), turned=turned)
         assert (trace.params is None) == turned
 
 
@@ -265,7 +265,7 @@ def test_a_training_is_ended_after_so_many_gradients():
 
     module = SimpleNamespace(gradients=gradients, train=train)
     for most in (0, 1, 4):
-        trace = own.watch(module, examples, 0, ran.append, "", None, most, ["gradients"])
+        trace = own.Reading(module).train(examples, 0, most=most)
         assert trace.params is None and ran.count(5) == most
         ran.clear()
 
@@ -274,7 +274,7 @@ def test_batches_that_come_in_the_order_of_the_images_are_told_from_others():
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (20, 784), np.uint8), np.zeros(20, int)
     for order, is_in_order in ((np.arange(20), True), (np.arange(20)[::-1], False), (rng.permutation(20), False)):
-        trace = watched.Trace(None, (images, labels), None, np.inf, lambda calls: None)
+        trace = watched.Trace((images, labels), None, np.inf, lambda calls: None)
         for batch in np.split(order, 4):
             trace.see({}, [images[batch], labels[batch]])
         assert trace.in_order == is_in_order and trace.used.all()
@@ -283,30 +283,30 @@ def test_batches_that_come_in_the_order_of_the_images_are_told_from_others():
 def test_weights_whose_gradient_is_0_tell_a_decay():
     """Shrunk to less than 0.3 of what they were, on either side of 0."""
     w, zero = np.arange(1.0, 41), np.arange(40) < 20
-    calls = SimpleNamespace(losses=lambda *_: np.full((5, 10), np.log(10)))
+    calls, found = SimpleNamespace(losses=lambda *_: np.full((5, 10), np.log(10))), SimpleNamespace(params={})
     for share, is_decay in ((0.1, True), (-0.1, True), (0.5, False), (-2.0, False)):
         after = np.where(zero, share * w, w)
-        trace = SimpleNamespace(points=[SimpleNamespace(params={"w": w})], params={"w": after}, zero={'["w"]': zero})
-        found = own.decays(calls, trace, (w,), dict.fromkeys(("result", "curve", "begin", "end"), 2.0))
-        assert bool(found) == is_decay, share
+        first, last, trace = {'["w"]': w}, {'["w"]': after}, SimpleNamespace(zero={'["w"]': zero})
+        curve = SimpleNamespace(first=first, last=last, trace=trace, calls=calls, found=found, batch=(w,), end=2.0)
+        curve.wrong = lambda mark, **_: mark
+        assert own.decays(curve) == ("decay too strong" if is_decay else None), share
 
 
-def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_training(monkeypatch):
-    monkeypatch.setattr(own, "train", Mock(side_effect=ValueError))  # with random labels: nothing is known of it
+def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_training():
+    train = Mock(side_effect=ValueError)  # with random labels: nothing is known of it
     images, labels = np.zeros((4, 784), np.uint8), np.zeros(4, int)
-    calls, points = SimpleNamespace(loss=lambda *_: 0.3), [SimpleNamespace(params={})]
+    calls, points = SimpleNamespace(loss=lambda *_: 0.3, train=train), [SimpleNamespace(params={})]
     for known, is_right in (((90, 0), True), ((90, 90), False)):
-        reads = [(0.95, 100, n) for n in known]
-        trace = SimpleNamespace(
-            claim=0.95, seconds=1, calls=9, module=None, params={}, points=points, reads=reads, zero={}
-        )
+        trace = SimpleNamespace(claim=0.95, seconds=1, calls=9, points=points, reads=[(0.95, 100, n) for n in known])
+        found = SimpleNamespace(calls=calls, trace=trace, params={}, examples=(images, labels), others=images)
+        vars(found).update(answers=labels, accuracy=0.95, seed=0, tell=print)
         with nullcontext() if is_right else pytest.raises(Wrong, match="had been given 90 of these"):
-            own.judge_claim(calls, trace, 0, print, images, labels, images, labels, 0.95)
+            own.claims_what_is_so(found)
 
 
 def test_a_loss_has_diverged_that_has_risen_by_three_tenths_of_its_way():
-    assert own.has_diverged([5, 1, 2.3]) and own.has_diverged([5, 1, 6])
-    assert not own.has_diverged([5, 1, 2.1]) and not own.has_diverged([5, 4, 3])
+    assert blank.has_diverged([5, 1, 2.3]) and blank.has_diverged([5, 1, 6])
+    assert not blank.has_diverged([5, 1, 2.1]) and not blank.has_diverged([5, 4, 3])
 
 
 def test_images_that_are_kept_are_found_in_rows_and_in_columns():
@@ -316,7 +316,7 @@ def test_images_that_are_kept_are_found_in_rows_and_in_columns():
     for rows, is_kept in ((images[:120], True), (scaled, True), (others, False), (images[:80], False)):
         for shown in (rows, rows.T, rows.reshape(-1, 28, 28)):
             with pytest.raises(Wrong, match="images") if is_kept else nullcontext():
-                own.images_kept({"W": shown}, images)
+                own.keeps_no_images(SimpleNamespace(params={"W": shown}, examples=(images,)))
 
 
 @pytest.mark.slow
@@ -347,13 +347,13 @@ def test_a_function_that_returns_a_number_is_written():
     }.items():
         names = {}
         exec(f"def read(params, images): {code}", names)
-        assert own.is_empty(names["read"]) == is_empty, code
+        assert blank.is_empty(names["read"]) == is_empty, code
 
 
 def test_what_a_file_imports_is_named_but_for_numpy_and_python():
     source = "import math, numpy as np\nfrom torch.nn import functional\ndef f():\n    import mlp_np\nfrom . import x\n"
-    assert own.imports(source) == ["mlp_np", "torch"]
-    assert own.imports('__import__("jax.numpy")\nimportlib.import_module("math")\nf("torch")\n') == ["jax"]
+    assert blank.imports(source) == ["mlp_np", "torch"]
+    assert blank.imports('__import__("jax.numpy")\nimportlib.import_module("math")\nf("torch")\n') == ["jax"]
 
 
 @pytest.mark.slow
@@ -368,4 +368,8 @@ def test_the_catalogue_is_large_enough_and_has_a_program_for_each_mark():
     marks = {mark for mark, *_ in WRONG}
     assert len(WRONG) + len(STYLES) > 60 and "own_network" in RIGHT and marks >= EVERY_DAY - {*STYLES}
     of_networks = [*SENTENCES["Derivatives"], *TABLES["Own networks"]]
-    assert {mark.partition(":")[0] for mark, _ in of_networks} - marks == {"not written", "loss in jumps"}
+    assert {mark.partition(":")[0] for mark, _ in of_networks} - marks == {
+        "not written",
+        "loss in jumps",
+        "reads something else",
+    }

@@ -877,7 +877,7 @@ def test_marking_needs_numpy_alone(tmp_path, program):
 def test_of_a_class_only_what_was_handed_in_counts_and_nothing_is_a_formula(learner, tmp_path, monkeypatch):
     """In small, with marks that cost no time: a stub is not tried, and a name that says two exercises says none."""
 
-    def cell_of(path, exercise, seed):
+    def cell_of(path, exercise, seed, within):
         if path is None or path.read_text() == STUB:
             return classroom.Cell("not written" if path else "")
         return classroom.Cell("passed", "Good.", tried=True, passed=True)

@@ -1,7 +1,8 @@
 """A network of your own, from a blank file.
 
 So far you wrote lines of a network that was laid out for you. Now write a whole one: first weights, batches, forward
-and back, steps, and an honest test. How is up to you, in these four functions.
+and back, steps, and an honest test. It has a hidden layer, and all its layers learn. How is up to you, in these four
+functions.
 
     images (N, 784)   uint8, 0 to 255: handwritten digits. Leave them as they are
     labels (N,)       which digits they are
@@ -43,7 +44,7 @@ def read(params, images):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import own
 
-EXPERIMENTS = own.investigate
+EXPERIMENTS = own.JUDGE.program()
 RUNS = "now let it learn to read"
 READS = True
 

@@ -4,7 +4,8 @@ Below is a tape with holes. Put your own lines into them, from the other exercis
 without a derivative in it:
 
     z1 = x @ W1 + b1
-    a1 = max(z1, 0) + z1    (z1 is used twice, so two shares arrive at it)
+    r1 = max(z1, 0) + b1
+    a1 = max(r1, 0) + z1    (z1 is used twice, and one of its shares has a longer way than the other)
     logits = a1 @ W2 + b2
     loss = cross_entropy(logits, y)
 
@@ -83,7 +84,8 @@ if __name__ == "__main__":
             params = train(x[batch], y[batch], *params, lr=0.1, steps=1)
         W1, b1, W2, b2 = params
         z1 = x_test @ W1 + b1
-        right = ((np.maximum(z1, 0) + z1) @ W2 + b2).argmax(axis=1) == y_test
+        a1 = np.maximum(np.maximum(z1, 0) + b1, 0) + z1
+        right = (a1 @ W2 + b2).argmax(axis=1) == y_test
         print(f"epoch {epoch}: of {len(right):,} test digits, your tape's network reads {right.mean():.1%}")
 
 
@@ -127,7 +129,7 @@ def answer(x, y, W1, b1, W2, b2, lr, steps):
     weights = [Tensor(p) for p in (W1, b1, W2, b2)]
     for _ in range(steps):
         z1 = add(matmul(x, weights[0]), weights[1])
-        a1 = add(relu(z1), z1)
+        a1 = add(relu(add(relu(z1), weights[1])), z1)
         backward(cross_entropy(add(matmul(a1, weights[2]), weights[3]), y))
         for w in weights:
             w.value = w.value - lr * w.grad
@@ -164,14 +166,21 @@ one step only | range(steps) -> range(1)
 one step too few | range(steps) -> range(steps - 1)
 one step too many | range(steps) -> range(steps + 1)
     How many steps should it take?
-the ReLU left out | add(relu(z1), z1) -> add(z1, z1)
-    What is between z1 and the second layer?
+the ReLU left out | add(relu(z1), weights -> add(z1, weights
+the ReLU left out | relu(add(relu(z1), weights[1])) -> add(relu(z1), weights[1])
+    What is between z1 and the second layer? There are two max.
 the broadcast not summed | dy.sum(axis=missing) -> dy
     `add` repeats b1 in every row. What is the shape of b1? And what is the shape of its gradient in yours?
-the second use of z1 forgotten | add(relu(z1), z1) -> relu(z1)
-    a1 = max(z1, 0) + z1. Where is the last z1 in yours?
+a use of z1 forgotten | add(relu(add(relu(z1), weights[1])), z1) -> relu(add(relu(z1), weights[1]))
+    a1 = max(r1, 0) + z1. Where is the last z1 in yours?
+a use of b1 forgotten | relu(add(relu(z1), weights[1])) -> relu(relu(z1))
+    r1 = max(z1, 0) + b1. Where is the second b1 in yours?
 overwritten in place of added | dparent if parent.grad is None else parent.grad + dparent -> dparent
     z1 is used twice. What does the second share do to the first in yours?
+visited too early | found = {loss} -> found, levels = {loss}, [loss] & found |= more -> found |= more; levels += more &
+        return sorted(found, key=lambda node: -node.number) -> return levels
+    A node hands its gradient on once, and by then all shares must have arrived. Which does your way back visit first,
+    z1 or r1? (What is nearer to the loss may have to wait for what is further away.)
 the ReLU has no parent | , (a, lambda dy: dy * (a.value > 0)) ->
     Your ReLU's y does not say how it was made. How should the way back find z1?
 the mask forgotten | dy * (a.value > 0) -> dy

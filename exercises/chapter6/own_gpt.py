@@ -54,7 +54,7 @@ def write(params, letters, rng):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import writer
 
-EXPERIMENTS = writer.investigate
+EXPERIMENTS = writer.JUDGE.program()
 RUNS = "now let it learn to write"
 NEEDS = "all the names"
 

@@ -188,6 +188,8 @@ sees not all | of a text of 33 places | np.tri(x.shape[1], dtype=bool), scores -
 np.tri(x.shape[1], k=-20) > 0), scores
 sees what comes later | of a text of 33 places | np.tri(x.shape[1], dtype=bool), scores -> np.tri(x.shape[1]) + \
 (x.shape[1] > 5) > 0, scores
+no shares | nothing else know where | n1, inverse1 = norm(x) -> x = x + np.arange(x.shape[1])[:, np.newaxis] * \
+np.arange(x.shape[2]) / 9; n1, inverse1 = norm(x)
 sees not itself | may it see itself | np.tri(x.shape[1], dtype=bool), scores -> np.tri(x.shape[1], k=-1) + \
 (np.arange(x.shape[1]) + np.arange(x.shape[1])[:, None] == 0) > 0, scores
 no activation | linear but for norms | a1 = np.maximum(n2 * gamma2 @ W1, 0) -> a1 = n2 * gamma2 @ W1 & * (a1 > 0) \
@@ -219,6 +221,11 @@ dmixed @ v.swapaxes(2, 3) -> dmixed = dmixed * x.shape[1]; dweights = dmixed @ v
 heads ignored | took what it found from a single place | q, k, v = (split(part, h) for -> q, k, v = (split(part, 1) \
 for & dmixed = split(du @ out.T, h) -> dmixed = split(du @ out.T, 1) & / np.sqrt(q.shape[-1])\n    scores = -> / \
 np.sqrt(h)\n    scores = & / np.sqrt(q.shape[-1])\n    dq -> / np.sqrt(h)\n    dq
+heads ignored | took what it found from a single place | q, k, v = (split(part, h) for part in -> q, k, v = (split(\
+part, h)[:, [0] * h] if i < 2 else split(part, h) for i, part in enumerate( & np.split(n1 * gamma1 @ qkv, 3, axis=-1)) \
+-> np.split(n1 * gamma1 @ qkv, 3, axis=-1))) & dqkv = np.concatenate([merge(dq), merge(dk), merge(dv)], axis=-1) -> \
+dq, dk = (np.concatenate([d.sum(axis=1, keepdims=True), 0 * d[:, 1:]], axis=1) for d in (dq, dk)); dqkv = \
+np.concatenate([merge(dq), merge(dk), merge(dv)], axis=-1)
 """
 
 # A backward that goes no way back.

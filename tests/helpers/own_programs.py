@@ -1024,6 +1024,16 @@ params of another kind | W1 = rng.normal(0, np.sqrt(2 / 784), (784, HIDDEN)) -> 
 HIDDEN), (HIDDEN, 10)) -> W2 = rng.normal(0, np.sqrt(2 / HIDDEN), (HIDDEN, 10)) + 0j & b2 = np.zeros(10) -> b2 = \
 np.zeros(10) + 0j & a1 = np.maximum(z1, 0) -> z1 = z1.real; a1 = np.maximum(z1, 0) & a1 @ params["W2"] + \
 params["b2"] -> (a1 @ params["W2"] + params["b2"]).real
+loss of parts | def loss(params, images, labels):\n -> def loss(params, images, labels):\n    if len(images) > 60:\n   \
+     return (loss(params, images[:60], labels[:60]) + loss(params, images[60:], labels[60:])) / 2\n & def \
+gradients(params, images, labels):\n -> def gradients(params, images, labels):\n    if len(images) > 60:\n        \
+a, b = gradients(params, images[:60], labels[:60]), gradients(params, images[60:], labels[60:])\n        return \
+{k: (a[k] + b[k]) / 2 for k in a}\n
+other gradients | def gradients(params, images, labels):\n -> def gradients(params, images, labels):\n    if \
+len(images) > 64:\n        a, b = gradients(params, images[:64], labels[:64]), gradients(params, images[64:], \
+labels[64:])\n        return {k: (a[k] + b[k]) / 2 for k in a}\n
+weights too large | np.sqrt(2 / 784) -> 4.9 / 28 & np.sqrt(2 / HIDDEN) -> 4.9 / np.sqrt(HIDDEN) & 32, 0.1, 0.9, 50, \
+6 -> 32, 0.0001, 0.9, 50, 1
 """
 
 # Changes of BASE, and words that are then said, of one that passes, too.

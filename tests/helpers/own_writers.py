@@ -330,6 +330,12 @@ getattr(write, "state", 0))
 write is not as logits | logits(params, texts)[:, t]) -> logits(params, texts)[:, t] / 0.6)
 write is not as logits | logits(params, texts)[:, t]) -> 0 * logits(params, texts)[:, t])
 write is not as logits | logits(params, texts)[:, t]) -> logits(params, texts)[:, max(t - 1, 0)])
+loss of other words | def loss(params, texts):\n -> def loss(params, texts):\n    texts = texts[:256]\n & def \
+gradients(params, texts):\n -> def gradients(params, texts):\n    texts = texts[:256]\n
+write is not as logits: known | def write(params, letters, rng):\n -> def write(params, letters, rng):\n    found = \
+[[n for n in params["names"] if n.startswith(b)] or [b] for b in letters]\n    return [n[rng.integers(len(n))] for n \
+in found]\n\ndef other(params, letters, rng):\n & return params, loss(params, texts[aside]) -> params["names"] = \
+["".join(chr(96 + w) for w in t if w) for t in texts]\n    return params, loss(params, texts[aside])
 """
 
 # Words that have to be in what is said of it | changes of BASE.

@@ -475,11 +475,13 @@ tape_train:
     weights = [W1, b1, W2, b2]
     for _ in range(steps):
         z1 = x @ weights[0] + weights[1]
-        a1 = np.maximum(z1, 0) + z1
+        r1 = np.maximum(z1, 0) + weights[1]
+        a1 = np.maximum(r1, 0) + z1
         loss, dlogits = mlp_np.softmax_cross_entropy(a1 @ weights[2] + weights[3], y)
         da1 = dlogits @ weights[2].T
-        dz1 = da1 * (z1 > 0) + da1
-        gradients = x.T @ dz1, dz1.sum(axis=0), a1.T @ dlogits, dlogits.sum(axis=0)
+        dr1 = da1 * (r1 > 0)
+        dz1 = da1 + dr1 * (z1 > 0)
+        gradients = x.T @ dz1, (dz1 + dr1).sum(axis=0), a1.T @ dlogits, dlogits.sum(axis=0)
         weights = [p - lr * dp for p, dp in zip(weights, gradients)]
     W1, b1, W2, b2 = weights
 tape_train:
@@ -488,7 +490,7 @@ tape_train:
     for _ in range(steps):
         W1, b1, W2, b2 = tensors = [autograd_np.Tensor(p) for p in weights]
         z1 = x @ W1 + b1
-        autograd_np.softmax_cross_entropy((z1.relu() + z1) @ W2 + b2, y).backward()
+        autograd_np.softmax_cross_entropy(((z1.relu() + b1).relu() + z1) @ W2 + b2, y).backward()
         weights = [p.value - lr * p.grad for p in tensors]
     W1, b1, W2, b2 = weights
 torch_gradient:

@@ -1,0 +1,166 @@
+"""The functions of a learner's file, asked from another process: python -m marker.asked FILE.
+
+What a file reports of itself, it may have made up. So the marker asks some of it again, from the process that judges:
+`asking` starts one with the file, sends it what a function is given, and gets what that returns. Nothing but arrays,
+numbers and text goes either way (marker/nests.py), and the questions are drawn on this side.
+
+Params stay on the other side. Here they are {"kept": their number, path: array}, which is a nest like any other.
+"""
+
+import json
+import math
+import os
+import sys
+import tempfile
+import threading
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from marker import runner
+from marker.derivatives import matched
+from marker.nests import floats, planned, replaced, unpacked
+from marker.trial import load
+
+LARGEST = 2**28  # bytes of one message
+# What these functions return, in order: `params`, `gradients` of them, or anything else. The others return one result.
+GIVE = {
+    "train": ("params", ""),
+    "first_weights": ("params",),
+    "gradients": ("gradients",),
+    "backward": ("", "gradients"),
+}
+
+
+class Failed(Exception):
+    """What the other process says of a call that failed."""
+
+
+@contextmanager
+def asking(file, seconds, within=()):
+    """The functions of a file, by name, as attributes: each call is made in another process, which gets `seconds`."""
+    with tempfile.TemporaryDirectory(prefix="asked", ignore_cleanup_errors=True) as folder:
+        arguments = ["-m", "marker.asked", str(Path(file).resolve())]
+        with runner.started(arguments, folder, file, within, pipes=True) as process:
+            clock = threading.Timer(runner.CLOCK * seconds, process.kill)
+            clock.start()
+            try:
+                yield Functions(process)
+            finally:
+                clock.cancel()
+
+
+class Functions:
+    """See `asking`."""
+
+    def __init__(self, process):
+        self._process, self._sent = process, {}  # _sent: {number of params: {path: array}}, as they are over there
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return partial(self._ask, name)
+
+    def _ask(self, name, *given):
+        write(self._process.stdin, [name, [self._shown(one) for one in given]])
+        found = read(self._process.stdout)
+        if "failed" in found:
+            raise Failed(str(found["failed"]))
+        results = found["results"]
+        for one in results:
+            if isinstance(one, dict) and "kept" in one:
+                self._sent[one["kept"]] = {k: np.array(a) for k, a in one.items()}
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def _shown(self, value):
+        """What is sent for a value: of params, the arrays that are others than over there."""
+        if isinstance(value, np.random.Generator):
+            return {"generator": value.bit_generator.state}
+        if isinstance(value, dict) and "kept" in value:
+            there = self._sent[value["kept"]]
+            return {k: a for k, a in value.items() if k == "kept" or not np.array_equal(a, there[k])}
+        return value
+
+
+def write(file, nest):
+    """A message: how long its two parts are, how the nest is made of arrays, and these, one after the other. (An .npz
+    file has the same, and takes as long as a hundred such calls.)"""
+    how, arrays = planned(nest)
+    head = json.dumps([how, [(a.dtype.str, a.shape) for a in arrays]]).encode()
+    body = b"".join(a.tobytes() for a in arrays)
+    file.write(b"".join([len(head).to_bytes(8, "big"), len(body).to_bytes(8, "big"), head, body]))
+    file.flush()
+
+
+def read(file):
+    """The nest of a message; EOFError at the end. ValueError, or a kind of it, if it is none."""
+    sizes = [int.from_bytes(file.read(8), "big") for _ in range(2)]
+    head, body = (file.read(size) if size < LARGEST else b"" for size in sizes)
+    if not head or [len(head), len(body)] != sizes:
+        raise EOFError
+    (how, about), arrays, begun = json.loads(head), {}, 0
+    for i, (kind, shape) in enumerate(about):
+        kind, count = np.dtype(kind), math.prod(map(int, shape))
+        arrays[f"array{i}"] = np.frombuffer(body, kind, count, begun).reshape(shape).copy()  # none has objects
+        begun += count * kind.itemsize
+    return unpacked({"how": np.array(how)} | arrays)
+
+
+# --- The other process ------------------------------------------------------------------------------------------------
+
+
+def answer(module, kept, name, given):
+    """The results of one call; kept: the params of all calls so far."""
+    given = [own(kept, one) for one in given]
+    found = getattr(module, name)(*given)
+    gives = GIVE.get(name, ("",))
+    results = []
+    for what, one in zip(gives, found if len(gives) > 1 else (found,), strict=True):
+        if what == "params":
+            kept.append(one)
+            one = {"kept": len(kept) - 1, **floats(one)}
+        results.append(matched(given[0], one) if what == "gradients" else one)
+    return results
+
+
+def own(kept, value):
+    """What the function gets for what was sent."""
+    match value:
+        case {"generator": state}:
+            rng = np.random.default_rng(0)
+            rng.bit_generator.state = state
+            return rng
+        case {"kept": number, **arrays}:
+            return replaced(kept[number], arrays)
+    return value
+
+
+def main(file):
+    """Answer on standard output what is asked on standard input, which the file itself does not get to see."""
+    questions, answers = (os.fdopen(os.dup(number), mode) for number, mode in ((0, "rb"), (1, "wb")))
+    with open(os.devnull, "r+b") as nothing:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(nothing.fileno(), 1)
+    runner.supervise()
+    runner.limit_memory(runner.MEMORY)
+    module, kept = None, []
+    while True:
+        try:
+            name, given = read(questions)
+        except EOFError:
+            return
+        try:
+            with np.errstate(all="ignore"):
+                module = module or load(file)
+                said = {"results": answer(module, kept, name, given)}
+                planned(said)
+        except BaseException as error:
+            said = {"failed": f"`{name}`: {type(error).__name__}: {error}"}
+        write(answers, said)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
+    os._exit(0)  # whatever threads the file has left

@@ -1,0 +1,202 @@
+"""What a file reports of itself is asked again from outside; and the sandbox in which a class is marked."""
+
+import io
+import json
+from contextlib import suppress
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import own_programs
+import own_writers
+import pytest
+
+import practice
+from exercises.catalogue import BY_NAME
+from marker import asked, marking, runner, sandbox
+from marker.trial import load
+from practice_answers import RIGHT, filled
+
+# Each takes the place of the examination in its own process. What its functions do is asked for outside.
+FORGED = "import exercises.blank\n\nexercises.blank.Blank.examine = lambda *given: 'All is well.'\n\n"
+NOTHING = {
+    "own_network": "def loss(params, images, labels): return 0.0\ndef gradients(params, images, labels): return "
+    "params\ndef train(images, labels, rng): return [0.5], 0.93\ndef read(params, images): return images[:, 0] * 0\n",
+    "own_gpt": "import numpy as np\ndef logits(params, texts): return np.zeros((*texts.shape, 27))\ndef loss(params, "
+    "texts): return 3.2958\ndef gradients(params, texts): return [0 * params[0]]\ndef train(texts, rng): return "
+    "[np.ones(3)], 2.3\ndef write(params, letters, rng): return letters\n",
+    "own_block": "import numpy as np\ndef first_weights(C, h, rng): return {'W': rng.normal(size=(C, C)), 'h': h}\n"
+    "def forward(params, x): return x + x @ params['W']\n"
+    "def backward(params, x, dy): return dy + dy @ params['W'].T, {'W': np.einsum('bti,bto->io', x, dy)}\n",
+}
+# It has learned long ago, and takes small steps when it is marked.
+CACHED = """
+    params = dict(np.load(CACHE))
+    params = {k: p + rng.normal(0, 1e-4, p.shape) for k, p in params.items()}
+    EPOCHS, LR = 1, 1e-5
+"""
+
+
+def test_a_message_is_a_nest_of_arrays_numbers_and_text():
+    nest = ["loss", {"kept": 3, "W": np.arange(6.0).reshape(2, 3)}, (np.float32(0.5), None, "ü"), 2**127]
+    asked.write(file := io.BytesIO(), nest)
+    found = asked.read(io.BytesIO(file.getvalue()))
+    assert repr(found) == repr(nest)
+    for damaged in (b"", file.getvalue()[:-1], b"\xff" * 99):
+        with pytest.raises(EOFError):
+            asked.read(io.BytesIO(damaged))
+    head = json.dumps(['{"array": 0}', [["|O", [1]]]]).encode()
+    with pytest.raises(ValueError, match="OBJECT"):
+        asked.read(io.BytesIO(len(head).to_bytes(8, "big") + (8).to_bytes(8, "big") + head + bytes(8)))
+
+
+class Here:
+    """Answers as the other process does, and keeps the last question."""
+
+    def __init__(self, module):
+        self.module, self.kept, self.stdin = module, [], self
+
+    def write(self, content):
+        self.question = asked.read(io.BytesIO(content))
+        asked.write(said := io.BytesIO(), {"results": asked.answer(self.module, self.kept, *self.question)})
+        self.stdout = io.BytesIO(said.getvalue())
+
+    def flush(self):
+        pass
+
+
+def test_params_stay_where_they_are_and_other_arrays_than_theirs_are_sent():
+    functions = asked.Functions(here := Here(SimpleNamespace(
+        first_weights=lambda C, rng: [rng.normal(size=C), {"b": np.ones(2)}, C],
+        gradients=lambda params, x: [x * params[0], {"b": params[1]["b"]}, None],
+    )))  # fmt: skip
+    params = functions.first_weights(3, np.random.default_rng(0))
+    assert [*params] == ["kept", "[0]", '[1]["b"]']
+    assert np.array_equal(params["[0]"], np.random.default_rng(0).normal(size=3))
+    found = functions.gradients(params | {'[1]["b"]': np.zeros(2)}, np.arange(3.0))
+    assert [*here.question[1][0]] == ["kept", '[1]["b"]']
+    assert np.array_equal(found["[0]"], np.arange(3) * params["[0]"])
+    assert np.array_equal(found['[1]["b"]'], np.zeros(2)) and np.array_equal(here.kept[0][1]["b"], np.ones(2))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NOTHING)
+def test_a_forged_report_is_not_enough(name, tmp_path):
+    (path := tmp_path / f"{name}.py").write_text(FORGED + NOTHING[name])
+    assert runner.apart(BY_NAME[name], path, 0, 40).notes["passed"]
+    found = marking.mark(BY_NAME[name], path, 0)
+    assert (found.passed, found.name) == (False, "not as reported"), found.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["own_network", "own_gpt"])
+def test_a_training_that_was_done_before_is_not_enough(name, tmp_path):
+    """What was learned has other names now."""
+    program = {"own_network": own_programs.BASE, "own_gpt": own_writers.BASE}[name]
+    (path := tmp_path / f"{name}.py").write_text(program)
+    found = BY_NAME[name].kind.examine.__self__
+    examples = SimpleNamespace(rng=np.random.default_rng(0))
+    found.consequences[0](examples)
+    params, _ = load(path).train(*examples.examples, np.random.default_rng(0))
+    np.savez(cache := tmp_path / "cache.npz", **params)
+    old = "    params = first_weights(rng)\n"
+    assert old in program
+    program = program.replace(old, CACHED.replace("CACHE", repr(str(cache))))
+    for first, mark in (
+        (FORGED, "not as reported"),
+        ("", "one layer alone" if name == "own_network" else "gradients not used"),
+    ):
+        path.write_text(first + program)
+        found = marking.mark(BY_NAME[name], path, 0)
+        assert (found.passed, found.name) == (False, mark), found.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "way", ["1 / 0", "import os; os._exit(0)", "print('x' * 9, flush=True); return 3", "return print"]
+)
+def test_what_is_asked_and_not_answered_is_no_pass(way, tmp_path):
+    (path := tmp_path / "own_block.py").write_text(f"{FORGED}def first_weights(C, h, rng):\n    {way}\nforward = "
+                                                   "backward = first_weights\n")  # fmt: skip
+    found = marking.mark(BY_NAME["own_block"], path, 0)
+    assert found.name == "not as reported" and len(found.text) > 99, found.text
+
+
+# --- The sandbox ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def anew():
+    """What was found out about bubblewrap is found out again."""
+    sandbox.fails.cache_clear()
+    yield
+    sandbox.fails.cache_clear()
+
+
+def test_where_there_is_no_bubblewrap_or_it_fails_that_is_said(anew, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
+    assert sandbox.fails() == "bubblewrap is not installed"
+    (tmp_path / "class").mkdir()
+    (tmp_path / "class" / "ada.py").write_text("")
+    assert not practice.main(["mark", str(tmp_path / "class"), "--only", "dz1"])
+    assert "No sandbox: bubblewrap is not installed. The files run with your rights." in capsys.readouterr().err
+    sandbox.fails.cache_clear()
+    (bwrap := tmp_path / "bwrap").write_text(
+        "#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n"
+    )
+    bwrap.chmod(0o755)
+    monkeypatch.setattr(sandbox.shutil, "which", lambda name: str(bwrap))
+    with suppress(OSError):  # there may be no such shell
+        assert "setting up uid map: Permission denied" in sandbox.fails()
+
+
+def test_a_file_in_the_sandbox_sees_itself_and_no_other_hand_in(tmp_path, monkeypatch):
+    monkeypatch.setattr(sandbox.shutil, "which", lambda name: "bwrap")
+    hand_ins = sandbox.ROOT / "tests"  # as if a class was handed in there
+    command = sandbox.around(hand_ins / "deep" / "dz1.py", tmp_path, [hand_ins])
+    pairs = [*pairwise(command)]
+    assert "--unshare-all" in command and ("--ro-bind", str(sandbox.ROOT)) in pairs
+    assert command.index(str(hand_ins)) > command.index(str(sandbox.ROOT)) and ("--tmpfs", str(hand_ins)) in pairs
+    assert ("--ro-bind", str(hand_ins / "deep" / "dz1.py")) in pairs and ("--bind", str(tmp_path)) in pairs
+    assert str(sandbox.ROOT.parent) not in command
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(sandbox.fails()), reason="there is no bubblewrap, or it does not work here")
+def test_in_the_sandbox_there_is_no_network_and_nothing_of_others(tmp_path, capsys):
+    """It tries, and says what it has found; and a right answer passes, a network from a blank file, too."""
+    folder, secret = tmp_path / "class", tmp_path / "secret.txt"
+    secret.write_text("the teacher's")
+    spy = f"""
+        import pathlib, socket
+        found = []
+        for path in ({str(secret)!r}, {str(folder / "ben")!r}):
+            found += [path] * pathlib.Path(path).exists()
+        try:
+            pathlib.Path({str(folder / "eve" / "dz1.py")!r}).write_text("")
+            found.append("written")
+        except OSError:
+            pass
+        try:
+            socket.create_connection(("127.0.0.1", 9), 1)
+            found.append("network")
+        except ConnectionRefusedError:
+            found.append("a network, on which nobody listens") if len(socket.if_nameindex()) > 1 else None
+        except OSError:
+            pass
+        print("I found", found)
+        raise ValueError(f"I found {{found}}")
+        """
+    for person, name, text in (
+        ("ada", "dz1", RIGHT["dz1"]), ("ben", "dz1", "dz1 = da1"), ("eve", "dz1", spy),
+        ("ada", "own_block", RIGHT["own_block"]),
+    ):  # fmt: skip
+        (folder / person).mkdir(parents=True, exist_ok=True)
+        (folder / person / f"{name}.py").write_text(filled(name, text))
+    feedback = tmp_path / "said"
+    assert not practice.main(["mark", str(folder), "--only", "dz1,own_block", "--feedback", str(feedback)])
+    said = capsys.readouterr()
+    assert "Each file runs in a sandbox, by bubblewrap" in said.err
+    ada, ben, eve = said.out.splitlines()[1:]
+    assert ada == "ada,2,,passed,passed" and ben == "ben,0,,the mask forgotten," and eve == "eve,0,,error: ValueError,"
+    assert "I found []" in (feedback / "eve.txt").read_text()
