@@ -43,7 +43,7 @@ class Program(Kind):
         except (Wrong, Failed) as error:
             return OF_FUNCTIONS.verdict("not as reported", what=str(error))
         except Exception:  # it answers something else, or nothing
-            return OF_FUNCTIONS.verdict("not as reported", what="It did not answer.")
+            return OF_FUNCTIONS.verdict("not as reported: no answer")
         return verdict
 
     def judge(self, exercise, seed, outcome):

@@ -1,4 +1,4 @@
-"""bubblewrap (bwrap) around what somebody has handed in: no network, one hand-in in sight, and nothing to write to.
+"""bubblewrap (bwrap) around what somebody has handed in: it goes nowhere from there, sees itself, and keeps nothing.
 
 A file that is marked in it sees the system, Python, this project, the exercises and itself; of what else is on the
 disk, nothing. Only a folder of its own can be written to, and that is removed. https://github.com/containers/bubblewrap
