@@ -298,11 +298,16 @@ ANSWERED = 40  # words of the answer
 def teach(path, more=""):
     """Teach the model in a file as a user would, and keep its test loss and its answer, before and after. more: other
     options of the run."""
-    keep_taught(path, results.run_program(f"{TAUGHT.format(path)} {more}", OUT))
+    import resource  # not on Windows
+
+    printed = results.run_program(f"{TAUGHT.format(path)} {more}", OUT)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    keep_taught(path, printed, used.ru_utime + used.ru_stime, 1024 * used.ru_maxrss)
 
 
-def keep_taught(path, printed):
-    """Keep what such a run has printed and learned, and print it as sentences."""
+def keep_taught(path, printed, processor, memory):
+    """Keep what such a run has printed and learned, and print it as sentences. processor: the seconds of all threads;
+    memory: the most bytes."""
     model, _, file = networks.load_file(path)
     answers, sha256 = [answer(model, file)], file.sha256
     del model  # or its arrays were there twice
@@ -311,7 +316,8 @@ def keep_taught(path, printed):
     before = float(re.search(r"^before: test loss (\S+)", printed, re.M)[1])
     found = {"before": before, "after": checkpoint.history.test_loss[-1], "answers": answers}
     found |= {"steps": checkpoint.history.step, "parameters": sum(p.size for p in model.params.values())}
-    found |= {"seconds": results.seconds_in(printed), "command": "python -m lab.llama teach FILE"}
+    found |= {"seconds": results.seconds_in(printed), "processor": processor, "memory": memory}
+    found |= {"command": "python -m lab.llama teach FILE"}
     results.save_result("llama teach", found | {"machine": machine(), "sha256": sha256})
     print(*taught(found), sep="\n")
 
@@ -327,6 +333,8 @@ def taught(found):
     yield f"The test loss of a word fell from {found['before']:.2f} to {found['after']:.2f}."
     for when, said in zip(("before", "after"), found["answers"], strict=True):
         yield f"{PROMPT} ({when}) {said}"
+    minutes = f"It took {found['processor'] / 60:.0f} minutes of a processor, the tests before and after with it"
+    yield f"{minutes}, and {found['memory'] / 1e9:.1f} GB of memory."
 
 
 def main():
