@@ -57,6 +57,7 @@ CAPTION = re.compile(
     r"<p><em>((?:(?!</p>|</?em>).)*)</em></p>", re.DOTALL
 )  # a whole paragraph: what is said of a picture
 LONG = re.compile(r"<td>(?=<code>[^<]{28,}</code></td>)")  # a command that takes several lines beside other columns
+SENTENCE = re.compile(r"<td>(?=[^<]{28})")  # on a phone, beside other columns, it would take a line for each word
 WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
 LESSON_PAGES = (
     "briefly", "backprop", "training", "debugging", "further", "autograd", "resnet", "transformer", "writing",
@@ -284,6 +285,7 @@ class Pages:
         text = text.replace("<table>", '<table tabindex="0">')  # on a phone it is scrolled, by keys as well
         text = CAPTION.sub(r'<p class="note">\1</p>', text)
         text = LONG.sub('<td class="long">', text)
+        text = SENTENCE.sub('<td class="sentence">', text)
         return self.linked(GUESS.sub(question, WRITE_IT.sub(editor, text)), source)
 
     def linked(self, text, source):

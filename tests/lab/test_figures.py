@@ -11,9 +11,10 @@ from PIL import Image
 import autograd_np
 import mlp_autograd
 import mlp_np
-from conftest import ROOT, as_input
-from lab import figures
+from conftest import ROOT, as_input, slow_but
+from lab import debugging, depth, figures, llama, results, writing
 from mlp_np import softmax
+from support import drawing
 
 SVG = "{http://www.w3.org/2000/svg}"
 SVGS = sorted((ROOT / "png").glob("*.svg"))
@@ -32,6 +33,27 @@ def test_a_picture_is_the_committed_one_which_stays_as_it_is(name, tmp_path):
         figures.save(figure, path)
         with Image.open(path) as image:
             assert image.mode == "P" and path.read_bytes() != committed
+
+
+def of_kept_numbers():
+    """{a picture of numbers that are in results.json, or of none: what draws it}."""
+    found = results.load_results()
+    histories = {
+        f"history_{n}": lambda command=command: debugging.picture(found["experiments"][command]["runs"]["0"])
+        for n, command in enumerate(debugging.HISTORIES, 1)
+    }
+    return histories | {
+        "rotation": llama.rotation,
+        "shortcut": lambda: depth.picture(found["shortcut"]),
+        "temperature": lambda: writing.temperature_curve(found["writing"]),
+    }
+
+
+@pytest.mark.parametrize("name", slow_but(["rotation"], [*of_kept_numbers()]))
+def test_a_picture_of_kept_numbers_is_what_its_program_draws_today(name, tmp_path):
+    drawing.save(of_kept_numbers()[name](), tmp_path / "now.png")
+    with Image.open(tmp_path / "now.png") as image:
+        assert figures.looks_like(image, ROOT / "png" / f"{name}.png")
 
 
 @pytest.mark.parametrize("path", SVGS, ids=lambda path: path.stem)

@@ -714,6 +714,12 @@ def test_tables_show_their_columns_and_commands_in_them_keep_their_lines(at, add
             wide = "(all) => all.map((one) => [one.scrollWidth - one.clientWidth, one.textContent])"
             beyond = [one for one in page.locator("table").evaluate_all(wide) if one[0] > 14]  # a cell's own margin
             assert not beyond, name
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.goto(f"{address}debugging.html")
+        page.get_by_text("The table", exact=True).click()
+        assert (
+            page.locator("td.sentence").evaluate_all("(all) => Math.max(...all.map((one) => one.clientHeight))") < 260
+        )
 
 
 @pytest.mark.slow
