@@ -690,15 +690,15 @@ def picture(drawing, steps, title, twin, wrong):
     upper.set_ylim(top=1.3 * top)
     upper.legend(loc="upper right")
     drawing.style_axes(lower, "The largest difference between a weight and its twin", "difference", "steps")
-    lower.set_yscale("log")
-    lower.set_ylim(1e-18, max(1, 2 * np.nanmax(np.where(np.isfinite(difference), difference, np.nan))))
+    drawing.powers_of_ten(lower.yaxis)
+    lower.set_ylim(1e-18, max(1, 100 * np.nanmax(np.where(np.isfinite(difference), difference, np.nan))))
     lower.plot(count, np.where(difference > 0, difference, np.nan), color=drawing.TRAIN, linewidth=2)
     unit = np.finfo(float).eps / 2
     lower.axhline(unit, color=drawing.TRAIN, linewidth=1.2, linestyle=(0, (4, 3)))
     end = {"textcoords": "offset points", "ha": "right", "color": drawing.TRAIN}
     lower.annotate(f"rounding unit of float64: {unit:.1g}", (count[-1], unit), (0, -14), **end)
     last = f"≤ {above(difference[-1])}"  # as it is said
-    lower.annotate(last, (count[-1], max(difference[-1], 1e-18)), (0, 10), fontweight="bold", **end)
+    lower.annotate(last, (count[-1], max(difference[-1], unit)), (0, 10), fontweight="bold", **end)
     return figure
 
 

@@ -57,7 +57,7 @@ CAPTION = re.compile(
     r"<p><em>((?:(?!</p>|</?em>).)*)</em></p>", re.DOTALL
 )  # a whole paragraph: what is said of a picture
 LONG = re.compile(r"<td>(?=<code>[^<]{28,}</code></td>)")  # a command that takes several lines beside other columns
-SENTENCE = re.compile(r"<td>(?=[^<]{28})")  # on a phone, beside other columns, it would take a line for each word
+SENTENCE = re.compile(r"<td>(?=[^<]{32})")  # on a phone, beside other columns, it would take a line for each word
 WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
 LESSON_PAGES = (
     "briefly", "backprop", "training", "debugging", "further", "autograd", "resnet", "transformer", "writing",

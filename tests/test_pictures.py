@@ -12,9 +12,10 @@ from test_plot import assert_legible
 import plot
 import write
 from conftest import slow_but
+from exercises import prove
 from lab import figures
 from networks import parse_options
-from support import inside
+from support import drawing, inside
 from support.drawing import TEST, TRAIN
 from support.history import History
 
@@ -228,6 +229,18 @@ def test_of_a_training_no_dot_lies_on_the_end_of_an_axis_and_texts_lie_between_t
     axes = under(figure, "steps; dashed: log 27, the loss of equal scores")
     low, high = axes.get_ylim()
     assert low < -0.4 and 0.95 * high > 3.3
+
+
+@pytest.mark.parametrize("far", [1e-15, 0.0, 3.0])
+def test_of_a_proof_both_losses_are_drawn_and_how_far_the_weights_are_apart(far):
+    steps = [(2.3 - 0.01 * n, 2.3 - 0.01 * n + far, far * n) for n in range(200)]
+    with drawing.style():
+        figure = prove.picture(drawing, steps, "MLP (hidden 128)", "mlp_torch.py", far > 1)
+    assert_legible(figure)
+    upper, lower = figure.axes
+    assert [line.get_ydata()[7] for line in upper.get_lines()] == [*steps[7][:2]]
+    assert lower.get_lines()[0].get_ydata()[7] == (far * 7 or pytest.approx(np.nan, nan_ok=True))
+    assert "10⁻¹⁵" in [label.get_text() for label in lower.get_yticklabels()]
 
 
 def run_of(steps=1000):
