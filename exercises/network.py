@@ -118,7 +118,7 @@ if __name__ == "__main__":
     def hear(loss, accuracy, answers=None, params=None, curves=None):
         if answers is None:
             return  # a step
-        print(f"epoch {len(curves['test_step'])}: it reads {100 * accuracy:.1f} % of the test digits", flush=True)
+        print(f"epoch {len(curves['test_step'])}: it reads {accuracy:.1%} of the test digits", flush=True)
         if len(curves["test_step"]) == len(rates):
             part.write_bytes(kept(params, curves, epochs=len(rates)))
             part.replace(file)  # in one step: until then, what an earlier training has kept stays

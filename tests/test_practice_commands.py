@@ -384,7 +384,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     assert "practice.py prove" not in found  # it takes no part
     path = learner.folder / "my_network.py"
     path.write_text("mine")
-    assert "it reads 91.2 % of the test digits\n1\n" in learner("train").stdout
+    assert "it reads 91.2% of the test digits\n1\n" in learner("train").stdout
     assert path.read_text() == network.program([])  # the learner wrote the same as the project
     assert (learner.folder / "my_network.1.py").read_text() == "mine"
     with monkeypatch.context() as again:
