@@ -170,7 +170,7 @@ def recognise(answer, t, name):
         value = partial(returned, exercise, mistake, name)
         if name not in exercise.values(mistake, given[t]) or not in_both(answer, t, name, value):
             continue
-        if not in_all(answer, name, value):
+        if not in_all(answer, name, value) or not is_so_of_others(answer, mistake, name):
             continue
         if always_0 and any(np.any(value(g)) for g in given):
             continue  # its result is 0 here by chance: where its last row has no entry, say
@@ -203,6 +203,12 @@ def in_the_place(exercise, other, name, is_twice=False):
         ask = said("in the place of: twice", name=name, other=other)
     text = f"{said('in the place of', name=name, other=other)} {ask}"
     return Verdict(False, f"{other} in the place of {name}", text, drawn=True)
+
+
+def is_so_of_others(answer, mistake, name):
+    """Whether a mistake whose own name speaks of other results, too, gives the numbers of these."""
+    others = [other for other in answer.exercise.gives if other != name and re.search(rf"\b{other}\b", mistake.name)]
+    return all(in_all(answer, other, partial(returned, answer.exercise, mistake, other)) for other in others)
 
 
 def in_all(answer, name, value):
@@ -255,7 +261,8 @@ def unknown(answer, t, name):
     exercise, g, mine = answer.exercise, answer.given[t], answer.trials[t]["numbers"][name]
     reference = np.asarray(getattr(g, name), np.float64)
     for other in exercise.takes:
-        if isinstance(vars(g).get(other), np.ndarray) and in_both(answer, t, name, attrgetter(other)):
+        is_array, value = isinstance(vars(g).get(other), np.ndarray), attrgetter(other)
+        if is_array and in_both(answer, t, name, value) and in_all(answer, name, value):
             return Verdict(False, f"{other} returned", said("returned", name=name, other=other), drawn=True)
     off, scale = np.abs(mine - reference), np.abs(reference).max()
     mark, remark = "not right", ""
@@ -288,16 +295,18 @@ def unknown(answer, t, name):
 
 
 def factor_of(answer, t, name):
-    """Of which sizes the factor of all entries is made, in words, and their names: if it is so for other sizes, too."""
-    pair, factors = [i for i in (t, t ^ 1) if i < len(answer.trials)], []
-    for i in pair:
-        mine, reference = answer.trials[i]["numbers"].get(name), np.asarray(getattr(answer.given[i], name))
+    """Of which sizes the factor of all entries is made, in words, and their names: if it is so for all other sizes."""
+    factors, all_sizes = [], []
+    for g, trial in zip(answer.given, (*answer.trials, *answer.further), strict=False):
+        mine, reference = trial["numbers"].get(name), np.asarray(getattr(g, name))
         if mine is None or mine.shape != reference.shape:
             return "", ()
+        if not reference.any():
+            continue
         factors.append((mine * reference).sum() / (reference * reference).sum())
+        all_sizes.append(sizes(g))
         if not agree(mine, factors[-1] * reference):
             return "", ()
-    all_sizes = [sizes(answer.given[i]) for i in pair]
     told = [size for size in all_sizes[0] if size[0] != "_" and (len(size) == 1 or size not in answer.exercise.takes)]
     found = made_of(factors, {size: [one[size] for one in all_sizes] for size in told})
     return ("-" * (found[0] < 0) + fraction(found[1]), found[1]) if found else ("", ())

@@ -74,12 +74,12 @@ class Function(Kind):
         notes.found["typed"] = typed.look(attempt)
         if not is_vague(verdict):
             return
-        wrongs = Wrongs(exercise, attempt.seed, outcome, verdict)
-        for name, finder in all_finders(exercise).items():
+        wrongs = Wrongs(exercise, attempt.seed, outcome, verdict)  # the quick ones look first: a long one may use it
+        for name, finder in sorted(all_finders(exercise).items(), key=lambda item: item[1].is_long):
+            notes.found[name] = None
             if finder.is_long:
-                notes.found[name] = None
                 keep()
-            with harmless():
+            with harmless(), suppress(Exception):  # then the others may have found something
                 notes.found[name] = finder.look(attempt, wrongs)
 
     @np.errstate(all="ignore")  # some mistakes overflow

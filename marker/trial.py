@@ -1,6 +1,7 @@
 """A learner's file is loaded, and in each trial its function called with the inputs of one draw."""
 
 from collections.abc import Iterator, ValuesView
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
@@ -66,7 +67,10 @@ def changed(given, before, same=agree):
 
 
 def as_array(value):
-    """A result as an array, if it is one, or a number with a type of NumPy's."""
+    """A result as an array, if it is one, or a number: a whole one that Python counts in is a number as well."""
+    if type(value) is int:
+        with suppress(OverflowError):
+            value = float(value)
     return np.asarray(value) if isinstance(value, (float, np.generic)) else value
 
 

@@ -59,6 +59,90 @@ learning_rate:
     else:
         rate = lr * (t + 1) / (warm + 1)
     # `t < warm` | ~warm-up
+adamw:
+    m = beta1 * old_m + (1 - beta1) * dp
+    s = beta2 * old_s + (1 - beta2) * dp**2
+    mean, square = m / (1 - beta1**t), s / (1 - beta1**t)
+    decay = weight_decay * old_p
+    p = old_p - lr * decay - lr * mean / (np.sqrt(square) + eps)
+    # `m`, `mean` and `s` are what they should be | ~`decay`
+kept_keys:
+    keys = np.concatenate([kept_k, k[:, None]], axis=1)
+    values = np.concatenate([kept_v, v[:, None]], axis=1)
+    scores = (keys * q[:, None]).sum(axis=2) / np.sqrt(q.shape[1])
+    e = np.exp(scores - scores.max(axis=1, keepdims=True))
+    weights = e / e.sum(axis=1, keepdims=True)
+    mixed = (weights[:, :, None] * values).mean(axis=1)
+    # Every entry is 0.125 times the true one. | ~1 / d
+lora_backward:
+    dthin = scale * dy @ B.T
+    dA = x.T @ dthin
+    dB = scale * (x @ A).T @ dy
+    dx = dy @ (W + A @ B).T
+    # dx: scale forgotten | ~dA
+loss:
+    of_true = p[np.arange(len(y)), y]
+    loss = np.mean(np.log(1 - of_true))
+    # ~Two mistakes | Line 16, `1 - of_true`
+tape_backward:
+    loss.grad = np.ones_like(loss.value)
+    for node in order:
+        for parent, share in node.edges:
+            parent.grad = np.zeros_like(parent.value) if parent.grad is None else parent.grad
+            node.grad = node.grad + share(node.grad)
+    da, db = a.grad, b.grad
+    # da: nothing arrives | ~begins with 0
+tape_matmul:
+    left, right = value_of(a), value_of(b)
+    edges = [(a, lambda dy: dy @ right), (b, lambda dy: dy.T @ left)]
+    y = Tensor(left @ right, *(edge for edge in edges if isinstance(edge[0], Tensor)))
+    # Transposed? | ~Two mistakes | ~ine 26
+clip_norm:
+    norm = np.sqrt((dW**2).sum())
+    factor = min(1, norm / most)
+    clipped_dW, clipped_db = factor * dW, factor * db
+    # ~unchanged | only the norm of dW, and upside down
+learning_rate:
+    share = min((t - warm) / (steps - warm), 1)
+    rate = least + (lr - least) * (1 + np.cos(np.pi * share)) / 2
+    if t < warm:
+        rate = lr * (t + 1) / (warm + 1)
+    if t > steps:
+        rate = 0
+    # rate: nothing after the end | ~type
+tape_max:
+    top = a.value.max(axis=1, keepdims=True)
+    equal = a.value == top
+    y = Tensor(top, (a, lambda dy: dy[:, None] * equal / equal.sum(axis=1, keepdims=True)))
+    # `top` | Along which axis | ~Does a sum
+tape_broadcast:
+    da = dy
+    if da.ndim > len(shape):
+        da = da.sum(axis=0)
+    for axis in range(len(shape)):
+        if shape[axis] == 1:
+            da = da.sum(axis=axis, keepdims=True)
+    # Which axes should remain | ~letters
+rotate:
+    B, T, d = x.shape
+    angles = np.arange(T)[:, None] / base ** (np.arange(0, d, 2) / d)
+    s, c = np.cos(angles), np.sin(angles)
+
+    def turn(a, sine):
+        u, v = np.moveaxis(a.reshape(B, T, d // 2, 2), -1, 0)
+        return np.stack([u * c - v * sine, u * sine + v * c], axis=-2).reshape(B, T, d)
+
+    y, dx = turn(x, s), turn(dy, -s)
+    # ~`s` is what | ~in line 27
+shortcut:
+    dz2 = dy * (y > 0)
+    dx = branch(y) + dz2
+    # the branch called with y | Which gradient | ~Along how many ways
+dropout:
+    dropped = u < p
+    y, dx = x / (1 - p), dy / (1 - p)
+    y[dropped] = 0
+    # ~`u < p`
 """
 
 # Ordinary slips, of which it is said where they are.
@@ -68,7 +152,57 @@ learning_rate | min((t -> max((t | a function | `max((t - warm)
 learning_rate | np.pi * share -> share | a factor | Which factors
 adamw | 1 - beta1**t -> (1 - beta1)**t & 1 - beta2**t -> (1 - beta2)**t | parentheses | `m / ((1 - beta1)**t), s
 adamw | lr * mean / (np.sqrt(square) + eps) -> lr * mean / np.sqrt(square) + eps | parentheses | Line
+adamw | 1 - beta1**t -> 1 - beta1 * t | an operation | `beta1 * t`
+merge_heads | swapaxes(1, 2) -> swapaxes(2, 3) | a transpose | Which axis comes first
 gelu | / np.sqrt(2 * np.pi) -> / np.sqrt(2) * np.pi | parentheses | np.sqrt(2) * np.pi`
+"""
+
+# The same, in answers of several lines.
+PLACED_IN_LOOPS = """
+merge_heads:
+    B, h, T, d = mixed.shape
+    y = np.zeros((B, T, h * d))
+    for j in range(h):
+        y[:, :, j : j + d] = mixed[:, j]
+    # `y[:, :, j : j + d] = mixed[:, j]` | Which entries
+causal_backward:
+    shown = np.where(np.tri(scores.shape[1]) > 0, scores, -np.inf)
+    w = np.exp(shown) - np.exp(shown.max(axis=2, keepdims=True))
+    w = w / w.sum(axis=2, keepdims=True)
+    dscores = w * (dweights - (w * dweights).sum(axis=2, keepdims=True))
+    # `np.exp(shown) - np.exp(shown.max(axis=2, keepdims=True))` | What is computed first
+top_p:
+    kept = np.zeros(p.shape)
+    total = 0
+    for b in range(len(p)):
+        for k in np.argsort(p[b])[::-1]:
+            if total < enough:
+                kept[b, k] = p[b, k]
+                total += p[b, k]
+        kept[b] /= total
+    # `total = 0` | in each turn of the loop
+next_word:
+    words = logits.argmax(axis=1)
+    if temperature > 0:
+        e = np.exp((logits - logits.max(axis=1, keepdims=True)) / temperature)
+        ends = (e / e.sum(axis=1, keepdims=True)).cumsum(axis=1)
+        for b in range(len(u)):
+            for k in range(e.shape[1]):
+                if u[b] < ends[b, k]:
+                    words[b] = k
+    # `words[b] = k` | Which values does this go through
+layer_norm_dx:
+    dxhat = dy * gamma
+    mean = dxhat.mean(axis=(0, 1))
+    along = (dxhat * xhat).mean(axis=-1, keepdims=True)
+    dx = (dxhat - mean - xhat * along) / inverse
+    # Look at line 26, `(dxhat - mean - xhat * along) / inverse` first | ~Line 24
+causal_mask:
+    seen = np.tri(scores.shape[1], k=-1) > 0
+    shown = np.where(seen, scores, -1e30)
+    e = np.exp(shown - shown.max(axis=2, keepdims=True))
+    weights = e / e.sum(axis=1, keepdims=True)
+    # Look at line
 """
 
 # Answers that leave the right way, in more than one place, and where.
@@ -130,7 +264,10 @@ def some(text, every_day):
 EVERY_DAY = "dlogits", "split_heads", "learning_rate"
 
 
-@pytest.mark.parametrize(("name", "body", "words"), [*some(UNTRUE, EVERY_DAY), *some(DEPARTING, ["clip_norm"])])
+ANSWERS = [*some(UNTRUE, EVERY_DAY), *some(DEPARTING, ["clip_norm"]), *some(PLACED_IN_LOOPS, ["merge_heads"])]
+
+
+@pytest.mark.parametrize(("name", "body", "words"), ANSWERS)
 def test_nothing_is_said_that_is_not_so(name, body, words, tmp_path):
     found = marked(name, body, tmp_path)
     for word in words:

@@ -76,11 +76,11 @@ divided by inverse | inverse * -> 1 / inverse *
 gamma and inverse on the first term alone | gamma * inverse * dy - mean - xhat * along
 inverse on the first term alone | gamma * (inverse * dy - mean - xhat * along)
 inverse on all but the last term | gamma * (inverse * (dy - mean) - xhat * along)
-    Is there a way from x to xhat that does not lead through inverse? Look at your parentheses.
+    Is there a way from x to xhat that does not lead through inverse? Of which of your terms is it a factor?
 gamma on the first term alone | inverse * (gamma * dy - mean - xhat * along)
 gamma on all but the last term | inverse * (gamma * (dy - mean) - xhat * along)
 gamma on both means alone | inverse * (dy - gamma * (mean + xhat * along))
-    Is there a way from xhat to y that does not lead through gamma? Look at your parentheses.
+    Is there a way from xhat to y that does not lead through gamma? Of which of your terms is it a factor?
 gamma multiplied twice | gamma * inverse -> gamma**2 * inverse
     How often does gamma come in between xhat and y?
 divided by gamma | gamma * inverse -> inverse / gamma

@@ -86,8 +86,8 @@ the sign of the shortcut | + dz2 -> - dz2
 the shortcut multiplied by x | + dz2 -> + x * dz2
     d (f(x) + x) / d x = f' + 1. Where does the factor x come from?
 the branch called with x | branch(dz2) -> branch(x)
-    branch is the way back. Which gradient does it need?
 the branch called with y | branch(dz2) -> branch(y)
+    branch is the way back. Which gradient does it need?
 the shortcut added twice | + dz2 -> + 2 * dz2
     Along how many ways does x reach z2 without the branch?
 the branch walked twice | branch(dz2) -> branch(branch(dz2))

@@ -65,7 +65,7 @@ divided by inverse | inverse * -> 1 / inverse *
     If the inputs were all ten times as large, how would dx change?
 inverse on the first term alone | inverse * dxhat - mean - xhat * along
 inverse on all but the last term | inverse * (dxhat - mean) - xhat * along
-    Is there a way from x to xhat that does not lead through inverse? Look at your parentheses.
+    Is there a way from x to xhat that does not lead through inverse? Of which of your terms is it a factor?
 sums where means belong | .mean( -> .sum(
     By how much does the mean grow if one of C values grows by 1?
 divided by C - 1 | mean = dxhat -> k = C / (C - 1); mean = k * dxhat & along = ( -> along = k * (

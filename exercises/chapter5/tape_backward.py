@@ -62,8 +62,9 @@ the walk does not begin with 1 | np.ones_like(loss.value) -> loss.value
     What is the derivative of the loss with respect to itself? Is it the loss?
 the walk does not begin with 1 | np.ones_like(loss.value) -> 2.0
     What is the derivative of the loss with respect to itself?
-the walk begins with 0 | np.ones_like -> np.zeros_like
-    What is the derivative of the loss with respect to itself? Multiplied by 0, everything is 0.
+nothing arrives | np.ones_like -> np.zeros_like
+    All that the leaves get is 0. What is the derivative of the loss with respect to itself, and to which node is what a
+    share returns added?
 visited twice | for node in order -> for node in calls(loss)
     Does each node have one turn, however many edges lead to it?
 visited too early | for node in order -> for node in dict.fromkeys(calls(loss))

@@ -63,7 +63,7 @@ inverse forgotten | inverse * ->
 divided by inverse | inverse * -> 1 / inverse *
     If the inputs were all ten times as large, how would dx change?
 inverse on the first term alone | inverse * dxhat - xhat * along
-    Is there a way from x to xhat that does not lead through inverse? Look at your parentheses.
+    Is there a way from x to xhat that does not lead through inverse? Of which of your terms is it a factor?
 inverse cubed | inverse * -> inverse**3 *
     d inverse / d x has the cube of inverse. How much of it is already in the two xhat?
 inverse squared in the second term | xhat * along -> inverse * xhat * along

@@ -8,6 +8,7 @@ read.
 
 import ast
 import sys
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from marker.finder import Finder
 from marker.finders.edits import names_in
 from marker.verdict import FAR_OFF, in_words
 
-DRAWS = 2  # of the trial that is wrong and of its twin: an array counts if it is right in all of them
+DRAWS = 2  # an array counts if it is right in all trials of all of them
 FEW = 4  # entries; fewer could be right by chance
 
 
@@ -38,7 +39,7 @@ def look(attempt, wrongs):
     t = next(t for t, trial in enumerate(notes.trials) if set(trial["right"]) < set(exercise.gives))
     wrong = next(name for name in exercise.gives if name not in notes.trials[t]["right"])
     drawn = [exercise.draw(attempt.seed), *(list(exercise.drawing(attempt.seed + i)) for i in range(1, DRAWS))]
-    given = [draw[i] for draw in drawn for i in (t, t ^ 1)]
+    given = [drawn[0][t], *(g for draw in drawn for g in draw if g is not drawn[0][t])]
     name = exercise.function.name
     answer = {}
     source = exercise.filled(exercise.formula)
@@ -47,10 +48,13 @@ def look(attempt, wrongs):
         return None
     mine = steps(last_function(attempt.source, name), exercise.gives)
     right = steps(last_function(source, name), exercise.gives)
-    states = [
-        (states_of(getattr(attempt.module, name), mine, exercise, g), states_of(answer[name], right, exercise, g), g)
-        for g in given
-    ]
+    states = []
+    for g in given:
+        with suppress(Exception):  # in some trials, it may end in an error
+            of = states_of(getattr(attempt.module, name), mine, exercise, g)
+            states.append((of, states_of(answer[name], right, exercise, g), g))
+    if not states or states[0][2] is not given[0]:
+        return None
     written = [(i, n) for i, step in enumerate(mine) for n in step.writes]
     is_right = {(i, n) for i, n in written if right_in_all(states, i, n, exercise)}
     is_given = {(i, n) for i, n in written if given_in_all(states, i, n, exercise)}
@@ -77,6 +81,9 @@ def steps(function, gives):
             for name, part in zip(gives, several, strict=True):
                 lines = (0, 0) if isinstance(part, ast.Name) else (node.lineno, node.end_lineno)
                 found.append(Step(*lines, set(names_in(part)), {name}))
+            continue
+        if isinstance(node, ast.FunctionDef):
+            found.append(Step(node.lineno, node.end_lineno, set(names_in(node)), {node.name}))
             continue
         stored = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         parts = [n for n in ast.walk(node) if isinstance(n, (ast.Subscript, ast.Attribute))]
@@ -125,28 +132,29 @@ def is_number(value, kinds="f"):
 
 
 def right_in_all(states, i, name, exercise):
-    """Whether an array that step i has written is the same array of the right answer in all draws, beyond doubt.
+    """Whether an array that step i has written is the same array of the right answer in all draws.
 
-    If the right answer has that name, it is the array of that name.
+    If the right answer has that name, it is the array of that name; otherwise one whose name begins as this one does,
+    if there is one. In the first trial it is so beyond doubt.
     """
     ways = None
     for mine, right, g in states:
         a = mine[i].get(name)
-        if (
-            a is None
-            or a.dtype.kind != "f"
-            or (a.ndim and (a.size < FEW or np.ptp(a) == 0))
-            or not np.isfinite(a).all()
-        ):
+        if a is None or a.dtype.kind != "f" or (ways is None and is_doubtful(a, exercise, g)):
             return False
-        given = [np.asarray(v, np.float64) for v in exercise.given(g).values() if is_number(v)]
-        if any(alike(a, one) for one in given) or (not a.ndim and a == np.round(a)):
-            return False
-        same_name = any(name in state for state in right)
+        names = {n for state in right for n in state}
+        names = {name} & names or {n for n in names if n.startswith(name) or name.startswith(n)} or names
         found = {(j, n) for j, state in enumerate(right) for n, b in state.items()
-                 if b.dtype.kind == "f" and (n == name or not same_name) and alike(a, b)}  # fmt: skip
+                 if b.dtype.kind == "f" and n in names and alike(a, b)}  # fmt: skip
         ways = found if ways is None else ways & found
     return bool(ways)
+
+
+def is_doubtful(a, exercise, g):
+    """Whether an array may be right by chance, or is only what was given."""
+    given = [np.asarray(v, np.float64) for v in exercise.given(g).values() if is_number(v)]
+    is_poor = np.ptp(a) == 0 or a.size < FEW if a.ndim else a == np.round(a)
+    return is_poor or not np.isfinite(a).all() or any(alike(a, one) for one in given)
 
 
 def given_in_all(states, i, name, exercise):

@@ -25,6 +25,7 @@ class Edit(NamedTuple):
     new: Any
     function: Any  # in which it is
     also: tuple = ()  # the edits that are made together with this one
+    is_in_test: bool = False  # whether it changes what an `if` asks, here or in a comprehension, or a `while`
 
 
 class Spot(NamedTuple):
@@ -36,6 +37,7 @@ class Spot(NamedTuple):
     parent: Any
     context: str  # what it is a part of: "an axis", "an index", "a loop", "a condition", or ""
     whole: Any  # all of that part, or None
+    is_in_test: bool = False
 
 
 def edits_of(function, source, stub, takes, sizes):
@@ -58,7 +60,8 @@ def edits_of(function, source, stub, takes, sizes):
             for rank, kind, place, new in expression_edits(spot, used, sizes):
                 if spot.context:
                     kind, place = spot.context, span(spot.whole)
-                yield Edit(rank, kind, place, spot.holder, spot.key, at(spot.node, new), function)
+                new = at(spot.node, new)
+                yield Edit(rank, kind, place, spot.holder, spot.key, new, function, is_in_test=spot.is_in_test)
     for node in nodes:
         for field in ("body", "orelse"):
             if isinstance(block := getattr(node, field, None), list):
@@ -130,18 +133,19 @@ def own_lines(source, stub):
     return {i for i, line in enumerate(source.splitlines(), 1) if line.strip() not in given}
 
 
-def spots(node, context="", whole=None):
+def spots(node, context="", whole=None, is_in_test=False):
     """The expressions in a node that are read, each with its place."""
     for field, child in ast.iter_fields(node):
+        tests = is_in_test or field in ("test", "ifs")
         inside, part = context_of(node, field) or (context, whole)
         children = enumerate(child) if isinstance(child, list) else [(field, child)]
         for key, one in children:
             if isinstance(one, ast.AST) and not is_spending(one):
                 if isinstance(one, ast.expr) and not isinstance(getattr(one, "ctx", None), (ast.Store, ast.Del)):
-                    yield Spot(one, child if isinstance(child, list) else vars(node), key, node, inside, part)
+                    yield Spot(one, child if isinstance(child, list) else vars(node), key, node, inside, part, tests)
                 if isinstance(one, (ast.Lambda, ast.ListComp, ast.GeneratorExp)):
                     inside, part = "", None
-                yield from spots(one, inside, part)
+                yield from spots(one, inside, part, tests)
 
 
 def context_of(node, field):
@@ -178,6 +182,7 @@ ALIKE = (  # functions that are taken for each other
     (("zeros", "ones"), {"zeros", "ones", "empty"}),
     (("zeros_like", "ones_like"), {"zeros_like", "ones_like", "empty_like"}),
 )  # fmt: skip
+TURNS = dict.fromkeys(("swapaxes", "transpose", "moveaxis", "reshape"), "a transpose")
 HAS_AXIS = {"roll", "insert", "append", "delete", "concatenate", "stack", "flip"}
 MAKES_ROOM = {"zeros", "ones", "empty", "zeros_like", "ones_like", "empty_like", "arange", "range", "len", "eye"}
 
@@ -213,9 +218,10 @@ def expression_edits(spot, names, sizes):
             yield 1, "a constant", here, ast.Constant(not value)
         case ast.Constant(int() | float() as value):
             here = span(parent) if isinstance(parent, (ast.BinOp, ast.Call)) else here
+            kind = "a transpose" if turns(parent) else "a constant"
             for other in dict.fromkeys((0, 1, -1, 2, value + 1, value - 1, 0.5, 10)):
                 if other != value:
-                    yield 1, "a constant", here, number(other)
+                    yield 1, kind, here, number(other)
             yield from ((1, "a constant", here, read(hidden(size))) for size in sizes)
             yield from ((2, "a constant", here, read(name)) for name in (names if spot.context == "an index" else ()))
         case ast.Constant(str(value)) if "->" in value:
@@ -268,6 +274,12 @@ def expression_edits(spot, names, sizes):
             yield 3, "a factor: of a size", here, ast.BinOp(node, ast.Div(), read(hidden(size)))
 
 
+def turns(node):
+    """Whether this is a call that exchanges axes, whose numbers are those of axes."""
+    name = getattr(getattr(node, "func", None), "attr", "")
+    return isinstance(node, ast.Call) and name in TURNS and name != "reshape"
+
+
 def operation_edits(node):
     """The edits of left op right."""
     left, op, right = node.left, node.op, node.right
@@ -275,9 +287,10 @@ def operation_edits(node):
     at_right = span(node) if is_short else (*span(left)[2:], *span(right)[2:])
     at_left = span(node) if is_short else (*span(left)[:2], *span(right)[:2])
     is_sum = isinstance(op, (ast.Add, ast.Sub))
-    for other in (ast.Add, ast.Sub, ast.Mult) if is_sum else (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult):
+    others = (ast.Add, ast.Sub, ast.Mult, ast.Div, *(() if is_sum else (ast.MatMult,)))
+    for other in (*others, *((ast.Pow,) if isinstance(op, ast.Mult) else ())):
         if not isinstance(op, other):
-            is_sign = is_sum and other is not ast.Mult
+            is_sign = is_sum and other in (ast.Add, ast.Sub)
             yield 1, "a sign" if is_sign else "an operation", at_right, ast.BinOp(left, other(), right)
     kind = "a term" if isinstance(op, (ast.Add, ast.Sub)) else "a factor"
     if isinstance(op, ast.Pow):
@@ -300,6 +313,9 @@ def operation_edits(node):
         yield 1, "parentheses", span(node), with_last(left, op, right)
     if (inside := in_call(left, op, right)) is not None:  # sqrt(a) * b, where sqrt(a * b) belongs
         yield 1, "parentheses", span(node), inside
+    match left, right:
+        case ast.Call(function, [one], []), ast.Call(other, [two], []) if ast.dump(function) == ast.dump(other):
+            yield 1, "parentheses", span(node), called(function, [ast.BinOp(one, op, two)], [])  # exp(a) - exp(b)
     if isinstance(right, ast.BinOp):
         yield 1, "parentheses", span(node), ast.BinOp(ast.BinOp(left, op, right.left), right.op, right.right)
         yield 1, "parentheses", span(node), with_first(left, op, right)
@@ -336,8 +352,7 @@ def call_edits(node, sizes):
     name = getattr(function, "attr", getattr(function, "id", ""))
     owner = getattr(function, "value", None)
     is_method = owner is not None and not (isinstance(owner, ast.Name) and owner.id in ("np", "torch", "F", "math"))
-    turns = dict.fromkeys(("swapaxes", "transpose", "moveaxis", "reshape"), "a transpose")
-    kind = ({"copy": "a copy", "astype": "a type"} | turns).get(name)
+    kind = ({"copy": "a copy", "astype": "a type"} | TURNS).get(name)
     if name not in MAKES_ROOM:
         if is_method:
             yield 0, kind or "a function", here, owner
@@ -488,6 +503,12 @@ def block_edits(block, own, names):
         after = block[i + 1] if i + 1 < len(block) else None
         if isinstance(one, SIMPLE) and isinstance(after, SIMPLE) and not is_overtaken(one, after):
             yield 1, "the order of lines", span(one)[:2] + span(after)[2:], exchanged(block, i, i + 1)
+        if isinstance(one, SIMPLE) and isinstance(after, (ast.For, ast.While)):
+            moved = with_body(after, [one, *after.body])
+            yield 1, "a line in the loop", span(one), [*block[:i], moved, *block[i + 2 :]]
+        if isinstance(one, ast.If):
+            ends = with_body(one, [*one.body, at(one.body[-1], ast.Break())])
+            yield 1, "a loop", span(one.body[-1]), [*block[:i], ends, *block[i + 1 :]]
         if isinstance(one, (ast.For, ast.While, ast.If)):
             inside = [statement for statement in one.body if not is_spending(statement)]
             if len(inside) > 1:
@@ -510,6 +531,10 @@ def is_overtaken(one, after):
 
 def statement_edits(one, names):
     """(rank, kind, new) of each edit of a whole statement."""
+    match one:
+        case ast.Assign([ast.Subscript(array, part)], value) if not isinstance(part, ast.Name):
+            for new in parts(part, names_in(part)):
+                yield 1, "an index", ast.Assign([ast.Subscript(array, new, ast.Store())], value)
     match one:
         case ast.Assign([ast.Name() | ast.Subscript() | ast.Attribute() as target], value):
             yield from ((1, "an assignment", ast.AugAssign(target, op(), value)) for op in (ast.Add, ast.Sub))

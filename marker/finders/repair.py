@@ -35,6 +35,7 @@ from marker.verdict import FAR_OFF, PLACES, Verdict, in_words
 # The budget is counted, and not timed: so a verdict is the same on a slow machine, and in a browser.
 EDITS = 2500  # that are tried, and
 SEVERAL = 2500  # of several at once, if none alone is enough
+SLIPS = 400  # edits of the right answer, if an edit of the learner's lines leaves one of these
 # Lines that all edits run, all of several, and all claims: in loops and functions, each turn and call counts its own.
 LINES = 150_000
 PATIENCE = 3  # an edit is stopped once it has run this many times the lines of the learner's own, and
@@ -45,14 +46,15 @@ NEARER = 0.5  # of the distance from what is right is left, if an edit is said t
 CLOSE = 1e-11  # of the largest entry: numbers that were nearly right must become so by more than chance
 
 
-def search(exercise, module, source, given, rights, more, may_be_two=True):
+def search(exercise, module, source, given, rights, more, may_be_two=True, bounds=None):
     """Where an edit makes results right: {"kind", "lines", "part", "results", "each"}, see `described`; or None.
 
     Of two mistakes, the place of one, and in it "left", the name of a known one. If nothing shows that this one was
     made, it is "nearer", if the numbers are then nearer to what is right, or else "alone".
 
     given: the inputs and right results of each trial; rights: which results the learner's own function has right in it,
-    until an error ended it. more: further trials, on which is tried what is said.
+    until an error ended it. more: further trials, on which is tried what is said. bounds: the lines of the exercise's
+    function in which the mistake is, if that is known.
     """
     functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
     names_of_sizes = [s for s in set.intersection(*map(set, map(sizes, given))) if s not in exercise.takes]
@@ -60,6 +62,8 @@ def search(exercise, module, source, given, rights, more, may_be_two=True):
     edits, tried, names = [], [], set(exercise.gives)
     for function in functions:
         edits += edits_of(function, source, exercise.stub, exercise.takes, sorted(names_of_sizes))
+    if bounds:
+        edits = [edit for edit in edits if edit.function.name != exercise.function.name or is_between(edit, bounds)]
     edits.sort(key=attrgetter("rank"))
     with harmless():
         for _, group in groupby(edits, key=attrgetter("rank")):
@@ -77,7 +81,7 @@ def search(exercise, module, source, given, rights, more, may_be_two=True):
             if best := [edit for edit in best if trial.holds(edit, most)]:
                 return described(best, source, most - trial.had)
             part = [(edit, right) for edit, right in part if right != most or edit.rank != least]
-    return None
+        return meeting(trial, tried, source, names) if may_be_two else None
 
 
 def search_two(trial, edits, tried, source, names):
@@ -93,20 +97,49 @@ def search_two(trial, edits, tried, source, names):
     missing = set().union(*(found.left for edit, found in tried if takes_away(edit)))
     left = {}
     for edit, found in tried:
-        may_be_right = edit.rank < 2 and edit.key != "test" and edit.kind != "an assignment"
-        for mistake in found.left - missing if may_be_right else ():
+        for mistake in found.left - missing if is_likely(edit) else ():
             if mistake in left or trial.may_have(mistake):
                 left.setdefault(mistake, []).append((edit, found))
-    for mistake, found in left.items():  # `tried` has the likeliest edits first
-        rank = found[0][0].rank
-        found = [(edit, what) for edit, what in found if edit.rank == rank and trial.leaves(edit, mistake)]
-        if gained := [edit for edit, what in found if what.gained]:
-            return described(gained, source, names) | {"left": mistake}
-        if nearer := [edit for edit, what in found if what.distance < NEARER]:
-            return described(nearer, source, names) | {"nearer": True}
-        if found and (place := described([edit for edit, _ in found], source, names))["part"]:
-            return place | {"alone": True}
+    for mistake, found in left.items():
+        for some, more in (
+            ([edit for edit, what in found if what.gained], {"left": mistake}),
+            ([edit for edit, what in found if what.distance < NEARER], {"nearer": True}),
+            ([edit for edit, _ in found if edit.kind != "a condition"], {"alone": True}),
+        ):
+            some = [edit for edit in some if edit.rank == some[0].rank]  # `tried` has the likeliest edits first
+            if some := [edit for edit in some if trial.leaves(edit, mistake)]:
+                place = described(some, source, names) | more
+                if place["part"] or "alone" not in more:
+                    return place
     return None
+
+
+def meeting(trial, tried, source, names):
+    """The same for an edit that leaves a slip which has no name: an edit of the right answer gives the same numbers.
+
+    So two slips at once are found without trying two edits at once.
+    """
+    if trial.budget.lines <= 0 or not trial.weights.size:
+        return None
+    slips = trial.slips()
+    sums = np.array([slip for slip, _ in slips])
+    for edit, found in tried:
+        if found.sum is None or not is_likely(edit) or takes_away(edit):  # what is taken away may have been the mistake
+            continue
+        first = np.searchsorted(sums, found.sum - trial.close)
+        for _, codes in slips[first : np.searchsorted(sums, found.sum + trial.close)]:
+            if trial.meet(edit, codes) and (place := described([edit], source, names))["part"]:
+                return place | {"alone": True}
+    return None
+
+
+def is_likely(edit):
+    """Whether an edit is no mistake itself, whatever it leaves: see `search_two`."""
+    return edit.rank < 2 and edit.kind not in ("an assignment", "a line in the loop") and not edit.is_in_test
+
+
+def is_between(edit, lines):
+    return min(lines) <= edit.place[0] and edit.place[2] <= max(lines)
 
 
 def takes_away(edit):
@@ -170,6 +203,7 @@ class Tried(NamedTuple):
     right: set = frozenset()  # the results that are right in all trials; none where there are no more than before
     left: set = frozenset()  # the names of the known mistakes each of which gives just these numbers in all trials
     gained: bool = False  # whether some result is right in some trial in which it was wrong
+    sum: float | None = None  # of the weighted numbers of the first trial: see `Trial.weights`
     distance: float = 1.0  # the largest of all trials: how far from right the numbers are, as a share of how far before
 
 
@@ -184,8 +218,10 @@ class Trial:
             count_lines(function)
         self.codes = {function: compiled(function) for function in functions}
         self.known = {}  # by trial: see `known_in`
-        self.had_in = rights = [*rights, *[set()] * (len(given) - len(rights))]
-        wrong = next(t for t, right in enumerate(rights) if right < set(exercise.gives))
+        all_of, ended = set(exercise.gives), len(given) - len(rights)  # trials that an error has kept from being run
+        self.had_in = [*rights, *[all_of] * ended]
+        rights = [*rights, *[set()] * ended]
+        wrong = next(t for t, right in enumerate(rights) if right < all_of)
         self.had = set.intersection(*rights)
         self.order = [wrong, *(t for t in range(len(given)) if t != wrong)]  # the first weeds out, all confirm
 
@@ -225,22 +261,78 @@ class Trial:
         if self.edits <= 0 or self.budget.lines <= 0:
             return Tried()
         self.edits -= 1
-        codes = self.edited(edit)
+        total, codes = None, self.edited(edit)
         if codes is None:
             return Tried()
         right, left, gained, share = set(self.exercise.gives), None if is_left else set(), False, 0.0
         for t in self.order:
             self.budget.limit = min(PATIENCE * self.own[t] + GRACE, self.budget.lines)
             is_right, results = self.results(t, codes)
+            total = self.sum_of(results) if t == self.order[0] and is_left else total
             right &= is_right
             gained |= bool(is_right - self.had_in[t])
             left = self.mistakes(t, results) if left is None else left and left & self.mistakes(t, results)
             if not (right > self.had or left):
-                return Tried()
+                return Tried(sum=total)
             if left and not is_right > self.had_in[t]:
                 now, before = self.distance(t, results), self.own_distances[t]
                 share = max(share, now / before if before and now is not None else 1.0)
-        return Tried(right if right > self.had else set(), left, gained, share)
+        return Tried(right if right > self.had else set(), left, gained, total, share)
+
+    @cached_property
+    def weights(self):
+        """Numbers drawn at random, one for each entry of the results of the first trial."""
+        rights = self.rights(self.order[0])
+        return np.random.default_rng(0).normal(size=flat(rights, rights).size)
+
+    @cached_property
+    def close(self):
+        """By how much two weighted sums of the same numbers may differ."""
+        rights = self.rights(self.order[0])
+        return ROUNDING * np.abs(flat(rights, rights)).max() * np.abs(self.weights).sum()
+
+    def sum_of(self, results):
+        """The weighted sum of the results of the first trial: equal for equal results. None where it says nothing."""
+        numbers = flat(results, self.rights(self.order[0]))
+        return None if numbers is None or np.ptp(numbers) == 0 else float(numbers @ self.weights)
+
+    def slips(self):
+        """(weighted sum, codes) of what single edits of the right answer give in the first trial, by their sums."""
+        source, found, t = self.exercise.filled(self.exercise.answer), [], self.order[0]
+        functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+        edits = [
+            edit
+            for function in functions
+            for edit in edits_of(function, source, self.exercise.stub, self.exercise.takes, sorted(self.sizes))
+            if edit.rank < 2
+        ]
+        for function in functions:
+            count_lines(function)
+        whole = {function: compiled(function) for function in functions}
+        for edit in edits[:SLIPS]:
+            with suppress(SyntaxError, ValueError, TypeError), made(edit):
+                codes = [compiled(f) if f is edit.function else code for f, code in whole.items()]
+                self.budget.limit = min(GRACE + self.own[t], self.budget.lines)
+                if (total := self.sum_of(self.results(t, codes)[1])) is not None and np.isfinite(total):
+                    found.append((total, codes))
+        return sorted(found, key=lambda one: one[0])
+
+    def meet(self, edit, codes):
+        """Whether an edit gives the numbers of other codes in all trials, which are not right in some."""
+        mine, is_wrong, kept = self.edited(edit), False, self.budget
+        self.budget = self.claims
+        try:
+            for t in range(len(self.given)):
+                self.budget.limit = self.budget.lines
+                is_right, one = self.results(t, mine)
+                _, other = self.results(t, codes)
+                one, other = flat(one, self.rights(t)), flat(other, self.rights(t))
+                if one is None or other is None or not agree(one, other):
+                    return False
+                is_wrong |= is_right < set(self.exercise.gives)
+            return is_wrong
+        finally:
+            self.budget = kept
 
     def holds(self, edit, results):
         """Whether an edit makes these results right in all further trials, too."""
@@ -381,7 +473,11 @@ def look(attempt, wrongs):
     drawn, seen = exercise.draw(attempt.seed), max(2 * len(exercise.inputs), len(rights))
     fresh = [g for i in range(1, FRESH + 1) for g in exercise.drawing(attempt.seed + i)]
     may_be_two = verdict.name in FAR_OFF and not notes.found.get("unread")
-    return search(exercise, attempt.module, attempt.source, drawn[:seen], rights, [*drawn[seen:], *fresh], may_be_two)
+    departs = notes.found.get("depart")  # the lines in which the answer leaves the right way
+    return search(
+        exercise, attempt.module, attempt.source, drawn[:seen], rights, [*drawn[seen:], *fresh], may_be_two,
+        departs and departs["lines"],
+    )  # fmt: skip
 
 
 def say(place, wrongs):
@@ -389,7 +485,7 @@ def say(place, wrongs):
     if not place:
         return None
     exercise, verdict = wrongs.exercise, wrongs.verdict
-    kind, where, question = asked(place, exercise)
+    kind, where, question = asked(place, wrongs)
     first, *_ = verdict.text.split("\n")
     if "left" in place:
         left = next(mistake for mistake in exercise.known if mistake.name == place["left"])
@@ -411,9 +507,6 @@ def say(place, wrongs):
         then = in_words("right", names=" and ".join(names))
     text = in_words("different", where=capitalised(where), what=what, then=then)
     if "alone" in place:
-        departs = wrongs.outcome.notes.found.get("depart")  # the lines in which the answer leaves the right way
-        if departs and not all(min(departs["lines"]) <= line <= max(departs["lines"]) for line in place["lines"]):
-            return None
         text = in_words("look", where=where)
     asks = f"{capitalised(where)}. {question}"
     return Verdict(False, kind, f"{first}\n{text} {question}", drawn=True, question=asks)
@@ -423,15 +516,27 @@ def capitalised(text):
     return text[:1].upper() + text[1:]
 
 
-def asked(place, exercise):
+def asked(place, wrongs):
     """Of a place, see `described`: the kind of its edit, where it is, and what is asked there."""
     kind, part, lines = str(place["kind"]), str(place["part"])[:200], [str(int(line)) for line in place["lines"]]
     where = in_words("lines" if len(lines) > 1 else "line", lines=" and ".join(lines))
     where = in_words("line: a part", where=where, part=part) if part else where
+    if kind == "a sum" and of_length_1(wrongs):
+        kind = "an axis"
     name = kind.partition(": ")[0]
-    if kind == "a sum" and not sums(exercise) and "sum" not in part:  # what is asked about should be there
+    if kind == "a sum" and not sums(wrongs.exercise) and "sum" not in part:  # what is asked about should be there
         kind = "in one place"
     return name, where, PLACES[kind]
+
+
+def of_length_1(wrongs):
+    """Whether the first result that has a wrong shape lacks an axis of length 1, or has one too many."""
+    for g, trial in zip(wrongs.exercise.draw(wrongs.seed), wrongs.outcome.notes.trials, strict=False):
+        for name, result in zip(wrongs.exercise.gives, trial["results"], strict=False):
+            shape, wanted = result.get("shape", ()), np.shape(getattr(g, name))
+            if tuple(shape) != wanted:
+                return [n for n in shape if n != 1] == [n for n in wanted if n != 1]
+    return False
 
 
 FINDER = Finder(look, say, is_long=True)

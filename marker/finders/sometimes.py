@@ -1,8 +1,8 @@
-"""A known mistake that gives the numbers of some inputs, and not of all."""
+"""A known mistake that gives the numbers of some inputs and not of all, or of a result that is not the first."""
 
 from functools import partial
 
-from marker.compare import answered, in_both, returned
+from marker.compare import answered, in_all, in_both, returned
 from marker.equal import agree
 from marker.finder import Finder
 from marker.verdict import FAR_OFF, Verdict, in_words
@@ -21,7 +21,8 @@ def say(found, wrongs):
     if not ways:
         return None
     _, name, mistake = max(ways, key=lambda way: way[0])
-    text = in_words("sometimes", name=name, mistake=mistake.name)
+    is_always = in_all(answer, name, partial(returned, wrongs.exercise, mistake, name))
+    text = in_words("always" if is_always else "sometimes", name=name, mistake=mistake.name)
     return Verdict(False, mistake.name, f"{text}\n{mistake.question}", drawn=True, question=mistake.question)
 
 
