@@ -11,6 +11,7 @@ import pytest
 import look
 import main_np
 import networks
+import plot
 import write
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
@@ -21,6 +22,14 @@ from tiny_model import SIZES, arrays_of, write_model
 
 pytest.importorskip("gguf")
 SHORT = "--places 16 --batch-size 4 --lora 2 --steps 6"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_curves():
+    """To draw them takes longer than such a run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plot, "learning_curves", lambda run: None)
+        yield
 
 
 @pytest.fixture(scope="module")
