@@ -19,8 +19,8 @@
     python practice.py review       what you have passed comes back after some days: write it again
     python practice.py fault        a copy of the project with a fault in it, my_practice/fault: find it there, and say
                                     where and what it is: python practice.py fault mlp_np.py:61 gradient
-    python practice.py mark FOLDER  for a teacher: the work of a class as a table (CSV). It runs what people wrote, with
-                                    your rights: it can read your files, use the network, and write
+    python practice.py mark FOLDER  for a teacher: the work of a class as a table (CSV). It runs what people wrote: in
+                                    a sandbox where bubblewrap works, and elsewhere with your rights
     python practice.py check FILE   for whoever writes an exercise: does its file do what it says?
 
 Your files are in my_practice, which git ignores: an update of the repository never touches them.

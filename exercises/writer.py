@@ -226,7 +226,7 @@ def learns(found):
     found.loss = loss_of(found.calls, found.params, found.others)
     mine = float(found.calls.loss(found.params, found.others))
     if np.isfinite(mine) and abs(mine - found.loss) > 1e-5 * abs(found.loss):
-        how = f" (These are {len(found.others):,} names, more than a batch has.)"
+        how = f" (These are {len(found.others):,} names. Of {SIZES[-1]} of them, the two are the same.)"
         raise wrong("loss of other words", mine=mine, wanted=found.loss, how=how)
 
 

@@ -40,7 +40,8 @@ class Failed(Exception):
 
 @contextmanager
 def asking(file, seconds, within=()):
-    """The functions of a file, by name, as attributes: each call is made in another process, which gets `seconds`."""
+    """The functions of a file, by name, as attributes: each call is made in another process, which gets `seconds`.
+    TimeoutError, if it takes longer."""
     with tempfile.TemporaryDirectory(prefix="asked", ignore_cleanup_errors=True) as folder:
         arguments = ["-m", "marker.asked", str(Path(file).resolve())]
         with runner.started(arguments, folder, file, within, pipes=True) as process:
@@ -48,6 +49,10 @@ def asking(file, seconds, within=()):
             clock.start()
             try:
                 yield Functions(process)
+            except (EOFError, OSError):
+                if clock.finished.is_set():
+                    raise TimeoutError from None
+                raise
             finally:
                 clock.cancel()
 

@@ -64,9 +64,9 @@ class Kind:
         """The `Verdict` on an `Outcome`, whose `notes` are this kind's `Notes`, and whose `error` is a `Verdict`."""
         raise NotImplementedError
 
-    def confirm(self, exercise, file, verdict, within=()):
+    def confirm(self, exercise, file, verdict, hear, within=()):
         """The `Verdict` on a file that is said to have passed, after what can be asked of it from outside. Not called
-        where there is one process. within: see `runner.apart`."""
+        where there is one process. hear, within: see `runner.apart`."""
         return verdict
 
     def titled(self, title, needs_torch):

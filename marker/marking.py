@@ -14,7 +14,7 @@ def mark(exercise, file, seed, seconds=None, hear=lambda text: None, within=()):
     `hear` is told now and then what is being done, if that takes long. within: see `runner.apart`.
     """
     found = verdict(exercise, seed, runner.apart(exercise, file, seed, seconds or limit(exercise), hear, within))
-    return exercise.kind.confirm(exercise, file, found, within) if found.passed else found
+    return exercise.kind.confirm(exercise, file, found, hear, within) if found.passed else found
 
 
 def limit(exercise):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from marker.asked import Failed, asking
 from marker.kind import Kind
+from marker.runner import CLOCK
 from marker.verdict import OF_DERIVATIVES, OF_FUNCTIONS, PASSED, Verdict, Wrong, ended
 from support.errors import UserError
 
@@ -31,15 +32,18 @@ class Program(Kind):
     def run(self, attempt, notes):
         notes.passed, notes.mark, notes.text = self.examine(attempt.module, attempt.seed, attempt.tell)
 
-    def confirm(self, exercise, file, verdict, within=()):
+    def confirm(self, exercise, file, verdict, hear, within=()):
         """Nobody can know before what is asked here: it is drawn now, and compared in this process."""
         if self.ask is None:
             return verdict
+        hear("It is asked once more")
         try:
             with asking(file, self.seconds, within) as functions:
                 self.ask(functions, secrets.randbelow(2**32))
         except UserError:
             raise
+        except TimeoutError:
+            return OF_FUNCTIONS.verdict("does not end", seconds=CLOCK * self.seconds, where="")
         except (Wrong, Failed) as error:
             return OF_FUNCTIONS.verdict("not as reported", what=str(error))
         except Exception:  # it answers something else, or nothing

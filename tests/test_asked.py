@@ -14,6 +14,7 @@ import pytest
 import practice
 from exercises.catalogue import BY_NAME
 from marker import asked, marking, runner, sandbox
+from marker.program import Program
 from marker.trial import load
 from practice_answers import RIGHT, filled
 
@@ -120,6 +121,14 @@ def test_what_is_asked_and_not_answered_is_no_pass(way, tmp_path):
                                                    "backward = first_weights\n")  # fmt: skip
     found = marking.mark(BY_NAME["own_block"], path, 0)
     assert found.name == "not as reported" and len(found.text) > 99, found.text
+
+
+@pytest.mark.slow
+def test_what_takes_too_long_is_said_to_take_too_long(tmp_path):
+    (path := tmp_path / "own_block.py").write_text("import time\ndef forward():\n    time.sleep(99)\n")
+    kind = Program(None, ask=lambda functions, seed: functions.forward())
+    kind.seconds = 0.5
+    assert kind.confirm(None, path, None, print).name == "does not end"
 
 
 # --- The sandbox ------------------------------------------------------------------------------------------------------

@@ -231,6 +231,14 @@ def test_who_goes_against_most_of_a_gradient_in_one_step_of_three_does_not_go_up
             blank.goes_downhill(SimpleNamespace(trace=trace, moving=[*moves]))
 
 
+def test_weights_that_were_not_drawn_are_no_sign_that_rng_is_ignored():
+    """Those of a table, or of a mixture, may begin as anything that a learner likes."""
+    for w, is_right in ((np.tile([1.0, 0.0, -1.0], (12, 1)), True), (np.random.default_rng(0).normal(size=30), False)):
+        trace = SimpleNamespace(points=[SimpleNamespace(params={"w": w})], zero={'["w"]': w == 0})
+        with nullcontext() if is_right else pytest.raises(Wrong, match="gave the same first"):
+            blank.judge_chance(trace, trace)
+
+
 def test_a_search_along_a_line_is_ended_where_gradients_are_turned_round():
     """It would never find a lower loss."""
     examples = np.zeros((5, 784), np.uint8), np.zeros(5, int)

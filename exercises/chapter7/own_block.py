@@ -31,7 +31,10 @@ def forward(params, x):
 
 
 def backward(params, x, dy):
-    """Return dx (B, T, C), and the gradient of each array, in the form of params. (None for what is a constant.)"""
+    """Return dx (B, T, C), and the gradient of each array, in the form of params, or in their order.
+
+    (None for what is a constant.)
+    """
     ...
 
 

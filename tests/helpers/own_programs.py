@@ -1051,6 +1051,9 @@ mean() + 0.0005 * (params["W1"] ** 2).sum()\n\n\ndef gradients
 The loss depends on params["s"], and `gradients` has None there | x = images / 255 -> x = images / params["s"] \
 & return {"W1": W1, -> return {"s": np.full(1, 255.0), "W1": W1, & for name in params: -> \
 for name in ["W1", "b1", "W2", "b2"]: & "b2": db2} -> "b2": db2, "s": None}
+`train` changes params["s"], on which the loss depends | x = images / 255 -> x = images / params["s"] & return \
+{"W1": W1, -> return {"s": np.full(1, 255.0), "W1": W1, & for name in params: -> for name in ["W1", "b1", "W2", "b2"]: \
+& "b2": db2} -> "b2": db2, "s": None} & accuracy = np -> params["s"] = params["s"] + 1; accuracy = np
 Your file imports mlp_np. Which | import numpy as np -> import numpy as np\nfrom mlp_np import softmax_cross_entropy
 Right: params["W1"], params["b1"], params["b2"] | dW2 = a1.T @ dlogits -> dW2 = z1.T @ dlogits
 but the one whose loss is the largest | return forward(params, images)[-1].argmax -> return forward(params, \
