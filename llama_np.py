@@ -292,7 +292,7 @@ class Adapted:
     changed.
     """
 
-    scale = 2.0
+    scale = 2.0  # how much the thin matrices weigh beside W: alpha / rank in the paper
 
     def __init__(self, rng, W, rank):
         """W: (inputs, outputs), which is not copied."""
