@@ -103,14 +103,16 @@ def heads(path):
     block, head = np.unravel_index(weights[:, :, looks, seen].argmax(), weights.shape[:2])
     chosen = weights[block, head]
     print(f"block {block + 1}, head {head + 1} of {weights.shape[1]}: {chosen[looks, seen]:.2f} of{LOOKS} to{SEEN}")
-    figure = new_figure(7, 6.2)
+    figure = new_figure(6.6, 6.5)
     axes = figure.add_subplot()
     axes.imshow(np.where(np.tri(len(words)), chosen, np.nan), cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(names)), names, rotation=60, ha="right")
     axes.set_yticks(range(len(names)), names)
     axes.spines[:].set_visible(False)
     axes.set_title(f"SmolLM2, block {block + 1}, head {head + 1}: who looks (rows) at whom", loc="left", fontsize=13)
-    axes.annotate(f"{chosen[looks, seen]:.2f}", (seen, looks), ha="center", va="center", fontsize=8, color=INK)
+    at = {"ha": "center", "va": "center", "fontsize": 9, "color": "white" if chosen[looks, seen] > 0.5 else INK}
+    axes.annotate(f"{chosen[looks, seen]:.2f}", (seen, looks), **at)
+    axes.set_xlabel("the weight: 0 is white, 1 the darkest blue")
     return figure
 
 
