@@ -36,6 +36,7 @@ from marker.verdict import FAR_OFF, PLACES, Verdict, in_words
 EDITS = 2500  # that are tried, and
 SEVERAL = 2500  # of several at once, if none alone is enough
 SLIPS = 400  # edits of the right answer, if an edit of the learner's lines leaves one of these
+SLIP_LINES = 10_000  # that all of these run
 # Lines that all edits run, all of several, and all claims: in loops and functions, each turn and call counts its own.
 LINES = 150_000
 PATIENCE = 3  # an edit is stopped once it has run this many times the lines of the learner's own, and
@@ -309,12 +310,16 @@ class Trial:
         for function in functions:
             count_lines(function)
         whole = {function: compiled(function) for function in functions}
+        kept, self.budget = self.budget, Budget(SLIP_LINES)
         for edit in edits[:SLIPS]:
             with suppress(SyntaxError, ValueError, TypeError), made(edit):
                 codes = [compiled(f) if f is edit.function else code for f, code in whole.items()]
                 self.budget.limit = min(GRACE + self.own[t], self.budget.lines)
                 if (total := self.sum_of(self.results(t, codes)[1])) is not None and np.isfinite(total):
                     found.append((total, codes))
+            if self.budget.lines <= 0:
+                break
+        self.budget = kept
         return sorted(found, key=lambda one: one[0])
 
     def meet(self, edit, codes):
