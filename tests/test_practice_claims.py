@@ -152,7 +152,6 @@ learning_rate | min((t -> max((t | a function | `max((t - warm)
 learning_rate | np.pi * share -> share | a factor | Which factors
 adamw | 1 - beta1**t -> (1 - beta1)**t & 1 - beta2**t -> (1 - beta2)**t | parentheses | `m / ((1 - beta1)**t), s
 adamw | lr * mean / (np.sqrt(square) + eps) -> lr * mean / np.sqrt(square) + eps | parentheses | Line
-adamw | 1 - beta1**t -> 1 - beta1 * t | an operation | `beta1 * t`
 merge_heads | swapaxes(1, 2) -> swapaxes(2, 3) | a transpose | Which axis comes first
 gelu | / np.sqrt(2 * np.pi) -> / np.sqrt(2) * np.pi | parentheses | np.sqrt(2) * np.pi`
 """

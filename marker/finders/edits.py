@@ -287,8 +287,8 @@ def operation_edits(node):
     at_right = span(node) if is_short else (*span(left)[2:], *span(right)[2:])
     at_left = span(node) if is_short else (*span(left)[:2], *span(right)[:2])
     is_sum = isinstance(op, (ast.Add, ast.Sub))
-    others = (ast.Add, ast.Sub, ast.Mult, ast.Div, *(() if is_sum else (ast.MatMult,)))
-    for other in (*others, *((ast.Pow,) if isinstance(op, ast.Mult) else ())):
+    # No power: in the place of a product of sizes it would fill the memory.
+    for other in (ast.Add, ast.Sub, ast.Mult, ast.Div, *(() if is_sum else (ast.MatMult,))):
         if not isinstance(op, other):
             is_sign = is_sum and other in (ast.Add, ast.Sub)
             yield 1, "a sign" if is_sign else "an operation", at_right, ast.BinOp(left, other(), right)
