@@ -53,7 +53,7 @@ def look(attempt, wrongs):
         with suppress(Exception):  # in some trials, it may end in an error
             of = states_of(getattr(attempt.module, name), mine, exercise, g)
             states.append((of, states_of(answer[name], right, exercise, g), g))
-    if not states or states[0][2] is not given[0]:
+    if len(states) < DRAWS or states[0][2] is not given[0]:
         return None
     written = [(i, n) for i, step in enumerate(mine) for n in step.writes]
     is_right = {(i, n) for i, n in written if right_in_all(states, i, n, exercise)}

@@ -3,7 +3,8 @@
 People are wrong in more ways than anybody lists. So where no known mistake gives a learner's numbers, `search` changes
 one thing in their syntax tree (an operand, an axis, a sign, a name, the turns of a loop) and sees whether all numbers
 are then right. If no edit does it, there may be two mistakes: the same slip in several places, or an edit that leaves a
-known mistake. What is found is never shown. It says where to look, and what to ask about that place.
+known mistake, or what an edit of the right answer gives. What is found is never shown. It says where to look, and what
+to ask about that place.
 
 What is said is a claim, and it is tried before: on inputs that the search has not seen (`Trial.holds`). What has not
 been tried is not said.
