@@ -167,13 +167,14 @@ def test_a_file_in_the_sandbox_sees_itself_and_no_other_hand_in(tmp_path, monkey
     assert "--unshare-all" in command and ("--ro-bind", str(sandbox.ROOT)) in pairs
     assert command.index(str(hand_ins)) > command.index(str(sandbox.ROOT)) and ("--tmpfs", str(hand_ins)) in pairs
     assert ("--ro-bind", str(hand_ins / "deep" / "dz1.py")) in pairs and ("--bind", str(tmp_path)) in pairs
-    assert str(sandbox.ROOT.parent) not in command
+    assert ("--ro-bind", str(sandbox.ROOT.parent)) not in pairs
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(bool(sandbox.fails()), reason="there is no bubblewrap, or it does not work here")
 def test_in_the_sandbox_there_is_no_network_and_nothing_of_others(tmp_path, capsys):
     """It tries, and says what it has found; and a right answer passes, a network from a blank file, too."""
+    if why := sandbox.fails():
+        pytest.skip(why)
     folder, secret = tmp_path / "class", tmp_path / "secret.txt"
     secret.write_text("the teacher's")
     spy = f"""
