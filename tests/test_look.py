@@ -341,6 +341,7 @@ def test_only_a_network_that_writes_is_asked_for_a_digit(tiny):
         look.main(["--digit", "3", "--weights", str(tiny / "checkpoint_np.npz")])
 
 
+@pytest.mark.slow
 def test_a_patch_that_is_not_there(tiny):
     with pytest.raises(UserError, match="--patch 16: there are 16, from 0"):
         look.main(["--patch", "16", "--weights", str(tiny / "checkpoint_vit_np.npz")])

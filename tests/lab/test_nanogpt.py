@@ -44,6 +44,7 @@ def test_the_network_looks_back_only_and_says_at_first_that_all_letters_are_alik
     assert -logits.log_softmax(-1).mean().item() == pytest.approx(math.log(65) + 0.037, abs=0.01)
 
 
+@pytest.mark.slow
 def test_the_whole_comparison_in_small(kept, monkeypatch, capsys):
     """One seed after the other: what was measured is kept."""
     small = {"WIDTH": 8, "BLOCKS": 1, "HEADS": 2, "BATCH": 2, "STEPS": 4, "WARM": 1, "TESTED": 1}

@@ -903,7 +903,7 @@ def test_what_is_fetched_ahead(browser, site, address, phone):
         context.close()
 
 
-@pytest.mark.parametrize("exercises", every_day_or_all(HERE[::9], HERE))
+@pytest.mark.parametrize("exercises", every_day_or_all(HERE[::20], HERE))
 @pytest.mark.parametrize("width, height", [(1366, 650), (390, 844)])  # a small laptop's, and a phone's
 def test_a_newcomer_sees_mark_in_every_exercise_of_one_function(at, width, height, exercises):
     with at("practise.html#logits", width=width) as page:

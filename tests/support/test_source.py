@@ -477,6 +477,7 @@ def test_a_folder_of_pictures_is_read_as_it_was_trained(tmp_path, monkeypatch):
     assert np.array_equal(again.read(paths[0]).image, source.read(paths[0]).image)
 
 
+@pytest.mark.slow
 def test_what_comes_in_the_form_of_mnist_is_read_by_its_ink(tmp_path, small, monkeypatch):
     as_idx(tmp_path / "idx", small)
     sheet.save(small.train_images[:20].reshape(2, 10, 28, 28), tmp_path / "cut", "sheet")

@@ -50,7 +50,7 @@ def train(monkeypatch, small, number, options, whole=False):
 
 
 @pytest.mark.parametrize("words", slow_but(["--dtype float32"], ["--dtype float32", "--autograd --dtype float64"]))
-@pytest.mark.parametrize("model", NETWORKS)
+@pytest.mark.parametrize("model", slow_but(["mlp", "resnet", "gpt"], NETWORKS))
 def test_the_run_is_the_same_on_any_number_of_threads(model, words, monkeypatch, small):
     small = small._replace(test_images=small.test_images[:45], test_labels=small.test_labels[:45])
     options = parse_options("np", "--model", model, *SMALL.get(model, []), *words.split(), "--parts", 4)
@@ -191,7 +191,7 @@ def test_what_is_trained_is_the_class_in_the_lesson(edit, small, monkeypatch, tm
     assert all(np.abs(trained[name] - p).max() < 1e-14 for name, p in model.params.items())
 
 
-@pytest.mark.parametrize("model", NETWORKS)
+@pytest.mark.parametrize("model", slow_but(["mlp", "gpt"], NETWORKS))
 def test_libraries_keep_their_threads_where_pytorch_computes(model, monkeypatch):
     """It builds a network in NumPy for its first weights, and may use the same library."""
     pytest.importorskip("torch")
