@@ -16,7 +16,7 @@ import data
 import main_np
 import main_torch
 import mlp_np
-from conftest import ROOT, SMALL, accuracy_of, assert_one_line, every_day_or_all
+from conftest import ROOT, SMALL, accuracy_of, assert_one_line, every_day_or_all, slow_but
 from lab import results, twins
 from mlp_np import softmax_cross_entropy
 from networks import OPTIMIZERS, parse_options
@@ -62,13 +62,13 @@ def test_a_run_learns_writes_what_it_says_and_needs_little_memory(tmp_path, hidd
     assert 2 < history["train_loss"][0] < 5
 
 
-@pytest.mark.parametrize(
-    ("script", "package", "requirements"),
-    [
-        *((script, "torch", "requirements.txt") for script in ("main_torch.py", "lab.twins", "lab.depth")),
-        ("page.site", "markdown_it", "requirements-site.txt"),
-    ],
-)
+NEEDS = [
+    *((script, "torch", "requirements.txt") for script in ("main_torch.py", "lab.twins", "lab.depth")),
+    ("page.site", "markdown_it", "requirements-site.txt"),
+]
+
+
+@pytest.mark.parametrize(("script", "package", "requirements"), slow_but(NEEDS[:1], NEEDS))
 def test_without_what_it_needs_a_program_says_what_to_install(program, tmp_path, script, package, requirements):
     (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError(name='{package}')")
     ended = program(script, env={"PYTHONPATH": str(tmp_path)})
