@@ -286,13 +286,8 @@ def kind_of(mark):
     return "two mistakes" if ", and " in mark else mark
 
 
-SOUGHT_LONG = (
-    "attention",
-    "conv_dW",
-    "next_word",
-    "second_hidden_layer",
-    "tape_order",
-)  # in these a search takes a second
+# In these a search takes a second.
+SOUGHT_LONG = "attention", "conv_dW", "logits", "next_word", "second_hidden_layer", "tape_order"
 
 
 def first_of_each_kind():
