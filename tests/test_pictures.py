@@ -100,7 +100,7 @@ def test_of_the_units_those_are_drawn_that_a_gradient_reaches(dz1, said, drawn):
     steps = PASS | dict.fromkeys(("z1", "a1", "da1"), np.ones(many)) | {"dz1": np.array(dz1) * 1.0}
     figure = inside.backward_pass(steps | {"dW1": np.outer(np.ones(784), dz1)}, "", 9)
     assert [axes.get_xlabel() for axes in figure.axes if axes.get_xlabel().startswith("unit")] == drawn
-    assert said in [part.get_suptitle() for part in figure.subfigs]
+    assert said in [text.get_text() for part in figure.subfigs for text in part.texts]
 
 
 LONG = [f"the name number {n} of ten" for n in range(10)]  # as long as a class's name may be
