@@ -321,7 +321,7 @@ def named(calls, params, batches, offs, rng):
     if all(factors) and factors[where] != 1:
         more = why(factors, [len(x) for x, _ in batches])
         return wrong("gradients times a number: of a block", times=factors[where], more=more, **told(bad, mine, names))
-    more = what_is_small_or_long(calls, params, batches, where, rng)
+    more = what_is_small_or_long(calls, params, batches, where, bad, rng)
     more = more or what_is_missing(calls, params, batches[where], place, mine, bad, rng)
     more += on_paper(calls)
     return wrong("other gradients: of a block", more=more, **told(bad, mine, names))
@@ -366,16 +366,22 @@ def on_paper(calls):
     return ""
 
 
-def what_is_small_or_long(calls, params, batches, where, rng):
-    """A sentence on the last batch, if that alone shows it: its x is small, and its text long."""
+def is_slight(bad):
+    """Whether all that is wrong is off by less than a hundredth, as by a forgotten eps."""
+    return all(abs(one.mine - one.slope) < 0.01 * abs(one.slope) for offs in bad.values() for one in offs)
+
+
+def what_is_small_or_long(calls, params, batches, where, bad, rng):
+    """A sentence on the last batch, if that alone shows it: its x is small, and its text long. What is slight in an
+    earlier one may have the first cause, too."""
     x, dy = batches[where]
-    if where < len(SIZES):
+    if where < len(SIZES) and not is_slight(bad):
         return ""
     if right_alone(*at_this(calls, params, x / SMALL, dy), rng):
         return (
             f" With x / {SMALL} they are right. Is the small number under the root of a norm the same, there and back?"
         )
-    if right_alone(*at_this(calls, params, x[:, : SIZES[0][1]], dy[:, : SIZES[0][1]]), rng):
+    if where >= len(SIZES) and right_alone(*at_this(calls, params, x[:, : SIZES[0][1]], dy[:, : SIZES[0][1]]), rng):
         return f" With texts of {SIZES[0][1]} places they are right. What in `backward` knows how long a text is?"
     return ""
 
@@ -390,9 +396,9 @@ def what_is_missing(calls, params, batch, place, mine, bad, rng):
         return " In dx, dy itself is counted once too often: by how many ways does x reach y unchanged?"
     if more := swapped(mine, bad, place, rng, names):
         return more
-    if right_alone(*at_this(calls, params, x[:1], dy[:1]), rng):
+    if all(right_alone(*at_this(calls, params, x[i : i + 1], dy[i : i + 1]), rng) for i in range(len(x))):
         return " With a single text they are right. What becomes of the others: is there a sum, and is it one?"
-    if right_alone(*at_this(calls, params, x[:, :1], dy[:, :1]), rng):
+    if all(right_alone(*at_this(calls, params, x[:, t : t + 1], dy[:, t : t + 1]), rng) for t in range(x.shape[1])):
         return " With texts of a single place they are right. What happens between the places?"
     return ""
 

@@ -308,6 +308,7 @@ def factor_of(answer, t, name):
         if not agree(mine, factors[-1] * reference):
             return "", ()
     told = [size for size in all_sizes[0] if size[0] != "_" and (len(size) == 1 or size not in answer.exercise.takes)]
+    told = [size for size in told if all(size in one for one in all_sizes)]  # some inputs may lack one
     found = made_of(factors, {size: [one[size] for one in all_sizes] for size in told})
     return ("-" * (found[0] < 0) + fraction(found[1]), found[1]) if found else ("", ())
 

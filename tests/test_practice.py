@@ -123,6 +123,11 @@ def test_what_there_are_so_many_of_is_what_the_text_says(exercise):
     assert counts["B"][:-1] in text or not re.search("images?|texts?", text)
 
 
+def test_the_input_of_a_wrong_entry_is_said_if_it_is_near_the_edge():
+    found = judged(BY_NAME["dz1"], 5, lambda g: {"dz1": g.da1 * (g.z1 > 1e-5)})
+    assert not found.passed and "(z1 is 1e-09 there.)" in found.text
+
+
 # What may come in the place of an array a.
 NONSENSE = """
 0 * a;  0 * a + 1;  a * np.nan;  np.where(at == a.size - 1, np.nan, a);  np.where(at == 0, np.inf, a);  None;  ...

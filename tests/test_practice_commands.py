@@ -32,7 +32,7 @@ from desk import archives, classroom, review, show
 from desk.work import Work, digest
 from exercises import network, prove
 from exercises.catalogue import BY_NAME, CASES, EXERCISES, OURS
-from marker import catalogue, complaints, kind, marking, runner
+from marker import catalogue, complaints, kind, marking, runner, sandbox
 from marker.kind import Outcome
 from marker.verdict import Verdict
 from mlp_np import numerical_gradient, softmax_cross_entropy
@@ -682,6 +682,7 @@ def test_a_read_only_copy_names_the_way_out(learner, monkeypatch):
 @UNIX
 @pytest.mark.slow
 def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sandbox, "fails", lambda: "this is about what guards where there is none")
     apart, found, exercise = runner.apart, {}, BY_NAME["dz1"]
     for content, _ in QUIET.values():
         hand_in(path := tmp_path / "dz1.py", content)

@@ -128,6 +128,8 @@ def meeting(trial, tried, source, names):
     for edit, found in tried:
         if found.sum is None or not is_likely(edit) or takes_away(edit):  # what is taken away may have been the mistake
             continue
+        if edit.kind == "a constant":  # a 1 in place of -1 gives what another sign elsewhere does
+            continue
         first = np.searchsorted(sums, found.sum - trial.close)
         for _, codes in slips[first : np.searchsorted(sums, found.sum + trial.close)]:
             if trial.meet(edit, codes) and (place := described([edit], source, names))["part"]:

@@ -1032,7 +1032,7 @@ a, b = gradients(params, images[:60], labels[:60]), gradients(params, images[60:
 other gradients | def gradients(params, images, labels):\n -> def gradients(params, images, labels):\n    if \
 len(images) > 64:\n        a, b = gradients(params, images[:64], labels[:64]), gradients(params, images[64:], \
 labels[64:])\n        return {k: (a[k] + b[k]) / 2 for k in a}\n
-weights too large | np.sqrt(2 / 784) -> 4.9 / 28 & np.sqrt(2 / HIDDEN) -> 4.9 / np.sqrt(HIDDEN) & 32, 0.1, 0.9, 50, \
+weights too large | np.sqrt(2 / 784) -> 9 / 28 & np.sqrt(2 / HIDDEN) -> 9 / np.sqrt(HIDDEN) & 32, 0.1, 0.9, 50, \
 6 -> 32, 0.0001, 0.9, 50, 1
 """
 

@@ -1034,7 +1034,7 @@ def test_a_line_that_has_not_passed_is_named_and_ours_stands_in_if_the_learner_s
     page.evaluate("location.hash = 'train'")
     page.get_by_text("Ended for the exercise logits.").wait_for()
     page.evaluate("addEventListener('click', (event) => event.preventDefault(), { once: true })")
-    page.get_by_role("link", name="Open it in the page").click()
+    page.get_by_role("link", name="Open it in the page").first.click()
     assert json.loads(page.evaluate("localStorage.network"))["ours"] == ["logits"]
 
 
@@ -1047,7 +1047,7 @@ def test_a_checkpoint_of_the_terminal_is_opened_and_handed_over(anew, checkpoint
     page.locator("#network").set_input_files(checkpoint)
     page.get_by_text("Your network, 784-48-10, reads 0.").wait_for()
     page.evaluate("addEventListener('click', (event) => event.preventDefault(), { once: true })")
-    page.get_by_role("link", name="Open it in the page").click()
+    page.get_by_role("link", name="Open it in the page").first.click()
     W1 = networks.load(checkpoint)[0].params["W1"]
     assert np.array_equal(handed_over(page)["W1"], W1.ravel())
     assert json.loads(page.evaluate("localStorage.network"))["pixels"] == "standardised"
@@ -1113,7 +1113,7 @@ def test_a_network_from_a_blank_file_passes_and_reads_a_drawing(at):
         page.locator(".handwriting .pad").wait_for()
         page.get_by_text("says the same digit to all 2,000 test images").wait_for()
         page.evaluate("addEventListener('click', (event) => event.preventDefault(), { once: true })")
-        page.get_by_role("link", name="Open it in the page").click()
+        page.get_by_role("link", name="Open it in the page").first.click()
         assert json.loads(page.evaluate("localStorage.network"))["title"].startswith("Your own network, 784-")
         stroke(page, (0.5, 0.15), (0.5, 0.5), (0.5, 0.85))
         page.locator(".handwriting", has_text="Your network reads a 1.").wait_for()
