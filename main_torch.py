@@ -33,8 +33,8 @@ def main(argv=None):
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
         if run.begins_with_knowledge:
             run.say_before(*evaluate(network, dataset, options, place))
-        else:
-            evaluate(network, dataset.with_few_tests(options, 500, place.size), options, place)  # if it cannot be, now
+        else:  # if there is too little memory, say so now
+            evaluate(network, dataset.with_few_tests(options, 500, place.size), options, place)
         for images, labels in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
             x, y = options.network.batch(images, labels, options)  # what goes in, and what should come out
             x, y = place.own_part(x, y)  # as tensors on the computing device
