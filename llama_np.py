@@ -241,7 +241,7 @@ class LlamaBlock:
 
     def next(self, x, place):
         """As forward, for n more words from this place on: x (B, n, C) -> y (B, n, C)."""
-        norm1, attention, norm2, mlp = self.layers.values()
+        norm1, attention, norm2, mlp = (self.layers[name] for name in ("norm1", "attention", "norm2", "mlp"))
         u = x + attention.next(norm1.forward(x), place)
         return u + mlp.forward(norm2.forward(u))
 
@@ -385,11 +385,12 @@ class Llama(Network):
 
         The places before must have been given in their order; place 0 begins new texts.
         """
-        embed, *blocks, norm, linear = self.layers.values()
-        y = embed.forward(words)  # (B, n, C)
-        for block in blocks:
-            y = block.next(y, place)
-        return linear.forward(norm.forward(y[:, -1:]))[:, 0]
+        y = words  # (B, n), then (B, n, C)
+        for name, layer in self.layers.items():
+            if name == "norm":
+                y = y[:, -1:]  # from here on, each place is by itself, and only the last is asked
+            y = layer.next(y, place) if hasattr(layer, "next") else layer.forward(y)
+        return y[:, 0]
 
     def write(self, begun, temperature, rng, top=None, top_p=1):
         """Go on with texts from what is given of each: yields B new words (B,) for each place up to the last.

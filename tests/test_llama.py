@@ -90,6 +90,19 @@ def test_kept_keys_give_what_the_whole_text_gives():
             assert logits == pytest.approx(right[:, place - 1], abs=1e-12), cuts
 
 
+@pytest.mark.parametrize("after", ["embed", "blocks.0", "blocks.1", "norm"])
+def test_a_layer_that_a_reader_inserts_is_passed_with_kept_keys_too(after):
+    model, words = network(), np.random.default_rng(0).integers(0, 9, (3, 8))
+    new = RMSNorm(12)
+    new.params["gamma"] = np.linspace(0.5, 2, 12)
+    layers = {}
+    for name, layer in model.layers.items():
+        layers |= {name: layer} | ({"new": new} if name == after else {})
+    model.layers = layers
+    model.next(words[:, :5], 0)
+    assert model.next(words[:, 5:], 5) == pytest.approx(model.forward(words)[:, -1], abs=1e-12)
+
+
 def test_a_network_for_a_files_arrays_takes_no_memory_of_its_own():
     model, other = network(seed=None, hidden=10**9, dtype=np.float32), network(dtype=np.float32)
     assert model.params["blocks.0.mlp.up.W"].strides == (0, 0)
