@@ -220,6 +220,7 @@ def speed_table(found):
 # --- Beside llama.cpp -------------------------------------------------------------------------------------------------
 
 QUESTIONS, LIKELIEST = (PROMPT, "Who wrote Hamlet?", "Write a short poem about the sea."), 64  # words that are compared
+WHO = "by hand", "llama.cpp"
 
 
 def beside(path):
@@ -239,7 +240,7 @@ def beside(path):
         found = {question: asked_both(question, model, file, theirs) for question in QUESTIONS}
     kept = {"command": "python -m lab.llama beside FILE", "questions": found, "machine": machine()}
     results.save_result("llama beside", kept | {"sha256": file.sha256, "llama.cpp": llama_cpp.__version__})
-    print(compared(found))
+    print(compared(found), answers_table(found), sep="\n")
 
 
 def write_unpacked(path, to):
@@ -280,7 +281,7 @@ def asked_both(question, model, file, theirs):
         theirs.eval([other])
     texts = ["".join(write.letters_of(answer, file)) for answer in answers]
     same = answers[0] == answers[1]
-    return {"apart": apart, "largest": largest, "same": same, "by hand": texts[0], "llama.cpp": texts[1]}
+    return {"apart": apart, "largest": largest, "same": same} | dict(zip(WHO, texts, strict=True))
 
 
 def compared(found):
@@ -289,6 +290,12 @@ def compared(found):
     same = all(both["same"] for both in found.values())
     words = f"the likeliest {LIKELIEST} words are the same, one after another" if same else "the likeliest words differ"
     return f"the logits differ by at most {above(apart)}, of {largest:.0f}, and {words}"
+
+
+def answers_table(found):
+    """What both answered, beside each other, in Markdown. / is the end of a line."""
+    rows = [[question, *(both[who].replace("\n", " / ") for who in WHO)] for question, both in found.items()]
+    return results.markdown(["", *WHO], rows)
 
 
 # --- Teach it something ---------------------------------------------------------------------------------------------
