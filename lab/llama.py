@@ -3,7 +3,7 @@
 python -m lab.llama texts            three runs on Shakespeare, beside the GPT's: loss and accuracy of a letter
 python -m lab.llama rotation         what rotation does to q . k as two words move apart -> png/rotation.png
 python -m lab.llama heads FILE       what a head of a model that people use looks at in a sentence -> png/heads.png
-python -m lab.llama speed FILE       words a second and memory, by hand and in PyTorch, on an idle machine
+python -m lab.llama speed FILE       words a second, by hand, in PyTorch and in llama.cpp, on an idle machine
 python -m lab.llama beside FILE      its logits and its answers beside llama.cpp's, which reads the same arrays
 python -m lab.llama teach FILE       what such a model learns of Shakespeare: loss and answer, before and after
 """
@@ -29,7 +29,7 @@ with program.needing("requirements-np.txt"):
     from support.drawing import INK, TEST, TRAIN, new_figure, style, style_axes
     from support.errors import UserError
     from support.history import machine
-    from support.model_file import opened
+    from support.model_file import ModelFile, opened
     from support.options import Parser
     from support.rounding import above
 
@@ -191,14 +191,36 @@ def in_pytorch(path, threads):
     return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": peak()}
 
 
+def in_llama_cpp(path, threads):
+    """The same with llama.cpp, which reads the arrays unpacked."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_unpacked(path, unpacked := Path(folder) / "unpacked.gguf")
+        words, theirs, place = ModelFile(unpacked).prompt(PROMPT), read_by_llama_cpp(unpacked, threads), 0
+        times = []
+        for _ in range(MANY):
+            began = time.perf_counter()
+            theirs.eval(words)
+            place += len(words)
+            words = [int(theirs.scores[place - 1].argmax())]
+            times.append(time.perf_counter() - began)
+    return {"prompt": times[0], "words": 1 / float(np.median(times[1:]))}
+
+
 # Each way, and with how many threads. By hand it is one, as in write.py.
-WAYS = {"by hand": (by_hand, 1), "PyTorch, 1 thread": (in_pytorch, 1), "PyTorch, 2 threads": (in_pytorch, 2)}
+WAYS = {
+    "by hand": (by_hand, 1),
+    "PyTorch, 1 thread": (in_pytorch, 1),
+    "PyTorch, 2 threads": (in_pytorch, 2),
+    "llama.cpp, 1 thread": (in_llama_cpp, 1),
+    "llama.cpp, 2 threads": (in_llama_cpp, 2),
+}
 
 COLUMNS = ("words", 1, 0), ("prompt", 1, 2), ("memory", 1e9, 2)
 
 
 def speed(path):
     """All ways in turns, each in a process of its own."""
+    needed()
     found = {name: [] for name in WAYS}
     for _, (name, (function, threads)) in product(range(ROUNDS), WAYS.items()):
         with timing.threads_of_workers(threads):
@@ -210,10 +232,12 @@ def speed(path):
 
 
 def speed_table(found):
-    rows = [
-        [name, *(f"{np.median([run[what] for run in runs]) / unit:.{digits}f}" for what, unit, digits in COLUMNS)]
-        for name, runs in found.items()
-    ]
+    """The medians of all rounds, in Markdown."""
+
+    def cell(runs, what, unit, digits):
+        return f"{np.median([run[what] for run in runs]) / unit:.{digits}f}" if what in runs[0] else ""
+
+    rows = [[name, *(cell(runs, *column) for column in COLUMNS)] for name, runs in found.items()]
     return results.markdown(["", "words a second", "the prompt, seconds", "memory, GB"], rows)
 
 
@@ -226,21 +250,32 @@ WHO = "by hand", "llama.cpp"
 def beside(path):
     """The arrays of the model, unpacked, as another file that llama.cpp reads; then the same questions to both.
 
-    llama.cpp shares no line with this project. Its keys and values are float32 here, as ours.
+    llama.cpp shares no line with this project.
     """
+    version = needed().__version__
+    model, _, file = networks.load_file(path)
+    with tempfile.TemporaryDirectory() as folder:
+        write_unpacked(path, unpacked := Path(folder) / "unpacked.gguf")
+        theirs = read_by_llama_cpp(unpacked)
+        found = {question: asked_both(question, model, file, theirs) for question in QUESTIONS}
+    kept = {"command": "python -m lab.llama beside FILE", "questions": found, "machine": machine()}
+    results.save_result("llama beside", kept | {"sha256": file.sha256, "llama.cpp": version})
+    print(compared(found), answers_table(found), sep="\n")
+
+
+def needed():
+    """The package llama_cpp; UserError if it is not installed."""
     try:
         import llama_cpp
     except ModuleNotFoundError as error:
         raise UserError(f"{error.name} is not installed: python -m pip install llama-cpp-python") from None
-    model, _, file = networks.load_file(path)
-    with tempfile.TemporaryDirectory() as folder:
-        write_unpacked(path, Path(folder) / "unpacked.gguf")
-        how = {"n_ctx": 512, "logits_all": True, "type_k": 0, "type_v": 0, "n_threads": 1, "n_threads_batch": 1}
-        theirs = llama_cpp.Llama(str(Path(folder) / "unpacked.gguf"), **how, verbose=False)
-        found = {question: asked_both(question, model, file, theirs) for question in QUESTIONS}
-    kept = {"command": "python -m lab.llama beside FILE", "questions": found, "machine": machine()}
-    results.save_result("llama beside", kept | {"sha256": file.sha256, "llama.cpp": llama_cpp.__version__})
-    print(compared(found), answers_table(found), sep="\n")
+    return llama_cpp
+
+
+def read_by_llama_cpp(path, threads=1):
+    """llama.cpp with a file. Its keys and values are float32, as ours."""
+    how = {"n_ctx": 512, "logits_all": True, "type_k": 0, "type_v": 0}
+    return needed().Llama(str(path), **how, n_threads=threads, n_threads_batch=threads, verbose=False)
 
 
 def write_unpacked(path, to):
@@ -326,8 +361,8 @@ def keep_taught(path, printed, processor, memory):
     found = {"before": before, "after": checkpoint.history.test_loss[-1], "answers": answers}
     found |= {"steps": checkpoint.history.step, "parameters": sum(p.size for p in model.params.values())}
     found |= {"seconds": results.seconds_in(printed), "processor": processor, "memory": memory}
-    found |= {"command": "python -m lab.llama teach FILE"}
-    results.save_result("llama teach", found | {"machine": machine(), "sha256": sha256})
+    found |= {"command": "python -m lab.llama teach FILE", "machine": machine(), "sha256": sha256}
+    results.save_result("llama teach", found)
     print(*taught(found), sep="\n")
 
 
@@ -342,8 +377,8 @@ def taught(found):
     yield f"The test loss of a word fell from {found['before']:.2f} to {found['after']:.2f}."
     for when, said in zip(("before", "after"), found["answers"], strict=True):
         yield f"{PROMPT} ({when}) {said}"
-    minutes = f"It took {found['processor'] / 60:.0f} minutes of a processor, the tests before and after with it"
-    yield f"{minutes}, and {found['memory'] / 1e9:.1f} GB of memory."
+    minutes = f"It took {found['seconds'] / 60:.0f} minutes ({found['machine']['processor']})"
+    yield f"{minutes}, the tests before and after with it, and {found['memory'] / 1e9:.1f} GB of memory."
 
 
 def main():

@@ -10,8 +10,8 @@ once: an array `a` was stretched to the shape of dy. What is its gradient?
 NumPy lines shapes up from the right. An array is repeated along the axes that it does not have, and along those where
 it has length 1:
 
-    shape       (H,)    (B, 1)    (1, 1)    (B, H)    (T, 1)       (B, 1, C)    (C,)
-    dy.shape    (B, H)  (B, H)    (B, H)    (B, H)    (B, T, C)    (B, T, C)    (B, T, C)
+    shape       (H,)    (B, 1)    (1, 1)    ()        (B, H)    (T, 1)       (B, 1, C)    (C,)
+    dy.shape    (B, H)  (B, H)    (B, H)    (B, H)    (B, H)    (B, T, C)    (B, T, C)    (B, T, C)
 """
 
 import numpy as np

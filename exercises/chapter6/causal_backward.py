@@ -3,7 +3,7 @@
 The scores of places that come later are hidden, and softmax makes weights of each row, as in `causal_mask`: row i has
 weights for the places 0 to i, and 0 after it. You know dweights. Find dscores.
 
-    scores   (B, T, T)   scores[b, i, j]: how much place i of text b would like to have of place j
+    scores   (B, T, T)   scores[b, i, j]: how much place i of text b would like to have of place j; may be large
     dweights (B, T, T)   the derivative of the loss with respect to weights
 
 First make the weights: copy your lines. dweights is not 0 at the hidden places, where nobody has asked for it.

@@ -4,7 +4,7 @@ In attention each place scores every place, and softmax makes weights of each ro
 not look ahead: the word that place i should predict stands at place i + 1. So row i has weights for the places 0 to i,
 positive and with sum 1, and 0 for all places after it.
 
-    scores (B, T, T)   scores[b, i, j]: how much place i of text b would like to have of place j
+    scores (B, T, T)   scores[b, i, j]: how much place i of text b would like to have of place j; may be large
 
 Find the weights. They are what softmax would give if the places after i did not exist.
 """

@@ -44,6 +44,10 @@ def test_how_far_it_is_from_llama_cpp_stands_on_the_page():
     assert llama.answers_table(found) in DOC
 
 
+def test_how_fast_it_is_stands_on_the_page():
+    assert llama.speed_table(results.load_results()["llama speed"]["runs"]) in DOC
+
+
 class Another:
     """A reader of the unpacked file, called as llama.cpp is."""
 
@@ -51,6 +55,7 @@ class Another:
         self.model, _, self.file = networks.load_file(path)
         assert {tensor.tensor_type.name for tensor in ModelFile(path).tensors.values()} == {"F32"}
         self.scores = np.zeros((n_ctx, self.file.words.size), np.float32)
+        self.reset()
 
     def reset(self):
         self.place = 0
@@ -110,9 +115,10 @@ def test_the_pictures(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_both_ways_are_timed(tmp_path, monkeypatch, kept, capsys):
+def test_all_ways_are_timed(tmp_path, monkeypatch, kept, capsys):
     pytest.importorskip("gguf")
     monkeypatch.setattr(llama, "MANY", 3)
+    monkeypatch.setitem(sys.modules, "llama_cpp", SimpleNamespace(Llama=Another))
     monkeypatch.setattr(llama.timing, "apart", lambda function, *what: function(*what))
     llama.speed(write_model(tmp_path / "tiny.gguf"))
     assert [*kept["llama speed"]["runs"]] == [*llama.WAYS]
