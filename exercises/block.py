@@ -19,8 +19,7 @@ with program.needing("requirements-np.txt"):
     from exercises.words import OF_BLOCKS, explained
     from marker import ROOT
     from marker.complaints import plain
-    from marker.derivatives import Place, compare, factor, matched, right_alone, root_mean_square, swapped, told
-    from marker.factors import made_of
+    from marker.derivatives import Place, compare, factor, matched, right_alone, root_mean_square, swapped, told, why
     from marker.nests import floats, replaced, shown
     from marker.verdict import Wrong
     from mlp_np import numerical_gradient, relative_difference
@@ -95,6 +94,7 @@ def begun(calls, batch, seed, size=None):
     None are so large that all shares are 0 or 1, nor so small that they do nothing.
     """
     params = calls.first_weights(seed, size)
+    calls.forward(params, batch[0])  # should `backward` use what that leaves, `as_promised` says it
     _, gradients = calls.backward(params, *batch)
     gradients = {k: g for k, g in gradients.items() if g is not None and (g.ndim or g)}
     arrays = {k: a / max(1, 2 * root_mean_square(a)) for k, a in floats(params).items() if k in gradients}
@@ -110,13 +110,19 @@ def near(path, shape):
 
 
 def as_promised(found):
-    """y is the same at each call, and a text's is the same whether it is alone or among others."""
+    """y is the same at each call, and a text's is the same whether it is alone or among others; dx is that of x."""
     calls, params, x = found.calls, found.params, found.x
     y = calls.forward(params, x)
     if not np.array_equal(y, calls.forward(params, x)):
         raise wrong("forward by chance")
     if np.abs(calls.forward(params, x[:1]) - y[:1]).max() > 1e-9 * np.abs(y).max():
         raise wrong("sees other texts", n=len(x))
+    one, other = x[:1, :1], x[:1, 1:2]
+    calls.forward(params, one)
+    before, _ = calls.backward(params, one, one)
+    calls.forward(params, other)
+    if not np.array_equal(before, calls.backward(params, one, one)[0]):
+        raise wrong("backward of another x")
 
 
 def looks_back(found):
@@ -319,7 +325,7 @@ def named(calls, params, batches, offs, rng):
     bad, (place, mine) = offs[where], at_this(calls, params, *batches[where])
     factors = [factor([one for key in bad for one in all_of.get(key, ())]) for all_of in offs]
     if all(factors) and factors[where] != 1:
-        more = why(factors, [len(x) for x, _ in batches])
+        more = why(factors, [len(x) for x, _ in batches], OF_TEXTS)
         return wrong("gradients times a number: of a block", times=factors[where], more=more, **told(bad, mine, names))
     more = what_is_small_or_long(calls, params, batches, where, bad, rng)
     more = more or what_is_missing(calls, params, batches[where], place, mine, bad, rng)
@@ -332,14 +338,6 @@ OF_TEXTS = {
     1: " That is the number of texts. Where does it come in?",
     -1: " That is 1 / the number of texts. Is there a mean over them in (y * dy).sum()?",
 }
-
-
-def why(factors, texts):
-    """A question about such a factor, one for each batch, if it is known."""
-    if np.allclose(factors, -1, rtol=0.01):
-        return " Is the sign right?"
-    sign, powers = made_of(factors, {"texts": texts}, OF_TEXTS, most=1, near=0.01) or (0, {})
-    return OF_TEXTS[powers["texts"]] if sign > 0 else ""
 
 
 CASES = (1, 1, 2, 1), (1, 2, 2, 1), (1, 1, 3, 1), (1, 2, 3, 1), (2, 1, 3, 1), (1, 2, 4, 2), (2, 2, 4, 2)  # B, T, C, h
@@ -403,6 +401,15 @@ def what_is_missing(calls, params, batch, place, mine, bad, rng):
     return ""
 
 
+CONSEQUENCES = (
+    drawn, as_promised, goes_back, looks_back, shares, begins_by_rng, adds, bends, compared, has_heads, uses_all,
+    derivatives,
+)  # fmt: skip
+FUNCTIONS = "first_weights", "forward", "backward"
+ASKED = tuple(one for one in CONSEQUENCES if one is not goes_back)  # which looks at the calls within
+JUDGE = Blank(FUNCTIONS, STUB, OfBlock, CONSEQUENCES, said, "exercises.block", asked=ASKED)
+
+
 # --- Run as a program -------------------------------------------------------------------------------------------------
 
 
@@ -419,15 +426,6 @@ def run(file):
             array = place.arrays[k].copy()
             slopes = numerical_gradient(lambda k=k, a=array: place.along({k: a - place.arrays[k]})(1), array)
             print(f"{names([k]):30} {relative_difference(g, slopes):.1e}")
-
-
-CONSEQUENCES = (
-    drawn, goes_back, as_promised, looks_back, shares, begins_by_rng, adds, bends, compared, has_heads, uses_all,
-    derivatives,
-)  # fmt: skip
-FUNCTIONS = "first_weights", "forward", "backward"
-ASKED = tuple(one for one in CONSEQUENCES if one is not goes_back)  # which looks at the calls within
-JUDGE = Blank(FUNCTIONS, STUB, OfBlock, CONSEQUENCES, said, "exercises.block", asked=ASKED)
 
 
 if __name__ == "__main__":

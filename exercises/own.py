@@ -29,6 +29,7 @@ with program.needing("requirements-np.txt"):
     from support.files import read_file, replacing
 
 NEEDED, APART = 0.88, 0.03  # the accuracy that is needed; how far from it the claim may be
+AGAIN = 0.8  # the accuracy that another training needs, of other images
 ALIKE = 0.5  # the accuracy that no training has whose gradients are turned round
 KNOWN = 3500  # images to learn from; the others are for the test
 LOG10 = np.log(10)  # the loss of ten equal scores
@@ -74,87 +75,6 @@ def draw(rng):
     images, labels = np.concatenate([images, test_images]).reshape(-1, 784), np.concatenate([labels, test_labels])
     known, others = np.split(rng.permutation(len(images)), [KNOWN * len(images) // 6000])
     return images[known], labels[known], images[others], labels[others]
-
-
-# --- Run as a program, and put to use ---------------------------------------------------------------------------------
-
-
-def run(file):
-    """Train the network of a file on all images that are there, keep it beside the file, and say how well it reads.
-
-    First it does all of this with a few images. This shows a mistake at once, and how long all images will take.
-    """
-    images, labels, others, answers = (rows_of(a) for a in data.load())
-    few, began = 4000, time.perf_counter()
-    with explained(file) as module:
-        if len(images) > few:
-            learn(module, images[:few], labels[:few], others, answers)
-        print(f"It trains on {len(images):,} images.", flush=True)
-        with passing((time.perf_counter() - began) * len(images) / few):
-            content, claim, found = learn(module, images, labels, others, answers)
-    with replacing(Path(file).with_suffix(".npz")) as written:
-        written.write(content)
-    print(f"You claim {claim:.4f}. Of {len(others):,} others it reads {found:.4f}.")
-
-
-def learn(module, images, labels, others, answers):
-    """What is kept of a network that learns from these images, its claim, and the share of the others that it reads."""
-    calls = Reading(module)
-    trained = calls.train((images, labels), 0, names=())
-    content = kept(trained.params)
-    return content, trained.claim, (calls.read(restored(module, content), others) == answers).mean()
-
-
-def rows_of(array):
-    return array.reshape(len(array), -1) if array.ndim > 1 else array.astype(np.int64)
-
-
-def digit(module, file, image):
-    """What a learner's own network says to an image (28, 28); `run` has kept its params in a file."""
-    try:
-        params = restored(module, read_file(file, 2**28))
-    except Exception:  # whatever zipfile, NumPy and json make of a damaged file, or of one of an earlier version
-        raise UserError(f"{file} is damaged: delete it; the next call writes it again") from None
-    return Reading(module).read(params, image.reshape(1, -1))[0]
-
-
-def main(file, picture=None):
-    """Train the network of a file, or have it read a picture."""
-    if picture is None:
-        return run(file)
-    from support.ink import read_digit  # it needs Pillow
-
-    _, image = read_digit(picture)
-    try:
-        print(f"digit: {digit(load(file), Path(file).with_suffix('.npz'), image)}")
-    except UserError:
-        raise
-    except BaseException as error:
-        raise UserError(f"{Path(file).name}: {explain(error, str(file))['text']}") from None
-
-
-class passing:
-    """A progress bar on stderr for a computation that takes about this many seconds."""
-
-    def __init__(self, seconds):
-        from tqdm import tqdm  # the site has none
-
-        shown = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, about {remaining} left"
-        self.bar = tqdm(total=round(seconds, 1), desc="training", disable=None, bar_format=shown, leave=False)
-        self.ended = Event()
-
-    def __enter__(self):
-        self.thread = Thread(target=self.tick, daemon=True)
-        self.thread.start()
-
-    def tick(self):
-        while not self.ended.wait(0.2):
-            self.bar.update(min(0.2, self.bar.total - self.bar.n))
-
-    def __exit__(self, *error):
-        self.ended.set()
-        self.thread.join()
-        self.bar.close()
 
 
 # --- The functions, called with care ----------------------------------------------------------------------------------
@@ -385,9 +305,9 @@ def remarks(found):
         found.remarks.append(f"For {ties} of {n} images, several digits have exactly the same loss. {ask}")
 
 
-def reads_some(found, params):
+def reads_some(found, params, needed=ALIKE):
     """Whether these params are those of a network that has learned."""
-    return (found.calls.read(params, found.others) == found.answers).mean() > ALIKE
+    return (found.calls.read(params, found.others) == found.answers).mean() > needed
 
 
 def reads_enough(found):
@@ -397,7 +317,7 @@ def reads_enough(found):
 
 def reads_what_it_was_told(found):
     n, accuracy, claim = len(found.others), found.accuracy, found.trace.claim
-    if accuracy < NEEDED - 0.08 or abs(claim - accuracy) > 5 * APART:  # it is another training
+    if accuracy < AGAIN or abs(claim - accuracy) > 5 * APART:  # it is another training
         raise wrong("reads something else", n=n, found=accuracy, claim=claim)
 
 
@@ -541,9 +461,93 @@ CONSEQUENCES = (
     reads_all_of_a_pixel, has_a_hidden_layer, trains_it, remarks, partial(blank.begins_anew, is_good=reads_some),
     reads_enough, claims_what_is_so, remarks_on_training,
 )  # fmt: skip
-ASKED = renamed, blank.learns_again, keeps_no_images, reads_the_least_loss, reads_what_it_was_told
+ASKED = (
+    renamed, partial(blank.learns_again, derivatives=derivatives, is_good=partial(reads_some, needed=AGAIN)),
+    keeps_no_images, reads_the_least_loss, has_a_hidden_layer, reads_what_it_was_told,
+)  # fmt: skip
 FUNCTIONS = "loss", "gradients", "train", "read"
 JUDGE = Blank(FUNCTIONS, STUB, Reading, CONSEQUENCES, said, "exercises.own", "exercises.looked", ASKED)
+
+
+# --- Run as a program, and put to use ---------------------------------------------------------------------------------
+
+
+def run(file):
+    """Train the network of a file on all images that are there, keep it beside the file, and say how well it reads.
+
+    First it does all of this with a few images. This shows a mistake at once, and how long all images will take.
+    """
+    images, labels, others, answers = (rows_of(a) for a in data.load())
+    few, began = 4000, time.perf_counter()
+    with explained(file) as module:
+        if len(images) > few:
+            learn(module, images[:few], labels[:few], others, answers)
+        print(f"It trains on {len(images):,} images.", flush=True)
+        with passing((time.perf_counter() - began) * len(images) / few):
+            content, claim, found = learn(module, images, labels, others, answers)
+    with replacing(Path(file).with_suffix(".npz")) as written:
+        written.write(content)
+    print(f"You claim {claim:.4f}. Of {len(others):,} others it reads {found:.4f}.")
+
+
+def learn(module, images, labels, others, answers):
+    """What is kept of a network that learns from these images, its claim, and the share of the others that it reads."""
+    calls = Reading(module)
+    trained = calls.train((images, labels), 0, names=())
+    content = kept(trained.params)
+    return content, trained.claim, (calls.read(restored(module, content), others) == answers).mean()
+
+
+def rows_of(array):
+    return array.reshape(len(array), -1) if array.ndim > 1 else array.astype(np.int64)
+
+
+def digit(module, file, image):
+    """What a learner's own network says to an image (28, 28); `run` has kept its params in a file."""
+    try:
+        params = restored(module, read_file(file, 2**28))
+    except Exception:  # whatever zipfile, NumPy and json make of a damaged file, or of one of an earlier version
+        raise UserError(f"{file} is damaged: delete it; the next call writes it again") from None
+    return Reading(module).read(params, image.reshape(1, -1))[0]
+
+
+def main(file, picture=None):
+    """Train the network of a file, or have it read a picture."""
+    if picture is None:
+        return run(file)
+    from support.ink import read_digit  # it needs Pillow
+
+    _, image = read_digit(picture)
+    try:
+        print(f"digit: {digit(load(file), Path(file).with_suffix('.npz'), image)}")
+    except UserError:
+        raise
+    except BaseException as error:
+        raise UserError(f"{Path(file).name}: {explain(error, str(file))['text']}") from None
+
+
+class passing:
+    """A progress bar on stderr for a computation that takes about this many seconds."""
+
+    def __init__(self, seconds):
+        from tqdm import tqdm  # the site has none
+
+        shown = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, about {remaining} left"
+        self.bar = tqdm(total=round(seconds, 1), desc="training", disable=None, bar_format=shown, leave=False)
+        self.ended = Event()
+
+    def __enter__(self):
+        self.thread = Thread(target=self.tick, daemon=True)
+        self.thread.start()
+
+    def tick(self):
+        while not self.ended.wait(0.2):
+            self.bar.update(min(0.2, self.bar.total - self.bar.n))
+
+    def __exit__(self, *error):
+        self.ended.set()
+        self.thread.join()
+        self.bar.close()
 
 
 if __name__ == "__main__":

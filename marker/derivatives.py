@@ -153,13 +153,13 @@ class Place:
         for h, near in self.lengths:
             above, below = f(h), f(-h)
             one = (above - below) / (2 * h)
-            rounding = 4e-7 if self.lengths is ROUNDED else 1e-14  # of a mean of many terms
-            near = max(near * max(abs(one), abs(mine), size), rounding * max(1, abs(self.here)) / h)
+            rounding = (4e-7 if self.lengths is ROUNDED else 1e-14) * max(1, abs(self.here)) / h  # of many terms
+            near = max(near * max(abs(one), abs(mine), size), rounding)
             if abs(one - mine) <= near:
                 return mine
             half = (f(h / 2) - f(-h / 2)) / h
             if abs(one - half) <= near / 3 and abs(above - 2 * self.here + below) / h <= near:
-                return one
+                return one if abs(one) > rounding else 0.0  # what is said of it is 0, and not 1e-11
         return None
 
     def has(self, k, g, rng):
@@ -270,6 +270,8 @@ def named(loss, gradients, params, batches, found, first, rng, examples, terms, 
     bad, sizes = found[where], [len(batch[0]) for batch in batches]
     values = told(bad, first, shown) | {"n": sizes[where], "examples": examples}
     factors = [factor([one for key in bad for one in all_of.get(key, ())]) for all_of in found]
+    if is_stale(gradients, params, batches[where]):
+        return wrong("other gradients", more=f" {said('the same for others')}", **values)
     if not all(factors) or abs(factors[where] - 1) < 0.05:  # nearly right: a term may be missing, too
         more = otherwise(loss, params, batches, bad, first, rng)
         if more or not all(factors) or factors[where] == 1:
@@ -280,7 +282,9 @@ def named(loss, gradients, params, batches, found, first, rng, examples, terms, 
     for n, r in zip(sizes, factors, strict=True):
         if n != sizes[where] and abs(r / factors[where] - 1) > 0.03:
             also = f" {said('also' if r != 1 else 'also: right', n=n, examples=examples, times=r)}"
-    more = why(factors, sizes, examples, asks) or why_mean(factors, batches, terms)
+    asked = {power: f" {said(text, examples=examples)}" for power, text in OF_EXAMPLES.items()}
+    more = why(factors, sizes, asked) or why_constant(factors, sizes, examples, asks)
+    more = more or why_mean(factors, batches, terms)
     times = f"{factors[where]:.{5 if abs(factors[where] - 1) < 0.01 else 3}g}"  # 1.0005 is not 1
     return wrong("gradients times a number", times=times, also=also, more=more, **values)
 
@@ -324,7 +328,7 @@ def factor(offs):
         return 1.0
     ratios = [one.mine / one.slope if one.slope else np.inf for one in offs]
     r = float(np.median(ratios))
-    near = min(0.03 * abs(r), 0.3 * abs(r - 1))  # 1.0003 and 1.0006 are not one factor
+    near = min(0.03 * abs(r), 0.1 * abs(r - 1))  # 0.966 and 0.972 are not one factor
     return r if len(ratios) > 1 and np.isfinite(r) and np.ptp(ratios) < near else None
 
 
@@ -332,22 +336,26 @@ def factor(offs):
 OF_EXAMPLES = {1: "times: their number", -1: "times: one by their number", 2: "times: their number squared"}
 
 
-def why(factors, sizes, examples, asks):
-    """A question about such a factor, if it is known; what is said of the number of examples holds for both batches."""
-    factors, sizes = np.array(factors), np.array(sizes, float)
+def alike(factors, values):
+    return np.all(np.abs(np.array(factors) / values - 1) < 0.03)
 
-    def alike(values):
-        return np.all(np.abs(factors / values - 1) < 0.03)
 
-    if alike(-1):
+def why(factors, sizes, of_examples):
+    """A question about such a factor, one for each batch, if it is -1, or a power of the number of examples in all of
+    them. of_examples: {a power: what is asked of it}."""
+    if alike(factors, -1):
         return f" {said('times: the sign')}"
-    sign, powers = made_of(factors, {"n": sizes}, OF_EXAMPLES, most=1, near=0.03) or (0, {})
-    if sign > 0:
-        return f" {said(OF_EXAMPLES[powers['n']], examples=examples)}"
+    sign, powers = made_of(factors, {"n": sizes}, of_examples, most=1, near=0.03) or (0, {})
+    return of_examples[powers["n"]] if sign > 0 else ""
+
+
+def why_constant(factors, sizes, examples, asks):
+    """The same, if one has divided by a constant in place of the number of examples. asks: see `check`."""
+    sizes = np.array(sizes, float)
     c = sizes[0] / factors[0]
-    if len({*sizes}) > 1 and alike(sizes / c) and abs(c - round(c)) < 0.01 * c and round(c) > 1:
+    if len({*sizes}) > 1 and alike(factors, sizes / c) and abs(c - round(c)) < 0.01 * c and round(c) > 1:
         return f" {said('times: a constant', n=round(c), examples=examples)}"
-    return next((f" {ask}" for times, ask in asks.items() if alike(times)), "")
+    return next((f" {ask}" for times, ask in asks.items() if alike(factors, times)), "")
 
 
 def why_mean(factors, batches, terms):
@@ -372,6 +380,14 @@ def swapped(gradients, bad, place, rng, names):
             if place.has(k, g, rng):
                 return f" {text}"
     return ""
+
+
+def is_stale(gradients, params, batch):
+    """Whether gradients are the same, to the last bit, for other params: then they are not those of these."""
+    there = {k: 1.01 * a + 0.01 for k, a in floats(params).items()}
+    one, two = (formed(gradients, nest, batch) for nest in (params, replaced(params, there)))
+    one, two = ({k: g for k, g in found.items() if g is not None and g.any()} for found in (one, two))
+    return one.keys() == two.keys() != set() and all(np.array_equal(g, two[k]) for k, g in one.items())
 
 
 def otherwise(loss, params, batches, bad, first, rng):

@@ -30,6 +30,21 @@ NOTHING = {
     "def forward(params, x): return x + x @ params['W']\n"
     "def backward(params, x, dy): return dy + dy @ params['W'].T, {'W': np.einsum('bti,bto->io', x, dy)}\n",
 }
+# What may be wrong with a forged file that truly learns: words that are then said, and edits of a right one.
+IN_NETWORKS = r"""
+Your network is linear | a1 = np.maximum(z1, 0) -> a1 = z1 & dz1 = da1 * (z1 > 0) -> dz1 = da1
+It should be the mean over the images | / len(labels) -> / 1 & mean()\n\n\ndef gradients -> sum()\n\n\ndef gradients \
+& 32, 0.1 -> 32, 0.002
+`gradients` is not the derivative | def gradients(params, images, labels):\n -> def gradients(params, images, labels):\
+\n    if len(images) > 64:\n        a, b = gradients(params, images[:64], labels[:64]), gradients(params, images[64:], \
+labels[64:])\n        return {k: (a[k] + b[k]) / 2 for k in a}\n
+"""
+IN_WRITERS = r"""
+Two calls of `write` | rng.choice(27, p=row) -> np.random.choice(27, p=row)
+It claims 0.100 | return params, loss(params, texts[aside]) -> return params, 0.1
+"""
+HIDDEN = [("own_network", words, program) for words, _, program in own_programs.programs(IN_NETWORKS)]
+HIDDEN += [("own_gpt", words, program) for words, _, program in own_programs.programs(IN_WRITERS, own_writers.BASE)]
 # It has learned long ago, and takes small steps when it is marked.
 CACHED = """
     params = dict(np.load(CACHE))
@@ -87,6 +102,24 @@ def test_a_forged_report_is_not_enough(name, tmp_path):
     assert runner.apart(BY_NAME[name], path, 0, 40).notes["passed"]
     found = marking.mark(BY_NAME[name], path, 0)
     assert (found.passed, found.name) == (False, "not as reported"), found.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "words", "program"), HIDDEN)
+def test_a_forged_report_hides_nothing_that_can_be_asked(name, words, program, tmp_path):
+    (path := tmp_path / f"{name}.py").write_text(FORGED + program)
+    found = marking.mark(BY_NAME[name], path, 0)
+    assert found.name == "not as reported" and words in found.text.replace("\n", " "), found.text
+
+
+@pytest.mark.slow
+def test_what_shows_only_on_the_way_stays_the_word_of_a_file(tmp_path):
+    """docs/teaching.md says so: a claim that was not measured, say."""
+    claim = "accuracy = np.mean(read(params, images[tested]) == labels[tested])"
+    program = own_programs.BASE.replace(claim, "accuracy = 0.93")
+    for first, passes in ((FORGED, True), ("", False)):
+        (path := tmp_path / "own_network.py").write_text(first + program)
+        assert marking.mark(BY_NAME["own_network"], path, 0).passed == passes
 
 
 @pytest.mark.slow

@@ -72,6 +72,37 @@ def test_what_is_said_is_true_of_it(i, tmp_path):
     assert words in verdict(program, tmp_path, i).text.replace("\n", " ")
 
 
+def test_what_is_said_of_a_slope_that_is_0_is_0():
+    """And not what rounding leaves of it."""
+    x, params = np.array([[0.1], [0.3], [-0.4]]), {"W": np.ones(1)}
+
+    def loss(params, x):
+        return (x @ params["W"] - x @ (1.1 * params["W"]) / 1.1).mean()
+
+    with pytest.raises(Wrong, match=r"`gradients` says 1, central differences of `loss` say 0\."):
+        derivatives.check(loss, lambda params, x: params, params, [(x,)], np.random.default_rng(0))
+
+
+def test_a_factor_is_one_number_for_all_entries():
+    for mine, times in {(0.966, 0.969, 0.972): None, (1.0003, 1.0006): None, (1.0005, 1.00051): 1.0005}.items():
+        found = derivatives.factor([derivatives.Off(0, m, 1.0) for m in mine])
+        assert found is times is None or found == pytest.approx(times, abs=1e-5)
+
+
+def test_a_training_that_ends_badly_by_chance_is_tried_again():
+    claims = iter([0.7, 0.9, 0.8])
+    calls = SimpleNamespace(train=lambda *_, **__: SimpleNamespace(params=next(claims)))
+    found = SimpleNamespace(calls=calls, examples=(), seed=0, few=())
+    blank.learns_again(found, lambda found, calls, params, batches: None, lambda found, params: params > 0.8)
+    assert found.params == 0.9
+
+
+def test_the_seconds_of_the_statements_are_those_of_the_marker():
+    for name in ("own_network", "own_gpt"):
+        said = re.search(r"may take (\d+) seconds", BY_NAME[name].stub.replace("\n", " "))
+        assert int(said[1]) == BY_NAME[name].kind.seconds
+
+
 def test_images_that_a_network_is_tested_with_are_no_images_that_it_has_learned_from():
     images, _, others, _ = own.draw(np.random.default_rng(0))
     pool = digits.few_images()

@@ -2,17 +2,18 @@
 
 So far you wrote lines of a network that was laid out for you. Now write a whole one: first weights, batches, forward
 and back, steps, and an honest test. It has a hidden layer, and all its layers learn. How is up to you, in these four
-functions.
+functions: which loss, which activation, which steps.
 
-    images (N, 784)   uint8, 0 to 255: handwritten digits. Leave them as they are
+    images (N, 784)   uint8, 0 to 255: handwritten digits
     labels (N,)       which digits they are
     params            arrays and numbers, in tuples, lists and dicts, as you like: the weights of your network
     rng               where chance comes from: rng.normal, rng.permutation ... (np.random.default_rng)
 
-The marker asks your own `loss` whether your `gradients` are right: it takes central differences, as you did. It lets
-`train` learn from 3,500 images, a few times, so a training should take a few seconds. Then `read` gets others. You
-pass if at least 0.88 of those are read right, and if the accuracy that you claim is within 0.03 of that. How well does
-your network read digits that it has never seen? Find that out inside `train`.
+No function changes the arrays that it is given. The marker asks your own `loss` whether your `gradients` are right: it
+takes central differences, as you did. It lets `train` learn from 3,500 images, a few times. All of that may take 40
+seconds of computing, so a training should take a few. Then `read` gets others. You pass if at least 0.88 of those are
+read right, and if the accuracy that you claim is within 0.03 of that. How well does your network read digits that it
+has never seen? Find that out inside `train`.
 """
 
 import numpy as np
@@ -37,7 +38,7 @@ def train(images, labels, rng):
 
 
 def read(params, images):
-    """Return a digit for each image, (N,)."""
+    """Return a digit for each image, (N,): the label with which `loss` of that image is least."""
     ...
 
 

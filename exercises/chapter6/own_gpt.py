@@ -9,12 +9,13 @@ it is up to you: attention, a mean of the letters before, or the last few letter
 
 logits[n, t] has 27 scores, for what may stand at place t of text n. They see the words at 0, ..., t - 1 of that text,
 and nothing else. The loss is the mean of -log p of the right words, where p is softmax(logits): over the letters of all
-these names, and one end for each. It is the loss of a letter.
+these names, and one end for each of fewer than 12. It is the loss of a letter.
 
-The marker takes central differences of your `loss`. It lets `train` learn from 4,000 names, so a training should take a
-few seconds. Then it computes the loss on 1,000 other names from your `logits`. A table that counts which letter comes
-after which has to be beaten by 0.02, and the loss that you claim has to be within 0.08 of it. How high is it on names
-that your network has never seen? Find that out inside `train`.
+No function changes the arrays that it is given. The marker takes central differences of your `loss`. It lets `train`
+learn from 4,000 names, a few times. All of that may take 40 seconds of computing, so a training should take a few. Then
+it computes the loss on 1,000 other names from your `logits`. A table that counts which letter comes after which has to
+be beaten by 0.02, and the loss that you claim has to be within 0.08 of it. How high is it on names that your network
+has never seen? Find that out inside `train`.
 """
 
 import numpy as np
@@ -44,7 +45,7 @@ def train(texts, rng):
 
 
 def write(params, letters, rng):
-    """Return a list of names. letters: a list of strings, with which they begin; "" is one, too.
+    """Return a list of names, one for each string in the list `letters`: that is how it begins. "" is one, too.
 
     rng draws each further letter, with the probabilities softmax(logits), until it draws the end, or there are 12.
     """

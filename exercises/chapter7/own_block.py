@@ -1,20 +1,22 @@
 """A block of your own, and the way back through it, from a blank file.
 
 A GPT is one block, many times over. Write one, forward and back, with the lines that you wrote before. How is up to
-you: GELU or ReLU, with biases or without, the norms before the layers or behind the sums.
+you: GELU, ReLU or a gate, with biases or without, the norms before the layers or behind the sums, the two layers one
+after the other or side by side.
 
     x, dy (B, T, C)   for B texts of T places; dy is the derivative of the loss with respect to y
     params            arrays and numbers, in tuples, lists and dicts, as you like: the weights of your block
     h                 how many heads share the C channels; keep it in params, as a whole number
     rng               where chance comes from: rng.normal ... (np.random.default_rng)
 
-A block adds two things to each place: what h heads of attention find at that place and at all those before it, a mean
-in shares that add up to 1, and what a layer with an activation makes of each place alone. It gets any C that h divides,
-and any T; where a place stands in its text was added to x before.
+A block adds two things to each place. One is what h heads of attention find at that place and at all those before it:
+each head takes a mean, in shares of its own, which add up to 1 and depend on what stands at both places. The other is
+what a layer with an activation makes of each place alone. A block gets any C that h divides, and any T; where a place
+stands in its text was added to x before. No function changes the arrays that it is given.
 
 The marker asks your own `forward` whether `backward` is right: it takes central differences of (y * dy).sum(), in x and
 in all arrays of params. And it looks at y to see whether it is a block: it changes x at one place, makes all places
-alike, and asks for other sizes. It tries texts of 1 to 33 places.
+alike, and asks for other sizes. It tries texts of 1 to 33 places. `backward` may take no differences itself.
 """
 
 import numpy as np

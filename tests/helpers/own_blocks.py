@@ -226,6 +226,9 @@ part, h)[:, [0] * h] if i < 2 else split(part, h) for i, part in enumerate( & np
 -> np.split(n1 * gamma1 @ qkv, 3, axis=-1))) & dqkv = np.concatenate([merge(dq), merge(dk), merge(dv)], axis=-1) -> \
 dq, dk = (np.concatenate([d.sum(axis=1, keepdims=True), 0 * d[:, 1:]], axis=1) for d in (dq, dk)); dqkv = \
 np.concatenate([merge(dq), merge(dk), merge(dv)], axis=-1)
+backward of another x | what does it take from that call | def forward(params, x):\n    return passed(params, x)[-1] \
+-> LAST = {}\n\n\ndef forward(params, x):\n    LAST["all"] = passed(params, x)\n    return LAST["all"][-1] & a1, _ = \
+passed(params, x) -> a1, _ = LAST["all"]
 """
 
 # A backward that goes no way back.

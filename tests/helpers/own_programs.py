@@ -1034,6 +1034,9 @@ len(images) > 64:\n        a, b = gradients(params, images[:64], labels[:64]), g
 labels[64:])\n        return {k: (a[k] + b[k]) / 2 for k in a}\n
 weights too large | np.sqrt(2 / 784) -> 9 / 28 & np.sqrt(2 / HIDDEN) -> 9 / np.sqrt(HIDDEN) & 32, 0.1, 0.9, 50, \
 6 -> 32, 0.0001, 0.9, 50, 1
+gradients by chance | def loss(params, images, labels):\n -> LAST = {}\n\n\ndef loss(params, images, labels):\n    \
+LAST["params"] = params\n & def gradients(params, images, labels):\n -> def gradients(params, images, labels):\n    \
+params = LAST["params"]\n & dparams = -> loss(params, images[batch], labels[batch]); dparams =
 """
 
 # Changes of BASE, and words that are then said, of one that passes, too.
@@ -1070,6 +1073,8 @@ np.ones(10)
 of the loss of | dW1 = x.T @ dz1 -> dW1 = x.T @ dz1 + 0.5 * params["W1"] & mean()\n\n\ndef gradients -> mean() + \
 0.25 * (params["W1"] ** 2).sum()\n\n\ndef gradients
 had `read` look at 95 images | order[: len(images) // 5], order[len(images) // 5 :] -> order[:95], order[95:]
+Are they those of a call before | def gradients(params, images, labels):\n -> LAST = {}\n\n\ndef gradients(params, \
+images, labels):\n    params = LAST.setdefault(len(images), params)\n
 """
 
 
