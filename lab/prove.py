@@ -482,6 +482,11 @@ def resumed_row(path, dataset, options, begun, saved, steps, by_hand):
     return Row("resumed", f"saved after {saved} steps and resumed, no array {differs(0.0)}")
 
 
+def few(names):
+    """The first names of a list, and how many more there are."""
+    return ", ".join(names[:4]) + f" and {len(names) - 4} more" * (len(names) > 4)
+
+
 def verdict(rows, twins, wrong, nothing, options):
     """(what follows, in words, and the status)."""
     file, said = f"{options.network.classes.split('.')[0]}_np.py", []
@@ -491,13 +496,13 @@ def verdict(rows, twins, wrong, nothing, options):
     if "the loss" in failed:
         said.append("The loss is wrong: it is not the mean of -log p[y].")
     if wrong:
-        names = ", ".join(wrong[:4]) + f" and {len(wrong) - 4} more" * (len(wrong) > 4)
-        names = "dlogits, and with it those behind it," if "dlogits" in wrong else names
+        what = f"its gradients of {few(wrong)} are" if len(wrong) > 1 else f"its gradient of {few(wrong)} is"
+        what = "its dlogits, and so each gradient that follows from it, is" if "dlogits" in wrong else what
         agree = [twin.file for twin in twins if twin.first and twin.first.group in ("dlogits", "gradient")]
         also = f" ({' and '.join(agree)} had the same logits, and has another one.)" if agree else ""
         if len(agree) > 1:
             also = also.replace("has another one", "have another one")
-        said.append(f"{file} is wrong: its gradient of {names} is not the derivative of its own loss.{also}")
+        said.append(f"{file} is wrong: {what} not the derivative of its own loss.{also}")
     if "the step" in failed:
         said.append("main_np.train_step is wrong: it does something to the gradients.")
     for twin in twins:
@@ -515,8 +520,8 @@ def verdict(rows, twins, wrong, nothing, options):
     if "torchrun" in failed:
         said.append("With torchrun, several processes are not the run of one.")
     if nothing:
-        names = ", ".join(nothing[:4]) + f" and {len(nothing) - 4} more" * (len(nothing) > 4)
-        said.append(f"The gradient of {names} is 0 by hand and by differences: are all units alike?")
+        what = f"gradients of {few(nothing)} are" if len(nothing) > 1 else f"gradient of {few(nothing)} is"
+        said.append(f"The {what} 0 by hand and by differences: are all units alike?")
     if others:
         are = "are another network" if len(others) > 1 else "is another network"
         right = "" if own else "Your gradients are right; "

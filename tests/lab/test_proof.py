@@ -74,20 +74,22 @@ EDITS = {  # {what is there: what stands there then}, who disagrees, and words o
     ),
     "a gradient of the loss twice its size": (
         {"/= len(y)": "/= len(y) / 2"}, {"central differences", "PyTorch"},
-        "its gradient of dlogits, and with it those behind it,",
+        "its dlogits, and so each gradient that follows from it, is not the derivative of its own loss.",
     ),
     "leaky forward alone": (
         LEAKY[0], {"central differences"},
-        "its gradient of b1, W1 is not the derivative of its own loss. mlp_autograd.py and mlp_torch.py are another",
+        "its gradients of b1, W1 are not the derivative of its own loss. mlp_autograd.py and mlp_torch.py are another",
     ),
     "leaky both ways": (
         LEAKY[0] | LEAKY[1], set(),
         "Your gradients are right; mlp_autograd.py and mlp_torch.py are another network.",
     ),
-    "leaky backward alone": (LEAKY[1], {"central differences", "the tape", "PyTorch"}, "its gradient of b1, W1 is not"),
+    "leaky backward alone": (
+        LEAKY[1], {"central differences", "the tape", "PyTorch"}, "its gradients of b1, W1 are not the derivative",
+    ),
     "equal columns": (
         {HE: f"np.repeat({HE.replace('fan_out)', '1)')}, fan_out, axis=1)"}, set(),
-        "The gradient of b1, W1 is 0 by hand and by differences: are all units alike?",
+        "The gradients of b1, W1 are 0 by hand and by differences: are all units alike?",
     ),
     "a maximum over the wrong axis": (
         {"logits.max(axis=1, keepdims=True)  # (B, 10), as": "5000 + logits.max(axis=0, keepdims=True)  #"},
@@ -248,7 +250,7 @@ def test_a_mask_that_was_forgotten_in_backward_is_found(deep, monkeypatch):
     monkeypatch.setattr(deep_np.Deep, "backward", backward)
     _, failed, said, status = judged("--model deep")
     assert failed == {"central differences", "the tape", "PyTorch"} and status == 1
-    assert "deep_np.py is wrong: its gradient of first.b, first.W is not the derivative of its own loss" in said
+    assert "deep_np.py is wrong: its gradients of first.b, first.W are not the derivative of its own loss" in said
 
 
 SIZES = ("3", "2", "6", "4", "8", "12", "24", "3,2", "2,4,3", "0.3")
