@@ -7,7 +7,7 @@
 # make figures    the docs' pictures of images and computed numbers -> png/
 # make shortcut   why the residual network has shortcuts -> png/shortcut.png
 # make results    the accuracies in the README and docs (long; can be stopped and resumed)
-# make bench      how fast a step is, here and in other tools -> tables (15 minutes, on an idle machine)
+# make bench      how fast a step is, here and in other tools -> tables (40 minutes, on an idle machine)
 # make setup      set up everything (PyTorch, tests, lint)
 # make test       the everyday tests, a minute and a half on two cores
 # make test-all   all tests: long trainings, every answer, every page

@@ -1,4 +1,4 @@
-"""How fast a training step is, and compared with what: `python -m lab.bench` (15 minutes, on an idle machine).
+"""How fast a training step is, and compared with what: `python -m lab.bench` (40 minutes, on an idle machine).
 
 A step is timed where users have it: the data loaded, real batches, the program's own loop, in a process of its own. The
 tools that are compared take turns, in three rounds, because a rented machine has slow minutes; the tables state the
