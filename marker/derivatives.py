@@ -269,9 +269,9 @@ def named(loss, gradients, params, batches, found, first, rng, examples, terms, 
     where = next(i for i, bad in enumerate(found) if bad)
     bad, sizes = found[where], [len(batch[0]) for batch in batches]
     values = told(bad, first, shown) | {"n": sizes[where], "examples": examples}
-    factors = [factor([one for key in bad for one in all_of.get(key, ())]) for all_of in found]
     if is_stale(gradients, params, batches[where]):
         return wrong("other gradients", more=f" {said('the same for others')}", **values)
+    factors = [factor([one for key in bad for one in all_of.get(key, ())]) for all_of in found]
     if not all(factors) or abs(factors[where] - 1) < 0.05:  # nearly right: a term may be missing, too
         more = otherwise(loss, params, batches, bad, first, rng)
         if more or not all(factors) or factors[where] == 1:
