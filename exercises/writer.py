@@ -246,9 +246,9 @@ def has_learned_again(found):
         raise wrong("writes something else", n=len(found.others), found=loss, counts=counts, claim=claim)
 
 
-def better_than_counting(found, params, by=0.0):
+def better_than_counting(found, params, more=0.0):
     """Whether these params are those of a network that has learned."""
-    return loss_of(found.calls, params, found.others) < found.counts - by
+    return loss_of(found.calls, params, found.others) < found.counts + more
 
 
 def begins_by_rng(found):
@@ -439,7 +439,7 @@ CONSEQUENCES = (
 )  # fmt: skip
 FUNCTIONS = "logits", "loss", "gradients", "train", "write"
 ASKED = (
-    renamed, partial(blank.learns_again, derivatives=derivatives, is_good=partial(better_than_counting, by=-AGAIN)),
+    renamed, partial(blank.learns_again, derivatives=derivatives, is_good=partial(better_than_counting, more=AGAIN)),
     is_one_network, has_learned_again, writes_by_rng, writes_as_its_logits_say,
 )  # fmt: skip
 JUDGE = Blank(FUNCTIONS, STUB, Writing, CONSEQUENCES, said, "exercises.writer", "exercises.looked", ASKED)
