@@ -50,6 +50,10 @@ class Case(Kind):
     # what is said against it}.
     says = {"WRONG": "", "RIGHT": "", "STILL": "", "OR_ELSE": "", "EVIDENCE": "", "AGAINST": {}}  # noqa: RUF012
     seconds, Notes, solution_is = 20, Notes, "what fixes it"
+    checked = (
+        "Marked: the stub as it is, and with RIGHT in place of WRONG and the diagnosis. What is on record of both "
+        "was compared with the range. Not tried: other fixes. tests/test_practice_cases.py is for those."
+    )
 
     def check(self, exercise):
         if exercise.stub.count(exercise.wrong) != 1:
@@ -59,6 +63,28 @@ class Case(Kind):
 
     def complete(self, exercise):
         recorded(exercise.name)
+
+    def problems(self, exercise, marked):
+        yield from self.problems_of_symptoms(exercise)
+        yield from super().problems(exercise, marked)
+
+    def problems_of_symptoms(self, exercise):
+        """What is wrong with what is on record of it, as texts."""
+        printed = recorded(exercise.name)
+        for kind, number in last_numbers(printed).items():
+            if self.is_healthy(number) != (kind == "healthy"):
+                should = "should be" if kind == "healthy" else "should not be"
+                yield f"its last number on record, {kind}, is {number}; it {should} {self.healthy}"
+        if len(printed["as it is"]) != len(printed["healthy"]) or max(map(len, printed["healthy"])) > 59:
+            yield "its two runs do not fit side by side: as many lines in both, of less than 60 characters"
+        if not (PICTURES / f"{exercise.name}.png").exists():
+            yield f"its picture is missing: `python -m exercises.symptoms {exercise.name}`"
+        if SUSPECTS[self.diagnosis][0] in exercise.stub:
+            yield "its stub has the words of the diagnosis"
+
+    def solved(self, exercise):
+        fixed = exercise.stub.replace(exercise.wrong, exercise.right)
+        return fixed.replace("DIAGNOSIS = ...", f"DIAGNOSIS = {self.diagnosis!r}")
 
     def titled(self, title, needs_torch):
         return f"Case: {title[0].lower()}{title[1:]}{' (PyTorch)' * needs_torch}"
@@ -145,6 +171,19 @@ def recorded(name):
     if name not in found:
         raise ValueError(f"its symptoms are not recorded: `python -m exercises.symptoms {name}`")
     return found[name]
+
+
+def curves(lines):
+    """The two numbers of each epoch in what a case printed, {"training loss": (epochs,), "test accuracy": the same}."""
+    epochs = [line.partition(": ")[2].split(", ") for line in lines if line.startswith("epoch ")]
+    pairs = ((part.rpartition(" ") for part in epoch) for epoch in epochs)
+    found = [{what: float(number) for what, _, number in pair} for pair in pairs]
+    return {what: np.array([epoch[what] for epoch in found]) for what in found[0]}
+
+
+def last_numbers(printed):
+    """{"as it is": the number by which it is judged at the end of that run, "healthy": the same}"""
+    return {kind: [values[-1] for values in curves(lines).values()][-1] for kind, lines in printed.items()}
 
 
 def shorter(line):

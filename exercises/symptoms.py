@@ -17,7 +17,7 @@ with program.needing("requirements-np.txt"):
     import numpy as np
 
     from exercises import PICTURES
-    from exercises.case import Case
+    from exercises.case import Case, curves
     from exercises.catalogue import CASES, OURS
     from marker import ONE_THREAD, ROOT
     from marker.exercise import Exercise
@@ -63,14 +63,6 @@ def lines_of(text):
         command = [sys.executable, "-W", "ignore", path]
         environment = os.environ | ONE_THREAD | {"PYTHONPATH": str(ROOT)}
         return subprocess.run(command, env=environment, stdout=-1, text=True, check=True).stdout.splitlines()
-
-
-def curves(lines):
-    """The two numbers of each epoch in what a case printed, {"training loss": (epochs,), "test accuracy": the same}."""
-    epochs = [line.partition(": ")[2].split(", ") for line in lines if line.startswith("epoch ")]
-    pairs = ((part.rpartition(" ") for part in epoch) for epoch in epochs)
-    found = [{what: float(number) for what, _, number in pair} for pair in pairs]
-    return {what: np.array([epoch[what] for epoch in found]) for what in found[0]}
 
 
 @drawing.style()

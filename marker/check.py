@@ -2,10 +2,12 @@
 
 Its inputs are drawn, each of its mistakes gets the verdict that its row says, and no single edit of its answer (of an
 operator, a bound, an axis, a number or a condition) is right in 50 draws: otherwise it would pass for some learner.
+An exercise without inputs is of another kind, which says itself what is tried (marker/kind.py).
 """
 
 import ast
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -40,6 +42,7 @@ KINDS = {
 }  # fmt: skip
 SCALES = 0.01, 1, 1, 1, 100, 1e4  # of arbitrary numbers
 LINES = 20_000  # that an edited answer may run in a trial
+EDITS_NOT_TRIED = "Not tried: edits of the answer, which needs PyTorch. `python practice.py NAME` marks what you write."
 
 
 def check(catalogue, file, seed=0):
@@ -59,6 +62,8 @@ def check(catalogue, file, seed=0):
         print(text)
     if not found and (names := [*found_anyway(exercise, seed)]):
         print(f"An edit finds the place of these, too, so a row is worth it for its question alone: {', '.join(names)}")
+    if not_tried := exercise.kind.checked if not exercise.inputs else EDITS_NOT_TRIED * exercise.needs_torch:
+        print(not_tried)
     print(f"{path.name}: {len(found) or 'nothing'} to look at")
     return 1 if found else 0
 
@@ -66,6 +71,7 @@ def check(catalogue, file, seed=0):
 def problems(exercise, seed=0, draws=DRAWS):
     """What is wrong with an exercise, as texts."""
     if not exercise.inputs:
+        yield from exercise.kind.problems(exercise, partial(marked, exercise, seed))
         return
     if text := not_drawn(exercise, seed):
         yield text
@@ -76,6 +82,13 @@ def problems(exercise, seed=0, draws=DRAWS):
     yield from misnamed(exercise, seed)
     if not exercise.needs_torch:
         yield from (str(survivor) for survivor in survivors(exercise, seed, draws) if not survivor.reason)
+
+
+def marked(exercise, seed, text):
+    """The `Verdict` on a file with this text."""
+    with tempfile.TemporaryDirectory() as folder:
+        (path := Path(folder) / f"{exercise.name}.py").write_text(text, encoding="utf-8")
+        return marking.mark(exercise, path, seed)
 
 
 # ---- inputs ----------------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ class Notes:
     follows: bool | None = None  # whether the numbers come from the exercise's tool
     remembers: bool = False  # whether a later call with the same inputs gives others
     at_zero: list | None = None  # the results that are not finite exactly at a kink
+    looked: bool = False  # whether all finders have looked, and not "typed" alone
     found: dict = field(default_factory=dict)  # {a finder: what it has found}
 
 
@@ -74,6 +75,7 @@ class Function(Kind):
         notes.found["typed"] = typed.look(attempt)
         if not is_vague(verdict):
             return
+        notes.looked = True
         wrongs = Wrongs(exercise, attempt.seed, outcome, verdict)  # the quick ones look first: a long one may use it
         for name, finder in sorted(all_finders(exercise).items(), key=lambda item: item[1].is_long):
             notes.found[name] = None
@@ -88,7 +90,7 @@ class Function(Kind):
         if notes.missing:
             return wrong("no function", function=exercise.function.name)
         verdict = judge_trials(exercise, seed, outcome)
-        if is_vague(verdict) and "place" in notes.found:
+        if is_vague(verdict) and notes.looked:
             wrongs = Wrongs(exercise, seed, outcome, verdict)
             asked = {name: finder for name, finder in all_finders(exercise).items() if name in notes.found}
             said = (finder.say(notes.found[name], wrongs) for name, finder in asked.items())

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from marker.verdict import PASSED
+
 
 class Attempt(NamedTuple):
     """A learner's file, in the process that runs it."""
@@ -46,12 +48,30 @@ class Kind:
     module = ""  # which `python -m` runs a file that is no program by itself; "" if it is one
     looks = ""  # which shows what the file does, step by step: `practice.py look`; "" if none does
     solution_is = "the lines once more, and why"
+    # What `problems` tries, and what tries the rest.
+    checked = "The stub and the answer were marked. Not tried: wrong answers, which `python practice.py NAME` marks."
 
     def check(self, exercise):
         """ValueError, with what is wrong, if the exercise's file does not have what this kind needs."""
 
     def complete(self, exercise):
         """ValueError, with what is to be done, if something beside the file is missing before it is handed out."""
+
+    def problems(self, exercise, marked):
+        """What is wrong with an exercise, as texts: as far as `practice.py check` tries it, which `checked` says.
+
+        marked(text): the `Verdict` on a file with this text.
+        """
+        for what, text, marks in (
+            ("the stub", exercise.stub, ("not written",)), ("the answer", self.solved(exercise), PASSED),
+        ):  # fmt: skip
+            if (found := marked(text)).name not in marks:
+                text = " ".join(found.text.split())
+                yield f"{what} should get the mark {marks[0]!r}, and gets {found.words!r}: {text}"
+
+    def solved(self, exercise):
+        """The text of a file that passes."""
+        return exercise.filled(exercise.answer)
 
     def run(self, attempt, notes):
         """Try what the file has, and note what came of it."""

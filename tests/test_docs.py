@@ -19,7 +19,7 @@ import write
 from autograd_np import Tensor
 from conftest import ROOT, as_input
 from exercises import network, symptoms
-from exercises.catalogue import BY_NAME, CASES, EXERCISES
+from exercises.catalogue import BY_NAME, CASES, EXERCISES, OURS
 from gpt_np import next_words
 from lab import bench, cost, counts, debugging, experiments, faults, nanogpt, results, steps, writing
 from mlp_np import MLP, numerical_gradient, softmax_cross_entropy
@@ -80,7 +80,23 @@ def test_tables_are_those_of_the_results():
         ),
         *(("docs/results.md", table(of["rounds"])) for of, table in product(RESULTS["bench"].values(), bench.TABLES)),
     ]:
-        assert table in TEXT[path], f"{path} should have\n{table}"
+        assert table in TEXT[path], f"{path} should have\n{differing(table, TEXT[path])}"
+
+
+def differing(table, text):
+    """The first row of a table that a text lacks, and the row that it has instead; if none is lacking, the table."""
+    for row in table.splitlines():
+        if f"{row}\n" not in f"{text}\n":
+            first = row[: row.index("|", 1)]
+            instead = (line for line in text.splitlines() if line.startswith(f"{first}|"))
+            return f"{row}\nwhere it has\n{next(instead, 'no row of that name')}"
+    return table
+
+
+def test_of_a_table_the_row_is_said_that_differs():
+    table = "| a | b |\n| --- | --- |\n| one | 1 |\n| two | 2 |"
+    assert differing(table, table.replace("2", "3")) == "| two | 2 |\nwhere it has\n| two | 3 |"
+    assert differing(table, "\n".join(table.splitlines()[::-1])) == table
 
 
 def minutes(run):
@@ -344,6 +360,20 @@ def test_every_exercise_is_a_question_in_a_lesson_and_they_have_one_order():
     order = [exercise.name for exercise in EXERCISES if exercise not in CASES]
     one, other = next(((a, b) for a, b in zip_longest(asked, order) if a != b), ("", ""))
     assert asked == order, f"where the lessons ask for {one}, exercises/order.py has {other}"
+
+
+def test_the_order_says_in_which_lessons_a_part_is():
+    """In a comment above the part."""
+    order = (ROOT / "exercises" / "order.py").read_text(encoding="utf-8")
+    for title, part in OURS.parts.items():
+        pages = ", ".join(dict.fromkeys(exercise.docs.partition(",")[0] for exercise in part if exercise not in CASES))
+        assert not pages or f'    # {pages}\n    ("{title}"' in order, title
+
+
+def test_every_case_is_in_a_list_of_cases():
+    """*Cases:* `case_guessing`, `case_strangers`."""
+    lists = re.findall(r"^\*Cases?:\* (.+(?:\n.+)*)", "\n".join(TEXT.values()), re.MULTILINE)
+    assert {case.name for case in CASES} == set(re.findall(r"`(case_\w+)`", "\n".join(lists)))
 
 
 def of_chapter_7():

@@ -27,7 +27,7 @@ from practice_answers import ALSO_RIGHT, BY_OTHER_MEANS, MARKS, RIGHT, WHOLE, bl
 
 WRITTEN = [exercise for exercise in EXERCISES if exercise.inputs]
 OF_ANOTHER_KIND = ("not whole numbers", "wrong type")  # what a mistake makes of a result
-every_exercise = pytest.mark.parametrize("exercise", one_in(3, WRITTEN), ids=[exercise.name for exercise in WRITTEN])
+each_exercise = pytest.mark.parametrize("exercise", one_in(3, WRITTEN), ids=[exercise.name for exercise in WRITTEN])
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,7 @@ def sent(outcome):
 
 
 @pytest.mark.parametrize("seeds", every_day_or_all(1, 4))
-@every_exercise
+@each_exercise
 def test_each_mistake_is_named_by_its_own_name(exercise, seeds):
     """And so no two of one exercise look alike, and what is right passes."""
     own = [name for name, *_ in exercise.mistakes if not name.startswith("and ")]
@@ -73,7 +73,7 @@ def test_each_mistake_is_named_by_its_own_name(exercise, seeds):
 
 
 @pytest.mark.parametrize("seeds", every_day_or_all(3, 100))
-@every_exercise
+@each_exercise
 def test_no_slip_passes_whatever_is_drawn(exercise, seeds):
     """Any mistake that fails in one draw and passes in another would pass for some learner, sooner or later.
 
@@ -113,7 +113,7 @@ def test_beside_infinity_the_other_entries_are_compared_to_rounding():
     assert agree(b + off, b) and not agree(b + 100 * off, b) and not agree(-b, b)
 
 
-@pytest.mark.parametrize("exercise", WRITTEN)
+@pytest.mark.parametrize("exercise", WRITTEN, ids=[exercise.name for exercise in WRITTEN])
 def test_what_there_are_so_many_of_is_what_the_text_says(exercise):
     text, counts = ast.get_docstring(exercise.tree), exercise.all_counts
     for letter, what in counts.items():
@@ -137,7 +137,7 @@ np.ma.masked_array(a);  a[np.newaxis];  a[..., np.newaxis];  np.array([a, a]).re
 """.strip().replace("\n", ";  ")
 
 
-@every_exercise
+@each_exercise
 def test_nonsense_an_input_and_too_few_or_too_many_results_never_pass(exercise):
     def replaced(output, code, g):
         a = np.asarray(getattr(g, output))

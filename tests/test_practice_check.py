@@ -1,11 +1,13 @@
 """`python practice.py check FILE`: whoever writes an exercise is told what is wrong with its file."""
 
+import shutil
+
 import pytest
 
 import practice
 from conftest import ROOT, rows
 from exercises.catalogue import BY_NAME, EXERCISES
-from marker import check
+from marker import check, runner
 from marker.catalogue import Catalogue
 from marker.exercise import change
 
@@ -104,6 +106,25 @@ def test_this_projects_own_are_checked_by_their_path(capsys):
     assert not practice.main(["check", str(ROOT / "exercises" / "chapter1" / "da1.py")])
     said, last = capsys.readouterr().out.splitlines()
     assert last == "da1.py: nothing to look at" and said.startswith("An edit finds the place of these, too")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("", "", "nothing to look at"),
+        ("161 / 36", "170 / 36", "the answer should get the mark 'passed', and gets 'another mean': Its mean is"),
+        ("larger = ...", "larger = max(rng.integers(1, 7, 2))", "the stub should get the mark 'not written', and gets"),
+    ],
+)
+def test_of_another_kind_the_stub_and_the_answer_are_marked(old, new, said, tmp_path, capsys, monkeypatch):
+    """And what is not tried is said."""
+    monkeypatch.setattr(runner, "apart", lambda exercise, file, seed, *how: runner.report(exercise, file, seed))
+    shutil.copytree(ROOT / "tests" / "statistics", folder := tmp_path / "statistics")
+    text = (path := folder / "two_dice.py").read_text()
+    path.write_text(text.replace(old, new, 1))
+    status = practice.main(["--exercises", str(folder), "check", str(path)])
+    out = capsys.readouterr().out
+    assert said in out and "Not tried: wrong answers" in out and bool(status) == bool(old), out
 
 
 @pytest.mark.slow

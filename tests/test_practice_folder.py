@@ -26,6 +26,7 @@ weighted_mean | mean = x.mean(axis=0) | the weights forgotten | with a large wei
 weighted_mean | mean = (x * w[:, None]).sum(axis=0) * 2 / w.sum() | a factor 2
 weighted_mean | mean = (x * w[:, None]).sum(axis=0) | a sum | Line 14, `w`
 weighted_mean | mean = x[0] * w[0] / w[0] | right for one alone | With a single sample
+weighted_mean | mean = x[0] * (1 + (w[0] > 1.6)) | not right
 weighted_mean | mean = (x * w).sum(axis=0) / w.sum() | error: ValueError | the shapes are
 weighted_mean | mean = (x * w[:, None]).sum(axis=0) / n | error: NameError | n is the number of samples: len(x).
 weighted_mean | ... | not written
@@ -61,7 +62,8 @@ def learner(tmp_path, capfd, monkeypatch):
     return call
 
 
-def test_its_files_have_nothing_to_look_at():
+def test_its_files_have_nothing_to_look_at(monkeypatch):
+    monkeypatch.setattr(runner, "apart", lambda exercise, file, seed, *how: runner.report(exercise, file, seed))
     assert len(SUBJECT.exercises) == 4 and not SUBJECT.broken
     for exercise in SUBJECT.exercises:
         assert [*check.problems(exercise, draws=5)] == [], exercise.name

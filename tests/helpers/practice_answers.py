@@ -4,6 +4,7 @@ import re
 import textwrap
 
 from exercises.catalogue import BY_NAME
+from marker.program import with_functions
 
 RIGHT = {e.name: e.answer for e in BY_NAME.values() if e.answer}
 WHOLE = {name for name in RIGHT if not BY_NAME[name].inputs}  # programs, and no lines of one function
@@ -13,7 +14,7 @@ def filled(name, body):
     """The stub with these lines in place of its dots. What they do not set keeps its own."""
     body = textwrap.dedent(body).strip("\n")
     if name in WHOLE:
-        return re.sub(r"^def .*\Z", lambda _: f"{body}\n", BY_NAME[name].stub, flags=re.DOTALL | re.MULTILINE)
+        return with_functions(BY_NAME[name].stub, body)
     return BY_NAME[name].filled(body)
 
 

@@ -268,6 +268,7 @@ def test_what_is_known_is_reported_before_the_search_for_a_place(tmp_path, monke
     first, last = json.loads(known["outcome"]), json.loads(result.read_text())
     before, after = (one["notes"]["found"] for one in (first, last))
     assert searched == "searched" and before == after and "depart" in before and before["place"] is None
+    assert first["notes"]["looked"]
     first["notes"]["found"] = last["notes"]["found"] = {}
     assert first == last
 

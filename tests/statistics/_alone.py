@@ -1,34 +1,44 @@
 """A finder that only the tests know: right for a single sample."""
 
-from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
-from marker.equal import agree
 from marker.finder import Finder
-from marker.trial import call
-from marker.verdict import Verdict
+from marker.trial import call, right_results
+from marker.verdict import Sentences, Verdict
+from marker.words import tables
+
+MARK = "right for one alone"
+said = Sentences(tables(Path(__file__).with_name("said.md"))["Finders"]).text
 
 
 def look(attempt, wrongs):
-    """Whether the function is right for the first sample alone."""
-    exercise, g = attempt.exercise, attempt.exercise.draw(attempt.seed)[0]
-    one = {name: a[:1] if np.shape(a)[:1] == (g.n,) else a for name, a in vars(g).items()} | {"n": 1}
-    names = {"np": np, **one}
-    with suppress(Exception):
-        exec(exercise.formula, names)
-        right = SimpleNamespace(**one | {name: names[name] for name in exercise.gives})
-        results, _ = call(exercise, getattr(attempt.module, exercise.function.name), right)
-        return all(agree(result, getattr(right, name)) for name, result in zip(exercise.gives, results, strict=True))
-    return False
+    """Whether the function is right for the first sample alone: of each trial, and of fresh ones."""
+    exercise = attempt.exercise
+    function = getattr(attempt.module, exercise.function.name)
+    drawn = (*exercise.draw(attempt.seed), *exercise.fresh(attempt.seed))
+    return all(is_right(exercise, function, first_alone(exercise, g)) for g in drawn)
+
+
+def is_right(exercise, function, g):
+    """Whether all results are right, and no input is changed."""
+    return right_results(exercise, g, *call(exercise, function, g)) == set(exercise.gives)
+
+
+def first_alone(exercise, g):
+    """A trial with the first sample and no other, and the results that are right for it."""
+    names = {name: a[:1] if np.shape(a)[:1] == (g.n,) else a for name, a in vars(g).items()} | {"n": 1, "np": np}
+    exec(exercise.formula, names)
+    return SimpleNamespace(**names)
 
 
 def say(found, wrongs):
     if not found or wrongs.verdict.name != "not right":
         return None
-    text = "With a single sample it is right. What becomes of the others?"
-    return Verdict(False, "right for one alone", f"{wrongs.verdict.text}\n{text}", drawn=True, question=text)
+    text = said(MARK)
+    return Verdict(False, MARK, f"{wrongs.verdict.text}\n{text}", drawn=True, question=text)
 
 
 ALONE = Finder(look, say)
