@@ -16,7 +16,7 @@ import numpy as np
 from marker.equal import ROUNDING, agree, sizes
 from marker.factors import fraction, made_of
 from marker.verdict import UNFINISHED, Sentences, Verdict, wrong
-from marker.words import SAID
+from marker.words import SAID, listed
 
 said = Sentences(SAID["Numbers"]).text
 
@@ -51,7 +51,7 @@ def judge_trials(exercise, seed, outcome):
     if outcome.notes.remembers:
         return wrong("remembers an earlier call")
     if outcome.notes.at_zero:
-        kinks = " or ".join(next(g.kinks for g in given if hasattr(g, "kinks")))
+        kinks = listed(next(g.kinks for g in given if hasattr(g, "kinks")), "or")
         return wrong("not finite: at a kink", name=str(outcome.notes.at_zero[0]), kinks=kinks)
     return Verdict(True, "passed", "")
 
@@ -100,11 +100,11 @@ def judge_trial(answer, t):
     if all(result["type"] == "ellipsis" for result in results):
         others = [name for name in assigned(answer.typed) if name not in exercise.gives]
         if len(others) > len(exercise.gives) - 1 and not set(exercise.gives) & set(assigned(answer.typed)):
-            return wrong("not written: another name", names=" and ".join(exercise.gives), other=others[-1])
+            return wrong("not written: another name", names=listed(exercise.gives), other=others[-1])
         return wrong("not written")
     if len(results) != expected:
         about = f" {said('returns: None')}" if results[0]["type"] == "NoneType" else ""
-        values = {"names": " and ".join(exercise.gives), "expected": expected, "count": len(results), "about": about}
+        values = {"names": listed(exercise.gives), "expected": expected, "count": len(results), "about": about}
         return wrong("wrong number of results", function=exercise.function.name, **values)
     missing = [name for name, result in zip(exercise.gives, results, strict=True) if result["type"] == "ellipsis"]
     for name, result in zip(exercise.gives, results, strict=True):

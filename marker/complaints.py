@@ -11,11 +11,11 @@ from types import ModuleType
 
 import numpy as np
 
-from marker.verdict import Sentences, Wrong, is_error
-from marker.words import SAID, Words
+from marker.verdict import OF_PYTHON, Wrong, is_error
+from marker.words import Words
 from support.errors import UserError
 
-WORDS, said = Words.of(), Sentences(SAID["Complaints"]).text
+WORDS, said = Words.of(), OF_PYTHON.text
 
 
 def read(file):

@@ -22,6 +22,7 @@ from marker.budget import LINES, SPEND, Budget, Stopped, counted
 from marker.equal import agree, sizes
 from marker.function import Function
 from marker.kind import Kind
+from marker.verdict import OF_PYTHON
 from marker.words import MISTAKES, Words
 
 CUT = "# ---- what follows is not handed out "
@@ -144,7 +145,7 @@ class Exercise:
         """{a name that the stub imports: what is said where it is missing}"""
         lines = [node for node in self.tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
         return {
-            alias.asname or alias.name: f"The line `{ast.unparse(node)}` is missing, below the text at the top."
+            alias.asname or alias.name: OF_PYTHON.text("no import", line=ast.unparse(node))
             for node in lines
             for alias in node.names
         }
@@ -279,12 +280,12 @@ class Exercise:
         text, found = ast.get_docstring(self.tree), {}
         shapes = re.findall(r"^ {4}(\w+)(?:, \w+)* +\(([^()]*)\)", text, re.M)
         for size, what in self.all_counts.items():
-            found[size] = f"{size} is the number of {what}: a number of an array's shape."
+            found[size] = OF_PYTHON.text("a size", size=size, what=what)
             for array, shape in reversed(shapes):
                 if array in self.takes and size in (axes := shape.replace(",", " ").split()):
                     axis = axes.index(size)
                     where = f"{array}.shape[{axis}]" if axis else f"len({array})"
-                    found[size] = f"{size} is the number of {what}: {where}."
+                    found[size] = OF_PYTHON.text("a size: where", size=size, what=what, where=where)
         return found
 
 

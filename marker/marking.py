@@ -47,8 +47,8 @@ def notes_of(exercise, outcome):
 def not_run(outcome):
     """The `Verdict` on a file that has not come to its end; None if it has."""
     if outcome.seconds is not None:
-        where = f", in line {outcome.line}" if outcome.line else ""
-        return wrong("does not end", seconds=outcome.seconds, where=where)
+        mark = "does not end: in a line" if outcome.line else "does not end"
+        return wrong(mark, seconds=outcome.seconds, line=outcome.line)
     if outcome.died is not None:
         return wrong("no result: ended" if outcome.died == 0 else "no result", died=outcome.died)
     if outcome.unmarked:

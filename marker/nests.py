@@ -7,6 +7,8 @@ import json
 
 import numpy as np
 
+from marker.words import listed
+
 WORDS = (bool, int, float, str, type(None))
 
 
@@ -59,7 +61,8 @@ def made(kind, keys, values):
 def shown(paths):
     """`params["W1"], params["b1"]`, and no more than five."""
     paths = [f"params{path}" for path in paths]
-    return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+    few = ", ".join(paths[:5])
+    return listed([few, len(paths) - 5], "more") if len(paths) > 5 else few
 
 
 # --- A nest as a file -------------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ class Program(Kind):
         except UserError:
             raise
         except TimeoutError:
-            return OF_FUNCTIONS.verdict("does not end", seconds=CLOCK * self.seconds, where="")
+            return OF_FUNCTIONS.verdict("does not end", seconds=CLOCK * self.seconds)
         except (Wrong, Failed) as error:
             return OF_FUNCTIONS.verdict("not as reported", what=str(error))
         except Exception:  # it answers something else, or nothing

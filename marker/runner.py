@@ -28,14 +28,13 @@ from marker.catalogue import Catalogue
 from marker.complaints import explain, read
 from marker.kind import Attempt, Outcome
 from marker.trial import load
-from marker.verdict import ended
+from marker.verdict import OF_FUNCTIONS, ended
 from support.errors import UserError
 from support.files import read_file
 
 MEMORY = 8  # gigabytes; PyTorch alone takes more addresses than that
 CLOCK = 4  # a loaded machine may take so many times as long as it computes
 TOLD, MOST_TOLD = ".told", 70  # beside the result, a file with what is being done, in so many characters
-AT_FAULT = "It is no mistake of yours: the exercise itself cannot be used."
 HOW = "# To have this marked"  # begins the line that says how, in a file as it is handed out
 MOST_PRINTED = 2000  # characters of the learner's own prints
 
@@ -165,7 +164,7 @@ def read_report(result, file, seconds, status):
             # faulthandler reads the frames while they run: sometimes it prints its heading, but no line.
             own = re.search(rf'"{re.escape(str(Path(file).resolve()))}", line (\d+)', said)
             if not own and " in drawing\n" in said:
-                return Outcome(unmarked=f"{AT_FAULT} Its inputs are not drawn: does a loop in its file never end?")
+                return Outcome(unmarked=OF_FUNCTIONS.text("cannot be marked: no inputs"))
             by_the_clock = said.startswith("Timeout (")
             return Outcome(seconds=CLOCK * seconds if by_the_clock else seconds, line=own and int(own[1]))
         for line in reversed(said.splitlines()):
@@ -208,7 +207,7 @@ def draw(exercise, seed):
         exercise.draw(seed)
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
-        raise UserError(f"{AT_FAULT} Its inputs: {text} (`python practice.py check` shows the line.)") from None
+        raise UserError(OF_FUNCTIONS.text("cannot be marked: inputs", error=text)) from None
 
 
 def lines_of(text):

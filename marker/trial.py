@@ -9,6 +9,7 @@ from types import ModuleType
 import numpy as np
 
 from marker.equal import ROUNDING, agree
+from marker.verdict import OF_PYTHON
 
 MOST_BYTES = 2**20  # of one result; every right one is far smaller
 
@@ -21,7 +22,7 @@ def load(file):
     except UnicodeDecodeError:
         text = b"\0"
     if b"\0" in text:
-        raise SyntaxError("it is not saved as UTF-8: choose that encoding in your editor, under `Save as`")
+        raise SyntaxError(OF_PYTHON.text("not UTF-8"))
     module = ModuleType("practice")
     module.__file__ = str(file)
     exec(compile(text, str(file), "exec"), vars(module))

@@ -54,9 +54,10 @@ class Sentences:
 
 
 OF_FUNCTIONS, OF_DERIVATIVES = Sentences(SAID["Marks"]), Sentences(SAID["Derivatives"])
+OF_PYTHON = Sentences(SAID["Complaints"])
 in_words = Sentences(SAID["Finders"]).text
 PLACES, TYPED = dict(SAID["Places"]), dict(MISTAKES["Typed"])
-MARKS = {"cannot be marked"} | OF_FUNCTIONS.marks | OF_DERIVATIVES.marks
+MARKS = OF_FUNCTIONS.marks | OF_DERIVATIVES.marks
 PASSED = ("passed", "with imports")  # the marks of what has passed
 UNFINISHED = ("not written", "partly written")  # the names of what is no mistake yet
 # ... and those of what says too little about a mistake: then the finders look further.

@@ -2,7 +2,7 @@
 said.md beside them."""
 
 import re
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +30,11 @@ def table(text):
 
 SAID, MISTAKES = tables(OWN / "said.md"), tables(OWN / "mistakes.md")
 COMMON = ("Errors", "Names", "Operands")  # tables whose first cells are no marks
+
+
+def listed(texts, how="and"):
+    """Names, say, as one text: "a and b". how: a row of the table "Lists"."""
+    return reduce(dict(SAID["Lists"])[how].format, texts)
 
 
 class Words(NamedTuple):
