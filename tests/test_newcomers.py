@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from conftest import ROOT, UNIX, once, project_files
+from conftest import ROOT, UNIX, in_turn, not_drawn, once, project_files
 from support.errors import UserError
 
 
@@ -30,21 +30,28 @@ def test_on_windows_every_test_is_collected():
     assert int(re.search(r"(\d+) tests collected", said)[1]) > 1000
 
 
-@pytest.mark.slow("first")
-def test_what_needs_no_unix_passes_without_it():
-    status, said = apart("-p", "as_on_windows", "-m", "not slow", *ON_WINDOWS)
+ON_WINDOWS = [
+    [*(f"tests/support/test_{name}.py" for name in ("checkpoint", "download", "memory", "run", "source", "texts"))],
+    [*(f"tests/test_{name}.py" for name in ("data", "plot", "practice_commands", "predict", "walls", "write"))],
+]
+
+
+@pytest.mark.parametrize("files", in_turn(2, ON_WINDOWS, "first"))
+def test_what_needs_no_unix_passes_without_it(files):
+    status, said = apart("-p", "as_on_windows", "-m", "not slow", *files)
     assert status == 0, said[-3000:]
 
 
-ON_WINDOWS = [
-    *(f"tests/support/test_{name}.py" for name in ("checkpoint", "download", "memory", "run", "source", "texts")),
-    *(f"tests/test_{name}.py" for name in ("data", "plot", "practice_commands", "predict", "walls", "write")),
-]  # fmt: skip
+ELSEWHERE = [
+    ["tests/page/test_build.py", *(f"tests/test_{name}.py" for name in ("practice_commands", "predict"))],
+    [*(f"tests/support/test_{name}.py" for name in ("checkpoint", "download", "source")), "tests/test_main.py"],
+    [*(f"tests/test_{name}.py" for name in ("additions", "docs", "walls"))],
+]
 
 
 @UNIX
-@pytest.mark.slow("first")
-def test_a_copy_without_git_in_any_folder_with_one_core_no_home_and_no_network_passes_or_says_why_not(tmp_path):
+@pytest.mark.parametrize("files", in_turn(3, ELSEWHERE, "first"))
+def test_a_copy_without_git_in_any_folder_with_one_core_no_home_and_no_network_passes_or_says_why_not(files, tmp_path):
     """As from the ZIP file. Nothing can be written to the home folder, and behind the proxy there is nothing."""
     copied = tmp_path / "Zoë's copy (1)"
     for path in project_files():
@@ -55,16 +62,39 @@ def test_a_copy_without_git_in_any_folder_with_one_core_no_home_and_no_network_p
     nowhere |= {"HOME": str(tmp_path / "home"), "NEED_BROWSER": ""}
     core = "os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])"
     one = f"import os, runpy; hasattr(os, 'sched_setaffinity') and {core}"
-    status, said = apart("-m", "not slow", "-rs", *ELSEWHERE, cwd=copied, begin=one, **nowhere)
+    status, said = apart("-m", "not slow", "-rs", *files, cwd=copied, begin=one, **nowhere)
     assert status == 0, said[-3000:]
-    assert re.search(r"SKIPPED .* needs what npm gets: npm failed", said) or not shutil.which("npm")
+    if shutil.which("npm") and "tests/page/test_build.py" in files:
+        assert re.search(r"SKIPPED .* needs what npm gets: npm failed", said)
     assert not re.search("SKIPPED .*(test_walls|test_additions|test_main)", said)
 
 
-ELSEWHERE = [
-    "tests/page/test_build.py", *(f"tests/support/test_{name}.py" for name in ("checkpoint", "download", "source")),
-    *(f"tests/test_{name}.py" for name in ("additions", "docs", "main", "practice_commands", "predict", "walls")),
-]  # fmt: skip
+class Item:
+    """As pytest has them: of a function, with marks."""
+
+    path = "tests/test_x.py"
+
+    def __init__(self, function, *marks):
+        self.originalname, self.marks = function, [mark.mark for mark in marks]
+
+    def iter_markers(self, name):
+        return [mark for mark in self.marks if mark.name == name]
+
+    def get_closest_marker(self, name):
+        return next(iter(self.iter_markers(name)), None)
+
+
+def test_each_run_has_a_share_of_what_is_much_alike_and_a_few_salts_have_all():
+    whole, third, fourth = (pytest.mark.slow(**share) for share in ({}, {"one_in": 3}, {"one_in": 4}))
+    always = [Item("a"), Item("a", whole), Item("b", third, pytest.mark.quick)]
+    alike = {3: [Item("b", whole, third) for _ in range(7)], 4: [Item("c", fourth) for _ in range(10)]}
+    left_out = [not_drawn([*always, *alike[3], *alike[4]], salt) for salt in range(12)]
+    for n, items in alike.items():
+        for first in range(9):
+            found = [sum(item not in left_out[first + i] for item in items) for i in range(n)]
+            assert sum(found) == len(items) and max(found) - min(found) <= 1
+            assert all(sum(item not in left_out[first + i] for i in range(n)) == 1 for item in items)
+    assert not any(item in left for item in always for left in left_out)
 
 
 def test_what_one_process_cannot_make_no_other_waits_for(tmp_path_factory):

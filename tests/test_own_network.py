@@ -15,7 +15,7 @@ import pytest
 
 import data
 import practice
-from conftest import ROOT
+from conftest import ROOT, in_turn
 from exercises import blank, digits, network, own, watched
 from exercises.catalogue import BY_NAME
 from exercises.words import TABLES
@@ -32,7 +32,7 @@ MARKED = [(mark, program) for mark, _, program in WRONG]
 SAID = list(own_programs.programs(own_programs.SAID))
 ALSO = {edits: program for _, edits, program in own_programs.programs(own_programs.ALSO_RIGHT)}
 STYLES = own_programs.STYLES | ALSO
-# The first of these every day; all others are slow.
+# The first of these every day; the others are slow.
 EVERY_DAY = {
     "other gradients", "gradients times a number", "uphill", "no function",
     "kept between calls",
@@ -59,14 +59,13 @@ def test_a_wrong_program_is_named(mark, program, seed, tmp_path):
     assert len(found.text) > 20 and "{" not in found.text
 
 
-@pytest.mark.parametrize(("style", "program", "seed"), own_programs.some(STYLES.items(), EVERY_DAY))
+@pytest.mark.parametrize(("style", "program", "seed"), own_programs.some(STYLES.items(), EVERY_DAY, of_each=False))
 def test_a_right_program_passes_in_any_style(style, program, seed, tmp_path):
     found = verdict(program, tmp_path, seed % 20)
     assert found.passed, found.text
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("i", range(len(SAID)))
+@pytest.mark.parametrize("i", in_turn(3, range(len(SAID))))
 def test_what_is_said_is_true_of_it(i, tmp_path):
     words, _, program = SAID[i]
     assert words in verdict(program, tmp_path, i).text.replace("\n", " ")

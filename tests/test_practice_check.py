@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 import practice
-from conftest import ROOT, rows
+from conftest import ROOT, in_turn, rows
 from exercises.catalogue import BY_NAME, EXERCISES
 from marker import check, runner
 from marker.catalogue import Catalogue
@@ -127,8 +127,7 @@ def test_of_another_kind_the_stub_and_the_answer_are_marked(old, new, said, tmp_
     assert said in out and "Not tried: wrong answers" in out and bool(status) == bool(old), out
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("exercise", WRITTEN, ids=[exercise.name for exercise in WRITTEN])
+@pytest.mark.parametrize("exercise", in_turn(4, WRITTEN), ids=[exercise.name for exercise in WRITTEN])
 def test_no_single_edit_of_an_answer_passes_in_all_draws(exercise):
     assert [*check.problems(exercise)] == []
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_practice import everything_written
 
-from conftest import rows, slow_but
+from conftest import in_turn, rows
 from exercises.catalogue import BY_NAME, EXERCISES
 from marker import marking, runner
 from marker.budget import SPEND, Budget, Stopped, hidden
@@ -336,10 +336,15 @@ def wrong_answers(exercise):
 
 
 WRITTEN = [exercise.name for exercise in EXERCISES if exercise.inputs and not exercise.needs_torch]
+# A fourth of the answers to each exercise.
+PARTS = [(name, part) for name in WRITTEN for part in range(4)]
+EVERY_DAY_PART = "positions_backward", 0
 
 
-@pytest.mark.parametrize("name", slow_but(["positions_backward"], WRITTEN))
-def test_the_claims_of_all_verdicts_are_so(name, tmp_path, monkeypatch):
-    for body in wrong_answers(BY_NAME[name]):
+@pytest.mark.parametrize(
+    ("name", "part"), [EVERY_DAY_PART, *in_turn(4, [one for one in PARTS if one != EVERY_DAY_PART])]
+)
+def test_the_claims_of_all_verdicts_are_so(name, part, tmp_path, monkeypatch):
+    for body in [*wrong_answers(BY_NAME[name])][part::4]:
         with monkeypatch.context() as patched:
             confirmed(name, body, tmp_path, patched, seed=5)

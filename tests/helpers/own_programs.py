@@ -1086,14 +1086,16 @@ def programs(rows, base=BASE):
         yield mark, edits, change(base, written, "")
 
 
-def some(found, every_day):
-    """(mark, program, its number) of each of [(mark, program)]; slow are those whose mark is not in every_day, or has
-    come before."""
-    left, parameters = {*every_day}, []
+def some(found, every_day, of_each=True):
+    """(mark, program, its number) of each of [(mark, program)]. The first of a mark is one of every day, if that mark
+    is; otherwise it is slow, if there should be one of each. Of all others, a slow run takes a fourth."""
+    seen, parameters = set(), []
     for i, (mark, program) in enumerate(found):
-        slow = () if mark in left else pytest.mark.slow
-        parameters.append(pytest.param(mark, program, i, id=f"{mark} {i}", marks=slow))
-        left.discard(mark)
+        is_first = mark not in seen
+        slow = pytest.mark.slow if is_first and of_each else pytest.mark.slow(one_in=4)
+        marks = () if is_first and mark in every_day else slow
+        parameters.append(pytest.param(mark, program, i, id=f"{mark} {i}", marks=marks))
+        seen.add(mark)
     return parameters
 
 

@@ -17,7 +17,7 @@ from test_practice import everything_written, kind_of
 import networks
 from chromium import READY as STARTED
 from chromium import as_window, boxes, draw, frames, opened, served, tab, weights
-from conftest import ROOT, every_day_or_all, until
+from conftest import ROOT, every_day_or_all, in_turn, slow_but, until
 from desk import archives, classroom
 from desk.work import Work
 from exercises import network
@@ -140,10 +140,12 @@ def stub(name):
     return BY_NAME[name].stub
 
 
-@pytest.mark.slow("first")
-def test_every_answer_is_marked_word_for_word_as_in_the_terminal(practise, tmp_path, monkeypatch):
+@pytest.mark.parametrize("third", in_turn(3, range(3), "first"))
+def test_every_answer_is_marked_word_for_word_as_in_the_terminal(third, practise, tmp_path, monkeypatch):
     # Pythons stop in different lines at a breakpoint().
-    answers = [(name, text) for name, text in written() if "breakpoint()" not in text]
+    every = [(name, text) for name, text in written() if "breakpoint()" not in text]
+    assert {name for name, _ in every} >= {exercise.name for exercise in HERE if exercise.inputs}
+    answers = every[third::3]
 
     def in_terminal(name, text):
         (path := tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
@@ -188,11 +190,8 @@ def test_every_answer_is_marked_word_for_word_as_in_the_terminal(practise, tmp_p
     assert not differ, "\n".join(
         f"--- {text[-300:]}\n--- here\n{here}\n--- there\n{there}" for text, here, there in differ
     )
-    asked = {name for name, _ in answers}
-    assert asked >= {exercise.name for exercise in HERE if exercise.inputs}
-    passed = {name for (name, _), here in zip(answers, found, strict=True) if here["passed"]}
-    assert passed == asked - {exercise.name for exercise in HERE if exercise.kind.module}
-    assert len(answers) - sum(here["passed"] for here in found) >= 100
+    passed = sum(here["passed"] for here in found)
+    assert passed >= 10 and len(found) - passed >= 30
 
 
 def click(page, name):
@@ -903,8 +902,11 @@ def test_what_is_fetched_ahead(browser, site, address, phone):
         context.close()
 
 
+SIZES = [(1366, 650), (390, 844)]  # a small laptop's, and a phone's
+
+
 @pytest.mark.parametrize("exercises", every_day_or_all(HERE[::20], HERE))
-@pytest.mark.parametrize("width, height", [(1366, 650), (390, 844)])  # a small laptop's, and a phone's
+@pytest.mark.parametrize(("width", "height"), slow_but(SIZES[:1], SIZES))
 def test_a_newcomer_sees_mark_in_every_exercise_of_one_function(at, width, height, exercises):
     with at("practise.html#logits", width=width) as page:
         page.set_viewport_size({"width": width, "height": height})

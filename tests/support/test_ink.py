@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 from PIL import Image, features
 
-from conftest import ROOT, damaged, every_day_or_all, fuzz, slow_but
+from conftest import ROOT, damaged, every_day_or_all, fuzz
 from pictures import drawn, encoded, photograph, written
 from support import ink
 from support.errors import UserError
@@ -102,7 +102,8 @@ def test_pictures_of_the_same_show_the_same():
         assert min(np.abs(expected.astype(int) - image).mean() for image in moved) < 1, name
 
 
-@pytest.mark.parametrize("pen", slow_but([20], [3, 20]))
+@pytest.mark.slow
+@pytest.mark.parametrize("pen", [3, 20])
 def test_two_digits_are_not_one(pen):
     rng = np.random.default_rng(pen)
     for left in range(pen % 2, 10, 2):
@@ -198,7 +199,7 @@ def test_memory_is_bounded(tmp_path):
     assert all(int(found) // 1024 < limit for found, limit in zip(most, (150, 150, 650), strict=True)), most
 
 
-@pytest.mark.parametrize("n", every_day_or_all(50, 800))
+@pytest.mark.parametrize("n", every_day_or_all(20, 800))
 def test_damaged_files_are_an_error_or_a_picture(n):
     """Never a traceback, and no warning: the settings of pytest make those errors. A digit is looked for in a tenth of
     the pictures, which takes ten times as long as to read one."""

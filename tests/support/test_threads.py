@@ -66,7 +66,7 @@ def test_the_run_is_the_same_on_any_number_of_threads(model, words, monkeypatch,
         assert train(monkeypatch, small, 2, options) == (losses, arrays)
 
 
-@pytest.mark.parametrize("images", [1, 2, 64, 67])
+@pytest.mark.parametrize("images", slow_but([1, 67], [1, 2, 64, 67]))
 @pytest.mark.parametrize("model", NETWORKS)
 def test_the_gradients_of_the_parts_are_those_of_the_batch(model, images, small):
     options = parse_options("np", "--model", model, *SMALL.get(model, []), "--dtype", "float64", "--parts", 3)
