@@ -62,8 +62,10 @@ def check(catalogue, file, seed=0):
         print(text)
     if not found and (names := [*found_anyway(exercise, seed)]):
         print(f"An edit finds the place of these, too, so a row is worth it for its question alone: {', '.join(names)}")
-    if not_tried := exercise.kind.checked if not exercise.inputs else EDITS_NOT_TRIED * exercise.needs_torch:
-        print(not_tried)
+    if not exercise.inputs:
+        print(exercise.kind.checked)
+    elif exercise.needs_torch:
+        print(EDITS_NOT_TRIED)
     print(f"{path.name}: {len(found) or 'nothing'} to look at")
     return 1 if found else 0
 

@@ -150,8 +150,8 @@ FAULTS = """
 right | W = rng.normal -> W = nonsense | the answer should get the mark 'passed', and gets 'error: NameError': Line
 right | W = rng.normal -> W = 0 * rng.normal | gets 'not fixed': You say: all weights start at 0
 least | 0.999 | gets 'fixed, but does not learn': The cause is gone
-least | 0.999 | on record, healthy, is 0.893; it should be over 1.00
-least | 0.05 | on record, as it is, is 0.117; it should not be over 0.05
+least | 0.999 | its last number on record, healthy, is 0.
+least | 0.05 | its last number on record, as it is, is 0.
 wrong | np.float32), np.zeros(outputs -> np.float32), np.ones(outputs | the answer should get the mark 'passed'
 probe | guess | the stub should get the mark 'not written', and gets 'fixed, but does not learn'
 """
