@@ -311,7 +311,7 @@ def fault(folder, place, suspect, seed):
         options = faults.FAULTS[name].options
         say(f"{near(folder)} is a copy of the project, and one of its lines is wrong.", "strong")
         say(
-            "Go there, and find it as docs/debugging.md says. Every command of that page works in it: "
+            "Go there, train, and find it as docs/debugging.md says: "
             f"`cd {near(folder)}`, then `python main_np.py --steps 300{f' {options}' * bool(options)}`. Compare with "
             "the same commands here, and not the files: that would find it, and teach nothing."
         )

@@ -622,7 +622,8 @@ def prove_one(picture, proof, functions, twin, with_torch):
     lines, ours = Lines(functions), [name for name in proof.uses if name not in functions]
     rest = f" Not written yet, and so ours: {', '.join(ours)}." if ours else ""
     say(f"Yours: {', '.join(functions)}.{rest}", "strong")
-    say(f"{title(proof)}: the same first weights and the same batches as {twin}, in float64.\n")
+    without = "" if with_torch else " (PyTorch is not installed here.)"
+    say(f"{title(proof)}: the same first weights and the same batches as {twin}, in float64.{without}\n")
     print("after step   your loss   its loss   largest difference between a weight and its twin")
     steps = []
     try:

@@ -70,7 +70,10 @@ HINTS = """
 """
 
 STILL = "Compare the gradients of the first layer with central differences: they should agree to 1e-6."
-AGAINST = {"rate": "With 0.01 yours learns, and stays at 0.82 where 0.86 is possible: a smaller step hides something."}
+AGAINST = {
+    "rate": "With 0.01, and all else as it was given, it learns and stays at 0.82, where 0.86 is possible: a smaller "
+    "step hides something."
+}
 EVIDENCE = """
 Next time: a gradient that lacks a mask still points roughly downhill, so shallow networks hide it. Deeper ones, where
 the error grows from layer to layer, do not. Central differences on a tiny network show it in a second, and the layer

@@ -58,6 +58,9 @@ HINTS = """
 3. Print x.mean() and x.std() for training and for testing.
 """
 
+AGAINST = {
+    "epochs": "But the training loss is already that of the healthy run. What does the test have that is different?"
+}
 STILL = "The same image should give the same input in training_input and in test_input."
 EVIDENCE = """
 Next time: before you blame the network, print the mean, the standard deviation, the smallest and the largest number of

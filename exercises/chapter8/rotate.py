@@ -71,6 +71,7 @@ the exponent without its 2 | np.arange(0, d, 2) / d -> np.arange(d // 2) / d
 the minus in the exponent forgotten | (-np.arange -> (np.arange
     Is the second pair turned more slowly than the first, or faster?
 all pairs turned alike | * base ** (-np.arange(0, d, 2) / d) -> * np.ones(d // 2)
+all pairs turned alike | * base ** (-np.arange(0, d, 2) / d) -> * base * np.ones(d // 2)
     Each pair has an angle of its own. Where is i in yours?
 all places turned alike | np.arange(T)[:, None] * -> np.ones((T, 1)) *
     Where is t in your angle?

@@ -84,6 +84,8 @@ all that are kept equally likely | chosen = np.where(before < enough, ranked, 0)
     Of the words that are kept, is the likeliest still the likeliest?
 only the likeliest | before < enough -> before <= 0
     One word alone may have less than `enough`. How many are needed?
+not sorted | np.argsort(-p, axis=1) -> np.arange(p.shape[1])[None] + np.zeros((len(p), 1), int)
+    What do you add up before a word: the words that are likelier, or those that stand before it?
 sorted over the texts | np.argsort(-p, axis=1) -> np.argsort(-p.sum(axis=0))[None] + np.zeros((len(p), 1), int)
     Each text has an order of its own.
 """
