@@ -29,10 +29,14 @@ def near(path):
 def say(text, style=None):
     """Print paragraphs at 80 columns, and code (indented) as it is, with colour where a terminal shows it.
 
-    What would move its cursor, in a learner's own message perhaps, is a question mark.
+    A line of two columns, which begins with two spaces, goes on in its second column. What would move its cursor, in a learner's own message perhaps, is a question mark.
     """
     lines = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "?", as_typed(text)).split("\n")
-    wrapped = "\n".join(line if line.startswith("    ") else textwrap.fill(line, **WRAP) for line in lines)
+    columns = [re.match(r"  \S+ +|", line).end() for line in lines]
+    wrapped = "\n".join(
+        line if line.startswith("    ") else textwrap.fill(line, **WRAP, subsequent_indent=" " * column)
+        for line, column in zip(lines, columns, strict=True)
+    )
     print(f"\033[{COLOURS[style]}m{wrapped}\033[0m" if style and has_colour() else wrapped, flush=True)
 
 

@@ -130,7 +130,7 @@ class Case(Kind):
         if said and (said != self.diagnosis or not notes.fixed):
             what, sign = SUSPECTS[said]
             text = f"The cause is gone, but it was another. You say: {what}. " if notes.fixed else f"You say: {what}. "
-            ask = "Was that so?" if notes.fixed else "Is that so here? If it is, it is still to be fixed."
+            ask = "Was that so?" if notes.fixed else "Is that so here? The cause is still in the program."
             text += f"Then {sign} {exercise.against.get(said, ask)}"
             if notes.changed and not notes.fixed:  # nobody learns from guesses alone which suspect is the right one
                 text += f" {exercise.still}{numbers}" if said == self.diagnosis else numbers

@@ -71,7 +71,7 @@ HINTS = """
 
 STILL = "Compare the gradients of the first layer with central differences: they should agree to 1e-6."
 AGAINST = {
-    "rate": "With 0.01, and all else as it was given, it learns and stays at 0.82, where 0.86 is possible: a smaller "
+    "rate": "With 0.01, and all else as it was given, it learns and stays at 0.82 where 0.86 is possible: a smaller "
     "step hides something."
 }
 EVIDENCE = """
