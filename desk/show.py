@@ -29,7 +29,8 @@ def near(path):
 def say(text, style=None):
     """Print paragraphs at 80 columns, and code (indented) as it is, with colour where a terminal shows it.
 
-    A line of two columns, which begins with two spaces, goes on in its second column. What would move its cursor, in a learner's own message perhaps, is a question mark.
+    A line of two columns, which begins with two spaces, goes on in its second column. What would move the terminal's
+    cursor, in a learner's own message perhaps, is a question mark.
     """
     lines = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "?", as_typed(text)).split("\n")
     columns = [re.match(r"  \S+ +|", line).end() for line in lines]

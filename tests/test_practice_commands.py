@@ -926,7 +926,7 @@ def test_a_network_that_was_trained_after_its_file_was_saved_reads_and_is_not_tr
 
 
 def test_a_line_of_two_columns_goes_on_in_its_second_one(capsys):
-    show.say("a word " * 15 + "\n" + '  "word"   ' + "a meaning " * 10 + "\n    code " + "x" * 90)
+    show.say("a word " * 13 + "\n" + '  "word"   ' + "a meaning " * 10 + "\n    code " + "x" * 90)
     first, second, third, fourth, code = capsys.readouterr().out.splitlines()
-    assert (first[0], second[0]) == ("a", "a") and third.startswith('  "word"   a') and code[-90:] == "x" * 90
+    assert first[0] + second[0] in ("aa", "aw") and third.startswith('  "word"   a') and code[-90:] == "x" * 90
     assert fourth.startswith(" " * 11 + "a meaning") and max(map(len, (first, second, third, fourth))) <= 80
