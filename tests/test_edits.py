@@ -38,6 +38,7 @@ a | b | a name
 a.T | a | a transpose
 a / b.size | a / B | a size
 a.value | a.grad | a name
+a.value | b | a name
 a[i] | a | an index
 a[i:] | a[:] | an index
 a[i:] | a[i:1] | an index
@@ -57,6 +58,7 @@ a[i:b] | a[i + 1:b + 1] | an index
 a[:, i:] | a[:, 0:] | an index
 a[i:i + b] | a[b:b + b] | an index
 a[i] | a[i + -1] | an index
+a[i] | a[0] | an index
 a[i, b] | a[b, b] | an index
 a[0] | a.sum(0) | a sum
 a[:, 0] | a.sum(1) | a sum
@@ -84,6 +86,7 @@ a @ b | b @ a | a transpose
 a * (b + i) | a * b + i | parentheses
 a * (b + i + 3) | a * b + i + 3 | parentheses
 a.copy() | a | a copy
+a.copy() | np.zeros_like(a) | a term
 a.reshape(3) | a | a transpose
 np.tanh(a) | a | a function
 np.log(a) | np.exp(a) | a function
@@ -133,6 +136,8 @@ a += b | a = b | an assignment
 a += b | a *= b | an operation
 a += b | a -= b | a sign
 a += b | a = a + b | a copy
+a.b += i | a.b = a.b + i | a copy
+a[i] = 0 | a[i] = 0; b[i] = 0 | a mask
 a[i] == b | a[i] = b | an assignment
 a[i] = b | a[i] -= b | an assignment
 if a: b = i | if not a: b = i | a condition

@@ -1,6 +1,6 @@
 """All finders, in their order: the first that has something to say says it."""
 
-from marker.finders import depart, pairs, repair, sometimes, typed, unread
+from marker.finders import depart, pairs, repair, sometimes, typed, unread, values
 
 FINDERS = {
     "typed": typed.FINDER,
@@ -8,5 +8,6 @@ FINDERS = {
     "unread": unread.FINDER,
     "place": repair.FINDER,
     "sometimes": sometimes.FINDER,
+    "values": values.FINDER,
     "depart": depart.FINDER,
 }

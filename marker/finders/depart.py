@@ -31,19 +31,45 @@ class Step(NamedTuple):
     writes: set
 
 
+class Way(NamedTuple):
+    """The way of an answer."""
+
+    mine: list  # its `Step`s
+    right: list  # those of the right answer
+    states: list  # [(the arrays after each step, the same of the right answer, the inputs)] of several trials
+    is_right: set  # {(step, name)} of what is the same array of the right answer in all of them,
+    is_given: set  # and of what is nothing but what was given
+
+
 def look(attempt, wrongs):
     """{"right": names, "line": after which they are right, "wrong": a result, "lines": from there to it}; or None."""
+    if not (way := way_of(attempt, wrongs)):
+        return None
     exercise, notes = attempt.exercise, wrongs.outcome.notes
+    right = notes.trials[first_wrong(attempt, wrongs)]["right"]
+    wrong = next(name for name in exercise.gives if name not in right)
+    anchors, lines = back(way, len(way.mine), wrong)
+    if not anchors or not lines:
+        return None
+    line = max(line for line, _ in anchors)
+    return {"right": sorted({name for _, name in anchors}), "line": line, "wrong": wrong, "lines": sorted(lines)}
+
+
+def first_wrong(attempt, wrongs):
+    """The first trial with a wrong result."""
+    trials = wrongs.outcome.notes.trials
+    return next(t for t, trial in enumerate(trials) if set(trial["right"]) < set(attempt.exercise.gives))
+
+
+def way_of(attempt, wrongs):
+    """The `Way` of an answer that can be followed; or None."""
+    exercise = attempt.exercise
     if wrongs.verdict.name not in FAR_OFF or exercise.arguments or exercise.needs_torch:
         return None
-    t = next(t for t, trial in enumerate(notes.trials) if set(trial["right"]) < set(exercise.gives))
-    wrong = next(name for name in exercise.gives if name not in notes.trials[t]["right"])
+    t = first_wrong(attempt, wrongs)
     drawn = [exercise.draw(attempt.seed), *(list(exercise.drawing(attempt.seed + i)) for i in range(1, DRAWS))]
     given = [drawn[0][t], *(g for draw in drawn for g in draw if g is not drawn[0][t])]
-    name = exercise.function.name
-    answer = {}
-    source = exercise.filled(exercise.formula)
-    exec(compile(source, "the answer", "exec"), answer)
+    name, (answer, source) = exercise.function.name, right_answer(exercise)
     if not isinstance(last_function(attempt.source, name).body[-1], ast.Return):
         return None
     mine = steps(last_function(attempt.source, name), exercise.gives)
@@ -52,18 +78,20 @@ def look(attempt, wrongs):
     for g in given:
         with suppress(Exception):  # in some trials, it may end in an error
             of = states_of(getattr(attempt.module, name), mine, exercise, g)
-            states.append((of, states_of(answer[name], right, exercise, g), g))
+            states.append((of, states_of(answer, right, exercise, g), g))
     if len(states) < DRAWS or states[0][2] is not given[0]:
         return None
     written = [(i, n) for i, step in enumerate(mine) for n in step.writes]
     is_right = {(i, n) for i, n in written if right_in_all(states, i, n, exercise)}
     is_given = {(i, n) for i, n in written if given_in_all(states, i, n, exercise)}
+    return Way(mine, right, states, is_right, is_given)
 
-    def stays(name, i, j):
-        """Whether an array is before step j what it was after step i: no other name has changed it."""
-        return all(name in of[j - 1] and np.array_equal(of[i][name], of[j - 1][name]) for of, *_ in states)
 
-    return between(mine, is_right, is_given, wrong, stays)
+def right_answer(exercise):
+    """The function that is the right answer, in NumPy, and its code."""
+    names, source = {}, exercise.filled(exercise.formula)
+    exec(compile(source, "the answer", "exec"), names)
+    return names[exercise.function.name], source
 
 
 def last_function(source, name):
@@ -177,29 +205,32 @@ def alike(a, b):
     return longer[0] == longer[1] and agree(a.reshape(b.shape), b)
 
 
-def between(own, is_right, is_given, wrong, stays):
-    """What `look` returns: back from the wrong result along the names that are read, until they are right."""
-    anchors, lines, seen, waiting = set(), set(), set(), [(len(own), wrong)]
+def back(way, end, wrong):
+    """Back from what a name has before a step, along the names that are read, to what is right: {(line, name)} of that,
+    and the lines in between. Neither, if what is right does not stay so."""
+    anchors, lines, seen, waiting = set(), set(), set(), [(end, wrong)]
     while waiting:
         i, name = waiting.pop()
-        written = [j for j in range(i) if name in own[j].writes]
+        written = [j for j in range(i) if name in way.mine[j].writes]
         if not written or (written[-1], name) in seen:
             continue  # it is given, or has been looked at
         j = written[-1]
         seen.add((j, name))
-        if (j, name) in is_given:
+        if (j, name) in way.is_given:
             continue
-        if (j, name) in is_right:
-            if i < len(own) and not stays(name, j, i):
-                return None
-            anchors.add((own[j].last, name))
+        if (j, name) in way.is_right:
+            if i < len(way.mine) and not stays(way, name, j, i):
+                return set(), set()
+            anchors.add((way.mine[j].last, name))
             continue
-        lines |= {own[j].first, own[j].last} - {0}
-        waiting += [(j, other) for other in own[j].reads]
-    if not anchors or not lines:
-        return None
-    line = max(line for line, _ in anchors)
-    return {"right": sorted({name for _, name in anchors}), "line": line, "wrong": wrong, "lines": sorted(lines)}
+        lines |= {way.mine[j].first, way.mine[j].last} - {0}
+        waiting += [(j, other) for other in way.mine[j].reads]
+    return anchors, lines
+
+
+def stays(way, name, i, j):
+    """Whether an array is before step j what it was after step i: no other name has changed it."""
+    return all(name in of[j - 1] and np.array_equal(of[i][name], of[j - 1][name]) for of, *_ in way.states)
 
 
 def say(found, wrongs):
@@ -212,8 +243,11 @@ def say(found, wrongs):
         kind = "departs: changed again"
     text = in_words(kind, names=", ".join(names), last=last, wrong=found["wrong"])
     text = in_words("after line", line=line, text=text) if line < start else text
-    ask = in_words("what happens" if start == end else "what happens: lines", start=start, end=end)
-    return wrongs.verdict._replace(text=f"{wrongs.verdict.text}\n{text} {ask}")
+    return wrongs.verdict._replace(text=f"{wrongs.verdict.text}\n{text} {what_happens(start, end)}")
+
+
+def what_happens(start, end):
+    return in_words("what happens" if start == end else "what happens: lines", start=start, end=end)
 
 
 FINDER = Finder(look, say)

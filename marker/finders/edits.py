@@ -234,7 +234,8 @@ def expression_edits(spot, names, sizes):
             yield from ((1, "a size", here, read(hidden(size))) for size in sizes)
         case ast.Attribute(owner, "value" | "grad" | "number" as name):
             others = {"value", "grad", "number"} - {name}
-            yield from ((2, "a name", here, ast.Attribute(owner, other, ast.Load())) for other in sorted(others))
+            yield from ((1, "a name", here, ast.Attribute(owner, other, ast.Load())) for other in sorted(others))
+            yield from ((2, "a name", here, read(other)) for other in names)
         case ast.Subscript(array, part):
             yield 0, "an index", here, array
             for new in parts(part, names_in(part)):
@@ -357,6 +358,8 @@ def call_edits(node, sizes):
         if is_method:
             yield 0, kind or "a function", here, owner
         yield from ((0, kind or "a function", here, array) for array in arguments if is_array(array))
+    if name in ("copy", "array") and (array := owner if is_method else arguments[0] if arguments else None) is not None:
+        yield 1, "a term", here, called(ast.Attribute(read("np"), "zeros_like", ast.Load()), [array], [])
     if owner is None and name in ("min", "max"):
         yield 1, "a function", here, called(read("max" if name == "min" else "min"), arguments, keywords)
     if len(arguments) == 1 and not keywords and isinstance(arguments[0], ast.BinOp):  # sqrt(a * b) for sqrt(a) * b
@@ -453,6 +456,8 @@ def parts(part, names):
     if isinstance(part, (ast.Name, ast.Constant)):
         for by in (1, -1):
             yield ast.BinOp(part, ast.Add(), number(by))
+    if isinstance(part, ast.Name):
+        yield number(0)
     if isinstance(part, ast.Slice):
         lower, upper, step = part.lower, part.upper, part.step
         for new in (None, number(0), number(1), number(-1)):
@@ -503,6 +508,10 @@ def block_edits(block, own, names):
         after = block[i + 1] if i + 1 < len(block) else None
         if isinstance(one, SIMPLE) and isinstance(after, SIMPLE) and not is_overtaken(one, after):
             yield 1, "the order of lines", span(one)[:2] + span(after)[2:], exchanged(block, i, i + 1)
+        match one:
+            case ast.Assign([ast.Subscript(ast.Name(name))], ast.Constant(0)):  # and the same for another array
+                for other in names:
+                    yield 3, "a mask", span(one), [*block[: i + 1], renamed(one, name, other), *block[i + 1 :]]
         if isinstance(one, SIMPLE) and isinstance(after, (ast.For, ast.While)):
             moved = with_body(after, [one, *after.body])
             yield 1, "a line in the loop", span(one), [*block[:i], moved, *block[i + 2 :]]
@@ -544,8 +553,10 @@ def statement_edits(one, names):
                 if not isinstance(op, other):
                     is_sign = isinstance(op, (ast.Add, ast.Sub)) and other in (ast.Add, ast.Sub)
                     yield 1, "a sign" if is_sign else "an operation", ast.AugAssign(target, other(), value)
-            if isinstance(target, ast.Name):
-                yield 1, "a copy", ast.Assign([target], ast.BinOp(read(target.id), op, value))
+            if isinstance(target, (ast.Name, ast.Attribute)):
+                before = copy.copy(target)
+                before.ctx = ast.Load()
+                yield 1, "a copy", ast.Assign([target], ast.BinOp(before, op, value))
         case ast.Expr(ast.Compare(ast.Name() | ast.Subscript() as target, [ast.Eq()], [value])):
             target = copy.copy(target)
             target.ctx = ast.Store()

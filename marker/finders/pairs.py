@@ -18,7 +18,7 @@ def say(found, wrongs):
     Where several pairs do, what all of them share is named. A single edit that makes all results right says more.
     """
     exercise, place = wrongs.exercise, wrongs.outcome.notes.found.get("place")
-    if place and not {"left", "nearer", "alone"} & {*place} and set(place["results"]) == set(exercise.gives):
+    if place and not {"left", "nearer", "alone", "more"} & {*place} and set(place["results"]) == set(exercise.gives):
         return None
     answer = answered(exercise, wrongs.seed, wrongs.outcome)
     given, trials = answer.given, [*answer.trials, *answer.further]

@@ -45,27 +45,27 @@ GRACE = 500  # this many more
 MEMORY = 2**25  # bytes that an edit may keep, from its third turn of a loop on; right answers keep a hundredth of it
 FRESH = 2  # draws, beside that of the learner's own inputs, on which a claim is tried
 NEARER = 0.5  # of the distance from what is right is left, if an edit is said to lead nearer to it
+FEW = 4  # numbers, which differ; fewer may become right by chance
 CLOSE = 1e-11  # of the largest entry: numbers that were nearly right must become so by more than chance
 
 
-def search(exercise, module, source, given, rights, more, may_be_two=True, bounds=None):
+def search(exercise, module, source, given, rights, more, may_be_two=True, changes=()):
     """Where an edit makes results right: {"kind", "lines", "part", "results", "each"}, see `described`; or None.
 
     Of two mistakes, the place of one, and in it "left", the name of a known one. If nothing shows that this one was
-    made, it is "nearer", if the numbers are then nearer to what is right, or else "alone".
+    made, it is "nearer", if the numbers are then nearer to what is right, or else "alone". Where an edit makes a part
+    of the numbers right, but no result in all trials, it is "more".
 
     given: the inputs and right results of each trial; rights: which results the learner's own function has right in it,
-    until an error ended it. more: further trials, on which is tried what is said. bounds: the lines of the exercise's
-    function in which the mistake is, if that is known.
+    until an error ended it. more: further trials, on which is tried what is said. changes: the inputs that it changes,
+    if that is a mistake of its own.
     """
     functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
     names_of_sizes = [s for s in set.intersection(*map(set, map(sizes, given))) if s not in exercise.takes]
-    trial = Trial(exercise, module, functions, given, more, names_of_sizes, rights)
+    trial = Trial(exercise, module, functions, given, more, names_of_sizes, rights, changes)
     edits, tried, names = [], [], set(exercise.gives)
     for function in functions:
         edits += edits_of(function, source, exercise.stub, exercise.takes, sorted(names_of_sizes))
-    if bounds:
-        edits = [edit for edit in edits if edit.function.name != exercise.function.name or is_between(edit, bounds)]
     edits.sort(key=attrgetter("rank"))
     with harmless():
         for _, group in groupby(edits, key=attrgetter("rank")):
@@ -83,7 +83,12 @@ def search(exercise, module, source, given, rights, more, may_be_two=True, bound
             if best := [edit for edit in best if trial.holds(edit, most)]:
                 return described(best, source, most - trial.had)
             part = [(edit, right) for edit, right in part if right != most or edit.rank != least]
-        return meeting(trial, tried, source, names) if may_be_two else None
+        if not may_be_two:
+            return None
+        some = [edit for edit, found in tried if found.more]
+        if some := [edit for edit in some if edit.rank == some[0].rank and trial.holds_more(edit)]:
+            return described(some, source, ()) | {"more": True}
+        return meeting(trial, tried, source, names)
 
 
 def search_two(trial, edits, tried, source, names):
@@ -126,9 +131,8 @@ def meeting(trial, tried, source, names):
     slips = trial.slips()
     sums = np.array([slip for slip, _ in slips])
     for edit, found in tried:
-        if found.sum is None or not is_likely(edit) or takes_away(edit):  # what is taken away may have been the mistake
-            continue
-        if edit.kind == "a constant":  # a 1 in place of -1 gives what another sign elsewhere does
+        # What is taken away may have been the mistake; and a 1 in place of -1 gives what another sign elsewhere does.
+        if found.sum is None or not is_likely(edit) or takes_away(edit) or edit.kind == "a constant":
             continue
         first = np.searchsorted(sums, found.sum - trial.close)
         for _, codes in slips[first : np.searchsorted(sums, found.sum + trial.close)]:
@@ -140,10 +144,6 @@ def meeting(trial, tried, source, names):
 def is_likely(edit):
     """Whether an edit is no mistake itself, whatever it leaves: see `search_two`."""
     return edit.rank < 2 and edit.kind not in ("an assignment", "a line in the loop") and not edit.is_in_test
-
-
-def is_between(edit, lines):
-    return min(lines) <= edit.place[0] and edit.place[2] <= max(lines)
 
 
 def takes_away(edit):
@@ -209,19 +209,49 @@ class Tried(NamedTuple):
     gained: bool = False  # whether some result is right in some trial in which it was wrong
     sum: float | None = None  # of the weighted numbers of the first trial: see `Trial.weights`
     distance: float = 1.0  # the largest of all trials: how far from right the numbers are, as a share of how far before
+    more: bool = False  # whether it makes more numbers right: see `Gain`
+
+
+class Gain:
+    """How many numbers an edit makes right, and how many it changes: added up over trials."""
+
+    def __init__(self):
+        self.values, self.changed, self.lost = [], 0, False
+
+    def add(self, right, before, after):
+        """Each is a flat array of one trial, or None where there are no such numbers."""
+        near = CLOSE * np.abs(right).max(initial=0)
+        before, after = (np.full_like(right, np.nan) if a is None else a for a in (before, after))
+        was, is_now, same = (np.abs(a - b) <= near for a, b in ((before, right), (after, right), (before, after)))
+        self.lost |= bool((was & ~is_now).any())
+        self.changed += int((~same).sum())
+        self.values.extend(right[is_now & ~was])
+
+    @property
+    def is_some(self):
+        """Whether no number that was right is wrong now, and most of those that are changed are right."""
+        return not self.lost and 0 < self.changed <= 2 * len(self.values)
+
+    @property
+    def is_many(self):
+        """... and whether that is no chance: they are not all alike."""
+        return self.is_some and len({*self.values} - {0.0}) >= FEW
 
 
 class Trial:
     """The learner's functions, some of them edited, on the inputs of each trial."""
 
-    def __init__(self, exercise, module, functions, given, more, names_of_sizes, rights):
+    def __init__(self, exercise, module, functions, given, more, names_of_sizes, rights, changes=()):
         self.exercise, self.module, self.given, self.sizes = exercise, module, [*given, *more], names_of_sizes
         self.more = range(len(given), len(self.given))
         self.budget, self.claims, self.edits = Budget(LINES), Budget(LINES), EDITS
         for function in functions:
             count_lines(function)
         self.codes = {function: compiled(function) for function in functions}
-        self.known = {}  # by trial: see `known_in`
+        self.known, self.own_numbers = {}, {}  # by trial: see `known_in` and `own_in`
+        self.changes, self.values = {*changes}, {}  # values: by trial, what an edit may put in, by hidden names
+        if changes:  # then the numbers count alone
+            rights = [self.results(t, self.codes.values())[0] for t in range(len(rights))]
         all_of, ended = set(exercise.gives), len(given) - len(rights)  # trials that an error has kept from being run
         self.had_in = [*rights, *[all_of] * ended]
         rights = [*rights, *[set()] * ended]
@@ -240,18 +270,21 @@ class Trial:
         self.budget = budget
         return lines
 
-    @cached_property
-    def own_distances(self):
-        """How far from right the learner's own numbers are, in each trial; None where they are no such numbers."""
-        kept, self.budget = self.budget, Budget(LINES)
-        found = {t: self.distance(t, self.results(t, self.codes.values())[1]) for t in self.order}
-        self.budget = kept
-        return found
+    def own_in(self, t):
+        """The learner's own numbers in trial t; None where they are none."""
+        if t not in self.own_numbers:
+            kept, self.budget = self.budget, Budget(LINES)
+            self.own_numbers[t] = flat(self.results(t, self.codes.values())[1], self.rights(t))
+            self.budget = kept
+        return self.own_numbers[t]
 
-    def distance(self, t, results):
-        """How far from right these results are in trial t; None if they are no such numbers."""
-        numbers, right = flat(results, self.rights(t)), flat(self.rights(t), self.rights(t))
-        return None if numbers is None else np.linalg.norm(numbers - right)
+    def share(self, t, results):
+        """How far from right these results are in trial t, as a share of how far the learner's own are."""
+        right = flat(self.rights(t), self.rights(t))
+        now, before = flat(results, self.rights(t)), self.own_in(t)
+        if now is None or before is None or not (far := np.linalg.norm(before - right)):
+            return 1.0
+        return np.linalg.norm(now - right) / far
 
     def edited(self, edit):
         """The codes of all functions with an edit; None if it cannot be compiled."""
@@ -269,6 +302,7 @@ class Trial:
         if codes is None:
             return Tried()
         right, left, gained, share = set(self.exercise.gives), None if is_left else set(), False, 0.0
+        gain = Gain()
         for t in self.order:
             self.budget.limit = min(PATIENCE * self.own[t] + GRACE, self.budget.lines)
             is_right, results = self.results(t, codes)
@@ -276,12 +310,13 @@ class Trial:
             right &= is_right
             gained |= bool(is_right - self.had_in[t])
             left = self.mistakes(t, results) if left is None else left and left & self.mistakes(t, results)
-            if not (right > self.had or left):
+            if is_left and not gain.lost:
+                gain.add(flat(self.rights(t), self.rights(t)), self.own_in(t), flat(results, self.rights(t)))
+            if not (right > self.had or left or (is_left and gain.is_some)):
                 return Tried(sum=total)
             if left and not is_right > self.had_in[t]:
-                now, before = self.distance(t, results), self.own_distances[t]
-                share = max(share, now / before if before and now is not None else 1.0)
-        return Tried(right if right > self.had else set(), left, gained, total, share)
+                share = max(share, self.share(t, results))
+        return Tried(right if right > self.had else set(), left, gained, total, share, gain.is_many)
 
     @cached_property
     def weights(self):
@@ -348,6 +383,16 @@ class Trial:
         """Whether an edit makes these results right in all further trials, too."""
         return self.all_more(edit, lambda t, is_right, _: results <= is_right)
 
+    def holds_more(self, edit):
+        """Whether an edit makes more numbers right in the further trials, too."""
+        gain = Gain()
+
+        def adds(t, _, results):
+            gain.add(flat(self.rights(t), self.rights(t)), self.own_in(t), flat(results, self.rights(t)))
+            return not gain.lost
+
+        return self.all_more(edit, adds) and gain.is_many
+
     def leaves(self, edit, mistake):
         """Whether with an edit the numbers are those of a known mistake in all further trials, too."""
         return self.all_more(edit, lambda t, _, found: mistake in self.mistakes(t, found))
@@ -370,10 +415,12 @@ class Trial:
         g = self.given[t]
         self.turns = 0
         names = {**vars(self.module), SPEND: self.spend, **{hidden(n): vars(g)[n] for n in self.sizes}}
+        names |= self.values.get(t, {})
         try:
             for code in codes:
                 exec(code, names)
             results, changed = call(self.exercise, names[self.exercise.function.name], g)
+            changed = {*changed} - self.changes
             return right_results(self.exercise, g, results, changed, CLOSE), [] if changed else results
         except BaseException:  # Stopped, too
             return set(), []
@@ -478,16 +525,24 @@ def reads(mode, flags):
 # ---- what is said ----------------------------------------------------------------------------------------------------
 def look(attempt, wrongs):
     """The place of a mistake: see `search`."""
-    exercise, notes, verdict = attempt.exercise, wrongs.outcome.notes, wrongs.verdict
-    rights = [set(trial["right"]) for trial in notes.trials]
+    verdict, found = wrongs.verdict, wrongs.outcome.notes.found
+    may_be_two = verdict.name in FAR_OFF and not found.get("unread")
+    changes = [] if verdict.name == "changes its input" else changed(wrongs)
+    return search(attempt.exercise, attempt.module, attempt.source, *trials(attempt, wrongs), may_be_two, changes)
+
+
+def trials(attempt, wrongs):
+    """What `search` takes: the trials that the learner's own function has seen, what it has right, and more trials."""
+    exercise = attempt.exercise
+    rights = [set(trial["right"]) for trial in wrongs.outcome.notes.trials]
     drawn, seen = exercise.draw(attempt.seed), max(2 * len(exercise.inputs), len(rights))
     fresh = [g for i in range(1, FRESH + 1) for g in exercise.drawing(attempt.seed + i)]
-    may_be_two = verdict.name in FAR_OFF and not notes.found.get("unread")
-    departs = notes.found.get("depart")  # the lines in which the answer leaves the right way
-    return search(
-        exercise, attempt.module, attempt.source, drawn[:seen], rights, [*drawn[seen:], *fresh], may_be_two,
-        departs and departs["lines"],
-    )  # fmt: skip
+    return drawn[:seen], rights, [*drawn[seen:], *fresh]
+
+
+def changed(wrongs):
+    """The names of the inputs that the learner's own function changes in some trial."""
+    return sorted({name for trial in wrongs.outcome.notes.trials for name in trial["changed"]})
 
 
 def say(place, wrongs):
@@ -506,8 +561,8 @@ def say(place, wrongs):
     what = "a part: all of them" if place.get("each") else "a part: one of them"
     what = in_words("a part" if place["part"] else what if len(place["lines"]) > 1 else "a part: of a line")
     names = [str(name) for name in place["results"]]
-    if "nearer" in place:
-        then = in_words("nearer")
+    if "nearer" in place or "more" in place:
+        then = in_words("nearer" if "nearer" in place else "right: more")
     elif verdict.name == "changes its input":
         changed = next(trial["changed"] for trial in wrongs.outcome.notes.trials if trial["changed"])
         kind, then, question = "a copy", in_words("unchanged", names=" and ".join(changed)), PLACES["a copy"]
