@@ -59,6 +59,7 @@ a[:, i:] | a[:, 0:] | an index
 a[i:i + b] | a[b:b + b] | an index
 a[i] | a[i + -1] | an index
 a[i] | a[0] | an index
+a[0, i] | a[:, i] | an index
 a[i, b] | a[b, b] | an index
 a[0] | a.sum(0) | a sum
 a[:, 0] | a.sum(1) | a sum

@@ -181,8 +181,9 @@ def right_in_all(states, i, name, exercise):
 def is_doubtful(a, exercise, g):
     """Whether an array may be right by chance, or is only what was given."""
     given = [np.asarray(v, np.float64) for v in exercise.given(g).values() if is_number(v)]
-    is_poor = np.ptp(a) == 0 or a.size < FEW if a.ndim else a == np.round(a)
-    return is_poor or not np.isfinite(a).all() or any(alike(a, one) for one in given)
+    finite = a[~np.isinf(a)]  # of hidden scores, some are -inf
+    is_poor = finite.size < FEW or np.ptp(finite) == 0 if a.ndim else not np.isfinite(a) or a == np.round(a)
+    return is_poor or np.isnan(finite).any() or any(alike(a, one) for one in given)
 
 
 def given_in_all(states, i, name, exercise):

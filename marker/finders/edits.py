@@ -48,9 +48,7 @@ def edits_of(function, source, stub, takes, sizes):
     own, nodes = own_lines(source, stub), list(ast.walk(function))
     local = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     local |= {node.arg for node in nodes if isinstance(node, ast.arg)}
-    # Not a list that grows: appended to itself, it would have no end for NumPy.
-    local -= {node.value.id for node in nodes if isinstance(node, ast.Attribute) and node.attr == "append"
-              and isinstance(node.value, ast.Name)}  # fmt: skip
+    local -= set(grown(nodes))
     names = [*takes, *sorted(local - set(takes))]
     loops = [node for node in nodes if isinstance(node, (ast.For, ast.comprehension))]
     counters = {loop.target.id for loop in loops if "range(" in ast.unparse(loop.iter) and hasattr(loop.target, "id")}
@@ -67,6 +65,16 @@ def edits_of(function, source, stub, takes, sizes):
             if isinstance(block := getattr(node, field, None), list):
                 for rank, kind, place, new in block_edits(block, own, names):
                     yield Edit(rank, kind, place, vars(node), field, new, function)
+
+
+def grown(nodes):
+    """The names of lists that grow: appended to itself, such a list would have no end for NumPy."""
+    for node in nodes:
+        match node:
+            case ast.Attribute(ast.Name(name), "append"):
+                yield name
+            case ast.AugAssign(ast.Name(name), _, value) if any(isinstance(part, ast.List) for part in ast.walk(value)):
+                yield name
 
 
 @contextmanager
@@ -86,8 +94,8 @@ def made(edit):
 def together(edits):
     """One `Edit` for each slip that a function has in several places: all of them are turned back at once.
 
-    What is missing is not put in several places. In one line, an operation is the same slip whatever its operands, and
-    so is another method, whatever its array.
+    What is missing is not put in several places. Another method is the same slip whatever its array; and so is, in one
+    line, an operation whatever its operands.
     """
     alike = {}
     for edit in edits:
@@ -98,7 +106,7 @@ def together(edits):
                 slip = edit.place[0], type(old.op), type(new.op)
             if isinstance(old, ast.Call) and isinstance(new, ast.Call) and is_method_of(old) and is_method_of(new):
                 same = [ast.dump(item) for call in (old, new) for item in (*call.args, *call.keywords)]
-                slip = edit.place[0], old.func.attr, new.func.attr, *same
+                slip = old.func.attr, new.func.attr, *same
             if edit.kind == "parentheses" and isinstance(old, ast.BinOp) and isinstance(old.left, ast.BinOp):
                 slip = type(old.op), type(old.left.op), isinstance(new.right, ast.BinOp), type(new.op)
             alike.setdefault((edit.kind, id(edit.function), slip), {})[id(edit.holder), edit.key] = edit
@@ -456,6 +464,7 @@ def parts(part, names):
     if isinstance(part, (ast.Name, ast.Constant)):
         for by in (1, -1):
             yield ast.BinOp(part, ast.Add(), number(by))
+        yield ast.Slice(None, None, None)
     if isinstance(part, ast.Name):
         yield number(0)
     if isinstance(part, ast.Slice):

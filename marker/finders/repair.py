@@ -2,9 +2,9 @@
 
 People are wrong in more ways than anybody lists. So where no known mistake gives a learner's numbers, `search` changes
 one thing in their syntax tree (an operand, an axis, a sign, a name, the turns of a loop) and sees whether all numbers
-are then right. If no edit does it, there may be two mistakes: the same slip in several places, or an edit that leaves a
-known mistake, or what an edit of the right answer gives. What is found is never shown. It says where to look, and what
-to ask about that place.
+are then right. If no edit does it, there may be two mistakes: the same slip in several places, an edit that leaves a
+known mistake, or two of the edits that lead nearest to what is right. What is found is never shown. It says where to
+look, and what to ask about that place.
 
 What is said is a claim, and it is tried before: on inputs that the search has not seen (`Trial.holds`). What has not
 been tried is not said.
@@ -19,8 +19,8 @@ import tracemalloc
 import warnings
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from functools import cached_property
-from itertools import groupby
-from operator import attrgetter
+from itertools import combinations, groupby
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -36,8 +36,6 @@ from marker.verdict import FAR_OFF, PLACES, Verdict, in_words
 # The budget is counted, and not timed: so a verdict is the same on a slow machine, and in a browser.
 EDITS = 2500  # that are tried, and
 SEVERAL = 2500  # of several at once, if none alone is enough
-SLIPS = 400  # edits of the right answer, if an edit of the learner's lines leaves one of these
-SLIP_LINES = 10_000  # that all of these run
 # Lines that all edits run, all of several, and all claims: in loops and functions, each turn and call counts its own.
 LINES = 150_000
 PATIENCE = 3  # an edit is stopped once it has run this many times the lines of the learner's own, and
@@ -45,6 +43,7 @@ GRACE = 500  # this many more
 MEMORY = 2**25  # bytes that an edit may keep, from its third turn of a loop on; right answers keep a hundredth of it
 FRESH = 2  # draws, beside that of the learner's own inputs, on which a claim is tried
 NEARER = 0.5  # of the distance from what is right is left, if an edit is said to lead nearer to it
+NEAREST = 24  # edits, of which each two are tried together
 FEW = 4  # numbers, which differ; fewer may become right by chance
 CLOSE = 1e-11  # of the largest entry: numbers that were nearly right must become so by more than chance
 
@@ -85,10 +84,11 @@ def search(exercise, module, source, given, rights, more, may_be_two=True, chang
             part = [(edit, right) for edit, right in part if right != most or edit.rank != least]
         if not may_be_two:
             return None
-        some = [edit for edit, found in tried if found.more]
+        some = [edit for edit, found in tried if found.more and found.right != names]
         if some := [edit for edit in some if edit.rank == some[0].rank and trial.holds_more(edit)]:
             return described(some, source, ()) | {"more": True}
-        return meeting(trial, tried, source, names)
+        pair = both(trial, tried, names)
+        return described([pair], source, names) if pair else None
 
 
 def search_two(trial, edits, tried, source, names):
@@ -111,7 +111,7 @@ def search_two(trial, edits, tried, source, names):
         for some, more in (
             ([edit for edit, what in found if what.gained], {"left": mistake}),
             ([edit for edit, what in found if what.distance < NEARER], {"nearer": True}),
-            ([edit for edit, _ in found if edit.kind != "a condition"], {"alone": True}),
+            ([edit for edit, _ in found if edit.kind != "a condition" and not is_operand(edit)], {"alone": True}),
         ):
             some = [edit for edit in some if edit.rank == some[0].rank]  # `tried` has the likeliest edits first
             if some := [edit for edit in some if trial.leaves(edit, mistake)]:
@@ -121,29 +121,31 @@ def search_two(trial, edits, tried, source, names):
     return None
 
 
-def meeting(trial, tried, source, names):
-    """The same for an edit that leaves a slip which has no name: an edit of the right answer gives the same numbers.
-
-    So two slips at once are found without trying two edits at once.
-    """
-    if trial.budget.lines <= 0 or not trial.weights.size:
-        return None
-    slips = trial.slips()
-    sums = np.array([slip for slip, _ in slips])
-    for edit, found in tried:
-        # What is taken away may have been the mistake; and a 1 in place of -1 gives what another sign elsewhere does.
-        if found.sum is None or not is_likely(edit) or takes_away(edit) or edit.kind == "a constant":
-            continue
-        first = np.searchsorted(sums, found.sum - trial.close)
-        for _, codes in slips[first : np.searchsorted(sums, found.sum + trial.close)]:
-            if trial.meet(edit, codes) and (place := described([edit], source, names))["part"]:
-                return place | {"alone": True}
+def both(trial, tried, names):
+    """Two edits in one that make all results right together, among those which lead nearest to it alone."""
+    near = {}
+    for edit, found in tried:  # of those with the same numbers, the likeliest
+        if edit.rank < 3 and np.isfinite(found.near) and abs(found.near - 1) > ROUNDING:
+            near.setdefault(round(found.near, 9), (found.near, edit))
+    some = [edit for _, edit in sorted(near.values(), key=itemgetter(0))[:NEAREST]]
+    trial.budget, trial.edits = Budget(LINES // 3), NEAREST**2
+    for first, second in sorted(combinations(range(len(some)), 2), key=sum):
+        one, other = some[first], some[second]
+        pair = one._replace(also=(other,))
+        is_same = one.holder is other.holder and one.key == other.key
+        if not is_same and trial.tried(pair).right == names and trial.holds(pair, names):
+            return pair
     return None
 
 
 def is_likely(edit):
     """Whether an edit is no mistake itself, whatever it leaves: see `search_two`."""
     return edit.rank < 2 and edit.kind not in ("an assignment", "a line in the loop") and not edit.is_in_test
+
+
+def is_operand(edit):
+    """Whether an edit changes a number that is added, or multiplied by: a 0 there takes all of it away."""
+    return edit.kind == "a constant" and "op" in edit.holder
 
 
 def takes_away(edit):
@@ -207,7 +209,7 @@ class Tried(NamedTuple):
     right: set = frozenset()  # the results that are right in all trials; none where there are no more than before
     left: set = frozenset()  # the names of the known mistakes each of which gives just these numbers in all trials
     gained: bool = False  # whether some result is right in some trial in which it was wrong
-    sum: float | None = None  # of the weighted numbers of the first trial: see `Trial.weights`
+    near: float = 1.0  # how far from right the numbers of the first trial are, as a share of how far before
     distance: float = 1.0  # the largest of all trials: how far from right the numbers are, as a share of how far before
     more: bool = False  # whether it makes more numbers right: see `Gain`
 
@@ -219,9 +221,8 @@ class Gain:
         self.values, self.changed, self.lost = [], 0, False
 
     def add(self, right, before, after):
-        """Each is a flat array of one trial, or None where there are no such numbers."""
+        """Each has the `entries` of one trial."""
         near = CLOSE * np.abs(right).max(initial=0)
-        before, after = (np.full_like(right, np.nan) if a is None else a for a in (before, after))
         was, is_now, same = (np.abs(a - b) <= near for a, b in ((before, right), (after, right), (before, after)))
         self.lost |= bool((was & ~is_now).any())
         self.changed += int((~same).sum())
@@ -248,7 +249,7 @@ class Trial:
         for function in functions:
             count_lines(function)
         self.codes = {function: compiled(function) for function in functions}
-        self.known, self.own_numbers = {}, {}  # by trial: see `known_in` and `own_in`
+        self.known, self.before = {}, {}  # by trial: see `known_in` and `compared`
         self.changes, self.values = {*changes}, {}  # values: by trial, what an edit may put in, by hidden names
         if changes:  # then the numbers count alone
             rights = [self.results(t, self.codes.values())[0] for t in range(len(rights))]
@@ -270,21 +271,14 @@ class Trial:
         self.budget = budget
         return lines
 
-    def own_in(self, t):
-        """The learner's own numbers in trial t; None where they are none."""
-        if t not in self.own_numbers:
+    def compared(self, t, results):
+        """(what is right, the learner's own numbers, these) in trial t, each as `entries`."""
+        if t not in self.before:
             kept, self.budget = self.budget, Budget(LINES)
-            self.own_numbers[t] = flat(self.results(t, self.codes.values())[1], self.rights(t))
+            _, own = self.results(t, self.codes.values())
             self.budget = kept
-        return self.own_numbers[t]
-
-    def share(self, t, results):
-        """How far from right these results are in trial t, as a share of how far the learner's own are."""
-        right = flat(self.rights(t), self.rights(t))
-        now, before = flat(results, self.rights(t)), self.own_in(t)
-        if now is None or before is None or not (far := np.linalg.norm(before - right)):
-            return 1.0
-        return np.linalg.norm(now - right) / far
+            self.before[t] = [entries(some, self.rights(t)) for some in (self.rights(t), own)]
+        return *self.before[t], entries(results, self.rights(t))
 
     def edited(self, edit):
         """The codes of all functions with an edit; None if it cannot be compiled."""
@@ -298,7 +292,7 @@ class Trial:
         if self.edits <= 0 or self.budget.lines <= 0:
             return Tried()
         self.edits -= 1
-        total, codes = None, self.edited(edit)
+        near, codes = 1.0, self.edited(edit)
         if codes is None:
             return Tried()
         right, left, gained, share = set(self.exercise.gives), None if is_left else set(), False, 0.0
@@ -306,78 +300,19 @@ class Trial:
         for t in self.order:
             self.budget.limit = min(PATIENCE * self.own[t] + GRACE, self.budget.lines)
             is_right, results = self.results(t, codes)
-            total = self.sum_of(results) if t == self.order[0] and is_left else total
             right &= is_right
             gained |= bool(is_right - self.had_in[t])
             left = self.mistakes(t, results) if left is None else left and left & self.mistakes(t, results)
             if is_left and not gain.lost:
-                gain.add(flat(self.rights(t), self.rights(t)), self.own_in(t), flat(results, self.rights(t)))
+                numbers = self.compared(t, results)
+                near = share_of(*numbers) if t == self.order[0] else near
+                gain.add(*numbers)
             if not (right > self.had or left or (is_left and gain.is_some)):
-                return Tried(sum=total)
+                return Tried(near=near)
             if left and not is_right > self.had_in[t]:
-                share = max(share, self.share(t, results))
-        return Tried(right if right > self.had else set(), left, gained, total, share, gain.is_many)
-
-    @cached_property
-    def weights(self):
-        """Numbers drawn at random, one for each entry of the results of the first trial."""
-        rights = self.rights(self.order[0])
-        return np.random.default_rng(0).normal(size=flat(rights, rights).size)
-
-    @cached_property
-    def close(self):
-        """By how much two weighted sums of the same numbers may differ."""
-        rights = self.rights(self.order[0])
-        return ROUNDING * np.abs(flat(rights, rights)).max() * np.abs(self.weights).sum()
-
-    def sum_of(self, results):
-        """The weighted sum of the results of the first trial: equal for equal results. None where it says nothing."""
-        numbers = flat(results, self.rights(self.order[0]))
-        return None if numbers is None or np.ptp(numbers) == 0 else float(numbers @ self.weights)
-
-    def slips(self):
-        """(weighted sum, codes) of what single edits of the right answer give in the first trial, by their sums."""
-        source, found, t = self.exercise.filled(self.exercise.answer), [], self.order[0]
-        functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-        if any(isinstance(node, ast.While) for function in functions for node in ast.walk(function)):
-            return []  # with an edit, it may never end, and fill the memory
-        edits = [
-            edit
-            for function in functions
-            for edit in edits_of(function, source, self.exercise.stub, self.exercise.takes, sorted(self.sizes))
-            if edit.rank < 2
-        ]
-        for function in functions:
-            count_lines(function)
-        whole = {function: compiled(function) for function in functions}
-        kept, self.budget = self.budget, Budget(SLIP_LINES)
-        for edit in edits[:SLIPS]:
-            with suppress(SyntaxError, ValueError, TypeError), made(edit):
-                codes = [compiled(f) if f is edit.function else code for f, code in whole.items()]
-                self.budget.limit = min(GRACE + self.own[t], self.budget.lines)
-                if (total := self.sum_of(self.results(t, codes)[1])) is not None and np.isfinite(total):
-                    found.append((total, codes))
-            if self.budget.lines <= 0:
-                break
-        self.budget = kept
-        return sorted(found, key=lambda one: one[0])
-
-    def meet(self, edit, codes):
-        """Whether an edit gives the numbers of other codes in all trials, which are not right in some."""
-        mine, is_wrong, kept = self.edited(edit), False, self.budget
-        self.budget = self.claims
-        try:
-            for t in range(len(self.given)):
-                self.budget.limit = self.budget.lines
-                is_right, one = self.results(t, mine)
-                _, other = self.results(t, codes)
-                one, other = flat(one, self.rights(t)), flat(other, self.rights(t))
-                if one is None or other is None or not agree(one, other):
-                    return False
-                is_wrong |= is_right < set(self.exercise.gives)
-            return is_wrong
-        finally:
-            self.budget = kept
+                share = max(share, share_of(*self.compared(t, results)))
+        right = right if right > self.had else set()
+        return Tried(right, left, gained, near, share, gain.is_many)
 
     def holds(self, edit, results):
         """Whether an edit makes these results right in all further trials, too."""
@@ -386,12 +321,8 @@ class Trial:
     def holds_more(self, edit):
         """Whether an edit makes more numbers right in the further trials, too."""
         gain = Gain()
-
-        def adds(t, _, results):
-            gain.add(flat(self.rights(t), self.rights(t)), self.own_in(t), flat(results, self.rights(t)))
-            return not gain.lost
-
-        return self.all_more(edit, adds) and gain.is_many
+        self.all_more(edit, lambda t, _, results: gain.add(*self.compared(t, results)) or not gain.lost)
+        return gain.is_many
 
     def leaves(self, edit, mistake):
         """Whether with an edit the numbers are those of a known mistake in all further trials, too."""
@@ -483,6 +414,20 @@ def flat(results, rights):
         return None
     with suppress(TypeError, ValueError):  # of objects
         return np.concatenate([np.ravel(np.asarray(result, np.float64)) for result in results])
+
+
+def entries(results, rights):
+    """All numbers of some results in one array; nan for those that have another shape than the right ones."""
+    if len(results) != len(rights):
+        return np.full(sum(right.size for right in rights), np.nan)
+    found = [flat([one], [right]) for one, right in zip(results, rights, strict=True)]
+    return np.concatenate([np.full(b.size, np.nan) if a is None else a for a, b in zip(found, rights, strict=True)])
+
+
+def share_of(right, before, after):
+    """How far from right these numbers are, as a share of how far the learner's own are; 1 where some are none."""
+    now, far = np.linalg.norm(after - right), np.linalg.norm(before - right)
+    return now / far if far and np.isfinite(now / far) else 1.0
 
 
 def compiled(function):

@@ -1,4 +1,4 @@
-"""Which array of an answer, if it were another one, would make all numbers right? The mistake is in the lines before.
+"""Which array of an answer, if it were different, would make all numbers right? The mistake is in the lines before.
 
 An edit puts one slip right. This puts right what several lines have made, or a wrong idea: after each statement of an
 answer, an array that it has written is replaced by one of the right answer's that has its shape. If what comes of that
@@ -31,8 +31,9 @@ def look(attempt, wrongs):
         tried = trial.tried(edit, is_left=True)
         if tried.right == set(attempt.exercise.gives) and trial.holds(edit, tried.right):
             return described(way, i, name, "")
-        left = [m for m in sorted(tried.left) if is_named and not is_multiple(trial, m) and trial.leaves(edit, m)]
-        found += [(i, name, mistake) for mistake in left]
+        for mistake in sorted(tried.left) if is_named and name not in attempt.exercise.gives else ():
+            if not is_multiple(trial, mistake) and trial.leaves(edit, mistake):
+                found.append((i, name, mistake))
     return described(way, *found[0]) if found else None
 
 

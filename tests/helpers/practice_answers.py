@@ -217,7 +217,7 @@ dz1 | dz1 = 2da1 | error: SyntaxError | needs a `*`
 dz1 | dz1 = da1 (z1 > 0) z1 | error: SyntaxError | Is an operator missing
 dz1 | dz1 = da1 × (z1 > 0) | error: SyntaxError | `@` is the matrix product
 dz1 | dz1 = 1\n  dz1 = da1 | error: IndentationError | four spaces
-dz1 | dz1 = da1 * (z1 > 0) * 3.6 / 2.4 | not right | Every entry is 1.5 times | Furthest off is dz1[7, 3] \
+dz1 | dz1 = da1 * (z1 > 0) * 2.7 * 1.3 / 2.34 | not right | Every entry is 1.5 times | Furthest off is dz1[7, 3] \
     | a slope of 0.1491; yours is 0.2236
 dz1 | dz1 = da1 * (z1 > 0) / {B} | a factor | ~averaged
 dz1 | dz1 = da1 * (z1 > da1) | a condition
@@ -225,7 +225,7 @@ dz1 | dz1 = da1 * (z1 > -da1) | a condition
 dz1 | dz1 = da1 * (z1 > 0.05) | a condition
 dz1 | dz1 = da1 * (z1 > -1e-6) | a condition
 dz1 | dz1 = da1 * (z1 > z1.mean()) | a condition
-dz1 | dz1 = da1 * (np.round(z1, 4) > 0) * (np.round(z1, 3) > 0) | a condition | Look at line 19, `np.round(z1,
+dz1 | dz1 = da1 * (np.round(z1, 4) > 0) * (np.round(z1, 3) > 0) | not right | z1 is
 dz1 | dz1 = da1 * ((z1 > 0) + 2.2 * (abs(z1 + 1e-9) < 1e-10))\ndz1 += 3.3 * da1 * np.isclose(z1, -1e-9, 1e-2, \
 0)\ndz1 -= 1.9 * da1 * np.isclose(z1, -1e-9, 1e-3, 0) | not right \
     | (z1 is -1e-09 there.) | ~slope
@@ -321,10 +321,10 @@ dW[u, v] = np.einsum('bijc,bijo->co', padded[:, u:u + h, v:v + w], dy) | a loop 
 logits | logits = np.zeros((len(a1), 10))\nfor n in range(len(a1)):\n    for k in range(9): logits[n, k] = a1[n] @ \
 W2[:, k] - b2[k] | a loop | Look at line 18, `range(9)` first. Which values | ~Two mistakes
 da1 | da1 = np.ones((len(dlogits), len(W2)))\nfor n in range(len(dlogits)): da1[n] += W2 @ dlogits[n - 1] \
-    | not right | ~Two mistakes
-dz1 | dz1 = np.add(z1 > z1.mean(), da1) | a condition | Look at line 19, `z1 > z1.mean()` first. | ~Two mistakes
+    | an index | Lines 18 and 19: with each of them different | ~Two mistakes
+dz1 | dz1 = np.add(z1 > z1.mean(), da1) | a condition | Line 19, `z1 > z1.mean()`: with | ~Two mistakes
 dlogits | onehot = np.zeros(p.shape)\nfor n in range(len(y)): onehot[n, y[0]] = 1\ndlogits = (p + onehot) / len(y) \
-    | not right | ~Two mistakes | grows by 0.001, the loss goes from
+    | a term | Line 21, `p + onehot`: with this part different, more of your numbers | ~Two mistakes
 tape_order | order = []\ndef visit(node):\n    if node not in order:\n        order.append(node)\n        for p, _ in \
 node.edges: visit(p)\nvisit(loss.edges[0][0])\norder = [loss, *sorted(order, key=lambda node: -node.number)] \
     | not right | entries are right
@@ -381,7 +381,7 @@ conv_dW | v in range(3) -> v in range(2) | a loop | `range(2)`: with | what is t
 weight_decay | if old_p.ndim > 1: dp += weight_decay * old_p\nv = momentum * old_v + dp; p = old_p - lr * v | a copy \
     | changed dp | `dp += weight_decay * old_p`: with
 softmax_backward | axis=-1 -> axis=-2 | the sum over the wrong axis
-layer_norm_dx | (dxhat * xhat).mean(axis=-1 -> (dxhat * xhat).sum(axis=-2 | a function | Look at line 25, `(dxhat *
+layer_norm_dx | (dxhat * xhat).mean(axis=-1 -> (dxhat * xhat).sum(axis=-2 | not right | After line 24, `dxhat` and
 layer_norm_dx | = dxhat.mean(axis=-1, keepdims=True) -> = dxhat.max(axis=-1, keepdims=True) | a function
 attention | (dweights * weights).sum -> (dweights * dweights).sum | a name | with this part different
 numerical_gradient | gradient = np.zeros_like(array)\n -> | error: NameError | First comes an array | ~np.gradient
