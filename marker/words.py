@@ -34,7 +34,7 @@ COMMON = ("Errors", "Names", "Operands")  # tables whose first cells are no mark
 
 def listed(texts, how="and"):
     """Names, say, as one text: "a and b". how: a row of the table "Lists"."""
-    return reduce(dict(SAID["Lists"])[how].format, texts)
+    return reduce(dict(SAID["Lists"])[how].format, texts) if texts else ""
 
 
 class Words(NamedTuple):

@@ -32,6 +32,7 @@ from marker.finder import Finder
 from marker.finders.edits import edits_of, made, names_in, span, together
 from marker.trial import as_array, call, right_results
 from marker.verdict import FAR_OFF, PLACES, Verdict, in_words
+from marker.words import listed
 
 # The budget is counted, and not timed: so a verdict is the same on a slow machine, and in a browser.
 EDITS = 2500  # that are tried, and
@@ -510,11 +511,11 @@ def say(place, wrongs):
         then = in_words("nearer" if "nearer" in place else "right: more")
     elif verdict.name == "changes its input":
         changed = next(trial["changed"] for trial in wrongs.outcome.notes.trials if trial["changed"])
-        kind, then, question = "a copy", in_words("unchanged", names=" and ".join(changed)), PLACES["a copy"]
+        kind, then, question = "a copy", in_words("unchanged", names=listed(changed)), PLACES["a copy"]
     elif set(names) == set(exercise.gives):
         then = in_words("right: all")
     else:
-        then = in_words("right", names=" and ".join(names))
+        then = in_words("right", names=listed(names))
     text = in_words("different", where=capitalised(where), what=what, then=then)
     if "alone" in place:
         text = in_words("look", where=where)
@@ -529,7 +530,7 @@ def capitalised(text):
 def asked(place, wrongs):
     """Of a place, see `described`: the kind of its edit, where it is, and what is asked there."""
     kind, part, lines = str(place["kind"]), str(place["part"])[:200], [str(int(line)) for line in place["lines"]]
-    where = in_words("lines" if len(lines) > 1 else "line", lines=" and ".join(lines))
+    where = in_words("lines" if len(lines) > 1 else "line", lines=listed(lines))
     where = in_words("line: a part", where=where, part=part) if part else where
     if kind == "a sum" and of_length_1(wrongs):
         kind = "an axis"
