@@ -41,6 +41,9 @@ class Folder(NamedTuple):
     path: Any = None  # where it is
 
 
+PRAISE = re.compile(r"(?:Yours is right|For [^.?]* yours is right|Right)\b[^.?]*\. *")
+
+
 class Mistake(NamedTuple):
     """One way to go wrong: the name, a question that leads to it, and the formula with this mistake in it."""
 
@@ -48,6 +51,11 @@ class Mistake(NamedTuple):
     question: str
     change: str  # as an exercise's file says it
     code: Any
+
+    @property
+    def beside(self):
+        """The question where there is another mistake, too: without the sentences that say that something is right."""
+        return PRAISE.sub("", self.question)
 
 
 class Tool(NamedTuple):

@@ -57,6 +57,16 @@ def sent(outcome):
     return Outcome(**json.loads(json.dumps(asdict(outcome))))
 
 
+def test_beside_another_mistake_nothing_is_said_to_be_right():
+    exercise = BY_NAME["weight_decay"]
+    both = [next(m for m in exercise.known if m.name == name) for name in ("growth in place of decay", "no momentum")]
+    decays = next(m for m in exercise.known if m.name == "the bias decays, too")
+    assert decays.question.startswith("Yours is right for weights.") and decays.beside.startswith("Is a bias a weight?")
+    assert [m.beside for m in both] == [m.question for m in both]
+    for mistake in (m for each in WRITTEN for m in each.known):
+        assert not re.search("ours is right|^Right", mistake.beside) and mistake.beside, mistake.name
+
+
 @pytest.mark.parametrize("seeds", every_day_or_in_turn(range(1), [range(2), range(2, 4)]))
 @each_exercise
 def test_each_mistake_is_named_by_its_own_name(exercise, seeds):

@@ -48,9 +48,8 @@ the wrong axis, after the shift | e.sum(axis=1, keepdims=True) -> e.sum(axis=0)
 one sum for the whole batch | p = np.exp(logits) / np.exp(logits).sum()
 one sum for the whole batch, after the shift | e.sum(axis=1, keepdims=True) -> e.sum()
 not divided by the sum | np.exp(logits)
-    What should each row of p add up to? What does yours?
 not divided by the sum, after the shift | e
-    The largest entry of each row is 1 now. What should the whole row add up to?
+    What should each row of p add up to? What does yours?
 exp forgotten | logits / logits.sum(axis=1, keepdims=True)
     Can a probability be negative? What makes every score positive before you divide?
 exp forgotten, after the shift | e = np.exp(shifted) -> e = shifted

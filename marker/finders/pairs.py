@@ -41,7 +41,7 @@ def say(found, wrongs):
     shared = [mistake for name, mistake in (found[0] if found else {}).items() if all(name in pair for pair in found)]
     if not shared:
         return None
-    names, questions = ", and ".join(m.name for m in shared), " ".join(dict.fromkeys(m.question for m in shared))
+    names, questions = ", and ".join(m.name for m in shared), " ".join(dict.fromkeys(m.beside for m in shared))
     text = in_words("two" if len(shared) > 1 else "two: one of them", names=names)
     return Verdict(False, names, f"{text}\n{questions}", drawn=True, question=questions)
 

@@ -500,7 +500,7 @@ def say(place, wrongs):
     first, *_ = verdict.text.split("\n")
     if "left" in place:
         left = next(mistake for mistake in exercise.known if mistake.name == place["left"])
-        ask = f"{in_words('the other one', name=left.name)} {left.question}"
+        ask = f"{in_words('the other one', name=left.name)} {left.beside}"
         text = f"{first}\n{in_words('one of two', where=capitalised(where))} {question}\n{ask}"
         asks = f"{capitalised(where)}. {question} {ask}"
         return Verdict(False, f"{kind}, and {left.name}", text, drawn=True, question=asks)

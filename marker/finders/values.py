@@ -97,7 +97,7 @@ def say(found, wrongs):
     first, *_ = verdict.text.split("\n")
     left = next(mistake for mistake in wrongs.exercise.known if mistake.name == found["left"])
     where = in_words("values: not right", name=name, line=line)
-    other = f"{in_words('the other one', name=left.name)} {left.question}"
+    other = f"{in_words('the other one', name=left.name)} {left.beside}"
     text = f"{first}\n{in_words('one of two', where=where)} {ask}\n{other}"
     return Verdict(False, left.name, text, drawn=True, question=f"{where}. {ask} {other}")
 
