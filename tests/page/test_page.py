@@ -15,10 +15,16 @@ from pictures import STYLES
 
 
 @pytest.fixture(scope="module")
-def phone(browser, small_page):
+def phones_window(browser, small_page):
     with opened(browser, small_page, width=390, has_touch=True, is_mobile=True, problems=["Canvas2D"]) as page:
-        page.evaluate(EVERYTHING)
         yield page
+
+
+@pytest.fixture
+def phone(phones_window):
+    """What the test before has left is gone: its network, and where it was."""
+    phones_window.evaluate(f"lab.showNetwork(); lab.learning.pause(); {EVERYTHING}")
+    return phones_window
 
 
 def inputs(mnist):
