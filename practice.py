@@ -168,10 +168,9 @@ def mark(work, exercise, seed=None, again=False, all_of_it=False):
     path = work.path(exercise)
     marked = digest(path)
     verdict = mark_and_say(exercise, path, work.catalogue.numbered(exercise), seed, again, all_of_it)
-    if verdict.name in UNFINISHED:
-        if work.progress["marked"].get(exercise.name) == marked:
-            say("(The file is as it was when it was marked before. Is it saved?)")
-        work.note("marked", marked, exercise)
+    if verdict.name in UNFINISHED and work.progress["marked"].get(exercise.name) == marked:
+        say("(The file is as it was when it was last marked. Is it saved?)")
+    work.note("marked", marked, exercise)
     first, *more = work.record(exercise, verdict, marked)
     if not verdict.passed:
         return

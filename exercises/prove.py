@@ -421,7 +421,7 @@ def speak(lines):
     logits, place = model.next(begun, 0), begun.shape[1]
     apart, largest = (float(np.abs(a).max()) for a in (logits - right, right))
     same, of = apart < 1e-3 * largest, f"{largest:.0f}" if file else f"{largest:.2f}"
-    said = f"{whose}, with your lines: no logit {differs(apart)} from ours, of {of}."
+    said = f"{whose}, with your lines: no logit {differs(apart)} from ours. (The largest is {of}.)"
     say(said, "good" if same else "bad")
     if not file:
         say("With a model's file in the project's folder, it would now answer with your lines: docs/llama.md says how.")

@@ -207,7 +207,7 @@ def test_what_a_beginner_meets_first_is_said(learner):
     path = learner.folder / "dz1.py"
     assert "Is it saved?" not in said("dz1")
     assert f"\n\n{runner.HOW}: save it, and type in a terminal" in path.read_text()  # Run in an editor shows nothing
-    assert "The file is as it was when it was marked before. Is it saved?" in said(path)  # the path is a name, too
+    assert "The file is as it was when it was last marked. Is it saved?" in said(path)  # the path is a name, too
     write_lines("    dz1 = ...\n    dz = da1 * (z1 > 0)\n")
     assert "dz1 is still three dots, and your lines assign to `dz`." in said()
     write_lines("    dz1 = 1 * da1\n    print(np.arange(40.0)[:, None])\n")

@@ -144,7 +144,10 @@ def test_a_models_file_answers_with_the_learners_lines(tmp_path, capsys, monkeyp
     write_model(tmp_path / "tiny.gguf")
     proof.then(lines)
     said = " ".join(capsys.readouterr().out.split())
-    found = re.search(r"of tiny.gguf, with your lines: no logit differs by more than (\S+) from ours, of (\d+)", said)
+    found = re.search(
+        r"of tiny.gguf, with your lines: no logit differs by more than (\S+) from ours\. \(The largest is (\d+)\.\)",
+        said,
+    )
     apart, largest = found.groups()
     assert float(apart) < 1e-4 and float(largest) > 1 and f"{prove.QUESTION} " in said
     assert lines.first_wrong is None
