@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 
+import numpy as np
 import pytest
 
 from conftest import PATIENCE, rows
@@ -241,3 +242,18 @@ def test_what_is_tried_touches_nothing_outside_and_other_threads_go_on(tmp_path)
     assert served and not any(tmp_path.iterdir())
     with socket.socket():
         pass  # allowed again
+
+
+def test_an_edit_gains_if_it_spoils_nothing_and_half_of_what_it_changes_is_right():
+    right, far = np.arange(1.0, 9), np.arange(1.0, 9) + 20
+
+    def gain(before, after, right=right):
+        found = repair.Gain()
+        found.add(right, before, after)
+        return found.is_some, found.is_many
+
+    first = np.arange(8) < 4
+    assert gain(far, np.where(first, right, far + 1)) == (True, True)  # 4 of 8 that it changes
+    assert gain(far, np.where(np.arange(8) < 3, right, far + 1)) == (False, False)
+    assert gain(np.where(first, right, far), np.where(first, far, right)) == (False, False)  # others are wrong now
+    assert gain(far, far) == (False, False) and gain(far, 0 * right, 0 * right) == (True, False)  # zeros, by chance
