@@ -41,7 +41,7 @@ class Folder(NamedTuple):
     path: Any = None  # where it is
 
 
-PRAISE = re.compile(r"(?:Yours is right|For [^.?]* yours is right|Right)\b[^.?]*\. *")
+ALONE = re.compile(r"^\[(.*?)\] ")
 
 
 class Mistake(NamedTuple):
@@ -49,13 +49,14 @@ class Mistake(NamedTuple):
 
     name: str
     question: str
+    beside: str  # the question where there is another mistake, too
     change: str  # as an exercise's file says it
     code: Any
 
-    @property
-    def beside(self):
-        """The question where there is another mistake, too: without the sentences that say that something is right."""
-        return PRAISE.sub("", self.question)
+    @classmethod
+    def of(cls, name, question, change, code):
+        """question: as an exercise's file says it, with what holds only alone in brackets."""
+        return cls(name, ALONE.sub(r"\1 ", question), ALONE.sub("", question), change, code)
 
 
 class Tool(NamedTuple):
@@ -229,7 +230,7 @@ class Exercise:
         rows = [(name, question, to) for name, to, question in self.mistakes]
         for output in self.gives if self.inputs else ():
             rows += [(name, question, f"{output} = {output} * ({k})") for name, k, question in self.factors]
-        return tuple(Mistake(name, question, to, counted(self.changed(to))) for name, question, to in rows)
+        return tuple(Mistake.of(name, question, to, counted(self.changed(to))) for name, question, to in rows)
 
     @cached_property
     def told_apart(self):
@@ -352,7 +353,8 @@ def mistakes_in(text):
                 which goes on here if it is long
             The question, which may take several lines.
 
-    Several mistakes above one question share it.
+    Several mistakes above one question share it. A question may begin with a sentence in [brackets], which is left out
+    where there is another mistake, too: "[Yours is right for weights.] Is a bias a weight?"
     """
     found, question = [], ""
     for row in reversed(re.split(r"\n(?=\S)", text.strip())):

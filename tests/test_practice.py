@@ -65,6 +65,7 @@ def test_beside_another_mistake_nothing_is_said_to_be_right():
     assert [m.beside for m in both] == [m.question for m in both]
     for mistake in (m for each in WRITTEN for m in each.known):
         assert not re.search("ours is right|^Right", mistake.beside) and mistake.beside, mistake.name
+        assert "[" not in mistake.question[:1] + mistake.beside[:1], mistake.name
 
 
 @pytest.mark.parametrize("seeds", every_day_or_in_turn(range(1), [range(2), range(2, 4)]))

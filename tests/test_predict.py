@@ -14,7 +14,7 @@ import main_np
 import networks
 import plot
 import predict
-from conftest import ROOT, once
+from conftest import ROOT, in_turn, once
 from mlp_np import softmax
 from pictures import PENS, SCENES, drawn, encoded, on_sheet, photograph, placed, written
 from support import pictures
@@ -54,8 +54,7 @@ def judged(weights, files, digits):
     return found
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("scene", in_turn(2, SCENES))
 def test_a_scene_is_read_right_or_refused(trained, scene):
     """Most of ten. Missed are pairs with few strokes, as 17."""
     draw, least = SCENES[scene]

@@ -71,19 +71,19 @@ divided by the mean | .sum( -> .mean(
 exp overflows | e = np.exp(shifted) -> e = np.exp(logits) / np.exp(logits.max(axis=1, keepdims=True))
 exp overflows | p = np.exp(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
 exp overflows | logits - logits.max(axis=1, keepdims=True) -> logits
-    For ordinary logits yours is right. Now one image has logits near 1000. What is exp(1000) on a computer, and which
+    [For ordinary logits yours is right.] Now one image has logits near 1000. What is exp(1000) on a computer, and which
     number can you subtract from all logits of an image without changing its p?
 one maximum for the whole batch | max(axis=1, keepdims=True) -> max()
-    For ordinary logits yours is right. Now one image has logits near 1000 and another near -1000. Which maximum have
+    [For ordinary logits yours is right.] Now one image has logits near 1000 and another near -1000. Which maximum have
     you subtracted, and what is left of the second image?
 the smallest subtracted | .max( -> .min(
 the median subtracted | logits.max(axis=1, keepdims=True) -> np.median(logits, axis=1, keepdims=True)
 the first logit subtracted | logits.max(axis=1, keepdims=True) -> logits[:, :1]
-    For ordinary logits yours is right. Now one logit of an image lies 2000 from the others. After your shift, how large
-    can the largest still be?
+    [For ordinary logits yours is right.] Now one logit of an image lies 2000 from the others. After your shift, how
+    large can the largest still be?
 the mean subtracted | .max( -> .mean(
-    For ordinary logits yours is right. Now the logits of one image lie 1000 apart. After your shift, how large can the
-    largest still be?
+    [For ordinary logits yours is right.] Now the logits of one image lie 1000 apart. After your shift, how large can
+    the largest still be?
 divided by the length of the row | p = e / np.sqrt((e * e).sum(axis=1, keepdims=True))
     What should the entries of a row add up to: they, or their squares?
 the squares in the sum | / e.sum( -> / (e * e).sum(
@@ -95,20 +95,20 @@ a softmax of the softmax | p = np.exp(p) / np.exp(p).sum(axis=1, keepdims=True)
 divided by the sum of the logits | / e.sum( -> / logits.sum(
     Of which numbers is the sum in the denominator: of the logits, or of what exp makes of them?
 the largest absolute value subtracted | logits.max(axis=1, keepdims=True) -> np.abs(logits).max(axis=1, keepdims=True)
-    For ordinary logits yours is right. Now one image has logits near -1000. What is its largest logit, and what have
+    [For ordinary logits yours is right.] Now one image has logits near -1000. What is its largest logit, and what have
     you
     subtracted?
 exp overflows, and 0 put in its place | logits - logits.max(axis=1, keepdims=True) -> logits
         & p = e / e.sum(axis=1, keepdims=True) -> p = np.nan_to_num(e / e.sum(axis=1, keepdims=True))
-    For ordinary logits yours is right. Now one image has logits near 1000. nan_to_num hides that exp was too large.
+    [For ordinary logits yours is right.] Now one image has logits near 1000. nan_to_num hides that exp was too large.
     Which
     number can you subtract from all logits of an image without changing its p?
 logits cut off | logits - logits.max(axis=1, keepdims=True) -> np.clip(logits, -500, 500)
 logits cut off | logits - logits.max(axis=1, keepdims=True) -> np.clip(logits, -700, 700)
 logits cut off | logits - logits.max(axis=1, keepdims=True) -> np.minimum(logits, 700)
 logits cut off | logits - logits.max(axis=1, keepdims=True) -> np.minimum(logits, 500)
-    For ordinary logits yours is right. Now the logits of one image are all near 1000, and yours makes them equal. Which
-    number can you subtract from all of them without changing p?
+    [For ordinary logits yours is right.] Now the logits of one image are all near 1000, and yours makes them equal.
+    Which number can you subtract from all of them without changing p?
 a root in the exponent | np.exp(shifted) -> np.exp(shifted / np.sqrt(logits.shape[1]))
     The root belongs to attention. What is in the exponent here?
 """

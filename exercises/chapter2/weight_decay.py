@@ -74,7 +74,7 @@ the penalty in place of its derivative | * old_p * -> / 2 * old_p**2 *
 the sign of p in place of p | * old_p * -> * np.sign(old_p) *
     sign(p) is the derivative of which penalty?
 the bias decays, too | * (old_p.ndim > 1) ->
-    Yours is right for weights. Is a bias a weight? (`old_p.ndim` tells them apart.)
+    [Yours is right for weights.] Is a bias a weight? (`old_p.ndim` tells them apart.)
 no momentum | momentum * old_v + ->
     What is left of the old velocity?
 decayed twice | lr * v -> lr * (v + decay)

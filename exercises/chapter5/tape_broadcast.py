@@ -57,9 +57,9 @@ summed over the wrong axis | front = tuple(range(dy.ndim - len(shape))) -> front
 keepdims forgotten | axis=ones, keepdims=True -> axis=ones
     The array has an axis of length 1 there. After your sum, where is it?
 axes of length 1 forgotten | da.sum(axis=ones, keepdims=True) -> da
-    Right where the array lacks an axis. And where it has one, of length 1, which is stretched?
+    [Right where the array lacks an axis.] And where it has one, of length 1, which is stretched?
 missing axes forgotten | dy.sum(axis=front) -> 1 * dy & enumerate(shape) -> enumerate((0,) * len(front) + shape)
-    Right where the array has as many axes as dy. And where it has fewer?
+    [Right where the array has as many axes as dy.] And where it has fewer?
 only the first copy | dy.sum(axis=front) -> dy[(0,) * len(front)] & da.sum(axis=ones, keepdims=True) -> da[tuple(slice(1
         if n == 1 else None) for n in shape)]
     Which copy of the array is this the gradient of, and where are the others?

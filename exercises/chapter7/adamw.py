@@ -59,7 +59,7 @@ the decay in the gradient | m = beta1 -> dp = dp + weight_decay * old_p * (old_p
     Then the decay is divided by the root of the square like all the rest, and is no share of p any more. Which line
     should have it?
 the bias decays, too | * (old_p.ndim > 1) ->
-    Yours is right for a matrix. How many axes has a bias? (`old_p.ndim` tells.)
+    [Yours is right for a matrix.] How many axes has a bias? (`old_p.ndim` tells.)
 only arrays of one axis decay | (old_p.ndim > 1) -> (old_p.ndim == 1)
     Which arrays have two axes, and which one? Which of them should decay?
 no decay | - lr * decay ->
