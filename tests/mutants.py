@@ -123,7 +123,7 @@ def contributors_slips(node):
 
 
 def spoilt(tree, part, ways):
-    """(as it is, as it then is, the code of the tree) for each way(node) to spoil a node of this part of the tree."""
+    """(line, as it is, as it then is, the code of the tree) for each way(node) to spoil a node of this part of it."""
     whole = ast.unparse(tree)
     for parent in list(ast.walk(part)):
         for field, child in ast.iter_fields(parent):
@@ -133,7 +133,8 @@ def spoilt(tree, part, ways):
                 for wrong in ways(node):
                     setattr(parent, field, [*children[:i], wrong, *children[i + 1 :]] if child is children else wrong)
                     if (code := ast.unparse(tree)) != whole:
-                        yield ast.unparse(node), ast.unparse(wrong), code
+                        line = next((inner.lineno for inner in ast.walk(node) if hasattr(inner, "lineno")), 0)
+                        yield line, ast.unparse(node), ast.unparse(wrong), code
                     setattr(parent, field, child)
 
 
@@ -152,10 +153,9 @@ def drawn(files, number, seed):
     found = []
     for file in files:
         tree = ast.parse(file.read_text(encoding="utf-8"))
-        lines = {ast.unparse(node): node.lineno for node in ast.walk(tree) if hasattr(node, "lineno")}
-        for before, after, code in spoilt(tree, tree, contributors_slips):
+        for line, before, after, code in spoilt(tree, tree, contributors_slips):
             short = (part.partition("\n")[0] for part in (before, after))
-            found.append((file.resolve().relative_to(PROJECT), lines.get(before, 0), *short, code))
+            found.append((file.resolve().relative_to(PROJECT), line, *short, code))
     return random.Random(seed).sample(found, min(number, len(found)))
 
 

@@ -62,7 +62,7 @@ def times(node, factor):
 
 
 def spoilt(source):
-    """(as it is, as it then is, the code of the whole file) for each way to spoil one operation of a backward pass."""
+    """What `mutants.spoilt` says of each way to spoil one operation of a backward pass."""
     tree = ast.parse(source)
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef) and re.match("backward|softmax_cross_entropy", function.name):
@@ -105,5 +105,5 @@ def test_a_file_notices_whatever_is_wrong_in_a_derivative(name):
     assert passes_its_check(source)
     ways = list(spoilt(source))
     assert len(ways) > 10
-    unnoticed = {(right, wrong) for right, wrong, code in ways if passes_its_check(code)}
+    unnoticed = {(right, wrong) for _, right, wrong, code in ways if passes_its_check(code)}
     assert unnoticed == HARMLESS.get(name, set())

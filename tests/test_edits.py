@@ -1,11 +1,13 @@
 """The single edits that the marker tries on a learner's lines: each turns a slip back, and has a row that needs it."""
 
 import ast
+import re
 import socket
 import subprocess
 import sys
 import textwrap
 import threading
+from functools import cache
 
 import numpy as np
 import pytest
@@ -31,6 +33,7 @@ a if b else i | i if b else a | a condition
 f(a, flag=True) | f(a, flag=False) | a constant
 a + 3 | a + 2 | a constant
 a * 3 | a * B | a constant
+a * 3 | a * -1 | a constant
 a[0] | a[b] | an index
 f(a, 'ij,jk->ik') | f(a, 'ij,kj->ik') | an axis
 f(a, 'ij,jk->ik') | f(a, 'ij,jj->ik') | an axis
@@ -94,6 +97,7 @@ np.tanh(a) | a | a function
 np.log(a) | np.exp(a) | a function
 a.sum() | a.sum(axis=0) | an axis
 a.sum(axis=0) | a.sum(axis=0, keepdims=True) | an axis
+a.sum(axis=0) | a.sum(axis=-1) | an axis
 np.sum(a, axis=0) | np.sum(a, axis=1) | an axis
 a.prod(axis=0) | a.sum(axis=0, keepdims=True) | a function
 np.exp(-a) | -np.exp(a) | a sign
@@ -123,7 +127,7 @@ a | a / b | a factor
 a | 1 - a | a sign
 a | np.sqrt(a) | a missing function
 a | a.copy() | a copy
-a | a.sum() | a sum
+a | a.sum(None) | a sum
 a | a.mean(0) | a sum
 a | a.cumsum(-1) | a sum
 a | a / a.sum(axis=-1, keepdims=True) | a sum
@@ -145,6 +149,9 @@ a[i] = b | a[i] -= b | an assignment
 if a: b = i | if not a: b = i | a condition
 a = b; b = i | b = i; a = b | the order of lines
 a = b; b = i | b = i | a line
+c = b; return a | c = b; return c | a name
+for k in range(b): a += b[0] | for k in range(b): a += b[k] | an index
+a = 0\nfor i in b:\n    a += i | for i in b:\n    a = 0\n    a += i | a line in the loop
 a = b * b | a = i * i | a name
 for i in b:\n    a = 0\n    a += i | for i in b:\n    a = 0\na += i | a line in the loop
 for i in b:\n    a = 0\n    a += i | a = 0\nfor i in b:\n    a += i | a line in the loop
@@ -158,15 +165,17 @@ def edits_in(lines):
     return function, [*edits_of(function, source, "", ("a", "b", "i"), ["B"])]
 
 
+@cache
 def edited(lines):
-    """{(kind, the lines with one edit)}; said.md asks something of each kind."""
+    """{(kind, the lines with one edit)}; said.md asks something of each kind, at a place in one line or in several."""
     function, edits = edits_in(lines)
     found = set()
     for edit in edits:
         before, edit.holder[edit.key] = edit.holder[edit.key], edit.new
         found.add((edit.kind, written(function.body)))
-        assert edit.kind in PLACES
         edit.holder[edit.key] = before
+        first, column, last, end = edit.place
+        assert edit.kind in PLACES and (first, column) < (last, end)
     return found
 
 
@@ -189,6 +198,21 @@ def test_each_slip_of_a_statement_is_turned_back():
 def test_no_line_is_said_to_come_before_one_that_makes_it_idle():
     for lines in ("a = b\na = i", "a = b\nreturn i"):
         assert "the order of lines" not in {kind for kind, _ in edited(lines)}
+
+
+def test_a_counter_is_put_in_as_an_index_alone_and_a_list_that_grows_nowhere():
+    """A sum of what is counted is hardly meant; a list that is appended to itself has no end."""
+    for line in ("c.append(a)", "c += [a]"):
+        found = {text.splitlines()[-1] for _, text in edited(f"c, d = [], a\nfor k in range(3):\n    {line}\nreturn b")}
+        names = {name for text in found for name in re.findall(r"\b[a-zB]\b", text)}
+        assert names == {"a", "b", "d", "i", "B"}, names
+
+
+def test_what_a_condition_asks_is_known_however_deep_it_is():
+    _, edits = edits_in("return [1 for i in a if not b[i + 7] > 8] if a * 9 else 2")
+    old = [(edit.holder[edit.key], edit.is_in_test) for edit in edits]
+    numbers = {(node.value, is_in_test) for node, is_in_test in old if isinstance(node, ast.Constant)}
+    assert numbers == {(1, False), (7, True), (8, True), (9, True), (2, False)}
 
 
 def test_one_slip_in_several_places_is_turned_back_in_all_of_them():

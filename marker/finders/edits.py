@@ -445,8 +445,8 @@ def additions(node, names, sizes, context):
         yield "a missing function", called(ast.Attribute(read("np"), name, ast.Load()), [node], [])
     yield "a copy", method(node, "copy")
     for axis in (0, -1, None):
-        yield "a sum", method(node, "sum", *[axis] * (axis is not None))
-        yield "a sum", method(node, "mean", *[axis] * (axis is not None))
+        yield "a sum", method(node, "sum", axis)
+        yield "a sum", method(node, "mean", axis)
     yield "a sum", method(node, "cumsum", -1)
     yield "a sum", ast.BinOp(node, ast.Div(), over_rows(node, "sum"))
     whole = ast.Slice(None, None, None)
