@@ -14,7 +14,7 @@ import pytest
 
 from conftest import PATIENCE, rows
 from marker.finders import repair
-from marker.finders.edits import edits_of, together
+from marker.finders.edits import edits_of, made, together
 from marker.verdict import PLACES
 
 # A slip, what belongs there, and the kind of the edit. a, b and the index i are given; B is a size.
@@ -165,18 +165,21 @@ def edits_in(lines):
     return function, [*edits_of(function, source, "", ("a", "b", "i"), ["B"])]
 
 
+def with_each(edits, function):
+    """(an edit, the lines with it) for each of these edits of a function."""
+    for edit in edits:
+        with made(edit):
+            yield edit, written(function.body)
+
+
 @cache
 def edited(lines):
     """{(kind, the lines with one edit)}; said.md asks something of each kind, at a place in one line or in several."""
     function, edits = edits_in(lines)
-    found = set()
     for edit in edits:
-        before, edit.holder[edit.key] = edit.holder[edit.key], edit.new
-        found.add((edit.kind, written(function.body)))
-        edit.holder[edit.key] = before
         first, column, last, end = edit.place
         assert edit.kind in PLACES and (first, column) < (last, end)
-    return found
+    return {(edit.kind, text) for edit, text in with_each(edits, function)}
 
 
 def written(statements):
@@ -218,14 +221,7 @@ def test_what_a_condition_asks_is_known_however_deep_it_is():
 def test_one_slip_in_several_places_is_turned_back_in_all_of_them():
     def turned_back(lines):
         function, edits = edits_in(lines)
-        for edit in together(edits):
-            both = [edit, *edit.also]
-            before = [one.holder[one.key] for one in both]
-            for one in both:
-                one.holder[one.key] = one.new
-            yield edit.kind, written(function.body)
-            for one, old in zip(both, before, strict=True):
-                one.holder[one.key] = old
+        return [(edit.kind, text) for edit, text in with_each(together(edits), function)]
 
     assert ("an index", "return a[i] * b[i]") in turned_back("return a[i + 1] * b[i + 1]")
     powers = "return (1 - a) ** b + (1 - i) ** b"
@@ -266,6 +262,36 @@ def test_what_is_tried_touches_nothing_outside_and_other_threads_go_on(tmp_path)
     assert served and not any(tmp_path.iterdir())
     with socket.socket():
         pass  # allowed again
+
+
+# A slip, what each of several edits makes of it, and what is then said: a kind, the lines, and the part of a line.
+DESCRIBED = r"""
+return a * (b + 1) | return a * (b + 0) & return a * b | a term | 2 | b + 1
+return a * b | return b * b & return a / b | a name | 2 | a
+return f(a, b) + i | return f(i, b) + i & return f(a, i) + i | a name | 2 | f(a, b)
+return f('ü', -a) + b | return f('ü', a) + b | a sign | 2 | -a
+return f(\na, -b) | return f(a, b) & return f(-b, a) | a sign | 3 | -b
+return (a +\n-b) * i | return (a + b) * i & return (b + -b) * i | a sign | 2, 3 | a + -b
+c = a\nreturn c * b | c = b\nreturn c * b & c = a\nreturn c + b | an operation | 2, 3 | -
+return b * a[i + 1] + b[i + 1] | return b * a[i] + b[i] | an index | 2 | b * a[i + 1] + b[i + 1]
+c = a[i + 1]\nreturn b[i + 1] * c | c = a[i]\nreturn b[i] * c | an index | 2, 3 | -
+return f('a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f g h i j k l m n o p', a, b) | \
+return f('a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f g h i j k l m n o p', b, a) | an order | 2 | \
+f('a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f g h i j k l m n o ...
+"""
+
+
+def test_what_is_said_of_several_edits_is_the_smallest_part_with_all_of_them():
+    for row in rows(DESCRIBED):
+        slip, belong, kind, lines, part = (text.replace("\\n", "\n") for text in row.values)
+        function, edits = edits_in(slip)
+        made_of = {text: edit for edit, text in with_each([*together(edits), *edits][::-1], function)}
+        several = [made_of[written(ast.parse(one).body)] for one in belong.split(" & ")]
+        source = f"def f(a, b, i):\n{textwrap.indent(slip, '    ')}"
+        found = repair.described(several, source, ["y", "x"])
+        assert (found["kind"], found["part"] or "-") == (kind, part), slip
+        assert ", ".join(map(str, found["lines"])) == lines and found["results"] == ["x", "y"]
+        assert found["each"] == bool(several[0].also)
 
 
 def test_an_edit_gains_if_it_spoils_nothing_and_half_of_what_it_changes_is_right():
