@@ -97,7 +97,7 @@ np.tanh(a) | a | a function
 np.log(a) | np.exp(a) | a function
 a.sum() | a.sum(axis=0) | an axis
 a.sum(axis=0) | a.sum(axis=0, keepdims=True) | an axis
-a.sum(axis=0) | a.sum(axis=-1) | an axis
+a.sum() | a.sum(axis=-1, keepdims=True) | an axis
 np.sum(a, axis=0) | np.sum(a, axis=1) | an axis
 a.prod(axis=0) | a.sum(axis=0, keepdims=True) | a function
 np.exp(-a) | -np.exp(a) | a sign
