@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from conftest import PATIENCE, rows
+from exercises.catalogue import BY_NAME
 from marker.finders import repair
 from marker.finders.edits import edits_of, made, together
 from marker.verdict import PLACES
@@ -292,6 +293,11 @@ def test_what_is_said_of_several_edits_is_the_smallest_part_with_all_of_them():
         assert (found["kind"], found["part"] or "-") == (kind, part), slip
         assert ", ".join(map(str, found["lines"])) == lines and found["results"] == ["x", "y"]
         assert found["each"] == bool(several[0].also)
+
+
+def test_the_first_trial_in_which_an_answer_is_wrong_comes_first():
+    trial = repair.Trial(BY_NAME["dz1"], None, [], [None] * 3, [], [], [{"dz1"}, set(), {"dz1"}])
+    assert trial.order == [1, 0, 2]
 
 
 def test_an_edit_gains_if_it_spoils_nothing_and_half_of_what_it_changes_is_right():

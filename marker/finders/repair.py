@@ -35,8 +35,7 @@ from marker.verdict import FAR_OFF, PLACES, Verdict, in_words
 from marker.words import listed
 
 # The budget is counted, and not timed: so a verdict is the same on a slow machine, and in a browser.
-EDITS = 2500  # that are tried, and
-SEVERAL = 2500  # of several at once, if none alone is enough
+EDITS = 2500  # that are tried; and as many of several at once, if none alone is enough
 # Lines that all edits run, all of several, and all claims: in loops and functions, each turn and call counts its own.
 LINES = 150_000
 PATIENCE = 3  # an edit is stopped once it has run this many times the lines of the learner's own, and
@@ -97,7 +96,7 @@ def search_two(trial, edits, tried, source, names):
 
     An edit that puts in a name, or what is missing, or another kind of assignment may be a mistake itself: not here.
     """
-    trial.budget, trial.edits = Budget(LINES), SEVERAL
+    trial.budget, trial.edits = Budget(LINES), EDITS
     for edit in together(edits):
         if trial.tried(edit).right == names and trial.holds(edit, names):
             return described([edit], source, names)

@@ -220,6 +220,7 @@ dz1 | dz1 = 1\n  dz1 = da1 | error: IndentationError | four spaces
 dz1 | dz1 = da1 * (z1 > 0) * 2.7 * 1.3 / 2.34 | not right | Every entry is 1.5 times | Furthest off is dz1[7, 3] \
     | a slope of 0.1491; yours is 0.2236
 dz1 | dz1 = da1 * (z1 > 0) / {B} | a factor | ~averaged
+dz1 | dz1 = np.add(z1 > z1.mean(), da1) | a condition | Line 19, `z1 > z1.mean()`: with | ~Two mistakes
 dz1 | dz1 = da1 * (z1 > da1) | a condition
 dz1 | dz1 = da1 * (z1 > -da1) | a condition
 dz1 | dz1 = da1 * (z1 > 0.05) | a condition
@@ -322,7 +323,6 @@ logits | logits = np.zeros((len(a1), 10))\nfor n in range(len(a1)):\n    for k i
 W2[:, k] - b2[k] | a loop | Look at line 18, `range(9)` first. Which values | ~Two mistakes
 da1 | da1 = np.ones((len(dlogits), len(W2)))\nfor n in range(len(dlogits)): da1[n] += W2 @ dlogits[n - 1] \
     | an index | Lines 18 and 19: with each of them different | ~Two mistakes
-dz1 | dz1 = np.add(z1 > z1.mean(), da1) | a condition | Line 19, `z1 > z1.mean()`: with | ~Two mistakes
 dlogits | onehot = np.zeros(p.shape)\nfor n in range(len(y)): onehot[n, y[0]] = 1\ndlogits = (p + onehot) / len(y) \
     | a term | Line 21, `p + onehot`: with this part different, more of your numbers | ~Two mistakes
 tape_order | order = []\ndef visit(node):\n    if node not in order:\n        order.append(node)\n        for p, _ in \
