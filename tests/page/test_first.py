@@ -71,6 +71,25 @@ def test_a_guess_is_answered_when_the_reader_lets_go_of_it(first):
     assert first.locator(".truth").count() == 0
 
 
+# How far the texts of two neighbours in a row lie apart, at least.
+APART = """() => {
+    const range = document.createRange();
+    const box = (node) => { range.selectNodeContents(node); return range.getBoundingClientRect(); };
+    return Math.min(...["b", ".logit", ".pull span"].flatMap((kind) => {
+        const boxes = [...document.querySelectorAll(`.score ${kind}`)].map(box);
+        return boxes.slice(1).map((one, k) => one.left - boxes[k].right);
+    }));
+}"""
+
+
+def test_numbers_of_neighbours_do_not_run_into_each_other_in_any_window(first):
+    first.evaluate("for (let k = 0; k < 10; k++) { lab.guess(k, 0.1); lab.settle(k); }")
+    for width in (360, 641, 1081, 1180, LAPTOP[0]):
+        first.set_viewport_size({"width": width, "height": 800})
+        frames(first)
+        assert first.evaluate(APART) > 2, width
+
+
 def test_each_address_leads_to_its_view(first):
     for address, part in [("#learn", "learn"), ("#f-dW2", "f-dW2"), ("#fool", "fool"), ("#line=dz1", "stage"),
                           ("#lr=0.1&batch=32&hidden=32&init=he&seed=2", "learn"), ("#opening", "pad")]:  # fmt: skip
