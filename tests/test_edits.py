@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import tracemalloc
 from functools import cache
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 
 from conftest import PATIENCE, rows
 from exercises.catalogue import BY_NAME
+from marker.budget import Stopped
 from marker.finders import repair
 from marker.finders.edits import edits_of, made, together
 from marker.verdict import PLACES
@@ -275,6 +277,11 @@ return f(\na, -b) | return f(a, b) & return f(-b, a) | a sign | 3 | -b
 return (a +\n-b) * i | return (a + b) * i & return (b + -b) * i | a sign | 2, 3 | a + -b
 c = a\nreturn c * b | c = b\nreturn c * b & c = a\nreturn c + b | an operation | 2, 3 | -
 return b * a[i + 1] + b[i + 1] | return b * a[i] + b[i] | an index | 2 | b * a[i + 1] + b[i + 1]
+return a.one_of_the_long_names + b.another_of_the_long_names | return a.one_of_the_long_names | a term | 2 | \
++ b.another_of_the_long_names
+return a.one_of_the_long_names + b.another_of_the_long_names | return b.another_of_the_long_names | a term | 2 | \
+a.one_of_the_long_names +
+return (b + a[i + 1])[i + 1] | return (b + a[i])[i] | an index | 2 | (b + a[i + 1])[i + 1]
 c = a[i + 1]\nreturn b[i + 1] * c | c = a[i]\nreturn b[i] * c | an index | 2, 3 | -
 return f('a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f g h i j k l m n o p', a, b) | \
 return f('a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f g h i j k l m n o p', b, a) | an order | 2 | \
@@ -298,6 +305,19 @@ def test_what_is_said_of_several_edits_is_the_smallest_part_with_all_of_them():
 def test_the_first_trial_in_which_an_answer_is_wrong_comes_first():
     trial = repair.Trial(BY_NAME["dz1"], None, [], [None] * 3, [], [], [{"dz1"}, set(), {"dz1"}])
     assert trial.order == [1, 0, 2]
+
+
+def test_what_an_edit_keeps_is_counted_from_the_third_turn_of_a_loop_on():
+    trial, kept = repair.Trial(BY_NAME["dz1"], None, [], [None], [], [], [set()]), []
+    trial.turns = 0
+    try:
+        with pytest.raises(Stopped):
+            for _ in range(9):
+                trial.spend(1)
+                kept.append(np.empty(repair.MEMORY // 16))  # half of it
+    finally:
+        tracemalloc.stop()
+    assert len(kept) == 4
 
 
 def test_an_edit_gains_if_it_spoils_nothing_and_half_of_what_it_changes_is_right():

@@ -159,14 +159,16 @@ MODULES = {"np", "torch", "F"}
 
 
 def described(edits, source, results):
-    """What is said of these edits, each of which makes these results right.
+    """What is said of these edits, each of which makes these results right; or of one that is several at once.
 
     {"kind": of the edits, "lines": where, "part": the smallest part of a line that all of them touch, "" if they are in
     several lines, "results": their names, "each": whether it takes an edit in each of these lines}
     """
     several = edits[0].also
-    edits = [edits[0], *several] if several else edits
-    inner = [edit for edit in edits if not any(within(other.place, edit.place) for other in edits)]
+    if several:  # then it takes all of them, the outer ones, too
+        inner = [edits[0], *several]
+    else:
+        inner = [edit for edit in edits if not any(within(other.place, edit.place) for other in edits)]
     kinds = {edit.kind for edit in inner}
     kinds = kinds - WEAK or kinds
     places = {edit.place for edit in inner}
@@ -503,8 +505,8 @@ def say(place, wrongs):
         text = f"{first}\n{in_words('one of two', where=capitalised(where))} {question}\n{ask}"
         asks = f"{capitalised(where)}. {question} {ask}"
         return Verdict(False, f"{kind}, and {left.name}", text, drawn=True, question=asks)
-    what = "a part: all of them" if place.get("each") else "a part: one of them"
-    what = in_words("a part" if place["part"] else what if len(place["lines"]) > 1 else "a part: of a line")
+    what = "a part: of lines" if len(place["lines"]) > 1 else "a part: of a line"
+    what = in_words("a part" if place["part"] else f"{what}, each" if place.get("each") else what)
     names = [str(name) for name in place["results"]]
     if "nearer" in place or "more" in place:
         then = in_words("nearer" if "nearer" in place else "right: more")
