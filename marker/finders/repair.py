@@ -505,8 +505,9 @@ def say(place, wrongs):
         text = f"{first}\n{in_words('one of two', where=capitalised(where))} {question}\n{ask}"
         asks = f"{capitalised(where)}. {question} {ask}"
         return Verdict(False, f"{kind}, and {left.name}", text, drawn=True, question=asks)
-    what = "a part: of lines" if len(place["lines"]) > 1 else "a part: of a line"
-    what = in_words("a part" if place["part"] else f"{what}, each" if place.get("each") else what)
+    several, one = ("a part: of lines, each", "a part: of a line, each"), ("a part: of lines", "a part: of a line")
+    what = (several if place.get("each") else one)[len(place["lines"]) == 1]
+    what = in_words("a part" if place["part"] else what)
     names = [str(name) for name in place["results"]]
     if "nearer" in place or "more" in place:
         then = in_words("nearer" if "nearer" in place else "right: more")
