@@ -487,6 +487,8 @@ def test_teaching_names_marks_and_exercises_that_exist():
         assert mark.strip() in {"", "not written", *(mistake.name for mistake in BY_NAME[column.strip()].known)}
     (week,) = (part for part in text.split("\n\n") if "| day |" in part)
     assert set(re.findall(r"`(\w+)`", week)) <= {*BY_NAME, "train", "prove"}
+    (folders,) = re.findall(r"that folder of \[exercises\]\(../exercises\): ([^.]*)\.", text)
+    assert {f"chapter{n}" for n in re.findall(r"\d", folders)} == {exercise.file.parent.name for exercise in EXERCISES}
 
 
 def test_the_plainest_trainer_is_the_one_that_practice_writes():
