@@ -79,8 +79,8 @@ def check(loss, gradients, params, batches, rng, examples="examples", thorough=T
             raise other_form(gradients(replaced(params), *batch), arrays) from None  # it may be there, elsewhere
         if not place.known and np.isfinite(place.here):
             raise wrong("loss in jumps")
-        if not found[0] and len(found) == 1:
-            first = all_of
+        if len(found) == 1:
+            first = all_of  # at these params
     if any(found):
         raise named(loss, gradients, params, batches, found, first, rng, examples, terms or {}, asks or {})
     return {k: g for k, g in first.items() if g is not None}

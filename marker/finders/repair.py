@@ -505,8 +505,10 @@ def say(place, wrongs):
         text = f"{first}\n{in_words('one of two', where=capitalised(where))} {question}\n{ask}"
         asks = f"{capitalised(where)}. {question} {ask}"
         return Verdict(False, f"{kind}, and {left.name}", text, drawn=True, question=asks)
-    several, one = ("a part: of lines, each", "a part: of a line, each"), ("a part: of lines", "a part: of a line")
-    what = (several if place.get("each") else one)[len(place["lines"]) == 1]
+    if len(place["lines"]) > 1:
+        what = "a part: of lines, each" if place.get("each") else "a part: of lines"
+    else:
+        what = "a part: of a line, each" if place.get("each") else "a part: of a line"
     what = in_words("a part" if place["part"] else what)
     names = [str(name) for name in place["results"]]
     if "nearer" in place or "more" in place:
