@@ -94,7 +94,7 @@ def marked(exercise, seed, text):
 
 
 # ---- inputs ----------------------------------------------------------------------------------------------------------
-def not_drawn(exercise, seed=0, seconds=SECONDS):
+def not_drawn(exercise, seed, seconds=SECONDS):
     """Why the inputs cannot be drawn, with the line that raises, or that never ends; "" if they can."""
     failed, began = [], time.process_time()
 
@@ -128,7 +128,7 @@ def where(exercise, stack):
 
 
 # ---- mistakes --------------------------------------------------------------------------------------------------------
-def misnamed(exercise, seed=0, seeds=SEEDS):
+def misnamed(exercise, seed, seeds=SEEDS):
     """A text for each mistake whose numbers are right, or get another name than its own."""
     own = [mistake for mistake in exercise.known[: len(exercise.mistakes)] if not mistake.name.startswith("and ")]
     wrong = {}
@@ -151,7 +151,7 @@ def judged(exercise, seed, values):
     return marking.judge(exercise, seed, Outcome(notes={"trials": trials, "follows": True}))
 
 
-def found_anyway(exercise, seed=0):
+def found_anyway(exercise, seed):
     """The names of the mistakes whose place an edit finds: the marker would ask about it if they had no row."""
     drawn = exercise.draw(seed)
     given, more = drawn[: 2 * len(exercise.inputs)], drawn[2 * len(exercise.inputs) :]

@@ -15,7 +15,7 @@ def tables(file):
     if not file.exists():
         return {}
     sections = file.read_text(encoding="utf-8").split("\n## ")[1:]
-    return {text.split("\n")[0]: table(text[text.index("\n|") + 1 :]) for text in sections if "\n|" in text}
+    return {text.split("\n")[0]: table(text[text.index("\n|") :]) for text in sections if "\n|" in text}
 
 
 def table(text):

@@ -20,145 +20,145 @@ from marker.finders import repair
 from marker.finders.edits import edits_of, made, together
 from marker.verdict import PLACES
 
-# A slip, what belongs there, and the kind of the edit. a, b and the index i are given; B is a size.
+# A slip, what belongs there, and the rank and kind of the edit. a, b and the index i are given; B is a size.
 EDITS = r"""
--a | a | a sign
-not a | a | a condition
-a < 0 | a >= 0 | a condition
-a > b | a > 0 | a condition
-a > b | a > i | a condition
-a > 0 | b | a name
-a or b | a | a condition
-a or b | a and b | a condition
-a if b else i | a | a condition
-a if b else i | i | a condition
-a if b else i | i if b else a | a condition
-f(a, flag=True) | f(a, flag=False) | a constant
-a + 3 | a + 2 | a constant
-a * 3 | a * B | a constant
-a * 3 | a * -1 | a constant
-a[0] | a[b] | an index
-f(a, 'ij,jk->ik') | f(a, 'ij,kj->ik') | an axis
-f(a, 'ij,jk->ik') | f(a, 'ij,jj->ik') | an axis
-f(a, 'ij,jk->ik') | f(a, 'ij,jk->k') | an axis
-a | b | a name
-a.T | a | a transpose
-a / b.size | a / B | a size
-a.value | a.grad | a name
-a.value | b | a name
-a[i] | a | an index
-a[i:] | a[:] | an index
-a[i:] | a[i:1] | an index
-a[i:b] | a[1:-1] | an index
-a[i:b] | a[i + 1:b] | an index
-a[i:i + b] | a[i * b:i * b + b] | an index
-np.sin(a) | np.cos(a) | a function
-max(a, b) | min(a, b) | a function
-a | a * np.pi | a factor
-(1 - a) ** b | 1 - a ** b | parentheses
-b - a / i + 1 | b - a / (i + 1) | parentheses
-a / np.sqrt(2) * b | a / np.sqrt(2 * b) | parentheses
-np.sqrt(a * b) | np.sqrt(a) * b | parentheses
-a.reshape(b, -1) | a.reshape(-1, b).swapaxes(0, 1) | a transpose
-a[i:b] | a[i:b + -1] | an index
-a[i:b] | a[i + 1:b + 1] | an index
-a[:, i:] | a[:, 0:] | an index
-a[i:i + b] | a[b:b + b] | an index
-a[i] | a[i + -1] | an index
-a[i] | a[0] | an index
-a[0, i] | a[:, i] | an index
-a[i, b] | a[b, b] | an index
-a[0] | a.sum(0) | a sum
-a[:, 0] | a.sum(1) | a sum
-a[0] | a[:, None] | an index
-np.maximum.at(a, b, i) | np.add.at(a, b, i) | a function
-a.cumprod() | a.cumsum() | a function
-f((a, b)) | f((b, a)) | an order
-f([a, b]) | f([b, a]) | an order
-f(a) | b | a name
-f(a) | f(a.swapaxes(-1, -2)) | a transpose
-a @ b | a.swapaxes(-1, -2) @ b | a transpose
-f(3) | f(3 / B) | a factor: of a size
-a + b | a - b | a sign
-a + b | a * b | an operation
-a * b | a @ b | an operation
-a * b | (a > 0) * b | a mask
-a * b | a * (b > 0) | a mask
-a * b | a | a factor
-a * b | b | a factor
-a + b | a | a term
-a ** 2 | a | an exponent
-a - b | b - a | a sign
-a @ b | b @ a | a transpose
-(a + b) * i | a + b * i | parentheses
-a * (b + i) | a * b + i | parentheses
-a * (b + i + 3) | a * b + i + 3 | parentheses
-a.copy() | a | a copy
-a.copy() | np.zeros_like(a) | a term
-a.reshape(3) | a | a transpose
-np.tanh(a) | a | a function
-np.log(a) | np.exp(a) | a function
-a.sum() | a.sum(axis=0) | an axis
-a.sum(axis=0) | a.sum(axis=0, keepdims=True) | an axis
-a.sum() | a.sum(axis=-1, keepdims=True) | an axis
-np.sum(a, axis=0) | np.sum(a, axis=1) | an axis
-a.prod(axis=0) | a.sum(axis=0, keepdims=True) | a function
-np.exp(-a) | -np.exp(a) | a sign
-a.reshape(3) | a.T | a transpose
-np.roll(a, 1) | np.roll(a, 1, axis=1) | an axis
-np.tri(3) | np.tri(3, k=-1) | an index
-np.exp(a) | np.exp(a - a.max(axis=-1, keepdims=True)) | exp
-len(a) | B | a size
-range(3) | range(B) | a loop
-range(i) | range(i + 1) | a loop
-range(b, i) | range(b, i + -1) | a loop
-range(b, i) | range(i) | a loop
-range(i) | range(1, i) | a loop
-f(a, b) | f(b, a) | an order
-a.sum(dtype=int) | a.sum() | a type
-f(a) | f(-a) | a sign
-a | a / B | a factor: of a size
-a | a * B | a factor: of a size
-a | a * 2 | a factor
-a | a * 0.5 | a factor
-f[a] | f[b[a]] | an index
-a | a * (b > 0) | a mask
-a | a + b | a term
-a | a - b | a term
-a | a * b | a factor
-a | a / b | a factor
-a | 1 - a | a sign
-a | np.sqrt(a) | a missing function
-a | a.copy() | a copy
-a | a.sum(None) | a sum
-a | a.mean(0) | a sum
-a | a.cumsum(-1) | a sum
-a | a / a.sum(axis=-1, keepdims=True) | a sum
-a | a[:, None] | an axis
-a | a[..., None] | an axis
-a | a[::-1] | an order
+-a | a | 0 a sign
+not a | a | 0 a condition
+a < 0 | a >= 0 | 1 a condition
+a > b | a > 0 | 0 a condition
+a > b | a > i | 2 a condition
+a > 0 | b | 2 a name
+a or b | a | 1 a condition
+a or b | a and b | 1 a condition
+a if b else i | a | 1 a condition
+a if b else i | i | 1 a condition
+a if b else i | i if b else a | 1 a condition
+f(a, flag=True) | f(a, flag=False) | 1 a constant
+a + 3 | a + 2 | 1 a constant
+a * 3 | a * B | 1 a constant
+a * 3 | a * -1 | 1 a constant
+a[0] | a[b] | 2 an index
+f(a, 'ij,jk->ik') | f(a, 'ij,kj->ik') | 1 an axis
+f(a, 'ij,jk->ik') | f(a, 'ij,jj->ik') | 1 an axis
+f(a, 'ij,jk->ik') | f(a, 'ij,jk->k') | 1 an axis
+a | b | 2 a name
+a.T | a | 0 a transpose
+a / b.size | a / B | 1 a size
+a.value | a.grad | 1 a name
+a.value | b | 2 a name
+a[i] | a | 0 an index
+a[i:] | a[:] | 1 an index
+a[i:] | a[i:1] | 1 an index
+a[i:b] | a[1:-1] | 1 an index
+a[i:b] | a[i + 1:b] | 1 an index
+a[i:i + b] | a[i * b:i * b + b] | 1 an index
+np.sin(a) | np.cos(a) | 1 a function
+max(a, b) | min(a, b) | 1 a function
+a | a * np.pi | 3 a factor
+(1 - a) ** b | 1 - a ** b | 1 parentheses
+b - a / i + 1 | b - a / (i + 1) | 1 parentheses
+a / np.sqrt(2) * b | a / np.sqrt(2 * b) | 1 parentheses
+np.sqrt(a * b) | np.sqrt(a) * b | 1 parentheses
+a.reshape(b, -1) | a.reshape(-1, b).swapaxes(0, 1) | 1 a transpose
+a[i:b] | a[i:b + -1] | 1 an index
+a[i:b] | a[i + 1:b + 1] | 1 an index
+a[:, i:] | a[:, 0:] | 1 an index
+a[i:i + b] | a[b:b + b] | 1 an index
+a[i] | a[i + -1] | 1 an index
+a[i] | a[0] | 1 an index
+a[0, i] | a[:, i] | 1 an index
+a[i, b] | a[b, b] | 1 an index
+a[0] | a.sum(0) | 1 a sum
+a[:, 0] | a.sum(1) | 1 a sum
+a[0] | a[:, None] | 1 an index
+np.maximum.at(a, b, i) | np.add.at(a, b, i) | 1 a function
+a.cumprod() | a.cumsum() | 1 a function
+f((a, b)) | f((b, a)) | 1 an order
+f([a, b]) | f([b, a]) | 1 an order
+f(a) | b | 2 a name
+f(a) | f(a.swapaxes(-1, -2)) | 3 a transpose
+a @ b | a.swapaxes(-1, -2) @ b | 1 a transpose
+f(3) | f(3 / B) | 3 a factor: of a size
+a + b | a - b | 1 a sign
+a + b | a * b | 1 an operation
+a * b | a @ b | 1 an operation
+a * b | (a > 0) * b | 1 a mask
+a * b | a * (b > 0) | 1 a mask
+a * b | a | 0 a factor
+a * b | b | 0 a factor
+a + b | a | 0 a term
+a ** 2 | a | 0 an exponent
+a - b | b - a | 1 a sign
+a @ b | b @ a | 1 a transpose
+(a + b) * i | a + b * i | 1 parentheses
+a * (b + i) | a * b + i | 1 parentheses
+a * (b + i + 3) | a * b + i + 3 | 1 parentheses
+a.copy() | a | 0 a copy
+a.copy() | np.zeros_like(a) | 1 a term
+a.reshape(3) | a | 0 a transpose
+np.tanh(a) | a | 0 a function
+np.log(a) | np.exp(a) | 1 a function
+a.sum() | a.sum(axis=0) | 1 an axis
+a.sum(axis=0) | a.sum(axis=0, keepdims=True) | 2 an axis
+a.sum() | a.sum(axis=-1, keepdims=True) | 2 an axis
+np.sum(a, axis=0) | np.sum(a, axis=1) | 1 an axis
+a.prod(axis=0) | a.sum(axis=0, keepdims=True) | 2 a function
+np.exp(-a) | -np.exp(a) | 1 a sign
+a.reshape(3) | a.T | 1 a transpose
+np.roll(a, 1) | np.roll(a, 1, axis=1) | 1 an axis
+np.tri(3) | np.tri(3, k=-1) | 1 an index
+np.exp(a) | np.exp(a - a.max(axis=-1, keepdims=True)) | 1 exp
+len(a) | B | 1 a size
+range(3) | range(B) | 1 a loop
+range(i) | range(i + 1) | 1 a loop
+range(b, i) | range(b, i + -1) | 1 a loop
+range(b, i) | range(i) | 1 a loop
+range(i) | range(1, i) | 1 a loop
+f(a, b) | f(b, a) | 1 an order
+a.sum(dtype=int) | a.sum() | 0 a type
+f(a) | f(-a) | 3 a sign
+a | a / B | 3 a factor: of a size
+a | a * B | 3 a factor: of a size
+a | a * 2 | 3 a factor
+a | a * 0.5 | 3 a factor
+f[a] | f[b[a]] | 4 an index
+a | a * (b > 0) | 3 a mask
+a | a + b | 3 a term
+a | a - b | 3 a term
+a | a * b | 3 a factor
+a | a / b | 3 a factor
+a | 1 - a | 3 a sign
+a | np.sqrt(a) | 3 a missing function
+a | a.copy() | 3 a copy
+a | a.sum(None) | 3 a sum
+a | a.mean(0) | 3 a sum
+a | a.cumsum(-1) | 3 a sum
+a | a / a.sum(axis=-1, keepdims=True) | 3 a sum
+a | a[:, None] | 3 an axis
+a | a[..., None] | 3 an axis
+a | a[::-1] | 3 an order
 """
 
 STATEMENTS = r"""
-a = b | a += b | an assignment
-a += b | a = b | an assignment
-a += b | a *= b | an operation
-a += b | a -= b | a sign
-a += b | a = a + b | a copy
-a.b += i | a.b = a.b + i | a copy
-a[i] = 0 | a[i] = 0; b[i] = 0 | a mask
-a[i] == b | a[i] = b | an assignment
-a[i] = b | a[i] -= b | an assignment
-if a: b = i | if not a: b = i | a condition
-a = b; b = i | b = i; a = b | the order of lines
-a = b; b = i | b = i | a line
-c = b; return a | c = b; return c | a name
-for k in range(b): a += b[0] | for k in range(b): a += b[k] | an index
-a = 0\nfor i in b:\n    a += i | for i in b:\n    a = 0\n    a += i | a line in the loop
-a = b * b | a = i * i | a name
-for i in b:\n    a = 0\n    a += i | for i in b:\n    a = 0\na += i | a line in the loop
-for i in b:\n    a = 0\n    a += i | a = 0\nfor i in b:\n    a += i | a line in the loop
-for i in b:\n    a = 0\na += i | for i in b:\n    a = 0\n    a += i | a line in the loop
+a = b | a += b | 1 an assignment
+a += b | a = b | 1 an assignment
+a += b | a *= b | 1 an operation
+a += b | a -= b | 1 a sign
+a += b | a = a + b | 1 a copy
+a.b += i | a.b = a.b + i | 1 a copy
+a[i] = 0 | a[i] = 0; b[i] = 0 | 3 a mask
+a[i] == b | a[i] = b | 1 an assignment
+a[i] = b | a[i] -= b | 1 an assignment
+if a: b = i | if not a: b = i | 1 a condition
+a = b; b = i | b = i; a = b | 1 the order of lines
+a = b; b = i | b = i | 2 a line
+c = b; return a | c = b; return c | 2 a name
+for k in range(b): a += b[0] | for k in range(b): a += b[k] | 2 an index
+a = 0\nfor i in b:\n    a += i | for i in b:\n    a = 0\n    a += i | 1 a line in the loop
+a = b * b | a = i * i | 2 a name
+for i in b:\n    a = 0\n    a += i | for i in b:\n    a = 0\na += i | 1 a line in the loop
+for i in b:\n    a = 0\n    a += i | a = 0\nfor i in b:\n    a += i | 1 a line in the loop
+for i in b:\n    a = 0\na += i | for i in b:\n    a = 0\n    a += i | 1 a line in the loop
 """
 
 
@@ -177,12 +177,12 @@ def with_each(edits, function):
 
 @cache
 def edited(lines):
-    """{(kind, the lines with one edit)}; said.md asks something of each kind, at a place in one line or in several."""
+    """{(rank and kind, the lines with one edit)}; said.md asks something of each kind, at a place in one line or in several."""
     function, edits = edits_in(lines)
     for edit in edits:
         first, column, last, end = edit.place
         assert edit.kind in PLACES and (first, column) < (last, end)
-    return {(edit.kind, text) for edit, text in with_each(edits, function)}
+    return {(f"{edit.rank} {edit.kind}", text) for edit, text in with_each(edits, function)}
 
 
 def written(statements):
@@ -203,7 +203,7 @@ def test_each_slip_of_a_statement_is_turned_back():
 
 def test_no_line_is_said_to_come_before_one_that_makes_it_idle():
     for lines in ("a = b\na = i", "a = b\nreturn i"):
-        assert "the order of lines" not in {kind for kind, _ in edited(lines)}
+        assert "1 the order of lines" not in {kind for kind, _ in edited(lines)}
 
 
 def test_a_counter_is_put_in_as_an_index_alone_and_a_list_that_grows_nowhere():
@@ -332,4 +332,6 @@ def test_an_edit_gains_if_it_spoils_nothing_and_half_of_what_it_changes_is_right
     assert gain(far, np.where(first, right, far + 1)) == (True, True)  # 4 of 8 that it changes
     assert gain(far, np.where(np.arange(8) < 3, right, far + 1)) == (False, False)
     assert gain(np.where(first, right, far), np.where(first, far, right)) == (False, False)  # others are wrong now
+    tiny = 1e-12 * right, 1e-12 * far
+    assert gain(tiny[1], np.where(first, *tiny), tiny[0]) == (True, True)  # what is near is a share of the largest
     assert gain(far, far) == (False, False) and gain(far, 0 * right, 0 * right) == (True, False)  # zeros, by chance

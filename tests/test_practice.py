@@ -46,10 +46,10 @@ def right(exercise, g):
     return {name: getattr(g, name) for name in exercise.gives}
 
 
-def judged(exercise, seed, answer):
-    """The verdict on what answer(g) returns for the inputs g: {output: value}."""
+def judged(exercise, seed, answer, **notes):
+    """The verdict on what answer(g) returns for the inputs g: {output: value}. notes: what else was noted."""
     trials = [{"results": list(map(describe, answer(g).values())), "changed": []} for g in exercise.draw(seed)]
-    return marking.judge(exercise, seed, Outcome(notes={"trials": trials, "follows": True}))
+    return marking.judge(exercise, seed, Outcome(notes={"trials": trials, "follows": True} | notes))
 
 
 def sent(outcome):
@@ -138,6 +138,59 @@ def test_what_there_are_so_many_of_is_what_the_text_says(exercise):
 def test_the_input_of_a_wrong_entry_is_said_if_it_is_near_the_edge():
     found = judged(BY_NAME["dz1"], 5, lambda g: {"dz1": g.da1 * (g.z1 > 1e-5)})
     assert not found.passed and "(z1 is 1e-09 there.)" in found.text
+
+
+# A result, what comes in its place, and what is asked about its shape.
+SHAPES = """
+da1 | a.T | Transposed?
+da1 | a[:, :, None] | An axis of length 1 is missing, or one too many
+da1 | a[:, :-1] | after each of your lines
+da1 | a.sum(axis=1) | over which do you sum?
+da1 | a.ravel() | Is a reshape missing
+dz1 | a.sum(axis=1) | one number for each entry of `z1`
+dz1 | a[:, :-1] | after each of your lines
+next_targets | np.eye(V)[patches] | after each of your lines
+softmax | a.ravel()[0] | p should have the shape (9, 10); yours is a single number.
+loss | p | loss should have a single number; yours is (11, 10).
+"""
+
+
+def test_what_is_asked_about_a_shape():
+    for name, code, words in (row.values for row in rows(SHAPES)):
+        exercise = BY_NAME[name]
+        *_, output = exercise.gives
+
+        def answer(g, code=code, output=output, exercise=exercise):
+            return right(exercise, g) | {output: eval(code, {"np": np, "a": getattr(g, output)} | vars(g))}
+
+        found = judged(exercise, 0, answer)
+        assert words in found.text, found.text
+
+
+def test_a_known_mistake_that_is_one_of_some_inputs_is_named_so_where_nothing_explains_all():
+    exercise = BY_NAME["clip_norm"]
+    (nothing,) = (mistake for mistake in exercise.known if mistake.name == "nothing clipped")
+
+    def answer(g):
+        is_some = any(g is one for one in exercise.draw(0)[:2])
+        return {k: 1.7 * v for k, v in right(exercise, g).items()} | (exercise.values(nothing, g) if is_some else {})
+
+    assert judged(exercise, 0, answer).name == "not right"
+    found = judged(exercise, 0, answer, looked=True, found={"sometimes": None})  # the others were not asked any more
+    assert found.text.startswith("clipped_dW: nothing clipped, it seems, for some of the inputs."), found.text
+
+
+def test_what_has_not_come_to_its_end_has_a_mark_that_says_where():
+    for outcome, mark, words in (
+        (Outcome(seconds=8, line=3), "does not end", "line 3"),
+        (Outcome(seconds=8), "does not end", "8 s"),
+        (Outcome(died=0), "no result", ""),
+        (Outcome(died=-9), "no result", "-9"),
+        (Outcome(unmarked="no data"), "cannot be marked", "no data"),
+    ):
+        found = marking.verdict(BY_NAME["dz1"], 0, outcome)
+        assert not found.passed and found.name == mark and words in found.text, found.text
+        assert ("line" in found.text) == (outcome.line is not None)
 
 
 # What may come in the place of an array a.
@@ -288,6 +341,13 @@ def da1("""
         ),
         # That p is changed, too, is a mistake of its own.
         ("dlogits", "p[range(len(y)), y] += 1; dlogits = (p + 0.3) / len(y)", "a term", "Look at line 19, `p + 0.3`"),
+        # That a1 is changed does not make dW2 wrong.
+        (
+            "dW2_db2",
+            "dW2 = a1.T @ dlogits; db2 = dlogits[0] + 3.1 * dlogits[1]; a1 += 1",
+            "not right",
+            "also changes a1",
+        ),
         pytest.param(  # one number says nothing
             "loss", "rows = np.arange(len(y)); loss = -np.log(p).sum()", "not right", "", marks=pytest.mark.slow
         ),

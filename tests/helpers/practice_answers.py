@@ -203,13 +203,13 @@ dz1 | dz1 = da1 @ (z1 > 0) | error: ValueError \
     | In da1 @ (z1 > 0), the shapes are (9, 11) @ (9, 11) | 11 is not 9 | `*` multiplies
 dz1 | dz1 = (da1 *\n    (z1.sum(axis=1))) | error: ValueError | (9, 1) agrees
 dz1 | dz1 = 1 / 0 | error: ZeroDivisionError | Division by zero
+dz1 | dz1 = (da1 z1) | error: SyntaxError | forgot a comma? Is an operator missing
 dz1 | dz1 = (da1 * (z1 > 0) | error: SyntaxError | Line 19 | cannot read | Count the parentheses
 dz1 | dz1 = da1 * (z1 > 0)) | error: SyntaxError | Count the parentheses | ~operator
 dz1 | if z1.any()\n    dz1 = da1 | error: SyntaxError | ends with a colon
 dz1 | for n in range(3) dz1 = da1 | error: SyntaxError | ends with a colon
 dz1 | dz1 = \u2212da1 * (z1 > 0) | error: SyntaxError | such a minus
 dz1 | dz1 = da1 * (z1 \u2265 0) | error: SyntaxError | type it anew
-dz1 | dz1 = (da1 z1) | error: SyntaxError | forgot a comma? Is an operator missing
 dz1 | dz1 = da1 * (z1 > 0) return dz1 | error: SyntaxError | ~operator
 dz1 | if z1 = 0: pass | error: SyntaxError | `==` asks
 dz1 | z1 > 0 = dz1 | error: SyntaxError | To the left of `=`
