@@ -72,6 +72,8 @@ EDITS = [
         "is called 'the last",
     ),
     (".sum(axis=1) /", ".sum(axis=-1) /", "nothing to look at"),
+    ("def mean_of_row", "class mean_of_row", "its stub has no title, or no function"),
+    ("[rows]", "[]", "it has no INPUTS"),
     ("a[:, :-1].mean(axis=1))", "a[:, :-1].max(axis=1))", "the answer is not right"),
     ("    m = a[:, :-1].sum", "    m = a[:, 0 : -1].sum", "nothing to look at"),
     ("    m = a[:, :-1].sum", "    m = np.where(a.max() > 50, 0, 1) * a[:, :-1].sum", "`a.max() > 50` -> `"),
