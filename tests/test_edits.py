@@ -177,7 +177,7 @@ def with_each(edits, function):
 
 @cache
 def edited(lines):
-    """{(rank and kind, the lines with one edit)}; said.md asks something of each kind, at a place in one line or in several."""
+    """{(rank and kind, the lines with one edit)}; said.md asks something of each kind, at a place in the lines."""
     function, edits = edits_in(lines)
     for edit in edits:
         first, column, last, end = edit.place
