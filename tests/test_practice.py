@@ -125,6 +125,12 @@ def test_beside_infinity_the_other_entries_are_compared_to_rounding():
     assert agree(b + off, b) and not agree(b + 100 * off, b) and not agree(-b, b)
 
 
+def test_how_near_two_arrays_are_is_a_share_of_the_largest_entry():
+    b = np.array([1.0, 1000.0])
+    for scale in (1e-12, 1, 1e12):
+        assert agree(scale * (b + 1e-7), scale * b) and not agree(scale * (b + 1e-5), scale * b)
+
+
 @pytest.mark.parametrize("exercise", WRITTEN, ids=[exercise.name for exercise in WRITTEN])
 def test_what_there_are_so_many_of_is_what_the_text_says(exercise):
     text, counts = ast.get_docstring(exercise.tree), exercise.all_counts

@@ -187,7 +187,7 @@ conv_dW:
     # ~np.zeros
 """
 
-# Ordinary slips, and two at once, of which it is said where they are.
+# Ordinary slips, and several at once, of which it is said where they are.
 PLACED = r"""
 learning_rate | np.cos -> np.sin | a function | `np.sin(np.pi * share)`
 learning_rate | min((t -> max((t | a function | `max((t - warm)
@@ -206,6 +206,10 @@ positions_backward | dP = P.copy()\nfor b in range(1, len(dy)):\n    dP += dy[b]
 loss | loss = -np.log(p[range(len(y)), y]).mean(keepdims=True) | an axis | axes should remain
 softmax_backward | (dweights * weights).sum(axis=-1, keepdims=True) -> np.cosh(dweights[..., :1]) | not right \
     | With a different `mean` after line 19, all your numbers would be right. What happens in line 19?
+softmax_backward | weights * (dweights - mean) -> np.sinh(dweights) ** 3 - 3.3 * mean | not right \
+    | After line 19, `mean` is what it should be; dscores is not. What happens in line 20?
+dz1 | dz1 = da1 * (z1 > 0)\ndz1 = np.sinh(dz1)\ndz1 = dz1**3\ndz1 = dz1 - 0.3 | not right \
+    | After line 19, `dz1` is what it should be so far. What happens in lines 20 to 22?
 gelu | / np.sqrt(2 * np.pi) -> / np.sqrt(2) * np.pi | parentheses | np.sqrt(2) * np.pi`
 """
 
@@ -342,7 +346,7 @@ def some(text, every_day):
 EVERY_DAY = ["accumulate", "dlogits", "dropout", "learning_rate", "lora_backward", "shortcut", "split_heads"]
 
 
-ANSWERS = [*some(UNTRUE, EVERY_DAY), *some(DEPARTING, ["clip_norm"]), *some(PLACED_IN_LOOPS, ["merge_heads"])]
+ANSWERS = [*some(UNTRUE, EVERY_DAY), *some(DEPARTING, ()), *some(PLACED_IN_LOOPS, ["merge_heads"])]
 
 
 @pytest.mark.parametrize(("name", "body", "words"), ANSWERS)
