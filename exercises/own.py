@@ -88,29 +88,18 @@ class Reading(Calls):
 
     def losses(self, params, images, digit=range(10)):
         """The loss of each image alone with each label, (N, 10)."""
-        return np.array([[float(self.loss(params, image[None], np.array([k]))) for k in digit] for image in images])
+        pairs = ((image[None], np.array([k])) for image in images for k in digit)
+        found = [float(blank.returned("loss", loss)) for loss in self.each("loss", params, pairs)]
+        return np.reshape(found, (len(images), len(digit)))
 
     def read(self, params, images):
         """The digits that read() says for these images, as integers (N,)."""
-        said = self.call("read", params, (images,))
-        wanted = {"wanted": f"of shape ({len(images)},)"}
-        try:
-            said = np.asarray(said, np.float64)
-        except (TypeError, ValueError):
-            raise wrong("read returns no digits", what=kind(said), ask="", **wanted) from None
-        if said.shape in ((len(images), 10), (10, len(images))):
-            raise wrong("read returns logits", what=f"the shape {said.shape}", **wanted)
-        if said.shape != (len(images),):
-            ask = "Is that one digit for all images together?" if said.ndim == 0 else ""
-            what = f"the shape {said.shape}" if said.ndim else "a single number"
-            raise wrong("read returns no digits", what=what, ask=ask, **wanted)
-        if (said != said.round()).any() or said.min() < 0 or said.max() > 9:
-            odd = said[(said != said.round()) | (said < 0) | (said > 9)][0]
-            ask = "Is that a score, and not the place of the largest score?"
-            if said.max() == 10 and (said == said.round()).all() and said.min() == 1:
-                ask = "Nothing is read as 0. From which number do you count the places of the ten scores?"
-            raise wrong("read returns no digits", what=f"{odd:.4g}, for one", ask=ask, **wanted)
-        return said.astype(int)
+        return digits_in(self.call("read", params, (images,)), len(images))
+
+    def read_alone(self, params, images):
+        """What it says for each image alone."""
+        said = self.each("read", params, ((image[None],) for image in images))
+        return np.array([digits_in(blank.returned("read", one), 1)[0] for one in said])
 
     def train(self, examples, *given, **how):
         trace = super().train(examples, *given, **how)
@@ -123,6 +112,28 @@ class Reading(Calls):
             if not 0 <= trace.claim <= 1:
                 raise wrong("claim is no number", what=f"{trace.claim:.4g}", wanted=self.claims)
         return trace
+
+
+def digits_in(said, n):
+    """What read() says for n images as integers (n,), if those are digits; otherwise `Wrong`."""
+    wanted = {"wanted": f"of shape ({n},)"}
+    try:
+        said = np.asarray(said, np.float64)
+    except (TypeError, ValueError):
+        raise wrong("read returns no digits", what=kind(said), ask="", **wanted) from None
+    if said.shape in ((n, 10), (10, n)):
+        raise wrong("read returns logits", what=f"the shape {said.shape}", **wanted)
+    if said.shape != (n,):
+        ask = "Is that one digit for all images together?" if said.ndim == 0 else ""
+        what = f"the shape {said.shape}" if said.ndim else "a single number"
+        raise wrong("read returns no digits", what=what, ask=ask, **wanted)
+    if (said != said.round()).any() or said.min() < 0 or said.max() > 9:
+        odd = said[(said != said.round()) | (said < 0) | (said > 9)][0]
+        ask = "Is that a score, and not the place of the largest score?"
+        if said.max() == 10 and (said == said.round()).all() and said.min() == 1:
+            ask = "Nothing is read as 0. From which number do you count the places of the ten scores?"
+        raise wrong("read returns no digits", what=f"{odd:.4g}, for one", ask=ask, **wanted)
+    return said.astype(int)
 
 
 # --- What has to be so ------------------------------------------------------------------------------------------------
@@ -219,8 +230,7 @@ def looks_like(found, few, said, n):
 def reads_one_by_one(found):
     """What it says of an image does not depend on the others."""
     few = found.others[:100]
-    one_by_one = [found.calls.read(found.params, few[i : i + 1])[0] for i in range(len(few))]
-    other = (found.said[:100] != one_by_one).sum()
+    other = (found.said[:100] != found.calls.read_alone(found.params, few)).sum()
     if other > 10:  # a mean and a deviation of all pixels together change an answer or two
         raise wrong("read needs other images", n=other, of=len(few))
 
@@ -348,7 +358,7 @@ def claims_what_is_so(found):
     if measured and all(known > of / 2 for of, known in measured):
         of, known = measured[-1]
         raise wrong("claims training", of=of, known=known, **about)
-    if noise and noise.params is not None and noise.claim > 0.3:
+    if noise and noise.claim > 0.3:
         learned = (calls.read(noise.params, images[:n]) == chance).mean()
         if abs(noise.claim - learned) < 0.15:
             raise wrong("claims training: by heart", chance=noise.claim, **about)
@@ -430,7 +440,7 @@ def too_large(curve, params, layers):
     ]
     for mark, changed, by in ways:
         then = float(curve.calls.loss(changed, images if by == 1 else images / by, labels))
-        if then < 0.3 * curve.begin or (then < 2 * LOG10 and not np.isfinite(curve.begin)):
+        if then < 0.3 * curve.begin:
             names = shown(vectors if mark == "biases too large" else layers)
             k = max(sizes, key=sizes.get, default=None)
             size = root_mean_square(layers[k]) if k else 0

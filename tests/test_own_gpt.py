@@ -85,6 +85,7 @@ def test_a_table_of_one_letter_that_learns_by_gradients_does_not_beat_counting(s
 def test_what_it_has_to_beat_is_what_counting_gives():
     """Another table of the same counts, made by another program, is as good."""
     texts, others = writer.draw(np.random.default_rng(0))
+    assert (len(texts), len(others)) == (writer.KNOWN, writer.OTHERS)
     assert len({*map(bytes, texts)} | {*map(bytes, others)}) == writer.KNOWN + writer.OTHERS
     place, before, words = triples(texts)
     table, _ = counts.tables(place, before, words, sizes(data.SOURCES["names"]))["counts after each word"]
@@ -96,6 +97,49 @@ def triples(texts):
     before = np.concatenate([np.full((len(texts), 1), 27), texts[:, :-1]], axis=1)
     there = before != 0
     return np.broadcast_to(np.arange(12), texts.shape)[there], before[there], texts[there]
+
+
+def table(params, texts):
+    """The logits (N, 12, 27) of a table: for the letter before each place, a row of scores."""
+    return params["E"][np.concatenate([np.full((len(texts), 1), 27), texts[:, :-1]], axis=1)]
+
+
+def with_table(of, logits=table):
+    """The functions of a file with these logits, whose loss is of(-log p of each word, which count, the texts)."""
+    file = SimpleNamespace(logits=logits)
+    calls = writer.Writing(file, loss=lambda params, texts: of(given(params, texts), writer.words(texts), texts))
+
+    def given(params, texts):
+        return writer.surprises(calls, params, texts)
+
+    return calls
+
+
+def mean(each, counts, texts):
+    return each[counts].mean()
+
+
+LOSSES = [
+    (mean, table, ""),
+    (lambda each, counts, texts: each.mean(), table, "the ends after the first count"),
+    (lambda each, counts, texts: each[texts > 0].mean(), table, "over the letters alone"),
+    (lambda each, counts, texts: each[counts].sum() / len(texts), table, "the sum over the words of a name"),
+    (lambda each, counts, texts: ((each * counts).sum(axis=1) / counts.sum(axis=1)).mean(), table, "short names count"),
+    (lambda each, counts, texts: mean(each, counts, texts) / np.log(2), table, "log to the base 2"),
+    (lambda each, counts, texts: -mean(each, counts, texts), table, "It has the other sign"),
+    (lambda each, counts, texts: mean(each, counts, texts) + 0.5, table, "The difference is 0.5 for other texts, too"),
+    (lambda each, counts, texts: mean(each, counts, texts) * 1.3, table, r"\d\. Over which places"),
+    (mean, lambda params, texts: table(params, texts) + table(params, texts).mean(), "among 40 texts"),
+    (mean, lambda params, texts: table(params, texts)[:, [*range(1, 12), 11]], "at place 0, too"),
+]
+
+
+@pytest.mark.parametrize(("of", "logits", "words"), LOSSES, ids=[words for *_, words in LOSSES])
+def test_of_which_words_a_loss_is_is_said(of, logits, words):
+    texts = writer.draw(np.random.default_rng(0))[0][:40]
+    params = {"E": np.random.default_rng(1).normal(size=(28, 27))}
+    with pytest.raises(Wrong, match=words) if words else nullcontext():
+        writer.check_words(with_table(of, logits), params, texts, seed=0)
 
 
 def test_what_write_returns_has_to_be_names_that_begin_so():

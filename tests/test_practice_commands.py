@@ -87,7 +87,7 @@ logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: sha
     | On the way there was a mistake: the bias subtracted. You wrote logits = a1 @ W2 - b2 and now print( \
     | Why was it wrong? The marker said: If b2[k] grows by 1 | next | ~practice.py train | ~"The MLP" is done
 +0 | {OURS.numbered(BY_NAME["logits"])}:
-solution | logits = a1 @ W2 + b2 Each logit is | In the project: mlp_np.py:
+solution | logits = a1 @ W2 + b2 Each logit is | The derivation: docs/backprop.md, "The | In the project: mlp_np.py:
 next | Exercise 2 (
 list | 1 logits The logits of a layer passed | > 2 | 1 of {len(EXERCISES)} passed
 logits: logits = a1 @ w2 | Do you mean `W2`? | ~For these again
@@ -213,7 +213,7 @@ def test_what_a_beginner_meets_first_is_said(learner):
     write_lines("    dz1 = 1 * da1\n    print(np.arange(40.0)[:, None])\n")
     found = said("--seed", 1)
     assert found.index("the mask forgotten") < found.index("Your code printed: [[ 0.] [ 1.]")
-    assert "[ 7.] ... and " in found and "add --printed" in found and "[39.]]" not in found
+    assert "[ 7.] ... and 152 lines more: add" in found and "add --printed" in found and "[39.]]" not in found
     assert "[39.]]" in said("--seed", 1, "--printed")
     path.write_text(path.read_text().replace("import numpy as np\n", ""))
     assert "There is no `np` here. The line `import numpy as np` is missing" in said()
@@ -261,6 +261,18 @@ def test_what_is_saved_while_the_file_is_marked_has_not_passed(learner, monkeypa
     monkeypatch.setattr(marking, "mark", mark)
     learner()
     assert "The logits of a layer changed" in " ".join(learner("list").stdout.split())
+
+
+def test_with_the_last_exercise_of_a_part_the_part_is_done(learner):
+    work, (*others, last) = Work(learner.folder, OURS), OURS.parts["Detective work on a tape: ours, and PyTorch's"]
+    for exercise in (*others, last):
+        said = work.record(exercise, Verdict(True, "passed", ""), digest(work.path(exercise)))
+        assert ("is done." in said[0]) == (exercise is last)
+    assert said[0].startswith(f'Passed. That makes 3 of {len(EXERCISES)}. "Detective work on a tape" is done')
+    work.note("first", "a\nb\nc\nd\ne\nf", last)
+    work.note("mistakes", "the sign", last)
+    *_, said = work.record(last, Verdict(True, "passed", "", typed="a\nb\nC\nd\ne\nf"), "")
+    assert said.endswith("the sign. You wrote\n\nc\n\nand now\n\nC")  # of many lines, those that differ
 
 
 def test_nothing_that_has_passed_is_lost(learner):
@@ -407,6 +419,17 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     assert_one_line(learner("train"), "no `def da1`")
 
 
+def test_a_network_of_ones_own_lines_that_was_changed_is_kept(learner, monkeypatch):
+    monkeypatch.setattr(practice, "missing", lambda work: [])
+    monkeypatch.setattr(runner, "run_program", lambda *_, **__: 1)
+    path = write(learner.folder, "dz1").with_name("my_network.py")
+    path.write_text("mine")
+    for kept in ("my_network.1.py", ""):  # and if nothing has changed, nothing
+        found = learner("train")
+        assert kept in found.stdout and ("is kept in" in found.stdout) == bool(kept)
+    assert path.with_name("my_network.1.py").read_text() == "mine" != path.read_text()
+
+
 def test_the_last_lines_that_a_proof_needs_lead_to_it(learner):
     *earlier, last = prove.PROOFS["gpt"][0].uses
     for name in earlier:
@@ -514,8 +537,8 @@ def changed(content, member, offsets):
     return bytes(content)
 
 
-def squeezed(size=2**30):
-    """A zip file of 900 bytes, packed by bzip2, that claims to unpack to 100 bytes, and would to a gigabyte."""
+def squeezed(size=2**26):
+    """A zip file of 200 bytes, packed by bzip2, that claims to unpack to 100 bytes, and would to 64 MiB."""
     with (
         zipfile.ZipFile(content := io.BytesIO(), "w", zipfile.ZIP_BZIP2) as archive,
         archive.open("dz1.py", "w") as work,
@@ -615,6 +638,17 @@ CLASS = {name: ({"main/dz1 (1).py": content}, mark) for name, (content, mark) in
 }  # fmt: skip
 
 
+def test_a_files_name_says_which_exercise_it_is_for():
+    """Whatever people and platforms add to it; the name of one may be a part of another's."""
+    for names, exercise in {
+        "dz1.py DZ1.PY dz1_(1).py dz1_-_Kopie.py dz1-1.py dz1_ada.py ada_123_456_dz1.py dz1.py.txt": "dz1",
+        "softmax.py my-softmax.py": "softmax", "softmax_backward.py softmax_backward_ada.py": "softmax_backward",
+        "da1_dz1.py dz12.py xdz1.py dz1.1.py dz1.txt dz1.pyc dz1 notes.py": None,
+    }.items():  # fmt: skip
+        for name in names.split():
+            assert archives.wanted_name(BY_NAME, Path("a", name.replace("_-_", " - "))) == exercise, name
+
+
 def test_a_stub_that_the_page_opens_replaces_nothing(tmp_path, monkeypatch):
     (tmp_path / "my_practice.zip").write_bytes(zipped({"my_practice/dz1.py": STUB, "my_practice/da1.py": DONE}))
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
@@ -636,6 +670,13 @@ def test_a_tar_file_is_looked_through_up_to_a_limit(tmp_path):
             file.write(work.tobuf() + DONE.encode() + bytes(2048))
         assert archives.unpack(OURS.by_name, path, tmp_path / str(size)).get(path.name) == said
         assert (tmp_path / str(size) / "0" / "dz1.py").exists() == (said is None)
+
+
+def test_of_a_tar_file_with_many_members_it_is_said_that_it_has_too_many(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MOST_MEMBERS", 1)
+    for n, said in ((10, {}), (11, {"n.tar.gz": "it has too many files to be looked through to its end"})):
+        hand_in(path := tmp_path / str(n) / "n.tar.gz", {f"{i}.txt": "" for i in range(n)})
+        assert archives.unpack(OURS.by_name, path, tmp_path) == said
 
 
 def hand_in(path, content):
@@ -697,9 +738,6 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     (feedback / "with a stub on top.txt").mkdir(parents=True)
     (feedback / "renamed.txt").write_text("the teacher's own")
     (feedback / "drafted.txt").symlink_to(folder / "drafted" / "said.txt")
-    for inside in (folder, folder / "feedback"):
-        with pytest.raises(UserError, match="outside of the hand-ins"):
-            classroom.mark_all(OURS, str(folder), feedback=inside)
     classroom.mark_all(OURS, str(folder), feedback=feedback, only="dz1,dW2_db2,chapter4")
     out, said = capsys.readouterr()
     assert not [*spare.iterdir()]
@@ -717,6 +755,7 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     for person, note in {
         "torn.zip": r"cannot be read: da1.py \(it is damaged\)",
         "strange.zip": r"cannot be read: notes.py \(it is compressed in a way that is not known here: ask for .*",
+        "squeezed.zip": r"cannot be read: dz1.py \(it is compressed in a way that is not known here: ask for .*",
         "encrypted.zip": r"cannot be read: dz1.py \(it is encrypted: ask for one without a password\)",
     }.items():
         assert re.fullmatch(note, marks[person]["note"])
@@ -876,25 +915,48 @@ def test_marking_needs_numpy_alone(tmp_path, program):
 
 
 def test_of_a_class_only_what_was_handed_in_counts_and_nothing_is_a_formula(learner, tmp_path, monkeypatch):
-    """In small, with marks that cost no time: a stub is not tried, and a name that says two exercises says none."""
+    """In small, with marks that cost no time: no stub is tried, nor are dots, and a name that says two exercises says
+    none."""
+    found = {
+        DONE: (True, "passed"),
+        DRAFT: (False, "-1 times"),
+        f"# mine\n{BY_NAME['da1'].stub}": (False, "not written"),
+    }
+    seeds = set()
 
-    def cell_of(path, exercise, seed, within):
-        if path is None or path.read_text() == STUB:
-            return classroom.Cell("not written" if path else "")
-        return classroom.Cell("passed", "Good.", tried=True, passed=True)
+    def mark(exercise, path, seed, **_):
+        seeds.add(seed)
+        return Verdict(*found[path.read_text()], "Well.")
 
-    monkeypatch.setattr(classroom, "cell_of", cell_of)
-    for name, content in {"=ada/dz1.py": DONE, "=ada/da1.py": STUB, "bob/da1_dz1.py": DONE}.items():
-        hand_in(tmp_path / "class" / name, content)
-    found = learner("mark", tmp_path / "class", "--feedback", tmp_path / "feedback", "--only", "dz1,da1,loss")
-    assert [line.removeprefix("\ufeff") for line in found.stdout.splitlines()] == [
-        "name,passed,note,dz1,da1,loss", "'=ada,1,,passed,not written,", "bob,0,no exercise found,,,"
-    ]  # fmt: skip
-    assert "bob: 0 of 3 (da1_dz1.py: no exercise's name)" in found.stderr
-    tried = found.stderr.partition("commonest mistake\n")[2].splitlines()
-    assert [line.split() for line in tried] == [["dz1", "1", "1"]]
-    feedback = (tmp_path / "feedback" / "=ada.txt").read_text(encoding="utf-8")
-    assert feedback.count("Good.") == 1 and "loss" not in feedback.partition("\n\n")[0] + feedback[-60:]
+    monkeypatch.setattr(marking, "mark", mark)
+    monkeypatch.setattr(classroom, "unpack_apart", archives.unpack)  # without a process, which takes a moment
+    done, drafted, dots = found
+    for name, files in {
+        "dora.zip": {f"{'z' * 250}_dz1.py": done, "__MACOSX/loss.py": done},
+        "cleo": {"dz1.py": drafted, "da1.py": dots, "\x1b[2J.zip": "PK"},
+        "bob": {"da1_dz1.py": done, ".trash/dz1.py": done},
+        "=ada": {"dz1.py": done, "da1.py": BY_NAME["da1"].stub},
+    }.items():
+        hand_in(tmp_path / "class" / name, files)
+    folder, feedback = tmp_path / "class", tmp_path / "feedback"
+    command = "mark", folder, "--only", "dz1,da1,loss", "--seed", 7, "--feedback"
+    for inside in (folder, folder / "feedback"):
+        assert_one_line(learner(*command, inside), "outside of the hand-ins")
+    hand_in(feedback / "bob.txt", "the teacher's own")
+    said = learner(*command, feedback)
+    assert seeds == {7} and "bob: no feedback: bob.txt is there already" in said.stderr
+    assert [line.removeprefix("\ufeff") for line in said.stdout.splitlines()] == [
+        "name,passed,note,dz1,da1,loss",
+        "'=ada,1,,passed,not written,",
+        "bob,0,no exercise found,,,",
+        """cleo,0,"cannot be read: ?[2J.zip (it is not a ZIP file, or damaged)",'-1 times,not written,""",
+        "dora.zip,1,,passed,,",
+    ]
+    assert "bob: 0 of 3 (da1_dz1.py: no exercise's name)" in said.stderr
+    tried = said.stderr.partition("commonest mistake\n")[2].splitlines()
+    assert [line.split() for line in tried] == [["dz1", "3", "2", "'-1", "times", "(1)"]]
+    feedback = (feedback / "=ada.txt").read_text(encoding="utf-8")
+    assert feedback.count("Well.") == 1 and "loss" not in feedback.partition("\n\n")[0] + feedback[-60:]
 
 
 def test_a_table_gets_words_and_counts_by_fields():

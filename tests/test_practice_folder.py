@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 import practice
-from conftest import ROOT, assert_one_line, rows
+from conftest import ROOT, rows
 from desk.classroom import is_stub
 from desk.work import Work
 from marker import check, marking, runner
@@ -96,6 +96,7 @@ def test_it_is_practised_as_this_projects_own(learner, tmp_path):
     assert "weighted_mean" in learner("list") and "passed" in learner("list")
     assert "Review of exercise 1" in learner("review", "weighted_mean")
     assert Work(learner.folder, SUBJECT).passed(SUBJECT.by_name["weighted_mean"])
+    assert "0 of 4 passed" in learner("list", "--folder", tmp_path / "another")
 
 
 def test_a_class_is_marked_with_it(learner, tmp_path):
@@ -115,10 +116,11 @@ def test_what_is_this_projects_own_is_not_for_others(command, learner):
         learner(command)
 
 
-def test_a_folder_that_is_none_is_one_line(program, tmp_path):
+def test_a_folder_that_is_none_is_one_line(tmp_path):
     (tmp_path / "order.py").write_text("1 / 0\n")
     for folder, words in ((tmp_path, "order.py: ZeroDivisionError"), (tmp_path / "gone", "there is no exercise in")):
-        assert_one_line(program("practice.py", "--exercises", folder, "list"), words)
+        with pytest.raises(UserError, match=f"^.*{words}.*$"):  # where . is no end of a line
+            practice.main(["--exercises", str(folder), "list"])
 
 
 def test_a_folder_with_exercises_that_order_does_not_name_is_said(tmp_path):
