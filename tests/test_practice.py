@@ -152,6 +152,7 @@ da1 | a.T | Transposed?
 da1 | a[:, :, None] | An axis of length 1 is missing, or one too many
 da1 | a[:, :-1] | after each of your lines
 da1 | a.sum(axis=1) | over which do you sum?
+da1 | a.sum(axis=1, keepdims=True) | over which do you sum?
 da1 | a.ravel() | Is a reshape missing
 dz1 | a.sum(axis=1) | one number for each entry of `z1`
 dz1 | a[:, :-1] | after each of your lines

@@ -201,7 +201,8 @@ tape_accumulate | parts = [share(dy) for dy, share in zip(dys[::-1], shares)]\nd
     | Lines 18 and 19: with each of them different, all your numbers would be right.
 tape_relu | y = Tensor(np.minimum(a.value, 0), (a, lambda dy: dy)) | a function, and the mask forgotten \
     | Two mistakes, it seems. Line 22, `np.minimum(a.value, 0)`. What does this function do
-positions_backward | dP = dy.sum(axis=0) / len(P) ** 0.5 | a factor | that is 1 / sqrt(T). (Here T is 6.)
+positions_backward | dP = dy.sum(axis=0) / (len(P) * P.shape[1]) ** 0.5 | a factor \
+    | that is 1 / (sqrt(T) * sqrt(C)). (Here T is 6, C is 8.)
 positions_backward | dP = P.copy()\nfor b in range(1, len(dy)):\n    dP += dy[b] | a loop | numbers would be much nearer
 loss | loss = -np.log(p[range(len(y)), y]).mean(keepdims=True) | an axis | axes should remain
 softmax_backward | (dweights * weights).sum(axis=-1, keepdims=True) -> np.cosh(dweights[..., :1]) | not right \
