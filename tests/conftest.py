@@ -50,6 +50,19 @@ UNIX = pytest.mark.skipif("not hasattr(os, 'fork')", reason="links, pipes and si
 pytest_plugins = ["chromium"]  # helpers/chromium.py has the fixtures of tests/page
 
 
+class NeedsTorch:
+    """Python asks it last for what it cannot find: where there is no PyTorch, the test that imports it is skipped, or
+    the file of tests."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "torch":
+            pytest.skip("needs PyTorch", allow_module_level=True)
+
+
+sys.meta_path.append(NeedsTorch)
+
+
 # --- Chance, the day and the order ------------------------------------------------------------------------------------
 
 

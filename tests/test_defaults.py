@@ -94,6 +94,7 @@ def test_the_options_of_a_program(program, said, monkeypatch):
     parse, (name, *words) = opt.Parser.parse_args, program.split()
 
     def stop(parser, *arguments):
+        assert parser.description, "-h says what the program is for"
         raise Parsed(vars(parse(parser, *arguments)))
 
     main = importlib.import_module(name).main

@@ -241,8 +241,13 @@ def test_every_text_is_legible(words, size, why, mnist):
 
 
 @pytest.mark.parametrize(
-    ("said", "shown", "most"), [([0, 1, 1, 1], 2, "its only mistake"), ([0, 7, 0, 1], 8, "no mistakes")]
-)
+    ("said", "shown", "most"),
+    [
+        ([0, 1, 1, 1], 2, "its only mistake"), ([0, 7, 0, 1], 8, "no mistakes"),
+        ([1, 0, 0, 1], 2, "its 2 mistakes, the most confident first"),
+        ([1, 0, 1, 1], 2, "the 2 most confident of its 3 mistakes"),
+    ],
+)  # fmt: skip
 def test_of_two_classes_there_are_two_unless_another_is_said(said, shown, most, small, monkeypatch):
     """A network always tells ten apart."""
     truth = [0, 1, 0, 1] if most != "no mistakes" else said
@@ -250,6 +255,7 @@ def test_of_two_classes_there_are_two_unless_another_is_said(said, shown, most, 
     source = SimpleNamespace(classes=["cat", "dog", *[look.NONE] * 8], kind="class")
     network = SimpleNamespace(title=lambda _: "784-8-10", batch=lambda images, labels, _: (images, labels))
     monkeypatch.setattr(data, "test_batches", lambda *_: [(small.test_images[:4], None)])
+    monkeypatch.setattr(look, "WRONG", 2)
     tests = SimpleNamespace(test_labels=np.array(truth), test_images=small.test_images[:4])
     options = SimpleNamespace(network=network, source=source, hold_out=0)
     figures = look.draw_test(SimpleNamespace(forward=lambda x: logits), options, tests)
@@ -282,6 +288,55 @@ def test_answers_and_mistakes_of_any_number():
 
 
 # --- The command ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def looked(monkeypatch, tmp_path, capsys):
+    """looked("mlp --hold-out 60", words): (image, class, what it is, patch) of what is drawn, and what is printed, of a
+    network as it is at first."""
+
+    def look_at(network, words=""):
+        options, drawn = parse_options("np", "--model", *network.split()), []
+        loaded = make("np", options), options, SimpleNamespace(path="runs/checkpoint_new.npz")
+        monkeypatch.setattr(look, "load_network", lambda path, writes: loaded)
+        monkeypatch.setattr(look, "draw_test", lambda *_: {})
+        monkeypatch.setattr(look, "draw_inside", lambda _, __, *what: drawn.append(what) or {})
+        look.main([*words.split(), "--out", str(tmp_path)])
+        return *drawn, capsys.readouterr().out
+
+    return look_at
+
+
+def test_what_is_looked_at_is_what_was_asked_for_or_image_247(looked, small, monkeypatch):
+    (image, y, what, patch), said = looked("mlp --hidden 2")
+    assert (image == small.test_images[247]).all() and (y, what, patch) == (4, "a 4, test image 247", None)
+    files = ", ".join(f"{kind}_new.png" for kind in KINDS)
+    assert said.startswith("784-2-10 of runs/checkpoint_new.npz: test image 247, a 4\nsee ") and f": {files}\n" in said
+    (image, y, what, patch), said = looked("vit --width 4 --blocks 1 --heads 1 --hold-out 9", "--test 299 --patch 15")
+    assert (image == small.test_images[299]).all() and patch == 15 and what.endswith(", held-out image 299")
+    assert ": attention_new.png, backward_new.png, weights_new.png, confusion_new.png, mistakes_new.png\n" in said
+    few = small._replace(test_images=small.test_images[:200], test_labels=small.test_labels[:200])
+    monkeypatch.setattr(data, "load", lambda *_: few)
+    (image, *_), _ = looked("mlp --hidden 2")
+    assert (image == small.test_images[199]).all()
+
+
+REFUSED = """
+mlp --hidden 2                     | --test 300               | --test 300: there are 300 test images, from 0
+mlp --hidden 2                     | --digit 3                | --digit is for a network that writes digits
+mlp --hidden 2                     | --patch 0                | --patch 0: only a ViT has any
+vit --width 4 --blocks 1 --heads 1 | --patch 16               | --patch 16: there are 16, from 0
+mlp --hidden 2                     | --label 3                | --label is for a picture of your own
+mlp --hidden 2                     | a.png                    | a picture of your own needs --label
+mlp --hidden 2                     | a.png --label 3 --test 3 | a picture of your own needs --label
+"""
+
+
+@pytest.mark.parametrize(("network", "words", "said"), [*rows(REFUSED)])
+def test_what_cannot_be_looked_at_is_said(network, words, said, looked):
+    with pytest.raises(UserError) as refused:
+        looked(network, words)
+    assert str(refused.value).startswith(said)
 
 
 @pytest.mark.slow
@@ -334,14 +389,3 @@ def test_a_digit_that_a_network_wrote(tmp_path, capsys, monkeypatch):
     ):
         with pytest.raises(UserError, match=said):
             look.main([*weights, *words])
-
-
-def test_only_a_network_that_writes_is_asked_for_a_digit(tiny):
-    with pytest.raises(UserError, match="--digit is for a network that writes"):
-        look.main(["--digit", "3", "--weights", str(tiny / "checkpoint_np.npz")])
-
-
-@pytest.mark.slow
-def test_a_patch_that_is_not_there(tiny):
-    with pytest.raises(UserError, match="--patch 16: there are 16, from 0"):
-        look.main(["--patch", "16", "--weights", str(tiny / "checkpoint_vit_np.npz")])

@@ -199,12 +199,15 @@ def test_what_a_step_does_besides_is_in_what_is_shown(monkeypatch):
     assert next(what for _, what, _ in after["marks"]).startswith("An unusual step")
 
 
-def test_what_a_layer_puts_out_is_what_forward_leaves(tmp_path, capsys):
+def test_what_a_layer_puts_out_is_what_forward_leaves_of_the_last_batch(tmp_path, small):
     """No gradient is taken for it. A run that has learned has nothing unusual to say."""
     path = trained(tmp_path, "--hidden", "64")
     options, checkpoint = look.read("np", path)
     seen = look.last_step(options, checkpoint)
     assert [*seen["layers"]] == ["z1", "a1", "logits"] and seen["marks"] == []
+    ((images, _),) = data.batches(small, options, 29, 30)
+    assert np.array_equal(seen["examples"], data.as_input(images, options)[: look.SHOWN])
+    assert seen["where"] == "after 30 steps: the last batch again, rate 0.1 (the highest)"
 
 
 def equal_columns(rng, fan_in, fan_out):

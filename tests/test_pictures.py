@@ -64,12 +64,16 @@ ATTENTION = {"block 1": np.linspace(0, 1, 2 * T * T).reshape(2, T, T)}
 
 def test_of_a_picture_that_is_read_ink_is_black_and_what_the_network_sees_is_as_in_mnist():
     seen = SimpleNamespace(picture=255 - INKED, ink=INKED, image=INKED, problem="")
-    given, ink, image, said = inside.prediction(seen, PASS["p"], "digit: 9").axes
+    answered = inside.prediction(seen, PASS["p"], "digit: 9")
+    given, ink, image, said = answered.axes
     assert dark_ink(given.images[0]) and dark_ink(ink.images[0]) and not dark_ink(image.images[0])
     assert [bar.get_width() for bar in said.patches] == [*PASS["p"]]
     seen.problem = "no digit found in a.png: it is blank"
-    why = inside.prediction(seen, PASS["p"], "digit: 9").axes[3]
+    refused = inside.prediction(seen, PASS["p"], "digit: 9")
+    *_, why = refused.axes
     assert not why.patches and [text.get_text() for text in why.texts] == ["it is blank"]
+    assert [figure.get_suptitle() for figure in (answered, refused)] == ["digit: 9", "no answer: no digit found"]
+    assert [figure.axes[2].get_title()[:14] for figure in (answered, refused)] == ["what the netwo", "what it would "]
 
 
 def test_of_both_passes_blue_is_above_0_and_red_below():
@@ -85,6 +89,8 @@ def test_of_both_passes_blue_is_above_0_and_red_below():
                 assert signed(axes.images[0]), words
         (drawn,) = (axes for axes in figure.axes if axes.get_xlabel().startswith(bars or "dlogits"))
         assert [bar.get_facecolor()[:3] for bar in drawn.patches] == [to_rgb(TEST)] * 4 + [to_rgb(TRAIN)] * 6
+        low, high = drawn.get_xlim()
+        assert low < -4.5 and high > 5.5  # room for the numbers beside the bars
 
 
 @pytest.mark.parametrize(
@@ -142,6 +148,24 @@ def test_of_a_resnet_the_gradients_are_signed_and_the_maps_are_blue():
     assert colour(under(maps, "0").images[0], 1).argmax() == 2
 
 
+def test_of_a_vit_a_gradient_is_drawn_by_its_size_at_each_patch_and_by_its_sign_at_each_pixel():
+    back, dx = {"embedded": np.eye(T, 3), "block 1": 2 * np.eye(T, 3)}, np.arange(784.0).reshape(28, 28) - 400
+    figure = inside.patch_gradients(PASS | {"gradients": back, "dx": dx}, "", 9)
+    for words, most in (("after block 1\nup to 2", 2), ("before block 1\nup to 1", 1)):  # on one scale
+        sizes, ink = under(figure, words).images
+        assert sizes.get_array().ravel().tolist() == [most, most, most, 0] and sizes.norm.vmax == 2
+        assert colour(sizes, 2).argmax() == 2 and colour(ink, 0).tolist() == [0, 0, 0]
+    assert signed(under(figure, "and to the pixels").images[0]) and dark_ink(under(figure, "x").images[0])
+
+
+def test_the_ends_of_a_scale_say_whether_there_is_more():
+    """Each bar of colours says its ends and its 0."""
+    figure = inside.weights("", np.array([np.linspace(-1, 1, 784).reshape(28, 28)]), [0], "")
+    bar = next(axes for axes in figure.axes if axes.get_label() == "<colorbar>")
+    ends = [label.get_text().strip(" \u2007") for label in bar.get_yticklabels()]
+    assert ends == ["≤ -1", "0", "≥ 1"]
+
+
 def test_attention_is_blue_on_dark_ink_and_the_patch_that_looks_is_framed_in_red():
     figure = inside.attention(PASS | {"attention": ATTENTION, "patch": 1}, "", 9)
     for axes in (figure.axes[0], under(figure, "head 1")):
@@ -190,8 +214,8 @@ def test_of_weights_blue_is_above_0_and_of_mistakes_ink_is_black():
     counts = np.diag(np.full(10, 9))
     counts[2, 7] = 3
     (shown,) = inside.confusion(counts, "").axes[0].images
-    (r, _, b), (wrong, _, right) = (colour(shown, shown.get_array()[at]) for at in ((2, 2), (2, 7)))
-    assert b > r and wrong > right
+    (r, _, b), (wrong, _, right), none = (colour(shown, shown.get_array()[at]) for at in ((2, 2), (2, 7), (7, 2)))
+    assert b > r and wrong > right and none == pytest.approx(1, abs=0.02)
 
 
 def test_what_is_out_of_the_ordinary_in_a_training_is_red():
@@ -270,7 +294,10 @@ def test_of_several_runs_each_has_its_colour_and_its_name_as_it_is():
 
 
 def test_what_is_written_is_black_on_white_and_so_are_the_docs_pictures():
-    paper = write.on_paper(INKED[np.newaxis, np.newaxis])
-    top, bottom = write.MARGIN + write.SIZE * 7, write.MARGIN + write.SIZE * 21
-    assert (paper[0, 0], paper[top, top], paper[bottom, top]) == (255, 0, 255)
+    rows = np.zeros((2, 3, 28, 28), np.uint8)
+    rows[1, 0] = INKED  # in the second row, the first digit
+    paper = write.on_paper(rows)
+    middles = write.MARGIN + write.SIZE * np.arange(7, 28 * 3, 14)  # of the halves of each image
+    dark = [(row, column) for row, y in enumerate(middles[:4]) for column, x in enumerate(middles) if paper[y, x] < 128]
+    assert dark == [(2, 0), (2, 1)] and paper[0, 0] == 255
     assert np.mean(figures.PAPER(1.0)[:3]) < 0.3 and np.mean(figures.PAPER(0.0)[:3]) > 0.9

@@ -202,10 +202,11 @@ def test_what_is_no_class_has_no_row(monkeypatch, capsys):
     names = ["cat", "dog", *[pictures.NONE] * 8]
     source = data.Source("own", of="images", classes=names, reader="ink")
     options = SimpleNamespace(source=source, network=SimpleNamespace(title=lambda _: "784-8-10"))
-    checkpoint = SimpleNamespace(path="w.npz", history=SimpleNamespace(progress=lambda _: ""))
+    checkpoint = SimpleNamespace(path="w.npz", history=SimpleNamespace(progress=lambda _: "after 1 of 3 epochs"))
     monkeypatch.setattr(networks, "load", lambda _: (None, options, checkpoint))
-    monkeypatch.setattr(networks, "logits_of", lambda *_: np.log([[0.87, 0.01, 0.12, *[1e-9] * 7]]))
+    monkeypatch.setattr(networks, "logits_of", lambda *_: np.log([[0.87, 0.01, 0.07, 0.05, *[1e-9] * 6]]))
     predict.main([str(ROOT / "png" / "photo.jpg")])
-    _, *rows, answer = capsys.readouterr().out.splitlines()
+    first, *rows, answer = capsys.readouterr().out.splitlines()
+    assert first == "784-8-10 of w.npz, after 1 of 3 epochs"
     assert [row.split()[:2] for row in rows] == [["cat", "0.8700"], ["dog", "0.0100"]]
     assert answer == "class: cat or dog (not sure)"

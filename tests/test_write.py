@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import shutil
 from pathlib import Path
 from unittest.mock import patch
@@ -124,7 +125,7 @@ def test_names_and_which_of_them_are_in_the_list(names, capsys):
     known = {*texts.names_of(data.load("names", 4000).train_images)}
     held = texts.names_of(data.load("names", 4000).test_images)
     assert len(known) == 32_000
-    assert last.endswith("in the list of 32,000 names it learned")
+    assert re.fullmatch(r"(1 of 4 is|[0234] of 4 are) in the list of 32,000 names it learned", last)
     names = []
     for row in said("--count", "20") + said("Smith", "--temperature", "0") + said(held[0], "--temperature", "0"):
         if row.endswith((" new", " in the list")):
@@ -185,6 +186,17 @@ def test_weights_too_large_to_compute_with(here):
     np.savez("large.npz", **arrays)
     with pytest.raises(FloatingPointError):  # which is one line
         pixels("1", "--weights", "large.npz")
+
+
+def test_a_digit_that_is_looked_into_is_the_one_that_is_written(here, monkeypatch, capsys):
+    drawn = []
+    monkeypatch.setattr(inside, "written", lambda steps, title: drawn.append((steps, title)))
+    monkeypatch.setattr(look.drawing, "save", lambda figure, path: None)
+    for words, digit in (["--digit", "7"], "7"), ([], str(look.DIGIT)):
+        look.main(["--weights", "learning_curves/checkpoint_gpt_np.npz", *words])
+        steps, title = drawn.pop()
+        assert (steps["image"] == pixels(digit)[0, 0]).all() and title.endswith(f"it has written a {digit}")
+        assert steps["place"] == steps["perplexity"].argmax() and steps["p"].sum(axis=1) == pytest.approx(1)
 
 
 # --- A text ---

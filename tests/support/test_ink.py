@@ -47,6 +47,35 @@ def test_large_ink_shrinks_to_means_and_only_a_thin_stroke_is_widened():
         assert [np.ptp(at) for at in ink.as_mnist(turned).nonzero()] == [19, 19]
 
 
+def test_what_tells_ink_from_what_is_none_by_itself():
+    """Shapes on either side of each."""
+    y, x = np.mgrid[:100, :100]
+    edges = {"a pen": (1, 9), "an enlarged digit": (9, 30), "a shadow": (30, 9)}  # how wide, and how broad inside
+    ramps = [255 * np.clip((broad + wide - abs(x - 50)) / wide, 0, 1) for wide, broad in edges.values()]
+    assert [ink.fades(ramp.astype(np.uint8)) for ramp in ramps] == [False, False, True]
+    full, half = np.full((20, 20), 255, np.uint8), np.full((20, 20), 255, np.uint8)
+    half[4:16, 4:16] = 0
+    assert [ink.blot(shape) for shape in (full, half, full[:, :10])] == [True, False, False]  # the last is a thick 1
+    stacked = {(10, 40): False, (12, 40): True, (33, 37): False, (36, 40): True, (40, 42): False, (40, 43): True}
+    for (end, begin), two in stacked.items():  # rows: where the upper part ends, and the lower one begins
+        parts = 255 * np.uint8((y < end) | (y >= begin))
+        assert ink.several(parts * (abs(x - 50) < 29)) == two, (end, begin)
+        assert not ink.several(parts * (abs(x - 50) < 31))  # too wide for two digits
+
+
+def test_the_threshold_of_otsu_is_the_one_that_splits_best():
+    rng = np.random.default_rng(0)
+    for sizes in ((300, 200), (20, 400, 100), (500, 3)):
+        values = np.concatenate([rng.normal(60 * (k + 1), 8, n) for k, n in enumerate(sizes)] + [np.full(150, 255.0)])
+
+        def between(threshold, values=values):
+            low, high = values[values < threshold], values[values >= threshold]
+            return low.size * high.size * (low.mean() - high.mean()) ** 2
+
+        found = ink.otsu(np.maximum(values, 0))
+        assert between(found) > 0.99 * max(map(between, range(60, 250)))
+
+
 def same_pictures():
     """Files that show what DRAWN shows, by name; each after its own fashion."""
     image, opacity, nothing = Image.fromarray(DRAWN), 255 - DRAWN, np.zeros_like(DRAWN)
