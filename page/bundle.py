@@ -31,12 +31,14 @@ def icon():
 
 
 def call(*command):
-    """Run a program in page/: what it printed. UserError with esbuild's first error or its last line if it fails."""
+    """Run a program in page/: what it printed. UserError if it fails, with esbuild's first error, or the first of npm's
+    lines that says more than a code, or its last line."""
     ended = subprocess.run(list(map(str, command)), cwd=FOLDER, capture_output=True, encoding="utf-8", check=False)
     if ended.returncode:
         text = (ended.stderr or ended.stdout).strip() or "no reason"
         error = re.search(r"\[ERROR\] (.+)\n\n +(\S+:\d+):\d+:", text)  # and below it, where npm's own script failed
-        said = f"page/{error[2]}: {error[1]}" if error else text.splitlines()[-1]
+        npm = re.search(r"^npm (?:error|ERR!) (?!(?:code|syscall|errno|path|dest) )(.+)", text, re.M)
+        said = f"page/{error[2]}: {error[1]}" if error else npm[1] if npm else text.splitlines()[-1]
         raise UserError(f"{Path(command[0]).name} failed: {said}")
     return ended.stdout
 

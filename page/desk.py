@@ -38,7 +38,7 @@ from support.texts import LETTERS, first_words, names_of, texts_of
 
 MNIST = SOURCES["mnist"].told(mean_and_std=(0.1307, 0.3081))  # whose training images a browser does not have
 NAMES = SOURCES["names"]
-FOLDER, UNPACKED = Path("/work"), Path("/tmp/unpacked")
+FOLDER, UNPACKED, TRAINED = Path("/work"), Path("/tmp/unpacked"), Path("/tmp/my_network.py")
 MARK = "\x1e"  # begins what is reported on standard error; each run gets another one
 HIDDEN, EPOCHS = 64, 8  # of a network that is trained here, so that it takes some seconds
 BATCH = 100  # images, as network.PROGRAM has it
@@ -228,9 +228,9 @@ def train(mine):
     The page hears the loss of every step; and after each epoch how well the network reads, some digits that it
     misreads, and all that it needs to keep it.
     """
-    file, rows = "/tmp/my_network.py", few_rows()
+    file, rows = str(TRAINED), few_rows()
     *_, images, labels = rows
-    Path(file).write_text(network.program([FOLDER / f"{name}.py" for name in mine]), encoding="utf-8")
+    TRAINED.write_text(network.program([FOLDER / f"{name}.py" for name in mine]), encoding="utf-8")
 
     def hear(loss, accuracy, answers=None, params=None, curves=None):
         if answers is None:

@@ -65,8 +65,25 @@ def test_a_copy_without_git_in_any_folder_with_one_core_no_home_and_no_network_p
     status, said = apart("-m", "not slow", "-rs", *files, cwd=copied, begin=one, **nowhere)
     assert status == 0, said[-3000:]
     if shutil.which("npm") and "tests/page/test_build.py" in files:
-        assert re.search(r"SKIPPED .* needs what npm gets: npm failed", said)
+        assert re.search(r"SKIPPED .* needs what npm gets: npm failed: .*(ECONNREFUSED|EACCES)", said)
     assert not re.search("SKIPPED .*(test_walls|test_additions|test_main)", said)
+
+
+WITHOUT_TORCH = (
+    "import runpy, importlib.machinery as made; find = made.PathFinder.find_spec; "
+    "made.PathFinder.find_spec = lambda name, *more: None if name == 'torch' else find(name, *more)"
+)
+
+
+@pytest.mark.slow
+def test_without_pytorch_what_needs_it_says_so_and_all_else_passes():
+    """Files that import it, and one in which learners do."""
+    files = [f"tests/test_{name}.py" for name in ("answers", "llama", "main", "practice_cases")]
+    status, said = apart("-m", "not slow", "-rs", *files, begin=WITHOUT_TORCH)
+    assert status == 0, said[-3000:]
+    for file in files:
+        assert re.search(rf"SKIPPED .*{file}:\d+: needs PyTorch", said), file
+    assert int(re.search(r"(\d+) passed", said)[1]) > 20
 
 
 class Item:

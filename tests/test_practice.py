@@ -402,6 +402,7 @@ def first_of_each_kind():
 def test_what_learners_write_gets_its_mark_whatever_is_drawn(name, body, mark, words, seed, tmp_path, monkeypatch):
     """Here, and not in a process of its own, where hundreds would take minutes."""
     monkeypatch.setattr(sys, "stdin", io.StringIO())
+    monkeypatch.setattr(sys, "breakpointhook", sys.__breakpointhook__)  # pytest's would ask whoever started the tests
     path = tmp_path / f"{name}.py"
     text = BY_NAME[name].stub if body is None else filled(name, body)
     sizes = vars(drawn(name, seed)[0])  # of the first batch

@@ -652,7 +652,7 @@ def test_a_files_name_says_which_exercise_it_is_for():
 def test_a_stub_that_the_page_opens_replaces_nothing(tmp_path, monkeypatch):
     (tmp_path / "my_practice.zip").write_bytes(zipped({"my_practice/dz1.py": STUB, "my_practice/da1.py": DONE}))
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
-    monkeypatch.setattr(desk, "Path", lambda name: tmp_path / Path(name).name)
+    monkeypatch.setattr(desk, "UNPACKED", tmp_path / "unpacked")
     assert desk.unpack("my_practice.zip")["work"]["files"] == {"da1": DONE}
 
 
@@ -892,7 +892,8 @@ def test_lines_in_a_learners_helper_may_read_like_the_programs(tmp_path, monkeyp
     path = write(tmp_path, "dz1", "dz1 = da1 * (z1 > 0) * third(3)")
     path.write_text(path.read_text().replace("\ndef ", f"\n{helper}\n\n\ndef ", 1))
     rows, said = [array[:200] for array in desk.few_rows()], []
-    for name, value in {"FOLDER": tmp_path, "few_rows": lambda: rows, "report": lambda **one: said.append(one)}.items():
+    changed = {"FOLDER": tmp_path, "TRAINED": tmp_path / "my_network.py", "few_rows": lambda: rows}
+    for name, value in (changed | {"report": lambda **one: said.append(one)}).items():
         monkeypatch.setattr(desk, name, value)
     desk.train(["dz1"])
     assert [*map(len, said)] == [1, 1, 4] * desk.EPOCHS and said[-1]["accuracy"] > said[2]["accuracy"]

@@ -7,6 +7,7 @@ import html
 import io
 import json
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -172,6 +173,38 @@ def test_a_mistake_in_a_script_is_said_with_its_place(npm, tmp_path):
     (script := tmp_path / "new.jsx").write_text("const fine = 1;\nexport part = { fine };\n")
     with pytest.raises(UserError, match=r'^esbuild failed: page/\S*new.jsx:2: Unexpected "part"$'):
         bundle.bundle(script)
+
+
+NO_NETWORK = """
+npm error code ENOTFOUND
+npm error syscall getaddrinfo
+npm error errno ENOTFOUND
+npm error network request to https://example.org/temml failed, reason: getaddrinfo ENOTFOUND example.org
+npm error network This is a problem related to network connectivity.
+npm error A complete log of this run can be found in: /home/me/.npm/_logs/debug-0.log
+"""
+NO_PERMISSION = """
+npm ERR! code EACCES
+npm ERR! syscall mkdir
+npm ERR! path /home/me/page/node_modules
+npm ERR! errno -13
+npm ERR! Error: EACCES: permission denied, mkdir '/home/me/page/node_modules'
+npm ERR!     at async mkdir (node:internal/fs/promises:856:10)
+"""
+
+
+@pytest.mark.parametrize(
+    ("printed", "reason"),
+    [
+        (NO_NETWORK, "network request to https://example.org/temml failed, reason: getaddrinfo ENOTFOUND example.org"),
+        (NO_PERMISSION, "Error: EACCES: permission denied, mkdir '/home/me/page/node_modules'"),
+        ("one line\nanother\n", "another"),
+        ("", "no reason"),
+    ],
+)
+def test_of_what_npm_prints_the_line_is_said_that_has_the_reason(printed, reason):
+    with pytest.raises(UserError, match=f" failed: {re.escape(reason)}$"):
+        bundle.call(sys.executable, "-ISc", f"raise SystemExit({printed!r})")
 
 
 @pytest.mark.slow

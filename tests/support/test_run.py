@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import signal
 import sys
@@ -18,7 +19,7 @@ from support.errors import UserError
 from support.history import History, save_history
 from support.options import run_options
 from support.rounding import above, probability
-from support.run import Plan, Run, drawn_again, learning_rate
+from support.run import FILES, Plan, Run, drawn_again, learning_rate
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 11, 2340])
@@ -49,6 +50,19 @@ def test_how_far_a_run_has_come_is_said_until_it_has_ended():
     lengths = [(3, None), (2, None), (None, 6), (None, 5)]
     said = [history.progress(SimpleNamespace(epochs=epochs, steps=steps)) for epochs, steps in lengths]
     assert said == ["after 2 of 3 epochs", "", "after 5 of 6 steps", ""]
+
+
+def test_what_a_killed_run_has_left_is_removed_but_for_curves_that_another_may_be_drawing(tmp_path):
+    names = [file.format("np") for file in FILES]
+    for number, name in enumerate([*names, *names[:2]]):
+        (tmp_path / f".{name}.{number}.part").touch()
+    for path in tmp_path.glob("*plot*.[01].part"):
+        os.utime(path, (0, 0))  # of long ago
+    (tmp_path / ".mine.part").touch()
+    *curves, history, checkpoint = (tmp_path / name for name in names)
+    Run.tidy(SimpleNamespace(folder=tmp_path, curves=curves, history_path=history, checkpoint_path=checkpoint))
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {".mine.part", ".loss_plot_np.png.4.part", ".accuracy_plot_np.png.5.part"}
 
 
 def test_a_number_in_a_few_digits_stays_true():

@@ -325,6 +325,11 @@ OTHERS = {
         "--batch-size 128 is more than the 100 training images",
     ),
     "dark words": ("--model gpt --dataset names --ink dark", "--ink dark does not apply"),
+    "more places": (
+        "--model gpt --dataset names --places 9",
+        "--places 9 does not apply: these are names, all equally",
+    ),
+    "moved words": ("--model gpt --dataset names --augment shift", "--augment shift does not apply: it moves images"),
 }
 
 
