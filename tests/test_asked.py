@@ -13,7 +13,7 @@ import pytest
 
 import practice
 from exercises.catalogue import BY_NAME
-from marker import asked, marking, runner, sandbox
+from marker import asked, marking, nests, runner, sandbox
 from marker.program import Program
 from marker.trial import load
 from practice_answers import RIGHT, filled
@@ -64,6 +64,16 @@ def test_a_message_is_a_nest_of_arrays_numbers_and_text():
     head = json.dumps(['{"array": 0}', [["|O", [1]]]]).encode()
     with pytest.raises(ValueError, match="OBJECT"):
         asked.read(io.BytesIO(len(head).to_bytes(8, "big") + (8).to_bytes(8, "big") + head + bytes(8)))
+
+
+def test_a_nest_comes_back_as_the_kind_of_dict_that_the_learners_file_has():
+    class Mine(dict):
+        pass
+
+    for module, kind in ((SimpleNamespace(Mine=Mine), Mine), (SimpleNamespace(Mine=int), dict), (None, dict)):
+        with np.load(io.BytesIO(nests.packed(Mine(W=np.ones(2), n=3)))) as arrays:
+            found = nests.unpacked(arrays, module)
+        assert type(found) is kind and [*found] == ["W", "n"] and found["n"] == 3
 
 
 class Here:

@@ -90,8 +90,9 @@ def judged(edits):
     return ""
 
 
-def test_right_gradients_are_right():
-    assert judged("") == ""
+def test_right_gradients_are_right_by_their_names_or_in_their_order():
+    named = '{"W": x.T @ dz, "b": dz.sum(axis=0), "v": a.T @ dp}'
+    assert judged("") == judged(f"{named} -> [x.T @ dz, dz.sum(axis=0), a.T @ dp]") == ""
 
 
 def test_what_no_step_can_move_is_said():
