@@ -332,6 +332,6 @@ def test_an_edit_gains_if_it_spoils_nothing_and_half_of_what_it_changes_is_right
     assert gain(far, np.where(first, right, far + 1)) == (True, True)  # 4 of 8 that it changes
     assert gain(far, np.where(np.arange(8) < 3, right, far + 1)) == (False, False)
     assert gain(np.where(first, right, far), np.where(first, far, right)) == (False, False)  # others are wrong now
-    tiny = 1e-12 * right, 1e-12 * far
+    tiny = 1e-14 * right, 1e-14 * far
     assert gain(tiny[1], np.where(first, *tiny), tiny[0]) == (True, True)  # what is near is a share of the largest
     assert gain(far, far) == (False, False) and gain(far, 0 * right, 0 * right) == (True, False)  # zeros, by chance

@@ -9,12 +9,13 @@ import time
 from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache, partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from mutants import planted
 
-from conftest import every_day_or_in_turn, one_in, rows
+from conftest import UNIX, every_day_or_in_turn, one_in, rows
 from desk.work import Work
 from exercises.catalogue import BY_NAME, EXERCISES, OURS
 from marker import check, marking, runner
@@ -25,6 +26,7 @@ from marker.finders import repair
 from marker.kind import Outcome
 from marker.trial import call, describe, right_results
 from practice_answers import ALSO_RIGHT, BY_OTHER_MEANS, MARKS, RIGHT, WHOLE, blocks_of, filled, write
+from support.errors import UserError
 
 WRITTEN = [exercise for exercise in EXERCISES if exercise.inputs]
 OF_ANOTHER_KIND = ("not whole numbers", "wrong type")  # what a mistake makes of a result
@@ -288,6 +290,21 @@ def test_what_ends_a_search_leaves_the_last_whole_report(tmp_path):
     ):
         path.write_text(text)
         assert runner.read_report(path, "dz1.py", 8, -9) == report
+
+
+@UNIX
+def test_what_a_signal_has_ended_is_said_with_its_name(monkeypatch):
+    for status, words in ((-9, "dz1.py was ended by the signal SIGKILL: was there too"), (-11, "the signal SIGSEGV$")):
+        monkeypatch.setattr(
+            runner.subprocess, "run", lambda *_, status=status, **__: SimpleNamespace(returncode=status)
+        )
+        with pytest.raises(UserError, match=words):
+            runner.run_program(["python"], "dz1.py")
+    for status, said in ((-2, 130), (3, 3)):  # Ctrl-C, and a program that says itself how it has ended
+        monkeypatch.setattr(
+            runner.subprocess, "run", lambda *_, status=status, **__: SimpleNamespace(returncode=status)
+        )
+        assert runner.run_program(["python"], "dz1.py") == said
 
 
 @pytest.mark.slow

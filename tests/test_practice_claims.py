@@ -204,7 +204,7 @@ tape_relu | y = Tensor(np.minimum(a.value, 0), (a, lambda dy: dy)) | a function,
 positions_backward | dP = dy.sum(axis=0) / (len(P) * P.shape[1]) ** 0.5 | a factor \
     | that is 1 / (sqrt(T) * sqrt(C)). (Here T is 6, C is 8.)
 positions_backward | dP = P.copy()\nfor b in range(1, len(dy)):\n    dP += dy[b] | a loop | numbers would be much nearer
-loss | loss = -np.log(p[range(len(y)), y]).mean(keepdims=True) | an axis | axes should remain
+loss | q = np.zeros(1)\nq[0] = -np.log(p[range(len(y)), y]).mean()\nloss = q | an axis | Line 17, `q`: with this part
 softmax_backward | (dweights * weights).sum(axis=-1, keepdims=True) -> np.cosh(dweights[..., :1]) | not right \
     | With a different `mean` after line 19, all your numbers would be right. What happens in line 19?
 softmax_backward | weights * (dweights - mean) -> np.sinh(dweights) ** 3 - 3.3 * mean | not right \
@@ -271,6 +271,12 @@ causal_mask:
     e = np.exp(shown - shown.max(axis=2, keepdims=True))
     weights = e / e.sum(axis=1, keepdims=True)
     # Lines 17 and 20: with each of them different, all your numbers would be right.
+lora_backward:
+    dthin = scale * dy @ B.T
+    dA = x.T @ dthin
+    dB = scale * (x @ A).T @ dy + 0.3
+    dx = dy @ W.T + dthin @ A.T + 0.7
+    # `dy @ W.T + dthin @ A.T + 0.7`: with this part different, dx would be right.
 """
 
 # Answers that leave the right way, in more than one place, and where.
