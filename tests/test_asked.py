@@ -171,7 +171,8 @@ def test_what_takes_too_long_is_said_to_take_too_long(tmp_path):
     (path := tmp_path / "own_block.py").write_text("import time\ndef forward():\n    time.sleep(99)\n")
     kind = Program(None, ask=lambda functions, seed: functions.forward())
     kind.seconds = 0.5
-    assert kind.confirm(None, path, None, print).name == "does not end"
+    found = kind.confirm(None, path, None, print)
+    assert found.name == "does not end" and found.text.startswith("Stopped after 2 seconds."), found.text
 
 
 # --- The sandbox ------------------------------------------------------------------------------------------------------

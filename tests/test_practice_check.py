@@ -55,7 +55,6 @@ the last entry, too | a.mean(axis=1)
 """
 '''
 EDITS = [
-    ("", "", "nothing to look at"),
     ("a=a, m=", "a=a, degree=2, m=", "nothing to look at"),  # a constant is no size
     ("    N, K = rng", "    N, K = 3\n    N, K = rng", "mean_of_row.py, line 17, `N, K = 3`: TypeError"),
     pytest.param(
@@ -80,9 +79,9 @@ EDITS = [
 ]
 
 
-def write(folder, old="", new=""):
+def write(folder, old, new):
     assert old in FILE
-    (path := folder / "mean_of_row.py").write_text(FILE.replace(old, new, 1) if old else FILE)
+    (path := folder / "mean_of_row.py").write_text(FILE.replace(old, new, 1))
     return path
 
 

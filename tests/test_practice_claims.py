@@ -350,7 +350,7 @@ def some(text, every_day):
         yield pytest.param(name, body, words, id=name, marks=() if name in every_day else pytest.mark.slow)
 
 
-EVERY_DAY = ["accumulate", "dlogits", "dropout", "learning_rate", "lora_backward", "shortcut", "split_heads"]
+EVERY_DAY = ["dlogits", "dropout", "learning_rate", "lora_backward", "shortcut", "split_heads"]
 
 
 ANSWERS = [*some(UNTRUE, EVERY_DAY), *some(DEPARTING, ()), *some(PLACED_IN_LOOPS, ["merge_heads"])]

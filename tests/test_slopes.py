@@ -24,12 +24,13 @@ def gradients(params, x, y):
     return {"W": x.T @ dz, "b": dz.sum(axis=0), "v": a.T @ dp}
 """
 
-# Edits of it (& between two), and what is then said of it; ~ what is not.
+# Edits of it (& between two), and what is then said of it.
 SAID = r"""
 return np.mean( -> np.mean( | `loss` returns None.
 return np.mean( -> return ... # | `loss` returns None.
-return np.mean((a @ params["v"] - y) ** 2) -> return (a @ params["v"] - y) ** 2 | yours returns an array of shape (6,).
-return np.mean((a @ params["v"] - y) ** 2) -> return "much" | yours returns of type str.
+return np.mean((a @ params["v"] - y) ** 2) -> return (a @ params["v"] - y) ** 2 \
+    | what yours returns is an array of shape (6,).
+return np.mean((a @ params["v"] - y) ** 2) -> return "much" | what yours returns is of type str.
 return np.mean( -> return np.sum( | and with the same texts twice it is
 return np.mean( -> return np.random.random() + np.mean( | Two calls of `loss` with the same params and the same batch
 return {"W": x -> {"W": x | `gradients` returns None.
@@ -103,6 +104,4 @@ def test_what_no_step_can_move_is_said():
 
 @pytest.mark.parametrize(("edits", "words"), [*rows(SAID)])
 def test_what_is_said_of_gradients_is_so(edits, words):
-    found = judged(edits)
-    assert found
-    assert (words.removeprefix("~") in found) != words.startswith("~"), found
+    assert words in (found := judged(edits)), found
