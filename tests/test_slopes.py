@@ -70,8 +70,8 @@ x.T @ dz, -> np.outer(x[0], dz[0]), | With one of the texts alone, they are righ
 """
 
 
-def judged(edits):
-    """What is said of the program with these edits; "" if it is right."""
+def judged(edits, sizes=(4, 6)):
+    """What is said of the program with these edits, for batches of these sizes; "" if it is right."""
     text = RIGHT
     for edit in filter(None, edits.split(" & ")):
         old, new = edit.split(" -> ")
@@ -79,7 +79,7 @@ def judged(edits):
         text = text.replace(old, new.replace("\\n", "\n"))
     exec(text, program := {})
     rng = np.random.default_rng(1)
-    batches = [(rng.normal(size=(n, 3)), rng.normal(size=n)) for n in (4, 6)]
+    batches = [(rng.normal(size=(n, 3)), rng.normal(size=n)) for n in sizes]
     params, terms = program["first_weights"](rng), {"letters": lambda x, y: len(x), "texts": lambda x, y: len(x) // 2}
     try:
         derivatives.check_loss(program["loss"], params, batches[1], "texts")
@@ -94,6 +94,11 @@ def judged(edits):
 def test_right_gradients_are_right_by_their_names_or_in_their_order():
     named = '{"W": x.T @ dz, "b": dz.sum(axis=0), "v": a.T @ dp}'
     assert judged("") == judged(f"{named} -> [x.T @ dz, dz.sum(axis=0), a.T @ dp]") == ""
+
+
+def test_where_all_batches_have_one_size_nothing_is_said_of_a_constant():
+    found = judged("/ len(x) -> / 12", sizes=(6, 6))
+    assert "0.5 times the derivative" in found and "As if" not in found, found
 
 
 def test_what_no_step_can_move_is_said():

@@ -251,6 +251,8 @@ dz1 | import math\ndz1 = da1 * math.exp(z1) | error: TypeError | take a single n
 dz1 | dz1 = da1 / B | error: NameError | the number of images: len(da1)
 dz1 | dz1 = numpy.maximum(z1, 0) | error: NameError | NumPy is called np here
 dz1 | dz1 = heaviside(z1, 0) | error: NameError | Do you mean `np.heaviside`?
+gelu | a = (z * Phi + 0.0 * z + 0.0 * Phi + 0.0 * z * Phi + 0.0 * z**2) * np.ones((77, 78)) | error: ValueError \
+    | The shapes are | ~In (z
 tanh | class Mine(ValueError): pass\nraise Mine("not yet") | error: ValueError | not yet
 logits | logits = a1 @ W2.T | error: ValueError | ~.swapaxes
 softmax | p = np.exp(logits - max(logits)) | error: ValueError | cannot compare rows
