@@ -251,16 +251,21 @@ def test_every_text_is_legible(words, size, why, mnist):
 def test_of_two_classes_there_are_two_unless_another_is_said(said, shown, most, small, monkeypatch):
     """A network always tells ten apart."""
     truth = [0, 1, 0, 1] if most != "no mistakes" else said
-    logits = np.eye(10)[said]
+    logits = np.eye(10)[said] * [[1], [2], [3], [4]]  # the more confident, the later
     source = SimpleNamespace(classes=["cat", "dog", *[look.NONE] * 8], kind="class")
     network = SimpleNamespace(title=lambda _: "784-8-10", batch=lambda images, labels, _: (images, labels))
     monkeypatch.setattr(data, "test_batches", lambda *_: [(small.test_images[:4], None)])
     monkeypatch.setattr(look, "WRONG", 2)
     tests = SimpleNamespace(test_labels=np.array(truth), test_images=small.test_images[:4])
     options = SimpleNamespace(network=network, source=source, hold_out=0)
-    figures = look.draw_test(SimpleNamespace(forward=lambda x: logits), options, tests)
+    figures = look.draw_test(SimpleNamespace(forward=lambda x: logits[: len(x)]), options, tests)
     assert [label.get_text() for label in figures["confusion"].axes[0].get_xticklabels()] == source.classes[:shown]
     assert most in " ".join(text.get_text() for text in figures["mistakes"].texts)
+    worst = [i for i in (3, 2, 1, 0) if said[i] != truth[i]][:2]
+    for axes, i in zip([axes for axes in figures["mistakes"].axes if axes.images], worst, strict=True):
+        caption = f"{source.classes[truth[i]]} read as {source.classes[said[i]]}: {softmax(logits)[i].max():.3f}"
+        assert " ".join(axes.get_title().split()) == caption
+        assert (axes.images[0].get_array() == small.test_images[i]).all()
 
 
 @pytest.mark.slow

@@ -129,6 +129,8 @@ def test_runs_are_called_by_what_they_differ_in(tmp_path):
     assert names == [f"{same}, NumPy", f"{same}, PyTorch", "batch size 6000, hidden 16, NumPy"]
     older = {name: value for name, value in runs[0][0].items() if name not in ("optimizer", "augment")}
     assert plot.labels(paths[:2], [older, runs[1][0]]) == ["NumPy", "PyTorch"]  # older than these options
+    apart = [runs[0][0] | {"data": {"sha256": letter}} for letter in "ab"]  # which says nothing to anybody
+    assert plot.labels(paths[:2], apart) == ["NumPy", "PyTorch"]
     assert plot.labels(paths[:1], [runs[0][0]]) == ["NumPy"]
     assert plot.labels(paths[:1] * 2, [runs[0][0]] * 2) == [f"NumPy ({paths[0]})"] * 2
     figure = plot.comparison(dict(zip(names, runs, strict=True)))
@@ -217,6 +219,7 @@ def test_a_damaged_history_is_one_line(tmp_path):
     whole = json.loads(path.read_text())
     for change in [
         {"train_loss": [float("nan")] * 150}, {"train_loss": ["low"] * 150}, {"train_loss": []},
+        {name: [] for name in whole if name.startswith(("train_", "test_"))},
         *({f"{of}_accuracy": [share] * n} for of, n in (("train", 150), ("test", 1)) for share in (-0.1, 1.1)),
         {"test_step": [1e9]}, {"test_loss": {}}, {"options": []},
         {"options": {"hold_out": 0}}, {"options": {"dataset": "mnist", "hold_out": -1}},
