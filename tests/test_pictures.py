@@ -195,6 +195,8 @@ def test_of_a_digit_that_was_written_the_likeliest_patches_are_drawn_and_the_one
         n == 3 for n in LIKELIEST
     ]
     assert frame(figure.axes[0]) == (14, 0, to_rgb(TEST))
+    looked = under(figure, f"head 2\nthe digit's word: {ATTENTION['block 1'][1, 1, 0]:.2f}").images[0]
+    assert looked.get_array().ravel().tolist() == [*ATTENTION["block 1"][1, 1, 1:], 0]  # the last patch is never seen
 
 
 def test_of_a_text_that_was_written_the_likeliest_letters_are_drawn_and_the_one_that_was_taken_is_red():
