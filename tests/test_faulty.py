@@ -7,7 +7,7 @@ import pytest
 import practice
 from conftest import ROOT
 from exercises.faults import FAULTS, SUSPECTS, line_of, spoilt
-from exercises.faulty import hand_out, handed_out, judge
+from exercises.faulty import answers_to, hand_out, handed_out, judge
 from support.errors import UserError
 
 
@@ -19,8 +19,15 @@ def test_a_fault_is_an_edit_of_one_line_that_python_reads(name):
     ast.parse(wrong)
     (line,) = (n for n, (a, b) in enumerate(zip(text.splitlines(), wrong.splitlines(), strict=True), 1) if a != b)
     assert line == line_of(text, fault) and fault.suspect in SUSPECTS
-    assert judge(name, f"{fault.file}:{line}", fault.suspect)[0]
-    assert not judge(name, f"{fault.file}:{line + 1}", fault.suspect)[0]
+    is_found, said = judge(name, f"{fault.file}:{line}", fault.suspect)
+    assert is_found and said[0] == f"Found. {fault.why}"
+    loud = [
+        f"Step {look.partition(' ')[0]} of docs/debugging.md says: {w}" for look, w in answers_to(name).items() if w
+    ]
+    assert said[1:] == loud or (not loud and said[1].startswith("No step of docs/debugging.md says anything"))
+    is_found, said = judge(name, f"{fault.file}:{line + 1}", fault.suspect)
+    assert not is_found and said[0] == "The suspect is right. The file is right, and the line is another."
+    assert said[1:] == [f"Look again at what step {s.split()[1]} of docs/debugging.md says." for s in loud[:1]]
     others = [suspect for suspect in SUSPECTS if suspect != fault.suspect]
     assert not any(judge(name, f"{fault.file}:{line}", suspect)[0] for suspect in others)
 

@@ -14,6 +14,7 @@ from exercises import block
 from exercises.catalogue import BY_NAME
 from exercises.words import TABLES
 from marker import marking
+from marker.derivatives import Off
 from practice_answers import write
 
 EXERCISE = BY_NAME["own_block"]
@@ -34,7 +35,7 @@ def test_the_answer_passes_in_time(tmp_path):
     assert found.passed and "to all 6 arrays of params, 1,752 numbers" in found.text, found.text
 
 
-@pytest.mark.parametrize("style", slow_but(["norms behind the sums, tuples, a kept mask", *ALSO], STYLES))
+@pytest.mark.parametrize("style", slow_but(["norms behind the sums, tuples, a kept mask", *[*ALSO][:2]], STYLES))
 def test_a_right_block_passes_in_any_style(style, tmp_path):
     found = verdict(STYLES[style], tmp_path, len(style))
     assert found.passed, found.text
@@ -69,6 +70,11 @@ def test_the_small_case_is_as_it_is_said(tmp_path):
     assert names["backward"](params, np.array(x), np.array(dy))[0][at] == pytest.approx(float(said[4]), rel=1e-3)
     above, below = (names["forward"](params, x + h * (np.arange(2) == at[2])) for h in (1e-6, -1e-6))
     assert ((above - below) * dy).sum() / 2e-6 == pytest.approx(float(said[6]), rel=1e-3)
+
+
+def test_what_is_off_by_less_than_a_hundredth_is_slight():
+    for mine, is_slight in ((1.009, True), (0.991, True), (1.02, False), (-1.0, False)):
+        assert block.is_slight({"x": [Off(0, mine, 1.0)], "y": [Off(1, 1.001, 1.0)]}) == is_slight
 
 
 def test_there_is_a_block_for_each_mark():

@@ -198,6 +198,10 @@ def test_a_case_passes_only_if_it_is_fixed_and_named(name):
     for mark, changed in (changes | {"fixed, but does not learn": {"number": 0.5}}).items():
         changed = replace(outcome, notes=notes | changed)
         assert marking.judge(case, 3, changed).words == mark
+    other = next(word for word in SUSPECTS if word not in case.against and word != case.kind.diagnosis)
+    for fixed, asked in ((True, "Was that so?"), (False, "Is that so here? The cause is still in the program.")):
+        text = marking.judge(case, 3, replace(outcome, notes=notes | {"said": other, "fixed": fixed})).text
+        assert asked in text and ("The cause is gone, but it was another." in text) == fixed
 
 
 @every_case

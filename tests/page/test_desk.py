@@ -96,6 +96,19 @@ def test_what_has_passed_in_a_zip_file_has_passed_here_if_it_is_as_it_was(tmp_pa
     assert {*found["files"]} == {"da1", "dz1", "loss"} and found["passed"] == {"da1": texts["da1"]}
 
 
+def test_blocks_run_one_after_the_other_with_the_same_names(tmp_path, monkeypatch):
+    monkeypatch.setattr(desk, "report_lines", lambda *files: None)
+    monkeypatch.setattr(desk, "Path", lambda name: tmp_path / name.rpartition("/")[2])
+    for blocks, printed in ((["a = 3", "a\na + 1"], "4\n"), ([""], ""), (["print(1)", "# nothing"], "")):
+        assert desk.session(blocks) == {"printed": printed}
+    monkeypatch.setattr(desk, "explain", lambda error, file: {"text": f"{error}, in {file}"})
+    for blocks, said in (
+        (["1 / 0", "2"], "In block 1 above: division by zero, in /tmp/block0.py"),
+        (["2", "1 / 0"], "division by zero, in /tmp/block1.py"),
+    ):
+        assert desk.session(blocks)["error"] == said
+
+
 def test_a_block_that_never_ends_is_named_if_it_is_not_the_last():
     for block, begins in ((0, "In block 1 above: "), (1, "")):
         said = desk.ended(["while True: pass", "1"], seconds=8, stuck={"line": 1, "file": block})["error"]
@@ -251,7 +264,7 @@ def test_a_network_of_ones_own_opens_in_the_page_if_it_is_one_of_the_pages(mnist
 
         found, proof = desk.as_mlp(SimpleNamespace(read=read), kept, images, "")
         assert told in proof and (found and (found["hidden"], found["pixels"])) == (pixels and (20, pixels))
-    deep = [*kept[:1], (rng.normal(0, 0.3, (20, 20)), np.zeros(20)), *kept[1:]]
+    deep = [*kept[:1], (rng.normal(0, 0.3, (20, 20)), np.zeros((1, 20))), *kept[1:]]
     assert "3 layers of weights" in desk.as_mlp(SimpleNamespace(read=read), deep, images, "")[1]
 
 
