@@ -154,6 +154,9 @@ def test_a_network_writes_what_it_learned(names):
             write.main([text, "--weights", f"learning_curves/checkpoint_{file}.npz"])
     with pytest.raises(UserError, match="--out is for a picture of digits"):
         write.main(["Lee", "--out", "lee.png"])
+    for words in (["--raw"], ["--start", "x.gguf"]):
+        with pytest.raises(UserError, match=rf"^{words[0]} is for the GGUF file .*, and .*names_np.npz needs none$"):
+            write.main(["Lee", "--weights", "learning_curves/checkpoint_gpt_names_np.npz", *words])
     Path("learning_curves/checkpoint_gpt_names_np.npz").unlink()
     with pytest.raises(UserError, match=r"no .* writes names .*: run `python main_np.py --model gpt --dataset names`"):
         write.main(["Lee"])
