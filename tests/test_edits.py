@@ -96,6 +96,8 @@ a * (b + i + 3) | a * b + i + 3 | 1 parentheses
 a.copy() | a | 0 a copy
 a.copy() | np.zeros_like(a) | 1 a term
 a.reshape(3) | a | 0 a transpose
+a.reshape(3) | a.reshape(2) | 1 a constant
+a.swapaxes(0, 1) | a.swapaxes(0, 2) | 1 a transpose
 np.tanh(a) | a | 0 a function
 np.log(a) | np.exp(a) | 1 a function
 a.sum() | a.sum(axis=0) | 1 an axis
@@ -158,6 +160,10 @@ a = 0\nfor i in b:\n    a += i | for i in b:\n    a = 0\n    a += i | 1 a line i
 a = b * b | a = i * i | 2 a name
 for i in b:\n    a = 0\n    a += i | for i in b:\n    a = 0\na += i | 1 a line in the loop
 for i in b:\n    a = 0\n    a += i | a = 0\nfor i in b:\n    a += i | 1 a line in the loop
+b = i\nfor i in b:\n    a = 0\n    a += i\nreturn a | \
+b = i\na = 0\nfor i in b:\n    a += i\nreturn a | 1 a line in the loop
+b = i\nfor i in b:\n    a = 0\n    a += i\nreturn a | \
+b = i\nfor i in b:\n    a = 0\na += i\nreturn a | 1 a line in the loop
 for i in b:\n    a = 0\na += i | for i in b:\n    a = 0\n    a += i | 1 a line in the loop
 """
 
