@@ -142,6 +142,17 @@ def test_of_which_words_a_loss_is_is_said(of, logits, words):
         writer.check_words(with_table(of, logits), params, texts, seed=0)
 
 
+def test_a_loss_has_to_be_lower_than_that_of_counting_by_two_hundredths(monkeypatch):
+    monkeypatch.setattr(writer, "why_so_high", lambda found: Wrong("too high", "It is too high."))
+    calls = SimpleNamespace(loss=lambda *_: 2.0)
+    for loss, is_right in ((2.02, True), (2.04, False), (2.06, False)):
+        found = SimpleNamespace(loss=loss, counts=2.05, calls=calls, params={}, others=np.zeros((3, 12)))
+        with nullcontext() if is_right else pytest.raises(Wrong, match="too high"):
+            writer.beats_counting(found)
+    for off, words in ((-6, " likelier"), (6, "less likely")):
+        assert words in str(writer.as_logits(off, 2.0, 2.1))
+
+
 def test_what_write_returns_has_to_be_names_that_begin_so():
     for names, mark in {
         ("may", "sch"): None, ("m" * 12, "sch"): None, ("m" * 13, "sch"): "write returns other letters",

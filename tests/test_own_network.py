@@ -310,6 +310,14 @@ def test_a_training_is_ended_after_so_many_gradients():
         ran.clear()
 
 
+def test_what_a_training_prints_is_shown_and_not_shown_again_where_it_is_repeated(capsys):
+    examples = np.zeros((5, 784), np.uint8), np.zeros(5, int)
+    module = SimpleNamespace(gradients=lambda *_: {}, train=lambda *_: print("a line") or ({}, 0.5))
+    for first, said in ((lambda *_: None, "a line\n"), (None, "")):
+        own.Reading(module).train(examples, 0, first=first)
+        assert capsys.readouterr().out == said
+
+
 def test_batches_that_come_in_the_order_of_the_images_are_told_from_others():
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (20, 784), np.uint8), np.zeros(20, int)
@@ -432,10 +440,10 @@ def without_b2(params):
     return params | {"b2": 0 * params["b2"]}
 
 
-def added(n, both=False):
-    """{read, or loss, too: made of the file, with n added to each pixel}"""
+def added(n):
+    """{read, loss: made of the file, with n added to each pixel}"""
     read = {"read": lambda file: lambda params, x: file.read(params, x + n)}
-    return read | ({"loss": lambda file: lambda params, x, y: file.loss(params, x + n, y)} if both else {})
+    return read | {"loss": lambda file: lambda params, x, y: file.loss(params, x + n, y)}
 
 
 def linear(*names):
@@ -464,7 +472,7 @@ DIFFERENT = [
     (own.reads_the_least_loss, "loss`. What do the two", {"read": lambda file: lambda p, x: 9 - file.read(p, x)}),
     (own.reads_one_by_one, "", {}),
     (own.reads_all_of_a_pixel, "", {}),
-    (own.reads_all_of_a_pixel, "between pixels of 205 and 206", added(np.uint8(50), both=True)),
+    (own.reads_all_of_a_pixel, "between pixels of 205 and 206", added(np.uint8(50))),
     (own.reads_all_of_a_pixel, "every pixel below 255 is set to 0",
      {"read": lambda file: lambda p, x: file.read(p, (x == 255) * 2550)}),
     (own.has_a_hidden_layer, "", {}),
