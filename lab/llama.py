@@ -375,8 +375,8 @@ def answer(model, file):
 def taught(found):
     """Sentences with the numbers."""
     yield f"The test loss of a word fell from {found['before']:.2f} to {found['after']:.2f}."
-    for when, said in zip(("before", "after"), found["answers"], strict=True):
-        yield f"{PROMPT} ({when}) {said}"
+    for when, said in zip(("Before", "After"), found["answers"], strict=True):
+        yield f"{when}: {said}"
     minutes = f"It took {found['seconds'] / 60:.0f} minutes ({found['machine']['processor']})"
     yield f"{minutes}, the tests before and after with it, and {found['memory'] / 1e9:.1f} GB of memory."
 
