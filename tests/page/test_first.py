@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from chromium import arrays, frames, opened, text, weights
+from conftest import ROOT
 from exercises.catalogue import BY_NAME
 from mlp_np import MLP
 from page.site import own_lines
@@ -82,6 +83,7 @@ APART = """() => {
 }"""
 
 
+@pytest.mark.slow
 def test_numbers_of_neighbours_do_not_run_into_each_other_in_any_window(first):
     first.evaluate("for (let k = 0; k < 10; k++) { lab.guess(k, 0.1); lab.settle(k); }")
     for width in (360, 641, 1081, 1180, LAPTOP[0]):
@@ -101,6 +103,7 @@ def test_each_address_leads_to_its_view(first):
     assert all(first.locator(f"#{part}").is_visible() for part in ("opening", "inside", "fool", "learn", "own"))
 
 
+@pytest.mark.slow
 def test_the_pad_is_drawn_on_by_keys(first):
     first.locator("#pad").focus()
     first.keyboard.press("Tab")
@@ -114,13 +117,13 @@ def test_the_pad_is_drawn_on_by_keys(first):
     assert text(first, "#answer") == "1"
 
 
-def test_the_chain_asks_for_what_its_exercises_ask_for(first):
+def test_the_chain_asks_for_what_its_exercises_ask_for():
     """Their names, what they give and what they get stand in page/chain.js, because the page opens without a site."""
-    script = first.evaluate("document.querySelector('script[type=module]').textContent")
-    asked = re.search(r"var CHAIN = \[.*?\n  \];", script, re.DOTALL)[0]
-    for name, gives, given in re.findall(
-        r'exercise: "(\w+)",\s+gives: \[(.*?)\],.*?given: \{(.*?)\}', asked, re.DOTALL
-    ):
+    script = (ROOT / "page" / "chain.js").read_text(encoding="utf-8")
+    asked = re.search(r"export const CHAIN = \[.*?\n\];", script, re.DOTALL)[0]
+    found = re.findall(r'exercise: "(\w+)",\s+gives: \[(.*?)\],.*?given: \{(.*?)\}', asked, re.DOTALL)
+    assert len(found) == asked.count("exercise:")
+    for name, gives, given in found:
         exercise = BY_NAME[name]
         assert re.findall(r'"(\w+)"', gives) == list(exercise.gives)
         assert {*re.findall(r"(\w+): \"", given)} == {*exercise.takes}
