@@ -4,7 +4,6 @@ Whatever a test draws comes from its name and a salt (--salt, or SALT in the env
 draw, and another order of the tests.
 """
 
-import gc
 import os
 import random
 import re
@@ -95,12 +94,6 @@ def pytest_collection_modifyitems(config, items):
     rest, n = [item for item in items if item not in long], int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
     share = -(-len(rest) // n)
     items[:] = [item for i in range(n) for item in [*long[i::n], *rest[i * share : (i + 1) * share]]]
-
-
-def pytest_collection_finish(session):
-    """What has been imported stays until the end: whoever looks for garbage need not go through it each time."""
-    gc.collect()
-    gc.freeze()
 
 
 def not_drawn(items, salt):
