@@ -394,9 +394,9 @@ def test_two_known_mistakes_are_named_whatever_place_was_found(tmp_path):
         assert marking.judge(exercise, 5, outcome).name == "a factor 2, and onehot added"
 
 
-def kind_of(name, mark):
-    """A mark. But those of two mistakes are one kind, found by a long search, and an error is one in each exercise."""
-    return "two mistakes" if ", and " in mark else (name, mark) if mark.startswith("error") else mark
+def kind_of(mark):
+    """A mark, but for those of two mistakes: these are one kind, and are found by a long search."""
+    return "two mistakes" if ", and " in mark else mark
 
 
 # In these a search takes a second.
@@ -407,7 +407,7 @@ def first_of_each_kind():
     """Every day, a sixth of what is right or not written, and one wrong answer of each kind."""
     seen = set()
     for n, (name, body, mark, words) in enumerate(everything_written()):
-        kind = kind_of(name, mark)
+        kind = (name, mark) if mark.startswith("error") else kind_of(mark)
         again = n % 6 if kind in ("passed", "not written") else kind in seen
         is_slow = again or (name in SOUGHT_LONG and kind == mark)
         yield pytest.param(name, body, mark, words, marks=pytest.mark.slow if is_slow else ())
