@@ -78,9 +78,10 @@ def pytest_report_header(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """A salt shuffles the files, and the tests of each file, and draws among those that are much alike. Each process
-    begins with some of the longest, so that none is left for one of them at the end. Of a file that is named all tests
-    run; tests that were named one by one run in the order in which they were named."""
+    """A salt shuffles the folders, the files of each and the tests of each file, and draws among those that are much
+    alike. (So tests that need a browser stay together: two processes need not both start one.) Each process begins with
+    some of the longest, so that none is left for one of them at the end. Of a file that is named all tests run; tests
+    that were named one by one run in the order in which they were named."""
     if any("::" in word for word in config.args):
         return
     salt = config.getoption("salt")
@@ -89,7 +90,7 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = [item for item in items if item not in left_out]
     if salt:
-        items.sort(key=lambda item: [zlib.crc32(f"{salt} {word}".encode()) for word in (item.path.name, item.nodeid)])
+        items.sort(key=lambda item: [zlib.crc32(f"{salt} {word}".encode()) for word in [*item.path.parts, item.nodeid]])
     long = [item for item in items if "first" in getattr(item.get_closest_marker("slow"), "args", ())]
     rest, n = [item for item in items if item not in long], int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
     share = -(-len(rest) // n)
