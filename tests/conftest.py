@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import zlib
 from collections import Counter
@@ -183,6 +184,19 @@ def nothing_by_chance(monkeypatch):
     for name, module in sys.modules.items():
         if name.endswith(".review"):
             monkeypatch.setattr(module, "date", Day)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_goes_on():
+    """After the last test: none has left a thread that computes, which would slow down every test after it."""
+    yield
+    for _ in range(5):  # what has just ended may need a moment
+        begun = time.process_time()
+        time.sleep(0.2)
+        if time.process_time() - begun < 0.1:
+            return
+    frames = sys._current_frames()
+    raise AssertionError([(thread.name, frames.get(thread.ident)) for thread in threading.enumerate()])
 
 
 # --- What tests share -------------------------------------------------------------------------------------------------

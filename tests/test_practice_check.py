@@ -1,5 +1,6 @@
 """`python practice.py check FILE`: whoever writes an exercise is told what is wrong with its file."""
 
+import re
 import shutil
 
 import pytest
@@ -57,12 +58,6 @@ the last entry, too | a.mean(axis=1)
 EDITS = [
     ("a=a, m=", "a=a, degree=2, m=", "nothing to look at"),  # a constant is no size
     ("    N, K = rng", "    N, K = 3\n    N, K = rng", "mean_of_row.py, line 17, `N, K = 3`: TypeError"),
-    pytest.param(
-        "    a = rng.normal",
-        "    while True:\n        pass\n    a = rng.normal",
-        "are not drawn within 1 s",
-        marks=pytest.mark.slow,
-    ),
     ("a = rng.normal(size=(N, K))", "a = np.ones((N, K))", "line 18, `a = np.ones((N, K))`: NameError"),
     ("rng.normal(size=(N, K))", "rng.normal(size=(N, 1)).repeat(K, 1)", "gives the right numbers (seed"),
     (
@@ -91,6 +86,14 @@ def test_what_is_wrong_is_said_with_its_line(old, new, said, tmp_path, capsys):
     status = practice.main(["--exercises", str(tmp_path), "check", str(path)])
     out = capsys.readouterr().out
     assert said in out and bool(status) == ("nothing" not in out), out
+
+
+@pytest.mark.slow
+def test_inputs_that_are_never_drawn_are_said_with_their_line(program, tmp_path):
+    """In a process of its own, in which the loop goes on until the end."""
+    path = write(tmp_path, "    a = rng.normal", "    while True:\n        pass\n    a = rng.normal")
+    ended = program("practice.py", "--exercises", tmp_path, "check", path)
+    assert ended.returncode == 1 and re.search(r"line 1[89], `.*`: the inputs are not drawn within 1 s", ended.stdout)
 
 
 def test_an_edit_with_a_reason_is_harmless(tmp_path):
