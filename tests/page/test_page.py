@@ -310,7 +310,7 @@ def test_no_digit_is_named_a_digit_too(committed):
 
 LOOK = """window.look = () => {  // all that the page shows: what it says, its attributes, its pictures in view
     const html = document.body.outerHTML.replace(/<script.*?<\\/script>/gs, "");
-    const found = html.replace(/ tabindex="-?\\d"| style=""/g, "");
+    const found = html.replace(/ tabindex="-?\\d"| (style|id)=""/g, "");
     const all = (selector) => [...document.querySelectorAll(selector)], box = (e) => e.getBoundingClientRect();
     const inView = all("canvas:not(#picker canvas)").filter((c) => box(c).bottom > 0 && box(c).top < innerHeight);
     const pictures = inView.map((c) => `${c.id || c.closest("[id]").id} ${c.toDataURL()}`);
