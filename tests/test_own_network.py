@@ -584,9 +584,7 @@ def test_of_two_arrays_one_may_move_alone():
 
 def test_a_loss_has_diverged_that_has_risen_by_three_tenths_of_its_way():
     assert blank.has_diverged([5, 1, 2.3]) and blank.has_diverged([5, 1, 6])
-    assert (
-        not blank.has_diverged([5, 1, 2.1]) and not blank.has_diverged([5, 4, 3]) and not blank.has_diverged([5, 6, 4])
-    )
+    assert not any(map(blank.has_diverged, ([5, 1, 2.1], [5, 4, 3], [5, 6, 4])))
     assert blank.on_the_way([5, 6, 4.0]) == "5, 6, 4" and blank.on_the_way([*range(26)]) == "0, 5, 10, 15, 20, 25"
 
 
