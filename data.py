@@ -1,7 +1,13 @@
-"""Load what there is to learn from, draw batches, and make a network's input of images: numbers for each pixel.
+"""What there is to learn from: images with labels, or sequences of tokens. Batches of it, as a network takes them.
 
-Images stay uint8 in memory (47 MB instead of 188); a batch becomes floating point when it is drawn. How files become
-arrays is in support/source.py, and how a network that writes sees them in support/texts.py.
+`load` gives `Images` or `Tokens`, and `batches` draws x and y from either:
+
+    a network that reads images     x (B, 28, 28) numbers of the pixels    y (B,) the labels
+    one that writes token by token  x (B, T) tokens                        y (B, T) of each token the next
+
+A network that writes may learn from images, too: support/texts.py makes tokens of their patches. Images stay uint8 in
+memory (47 MB instead of 188); a batch becomes floating point when it is drawn. How files become arrays is in
+support/source.py.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -55,30 +61,80 @@ BUNDLED = {
 SOURCES = Sources({name: Source(name, **given) for name, given in BUNDLED.items()})
 
 
-class Dataset(NamedTuple):
-    """The comments are those of MNIST. Of names, an "image" is a text (12,) uint8 of words, and of a text a window of
-    T + 1 letters; all labels are 0."""
+class Images(NamedTuple):
+    """Images, and what each of them shows: the comments are those of MNIST."""
 
     train_images: np.ndarray  # (60000, 28, 28) uint8, 0 is background
     train_labels: np.ndarray  # (60000,) uint8, 0 to 9
     test_images: np.ndarray  # (10000, 28, 28) uint8
     test_labels: np.ndarray  # (10000,) uint8
 
-    def with_few_tests(self, options, most=200, parts=1):
-        """The same with a single batch of `test_batches` for each part, for a test that only has to be possible."""
-        number = parts * at_once(self, options, most, parts)
+    @property
+    def n_train(self):
+        """How many there are to learn from."""
+        return len(self.train_images)
+
+    @property
+    def n_test(self):
+        return len(self.test_images)
+
+    def train(self, chosen):
+        """Those of these numbers: images (B, 28, 28) uint8 and labels (B,) int64."""
+        return self.train_images[chosen], self.train_labels[chosen].astype(np.int64)
+
+    def test(self, chosen):
+        return self.test_images[chosen], self.test_labels[chosen].astype(np.int64)
+
+    def first_tests(self, number):
+        """The same with so many tests, for a test that only has to be possible."""
         return self._replace(test_images=self.test_images[:number], test_labels=self.test_labels[:number])
+
+    def mask(self, x):
+        """Which of the answers count in a loss and an accuracy that are reported, as an index of y: all of them."""
+        return ...
 
     def mark(self, drawn, options, first, last):
         """Mark in drawn, a bool for each training example, those of the batches of steps first, ..., last - 1."""
-        for _, _, chosen in indices(len(self.train_images), options, first, last):
-            drawn[chosen] = True
+        mark(drawn, options, first, last)
+
+
+class Tokens(NamedTuple):
+    """Sequences of tokens, numbers of the words in a vocabulary: names (N, 12), filled up behind their ends, or the
+    pieces of a text (N, T + 1). They have the methods of `Images`, and no labels."""
+
+    train_tokens: np.ndarray
+    test_tokens: np.ndarray
+    padding: int | None = None  # the token behind an end, if they are filled up
+
+    @property
+    def n_train(self):
+        return len(self.train_tokens)
+
+    @property
+    def n_test(self):
+        return len(self.test_tokens)
+
+    def train(self, chosen):
+        return self.train_tokens[chosen], None
+
+    def test(self, chosen):
+        return self.test_tokens[chosen], None
+
+    def first_tests(self, number):
+        return self._replace(test_tokens=self.test_tokens[:number])
+
+    def mask(self, x):
+        """For x (B, T): what comes after an end is an end again, and worth nothing to know."""
+        return ... if self.padding is None else x != self.padding
+
+    def mark(self, drawn, options, first, last):
+        mark(drawn, options, first, last)
 
 
 def load(source="mnist", hold_out=0):
-    """The `Dataset` of a `Source`, or of what --dataset takes; UserError if it cannot be obtained.
+    """The `Images` or `Tokens` of a `Source`, or of what --dataset takes; UserError if they cannot be obtained.
 
-    With hold_out, the last `hold_out` training images stand in for the test set. Anything chosen by comparing
+    With hold_out, the last `hold_out` training examples stand in for the test set. Anything chosen by comparing
     results (a learning rate, a width) is chosen on these: a test set that helped to choose no longer tests anything.
     """
     source = SOURCES[source] if isinstance(source, str) else source
@@ -86,26 +142,39 @@ def load(source="mnist", hold_out=0):
     if hold_out >= len(arrays[0]):
         raise UserError(f"--hold-out {hold_out} leaves none of the {len(arrays[0])} training {source.of} to learn from")
     if hold_out:
-        images, labels = arrays[:2]
-        arrays = [images[:-hold_out], labels[:-hold_out], images[-hold_out:], labels[-hold_out:]]
-    return Dataset(*arrays)
+        train = arrays[: len(arrays) // 2]
+        arrays = [array[:-hold_out] for array in train] + [array[-hold_out:] for array in train]
+    return Images(*arrays) if source.of == "images" else Tokens(*arrays, source.tokenizer.padding)
 
 
 def batches(dataset, options, first, last):
-    """The training batches of steps first, ..., last - 1: images (B, 28, 28) uint8 and labels (B,) int64.
+    """x and y of the training batches of steps first, ..., last - 1, as the network takes them: see `encode`.
 
     options: of the run; batch_size, seed and augment count. Each epoch visits the examples in its own order, a function
     of (seed, epoch) alone; what augment does to a batch is a function of (seed, epoch, batch). So a run can stop after
     any step and continue as if it had never stopped. An epoch skips the last few examples of its order if they do not
     fill a batch.
     """
-    drawn = draw(dataset.train_images, dataset.train_labels, options, first, last)
-    return drawn if options.augment == "none" else ahead(drawn)
+    for examples, labels in drawn(dataset, options, first, last):
+        yield encode(examples, labels, options)
 
 
-def draw(images, labels, options, first, last):
-    for epoch, i, chosen in indices(len(images), options, first, last):
-        yield AUGMENT[options.augment](images[chosen], stream(options.seed, epoch, i)), labels[chosen].astype(np.int64)
+def drawn(dataset, options, first, last):
+    """The same batches as they are kept: images (B, 28, 28) uint8, moved perhaps, and labels (B,); or tokens (B, T) and
+    None."""
+    items = draw(dataset, options, first, last)
+    return items if options.augment == "none" else ahead(items)
+
+
+def draw(dataset, options, first, last):
+    for epoch, i, chosen in indices(dataset.n_train, options, first, last):
+        examples, labels = dataset.train(chosen)
+        yield AUGMENT[options.augment](examples, stream(options.seed, epoch, i)), labels
+
+
+def mark(drawn, options, first, last):
+    for _, _, chosen in indices(len(drawn), options, first, last):
+        drawn[chosen] = True
 
 
 def indices(examples, options, first, last):
@@ -137,20 +206,32 @@ def ahead(items):
 
 
 def test_batches(dataset, options, most=200, part=0, parts=1):
-    """All test images in parts: images (B, 28, 28) uint8 and labels (B,) int64, where B is at most `most`.
+    """x and y of all test examples, at most `most` at a time, as the network takes them.
 
-    In parts, because layers keep what they compute: for all images at once, that may fill the memory.
+    In parts, because layers keep what they compute: for all at once, that may fill the memory.
     With several processes, number `part` of `parts` takes every `parts`-th batch, starting with batch `part`.
     """
-    size = at_once(dataset, options, most, parts)
-    for i in range(part * size, len(dataset.test_images), parts * size):
-        yield dataset.test_images[i : i + size], dataset.test_labels[i : i + size].astype(np.int64)
+    size, number = tests_at_once(dataset, options, most, parts), dataset.n_test
+    for i in range(part * size, number, parts * size):
+        yield encode(*dataset.test(slice(i, i + size)), options)
 
 
-def at_once(dataset, options, most, parts):
-    """Images in a batch of the test. Small training batches may be small because memory is short; and every process
+def few_tests(dataset, options, most=200, parts=1):
+    """The same dataset with a single batch of `test_batches` for each part."""
+    return dataset.first_tests(parts * tests_at_once(dataset, options, most, parts))
+
+
+def tests_at_once(dataset, options, most, parts):
+    """Examples in a batch of the test. Small training batches may be small because memory is short; and every process
     gets a batch."""
-    return min(most, options.source.most_at_once, 8 * options.batch_size, len(dataset.test_images) // parts)
+    return min(most, options.source.most_at_once, 8 * options.batch_size, dataset.n_test // parts)
+
+
+def encode(examples, labels, options):
+    """Examples as what goes into the network, x (B, ...), and what should come out, y (B, ...) int64."""
+    if options.network.writes:
+        return options.source.tokenizer.encode(examples, labels)
+    return as_input(examples, options), labels
 
 
 def as_input(images, options):

@@ -18,9 +18,11 @@ with program.needing("requirements-np.txt"):
     import data
     import main_np
     from layers_np import walk
+    from loading.checkpoint import add_weights, newest
+    from loading.checkpoint import load as load_network
+    from loading.network import arrays_of, make
+    from loading.options import parse_options, read
     from mlp_np import softmax, softmax_cross_entropy
-    from networks import add_weights, arrays_of, make, newest, parse_options, read
-    from networks import load as load_network
     from support import drawing, inside, texts
     from support.checkpoint import say_if_apart
     from support.errors import UserError
@@ -131,7 +133,7 @@ def look_at_writer(model, options, checkpoint, arguments):
     else:
         digit = DIGIT if arguments.digit is None else arguments.digit
         shown, draw = source.called(digit), inside.written
-        steps = gpt_steps(model, options, texts.first_words([digit], source)) | {"vocabulary": texts.vocabulary()}
+        steps = gpt_steps(model, options, source.tokenizer.first([digit])) | {"vocabulary": texts.vocabulary()}
         steps["image"] = texts.images_of(steps["words"][np.newaxis])[0]
     if arguments.patch is not None:
         steps["place"] = arguments.patch
@@ -219,10 +221,10 @@ def first_steps(options, steps):
     See `seen_at`.
     """
     dataset, (network, optimizer) = data.load(options.source, options.hold_out), main_np.build(options)
-    plan, losses = make_plan(options, len(dataset.train_images)), []
-    for step, batch in enumerate(data.batches(dataset, options, 0, min(steps, plan.steps))):
+    plan, losses = make_plan(options, dataset.n_train), []
+    for step, batch in enumerate(data.drawn(dataset, options, 0, min(steps, plan.steps))):
         lr, model = learning_rate(step, plan.steps, options), plain(options, network)
-        x, y = options.network.batch(*batch, options)
+        x, y = data.encode(*batch, options)
         losses.append(float(main_np.train_step(network, optimizer, x, y, lr)[0]))
         if step and not np.isfinite(losses[-1]):
             break
@@ -246,7 +248,7 @@ def first_steps(options, steps):
 
 def unusual_draws(dataset, options, steps, plan):
     """A mark if the batches of so many steps repeat examples within an epoch, or if test images are to be learned."""
-    drawn = np.zeros(len(dataset.train_images), bool)
+    drawn = np.zeros(dataset.n_train, bool)
     dataset.mark(drawn, options, 0, steps)
     again = drawn_again(int(drawn.sum()), steps, plan, options)
     marks = [("x", again[0].upper() + again[1:], "")] if again else []
@@ -272,14 +274,14 @@ def last_step(options, checkpoint):
     losses = [*checkpoint.history.numbers()["train_loss"]]
     if not all(checkpoint.groups.get(what) for what in options.rule.remembers):
         model, _, _ = load_network(checkpoint.path, writes=None)
-        batch = dataset.train_images[:FEW], dataset.train_labels[:FEW].astype(np.int64)
-        return seen_at(model, options, batch, {}, f"{len(batch[1])} training images", 1, losses)
+        batch = dataset.train(slice(FEW))
+        return seen_at(model, options, batch, {}, f"{len(batch[0])} training images", 1, losses)
     network, optimizer = main_np.build(options, checkpoint)
-    model, batch = plain(options, network), next(iter(data.batches(dataset, options, max(0, step - 1), max(1, step))))
-    plan = make_plan(options, len(dataset.train_images))
+    model, batch = plain(options, network), next(iter(data.drawn(dataset, options, max(0, step - 1), max(1, step))))
+    plan = make_plan(options, dataset.n_train)
     rises = step < plan.steps / 10
     lr = learning_rate(step, plan.steps, options) if rises else options.lr
-    main_np.train_step(network, optimizer, *options.network.batch(*batch, options), lr)
+    main_np.train_step(network, optimizer, *data.encode(*batch, options), lr)
     moved = {name: p - model.params[name] for name, p in network.params.items()}
     where = f"after {step:,} steps: the last batch again, rate {lr:g}" + " (the highest)" * (not rises)
     seen = seen_at(model, options, batch, moved, where, lr / options.lr, losses)
@@ -313,7 +315,7 @@ def both_ways(model, options, batch):
     The gradients are those of main_np.train_step. Of a network that is no list of layers, what its layers put out is
     what its `forward` leaves of each example.
     """
-    x, y = options.network.batch(*batch, options)
+    x, y = data.encode(*batch, options)
     outputs, layers, noted, before = {}, getattr(model, "layers", {}), Noted(options), {**vars(model)}
     model.training = True
     for name, layer in layers.items():
@@ -388,7 +390,8 @@ def seen_at(model, options, batch, moved, where, share, losses):
 def contradictions(model, options, batch):
     """Marks if the loss is not what it is called, or the gradients are not those of the loss: in float64, of a few."""
     exact = changed(options, dtype="float64")
-    x, y = options.network.batch(*(part[:IN_DOUBT] for part in batch), exact)
+    examples, labels = batch
+    x, y = data.encode(examples[:IN_DOUBT], labels if labels is None else labels[:IN_DOUBT], exact)
     slopes = Slopes(plain(exact, model), main_np.loss_of, x, y)
     loss, right = slopes.loss(), true_loss(slopes.logits(), y)
     where = "`python main_np.py --prove` says where it begins"
@@ -447,13 +450,13 @@ def in_words(marks):
 
 def shown(x, labels, options):
     """A few examples as the network gets them, as pictures (n, h, w) or texts, and what each is called."""
-    source, x, labels = options.source, x[:SHOWN], labels[:SHOWN]
+    source, x = options.source, x[:SHOWN]
     if source.of == "texts":
         return [source.as_letters(row)[:LETTERS] for row in x], None
     if source.of == "names":
         return texts.names_of(x[:, 1:]), None
     pictures = x if x.ndim == 3 else texts.images_of(np.pad(x[:, 1:], ((0, 0), (0, 1))))  # the last word is never in x
-    return pictures, [source.classes[label] for label in labels]
+    return pictures, [source.classes[label] for label in labels[:SHOWN]]
 
 
 # --- One image, there and back -------------------------------------------------------------------------------------
@@ -465,7 +468,7 @@ def both_passes(model, options, image, y):
     (steps, grads): {"image", "classes": their names, "loss", "logits": (10,), "p": (10,), "dlogits": (10,)}, and the
     model's gradients.
     """
-    x, labels = options.network.batch(image[np.newaxis], np.array([y]), options)
+    x, labels = data.encode(image[np.newaxis], np.array([y]), options)
     logits = model.forward(x)
     loss, dlogits = softmax_cross_entropy(logits, labels)
     rows = {"logits": logits, "p": softmax(logits), "dlogits": dlogits}
@@ -559,11 +562,8 @@ def counted(kernels):
 def draw_test(model, options, dataset):
     """The figures of the network's answers to all test images."""
     labels, network, tested = dataset.test_labels, options.network.title(options), test_set_name(options)
-    source, batch = options.source, options.network.batch
-    inputs = (
-        batch(*images_and_labels, options)[0] for images_and_labels in data.test_batches(dataset, options, IN_PART)
-    )
-    p = np.concatenate([softmax(model.forward(x)) for x in inputs])  # (N, 10)
+    source = options.source
+    p = np.concatenate([softmax(model.forward(x)) for x, _ in data.test_batches(dataset, options, IN_PART)])  # (N, 10)
     said, confidence = p.argmax(axis=1), p.max(axis=1)
     counts = np.bincount(10 * labels.astype(int) + said, minlength=100).reshape(10, 10)  # of (true class, answer)
     wrong = np.flatnonzero(said != labels)

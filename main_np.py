@@ -13,8 +13,9 @@ with program.needing("requirements-np.txt"):
 
     import data
     import plot
+    from loading.network import arrays_of, make, named
+    from loading.options import begin
     from mlp_np import softmax_cross_entropy
-    from networks import arrays_of, begin, make, named
     from support.checkpoint import misfit
     from support.errors import UserError
     from support.run import Run
@@ -30,34 +31,28 @@ def main(argv=None):
 
     run = Run(options, dataset, network.params, checkpoint)
     with run.watch(lambda: get_arrays(network, optimizer)):  # a progress bar; Ctrl-C waits until a step is done
-        if run.begins_with_knowledge:
-            run.say_before(*evaluate(network, dataset, options))
-        elif options.parts > 1:  # with one, what calls `forward` first is the first step
-            evaluate(network, dataset.with_few_tests(options), options)  # if there is too little memory, say so now
-        for images, labels in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
-            x, y = options.network.batch(images, labels, options)  # what goes in, and what should come out
-            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, options.source.told_of(x))
+        rehearse(run, network, dataset, options)
+        for x, y in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) pixels, (B,) digits
+            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, dataset.mask(x))
             run.record(loss, accuracy)
             if run.epoch_ends:
                 run.record_test(*evaluate(network, dataset, options))
             if run.epoch_ends or run.interrupted:
                 run.save(get_arrays(network, optimizer))
-            if run.epoch_ends:
-                run.say_epoch()
             if run.interrupted:
                 break
     plot.learning_curves(run)
     return run.end()
 
 
-def train_step(network, optimizer, x, y, lr, told=...):
-    """One step of training, in place; loss and accuracy before it, of those answers in y that are told of."""
-    logits = network.forward(x)  # (B, 10), or a row for each place
+def train_step(network, optimizer, x, y, lr, mask=...):
+    """One step of training, in place; loss and accuracy before it, of the answers in y that the mask lets through."""
+    logits = network.forward(x)  # (B, 10), or (B, T, V): a row for each token
     loss, dlogits = loss_of(logits, y)
     grads = network.backward(dlogits)
     optimizer.step(network.params, grads, lr)
-    if told is not ...:
-        logits, y = logits[told], y[told]
+    if mask is not ...:
+        logits, y = logits[mask], y[mask]
         loss, _ = loss_of(logits, y)
     return loss, (logits.argmax(axis=-1) == y).mean()
 
@@ -141,15 +136,22 @@ def evaluate(network, dataset, options):
     """Mean loss and accuracy of the network as it is on all test images."""
     network.training = False  # batch normalisation then uses the statistics that it remembers
     loss = correct = answers = 0
-    for images, labels in data.test_batches(dataset, options):
-        x, y = options.network.batch(images, labels, options)
-        told = options.source.told_of(x)
-        logits, y = network.forward(x)[told], y[told]
+    for x, y in data.test_batches(dataset, options):
+        mask = dataset.mask(x)
+        logits, y = network.forward(x)[mask], y[mask]
         loss += loss_of(logits, y)[0] * y.size
         correct += (logits.argmax(axis=-1) == y).sum()
         answers += y.size  # one for each image; of one that is written, or a name, one for each word that counts
     network.training = True
     return loss / answers, correct / answers
+
+
+def rehearse(run, network, dataset, options):
+    """Before the first step: what a network from a file knows already; of any other, whether the memory suffices."""
+    if run.begins_with_knowledge:
+        run.say_before(*evaluate(network, dataset, options))
+    elif options.parts > 1:  # with one, what calls `forward` first is the first step
+        evaluate(network, data.few_tests(dataset, options), options)
 
 
 def build(options, checkpoint=None):
@@ -170,4 +172,5 @@ def get_arrays(network, optimizer):
 
 
 if __name__ == "__main__":
+    sys.modules["main_np"] = sys.modules[__name__]  # `named` finds `update` by this name, and runs no file twice
     sys.exit(program.run(main, limit_memory=True))

@@ -14,7 +14,8 @@ with program.needing("requirements.txt"):
 
     import data
     import plot
-    from networks import arrays_of, begin, frozen_arrays, make, named
+    from loading.network import arrays_of, frozen_arrays, make, named
+    from loading.options import begin
     from support.names import check_twin, from_numpy, to_numpy
     from support.place import FULL_PRECISION, Place
     from support.run import Run
@@ -31,40 +32,34 @@ def main(argv=None):
 
     run = Run(options, dataset, to_numpy(model, optimizer)["params"], checkpoint, place)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
-        if run.begins_with_knowledge:
-            run.say_before(*evaluate(network, dataset, options, place))
-        else:  # if there is too little memory, say so now
-            evaluate(network, dataset.with_few_tests(options, 500, place.size), options, place)
-        for images, labels in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) and (B,)
-            x, y = options.network.batch(images, labels, options)  # what goes in, and what should come out
+        rehearse(run, network, dataset, options, place)
+        for x, y in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) pixels, (B,) digits
             x, y = place.own_part(x, y)  # as tensors on the computing device
-            told = options.source.told_of(x)
-            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, told, place.precision)
-            run.record(loss, accuracy, answers=y[told].numel())  # of names, each process has another number of them
+            mask = dataset.mask(x)
+            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, mask, place.precision)
+            run.record(loss, accuracy, answers=y[mask].numel())  # of names, each process has another number of them
             if run.epoch_ends:
                 run.record_test(*evaluate(network, dataset, options, place))
             if run.epoch_ends or run.interrupted:
                 run.save(to_numpy(model, optimizer))
-            if run.epoch_ends:
-                run.say_epoch()
             if run.interrupted:
                 break
     plot.learning_curves(run)
     return run.end()
 
 
-def train_step(network, optimizer, x, y, lr, told=..., precision=FULL_PRECISION):
-    """One step of training; loss and accuracy before it, as tensors, of those answers in y that are told of."""
+def train_step(network, optimizer, x, y, lr, mask=..., precision=FULL_PRECISION):
+    """One step of training; loss and accuracy before it, as tensors, of the answers in y that the mask lets through."""
     with precision:
-        logits = network(x)  # (B, 10), or a row for each place
+        logits = network(x)  # (B, 10), or (B, T, V): a row for each token
         loss = F.cross_entropy(logits.flatten(0, -2), y.flatten())  # a row of logits for each number in y
     optimizer.zero_grad()
     loss.backward()
     for group in optimizer.param_groups:
         group["lr"] = lr  # by hand: a scheduler would count steps of its own, and a resumed run starts in the middle
     optimizer.step()
-    if told is not ...:
-        logits, y = logits.detach()[told], y[told]
+    if mask is not ...:
+        logits, y = logits.detach()[mask], y[mask]
         loss = F.cross_entropy(logits, y)
     return loss.detach(), (logits.argmax(dim=-1) == y).to(loss.dtype).mean()
 
@@ -74,16 +69,24 @@ def evaluate(network, dataset, options, place):
     """Mean loss and accuracy of the network as it is on all test images."""
     network.eval()  # batch normalisation then uses the statistics that it remembers
     loss = correct = answers = 0
-    for images, labels in data.test_batches(dataset, options, 500, place.rank, place.size):
-        x, y = place.to_device(*options.network.batch(images, labels, options))
-        told = options.source.told_of(x)
-        logits, y = network(x)[told], y[told]
+    for x, y in data.test_batches(dataset, options, 500, place.rank, place.size):
+        x, y = place.to_device(x, y)
+        mask = dataset.mask(x)
+        logits, y = network(x)[mask], y[mask]
         loss += F.cross_entropy(logits.flatten(0, -2), y.flatten(), reduction="sum")
         correct += (logits.argmax(dim=-1) == y).sum()
         answers += y.numel()  # one for each image; of one that is written, or a name, one for each word that counts
     network.train()
     loss, correct, answers = place.sum(loss, correct.to(loss.dtype), answers)
     return loss / answers, correct / answers
+
+
+def rehearse(run, network, dataset, options, place):
+    """Before the first step: what a network from a file knows already; of any other, whether the memory suffices."""
+    if run.begins_with_knowledge:
+        run.say_before(*evaluate(network, dataset, options, place))
+    else:
+        evaluate(network, data.few_tests(dataset, options, 500, place.size), options, place)
 
 
 def build(options, checkpoint=None, device="cpu"):
@@ -96,7 +99,9 @@ def build(options, checkpoint=None, device="cpu"):
     with torch.device("meta"):  # names and shapes alone: what does not fit is refused before it fills the memory
         model = make("torch", options)
         check_twin(model, groups, whose)
-    model = model.to_empty(device=device) if options.begun else make("torch", options)  # all its arrays are NumPy's
+    model = (
+        model.to_empty(device=device) if options.base_model else make("torch", options)
+    )  # all its arrays are NumPy's
     model.to(device, getattr(torch, options.dtype))
     if torch.device(device).type != "mps":  # convolutions, with weights of four axes, are faster so; on mps, some wrong
         model.to(memory_format=torch.channels_last)

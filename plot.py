@@ -28,9 +28,8 @@ MARKS = "os^Dv*XP"
 def learning_curves(run):
     """Draw loss_plot_NAME.png and accuracy_plot_NAME.png into its folder. run: a `support.run.Run`."""
     if run.first:  # of several processes, one draws
-        for kind, curve in (("loss", loss_curve), ("accuracy", accuracy_curve)):
-            picture = curve(run.history, run.title, run.tested)
-            save(picture, run.folder / f"{kind}_plot_{run.name}.png")
+        for path, curve in zip(run.files.curves, (loss_curve, accuracy_curve), strict=True):
+            save(curve(run.history, run.title, run.tested), path)
 
 
 @style()

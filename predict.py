@@ -12,7 +12,7 @@ from support import program
 with program.needing("requirements-np.txt"):
     import numpy as np
 
-    import networks
+    import loading.checkpoint
     from mlp_np import softmax
     from support import drawing, inside, sheet
     from support.errors import UserError
@@ -32,7 +32,7 @@ def main(argv=None):
     parser = Parser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("pictures", nargs="+", metavar="picture", help=f"of one digit: {', '.join(FORMATS)}")
     parser.epilog = "A network knows only what it was shown: of a letter or a scribble it may be sure, too."
-    networks.add_weights(parser)
+    loading.checkpoint.add_weights(parser)
     parser.add_argument("--show", metavar="FILE.png", help="draw the picture, what was taken for ink, and the answer")
     what = "the pictures are of sheets with rows of 0 1 2 ... 9: put each digit into a folder for --dataset DIR"
     parser.add_argument("--cut", metavar="DIR", help=what)
@@ -44,7 +44,7 @@ def main(argv=None):
         return 0
     if arguments.show and len(arguments.pictures) > 1:
         parser.error("--show draws one picture: name one")
-    model, options, checkpoint = networks.load(arguments.weights)
+    model, options, checkpoint = loading.checkpoint.load(arguments.weights)
     if arguments.show:
         check_output("--show", arguments.show, ".png", checkpoint.path, *arguments.pictures)
     source = options.source
@@ -52,7 +52,7 @@ def main(argv=None):
     def read(path):
         """(the ten probabilities, the answer in words) for a picture file; UserError if it is refused."""
         seen = source.read(path)
-        p = softmax(networks.logits_of(model, options, seen.image[np.newaxis]))[0]
+        p = softmax(loading.checkpoint.logits_of(model, options, seen.image[np.newaxis]))[0]
         names = [source.classes[n] for n in p.argsort()[::-1]]
         first, second = [name for name in names if name != NONE][:2]
         answer = f"{source.kind}: {first}" if p.max() >= SURE else f"{source.kind}: {first} or {second} (not sure)"

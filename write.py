@@ -17,7 +17,8 @@ with program.needing("requirements-np.txt"):
     from PIL import Image
 
     import data
-    import networks
+    import loading.checkpoint
+    import loading.gguf_file
     from support import texts
     from support.errors import UserError
     from support.files import check_output, replacing
@@ -39,7 +40,7 @@ def main(argv=None):
         "network that can do so goes on from it; by default all digits, names from the start, or a text from a new line"
     )
     parser.add_argument("text", nargs="?", help=what)
-    networks.add_weights(parser, writes=True)
+    loading.checkpoint.add_weights(parser, writes=True)
     what = "below 1, likely words become likelier; 0 always takes the likeliest (default: 0.8)"
     parser.add_argument("--temperature", metavar="T", help=what, type=number(0, 100), default=0.8)
     what = "decides what is drawn: the same seed writes the same (default: 0)"
@@ -61,14 +62,14 @@ def main(argv=None):
     if arguments.start and (not arguments.weights or is_model(arguments.weights)):
         raise UserError("--start is for a checkpoint that was learned beside a GGUF file: name that with --weights")
     if arguments.weights and is_model(arguments.weights):
-        return talk(arguments, *networks.load_file(arguments.weights))
+        return talk(arguments, *loading.gguf_file.load_file(arguments.weights))
     if arguments.raw and not arguments.weights:
         raise UserError("--raw is for the GGUF file of a model that people use: name it with --weights")
     check_output("--out", arguments.out or OUT, ".png")
     how = {"writes": True, "text": arguments.text, "start": arguments.start}
-    model, options, checkpoint = networks.load(arguments.weights, **how)
-    if options.begun:
-        return talk(arguments, model, options, options.begun.file)
+    model, options, checkpoint = loading.checkpoint.load(arguments.weights, **how)
+    if options.base_model:
+        return talk(arguments, model, options, options.base_model.file)
     if arguments.raw or arguments.start:
         what = "--raw" if arguments.raw else "--start"
         raise UserError(f"{what} is for the GGUF file of a model that people use, and {checkpoint.path} needs none")
@@ -100,21 +101,21 @@ def digits(model, options, network, arguments):
     if not inked.all():
         print(f"{(~inked).sum()} of {inked.size} images {'is' if (~inked).sum() == 1 else 'are'} blank, here {BLANK}")
     try:
-        reader, its_options, checkpoint = networks.load()
+        reader, its_options, checkpoint = loading.checkpoint.load()
     except UserError as error:
         print(f"it was not read: {error}".removesuffix(", or give --weights FILE"))
         return
     print(f"{its_options.network.title(its_options)} of {checkpoint.path} reads:")
     source = its_options.source
     for row, ink in zip(rows, inked, strict=True):
-        said = networks.logits_of(reader, its_options, row).argmax(axis=1)
+        said = loading.checkpoint.logits_of(reader, its_options, row).argmax(axis=1)
         words = (source.classes[n] if there else BLANK for n, there in zip(said, ink, strict=True))
         print(("" if source.kind == "digit" else ", ").join(words))
 
 
 def write(model, asked, temperature, rng, options, top=None, top_p=1):
     """An image of each of the digits asked for, as a trained GPT writes it: (B, 28, 28) uint8."""
-    begun = texts.first_words(asked, options.source)
+    begun = options.source.tokenizer.first(asked)
     words = np.stack([*model.write(begun, temperature, rng, top, top_p)], axis=1)  # (B, 49)
     return texts.images_of(words)
 
@@ -134,7 +135,7 @@ def names(model, options, network, arguments):
     """Say them, and of each whether it is in the list that the network has learned from."""
     how = arguments.temperature, np.random.default_rng(arguments.seed), options, arguments.top, arguments.top_p
     written = go_on(model, (arguments.text or "").lower(), arguments.count or 10, *how)
-    known = {*texts.names_of(data.load(options.source, options.hold_out).train_images)}
+    known = {*texts.names_of(data.load(options.source, options.hold_out).train_tokens)}
     print(network)
     for name in written:
         print(f"{name.capitalize():13}{'in the list' if name in known else 'new'}")
@@ -145,7 +146,7 @@ def names(model, options, network, arguments):
 def go_on(model, letters, count, temperature, rng, options, top=None, top_p=1):
     """So many names that begin with these letters, as a trained GPT writes them."""
     given = texts.texts_of([letters])[:, : len(letters)]
-    begun = np.concatenate([texts.first_words([0], options.source), given], axis=1)  # (1, n)
+    begun = np.concatenate([options.source.tokenizer.first([0]), given], axis=1)  # (1, n)
     written = np.stack([*model.write(begun.repeat(count, axis=0), temperature, rng, top, top_p)], axis=1)
     return [letters + rest for rest in texts.names_of(written)]
 

@@ -28,25 +28,26 @@ class Fault(NamedTuple):
 
 
 TEXT, VIT = "--model gpt --dataset names", "--model vit"
-IMAGES, ORDER = "(images[chosen], stream", "stream(options.seed, epoch).permutation(examples)"
+IMAGES, ORDER = "(examples, stream", "stream(options.seed, epoch).permutation(examples)"
 HE = "rng.normal(0, np.sqrt(2 / fan_in), (fan_in, fan_out))"
 FAULTS = {
     "again": Fault("data", "data.py", ORDER, f"np.resize({ORDER}[:1000], examples)",
                    "Each epoch draws the same 1,000 images again and again."),
     "windows": Fault("data", "data.py", "order[i * batch_size : (i + 1) * batch_size]", "order[i : i + batch_size]",
                      "Each batch is the one before, moved on by a single image."),
-    "shifted labels": Fault("data", "data.py", "labels[chosen].astype(np.int64)",
-                            "(labels[chosen] + (chosen % 10 == 0)).astype(np.int64) % 10",
+    "shifted labels": Fault("data", "data.py", "self.train_labels[chosen].astype(np.int64)",
+                            "(self.train_labels[chosen] + (chosen % 10 == 0)).astype(np.int64) % 10",
                             "The labels of a tenth of the images are too large by one."),
-    "other labels": Fault("data", "data.py", "labels[chosen].astype", "labels[np.sort(chosen)].astype",
+    "other labels": Fault("data", "data.py", "self.train_labels[chosen].astype",
+                          "self.train_labels[np.sort(chosen)].astype",
                           "The labels are sorted, and the images are not: they belong to other images."),
-    "turned images": Fault("data", "data.py", IMAGES, "(images[chosen].swapaxes(1, 2), stream",
+    "turned images": Fault("data", "data.py", IMAGES, "(examples.swapaxes(1, 2), stream",
                            "The training images are mirrored at their diagonal, and the test images are not."),
-    "inverted images": Fault("data", "data.py", IMAGES, "(255 - images[chosen], stream",
+    "inverted images": Fault("data", "data.py", IMAGES, "(255 - examples, stream",
                              "The training images are dark on light, and the test images are light on dark."),
-    "test in training": Fault("data", "data.py", "return Dataset(*arrays)",
-                              "return Dataset(*(np.concatenate(pair) for pair in zip(arrays[:2], arrays[2:])), "
-                              "*arrays[2:])", "The test images are among those that it learns from."),
+    "test in training": Fault("data", "data.py", "return Images(*arrays) if",
+                              "return Images(*(np.concatenate(pair) for pair in zip(arrays[:2], arrays[2:])), "
+                              "*arrays[2:]) if", "The test images are among those that it learns from."),
     "mean": Fault("data", "data.py", "x -= 255 * mean", "x -= mean", "The mean of the pixels is hardly taken off."),
     "deviation": Fault("data", "data.py", "x /= 255 * std", "x /= std",
                        "The pixels are divided by a deviation that is 255 times too small."),
@@ -112,21 +113,21 @@ FAULTS = {
     "it rises to the end": Fault("schedule", "support/run.py", "(step + 1) / warmup, ", "(step + 1) / steps, ",
                                  "The rate rises for half of the run."),
     "tested on what it knows": Fault("test", "data.py",
-                                     "dataset.test_images[i : i + size], dataset.test_labels[i : i + size]",
-                                     "dataset.train_images[i : i + size], dataset.train_labels[i : i + size]",
+                                     "self.test_images[chosen], self.test_labels[chosen]",
+                                     "self.train_images[chosen], self.train_labels[chosen]",
                                      "It is tested on training images."),
     "a sum of means": Fault("test", "main_np.py", "loss_of(logits, y)[0] * y.size", "loss_of(logits, y)[0] * 1",
                             "The test's loss adds up the means of the batches, and divides by the images."),
-    "other pixels": Fault("test", "main_np.py", "for images, labels in data.test_batches(dataset, options):",
-                          "for images, labels in ((i // 2, y) for i, y in data.test_batches(dataset, options)):",
+    "other pixels": Fault("test", "data.py", "self.test_images[chosen], self.test_labels[chosen]",
+                          "self.test_images[chosen] // 2, self.test_labels[chosen]",
                           "The test images are half as bright as the training images."),
     "it sees ahead": Fault("forward", "gpt_np.py", "seen = np.tri(scores.shape[-1], dtype=bool)",
                            "seen = np.tri(scores.shape[-1], k=1, dtype=bool)",
                            "Each place sees the word that it should predict.", TEXT),
     "no targets": Fault("data", "support/texts.py",
-                        "return np.concatenate([first_words(labels, source), y[:, :-1]], axis=1), y",
-                        "return (x := np.concatenate([first_words(labels, source), y[:, :-1]], axis=1)), "
-                        "np.minimum(x, sizes(source)['words'] - 1)", "It learns to repeat its input.", TEXT),
+                        "return np.concatenate([self.first(labels), y[:, :-1]], axis=1), y",
+                        "return (x := np.concatenate([self.first(labels), y[:, :-1]], axis=1)), "
+                        "np.minimum(x, self.words - 1)", "It learns to repeat its input.", TEXT),
     "no places": Fault("forward", "vit_np.py", 'return x + self.params["P"]', 'return x + 0 * self.params["P"]',
                        "The places of the words are not added.", TEXT),
     "no scale": Fault("forward", "vit_np.py", "(width // heads) ** -0.5", "1.0",

@@ -25,7 +25,7 @@ with program.needing("requirements-np.txt"):
 def examples_of(name):
     """What `train` of that exercise is given, and the class with the calls of its functions."""
     if name == "own_gpt":
-        return (data.load("names").train_images,), Writing
+        return (data.load("names").train_tokens,), Writing
     images, labels, *_ = digits.few_images()
     return (images.reshape(len(images), -1), labels), Reading
 

@@ -16,13 +16,12 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from functools import cache, partial, reduce
 from pathlib import Path
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
 
 import data
-import networks
+import loading.gguf_file
 from desk.classroom import is_stub
 from desk.show import near, say
 from exercises.catalogue import BY_NAME
@@ -41,7 +40,6 @@ from support import program
 from support.errors import UserError
 from support.lockstep import differs, largest_difference
 from support.rounding import above
-from support.texts import as_text
 from support.tokens import joined
 from vit_np import LayerNorm, Softmax, ViT, merge, split
 
@@ -389,7 +387,7 @@ TINY, PAIRS = {"width": 32, "heads": 4, "keys": 2, "hidden": 48, "places": 64}, 
 
 def real(path):
     """(the model in a file, what it is called, cut(join): the question in its words, the `ModelFile`)."""
-    model, options, file = networks.load_file(path)
+    model, options, file = loading.gguf_file.load_file(path)
 
     def cut(join):
         file.words.known, file.words.join = {}, join
@@ -460,7 +458,7 @@ def half_as_large(images, labels):
 
 def as_texts(images, labels):
     """Words (steps, B, T), and those that come next."""
-    x, y = as_text(images.reshape(-1, 28, 28), labels.ravel(), SimpleNamespace(source=data.SOURCES["mnist"]))
+    x, y = data.SOURCES["mnist"].tokenizer.encode(images.reshape(-1, 28, 28), labels.ravel())
     return x.reshape(*labels.shape, -1), y.reshape(*labels.shape, -1)
 
 

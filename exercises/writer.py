@@ -20,7 +20,7 @@ with program.needing("requirements-np.txt"):
     from marker import ROOT
     from marker.derivatives import check_loss
     from support.files import replacing
-    from support.texts import LETTERS, first_words, names_of, sizes, texts_of
+    from support.texts import LETTERS, names_of, texts_of
 
 BETTER = 0.02  # how much lower its loss has to be than that of counting: no table of these counts is
 AGAIN = 0.05  # how much higher the loss of another training may be, of other names
@@ -28,8 +28,8 @@ APART = 0.08  # how far from its loss on names held out the claim may be
 KNOWN, OTHERS = 4000, 1000  # names to learn from, and names held out
 STUB = ROOT / "exercises" / "chapter6" / "own_gpt.py"
 NAMES = data.SOURCES["names"]
-V, T = sizes(NAMES)["words"], NAMES.places
-START = int(first_words([0], NAMES).item())
+V, T = NAMES.tokenizer.words, NAMES.places
+START = int(NAMES.tokenizer.first([0]).item())
 # The beginnings of the names that it has to write.
 BEGUN = [*["", "m", "sch", "wil"] * 100, "schwarzenber", "hildebrandt"]
 SIZES = 1, 7, 101, 250  # of batches, in which `logits` should say the same of a text
@@ -66,7 +66,7 @@ def renamed(found):
 def draw(rng):
     """Texts (N, 12) uint8 to learn from, and others to test with."""
     names = data.load("names")
-    texts = np.concatenate([names.train_images, names.test_images])
+    texts = np.concatenate([names.train_tokens, names.test_tokens])
     chosen = rng.permutation(len(texts))[: KNOWN + OTHERS]
     return texts[chosen[:KNOWN]], texts[chosen[KNOWN:]]
 
@@ -81,7 +81,7 @@ def of_all_kinds(texts):
 def words(texts):
     """Which places of texts (N, T) count: those of the letters and of one end."""
     counts = np.ones(np.shape(texts), bool)
-    counts[:, 1:] = NAMES.told_of(texts[:, :-1])
+    counts[:, 1:] = texts[:, :-1] != NAMES.tokenizer.padding
     return counts
 
 
@@ -451,16 +451,16 @@ JUDGE = Blank(FUNCTIONS, STUB, Writing, CONSEQUENCES, said, "exercises.writer", 
 def run(file):
     """Train the network of a file on all names, keep it beside the file, and let it write ten."""
     dataset = data.load("names")
-    print(f"It trains on {len(dataset.train_images):,} names.", flush=True)
+    print(f"It trains on {len(dataset.train_tokens):,} names.", flush=True)
     with explained(file) as module:
         calls = Writing(module)
-        trace = calls.train((dataset.train_images,), 0, names=())
+        trace = calls.train((dataset.train_tokens,), 0, names=())
         content = kept(trace.params)
-        found = loss_of(calls, trace.params, dataset.test_images)
+        found = loss_of(calls, trace.params, dataset.test_tokens)
         names = calls.write(trace.params, [""] * 10, np.random.default_rng(0))
     with replacing(Path(file).with_suffix(".npz")) as written:
         written.write(content)
-    print(f"You claim {trace.claim:.2f} a letter. On {len(dataset.test_images):,} others it is {found:.2f}.")
+    print(f"You claim {trace.claim:.2f} a letter. On {len(dataset.test_tokens):,} others it is {found:.2f}.")
     print(*names, sep="\n")
 
 

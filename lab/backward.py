@@ -15,9 +15,9 @@ with program.needing("requirements-np.txt"):
     from lab import film
     from lab.figures import FRAME, GREY, Page
     from lab.results import ROOT
+    from loading.options import parse_options
     from main_np import update
     from mlp_np import MLP, softmax, softmax_cross_entropy
-    from networks import parse_options
     from support.drawing import INK, MONO, TEST, TRAIN, style
     from support.inside import SIGNED
     from support.options import Parser

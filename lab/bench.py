@@ -26,7 +26,8 @@ with program.needing("requirements-np.txt"):
     import main_torch
     from lab import results, timing
     from lab.timing import ROUNDS, threads_of_workers
-    from networks import NETWORKS, parse_options, typed
+    from loading.options import parse_options
+    from networks import NETWORKS, typed
     from support.errors import UserError
     from support.history import machine, processor
     from support.options import Parser, changed
@@ -122,7 +123,7 @@ def begin(name, argv, what="step"):
     step, test = TOOLS[name](options)
 
     def take_step():
-        x, y = options.network.batch(*next(batches), options)
+        x, y = next(batches)
         loss, *_ = step(x, y, options.lr)
         return float(loss)  # reading it waits for JAX
 
@@ -218,7 +219,7 @@ def contradictions(rounds):
         if not all(name in rounds for name in names):
             continue
         options = parse_options("torch", *argv.split())
-        plan = make_plan(options, len(data.load(options.source).train_images))
+        plan = make_plan(options, data.load(options.source).n_train)
         epochs = math.ceil(plan.steps / plan.steps_per_epoch)
         ms, test, whole = (np.median(rounds[name]) for name in names)
         parts = plan.steps * ms / 1000 + epochs * test

@@ -16,9 +16,8 @@ with program.needing("requirements-np.txt"):
 
     import data
     from lab import results
-    from networks import parse_options
+    from loading.options import parse_options
     from support.options import Parser
-    from support.texts import sizes
 
 TABLES = {
     "all words alike": "",
@@ -37,11 +36,11 @@ ROWS = {  # of a text: the coarser table has one letter fewer before
 SEEN = (0, 10, 100, 1000)  # how often four letters were seen: the ends of the lines of a table
 
 
-def pairs(images, labels, options):
+def pairs(dataset, batch, options):
     """For each word of the texts that counts, three arrays: its place, the word before it, and the word."""
-    x, y = options.network.batch(images, labels.astype(np.int64), options)
-    told = options.source.told_of(x)
-    return tuple(array[told].ravel() for array in (np.broadcast_to(np.arange(y.shape[1]), y.shape), x, y))
+    x, y = data.encode(*batch, options)
+    mask = dataset.mask(x)
+    return tuple(array[mask].ravel() for array in (np.broadcast_to(np.arange(y.shape[1]), y.shape), x, y))
 
 
 def shares(context, words, behind):
@@ -66,10 +65,10 @@ def tables(place, before, words, sizes):
 def measure(dataset):
     """{table: {"loss", "accuracy"}} on all test texts."""
     options = parse_options("np", "--model", "gpt", "--dataset", dataset)
-    train_images, train_labels, test_images, test_labels = data.load(options.source)
-    known, found = pairs(train_images, train_labels, options), {}
-    place, before, words = pairs(test_images, test_labels, options)
-    for name, (table, asks) in tables(*known, sizes(options.source)).items():
+    examples, everything = data.load(options.source), slice(None)
+    known, found = pairs(examples, examples.train(everything), options), {}
+    place, before, words = pairs(examples, examples.test(everything), options)
+    for name, (table, asks) in tables(*known, options.source.tokenizer.sizes).items():
         context = tuple({"p": place, "b": before}[letter] for letter in asks)
         best = table == table.max(axis=-1, keepdims=True)
         hits = best / best.sum(axis=-1, keepdims=True)  # it guesses one of the likeliest
@@ -85,7 +84,7 @@ def of_rows(source):
     A table of 65^5 numbers has no room. But of all rows of four letters, few occur: only these are rows of it.
     """
     words, letters = source.content["arrays"][0].astype(np.int64), len(source.letters)
-    *_, test, _ = source.examples()
+    _, test = source.examples()
     first = len(words) * 9 // 10  # of the test
     asked = np.arange(first + 1, first + 1 + len(test) * source.places)
     p = np.full((len(asked), letters), 1 / letters)

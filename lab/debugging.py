@@ -14,7 +14,8 @@ with program.needing("requirements-np.txt"):
     import look
     from lab import by_heart, find_lr
     from lab.results import ROOT, load_results, markdown, save_result
-    from networks import NETWORKS, parse_options
+    from loading.options import parse_options
+    from networks import NETWORKS
     from support import drawing, inside
     from support.drawing import TEST, TRAIN, new_figure, style, style_axes
     from support.history import machine

@@ -17,7 +17,7 @@ with program.needing("requirements.txt"):
     import data
     import main_torch
     from lab import results
-    from networks import parse_options
+    from loading.options import parse_options
     from support import drawing
     from support.drawing import TEST, TRAIN, new_figure, powers_of_ten, style, style_axes
     from support.history import machine
@@ -54,8 +54,8 @@ def gradient_norms(dataset, blocks, shortcuts):
 def accuracy_after_one_epoch(dataset, blocks, shortcuts):
     model, optimizer, options = network(blocks, shortcuts)
     plan = make_plan(options, len(dataset.train_images))
-    for step, (images, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
-        x = torch.from_numpy(data.as_input(images, options))
+    for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
+        x = torch.from_numpy(x)
         lr = learning_rate(step, plan.steps, options)
         main_torch.train_step(model, optimizer, x, torch.from_numpy(y), lr)
     return float(main_torch.evaluate(model, dataset, options, Place(options))[1])

@@ -18,7 +18,7 @@ with program.needing("requirements-np.txt"):
     import main_np
     from lab.figures import FRAME, GREY, NOTE, Page
     from lab.results import ROOT
-    from networks import parse_options
+    from loading.options import parse_options
     from support.drawing import GRID, INK, TEST, TRAIN, style
     from support.files import replacing
     from support.inside import SIGNED
@@ -48,9 +48,8 @@ def record(options, dataset):
             params = {name: p.copy() for name, p in network.params.items()}
             yield step, list(losses), params, network.forward(x).argmax(axis=1)
         if step < plan.steps:
-            images, y = next(batches)
             lr = learning_rate(step, plan.steps, options)
-            losses.append(float(main_np.train_step(network, optimizer, data.as_input(images, options), y, lr)[0]))
+            losses.append(float(main_np.train_step(network, optimizer, *next(batches), lr)[0]))
 
 
 @style()

@@ -13,7 +13,7 @@ with program.needing("requirements-np.txt"):
 
     import data
     import main_np
-    from networks import parse_options
+    from loading.options import parse_options
     from support import drawing
     from support.drawing import INK, TEST, TRAIN, new_figure, powers_of_ten, style, style_axes
     from support.errors import UserError
@@ -29,11 +29,10 @@ FALL = 0.9  # of its way down, the loss has made at the rate that is suggested
 def search(options):
     """[(rate, loss, its running mean)] of the steps."""
     dataset, (network, optimizer) = data.load(options.source, options.hold_out), main_np.build(options)
-    make_plan(options, len(dataset.train_images))  # is there one batch of them?
+    make_plan(options, dataset.n_train)  # is there one batch of them?
     found, mean = [], 0.0
     rates = np.geomspace(LOWEST, HIGHEST, STEPS)
-    for i, (lr, batch) in enumerate(zip(rates, data.batches(dataset, options, 0, STEPS), strict=True), 1):
-        x, y = options.network.batch(*batch, options)
+    for i, (lr, (x, y)) in enumerate(zip(rates, data.batches(dataset, options, 0, STEPS), strict=True), 1):
         loss = float(main_np.train_step(network, optimizer, x, y, lr)[0])
         mean = KEPT * mean + (1 - KEPT) * loss
         smooth = mean / (1 - KEPT**i)  # it began at 0: see update_adamw in main_np.py

@@ -13,7 +13,7 @@ with program.needing("requirements-np.txt"):
     import data
     import main_np
     from lab import results
-    from networks import parse_options
+    from loading.options import parse_options
     from support import drawing
     from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style, style_axes
     from support.history import machine
@@ -37,8 +37,8 @@ def train(size):
             p[...] = rng.normal(0, size(len(p)), p.shape)
     network.forward(data.as_input(dataset.train_images[:1000], options))
     spread = float(np.std(network.kept("z1")))
-    for step, (images, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
-        x, lr = data.as_input(images, options), learning_rate(step, plan.steps, options)
+    for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
+        lr = learning_rate(step, plan.steps, options)
         losses.append(float(main_np.train_step(network, optimizer, x, y, lr)[0]))
         if (step + 1) % plan.steps_per_epoch == 0:
             accuracies.append(float(main_np.evaluate(network, dataset, options)[1]))

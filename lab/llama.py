@@ -21,10 +21,13 @@ from support import program
 with program.needing("requirements-np.txt"):
     import numpy as np
 
-    import networks
+    import loading.checkpoint
+    import loading.gguf_file
+    import loading.network
     import write
     from lab import results, timing
     from lab.writing import last, trained
+    from loading import gguf_file
     from support import drawing
     from support.drawing import INK, TEST, TRAIN, new_figure, style, style_axes
     from support.errors import UserError
@@ -93,7 +96,7 @@ def rotation():
 @style()
 def heads(path):
     """The weights of one head for a sentence: of all heads, the one that gives SEEN most weight at LOOKS."""
-    model, _, file = networks.load_file(path)
+    model, _, file = loading.gguf_file.load_file(path)
     words = file.words.encode(SENTENCE)
     names = [file.words.bytes[word].decode() for word in words]
     model.forward(np.array([words]))
@@ -123,7 +126,7 @@ PROMPT, MANY, ROUNDS = "What is gravity?", 32, 2  # words that are written
 
 def by_hand(path, threads):
     """Words a second after the prompt; run in a process with so many threads."""
-    model, _, file = networks.load_file(path)
+    model, _, file = loading.gguf_file.load_file(path)
     words, place = np.array([file.prompt(PROMPT)]), 0
     times = []
     for _ in range(MANY):
@@ -147,10 +150,10 @@ def in_pytorch(path, threads):
     from torch.nn import functional as F
 
     torch.set_num_threads(threads)
-    model, options, file = networks.load_file(path)
+    model, options, file = loading.gguf_file.load_file(path)
     with torch.device("meta"):
-        twin = networks.class_of(options, "torch")(**options.sizes)
-    arrays = {name.replace("embed.E", "embed.W"): p for name, p in networks.turned(model.params).items()}
+        twin = loading.network.class_of(options, "torch")(**options.sizes)
+    arrays = {name.replace("embed.E", "embed.W"): p for name, p in gguf_file.turned(model.params).items()}
     twin.load_state_dict(
         {name.replace(".W", ".weight"): torch.from_numpy(p) for name, p in arrays.items()}, assign=True
     )
@@ -253,7 +256,7 @@ def beside(path):
     llama.cpp shares no line with this project.
     """
     version = needed().__version__
-    model, _, file = networks.load_file(path)
+    model, _, file = loading.gguf_file.load_file(path)
     with tempfile.TemporaryDirectory() as folder:
         write_unpacked(path, unpacked := Path(folder) / "unpacked.gguf")
         theirs = read_by_llama_cpp(unpacked)
@@ -352,11 +355,11 @@ def teach(path, more=""):
 def keep_taught(path, printed, processor, memory):
     """Keep what such a run has printed and learned, and print it as sentences. processor: the seconds of all threads;
     memory: the most bytes."""
-    model, _, file = networks.load_file(path)
+    model, _, file = loading.gguf_file.load_file(path)
     answers, sha256 = [answer(model, file)], file.sha256
     del model  # or its arrays were there twice
-    model, options, checkpoint = networks.load(OUT / "checkpoint_llama_lora_np.npz", writes=True)
-    answers.append(answer(model, options.begun.file))
+    model, options, checkpoint = loading.checkpoint.load(OUT / "checkpoint_llama_lora_np.npz", writes=True)
+    answers.append(answer(model, options.base_model.file))
     before = float(re.search(r"^before: test loss (\S+)", printed, re.M)[1])
     found = {"before": before, "after": checkpoint.history.test_loss[-1], "answers": answers}
     found |= {"steps": checkpoint.history.step, "parameters": sum(p.size for p in model.params.values())}

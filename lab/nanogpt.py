@@ -25,7 +25,7 @@ with program.needing("requirements.txt"):
     import data
     import main_np
     from lab import results, timing
-    from networks import parse_options
+    from loading.options import parse_options
     from support.history import machine
     from support.options import Parser, integer
     from support.run import learning_rate, make_plan
@@ -108,7 +108,7 @@ def rate(step):
 def in_pytorch(options, dataset, threads):
     torch.set_num_threads(threads)
     torch.manual_seed(options.seed)
-    model = NanoGPT(**{name: options.network.sizes(options)[name] for name in ("words", "places")})
+    model = NanoGPT(**{name: options.source.tokenizer.sizes[name] for name in ("words", "places")})
     optimizer = optimizer_of(model)
 
     def loss_of(x, y):
@@ -124,15 +124,15 @@ def in_pytorch(options, dataset, threads):
 
     @torch.no_grad()
     def test():
-        batches = (options.network.batch(*batch, options) for batch in data.test_batches(dataset, options))
-        return sum(loss_of(x, y).item() * y.size for x, y in batches) / dataset.test_images[:, 1:].size
+        batches = data.test_batches(dataset, options)
+        return sum(loss_of(x, y).item() * y.size for x, y in batches) / dataset.test_tokens[:, 1:].size
 
     return step, test, sum(p.numel() for p in model.parameters())
 
 
 def by_hand(options, dataset, threads):
     network, optimizer = main_np.build(options)
-    steps = make_plan(options, len(dataset.train_images)).steps
+    steps = make_plan(options, dataset.n_train).steps
 
     def step(number, x, y):
         main_np.train_step(network, optimizer, x, y, learning_rate(number, steps, options))
@@ -147,8 +147,7 @@ def begun(tool, seed, threads):
     """Everything that a run needs: its batches, step(), test(), and its number of parameters."""
     options = parse_options("np", *BY_HAND.split(), "--seed", str(seed))
     dataset = data.load(options.source)
-    batches = (options.network.batch(*batch, options) for batch in data.batches(dataset, options, 0, options.steps))
-    return enumerate(batches), *TOOLS[tool][1](options, dataset, threads)
+    return enumerate(data.batches(dataset, options, 0, options.steps)), *TOOLS[tool][1](options, dataset, threads)
 
 
 def one_step(tool, threads):

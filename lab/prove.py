@@ -26,7 +26,8 @@ with program.needing("requirements-np.txt"):
 
     import data
     import main_np
-    from networks import arrays_of, begin, make, read
+    from loading.network import arrays_of, make
+    from loading.options import begin, read
     from support.checkpoint import save_checkpoint
     from support.errors import UserError
     from support.history import History
@@ -367,15 +368,14 @@ def with_pytorch():
 
 
 def steps_of(options, dataset, first, last):
-    """(x, y, learning rate, which answers are told of) of steps first, ..., last - 1, as main_np.train_step takes them.
+    """(x, y, learning rate, mask) of steps first, ..., last - 1, as main_np.train_step takes them.
 
     A run that has ended goes on with a tenth of its highest rate.
     """
-    plan = make_plan(options, len(dataset.train_images))
-    for step, (images, labels) in enumerate(data.batches(dataset, options, first, last), first):
-        x, y = options.network.batch(images, labels, options)
+    plan = make_plan(options, dataset.n_train)
+    for step, (x, y) in enumerate(data.batches(dataset, options, first, last), first):
         lr = learning_rate(step, plan.steps, options) if step < plan.steps else options.lr / 10
-        yield x, y, lr, options.source.told_of(x)
+        yield x, y, lr, dataset.mask(x)
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -405,7 +405,7 @@ def judged(options, checkpoint=None, steps=STEPS):
             x, y, lr, _ = batch
             before = {g: {n: a.copy() for n, a in arrays.items()} for g, arrays in by_hand.kept().items()}
             if number == 1:  # beside a file's weights, one of two thin matrices begins with zeros: the other waits
-                nothing = [] if options.begun else without_slope(slopes_of(options, before, x[:FEW], y[:FEW]))
+                nothing = [] if options.base_model else without_slope(slopes_of(options, before, x[:FEW], y[:FEW]))
             found = by_hand.step(*batch)
             if number == 1:
                 strayed = other_than_found(slopes_of(options, before, x, y), found)

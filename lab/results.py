@@ -20,7 +20,9 @@ with program.needing("requirements-np.txt"):
 
     import data
     from exercises.catalogue import EXERCISES
-    from networks import NETWORKS, make, parse_options, typed
+    from loading.network import make
+    from loading.options import parse_options
+    from networks import NETWORKS, typed
     from support.errors import UserError
     from support.files import replacing
     from support.options import Parser
@@ -230,7 +232,7 @@ def recipes_table(found):
     for model, network in READERS.items():
         for recipe in network.recipes:
             options = parse_options("np", "--model", model, "--recipe", recipe)
-            per_epoch = len(data.load(options.source).train_images) // options.batch_size
+            per_epoch = data.load(options.source).n_train // options.batch_size
             steps = options.steps or options.epochs * per_epoch
             epochs = f"{options.epochs or steps / per_epoch:.3g}"
             sizes = [network.title(options), options.batch_size, epochs, f"{steps:,}", options.lr]

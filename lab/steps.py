@@ -17,10 +17,9 @@ with program.needing("requirements-np.txt"):
     from gpt_np import CausalAttention, Embedding
     from lab import counts, results
     from layers_np import Linear, Network
+    from loading.options import parse_options
     from main_np import Optimizer, loss_of
-    from networks import parse_options
     from support.options import Parser
-    from support.texts import sizes
     from vit_np import Positions
 
 WIDTH, BATCH, STEPS, LR, HEADS, SEEDS = 64, 128, 1500, 0.005, 4, range(3)
@@ -77,13 +76,13 @@ def learn(model, dataset, options, seed=0):
     """Train it, and return the loss of a letter on all test names."""
     optimizer = Optimizer(model.params, options)
     for step in range(STEPS):
-        chosen = data.stream(seed, step).integers(len(dataset.train_images), size=BATCH)
-        x, y = options.network.batch(dataset.train_images[chosen], np.zeros(BATCH, np.int64), options)
+        chosen = data.stream(seed, step).integers(dataset.n_train, size=BATCH)
+        x, y = data.encode(*dataset.train(chosen), options)
         _, dlogits = loss_of(model.forward(x), y)
         optimizer.step(model.params, model.backward(dlogits), LR * (1 - step / STEPS))
-    x, y = options.network.batch(dataset.test_images, dataset.test_labels.astype(np.int64), options)
-    told = options.source.told_of(x)
-    return float(loss_of(model.forward(x)[told], y[told])[0])
+    x, y = data.encode(*dataset.test(slice(None)), options)
+    mask = dataset.mask(x)
+    return float(loss_of(model.forward(x)[mask], y[mask])[0])
 
 
 def table(found):
@@ -101,7 +100,7 @@ def main():
     for name, looks_back in BACK.items():
         began = time.time()
         found["losses"][name] = [
-            learn(network(looks_back, sizes(options.source), seed), dataset, options, seed) for seed in SEEDS
+            learn(network(looks_back, options.source.tokenizer.sizes, seed), dataset, options, seed) for seed in SEEDS
         ]
         print(name, found["losses"][name], f"{time.time() - began:.0f} s", flush=True)
     results.save_result("steps", found)

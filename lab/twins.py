@@ -23,7 +23,8 @@ with program.needing("requirements.txt"):
     import data
     from lab import results
     from lab.prove import InNumPy, InPyTorch
-    from networks import NETWORKS, parse_options, prefix, typed
+    from loading.options import parse_options
+    from networks import NETWORKS, prefix, typed
     from support import drawing
     from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, powers_of_ten, style, style_axes
     from support.errors import UserError
@@ -58,13 +59,12 @@ class Step(NamedTuple):
 def lockstep(options):
     """Train the networks side by side on the same batches and yield a `Step` for each."""
     dataset = data.load(options.source, options.hold_out)
-    plan = make_plan(options, len(dataset.train_images))
+    plan = make_plan(options, dataset.n_train)
 
     ours, tape, theirs = InNumPy(options), InNumPy(changed(options, autograd=True)), InPyTorch(options)
     disagreeing = watch_sums(ours.network, theirs.model, SUMS.get(options.model, {}))
-    for step, (images, labels) in enumerate(data.batches(dataset, options, 0, plan.steps)):
-        (x, y), lr = options.network.batch(images, labels, options), learning_rate(step, plan.steps, options)
-        batch = x, y, lr, options.source.told_of(x)
+    for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
+        batch = x, y, learning_rate(step, plan.steps, options), dataset.mask(x)
         losses = [float(form.step(*batch)["loss"][""]) for form in (ours, tape, theirs)]
         states = (State(loss, form.kept()) for loss, form in zip(losses, (ours, tape, theirs), strict=True))
         yield Step(*states, disagreeing())

@@ -22,8 +22,8 @@ with program.needing("requirements-np.txt"):
     from lab import film
     from lab.figures import FRAME, GREY, GREYISH, Page
     from lab.results import ROOT
+    from loading.options import parse_options
     from mlp_np import MLP, softmax_cross_entropy
-    from networks import parse_options
     from support.drawing import INK, MONO, TEST, TRAIN, style
     from support.options import Parser
 

@@ -19,7 +19,8 @@ with program.needing("requirements-np.txt"):
     import numpy as np
 
     import data
-    import networks
+    import loading.checkpoint
+    import loading.options
     from lab import counts, figures, results
     from mlp_np import softmax
     from networks import NETWORKS
@@ -41,19 +42,22 @@ ASKED = np.arange(10).repeat(EACH)
 
 def trained(arguments):
     """(model, options) of a run of main_np.py, which is trained or, if it was stopped, continues; and its history."""
-    options = networks.parse_options("np", *arguments.split())
+    options = loading.options.parse_options("np", *arguments.split())
     folder = FOLDER / f"{options.name}_{options.recipe}_{options.seed}"
     checkpoint, history = folder / f"checkpoint_{options.name}.npz", folder / f"history_{options.name}.json"
     results.run_program(
         f"main_np.py --resume {checkpoint}" if checkpoint.exists() else f"main_np.py {arguments}", folder
     )
-    return *networks.load(checkpoint, options.network.writes)[:2], json.loads(history.read_text(encoding="utf-8"))
+    return *loading.checkpoint.load(checkpoint, options.network.writes)[:2], json.loads(
+        history.read_text(encoding="utf-8")
+    )
 
 
 def digits_in(images, reader):
     """What a network that reads, (model, options), takes images (B, 28, 28) for: (B,)."""
     model, options = reader
-    return np.concatenate([networks.logits_of(model, options, part).argmax(axis=1) for part in in_parts(images)])
+    logits = [loading.checkpoint.logits_of(model, options, part) for part in in_parts(images)]
+    return np.concatenate(logits).argmax(axis=1)
 
 
 def in_parts(images):
@@ -77,7 +81,7 @@ def distances(images, others):
 
 def in_words(images):
     """uint8 images (B, 28, 28), as they look in words."""
-    return texts.images_of(texts.words_of(images, data.SOURCES["mnist"]))
+    return texts.images_of(texts.words_of(images))
 
 
 def measure(model, options, reader, train_images):
@@ -91,7 +95,7 @@ def measure(model, options, reader, train_images):
 
 def measure_names(model, options):
     """How many of the names that a network writes at each temperature are in the list that it learned from."""
-    known = {*texts.names_of(data.load(options.source).train_images)}
+    known = {*texts.names_of(data.load(options.source).train_tokens)}
     written = {t: go_on(model, "", NAMES, t, np.random.default_rng(0), options) for t in NAME_TEMPERATURES}
     return {"in the list": {str(t): float(np.mean([name in known for name in names])) for t, names in written.items()}}
 
@@ -296,8 +300,7 @@ def run_texts():
 def losses(model, options):
     """The loss of each letter that a network is tested on, one after the other: (N,)."""
     found = []
-    for windows, labels in data.test_batches(data.load(options.source), options):
-        x, y = options.network.batch(windows, labels, options)
+    for x, y in data.test_batches(data.load(options.source), options):
         p = softmax(model.forward(x).astype(float))
         found.append(-np.log(np.take_along_axis(p, y[..., np.newaxis], axis=-1)).ravel())
     return np.concatenate(found)

@@ -34,7 +34,7 @@ from marker.trial import arrays_in, load
 from mlp_np import MLP, softmax
 from page.shown import load_mlp
 from support.errors import UserError
-from support.texts import LETTERS, first_words, names_of, texts_of
+from support.texts import LETTERS, names_of, texts_of
 
 MNIST = SOURCES["mnist"].told(mean_and_std=(0.1307, 0.3081))  # whose training images a browser does not have
 NAMES = SOURCES["names"]
@@ -430,7 +430,7 @@ def write_names(begun, count, temperature, seed):
     known of each letter that it wrote, and of the end)]}; these as `choice` and `looked` have them."""
     known, model = writer()
     begun = "".join(letter for letter in begun.lower() if letter in LETTERS)[: NAMES.places - 1]
-    words = np.hstack([first_words([0], NAMES), texts_of([begun])[:, : len(begun)]]).repeat(count, axis=0)
+    words = np.hstack([NAMES.tokenizer.first([0]), texts_of([begun])[:, : len(begun)]]).repeat(count, axis=0)
     rng, about = np.random.default_rng(seed), [[] for _ in range(count)]
     for place in range(NAMES.places):
         logits = model.next(words[:, place], place)

@@ -1,17 +1,19 @@
 """Which network the page shows: an MLP that reads digits."""
 
+import loading.checkpoint
 import networks
 from mlp_np import MLP
+from support.checkpoint import load_options
 from support.errors import UserError
 
 
 def load_mlp(path):
     """(model, options, history) of the network in a checkpoint, if it is one that index.html shows; or UserError."""
-    options, _ = networks.load_options(path)
+    options, _ = load_options(path)
     network = networks.NETWORKS.get(options.get("model"))
     if network and network.writes:  # before it is built: a site has no words for one
         raise UserError(f"{path} is a {network.name}, a network that writes: the page shows an MLP that reads digits")
-    model, options, checkpoint = networks.load(path)
+    model, options, checkpoint = loading.checkpoint.load(path)
     if not isinstance(model, MLP) or options.dataset != "mnist":
         what = options.network.title(options) + ("" if options.dataset == "mnist" else f" for {options.dataset}")
         raise UserError(f"{path} is a {what}: the page shows an MLP that reads digits")

@@ -92,7 +92,8 @@ UNUSED = (
 # pandas here. So a module of that name imports what every run needs, which each run would otherwise import again.
 START = ("pandas/__init__.py", "import sys\nsys.path.insert(0, '/project')\nfrom page import desk\n")
 PROJECT = (
-    "*_np.py", "*_autograd.py", "data.py", "networks.py", "page/__init__.py", "page/desk.py", "page/shown.py",
+    "*_np.py", "*_autograd.py", "data.py", "networks.py", "loading/*.py", "page/__init__.py", "page/desk.py",
+    "page/shown.py",
     "support/*.py", "marker/*.py", "marker/*.md", "marker/finders/*.py", "desk/*.py",
     "exercises/*.py", "exercises/*.md", "exercises/chapter?/*.py", "exercises/pictures/*.json",
 )  # fmt: skip
@@ -210,7 +211,7 @@ def size():
 def writers(out):
     """What the networks that write need, into the folder `out`: their weights, and the words of digits, the names that
     are known or the letters of a text. {what it writes: the file's address}."""
-    known = data.load("names").train_images.astype(np.uint8)
+    known = data.load("names").train_tokens.astype(np.uint8)
     letters = np.array([*map(ord, data.SOURCES["shakespeare"].letters)], np.uint32)
     files = {"digits": ("gpt.npz", vocabulary()), "names": ("names.npz", known), "text": ("text.npz", letters)}
     return {what: writer(out, *file) for what, file in files.items()}

@@ -1,16 +1,13 @@
-"""The options of a run: the command line, recipes, and what a resumed run may change.
+"""The options that every run has, as tables, and a parser that says in one line what is wrong.
 
-Three tables are elsewhere, and are passed to the functions here: the networks (networks.py), each with its own options,
-the optimizers (there too) and the datasets (data.py).
+Those of each network are in networks.py; loading/options.py makes one command line of all of them.
 """
 
 import argparse
 import re
 import sys
-from pathlib import Path
 
 from support.augment import AUGMENT
-from support.checkpoint import check_names
 from support.errors import UserError
 
 
@@ -163,110 +160,7 @@ OF_PYTORCH = {
 OF_A_CALL = WHETHER_IT_IS_RIGHT | WHERE_IT_GOES | OF_NUMPY | OF_PYTORCH
 
 
-# --- The command line -------------------------------------------------------------------------------------------------
-
-
-def parse(networks, optimizers, datasets, framework, argv=None, description="", kept=None, facts=None, begun=None):
-    """All options of a run, as a namespace; UserError if they make no sense.
-
-    What is not typed is what `kept` says, the options of a run that continues; or else the recipe; or else the tables.
-    framework: "np" or "torch". facts: what a checkpoint knows of its data. begun: the networks.Begun of --start, if it
-    is given: it has a recipe, and decides some of the options. Beside the options, the namespace has `network` and
-    `rule`, the entries in `networks` and `optimizers`; `source`, that of `datasets` with these facts; `begun`; and
-    `name`, with which the names of the run's files end.
-    """
-    kept = kept or {}
-    model = option("the network; `--model NAME -h` explains the options of each", choices=[*networks])
-    first = Parser(add_help=False)  # those that decide about the others
-    first.add_argument("--model", **model | {"default": kept.get("model", next(iter(networks)))})
-    first.add_argument("--recipe", default=kept.get("recipe"))
-    first.add_argument("--dataset")
-    first.add_argument("--resume")
-    asked, _ = first.parse_known_args(argv)
-    network = networks[asked.model]
-    if begun and asked.recipe:
-        raise UserError(f"--recipe {asked.recipe} is for a network that begins anew, and --start has one of its own")
-    if not begun:
-        asked.recipe = asked.recipe or recipe_for(asked.dataset and datasets[asked.dataset].of, network)
-    recipe = {
-        name: value[framework] if isinstance(value, dict) else value  # where NumPy and PyTorch differ
-        for name, value in (network.recipes.get(asked.recipe, {}) | (begun.recipe if begun else {})).items()
-    }
-    named = f"a named set of options; others that are given override it{network.about_recipes}"
-    groups = {
-        "what to train": {"model": model, "recipe": option(named, choices=[*network.recipes])}
-        | network.options
-        | (WHAT_IT_KNOWS if network.in_file else {})
-        | what_to_train(datasets),
-        "how to train": how_to_train(optimizers),
-        "whether it is right": WHETHER_IT_IS_RIGHT,
-        "where it goes": WHERE_IT_GOES,
-    }
-    groups |= {"who finds the derivatives": OF_NUMPY} if framework == "np" else {"what only PyTorch can do": OF_PYTORCH}
-
-    first_of_all = {"model": asked.model, "recipe": asked.recipe}
-    if asked.resume:  # a run goes on where it is
-        first_of_all["out"] = str(Path(asked.resume).parent)
-    decided = begun.decides if begun else {}
-    parser, defaults = Parser(description=description), {name: how["default"] for name, how in OF_A_CALL.items()}
-    for heading, table in groups.items():
-        group = parser.add_argument_group(heading)
-        for name, how in table.items():
-            defaults[name] = default = (first_of_all | recipe | kept | decided).get(name, how.get("default"))
-            shown = "" if isinstance(default, (bool, type(None))) else f" (default: {as_typed(default)})"
-            group.add_argument(flag(name), **how | {"help": how["help"] + shown.replace("%", "%%")})
-    length = {name: defaults[name] for name in ("epochs", "steps")}
-    parser.set_defaults(**defaults | {"epochs": None, "steps": None})
-    options = parser.parse_args(argv)
-    if options.epochs and options.steps:
-        parser.error("--epochs and --steps exclude each other")
-    if not (options.epochs or options.steps):
-        vars(options).update(length)
-    for name in sorted(kept, key=lambda name: name != "model"):  # the model first: it decides which others there are
-        typed, moved = getattr(options, name, None), {"dataset": facts, "start": begun}
-        if typed not in (None, kept[name]) and not moved.get(name):  # a file may have been
-            has = "which did not use it" if kept[name] is None else f"a run with {as_typed(kept[name])}"
-            raise UserError(f"{flag(name)} {as_typed(typed)} contradicts {options.resume}, {has}")
-    for name, value in decided.items():
-        if getattr(options, name) != value:
-            typed = f"{flag(name)} {as_typed(getattr(options, name))}"
-            raise UserError(f"{typed} contradicts {options.start}, which has {value}: the file decides that")
-    options.network, options.rule, options.begun = network, optimizers[options.optimizer], begun
-    check_names(options.rule.remembers)
-    read_as = {name: value for name, value in vars(options).items() if name in ("ink", "places") and value}
-    if begun:
-        read_as |= {"words": begun.words, "cut_by": begun.sha256}
-    options.source = datasets[options.dataset].told(**(facts or {}) | read_as)
-    first = options.model == next(iter(networks))  # whose files have no name in front
-    prefix = "lora_" if begun else options.source.prefix
-    options.name = ("" if first else f"{options.model}_") + prefix + framework
-    check_source(options, networks)
-    made_for = datasets[recipe["dataset"]].of if "dataset" in recipe else options.source.of
-    if made_for != options.source.of:
-        raise UserError(f"--recipe {asked.recipe} is for {made_for}, and --dataset {options.dataset} is none of them")
-    network.check(options, options.batch_size)
-    return options
-
-
-def recipe_for(kind, network):
-    """The recipe that a network takes if none is asked for: the one that is called after this kind of data ("names",
-    "texts"), or the default."""
-    return kind if kind in network.recipes else "default"
-
-
-def check_source(options, networks):
-    """UserError if the network does not learn from such examples."""
-    of, network = options.source.of, options.network
-    if options.begun and of != "texts":
-        raise UserError(f"--start {options.start} learns a text, and --dataset {options.dataset} has {of}")
-    if options.ink != "light" and of != "images":
-        raise UserError(
-            f"--ink {options.ink} does not apply: it is of images, and --dataset {options.dataset} has {of}"
-        )
-    if of not in network.learns:
-        others = " or ".join(f"--model {name}" for name, other in networks.items() if of in other.learns)
-        what = f"--dataset {options.dataset} has {of}, and --model {options.model} learns from"
-        raise UserError(f"{what} {' or '.join(network.learns)}: take {others}")
+# --- What is asked of them --------------------------------------------------------------------------------------------
 
 
 def flag(name):
@@ -277,37 +171,10 @@ def as_typed(value):
     return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
-# --- A run that continues ---------------------------------------------------------------------------------------------
-
-
-def asked(name, argv=None, default=None):
-    """What is typed for that option alone, a word; the default if it is not."""
-    parser = Parser(add_help=False)
-    parser.add_argument(flag(name), default=default)
-    return getattr(parser.parse_known_args(argv)[0], name)
-
-
-def restore(networks, optimizers, datasets, framework, kept, path, facts=None, begun=None):
-    """The options that a checkpoint kept (a dict), as a namespace; UserError if they make no sense here.
-
-    They go through the parser, as all options do. One that the file does not have, because it is older than the
-    option, is its default.
-    """
-    given = {name: value for name, value in kept.items() if value is not None and name != "data"}
-    try:
-        typed = [f"{flag(name)}={as_typed(value)}" for name, value in given.items()]
-        options = parse(networks, optimizers, datasets, framework, typed, facts=facts, begun=begun)
-        if unknown := sorted(given.keys() - run_options(options).keys()):
-            raise UserError(f"unknown option {unknown[0]!r}")
-        return options
-    except UserError as error:
-        raise UserError(f"{path}: its options make no sense here: {error}") from None
-
-
 def run_options(options):
     """The options that belong to the run and not to a call of the program, as a dict in a fixed order."""
-    others = {*OF_A_CALL, "network", "rule", "source", "name", "begun"}
-    others |= options.begun.decides.keys() if options.begun else {*()}  # which its file says again
+    others = {*OF_A_CALL, "network", "rule", "source", "name", "base_model"}
+    others |= options.base_model.decides.keys() if options.base_model else {*()}  # which its file says again
     return {name: value for name, value in sorted(vars(options).items()) if name not in others}
 
 

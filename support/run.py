@@ -28,6 +28,55 @@ FILES = ("loss_plot_{}.png", "accuracy_plot_{}.png", "history_{}.json", "checkpo
 DRAWING = 60  # seconds after which nobody is drawing any more
 
 
+class Files:
+    """What a run leaves in its folder: `curves`, two pictures; `history` and `checkpoint`. All are paths."""
+
+    def __init__(self, options):
+        self.folder = open_folder(options.out)
+        *self.curves, self.history, self.checkpoint = (self.folder / file.format(options.name) for file in FILES)
+        self.lock = self.folder / f".{options.name}.lock"
+        for path in self.all():
+            check_place(path)  # better now than after an epoch
+        self.are_ours = False  # from the first `save` on
+
+    def all(self):
+        return [*self.curves, self.history, self.checkpoint]
+
+    def tidy(self):
+        """Remove what killed runs have left of files that they were just saving."""
+        for path in self.all():
+            for left in self.folder.glob(f".{path.name}*.part"):
+                # The curves are drawn when the lock is open again: another run may be at it.
+                if path not in self.curves or time.time() - left.stat().st_mtime > DRAWING:
+                    left.unlink(missing_ok=True)
+
+    def keep_others(self, resumed):
+        """The first time, keep the checkpoint that another run has left here. resumed: the one that this continues."""
+        if not self.are_ours and (backup := backup_of(self.checkpoint, resumed)):
+            copy(self.checkpoint, backup)
+            tqdm.write(f"the checkpoint of the run before is kept as {backup}", file=sys.stderr)
+        self.are_ours = True
+
+
+class Interrupts:
+    """Within it Ctrl-C or SIGTERM is noted in `asked`, and ends nothing; a second one does."""
+
+    def __init__(self):
+        self.asked = None
+
+    def __enter__(self):
+        self.before = {number: signal.signal(number, self.ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def ask(self, number, frame):
+        self.asked = number
+        signal.signal(number, self.before[number])
+
+    def __exit__(self, *error):
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+
 class Run:
     """A training run, apart from its loop, its network and its framework."""
 
@@ -36,20 +85,17 @@ class Run:
 
         place: where several processes compute, a `support.place.Place`; None for this process alone.
         """
-        self.options, self.place, self.first = options, place, place is None or place.first
-        self.plan, self.dataset = make_plan(options, len(dataset.train_images)), dataset
-        self.drawn, self.marked = np.zeros(len(dataset.train_images), bool), 0  # which examples; up to which step
+        self.options, self.dataset, self.continued, self.place = options, dataset, checkpoint, place
+        self.first = place is None or place.first  # of several processes, one prints and writes
+        self.plan = make_plan(options, dataset.n_train)
         self.history = check_history(checkpoint, self.plan) if checkpoint else History()
         self.history.steps_per_epoch = self.plan.steps_per_epoch
-        self.continued, self.folder = checkpoint, open_folder(options.out)
-        self.name, self.title, self.tested = options.name, opt.title(options), opt.test_set_name(options)
-        *self.curves, self.history_path, self.checkpoint_path = (self.folder / file.format(self.name) for file in FILES)
-        for path in (*self.curves, self.history_path, self.checkpoint_path):
-            check_place(path)  # better now than after an epoch
-        self.has_saved = False
-        self.asked = self.signal = None  # a signal that this process has received; one that ends the run
+        self.drawn, self.marked = np.zeros(dataset.n_train, bool), 0  # which examples; up to which step
+        self.files = Files(options)
+        self.title, self.tested = opt.title(options), opt.test_set_name(options)
+        self.interrupts, self.signal = Interrupts(), None  # received by this process; agreed on by all of them
         self.seconds = 0.0
-        counts = f"{len(dataset.train_images)} training and {len(dataset.test_images)} {self.tested}"
+        counts = f"{dataset.n_train} training and {dataset.n_test} {self.tested}"
         self.say(f"{options.dataset}: {counts} {options.source.of}")
         size, where = sum(p.size for p in params.values()), place.where if place else ""
         self.say(f"{self.title}: {size:,} parameters, seed {options.seed}, {options.dtype}{where}")
@@ -67,7 +113,7 @@ class Run:
     @property
     def begins_with_knowledge(self):
         """Whether the run begins now, and from a file of a network that has learned already."""
-        return bool(self.options.begun) and self.step == 0
+        return bool(self.options.base_model) and self.step == 0
 
     @property
     def epoch_ends(self):
@@ -83,46 +129,30 @@ class Run:
     def watch(self, arrays=None):
         """Within it there is a progress bar, and Ctrl-C or SIGTERM waits until a step is done; a second does not.
 
-        arrays: a function that gives what `save` takes. If the memory does not suffice for the test at an epoch's end,
+        arrays: a function that gives what `write` takes. If the memory does not suffice for the test at an epoch's end,
         that epoch is saved without it.
         """
-
-        def ask(number, frame):
-            self.asked = number
-            signal.signal(number, before[number])
-
-        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
         started = time.perf_counter()
         quiet = None if self.first else True  # tqdm's None: quiet unless on a terminal
-        try:
-            with (
-                locked(self.folder / f".{self.name}.lock", self.first) as alone,
-                tqdm(total=self.plan.steps, initial=self.step, unit="step", disable=quiet, leave=False) as self.bar,
-                np.errstate(
-                    over="ignore", invalid="ignore", divide="ignore"
-                ),  # the history says it better: a loss that is not finite
-            ):
-                if alone:
-                    self.tidy()
-                if self.step >= self.plan.stop:  # a run that has ended before: there is nothing left to do but this
-                    self.save(self.continued.groups)
-                yield
-        except MemoryError:
-            if arrays and self.step and self.epoch_ends and self.step not in self.history.test_step:
-                self.save(arrays())
-            raise
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        # What overflows is said better by the history: a loss that is not finite.
+        silent = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+        with self.interrupts:
+            try:
+                with (
+                    locked(self.files.lock, self.first) as alone,
+                    tqdm(total=self.plan.steps, initial=self.step, unit="step", disable=quiet, leave=False) as self.bar,
+                    silent,
+                ):
+                    if alone:
+                        self.files.tidy()
+                    if self.step >= self.plan.stop:  # a run that has ended before: there is nothing left to do but this
+                        self.write(self.continued.groups)
+                    yield
+            except MemoryError:
+                if arrays and self.step and self.epoch_ends and self.step not in self.history.test_step:
+                    self.write(arrays())
+                raise
         self.seconds = time.perf_counter() - started
-
-    def tidy(self):
-        """Remove what killed runs have left of files that they were just saving."""
-        for path in (*self.curves, self.history_path, self.checkpoint_path):
-            for left in self.folder.glob(f".{path.name}*.part"):
-                # The curves are drawn when the lock is open again: another run may be at it.
-                if path not in self.curves or time.time() - left.stat().st_mtime > DRAWING:
-                    left.unlink(missing_ok=True)
 
     def record(self, loss, accuracy, answers=1):
         """Record the loss and accuracy of a step's batch. Both may be tensors that are still being computed.
@@ -135,9 +165,9 @@ class Run:
         if self.step % 20 == 0:  # reading a value syncs a GPU
             self.bar.set_postfix_str(self.history.step_line(), refresh=False)
         if alone:
-            self.signal = self.asked
+            self.signal = self.interrupts.asked
         elif self.step % 20 == 0:  # to agree is to wait for the other processes
-            self.signal = self.place.agree(self.asked)
+            self.signal = self.place.agree(self.interrupts.asked)
 
     def say_before(self, loss, accuracy):
         """Print the result of a test before the first step."""
@@ -148,42 +178,39 @@ class Run:
         self.history.add_test(loss, accuracy)
 
     def save(self, arrays):
+        """`write`, and print the result of an epoch that has ended."""
+        self.write(arrays)
+        if self.first and self.epoch_ends:
+            tqdm.write(self.history.epoch_line(self.plan, self.tested))
+
+    def write(self, arrays):
         """Write the checkpoint and the history. arrays: all that a run needs to continue (main_np.get_arrays gives it).
 
         The first time, what another run has left in the checkpoint's place is kept beside it. The curves in the folder,
         of that run or of an earlier moment of this one, are removed; those of this moment are drawn at the end.
         """
         if self.first:
-            resumed = self.continued and self.continued.path
-            if not self.has_saved and (backup := backup_of(self.checkpoint_path, resumed)):
-                copy(self.checkpoint_path, backup)
-                tqdm.write(f"the checkpoint of the run before is kept as {backup}", file=sys.stderr)
-            self.has_saved = True
+            self.files.keep_others(self.continued and self.continued.path)
             self.count_examples()
             facts, letters = self.options.source.kept()
             options, arrays = opt.run_options(self.options) | {"data": facts}, arrays | {"data": letters}
-            save_checkpoint(self.checkpoint_path, options, arrays, self.history, outdated=self.curves)
-            save_history(self.history_path, options, self.history, self.place.record if self.place else {})
+            save_checkpoint(self.files.checkpoint, options, arrays, self.history, outdated=self.files.curves)
+            save_history(self.files.history, options, self.history, self.place.record if self.place else {})
 
     def count_examples(self):
         """Note in the history how many different examples have been drawn."""
         self.dataset.mark(self.drawn, self.options, self.marked, self.step)
         self.marked, self.history.different_examples = self.step, int(self.drawn.sum())
 
-    def say_epoch(self):
-        """Print the result of the latest epoch."""
-        if self.first:
-            tqdm.write(self.history.epoch_line(self.plan, self.tested))
-
     def end(self):
         """Print the closing lines, and return the program's exit status."""
         self.say(f"{self.step} of {self.plan.steps} steps, {self.seconds:.1f} s")
         if self.first and (again := drawn_again(self.history.different_examples, self.step, self.plan, self.options)):
             self.say(f"note: {again}", sys.stderr)
-        files = [*self.curves, self.history_path, self.checkpoint_path]
-        self.say(f"see {self.folder}: {', '.join(file.name for file in files if file.exists())}")
+        there = [path.name for path in self.files.all() if path.exists()]
+        self.say(f"see {self.files.folder}: {', '.join(there)}")
         if self.interrupted:
-            self.say(f"stopped; --resume {self.checkpoint_path} continues the run", sys.stderr)
+            self.say(f"stopped; --resume {self.files.checkpoint} continues the run", sys.stderr)
             return 128 + self.signal if self.first else 0
         tested = self.step in self.history.test_step  # or the memory did not suffice, in the run that is continued
         self.say(f"{self.tested} accuracy: {self.history.test_accuracy[-1]:.4f}" if tested else "not tested")

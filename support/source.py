@@ -67,10 +67,11 @@ class Source:
         return Path(self.name)
 
     def examples(self):
-        """Training images and labels, test images and labels: arrays."""
+        """Arrays: training images and labels, test images and labels; or tokens to learn from, and to test with."""
         arrays = self.content["arrays"]
-        what = "words" if self.words else "letters"
-        return texts.windows(*arrays, self.places, self.name, what) if self.of == "texts" else arrays
+        if self.of == "texts":
+            return texts.windows(*arrays, self.places, self.name, "words" if self.words else "letters")
+        return arrays if self.of == "images" else arrays[::2]
 
     @cached_property
     def content(self):
@@ -157,13 +158,10 @@ class Source:
         """What the names of a run's files begin with."""
         return "" if self.of == "images" else f"{self.of}_"
 
-    def told_of(self, x):
-        """Which answers count in a loss and an accuracy that are told, as an index of y: `...`, which is all of them.
-
-        Of names x (B, T) only those to each letter and to one end: after an end comes an end again, which is worth
-        nothing to know.
-        """
-        return x != texts.END if self.of == "names" else ...
+    @cached_property
+    def tokenizer(self):
+        """How a network that writes sees it: a `support.texts.Tokenizer`."""
+        return texts.TOKENIZERS[self.of](self)
 
     def called(self, label):
         """An image with that label in words: "a 4", "an 8", "an ankle boot"."""

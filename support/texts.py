@@ -17,80 +17,108 @@ from support.download import find
 from support.errors import UserError
 from support.pictures import SIDE, parse_idx
 
-# --- What all texts have in common ------------------------------------------------------------------------------------
+# --- Tokenizers -------------------------------------------------------------------------------------------------------
 
 PATCH = 4  # pixels along a word's side
 PLACES = {"images": (SIDE // PATCH) ** 2, "names": 12, "texts": 64}  # words of a text, at first
 
 
-def as_text(images, labels, options):
-    """Examples and labels (B,) as a text and what comes next in it: x and y (B, T) int64.
+class Tokenizer:
+    """How examples of a source become texts of words, and what a network that writes has to know of these.
 
-    Of images (B, 28, 28), x is the word of the digit, V + label, and the words of all patches but the last; y, the
-    words of all patches. A name is a text already, y (B, 12): a word, V, starts it, and its letters follow. Of letters
-    in a longer text, (B, T + 1), x is all but the last, and y all but the first.
+    words: V, how many there are to choose from. starts: how many more there are that start a text; they come after the
+    V words. places: T, the words of a text.
     """
-    source = options.source
-    if source.of == "texts":
-        words = images.astype(np.int64)
+
+    starts, padding = 1, None  # padding: the word that fills a text behind its end, if there is one
+
+    def __init__(self, source):
+        self.source, self.places = source, source.places
+
+    @property
+    def sizes(self):
+        """{argument of the network's class: value}. UserError if there are no words for what is learned."""
+        return {"words": self.words, "starts": self.starts, "places": self.places}
+
+    def encode(self, examples, labels=None):
+        """Examples, and labels (B,) of images, as words and the next of each: x and y (B, T) int64.
+
+        x is the word that starts a text, and the words of the example but for the last; y, the words of the example.
+        """
+        y = self.tokens(examples)
+        labels = np.zeros(len(y), np.int64) if labels is None else labels
+        return np.concatenate([self.first(labels), y[:, :-1]], axis=1), y
+
+    def first(self, labels):
+        """The words with which texts of these labels (B,) begin: (B, 1) int64."""
+        return self.words + np.asarray(labels, np.int64)[:, np.newaxis]
+
+    def refusal(self, text):
+        """Why a network that learned this cannot write or go on from a text, in words that follow its name; "" if it
+        can. text: as somebody types it, or None, which is to say nothing."""
+        can = text is None or re.fullmatch(self.typed, text)
+        return "" if can else f"writes {self.source.kind}s, and {text!r} is none"
+
+
+class Digits(Tokenizer):
+    """Images of digits: the digit that is asked for starts the text, and the patches of the image are its words."""
+
+    typed = "[0-9]{1,100}"
+
+    @property
+    def words(self):
+        if self.source.kind != "digit":
+            learns = "a network that writes learns digits, names or a text"
+            raise UserError(f"--dataset {self.source.name} has no words: {learns}")
+        return len(vocabulary())
+
+    @property
+    def starts(self):
+        return len(self.source.classes)
+
+    def tokens(self, images):
+        return words_of(images)
+
+
+class Names(Tokenizer):
+    """Names (B, 12): the end and the letters a to z are its words, and one word more starts a name."""
+
+    typed = "[A-Za-z]{1,11}"
+    padding = property(lambda self: END)
+    words = property(lambda self: 1 + len(LETTERS))
+
+    def tokens(self, names):
+        return names.astype(np.int64)
+
+
+class Letters(Tokenizer):
+    """Windows (B, T + 1) of a longer text: no word starts it, and each letter, or word of a model's file, is one."""
+
+    starts = 0
+
+    @property
+    def words(self):
+        return self.source.words.size if self.source.words else len(self.source.letters)
+
+    def encode(self, windows, labels=None):
+        """x is all but the last word of a window, and y all but the first."""
+        words = windows.astype(np.int64)
         return words[:, :-1], words[:, 1:]
-    y = words_of(images, source)
-    return np.concatenate([first_words(labels, source), y[:, :-1]], axis=1), y
 
-
-def refusal(source, text):
-    """Why a network that learned from this source cannot write or go on from a text, in words that follow its name; ""
-    if it can. text: as somebody types it, or None, which is to say nothing."""
-    if text is None:
-        return ""
-    if source.of == "texts":
-        if source.cut_by:
+    def refusal(self, text):
+        if text is None or self.source.cut_by:
             return ""
-        unknown = sorted({*text} - {*source.letters})
+        unknown = sorted({*text} - {*self.source.letters})
         return f"has never seen {', '.join(map(repr, unknown))}" if unknown else ""
-    can = re.fullmatch("[0-9]{1,100}" if source.of == "images" else "[A-Za-z]{1,11}", text)
-    return "" if can else f"writes {source.kind}s, and {text!r} is none"
+
+
+TOKENIZERS = {"images": Digits, "names": Names, "texts": Letters}
 
 
 def beginning(source):
     """The letter of a text after which a network begins if it is asked for nothing: the end of a line, where there is
     one."""
     return max(source.letters.find("\n"), 0)
-
-
-def first_words(labels, source):
-    """The words with which texts of these labels (B,) begin: (B, 1) int64. They come after the V words of a text."""
-    return sizes(source)["words"] + np.asarray(labels, np.int64)[:, np.newaxis]
-
-
-def sizes(source):
-    """What a network that writes has to know: V words to choose from, words that start a text, places in a text.
-
-    UserError if there are no words for what the images show.
-    """
-    if source.of == "texts":
-        number = source.words.size if source.words else len(source.letters)
-        return {"words": number, "starts": 0, "places": source.places}
-    if source.of == "names":
-        return {"words": 1 + len(LETTERS), "starts": 1, "places": source.places}
-    if source.kind != "digit":
-        raise UserError(f"--dataset {source.name} has no words: a network that writes learns digits, names or a text")
-    return {"words": len(vocabulary()), "starts": len(source.classes), "places": source.places}
-
-
-def words_of(images, source):
-    """uint8 images (B, 28, 28) -> (B, 49) int64: for each patch, row by row, the number of the word nearest to it.
-
-    Names (B, 12) consist of words.
-    """
-    if source.of == "names":
-        return images.astype(np.int64)
-    batch, side = len(images), images.shape[1] // PATCH
-    patches = images.reshape(batch, side, PATCH, side, PATCH).swapaxes(2, 3).reshape(-1, PATCH**2)  # (B 49, 16)
-    words = np.zeros(len(patches), np.int64)  # word 0 is blank, and so are three in five patches
-    inked = patches.any(axis=1)
-    words[inked] = nearest(patches[inked], vocabulary())
-    return words.reshape(batch, -1)
 
 
 # --- Names ------------------------------------------------------------------------------------------------------------
@@ -101,7 +129,8 @@ TESTS = 10  # one name in so many is for the test
 
 
 def read_names(content):
-    """{"arrays": training names and labels, test names and labels} of a list of names, gzipped, a tenth for the test.
+    """{"arrays": [names to learn from, zeros, names to test with, zeros]} of a list of names, gzipped, a tenth for the
+    test. The zeros are for the sum by which checkpoints know the names.
 
     The order of such a list, most frequent first, says something about the names: so a fixed seed shuffles it, the same
     way in every run.
@@ -180,7 +209,7 @@ def decoded(content, name):
 
 
 def windows(words, places, name, what="letters"):
-    """The arrays of a text of words (N,), of which the last tenth is the test: windows (n, T + 1), and labels, all 0.
+    """The two arrays of a text of words (N,), of which the last tenth is the test: windows (n, T + 1).
 
     A window begins at every T-th word, and its last word is the next one's first. They are views: nothing is copied.
     UserError if there is not one window in each part.
@@ -189,8 +218,7 @@ def windows(words, places, name, what="letters"):
     if min(cut, len(words) - cut) <= places:
         least = TESTS * places + 1
         raise UserError(f"{name} has {len(words):,} {what}: for texts of {places} {what} it takes {least:,} or more")
-    parts = [np.lib.stride_tricks.sliding_window_view(part, places + 1)[::places] for part in np.split(words, [cut])]
-    return [array for part in parts for array in (part, np.zeros(len(part), np.uint8))]
+    return [np.lib.stride_tricks.sliding_window_view(part, places + 1)[::places] for part in np.split(words, [cut])]
 
 
 # --- Images as texts --------------------------------------------------------------------------------------------------
@@ -215,6 +243,16 @@ def nearest(patches, words):
     """
     words = words.astype(np.float32)
     return ((words**2).sum(axis=1) - patches.astype(np.float32) @ (2 * words.T)).argmin(axis=1)
+
+
+def words_of(images):
+    """uint8 images (B, 28, 28) -> (B, 49) int64: for each patch, row by row, the number of the word nearest to it."""
+    batch, side = len(images), images.shape[1] // PATCH
+    patches = images.reshape(batch, side, PATCH, side, PATCH).swapaxes(2, 3).reshape(-1, PATCH**2)  # (B 49, 16)
+    words = np.zeros(len(patches), np.int64)  # word 0 is blank, and so are three in five patches
+    inked = patches.any(axis=1)
+    words[inked] = nearest(patches[inked], vocabulary())
+    return words.reshape(batch, -1)
 
 
 def images_of(words):

@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 
 import data
 import plot
-from networks import parse_options
+from loading.options import parse_options
 from support.errors import UserError
 from support.files import replacing
 
@@ -323,7 +323,7 @@ def quick_curves(monkeypatch):
     """Of a run's curves only what they are drawn from is written: to draw them takes longer than a short run."""
 
     def learning_curves(run):
-        for path in run.curves if run.first else ():
+        for path in run.files.curves if run.first else ():
             with replacing(path) as file:
                 file.write(repr((run.title, run.tested, run.history.numbers())).encode())
 

@@ -95,7 +95,8 @@ PROGRAMS = (
     + """
 import main_torch
 from lab import figures, results, twins
-from networks import NETWORKS, parse_options
+from loading.options import parse_options
+from networks import NETWORKS
 from support.checkpoint import load_checkpoint
 
 def run(program, framework, out, *words):

@@ -7,7 +7,7 @@ import pytest
 
 import data
 from conftest import as_input
-from networks import parse_options
+from loading.options import parse_options
 from support.errors import UserError
 
 
@@ -20,12 +20,25 @@ def test_hold_out_keeps_the_test_set_out_of_sight(mnist):
         data.load("mnist", 60000)
 
 
+def test_images_and_tokens_have_one_interface(mnist):
+    """What a program asks of one, it may ask of the other."""
+    names, play = data.load("names"), data.load("shakespeare")
+    images, tokens = ({*dir(kind)} - {*kind._fields} for kind in (data.Images, data.Tokens))
+    assert images == tokens
+    for dataset in (mnist, names, play):
+        examples, labels = dataset.train(np.arange(3))
+        assert len(examples) == 3 and (labels is None) == (dataset is not mnist)
+        assert data.few_tests(dataset, parse_options("np")).n_test == 200
+        assert (dataset.mask(examples) is ...) == (dataset is not names)
+    assert (names.mask(names.train_tokens) == (names.train_tokens != 0)).all()
+
+
 # --- Batches ---
 
 
 def drawn(images, labels, first, *options):
-    dataset = data.Dataset(images, labels, None, None)
-    return list(data.batches(dataset, parse_options("np", "--batch-size", 10, *options), first, 35))
+    dataset = data.Images(images, labels, None, None)
+    return list(data.drawn(dataset, parse_options("np", "--batch-size", 10, *options), first, 35))
 
 
 def test_an_epoch_has_every_example_but_for_the_last_few():
@@ -83,7 +96,7 @@ def test_all_images_are_tested_in_parts_that_follow_from_the_batch(mnist, batch_
 
 
 def test_of_several_processes_each_has_a_batch_to_test():
-    few, options = data.Dataset(None, None, np.arange(10), np.arange(10)), parse_options("np")
+    few, options = data.Images(None, None, np.arange(10), np.arange(10)), parse_options("np")
     for parts in range(1, 11):
         each = [[y for _, y in data.test_batches(few, options, part=part, parts=parts)] for part in range(parts)]
         assert all(each) and sorted(np.concatenate([y for batches in each for y in batches])) == [*range(10)]

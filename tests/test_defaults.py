@@ -8,7 +8,7 @@ import importlib
 import pytest
 
 from conftest import ROOT, rows
-from networks import parse_options
+from loading.options import parse_options
 from support import options as opt
 
 # What a run does. The numbers are those of docs/results.md.
@@ -78,7 +78,7 @@ def test_the_options_of_a_run(model, said, framework):
     wanted = as_table(" ".join(EVERY_RUN.split()) + ", " + said)
     wanted |= {"model": model, "recipe": "default", "name": ("" if model == "mlp" else f"{model}_") + framework}
     found = as_table(
-        {name: value for name, value in options.items() if name not in ("network", "rule", "source", "begun")}
+        {name: value for name, value in options.items() if name not in ("network", "rule", "source", "base_model")}
     )
     assert {name: value.replace(",", ";") for name, value in found.items()} == wanted
 

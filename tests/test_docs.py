@@ -22,8 +22,8 @@ from exercises import network, symptoms
 from exercises.catalogue import BY_NAME, CASES, EXERCISES, OURS
 from gpt_np import next_words
 from lab import bench, cost, counts, debugging, experiments, faults, nanogpt, results, steps, writing
+from loading.options import parse_options
 from mlp_np import MLP, numerical_gradient, softmax_cross_entropy
-from networks import parse_options
 from support.history import History, load_history
 from support.rounding import above
 from support.run import Plan

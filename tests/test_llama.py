@@ -7,8 +7,8 @@ import main_np
 from gpt_np import next_words
 from layers_np import differences
 from llama_np import Llama, RMSNorm, Rotation, SharedAttention
+from loading.options import parse_options
 from mlp_np import softmax_cross_entropy
-from networks import parse_options
 from support.errors import UserError
 from vit_np import split
 

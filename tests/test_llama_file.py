@@ -10,9 +10,11 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
-import networks
+import loading.gguf_file
+import loading.network
 import write
 from conftest import ROOT, damaged, fuzz, once
+from loading import gguf_file
 from support import memory
 from support.errors import UserError
 from support.model_file import ModelFile, is_model
@@ -39,8 +41,8 @@ def tiny(tmp_path_factory):
 def in_pytorch(model, options):
     """The same network in PyTorch, with the same arrays."""
     with torch.device("meta"):
-        twin = networks.class_of(options, "torch")(**options.sizes)
-    arrays = {name.replace("embed.E", "embed.W"): p for name, p in networks.turned(model.params).items()}
+        twin = loading.network.class_of(options, "torch")(**options.sizes)
+    arrays = {name.replace("embed.E", "embed.W"): p for name, p in gguf_file.turned(model.params).items()}
     state = {name.replace(".W", ".weight"): torch.from_numpy(p) for name, p in arrays.items()}
     twin.load_state_dict(state, assign=True)
     return twin.eval()
@@ -50,7 +52,7 @@ def in_pytorch(model, options):
 
 
 def test_its_logits_are_those_of_pytorch(tiny):
-    model, options, _ = networks.load_file(tiny)
+    model, options, _ = loading.gguf_file.load_file(tiny)
     twin = in_pytorch(model, options).double()
     model.take({name: p.astype(float) for name, p in model.params.items()})
     words = np.random.default_rng(0).integers(0, len(WORDS), (3, 120))
@@ -62,8 +64,8 @@ def test_its_logits_are_those_of_pytorch(tiny):
 
 
 def test_every_array_has_its_place_and_what_was_packed_is_near_what_it_was(tiny):
-    model, options, _ = networks.load_file(tiny)
-    for ours, theirs in networks.names_in(ModelFile(tiny), options).items():
+    model, options, _ = loading.gguf_file.load_file(tiny)
+    for ours, theirs in gguf_file.names_in(ModelFile(tiny), options).items():
         right = arrays_of()[theirs].T if ours.endswith(".W") else arrays_of()[theirs]
         assert model.params[ours].dtype == np.float32
         assert model.params[ours] == pytest.approx(right, abs=0.1 if theirs in PACKED else 0), ours
@@ -183,7 +185,7 @@ def test_it_answers_or_goes_on(tiny, said, tmp_path):
 
 
 def test_it_ends_at_a_control_word_or_when_its_places_are_full(tiny, said):
-    model, _, file = networks.load_file(tiny)
+    model, _, file = loading.gguf_file.load_file(tiny)
     begun = file.prompt("the", raw=True)
     words = [word for (word,) in model.write(np.array([begun]), 1, np.random.default_rng(0))]
     assert len(words) == 120 - len(begun) + 1
@@ -308,7 +310,7 @@ def test_raw_is_for_such_a_file():
 def test_too_little_memory_is_said_before_it_is_taken(tiny, monkeypatch):
     monkeypatch.setattr(memory, "there_is", lambda: 10**8)
     with pytest.raises(UserError, match=r"takes 0.1 GB of memory, and there are 0.1$"):
-        networks.load_file(tiny)
+        loading.gguf_file.load_file(tiny)
 
 
 @pytest.mark.parametrize("package", ["gguf", "regex"])

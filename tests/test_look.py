@@ -9,14 +9,16 @@ from PIL import Image
 from test_plot import assert_legible
 
 import data
+import loading.checkpoint
 import look
 import main_np
-import networks
 import plot
 import write
 from conftest import as_input, rows
+from loading.network import make
+from loading.options import parse_options
 from mlp_np import MLP, softmax, softmax_cross_entropy
-from networks import NETWORKS, make, parse_options
+from networks import NETWORKS
 from resnet_np import ResNet
 from support import drawing, inside, texts
 from support.errors import UserError
@@ -200,7 +202,7 @@ def test_the_weights_that_are_drawn(vit):
 
 @pytest.mark.slow
 def test_the_confusion_matrix_and_the_mistakes(tiny, small):
-    model, options, checkpoint = networks.load(tiny / "checkpoint_resnet_np.npz")
+    model, options, checkpoint = loading.checkpoint.load(tiny / "checkpoint_resnet_np.npz")
     images, labels = small.test_images, small.test_labels
     p = softmax(model.forward(data.as_input(images, options)))
     said, confidence = p.argmax(axis=1), p.max(axis=1)
@@ -253,7 +255,7 @@ def test_of_two_classes_there_are_two_unless_another_is_said(said, shown, most, 
     truth = [0, 1, 0, 1] if most != "no mistakes" else said
     logits = np.eye(10)[said] * [[1], [2], [3], [4]]  # the more confident, the later
     source = SimpleNamespace(classes=["cat", "dog", *[look.NONE] * 8], kind="class")
-    network = SimpleNamespace(title=lambda _: "784-8-10", batch=lambda images, labels, _: (images, labels))
+    network = SimpleNamespace(title=lambda _: "784-8-10")
     monkeypatch.setattr(data, "test_batches", lambda *_: [(small.test_images[:4], None)])
     monkeypatch.setattr(look, "WRONG", 2)
     tests = SimpleNamespace(test_labels=np.array(truth), test_images=small.test_images[:4])
@@ -378,7 +380,7 @@ def test_a_digit_that_a_network_wrote(tmp_path, capsys, monkeypatch):
     (figure, path), *_ = drawn
     assert_legible(figure)
     assert path.name == "written_gpt_np.png"
-    model, options, _ = networks.load(weights[1], writes=True)
+    model, options, _ = loading.checkpoint.load(weights[1], writes=True)
     steps = look.gpt_steps(model, options, np.array([[128 + 7]]))
     image = write.write(model, [7], 0.8, np.random.default_rng(0), options)[0]
     assert (texts.images_of(steps["words"][np.newaxis])[0] == image).all() and steps["p"].sum(axis=1) == pytest.approx(

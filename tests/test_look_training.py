@@ -13,8 +13,8 @@ import mlp_np
 import plot
 from conftest import SMALL, slow_but
 from layers_np import walk
+from loading.options import parse_options
 from mlp_np import softmax_cross_entropy
-from networks import parse_options
 from support import inside
 from support.errors import UserError
 from support.history import History
@@ -38,8 +38,7 @@ def test_the_numbers_of_the_first_steps_are_those_of_the_run(small):
     options = options_of("--hidden", 20, "--dtype", "float64", *QUICK)
     seen = look.first_steps(options, 3)
     network, optimizer = main_np.build(options)
-    for step, (images, y) in enumerate(data.batches(small, options, 0, 3)):
-        x = data.as_input(images, options)
+    for step, (x, y) in enumerate(data.batches(small, options, 0, 3)):
         before = {name: p.copy() for name, p in network.params.items()}
         loss, _ = main_np.train_step(network, optimizer, x, y, learning_rate(step, 300, options))
         assert seen["losses"][step] == pytest.approx(loss)
@@ -132,10 +131,10 @@ def test_a_checkpoint_shows_its_last_batch_and_a_step_at_the_highest_rate(small,
     path = trained(tmp_path, "--model", "resnet", *SMALL["resnet"].split())
     options, checkpoint = look.read("np", path)
     seen = look.last_step(options, checkpoint)
-    ((images, y),) = data.batches(small, options, 29, 30)
+    ((x, y),) = data.batches(small, options, 29, 30)
     network, optimizer = main_np.build(options, checkpoint)
     before = {name: p.copy() for name, p in network.params.items()}
-    main_np.train_step(network, optimizer, data.as_input(images, options), y, options.lr)
+    main_np.train_step(network, optimizer, x, y, options.lr)
     for name, array in seen["arrays"].items():
         if array["step"]:
             moved = np.linalg.norm(network.params[name] - before[name]) / np.linalg.norm(before[name])
@@ -156,7 +155,7 @@ def test_a_network_that_kept_no_momentum_shows_no_step_and_a_run_without_a_step_
     assert_legible(inside.training(seen, "a title", ["No number is out of the ordinary."]))
     seen = look.last_step(options, checkpoint._replace(history=History()))
     first, _ = next(data.batches(small, options, 0, 1))
-    assert np.array_equal(seen["examples"], data.as_input(first, options)[: look.SHOWN])
+    assert np.array_equal(seen["examples"], first[: look.SHOWN])
 
 
 @pytest.mark.parametrize(("argv", "steps"), [(["--training", "3"], 3), (["--training", "--seed", "0"], look.FIRST)])
@@ -205,8 +204,8 @@ def test_what_a_layer_puts_out_is_what_forward_leaves_of_the_last_batch(tmp_path
     options, checkpoint = look.read("np", path)
     seen = look.last_step(options, checkpoint)
     assert [*seen["layers"]] == ["z1", "a1", "logits"] and seen["marks"] == []
-    ((images, _),) = data.batches(small, options, 29, 30)
-    assert np.array_equal(seen["examples"], data.as_input(images, options)[: look.SHOWN])
+    ((x, _),) = data.batches(small, options, 29, 30)
+    assert np.array_equal(seen["examples"], x[: look.SHOWN])
     assert seen["where"] == "after 30 steps: the last batch again, rate 0.1 (the highest)"
 
 

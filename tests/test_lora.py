@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import loading.checkpoint
+import loading.gguf_file
+import loading.network
+import loading.options
 import look
 import main_np
-import networks
 import plot
 import write
 from support.checkpoint import load_checkpoint
@@ -49,7 +52,7 @@ def argv_of(here, *words, start="tiny.gguf"):
 
 
 def options_of(here, *words, framework="np"):
-    return networks.parse_options(framework, *argv_of(here, *words))
+    return loading.options.parse_options(framework, *argv_of(here, *words))
 
 
 def trained(here, out, *words, main=main_np):
@@ -129,7 +132,7 @@ class Mixes:
 
 
 def test_a_network_that_mixes_its_texts_gets_them_whole_also_beside_a_file(here, capsys):
-    model = networks.make("np", options_of(here))
+    model = loading.network.make("np", options_of(here))
     norm = model.layers["norm"]
     model.layers["norm"] = Mixes(norm)
     InParts(model, 2).forward(np.random.default_rng(0).integers(0, 200, (4, 16)))
@@ -185,16 +188,16 @@ def test_it_writes_with_what_it_has_learned(here, kept, said):
     learned = said(*how, "--weights", kept)
     assert learned.startswith(f"Llama 32 × 2, 4 heads, 2 of keys, LoRA 2 of {kept}\n")
     assert said(*how, "--weights", kept, "--raw").split("\n")[1].startswith("the")
-    model, options, _ = networks.load(kept, writes=True)
+    model, options, _ = loading.checkpoint.load(kept, writes=True)
     assert model.places == SIZES["places"] != options.places
     words = np.random.default_rng(0).integers(0, 200, (2, 30))
-    right = networks.make("np", changed(options, lora=2, seed=5))
+    right = loading.network.make("np", changed(options, lora=2, seed=5))
     for name, array in model.params.items():
         right.params[name][...] = array
     assert (model.forward(words) == right.forward(words)).all()
     for name, array in right.params.items():
         array[...] *= not name.endswith(".B")
-    base, *_ = networks.load_file(here / "tiny.gguf")
+    base, *_ = loading.gguf_file.load_file(here / "tiny.gguf")
     assert (right.forward(words) == base.forward(words)).all() and (model.forward(words) != base.forward(words)).any()
 
 
@@ -212,11 +215,11 @@ def test_the_file_may_have_been_moved(here, kept, said, tmp_path, monkeypatch):
 
 
 def test_the_newest_network_is_never_thin_matrices(kept, tmp_path, monkeypatch):
-    monkeypatch.setattr(networks, "FOLDER", tmp_path)
+    monkeypatch.setattr("loading.checkpoint.FOLDER", tmp_path)
     shutil.copy(kept, tmp_path)
     for writes in (True, None):
         with pytest.raises(UserError, match="no trained network that"):
-            networks.newest(writes)
+            loading.checkpoint.newest(writes)
 
 
 # --- What is one line -----------------------------------------------------------------------------------------------
@@ -247,7 +250,7 @@ def test_what_cannot_be_is_one_line(words, here, tmp_path, capsys, monkeypatch):
 
 def test_thin_matrices_stand_beside_something():
     with pytest.raises(UserError, match=r"--lora 8 needs --start FILE.gguf, beside whose weights it stands"):
-        networks.parse_options("np", "--model", "llama", "--lora", 8)
+        loading.options.parse_options("np", "--model", "llama", "--lora", 8)
 
 
 def test_a_byte_without_a_word_is_said_with_the_texts_name(tmp_path):

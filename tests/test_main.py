@@ -18,8 +18,9 @@ import main_torch
 import mlp_np
 from conftest import ROOT, SMALL, accuracy_of, assert_one_line, every_day_or_all, in_turn, slow_but
 from lab import results, twins
+from loading.options import parse_options
 from mlp_np import softmax_cross_entropy
-from networks import OPTIMIZERS, parse_options
+from networks import OPTIMIZERS
 from support import texts
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
@@ -90,7 +91,7 @@ def test_evaluation_counts_every_image_and_every_word_of_one_that_is_written(arg
     options = parse_options("torch", *argv.split(), "--device", "cpu")
     (ours, _), (theirs, _) = main_np.build(options), main_torch.build(options)
     few = mnist._replace(test_images=mnist.test_images[:n], test_labels=mnist.test_labels[:n])
-    x, y = options.network.batch(few.test_images, few.test_labels.astype(np.int64), options)
+    x, y = data.encode(*few.test(slice(None)), options)
     logits = ours.forward(x).reshape(y.size, -1)
     right = softmax_cross_entropy(logits, y.ravel())[0], (logits.argmax(axis=1) == y.ravel()).mean()
     assert main_np.evaluate(ours, few, options) == pytest.approx(right, rel=1e-5)
@@ -100,13 +101,13 @@ def test_evaluation_counts_every_image_and_every_word_of_one_that_is_written(arg
 def test_of_a_name_its_letters_and_one_end_count():
     """What is trained is the mean over all places; what is told, of a step and of the test, is one by one below."""
     names = data.load("names")
-    few = names._replace(test_images=names.test_images[:70], test_labels=names.test_labels[:70])
+    few = names.first_tests(70)
     argv = "--model gpt --dataset names --width 8 --heads 2 --blocks 1 --dtype float64 --device cpu --batch-size 4"
     options = parse_options("torch", *argv.split())
     ours, theirs = main_np.build(options), main_torch.build(options)
-    x, y = options.network.batch(few.test_images, few.test_labels.astype(np.int64), options)
+    x, y = data.encode(*few.test(slice(None)), options)
     losses, hits = [], []
-    for name, logits in zip(texts.names_of(few.test_images), ours[0].forward(x), strict=True):
+    for name, logits in zip(texts.names_of(few.test_tokens), ours[0].forward(x), strict=True):
         for place, letter in enumerate([*name, "end"]):
             word = 0 if letter == "end" else ord(letter) - ord("a") + 1
             losses.append(np.log(np.exp(logits[place]).sum()) - logits[place, word])
@@ -116,9 +117,9 @@ def test_of_a_name_its_letters_and_one_end_count():
     assert [*map(float, main_torch.evaluate(theirs[0], few, options, Place(options)))] == right
     whole = main_np.loss_of(ours[0].forward(x), y)[0]
     assert main_np.train_step(*ours, x, y, 0.0) == pytest.approx((whole, np.mean(ours[0].forward(x).argmax(-1) == y)))
-    assert main_np.train_step(*ours, x, y, 0.0, options.source.told_of(x)) == right
+    assert main_np.train_step(*ours, x, y, 0.0, few.mask(x)) == right
     x, y = torch.from_numpy(x), torch.from_numpy(y)
-    assert [*map(float, main_torch.train_step(*theirs, x, y, 0.0, options.source.told_of(x)))] == right
+    assert [*map(float, main_torch.train_step(*theirs, x, y, 0.0, few.mask(x)))] == right
 
 
 @pytest.mark.slow

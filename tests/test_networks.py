@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import data
+import loading.network
 import main_np
 import main_torch
 import mlp_np
@@ -21,7 +22,9 @@ import networks
 from conftest import SMALL, every_day_or_all, fuzz, one_in, slow_but
 from data import SOURCES
 from lab import results, twins
-from networks import NETWORKS, OPTIMIZERS, class_of, parse_options
+from loading.network import class_of
+from loading.options import parse_options
+from networks import NETWORKS, OPTIMIZERS
 from support import options as opt
 from support import texts
 from support.checkpoint import load_checkpoint
@@ -72,7 +75,7 @@ def by_pytorch(model, optimizer, x, y):
 def compare(words, images, labels, absolute=1e-12, relative=np.inf):
     """By hand and on the tape everything is what PyTorch says; with an MLP, the tape is the same to the bit."""
     options, (by_hand, _), (on_tape, _), (theirs, optimizer) = build(f"{words} --dtype float64")
-    x, y = options.network.batch(images, labels, options)
+    x, y = data.encode(images, labels, options)
     right = by_pytorch(theirs, optimizer, x, y)
     found = by_numpy(by_hand, x, y), by_numpy(on_tape, x, y)
     assert list(found[0]) == list(found[1]) == list(right)
@@ -97,8 +100,7 @@ LETTERS = [f"{model} --dataset {of}" for model in ("gpt", "llama") for of in ("n
 
 @pytest.mark.parametrize("words", slow_but(["gpt --dataset names", "llama --dataset names"], LETTERS))
 def test_every_gradient_is_that_of_pytorch_for_letters(words):
-    few, no_labels = data.load(words.split()[-1]).train_images[:32], np.zeros(32, np.int64)
-    compare(words, few, no_labels, relative=1e-11)
+    compare(words, *data.load(words.split()[-1]).train(slice(32)), relative=1e-11)
 
 
 @pytest.mark.parametrize("model", [model for model, network in NETWORKS.items() if not network.writes])
@@ -144,7 +146,7 @@ def test_random_shapes(model, examples):
 def test_sizes_precision_defaults_and_seeds(model):
     options, *networks, (theirs, _) = build(model)
     size = sum(p.numel() for p in theirs.parameters())
-    x, y = options.network.batch(np.full((3, 28, 28), 99, np.uint8), np.array([1, 2, 3]), options)
+    x, y = data.encode(np.full((3, 28, 28), 99, np.uint8), np.array([1, 2, 3]), options)
     runs = results.load_results()["accuracy"].get(f"{options.network.name}, NumPy", {"runs": {}})["runs"]
     assert {run["parameters"] for run in runs.values()} <= {size}
     for ours, optimizer in networks:
@@ -175,10 +177,10 @@ SIZES = ("gpt --width 12 --heads 3", "llama --width 12 --heads 6 --keys 3 --hidd
 def test_what_is_written_is_the_same_in_pytorch(words):
     """From the same numbers u: digits from the word that asks for them, names from their first letters, too; a text."""
     options, *_, (theirs, _) = build(f"{words} --dtype float64")
-    ours = networks.make("np", options)
+    ours = loading.network.make("np", options)
     begun = np.array([[3, 9, 60], [0, 0, 8]])
     if options.source.of != "texts":
-        begun = texts.first_words([3, 9] if options.source.of == "images" else [0, 0], options.source)
+        begun = options.source.tokenizer.first([3, 9] if options.source.of == "images" else [0, 0])
     if options.source.of == "names":
         begun = np.hstack([begun, texts.texts_of(["ma", "le"])[:, :2]])
     for temperature, *likeliest in ((1, None), (0.8, None), (1, 3), (0, None), (1, None, 0.3), (1.5, 5, 0.9)):
@@ -375,4 +377,4 @@ def test_an_option_that_a_form_does_not_know_is_an_error(form, monkeypatch):
     for network in (mlp, type("Inheriting", (mlp,), {})):
         monkeypatch.setitem(sys.modules, f"losing_{form}", SimpleNamespace(MLP=network))
         with pytest.raises(UserError, match=f"{network.__module__}[.]{network.__name__} does not know .*lost"):
-            networks.make(form, parse_options(form if form == "torch" else "np", "--model", "losing"))
+            loading.network.make(form, parse_options(form if form == "torch" else "np", "--model", "losing"))

@@ -23,7 +23,6 @@ from marker import marking
 from marker.verdict import Wrong
 from practice_answers import write
 from support.errors import UserError
-from support.texts import sizes
 
 EXERCISE = BY_NAME["own_gpt"]
 verdict = partial(own_programs.verdict, EXERCISE.name)
@@ -88,7 +87,7 @@ def test_what_it_has_to_beat_is_what_counting_gives():
     assert (len(texts), len(others)) == (writer.KNOWN, writer.OTHERS)
     assert len({*map(bytes, texts)} | {*map(bytes, others)}) == writer.KNOWN + writer.OTHERS
     place, before, words = triples(texts)
-    table, _ = counts.tables(place, before, words, sizes(data.SOURCES["names"]))["counts after each word"]
+    table, _ = counts.tables(place, before, words, data.SOURCES["names"].tokenizer.sizes)["counts after each word"]
     _, before, words = triples(others)
     assert writer.counted(texts, others) == pytest.approx(-np.log(table[before, words]).mean(), abs=0.002)
 
@@ -167,7 +166,7 @@ def test_what_write_returns_has_to_be_names_that_begin_so():
 
 def test_it_is_run_on_all_names(tmp_path, monkeypatch, capfd):
     few = data.load("names")
-    few = data.Dataset(few.train_images[:500], few.train_labels[:500], few.test_images[:100], few.test_labels[:100])
+    few = data.Tokens(few.train_tokens[:500], few.test_tokens[:100], few.padding)
     monkeypatch.setattr(data, "load", lambda name: few)
     path = tmp_path / "own_gpt.py"
     path.write_text(own_writers.BASE)

@@ -116,7 +116,7 @@ def test_images_that_a_network_is_tested_with_are_no_images_that_it_has_learned_
 def test_a_network_of_ones_own_reads_a_picture(tmp_path, monkeypatch, capfd):
     """After the learner's own training, which takes seconds."""
     images, labels, test_images, test_labels = digits.few_images()
-    monkeypatch.setattr(data, "load", lambda: data.Dataset(images, labels, test_images, test_labels))
+    monkeypatch.setattr(data, "load", lambda: data.Images(images, labels, test_images, test_labels))
     path = write(tmp_path, "own_network")
     own.run(path)
     said = capfd.readouterr().out
@@ -608,7 +608,7 @@ def test_images_that_are_kept_are_found_in_rows_and_in_columns():
 @pytest.mark.slow
 def test_a_file_of_two_functions_is_told_which_to_add_and_reads_as_before(tmp_path, monkeypatch, capfd):
     images, labels, test_images, test_labels = digits.few_images()
-    monkeypatch.setattr(data, "load", lambda: data.Dataset(images, labels, test_images, test_labels))
+    monkeypatch.setattr(data, "load", lambda: data.Images(images, labels, test_images, test_labels))
     old = own_programs.BASE.replace("def loss(", "def mean_loss(").replace("gradients(", "slopes(")
     path = tmp_path / "own_network.py"
     found = verdict(old, tmp_path, 0)

@@ -14,7 +14,7 @@ import write
 from conftest import slow_but
 from exercises import prove
 from lab import figures
-from networks import parse_options
+from loading.options import parse_options
 from support import drawing, inside
 from support.drawing import TEST, TRAIN
 from support.history import History

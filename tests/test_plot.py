@@ -10,7 +10,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 import plot
-from networks import parse_options
+from loading.options import parse_options
 from support import drawing
 from support.drawing import save
 from support.errors import UserError

@@ -24,7 +24,8 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-import networks
+import loading.checkpoint
+import loading.options
 import practice
 import predict
 from conftest import ROOT, TODAY, UNIX, assert_one_line, rows
@@ -402,7 +403,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     with monkeypatch.context() as again:
         again.setattr(runner, "run_program", lambda *_, **__: 1)
         assert "kept" not in learner("train").stdout  # nothing has changed
-    _, _, checkpoint = networks.load(path.with_suffix(".npz"))
+    _, _, checkpoint = loading.checkpoint.load(path.with_suffix(".npz"))
     assert checkpoint.history.step == 100 and round(checkpoint.history.test_accuracy[-1], 3) == 0.912
     predict.main([str(ROOT / "png" / "photo.jpg"), "--weights", str(path.with_suffix(".npz"))])
     kept = path.with_suffix(".npz").read_bytes()
@@ -411,7 +412,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
         exec(shortened(network.program([]), 1), {"__name__": "__main__", "__file__": str(path)})
     assert path.with_suffix(".npz").read_bytes() == kept and not path.with_suffix(".part").exists()
     with pytest.raises(UserError, match="it can be used, but not continued"):
-        networks.begin("np", "", ["--resume", str(path.with_suffix(".npz"))])
+        loading.options.begin("np", "", ["--resume", str(path.with_suffix(".npz"))])
     write(learner.folder, "da1", "da1 = 0")
     assert_one_line(learner("train"), "still to do: da1")
     (learner.folder / "da1.py").write_text("\ufeffda1 = lambda dlogits, W2, z1: dlogits @ W2.T", encoding="utf-8")

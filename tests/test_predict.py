@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 import data
+import loading.checkpoint
 import main_np
-import networks
 import plot
 import predict
-from conftest import ROOT, in_turn, once
+from conftest import ROOT, SMALL, in_turn, once
 from mlp_np import softmax
 from pictures import PENS, SCENES, drawn, encoded, on_sheet, photograph, placed, written
 from support import pictures
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("quick_curves")
 
 def probabilities(weights, images):
     """(N, 10) that the network gives the digits in images (N, 28, 28)."""
-    model, options, _ = networks.load(weights)
+    model, options, _ = loading.checkpoint.load(weights)
     x = np.concatenate([data.as_input(image[np.newaxis], options) for image in images])
     return softmax(model.forward(x))
 
@@ -158,13 +158,13 @@ def test_the_default_weights_are_those_of_the_newest_run(tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(data, "load", lambda *_: small)
     with pytest.raises(UserError, match=r"no trained network that reads .*: run `python main_np\.py` first"):
-        networks.load()
+        loading.checkpoint.load()
     main_np.main(["--hidden", "8", "--steps", "1"])
     os.rename("learning_curves/checkpoint_np.npz", other := "learning_curves/checkpoint_torch.npz")
     main_np.main(["--hidden", "9", "--steps", "1"])
-    assert networks.load()[1].hidden == 9
+    assert loading.checkpoint.load()[1].hidden == 9
     os.utime(other, (2**31, 2**31))
-    assert networks.load()[1].hidden == 8
+    assert loading.checkpoint.load()[1].hidden == 8
     short = ["--model", "resnet", "--widths", "2", "--batch-size", "300"]
     for more, words in ((["--epochs", "3", "--stop-after", "1"], ", after 1 of 3 epochs"), (["--steps", "2"], "")):
         main_np.main([*short, *more, "--out", "half"])
@@ -179,17 +179,16 @@ def test_the_newest_of_its_kind(tmp_path, monkeypatch, small):
     """A reader and a writer: each program takes its own, and refuses the other in a line."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(data, "load", lambda *_: small)
-    monkeypatch.setitem(networks.NETWORKS, "author", networks.MLP._replace(writes=True))
     main_np.main(["--hidden", "8", "--steps", "1"])
     with pytest.raises(UserError, match=r"that writes .* --model \w+` first"):
-        networks.load(writes=True)
-    main_np.main(["--model", "author", "--hidden", "9", "--steps", "1"])
-    reader, writer = (f"learning_curves/checkpoint_{name}.npz" for name in ("np", "author_np"))
+        loading.checkpoint.load(writes=True)
+    main_np.main(["--model", "gpt", *SMALL["gpt"].split(), "--steps", "1"])
+    reader, writer = (f"learning_curves/checkpoint_{name}.npz" for name in ("np", "gpt_np"))
     os.utime(writer, (2**31, 2**31))
-    assert networks.load()[1].hidden == 8 and networks.load(writes=True)[1].hidden == 9
+    assert loading.checkpoint.load()[1].hidden == 8 and loading.checkpoint.load(writes=True)[1].model == "gpt"
     for path, writes, words in ((reader, True, "reads; give one that writes"), (writer, False, "writes; give one")):
         with pytest.raises(UserError, match=f"^{path} holds a network that {words}"):
-            networks.load(path, writes)
+            loading.checkpoint.load(path, writes)
 
 
 def test_the_probabilities():
@@ -203,8 +202,8 @@ def test_what_is_no_class_has_no_row(monkeypatch, capsys):
     source = data.Source("own", of="images", classes=names, reader="ink")
     options = SimpleNamespace(source=source, network=SimpleNamespace(title=lambda _: "784-8-10"))
     checkpoint = SimpleNamespace(path="w.npz", history=SimpleNamespace(progress=lambda _: "after 1 of 3 epochs"))
-    monkeypatch.setattr(networks, "load", lambda _: (None, options, checkpoint))
-    monkeypatch.setattr(networks, "logits_of", lambda *_: np.log([[0.87, 0.01, 0.07, 0.05, *[1e-9] * 6]]))
+    monkeypatch.setattr(loading.checkpoint, "load", lambda _: (None, options, checkpoint))
+    monkeypatch.setattr(loading.checkpoint, "logits_of", lambda *_: np.log([[0.87, 0.01, 0.07, 0.05, *[1e-9] * 6]]))
     predict.main([str(ROOT / "png" / "photo.jpg")])
     first, *rows, answer = capsys.readouterr().out.splitlines()
     assert first == "784-8-10 of w.npz, after 1 of 3 epochs"

@@ -68,8 +68,10 @@ SUPPORT, MARKER, DESK = ({name for name in MODULES if folder(name) == room} for 
         (DESK, {"exercises"}),  # it takes any folder of them
         (["practice"], {"exercises.symptoms"}),  # which draws
         (["page.build"], {"exercises"}),
-        (SUPPORT, IN_ROOT),
-        (["data"], IN_ROOT),  # it knows no model
+        (SUPPORT, IN_ROOT | {"loading"}),
+        ({name for name in MODULES if folder(name) == "loading"}, IN_ROOT - {"data", "networks"}),
+        (["data"], IN_ROOT | {"loading"}),  # it knows no model
+        (["networks"], IN_ROOT | {"loading"}),  # a table
         (["plot"], IN_ROOT - {"data"}),  # it trains nothing
     ],
 )

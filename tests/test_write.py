@@ -79,7 +79,7 @@ def test_what_is_written_and_what_is_read(here, capsys, monkeypatch):
     *_, said = capsys.readouterr().out.splitlines()
     assert said.startswith("it was not read: ") and said.endswith(": run `python main_np.py` first")
     assert images.shape == (3, 4, 28, 28) and (images[0] != images[1]).any()
-    words = texts.words_of(images.reshape(-1, 28, 28), data.SOURCES["mnist"])
+    words = texts.words_of(images.reshape(-1, 28, 28))
     assert (texts.images_of(words) == images.reshape(-1, 28, 28)).all()  # it consists of words
     main_np.main(["--hidden", "8", "--steps", "3"])
     capsys.readouterr()
@@ -122,8 +122,8 @@ def test_names_and_which_of_them_are_in_the_list(names, capsys):
     assert first == "GPT 8 × 1, 2 heads of learning_curves/checkpoint_gpt_names_np.npz"
     assert len(rows) == 4 and all(row.startswith("Mac") for row in rows)
     assert said("Mac", "--count", "4", "--temperature", "1")[1:5] == rows != said("mac", "--seed", "1")[1:5]
-    known = {*texts.names_of(data.load("names", 4000).train_images)}
-    held = texts.names_of(data.load("names", 4000).test_images)
+    known = {*texts.names_of(data.load("names", 4000).train_tokens)}
+    held = texts.names_of(data.load("names", 4000).test_tokens)
     assert len(known) == 32_000
     assert re.fullmatch(r"(1 of 4 is|[0234] of 4 are) in the list of 32,000 names it learned", last)
     names = []

@@ -17,7 +17,8 @@ import data
 import main_np
 from conftest import ROOT, SMALL, as_input, slow_but
 from lab import bench, depth, first_weights, results, timing, twins
-from networks import NETWORKS, parse_options
+from loading.options import parse_options
+from networks import NETWORKS
 from support import drawing
 from support.errors import UserError
 from support.history import machine, processor

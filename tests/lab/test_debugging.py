@@ -6,8 +6,8 @@ from test_plot import assert_legible
 
 import data
 from lab import by_heart, debugging, experiments, find_lr
+from loading.options import parse_options
 from mlp_np import MLP
-from networks import parse_options
 from support.errors import UserError
 
 SMALL_RUN = ("--hidden", "20", "--batch-size", "50")
@@ -62,7 +62,7 @@ def test_a_loss_that_only_grows_gives_no_rate(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("program", [by_heart, find_lr], ids=lambda program: program.__name__)
 def test_too_few_examples_and_a_run_that_is_not_new_are_a_line(program, monkeypatch, tmp_path):
-    few = data.Dataset(*(array[:40] for array in data.load()))
+    few = data.Images(*(array[:40] for array in data.load()))
     monkeypatch.setattr(data, "load", lambda *_: few)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="--batch-size 128 is more than the 40 training images"):

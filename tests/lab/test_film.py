@@ -8,7 +8,7 @@ import data
 import main_np
 from conftest import ROOT
 from lab import film
-from networks import parse_options
+from loading.options import parse_options
 
 
 def test_the_frames_are_those_of_the_run(small, tmp_path, quick_curves):

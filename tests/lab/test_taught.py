@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import networks
+import loading.gguf_file
 from conftest import ROOT
 from lab import llama, results
 from support import drawing
@@ -52,7 +52,7 @@ class Another:
     """A reader of the unpacked file, called as llama.cpp is."""
 
     def __init__(self, path, n_ctx, **how):
-        self.model, _, self.file = networks.load_file(path)
+        self.model, _, self.file = loading.gguf_file.load_file(path)
         assert {tensor.tensor_type.name for tensor in ModelFile(path).tensors.values()} == {"F32"}
         self.scores = np.zeros((n_ctx, self.file.words.size), np.float32)
         self.reset()

@@ -13,7 +13,7 @@ from test_plot import assert_legible
 import main_np
 from conftest import ROOT
 from lab import twins
-from networks import parse_options
+from loading.options import parse_options
 from support.errors import UserError
 from support.rounding import above
 

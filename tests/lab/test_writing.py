@@ -6,7 +6,8 @@ from test_plot import assert_legible
 
 import data
 from lab import counts, figures, results, writing
-from networks import make, parse_options
+from loading.network import make
+from loading.options import parse_options
 from support.texts import texts_of
 
 
@@ -75,7 +76,7 @@ def test_the_curve_over_temperatures_is_legible():
 def test_tables_that_count(small, monkeypatch):
     """Three texts in place of names: what each table says of the next word can be counted on fingers."""
     learned = texts_of(["ab", "ab", "ac"])
-    names = data.Dataset(learned, np.zeros(3, np.uint8), texts_of(["ab"]), np.zeros(1, np.uint8))
+    names = data.Tokens(learned, texts_of(["ab"]), 0)
     monkeypatch.setattr(data, "load", lambda name: names)
     found = counts.measure("names")
     assert found["all words alike"] == pytest.approx({"loss": np.log(27), "accuracy": 1 / 27})

@@ -305,7 +305,7 @@ def test_the_pixels_are_standardised_as_where_all_images_are():
 def test_the_site_writes_what_the_network_writes_and_says_which_names_it_has_learned(tmp_path, monkeypatch):
     site = pytest.importorskip("page.site", exc_type=UserError)
     (tmp_path / "runtime").mkdir()
-    known = data.load("names").train_images.astype(np.uint8)
+    known = data.load("names").train_tokens.astype(np.uint8)
     address = site.writer(tmp_path / "runtime", "names.npz", known)
     (tmp_path / address).rename(tmp_path / "writer.npz")
     monkeypatch.setattr(desk, "FOLDER", tmp_path)

@@ -15,7 +15,7 @@ import pytest
 
 import main_np
 from conftest import damaged, fuzz
-from networks import begin, parse_options
+from loading.options import begin, parse_options
 from support.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from support.errors import UserError
 from support.history import History, load_history, save_history

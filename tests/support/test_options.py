@@ -6,10 +6,11 @@ import re
 import pytest
 
 from conftest import rows
-from data import SOURCES
-from networks import NETWORKS, OPTIMIZERS, make, parse_options
+from loading.network import make
+from loading.options import parse, parse_options, restore
+from networks import NETWORKS
 from support.errors import UserError
-from support.options import OF_A_CALL, OF_NUMPY, OF_PYTORCH, option, parse, restore, run_options, title
+from support.options import OF_A_CALL, OF_NUMPY, OF_PYTORCH, option, run_options, title
 
 CHOSEN = """
     np                                        | hidden=512 epochs=5 steps=None init=he name=np title=784-512-10
@@ -79,27 +80,25 @@ def test_every_option_is_explained_with_its_default(capsys, model):
             assert explained[name].endswith(f"(default: {value})") == (value is not None), name
 
 
-def test_an_option_that_is_new():
+def test_an_option_that_is_new(monkeypatch):
     """It has its own default, also in the runs of older checkpoints, and no network is made without it."""
     new = {"dropout": option("the share of units to leave out", 0.3, type=float)}
-    table = NETWORKS | {"mlp": NETWORKS["mlp"]._replace(options=NETWORKS["mlp"].options | new)}
     kept = run_options(parse_options("np", "--lr", 0.2))
-    for options in (
-        parse(table, OPTIMIZERS, SOURCES, "np", []),
-        restore(table, OPTIMIZERS, SOURCES, "np", kept, "w.npz"),
-    ):
+    monkeypatch.setitem(NETWORKS, "mlp", NETWORKS["mlp"]._replace(options=NETWORKS["mlp"].options | new))
+    for options in (parse("np", []), restore("np", kept, "w.npz")):
         assert options.dropout == 0.3
         for framework in ("np", "autograd"):
             with pytest.raises(UserError, match="does not know dropout"):
                 make(framework, options)
     assert options.lr == 0.2
-    assert not hasattr(parse(table, OPTIMIZERS, SOURCES, "np", ["--model", "vit"]), "dropout")
+    assert not hasattr(parse("np", ["--model", "vit"]), "dropout")
 
 
-def test_each_network_says_what_may_be_typed():
+def test_each_network_says_what_may_be_typed(monkeypatch):
     """Also where another, before it in the table, has an option of the same name."""
-    table = NETWORKS | {"mlp": NETWORKS["mlp"]._replace(options={"patch": option("a piece of cloth", type=str)})}
-    assert parse(table, OPTIMIZERS, SOURCES, "np", ["--model", "vit", "--patch", "7"]).patch == 7
+    cloth = {"patch": option("a piece of cloth", type=str)}
+    monkeypatch.setitem(NETWORKS, "mlp", NETWORKS["mlp"]._replace(options=cloth))
+    assert parse("np", ["--model", "vit", "--patch", "7"]).patch == 7
 
 
 VALUES = """
@@ -129,7 +128,7 @@ def test_options_have_their_values_and_no_others(words, right, wrong):
     for value in right.split():
         options = parse_options("np", *words, flag, value)
         kept = json.loads(json.dumps(run_options(options)))  # as in a checkpoint
-        assert run_options(restore(NETWORKS, OPTIMIZERS, SOURCES, "np", kept, "w.npz")) == run_options(options)
+        assert run_options(restore("np", kept, "w.npz")) == run_options(options)
         found = getattr(options, flag[2:].replace("-", "_"))
         assert found == (tuple(map(int, value.split(","))) if flag == "--widths" else type(found)(value))
     for value in ["", *wrong.split()]:

@@ -5,7 +5,7 @@ import torch
 
 import main_torch
 from conftest import rows
-from networks import parse_options
+from loading.options import parse_options
 from support import place
 from support.errors import UserError
 

@@ -13,13 +13,13 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from networks import parse_options
+from loading.options import parse_options
 from support import program as ending
 from support.errors import UserError
 from support.history import History, save_history
 from support.options import run_options
 from support.rounding import above, probability
-from support.run import FILES, Plan, Run, drawn_again, learning_rate
+from support.run import FILES, Files, Interrupts, Plan, Run, drawn_again, learning_rate
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 11, 2340])
@@ -59,8 +59,7 @@ def test_what_a_killed_run_has_left_is_removed_but_for_curves_that_another_may_b
     for path in tmp_path.glob("*plot*.[01].part"):
         os.utime(path, (0, 0))  # of long ago
     (tmp_path / ".mine.part").touch()
-    *curves, history, checkpoint = (tmp_path / name for name in names)
-    Run.tidy(SimpleNamespace(folder=tmp_path, curves=curves, history_path=history, checkpoint_path=checkpoint))
+    Files(SimpleNamespace(out=str(tmp_path), name="np")).tidy()
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {".mine.part", ".loss_plot_np.png.4.part", ".accuracy_plot_np.png.5.part"}
 
@@ -110,13 +109,12 @@ def test_a_program_whose_output_is_closed_runs(monkeypatch):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_signal_does_what_it_does_elsewhere(number, tmp_path):
-    before, where = signal.getsignal(number), {"folder": tmp_path, "name": "np"}
-    run = SimpleNamespace(first=False, plan=Plan(1, 1, 1), step=0, asked=None, **where)
-    with Run.watch(run):
+def test_a_second_signal_does_what_it_does_elsewhere(number):
+    before = signal.getsignal(number)
+    with Interrupts() as interrupts:
         assert signal.getsignal(number) != before
         signal.raise_signal(number)
-        assert (run.asked, signal.getsignal(number)) == (number, before)
+        assert (interrupts.asked, signal.getsignal(number)) == (number, before)
 
 
 @pytest.mark.parametrize(

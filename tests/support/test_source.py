@@ -18,7 +18,7 @@ import main_np
 import predict
 from conftest import ROOT, UNIX
 from lab import twins
-from networks import parse_options
+from loading.options import parse_options
 from support import ink, pictures, program, sheet, texts
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
@@ -167,12 +167,12 @@ def test_a_text_becomes_windows_and_the_windows_a_text(tmp_path):
     path = tmp_path / "mine.txt"
     path.write_bytes(b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode())  # as Windows writes it
     source = data.Source(str(path))
-    train, labels, test, _ = source.examples()
+    train, test = source.examples()
     assert source.of == "texts" and source.letters == "".join(sorted({*TEXT})) and train.dtype == np.uint8
-    assert train.shape == ((2700 - 1) // 64, 65) and test.shape == ((300 - 1) // 64, 65) and not labels.any()
+    assert train.shape == ((2700 - 1) // 64, 65) and test.shape == ((300 - 1) // 64, 65)
     said = "".join(source.letters[word] for word in np.concatenate([train[:, :-1].ravel(), train[-1, -1:]]))
     assert said == TEXT[: len(said)] and "".join(source.letters[word] for word in test[0]) == TEXT[2700:2765]
-    x, y = texts.as_text(train[:3], labels[:3], parse_options("np", "--model", "gpt", "--dataset", path))
+    x, y = source.tokenizer.encode(train[:3])
     assert x.shape == y.shape == (3, 64) and x.dtype == np.int64 and (x[:, 1:] == y[:, :-1]).all()
     assert y[0, -1] == x[1, 0]
 

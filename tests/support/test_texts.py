@@ -5,7 +5,7 @@ import pytest
 
 import data
 from lab.words import IMAGES, WORDS, as_file, find_words, k_means, patches_of
-from networks import parse_options
+from loading.options import parse_options
 from support import texts
 from support.errors import UserError
 
@@ -14,15 +14,15 @@ from support.errors import UserError
 
 def test_a_tenth_of_the_names_is_the_test_and_no_name_is_in_both():
     names = data.load("names")
-    train, test = (texts.names_of(words) for words in (names.train_images, names.test_images))
+    train, test = (texts.names_of(words) for words in (names.train_tokens, names.test_tokens))
     assert (len(train), len(test)) == (36_000, 4000)
     assert len({*train, *test}) == 40_000 and not {*train} & {*test}
     assert "smith" in train and all(2 <= len(name) <= 11 for name in train + test)
     common = [texts.texts_of([name])[0] for name in ("smith", "johnson", "williams", "jones", "brown", "davis")]
-    last = [np.flatnonzero((names.train_images == text).all(axis=1)) for text in common]
+    last = [np.flatnonzero((names.train_tokens == text).all(axis=1)) for text in common]
     assert max(map(max, filter(len, last))) > 9000  # they are shuffled: --hold-out takes the last
     held = data.load("names", 4000)
-    assert (held.test_images == names.train_images[-4000:]).all() and len(held.train_images) == 32_000
+    assert (held.test_tokens == names.train_tokens[-4000:]).all() and (held.n_train, held.n_test) == (32_000, 4000)
 
 
 def test_a_name_becomes_a_text_and_the_text_a_name():
@@ -30,7 +30,7 @@ def test_a_name_becomes_a_text_and_the_text_a_name():
     words = texts.texts_of(names)
     assert words.tolist()[0] == [12, 5, 5] + 9 * [0] and words[1, -1] == 0 and words.dtype == np.uint8
     assert texts.names_of(words) == names and texts.names_of([[1] * 12]) == ["a" * 12]
-    x, y = texts.as_text(words, np.zeros(3, np.int64), parse_options("np", "--model", "gpt", "--dataset", "names"))
+    x, y = data.SOURCES["names"].tokenizer.encode(words)
     assert x.shape == y.shape == (3, 12) and x.dtype == y.dtype == np.int64
     assert (y == words).all() and (x[:, 1:] == y[:, :-1]).all() and (x[:, 0] == 27).all()
 
@@ -39,12 +39,12 @@ def test_a_name_becomes_a_text_and_the_text_a_name():
 
 
 def test_an_image_becomes_a_text_and_the_text_an_image(mnist):
-    images, options = mnist.test_images[:50], parse_options("np")
-    x, y = texts.as_text(images, mnist.test_labels[:50].astype(np.int64), options)
+    images = mnist.test_images[:50]
+    x, y = data.SOURCES["mnist"].tokenizer.encode(images, mnist.test_labels[:50].astype(np.int64))
     assert x.shape == y.shape == (50, 49) and x.dtype == y.dtype == np.int64
     assert (x[:, 1:] == y[:, :-1]).all() and (x[:, 0] == 128 + mnist.test_labels[:50]).all()
     back = texts.images_of(y)
-    assert back.dtype == np.uint8 and (texts.words_of(back, data.SOURCES["mnist"]) == y).all()
+    assert back.dtype == np.uint8 and (texts.words_of(back) == y).all()
     error = np.sqrt(((back - images.astype(float)) ** 2).mean())
     assert error < 25 < images.std() / 2  # of 255
     assert (texts.images_of(np.zeros((1, 49), int)) == 0).all()  # word 0 is blank
@@ -53,7 +53,7 @@ def test_an_image_becomes_a_text_and_the_text_an_image(mnist):
 def test_each_patch_gets_the_word_nearest_to_it(mnist):
     patch = mnist.test_images[3, 12:16, 8:12].ravel().astype(int)
     distances = ((texts.vocabulary().astype(int) - patch) ** 2).sum(axis=1)
-    assert texts.words_of(mnist.test_images[3:4], data.SOURCES["mnist"])[0, 3 * 7 + 2] == distances.argmin() != 0
+    assert texts.words_of(mnist.test_images[3:4])[0, 3 * 7 + 2] == distances.argmin() != 0
 
 
 def test_a_dataset_without_words_says_so():
@@ -84,7 +84,7 @@ def test_a_text_has_at_least_one_window_in_each_part():
     """And is refused if it has one letter less."""
     for places, least in ((64, 641), (2, 21)):
         words = np.arange(least)
-        train, _, test, _ = texts.windows(words, places, "a.txt")
+        train, test = texts.windows(words, places, "a.txt")
         assert train[0].tolist() == [*range(places + 1)] and test[0].tolist() == [*range(least - places - 1, least)]
         with pytest.raises(UserError, match=f"a.txt has {least - 1} letters: .* it takes {least} or more"):
             texts.windows(words[:-1], places, "a.txt")

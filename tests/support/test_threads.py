@@ -19,8 +19,10 @@ import data
 import main_np
 import mlp_np
 from conftest import ROOT, slow_but
+from loading.network import make
+from loading.options import parse_options
 from mlp_np import relative_difference, softmax_cross_entropy
-from networks import NETWORKS, make, parse_options
+from networks import NETWORKS
 from support import threads
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
@@ -42,7 +44,7 @@ def train(monkeypatch, small, number, options, whole=False):
     network, optimizer = main_np.build(options)
     if whole:
         network = network.model
-    x, y = options.network.batch(small.train_images[:IMAGES], small.train_labels[:IMAGES].astype(int), options)
+    x, y = data.encode(*small.train(slice(IMAGES)), options)
     losses = [main_np.train_step(network, optimizer, x, y, 0.01)[0] for _ in range(3)]
     losses.append(main_np.evaluate(network, small, options)[0])
     arrays = network.params | getattr(network, "statistics", {})
@@ -71,7 +73,7 @@ def test_the_run_is_the_same_on_any_number_of_threads(model, words, monkeypatch,
 def test_the_gradients_of_the_parts_are_those_of_the_batch(model, images, small):
     options = parse_options("np", "--model", model, *SMALL.get(model, []), "--dtype", "float64", "--parts", 3)
     whole, network = make("np", options), main_np.build(options)[0]
-    x, y = options.network.batch(small.train_images[:images], small.train_labels[:images].astype(int), options)
+    x, y = data.encode(*small.train(slice(images)), options)
     for _ in range(2):  # the second time, with what the first has remembered
         logits = whole.forward(x)
         assert relative_difference(logits, network.forward(x)) < 1e-13
@@ -85,7 +87,7 @@ def test_the_gradients_of_the_parts_are_those_of_the_batch(model, images, small)
         assert relative_difference(array, network.statistics[name]) < 1e-12
     assert len(network.parts) == min(images, 3)
     whole.training = network.training = False
-    x, _ = options.network.batch(small.test_images[:5], small.test_labels[:5].astype(int), options)
+    x, _ = data.encode(*small.test(slice(5)), options)
     assert relative_difference(whole.forward(x), network.forward(x)) < 1e-13
 
 
@@ -181,8 +183,8 @@ def test_what_is_trained_is_the_class_in_the_lesson(edit, small, monkeypatch, tm
         return
     options, model = parse_options("np", *argv), edited.MLP(hidden=11, dtype=np.float64)
     velocity = {name: 0 for name in model.params}
-    for images, y in data.batches(small, options, 0, 6):
-        grads = model.backward(softmax_cross_entropy(model.forward(data.as_input(images, options)), y)[1])
+    for x, y in data.batches(small, options, 0, 6):
+        grads = model.backward(softmax_cross_entropy(model.forward(x), y)[1])
         velocity = {name: 0.9 * velocity[name] + dp for name, dp in grads.items()}
         for name, p in model.params.items():
             p -= 0.1 * velocity[name]
@@ -209,7 +211,7 @@ def test_a_copy_of_a_network_learns_by_itself(model, small):
     options = parse_options("np", "--model", model, *SMALL.get(model, []))
     network, optimizer = main_np.build(options)
     before = {name: p.copy() for name, p in network.params.items()}
-    x, y = options.network.batch(small.train_images[:9], small.train_labels[:9].astype(int), options)
+    x, y = data.encode(*small.train(slice(9)), options)
     first, _ = main_np.train_step(copy.copy(copy.deepcopy(network)), optimizer, x, y, 0.01)
     twin = copy.deepcopy(network)
     losses = [main_np.train_step(twin, main_np.Optimizer(twin.params, options), x, y, 0.01)[0] for _ in range(2)]

@@ -1,0 +1,78 @@
+"""A trained network: the one in a checkpoint, or the newest that there is."""
+
+from pathlib import Path
+
+import numpy as np
+
+from data import SOURCES, encode
+from loading.network import arrays_of, make
+from loading.options import read
+from networks import NETWORKS, typed
+from support.checkpoint import load_options
+from support.errors import UserError
+
+FOLDER = Path("learning_curves")  # where a run leaves its network, unless --out says otherwise
+
+
+def load(path=None, writes=False, text=None, start=None):
+    """(model, options, checkpoint): the trained network in a checkpoint, in NumPy, set to predict and not to train.
+
+    path: if None, the newest in learning_curves of a network that reads digits or, with `writes`, writes. text: what
+    it is to write, or to go on from. writes: None if a network of a path may do either. start: see `read`. UserError if
+    there is none, if the network is of the other kind or cannot write that text, or if anything is wrong with the file.
+    """
+    options, checkpoint = read("np", path or newest(writes, text), start)
+    if writes not in (None, options.network.writes):
+        raise UserError(f"{checkpoint.path} holds a network that {does(not writes)}; give one that {does(writes)}")
+    if why := options.source.tokenizer.refusal(text):
+        raise UserError(f"{options.network.title(options)} of {checkpoint.path} {why}")
+    model = make("np", options, checkpoint)
+    checkpoint.copy_to(arrays_of(model))
+    model.training = False
+    return model, options, checkpoint
+
+
+def newest(writes, text=None):
+    """The newest checkpoint in learning_curves of such a network: see `load`. Of others, only the options are read.
+
+    One that needs the file that it starts from is never meant.
+    """
+    unknown = []
+    for path in sorted(FOLDER.glob("checkpoint_*.npz"), key=lambda path: path.stat().st_mtime, reverse=True):
+        options, facts = load_options(path)
+        if options.get("start"):
+            continue
+        model, dataset = options.get("model", next(iter(NETWORKS))), options.get("dataset", next(iter(SOURCES)))
+        if model not in NETWORKS or not (facts or dataset in SOURCES):  # `read` says it of one that nobody knows
+            return path
+        if writes in (None, NETWORKS[model].writes):
+            source = SOURCES[dataset].told(**facts)
+            if not (why := source.tokenizer.refusal(text)):
+                return path
+            unknown += [f"{path} {why}"] * (source.of == "texts")
+    kinds = [source.kind for source in SOURCES.values() if not (source.of == "texts" or source.tokenizer.refusal(text))]
+    kind = None if text is None else [*kinds, "text"][0]
+    if unknown and kind == "text":
+        raise UserError(unknown[0])
+    model = next(name for name, network in NETWORKS.items() if writes in (None, network.writes))
+    dataset = next(name for name, source in SOURCES.items() if kind in (None, source.kind))
+    command = f"python main_np.py {typed(model)}".rstrip() + f" --dataset {dataset}" * (dataset != next(iter(SOURCES)))
+    what = f"no trained network that {does(writes, kind)} in {FOLDER}"
+    raise UserError(f"{what}: run `{command}` first, or give --weights FILE")
+
+
+def logits_of(model, options, images):
+    """What a network that reads says to uint8 images (B, 28, 28) whose labels nobody knows: logits (B, 10)."""
+    x, _ = encode(images, np.zeros(len(images), np.int64), options)
+    return model.forward(x)
+
+
+def add_weights(parser, writes=False):
+    """The option --weights, for `load`."""
+    what = f"the checkpoint of a network that {does(writes)} (default: the newest in {FOLDER})"
+    what += ", or the GGUF file of a model that people use" if writes else ""
+    parser.add_argument("--weights", metavar="FILE", help=what)
+
+
+def does(writes, kind=None):
+    return ("writes" if writes else "reads") + (f" {kind}s" if kind else "")

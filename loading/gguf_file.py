@@ -1,0 +1,132 @@
+"""The network in a GGUF file, as llama.cpp and Ollama have it: to write with, or to begin a run from (LoRA).
+
+support/model_file.py reads the file, and support/layouts.py says what it calls each array and size.
+"""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+from loading.network import class_of
+from networks import NETWORKS
+from support.checkpoint import difference
+from support.errors import UserError
+
+
+def load_file(path):
+    """(model, options, file): the network in a GGUF file, in NumPy, with the arrays of the file, and its `ModelFile`.
+
+    It is never made with random weights: that would take its memory twice. UserError if the file holds another network,
+    or anything is wrong with it.
+    """
+    from support.model_file import ModelFile  # here, because hardly a program needs it
+
+    file = ModelFile(path)
+    options = options_in(file)
+    arrays = arrays_in(file, options)
+    model = class_of(options, "np")(**options.sizes, seed=None)
+    model.take(arrays)
+    model.training = False
+    return model, options, file
+
+
+class BaseModel:
+    """What a run starts from: the GGUF file that --start names.
+
+    sizes: {argument of the network's class: value}. decides: those of them that are options. recipe: other options,
+    unless they are typed. words, sha256: of the file, which is read once; see `support.model_file.ModelFile`.
+    """
+
+    def __init__(self, path, model):
+        """model: what --model says. UserError if the file holds another network, or anything is wrong with it."""
+        from support.model_file import ModelFile
+
+        self.file = ModelFile(path)
+        self.known = options_in(self.file)
+        names_in(self.file, self.known)  # UserError if its sizes are not those of its arrays
+        if self.known.model != model:
+            self.file.refuse(f"holds a network of --model {self.known.model}, and not of --model {model}")
+        self.sizes, network = self.known.sizes, NETWORKS[model]
+        self.decides = {name: self.sizes[name] for name in network.options if name in self.sizes and name != "places"}
+        recipe = network.gguf.recipe
+        self.recipe = recipe | {"places": min(recipe["places"], self.sizes["places"])}
+        self.words, self.sha256, self.unpacked = self.file.words, self.file.sha256, {}
+
+    def arrays(self, dtype):
+        """{name in params: array}: the same arrays at each call, for whoever needs them."""
+        if not self.unpacked:
+            self.unpacked["float32"] = arrays_in(self.file, self.known)
+        if dtype not in self.unpacked:
+            self.unpacked[dtype] = {name: a.astype(dtype) for name, a in self.unpacked["float32"].items()}
+        return self.unpacked[dtype]
+
+
+def base_model_again(checkpoint, path=None):
+    """The `BaseModel` of a checkpoint that holds what was learned beside a file's weights, with the file where it was
+    or where it is now; UserError if that is not there, or another."""
+    there, model = path or str(checkpoint.options["start"]), str(checkpoint.options.get("model"))
+    whose = f"{checkpoint.path} holds what was learned beside the weights of a GGUF file"
+    if not Path(there).is_file():
+        raise UserError(f"{whose}, and {there} is not there: name that file with --start")
+    known = model in NETWORKS and NETWORKS[model].gguf
+    if not known or (base_model := BaseModel(there, model)).sha256 != checkpoint.facts.get("cut_by"):
+        raise UserError(f"{whose}, and {there} is another one: its SHA-256 sum is not {checkpoint.facts.get('cut_by')}")
+    return base_model
+
+
+def arrays_in(file, options):
+    """{name in params: array} of the network in a `ModelFile`, unpacked: float32."""
+    names, network = names_in(file, options), class_of(options, "np")(**options.sizes, seed=None)
+    shapes = {ours: np.broadcast_to(np.float32(0), file.shapes[theirs]) for ours, theirs in names.items()}
+    if found := difference({"params": turned(shapes)}, {"params": network.params}, "in the file", "by its sizes"):
+        file.refuse(f"contradicts itself: {found}")
+    file.check_memory(sum(array.size for array in shapes.values()))
+    largest_first = sorted(names, key=lambda name: -shapes[name].size)  # unpacking takes more memory than the result
+    # The other way round in memory: that is how one row times a matrix is fastest.
+    arrays = turned({ours: np.asfortranarray(file.array(names[ours])) for ours in largest_first})
+    file.tensors = {}  # the packed arrays take memory, too
+    return arrays
+
+
+def options_in(file):
+    """What is known of the network in a `ModelFile`, as a namespace; UserError if it is none of those here."""
+    kind = file.fact("general.architecture")
+    known = {network.gguf.architecture: model for model, network in NETWORKS.items() if network.gguf}
+    if kind not in known:
+        file.refuse(f"holds a network of the kind {kind!r}; known here is {' or '.join(known)}")
+    network, said = NETWORKS[known[kind]], file.facts(f"{kind}.")
+    sizes = {ours: file.fact(f"{kind}.{theirs}") for ours, theirs in network.gguf.sizes.items()}
+    sizes |= {"words": file.words.size, "starts": 0}
+    if not network.gguf.fit(**sizes):
+        file.refuse("is damaged: its sizes make no sense")
+    expected = {theirs: sizes[ours] for ours, theirs in network.gguf.sizes.items()}
+    expected |= {name: value(sizes) for name, value in network.gguf.implied.items()}
+    for name, value in said.items():
+        if expected.get(name.removeprefix(f"{kind}.")) != value:
+            file.refuse(f"has what this network has not: {name} is {str(value)[:40]}")
+    options = SimpleNamespace(**sizes, sizes=sizes, model=known[kind], network=network, dtype="float32", lora=None)
+    options.source = SimpleNamespace(of="texts", kind="text")
+    return options
+
+
+def names_in(file, options):
+    """{name of an array in params: what the file calls it}; UserError if the file has others, or its sizes make no
+    sense."""
+    shapes, (blocks, width, words) = file.shapes, (options.blocks, options.width, options.words)
+    if shapes.get(options.network.gguf.arrays["embed.E"]) != (words, width) or not 0 < blocks <= len(shapes):
+        file.refuse("is damaged: its sizes are not those of its arrays")
+    names = {
+        ours.format(i): theirs.format(i)
+        for ours, theirs in options.network.gguf.arrays.items()
+        for i in range(blocks if "{}" in ours else 1)
+    }
+    for name in sorted(shapes.keys() ^ {*names.values()}):
+        has = "has" if name in shapes else "lacks"
+        file.refuse(f"holds another network than {options.network.title(options)}: it {has} {name}")
+    return names
+
+
+def turned(arrays):
+    """Matrices of linear layers, which a file has as (outputs, inputs), as (inputs, outputs), or back: views."""
+    return {name: array.T if name.endswith(".W") else array for name, array in arrays.items()}

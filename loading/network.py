@@ -1,0 +1,74 @@
+"""The network that options describe: `make` looks up its class in networks.py, and gives it what it takes."""
+
+import inspect
+from contextlib import nullcontext
+from importlib import import_module
+
+from support import memory
+from support.errors import UserError
+
+
+def make(framework, options, checkpoint=None):
+    """The network that the options describe, with its first weights. framework: "np", "autograd" or "torch".
+
+    checkpoint: the one that the options are from. It is refused if the network takes much more memory than its arrays.
+    """
+    network = class_of(options, framework)
+    given = {name: getattr(options, name) for name in taken(network, options, framework)}
+    given |= options.source.tokenizer.sizes if options.network.writes else {}
+    if options.base_model:
+        given |= options.base_model.sizes
+        arrays = (
+            {} if framework == "torch" else options.base_model.arrays(options.dtype)
+        )  # not a part of the checkpoint
+    try:
+        with nullcontext() if checkpoint is None else memory.limited(2**26 + 8 * checkpoint.size):
+            if not options.base_model:
+                return network(**given)
+            if framework == "torch":
+                model = network(**given)
+                model.adapt(options.lora)
+            else:
+                model = network(**given | {"seed": None})
+                model.take(arrays)
+                model.adapt(options.lora, options.seed)
+            return model
+    except MemoryError:
+        if checkpoint is None:
+            raise
+        checkpoint.refuse()
+
+
+def class_of(options, framework):
+    """The network's class in that framework."""
+    file, name = options.network.classes.split(".")
+    return named(f"{file}_{framework}.{name}")
+
+
+def named(path):
+    """What a name like "mlp_np.MLP" means. It is imported only now: no program waits for what another needs."""
+    file, name = path.rsplit(".", 1)
+    return getattr(import_module(file), name)
+
+
+def taken(network, options, framework):
+    """Those of the options that a class takes. UserError if it leaves one out: nobody should train without noticing.
+
+    What it takes stands in its own __init__: it might know nothing of what an inherited one takes.
+    """
+    names = {*options.network.options, "seed", "dtype"}
+    takes = inspect.signature(vars(network).get("__init__", object.__init__)).parameters
+    not_needed = {"seed", "dtype", "init"} if framework == "torch" else set()  # its first weights are NumPy's
+    if unknown := names - not_needed - {*takes}:
+        raise UserError(f"{network.__module__}.{network.__name__} does not know {', '.join(sorted(unknown))}")
+    return names & {*takes}
+
+
+def arrays_of(model):
+    """The arrays of a network in NumPy: {"params": {name: array}, "statistics": the same, or {} if it has none}."""
+    return {"params": model.params, "statistics": getattr(model, "statistics", {})}
+
+
+def frozen_arrays(options):
+    """{"frozen": {name: array}} of what stays as it is in a run that starts from a file; {} of all others."""
+    return {"frozen": options.base_model.arrays(options.dtype)} if options.base_model else {}

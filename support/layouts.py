@@ -1,0 +1,65 @@
+"""How a GGUF file has a network: what it calls each size and each array. networks.py says which network has which."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Layout(NamedTuple):
+    """How a GGUF file has a network: what it calls it, its sizes and its arrays.
+
+    The network by hand then has `take(arrays)` and, as in PyTorch, `adapt(rank)`: see llama_np.py.
+    """
+
+    architecture: str
+    sizes: dict[str, str]  # {argument of its class: what the file calls it}
+    arrays: dict[str, str]  # {its name in params: its name in the file}; {} stands for a block's number
+    fit: Callable  # the sizes -> whether there can be such a network
+    implied: dict[str, Callable]  # {what else the file may say: the sizes -> the value that alone is meant here}
+    recipe: dict  # {option: value} of a run that starts from a file
+
+
+def fits_llama(width, blocks, heads, keys, hidden, places, base, eps, **_):
+    whole = all(isinstance(size, int) and size > 0 for size in (width, blocks, heads, keys, hidden, places))
+    real = all(isinstance(number, float) and 0 < number < np.inf for number in (base, eps))
+    return whole and real and heads % keys == width % (2 * heads) == 0
+
+
+LLAMA = Layout(
+    architecture="llama",
+    sizes={
+        "width": "embedding_length",
+        "blocks": "block_count",
+        "heads": "attention.head_count",
+        "keys": "attention.head_count_kv",
+        "hidden": "feed_forward_length",
+        "places": "context_length",
+        "base": "rope.freq_base",
+        "eps": "attention.layer_norm_rms_epsilon",
+    },
+    arrays={
+        "embed.E": "token_embd.weight",
+        "blocks.{}.norm1.gamma": "blk.{}.attn_norm.weight",
+        "blocks.{}.attention.query.W": "blk.{}.attn_q.weight",
+        "blocks.{}.attention.key.W": "blk.{}.attn_k.weight",
+        "blocks.{}.attention.value.W": "blk.{}.attn_v.weight",
+        "blocks.{}.attention.out.W": "blk.{}.attn_output.weight",
+        "blocks.{}.norm2.gamma": "blk.{}.ffn_norm.weight",
+        "blocks.{}.mlp.gate.W": "blk.{}.ffn_gate.weight",
+        "blocks.{}.mlp.up.W": "blk.{}.ffn_up.weight",
+        "blocks.{}.mlp.down.W": "blk.{}.ffn_down.weight",
+        "norm.gamma": "output_norm.weight",
+    },
+    fit=fits_llama,
+    implied={
+        "vocab_size": lambda sizes: sizes["words"],
+        "rope.dimension_count": lambda sizes: sizes["width"] // sizes["heads"],
+        "attention.key_length": lambda sizes: sizes["width"] // sizes["heads"],
+        "attention.value_length": lambda sizes: sizes["width"] // sizes["heads"],
+        "expert_count": lambda sizes: 0,
+    },
+    # Tried with SmolLM2 alone.
+    recipe={"dataset": "shakespeare", "steps": 100, "batch_size": 4, "places": 128, "lora": 8}
+    | {"optimizer": "adamw", "lr": 0.002, "weight_decay": 0.0},
+)
