@@ -85,10 +85,6 @@ class Images(NamedTuple):
     def test(self, chosen):
         return self.test_images[chosen], self.test_labels[chosen].astype(np.int64)
 
-    def first_tests(self, number):
-        """The same with so many tests, for a test that only has to be possible."""
-        return self._replace(test_images=self.test_images[:number], test_labels=self.test_labels[:number])
-
     def mask(self, x):
         """Which of the answers count in a loss and an accuracy that are reported, as an index of y: all of them."""
         return ...
@@ -119,9 +115,6 @@ class Tokens(NamedTuple):
 
     def test(self, chosen):
         return self.test_tokens[chosen], None
-
-    def first_tests(self, number):
-        return self._replace(test_tokens=self.test_tokens[:number])
 
     def mask(self, x):
         """For x (B, T): what comes after an end is an end again, and worth nothing to know."""
@@ -214,11 +207,6 @@ def test_batches(dataset, options, most=200, part=0, parts=1):
     size, number = tests_at_once(dataset, options, most, parts), dataset.n_test
     for i in range(part * size, number, parts * size):
         yield encode(*dataset.test(slice(i, i + size)), options)
-
-
-def few_tests(dataset, options, most=200, parts=1):
-    """The same dataset with a single batch of `test_batches` for each part."""
-    return dataset.first_tests(parts * tests_at_once(dataset, options, most, parts))
 
 
 def tests_at_once(dataset, options, most, parts):

@@ -30,13 +30,14 @@ def main(argv=None):
     network, optimizer = build(options, checkpoint)  # random weights, or those of the checkpoint
 
     run = Run(options, dataset, network.params, checkpoint)
-    with run.watch(lambda: get_arrays(network, optimizer)):  # a progress bar; Ctrl-C waits until a step is done
-        rehearse(run, network, dataset, options)
+    with run.watch():  # a progress bar; Ctrl-C waits until a step is done
+        if run.begins_with_knowledge:
+            run.say_before(*evaluate(network, dataset, options))
         for x, y in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) pixels, (B,) digits
             loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, dataset.mask(x))
             run.record(loss, accuracy)
             if run.epoch_ends:
-                run.record_test(*evaluate(network, dataset, options))
+                run.test(evaluate, network, dataset, options)
             if run.epoch_ends or run.interrupted:
                 run.save(get_arrays(network, optimizer))
             if run.interrupted:
@@ -144,14 +145,6 @@ def evaluate(network, dataset, options):
         answers += y.size  # one for each image; of one that is written, or a name, one for each word that counts
     network.training = True
     return loss / answers, correct / answers
-
-
-def rehearse(run, network, dataset, options):
-    """Before the first step: what a network from a file knows already; of any other, whether the memory suffices."""
-    if run.begins_with_knowledge:
-        run.say_before(*evaluate(network, dataset, options))
-    elif options.parts > 1:  # with one, what calls `forward` first is the first step
-        evaluate(network, data.few_tests(dataset, options), options)
 
 
 def build(options, checkpoint=None):

@@ -32,14 +32,15 @@ def main(argv=None):
 
     run = Run(options, dataset, to_numpy(model, optimizer)["params"], checkpoint, place)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
-        rehearse(run, network, dataset, options, place)
+        if run.begins_with_knowledge:
+            run.say_before(*evaluate(network, dataset, options, place))
         for x, y in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) pixels, (B,) digits
             x, y = place.own_part(x, y)  # as tensors on the computing device
             mask = dataset.mask(x)
             loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, mask, place.precision)
             run.record(loss, accuracy, answers=y[mask].numel())  # of names, each process has another number of them
             if run.epoch_ends:
-                run.record_test(*evaluate(network, dataset, options, place))
+                run.test(evaluate, network, dataset, options, place)
             if run.epoch_ends or run.interrupted:
                 run.save(to_numpy(model, optimizer))
             if run.interrupted:
@@ -79,14 +80,6 @@ def evaluate(network, dataset, options, place):
     network.train()
     loss, correct, answers = place.sum(loss, correct.to(loss.dtype), answers)
     return loss / answers, correct / answers
-
-
-def rehearse(run, network, dataset, options, place):
-    """Before the first step: what a network from a file knows already; of any other, whether the memory suffices."""
-    if run.begins_with_knowledge:
-        run.say_before(*evaluate(network, dataset, options, place))
-    else:
-        evaluate(network, data.few_tests(dataset, options, 500, place.size), options, place)
 
 
 def build(options, checkpoint=None, device="cpu"):

@@ -44,9 +44,11 @@ class Entry(NamedTuple):
 
 # What George Hotz's notebook and the repository np_nn have in common. Each framework drew the first weights in its own
 # way: https://github.com/geohot/ai-notebooks, https://github.com/willxxy/np_nn.
-PUBLISHED = {"epochs": None, "lr": 0.001, "momentum": 0.0, "schedule": "constant", "pixels": "raw"}
+PUBLISHED = {"epochs": None, "parts": 1, "lr": 0.001, "momentum": 0.0, "schedule": "constant", "pixels": "raw"}
 PUBLISHED |= {"init": {"np": "geohot", "torch": "pytorch"}}
 
+# One part: people read this network first, and what they print in `forward` is to be the whole batch.
+MLP_TRAINING = {"batch_size": 128, "parts": 1, "lr": 0.1, "init": "he"}
 MLP = Entry(
     name="MLP",
     classes="mlp.MLP",
@@ -58,8 +60,8 @@ MLP = Entry(
         ),
     },
     recipes={
-        "default": {"epochs": 5, "batch_size": 128, "hidden": 512, "lr": 0.1, "init": "he"},
-        "best": {"epochs": 80, "batch_size": 128, "hidden": 2048, "lr": 0.1, "init": "he", "augment": "elastic"},
+        "default": MLP_TRAINING | {"epochs": 5, "hidden": 512},
+        "best": MLP_TRAINING | {"epochs": 80, "hidden": 2048, "augment": "elastic"},
         "np_nn": PUBLISHED | {"steps": 4000, "batch_size": 256, "hidden": 512},
         "geohot": PUBLISHED | {"steps": 1000, "batch_size": 128, "hidden": 128},
     },

@@ -14,7 +14,8 @@ are those of layers_np.py. As there, each layer has a `forward` that keeps what 
 that takes d loss / d output (called dy), leaves d loss / d parameter in `grads`, and returns d loss / d input (dx).
 resnet_torch.py is the same network in PyTorch.
 
-`python resnet_np.py` checks every layer against the definition of the derivative.
+`python resnet_np.py` checks every layer against the definition of the derivative. In training, two threads share each
+batch, so a `print` in `forward` shows its halves; `python main_np.py --model resnet --parts 1` does not cut it.
 
 Shapes: B images, C channels in, O channels out; channels come last. N positions in all images together.
 """

@@ -15,7 +15,7 @@ FOUND = ROOT / "exercises" / "faults.json"  # what each step of docs/debugging.m
 PROGRAMS = (
     "*.py",
     "requirements*.txt",
-    *(f"{room}/**/*.*" for room in ("support", "lab", "exercises", "marker", "desk")),
+    *(f"{room}/**/*.*" for room in ("loading", "support", "lab", "exercises", "marker", "desk")),
 )
 DATA = ("mnist", "names")
 SECRET = ".fault"  # which fault it is: a digest, so that nobody reads it by chance
@@ -31,11 +31,15 @@ def hand_out(folder, name):
         if not (folder / SECRET).exists():
             raise UserError(f"{folder} holds something else: rename it, and call this again")
         folder.rename(next(kept for i in count(1) if not (kept := folder.with_name(f"{folder.name}.{i}")).exists()))
+    fault = FAULTS[name]
     for path in sorted({path for pattern in PROGRAMS for path in ROOT.glob(pattern)}):
         if path.is_file() and "__pycache__" not in path.parts and path != FOUND:
             copy = folder / path.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
+            if path == ROOT / fault.file:
+                copy.write_text(spoilt(path.read_text(encoding="utf-8"), fault), encoding="utf-8")
+            else:
+                shutil.copyfile(path, copy)
     for path in (path for room in DATA for path in (ROOT / room).iterdir()):
         copy = folder / path.relative_to(ROOT)
         copy.parent.mkdir(exist_ok=True)
@@ -43,8 +47,6 @@ def hand_out(folder, name):
             os.link(path, copy)  # 11 MB
         except OSError:  # this drive has no links
             shutil.copyfile(path, copy)
-    fault = FAULTS[name]
-    (folder / fault.file).write_text(spoilt((ROOT / fault.file).read_text(encoding="utf-8"), fault), encoding="utf-8")
     for path in (folder / "exercises" / "faults.py", folder / "exercises" / "faulty.py"):
         path.unlink()  # which would tell
     (folder / SECRET).write_text(digest(name), encoding="utf-8")

@@ -19,6 +19,7 @@ with program.needing("requirements-np.txt"):
     from support.history import machine
     from support.options import Parser
     from support.run import learning_rate, make_plan
+    from support.threads import kept_array
 
 EPOCHS = 4
 # The standard deviation of both layers' weights: a number, or what suits the number of inputs of each.
@@ -36,7 +37,7 @@ def train(size):
         if name.startswith("W"):
             p[...] = rng.normal(0, size(len(p)), p.shape)
     network.forward(data.as_input(dataset.train_images[:1000], options))
-    spread = float(np.std(network.kept("z1")))
+    spread = float(np.std(kept_array(network, "z1")))
     for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         lr = learning_rate(step, plan.steps, options)
         losses.append(float(main_np.train_step(network, optimizer, x, y, lr)[0]))

@@ -459,7 +459,8 @@ def parts_row(parts, by_hand, options):
     if parts.first:
         return Row("in parts", where(parts.step, parts.first, parts.values), False)
     n = max(options.parts, 2)
-    if any(len(form.network.copies) == 1 < form.network.number for form in (by_hand, parts.form)):
+    split = by_hand.network if options.parts > 1 else parts.form.network
+    if split.is_whole:
         return Row("in parts", f"not used: in {n} parts, logits or gradients are others than those of the whole batch")
     return Row("in parts", f"in {n} parts, no array of any step {differs(parts.largest)} from the whole batch's")
 

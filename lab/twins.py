@@ -33,6 +33,7 @@ with program.needing("requirements.txt"):
     from support.options import Parser, changed
     from support.rounding import above
     from support.run import learning_rate, make_plan
+    from support.threads import kept_array
 
 HELD = 1e-9  # the largest difference, in float64, that is rounding
 # Options of the run that is proven, where the default run would take an hour.
@@ -82,7 +83,7 @@ def watch_sums(network, twin, sums):
 
     for name, layer in sums.items():
         twin.get_submodule(layer).register_forward_hook(keep(name))
-    return lambda: sum(int(((network.kept(name) > 0) != (z > 0)).sum()) for name, z in theirs.items())
+    return lambda: sum(int(((kept_array(network, name) > 0) != (z > 0)).sum()) for name, z in theirs.items())
 
 
 def record(options):

@@ -39,6 +39,12 @@ def there_is(own="/proc/self/cgroup", groups="/sys/fs/cgroup"):
     return min(limits)
 
 
+def is_out_of_memory(error):
+    """Whether an exception says that there is no memory left: Python's, NumPy's, or one of PyTorch's."""
+    words = "out of memory|not enough memory|allocate memory"
+    return isinstance(error, MemoryError) or re.search(words, str(error)) is not None
+
+
 @contextmanager
 def limited(more):
     """Within it, this process gets so many more bytes of memory, and then a MemoryError: on Linux; elsewhere it may get

@@ -2,14 +2,13 @@
 
 import logging
 import os
-import re
 import subprocess
 import sys
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from support.errors import UserError
-from support.memory import limited_to_the_machine
+from support.memory import is_out_of_memory, limited_to_the_machine
 
 
 def run(main, limit_memory=False):
@@ -88,6 +87,6 @@ def explain(error):
     if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
         reason = str(error).partition("\n")[0][:300]
         return f"--compile: PyTorch's compiler fails here ({reason}): leave --compile out"
-    if isinstance(error, MemoryError) or re.search("out of memory|not enough memory|allocate memory", str(error)):
+    if is_out_of_memory(error):
         return "not enough memory: lower --batch-size, or take a smaller network"
     return None

@@ -21,6 +21,7 @@ from support.checkpoint import save_checkpoint
 from support.errors import UserError
 from support.files import check_place, copy, locked, open_folder, same_file
 from support.history import History, save_history, short
+from support.memory import is_out_of_memory
 
 # What a run leaves in its folder; {} is "np", "torch", "resnet_np", "vit_torch" ...
 FILES = ("loss_plot_{}.png", "accuracy_plot_{}.png", "history_{}.json", "checkpoint_{}.npz")
@@ -94,7 +95,7 @@ class Run:
         self.files = Files(options)
         self.title, self.tested = opt.title(options), opt.test_set_name(options)
         self.interrupts, self.signal = Interrupts(), None  # received by this process; agreed on by all of them
-        self.seconds = 0.0
+        self.seconds, self.error = 0.0, None
         counts = f"{dataset.n_train} training and {dataset.n_test} {self.tested}"
         self.say(f"{options.dataset}: {counts} {options.source.of}")
         size, where = sum(p.size for p in params.values()), place.where if place else ""
@@ -126,32 +127,23 @@ class Run:
         return self.signal is not None
 
     @contextmanager
-    def watch(self, arrays=None):
-        """Within it there is a progress bar, and Ctrl-C or SIGTERM waits until a step is done; a second does not.
-
-        arrays: a function that gives what `write` takes. If the memory does not suffice for the test at an epoch's end,
-        that epoch is saved without it.
-        """
+    def watch(self):
+        """Within it there is a progress bar, and Ctrl-C or SIGTERM waits until a step is done; a second does not."""
         started = time.perf_counter()
         quiet = None if self.first else True  # tqdm's None: quiet unless on a terminal
         # What overflows is said better by the history: a loss that is not finite.
         silent = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-        with self.interrupts:
-            try:
-                with (
-                    locked(self.files.lock, self.first) as alone,
-                    tqdm(total=self.plan.steps, initial=self.step, unit="step", disable=quiet, leave=False) as self.bar,
-                    silent,
-                ):
-                    if alone:
-                        self.files.tidy()
-                    if self.step >= self.plan.stop:  # a run that has ended before: there is nothing left to do but this
-                        self.write(self.continued.groups)
-                    yield
-            except MemoryError:
-                if arrays and self.step and self.epoch_ends and self.step not in self.history.test_step:
-                    self.write(arrays())
-                raise
+        with (
+            self.interrupts,
+            locked(self.files.lock, self.first) as alone,
+            tqdm(total=self.plan.steps, initial=self.step, unit="step", disable=quiet, leave=False) as self.bar,
+            silent,
+        ):
+            if alone:
+                self.files.tidy()
+            if self.step >= self.plan.stop:  # a run that has ended before: there is nothing left to do but this
+                self.write(self.continued.groups)
+            yield
         self.seconds = time.perf_counter() - started
 
     def record(self, loss, accuracy, answers=1):
@@ -173,13 +165,23 @@ class Run:
         """Print the result of a test before the first step."""
         self.say(f"before: {self.tested} loss {short(float(loss))} accuracy {float(accuracy):.4f}")
 
-    def record_test(self, loss, accuracy):
-        """Record the result of a test."""
-        self.history.add_test(loss, accuracy)
+    def test(self, evaluate, *arguments):
+        """Record the loss and accuracy that evaluate(*arguments) returns.
+
+        If the memory does not suffice for it, `save` first saves the epoch without them, and then raises the error.
+        """
+        try:
+            self.history.add_test(*evaluate(*arguments))
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self.error = error.with_traceback(None)  # whose frames hold the arrays that filled the memory
 
     def save(self, arrays):
         """`write`, and print the result of an epoch that has ended."""
         self.write(arrays)
+        if self.error:
+            raise self.error
         if self.first and self.epoch_ends:
             tqdm.write(self.history.epoch_line(self.plan, self.tested))
 

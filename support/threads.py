@@ -24,16 +24,19 @@ from tqdm import tqdm
 from support.checkpoint import misfit
 from support.errors import UserError
 from support.lockstep import departure
+from support.unnoticed import unnoticed
 
 AT_ONCE = 64  # images in testing, at most: what is kept of more does not fit into a processor's cache
 
 
 def share_work(model, parts, batch_size):
-    """A network with the weights, `forward` and `backward` of the model, which gets its batches in so many parts.
+    """The model itself; or, in several parts, a network with its weights, `forward` and `backward`.
 
     batch_size: in training. In testing, no more images than in a part of it are computed at once.
     """
     threads()  # from here on, each product gets one
+    if parts == 1:
+        return model
     return InParts(model, parts, max(1, min(batch_size // parts, AT_ONCE)))
 
 
@@ -44,7 +47,7 @@ class InParts:
     batch, as batch normalisation does, it asks for by its `add_up`: see `Meeting`.
 
     In parts, some models are others: if a layer mixes the images in a way of its own, say, or draws random numbers. So
-    `choose` measures that, once, before the first step. Such a model gets its batches whole.
+    `choose` measures that, once, before the first step, and nobody notices it. Such a model gets its batches whole.
     """
 
     training = True
@@ -55,8 +58,8 @@ class InParts:
         self.params, self.statistics = model.params, getattr(model, "statistics", {})
         self.frozen = getattr(model, "frozen", {})  # what stays as it is: one copy for all parts
         self.meeting = Meeting() if any(hasattr(layer, "add_up") for layer in layers(model)) else None
-        # Of the model, or [the model] if it gets its batches whole. In several parts, empty before the first step.
-        self.copies = [model] if number == 1 else []
+        # Of the model, or [the model] if it gets its batches whole. Empty before the first step.
+        self.copies = []
         self.parts = []  # the copies that took the last batch
 
     def __deepcopy__(self, memo):
@@ -97,10 +100,6 @@ class InParts:
         with self.meeting.of(len(self.parts)) if meets else nullcontext() as meeting:
             return each(function, self.parts, np.array_split(batch, len(self.parts)), meeting=meeting)
 
-    def kept(self, name):
-        """The arrays (images, ...) of that name that the parts kept in the last step, one below the other."""
-        return joined([getattr(part, name) for part in self.parts])
-
     def copied(self):
         """A copy of the model for each part, with the same weights. The first has the same statistics, too."""
         copies = []
@@ -117,12 +116,26 @@ class InParts:
         number = min(self.number, len(x))
         # A few, whose parts are as even or uneven as those of all; of a model that is large, a few less.
         x = x[: (1 if self.frozen else 8) * number + len(x) % number]
-        why = difference_in_parts(self.model, number, x) if number > 1 else ""
+        why = ""
+        if number > 1:
+            with unnoticed({type(layer) for layer in layers(self.model)}):
+                why = difference_in_parts(self.model, number, x)
         self.copies = [self.model] if why is None or why else self.copied()
         if why:
             self.at_once = sys.maxsize
-            name = f"{type(self.model).__module__}.{type(self.model).__name__}"
-            tqdm.write(f"note: {name} gets its batches whole, on one thread: in parts, {why}", file=sys.stderr)
+            # It names no file: in a copy with a fault, that would give it away.
+            tqdm.write(f"note: the network gets its batches whole, on one thread: in parts, {why}", file=sys.stderr)
+
+    @property
+    def is_whole(self):
+        """Whether the model gets its batches whole, because in parts it would be another."""
+        return self.copies == [self.model]
+
+
+def kept_array(network, name):
+    """The array (images, ...) of that name which a network kept in its last step; of its parts, one below the other."""
+    parts = network.parts if isinstance(network, InParts) else [network]
+    return joined([getattr(part, name) for part in parts])
 
 
 def difference_in_parts(model, number, x):
@@ -152,7 +165,7 @@ def difference_in_parts(model, number, x):
             right = outcome(whole, exact(x) if precise else x)
         except MemoryError:
             raise
-        except Exception:
+        except (Exception, SystemExit):
             return None
         if misfit(model.params, right["gradients"]):
             return None
@@ -160,7 +173,7 @@ def difference_in_parts(model, number, x):
             found = outcome(shared, exact(x) if precise else x)
         except (MemoryError, UserError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return f"it would fail ({error})"
     try:
         _, first = departure(right, found, 1e-9 if precise else 1e-3)

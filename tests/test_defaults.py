@@ -13,21 +13,21 @@ from support import options as opt
 
 # What a run does. The numbers are those of docs/results.md.
 EVERY_RUN = """
-dataset mnist, ink light, pixels standardised, dtype float32, seed 0, parts 2, steps None, schedule linear, hold_out 0,
+dataset mnist, ink light, pixels standardised, dtype float32, seed 0, steps None, schedule linear, hold_out 0,
 out learning_curves, resume None, stop_after None, device auto, amp None, compile False, autograd False,
 prove False
 """
 RUNS = """
-mlp                             | hidden 512, init he, epochs 5, batch_size 128, lr 0.1, optimizer sgd, momentum 0.9, \\
-                                  weight_decay 0.0, augment none
-resnet                          | widths 16;32;64, blocks 1, epochs 8, batch_size 64, lr 0.1, optimizer sgd, \\
+mlp                             | parts 1, hidden 512, init he, epochs 5, batch_size 128, lr 0.1, optimizer sgd, \\
+                                  momentum 0.9, weight_decay 0.0, augment none
+resnet                          | parts 2, widths 16;32;64, blocks 1, epochs 8, batch_size 64, lr 0.1, optimizer sgd, \\
                                   momentum 0.9, weight_decay 0.0005, augment shift
-vit                             | width 64, blocks 3, heads 4, patch 7, epochs 8, batch_size 128, lr 0.003, \\
+vit                             | parts 2, width 64, blocks 3, heads 4, patch 7, epochs 8, batch_size 128, lr 0.003, \\
                                   optimizer adamw, momentum 0.9, weight_decay 0.05, augment shift
-gpt                             | width 64, blocks 2, heads 4, places None, epochs 4, batch_size 32, lr 0.003, \\
-                                  optimizer adamw, momentum 0.9, weight_decay 0.05, augment none
-llama                           | width 64, blocks 2, heads 4, keys 2, hidden 176, places None, start None, \
-                                  lora None, epochs 4, batch_size 32, lr 0.003, optimizer adamw, \
+gpt                             | parts 2, width 64, blocks 2, heads 4, places None, epochs 4, batch_size 32, \\
+                                  lr 0.003, optimizer adamw, momentum 0.9, weight_decay 0.05, augment none
+llama                           | parts 2, width 64, blocks 2, heads 4, keys 2, hidden 176, places None, start None, \\
+                                  lora None, epochs 4, batch_size 32, lr 0.003, optimizer adamw, \\
                                   momentum 0.9, weight_decay 0.05, augment none
 """
 # What an option is where no recipe says it.

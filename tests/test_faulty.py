@@ -1,12 +1,15 @@
 """A fault that somebody hands out is one edit of one line, and is judged by that."""
 
 import ast
+import re
+import subprocess
+import sys
 
 import pytest
 
 import practice
-from conftest import ROOT
-from exercises.faults import FAULTS, SUSPECTS, line_of, spoilt
+from conftest import ROOT, in_turn
+from exercises.faults import FAULTS, SUSPECTS, Fault, line_of, spoilt
 from exercises.faulty import answers_to, hand_out, handed_out, judge
 from support.errors import UserError
 
@@ -62,3 +65,21 @@ def test_what_makes_no_sense_is_one_line(tmp_path):
         hand_out(tmp_path / "fault", "uphill")
     with pytest.raises(UserError, match="say it like this"):
         judge("uphill", "main_np.py", "step")
+
+
+# Each image gets something of the others, so that the parts of a batch would not be the batch.
+MIXED = Fault("forward", "vit_np.py", 'return x + self.params["P"]', 'return x + self.params["P"] + x.mean(axis=0)',
+              "It mixes the images.", "--model vit --hold-out 100")  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mixed", *in_turn(4, [name for name in FAULTS if FAULTS[name].options])])
+def test_no_line_of_a_run_gives_away_which_file_was_changed(name, tmp_path, monkeypatch):
+    monkeypatch.setitem(FAULTS, "mixed", MIXED)
+    folder, fault = tmp_path / "fault", FAULTS[name]
+    hand_out(folder, name)
+    command = [sys.executable, "main_np.py", "--steps", "2", *fault.options.split()]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    assert ("note: the network gets its batches whole" in ended.stderr) == (name == "mixed")
+    module = fault.file.removesuffix(".py")
+    assert not re.search(rf"\b{re.escape(module)}\.", ended.stdout + ended.stderr)

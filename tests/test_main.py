@@ -101,7 +101,7 @@ def test_evaluation_counts_every_image_and_every_word_of_one_that_is_written(arg
 def test_of_a_name_its_letters_and_one_end_count():
     """What is trained is the mean over all places; what is told, of a step and of the test, is one by one below."""
     names = data.load("names")
-    few = names.first_tests(70)
+    few = names._replace(test_tokens=names.test_tokens[:70])
     argv = "--model gpt --dataset names --width 8 --heads 2 --blocks 1 --dtype float64 --device cpu --batch-size 4"
     options = parse_options("torch", *argv.split())
     ours, theirs = main_np.build(options), main_torch.build(options)
@@ -276,29 +276,45 @@ def test_a_rule_cannot_remember_what_a_checkpoint_keeps_by_that_name(name, monke
         parse_options("np", "--optimizer", "mine")
 
 
-def test_with_one_part_forward_is_called_once_for_each_step_with_the_whole_batch(small, monkeypatch, tmp_path):
+def test_the_mlp_gets_each_batch_whole_and_before_the_test_nothing_else(small, monkeypatch, tmp_path):
     """Nothing is rehearsed: a reader's first print or breakpoint() meets the first step."""
     calls, forward = [], mlp_np.MLP.forward
     monkeypatch.setattr(mlp_np.MLP, "forward", lambda model, x: calls.append((x.shape, x.dtype)) or forward(model, x))
     monkeypatch.setattr(data, "load", lambda *_: small)
-    main_np.main(["--hidden", "4", "--batch-size", "50", "--steps", "3", "--parts", "1", "--out", str(tmp_path)])
-    assert calls[:3] == [((50, 28, 28), np.float32)] * 3
-    assert {shape for shape, _ in calls[3:]} == {(50, 28, 28)} and len(calls) == 3 + 6  # the test of 300 images
+    main_np.main(["--hidden", "4", "--batch-size", "50", "--steps", "3", "--out", str(tmp_path)])
+    assert calls == [((50, 28, 28), np.float32)] * 3 + [((200, 28, 28), np.float32), ((100, 28, 28), np.float32)]
 
 
-def test_with_one_part_a_test_that_needs_too_much_memory_loses_no_epoch(small, monkeypatch, tmp_path, quick_curves):
+@pytest.mark.slow
+def test_a_print_in_forward_shows_each_step(another_project, tmp_path):
+    lesson = another_project / "mlp_np.py"
+    code = lesson.read_text(encoding="utf-8")
+    first = "        W1, b1, W2, b2 = self.params.values()\n"
+    assert code.count(first) == 1
+    lesson.write_text(code.replace(first, "        print('forward', x.shape, x.dtype)\n" + first), encoding="utf-8")
+    command = [sys.executable, "main_np.py", "--steps", "2", "--out", str(tmp_path)]
+    ended = subprocess.run(command, cwd=another_project, capture_output=True, text=True, check=True)
+    shown = [line for line in ended.stdout.splitlines() if line.startswith("forward")]
+    assert shown == ["forward (128, 28, 28) float32"] * 2 + ["forward (200, 28, 28) float32"] * 50
+
+
+OUT_OF_MEMORY = {main_np: MemoryError(), main_torch: RuntimeError("DefaultCPUAllocator: can't allocate memory")}
+
+
+@pytest.mark.parametrize("main", OUT_OF_MEMORY, ids=lambda main: main.__name__)
+def test_a_test_that_needs_too_much_memory_loses_no_epoch(main, small, monkeypatch, tmp_path, quick_curves):
     """And a run that is continued goes on from there."""
     monkeypatch.setattr(data, "load", lambda *_: small)
-    evaluate, words = main_np.evaluate, ["--hidden", "4", "--batch-size", "60", "--parts", "1", "--out", str(tmp_path)]
+    evaluate, words = main.evaluate, ["--hidden", "4", "--batch-size", "60", "--out", str(tmp_path)]
 
-    def too_large(*_):
-        raise MemoryError
+    def fail(*_):
+        raise OUT_OF_MEMORY[main]
 
-    monkeypatch.setattr(main_np, "evaluate", too_large)
-    with pytest.raises(MemoryError):
-        main_np.main([*words, "--epochs", "2"])
-    path = tmp_path / "checkpoint_np.npz"
+    monkeypatch.setattr(main, "evaluate", fail)
+    with pytest.raises(type(OUT_OF_MEMORY[main])):
+        main.main([*words, "--epochs", "2"])
+    (path,) = tmp_path.glob("checkpoint_*.npz")
     assert (load_checkpoint(path).history.step, len(load_checkpoint(path).history.test_step)) == (10, 0)
-    monkeypatch.setattr(main_np, "evaluate", evaluate)
-    assert main_np.main(["--resume", str(path)]) == 0
+    monkeypatch.setattr(main, "evaluate", evaluate)
+    assert main.main(["--resume", str(path)]) == 0
     assert [*load_checkpoint(path).history.test_step] == [20]

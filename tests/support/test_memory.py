@@ -9,6 +9,7 @@ import pytest
 
 from conftest import ROOT, UNIX, rows
 from support import memory
+from support.checkpoint import load_checkpoint
 
 GROUPS = """
     0::/                                  |                                                | machine
@@ -86,19 +87,21 @@ for words in calls:  # each in a process that has imported all
 """
 TOO_LARGE = {  # what does not fit
     "--model resnet --batch-size 20000": "training",
-    "--model vit --batch-size 25 --patch 2": "a test: of 200 images, where a batch has 25",
+    "--model vit --batch-size 25 --patch 2 --parts 1 --steps 2": "a test: of 200 images, where a batch has 25",
     "--model resnet --widths 1024 --blocks 50": "the network itself",
 }
 
 
 @pytest.mark.slow
-def test_too_little_memory_is_one_line_before_anything_is_lost(soft, tmp_path):
-    """Whatever does not fit, it is seen before the first step is over; and there is no half file. To fill the memory of
-    a small machine takes seconds."""
-    calls = [f"{words} --steps 40 --out {tmp_path}" for words in TOO_LARGE]
+def test_too_little_memory_is_one_line_and_nothing_is_lost(soft, tmp_path):
+    """What was learned before a test that does not fit is saved; and there is no half file. To fill the memory of a
+    small machine takes seconds."""
+    calls = [f"--steps 40 {words} --out {tmp_path}" for words in TOO_LARGE]
     argv = [sys.executable, "-c", CALL, str(4 * 10**8), *calls]
     ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=100)
     said = "main_np.py: not enough memory: lower --batch-size, or take a smaller network"
     assert [line.startswith(said) for line in ended.stderr.splitlines()] == [True] * 3, ended.stderr
     assert [line for line in ended.stdout.splitlines() if line.isdigit()] == ["2"] * 3
-    assert not [*tmp_path.glob("*.npz")]
+    assert [path.name for path in tmp_path.glob("*.npz")] == ["checkpoint_vit_np.npz"]
+    history = load_checkpoint(tmp_path / "checkpoint_vit_np.npz").history
+    assert (history.step, len(history.test_step)) == (2, 0)

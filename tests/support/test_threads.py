@@ -3,11 +3,13 @@
 import contextlib
 import copy
 import os
+import random
 import re
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from functools import partial
 from types import ModuleType, SimpleNamespace
 from unittest.mock import Mock
@@ -23,10 +25,11 @@ from loading.network import make
 from loading.options import parse_options
 from mlp_np import relative_difference, softmax_cross_entropy
 from networks import NETWORKS
+from resnet_np import ResNet
 from support import threads
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
-from support.threads import Meeting, each, share_work
+from support.threads import Meeting, each, kept_array, share_work
 
 # Widths and batches that cannot be cut evenly, and more images than a convolution takes at a time.
 SMALL = {
@@ -94,7 +97,7 @@ def test_the_gradients_of_the_parts_are_those_of_the_batch(model, images, small)
 # What learners do to mlp_np.py: (what is there, what they put there), and words of what is then said.
 PARAMS, RETURNED, A1 = '("b2", b2)]', '"b2": db2}', "self.a1 = np.maximum(self.z1, 0)  # (B, H)\n"
 DZ1, NORM = "self.da1 * (self.z1 > 0)", "np.sqrt((relu**2).sum(axis=1, keepdims=True) + 1e-5)"
-WHOLE = "note: mlp_np.MLP gets its batches whole, on one thread: in parts, its logits would differ\n"
+WHOLE = "note: the network gets its batches whole, on one thread: in parts, its logits would differ\n"
 EDITS = {
     "nothing": ({}, ""),
     "a second layer": (
@@ -171,6 +174,7 @@ def test_what_is_trained_is_the_class_in_the_lesson(edit, small, monkeypatch, tm
     monkeypatch.setattr(mlp_np, "MLP", edited.MLP)
     monkeypatch.setattr(data, "load", lambda *_: small)
     argv = ["--hidden", "11", "--batch-size", "20", "--steps", "6", "--dtype", "float64", "--schedule", "constant"]
+    argv += ["--parts", "2"]
     fails, found = "returns" in said, []
     for number in (1, 2):
         monkeypatch.setattr(threads, "threads", lambda number=number: number)
@@ -219,6 +223,61 @@ def test_a_copy_of_a_network_learns_by_itself(model, small):
     assert all((network.params[name] == p).all() for name, p in before.items())
 
 
+DRAWN, LOG = np.random.default_rng(3), []
+
+
+class Talkative(ResNet):
+    """A ResNet that prints, stops, warns, counts and draws."""
+
+    calls = 0
+
+    def forward(self, x):
+        type(self).calls += 1
+        LOG.append(len(x))
+        print("forward", x.shape)
+        warnings.warn("look here", stacklevel=1)
+        breakpoint()
+        self.notice(x, self.calls, [*LOG], random.random(), np.random.random(), DRAWN.random())  # noqa: NPY002
+        return super().forward(x)
+
+
+def test_nobody_notices_that_the_parts_are_measured(small, monkeypatch, capsys):
+    """The first step finds the same random numbers and counters, in several parts and in one."""
+    monkeypatch.setattr(threads, "threads", lambda: 1)
+    monkeypatch.setattr(sys, "breakpointhook", lambda: stops.append(1))
+    x, found = small.train_images[:10] / np.float32(255), []
+    for parts in (1, 2):
+        noticed, stops = [], []
+        model = Talkative(widths=(2,))
+        model.notice = lambda x, *what, noticed=noticed: noticed.append((*x.shape, *what))
+        monkeypatch.setattr(Talkative, "calls", 0)
+        LOG.clear()
+        random.seed(4)
+        np.random.seed(4)  # noqa: NPY002
+        DRAWN.bit_generator.state = np.random.default_rng(5).bit_generator.state
+        network = share_work(model, parts, batch_size=10)
+        with pytest.warns(UserWarning, match="look here") as warned:
+            network.forward(x)
+        shape = (10 // parts, 28, 28)
+        assert capsys.readouterr().out == f"forward {shape}\n" * parts
+        assert len(stops) == len(warned) == parts == Talkative.calls and [10 // parts] * parts == LOG
+        found.append(noticed[-parts:])
+    assert len(network.copies) == 2 and found[0][0][3:4] + found[0][0][5:] == found[1][0][3:4] + found[1][0][5:]
+
+
+@pytest.mark.parametrize("ending", [SystemExit, RuntimeError("ours"), EOFError])
+def test_what_ends_a_network_ends_its_first_step_and_not_the_measurement(ending, small, capsys):
+    class Ends(ResNet):
+        def forward(self, x):
+            print("forward", x.shape)
+            raise ending
+
+    network = share_work(Ends(widths=(2,)), 2, batch_size=10)
+    with pytest.raises(type(ending) if isinstance(ending, Exception) else ending):
+        network.forward(small.train_images[:10] / np.float32(255))
+    assert capsys.readouterr().out == "forward (10, 28, 28)\n"
+
+
 class Louder(mlp_np.MLP):
     """An MLP with a mode."""
 
@@ -235,7 +294,7 @@ def test_no_part_misses_whether_the_network_is_training(parts):
     for training in (True, False, True):
         alone.training = shared.training = training
         assert relative_difference(alone.forward(x), shared.forward(x)) < 1e-13
-        assert not training or relative_difference(alone.z1, shared.kept("z1")) < 1e-13
+        assert not training or relative_difference(alone.z1, kept_array(shared, "z1")) < 1e-13
 
 
 def test_several_threads_share_the_parts(monkeypatch):
@@ -345,7 +404,7 @@ def test_where_no_library_is_known_there_is_one_thread(monkeypatch):
 @pytest.mark.slow
 def test_a_program_makes_the_same_run_with_any_setting(tmp_path, quick_curves, monkeypatch):
     """In a process with two threads, and here with one."""
-    argv = ["--steps", "9", "--hidden", "33", "--batch-size", "1000", "--out"]
+    argv = ["--steps", "9", "--hidden", "33", "--batch-size", "1000", "--parts", "2", "--out"]
     code = "import plot, main_np; plot.learning_curves = id; main_np.main()"
     env = os.environ | {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
     subprocess.run(
