@@ -3,7 +3,7 @@
 `load` gives `Images` or `Tokens`, and `batches` draws x and y from either:
 
     a network that reads images     x (B, 28, 28) numbers of the pixels    y (B,) the labels
-    one that writes token by token  x (B, T) tokens                        y (B, T) of each token the next
+    one that writes token by token  x (B, T) tokens                        y (B, T) of each token the next, or -1
 
 A network that writes may learn from images, too: support/texts.py makes tokens of their patches. Images stay uint8 in
 memory (47 MB instead of 188); a batch becomes floating point when it is drawn. How files become arrays is in
@@ -85,10 +85,6 @@ class Images(NamedTuple):
     def test(self, chosen):
         return self.test_images[chosen], self.test_labels[chosen].astype(np.int64)
 
-    def mask(self, x):
-        """Which of the answers count in a loss and an accuracy that are reported, as an index of y: all of them."""
-        return ...
-
     def mark(self, drawn, options, first, last):
         """Mark in drawn, a bool for each training example, those of the batches of steps first, ..., last - 1."""
         mark(drawn, options, first, last)
@@ -100,7 +96,6 @@ class Tokens(NamedTuple):
 
     train_tokens: np.ndarray
     test_tokens: np.ndarray
-    padding: int | None = None  # the token behind an end, if they are filled up
 
     @property
     def n_train(self):
@@ -115,10 +110,6 @@ class Tokens(NamedTuple):
 
     def test(self, chosen):
         return self.test_tokens[chosen], None
-
-    def mask(self, x):
-        """For x (B, T): what comes after an end is an end again, and worth nothing to know."""
-        return ... if self.padding is None else x != self.padding
 
     def mark(self, drawn, options, first, last):
         mark(drawn, options, first, last)
@@ -137,7 +128,7 @@ def load(source="mnist", hold_out=0):
     if hold_out:
         train = arrays[: len(arrays) // 2]
         arrays = [array[:-hold_out] for array in train] + [array[-hold_out:] for array in train]
-    return Images(*arrays) if source.of == "images" else Tokens(*arrays, source.tokenizer.padding)
+    return Images(*arrays) if source.of == "images" else Tokens(*arrays)
 
 
 def batches(dataset, options, first, last):

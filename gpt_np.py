@@ -9,10 +9,10 @@ before it, the network predicts the next (it is *autoregressive*; elsewhere its 
     y       p1  p2  p3  ...  p49      what comes next at each place
 
 With `--dataset names`, the same network learns names. The V = 27 words are then an end and the letters a to z, one word
-more starts a name, and what follows the end is the end again, T = 12 words in all:
+more starts a name, and ends fill it up to T = 12 words. Behind the first end there is nothing to predict, so y is -1:
 
     x       start  l  e  e    end  ...  end
-    y       l      e  e  end  end  ...  end
+    y       l      e  e  end  -1   ...  -1
 
     embed      a row of a table for each word                        (B, T)     -> (B, T, 64)
     positions  plus a learned vector for each place in the text      (B, T, 64) -> (B, T, 64)
@@ -20,8 +20,8 @@ more starts a name, and what follows the end is the end again, T = 12 words in a
     norm       every place with mean 0 and variance 1                (B, T, 64) -> (B, T, 64)
     linear     logits, a score for each word that may come next      (B, T, 64) -> (B, T, V)
 
-The loss is that of mlp_np.py, at all places at once: its mean over the B T rows of the logits. So one image is 49
-lessons. exp(loss) is the *perplexity*: among that many equally likely words the network might as well be choosing. All
+The loss is that of mlp_np.py, at all places at once: its mean over the rows of logits whose y is not -1. So one image
+is 49 lessons. exp(loss) is the *perplexity*: among that many equally likely words the network might as well be choosing. All
 other layers are those of layers_np.py and vit_np.py. gpt_torch.py is the same network in PyTorch.
 
 `python gpt_np.py` checks every layer against the definition of the derivative.

@@ -34,7 +34,7 @@ def main(argv=None):
         if run.begins_with_knowledge:
             run.say_before(*evaluate(network, dataset, options))
         for x, y in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) pixels, (B,) digits
-            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, dataset.mask(x))
+            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate)
             run.record(loss, accuracy)
             if run.epoch_ends:
                 run.test(evaluate, network, dataset, options)
@@ -46,25 +46,29 @@ def main(argv=None):
     return run.end()
 
 
-def train_step(network, optimizer, x, y, lr, mask=...):
-    """One step of training, in place; loss and accuracy before it, of the answers in y that the mask lets through."""
-    logits = network.forward(x)  # (B, 10), or (B, T, V): a row for each token
-    loss, dlogits = loss_of(logits, y)
+def train_step(network, optimizer, x, y, lr):
+    """One step of training, in place. Return loss and accuracy before it."""
+    logits = network.forward(x)  # (B, 10): a row for each answer in y
+    loss, dlogits, n_right, n_answers = measure(logits, y)
     grads = network.backward(dlogits)
     optimizer.step(network.params, grads, lr)
-    if mask is not ...:
-        logits, y = logits[mask], y[mask]
-        loss, _ = loss_of(logits, y)
-    return loss, (logits.argmax(axis=-1) == y).mean()
+    return loss, n_right / n_answers
 
 
-def loss_of(logits, y):
-    """The mean loss of logits (..., K), one row for each class number in y (...), and its derivative dlogits (..., K).
+def measure(logits, y):
+    """Return loss, dlogits, the number of right answers and the number of answers.
 
-    A network that reads gives a row for each image. One that writes gives a row for each place in it.
+    logits (..., K): a row for each class number in y (...). The loss is the mean over the answers, and dlogits its
+    derivative. Where y is -1, nothing was asked: it counts nowhere, and its dlogits are 0.
     """
-    loss, dlogits = softmax_cross_entropy(logits.reshape(y.size, -1), y.ravel())
-    return loss, dlogits.reshape(logits.shape)
+    n_right = (logits.argmax(axis=-1) == y).sum()
+    is_answer = y != -1
+    if is_answer.all():
+        loss, dlogits = softmax_cross_entropy(logits.reshape(y.size, -1), y.ravel())
+        return loss, dlogits.reshape(logits.shape), n_right, y.size
+    dlogits = np.zeros_like(logits)
+    loss, dlogits[is_answer] = softmax_cross_entropy(logits[is_answer], y[is_answer])
+    return loss, dlogits, n_right, is_answer.sum()
 
 
 class Optimizer:
@@ -136,15 +140,14 @@ def update_adamw(params, means, squares, grads, lr, beta1=0.9, weight_decay=0.0,
 def evaluate(network, dataset, options):
     """Mean loss and accuracy of the network as it is on all test images."""
     network.training = False  # batch normalisation then uses the statistics that it remembers
-    loss = correct = answers = 0
+    total_loss = total_right = total_answers = 0
     for x, y in data.test_batches(dataset, options):
-        mask = dataset.mask(x)
-        logits, y = network.forward(x)[mask], y[mask]
-        loss += loss_of(logits, y)[0] * y.size
-        correct += (logits.argmax(axis=-1) == y).sum()
-        answers += y.size  # one for each image; of one that is written, or a name, one for each word that counts
+        loss, _, n_right, n_answers = measure(network.forward(x), y)
+        total_loss += loss * n_answers
+        total_right += n_right
+        total_answers += n_answers
     network.training = True
-    return loss / answers, correct / answers
+    return total_loss / total_answers, total_right / total_answers
 
 
 def build(options, checkpoint=None):

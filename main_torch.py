@@ -17,7 +17,7 @@ with program.needing("requirements.txt"):
     from loading.network import arrays_of, frozen_arrays, make, named
     from loading.options import begin
     from support.names import check_twin, from_numpy, to_numpy
-    from support.place import FULL_PRECISION, Place
+    from support.place import ALONE, Place
     from support.run import Run
 
 
@@ -36,9 +36,8 @@ def main(argv=None):
             run.say_before(*evaluate(network, dataset, options, place))
         for x, y in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) pixels, (B,) digits
             x, y = place.own_part(x, y)  # as tensors on the computing device
-            mask = dataset.mask(x)
-            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, mask, place.precision)
-            run.record(loss, accuracy, answers=y[mask].numel())  # of names, each process has another number of them
+            loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, place)
+            run.record(loss, accuracy)
             if run.epoch_ends:
                 run.test(evaluate, network, dataset, options, place)
             if run.epoch_ends or run.interrupted:
@@ -49,37 +48,45 @@ def main(argv=None):
     return run.end()
 
 
-def train_step(network, optimizer, x, y, lr, mask=..., precision=FULL_PRECISION):
-    """One step of training; loss and accuracy before it, as tensors, of the answers in y that the mask lets through."""
-    with precision:
-        logits = network(x)  # (B, 10), or (B, T, V): a row for each token
-        loss = F.cross_entropy(logits.flatten(0, -2), y.flatten())  # a row of logits for each number in y
+def train_step(network, optimizer, x, y, lr, place=ALONE):
+    """One step of training. Return loss and accuracy before it, as tensors."""
+    with place.precision:
+        logits = network(x)  # (B, 10): a row for each answer in y
+        loss, n_right, n_answers = measure(logits, y)
+    total_loss, total_right, total_answers = place.sum(loss.detach(), n_right, n_answers)
     optimizer.zero_grad()
-    loss.backward()
+    (loss / (total_answers / place.size)).backward()  # the gradients are then averaged over the processes
     for group in optimizer.param_groups:
         group["lr"] = lr  # by hand: a scheduler would count steps of its own, and a resumed run starts in the middle
     optimizer.step()
-    if mask is not ...:
-        logits, y = logits.detach()[mask], y[mask]
-        loss = F.cross_entropy(logits, y)
-    return loss.detach(), (logits.argmax(dim=-1) == y).to(loss.dtype).mean()
+    return total_loss / total_answers, total_right / total_answers
+
+
+def measure(logits, y):
+    """Return the sum of the losses, the number of right answers and the number of answers, as tensors.
+
+    logits (..., K): a row for each class number in y (...). Where y is -1, nothing was asked, and it counts nowhere.
+    """
+    loss = F.cross_entropy(logits.flatten(0, -2), y.flatten(), ignore_index=-1, reduction="sum")
+    n_right = (logits.argmax(dim=-1) == y).sum()
+    n_answers = (y != -1).sum()
+    return loss, n_right.to(loss.dtype), n_answers.to(loss.dtype)
 
 
 @torch.no_grad()
 def evaluate(network, dataset, options, place):
     """Mean loss and accuracy of the network as it is on all test images."""
     network.eval()  # batch normalisation then uses the statistics that it remembers
-    loss = correct = answers = 0
+    total_loss = total_right = total_answers = 0
     for x, y in data.test_batches(dataset, options, 500, place.rank, place.size):
         x, y = place.to_device(x, y)
-        mask = dataset.mask(x)
-        logits, y = network(x)[mask], y[mask]
-        loss += F.cross_entropy(logits.flatten(0, -2), y.flatten(), reduction="sum")
-        correct += (logits.argmax(dim=-1) == y).sum()
-        answers += y.numel()  # one for each image; of one that is written, or a name, one for each word that counts
+        loss, n_right, n_answers = measure(network(x), y)
+        total_loss += loss
+        total_right += n_right
+        total_answers += n_answers
     network.train()
-    loss, correct, answers = place.sum(loss, correct.to(loss.dtype), answers)
-    return loss / answers, correct / answers
+    total_loss, total_right, total_answers = place.sum(total_loss, total_right, total_answers)
+    return total_loss / total_answers, total_right / total_answers
 
 
 def build(options, checkpoint=None, device="cpu"):

@@ -20,7 +20,7 @@ with program.needing("requirements-np.txt"):
     from marker import ROOT
     from marker.derivatives import check_loss
     from support.files import replacing
-    from support.texts import LETTERS, names_of, texts_of
+    from support.texts import END, LETTERS, names_of, texts_of
 
 BETTER = 0.02  # how much lower its loss has to be than that of counting: no table of these counts is
 AGAIN = 0.05  # how much higher the loss of another training may be, of other names
@@ -81,7 +81,7 @@ def of_all_kinds(texts):
 def words(texts):
     """Which places of texts (N, T) count: those of the letters and of one end."""
     counts = np.ones(np.shape(texts), bool)
-    counts[:, 1:] = texts[:, :-1] != NAMES.tokenizer.padding
+    counts[:, 1:] = texts[:, :-1] != END
     return counts
 
 

@@ -59,7 +59,7 @@ def in_pytorch(options):
     network = place.prepare(model)
 
     def step(x, y, lr):
-        return main_torch.train_step(network, optimizer, *place.own_part(x, y), lr, precision=place.precision)
+        return main_torch.train_step(network, optimizer, *place.own_part(x, y), lr, place)
 
     return step, lambda dataset: main_torch.evaluate(network, dataset, options, place)
 

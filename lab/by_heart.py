@@ -28,7 +28,7 @@ LEARNED = 0.1  # of log K
 def least_loss(x, y):
     """The loss of one who knows a batch by heart: 0 for images, whose answers y (B,) are single.
 
-    Of texts x (B, T), the answer y[b, t] is one of those that follow the same x[b, :t + 1].
+    Of texts x (B, T), the answer y[b, t] is one of those that follow the same x[b, :t + 1]; -1 is none.
     """
     if y.ndim == 1:
         return 0.0
@@ -37,7 +37,7 @@ def least_loss(x, y):
         begun = np.unique(x[:, : t + 1], axis=0, return_inverse=True)[1].ravel()
         pairs, counts = np.unique(np.stack([begun, y[:, t]]), axis=1, return_counts=True)
         surprise -= (counts * np.log(counts / np.bincount(begun)[pairs[0]])).sum()
-    return surprise / y.size
+    return surprise / (y != -1).sum()
 
 
 def losses(options, steps=STEPS):

@@ -39,8 +39,7 @@ SEEN = (0, 10, 100, 1000)  # how often four letters were seen: the ends of the l
 def pairs(dataset, batch, options):
     """For each word of the texts that counts, three arrays: its place, the word before it, and the word."""
     x, y = data.encode(*batch, options)
-    mask = dataset.mask(x)
-    return tuple(array[mask].ravel() for array in (np.broadcast_to(np.arange(y.shape[1]), y.shape), x, y))
+    return tuple(array[y != -1] for array in (np.broadcast_to(np.arange(y.shape[1]), y.shape), x, y))
 
 
 def shares(context, words, behind):

@@ -84,10 +84,10 @@ class InNumPy:
     def __init__(self, options, checkpoint=None):
         self.network, self.optimizer = main_np.build(options, checkpoint)
 
-    def step(self, x, y, lr, told=...):
+    def step(self, x, y, lr):
         """Take a step: {group: {name: array}} of all that it computes, in this order; at the end, what a run keeps."""
         network, optimizer = Watched(self.network), Watched(self.optimizer)
-        loss, _ = main_np.train_step(network, optimizer, x, y, lr, told)
+        loss, _ = main_np.train_step(network, optimizer, x, y, lr)
         return computed(network.logits, loss, network.dlogits, optimizer.grads) | self.kept()
 
     def kept(self):
@@ -109,12 +109,12 @@ class InPyTorch:
             logits.retain_grad()
         self.logits = logits
 
-    def step(self, x, y, lr, told=...):
+    def step(self, x, y, lr):
         import torch
 
         from support.names import parameters
 
-        loss, _ = self.train_step(self.model, self.optimizer, torch.from_numpy(x), torch.from_numpy(y), lr, told)
+        loss, _ = self.train_step(self.model, self.optimizer, torch.from_numpy(x), torch.from_numpy(y), lr)
         grads = {n: turn(torch.zeros_like(p) if p.grad is None else p.grad) for n, p, turn in parameters(self.model)}
         grads = {name: gradient.numpy() for name, gradient in grads.items()}
         found = computed(self.logits.detach().numpy(), loss, self.logits.grad.numpy(), grads)
@@ -207,7 +207,7 @@ def slopes_of(options, kept, x, y):
     for group, arrays in arrays_of(model).items():
         for name, array in arrays.items():
             array[...] = kept[group][name]
-    return Slopes(model, main_np.loss_of, x, y)
+    return Slopes(model, main_np.measure, x, y)
 
 
 def by_differences(slopes, progress):
@@ -368,14 +368,14 @@ def with_pytorch():
 
 
 def steps_of(options, dataset, first, last):
-    """(x, y, learning rate, mask) of steps first, ..., last - 1, as main_np.train_step takes them.
+    """(x, y, learning rate) of steps first, ..., last - 1, as main_np.train_step takes them.
 
     A run that has ended goes on with a tenth of its highest rate.
     """
     plan = make_plan(options, dataset.n_train)
     for step, (x, y) in enumerate(data.batches(dataset, options, first, last), first):
         lr = learning_rate(step, plan.steps, options) if step < plan.steps else options.lr / 10
-        yield x, y, lr, dataset.mask(x)
+        yield x, y, lr
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -402,14 +402,14 @@ def judged(options, checkpoint=None, steps=STEPS):
     with progress, unsaid, tempfile.TemporaryDirectory(prefix="prove") as folder:
         path = Path(folder) / "checkpoint.npz"
         for number, batch in enumerate(steps_of(options, dataset, begun, begun + steps), 1):
-            x, y, lr, _ = batch
+            x, y, lr = batch
             before = {g: {n: a.copy() for n, a in arrays.items()} for g, arrays in by_hand.kept().items()}
             if number == 1:  # beside a file's weights, one of two thin matrices begins with zeros: the other waits
                 nothing = [] if options.base_model else without_slope(slopes_of(options, before, x[:FEW], y[:FEW]))
             found = by_hand.step(*batch)
             if number == 1:
                 strayed = other_than_found(slopes_of(options, before, x, y), found)
-            own, right = float(main_np.loss_of(found["logits"][""], y)[0]), true_loss(found["logits"][""], y)
+            own, right = float(main_np.measure(found["logits"][""], y)[0]), true_loss(found["logits"][""], y)
             loss_apart = max(loss_apart, abs(own - right) / max(1.0, abs(right)))
             if loss_row is None and not loss_apart <= BOUND:
                 loss_row = Row(
@@ -433,7 +433,7 @@ def judged(options, checkpoint=None, steps=STEPS):
         slopes = slopes_of(options, by_hand.kept(), x[:FEW], y[:FEW])
         differences, wrong = by_differences(slopes, progress)
         if strayed:
-            said = f"main_np.train_step takes another {strayed} than {file}_np.py and loss_of find"
+            said = f"main_np.train_step takes another {strayed} than {file}_np.py and measure find"
             rows.append(Row("the step", said, False))
         rows += [differences, tape.row(), theirs.row() if theirs else missing("PyTorch")]
         rows += [parts_row(parts, by_hand, options), optimizer.row() if optimizer else missing("the optimizer")]

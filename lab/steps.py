@@ -18,7 +18,7 @@ with program.needing("requirements-np.txt"):
     from lab import counts, results
     from layers_np import Linear, Network
     from loading.options import parse_options
-    from main_np import Optimizer, loss_of
+    from main_np import Optimizer, measure
     from support.options import Parser
     from vit_np import Positions
 
@@ -78,11 +78,10 @@ def learn(model, dataset, options, seed=0):
     for step in range(STEPS):
         chosen = data.stream(seed, step).integers(dataset.n_train, size=BATCH)
         x, y = data.encode(*dataset.train(chosen), options)
-        _, dlogits = loss_of(model.forward(x), y)
+        _, dlogits, *_ = measure(model.forward(x), y)
         optimizer.step(model.params, model.backward(dlogits), LR * (1 - step / STEPS))
     x, y = data.encode(*dataset.test(slice(None)), options)
-    mask = dataset.mask(x)
-    return float(loss_of(model.forward(x)[mask], y[mask])[0])
+    return float(measure(model.forward(x), y)[0])
 
 
 def table(found):

@@ -65,7 +65,7 @@ def lockstep(options):
     ours, tape, theirs = InNumPy(options), InNumPy(changed(options, autograd=True)), InPyTorch(options)
     disagreeing = watch_sums(ours.network, theirs.model, SUMS.get(options.model, {}))
     for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
-        batch = x, y, learning_rate(step, plan.steps, options), dataset.mask(x)
+        batch = x, y, learning_rate(step, plan.steps, options)
         losses = [float(form.step(*batch)["loss"][""]) for form in (ours, tape, theirs)]
         states = (State(loss, form.kept()) for loss, form in zip(losses, (ours, tape, theirs), strict=True))
         yield Step(*states, disagreeing())

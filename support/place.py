@@ -13,6 +13,18 @@ from support.errors import UserError
 FULL_PRECISION = nullcontext()
 
 
+class Alone:
+    """The `Place` of a single step in this process, on the CPU and in full precision."""
+
+    size, precision = 1, FULL_PRECISION
+
+    def sum(self, *numbers):
+        return numbers
+
+
+ALONE = Alone()
+
+
 class Place:
     """The processes that torchrun started, each with its device and its share of every batch; or this one alone."""
 
@@ -75,17 +87,12 @@ class Place:
         return [torch.from_numpy(array).to(self.device) for array in arrays]
 
     def sum(self, *numbers):
-        """The sum of each number over the processes. The first is a tensor, whose dtype the others get."""
+        """The sum of each number over the processes: tensors of one dtype."""
         if self.size == 1:
             return numbers
-        total = torch.stack([torch.as_tensor(number).to(numbers[0]) for number in numbers])
+        total = torch.stack(numbers)
         dist.all_reduce(total)
         return total.unbind()
-
-    def mean(self, answers, *means):
-        """The mean of each of these (tensors) over the answers of all processes. answers: how many this one has."""
-        *totals, number = self.sum(*(answers * mean for mean in means), answers)
-        return [total / number for total in totals]
 
     def agree(self, signal):
         """If one of the processes has received a signal, all of them stop after the same step."""

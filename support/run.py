@@ -100,6 +100,8 @@ class Run:
         self.say(f"{options.dataset}: {counts} {options.source.of}")
         size, where = sum(p.size for p in params.values()), place.where if place else ""
         self.say(f"{self.title}: {size:,} parameters, seed {options.seed}, {options.dtype}{where}")
+        if checkpoint and options.source.news:
+            self.say(f"note: in the run of {checkpoint.path}, {options.source.news}", sys.stderr)
 
     @property
     def step(self):
@@ -146,17 +148,13 @@ class Run:
             yield
         self.seconds = time.perf_counter() - started
 
-    def record(self, loss, accuracy, answers=1):
-        """Record the loss and accuracy of a step's batch. Both may be tensors that are still being computed.
-
-        answers: of how many answers they are the means, where several processes have parts of the batch.
-        """
-        alone = self.place is None or self.place.size == 1
-        self.history.add_step(*((loss, accuracy) if alone else self.place.mean(answers, loss, accuracy)))
+    def record(self, loss, accuracy):
+        """Record the loss and accuracy of a step's batch. Both may be tensors that are still being computed."""
+        self.history.add_step(loss, accuracy)
         self.bar.update()
         if self.step % 20 == 0:  # reading a value syncs a GPU
             self.bar.set_postfix_str(self.history.step_line(), refresh=False)
-        if alone:
+        if self.place is None or self.place.size == 1:
             self.signal = self.interrupts.asked
         elif self.step % 20 == 0:  # to agree is to wait for the other processes
             self.signal = self.place.agree(self.interrupts.asked)

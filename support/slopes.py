@@ -17,9 +17,9 @@ HS, HIDDEN = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9), 1e-3
 class Slopes:
     """Central differences of a network's own loss, at its weights and for one batch, in float64."""
 
-    def __init__(self, model, loss_of, x, y):
-        """loss_of(logits, y) -> (loss, dlogits)."""
-        self.model, self.loss_of, self.x, self.y = model, loss_of, x, y
+    def __init__(self, model, measure, x, y):
+        """measure(logits, y) -> loss, dlogits and perhaps more."""
+        self.model, self.measure, self.x, self.y = model, measure, x, y
         self.statistics = {name: a.copy() for name, a in getattr(model, "statistics", {}).items()}
 
     def logits(self):
@@ -30,7 +30,7 @@ class Slopes:
         return self.model.forward(self.x)
 
     def loss(self):
-        return float(self.loss_of(self.logits(), self.y)[0])
+        return float(self.measure(self.logits(), self.y)[0])
 
     def gradients(self):
         """{name: gradient} as the network's own lines have them, those nearest to the loss first.
@@ -38,7 +38,7 @@ class Slopes:
         UserError if these are not gradients of its parameters.
         """
         logits = self.logits()
-        loss, dlogits = self.loss_of(logits, self.y)
+        loss, dlogits, *_ = self.measure(logits, self.y)
         self.noise = 40 * np.finfo(float).eps * max(1.0, abs(float(loss)), float(np.abs(logits).max()))
         grads = self.model.backward(dlogits)
         if found := misfit(self.model.params, grads):
@@ -49,7 +49,7 @@ class Slopes:
         """(loss(+h) - loss(-h)) / 2h, where each array of {name: direction} moves at once."""
         if "dlogits" in directions:
             logits = self.logits()
-            arrays, loss = {"dlogits": logits}, lambda: float(self.loss_of(logits, self.y)[0])
+            arrays, loss = {"dlogits": logits}, lambda: float(self.measure(logits, self.y)[0])
         else:
             arrays, loss = {name: self.model.params[name] for name in directions}, self.loss
         kept, found = {name: array.copy() for name, array in arrays.items()}, []
@@ -101,6 +101,6 @@ def one_at(shape, entry):
 
 
 def true_loss(logits, y):
-    """The mean of -log p[y] of logits (..., K), by its definition, with p = softmax(logits); y (...)."""
-    rows = np.asarray(logits, float).reshape(y.size, -1)
-    return float(np.mean(np.logaddexp.reduce(rows, axis=1) - rows[np.arange(y.size), y.ravel()]))
+    """The mean of -log p[y] of logits (..., K), by definition, with p = softmax(logits). y (...): -1 is no answer."""
+    rows, y = np.asarray(logits, float)[y != -1], y[y != -1]
+    return float(np.mean(np.logaddexp.reduce(rows, axis=1) - rows[np.arange(y.size), y]))

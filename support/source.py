@@ -17,10 +17,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # What a checkpoint keeps, so that its network can be used where the examples are not; the letters are an array of it.
 FACTS = {
     "images": ("of", "sha256", "classes", "mean_and_std", "reader"),
-    "names": ("of", "sha256"),
+    "names": ("of", "sha256", "ignored"),
     "texts": ("of", "sha256"),
 }
-USUAL = {"ink": "light", "places": texts.PLACES["texts"]}
+USUAL = {"ink": "light", "places": texts.PLACES["texts"], "ignored": texts.IGNORED}
 
 
 class Source:
@@ -36,6 +36,7 @@ class Source:
         self.sums = {}  # of what is bundled or fetched: {file: its SHA-256 sum}
         self.url = ""  # of the folder that serves them; "" if they are bundled
         self.ink = USUAL["ink"]  # or "dark": what pictures show, on paper that is the other
+        self.ignored = USUAL["ignored"]  # the target that the loss of names ignores; None in older checkpoints
         # Of a text that is cut into the words of a model's file: its `BytePairs`, and its SHA-256 sum.
         self.words, self.cut_by = None, ""
         vars(self).update(given)
@@ -48,6 +49,8 @@ class Source:
     def kept(self):
         """What a checkpoint keeps: {name: value} of FACTS for its options, and {name: array} of the letters, if any."""
         facts = {name: getattr(self, name) for name in FACTS[self.of]}
+        if "ignored" in facts:
+            facts["ignored"] = texts.IGNORED  # from now on
         if self.cut_by:
             return facts | {"cut_by": self.cut_by}, {}
         return facts, {"letters": np.array([*map(ord, self.letters)], np.uint32)} if self.of == "texts" else {}
@@ -138,6 +141,13 @@ class Source:
         return ink.Seen(grey, grey if self.ink == "light" else 255 - grey, image, "")
 
     @property
+    def news(self):
+        """What a run that continues does in another way than when it began, in words; "" if nothing."""
+        if self.of == "names" and self.ignored != texts.IGNORED:
+            return "the loss counted what follows the end of a name; from here on it does not"
+        return ""
+
+    @property
     def kind(self):
         """What its classes are called, one of them; or its texts."""
         return self.of.removesuffix("s") if self.of != "images" else "digit" if self.classes == DIGITS else "class"
@@ -173,7 +183,7 @@ def facts_in(kept, arrays):
     """What `Source.kept` gave a checkpoint, for `Source.told`; {} if that is older. ValueError if it makes no sense."""
     if not kept:
         return {}
-    kept = {"reader": "ink"} | kept  # an older checkpoint has none, and reads as it did
+    kept = {"reader": "ink", "ignored": None} | kept  # an older checkpoint has none, and does as it did
     facts = {name: kept[name] for name in FACTS[kept["of"]]}
     if cut_by := str(kept.get("cut_by", "")):
         return facts | {"cut_by": cut_by}

@@ -30,7 +30,7 @@ class Tokenizer:
     V words. places: T, the words of a text.
     """
 
-    starts, padding = 1, None  # padding: the word that fills a text behind its end, if there is one
+    starts = 1
 
     def __init__(self, source):
         self.source, self.places = source, source.places
@@ -84,11 +84,15 @@ class Names(Tokenizer):
     """Names (B, 12): the end and the letters a to z are its words, and one word more starts a name."""
 
     typed = "[A-Za-z]{1,11}"
-    padding = property(lambda self: END)
     words = property(lambda self: 1 + len(LETTERS))
 
     def tokens(self, names):
         return names.astype(np.int64)
+
+    def encode(self, names, labels=None):
+        """As for all, but after an end there is nothing to say: y is -1 there."""
+        x, y = super().encode(names, labels)
+        return x, np.where(x == END, IGNORED, y)
 
 
 class Letters(Tokenizer):
@@ -125,6 +129,7 @@ def beginning(source):
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"  # words 1 to 26
 END = 0  # the word that ends a name, and fills the places after it
+IGNORED = -1  # a target that no loss counts: nothing is asked after the end of a name
 TESTS = 10  # one name in so many is for the test
 
 

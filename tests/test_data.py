@@ -28,8 +28,6 @@ def test_images_and_tokens_have_one_interface(mnist):
     for dataset in (mnist, names, play):
         examples, labels = dataset.train(np.arange(3))
         assert len(examples) == 3 and (labels is None) == (dataset is not mnist)
-        assert (dataset.mask(examples) is ...) == (dataset is not names)
-    assert (names.mask(names.train_tokens) == (names.train_tokens != 0)).all()
 
 
 # --- Batches ---

@@ -189,9 +189,14 @@ def test_to_look_changes_nothing(small):
 
 def test_what_a_step_does_besides_is_in_what_is_shown(monkeypatch):
     """A clipped norm, say: it is main_np.train_step whose gradients are shown."""
-    options, loss_of = options_of("--hidden", 8, *QUICK), main_np.loss_of
+    options, measure = options_of("--hidden", 8, *QUICK), main_np.measure
     before = look.first_steps(options, 2)
-    monkeypatch.setattr(main_np, "loss_of", lambda *of: (loss_of(*of)[0], 1e-9 * loss_of(*of)[1]))
+
+    def small(logits, y):
+        loss, dlogits, *counts = measure(logits, y)
+        return loss, 1e-9 * dlogits, *counts
+
+    monkeypatch.setattr(main_np, "measure", small)
     after = look.first_steps(options, 2)
     for name in before["arrays"]:
         assert after["arrays"][name]["gradient"] < 1e-6 * before["arrays"][name]["gradient"]
@@ -256,6 +261,11 @@ def test_gradients_that_are_not_those_of_the_loss_and_a_loss_that_is_none_are_sa
         f"The gradients are not those of the loss ({said})."
     ]
     monkeypatch.setattr(mlp_np.MLP, "backward", right_backward)
-    loss_of = main_np.loss_of
-    monkeypatch.setattr(main_np, "loss_of", lambda *of: tuple(1.1 * part for part in loss_of(*of)))
+    measure = main_np.measure
+
+    def larger(logits, y):
+        loss, dlogits, *counts = measure(logits, y)
+        return 1.1 * loss, 1.1 * dlogits, *counts
+
+    monkeypatch.setattr(main_np, "measure", larger)
     assert look.in_words(look.first_steps(options, 2)["marks"]) == [f"The loss is not the mean of -log p[y] ({said})."]

@@ -1,5 +1,6 @@
 """The two main programs: what a run prints, writes, learns and costs; their update rules; and several processes."""
 
+import contextlib
 import json
 import os
 import re
@@ -16,13 +17,14 @@ import data
 import main_np
 import main_torch
 import mlp_np
+import write
 from conftest import ROOT, SMALL, accuracy_of, assert_one_line, every_day_or_all, in_turn, slow_but
 from lab import results, twins
 from loading.options import parse_options
 from mlp_np import softmax_cross_entropy
 from networks import OPTIMIZERS
 from support import texts
-from support.checkpoint import load_checkpoint
+from support.checkpoint import load_checkpoint, save_checkpoint
 from support.errors import UserError
 from support.place import Place
 
@@ -99,7 +101,7 @@ def test_evaluation_counts_every_image_and_every_word_of_one_that_is_written(arg
 
 
 def test_of_a_name_its_letters_and_one_end_count():
-    """What is trained is the mean over all places; what is told, of a step and of the test, is one by one below."""
+    """In the loss, its derivative and the accuracy, of a step and of the test: one by one below."""
     names = data.load("names")
     few = names._replace(test_tokens=names.test_tokens[:70])
     argv = "--model gpt --dataset names --width 8 --heads 2 --blocks 1 --dtype float64 --device cpu --batch-size 4"
@@ -107,19 +109,40 @@ def test_of_a_name_its_letters_and_one_end_count():
     ours, theirs = main_np.build(options), main_torch.build(options)
     x, y = data.encode(*few.test(slice(None)), options)
     losses, hits = [], []
-    for name, logits in zip(texts.names_of(few.test_tokens), ours[0].forward(x), strict=True):
+    all_logits = ours[0].forward(x)
+    _, dlogits, *_ = main_np.measure(all_logits, y)
+    for name, logits, d in zip(texts.names_of(few.test_tokens), all_logits, dlogits, strict=True):
         for place, letter in enumerate([*name, "end"]):
             word = 0 if letter == "end" else ord(letter) - ord("a") + 1
-            losses.append(np.log(np.exp(logits[place]).sum()) - logits[place, word])
+            p = np.exp(logits[place]) / np.exp(logits[place]).sum()
+            losses.append(-np.log(p[word]))
             hits.append(logits[place].argmax() == word)
+            assert np.abs(d[place] * (y != -1).sum() - (p - np.eye(27)[word])).max() < 1e-13
+        assert not d[len(name) + 1 :].any()
     right = pytest.approx((np.mean(losses), np.mean(hits)), rel=1e-12)
     assert main_np.evaluate(ours[0], few, options) == right
     assert [*map(float, main_torch.evaluate(theirs[0], few, options, Place(options)))] == right
-    whole = main_np.loss_of(ours[0].forward(x), y)[0]
-    assert main_np.train_step(*ours, x, y, 0.0) == pytest.approx((whole, np.mean(ours[0].forward(x).argmax(-1) == y)))
-    assert main_np.train_step(*ours, x, y, 0.0, few.mask(x)) == right
+    assert main_np.train_step(*ours, x, y, 0.0) == right
     x, y = torch.from_numpy(x), torch.from_numpy(y)
-    assert [*map(float, main_torch.train_step(*theirs, x, y, 0.0, few.mask(x)))] == right
+    assert [*map(float, main_torch.train_step(*theirs, x, y, 0.0))] == right
+
+
+def test_a_run_from_before_that_continues_says_that_its_loss_has_changed(tmp_path, quick_curves, capsys):
+    """And its network can still write."""
+    argv = "--model gpt --dataset names --width 8 --heads 2 --blocks 1 --batch-size 400 --epochs 2 --hold-out 35000"
+    assert main_np.main([*argv.split(), "--stop-after", "1", "--out", str(tmp_path)]) == 0
+    path = tmp_path / "checkpoint_gpt_names_np.npz"
+    checkpoint = load_checkpoint(path)
+    assert checkpoint.options["data"].pop("ignored") == -1
+    save_checkpoint(path, checkpoint.options, checkpoint.groups, checkpoint.history)
+    capsys.readouterr()
+    write.main(["Mac", "--weights", str(path), "--count", "2"])
+    assert capsys.readouterr().err == ""
+    note = f"note: in the run of {path}, the loss counted what follows the end of a name; from here on it does not\n"
+    for said in (note, ""):
+        assert main_np.main(["--resume", str(path)]) == 0
+        assert capsys.readouterr().err == said
+    assert load_checkpoint(path).history.step == 2 * (1000 // 400)
 
 
 @pytest.mark.slow
@@ -163,15 +186,45 @@ def test_the_update_is_pytorchs(optimizer, momentum):
 # --- What only PyTorch can do ---------------------------------------------------------------------------------------
 
 
+class Shared:
+    """One of two processes, which knows what both have counted."""
+
+    size, precision = 2, contextlib.nullcontext()
+
+    def __init__(self, totals):
+        self.totals = totals
+
+    def sum(self, *numbers):
+        return self.totals
+
+
+def test_the_gradient_of_processes_is_the_mean_over_all_their_answers():
+    """Of names, one process has more answers than the other."""
+    argv = "--model gpt --dataset names --width 8 --heads 2 --blocks 1 --dtype float64 --optimizer sgd --device cpu"
+    options = parse_options("torch", *argv.split())
+    names = data.load("names")
+    lengths = (names.train_tokens > 0).sum(axis=1)
+    chosen = np.concatenate([np.flatnonzero(lengths < 5)[:3], np.flatnonzero(lengths > 8)[:3]])
+    x, y = map(torch.from_numpy, data.encode(*names.train(chosen), options))
+    model, optimizer = main_torch.build(options)
+    totals = main_torch.measure(model(x).detach(), y)
+    assert (y[:3] != -1).sum() < (y[3:] != -1).sum() == totals[2] - (y[:3] != -1).sum()
+    losses, gradients = [], []
+    for part, place in ((slice(None), main_torch.ALONE), (slice(3), Shared(totals)), (slice(3, 6), Shared(totals))):
+        losses.append([*map(float, main_torch.train_step(model, optimizer, x[part], y[part], 0.0, place))])
+        gradients.append([p.grad.clone() for p in model.parameters()])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-12) and losses[1] == losses[2]
+    for whole, first, second in zip(*gradients, strict=True):  # torchrun averages those of the processes
+        assert (whole - (first + second) / 2).abs().max() < 1e-14
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
-    in_turn(
-        2,
-        [
-            "--hidden 32 --batch-size 2000 --epochs 2 --hold-out 30",  # 15 each
-            "--model gpt --dataset names --width 8 --heads 2 --blocks 1 --steps 20 --hold-out 30000",
-        ],
-    ),
+    [
+        "--hidden 32 --batch-size 2000 --epochs 2 --hold-out 30",  # 15 each
+        "--model gpt --dataset names --width 8 --heads 2 --blocks 1 --steps 20 --hold-out 30000",
+    ],
 )
 def test_two_processes_are_one_run(words, tmp_path, capsys):
     """The same weights in float64, the same result, and all that is printed is printed once. Three programs import

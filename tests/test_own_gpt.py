@@ -166,7 +166,7 @@ def test_what_write_returns_has_to_be_names_that_begin_so():
 
 def test_it_is_run_on_all_names(tmp_path, monkeypatch, capfd):
     few = data.load("names")
-    few = data.Tokens(few.train_tokens[:500], few.test_tokens[:100], few.padding)
+    few = data.Tokens(few.train_tokens[:500], few.test_tokens[:100])
     monkeypatch.setattr(data, "load", lambda name: few)
     path = tmp_path / "own_gpt.py"
     path.write_text(own_writers.BASE)

@@ -53,7 +53,7 @@ def test_where_rounding_decides_the_difference_is_three_times_as_large():
 
 def test_a_relu_is_counted_that_is_on_in_one_of_the_two_only():
     twin, z = torch.nn.Sequential(torch.nn.Identity()), np.array([[1.0, -1, 2, 0], [-3, 4, 0, -1]])
-    network = SimpleNamespace(kept={"z1": z}.get)
+    network = SimpleNamespace(z1=z)
     disagreeing = twins.watch_sums(network, twin, {"z1": "0"})
     for theirs, number in ((z, 0), (np.abs(z), 3), (-np.abs(z), 3), (-z, 6)):
         twin(torch.from_numpy(theirs))

@@ -76,7 +76,7 @@ def test_the_curve_over_temperatures_is_legible():
 def test_tables_that_count(small, monkeypatch):
     """Three texts in place of names: what each table says of the next word can be counted on fingers."""
     learned = texts_of(["ab", "ab", "ac"])
-    names = data.Tokens(learned, texts_of(["ab"]), 0)
+    names = data.Tokens(learned, texts_of(["ab"]))
     monkeypatch.setattr(data, "load", lambda name: names)
     found = counts.measure("names")
     assert found["all words alike"] == pytest.approx({"loss": np.log(27), "accuracy": 1 / 27})
