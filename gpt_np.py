@@ -21,8 +21,8 @@ more starts a name, and ends fill it up to T = 12 words. Behind the first end th
     linear     logits, a score for each word that may come next      (B, T, 64) -> (B, T, V)
 
 The loss is that of mlp_np.py, at all places at once: its mean over the rows of logits whose y is not -1. So one image
-is 49 lessons. exp(loss) is the *perplexity*: among that many equally likely words the network might as well be choosing. All
-other layers are those of layers_np.py and vit_np.py. gpt_torch.py is the same network in PyTorch.
+is 49 lessons. exp(loss) is the *perplexity*: among that many equally likely words the network might as well be
+choosing. All other layers are those of layers_np.py and vit_np.py. gpt_torch.py is the same network in PyTorch.
 
 `python gpt_np.py` checks every layer against the definition of the derivative.
 
