@@ -170,4 +170,4 @@ def get_arrays(network, optimizer):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main, limit_memory=True))
+    sys.exit(program.run(main, limit_memory=True, has_batch_size=True))

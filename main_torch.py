@@ -117,4 +117,4 @@ def make_optimizer(model, options):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run(main, has_batch_size=True))

@@ -19,7 +19,7 @@ with program.needing("requirements-np.txt"):
     import data
     import networks
     from support import texts
-    from support.errors import UserError
+    from support.errors import UserError, hide_control_characters
     from support.files import check_output, replacing
     from support.model_file import is_model
     from support.options import Parser, integer, number
@@ -206,13 +206,16 @@ def talk(arguments, model, options, file):
 
 
 def letters_of(words, file):
-    """The letters of the words that a model writes, up to its end or another control word."""
+    """Yield the letters of the words that a model writes, up to its end or another control word.
+
+    A control character, which a terminal would obey, is a question mark.
+    """
     letters, ends = file.words.decoder(), {*file.words.control.values(), file.fact("tokenizer.ggml.eos_token_id", -1)}
     for word in words:
         if word in ends:
             break
-        yield from letters(word)
-    yield from letters(None)
+        yield from hide_control_characters(letters(word))
+    yield from hide_control_characters(letters(None))
 
 
 if __name__ == "__main__":

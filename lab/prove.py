@@ -562,4 +562,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run(main, has_batch_size=True))

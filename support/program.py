@@ -8,15 +8,16 @@ import sys
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from support.errors import UserError
+from support.errors import UserError, hide_control_characters
 from support.memory import limited_to_the_machine
 
 
-def run(main, limit_memory=False):
+def run(main, limit_memory=False, has_batch_size=False):
     """Call main() and return the program's exit status.
 
     0; 1 if the reader of its output has gone; and with one line on stderr 2, 130 after Ctrl-C, and 143 after SIGTERM.
-    limit_memory: where there is no memory left, MemoryError; see support/memory.py.
+    limit_memory: where there is no memory left, MemoryError; see support/memory.py. has_batch_size: whether the program
+    has the option --batch-size, which may help then.
     """
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it has much to say about fonts
     for stream in ("stdout", "stderr"):
@@ -36,10 +37,10 @@ def run(main, limit_memory=False):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        message = explain(error)
+        message = explain(error, has_batch_size)
         if message is None:
             raise
-        print(f"{Path(sys.argv[0]).name}: {' '.join(message.split())[:1000]}", file=sys.stderr)
+        print(f"{Path(sys.argv[0]).name}: {hide_control_characters(' '.join(message.split())[:1000])}", file=sys.stderr)
         return 2
 
 
@@ -77,8 +78,8 @@ def needing(requirements):
     sys.exit(status)
 
 
-def explain(error):
-    """What went wrong, in words for the user; None for a mistake of ours."""
+def explain(error, has_batch_size=False):
+    """Describe an error to the user, in words; return None for a mistake of ours. has_batch_size: see `run`."""
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, OSError):
@@ -89,5 +90,6 @@ def explain(error):
         reason = str(error).partition("\n")[0][:300]
         return f"--compile: PyTorch's compiler fails here ({reason}): leave --compile out"
     if isinstance(error, MemoryError) or re.search("out of memory|not enough memory|allocate memory", str(error)):
-        return "not enough memory: lower --batch-size, or take a smaller network"
+        advice = "lower --batch-size" if has_batch_size else "close other programs"
+        return f"not enough memory: {advice}, or take a smaller network"
     return None

@@ -222,8 +222,15 @@ REFUSED = {
         {"arrays": arrays_of() | {"blk.1.ffn_up.weight": np.zeros((63, 32), np.float32)}},
         r"contradicts itself: blocks.1.mlp.up.W has the shape \(32, 63\) in the file, and \(32, 64\) by its sizes",
     ),
-    "sizes that are none": ({"llama__block_count": 2**32 - 1}, "its sizes are not those of its arrays"),
-    "no heads": ({"llama__attention.head_count": 0}, "is damaged: its sizes make no sense"),
+    "sizes that are none": (
+        {"llama__block_count": 4096}, "is damaged: its sizes are not those of its arrays",
+    ),
+    "too many blocks": (
+        {"llama__block_count": 2**32 - 1}, "block_count is 4294967295, and should be a whole number from 1 to 4,096",
+    ),
+    "no heads": (
+        {"llama__attention.head_count": 0}, "is damaged: its llama.attention.head_count is 0, and should be a whole number",
+    ),
     "keys that do not fit": ({"llama__attention.head_count_kv": 3}, "is damaged: its sizes make no sense"),
     "not a number": (
         {"arrays": arrays_of() | {"output_norm.weight": np.full(32, np.nan, np.float32)}},
@@ -233,8 +240,12 @@ REFUSED = {
     "another rule": ({"tokenizer__ggml.pre": "qwen2"}, "cuts texts by the rule 'qwen2', which is not known here"),
     "other words": ({"tokenizer__ggml.tokens": WORDS[:-1]}, "is damaged: its words make no sense"),
     "letters that are no bytes": ({"tokenizer__ggml.tokens": [*WORDS[:-1], "→"]}, "its words make no sense"),
-    "a size that is a list": ({"llama__feed_forward_length": [64, 64]}, "is damaged: its sizes make no sense"),
-    "a base that is no number": ({"llama__rope.freq_base": float("nan")}, "is damaged: its sizes make no sense"),
+    "a size that is a list": (
+        {"llama__feed_forward_length": [64, 64]}, r"its llama.feed_forward_length is \[64, 64\], and should be a whole",
+    ),
+    "a base that is no number": (
+        {"llama__rope.freq_base": float("nan")}, "is damaged: its llama.rope.freq_base is nan, and should be a number from",
+    ),
     "a pair that is no word": ({"tokenizer__ggml.merges": [*PAIRS, "h t"]}, "is damaged: its words make no sense"),
     "no control words": ({"tokenizer__ggml.token_type": [1] * len(WORDS)}, "'<.im_start.>' is no control word in it"),
     "other control words": (
