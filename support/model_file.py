@@ -28,7 +28,6 @@ MOST_PACKED = 8  # how much larger a file in a wheel may be than what it is pack
 ANY = (-math.inf, math.inf)
 COUNT = (1, 2**31 - 1)
 # What is read of the metadata: {key: (kind of its value, the smallest, the largest)}; * stands for the architecture.
-# A token is the number of one of the file's tokens.
 KEYS = {
     "general.architecture": ("text", *ANY),
     "tokenizer.ggml.model": ("text", *ANY),
@@ -36,8 +35,8 @@ KEYS = {
     "tokenizer.ggml.tokens": ("list of texts", *ANY),
     "tokenizer.ggml.merges": ("list of texts", *ANY),
     "tokenizer.ggml.token_type": ("list of whole numbers", *ANY),
-    "tokenizer.ggml.bos_token_id": ("token", *ANY),
-    "tokenizer.ggml.eos_token_id": ("token", *ANY),
+    "tokenizer.ggml.bos_token_id": ("number of a token", *ANY),
+    "tokenizer.ggml.eos_token_id": ("number of a token", *ANY),
     "tokenizer.ggml.add_bos_token": ("truth value", *ANY),
     "tokenizer.chat_template": ("text", *ANY),
     "*.embedding_length": ("whole number", 1, 2**20),
@@ -57,6 +56,10 @@ FORMS = {
         "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
     ),
 }
+
+
+def as_text(limit):
+    return f"{limit:,}" if isinstance(limit, int) else f"{limit:g}"
 
 
 def is_model(path):
@@ -138,7 +141,7 @@ class ModelFile:
     def check(self, key, rule):
         """Refuse the file unless the value of a key is of the kind, and within the limits, of a rule in KEYS."""
         value, (kind, smallest, largest) = self.metadata[key], rule
-        if kind == "token":
+        if kind == "number of a token":
             smallest, largest = 0, len(self.metadata.get("tokenizer.ggml.tokens", ())) - 1
         is_array = isinstance(value, np.ndarray)
         is_right = {
@@ -146,14 +149,14 @@ class ModelFile:
             "list of texts": isinstance(value, list),
             "list of whole numbers": is_array and value.dtype.kind in "iu",
             "truth value": isinstance(value, bool),
-            "token": type(value) is int,
+            "number of a token": type(value) is int,
             "whole number": type(value) is int,
             "number": isinstance(value, float),
         }[kind]
         if is_right and isinstance(value, (int, float)):
             is_right = smallest <= value <= largest
         if not is_right:
-            limits = f" from {smallest:,} to {largest:,}" if math.isfinite(largest) else ""
+            limits = f" from {as_text(smallest)} to {as_text(largest)}" if math.isfinite(largest) else ""
             shown = value[:9].tolist() if is_array else value[:9] if isinstance(value, list) else value
             self.refuse(f"is damaged: its {key} is {str(shown)[:40]}, and should be a {kind}{limits}")
 
