@@ -244,7 +244,7 @@ REFUSED = {
         {"llama__feed_forward_length": [64, 64]}, r"its llama.feed_forward_length is \[64, 64\], and should be a whole",
     ),
     "a base that is no number": (
-        {"llama__rope.freq_base": float("nan")}, "its llama.rope.freq_base is nan, and should be a number from 1e-06 to",
+        {"llama__rope.freq_base": float("nan")}, "its llama.rope.freq_base is nan, and should be a number from 1e-06",
     ),
     "a pair that is no word": ({"tokenizer__ggml.merges": [*PAIRS, "h t"]}, "is damaged: its words make no sense"),
     "no control words": ({"tokenizer__ggml.token_type": [1] * len(WORDS)}, "'<.im_start.>' is no control word in it"),
