@@ -192,6 +192,10 @@ def talk(arguments, model, options, file):
     if not arguments.text:
         raise UserError('ask it something: `python write.py "What is gravity?" --weights FILE.gguf`')
     threads()  # one for each product: a word waits for memory, and beside another program threads wait for each other
+    if len(arguments.text.encode("utf-8", "replace")) > model.places * file.words.longest:  # soon seen, long or not
+        raise UserError(
+            f"that is more than {model.places:,} words of {arguments.weights}, which sees {model.places:,} at once"
+        )
     begun, rng = file.prompt(arguments.text, arguments.raw), np.random.default_rng(arguments.seed)
     if len(begun) > model.places:
         raise UserError(f"that is {len(begun):,} words of {arguments.weights}, which sees {model.places:,} at once")
