@@ -2,14 +2,18 @@
 that they may claim anything."""
 
 import io
+import os
 import struct
+import sys
+import tempfile
 import zipfile
 
 import numpy as np
 
+from conftest import ROOT
 from tiny_model import WORDS, arrays_of, facts_of
 
-LARGEST = 10**6  # bytes of a file
+LARGEST, N_MUTATED = 10**6, 500  # bytes of a file; how many files
 TEXT, ARRAY = 8, 9
 # {type of a value in the file: how it is written}
 PACKED = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
@@ -249,3 +253,17 @@ def mutated_model(number):
     content = bytes(file) if content is None else content
     assert len(content) < LARGEST
     return content
+
+
+def measure_writing(path):
+    """Let write.py answer with a file in a process of its own: its status, lines on stderr, megabytes of memory at most
+    and seconds of a processor."""
+    command = [sys.executable, str(ROOT / "write.py"), "the", "--weights", str(path), "--letters", "5"]
+    with tempfile.TemporaryFile() as errors, open(os.devnull, "w") as nowhere:
+        redirected = [(os.POSIX_SPAWN_DUP2, nowhere.fileno(), 1), (os.POSIX_SPAWN_DUP2, errors.fileno(), 2)]
+        process = os.posix_spawn(sys.executable, command, os.environ, file_actions=redirected)
+        _, status, usage = os.wait4(process, 0)
+        errors.seek(0)
+        n_lines = errors.read().count(b"\n")
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return os.waitstatus_to_exitcode(status), n_lines, usage.ru_maxrss / unit, usage.ru_utime + usage.ru_stime
