@@ -7,9 +7,9 @@ run.
 """
 
 import hashlib
-import math
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -25,8 +25,9 @@ from support.tokens import BytePairs
 
 ROWS = 1024  # of an array, that are unpacked at a time
 MOST_PACKED = 8  # how much larger a file in a wheel may be than what it is packed to: numbers hardly become smaller
-ANY = (-math.inf, math.inf)
-COUNT = (1, 2**31 - 1)
+# What zipfile makes of a damaged file; a MemoryError is not among it.
+DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OverflowError)
+ANY = (None, None)
 # What is read of the metadata: {key: (kind of its value, the smallest, the largest)}; * stands for the architecture.
 KEYS = {
     "general.architecture": ("text", *ANY),
@@ -44,9 +45,18 @@ KEYS = {
     "*.attention.head_count": ("whole number", 1, 2**16),
     "*.attention.head_count_kv": ("whole number", 1, 2**16),
     "*.feed_forward_length": ("whole number", 1, 2**24),
-    "*.context_length": ("whole number", *COUNT),
+    "*.context_length": ("whole number", 1, 2**31 - 1),
     "*.rope.freq_base": ("number", 1e-6, 1e15),
     "*.attention.layer_norm_rms_epsilon": ("number", 1e-15, 1),
+}
+KINDS = {  # {kind of a value: whether a value is of it}; True is no number
+    "text": lambda value: isinstance(value, str),
+    "list of texts": lambda value: isinstance(value, list),
+    "list of whole numbers": lambda value: isinstance(value, np.ndarray) and value.dtype.kind in "iu",
+    "truth value": lambda value: isinstance(value, bool),
+    "number of a token": lambda value: type(value) is int,
+    "whole number": lambda value: type(value) is int,
+    "number": lambda value: isinstance(value, float),
 }
 # {SHA-256 of a template: the form that it gives to one question, with the template's own system message}
 FORMS = {
@@ -68,18 +78,24 @@ def is_model(path):
         if not stat.S_ISREG(os.stat(path).st_mode):
             return False
         with open(path, "rb") as file:
-            return file.read(len(MAGIC)) == MAGIC or bool(names_inside(file))
+            if names_inside(file):
+                return True
+            file.seek(0)
+            return file.read(len(MAGIC)) == MAGIC
     except (OSError, UserError):
         return False
 
 
 def names_inside(file):
-    """The names of the GGUF files in an open ZIP file; none if it is no ZIP file. UserError if its list is too long."""
+    """The names of the GGUF files in an open ZIP file; none if it is a GGUF file itself, or no ZIP file. UserError if
+    its list is too long."""
+    if file.read(len(MAGIC)) == MAGIC:
+        return []
     try:
         check_directory(file, file.name)
         with zipfile.ZipFile(file) as archive:
             return [name for name in archive.namelist() if name.endswith(".gguf")]
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+    except (*DAMAGED_ZIP, ValueError):  # the last: a name that is no text
         return []
 
 
@@ -107,7 +123,7 @@ def open_model(path):
                     yield member, entry.file_size
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
+    except DAMAGED_ZIP:
         raise ValueError("the ZIP file is damaged") from None
 
 
@@ -123,9 +139,10 @@ class ModelFile:
             from gguf import GGML_QUANT_SIZES
         self.path = path
         try:
-            with open_model(path) as (file, self.size):
+            with open_model(path) as (file, size):
+                self.size = size
                 self.check_memory(0)
-                content = file.read(self.size)
+                content = file.read(size)
             self.metadata, self.tensors = read_header(content, GGML_QUANT_SIZES)
         except ValueError as error:
             self.refuse(f"is no GGUF file, or is damaged or not whole: {error}")
@@ -143,22 +160,15 @@ class ModelFile:
         value, (kind, smallest, largest) = self.metadata[key], rule
         if kind == "number of a token":
             smallest, largest = 0, len(self.metadata.get("tokenizer.ggml.tokens", ())) - 1
-        is_array = isinstance(value, np.ndarray)
-        is_right = {
-            "text": isinstance(value, str),
-            "list of texts": isinstance(value, list),
-            "list of whole numbers": is_array and value.dtype.kind in "iu",
-            "truth value": isinstance(value, bool),
-            "number of a token": type(value) is int,
-            "whole number": type(value) is int,
-            "number": isinstance(value, float),
-        }[kind]
-        if is_right and isinstance(value, (int, float)):
-            is_right = smallest <= value <= largest
-        if not is_right:
-            limits = f" from {as_text(smallest)} to {as_text(largest)}" if math.isfinite(largest) else ""
-            shown = value[:9].tolist() if is_array else value[:9] if isinstance(value, list) else value
-            self.refuse(f"is damaged: its {key} is {str(shown)[:40]}, and should be a {kind}{limits}")
+        is_limited = smallest is not None
+        if KINDS[kind](value) and (not is_limited or smallest <= value <= largest):
+            return
+        if isinstance(value, np.ndarray):
+            value = value[:9].tolist()
+        elif isinstance(value, list):
+            value = value[:9]
+        limits = f" from {as_text(smallest)} to {as_text(largest)}" if is_limited else ""
+        self.refuse(f"is damaged: its {key} is {str(value)[:40]}, and should be a {kind}{limits}")
 
     def fact(self, name, default=None):
         """What the file says under that name: a number, a text or a list. UserError if it does not say it, and there is

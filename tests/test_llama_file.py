@@ -1,7 +1,9 @@
 """A model that people use: its file is read, it answers as in PyTorch, and what cannot be read is one line."""
 
 import hashlib
+import io
 import os
+import random
 import re
 import subprocess
 import sys
@@ -360,9 +362,11 @@ def check_mutated_model(number, path, capsys):
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", out + err), (number, out, err)
 
 
-@pytest.mark.parametrize(
-    "numbers", every_day_or_all(range(len(MUTATIONS)), range(N_MUTATED)), ids=lambda numbers: str(len(numbers))
-)
+EVERY_DAY = range(len(MUTATIONS))
+PARTS = [range(start, start + 100) for start in range(0, N_MUTATED, 100)]
+
+
+@pytest.mark.parametrize("numbers", slow_but([EVERY_DAY], [EVERY_DAY, *PARTS]), ids=str)
 def test_a_mutated_file_is_one_line_or_works(numbers, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["write.py"])
     for number in numbers:
@@ -486,6 +490,32 @@ def test_a_wheel_that_was_changed_is_one_line(tiny, tmp_path):
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"damaged or not whole: the ZIP file is damaged$"):
         ModelFile(path)
+
+
+@pytest.mark.parametrize("n_wheels", every_day_or_all(150, 1000))
+def test_a_damaged_list_of_a_wheels_files_is_one_line_or_works(n_wheels, tmp_path):
+    """Bytes of the list behind the files, and of the entry before them."""
+    n_sound, path = 0, tmp_path / "some.whl"
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mé.gguf", bytes(File()))
+        archive.writestr("x.py", "")
+    whole = packed.getvalue()
+    list_of_files = whole.index(b"PK\1\2")
+    for _ in range(n_wheels):
+        content = bytearray(whole)
+        for _ in range(random.randint(1, 4)):
+            place = random.choice([random.randrange(60), random.randrange(list_of_files, len(content))])
+            size = random.choice([1, 1, 2, 4, 8])
+            content[place : place + size] = random.choice([bytes(size), b"\xff" * size, random.randbytes(size)])
+        path.write_bytes(content)
+        is_model(path)
+        try:
+            ModelFile(path)
+            n_sound += 1
+        except UserError as error:
+            assert str(path) in str(error)
+    assert 0 < n_sound < n_wheels / 2
 
 
 @pytest.mark.parametrize("where", ["support.model_file.read_header", "support.model_file.BytePairs"])
