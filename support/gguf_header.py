@@ -109,12 +109,12 @@ def read_header(content, block_sizes):
         raise ValueError(f"its version is {version}, and 2 and 3 are known here")
     n_tensors, n_keys = reader.read_number(UINT64), reader.read_number(UINT64)
     metadata = read_metadata(reader, n_keys)
-    places = read_places(reader, n_tensors)
+    infos = read_tensor_infos(reader, n_tensors)
     alignment = metadata.get("general.alignment", ALIGNMENT)
     if type(alignment) is not int or alignment < 1 or alignment & (alignment - 1):
         raise ValueError("its general.alignment is no power of two")
     start = -(-reader.position // alignment) * alignment
-    return metadata, take_tensors(content, start, places, block_sizes)
+    return metadata, make_tensors(content, start, infos, block_sizes)
 
 
 def read_metadata(reader, size):
@@ -127,25 +127,25 @@ def read_metadata(reader, size):
     return metadata
 
 
-def read_places(reader, size):
+def read_tensor_infos(reader, size):
     """Return {name: (type, shape, offset in the data)} of so many arrays."""
-    places = {}
+    infos = {}
     for _ in range(size):
         name, n_axes = reader.read_text(), reader.read_number(UINT32)
-        if name in places:
+        if name in infos:
             raise ValueError(f"it has {name} twice")
         if not 1 <= n_axes <= MOST_AXES:
             raise ValueError(f"{name} has {n_axes} axes")
         shape = tuple(reader.read_number(UINT64) for _ in range(n_axes))[::-1]  # the file begins with the last axis
-        places[name] = reader.read_number(UINT32), shape, reader.read_number(UINT64)
-    return places
+        infos[name] = reader.read_number(UINT32), shape, reader.read_number(UINT64)
+    return infos
 
 
-def take_tensors(content, start, places, block_sizes):
+def make_tensors(content, start, infos, block_sizes):
     """Return {name: `Tensor`}. start: where the data begin. ValueError if a tensor is not within them, or if two
     overlap."""
     tensors, spans = {}, []
-    for name, (tensor_type, shape, offset) in places.items():
+    for name, (tensor_type, shape, offset) in infos.items():
         if tensor_type not in block_sizes:
             raise ValueError(f"{name} is packed in the unknown way {tensor_type}")
         numbers, size = block_sizes[tensor_type]

@@ -68,7 +68,7 @@ FORMS = {
 }
 
 
-def as_text(limit):
+def format_limit(limit):
     return f"{limit:,}" if isinstance(limit, int) else f"{limit:g}"
 
 
@@ -78,7 +78,7 @@ def is_model(path):
         if not stat.S_ISREG(os.stat(path).st_mode):
             return False
         with open(path, "rb") as file:
-            if names_inside(file):
+            if list_models(file):
                 return True
             file.seek(0)
             return file.read(len(MAGIC)) == MAGIC
@@ -86,7 +86,7 @@ def is_model(path):
         return False
 
 
-def names_inside(file):
+def list_models(file):
     """The names of the GGUF files in an open ZIP file; none if it is a GGUF file itself, or no ZIP file. UserError if
     its list is too long."""
     if file.read(len(MAGIC)) == MAGIC:
@@ -109,7 +109,7 @@ def open_model(path):
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise UserError(f"cannot read {path}: it is not a regular file")
         with open(path, "rb") as file:
-            names = names_inside(file)
+            names = list_models(file)
             file.seek(0)
             if not names:
                 yield file, os.fstat(file.fileno()).st_size
@@ -167,7 +167,7 @@ class ModelFile:
             value = value[:9].tolist()
         elif isinstance(value, list):
             value = value[:9]
-        limits = f" from {as_text(smallest)} to {as_text(largest)}" if is_limited else ""
+        limits = f" from {format_limit(smallest)} to {format_limit(largest)}" if is_limited else ""
         self.refuse(f"is damaged: its {key} is {str(value)[:40]}, and should be a {kind}{limits}")
 
     def fact(self, name, default=None):

@@ -106,39 +106,40 @@ def merge_by(join, words, order):
 def merge(words, order):
     """The same as `merge_by(joined, words, order)`, in n log n steps.
 
-    The words are a linked list. A heap has the rank in the order and the place of each pair, so it gives all places of
-    the first pair from left to right. A pair that a join has changed stays in the heap; its rank is then another.
+    The words are a linked list. A heap has the rank in the order and the position of each pair, so it gives the first
+    pair wherever it stands, from left to right. A pair that a join has changed stays in the heap; its rank is then
+    another.
     """
     words = [*words]
-    before, behind = [*range(-1, len(words) - 1)], [*range(1, len(words) + 1)]
-    ranks = [order.get(pair) for pair in pairwise(words)]  # of each place: that of the pair which begins there
+    previous, following = [*range(-1, len(words) - 1)], [*range(1, len(words) + 1)]
+    ranks = [order.get(pair) for pair in pairwise(words)]  # of each position: that of the pair which begins there
     ranks.append(None)
-    heap = [(rank, place) for place, rank in enumerate(ranks) if rank is not None]
+    heap = [(rank, position) for position, rank in enumerate(ranks) if rank is not None]
     heapq.heapify(heap)
 
-    def rank_pair(place):
-        """Put the pair that begins at a place into the heap, if it is in the order."""
-        end = behind[place]
-        ranks[place] = order.get((words[place], words[end])) if end < len(words) else None
-        if ranks[place] is not None:
-            heapq.heappush(heap, (ranks[place], place))
+    def rank_pair(position):
+        """Put the pair that begins at a position into the heap, if it is in the order."""
+        end = following[position]
+        ranks[position] = order.get((words[position], words[end])) if end < len(words) else None
+        if ranks[position] is not None:
+            heapq.heappush(heap, (ranks[position], position))
 
     while heap:
-        rank, places = heap[0][0], []
+        rank, positions = heap[0][0], []
         while heap and heap[0][0] == rank:  # all before any pair that these joins make, even one that ranks lower
-            places.append(heapq.heappop(heap)[1])
-        for place in places:
-            if ranks[place] != rank:  # another join has taken one of the two
+            positions.append(heapq.heappop(heap)[1])
+        for position in positions:
+            if ranks[position] != rank:  # another join has taken one of the two
                 continue
-            second = behind[place]
-            words[place] += words[second]
+            second = following[position]
+            words[position] += words[second]
             words[second], ranks[second] = None, None
-            behind[place] = behind[second]
-            if behind[place] < len(words):
-                before[behind[place]] = place
-            rank_pair(place)
-            if before[place] >= 0:
-                rank_pair(before[place])
+            following[position] = following[second]
+            if following[position] < len(words):
+                previous[following[position]] = position
+            rank_pair(position)
+            if previous[position] >= 0:
+                rank_pair(previous[position])
     return [word for word in words if word is not None]
 
 

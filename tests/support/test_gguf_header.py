@@ -5,7 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from mutated_model import File, value_of
+from mutated_model import File, pack_value
 
 from support.gguf_header import read_header
 from tiny_model import arrays_of, write_model
@@ -57,18 +57,18 @@ def test_it_may_end_anywhere():
     assert read_header(content, SIZES)[1].keys() == arrays_of().keys()
 
 
-def change(what):
-    """A file's bytes after what(file)."""
+def change(edit):
+    """Return a file's bytes after edit(file)."""
     file = File()
-    what(file)
+    edit(file)
     return bytes(file)
 
 
 def set_tensor(index, place, value):
-    def what(file):
+    def edit(file):
         file.tensors[index][place] = value
 
-    return what
+    return edit
 
 
 def overlap(file):
@@ -76,14 +76,14 @@ def overlap(file):
 
 
 def repeat(name):
-    def what(file):
+    def edit(file):
         getattr(file, name).append(getattr(file, name)[0])
 
-    return what
+    return edit
 
 
 @pytest.mark.parametrize(
-    ("what", "why"),
+    ("edit", "why"),
     [
         (set_tensor(0, 3, 2**64 - 32), "token_embd.weight goes on behind its end"),
         (set_tensor(0, 3, 2**63), "token_embd.weight goes on behind its end"),
@@ -108,9 +108,9 @@ def repeat(name):
         (lambda file: setattr(file, "n_tensors", 2**64 - 1), "it ends too early"),
     ],
 )
-def test_what_contradicts_the_format_is_said(what, why):
+def test_what_contradicts_the_format_is_said(edit, why):
     with pytest.raises(ValueError, match=why):
-        read_header(change(what), SIZES)
+        read_header(change(edit), SIZES)
 
 
 @pytest.mark.parametrize("item_type", range(14))
@@ -138,5 +138,5 @@ def test_arrays_take_a_few_times_their_bytes_and_keep_the_file_from_nobody():
         metadata, _ = read_header(content, SIZES)
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert most < times * len(value_of(value)) + 10**5
+        assert most < times * len(pack_value(value)) + 10**5
         assert len(metadata["x"]) in (10**5, 10**4) and getattr(metadata["x"], "base", None) is None
