@@ -86,8 +86,8 @@ class InNumPy:
         self.params_before, self.params_after = optimizer.params_before, optimizer.params_after
         self.changes_params = network.changes_params
         self.tampering = tampering_of(network, optimizer, x, y, lr)
-        expected, _ = main_np.loss_of(network.logits[told], y[told])
-        if not self.tampering and not np.array_equal(loss, expected, equal_nan=True):
+        expected, _ = main_np.loss_of(network.logits[told].copy(), y[told])
+        if not self.tampering and abs(loss - expected) > 1e-9 * max(1.0, abs(expected)):
             self.tampering = "returns another loss than loss_of finds"
         return computed(network.logits, loss, network.dlogits, optimizer.grads) | self.kept()
 

@@ -146,6 +146,8 @@ class Twin:
         except MemoryError:
             raise
         except Exception as error:  # whatever a form that does not fit runs into
+            if isinstance(self.form, InPyTorch):  # it fits: `main_torch.build` compares names and shapes
+                raise
             self.fails = f"{error} ({type(error).__name__})" if not isinstance(error, UserError) else str(error)
             return
         self.largest, self.step = max(self.largest, largest), number
