@@ -160,11 +160,16 @@ class InPyTorch:
         grads = {name: turn(torch.zeros_like(p) if p.grad is None else p.grad) for name, p, turn in self.parameters}
         return {name: gradient.numpy() for name, gradient in grads.items()}
 
-    def gradients_at(self, x, y):
-        """{name: gradient}, dlogits among them, at the weights of this moment; nothing moves."""
+    def gradients_at(self, kept, x, y):
+        """{name: gradient}, dlogits among them, at the weights and statistics that a training has kept."""
         import torch
         import torch.nn.functional as F
 
+        from support.names import tensors_of
+
+        for group, tensors in tensors_of(self.model).items():
+            for name, tensor in tensors.items():
+                tensor.copy_(torch.from_numpy(kept[group][name]))
         self.optimizer.zero_grad()
         logits = self.model(torch.from_numpy(x.copy()))
         F.cross_entropy(logits.flatten(0, -2), torch.from_numpy(y.copy()).flatten()).backward()

@@ -97,7 +97,7 @@ class Twin:
         """shared: the groups of arrays on which it has no vote, because both forms use the same lines."""
         self.judge, self.file, self.form, self.shared = judge, file, form, shared
         self.largest, self.first, self.step, self.fails, self.vote = 0.0, None, None, "", None
-        self.arrays = {}  # of the latest step
+        self.arrays = {}  # of the latest step, if it was the same run up to there
         self.roundings = {}  # {name: which entries of a parameter have moved by rounding alone}
         self.right = None  # the loss by definition, for a message
 
@@ -117,9 +117,9 @@ class Twin:
         return bool(self.fails) or (self.first is not None and (self.first.group, self.step) == ("logits", 1))
 
     @property
-    def has_same_logits(self):
-        """Whether it has taken the latest step from the same weights, to the same logits."""
-        return bool(self.arrays) and not self.fails and (self.first is None or self.first.group != "logits")
+    def is_same_network(self):
+        """Whether it has had the same logits from the same weights, in every step."""
+        return not self.fails and (self.first is None or self.first.group != "logits")
 
     @property
     def differs_in_gradients(self):
@@ -178,9 +178,9 @@ class Twin:
         """
         group, name, entry, one, other = self.first
         self.right = right
-        voters = [twin for twin in twins if twin is not self and group not in twin.shared and twin.has_same_logits]
+        others = [twin for twin in twins if twin is not self and twin.arrays and twin.is_same_network]
         values = {HAND: one, self.file: other}
-        values |= {twin.file: float(twin.arrays[group][name][entry]) for twin in voters}
+        values |= {twin.file: float(twin.arrays[group][name][entry]) for twin in others if group not in twin.shared}
         if group == "loss":
             self.vote = hold_vote(values | {DEFINITION: right})
         else:
@@ -322,10 +322,10 @@ def vote_on_differences(differences, twins, options, kept, x, y):
         return None
     values = {HAND: first.one, SLOPE: first.other}
     for twin in twins:
-        if twin.fails or twin.first or (first.name == "dlogits" and twin.shared):
+        if not twin.is_same_network or (first.name == "dlogits" and twin.shared):
             continue
         if isinstance(twin.form, InPyTorch):
-            grads = twin.form.gradients_at(x, y)
+            grads = twin.form.gradients_at(kept, x, y)
         else:
             grads = make_slopes(options, kept, x, y, autograd=True).gradients()
         values[twin.file] = float((grads[first.name] * direction).sum())
