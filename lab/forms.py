@@ -6,6 +6,7 @@ once it needs it no more.
 """
 
 import inspect
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -131,7 +132,7 @@ class InPyTorch:
         self.parameters = [*parameters(self.model)]  # (NumPy's name, parameter, how to turn it into NumPy's layout)
         self.by_autograd, self.tampering = {}, ""
         for name, p, _ in self.parameters:
-            p.register_hook(lambda gradient, name=name: self.by_autograd.update({name: gradient.clone()}))
+            p.register_hook(partial(keep_gradient, self.by_autograd, name))
 
     def keep_logits(self, model, inputs, logits):
         if logits.requires_grad:
@@ -180,6 +181,14 @@ class InPyTorch:
         from support.names import to_numpy
 
         return to_numpy(self.model, self.optimizer)
+
+
+def keep_gradient(gradients, name, gradient):
+    """Put a copy of a gradient among others.
+
+    A function without `self`: what a tensor's hook refers to is never freed if it refers to the tensor.
+    """
+    gradients[name] = gradient.clone()
 
 
 def computed(logits, loss, dlogits, grads):

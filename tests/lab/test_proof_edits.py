@@ -5,6 +5,7 @@ anew: that is the program as it is typed, in a process that has imported NumPy a
 """
 
 import contextlib
+import gc
 import importlib
 import io
 import re
@@ -79,6 +80,7 @@ def imported_from(project):
         for name in [name for name, module in sys.modules.items() if is_in(module, project)]:
             del sys.modules[name]
         sys.modules.update(ours)
+        gc.collect()  # the copies' images, which are in cycles
 
 
 def is_in(module, folder):
