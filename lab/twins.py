@@ -22,7 +22,7 @@ with program.needing("requirements.txt"):
 
     import data
     from lab import results
-    from lab.prove import InNumPy, InPyTorch
+    from lab.forms import InNumPy, InPyTorch
     from networks import NETWORKS, parse_options, prefix, typed
     from support import drawing
     from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, powers_of_ten, style, style_axes
