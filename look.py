@@ -392,7 +392,7 @@ def contradictions(model, options, batch):
     exact = changed(options, dtype="float64")
     examples, labels = batch
     x, y = data.encode(examples[:IN_DOUBT], labels if labels is None else labels[:IN_DOUBT], exact)
-    slopes = Slopes(plain(exact, model), main_np.measure, x, y)
+    slopes = Slopes(plain(exact, model), main_np.compute_loss, x, y)
     loss, right = slopes.loss(), true_loss(slopes.logits(), y)
     where = "`python main_np.py --prove` says where it begins"
     if np.isfinite(right) and not abs(loss - right) <= 1e-9 * max(1, right):

@@ -49,13 +49,13 @@ def main(argv=None):
 def train_step(network, optimizer, x, y, lr):
     """One step of training, in place. Return loss and accuracy before it."""
     logits = network.forward(x)  # (B, 10): a row for each answer in y
-    loss, dlogits, n_right, n_answers = measure(logits, y)
+    loss, dlogits, n_right, n_answers = compute_loss(logits, y)
     grads = network.backward(dlogits)
     optimizer.step(network.params, grads, lr)
     return loss, n_right / n_answers
 
 
-def measure(logits, y):
+def compute_loss(logits, y):
     """Return loss, dlogits, the number of right answers and the number of answers.
 
     logits (..., K): a row for each class number in y (...). The loss is the mean over the answers, and dlogits its
@@ -142,7 +142,7 @@ def evaluate(network, dataset, options):
     network.training = False  # batch normalisation then uses the statistics that it remembers
     total_loss = total_right = total_answers = 0
     for x, y in data.test_batches(dataset, options):
-        loss, _, n_right, n_answers = measure(network.forward(x), y)
+        loss, _, n_right, n_answers = compute_loss(network.forward(x), y)
         total_loss += loss * n_answers
         total_right += n_right
         total_answers += n_answers
@@ -169,4 +169,4 @@ def get_arrays(network, optimizer):
 
 if __name__ == "__main__":
     sys.modules["main_np"] = sys.modules[__name__]  # `named` finds `update` by this name, and runs no file twice
-    sys.exit(program.run(main, limit_memory=True))
+    sys.exit(program.run(main, limit_memory=True, has_batch_size=True))

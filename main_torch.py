@@ -52,7 +52,7 @@ def train_step(network, optimizer, x, y, lr, place=ALONE):
     """One step of training. Return loss and accuracy before it, as tensors."""
     with place.precision:
         logits = network(x)  # (B, 10): a row for each answer in y
-        loss, n_right, n_answers = measure(logits, y)
+        loss, n_right, n_answers = compute_loss(logits, y)
     total_loss, total_right, total_answers = place.sum(loss.detach(), n_right, n_answers)
     optimizer.zero_grad()
     (loss / (total_answers / place.size)).backward()  # the gradients are then averaged over the processes
@@ -62,7 +62,7 @@ def train_step(network, optimizer, x, y, lr, place=ALONE):
     return total_loss / total_answers, total_right / total_answers
 
 
-def measure(logits, y):
+def compute_loss(logits, y):
     """Return the sum of the losses, the number of right answers and the number of answers, as tensors.
 
     logits (..., K): a row for each class number in y (...). Where y is -1, nothing was asked, and it counts nowhere.
@@ -80,7 +80,7 @@ def evaluate(network, dataset, options, place):
     total_loss = total_right = total_answers = 0
     for x, y in data.test_batches(dataset, options, 500, place.rank, place.size):
         x, y = place.to_device(x, y)
-        loss, n_right, n_answers = measure(network(x), y)
+        loss, n_right, n_answers = compute_loss(network(x), y)
         total_loss += loss
         total_right += n_right
         total_answers += n_answers
@@ -122,4 +122,4 @@ def make_optimizer(model, options):
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(program.run(main, has_batch_size=True))

@@ -379,6 +379,8 @@ def hint(work, exercise):
 
 def list_all(work):
     waiting = review.due(work.progress)
+    name_width = max(len(exercise.name) for exercise in work.catalogue.exercises)
+    title_width = max(20, 65 - name_width)  # so that a line has at most 80 columns
     for title, part in work.catalogue.parts.items():
         say(f"\n{title}", "strong")
         for exercise in part:
@@ -390,11 +392,10 @@ def list_all(work):
             }
             done = next((word for word in is_so if is_so[word]), "")
             arrow = ">" if exercise is work.current else " "
-            title = textwrap.shorten(exercise.title, 45, placeholder="...")
-            say(
-                f"{arrow} {work.catalogue.number(exercise):2} {exercise.name:20}{title:47}{done}",
-                "good" if done == "passed" else None,
-            )
+            title = textwrap.shorten(exercise.title, title_width, placeholder="...")
+            number = work.catalogue.number(exercise)
+            line = f"{arrow} {number:2} {exercise.name:{name_width}} {title:{title_width}} {done}"
+            say(line.rstrip(), "good" if done == "passed" else None)
     say(f"\n{work.score()} passed", "strong")
     say_due(work)
 

@@ -20,7 +20,7 @@ with program.needing("requirements-np.txt"):
     import loading.checkpoint
     import loading.gguf_file
     from support import texts
-    from support.errors import UserError
+    from support.errors import UserError, hide_control_characters
     from support.files import check_output, replacing
     from support.model_file import is_model
     from support.options import Parser, integer, number
@@ -193,6 +193,10 @@ def talk(arguments, model, options, file):
     if not arguments.text:
         raise UserError('ask it something: `python write.py "What is gravity?" --weights FILE.gguf`')
     threads()  # one for each product: a word waits for memory, and beside another program threads wait for each other
+    if len(arguments.text.encode("utf-8", "replace")) > model.places * file.words.longest:  # soon seen, long or not
+        raise UserError(
+            f"that is more than {model.places:,} words of {arguments.weights}, which sees {model.places:,} at once"
+        )
     begun, rng = file.prompt(arguments.text, arguments.raw), np.random.default_rng(arguments.seed)
     if len(begun) > model.places:
         raise UserError(f"that is {len(begun):,} words of {arguments.weights}, which sees {model.places:,} at once")
@@ -207,13 +211,16 @@ def talk(arguments, model, options, file):
 
 
 def letters_of(words, file):
-    """The letters of the words that a model writes, up to its end or another control word."""
+    """Yield the letters of the words that a model writes, up to its end or another control word.
+
+    A control character, which a terminal would obey, is a question mark.
+    """
     letters, ends = file.words.decoder(), {*file.words.control.values(), file.fact("tokenizer.ggml.eos_token_id", -1)}
     for word in words:
         if word in ends:
             break
-        yield from letters(word)
-    yield from letters(None)
+        yield from hide_control_characters(letters(word))
+    yield from hide_control_characters(letters(None))
 
 
 if __name__ == "__main__":

@@ -106,21 +106,26 @@ def mark_into(file, catalogue, name, seed, only, feedback):
 
 
 def mark_person(catalogue, person, exercises, seed, ended, within=()):
-    """A note on what could not be read, or ""; a `Cell` for each exercise; the names of files passed over."""
+    """A note on what could not be read and on files that were not marked, or ""; a `Cell` for each exercise; the names
+    of files passed over."""
     with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as spare:
-        files, seen, passed_over, unread = find_files(catalogue, person, spare)
+        files, seen, passed_over, unread, choices = find_files(catalogue, person, spare)
         lost = {wanted_name(catalogue.by_name, PurePosixPath(name)): reason for name, reason in unread.items()}
-        note, cells = "" if files else "no exercise found", []
+        notes, cells = [], []
         if unread:
-            note = f"cannot be read: {listed([f'{name} ({reason})' for name, reason in unread.items()])}"
+            notes.append(f"cannot be read: {listed([f'{name} ({reason})' for name, reason in unread.items()])}")
+        elif not files:
+            notes.append("no exercise found")
         for exercise in exercises:
             cell = Cell() if ended.is_set() else cell_of(files.get(exercise.name), exercise, seed, within)
             if exercise.name in lost and exercise.name not in files:
                 cell = Cell("cannot be read", lost[exercise.name], tried=True)
             if cell.passed and exercise.name in seen:
                 cell = cell._replace(words="seen", passed=False)
+            if exercise.name in choices and not ended.is_set():
+                notes.append(choices[exercise.name])
             cells.append(cell)
-    return note, cells, passed_over
+    return "; ".join(notes), cells, passed_over
 
 
 def give_feedback(folder, name, text):
@@ -177,15 +182,16 @@ def summary(exercises, rows):
 
 def find_files(catalogue, person, spare=None):
     """{exercise: its file}, wherever it is in a folder or archive; the exercises whose solutions were shown; the names
-    of Python files that belong to no exercise; and {what cannot be read, by its name in the hand-in: why}.
+    of Python files that belong to no exercise; {what cannot be read, by its name in the hand-in: why}; and {exercise
+    with several files that differ: a note that says which of them is marked}.
 
     Archives, those in the folder or in an archive too, are unpacked into the folder `spare`. A link that leads out of
     the folder is not followed: nothing there was handed in. Of several files for an exercise one with something written
     beats a stub; then one in my_practice, one with the very name of the exercise, and the least deep.
     """
     if person.is_symlink():
-        return {}, set(), [], {person.name: ELSEWHERE}
-    found, seen, passed_over, unread, places = {}, set(), [], {}, []
+        return {}, set(), [], {person.name: ELSEWHERE}, {}
+    found, seen, passed_over, unread, places, labels = {}, set(), [], {}, [], {}
     budget = Budget(HANDED_IN)
 
     def look_into(archive):
@@ -218,11 +224,25 @@ def find_files(catalogue, person, spare=None):
                         found.setdefault(name, []).append(
                             ((not is_written(catalogue.by_name[name], path), *rank), path)
                         )
+                        if spare and place.is_relative_to(spare):
+                            parts = parts[1:]  # the first is the folder that `unpack_apart` has made
+                        labels[path] = "/".join(parts) or path.name
                     elif is_python(path) and "practice.py" not in names and not KEPT.search(path.stem):
                         passed_over.append(path.name)
                 except Exception as error:
                     unread[path.name] = why(error, path)
-    return {name: min(ranked)[1] for name, ranked in found.items()}, seen, passed_over, unread
+    files = {name: min(ranked)[1] for name, ranked in found.items()}
+    choices = {}
+    for name, ranked in found.items():
+        count = count_versions([path for (is_empty, *_), path in ranked if not is_empty])
+        if count > 1:
+            choices[name] = f"{name}: of {count} different files, {labels[files[name]]} was marked"
+    return files, seen, passed_over, unread, choices
+
+
+def count_versions(paths):
+    """Return how many of these files differ, however their lines end."""
+    return len({tuple(read_file(path, LARGEST).splitlines()) for path in paths})
 
 
 def is_stub(exercise, path):

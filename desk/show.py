@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 from marker import ROOT
+from support.errors import hide_control_characters
 
 COLOURS = {"good": "32", "bad": "31", "strong": "1", "quiet": "2"}
 WRAP = {"width": 80, "break_on_hyphens": False, "break_long_words": False}
@@ -32,7 +33,7 @@ def say(text, style=None):
     A line of two columns, which begins with two spaces, goes on in its second column. What would move the terminal's
     cursor, in a learner's own message perhaps, is a question mark.
     """
-    lines = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "?", as_typed(text)).split("\n")
+    lines = hide_control_characters(as_typed(text)).split("\n")
     columns = [re.match(r"  \S+ +|", line).end() for line in lines]
     wrapped = "\n".join(
         line if line.startswith("    ") else textwrap.fill(line, **WRAP, subsequent_indent=" " * column)

@@ -32,7 +32,7 @@ with program.needing("requirements-np.txt"):
     from support.drawing import INK, TEST, TRAIN, new_figure, style, style_axes
     from support.errors import UserError
     from support.history import machine
-    from support.model_file import ModelFile, opened
+    from support.model_file import ModelFile, open_model
     from support.options import Parser
     from support.rounding import above
 
@@ -285,7 +285,7 @@ def write_unpacked(path, to):
     """The same GGUF file, with each number in float32."""
     import gguf
 
-    with opened(path) as file, tempfile.TemporaryDirectory() as folder:
+    with open_model(path) as (file, _), tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "model.gguf"  # it may be in a wheel
         copy.write_bytes(file.read())
         reader, writer = gguf.GGUFReader(copy), gguf.GGUFWriter(to, "llama")

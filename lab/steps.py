@@ -18,7 +18,7 @@ with program.needing("requirements-np.txt"):
     from lab import counts, results
     from layers_np import Linear, Network
     from loading.options import parse_options
-    from main_np import Optimizer, measure
+    from main_np import Optimizer, compute_loss
     from support.options import Parser
     from vit_np import Positions
 
@@ -78,10 +78,10 @@ def learn(model, dataset, options, seed=0):
     for step in range(STEPS):
         chosen = data.stream(seed, step).integers(dataset.n_train, size=BATCH)
         x, y = data.encode(*dataset.train(chosen), options)
-        _, dlogits, *_ = measure(model.forward(x), y)
+        _, dlogits, *_ = compute_loss(model.forward(x), y)
         optimizer.step(model.params, model.backward(dlogits), LR * (1 - step / STEPS))
     x, y = data.encode(*dataset.test(slice(None)), options)
-    return float(measure(model.forward(x), y)[0])
+    return float(compute_loss(model.forward(x), y)[0])
 
 
 def table(found):
@@ -95,7 +95,7 @@ def main():
     Parser(description=__doc__).parse_args()
     options, dataset = parse_options("np", "--model", "gpt", "--dataset", "names"), data.load("names")
     found = {"command": "python -m lab.steps", "losses": {}}
-    found["counts"] = counts.measure("names")["counts after each word"]["loss"]
+    found["counts"] = counts.compute_loss("names")["counts after each word"]["loss"]
     for name, looks_back in BACK.items():
         began = time.time()
         found["losses"][name] = [

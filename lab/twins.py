@@ -22,7 +22,7 @@ with program.needing("requirements.txt"):
 
     import data
     from lab import results
-    from lab.prove import InNumPy, InPyTorch
+    from lab.forms import InNumPy, InPyTorch
     from loading.options import parse_options
     from networks import NETWORKS, prefix, typed
     from support import drawing

@@ -1,24 +1,63 @@
 """Reads the file of a model that people use: GGUF, as llama.cpp, Ollama and LM Studio use it, or a wheel that has one.
 
 A GGUF file has facts (sizes, words, the form of a chat) by their names, and arrays, mostly packed: some 4 or 5 bits for
-each number. The package `gguf` reads and unpacks them. Nothing in it is executed: the form of a chat is a program in
-the file (a template in Jinja), which is compared with those that are known, and not run.
+each number. support/gguf_header.py finds them, and the package `gguf` unpacks the arrays. Nothing in the file is
+executed: the form of a chat is a program (a template in Jinja), which is compared with those that are known, and not
+run.
 """
 
 import hashlib
-import tempfile
+import os
+import stat
+import struct
 import zipfile
+import zlib
 from contextlib import contextmanager
 from functools import cached_property
 
 import numpy as np
 
 from support import memory, program
-from support.errors import UserError
+from support.budget import check_directory
+from support.errors import UserError, hide_control_characters
+from support.gguf_header import MAGIC, read_header
 from support.tokens import BytePairs
 
-MAGIC = b"GGUF"
 ROWS = 1024  # of an array, that are unpacked at a time
+MOST_PACKED = 8  # how much larger a file in a wheel may be than what it is packed to: numbers hardly become smaller
+# What zipfile makes of a damaged file; a MemoryError is not among it.
+DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OverflowError)
+ANY = (None, None)
+# What is read of the metadata: {key: (kind of its value, the smallest, the largest)}; * stands for the architecture.
+KEYS = {
+    "general.architecture": ("text", *ANY),
+    "tokenizer.ggml.model": ("text", *ANY),
+    "tokenizer.ggml.pre": ("text", *ANY),
+    "tokenizer.ggml.tokens": ("list of texts", *ANY),
+    "tokenizer.ggml.merges": ("list of texts", *ANY),
+    "tokenizer.ggml.token_type": ("list of whole numbers", *ANY),
+    "tokenizer.ggml.bos_token_id": ("number of a token", *ANY),
+    "tokenizer.ggml.eos_token_id": ("number of a token", *ANY),
+    "tokenizer.ggml.add_bos_token": ("truth value", *ANY),
+    "tokenizer.chat_template": ("text", *ANY),
+    "*.embedding_length": ("whole number", 1, 2**20),
+    "*.block_count": ("whole number", 1, 2**12),
+    "*.attention.head_count": ("whole number", 1, 2**16),
+    "*.attention.head_count_kv": ("whole number", 1, 2**16),
+    "*.feed_forward_length": ("whole number", 1, 2**24),
+    "*.context_length": ("whole number", 1, 2**31 - 1),
+    "*.rope.freq_base": ("number", 1e-6, 1e15),
+    "*.attention.layer_norm_rms_epsilon": ("number", 1e-15, 1),
+}
+KINDS = {  # {kind of a value: whether a value is of it}; True is no number
+    "text": lambda value: isinstance(value, str),
+    "list of texts": lambda value: isinstance(value, list),
+    "list of whole numbers": lambda value: isinstance(value, np.ndarray) and value.dtype.kind in "iu",
+    "truth value": lambda value: isinstance(value, bool),
+    "number of a token": lambda value: type(value) is int,
+    "whole number": lambda value: type(value) is int,
+    "number": lambda value: isinstance(value, float),
+}
 # {SHA-256 of a template: the form that it gives to one question, with the template's own system message}
 FORMS = {
     # SmolLM2-Instruct's
@@ -29,102 +68,145 @@ FORMS = {
 }
 
 
+def format_limit(limit):
+    return f"{limit:,}" if isinstance(limit, int) else f"{limit:g}"
+
+
 def is_model(path):
-    """Whether that is a GGUF file, or a ZIP file that has one in it."""
+    """Whether that is a GGUF file, or a ZIP file that has one in it. A pipe or a device is none, and is not opened."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return False
         with open(path, "rb") as file:
-            return file.read(len(MAGIC)) == MAGIC or bool(inside(path))
-    except OSError:
+            if list_models(file):
+                return True
+            file.seek(0)
+            return file.read(len(MAGIC)) == MAGIC
+    except (OSError, UserError):
         return False
 
 
-def inside(path):
-    """The names of the GGUF files in a ZIP file; none if it is no ZIP file."""
+def list_models(file):
+    """The names of the GGUF files in an open ZIP file; none if it is a GGUF file itself, or no ZIP file. UserError if
+    its list is too long."""
+    if file.read(len(MAGIC)) == MAGIC:
+        return []
     try:
-        with zipfile.ZipFile(path) as archive:
+        check_directory(file, file.name)
+        with zipfile.ZipFile(file) as archive:
             return [name for name in archive.namelist() if name.endswith(".gguf")]
-    except (zipfile.BadZipFile, OSError):
+    except (*DAMAGED_ZIP, ValueError):  # the last: a name that is no text
         return []
 
 
 @contextmanager
-def opened(path):
-    """The GGUF file of that name, or the one in that ZIP file, to be read."""
-    if names := inside(path):
-        with zipfile.ZipFile(path) as archive, archive.open(names[0]) as file:
-            yield file
-    else:
+def open_model(path):
+    """Open a GGUF file, or the one in a ZIP file, to be read; yield the file and its size in bytes.
+
+    UserError if it is not a regular file, or cannot be read; ValueError if the ZIP file is damaged.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise UserError(f"cannot read {path}: it is not a regular file")
         with open(path, "rb") as file:
-            yield file
+            names = list_models(file)
+            file.seek(0)
+            if not names:
+                yield file, os.fstat(file.fileno()).st_size
+                return
+            with zipfile.ZipFile(file) as archive:
+                entry = archive.getinfo(names[0])
+                is_known = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+                if not is_known or entry.flag_bits & 1 or entry.file_size > MOST_PACKED * entry.compress_size:
+                    raise ValueError("what is in the ZIP file is not packed as in a wheel")
+                with archive.open(entry) as member:
+                    yield member, entry.file_size
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+    except DAMAGED_ZIP:
+        raise ValueError("the ZIP file is damaged") from None
 
 
 class ModelFile:
-    """A model's file: `fact`, `shapes`, `array`, and its words. UserError, with the file's name, if it is none."""
+    """A model's file: `fact`, `shapes`, `array`, and its words. UserError, with the file's name, if it is none.
+
+    The file is read once: metadata, arrays and `sha256`, that of the GGUF file, also of one in a wheel, belong together
+    even if somebody writes into the file meanwhile.
+    """
 
     def __init__(self, path):
         with program.needing("requirements-llm.txt"):
-            from gguf import GGUFReader
+            from gguf import GGML_QUANT_SIZES
         self.path = path
         try:
-            if names := inside(path):
-                with (
-                    tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-                    zipfile.ZipFile(path) as archive,
-                ):
-                    entry = archive.getinfo(names[0])
-                    if entry.file_size > 8 * entry.compress_size:  # packed numbers hardly become smaller
-                        raise ValueError
-                    reader = GGUFReader(archive.extract(entry, folder))
-            else:
-                reader = GGUFReader(path)
-            self.said = {name: field.contents() for name, field in reader.fields.items()}
-            self.tensors = {tensor.name: tensor for tensor in reader.tensors}
-        except OSError as error:
-            raise UserError(f"cannot read {path}: {error.strerror or error}") from None
-        except Exception:  # whatever gguf, NumPy and zipfile make of a damaged file
-            raise UserError(f"{path} is no GGUF file, or is damaged or not whole") from None
+            with open_model(path) as (file, size):
+                self.size = size
+                self.check_memory(0)
+                content = file.read(size)
+            self.metadata, self.tensors = read_header(content, GGML_QUANT_SIZES)
+        except ValueError as error:
+            self.refuse(f"is no GGUF file, or is damaged or not whole: {error}")
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        for key in KEYS:
+            if key in self.metadata:
+                self.check(key, KEYS[key])
 
     def refuse(self, why):
-        raise UserError(f"{self.path} {why}")
+        """Raise UserError. Control characters in what the file says become question marks."""
+        raise UserError(f"{self.path} {hide_control_characters(why)}")
+
+    def check(self, key, rule):
+        """Refuse the file unless the value of a key is of the kind, and within the limits, of a rule in KEYS."""
+        value, (kind, smallest, largest) = self.metadata[key], rule
+        if kind == "number of a token":
+            smallest, largest = 0, len(self.metadata.get("tokenizer.ggml.tokens", ())) - 1
+        is_limited = smallest is not None
+        if KINDS[kind](value) and (not is_limited or smallest <= value <= largest):
+            return
+        if isinstance(value, np.ndarray):
+            value = value[:9].tolist()
+        elif isinstance(value, list):
+            value = value[:9]
+        limits = f" from {format_limit(smallest)} to {format_limit(largest)}" if is_limited else ""
+        self.refuse(f"is damaged: its {key} is {str(value)[:40]}, and should be a {kind}{limits}")
 
     def fact(self, name, default=None):
         """What the file says under that name: a number, a text or a list. UserError if it does not say it, and there is
-        no default."""
-        if default is None and name not in self.said:
+        no default, or if it is not what KEYS says."""
+        if default is None and name not in self.metadata:
             self.refuse(f"does not say its {name}")
-        return self.said.get(name, default)
+        rule = KEYS.get(f"*.{name.partition('.')[2]}")
+        if rule and name in self.metadata:
+            self.check(name, rule)
+        value = self.metadata.get(name, default)
+        return value.tolist() if isinstance(value, np.ndarray) else value
 
     def facts(self, beginning):
         """{name: value} of all whose names begin so."""
-        return {name: value for name, value in self.said.items() if name.startswith(beginning)}
+        return {name: self.fact(name) for name in self.metadata if name.startswith(beginning)}
 
     @property
     def shapes(self):
         """{name: the shape of that array}, in NumPy's order of the axes."""
-        return {name: tuple(map(int, tensor.shape[::-1])) for name, tensor in self.tensors.items()}
+        return {name: tensor.shape for name, tensor in self.tensors.items()}
 
     def array(self, name):
         """That array, unpacked: float32. Some rows at a time, because it takes several times their memory."""
-        from gguf import dequantize
+        from gguf import GGMLQuantizationType, dequantize
 
-        tensor, array = self.tensors[name], np.empty(self.shapes[name], np.float32)
+        tensor = self.tensors[name]
+        kind = GGMLQuantizationType(tensor.type)
+        array = np.empty((len(tensor.data), tensor.shape[-1]), np.float32)
         try:
-            for start in range(0, len(array), ROWS):
-                array[start : start + ROWS] = dequantize(tensor.data[start : start + ROWS], tensor.tensor_type)
+            with np.errstate(all="ignore"):  # what is not finite is refused below
+                for start in range(0, len(array), ROWS):
+                    array[start : start + ROWS] = dequantize(tensor.data[start : start + ROWS], kind)
+                is_finite = np.isfinite([array.min(), array.max()]).all()
         except NotImplementedError:
-            self.refuse(f"has {name} as {tensor.tensor_type.name}, which the package gguf cannot unpack")
-        if not np.isfinite([array.min(), array.max()]).all():
+            self.refuse(f"has {name} as {kind.name}, which the package gguf cannot unpack")
+        if not is_finite:
             self.refuse(f"is damaged: not all numbers of {name} are finite")
-        return array
-
-    @cached_property
-    def sha256(self):
-        """The SHA-256 sum of the GGUF file, also of one in a wheel."""
-        total = hashlib.sha256()
-        with opened(self.path) as file:
-            while piece := file.read(2**20):
-                total.update(piece)
-        return total.hexdigest()
+        return array.reshape(tensor.shape)
 
     @cached_property
     def words(self):
@@ -136,7 +218,7 @@ class ModelFile:
             return BytePairs(*(self.fact(f"tokenizer.ggml.{name}") for name in names))
         except UserError as error:
             self.refuse(str(error).removeprefix(f"{self.path} "))
-        except Exception:  # words that are none
+        except (KeyError, ValueError):  # words that are none
             self.refuse("is damaged: its words make no sense")
 
     @property
@@ -164,8 +246,9 @@ class ModelFile:
             words = [self.fact("tokenizer.ggml.bos_token_id"), *words]
         return words
 
-    def check_memory(self, arrays):
-        """UserError if so many numbers of 4 bytes, and what it takes to unpack them, are more than there is."""
-        takes, there_is = 4 * arrays * 1.2 + 2**27, memory.there_is()
+    def check_memory(self, numbers):
+        """UserError if the file, so many numbers of 4 bytes, and what it takes to unpack them, are more than there
+        is."""
+        takes, there_is = self.size + 4 * numbers * 1.2 + 2**27, memory.there_is()
         if takes > there_is:
             self.refuse(f"takes {takes / 1e9:.1f} GB of memory, and there are {there_is / 1e9:.1f}")

@@ -4,18 +4,22 @@ import logging
 import os
 import subprocess
 import sys
+import traceback
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from support.errors import UserError
+from support.errors import UserError, hide_control_characters
 from support.memory import is_out_of_memory, limited_to_the_machine
 
+ROOT = Path(__file__).resolve().parent.parent
 
-def run(main, limit_memory=False):
+
+def run(main, limit_memory=False, has_batch_size=False):
     """Call main() and return the program's exit status.
 
     0; 1 if the reader of its output has gone; and with one line on stderr 2, 130 after Ctrl-C, and 143 after SIGTERM.
-    limit_memory: where there is no memory left, MemoryError; see support/memory.py.
+    limit_memory: where there is no memory left, MemoryError; see support/memory.py. has_batch_size: whether the program
+    has the option --batch-size, which may help then.
     """
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it has much to say about fonts
     for stream in ("stdout", "stderr"):
@@ -35,16 +39,16 @@ def run(main, limit_memory=False):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        message = explain(error)
+        message = explain(error, has_batch_size)
         if message is None:
             raise
-        print(f"{Path(sys.argv[0]).name}: {' '.join(message.split())[:1000]}", file=sys.stderr)
+        print(f"{Path(sys.argv[0]).name}: {hide_control_characters(' '.join(message.split())[:1000])}", file=sys.stderr)
         return 2
 
 
 def start(module, *words):
     """Run `python -m module words`, one of this project's programs, in a process of its own; its exit status."""
-    path = filter(None, [str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH")])
+    path = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
     command = [sys.executable, "-m", module, *words]
     process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(path)})
     while True:
@@ -57,7 +61,8 @@ def start(module, *words):
 
 @contextmanager
 def needing(requirements):
-    """A program's imports are within it. One line ends it if a package is not installed, and at Ctrl-C.
+    """A program's imports are within it. One line ends it if a package is not installed, or a file of this project has
+    an error that shows on import, and at Ctrl-C.
 
     requirements: the name of the file that lists the packages.
     """
@@ -66,18 +71,49 @@ def needing(requirements):
         return
     except KeyboardInterrupt:
         status, message = 130, "interrupted"
-    except ModuleNotFoundError as error:
-        status, message = 2, f"{error.name} is not installed: python -m pip install -r {requirements}"
-    except ValueError as error:
-        if "MPLBACKEND" not in os.environ or "backend" not in str(error):
+    except Exception as error:
+        status, message = 2, explain_import(error, requirements)
+        if message is None:
             raise
-        status, message = 2, f"matplotlib has no backend {os.environ['MPLBACKEND']}: unset MPLBACKEND"
     print(f"{Path(sys.argv[0]).name}: {message}" if status == 2 else message, file=sys.stderr)
     sys.exit(status)
 
 
-def explain(error):
-    """What went wrong, in words for the user; None for a mistake of ours."""
+def explain_import(error, requirements):
+    """What went wrong in an import, in words for the user; None for a mistake of ours."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name} is not installed: python -m pip install -r {requirements}"
+    if isinstance(error, ValueError) and "MPLBACKEND" in os.environ and "backend" in str(error):
+        return f"matplotlib has no backend {os.environ['MPLBACKEND']}: unset MPLBACKEND"
+    if isinstance(error, (SyntaxError, ImportError, NameError, AttributeError)):  # what an edit of a file leads to
+        return locate(error)
+    return None
+
+
+def locate(error):
+    """Where an error is, "file.py:line, the line: what it is"; None if it is in no file of this project.
+
+    The lessons are in the project's folder itself. Their innermost line is named or, if there is none, that of another
+    file of the project.
+    """
+    if isinstance(error, SyntaxError) and error.filename and is_ours(error.filename):
+        return f"{Path(error.filename).name}:{error.lineno}, {(error.text or '').strip()}: {error.msg}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_ours(frame.filename)]
+    lessons = [frame for frame in frames if Path(frame.filename).parent == ROOT]
+    if not frames:
+        return None
+    frame = (lessons or frames)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}, {frame.line}: {error or type(error).__name__}"
+
+
+def is_ours(filename):
+    """Whether a file is one of this project's, and not of a package that is installed in its folder."""
+    path = Path(filename)
+    return path.is_relative_to(ROOT) and "site-packages" not in path.parts
+
+
+def explain(error, has_batch_size=False):
+    """Describe an error to the user, in words; return None for a mistake of ours. has_batch_size: see `run`."""
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, OSError):
@@ -88,5 +124,6 @@ def explain(error):
         reason = str(error).partition("\n")[0][:300]
         return f"--compile: PyTorch's compiler fails here ({reason}): leave --compile out"
     if is_out_of_memory(error):
-        return "not enough memory: lower --batch-size, or take a smaller network"
+        advice = "lower --batch-size" if has_batch_size else "close other programs"
+        return f"not enough memory: {advice}, or take a smaller network"
     return None

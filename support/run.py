@@ -160,7 +160,13 @@ class Run:
             self.signal = self.place.agree(self.interrupts.asked)
 
     def say_before(self, loss, accuracy):
-        """Print the result of a test before the first step."""
+        """Print the result of a test before the first step. UserError if its loss is not finite: what is in the file
+        that the run starts from cannot be computed with."""
+        if not math.isfinite(float(loss)):
+            why = f"its weights are damaged, or too large for {self.options.dtype}"
+            raise UserError(
+                f"{self.options.start}: the {self.tested} loss is {float(loss)} before the first step: {why}"
+            )
         self.say(f"before: {self.tested} loss {short(float(loss))} accuracy {float(accuracy):.4f}")
 
     def test(self, evaluate, *arguments):

@@ -3,6 +3,8 @@
 Nothing here knows a network: it is called by `forward` and `backward`, and its loss is a function that is given.
 """
 
+from functools import cached_property
+
 import numpy as np
 
 from support.checkpoint import misfit
@@ -12,14 +14,17 @@ SLOPE = 1e-5  # what is more than the error of a difference, in units of an arra
 # Steps of the differences. The smaller, the fewer ReLUs change sides; but rounding grows, and where it would hide this
 # share of the slope, there are no more.
 HS, HIDDEN = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9), 1e-3
+# The steps of `measure`, each a quarter of the one before: from those whose difference is far from a slope, to those
+# whose difference is rounding.
+FINER, STEPS = 4.0, 13
 
 
 class Slopes:
     """Central differences of a network's own loss, at its weights and for one batch, in float64."""
 
-    def __init__(self, model, measure, x, y):
-        """measure(logits, y) -> loss, dlogits and perhaps more."""
-        self.model, self.measure, self.x, self.y = model, measure, x, y
+    def __init__(self, model, compute_loss, x, y):
+        """compute_loss(logits, y) -> loss, dlogits and perhaps more."""
+        self.model, self.compute_loss, self.x, self.y = model, compute_loss, x, y
         self.statistics = {name: a.copy() for name, a in getattr(model, "statistics", {}).items()}
 
     def logits(self):
@@ -27,29 +32,37 @@ class Slopes:
         for name, array in self.statistics.items():
             self.model.statistics[name][...] = array
         self.model.training = True
-        return self.model.forward(self.x)
+        return self.model.forward(self.x.copy())  # which may change it in place
 
     def loss(self):
-        return float(self.measure(self.logits(), self.y)[0])
+        return float(self.compute_loss(self.logits(), self.y)[0])
+
+    @cached_property
+    def noise(self):
+        """A bound on the rounding error of the loss."""
+        logits = self.logits()
+        largest = float(np.abs(logits).max())
+        loss, *_ = self.compute_loss(logits, self.y)
+        return 40 * np.finfo(float).eps * max(1.0, abs(float(loss)), largest)
 
     def gradients(self):
-        """{name: gradient} as the network's own lines have them, those nearest to the loss first.
+        """Return {name: gradient} from the network's `backward`, from the loss back, dlogits first.
 
-        UserError if these are not gradients of its parameters.
+        They are copies: a network may change dlogits in place when it needs it no more. UserError if names or shapes
+        do not match the parameters.
         """
-        logits = self.logits()
-        loss, dlogits, *_ = self.measure(logits, self.y)
-        self.noise = 40 * np.finfo(float).eps * max(1.0, abs(float(loss)), float(np.abs(logits).max()))
+        _, dlogits, *_ = self.compute_loss(self.logits(), self.y)
+        given = dlogits.copy()
         grads = self.model.backward(dlogits)
-        if found := misfit(self.model.params, grads):
-            raise UserError(found)
-        return {"dlogits": dlogits} | dict(reversed([*grads.items()]))
+        if message := misfit(self.model.params, grads):
+            raise UserError(message)
+        return {"dlogits": given} | {name: gradient.copy() for name, gradient in reversed([*grads.items()])}
 
     def slope(self, directions, h):
         """(loss(+h) - loss(-h)) / 2h, where each array of {name: direction} moves at once."""
         if "dlogits" in directions:
             logits = self.logits()
-            arrays, loss = {"dlogits": logits}, lambda: float(self.measure(logits, self.y)[0])
+            arrays, loss = {"dlogits": logits}, lambda: float(self.compute_loss(logits.copy(), self.y)[0])
         else:
             arrays, loss = {name: self.model.params[name] for name in directions}, self.loss
         kept, found = {name: array.copy() for name, array in arrays.items()}, []
@@ -73,13 +86,28 @@ class Slopes:
         apart, slope = min(found)
         return False, slope, apart
 
-    def at(self, name, entry):
-        """The difference for one entry of an array, for a comparison in words."""
-        shape = (self.logits() if name == "dlogits" else self.model.params[name]).shape
-        return self.slope({name: one_at(shape, entry)}, HS[1])
+    def measure(self, directions):
+        """Return (the slope along {name: direction}, a bound on its error).
+
+        From differences with ever smaller steps. Two in a row, (16 fine - coarse) / 15, are without the error that
+        grows with the square of the step (Richardson). The step at which this changes least is the best one. If the
+        loss is another every time, there is no slope, and the error is inf.
+        """
+        if self.loss() != self.loss():
+            return np.nan, np.inf
+        slope, error, before, coarse = np.nan, np.inf, None, None
+        for h in 1e-2 / FINER ** np.arange(STEPS):
+            fine = self.slope(directions, h)
+            if coarse is not None:
+                better = fine + (fine - coarse) / (FINER**2 - 1)
+                if before is not None and abs(better - before) + self.noise / h < error:
+                    slope, error = better, abs(better - before) + self.noise / h
+                before = better
+            coarse = fine
+        return slope, error
 
     def contradicted(self):
-        """Whether the gradients are not those of the loss, along a line on which all weights move at once.
+        """Return True if the gradients are not those of the loss, along a line on which all weights move at once.
 
         False, too, if the loss is another every time, or is not finite: then there is no slope.
         """

@@ -132,6 +132,11 @@ class InParts:
         return self.copies == [self.model]
 
 
+def get_model(network):
+    """The network's own object, whether it is shared in parts or not."""
+    return network.model if isinstance(network, InParts) else network
+
+
 def kept_array(network, name):
     """The array (images, ...) of that name which a network kept in its last step; of its parts, one below the other."""
     parts = network.parts if isinstance(network, InParts) else [network]

@@ -7,6 +7,7 @@ order; a text is cut at its spaces, and in each piece the pairs are joined in th
 """
 
 import codecs
+import heapq
 import re
 from itertools import pairwise
 
@@ -24,10 +25,11 @@ NORMAL, CONTROL = 1, 3  # kinds of words in a GGUF file; a control word (where a
 class BytePairs:
     """The words of a model: `encode` and `decoder`.
 
-    size: how many there are. control: {name: number} of the control words. join: what joins a pair, `joined`.
+    size: how many there are. longest: the bytes of the longest. control: {name: number} of the control words. join:
+    None, or another function than `joined` that joins a pair.
     """
 
-    join = staticmethod(lambda words, pair: joined(words, pair))
+    join = None
 
     def __init__(self, words, kinds, pairs, cut):
         """words: of each its bytes, written as letters (see `letters_of_bytes`). kinds: NORMAL or CONTROL of each.
@@ -47,6 +49,7 @@ class BytePairs:
             b"" if kind == CONTROL else bytes(of_letter[letter] for letter in word)
             for word, kind in zip(words, kinds, strict=True)
         ]
+        self.longest = max(map(len, self.bytes), default=0)
         self.number = {word: i for i, (word, kind) in enumerate(zip(words, kinds, strict=True)) if kind == NORMAL}
         self.order = {tuple(pair.split(" ")): i for i, pair in enumerate(pairs)}
         if not {*map("".join, self.order)} <= self.number.keys():
@@ -66,11 +69,7 @@ class BytePairs:
         so on until no pair is in the list."""
         if piece not in self.known:
             words = [self.letters[byte] for byte in piece.encode("utf-8", "replace")]
-            while len(words) > 1:
-                pair = min(pairwise(words), key=lambda pair: self.order.get(pair, len(self.order)))
-                if pair not in self.order:
-                    break
-                words = self.join(words, pair)
+            words = merge(words, self.order) if self.join is None else merge_by(self.join, words, self.order)
             if not {*words} <= self.number.keys():
                 raise UserError(f"has no word for a byte in {piece!r}")
             self.known[piece] = [self.number[word] for word in words]
@@ -90,6 +89,58 @@ class BytePairs:
         as two bytes, which may be in two words. None in place of a word: what is left, with � for half a letter."""
         decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         return lambda word: decode(b"", True) if word is None else decode(self.bytes[word])
+
+
+def merge_by(join, words, order):
+    """The definition of byte pair encoding: of the pairs in a list of words, join the one that comes first in the order
+    wherever it stands, and so on until no pair is in the order. It takes n steps of n comparisons. join: as `joined`.
+    """
+    while len(words) > 1:
+        pair = min(pairwise(words), key=lambda pair: order.get(pair, len(order)))
+        if pair not in order:
+            break
+        words = join(words, pair)
+    return words
+
+
+def merge(words, order):
+    """The same as `merge_by(joined, words, order)`, in n log n steps.
+
+    The words are a linked list. A heap has the rank in the order and the position of each pair, so it gives the first
+    pair wherever it stands, from left to right. A pair that a join has changed stays in the heap; its rank is then
+    another.
+    """
+    words = [*words]
+    previous, following = [*range(-1, len(words) - 1)], [*range(1, len(words) + 1)]
+    ranks = [order.get(pair) for pair in pairwise(words)]  # of each position: that of the pair which begins there
+    ranks.append(None)
+    heap = [(rank, position) for position, rank in enumerate(ranks) if rank is not None]
+    heapq.heapify(heap)
+
+    def rank_pair(position):
+        """Put the pair that begins at a position into the heap, if it is in the order."""
+        end = following[position]
+        ranks[position] = order.get((words[position], words[end])) if end < len(words) else None
+        if ranks[position] is not None:
+            heapq.heappush(heap, (ranks[position], position))
+
+    while heap:
+        rank, positions = heap[0][0], []
+        while heap and heap[0][0] == rank:  # all before any pair that these joins make, even one that ranks lower
+            positions.append(heapq.heappop(heap)[1])
+        for position in positions:
+            if ranks[position] != rank:  # another join has taken one of the two
+                continue
+            second = following[position]
+            words[position] += words[second]
+            words[second], ranks[second] = None, None
+            following[position] = following[second]
+            if following[position] < len(words):
+                previous[following[position]] = position
+            rank_pair(position)
+            if previous[position] >= 0:
+                rank_pair(previous[position])
+    return [word for word in words if word is not None]
 
 
 def joined(words, pair):

@@ -545,6 +545,12 @@ def test_the_code_in_the_docs_prints_what_they_show(path, capsys):
         assert capsys.readouterr().out == shown
 
 
+def test_the_readme_is_short_and_says_how_to_train_and_how_to_test():
+    assert len(TEXT[README].split()) <= 1800
+    for command in ("make", "python main_np.py", "make test", 'python -m pytest -m "not slow"'):
+        assert f"`{command}`" in TEXT[README] or f"\n{command}\n" in TEXT[README]
+
+
 def test_every_command_in_the_docs_is_understood(capsys, monkeypatch, tmp_path):
     """Its options, what it reads of a run, the programs and modules that are named, and the targets of make."""
     (tmp_path / "mine").mkdir()  # the reader's own data

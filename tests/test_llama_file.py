@@ -1,7 +1,13 @@
 """A model that people use: its file is read, it answers as in PyTorch, and what cannot be read is one line."""
 
+import hashlib
+import io
+import os
+import random
+import re
 import subprocess
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -9,11 +15,13 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import strategies as st
+from mutated_model import MUTATIONS, N_MUTATED, File, measure_writing, mutated_model
 
 import loading.gguf_file
 import loading.network
+import loading.options
 import write
-from conftest import ROOT, damaged, fuzz, once
+from conftest import PATIENCE, ROOT, UNIX, assert_one_line, damaged, every_day_or_all, fuzz, in_turn, once, slow_but
 from loading import gguf_file
 from support import memory
 from support.errors import UserError
@@ -21,6 +29,8 @@ from support.model_file import ModelFile, is_model
 from support.program import run
 from support.tokens import BytePairs, joined, letters_of_bytes
 from tiny_model import PAIRS, WORDS, arrays_of, write_model
+
+START = "main_np.py --model llama --start"
 
 gguf = pytest.importorskip("gguf")
 Q = gguf.GGMLQuantizationType
@@ -224,8 +234,15 @@ REFUSED = {
         {"arrays": arrays_of() | {"blk.1.ffn_up.weight": np.zeros((63, 32), np.float32)}},
         r"contradicts itself: blocks.1.mlp.up.W has the shape \(32, 63\) in the file, and \(32, 64\) by its sizes",
     ),
-    "sizes that are none": ({"llama__block_count": 2**32 - 1}, "its sizes are not those of its arrays"),
-    "no heads": ({"llama__attention.head_count": 0}, "is damaged: its sizes make no sense"),
+    "sizes that are none": (
+        {"llama__block_count": 4096}, "is damaged: its sizes are not those of its arrays",
+    ),
+    "too many blocks": (
+        {"llama__block_count": 2**32 - 1}, "block_count is 4294967295, and should be a whole number from 1 to 4,096",
+    ),
+    "no heads": (
+        {"llama__attention.head_count": 0}, "its llama.attention.head_count is 0, and should be a whole number",
+    ),
     "keys that do not fit": ({"llama__attention.head_count_kv": 3}, "is damaged: its sizes make no sense"),
     "not a number": (
         {"arrays": arrays_of() | {"output_norm.weight": np.full(32, np.nan, np.float32)}},
@@ -235,8 +252,12 @@ REFUSED = {
     "another rule": ({"tokenizer__ggml.pre": "qwen2"}, "cuts texts by the rule 'qwen2', which is not known here"),
     "other words": ({"tokenizer__ggml.tokens": WORDS[:-1]}, "is damaged: its words make no sense"),
     "letters that are no bytes": ({"tokenizer__ggml.tokens": [*WORDS[:-1], "→"]}, "its words make no sense"),
-    "a size that is a list": ({"llama__feed_forward_length": [64, 64]}, "is damaged: its sizes make no sense"),
-    "a base that is no number": ({"llama__rope.freq_base": float("nan")}, "is damaged: its sizes make no sense"),
+    "a size that is a list": (
+        {"llama__feed_forward_length": [64, 64]}, r"its llama.feed_forward_length is \[64, 64\], and should be a whole",
+    ),
+    "a base that is no number": (
+        {"llama__rope.freq_base": float("nan")}, "its llama.rope.freq_base is nan, and should be a number from 1e-06",
+    ),
     "a pair that is no word": ({"tokenizer__ggml.merges": [*PAIRS, "h t"]}, "is damaged: its words make no sense"),
     "no control words": ({"tokenizer__ggml.token_type": [1] * len(WORDS)}, "'<.im_start.>' is no control word in it"),
     "other control words": (
@@ -258,6 +279,59 @@ def test_what_is_another_model_is_one_line(why, tmp_path):
     assert str(refused.value).startswith(f"{path} ") and "\n" not in str(refused.value)
 
 
+WRONG_VALUES = [  # a key, what a file says there, and the line
+    ("general.architecture", ["a", "b"], r"is \['a', 'b'\], and should be a text"),
+    ("general.architecture", 5, "is 5, and should be a text"),
+    ("tokenizer.chat_template", 1, "is 1, and should be a text"),
+    ("tokenizer.chat_template", ["a"], r"is \['a'\], and should be a text"),
+    ("tokenizer.ggml.eos_token_id", [1, 2], r"is \[1, 2\], and should be a number of a token from 0 to 266"),
+    ("tokenizer.ggml.eos_token_id", len(WORDS), "is 267, and should be a number of a token from 0 to 266"),
+    ("tokenizer.ggml.bos_token_id", "1", "is 1, and should be a number of a token"),
+    ("tokenizer.ggml.bos_token_id", 1.0, "is 1.0, and should be a number of a token"),
+    ("tokenizer.ggml.bos_token_id", [1], r"is \[1\], and should be a number of a token"),
+    ("tokenizer.ggml.bos_token_id", 10**6, "is 1000000, and should be a number of a token"),
+    ("tokenizer.ggml.bos_token_id", -1, "is -1, and should be a number of a token"),
+    ("tokenizer.ggml.bos_token_id", True, "is True, and should be a number of a token"),
+    ("tokenizer.ggml.add_bos_token", 1, "is 1, and should be a truth value"),
+    ("tokenizer.ggml.tokens", "a", "is a, and should be a list of texts"),
+    ("tokenizer.ggml.tokens", [1, 2], r"is \[1, 2\], and should be a list of texts"),
+    ("tokenizer.ggml.merges", 1.5, "is 1.5, and should be a list of texts"),
+    ("tokenizer.ggml.token_type", ["a"], r"is \['a'\], and should be a list of whole numbers"),
+    ("tokenizer.ggml.pre", True, "is True, and should be a text"),
+    ("llama.feed_forward_length", True, "is True, and should be a whole number from 1 to 16,777,216"),
+    ("llama.feed_forward_length", 2**63, "is 9223372036854775808, and should be a whole number"),
+    ("llama.embedding_length", 32.0, "is 32.0, and should be a whole number from 1 to 1,048,576"),
+    ("llama.attention.layer_norm_rms_epsilon", float("inf"), "is inf, and should be a number from 1e-15 to 1"),
+    ("llama.rope.freq_base", 10_000, "is 10000, and should be a number"),
+]
+
+
+def wrong_file(path, key, value):
+    file = File()
+    file.set(key, value)
+    path.write_bytes(bytes(file))
+    return path
+
+
+@pytest.mark.parametrize(("key", "value", "expected"), WRONG_VALUES)
+def test_a_value_of_another_type_is_one_line(key, value, expected, tmp_path):
+    path = wrong_file(tmp_path / "other.gguf", key, value)
+    for call in (
+        lambda: write.main(["the", "--raw", "--weights", str(path)]),
+        lambda: loading.options.parse_options("np", "--model", "llama", "--start", path),
+    ):
+        with pytest.raises(UserError, match=f"other.gguf is damaged: its {key} {expected}"):
+            call()
+
+
+def test_what_a_file_says_is_shown_without_control_characters(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["write.py"])
+    path = wrong_file(tmp_path / "other.gguf", "llama.\x1b[2J", "\x9b2J\n")
+    assert run(lambda: write.main(["the", "--weights", str(path)])) == 2
+    said = f"{path} has what this network has not: llama.?[2J is ?2J\n"
+    assert capsys.readouterr().err == f"write.py: {said}"
+
+
 def test_a_form_that_is_not_known_is_no_hindrance_to_going_on(tmp_path, said):
     path = write_model(tmp_path / "other.gguf", tokenizer__chat_template="{{ cycler.__init__ }}")
     assert said("the", "--raw", "--weights", path, "--letters", 3).startswith("the")
@@ -274,6 +348,42 @@ def test_a_file_that_is_not_whole_is_one_line(length, tiny, tmp_path):
     (tmp_path / "cut.gguf").write_bytes(Path(tiny).read_bytes()[:length])
     with pytest.raises(UserError, match="is no GGUF file, or is damaged or not whole"):
         write.main(["the", "--weights", str(tmp_path / "cut.gguf")])
+
+
+def check_mutated_model(number, path, capsys):
+    """Both programs end with 0, or with 2 and one line, and nothing else is on stderr, nor any control character."""
+    path.write_bytes(mutated_model(number))
+    for call in (
+        lambda: write.main(["the", "--weights", str(path), "--letters", "5", "--temperature", "2"]),
+        lambda: loading.options.parse_options("np", "--model", "llama", "--start", path) and None,
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)  # it would be a line on stderr
+            status = run(call)
+        out, err = capsys.readouterr()
+        assert (status, err.count("\n")) in ((0, 0), (2, 1)), (number, status, err)
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", out + err), (number, out, err)
+
+
+EVERY_DAY = range(len(MUTATIONS))
+PARTS = [range(start, start + 100) for start in range(0, N_MUTATED, 100)]
+
+
+@pytest.mark.parametrize("numbers", slow_but([EVERY_DAY], [EVERY_DAY, *PARTS]), ids=str)
+def test_a_mutated_file_is_one_line_or_works(numbers, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["write.py"])
+    for number in numbers:
+        check_mutated_model(number, tmp_path / "mutated.gguf", capsys)
+
+
+@UNIX
+@pytest.mark.parametrize("part", in_turn(25, range(25)))
+def test_a_mutated_file_takes_little_memory_and_time(part, tmp_path):
+    """Below 300 MB and 5 seconds of a processor, each in a process of its own."""
+    for number in range(part, N_MUTATED, 25):
+        (tmp_path / "mutated.gguf").write_bytes(mutated_model(number))
+        status, n_lines, megabytes, seconds = measure_writing(tmp_path / "mutated.gguf")
+        assert (status, n_lines) in ((0, 0), (2, 1)) and megabytes < 300 and seconds < 5, number
 
 
 @pytest.mark.slow
@@ -295,6 +405,7 @@ def test_a_damaged_file_is_one_line_or_works(tiny, tmp_path, monkeypatch, capsys
         (["the", "--out", "a.png"], "--out is for a picture of digits"),
         ([], "ask it something"),
         (["the " * 60], "that is 1[0-9]+ words of .*, which sees 120 at once"),
+        (["the " * 120 + "x"], "that is more than 120 words of .*, which sees 120 at once"),
     ],
 )
 def test_what_it_cannot_be_asked(argv, expected, tiny):
@@ -305,6 +416,126 @@ def test_what_it_cannot_be_asked(argv, expected, tiny):
 def test_raw_is_for_such_a_file():
     with pytest.raises(UserError, match="--raw is for the GGUF file"):
         write.main(["the", "--raw"])
+
+
+def test_a_prompt_that_cannot_fit_is_refused_before_it_is_cut(tiny, monkeypatch):
+    """120 words of at most 4 bytes."""
+    cut_texts = []
+    monkeypatch.setattr(BytePairs, "encode", lambda self, text: cut_texts.append(text) or [5])
+    for text in ("x" * 481, "é" * 241):
+        with pytest.raises(UserError, match="that is more than 120 words"):
+            write.main([text, "--weights", str(tiny)])
+    assert not cut_texts
+    write.main(["x" * 480, "--weights", str(tiny), "--letters", "1"])
+    assert cut_texts
+
+
+def test_no_control_character_of_a_model_reaches_a_terminal(tiny):
+    """A byte that it writes, or half of one: ESC, and 155, which begins a command, too."""
+    file = ModelFile(tiny)
+    words = [WORDS.index(letters_of_bytes()[byte]) for byte in b"a\x1b[2J\x00\t\n\r\x7f\xc2\x9b\xc3\xa9"]
+    assert "".join(write.letters_of(words, file)) == "a?[2J?\t\n???é"
+    assert "".join(write.letters_of(words[-2:-1], file)) == "�"
+
+
+def test_a_file_is_read_once(tmp_path):
+    """What somebody writes into it later is of no importance, and neither is its end."""
+    path = write_model(tmp_path / "a.gguf")
+    other = write_model(tmp_path / "b.gguf", arrays=arrays_of(seed=1), tokenizer__chat_template="").read_bytes()
+    before = path.read_bytes()
+    file = ModelFile(path)
+    with open(path, "r+b") as opened:
+        opened.write(other)
+        opened.truncate(20_000)
+    assert file.sha256 == hashlib.sha256(before).hexdigest() and file.form
+    for name, array in arrays_of().items():
+        assert (file.array(name) == array).all()
+    with pytest.raises(UserError, match=r"a.gguf is no GGUF .*: \S+ goes on behind its end$"):
+        ModelFile(path)
+
+
+@UNIX
+@pytest.mark.parametrize("command", slow_but(["write.py hi --weights"], ["write.py hi --weights", START]))
+def test_a_pipe_is_not_opened(command, tmp_path, program):
+    os.mkfifo(tmp_path / "model.gguf")
+    ended = program(*command.split(), tmp_path / "model.gguf", timeout=PATIENCE)
+    assert_one_line(ended, f"cannot read {tmp_path / 'model.gguf'}: it is not a regular file\n")
+
+
+def test_a_folder_or_nothing_is_one_line(tmp_path):
+    for path, why in ((tmp_path, "it is not a regular file"), (tmp_path / "no.gguf", "No such file or directory")):
+        with pytest.raises(UserError, match=why):
+            ModelFile(path)
+
+
+WHEELS = {
+    "packed in another way": (zipfile.ZIP_LZMA, None, "not packed as in a wheel"),
+    "zeros": (zipfile.ZIP_DEFLATED, bytes(10**6), "not packed as in a wheel"),
+    "no model": (zipfile.ZIP_DEFLATED, b"x" * 10, "it does not begin with GGUF"),
+}
+
+
+@pytest.mark.parametrize("why", WHEELS)
+def test_a_wheel_with_something_else_is_one_line(why, tiny, tmp_path):
+    method, content, expected = WHEELS[why]
+    with zipfile.ZipFile(tmp_path / "some.whl", "w", method) as archive:
+        archive.writestr("model.gguf", Path(tiny).read_bytes() if content is None else content)
+    with pytest.raises(UserError, match=f"some.whl is no GGUF file, or is damaged or not whole: .*{expected}"):
+        ModelFile(tmp_path / "some.whl")
+
+
+def test_a_wheel_that_was_changed_is_one_line(tiny, tmp_path):
+    path = tmp_path / "some.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(tiny, "model.gguf")
+    content = bytearray(path.read_bytes())
+    content[5000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"damaged or not whole: the ZIP file is damaged$"):
+        ModelFile(path)
+
+
+@pytest.mark.parametrize("n_wheels", every_day_or_all(150, 1000))
+def test_a_damaged_list_of_a_wheels_files_is_one_line_or_works(n_wheels, tmp_path):
+    """Bytes of the list behind the files, and of the entry before them."""
+    n_sound, path = 0, tmp_path / "some.whl"
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mé.gguf", bytes(File()))
+        archive.writestr("x.py", "")
+    whole = packed.getvalue()
+    list_of_files = whole.index(b"PK\1\2")
+    for _ in range(n_wheels):
+        content = bytearray(whole)
+        for _ in range(random.randint(1, 4)):
+            place = random.choice([random.randrange(60), random.randrange(list_of_files, len(content))])
+            size = random.choice([1, 1, 2, 4, 8])
+            content[place : place + size] = random.choice([bytes(size), b"\xff" * size, random.randbytes(size)])
+        path.write_bytes(content)
+        is_model(path)
+        try:
+            ModelFile(path)
+            n_sound += 1
+        except UserError as error:
+            assert str(path) in str(error)
+    assert 0 < n_sound < n_wheels / 2
+
+
+@pytest.mark.parametrize("where", ["support.model_file.read_header", "support.model_file.BytePairs"])
+def test_too_little_memory_is_no_damage(where, tiny, monkeypatch, capsys):
+    """And the advice is of the program: write.py has no --batch-size, and main_np.py has."""
+
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(where, fail)
+    monkeypatch.setattr("sys.argv", ["write.py"])
+    assert run(lambda: write.main(["the", "--weights", str(tiny)])) == 2
+    assert capsys.readouterr().err == "write.py: not enough memory: close other programs, or take a smaller network\n"
+    assert (
+        run(lambda: loading.options.parse_options("np", "--model", "llama", "--start", tiny), has_batch_size=True) == 2
+    )
+    assert "write.py: not enough memory: lower --batch-size, or take" in capsys.readouterr().err
 
 
 def test_too_little_memory_is_said_before_it_is_taken(tiny, monkeypatch):

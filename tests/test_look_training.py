@@ -189,7 +189,7 @@ def test_to_look_changes_nothing(small):
 
 def test_what_a_step_does_besides_is_in_what_is_shown(monkeypatch):
     """A clipped norm, say: it is main_np.train_step whose gradients are shown."""
-    options, measure = options_of("--hidden", 8, *QUICK), main_np.measure
+    options, measure = options_of("--hidden", 8, *QUICK), main_np.compute_loss
     before = look.first_steps(options, 2)
 
     def small(logits, y):
@@ -261,7 +261,7 @@ def test_gradients_that_are_not_those_of_the_loss_and_a_loss_that_is_none_are_sa
         f"The gradients are not those of the loss ({said})."
     ]
     monkeypatch.setattr(mlp_np.MLP, "backward", right_backward)
-    measure = main_np.measure
+    measure = main_np.compute_loss
 
     def larger(logits, y):
         loss, dlogits, *counts = measure(logits, y)

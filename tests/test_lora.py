@@ -248,6 +248,18 @@ def test_what_cannot_be_is_one_line(words, here, tmp_path, capsys, monkeypatch):
     assert status == 2 and __import__("re").search(REFUSED[words], line), line
 
 
+@pytest.mark.parametrize("framework", ["np", "torch"])
+def test_a_loss_that_is_not_finite_is_one_line_and_not_a_result(framework, here, tmp_path, capsys):
+    """The weights are finite, and their products are not."""
+    import main_torch
+
+    write_model(tmp_path / "hot.gguf", arrays=arrays_of() | {"output_norm.weight": np.full(32, 3e38, np.float32)})
+    main = main_np if framework == "np" else main_torch
+    with pytest.raises(UserError, match=r"hot.gguf: the test loss is nan before the first step: its weights"):
+        main.main(argv_of(here, "--out", tmp_path, start=tmp_path / "hot.gguf"))
+    assert "before: " not in capsys.readouterr().out and not [*tmp_path.glob("*.npz")]
+
+
 def test_thin_matrices_stand_beside_something():
     with pytest.raises(UserError, match=r"--lora 8 needs --start FILE.gguf, beside whose weights it stands"):
         loading.options.parse_options("np", "--model", "llama", "--lora", 8)

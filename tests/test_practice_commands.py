@@ -264,6 +264,16 @@ def test_what_is_saved_while_the_file_is_marked_has_not_passed(learner, monkeypa
     assert "The logits of a layer changed" in " ".join(learner("list").stdout.split())
 
 
+def test_the_list_has_columns(learner):
+    """The longest name does not run into its title, and no line is longer than a terminal."""
+    lines = learner("list").stdout.splitlines()
+    rows = {line[2:].split()[1]: line for line in lines if re.match(r"[ >] [ \d]\d ", line)}
+    assert rows.keys() == BY_NAME.keys() and max(map(len, lines)) <= 80
+    (start,) = {re.match(r"[ >] [ \d]\d \w+ +", line).end() for line in rows.values()}
+    for name, line in rows.items():
+        assert line[start - 1] == " " and BY_NAME[name].title.startswith(line[start:].split("...")[0].rstrip())
+
+
 def test_with_the_last_exercise_of_a_part_the_part_is_done(learner):
     work, (*others, last) = Work(learner.folder, OURS), OURS.parts["Detective work on a tape: ours, and PyTorch's"]
     for exercise in (*others, last):
@@ -961,6 +971,28 @@ def test_of_a_class_only_what_was_handed_in_counts_and_nothing_is_a_formula(lear
     assert [line.split() for line in tried] == [["dz1", "3", "2", "'-1", "times", "(1)"]]
     feedback = (feedback / "=ada.txt").read_text(encoding="utf-8")
     assert feedback.count("Well.") == 1 and "loss" not in feedback.partition("\n\n")[0] + feedback[-60:]
+
+
+@pytest.mark.parametrize("is_zip", [False, True])
+@pytest.mark.parametrize(
+    ("files", "note"),
+    [
+        ({"dz1.py": DONE, "old/dz1.py": DRAFT}, "dz1: of 2 different files, dz1.py was marked"),
+        ({"a/dz1.py": DRAFT, "b/my_practice/dz1 (1).py": DONE, "b/dz1.py": "x = 1\n"},
+         "dz1: of 3 different files, b/my_practice/dz1 (1).py was marked"),
+        ({"dz1.py": DONE, "old/dz1.py": DONE.replace("\n", "\r\n"), "stub/dz1.py": STUB}, ""),
+        ({"dz1.py": DONE, "dz1.1.py": DRAFT, "old/da1.py": DRAFT}, ""),
+    ],
+)  # fmt: skip
+def test_of_several_versions_the_note_says_which_was_marked(files, note, is_zip, tmp_path, monkeypatch, capsys):
+    """A right file among wrong ones is not passed without a word."""
+    monkeypatch.setattr(marking, "mark", lambda *_, **__: Verdict(True, "passed", ""))
+    monkeypatch.setattr(classroom, "unpack_apart", archives.unpack)  # without a process, which takes a moment
+    person = "ada.zip" if is_zip else "ada"
+    hand_in(tmp_path / person, files)
+    classroom.mark_all(OURS, str(tmp_path), only="dz1")
+    *_, row = csv.DictReader(io.StringIO(capsys.readouterr().out.lstrip("\ufeff")))
+    assert row == {"name": person, "passed": "1", "note": note, "dz1": "passed"}
 
 
 def test_a_table_gets_words_and_counts_by_fields():

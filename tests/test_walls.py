@@ -242,6 +242,19 @@ def test_an_import_changes_nothing():
     assert found == ""
 
 
+def test_git_ignores_an_environment_that_is_a_link(tmp_path):
+    """Several copies of the project may share one."""
+    (tmp_path / ".gitignore").write_bytes((ROOT / ".gitignore").read_bytes())
+    (tmp_path / "elsewhere").mkdir()
+    try:
+        subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+        (tmp_path / ".venv").symlink_to("elsewhere")
+    except OSError as error:
+        pytest.skip(f"no git, or no links: {error}")
+    listed = subprocess.run(["git", "status", "--porcelain"], cwd=tmp_path, stdout=-1, text=True, check=True).stdout
+    assert listed == "?? .gitignore\n"
+
+
 def test_nothing_imports_itself_in_a_circle():
     """No two files, and no two folders."""
     files, folders = {name: imports(name) for name in MODULES}, {folder(name): set() for name in MODULES}

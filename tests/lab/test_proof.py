@@ -19,9 +19,8 @@ import main_torch
 import mlp_np
 import networks
 from conftest import ROOT, SMALL, slow_but
-from lab import prove
-from loading.options import parse_options
-from networks import NETWORKS, OPTIMIZERS, Rule
+from lab import judges, prove
+from networks import NETWORKS, OPTIMIZERS, Rule, parse_options
 from support import options as opt
 from support import program
 from support.checkpoint import load_checkpoint
@@ -323,6 +322,76 @@ def test_it_runs_as_it_is_typed():
     ended = subprocess.run([sys.executable, "main_np.py", "--prove"], cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 0 and ended.stdout.endswith("mlp_np.py is proven, as far as these go.\n"), ended
     assert ended.stderr == ""
+
+
+# --- The vote ---------------------------------------------------------------------------------------------------------
+
+HAND, TAPE, TORCH, SLOPE = "by hand", "tape", "PyTorch", judges.SLOPE
+
+
+@pytest.mark.parametrize(
+    ("values", "wrong"),
+    [
+        ({HAND: 2, TAPE: 1, TORCH: 1, SLOPE: 1}, [HAND]),
+        ({HAND: 1, TAPE: 2, TORCH: 1, SLOPE: 1.1}, [TAPE]),
+        ({HAND: 1, TAPE: 2, TORCH: 2, SLOPE: 1}, []),  # two against two
+        ({HAND: 2, TORCH: 1}, []),
+        ({HAND: 2, TORCH: 1, SLOPE: 1}, [HAND]),
+        ({HAND: 2, TAPE: 1, TORCH: 3, SLOPE: 1}, [HAND, TORCH]),
+        ({HAND: 2, TAPE: 1, TORCH: 3, SLOPE: 4}, []),
+        ({HAND: np.nan, TAPE: 1, TORCH: 1}, [HAND]),
+        ({HAND: 1, TAPE: np.inf, SLOPE: 1}, [TAPE]),
+        ({HAND: 0, TAPE: np.nan, TORCH: 0}, [TAPE]),
+    ],
+)
+def test_two_that_agree_outvote_one(values, wrong):
+    assert judges.hold_vote({judge: float(value) for judge, value in values.items()}).outvoted == wrong
+
+
+def test_a_slope_whose_error_exceeds_a_third_of_the_difference_has_no_vote():
+    values = {HAND: 1.0, TORCH: 1.3}
+    exact, rough = (judges.hold_vote(values, 1.3, error) for error in (0.09, 0.11))
+    assert exact.outvoted == [HAND] and not exact.is_slope_too_rough
+    assert rough.outvoted == [] and rough.is_slope_too_rough
+    nothing = judges.hold_vote(values, np.nan, np.inf)  # the loss is another every time
+    assert nothing.values == values and nothing.is_slope_too_rough
+
+
+class MadeUp:
+    """A form of a training with made-up arrays."""
+
+    def __init__(self, *steps):
+        self.steps = [*steps]
+
+    def step(self, *batch):
+        return self.steps.pop(0)
+
+
+def made_up(gradient, moved):
+    """The arrays of a step in which one gradient should be 0, and its weight has moved by so much."""
+    return {
+        "gradient": {"W": np.array([1.0, -2.0]), "b": np.array([gradient, 0.5])},
+        "params": {"W": np.array([0.3, 1.0]), "b": np.array([moved, 0.1])},
+        "means": {"W": np.array([0.1, -0.2]), "b": np.array([moved, 0.05])},
+    }
+
+
+def test_where_both_gradients_are_rounding_weights_and_moments_are_not_compared():
+    """As for query.b of a transformer that sees one patch: it is 0 by hand and 1e-17 in PyTorch, and AdamW moves it."""
+    by_hand, later = made_up(0.0, 0.0), made_up(0.0, 0.0)
+    twin = judges.Twin("PyTorch", "vit_torch.py", MadeUp(made_up(1e-17, 2e-10), made_up(0.0, 4e-10)))
+    twin.take(1, by_hand)
+    twin.take(2, later)
+    assert twin.first is None and twin.largest < 1e-15
+
+    for gradient, moved, entry in ((1e-17, 2e-10, 0), (1e-11, 2e-10, 0)):
+        apart = made_up(gradient, moved)
+        if gradient < 1e-12:
+            apart["params"]["b"][1] += 2e-10  # where the gradients are more than rounding
+            entry = 1
+        twin = judges.Twin("PyTorch", "vit_torch.py", MadeUp(apart))
+        twin.take(1, by_hand)
+        assert twin.first[:3] == ("params", "b", (entry,)), gradient
 
 
 # --- The comparison ---------------------------------------------------------------------------------------------------

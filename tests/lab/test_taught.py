@@ -53,7 +53,7 @@ class Another:
 
     def __init__(self, path, n_ctx, **how):
         self.model, _, self.file = loading.gguf_file.load_file(path)
-        assert {tensor.tensor_type.name for tensor in ModelFile(path).tensors.values()} == {"F32"}
+        assert {tensor.type for tensor in ModelFile(path).tensors.values()} == {0}  # F32
         self.scores = np.zeros((n_ctx, self.file.words.size), np.float32)
         self.reset()
 

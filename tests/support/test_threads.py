@@ -80,7 +80,7 @@ def test_the_gradients_of_the_parts_are_those_of_the_batch(model, images, small)
     for _ in range(2):  # the second time, with what the first has remembered
         logits = whole.forward(x)
         assert relative_difference(logits, network.forward(x)) < 1e-13
-        dlogits = main_np.measure(logits, y)[1]
+        dlogits = main_np.compute_loss(logits, y)[1]
         grads = network.backward(dlogits)
         assert list(grads) == list(whole.params)
         for name, gradient in whole.backward(dlogits).items():

@@ -1,0 +1,255 @@
+"""One training in its forms: by hand, on the tape and in PyTorch. A step returns every array that it computes.
+
+`python main_np.py --prove` (lab/prove.py) and `python -m lab.twins` run them side by side. `train_step` of main_np.py
+and main_torch.py does the training. What passes through it is copied, because a network may change an array in place
+once it needs it no more.
+"""
+
+import inspect
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+import main_np
+from support.checkpoint import misfit
+from support.errors import UserError
+from support.threads import get_model
+
+
+class RecordedNetwork:
+    """A network that keeps copies of what `main_np.train_step` gives it and gets from it."""
+
+    def __init__(self, network):
+        self.network = network
+
+    def __getattr__(self, name):
+        return getattr(self.network, name)
+
+    def forward(self, x):
+        self.x, self.params_before, self.changes_params = x.copy(), copy_arrays(self.network.params), ""
+        logits = self.network.forward(x)
+        if not isinstance(logits, np.ndarray):
+            where = place_of_method(get_model(self.network), "forward")
+            raise UserError(f"{where}: it returns no array of logits, but {type(logits).__name__}")
+        self.logits = logits.copy()
+        self.note_changed_params("forward")
+        return logits
+
+    def backward(self, dlogits):
+        self.dlogits = dlogits.copy()
+        grads = self.network.backward(dlogits)
+        if message := misfit(self.network.params, grads):
+            raise UserError(f"{place_of_method(get_model(self.network), 'backward')}: {message}")
+        self.grads = copy_arrays(grads)
+        self.note_changed_params("backward")
+        return grads
+
+    def note_changed_params(self, method):
+        """Note the first parameter that the method has changed: only the optimizer should."""
+        name = first_difference(self.params_before, self.network.params)
+        if name and not self.changes_params:
+            self.changes_params = f"{method} changes {name}"
+
+
+class RecordedOptimizer:
+    """An optimizer that keeps copies of what `main_np.train_step` gives it, and of what it makes of that."""
+
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+
+    def __getattr__(self, name):
+        return getattr(self.optimizer, name)
+
+    def step(self, params, grads, lr):
+        main_np.check_gradients(params, grads)
+        self.params_before, self.grads, self.lr = copy_arrays(params), copy_arrays(grads), lr
+        self.optimizer.step(params, grads, lr)
+        self.params_after = copy_arrays(params)
+
+
+class InNumPy:
+    """A training in NumPy, by hand or, if the options say so, on the tape."""
+
+    name_of_step = "main_np.train_step"
+
+    def __init__(self, options, checkpoint=None):
+        self.network, self.optimizer = main_np.build(options, checkpoint)
+        self.is_by_hand = not options.autograd
+
+    def step(self, x, y, lr):
+        """Take a step. Return {group: {name: array}} of all that it computes, in this order; at the end, `kept`."""
+        network, optimizer = RecordedNetwork(self.network), RecordedOptimizer(self.optimizer)
+        loss, _ = main_np.train_step(network, optimizer, x.copy(), y.copy(), lr)
+        if self.is_by_hand:
+            check_precision(get_model(self.network), network.grads)
+        # The parameters as the optimizer gets and leaves them; what changes them before; and what `train_step` does
+        # beside its formula, in words.
+        self.params_before, self.params_after = optimizer.params_before, optimizer.params_after
+        self.changes_params = network.changes_params
+        self.tampering = tampering_of(network, optimizer, x, y, lr)
+        expected, *_ = main_np.compute_loss(network.logits.copy(), y)
+        if not self.tampering and abs(loss - expected) > 1e-9 * max(1.0, abs(expected)):
+            self.tampering = "returns another loss than compute_loss finds"
+        return computed(network.logits, loss, network.dlogits, optimizer.grads) | self.kept()
+
+    def kept(self):
+        """The arrays that a run keeps from step to step."""
+        return main_np.get_arrays(self.network, self.optimizer)
+
+
+def tampering_of(network, optimizer, x, y, lr):
+    """In words, the first array that `main_np.train_step` changed on its way from one call to the next; "" if none."""
+    dlogits, again = (main_np.compute_loss(network.logits.copy(), y.copy())[1] for _ in range(2))
+    is_same_each_time = np.array_equal(dlogits, again, equal_nan=True)
+    if not np.array_equal(network.x, x, equal_nan=x.dtype.kind == "f"):
+        return "gives forward another x than the batch's"
+    if is_same_each_time and not np.array_equal(network.dlogits, dlogits, equal_nan=True):
+        return "does something to the gradients: backward gets another dlogits than compute_loss finds"
+    if name := first_difference(network.grads, optimizer.grads):
+        return f"does something to the gradients: the optimizer gets another one of {name} than backward finds"
+    if optimizer.lr != lr:
+        return "gives the optimizer another learning rate than its own"
+    before = {} if network.changes_params else network.params_before
+    if name := first_difference(before, optimizer.params_before):
+        return f"changes {name} before the optimizer does"
+    if name := first_difference(optimizer.params_after, network.params):
+        return f"changes {name} after the optimizer"
+    return ""
+
+
+class InPyTorch:
+    """The same in PyTorch, on the CPU."""
+
+    name_of_step = "main_torch.train_step"
+
+    def __init__(self, options, checkpoint=None):
+        import main_torch
+        from support.names import parameters
+
+        self.train_step = main_torch.train_step
+        self.model, self.optimizer = main_torch.build(options, checkpoint)
+        self.hook = self.model.register_forward_hook(self.keep_logits)
+        self.parameters = [*parameters(self.model)]  # (NumPy's name, parameter, how to turn it into NumPy's layout)
+        self.by_autograd, self.tampering = {}, ""
+        for name, p, _ in self.parameters:
+            p.register_hook(partial(keep_gradient, self.by_autograd, name))
+
+    def keep_logits(self, model, inputs, logits):
+        if logits.requires_grad:
+            logits.retain_grad()
+        self.logits = logits
+
+    def step(self, x, y, lr):
+        """As of `InNumPy`."""
+        import torch
+
+        x, y = torch.from_numpy(x.copy()), torch.from_numpy(y.copy())
+        loss, _ = self.train_step(self.model, self.optimizer, x, y, lr)
+        self.tampering = ""
+        for name, p, _ in self.parameters:
+            if name in self.by_autograd and not torch.equal(self.by_autograd[name], p.grad):
+                self.tampering = f"does something to the gradient of {name}"
+        arrays = computed(self.logits.detach().numpy(), loss, self.logits.grad.numpy(), self.gradients())
+        kept = self.kept()
+        # Without momentum, PyTorch keeps no velocities: they stay 0.
+        return arrays | {group: arrays for group, arrays in kept.items() if any(a.any() for a in arrays.values())}
+
+    def gradients(self):
+        """{name: gradient} in NumPy's layout, of the latest backward pass."""
+        import torch
+
+        grads = {name: turn(torch.zeros_like(p) if p.grad is None else p.grad) for name, p, turn in self.parameters}
+        return {name: gradient.numpy() for name, gradient in grads.items()}
+
+    def gradients_at(self, kept, x, y):
+        """{name: gradient}, dlogits among them, at the weights and statistics that a training has kept."""
+        import torch
+        import torch.nn.functional as F
+
+        from support.names import tensors_of
+
+        for group, tensors in tensors_of(self.model).items():
+            for name, tensor in tensors.items():
+                tensor.copy_(torch.from_numpy(kept[group][name]))
+        self.optimizer.zero_grad()
+        logits = self.model(torch.from_numpy(x.copy()))
+        F.cross_entropy(logits.flatten(0, -2), torch.from_numpy(y.copy()).flatten(), ignore_index=-1).backward()
+        return {"dlogits": logits.grad.numpy()} | self.gradients()
+
+    def kept(self):
+        """As of `InNumPy`."""
+        from support.names import to_numpy
+
+        return to_numpy(self.model, self.optimizer)
+
+
+def keep_gradient(gradients, name, gradient):
+    """Put a copy of a gradient among others.
+
+    A function without `self`: what a tensor's hook refers to is never freed if it refers to the tensor.
+    """
+    gradients[name] = gradient.clone()
+
+
+def computed(logits, loss, dlogits, grads):
+    """{group: {name: array}} of what a step computes before it moves a weight, in the order of the computation."""
+    one = {"logits": logits, "loss": np.asarray(float(loss)), "dlogits": dlogits}
+    back = dict(reversed([*grads.items()]))  # in the order in which they are found, from the loss back
+    return {name: {"": array} for name, array in one.items()} | {"gradient": back}
+
+
+def copy_arrays(arrays):
+    return {name: array.copy() for name, array in arrays.items()}
+
+
+def first_difference(arrays, others):
+    """The name of the first array that is not the same in both, to the bit; "" if there is none."""
+    for name, array in arrays.items():
+        if not np.array_equal(array, others[name], equal_nan=True):
+            return name
+    return ""
+
+
+# --- What a network has to have ---------------------------------------------------------------------------------------
+
+
+def check_network(model, dtype):
+    """UserError, with file and line, unless a network by hand has what a training calls and moves, in this dtype."""
+    for method in ("forward", "backward"):
+        if not callable(getattr(model, method, None)):
+            raise UserError(f"{place_of_class(model)}: class {type(model).__name__} has no method `{method}`")
+    params = getattr(model, "params", None)
+    if not isinstance(params, dict):
+        raise UserError(f"{place_of_class(model)}: `params` is no dict of arrays")
+    for name, array in params.items():
+        if model.params[name] is not array:
+            message = f"`params` has a new array for {name} every time, so no step can move it"
+            raise UserError(f"{place_of_class(model)}: {message}")
+        if array.dtype != dtype:
+            message = f"{name} is {array.dtype}, although {np.dtype(dtype)} is asked for: digits are lost"
+            raise UserError(f"{place_of_class(model)}: {message}")
+
+
+def check_precision(model, grads):
+    """UserError, with file and line, if a gradient by hand is in another type of float than its parameter."""
+    for name, gradient in grads.items():
+        dtype = model.params[name].dtype
+        if gradient.dtype != dtype:
+            message = f"the gradient of {name} is {gradient.dtype}, and {name} is {dtype}: digits are lost"
+            raise UserError(f"{place_of_method(model, 'backward')}: {message}")
+
+
+def place_of_class(model):
+    """ "file.py:line" of a network's class."""
+    file = f"{type(model).__module__}.py"
+    try:
+        return f"{file}:{inspect.getsourcelines(type(model))[1]}"
+    except (OSError, TypeError):  # its source is no file
+        return file
+
+
+def place_of_method(model, method):
+    """ "file.py:line" of one of its methods, inherited or not."""
+    code = getattr(getattr(type(model), method), "__code__", None)
+    return f"{Path(code.co_filename).name}:{code.co_firstlineno}, in {method}" if code else place_of_class(model)

@@ -1,0 +1,424 @@
+"""The judges of `python main_np.py --prove`: what each compares the lines by hand with, and how they vote.
+
+Four of them have a number for an entry of a gradient: the lines by hand, the tape, PyTorch, and the slope that is
+measured at that very entry. Two that agree outvote one.
+"""
+
+import copy
+from typing import NamedTuple
+
+import numpy as np
+
+import main_np
+from lab.forms import InPyTorch
+from loading.network import arrays_of, make
+from support.errors import UserError
+from support.lockstep import Departure, departure, differs
+from support.options import changed
+from support.rounding import above
+from support.slopes import Slopes, one_at, true_loss
+
+BOUND, LEAST = 1e-9, 1e-3  # what is more than rounding, in the units of support.lockstep.departure
+ZERO = 1e-12  # of the largest gradient of a step: what is less, and should be 0, is rounding
+DRAWN = 3  # entries of each array for which a slope is measured, beside that with the largest gradient
+HAND, SLOPE, DEFINITION = "by hand", "differences of its loss", "-log p[y]"
+
+
+class Row(NamedTuple):
+    """What a judge reports."""
+
+    judge: str
+    said: str
+    holds: bool = True
+
+
+# --- The vote ---------------------------------------------------------------------------------------------------------
+
+
+def outvoted(values, difference):
+    """Return the judges that the others outvote, those with another number than the most have; [] without a majority.
+
+    values: {judge: its number}. Two agree if they are nearer to each other than a third of the difference in question.
+    """
+    camps = [{other for other in values if abs(values[other] - value) <= difference / 3} for value in values.values()]
+    largest = max(camps, key=len)
+    rivals = [camp for camp in camps if not camp & largest]
+    if len(largest) < 2 or any(len(camp) == len(largest) for camp in rivals):
+        return []
+    return [judge for judge in values if judge not in largest]
+
+
+class Vote(NamedTuple):
+    """A vote on one entry of an array."""
+
+    values: dict  # {judge: its number}, of those that have a vote
+    outvoted: list  # of these judges, those that are wrong; [] without a majority
+    is_slope_too_rough: bool  # whether the slope has no vote, because its error exceeds a third of the difference
+
+
+def hold_vote(values, slope=None, error=0.0):
+    """Return the `Vote` of judges with these values, of which the first two differ. slope: of the loss, if any."""
+    first, second, *_ = values.values()
+    difference = abs(first - second)
+    if not np.isfinite(difference):  # one of them is no number
+        difference = max(abs(value) for value in (first, second, slope or 0.0) if np.isfinite(value))
+    is_too_rough = slope is not None and not error <= difference / 3
+    if slope is not None and not is_too_rough:
+        values = values | {SLOPE: slope}
+    return Vote(values, outvoted(values, difference), is_too_rough)
+
+
+# --- The judges -------------------------------------------------------------------------------------------------------
+
+
+class LossByDefinition:
+    """The mean of -log p[y], beside what `main_np.compute_loss` has for the same logits."""
+
+    def __init__(self):
+        self.largest, self.failure = 0.0, None
+
+    def take(self, number, logits, y):
+        own, right = float(main_np.compute_loss(logits.copy(), y.copy())[0]), true_loss(logits, y)
+        error = abs(own - right) / max(1.0, abs(right))
+        if error <= BOUND:
+            self.largest = max(self.largest, error)
+        elif not self.failure:
+            said = f"step {number}: it is {own:.6g}, and the mean of -log p[y] is {right:.6g}"
+            self.failure = Row("the loss", said, False)
+
+    def row(self):
+        return self.failure or Row("the loss", f"no step's loss {differs(self.largest)} from the mean of -log p[y]")
+
+
+class Twin:
+    """Another form of the training, its first `Departure` from the one by hand, and in which step that is."""
+
+    def __init__(self, judge, file, form, shared=()):
+        """shared: the groups of arrays on which it has no vote, because both forms use the same lines."""
+        self.judge, self.file, self.form, self.shared = judge, file, form, shared
+        self.largest, self.first, self.step, self.fails, self.vote = 0.0, None, None, "", None
+        self.arrays = {}  # of the latest step, if it was the same run up to there
+        self.roundings = {}  # {name: which entries of a parameter have moved by rounding alone}
+        self.right = None  # the loss by definition, for a message
+
+    @classmethod
+    def make(cls, judge, file, make_form, shared=()):
+        """Return the twin; one that cannot be made says why."""
+        twin = cls(judge, file, None, shared)
+        try:
+            twin.form = make_form()
+        except UserError as error:
+            twin.fails = str(error)
+        return twin
+
+    @property
+    def is_another(self):
+        """Whether it is another network: its logits differ before any backward pass; or it is not to be compared."""
+        return bool(self.fails) or (self.first is not None and (self.first.group, self.step) == ("logits", 1))
+
+    @property
+    def is_same_network(self):
+        """Whether it has had the same logits from the same weights, in every step."""
+        return not self.fails and (self.first is None or self.first.group != "logits")
+
+    @property
+    def differs_in_gradients(self):
+        return self.first is not None and self.first.group in ("dlogits", "gradient")
+
+    @property
+    def culprit(self):
+        """What is wrong if it is outvoted: its network or, for a loss that is not the network's, the step."""
+        is_network = self.first.group == "gradient" and not self.form.tampering
+        return self.file if is_network else self.form.name_of_step
+
+    @property
+    def blames_hand(self):
+        return self.vote is not None and HAND in self.vote.outvoted
+
+    def take(self, number, arrays, *batch):
+        """Take a step beside the network by hand, which has these arrays, until the two differ."""
+        if self.fails or self.first:
+            self.arrays = {}
+            return
+        try:
+            self.arrays = self.form.step(*batch)
+            largest, self.first = departure(arrays, self.without_roundings(arrays), BOUND, LEAST)
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever a form that does not fit runs into
+            if isinstance(self.form, InPyTorch):  # it fits: `main_torch.build` compares names and shapes
+                raise
+            self.fails = f"{error} ({type(error).__name__})" if not isinstance(error, UserError) else str(error)
+            return
+        self.largest, self.step = max(self.largest, largest), number
+
+    def without_roundings(self, arrays):
+        """Return its arrays of this step, without what follows from gradients that are 0 but for rounding.
+
+        A gradient that is 0 in one form may be 1e-17 in the other, and some optimizers take a step of full length
+        for it. So where both are below ZERO, weights and memory are not compared, from here on.
+        """
+        groups = {group: {**its} for group, its in self.arrays.items()}
+        limit = ZERO * max((float(np.abs(g).max(initial=0)) for g in arrays["gradient"].values()), default=0.0)
+        for name, gradient in arrays["gradient"].items():
+            its = groups["gradient"].get(name)
+            if its is None or its.shape != gradient.shape:
+                continue  # `departure` says so
+            rounding = (gradient != its) & (np.abs(gradient) < limit) & (np.abs(its) < limit)
+            self.roundings[name] = rounding | self.roundings.get(name, False)
+            for group in groups.keys() & arrays.keys() - {"gradient"}:
+                if name in groups[group] and name in arrays[group]:
+                    groups[group][name] = np.where(self.roundings[name], arrays[group][name], groups[group][name])
+        return groups
+
+    def hold_vote(self, twins, slopes, right):
+        """Let all judges vote on the first entry that differs.
+
+        slopes: `Slopes` at the weights before the step; right: the loss by definition.
+        """
+        group, name, entry, one, other = self.first
+        self.right = right
+        others = [twin for twin in twins if twin is not self and twin.arrays and twin.is_same_network]
+        values = {HAND: one, self.file: other}
+        values |= {twin.file: float(twin.arrays[group][name][entry]) for twin in others if group not in twin.shared}
+        if group == "loss":
+            self.vote = hold_vote(values | {DEFINITION: right})
+        else:
+            direction = one_at(self.arrays[group][name].shape, entry)
+            self.slope, error = slopes.measure({name or "dlogits": direction})
+            self.vote = hold_vote(values, self.slope, error)
+
+    @property
+    def values(self):
+        """{who: the number at the first entry that differs}."""
+        values = {HAND: self.first.one, self.file or "in other parts": self.first.other}
+        if self.differs_in_gradients and self.vote:
+            values[SLOPE] = self.slope
+        elif self.first.group == "loss" and self.vote:
+            values[DEFINITION] = self.right
+        return values
+
+    def row(self):
+        if self.fails:
+            return Row(self.judge, f"{self.file} is another network: {self.fails}")
+        if self.is_another:
+            return Row(self.judge, f"{self.file} is another network: its logits differ before any backward pass")
+        if self.first:
+            return Row(self.judge, describe_departure(self.step, self.first, self.values), False)
+        shares = f" (it shares the lines of {' and '.join(map(label, self.shared))})" if self.shared else ""
+        return Row(self.judge, f"no array of any step {differs(self.largest)} from {self.file}'s{shares}")
+
+
+def label(group, name=""):
+    """An array in words."""
+    if not name:
+        return {"logits": "the logits", "loss": "the loss"}.get(group, group)
+    return {"gradient": f"the gradient of {name}", "params": name}.get(group, f"{name} ({group})")
+
+
+def index(entry):
+    return f"[{', '.join(map(str, entry))}]" if entry else ""
+
+
+def describe_departure(step, first, values):
+    """The first entry that differs, and what everybody has there."""
+    where = f"{label(first.group, first.name)}{index(first.entry)}"
+    return f"the first array that differs is {where}, in step {step}: {describe_values(values)}"
+
+
+def describe_values(values):
+    """Numbers and whose they are, in as many digits as tell the first two apart."""
+    first, second, *_ = values.values()
+    digits = next((digits for digits in (6, 9, 12) if f"{first:.{digits}g}" != f"{second:.{digits}g}"), 17)
+    return ", ".join(f"{judge} {value:.{digits}g}" for judge, value in values.items())
+
+
+def make_slopes(options, kept, x, y, autograd=False):
+    """The `Slopes` of the network by hand, whole, at the weights and statistics that a training has kept."""
+    model = make("autograd" if autograd else "np", changed(options, autograd=autograd))
+    for group, arrays in arrays_of(model).items():
+        for name, array in arrays.items():
+            array[...] = kept[group][name]
+    return Slopes(model, main_np.compute_loss, x, y)
+
+
+class Differences(NamedTuple):
+    """What central differences say of the gradients by hand."""
+
+    row: Row
+    wrong: tuple = ()  # the arrays whose gradients are not the slopes of the loss
+    first: Departure | None = None  # in the first of them
+    direction: np.ndarray | None = None  # along which its slope was measured
+    is_measured: bool = True
+
+
+def compare_with_differences(slopes, progress):
+    """Return the `Differences`.
+
+    Of each array a few entries, and one direction in which all of them move at once: no wrong entry is missed by it.
+    """
+    judge, loss = "central differences", slopes.loss()
+    if not np.isfinite(loss):
+        return Differences(Row(judge, f"cannot be measured: the loss is {loss}"), is_measured=False)
+    if slopes.loss() != loss:
+        said = "cannot be measured: for the same batch the loss is another every time"
+        said = f"{said} (CONTRIBUTING.md says how a network draws random numbers)"
+        return Differences(Row(judge, said), is_measured=False)
+    grads, again, rng, worst, wrong = slopes.gradients(), slopes.gradients(), np.random.default_rng(0), 0.0, {}
+    for name, gradient in grads.items():
+        if not np.array_equal(gradient, again[name]):
+            said = f"{label_of_gradient(name)} is another the second time, with the same weights and the same batch"
+            return Differences(Row(judge, said, False), (name,))
+    for name, gradient in grads.items():
+        progress.update()
+        error, first, direction = worst_slope(slopes, name, gradient, rng)
+        worst = max(worst, error)
+        if first:
+            wrong[name] = first, direction
+    if not wrong:
+        said = f"dlogits and the {len(grads) - 1} gradients are those of its own loss, within {above(worst)}"
+        return Differences(Row(judge, said))
+    first, direction = next(iter(wrong.values()))
+    where = index(first.entry) or ", along a line"
+    values = f"by hand {first.one:.6g}, differences of its own loss {first.other:.6g}"
+    row = Row(judge, f"{label_of_gradient(first.name)}{where}: {values}", False)
+    return Differences(row, tuple(wrong), first, direction)
+
+
+def label_of_gradient(name):
+    return name if name == "dlogits" else f"the gradient of {name}"
+
+
+def worst_slope(slopes, name, gradient, rng):
+    """Return (the largest error of one gradient, the `Departure` where it is wrong or None, the direction of that)."""
+    norm, size = float(np.linalg.norm(gradient)), float(np.abs(gradient).max())
+    drawn = [np.unravel_index(i, gradient.shape) for i in rng.integers(gradient.size, size=DRAWN)]
+    entries = [np.unravel_index(np.abs(gradient).argmax(), gradient.shape), *drawn]
+    line = rng.choice([-1.0, 1.0], gradient.shape)
+    along_line = float((gradient * line).sum())
+    holds, slope, worst = slopes.agrees(along_line, {name: line}, norm)
+    if not holds:
+        # To find an entry that is wrong, more of them.
+        entries += [np.unravel_index(i, gradient.shape) for i in rng.permutation(gradient.size)[:40]]
+    for entry in dict.fromkeys(tuple(map(int, entry)) for entry in entries):
+        direction = one_at(gradient.shape, entry)
+        agrees, value, error = slopes.agrees(float(gradient[entry]), {name: direction}, size)
+        if not agrees:
+            return worst, Departure("gradient", name, entry, float(gradient[entry]), value), direction
+        if holds:
+            worst = max(worst, error)
+    if not holds:
+        return worst, Departure("gradient", name, (), along_line, slope), line
+    return worst if size > 0 else 0.0, None, None
+
+
+def vote_on_differences(differences, twins, options, kept, x, y):
+    """Return the `Vote` on the first gradient that is not the slope, with the twins' gradients for the same batch.
+
+    None if all gradients are slopes.
+    """
+    first, direction = differences.first, differences.direction
+    if first is None:
+        return None
+    values = {HAND: first.one, SLOPE: first.other}
+    for twin in twins:
+        if not twin.is_same_network or (first.name == "dlogits" and twin.shared):
+            continue
+        if isinstance(twin.form, InPyTorch):
+            grads = twin.form.gradients_at(kept, x, y)
+        else:
+            grads = make_slopes(options, kept, x, y, autograd=True).gradients()
+        values[twin.file] = float((grads[first.name] * direction).sum())
+    return hold_vote(values)
+
+
+def arrays_without_slope(slopes):
+    """The arrays whose gradients are 0, by hand and by differences."""
+    grads, rng = slopes.gradients(), np.random.default_rng(0)
+    largest = max(float(np.abs(gradient).max()) for gradient in grads.values())
+    lines = {n: rng.choice([-1.0, 1.0], g.shape) for n, g in grads.items() if np.abs(g).max() <= 1e-12 * largest}
+    return [name for name, line in lines.items() if slopes.agrees(0.0, {name: line}, 0.0)[0]]
+
+
+class OptimizersStep:
+    """PyTorch's optimizer, which is given the same weights, gradients and memory in every step."""
+
+    def __init__(self, options, make_optimizer):
+        self.options, self.make_optimizer, self.largest, self.failure = options, make_optimizer, 0.0, None
+
+    def take(self, number, before, arrays, lr, steps):
+        import torch
+
+        if self.failure:
+            return
+        theirs = [torch.nn.Parameter(torch.from_numpy(p.copy())) for p in before["params"].values()]
+        optimizer = self.make_optimizer(torch.nn.ParameterList(theirs), self.options)
+        remembers = self.options.rule.remembers
+        for name, p in zip(before["params"], theirs, strict=True):
+            p.grad = torch.from_numpy(arrays["gradient"][name].astype(float))
+            for ours, its in remembers.items():
+                optimizer.state[p][its] = torch.from_numpy(before[ours][name].copy())
+            optimizer.state[p]["step"] = torch.tensor(float(steps))
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        optimizer.step()
+        mine = {"params": {n: p.detach().numpy() for n, p in zip(before["params"], theirs, strict=True)}}
+        for ours, its in remembers.items():
+            kept = {n: optimizer.state[p][its].numpy() for n, p in zip(before["params"], theirs, strict=True)}
+            if self.options.momentum or not all((kept[n] == before[ours][n]).all() for n in kept):
+                mine[ours] = kept
+        largest, first = departure({g: arrays[g] for g in mine}, mine, BOUND, LEAST)
+        self.largest = max(self.largest, largest)
+        if first:
+            rule = self.options.rule
+            values = {rule.by_hand: first.one, rule.in_pytorch: first.other}
+            self.failure = Row("the optimizer", describe_departure(number, first, values), False)
+
+    def row(self):
+        rule = self.options.rule
+        said = f"no step of {rule.by_hand} {differs(self.largest)} from {rule.in_pytorch}'s"
+        return self.failure or Row("the optimizer", said)
+
+
+def parts_row(parts, by_hand, options):
+    if parts.fails:
+        return Row("in parts", parts.fails, False)
+    if parts.first:
+        return Row("in parts", describe_departure(parts.step, parts.first, parts.values), False)
+    n = max(options.parts, 2)
+    split = by_hand.network if options.parts > 1 else parts.form.network
+    if split.is_whole:
+        return Row("in parts", f"not used: in {n} parts, logits or gradients are others than those of the whole batch")
+    return Row("in parts", f"in {n} parts, no array of any step {differs(parts.largest)} from the whole batch's")
+
+
+def torchrun_row(file, form, model, x):
+    """Whether the processes that torchrun starts may share a batch, where a network draws random numbers in forward.
+
+    form: `InPyTorch`, or None if there is none; model: by hand, whole; x: a few examples.
+    """
+    none = Row("torchrun", "not needed: forward draws no random numbers")
+    if form is None:
+        model = copy.deepcopy(model)
+        model.training = True
+        first, second = (np.array(model.forward(x.copy())) for _ in "12")
+        return none if (first == second).all() else Row("torchrun", f"missing: {file} cannot be tried here")
+    import torch
+
+    form.hook.remove()  # what it keeps cannot be copied
+    x = torch.from_numpy(x)
+    with torch.no_grad():
+        model = copy.deepcopy(form.model).train()
+        if (model(x) == model(x)).all():
+            return none
+        logits = []
+        for rank in range(2):
+            model = copy.deepcopy(form.model).train()
+            for layer in model.modules():
+                if hasattr(layer, "part"):
+                    layer.part = rank, 2
+            logits.append(model(x))
+    if (logits[0] == logits[1]).all():
+        said = f"two processes would draw the same random numbers in {file}, for different images"
+        return Row("torchrun", f"{said}: see `part` in CONTRIBUTING.md", False)
+    return Row("torchrun", "each process draws random numbers of its own")

@@ -1,0 +1,164 @@
+"""Reads the header of a GGUF file: its metadata, and where each of its arrays is. It needs NumPy and nothing else.
+
+    magic, version, number of arrays, number of keys
+    for each key      its name, the type of its value, and the value
+    for each array    its name, its shape, how it is packed, and where it begins in the data
+    padding
+    the data
+
+All numbers are little-endian. Lengths and positions are claims of the file: each is compared with the bytes that are
+there before anything is read or made. https://github.com/ggml-org/ggml/blob/master/docs/gguf.md describes the format.
+"""
+
+import math
+import struct
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+MAGIC = b"GGUF"
+VERSIONS = (2, 3)
+TEXT, ARRAY = 8, 9  # types of values
+NUMBERS = {  # {type of a value: how it is written, for struct and for NumPy}
+    0: ("<B", "<u1"),
+    1: ("<b", "<i1"),
+    2: ("<H", "<u2"),
+    3: ("<h", "<i2"),
+    4: ("<I", "<u4"),
+    5: ("<i", "<i4"),
+    6: ("<f", "<f4"),
+    7: ("<?", "?"),
+    10: ("<Q", "<u8"),
+    11: ("<q", "<i8"),
+    12: ("<d", "<f8"),
+}
+FORMATS = {value_type: struct.Struct(packed) for value_type, (packed, _) in NUMBERS.items()}
+DTYPES = {value_type: np.dtype(name) for value_type, (_, name) in NUMBERS.items()}
+UINT32, UINT64 = FORMATS[4], FORMATS[10]
+MOST_AXES = 4
+ALIGNMENT = 32  # bytes, unless the file says otherwise
+
+
+class Tensor(NamedTuple):
+    """An array of the file, still packed."""
+
+    type: int  # how it is packed: the number that ggml gives to that
+    shape: tuple[int, ...]  # in NumPy's order of the axes
+    data: np.ndarray  # (rows, bytes of a row) uint8, a view of the file's bytes
+
+
+class Reader:
+    """Reads values one after another from bytes. ValueError where a value would go on behind their end."""
+
+    def __init__(self, content):
+        self.content, self.position = content, 0
+
+    def skip(self, size):
+        """Move on by `size` bytes; return where they begin."""
+        start = self.position
+        if size > len(self.content) - start:
+            raise ValueError("it ends too early")
+        self.position = start + size
+        return start
+
+    def read_number(self, number_format):
+        return number_format.unpack_from(self.content, self.skip(number_format.size))[0]
+
+    def read_text(self):
+        size = self.read_number(UINT64)
+        start = self.skip(size)
+        return str(self.content[start : start + size], "utf-8")
+
+    def read_value(self):
+        """A value after its type: a number, a truth value, a text, a list of texts or an array of numbers."""
+        value_type = self.read_number(UINT32)
+        if value_type == ARRAY:
+            return self.read_array()
+        if value_type == TEXT:
+            return self.read_text()
+        if value_type not in FORMATS:
+            raise ValueError(f"a value has the unknown type {value_type}")
+        return self.read_number(FORMATS[value_type])
+
+    def read_array(self):
+        item_type, size = self.read_number(UINT32), self.read_number(UINT64)
+        if item_type == TEXT:
+            if UINT64.size * size > len(self.content) - self.position:
+                raise ValueError("it ends too early")
+            return [self.read_text() for _ in range(size)]
+        if item_type not in DTYPES:
+            raise ValueError(f"an array has items of the type {item_type}")
+        dtype = DTYPES[item_type]
+        start = self.skip(size * dtype.itemsize)
+        return np.frombuffer(self.content, dtype, size, start).copy()  # a view would keep all of the file in memory
+
+
+def read_header(content, block_sizes):
+    """Return {key: value} and {name: `Tensor`} of the bytes of a GGUF file.
+
+    block_sizes: {type of a tensor: (numbers in a block, bytes of a block)}. ValueError, with the reason, for anything
+    that contradicts the format.
+    """
+    reader = Reader(content)
+    if content[: len(MAGIC)] != MAGIC:
+        raise ValueError("it does not begin with GGUF")
+    reader.skip(len(MAGIC))
+    version = reader.read_number(UINT32)
+    if version not in VERSIONS:
+        raise ValueError(f"its version is {version}, and 2 and 3 are known here")
+    n_tensors, n_keys = reader.read_number(UINT64), reader.read_number(UINT64)
+    metadata = read_metadata(reader, n_keys)
+    infos = read_tensor_infos(reader, n_tensors)
+    alignment = metadata.get("general.alignment", ALIGNMENT)
+    if type(alignment) is not int or alignment < 1 or alignment & (alignment - 1):
+        raise ValueError("its general.alignment is no power of two")
+    start = -(-reader.position // alignment) * alignment
+    return metadata, make_tensors(content, start, infos, block_sizes)
+
+
+def read_metadata(reader, size):
+    metadata = {}
+    for _ in range(size):
+        key = reader.read_text()
+        if key in metadata:
+            raise ValueError(f"it has {key} twice")
+        metadata[key] = reader.read_value()
+    return metadata
+
+
+def read_tensor_infos(reader, size):
+    """Return {name: (type, shape, offset in the data)} of so many arrays."""
+    infos = {}
+    for _ in range(size):
+        name, n_axes = reader.read_text(), reader.read_number(UINT32)
+        if name in infos:
+            raise ValueError(f"it has {name} twice")
+        if not 1 <= n_axes <= MOST_AXES:
+            raise ValueError(f"{name} has {n_axes} axes")
+        shape = tuple(reader.read_number(UINT64) for _ in range(n_axes))[::-1]  # the file begins with the last axis
+        infos[name] = reader.read_number(UINT32), shape, reader.read_number(UINT64)
+    return infos
+
+
+def make_tensors(content, start, infos, block_sizes):
+    """Return {name: `Tensor`}. start: where the data begin. ValueError if a tensor is not within them, or if two
+    overlap."""
+    tensors, spans = {}, []
+    for name, (tensor_type, shape, offset) in infos.items():
+        if tensor_type not in block_sizes:
+            raise ValueError(f"{name} is packed in the unknown way {tensor_type}")
+        numbers, size = block_sizes[tensor_type]
+        if not all(shape) or shape[-1] % numbers:
+            raise ValueError(f"{name} has the impossible shape {shape}")
+        rows, row_bytes = math.prod(shape[:-1]), shape[-1] // numbers * size
+        begin, end = start + offset, start + offset + rows * row_bytes
+        if end > len(content):
+            raise ValueError(f"{name} goes on behind its end")
+        data = np.frombuffer(content, np.uint8, rows * row_bytes, begin)
+        tensors[name] = Tensor(tensor_type, shape, data.reshape(rows, row_bytes))
+        spans.append((begin, end, name))
+    for (_, end, name), (begin, _, next_name) in pairwise(sorted(spans)):
+        if begin < end:
+            raise ValueError(f"{name} and {next_name} overlap")
+    return tensors
