@@ -15,7 +15,8 @@ FOUND = ROOT / "exercises" / "faults.json"  # what each step of docs/debugging.m
 PROGRAMS = (
     "*.py",
     "requirements*.txt",
-    *(f"{room}/**/*.*" for room in ("loading", "support", "lab", "exercises", "marker", "desk")),
+    "requirements/*.txt",
+    *(f"{room}/**/*.*" for room in ("loading", "support", "views", "lab", "exercises", "marker", "desk")),
 )
 DATA = ("mnist", "names")
 SECRET = ".fault"  # which fault it is: a digest, so that nobody reads it by chance
