@@ -80,7 +80,7 @@ class Source:
     def content(self):
         """What is read: {"arrays": a list, "classes" or "letters": what comes with them, "sha256": the sum of it}."""
         if self.sums:
-            folder = ROOT / self.name
+            folder = dataset_folder(self.name)
             found = [find(folder / file, self.url and self.url + file, sha256) for file, sha256 in self.sums.items()]
         else:
             found = pictures.files_in(self.path, DATA) if self.of == "images" else [read_file(self.path, DATA)]
@@ -197,6 +197,12 @@ def facts_in(kept, arrays):
     if facts["of"] == "texts":
         facts["letters"] = "".join(map(chr, arrays["letters"].ravel()))
     return facts
+
+
+def dataset_folder(name):
+    """The folder of a dataset that is bundled or fetched. One that was fetched into the root before is left there."""
+    folder, earlier = ROOT / "datasets" / name, ROOT / name
+    return earlier if earlier.is_dir() and not folder.exists() else folder
 
 
 class Sources(dict):
