@@ -32,7 +32,7 @@ with program.needing("requirements-np.txt"):
     from support.history import machine, processor
     from support.options import Parser, changed
     from support.place import Place
-    from support.run import make_plan
+    from support.schedule import make_plan
 
 THREADS = (1, 2)
 NUMPY, PYTORCH, COMPILED, JAX, SCIKIT_LEARN = "NumPy", "PyTorch", "PyTorch, compiled", "JAX", "scikit-learn"

@@ -19,7 +19,8 @@ from support.errors import UserError
 from support.history import History, save_history
 from support.options import run_options
 from support.rounding import above, probability
-from support.run import FILES, Files, Interrupts, Plan, Run, drawn_again, learning_rate
+from support.run import FILES, Files, Interrupts, Run
+from support.schedule import Plan, drawn_again, learning_rate
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 11, 2340])
