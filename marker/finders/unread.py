@@ -8,8 +8,20 @@ from marker.verdict import Verdict, in_words
 
 
 def look(attempt, wrongs):
-    read, needed = names_in(ast.parse(attempt.source)), names_in(ast.parse(attempt.exercise.answer))
-    return [name for name in attempt.exercise.takes if name in needed and name not in read]
+    """The names of the arguments that the learner's lines do not read, though every right answer that is known does."""
+    exercise = attempt.exercise
+    read, needed = names_in(ast.parse(attempt.source)), needed_names(exercise)
+    unread = [name for name in exercise.takes if name not in read]
+    may_be_left = [name for name in exercise.takes if name not in names_in(ast.parse(exercise.answer))]
+    if len(unread) <= len(may_be_left):
+        return []  # more is given than is needed: another right answer may need others
+    return [name for name in unread if name in needed]
+
+
+def needed_names(exercise):
+    """The names that the right answer reads in each of its forms."""
+    forms = [exercise.answer, *exercise.harmless_forms]
+    return set.intersection(*(set(names_in(ast.parse(form))) for form in forms))
 
 
 def say(found, wrongs):
