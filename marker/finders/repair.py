@@ -516,8 +516,10 @@ def say(place, wrongs):
     """The `Verdict` that leads to that place; None if another finder says more."""
     if not place or ("nearer" in place and wrongs.outcome.notes.found.get("depart")):
         return None
-    if "left" in place and (alone := sometimes.say(None, wrongs)) and alone.name == place["left"]:
-        return None  # one mistake, and not two
+    if "left" in place:
+        _, mistake, is_always = sometimes.likeliest(wrongs)
+        if mistake and mistake.name == place["left"] and not is_always:
+            return None  # one mistake, and not two
     exercise, verdict = wrongs.exercise, wrongs.verdict
     kind, where, question = asked(place, wrongs)
     first, *_ = verdict.text.split("\n")

@@ -8,20 +8,19 @@ from marker.verdict import Verdict, in_words
 
 
 def look(attempt, wrongs):
-    """The names of the arguments that the learner's lines do not read, though every right answer that is known does."""
-    exercise = attempt.exercise
-    read, needed = names_in(ast.parse(attempt.source)), needed_names(exercise)
+    """The names of the arguments that the right answer reads and the learner's file does not.
+
+    None, if another right answer may do without them: a known form of it, or any, where more is given than is needed.
+    """
+    exercise, read = attempt.exercise, set(names_in(ast.parse(attempt.source)))
+    needed = set(names_in(ast.parse(exercise.answer)))
     unread = [name for name in exercise.takes if name not in read]
-    may_be_left = [name for name in exercise.takes if name not in names_in(ast.parse(exercise.answer))]
-    if len(unread) <= len(may_be_left):
-        return []  # more is given than is needed: another right answer may need others
+    not_needed = [name for name in exercise.takes if name not in needed]
+    arguments = set(exercise.takes)
+    forms = [arguments.intersection(names_in(ast.parse(form))) for form in exercise.harmless_forms]
+    if len(unread) <= len(not_needed) or any(form <= read for form in forms):
+        return []
     return [name for name in unread if name in needed]
-
-
-def needed_names(exercise):
-    """The names that the right answer reads in each of its forms."""
-    forms = [exercise.answer, *exercise.harmless_forms]
-    return set.intersection(*(set(names_in(ast.parse(form))) for form in forms))
 
 
 def say(found, wrongs):
