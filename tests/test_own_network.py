@@ -113,6 +113,16 @@ def test_images_that_a_network_is_tested_with_are_no_images_that_it_has_learned_
 
 
 @pytest.mark.slow
+def test_what_smooth_labels_add_to_a_bias_is_seen_in_the_batch_of_the_check():
+    """With as many images of each digit, it would add up to 0."""
+    for draw in (own.drawn, own.renamed):
+        found = SimpleNamespace(rng=np.random.default_rng(0))
+        draw(found)
+        onehot = np.eye(10)[found.few[1]]
+        assert onehot.any(axis=0).all()
+        assert abs((0.9 * onehot + 0.01 - onehot).mean(axis=0)).max() > 1e-3
+
+
 def test_a_network_of_ones_own_reads_a_picture(tmp_path, monkeypatch, capfd):
     """After the learner's own training, which takes seconds."""
     images, labels, test_images, test_labels = digits.few_images()
