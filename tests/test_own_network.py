@@ -434,7 +434,10 @@ CAUSES = [
     ("only 150 of its 600 images", {"used": np.arange(600) < 150}),
     ("It was as low as 0. ... and rose again", {"at": (0, 0.5, 1, 0.5, -0.1, -0.1), "by": NONE}),
     ("Each of 5 steps ... ten times as long", STAYS | {"by": [0.01] * 5}),
-    ("larger than that of another by more than 0.9", {"loss": softmax_of_a_softmax, "by": NONE}),
+    (
+        "larger than that of another by more than ... how often do you take softmax",
+        {"loss": softmax_of_a_softmax, "by": NONE},
+    ),
     ("It still falls at the end", {"at": (0, 0.1, 0.2, 0.3, 0.4, 0.6)}),
 ]
 
