@@ -245,7 +245,7 @@ def conclude(findings, options):
             if twin.vote:
                 sentences = conclude_vote(twin, findings.differences.wrong, is_wrong, options)
                 said += [sentence for sentence in sentences if sentence not in said]
-            elif "the optimizer" not in failed:
+            elif "the optimizer" not in failed and not is_wrong:
                 said.append(f"{twin.file} and {file} are not the same run: one does what the other does not.")
     if "the optimizer" in failed:
         said.append(f"{rule.by_hand} does not move the parameters as {rule.in_pytorch} does.")
@@ -302,7 +302,9 @@ def conclude_vote(twin, concluded, is_wrong, options):
     file, first, vote = file_of(options), twin.first, twin.vote
     if twin.blames_hand and not is_wrong:
         culprit = file if first.group == "gradient" else name_of_loss()
-        agreeing = and_list(sorted(judge for judge in vote.values if judge not in vote.outvoted))
+        agreeing = {judge for judge in vote.values if judge not in vote.outvoted}
+        slope = ["central differences"] if SLOPE in agreeing else []
+        agreeing = and_list(sorted(agreeing - {SLOPE}) + slope)
         what = f"gradient of {first.name}" if first.name else first.group
         yield f"{culprit} is wrong: in step {twin.step}, its {what} is not that of {agreeing}, which agree."
     if twin.file in vote.outvoted:

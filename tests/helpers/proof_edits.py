@@ -15,7 +15,7 @@ LLAMA = "--model llama --dataset names --width 8 --heads 2 --keys 1 --hidden 8 -
 PROVEN = "is proven, as far as these go."
 RIGHT = "Your gradients are right; mlp_autograd.py and mlp_torch.py are another network."
 NO_DERIVATIVE = "not the derivative of its own loss"
-OUTVOTED = "is not that of differences of its loss, mlp_autograd.py and mlp_torch.py, which agree."
+OUTVOTED = "is not that of mlp_autograd.py, mlp_torch.py and central differences, which agree."
 
 # Lines of the files, and what the rows below do to them.
 M, T, TORCH, TAPE = "mlp_np.py", "mlp_torch.py", "main_torch.py", "autograd_np.py"
@@ -106,10 +106,10 @@ EDITS = [
     Edit("the size of x", MLP, [(M, DW1, "dW1 = np.abs(self.x).T @ self.dz1")], M, f"gradient of W1 is {NO_DERIVATIVE}", 1),
     Edit("W2 not transposed", MLP, [(M, "dlogits @ W2.T  #", "dlogits @ W2  #")], "", "mlp_np.py:NN, self.da1 = dlogits @ W2", 2),
     Edit("b1 too large by 1e-7", MLP, [(M, DB1, f"{DB1} * (1 + 1e-7)")], M, "in step 1, its gradient of b1 is not that of", 1),
-    Edit("by 1e-8, three judges", MLP, [(M, DW2, f"{DW2} * (1 + 1e-8)"), (T, "relu", "gelu")], M, "in step 1, its gradient of W2 is not that of differences of its loss and mlp_autograd.py, which agree.", 1),
-    Edit("by 3e-9, three judges", MLP, [(M, DB1, f"{DB1} * (1 + 3e-9)"), (T, "relu", "gelu")], M, "in step 1, its gradient of b1 is not that of differences of its loss and mlp_autograd.py, which agree.", 1),
+    Edit("by 1e-8, three judges", MLP, [(M, DW2, f"{DW2} * (1 + 1e-8)"), (T, "relu", "gelu")], M, "in step 1, its gradient of W2 is not that of mlp_autograd.py and central differences, which agree.", 1),
+    Edit("by 3e-9, three judges", MLP, [(M, DB1, f"{DB1} * (1 + 3e-9)"), (T, "relu", "gelu")], M, "in step 1, its gradient of b1 is not that of mlp_autograd.py and central differences, which agree.", 1),
     Edit("two against two", MLP, [(M, DW2, "dW2 = 2 * self.a1.T @ dlogits"), (T, "self.layer2(a1)", TWICE_IN_PYTORCH)], "", "Who is wrong is open, because no majority agrees in the gradient of W2", 1),
-    Edit("by 3e-6, three judges", MLP, [(M, DW2, f"{DW2} * (1 + 3e-6)"), (T, "relu", "gelu")], M, "in step 1, its gradient of W2 is not that of differences of its loss and mlp_autograd.py, which agree.", 1),
+    Edit("by 3e-6, three judges", MLP, [(M, DW2, f"{DW2} * (1 + 3e-6)"), (T, "relu", "gelu")], M, "in step 1, its gradient of W2 is not that of mlp_autograd.py and central differences, which agree.", 1),
     Edit("noise in backward", MLP, [(M, DW2, f"{DW2} + np.random.normal(0, 1e-3)")], "", "mlp_np.py gives another result every time", 2),
     Edit("one entry", MLP, [(M, DW1, f"{DW1}; dW1[300, 3] += 1e-3")], M, f"gradient of W1 is {NO_DERIVATIVE}", 1),
     Edit("decay in backward", MLP, [(M, DW2, f"{DW2} + 0.01 * W2")], M, f"gradient of W2 is {NO_DERIVATIVE}", 1),
@@ -124,7 +124,7 @@ EDITS = [
     Edit("half the loss", MLP, [(M, LOSS, f"{LOSS} * 0.5")], f"loss {M}", f"its dlogits, and so each gradient that follows from it, is {NO_DERIVATIVE}", 1),
     Edit("a thousandth more", MLP, [(M, "dlogits[rows, y] -= 1", "dlogits[rows, y] -= 1.001")], M, f"its dlogits, and so each gradient that follows from it, is {NO_DERIVATIVE}", 1),
     Edit("64 for the batch", MLP, [(M, "dlogits /= len(y)", "dlogits /= 64")], M, f"its dlogits, and so each gradient that follows from it, is {NO_DERIVATIVE}", 1),
-    Edit("dlogits too large by 3e-6", MLP, [(M, "dlogits /= len(y)", "dlogits /= len(y) / (1 + 3e-6)")], M, "in step 1, its dlogits is not that of differences of its loss and mlp_torch.py, which agree.", 1),
+    Edit("dlogits too large by 3e-6", MLP, [(M, "dlogits /= len(y)", "dlogits /= len(y) / (1 + 3e-6)")], M, "in step 1, its dlogits is not that of mlp_torch.py and central differences, which agree.", 1),
     Edit("one more in the batch", LLAMA, [(M, "dlogits /= len(y)", "dlogits /= len(y) + 1")], M, f"its dlogits, and so each gradient that follows from it, is {NO_DERIVATIVE}", 1),
     Edit("loss_of doubles", MLP, [("main_np.py", "return loss, dlogits.reshape(logits.shape)", "return loss, 2 * dlogits.reshape(logits.shape)")], "main_np.loss_of", f"its dlogits, and so each gradient that follows from it, is {NO_DERIVATIVE}", 1),
     Edit("the step says twice the loss", MLP, [("main_np.py", "return loss, (logits", "return 2 * loss, (logits")], "main_np.train_step", "it returns another loss than loss_of finds", 1),
