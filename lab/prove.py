@@ -160,7 +160,7 @@ def judged(options, checkpoint=None, steps=STEPS):
                     twin.hold_vote(twins, judges.make_slopes(options, before, x, y), right)
             if optimizer:
                 moved = {"params": by_hand.params_before}, {"params": by_hand.params_after}
-                optimizer.take(number, before | moved[0], arrays | moved[1], lr, begun + number - 1)
+                optimizer.take(number, before | moved[0], arrays | moved[1], by_hand.lr, begun + number - 1)
             if number == middle:
                 with contextlib.suppress(UserError):  # numbers that are not finite: other judges say more
                     save(options, by_hand, history_of(checkpoint, number), path)
@@ -177,7 +177,9 @@ def judged(options, checkpoint=None, steps=STEPS):
         rows.append(optimizer.row() if optimizer else missing("the optimizer"))
         progress.update()
         rows.append(resumed_row(path, dataset, options, begun, middle, steps, by_hand))
-        vote = judges.vote_on_differences(differences, twins, options, by_hand.kept(), slopes.x, slopes.y)
+        vote = None
+        if not loss.failure:  # the twins have the gradients of another loss
+            vote = judges.vote_on_differences(differences, twins, options, by_hand.kept(), slopes.x, slopes.y)
         theirs = twins[1].form if optimizer else None
         rows.append(judges.torchrun_row(file_of(options, "torch"), theirs, slopes.model, x[:FEW]))
     findings = Findings(rows, twins, differences, vote, step_fault, flat)

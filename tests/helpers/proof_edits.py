@@ -44,7 +44,7 @@ class Edit(NamedTuple):
     name: str
     options: str
     changes: list  # [(file, what is there, what stands there then)]
-    wrong: str  # the files and functions of which it says "... is wrong", in alphabetical order
+    wrong: str  # the files and functions of which it says "... is wrong" or "... does not move", in alphabetical order
     words: str  # among those that it prints or, if the status is 2, among those on stderr; NN: a number of a line
     status: int
 
@@ -90,7 +90,7 @@ EDITS = [
     Edit("no Python", MLP, [(M, RELU, "self.a1 = = 3")], "", "mlp_np.py:NN, self.a1 = = 3  # (B, H): invalid syntax", 2),
     Edit("params that are copies", MLP, [(M, "self.params = {name: p.astype(dtype)", "self._p = {name: p.astype(dtype)"), (M, "    def forward(self, x):", COPIES)], "", "mlp_np.py:NN: `params` has a new array for W1 every time", 2),
     Edit("gradients that add up", MLP, [(M, DW2, "self.acc = getattr(self, 'acc', 0) + self.a1.T @ dlogits; dW2 = self.acc")], M, f"gradient of W2 is {NO_DERIVATIVE}", 1),
-    Edit("Nesterov", MLP, [("main_np.py", "p -= lr * v  # p", "p -= lr * (dp + momentum * v)  # p")], "", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
+    Edit("Nesterov", MLP, [("main_np.py", "p -= lr * v  # p", "p -= lr * (dp + momentum * v)  # p")], "main_np.update", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
     Edit("clipped in the step", MLP, [("main_np.py", STEP, "    grads = {n: np.clip(g, -.001, .001) for n, g in grads.items()}\n" + STEP)], "main_np.train_step", "it does something to the gradients", 1),
     Edit("the tape's ReLU", MLP, [(TAPE, "lambda dy: dy * (y > 0)", "lambda dy: dy * (y > .1)")], "mlp_autograd.py", "mlp_autograd.py is wrong, and mlp_np.py is right: their logits are the same.", 1),
     Edit("GELU in PyTorch", MLP, [(T, "relu", "gelu")], "", "Your gradients are right; mlp_torch.py is another network.", 0),
@@ -132,14 +132,14 @@ EDITS = [
     Edit("the step halves x", MLP, [("main_np.py", "    logits = network.forward(x)  #", "    logits = network.forward(0.5 * x)  #")], "main_np.train_step", "it gives forward another x than the batch's", 1),
     Edit("the step shrinks W1", MLP, [("main_np.py", STEP, f'{STEP}    network.params["W1"] *= 0.999\n')], "main_np.train_step", "it changes W1 after the optimizer", 1),
     Edit("the step doubles the rate", MLP, [("main_np.py", STEP, "    optimizer.step(network.params, grads, 2 * lr)\n")], "main_np.train_step", "it gives the optimizer another learning rate", 1),
-    Edit("half the momentum", MLP, [("main_np.py", "v *= momentum  #", "v *= 0.5 * momentum  #")], "", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
-    Edit("biases decay", DECAY, [("main_np.py", "if weight_decay and p.ndim > 1:  # weights shrink", "if weight_decay:  # all shrink")], "", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
-    Edit("a step more", ADAMW, [("main_np.py", "1 - beta1**step,", "1 - beta1 ** (step + 1),")], "", "main_np.update_adamw does not move the parameters as torch.optim.AdamW does.", 1),
+    Edit("half the momentum", MLP, [("main_np.py", "v *= momentum  #", "v *= 0.5 * momentum  #")], "main_np.update", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
+    Edit("biases decay", DECAY, [("main_np.py", "if weight_decay and p.ndim > 1:  # weights shrink", "if weight_decay:  # all shrink")], "main_np.update", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
+    Edit("a step more", ADAMW, [("main_np.py", "1 - beta1**step,", "1 - beta1 ** (step + 1),")], "main_np.update_adamw", "main_np.update_adamw does not move the parameters as torch.optim.AdamW does.", 1),
     Edit("an update to nan", MLP, [("main_np.py", "p -= lr * v  #", "p -= lr * v + np.where(p == p.max(), np.nan, 0)  #")], "", "main_np.update: the first array that is not finite is W1, in step 1", 2),
     Edit("PyTorch's loss twice", MLP, [(TORCH, "    loss.backward()", "    (2 * loss).backward()")], "main_torch.train_step", "main_torch.train_step is wrong, and mlp_np.py is right", 1),
     Edit("PyTorch clips", MLP, [(TORCH, "    loss.backward()", "    loss.backward()\n    torch.nn.utils.clip_grad_norm_(network.parameters(), 0.01)")], "main_torch.train_step", "main_torch.train_step is wrong, and mlp_np.py is right", 1),
     Edit("PyTorch smooths labels", MLP, [(TORCH, "y.flatten())  # a row", "y.flatten(), label_smoothing=0.1)  # a row")], "main_torch.train_step", "main_torch.train_step is wrong, and mlp_np.py is right", 1),
-    Edit("PyTorch's biases decay", DECAY, [(TORCH, '"weight_decay": 0}', '"weight_decay": options.weight_decay}')], "", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
+    Edit("PyTorch's biases decay", DECAY, [(TORCH, '"weight_decay": 0}', '"weight_decay": options.weight_decay}')], "main_np.update", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
     Edit("PyTorch detaches", MLP, [(T, "F.relu(z1)", "F.relu(z1.detach())")], T, "mlp_torch.py is wrong, and mlp_np.py is right: their logits are the same.", 1),
     Edit("PyTorch fails", MLP, [(T, "x = x.flatten(1)", "x = x.flat(1)")], "", "mlp_torch.py:NN, x = x.flat(1)", 2),
     Edit("PyTorch is no Python", MLP, [(T, "a1 = F.relu(z1)", "a1 = = F.relu(z1)")], "", "mlp_torch.py:NN, a1 = = F.relu(z1) # (B, H): invalid syntax", 2),
@@ -156,7 +156,7 @@ EDITS = [
     Edit("a package that is not there", MLP, [(M, "import numpy as np\n", "import numpy as np\nimport nmupy\n")], "", "nmupy is not installed", 2),
     Edit("another name of the loss", MLP, [(M, "def softmax_cross_entropy(", "def softmax_crossentropy(")], "", "cannot import name 'softmax_cross_entropy'", 2),
     Edit("an infinite gradient", MLP, [(M, DB2, f"{DB2} / 0")], "", "mlp_np.py: the first array that is not finite is the gradient of b2, in step 1", 2),
-    Edit("the third call of forward", MLP, [(M, "self.z1 = self", f"{COUNT}; x = x * (1.001 if self.n == 3 else 1); self.z1 = self"), (M, X, f"{X} * 1"), (M, Z1, "x.reshape(len(x), -1) @ W1 + b1 ")], M, "", 1),
+    Edit("the third call of forward", MLP, [(M, "self.z1 = self", f"{COUNT}; x = x * (1.001 if self.n == 3 else 1); self.z1 = self"), (M, X, f"{X} * 1"), (M, Z1, "x.reshape(len(x), -1) @ W1 + b1 ")], "", "mlp_torch.py and mlp_np.py are not the same run", 1),
     Edit("the batch's mean", RESNET, [("resnet_np.py", "(dy - dbeta / self.n - dgamma", "(dy - dgamma")], "resnet_np.py", f"are {NO_DERIVATIVE}", 1),
     Edit("a kernel not turned", RESNET, [("resnet_np.py", "convolve(dy, W[::-1, ::-1].swapaxes(2, 3), 1)", "convolve(dy, W.swapaxes(2, 3), 1)")], "resnet_np.py", f"are {NO_DERIVATIVE}", 1),
     Edit("another variance to remember", RESNET, [("resnet_np.py", "var * (n / max(n - 1, 1))", "var")], "", "resnet_torch.py and resnet_np.py are not the same run", 1),
