@@ -52,14 +52,15 @@ def train_step(network, optimizer, x, y, lr, place=ALONE):
     """One step of training. Return loss and accuracy before it, as tensors."""
     with place.precision:
         logits = network(x)  # (B, 10): a row for each answer in y
-        loss, n_right, n_answers = compute_loss(logits, y)
-    total_loss, total_right, total_answers = place.sum(loss.detach(), n_right, n_answers)
+        total_loss, n_right, n_answers = compute_loss(logits, y)
+    sum_of_losses, n_right, n_answers = place.sum(total_loss.detach(), n_right, n_answers)
+    loss = total_loss / (n_answers / place.size)  # the gradients are then averaged over the processes
     optimizer.zero_grad()
-    (loss / (total_answers / place.size)).backward()  # the gradients are then averaged over the processes
+    loss.backward()
     for group in optimizer.param_groups:
         group["lr"] = lr  # by hand: a scheduler would count steps of its own, and a resumed run starts in the middle
     optimizer.step()
-    return total_loss / total_answers, total_right / total_answers
+    return sum_of_losses / n_answers, n_right / n_answers
 
 
 def compute_loss(logits, y):

@@ -83,9 +83,9 @@ class InNumPy:
         loss, _ = main_np.train_step(network, optimizer, x.copy(), y.copy(), lr)
         if self.is_by_hand:
             check_precision(get_model(self.network), network.grads)
-        # The parameters as the optimizer gets and leaves them; what changes them before; and what `train_step` does
-        # beside its formula, in words.
-        self.params_before, self.params_after = optimizer.params_before, optimizer.params_after
+        # The parameters as the optimizer gets and leaves them, and its learning rate; what changes them before it does;
+        # and what `train_step` does beside its formula, in words.
+        self.params_before, self.params_after, self.lr = optimizer.params_before, optimizer.params_after, optimizer.lr
         self.changes_params = network.changes_params
         self.tampering = tampering_of(network, optimizer, x, y, lr)
         expected, *_ = main_np.compute_loss(network.logits.copy(), y)

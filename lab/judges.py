@@ -260,11 +260,11 @@ def compare_with_differences(slopes, progress):
     judge, loss = "central differences", slopes.loss()
     if not np.isfinite(loss):
         return Differences(Row(judge, f"cannot be measured: the loss is {loss}"), is_measured=False)
-    if slopes.loss() != loss:
+    grads, again, rng, worst, wrong = slopes.gradients(), slopes.gradients(), np.random.default_rng(0), 0.0, {}
+    if slopes.loss() != loss or not np.array_equal(grads["dlogits"], again["dlogits"]):
         said = "cannot be measured: for the same batch the loss is another every time"
         said = f"{said} (CONTRIBUTING.md says how a network draws random numbers)"
         return Differences(Row(judge, said), is_measured=False)
-    grads, again, rng, worst, wrong = slopes.gradients(), slopes.gradients(), np.random.default_rng(0), 0.0, {}
     for name, gradient in grads.items():
         if not np.array_equal(gradient, again[name]):
             said = f"{label_of_gradient(name)} is another the second time, with the same weights and the same batch"

@@ -162,7 +162,7 @@ def judged(options, checkpoint=None, steps=STEPS):
                     twin.hold_vote(twins, judges.make_slopes(options, before, x, y), right)
             if optimizer:
                 moved = {"params": by_hand.params_before}, {"params": by_hand.params_after}
-                optimizer.take(number, before | moved[0], arrays | moved[1], lr, begun + number - 1)
+                optimizer.take(number, before | moved[0], arrays | moved[1], by_hand.lr, begun + number - 1)
             if number == middle:
                 with contextlib.suppress(UserError):  # numbers that are not finite: other judges say more
                     save(options, by_hand, history_of(checkpoint, number), path)
@@ -179,7 +179,9 @@ def judged(options, checkpoint=None, steps=STEPS):
         rows.append(optimizer.row() if optimizer else missing("the optimizer"))
         progress.update()
         rows.append(resumed_row(path, dataset, options, begun, middle, steps, by_hand))
-        vote = judges.vote_on_differences(differences, twins, options, by_hand.kept(), slopes.x, slopes.y)
+        vote = None
+        if not loss.failure:  # the twins have the gradients of another loss
+            vote = judges.vote_on_differences(differences, twins, options, by_hand.kept(), slopes.x, slopes.y)
         theirs = twins[1].form if optimizer else None
         rows.append(judges.torchrun_row(file_of(options, "torch"), theirs, slopes.model, x[:FEW]))
     findings = Findings(rows, twins, differences, vote, step_fault, flat)
@@ -247,7 +249,7 @@ def conclude(findings, options):
             if twin.vote:
                 sentences = conclude_vote(twin, findings.differences.wrong, is_wrong, options)
                 said += [sentence for sentence in sentences if sentence not in said]
-            elif "the optimizer" not in failed:
+            elif "the optimizer" not in failed and not is_wrong:
                 said.append(f"{twin.file} and {file} are not the same run: one does what the other does not.")
     if "the optimizer" in failed:
         said.append(f"{rule.by_hand} does not move the parameters as {rule.in_pytorch} does.")
@@ -304,7 +306,9 @@ def conclude_vote(twin, concluded, is_wrong, options):
     file, first, vote = file_of(options), twin.first, twin.vote
     if twin.blames_hand and not is_wrong:
         culprit = file if first.group == "gradient" else name_of_loss()
-        agreeing = and_list(sorted(judge for judge in vote.values if judge not in vote.outvoted))
+        agreeing = {judge for judge in vote.values if judge not in vote.outvoted}
+        slope = ["central differences"] if SLOPE in agreeing else []
+        agreeing = and_list(sorted(agreeing - {SLOPE}) + slope)
         what = f"gradient of {first.name}" if first.name else first.group
         yield f"{culprit} is wrong: in step {twin.step}, its {what} is not that of {agreeing}, which agree."
     if twin.file in vote.outvoted:

@@ -24,7 +24,6 @@ import numpy as np
 from marker import marking
 from marker.budget import SPEND, Budget, Stopped, count_lines
 from marker.equal import agree, sizes
-from marker.exercise import change
 from marker.finders import repair
 from marker.finders.edits import edits_of, made
 from marker.finders.repair import harmless
@@ -230,11 +229,8 @@ def short(node):
 
 def reasons(exercise):
     """{the answer with an edit: why that is harmless}, as the exercise's file says it: rows `old -> new | reason`."""
-    found = {}
-    for row in filter(None, map(str.strip, exercise.harmless.splitlines())):
-        to, _, reason = row.partition(" | ")
-        found[ast.unparse(counting(exercise.filled(change(exercise.answer, to, exercise.gives[0]))))] = reason
-    return found
+    forms = exercise.harmless_forms.items()
+    return {ast.unparse(counting(exercise.filled(form))): reason for form, reason in forms}
 
 
 @contextmanager

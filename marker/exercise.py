@@ -233,6 +233,12 @@ class Exercise:
         return tuple(Mistake.of(name, question, to, counted(self.changed(to))) for name, question, to in rows)
 
     @cached_property
+    def harmless_forms(self):
+        """{a form of the answer that is right, too: why}, of each row of HARMLESS."""
+        rows = [row.partition(" | ")[::2] for row in map(str.strip, self.harmless.splitlines()) if row]
+        return {change(self.answer, to, self.gives[0]): reason for to, reason in rows}
+
+    @cached_property
     def told_apart(self):
         """Those that can be told from each other and from what is right, by the numbers of one draw."""
         found = {}

@@ -48,12 +48,15 @@ class Slopes:
     def gradients(self):
         """Return {name: gradient} from the network's `backward`, from the loss back, dlogits first.
 
-        They are copies: a network may change dlogits in place when it needs it no more. UserError if names or shapes
-        do not match the parameters.
+        They are copies: a network may change dlogits in place when it needs it no more. Parameters that it changes are
+        put right. UserError if names or shapes do not match the parameters.
         """
+        kept = {name: p.copy() for name, p in self.model.params.items()}
         _, dlogits, *_ = self.compute_loss(self.logits(), self.y)
         given = dlogits.copy()
         grads = self.model.backward(dlogits)
+        for name, p in kept.items():
+            self.model.params[name][...] = p
         if message := misfit(self.model.params, grads):
             raise UserError(message)
         return {"dlogits": given} | {name: gradient.copy() for name, gradient in reversed([*grads.items()])}

@@ -115,6 +115,9 @@ range(3) | range(B) | 1 a loop
 range(i) | range(i + 1) | 1 a loop
 range(b, i) | range(b, i + -1) | 1 a loop
 range(b, i) | range(i) | 1 a loop
+range(b, i, 2) | range(0, i, 2) | 1 a loop
+range(b, i, 2) | range(b, i + -1, 2) | 1 a loop
+range(b, i, 2) | range(1, i, 2) | 1 a loop
 range(i) | range(1, i) | 1 a loop
 f(a, b) | f(b, a) | 1 an order
 a.sum(dtype=int) | a.sum() | 0 a type
@@ -148,6 +151,7 @@ a += b | a *= b | 1 an operation
 a += b | a -= b | 1 a sign
 a += b | a = a + b | 1 a copy
 a.b += i | a.b = a.b + i | 1 a copy
+a[i] += b | np.add.at(a, i, b) | 1 an index that occurs twice
 a[i] = 0 | a[i] = 0; b[i] = 0 | 3 a mask
 a[i] == b | a[i] = b | 1 an assignment
 a[i] = b | a[i] -= b | 1 an assignment
@@ -205,6 +209,10 @@ def test_each_slip_of_a_statement_is_turned_back():
     for row in rows(STATEMENTS):
         slip, belongs, kind = (text.replace("\\n", "\n") for text in row.values)
         assert (kind, written(ast.parse(belongs).body)) in edited(slip), (slip, belongs)
+
+
+def test_a_step_of_a_loop_is_no_end():
+    assert not [text for _, text in edited("return range(i, b, 2)") if re.search(r"range\((i, |1, )?[23]\b", text)]
 
 
 def test_no_line_is_said_to_come_before_one_that_makes_it_idle():

@@ -189,14 +189,14 @@ def test_to_look_changes_nothing(small):
 
 def test_what_a_step_does_besides_is_in_what_is_shown(monkeypatch):
     """A clipped norm, say: it is main_np.train_step whose gradients are shown."""
-    options, measure = options_of("--hidden", 8, *QUICK), main_np.compute_loss
+    options, compute_loss = options_of("--hidden", 8, *QUICK), main_np.compute_loss
     before = training.first_steps(options, 2)
 
     def small(logits, y):
-        loss, dlogits, *counts = measure(logits, y)
+        loss, dlogits, *counts = compute_loss(logits, y)
         return loss, 1e-9 * dlogits, *counts
 
-    monkeypatch.setattr(main_np, "measure", small)
+    monkeypatch.setattr(main_np, "compute_loss", small)
     after = training.first_steps(options, 2)
     for name in before["arrays"]:
         assert after["arrays"][name]["gradient"] < 1e-6 * before["arrays"][name]["gradient"]
@@ -261,13 +261,13 @@ def test_gradients_that_are_not_those_of_the_loss_and_a_loss_that_is_none_are_sa
         f"The gradients are not those of the loss ({said})."
     ]
     monkeypatch.setattr(mlp_np.MLP, "backward", right_backward)
-    measure = main_np.compute_loss
+    compute_loss = main_np.compute_loss
 
     def larger(logits, y):
-        loss, dlogits, *counts = measure(logits, y)
+        loss, dlogits, *counts = compute_loss(logits, y)
         return 1.1 * loss, 1.1 * dlogits, *counts
 
-    monkeypatch.setattr(main_np, "measure", larger)
+    monkeypatch.setattr(main_np, "compute_loss", larger)
     assert training.in_words(training.first_steps(options, 2)["marks"]) == [
         f"The loss is not the mean of -log p[y] ({said})."
     ]

@@ -113,6 +113,16 @@ def test_images_that_a_network_is_tested_with_are_no_images_that_it_has_learned_
 
 
 @pytest.mark.slow
+def test_what_smooth_labels_add_to_a_bias_is_seen_in_the_batch_of_the_check():
+    """With as many images of each digit, it would add up to 0."""
+    for draw in (own.drawn, own.renamed):
+        found = SimpleNamespace(rng=np.random.default_rng(0))
+        draw(found)
+        onehot = np.eye(10)[found.few[1]]
+        assert onehot.any(axis=0).all()
+        assert abs((0.9 * onehot + 0.01 - onehot).mean(axis=0)).max() > 1e-3
+
+
 def test_a_network_of_ones_own_reads_a_picture(tmp_path, monkeypatch, capfd):
     """After the learner's own training, which takes seconds."""
     images, labels, test_images, test_labels = digits.few_images()
@@ -424,7 +434,10 @@ CAUSES = [
     ("only 150 of its 600 images", {"used": np.arange(600) < 150}),
     ("It was as low as 0. ... and rose again", {"at": (0, 0.5, 1, 0.5, -0.1, -0.1), "by": NONE}),
     ("Each of 5 steps ... ten times as long", STAYS | {"by": [0.01] * 5}),
-    ("larger than that of another by more than 0.9", {"loss": softmax_of_a_softmax, "by": NONE}),
+    (
+        "larger than that of another by more than ... how often do you take softmax",
+        {"loss": softmax_of_a_softmax, "by": NONE},
+    ),
     ("It still falls at the end", {"at": (0, 0.1, 0.2, 0.3, 0.4, 0.6)}),
 ]
 

@@ -49,6 +49,9 @@ the kernel turned | dW[::-1, ::-1]
     Does W[0, 0] look at the upper left neighbour, or at the lower right one?
 rows and columns exchanged | dW.swapaxes(0, 1)
     Which of u and v moves down, and which across?
+u in both slices | v : v -> u : u
+v in both slices | u : u -> v : v
+    Which of u and v moves down, and which across? Does each have a slice of its own?
 upside down | dW[::-1]
     Does W[0, 1] look at the neighbour above, or below?
 left and right exchanged | dW[:, ::-1]
@@ -77,6 +80,7 @@ only the first neighbours | dW * (np.arange(3) == 0)[:, None, None, None]
 only the first neighbours | dW * (np.arange(9) == 0).reshape(3, 3, 1, 1)
     Is the return inside a loop?
 the same for all neighbours | u : u -> 1 : 1 & v : v -> 1 : 1
+the same for all neighbours | u : u -> 0 : 0 & v : v -> 0 : 0
     Does your slice of x depend on u and v?
 averaged over the positions of an image | dW / (dy.shape[1] * dy.shape[2])
     A weight moves the output at every position. Do the effects add up?

@@ -51,6 +51,9 @@ the kernel not turned | 2 - u -> u & 2 - v -> v
 the kernel turned upside down only | 2 - v -> v
 the kernel turned left to right only | 2 - u -> u
     Two axes of the kernel have a direction. Which have you turned?
+u in both slices | 2 - v -> 2 - u
+v in both slices | 2 - u -> 2 - v
+    Which of u and v moves down, and which across? Does each have a slice of its own?
 the kernel transposed | 2 - u -> v & 2 - v -> u
     Is it a half turn, or a reflection in the diagonal?
 only the centre | dx += -> dx += (u == v == 1) *

@@ -45,7 +45,8 @@ HINTS = """
 
 MISTAKES = """
 a pair that occurs twice counted once | np.add.at(counts, (x, y), 1) -> counts[x, y] += 1
-    Print `a = np.zeros(3); a[[1, 1]] += 1; print(a)`. How often has it added?
+    The same pair may come several times. How often do your lines add it? (If x and y stand in the brackets: print `a =
+    np.zeros(3); a[[1, 1]] += 1; print(a)`.)
 the columns made shares | axis=1, keepdims -> axis=0, keepdims
     A row says what may come after one word. Which of your sums are 1: those of the rows, or of the columns?
 shares of all pairs | counts.sum(axis=1, keepdims=True) -> counts.sum()

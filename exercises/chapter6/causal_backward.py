@@ -50,6 +50,9 @@ HINTS = """
 MISTAKES = """
 nothing hidden | np.where(seen, scores, -np.inf) -> scores
     Print your weights for T = 3. Which of them belong to places that come later?
+weights hidden after softmax | np.where(seen, scores, -np.inf) -> scores & = exp / exp.sum(axis=-1, keepdims=True) ->
+        = seen * exp / exp.sum(axis=-1, keepdims=True)
+    Add up the weights of your first row. Should they not make 1?
 hidden at the end alone | np.where(seen, scores, -np.inf) -> scores & = weights * ( -> = seen * weights * (
     You have hidden the derivatives. Had the hidden scores no part in your weights, and in your sums?
 the mask turned round | np.tri(scores.shape[1], dtype=bool) -> np.tri(scores.shape[1], dtype=bool).T

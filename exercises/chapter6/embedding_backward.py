@@ -47,11 +47,13 @@ HINTS = """
 
 MISTAKES = """
 a word that occurs twice counted once | np.add.at(dE, x, dy) -> dE[x] += dy
-    Print `a = np.zeros(3); a[[1, 1]] += 1; print(a)`. How often has it added?
+    The same word may come several times. How often do your lines add to its row? (If x stands in the brackets: print
+    `a = np.zeros(3); a[[1, 1]] += 1; print(a)`.)
 the mean over the places of a word | dE = dE / np.maximum(np.bincount(x.ravel(), minlength=V), 1)[:, None]
     A row reaches the loss in several places. Do the effects add up, or average?
 a word that occurs twice in a text counted once | np.add.at(dE, x, dy) -> for b in range(B): dE[x[b]] += dy[b]
-    Print `a = np.zeros(3); a[[1, 1]] += 1; print(a)`. How often has it added?
+    The same word may come several times. How often do your lines add to its row? (If x stands in the brackets: print
+    `a = np.zeros(3); a[[1, 1]] += 1; print(a)`.)
 only the last text | np.add.at(dE, x, dy) -> np.add.at(dE, x[-1], dy[-1])
 only the first text | np.add.at(dE, x, dy) -> np.add.at(dE, x[0], dy[0])
     All texts look up rows of the same table. Are all of them in your sum?

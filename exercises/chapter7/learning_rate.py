@@ -76,8 +76,8 @@ not halved | (1 + np.cos(np.pi * share)) / 2 -> (1 + np.cos(np.pi * share))
     1 + cos goes from 2 to 0. From which number should the share go?
 the cosine as it is | (1 + np.cos(np.pi * share)) / 2 -> np.cos(np.pi * share)
     The cosine goes from 1 to -1. From which number to which should the share go?
-it grows again after the end | min((t - warm) / (steps - warm), 1) -> (t - warm) / (steps - warm)
-    Where is the cosine after pi? What should the rate be after the last step?
+it goes on after the end | min((t - warm) / (steps - warm), 1) -> (t - warm) / (steps - warm)
+    [Where is the cosine after pi?] What should the rate be after the last step?
 nothing after the end | rate = rate * (t <= steps)
     What should the rate be after the last step: 0, or `least`?
 lr after the end | rate = lr if t > steps else rate

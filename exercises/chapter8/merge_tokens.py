@@ -72,6 +72,9 @@ from right to left | joined, i = [], 0 -> w = words[::-1]; joined, i = [], 0 & w
         & words[i] == first and words[i + 1] == second -> w[i] == second and w[i + 1] == first
         & else words[i]) -> else w[i]) & np.array(joined) -> np.array(joined[::-1])
     In 1 1 1, which two become one: the two on the left, or those on the right?
+a word that belongs to two pairs | hit = (words[:-1] == first) & (words[1:] == second);
+        joined = np.where(np.append(hit, False), new, words)[~np.append(False, hit)]
+    In 1 1 1, with first = second = 1, how many pairs do your lines find? Which words are used up by the first of them?
 the pair removed | joined.append(new if pair else words[i]) -> joined += [] if pair else [words[i]]
     Something should stand where the pair was.
 the new word twice | joined.append(new if pair else words[i]) -> joined += [new, new] if pair else [words[i]]

@@ -123,12 +123,17 @@ def is_method_of(call):
 
 def typed(tree):
     """(line, name, whether it does nothing) of each part of a tree that is one of those in mistakes.md."""
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    loops = [node.target for node in nodes if isinstance(node, (ast.For, ast.comprehension))]
+    counters = {name for target in loops for name in names_in(target)}
+    for node in nodes:
         match node:
             case ast.Expr(ast.Compare(ops=[ast.Eq()])):
                 yield node.lineno, "== where = belongs", True
-            case ast.AugAssign(ast.Subscript(ast.Subscript()), ast.Sub(), ast.Constant(1)):
-                yield node.lineno, "a subtraction from a copy", True
+            case ast.AugAssign(ast.Subscript(ast.Subscript(_, rows)), ast.Sub(), ast.Constant(1)):
+                is_a_row = isinstance(rows, ast.Constant) or getattr(rows, "id", "") in counters
+                if not is_a_row:  # a row is no copy
+                    yield node.lineno, "a subtraction from a copy", True
             case ast.List([ast.Compare(ops=[ast.Gt()])]):
                 yield node.lineno, "a list in place of the mask", False
             case ast.Subscript(_, ast.Compare(ops=[ast.Gt()]), ast.Load()):
@@ -408,12 +413,12 @@ def call_edits(node, sizes):
     if name == "len" or name == "range":
         yield from ((1, "a size" if name == "len" else "a loop", here, size_of(name, size)) for size in sizes)
     if name == "range":
-        *first, last = arguments or [number(0)]
+        first, last, step = ends_of_range(arguments)
         for by in (1, -1):
             more = ast.BinOp(last, ast.Add(), number(by))
-            yield 1, "a loop", here, called(function, [*first[:1], more], [])
-        yield 1, "a loop", here, called(function, [last], [])
-        yield 1, "a loop", here, called(function, [number(1), last], [])
+            yield 1, "a loop", here, called(function, [*first, more, *step], [])
+        yield 1, "a loop", here, called(function, [*([number(0)] if step else []), last, *step], [])
+        yield 1, "a loop", here, called(function, [number(1), last, *step], [])
     for i, j in combinations(range(min(3, len(arguments))), 2):
         if name not in ("range", "reshape", "swapaxes") and not isinstance(arguments[i], ast.Starred):
             yield 1, "an order", here, called(function, exchanged(arguments, i, j), keywords)
@@ -422,6 +427,14 @@ def call_edits(node, sizes):
             rest = [other for other in keywords if other is not keyword]
             kind = {"dtype": "a type", "out": "a copy"}.get(keyword.arg, "a function")
             yield 0, kind, here, called(function, arguments, rest)
+
+
+def ends_of_range(arguments):
+    """Of the arguments of `range`: its first value as a list, or none; its end; its step as a list, or none."""
+    if len(arguments) < 2:
+        return [], arguments[0] if arguments else number(0), []
+    first, last, *step = arguments
+    return [first], last, step
 
 
 def additions(node, names, sizes, context):
@@ -566,6 +579,10 @@ def statement_edits(one, names):
                 before = copy.copy(target)
                 before.ctx = ast.Load()
                 yield 1, "a copy", ast.Assign([target], ast.BinOp(before, op, value))
+            if isinstance(target, ast.Subscript) and isinstance(op, ast.Add):
+                array = copy.copy(target.value)
+                add = ast.Attribute(ast.Attribute(read("np"), "add", ast.Load()), "at", ast.Load())
+                yield 1, "an index that occurs twice", ast.Expr(called(add, [array, target.slice, value], []))
         case ast.Expr(ast.Compare(ast.Name() | ast.Subscript() as target, [ast.Eq()], [value])):
             target = copy.copy(target)
             target.ctx = ast.Store()

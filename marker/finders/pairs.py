@@ -4,7 +4,7 @@ import numpy as np
 
 from marker.budget import LINES, Budget, counted
 from marker.compare import answered
-from marker.equal import agree
+from marker.equal import ROUNDING, agree
 from marker.finder import Finder
 from marker.verdict import Verdict, in_words
 
@@ -34,7 +34,9 @@ def say(found, wrongs):
         except SyntaxError:  # the second has changed a part of what the first has typed
             continue
         budget.limit = min(LINES, budget.lines)
-        if all(gives(trials[t]["numbers"], exercise.wrong_values(compiled, given[t], budget), given[t]) for t in order):
+        values = (exercise.wrong_values(compiled, given[t], budget) for t in order)
+        is_so = all(gives(trials[t]["numbers"], wrong, given[t]) for t, wrong in zip(order, values, strict=True))
+        if is_so and all(is_in(exercise, mistake, trials, given) for mistake in (first, second)):
             found.append({mistake.name: mistake for mistake in (first, second)})
         if budget.lines <= 0:
             break
@@ -49,6 +51,19 @@ def say(found, wrongs):
 def gives(numbers, wrong_values, g):
     """Whether these are the numbers of one trial: those that are wrong as given, all others right."""
     return all(agree(a, wrong_values.get(name, getattr(g, name))) for name, a in numbers.items())
+
+
+def is_in(exercise, mistake, trials, given):
+    """Whether a learner's lines may have this mistake: no number that it makes wrong is right in any trial."""
+    for g, trial in zip(given, trials, strict=False):
+        for name, wrong in exercise.values(mistake, g).items():
+            mine, right = trial["numbers"].get(name), np.asarray(getattr(g, name), np.float64)
+            if mine is not None and mine.shape == right.shape == np.shape(wrong):
+                near = ROUNDING * np.abs(right).max(initial=0)
+                is_wrong = ~(np.abs(wrong - right) <= near)
+                if (is_wrong & (np.abs(mine - right) <= near)).any():
+                    return False
+    return True
 
 
 FINDER = Finder(lambda *_: None, say)

@@ -29,6 +29,7 @@ from marker.budget import SPEND, Budget, Stopped, count_lines, hidden
 from marker.compare import sums
 from marker.equal import ROUNDING, agree, sizes
 from marker.finder import Finder
+from marker.finders import sometimes
 from marker.finders.edits import edits_of, made, names_in, span, together
 from marker.trial import as_array, call, right_results
 from marker.verdict import FAR_OFF, PLACES, Verdict, in_words
@@ -71,7 +72,7 @@ def search(exercise, module, source, given, rights, more, may_be_two=True, chang
             tried += [(edit, trial.tried(edit, is_left=may_be_two)) for edit in group]
             full = [edit for edit, found in tried if found.right == names]
             if full := [edit for edit in full if trial.holds(edit, names)]:
-                return described(full, source, names)
+                return described(at_uses(trial, edits, full, names) or full, source, names)
         if may_be_two and (place := search_two(trial, edits, tried, source, names)):
             return place
         part = [(edit, found.right) for edit, found in tried if found.right and found.right != names]
@@ -89,6 +90,25 @@ def search(exercise, module, source, given, rights, more, may_be_two=True, chang
             return described(some, source, ()) | {"more": True}
         pair = both(trial, tried, names)
         return described([pair], source, names) if pair else None
+
+
+def at_uses(trial, edits, full, names):
+    """Of edits that put a factor where an array is made, those that put it where the array is used, if they do it, too.
+
+    Where an array is made, it may be what it should be: the mean of a product, say, by which something is multiplied.
+    """
+    wanted = set()
+    for edit in full:
+        match edit.holder, edit.new:
+            case {"targets": [ast.Name(name)]}, ast.BinOp(_, op, ast.Name(factor)) if edit.kind == "a factor":
+                wanted.add((name, type(op), factor))
+    uses = []
+    for edit in edits:
+        match edit.holder[edit.key], edit.new:
+            case ast.Name(name), ast.BinOp(ast.Name(left), op, ast.Name(factor)) if name == left:
+                if (name, type(op), factor) in wanted and trial.tried(edit).right == names:
+                    uses.append(edit)
+    return [edit for edit in uses if trial.holds(edit, names)]
 
 
 def search_two(trial, edits, tried, source, names):
@@ -388,14 +408,14 @@ class Trial:
         return [np.asarray(getattr(self.given[t], name), np.float64) for name in self.exercise.gives]
 
     def may_have(self, mistake):
-        """Whether the learner's own function may have a known mistake: most of what that makes wrong is wrong in it."""
+        """Whether the learner's own function may have a known mistake: none of what that makes wrong is right in it."""
         t = self.order[0]
         wrong = dict(zip(*self.known_in(t), strict=True))[mistake]
         self.budget.limit = self.own[t] + GRACE
         _, results = self.results(t, self.codes.values())
         right, mine = flat(self.rights(t), self.rights(t)), flat(results, self.rights(t))
         near = CLOSE * np.abs(right).max()
-        return mine is None or (np.abs(mine - right) <= near)[np.abs(wrong - right) > near].mean() < 0.5
+        return mine is None or not (np.abs(mine - right) <= near)[np.abs(wrong - right) > near].any()
 
     def spend(self, lines):
         """Lines are counted; and memory, but not before there is a loop, because to trace it takes time.
@@ -493,9 +513,13 @@ def changed(wrongs):
 
 
 def say(place, wrongs):
-    """The `Verdict` that leads to that place."""
-    if not place:
+    """The `Verdict` that leads to that place; None if another finder says more."""
+    if not place or ("nearer" in place and wrongs.outcome.notes.found.get("depart")):
         return None
+    if "left" in place:
+        _, mistake, is_always = sometimes.likeliest(wrongs)
+        if mistake and mistake.name == place["left"] and not is_always:
+            return None  # one mistake, and not two
     exercise, verdict = wrongs.exercise, wrongs.verdict
     kind, where, question = asked(place, wrongs)
     first, *_ = verdict.text.split("\n")

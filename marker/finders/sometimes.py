@@ -10,8 +10,18 @@ from marker.verdict import FAR_OFF, Verdict, in_words
 
 def say(found, wrongs):
     """The `Verdict` that names the one that explains the most trials, where nothing explains all; or None."""
-    if wrongs.verdict.name not in FAR_OFF:
+    name, mistake, is_always = likeliest(wrongs)
+    if not mistake:
         return None
+    text = in_words("always" if is_always else "sometimes", name=name, mistake=mistake.name)
+    return Verdict(False, mistake.name, f"{text}\n{mistake.question}", drawn=True, question=mistake.question)
+
+
+def likeliest(wrongs):
+    """(a result, the mistake that gives its numbers in the most trials, whether in all of them); None where there is
+    none."""
+    if wrongs.verdict.name not in FAR_OFF:
+        return "", None, False
     answer, ways = answered(wrongs.exercise, wrongs.seed, wrongs.outcome), []
     for t, name in first_wrong(answer):
         for mistake in wrongs.exercise.known:
@@ -19,11 +29,9 @@ def say(found, wrongs):
             if name in wrongs.exercise.values(mistake, answer.given[t]) and in_both(answer, t, name, value):
                 ways.append((sum(in_both(answer, i, name, value) for i in range(len(answer.trials))), name, mistake))
     if not ways:
-        return None
+        return "", None, False
     _, name, mistake = max(ways, key=lambda way: way[0])
-    is_always = in_all(answer, name, partial(returned, wrongs.exercise, mistake, name))
-    text = in_words("always" if is_always else "sometimes", name=name, mistake=mistake.name)
-    return Verdict(False, mistake.name, f"{text}\n{mistake.question}", drawn=True, question=mistake.question)
+    return name, mistake, in_all(answer, name, partial(returned, wrongs.exercise, mistake, name))
 
 
 def first_wrong(answer):

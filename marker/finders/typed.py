@@ -18,6 +18,8 @@ def say(found, wrongs):
     """The `Verdict` that names such a part, if it is where the mistake is."""
     place = wrongs.outcome.notes.found.get("place")
     for line, name, _ in found:
+        if name == "only the entries that are on" and wrongs.verdict.name != "wrong shape":
+            continue  # in `a[mask] = b[mask]`, say, that is right
         if not place or line in place["lines"]:
             text = f"{in_words('typed', line=int(line), name=name)}\n{TYPED[name]}"
             return Verdict(False, name, text, drawn=wrongs.verdict.drawn, question=TYPED[name])

@@ -8,8 +8,19 @@ from marker.verdict import Verdict, in_words
 
 
 def look(attempt, wrongs):
-    read, needed = names_in(ast.parse(attempt.source)), names_in(ast.parse(attempt.exercise.answer))
-    return [name for name in attempt.exercise.takes if name in needed and name not in read]
+    """The names of the arguments that the right answer reads and the learner's file does not.
+
+    None, if another right answer may do without them: a known form of it, or any, where more is given than is needed.
+    """
+    exercise, read = attempt.exercise, set(names_in(ast.parse(attempt.source)))
+    needed = set(names_in(ast.parse(exercise.answer)))
+    unread = [name for name in exercise.takes if name not in read]
+    not_needed = [name for name in exercise.takes if name not in needed]
+    arguments = set(exercise.takes)
+    forms = [arguments.intersection(names_in(ast.parse(form))) for form in exercise.harmless_forms]
+    if len(unread) <= len(not_needed) or any(form <= read for form in forms):
+        return []
+    return [name for name in unread if name in needed]
 
 
 def say(found, wrongs):

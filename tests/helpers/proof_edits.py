@@ -15,7 +15,7 @@ LLAMA = "--model llama --dataset names --width 8 --heads 2 --keys 1 --hidden 8 -
 PROVEN = "is proven, as far as these go."
 RIGHT = "Your gradients are right; mlp_autograd.py and mlp_torch.py are another network."
 NO_DERIVATIVE = "not the derivative of its own loss"
-OUTVOTED = "is not that of differences of its loss, mlp_autograd.py and mlp_torch.py, which agree."
+OUTVOTED = "is not that of mlp_autograd.py, mlp_torch.py and central differences, which agree."
 
 # Lines of the files, and what the rows below do to them.
 M, T, TORCH, TAPE = "mlp_np.py", "mlp_torch.py", "main_torch.py", "autograd_np.py"
@@ -44,7 +44,7 @@ class Edit(NamedTuple):
     name: str
     options: str
     changes: list  # [(file, what is there, what stands there then)]
-    wrong: str  # the files and functions of which it says "... is wrong", in alphabetical order
+    wrong: str  # the files and functions of which it says "... is wrong" or "... does not move", in alphabetical order
     words: str  # among those that it prints or, if the status is 2, among those on stderr; NN: a number of a line
     status: int
 
@@ -90,7 +90,7 @@ EDITS = [
     Edit("no Python", MLP, [(M, RELU, "self.a1 = = 3")], "", "mlp_np.py:NN, self.a1 = = 3  # (B, H): invalid syntax", 2),
     Edit("params that are copies", MLP, [(M, "self.params = {name: p.astype(dtype)", "self._p = {name: p.astype(dtype)"), (M, "    def forward(self, x):", COPIES)], "", "mlp_np.py:NN: `params` has a new array for W1 every time", 2),
     Edit("gradients that add up", MLP, [(M, DW2, "self.acc = getattr(self, 'acc', 0) + self.a1.T @ dlogits; dW2 = self.acc")], M, f"gradient of W2 is {NO_DERIVATIVE}", 1),
-    Edit("Nesterov", MLP, [("main_np.py", "p -= lr * v  # p", "p -= lr * (dp + momentum * v)  # p")], "", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
+    Edit("Nesterov", MLP, [("main_np.py", "p -= lr * v  # p", "p -= lr * (dp + momentum * v)  # p")], "main_np.update", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
     Edit("clipped in the step", MLP, [("main_np.py", STEP, "    grads = {n: np.clip(g, -.001, .001) for n, g in grads.items()}\n" + STEP)], "main_np.train_step", "it does something to the gradients", 1),
     Edit("the tape's ReLU", MLP, [(TAPE, "lambda dy: dy * (y > 0)", "lambda dy: dy * (y > .1)")], "mlp_autograd.py", "mlp_autograd.py is wrong, and mlp_np.py is right: their logits are the same.", 1),
     Edit("GELU in PyTorch", MLP, [(T, "relu", "gelu")], "", "Your gradients are right; mlp_torch.py is another network.", 0),
@@ -106,10 +106,10 @@ EDITS = [
     Edit("the size of x", MLP, [(M, DW1, "dW1 = np.abs(self.x).T @ self.dz1")], M, f"gradient of W1 is {NO_DERIVATIVE}", 1),
     Edit("W2 not transposed", MLP, [(M, "dlogits @ W2.T  #", "dlogits @ W2  #")], "", "mlp_np.py:NN, self.da1 = dlogits @ W2", 2),
     Edit("b1 too large by 1e-7", MLP, [(M, DB1, f"{DB1} * (1 + 1e-7)")], M, "in step 1, its gradient of b1 is not that of", 1),
-    Edit("by 1e-8, three judges", MLP, [(M, DW2, f"{DW2} * (1 + 1e-8)"), (T, "relu", "gelu")], M, "in step 1, its gradient of W2 is not that of differences of its loss and mlp_autograd.py, which agree.", 1),
-    Edit("by 3e-9, three judges", MLP, [(M, DB1, f"{DB1} * (1 + 3e-9)"), (T, "relu", "gelu")], M, "in step 1, its gradient of b1 is not that of differences of its loss and mlp_autograd.py, which agree.", 1),
+    Edit("by 1e-8, three judges", MLP, [(M, DW2, f"{DW2} * (1 + 1e-8)"), (T, "relu", "gelu")], M, "in step 1, its gradient of W2 is not that of mlp_autograd.py and central differences, which agree.", 1),
+    Edit("by 3e-9, three judges", MLP, [(M, DB1, f"{DB1} * (1 + 3e-9)"), (T, "relu", "gelu")], M, "in step 1, its gradient of b1 is not that of mlp_autograd.py and central differences, which agree.", 1),
     Edit("two against two", MLP, [(M, DW2, "dW2 = 2 * self.a1.T @ dlogits"), (T, "self.layer2(a1)", TWICE_IN_PYTORCH)], "", "Who is wrong is open, because no majority agrees in the gradient of W2", 1),
-    Edit("by 3e-6, three judges", MLP, [(M, DW2, f"{DW2} * (1 + 3e-6)"), (T, "relu", "gelu")], M, "in step 1, its gradient of W2 is not that of differences of its loss and mlp_autograd.py, which agree.", 1),
+    Edit("by 3e-6, three judges", MLP, [(M, DW2, f"{DW2} * (1 + 3e-6)"), (T, "relu", "gelu")], M, "in step 1, its gradient of W2 is not that of mlp_autograd.py and central differences, which agree.", 1),
     Edit("noise in backward", MLP, [(M, DW2, f"{DW2} + np.random.normal(0, 1e-3)")], "", "mlp_np.py gives another result every time", 2),
     Edit("one entry", MLP, [(M, DW1, f"{DW1}; dW1[300, 3] += 1e-3")], M, f"gradient of W1 is {NO_DERIVATIVE}", 1),
     Edit("decay in backward", MLP, [(M, DW2, f"{DW2} + 0.01 * W2")], M, f"gradient of W2 is {NO_DERIVATIVE}", 1),
@@ -124,22 +124,22 @@ EDITS = [
     Edit("half the loss", MLP, [(M, LOSS, f"{LOSS} * 0.5")], f"loss {M}", f"its dlogits, and so each gradient that follows from it, is {NO_DERIVATIVE}", 1),
     Edit("a thousandth more", MLP, [(M, "dlogits[rows, y] -= 1", "dlogits[rows, y] -= 1.001")], M, f"its dlogits, and so each gradient that follows from it, is {NO_DERIVATIVE}", 1),
     Edit("64 for the batch", MLP, [(M, "dlogits /= len(y)", "dlogits /= 64")], M, f"its dlogits, and so each gradient that follows from it, is {NO_DERIVATIVE}", 1),
-    Edit("dlogits too large by 3e-6", MLP, [(M, "dlogits /= len(y)", "dlogits /= len(y) / (1 + 3e-6)")], M, "in step 1, its dlogits is not that of differences of its loss and mlp_torch.py, which agree.", 1),
+    Edit("dlogits too large by 3e-6", MLP, [(M, "dlogits /= len(y)", "dlogits /= len(y) / (1 + 3e-6)")], M, "in step 1, its dlogits is not that of mlp_torch.py and central differences, which agree.", 1),
     Edit("one more in the batch", LLAMA, [(M, "dlogits /= len(y)", "dlogits /= len(y) + 1")], M, f"its dlogits, and so each gradient that follows from it, is {NO_DERIVATIVE}", 1),
     Edit("compute_loss doubles", MLP, [("main_np.py", "return loss, dlogits.reshape(logits.shape)", "return loss, 2 * dlogits.reshape(logits.shape)")], "main_np.compute_loss", f"its dlogits, and so each gradient that follows from it, is {NO_DERIVATIVE}", 1),
-    Edit("the step says twice the loss", MLP, [("main_np.py", "return loss, (logits", "return 2 * loss, (logits")], "main_np.train_step", "it returns another loss than compute_loss finds", 1),
+    Edit("the step says twice the loss", MLP, [("main_np.py", "return loss, n_right /", "return 2 * loss, n_right /")], "main_np.train_step", "it returns another loss than compute_loss finds", 1),
     Edit("forward twice", MLP, [("main_np.py", "    logits = network.forward(x)  #", "    network.forward(x)\n    logits = network.forward(x)  #")], "", PROVEN, 0),
     Edit("the step halves x", MLP, [("main_np.py", "    logits = network.forward(x)  #", "    logits = network.forward(0.5 * x)  #")], "main_np.train_step", "it gives forward another x than the batch's", 1),
     Edit("the step shrinks W1", MLP, [("main_np.py", STEP, f'{STEP}    network.params["W1"] *= 0.999\n')], "main_np.train_step", "it changes W1 after the optimizer", 1),
     Edit("the step doubles the rate", MLP, [("main_np.py", STEP, "    optimizer.step(network.params, grads, 2 * lr)\n")], "main_np.train_step", "it gives the optimizer another learning rate", 1),
-    Edit("half the momentum", MLP, [("main_np.py", "v *= momentum  #", "v *= 0.5 * momentum  #")], "", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
-    Edit("biases decay", DECAY, [("main_np.py", "if weight_decay and p.ndim > 1:  # weights shrink", "if weight_decay:  # all shrink")], "", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
-    Edit("a step more", ADAMW, [("main_np.py", "1 - beta1**step,", "1 - beta1 ** (step + 1),")], "", "main_np.update_adamw does not move the parameters as torch.optim.AdamW does.", 1),
+    Edit("half the momentum", MLP, [("main_np.py", "v *= momentum  #", "v *= 0.5 * momentum  #")], "main_np.update", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
+    Edit("biases decay", DECAY, [("main_np.py", "if weight_decay and p.ndim > 1:  # weights shrink", "if weight_decay:  # all shrink")], "main_np.update", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
+    Edit("a step more", ADAMW, [("main_np.py", "1 - beta1**step,", "1 - beta1 ** (step + 1),")], "main_np.update_adamw", "main_np.update_adamw does not move the parameters as torch.optim.AdamW does.", 1),
     Edit("an update to nan", MLP, [("main_np.py", "p -= lr * v  #", "p -= lr * v + np.where(p == p.max(), np.nan, 0)  #")], "", "main_np.update: the first array that is not finite is W1, in step 1", 2),
     Edit("PyTorch's loss twice", MLP, [(TORCH, "    loss.backward()", "    (2 * loss).backward()")], "main_torch.train_step", "main_torch.train_step is wrong, and mlp_np.py is right", 1),
     Edit("PyTorch clips", MLP, [(TORCH, "    loss.backward()", "    loss.backward()\n    torch.nn.utils.clip_grad_norm_(network.parameters(), 0.01)")], "main_torch.train_step", "main_torch.train_step is wrong, and mlp_np.py is right", 1),
-    Edit("PyTorch smooths labels", MLP, [(TORCH, "y.flatten())  # a row", "y.flatten(), label_smoothing=0.1)  # a row")], "main_torch.train_step", "main_torch.train_step is wrong, and mlp_np.py is right", 1),
-    Edit("PyTorch's biases decay", DECAY, [(TORCH, '"weight_decay": 0}', '"weight_decay": options.weight_decay}')], "", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
+    Edit("PyTorch smooths labels", MLP, [(TORCH, "ignore_index=-1, reduction", "ignore_index=-1, label_smoothing=0.1, reduction")], "main_torch.train_step", "main_torch.train_step is wrong, and mlp_np.py is right", 1),
+    Edit("PyTorch's biases decay", DECAY, [(TORCH, '"weight_decay": 0}', '"weight_decay": options.weight_decay}')], "main_np.update", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
     Edit("PyTorch detaches", MLP, [(T, "F.relu(z1)", "F.relu(z1.detach())")], T, "mlp_torch.py is wrong, and mlp_np.py is right: their logits are the same.", 1),
     Edit("PyTorch fails", MLP, [(T, "x = x.flatten(1)", "x = x.flat(1)")], "", "mlp_torch.py:NN, x = x.flat(1)", 2),
     Edit("PyTorch is no Python", MLP, [(T, "a1 = F.relu(z1)", "a1 = = F.relu(z1)")], "", "mlp_torch.py:NN, a1 = = F.relu(z1) # (B, H): invalid syntax", 2),
@@ -156,7 +156,7 @@ EDITS = [
     Edit("a package that is not there", MLP, [(M, "import numpy as np\n", "import numpy as np\nimport nmupy\n")], "", "nmupy is not installed", 2),
     Edit("another name of the loss", MLP, [(M, "def softmax_cross_entropy(", "def softmax_crossentropy(")], "", "cannot import name 'softmax_cross_entropy'", 2),
     Edit("an infinite gradient", MLP, [(M, DB2, f"{DB2} / 0")], "", "mlp_np.py: the first array that is not finite is the gradient of b2, in step 1", 2),
-    Edit("the third call of forward", MLP, [(M, "self.z1 = self", f"{COUNT}; x = x * (1.001 if self.n == 3 else 1); self.z1 = self"), (M, X, f"{X} * 1"), (M, Z1, "x.reshape(len(x), -1) @ W1 + b1 ")], M, "", 1),
+    Edit("the third call of forward", MLP, [(M, "self.z1 = self", f"{COUNT}; x = x * (1.001 if self.n == 3 else 1); self.z1 = self"), (M, X, f"{X} * 1"), (M, Z1, "x.reshape(len(x), -1) @ W1 + b1 ")], "", "mlp_torch.py and mlp_np.py are not the same run", 1),
     Edit("the batch's mean", RESNET, [("resnet_np.py", "(dy - dbeta / self.n - dgamma", "(dy - dgamma")], "resnet_np.py", f"are {NO_DERIVATIVE}", 1),
     Edit("a kernel not turned", RESNET, [("resnet_np.py", "convolve(dy, W[::-1, ::-1].swapaxes(2, 3), 1)", "convolve(dy, W.swapaxes(2, 3), 1)")], "resnet_np.py", f"are {NO_DERIVATIVE}", 1),
     Edit("another variance to remember", RESNET, [("resnet_np.py", "var * (n / max(n - 1, 1))", "var")], "", "resnet_torch.py and resnet_np.py are not the same run", 1),

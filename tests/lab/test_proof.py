@@ -20,7 +20,8 @@ import mlp_np
 import networks
 from conftest import ROOT, SMALL, slow_but
 from lab import judges, prove
-from networks import NETWORKS, OPTIMIZERS, Rule, parse_options
+from loading.options import parse_options
+from networks import NETWORKS, OPTIMIZERS, Rule
 from support import options as opt
 from support import program
 from support.checkpoint import load_checkpoint

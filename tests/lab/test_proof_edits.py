@@ -118,7 +118,7 @@ def test_an_edit_is_judged(name, project, small):
         status = run_program(edit.options, small)
         is_line = names_its_line(err.getvalue(), project)
     out, err = out.getvalue(), err.getvalue()
-    wrong = sorted({*re.findall(r"(\S+) is wrong", out)} - {"Who"})
+    wrong = sorted({*re.findall(r"(\S+) (?:is wrong|does not move)", out)} - {"Who"})
     assert (status, " ".join(wrong)) == (edit.status, edit.wrong), out + err
     assert re.search(re.escape(edit.words).replace("NN", r"\d+"), err if status >= 2 else out), out + err
     assert err.count("\n") == (status >= 2) and is_line, err
