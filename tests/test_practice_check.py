@@ -1,8 +1,12 @@
 """`python practice.py check FILE`: whoever writes an exercise is told what is wrong with its file."""
 
+import ast
+import copy
 import re
 import shutil
+import textwrap
 
+import numpy as np
 import pytest
 
 import practice
@@ -10,7 +14,8 @@ from conftest import ROOT, in_turn, rows
 from exercises.catalogue import BY_NAME, EXERCISES
 from marker import check, runner
 from marker.catalogue import Catalogue
-from marker.exercise import change
+from marker.exercise import Exercise, change
+from marker.statement import split_answer
 
 WRITTEN = [exercise for exercise in EXERCISES if exercise.inputs]
 
@@ -22,7 +27,7 @@ import numpy as np
 
 def mean_of_row(a):
     """Return a mean for each row, (N,)."""
-    m = ...
+    m = a[:, :-1].sum(axis=1) / (a.shape[1] - 1)
     return m
 
 
@@ -38,12 +43,6 @@ def rows(rng):
 
 INPUTS = [rows]
 
-
-def answer(a):
-    m = a[:, :-1].sum(axis=1) / (a.shape[1] - 1)
-    return m
-
-
 HINTS = """
 1. One.
 2. Two.
@@ -58,7 +57,7 @@ the last entry, too | a.mean(axis=1)
 EDITS = [
     ("a=a, m=", "a=a, degree=2, m=", "nothing to look at"),  # a constant is no size
     ("    N, K = rng", "    N, K = 3\n    N, K = rng", "mean_of_row.py, line 17, `N, K = 3`: TypeError"),
-    ("a = rng.normal(size=(N, K))", "a = np.ones((N, K))", "line 18, `a = np.ones((N, K))`: NameError"),
+    ("a = rng.normal(size=(N, K))", "a = nq.ones((N, K))", "line 18, `a = nq.ones((N, K))`: NameError"),
     ("rng.normal(size=(N, K))", "rng.normal(size=(N, 1)).repeat(K, 1)", "gives the right numbers (seed"),
     (
         "the last entry, too |",
@@ -69,9 +68,81 @@ EDITS = [
     ("def mean_of_row", "class mean_of_row", "its stub has no title, or no function"),
     ("[rows]", "[]", "it has no INPUTS"),
     ("a[:, :-1].mean(axis=1))", "a[:, :-1].max(axis=1))", "the answer is not right"),
+    (", m=a[:, :-1].mean(axis=1)", "", "nothing proves m: the function that draws the"),
+    ("    m = a[:, :-1]", "    # k = ...\n    m = a[:, :-1]", "its dots set k, and it returns m"),
+    ("    return m", "    return a.min()", "the last line of `mean_of_row` should return its results by name"),
     ("    m = a[:, :-1].sum", "    m = a[:, 0 : -1].sum", "nothing to look at"),
     ("    m = a[:, :-1].sum", "    m = np.where(a.max() > 50, 0, 1) * a[:, :-1].sum", "`a.max() > 50` -> `"),
 ]
+
+
+# An exercise with a loss: arrays are drawn in the shapes of the stub, and the right result is that of the answer.
+WITH_LOSS = '''"""Back through a softplus, dz.
+
+    z, da (B, H)   da is the derivative of the loss with respect to a = log(1 + exp(z))
+"""
+
+import numpy as np
+
+
+def softplus(z, da):
+    """Return dz (B, H)."""
+    dz = da / (1 + np.exp(-z))
+    return dz
+
+
+# ---- what follows is not handed out ----
+LOSS = {"z": lambda z, da: (np.log(1 + np.exp(z)) * da).sum()}
+
+HINTS = """
+1. One.
+2. Two.
+3. Three.
+"""
+
+MISTAKES = """
+the mask of a ReLU | da * (z > 0)
+    Is the slope 0 for z = -1?
+    > dz = da.copy()
+    > dz[z <= 0] = 0
+"""
+'''
+OF_LOSSES = [
+    ("z, da (B, H)", "z, da (B, H)", "nothing to look at"),
+    ("da / (1 + np.exp(-z))", "da * np.exp(z)", ", and the slope of the loss there is "),
+    ("da / (1 + np.exp(-z))", "da / (1.001 + np.exp(-z))", ", and the slope of the loss there is "),
+    ("da / (1 + np.exp(-z))", "da.sum(axis=0)", "dz has the shape "),
+    ("da / (1 + np.exp(-z))", "da / (1 + np.exp(-q))", "softplus.py: NameError: name 'q' is not defined"),
+    ("np.log(1 + np.exp(z))", "np.maximum(z, 0)", "dz["),
+    ("lambda z, da: (", "lambda z, da, q: (", "the loss of z: AttributeError: "),
+    ("lambda z, da: (", "lambda z, da: np.nan * (", "nothing proves dz: its loss has a kink at each entry"),
+    ('{"z": lambda', '{"y": lambda', "LOSS has 'y', and no result is called dy"),
+    ('{"z": lambda', '{"y": lambda', "nothing proves dz: LOSS has no 'z', and the function that draws"),
+    ("z, da (B, H)", "z, da (B, H + 1)", "it has no INPUTS, and its stub does not say the shape of each"),
+    ("z, da (B, H)", "z, da (C, D, E, F, G, H, I, J)", "ValueError: its arguments have more than 7 sizes"),
+    ("dz[z <= 0] = 0", "dz[da <= 0] = 0", "'the mask of a ReLU', as a learner writes it, is called"),
+]
+
+# The same, with a kink: of entries beside it, nothing is said.
+RELU = (WITH_LOSS.replace("softplus", "relu").replace("da / (1 + np.exp(-z))", "da * (z > 0)")
+        .replace("np.log(1 + np.exp(z))", "np.maximum(z, 0)").replace("da * (z > 0)\n    Is", "1 * da\n    Is")
+        .replace("dz[z <= 0] = 0", "pass"))  # fmt: skip
+
+
+def in_the_older_form(text):
+    """An exercise's file as it was written before: the stub above the line, and the answer in a function below it."""
+    top, cut, below = text.partition("# ---- what follows is not handed out")
+    stub, answer = split_answer(top.rstrip() + "\n")
+    function = next(node for node in ast.parse(stub).body if isinstance(node, ast.FunctionDef))
+    arguments, last = ast.unparse(function.args), ast.unparse(function.body[-1])
+    lines = textwrap.indent(f"{answer}\n{last}", "    ")
+    return f"{stub}\n\n{cut}{below}\n\ndef answer({arguments}):\n{lines}\n"
+
+
+@pytest.fixture
+def marked_here(monkeypatch):
+    """Files are marked in this process, for speed."""
+    monkeypatch.setattr(runner, "apart", lambda exercise, file, seed, *how: runner.report(exercise, file, seed))
 
 
 def write(folder, old, new):
@@ -85,7 +156,101 @@ def test_what_is_wrong_is_said_with_its_line(old, new, said, tmp_path, capsys):
     path = write(tmp_path, old, new)
     status = practice.main(["--exercises", str(tmp_path), "check", str(path)])
     out = capsys.readouterr().out
-    assert said in out and bool(status) == ("nothing" not in out), out
+    assert said in out and bool(status) == ("nothing to look at" not in out), out
+
+
+@pytest.mark.parametrize(("old", "new", "said"), OF_LOSSES)
+def test_what_the_loss_says_of_the_author_is_said(old, new, said, tmp_path, capsys, marked_here):
+    assert old in WITH_LOSS
+    (path := tmp_path / "softplus.py").write_text(WITH_LOSS.replace(old, new, 1))
+    status = practice.main(["--exercises", str(tmp_path), "check", str(path)])
+    out = capsys.readouterr().out
+    assert said in out and bool(status) == ("nothing to look at" not in out), out
+
+
+def test_an_entry_beside_a_kink_is_left_out(tmp_path):
+    """There the slope of a step is that of neither side; the rest is still compared."""
+    draw = """
+from types import SimpleNamespace
+
+def draw(rng):
+    B, H = rng.choice([3, 4, 5, 7], 2, replace=False).tolist()
+    z, da = rng.normal(size=(2, B, H))
+    z[0, :2] = 1e-9, -1e-9
+    return SimpleNamespace(B=B, H=H, z=z, da=da)
+
+INPUTS = [draw]
+"""
+    for old, new in (("", ""), ("da * (z > 0)", "da * (z > 0.1)"), ("da * (z > 0)", "da * 1.001 * (z > 0)")):
+        (tmp_path / "relu.py").write_text(RELU.replace(old, new, 1) + draw)
+        exercise = Catalogue(tmp_path).exercise("relu")
+        wrong = [*check.wrong_slopes(exercise, 0)]
+        assert bool(wrong) == bool(old) and not any("[0, 0]" in text or "[0, 1]" in text for text in wrong), wrong
+
+
+@pytest.mark.parametrize("exercise", WRITTEN, ids=[exercise.name for exercise in WRITTEN])
+def test_each_result_is_proven_by_a_loss_or_in_a_second_way(exercise):
+    assert [*check.other_lines(exercise)] == []
+    assert [*check.unproven_results(exercise, 0)] == []
+    assert [*check.wrong_slopes(exercise, 0)] == []
+
+
+def without_its_mistakes(exercise, answer):
+    """A copy of an exercise with another answer, and with nothing that depends on the answer."""
+    other = copy.copy(exercise)
+    vars(other).update(answer=answer, formula=answer, mistakes=[], written=[], harmless="", drawn=(None, []))
+    return other
+
+
+def first_array(exercise):
+    """Code for the first of an exercise's arguments that has numbers."""
+    given = exercise.given(exercise.draw(0)[0])
+    arrays = {name: "" for name, value in given.items() if isinstance(value, np.ndarray)}
+    tensors = {name: ".value" for name, value in given.items() if hasattr(value, "value")}
+    return "".join(next(iter((arrays | tensors).items())))
+
+
+@pytest.mark.parametrize("exercise", WRITTEN, ids=[exercise.name for exercise in WRITTEN])
+def test_an_author_who_is_wrong_is_told(exercise):
+    """exp of an argument in place of each result, and each result with one of its numbers off by a thousandth."""
+    z = first_array(exercise) if exercise.name != "learning_rate" else "t"
+    answer = exercise.answer
+    changes = [(name, f"{answer}\n{name} = np.exp({z})") for name in exercise.gives]
+    changes += [(name, f"{answer}\n{name} = {name} + np.abs({name}).max() / 1000") for name in exercise.gives]
+    if exercise.name in ("tape_relu", "tape_max", "tape_matmul", "tape_order"):  # its last line is handed out
+        lines, _, last = answer.rpartition("\n")
+        changes = [("", f"{name} = np.exp({z})\n{last}") for name in ("y", "order")]
+        changes += [("", f"{lines}\ny.value = 1.001 * y.value\n{last}")] if "y" in lines else []
+    for name, other in changes:
+        problems = [*check.problems(without_its_mistakes(exercise, other), draws=1)]
+        assert problems and all("kink" not in text for text in problems), (other, problems)
+        assert len(exercise.gives) == 1 or any(name in text or "not right" in text for text in problems)
+
+
+def test_an_answer_with_other_arguments_or_another_return_is_said(tmp_path, capsys):
+    """In the older form both are typed twice."""
+    (path := tmp_path / "mean_of_row.py").write_text(in_the_older_form(FILE))
+    assert not practice.main(["--exercises", str(tmp_path), "check", str(path)])
+    for old, new, words in (
+        ("def answer(a)", "def answer(b)", "`answer` takes b, and `mean_of_row` takes a"),
+        (
+            "    return m",
+            "    return nonsense",
+            "`answer` ends with `return nonsense`, and `mean_of_row` with `return m`",
+        ),
+    ):
+        head, _, tail = in_the_older_form(FILE).rpartition(old)
+        path.write_text(f"{head}{new}{tail}")
+        assert practice.main(["--exercises", str(tmp_path), "check", str(path)])
+        assert words in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("exercise", WRITTEN, ids=[exercise.name for exercise in WRITTEN])
+def test_a_file_in_the_older_form_is_the_same_exercise(exercise, tmp_path):
+    (path := tmp_path / exercise.file.name).write_text(in_the_older_form(exercise.file.read_text()))
+    older = Exercise(path, exercise.folder)
+    for field in ("stub", "answer", "formula", "takes", "gives", "hints", "mistakes", "title", "size_names"):
+        assert getattr(older, field) == getattr(exercise, field), field
 
 
 @pytest.mark.slow
