@@ -161,6 +161,77 @@ prove cnn | mlp, resnet, vit, tape, gpt, llama, and not cnn
 """
 
 
+# What a command line means: its command, and its options but for those that are not given.
+COMMAND_LINES = """
+                                  | exercise
+7                                 | exercise, which 7
+dz1 --seed 3                      | exercise, which dz1, seed 3
+--seed 3 dz1                      | exercise, which dz1, seed 3
+--watch                           | exercise, watch True
+--watch next                      | next, watch True
+next --printed                    | next, printed True
+hint                              | hint
+hint 7 --folder mine              | hint, which 7, folder mine
+--exercises theirs hint           | hint, exercises theirs
+list                              | list
+run tape_train                    | run, which tape_train
+look own_gpt                      | look, which own_gpt
+reset dz1                         | reset, which dz1
+solution 7                        | solution, which 7
+train                             | train
+prove                             | prove
+prove tape                        | prove, network tape
+read png/photo.jpg                | read, picture png/photo.jpg
+review --seed 1                   | review, seed 1
+fault                             | fault
+fault mlp_np.py:61 gradient       | fault, place mlp_np.py:61, suspect gradient
+fault --seed 2                    | fault, seed 2
+mark class --out a.csv            | mark, submissions class, out a.csv
+--exercises theirs mark class --only dz1,da1 --feedback f | mark, exercises theirs, submissions class, only dz1,da1, \
+                                                            feedback f
+check a.py --seed 3               | check, file a.py, seed 3
+"""
+
+
+@pytest.mark.parametrize(("line", "meaning"), [*rows(COMMAND_LINES)])
+def test_what_a_command_line_means(line, meaning):
+    options = vars(practice.parse_options(line.split()))
+    command, *others = (part.strip() for part in re.split(r", +(?=[a-z]+ )", meaning))
+    wanted = dict(other.split(" ", 1) for other in others)
+    assert options["command"] == command
+    assert {name: str(value) for name, value in options.items() if value and name != "command"} == wanted
+
+
+def test_every_command_line_of_the_docs_is_one():
+    texts = [path.read_text(encoding="utf-8") for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))]
+    lines = {line for text in texts for line in re.findall(r"python practice\.py([^`\n#]*)", text)}
+    assert len(lines) > 60
+    for line in lines:
+        options = practice.parse_options(line.split())
+        names = {"FOLDER", "FILE", "NAME", "CLASS"}
+        if options.command == "exercise" and options.which and options.which not in names:
+            assert OURS.find(options.which)
+
+
+@pytest.mark.parametrize("command", practice.COMMANDS)
+def test_each_command_explains_itself_and_no_other(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        practice.main([command, "-h"])
+    said = capsys.readouterr().out
+    assert ended.value.code == 0 and said.startswith(f"usage: practice.py {command} ")
+    assert len(said.splitlines()) < 25
+    others = {"--feedback": "mark", "--watch": "next", "SUSPECT": "fault", "NETWORK": "prove", "PICTURE": "read"}
+    assert all((word in said) == (name == command) for word, name in others.items())
+
+
+def test_the_list_of_commands_has_each_on_a_line_and_none_of_their_options(capsys):
+    with pytest.raises(SystemExit):
+        practice.main(["-h"])
+    said = capsys.readouterr().out
+    assert re.findall(r"^    (\w+) {2,}\w", said, re.MULTILINE) == [*practice.COMMANDS]
+    assert {*re.findall(r"--\w+", said)} == {"--help", "--folder", "--exercises", "--watch"}
+
+
 @pytest.mark.parametrize("days", DAYS.split("\n\n"), ids=range(6))
 def test_some_days_of_a_learner(days, learner, monkeypatch):
     today = TODAY
