@@ -1,10 +1,8 @@
 """`python practice.py check FILE`: whoever writes an exercise is told what is wrong with its file."""
 
-import ast
 import copy
 import re
 import shutil
-import textwrap
 
 import numpy as np
 import pytest
@@ -15,7 +13,7 @@ from exercises.catalogue import BY_NAME, EXERCISES
 from marker import check, runner
 from marker.catalogue import Catalogue
 from marker.exercise import Exercise, change
-from marker.statement import split_answer
+from practice_answers import in_the_older_form
 
 WRITTEN = [exercise for exercise in EXERCISES if exercise.inputs]
 
@@ -127,16 +125,6 @@ OF_LOSSES = [
 RELU = (WITH_LOSS.replace("softplus", "relu").replace("da / (1 + np.exp(-z))", "da * (z > 0)")
         .replace("np.log(1 + np.exp(z))", "np.maximum(z, 0)").replace("da * (z > 0)\n    Is", "1 * da\n    Is")
         .replace("dz[z <= 0] = 0", "pass"))  # fmt: skip
-
-
-def in_the_older_form(text):
-    """An exercise's file as it was written before: the stub above the line, and the answer in a function below it."""
-    top, cut, below = text.partition("# ---- what follows is not handed out")
-    stub, answer = split_answer(top.rstrip() + "\n")
-    function = next(node for node in ast.parse(stub).body if isinstance(node, ast.FunctionDef))
-    arguments, last = ast.unparse(function.args), ast.unparse(function.body[-1])
-    lines = textwrap.indent(f"{answer}\n{last}", "    ")
-    return f"{stub}\n\n{cut}{below}\n\ndef answer({arguments}):\n{lines}\n"
 
 
 @pytest.fixture
