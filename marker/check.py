@@ -82,11 +82,9 @@ def problems(exercise, seed=0, draws=DRAWS):
     if text := not_drawn(exercise, seed):
         yield text
         return
-    unproven = [*unproven_results(exercise, seed), *wrong_slopes(exercise, seed)]
-    if not right_in_all(exercise, compiled(counting(exercise.filled(exercise.answer))), [exercise.draw(seed)]):
-        unproven.append(f"the answer is not right for the inputs that are drawn (seed {seed})")
-    yield from unproven
-    if unproven:
+    wrong = [*wrong_results(exercise, seed)]
+    yield from wrong
+    if wrong:
         return
     yield from misnamed(exercise, seed)
     yield from misnamed_when_written(exercise, seed)
@@ -166,6 +164,14 @@ def other_lines(exercise):
         returned, line = ast.unparse(function.body[-1]), ast.unparse(stub.body[-1])
         if returned != line:
             yield f"`{name}` ends with `{returned}`, and `{stub.name}` with `{line}`"
+
+
+def wrong_results(exercise, seed):
+    """Yield a text for each result of the answer that is wrong, or that nothing proves."""
+    yield from unproven_results(exercise, seed)
+    yield from wrong_slopes(exercise, seed)
+    if not right_in_all(exercise, compiled(counting(exercise.filled(exercise.answer))), [exercise.draw(seed)]):
+        yield f"the answer is not right for the inputs that are drawn (seed {seed})"
 
 
 def unproven_results(exercise, seed):
