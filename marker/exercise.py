@@ -243,8 +243,11 @@ class Exercise:
         missing = [name for name in self.gives if not hasattr(g, name)]
         if missing:
             names = {"np": np, **vars(g), **self.given(g), SPEND: Budget(LINES).spend}
-            with np.errstate(all="ignore"):
-                exec(counted(self.formula), names)
+            try:
+                with np.errstate(all="ignore"):
+                    exec(counted(self.formula), names)
+            except Stopped:
+                raise ValueError(f"the answer runs more than {LINES:,} lines") from None
             vars(g).update({name: names[name] for name in missing})
         if self.loss:
             varied = self.loss.keys() - set(vars(g).get("constants", ()))

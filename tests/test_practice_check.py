@@ -112,6 +112,7 @@ OF_LOSSES = [
     ("da / (1 + np.exp(-z))", "da / (1.001 + np.exp(-z))", ", and the slope of the loss there is "),
     ("da / (1 + np.exp(-z))", "da.sum(axis=0)", "dz has the shape "),
     ("da / (1 + np.exp(-z))", "da / (1 + np.exp(-q))", "softplus.py: NameError: name 'q' is not defined"),
+    ("dz = da", "while True: z.sum()\n    dz = da", "softplus.py: ValueError: the answer runs more than 20,000 lines"),
     ("np.log(1 + np.exp(z))", "np.maximum(z, 0)", "dz["),
     ("lambda z, da: (", "lambda z, da, q: (", "the loss of z: AttributeError: "),
     ("lambda z, da: (", "lambda z, da: np.nan * (", "nothing proves dz: its loss has a kink at each entry"),
@@ -312,6 +313,7 @@ def test_this_projects_own_are_checked_by_their_path(capsys):
         ("", "", "nothing to look at"),
         ("161 / 36", "170 / 36", "the answer should get the mark 'passed', and gets 'another mean': Its mean is"),
         ("larger = ...", "larger = max(rng.integers(1, 7, 2))", "the stub should get the mark 'not written', and gets"),
+        ("answer(rng)", "answer(rng, n)", "`answer` takes rng, n, and `two_dice` takes rng"),
     ],
 )
 def test_of_another_kind_the_stub_and_the_answer_are_marked(old, new, said, tmp_path, capsys, monkeypatch):
