@@ -129,9 +129,7 @@ def make_parser(shared):
     add("prove", "network", nargs="?", metavar="NETWORK", help=text)
     add("read", "picture", nargs="?", metavar="PICTURE", help="a file")
     add("fault", "place", nargs="?", metavar="PLACE", help="a file and a line: mlp_np.py:61")
-    add(
-        "fault", "suspect", nargs="?", metavar="SUSPECT", help="what is wrong there: one of the words that `fault` says"
-    )
+    add("fault", "suspect", nargs="?", metavar="SUSPECT", help="what is wrong there: a word that `fault` lists")
     add("mark", "submissions", nargs="?", metavar="FOLDER", help="it has a folder or an archive for each person")
     add("check", "file", nargs="?", metavar="FILE", help="the file of an exercise")
     add(f"{EXERCISE} next", "--watch", action="store_true", help="mark again whenever the file is saved")
