@@ -120,11 +120,12 @@ class Exercise:
         self.kind = next((value for value in said.values() if isinstance(value, Kind)), self.kind)
         others = self.folder.says | self.kind.says
         for name, value in (others | said).items():
-            is_known = hasattr(Exercise, name.lower()) or name in others or value is self.kind
+            is_known = is_setting(name) or name in others or value is self.kind
             if not is_known and name in imported_names(tree):  # a constant of another file
                 continue
             if not is_known:
-                raise ValueError(f"it says {name}, which the class Exercise in marker/exercise.py does not know")
+                text = f"it says {name}, which the class Exercise in marker/exercise.py does not know"
+                raise ValueError(f"{text}; constants of your own are in lower case")
             text = isinstance(value, str) and name not in ("HINTS", "MISTAKES", "HARMLESS", "WRONG", "RIGHT")
             setattr(self, name.lower(), unwrapped(value) if text else value)
         if not isinstance(self.inputs, (list, tuple)) or not all(map(callable, self.inputs)):
@@ -358,6 +359,12 @@ class Exercise:
                 where = f"{arrays[0]}.shape[{axis}]" if axis else f"len({arrays[0]})"
                 found[size] = OF_PYTHON.text("a size: where", size=size, what=what, where=where)
         return found
+
+
+def is_setting(name):
+    """Whether a file may say this name, in capitals: whether the class Exercise documents it."""
+    value = vars(Exercise).get(name.lower(), Exercise.check)
+    return not isinstance(value, (cached_property, property, type(Exercise.check)))
 
 
 def imported_names(tree):

@@ -66,6 +66,8 @@ EDITS = [
     (".sum(axis=1) /", ".sum(axis=-1) /", "nothing to look at"),
     ("def mean_of_row", "class mean_of_row", "its stub has no title, or no function"),
     ("[rows]", "[]", "it has no INPUTS"),
+    ("INPUTS = [rows]", "SHAPES = 3\nINPUTS = [rows]", "it says SHAPES, which the class Exercise"),
+    ("from types", "from marker.equal import BESIDE\nfrom types", "nothing to look at"),
     ("a[:, :-1].mean(axis=1))", "a[:, :-1].max(axis=1))", "the answer is not right"),
     (", m=a[:, :-1].mean(axis=1)", "", "nothing proves m: the function that draws the"),
     ("    m = a[:, :-1]", "    # k = ...\n    m = a[:, :-1]", "its dots set k, and it returns m"),
