@@ -207,7 +207,7 @@ def test_every_command_line_of_the_docs_is_one():
     lines = {line for text in texts for line in re.findall(r"python practice\.py([^`\n#]*)", text)}
     assert len(lines) > 60
     for line in lines:
-        options = practice.parse_options(line.split())
+        options = practice.parse_options(line.removesuffix("-h").split())
         names = {"FOLDER", "FILE", "NAME", "CLASS"}
         if options.command == "exercise" and options.which and options.which not in names:
             assert OURS.find(options.which)
